@@ -1,0 +1,53 @@
+/**
+ * The house rule: imports run one way,
+ *   {cli, lab} -> control -> {config, dataplane} -> {fdb, encap, port} -> wire, and port -> native.
+ * A room may import from the rooms it is allowed below, and from itself.
+ */
+const allowed = {
+  wire: [],
+  native: [],
+  fdb: ['wire'],
+  encap: ['wire'],
+  port: ['wire', 'native'],
+  config: ['wire'],
+  dataplane: ['fdb', 'encap', 'port', 'wire'],
+  control: ['config', 'dataplane', 'fdb', 'encap', 'port', 'wire'],
+  lab: ['control', 'config', 'port', 'wire'],
+  cli: ['control', 'config', 'lab'],
+};
+
+const rooms = Object.entries(allowed).map(([room, others]) => ({
+  name: `${room}-imports`,
+  severity: 'error',
+  comment: `src/${room} may import only from: ${[...others, 'itself'].join(', ')}`,
+  from: { path: `^src/${room}/` },
+  to: { path: '^src/', pathNot: `^src/(${[room, ...others].join('|')})/` },
+}));
+
+module.exports = {
+  forbidden: [
+    ...rooms,
+    {
+      name: 'engine-knows-the-contract-only',
+      severity: 'error',
+      comment: 'Only control names concrete port kinds; the data path knows the Nic contract.',
+      from: { path: '^src/dataplane/' },
+      to: { path: '^src/port/', pathNot: '^src/port/nic\\.ts$' },
+    },
+    {
+      name: 'hot-path-has-no-libraries',
+      severity: 'error',
+      comment: 'wire, fdb, encap and dataplane are ours alone.',
+      from: { path: '^src/(wire|fdb|encap|dataplane)/' },
+      to: { pathNot: '^src/' },
+    },
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^src/', pathNot: '(agent|engine-worker)\\.ts$' }, to: {} },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { extensions: ['.ts', '.js'] },
+  },
+};

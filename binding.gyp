@@ -1,0 +1,24 @@
+{
+  "targets": [
+    {
+      "target_name": "overtap",
+      "sources": [
+        "src/native/addon.c",
+        "src/native/args.c",
+        "src/native/nic-verbs.c",
+        "src/native/checksum.c",
+        "src/native/netns.c",
+        "src/native/netlink.c",
+        "src/native/tap.c",
+        "src/native/udp.c",
+        "src/native/packet.c",
+        "src/native/nic.c",
+        "src/native/receive.c",
+        "src/native/transmit.c"
+      ],
+      "cflags": ["-std=gnu11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"],
+      "cflags!": ["-O2", "-Wno-unused-parameter"],
+      "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"]
+    }
+  ]
+}

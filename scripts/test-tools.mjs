@@ -1,0 +1,67 @@
+/**
+ * First step of `npm test`: sees to the tools that only the tests need. As root on Debian it installs what is missing;
+ * elsewhere it names everything that is missing, and the command that would install it, in one error.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const TOOLS = [
+  { command: 'ip', package: 'iproute2' },
+  { command: 'ping', package: 'iputils-ping' },
+  { command: 'tcpdump', package: 'tcpdump' },
+  { command: 'setpriv', package: 'util-linux' },
+  { file: '/usr/include/pcap/pcap.h', package: 'libpcap-dev' },
+];
+
+const FOLDERS = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
+
+function isThere({ command, file }) {
+  return file === undefined ? FOLDERS.some((folder) => existsSync(`${folder}/${command}`)) : existsSync(file);
+}
+
+function installTools() {
+  const packages = TOOLS.filter((tool) => !isThere(tool)).map((tool) => tool.package);
+  if (packages.length === 0) return;
+  const command = `apt-get install -y --no-install-recommends ${packages.join(' ')}`;
+  if (process.getuid?.() !== 0 || !isThere({ command: 'apt-get' })) {
+    fail(`the tests need what these packages hold: ${packages.join(', ')}. As root on Debian: ${command}`);
+  }
+  console.log(`installing for the tests: ${packages.join(' ')}`);
+  const options = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  execFileSync('apt-get', ['update', '-qq'], options);
+  execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], options);
+}
+
+/** `cap` is an optional dependency, left out where libpcap's headers were missing when the project was installed. */
+function installCap() {
+  if (loads('cap')) return;
+  const { optionalDependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const wanted = `cap@${optionalDependencies.cap}`;
+  console.log(`building ${wanted} for the tests`);
+  const done = spawnSync('npm', ['install', '--no-save', '--ignore-scripts=false', wanted], {
+    cwd: new URL('..', import.meta.url),
+    encoding: 'utf8',
+  });
+  if (!loads('cap')) fail(`${wanted} could not be built:\n${done.stdout}\n${done.stderr}`);
+}
+
+/** Tried in a process of its own, since a failed load is remembered. */
+function loads(name) {
+  const from = createRequire(import.meta.url);
+  return spawnSync(process.execPath, ['-e', `require(${JSON.stringify(name)})`], {
+    cwd: new URL('..', import.meta.url),
+    stdio: 'ignore',
+    env: { ...process.env, NODE_PATH: from.resolve.paths(name)?.join(':') ?? '' },
+  }).status === 0;
+}
+
+function fail(message) {
+  console.error(`npm test: ${message}`);
+  process.exit(1);
+}
+
+if (process.platform !== 'linux') fail('overtap runs on Linux only, and so do its tests');
+if (process.getuid?.() !== 0) fail('the tests open TAPs in network namespaces: run them as root');
+installTools();
+installCap();
