@@ -1,0 +1,236 @@
+/**
+ * Plain values to typed ones, without stopping at the first fault.
+ *
+ * Each mapping and each list item meets its schema by itself. A faulty value is reported, left out and noted as
+ * rejected, so that the rules can still judge everything else and do not take it for absent. It holds no rules.
+ */
+import type { z } from 'zod';
+import { nearest } from './did-you-mean.js';
+import { type FaultList, type Path, quote } from './faults.js';
+import { BRIDGE, FDB_ENTRY, PORT, PORT_TYPE, SWITCH, TAP, VLAN, VXLAN } from './schema.js';
+import type { NicAddress } from './types.js';
+import { value } from './values.js';
+
+/** A mapping of the file. */
+export interface Decoded<S extends z.ZodObject> {
+  path: Path;
+  /** The values that are sound by themselves. */
+  given: Partial<z.output<S>>;
+  /** Keys whose values, or items of them, were refused. */
+  rejected: ReadonlySet<string>;
+  /** As it stands in the file. */
+  raw: Readonly<Record<string, unknown>>;
+}
+
+export interface Item<T> {
+  path: Path;
+  value: T;
+}
+
+export interface DecodedSwitch extends Decoded<typeof SWITCH> {
+  bridgeList: DecodedBridge[];
+}
+
+export interface DecodedBridge extends Decoded<typeof BRIDGE> {
+  name: string;
+  portList: DecodedPort[];
+  addressList: Item<NicAddress>[];
+}
+
+export interface DecodedVlan extends Decoded<typeof VLAN> {
+  vid: z.output<typeof VLAN>['vid'];
+  remoteList: Item<string>[];
+}
+
+export interface DecodedEntry extends Decoded<typeof FDB_ENTRY> {
+  mac: string;
+}
+
+interface DecodedLists {
+  name: string;
+  /** Undefined when the file gives none. */
+  vlanList: DecodedVlan[] | undefined;
+  entryList: DecodedEntry[];
+  addressList: Item<NicAddress>[];
+}
+
+export interface DecodedTap extends Decoded<typeof TAP>, DecodedLists {
+  type: 'tap';
+}
+
+export interface DecodedVxlan extends Decoded<typeof VXLAN>, DecodedLists {
+  type: 'vxlan';
+  remoteList: Item<string>[];
+  peerList: Item<string>[];
+}
+
+export type DecodedPort = DecodedTap | DecodedVxlan;
+
+/** Reads the whole file's value; undefined when it is no mapping. */
+export function decodeSwitch(raw: unknown, faults: FaultList): DecodedSwitch | undefined {
+  const decoded = decodeObject(SWITCH, raw, [], faults);
+  if (decoded === undefined) return undefined;
+  const bridgeList: DecodedBridge[] = [];
+  for (const [name, body] of Object.entries(decoded.given.bridges ?? {})) {
+    // "br1:" with nothing after it is a bridge with every default.
+    const bridge = decodeBridge(name, body ?? {}, ['bridges', name], faults);
+    if (bridge !== undefined) bridgeList.push(bridge);
+  }
+  return { ...decoded, bridgeList };
+}
+
+function decodeBridge(name: string, raw: unknown, path: Path, faults: FaultList): DecodedBridge | undefined {
+  const decoded = decodeObject(BRIDGE, raw, path, faults);
+  if (decoded === undefined) return undefined;
+  const portList: DecodedPort[] = [];
+  for (const [portName, body] of Object.entries(decoded.given.ports ?? {})) {
+    const port = decodePort(portName, body, [...path, 'ports', portName], faults);
+    if (port !== undefined) portList.push(port);
+  }
+  const addressList = decodeList(value.nicAddress, decoded, 'addresses', decoded.given.addresses, faults);
+  return { ...decoded, name, portList, addressList };
+}
+
+function decodePort(name: string, raw: unknown, path: Path, faults: FaultList): DecodedPort | undefined {
+  const mapping = PORT.safeParse(raw);
+  if (!mapping.success) {
+    faults.at(path, mapping.error.issues[0]?.message ?? '');
+    return undefined;
+  }
+  const type = PORT_TYPE.safeParse(mapping.data.type);
+  if (!type.success) {
+    faults.at([...path, 'type'], type.error.issues[0]?.message ?? '');
+    return undefined;
+  }
+  return type.data === 'tap' ? decodeTap(name, raw, path, faults) : decodeVxlan(name, raw, path, faults);
+}
+
+function decodeTap(name: string, raw: unknown, path: Path, faults: FaultList): DecodedTap | undefined {
+  const decoded = decodeObject(TAP, raw, path, faults, { kind: 'tap', others: { vxlan: VXLAN } });
+  return decoded && { ...decoded, type: 'tap', name, ...decodeLists(decoded, faults) };
+}
+
+function decodeVxlan(name: string, raw: unknown, path: Path, faults: FaultList): DecodedVxlan | undefined {
+  const decoded = decodeObject(VXLAN, raw, path, faults, { kind: 'vxlan', others: { tap: TAP } });
+  if (decoded === undefined) return undefined;
+  return {
+    ...decoded,
+    type: 'vxlan',
+    name,
+    ...decodeLists(decoded, faults),
+    remoteList: decodeList(value.ip, decoded, 'remotes', decoded.given.remotes, faults),
+    peerList: decodeList(value.ip, decoded, 'peers', decoded.given.peers, faults),
+  };
+}
+
+function decodeLists(port: Decoded<typeof TAP> | Decoded<typeof VXLAN>, faults: FaultList): Omit<DecodedLists, 'name'> {
+  const vlans = port.given.vlans;
+  return {
+    vlanList: vlans === undefined ? undefined : decodeVlans(port, vlans, faults),
+    entryList: decodeEntries(port, faults),
+    addressList: decodeList(value.nicAddress, port, 'addresses', port.given.addresses, faults),
+  };
+}
+
+function decodeVlans(port: Parent, items: readonly unknown[], faults: FaultList): DecodedVlan[] {
+  const out: DecodedVlan[] = [];
+  for (const [i, item] of items.entries()) {
+    const decoded = decodeObject(VLAN, item, [...port.path, 'vlans', i], faults);
+    if (decoded === undefined || decoded.rejected.size > 0) markRejected(port, 'vlans');
+    if (decoded === undefined) continue;
+    const remoteList = decodeList(value.ip, decoded, 'remotes', decoded.given.remotes, faults);
+    if (decoded.given.vid !== undefined) out.push({ ...decoded, vid: decoded.given.vid, remoteList });
+  }
+  return out;
+}
+
+function decodeEntries(port: Parent & { given: { fdb?: unknown[] | undefined } }, faults: FaultList): DecodedEntry[] {
+  const out: DecodedEntry[] = [];
+  for (const [i, item] of (port.given.fdb ?? []).entries()) {
+    const decoded = decodeObject(FDB_ENTRY, item, [...port.path, 'fdb', i], faults);
+    if (decoded?.given.mac !== undefined) out.push({ ...decoded, mac: decoded.given.mac });
+  }
+  return out;
+}
+
+interface Parent {
+  path: Path;
+  rejected: ReadonlySet<string>;
+}
+
+/** Reads the items of a list one by one; `items` is the list, if there is one. */
+function decodeList<T>(
+  schema: z.ZodType<T>,
+  parent: Parent,
+  key: string,
+  items: readonly unknown[] | undefined,
+  faults: FaultList,
+): Item<T>[] {
+  const out: Item<T>[] = [];
+  for (const [i, item] of (items ?? []).entries()) {
+    const path = [...parent.path, key, i];
+    const result = schema.safeParse(item);
+    if (result.success) {
+      out.push({ path, value: result.data });
+    } else {
+      faults.at(path, result.error.issues[0]?.message ?? '');
+      markRejected(parent, key);
+    }
+  }
+  return out;
+}
+
+function markRejected(parent: Parent, key: string): void {
+  (parent.rejected as Set<string>).add(key);
+}
+
+/** What an unknown key may have been meant for. */
+interface Kinds {
+  kind: string;
+  others: Record<string, z.ZodObject>;
+}
+
+function decodeObject<S extends z.ZodObject>(
+  schema: S,
+  raw: unknown,
+  path: Path,
+  faults: FaultList,
+  kinds?: Kinds,
+): Decoded<S> | undefined {
+  const rejected = new Set<string>();
+  const unknown = new Set<string>();
+  // A value may break two checks of its schema at once; the first says enough.
+  const reported = new Set<string>();
+  for (const issue of schema.safeParse(raw).error?.issues ?? []) {
+    const key = issue.path[0];
+    if (issue.code === 'unrecognized_keys') {
+      for (const name of issue.keys) {
+        unknown.add(name);
+        faults.atKey([...path, name], unknownKey(name, schema, kinds));
+      }
+    } else if (key === undefined) {
+      faults.at(path, issue.message);
+      return undefined;
+    } else if (!reported.has(issue.path.join('.'))) {
+      reported.add(issue.path.join('.'));
+      rejected.add(String(key));
+      faults.at([...path, ...(issue.path as (string | number)[])], issue.message);
+    }
+  }
+  const source = raw as Record<string, unknown>;
+  const sound = Object.entries(source).filter(([key]) => !rejected.has(key) && !unknown.has(key));
+  // What is left passed just now; without its missing keys it passes as a partial.
+  const given = schema.partial().parse(Object.fromEntries(sound)) as Partial<z.output<S>>;
+  return { path, given, rejected, raw: source };
+}
+
+function unknownKey(name: string, schema: z.ZodObject, kinds: Kinds | undefined): string {
+  for (const [other, otherSchema] of Object.entries(kinds?.others ?? {})) {
+    if (Object.hasOwn(otherSchema.shape, name)) {
+      return `is an option of ${other} ports, and this is a ${kinds?.kind} port; remove it`;
+    }
+  }
+  const near = nearest(name, Object.keys(schema.shape));
+  const remedy = near === undefined ? 'remove it' : `did you mean ${quote(near)}?`;
+  return `unknown key ${quote(name)}; ${remedy}`;
+}

@@ -1,0 +1,112 @@
+/**
+ * Faults of a configuration file: how they are gathered, ordered and shown.
+ *
+ * Owns the error type that loading throws and the text form of a path. It never judges a value.
+ */
+
+/** Keys and list indices from the top of the file. */
+export type Path = readonly (string | number)[];
+
+/** Both count from 1; columns count UTF-16 units. */
+export interface Position {
+  line: number;
+  column: number;
+}
+
+export interface ConfigFault extends Position {
+  /** Such as bridges.br1.ports.vxlan0.vlans[1].vid. */
+  path: string;
+  message: string;
+}
+
+/** Where a path stands in the text. */
+export interface Locator {
+  /** Of the value; of the nearest parent's key when the file does not give it. */
+  value(path: Path): Position;
+  /** Of the key that names the value; of the value when it is a list item. */
+  key(path: Path): Position;
+}
+
+/** All faults of one file, at once. */
+export class ConfigError extends Error {
+  readonly code = 'CONFIG_INVALID';
+  override readonly name = 'ConfigError';
+
+  constructor(
+    readonly fileName: string,
+    /** At least one, in the order of the text. */
+    readonly faults: readonly ConfigFault[],
+  ) {
+    super(formatFaults(fileName, faults));
+  }
+
+  /** A line for each fault: FILE:LINE:COLUMN: PATH: message. */
+  format(): string {
+    return this.message;
+  }
+}
+
+/** Gathers faults while a file is read. */
+export class FaultList {
+  private readonly faults: ConfigFault[] = [];
+
+  constructor(private readonly locator: Locator) {}
+
+  /** A fault of the value at `path`, or of its absence. */
+  at(path: Path, message: string): void {
+    this.add(this.locator.value(path), path, message);
+  }
+
+  /** A fault of the key or name at the end of `path`. */
+  atKey(path: Path, message: string): void {
+    this.add(this.locator.key(path), path, message);
+  }
+
+  get count(): number {
+    return this.faults.length;
+  }
+
+  /** All faults, in the order of the text. */
+  toError(fileName: string): ConfigError {
+    return new ConfigError(fileName, inOrder(this.faults));
+  }
+
+  private add(position: Position, path: Path, message: string): void {
+    this.faults.push({ line: position.line, column: position.column, path: formatPath(path), message });
+  }
+}
+
+/** Sorted by position; faults at one place keep the order in which they were found. */
+export function inOrder(faults: readonly ConfigFault[]): ConfigFault[] {
+  return [...faults].sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** Writes a path; a key that could be mistaken for several is quoted. The whole file is "(file)". */
+export function formatPath(path: Path): string {
+  if (path.length === 0) return '(file)';
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else if (/^[A-Za-z0-9_-]+$/.test(step)) text += text === '' ? step : `.${step}`;
+    else text += `[${quote(step)}]`;
+  }
+  return text;
+}
+
+/** A value as a message shows it. */
+export function show(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (typeof value === 'string') return quote(value);
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'a mapping';
+  return String(value);
+}
+
+/** Text in quotes, shortened, with control characters made visible. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
+}
+
+function formatFaults(fileName: string, faults: readonly ConfigFault[]): string {
+  return faults.map((f) => `${fileName}:${f.line}:${f.column}: ${f.path}: ${f.message}`).join('\n');
+}

@@ -1,0 +1,44 @@
+/**
+ * VLAN memberships: the file's ranges, expanded to one membership for each VID.
+ *
+ * Owns the expansion and the default membership. It takes what the rules have found sound, and reports nothing.
+ */
+import type { DecodedBridge, DecodedPort, DecodedVlan } from './decode.js';
+import { rangeLength } from './id-range.js';
+import type { VlanMembership } from './types.js';
+
+/** The default PVID of a bridge that does not say, as in the kernel. */
+export const DEFAULT_PVID = 1;
+
+/**
+ * The memberships of a port, ascending. `vlans` replaces the default, which is the bridge's vlan_default_pvid, untagged,
+ * on a filtering bridge. Where two entries hold one VID the later one counts; the rules refuse that.
+ */
+export function membershipsOf(port: DecodedPort, bridge: DecodedBridge): VlanMembership[] {
+  if (port.vlanList === undefined) {
+    const pvid = bridge.given.vlan_default_pvid ?? DEFAULT_PVID;
+    const none = bridge.given.vlan_filtering !== true || pvid === 0;
+    return none ? [] : [{ vid: pvid, pvid: true, untagged: true, remotes: [] }];
+  }
+  const byVid = new Map<number, VlanMembership>();
+  for (const vlan of port.vlanList) {
+    for (const membership of expand(vlan)) byVid.set(membership.vid, membership);
+  }
+  return [...byVid.values()].sort((a, b) => a.vid - b.vid);
+}
+
+function* expand(vlan: DecodedVlan): Generator<VlanMembership> {
+  const { vid, given } = vlan;
+  const vnis = given.tunnel_info;
+  const mapped = vnis !== undefined && rangeLength(vnis) === rangeLength(vid);
+  const remotes = [...new Set(vlan.remoteList.map((item) => item.value))];
+  for (let i = 0; i < rangeLength(vid); i++) {
+    yield {
+      vid: vid.first + i,
+      pvid: given.pvid ?? false,
+      untagged: given.untagged ?? false,
+      ...(mapped ? { vni: vnis.first + i } : {}),
+      remotes: [...remotes],
+    };
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Decoded values to the resolved configuration: defaults, ranges, canonical text.
+ *
+ * Runs only on a file without faults, so it decides nothing and refuses nothing.
+ */
+import type {
+  DecodedBridge,
+  DecodedEntry,
+  DecodedPort,
+  DecodedSwitch,
+  DecodedTap,
+  DecodedVxlan,
+  Item,
+} from './decode.js';
+import { DEFAULT_PVID, membershipsOf } from './memberships.js';
+import { DEFAULT_DSTPORT, familyOfPort } from './rules-vxlan.js';
+import type {
+  BridgeConfig,
+  CommonPortConfig,
+  FdbEntryConfig,
+  NicSettings,
+  RawOptions,
+  SwitchConfig,
+  TapConfig,
+  VlanMembership,
+  VxlanConfig,
+} from './types.js';
+
+const DEFAULT_CONTROL = '/run/overtap/overtap.sock';
+
+/** Fills in every default. `hostname` names a switch that has no name. */
+export function resolveSwitch(config: DecodedSwitch, hostname: () => string): SwitchConfig {
+  return {
+    name: config.given.name ?? hostname(),
+    control: config.given.control ?? DEFAULT_CONTROL,
+    workers: config.given.workers ?? 1,
+    bridges: config.bridgeList.map(resolveBridge),
+  };
+}
+
+function resolveBridge(bridge: DecodedBridge): BridgeConfig {
+  const { given } = bridge;
+  return {
+    name: bridge.name,
+    vlanFiltering: given.vlan_filtering ?? false,
+    vlanDefaultPvid: given.vlan_default_pvid ?? DEFAULT_PVID,
+    ageingTime: given.ageing_time ?? 300,
+    fdbMaxLearned: given.fdb_max_learned ?? 0,
+    hostPort: given.host_port ?? false,
+    ...nicSettings(bridge),
+    ports: bridge.portList.map((port) => (port.type === 'tap' ? resolveTap(port, bridge) : resolveVxlan(port, bridge))),
+    options: optionsOf(bridge),
+  };
+}
+
+function resolveTap(port: DecodedTap, bridge: DecodedBridge): TapConfig {
+  return {
+    type: 'tap',
+    ...commonOf(port, bridge),
+    ...optional('netns', port.given.netns),
+    ifname: port.given.ifname ?? port.name,
+    ...nicSettings(port),
+  };
+}
+
+function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge): VxlanConfig {
+  const { given } = port;
+  return {
+    type: 'vxlan',
+    ...commonOf(port, bridge),
+    family: familyOfPort(port),
+    ...optional('local', given.local),
+    ...optional('dev', given.dev),
+    dstport: given.dstport ?? DEFAULT_DSTPORT,
+    vlanTunnel: given.vlan_tunnel ?? false,
+    ...optional('id', given.id),
+    remotes: distinct(port.remoteList),
+    peers: distinct(port.peerList),
+    srcport: given.srcport ?? [32_768, 61_000],
+    // As in the kernel, 0 stands for the route's.
+    ...optional('ttl', given.ttl === 0 ? undefined : given.ttl),
+    tos: given.tos ?? 0,
+    df: given.df ?? 'unset',
+    udpcsum: given.udpcsum ?? true,
+    ...optional('ageing', given.ageing),
+    maxaddress: given.maxaddress ?? 0,
+    hostPort: given.host_port ?? false,
+    acceptVteps: given.accept_vteps ?? (given.group === undefined ? 'known' : 'any'),
+    reservedBits: given.reserved_bits ?? 'ignore',
+    innerVlan: given.inner_vlan ?? 'drop',
+    ...nicSettings(port),
+  };
+}
+
+function commonOf(port: DecodedPort, bridge: DecodedBridge): CommonPortConfig {
+  const { given } = port;
+  const vlans = membershipsOf(port, bridge);
+  return {
+    name: port.name,
+    vlans,
+    learning: given.learning ?? true,
+    flood: given.flood ?? true,
+    mcastFlood: given.mcast_flood ?? true,
+    bcastFlood: given.bcast_flood ?? true,
+    isolated: given.isolated ?? false,
+    locked: given.locked ?? false,
+    neighSuppress: given.neigh_suppress ?? false,
+    fdb: port.entryList.map((entry) => resolveEntry(entry, port, vlans)),
+    options: optionsOf(port),
+  };
+}
+
+/** On a vlan_tunnel port VLAN and VNI name each other; a single-VNI port has but one. */
+function resolveEntry(entry: DecodedEntry, port: DecodedPort, vlans: VlanMembership[]): FdbEntryConfig {
+  const { given, mac } = entry;
+  let { vlan, vni } = given;
+  if (port.type === 'vxlan') {
+    const wanted = { vlan, vni };
+    const member = vlans.find((m) => m.vni !== undefined && (m.vid === wanted.vlan || m.vni === wanted.vni));
+    vlan ??= member?.vid;
+    vni ??= member?.vni ?? port.given.id;
+  }
+  return {
+    mac,
+    ...optional('vlan', vlan),
+    ...optional('vni', vni),
+    ...optional('dst', given.dst),
+    ...optional('port', given.port),
+    state: given.state ?? 'static',
+    sticky: given.sticky ?? false,
+  };
+}
+
+function nicSettings(link: DecodedBridge | DecodedPort): NicSettings {
+  return {
+    ...optional('mac', link.given.mac),
+    addresses: link.addressList.map((item) => item.value),
+    mtu: link.given.mtu ?? 'auto',
+    persist: link.given.persist ?? false,
+  };
+}
+
+/** Ports, memberships and entries have listings of their own. */
+function optionsOf(link: DecodedBridge | DecodedPort): RawOptions {
+  const listedApart = ['type', 'ports', 'vlans', 'fdb'];
+  return Object.fromEntries(Object.entries(link.raw).filter(([key]) => !listedApart.includes(key)));
+}
+
+function distinct(items: readonly Item<string>[]): string[] {
+  return [...new Set(items.map((item) => item.value))];
+}
+
+/** A property that is left out when it has no value. */
+function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
+}

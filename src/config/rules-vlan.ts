@@ -1,0 +1,97 @@
+/**
+ * Rules of a port's `vlans`: VIDs, PVID and the VLAN to VNI table.
+ *
+ * Judges the list of one port; VNIs shared between ports are in `rules.ts`.
+ */
+import type { DecodedBridge, DecodedPort, DecodedVlan } from './decode.js';
+import type { FaultList, Path } from './faults.js';
+import { formatRange, type IdRange, rangeLength } from './id-range.js';
+
+/** Checks one port's memberships. */
+export function checkVlans(port: DecodedPort, bridge: DecodedBridge, faults: FaultList): void {
+  checkFiltering(port, bridge, faults);
+  const vids = new Map<number, Path>();
+  const vnis = new Map<number, Path>();
+  let pvidAt: Path | undefined;
+  for (const vlan of port.vlanList ?? []) {
+    checkVid(vlan, vids, faults);
+    checkTunnel(vlan, port, vnis, faults);
+    checkRemotes(vlan, port, faults);
+    if (vlan.given.pvid !== true) continue;
+    const at = [...vlan.path, 'pvid'];
+    if (rangeLength(vlan.vid) > 1) {
+      faults.at(
+        at,
+        `a port has one PVID, and this is the range ${formatRange(vlan.vid)}; give the PVID an entry of its own`,
+      );
+    } else if (pvidAt !== undefined) {
+      faults.at(at, `the port has its PVID in ${item(pvidAt)} already; keep one of the two`);
+    } else {
+      pvidAt = vlan.path;
+    }
+  }
+}
+
+/** Without filtering nothing is mapped; a plain membership may wait until it is switched on. */
+function checkFiltering(port: DecodedPort, bridge: DecodedBridge, faults: FaultList): void {
+  if (port.type !== 'vxlan' || port.given.vlan_tunnel !== true) return;
+  if (bridge.given.vlan_filtering === true || bridge.rejected.has('vlan_filtering')) return;
+  faults.at(
+    [...port.path, 'vlan_tunnel'],
+    `maps VLANs to VNIs, and bridge ${bridge.name} does not look at VLANs; set vlan_filtering: true there, or give the port an id`,
+  );
+}
+
+function checkVid(vlan: DecodedVlan, seen: Map<number, Path>, faults: FaultList): void {
+  const taken = claim(seen, vlan.vid, vlan.path);
+  if (taken === undefined) return;
+  faults.at([...vlan.path, 'vid'], `VLAN ${taken.id} is in ${item(taken.by)} already; give each VLAN of a port once`);
+}
+
+function checkTunnel(vlan: DecodedVlan, port: DecodedPort, seen: Map<number, Path>, faults: FaultList): void {
+  const vnis = vlan.given.tunnel_info;
+  if (vnis === undefined) return;
+  const at = [...vlan.path, 'tunnel_info'];
+  if (port.type === 'tap') {
+    faults.at(at, 'maps a VLAN to a VNI, which only a vxlan port can do; remove it');
+    return;
+  }
+  if (port.given.vlan_tunnel !== true && !port.rejected.has('vlan_tunnel')) {
+    faults.at(at, 'needs vlan_tunnel: true on the port; set it in place of id, or remove tunnel_info');
+  }
+  if (rangeLength(vnis) !== rangeLength(vlan.vid)) {
+    const counts = `vid ${formatRange(vlan.vid)} has ${rangeLength(vlan.vid)} and tunnel_info ${formatRange(vnis)} has ${rangeLength(vnis)}`;
+    faults.at(at, `${counts}; give ranges of equal length`);
+    return;
+  }
+  const taken = claim(seen, vnis, vlan.path);
+  if (taken === undefined) return;
+  faults.at(at, `VNI ${taken.id} is mapped to a VLAN in ${item(taken.by)} already; give each VLAN a VNI of its own`);
+}
+
+function checkRemotes(vlan: DecodedVlan, port: DecodedPort, faults: FaultList): void {
+  if (vlan.given.remotes === undefined) return;
+  const at = [...vlan.path, 'remotes'];
+  if (port.type === 'tap') {
+    faults.at(at, 'is a flood list, which only a vxlan port has; remove it');
+  } else if (vlan.given.tunnel_info === undefined && !vlan.rejected.has('tunnel_info')) {
+    faults.at(
+      at,
+      'is the flood list of a VNI, and the entry has none; add tunnel_info, or move the addresses to the remotes of the port',
+    );
+  }
+}
+
+/** Notes who holds the IDs of a range. @returns the first that somebody holds already */
+function claim(seen: Map<number, Path>, range: IdRange, by: Path): { id: number; by: Path } | undefined {
+  for (let id = range.first; id <= range.last; id++) {
+    const holder = seen.get(id);
+    if (holder !== undefined) return { id, by: holder };
+    seen.set(id, by);
+  }
+  return undefined;
+}
+
+function item(path: Path): string {
+  return `vlans[${path.at(-1)}]`;
+}

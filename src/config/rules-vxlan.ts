@@ -1,0 +1,90 @@
+/**
+ * Rules of one vxlan port: what it carries, and its underlay addresses.
+ *
+ * Its VLAN to VNI table is in `rules-vlan.ts`, its FDB entries are in `rules-fdb.ts`.
+ */
+import { canonicalIp, familyOf, isMulticastIp } from './address.js';
+import type { DecodedVxlan, Item } from './decode.js';
+import { type FaultList, quote } from './faults.js';
+
+/** The UDP port of VXLAN (RFC 7348 section 8.1). */
+export const DEFAULT_DSTPORT = 4789;
+
+/** Checks one vxlan port. */
+export function checkVxlan(port: DecodedVxlan, faults: FaultList): void {
+  checkCarried(port, faults);
+  checkGroup(port, faults);
+  checkSourcePorts(port, faults);
+  checkUnderlay(port, faults);
+}
+
+/** The outer family of a port: that of its local address, or else of the first address that it names. */
+export function familyOfPort(port: DecodedVxlan): 4 | 6 {
+  const first = port.given.local ?? underlayAddresses(port)[0]?.value;
+  return first === undefined ? 4 : familyOf(first);
+}
+
+function checkCarried(port: DecodedVxlan, faults: FaultList): void {
+  if (port.rejected.has('id') || port.rejected.has('vlan_tunnel')) return;
+  const tunnels = port.given.vlan_tunnel === true;
+  if (tunnels && port.given.id !== undefined) {
+    faults.at(
+      [...port.path, 'id'],
+      'the port has vlan_tunnel: true, so its VNIs come from vlans; remove id or vlan_tunnel',
+    );
+  }
+  if (!tunnels && port.given.id === undefined) {
+    faults.atKey(
+      port.path,
+      'a vxlan port needs a VNI; give "id: VNI", or "vlan_tunnel: true" with tunnel_info in vlans',
+    );
+  }
+}
+
+function checkGroup(port: DecodedVxlan, faults: FaultList): void {
+  const { group, dev } = port.given;
+  if (group === undefined) return;
+  const at = [...port.path, 'group'];
+  const ip = canonicalIp(group);
+  if (ip === undefined || !isMulticastIp(ip.text)) {
+    faults.at(
+      at,
+      `${quote(group)} is not a multicast address; give one such as 239.1.1.1, or use remotes for single hosts`,
+    );
+  } else if (port.given.local !== undefined && familyOf(port.given.local) !== ip.family) {
+    faults.at(at, `is an IPv${ip.family} address, and local is IPv${familyOf(port.given.local)}; use one family`);
+  }
+  if (dev === undefined && !port.rejected.has('dev')) {
+    faults.at(at, 'needs dev: the device of the underlay on which the group is joined');
+  }
+}
+
+function checkSourcePorts(port: DecodedVxlan, faults: FaultList): void {
+  const [low, high] = port.given.srcport ?? [0, 0];
+  if (low > high) faults.at([...port.path, 'srcport'], `the range is reversed; write [${high}, ${low}]`);
+}
+
+function checkUnderlay(port: DecodedVxlan, faults: FaultList): void {
+  const { local } = port.given;
+  const family = familyOfPort(port);
+  const reference = local === undefined ? 'the first address of the port' : 'local';
+  for (const { path, value } of underlayAddresses(port)) {
+    if (familyOf(value) !== family) {
+      faults.at(
+        path,
+        `${value} is IPv${familyOf(value)}, and ${reference} is IPv${family}; a port carries one family: use a port for each`,
+      );
+    } else if (value === local) {
+      faults.at(path, `${value} is the port's own local address; remove it`);
+    }
+  }
+}
+
+/** Every address of another VTEP that the port names. */
+function underlayAddresses(port: DecodedVxlan): Item<string>[] {
+  const destinations = port.entryList.flatMap(({ path, given }) =>
+    given.dst === undefined ? [] : [{ path: [...path, 'dst'], value: given.dst }],
+  );
+  const ofVlans = (port.vlanList ?? []).flatMap((vlan) => vlan.remoteList);
+  return [...port.remoteList, ...ofVlans, ...port.peerList, ...destinations];
+}

@@ -1,0 +1,191 @@
+/**
+ * The rules across the values of a file, and those that reach over the whole file: names, NICs, VNIs, limits.
+ *
+ * Runs on decoded values, before defaults are filled in, so that every fault has its place in the text. It changes
+ * nothing. Rules of one list or port are in the other `rules-*.ts`.
+ */
+import { Refusal } from './address.js';
+import type { DecodedBridge, DecodedPort, DecodedSwitch, DecodedVxlan } from './decode.js';
+import { type FaultList, formatPath, type Path, quote } from './faults.js';
+import { rangeLength } from './id-range.js';
+import { checkFdb } from './rules-fdb.js';
+import { checkVlans } from './rules-vlan.js';
+import { checkVxlan, DEFAULT_DSTPORT, familyOfPort } from './rules-vxlan.js';
+import { NIC_KEYS } from './schema.js';
+import { readDeviceName } from './values.js';
+
+/** Bridges and ports of one file. */
+export const MAX_LINKS = 1000;
+/** VLAN memberships of all ports of one file, ranges expanded. */
+export const MAX_MEMBERSHIPS = 500_000;
+
+/** What the rules ask of the machine. */
+export interface Machine {
+  /** Whether a network namespace exists, by name (as of `ip netns`) or path. */
+  netnsExists(nameOrPath: string): boolean;
+}
+
+/** Checks everything that no single value shows. */
+export function checkRules(config: DecodedSwitch, machine: Machine, faults: FaultList): void {
+  checkLinks(config, faults);
+  checkNics(config, machine, faults);
+  checkSharedVnis(config, faults);
+  const fits = checkMemberships(config, faults);
+  for (const bridge of config.bridgeList) {
+    checkHostNic(bridge, faults);
+    for (const port of bridge.portList) {
+      checkAddresses(port, faults);
+      if (port.type === 'vxlan') {
+        checkVxlan(port, faults);
+        checkHostNic(port, faults);
+      }
+      checkVlans(port, bridge, faults);
+    }
+    checkAddresses(bridge, faults);
+    // Entries are judged beside the expanded memberships.
+    if (fits) checkFdb(bridge, faults);
+  }
+}
+
+/** Every link that the file names, sound or not. */
+function linkPaths(config: DecodedSwitch): Path[] {
+  return Object.entries(config.given.bridges ?? {}).flatMap(([bridge, body]) => {
+    const path = ['bridges', bridge];
+    const ports = (body as { ports?: unknown } | null)?.ports;
+    const names = typeof ports === 'object' && ports !== null && !Array.isArray(ports) ? Object.keys(ports) : [];
+    return [path, ...names.map((name) => [...path, 'ports', name])];
+  });
+}
+
+function checkLinks(config: DecodedSwitch, faults: FaultList): void {
+  const paths = linkPaths(config);
+  const over = paths[MAX_LINKS];
+  if (over !== undefined) {
+    faults.atKey(
+      over,
+      `the file has ${paths.length} bridges and ports; a switch has at most ${MAX_LINKS}: use several`,
+    );
+  }
+  const seen = new Map<string, Path>();
+  for (const path of paths) {
+    const name = String(path.at(-1));
+    const read = readDeviceName(name);
+    const other = seen.get(name);
+    if (read instanceof Refusal) faults.atKey(path, read.message);
+    if (other !== undefined) {
+      faults.atKey(path, `${quote(name)} names ${formatPath(other)} already; link names are used once in a switch`);
+    } else {
+      seen.set(name, path);
+    }
+  }
+}
+
+/** Namespaces exist, and no two NICs of one namespace share a name. */
+function checkNics(config: DecodedSwitch, machine: Machine, faults: FaultList): void {
+  const seen = new Map<string, Path>();
+  const claim = (netns: string, ifname: string, path: Path): void => {
+    const key = `${netns} ${ifname}`;
+    const other = seen.get(key);
+    if (other === undefined) seen.set(key, path);
+    // Two links of one name are a fault already.
+    else if (other.at(-1) !== path.at(-1)) {
+      faults.at(
+        [...path, 'ifname'],
+        `${quote(ifname)} is the NIC of ${formatPath(other)} in the same namespace; give another ifname`,
+      );
+    }
+  };
+  // Host ports first: their names cannot be changed, so the fault is shown at a tap port.
+  for (const bridge of config.bridgeList) {
+    for (const link of [bridge, ...bridge.portList]) {
+      if ('host_port' in link.given && link.given.host_port === true) claim('', link.name, link.path);
+    }
+  }
+  for (const port of config.bridgeList.flatMap((bridge) => bridge.portList)) {
+    if (port.type !== 'tap') continue;
+    const { netns, ifname } = port.given;
+    if (netns !== undefined && !machine.netnsExists(netns)) {
+      const remedy = netns.includes('/') ? 'give an existing one' : `create it with "ip netns add ${netns}"`;
+      faults.at([...port.path, 'netns'], `network namespace ${quote(netns)} does not exist; ${remedy}`);
+    }
+    if (port.rejected.has('netns') || port.rejected.has('ifname')) continue;
+    claim(netnsKey(netns), ifname ?? port.name, port.path);
+  }
+}
+
+/** One text for the name and the usual paths of a namespace; '' is the switch's own. */
+function netnsKey(netns: string | undefined): string {
+  if (netns === undefined) return '';
+  return netns.includes('/') ? netns.replace(/^\/run\/netns\//, '/var/run/netns/') : `/var/run/netns/${netns}`;
+}
+
+/** Options of a NIC need one. */
+function checkHostNic(link: DecodedBridge | DecodedVxlan, faults: FaultList): void {
+  if (link.given.host_port === true || link.rejected.has('host_port')) return;
+  for (const key of NIC_KEYS) {
+    if (link.given[key] === undefined) continue;
+    faults.at(
+      [...link.path, key],
+      `goes on the host port, and ${link.name} has none; set host_port: true or remove ${key}`,
+    );
+  }
+}
+
+function checkAddresses(link: DecodedBridge | DecodedPort, faults: FaultList): void {
+  const seen = new Set<string>();
+  for (const { path, value } of link.addressList) {
+    const text = `${value.address}/${value.prefix}`;
+    if (seen.has(text)) faults.at(path, `${text} is given twice; remove one of the two`);
+    seen.add(text);
+  }
+}
+
+/** A datagram is told apart by local address, port and VNI: no two vxlan ports may share all three. */
+function checkSharedVnis(config: DecodedSwitch, faults: FaultList): void {
+  const endpoints = new Map<string, Map<number, string>>();
+  for (const port of config.bridgeList.flatMap((bridge) => bridge.portList)) {
+    if (port.type !== 'vxlan' || port.rejected.has('local') || port.rejected.has('dstport')) continue;
+    const local = port.given.local ?? `any IPv${familyOfPort(port)}`;
+    const endpoint = `${local} ${port.given.dstport ?? DEFAULT_DSTPORT}`;
+    const holders = endpoints.get(endpoint) ?? new Map<number, string>();
+    endpoints.set(endpoint, holders);
+    for (const { first, last, path } of vnisOf(port)) {
+      for (let vni = first; vni <= last; vni++) {
+        const holder = holders.get(vni) ?? port.name;
+        holders.set(vni, holder);
+        if (holder === port.name) continue;
+        faults.at(
+          path,
+          `VNI ${vni} is on port ${holder} too, with the same local address and dstport; give one of them another`,
+        );
+        break;
+      }
+    }
+  }
+}
+
+function vnisOf(port: DecodedVxlan): { first: number; last: number; path: Path }[] {
+  const { id, vlan_tunnel } = port.given;
+  if (id !== undefined) return [{ first: id, last: id, path: [...port.path, 'id'] }];
+  if (vlan_tunnel !== true) return [];
+  return (port.vlanList ?? []).flatMap(({ vid, given, path }) => {
+    const range = given.tunnel_info;
+    const sound = range !== undefined && rangeLength(range) === rangeLength(vid);
+    return sound ? [{ ...range, path: [...path, 'tunnel_info'] }] : [];
+  });
+}
+
+/** @returns whether the file may be expanded */
+function checkMemberships(config: DecodedSwitch, faults: FaultList): boolean {
+  let count = 0;
+  for (const port of config.bridgeList.flatMap((bridge) => bridge.portList)) {
+    for (const vlan of port.vlanList ?? []) count += rangeLength(vlan.vid);
+    if (count <= MAX_MEMBERSHIPS) continue;
+    faults.at(
+      [...port.path, 'vlans'],
+      `up to here the ports have more than ${MAX_MEMBERSHIPS} VLAN memberships; give fewer`,
+    );
+    return false;
+  }
+  return true;
+}

@@ -1,0 +1,120 @@
+/**
+ * The zod schemas of the configuration file: one strict object for each kind of mapping in it.
+ *
+ * Owns which keys there are and what a value must be by itself. Nested mappings and list items stay unknown here:
+ * `decode.ts` descends into them one by one, so that a fault in one place hides none in another. Defaults are filled in
+ * by `resolve.ts`, rules across values are in `rules*.ts`.
+ */
+import { z } from 'zod';
+import { expected, value } from './values.js';
+
+function mapping(what: string) {
+  return z.record(z.string(), z.unknown(), { error: expected(`a mapping of ${what}`) });
+}
+
+function object<T extends z.ZodRawShape>(what: string, shape: T) {
+  return z.strictObject(shape, { error: expected(what) });
+}
+
+export const SWITCH = object('a mapping with the key "bridges"', {
+  name: value.switchName.optional(),
+  control: value.socketPath.optional(),
+  workers: value.workers.optional(),
+  bridges: mapping('bridge names to bridges; {} for none'),
+});
+
+/** What a TAP port takes, and a link with `host_port: true` for the TAP that stands for the host. */
+const nic = {
+  mac: value.nicMac.optional(),
+  addresses: value.list('addresses such as [192.0.2.1/24]').optional(),
+  mtu: value.mtu.optional(),
+  persist: value.flag.optional(),
+};
+
+export const NIC_KEYS = ['mac', 'addresses', 'mtu', 'persist'] as const;
+
+export const BRIDGE = object('a mapping of bridge options', {
+  vlan_filtering: value.flag.optional(),
+  vlan_default_pvid: value.pvid.optional(),
+  ageing_time: value.seconds.optional(),
+  fdb_max_learned: value.count.optional(),
+  host_port: value.flag.optional(),
+  ...nic,
+  // "ports:" with nothing after it is a bridge without ports.
+  ports: mapping('port names to ports').nullable().optional(),
+});
+
+const anyPort = {
+  vlans: value.list('VLAN memberships such as [{ vid: 2 }]').optional(),
+  learning: value.flag.optional(),
+  flood: value.flag.optional(),
+  mcast_flood: value.flag.optional(),
+  bcast_flood: value.flag.optional(),
+  isolated: value.flag.optional(),
+  locked: value.flag.optional(),
+  neigh_suppress: value.flag.optional(),
+  fdb: value.list('FDB entries').optional(),
+  ...nic,
+};
+
+export const TAP = object('a mapping of port options', {
+  type: z.literal('tap'),
+  netns: value.netns.optional(),
+  ifname: value.netdev.optional(),
+  ...anyPort,
+});
+
+const remoteList = value.list('addresses such as [192.0.2.2]').optional();
+
+export const VXLAN = object('a mapping of port options', {
+  type: z.literal('vxlan'),
+  local: value.ip.optional(),
+  dev: value.netdev.optional(),
+  group: value.groupText.optional(),
+  dstport: value.udpPort.optional(),
+  vlan_tunnel: value.flag.optional(),
+  id: value.vni.optional(),
+  remotes: remoteList,
+  peers: remoteList,
+  srcport: z
+    .tuple([value.udpPort, value.udpPort], { error: expected('two UDP ports such as [32768, 61000]') })
+    .optional(),
+  ttl: value.ttl.optional(),
+  tos: value.tos.optional(),
+  df: value.choice(['unset', 'set', 'inherit']).optional(),
+  udpcsum: value.flag.optional(),
+  ageing: value.seconds.optional(),
+  maxaddress: value.count.optional(),
+  proxy: value.flag.optional(),
+  rsc: value.flag.optional(),
+  l2miss: value.flag.optional(),
+  l3miss: value.flag.optional(),
+  host_port: value.flag.optional(),
+  accept_vteps: value.choice(['known', 'any']).optional(),
+  reserved_bits: value.choice(['ignore', 'drop']).optional(),
+  inner_vlan: value.choice(['drop', 'keep']).optional(),
+  ...anyPort,
+});
+
+export const VLAN = object('a VLAN membership such as { vid: 2 }', {
+  vid: value.vids,
+  pvid: value.flag.optional(),
+  untagged: value.flag.optional(),
+  tunnel_info: value.vnis.optional(),
+  remotes: remoteList,
+});
+
+export const FDB_ENTRY = object('an FDB entry such as { mac: "02:00:00:00:00:01" }', {
+  mac: value.mac,
+  vlan: value.vid.optional(),
+  vni: value.vni.optional(),
+  dst: value.ip.optional(),
+  port: value.udpPort.optional(),
+  state: value.choice(['static', 'permanent', 'dynamic']).optional(),
+  sticky: value.flag.optional(),
+});
+
+/** Only to find out which of the two a port is. */
+export const PORT_TYPE = value.choice(['tap', 'vxlan']);
+/** Only to refuse what is no mapping. */
+export const PORT = mapping('port options');

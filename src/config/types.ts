@@ -1,0 +1,139 @@
+/**
+ * The resolved configuration of a switch: what the rest of the program works from.
+ *
+ * Owns the shapes only. Every default is filled in, every range is expanded and every address is in canonical text, so
+ * that texts can be compared. Nothing here reads, checks or decides.
+ */
+
+/** Configured options under iproute2's names, as the file gives them (defaults left out); for listings only. */
+export type RawOptions = Record<string, unknown>;
+
+export interface SwitchConfig {
+  name: string;
+  /** Path of the control socket. */
+  control: string;
+  workers: number;
+  bridges: BridgeConfig[];
+}
+
+/** What is put on a NIC that the switch makes. */
+export interface NicSettings {
+  /** Lower case; absent: the kernel's choice. */
+  mac?: string;
+  addresses: NicAddress[];
+  /** Bytes; 'auto': the largest that the underlay carries unfragmented. */
+  mtu: number | 'auto';
+  /** True: the NIC outlives a clean shutdown. */
+  persist: boolean;
+}
+
+export interface NicAddress {
+  address: string;
+  prefix: number;
+  family: 4 | 6;
+}
+
+/** The NicSettings of a bridge are those of its host port; they stand at their defaults when `hostPort` is false. */
+export interface BridgeConfig extends NicSettings {
+  name: string;
+  vlanFiltering: boolean;
+  /** 0: none. */
+  vlanDefaultPvid: number;
+  /** Seconds; 0: nothing is learned. */
+  ageingTime: number;
+  /** 0: no limit beyond the table's size. */
+  fdbMaxLearned: number;
+  hostPort: boolean;
+  ports: PortConfig[];
+  options: RawOptions;
+}
+
+export type PortConfig = TapConfig | VxlanConfig;
+
+export interface CommonPortConfig {
+  name: string;
+  /**
+   * One membership for each VID, ascending. On a bridge without `vlanFiltering` it is what the file gives (empty when it
+   * gives nothing) and has no effect until filtering is switched on.
+   */
+  vlans: VlanMembership[];
+  learning: boolean;
+  flood: boolean;
+  mcastFlood: boolean;
+  bcastFlood: boolean;
+  isolated: boolean;
+  locked: boolean;
+  neighSuppress: boolean;
+  fdb: FdbEntryConfig[];
+  options: RawOptions;
+}
+
+export interface VlanMembership {
+  vid: number;
+  pvid: boolean;
+  untagged: boolean;
+  /** The VNI that the VLAN is mapped to, on a port with `vlanTunnel`. */
+  vni?: number;
+  /** This VNI's own flood list, beside the port's. A remote may stand in both; it still gets one copy. */
+  remotes: string[];
+}
+
+export interface TapConfig extends CommonPortConfig, NicSettings {
+  type: 'tap';
+  /** Name (as of `ip netns`) or path; absent: the switch's own. */
+  netns?: string;
+  /** The NIC's name there. */
+  ifname: string;
+}
+
+/** The NicSettings of a vxlan port are those of its host port; they stand at their defaults when `hostPort` is false. */
+export interface VxlanConfig extends CommonPortConfig, NicSettings {
+  type: 'vxlan';
+  /** The outer address family: that of `local` and of every remote. */
+  family: 4 | 6;
+  /** The outer source address; absent: the route's. */
+  local?: string;
+  dev?: string;
+  dstport: number;
+  /** True: VLANs are mapped to VNIs by `vlans`; then `id` is absent. */
+  vlanTunnel: boolean;
+  /** The one VNI for all that the port carries; present exactly when `vlanTunnel` is false. */
+  id?: number;
+  /** Flood list of every VNI of the port, without doubles. */
+  remotes: string[];
+  /** Further VTEPs that are accepted but not flooded to. */
+  peers: string[];
+  /** Lowest and highest outer source port. */
+  srcport: [number, number];
+  /** 1-255; absent: the route's. */
+  ttl?: number;
+  tos: number | 'inherit';
+  df: 'unset' | 'set' | 'inherit';
+  udpcsum: boolean;
+  /** Seconds, 0: never; absent: the bridge's `ageingTime`. */
+  ageing?: number;
+  /** 0: no limit. */
+  maxaddress: number;
+  hostPort: boolean;
+  acceptVteps: 'known' | 'any';
+  reservedBits: 'ignore' | 'drop';
+  innerVlan: 'drop' | 'keep';
+}
+
+/**
+ * A configured FDB entry. On a vxlan port it has a `dst`. The all-zeros MAC adds `dst` to the flood list of `vni`, or of
+ * every VNI of the port when `vni` is absent.
+ */
+export interface FdbEntryConfig {
+  /** Lower case. */
+  mac: string;
+  /** Present only on filtering bridges; there absent means every VLAN of the port. On a `vlanTunnel` port it goes with `vni`. */
+  vlan?: number;
+  /** Present only on vxlan ports; absent: every VNI of the port. */
+  vni?: number;
+  dst?: string;
+  /** UDP port of `dst`; absent: the port's `dstport`. */
+  port?: number;
+  state: 'static' | 'permanent' | 'dynamic';
+  sticky: boolean;
+}

@@ -1,0 +1,124 @@
+/**
+ * Zod schemas of single values: numbers, names, addresses, ranges.
+ *
+ * Owns the messages "expected ..., found ...". It judges a value by itself, never beside another one.
+ */
+import { z } from 'zod';
+import { Refusal, readHostIp, readMac, readNicAddress, readNicMac } from './address.js';
+import { quote, show } from './faults.js';
+import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from './id-range.js';
+
+/** Bytes, the closing NUL not counted: IFNAMSIZ is 16 (linux/if.h). */
+const NAME_MAX = 15;
+/** Bytes, the closing NUL not counted: sun_path holds 108 (linux/un.h). */
+const SOCKET_PATH_MAX = 107;
+/** Entries; limits stay within a signed word. */
+const COUNT_MAX = 2_147_483_647;
+/** Seconds: the longest ageing time of IEEE 802.1Q and of the kernel's bridge (BR_MAX_AGEING_TIME). */
+const AGEING_MAX = 1_000_000;
+
+interface Issue {
+  input?: unknown;
+}
+
+/** The message of a value that is none of `what`. */
+export function expected(what: string): (issue: Issue) => string {
+  return ({ input }) => (input === undefined ? `is missing; give ${what}` : `expected ${what}, found ${show(input)}`);
+}
+
+/** A whole number. */
+function whole(what: string, min: number, max: number): z.ZodInt {
+  const error = expected(`${what} from ${min} to ${max}`);
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** Text that `take` turns into a value or refuses. */
+function text<T>(what: string, take: (input: string) => T | Refusal) {
+  return z.string({ error: expected(what) }).transform((input, context) => accepted(take(input), input, context));
+}
+
+function accepted<T>(result: T | Refusal, input: unknown, context: z.RefinementCtx): T {
+  if (!(result instanceof Refusal)) return result;
+  context.issues.push({ code: 'custom', message: result.message, input });
+  return z.NEVER;
+}
+
+function range(kind: IdKind) {
+  const what = `${kind.what} from 1 to ${kind.max} or a range such as ${kind.example}`;
+  return z
+    .union([z.number(), z.string()], { error: expected(what) })
+    .transform((input, context): IdRange => accepted<IdRange>(readRange(input, kind), input, context));
+}
+
+function choice<const T extends readonly [string, ...string[]]>(values: T) {
+  const words = values.map((value) => `'${value}'`);
+  return z.enum(values, { error: expected(`${words.slice(0, -1).join(', ')} or ${words.at(-1)}`) });
+}
+
+/** A list whose items are read one by one, so that one bad item hides no other. */
+function list(what: string) {
+  return z.array(z.unknown(), { error: expected(`a list of ${what}`) });
+}
+
+const tosNumber = whole('a type-of-service byte', 0, 255);
+const mtuNumber = whole('an MTU', 68, 65_535);
+
+export const value = {
+  flag: z.boolean({ error: expected('true or false') }),
+  /** IPv4's least MTU is 68 (RFC 791); ETH_MAX_MTU is 65,535. */
+  mtu: z.union([z.literal('auto'), mtuNumber], { error: expected("an MTU from 68 to 65535 or 'auto'") }),
+  tos: z.union([z.literal('inherit'), tosNumber], {
+    error: expected("a type-of-service byte from 0 to 255 or 'inherit'"),
+  }),
+  ttl: whole('a TTL', 0, 255),
+  udpPort: whole('a UDP port', 1, 65_535),
+  pvid: whole('0 for none or a VLAN ID', 0, 4094),
+  vni: whole('a VNI', 1, VNI.max),
+  vid: whole('a VLAN ID', 1, VLAN_ID.max),
+  vids: range(VLAN_ID),
+  vnis: range(VNI),
+  seconds: whole('whole seconds', 0, AGEING_MAX),
+  count: whole('a number', 0, COUNT_MAX),
+  workers: whole('a number', 1, 1024),
+  ip: text('an IPv4 or IPv6 address', readHostIp),
+  /** Any text: whether it is a multicast address is a rule of its own. */
+  groupText: text('a multicast address', (input) => input),
+  nicAddress: text('an address with its prefix length, such as 192.0.2.1/24', readNicAddress),
+  mac: text('a MAC address', readMac),
+  nicMac: text('a MAC address', readNicMac),
+  netdev: text('the name of a network device', readDeviceName),
+  netns: text('the name or path of a network namespace', readNetns),
+  switchName: text('a name', readSwitchName),
+  socketPath: text('the path of a socket', readSocketPath),
+  choice,
+  list,
+};
+
+/** Takes what the kernel takes as a device's name (net/core/dev.c, dev_valid_name), in printable ASCII. */
+export function readDeviceName(name: string): string | Refusal {
+  if (name === '') return new Refusal('a link needs a name; the text is empty');
+  if (name === '.' || name === '..') return new Refusal(`${quote(name)} cannot name a link; choose another name`);
+  // The kernel would read "%d" as a pattern, and takes bytes beyond ASCII for blanks in part.
+  if (!/^[\x21-\x7e]+$/.test(name) || /[/:%]/.test(name)) {
+    return new Refusal(`${quote(name)} cannot name a link; use ASCII letters, digits, '-', '_' or '.'`);
+  }
+  if (name.length <= NAME_MAX) return name;
+  return new Refusal(`${quote(name)} has ${name.length} characters; the name of a link has at most ${NAME_MAX}`);
+}
+
+function readNetns(name: string): string | Refusal {
+  if (name !== '' && name !== '.' && name !== '..' && !name.includes('\0')) return name;
+  return new Refusal(`expected the name or path of a network namespace, found ${quote(name)}`);
+}
+
+function readSwitchName(name: string): string | Refusal {
+  if (/^[^\p{Cc}]{1,64}$/u.test(name)) return name;
+  return new Refusal(`expected a name of 1 to 64 characters without control characters, found ${quote(name)}`);
+}
+
+function readSocketPath(path: string): string | Refusal {
+  if (path === '' || path.includes('\0')) return new Refusal(`expected the path of a socket, found ${quote(path)}`);
+  const bytes = Buffer.byteLength(path);
+  if (bytes <= SOCKET_PATH_MAX) return path;
+  return new Refusal(`the path has ${bytes} bytes; that of a unix socket has at most ${SOCKET_PATH_MAX}`);
+}

@@ -1,0 +1,331 @@
+/** Sound files: what they resolve to. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig, parseConfig } from '../../src/config/load.js';
+import type { BridgeConfig, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../../src/config/types.js';
+import { EXAMPLE } from './example.js';
+
+const deps = { hostname: () => 'thishost', netnsExists: () => true };
+const parse = (text: string): SwitchConfig => parseConfig(text, 'file.yaml', deps);
+
+/** The bridge br1 of a file. */
+function bridge(text: string): BridgeConfig {
+  const found = parse(text).bridges.find((candidate) => candidate.name === 'br1');
+  if (found === undefined) throw new Error('the file has no br1');
+  return found;
+}
+
+function port(text: string, name: string): PortConfig {
+  const found = bridge(text).ports.find((candidate) => candidate.name === name);
+  if (found === undefined) throw new Error(`br1 has no port ${name}`);
+  return found;
+}
+
+describe('the example of the contract', () => {
+  const config = parse(EXAMPLE);
+  const [tap, vxlan] = bridge(EXAMPLE).ports as [TapConfig, VxlanConfig];
+
+  it('resolves switch and bridge', () => {
+    expect({ ...config, bridges: [] }).toEqual({
+      name: 'host1',
+      control: '/run/overtap/host1.sock',
+      workers: 1,
+      bridges: [],
+    });
+    expect(config.bridges.map(({ ports, ...rest }) => ({ ...rest, ports: ports.map((p) => p.name) }))).toEqual([
+      {
+        name: 'br1',
+        vlanFiltering: true,
+        vlanDefaultPvid: 1,
+        ageingTime: 300,
+        fdbMaxLearned: 0,
+        hostPort: false,
+        addresses: [],
+        mtu: 'auto',
+        persist: false,
+        ports: ['tap1_0', 'vxlan0'],
+        options: { vlan_filtering: true, vlan_default_pvid: 1, ageing_time: 300, fdb_max_learned: 0, host_port: false },
+      },
+    ]);
+  });
+
+  it('resolves the tap port', () => {
+    expect(tap).toEqual({
+      type: 'tap',
+      name: 'tap1_0',
+      netns: 'ns2',
+      ifname: 'tap1_1',
+      mac: '02:00:00:00:02:01',
+      addresses: [{ address: '100.0.1.2', prefix: 24, family: 4 }],
+      mtu: 'auto',
+      persist: false,
+      vlans: [{ vid: 2, pvid: true, untagged: true, remotes: [] }],
+      learning: true,
+      flood: true,
+      mcastFlood: true,
+      bcastFlood: true,
+      isolated: false,
+      locked: false,
+      neighSuppress: false,
+      fdb: [{ mac: '02:00:00:00:02:01', vlan: 2, state: 'static', sticky: false }],
+      options: {
+        netns: 'ns2',
+        ifname: 'tap1_1',
+        mac: '02:00:00:00:02:01',
+        addresses: ['100.0.1.2/24'],
+        mtu: 'auto',
+        persist: false,
+        learning: true,
+      },
+    });
+  });
+
+  it('resolves the vxlan port', () => {
+    const { vlans, ...rest } = vxlan;
+    expect(vlans).toHaveLength(102);
+    expect(vlans.slice(0, 3)).toEqual([
+      { vid: 2, pvid: false, untagged: false, vni: 2, remotes: [] },
+      { vid: 3, pvid: false, untagged: false, vni: 3, remotes: ['192.0.2.3'] },
+      { vid: 100, pvid: false, untagged: false, vni: 10100, remotes: [] },
+    ]);
+    expect(vlans.at(-1)).toEqual({ vid: 199, pvid: false, untagged: false, vni: 10199, remotes: [] });
+    expect(rest).toEqual({
+      type: 'vxlan',
+      name: 'vxlan0',
+      family: 4,
+      local: '192.0.2.1',
+      dev: 'eth0',
+      dstport: 4789,
+      vlanTunnel: true,
+      remotes: ['192.0.2.2'],
+      peers: [],
+      srcport: [32768, 61000],
+      tos: 0,
+      df: 'unset',
+      udpcsum: true,
+      maxaddress: 0,
+      hostPort: false,
+      acceptVteps: 'known',
+      reservedBits: 'ignore',
+      innerVlan: 'drop',
+      addresses: [],
+      mtu: 'auto',
+      persist: false,
+      learning: true,
+      flood: true,
+      mcastFlood: true,
+      bcastFlood: true,
+      isolated: false,
+      locked: false,
+      neighSuppress: false,
+      fdb: [{ mac: '02:00:00:00:09:01', vlan: 2, vni: 2, dst: '192.0.2.2', state: 'static', sticky: false }],
+      options: {
+        local: '192.0.2.1',
+        dev: 'eth0',
+        dstport: 4789,
+        vlan_tunnel: true,
+        remotes: ['192.0.2.2'],
+      },
+    });
+  });
+});
+
+describe('forms of a file', () => {
+  it('takes JSON, tabs included', () => {
+    const json = { name: 'j', bridges: { br1: { ports: { t: { type: 'tap', mac: '02:00:00:00:00:0A' } } } } };
+    for (const text of [
+      JSON.stringify(json),
+      JSON.stringify(json, null, '\t'),
+      `\uFEFF${JSON.stringify(json, null, 2)}\r\n`,
+    ]) {
+      const config = parse(text);
+      expect(config.name).toBe('j');
+      expect(config.bridges[0]?.ports[0]).toMatchObject({ type: 'tap', ifname: 't', mac: '02:00:00:00:00:0a' });
+    }
+  });
+
+  it('takes a bridge and a ports key with nothing after them', () => {
+    expect(parse('bridges:\n  a:\n  b:\n    ports:\n').bridges.map(({ name, ports }) => [name, ports])).toEqual([
+      ['a', []],
+      ['b', []],
+    ]);
+  });
+
+  it('takes no bridge at all when the file says so', () => {
+    expect(parse('bridges: {}')).toEqual({
+      name: 'thishost',
+      control: '/run/overtap/overtap.sock',
+      workers: 1,
+      bridges: [],
+    });
+  });
+
+  it('takes keys that look like numbers as the names they spell', () => {
+    expect(parse('bridges: { 1: , 0x10: }').bridges.map((b) => b.name)).toEqual(['1', '0x10']);
+  });
+
+  it('expands aliases', () => {
+    const text = 'bridges:\n  a: &a { ageing_time: 7 }\n  b: *a\n';
+    expect(parse(text).bridges.map((b) => b.ageingTime)).toEqual([7, 7]);
+  });
+
+  it('keeps options as they were written', () => {
+    const text =
+      'bridges: { br1: { ports: { x: { type: vxlan, id: 7, local: 2001:DB8:0::1, mtu: 1400, host_port: true } } } }';
+    const x = port(text, 'x') as VxlanConfig;
+    expect(x.options).toEqual({ id: 7, local: '2001:DB8:0::1', mtu: 1400, host_port: true });
+    expect(x).toMatchObject({ local: '2001:db8::1', family: 6, mtu: 1400, hostPort: true });
+  });
+});
+
+describe('memberships', () => {
+  const withPort = (bridgeOptions: string, portOptions: string) =>
+    port(`bridges: { br1: { ${bridgeOptions} ports: { p: { ${portOptions} } } } }`, 'p').vlans;
+  const own = { pvid: true, untagged: true, remotes: [] };
+
+  it.each([
+    ['vlan_filtering: true,', 'type: tap', [{ vid: 1, ...own }]],
+    ['vlan_filtering: true, vlan_default_pvid: 9,', 'type: tap', [{ vid: 9, ...own }]],
+    ['vlan_filtering: true, vlan_default_pvid: 0,', 'type: tap', []],
+    ['vlan_filtering: true,', 'type: tap, vlans: []', []],
+    ['', 'type: tap', []],
+    ['', 'type: tap, vlans: [{ vid: 4 }]', [{ vid: 4, pvid: false, untagged: false, remotes: [] }]],
+    ['vlan_filtering: true,', 'type: vxlan, id: 5', [{ vid: 1, ...own }]],
+    ['vlan_filtering: true,', 'type: vxlan, vlan_tunnel: true', [{ vid: 1, ...own }]],
+  ])('of a bridge with {%s} and a port with {%s}', (bridgeOptions, portOptions, expected) => {
+    expect(withPort(bridgeOptions, portOptions)).toEqual(expected);
+  });
+
+  it('are in ascending order, each with remotes of its own', () => {
+    const vlans = withPort(
+      'vlan_filtering: true,',
+      'type: vxlan, vlan_tunnel: true, vlans: [{ vid: 9-10, tunnel_info: 19-20, remotes: [192.0.2.9, 192.0.2.9] }, { vid: 3 }]',
+    );
+    expect(vlans.map(({ vid, vni }) => [vid, vni])).toEqual([
+      [3, undefined],
+      [9, 19],
+      [10, 20],
+    ]);
+    expect(vlans[1]?.remotes).toEqual(['192.0.2.9']);
+    expect(vlans[1]?.remotes).not.toBe(vlans[2]?.remotes);
+  });
+});
+
+describe('single options', () => {
+  const vxlan = (options: string) =>
+    port(`bridges: { br1: { ports: { x: { type: vxlan, id: 5, ${options} } } } }`, 'x') as VxlanConfig;
+
+  it('give the family by local, then by the first remote', () => {
+    expect(vxlan('').family).toBe(4);
+    expect(vxlan('remotes: [2001:db8::2]').family).toBe(6);
+    expect(vxlan('peers: [2001:db8::2]').family).toBe(6);
+    expect(vxlan('local: ::ffff:192.0.2.1, remotes: [192.0.2.2]')).toMatchObject({ family: 4, local: '192.0.2.1' });
+  });
+
+  it('drop doubles of remotes, however written', () => {
+    expect(vxlan('remotes: ["2001:db8::1", "2001:DB8:0:0::0001"]').remotes).toEqual(['2001:db8::1']);
+  });
+
+  it('take TTL 0 as unset', () => {
+    expect(vxlan('ttl: 0')).not.toHaveProperty('ttl');
+    expect(vxlan('ttl: 9').ttl).toBe(9);
+  });
+
+  it('take every kind of value', () => {
+    const options =
+      'tos: inherit, df: set, udpcsum: false, ageing: 0, maxaddress: 10, accept_vteps: any, reserved_bits: drop';
+    expect(vxlan(`${options}, inner_vlan: keep, srcport: [1, 1], l2miss: false, neigh_suppress: false`)).toMatchObject({
+      tos: 'inherit',
+      df: 'set',
+      udpcsum: false,
+      ageing: 0,
+      maxaddress: 10,
+      acceptVteps: 'any',
+      reservedBits: 'drop',
+      innerVlan: 'keep',
+      srcport: [1, 1],
+    });
+  });
+
+  it('put NIC options on a host port', () => {
+    const nic = 'host_port: true, addresses: ["2001:DB8::1/64"], mac: 02:00:00:00:00:AA, mtu: 1400, persist: true';
+    const resolved = {
+      hostPort: true,
+      addresses: [{ address: '2001:db8::1', prefix: 64, family: 6 }],
+      mac: '02:00:00:00:00:aa',
+      mtu: 1400,
+      persist: true,
+    };
+    expect(vxlan(nic)).toMatchObject(resolved);
+    expect(bridge(`bridges: { br1: { ${nic} } }`)).toMatchObject(resolved);
+  });
+
+  it('complete an FDB entry with the VNI of the port, or the VLAN of the VNI', () => {
+    const zero = 'fdb: [{ mac: 00:00:00:00:00:00, dst: 192.0.2.2, port: 8472, sticky: true, state: permanent }]';
+    expect(vxlan(zero).fdb).toEqual([
+      { mac: '00:00:00:00:00:00', vni: 5, dst: '192.0.2.2', port: 8472, state: 'permanent', sticky: true },
+    ]);
+    const tunnel = `bridges: { br1: { vlan_filtering: true, ports: { x: { type: vxlan, vlan_tunnel: true, vlans: [
+      { vid: 2, tunnel_info: 20 }, { vid: 3 } ], fdb: [
+      { mac: 01:00:5e:00:00:01, vlan: 2, dst: 192.0.2.2 },
+      { mac: 00:00:00:00:00:00, dst: 192.0.2.2 },
+      { mac: 02:00:00:00:00:01, vlan: 3, dst: 192.0.2.2 } ] } } } }`;
+    expect(port(tunnel, 'x').fdb.map(({ vlan, vni }) => [vlan, vni])).toEqual([
+      [2, 20],
+      [undefined, undefined],
+      [3, undefined],
+    ]);
+  });
+});
+
+describe('loadConfig', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'overtap-config-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  function failure(path: string): ConfigError {
+    try {
+      loadConfig(path);
+    } catch (error) {
+      if (error instanceof ConfigError) return error;
+      throw error;
+    }
+    throw new Error('the file was accepted');
+  }
+
+  it('reads a file', () => {
+    const path = join(folder, 'good.yaml');
+    writeFileSync(path, EXAMPLE);
+    expect(loadConfig(path, deps)).toEqual(parse(EXAMPLE));
+  });
+
+  it('says which file cannot be read, in one line', () => {
+    const path = join(folder, 'none.yaml');
+    const error = failure(path);
+    expect(error.code).toBe('CONFIG_INVALID');
+    expect(error.format()).toMatch(/none\.yaml:1:1: \(file\): the file cannot be read: ENOENT.*; check its path/);
+    expect(error.format()).not.toContain('\n');
+    expect(failure(folder).format()).toContain('EISDIR');
+  });
+
+  it('refuses what is not UTF-8', () => {
+    const path = join(folder, 'latin1.yaml');
+    writeFileSync(path, Buffer.from([0x6e, 0x3a, 0x20, 0xe9]));
+    expect(failure(path).format()).toMatch(/:1:1: \(file\): the file is not UTF-8 text/);
+  });
+
+  it('looks for namespaces by name and path by itself', () => {
+    const path = join(folder, 'netns.yaml');
+    const file = (netns: string) => `bridges: { b: { ports: { t: { type: tap, netns: "${netns}" } } } }`;
+    writeFileSync(path, file('/proc/self/ns/net'));
+    expect(loadConfig(path).bridges[0]?.ports[0]).toMatchObject({ netns: '/proc/self/ns/net' });
+    writeFileSync(path, file('overtap-has-none'));
+    expect(failure(path).format()).toMatch(
+      /1:49: bridges\.b\.ports\.t\.netns: network namespace "overtap-has-none" does not exist/,
+    );
+  });
+});
