@@ -1,0 +1,58 @@
+/**
+ * `overtap vlan`: VLAN membership of ports and the VLAN to VNI table, in the grammar of `bridge vlan`. It reads only.
+ */
+import type { LinkRow, VlansAnswer } from '../../control/api.js';
+import type { Context, Invocation } from '../context.js';
+import { formatTunnels, formatVlans } from '../format/vlan.js';
+import { findLink } from '../links.js';
+import { type Grammar, integer, one, parseWords, SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
+
+const FAMILY: Subcommands = {
+  command: 'vlan',
+  here: ['show', 'tunnelshow'],
+  aliases: { ...SHOW_ALIASES, delete: 'del' },
+  later: ['add', 'del'],
+};
+
+const grammar = (command: string): Grammar => ({
+  command,
+  rules: [
+    { word: 'dev', key: 'dev', value: 'PORT' },
+    { word: 'vid', key: 'vid', value: 'VID' },
+  ],
+});
+
+export async function run({ context, words, help }: Invocation): Promise<number> {
+  const name = subcommand(FAMILY, words[0]);
+  if (name === 'help') context.print(help());
+  else await show(context, name, words.slice(1));
+  return 0;
+}
+
+async function show(context: Context, name: string, words: readonly string[]): Promise<void> {
+  const found = parseWords(grammar(`vlan ${name}`), words);
+  const port = one(found, 'dev');
+  const vid = integer(found, 'vid', 1, 4094);
+  const client = await context.client();
+  if (port !== undefined) findLink(await client.get<LinkRow[]>('/v1/links'), port);
+  const answer = await client.get<VlansAnswer>('/v1/vlans');
+  if (name === 'tunnelshow') {
+    const rows = answer.tunnels
+      .filter((row) => port === undefined || row.ifname === port)
+      .map((row) => ({ ...row, tunnels: row.tunnels.filter((entry) => covers(entry, vid)) }))
+      .filter((row) => vid === undefined || row.tunnels.length > 0);
+    if (context.json) context.printJson(rows);
+    else context.print(formatTunnels(rows));
+    return;
+  }
+  const rows = answer.vlans
+    .filter((row) => port === undefined || row.ifname === port)
+    .map((row) => ({ ...row, vlans: row.vlans.filter((entry) => covers(entry, vid)) }))
+    .filter((row) => vid === undefined || row.vlans.length > 0);
+  if (context.json) context.printJson(rows);
+  else context.print(formatVlans(rows));
+}
+
+function covers(entry: { vlan: number; vlanEnd?: number }, vid: number | undefined): boolean {
+  return vid === undefined || (entry.vlan <= vid && vid <= (entry.vlanEnd ?? entry.vlan));
+}

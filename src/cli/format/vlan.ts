@@ -1,0 +1,35 @@
+/**
+ * VLAN membership and the VLAN to VNI table in the columns of `bridge vlan`. Pure.
+ */
+import type { TunnelRow, VlanRow } from '../../control/api.js';
+import { range } from './columns.js';
+
+/** Widths that scripts written for iproute2 may count on: IFNAMSIZ for the name, 9 for a range of VIDs. */
+const NAME = 16;
+const VLAN_ID = 9;
+
+const nameColumn = (name: string): string => `${name.padEnd(NAME)}  `;
+
+/** As `bridge vlan show`: one line a VID or range; a port without VLANs has no line. */
+export function formatVlans(rows: readonly VlanRow[]): string {
+  let text = `${nameColumn('port')}vlan-id\n`;
+  for (const row of rows) {
+    row.vlans.forEach((entry, index) => {
+      const words = [range(entry.vlan, entry.vlanEnd), ...entry.flags];
+      text += `${nameColumn(index === 0 ? row.ifname : '')}${words.join(' ')}\n`;
+    });
+  }
+  return text;
+}
+
+/** As `bridge vlan tunnelshow`. */
+export function formatTunnels(rows: readonly TunnelRow[]): string {
+  let text = `${nameColumn('port')}${'vlan-id'.padEnd(VLAN_ID)}  tunnel-id\n`;
+  for (const row of rows) {
+    row.tunnels.forEach((entry, index) => {
+      const vids = range(entry.vlan, entry.vlanEnd).padEnd(VLAN_ID);
+      text += `${nameColumn(index === 0 ? row.ifname : '')}${vids}  ${range(entry.tunid, entry.tunidEnd)}\n`;
+    });
+  }
+  return text;
+}

@@ -1,0 +1,185 @@
+/**
+ * The command line: global options, choosing a command, exit statuses and the one line an error is told in. It owns
+ * no command's behaviour (`commands/`) and no help text (`catalog.ts`), and it never touches the process itself.
+ */
+import { Command, CommanderError, Option } from 'commander';
+import { COMMANDS, type CommandSpec, EPILOGUE, LATER_COMMANDS, SUMMARY } from './catalog.js';
+import { type Context, type Io, lazyRooms, type Rooms } from './context.js';
+import { NotFoundError, UsageError } from './errors.js';
+import { programVersion } from '../control/version.js';
+
+export const EXIT_DONE = 0;
+/** The switch refused, or what was asked about is not there, or the work failed. */
+export const EXIT_REFUSED = 1;
+/** The command line or the configuration file is wrong. */
+export const EXIT_USAGE = 2;
+export const EXIT_NO_SWITCH = 3;
+
+const DEFAULT_SOCKET = '/run/overtap/overtap.sock';
+const WIDTH = 100;
+
+/**
+ * Runs one command line.
+ * @param argv the words after the program's name
+ * @returns the exit status; every error has been told on stderr
+ */
+export async function main(argv: readonly string[], io: Io, rooms: Rooms = lazyRooms): Promise<number> {
+  const result = { status: EXIT_DONE };
+  const program = buildProgram(io, rooms, result);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return result.status;
+  } catch (error) {
+    return tell(error, io);
+  }
+}
+
+function buildProgram(io: Io, rooms: Rooms, result: { status: number }): Command {
+  const program = new Command('overtap')
+    .description(SUMMARY)
+    .usage('[options] COMMAND ...')
+    .version(programVersion(), '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand(false)
+    .option('-s, --control <SOCK>', 'control socket of the switch', socketPath)
+    .option('-j, --json', 'print listings as JSON')
+    .addHelpText('after', EPILOGUE)
+    .configureHelp({
+      showGlobalOptions: true,
+      subcommandTerm: (command) => command.name(),
+      helpWidth: Math.min(io.stdout.columns ?? WIDTH, WIDTH + 20),
+    })
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      // Commander writes the help it gives for want of a command here; errors come through outputError.
+      writeErr: (text) => io.stdout.write(text),
+      outputError: (text) => io.stderr.write(usageLine(text)),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  for (const spec of COMMANDS) addCommand(program, spec, io, rooms, result);
+  for (const name of LATER_COMMANDS) addLaterCommand(program, name);
+  addHelpCommand(program);
+  return program;
+}
+
+/** Commander's own help command answers an unknown name with the general help and status 0; this one says so. */
+function addHelpCommand(program: Command): void {
+  program
+    .command('help')
+    .summary('show the help of a command')
+    .description('Show the help of a command.')
+    .usage('[COMMAND]')
+    .argument('[COMMAND]')
+    .helpOption('-h, --help', 'show help')
+    .action((name: string | undefined) => {
+      const command = name === undefined ? program : program.commands.find((candidate) => candidate.name() === name);
+      if (command === undefined) throw new UsageError(`unknown command '${name}' (see "overtap --help")`);
+      if (LATER_COMMANDS.includes(command.name())) throw notAvailable(command.name());
+      command.outputHelp();
+    });
+}
+
+function addCommand(program: Command, spec: CommandSpec, io: Io, rooms: Rooms, result: { status: number }): void {
+  const command = program
+    .command(spec.name)
+    .summary(spec.summary)
+    .description(`${spec.summary.charAt(0).toUpperCase()}${spec.summary.slice(1)}.`)
+    .usage(spec.usage)
+    .helpOption('-h, --help', 'show help')
+    .addHelpText('after', spec.help);
+  if (spec.words) command.argument('[words...]');
+  for (const { flags, text, required, choices, fallback } of spec.options ?? []) {
+    const option = new Option(flags, text).makeOptionMandatory(required ?? false);
+    if (choices !== undefined) option.choices(choices);
+    if (fallback !== undefined) option.default(fallback);
+    command.addOption(option);
+  }
+  command.action(async () => {
+    const { run } = await spec.load();
+    result.status = await run({
+      context: makeContext(io, rooms, program.opts()),
+      words: command.args,
+      options: command.opts<Record<string, string | undefined>>(),
+      help: () => helpText(command),
+    });
+  });
+}
+
+function addLaterCommand(program: Command, name: string): void {
+  program
+    .command(name, { hidden: true })
+    .argument('[words...]')
+    .allowUnknownOption()
+    .helpOption(false)
+    .action(() => {
+      throw notAvailable(name);
+    });
+}
+
+const notAvailable = (name: string): UsageError => new UsageError(`"${name}" is not available in this version`);
+
+function makeContext(io: Io, rooms: Rooms, options: { control?: string; json?: boolean }): Context {
+  const socket = options.control ?? (io.env.OVERTAP_CONTROL || DEFAULT_SOCKET);
+  return {
+    io,
+    rooms,
+    json: options.json === true,
+    socketOption: options.control,
+    client: async () => (await import('../control/client.js')).createClient(socket),
+    print: (text) => void io.stdout.write(text),
+    line: (text) => void io.stdout.write(`${text}\n`),
+    printJson: (value) => void io.stdout.write(`${JSON.stringify(value)}\n`),
+  };
+}
+
+/** The help of a command with what stands after it, as `--help` shows it. */
+function helpText(command: Command): string {
+  let text = '';
+  command.configureOutput({
+    writeOut: (part) => {
+      text += part;
+    },
+  });
+  command.outputHelp();
+  return text;
+}
+
+function socketPath(text: string): string {
+  if (text === '') throw new UsageError('-s needs the path of a control socket');
+  return text;
+}
+
+/** Commander's complaint as one line: what is wrong, what was perhaps meant, where help is. */
+function usageLine(text: string): string {
+  const wrong = text
+    .trim()
+    .replace(/^error: /, '')
+    .replace(/\.?\s*\(Did you mean (?:one of )?(.+?)\?\)/, '; did you mean $1?')
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '');
+  return `overtap: ${wrong} (see "overtap --help")\n`;
+}
+
+/** Tells an error in one line on stderr. @returns the exit status that it means */
+async function tell(error: unknown, io: Io): Promise<number> {
+  // Commander has told its own errors already; help and version end the same way, with status 0.
+  if (error instanceof CommanderError) {
+    return error.exitCode === 0 || error.code === 'commander.help' ? EXIT_DONE : EXIT_USAGE;
+  }
+  if (isDefect(error)) {
+    io.stderr.write(`overtap: internal error; please report it:\n${error.stack ?? error.message}\n`);
+    return EXIT_REFUSED;
+  }
+  io.stderr.write(`overtap: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (error instanceof UsageError) return EXIT_USAGE;
+  if (error instanceof NotFoundError) return EXIT_REFUSED;
+  const { SwitchUnreachable } = await import('../control/client.js');
+  return error instanceof SwitchUnreachable ? EXIT_NO_SWITCH : EXIT_REFUSED;
+}
+
+/** A fault of this program, where the place in the code says more than the message. */
+function isDefect(error: unknown): error is Error {
+  return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+}

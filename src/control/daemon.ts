@@ -1,0 +1,97 @@
+/**
+ * `overtap run`: a switch and its control socket in the foreground, until a signal ends it.
+ */
+import type { SwitchConfig } from '../config/types.js';
+import { DeviceError } from './devices.js';
+import { createLogger, type Logger } from './logger.js';
+import { ControlSocketError, claimSocket, serve } from './server.js';
+import { Switch } from './switch.js';
+import { programVersion } from './version.js';
+
+export interface RunOptions {
+  logLevel: string;
+}
+
+const EXIT_OK = 0;
+const EXIT_REFUSED = 1;
+
+/** Runs the switch. @returns the exit status, once everything that it opened is closed */
+export async function runDaemon(config: SwitchConfig, options: RunOptions): Promise<number> {
+  const log = createLogger(config.name, options.logLevel);
+  const end = new Ending();
+  try {
+    await claimSocket(config.control);
+    const running = await Switch.start(config, {
+      portLost: (port, errno) => log.warn({ port, errno }, 'port down: its device has gone'),
+      failed: (error) => {
+        log.fatal({ err: error }, 'the engine has failed');
+        end.with(EXIT_REFUSED);
+      },
+    });
+    try {
+      return await serveUntilEnd(config, running, log, end);
+    } finally {
+      await running.stop();
+      log.info('stopped');
+    }
+  } catch (error) {
+    if (!(error instanceof DeviceError || error instanceof ControlSocketError)) throw error;
+    process.stderr.write(`overtap: ${error.message}\n`);
+    return EXIT_REFUSED;
+  } finally {
+    end.forget();
+  }
+}
+
+async function serveUntilEnd(config: SwitchConfig, running: Switch, log: Logger, end: Ending): Promise<number> {
+  const info = { name: config.name, version: programVersion(), pid: process.pid };
+  const server = await serve(config.control, info, running.sources);
+  try {
+    for (const port of running.model.ports) {
+      if (port.kind === 'tap')
+        log.info(
+          { port: port.name, ifname: port.tap.ifname, netns: port.config.netns, mac: port.tap.mac, mtu: port.tap.mtu },
+          'tap port',
+        );
+      else
+        log.info(
+          {
+            port: port.name,
+            local: port.config.local,
+            dstport: port.config.dstport,
+            vnis: port.vnis.length,
+            mtu: port.mtu,
+          },
+          'vxlan port',
+        );
+    }
+    log.info({ control: config.control, pid: process.pid }, 'ready');
+    return await end.status;
+  } finally {
+    await server.close();
+  }
+}
+
+/** What ends the run: a signal, or a failure. */
+class Ending {
+  readonly status: Promise<number>;
+  private resolve: (status: number) => void = () => undefined;
+  private readonly onSignal = (): void => this.with(EXIT_OK);
+
+  constructor() {
+    this.status = new Promise((resolve) => {
+      this.resolve = resolve;
+    });
+    process.on('SIGTERM', this.onSignal);
+    process.on('SIGINT', this.onSignal);
+  }
+
+  with(status: number): void {
+    this.resolve(status);
+  }
+
+  forget(): void {
+    process.off('SIGTERM', this.onSignal);
+    process.off('SIGINT', this.onSignal);
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * What the control thread and the engine's thread say to each other. The control thread posts and rings the engine's
+ * eventfd; the engine answers by a message. Counters, remotes and the FDB are not sent: they lie in shared memory.
+ */
+import type { Operation } from '../dataplane/operations.js';
+
+/** Given to the engine's thread when it starts. */
+export interface EngineData {
+  eventFd: number;
+  fdb: SharedArrayBuffer;
+  counters: SharedArrayBuffer;
+  remotes: SharedArrayBuffer;
+}
+
+export type ToEngine = { type: 'apply'; id: number; operations: Operation[] } | { type: 'stop' };
+
+export type FromEngine =
+  | { type: 'applied'; id: number; error?: string }
+  | { type: 'port-lost'; port: number; errno: number }
+  | { type: 'stopped' };

@@ -1,0 +1,89 @@
+/**
+ * The control thread's hold on the engine: starts its thread, sends it operations, stops it, and reads what it
+ * leaves in shared memory.
+ */
+import { Worker } from 'node:worker_threads';
+import { Counters } from '../dataplane/counters.js';
+import type { Operation } from '../dataplane/operations.js';
+import { RemoteTable } from '../encap/remotes.js';
+import { createFdb, type FdbOptions, FdbReader } from '../fdb/table.js';
+import { createWake } from '../port/wake.js';
+import type { EngineData, FromEngine, ToEngine } from './engine-protocol.js';
+
+const STOP_MS = 500;
+
+export interface EngineThreadEvents {
+  portLost(port: number, errno: number): void;
+  /** The engine has died; the switch cannot go on. */
+  failed(error: Error): void;
+}
+
+export class EngineThread {
+  readonly counters = new Counters();
+  readonly remotes = new RemoteTable();
+  readonly fdb: FdbReader;
+  private readonly worker: Worker;
+  private readonly wake = createWake();
+  private readonly waiting = new Map<number, { resolve(): void; reject(error: Error): void }>();
+  private nextId = 1;
+  private stopped = false;
+  private readonly ended: Promise<void>;
+
+  constructor(
+    fdbOptions: FdbOptions,
+    private readonly events: EngineThreadEvents,
+  ) {
+    const fdb = createFdb(fdbOptions);
+    this.fdb = new FdbReader(fdb.memory);
+    const workerData: EngineData = {
+      eventFd: this.wake.fd,
+      fdb: fdb.memory,
+      counters: this.counters.memory,
+      remotes: this.remotes.memory,
+    };
+    this.worker = new Worker(new URL('./engine-worker.js', import.meta.url), { workerData, name: 'engine' });
+    this.worker.on('message', (message: FromEngine) => this.hear(message));
+    this.worker.on('error', (error) => this.die(error instanceof Error ? error : new Error(String(error))));
+    this.ended = new Promise((resolve) => this.worker.once('exit', () => resolve()));
+  }
+
+  /** Carries operations out between two batches. Rejects with the engine's reason when one is impossible. */
+  apply(operations: Operation[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const id = this.nextId++;
+      this.waiting.set(id, { resolve, reject });
+      this.say({ type: 'apply', id, operations });
+    });
+  }
+
+  /** Ends the engine after its current batch. */
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.say({ type: 'stop' });
+    const patience = setTimeout(() => void this.worker.terminate(), STOP_MS);
+    await this.ended;
+    clearTimeout(patience);
+    this.wake.close();
+  }
+
+  private say(message: ToEngine): void {
+    this.worker.postMessage(message);
+    this.wake.ring();
+  }
+
+  private hear(message: FromEngine): void {
+    if (message.type === 'port-lost') this.events.portLost(message.port, message.errno);
+    if (message.type !== 'applied') return;
+    const waiter = this.waiting.get(message.id);
+    this.waiting.delete(message.id);
+    if (message.error === undefined) waiter?.resolve();
+    else waiter?.reject(new Error(message.error));
+  }
+
+  private die(error: Error): void {
+    for (const waiter of this.waiting.values()) waiter.reject(error);
+    this.waiting.clear();
+    this.events.failed(error);
+  }
+}

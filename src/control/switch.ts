@@ -1,0 +1,64 @@
+/**
+ * One running switch: devices, engine and model together, from a configuration until it is stopped.
+ */
+import { randomInt } from 'node:crypto';
+import type { SwitchConfig } from '../config/types.js';
+import { compile } from './compile.js';
+import { Devices } from './devices.js';
+import { EngineThread } from './engine-thread.js';
+import type { SwitchModel } from './model.js';
+import type { Sources } from './views.js';
+
+export interface SwitchEvents {
+  /** A port's device has gone. */
+  portLost(name: string, errno: number): void;
+  failed(error: Error): void;
+}
+
+export class Switch {
+  readonly model: SwitchModel;
+
+  private constructor(
+    model: SwitchModel,
+    private readonly engine: EngineThread,
+    private readonly devices: Devices,
+  ) {
+    this.model = model;
+  }
+
+  /** Opens every device and starts forwarding; on failure nothing stays open. @throws DeviceError */
+  static async start(config: SwitchConfig, events: SwitchEvents): Promise<Switch> {
+    const devices = new Devices(randomInt(1 << 20));
+    let engine: EngineThread | undefined;
+    try {
+      const { model, operations } = compile(config, devices);
+      engine = new EngineThread(
+        { seed: randomInt(2 ** 31) },
+        {
+          portLost(port, errno) {
+            model.lost.add(port);
+            events.portLost(model.ports[port].name, errno);
+          },
+          failed: (error) => events.failed(error),
+        },
+      );
+      await engine.apply(operations);
+      return new Switch(model, engine, devices);
+    } catch (error) {
+      await engine?.stop();
+      devices.close();
+      throw error;
+    }
+  }
+
+  get sources(): Sources {
+    const { counters, remotes, fdb } = this.engine;
+    return { model: this.model, counters, remotes, fdb };
+  }
+
+  /** Ends forwarding and closes every device; a TAP that is not persistent goes with it. */
+  async stop(): Promise<void> {
+    await this.engine.stop();
+    this.devices.close();
+  }
+}
