@@ -1,0 +1,120 @@
+/**
+ * The bridge's decision for one frame: learn where its source is, look up where its destination is
+ * (Linux `br_handle_frame_finish`). Afterwards the batch holds an FDB destination, a flood or a drop.
+ */
+import { STATIC_OTHER } from '../fdb/table.js';
+import {
+  destinationHigh,
+  destinationLow,
+  isLinkLocalReserved,
+  isMulticastHigh,
+  sourceHigh,
+  sourceLow,
+} from '../wire/ethernet.js';
+import { OUTCOME_FLOOD } from './batch.js';
+import type { Context } from './context.js';
+import {
+  FDB_STATIC_MOVE,
+  ISOLATED_PORT,
+  LINK_LOCAL,
+  LOCKED_PORT,
+  NO_DESTINATION,
+  PORT_DOWN,
+  SAME_PORT,
+  VLAN_NOT_ALLOWED,
+} from './drop-reasons.js';
+import {
+  destinationOf,
+  destinationPort,
+  destinationRemote,
+  ISOLATED,
+  LEARNING,
+  LOCKED,
+  MEMBER,
+  PORT_VXLAN,
+  segmentOf,
+  UP,
+} from './forwarding.js';
+
+/** Decides about a frame whose ingress stage passed. */
+export function bridgeFrame(sw: Context, frame: number): void {
+  const { batch, view } = sw;
+  const offset = batch.offset[frame];
+  const high = destinationHigh(view, offset);
+  const low = destinationLow(view, offset);
+  if (isLinkLocalReserved(high, low)) {
+    batch.drop(frame, LINK_LOCAL); // IEEE 802.1D section 7.12.6
+    return;
+  }
+  const segment = segmentOf(sw.forwarding.portBridge[batch.port[frame]], batch.vid[frame]);
+  if (!learnSource(sw, frame, segment)) return;
+  const row = isMulticastHigh(high) ? -1 : sw.fdb.lookup(high, low, segment);
+  if (row < 0) {
+    batch.outcome[frame] = OUTCOME_FLOOD;
+    return;
+  }
+  const destination = sw.fdb.destinationOf(row);
+  const refusal = unicastRefusal(sw, frame, destinationPort(destination));
+  if (refusal >= 0) batch.drop(frame, refusal);
+  else batch.outcome[frame] = destination;
+}
+
+/** Learns `<source MAC, segment> -> where it came from`. @returns false when the source may not be there */
+function learnSource(sw: Context, frame: number, segment: number): boolean {
+  const { batch, fdb, view } = sw;
+  const port = batch.port[frame];
+  const offset = batch.offset[frame];
+  const high = sourceHigh(view, offset);
+  const low = sourceLow(view, offset);
+  const flags = sw.forwarding.portFlags[port];
+  if ((flags & (LOCKED | LEARNING)) === 0) return true;
+  const row = fdb.lookup(high, low, segment);
+  if ((flags & LOCKED) !== 0 && (row < 0 || destinationPort(fdb.destinationOf(row)) !== port)) {
+    batch.drop(frame, LOCKED_PORT);
+    return false;
+  }
+  if ((flags & LEARNING) === 0) return true;
+  const destination = destinationOf(port, batch.remote[frame]);
+  if (row >= 0 && isSamePlace(sw, fdb.destinationOf(row), destination)) {
+    fdb.refresh(row, sw.tick);
+    return true;
+  }
+  const learned = fdb.learn(high, low, segment, destination, port, sw.tick);
+  // A local port's frame goes on though its entry may not move, as in br_fdb_update; a remote's does not (vxlan_snoop).
+  if (learned !== STATIC_OTHER || batch.remote[frame] === 0) return true;
+  batch.drop(frame, FDB_STATIC_MOVE);
+  return false;
+}
+
+/** One port, and behind it one VTEP: an entry that sends to another UDP port of its VTEP has not moved (vxlan_snoop). */
+function isSamePlace(sw: Context, one: number, other: number): boolean {
+  if (one === other) return true;
+  if (destinationPort(one) !== destinationPort(other)) return false;
+  return sw.remotes.isSameVtep(destinationRemote(one), destinationRemote(other));
+}
+
+/** Why a frame may not go out of the one port that its destination is behind; -1 when it may. */
+function unicastRefusal(sw: Context, frame: number, port: number): number {
+  const { batch, forwarding } = sw;
+  const ingress = batch.port[frame];
+  if (port === ingress || isHorizon(sw, ingress, port)) return SAME_PORT;
+  const bridge = forwarding.portBridge[ingress];
+  if (forwarding.portBridge[port] !== bridge) return NO_DESTINATION;
+  const flags = forwarding.portFlags[port];
+  if ((flags & UP) === 0) return PORT_DOWN;
+  if (!isMember(sw, bridge, port, batch.vid[frame])) return VLAN_NOT_ALLOWED;
+  if ((flags & forwarding.portFlags[ingress] & ISOLATED) !== 0) return ISOLATED_PORT;
+  return -1;
+}
+
+/** Split horizon: what came from a remote is never sent to a remote, so that a full mesh of VTEPs has no loop. */
+export function isHorizon(sw: Context, ingress: number, egress: number): boolean {
+  const { portKind } = sw.forwarding;
+  return portKind[ingress] === PORT_VXLAN && portKind[egress] === PORT_VXLAN;
+}
+
+/** Whether the port carries the VLAN; without VLAN filtering every port does. */
+export function isMember(sw: Context, bridge: number, port: number, vid: number): boolean {
+  const { forwarding } = sw;
+  return forwarding.bridgeFiltering[bridge] === 0 || (forwarding.vlans[(port << 12) | vid] & MEMBER) !== 0;
+}

@@ -1,0 +1,131 @@
+/**
+ * The switch's accounts, in shared memory: the engine adds, the control thread reads. Float64Array because sums of
+ * bytes outgrow 32 bits and BigInts are allocated; exact up to 2^53.
+ *
+ * The accounts balance: sum(rx_packets) + replicated = sum(tx_packets) + sum(drops), where `replicated` counts the
+ * copies that flooding made beyond the first one of each frame.
+ */
+import { MAX_REMOTES } from '../encap/remotes.js';
+import { DROP_REASONS } from './drop-reasons.js';
+
+export const MAX_PORTS = 1024;
+export const MAX_VNIS = 65_536;
+
+export const RX_PACKETS = 0;
+export const RX_BYTES = 1;
+export const TX_PACKETS = 2;
+export const TX_BYTES = 3;
+const TRAFFIC = 4;
+
+const REASONS = DROP_REASONS.length;
+const PORT_ROW = TRAFFIC + 2 * REASONS;
+
+const GLOBAL = 8;
+const REPLICATED = 0;
+const TICK = 1;
+const PORTS = GLOBAL;
+const REMOTES = PORTS + MAX_PORTS * PORT_ROW;
+const VNIS = REMOTES + MAX_REMOTES * TRAFFIC;
+const WORDS = VNIS + MAX_VNIS * TRAFFIC;
+
+export interface Traffic {
+  rx_packets: number;
+  rx_bytes: number;
+  tx_packets: number;
+  tx_bytes: number;
+}
+
+export class Counters {
+  readonly memory: SharedArrayBuffer;
+  private readonly words: Float64Array;
+
+  constructor(memory?: SharedArrayBuffer) {
+    this.memory = memory ?? new SharedArrayBuffer(WORDS * 8);
+    this.words = new Float64Array(this.memory);
+  }
+
+  // ---- the engine's side ----
+
+  received(port: number, bytes: number): void {
+    const row = PORTS + port * PORT_ROW;
+    this.words[row + RX_PACKETS] += 1;
+    this.words[row + RX_BYTES] += bytes;
+  }
+
+  receivedFrom(remote: number, vni: number, bytes: number): void {
+    this.words[REMOTES + remote * TRAFFIC + RX_PACKETS] += 1;
+    this.words[REMOTES + remote * TRAFFIC + RX_BYTES] += bytes;
+    this.words[VNIS + vni * TRAFFIC + RX_PACKETS] += 1;
+    this.words[VNIS + vni * TRAFFIC + RX_BYTES] += bytes;
+  }
+
+  transmitted(port: number, bytes: number): void {
+    const row = PORTS + port * PORT_ROW;
+    this.words[row + TX_PACKETS] += 1;
+    this.words[row + TX_BYTES] += bytes;
+  }
+
+  transmittedTo(remote: number, vni: number, bytes: number): void {
+    this.words[REMOTES + remote * TRAFFIC + TX_PACKETS] += 1;
+    this.words[REMOTES + remote * TRAFFIC + TX_BYTES] += bytes;
+    this.words[VNIS + vni * TRAFFIC + TX_PACKETS] += 1;
+    this.words[VNIS + vni * TRAFFIC + TX_BYTES] += bytes;
+  }
+
+  /** A frame dropped on its way in: the ingress port's account. */
+  droppedIn(port: number, reason: number): void {
+    this.words[PORTS + port * PORT_ROW + TRAFFIC + reason] += 1;
+  }
+
+  /** A copy dropped on its way out: the egress port's account. */
+  droppedOut(port: number, reason: number): void {
+    this.words[PORTS + port * PORT_ROW + TRAFFIC + REASONS + reason] += 1;
+  }
+
+  replicated(copies: number): void {
+    this.words[REPLICATED] += copies;
+  }
+
+  setTick(tick: number): void {
+    this.words[TICK] = tick;
+  }
+
+  // ---- the reader's side ----
+
+  get tick(): number {
+    return this.words[TICK];
+  }
+
+  get replicatedTotal(): number {
+    return this.words[REPLICATED];
+  }
+
+  port(port: number): Traffic {
+    return this.traffic(PORTS + port * PORT_ROW);
+  }
+
+  remote(remote: number): Traffic {
+    return this.traffic(REMOTES + remote * TRAFFIC);
+  }
+
+  vni(counter: number): Traffic {
+    return this.traffic(VNIS + counter * TRAFFIC);
+  }
+
+  rxDrops(port: number, reason: number): number {
+    return this.words[PORTS + port * PORT_ROW + TRAFFIC + reason];
+  }
+
+  txDrops(port: number, reason: number): number {
+    return this.words[PORTS + port * PORT_ROW + TRAFFIC + REASONS + reason];
+  }
+
+  private traffic(row: number): Traffic {
+    return {
+      rx_packets: this.words[row + RX_PACKETS],
+      rx_bytes: this.words[row + RX_BYTES],
+      tx_packets: this.words[row + TX_PACKETS],
+      tx_bytes: this.words[row + TX_BYTES],
+    };
+  }
+}

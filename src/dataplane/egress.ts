@@ -1,0 +1,135 @@
+/**
+ * A frame's way out: the tag it leaves with, whether it fits, and the command that sends it. Decided once for each
+ * copy; the frame's bytes stay where they are.
+ */
+import { outerTos } from '../encap/ecn.js';
+import { flowHash } from '../encap/flow.js';
+import {
+  KIND_TAP,
+  KIND_UDP,
+  TAG_KEEP,
+  TAG_POP,
+  TAG_PUSH,
+  TAG_REPLACE,
+  TX_COOKIE,
+  TX_COOKIE2,
+  TX_CSUM,
+  TX_GSO,
+  TX_HEADER,
+  TX_HEADER_LENGTH,
+  TX_INDEX,
+  TX_KIND,
+  TX_LENGTH,
+  TX_OFFSET,
+  TX_REMOTE,
+  TX_TAG,
+  TX_TOS,
+  TX_VNET,
+  VNET_NEEDS_CSUM,
+} from '../port/nic.js';
+import { ETHERNET_HEADER } from '../wire/ethernet.js';
+import { L3_OFFSET, L3_KIND, parseInner } from '../wire/inner.js';
+import { ipv4Tos } from '../wire/ipv4.js';
+import { ipv6TrafficClass } from '../wire/ipv6.js';
+import { priorityBits, VLAN_TAG } from '../wire/vlan.js';
+import { VXLAN_HEADER } from '../wire/vxlan.js';
+import { NO_TAG } from './batch.js';
+import type { Context } from './context.js';
+import { MTU_EXCEEDED, NO_DESTINATION } from './drop-reasons.js';
+import { PORT_TAP, UNTAGGED, VLAN_TUNNEL } from './forwarding.js';
+import { nextCommand, tagGrowth } from './ring.js';
+
+/** Sends one copy of the frame out of a port; `remote` says where to behind a vxlan port. */
+export function emit(sw: Context, frame: number, port: number, remote: number): void {
+  if (sw.forwarding.portKind[port] === PORT_TAP) emitToTap(sw, frame, port);
+  else if (remote === 0) sw.counters.droppedOut(port, NO_DESTINATION);
+  else emitToRemote(sw, frame, port, remote);
+}
+
+/** One command that writes the frame to a TAP, with the offload header the guest is to see. */
+function emitToTap(sw: Context, frame: number, port: number): void {
+  const { batch, tx } = sw;
+  const tag = tagOnEgress(sw, frame, port);
+  const mtu = sw.forwarding.portMtu[port];
+  let vnet = batch.vnet[frame];
+  let gso = batch.gso[frame];
+  // One tag's room is given on every port, as in Linux is_skb_forwardable.
+  if (batch.length[frame] + tagGrowth(tag) > mtu + ETHERNET_HEADER + VLAN_TAG && vnet >>> 8 === 0) {
+    const header = batch.gsoHeader[frame] & 0xffff;
+    const segment = mtu + ETHERNET_HEADER - header;
+    if (header === 0 || segment <= 0) {
+      sw.counters.droppedOut(port, MTU_EXCEEDED);
+      return;
+    }
+    // An unsegmented frame from a kernel peer: handed on whole, as segments that fit the guest's MTU.
+    vnet = VNET_NEEDS_CSUM | ((batch.gsoHeader[frame] >>> 16) << 8);
+    gso = segment | (header << 16);
+  }
+  const at = nextCommand(sw);
+  tx[at + TX_KIND] = KIND_TAP;
+  tx[at + TX_INDEX] = port;
+  tx[at + TX_OFFSET] = batch.offset[frame];
+  tx[at + TX_LENGTH] = batch.length[frame];
+  tx[at + TX_TAG] = tag;
+  tx[at + TX_VNET] = vnet;
+  tx[at + TX_GSO] = gso;
+  tx[at + TX_CSUM] = batch.csum[frame];
+  tx[at + TX_COOKIE] = port;
+}
+
+/** One command that sends the frame to a remote, behind the VXLAN header of its VNI. */
+function emitToRemote(sw: Context, frame: number, port: number, remote: number): void {
+  const { batch, tx } = sw;
+  const tunnel = sw.forwarding.tunnels[port];
+  const vid = batch.vid[frame];
+  if (tunnel.vniOfVlan[vid] === 0) {
+    sw.counters.droppedOut(port, NO_DESTINATION);
+    return;
+  }
+  if (batch.flowKnown[frame] === 0) workOutFlow(sw, frame);
+  const at = nextCommand(sw);
+  tx[at + TX_KIND] = KIND_UDP;
+  tx[at + TX_INDEX] = tunnel.senders[batch.flow[frame] & (tunnel.senders.length - 1)];
+  tx[at + TX_OFFSET] = batch.offset[frame];
+  tx[at + TX_LENGTH] = batch.length[frame];
+  tx[at + TX_TAG] = tagOnEgress(sw, frame, port);
+  tx[at + TX_VNET] = batch.vnet[frame];
+  tx[at + TX_GSO] = batch.gso[frame];
+  tx[at + TX_CSUM] = batch.csum[frame];
+  tx[at + TX_HEADER] = tunnel.headerOfVlan[vid];
+  tx[at + TX_HEADER_LENGTH] = VXLAN_HEADER;
+  tx[at + TX_REMOTE] = remote;
+  tx[at + TX_TOS] = outerTos(tunnel.tos, batch.tos[frame]);
+  tx[at + TX_COOKIE] = port;
+  tx[at + TX_COOKIE2] = tunnel.counterOfVlan[vid];
+}
+
+/** The frame's flow hash and inner TOS; the same for every copy. */
+function workOutFlow(sw: Context, frame: number): void {
+  const { batch, layout, view } = sw;
+  const offset = batch.offset[frame];
+  parseInner(view, offset, batch.length[frame], layout);
+  batch.flow[frame] = flowHash(view, offset, layout);
+  const kind = layout[L3_KIND];
+  const l3 = layout[L3_OFFSET];
+  batch.tos[frame] = kind === 4 ? ipv4Tos(view, l3) : kind === 6 ? ipv6TrafficClass(view, l3) : 0;
+  batch.flowKnown[frame] = 1;
+}
+
+/**
+ * What happens to the tag on the way out of a port (Linux `br_handle_vlan`, `br_handle_egress_vlan_tunnel`): nothing
+ * without VLAN filtering; off into a `vlan_tunnel` port and where the VLAN is `untagged`; else one tag with the VID,
+ * and the priority that the frame came with.
+ */
+export function tagOnEgress(sw: Context, frame: number, port: number): number {
+  const { batch, forwarding } = sw;
+  if (forwarding.bridgeFiltering[forwarding.portBridge[port]] === 0) return TAG_KEEP;
+  const vid = batch.vid[frame];
+  const tci = batch.tci[frame];
+  const pop =
+    (forwarding.portFlags[port] & VLAN_TUNNEL) !== 0 || (forwarding.vlans[(port << 12) | vid] & UNTAGGED) !== 0;
+  if (pop) return tci === NO_TAG ? TAG_KEEP : TAG_POP;
+  if (tci === NO_TAG) return TAG_PUSH | vid;
+  const wanted = priorityBits(tci) | vid;
+  return wanted === tci ? TAG_KEEP : TAG_REPLACE | wanted;
+}

@@ -1,0 +1,100 @@
+/**
+ * The engine: one turn takes in a batch, decides about each frame, and sends. Also the slow clockwork around it:
+ * ageing in small steps, and word of a device that has gone.
+ *
+ * It owns no thread and opens nothing: the control thread gives it a Nic and calls `turn` in a loop, tests likewise.
+ */
+import {
+  KIND_TAP,
+  RX_KIND,
+  RX_STRIDE,
+  STATUS_LOST_ERRNO,
+  STATUS_LOST_INDEX,
+  STATUS_LOST_KIND,
+  STATUS_NOW,
+  STATUS_RUNG,
+} from '../port/nic.js';
+import { OUTCOME_DROP, OUTCOME_FLOOD } from './batch.js';
+import { bridgeFrame } from './bridge.js';
+import type { Context } from './context.js';
+import { emit } from './egress.js';
+import { flood } from './flood.js';
+import { destinationPort, destinationRemote, UP } from './forwarding.js';
+import { ingressTap } from './ingress-tap.js';
+import { ingressVxlan } from './ingress-vxlan.js';
+import { executeRing } from './ring.js';
+
+export const TICK_MS = 100;
+/** Rows aged in one step at most: well under a millisecond. */
+const SWEEP_ROWS = 16_384;
+/** Steps of ageing in which the whole table is visited, where SWEEP_ROWS allows it: once a second. */
+const SWEEP_STEPS = 10;
+
+/** What the engine tells its owner, outside the path of frames. */
+export interface EngineEvents {
+  /** `ring()` was called: there are operations to carry out. */
+  rung(): void;
+  /** A TAP's device has gone; the port is down from now on. */
+  portLost(port: number, errno: number): void;
+}
+
+export class Engine {
+  private clock = -1;
+
+  constructor(
+    readonly context: Context,
+    private readonly events: EngineEvents,
+  ) {}
+
+  /** One turn: waits at most `timeoutMs` for frames. @returns the number of frames taken in */
+  turn(timeoutMs: number): number {
+    const sw = this.context;
+    const { status } = sw.nic;
+    const count = sw.nic.receive(timeoutMs);
+    if (status[STATUS_NOW] !== this.clock) this.advance(status[STATUS_NOW]);
+    if (count > 0) processBatch(sw, count);
+    if (status[STATUS_LOST_ERRNO] !== 0) this.lose();
+    if (status[STATUS_RUNG] !== 0) this.events.rung();
+    return count;
+  }
+
+  /** Moves the coarse clock on, and with each of its ticks one step of ageing. */
+  private advance(now: number): void {
+    const sw = this.context;
+    if (this.clock < 0) this.clock = now;
+    const elapsed = (now - this.clock) & 0x7fffffff;
+    const ticks = Math.floor(elapsed / TICK_MS);
+    if (ticks === 0) return;
+    this.clock = (this.clock + ticks * TICK_MS) & 0x7fffffff;
+    sw.tick = (sw.tick + ticks) & 0x7fffffff;
+    sw.counters.setTick(sw.tick);
+    sw.fdb.sweep(sw.tick, Math.min(SWEEP_ROWS, Math.ceil(sw.fdb.slots / SWEEP_STEPS) * Math.min(ticks, SWEEP_STEPS)));
+  }
+
+  private lose(): void {
+    const { status } = this.context.nic;
+    if (status[STATUS_LOST_KIND] !== KIND_TAP) return;
+    const port = status[STATUS_LOST_INDEX];
+    this.context.forwarding.portFlags[port] &= ~UP;
+    this.events.portLost(port, status[STATUS_LOST_ERRNO]);
+  }
+}
+
+/** Classify every frame of the batch, then act on each outcome, then hand the commands to the Nic. */
+export function processBatch(sw: Context, count: number): void {
+  for (let frame = 0; frame < count; frame++) {
+    const at = frame * RX_STRIDE;
+    const passed = sw.rx[at + RX_KIND] === KIND_TAP ? ingressTap(sw, frame, at) : ingressVxlan(sw, frame, at);
+    if (passed) bridgeFrame(sw, frame);
+  }
+  for (let frame = 0; frame < count; frame++) act(sw, frame);
+  executeRing(sw);
+}
+
+function act(sw: Context, frame: number): void {
+  const { batch } = sw;
+  const outcome = batch.outcome[frame];
+  if (outcome >= 0) emit(sw, frame, destinationPort(outcome), destinationRemote(outcome));
+  else if (outcome === OUTCOME_FLOOD) flood(sw, frame);
+  else if (outcome === OUTCOME_DROP) sw.counters.droppedIn(batch.port[frame], batch.reason[frame]);
+}

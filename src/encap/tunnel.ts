@@ -1,0 +1,53 @@
+/**
+ * What one vxlan port knows: VLAN -> VNI, the VXLAN header that stands ready in the arena for each VNI, and the
+ * flood list of each VNI. No I/O: the port's sockets are numbers that the transmit commands carry.
+ *
+ * All tables are indexed by VID (0-4095), because that is what a frame has when it reaches the port. A port with a
+ * single VNI has it at every VID.
+ */
+
+export const VIDS = 4096;
+const NO_REMOTES = new Int32Array(0);
+
+/** TOS is the inner one's (`tos inherit`). */
+export const TOS_INHERIT = -1;
+
+export class Tunnel {
+  /** 0: the VLAN has no VNI on this port. */
+  readonly vniOfVlan = new Int32Array(VIDS);
+  /** Arena offset of the ready-made VXLAN header. */
+  readonly headerOfVlan = new Int32Array(VIDS);
+  /** Index of the VNI's counters. */
+  readonly counterOfVlan = new Int32Array(VIDS);
+  /** Remotes that get a copy of BUM frames: head-end replication. */
+  readonly floodOfVlan: Int32Array[] = new Array<Int32Array>(VIDS).fill(NO_REMOTES);
+  /** Sending sockets, a power of two of them; a flow's hash chooses one. */
+  readonly senders: Int32Array;
+
+  constructor(
+    readonly socket: number,
+    senders: readonly number[],
+    readonly udpPort: number,
+    readonly tos: number,
+  ) {
+    this.senders = Int32Array.from(powerOfTwo(senders));
+  }
+
+  mapVlan(vid: number, vni: number, header: number, counter: number): void {
+    this.vniOfVlan[vid] = vni;
+    this.headerOfVlan[vid] = header;
+    this.counterOfVlan[vid] = counter;
+  }
+
+  /** Gives a VLAN its flood list; a remote that is named twice gets one copy. */
+  setFlood(vid: number, remotes: readonly number[]): void {
+    this.floodOfVlan[vid] = Int32Array.from(new Set(remotes));
+  }
+}
+
+/** As many senders as make a power of two, so that a mask chooses; the ones over are left unused. */
+function powerOfTwo(senders: readonly number[]): readonly number[] {
+  let size = 1;
+  while (size * 2 <= senders.length) size *= 2;
+  return senders.slice(0, size);
+}
