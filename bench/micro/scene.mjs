@@ -1,0 +1,73 @@
+/**
+ * A small switch for measuring: one guest port in VLAN 2, one vxlan port with VNI 2 and one remote; half of a batch
+ * goes out through the tunnel, the other half comes in.
+ */
+import { Context } from '../../dist/dataplane/context.js';
+import { Counters } from '../../dist/dataplane/counters.js';
+import { Engine } from '../../dist/dataplane/engine.js';
+import { FLOOD, LEARNING, UP, VLAN_TUNNEL } from '../../dist/dataplane/forwarding.js';
+import { applyOperations } from '../../dist/dataplane/operations.js';
+import { RemoteTable } from '../../dist/encap/remotes.js';
+import { createFdb } from '../../dist/fdb/table.js';
+import { KIND_TAP, KIND_UDP } from '../../dist/port/nic.js';
+import { encodeEthernet } from '../../dist/wire/ethernet.js';
+import { encodeIpv4 } from '../../dist/wire/ipv4.js';
+import { encodeUdp } from '../../dist/wire/udp.js';
+import { encodeVxlan } from '../../dist/wire/vxlan.js';
+import { NullNic } from './null-nic.mjs';
+
+const REMOTE = [0, 0, 0xffff, 0xc0000202 | 0];
+const VNI = 2;
+
+/** A MAC of the guests behind `side` (1: here, 2: there). */
+function mac(side, host) {
+  const hex = (value) => value.toString(16).padStart(2, '0');
+  return `02:00:00:0${side}:${hex(host >> 8)}:${hex(host & 255)}`;
+}
+
+function frame(from, to, host, size) {
+  const path = { source: `10.0.${from}.1`, destination: `10.0.${to}.1` };
+  const payload = new Uint8Array(size - 14 - 20 - 8);
+  const udp = encodeUdp({ sourcePort: 1000 + host, destinationPort: 7, payload }, path);
+  return encodeEthernet({
+    source: mac(from, host),
+    destination: mac(to, host),
+    etherType: 0x0800,
+    payload: encodeIpv4({ ...path, protocol: 17, payload: udp }),
+  });
+}
+
+/** @param hosts MACs on either side; @param perSide frames of a batch in each direction; @param size of a frame in bytes */
+export function makeScene({ hosts = 64, perSide = 128, size = 64 } = {}) {
+  const nic = new NullNic();
+  const fdb = createFdb({ capacity: 65_536 });
+  const context = new Context(nic, fdb, new RemoteTable(), new Counters());
+  const flags = UP | LEARNING | FLOOD;
+  applyOperations(context, [
+    { op: 'bridge', bridge: 0, filtering: true, ageingTicks: 3000, maxLearned: 0 },
+    { op: 'tap', port: 0, bridge: 0, fd: -1, flags, mtu: 1450 },
+    { op: 'vlan', port: 0, vid: 2, untagged: true },
+    { op: 'pvid', port: 0, vid: 2 },
+    {
+      op: 'vxlan',
+      port: 1,
+      bridge: 0,
+      flags: flags | VLAN_TUNNEL,
+      socket: 0,
+      senders: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+      udpPort: 4789,
+      tos: 0,
+      ageingTicks: 0,
+      maxLearned: 0,
+      mac: null,
+    },
+    { op: 'vlan', port: 1, vid: 2, untagged: false },
+    { op: 'vni', port: 1, vid: 2, vni: VNI, header: 0, counter: 0 },
+    { op: 'remote', remote: 1, port: 1, address: REMOTE, udpPort: 4789, known: true },
+    { op: 'flood', port: 1, vid: 2, remotes: [1] },
+  ]);
+  for (let i = 0; i < perSide; i++) nic.add(KIND_UDP, 0, encodeVxlan(VNI, frame(2, 1, i % hosts, size)), REMOTE);
+  for (let i = 0; i < perSide; i++) nic.add(KIND_TAP, 0, frame(1, 2, i % hosts, size));
+  const engine = new Engine(context, { rung() {}, portLost() {} });
+  return { nic, context, engine, frames: perSide * 2 };
+}
