@@ -1,0 +1,103 @@
+/**
+ * One bounded parse of a frame, for those who need its network and transport headers: flow entropy, checksums, offloads.
+ *
+ *   frameOff        l3Offset              l4Offset                 l3PayloadEnd   frameOff + length
+ *   +----------+---+--------+------------+-------------+----------+--------------+
+ *   | Ethernet |tag|   IP   | extensions | TCP, UDP... | payload  | padding      |
+ *   +----------+---+--------+------------+-------------+----------+--------------+
+ *
+ * Owns the decision which offsets may be read. What `layout` names lies inside the frame, so that the accessors of the
+ * protocols' files need no bounds of their own. It never verifies checksums and never allocates.
+ */
+import { ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN, etherType } from './ethernet.js';
+import {
+  IPV4_HEADER,
+  ipv4HeaderLength,
+  ipv4IsFragment,
+  ipv4Protocol,
+  ipv4TotalLength,
+  ipVersion,
+  PROTOCOL_TCP,
+  PROTOCOL_UDP,
+} from './ipv4.js';
+import { IPV6_HEADER, ipv6PayloadLength, walkExtensions } from './ipv6.js';
+import { TCP_HEADER } from './tcp.js';
+import { UDP_HEADER } from './udp.js';
+import { taggedEtherType, VLAN_TAG } from './vlan.js';
+
+/** Words of a layout. All offsets are relative to the view, as `frameOff` is. */
+export const LAYOUT_WORDS = 5;
+/** Offset of the IP header; 0 when the frame carries no sound one. */
+export const L3_OFFSET = 0;
+/** 4, 6, or 0 for anything that is no sound IP header. */
+export const L3_KIND = 1;
+/**
+ * Offset of the transport header; 0 when there is none to read: not IP, a fragment (the first one too), cut off. For TCP
+ * and UDP their whole fixed header lies before L3_END, for other protocols at least one byte.
+ */
+export const L4_OFFSET = 2;
+/** Number of the transport protocol; of a fragment, what its first header says. 0 without IP. */
+export const L4_PROTOCOL = 3;
+/** End of what the IP header counts as its own, without padding. Without IP, or cut off: the end of the frame. */
+export const L3_END = 4;
+
+/**
+ * Finds the headers of a frame with at most one 802.1Q tag.
+ *
+ * A length of 0 in the IP header means "to the end of the frame": senders leave it so in offloaded frames over 64 KiB. A
+ * length beyond the frame makes the packet a cut-off one: the IP header counts, the transport does not.
+ * @param length of the frame in bytes; nothing beyond it is read
+ * @param layout at least LAYOUT_WORDS words, all of which are written
+ */
+export function parseInner(view: DataView, frameOff: number, length: number, layout: Int32Array): void {
+  const end = frameOff + length;
+  layout[L3_OFFSET] = 0;
+  layout[L3_KIND] = 0;
+  layout[L4_OFFSET] = 0;
+  layout[L4_PROTOCOL] = 0;
+  layout[L3_END] = end;
+  if (length < ETHERNET_HEADER) return;
+  let type = etherType(view, frameOff);
+  let l3 = frameOff + ETHERNET_HEADER;
+  if (type === ETHERTYPE_VLAN) {
+    l3 += VLAN_TAG;
+    if (l3 > end) return;
+    type = taggedEtherType(view, frameOff);
+  }
+  if (type === ETHERTYPE_IPV4) parseIpv4(view, l3, end, layout);
+  else if (type === ETHERTYPE_IPV6) parseIpv6(view, l3, end, layout);
+}
+
+function parseIpv4(view: DataView, l3: number, end: number, layout: Int32Array): void {
+  if (end - l3 < IPV4_HEADER || ipVersion(view, l3) !== 4) return;
+  const headerLength = ipv4HeaderLength(view, l3);
+  const total = ipv4TotalLength(view, l3);
+  if (headerLength < IPV4_HEADER || end - l3 < headerLength || (total !== 0 && total < headerLength)) return;
+  layout[L3_OFFSET] = l3;
+  layout[L3_KIND] = 4;
+  layout[L4_PROTOCOL] = ipv4Protocol(view, l3);
+  if (l3 + total > end) return;
+  if (total !== 0) layout[L3_END] = l3 + total;
+  if (!ipv4IsFragment(view, l3)) admitTransport(l3 + headerLength, layout);
+}
+
+function parseIpv6(view: DataView, l3: number, end: number, layout: Int32Array): void {
+  if (end - l3 < IPV6_HEADER || ipVersion(view, l3) !== 6) return;
+  layout[L3_OFFSET] = l3;
+  layout[L3_KIND] = 6;
+  const payload = ipv6PayloadLength(view, l3);
+  const claimed = payload === 0 ? end : l3 + IPV6_HEADER + payload;
+  walkExtensions(view, l3, Math.min(claimed, end), layout, L4_OFFSET);
+  const transport = layout[L4_OFFSET];
+  layout[L4_OFFSET] = 0;
+  if (claimed > end) return;
+  layout[L3_END] = claimed;
+  if (transport !== 0) admitTransport(transport, layout);
+}
+
+/** Takes the transport's offset over if enough of its header is there. */
+function admitTransport(l4: number, layout: Int32Array): void {
+  const protocol = layout[L4_PROTOCOL];
+  const needed = protocol === PROTOCOL_TCP ? TCP_HEADER : protocol === PROTOCOL_UDP ? UDP_HEADER : 1;
+  if (layout[L3_END] - l4 >= needed) layout[L4_OFFSET] = l4;
+}
