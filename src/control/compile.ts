@@ -70,7 +70,8 @@ class Compiler {
       op: 'bridge',
       bridge: bridge.index,
       filtering: config.vlanFiltering,
-      ageingTicks: config.ageingTime * TICKS_PER_SECOND,
+      // With ageing time 0 nothing is learned (portFlags); what is configured stays.
+      ageingTicks: config.ageingTime === 0 ? AGEING_NEVER : config.ageingTime * TICKS_PER_SECOND,
       maxLearned: config.fdbMaxLearned,
     });
     const vxlans = config.ports.filter((port) => port.type === 'vxlan');

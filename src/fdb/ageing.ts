@@ -1,0 +1,28 @@
+/**
+ * When an entry is too old.
+ *
+ * Age counts from the last frame *from* the MAC. The limit is the owner's, or its group's where the owner has none.
+ *
+ * Owns the arithmetic of ages only; the sweep in `table.ts` removes what it finds expired.
+ */
+import { AGEING_NEVER, FLAGS_NEVER_AGED, ROW_MAC_HIGH, ROW_OWNER, ROW_SHIFT, ROW_STAMP } from './layout.js';
+import type { FdbStore } from './store.js';
+
+/** Ticks from `stamp` to `now`, right also when the clock has wrapped at 2^31 between them. */
+export function ageOf(now: number, stamp: number): number {
+  return (now - stamp) & 0x7fffffff;
+}
+
+/** The age in ticks at which an owner's entries go, or AGEING_NEVER. */
+export function ageLimitOf(store: FdbStore, owner: number): number {
+  const own = store.ageingOfOwner[owner];
+  return own > 0 ? own : store.ageingOfGroup[store.groupOfOwner[owner]];
+}
+
+/** True when the row's entry ages and has reached its limit. @param row the row of an entry */
+export function isExpired(store: FdbStore, row: number, now: number): boolean {
+  const base = row << ROW_SHIFT;
+  if (((store.rows[base + ROW_MAC_HIGH] >>> 16) & FLAGS_NEVER_AGED) !== 0) return false;
+  const limit = ageLimitOf(store, store.rows[base + ROW_OWNER]);
+  return limit !== AGEING_NEVER && ageOf(now, store.rows[base + ROW_STAMP]) >= limit;
+}

@@ -1,0 +1,147 @@
+/**
+ * Reading an FDB from another thread, for listings.
+ *
+ * The writer never waits for a reader. A row is read between two looks at its version: if that was odd or has changed,
+ * the row was being written, and is read again. So no row shows half of one entry and half of another. The listing as a
+ * whole is no single moment: what changes meanwhile may be in it or not, what lasts is in it exactly once.
+ *
+ * Owns reading only. It never writes to the table's memory.
+ */
+import {
+  COUNTER_AGED,
+  COUNTER_ENTRIES,
+  COUNTER_LEARNED,
+  COUNTER_MOVED,
+  COUNTER_REFUSED,
+  HEAD_CAPACITY,
+  HEAD_SLOTS,
+  ROW_DESTINATION,
+  ROW_MAC_HIGH,
+  ROW_MAC_LOW,
+  ROW_MOVES,
+  ROW_OWNER,
+  ROW_SEGMENT,
+  ROW_SHIFT,
+  ROW_STAMP,
+  ROW_VERSION,
+  SEGMENT_EMPTY,
+  viewsOf,
+} from './layout.js';
+
+/** One entry as it was at the moment of reading. */
+export interface FdbRow {
+  row: number;
+  high: number;
+  low: number;
+  segment: number;
+  destination: number;
+  owner: number;
+  /** FLAG_*; 0 for a learned entry. */
+  flags: number;
+  /** Tick of the last refresh. */
+  stamp: number;
+  moves: number;
+}
+
+export interface FdbCounters {
+  entries: number;
+  learned: number;
+  moved: number;
+  aged: number;
+  refused: number;
+}
+
+/**
+ * Attempts at one row before it is left out. Writing a row takes less than a microsecond, so only a writer that is
+ * stopped in the middle of one, for some milliseconds by the scheduler or for good by a crash, is ever waited for.
+ */
+const ATTEMPTS = 10_000;
+/** Further attempts, each after a pause of a millisecond. */
+const PATIENT_ATTEMPTS = 100;
+
+export class FdbReader {
+  readonly slots: number;
+  readonly capacity: number;
+  /** Present numbers of learned entries. */
+  readonly learnedByOwner: Int32Array;
+  readonly learnedByGroup: Int32Array;
+  private readonly rows: Int32Array;
+  private readonly totals: Float64Array;
+  private readonly pause = new Int32Array(new SharedArrayBuffer(4));
+
+  /** @throws TypeError when the memory is not an FDB's */
+  constructor(memory: SharedArrayBuffer) {
+    const views = viewsOf(memory);
+    this.slots = views.header[HEAD_SLOTS];
+    this.capacity = views.header[HEAD_CAPACITY];
+    this.learnedByOwner = views.learnedByOwner;
+    this.learnedByGroup = views.learnedByGroup;
+    this.rows = views.rows;
+    this.totals = views.counters;
+  }
+
+  static attach(memory: SharedArrayBuffer): FdbReader {
+    return new FdbReader(memory);
+  }
+
+  /** The counters as they stand; each is right, they are not of one moment. */
+  counters(): FdbCounters {
+    return {
+      entries: this.totals[COUNTER_ENTRIES],
+      learned: this.totals[COUNTER_LEARNED],
+      moved: this.totals[COUNTER_MOVED],
+      aged: this.totals[COUNTER_AGED],
+      refused: this.totals[COUNTER_REFUSED],
+    };
+  }
+
+  /**
+   * Calls back for each entry with an object of its own.
+   * @param fromRow, rowCount the part of the rows to read, so that a large table can be listed in pieces
+   * @returns how many rows could not be read, 0 unless the writer has died while writing one
+   */
+  forEach(callback: (entry: FdbRow) => void, fromRow = 0, rowCount = this.slots): number {
+    const end = Math.min(fromRow + rowCount, this.slots);
+    let unreadable = 0;
+    for (let row = fromRow; row < end; row++) {
+      if (Atomics.load(this.rows, (row << ROW_SHIFT) + ROW_SEGMENT) <= SEGMENT_EMPTY) continue;
+      const entry = this.read(row);
+      if (entry === null) unreadable++;
+      else if (entry.segment > SEGMENT_EMPTY) callback(entry);
+    }
+    return unreadable;
+  }
+
+  private read(row: number): FdbRow | null {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const entry = this.tryRead(row);
+      if (entry !== null) return entry;
+    }
+    for (let attempt = 0; attempt < PATIENT_ATTEMPTS; attempt++) {
+      Atomics.wait(this.pause, 0, 0, 1);
+      const entry = this.tryRead(row);
+      if (entry !== null) return entry;
+    }
+    return null;
+  }
+
+  private tryRead(row: number): FdbRow | null {
+    const rows = this.rows;
+    const base = row << ROW_SHIFT;
+    const version = Atomics.load(rows, base + ROW_VERSION);
+    if ((version & 1) !== 0) return null;
+    const word = Atomics.load(rows, base + ROW_MAC_HIGH);
+    const entry: FdbRow = {
+      row,
+      high: word & 0xffff,
+      low: Atomics.load(rows, base + ROW_MAC_LOW),
+      segment: Atomics.load(rows, base + ROW_SEGMENT),
+      destination: Atomics.load(rows, base + ROW_DESTINATION),
+      owner: Atomics.load(rows, base + ROW_OWNER),
+      flags: word >>> 16,
+      stamp: Atomics.load(rows, base + ROW_STAMP),
+      moves: Atomics.load(rows, base + ROW_MOVES),
+    };
+    return Atomics.load(rows, base + ROW_VERSION) === version ? entry : null;
+  }
+}

@@ -1,0 +1,306 @@
+/**
+ * The forwarding database: which destination a MAC has in a segment.
+ *
+ * | what a frame costs             | words written                           |
+ * |--------------------------------|-----------------------------------------|
+ * | look up, known or not          | none                                    |
+ * | learn, known, same destination | 1 when the tick is a new one, else none |
+ * | learn, new or moved            | the row, two counts, a counter          |
+ *
+ * **Rows, not columns.** All words of an entry lie side by side in one Int32Array, 32 bytes a row. A table kept as a
+ * structure of arrays takes up to six cache lines for a hit, in as many pages (two words of MAC, segment, destination,
+ * stamp to refresh, flags); a row takes one. Frames of many flows hit rows at random, so at a million entries, 64 MiB of
+ * rows, the cache line is the price of a look-up. Columns would win only where one word of many entries is walked, that
+ * is the sweep, and that is spread over time.
+ *
+ * **Who moves.** A learned entry moves at once. What was set by control tells by its flags whether it moves, ages, both
+ * or neither; the rules are those of Linux `br_fdb_update` and, for FLAG_PINNED, of `vxlan_snoop`.
+ *
+ * **Limits** count learned entries only, and exactly: an entry is learned if and only if it has no flag. An entry that
+ * roams to an owner without room is removed, since where it was it is no more: its frames are flooded, as are those of
+ * any address that found no room.
+ *
+ * **Time** is a number of ticks of 100 ms that the caller passes in. It grows and may wrap at 2^31.
+ *
+ * The table knows MACs, segments, destinations and owners as integers. It never knows ports, bridges, VLANs or VNIs,
+ * and never asks what time it is. A destination belongs to one owner.
+ */
+import { isExpired } from './ageing.js';
+import { type FdbMatch, matches } from './flush.js';
+import {
+  COUNTER_AGED,
+  COUNTER_LEARNED,
+  COUNTER_MOVED,
+  COUNTER_REFUSED,
+  createMemory,
+  FLAG_ADDED,
+  FLAG_EXTERN_LEARN,
+  FLAGS_ALL,
+  FLAGS_NEVER_AGED,
+  FLAGS_NEVER_MOVED,
+  type FdbOptions,
+  HEAD_CURSOR,
+  ROW_DESTINATION,
+  ROW_MAC_HIGH,
+  ROW_MAC_LOW,
+  ROW_MOVES,
+  ROW_OWNER,
+  ROW_SEGMENT,
+  ROW_SHIFT,
+  ROW_STAMP,
+  SEGMENT_EMPTY,
+} from './layout.js';
+import { FdbStore } from './store.js';
+
+export * from './layout.js';
+export type { FdbMatch } from './flush.js';
+export { type FdbCounters, FdbReader, type FdbRow } from './snapshot.js';
+
+// ---- Outcomes of `learn` -----------------------------------------------------------------------
+/** The entry was there with this destination, and is young again. */
+export const REFRESHED = 0;
+/** A new entry. */
+export const LEARNED = 1;
+/** The entry had another destination. */
+export const MOVED = 2;
+/** The entry has another destination and does not move: nothing changed. */
+export const STATIC_OTHER = 3;
+/** An entry that never ages was there with this destination. */
+export const STATIC_SAME = 4;
+/** The table is full or a limit is reached: not learned. */
+export const FULL = 5;
+
+/** Creates an empty table. @throws RangeError when an option is out of range */
+export function createFdb(options: FdbOptions = {}): Fdb {
+  return new Fdb(createMemory(options));
+}
+
+export class Fdb extends FdbStore {
+  /** The table that lies in this memory. It may have one writing user at a time; see `store.ts`. */
+  static attach(memory: SharedArrayBuffer): Fdb {
+    return new Fdb(memory);
+  }
+
+  // ---- Look-up (hot) ---------------------------------------------------------------------------
+
+  /**
+   * The row of an entry, or -1. A row stays the entry's own until the entry is removed.
+   * @param high first two bytes of the MAC, unsigned
+   * @param low last four, signed
+   * @param segment from 1 on
+   */
+  lookup(high: number, low: number, segment: number): number {
+    return this.find(high, low, segment);
+  }
+
+  destinationOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_DESTINATION];
+  }
+
+  /** FLAG_*; 0 for a learned entry. */
+  flagsOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_MAC_HIGH] >>> 16;
+  }
+
+  ownerOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_OWNER];
+  }
+
+  /** 0 or -1 when the row holds no entry. */
+  segmentOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_SEGMENT];
+  }
+
+  macHighOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_MAC_HIGH] & 0xffff;
+  }
+
+  macLowOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_MAC_LOW];
+  }
+
+  stampOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_STAMP];
+  }
+
+  movesOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_MOVES];
+  }
+
+  // ---- Learning (hot) --------------------------------------------------------------------------
+
+  /**
+   * Takes note that a frame from this MAC came from this destination.
+   * @param now the clock's tick
+   * @returns REFRESHED, LEARNED, MOVED, STATIC_OTHER, STATIC_SAME or FULL
+   */
+  learn(high: number, low: number, segment: number, destination: number, owner: number, now: number): number {
+    const row = this.find(high, low, segment);
+    if (row < 0) return this.admit(high, low, segment, destination, owner, now);
+    if (this.rows[(row << ROW_SHIFT) + ROW_DESTINATION] !== destination) return this.roam(row, destination, owner, now);
+    return this.refresh(row, now);
+  }
+
+  /** Makes the entry of a row young again. @returns REFRESHED, or STATIC_SAME for one that never ages */
+  refresh(row: number, now: number): number {
+    const base = row << ROW_SHIFT;
+    // A busy address finds a new tick with few of its frames; the others leave the cache line clean.
+    if (this.rows[base + ROW_STAMP] !== now) this.rows[base + ROW_STAMP] = now;
+    return ((this.rows[base + ROW_MAC_HIGH] >>> 16) & FLAGS_NEVER_AGED) === 0 ? REFRESHED : STATIC_SAME;
+  }
+
+  private admit(high: number, low: number, segment: number, destination: number, owner: number, now: number): number {
+    this.check(high, segment, owner);
+    const row =
+      this.ownerHasRoom(owner) && this.groupHasRoom(this.groupOfOwner[owner]) ? this.findFree(high, low, segment) : -1;
+    if (row < 0) {
+      this.counters[COUNTER_REFUSED]++;
+      return FULL;
+    }
+    this.write(row, high, low, segment, destination, owner, 0, now, 0);
+    this.counters[COUNTER_LEARNED]++;
+    return LEARNED;
+  }
+
+  private roam(row: number, destination: number, owner: number, now: number): number {
+    const base = row << ROW_SHIFT;
+    const word = this.rows[base + ROW_MAC_HIGH];
+    let flags = word >>> 16;
+    if ((flags & FLAGS_NEVER_MOVED) !== 0) return STATIC_OTHER;
+    const high = word & 0xffff;
+    const segment = this.rows[base + ROW_SEGMENT];
+    this.check(high, segment, owner);
+    if (flags === 0 && !this.hasRoomFrom(this.rows[base + ROW_OWNER], owner)) {
+      this.release(row);
+      this.counters[COUNTER_REFUSED]++;
+      return FULL;
+    }
+    // As in Linux, learning takes over what a control program had put in; it ages from now on, and no limit counts it.
+    if ((flags & FLAG_EXTERN_LEARN) !== 0) flags = (flags & ~FLAG_EXTERN_LEARN) | FLAG_ADDED;
+    const moves = this.rows[base + ROW_MOVES] + 1;
+    this.write(row, high, this.rows[base + ROW_MAC_LOW], segment, destination, owner, flags, now, moves);
+    this.counters[COUNTER_MOVED]++;
+    return MOVED;
+  }
+
+  private ownerHasRoom(owner: number): boolean {
+    const limit = this.ownerLimit[owner];
+    return limit === 0 || this.learnedByOwner[owner] < limit;
+  }
+
+  private groupHasRoom(group: number): boolean {
+    const limit = this.groupLimit[group];
+    return limit === 0 || this.learnedByGroup[group] < limit;
+  }
+
+  /** Room for an entry that is counted at `from` now: within an owner or a group its move changes no count. */
+  private hasRoomFrom(from: number, to: number): boolean {
+    if (from === to) return true;
+    const group = this.groupOfOwner[to];
+    return this.ownerHasRoom(to) && (this.groupOfOwner[from] === group || this.groupHasRoom(group));
+  }
+
+  // ---- Control (cold) --------------------------------------------------------------------------
+
+  /**
+   * Puts in an entry, or makes the one that is there as told, a learned one too. Its moves stay counted.
+   * @param flags FLAG_*; without any the entry ages as if learned, but no limit counts it (FLAG_ADDED)
+   * @returns false when the table is full
+   * @throws RangeError when a value is out of range
+   */
+  set(
+    high: number,
+    low: number,
+    segment: number,
+    destination: number,
+    owner: number,
+    flags: number,
+    now: number,
+  ): boolean {
+    this.check(high, segment, owner);
+    if ((flags & ~FLAGS_ALL) !== 0) throw new RangeError(`FDB flags are ${flags}: give a union of FLAG_* values`);
+    const found = this.find(high, low, segment);
+    const row = found >= 0 ? found : this.findFree(high, low, segment);
+    if (row < 0) {
+      this.counters[COUNTER_REFUSED]++;
+      return false;
+    }
+    const moves = found >= 0 ? this.movesOf(row) : 0;
+    this.write(row, high, low, segment, destination, owner, flags === 0 ? FLAG_ADDED : flags, now, moves);
+    return true;
+  }
+
+  /** @returns false when there was no such entry */
+  remove(high: number, low: number, segment: number): boolean {
+    const row = this.find(high, low, segment);
+    return row >= 0 && this.removeRow(row);
+  }
+
+  /** Removes the entry of a row. @returns false when the row holds none */
+  removeRow(row: number): boolean {
+    if (!(this.segmentOf(row) > SEGMENT_EMPTY)) return false;
+    this.release(row);
+    return true;
+  }
+
+  /**
+   * Removes the entries that match, static ones too unless the match's flags say otherwise.
+   * @param fromRow, rowCount the part of the rows to look at, for a table so large that one pass would hold up frames
+   * @returns how many it removed
+   */
+  flush(match: FdbMatch, fromRow = 0, rowCount = this.slots): number {
+    const end = Math.min(fromRow + rowCount, this.slots);
+    let removed = 0;
+    for (let row = fromRow; row < end; row++) {
+      if (this.segmentOf(row) > SEGMENT_EMPTY && matches(this, row, match)) {
+        this.release(row);
+        removed++;
+      }
+    }
+    return removed;
+  }
+
+  /** Puts an owner, with the entries counted for it, into a group. The new group's limit is not regarded. */
+  assignGroup(owner: number, group: number): void {
+    if (!(group >= 0 && group < this.groupLimit.length && owner >= 0 && owner < this.ownerLimit.length)) {
+      throw new RangeError(`FDB owner ${owner} or group ${group} does not exist: create the table with more of them`);
+    }
+    const learned = this.learnedByOwner[owner];
+    this.learnedByGroup[this.groupOfOwner[owner]] -= learned;
+    this.learnedByGroup[group] += learned;
+    this.groupOfOwner[owner] = group;
+  }
+
+  // ---- Ageing ----------------------------------------------------------------------------------
+
+  /**
+   * Looks at the next rows in turn and removes the expired entries.
+   * Each call takes up where the last one ended; `slots` rows make one round.
+   * @returns how many entries it removed
+   */
+  sweep(now: number, maxRows: number): number {
+    let row = this.header[HEAD_CURSOR];
+    let removed = 0;
+    for (let left = Math.min(maxRows, this.slots); left > 0; left--) {
+      if (this.segmentOf(row) > SEGMENT_EMPTY && isExpired(this, row, now)) {
+        this.release(row);
+        removed++;
+      }
+      row = (row + 1) & this.mask;
+    }
+    this.header[HEAD_CURSOR] = row;
+    if (removed > 0) this.counters[COUNTER_AGED] += removed;
+    return removed;
+  }
+
+  /** What would otherwise corrupt a row or a count in silence. Not on the path of known addresses. */
+  private check(high: number, segment: number, owner: number): void {
+    if (!(high >= 0 && high <= 0xffff)) throw new RangeError(`FDB MAC high word is ${high}: give 0 to 0xffff`);
+    if (!(segment >= 1)) throw new RangeError(`FDB segment is ${segment}: give a number from 1 on`);
+    if (!(owner >= 0 && owner < this.ownerLimit.length)) {
+      throw new RangeError(
+        `FDB owner is ${owner}: give 0 to ${this.ownerLimit.length - 1}, or create the table with more owners`,
+      );
+    }
+  }
+}

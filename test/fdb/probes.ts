@@ -1,0 +1,28 @@
+/** Counts what searches cost, for tests; the table itself does not. */
+import { ROW_MAC_HIGH, ROW_MAC_LOW, ROW_SEGMENT, ROW_SHIFT, SEGMENT_EMPTY } from '../../src/fdb/layout.js';
+import type { FdbStore } from '../../src/fdb/store.js';
+
+/** Rows that a search for this key looks at. */
+export function countProbes(store: FdbStore, high: number, low: number, segment: number): number {
+  let row = store.homeOf(high, low, segment);
+  for (let probes = 1; probes <= store.slots; probes++) {
+    const base = row << ROW_SHIFT;
+    const found = store.rows[base + ROW_SEGMENT];
+    if (found === SEGMENT_EMPTY) return probes;
+    const isKey = found === segment && store.rows[base + ROW_MAC_LOW] === low;
+    if (isKey && (store.rows[base + ROW_MAC_HIGH] & 0xffff) === high) return probes;
+    row = (row + 1) & (store.slots - 1);
+  }
+  return store.slots;
+}
+
+/** A small generator with a seed, so that a failing run can be run again. */
+export function seededRandom(seed: number): (below: number) => number {
+  let state = seed | 0;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * below);
+  };
+}
