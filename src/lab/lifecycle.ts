@@ -1,0 +1,151 @@
+/**
+ * Owns bringing a lab up and taking it down again: namespaces, underlay, switches, in this order, and back. It never
+ * judges what the lab does.
+ */
+import { writeFileSync } from 'node:fs';
+import { LabError, reasonOf } from './errors.js';
+import type { Print } from './findings.js';
+import type { Lab, Workshop } from './lab.js';
+import { addNamespace, deleteNamespace, namespaceExists } from './namespaces.js';
+import { type Started, startDetached, stopProcess } from './processes.js';
+import {
+  claimState,
+  type LabState,
+  lastLines,
+  loadState,
+  removeState,
+  type SwitchRecord,
+  saveState,
+  switchFiles,
+} from './state.js';
+import { buildUnderlay, type Host, namespacesOf } from './topology.js';
+import { refuseIfInterrupted, waitUntil } from './wait.js';
+
+/** How long a switch may take until it answers. */
+const READY_LIMIT_MS = 20_000;
+const LOG_LINES = 15;
+
+/**
+ * Builds the lab; when anything fails, takes away what was built so far.
+ * @throws LabError
+ */
+export async function bringUp(lab: Lab, workshop: Workshop, print: Print, signal?: AbortSignal): Promise<LabState> {
+  if (process.geteuid?.() !== 0) {
+    throw new LabError('LAB_NEEDS_ROOT', 'a lab is made of network namespaces and TAPs, which takes root: try sudo');
+  }
+  const state = claimState(workshop.root, lab.name);
+  try {
+    await build(lab, workshop, state, print, signal);
+    return state;
+  } catch (error) {
+    print(`up failed: ${reasonOf(error)}`);
+    const isFailure = !(error instanceof LabError && error.code === 'LAB_INTERRUPTED');
+    for (const record of isFailure ? state.switches : []) {
+      print(`the last lines of ${record.log}:`);
+      for (const line of lastLines(record.log, LOG_LINES)) print(`  ${line}`);
+    }
+    await dismantle(state, workshop, print);
+    throw error;
+  }
+}
+
+/**
+ * Takes the lab down: what its state file lists, and nothing else.
+ * @returns false when it was not up
+ * @throws LabError LAB_NOT_DOWN when something does not go away; the state file then stays, for another try
+ */
+export async function takeDown(name: string, workshop: Workshop, print: Print): Promise<boolean> {
+  const state = loadState(workshop.root, name);
+  if (!state) return false;
+  await dismantle(state, workshop, print);
+  return true;
+}
+
+async function build(
+  lab: Lab,
+  workshop: Workshop,
+  state: LabState,
+  print: Print,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const wanted = namespacesOf(lab.topology);
+  for (const name of wanted) {
+    refuseIfInterrupted(signal);
+    if (namespaceExists(name)) {
+      const remedy = `if nobody needs it: ip netns del ${name}`;
+      throw new LabError('LAB_NAME_TAKEN', `there is a network namespace ${name} already, not this lab's; ${remedy}`);
+    }
+    state.namespaces.push(name);
+    saveState(workshop.root, state);
+    await addNamespace(name);
+  }
+  print(`namespaces ${wanted.join(', ')}`);
+
+  await buildUnderlay(lab.topology, signal);
+  print(`underlay   ${lab.topology.hosts.map((host) => `${host.name} ${host.address}`).join(', ')}`);
+
+  const started = new Map<string, Started>();
+  for (const host of lab.topology.hosts) {
+    refuseIfInterrupted(signal);
+    started.set(host.name, await startSwitch(lab, host, workshop, state));
+  }
+  for (const record of state.switches) {
+    await untilReady(record, started.get(record.host) as Started, workshop, signal);
+    print(`switch     ${record.host} is ready (pid ${record.pid})`);
+  }
+}
+
+async function startSwitch(lab: Lab, host: Host, workshop: Workshop, state: LabState): Promise<Started> {
+  const files = switchFiles(workshop.root, lab.name, host.name);
+  writeFileSync(files.config, lab.config(host, files));
+  const started = await startDetached(host.netns, [...workshop.switchCommand, '-c', files.config], files.log);
+  state.switches.push({ host: host.name, netns: host.netns, pid: started.pid, ...files });
+  saveState(workshop.root, state);
+  return started;
+}
+
+async function untilReady(
+  record: SwitchRecord,
+  started: Started,
+  workshop: Workshop,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const answers = async (): Promise<boolean> => {
+    const ending = started.ending();
+    if (ending) throw new LabError('LAB_SWITCH_FAILED', `the switch of ${record.host} ${ending}`);
+    return workshop
+      .connect(record.socket)
+      .get('/v1/info')
+      .then(
+        () => true,
+        () => false,
+      );
+  };
+  const what = `the switch of ${record.host} answers on ${record.socket}`;
+  await waitUntil(answers, { what, limitMs: READY_LIMIT_MS, everyMs: 50, signal });
+}
+
+/** Goes on after a failure, so that one thing that does not go away keeps no other. */
+async function dismantle(state: LabState, workshop: Workshop, print: Print): Promise<void> {
+  const failures: string[] = [];
+  const attempt = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      failures.push(reasonOf(error));
+    }
+  };
+  await Promise.all(
+    state.switches.map((record) =>
+      attempt(async () => {
+        const how = await stopProcess(record.pid, record.config);
+        if (how === 'killed') print(`switch     ${record.host} did not end on SIGTERM within 2 s and was killed`);
+        if (how === 'not running') print(`switch     ${record.host} was not running any more`);
+      }),
+    ),
+  );
+  for (const name of state.namespaces) await attempt(() => deleteNamespace(name));
+  if (failures.length > 0)
+    throw new LabError('LAB_NOT_DOWN', `lab ${state.lab} is not all down: ${failures.join('; ')}`);
+  removeState(workshop.root, state.lab);
+}

@@ -1,0 +1,132 @@
+/**
+ * Lab full-mesh: three switches, each with a tunnel to both others. The tunnels form a ring, and no spanning tree
+ * guards it: what keeps frames from going round is split horizon, the rule that a frame from a remote is never sent
+ * to another remote.
+ *
+ *                  h1-a h1-b
+ *                     h1
+ *                   //  \\
+ *        h2-a h2-b h2 == h3 h3-a h3-b
+ */
+import type { Seen } from '../findings.js';
+import type { Inspection } from '../inspection.js';
+import type { Lab } from '../lab.js';
+import { addNeighbour, deleteNeighbour } from '../namespaces.js';
+import {
+  allReach,
+  countShouts,
+  freshTag,
+  heardOnce,
+  mtuIsRight,
+  SHOUTS,
+  type ShoutKind,
+  shout,
+  transfer,
+} from '../probes.js';
+import type { Sniffer } from '../sniffer.js';
+import { type Host, type Station, underlayOf } from '../topology.js';
+import { quietFor } from '../wait.js';
+import { mesh } from './mesh.js';
+
+const NAME = 'full-mesh';
+
+const { topology, config } = mesh({
+  lab: NAME,
+  prefix: 'ovt-mesh',
+  vni: 100,
+  numbers: [1, 2, 3],
+  underlay: (number) => `192.0.2.${number}`,
+  router: '192.0.2.254',
+  guests: ['a', 'b'],
+  overlay: (number, guest) => `10.0.0.${number * 10 + guest}`,
+});
+
+/** An address and a MAC that nobody has. */
+const NOBODY = { address: '10.0.0.200', mac: '02:00:00:00:ff:ff' };
+/** How long a frame that goes round gets to show up again. */
+const ROUND_TRIP_MS = 200;
+
+interface Wires {
+  readonly underlay: ReadonlyMap<Host, Sniffer>;
+  readonly guest: ReadonlyMap<Station, Sniffer>;
+}
+
+async function check(inspection: Inspection): Promise<void> {
+  const { hosts, stations } = topology;
+  const wires: Wires = {
+    underlay: new Map(hosts.map((host) => [host, inspection.sniffUnderlay(underlayOf(host))])),
+    guest: new Map(stations.map((station) => [station, inspection.sniffGuest(station)])),
+  };
+  await inspection.prove('the guests have the right MTU by themselves', () => mtuIsRight(inspection, stations));
+  await inspection.prove('unknown unicast reaches every guest once', () => unknownFloodsOnce(inspection, wires));
+  await inspection.prove('all pairs of guests reach each other', () => allReach(inspection, stations));
+  for (const kind of ['broadcast', 'multicast'] as const) {
+    for (const host of hosts) {
+      const from = stations.find((station) => station.host === host.name) as Station;
+      const claim = `each ${kind} of ${from.name} arrives once at every guest, and no copy too many is sent`;
+      await inspection.prove(claim, () => floodsOnce(inspection, wires, from, kind));
+    }
+  }
+  for (const wire of [...wires.underlay.values(), ...wires.guest.values()]) wire.stop();
+  const [from, to] = [stations[0], stations.at(-1)] as [Station, Station];
+  await inspection.prove('10 MB over TCP', () => transfer(inspection, from, to));
+}
+
+async function floodsOnce(inspection: Inspection, wires: Wires, from: Station, kind: ShoutKind): Promise<Seen> {
+  const others = topology.stations.filter((station) => station !== from);
+  const tag = freshTag();
+  const heard = await heardOnce(inspection, from, kind, others, [], tag);
+  const failures = [...copyFailures(wires, from, tag), ...returnFailures(wires, from, tag)];
+  const good = `${heard.seen}; ${topology.hosts.length - 1} copies of each on the underlay, none came back`;
+  return {
+    holds: heard.holds && failures.length === 0,
+    seen: failures.length === 0 ? good : `${heard.seen}; ${failures.join('; ')}`,
+  };
+}
+
+/** The sender's host makes one copy for each other host; no other host sends any. */
+function copyFailures(wires: Wires, from: Station, tag: string): string[] {
+  return topology.hosts.flatMap((host) => {
+    const expected = host.name === from.host ? SHOUTS * (topology.hosts.length - 1) : 0;
+    const sent = countShouts(wires.underlay.get(host) as Sniffer, tag, host.address);
+    return sent === expected ? [] : [`${host.name} sent ${sent} copies instead of ${expected}`];
+  });
+}
+
+/** At the sender's NIC each frame passes once, on its way out. */
+function returnFailures(wires: Wires, from: Station, tag: string): string[] {
+  const passed = countShouts(wires.guest.get(from) as Sniffer, tag);
+  return passed === SHOUTS ? [] : [`${passed} frames passed the NIC of ${from.name}, which sent ${SHOUTS}`];
+}
+
+/** Sends to a MAC that no switch has seen, and counts on every guest's wire. */
+async function unknownFloodsOnce(inspection: Inspection, wires: Wires): Promise<Seen> {
+  const from = topology.stations[0] as Station;
+  const others = topology.stations.filter((station) => station !== from);
+  const tag = freshTag();
+  await inspection.temporarily(
+    () => addNeighbour(from, NOBODY.address, NOBODY.mac),
+    () => deleteNeighbour(from, NOBODY.address),
+  );
+  await shout(inspection, from, NOBODY.address, tag);
+  await inspection.undoAll();
+  const at = (station: Station): number => countShouts(wires.guest.get(station) as Sniffer, tag);
+  const last = wires.guest.get(others.at(-1) as Station) as Sniffer;
+  await last.sees(() => others.every((station) => at(station) >= SHOUTS), inspection.signal);
+  await quietFor(ROUND_TRIP_MS, inspection.signal);
+
+  const failures = others
+    .filter((station) => at(station) !== SHOUTS)
+    .map((station) => `${at(station)} of ${SHOUTS} at ${station.name}`);
+  failures.push(...copyFailures(wires, from, tag), ...returnFailures(wires, from, tag));
+  const good = `${SHOUTS} frames to ${NOBODY.mac}, each once on the wire of ${others.map(({ name }) => name).join(', ')}`;
+  return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
+}
+
+export const fullMesh: Lab = {
+  name: NAME,
+  summary: 'three switches in a triangle of tunnels: no loop, nothing arrives twice',
+  topology,
+  config,
+  check,
+};

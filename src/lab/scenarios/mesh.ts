@@ -1,0 +1,79 @@
+/**
+ * What the labs of three hosts share: a triangle of tunnels over a routed underlay, one bridge without VLANs on each
+ * host, one VNI, flood lists by unicast.
+ */
+import type { SwitchFiles } from '../state.js';
+import type { Host, Station, Topology } from '../topology.js';
+
+export interface MeshOptions {
+  readonly lab: string;
+  readonly prefix: string;
+  readonly vni: number;
+  /** Underlay address of a host, by its number. */
+  underlay(number: number): string;
+  /** Last bytes of the hosts' underlay addresses; also their guests'. */
+  readonly numbers: readonly number[];
+  readonly router: string;
+  /** Guests on each host, by name: overlay addresses count up from `overlay(number, 0)`. */
+  readonly guests: readonly string[];
+  overlay(number: number, guest: number): string;
+}
+
+export interface Mesh {
+  readonly topology: Topology;
+  config(host: Host, files: SwitchFiles): string;
+}
+
+const hex = (n: number): string => n.toString(16).padStart(2, '0');
+
+/** The hosts, guests and configuration files of such a lab. */
+export function mesh(options: MeshOptions): Mesh {
+  const hosts = options.numbers.map((number, index) => ({
+    name: `h${index + 1}`,
+    netns: `${options.prefix}-h${index + 1}`,
+    address: options.underlay(number),
+  }));
+  const stations = hosts.flatMap((host, index) =>
+    options.guests.map((name, guest): Station => {
+      const number = options.numbers[index] as number;
+      const address = options.overlay(number, guest);
+      return {
+        name: `${host.name}-${name}`,
+        netns: `${host.netns}-${name}`,
+        ifname: 'eth0',
+        address,
+        host: host.name,
+        mac: `02:00:00:00:${hex(number)}:${hex(guest + 1)}`,
+      };
+    }),
+  );
+  const topology = { hosts, stations, router: { netns: `${options.prefix}-net`, address: options.router } };
+  return { topology, config: (host, files) => config(options, topology, host, files) };
+}
+
+function config(options: MeshOptions, topology: Topology, host: Host, files: SwitchFiles): string {
+  const guests = topology.stations.filter((station) => station.host === host.name);
+  const taps = guests.map(
+    (guest) => `
+      ${guest.name}:
+        type: tap
+        netns: ${guest.netns}
+        ifname: ${guest.ifname}
+        mac: ${guest.mac}
+        addresses: [${guest.address}/24]`,
+  );
+  const remotes = topology.hosts.filter((other) => other !== host).map((other) => other.address);
+  return `# Lab ${options.lab}, host ${host.name}.
+name: ${host.name}
+control: ${files.socket}
+bridges:
+  br0:
+    ports:${taps.join('')}
+      vxlan0:
+        type: vxlan
+        id: ${options.vni}
+        local: ${host.address}
+        dstport: 4789
+        remotes: [${remotes.join(', ')}]     # who gets a copy of what is flooded
+`;
+}

@@ -1,0 +1,151 @@
+/**
+ * Owns reading what passed a NIC: VXLAN datagrams on the underlay, bare frames at a guest. It reads the wire with the
+ * codecs of src/wire but shares nothing with the engine, so it sees what the switch sent, not what it meant to send.
+ */
+import { ARP_LENGTH } from '../wire/arp.js';
+import { viewOf } from '../wire/bytes.js';
+import {
+  destinationHigh,
+  destinationLow,
+  ETHERNET_HEADER,
+  ETHERTYPE_ARP,
+  ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
+  etherType,
+  formatMac,
+  sourceHigh,
+  sourceLow,
+} from '../wire/ethernet.js';
+import { formatAddress } from '../wire/ip-address.js';
+import {
+  IPV4_HEADER,
+  ipv4Destination,
+  ipv4HeaderLength,
+  ipv4IsFragment,
+  ipv4Protocol,
+  ipv4Source,
+  ipv4TotalLength,
+  PROTOCOL_UDP,
+} from '../wire/ipv4.js';
+import { IPV6_HEADER, ipv6PayloadLength } from '../wire/ipv6.js';
+import { UDP_HEADER, udpDestinationPort } from '../wire/udp.js';
+import { hasTag } from '../wire/vlan.js';
+import { hasVniFlag, reservedBits, VXLAN_HEADER, VXLAN_PORT, vni } from '../wire/vxlan.js';
+
+/** An Ethernet frame of a guest. */
+export interface FrameSighting {
+  readonly source: string;
+  readonly destination: string;
+  readonly tagged: boolean;
+  readonly etherType: number;
+  /** The beginning of its UDP payload; empty when it carries none. */
+  readonly text: string;
+}
+
+/** A VXLAN datagram with the frame in it. */
+export interface TunnelSighting {
+  readonly from: string;
+  readonly to: string;
+  /** Null when the I flag is clear. */
+  readonly vni: number | null;
+  /** Not zero when any of the 39 reserved bits is set. */
+  readonly reserved: number;
+  readonly frame: FrameSighting;
+}
+
+/** How much of a payload is kept as text. */
+const TEXT_BYTES = 80;
+
+/** Reads an Ethernet frame. @returns null when it is too short to be one */
+export function readFrame(bytes: Uint8Array): FrameSighting | null {
+  if (bytes.length < ETHERNET_HEADER) return null;
+  const view = viewOf(bytes);
+  return {
+    source: formatMac(sourceHigh(view, 0), sourceLow(view, 0)),
+    destination: formatMac(destinationHigh(view, 0), destinationLow(view, 0)),
+    tagged: hasTag(view, 0),
+    etherType: etherType(view, 0),
+    text: Buffer.from(udpPayload(bytes)?.payload.subarray(0, TEXT_BYTES) ?? []).toString('latin1'),
+  };
+}
+
+/**
+ * Reads the VXLAN datagrams in an underlay frame: none when it is something else, several when the sender's kernel
+ * handed a train of them to the NIC in one piece, as it does on a veth pair.
+ */
+export function readTunnel(bytes: Uint8Array, port = VXLAN_PORT): TunnelSighting[] {
+  const udp = udpPayload(bytes);
+  if (udp === null || udp.destinationPort !== port) return [];
+  const { from, to } = udp;
+  return splitTrain(udp.payload).flatMap((datagram) => {
+    const view = viewOf(datagram);
+    const frame = readFrame(datagram.subarray(VXLAN_HEADER));
+    if (frame === null) return [];
+    const reserved = reservedBits(view, 0);
+    return [{ from, to, vni: hasVniFlag(view, 0) ? vni(view, 0) : null, reserved, frame }];
+  });
+}
+
+interface UdpPayload {
+  readonly from: string;
+  readonly to: string;
+  readonly destinationPort: number;
+  readonly payload: Uint8Array;
+}
+
+/** The payload of an unfragmented UDP datagram over IPv4, or null. */
+function udpPayload(bytes: Uint8Array): UdpPayload | null {
+  if (bytes.length < ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER) return null;
+  const view = viewOf(bytes);
+  if (etherType(view, 0) !== ETHERTYPE_IPV4) return null;
+  const ip = ETHERNET_HEADER;
+  const headerLength = ipv4HeaderLength(view, ip);
+  if (ipv4Protocol(view, ip) !== PROTOCOL_UDP || headerLength < IPV4_HEADER || ipv4IsFragment(view, ip)) return null;
+  const udp = ip + headerLength;
+  // A long train has no length that fits the field; then what was captured is all there is.
+  const total = ipv4TotalLength(view, ip);
+  const end = total === 0 ? bytes.length : Math.min(bytes.length, ip + total);
+  if (udp + UDP_HEADER > end) return null;
+  return {
+    from: formatAddress(0, 0, 0xffff, ipv4Source(view, ip)),
+    to: formatAddress(0, 0, 0xffff, ipv4Destination(view, ip)),
+    destinationPort: udpDestinationPort(view, udp),
+    payload: bytes.subarray(udp + UDP_HEADER, end),
+  };
+}
+
+/**
+ * Takes a train apart. Its datagrams are as long as the first one, the last may be shorter; how long the first is
+ * follows from the frame in it. A payload that is one datagram comes back as it is.
+ */
+function splitTrain(payload: Uint8Array): Uint8Array[] {
+  if (payload.length < VXLAN_HEADER + ETHERNET_HEADER) return [];
+  const step = firstLength(payload);
+  if (step === null || step >= payload.length || !startsDatagram(payload, step)) return [payload];
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < payload.length; at += step) parts.push(payload.subarray(at, at + step));
+  return parts.filter((part) => part.length >= VXLAN_HEADER + ETHERNET_HEADER);
+}
+
+/** Length of the first datagram of a payload, by the length that its inner frame states; null when it states none. */
+function firstLength(payload: Uint8Array): number | null {
+  const inner = VXLAN_HEADER + ETHERNET_HEADER;
+  const view = viewOf(payload);
+  switch (etherType(view, VXLAN_HEADER)) {
+    case ETHERTYPE_IPV4:
+      return payload.length < inner + IPV4_HEADER ? null : inner + ipv4TotalLength(view, inner);
+    case ETHERTYPE_IPV6:
+      return payload.length < inner + IPV6_HEADER ? null : inner + IPV6_HEADER + ipv6PayloadLength(view, inner);
+    case ETHERTYPE_ARP:
+      return inner + ARP_LENGTH;
+    default:
+      return null;
+  }
+}
+
+/** Whether a VXLAN header of the same VNI as the first one stands at an offset: padding of a frame would not be one. */
+function startsDatagram(payload: Uint8Array, at: number): boolean {
+  if (at + VXLAN_HEADER > payload.length) return false;
+  const view = viewOf(payload);
+  return hasVniFlag(view, at) && vni(view, at) === vni(view, 0);
+}

@@ -1,0 +1,132 @@
+/**
+ * Owns a lab's folder under /run/overtap/lab: the configuration files, logs and sockets of its switches, and
+ * state.json, which lists everything `up` made, so that `down` takes away exactly that, even after a crash. It never
+ * touches namespaces or processes itself.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { LabError } from './errors.js';
+
+/** One switch that `up` started. */
+export interface SwitchRecord {
+  /** The host's name, such as `h1`. */
+  readonly host: string;
+  readonly netns: string;
+  readonly pid: number;
+  readonly config: string;
+  readonly socket: string;
+  readonly log: string;
+}
+
+export interface LabState {
+  readonly lab: string;
+  /** Namespaces are listed before they are made: one too many is harmless to `down`, one too few is not. */
+  namespaces: string[];
+  switches: SwitchRecord[];
+}
+
+export interface SwitchFiles {
+  readonly config: string;
+  readonly socket: string;
+  readonly log: string;
+}
+
+/** The folder of one lab. */
+export function labFolder(root: string, lab: string): string {
+  return join(root, lab);
+}
+
+/** Where the files of a host's switch lie. */
+export function switchFiles(root: string, lab: string, host: string): SwitchFiles {
+  const folder = labFolder(root, lab);
+  return {
+    config: join(folder, `${host}.yaml`),
+    socket: join(folder, `${host}.sock`),
+    log: join(folder, `${host}.log`),
+  };
+}
+
+/**
+ * Claims the lab's folder; of two that try at the same time, one wins.
+ * @throws LabError LAB_IS_UP
+ */
+export function claimState(root: string, lab: string): LabState {
+  const folder = labFolder(root, lab);
+  mkdirSync(dirname(folder), { recursive: true });
+  try {
+    mkdirSync(folder, { mode: 0o755 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new LabError(
+      'LAB_IS_UP',
+      `lab ${lab} is up already (${folder}); take it down first: overtap lab down ${lab}`,
+    );
+  }
+  const state: LabState = { lab, namespaces: [], switches: [] };
+  saveState(root, state);
+  return state;
+}
+
+/** Writes state.json in one step, so that a crash leaves the old or the new one, never half of it. */
+export function saveState(root: string, state: LabState): void {
+  const file = join(labFolder(root, state.lab), 'state.json');
+  writeFileSync(`${file}.new`, `${JSON.stringify(state, null, 2)}\n`);
+  renameSync(`${file}.new`, file);
+}
+
+/**
+ * What is up, or null when the lab is not up.
+ * @throws LabError LAB_NOT_DOWN when there is a state file that cannot be understood
+ */
+export function loadState(root: string, lab: string): LabState | null {
+  const folder = labFolder(root, lab);
+  let text: string;
+  try {
+    text = readFileSync(join(folder, 'state.json'), 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return stateOfBareFolder(folder, lab);
+    throw error;
+  }
+  try {
+    const state: unknown = JSON.parse(text);
+    if (isLabState(state)) return state;
+  } catch {
+    // Falls through to the one message for text that is no state.
+  }
+  throw new LabError(
+    'LAB_NOT_DOWN',
+    `${folder}/state.json is damaged; delete the lab's namespaces and ${folder} by hand`,
+  );
+}
+
+/** Deletes the lab's folder with all its files. */
+export function removeState(root: string, lab: string): void {
+  rmSync(labFolder(root, lab), { recursive: true, force: true });
+}
+
+/** The last lines of a log, or a sentence that says there is none. */
+export function lastLines(file: string, count: number): string[] {
+  try {
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    return lines[0] === '' ? ['(the log is empty)'] : lines.slice(-count);
+  } catch {
+    return ['(there is no log)'];
+  }
+}
+
+/** A crash between claiming the folder and the first save leaves a folder without a state: nothing else was made yet. */
+function stateOfBareFolder(folder: string, lab: string): LabState | null {
+  return existsSync(folder) ? { lab, namespaces: [], switches: [] } : null;
+}
+
+function isLabState(value: unknown): value is LabState {
+  if (typeof value !== 'object' || value === null) return false;
+  const { lab, namespaces, switches } = value as Partial<LabState>;
+  return (
+    typeof lab === 'string' &&
+    Array.isArray(namespaces) &&
+    namespaces.every((name) => typeof name === 'string') &&
+    Array.isArray(switches) &&
+    switches.every((record) => Number.isInteger(record.pid) && record.pid > 1 && typeof record.config === 'string')
+  );
+}

@@ -1,0 +1,85 @@
+/**
+ * Owns what a lab consists of, as data, and how its underlay is built from that. It never starts a switch.
+ *
+ *   two hosts:    h1 eth0 ======== eth0 h2            one veth pair, one subnet
+ *
+ *   more hosts:   h1 eth0 === to-h1 +-----+           a namespace that only routes. Each host has a /32 and
+ *                 h2 eth0 === to-h2 | net |           reaches the others through it. No bridge is needed:
+ *                 h3 eth0 === to-h3 +-----+           the labs must run on kernels that have none.
+ */
+import { addAddress, addRoute, addVeth, type End, enableForwarding } from './namespaces.js';
+import { refuseIfInterrupted } from './wait.js';
+
+/** The underlay NIC of every host. */
+export const UNDERLAY_NIC = 'eth0';
+
+/** A host: a namespace with an underlay address, in which one switch runs. */
+export interface Host {
+  readonly name: string;
+  readonly netns: string;
+  /** Its underlay address, without prefix length. */
+  readonly address: string;
+}
+
+/** A place with an overlay address: a guest in its namespace, or a host by its own port. An agent of the check sits there. */
+export interface Station {
+  readonly name: string;
+  readonly netns: string;
+  readonly ifname: string;
+  /** Its overlay address, without prefix length; all subnets of the labs are /24. */
+  readonly address: string;
+  /** The name of the host whose switch it hangs on. */
+  readonly host: string;
+  /** The MAC the configuration gives it. */
+  readonly mac: string;
+}
+
+export interface Topology {
+  readonly hosts: readonly Host[];
+  readonly stations: readonly Station[];
+  /** The namespace that joins more than two hosts, and its address. */
+  readonly router?: { readonly netns: string; readonly address: string };
+}
+
+/** Every namespace of a topology, each once, hosts first. */
+export function namespacesOf(topology: Topology): string[] {
+  const names = [...topology.hosts, ...topology.stations].map((place) => place.netns);
+  if (topology.router) names.push(topology.router.netns);
+  return [...new Set(names)];
+}
+
+export function underlayOf(host: Host): End {
+  return { netns: host.netns, ifname: UNDERLAY_NIC };
+}
+
+/** Joins the hosts of a topology, whose namespaces are there already. */
+export async function buildUnderlay(topology: Topology, signal?: AbortSignal): Promise<void> {
+  if (topology.router) await joinByRouter(topology.hosts, topology.router, signal);
+  else await joinByPair(topology.hosts);
+}
+
+async function joinByPair(hosts: readonly Host[]): Promise<void> {
+  const [first, second] = hosts;
+  if (!first || !second || hosts.length !== 2) throw new RangeError('a single veth pair joins exactly two hosts');
+  await addVeth(underlayOf(first), underlayOf(second));
+  for (const host of hosts) await addAddress(underlayOf(host), `${host.address}/24`);
+}
+
+async function joinByRouter(
+  hosts: readonly Host[],
+  router: { readonly netns: string; readonly address: string },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await enableForwarding(router.netns);
+  for (const host of hosts) {
+    refuseIfInterrupted(signal);
+    const near = underlayOf(host);
+    const far = { netns: router.netns, ifname: `to-${host.name}` };
+    await addVeth(near, far);
+    await addAddress(near, `${host.address}/32`);
+    await addAddress(far, `${router.address}/32`);
+    await addRoute(far, `${host.address}/32`);
+    await addRoute(near, `${router.address}/32`);
+    await addRoute(near, 'default', router.address);
+  }
+}

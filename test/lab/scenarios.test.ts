@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/config/load.js';
+import { labDown, labs, labUp } from '../../src/lab/index.js';
+import type { Lab } from '../../src/lab/lab.js';
+import { fullMesh } from '../../src/lab/scenarios/full-mesh.js';
+import { oneVxlanManyVlans } from '../../src/lab/scenarios/one-vxlan-many-vlans.js';
+import { pointToPoint } from '../../src/lab/scenarios/point-to-point.js';
+import { threeHostsUnicast } from '../../src/lab/scenarios/three-hosts-unicast.js';
+import { switchFiles } from '../../src/lab/state.js';
+import { namespacesOf } from '../../src/lab/topology.js';
+
+const ALL: readonly Lab[] = [oneVxlanManyVlans, threeHostsUnicast, pointToPoint, fullMesh];
+
+const configOf = (lab: Lab, host: number): string => {
+  const of = lab.topology.hosts[host];
+  if (!of) throw new RangeError('no such host');
+  return lab.config(of, switchFiles('/run/overtap/lab', lab.name, of.name));
+};
+
+test('every lab is offered, with a line that says what it is', () => {
+  expect(labs.map(({ name }) => name)).toEqual(ALL.map(({ name }) => name));
+  for (const { summary } of labs) expect(summary.length).toBeGreaterThan(20);
+});
+
+test('an unknown lab is refused with the names there are', async () => {
+  for (const verb of [labUp, labDown]) {
+    await expect(verb('nonsense', () => {})).rejects.toMatchObject({
+      code: 'LAB_UNKNOWN',
+      message: expect.stringContaining('point-to-point'),
+    });
+  }
+});
+
+describe.each(ALL.map((lab) => [lab.name, lab] as const))('%s', (_, lab) => {
+  test('the configuration of every host is valid', () => {
+    const namespaces = new Set(namespacesOf(lab.topology));
+    for (const [index, host] of lab.topology.hosts.entries()) {
+      const parsed = parseConfig(configOf(lab, index), `${host.name}.yaml`, {
+        netnsExists: (name) => namespaces.has(name),
+      });
+      expect(parsed.name).toBe(host.name);
+    }
+  });
+
+  test('names fit and are used once', () => {
+    const { hosts, stations, router } = lab.topology;
+    for (const { ifname } of stations) expect(ifname.length).toBeLessThanOrEqual(15);
+    for (const values of [
+      hosts.map((host) => host.address),
+      [...stations.map((station) => station.address)],
+      stations.map((station) => station.mac),
+      stations.map((station) => station.netns),
+      [...hosts.map((host) => host.netns), ...(router ? [router.netns] : [])],
+    ]) {
+      expect(new Set(values).size).toBe(values.length);
+    }
+  });
+});
+
+test('no two labs share a namespace, so that all can be up at once', () => {
+  const names = ALL.flatMap((lab) => namespacesOf(lab.topology));
+  expect(new Set(names).size).toBe(names.length);
+});
+
+test('a configuration reads as the handbook has it', () => {
+  expect(configOf(oneVxlanManyVlans, 0)).toMatchInlineSnapshot(`
+    "# Lab one-vxlan-many-vlans, host h1.
+    name: h1
+    control: /run/overtap/lab/one-vxlan-many-vlans/h1.sock
+    bridges:
+      br1:
+        vlan_filtering: true
+        ports:
+          tap1_0:                          # the switch's end of guest h1-ns2's cable
+            type: tap
+            netns: ovt-1vmv-h1-ns2
+            ifname: tap1_1
+            mac: 02:00:00:00:02:01
+            addresses: [100.0.1.1/24]
+            vlans: [{ vid: 2, pvid: true, untagged: true }]
+          tap2_0:                          # the switch's end of guest h1-ns3's cable
+            type: tap
+            netns: ovt-1vmv-h1-ns3
+            ifname: tap2_1
+            mac: 02:00:00:00:03:01
+            addresses: [100.0.2.1/24]
+            vlans: [{ vid: 3, pvid: true, untagged: true }]
+          vxlan0:                          # one port for all VNIs
+            type: vxlan
+            local: 192.0.2.1
+            dstport: 4789
+            vlan_tunnel: true
+            vlans:
+              - { vid: 2, tunnel_info: 2 }
+              - { vid: 3, tunnel_info: 3 }
+            remotes: [192.0.2.2]
+    "
+  `);
+});

@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import { readFrame, readTunnel } from '../../src/lab/sighting.js';
+import { type FrameSource, Sniffer } from '../../src/lab/sniffer.js';
+import { concatBytes } from '../../src/wire/bytes.js';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_VLAN, encodeEthernet } from '../../src/wire/ethernet.js';
+import { encodeIpv4, PROTOCOL_UDP } from '../../src/wire/ipv4.js';
+import { encodeUdp } from '../../src/wire/udp.js';
+import { encodeVxlan } from '../../src/wire/vxlan.js';
+
+const A = '02:00:00:00:00:0a';
+const B = '02:00:00:00:00:0b';
+
+function udpFrame(source: string, destination: string, port: number, payload: Uint8Array): Uint8Array {
+  const path = { source, destination };
+  const datagram = encodeUdp({ sourcePort: 40000, destinationPort: port, payload }, path);
+  const packet = encodeIpv4({ source, destination, protocol: PROTOCOL_UDP, payload: datagram });
+  return encodeEthernet({ destination: B, source: A, etherType: ETHERTYPE_IPV4, payload: packet });
+}
+
+const text = (words: string): Uint8Array => new Uint8Array(Buffer.from(words));
+const inner = (words: string): Uint8Array => udpFrame('10.0.0.1', '10.0.0.2', 4242, text(words));
+const outer = (payload: Uint8Array, port = 4789): Uint8Array => udpFrame('192.0.2.1', '192.0.2.2', port, payload);
+
+describe('a frame', () => {
+  test('its addresses and the text it carries', () => {
+    expect(readFrame(inner('hello'))).toEqual({
+      source: A,
+      destination: B,
+      tagged: false,
+      etherType: 0x0800,
+      text: 'hello',
+    });
+  });
+
+  test('the padding behind the datagram is not text', () => {
+    expect(readFrame(concatBytes(inner('hi'), new Uint8Array(20)))?.text).toBe('hi');
+  });
+
+  test('a tag is seen, and what is too short is none', () => {
+    const tagged = encodeEthernet({ destination: B, source: A, etherType: ETHERTYPE_VLAN, payload: new Uint8Array(4) });
+    expect(readFrame(tagged)?.tagged).toBe(true);
+    expect(readFrame(new Uint8Array(13))).toBeNull();
+  });
+});
+
+describe('a VXLAN datagram', () => {
+  test('its ends, its VNI and its frame', () => {
+    expect(readTunnel(outer(encodeVxlan(7, inner('hello'))))).toEqual([
+      { from: '192.0.2.1', to: '192.0.2.2', vni: 7, reserved: 0, frame: expect.objectContaining({ text: 'hello' }) },
+    ]);
+  });
+
+  test('reserved bits and a missing I flag are seen', () => {
+    const bits = encodeVxlan(7, inner('x'));
+    bits[7] = 1;
+    expect(readTunnel(outer(bits))[0]?.reserved).not.toBe(0);
+    const flag = encodeVxlan(7, inner('x'));
+    flag[0] = 0;
+    expect(readTunnel(outer(flag))[0]?.vni).toBeNull();
+  });
+
+  test('other traffic and cut datagrams are none', () => {
+    expect(readTunnel(outer(encodeVxlan(7, inner('x')), 53))).toEqual([]);
+    expect(readTunnel(outer(new Uint8Array(21)))).toEqual([]);
+    expect(readTunnel(new Uint8Array(30))).toEqual([]);
+  });
+
+  test('a train is as many datagrams as it has cars, the last one shorter', () => {
+    const cars = ['one', 'two', 'six', '4'].map((words) => encodeVxlan(7, inner(words)));
+    expect(readTunnel(outer(concatBytes(...cars))).map(({ frame }) => frame.text)).toEqual(['one', 'two', 'six', '4']);
+  });
+
+  test('a train of ARP requests too, but not an ARP request with padding', () => {
+    const payload = new Uint8Array(28);
+    const arp = encodeEthernet({ destination: B, source: A, etherType: ETHERTYPE_ARP, payload });
+    expect(readTunnel(outer(concatBytes(encodeVxlan(7, arp), encodeVxlan(7, arp))))).toHaveLength(2);
+    expect(readTunnel(outer(concatBytes(encodeVxlan(7, arp), new Uint8Array(18))))).toHaveLength(1);
+  });
+});
+
+describe('a sniffer', () => {
+  const sourceOf = (frames: Uint8Array[]): FrameSource & { closed: boolean } => ({
+    closed: false,
+    read: () => frames.shift() ?? null,
+    close() {
+      this.closed = true;
+    },
+  });
+
+  test('reads in the background until it is stopped, and closes its source once', async () => {
+    const frames: Uint8Array[] = [];
+    const source = sourceOf(frames);
+    const sniffer = new Sniffer(source, 'underlay');
+    frames.push(outer(encodeVxlan(7, inner('x'))), outer(new Uint8Array(3), 53));
+    expect(await sniffer.sees(() => sniffer.tunnel.length === 1, new AbortController().signal)).toBe(true);
+    sniffer.stop();
+    frames.push(outer(encodeVxlan(7, inner('x'))));
+    sniffer.drain();
+    expect(sniffer.tunnel).toHaveLength(1);
+    expect(source.closed).toBe(true);
+  });
+
+  test('keeps bare frames at a guest', () => {
+    const sniffer = new Sniffer(sourceOf([inner('x')]), 'guest');
+    sniffer.drain();
+    sniffer.stop();
+    expect(sniffer.frames.map((frame) => frame.text)).toEqual(['x']);
+  });
+
+  test('gives a failure of its source to the one who looks', () => {
+    const source: FrameSource = {
+      read: () => {
+        throw new Error('the NIC is gone');
+      },
+      close: () => {},
+    };
+    const sniffer = new Sniffer(source, 'guest');
+    expect(() => sniffer.drain()).toThrow('the NIC is gone');
+  });
+});
