@@ -1,0 +1,194 @@
+/**
+ * The only loader of the addon: its verbs with their types.
+ *
+ * Owns the way to the built file and what is said when it is not there. Never adds behaviour of its own: which device is
+ * opened how is decided in `src/port`, what moves where by the engine.
+ *
+ * Set-up verbs throw a `NativeError`; data verbs answer with status words and throw only on misuse.
+ */
+import { createRequire } from 'node:module';
+
+/** What set-up verbs throw: `code` as in 'EPERM', `errno` its number, `syscall` the call or request that failed. */
+export interface NativeError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+}
+
+export interface TapAddress {
+  address: string;
+  prefix: number;
+}
+
+export interface OpenTapOptions {
+  /** Path of the namespace's file; absent: the thread's own. */
+  netns?: string;
+  ifname: string;
+  mac?: string;
+  mtu?: number;
+  addresses?: readonly TapAddress[];
+  /** Whether the device outlives its descriptor. `false` clears it on a device that is taken over. */
+  persist: boolean;
+  multiQueue: boolean;
+  /** `true` sets the link up; `false` leaves it as it is. */
+  up: boolean;
+  /** TUN_F_* flags, of which the kernel may accept fewer. */
+  offload: number;
+}
+
+export interface OpenedTap {
+  fd: number;
+  ifname: string;
+  mac: string;
+  mtu: number;
+  vnetHeaderSize: number;
+  /** The TUN_F_* flags that the kernel accepted. */
+  offload: number;
+}
+
+export interface TapPlace {
+  netns?: string;
+  ifname: string;
+}
+
+export interface TapState {
+  up: boolean;
+  mtu: number;
+  mac: string;
+}
+
+export interface UdpReceiverOptions {
+  local?: string;
+  family: 4 | 6;
+  port: number;
+  dev?: string;
+  /** Bytes; 0: the system's default. */
+  receiveBuffer: number;
+  /** Asks for trains of datagrams (UDP_GRO). */
+  gro?: boolean;
+}
+
+export interface UdpSenderOptions {
+  local?: string;
+  family: 4 | 6;
+  /** 0: any. */
+  port: number;
+  /** 1-255; absent or 0: the route's. */
+  ttl?: number;
+  /** The DF bit. Neither value lets the kernel make fragments: what is too long fails with EMSGSIZE. */
+  df: 'unset' | 'set';
+  /** Outer UDP checksum. */
+  checksum: boolean;
+  dev?: string;
+  /** Bytes; 0: the system's default. */
+  sendBuffer: number;
+}
+
+declare const nicHandle: unique symbol;
+/** A Nic of the addon. Its memory goes when it is collected; `closeNic` ends it before. */
+export interface NicHandle {
+  readonly [nicHandle]: true;
+}
+
+export interface CreateNicOptions {
+  arena: ArrayBuffer;
+  /** Bytes at the start of the arena that belong to the sender. */
+  headerBytes: number;
+  rx: Int32Array;
+  tx: Int32Array;
+  status: Int32Array;
+  /** A batch ends when it holds this many bytes ... */
+  batchBytes: number;
+  /** ... or this many frames. */
+  maxFrames: number;
+  vnetHeaderSize: number;
+}
+
+interface NativeBinding {
+  /** Makes a TAP, or takes over a persistent one of that name with its addresses. */
+  openTap(options: OpenTapOptions): OpenedTap;
+  setTapMtu(options: TapPlace & { mtu: number }): void;
+  /** `null` when the device, or its namespace, is gone. */
+  tapState(place: TapPlace): TapState | null;
+  openUdpReceiver(options: UdpReceiverOptions): { fd: number; port: number; gro: boolean };
+  /** A socket that only sends: what comes to it is dropped by the kernel. */
+  openUdpSender(options: UdpSenderOptions): { fd: number; port: number };
+  /** Bytes of an outer IP packet that reaches `remote` in one piece, as far as the kernel knows. Throws ENETUNREACH and the like. */
+  pathMtu(options: { remote: string; local?: string; dev?: string }): number;
+  openPacketSocket(options: TapPlace & { promiscuous?: boolean }): number;
+  /** The length of one frame, cut off at the buffer's end; 0 when none is waiting. */
+  readPacket(fd: number, buffer: Uint8Array): number;
+  writePacket(fd: number, buffer: Uint8Array): void;
+  /** Blocks the thread until the descriptor is readable; `false` when the time was over first. -1: no limit. */
+  waitReadable(fd: number, timeoutMs: number): boolean;
+  closeFd(fd: number): void;
+  /** Moves the calling thread into a namespace for good. */
+  enterNamespace(path: string): void;
+
+  createNic(options: CreateNicOptions): NicHandle;
+  /** Closes the Nic's own descriptor; what is attached stays open and belongs to whoever opened it. */
+  closeNic(nic: NicHandle): void;
+  receive(nic: NicHandle, timeoutMs: number): number;
+  transmit(nic: NicHandle, count: number): number;
+  attachTap(nic: NicHandle, index: number, fd: number): void;
+  attachSocket(nic: NicHandle, index: number, fd: number): void;
+  attachSender(nic: NicHandle, index: number, fd: number): void;
+  attachEvent(nic: NicHandle, fd: number): void;
+  detachTap(nic: NicHandle, index: number): void;
+  detachSocket(nic: NicHandle, index: number): void;
+  detachSender(nic: NicHandle, index: number): void;
+  setRemote(nic: NicHandle, index: number, a0: number, a1: number, a2: number, a3: number, port: number): void;
+  /** A bell for `attachEvent`; any thread rings it by its number. */
+  createEventFd(): number;
+  ring(fd: number): void;
+}
+
+/** `src/native` and `dist/native` lie equally deep. */
+const ADDON = '../../build/Release/overtap.node';
+
+function load(): NativeBinding {
+  const require = createRequire(import.meta.url);
+  try {
+    return require(ADDON) as NativeBinding;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new Error(
+      `the native addon of overtap cannot be loaded (${reason}). Build it with "npm run build:native" in the directory of overtap; that takes gcc, make and Python 3 (on Debian: apt-get install build-essential python3)`,
+      { cause },
+    );
+  }
+}
+
+export const {
+  openTap,
+  setTapMtu,
+  tapState,
+  openUdpReceiver,
+  openUdpSender,
+  pathMtu,
+  openPacketSocket,
+  readPacket,
+  writePacket,
+  waitReadable,
+  closeFd,
+  enterNamespace,
+  createNic,
+  closeNic,
+  receive,
+  transmit,
+  attachTap,
+  attachSocket,
+  attachSender,
+  attachEvent,
+  detachTap,
+  detachSocket,
+  detachSender,
+  setRemote,
+  createEventFd,
+  ring,
+}: NativeBinding = load();
+
+/** Whether an error came from a set-up verb. */
+export function isNativeError(error: unknown): error is NativeError {
+  return error instanceof Error && 'code' in error && 'errno' in error && 'syscall' in error;
+}

@@ -1,0 +1,147 @@
+/* Links and addresses by rtnetlink(7), in the namespace the socket was opened in. One request at a time, each waits for its answer. */
+#include "overtap.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef IFLA_CARRIER
+#define IFLA_CARRIER 33
+#endif
+#ifndef IFA_F_NODAD
+#define IFA_F_NODAD 0x02
+#endif
+
+struct request {
+  struct nlmsghdr header;
+  union {
+    struct ifinfomsg link;
+    struct ifaddrmsg address;
+  };
+  uint8_t attributes[256];
+};
+
+int ot_netlink_open(struct ot_fault *fault) {
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  if (fd < 0) return ot_fail(fault, errno, "socket", "opening a netlink socket");
+  return fd;
+}
+
+static void add(struct request *request, int type, const void *data, size_t length) {
+  struct rtattr *attribute = (struct rtattr *)((uint8_t *)request + NLMSG_ALIGN(request->header.nlmsg_len));
+  attribute->rta_type = (unsigned short)type;
+  attribute->rta_len = (unsigned short)RTA_LENGTH(length);
+  memcpy(RTA_DATA(attribute), data, length);
+  request->header.nlmsg_len = NLMSG_ALIGN(request->header.nlmsg_len) + (uint32_t)RTA_ALIGN(attribute->rta_len);
+}
+
+static void read_link(const struct nlmsghdr *header, struct ot_link *link) {
+  const struct ifinfomsg *info = NLMSG_DATA(header);
+  memset(link, 0, sizeof *link);
+  link->index = info->ifi_index;
+  link->flags = info->ifi_flags;
+  /* A kernel that does not tell the carrier tells IFF_RUNNING. */
+  link->carrier = (info->ifi_flags & IFF_RUNNING) != 0;
+  int left = (int)IFLA_PAYLOAD(header);
+  for (const struct rtattr *at = IFLA_RTA(info); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+    size_t length = RTA_PAYLOAD(at);
+    if (at->rta_type == IFLA_MTU && length >= 4) memcpy(&link->mtu, RTA_DATA(at), 4);
+    if (at->rta_type == IFLA_ADDRESS && length == 6) memcpy(link->mac, RTA_DATA(at), 6);
+    if (at->rta_type == IFLA_CARRIER && length >= 1) link->carrier = *(const uint8_t *)RTA_DATA(at) != 0;
+  }
+}
+
+/* Sends the request and waits for its answer, which is either an acknowledgement or, with `answer`, one link. */
+static int ask(int netlink, struct request *request, struct ot_link *answer) {
+  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  ssize_t sent;
+  do sent = sendto(netlink, request, request->header.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel);
+  while (sent < 0 && errno == EINTR);
+  if (sent < 0) return errno;
+  _Alignas(struct nlmsghdr) uint8_t buffer[32768];
+  for (;;) {
+    ssize_t length = recv(netlink, buffer, sizeof buffer, 0);
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0) return errno;
+    size_t left = (size_t)length;
+    for (struct nlmsghdr *at = (struct nlmsghdr *)buffer; NLMSG_OK(at, left); at = NLMSG_NEXT(at, left)) {
+      if (at->nlmsg_type == NLMSG_ERROR) return -((struct nlmsgerr *)NLMSG_DATA(at))->error;
+      if (answer && at->nlmsg_type == RTM_NEWLINK) {
+        read_link(at, answer);
+        return 0;
+      }
+    }
+  }
+}
+
+static struct request link_request(int type, int flags, int index) {
+  struct request request;
+  memset(&request, 0, sizeof request);
+  request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.link);
+  request.header.nlmsg_type = (uint16_t)type;
+  request.header.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+  request.link.ifi_family = AF_UNSPEC;
+  request.link.ifi_index = index;
+  return request;
+}
+
+int ot_link_get(int netlink, const char *ifname, struct ot_link *link) {
+  struct request request = link_request(RTM_GETLINK, 0, 0);
+  add(&request, IFLA_IFNAME, ifname, strlen(ifname) + 1);
+  return ask(netlink, &request, link);
+}
+
+int ot_link_set_mtu(int netlink, int index, unsigned mtu) {
+  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
+  add(&request, IFLA_MTU, &mtu, sizeof mtu);
+  return ask(netlink, &request, NULL);
+}
+
+int ot_link_set_mac(int netlink, int index, const uint8_t mac[6]) {
+  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
+  add(&request, IFLA_ADDRESS, mac, 6);
+  return ask(netlink, &request, NULL);
+}
+
+int ot_link_set_name(int netlink, int index, const char *ifname) {
+  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
+  add(&request, IFLA_IFNAME, ifname, strlen(ifname) + 1);
+  return ask(netlink, &request, NULL);
+}
+
+int ot_link_set_netns(int netlink, int index, int netns) {
+  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
+  uint32_t descriptor = (uint32_t)netns;
+  add(&request, IFLA_NET_NS_FD, &descriptor, sizeof descriptor);
+  return ask(netlink, &request, NULL);
+}
+
+int ot_link_set_up(int netlink, int index) {
+  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
+  request.link.ifi_flags = IFF_UP;
+  request.link.ifi_change = IFF_UP;
+  return ask(netlink, &request, NULL);
+}
+
+int ot_address_set(int netlink, int index, const struct ot_address *address) {
+  struct request request;
+  memset(&request, 0, sizeof request);
+  request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.address);
+  request.header.nlmsg_type = RTM_NEWADDR;
+  /* An address that is there already, as on a TAP taken over, is no error. */
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+  request.address.ifa_family = (uint8_t)address->family;
+  request.address.ifa_prefixlen = (uint8_t)address->prefix;
+  request.address.ifa_index = (uint32_t)index;
+  /* The guest's addresses are given by the operator: to probe for duplicates would only hold back its first second. */
+  if (address->family == AF_INET6) request.address.ifa_flags = IFA_F_NODAD;
+  size_t length = address->family == AF_INET6 ? 16 : 4;
+  add(&request, IFA_LOCAL, address->bytes, length);
+  add(&request, IFA_ADDRESS, address->bytes, length);
+  return ask(netlink, &request, NULL);
+}

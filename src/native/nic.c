@@ -1,0 +1,198 @@
+/* The Nic's life and its tables: what is attached at which index. Never moves a frame; never closes a descriptor that was attached. */
+#include "overtap.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int ot_fail(struct ot_fault *fault, int number, const char *syscall, const char *format, ...) {
+  va_list arguments;
+  fault->number = number;
+  fault->syscall = syscall;
+  va_start(arguments, format);
+  vsnprintf(fault->step, sizeof fault->step, format, arguments);
+  va_end(arguments);
+  return -1;
+}
+
+static int check_options(const struct ot_nic_options *options, struct ot_fault *fault) {
+  size_t smallest = options->header_bytes + HEADROOM + 2 * 64 + OT_SLOT;
+  if (options->arena_bytes > INT32_MAX || options->header_bytes > INT32_MAX || options->arena_bytes < smallest)
+    return ot_fail(fault, EINVAL, "createNic", "the arena must hold the headers and one datagram: at least %zu bytes, at most %d", smallest,
+                   INT32_MAX);
+  if (options->max_frames < 1 || options->rx_words / RX_STRIDE < options->max_frames)
+    return ot_fail(fault, EINVAL, "createNic", "rx is too short for %zu descriptors", options->max_frames);
+  if (options->tx_words < TX_STRIDE || options->tx_words / TX_STRIDE > 1 << 20)
+    return ot_fail(fault, EINVAL, "createNic", "tx must hold 1 to 1,048,576 commands");
+  if (options->status_words < STATUS_WORDS) return ot_fail(fault, EINVAL, "createNic", "status is too short");
+  if (options->vnet_size != 10 && options->vnet_size != 12) return ot_fail(fault, EINVAL, "createNic", "vnetHeaderSize must be 10 or 12");
+  if (options->batch_bytes < 1) return ot_fail(fault, EINVAL, "createNic", "batchBytes must be positive");
+  return 0;
+}
+
+struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fault *fault) {
+  if (check_options(options, fault) < 0) return NULL;
+  struct ot_nic *nic = calloc(1, sizeof *nic);
+  if (!nic) {
+    ot_fail(fault, ENOMEM, "malloc", "creating a Nic");
+    return NULL;
+  }
+  nic->arena = options->arena;
+  nic->arena_bytes = options->arena_bytes;
+  nic->header_bytes = options->header_bytes;
+  nic->rx = options->rx;
+  nic->tx = options->tx;
+  nic->status = options->status;
+  nic->tx_capacity = options->tx_words / TX_STRIDE;
+  nic->batch_bytes = options->batch_bytes;
+  nic->max_frames = (uint32_t)options->max_frames;
+  nic->vnet_size = options->vnet_size;
+  nic->event = -1;
+  uint32_t places = 64;
+  while (places < nic->tx_capacity * 2) places *= 2;
+  nic->done_mask = places - 1;
+  nic->links = calloc(nic->tx_capacity, sizeof *nic->links);
+  nic->done_at = calloc(places, sizeof *nic->done_at);
+  nic->done_in = calloc(places, sizeof *nic->done_in);
+  nic->epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (nic->epoll >= 0 && nic->links && nic->done_at && nic->done_in) return nic;
+  if (nic->epoll < 0)
+    ot_fail(fault, errno, "epoll_create1", "creating a Nic");
+  else
+    ot_fail(fault, ENOMEM, "malloc", "creating a Nic");
+  ot_nic_free(nic);
+  return NULL;
+}
+
+void ot_nic_close(struct ot_nic *nic) {
+  if (nic->epoll >= 0) close(nic->epoll);
+  nic->epoll = -1;
+  struct ot_table *tables[] = {&nic->taps, &nic->sockets, &nic->senders};
+  for (int i = 0; i < 3; i++) {
+    free(tables[i]->ports);
+    tables[i]->ports = NULL;
+    tables[i]->size = 0;
+  }
+}
+
+void ot_nic_free(struct ot_nic *nic) {
+  ot_nic_close(nic);
+  free(nic->remotes);
+  free(nic->links);
+  free(nic->done_at);
+  free(nic->done_in);
+  free(nic);
+}
+
+struct ot_port *ot_port_at(struct ot_table *table, int32_t index) {
+  if (index < 0 || (uint32_t)index >= table->size || table->ports[index].fd < 0) return NULL;
+  return &table->ports[index];
+}
+
+static int place(struct ot_table *table, uint32_t index, int fd, int family, struct ot_fault *fault) {
+  if (index >= OT_MAX_PORTS) return ot_fail(fault, EINVAL, "attach", "index %u is over the limit of %d", index, OT_MAX_PORTS);
+  if (index >= table->size) {
+    uint32_t size = table->size ? table->size : 16;
+    while (size <= index) size *= 2;
+    struct ot_port *ports = realloc(table->ports, size * sizeof *ports);
+    if (!ports) return ot_fail(fault, ENOMEM, "realloc", "attaching index %u", index);
+    for (uint32_t i = table->size; i < size; i++) ports[i].fd = -1;
+    table->ports = ports;
+    table->size = size;
+  }
+  if (table->ports[index].fd >= 0) return ot_fail(fault, EEXIST, "attach", "index %u is in use", index);
+  table->ports[index] = (struct ot_port){.fd = fd, .family = family, .typical = 1500, .first = -1, .last = -1, .next = -1};
+  return 0;
+}
+
+static int watch(struct ot_nic *nic, enum ot_kind kind, uint32_t index, int fd, struct ot_fault *fault) {
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)kind << 32 | index};
+  if (epoll_ctl(nic->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+    return ot_fail(fault, errno, "epoll_ctl", "attaching descriptor %d", fd);
+  return 0;
+}
+
+static int usable(const struct ot_nic *nic, int fd, struct ot_fault *fault) {
+  if (nic->epoll < 0) return ot_fail(fault, EBADF, "attach", "the Nic is closed");
+  if (fd < 0) return ot_fail(fault, EBADF, "attach", "%d is no descriptor", fd);
+  return 0;
+}
+
+int ot_nic_attach(struct ot_nic *nic, struct ot_table *table, enum ot_kind kind, uint32_t index, int fd, struct ot_fault *fault) {
+  if (usable(nic, fd, fault) < 0 || place(table, index, fd, 0, fault) < 0) return -1;
+  if (watch(nic, kind, index, fd, fault) == 0) return 0;
+  table->ports[index].fd = -1;
+  return -1;
+}
+
+int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault) {
+  int family;
+  socklen_t size = sizeof family;
+  if (usable(nic, fd, fault) < 0) return -1;
+  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
+    return ot_fail(fault, errno, "getsockopt", "attaching the sender %d", fd);
+  if (family != AF_INET && family != AF_INET6) return ot_fail(fault, EAFNOSUPPORT, "attach", "sender %d is no UDP socket", fd);
+  return place(&nic->senders, index, fd, family, fault);
+}
+
+int ot_nic_attach_event(struct ot_nic *nic, int fd, struct ot_fault *fault) {
+  if (usable(nic, fd, fault) < 0) return -1;
+  if (nic->event >= 0) return ot_fail(fault, EEXIST, "attach", "an event is attached already");
+  if (watch(nic, OT_EVENT, 0, fd, fault) < 0) return -1;
+  nic->event = fd;
+  return 0;
+}
+
+void ot_nic_detach(struct ot_nic *nic, struct ot_table *table, uint32_t index) {
+  struct ot_port *port = index < OT_MAX_PORTS ? ot_port_at(table, (int32_t)index) : NULL;
+  if (!port) return;
+  /* A descriptor that its owner has closed by now has left the wait by itself. */
+  if (table != &nic->senders) epoll_ctl(nic->epoll, EPOLL_CTL_DEL, port->fd, NULL);
+  port->fd = -1;
+}
+
+int ot_nic_set_remote(struct ot_nic *nic, uint32_t index, const uint32_t address[4], int port, struct ot_fault *fault) {
+  if (index >= OT_MAX_REMOTES) return ot_fail(fault, EINVAL, "setRemote", "index %u is over the limit of %d", index, OT_MAX_REMOTES);
+  if (port < 1 || port > 65535) return ot_fail(fault, EINVAL, "setRemote", "%d is no port", port);
+  if (index >= nic->remote_count) {
+    uint32_t size = nic->remote_count ? nic->remote_count : 64;
+    while (size <= index) size *= 2;
+    struct ot_remote *remotes = realloc(nic->remotes, size * sizeof *remotes);
+    if (!remotes) return ot_fail(fault, ENOMEM, "realloc", "storing remote %u", index);
+    memset(remotes + nic->remote_count, 0, (size - nic->remote_count) * sizeof *remotes);
+    nic->remotes = remotes;
+    nic->remote_count = size;
+  }
+  struct ot_remote *remote = &nic->remotes[index];
+  memset(remote, 0, sizeof *remote);
+  remote->v6.sin6_family = AF_INET6;
+  remote->v6.sin6_port = htons((uint16_t)port);
+  for (int i = 0; i < 4; i++) {
+    uint32_t word = htonl(address[i]);
+    memcpy((uint8_t *)&remote->v6.sin6_addr + i * 4, &word, 4);
+  }
+  if (IN6_IS_ADDR_V4MAPPED(&remote->v6.sin6_addr)) {
+    remote->v4.sin_family = AF_INET;
+    remote->v4.sin_port = remote->v6.sin6_port;
+    memcpy(&remote->v4.sin_addr, (uint8_t *)&remote->v6.sin6_addr + 12, 4);
+  }
+  return 0;
+}
+
+int ot_event_open(struct ot_fault *fault) {
+  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return fd < 0 ? ot_fail(fault, errno, "eventfd", "creating an event") : fd;
+}
+
+int ot_event_ring(int fd, struct ot_fault *fault) {
+  uint64_t one = 1;
+  /* EAGAIN: the counter is full, so the bell has long been rung. */
+  if (write(fd, &one, sizeof one) < 0 && errno != EAGAIN) return ot_fail(fault, errno, "write", "ringing an event");
+  return 0;
+}

@@ -1,0 +1,284 @@
+/*
+ * The addon of overtap: what a network card does, and nothing that a switch decides.
+ *
+ * It opens devices (tap.c, udp.c, packet.c, by way of netns.c and netlink.c), waits for them and takes in batches
+ * (receive.c), carries out a ring of commands (transmit.c) and finishes checksums (checksum.c). addon.c and
+ * nic-verbs.c are the only files that speak to JavaScript. There are no mutable globals: the addon may be loaded by any number of threads.
+ */
+#ifndef OVERTAP_H
+#define OVERTAP_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+/* ---- Layouts shared with src/port/nic.ts; test/native/layout.test.ts holds the two together. ---- */
+
+#define KIND_TAP 1
+#define KIND_UDP 2
+
+#define RX_STRIDE 16
+#define RX_KIND 0
+#define RX_INDEX 1
+#define RX_OFFSET 2
+#define RX_LENGTH 3
+#define RX_VNET 4
+#define RX_GSO 5
+#define RX_CSUM 6
+#define RX_TOS 7
+#define RX_ADDRESS 8
+#define RX_SOURCE_PORT 12
+#define RX_SEGMENT 13
+
+#define TX_STRIDE 16
+#define TX_KIND 0
+#define TX_INDEX 1
+#define TX_OFFSET 2
+#define TX_LENGTH 3
+#define TX_TAG 4
+#define TX_VNET 5
+#define TX_GSO 6
+#define TX_CSUM 7
+#define TX_HEADER 8
+#define TX_HEADER_LENGTH 9
+#define TX_REMOTE 10
+#define TX_TOS 11
+#define TX_STATUS 12
+#define TX_COOKIE 13
+#define TX_COOKIE2 14
+
+#define TAG_KEEP 0
+#define TAG_POP (1 << 16)
+#define TAG_PUSH (2 << 16)
+#define TAG_REPLACE (3 << 16)
+
+#define VNET_NEEDS_CSUM 1
+#define VNET_GSO_NONE 0
+#define VNET_GSO_TCPV4 1
+#define VNET_GSO_TCPV6 4
+#define VNET_GSO_UDP_L4 5
+#define VNET_GSO_ECN 0x80
+
+#define STATUS_WORDS 8
+#define STATUS_NOW 0
+#define STATUS_RUNG 1
+#define STATUS_LOST_ERRNO 2
+#define STATUS_LOST_KIND 3
+#define STATUS_LOST_INDEX 4
+#define STATUS_MORE 5
+
+#define HEADROOM 64
+
+/* ---- Bounds of the addon's own ---- */
+
+/* Room for the largest datagram or coalesced train, and for the largest frame of a TAP with its tags. */
+#define OT_ROOM 65600
+/* The distance of two datagrams in one call. An odd number of cache lines, or all of them would fight for the same cache sets. */
+#define OT_SLOT (1065 * 64)
+/* Datagrams taken in by one call, messages sent by one call. */
+#define OT_RECEIVE_MESSAGES 32
+#define OT_SEND_MESSAGES 64
+/* Devices of one kind, and remotes. */
+#define OT_MAX_PORTS 65536
+#define OT_MAX_REMOTES 1048576
+#define OT_PATH 4096
+#define OT_NAME 16
+#define OT_MAX_ADDRESSES 64
+
+/* ---- Failures of set-up verbs: thrown by the caller as an Error with code and syscall ---- */
+
+struct ot_fault {
+  int number;
+  const char *syscall;
+  char step[320];
+};
+
+/* Notes a failure. Returns -1, so that it can be the operand of a return. */
+int ot_fail(struct ot_fault *fault, int number, const char *syscall, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* ---- checksum.c ---- */
+
+/* Folded ones' complement sum of the bytes, in the byte order in which it is stored. */
+uint16_t ot_sum(const uint8_t *bytes, size_t length);
+/* Finishes the checksum at start + offset over [start, length); the field holds the pseudo-header's sum. Bounds are the caller's. */
+void ot_complete(uint8_t *frame, size_t length, size_t start, size_t offset);
+
+/* ---- netns.c ---- */
+
+/* Moves this thread into the namespace. Returns a descriptor of the one it was in, for ot_netns_leave, or -1. */
+int ot_netns_enter(const char *path, struct ot_fault *fault);
+/* Back again, and closes `home`. The process ends if that cannot be done: a thread in the wrong namespace must not go on. */
+void ot_netns_leave(int home);
+/* Moves this thread for good. */
+int ot_netns_move(const char *path, struct ot_fault *fault);
+
+/* ---- netlink.c: links and addresses of the namespace the thread is in ---- */
+
+struct ot_link {
+  int index;
+  unsigned flags;
+  unsigned mtu;
+  uint8_t mac[6];
+  bool carrier;
+};
+
+struct ot_address {
+  int family;
+  uint8_t bytes[16];
+  int prefix;
+  char text[64];
+};
+
+int ot_netlink_open(struct ot_fault *fault);
+/* Each returns 0 or an errno. */
+int ot_link_get(int netlink, const char *ifname, struct ot_link *link);
+int ot_link_set_mtu(int netlink, int index, unsigned mtu);
+int ot_link_set_mac(int netlink, int index, const uint8_t mac[6]);
+int ot_link_set_name(int netlink, int index, const char *ifname);
+int ot_link_set_netns(int netlink, int index, int netns);
+int ot_link_set_up(int netlink, int index);
+int ot_address_set(int netlink, int index, const struct ot_address *address);
+
+/* ---- tap.c ---- */
+
+struct ot_tap_options {
+  char netns[OT_PATH]; /* empty: the thread's own */
+  char ifname[OT_NAME];
+  bool has_mac;
+  uint8_t mac[6];
+  unsigned mtu; /* 0: as it is */
+  struct ot_address addresses[OT_MAX_ADDRESSES];
+  int address_count;
+  bool persist, multi_queue, up;
+  unsigned offload;
+};
+
+struct ot_tap {
+  int fd;
+  char ifname[OT_NAME];
+  uint8_t mac[6];
+  unsigned mtu;
+  int vnet_size;
+  unsigned offload;
+};
+
+int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault);
+int ot_tap_set_mtu(const char *netns, const char *ifname, unsigned mtu, struct ot_fault *fault);
+/* 1: there, and filled in; 0: the device or its namespace is gone; -1: fault. */
+int ot_tap_state(const char *netns, const char *ifname, struct ot_link *link, struct ot_fault *fault);
+
+/* ---- udp.c ---- */
+
+struct ot_udp_options {
+  char local[64]; /* empty: any */
+  int family;     /* AF_INET or AF_INET6 */
+  int port;
+  char dev[OT_NAME]; /* empty: any */
+  int buffer;
+  bool gro;
+  int ttl; /* 0: the route's */
+  bool df, checksum;
+};
+
+int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, struct ot_fault *fault);
+int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fault *fault);
+int ot_path_mtu(const char *remote, const char *local, const char *dev, struct ot_fault *fault);
+
+/* ---- packet.c ---- */
+
+int ot_packet_open(const char *netns, const char *ifname, bool promiscuous, struct ot_fault *fault);
+/* Bytes of one frame, its tag put back in; 0: none waiting. */
+int ot_packet_read(int fd, uint8_t *buffer, size_t length, struct ot_fault *fault);
+int ot_packet_write(int fd, const uint8_t *frame, size_t length, struct ot_fault *fault);
+/* 1: readable (or in error), 0: not within the time. */
+int ot_wait_readable(int fd, int timeout_ms, struct ot_fault *fault);
+
+/* ---- nic.c, receive.c, transmit.c ---- */
+
+/* virtio-net header in the byte order of the host, which is what a TAP uses unless told otherwise. */
+struct ot_vnet {
+  uint8_t flags, gso_type;
+  uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
+};
+
+struct ot_port {
+  int fd; /* -1: not attached */
+  int family;
+  uint32_t typical;    /* receiving sockets: bytes of a recent datagram */
+  int32_t first, last; /* senders: this call's commands */
+  int32_t next;        /* senders: the next one that has commands */
+};
+
+struct ot_table {
+  struct ot_port *ports;
+  uint32_t size;
+};
+
+struct ot_remote {
+  struct sockaddr_in6 v6;
+  struct sockaddr_in v4; /* sin_family 0: the address is no IPv4 one */
+};
+
+struct ot_nic {
+  uint8_t *arena;
+  size_t arena_bytes, header_bytes;
+  int32_t *rx, *tx, *status;
+  size_t tx_capacity;
+  size_t batch_bytes;
+  uint32_t max_frames;
+  size_t vnet_size;
+  int epoll, event; /* -1: closed, none */
+  struct ot_table taps, sockets, senders;
+  struct ot_remote *remotes;
+  uint32_t remote_count;
+
+  /* The batch being taken in. */
+  uint32_t frames, turn;
+  size_t bytes, next;
+
+  /* The ring being carried out: links of the senders' lists, and the checksum fields finished so far. */
+  int32_t *links;
+  uint32_t *done_at, *done_in;
+  uint32_t done_mask, round;
+
+  struct mmsghdr messages[OT_SEND_MESSAGES];
+  struct iovec vectors[OT_SEND_MESSAGES][4];
+  struct sockaddr_in6 sources[OT_RECEIVE_MESSAGES];
+  int32_t commands[OT_SEND_MESSAGES];
+  uint8_t tags[OT_SEND_MESSAGES][4];
+  _Alignas(struct cmsghdr) uint8_t control[OT_SEND_MESSAGES][128];
+};
+
+enum ot_kind { OT_TAP = KIND_TAP, OT_UDP = KIND_UDP, OT_EVENT = 3 };
+
+struct ot_nic_options {
+  uint8_t *arena;
+  size_t arena_bytes, header_bytes;
+  int32_t *rx, *tx, *status;
+  size_t rx_words, tx_words, status_words;
+  size_t batch_bytes, max_frames, vnet_size;
+};
+
+struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fault *fault);
+/* Closes the wait, keeps the memory: an open handle still points to it. */
+void ot_nic_close(struct ot_nic *nic);
+void ot_nic_free(struct ot_nic *nic);
+int ot_nic_attach(struct ot_nic *nic, struct ot_table *table, enum ot_kind kind, uint32_t index, int fd, struct ot_fault *fault);
+int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault);
+int ot_nic_attach_event(struct ot_nic *nic, int fd, struct ot_fault *fault);
+void ot_nic_detach(struct ot_nic *nic, struct ot_table *table, uint32_t index);
+int ot_nic_set_remote(struct ot_nic *nic, uint32_t index, const uint32_t address[4], int port, struct ot_fault *fault);
+struct ot_port *ot_port_at(struct ot_table *table, int32_t index);
+int ot_event_open(struct ot_fault *fault);
+int ot_event_ring(int fd, struct ot_fault *fault);
+
+/* Number of frames, or -1 when the Nic is closed or the wait itself failed. */
+int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault);
+/* Number of commands that failed. The caller has checked `count` against the ring. */
+uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count);
+
+#endif

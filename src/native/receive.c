@@ -1,0 +1,232 @@
+/*
+ * Takes in one batch: waits, then reads what is ready into the arena, frame behind frame.
+ *
+ * The arena: [headers of the sender | room | frame | room | frame ...]. A frame starts two bytes behind a cache line, so
+ * that the IP header behind an Ethernet header is aligned, with HEADROOM free bytes before it. Nothing is kept from one
+ * batch to the next.
+ */
+#include "overtap.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+#ifndef SOL_UDP
+#define SOL_UDP 17
+#endif
+
+#define MAX_EVENTS 256
+/* Reads of one device that may fail in a row, each taking one broken frame or error away, before the next device has its turn. */
+#define MAX_MISSES 16
+
+/* Drained: nothing is waiting. Full: the bound was met first. Gone: the device is no more, errno says how. */
+enum outcome { DRAINED, FULL, GONE };
+
+static size_t after(size_t end) { return ((end + HEADROOM + 63) & ~(size_t)63) + 2; }
+
+static bool room_left(const struct ot_nic *nic) {
+  return nic->frames < nic->max_frames && nic->bytes < nic->batch_bytes && nic->next + OT_SLOT <= nic->arena_bytes;
+}
+
+static int32_t *describe(struct ot_nic *nic, int32_t kind, int32_t index, size_t offset, size_t length) {
+  int32_t *rx = nic->rx + (size_t)nic->frames++ * RX_STRIDE;
+  memset(rx, 0, RX_STRIDE * sizeof *rx);
+  rx[RX_KIND] = kind;
+  rx[RX_INDEX] = index;
+  rx[RX_OFFSET] = (int32_t)offset;
+  rx[RX_LENGTH] = (int32_t)length;
+  nic->bytes += length;
+  return rx;
+}
+
+static bool device_gone(int number) { return number == EBADFD || number == ENODEV || number == EBADF || number == ENXIO; }
+
+static enum outcome take_tap(struct ot_nic *nic, int32_t index, int fd, uint32_t most, size_t most_bytes) {
+  uint32_t last = most < nic->max_frames - nic->frames ? nic->frames + most : nic->max_frames;
+  size_t stop = nic->bytes + most_bytes;
+  int misses = 0;
+  while (nic->frames < last && nic->bytes < stop && room_left(nic)) {
+    struct ot_vnet header;
+    struct iovec vectors[2] = {{.iov_base = &header, .iov_len = nic->vnet_size},
+                               {.iov_base = nic->arena + nic->next, .iov_len = OT_ROOM}};
+    ssize_t got = readv(fd, vectors, 2);
+    if (got <= (ssize_t)nic->vnet_size) {
+      if (got < 0 && errno == EAGAIN) return DRAINED;
+      if (got < 0 && device_gone(errno)) return GONE;
+      if (++misses >= MAX_MISSES) return FULL;
+      continue;
+    }
+    size_t length = (size_t)got - nic->vnet_size;
+    int32_t *rx = describe(nic, KIND_TAP, index, nic->next, length);
+    rx[RX_VNET] = header.flags | header.gso_type << 8;
+    rx[RX_GSO] = (int32_t)(header.gso_size | (uint32_t)header.hdr_len << 16);
+    rx[RX_CSUM] = (int32_t)(header.csum_start | (uint32_t)header.csum_offset << 16);
+    nic->next = after(nic->next + length);
+  }
+  return FULL;
+}
+
+static void read_source(const struct sockaddr_in6 *source, int32_t *rx) {
+  uint32_t words[4] = {0, 0, 0xffff, 0};
+  if (source->sin6_family == AF_INET) {
+    struct sockaddr_in v4;
+    memcpy(&v4, source, sizeof v4);
+    words[3] = ntohl(v4.sin_addr.s_addr);
+  } else {
+    memcpy(words, &source->sin6_addr, sizeof words);
+    for (int i = 0; i < 4; i++) words[i] = ntohl(words[i]);
+  }
+  memcpy(rx + RX_ADDRESS, words, sizeof words);
+  /* The port lies at the same place in both families. */
+  rx[RX_SOURCE_PORT] = ntohs(source->sin6_port);
+}
+
+/* IP_TOS comes as a byte, IPV6_TCLASS and UDP_GRO as an int. */
+static int32_t control_value(const struct cmsghdr *at) {
+  int32_t value = 0;
+  if (at->cmsg_len >= CMSG_LEN(sizeof value)) {
+    memcpy(&value, CMSG_DATA(at), sizeof value);
+    return value;
+  }
+  return at->cmsg_len > CMSG_LEN(0) ? *CMSG_DATA(at) : 0;
+}
+
+static void read_control(struct msghdr *message, int32_t *rx) {
+  for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at; at = CMSG_NXTHDR(message, at)) {
+    if ((at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_TOS) || (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_TCLASS))
+      rx[RX_TOS] = control_value(at) & 0xff;
+    else if (at->cmsg_level == SOL_UDP && at->cmsg_type == UDP_GRO)
+      rx[RX_SEGMENT] = control_value(at);
+  }
+}
+
+static void prepare(struct ot_nic *nic, uint32_t i, size_t offset) {
+  nic->vectors[i][0] = (struct iovec){.iov_base = nic->arena + offset, .iov_len = OT_ROOM};
+  nic->messages[i].msg_hdr = (struct msghdr){.msg_name = &nic->sources[i],
+                                             .msg_namelen = sizeof nic->sources[i],
+                                             .msg_iov = nic->vectors[i],
+                                             .msg_iovlen = 1,
+                                             .msg_control = nic->control[i],
+                                             .msg_controllen = sizeof nic->control[i]};
+}
+
+/* How many datagrams to ask for at once: no more than the bounds allow, if they are as long as the last ones were. */
+static uint32_t ask_for(const struct ot_nic *nic, const struct ot_port *port, uint32_t frames, size_t bytes) {
+  size_t fit = (nic->arena_bytes - nic->next) / OT_SLOT;
+  size_t count = bytes / port->typical + 1;
+  if (count > frames) count = frames;
+  if (count > OT_RECEIVE_MESSAGES) count = OT_RECEIVE_MESSAGES;
+  return (uint32_t)(count < fit ? count : fit);
+}
+
+static enum outcome take_socket(struct ot_nic *nic, int32_t index, struct ot_port *port, uint32_t most, size_t most_bytes) {
+  uint32_t last = most < nic->max_frames - nic->frames ? nic->frames + most : nic->max_frames;
+  size_t stop = nic->batch_bytes - nic->bytes < most_bytes ? nic->batch_bytes : nic->bytes + most_bytes;
+  int misses = 0;
+  while (nic->frames < last && nic->bytes < stop && room_left(nic)) {
+    uint32_t asked = ask_for(nic, port, last - nic->frames, stop - nic->bytes);
+    for (uint32_t i = 0; i < asked; i++) prepare(nic, i, nic->next + (size_t)i * OT_SLOT);
+    int got = recvmmsg(port->fd, nic->messages, asked, MSG_DONTWAIT, NULL);
+    if (got < 0) {
+      if (errno == EAGAIN) return DRAINED;
+      if (errno == EBADF || errno == ENOTSOCK) return GONE;
+      /* An error that a datagram of ours has met (ECONNREFUSED, ENETDOWN ...) is taken away by the very call that reports it. */
+      if (++misses >= MAX_MISSES) return FULL;
+      continue;
+    }
+    size_t base = nic->next;
+    for (uint32_t i = 0; i < (uint32_t)got; i++) {
+      size_t offset = base + (size_t)i * OT_SLOT, length = nic->messages[i].msg_len;
+      int32_t *rx = describe(nic, KIND_UDP, index, offset, length);
+      read_source(&nic->sources[i], rx);
+      read_control(&nic->messages[i].msg_hdr, rx);
+      nic->next = after(offset + length);
+      port->typical = (uint32_t)(port->typical * 3 / 4 + length / 4) + 1;
+    }
+    if ((uint32_t)got < asked) return DRAINED;
+  }
+  return FULL;
+}
+
+/* Reports a device once and leaves it alone from then on. With one report a call, a second one waits: its event is still there. */
+static void lose(struct ot_nic *nic, struct ot_table *table, int32_t kind, int32_t index, int number) {
+  if (nic->status[STATUS_LOST_KIND]) {
+    nic->status[STATUS_MORE] = 1;
+    return;
+  }
+  ot_nic_detach(nic, table, (uint32_t)index);
+  nic->status[STATUS_LOST_ERRNO] = number;
+  nic->status[STATUS_LOST_KIND] = kind;
+  nic->status[STATUS_LOST_INDEX] = index;
+}
+
+/* One device's turn. True: more is waiting. */
+static bool take(struct ot_nic *nic, const struct epoll_event *event, uint32_t most, size_t most_bytes) {
+  int32_t index = (int32_t)(event->data.u64 & 0xffffffff), kind = (int32_t)(event->data.u64 >> 32);
+  struct ot_table *table = kind == KIND_TAP ? &nic->taps : &nic->sockets;
+  struct ot_port *port = ot_port_at(table, index);
+  if (!port || !room_left(nic)) return port != NULL;
+  enum outcome outcome = kind == KIND_TAP ? take_tap(nic, index, port->fd, most, most_bytes)
+                                          : take_socket(nic, index, port, most, most_bytes);
+  if (outcome == GONE) {
+    lose(nic, table, kind, index, errno);
+  } else if (kind == KIND_TAP && (event->events & (EPOLLERR | EPOLLHUP))) {
+    /* A TAP is in error only while it is being deleted. Link down is no error: there is just nothing to read. */
+    lose(nic, table, kind, index, ENODEV);
+  } else if (kind == KIND_UDP && (event->events & EPOLLERR)) {
+    int number;
+    socklen_t size = sizeof number;
+    getsockopt(port->fd, SOL_SOCKET, SO_ERROR, &number, &size);
+  }
+  return outcome == FULL;
+}
+
+static void drain_event(struct ot_nic *nic) {
+  uint64_t count;
+  if (read(nic->event, &count, sizeof count) == (ssize_t)sizeof count) nic->status[STATUS_RUNG] = 1;
+}
+
+int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault) {
+  struct epoll_event events[MAX_EVENTS];
+  memset(nic->status, 0, STATUS_WORDS * sizeof *nic->status);
+  nic->frames = 0;
+  nic->bytes = 0;
+  nic->next = after(nic->header_bytes);
+  int ready = epoll_wait(nic->epoll, events, MAX_EVENTS, timeout_ms);
+  if (ready < 0 && errno != EINTR) return ot_fail(fault, errno, "epoll_wait", "waiting for frames");
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  nic->status[STATUS_NOW] = (int32_t)(((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000) & 0x7fffffff);
+
+  int devices = 0;
+  for (int i = 0; i < ready; i++) {
+    if (events[i].data.u64 >> 32 == OT_EVENT) drain_event(nic);
+    else events[devices++] = events[i];
+  }
+  if (!devices) return 0;
+  /* First a fair share for each, another one first every time; then what is left for those that have more. */
+  uint32_t share = nic->max_frames / (uint32_t)devices + 1;
+  size_t share_bytes = nic->batch_bytes / (size_t)devices + 1;
+  uint32_t start = nic->turn++ % (uint32_t)devices;
+  bool more = false;
+  for (int pass = 0; pass < 2; pass++) {
+    more = false;
+    for (int i = 0; i < devices; i++) {
+      struct epoll_event *event = &events[(start + (uint32_t)i) % (uint32_t)devices];
+      if (!event->events) continue;
+      bool left = take(nic, event, pass ? nic->max_frames : share, pass ? nic->batch_bytes : share_bytes);
+      if (!left) event->events = 0;
+      more |= left;
+    }
+    if (!more) break;
+  }
+  if (more) nic->status[STATUS_MORE] = 1;
+  return (int)nic->frames;
+}

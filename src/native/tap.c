@@ -1,0 +1,234 @@
+/*
+ * TAP devices (Documentation/networking/tuntap.rst). Owns their creation, take-over and attributes; never reads or
+ * writes a frame.
+ *
+ * A descriptor of /dev/net/tun belongs to the namespace it was opened in, and holds that namespace in being. A
+ * new TAP for another namespace is therefore made in our own, moved there and given its name there: else a
+ * namespace that its owner deletes would live on, and the switch would never learn of it. Only a persistent
+ * TAP that is taken over has to be opened inside its namespace.
+ */
+#include "overtap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#ifndef IFF_MULTI_QUEUE
+#define IFF_MULTI_QUEUE 0x0100
+#endif
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+#define VNET_SIZE 10
+
+static int open_device(const char *ifname, bool multi_queue, struct ot_fault *fault) {
+  int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return ot_fail(fault, errno, "open", "opening /dev/net/tun");
+  struct ifreq request;
+  memset(&request, 0, sizeof request);
+  snprintf(request.ifr_name, sizeof request.ifr_name, "%s", ifname);
+  request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (multi_queue ? IFF_MULTI_QUEUE : 0));
+  int result = ioctl(fd, TUNSETIFF, &request);
+  /* EINVAL: a TAP that is there already was made with the other number of queues. */
+  if (result < 0 && errno == EINVAL) {
+    request.ifr_flags = (short)(request.ifr_flags ^ IFF_MULTI_QUEUE);
+    result = ioctl(fd, TUNSETIFF, &request);
+  }
+  if (result == 0) return fd;
+  int number = errno;
+  close(fd);
+  return ot_fail(fault, number, "TUNSETIFF", "opening the TAP %s", ifname);
+}
+
+/* The kernel may know fewer offloads than asked for. Returns those it accepted, or -1. */
+static int set_offload(int fd, unsigned wanted, struct ot_fault *fault) {
+  const unsigned allowed[] = {~0u, ~(unsigned)(TUN_F_USO4 | TUN_F_USO6), TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6, TUN_F_CSUM, 0};
+  for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
+    unsigned flags = wanted & allowed[i];
+    if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)flags) == 0) return (int)flags;
+    if (errno != EINVAL) break;
+  }
+  return ot_fail(fault, errno, "TUNSETOFFLOAD", "setting the offloads of the TAP");
+}
+
+/* In the namespace of the TAP: takes over what is there. Returns its descriptor, -1 on failure, -2 when there is nothing. */
+static int take_over(const struct ot_tap_options *options, int netlink, struct ot_fault *fault) {
+  struct ot_link link;
+  int number = ot_link_get(netlink, options->ifname, &link);
+  if (number == ENODEV) return -2;
+  if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for %s", options->ifname);
+  int fd = open_device(options->ifname, options->multi_queue, fault);
+  if (fd < 0) {
+    if (fault->number == EINVAL)
+      ot_fail(fault, EINVAL, "TUNSETIFF", "opening the TAP %s: a device of that name exists and is no TAP", options->ifname);
+    else if (fault->number == EBUSY)
+      ot_fail(fault, EBUSY, "TUNSETIFF", "opening the TAP %s: another process has it open", options->ifname);
+    return -1;
+  }
+  /* A TAP of several queues lets a second process in, which would get a part of the frames. Its carrier tells that it has a user. */
+  if (link.carrier) {
+    close(fd);
+    return ot_fail(fault, EBUSY, "TUNSETIFF", "opening the TAP %s: another process has it open", options->ifname);
+  }
+  return fd;
+}
+
+static int set_attributes(const struct ot_tap_options *options, int netlink, struct ot_tap *tap, struct ot_fault *fault) {
+  struct ot_link link;
+  const char *name = options->ifname;
+  int number = ot_link_get(netlink, name, &link);
+  if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for %s", name);
+  if (options->mtu && options->mtu != link.mtu && (number = ot_link_set_mtu(netlink, link.index, options->mtu)))
+    return ot_fail(fault, number, "RTM_SETLINK", "setting the MTU of %s to %u", name, options->mtu);
+  if (options->has_mac && memcmp(options->mac, link.mac, 6) && (number = ot_link_set_mac(netlink, link.index, options->mac)))
+    return ot_fail(fault, number, "RTM_SETLINK", "setting the MAC address of %s", name);
+  for (int i = 0; i < options->address_count; i++)
+    if ((number = ot_address_set(netlink, link.index, &options->addresses[i])))
+      return ot_fail(fault, number, "RTM_NEWADDR", "adding the address %s/%d to %s", options->addresses[i].text,
+                     options->addresses[i].prefix, name);
+  if (options->up && (number = ot_link_set_up(netlink, link.index)))
+    return ot_fail(fault, number, "RTM_SETLINK", "setting %s up", name);
+  if ((number = ot_link_get(netlink, name, &link))) return ot_fail(fault, number, "RTM_GETLINK", "reading the state of %s", name);
+  memcpy(tap->mac, link.mac, 6);
+  tap->mtu = link.mtu;
+  return 0;
+}
+
+/* In our own namespace: a TAP under a name that no one else has. */
+static int make_here(const struct ot_tap_options *options, char *name, struct ot_fault *fault) {
+  uint32_t random = 0;
+  if (getrandom(&random, sizeof random, 0) != sizeof random) return ot_fail(fault, errno, "getrandom", "choosing a name");
+  snprintf(name, OT_NAME, "ot%08x", random);
+  int fd = open_device(name, options->multi_queue, fault);
+  if (fd < 0) {
+    char step[sizeof fault->step];
+    snprintf(step, sizeof step, "%s", fault->step);
+    ot_fail(fault, fault->number, fault->syscall, "%.120s (for %s in %.120s)", step, options->ifname, options->netns);
+  }
+  return fd;
+}
+
+static int move_there(const char *name, const char *netns, struct ot_fault *fault) {
+  struct ot_link link;
+  int result = -1, number;
+  int target = open(netns, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (target < 0) return ot_fail(fault, errno, "open", "opening the network namespace %s", netns);
+  int netlink = ot_netlink_open(fault);
+  if (netlink >= 0) {
+    if ((number = ot_link_get(netlink, name, &link)))
+      ot_fail(fault, number, "RTM_GETLINK", "looking for %s", name);
+    else if ((number = ot_link_set_netns(netlink, link.index, target)))
+      ot_fail(fault, number, "RTM_SETLINK", "moving the new TAP into the network namespace %s", netns);
+    else
+      result = 0;
+    close(netlink);
+  }
+  close(target);
+  return result;
+}
+
+/* In the namespace of the TAP: the name it came with becomes the one it is to have. */
+static int name_it(const char *from, const char *to, int netlink, struct ot_fault *fault) {
+  struct ot_link link;
+  int number = ot_link_get(netlink, from, &link);
+  if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for %s", from);
+  if ((number = ot_link_set_name(netlink, link.index, to)))
+    return ot_fail(fault, number, "RTM_SETLINK", "giving the new TAP the name %s", to);
+  return 0;
+}
+
+/*
+ * One visit to the namespace: takes over what is there, or names the TAP that was `moved` there; then sets its attributes.
+ * Returns 0, -1, or 1 when there is nothing to take over.
+ */
+static int visit(const struct ot_tap_options *options, const char *moved, int *fd, struct ot_tap *tap, struct ot_fault *fault) {
+  int home = -1;
+  if (options->netns[0] && (home = ot_netns_enter(options->netns, fault)) < 0) return -1;
+  int result = -1;
+  int netlink = ot_netlink_open(fault);
+  if (netlink >= 0) {
+    if (moved) {
+      result = name_it(moved, options->ifname, netlink, fault);
+    } else {
+      *fd = take_over(options, netlink, fault);
+      /* Without a namespace of its own the TAP is simply made here. */
+      if (*fd == -2 && !options->netns[0]) *fd = open_device(options->ifname, options->multi_queue, fault);
+      result = *fd == -2 ? 1 : *fd < 0 ? -1 : 0;
+    }
+    if (result == 0) result = set_attributes(options, netlink, tap, fault);
+    close(netlink);
+  }
+  if (home >= 0) ot_netns_leave(home);
+  return result;
+}
+
+static int finish(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
+  int size = VNET_SIZE;
+  if (ioctl(tap->fd, TUNSETVNETHDRSZ, &size) < 0)
+    return ot_fail(fault, errno, "TUNSETVNETHDRSZ", "setting the virtio-net header's size");
+  int offload = set_offload(tap->fd, options->offload, fault);
+  if (offload < 0) return -1;
+  /* Last: whatever fails before leaves no new TAP behind, and takes no persistent one away. */
+  if (ioctl(tap->fd, TUNSETPERSIST, options->persist ? 1ul : 0ul) < 0)
+    return ot_fail(fault, errno, "TUNSETPERSIST", "making the TAP %s %s", options->ifname, options->persist ? "persistent" : "non-persistent");
+  snprintf(tap->ifname, sizeof tap->ifname, "%s", options->ifname);
+  tap->vnet_size = size;
+  tap->offload = (unsigned)offload;
+  return 0;
+}
+
+int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
+  char name[OT_NAME];
+  int fd = -1;
+  int result = visit(options, NULL, &fd, tap, fault);
+  if (result == 1) {
+    fd = make_here(options, name, fault);
+    result = fd < 0 ? -1 : move_there(name, options->netns, fault);
+    if (result == 0) result = visit(options, name, &fd, tap, fault);
+  }
+  tap->fd = fd;
+  if (result == 0) result = finish(options, tap, fault);
+  if (result != 0 && fd >= 0) close(fd);
+  return result;
+}
+
+int ot_tap_set_mtu(const char *netns, const char *ifname, unsigned mtu, struct ot_fault *fault) {
+  int home = -1, result = -1, number;
+  struct ot_link link;
+  if (netns[0] && (home = ot_netns_enter(netns, fault)) < 0) return -1;
+  int netlink = ot_netlink_open(fault);
+  if (netlink >= 0) {
+    if ((number = ot_link_get(netlink, ifname, &link)) || (number = ot_link_set_mtu(netlink, link.index, mtu)))
+      ot_fail(fault, number, "RTM_SETLINK", "setting the MTU of %s to %u", ifname, mtu);
+    else
+      result = 0;
+    close(netlink);
+  }
+  if (home >= 0) ot_netns_leave(home);
+  return result;
+}
+
+int ot_tap_state(const char *netns, const char *ifname, struct ot_link *link, struct ot_fault *fault) {
+  int home = -1, result = -1;
+  if (netns[0] && (home = ot_netns_enter(netns, fault)) < 0) {
+    /* A namespace that was unmounted while its file stayed is an ordinary empty file: setns says EINVAL. */
+    bool gone = fault->number == ENOENT || (fault->number == EINVAL && !strcmp(fault->syscall, "setns"));
+    return gone ? 0 : -1;
+  }
+  int netlink = ot_netlink_open(fault);
+  if (netlink >= 0) {
+    int number = ot_link_get(netlink, ifname, link);
+    result = number == 0 ? 1 : number == ENODEV ? 0 : ot_fail(fault, number, "RTM_GETLINK", "reading the state of %s", ifname);
+    close(netlink);
+  }
+  if (home >= 0) ot_netns_leave(home);
+  return result;
+}

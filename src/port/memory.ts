@@ -1,0 +1,282 @@
+/**
+ * A Nic without a kernel, for tests and simulations: frames are put in by hand, and what would have gone out is kept
+ * as bytes. Time is whatever the owner says it is, and so are failures.
+ *
+ * It keeps to the contract where the addon does: what is written to a TAP has its offload header moved along with the
+ * tag, and a socket takes no unsegmented frame.
+ */
+import { concatBytes, viewOf } from '../wire/bytes.js';
+import { internetChecksum } from '../wire/checksum.js';
+import { UDP_CHECKSUM } from '../wire/udp.js';
+import { VLAN_TAG } from '../wire/vlan.js';
+import {
+  HEADROOM,
+  KIND_TAP,
+  KIND_UDP,
+  type Nic,
+  RX_ADDRESS,
+  RX_CSUM,
+  RX_GSO,
+  RX_INDEX,
+  RX_KIND,
+  RX_LENGTH,
+  RX_OFFSET,
+  RX_SEGMENT,
+  RX_SOURCE_PORT,
+  RX_STRIDE,
+  RX_TOS,
+  RX_VNET,
+  STATUS_LOST_ERRNO,
+  STATUS_LOST_INDEX,
+  STATUS_LOST_KIND,
+  STATUS_MORE,
+  STATUS_NOW,
+  STATUS_RUNG,
+  STATUS_WORDS,
+  TAG_KEEP,
+  TAG_POP,
+  TAG_PUSH,
+  TAG_REPLACE,
+  TX_CSUM,
+  TX_GSO,
+  TX_HEADER,
+  TX_HEADER_LENGTH,
+  TX_INDEX,
+  TX_KIND,
+  TX_LENGTH,
+  TX_OFFSET,
+  TX_REMOTE,
+  TX_STATUS,
+  TX_STRIDE,
+  TX_TAG,
+  TX_TOS,
+  TX_VNET,
+  VNET_GSO_ECN,
+  VNET_NEEDS_CSUM,
+} from './nic.js';
+
+const EOPNOTSUPP = 95;
+const DEFAULT_SOURCE_PORT = 50_000;
+
+/** A frame or datagram put in. */
+export interface Arrival {
+  kind: number;
+  index: number;
+  bytes: Uint8Array;
+  vnet?: number;
+  gso?: number;
+  csum?: number;
+  tos?: number;
+  /** Outer source address, four words. */
+  address?: ArrayLike<number>;
+  sourcePort?: number;
+}
+
+/** A frame or datagram that went out: with its tag operation carried out, and its encapsulation header before it. */
+export interface Departure {
+  kind: number;
+  index: number;
+  bytes: Uint8Array;
+  remote: number;
+  tos: number;
+  vnet: number;
+  gso: number;
+  csum: number;
+}
+
+export interface MemoryNicOptions {
+  maxFrames?: number;
+  maxCommands?: number;
+}
+
+export class MemoryNic implements Nic {
+  readonly arena = new ArrayBuffer(1 << 21);
+  readonly headerBase = 0;
+  readonly headerBytes = 65_536;
+  readonly rx: Int32Array;
+  readonly tx: Int32Array;
+  readonly status = new Int32Array(STATUS_WORDS);
+  /** What went out since it was last taken. */
+  departures: Departure[] = [];
+  /** Errno that commands to a TAP or sender fail with, by `kind << 16 | index`. */
+  readonly faults = new Map<number, number>();
+  readonly remotes = new Map<number, { address: number[]; port: number }>();
+  private queue: Arrival[] = [];
+  private rung = false;
+  private lost: { kind: number; index: number; errno: number } | null = null;
+  private readonly bytes = new Uint8Array(this.arena);
+  private readonly maxFrames: number;
+
+  constructor(options: MemoryNicOptions = {}) {
+    this.maxFrames = options.maxFrames ?? 256;
+    this.rx = new Int32Array(this.maxFrames * RX_STRIDE);
+    this.tx = new Int32Array((options.maxCommands ?? 1024) * TX_STRIDE);
+  }
+
+  /** Puts a frame in; the next `receive` takes it. */
+  arrive(arrival: Arrival): void {
+    this.queue.push(arrival);
+  }
+
+  /** Takes what has gone out so far. */
+  take(): Departure[] {
+    const taken = this.departures;
+    this.departures = [];
+    return taken;
+  }
+
+  /** How many frames and datagrams no `receive` has taken yet. */
+  get waiting(): number {
+    return this.queue.length;
+  }
+
+  /** Lets time pass. */
+  advance(ms: number): void {
+    this.status[STATUS_NOW] = (this.status[STATUS_NOW] + ms) & 0x7fffffff;
+  }
+
+  /** Ends the wait of the next `receive`. */
+  ring(): void {
+    this.rung = true;
+  }
+
+  /** Lets a device go; the next `receive` tells. */
+  lose(kind: number, index: number, errno: number): void {
+    this.lost = { kind, index, errno };
+  }
+
+  receive(_timeoutMs: number): number {
+    let cursor = this.headerBase + this.headerBytes;
+    let count = 0;
+    while (count < this.maxFrames && this.queue.length > 0) {
+      const next = this.queue[0];
+      // Ethernet headers lie at 2 mod 4, as the addon lays them.
+      const offset = ((cursor + HEADROOM + 3) & ~3) + 2;
+      if (offset + next.bytes.length > this.bytes.length) break;
+      this.queue.shift();
+      this.bytes.set(next.bytes, offset);
+      this.describe(count * RX_STRIDE, next, offset);
+      cursor = offset + next.bytes.length;
+      count++;
+    }
+    this.report();
+    return count;
+  }
+
+  private report(): void {
+    const { status } = this;
+    status[STATUS_RUNG] = this.rung ? 1 : 0;
+    status[STATUS_LOST_ERRNO] = this.lost?.errno ?? 0;
+    status[STATUS_LOST_KIND] = this.lost?.kind ?? 0;
+    status[STATUS_LOST_INDEX] = this.lost?.index ?? 0;
+    status[STATUS_MORE] = this.queue.length > 0 ? 1 : 0;
+    this.rung = false;
+    this.lost = null;
+  }
+
+  private describe(at: number, arrival: Arrival, offset: number): void {
+    const { rx } = this;
+    rx.fill(0, at, at + RX_STRIDE);
+    rx[at + RX_KIND] = arrival.kind;
+    rx[at + RX_INDEX] = arrival.index;
+    rx[at + RX_OFFSET] = offset;
+    rx[at + RX_LENGTH] = arrival.bytes.length;
+    rx[at + RX_VNET] = arrival.vnet ?? 0;
+    rx[at + RX_GSO] = arrival.gso ?? 0;
+    rx[at + RX_CSUM] = arrival.csum ?? 0;
+    rx[at + RX_TOS] = arrival.tos ?? 0;
+    rx[at + RX_SEGMENT] = 0;
+    rx[at + RX_SOURCE_PORT] = arrival.sourcePort ?? DEFAULT_SOURCE_PORT;
+    for (let word = 0; word < 4; word++) rx[at + RX_ADDRESS + word] = arrival.address?.[word] ?? 0;
+  }
+
+  transmit(count: number): number {
+    let failed = 0;
+    for (let at = 0; at < count * TX_STRIDE; at += TX_STRIDE) {
+      const fault = this.faultOf(at);
+      this.tx[at + TX_STATUS] = fault;
+      if (fault !== 0) failed++;
+      else this.departures.push(this.depart(at));
+    }
+    return failed;
+  }
+
+  private faultOf(at: number): number {
+    const { tx } = this;
+    const fault = this.faults.get((tx[at + TX_KIND] << 16) | tx[at + TX_INDEX]) ?? 0;
+    const segmented = tx[at + TX_KIND] === KIND_UDP && ((tx[at + TX_VNET] >>> 8) & ~VNET_GSO_ECN) !== 0;
+    return fault === 0 && segmented ? EOPNOTSUPP : fault;
+  }
+
+  private depart(at: number): Departure {
+    const { tx } = this;
+    const kind = tx[at + TX_KIND];
+    const tag = tx[at + TX_TAG];
+    const frame = this.bytes.slice(tx[at + TX_OFFSET], tx[at + TX_OFFSET] + tx[at + TX_LENGTH]);
+    const common = { kind, index: tx[at + TX_INDEX], vnet: tx[at + TX_VNET] };
+    if (kind !== KIND_UDP) {
+      const shift = tagShift(tag);
+      const { gso, csum } = shiftOffload(common.vnet, tx[at + TX_GSO], tx[at + TX_CSUM], shift);
+      return { ...common, bytes: withTag(frame, tag), remote: 0, tos: 0, gso, csum };
+    }
+    if ((common.vnet & VNET_NEEDS_CSUM) !== 0) completeChecksum(frame, tx[at + TX_CSUM]);
+    const header = this.bytes.slice(tx[at + TX_HEADER], tx[at + TX_HEADER] + tx[at + TX_HEADER_LENGTH]);
+    return {
+      ...common,
+      bytes: concatBytes(header, withTag(frame, tag)),
+      remote: tx[at + TX_REMOTE],
+      tos: tx[at + TX_TOS],
+      gso: tx[at + TX_GSO],
+      csum: tx[at + TX_CSUM],
+    };
+  }
+
+  attachTap(_index: number, _fd: number): void {}
+  attachSocket(_index: number, _fd: number): void {}
+  attachSender(_index: number, _fd: number): void {}
+  detachTap(_index: number): void {}
+  detachSocket(_index: number): void {}
+  detachSender(_index: number): void {}
+
+  setRemote(index: number, a0: number, a1: number, a2: number, a3: number, port: number): void {
+    this.remotes.set(index, { address: [a0, a1, a2, a3], port });
+  }
+}
+
+/** Drives KIND_TAP frames without an offload header. */
+export function tapFrame(index: number, bytes: Uint8Array): Arrival {
+  return { kind: KIND_TAP, index, bytes };
+}
+
+function completeChecksum(frame: Uint8Array, csum: number): void {
+  const view = viewOf(frame);
+  const start = csum & 0xffff;
+  const field = csum >>> 16;
+  const sum = internetChecksum(view, start, frame.length - start);
+  view.setUint16(start + field, sum === 0 && field === UDP_CHECKSUM ? 0xffff : sum);
+}
+
+function tagShift(tag: number): number {
+  const operation = tag & TAG_REPLACE;
+  if (operation === TAG_PUSH) return VLAN_TAG;
+  return operation === TAG_POP ? -VLAN_TAG : 0;
+}
+
+/** The offload words of a frame whose headers have moved by `shift` bytes. */
+function shiftOffload(vnet: number, gso: number, csum: number, shift: number): { gso: number; csum: number } {
+  const header = gso >>> 16;
+  const start = csum & 0xffff;
+  return {
+    gso: header === 0 ? gso : (gso & 0xffff) | ((header + shift) << 16),
+    csum: (vnet & VNET_NEEDS_CSUM) === 0 ? csum : (csum & ~0xffff) | ((start + shift) & 0xffff),
+  };
+}
+
+function withTag(frame: Uint8Array, tag: number): Uint8Array {
+  const operation = tag & TAG_REPLACE;
+  if (operation === TAG_KEEP) return frame;
+  const addresses = frame.slice(0, 12);
+  if (operation === TAG_POP) return concatBytes(addresses, frame.slice(16));
+  const bytes = Uint8Array.of(0x81, 0x00, (tag >> 8) & 0xff, tag & 0xff);
+  return concatBytes(addresses, bytes, frame.slice(operation === TAG_PUSH ? 12 : 16));
+}

@@ -1,0 +1,79 @@
+/**
+ * The Nic over the addon: its sizes and its memory.
+ *
+ * Owns how much memory a Nic has and how it is laid out. Never opens or closes a device: descriptors come from `tap.ts`
+ * and `underlay.ts` and stay theirs, and must be detached before they are closed.
+ */
+import * as native from '../native/binding.js';
+import { HEADROOM, type Nic, RX_STRIDE, STATUS_WORDS, TX_STRIDE } from './nic.js';
+
+/** Frames of one batch. */
+export const MAX_FRAMES = 256;
+/** Bytes of one batch: what stays in a 2 MiB second-level cache with everything else. */
+export const BATCH_BYTES = 400 * 1024;
+/** Commands of one `transmit`. */
+export const TX_COMMANDS = 4096;
+/** Encapsulation headers: 16 bytes for every command. */
+export const HEADER_BYTES = TX_COMMANDS * 16;
+/** The virtio-net header of the TAPs that `tap.ts` opens. */
+export const VNET_HEADER_SIZE = 10;
+/**
+ * Every datagram of a batch is received into a place that would hold the longest one, so this is address space more
+ * than memory: only the pages that were written to are ever there.
+ */
+const SLOT_BYTES = 1065 * 64;
+
+export interface NativeNicOptions {
+  maxFrames?: number;
+  batchBytes?: number;
+  txCommands?: number;
+  headerBytes?: number;
+  /** Default: room for `maxFrames` datagrams of the greatest length. */
+  arenaBytes?: number;
+}
+
+export interface NativeNic extends Nic {
+  /** The bell: an eventfd of `createWake`, which ends the wait of `receive`. */
+  attachEvent(fd: number): void;
+  /** Ends the Nic: detaches everything and closes its own descriptor. `receive` throws from then on. */
+  close(): void;
+}
+
+/** @throws NativeError with code EINVAL when sizes do not go together */
+export function createNativeNic(options: NativeNicOptions = {}): NativeNic {
+  const maxFrames = options.maxFrames ?? MAX_FRAMES;
+  const headerBytes = options.headerBytes ?? HEADER_BYTES;
+  const arena = new ArrayBuffer(options.arenaBytes ?? headerBytes + HEADROOM + 2 * 64 + maxFrames * SLOT_BYTES);
+  const rx = new Int32Array(maxFrames * RX_STRIDE);
+  const tx = new Int32Array((options.txCommands ?? TX_COMMANDS) * TX_STRIDE);
+  const status = new Int32Array(STATUS_WORDS);
+  const handle = native.createNic({
+    arena,
+    headerBytes,
+    rx,
+    tx,
+    status,
+    batchBytes: options.batchBytes ?? BATCH_BYTES,
+    maxFrames,
+    vnetHeaderSize: VNET_HEADER_SIZE,
+  });
+  return {
+    arena,
+    headerBase: 0,
+    headerBytes,
+    rx,
+    tx,
+    status,
+    receive: (timeoutMs) => native.receive(handle, timeoutMs),
+    transmit: (count) => native.transmit(handle, count),
+    attachTap: (index, fd) => native.attachTap(handle, index, fd),
+    attachSocket: (index, fd) => native.attachSocket(handle, index, fd),
+    attachSender: (index, fd) => native.attachSender(handle, index, fd),
+    attachEvent: (fd) => native.attachEvent(handle, fd),
+    detachTap: (index) => native.detachTap(handle, index),
+    detachSocket: (index) => native.detachSocket(handle, index),
+    detachSender: (index) => native.detachSender(handle, index),
+    setRemote: (index, a0, a1, a2, a3, port) => native.setRemote(handle, index, a0, a1, a2, a3, port),
+    close: () => native.closeNic(handle),
+  };
+}

@@ -1,0 +1,130 @@
+/**
+ * The device contract: what the engine asks of the thing that moves frames.
+ *
+ * A Nic receives batches of frames into one arena and executes a ring of transmit commands over the same
+ * arena. It has no policy: which frame goes where, with which header and tag, is decided by its user.
+ * Both rings are Int32Arrays that live as long as the Nic, so that one call moves a whole batch.
+ *
+ * The layouts below are mirrored in `src/native/overtap.h`; `test/native/layout.test.ts` holds them together.
+ */
+
+/** Where a received frame came from; also what a transmit command addresses. */
+export const KIND_TAP = 1;
+export const KIND_UDP = 2;
+
+// ---- Receive descriptors: RX_STRIDE words each -------------------------------------------------
+export const RX_STRIDE = 16;
+/** KIND_TAP or KIND_UDP. */
+export const RX_KIND = 0;
+/** The index given to `attachTap` or `attachSocket`. */
+export const RX_INDEX = 1;
+/** Byte offset in the arena: the Ethernet header of a TAP's frame, the payload of a datagram. Headroom lies before it. */
+export const RX_OFFSET = 2;
+/** Length in bytes from RX_OFFSET. */
+export const RX_LENGTH = 3;
+/** virtio-net header of a TAP's frame: flags in bits 0-7, gso_type in bits 8-15. */
+export const RX_VNET = 4;
+/** virtio-net header: gso_size in bits 0-15, hdr_len in bits 16-31. */
+export const RX_GSO = 5;
+/** virtio-net header: csum_start in bits 0-15, csum_offset in bits 16-31. */
+export const RX_CSUM = 6;
+/** Outer type-of-service byte of a datagram (DSCP and ECN). */
+export const RX_TOS = 7;
+/** Outer source address of a datagram: four big-endian words; IPv4 as ::ffff:a.b.c.d. */
+export const RX_ADDRESS = 8;
+/** Outer source port of a datagram. */
+export const RX_SOURCE_PORT = 12;
+/** Segment size of a coalesced train (UDP_GRO), 0 when the datagram came alone. */
+export const RX_SEGMENT = 13;
+
+// ---- Transmit commands: TX_STRIDE words each ---------------------------------------------------
+export const TX_STRIDE = 16;
+/** KIND_TAP: write to a TAP; KIND_UDP: send to a remote. */
+export const TX_KIND = 0;
+/** Index of the TAP, or of the sending socket. */
+export const TX_INDEX = 1;
+/** Byte offset of the frame's Ethernet header in the arena. */
+export const TX_OFFSET = 2;
+/** Length of the frame in bytes, as it lies in the arena (before TX_TAG is carried out). */
+export const TX_LENGTH = 3;
+/** What to do to the 802.1Q tag on the way out: a TAG_* operation in bits 16-17, the TCI in bits 0-15. */
+export const TX_TAG = 4;
+/** virtio-net header, as RX_VNET. To a TAP it is written before the frame; to a socket, the checksum it leaves open is completed. */
+export const TX_VNET = 5;
+export const TX_GSO = 6;
+export const TX_CSUM = 7;
+/** Byte offset in the arena of the encapsulation header sent before the frame (KIND_UDP). */
+export const TX_HEADER = 8;
+/** Its length in bytes. */
+export const TX_HEADER_LENGTH = 9;
+/** Index of the remote given to `setRemote` (KIND_UDP). */
+export const TX_REMOTE = 10;
+/** Outer type-of-service byte (KIND_UDP). */
+export const TX_TOS = 11;
+/** Written by the Nic: 0, or the errno of the failure. */
+export const TX_STATUS = 12;
+/** Not read by the Nic: the sender's own bookkeeping. */
+export const TX_COOKIE = 13;
+export const TX_COOKIE2 = 14;
+
+export const TAG_KEEP = 0;
+/** Remove the four bytes at offset 12. */
+export const TAG_POP = 1 << 16;
+/** Insert 0x8100 and the TCI at offset 12. */
+export const TAG_PUSH = 2 << 16;
+/** Overwrite the TCI of the tag that is there. */
+export const TAG_REPLACE = 3 << 16;
+
+// virtio-net header (virtio 1.2, section 5.1.6)
+export const VNET_NEEDS_CSUM = 1;
+export const VNET_GSO_NONE = 0;
+export const VNET_GSO_TCPV4 = 1;
+export const VNET_GSO_TCPV6 = 4;
+export const VNET_GSO_UDP_L4 = 5;
+export const VNET_GSO_ECN = 0x80;
+
+// ---- Status words, written by `receive` --------------------------------------------------------
+export const STATUS_WORDS = 8;
+/** Monotonic clock in milliseconds, wrapped to 31 bits. */
+export const STATUS_NOW = 0;
+/** 1 when the wait was ended by `ring()`. */
+export const STATUS_RUNG = 1;
+/** Errno of the last TAP or socket that had to be detached because its device is gone; 0: none. */
+export const STATUS_LOST_ERRNO = 2;
+/** KIND_* of it. */
+export const STATUS_LOST_KIND = 3;
+/** Index of it. */
+export const STATUS_LOST_INDEX = 4;
+/** 1 when the batch was ended by its bound, so that more is waiting. */
+export const STATUS_MORE = 5;
+
+/** Room before every received frame, in bytes. */
+export const HEADROOM = 64;
+
+export interface Nic {
+  /** Holds the encapsulation headers (from `headerBase`, `headerBytes` long) and the frames of the current batch. */
+  readonly arena: ArrayBuffer;
+  readonly headerBase: number;
+  readonly headerBytes: number;
+  readonly rx: Int32Array;
+  readonly tx: Int32Array;
+  readonly status: Int32Array;
+  /**
+   * Waits until something arrives, `ring()` is called or the time is over, then takes in one batch.
+   * What the last batch left in the arena is gone.
+   * @returns the number of descriptors written to `rx`
+   */
+  receive(timeoutMs: number): number;
+  /** Executes the first `count` commands of `tx` in order. @returns how many failed; each has its TX_STATUS */
+  transmit(count: number): number;
+  attachTap(index: number, fd: number): void;
+  /** A receiving socket. */
+  attachSocket(index: number, fd: number): void;
+  /** A sending socket: TX_INDEX of KIND_UDP commands. */
+  attachSender(index: number, fd: number): void;
+  detachTap(index: number): void;
+  detachSocket(index: number): void;
+  detachSender(index: number): void;
+  /** Address (four big-endian words, IPv4 mapped) and port that TX_REMOTE stands for. */
+  setRemote(index: number, a0: number, a1: number, a2: number, a3: number, port: number): void;
+}

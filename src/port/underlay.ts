@@ -1,0 +1,178 @@
+/**
+ * The underlay's sockets: one that receives, and a pool of those that send.
+ *
+ * One socket is one outer source port, so the pool's size is the number of different source ports that flows are spread
+ * over. Owns the descriptors; never moves a datagram and knows nothing of VXLAN.
+ */
+import * as native from '../native/binding.js';
+import { isNativeError, type NativeError } from '../native/binding.js';
+
+/** Sending sockets of a pool, unless the range of source ports is smaller. */
+export const DEFAULT_SENDERS = 16;
+/** Socket buffers in bytes: several batches, so that a burst survives one turn of the engine. */
+export const RECEIVE_BUFFER = 8 * 1024 * 1024;
+export const SEND_BUFFER = 4 * 1024 * 1024;
+
+/** What this file throws: one line for the user. `code` is the errno's name. */
+export class UnderlayError extends Error {
+  readonly code: string;
+
+  constructor(message: string, cause: NativeError) {
+    super(message, { cause });
+    this.name = 'UnderlayError';
+    this.code = cause.code;
+  }
+}
+
+export interface UnderlayPlace {
+  /** The outer source address; absent: any. */
+  local?: string;
+  /** Needed without `local`; default 4. */
+  family?: 4 | 6;
+  dev?: string;
+}
+
+export interface ReceiverOptions extends UnderlayPlace {
+  port: number;
+  receiveBuffer?: number;
+  gro?: boolean;
+}
+
+export interface Receiver {
+  readonly fd: number;
+  readonly port: number;
+  /** Whether trains of datagrams are handed over in one piece. */
+  readonly gro: boolean;
+  close(): void;
+}
+
+export interface SenderOptions extends UnderlayPlace {
+  /** First and last source port. */
+  range: readonly [number, number];
+  /** Sockets wanted. Default: DEFAULT_SENDERS, or as many as the range has ports. */
+  count?: number;
+  /** Any integer: where in the range the pool begins, so that switches on one host spread out. */
+  seed: number;
+  ttl?: number;
+  /** Sets the DF bit; fragments are made in no case. Default false. */
+  df?: boolean;
+  checksum?: boolean;
+  sendBuffer?: number;
+}
+
+export interface Sender {
+  readonly fd: number;
+  readonly port: number;
+  close(): void;
+}
+
+function familyOf(place: UnderlayPlace): 4 | 6 {
+  if (place.local !== undefined) return place.local.includes(':') ? 6 : 4;
+  return place.family ?? 4;
+}
+
+/** The properties that the addon shares between receivers and senders. */
+function placeOf(place: UnderlayPlace): { family: 4 | 6; local?: string; dev?: string } {
+  const family = familyOf(place);
+  return {
+    family,
+    ...(place.local === undefined ? {} : { local: place.local }),
+    ...(place.dev === undefined ? {} : { dev: place.dev }),
+  };
+}
+
+function explain(error: NativeError, place: UnderlayPlace, port: string): UnderlayError {
+  const at = `${place.local ?? 'any address'}, UDP port ${port}`;
+  const reasons: Record<string, string> = {
+    EADDRINUSE: 'another process, or a vxlan device of the kernel, has that port; stop it or choose another port',
+    EADDRNOTAVAIL: 'no interface of this host has that address',
+    ENODEV: `there is no interface ${place.dev}`,
+    EPERM: 'binding to a device needs root or CAP_NET_RAW',
+    EACCES: 'a port below 1024 needs root or CAP_NET_BIND_SERVICE',
+  };
+  const reason = reasons[error.code] ?? error.message;
+  return new UnderlayError(`cannot open the underlay's socket at ${at}: ${reason}`, error);
+}
+
+/** Once only: a number that was closed may by then be another descriptor's. */
+function closer(fd: number): () => void {
+  let open = true;
+  return () => {
+    if (!open) return;
+    open = false;
+    native.closeFd(fd);
+  };
+}
+
+/**
+ * The receiving socket of one local address and port.
+ * @throws UnderlayError; code EADDRINUSE when the port is taken
+ */
+export function openReceiver(options: ReceiverOptions): Receiver {
+  const { port, receiveBuffer = RECEIVE_BUFFER, gro = false } = options;
+  try {
+    const socket = native.openUdpReceiver({ ...placeOf(options), port, receiveBuffer, gro });
+    return { ...socket, close: closer(socket.fd) };
+  } catch (error) {
+    if (isNativeError(error)) throw explain(error, options, String(port));
+    throw error;
+  }
+}
+
+/** Which ports of the range are tried, in which order: all, beginning where the seed says. */
+export function* portsOf(range: readonly [number, number], seed: number): Generator<number> {
+  const [low, high] = range;
+  const size = high - low + 1;
+  const start = (seed >>> 0) % size;
+  for (let i = 0; i < size; i++) yield low + ((start + i) % size);
+}
+
+/**
+ * A pool of sending sockets. Ports in use are passed over; the pool is smaller than `count` only when the range has
+ * fewer free ports.
+ * @throws UnderlayError when not one port of the range is free, or the address or device is not there
+ */
+export function openSenders(options: SenderOptions): Sender[] {
+  const { range, seed, ttl = 0, df = false, checksum = true, sendBuffer = SEND_BUFFER } = options;
+  const [low, high] = range;
+  if (!(low >= 1 && high <= 65535 && low <= high))
+    throw new RangeError(`the range of source ports ${low}-${high} is empty or not within 1-65535`);
+  const wanted = Math.min(options.count ?? DEFAULT_SENDERS, high - low + 1);
+  const place = placeOf(options);
+  const senders: Sender[] = [];
+  let busy: NativeError | undefined;
+  for (const port of portsOf(range, seed)) {
+    if (senders.length === wanted) break;
+    try {
+      const socket = native.openUdpSender({ ...place, port, ttl, df: df ? 'set' : 'unset', checksum, sendBuffer });
+      senders.push({ ...socket, close: closer(socket.fd) });
+    } catch (error) {
+      if (isNativeError(error) && error.code === 'EADDRINUSE') {
+        busy = error;
+        continue;
+      }
+      for (const sender of senders) sender.close();
+      throw isNativeError(error) ? explain(error, options, String(port)) : error;
+    }
+  }
+  if (senders.length === 0 && busy !== undefined)
+    throw new UnderlayError(
+      `cannot open a sending socket: every source port of ${low}-${high} is in use; widen srcport`,
+      busy,
+    );
+  return senders;
+}
+
+/**
+ * The largest outer IP packet, in bytes, that the kernel knows to reach `remote` unfragmented.
+ * @throws UnderlayError, with code ENETUNREACH when there is no route
+ */
+export function pathMtu(options: { remote: string; local?: string; dev?: string }): number {
+  try {
+    return native.pathMtu(options);
+  } catch (error) {
+    if (!isNativeError(error)) throw error;
+    const reason = error.code === 'ENETUNREACH' ? 'there is no route to it' : error.message;
+    throw new UnderlayError(`cannot find the MTU of the path to ${options.remote}: ${reason}`, error);
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * A bell between threads: ringing it ends the wait of the Nic that it is attached to.
+ */
+import { closeFd, createEventFd, ring } from '../native/binding.js';
+
+export interface Wake {
+  /** Descriptor for `attachEvent` of the Nic, in whichever thread that is. */
+  readonly fd: number;
+  ring(): void;
+  close(): void;
+}
+
+export function createWake(): Wake {
+  const fd = createEventFd();
+  return { fd, ring: () => ring(fd), close: () => closeFd(fd) };
+}

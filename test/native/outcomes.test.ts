@@ -1,0 +1,248 @@
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import * as native from '../../src/native/binding.js';
+import { openCapture } from '../../src/port/capture.js';
+import { createNativeNic, type NativeNic } from '../../src/port/native-nic.js';
+import * as L from '../../src/port/nic.js';
+import { openTap } from '../../src/port/tap.js';
+import { openReceiver, openSenders } from '../../src/port/underlay.js';
+import {
+  cleanUp,
+  command,
+  frame,
+  inside,
+  later,
+  makeNamespace,
+  makeNic,
+  needRoot,
+  outcome,
+  put,
+  random,
+  tapIn,
+  type Words,
+} from './helpers.js';
+
+beforeAll(needRoot);
+afterEach(cleanUp);
+
+const ADDON = fileURLToPath(new URL('../../build/Release/overtap.node', import.meta.url));
+const [EBADF, EINVAL, EDESTADDRREQ, EOPNOTSUPP, EAFNOSUPPORT] = [9, 22, 89, 95, 97];
+
+function ready() {
+  const ns = makeNamespace();
+  const nic = makeNic();
+  nic.attachTap(0, tapIn(ns, 'tap0').fd);
+  const [sender] = inside(ns, () => openSenders({ local: '127.0.0.1', range: [40000, 40099], count: 1, seed: 0 }));
+  later(() => sender.close());
+  nic.attachSender(0, sender.fd);
+  nic.setRemote(0, 0, 0, 0xffff, 0x7f000001, 9);
+  nic.setRemote(1, 0x20010db8, 0, 0, 1, 9);
+  return { ns, nic };
+}
+
+describe('a command that cannot be carried out has its outcome, and no other suffers', () => {
+  const size = createNativeNic().arena.byteLength;
+  const tap: Words = { TX_KIND: L.KIND_TAP, TX_OFFSET: 70000, TX_LENGTH: 60 };
+  const udp: Words = { ...tap, TX_KIND: L.KIND_UDP, TX_HEADER_LENGTH: 8 };
+  const cases: [string, Words, number][] = [
+    ['a kind that is none', { ...tap, TX_KIND: 3 }, EINVAL],
+    ['a TAP that is not attached', { ...tap, TX_INDEX: 1 }, EBADF],
+    ['a TAP far out of range', { ...tap, TX_INDEX: 0x7fffffff }, EBADF],
+    ['a TAP before the first', { ...tap, TX_INDEX: -1 }, EBADF],
+    ['a sender that is not attached', { ...udp, TX_INDEX: 9 }, EBADF],
+    ['a frame before the arena', { ...tap, TX_OFFSET: -1 }, EINVAL],
+    ['a frame behind the arena', { ...tap, TX_OFFSET: size - 59 }, EINVAL],
+    ['a frame of negative length', { ...tap, TX_LENGTH: -60 }, EINVAL],
+    ['a frame whose end overflows', { ...tap, TX_OFFSET: 0x7fffffff, TX_LENGTH: 0x7fffffff }, EINVAL],
+    ['a frame without a whole header', { ...tap, TX_LENGTH: 13 }, EINVAL],
+    ['a tag popped that does not fit', { ...tap, TX_LENGTH: 17, TX_TAG: L.TAG_POP }, EINVAL],
+    ['a tag replaced that does not fit', { ...udp, TX_LENGTH: 15, TX_TAG: L.TAG_REPLACE }, EINVAL],
+    [
+      'a checksum that a pop would leave inside the header',
+      { ...tap, TX_TAG: L.TAG_POP, TX_VNET: 1, TX_CSUM: 14 },
+      EINVAL,
+    ],
+    ['an encapsulation header before the arena', { ...udp, TX_HEADER: -8 }, EINVAL],
+    ['an encapsulation header behind the arena', { ...udp, TX_HEADER: size - 7 }, EINVAL],
+    ['an encapsulation header of negative length', { ...udp, TX_HEADER_LENGTH: -1 }, EINVAL],
+    ['a remote that was never set', { ...udp, TX_REMOTE: 2 }, EDESTADDRREQ],
+    ['a remote out of range', { ...udp, TX_REMOTE: 0x7fffffff }, EDESTADDRREQ],
+    ['a remote of another family', { ...udp, TX_REMOTE: 1 }, EAFNOSUPPORT],
+    ['a superframe to a socket', { ...udp, TX_VNET: L.VNET_NEEDS_CSUM | (L.VNET_GSO_TCPV4 << 8) }, EOPNOTSUPP],
+  ];
+
+  test.each(cases)('%s', (_, words, errno) => {
+    const { nic } = ready();
+    put(nic, 70000, frame(46));
+    command(nic, 0, udp);
+    command(nic, 1, words);
+    command(nic, 2, tap);
+    expect(nic.transmit(3)).toBe(1);
+    expect([0, 1, 2].map((i) => outcome(nic, i))).toEqual([0, errno, 0]);
+  });
+
+  test('nonsense of any kind harms nothing (seed 4711)', () => {
+    const { nic } = ready();
+    const below = random(4711);
+    const around = [0, 1, -1, 14, 60, size, size - 60, 0x7fffffff, -0x80000000];
+    for (let round = 0; round < 200; round++) {
+      for (let i = 0; i < 64 * L.TX_STRIDE; i++)
+        nic.tx[i] = below(2) ? around[below(around.length)] : (below(0x10000) << 16) | below(0x10000);
+      for (let i = 0; i < 64; i++) nic.tx[i * L.TX_STRIDE] = 1 + below(2);
+      for (let i = 0; i < 64; i++) nic.tx[i * L.TX_STRIDE + L.TX_INDEX] = below(2);
+      const failed = nic.transmit(64);
+      expect(Array.from({ length: 64 }, (_, i) => outcome(nic, i)).filter((errno) => errno !== 0)).toHaveLength(failed);
+    }
+  });
+});
+
+describe('misuse is refused', () => {
+  test('by createNic', () => {
+    expect(() => createNativeNic({ arenaBytes: 1000 })).toThrow('the arena must hold');
+    expect(() => createNativeNic({ maxFrames: 0, arenaBytes: 1 << 20 })).toThrow('maxFrames');
+    const sizes = { headerBytes: 0, batchBytes: 1000, maxFrames: 4, vnetHeaderSize: 10 };
+    const arena = new ArrayBuffer(1 << 20);
+    const [rx, tx, status] = [new Int32Array(64), new Int32Array(64), new Int32Array(8)];
+    native.closeNic(native.createNic({ arena, rx, tx, status, ...sizes }));
+    expect(() => native.createNic({ arena, rx: new Int32Array(63), tx, status, ...sizes })).toThrow('rx is too short');
+    expect(() => native.createNic({ arena, rx, tx: new Int32Array(15), status, ...sizes })).toThrow('tx must hold');
+    expect(() => native.createNic({ arena, rx, tx, status: new Int32Array(7), ...sizes })).toThrow(
+      'status is too short',
+    );
+    expect(() => native.createNic({ arena, rx, tx, status, ...sizes, vnetHeaderSize: 11 })).toThrow('vnetHeaderSize');
+    const shared = new Int32Array(new SharedArrayBuffer(256));
+    expect(() => native.createNic({ arena, rx: shared, tx, status, ...sizes })).toThrow('rx must lie');
+    expect(() =>
+      native.createNic({ arena: new Uint8Array(9) as unknown as ArrayBuffer, rx, tx, status, ...sizes }),
+    ).toThrow('arena');
+  });
+
+  test('by the verbs on a Nic', () => {
+    const nic = makeNic({ txCommands: 4 });
+    expect(() => nic.transmit(5)).toThrow('count');
+    expect(() => nic.transmit(-1)).toThrow('count');
+    expect(() => nic.receive(Number.NaN)).toThrow('timeoutMs');
+    expect(() => nic.attachTap(-1, 0)).toThrow('index');
+    expect(() => nic.attachTap(70000, 0)).toThrow('index');
+    expect(() => nic.attachTap(0, 999999)).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'epoll_ctl' }));
+    expect(() => nic.attachSender(0, 999999)).toThrow(expect.objectContaining({ code: 'EBADF' }));
+    expect(() => nic.setRemote(1048576, 0, 0, 0, 1, 9)).toThrow('index');
+    expect(() => nic.setRemote(0, 0, 0, 0, 1, 0)).toThrow('port');
+    expect(() => native.receive({} as native.NicHandle, 0)).toThrow('createNic');
+    nic.close();
+    expect(() => nic.receive(0)).toThrow(expect.objectContaining({ code: 'EBADF' }));
+    expect(() => nic.attachEvent(0)).toThrow('closed');
+    nic.detachTap(0);
+    nic.close();
+  });
+
+  test('when the memory was given away', () => {
+    const nic = makeNic();
+    structuredClone(nic.arena, { transfer: [nic.arena] });
+    expect(() => nic.receive(0)).toThrow('transferred');
+    expect(() => nic.transmit(0)).toThrow('transferred');
+  });
+});
+
+describe('the bell', () => {
+  test('rung before the wait ends it at once, and only once', () => {
+    const nic = makeNic();
+    const fd = native.createEventFd();
+    later(() => native.closeFd(fd));
+    nic.attachEvent(fd);
+    native.ring(fd);
+    native.ring(fd);
+    expect(nic.receive(1000)).toBe(0);
+    expect(nic.status[L.STATUS_RUNG]).toBe(1);
+    const start = performance.now();
+    nic.receive(50);
+    expect(performance.now() - start).toBeGreaterThan(45);
+    expect(nic.status[L.STATUS_RUNG]).toBe(0);
+    expect(() => nic.attachEvent(fd)).toThrow('already');
+  });
+
+  test('rung by another thread ends the wait of this one', async () => {
+    const nic = makeNic();
+    const fd = native.createEventFd();
+    later(() => native.closeFd(fd));
+    nic.attachEvent(fd);
+    const flag = new Int32Array(new SharedArrayBuffer(4));
+    // The addon is loaded a second time, in that thread.
+    const worker = new Worker(
+      `const { addon, fd, flag } = require('node:worker_threads').workerData;
+       const { ring } = require(addon);
+       Atomics.store(flag, 0, 1); Atomics.notify(flag, 0);
+       Atomics.wait(flag, 0, 1);
+       setTimeout(() => ring(fd), 50);`,
+      { eval: true, workerData: { addon: ADDON, fd, flag } },
+    );
+    const ended = new Promise((resolve) => worker.on('exit', resolve));
+    await new Promise((resolve) => worker.on('online', resolve));
+    Atomics.wait(flag, 0, 0, 5000);
+    Atomics.store(flag, 0, 2);
+    Atomics.notify(flag, 0);
+    const start = performance.now();
+    expect(nic.receive(5000)).toBe(0);
+    expect(performance.now() - start).toBeLessThan(3000);
+    expect(nic.status[L.STATUS_RUNG]).toBe(1);
+    expect(await ended).toBe(0);
+  });
+});
+
+describe('descriptors', () => {
+  const open = (): number => readdirSync('/proc/self/fd').length;
+
+  test('do not leak, whether what is opened succeeds or fails', () => {
+    const ns = makeNamespace();
+    const taps = (nic: NativeNic): void => {
+      const tap = openTap({ ifname: 'tap0' });
+      const capture = openCapture({ ifname: 'tap0' });
+      expect(() => openTap({ ifname: 'tap0' })).toThrow();
+      expect(() => openTap({ ifname: 'tap1', mac: '01:00:00:00:00:01' })).toThrow();
+      expect(() => openTap({ ifname: 'lo' })).toThrow();
+      nic.attachTap(0, tap.fd);
+      nic.receive(0);
+      nic.detachTap(0);
+      tap.close();
+      capture.close();
+    };
+    const round = (withTaps: boolean): void => {
+      const nic = createNativeNic({ maxFrames: 4, txCommands: 4 });
+      if (withTaps) taps(nic);
+      const bell = native.createEventFd();
+      const receiver = openReceiver({ local: '127.0.0.1', port: 0 });
+      const senders = openSenders({ local: '127.0.0.1', range: [40000, 40009], seed: 1, count: 2 });
+      expect(() => openTap({ netns: 'ott-none', ifname: 'tap1' })).toThrow();
+      expect(() => openReceiver({ local: '127.0.0.1', port: receiver.port })).toThrow();
+      expect(() => openCapture({ ifname: 'none' })).toThrow();
+      nic.attachEvent(bell);
+      nic.attachSocket(0, receiver.fd);
+      senders.forEach((sender, i) => {
+        nic.attachSender(i, sender.fd);
+      });
+      nic.receive(0);
+      nic.close();
+      for (const device of [receiver, ...senders]) device.close();
+      native.closeFd(bell);
+    };
+    inside(ns, () => {
+      round(true);
+      const before = open();
+      for (let i = 0; i < 200; i++) round(i % 20 === 0);
+      expect(open()).toBe(before);
+    });
+  }, 30_000);
+
+  test('of a TAP in another namespace do not leak either', () => {
+    const ns = makeNamespace();
+    const before = open();
+    for (let i = 0; i < 5; i++) {
+      const tap = openTap({ netns: ns, ifname: 'tap0' });
+      expect(() => openTap({ netns: ns, ifname: 'tap1', mac: '01:00:00:00:00:01' })).toThrow();
+      tap.close();
+    }
+    expect(open()).toBe(before);
+  });
+});

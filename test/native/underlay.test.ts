@@ -1,0 +1,267 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import * as L from '../../src/port/nic.js';
+import { openReceiver, openSenders, pathMtu, portsOf, UnderlayError } from '../../src/port/underlay.js';
+import {
+  captureIn,
+  cleanUp,
+  command,
+  inside,
+  ip,
+  later,
+  makeNamespace,
+  makeNic,
+  nextFrame,
+  outcome,
+  put,
+  receiveSome,
+  rx,
+  rxBytes,
+} from './helpers.js';
+
+afterEach(cleanUp);
+
+const EMSGSIZE = 90;
+const LOOPBACK: [number, number, number, number] = [0, 0, 0xffff, 0x7f000001];
+const VXLAN = Buffer.from('0800000000002a00', 'hex');
+
+type Options = Partial<Parameters<typeof openSenders>[0]>;
+
+/** A receiver at 4789, senders, and a frame behind an encapsulation header in the arena, within one namespace. */
+function underlay(local: string, options: Options & { ns?: string } = {}) {
+  const { ns = makeNamespace({ ipv6: local.includes(':') }), ...rest } = options;
+  const nic = makeNic();
+  const receiver = inside(ns, () => openReceiver({ local, port: 4789 }));
+  const senders = inside(ns, () => openSenders({ local, range: [40000, 40099], count: 2, seed: 7, ...rest }));
+  for (const socket of [receiver, ...senders]) later(() => socket.close());
+  nic.attachSocket(5, receiver.fd);
+  senders.forEach((sender, i) => {
+    nic.attachSender(i, sender.fd);
+  });
+  put(nic, 0, VXLAN);
+  return { ns, nic, receiver, senders };
+}
+
+/** Where the tests put their frame: far behind what a batch of theirs takes. */
+const FRAME = 8 * 1024 * 1024 + 2;
+
+const SEND = { TX_KIND: L.KIND_UDP, TX_OFFSET: FRAME, TX_HEADER: 0, TX_HEADER_LENGTH: 8 };
+
+function body(length: number): Buffer {
+  return Buffer.from(Array.from({ length }, (_, i) => (i * 7) & 0xff));
+}
+
+describe('a datagram over IPv4', () => {
+  test('is gathered from header and frame, and arrives with source and type of service', () => {
+    const { nic, senders } = underlay('127.0.0.1');
+    nic.setRemote(3, ...LOOPBACK, 4789);
+    put(nic, FRAME, body(100));
+    command(nic, 0, { ...SEND, TX_INDEX: 1, TX_LENGTH: 100, TX_REMOTE: 3, TX_TOS: 0xb9 });
+    command(nic, 1, { ...SEND, TX_INDEX: 0, TX_LENGTH: 60, TX_REMOTE: 3 });
+    expect(nic.transmit(2)).toBe(0);
+    expect(receiveSome(nic)).toBe(2);
+    const ports = senders.map((sender) => sender.port);
+    const seen = [0, 1].sort((a, b) => rx(nic, b, L.RX_LENGTH) - rx(nic, a, L.RX_LENGTH));
+    expect(rxBytes(nic, seen[0])).toEqual(Buffer.concat([VXLAN, body(100)]));
+    expect(rxBytes(nic, seen[1])).toEqual(Buffer.concat([VXLAN, body(60)]));
+    expect(seen.map((i) => rx(nic, i, L.RX_TOS))).toEqual([0xb9, 0]);
+    expect(seen.map((i) => rx(nic, i, L.RX_SOURCE_PORT))).toEqual([ports[1], ports[0]]);
+    for (const i of seen) {
+      expect(rx(nic, i, L.RX_KIND)).toBe(L.KIND_UDP);
+      expect(rx(nic, i, L.RX_INDEX)).toBe(5);
+      expect(rx(nic, i, L.RX_SEGMENT)).toBe(0);
+      expect([0, 1, 2, 3].map((word) => rx(nic, i, L.RX_ADDRESS + word))).toEqual(LOOPBACK);
+      // The inner Ethernet header, behind the eight bytes of VXLAN, lies as a TAP's frame would.
+      expect((rx(nic, i, L.RX_OFFSET) + 8) % 4).toBe(2);
+    }
+  });
+
+  test.each([
+    ['pushed', L.TAG_PUSH | 0x0123, Buffer.concat([body(12), Buffer.from('81000123', 'hex'), body(100).subarray(12)])],
+    ['popped', L.TAG_POP, Buffer.concat([body(12), body(100).subarray(16)])],
+    ['replaced', L.TAG_REPLACE | 0x0123, Buffer.concat([body(14), Buffer.from('0123', 'hex'), body(100).subarray(16)])],
+  ])('leaves with the tag %s', (_, tag, expected) => {
+    const { nic } = underlay('127.0.0.1');
+    nic.setRemote(0, ...LOOPBACK, 4789);
+    put(nic, FRAME, body(100));
+    command(nic, 0, { ...SEND, TX_LENGTH: 100, TX_TAG: tag });
+    expect(nic.transmit(1)).toBe(0);
+    expect(receiveSome(nic)).toBe(1);
+    expect(rxBytes(nic, 0).subarray(8)).toEqual(expected);
+    expect(Buffer.from(nic.arena, FRAME, 100)).toEqual(body(100));
+  });
+
+  test('comes in order and complete when there are many, whatever their size', () => {
+    const { nic } = underlay('127.0.0.1');
+    nic.setRemote(0, ...LOOPBACK, 4789);
+    put(nic, FRAME, body(9100));
+    const sizes = Array.from({ length: 300 }, (_, i) => 14 + ((i * 37) % 9000));
+    const got: number[][] = [[], []];
+    for (let at = 0; at < sizes.length; at += 100) {
+      for (let i = 0; i < 100; i++) command(nic, i, { ...SEND, TX_INDEX: i & 1, TX_LENGTH: sizes[at + i] });
+      expect(nic.transmit(100)).toBe(0);
+      for (let left = 100; left > 0; ) {
+        const count = receiveSome(nic);
+        expect(count).toBeGreaterThan(0);
+        for (let i = 0; i < count; i++) {
+          const bytes = rxBytes(nic, i);
+          expect(bytes.subarray(8).equals(body(9100).subarray(0, bytes.length - 8))).toBe(true);
+          got[rx(nic, i, L.RX_SOURCE_PORT) === 40007 ? 0 : 1].push(bytes.length - 8);
+        }
+        left -= count;
+      }
+    }
+    // Order is kept per source port, which is to say per flow.
+    expect(got[0]).toEqual(sizes.filter((_, i) => (i & 1) === 0));
+    expect(got[1]).toEqual(sizes.filter((_, i) => (i & 1) === 1));
+  });
+
+  test('of the greatest length arrives whole', () => {
+    const { nic } = underlay('127.0.0.1');
+    nic.setRemote(0, ...LOOPBACK, 4789);
+    put(nic, FRAME, body(65000));
+    command(nic, 0, { ...SEND, TX_LENGTH: 65000 });
+    expect(nic.transmit(1)).toBe(0);
+    expect(receiveSome(nic)).toBe(1);
+    expect(rxBytes(nic, 0).subarray(8).equals(body(65000))).toBe(true);
+  });
+});
+
+describe('over a link with an MTU', () => {
+  function linkOf1500(options: Options = {}) {
+    const ns = makeNamespace();
+    ip('-n', ns, 'link', 'add', 'veth0', 'type', 'veth', 'peer', 'name', 'veth1');
+    for (const name of ['veth0', 'veth1']) ip('-n', ns, 'link', 'set', name, 'up');
+    ip('-n', ns, 'addr', 'add', '192.0.2.1/24', 'dev', 'veth0');
+    ip('-n', ns, 'neigh', 'add', '192.0.2.2', 'lladdr', '02:00:00:00:00:02', 'dev', 'veth0');
+    const made = underlay('192.0.2.1', { ns, ...options });
+    made.nic.setRemote(0, 0, 0, 0xffff, 0xc0000202 | 0, 4789);
+    return { ...made, wire: captureIn(ns, 'veth1') };
+  }
+
+  test.each([
+    [false, 0x00],
+    [true, 0x40],
+  ])('what is too long fails alone, and DF is as asked (%s)', (df, flags) => {
+    const { nic, wire } = linkOf1500({ df, ttl: 9 });
+    put(nic, FRAME, body(2000));
+    // 20 of IP, 8 of UDP, 8 of VXLAN: 1464 is the longest frame.
+    [1464, 1465, 60].forEach((TX_LENGTH, i) => {
+      command(nic, i, { ...SEND, TX_LENGTH });
+    });
+    expect(nic.transmit(3)).toBe(1);
+    expect([0, 1, 2].map((i) => outcome(nic, i))).toEqual([0, EMSGSIZE, 0]);
+    const [long, short] = [nextFrame(wire), nextFrame(wire)];
+    expect([long.length, short.length]).toEqual([1514, 14 + 36 + 60]);
+    expect(long[14 + 6] & 0xe0).toBe(flags);
+    expect(long.readUInt16BE(14 + 6) & 0x3fff).toBe(0);
+    expect(long[14 + 8]).toBe(9);
+  });
+
+  test('the outer checksum is zero when switched off', () => {
+    const { nic, wire } = linkOf1500({ checksum: false });
+    put(nic, FRAME, body(100));
+    command(nic, 0, { ...SEND, TX_LENGTH: 100 });
+    expect(nic.transmit(1)).toBe(0);
+    expect(nextFrame(wire).readUInt16BE(14 + 20 + 6)).toBe(0);
+  });
+
+  test('the path MTU is known', () => {
+    const { ns } = linkOf1500();
+    expect(inside(ns, () => pathMtu({ remote: '192.0.2.2' }))).toBe(1500);
+    expect(inside(ns, () => pathMtu({ remote: '192.0.2.2', local: '192.0.2.1', dev: 'veth0' }))).toBe(1500);
+    ip('-n', ns, 'route', 'add', '198.51.100.0/24', 'via', '192.0.2.2', 'mtu', '1400');
+    expect(inside(ns, () => pathMtu({ remote: '198.51.100.1' }))).toBe(1400);
+    expect(() => inside(ns, () => pathMtu({ remote: '203.0.113.1' }))).toThrow(
+      'cannot find the MTU of the path to 203.0.113.1: there is no route to it',
+    );
+  });
+
+  test('a remote without a route is an outcome', () => {
+    const { nic } = linkOf1500();
+    nic.setRemote(1, 0, 0, 0xffff, 0xcb007101, 4789);
+    put(nic, FRAME, body(100));
+    command(nic, 0, { ...SEND, TX_LENGTH: 100, TX_REMOTE: 1 });
+    command(nic, 1, { ...SEND, TX_LENGTH: 100 });
+    expect(nic.transmit(2)).toBe(1);
+    expect([outcome(nic, 0), outcome(nic, 1)]).toEqual([101, 0]);
+  });
+});
+
+describe('a datagram over IPv6', () => {
+  test.each([true, false])('arrives with source and traffic class (outer checksum: %s)', (checksum) => {
+    const { nic, senders } = underlay('::1', { checksum });
+    nic.setRemote(0, 0, 0, 0, 1, 4789);
+    put(nic, FRAME, body(100));
+    command(nic, 0, { ...SEND, TX_LENGTH: 100, TX_TOS: 0x2e });
+    expect(nic.transmit(1)).toBe(0);
+    expect(receiveSome(nic)).toBe(1);
+    expect(rxBytes(nic, 0)).toEqual(Buffer.concat([VXLAN, body(100)]));
+    expect(rx(nic, 0, L.RX_TOS)).toBe(0x2e);
+    expect([0, 1, 2, 3].map((word) => rx(nic, 0, L.RX_ADDRESS + word))).toEqual([0, 0, 0, 1]);
+    expect(rx(nic, 0, L.RX_SOURCE_PORT)).toBe(senders[0].port);
+  });
+
+  test('that is longer than the MTU is not fragmented', () => {
+    const { ns, nic } = underlay('::1');
+    ip('-n', ns, 'link', 'set', 'lo', 'mtu', '1500');
+    nic.setRemote(0, 0, 0, 0, 1, 4789);
+    put(nic, FRAME, body(2000));
+    [1444, 1445].forEach((TX_LENGTH, i) => {
+      command(nic, i, { ...SEND, TX_LENGTH });
+    });
+    expect(nic.transmit(2)).toBe(1);
+    expect([outcome(nic, 0), outcome(nic, 1)]).toEqual([0, EMSGSIZE]);
+    expect(inside(ns, () => pathMtu({ remote: '::1' }))).toBe(1500);
+  });
+});
+
+describe('sending sockets', () => {
+  test('begin where the seed says and pass over ports in use', () => {
+    const { ns, senders } = underlay('127.0.0.1', { range: [40000, 40009], count: 3, seed: 8 });
+    expect(senders.map((sender) => sender.port)).toEqual([40008, 40009, 40000]);
+    const more = inside(ns, () => openSenders({ local: '127.0.0.1', range: [40000, 40009], seed: 8 }));
+    for (const sender of more) later(() => sender.close());
+    expect(more.map((sender) => sender.port)).toEqual([40001, 40002, 40003, 40004, 40005, 40006, 40007]);
+    expect(() => inside(ns, () => openSenders({ local: '127.0.0.1', range: [40000, 40009], seed: 8 }))).toThrow(
+      'every source port of 40000-40009 is in use',
+    );
+    expect([...portsOf([5, 7], -1)].sort()).toEqual([5, 6, 7]);
+  });
+
+  test('take nothing in', () => {
+    const { nic, senders } = underlay('127.0.0.1');
+    nic.setRemote(0, ...LOOPBACK, senders[0].port);
+    // Attached as if it were to receive.
+    nic.attachSocket(9, senders[0].fd);
+    put(nic, FRAME, body(100));
+    command(nic, 0, { ...SEND, TX_INDEX: 1, TX_LENGTH: 100 });
+    expect(nic.transmit(1)).toBe(0);
+    expect(nic.receive(100)).toBe(0);
+  });
+});
+
+describe('what cannot be opened is refused in plain words', () => {
+  test('a port in use', () => {
+    const { ns } = underlay('127.0.0.1');
+    const open = (): unknown => inside(ns, () => openReceiver({ local: '127.0.0.1', port: 4789 }));
+    expect(open).toThrow(UnderlayError);
+    expect(open).toThrow(
+      /127\.0\.0\.1, UDP port 4789: another process, or a vxlan device of the kernel, has that port/,
+    );
+    expect(() => inside(ns, () => openReceiver({ port: 4789 }))).toThrow(
+      expect.objectContaining({ code: 'EADDRINUSE' }),
+    );
+  });
+
+  test('an address or a device that is not there', () => {
+    const ns = makeNamespace();
+    expect(() => inside(ns, () => openReceiver({ local: '192.0.2.1', port: 4789 }))).toThrow(
+      'no interface of this host has that address',
+    );
+    expect(() => inside(ns, () => openSenders({ dev: 'eth9', range: [40000, 40001], seed: 0 }))).toThrow(
+      'there is no interface eth9',
+    );
+    expect(() => openSenders({ range: [50000, 40000], seed: 0 })).toThrow('range of source ports');
+    expect(() => pathMtu({ remote: 'nowhere' })).toThrow('nowhere is no IPv4 address');
+  });
+});
