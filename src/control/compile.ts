@@ -2,27 +2,17 @@
  * From a configuration to a running switch's model, and to the operations that make the engine forward by it.
  * Numbers are handed out here: ports, remotes, VNI headers and counters.
  */
-import type {
-  BridgeConfig,
-  FdbEntryConfig,
-  PortConfig,
-  SwitchConfig,
-  TapConfig,
-  VxlanConfig,
-} from '../config/types.js';
+import type { BridgeConfig, SwitchConfig, TapConfig, VxlanConfig } from '../config/types.js';
 import { TICK_MS } from '../dataplane/engine.js';
-import * as flag from '../dataplane/forwarding.js';
 import type { Operation } from '../dataplane/operations.js';
-import { STATIC_REMOTES } from '../encap/remotes.js';
 import { TOS_INHERIT } from '../encap/tunnel.js';
-import { AGEING_NEVER, FLAG_ADDED, FLAG_PERMANENT, FLAG_PINNED, FLAG_STATIC, FLAG_STICKY } from '../fdb/table.js';
-import { isMulticastHigh, isZeroMac, parseMac } from '../wire/ethernet.js';
-import { parseAddress } from '../wire/ip-address.js';
+import { AGEING_NEVER, FLAG_PERMANENT } from '../fdb/table.js';
+import { entries, floodLists, macOf, RemoteNumbers, setEntry, vidsOf } from './compile-fdb.js';
 import { automaticMtu, type Devices, vxlanMtu } from './devices.js';
 import { type BridgeModel, hostPortName, type Port, type SwitchModel, type TapPort, type VxlanPort } from './model.js';
+import { portFlags, vxlanFlags } from './port-flags.js';
 
 const TICKS_PER_SECOND = 1000 / TICK_MS;
-const ZERO_MAC = '00:00:00:00:00:00';
 
 export interface Compiled {
   model: SwitchModel;
@@ -39,7 +29,7 @@ export function compile(config: SwitchConfig, devices: Devices): Compiled {
 class Compiler {
   readonly model: SwitchModel;
   readonly operations: Operation[] = [];
-  private nextRemote = 1; // 0 means none
+  private readonly remotes = new RemoteNumbers(this.operations);
   private nextHeader = 0;
   private readonly counters = new Map<number, number>();
 
@@ -82,7 +72,7 @@ class Compiler {
       if (port.type === 'tap') this.addTap(bridge, port);
       else this.addVxlan(bridge, port, mtus.get(port.name) ?? bridge.mtu);
     }
-    for (const port of bridge.ports) this.addEntries(port);
+    for (const port of bridge.ports) this.operations.push(...entries(port, this.remotes));
   }
 
   private addTap(
@@ -124,8 +114,8 @@ class Compiler {
   ): TapPort {
     const tap = this.devices.hostTap(link, link.mtu === 'auto' ? bridge.mtu : link.mtu);
     const port = this.addTap(bridge, hostPortConfig(bridge.config, link, name), role, tap);
-    const mac = mustParseMac(tap.mac);
-    for (const vid of vidsOf(port)) this.setEntry(port, mac, vid, 0, FLAG_PERMANENT);
+    const mac = macOf(tap.mac);
+    for (const vid of vidsOf(port)) this.operations.push(...setEntry(port, mac, vid, 0, FLAG_PERMANENT));
     return port;
   }
 
@@ -158,12 +148,12 @@ class Compiler {
       ageingTicks:
         config.ageing === undefined ? 0 : config.ageing === 0 ? AGEING_NEVER : config.ageing * TICKS_PER_SECOND,
       maxLearned: config.maxaddress,
-      mac: host === null ? null : mustParseMac(host.tap.mac),
+      mac: host === null ? null : macOf(host.tap.mac),
     });
     this.addVlans(port);
     this.addVnis(port);
-    for (const address of [...remotesOf(config), ...config.peers]) this.remoteOf(port, address);
-    this.addFloodLists(port);
+    for (const address of [...remotesOf(config), ...config.peers]) this.remotes.of(port, address);
+    this.operations.push(...floodLists(port, this.remotes));
   }
 
   private register(port: Port): void {
@@ -197,88 +187,6 @@ class Compiler {
     this.counters.set(vni, this.counters.size);
     return this.counters.size - 1;
   }
-
-  /** The number of a remote of the port; a `udpPort` other than the port's own makes it one of its own. */
-  private remoteOf(port: VxlanPort, address: string, udpPort = port.config.dstport): number {
-    const own = udpPort === port.config.dstport;
-    const key = own ? address : `${address} ${udpPort}`;
-    const existing = port.remotes.get(key);
-    if (existing !== undefined) return existing;
-    if (!own) this.remoteOf(port, address); // what comes from that address is known under the port's own dstport
-    const parsed = parseAddress(address);
-    if (parsed === null) throw new TypeError(`not an address: ${address}`);
-    if (this.nextRemote >= STATIC_REMOTES) throw new RangeError(`more than ${STATIC_REMOTES - 1} remotes`);
-    const remote = this.nextRemote++;
-    port.remotes.set(key, remote);
-    this.operations.push({ op: 'remote', remote, port: port.index, address: parsed.words, udpPort, known: own });
-    return remote;
-  }
-
-  /** The flood list of each VNI: the port's remotes, the VNI's own, and those of all-zeros FDB entries; each once. */
-  private addFloodLists(port: VxlanPort): void {
-    const { config } = port;
-    const zeros = config.fdb.filter((entry) => entry.mac === ZERO_MAC && entry.dst !== undefined);
-    for (const dst of config.remotes) port.destinations.push({ mac: ZERO_MAC, dst, state: 'permanent' });
-    for (const { vni, vid } of port.vnis) {
-      const own = config.vlans.find((vlan) => vlan.vid === vid)?.remotes ?? [];
-      for (const dst of own)
-        if (!config.remotes.includes(dst)) port.destinations.push({ mac: ZERO_MAC, vni, dst, state: 'permanent' });
-      const remotes = [...config.remotes, ...own].map((dst) => this.remoteOf(port, dst));
-      for (const entry of zeros) {
-        if (entry.vni === undefined || entry.vni === vni)
-          remotes.push(this.remoteOf(port, entry.dst as string, entry.port));
-      }
-      this.operations.push({ op: 'flood', port: port.index, vid, remotes: [...new Set(remotes)] });
-    }
-    for (const entry of zeros) port.destinations.push(destinationRow(entry));
-  }
-
-  /** Configured FDB entries, once every port of the bridge has its number. */
-  private addEntries(port: Port): void {
-    const pins = new Map<string, FdbEntryConfig[]>();
-    for (const entry of port.config.fdb) {
-      if (entry.mac === ZERO_MAC) continue;
-      const mac = mustParseMac(entry.mac);
-      if (port.kind === 'vxlan' && entry.dst !== undefined && isMulticastHigh(mac.high)) {
-        const key = `${entry.mac} ${entry.vni ?? ''}`;
-        pins.set(key, [...(pins.get(key) ?? []), entry]);
-        continue;
-      }
-      const remote = port.kind === 'vxlan' && entry.dst !== undefined ? this.remoteOf(port, entry.dst, entry.port) : 0;
-      for (const vid of entryVids(port, entry)) this.setEntry(port, mac, vid, remote, entryFlags(entry, remote));
-    }
-    if (port.kind === 'vxlan') for (const entries of pins.values()) this.pin(port, entries);
-  }
-
-  /** A multicast MAC with remotes of its own. */
-  private pin(port: VxlanPort, entries: FdbEntryConfig[]): void {
-    const [first] = entries;
-    const remotes = entries.map((entry) => this.remoteOf(port, entry.dst as string, entry.port));
-    for (const vid of entryVids(port, first)) {
-      this.operations.push({
-        op: 'pin',
-        port: port.index,
-        vid,
-        ...mustParseMac(first.mac),
-        remotes: [...new Set(remotes)],
-        flags: FLAG_STATIC | FLAG_PINNED,
-      });
-    }
-    port.destinations.push(...entries.map(destinationRow));
-  }
-
-  private setEntry(port: Port, mac: { high: number; low: number }, vid: number, remote: number, flags: number): void {
-    if (isZeroMac(mac.high, mac.low)) return;
-    this.operations.push({
-      op: 'fdb',
-      high: mac.high,
-      low: mac.low,
-      segment: flag.segmentOf(port.bridge.index, vid),
-      destination: flag.destinationOf(port.index, remote),
-      owner: port.index,
-      flags,
-    });
-  }
 }
 
 /** Every address that frames may be sent to. */
@@ -286,54 +194,6 @@ function remotesOf(port: VxlanConfig): Set<string> {
   const own = port.vlans.flatMap((vlan) => vlan.remotes);
   const entries = port.fdb.flatMap((entry) => (entry.dst === undefined ? [] : [entry.dst]));
   return new Set([...port.remotes, ...own, ...entries]);
-}
-
-/** The VLANs that an entry is for; [0] in a bridge without VLAN filtering. */
-function entryVids(port: Port, entry: FdbEntryConfig): number[] {
-  if (!port.bridge.config.vlanFiltering) return [0];
-  if (entry.vlan !== undefined) return [entry.vlan];
-  if (port.kind === 'vxlan' && entry.vni !== undefined) {
-    const vids = port.vnis.flatMap(({ vni, vid }) => (vni === entry.vni && vid !== null ? [vid] : []));
-    if (vids.length > 0) return vids;
-  }
-  return vidsOf(port);
-}
-
-/** The VLANs of a port; [0] in a bridge without VLAN filtering. */
-function vidsOf(port: Port): number[] {
-  return port.bridge.config.vlanFiltering ? port.config.vlans.map(({ vid }) => vid) : [0];
-}
-
-function entryFlags(entry: FdbEntryConfig, remote: number): number {
-  const sticky = entry.sticky ? FLAG_STICKY : 0;
-  const pinned = remote === 0 ? 0 : FLAG_PINNED;
-  if (entry.state === 'dynamic') return FLAG_ADDED | sticky;
-  return (entry.state === 'permanent' ? FLAG_PERMANENT : FLAG_STATIC) | pinned | sticky;
-}
-
-function portFlags(bridge: BridgeConfig, port: PortConfig): number {
-  // Ageing time 0 switches learning off, as in Linux br_fdb_update.
-  const learning = port.learning && bridge.ageingTime > 0;
-  return (
-    flag.UP |
-    (learning ? flag.LEARNING : 0) |
-    (port.flood ? flag.FLOOD : 0) |
-    (port.mcastFlood ? flag.MCAST_FLOOD : 0) |
-    (port.bcastFlood ? flag.BCAST_FLOOD : 0) |
-    (port.isolated ? flag.ISOLATED : 0) |
-    (port.locked ? flag.LOCKED : 0)
-  );
-}
-
-function vxlanFlags(port: VxlanConfig): number {
-  const pins = port.fdb.some((entry) => entry.dst !== undefined && isMulticastHigh(mustParseMac(entry.mac).high));
-  return (
-    (port.vlanTunnel ? flag.VLAN_TUNNEL : 0) |
-    (port.innerVlan === 'keep' ? flag.KEEP_INNER_VLAN : 0) |
-    (port.reservedBits === 'drop' ? flag.DROP_RESERVED_BITS : 0) |
-    (port.acceptVteps === 'any' ? flag.ANY_VTEP : 0) |
-    (pins ? flag.HAS_PINS : 0)
-  );
 }
 
 /** A host port's place in the bridge: the VLANs of its vxlan port where that has a single VNI, else the default PVID. */
@@ -359,20 +219,4 @@ function hostPortConfig(bridge: BridgeConfig, link: BridgeConfig | VxlanConfig, 
     fdb: [],
     options: {},
   };
-}
-
-function destinationRow(entry: FdbEntryConfig): VxlanPort['destinations'][number] {
-  return {
-    mac: entry.mac,
-    dst: entry.dst as string,
-    state: entry.state === 'permanent' ? 'permanent' : 'static',
-    ...(entry.vni === undefined ? {} : { vni: entry.vni }),
-    ...(entry.port === undefined ? {} : { port: entry.port }),
-  };
-}
-
-function mustParseMac(text: string): { high: number; low: number } {
-  const mac = parseMac(text);
-  if (mac === null) throw new TypeError(`not a MAC: ${text}`);
-  return mac;
 }

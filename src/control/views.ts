@@ -9,13 +9,13 @@ import { TICK_MS } from '../dataplane/engine.js';
 import { destinationPort, destinationRemote, segmentParts } from '../dataplane/forwarding.js';
 import type { RemoteTable } from '../encap/remotes.js';
 import {
+  type FdbRow as FdbEntry,
+  type FdbReader,
   FLAG_EXTERN_LEARN,
   FLAG_PERMANENT,
   FLAG_PINNED,
   FLAG_STATIC,
   FLAG_STICKY,
-  type FdbReader,
-  type FdbRow as FdbEntry,
 } from '../fdb/table.js';
 import { tapState } from '../port/tap.js';
 import { formatMac } from '../wire/ethernet.js';
