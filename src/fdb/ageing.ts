@@ -8,9 +8,13 @@
 import { AGEING_NEVER, FLAGS_NEVER_AGED, ROW_MAC_HIGH, ROW_OWNER, ROW_SHIFT, ROW_STAMP } from './layout.js';
 import type { FdbStore } from './store.js';
 
-/** Ticks from `stamp` to `now`, right also when the clock has wrapped at 2^31 between them. */
+/**
+ * Ticks from `stamp` to `now`, right also when the clock has wrapped at 2^31 between them. A stamp that is a tick ahead
+ * comes from another thread whose clock has just moved on: its age is 0.
+ */
 export function ageOf(now: number, stamp: number): number {
-  return (now - stamp) & 0x7fffffff;
+  const age = (now - stamp) & 0x7fffffff;
+  return age > 0x3fffffff ? 0 : age;
 }
 
 /** The age in ticks at which an owner's entries go, or AGEING_NEVER. */

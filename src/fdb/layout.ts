@@ -80,6 +80,8 @@ export const HEAD_SEED = 5;
 /** The row at which the next sweep starts. */
 export const HEAD_CURSOR = 6;
 export const HEAD_TOMBSTONES = 7;
+/** 1 while a thread changes which rows hold what; see `lock.ts`. */
+export const HEAD_LOCK = 8;
 const HEAD_WORDS = 16;
 
 /** "FDB" and the version of this layout. */

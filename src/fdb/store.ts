@@ -20,9 +20,8 @@
  * **Other threads** may read at any time. What belongs together is written between two changes of the row's version, all
  * by Atomics: only those are ordered for other threads on every machine. Refreshing writes one word, plainly.
  *
- * **One writer only.** Several writing threads will need a lock around `write` and `release` (they claim rows and change
- * counts), a second look for the key once it is held, and Atomics for the counts; `find` and refreshing can stay as
- * they are, because rows do not move.
+ * **Writers** hold the lock of `lock.ts`; `write` and `release` claim rows and change counts, and are called with it held.
+ * Finding and refreshing need none, because rows do not move.
  *
  * It never decides whether an entry may be learned, may move or is too old.
  */

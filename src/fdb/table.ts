@@ -22,6 +22,9 @@
  *
  * **Time** is a number of ticks of 100 ms that the caller passes in. It grows and may wrap at 2^31.
  *
+ * **Several threads** may look up, learn and set; what they change they change under one lock (`lock.ts`), which neither
+ * a look-up nor the refreshing of a known MAC takes. One of them sweeps.
+ *
  * The table knows MACs, segments, destinations and owners as integers. It never knows ports, bridges, VLANs or VNIs,
  * and never asks what time it is. A destination belongs to one owner.
  */
@@ -33,13 +36,14 @@ import {
   COUNTER_MOVED,
   COUNTER_REFUSED,
   createMemory,
+  type FdbOptions,
   FLAG_ADDED,
   FLAG_EXTERN_LEARN,
   FLAGS_ALL,
   FLAGS_NEVER_AGED,
   FLAGS_NEVER_MOVED,
-  type FdbOptions,
   HEAD_CURSOR,
+  HEAD_LOCK,
   ROW_DESTINATION,
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
@@ -48,12 +52,14 @@ import {
   ROW_SEGMENT,
   ROW_SHIFT,
   ROW_STAMP,
+  ROW_VERSION,
   SEGMENT_EMPTY,
 } from './layout.js';
+import { lock, unlock } from './lock.js';
 import { FdbStore } from './store.js';
 
-export * from './layout.js';
 export type { FdbMatch } from './flush.js';
+export * from './layout.js';
 export { type FdbCounters, FdbReader, type FdbRow } from './snapshot.js';
 
 // ---- Outcomes of `learn` -----------------------------------------------------------------------
@@ -69,6 +75,9 @@ export const STATIC_OTHER = 3;
 export const STATIC_SAME = 4;
 /** The table is full or a limit is reached: not learned. */
 export const FULL = 5;
+
+/** What `resolve` gives for a MAC that is not there. */
+export const NOT_FOUND = -1;
 
 /** Creates an empty table. @throws RangeError when an option is out of range */
 export function createFdb(options: FdbOptions = {}): Fdb {
@@ -91,6 +100,26 @@ export class Fdb extends FdbStore {
    */
   lookup(high: number, low: number, segment: number): number {
     return this.find(high, low, segment);
+  }
+
+  /**
+   * The destination of a MAC, or NOT_FOUND; what a thread asks that is not the only one to write. Another thread may give
+   * the row to another entry between finding it and reading it: the version tells, and the search begins again.
+   */
+  resolve(high: number, low: number, segment: number): number {
+    const rows = this.rows;
+    for (;;) {
+      const row = this.find(high, low, segment);
+      if (row < 0) return NOT_FOUND;
+      const base = row << ROW_SHIFT;
+      const version = Atomics.load(rows, base + ROW_VERSION);
+      const same =
+        rows[base + ROW_SEGMENT] === segment &&
+        rows[base + ROW_MAC_LOW] === low &&
+        (rows[base + ROW_MAC_HIGH] & 0xffff) === high;
+      const destination = rows[base + ROW_DESTINATION];
+      if (same && (version & 1) === 0 && Atomics.load(rows, base + ROW_VERSION) === version) return destination;
+    }
   }
 
   destinationOf(row: number): number {
@@ -136,9 +165,21 @@ export class Fdb extends FdbStore {
    */
   learn(high: number, low: number, segment: number, destination: number, owner: number, now: number): number {
     const row = this.find(high, low, segment);
-    if (row < 0) return this.admit(high, low, segment, destination, owner, now);
-    if (this.rows[(row << ROW_SHIFT) + ROW_DESTINATION] !== destination) return this.roam(row, destination, owner, now);
-    return this.refresh(row, now);
+    if (row >= 0 && this.rows[(row << ROW_SHIFT) + ROW_DESTINATION] === destination) return this.refresh(row, now);
+    return this.change(high, low, segment, destination, owner, now);
+  }
+
+  /** The slow half of learning: under the lock the key is looked up once more, since another thread may have been first. */
+  private change(high: number, low: number, segment: number, destination: number, owner: number, now: number): number {
+    this.check(high, segment, owner);
+    lock(this.header, HEAD_LOCK);
+    const row = this.find(high, low, segment);
+    let outcome: number;
+    if (row < 0) outcome = this.admit(high, low, segment, destination, owner, now);
+    else if (this.destinationOf(row) !== destination) outcome = this.roam(row, destination, owner, now);
+    else outcome = this.refresh(row, now);
+    unlock(this.header, HEAD_LOCK);
+    return outcome;
   }
 
   /** Makes the entry of a row young again. @returns REFRESHED, or STATIC_SAME for one that never ages */
@@ -150,7 +191,6 @@ export class Fdb extends FdbStore {
   }
 
   private admit(high: number, low: number, segment: number, destination: number, owner: number, now: number): number {
-    this.check(high, segment, owner);
     const row =
       this.ownerHasRoom(owner) && this.groupHasRoom(this.groupOfOwner[owner]) ? this.findFree(high, low, segment) : -1;
     if (row < 0) {
@@ -169,7 +209,6 @@ export class Fdb extends FdbStore {
     if ((flags & FLAGS_NEVER_MOVED) !== 0) return STATIC_OTHER;
     const high = word & 0xffff;
     const segment = this.rows[base + ROW_SEGMENT];
-    this.check(high, segment, owner);
     if (flags === 0 && !this.hasRoomFrom(this.rows[base + ROW_OWNER], owner)) {
       this.release(row);
       this.counters[COUNTER_REFUSED]++;
@@ -219,28 +258,35 @@ export class Fdb extends FdbStore {
   ): boolean {
     this.check(high, segment, owner);
     if ((flags & ~FLAGS_ALL) !== 0) throw new RangeError(`FDB flags are ${flags}: give a union of FLAG_* values`);
+    lock(this.header, HEAD_LOCK);
     const found = this.find(high, low, segment);
     const row = found >= 0 ? found : this.findFree(high, low, segment);
     if (row < 0) {
       this.counters[COUNTER_REFUSED]++;
-      return false;
+    } else {
+      const moves = found >= 0 ? this.movesOf(row) : 0;
+      this.write(row, high, low, segment, destination, owner, flags === 0 ? FLAG_ADDED : flags, now, moves);
     }
-    const moves = found >= 0 ? this.movesOf(row) : 0;
-    this.write(row, high, low, segment, destination, owner, flags === 0 ? FLAG_ADDED : flags, now, moves);
-    return true;
+    unlock(this.header, HEAD_LOCK);
+    return row >= 0;
   }
 
   /** @returns false when there was no such entry */
   remove(high: number, low: number, segment: number): boolean {
+    lock(this.header, HEAD_LOCK);
     const row = this.find(high, low, segment);
-    return row >= 0 && this.removeRow(row);
+    if (row >= 0) this.release(row);
+    unlock(this.header, HEAD_LOCK);
+    return row >= 0;
   }
 
   /** Removes the entry of a row. @returns false when the row holds none */
   removeRow(row: number): boolean {
-    if (!(this.segmentOf(row) > SEGMENT_EMPTY)) return false;
-    this.release(row);
-    return true;
+    lock(this.header, HEAD_LOCK);
+    const there = this.segmentOf(row) > SEGMENT_EMPTY;
+    if (there) this.release(row);
+    unlock(this.header, HEAD_LOCK);
+    return there;
   }
 
   /**
@@ -252,10 +298,13 @@ export class Fdb extends FdbStore {
     const end = Math.min(fromRow + rowCount, this.slots);
     let removed = 0;
     for (let row = fromRow; row < end; row++) {
+      if (!(this.segmentOf(row) > SEGMENT_EMPTY && matches(this, row, match))) continue;
+      lock(this.header, HEAD_LOCK);
       if (this.segmentOf(row) > SEGMENT_EMPTY && matches(this, row, match)) {
         this.release(row);
         removed++;
       }
+      unlock(this.header, HEAD_LOCK);
     }
     return removed;
   }
@@ -265,10 +314,12 @@ export class Fdb extends FdbStore {
     if (!(group >= 0 && group < this.groupLimit.length && owner >= 0 && owner < this.ownerLimit.length)) {
       throw new RangeError(`FDB owner ${owner} or group ${group} does not exist: create the table with more of them`);
     }
+    lock(this.header, HEAD_LOCK);
     const learned = this.learnedByOwner[owner];
     this.learnedByGroup[this.groupOfOwner[owner]] -= learned;
     this.learnedByGroup[group] += learned;
     this.groupOfOwner[owner] = group;
+    unlock(this.header, HEAD_LOCK);
   }
 
   // ---- Ageing ----------------------------------------------------------------------------------
@@ -282,15 +333,23 @@ export class Fdb extends FdbStore {
     let row = this.header[HEAD_CURSOR];
     let removed = 0;
     for (let left = Math.min(maxRows, this.slots); left > 0; left--) {
-      if (this.segmentOf(row) > SEGMENT_EMPTY && isExpired(this, row, now)) {
-        this.release(row);
-        removed++;
-      }
+      if (this.segmentOf(row) > SEGMENT_EMPTY && isExpired(this, row, now) && this.expire(row, now)) removed++;
       row = (row + 1) & this.mask;
     }
     this.header[HEAD_CURSOR] = row;
-    if (removed > 0) this.counters[COUNTER_AGED] += removed;
     return removed;
+  }
+
+  /** Removes an entry that is too old, unless another thread has just refreshed it. */
+  private expire(row: number, now: number): boolean {
+    lock(this.header, HEAD_LOCK);
+    const expired = this.segmentOf(row) > SEGMENT_EMPTY && isExpired(this, row, now);
+    if (expired) {
+      this.release(row);
+      this.counters[COUNTER_AGED]++;
+    }
+    unlock(this.header, HEAD_LOCK);
+    return expired;
   }
 
   /** What would otherwise corrupt a row or a count in silence. Not on the path of known addresses. */
