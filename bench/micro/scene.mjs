@@ -45,7 +45,7 @@ export function makeScene({ hosts = 64, perSide = 128, size = 64 } = {}) {
   const flags = UP | LEARNING | FLOOD;
   applyOperations(context, [
     { op: 'bridge', bridge: 0, filtering: true, ageingTicks: 3000, maxLearned: 0 },
-    { op: 'tap', port: 0, bridge: 0, fd: -1, flags, mtu: 1450 },
+    { op: 'tap', port: 0, bridge: 0, fds: [-1], flags, mtu: 1450 },
     { op: 'vlan', port: 0, vid: 2, untagged: true },
     { op: 'pvid', port: 0, vid: 2 },
     {

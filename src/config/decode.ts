@@ -7,7 +7,7 @@
 import type { z } from 'zod';
 import { nearest } from './did-you-mean.js';
 import { type FaultList, type Path, quote } from './faults.js';
-import { BRIDGE, FDB_ENTRY, PORT, PORT_TYPE, SWITCH, TAP, VLAN, VXLAN } from './schema.js';
+import { BRIDGE, FDB_ENTRY, OFFLOADS, PORT, PORT_TYPE, SWITCH, TAP, VLAN, VXLAN } from './schema.js';
 import type { NicAddress } from './types.js';
 import { value } from './values.js';
 
@@ -29,6 +29,7 @@ export interface Item<T> {
 
 export interface DecodedSwitch extends Decoded<typeof SWITCH> {
   bridgeList: DecodedBridge[];
+  offloads: Partial<z.output<typeof OFFLOADS>>;
 }
 
 export interface DecodedBridge extends Decoded<typeof BRIDGE> {
@@ -76,7 +77,8 @@ export function decodeSwitch(raw: unknown, faults: FaultList): DecodedSwitch | u
     const bridge = decodeBridge(name, body ?? {}, ['bridges', name], faults);
     if (bridge !== undefined) bridgeList.push(bridge);
   }
-  return { ...decoded, bridgeList };
+  const offloads = decodeObject(OFFLOADS, decoded.given.offloads ?? {}, ['offloads'], faults)?.given ?? {};
+  return { ...decoded, bridgeList, offloads };
 }
 
 function decodeBridge(name: string, raw: unknown, path: Path, faults: FaultList): DecodedBridge | undefined {

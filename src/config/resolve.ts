@@ -19,6 +19,7 @@ import type {
   CommonPortConfig,
   FdbEntryConfig,
   NicSettings,
+  OffloadConfig,
   RawOptions,
   SwitchConfig,
   TapConfig,
@@ -34,7 +35,19 @@ export function resolveSwitch(config: DecodedSwitch, hostname: () => string): Sw
     name: config.given.name ?? hostname(),
     control: config.given.control ?? DEFAULT_CONTROL,
     workers: config.given.workers ?? 1,
+    offloads: resolveOffloads(config),
     bridges: config.bridgeList.map(resolveBridge),
+  };
+}
+
+function resolveOffloads({ offloads }: DecodedSwitch): OffloadConfig {
+  const vnetHeader = offloads.vnet_header ?? true;
+  return {
+    // Without the header a guest has no means to say what it left undone.
+    tso: vnetHeader && (offloads.tso ?? true),
+    udpSegment: offloads.udp_segment ?? true,
+    udpGro: offloads.udp_gro ?? true,
+    vnetHeader,
   };
 }
 

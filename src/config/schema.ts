@@ -20,7 +20,15 @@ export const SWITCH = object('a mapping with the key "bridges"', {
   name: value.switchName.optional(),
   control: value.socketPath.optional(),
   workers: value.workers.optional(),
+  offloads: mapping('offloads to true or false').optional(),
   bridges: mapping('bridge names to bridges; {} for none'),
+});
+
+export const OFFLOADS = object('a mapping of offloads', {
+  tso: value.flag.optional(),
+  udp_segment: value.flag.optional(),
+  udp_gro: value.flag.optional(),
+  vnet_header: value.flag.optional(),
 });
 
 /** What a TAP port takes, and a link with `host_port: true` for the TAP that stands for the host. */

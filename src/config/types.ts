@@ -12,8 +12,22 @@ export interface SwitchConfig {
   name: string;
   /** Path of the control socket. */
   control: string;
+  /** Engine threads. */
   workers: number;
+  offloads: OffloadConfig;
   bridges: BridgeConfig[];
+}
+
+/** What the switch may use where the kernel has it; false switches one off. */
+export interface OffloadConfig {
+  /** Guests hand over TCP (and UDP) unsegmented. */
+  tso: boolean;
+  /** Trains of datagrams leave in one call (UDP_SEGMENT). */
+  udpSegment: boolean;
+  /** Trains of datagrams arrive in one piece (UDP_GRO). */
+  udpGro: boolean;
+  /** TAPs have a virtio-net header; without one there are no offloads to guests at all. */
+  vnetHeader: boolean;
 }
 
 /** What is put on a NIC that the switch makes. */

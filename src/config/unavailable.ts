@@ -7,7 +7,6 @@ import type { DecodedSwitch } from './decode.js';
 import type { FaultList, Path } from './faults.js';
 
 interface Row {
-  on: 'switch' | 'port';
   key: string;
   /** The values that ask for nothing: the default. */
   isDefault: (value: unknown) => boolean;
@@ -18,33 +17,27 @@ interface Row {
 const off = (value: unknown): boolean => value === false;
 
 const TABLE: readonly Row[] = [
-  {
-    on: 'switch',
-    key: 'workers',
-    isDefault: (n) => n === 1,
-    what: 'more than one worker comes with a later version; it',
-  },
-  { on: 'port', key: 'group', isDefault: () => false, what: 'group' },
-  { on: 'port', key: 'proxy', isDefault: off, what: 'proxy' },
-  { on: 'port', key: 'rsc', isDefault: off, what: 'rsc' },
-  { on: 'port', key: 'l2miss', isDefault: off, what: 'l2miss' },
-  { on: 'port', key: 'l3miss', isDefault: off, what: 'l3miss' },
-  { on: 'port', key: 'neigh_suppress', isDefault: off, what: 'neigh_suppress' },
+  { key: 'group', isDefault: () => false, what: 'group' },
+  { key: 'proxy', isDefault: off, what: 'proxy' },
+  { key: 'rsc', isDefault: off, what: 'rsc' },
+  { key: 'l2miss', isDefault: off, what: 'l2miss' },
+  { key: 'l3miss', isDefault: off, what: 'l3miss' },
+  { key: 'neigh_suppress', isDefault: off, what: 'neigh_suppress' },
+  { key: 'df', isDefault: (value) => value !== 'inherit', what: 'df: inherit' },
 ];
 
 /** Refuses what the table holds, unless it is at its default. */
 export function checkAvailable(config: DecodedSwitch, faults: FaultList): void {
-  check('switch', config, faults);
   for (const bridge of config.bridgeList) {
-    for (const port of bridge.portList) check('port', port, faults);
+    for (const port of bridge.portList) check(port, faults);
   }
 }
 
-function check(on: Row['on'], { path, given }: { path: Path; given: object }, faults: FaultList): void {
+function check({ path, given }: { path: Path; given: object }, faults: FaultList): void {
   const values = given as Record<string, unknown>;
   for (const row of TABLE) {
     const value = values[row.key];
-    if (row.on !== on || value === undefined || row.isDefault(value)) continue;
+    if (value === undefined || row.isDefault(value)) continue;
     faults.at([...path, row.key], `${row.what} is not available in this version; remove it`);
   }
 }

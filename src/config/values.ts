@@ -79,7 +79,7 @@ export const value = {
   vnis: range(VNI),
   seconds: whole('whole seconds', 0, AGEING_MAX),
   count: whole('a number', 0, COUNT_MAX),
-  workers: whole('a number', 1, 1024),
+  workers: whole('a number of workers', 1, 16),
   ip: text('an IPv4 or IPv6 address', readHostIp),
   /** Any text: whether it is a multicast address is a rule of its own. */
   groupText: text('a multicast address', (input) => input),

@@ -47,7 +47,7 @@ class Compiler {
     );
     return [
       ...this.devices.receivers.map(
-        ({ fd }, socket): Operation => ({ op: 'socket', socket, fd, owner: owners[socket]?.index ?? 0 }),
+        ({ fd }, socket): Operation => ({ op: 'socket', socket, fds: [fd], owner: owners[socket]?.index ?? 0 }),
       ),
       ...this.devices.senders.map(({ fd }, sender): Operation => ({ op: 'sender', sender, fd })),
     ];
@@ -97,7 +97,7 @@ class Compiler {
       op: 'tap',
       port: port.index,
       bridge: bridge.index,
-      fd: port.tap.fd,
+      fds: [port.tap.fd],
       flags,
       mtu: port.tap.mtu,
     });

@@ -23,6 +23,7 @@ export async function runDaemon(config: SwitchConfig, options: RunOptions): Prom
     await claimSocket(config.control);
     const running = await Switch.start(config, {
       portLost: (port, errno) => log.warn({ port, errno }, 'port down: its device has gone'),
+      offloadLost: (offload) => log.warn({ offload }, 'offload failed and is not used any more'),
       failed: (error) => {
         log.fatal({ err: error }, 'the engine has failed');
         end.with(EXIT_REFUSED);

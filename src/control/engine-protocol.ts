@@ -2,14 +2,17 @@
  * What the control thread and the engine's thread say to each other. The control thread posts and rings the engine's
  * eventfd; the engine answers by a message. Counters, remotes and the FDB are not sent: they lie in shared memory.
  */
+import type { OffloadConfig } from '../config/types.js';
 import type { Operation } from '../dataplane/operations.js';
 
 /** Given to the engine's thread when it starts. */
 export interface EngineData {
+  engine: number;
   eventFd: number;
   fdb: SharedArrayBuffer;
   counters: SharedArrayBuffer;
   remotes: SharedArrayBuffer;
+  offloads: OffloadConfig;
 }
 
 export type ToEngine = { type: 'apply'; id: number; operations: Operation[] } | { type: 'stop' };
@@ -17,4 +20,5 @@ export type ToEngine = { type: 'apply'; id: number; operations: Operation[] } | 
 export type FromEngine =
   | { type: 'applied'; id: number; error?: string }
   | { type: 'port-lost'; port: number; errno: number }
+  | { type: 'offload-lost'; offload: string }
   | { type: 'stopped' };

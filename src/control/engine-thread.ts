@@ -1,12 +1,8 @@
 /**
- * The control thread's hold on the engine: starts its thread, sends it operations, stops it, and reads what it
- * leaves in shared memory.
+ * One engine's thread as the control thread sees it: it is given operations, says when they are done, and is stopped.
  */
 import { Worker } from 'node:worker_threads';
-import { Counters } from '../dataplane/counters.js';
 import type { Operation } from '../dataplane/operations.js';
-import { RemoteTable } from '../encap/remotes.js';
-import { createFdb, type FdbOptions, FdbReader } from '../fdb/table.js';
 import { createWake } from '../port/wake.js';
 import type { EngineData, FromEngine, ToEngine } from './engine-protocol.js';
 
@@ -14,34 +10,29 @@ const STOP_MS = 500;
 
 export interface EngineThreadEvents {
   portLost(port: number, errno: number): void;
+  /** The Nic does without an offload from now on: it failed at run time. */
+  offloadLost(offload: string): void;
   /** The engine has died; the switch cannot go on. */
   failed(error: Error): void;
 }
 
 export class EngineThread {
-  readonly counters = new Counters();
-  readonly remotes = new RemoteTable();
-  readonly fdb: FdbReader;
-  private readonly worker: Worker;
   private readonly wake = createWake();
+  private readonly worker: Worker;
   private readonly waiting = new Map<number, { resolve(): void; reject(error: Error): void }>();
+  private readonly ended: Promise<void>;
   private nextId = 1;
   private stopped = false;
-  private readonly ended: Promise<void>;
 
   constructor(
-    fdbOptions: FdbOptions,
+    data: Omit<EngineData, 'eventFd'>,
     private readonly events: EngineThreadEvents,
   ) {
-    const fdb = createFdb(fdbOptions);
-    this.fdb = new FdbReader(fdb.memory);
-    const workerData: EngineData = {
-      eventFd: this.wake.fd,
-      fdb: fdb.memory,
-      counters: this.counters.memory,
-      remotes: this.remotes.memory,
-    };
-    this.worker = new Worker(new URL('./engine-worker.js', import.meta.url), { workerData, name: 'engine' });
+    const workerData: EngineData = { ...data, eventFd: this.wake.fd };
+    this.worker = new Worker(new URL('./engine-worker.js', import.meta.url), {
+      workerData,
+      name: `engine ${data.engine}`,
+    });
     this.worker.on('message', (message: FromEngine) => this.hear(message));
     this.worker.on('error', (error) => this.die(error instanceof Error ? error : new Error(String(error))));
     this.ended = new Promise((resolve) => this.worker.once('exit', () => resolve()));
@@ -73,12 +64,20 @@ export class EngineThread {
   }
 
   private hear(message: FromEngine): void {
-    if (message.type === 'port-lost') this.events.portLost(message.port, message.errno);
-    if (message.type !== 'applied') return;
-    const waiter = this.waiting.get(message.id);
-    this.waiting.delete(message.id);
-    if (message.error === undefined) waiter?.resolve();
-    else waiter?.reject(new Error(message.error));
+    switch (message.type) {
+      case 'port-lost':
+        this.events.portLost(message.port, message.errno);
+        return;
+      case 'offload-lost':
+        this.events.offloadLost(message.offload);
+        return;
+      case 'applied': {
+        const waiter = this.waiting.get(message.id);
+        this.waiting.delete(message.id);
+        if (message.error === undefined) waiter?.resolve();
+        else waiter?.reject(new Error(message.error));
+      }
+    }
   }
 
   private die(error: Error): void {

@@ -19,7 +19,13 @@ function main(): void {
   const data = workerData as EngineData;
   const nic = createNativeNic({ headerBytes: MAX_VNIS * VXLAN_HEADER });
   nic.attachEvent(data.eventFd);
-  const context = new Context(nic, Fdb.attach(data.fdb), new RemoteTable(data.remotes), new Counters(data.counters));
+  const context = new Context(
+    nic,
+    Fdb.attach(data.fdb),
+    new RemoteTable(data.remotes),
+    new Counters(data.counters),
+    data.engine,
+  );
   const tell = (message: FromEngine): void => port.postMessage(message);
 
   let running = true;

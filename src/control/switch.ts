@@ -5,13 +5,15 @@ import { randomInt } from 'node:crypto';
 import type { SwitchConfig } from '../config/types.js';
 import { compile } from './compile.js';
 import { Devices } from './devices.js';
-import { EngineThread } from './engine-thread.js';
+import { Engines } from './engines.js';
 import type { SwitchModel } from './model.js';
 import type { Sources } from './views.js';
 
 export interface SwitchEvents {
   /** A port's device has gone. */
   portLost(name: string, errno: number): void;
+  /** An offload failed at run time and is not used any more. */
+  offloadLost(offload: string): void;
   failed(error: Error): void;
 }
 
@@ -20,7 +22,7 @@ export class Switch {
 
   private constructor(
     model: SwitchModel,
-    private readonly engine: EngineThread,
+    private readonly engines: Engines,
     private readonly devices: Devices,
   ) {
     this.model = model;
@@ -29,36 +31,37 @@ export class Switch {
   /** Opens every device and starts forwarding; on failure nothing stays open. @throws DeviceError */
   static async start(config: SwitchConfig, events: SwitchEvents): Promise<Switch> {
     const devices = new Devices(randomInt(1 << 20));
-    let engine: EngineThread | undefined;
+    let engines: Engines | undefined;
     try {
       const { model, operations } = compile(config, devices);
-      engine = new EngineThread(
-        { seed: randomInt(2 ** 31) },
+      engines = new Engines(
+        { workers: config.workers, offloads: config.offloads, fdb: { seed: randomInt(2 ** 31) } },
         {
           portLost(port, errno) {
             model.lost.add(port);
             events.portLost(model.ports[port].name, errno);
           },
+          offloadLost: (offload) => events.offloadLost(offload),
           failed: (error) => events.failed(error),
         },
       );
-      await engine.apply(operations);
-      return new Switch(model, engine, devices);
+      await engines.apply(operations);
+      return new Switch(model, engines, devices);
     } catch (error) {
-      await engine?.stop();
+      await engines?.stop();
       devices.close();
       throw error;
     }
   }
 
   get sources(): Sources {
-    const { counters, remotes, fdb } = this.engine;
+    const { counters, remotes, fdb } = this.engines;
     return { model: this.model, counters, remotes, fdb };
   }
 
   /** Ends forwarding and closes every device; a TAP that is not persistent goes with it. */
   async stop(): Promise<void> {
-    await this.engine.stop();
+    await this.engines.stop();
     this.devices.close();
   }
 }

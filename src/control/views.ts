@@ -3,11 +3,12 @@
  * shapes of `api.ts`. It only reads.
  */
 import type { VlanMembership } from '../config/types.js';
-import type { Counters, Traffic } from '../dataplane/counters.js';
+import type { CounterReader, Traffic } from '../dataplane/counters.js';
 import { DROP_REASONS } from '../dataplane/drop-reasons.js';
 import { TICK_MS } from '../dataplane/engine.js';
 import { destinationPort, destinationRemote, segmentParts } from '../dataplane/forwarding.js';
 import type { RemoteTable } from '../encap/remotes.js';
+import { ageOf } from '../fdb/ageing.js';
 import {
   type FdbRow as FdbEntry,
   type FdbReader,
@@ -37,7 +38,7 @@ import type { BridgeModel, Port, SwitchModel, VxlanPort } from './model.js';
 /** What the views read from. */
 export interface Sources {
   model: SwitchModel;
-  counters: Counters;
+  counters: CounterReader;
   remotes: RemoteTable;
   fdb: FdbReader;
 }
@@ -124,7 +125,7 @@ function entryRow({ model, remotes }: Sources, entry: FdbEntry, now: number): Fd
     ...(port.kind === 'vxlan' ? remotePart(port, remotes, destinationRemote(entry.destination), place.vid) : {}),
     state,
     flags: flagWords(entry.flags),
-    ...(state === 'permanent' ? {} : { updated: Math.floor((((now - entry.stamp) & 0x7fffffff) * TICK_MS) / 1000) }),
+    ...(state === 'permanent' ? {} : { updated: Math.floor((ageOf(now, entry.stamp) * TICK_MS) / 1000) }),
     moves: entry.moves,
   };
 }
@@ -141,12 +142,7 @@ function remotePart(port: VxlanPort, remotes: RemoteTable, remote: number, vid: 
 }
 
 function addressOf(remotes: RemoteTable, remote: number): string {
-  return formatAddress(
-    remotes.word(remote, 0),
-    remotes.word(remote, 1),
-    remotes.word(remote, 2),
-    remotes.word(remote, 3),
-  );
+  return formatAddress(...remotes.address(remote));
 }
 
 function stateOf(flags: number): FdbState {
@@ -220,7 +216,7 @@ export function viewStats(sources: Sources): StatsAnswer {
     drops: {},
     remotes: {},
     vnis: {},
-    replicated: counters.replicatedTotal,
+    replicated: counters.replicated,
     fdb: fdb.counters(),
   };
   for (const port of model.ports) {

@@ -3,8 +3,6 @@
  * stage fills a row, the bridge stage adds the outcome, the egress stage reads both.
  */
 
-export const MAX_FRAMES = 256;
-
 // Outcomes; a non-negative outcome is an FDB destination.
 export const OUTCOME_FLOOD = -1;
 export const OUTCOME_DROP = -2;
@@ -12,34 +10,52 @@ export const OUTCOME_DROP = -2;
 /** The frame carries no 802.1Q tag that the bridge looks at. */
 export const NO_TAG = -1;
 
-const column = () => new Int32Array(MAX_FRAMES);
-
 export class Batch {
   /** Ingress port. */
-  readonly port = column();
+  readonly port: Int32Array;
   /** Remote that a frame came from; 0 for a frame from a TAP. */
-  readonly remote = column();
+  readonly remote: Int32Array;
   /** Arena offset and length of the Ethernet frame, in bytes. */
-  readonly offset = column();
-  readonly length = column();
+  readonly offset: Int32Array;
+  readonly length: Int32Array;
   /** VLAN that the frame is in; 0 in a bridge without VLAN filtering. */
-  readonly vid = column();
+  readonly vid: Int32Array;
   /** TCI of the tag in the frame's bytes, or NO_TAG. */
-  readonly tci = column();
+  readonly tci: Int32Array;
   /** virtio-net words, as in the descriptors of the Nic. */
-  readonly vnet = column();
-  readonly gso = column();
-  readonly csum = column();
+  readonly vnet: Int32Array;
+  readonly gso: Int32Array;
+  readonly csum: Int32Array;
   /** Bytes of headers before the payload of a superframe that came through a tunnel; 0 for every other frame. */
-  readonly gsoHeader = column();
+  readonly gsoHeader: Int32Array;
   /** FDB destination, OUTCOME_FLOOD or OUTCOME_DROP. */
-  readonly outcome = column();
+  readonly outcome: Int32Array;
   /** Index into DROP_REASONS where the outcome is OUTCOME_DROP. */
-  readonly reason = column();
+  readonly reason: Int32Array;
   /** Flow hash and outer TOS, worked out when the first copy goes into a tunnel; `flowKnown` says so. */
-  readonly flow = column();
-  readonly tos = column();
-  readonly flowKnown = new Uint8Array(MAX_FRAMES);
+  readonly flow: Int32Array;
+  readonly tos: Int32Array;
+  readonly flowKnown: Uint8Array;
+
+  /** @param frames the most that one batch holds */
+  constructor(frames: number) {
+    const column = (): Int32Array => new Int32Array(frames);
+    this.port = column();
+    this.remote = column();
+    this.offset = column();
+    this.length = column();
+    this.vid = column();
+    this.tci = column();
+    this.vnet = column();
+    this.gso = column();
+    this.csum = column();
+    this.gsoHeader = column();
+    this.outcome = column();
+    this.reason = column();
+    this.flow = column();
+    this.tos = column();
+    this.flowKnown = new Uint8Array(frames);
+  }
 
   drop(frame: number, reason: number): void {
     this.outcome[frame] = OUTCOME_DROP;

@@ -1,5 +1,5 @@
 /**
- * The switch's accounts, in shared memory: the engine adds, the control thread reads. Float64Array because sums of
+ * The switch's accounts, in shared memory: each engine adds to its own, the control thread reads. Float64Array because sums of
  * bytes outgrow 32 bits and BigInts are allocated; exact up to 2^53.
  *
  * The accounts balance: sum(rx_packets) + replicated = sum(tx_packets) + sum(drops), where `replicated` counts the
@@ -44,8 +44,6 @@ export class Counters {
     this.words = new Float64Array(this.memory);
   }
 
-  // ---- the engine's side ----
-
   received(port: number, bytes: number): void {
     const row = PORTS + port * PORT_ROW;
     this.words[row + RX_PACKETS] += 1;
@@ -89,15 +87,24 @@ export class Counters {
   setTick(tick: number): void {
     this.words[TICK] = tick;
   }
+}
 
-  // ---- the reader's side ----
+/** The accounts of all engines of a switch, summed at each look. For the control thread. */
+export class CounterReader {
+  private readonly engines: Float64Array[];
 
-  get tick(): number {
-    return this.words[TICK];
+  constructor(memories: readonly SharedArrayBuffer[]) {
+    this.engines = memories.map((memory) => new Float64Array(memory));
   }
 
-  get replicatedTotal(): number {
-    return this.words[REPLICATED];
+  /** The clock of the first engine, in ticks. */
+  get tick(): number {
+    return this.engines[0][TICK];
+  }
+
+  /** Copies that flooding made beyond the first of each frame. */
+  get replicated(): number {
+    return this.sum(REPLICATED);
   }
 
   port(port: number): Traffic {
@@ -113,19 +120,23 @@ export class Counters {
   }
 
   rxDrops(port: number, reason: number): number {
-    return this.words[PORTS + port * PORT_ROW + TRAFFIC + reason];
+    return this.sum(PORTS + port * PORT_ROW + TRAFFIC + reason);
   }
 
   txDrops(port: number, reason: number): number {
-    return this.words[PORTS + port * PORT_ROW + TRAFFIC + REASONS + reason];
+    return this.sum(PORTS + port * PORT_ROW + TRAFFIC + REASONS + reason);
   }
 
   private traffic(row: number): Traffic {
     return {
-      rx_packets: this.words[row + RX_PACKETS],
-      rx_bytes: this.words[row + RX_BYTES],
-      tx_packets: this.words[row + TX_PACKETS],
-      tx_bytes: this.words[row + TX_BYTES],
+      rx_packets: this.sum(row + RX_PACKETS),
+      rx_bytes: this.sum(row + RX_BYTES),
+      tx_packets: this.sum(row + TX_PACKETS),
+      tx_bytes: this.sum(row + TX_BYTES),
     };
+  }
+
+  private sum(word: number): number {
+    return this.engines.reduce((total, words) => total + words[word], 0);
   }
 }

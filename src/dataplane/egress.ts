@@ -4,6 +4,7 @@
  */
 import { outerTos } from '../encap/ecn.js';
 import { flowHash } from '../encap/flow.js';
+import { STATIC_REMOTES } from '../encap/remotes.js';
 import {
   KIND_TAP,
   KIND_UDP,
@@ -28,7 +29,7 @@ import {
   VNET_NEEDS_CSUM,
 } from '../port/nic.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
-import { L3_OFFSET, L3_KIND, parseInner } from '../wire/inner.js';
+import { L3_KIND, L3_OFFSET, parseInner } from '../wire/inner.js';
 import { ipv4Tos } from '../wire/ipv4.js';
 import { ipv6TrafficClass } from '../wire/ipv6.js';
 import { priorityBits, VLAN_TAG } from '../wire/vlan.js';
@@ -87,6 +88,7 @@ function emitToRemote(sw: Context, frame: number, port: number, remote: number):
     return;
   }
   if (batch.flowKnown[frame] === 0) workOutFlow(sw, frame);
+  if (remote >= STATIC_REMOTES && sw.learnedRemotes[remote - STATIC_REMOTES] === 0) introduce(sw, remote);
   const at = nextCommand(sw);
   tx[at + TX_KIND] = KIND_UDP;
   tx[at + TX_INDEX] = tunnel.senders[batch.flow[frame] & (tunnel.senders.length - 1)];
@@ -102,6 +104,14 @@ function emitToRemote(sw: Context, frame: number, port: number, remote: number):
   tx[at + TX_TOS] = outerTos(tunnel.tos, batch.tos[frame]);
   tx[at + TX_COOKIE] = port;
   tx[at + TX_COOKIE2] = tunnel.counterOfVlan[vid];
+}
+
+/** Tells the Nic the address of a VTEP that this or another engine has come to know. */
+function introduce(sw: Context, remote: number): void {
+  const { nic, remotes } = sw;
+  const [a0, a1, a2, a3] = remotes.address(remote);
+  nic.setRemote(remote, a0, a1, a2, a3, remotes.udpPort(remote));
+  sw.learnedRemotes[remote - STATIC_REMOTES] = 1;
 }
 
 /** The frame's flow hash and inner TOS; the same for every copy. */

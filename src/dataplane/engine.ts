@@ -61,14 +61,22 @@ export class Engine {
   /** Moves the coarse clock on, and with each of its ticks one step of ageing. */
   private advance(now: number): void {
     const sw = this.context;
-    if (this.clock < 0) this.clock = now;
+    if (this.clock < 0) this.begin(now);
     const elapsed = (now - this.clock) & 0x7fffffff;
     const ticks = Math.floor(elapsed / TICK_MS);
     if (ticks === 0) return;
     this.clock = (this.clock + ticks * TICK_MS) & 0x7fffffff;
     sw.tick = (sw.tick + ticks) & 0x7fffffff;
     sw.counters.setTick(sw.tick);
+    if (sw.engine !== 0) return; // one of them ages
     sw.fdb.sweep(sw.tick, Math.min(SWEEP_ROWS, Math.ceil(sw.fdb.slots / SWEEP_STEPS) * Math.min(ticks, SWEEP_STEPS)));
+  }
+
+  /** Engines start at different moments, but their ticks are those of one clock. */
+  private begin(now: number): void {
+    this.context.tick = Math.floor(now / TICK_MS);
+    this.context.counters.setTick(this.context.tick);
+    this.clock = this.context.tick * TICK_MS;
   }
 
   private lose(): void {

@@ -3,10 +3,10 @@
  * flood list (head-end replication). Many commands, one payload.
  */
 import { destinationHigh, destinationLow, isBroadcast, isMulticastHigh } from '../wire/ethernet.js';
+import { isHorizon, isMember } from './bridge.js';
 import type { Context } from './context.js';
 import { NO_DESTINATION } from './drop-reasons.js';
 import { emit } from './egress.js';
-import { isHorizon, isMember } from './bridge.js';
 import { BCAST_FLOOD, FLOOD, HAS_PINS, ISOLATED, MCAST_FLOOD, PORT_TAP, pinSegmentOf, UP } from './forwarding.js';
 
 /** Sends the copies of a frame; one without any is dropped under `no_destination`. */

@@ -16,9 +16,9 @@ import {
 } from '../port/nic.js';
 import { fold, pseudoHeaderSum4, pseudoHeaderSum6 } from '../wire/checksum.js';
 import { ETHERNET_HEADER, isMulticastHigh, isZeroMac, sourceHigh, sourceLow } from '../wire/ethernet.js';
-import { L3_OFFSET, L3_KIND, L4_OFFSET, L3_END, L4_PROTOCOL, parseInner } from '../wire/inner.js';
+import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, parseInner } from '../wire/inner.js';
 import { ipv4Tos, PROTOCOL_TCP, PROTOCOL_UDP, setIpv4Ecn } from '../wire/ipv4.js';
-import { setIpv6Ecn, ipv6TrafficClass } from '../wire/ipv6.js';
+import { ipv6TrafficClass, setIpv6Ecn } from '../wire/ipv6.js';
 import { TCP_CHECKSUM, TCP_HEADER, tcpHeaderLength } from '../wire/tcp.js';
 import { UDP_CHECKSUM, UDP_HEADER } from '../wire/udp.js';
 import { hasTag } from '../wire/vlan.js';
@@ -87,22 +87,12 @@ function refuse(sw: Context, frame: number, port: number, reason: number): false
 
 /** The remote that sent the datagram; 0 when the port does not accept it. */
 function remoteOf(sw: Context, port: number, flags: number, at: number): number {
-  const { rx, remotes } = sw;
+  const { forwarding, rx, remotes } = sw;
   const address = at + RX_ADDRESS;
   const known = remotes.find(port, rx[address], rx[address + 1], rx[address + 2], rx[address + 3]);
   if (known !== 0 || (flags & ANY_VTEP) === 0) return known;
-  return admitVtep(sw, port, address);
-}
-
-/** First datagram of a VTEP on a port that accepts any; `at` is the word of its address. Once in its life, so this may allocate. */
-function admitVtep(sw: Context, port: number, at: number): number {
-  const remote = sw.remotes.nextIndex();
-  if (remote === 0) return 0; // no room: now this comes with every datagram
-  const address = sw.rx.subarray(at, at + 4);
-  const { udpPort } = sw.forwarding.tunnels[port]; // never the source port: replies go to the configured one
-  sw.remotes.add(remote, port, address, udpPort, true);
-  sw.nic.setRemote(remote, address[0], address[1], address[2], address[3], udpPort);
-  return remote;
+  // A VTEP met for the first time. Replies go to the configured port, never to the source port.
+  return remotes.admit(port, rx, address, forwarding.tunnels[port].udpPort);
 }
 
 /** The inner frame's own checks, its VLAN, and what the tunnel did to its ECN and its checksum. */

@@ -1,6 +1,10 @@
 /**
  * How the control thread changes what the engine forwards by: a list of operations, carried out between two batches,
  * so that no frame meets half a change. Operations speak in numbers that the control thread has assigned.
+ *
+ * Every engine of a switch gets the same list. Where each has a descriptor of its own (its queue of a TAP, its receiving
+ * socket), the operation holds all of them. What lies in shared memory is written by engine 0 alone, which gets a list
+ * last: by then every engine knows what the entries refer to.
  */
 import { Tunnel, VIDS } from '../encap/tunnel.js';
 import { VXLAN_HEADER, writeVxlanHeader } from '../wire/vxlan.js';
@@ -9,8 +13,8 @@ import { MEMBER, PORT_TAP, PORT_VXLAN, pinSegmentOf, UNTAGGED } from './forwardi
 
 export type Operation =
   | { op: 'bridge'; bridge: number; filtering: boolean; ageingTicks: number; maxLearned: number }
-  | { op: 'tap'; port: number; bridge: number; fd: number; flags: number; mtu: number }
-  | { op: 'socket'; socket: number; fd: number; owner: number }
+  | { op: 'tap'; port: number; bridge: number; fds: number[]; flags: number; mtu: number }
+  | { op: 'socket'; socket: number; fds: number[]; owner: number }
   | { op: 'sender'; sender: number; fd: number }
   | {
       op: 'vxlan';
@@ -61,11 +65,11 @@ function applyOperation(sw: Context, o: Operation): void {
     case 'tap':
       addPort(sw, o.port, o.bridge, PORT_TAP, o.flags);
       forwarding.portMtu[o.port] = o.mtu;
-      nic.attachTap(o.port, o.fd);
+      nic.attachTap(o.port, o.fds[sw.engine]);
       return;
     case 'socket':
       forwarding.socketOwner[o.socket] = o.owner;
-      nic.attachSocket(o.socket, o.fd);
+      nic.attachSocket(o.socket, o.fds[sw.engine]);
       return;
     case 'sender':
       nic.attachSender(o.sender, o.fd);
@@ -105,7 +109,7 @@ function addPort(sw: Context, port: number, bridge: number, kind: number, flags:
   forwarding.portKind[port] = kind;
   forwarding.portFlags[port] = flags;
   forwarding.addToBridge(port, bridge);
-  fdb.assignGroup(port, bridge);
+  if (sw.engine === 0) fdb.assignGroup(port, bridge);
 }
 
 function addVxlan(sw: Context, o: Operation & { op: 'vxlan' }): void {
@@ -142,5 +146,6 @@ function setEntry(
   owner: number,
   flags: number,
 ): void {
+  if (sw.engine !== 0) return;
   if (!sw.fdb.set(high, low, segment, destination, owner, flags, sw.tick)) throw new RangeError('the FDB is full');
 }

@@ -4,7 +4,7 @@
  * for every other frame, and no ports for fragments, which do not all carry them.
  */
 import { destinationHigh, destinationLow, sourceHigh, sourceLow } from '../wire/ethernet.js';
-import { L3_OFFSET, L3_KIND, L4_OFFSET, L3_END, L4_PROTOCOL } from '../wire/inner.js';
+import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL } from '../wire/inner.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ipv4.js';
 
 /** Hash of the flow that the frame at `offset` belongs to; `layout` comes from `parseInner` of the same frame. */

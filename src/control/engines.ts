@@ -1,0 +1,42 @@
+/**
+ * The engines of a switch: as many threads as it has workers, over one FDB and one table of remotes.
+ */
+import type { OffloadConfig } from '../config/types.js';
+import { CounterReader, Counters } from '../dataplane/counters.js';
+import type { Operation } from '../dataplane/operations.js';
+import { RemoteTable } from '../encap/remotes.js';
+import { createFdb, type FdbOptions, FdbReader } from '../fdb/table.js';
+import { EngineThread, type EngineThreadEvents } from './engine-thread.js';
+
+export interface EnginesOptions {
+  workers: number;
+  fdb: FdbOptions;
+  offloads: OffloadConfig;
+}
+
+export class Engines {
+  readonly counters: CounterReader;
+  readonly remotes = new RemoteTable();
+  readonly fdb: FdbReader;
+  private readonly threads: EngineThread[];
+
+  constructor({ workers, fdb: fdbOptions, offloads }: EnginesOptions, events: EngineThreadEvents) {
+    const fdb = createFdb(fdbOptions).memory;
+    const remotes = this.remotes.memory;
+    this.fdb = new FdbReader(fdb);
+    const counters = Array.from({ length: workers }, () => new Counters().memory);
+    this.counters = new CounterReader(counters);
+    this.threads = counters.map(
+      (own, engine) => new EngineThread({ engine, fdb, remotes, counters: own, offloads }, events),
+    );
+  }
+
+  /** Carries operations out in every engine; the first one last, since it writes what all of them read. */
+  async apply(operations: Operation[]): Promise<void> {
+    for (const thread of [...this.threads].reverse()) await thread.apply(operations);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.threads.map((thread) => thread.stop()));
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * A switch without devices, for tests: built from a compact description by the operations that the control thread
+ * sends, over a MemoryNic, with a clock that the test moves.
+ *
+ * Every turn is audited: what the counters say must be what was put in and what came out, port by port, in packets and
+ * in bytes, and the accounts must balance. It never looks into the switch's tables to know what it did.
+ */
+import { expect } from 'vitest';
+import { Context } from '../../src/dataplane/context.js';
+import { CounterReader, Counters } from '../../src/dataplane/counters.js';
+import { DROP_REASONS } from '../../src/dataplane/drop-reasons.js';
+import { Engine } from '../../src/dataplane/engine.js';
+import { applyOperations, type Operation } from '../../src/dataplane/operations.js';
+import { RemoteTable } from '../../src/encap/remotes.js';
+import { createFdb } from '../../src/fdb/table.js';
+import { type Arrival, type Departure, MemoryNic, type MemoryNicOptions } from '../../src/port/memory.js';
+import { KIND_TAP, KIND_UDP } from '../../src/port/nic.js';
+import { formatAddress, parseAddress } from '../../src/wire/ip-address.js';
+import { encodeVxlan } from '../../src/wire/vxlan.js';
+import { type BridgeSpec, describeSwitch, type Numbers } from './topology.js';
+
+export type { BridgeSpec, TapSpec, VxlanSpec } from './topology.js';
+
+export interface SwitchOptions extends MemoryNicOptions {
+  /** Most FDB entries. Default 64, so that one second of ageing visits all of them. */
+  fdbCapacity?: number;
+  /** Sending sockets of each vxlan port. Default 1. */
+  senders?: number;
+}
+
+/** What came out in a turn. */
+export interface Out {
+  /** `tap` for a TAP, `vxlan>address` for a datagram. */
+  to: string;
+  port: string;
+  /** The frame as the TAP gets it; of a datagram the inner frame. */
+  frame: Uint8Array;
+  /** VXLAN header of a datagram. */
+  header: Uint8Array;
+  vnet: number;
+  gso: number;
+  csum: number;
+  tos: number;
+  /** Number of the sending socket, and the UDP port that it sends to. */
+  sender: number;
+  udpPort: number;
+}
+
+export interface Turn {
+  out: Out[];
+  /** Where the copies went, sorted. */
+  to: string[];
+  /** `port reason` of each drop in this turn, sorted. */
+  drops: string[];
+}
+
+type Offload = Pick<Arrival, 'vnet' | 'gso' | 'csum'>;
+type Outer = { tos?: number; sourcePort?: number };
+
+interface Traffic {
+  rx_packets: number;
+  rx_bytes: number;
+  tx_packets: number;
+  tx_bytes: number;
+}
+
+const nothing = (): Traffic => ({ rx_packets: 0, rx_bytes: 0, tx_packets: 0, tx_bytes: 0 });
+
+export class TestSwitch {
+  readonly nic: MemoryNic;
+  readonly context: Context;
+  readonly engine: Engine;
+  /** `port errno` of each loss that the engine told of. */
+  readonly lost: string[] = [];
+  rung = 0;
+  private readonly numbers: Numbers;
+  private readonly expected = new Map<string, Traffic>();
+  readonly counters: CounterReader;
+  private seenDrops = new Map<string, number>();
+
+  constructor(bridges: Record<string, BridgeSpec>, options: SwitchOptions = {}) {
+    this.nic = new MemoryNic(options);
+    const fdb = createFdb({ capacity: options.fdbCapacity ?? 64, seed: 1 });
+    const own = new Counters();
+    this.counters = new CounterReader([own.memory]);
+    this.context = new Context(this.nic, fdb, new RemoteTable(), own);
+    this.engine = new Engine(this.context, {
+      rung: () => {
+        this.rung++;
+      },
+      portLost: (port, errno) => this.lost.push(`${this.nameOf(port)} ${errno}`),
+    });
+    const { operations, numbers } = describeSwitch(bridges, options.senders ?? 1);
+    this.numbers = numbers;
+    for (const name of numbers.ports.keys()) this.expected.set(name, nothing());
+    this.apply(operations);
+    this.engine.turn(0); // the clock starts with the first turn
+  }
+
+  apply(operations: readonly Operation[]): void {
+    applyOperations(this.context, operations);
+  }
+
+  /** Number of a port. */
+  port(name: string): number {
+    const port = this.numbers.ports.get(name);
+    if (port === undefined) throw new Error(`no port ${name} in this switch`);
+    return port;
+  }
+
+  private nameOf(port: number): string {
+    for (const [name, number] of this.numbers.ports) if (number === port) return name;
+    throw new Error(`no port has number ${port}`);
+  }
+
+  // ---- Putting in ----
+
+  /** Puts a frame into a TAP. */
+  inject(port: string, frame: Uint8Array, offload: Offload = {}): void {
+    this.arrived(port, frame.length);
+    this.nic.arrive({ kind: KIND_TAP, index: this.port(port), bytes: frame, ...offload });
+  }
+
+  /** Puts a datagram into the socket of a vxlan port; `account` is the port that is to count it. */
+  injectDatagram(port: string, from: string, payload: Uint8Array, outer: Outer = {}, account = port): void {
+    const socket = this.numbers.sockets.get(port);
+    const address = parseAddress(from);
+    if (socket === undefined || address === null) throw new Error(`no vxlan port ${port}, or no address ${from}`);
+    this.arrived(account, Math.max(0, payload.length - 8));
+    this.nic.arrive({ kind: KIND_UDP, index: socket, bytes: payload, address: address.words, ...outer });
+  }
+
+  private arrived(port: string, length: number): void {
+    const traffic = this.expected.get(port);
+    if (traffic === undefined) throw new Error(`no port ${port} in this switch`);
+    traffic.rx_packets++;
+    traffic.rx_bytes += length;
+  }
+
+  /** One frame into a TAP, one turn. */
+  send(port: string, frame: Uint8Array, offload?: Offload): Turn {
+    this.inject(port, frame, offload);
+    return this.turn();
+  }
+
+  /** One datagram, its bytes as given, one turn. */
+  receive(port: string, from: string, payload: Uint8Array, outer?: Outer, account?: string): Turn {
+    this.injectDatagram(port, from, payload, outer, account);
+    return this.turn();
+  }
+
+  /** One frame in a VNI from a remote, one turn. */
+  tunnel(port: string, from: string, vni: number, frame: Uint8Array, outer?: Outer): Turn {
+    return this.receive(port, from, encodeVxlan(vni, frame), outer);
+  }
+
+  // ---- Time ----
+
+  /** Lets seconds pass, in steps of one, so that every step of ageing is taken. */
+  wait(seconds: number): void {
+    for (let second = 0; second < seconds; second++) {
+      this.nic.advance(1000);
+      this.turn();
+    }
+  }
+
+  // ---- Taking out ----
+
+  /** Turns the engine until everything that was put in is through, and audits the accounts after each turn. */
+  turn(): Turn {
+    const out: Out[] = [];
+    const before = this.seenDrops;
+    do {
+      const taken = this.engine.turn(0);
+      for (const departure of this.nic.take()) out.push(this.name(departure));
+      if (taken === 0) break;
+    } while (this.nic.waiting > 0);
+    for (const { port, frame } of out) {
+      const traffic = this.expected.get(port) as Traffic;
+      traffic.tx_packets++;
+      traffic.tx_bytes += frame.length;
+    }
+    this.balance();
+    this.seenDrops = this.drops();
+    return { out, to: out.map(({ to }) => to).sort(), drops: difference(before, this.seenDrops) };
+  }
+
+  private name({ bytes, ...departure }: Departure): Out {
+    const rest = { vnet: departure.vnet, gso: departure.gso, csum: departure.csum, tos: departure.tos };
+    if (departure.kind === KIND_TAP) {
+      const port = this.nameOf(departure.index);
+      return { to: port, port, frame: bytes, header: new Uint8Array(0), ...rest, sender: -1, udpPort: 0 };
+    }
+    const port = this.numbers.senders.get(departure.index);
+    const remote = this.nic.remotes.get(departure.remote);
+    if (port === undefined || remote === undefined) throw new Error(`to remote ${departure.remote}, which nobody set`);
+    const [a0, a1, a2, a3] = remote.address;
+    const to = `${port}>${formatAddress(a0, a1, a2, a3)}`;
+    const frame = bytes.slice(8);
+    return { to, port, frame, header: bytes.slice(0, 8), ...rest, sender: departure.index, udpPort: remote.port };
+  }
+
+  // ---- Accounts ----
+
+  /** `port reason` -> how often, of drops in either direction. */
+  drops(): Map<string, number> {
+    const { counters } = this;
+    const drops = new Map<string, number>();
+    for (const [name, port] of this.numbers.ports) {
+      DROP_REASONS.forEach((reason, index) => {
+        const count = counters.rxDrops(port, index) + counters.txDrops(port, index);
+        if (count > 0) drops.set(`${name} ${reason}`, count);
+      });
+    }
+    return drops;
+  }
+
+  /** Whether a port's drops of a reason are on its receiving or its transmitting side: [rx, tx]. */
+  dropsOf(port: string, reason: (typeof DROP_REASONS)[number]): [number, number] {
+    const { counters } = this;
+    const index = DROP_REASONS.indexOf(reason);
+    return [counters.rxDrops(this.port(port), index), counters.txDrops(this.port(port), index)];
+  }
+
+  /** Asserts that each port counted what went through it, and that the accounts balance. */
+  balance(): void {
+    const { counters } = this;
+    let received = counters.replicated;
+    let accounted = 0;
+    for (const [name, port] of this.numbers.ports) {
+      const traffic = counters.port(port);
+      const expected = this.expected.get(name) as Traffic;
+      if (!isSame(traffic, expected)) expect({ port: name, ...traffic }).toEqual({ port: name, ...expected });
+      received += traffic.rx_packets;
+      accounted += traffic.tx_packets;
+    }
+    for (const count of this.drops().values()) accounted += count;
+    if (accounted === received) return;
+    expect.fail(`sum(tx_packets) + sum(drops) is ${accounted}, sum(rx_packets) + replicated is ${received}`);
+  }
+}
+
+function isSame(one: Traffic, other: Traffic): boolean {
+  return (
+    one.rx_packets === other.rx_packets &&
+    one.rx_bytes === other.rx_bytes &&
+    one.tx_packets === other.tx_packets &&
+    one.tx_bytes === other.tx_bytes
+  );
+}
+
+function difference(before: Map<string, number>, after: Map<string, number>): string[] {
+  const drops: string[] = [];
+  for (const [name, count] of after) {
+    for (let left = count - (before.get(name) ?? 0); left > 0; left--) drops.push(name);
+  }
+  return drops.sort();
+}
