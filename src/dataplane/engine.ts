@@ -23,6 +23,7 @@ import { destinationPort, destinationRemote, UP } from './forwarding.js';
 import { ingressTap } from './ingress-tap.js';
 import { ingressVxlan } from './ingress-vxlan.js';
 import { executeRing } from './ring.js';
+import { continuesRun } from './runs.js';
 
 export const TICK_MS = 100;
 /** Rows aged in one step at most: well under a millisecond. */
@@ -92,6 +93,7 @@ export class Engine {
 export function processBatch(sw: Context, count: number): void {
   for (let frame = 0; frame < count; frame++) {
     const at = frame * RX_STRIDE;
+    if (continuesRun(sw, frame, at)) continue;
     const passed = sw.rx[at + RX_KIND] === KIND_TAP ? ingressTap(sw, frame, at) : ingressVxlan(sw, frame, at);
     if (passed) bridgeFrame(sw, frame);
   }

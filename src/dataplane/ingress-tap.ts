@@ -28,16 +28,7 @@ export function ingressTap(sw: Context, frame: number, at: number): boolean {
   const port = rx[at + RX_INDEX];
   const offset = rx[at + RX_OFFSET];
   const length = rx[at + RX_LENGTH];
-  batch.port[frame] = port;
-  batch.remote[frame] = 0;
-  batch.offset[frame] = offset;
-  batch.length[frame] = length;
-  batch.vnet[frame] = rx[at + RX_VNET];
-  batch.gso[frame] = rx[at + RX_GSO];
-  batch.csum[frame] = rx[at + RX_CSUM];
-  batch.gsoHeader[frame] = 0;
-  batch.flowKnown[frame] = 0;
-  sw.counters.received(port, length);
+  beginFrame(sw, frame, at);
 
   if ((sw.forwarding.portFlags[port] & UP) === 0) {
     batch.drop(frame, PORT_DOWN);
@@ -58,6 +49,20 @@ export function ingressTap(sw: Context, frame: number, at: number): boolean {
     return false;
   }
   return classifyVlan(sw, frame, port);
+}
+
+/** What every row of a TAP's frame begins with; the frame is counted as received. */
+export function beginFrame({ batch, counters, rx }: Context, frame: number, at: number): void {
+  batch.port[frame] = rx[at + RX_INDEX];
+  batch.remote[frame] = 0;
+  batch.offset[frame] = rx[at + RX_OFFSET];
+  batch.length[frame] = rx[at + RX_LENGTH];
+  batch.vnet[frame] = rx[at + RX_VNET];
+  batch.gso[frame] = rx[at + RX_GSO];
+  batch.csum[frame] = rx[at + RX_CSUM];
+  batch.gsoHeader[frame] = 0;
+  batch.flowKnown[frame] = 0;
+  counters.received(rx[at + RX_INDEX], rx[at + RX_LENGTH]);
 }
 
 /**
