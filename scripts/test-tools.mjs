@@ -28,7 +28,10 @@ function installTools() {
     fail(`the tests need what these packages hold: ${packages.join(', ')}. As root on Debian: ${command}`);
   }
   console.log(`installing for the tests: ${packages.join(' ')}`);
-  const options = { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  const options = {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  };
   execFileSync('apt-get', ['update', '-qq'], options);
   execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], options);
 }
@@ -49,11 +52,13 @@ function installCap() {
 /** Tried in a process of its own, since a failed load is remembered. */
 function loads(name) {
   const from = createRequire(import.meta.url);
-  return spawnSync(process.execPath, ['-e', `require(${JSON.stringify(name)})`], {
-    cwd: new URL('..', import.meta.url),
-    stdio: 'ignore',
-    env: { ...process.env, NODE_PATH: from.resolve.paths(name)?.join(':') ?? '' },
-  }).status === 0;
+  return (
+    spawnSync(process.execPath, ['-e', `require(${JSON.stringify(name)})`], {
+      cwd: new URL('..', import.meta.url),
+      stdio: 'ignore',
+      env: { ...process.env, NODE_PATH: from.resolve.paths(name)?.join(':') ?? '' },
+    }).status === 0
+  );
 }
 
 function fail(message) {

@@ -1,0 +1,136 @@
+/**
+ * The labs, by the command line as a student uses it: all in one go, and step by step; nothing is left of them, and a
+ * check of a broken lab fails. Labs have names of their own on the machine, so these tests need it for themselves.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe as described, type Ended, must, run, until } from './processes.js';
+import { OVERTAP } from './switch.js';
+
+const LABS = ['one-vxlan-many-vlans', 'three-hosts-unicast', 'point-to-point', 'full-mesh'] as const;
+const ROOT = '/run/overtap/lab';
+const LAB_LIMIT_MS = 90_000;
+
+function lab(...words: string[]): Promise<Ended> {
+  return run([process.execPath, OVERTAP, 'lab', ...words], { limitMs: LAB_LIMIT_MS });
+}
+
+interface State {
+  lab: string;
+  namespaces: string[];
+  switches: { host: string; pid: number; config: string }[];
+}
+
+function state(name: string): State {
+  return JSON.parse(readFileSync(`${ROOT}/${name}/state.json`, 'utf8')) as State;
+}
+
+/** Namespaces of labs on this machine. */
+async function labNamespaces(): Promise<string[]> {
+  const rows = JSON.parse((await must(['ip', '-json', 'netns', 'list'])) || '[]') as { name: string }[];
+  return rows.map(({ name }) => name).filter((name) => name.startsWith('ovt-'));
+}
+
+/** Pids of switches that run with a configuration of a lab. */
+function labSwitches(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`\0run\0-c\0${ROOT}/`);
+      } catch {
+        return false; // ended meanwhile
+      }
+    })
+    .map(Number);
+}
+
+async function expectNothingLeft(): Promise<void> {
+  expect(await labNamespaces()).toEqual([]);
+  expect(labSwitches()).toEqual([]);
+  expect(existsSync(ROOT) ? readdirSync(ROOT) : []).toEqual([]);
+}
+
+beforeAll(async () => {
+  const up = await labNamespaces();
+  if (up.length > 0)
+    throw new Error(
+      `a lab is up on this machine (${up.join(', ')}): take it down before the tests (overtap lab down NAME)`,
+    );
+});
+
+describe('a lab in one go', () => {
+  test('lab list names them all', async () => {
+    const { status, stdout } = await lab('list');
+    expect(status).toBe(0);
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(/\s+/)[0]),
+    ).toEqual(LABS);
+  });
+
+  test.each(LABS)('lab run %s: every claim holds, and nothing is left', async (name) => {
+    const ended = await lab('run', name);
+    expect(ended.status, described(ended)).toBe(0);
+    const verdicts = ended.stdout.match(/^\s*[\d.]+ s\s+(ok|FAILED|later)\b.*$/gm) ?? [];
+    expect(verdicts.length, ended.stdout).toBeGreaterThanOrEqual(3);
+    expect(verdicts.filter((line) => line.includes('FAILED'))).toEqual([]);
+    expect(verdicts.some((line) => line.includes(' ok '))).toBe(true);
+    await expectNothingLeft();
+  });
+});
+
+describe('a lab step by step', () => {
+  const NAME = 'one-vxlan-many-vlans';
+
+  afterEach(async () => {
+    await lab('down', NAME);
+  });
+
+  test('up, check and down', async () => {
+    const up = await lab('up', NAME);
+    expect(up.status, described(up)).toBe(0);
+    expect(state(NAME).namespaces.sort()).toEqual((await labNamespaces()).sort());
+    expect(labSwitches().sort()).toEqual(
+      state(NAME)
+        .switches.map(({ pid }) => pid)
+        .sort(),
+    );
+
+    const again = await lab('up', NAME);
+    expect(again.status).toBe(1);
+    expect(again.stderr).toContain('up already');
+
+    const check = await lab('check', NAME);
+    expect(check.status, described(check)).toBe(0);
+    expect(check.stdout).not.toContain('FAILED');
+
+    const down = await lab('down', NAME);
+    expect(down.status, described(down)).toBe(0);
+    await expectNothingLeft();
+    expect((await lab('down', NAME)).status).toBe(0);
+    expect((await lab('check', NAME)).status).toBe(1);
+  });
+
+  test('a check of a lab with a dead switch says FAILED and ends with 1', async () => {
+    await lab('up', NAME);
+    const [victim] = state(NAME).switches;
+    process.kill(victim.pid, 'SIGKILL');
+    await until('the switch is gone', () => !labSwitches().includes(victim.pid));
+    const check = await lab('check', NAME);
+    expect(check.status, described(check)).toBe(1);
+    expect(check.stdout).toContain('FAILED');
+
+    const down = await lab('down', NAME);
+    expect(down.status, described(down)).toBe(0);
+    await expectNothingLeft();
+  });
+
+  test('a name that no lab has is refused', async () => {
+    const ended = await lab('run', 'no-such-lab');
+    expect(ended.status).toBe(2);
+    for (const name of LABS) expect(ended.stderr).toContain(name);
+  });
+});

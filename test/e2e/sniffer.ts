@@ -1,0 +1,106 @@
+/**
+ * What passes a NIC, read by libpcap in a program of its own and decoded there: an eye that shares no code with the
+ * switch. Both directions are seen. VXLAN headers are read here, by hand, from the bytes of the UDP payload.
+ */
+import { type Background, until } from './processes.js';
+import { EXPERIMENTAL, tool } from './traffic.js';
+import type { End, World } from './world.js';
+
+export interface Packet {
+  /** Of the whole frame, in bytes. */
+  readonly length: number;
+  /** The first 128 bytes. */
+  readonly hex: string;
+  readonly ip?: {
+    source: string;
+    destination: string;
+    ttl: number;
+    length: number;
+    tos: number;
+    df: boolean;
+    mf: boolean;
+  };
+  readonly udp?: { source: number; destination: number; length: number; checksum: number };
+  /** The first 128 bytes of the UDP payload. */
+  readonly payload?: string;
+}
+
+/** A datagram of VXLAN, with the first bytes of the frame inside. */
+export interface Vxlan {
+  readonly packet: Packet;
+  readonly flags: number;
+  /** The 24 + 8 reserved bits as one number; 0 when all are zero. */
+  readonly reserved: number;
+  readonly vni: number;
+  readonly inner: Buffer;
+}
+
+export class Sniffer {
+  constructor(private readonly program: Background) {}
+
+  /** All that was seen so far, in order. */
+  get packets(): Packet[] {
+    return this.program.lines.slice(1).map((line) => JSON.parse(line) as Packet);
+  }
+
+  /** The datagrams whose UDP destination port is VXLAN's, taken apart. */
+  get vxlan(): Vxlan[] {
+    return this.packets.filter(({ udp }) => udp?.destination === 4789).map(readVxlan);
+  }
+
+  /** Frames of the experimental EtherType that hold this text. */
+  experimental(text: string): Packet[] {
+    return this.packets.filter((packet) => experimentalText(Buffer.from(packet.hex, 'hex')) === text);
+  }
+
+  /** Waits for such a frame. */
+  async sees(text: string): Promise<void> {
+    await until(`a frame "${text}" passes`, () => this.experimental(text).length > 0);
+  }
+
+  async stop(): Promise<void> {
+    await this.program.stop('SIGKILL');
+  }
+}
+
+/** Starts to look; resolves once nothing can be missed any more. `filter` is libpcap's. */
+export async function sniff(world: World, { netns, ifname }: End, filter: string): Promise<Sniffer> {
+  const program = world.spawn(netns, tool('sniff', ifname, filter));
+  await program.line(`a capture of ${ifname} in ${netns} begins`, (line) => line.includes('ready'));
+  return new Sniffer(program);
+}
+
+function readVxlan(packet: Packet): Vxlan {
+  const bytes = Buffer.from(packet.payload ?? '', 'hex');
+  return {
+    packet,
+    flags: bytes.readUInt8(0),
+    reserved: bytes.readUIntBE(1, 3) * 256 + bytes.readUInt8(7),
+    vni: bytes.readUIntBE(4, 3),
+    inner: bytes.subarray(8),
+  };
+}
+
+/** The text of a frame of `experimentalFrame`, tagged or not; undefined for every other frame. */
+export function experimentalText(frame: Buffer): string | undefined {
+  const at = frame.readUInt16BE(12) === 0x8100 ? 16 : 12;
+  if (frame.length < at + 3 || frame.readUInt16BE(at) !== EXPERIMENTAL) return undefined;
+  const text = frame.subarray(at + 2);
+  const end = text.indexOf(0);
+  return text.toString('utf8', 0, end < 0 ? text.length : end);
+}
+
+export const macOf = {
+  destination: (frame: Buffer): string => formatMac(frame.subarray(0, 6)),
+  source: (frame: Buffer): string => formatMac(frame.subarray(6, 12)),
+};
+
+function formatMac(bytes: Buffer): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+/** VID of a frame's 802.1Q tag; undefined without one. */
+export function vlanOf(packet: Packet): number | undefined {
+  const frame = Buffer.from(packet.hex, 'hex');
+  return frame.readUInt16BE(12) === 0x8100 ? frame.readUInt16BE(14) & 0xfff : undefined;
+}

@@ -1,0 +1,112 @@
+/**
+ * A switch under test: its process, its log, and what the command line shows of it, with types.
+ */
+import { fileURLToPath } from 'node:url';
+import type { FdbRow, LinkRow, StatsAnswer, TunnelRow, VlanRow } from '../../src/control/api.js';
+import { type Background, type Ended, must, run, until } from './processes.js';
+
+export const OVERTAP = fileURLToPath(new URL('../../bin/overtap', import.meta.url));
+const READY_LIMIT_MS = 20_000;
+
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly [key: string]: unknown;
+}
+
+/** The command line that runs a switch. */
+export function switchCommand(config: string): string[] {
+  return [process.execPath, OVERTAP, 'run', '-c', config];
+}
+
+/** Runs a command of overtap to its end. */
+export function overtap(...words: string[]): Promise<Ended> {
+  return run([process.execPath, OVERTAP, ...words]);
+}
+
+export class RunningSwitch {
+  constructor(
+    readonly program: Background,
+    readonly control: string,
+  ) {}
+
+  /** Waits until every port forwards. */
+  async ready(): Promise<void> {
+    const isReady = (line: string): boolean => parseLog(line)?.msg === 'ready';
+    await this.program.line('the switch logs "ready"', isReady, READY_LIMIT_MS);
+  }
+
+  /** The log so far. */
+  log(): LogLine[] {
+    return this.program.lines.flatMap((line) => parseLog(line) ?? []);
+  }
+
+  /** Waits for a line of the log. */
+  logged(what: string, accept: (line: LogLine) => boolean): Promise<LogLine> {
+    return until(`${what}; the log is:\n${this.program.lines.join('\n')}`, () => this.log().find(accept));
+  }
+
+  /** Parsed output of `overtap --json`; the words as on the command line, separated by blanks. */
+  async json<T>(words: string): Promise<T> {
+    return JSON.parse(await must([process.execPath, OVERTAP, '-s', this.control, '--json', ...words.split(' ')])) as T;
+  }
+
+  fdb(words = ''): Promise<FdbRow[]> {
+    return this.json(`fdb show ${words}`.trimEnd());
+  }
+
+  links(): Promise<LinkRow[]> {
+    return this.json('link show');
+  }
+
+  vlans(): Promise<VlanRow[]> {
+    return this.json('vlan show');
+  }
+
+  tunnels(): Promise<TunnelRow[]> {
+    return this.json('vlan tunnelshow');
+  }
+
+  stats(): Promise<StatsAnswer> {
+    return this.json('stats');
+  }
+
+  /** Ends it with a signal. @returns how long that took, in milliseconds */
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<{ ended: Ended; ms: number }> {
+    return this.program.stop(signal);
+  }
+}
+
+function parseLog(line: string): LogLine | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && 'msg' in value ? (value as LogLine) : undefined;
+  } catch {
+    return undefined; // no line of the log
+  }
+}
+
+/**
+ * Frames in: received, and the copies that flooding made of them. Frames out: transmitted or dropped, each once.
+ * The two are equal in a switch at rest.
+ */
+export function accounts(stats: StatsAnswer): { in: number; out: number } {
+  const links = Object.values(stats.links);
+  const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
+  return {
+    in: sum(links.map((link) => link.rx_packets)) + stats.replicated,
+    out: sum(links.map((link) => link.tx_packets)) + sum(Object.values(stats.drops)),
+  };
+}
+
+/** Reads the accounts until two readings agree, since frames may still be on their way. */
+export async function settledStats(sw: RunningSwitch): Promise<StatsAnswer> {
+  let before = '';
+  return await until('the counters come to rest', async () => {
+    const stats = await sw.stats();
+    const now = JSON.stringify(stats.links);
+    const rests = now === before;
+    before = now;
+    return rests ? stats : undefined;
+  });
+}
