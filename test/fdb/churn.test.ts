@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createFdb, type Fdb, LEARNED } from '../../src/fdb/table.js';
 import { PROBE_LIMIT } from '../../src/fdb/store.js';
+import { createFdb, type Fdb, LEARNED } from '../../src/fdb/table.js';
 import { countProbes, seededRandom } from './probes.js';
 
 const SEGMENT = 7;

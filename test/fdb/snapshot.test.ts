@@ -1,12 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import ts from 'typescript';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ROW_VERSION } from '../../src/fdb/layout.js';
 import { createFdb, FdbReader, type FdbRow, FLAG_STATIC } from '../../src/fdb/table.js';
+import { translateRoom } from './threads.js';
 
 const list = (reader: FdbReader): FdbRow[] => {
   const rows: FdbRow[] = [];
@@ -111,17 +109,8 @@ parentPort.postMessage(writes);
 describe('FdbReader beside a writing thread', () => {
   let folder = '';
 
-  /** The worker cannot load TypeScript, so the room is translated into a folder of its own. */
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'overtap-fdb-'));
-    const room = fileURLToPath(new URL('../../src/fdb/', import.meta.url));
-    for (const file of readdirSync(room)) {
-      const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
-      const { outputText } = ts.transpileModule(readFileSync(join(room, file), 'utf8'), { compilerOptions });
-      writeFileSync(join(folder, file.replace(/\.ts$/, '.js')), outputText);
-    }
-    writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-    writeFileSync(join(folder, 'writer.js'), WRITER);
+    folder = translateRoom({ 'writer.js': WRITER });
   });
 
   afterEach(() => rmSync(folder, { recursive: true }));
