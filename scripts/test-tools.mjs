@@ -11,6 +11,11 @@ const TOOLS = [
   { command: 'ping', package: 'iputils-ping' },
   { command: 'tcpdump', package: 'tcpdump' },
   { command: 'setpriv', package: 'util-linux' },
+  { command: 'taskset', package: 'util-linux' },
+  { command: 'iperf3', package: 'iperf3' },
+  { command: 'ethtool', package: 'ethtool' },
+  { command: 'trafgen', package: 'netsniff-ng' },
+  { command: 'sockperf', package: 'sockperf' },
   { file: '/usr/include/pcap/pcap.h', package: 'libpcap-dev' },
 ];
 
@@ -21,7 +26,7 @@ function isThere({ command, file }) {
 }
 
 function installTools() {
-  const packages = TOOLS.filter((tool) => !isThere(tool)).map((tool) => tool.package);
+  const packages = [...new Set(TOOLS.filter((tool) => !isThere(tool)).map((tool) => tool.package))];
   if (packages.length === 0) return;
   const command = `apt-get install -y --no-install-recommends ${packages.join(' ')}`;
   if (process.getuid?.() !== 0 || !isThere({ command: 'apt-get' })) {

@@ -7,7 +7,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, connect as tcpConnect, type Socket as TcpSocket } from 'node:net';
+import { createServer, type Socket as TcpSocket, connect as tcpConnect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import {

@@ -8,7 +8,7 @@ import { createClient } from '../control/client.js';
 import { LabError, reasonOf } from './errors.js';
 import { allHold, closingTable, type Finding, type Print, seconds } from './findings.js';
 import { Inspection } from './inspection.js';
-import type { Lab, Workshop } from './lab.js';
+import type { Lab } from './lab.js';
 import { bringUp, takeDown } from './lifecycle.js';
 import { fullMesh } from './scenarios/full-mesh.js';
 import { oneVxlanManyVlans } from './scenarios/one-vxlan-many-vlans.js';
@@ -16,6 +16,7 @@ import { pointToPoint } from './scenarios/point-to-point.js';
 import { threeHostsUnicast } from './scenarios/three-hosts-unicast.js';
 import { type LabState, loadState } from './state.js';
 import { interruptible } from './wait.js';
+import type { Workshop } from './workshop.js';
 
 const LABS: readonly Lab[] = [oneVxlanManyVlans, threeHostsUnicast, pointToPoint, fullMesh];
 

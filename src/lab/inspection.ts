@@ -7,15 +7,23 @@ import { SHOUT_GROUP, SHOUT_PORT } from './agent-protocol.js';
 import { type Agent, startAgents } from './agents.js';
 import { LabError, reasonOf } from './errors.js';
 import { type Finding, findingLine, type Print, type Seen } from './findings.js';
-import type { Lab, SwitchClient, Workshop } from './lab.js';
 import { type End, namespaceExists } from './namespaces.js';
 import { Sniffer } from './sniffer.js';
 import type { LabState } from './state.js';
 import type { Station, Topology } from './topology.js';
 import { refuseIfInterrupted } from './wait.js';
+import type { SwitchClient, Workshop } from './workshop.js';
 
 /** Undoes something that was set up for the time of the check. */
 type Undo = () => Promise<void>;
+
+/** What can be inspected: a lab, as far as an inspection knows it. */
+export interface Inspected {
+  readonly name: string;
+  readonly topology: Topology;
+  /** Proves what the lab is there to show. */
+  check(inspection: Inspection): Promise<void>;
+}
 
 export class Inspection {
   readonly topology: Topology;
@@ -48,7 +56,7 @@ export class Inspection {
    * @param findings gets each finding as it is made, so that those of a check that ends early are not lost
    */
   static async run(
-    lab: Lab,
+    lab: Inspected,
     state: LabState,
     workshop: Workshop,
     findings: Finding[],

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { LabError, reasonOf } from './errors.js';
 import type { Print } from './findings.js';
-import type { Lab, Workshop } from './lab.js';
+import type { Lab } from './lab.js';
 import { addNamespace, deleteNamespace, namespaceExists } from './namespaces.js';
 import { type Started, startDetached, stopProcess } from './processes.js';
 import {
@@ -20,6 +20,7 @@ import {
 } from './state.js';
 import { buildUnderlay, type Host, namespacesOf } from './topology.js';
 import { refuseIfInterrupted, waitUntil } from './wait.js';
+import type { Workshop } from './workshop.js';
 
 /** How long a switch may take until it answers. */
 const READY_LIMIT_MS = 20_000;

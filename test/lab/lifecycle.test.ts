@@ -2,13 +2,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../../src/lab/command.js';
-import type { Lab, Workshop } from '../../src/lab/lab.js';
+import type { Lab } from '../../src/lab/lab.js';
 import { bringUp, takeDown } from '../../src/lab/lifecycle.js';
 import { addNamespace, deleteNamespace, namespaceExists } from '../../src/lab/namespaces.js';
 import { isRunning, stopProcess } from '../../src/lab/processes.js';
 import { labFolder, loadState, saveState } from '../../src/lab/state.js';
 import { namespacesOf, type Topology } from '../../src/lab/topology.js';
 import { becomesTrue } from '../../src/lab/wait.js';
+import type { Workshop } from '../../src/lab/workshop.js';
 import { needRoot, PREFIX, removeFolder, temporaryFolder } from './help.js';
 
 /** Stands for a switch: writes one line, makes the "socket" that says ready, and ends as its configuration says. */

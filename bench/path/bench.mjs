@@ -1,0 +1,97 @@
+/**
+ * Owns a run: its turns one after the other, what they gave and what failed, and where the result goes. A turn that
+ * fails is told, and counted in the exit status; the others go on.
+ */
+import { writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { interruptible } from '../../dist/lab/wait.js';
+import { jsonReport, keep } from './keep.mjs';
+import { completePath, describeMachine, hasOvs, requireTools } from './machine.mjs';
+import { textReport } from './report.mjs';
+import { ROWS } from './rows.mjs';
+import { sweep } from './site.mjs';
+import { summarise } from './statistics.mjs';
+import { planTurns, takeTurn } from './turn.mjs';
+
+/** Of the last minute, before anything is measured. */
+const BUSY_LOAD = 0.5;
+
+const say = (line) => process.stderr.write(`${line}\n`);
+
+/** @param options those of options.mjs @returns {Promise<number>} the exit status */
+export async function bench(options) {
+  completePath();
+  requireTools(options.only);
+  const variants = options.variants.filter((name) => name !== 'ovs' || hasOvs());
+  if (variants.length < options.variants.length)
+    say('ovs: left out, Open vSwitch is not installed (Debian: apt-get install openvswitch-switch)');
+  const turns = planTurns({ ...options, variants });
+  if (turns.length === 0) throw new Error('nothing is left to measure: no variant has these measures in these columns');
+
+  const { quick, rounds, seconds, senders, only, columns } = options;
+  const started = new Date().toISOString();
+  const machine = describeMachine();
+  if (machine.load > BUSY_LOAD && !quick)
+    say(`load ${machine.load.toFixed(2)}: other programs are at work, and the figures will show it`);
+  const gathered = { samples: [], failures: [], signal: null };
+  await sweep();
+  await interruptible((signal) => takeTurns(turns, options, gathered, signal));
+
+  const { samples, failures } = gathered;
+  const settings = { quick, rounds, seconds, senders, only, columns, variants };
+  const isComplete = gathered.signal === null;
+  const summary = summarise(samples);
+  const result = {
+    started,
+    ended: new Date().toISOString(),
+    isComplete,
+    settings,
+    machine,
+    summary,
+    failures,
+    samples,
+  };
+  publish(result, options);
+  if (gathered.signal !== null) return 128 + os.constants.signals[gathered.signal];
+  return failures.length > 0 ? 1 : 0;
+}
+
+async function takeTurns(turns, { rounds, seconds, senders, only }, gathered, signal) {
+  const start = performance.now();
+  for (const [index, { round, column, variant }] of turns.entries()) {
+    const place = `${index + 1}/${turns.length}`.padStart(7);
+    const title = `${place}  round ${round}/${rounds}  ${column}  ${variant.padEnd(8)}`;
+    let outcome;
+    try {
+      const values = await takeTurn({ variant, column, seconds, senders, only }, signal);
+      for (const [measure, value] of Object.entries(values))
+        gathered.samples.push({ round, column, variant, measure, value });
+      outcome = headlines(values);
+    } catch (error) {
+      if (!signal.aborted) gathered.failures.push({ round, column, variant, reason: error.message });
+      outcome = `FAILED: ${error.message}`;
+    }
+    if (signal.aborted) {
+      gathered.signal = signal.reason;
+      say(`${title} interrupted by ${signal.reason}; everything is taken away`);
+      return;
+    }
+    say(`${((performance.now() - start) / 1000).toFixed(0).padStart(5)} s ${title} ${outcome}`);
+  }
+}
+
+/** The figures of a turn in one line. */
+function headlines(values) {
+  const texts = Object.entries(values).map(([measure, value]) => {
+    const row = ROWS.find((one) => one.measure === measure);
+    return `${measure} ${value.toFixed(row.digits)}`;
+  });
+  return texts.join('  ');
+}
+
+function publish(result, { json, isWhole }) {
+  if (json !== '-' && result.samples.length > 0) process.stdout.write(textReport(result));
+  if (json === '-') process.stdout.write(jsonReport(result));
+  else if (json !== null) writeFileSync(json, jsonReport(result));
+  if (isWhole && result.isComplete && result.failures.length === 0) say(`kept: ${keep(result)}`);
+}

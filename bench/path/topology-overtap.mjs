@@ -1,0 +1,48 @@
+/**
+ * overtap as the switch of a host, run from this working tree's build and configured as a user would: a bridge, a TAP
+ * for the guest, a vxlan port with one remote, everything else by default.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createClient } from '../../dist/control/client.js';
+import { waitUntil } from '../../dist/lab/wait.js';
+import { NIC, VNI } from './site.mjs';
+
+const OVERTAP = fileURLToPath(new URL('../../bin/overtap', import.meta.url));
+const READY_LIMIT_MS = 20_000;
+
+/**
+ * Puts the switch into a host and waits until it forwards.
+ * @param {{ workers?: number }} [settings] how many engines; left out: the default
+ * @returns the processes whose memory is the switch's
+ */
+export async function attachOvertap(site, host, settings = {}) {
+  const socket = join(site.folder, `${host.name}.sock`);
+  const file = join(site.folder, `${host.name}.yaml`);
+  writeFileSync(file, configuration(host, socket, settings));
+  const program = site.start(host.netns, [process.execPath, OVERTAP, 'run', '-c', file]);
+  const client = createClient(socket, { deadlineMs: 3000 });
+  const answers = () => {
+    if (!program.isRunning) throw new Error(`the switch of ${host.name} has ended: ${program.lastWords}`);
+    return client.get('/v1/info').then(
+      () => true,
+      () => false,
+    );
+  };
+  const what = `overtap of ${host.name} answers`;
+  await waitUntil(answers, { what, limitMs: READY_LIMIT_MS, everyMs: 50, signal: site.signal });
+  return [program];
+}
+
+function configuration(host, socket, { workers }) {
+  const { netns, mac, address } = host.guest;
+  return `name: ${host.name}
+control: ${socket}
+${workers === undefined ? '' : `workers: ${workers}\n`}bridges:
+  br0:
+    ports:
+      tap0: { type: tap, netns: ${netns}, ifname: ${NIC}, mac: "${mac}", addresses: [${address}/24] }
+      vxlan0: { type: vxlan, id: ${VNI}, local: ${host.address}, remotes: [${host.remote}] }
+`;
+}

@@ -1,0 +1,52 @@
+/**
+ * `overtap bench`: runs the whole-path benchmark of the source tree (bench/path) as a program of its own, and passes the
+ * options, the output and the exit status on. What the options mean and what is measured is the benchmark's.
+ */
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { Context, Invocation } from '../context.js';
+import { UsageError } from '../errors.js';
+
+/** The same place seen from src/cli/commands and from dist/cli/commands. */
+const PROGRAM = fileURLToPath(new URL('../../../bench/path/run.mjs', import.meta.url));
+const PASSED_ON = ['rounds', 'seconds', 'senders', 'only', 'columns', 'variants'];
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+export async function run({ context, words, options }: Invocation): Promise<number> {
+  // `--json` belongs to every command and takes no value; here a word after it is the file.
+  if (words.length > (context.json ? 1 : 0)) {
+    throw new UsageError(`"bench" takes options only, not "${words[words.length - 1]}" (see "overtap bench --help")`);
+  }
+  if (!existsSync(PROGRAM)) {
+    throw new Error(`${PROGRAM} is missing: the benchmark is part of overtap's source tree and runs from there`);
+  }
+  const args = PASSED_ON.flatMap((name) => {
+    const value = options[name];
+    return value === undefined ? [] : [`--${name}=${value}`];
+  });
+  if (options.quick !== undefined) args.push('--quick');
+  if (context.json) args.push(`--json=${words[0] ?? '-'}`);
+  return pass(args, context);
+}
+
+/** Runs the program to its end; a signal to this process is the program's, which then takes away what it built. */
+async function pass(args: readonly string[], context: Context): Promise<number> {
+  const child: ChildProcessByStdio<null, Readable, Readable> = spawn(process.execPath, [PROGRAM, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
+  for (const signal of SIGNALS) process.on(signal, forward);
+  try {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => context.print(text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => void context.io.stderr.write(text));
+    return await new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (status, signal) => resolve(status ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+    });
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, forward);
+  }
+}

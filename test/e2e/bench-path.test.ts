@@ -1,0 +1,203 @@
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Background, describe as describeEnd, until } from './processes.js';
+
+const BENCH = fileURLToPath(new URL('../../bench/path/run.mjs', import.meta.url));
+/** A turn of the quick benchmark takes about 12 s on a quiet machine of two cores. */
+const RUN_LIMIT_MS = 280_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'overtap-bench-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Sample {
+  readonly column: string;
+  readonly variant: string;
+  readonly measure: string;
+  readonly value: number;
+}
+
+interface Result {
+  readonly settings: { readonly variants: readonly string[] };
+  readonly machine: Readonly<Record<string, unknown>>;
+  readonly failures: readonly unknown[];
+  readonly samples: readonly Sample[];
+}
+
+const TCP = ['tcp1-there', 'tcp1-back', 'cpu1', 'tcp4-there', 'tcp4-back', 'cpu4'];
+const FRAMES = ['frames64', 'frames512', 'frames1400'];
+const LATENCY = ['p50', 'p99', 'p99.9'];
+const MEASURES: Readonly<Record<string, readonly string[]>> = {
+  kernel: [...TCP, ...FRAMES, ...LATENCY],
+  overtap: [...TCP, ...FRAMES, ...LATENCY, 'memory'],
+  ovs: [...TCP, ...FRAMES, ...LATENCY, 'memory'],
+  mixed: ['tcp1-there', 'tcp1-back', 'cpu1'],
+  workers: ['tcp4-there', 'tcp4-back', 'cpu4', 'memory'],
+};
+
+/** What a run of the benchmark can leave behind bears its process id. */
+function leftBy(pid: number): string[] {
+  const mark = `otb-${pid}-`;
+  return ['/run/netns', tmpdir()].flatMap((place) => readdirSync(place).filter((name) => name.startsWith(mark)));
+}
+
+/** Which namespaces of a run there are, as the kernel numbers them: they outlive their names while a program is inside. */
+function namespacesOf(pid: number): Set<string> {
+  const names = readdirSync('/run/netns').filter((name) => name.startsWith(`otb-${pid}-`));
+  return new Set(names.map((name) => `net:[${statSync(`/run/netns/${name}`).ino}]`));
+}
+
+/** Command lines of the programs inside namespaces. */
+function programsIn(namespaces: ReadonlySet<string>): string[] {
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      if (!/^\d+$/.test(name) || !namespaces.has(readlinkSync(`/proc/${name}/ns/net`))) return [];
+      return [readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ')];
+    } catch {
+      return []; // it has ended meanwhile
+    }
+  });
+}
+
+async function quick(name: string, ...options: string[]): Promise<{ result: Result; table: string }> {
+  const file = join(folder, `${name}.json`);
+  const program = new Background([process.execPath, BENCH, '--quick', '--json', file, ...options]);
+  try {
+    const ended = await program.ended;
+    expect(ended.status, describeEnd(ended)).toBe(0);
+    expect(leftBy(program.pid)).toEqual([]);
+    return { result: JSON.parse(readFileSync(file, 'utf8')) as Result, table: ended.stdout };
+  } finally {
+    if (program.running) await program.stop('SIGTERM');
+  }
+}
+
+function expectPositive(samples: readonly Sample[], variant: string, measures: readonly string[]): void {
+  const own = samples.filter((sample) => sample.variant === variant);
+  expect(own.map((sample) => sample.measure).sort()).toEqual([...measures].sort());
+  for (const { measure, value } of own) expect(value, `${variant} ${measure}`).toBeGreaterThan(0);
+}
+
+/** What the benchmark's own modules give; they are plain JavaScript, so their types are told here. */
+interface Figure {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+  readonly count: number;
+}
+type Summary = Record<string, Record<string, Record<string, Figure>>>;
+interface Goal {
+  readonly text: string;
+}
+const benchModule = async <T>(name: string): Promise<T> =>
+  (await import(new URL(`../../bench/path/${name}`, import.meta.url).href)) as T;
+
+describe('the figures of the benchmark', async () => {
+  const { summarise } = await benchModule<{ summarise(samples: readonly Sample[]): Summary }>('statistics.mjs');
+  const { GOALS, reached, verdict } = await benchModule<{
+    GOALS: readonly Goal[];
+    reached(goal: Goal, summary: Summary): number | null;
+    verdict(goal: Goal, value: number): string;
+  }>('rows.mjs');
+  const { plot } = await benchModule<{ plot(result: object): string }>('plot.mjs');
+
+  const samples = (variant: string, measure: string, ...values: number[]): Sample[] =>
+    values.map((value) => ({ column: 'A', variant, measure, value }));
+  const goal = (text: string): Goal => {
+    const found = GOALS.find((one) => one.text === text);
+    if (found === undefined) throw new Error(`no goal is called ${text}`);
+    return found;
+  };
+
+  it('are medians with the lowest and the highest', () => {
+    const summary = summarise([...samples('kernel', 'p50', 5, 1, 9), ...samples('ovs', 'p50', 4, 1, 2, 9)]);
+    expect(summary.A.p50.kernel).toEqual({ median: 5, low: 1, high: 9, count: 3 });
+    expect(summary.A.p50.ovs).toEqual({ median: 3, low: 1, high: 9, count: 4 });
+  });
+
+  it('count the poorer direction, and the better variant where two may be used', () => {
+    const summary = summarise([
+      ...['there', 'back'].flatMap((way) => samples('kernel', `tcp4-${way}`, 10)),
+      ...samples('overtap', 'tcp4-there', 9),
+      ...samples('overtap', 'tcp4-back', 3),
+      ...samples('workers', 'tcp4-there', 7),
+      ...samples('workers', 'tcp4-back', 5),
+    ]);
+    const four = goal('A: TCP, 4 streams, to the kernel');
+    expect(reached(four, summary)).toBe(0.5);
+    expect([0.39, 0.4, 0.99, 1].map((value) => verdict(four, value))).toEqual(['short', 'at least', 'at least', 'aim']);
+    expect(reached(goal('A: TCP, 1 stream, to the kernel'), summary)).toBeNull();
+  });
+
+  it('are better when they are less, for a round trip', () => {
+    const p50 = goal('A: round trip p50, to the kernel');
+    expect([1.1, 1.2, 1.4, 1.41].map((value) => verdict(p50, value))).toEqual(['aim', 'at least', 'at least', 'short']);
+  });
+
+  it('stand in the plot with their marks', () => {
+    const summary = summarise([...samples('kernel', 'frames64', 100), ...samples('overtap', 'frames64', 150)]);
+    const machine = { cpu: 'a <fast> one', cores: 2, kernel: '6.1', commit: 'abc1234' };
+    const svg = plot({ summary, machine, started: '2026-01-02T03:04:05Z' });
+    expect(svg).toContain('A: frames of 64 B</text>');
+    expect(svg).toContain('>1.50</text>');
+    expect(svg).toContain('a &#60;fast&#62; one');
+    expect(svg.match(/stroke-width="3"/g)).toHaveLength(2);
+  });
+});
+
+describe('the whole-path benchmark', () => {
+  it('measures every variant in column A, and leaves nothing behind', { timeout: RUN_LIMIT_MS }, async () => {
+    const { result, table } = await quick('a', '--columns', 'A');
+    const { variants } = result.settings;
+    expect(variants).toEqual(
+      result.machine.ovs === null
+        ? ['kernel', 'overtap', 'mixed', 'workers']
+        : ['kernel', 'overtap', 'ovs', 'mixed', 'workers'],
+    );
+    expect(result.failures).toEqual([]);
+    for (const variant of variants) expectPositive(result.samples, variant, MEASURES[variant]);
+    expect(table).toMatch(/^A: offloads as they are$/m);
+    expect(table).toMatch(/^TCP, 1 stream, overtap to kernel, Gb\/s( +[\d.-]+)+$/m);
+    expect(table).toMatch(/^A: frames of 64 B, to the kernel +1\.2 +2 +[\d.]+ +(short|at least|aim)$/m);
+  });
+
+  it('measures with the underlay as a plain NIC', { timeout: RUN_LIMIT_MS }, async () => {
+    const options = ['--columns', 'B', '--only', 'frames', '--variants', 'kernel,overtap'];
+    const { result } = await quick('b', ...options);
+    expect(result.failures).toEqual([]);
+    expect([...new Set(result.samples.map((sample) => sample.column))]).toEqual(['B']);
+    expectPositive(result.samples, 'kernel', FRAMES);
+    expectPositive(result.samples, 'overtap', [...FRAMES, 'memory']);
+  });
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('takes everything away on %s', async (signal, status) => {
+    const program = new Background([process.execPath, BENCH, '--columns', 'A', '--variants', 'overtap']);
+    try {
+      const inside = (): string[] => programsIn(namespacesOf(program.pid));
+      const measures = (): boolean => inside().some((command) => command.startsWith('iperf3 -J'));
+      await until('a measure runs', measures, 30_000);
+      const namespaces = namespacesOf(program.pid);
+      expect(namespaces.size).toBe(4);
+      expect(inside().length).toBeGreaterThanOrEqual(4); // two switches, and iperf3 twice
+      const { ended } = await program.stop(signal, 20_000);
+      expect(ended.status, describeEnd(ended)).toBe(status);
+      expect(ended.stderr).toContain(`interrupted by ${signal}; everything is taken away`);
+      expect(leftBy(program.pid)).toEqual([]);
+      expect(programsIn(namespaces)).toEqual([]);
+    } finally {
+      if (program.running) await program.stop('SIGTERM', 20_000);
+    }
+  });
+
+  it('names every tool that is missing, and its package', async () => {
+    const program = new Background(['env', 'PATH=/nonexistent', process.execPath, BENCH, '--quick']);
+    const ended = await program.ended;
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toMatch(/^overtap bench: missing: .*iperf3.*\. On Debian: apt-get install -y .*iperf3.*\n$/);
+  });
+});
