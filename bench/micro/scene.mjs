@@ -45,7 +45,7 @@ export function makeScene({ hosts = 64, perSide = 128, size = 64 } = {}) {
   const flags = UP | LEARNING | FLOOD;
   applyOperations(context, [
     { op: 'bridge', bridge: 0, filtering: true, ageingTicks: 3000, maxLearned: 0 },
-    { op: 'tap', port: 0, bridge: 0, fds: [-1], flags, mtu: 1450 },
+    { op: 'tap', port: 0, bridge: 0, fds: [-1], vnetHeaderSize: 10, flags, mtu: 1450 },
     { op: 'vlan', port: 0, vid: 2, untagged: true },
     { op: 'pvid', port: 0, vid: 2 },
     {
@@ -68,6 +68,6 @@ export function makeScene({ hosts = 64, perSide = 128, size = 64 } = {}) {
   ]);
   for (let i = 0; i < perSide; i++) nic.add(KIND_UDP, 0, encodeVxlan(VNI, frame(2, 1, i % hosts, size)), REMOTE);
   for (let i = 0; i < perSide; i++) nic.add(KIND_TAP, 0, frame(1, 2, i % hosts, size));
-  const engine = new Engine(context, { rung() {}, portLost() {} });
+  const engine = new Engine(context, { rung() {}, portLost() {}, offloadLost() {} });
   return { nic, context, engine, frames: perSide * 2 };
 }

@@ -3,10 +3,10 @@
  * no command's behaviour (`commands/`) and no help text (`catalog.ts`), and it never touches the process itself.
  */
 import { Command, CommanderError, Option } from 'commander';
+import { programVersion } from '../control/version.js';
 import { COMMANDS, type CommandSpec, EPILOGUE, LATER_COMMANDS, SUMMARY } from './catalog.js';
 import { type Context, type Io, lazyRooms, type Rooms } from './context.js';
 import { NotFoundError, UsageError } from './errors.js';
-import { programVersion } from '../control/version.js';
 
 export const EXIT_DONE = 0;
 /** The switch refused, or what was asked about is not there, or the work failed. */

@@ -2,8 +2,9 @@
  * Reading a configuration file for `run` and `check`. It turns faults of the file into a value, since both commands
  * show all of them; every other error passes through.
  */
-import type { SwitchConfig } from '../config/types.js';
+
 import type { ConfigError } from '../config/load.js';
+import type { SwitchConfig } from '../config/types.js';
 import type { Context } from './context.js';
 
 export type ReadConfig =

@@ -47,7 +47,7 @@ class Compiler {
     );
     return [
       ...this.devices.receivers.map(
-        ({ fd }, socket): Operation => ({ op: 'socket', socket, fds: [fd], owner: owners[socket]?.index ?? 0 }),
+        ({ fds }, socket): Operation => ({ op: 'socket', socket, fds, owner: owners[socket]?.index ?? 0 }),
       ),
       ...this.devices.senders.map(({ fd }, sender): Operation => ({ op: 'sender', sender, fd })),
     ];
@@ -97,7 +97,8 @@ class Compiler {
       op: 'tap',
       port: port.index,
       bridge: bridge.index,
-      fds: [port.tap.fd],
+      fds: port.tap.fds,
+      vnetHeaderSize: port.tap.vnetHeaderSize,
       flags,
       mtu: port.tap.mtu,
     });

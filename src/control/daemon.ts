@@ -23,6 +23,7 @@ export async function runDaemon(config: SwitchConfig, options: RunOptions): Prom
     await claimSocket(config.control);
     const running = await Switch.start(config, {
       portLost: (port, errno) => log.warn({ port, errno }, 'port down: its device has gone'),
+      offloadMissing: (offload, reason) => log.warn({ offload, reason }, 'offload not available: doing without'),
       offloadLost: (offload) => log.warn({ offload }, 'offload failed and is not used any more'),
       failed: (error) => {
         log.fatal({ err: error }, 'the engine has failed');
@@ -66,6 +67,7 @@ async function serveUntilEnd(config: SwitchConfig, running: Switch, log: Logger,
           'vxlan port',
         );
     }
+    log.info({ workers: config.workers, ...running.offloads }, 'engine');
     log.info({ control: config.control, pid: process.pid }, 'ready');
     return await end.status;
   } finally {

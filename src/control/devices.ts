@@ -2,9 +2,9 @@
  * Opens what a configuration asks for: TAPs and underlay sockets, all or nothing. The only place that knows which
  * devices there are; the engine gets their descriptors as numbers.
  */
-import type { BridgeConfig, NicSettings, TapConfig, VxlanConfig } from '../config/types.js';
+import type { BridgeConfig, NicSettings, OffloadConfig, TapConfig, VxlanConfig } from '../config/types.js';
 import { MAX_SOCKETS } from '../dataplane/forwarding.js';
-import { openTap } from '../port/tap.js';
+import { ALL_OFFLOADS, openTap, TUN_F_CSUM } from '../port/tap.js';
 import { openReceiver, openSenders, pathMtu } from '../port/underlay.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
@@ -19,19 +19,34 @@ export class DeviceError extends Error {
   readonly code = 'DEVICE_UNAVAILABLE';
 }
 
-interface Socket {
+interface Sender {
   fd: number;
   close(): void;
 }
 
+/** The receiving sockets of one local address and port: one for each engine. */
+interface Receiver {
+  /** What ports share it by. */
+  key: string;
+  fds: number[];
+  close(): void;
+}
+
+export interface DeviceOptions {
+  /** Engines; each gets a queue of every TAP and a receiving socket of its own. */
+  workers: number;
+  offloads: OffloadConfig;
+  /** Where in its `srcport` range a pool of senders starts. */
+  seed: number;
+}
+
 export class Devices {
-  /** Receiving sockets by number, with the key that ports share them by. */
-  readonly receivers: (Socket & { key: string })[] = [];
-  readonly senders: Socket[] = [];
+  /** By number. */
+  readonly receivers: Receiver[] = [];
+  readonly senders: Sender[] = [];
   private readonly taps: OpenTap[] = [];
 
-  /** @param seed where in its `srcport` range a pool of senders starts */
-  constructor(private readonly seed: number) {}
+  constructor(private readonly options: DeviceOptions) {}
 
   /** The TAP of a tap port. */
   guestTap(port: TapConfig, mtu: number): OpenTap {
@@ -48,8 +63,12 @@ export class Devices {
   }
 
   private openTap(name: string, nic: NicSettings & { mtu: number; netns?: string }, ifname: string): OpenTap {
+    const { offloads, workers } = this.options;
     const tap = guard(name, () =>
       openTap({
+        vnetHeader: offloads.vnetHeader,
+        offload: offloads.tso ? ALL_OFFLOADS : TUN_F_CSUM,
+        queues: workers,
         ifname,
         addresses: nic.addresses,
         mtu: nic.mtu,
@@ -58,8 +77,11 @@ export class Devices {
         ...(nic.mac === undefined ? {} : { mac: nic.mac }),
       }),
     );
-    this.taps.push(tap);
-    return tap;
+    const { ifname: actual, mac, mtu, vnetHeaderSize } = tap;
+    const fds = guard(name, () => [tap.fd, ...Array.from({ length: workers - 1 }, () => tap.openQueue())]);
+    const open = { fds, vnetHeaderSize, ifname: actual, mac, mtu, close: () => tap.close() };
+    this.taps.push(open);
+    return open;
   }
 
   /** The sockets of a vxlan port: a receiving one, shared where it can be, and a pool of sending ones. */
@@ -69,7 +91,7 @@ export class Devices {
       const pool = openSenders({
         family: port.family,
         range: port.srcport,
-        seed: this.seed + this.senders.length,
+        seed: this.options.seed + this.senders.length,
         df: port.df !== 'unset',
         checksum: port.udpcsum,
         ...(port.local === undefined ? {} : { local: port.local }),
@@ -87,12 +109,18 @@ export class Devices {
     const shared = this.receivers.findIndex((receiver) => receiver.key === key);
     if (shared >= 0) return shared;
     if (this.receivers.length >= MAX_SOCKETS) throw new Error(`at most ${MAX_SOCKETS} local addresses and dstports`);
-    const receiver = openReceiver({
+    const { offloads, workers } = this.options;
+    const place = {
       family: port.family,
       port: port.dstport,
+      gro: offloads.udpGro,
       ...(port.local === undefined ? {} : { local: port.local }),
-    });
-    return this.receivers.push({ fd: receiver.fd, close: () => receiver.close(), key }) - 1;
+    };
+    // Sockets that share a port would share it with another switch's too: first see that nobody has it.
+    if (workers > 1) openReceiver(place).close();
+    const opened = Array.from({ length: workers }, () => openReceiver({ ...place, reusePort: workers > 1 }));
+    const fds = opened.map(({ fd }) => fd);
+    return this.receivers.push({ key, fds, close: () => void opened.map((receiver) => receiver.close()) }) - 1;
   }
 
   /** Closes everything; a TAP that is not persistent goes with it. Doing it twice does nothing. */

@@ -17,7 +17,11 @@ function main(): void {
   if (parentPort === null) throw new Error('engine-worker is started by the switch, not by hand');
   const port = parentPort;
   const data = workerData as EngineData;
-  const nic = createNativeNic({ headerBytes: MAX_VNIS * VXLAN_HEADER });
+  const nic = createNativeNic({
+    headerBytes: MAX_VNIS * VXLAN_HEADER,
+    udpSegment: data.offloads.udpSegment,
+    merge: data.offloads.tso,
+  });
   nic.attachEvent(data.eventFd);
   const context = new Context(
     nic,
@@ -48,6 +52,7 @@ function main(): void {
       }
     },
     portLost: (lost, errno) => tell({ type: 'port-lost', port: lost, errno }),
+    offloadLost: () => tell({ type: 'offload-lost', offload: 'udp_segment' }),
   });
 
   while (running) engine.turn(TICK_MS);

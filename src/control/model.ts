@@ -6,7 +6,10 @@ import type { BridgeConfig, SwitchConfig, TapConfig, VxlanConfig } from '../conf
 
 /** A TAP of a port, as opened. */
 export interface OpenTap {
-  fd: number;
+  /** Its queues: one for each engine. */
+  fds: number[];
+  /** Bytes of its virtio-net header; 0: none. */
+  vnetHeaderSize: number;
   ifname: string;
   mac: string;
   mtu: number;

@@ -2,7 +2,8 @@
  * One running switch: devices, engine and model together, from a configuration until it is stopped.
  */
 import { randomInt } from 'node:crypto';
-import type { SwitchConfig } from '../config/types.js';
+import type { OffloadConfig, SwitchConfig } from '../config/types.js';
+import { selfTest } from '../port/self-test.js';
 import { compile } from './compile.js';
 import { Devices } from './devices.js';
 import { Engines } from './engines.js';
@@ -12,6 +13,8 @@ import type { Sources } from './views.js';
 export interface SwitchEvents {
   /** A port's device has gone. */
   portLost(name: string, errno: number): void;
+  /** An offload that the configuration allows is not there; `reason` says what was found. */
+  offloadMissing(offload: string, reason: string): void;
   /** An offload failed at run time and is not used any more. */
   offloadLost(offload: string): void;
   failed(error: Error): void;
@@ -24,18 +27,21 @@ export class Switch {
     model: SwitchModel,
     private readonly engines: Engines,
     private readonly devices: Devices,
+    /** What is used, of what the configuration allows. */
+    readonly offloads: OffloadConfig,
   ) {
     this.model = model;
   }
 
   /** Opens every device and starts forwarding; on failure nothing stays open. @throws DeviceError */
   static async start(config: SwitchConfig, events: SwitchEvents): Promise<Switch> {
-    const devices = new Devices(randomInt(1 << 20));
+    const offloads = usable(config.offloads, events);
+    const devices = new Devices({ workers: config.workers, offloads, seed: randomInt(1 << 20) });
     let engines: Engines | undefined;
     try {
       const { model, operations } = compile(config, devices);
       engines = new Engines(
-        { workers: config.workers, offloads: config.offloads, fdb: { seed: randomInt(2 ** 31) } },
+        { workers: config.workers, offloads, fdb: { seed: randomInt(2 ** 31) } },
         {
           portLost(port, errno) {
             model.lost.add(port);
@@ -46,7 +52,7 @@ export class Switch {
         },
       );
       await engines.apply(operations);
-      return new Switch(model, engines, devices);
+      return new Switch(model, engines, devices, offloads);
     } catch (error) {
       await engines?.stop();
       devices.close();
@@ -64,4 +70,20 @@ export class Switch {
     await this.engines.stop();
     this.devices.close();
   }
+}
+
+/** What the configuration allows and the kernel has. */
+function usable(wanted: OffloadConfig, events: SwitchEvents): OffloadConfig {
+  const found = selfTest();
+  const has = (name: 'tso' | 'udpSegment' | 'udpGro' | 'vnetHeader', option: string): boolean => {
+    if (wanted[name] && !found[name]) events.offloadMissing(option, found.reasons[name] ?? 'the kernel lacks it');
+    return wanted[name] && found[name];
+  };
+  const vnetHeader = has('vnetHeader', 'vnet_header');
+  return {
+    vnetHeader,
+    tso: vnetHeader && has('tso', 'tso'),
+    udpSegment: has('udpSegment', 'udp_segment'),
+    udpGro: has('udpGro', 'udp_gro'),
+  };
 }

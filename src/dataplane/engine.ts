@@ -6,8 +6,10 @@
  */
 import {
   KIND_TAP,
+  LATCHED_UDP_SEGMENT,
   RX_KIND,
   RX_STRIDE,
+  STATUS_LATCHED,
   STATUS_LOST_ERRNO,
   STATUS_LOST_INDEX,
   STATUS_LOST_KIND,
@@ -37,6 +39,8 @@ export interface EngineEvents {
   rung(): void;
   /** A TAP's device has gone; the port is down from now on. */
   portLost(port: number, errno: number): void;
+  /** The Nic sends no trains any more: UDP_SEGMENT has failed. */
+  offloadLost(): void;
 }
 
 export class Engine {
@@ -55,6 +59,7 @@ export class Engine {
     if (status[STATUS_NOW] !== this.clock) this.advance(status[STATUS_NOW]);
     if (count > 0) processBatch(sw, count);
     if (status[STATUS_LOST_ERRNO] !== 0) this.lose();
+    if ((status[STATUS_LATCHED] & LATCHED_UDP_SEGMENT) !== 0) this.events.offloadLost();
     if (status[STATUS_RUNG] !== 0) this.events.rung();
     return count;
   }

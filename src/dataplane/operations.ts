@@ -13,7 +13,7 @@ import { MEMBER, PORT_TAP, PORT_VXLAN, pinSegmentOf, UNTAGGED } from './forwardi
 
 export type Operation =
   | { op: 'bridge'; bridge: number; filtering: boolean; ageingTicks: number; maxLearned: number }
-  | { op: 'tap'; port: number; bridge: number; fds: number[]; flags: number; mtu: number }
+  | { op: 'tap'; port: number; bridge: number; fds: number[]; vnetHeaderSize: number; flags: number; mtu: number }
   | { op: 'socket'; socket: number; fds: number[]; owner: number }
   | { op: 'sender'; sender: number; fd: number }
   | {
@@ -65,7 +65,7 @@ function applyOperation(sw: Context, o: Operation): void {
     case 'tap':
       addPort(sw, o.port, o.bridge, PORT_TAP, o.flags);
       forwarding.portMtu[o.port] = o.mtu;
-      nic.attachTap(o.port, o.fds[sw.engine]);
+      nic.attachTap(o.port, o.fds[sw.engine], o.vnetHeaderSize);
       return;
     case 'socket':
       forwarding.socketOwner[o.socket] = o.owner;

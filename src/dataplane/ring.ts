@@ -3,6 +3,7 @@
  */
 import {
   KIND_UDP,
+  OFFLOAD_MISFIT,
   TAG_POP,
   TAG_PUSH,
   TX_COOKIE,
@@ -15,7 +16,7 @@ import {
   TX_TAG,
 } from '../port/nic.js';
 import type { Context } from './context.js';
-import { MTU_EXCEEDED, PORT_DOWN, TX_BACKPRESSURE, TX_ERROR } from './drop-reasons.js';
+import { MTU_EXCEEDED, OFFLOAD_INVALID, PORT_DOWN, TX_BACKPRESSURE, TX_ERROR } from './drop-reasons.js';
 
 const EIO = 5;
 const EBADF = 9;
@@ -67,6 +68,8 @@ export function tagGrowth(tag: number): number {
 /** The drop reason that an errno of the Nic stands for. */
 function reasonOf(errno: number): number {
   switch (errno) {
+    case OFFLOAD_MISFIT:
+      return OFFLOAD_INVALID;
     case EMSGSIZE:
       return MTU_EXCEEDED;
     case EAGAIN:

@@ -67,13 +67,24 @@ static void set_bool(napi_env env, napi_value object, const char *name, bool fla
 }
 
 static bool read_tap(napi_env env, napi_value options, struct ot_tap_options *tap) {
-  int64_t mtu = 0, offload = 0;
+  int64_t mtu = 0, offload = 0, segments = 0, queues = 1;
+  tap->vnet_header = true;
   if (!ot_get_text(env, options, "netns", false, tap->netns, sizeof tap->netns)) return false;
   if (!ot_get_ifname(env, options, "ifname", true, tap->ifname) || !read_mac(env, options, tap)) return false;
   if (!ot_get_int(env, options, "mtu", false, 68, 65521, &mtu) || !read_addresses(env, options, tap)) return false;
   if (!ot_get_bool(env, options, "persist", true, &tap->persist)) return false;
   if (!ot_get_bool(env, options, "multiQueue", true, &tap->multi_queue)) return false;
   if (!ot_get_bool(env, options, "up", true, &tap->up) || !ot_get_int(env, options, "offload", true, 0, 0x7fffffff, &offload)) return false;
+  if (!ot_get_bool(env, options, "vnetHeader", false, &tap->vnet_header) ||
+      !ot_get_int(env, options, "gsoMaxSegs", false, 1, 65535, &segments) ||
+      !ot_get_int(env, options, "queues", false, 1, OT_MAX_QUEUES, &queues))
+    return false;
+  if (queues > 1 && !tap->multi_queue) {
+    ot_throw_argument(env, "queues: more than one needs multiQueue");
+    return false;
+  }
+  tap->gso_segments = (unsigned)segments;
+  tap->queues = (int)queues;
   tap->mtu = (unsigned)mtu;
   tap->offload = (unsigned)offload;
   return true;
@@ -97,6 +108,10 @@ static napi_value open_tap(napi_env env, napi_callback_info info) {
   ot_set(env, result, "mtu", ot_int(env, tap.mtu));
   ot_set(env, result, "vnetHeaderSize", ot_int(env, tap.vnet_size));
   ot_set(env, result, "offload", ot_int(env, tap.offload));
+  napi_value more;
+  napi_create_array(env, &more);
+  for (int i = 0; i < tap.more_count; i++) napi_set_element(env, more, (uint32_t)i, ot_int(env, tap.more[i]));
+  ot_set(env, result, "moreQueues", more);
   return result;
 }
 
@@ -105,14 +120,26 @@ static bool read_place(napi_env env, napi_value options, char *netns, char *ifna
   return ot_get_text(env, options, "netns", false, netns, OT_PATH) && ot_get_ifname(env, options, "ifname", true, ifname);
 }
 
+static napi_value open_tap_queue(napi_env env, napi_callback_info info) {
+  napi_value options;
+  char netns[OT_PATH], ifname[OT_NAME];
+  bool vnet_header = true;
+  struct ot_fault fault;
+  if (!ot_arguments(env, info, 1, &options) || !read_place(env, options, netns, ifname)) return NULL;
+  if (!ot_get_bool(env, options, "vnetHeader", false, &vnet_header)) return NULL;
+  int fd = ot_tap_open_queue(netns, ifname, vnet_header, &fault);
+  return fd < 0 ? ot_throw(env, &fault) : ot_int(env, fd);
+}
+
 static napi_value set_tap_mtu(napi_env env, napi_callback_info info) {
   napi_value options;
   char netns[OT_PATH], ifname[OT_NAME];
-  int64_t mtu;
+  int64_t mtu, segments = 0;
   struct ot_fault fault;
   if (!ot_arguments(env, info, 1, &options) || !read_place(env, options, netns, ifname)) return NULL;
   if (!ot_get_int(env, options, "mtu", true, 68, 65521, &mtu)) return NULL;
-  return ot_tap_set_mtu(netns, ifname, (unsigned)mtu, &fault) < 0 ? ot_throw(env, &fault) : NULL;
+  if (!ot_get_int(env, options, "gsoMaxSegs", false, 1, 65535, &segments)) return NULL;
+  return ot_tap_set_mtu(netns, ifname, (unsigned)mtu, (unsigned)segments, &fault) < 0 ? ot_throw(env, &fault) : NULL;
 }
 
 static napi_value tap_state(napi_env env, napi_callback_info info) {
@@ -142,6 +169,7 @@ static bool read_udp(napi_env env, napi_value options, struct ot_udp_options *ud
   if (!ot_get_text(env, options, "local", false, udp->local, sizeof udp->local)) return false;
   if (!ot_get_int(env, options, "family", true, 4, 6, &family) || !ot_get_int(env, options, "port", true, 0, 65535, &port)) return false;
   if (!ot_get_ifname(env, options, "dev", false, udp->dev) || !ot_get_int(env, options, buffer, true, 0, 1 << 30, &bytes)) return false;
+  if (!ot_get_bool(env, options, "reusePort", false, &udp->reuse_port)) return false;
   if (!ot_get_bool(env, options, "gro", false, &udp->gro) || !ot_get_int(env, options, "ttl", false, 0, 255, &ttl)) return false;
   if (!ot_get_text(env, options, "df", false, df, sizeof df) || !ot_get_bool(env, options, "checksum", false, &udp->checksum)) return false;
   if (family == 5 || (strcmp(df, "unset") && strcmp(df, "set"))) {
@@ -196,6 +224,21 @@ static napi_value path_mtu(napi_env env, napi_callback_info info) {
   if (!ot_get_text(env, options, "local", false, local, sizeof local) || !ot_get_ifname(env, options, "dev", false, dev)) return NULL;
   int mtu = ot_path_mtu(remote, local, dev, &fault);
   return mtu < 0 ? ot_throw(env, &fault) : ot_int(env, mtu);
+}
+
+static napi_value self_test(napi_env env, napi_callback_info info) {
+  napi_value result, reasons;
+  struct ot_trial trials[OT_TRIALS];
+  (void)info;
+  ot_self_test(trials);
+  napi_create_object(env, &result);
+  napi_create_object(env, &reasons);
+  for (int i = 0; i < OT_TRIALS; i++) {
+    set_bool(env, result, trials[i].name, trials[i].works);
+    if (trials[i].reason[0]) set_text(env, reasons, trials[i].name, trials[i].reason);
+  }
+  ot_set(env, result, "reasons", reasons);
+  return result;
 }
 
 static napi_value open_packet_socket(napi_env env, napi_callback_info info) {
@@ -268,6 +311,8 @@ static napi_value enter_namespace(napi_env env, napi_callback_info info) {
 
 NAPI_MODULE_INIT() {
   ot_export(env, exports, "openTap", open_tap);
+  ot_export(env, exports, "openTapQueue", open_tap_queue);
+  ot_export(env, exports, "selfTest", self_test);
   ot_export(env, exports, "setTapMtu", set_tap_mtu);
   ot_export(env, exports, "tapState", tap_state);
   ot_export(env, exports, "openUdpReceiver", open_udp_receiver);

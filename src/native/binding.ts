@@ -34,6 +34,12 @@ export interface OpenTapOptions {
   up: boolean;
   /** TUN_F_* flags, of which the kernel may accept fewer. */
   offload: number;
+  /** `false`: frames come and go without a virtio-net header, and without offloads. Default true. */
+  vnetHeader?: boolean;
+  /** Segments that the guest's kernel puts into one superframe at most; a kernel that refuses is let be. Absent: as it is. */
+  gsoMaxSegs?: number;
+  /** More than one needs `multiQueue`. Default 1. */
+  queues?: number;
 }
 
 export interface OpenedTap {
@@ -41,9 +47,27 @@ export interface OpenedTap {
   ifname: string;
   mac: string;
   mtu: number;
+  /** 0 without `vnetHeader`. */
   vnetHeaderSize: number;
   /** The TUN_F_* flags that the kernel accepted. */
   offload: number;
+  /** Descriptors of its further queues. */
+  moreQueues: number[];
+}
+
+export interface SelfTest {
+  /** Trains of datagrams leave in one call (UDP_SEGMENT). */
+  udpSegment: boolean;
+  /** Trains of datagrams are taken in in one piece (UDP_GRO). */
+  udpGro: boolean;
+  /** A TAP can be made, and has a virtio-net header. */
+  vnetHeader: boolean;
+  /** A TAP hands over unsegmented TCP. */
+  tso: boolean;
+  /** A TAP hands over unsegmented UDP. */
+  uso: boolean;
+  /** By the names above: why it does not work, or why it is believed to without having been tried. */
+  reasons: Partial<Record<'udpSegment' | 'udpGro' | 'vnetHeader' | 'tso' | 'uso', string>>;
 }
 
 export interface TapPlace {
@@ -66,6 +90,8 @@ export interface UdpReceiverOptions {
   receiveBuffer: number;
   /** Asks for trains of datagrams (UDP_GRO). */
   gro?: boolean;
+  /** Other sockets with it may share address and port (SO_REUSEPORT): the kernel spreads flows over them. */
+  reusePort?: boolean;
 }
 
 export interface UdpSenderOptions {
@@ -101,13 +127,21 @@ export interface CreateNicOptions {
   batchBytes: number;
   /** ... or this many frames. */
   maxFrames: number;
+  /** Of TAPs that are attached without saying otherwise: 10 or 12. */
   vnetHeaderSize: number;
+  /** Default true, both: see NativeNicOptions. */
+  udpSegment?: boolean;
+  merge?: boolean;
+  /** Default 0: `receive` sleeps at once when there is nothing. */
+  spinMicroseconds?: number;
 }
 
 interface NativeBinding {
   /** Makes a TAP, or takes over a persistent one of that name with its addresses. */
   openTap(options: OpenTapOptions): OpenedTap;
-  setTapMtu(options: TapPlace & { mtu: number }): void;
+  /** A further queue of a multi-queue TAP that this process has open; `vnetHeader` as when it was opened. */
+  openTapQueue(options: TapPlace & { vnetHeader?: boolean }): number;
+  setTapMtu(options: TapPlace & { mtu: number; gsoMaxSegs?: number }): void;
   /** `null` when the device, or its namespace, is gone. */
   tapState(place: TapPlace): TapState | null;
   openUdpReceiver(options: UdpReceiverOptions): { fd: number; port: number; gro: boolean };
@@ -115,6 +149,8 @@ interface NativeBinding {
   openUdpSender(options: UdpSenderOptions): { fd: number; port: number };
   /** Bytes of an outer IP packet that reaches `remote` in one piece, as far as the kernel knows. Throws ENETUNREACH and the like. */
   pathMtu(options: { remote: string; local?: string; dev?: string }): number;
+  /** Tries what the kernel can do, in the thread's namespace. Leaves nothing behind, takes a fifth of a second at most. */
+  selfTest(): SelfTest;
   openPacketSocket(options: TapPlace & { promiscuous?: boolean }): number;
   /** The length of one frame, cut off at the buffer's end; 0 when none is waiting. */
   readPacket(fd: number, buffer: Uint8Array): number;
@@ -130,7 +166,7 @@ interface NativeBinding {
   closeNic(nic: NicHandle): void;
   receive(nic: NicHandle, timeoutMs: number): number;
   transmit(nic: NicHandle, count: number): number;
-  attachTap(nic: NicHandle, index: number, fd: number): void;
+  attachTap(nic: NicHandle, index: number, fd: number, vnetHeaderSize?: number): void;
   attachSocket(nic: NicHandle, index: number, fd: number): void;
   attachSender(nic: NicHandle, index: number, fd: number): void;
   attachEvent(nic: NicHandle, fd: number): void;
@@ -161,6 +197,8 @@ function load(): NativeBinding {
 
 export const {
   openTap,
+  openTapQueue,
+  selfTest,
   setTapMtu,
   tapState,
   openUdpReceiver,

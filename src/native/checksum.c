@@ -3,22 +3,42 @@
 
 #include <string.h>
 
+/* Twice as wide vectors halve the time; which of the two versions runs is decided when the addon is loaded. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define WIDEST __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDEST
+#endif
+
 /*
  * 32-bit words into a 64-bit sum: no carry can be lost, and the compiler makes vector code of it. The words are
  * loaded by memcpy, so any start in memory will do; which byte is the high one depends on the start of the sum alone.
  */
-uint16_t ot_sum(const uint8_t *bytes, size_t length) {
+WIDEST static uint64_t add_words(const uint8_t *bytes, size_t words) {
   uint64_t sum = 0;
-  size_t words = length / 4;
   for (size_t i = 0; i < words; i++) {
     uint32_t word;
     memcpy(&word, bytes + i * 4, 4);
     sum += word;
   }
+  return sum;
+}
+
+uint16_t ot_fold(uint64_t sum) {
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return (uint16_t)sum;
+}
+
+uint16_t ot_sum(const uint8_t *bytes, size_t length) {
+  size_t words = length / 4;
+  uint64_t sum = add_words(bytes, words);
   bytes += words * 4;
   length -= words * 4;
+  uint16_t half;
   if (length >= 2) {
-    uint16_t half;
     memcpy(&half, bytes, 2);
     sum += half;
     bytes += 2;
@@ -26,15 +46,11 @@ uint16_t ot_sum(const uint8_t *bytes, size_t length) {
   }
   if (length) {
     /* An odd byte is the first of a pair whose second is zero. */
-    uint16_t half = 0;
+    half = 0;
     memcpy(&half, bytes, 1);
     sum += half;
   }
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return (uint16_t)sum;
+  return ot_fold(sum);
 }
 
 void ot_complete(uint8_t *frame, size_t length, size_t start, size_t offset) {

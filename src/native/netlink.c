@@ -13,6 +13,9 @@
 #ifndef IFLA_CARRIER
 #define IFLA_CARRIER 33
 #endif
+#ifndef IFLA_GSO_MAX_SEGS
+#define IFLA_GSO_MAX_SEGS 40
+#endif
 #ifndef IFA_F_NODAD
 #define IFA_F_NODAD 0x02
 #endif
@@ -105,6 +108,12 @@ int ot_link_set_mtu(int netlink, int index, unsigned mtu) {
 int ot_link_set_mac(int netlink, int index, const uint8_t mac[6]) {
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   add(&request, IFLA_ADDRESS, mac, 6);
+  return ask(netlink, &request, NULL);
+}
+
+int ot_link_set_gso_segments(int netlink, int index, unsigned segments) {
+  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
+  add(&request, IFLA_GSO_MAX_SEGS, &segments, sizeof segments);
   return ask(netlink, &request, NULL);
 }
 

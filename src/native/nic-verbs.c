@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "args.h"
+#include "nic.h"
 
 #define ARRAYS 4
 
@@ -73,7 +74,7 @@ static bool read_words(napi_env env, napi_value options, const char *name, struc
 
 static bool read_options(napi_env env, napi_value options, struct handle *handle, struct ot_nic_options *result) {
   napi_value arena;
-  int64_t headers, batch, frames, vnet;
+  int64_t headers, batch, frames, vnet, spin = 0;
   bool is = false;
   if (ot_has(env, options, "arena", &arena)) napi_is_arraybuffer(env, arena, &is);
   if (!is || napi_get_arraybuffer_info(env, arena, (void **)&result->arena, &result->arena_bytes) != napi_ok) {
@@ -93,7 +94,10 @@ static bool read_options(napi_env env, napi_value options, struct handle *handle
   result->batch_bytes = (size_t)batch;
   result->max_frames = (size_t)frames;
   result->vnet_size = (size_t)vnet;
-  return true;
+  if (!ot_get_int(env, options, "spinMicroseconds", false, 0, 1000000, &spin)) return false;
+  result->spin_us = (uint32_t)spin;
+  result->udp_segment = result->merge = true;
+  return ot_get_bool(env, options, "udpSegment", false, &result->udp_segment) && ot_get_bool(env, options, "merge", false, &result->merge);
 }
 
 static napi_value create_nic(napi_env env, napi_callback_info info) {
@@ -144,15 +148,19 @@ static napi_value transmit(napi_env env, napi_callback_info info) {
 enum table { TAPS, SOCKETS, SENDERS };
 
 static napi_value attach(napi_env env, napi_callback_info info, enum table table) {
-  napi_value values[3];
-  int64_t index, fd;
+  napi_value values[4];
+  napi_valuetype type;
+  int64_t index, fd, vnet;
   struct ot_fault fault;
-  struct handle *handle = read_handle(env, info, 3, values);
+  struct handle *handle = read_handle(env, info, 4, values);
   if (!handle || !ot_to_int(env, values[1], "index", 0, OT_MAX_PORTS - 1, &index)) return NULL;
   if (!ot_to_int(env, values[2], "fd", 0, INT32_MAX, &fd)) return NULL;
   struct ot_nic *nic = handle->nic;
-  int result = table == TAPS      ? ot_nic_attach(nic, &nic->taps, OT_TAP, (uint32_t)index, (int)fd, &fault)
-               : table == SOCKETS ? ot_nic_attach(nic, &nic->sockets, OT_UDP, (uint32_t)index, (int)fd, &fault)
+  vnet = nic->vnet_size;
+  napi_typeof(env, values[3], &type);
+  if (type != napi_undefined && !ot_to_int(env, values[3], "vnetHeaderSize", 0, 12, &vnet)) return NULL;
+  int result = table == TAPS      ? ot_nic_attach_tap(nic, (uint32_t)index, (int)fd, (uint32_t)vnet, &fault)
+               : table == SOCKETS ? ot_nic_attach_socket(nic, (uint32_t)index, (int)fd, &fault)
                                   : ot_nic_attach_sender(nic, (uint32_t)index, (int)fd, &fault);
   return result < 0 ? ot_throw(env, &fault) : NULL;
 }

@@ -1,8 +1,7 @@
 /* The Nic's life and its tables: what is attached at which index. Never moves a frame; never closes a descriptor that was attached. */
-#include "overtap.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/udp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,22 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "nic.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#define UDP_GRO 104
+#endif
+#ifndef UDP_NO_CHECK6_TX
+#define UDP_NO_CHECK6_TX 101
+#endif
+#ifndef SOL_UDP
+#define SOL_UDP 17
+#endif
+#ifndef SO_NO_CHECK
+#define SO_NO_CHECK 11
+#endif
 
 int ot_fail(struct ot_fault *fault, int number, const char *syscall, const char *format, ...) {
   va_list arguments;
@@ -52,7 +67,11 @@ struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fau
   nic->tx_capacity = options->tx_words / TX_STRIDE;
   nic->batch_bytes = options->batch_bytes;
   nic->max_frames = (uint32_t)options->max_frames;
-  nic->vnet_size = options->vnet_size;
+  nic->vnet_size = (uint32_t)options->vnet_size;
+  nic->udp_segment = options->udp_segment;
+  nic->merge = options->merge;
+  /* With a single CPU no one else could bring anything meanwhile. */
+  nic->spin_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? (uint64_t)options->spin_us * 1000 : 0;
   nic->event = -1;
   uint32_t places = 64;
   while (places < nic->tx_capacity * 2) places *= 2;
@@ -60,8 +79,10 @@ struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fau
   nic->links = calloc(nic->tx_capacity, sizeof *nic->links);
   nic->done_at = calloc(places, sizeof *nic->done_at);
   nic->done_in = calloc(places, sizeof *nic->done_in);
+  nic->outbox = ot_outbox_create();
+  nic->merges = ot_merges_create();
   nic->epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (nic->epoll >= 0 && nic->links && nic->done_at && nic->done_in) return nic;
+  if (nic->epoll >= 0 && nic->links && nic->done_at && nic->done_in && nic->outbox && nic->merges) return nic;
   if (nic->epoll < 0)
     ot_fail(fault, errno, "epoll_create1", "creating a Nic");
   else
@@ -87,6 +108,8 @@ void ot_nic_free(struct ot_nic *nic) {
   free(nic->links);
   free(nic->done_at);
   free(nic->done_in);
+  free(nic->outbox);
+  free(nic->merges);
   free(nic);
 }
 
@@ -107,7 +130,7 @@ static int place(struct ot_table *table, uint32_t index, int fd, int family, str
     table->size = size;
   }
   if (table->ports[index].fd >= 0) return ot_fail(fault, EEXIST, "attach", "index %u is in use", index);
-  table->ports[index] = (struct ot_port){.fd = fd, .family = family, .typical = 1500, .first = -1, .last = -1, .next = -1};
+  table->ports[index] = (struct ot_port){.fd = fd, .family = family, .reserve = 1, .typical = 1500, .first = -1, .last = -1, .next = -1};
   return 0;
 }
 
@@ -124,21 +147,55 @@ static int usable(const struct ot_nic *nic, int fd, struct ot_fault *fault) {
   return 0;
 }
 
-int ot_nic_attach(struct ot_nic *nic, struct ot_table *table, enum ot_kind kind, uint32_t index, int fd, struct ot_fault *fault) {
+static int attach(struct ot_nic *nic, struct ot_table *table, enum ot_kind kind, uint32_t index, int fd, struct ot_fault *fault) {
   if (usable(nic, fd, fault) < 0 || place(table, index, fd, 0, fault) < 0) return -1;
   if (watch(nic, kind, index, fd, fault) == 0) return 0;
   table->ports[index].fd = -1;
   return -1;
 }
 
+int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_size, struct ot_fault *fault) {
+  if (vnet_size != 0 && vnet_size != 10 && vnet_size != 12)
+    return ot_fail(fault, EINVAL, "attach", "a virtio-net header has 10 or 12 bytes, or there is none");
+  if (attach(nic, &nic->taps, OT_TAP, index, fd, fault) < 0) return -1;
+  nic->taps.ports[index].vnet_size = vnet_size;
+  return 0;
+}
+
+/* The value of an integer option, or `fallback` where the kernel does not know it. */
+static int option(int fd, int level, int name, int fallback) {
+  int value = fallback;
+  socklen_t size = sizeof value;
+  return getsockopt(fd, level, name, &value, &size) < 0 ? fallback : value;
+}
+
+int ot_nic_attach_socket(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault) {
+  /* Kernels that have UDP_GRO need not be able to tell whether it is on. */
+  bool gro = usable(nic, fd, fault) == 0 && option(fd, SOL_UDP, UDP_GRO, 1);
+  if (gro && nic->max_frames < OT_TRAIN_IN)
+    return ot_fail(fault, EINVAL, "attach", "a socket with UDP_GRO needs a Nic of at least %d frames", OT_TRAIN_IN);
+  if (attach(nic, &nic->sockets, OT_UDP, index, fd, fault) < 0) return -1;
+  if (gro) nic->sockets.ports[index].reserve = OT_TRAIN_IN;
+  return 0;
+}
+
 int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault) {
-  int family;
+  int family, segment;
   socklen_t size = sizeof family;
   if (usable(nic, fd, fault) < 0) return -1;
   if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
     return ot_fail(fault, errno, "getsockopt", "attaching the sender %d", fd);
   if (family != AF_INET && family != AF_INET6) return ot_fail(fault, EAFNOSUPPORT, "attach", "sender %d is no UDP socket", fd);
-  return place(&nic->senders, index, fd, family, fault);
+  if (place(&nic->senders, index, fd, family, fault) < 0) return -1;
+  /* An old kernel would take the unknown control message and send the train as one datagram. */
+  size = sizeof segment;
+  if (nic->udp_segment && getsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment, &size) < 0) {
+    nic->udp_segment = false;
+    nic->latched |= LATCHED_UDP_SEGMENT;
+  }
+  bool unchecked = option(fd, SOL_SOCKET, SO_NO_CHECK, 0) || (family == AF_INET6 && option(fd, SOL_UDP, UDP_NO_CHECK6_TX, 0));
+  nic->senders.ports[index].trains = !unchecked;
+  return 0;
 }
 
 int ot_nic_attach_event(struct ot_nic *nic, int fd, struct ot_fault *fault) {

@@ -1,8 +1,8 @@
 /*
  * The addon of overtap: what a network card does, and nothing that a switch decides.
  *
- * It opens devices (tap.c, udp.c, packet.c, by way of netns.c and netlink.c), waits for them and takes in batches
- * (receive.c), carries out a ring of commands (transmit.c) and finishes checksums (checksum.c). addon.c and
+ * It opens devices (tap.c, udp.c, packet.c, by way of netns.c and netlink.c) and tries what the kernel can do
+ * (self-test.c). A Nic (nic.h) waits for devices and takes in batches, and carries out rings of commands. addon.c and
  * nic-verbs.c are the only files that speak to JavaScript. There are no mutable globals: the addon may be loaded by any number of threads.
  */
 #ifndef OVERTAP_H
@@ -32,6 +32,7 @@
 #define RX_ADDRESS 8
 #define RX_SOURCE_PORT 12
 #define RX_SEGMENT 13
+#define RX_TRAIN 14
 
 #define TX_STRIDE 16
 #define TX_KIND 0
@@ -69,24 +70,19 @@
 #define STATUS_LOST_KIND 3
 #define STATUS_LOST_INDEX 4
 #define STATUS_MORE 5
+#define STATUS_LATCHED 6
+#define LATCHED_UDP_SEGMENT 1
+
+#define OFFLOAD_MISFIT 74
 
 #define HEADROOM 64
 
 /* ---- Bounds of the addon's own ---- */
 
-/* Room for the largest datagram or coalesced train, and for the largest frame of a TAP with its tags. */
-#define OT_ROOM 65600
-/* The distance of two datagrams in one call. An odd number of cache lines, or all of them would fight for the same cache sets. */
-#define OT_SLOT (1065 * 64)
-/* Datagrams taken in by one call, messages sent by one call. */
-#define OT_RECEIVE_MESSAGES 32
-#define OT_SEND_MESSAGES 64
-/* Devices of one kind, and remotes. */
-#define OT_MAX_PORTS 65536
-#define OT_MAX_REMOTES 1048576
 #define OT_PATH 4096
 #define OT_NAME 16
 #define OT_MAX_ADDRESSES 64
+#define OT_MAX_QUEUES 64
 
 /* ---- Failures of set-up verbs: thrown by the caller as an Error with code and syscall ---- */
 
@@ -104,6 +100,8 @@ int ot_fail(struct ot_fault *fault, int number, const char *syscall, const char 
 
 /* Folded ones' complement sum of the bytes, in the byte order in which it is stored. */
 uint16_t ot_sum(const uint8_t *bytes, size_t length);
+/* Folds a sum of 16-bit words: such sums are added up as they are, as long as each part but the last has an even length. */
+uint16_t ot_fold(uint64_t sum);
 /* Finishes the checksum at start + offset over [start, length); the field holds the pseudo-header's sum. Bounds are the caller's. */
 void ot_complete(uint8_t *frame, size_t length, size_t start, size_t offset);
 
@@ -135,6 +133,7 @@ struct ot_address {
 
 int ot_netlink_open(struct ot_fault *fault);
 /* Each returns 0 or an errno. */
+int ot_link_set_gso_segments(int netlink, int index, unsigned segments);
 int ot_link_get(int netlink, const char *ifname, struct ot_link *link);
 int ot_link_set_mtu(int netlink, int index, unsigned mtu);
 int ot_link_set_mac(int netlink, int index, const uint8_t mac[6]);
@@ -153,8 +152,10 @@ struct ot_tap_options {
   unsigned mtu; /* 0: as it is */
   struct ot_address addresses[OT_MAX_ADDRESSES];
   int address_count;
-  bool persist, multi_queue, up;
+  bool persist, multi_queue, up, vnet_header;
   unsigned offload;
+  unsigned gso_segments; /* 0: as it is */
+  int queues;
 };
 
 struct ot_tap {
@@ -164,10 +165,15 @@ struct ot_tap {
   unsigned mtu;
   int vnet_size;
   unsigned offload;
+  int more[OT_MAX_QUEUES - 1]; /* descriptors of its further queues */
+  int more_count;
 };
 
 int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault);
-int ot_tap_set_mtu(const char *netns, const char *ifname, unsigned mtu, struct ot_fault *fault);
+/* A further queue of a TAP that this process has open. Returns its descriptor, or -1. */
+int ot_tap_open_queue(const char *netns, const char *ifname, bool vnet_header, struct ot_fault *fault);
+/* gso_segments 0: as it is. */
+int ot_tap_set_mtu(const char *netns, const char *ifname, unsigned mtu, unsigned gso_segments, struct ot_fault *fault);
 /* 1: there, and filled in; 0: the device or its namespace is gone; -1: fault. */
 int ot_tap_state(const char *netns, const char *ifname, struct ot_link *link, struct ot_fault *fault);
 
@@ -179,7 +185,7 @@ struct ot_udp_options {
   int port;
   char dev[OT_NAME]; /* empty: any */
   int buffer;
-  bool gro;
+  bool gro, reuse_port;
   int ttl; /* 0: the route's */
   bool df, checksum;
 };
@@ -187,6 +193,19 @@ struct ot_udp_options {
 int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, struct ot_fault *fault);
 int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fault *fault);
 int ot_path_mtu(const char *remote, const char *local, const char *dev, struct ot_fault *fault);
+
+/* ---- self-test.c ---- */
+
+struct ot_trial {
+  const char *name;
+  bool works;
+  char reason[160]; /* why not, or why it was taken on trust; empty otherwise */
+};
+
+enum { OT_TRIAL_UDP_SEGMENT, OT_TRIAL_UDP_GRO, OT_TRIAL_VNET_HEADER, OT_TRIAL_TSO, OT_TRIAL_USO, OT_TRIALS };
+
+/* Tries each in the thread's namespace; leaves nothing behind. */
+void ot_self_test(struct ot_trial trials[OT_TRIALS]);
 
 /* ---- packet.c ---- */
 
@@ -196,89 +215,5 @@ int ot_packet_read(int fd, uint8_t *buffer, size_t length, struct ot_fault *faul
 int ot_packet_write(int fd, const uint8_t *frame, size_t length, struct ot_fault *fault);
 /* 1: readable (or in error), 0: not within the time. */
 int ot_wait_readable(int fd, int timeout_ms, struct ot_fault *fault);
-
-/* ---- nic.c, receive.c, transmit.c ---- */
-
-/* virtio-net header in the byte order of the host, which is what a TAP uses unless told otherwise. */
-struct ot_vnet {
-  uint8_t flags, gso_type;
-  uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
-};
-
-struct ot_port {
-  int fd; /* -1: not attached */
-  int family;
-  uint32_t typical;    /* receiving sockets: bytes of a recent datagram */
-  int32_t first, last; /* senders: this call's commands */
-  int32_t next;        /* senders: the next one that has commands */
-};
-
-struct ot_table {
-  struct ot_port *ports;
-  uint32_t size;
-};
-
-struct ot_remote {
-  struct sockaddr_in6 v6;
-  struct sockaddr_in v4; /* sin_family 0: the address is no IPv4 one */
-};
-
-struct ot_nic {
-  uint8_t *arena;
-  size_t arena_bytes, header_bytes;
-  int32_t *rx, *tx, *status;
-  size_t tx_capacity;
-  size_t batch_bytes;
-  uint32_t max_frames;
-  size_t vnet_size;
-  int epoll, event; /* -1: closed, none */
-  struct ot_table taps, sockets, senders;
-  struct ot_remote *remotes;
-  uint32_t remote_count;
-
-  /* The batch being taken in. */
-  uint32_t frames, turn;
-  size_t bytes, next;
-
-  /* The ring being carried out: links of the senders' lists, and the checksum fields finished so far. */
-  int32_t *links;
-  uint32_t *done_at, *done_in;
-  uint32_t done_mask, round;
-
-  struct mmsghdr messages[OT_SEND_MESSAGES];
-  struct iovec vectors[OT_SEND_MESSAGES][4];
-  struct sockaddr_in6 sources[OT_RECEIVE_MESSAGES];
-  int32_t commands[OT_SEND_MESSAGES];
-  uint8_t tags[OT_SEND_MESSAGES][4];
-  _Alignas(struct cmsghdr) uint8_t control[OT_SEND_MESSAGES][128];
-};
-
-enum ot_kind { OT_TAP = KIND_TAP, OT_UDP = KIND_UDP, OT_EVENT = 3 };
-
-struct ot_nic_options {
-  uint8_t *arena;
-  size_t arena_bytes, header_bytes;
-  int32_t *rx, *tx, *status;
-  size_t rx_words, tx_words, status_words;
-  size_t batch_bytes, max_frames, vnet_size;
-};
-
-struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fault *fault);
-/* Closes the wait, keeps the memory: an open handle still points to it. */
-void ot_nic_close(struct ot_nic *nic);
-void ot_nic_free(struct ot_nic *nic);
-int ot_nic_attach(struct ot_nic *nic, struct ot_table *table, enum ot_kind kind, uint32_t index, int fd, struct ot_fault *fault);
-int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault);
-int ot_nic_attach_event(struct ot_nic *nic, int fd, struct ot_fault *fault);
-void ot_nic_detach(struct ot_nic *nic, struct ot_table *table, uint32_t index);
-int ot_nic_set_remote(struct ot_nic *nic, uint32_t index, const uint32_t address[4], int port, struct ot_fault *fault);
-struct ot_port *ot_port_at(struct ot_table *table, int32_t index);
-int ot_event_open(struct ot_fault *fault);
-int ot_event_ring(int fd, struct ot_fault *fault);
-
-/* Number of frames, or -1 when the Nic is closed or the wait itself failed. */
-int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault);
-/* Number of commands that failed. The caller has checked `count` against the ring. */
-uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count);
 
 #endif

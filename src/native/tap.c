@@ -29,13 +29,13 @@
 
 #define VNET_SIZE 10
 
-static int open_device(const char *ifname, bool multi_queue, struct ot_fault *fault) {
+static int open_device(const char *ifname, bool multi_queue, bool vnet_header, struct ot_fault *fault) {
   int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return ot_fail(fault, errno, "open", "opening /dev/net/tun");
   struct ifreq request;
   memset(&request, 0, sizeof request);
   snprintf(request.ifr_name, sizeof request.ifr_name, "%s", ifname);
-  request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (multi_queue ? IFF_MULTI_QUEUE : 0));
+  request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (vnet_header ? IFF_VNET_HDR : 0) | (multi_queue ? IFF_MULTI_QUEUE : 0));
   int result = ioctl(fd, TUNSETIFF, &request);
   /* EINVAL: a TAP that is there already was made with the other number of queues. */
   if (result < 0 && errno == EINVAL) {
@@ -65,7 +65,7 @@ static int take_over(const struct ot_tap_options *options, int netlink, struct o
   int number = ot_link_get(netlink, options->ifname, &link);
   if (number == ENODEV) return -2;
   if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for %s", options->ifname);
-  int fd = open_device(options->ifname, options->multi_queue, fault);
+  int fd = open_device(options->ifname, options->multi_queue, options->vnet_header, fault);
   if (fd < 0) {
     if (fault->number == EINVAL)
       ot_fail(fault, EINVAL, "TUNSETIFF", "opening the TAP %s: a device of that name exists and is no TAP", options->ifname);
@@ -90,6 +90,8 @@ static int set_attributes(const struct ot_tap_options *options, int netlink, str
     return ot_fail(fault, number, "RTM_SETLINK", "setting the MTU of %s to %u", name, options->mtu);
   if (options->has_mac && memcmp(options->mac, link.mac, 6) && (number = ot_link_set_mac(netlink, link.index, options->mac)))
     return ot_fail(fault, number, "RTM_SETLINK", "setting the MAC address of %s", name);
+  /* Superframes that fit one send are faster, no more: a kernel may refuse. */
+  if (options->gso_segments) ot_link_set_gso_segments(netlink, link.index, options->gso_segments);
   for (int i = 0; i < options->address_count; i++)
     if ((number = ot_address_set(netlink, link.index, &options->addresses[i])))
       return ot_fail(fault, number, "RTM_NEWADDR", "adding the address %s/%d to %s", options->addresses[i].text,
@@ -102,12 +104,22 @@ static int set_attributes(const struct ot_tap_options *options, int netlink, str
   return 0;
 }
 
+/* In the namespace that the device is in now: the rest of its queues. */
+static int open_queues(const struct ot_tap_options *options, const char *name, struct ot_tap *tap, struct ot_fault *fault) {
+  while (tap->more_count < options->queues - 1) {
+    int fd = open_device(name, true, options->vnet_header, fault);
+    if (fd < 0) return -1;
+    tap->more[tap->more_count++] = fd;
+  }
+  return 0;
+}
+
 /* In our own namespace: a TAP under a name that no one else has. */
 static int make_here(const struct ot_tap_options *options, char *name, struct ot_fault *fault) {
   uint32_t random = 0;
   if (getrandom(&random, sizeof random, 0) != sizeof random) return ot_fail(fault, errno, "getrandom", "choosing a name");
   snprintf(name, OT_NAME, "ot%08x", random);
-  int fd = open_device(name, options->multi_queue, fault);
+  int fd = open_device(name, options->multi_queue, options->vnet_header, fault);
   if (fd < 0) {
     char step[sizeof fault->step];
     snprintf(step, sizeof step, "%s", fault->step);
@@ -160,8 +172,8 @@ static int visit(const struct ot_tap_options *options, const char *moved, int *f
     } else {
       *fd = take_over(options, netlink, fault);
       /* Without a namespace of its own the TAP is simply made here. */
-      if (*fd == -2 && !options->netns[0]) *fd = open_device(options->ifname, options->multi_queue, fault);
-      result = *fd == -2 ? 1 : *fd < 0 ? -1 : 0;
+      if (*fd == -2 && !options->netns[0]) *fd = open_device(options->ifname, options->multi_queue, options->vnet_header, fault);
+      result = *fd == -2 ? 1 : *fd < 0 ? -1 : open_queues(options, options->ifname, tap, fault);
     }
     if (result == 0) result = set_attributes(options, netlink, tap, fault);
     close(netlink);
@@ -171,10 +183,11 @@ static int visit(const struct ot_tap_options *options, const char *moved, int *f
 }
 
 static int finish(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
-  int size = VNET_SIZE;
-  if (ioctl(tap->fd, TUNSETVNETHDRSZ, &size) < 0)
+  int size = options->vnet_header ? VNET_SIZE : 0;
+  if (size && ioctl(tap->fd, TUNSETVNETHDRSZ, &size) < 0)
     return ot_fail(fault, errno, "TUNSETVNETHDRSZ", "setting the virtio-net header's size");
-  int offload = set_offload(tap->fd, options->offload, fault);
+  /* Without that header there is no way to say what was left unfinished. */
+  int offload = set_offload(tap->fd, size ? options->offload : 0, fault);
   if (offload < 0) return -1;
   /* Last: whatever fails before leaves no new TAP behind, and takes no persistent one away. */
   if (ioctl(tap->fd, TUNSETPERSIST, options->persist ? 1ul : 0ul) < 0)
@@ -188,19 +201,40 @@ static int finish(const struct ot_tap_options *options, struct ot_tap *tap, stru
 int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
   char name[OT_NAME];
   int fd = -1;
+  tap->more_count = 0;
   int result = visit(options, NULL, &fd, tap, fault);
   if (result == 1) {
     fd = make_here(options, name, fault);
-    result = fd < 0 ? -1 : move_there(name, options->netns, fault);
+    result = fd < 0 ? -1 : open_queues(options, name, tap, fault);
+    if (result == 0) result = move_there(name, options->netns, fault);
     if (result == 0) result = visit(options, name, &fd, tap, fault);
   }
   tap->fd = fd;
   if (result == 0) result = finish(options, tap, fault);
-  if (result != 0 && fd >= 0) close(fd);
+  if (result == 0) return 0;
+  if (fd >= 0) close(fd);
+  for (int i = 0; i < tap->more_count; i++) close(tap->more[i]);
   return result;
 }
 
-int ot_tap_set_mtu(const char *netns, const char *ifname, unsigned mtu, struct ot_fault *fault) {
+/* The offloads and the header's size are the device's, so a further queue has them already. */
+int ot_tap_open_queue(const char *netns, const char *ifname, bool vnet_header, struct ot_fault *fault) {
+  int home = -1;
+  if (netns[0] && (home = ot_netns_enter(netns, fault)) < 0) return -1;
+  struct ot_link link;
+  int fd = -1, netlink = ot_netlink_open(fault);
+  if (netlink >= 0) {
+    /* TUNSETIFF would make what is not there. */
+    int number = ot_link_get(netlink, ifname, &link);
+    if (number) ot_fail(fault, number, "RTM_GETLINK", "looking for %s", ifname);
+    else fd = open_device(ifname, true, vnet_header, fault);
+    close(netlink);
+  }
+  if (home >= 0) ot_netns_leave(home);
+  return fd;
+}
+
+int ot_tap_set_mtu(const char *netns, const char *ifname, unsigned mtu, unsigned gso_segments, struct ot_fault *fault) {
   int home = -1, result = -1, number;
   struct ot_link link;
   if (netns[0] && (home = ot_netns_enter(netns, fault)) < 0) return -1;
@@ -210,6 +244,7 @@ int ot_tap_set_mtu(const char *netns, const char *ifname, unsigned mtu, struct o
       ot_fail(fault, number, "RTM_SETLINK", "setting the MTU of %s to %u", ifname, mtu);
     else
       result = 0;
+    if (result == 0 && gso_segments) ot_link_set_gso_segments(netlink, link.index, gso_segments);
     close(netlink);
   }
   if (home >= 0) ot_netns_leave(home);

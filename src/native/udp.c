@@ -110,8 +110,9 @@ int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, 
   int result = v6 ? set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) : set(fd, IPPROTO_IP, IP_RECVTOS, 1);
   /* RFC 7348 section 4.1 and RFC 6935: a tunnel takes datagrams without a checksum, over IPv6 too. */
   if (result == 0 && v6) result = set(fd, SOL_UDP, UDP_NO_CHECK6_RX, 1);
+  if (result == 0 && options->reuse_port) result = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (result < 0) {
-    ot_fail(fault, errno, "setsockopt", "asking for the type of service of datagrams");
+    ot_fail(fault, errno, "setsockopt", "preparing a receiving UDP socket");
   } else {
     set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options->buffer);
     *gro = options->gro && set(fd, SOL_UDP, UDP_GRO, 1) == 0;

@@ -3,7 +3,7 @@
  * as bytes. Time is whatever the owner says it is, and so are failures.
  *
  * It keeps to the contract where the addon does: what is written to a TAP has its offload header moved along with the
- * tag, and a socket takes no unsegmented frame.
+ * tag. A superframe to a socket is kept in one piece, as it was commanded: the addon would split it while sending.
  */
 import { concatBytes, viewOf } from '../wire/bytes.js';
 import { internetChecksum } from '../wire/checksum.js';
@@ -25,6 +25,7 @@ import {
   RX_SOURCE_PORT,
   RX_STRIDE,
   RX_TOS,
+  RX_TRAIN,
   RX_VNET,
   STATUS_LOST_ERRNO,
   STATUS_LOST_INDEX,
@@ -51,11 +52,9 @@ import {
   TX_TAG,
   TX_TOS,
   TX_VNET,
-  VNET_GSO_ECN,
   VNET_NEEDS_CSUM,
 } from './nic.js';
 
-const EOPNOTSUPP = 95;
 const DEFAULT_SOURCE_PORT = 50_000;
 
 /** A frame or datagram put in. */
@@ -70,6 +69,9 @@ export interface Arrival {
   /** Outer source address, four words. */
   address?: ArrayLike<number>;
   sourcePort?: number;
+  /** Of a datagram that is to come in a train: the train's segment size, and its place there. */
+  segment?: number;
+  train?: number;
 }
 
 /** A frame or datagram that went out: with its tag operation carried out, and its encapsulation header before it. */
@@ -185,7 +187,8 @@ export class MemoryNic implements Nic {
     rx[at + RX_GSO] = arrival.gso ?? 0;
     rx[at + RX_CSUM] = arrival.csum ?? 0;
     rx[at + RX_TOS] = arrival.tos ?? 0;
-    rx[at + RX_SEGMENT] = 0;
+    rx[at + RX_SEGMENT] = arrival.segment ?? 0;
+    rx[at + RX_TRAIN] = arrival.train ?? 0;
     rx[at + RX_SOURCE_PORT] = arrival.sourcePort ?? DEFAULT_SOURCE_PORT;
     for (let word = 0; word < 4; word++) rx[at + RX_ADDRESS + word] = arrival.address?.[word] ?? 0;
   }
@@ -203,9 +206,7 @@ export class MemoryNic implements Nic {
 
   private faultOf(at: number): number {
     const { tx } = this;
-    const fault = this.faults.get((tx[at + TX_KIND] << 16) | tx[at + TX_INDEX]) ?? 0;
-    const segmented = tx[at + TX_KIND] === KIND_UDP && ((tx[at + TX_VNET] >>> 8) & ~VNET_GSO_ECN) !== 0;
-    return fault === 0 && segmented ? EOPNOTSUPP : fault;
+    return this.faults.get((tx[at + TX_KIND] << 16) | tx[at + TX_INDEX]) ?? 0;
   }
 
   private depart(at: number): Departure {
@@ -219,7 +220,7 @@ export class MemoryNic implements Nic {
       const { gso, csum } = shiftOffload(common.vnet, tx[at + TX_GSO], tx[at + TX_CSUM], shift);
       return { ...common, bytes: withTag(frame, tag), remote: 0, tos: 0, gso, csum };
     }
-    if ((common.vnet & VNET_NEEDS_CSUM) !== 0) completeChecksum(frame, tx[at + TX_CSUM]);
+    if ((common.vnet & VNET_NEEDS_CSUM) !== 0 && common.vnet >>> 8 === 0) completeChecksum(frame, tx[at + TX_CSUM]);
     const header = this.bytes.slice(tx[at + TX_HEADER], tx[at + TX_HEADER] + tx[at + TX_HEADER_LENGTH]);
     return {
       ...common,

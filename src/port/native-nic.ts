@@ -7,10 +7,16 @@
 import * as native from '../native/binding.js';
 import { HEADROOM, type Nic, RX_STRIDE, STATUS_WORDS, TX_STRIDE } from './nic.js';
 
-/** Frames of one batch. */
-export const MAX_FRAMES = 256;
+/** Frames of one batch: more small ones than its bytes allow large ones, and room for several trains of either. */
+export const MAX_FRAMES = 1024;
 /** Bytes of one batch: what stays in a 2 MiB second-level cache with everything else. */
 export const BATCH_BYTES = 400 * 1024;
+/**
+ * How long `receive` looks for more after a batch before it sleeps, giving other threads the CPU in between. Beside the
+ * same switch without it: half the latency and less, TCP as fast or a little faster, and 5 % instead of 2 % of a CPU at
+ * 500 frames a second.
+ */
+export const SPIN_MICROSECONDS = 50;
 /** Commands of one `transmit`. */
 export const TX_COMMANDS = 4096;
 /** Encapsulation headers: 16 bytes for every command. */
@@ -30,6 +36,12 @@ export interface NativeNicOptions {
   headerBytes?: number;
   /** Default: room for `maxFrames` datagrams of the greatest length. */
   arenaBytes?: number;
+  /** Sends trains of datagrams as one message (UDP_SEGMENT). Default true. */
+  udpSegment?: boolean;
+  /** Writes consecutive segments of a TCP flow to a TAP as one. Default true. */
+  merge?: boolean;
+  /** Default SPIN_MICROSECONDS; 0: sleep at once. */
+  spinMicroseconds?: number;
 }
 
 export interface NativeNic extends Nic {
@@ -56,6 +68,9 @@ export function createNativeNic(options: NativeNicOptions = {}): NativeNic {
     batchBytes: options.batchBytes ?? BATCH_BYTES,
     maxFrames,
     vnetHeaderSize: VNET_HEADER_SIZE,
+    udpSegment: options.udpSegment ?? true,
+    merge: options.merge ?? true,
+    spinMicroseconds: options.spinMicroseconds ?? SPIN_MICROSECONDS,
   });
   return {
     arena,
@@ -66,7 +81,7 @@ export function createNativeNic(options: NativeNicOptions = {}): NativeNic {
     status,
     receive: (timeoutMs) => native.receive(handle, timeoutMs),
     transmit: (count) => native.transmit(handle, count),
-    attachTap: (index, fd) => native.attachTap(handle, index, fd),
+    attachTap: (index, fd, vnetHeaderSize = VNET_HEADER_SIZE) => native.attachTap(handle, index, fd, vnetHeaderSize),
     attachSocket: (index, fd) => native.attachSocket(handle, index, fd),
     attachSender: (index, fd) => native.attachSender(handle, index, fd),
     attachEvent: (fd) => native.attachEvent(handle, fd),

@@ -34,8 +34,14 @@ export const RX_TOS = 7;
 export const RX_ADDRESS = 8;
 /** Outer source port of a datagram. */
 export const RX_SOURCE_PORT = 12;
-/** Segment size of a coalesced train (UDP_GRO), 0 when the datagram came alone. */
+/** Segment size of the coalesced train (UDP_GRO) that the datagram came in, 0 when it came alone. */
 export const RX_SEGMENT = 13;
+/**
+ * Place of the datagram in its train: 0 for the first, and for one that came alone. A train is one descriptor for each
+ * of its datagrams, one behind the other, with the same source, and is never cut by the end of a batch. Only before
+ * the first one is there headroom.
+ */
+export const RX_TRAIN = 14;
 
 // ---- Transmit commands: TX_STRIDE words each ---------------------------------------------------
 export const TX_STRIDE = 16;
@@ -49,7 +55,10 @@ export const TX_OFFSET = 2;
 export const TX_LENGTH = 3;
 /** What to do to the 802.1Q tag on the way out: a TAG_* operation in bits 16-17, the TCI in bits 0-15. */
 export const TX_TAG = 4;
-/** virtio-net header, as RX_VNET. To a TAP it is written before the frame; to a socket, the checksum it leaves open is completed. */
+/**
+ * virtio-net header, as RX_VNET. To a TAP it is written before the frame; to a socket, and to a TAP without such a
+ * header, the checksum it leaves open is completed and a superframe is split.
+ */
 export const TX_VNET = 5;
 export const TX_GSO = 6;
 export const TX_CSUM = 7;
@@ -61,7 +70,7 @@ export const TX_HEADER_LENGTH = 9;
 export const TX_REMOTE = 10;
 /** Outer type-of-service byte (KIND_UDP). */
 export const TX_TOS = 11;
-/** Written by the Nic: 0, or the errno of the failure. */
+/** Written by the Nic: 0, or the errno of the failure; OFFLOAD_MISFIT is one of them. */
 export const TX_STATUS = 12;
 /** Not read by the Nic: the sender's own bookkeeping. */
 export const TX_COOKIE = 13;
@@ -97,6 +106,14 @@ export const STATUS_LOST_KIND = 3;
 export const STATUS_LOST_INDEX = 4;
 /** 1 when the batch was ended by its bound, so that more is waiting. */
 export const STATUS_MORE = 5;
+/** LATCHED_* bits of what was found not to work, and is done without from now on; each is reported once. */
+export const STATUS_LATCHED = 6;
+
+/** No trains are sent any more: the kernel or a device refuses UDP_SEGMENT. Nothing was lost. */
+export const LATCHED_UDP_SEGMENT = 1;
+
+/** EBADMSG as a TX_STATUS: the virtio-net header does not fit the frame, or asks for what no NIC does with it. */
+export const OFFLOAD_MISFIT = 74;
 
 /** Room before every received frame, in bytes. */
 export const HEADROOM = 64;
@@ -117,7 +134,8 @@ export interface Nic {
   receive(timeoutMs: number): number;
   /** Executes the first `count` commands of `tx` in order. @returns how many failed; each has its TX_STATUS */
   transmit(count: number): number;
-  attachTap(index: number, fd: number): void;
+  /** @param vnetHeaderSize bytes of the virtio-net header, 0: none, frames bare. Default: what the Nic was made for */
+  attachTap(index: number, fd: number, vnetHeaderSize?: number): void;
   /** A receiving socket. */
   attachSocket(index: number, fd: number): void;
   /** A sending socket: TX_INDEX of KIND_UDP commands. */

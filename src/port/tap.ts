@@ -12,6 +12,17 @@ export const TUN_F_TSO4 = 0x02;
 export const TUN_F_TSO6 = 0x04;
 export const TUN_F_USO4 = 0x20;
 export const TUN_F_USO6 = 0x40;
+const TSO = TUN_F_TSO4 | TUN_F_TSO6;
+/** What the addon's Nic splits and completes. */
+export const ALL_OFFLOADS = TUN_F_CSUM | TSO | TUN_F_USO4 | TUN_F_USO6;
+
+/** Bytes of one send (UDP over IPv4), and of VXLAN and Ethernet headers around each segment's IP packet. */
+const SEND_BYTES = 65_507;
+const SEGMENT_OVERHEAD = 8 + 14;
+/** Segments of one send. */
+const SEND_SEGMENTS = 64;
+/** What the kernel gives a new TAP. */
+const DEFAULT_MTU = 1500;
 
 export interface TapOptions {
   /** Name (as of `ip netns`) or path of a network namespace; absent: the switch's own. */
@@ -27,8 +38,14 @@ export interface TapOptions {
   multiQueue?: boolean;
   /** Default true. */
   up?: boolean;
-  /** TUN_F_* flags. Default: TUN_F_CSUM alone, frames are segmented by the guest. */
+  /** TUN_F_* flags: what the guest may leave unfinished. Default: ALL_OFFLOADS, less what the kernel does not have. */
   offload?: number;
+  /** `false`: without a virtio-net header, and so without any offload. Default true. */
+  vnetHeader?: boolean;
+  /** Segments of the guest's superframes. Default, with TSO: as many as fit one send at the TAP's MTU; 44 at 1450. */
+  gsoMaxSegs?: number;
+  /** Queues, which are handed out by `openQueue`. Whatever the kernel puts in one that no one reads is lost. Default 1. */
+  queues?: number;
 }
 
 export interface TapHandle {
@@ -39,10 +56,17 @@ export interface TapHandle {
   readonly mac: string;
   readonly mtu: number;
   readonly offload: number;
+  /** For `attachTap`; 0: none. */
   readonly vnetHeaderSize: number;
   /** `null` when the device or its namespace is gone. */
   state(): TapState | null;
   setMtu(mtu: number): void;
+  /**
+   * The descriptor of a further queue, which belongs to this handle: one of those that were opened with the TAP, else a new
+   * one. A new one in another namespace keeps that namespace in being until it is closed.
+   * @throws TapError, with code EINVAL when the TAP is not multi-queue
+   */
+  openQueue(): number;
   /** Detach it first. A TAP that is not persistent is gone with it. A second call does nothing. */
   close(): void;
 }
@@ -76,6 +100,11 @@ export function tapState(ifname: string, netns?: string): TapState | null {
   return native.tapState(placeOf(ifname, netns));
 }
 
+/** Superframes of so many segments are one send each: what is over would be a second send, and a small one. */
+export function segmentsPerSend(mtu: number): number {
+  return Math.max(1, Math.min(SEND_SEGMENTS, Math.floor(SEND_BYTES / (mtu + SEGMENT_OVERHEAD))));
+}
+
 function missingRight(error: NativeError): boolean {
   return error.code === 'EPERM' || error.code === 'EACCES';
 }
@@ -101,22 +130,33 @@ function explain(error: NativeError, options: TapOptions): string {
   return `cannot open the TAP ${tap}: ${about}`;
 }
 
+function wrap<T>(action: () => T, say: (error: NativeError) => string): T {
+  try {
+    return action();
+  } catch (error) {
+    throw isNativeError(error) ? new TapError(say(error), error) : error;
+  }
+}
+
 /**
  * Makes a TAP, or takes over a persistent one of that name, whose addresses stay.
  * @throws TapError in plain words; whatever was begun is undone
  */
 export function openTap(options: TapOptions): TapHandle {
-  const { netns, persist = false, multiQueue = true, up = true, offload = TUN_F_CSUM, ...rest } = options;
+  const { netns, persist = false, multiQueue = true, up = true, offload = ALL_OFFLOADS, gsoMaxSegs, ...rest } = options;
   const place = placeOf(options.ifname, netns);
-  let opened: ReturnType<typeof native.openTap>;
-  try {
-    opened = native.openTap({ ...rest, ...place, persist, multiQueue, up, offload });
-  } catch (error) {
-    if (isNativeError(error)) throw new TapError(explain(error, options), error);
-    throw error;
-  }
+  const segments = (mtu: number): { gsoMaxSegs?: number } => {
+    const most = gsoMaxSegs ?? ((offload & TSO) === 0 ? undefined : segmentsPerSend(mtu));
+    return most === undefined ? {} : { gsoMaxSegs: most };
+  };
+  const opened = wrap(
+    () =>
+      native.openTap({ ...rest, ...place, persist, multiQueue, up, offload, ...segments(options.mtu ?? DEFAULT_MTU) }),
+    (error) => explain(error, options),
+  );
+  const fds = [opened.fd, ...opened.moreQueues];
+  let given = 1;
   let { mtu } = opened;
-  let open = true;
   return {
     fd: opened.fd,
     ifname: opened.ifname,
@@ -129,19 +169,25 @@ export function openTap(options: TapOptions): TapHandle {
     vnetHeaderSize: opened.vnetHeaderSize,
     state: () => native.tapState(place),
     setMtu(bytes) {
-      try {
-        native.setTapMtu({ ...place, mtu: bytes });
-        mtu = bytes;
-      } catch (error) {
-        if (isNativeError(error))
-          throw new TapError(`cannot change the TAP ${options.ifname}: ${error.message}`, error);
-        throw error;
-      }
+      wrap(
+        () => native.setTapMtu({ ...place, mtu: bytes, ...segments(bytes) }),
+        (error) => `cannot change the TAP ${options.ifname}: ${error.message}`,
+      );
+      mtu = bytes;
+    },
+    openQueue() {
+      if (given === fds.length)
+        fds.push(
+          wrap(
+            () => native.openTapQueue({ ...place, vnetHeader: opened.vnetHeaderSize > 0 }),
+            (error) => `cannot open a queue of the TAP ${options.ifname}: ${error.message}`,
+          ),
+        );
+      return fds[given++];
     },
     close() {
-      if (!open) return;
-      open = false;
-      native.closeFd(opened.fd);
+      for (const fd of fds.splice(0)) native.closeFd(fd);
+      given = 0;
     },
   };
 }

@@ -35,7 +35,10 @@ export interface UnderlayPlace {
 export interface ReceiverOptions extends UnderlayPlace {
   port: number;
   receiveBuffer?: number;
+  /** Takes in trains of datagrams (UDP_GRO), where the kernel has that. Default false. */
   gro?: boolean;
+  /** Several receivers may share address and port; the kernel spreads flows over them. Default false. */
+  reusePort?: boolean;
 }
 
 export interface Receiver {
@@ -109,9 +112,9 @@ function closer(fd: number): () => void {
  * @throws UnderlayError; code EADDRINUSE when the port is taken
  */
 export function openReceiver(options: ReceiverOptions): Receiver {
-  const { port, receiveBuffer = RECEIVE_BUFFER, gro = false } = options;
+  const { port, receiveBuffer = RECEIVE_BUFFER, gro = false, reusePort = false } = options;
   try {
-    const socket = native.openUdpReceiver({ ...placeOf(options), port, receiveBuffer, gro });
+    const socket = native.openUdpReceiver({ ...placeOf(options), port, receiveBuffer, gro, reusePort });
     return { ...socket, close: closer(socket.fd) };
   } catch (error) {
     if (isNativeError(error)) throw explain(error, options, String(port));

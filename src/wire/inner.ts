@@ -12,11 +12,11 @@
 import { ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN, etherType } from './ethernet.js';
 import {
   IPV4_HEADER,
+  ipVersion,
   ipv4HeaderLength,
   ipv4IsFragment,
   ipv4Protocol,
   ipv4TotalLength,
-  ipVersion,
   PROTOCOL_TCP,
   PROTOCOL_UDP,
 } from './ipv4.js';

@@ -1,5 +1,5 @@
-import { createServer, type Server } from 'node:net';
 import { renameSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { createClient, SwitchRefused, SwitchUnreachable } from '../../src/control/client.js';
 import { type FakeSwitch, fakeSwitch, overtap, scratch } from './harness.js';

@@ -88,6 +88,7 @@ export class TestSwitch {
       rung: () => {
         this.rung++;
       },
+      offloadLost: () => undefined,
       portLost: (port, errno) => this.lost.push(`${this.nameOf(port)} ${errno}`),
     });
     const { operations, numbers } = describeSwitch(bridges, options.senders ?? 1);

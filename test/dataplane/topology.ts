@@ -111,7 +111,8 @@ class Builder {
     const port = this.numbers.ports.size;
     this.numbers.ports.set(name, port);
     const flags = flagsOf(spec);
-    if (spec.type === 'tap') this.operations.push({ op: 'tap', port, bridge, fds: [-1], flags, mtu: spec.mtu ?? 1450 });
+    if (spec.type === 'tap')
+      this.operations.push({ op: 'tap', port, bridge, fds: [-1], vnetHeaderSize: 10, flags, mtu: spec.mtu ?? 1450 });
     else this.addVxlan(bridge, port, name, spec, flags);
     for (const text of spec.vlans ?? []) {
       const [vid, ...words] = text.split(' ');

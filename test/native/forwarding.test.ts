@@ -149,6 +149,26 @@ describe('a batch', () => {
     }
   });
 
+  test('is looked out for after another one, and slept for after none', () => {
+    const ns = makeNamespace();
+    const nic = makeNic({ txCommands: 8, spinMicroseconds: 1_000_000 });
+    nic.attachTap(0, tapIn(ns, 'tap0').fd);
+    const wire = captureIn(ns, 'tap0');
+    const busy = (): number => {
+      const { user, system } = process.cpuUsage();
+      expect(nic.receive(100)).toBe(0);
+      const spent = process.cpuUsage({ user, system });
+      return (spent.user + spent.system) / 1000;
+    };
+    wire.write(frame(46));
+    expect(receiveSome(nic)).toBe(1);
+    const first = busy();
+    const second = busy();
+    expect(first).toBeGreaterThan(5 * second);
+    wire.write(frame(46));
+    expect(nic.receive(100)).toBe(1);
+  });
+
   test('tells the time', () => {
     const nic = makeNic();
     nic.receive(0);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import * as layout from '../../src/port/nic.js';
 
 const HEADER = new URL('../../src/native/overtap.h', import.meta.url);
-const SHARED = /^(KIND|RX|TX|TAG|VNET|STATUS)_|^HEADROOM$/;
+const SHARED = /^(KIND|RX|TX|TAG|VNET|STATUS|LATCHED)_|^HEADROOM$|^OFFLOAD_MISFIT$/;
 
 /** `#define NAME 12`, `0x80` or `(2 << 16)`. */
 function defines(text: string): Map<string, number> {

@@ -1,7 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { closeFd, openTap as openRaw } from '../../src/native/binding.js';
-import { openTap, TapError, TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, tapState } from '../../src/port/tap.js';
+import { ALL_OFFLOADS, openTap, TapError, TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, tapState } from '../../src/port/tap.js';
 import { cleanUp, deleteNamespace, inside, ip, makeNamespace, makeNic, tapIn } from './helpers.js';
 
 afterEach(cleanUp);
@@ -56,8 +56,10 @@ describe('a TAP', () => {
       mac: '02:00:00:00:02:01',
       mtu: 1450,
       vnetHeaderSize: 10,
-      offload: TUN_F_CSUM,
     });
+    // USO is what older kernels do not have.
+    expect(tap.offload & (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6)).toBe(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
+    expect(ALL_OFFLOADS & tap.offload).toBe(tap.offload);
     const row = link(ns, 'tap1');
     expect(row).toMatchObject({ mtu: 1450, address: '02:00:00:00:02:01' });
     expect(row.flags).toContain('UP');

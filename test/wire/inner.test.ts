@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { concatBytes, fromHex, viewOf } from '../../src/wire/bytes.js';
 import { encodeEthernet } from '../../src/wire/ethernet.js';
 import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, LAYOUT_WORDS, parseInner } from '../../src/wire/inner.js';
-import { encodeIpv4, ipv4Protocol, type Ipv4Fields } from '../../src/wire/ipv4.js';
+import { encodeIpv4, type Ipv4Fields, ipv4Protocol } from '../../src/wire/ipv4.js';
 import { encodeIpv6, type Ipv6Fields } from '../../src/wire/ipv6.js';
 import { encodeTcp } from '../../src/wire/tcp.js';
 import { encodeUdp } from '../../src/wire/udp.js';

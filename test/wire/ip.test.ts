@@ -3,6 +3,7 @@ import { concatBytes, fromHex, toHex, viewOf } from '../../src/wire/bytes.js';
 import { internetChecksum } from '../../src/wire/checksum.js';
 import {
   encodeIpv4,
+  ipVersion,
   ipv4Checksum,
   ipv4Destination,
   ipv4DontFragment,
@@ -15,12 +16,11 @@ import {
   ipv4Tos,
   ipv4TotalLength,
   ipv4Ttl,
-  ipVersion,
   setIpv4Ecn,
 } from '../../src/wire/ipv4.js';
 import {
-  encodeIpv6,
   EXTENSION_LIMIT,
+  encodeIpv6,
   ipv6Destination,
   ipv6FlowLabel,
   ipv6HopLimit,

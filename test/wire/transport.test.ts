@@ -23,8 +23,8 @@ import { encodeIpv4 } from '../../src/wire/ipv4.js';
 import { encodeIpv6 } from '../../src/wire/ipv6.js';
 import {
   encodeTcp,
-  TCP_PSH,
   TCP_ACK,
+  TCP_PSH,
   tcpChecksum,
   tcpDestinationPort,
   tcpFlags,

@@ -1,0 +1,45 @@
+/*
+ * Checksums that a frame leaves open, completed in the arena. Several commands of one call may share a frame, whose sum must be taken
+ * once: the fields that are finished are kept as a set of arena offsets, which is emptied by counting the calls.
+ */
+#include <string.h>
+
+#include "nic.h"
+
+static uint32_t field_of(const int32_t *tx) { return (uint32_t)tx[TX_OFFSET] + ot_csum_start(tx) + ot_csum_offset(tx); }
+
+/* Where the field is in the set, or is to be put. */
+static uint32_t find(const struct ot_nic *nic, uint32_t field, bool *found) {
+  uint32_t place = (field * 2654435761u) >> 7;
+  for (;; place++) {
+    place &= nic->done_mask;
+    if (nic->done_in[place] != nic->round) *found = false;
+    else if (nic->done_at[place] == field) *found = true;
+    else continue;
+    return place;
+  }
+}
+
+void ot_finish_begin(struct ot_nic *nic) {
+  if (++nic->round) return;
+  memset(nic->done_in, 0, ((size_t)nic->done_mask + 1) * sizeof *nic->done_in);
+  nic->round = 1;
+}
+
+bool ot_is_finished(struct ot_nic *nic, const int32_t *tx) {
+  bool found;
+  find(nic, field_of(tx), &found);
+  return found;
+}
+
+int ot_finish(struct ot_nic *nic, const int32_t *tx) {
+  size_t length = (size_t)tx[TX_LENGTH], start = ot_csum_start(tx), offset = ot_csum_offset(tx);
+  if (start < OT_ETHERNET || start + offset + 2 > length) return OFFLOAD_MISFIT;
+  bool found;
+  uint32_t place = find(nic, field_of(tx), &found);
+  if (found) return 0;
+  nic->done_at[place] = field_of(tx);
+  nic->done_in[place] = nic->round;
+  ot_complete(nic->arena + tx[TX_OFFSET], length, start, offset);
+  return 0;
+}

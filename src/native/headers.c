@@ -1,0 +1,133 @@
+/*
+ * Where the headers of a frame are: Ethernet, tags, IPv4 with options, IPv6 with extension headers (RFC 8200), TCP. Owns every check that
+ * keeps a reader inside the frame; what the virtio-net header says of it is never taken on trust. Also the frame's way out: its tag operation.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "nic.h"
+
+#define HOP_BY_HOP 0
+#define ROUTING 43
+#define FRAGMENT 44
+#define DESTINATION 60
+
+static uint16_t word_at(const uint8_t *bytes) { return (uint16_t)(bytes[0] << 8 | bytes[1]); }
+
+static bool is_tag(uint16_t type) { return type == 0x8100 || type == 0x88a8; }
+
+static bool parse_v4(const uint8_t *frame, size_t length, struct ot_headers *headers) {
+  const uint8_t *ip = frame + headers->l3;
+  if (headers->l3 + 20 > length || ip[0] >> 4 != 4) return false;
+  uint32_t size = (ip[0] & 15) * 4u, total = word_at(ip + 2);
+  if (size < 20 || total < size || headers->l3 + total > length) return false;
+  headers->family = 4;
+  headers->protocol = ip[9];
+  headers->l4 = headers->l3 + size;
+  headers->end = headers->l3 + total;
+  headers->fragment = (word_at(ip + 6) & 0x3fff) != 0;
+  /* The bit before DF has no meaning (RFC 791); who sets it is left alone. */
+  headers->plain &= size == 20 && !headers->fragment && !(ip[6] & 0x80);
+  return true;
+}
+
+static bool parse_v6(const uint8_t *frame, size_t length, struct ot_headers *headers) {
+  const uint8_t *ip = frame + headers->l3;
+  if (headers->l3 + 40 > length || ip[0] >> 4 != 6) return false;
+  uint32_t at = headers->l3 + 40, end = at + word_at(ip + 4);
+  if (end > length) return false;
+  uint8_t next = ip[6];
+  headers->plain &= next != HOP_BY_HOP && next != ROUTING && next != DESTINATION && next != FRAGMENT;
+  while (next == HOP_BY_HOP || next == ROUTING || next == DESTINATION) {
+    if (at + 8 > end) return false;
+    uint32_t size = (frame[at + 1] + 1u) * 8;
+    if (at + size > end) return false;
+    if (next == ROUTING && frame[at + 3]) headers->routed = true;
+    next = frame[at];
+    at += size;
+  }
+  if (next == FRAGMENT) {
+    if (at + 8 > end) return false;
+    headers->fragment = true;
+    next = frame[at];
+    at += 8;
+  }
+  headers->family = 6;
+  headers->protocol = next;
+  headers->l4 = at;
+  headers->end = end;
+  return true;
+}
+
+bool ot_parse(const uint8_t *frame, size_t length, struct ot_headers *headers) {
+  *headers = (struct ot_headers){.plain = true};
+  if (length < OT_ETHERNET) return false;
+  uint32_t at = 12;
+  uint16_t type = word_at(frame + at);
+  headers->tagged = is_tag(type);
+  for (int tags = 0; is_tag(type); tags++) {
+    at += 4;
+    if (at + 2 > length) return false;
+    /* One tag of the bridge's and one that is payload to it. */
+    if (tags == 2) return true;
+    headers->plain &= tags == 0;
+    type = word_at(frame + at);
+  }
+  headers->l3 = at + 2;
+  if (type == 0x0800) return parse_v4(frame, length, headers);
+  if (type == 0x86dd) return parse_v6(frame, length, headers);
+  return true;
+}
+
+uint32_t ot_tcp_length(const uint8_t *frame, uint32_t l4, uint32_t end) {
+  if (l4 + 20 > end) return 0;
+  uint32_t size = (frame[l4 + 12] >> 4) * 4u;
+  return size < 20 || l4 + size > end ? 0 : size;
+}
+
+uint64_t ot_pseudo_sum(const uint8_t *ip, int family, uint8_t protocol) {
+  uint64_t addresses = family == 4 ? ot_sum(ip + 12, 8) : ot_sum(ip + 8, 32);
+  return addresses + htons(protocol);
+}
+
+uint32_t ot_copy_headers(const int32_t *tx, const uint8_t *frame, uint32_t length, uint8_t *copy) {
+  int32_t operation = tx[TX_TAG] & TAG_REPLACE;
+  if (operation == TAG_KEEP) {
+    memcpy(copy, frame, length);
+    return length;
+  }
+  uint32_t rest = operation == TAG_PUSH ? 12 : 16, at = 12;
+  memcpy(copy, frame, 12);
+  if (operation != TAG_POP) {
+    copy[12] = operation == TAG_PUSH ? 0x81 : frame[12];
+    copy[13] = operation == TAG_PUSH ? 0x00 : frame[13];
+    copy[14] = (uint8_t)(tx[TX_TAG] >> 8);
+    copy[15] = (uint8_t)tx[TX_TAG];
+    at = 16;
+  }
+  memcpy(copy + at, frame + rest, length - rest);
+  return at + length - rest;
+}
+
+int ot_gather(const struct ot_nic *nic, const int32_t *tx, struct iovec *vectors, uint8_t tag[4]) {
+  int32_t offset = tx[TX_OFFSET], length = tx[TX_LENGTH], operation = tx[TX_TAG] & TAG_REPLACE;
+  if (!ot_inside(nic, offset, length) || length < OT_ETHERNET) return 0;
+  uint8_t *frame = nic->arena + offset;
+  size_t size = (size_t)length;
+  vectors[0] = (struct iovec){.iov_base = frame, .iov_len = size};
+  if (operation == TAG_KEEP) return 1;
+  if (operation != TAG_PUSH && size < OT_ETHERNET + 4) return 0;
+  vectors[0].iov_len = 12;
+  if (operation == TAG_POP) {
+    vectors[1] = (struct iovec){.iov_base = frame + 16, .iov_len = size - 16};
+    return 2;
+  }
+  tag[0] = operation == TAG_PUSH ? 0x81 : frame[12];
+  tag[1] = operation == TAG_PUSH ? 0x00 : frame[13];
+  tag[2] = (uint8_t)(tx[TX_TAG] >> 8);
+  tag[3] = (uint8_t)tx[TX_TAG];
+  size_t rest = operation == TAG_PUSH ? 12 : 16;
+  vectors[1] = (struct iovec){.iov_base = tag, .iov_len = 4};
+  vectors[2] = (struct iovec){.iov_base = frame + rest, .iov_len = size - rest};
+  return 3;
+}

@@ -1,0 +1,124 @@
+/*
+ * What this kernel can do, found out by doing it: a train over the loopback, and a TAP that lives for a moment. Owns the trials;
+ * decides nothing: whoever asks switches off what does not work.
+ */
+#include "overtap.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#define UDP_GRO 104
+#endif
+#ifndef SOL_UDP
+#define SOL_UDP 17
+#endif
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+/* Two whole segments and a shorter one. */
+#define SEGMENT 100
+#define TRAIN 250
+
+static void because(struct ot_trial *trial, const char *what, int number) {
+  char buffer[96];
+  if (number) snprintf(trial->reason, sizeof trial->reason, "%.50s: %.90s", what, strerror_r(number, buffer, sizeof buffer));
+  else snprintf(trial->reason, sizeof trial->reason, "%.150s", what);
+}
+
+static int set(int fd, int level, int option, int value) { return setsockopt(fd, level, option, &value, sizeof value); }
+
+/* Bytes of the next message and, in *segment, its UDP_GRO; -1: none came. */
+static ssize_t take(int fd, int *segment) {
+  _Alignas(struct cmsghdr) uint8_t control[128];
+  uint8_t bytes[TRAIN * 2];
+  struct iovec vector = {.iov_base = bytes, .iov_len = sizeof bytes};
+  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct pollfd wait = {.fd = fd, .events = POLLIN};
+  *segment = 0;
+  if (poll(&wait, 1, 200) != 1) return -1;
+  ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT);
+  if (got < 0) return -1;
+  for (struct cmsghdr *at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at))
+    if (at->cmsg_level == SOL_UDP && at->cmsg_type == UDP_GRO) memcpy(segment, CMSG_DATA(at), sizeof *segment);
+  return got;
+}
+
+/* The two sockets are bound to the loopback, `out` is connected to `in` and makes trains. */
+static void try_train(int in, int out, struct ot_trial *segments, struct ot_trial *gro) {
+  uint8_t bytes[TRAIN] = {0};
+  int segment, number = send(out, bytes, TRAIN, MSG_DONTWAIT) == TRAIN ? 0 : errno;
+  ssize_t got = number ? -1 : take(in, &segment);
+  /* What a lone datagram does not do either says nothing of trains: the loopback is down, or a firewall is in the way. */
+  if (got < 0 && (set(out, SOL_UDP, UDP_SEGMENT, 0) < 0 || send(out, bytes, 1, MSG_DONTWAIT) != 1 || take(in, &segment) != 1)) {
+    because(segments, "accepted, but not tried: no loopback", number);
+    if (gro->works) because(gro, "accepted, but not tried: no loopback", number);
+    return;
+  }
+  bool whole = got == TRAIN && segment == SEGMENT;
+  segments->works = whole || got == SEGMENT;
+  if (number) because(segments, "a send with UDP_SEGMENT was refused", number);
+  else if (got < 0) because(segments, "a train sent over the loopback did not arrive", 0);
+  else if (!segments->works) because(segments, "a train arrived as one datagram", 0);
+  if (gro->works && !whole) because(gro, "accepted, but no train came over the loopback to try it", 0);
+}
+
+static void try_sockets(struct ot_trial *segments, struct ot_trial *gro) {
+  int in = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), out = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (in < 0 || out < 0) {
+    because(segments, "opening a UDP socket", errno);
+    because(gro, "opening a UDP socket", errno);
+  } else {
+    segments->works = set(out, SOL_UDP, UDP_SEGMENT, SEGMENT) == 0;
+    if (!segments->works) because(segments, "setting UDP_SEGMENT", errno);
+    gro->works = set(in, SOL_UDP, UDP_GRO, 1) == 0;
+    if (!gro->works) because(gro, "setting UDP_GRO", errno);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    bool linked = bind(in, (struct sockaddr *)&address, size) == 0 && getsockname(in, (struct sockaddr *)&address, &size) == 0 &&
+                  connect(out, (struct sockaddr *)&address, size) == 0;
+    if (!linked && segments->works) because(segments, "accepted, but not tried: no loopback", errno);
+    if (!linked && gro->works) because(gro, "accepted, but not tried: no loopback", errno);
+    if (linked && segments->works) try_train(in, out, segments, gro);
+  }
+  if (in >= 0) close(in);
+  if (out >= 0) close(out);
+}
+
+static void try_tap(struct ot_trial *header, struct ot_trial *tso, struct ot_trial *uso) {
+  struct ifreq request = {.ifr_name = "ottry%d", .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+  const char *missing = "not tried, for want of a TAP with a virtio-net header";
+  int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+  header->works = fd >= 0 && ioctl(fd, TUNSETIFF, &request) == 0;
+  if (!header->works) {
+    because(header, fd < 0 ? "opening /dev/net/tun" : "making a TAP", errno);
+    because(tso, missing, 0);
+    because(uso, missing, 0);
+  } else {
+    unsigned long base = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+    tso->works = ioctl(fd, TUNSETOFFLOAD, base) == 0;
+    if (!tso->works) because(tso, "asking a TAP for TSO", errno);
+    uso->works = ioctl(fd, TUNSETOFFLOAD, base | TUN_F_USO4 | TUN_F_USO6) == 0;
+    if (!uso->works) because(uso, "asking a TAP for USO", errno);
+  }
+  if (fd >= 0) close(fd);
+}
+
+void ot_self_test(struct ot_trial trials[OT_TRIALS]) {
+  static const char *const names[OT_TRIALS] = {"udpSegment", "udpGro", "vnetHeader", "tso", "uso"};
+  for (int i = 0; i < OT_TRIALS; i++) trials[i] = (struct ot_trial){.name = names[i]};
+  try_sockets(&trials[OT_TRIAL_UDP_SEGMENT], &trials[OT_TRIAL_UDP_GRO]);
+  try_tap(&trials[OT_TRIAL_VNET_HEADER], &trials[OT_TRIAL_TSO], &trials[OT_TRIAL_USO]);
+}

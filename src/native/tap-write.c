@@ -1,0 +1,96 @@
+/*
+ * One frame to a TAP. Owns the virtio-net header that goes before it, and what has to be done where the device has none: then checksums
+ * are completed and superframes split here.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "nic.h"
+
+int ot_write(int fd, const struct iovec *vectors, int count) {
+  ssize_t written;
+  do written = writev(fd, vectors, count);
+  while (written < 0 && errno == EINTR);
+  return written < 0 ? errno : 0;
+}
+
+/* The command's offload words, moved along with the tag. */
+static int fill_vnet(struct ot_nic *nic, const int32_t *tx, struct ot_vnet *vnet) {
+  int32_t shift = ot_tag_shift(tx);
+  memset(vnet, 0, sizeof *vnet);
+  vnet->flags = (uint8_t)tx[TX_VNET];
+  vnet->gso_type = (uint8_t)(tx[TX_VNET] >> 8);
+  vnet->gso_size = (uint16_t)tx[TX_GSO];
+  int32_t header = (int32_t)((uint32_t)tx[TX_GSO] >> 16);
+  if (header) {
+    header += shift;
+    if (header < OT_ETHERNET || header > 0xffff) return OFFLOAD_MISFIT;
+    vnet->hdr_len = (uint16_t)header;
+  }
+  if (!(vnet->flags & VNET_NEEDS_CSUM)) return 0;
+  if (vnet->gso_type == VNET_GSO_NONE && ot_is_finished(nic, tx)) {
+    vnet->flags &= (uint8_t)~VNET_NEEDS_CSUM;
+    return 0;
+  }
+  int32_t start = (int32_t)ot_csum_start(tx) + shift;
+  if (start < OT_ETHERNET || start > 0xffff) return OFFLOAD_MISFIT;
+  vnet->csum_start = (uint16_t)start;
+  vnet->csum_offset = (uint16_t)ot_csum_offset(tx);
+  return 0;
+}
+
+static int write_segments(struct ot_nic *nic, const struct ot_port *port, const int32_t *tx) {
+  struct ot_split split;
+  uint8_t headers[OT_MAX_HEADERS];
+  int result = ot_split_begin(nic, tx, &split);
+  for (uint32_t i = 0; result == 0 && i < split.count; i++) {
+    uint32_t length = ot_split_stamp(&split, i, headers);
+    struct iovec vectors[2] = {{.iov_base = headers, .iov_len = split.header_length},
+                               {.iov_base = (uint8_t *)split.payload + (size_t)i * split.segment, .iov_len = length}};
+    result = ot_write(port->fd, vectors, 2);
+  }
+  return result;
+}
+
+/*
+ * One buffer is cheaper for the kernel than a gathering of them: 64-byte frames go a tenth faster. So whatever goes before the rest
+ * of the frame is put there in the arena, be it headroom or another frame, and what it covered is put back. -1: there is no room.
+ */
+static int write_in_one(struct ot_nic *nic, const struct ot_port *port, const int32_t *tx, const struct ot_vnet *vnet) {
+  uint8_t prefix[sizeof *vnet + 16], covered[sizeof prefix];
+  uint8_t *frame = nic->arena + tx[TX_OFFSET];
+  uint32_t rest = tx[TX_TAG] & TAG_POP ? 16 : 12, size = port->vnet_size;
+  memcpy(prefix, vnet, size);
+  size += ot_copy_headers(tx, frame, rest, prefix + size);
+  if ((size_t)tx[TX_OFFSET] + rest < size) return -1;
+  uint8_t *start = frame + rest - size;
+  size_t length = size + (size_t)tx[TX_LENGTH] - rest;
+  memcpy(covered, start, size);
+  memcpy(start, prefix, size);
+  ssize_t written;
+  do written = syscall(SYS_write, port->fd, start, length); /* for the reason said in take_tap */
+  while (written < 0 && errno == EINTR);
+  int number = written < 0 ? errno : 0;
+  memcpy(start, covered, size);
+  return number;
+}
+
+int ot_tap_write(struct ot_nic *nic, const struct ot_port *port, const int32_t *tx) {
+  struct ot_vnet vnet;
+  struct iovec vectors[4];
+  uint8_t tag[4];
+  int count = ot_gather(nic, tx, vectors + 1, tag), number = 0;
+  if (!count) return EINVAL;
+  if (!port->vnet_size) {
+    if (ot_gso_type(tx) != VNET_GSO_NONE) return write_segments(nic, port, tx);
+    if (tx[TX_VNET] & VNET_NEEDS_CSUM) number = ot_finish(nic, tx);
+    return number ? number : ot_write(port->fd, vectors + 1, count);
+  }
+  number = fill_vnet(nic, tx, &vnet);
+  if (number == 0) number = write_in_one(nic, port, tx, &vnet);
+  if (number >= 0) return number;
+  vectors[0] = (struct iovec){.iov_base = &vnet, .iov_len = port->vnet_size};
+  return ot_write(port->fd, vectors, count + 1);
+}
