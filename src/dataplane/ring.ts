@@ -32,15 +32,15 @@ const TAG_OPERATION = 3 << 16;
 
 /** Word of the next free command in `tx`; a full ring is executed first. */
 export function nextCommand(sw: Context): number {
-  if ((sw.commands + 1) * TX_STRIDE > sw.tx.length) executeRing(sw);
+  if ((sw.commands + 1) * TX_STRIDE > sw.tx.length) executeRing(sw, true);
   return sw.commands++ * TX_STRIDE;
 }
 
-/** Hands the commands to the Nic and enters each outcome into the accounts. */
-export function executeRing(sw: Context): void {
+/** Hands the commands to the Nic and enters each outcome into the accounts; `more` of the batch follows in another ring. */
+export function executeRing(sw: Context, more = false): void {
   const count = sw.commands;
   if (count === 0) return;
-  sw.nic.transmit(count);
+  sw.nic.transmit(count, more);
   for (let at = 0; at < count * TX_STRIDE; at += TX_STRIDE) account(sw, at);
   sw.commands = 0;
 }

@@ -165,7 +165,7 @@ interface NativeBinding {
   /** Closes the Nic's own descriptor; what is attached stays open and belongs to whoever opened it. */
   closeNic(nic: NicHandle): void;
   receive(nic: NicHandle, timeoutMs: number): number;
-  transmit(nic: NicHandle, count: number): number;
+  transmit(nic: NicHandle, count: number, more: boolean): number;
   attachTap(nic: NicHandle, index: number, fd: number, vnetHeaderSize?: number): void;
   attachSocket(nic: NicHandle, index: number, fd: number): void;
   attachSender(nic: NicHandle, index: number, fd: number): void;

@@ -2,6 +2,7 @@
  * Checksums that a frame leaves open, completed in the arena. Several commands of one call may share a frame, whose sum must be taken
  * once: the fields that are finished are kept as a set of arena offsets, which is emptied by counting the calls.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "nic.h"
@@ -21,6 +22,7 @@ static uint32_t find(const struct ot_nic *nic, uint32_t field, bool *found) {
 }
 
 void ot_finish_begin(struct ot_nic *nic) {
+  nic->done_count = 0;
   if (++nic->round) return;
   memset(nic->done_in, 0, ((size_t)nic->done_mask + 1) * sizeof *nic->done_in);
   nic->round = 1;
@@ -38,6 +40,8 @@ int ot_finish(struct ot_nic *nic, const int32_t *tx) {
   bool found;
   uint32_t place = find(nic, field_of(tx), &found);
   if (found) return 0;
+  /* More fields than a batch has frames: whoever asks for that has no one batch, and the set must not fill up. */
+  if (++nic->done_count > nic->done_mask / 2) return EOVERFLOW;
   nic->done_at[place] = field_of(tx);
   nic->done_in[place] = nic->round;
   ot_complete(nic->arena + tx[TX_OFFSET], length, start, offset);

@@ -137,12 +137,14 @@ static napi_value receive(napi_env env, napi_callback_info info) {
 }
 
 static napi_value transmit(napi_env env, napi_callback_info info) {
-  napi_value values[2];
+  napi_value values[3];
   int64_t count;
-  struct handle *handle = read_handle(env, info, 2, values);
+  bool more = false;
+  struct handle *handle = read_handle(env, info, 3, values);
   if (!handle || !memory_is_there(env, handle)) return NULL;
   if (!ot_to_int(env, values[1], "count", 0, (int64_t)handle->nic->tx_capacity, &count)) return NULL;
-  return ot_int(env, ot_nic_transmit(handle->nic, (uint32_t)count));
+  if (napi_get_value_bool(env, values[2], &more) != napi_ok) return ot_throw_argument(env, "more must be true or false");
+  return ot_int(env, ot_nic_transmit(handle->nic, (uint32_t)count, more));
 }
 
 enum table { TAPS, SOCKETS, SENDERS };

@@ -101,7 +101,9 @@ struct ot_nic {
   uint32_t failed;
   int32_t *links;
   uint32_t *done_at, *done_in;
-  uint32_t done_mask, round;
+  uint32_t done_mask, done_count, round;
+  /* The last call's commands were not the last of their frames. */
+  bool mid_batch;
   struct ot_outbox *outbox;
   struct ot_merge *merges;
   int32_t free_merge, merging_tap;
@@ -143,7 +145,7 @@ int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault);
 /* ---- transmit.c ---- */
 
 /* Number of commands that failed. The caller has checked `count` against the ring. */
-uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count);
+uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more);
 /* Enters a failure into the command's status. The first one stays. */
 void ot_command_failed(struct ot_nic *nic, int32_t at, int number);
 

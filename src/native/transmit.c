@@ -54,10 +54,12 @@ static int to_tap(struct ot_nic *nic, int32_t at) {
   return 0;
 }
 
-uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count) {
+/* `more`: commands on the same frames follow in another call, which must not finish a checksum again that this one has. */
+uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more) {
   int32_t first_sender = -1;
   nic->failed = 0;
-  ot_finish_begin(nic);
+  if (!nic->mid_batch) ot_finish_begin(nic);
+  nic->mid_batch = more;
   ot_merge_begin(nic);
   for (int32_t at = 0; at < (int32_t)count; at++) {
     int32_t *tx = ot_command(nic, at);

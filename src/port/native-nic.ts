@@ -80,7 +80,7 @@ export function createNativeNic(options: NativeNicOptions = {}): NativeNic {
     tx,
     status,
     receive: (timeoutMs) => native.receive(handle, timeoutMs),
-    transmit: (count) => native.transmit(handle, count),
+    transmit: (count, more = false) => native.transmit(handle, count, more),
     attachTap: (index, fd, vnetHeaderSize = VNET_HEADER_SIZE) => native.attachTap(handle, index, fd, vnetHeaderSize),
     attachSocket: (index, fd) => native.attachSocket(handle, index, fd),
     attachSender: (index, fd) => native.attachSender(handle, index, fd),

@@ -132,8 +132,12 @@ export interface Nic {
    * @returns the number of descriptors written to `rx`
    */
   receive(timeoutMs: number): number;
-  /** Executes the first `count` commands of `tx` in order. @returns how many failed; each has its TX_STATUS */
-  transmit(count: number): number;
+  /**
+   * Executes the first `count` commands of `tx` in order.
+   * @param more true when commands on the same frames follow in another call: a checksum is completed in the arena once
+   * @returns how many failed; each has its TX_STATUS
+   */
+  transmit(count: number, more?: boolean): number;
   /** @param vnetHeaderSize bytes of the virtio-net header, 0: none, frames bare. Default: what the Nic was made for */
   attachTap(index: number, fd: number, vnetHeaderSize?: number): void;
   /** A receiving socket. */

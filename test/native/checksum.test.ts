@@ -122,6 +122,22 @@ describe('a checksum that the guest left open', () => {
     expect(rxBytes(nic, 3)).toEqual(whole);
   });
 
+  test('is completed once for all calls of a batch that share the frame, and anew in the next batch', () => {
+    const { nic } = loopback();
+    const frame = Buffer.from(Array.from({ length: 200 }, (_, i) => (i * 29) & 0xff));
+    const shared = { TX_KIND: L.KIND_UDP, TX_OFFSET: FRAME, TX_LENGTH: 200, ...vnet(38, 16) };
+    const whole = completed(frame, 38, 16);
+    for (let batch = 0; batch < 2; batch++) {
+      put(nic, FRAME, frame);
+      for (const more of [true, true, false]) {
+        command(nic, 0, shared);
+        expect(nic.transmit(1, more)).toBe(0);
+      }
+      expect(receiveSome(nic)).toBe(3);
+      for (let i = 0; i < 3; i++) expect(rxBytes(nic, i)).toEqual(whole);
+    }
+  });
+
   test('that points past the frame is refused', () => {
     const { nic } = loopback();
     put(nic, FRAME, Buffer.alloc(60));
