@@ -43,7 +43,7 @@ function sum(bytes, from, to) {
   return (total & 0xffff) + (total >>> 16);
 }
 
-/** Fills the ring with `count` commands; returns what executes it. */
+/** Fills the ring with `count` commands, given by word and value; returns what executes it. */
 function ring(nic, count, fill) {
   for (let i = 0; i < count; i++) {
     const offset = FRAME + i * ROOM;
@@ -52,7 +52,7 @@ function ring(nic, count, fill) {
     nic.tx.fill(0, i * L.TX_STRIDE, (i + 1) * L.TX_STRIDE);
     nic.tx[i * L.TX_STRIDE + L.TX_OFFSET] = offset;
     nic.tx[i * L.TX_STRIDE + L.TX_LENGTH] = bytes.length;
-    for (const [name, value] of Object.entries(words)) nic.tx[i * L.TX_STRIDE + L[name]] = value;
+    for (const [word, value] of Object.entries(words)) nic.tx[i * L.TX_STRIDE + Number(word)] = value;
   }
   return () => {
     if (nic.transmit(count) !== 0) throw new Error('a command failed');
@@ -68,18 +68,18 @@ function cases(devices) {
     made.setRemote(0, 0, 0, 0xffff, 0x7f000001, devices.receiver.port);
     return made;
   };
-  const small = () => ({ TX_KIND: L.KIND_UDP, TX_HEADER_LENGTH: 8, bytes: Buffer.alloc(64) });
+  const small = () => ({ [L.TX_KIND]: L.KIND_UDP, [L.TX_HEADER_LENGTH]: 8, bytes: Buffer.alloc(64) });
   const segment = (open) => (i) => ({
-    TX_KIND: L.KIND_TAP,
+    [L.TX_KIND]: L.KIND_TAP,
     bytes: tcpFrame(PAYLOAD, 1 + i * PAYLOAD, i, open),
-    ...(open ? { TX_VNET: L.VNET_NEEDS_CSUM, TX_CSUM: 34 | (16 << 16) } : {}),
+    ...(open ? { [L.TX_VNET]: L.VNET_NEEDS_CSUM, [L.TX_CSUM]: 34 | (16 << 16) } : {}),
   });
   const superframe = () => ({
-    TX_KIND: L.KIND_UDP,
-    TX_HEADER_LENGTH: 8,
-    TX_VNET: L.VNET_NEEDS_CSUM | (L.VNET_GSO_TCPV4 << 8),
-    TX_GSO: PAYLOAD,
-    TX_CSUM: 34 | (16 << 16),
+    [L.TX_KIND]: L.KIND_UDP,
+    [L.TX_HEADER_LENGTH]: 8,
+    [L.TX_VNET]: L.VNET_NEEDS_CSUM | (L.VNET_GSO_TCPV4 << 8),
+    [L.TX_GSO]: PAYLOAD,
+    [L.TX_CSUM]: 34 | (16 << 16),
     bytes: tcpFrame(SEGMENTS * PAYLOAD, 1, 1, true),
   });
   return {

@@ -35,6 +35,7 @@ export function resolveSwitch(config: DecodedSwitch, hostname: () => string): Sw
     name: config.given.name ?? hostname(),
     control: config.given.control ?? DEFAULT_CONTROL,
     workers: config.given.workers ?? 1,
+    busyPoll: config.given.busy_poll ?? 50,
     offloads: resolveOffloads(config),
     bridges: config.bridgeList.map(resolveBridge),
   };

@@ -20,6 +20,7 @@ export const SWITCH = object('a mapping with the key "bridges"', {
   name: value.switchName.optional(),
   control: value.socketPath.optional(),
   workers: value.workers.optional(),
+  busy_poll: value.microseconds.optional(),
   offloads: mapping('offloads to true or false').optional(),
   bridges: mapping('bridge names to bridges; {} for none'),
 });

@@ -14,6 +14,8 @@ export interface SwitchConfig {
   control: string;
   /** Engine threads. */
   workers: number;
+  /** Microseconds that an engine goes on looking for frames before it sleeps; 0: none. */
+  busyPoll: number;
   offloads: OffloadConfig;
   bridges: BridgeConfig[];
 }

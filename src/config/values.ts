@@ -79,6 +79,7 @@ export const value = {
   vnis: range(VNI),
   seconds: whole('whole seconds', 0, AGEING_MAX),
   count: whole('a number', 0, COUNT_MAX),
+  microseconds: whole('whole microseconds', 0, 10_000),
   workers: whole('a number of workers', 1, 16),
   ip: text('an IPv4 or IPv6 address', readHostIp),
   /** Any text: whether it is a multicast address is a rule of its own. */

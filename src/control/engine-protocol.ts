@@ -13,6 +13,8 @@ export interface EngineData {
   counters: SharedArrayBuffer;
   remotes: SharedArrayBuffer;
   offloads: OffloadConfig;
+  /** Microseconds. */
+  busyPoll: number;
 }
 
 export type ToEngine = { type: 'apply'; id: number; operations: Operation[] } | { type: 'stop' };

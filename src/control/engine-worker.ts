@@ -21,6 +21,7 @@ function main(): void {
     headerBytes: MAX_VNIS * VXLAN_HEADER,
     udpSegment: data.offloads.udpSegment,
     merge: data.offloads.tso,
+    spinMicroseconds: data.busyPoll,
   });
   nic.attachEvent(data.eventFd);
   const context = new Context(

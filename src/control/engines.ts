@@ -12,6 +12,7 @@ export interface EnginesOptions {
   workers: number;
   fdb: FdbOptions;
   offloads: OffloadConfig;
+  busyPoll: number;
 }
 
 export class Engines {
@@ -20,14 +21,14 @@ export class Engines {
   readonly fdb: FdbReader;
   private readonly threads: EngineThread[];
 
-  constructor({ workers, fdb: fdbOptions, offloads }: EnginesOptions, events: EngineThreadEvents) {
+  constructor({ workers, fdb: fdbOptions, offloads, busyPoll }: EnginesOptions, events: EngineThreadEvents) {
     const fdb = createFdb(fdbOptions).memory;
     const remotes = this.remotes.memory;
     this.fdb = new FdbReader(fdb);
     const counters = Array.from({ length: workers }, () => new Counters().memory);
     this.counters = new CounterReader(counters);
     this.threads = counters.map(
-      (own, engine) => new EngineThread({ engine, fdb, remotes, counters: own, offloads }, events),
+      (own, engine) => new EngineThread({ engine, fdb, remotes, counters: own, offloads, busyPoll }, events),
     );
   }
 

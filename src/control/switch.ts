@@ -41,7 +41,7 @@ export class Switch {
     try {
       const { model, operations } = compile(config, devices);
       engines = new Engines(
-        { workers: config.workers, offloads, fdb: { seed: randomInt(2 ** 31) } },
+        { workers: config.workers, busyPoll: config.busyPoll, offloads, fdb: { seed: randomInt(2 ** 31) } },
         {
           portLost(port, errno) {
             model.lost.add(port);

@@ -32,6 +32,7 @@ describe('the example of the contract', () => {
       name: 'host1',
       control: '/run/overtap/host1.sock',
       workers: 1,
+      busyPoll: 50,
       offloads: { tso: true, udpSegment: true, udpGro: true, vnetHeader: true },
       bridges: [],
     });
@@ -159,14 +160,16 @@ describe('forms of a file', () => {
       name: 'thishost',
       control: '/run/overtap/overtap.sock',
       workers: 1,
+      busyPoll: 50,
       offloads: { tso: true, udpSegment: true, udpGro: true, vnetHeader: true },
       bridges: [],
     });
   });
 
   it('takes workers and offloads, and has none without a virtio header', () => {
-    const config = parse('workers: 2\noffloads: { vnet_header: false, udp_gro: false }\nbridges: {}');
+    const config = parse('workers: 2\nbusy_poll: 0\noffloads: { vnet_header: false, udp_gro: false }\nbridges: {}');
     expect(config.workers).toBe(2);
+    expect(config.busyPoll).toBe(0);
     expect(config.offloads).toEqual({ tso: false, udpSegment: true, udpGro: false, vnetHeader: false });
   });
 
