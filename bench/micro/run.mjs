@@ -12,6 +12,8 @@ import { ingressTap } from '../../dist/dataplane/ingress-tap.js';
 import { ingressVxlan } from '../../dist/dataplane/ingress-vxlan.js';
 import { executeRing } from '../../dist/dataplane/ring.js';
 import { RX_STRIDE } from '../../dist/port/nic.js';
+import { fdbStages } from './fdb.mjs';
+import { measureNative } from './native-path.mjs';
 import { makeScene } from './scene.mjs';
 
 const HALF = 128;
@@ -20,18 +22,10 @@ const HALF = 128;
 function stages() {
   const { context, engine, frames } = makeScene();
   for (let i = 0; i < 50; i++) engine.turn(0); // every MAC is known from here on
-  const { fdb } = context;
-  const segment = 3; // bridge 0, VLAN 2
   return {
     'parse and classify, from a TAP': [HALF, () => each((i) => ingressTap(context, HALF + i, (HALF + i) * RX_STRIDE))],
     'parse and classify, from a remote': [HALF, () => each((i) => ingressVxlan(context, i, i * RX_STRIDE))],
     'learn and look up (bridge)': [HALF, () => each((i) => bridgeFrame(context, i))],
-    'FDB look-up, hit': [HALF, () => each((i) => fdb.lookup(0x0200, 0x00020000 | (i & 63), segment))],
-    'FDB look-up, miss': [HALF, () => each((i) => fdb.lookup(0x0206, i, segment))],
-    'FDB learn, known': [
-      HALF,
-      () => each((i) => fdb.learn(0x0200, 0x00020000 | (i & 63), segment, 1 | (1 << 10), 1, 7)),
-    ],
     'encapsulate and command, to a remote': [
       HALF,
       () => {
@@ -43,7 +37,27 @@ function stages() {
       },
     ],
     'whole turn, both directions': [frames, () => engine.turn(0)],
+    'whole turn, runs of one flow': oneFlow(),
+    ...floods(),
+    ...fdbStages(),
   };
+}
+
+/** A batch whose frames all have the same headers, as the segments of a train have. */
+function oneFlow() {
+  const { engine, frames } = makeScene({ hosts: 1 });
+  for (let i = 0; i < 50; i++) engine.turn(0);
+  return [frames, () => engine.turn(0)];
+}
+
+/** A batch of broadcasts to so many remotes; the time is that of a copy. */
+function floods() {
+  return Object.fromEntries(
+    [1, 10, 1000].map((remotes) => {
+      const { engine, frames } = makeScene({ remotes, broadcasts: 4 });
+      return [`flood to ${remotes} remotes, a copy`, [frames * remotes, () => engine.turn(0)]];
+    }),
+  );
 }
 
 function each(work) {
@@ -93,13 +107,18 @@ export async function countCollections({ seconds = 30, hosts = 1000 } = {}) {
   return { collections, frames: turns * frames, grown };
 }
 
+function printRow({ name, median, low, high }) {
+  console.log(`${name.padEnd(44)}${[median, low, high].map((ns) => ns.toFixed(1).padStart(9)).join('')}`);
+}
+
 async function main(quick) {
   console.log(`${os.cpus()[0].model}, ${os.cpus().length} cores, Linux ${os.release()}, Node ${process.version}`);
   const rows = measureStages(quick ? { seconds: 0.05, samples: 3 } : {});
-  console.log(`${'ns per 64-byte frame'.padEnd(40)}${'median'.padStart(8)}${'min'.padStart(8)}${'max'.padStart(8)}`);
-  for (const { name, median, low, high } of rows) {
-    console.log(`${name.padEnd(40)}${[median, low, high].map((ns) => ns.toFixed(1).padStart(8)).join('')}`);
-  }
+  console.log(`${'ns per 64-byte frame'.padEnd(44)}${'median'.padStart(9)}${'min'.padStart(9)}${'max'.padStart(9)}`);
+  rows.forEach(printRow);
+  console.log('the addon, ns per frame or segment, over loopback sockets and a TAP');
+  if (process.getuid() === 0) measureNative(quick ? { seconds: 0.05, samples: 3 } : {}).forEach(printRow);
+  else console.log('not measured: it opens a TAP in a network namespace, which needs root');
   const seconds = quick ? 1 : 30;
   const { collections, frames, grown } = await countCollections({ seconds });
   console.log(

@@ -5,7 +5,7 @@
 import { Context } from '../../dist/dataplane/context.js';
 import { Counters } from '../../dist/dataplane/counters.js';
 import { Engine } from '../../dist/dataplane/engine.js';
-import { FLOOD, LEARNING, UP, VLAN_TUNNEL } from '../../dist/dataplane/forwarding.js';
+import { BCAST_FLOOD, FLOOD, LEARNING, UP, VLAN_TUNNEL } from '../../dist/dataplane/forwarding.js';
 import { applyOperations } from '../../dist/dataplane/operations.js';
 import { RemoteTable } from '../../dist/encap/remotes.js';
 import { createFdb } from '../../dist/fdb/table.js';
@@ -37,12 +37,28 @@ function frame(from, to, host, size) {
   });
 }
 
-/** @param hosts MACs on either side; @param perSide frames of a batch in each direction; @param size of a frame in bytes */
-export function makeScene({ hosts = 64, perSide = 128, size = 64 } = {}) {
+function makeEngine(context) {
+  return new Engine(context, { rung() {}, portLost() {}, offloadLost() {} });
+}
+
+/** Remote `number`: the first is at REMOTE, the others at the addresses behind it. */
+function remote(number) {
+  const address = [...REMOTE.slice(0, 3), (REMOTE[3] + number - 1) | 0];
+  return { op: 'remote', remote: number, port: 1, address, udpPort: 4789, known: true };
+}
+
+/**
+ * @param hosts MACs on either side
+ * @param perSide frames of a batch in each direction
+ * @param size of a frame in bytes
+ * @param remotes of the flood list
+ * @param broadcasts instead of all that: so many broadcasts a batch
+ */
+export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, broadcasts = 0 } = {}) {
   const nic = new NullNic();
   const fdb = createFdb({ capacity: 65_536 });
   const context = new Context(nic, fdb, new RemoteTable(), new Counters());
-  const flags = UP | LEARNING | FLOOD;
+  const flags = UP | LEARNING | FLOOD | BCAST_FLOOD;
   applyOperations(context, [
     { op: 'bridge', bridge: 0, filtering: true, ageingTicks: 3000, maxLearned: 0 },
     { op: 'tap', port: 0, bridge: 0, fds: [-1], vnetHeaderSize: 10, flags, mtu: 1450 },
@@ -63,11 +79,16 @@ export function makeScene({ hosts = 64, perSide = 128, size = 64 } = {}) {
     },
     { op: 'vlan', port: 1, vid: 2, untagged: false },
     { op: 'vni', port: 1, vid: 2, vni: VNI, header: 0, counter: 0 },
-    { op: 'remote', remote: 1, port: 1, address: REMOTE, udpPort: 4789, known: true },
-    { op: 'flood', port: 1, vid: 2, remotes: [1] },
+    remote(1),
+    ...Array.from({ length: remotes - 1 }, (_, i) => remote(2 + i)),
+    { op: 'flood', port: 1, vid: 2, remotes: Array.from({ length: remotes }, (_, i) => 1 + i) },
   ]);
+  if (broadcasts > 0) {
+    for (let i = 0; i < broadcasts; i++) nic.add(KIND_TAP, 0, frame(1, 2, i, size).fill(0xff, 0, 6));
+    return { nic, context, engine: makeEngine(context), frames: broadcasts };
+  }
   for (let i = 0; i < perSide; i++) nic.add(KIND_UDP, 0, encodeVxlan(VNI, frame(2, 1, i % hosts, size)), REMOTE);
   for (let i = 0; i < perSide; i++) nic.add(KIND_TAP, 0, frame(1, 2, i % hosts, size));
-  const engine = new Engine(context, { rung() {}, portLost() {}, offloadLost() {} });
+  const engine = makeEngine(context);
   return { nic, context, engine, frames: perSide * 2 };
 }

@@ -7,6 +7,14 @@
 export const OUTCOME_FLOOD = -1;
 export const OUTCOME_DROP = -2;
 
+// Stages: how far a frame has come when the whole batch has been taken in.
+/** Dropped on its way in. */
+export const DROPPED = 0;
+/** In a VLAN of a bridge, which is to decide. */
+export const ENTERED = 1;
+/** As ENTERED, and on the way of the frame before it. */
+export const CONTINUES = 2;
+
 /** The frame carries no 802.1Q tag that the bridge looks at. */
 export const NO_TAG = -1;
 
@@ -28,6 +36,8 @@ export class Batch {
   readonly csum: Int32Array;
   /** Bytes of headers before the payload of a superframe that came through a tunnel; 0 for every other frame. */
   readonly gsoHeader: Int32Array;
+  /** DROPPED, ENTERED or CONTINUES. */
+  readonly stage: Uint8Array;
   /** FDB destination, OUTCOME_FLOOD or OUTCOME_DROP. */
   readonly outcome: Int32Array;
   /** Index into DROP_REASONS where the outcome is OUTCOME_DROP. */
@@ -54,6 +64,7 @@ export class Batch {
     this.reason = column();
     this.flow = column();
     this.tos = column();
+    this.stage = new Uint8Array(frames);
     this.flowKnown = new Uint8Array(frames);
   }
 

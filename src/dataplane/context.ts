@@ -22,6 +22,8 @@ export class Context {
   readonly learnedRemotes = new Uint8Array(MAX_REMOTES - STATIC_REMOTES);
   /** Coarse clock, in ticks of 100 ms. */
   tick = 0;
+  /** What `warmFdb` has read; it means nothing. */
+  warmed = 0;
   /** Commands written to the transmit ring so far. */
   commands = 0;
 

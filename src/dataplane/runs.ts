@@ -3,7 +3,8 @@
  * the bridge is the others' too, so a run costs one look-up. Whatever may differ within a run is still looked at for
  * each frame: lengths, offloads, checksums, flow.
  *
- * Only a unicast run is continued: a frame that was dropped or flooded gives the next one nothing to go by.
+ * A frame that was dropped on its way in gives the next one nothing to go by; of the bridge's decisions only those for
+ * unicast are taken over (`engine.ts`).
  */
 import {
   KIND_TAP,
@@ -21,6 +22,7 @@ import {
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
 import { hasTag, VLAN_TAG } from '../wire/vlan.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
+import { CONTINUES, DROPPED } from './batch.js';
 import type { Context } from './context.js';
 import { beginFrame, offloadIsValid } from './ingress-tap.js';
 import { beginDatagram } from './ingress-vxlan.js';
@@ -31,9 +33,12 @@ const SHARED = ETHERNET_HEADER + 2;
 /** What a frame must hold for all of them to be its header's. */
 const LEAST = ETHERNET_HEADER + VLAN_TAG;
 
-/** Whether the frame goes the way of the one before it; its row of the batch is then complete. */
+/**
+ * Whether the frame comes the way of the one before it. If so its row of the batch is filled, and its stage is CONTINUES,
+ * or DROPPED for what only this frame has.
+ */
 export function continuesRun(sw: Context, frame: number, at: number): boolean {
-  if (frame === 0 || sw.batch.outcome[frame - 1] < 0) return false;
+  if (frame === 0 || sw.batch.stage[frame - 1] === DROPPED) return false;
   const { rx } = sw;
   const before = at - RX_STRIDE;
   if (rx[at + RX_KIND] !== rx[before + RX_KIND] || rx[at + RX_INDEX] !== rx[before + RX_INDEX]) return false;
@@ -48,7 +53,8 @@ function continuesFromTap(sw: Context, frame: number, at: number): boolean {
   const headers = hasTag(view, offset) ? LEAST : ETHERNET_HEADER;
   if (!offloadIsValid(rx[at + RX_VNET], rx[at + RX_GSO], rx[at + RX_CSUM], headers, length)) return false;
   beginFrame(sw, frame, at);
-  takeOverDecision(sw, frame);
+  takeOverPlace(sw, frame);
+  sw.batch.stage[frame] = CONTINUES;
   return true;
 }
 
@@ -61,23 +67,22 @@ function continuesFromRemote(sw: Context, frame: number, at: number): boolean {
   if (rx[at + RX_TOS] !== rx[before + RX_TOS] || rx[at + RX_LENGTH] < VXLAN_HEADER + LEAST) return false;
   if (!isSame(view, rx[at + RX_OFFSET], rx[before + RX_OFFSET], VXLAN_HEADER + SHARED)) return false;
   beginDatagram(sw, frame, at);
-  takeOverDecision(sw, frame);
+  takeOverPlace(sw, frame);
   const port = batch.port[frame];
   const length = batch.length[frame];
   sw.counters.received(port, length);
   const counter = sw.forwarding.tunnels[port].counterOfVlan[batch.vid[frame]];
   sw.counters.receivedFrom(batch.remote[frame], counter, length);
-  takeOverInner(sw, frame, rx[at + RX_TOS]); // the frame may still be dropped
+  batch.stage[frame] = takeOverInner(sw, frame, rx[at + RX_TOS]) ? CONTINUES : DROPPED;
   return true;
 }
 
-function takeOverDecision({ batch }: Context, frame: number): void {
+function takeOverPlace({ batch }: Context, frame: number): void {
   const before = frame - 1;
   batch.port[frame] = batch.port[before];
   batch.remote[frame] = batch.remote[before];
   batch.vid[frame] = batch.vid[before];
   batch.tci[frame] = batch.tci[before];
-  batch.outcome[frame] = batch.outcome[before];
 }
 
 /** @param length a multiple of 4 */

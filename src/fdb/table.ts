@@ -122,6 +122,11 @@ export class Fdb extends FdbStore {
     }
   }
 
+  /** Reads the row where the search for a key begins, for the cache's sake. @returns something of it, to be used somehow */
+  touch(high: number, low: number, segment: number): number {
+    return this.rows[(this.homeOf(high, low, segment) << ROW_SHIFT) + ROW_SEGMENT];
+  }
+
   destinationOf(row: number): number {
     return this.rows[(row << ROW_SHIFT) + ROW_DESTINATION];
   }
