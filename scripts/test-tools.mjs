@@ -14,6 +14,7 @@ const TOOLS = [
   { command: 'taskset', package: 'util-linux' },
   { command: 'iperf3', package: 'iperf3' },
   { command: 'ethtool', package: 'ethtool' },
+  { command: 'nft', package: 'nftables' },
   { command: 'trafgen', package: 'netsniff-ng' },
   { command: 'sockperf', package: 'sockperf' },
   { file: '/usr/include/pcap/pcap.h', package: 'libpcap-dev' },

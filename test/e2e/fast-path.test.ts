@@ -1,0 +1,184 @@
+/**
+ * The fast path as a whole: large transfers with superframes split, trains and merging, on an underlay with a veth's
+ * offloads (column A) and on one like a plain network card (column B), beside the kernel's vxlan device, and with each
+ * offload switched off.
+ */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { must, until } from './processes.js';
+import { sniff } from './sniffer.js';
+import {
+  type Column,
+  expectBalance,
+  expectTransfer,
+  kernelPeer,
+  MB,
+  makeGuest,
+  setColumn,
+  startPair,
+  startSwitch,
+} from './tools/pair.js';
+import { type Guest, type Host, twoHosts } from './topologies.js';
+import { ping, tool, udpEcho } from './traffic.js';
+import { World } from './world.js';
+
+let world: World;
+let hosts: [Host, Host];
+/** One a host. */
+let guests: [Guest, Guest];
+
+beforeEach(async () => {
+  world = new World();
+  hosts = await twoHosts(world);
+  guests = [await makeGuest(world, 1), await makeGuest(world, 2)];
+});
+
+afterEach(() => world.cleanUp());
+
+async function expectPing(from: Guest, to: Guest): Promise<void> {
+  const result = await ping(world, from.netns, to.address);
+  expect(result, result.output).toMatchObject({ sent: 3, received: 3, duplicates: 0 });
+}
+
+describe('a large transfer arrives with an equal hash', () => {
+  test.each<{ column: Column; megabytes: number }>([
+    { column: 'A', megabytes: 1000 },
+    { column: 'B', megabytes: 1000 },
+  ])('$megabytes MB, overtap to overtap, column $column', async ({ column, megabytes }) => {
+    await setColumn(world, hosts, column);
+    const switches = await startPair(world, hosts, [[guests[0]], [guests[1]]]);
+    await expectTransfer(world, guests[0], guests[1], megabytes * MB, `overtap to overtap, column ${column}`);
+    await expectBalance(...switches);
+  });
+
+  test('1000 MB to a kernel peer and 1000 MB back, column A', async () => {
+    const sw = await startSwitch(world, hosts[0], [hosts[1].address], [guests[0]]);
+    const peer = await kernelPeer(world, hosts[1], hosts[0].address, guests[1].address);
+    await expectTransfer(world, guests[0], peer, 1000 * MB, 'overtap to kernel, column A');
+    await expectTransfer(world, peer, guests[0], 1000 * MB, 'kernel to overtap, column A');
+    await expectBalance(sw);
+  });
+});
+
+describe('on a plain underlay', () => {
+  /** What the host sends, as the network card gets it: what comes in may have been merged by the kernel. */
+  async function capture(host: Host, file: string): Promise<() => Promise<unknown>> {
+    const dump = world.spawn(host.netns, [
+      ...['tcpdump', '-i', host.ifname, '-n', '-Q', 'out', '-B', '65536', '-s', '0', '-Z', 'root', '-w', file],
+      'ip',
+    ]);
+    await expect.poll(() => dump.errors, { timeout: 10_000 }).toContain('listening on');
+    return () => dump.stop('SIGINT');
+  }
+
+  async function smallFrames(from: Guest, to: Guest): Promise<void> {
+    for (const size of [1, 18, 200, 1400]) {
+      const echoed = await udpEcho(world, from.netns, to.netns, to.address, { size, count: 20 });
+      expect(echoed).toEqual({ equal: 20, different: 0, lost: 0 });
+    }
+    // Bursts of equal frames, which leave as trains.
+    const receiver = world.spawn(to.netns, tool('order', 'receive', to.address, 2, 500, 0));
+    const { port } = JSON.parse(await receiver.line('the receiver listens', () => true)) as { port: number };
+    world.spawn(from.netns, tool('order', 'send', to.address, port, 2, 500));
+    const result = await receiver.line('the datagrams come', (line) => line.includes('received'));
+    expect(JSON.parse(result)).toEqual({ received: 1000, late: 0, twice: 0, flows: 2 });
+  }
+
+  test('no outer datagram is over 1500 bytes or a fragment, and no checksum, inner or outer, is wrong', async () => {
+    await setColumn(world, hosts, 'B');
+    const switches = await startPair(world, hosts, [[guests[0]], [guests[1]]]);
+    const files = hosts.map((_, index) => world.path(`sent-by-${index}.pcap`));
+    const stops = await Promise.all(hosts.map((host, index) => capture(host, files[index])));
+    await expectTransfer(world, guests[0], guests[1], 15 * MB, 'captured, column B');
+    await expectTransfer(world, guests[1], guests[0], 15 * MB, 'captured, column B, back');
+    await smallFrames(guests[0], guests[1]);
+    await Promise.all(stops.map((stop) => stop()));
+    await expectBalance(...switches);
+
+    for (const file of files) {
+      const text = await must(['tcpdump', '-r', file, '-n', '-vv', 'udp', 'port', '4789']);
+      const lines = (pattern: RegExp): string[] => text.match(pattern) ?? [];
+      // 15 MB are over 10,000 segments, and the other way come the acknowledgements.
+      expect(lines(/ VXLAN, flags \[I\] \(0x08\), vni 42$/gm).length).toBeGreaterThan(10_000);
+      expect(lines(/cksum 0x[0-9a-f]+ \(correct\)/g).length).toBeGreaterThan(10_000);
+      expect(lines(/.*cksum 0x[0-9a-f]+ \(incorrect.*/g)).toEqual([]);
+      expect(lines(/.*bad udp cksum.*/g)).toEqual([]);
+      expect(lines(/.*udp sum ok.*/g).length).toBeGreaterThan(500);
+      expect(lines(/.*bad cksum.*/g)).toEqual([]);
+      expect(await must(['tcpdump', '-r', file, '-n', `ip[2:2] > 1500`])).toBe('');
+      expect(await must(['tcpdump', '-r', file, '-n', 'ip[6:2] & 0x3fff != 0'])).toBe('');
+    }
+  });
+});
+
+/** What the switch says it uses. */
+interface Used {
+  vnetHeader: boolean;
+  tso: boolean;
+  udpSegment: boolean;
+  udpGro: boolean;
+}
+
+describe('each offload can be switched off', () => {
+  const ON: Used = { vnetHeader: true, tso: true, udpSegment: true, udpGro: true };
+  const OFF: Used = { vnetHeader: false, tso: false, udpSegment: false, udpGro: false };
+  const ALL_OFF = '{ tso: false, udp_segment: false, udp_gro: false, vnet_header: false }';
+  interface Side {
+    offloads: string;
+    used: Used;
+  }
+  const WITHOUT: Record<string, Side> = {
+    tso: { offloads: '{ tso: false }', used: { ...ON, tso: false } },
+    udp_segment: { offloads: '{ udp_segment: false }', used: { ...ON, udpSegment: false } },
+    udp_gro: { offloads: '{ udp_gro: false }', used: { ...ON, udpGro: false } },
+    // Without the header in front of a frame there is no telling that it is a superframe.
+    vnet_header: { offloads: '{ vnet_header: false }', used: { ...ON, vnetHeader: false, tso: false } },
+    'any of them': { offloads: ALL_OFF, used: OFF },
+  };
+  const WITH_ALL: Side = { offloads: '{}', used: ON };
+  /** At the least, of a transfer of 20 MB by guests whose NICs have an MTU of 1450. */
+  const SEGMENTS = Math.ceil((20 * MB) / 1450);
+
+  async function expectTraffic(sides: readonly [Side, Side], label: string): Promise<void> {
+    const settings = sides.map(({ offloads }) => `offloads: ${offloads}\n`) as [string, string];
+    const switches = await startPair(world, hosts, [[guests[0]], [guests[1]]], settings);
+    for (const [index, sw] of switches.entries()) {
+      const line = await sw.logged('what is used', ({ msg }) => msg === 'engine');
+      expect(line).toMatchObject({ workers: 1, ...sides[index].used });
+    }
+    const [one, two] = guests;
+    await expectPing(one, two);
+    // Longer than any datagram of the underlay: a train, which the kernel or a network card would take apart.
+    const trains = await sniff(world, hosts[0], `udp dst port 4789 and src host ${hosts[0].address} and greater 1515`);
+    await expectTransfer(world, one, two, 20 * MB, label);
+    const frames = (await switches[0].stats()).links.tap0.rx_packets;
+    if (sides[0].used.tso) expect(frames).toBeLessThan(SEGMENTS / 4);
+    else expect(frames).toBeGreaterThanOrEqual(SEGMENTS);
+    if (sides[0].used.udpSegment) await until('a train passes', () => trains.packets.length > 0);
+    else expect(trains.packets).toEqual([]);
+    await trains.stop();
+    await expectTransfer(world, two, one, 20 * MB, `${label}, back`);
+    await expectBalance(...switches);
+  }
+
+  test('20 MB each way with all of them, by default', () => expectTraffic([WITH_ALL, WITH_ALL], 'all on'));
+
+  test.each(Object.entries(WITHOUT))('20 MB each way without %s on both hosts', async (name, side) => {
+    await expectTraffic([side, side], `without ${name}`);
+  });
+
+  test.each(['A', 'B'] as const)('20 MB each way from all off to all on, column %s', async (column) => {
+    await setColumn(world, hosts, column);
+    await expectTraffic([WITHOUT['any of them'], WITH_ALL], `all off to all on, column ${column}`);
+  });
+});
+
+test('between guests of one host, 200 MB pass as the superframes that they are', async () => {
+  const sw = await startSwitch(world, hosts[0], [hosts[1].address], guests);
+  await expectTransfer(world, guests[0], guests[1], 200 * MB, 'TAP to TAP');
+  const { links } = await sw.stats();
+  const frames = { sent: links.tap0.rx_packets, delivered: links.tap1.tx_packets };
+  console.log(`TAP to TAP, frames: ${JSON.stringify(frames)}; as segments it would be ${Math.ceil((200 * MB) / 1398)}`);
+  expect(links.tap1.tx_bytes).toBeGreaterThan(200 * MB);
+  expect(frames.delivered).toBeLessThan((200 * MB) / 1450 / 8);
+  await expectBalance(sw);
+});
