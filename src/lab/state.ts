@@ -3,7 +3,7 @@
  * state.json, which lists everything `up` made, so that `down` takes away exactly that, even after a crash. It never
  * touches namespaces or processes itself.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LabError } from './errors.js';
 
@@ -102,6 +102,7 @@ export function loadState(root: string, lab: string): LabState | null {
 /** Deletes the lab's folder with all its files. */
 export function removeState(root: string, lab: string): void {
   rmSync(labFolder(root, lab), { recursive: true, force: true });
+  for (const folder of [root, dirname(root)]) removeIfEmpty(folder);
 }
 
 /** The last lines of a log, or a sentence that says there is none. */
@@ -129,4 +130,14 @@ function isLabState(value: unknown): value is LabState {
     Array.isArray(switches) &&
     switches.every((record) => Number.isInteger(record.pid) && record.pid > 1 && typeof record.config === 'string')
   );
+}
+
+/** The last lab takes the folders along that were made for the first one, unless something else is kept there. */
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && ['ENOTEMPTY', 'ENOENT', 'EBUSY'].includes(String(error.code))))
+      throw error;
+  }
 }

@@ -191,10 +191,12 @@ describe('after a crash', () => {
     expect(printed).toEqual([expect.stringContaining('not running')]);
   });
 
-  test('a folder without a state is taken away', async () => {
-    mkdirSync(labFolder(workshop.root, 'fake'), { recursive: true });
+  test('a folder without a state is taken away, and with the last one the folder around them', async () => {
+    for (const name of ['fake', 'other']) mkdirSync(labFolder(workshop.root, name), { recursive: true });
     expect(await takeDown('fake', workshop, print)).toBe(true);
-    expect(readdirSync(workshop.root)).toEqual([]);
+    expect(readdirSync(workshop.root)).toEqual(['other']);
+    expect(await takeDown('other', workshop, print)).toBe(true);
+    expect(existsSync(workshop.root)).toBe(false);
   });
 
   test('a damaged state is said, not guessed at', async () => {
