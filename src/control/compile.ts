@@ -3,12 +3,13 @@
  * Numbers are handed out here: ports, remotes, VNI headers and counters.
  */
 import type { BridgeConfig, SwitchConfig, TapConfig, VxlanConfig } from '../config/types.js';
+import { MAX_PORTS } from '../dataplane/counters.js';
 import { TICK_MS } from '../dataplane/engine.js';
 import type { Operation } from '../dataplane/operations.js';
 import { TOS_INHERIT } from '../encap/tunnel.js';
 import { AGEING_NEVER, FLAG_PERMANENT } from '../fdb/table.js';
 import { entries, floodLists, macOf, RemoteNumbers, setEntry, vidsOf } from './compile-fdb.js';
-import { automaticMtu, type Devices, vxlanMtu } from './devices.js';
+import { automaticMtu, DeviceError, type Devices, vxlanMtu } from './devices.js';
 import { type BridgeModel, hostPortName, type Port, type SwitchModel, type TapPort, type VxlanPort } from './model.js';
 import { portFlags, vxlanFlags } from './port-flags.js';
 
@@ -158,6 +159,8 @@ class Compiler {
   }
 
   private register(port: Port): void {
+    if (port.index >= MAX_PORTS)
+      throw new DeviceError(`${port.name}: a switch has at most ${MAX_PORTS} ports, host ports among them`);
     this.model.ports.push(port);
     port.bridge.ports.push(port);
   }

@@ -2,7 +2,8 @@
  * The engines of a switch: as many threads as it has workers, over one FDB and one table of remotes.
  */
 import type { OffloadConfig } from '../config/types.js';
-import { CounterReader, Counters } from '../dataplane/counters.js';
+import { CounterReader, Counters, MAX_PORTS } from '../dataplane/counters.js';
+import { MAX_BRIDGES } from '../dataplane/forwarding.js';
 import type { Operation } from '../dataplane/operations.js';
 import { RemoteTable } from '../encap/remotes.js';
 import { createFdb, type FdbOptions, FdbReader } from '../fdb/table.js';
@@ -22,7 +23,7 @@ export class Engines {
   private readonly threads: EngineThread[];
 
   constructor({ workers, fdb: fdbOptions, offloads, busyPoll }: EnginesOptions, events: EngineThreadEvents) {
-    const fdb = createFdb(fdbOptions).memory;
+    const fdb = createFdb({ ...fdbOptions, owners: MAX_PORTS, groups: MAX_BRIDGES }).memory;
     const remotes = this.remotes.memory;
     this.fdb = new FdbReader(fdb);
     const counters = Array.from({ length: workers }, () => new Counters().memory);

@@ -2,7 +2,7 @@
  * The bridge's decision for one frame: learn where its source is, look up where its destination is
  * (Linux `br_handle_frame_finish`). Afterwards the batch holds an FDB destination, a flood or a drop.
  */
-import { STATIC_OTHER } from '../fdb/table.js';
+import { NOT_FOUND, STATIC_OTHER } from '../fdb/table.js';
 import {
   destinationHigh,
   destinationLow,
@@ -48,12 +48,11 @@ export function bridgeFrame(sw: Context, frame: number): void {
   }
   const segment = segmentOf(sw.forwarding.portBridge[batch.port[frame]], batch.vid[frame]);
   if (!learnSource(sw, frame, segment)) return;
-  const row = isMulticastHigh(high) ? -1 : sw.fdb.lookup(high, low, segment);
-  if (row < 0) {
+  const destination = isMulticastHigh(high) ? NOT_FOUND : sw.fdb.resolve(high, low, segment);
+  if (destination === NOT_FOUND) {
     batch.outcome[frame] = OUTCOME_FLOOD;
     return;
   }
-  const destination = sw.fdb.destinationOf(row);
   const refusal = unicastRefusal(sw, frame, destinationPort(destination));
   if (refusal >= 0) batch.drop(frame, refusal);
   else batch.outcome[frame] = destination;
@@ -85,13 +84,14 @@ function learnSource(sw: Context, frame: number, segment: number): boolean {
   const low = sourceLow(view, offset);
   const flags = sw.forwarding.portFlags[port];
   if ((flags & (LOCKED | LEARNING)) === 0) return true;
-  const row = fdb.lookup(high, low, segment);
-  if ((flags & LOCKED) !== 0 && (row < 0 || destinationPort(fdb.destinationOf(row)) !== port)) {
+  if ((flags & LOCKED) !== 0 && !isBehind(sw, high, low, segment, port)) {
     batch.drop(frame, LOCKED_PORT);
     return false;
   }
   if ((flags & LEARNING) === 0) return true;
   const destination = destinationOf(port, batch.remote[frame]);
+  // Should another engine give this row away meanwhile, the worst is that its new entry is young: `learn` looks again.
+  const row = fdb.lookup(high, low, segment);
   if (row >= 0 && isSamePlace(sw, fdb.destinationOf(row), destination)) {
     fdb.refresh(row, sw.tick);
     return true;
@@ -101,6 +101,12 @@ function learnSource(sw: Context, frame: number, segment: number): boolean {
   if (learned !== STATIC_OTHER || batch.remote[frame] === 0) return true;
   batch.drop(frame, FDB_STATIC_MOVE);
   return false;
+}
+
+/** Whether a MAC is known to be behind the port. */
+function isBehind(sw: Context, high: number, low: number, segment: number, port: number): boolean {
+  const known = sw.fdb.resolve(high, low, segment);
+  return known !== NOT_FOUND && destinationPort(known) === port;
 }
 
 /** One port, and behind it one VTEP: an entry that sends to another UDP port of its VTEP has not moved (vxlan_snoop). */

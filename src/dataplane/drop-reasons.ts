@@ -36,7 +36,6 @@ export type DropReason = (typeof DROP_REASONS)[number];
 const index = (reason: DropReason): number => DROP_REASONS.indexOf(reason);
 
 export const FRAME_TOO_SHORT = index('frame_too_short');
-export const FRAME_TOO_LONG = index('frame_too_long');
 export const VXLAN_TOO_SHORT = index('vxlan_too_short');
 export const VXLAN_FLAG_MISSING = index('vxlan_flag_missing');
 export const VXLAN_RESERVED_BITS = index('vxlan_reserved_bits');

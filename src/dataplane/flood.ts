@@ -2,6 +2,7 @@
  * BUM frames: a copy out of every port that may have one, and behind a vxlan port one for each remote of the VNI's
  * flood list (head-end replication). Many commands, one payload.
  */
+import { NOT_FOUND } from '../fdb/table.js';
 import { destinationHigh, destinationLow, isBroadcast, isMulticastHigh } from '../wire/ethernet.js';
 import { isHorizon, isMember } from './bridge.js';
 import type { Context } from './context.js';
@@ -49,12 +50,12 @@ function replicate(sw: Context, frame: number, port: number): number {
   if (tunnel.vniOfVlan[vid] === 0) return 0; // a VLAN that does not leave this host
   let remotes = tunnel.floodOfVlan[vid];
   if ((forwarding.portFlags[port] & HAS_PINS) !== 0) {
-    const pin = sw.fdb.lookup(
+    const pin = sw.fdb.resolve(
       destinationHigh(sw.view, batch.offset[frame]),
       destinationLow(sw.view, batch.offset[frame]),
       pinSegmentOf(port, vid),
     );
-    if (pin >= 0) remotes = forwarding.pinned[sw.fdb.destinationOf(pin)];
+    if (pin !== NOT_FOUND) remotes = forwarding.pinned[pin];
   }
   if (remotes.length === 0) {
     sw.counters.droppedOut(port, NO_DESTINATION);

@@ -6,10 +6,10 @@ import { Tunnel, VIDS } from '../encap/tunnel.js';
 import { VniTable } from '../encap/vni-table.js';
 import { MAX_PORTS } from './counters.js';
 
-export const MAX_BRIDGES = 256;
+export const MAX_BRIDGES = 1024;
 export const MAX_SOCKETS = 128;
 
-export const PORT_NONE = 0;
+// 0: no port.
 export const PORT_TAP = 1;
 export const PORT_VXLAN = 2;
 
