@@ -8,8 +8,11 @@ import { parseArgs } from 'node:util';
 export const MEASURE_GROUPS = ['tcp', 'frames', 'latency'];
 export const COLUMNS = ['A', 'B'];
 
-/** `mixed` is overtap with a kernel peer, `workers` overtap with two engines; variants.mjs says what they measure. */
-export const VARIANTS = ['kernel', 'overtap', 'ovs', 'mixed', 'workers'];
+/**
+ * `mixed` is overtap with a kernel peer, `workers` overtap with two engines, `replicating` overtap that floods to a
+ * thousand remotes meanwhile; variants.mjs says what they measure.
+ */
+export const VARIANTS = ['kernel', 'overtap', 'ovs', 'mixed', 'workers', 'replicating'];
 
 export const USAGE = `usage: npm run bench -- [options]        (or: overtap bench [options])
 

@@ -33,6 +33,8 @@ export const ROWS = [
   { ...tcp('tcp4-back', 'TCP, 4 streams, back, 2 workers'), variant: 'workers' },
   { ...tcp('tcp1-there', 'TCP, 1 stream, overtap to kernel'), variant: 'mixed' },
   { ...tcp('tcp1-back', 'TCP, 1 stream, kernel to overtap'), variant: 'mixed' },
+  { ...tcp('tcp1-there', 'TCP, 1 stream, there, beside replication'), variant: 'replicating' },
+  { ...tcp('tcp1-back', 'TCP, 1 stream, back, beside replication'), variant: 'replicating' },
   frames(64),
   frames(512),
   frames(1400),
@@ -75,6 +77,10 @@ export const GOALS = [
   goal('B', 'frames of 64 B, to OVS', ['frames64'], [6, 10], { to: 'ovs' }),
   goal('A', 'TCP, overtap to kernel peer', ['tcp1-there'], [0.5, 0.9], { variants: ['mixed'] }),
   goal('A', 'TCP, kernel peer to overtap', ['tcp1-back'], [0.5, 0.9], { variants: ['mixed'] }),
+  goal('A', 'TCP beside replication to 1,000 remotes, to undisturbed', bothWays(1), [0.9, 0.9], {
+    variants: ['replicating'],
+    to: 'overtap',
+  }),
 ];
 
 /** The marks that the plot shows at a row of the table, where it is one that counts. */

@@ -14,7 +14,8 @@ const READY_LIMIT_MS = 20_000;
 
 /**
  * Puts the switch into a host and waits until it forwards.
- * @param {{ workers?: number }} [settings] how many engines; left out: the default
+ * @param {{ workers?: number, beside?: string }} [settings] how many engines, left out: the default; the YAML of further
+ * bridges, indented as `br0` is
  * @returns the processes whose memory is the switch's
  */
 export async function attachOvertap(site, host, settings = {}) {
@@ -35,7 +36,7 @@ export async function attachOvertap(site, host, settings = {}) {
   return [program];
 }
 
-function configuration(host, socket, { workers }) {
+function configuration(host, socket, { workers, beside = '' }) {
   const { netns, mac, address } = host.guest;
   return `name: ${host.name}
 control: ${socket}
@@ -44,5 +45,5 @@ ${workers === undefined ? '' : `workers: ${workers}\n`}bridges:
     ports:
       tap0: { type: tap, netns: ${netns}, ifname: ${NIC}, mac: "${mac}", addresses: [${address}/24] }
       vxlan0: { type: vxlan, id: ${VNI}, local: ${host.address}, remotes: [${host.remote}] }
-`;
+${beside}`;
 }

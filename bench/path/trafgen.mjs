@@ -41,11 +41,17 @@ export async function startSenders(site, guest, frame, count) {
   return senders;
 }
 
+/** Starts a sender of broadcasts from a NIC of a host, one every `gapMs` milliseconds. */
+export function startBroadcasts(site, netns, ifname, gapMs) {
+  const frame = '{ eth(da=ff:ff:ff:ff:ff:ff, sa=02:00:00:00:b0:99, type=0x88b5), fill(0x00, 50) }\n';
+  return site.start(netns, [...command(site, 'broadcasts', frame, ifname), '--gap', `${gapMs}ms`]);
+}
+
 /** It is not to touch the machine's own settings. */
-function command(site, name, frame) {
+function command(site, name, frame, ifname = NIC) {
   const file = join(site.folder, `${name}.cfg`);
   writeFileSync(file, frame);
-  return ['trafgen', '-o', NIC, '-i', file, '-P', '1', '--no-cpu-stats', '--notouch-irq', '--no-sock-mem'];
+  return ['trafgen', '-o', ifname, '-i', file, '-P', '1', '--no-cpu-stats', '--notouch-irq', '--no-sock-mem'];
 }
 
 /** trafgen sends from a child, which binds itself to the first core before it begins. */

@@ -1,6 +1,7 @@
 /**
  * Owns which switch stands in which host in each variant, and what is measured with it.
  */
+import { attachReplicating } from './replication.mjs';
 import { attachKernel } from './topology-kernel.mjs';
 import { attachOvertap } from './topology-overtap.mjs';
 import { attachOvs } from './topology-ovs.mjs';
@@ -26,5 +27,11 @@ export const VARIANTS = {
     switches: [twoWorkers, twoWorkers],
     columns: ['A', 'B'],
     measures: { tcp: [4], frames: false, latency: false },
+  },
+  /** TCP between the guests while another bridge of host 1 floods to a thousand remotes. */
+  replicating: {
+    switches: [attachReplicating, attachOvertap],
+    columns: ['A'],
+    measures: { tcp: [1], frames: false, latency: false },
   },
 };
