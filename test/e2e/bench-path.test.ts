@@ -35,6 +35,7 @@ const MEASURES: Readonly<Record<string, readonly string[]>> = {
   ovs: [...TCP, ...FRAMES, ...LATENCY, 'memory'],
   mixed: ['tcp1-there', 'tcp1-back', 'cpu1'],
   workers: ['tcp4-there', 'tcp4-back', 'cpu4', 'memory'],
+  replicating: ['tcp1-there', 'tcp1-back', 'cpu1', 'memory'],
 };
 
 /** What a run of the benchmark can leave behind bears its process id. */
@@ -153,8 +154,8 @@ describe('the whole-path benchmark', () => {
     const { variants } = result.settings;
     expect(variants).toEqual(
       result.machine.ovs === null
-        ? ['kernel', 'overtap', 'mixed', 'workers']
-        : ['kernel', 'overtap', 'ovs', 'mixed', 'workers'],
+        ? ['kernel', 'overtap', 'mixed', 'workers', 'replicating']
+        : ['kernel', 'overtap', 'ovs', 'mixed', 'workers', 'replicating'],
     );
     expect(result.failures).toEqual([]);
     for (const variant of variants) expectPositive(result.samples, variant, MEASURES[variant]);
