@@ -8,7 +8,7 @@
 
 #include "args.h"
 
-static bool read_mac(napi_env env, napi_value options, struct ot_tap_options *tap) {
+static bool read_mac(napi_env env, napi_value options, bool *has_mac, uint8_t mac[6]) {
   char text[32] = "", rest;
   unsigned part[6];
   if (!ot_get_text(env, options, "mac", false, text, sizeof text)) return false;
@@ -17,8 +17,8 @@ static bool read_mac(napi_env env, napi_value options, struct ot_tap_options *ta
     ot_throw_argument(env, "mac must look like 02:00:00:00:00:01");
     return false;
   }
-  for (int i = 0; i < 6; i++) tap->mac[i] = (uint8_t)part[i];
-  tap->has_mac = true;
+  for (int i = 0; i < 6; i++) mac[i] = (uint8_t)part[i];
+  *has_mac = true;
   return true;
 }
 
@@ -36,17 +36,17 @@ static bool read_address(napi_env env, napi_value item, struct ot_address *addre
   return true;
 }
 
-static bool read_addresses(napi_env env, napi_value options, struct ot_tap_options *tap) {
+static bool read_addresses(napi_env env, napi_value options, const char *name, struct ot_address *addresses, int *address_count) {
   napi_value list, item;
   uint32_t count;
-  if (!ot_has(env, options, "addresses", &list)) return true;
+  if (!ot_has(env, options, name, &list)) return true;
   if (napi_get_array_length(env, list, &count) != napi_ok || count > OT_MAX_ADDRESSES) {
-    ot_throw_argument(env, "addresses must be a list of at most %d", OT_MAX_ADDRESSES);
+    ot_throw_argument(env, "%s must be a list of at most %d", name, OT_MAX_ADDRESSES);
     return false;
   }
   for (uint32_t i = 0; i < count; i++)
-    if (napi_get_element(env, list, i, &item) != napi_ok || !read_address(env, item, &tap->addresses[i])) return false;
-  tap->address_count = (int)count;
+    if (napi_get_element(env, list, i, &item) != napi_ok || !read_address(env, item, &addresses[i])) return false;
+  *address_count = (int)count;
   return true;
 }
 
@@ -70,8 +70,9 @@ static bool read_tap(napi_env env, napi_value options, struct ot_tap_options *ta
   int64_t mtu = 0, offload = 0, segments = 0, queues = 1;
   tap->vnet_header = true;
   if (!ot_get_text(env, options, "netns", false, tap->netns, sizeof tap->netns)) return false;
-  if (!ot_get_ifname(env, options, "ifname", true, tap->ifname) || !read_mac(env, options, tap)) return false;
-  if (!ot_get_int(env, options, "mtu", false, 68, 65521, &mtu) || !read_addresses(env, options, tap)) return false;
+  if (!ot_get_ifname(env, options, "ifname", true, tap->ifname) || !read_mac(env, options, &tap->has_mac, tap->mac)) return false;
+  if (!ot_get_int(env, options, "mtu", false, 68, 65521, &mtu)) return false;
+  if (!read_addresses(env, options, "addresses", tap->addresses, &tap->address_count)) return false;
   if (!ot_get_bool(env, options, "persist", true, &tap->persist)) return false;
   if (!ot_get_bool(env, options, "multiQueue", true, &tap->multi_queue)) return false;
   if (!ot_get_bool(env, options, "up", true, &tap->up) || !ot_get_int(env, options, "offload", true, 0, 0x7fffffff, &offload)) return false;
@@ -131,15 +132,36 @@ static napi_value open_tap_queue(napi_env env, napi_callback_info info) {
   return fd < 0 ? ot_throw(env, &fault) : ot_int(env, fd);
 }
 
-static napi_value set_tap_mtu(napi_env env, napi_callback_info info) {
+static bool read_changes(napi_env env, napi_value options, struct ot_tap_changes *changes) {
+  int64_t mtu = 0, segments = 0;
+  memset(changes, 0, sizeof *changes);
+  if (!ot_get_int(env, options, "mtu", false, 68, 65521, &mtu)) return false;
+  if (!ot_get_int(env, options, "gsoMaxSegs", false, 1, 65535, &segments)) return false;
+  changes->mtu = (unsigned)mtu;
+  changes->gso_segments = (unsigned)segments;
+  return read_mac(env, options, &changes->has_mac, changes->mac) &&
+         read_addresses(env, options, "addresses", changes->addresses, &changes->address_count) &&
+         read_addresses(env, options, "removeAddresses", changes->removed, &changes->removed_count);
+}
+
+static napi_value set_tap_nic(napi_env env, napi_callback_info info) {
   napi_value options;
   char netns[OT_PATH], ifname[OT_NAME];
-  int64_t mtu, segments = 0;
+  struct ot_tap_changes changes;
   struct ot_fault fault;
   if (!ot_arguments(env, info, 1, &options) || !read_place(env, options, netns, ifname)) return NULL;
-  if (!ot_get_int(env, options, "mtu", true, 68, 65521, &mtu)) return NULL;
-  if (!ot_get_int(env, options, "gsoMaxSegs", false, 1, 65535, &segments)) return NULL;
-  return ot_tap_set_mtu(netns, ifname, (unsigned)mtu, (unsigned)segments, &fault) < 0 ? ot_throw(env, &fault) : NULL;
+  if (!read_changes(env, options, &changes)) return NULL;
+  return ot_tap_change(netns, ifname, &changes, &fault) < 0 ? ot_throw(env, &fault) : NULL;
+}
+
+static napi_value set_tap_persist(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  int64_t fd;
+  bool on;
+  struct ot_fault fault;
+  if (!ot_arguments(env, info, 2, values) || !ot_to_int(env, values[0], "fd", 3, INT32_MAX, &fd)) return NULL;
+  if (napi_get_value_bool(env, values[1], &on) != napi_ok) return ot_throw_argument(env, "on must be true or false");
+  return ot_tap_set_persist((int)fd, on, &fault) < 0 ? ot_throw(env, &fault) : NULL;
 }
 
 static napi_value tap_state(napi_env env, napi_callback_info info) {
@@ -313,7 +335,8 @@ NAPI_MODULE_INIT() {
   ot_export(env, exports, "openTap", open_tap);
   ot_export(env, exports, "openTapQueue", open_tap_queue);
   ot_export(env, exports, "selfTest", self_test);
-  ot_export(env, exports, "setTapMtu", set_tap_mtu);
+  ot_export(env, exports, "setTapNic", set_tap_nic);
+  ot_export(env, exports, "setTapPersist", set_tap_persist);
   ot_export(env, exports, "tapState", tap_state);
   ot_export(env, exports, "openUdpReceiver", open_udp_receiver);
   ot_export(env, exports, "openUdpSender", open_udp_sender);

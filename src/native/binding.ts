@@ -75,6 +75,19 @@ export interface TapPlace {
   ifname: string;
 }
 
+/** What is absent stays as it is. Carried out in this order, but for addresses: removed ones go first. */
+export interface TapNicChanges {
+  mtu?: number;
+  /** As of OpenTapOptions. */
+  gsoMaxSegs?: number;
+  /** The device may be up. */
+  mac?: string;
+  /** At most 64; one that is there already is no error. */
+  addresses?: readonly TapAddress[];
+  /** At most 64; one that is not there is no error. */
+  removeAddresses?: readonly TapAddress[];
+}
+
 export interface TapState {
   up: boolean;
   mtu: number;
@@ -141,7 +154,10 @@ interface NativeBinding {
   openTap(options: OpenTapOptions): OpenedTap;
   /** A further queue of a multi-queue TAP that this process has open; `vnetHeader` as when it was opened. */
   openTapQueue(options: TapPlace & { vnetHeader?: boolean }): number;
-  setTapMtu(options: TapPlace & { mtu: number; gsoMaxSegs?: number }): void;
+  /** Changes the NIC of a TAP that is there. Steps that came before the one that fails stay done. */
+  setTapNic(options: TapPlace & TapNicChanges): void;
+  /** Whether the device outlives its descriptors, of which `fd` is one. EBADFD: the device is gone. */
+  setTapPersist(fd: number, on: boolean): void;
   /** `null` when the device, or its namespace, is gone. */
   tapState(place: TapPlace): TapState | null;
   openUdpReceiver(options: UdpReceiverOptions): { fd: number; port: number; gro: boolean };
@@ -199,7 +215,8 @@ export const {
   openTap,
   openTapQueue,
   selfTest,
-  setTapMtu,
+  setTapNic,
+  setTapPersist,
   tapState,
   openUdpReceiver,
   openUdpSender,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -43,6 +44,21 @@ static void add(struct request *request, int type, const void *data, size_t leng
   request->header.nlmsg_len = NLMSG_ALIGN(request->header.nlmsg_len) + (uint32_t)RTA_ALIGN(attribute->rta_len);
 }
 
+/* IFLA_AF_SPEC: one attribute a family; IPv4's holds its settings as one array of words. */
+static void read_families(const struct rtattr *families, struct ot_link *link) {
+  int left = (int)RTA_PAYLOAD(families);
+  for (const struct rtattr *family = RTA_DATA(families); RTA_OK(family, left); family = RTA_NEXT(family, left)) {
+    if (family->rta_type != AF_INET) continue;
+    int rest = (int)RTA_PAYLOAD(family);
+    for (const struct rtattr *at = RTA_DATA(family); RTA_OK(at, rest); at = RTA_NEXT(at, rest)) {
+      if (at->rta_type != IFLA_INET_CONF || RTA_PAYLOAD(at) < IPV4_DEVCONF_PROMOTE_SECONDARIES * 4) continue;
+      uint32_t setting;
+      memcpy(&setting, (const uint8_t *)RTA_DATA(at) + (IPV4_DEVCONF_PROMOTE_SECONDARIES - 1) * 4, 4);
+      link->promotes = setting != 0;
+    }
+  }
+}
+
 static void read_link(const struct nlmsghdr *header, struct ot_link *link) {
   const struct ifinfomsg *info = NLMSG_DATA(header);
   memset(link, 0, sizeof *link);
@@ -55,6 +71,7 @@ static void read_link(const struct nlmsghdr *header, struct ot_link *link) {
     size_t length = RTA_PAYLOAD(at);
     if (at->rta_type == IFLA_MTU && length >= 4) memcpy(&link->mtu, RTA_DATA(at), 4);
     if (at->rta_type == IFLA_ADDRESS && length == 6) memcpy(link->mac, RTA_DATA(at), 6);
+    if (at->rta_type == IFLA_AF_SPEC) read_families(at, link);
     if (at->rta_type == IFLA_CARRIER && length >= 1) link->carrier = *(const uint8_t *)RTA_DATA(at) != 0;
   }
 }
@@ -137,13 +154,27 @@ int ot_link_set_up(int netlink, int index) {
   return ask(netlink, &request, NULL);
 }
 
-int ot_address_set(int netlink, int index, const struct ot_address *address) {
+int ot_link_set_promotion(int netlink, int index, bool on) {
+  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
+  struct {
+    struct rtattr family, settings, setting;
+    uint32_t on;
+  } nest = {
+      .family = {sizeof nest, AF_INET},
+      .settings = {sizeof nest - sizeof nest.family, IFLA_INET_CONF},
+      .setting = {sizeof nest.setting + sizeof nest.on, IPV4_DEVCONF_PROMOTE_SECONDARIES},
+      .on = on,
+  };
+  add(&request, IFLA_AF_SPEC, &nest, sizeof nest);
+  return ask(netlink, &request, NULL);
+}
+
+static int address_request(int netlink, int type, int flags, int index, const struct ot_address *address) {
   struct request request;
   memset(&request, 0, sizeof request);
   request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.address);
-  request.header.nlmsg_type = RTM_NEWADDR;
-  /* An address that is there already, as on a TAP taken over, is no error. */
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+  request.header.nlmsg_type = (uint16_t)type;
+  request.header.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
   request.address.ifa_family = (uint8_t)address->family;
   request.address.ifa_prefixlen = (uint8_t)address->prefix;
   request.address.ifa_index = (uint32_t)index;
@@ -153,4 +184,15 @@ int ot_address_set(int netlink, int index, const struct ot_address *address) {
   add(&request, IFA_LOCAL, address->bytes, length);
   add(&request, IFA_ADDRESS, address->bytes, length);
   return ask(netlink, &request, NULL);
+}
+
+int ot_address_set(int netlink, int index, const struct ot_address *address) {
+  /* An address that is there already, as on a TAP taken over, is no error. */
+  return address_request(netlink, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, address);
+}
+
+int ot_address_remove(int netlink, int index, const struct ot_address *address) {
+  int number = address_request(netlink, RTM_DELADDR, 0, index, address);
+  /* Not there is what was asked for. ENXIO: the device has no IPv6 at all. */
+  return number == EADDRNOTAVAIL || number == ENXIO ? 0 : number;
 }

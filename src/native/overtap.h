@@ -122,6 +122,7 @@ struct ot_link {
   unsigned mtu;
   uint8_t mac[6];
   bool carrier;
+  bool promotes; /* see ot_link_set_promotion */
 };
 
 struct ot_address {
@@ -140,7 +141,11 @@ int ot_link_set_mac(int netlink, int index, const uint8_t mac[6]);
 int ot_link_set_name(int netlink, int index, const char *ifname);
 int ot_link_set_netns(int netlink, int index, int netns);
 int ot_link_set_up(int netlink, int index);
+/* Whether the further IPv4 addresses of a subnet survive the removal of the first one (net.ipv4.conf.*.promote_secondaries). */
+int ot_link_set_promotion(int netlink, int index, bool on);
 int ot_address_set(int netlink, int index, const struct ot_address *address);
+/* 0, too, when the address is not there. */
+int ot_address_remove(int netlink, int index, const struct ot_address *address);
 
 /* ---- tap.c ---- */
 
@@ -172,8 +177,20 @@ struct ot_tap {
 int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault);
 /* A further queue of a TAP that this process has open. Returns its descriptor, or -1. */
 int ot_tap_open_queue(const char *netns, const char *ifname, bool vnet_header, struct ot_fault *fault);
-/* gso_segments 0: as it is. */
-int ot_tap_set_mtu(const char *netns, const char *ifname, unsigned mtu, unsigned gso_segments, struct ot_fault *fault);
+
+struct ot_tap_changes {
+  unsigned mtu;          /* 0: as it is */
+  unsigned gso_segments; /* 0: as it is */
+  bool has_mac;
+  uint8_t mac[6];
+  struct ot_address addresses[OT_MAX_ADDRESSES], removed[OT_MAX_ADDRESSES];
+  int address_count, removed_count;
+};
+
+/* One step after the other, removals before additions; what was done before the step that fails stays done. */
+int ot_tap_change(const char *netns, const char *ifname, const struct ot_tap_changes *changes, struct ot_fault *fault);
+/* Whether the device outlives its descriptors, of which this is one. */
+int ot_tap_set_persist(int fd, bool on, struct ot_fault *fault);
 /* 1: there, and filled in; 0: the device or its namespace is gone; -1: fault. */
 int ot_tap_state(const char *netns, const char *ifname, struct ot_link *link, struct ot_fault *fault);
 

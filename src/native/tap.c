@@ -81,6 +81,16 @@ static int take_over(const struct ot_tap_options *options, int netlink, struct o
   return fd;
 }
 
+static int add_addresses(const struct ot_address *addresses, int count, int netlink, const char *name, int index,
+                         struct ot_fault *fault) {
+  for (int i = 0; i < count; i++) {
+    int number = ot_address_set(netlink, index, &addresses[i]);
+    if (number)
+      return ot_fail(fault, number, "RTM_NEWADDR", "adding the address %s/%d to %s", addresses[i].text, addresses[i].prefix, name);
+  }
+  return 0;
+}
+
 static int set_attributes(const struct ot_tap_options *options, int netlink, struct ot_tap *tap, struct ot_fault *fault) {
   struct ot_link link;
   const char *name = options->ifname;
@@ -92,10 +102,7 @@ static int set_attributes(const struct ot_tap_options *options, int netlink, str
     return ot_fail(fault, number, "RTM_SETLINK", "setting the MAC address of %s", name);
   /* Superframes that fit one send are faster, no more: a kernel may refuse. */
   if (options->gso_segments) ot_link_set_gso_segments(netlink, link.index, options->gso_segments);
-  for (int i = 0; i < options->address_count; i++)
-    if ((number = ot_address_set(netlink, link.index, &options->addresses[i])))
-      return ot_fail(fault, number, "RTM_NEWADDR", "adding the address %s/%d to %s", options->addresses[i].text,
-                     options->addresses[i].prefix, name);
+  if (add_addresses(options->addresses, options->address_count, netlink, name, link.index, fault) < 0) return -1;
   if (options->up && (number = ot_link_set_up(netlink, link.index)))
     return ot_fail(fault, number, "RTM_SETLINK", "setting %s up", name);
   if ((number = ot_link_get(netlink, name, &link))) return ot_fail(fault, number, "RTM_GETLINK", "reading the state of %s", name);
@@ -234,21 +241,58 @@ int ot_tap_open_queue(const char *netns, const char *ifname, bool vnet_header, s
   return fd;
 }
 
-int ot_tap_set_mtu(const char *netns, const char *ifname, unsigned mtu, unsigned gso_segments, struct ot_fault *fault) {
-  int home = -1, result = -1, number;
+/*
+ * With the first address of an IPv4 subnet the kernel takes away all others of that subnet, unless it is told to promote
+ * the next. The setting is the guest's own and is put back.
+ */
+static int remove_addresses(const struct ot_tap_changes *changes, int netlink, const char *name, const struct ot_link *link,
+                            struct ot_fault *fault) {
+  int number = 0;
+  bool promote = false;
+  for (int i = 0; i < changes->removed_count; i++)
+    if (changes->removed[i].family == AF_INET && !link->promotes) promote = true;
+  if (promote && (number = ot_link_set_promotion(netlink, link->index, true)))
+    return ot_fail(fault, number, "RTM_SETLINK", "keeping the other addresses of %s", name);
+  for (int i = 0; i < changes->removed_count && !number; i++) {
+    const struct ot_address *address = &changes->removed[i];
+    if ((number = ot_address_remove(netlink, link->index, address)))
+      ot_fail(fault, number, "RTM_DELADDR", "removing the address %s/%d from %s", address->text, address->prefix, name);
+  }
+  if (promote) ot_link_set_promotion(netlink, link->index, false);
+  return number ? -1 : 0;
+}
+
+static int change(const struct ot_tap_changes *changes, int netlink, const char *name, struct ot_fault *fault) {
   struct ot_link link;
+  int number = ot_link_get(netlink, name, &link);
+  if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for %s", name);
+  if (changes->mtu && (number = ot_link_set_mtu(netlink, link.index, changes->mtu)))
+    return ot_fail(fault, number, "RTM_SETLINK", "setting the MTU of %s to %u", name, changes->mtu);
+  /* Superframes that fit one send are faster, no more: a kernel may refuse. */
+  if (changes->gso_segments) ot_link_set_gso_segments(netlink, link.index, changes->gso_segments);
+  /* A TAP takes it while it is up (IFF_LIVE_ADDR_CHANGE). */
+  if (changes->has_mac && (number = ot_link_set_mac(netlink, link.index, changes->mac)))
+    return ot_fail(fault, number, "RTM_SETLINK", "setting the MAC address of %s", name);
+  /* First: IPv6 knows one prefix length an address, so that a new one would be lost on an address that is still there. */
+  if (remove_addresses(changes, netlink, name, &link, fault) < 0) return -1;
+  return add_addresses(changes->addresses, changes->address_count, netlink, name, link.index, fault);
+}
+
+int ot_tap_change(const char *netns, const char *ifname, const struct ot_tap_changes *changes, struct ot_fault *fault) {
+  int home = -1, result = -1;
   if (netns[0] && (home = ot_netns_enter(netns, fault)) < 0) return -1;
   int netlink = ot_netlink_open(fault);
   if (netlink >= 0) {
-    if ((number = ot_link_get(netlink, ifname, &link)) || (number = ot_link_set_mtu(netlink, link.index, mtu)))
-      ot_fail(fault, number, "RTM_SETLINK", "setting the MTU of %s to %u", ifname, mtu);
-    else
-      result = 0;
-    if (result == 0 && gso_segments) ot_link_set_gso_segments(netlink, link.index, gso_segments);
+    result = change(changes, netlink, ifname, fault);
     close(netlink);
   }
   if (home >= 0) ot_netns_leave(home);
   return result;
+}
+
+int ot_tap_set_persist(int fd, bool on, struct ot_fault *fault) {
+  if (ioctl(fd, TUNSETPERSIST, on ? 1ul : 0ul) == 0) return 0;
+  return ot_fail(fault, errno, "TUNSETPERSIST", "making the TAP %s", on ? "persistent" : "non-persistent");
 }
 
 int ot_tap_state(const char *netns, const char *ifname, struct ot_link *link, struct ot_fault *fault) {

@@ -1,10 +1,13 @@
 /**
- * TAP devices: opens them where they are to be, and says in plain words why one cannot be opened.
+ * TAP devices: opens them where they are to be, and changes the NIC of one that is open.
  *
  * Owns the descriptor and the device's life. Never moves a frame: the Nic does, once the descriptor is attached.
  */
 import * as native from '../native/binding.js';
-import { isNativeError, type NativeError, type TapAddress, type TapPlace, type TapState } from '../native/binding.js';
+import type { TapAddress, TapNicChanges, TapPlace, TapState } from '../native/binding.js';
+import { explainChange, explainOpen, netnsPath, TapError, withWords } from './tap-error.js';
+
+export { netnsPath, TapError } from './tap-error.js';
 
 /** TUN_F_*: what the reader of a TAP is able to take in unfinished (linux/if_tun.h). */
 export const TUN_F_CSUM = 0x01;
@@ -53,6 +56,7 @@ export interface TapHandle {
   readonly ifname: string;
   /** Path of the namespace's file, when it is not the switch's own. */
   readonly netns: string | undefined;
+  /** In lower case, as the kernel shows it. */
   readonly mac: string;
   readonly mtu: number;
   readonly offload: number;
@@ -60,7 +64,20 @@ export interface TapHandle {
   readonly vnetHeaderSize: number;
   /** `null` when the device or its namespace is gone. */
   state(): TapState | null;
+  /**
+   * Also sets the segments of the guest's superframes anew. Below 1280 bytes the kernel takes IPv6 off the device with all
+   * its IPv6 addresses, and a greater MTU does not bring these back: `addAddresses` does.
+   * @throws TapError, as all that change the device; those with a list leave done what came before the failure
+   */
   setMtu(mtu: number): void;
+  /** While the device is up, too: neither its carrier nor its addresses change. */
+  setMac(mac: string): void;
+  /** An address that is there already stays. IPv6 has one prefix length an address: to change it, remove the address first. */
+  addAddresses(addresses: readonly TapAddress[]): void;
+  /** One that is not there, or has another prefix length, is no error. The other addresses of its subnet stay. */
+  removeAddresses(addresses: readonly TapAddress[]): void;
+  /** Whether the device outlives `close`. */
+  setPersist(on: boolean): void;
   /**
    * The descriptor of a further queue, which belongs to this handle: one of those that were opened with the TAP, else a new
    * one. A new one in another namespace keeps that namespace in being until it is closed.
@@ -69,22 +86,6 @@ export interface TapHandle {
   openQueue(): number;
   /** Detach it first. A TAP that is not persistent is gone with it. A second call does nothing. */
   close(): void;
-}
-
-/** What `openTap` and `setMtu` throw: one line for the user. `code` is the errno's name. */
-export class TapError extends Error {
-  readonly code: string;
-
-  constructor(message: string, cause: NativeError) {
-    super(message, { cause });
-    this.name = 'TapError';
-    this.code = cause.code;
-  }
-}
-
-/** The path of a namespace's file: a name stands for a file of `ip netns`. */
-export function netnsPath(netns: string): string {
-  return netns.includes('/') ? netns : `/run/netns/${netns}`;
 }
 
 /** Where a device is, as the addon wants it. */
@@ -105,39 +106,6 @@ export function segmentsPerSend(mtu: number): number {
   return Math.max(1, Math.min(SEND_SEGMENTS, Math.floor(SEND_BYTES / (mtu + SEGMENT_OVERHEAD))));
 }
 
-function missingRight(error: NativeError): boolean {
-  return error.code === 'EPERM' || error.code === 'EACCES';
-}
-
-function explain(error: NativeError, options: TapOptions): string {
-  const tap = options.netns === undefined ? options.ifname : `${options.ifname} in netns ${options.netns}`;
-  const about = error.message;
-  if (error.syscall === 'open' && about.includes('/dev/net/tun') && !missingRight(error))
-    return `cannot open the TAP ${tap}: /dev/net/tun is not usable (${error.code}); load the module with "modprobe tun", or give the container that device`;
-  if (error.syscall === 'setns' && error.code === 'EPERM')
-    return `cannot open the TAP ${tap}: entering a network namespace needs root (CAP_SYS_ADMIN)`;
-  if (about.includes('adding the address') && error.code === 'EACCES')
-    return `cannot open the TAP ${tap}: ${about}; is IPv6 switched off there (net.ipv6.conf.all.disable_ipv6)?`;
-  if (missingRight(error)) return `cannot open the TAP ${tap}: opening a TAP needs root or CAP_NET_ADMIN`;
-  if (about.includes('network namespace') && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-    return `cannot open the TAP ${tap}: there is no network namespace ${options.netns}; "ip netns list" shows those there are`;
-  if (error.syscall === 'setns' && error.code === 'EINVAL')
-    return `cannot open the TAP ${tap}: ${netnsPath(options.netns ?? '')} is no network namespace`;
-  if (error.code === 'EBUSY')
-    return `cannot open the TAP ${tap}: another process has it open; stop that one or choose another ifname`;
-  if (error.syscall === 'TUNSETIFF' && error.code === 'EINVAL')
-    return `cannot open the TAP ${tap}: a device of that name is there and is no TAP; choose another ifname`;
-  return `cannot open the TAP ${tap}: ${about}`;
-}
-
-function wrap<T>(action: () => T, say: (error: NativeError) => string): T {
-  try {
-    return action();
-  } catch (error) {
-    throw isNativeError(error) ? new TapError(say(error), error) : error;
-  }
-}
-
 /**
  * Makes a TAP, or takes over a persistent one of that name, whose addresses stay.
  * @throws TapError in plain words; whatever was begun is undone
@@ -149,19 +117,26 @@ export function openTap(options: TapOptions): TapHandle {
     const most = gsoMaxSegs ?? ((offload & TSO) === 0 ? undefined : segmentsPerSend(mtu));
     return most === undefined ? {} : { gsoMaxSegs: most };
   };
-  const opened = wrap(
+  const opened = withWords(
     () =>
       native.openTap({ ...rest, ...place, persist, multiQueue, up, offload, ...segments(options.mtu ?? DEFAULT_MTU) }),
-    (error) => explain(error, options),
+    (error) => explainOpen(error, options, options.mtu),
   );
   const fds = [opened.fd, ...opened.moreQueues];
   let given = 1;
-  let { mtu } = opened;
+  let { mac, mtu } = opened;
+  const change = (changes: TapNicChanges): void =>
+    withWords(
+      () => native.setTapNic({ ...place, ...changes }),
+      (error) => explainChange(error, options, mtu),
+    );
   return {
     fd: opened.fd,
     ifname: opened.ifname,
     netns: place.netns,
-    mac: opened.mac,
+    get mac() {
+      return mac;
+    },
     get mtu() {
       return mtu;
     },
@@ -169,16 +144,31 @@ export function openTap(options: TapOptions): TapHandle {
     vnetHeaderSize: opened.vnetHeaderSize,
     state: () => native.tapState(place),
     setMtu(bytes) {
-      wrap(
-        () => native.setTapMtu({ ...place, mtu: bytes, ...segments(bytes) }),
-        (error) => `cannot change the TAP ${options.ifname}: ${error.message}`,
-      );
+      change({ mtu: bytes, ...segments(bytes) });
       mtu = bytes;
+    },
+    setMac(address) {
+      change({ mac: address });
+      mac = address.toLowerCase();
+    },
+    addAddresses(addresses) {
+      if (addresses.length > 0) change({ addresses });
+    },
+    removeAddresses(addresses) {
+      if (addresses.length > 0) change({ removeAddresses: addresses });
+    },
+    setPersist(on) {
+      // The number may be another file's by now.
+      if (fds.length === 0) throw new TapError(`cannot change the TAP ${options.ifname}: it was closed`, 'EBADF');
+      withWords(
+        () => native.setTapPersist(opened.fd, on),
+        (error) => explainChange(error, options, mtu),
+      );
     },
     openQueue() {
       if (given === fds.length)
         fds.push(
-          wrap(
+          withWords(
             () => native.openTapQueue({ ...place, vnetHeader: opened.vnetHeaderSize > 0 }),
             (error) => `cannot open a queue of the TAP ${options.ifname}: ${error.message}`,
           ),

@@ -1,0 +1,97 @@
+/**
+ * What went wrong with a TAP, in one line for the user: which device, why, and what to do about it.
+ *
+ * Owns the words. Never opens or changes anything.
+ */
+import { isNativeError, type NativeError } from '../native/binding.js';
+
+/** What `openTap` and the verbs of a TapHandle throw: one line for the user. `code` is the errno's name. */
+export class TapError extends Error {
+  readonly code: string;
+
+  constructor(message: string, code: string, cause?: NativeError) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'TapError';
+    this.code = code;
+  }
+}
+
+/** Where the user put the device; `netns` as they wrote it. */
+export interface TapNames {
+  ifname: string;
+  netns?: string | undefined;
+}
+
+/** The least MTU of a link that carries IPv6 (RFC 8200, section 5). */
+const IPV6_MIN_MTU = 1280;
+
+/** The path of a namespace's file: a name stands for a file of `ip netns`. */
+export function netnsPath(netns: string): string {
+  return netns.includes('/') ? netns : `/run/netns/${netns}`;
+}
+
+function nameOf({ ifname, netns }: TapNames): string {
+  return netns === undefined ? ifname : `${ifname} in netns ${netns}`;
+}
+
+function missingRight(error: NativeError): boolean {
+  return error.code === 'EPERM' || error.code === 'EACCES';
+}
+
+/** What is the same for opening and changing, or `undefined`. `mtu`: that of the device, as far as it is known. */
+function commonReason(error: NativeError, mtu: number | undefined): string | undefined {
+  const about = error.message;
+  if (error.syscall === 'setns' && error.code === 'EPERM')
+    return 'entering a network namespace needs root (CAP_SYS_ADMIN)';
+  const adding = /adding the address ([^/]*)/.exec(about);
+  if (adding?.[1].includes(':') && mtu !== undefined && mtu < IPV6_MIN_MTU)
+    return `${about}; its MTU is ${mtu}, and IPv6 needs ${IPV6_MIN_MTU} or more`;
+  if (adding !== null && error.code === 'EACCES')
+    return `${about}; is IPv6 switched off there (net.ipv6.conf.all.disable_ipv6)?`;
+  return undefined;
+}
+
+/** The line for a TAP that could not be opened. */
+export function explainOpen(error: NativeError, names: TapNames, mtu: number | undefined): string {
+  const start = `cannot open the TAP ${nameOf(names)}:`;
+  const about = error.message;
+  if (error.syscall === 'open' && about.includes('/dev/net/tun') && !missingRight(error))
+    return `${start} /dev/net/tun is not usable (${error.code}); load the module with "modprobe tun", or give the container that device`;
+  const common = commonReason(error, mtu);
+  if (common !== undefined) return `${start} ${common}`;
+  if (missingRight(error)) return `${start} opening a TAP needs root or CAP_NET_ADMIN`;
+  if (about.includes('network namespace') && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+    return `${start} there is no network namespace ${names.netns}; "ip netns list" shows those there are`;
+  if (error.syscall === 'setns' && error.code === 'EINVAL')
+    return `${start} ${netnsPath(names.netns ?? '')} is no network namespace`;
+  if (error.code === 'EBUSY') return `${start} another process has it open; stop that one or choose another ifname`;
+  if (error.syscall === 'TUNSETIFF' && error.code === 'EINVAL')
+    return `${start} a device of that name is there and is no TAP; choose another ifname`;
+  return `${start} ${about}`;
+}
+
+/** The line for an open TAP that could not be changed. */
+export function explainChange(error: NativeError, names: TapNames, mtu: number): string {
+  const start = `cannot change the TAP ${nameOf(names)}:`;
+  const { code, syscall } = error;
+  // A namespace that was unmounted while its file stayed is an ordinary file, which setns refuses.
+  if ((syscall === 'open' && (code === 'ENOENT' || code === 'ENOTDIR')) || (syscall === 'setns' && code === 'EINVAL'))
+    return `${start} the network namespace ${names.netns} is gone (${code})`;
+  if (code === 'ENODEV' || (syscall === 'TUNSETPERSIST' && code === 'EBADFD'))
+    return `${start} the device is gone (${code})`;
+  const common = commonReason(error, mtu);
+  if (common !== undefined) return `${start} ${common}`;
+  if (missingRight(error)) return `${start} changing a TAP needs root or CAP_NET_ADMIN`;
+  if (code === 'EADDRNOTAVAIL' && error.message.includes('MAC address'))
+    return `${start} the kernel refuses that MAC address: a NIC's is neither multicast nor all zeros (${code})`;
+  return `${start} ${error.message}`;
+}
+
+/** Runs `action`; a failure of the addon becomes a TapError with the line that `say` makes of it. */
+export function withWords<T>(action: () => T, say: (error: NativeError) => string): T {
+  try {
+    return action();
+  } catch (error) {
+    throw isNativeError(error) ? new TapError(say(error), error.code, error) : error;
+  }
+}
