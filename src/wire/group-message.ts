@@ -1,0 +1,69 @@
+/**
+ * What IGMP and MLD have in common: a query asks who listens, a report says who does, a leave says who no longer does.
+ *
+ * Owns the shapes only: numbers for those who must not allocate, a message for those who may. The files of the two
+ * protocols make them.
+ */
+
+// Kinds of messages. A frame that is malformed is no message.
+export const MESSAGE_NONE = 0;
+export const MESSAGE_QUERY = 1;
+export const MESSAGE_REPORT = 2;
+export const MESSAGE_LEAVE = 3;
+
+/** Four signed words in network order, IPv4 as ::ffff:a.b.c.d. */
+export type GroupAddress = readonly [number, number, number, number];
+
+export interface GroupQuery {
+  kind: 'query';
+  family: 4 | 6;
+  /** Null: a general query. */
+  group: GroupAddress | null;
+  /** Who asks. */
+  source: GroupAddress;
+  /** Milliseconds within which listeners answer. */
+  maxDelay: number;
+  /** How many sources are asked for; 0: the group as such. */
+  sources: number;
+  /** The S flag: other routers are not to lower their timers. */
+  suppress: boolean;
+}
+
+/** Joins and leaves of whole groups; which sources a host wants or not is left out. */
+export interface GroupReport {
+  kind: 'report';
+  family: 4 | 6;
+  joins: GroupAddress[];
+  leaves: GroupAddress[];
+}
+
+export type GroupMessage = GroupQuery | GroupReport;
+
+// Types of group records (RFC 3376 section 4.2.12, RFC 3810 section 5.2.12), the same in both protocols.
+export const MODE_IS_INCLUDE = 1;
+export const MODE_IS_EXCLUDE = 2;
+export const CHANGE_TO_INCLUDE = 3;
+export const CHANGE_TO_EXCLUDE = 4;
+export const ALLOW_NEW_SOURCES = 5;
+export const BLOCK_OLD_SOURCES = 6;
+
+/**
+ * Enters one group record into a report. Including no sources is leaving; excluding any or including some is joining.
+ * BLOCK leaves the host a member of what is left, which it will report, or it is none and the membership runs out.
+ */
+export function enterRecord(report: GroupReport, type: number, sources: number, group: GroupAddress): void {
+  switch (type) {
+    case MODE_IS_EXCLUDE:
+    case CHANGE_TO_EXCLUDE:
+      report.joins.push(group);
+      return;
+    case MODE_IS_INCLUDE:
+    case CHANGE_TO_INCLUDE:
+      if (sources === 0) report.leaves.push(group);
+      else report.joins.push(group);
+      return;
+    case ALLOW_NEW_SOURCES:
+      if (sources > 0) report.joins.push(group);
+      return;
+  }
+}
