@@ -7,7 +7,7 @@
 import type { z } from 'zod';
 import { nearest } from './did-you-mean.js';
 import { type FaultList, type Path, quote } from './faults.js';
-import { BRIDGE, FDB_ENTRY, OFFLOADS, PORT, PORT_TYPE, SWITCH, TAP, VLAN, VXLAN } from './schema.js';
+import { BRIDGE, FDB_ENTRY, OFFLOADS, PORT, PORT_TYPE, STORM_LIMIT, SWITCH, TAP, VLAN, VXLAN } from './schema.js';
 import type { NicAddress } from './types.js';
 import { value } from './values.js';
 
@@ -29,6 +29,8 @@ export interface Item<T> {
 
 export interface DecodedSwitch extends Decoded<typeof SWITCH> {
   bridgeList: DecodedBridge[];
+  /** Those that belong to no bridge. */
+  portList: DecodedPort[];
   offloads: Partial<z.output<typeof OFFLOADS>>;
 }
 
@@ -36,6 +38,8 @@ export interface DecodedBridge extends Decoded<typeof BRIDGE> {
   name: string;
   portList: DecodedPort[];
   addressList: Item<NicAddress>[];
+  /** Of the host port; undefined when the file gives none. */
+  vlanList: DecodedVlan[] | undefined;
 }
 
 export interface DecodedVlan extends Decoded<typeof VLAN> {
@@ -52,6 +56,7 @@ interface DecodedLists {
   /** Undefined when the file gives none. */
   vlanList: DecodedVlan[] | undefined;
   entryList: DecodedEntry[];
+  stormLimit: Partial<z.output<typeof STORM_LIMIT>>;
   addressList: Item<NicAddress>[];
 }
 
@@ -78,19 +83,38 @@ export function decodeSwitch(raw: unknown, faults: FaultList): DecodedSwitch | u
     if (bridge !== undefined) bridgeList.push(bridge);
   }
   const offloads = decodeObject(OFFLOADS, decoded.given.offloads ?? {}, ['offloads'], faults)?.given ?? {};
-  return { ...decoded, bridgeList, offloads };
+  return { ...decoded, bridgeList, portList: decodePorts(decoded, [], faults), offloads };
+}
+
+/** Every port that could be read, those that belong to no bridge last. */
+export function allPorts(config: DecodedSwitch): DecodedPort[] {
+  return [...config.bridgeList, config].flatMap(({ portList }) => portList);
 }
 
 function decodeBridge(name: string, raw: unknown, path: Path, faults: FaultList): DecodedBridge | undefined {
   const decoded = decodeObject(BRIDGE, raw, path, faults);
   if (decoded === undefined) return undefined;
-  const portList: DecodedPort[] = [];
-  for (const [portName, body] of Object.entries(decoded.given.ports ?? {})) {
-    const port = decodePort(portName, body, [...path, 'ports', portName], faults);
-    if (port !== undefined) portList.push(port);
+  const { vlans } = decoded.given;
+  return {
+    ...decoded,
+    name,
+    portList: decodePorts(decoded, path, faults),
+    addressList: decodeList(value.nicAddress, decoded, 'addresses', decoded.given.addresses, faults),
+    vlanList: vlans === undefined ? undefined : decodeVlans(decoded, vlans, faults),
+  };
+}
+
+function decodePorts(
+  parent: Decoded<typeof SWITCH> | Decoded<typeof BRIDGE>,
+  path: Path,
+  faults: FaultList,
+): DecodedPort[] {
+  const out: DecodedPort[] = [];
+  for (const [name, body] of Object.entries(parent.given.ports ?? {})) {
+    const port = decodePort(name, body, [...path, 'ports', name], faults);
+    if (port !== undefined) out.push(port);
   }
-  const addressList = decodeList(value.nicAddress, decoded, 'addresses', decoded.given.addresses, faults);
-  return { ...decoded, name, portList, addressList };
+  return out;
 }
 
 function decodePort(name: string, raw: unknown, path: Path, faults: FaultList): DecodedPort | undefined {
@@ -126,10 +150,12 @@ function decodeVxlan(name: string, raw: unknown, path: Path, faults: FaultList):
 }
 
 function decodeLists(port: Decoded<typeof TAP> | Decoded<typeof VXLAN>, faults: FaultList): Omit<DecodedLists, 'name'> {
-  const vlans = port.given.vlans;
+  const { vlans, storm_limit } = port.given;
+  const storm = decodeObject(STORM_LIMIT, storm_limit ?? {}, [...port.path, 'storm_limit'], faults);
   return {
     vlanList: vlans === undefined ? undefined : decodeVlans(port, vlans, faults),
     entryList: decodeEntries(port, faults),
+    stormLimit: storm?.given ?? {},
     addressList: decodeList(value.nicAddress, port, 'addresses', port.given.addresses, faults),
   };
 }
@@ -186,6 +212,15 @@ function markRejected(parent: Parent, key: string): void {
   (parent.rejected as Set<string>).add(key);
 }
 
+const partials = new WeakMap<z.ZodObject, z.ZodObject>();
+
+/** Made once for each schema: making one costs more than reading a port with it. */
+function partialOf(schema: z.ZodObject): z.ZodObject {
+  const partial = partials.get(schema) ?? schema.partial();
+  partials.set(schema, partial);
+  return partial;
+}
+
 /** What an unknown key may have been meant for. */
 interface Kinds {
   kind: string;
@@ -222,7 +257,7 @@ function decodeObject<S extends z.ZodObject>(
   const source = raw as Record<string, unknown>;
   const sound = Object.entries(source).filter(([key]) => !rejected.has(key) && !unknown.has(key));
   // What is left passed just now; without its missing keys it passes as a partial.
-  const given = schema.partial().parse(Object.fromEntries(sound)) as Partial<z.output<S>>;
+  const given = partialOf(schema).parse(Object.fromEntries(sound)) as Partial<z.output<S>>;
   return { path, given, rejected, raw: source };
 }
 

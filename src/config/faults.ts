@@ -7,7 +7,7 @@
 /** Keys and list indices from the top of the file. */
 export type Path = readonly (string | number)[];
 
-/** Both count from 1; columns count UTF-16 units. */
+/** Both count from 1; columns count UTF-16 units. Both are 0 where there is no text. */
 export interface Position {
   line: number;
   column: number;
@@ -27,6 +27,12 @@ export interface Locator {
   key(path: Path): Position;
 }
 
+/** For a value that comes without a text. */
+export const NOWHERE: Locator = {
+  value: () => ({ line: 0, column: 0 }),
+  key: () => ({ line: 0, column: 0 }),
+};
+
 /** All faults of one file, at once. */
 export class ConfigError extends Error {
   readonly code = 'CONFIG_INVALID';
@@ -40,7 +46,7 @@ export class ConfigError extends Error {
     super(formatFaults(fileName, faults));
   }
 
-  /** A line for each fault: FILE:LINE:COLUMN: PATH: message. */
+  /** A line for each fault: FILE:LINE:COLUMN: PATH: message, or PATH: message where there is no text. */
   format(): string {
     return this.message;
   }
@@ -108,5 +114,7 @@ export function quote(text: string): string {
 }
 
 function formatFaults(fileName: string, faults: readonly ConfigFault[]): string {
-  return faults.map((f) => `${fileName}:${f.line}:${f.column}: ${f.path}: ${f.message}`).join('\n');
+  return faults
+    .map((f) => `${f.line === 0 ? '' : `${fileName}:${f.line}:${f.column}: `}${f.path}: ${f.message}`)
+    .join('\n');
 }

@@ -1,14 +1,16 @@
 /**
- * Loading a configuration file: the way into this room.
+ * Loading a configuration: the way into this room.
  *
- * Reads text, schema and rules in turn and gathers all faults of a file into one ConfigError. It opens no device and
- * changes nothing on the machine.
+ * Takes a file, its text or its plain value, reads schema and rules in turn and gathers all faults into one ConfigError.
+ * It opens no device and changes nothing on the machine.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { decodeSwitch } from './decode.js';
 import { readDocument, wholeFileError } from './document.js';
-import { FaultList } from './faults.js';
+import type { Document } from './edit-tree.js';
+import { FaultList, type Locator, NOWHERE } from './faults.js';
+import { checkPlain } from './plain-value.js';
 import { resolveSwitch } from './resolve.js';
 import { checkRules } from './rules.js';
 import type { SwitchConfig } from './types.js';
@@ -24,21 +26,56 @@ export interface LoadDeps {
   netnsExists?: (nameOrPath: string) => boolean;
 }
 
+/** A sound configuration: as it was given, and resolved. */
+export interface CheckedDocument {
+  document: Document;
+  config: SwitchConfig;
+}
+
 /** Reads and checks a file. @throws ConfigError holding every fault of it */
 export function loadConfig(path: string, deps: LoadDeps = {}): SwitchConfig {
-  return parseConfig(readText(path), path, deps);
+  return loadDocument(path, deps).config;
+}
+
+/** As loadConfig, with the value of the file beside. */
+export function loadDocument(path: string, deps: LoadDeps = {}): CheckedDocument {
+  return parseDocument(readText(path), path, deps);
 }
 
 /** Checks the text of a file; `fileName` is for messages. @throws ConfigError holding every fault of it */
 export function parseConfig(text: string, fileName: string, deps: LoadDeps = {}): SwitchConfig {
-  const document = readDocument(text, fileName);
-  const faults = new FaultList(document.locator);
-  const decoded = decodeSwitch(document.value, faults);
+  return parseDocument(text, fileName, deps).config;
+}
+
+/** As parseConfig, with the value of the file beside. */
+export function parseDocument(text: string, fileName: string, deps: LoadDeps = {}): CheckedDocument {
+  const { value, locator } = readDocument(text, fileName);
+  return check(value, fileName, locator, deps);
+}
+
+/**
+ * Checks the plain value of a file, as it comes over the control socket or out of an edit.
+ * @throws ConfigError whose faults have a path and no place: line and column are 0, and a line of it is `PATH: message`
+ */
+export function checkDocument(value: unknown, deps: LoadDeps = {}): CheckedDocument {
+  const faults = new FaultList(NOWHERE);
+  if (!checkPlain(value, faults)) throw faults.toError('');
+  return check(value, '', NOWHERE, deps);
+}
+
+/** The plain value of a file's text, unchecked, to be sent to a switch. @throws ConfigError holding its YAML faults */
+export function readDocumentValue(text: string, fileName: string): unknown {
+  return readDocument(text, fileName).value;
+}
+
+function check(value: unknown, fileName: string, locator: Locator, deps: LoadDeps): CheckedDocument {
+  const faults = new FaultList(locator);
+  const decoded = decodeSwitch(value, faults);
   if (decoded === undefined) throw faults.toError(fileName);
   checkRules(decoded, { netnsExists: deps.netnsExists ?? netnsExists }, faults);
   checkAvailable(decoded, faults);
   if (faults.count > 0) throw faults.toError(fileName);
-  return resolveSwitch(decoded, deps.hostname ?? hostname);
+  return { document: value as Document, config: resolveSwitch(decoded, deps.hostname ?? hostname) };
 }
 
 function readText(path: string): string {
@@ -56,7 +93,7 @@ function readText(path: string): string {
   }
 }
 
-/** As `ip netns` finds them. */
-function netnsExists(nameOrPath: string): boolean {
+/** Whether a network namespace exists, by name or path: as `ip netns` finds them. */
+export function netnsExists(nameOrPath: string): boolean {
   return existsSync(nameOrPath.includes('/') ? nameOrPath : `/var/run/netns/${nameOrPath}`);
 }

@@ -3,7 +3,7 @@
  *
  * Owns the expansion and the default membership. It takes what the rules have found sound, and reports nothing.
  */
-import type { DecodedBridge, DecodedPort, DecodedVlan } from './decode.js';
+import type { DecodedBridge, DecodedVlan } from './decode.js';
 import { rangeLength } from './id-range.js';
 import type { VlanMembership } from './types.js';
 
@@ -11,11 +11,15 @@ import type { VlanMembership } from './types.js';
 export const DEFAULT_PVID = 1;
 
 /**
- * The memberships of a port, ascending. `vlans` replaces the default, which is the bridge's vlan_default_pvid, untagged,
- * on a filtering bridge. Where two entries hold one VID the later one counts; the rules refuse that.
+ * The memberships of a port, or of a bridge's host port, ascending. `vlans` replaces the default, which is the bridge's
+ * vlan_default_pvid, untagged, on a filtering bridge; a port that belongs to no bridge has none. Where two entries hold one VID the later one counts; the rules refuse that.
  */
-export function membershipsOf(port: DecodedPort, bridge: DecodedBridge): VlanMembership[] {
+export function membershipsOf(
+  port: { vlanList: DecodedVlan[] | undefined },
+  bridge: DecodedBridge | undefined,
+): VlanMembership[] {
   if (port.vlanList === undefined) {
+    if (bridge === undefined) return [];
     const pvid = bridge.given.vlan_default_pvid ?? DEFAULT_PVID;
     const none = bridge.given.vlan_filtering !== true || pvid === 0;
     return none ? [] : [{ vid: pvid, pvid: true, untagged: true, remotes: [] }];

@@ -13,6 +13,7 @@ import type {
   Item,
 } from './decode.js';
 import { DEFAULT_PVID, membershipsOf } from './memberships.js';
+import { DEFAULT_FDB_SIZE } from './rules-fdb.js';
 import { DEFAULT_DSTPORT, familyOfPort } from './rules-vxlan.js';
 import type {
   BridgeConfig,
@@ -20,6 +21,7 @@ import type {
   FdbEntryConfig,
   NicSettings,
   OffloadConfig,
+  PortConfig,
   RawOptions,
   SwitchConfig,
   TapConfig,
@@ -37,7 +39,9 @@ export function resolveSwitch(config: DecodedSwitch, hostname: () => string): Sw
     workers: config.given.workers ?? 1,
     busyPoll: config.given.busy_poll ?? 50,
     offloads: resolveOffloads(config),
+    fdbSize: config.given.fdb_size ?? DEFAULT_FDB_SIZE,
     bridges: config.bridgeList.map(resolveBridge),
+    ports: config.portList.map((port) => resolvePort(port, undefined)),
   };
 }
 
@@ -56,18 +60,28 @@ function resolveBridge(bridge: DecodedBridge): BridgeConfig {
   const { given } = bridge;
   return {
     name: bridge.name,
+    up: given.up ?? true,
     vlanFiltering: given.vlan_filtering ?? false,
     vlanDefaultPvid: given.vlan_default_pvid ?? DEFAULT_PVID,
     ageingTime: given.ageing_time ?? 300,
     fdbMaxLearned: given.fdb_max_learned ?? 0,
+    groupFwdMask: given.group_fwd_mask ?? 0,
+    mcastSnooping: given.mcast_snooping ?? true,
+    macMoveLimit: given.mac_move_limit ?? 10,
     hostPort: given.host_port ?? false,
+    vlans: given.host_port === true ? membershipsOf(bridge, bridge) : [],
     ...nicSettings(bridge),
-    ports: bridge.portList.map((port) => (port.type === 'tap' ? resolveTap(port, bridge) : resolveVxlan(port, bridge))),
+    ports: bridge.portList.map((port) => resolvePort(port, bridge)),
     options: optionsOf(bridge),
   };
 }
 
-function resolveTap(port: DecodedTap, bridge: DecodedBridge): TapConfig {
+/** `bridge` is undefined for a port that belongs to none. */
+function resolvePort(port: DecodedPort, bridge: DecodedBridge | undefined): PortConfig {
+  return port.type === 'tap' ? resolveTap(port, bridge) : resolveVxlan(port, bridge);
+}
+
+function resolveTap(port: DecodedTap, bridge: DecodedBridge | undefined): TapConfig {
   return {
     type: 'tap',
     ...commonOf(port, bridge),
@@ -77,7 +91,7 @@ function resolveTap(port: DecodedTap, bridge: DecodedBridge): TapConfig {
   };
 }
 
-function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge): VxlanConfig {
+function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined): VxlanConfig {
   const { given } = port;
   return {
     type: 'vxlan',
@@ -106,7 +120,7 @@ function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge): VxlanConfig {
   };
 }
 
-function commonOf(port: DecodedPort, bridge: DecodedBridge): CommonPortConfig {
+function commonOf(port: DecodedPort, bridge: DecodedBridge | undefined): CommonPortConfig {
   const { given } = port;
   const vlans = membershipsOf(port, bridge);
   return {
@@ -119,6 +133,14 @@ function commonOf(port: DecodedPort, bridge: DecodedBridge): CommonPortConfig {
     isolated: given.isolated ?? false,
     locked: given.locked ?? false,
     neighSuppress: given.neigh_suppress ?? false,
+    up: given.up ?? true,
+    stormLimit: {
+      broadcast: port.stormLimit.broadcast ?? 0,
+      unknownUnicast: port.stormLimit.unknown_unicast ?? 0,
+      multicast: port.stormLimit.multicast ?? 0,
+    },
+    mcastRouter: given.mcast_router ?? 1,
+    mcastFastLeave: given.mcast_fast_leave ?? false,
     fdb: port.entryList.map((entry) => resolveEntry(entry, port, vlans)),
     options: optionsOf(port),
   };
@@ -142,6 +164,7 @@ function resolveEntry(entry: DecodedEntry, port: DecodedPort, vlans: VlanMembers
     ...optional('port', given.port),
     state: given.state ?? 'static',
     sticky: given.sticky ?? false,
+    externLearn: given.extern_learn ?? false,
   };
 }
 

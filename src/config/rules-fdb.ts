@@ -1,84 +1,71 @@
 /**
- * Rules of the configured FDB entries of a bridge.
+ * Rules of the configured FDB entries of a file.
  *
  * A unicast MAC stands in one place for each VLAN of the bridge; multicast and all-zeros MACs may have many
- * destinations on a vxlan port, each once.
+ * destinations on a vxlan port, each once. What one entry must be beside its port is in `entry-rules.ts`.
  */
-import { isMulticastMac, ZERO_MAC } from './address.js';
-import type { DecodedBridge, DecodedEntry, DecodedPort, DecodedVxlan } from './decode.js';
+import { ZERO_MAC } from './address.js';
+import { allPorts, type DecodedBridge, type DecodedEntry, type DecodedPort, type DecodedSwitch } from './decode.js';
+import { type EntryPort, entryFaults, isForMany } from './entry-rules.js';
 import { type FaultList, formatPath, type Path } from './faults.js';
 import { membershipsOf } from './memberships.js';
 import { DEFAULT_DSTPORT } from './rules-vxlan.js';
 import type { VlanMembership } from './types.js';
 
-/** Checks the entries of all ports of one bridge. */
-export function checkFdb(bridge: DecodedBridge, faults: FaultList): void {
+/** Entries of the FDB of a switch that does not say. */
+export const DEFAULT_FDB_SIZE = 65_536;
+
+/** Checks the entries of all ports of one bridge, or of those that belong to none. */
+export function checkFdb(ports: readonly DecodedPort[], bridge: DecodedBridge | undefined, faults: FaultList): void {
   const seen: Seen = new Map();
-  for (const port of bridge.portList) {
+  for (const port of ports) {
     if (port.entryList.length === 0) continue;
     const members = membershipsOf(port, bridge);
+    const facts = entryPort(port, bridge, members);
     for (const entry of port.entryList) {
-      if (port.type === 'tap') checkTapEntry(entry, faults);
-      else checkVxlanEntry(entry, port, members, faults);
-      checkVlan(entry, port, bridge, members, faults);
+      checkEntry(entry, facts, faults);
       checkTwice(entry, port, members, seen, faults);
     }
   }
 }
 
-function checkTapEntry(entry: DecodedEntry, faults: FaultList): void {
-  for (const key of ['dst', 'vni', 'port'] as const) {
-    if (entry.given[key] === undefined) continue;
-    faults.at([...entry.path, key], 'is for entries of a vxlan port, and this is a tap port; remove it');
-  }
-  if (isForMany(entry.mac)) {
-    faults.at([...entry.path, 'mac'], `${entry.mac} is no unicast MAC address; an entry of a tap port needs one`);
-  }
-}
-
-function checkVxlanEntry(entry: DecodedEntry, port: DecodedVxlan, members: VlanMembership[], faults: FaultList): void {
-  const { dst, vni, vlan } = entry.given;
-  if (dst === undefined && !entry.rejected.has('dst')) {
-    faults.atKey(
-      [...entry.path, 'dst'],
-      'is missing; an entry of a vxlan port needs the address of the VTEP that has the MAC',
-    );
-  }
-  if (vni === undefined) return;
-  const at = [...entry.path, 'vni'];
-  if (port.given.id !== undefined) {
-    if (vni !== port.given.id) faults.at(at, `the port carries VNI ${port.given.id} only; write that or remove vni`);
-    return;
-  }
-  if (port.rejected.has('vlans') || port.rejected.has('id')) return;
-  const mapped = members.find((member) => member.vni === vni);
-  if (mapped === undefined) {
-    faults.at(at, `no VLAN of port ${port.name} is mapped to VNI ${vni}; add it to vlans or give another`);
-  } else if (vlan !== undefined && vlan !== mapped.vid) {
-    faults.at(
-      at,
-      `VNI ${vni} belongs to VLAN ${mapped.vid} on this port, and the entry says VLAN ${vlan}; remove one of the two`,
-    );
+/** Entries without a VLAN count once for each VLAN of their port. */
+export function checkFdbSize(config: DecodedSwitch, faults: FaultList): void {
+  const size = config.given.fdb_size ?? DEFAULT_FDB_SIZE;
+  const bridgeOf = new Map(config.bridgeList.flatMap((bridge) => bridge.portList.map((port) => [port, bridge])));
+  let count = 0;
+  for (const port of allPorts(config)) {
+    if (port.entryList.length === 0) continue;
+    const bridge = bridgeOf.get(port);
+    const everywhere = bridge?.given.vlan_filtering === true ? membershipsOf(port, bridge).length : 1;
+    for (const { mac, given, path } of port.entryList) {
+      if (mac === ZERO_MAC) continue;
+      count += given.vlan === undefined && given.vni === undefined ? everywhere : 1;
+      if (count <= size) continue;
+      const what = `up to here there are more than ${size} entries, counted once for each VLAN`;
+      faults.at(path, `${what}; raise fdb_size, or give fewer`);
+      return;
+    }
   }
 }
 
-function checkVlan(
-  entry: DecodedEntry,
-  port: DecodedPort,
-  bridge: DecodedBridge,
-  members: VlanMembership[],
-  faults: FaultList,
-): void {
-  const { vlan } = entry.given;
-  if (vlan === undefined || bridge.rejected.has('vlan_filtering')) return;
-  const at = [...entry.path, 'vlan'];
-  if (bridge.given.vlan_filtering !== true) {
-    faults.at(at, `bridge ${bridge.name} does not look at VLANs; set vlan_filtering: true there or remove vlan`);
-    return;
-  }
-  if (port.rejected.has('vlans') || bridge.rejected.has('vlan_default_pvid')) return;
-  if (!members.some((member) => member.vid === vlan)) {
-    faults.at(at, `port ${port.name} is not a member of VLAN ${vlan}; add it to vlans or give another`);
+function entryPort(port: DecodedPort, bridge: DecodedBridge | undefined, members: VlanMembership[]): EntryPort {
+  const unknown =
+    port.rejected.has('vlans') || port.rejected.has('id') || bridge?.rejected.has('vlan_default_pvid') === true;
+  const filtering = bridge?.rejected.has('vlan_filtering') ? undefined : bridge?.given.vlan_filtering === true;
+  return {
+    name: port.name,
+    type: port.type,
+    bridge: bridge === undefined ? null : { name: bridge.name, filtering },
+    id: port.type === 'tap' || port.rejected.has('vlan_tunnel') ? undefined : (port.given.id ?? null),
+    members: unknown ? undefined : members,
+  };
+}
+
+function checkEntry(entry: DecodedEntry, port: EntryPort, faults: FaultList): void {
+  for (const { key, message } of entryFaults({ ...entry.given, mac: entry.mac }, port)) {
+    // A value that was refused is not missing.
+    if (!entry.rejected.has(key)) faults.at([...entry.path, key], message);
   }
 }
 
@@ -110,9 +97,4 @@ function checkTwice(
     return;
   }
   scopes.set(scope, entry.path);
-}
-
-/** True for MACs that can have several destinations. */
-function isForMany(mac: string): boolean {
-  return mac === ZERO_MAC || isMulticastMac(mac);
 }

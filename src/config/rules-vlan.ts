@@ -3,13 +3,34 @@
  *
  * Judges the list of one port; VNIs shared between ports are in `rules.ts`.
  */
-import type { DecodedBridge, DecodedPort, DecodedVlan } from './decode.js';
+import type { DecodedBridge, DecodedPort, DecodedVlan, DecodedVxlan } from './decode.js';
 import type { FaultList, Path } from './faults.js';
 import { formatRange, type IdRange, rangeLength } from './id-range.js';
 
-/** Checks one port's memberships. */
-export function checkVlans(port: DecodedPort, bridge: DecodedBridge, faults: FaultList): void {
-  checkFiltering(port, bridge, faults);
+/** Checks one port's memberships; `bridge` is undefined for a port that belongs to none. */
+export function checkVlans(port: DecodedPort, bridge: DecodedBridge | undefined, faults: FaultList): void {
+  // A port that belongs to no bridge may yet become one of a filtering bridge.
+  if (bridge !== undefined) checkFiltering(port, bridge, faults);
+  checkList(port, faults);
+}
+
+/** Checks the memberships of a bridge's host port. */
+export function checkHostVlans(bridge: DecodedBridge, faults: FaultList): void {
+  if (bridge.vlanList === undefined) return;
+  if (bridge.given.host_port !== true && !bridge.rejected.has('host_port')) {
+    faults.at(
+      [...bridge.path, 'vlans'],
+      `are those of the host port, and ${bridge.name} has none; set host_port: true or remove vlans`,
+    );
+    return;
+  }
+  checkList(bridge, faults);
+}
+
+/** A link with memberships. A bridge stands for its host port, which maps nothing. */
+type Member = DecodedPort | DecodedBridge;
+
+function checkList(port: Member, faults: FaultList): void {
   const vids = new Map<number, Path>();
   const vnis = new Map<number, Path>();
   let pvidAt: Path | undefined;
@@ -48,11 +69,11 @@ function checkVid(vlan: DecodedVlan, seen: Map<number, Path>, faults: FaultList)
   faults.at([...vlan.path, 'vid'], `VLAN ${taken.id} is in ${item(taken.by)} already; give each VLAN of a port once`);
 }
 
-function checkTunnel(vlan: DecodedVlan, port: DecodedPort, seen: Map<number, Path>, faults: FaultList): void {
+function checkTunnel(vlan: DecodedVlan, port: Member, seen: Map<number, Path>, faults: FaultList): void {
   const vnis = vlan.given.tunnel_info;
   if (vnis === undefined) return;
   const at = [...vlan.path, 'tunnel_info'];
-  if (port.type === 'tap') {
+  if (!isVxlan(port)) {
     faults.at(at, 'maps a VLAN to a VNI, which only a vxlan port can do; remove it');
     return;
   }
@@ -69,10 +90,10 @@ function checkTunnel(vlan: DecodedVlan, port: DecodedPort, seen: Map<number, Pat
   faults.at(at, `VNI ${taken.id} is mapped to a VLAN in ${item(taken.by)} already; give each VLAN a VNI of its own`);
 }
 
-function checkRemotes(vlan: DecodedVlan, port: DecodedPort, faults: FaultList): void {
+function checkRemotes(vlan: DecodedVlan, port: Member, faults: FaultList): void {
   if (vlan.given.remotes === undefined) return;
   const at = [...vlan.path, 'remotes'];
-  if (port.type === 'tap') {
+  if (!isVxlan(port)) {
     faults.at(at, 'is a flood list, which only a vxlan port has; remove it');
   } else if (vlan.given.tunnel_info === undefined && !vlan.rejected.has('tunnel_info')) {
     faults.at(
@@ -80,6 +101,10 @@ function checkRemotes(vlan: DecodedVlan, port: DecodedPort, faults: FaultList): 
       'is the flood list of a VNI, and the entry has none; add tunnel_info, or move the addresses to the remotes of the port',
     );
   }
+}
+
+function isVxlan(port: Member): port is DecodedVxlan {
+  return 'type' in port && port.type === 'vxlan';
 }
 
 /** Notes who holds the IDs of a range. @returns the first that somebody holds already */

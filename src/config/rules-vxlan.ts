@@ -69,15 +69,23 @@ function checkUnderlay(port: DecodedVxlan, faults: FaultList): void {
   const family = familyOfPort(port);
   const reference = local === undefined ? 'the first address of the port' : 'local';
   for (const { path, value } of underlayAddresses(port)) {
-    if (familyOf(value) !== family) {
-      faults.at(
-        path,
-        `${value} is IPv${familyOf(value)}, and ${reference} is IPv${family}; a port carries one family: use a port for each`,
-      );
-    } else if (value === local) {
-      faults.at(path, `${value} is the port's own local address; remove it`);
-    }
+    const fault = addressFault(value, family, local, reference);
+    if (fault !== undefined) faults.at(path, fault);
   }
+}
+
+/** Why an address cannot be another VTEP of a port; `reference` says what its family comes from. */
+export function addressFault(
+  address: string,
+  family: 4 | 6,
+  local: string | undefined,
+  reference: string,
+): string | undefined {
+  const own = familyOf(address);
+  if (own !== family) {
+    return `${address} is IPv${own}, and ${reference} is IPv${family}; a port carries one family: use a port for each`;
+  }
+  return address === local ? `${address} is the port's own local address; remove it` : undefined;
 }
 
 /** Every address of another VTEP that the port names. */

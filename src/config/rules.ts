@@ -5,11 +5,11 @@
  * nothing. Rules of one list or port are in the other `rules-*.ts`.
  */
 import { Refusal } from './address.js';
-import type { DecodedBridge, DecodedPort, DecodedSwitch, DecodedVxlan } from './decode.js';
+import { allPorts, type DecodedBridge, type DecodedPort, type DecodedSwitch, type DecodedVxlan } from './decode.js';
 import { type FaultList, formatPath, type Path, quote } from './faults.js';
 import { rangeLength } from './id-range.js';
-import { checkFdb } from './rules-fdb.js';
-import { checkVlans } from './rules-vlan.js';
+import { checkFdb, checkFdbSize } from './rules-fdb.js';
+import { checkHostVlans, checkVlans } from './rules-vlan.js';
 import { checkVxlan, DEFAULT_DSTPORT, familyOfPort } from './rules-vxlan.js';
 import { NIC_KEYS } from './schema.js';
 import { readDeviceName } from './values.js';
@@ -33,38 +33,43 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
   const fits = checkMemberships(config, faults);
   for (const bridge of config.bridgeList) {
     checkHostNic(bridge, faults);
-    for (const port of bridge.portList) {
-      checkAddresses(port, faults);
-      if (port.type === 'vxlan') {
-        checkVxlan(port, faults);
-        checkHostNic(port, faults);
-      }
-      checkVlans(port, bridge, faults);
-    }
+    for (const port of bridge.portList) checkPort(port, bridge, faults);
     checkAddresses(bridge, faults);
-    // Entries are judged beside the expanded memberships.
-    if (fits) checkFdb(bridge, faults);
+    checkHostVlans(bridge, faults);
   }
+  for (const port of config.portList) checkPort(port, undefined, faults);
+  // Entries are judged beside the expanded memberships.
+  if (!fits) return;
+  for (const bridge of config.bridgeList) checkFdb(bridge.portList, bridge, faults);
+  checkFdb(config.portList, undefined, faults);
+  checkFdbSize(config, faults);
+}
+
+function checkPort(port: DecodedPort, bridge: DecodedBridge | undefined, faults: FaultList): void {
+  checkAddresses(port, faults);
+  if (port.type === 'vxlan') {
+    checkVxlan(port, faults);
+    checkHostNic(port, faults);
+  }
+  checkVlans(port, bridge, faults);
 }
 
 /** Every link that the file names, sound or not. */
 function linkPaths(config: DecodedSwitch): Path[] {
-  return Object.entries(config.given.bridges ?? {}).flatMap(([bridge, body]) => {
+  const attached = Object.entries(config.given.bridges ?? {}).flatMap(([bridge, body]) => {
     const path = ['bridges', bridge];
     const ports = (body as { ports?: unknown } | null)?.ports;
     const names = typeof ports === 'object' && ports !== null && !Array.isArray(ports) ? Object.keys(ports) : [];
     return [path, ...names.map((name) => [...path, 'ports', name])];
   });
+  return [...attached, ...Object.keys(config.given.ports ?? {}).map((name) => ['ports', name])];
 }
 
 function checkLinks(config: DecodedSwitch, faults: FaultList): void {
   const paths = linkPaths(config);
   const over = paths[MAX_LINKS];
   if (over !== undefined) {
-    faults.atKey(
-      over,
-      `the file has ${paths.length} bridges and ports; a switch has at most ${MAX_LINKS}: use several`,
-    );
+    faults.atKey(over, `there are ${paths.length} bridges and ports; a switch has at most ${MAX_LINKS}: use several`);
   }
   const seen = new Map<string, Path>();
   for (const path of paths) {
@@ -96,12 +101,10 @@ function checkNics(config: DecodedSwitch, machine: Machine, faults: FaultList): 
     }
   };
   // Host ports first: their names cannot be changed, so the fault is shown at a tap port.
-  for (const bridge of config.bridgeList) {
-    for (const link of [bridge, ...bridge.portList]) {
-      if ('host_port' in link.given && link.given.host_port === true) claim('', link.name, link.path);
-    }
+  for (const link of [...config.bridgeList, ...allPorts(config)]) {
+    if ('host_port' in link.given && link.given.host_port === true) claim('', link.name, link.path);
   }
-  for (const port of config.bridgeList.flatMap((bridge) => bridge.portList)) {
+  for (const port of allPorts(config)) {
     if (port.type !== 'tap') continue;
     const { netns, ifname } = port.given;
     if (netns !== undefined && !machine.netnsExists(netns)) {
@@ -143,7 +146,7 @@ function checkAddresses(link: DecodedBridge | DecodedPort, faults: FaultList): v
 /** A datagram is told apart by local address, port and VNI: no two vxlan ports may share all three. */
 function checkSharedVnis(config: DecodedSwitch, faults: FaultList): void {
   const endpoints = new Map<string, Map<number, string>>();
-  for (const port of config.bridgeList.flatMap((bridge) => bridge.portList)) {
+  for (const port of allPorts(config)) {
     if (port.type !== 'vxlan' || port.rejected.has('local') || port.rejected.has('dstport')) continue;
     const local = port.given.local ?? `any IPv${familyOfPort(port)}`;
     const endpoint = `${local} ${port.given.dstport ?? DEFAULT_DSTPORT}`;
@@ -178,11 +181,11 @@ function vnisOf(port: DecodedVxlan): { first: number; last: number; path: Path }
 /** @returns whether the file may be expanded */
 function checkMemberships(config: DecodedSwitch, faults: FaultList): boolean {
   let count = 0;
-  for (const port of config.bridgeList.flatMap((bridge) => bridge.portList)) {
-    for (const vlan of port.vlanList ?? []) count += rangeLength(vlan.vid);
+  for (const link of [...config.bridgeList, ...allPorts(config)]) {
+    for (const vlan of link.vlanList ?? []) count += rangeLength(vlan.vid);
     if (count <= MAX_MEMBERSHIPS) continue;
     faults.at(
-      [...port.path, 'vlans'],
+      [...link.path, 'vlans'],
       `up to here the ports have more than ${MAX_MEMBERSHIPS} VLAN memberships; give fewer`,
     );
     return false;

@@ -22,7 +22,10 @@ export const SWITCH = object('a mapping with the key "bridges"', {
   workers: value.workers.optional(),
   busy_poll: value.microseconds.optional(),
   offloads: mapping('offloads to true or false').optional(),
+  fdb_size: value.fdbSize.optional(),
   bridges: mapping('bridge names to bridges; {} for none'),
+  // Ports that belong to no bridge.
+  ports: mapping('port names to ports').nullable().optional(),
 });
 
 export const OFFLOADS = object('a mapping of offloads', {
@@ -42,19 +45,28 @@ const nic = {
 
 export const NIC_KEYS = ['mac', 'addresses', 'mtu', 'persist'] as const;
 
+const vlanList = value.list('VLAN memberships such as [{ vid: 2 }]').optional();
+
 export const BRIDGE = object('a mapping of bridge options', {
+  up: value.flag.optional(),
   vlan_filtering: value.flag.optional(),
   vlan_default_pvid: value.pvid.optional(),
   ageing_time: value.seconds.optional(),
   fdb_max_learned: value.count.optional(),
+  group_fwd_mask: value.groupForwardMask.optional(),
+  mcast_snooping: value.flag.optional(),
+  mac_move_limit: value.count.optional(),
   host_port: value.flag.optional(),
+  // Of the host port.
+  vlans: vlanList,
   ...nic,
   // "ports:" with nothing after it is a bridge without ports.
   ports: mapping('port names to ports').nullable().optional(),
 });
 
 const anyPort = {
-  vlans: value.list('VLAN memberships such as [{ vid: 2 }]').optional(),
+  vlans: vlanList,
+  up: value.flag.optional(),
   learning: value.flag.optional(),
   flood: value.flag.optional(),
   mcast_flood: value.flag.optional(),
@@ -62,6 +74,9 @@ const anyPort = {
   isolated: value.flag.optional(),
   locked: value.flag.optional(),
   neigh_suppress: value.flag.optional(),
+  storm_limit: mapping('limits such as { broadcast: 1000 }').optional(),
+  mcast_router: value.mcastRouter.optional(),
+  mcast_fast_leave: value.flag.optional(),
   fdb: value.list('FDB entries').optional(),
   ...nic,
 };
@@ -113,6 +128,12 @@ export const VLAN = object('a VLAN membership such as { vid: 2 }', {
   remotes: remoteList,
 });
 
+export const STORM_LIMIT = object('a mapping of limits', {
+  broadcast: value.framesPerSecond.optional(),
+  unknown_unicast: value.framesPerSecond.optional(),
+  multicast: value.framesPerSecond.optional(),
+});
+
 export const FDB_ENTRY = object('an FDB entry such as { mac: "02:00:00:00:00:01" }', {
   mac: value.mac,
   vlan: value.vid.optional(),
@@ -121,6 +142,7 @@ export const FDB_ENTRY = object('an FDB entry such as { mac: "02:00:00:00:00:01"
   port: value.udpPort.optional(),
   state: value.choice(['static', 'permanent', 'dynamic']).optional(),
   sticky: value.flag.optional(),
+  extern_learn: value.flag.optional(),
 });
 
 /** Only to find out which of the two a port is. */

@@ -17,7 +17,11 @@ export interface SwitchConfig {
   /** Microseconds that an engine goes on looking for frames before it sleeps; 0: none. */
   busyPoll: number;
   offloads: OffloadConfig;
+  /** Most FDB entries of the switch, learned and configured ones together. */
+  fdbSize: number;
   bridges: BridgeConfig[];
+  /** Ports that belong to no bridge: their devices are there, and their frames are dropped as `port_down`. */
+  ports: PortConfig[];
 }
 
 /** What the switch may use where the kernel has it; false switches one off. */
@@ -52,6 +56,8 @@ export interface NicAddress {
 /** The NicSettings of a bridge are those of its host port; they stand at their defaults when `hostPort` is false. */
 export interface BridgeConfig extends NicSettings {
   name: string;
+  /** False: none of its ports forwards. */
+  up: boolean;
   vlanFiltering: boolean;
   /** 0: none. */
   vlanDefaultPvid: number;
@@ -59,7 +65,15 @@ export interface BridgeConfig extends NicSettings {
   ageingTime: number;
   /** 0: no limit beyond the table's size. */
   fdbMaxLearned: number;
+  /** Bit n set: frames to 01:80:c2:00:00:0n are forwarded like others; bits 0-2 are never set. */
+  groupFwdMask: number;
+  /** IGMP and MLD snooping. */
+  mcastSnooping: boolean;
+  /** Moves of one MAC within a second above which an event tells of it once; 0: never. */
+  macMoveLimit: number;
   hostPort: boolean;
+  /** Memberships of the host port, with `hostPort`; as CommonPortConfig.vlans. */
+  vlans: VlanMembership[];
   ports: PortConfig[];
   options: RawOptions;
 }
@@ -80,8 +94,22 @@ export interface CommonPortConfig {
   isolated: boolean;
   locked: boolean;
   neighSuppress: boolean;
+  /** False: the port is shut; its frames are dropped as `port_down`. */
+  up: boolean;
+  stormLimit: StormLimit;
+  /** Multicast router port: 0 never, 1 found out by queries, 2 always; as in the kernel. */
+  mcastRouter: 0 | 1 | 2;
+  /** A group is left with the leave message, without waiting for another member. */
+  mcastFastLeave: boolean;
   fdb: FdbEntryConfig[];
   options: RawOptions;
+}
+
+/** Frames a second that may be flooded from a port, by kind; 0: no limit. */
+export interface StormLimit {
+  broadcast: number;
+  unknownUnicast: number;
+  multicast: number;
 }
 
 export interface VlanMembership {
@@ -152,4 +180,6 @@ export interface FdbEntryConfig {
   port?: number;
   state: 'static' | 'permanent' | 'dynamic';
   sticky: boolean;
+  /** Put in by a control program: never ages, may roam. */
+  externLearn: boolean;
 }

@@ -3,7 +3,7 @@
  *
  * Owns the one table of them. A version that adds the function removes the row; nothing else has to change here.
  */
-import type { DecodedSwitch } from './decode.js';
+import { allPorts, type DecodedSwitch } from './decode.js';
 import type { FaultList, Path } from './faults.js';
 
 interface Row {
@@ -28,9 +28,7 @@ const TABLE: readonly Row[] = [
 
 /** Refuses what the table holds, unless it is at its default. */
 export function checkAvailable(config: DecodedSwitch, faults: FaultList): void {
-  for (const bridge of config.bridgeList) {
-    for (const port of bridge.portList) check(port, faults);
-  }
+  for (const port of allPorts(config)) check(port, faults);
 }
 
 function check({ path, given }: { path: Path; given: object }, faults: FaultList): void {

@@ -16,6 +16,14 @@ const SOCKET_PATH_MAX = 107;
 const COUNT_MAX = 2_147_483_647;
 /** Seconds: the longest ageing time of IEEE 802.1Q and of the kernel's bridge (BR_MAX_AGEING_TIME). */
 const AGEING_MAX = 1_000_000;
+/** Entries: the largest table that the FDB is built for. */
+const FDB_SIZE_MAX = 1_048_576;
+/** Frames of these protocols say something about one link and must not leave it (BR_GROUPFWD_RESTRICTED in the kernel). */
+const NEVER_FORWARDED = [
+  { bit: 0, what: 'STP' },
+  { bit: 1, what: 'MAC pause' },
+  { bit: 2, what: 'LACP' },
+];
 
 interface Issue {
   input?: unknown;
@@ -60,6 +68,16 @@ function list(what: string) {
   return z.array(z.unknown(), { error: expected(`a list of ${what}`) });
 }
 
+/** Judges a mask by its bits; what is no mask at all is refused before. */
+function groupForwardMask() {
+  return whole('a mask', 0, 65_535).superRefine((mask, context) => {
+    const { bit, what } = NEVER_FORWARDED.find((row) => (mask & (1 << row.bit)) !== 0) ?? {};
+    if (bit === undefined) return;
+    const reason = `bit ${bit} would forward ${what} frames, which must not leave their link`;
+    context.addIssue({ code: 'custom', message: `${reason}; give a mask without bits 0 to 2, such as ${mask & ~7}` });
+  });
+}
+
 const tosNumber = whole('a type-of-service byte', 0, 255);
 const mtuNumber = whole('an MTU', 68, 65_535);
 
@@ -80,6 +98,13 @@ export const value = {
   seconds: whole('whole seconds', 0, AGEING_MAX),
   count: whole('a number', 0, COUNT_MAX),
   microseconds: whole('whole microseconds', 0, 10_000),
+  fdbSize: whole('a number of entries', 1, FDB_SIZE_MAX),
+  groupForwardMask: groupForwardMask(),
+  framesPerSecond: whole('0 for no limit or frames a second', 0, COUNT_MAX),
+  /** 3, which the kernel shows while a router is heard, is no setting. */
+  mcastRouter: z.union([z.literal(0), z.literal(1), z.literal(2)], {
+    error: expected('0 (never), 1 (found out by queries) or 2 (always)'),
+  }),
   workers: whole('a number of workers', 1, 16),
   ip: text('an IPv4 or IPv6 address', readHostIp),
   /** Any text: whether it is a multicast address is a rule of its own. */

@@ -1,6 +1,7 @@
 /** Faulty files: each fault has its place, its path and a message that says what to do. */
 import { describe, expect, it } from 'vitest';
 import { ConfigError, parseConfig } from '../../src/config/load.js';
+import { bridgeOptions, portOptions, unattached } from './fault-cases-bridge.js';
 import { addresses, fdb, later, names, vlans } from './fault-cases-rules.js';
 import { numbers, shapes, syntax } from './fault-cases-values.js';
 import { inBridge, inVxlan } from './fault-texts.js';
@@ -23,6 +24,9 @@ describe.each([
   ['addresses', addresses],
   ['vlans', vlans],
   ['fdb', fdb],
+  ['options of bridges', bridgeOptions],
+  ['options of ports', portOptions],
+  ['ports that belong to no bridge', unattached],
   ['options of later versions', later],
 ])('%s', (_title, cases) => {
   it.each(cases)('%s', (_what, text, at, path, message) => {
@@ -101,7 +105,7 @@ describe('rules over more than one value', () => {
     const bridges = (n: number) => `bridges:\n${Array.from({ length: n }, (_, i) => `  b${i}:\n`).join('')}`;
     expect(parseConfig(bridges(1000), 'f').bridges).toHaveLength(1000);
     expect(failure(bridges(1001)).format()).toBe(
-      'f.yaml:1002:3: bridges.b1000: the file has 1001 bridges and ports; a switch has at most 1000: use several',
+      'f.yaml:1002:3: bridges.b1000: there are 1001 bridges and ports; a switch has at most 1000: use several',
     );
     const ports = Array.from({ length: 123 }, (_, i) => `  p${i}: { type: tap, vlans: [{ vid: 1-4094 }] }`);
     expect(failure(inBridge('ports:', ...ports)).format()).toMatch(

@@ -29,6 +29,8 @@ describe('the example of the contract', () => {
 
   it('resolves switch and bridge', () => {
     expect({ ...config, bridges: [] }).toEqual({
+      fdbSize: 65_536,
+      ports: [],
       name: 'host1',
       control: '/run/overtap/host1.sock',
       workers: 1,
@@ -39,10 +41,15 @@ describe('the example of the contract', () => {
     expect(config.bridges.map(({ ports, ...rest }) => ({ ...rest, ports: ports.map((p) => p.name) }))).toEqual([
       {
         name: 'br1',
+        up: true,
         vlanFiltering: true,
         vlanDefaultPvid: 1,
         ageingTime: 300,
         fdbMaxLearned: 0,
+        groupFwdMask: 0,
+        mcastSnooping: true,
+        macMoveLimit: 10,
+        vlans: [],
         hostPort: false,
         addresses: [],
         mtu: 'auto',
@@ -71,7 +78,11 @@ describe('the example of the contract', () => {
       isolated: false,
       locked: false,
       neighSuppress: false,
-      fdb: [{ mac: '02:00:00:00:02:01', vlan: 2, state: 'static', sticky: false }],
+      up: true,
+      stormLimit: { broadcast: 0, unknownUnicast: 0, multicast: 0 },
+      mcastRouter: 1,
+      mcastFastLeave: false,
+      fdb: [{ mac: '02:00:00:00:02:01', vlan: 2, state: 'static', sticky: false, externLearn: false }],
       options: {
         netns: 'ns2',
         ifname: 'tap1_1',
@@ -122,7 +133,21 @@ describe('the example of the contract', () => {
       isolated: false,
       locked: false,
       neighSuppress: false,
-      fdb: [{ mac: '02:00:00:00:09:01', vlan: 2, vni: 2, dst: '192.0.2.2', state: 'static', sticky: false }],
+      up: true,
+      stormLimit: { broadcast: 0, unknownUnicast: 0, multicast: 0 },
+      mcastRouter: 1,
+      mcastFastLeave: false,
+      fdb: [
+        {
+          mac: '02:00:00:00:09:01',
+          vlan: 2,
+          vni: 2,
+          dst: '192.0.2.2',
+          state: 'static',
+          sticky: false,
+          externLearn: false,
+        },
+      ],
       options: {
         local: '192.0.2.1',
         dev: 'eth0',
@@ -162,7 +187,9 @@ describe('forms of a file', () => {
       workers: 1,
       busyPoll: 50,
       offloads: { tso: true, udpSegment: true, udpGro: true, vnetHeader: true },
+      fdbSize: 65_536,
       bridges: [],
+      ports: [],
     });
   });
 
@@ -276,17 +303,23 @@ describe('single options', () => {
   it('complete an FDB entry with the VNI of the port, or the VLAN of the VNI', () => {
     const zero = 'fdb: [{ mac: 00:00:00:00:00:00, dst: 192.0.2.2, port: 8472, sticky: true, state: permanent }]';
     expect(vxlan(zero).fdb).toEqual([
-      { mac: '00:00:00:00:00:00', vni: 5, dst: '192.0.2.2', port: 8472, state: 'permanent', sticky: true },
+      {
+        mac: '00:00:00:00:00:00',
+        vni: 5,
+        dst: '192.0.2.2',
+        port: 8472,
+        state: 'permanent',
+        sticky: true,
+        externLearn: false,
+      },
     ]);
     const tunnel = `bridges: { br1: { vlan_filtering: true, ports: { x: { type: vxlan, vlan_tunnel: true, vlans: [
       { vid: 2, tunnel_info: 20 }, { vid: 3 } ], fdb: [
       { mac: 01:00:5e:00:00:01, vlan: 2, dst: 192.0.2.2 },
-      { mac: 00:00:00:00:00:00, dst: 192.0.2.2 },
-      { mac: 02:00:00:00:00:01, vlan: 3, dst: 192.0.2.2 } ] } } } }`;
+      { mac: 00:00:00:00:00:00, dst: 192.0.2.2 } ] } } } }`;
     expect(port(tunnel, 'x').fdb.map(({ vlan, vni }) => [vlan, vni])).toEqual([
       [2, 20],
       [undefined, undefined],
-      [3, undefined],
     ]);
   });
 });

@@ -1,0 +1,91 @@
+/**
+ * One FDB entry that is to be added at run time, judged by the rules of a file, beside the configuration in force.
+ *
+ * It does not know which entries there are already; that is for the table that holds them.
+ */
+import { EditRefused } from './edit-tree.js';
+import { type ConfiguredEntry, expandEntry } from './entry-expand.js';
+import { type EntryPort, entryFaults } from './entry-rules.js';
+import { quote } from './faults.js';
+import { addressFault } from './rules-vxlan.js';
+import { FDB_ENTRY } from './schema.js';
+import type { BridgeConfig, FdbEntryConfig, PortConfig, SwitchConfig, VxlanConfig } from './types.js';
+
+/** An entry as the control socket gives it; addresses in any spelling. Without `vlan` and `vni` it is for all of the port. */
+export interface EntryRequest {
+  mac: string;
+  /** The port. */
+  dev: string;
+  vlan?: number;
+  vni?: number;
+  dst?: string;
+  /** UDP port of `dst`. */
+  port?: number;
+  /** Default: permanent, as with `bridge fdb`. */
+  state?: 'static' | 'permanent' | 'dynamic';
+  sticky?: boolean;
+  extern_learn?: boolean;
+}
+
+/** The rows that the entry means; at least one. @throws EditRefused saying what is wrong with it */
+export function checkEntry(config: SwitchConfig, request: EntryRequest): ConfiguredEntry[] {
+  const { port, bridge } = findPort(config, request.dev);
+  const entry = readEntry(request);
+  for (const { key, message } of entryFaults(entry, entryPort(port, bridge))) {
+    throw new EditRefused(`${key}: ${message}`);
+  }
+  if (port.type === 'vxlan' && entry.dst !== undefined) checkDestination(entry.dst, port);
+  const rows = expandEntry(entry, port, bridge);
+  if (rows.length > 0) return rows;
+  throw new EditRefused(
+    port.type === 'tap' || port.id !== undefined
+      ? `port ${port.name} is a member of no VLAN, so the entry would be in none; add one to it first`
+      : `no VLAN of port ${port.name} is mapped to a VNI, so nothing can be sent there; add a VLAN with tunnel_info first`,
+  );
+}
+
+function findPort(config: SwitchConfig, name: string): { port: PortConfig; bridge?: BridgeConfig } {
+  for (const bridge of config.bridges) {
+    if (bridge.name === name) throw new EditRefused(`${name} is a bridge; give one of its ports`);
+    const port = bridge.ports.find((candidate) => candidate.name === name);
+    if (port !== undefined) return { port, bridge };
+  }
+  const port = config.ports.find((candidate) => candidate.name === name);
+  if (port !== undefined) return { port };
+  throw new EditRefused(`there is no port ${quote(String(name))}; "link show" lists those that there are`, 'not_found');
+}
+
+/** Values that are sound by themselves, in canonical text. */
+function readEntry({ mac, vlan, vni, dst, port, state, sticky, extern_learn }: EntryRequest): FdbEntryConfig {
+  const result = FDB_ENTRY.safeParse({ mac, vlan, vni, dst, port, state, sticky, extern_learn });
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    throw new EditRefused(`${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  const { mac: canonical, state: read, sticky: _sticky, extern_learn: _learn, ...places } = result.data;
+  const given = Object.fromEntries(Object.entries(places).filter(([, value]) => value !== undefined));
+  return {
+    mac: canonical,
+    ...(given as Pick<FdbEntryConfig, 'vlan' | 'vni' | 'dst' | 'port'>),
+    state: read ?? 'permanent',
+    sticky: sticky ?? false,
+    externLearn: extern_learn ?? false,
+  };
+}
+
+function entryPort(port: PortConfig, bridge: BridgeConfig | undefined): EntryPort {
+  return {
+    name: port.name,
+    type: port.type,
+    bridge: bridge === undefined ? null : { name: bridge.name, filtering: bridge.vlanFiltering },
+    id: port.type === 'vxlan' ? (port.id ?? null) : undefined,
+    members: port.vlans,
+  };
+}
+
+function checkDestination(dst: string, port: VxlanConfig): void {
+  // Without any address of its own a port is IPv4.
+  const reference = port.local === undefined ? 'the port, by its addresses,' : 'local';
+  const fault = addressFault(dst, port.family, port.local, reference);
+  if (fault !== undefined) throw new EditRefused(`dst: ${fault}`);
+}

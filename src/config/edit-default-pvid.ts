@@ -1,0 +1,49 @@
+/**
+ * What a new vlan_default_pvid of a bridge does to its ports: the kernel's __br_vlan_set_default_pvid and
+ * br_vlan_disable_default_pvid (net/bridge/br_vlan.c). Only memberships that nobody has changed follow.
+ *
+ * Unlike the kernel it does not ask for VLAN filtering to be switched off first.
+ */
+import { defaultPvidOf, formatVlans, type Memberships, readVlans, withoutEntriesOf } from './edit-memberships.js';
+import { asMapping, type Mapping, portsOf, withKey } from './edit-tree.js';
+
+/** A changed bridge, with the memberships of its ports brought to its default PVID. `before` has the same ports. */
+export function withDefaultPvid(before: Mapping, bridge: Mapping): Mapping {
+  const [from, to] = [defaultPvidOf(before), defaultPvidOf(bridge)];
+  // What is no PVID at all is for the schema to refuse.
+  if (from === to || !isPvid(to)) return bridge;
+  const ports = Object.entries(portsOf(bridge)).map(([name, body]): [string, Mapping] => [
+    name,
+    follow(asMapping(body), from, to, name),
+  ]);
+  const out = ports.length === 0 ? bridge : withKey(bridge, 'ports', Object.fromEntries(ports));
+  return bridge.host_port === true && before.vlans !== undefined && bridge.vlans === before.vlans
+    ? follow(out, from, to, 'the bridge')
+    : out;
+}
+
+/** A link whose memberships follow from one default to the other, where they do. */
+function follow(link: Mapping, from: number, to: number, name: string): Mapping {
+  const members = readVlans(link, from, name);
+  if (!follows(members, from, to)) return link;
+  const old = members.get(from);
+  members.delete(from);
+  if (to !== 0) {
+    for (const [vid, member] of members) members.set(vid, { ...member, pvid: false });
+    members.set(to, { pvid: true, untagged: true });
+  }
+  // A link that gives no list follows by itself.
+  const changed = link.vlans === undefined ? link : withKey(link, 'vlans', formatVlans(members));
+  return old === undefined ? changed : withoutEntriesOf(changed, new Map([[from, old]]));
+}
+
+function follows(members: Memberships, from: number, to: number): boolean {
+  const old = members.get(from);
+  const isDefault = old?.pvid === true && old.untagged;
+  if (to === 0) return isDefault;
+  return (from === 0 || isDefault) && !members.has(to);
+}
+
+function isPvid(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 4094;
+}

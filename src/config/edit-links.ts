@@ -1,0 +1,150 @@
+/**
+ * Adding, deleting and setting links, with what that means to their ports: as `ip link` on the kernel's devices.
+ *
+ * Options are keys and values of the configuration file. They are put into the document as they come; the schema and
+ * the rules judge them afterwards.
+ */
+import { Refusal, ZERO_MAC } from './address.js';
+import { withDefaultPvid } from './edit-default-pvid.js';
+import {
+  asMapping,
+  type Document,
+  EditRefused,
+  type FoundLink,
+  findLink,
+  getBridge,
+  getLink,
+  type Mapping,
+  portsOf,
+  withBody,
+  withBridge,
+  withKey,
+  withoutBridge,
+  withoutKey,
+  withoutPort,
+  withPort,
+} from './edit-tree.js';
+import { NIC_KEYS } from './schema.js';
+import { readDeviceName } from './values.js';
+
+/** Keys and values of the configuration file; null takes a key back to its default, undefined leaves it alone. */
+export type LinkOptions = { readonly [key: string]: unknown };
+
+export interface LinkAddition {
+  name: string;
+  type: 'bridge' | 'tap' | 'vxlan';
+  /** The bridge that a port shall belong to; absent: none. */
+  master?: string;
+  options?: LinkOptions;
+}
+
+export interface LinkChange {
+  /** Null takes a port out of its bridge. */
+  master?: string | null;
+  options?: LinkOptions;
+}
+
+/**
+ * What a port has only as the port of a bridge: the kernel forgets it in del_nbp (net/bridge/br_if.c). `vlan_tunnel`,
+ * which the kernel forgets too, stays, since it says which kind of vxlan port this is.
+ */
+const BRIDGE_PORT_KEYS = [
+  'vlans',
+  'flood',
+  'mcast_flood',
+  'bcast_flood',
+  'isolated',
+  'locked',
+  'neigh_suppress',
+  'mcast_router',
+  'mcast_fast_leave',
+  'storm_limit',
+];
+
+/** Adds a link. @throws EditRefused */
+export function addLink(doc: Document, { name, type, master, options = {} }: LinkAddition): Document {
+  const read = readDeviceName(name);
+  if (read instanceof Refusal) throw new EditRefused(read.message);
+  if (name === '__proto__') throw new EditRefused('this word cannot name a link; choose another name');
+  if (findLink(doc, name) !== undefined) {
+    throw new EditRefused(`there is a link ${name} already; delete it first, or choose another name`, 'exists');
+  }
+  if (type === 'bridge') {
+    if (master !== undefined) throw new EditRefused('a bridge cannot be the port of another bridge; remove the master');
+    return withBridge(doc, name, merged({}, ownOptions(options)));
+  }
+  if (master !== undefined) getBridge(doc, master);
+  return withPort(doc, master, name, merged({ type }, ownOptions(options)));
+}
+
+/** Deletes a link. The ports of a bridge stay, and belong to none. @throws EditRefused */
+export function deleteLink(doc: Document, name: string): Document {
+  const link = getLink(doc, name);
+  if (link.kind === 'port') return withoutPort(doc, link.bridge, name);
+  let out = withoutBridge(doc, name);
+  for (const [port, body] of Object.entries(portsOf(link.body))) {
+    out = withPort(out, undefined, port, outOfBridge(asMapping(body)));
+  }
+  return out;
+}
+
+/** Moves a port, then sets options. @throws EditRefused */
+export function setLink(doc: Document, name: string, { master, options = {} }: LinkChange): Document {
+  const own = ownOptions(options);
+  const moved = master === undefined ? doc : moveTo(doc, getLink(doc, name), master);
+  const link = getLink(moved, name);
+  let body = merged(link.body, own);
+  if (Object.hasOwn(own, 'host_port') && body.host_port !== true) body = withoutHostPort(body, link, own);
+  if (link.kind === 'bridge') body = withDefaultPvid(link.body, body);
+  return withBody(moved, link, body);
+}
+
+function moveTo(doc: Document, link: FoundLink, master: string | null): Document {
+  if (link.kind === 'bridge') {
+    if (master === null) return doc;
+    throw new EditRefused(`${link.name} is a bridge and cannot be the port of another; give a port`);
+  }
+  if (master !== null) getBridge(doc, master);
+  if ((link.bridge ?? null) === master) return doc;
+  const body = link.bridge === undefined ? link.body : outOfBridge(link.body);
+  return withPort(withoutPort(doc, link.bridge, link.name), master ?? undefined, link.name, body);
+}
+
+/** A port's options once it has left its bridge. A vxlan port's learning and flood list are the device's own and stay. */
+function outOfBridge(body: Mapping): Mapping {
+  const isVxlan = body.type === 'vxlan';
+  const rest = withoutKey(body, ...BRIDGE_PORT_KEYS, ...(isVxlan ? [] : ['learning']));
+  if (!Object.hasOwn(rest, 'fdb')) return rest;
+  const entries = Array.isArray(rest.fdb) ? rest.fdb : [];
+  const kept = isVxlan ? entries.filter((entry) => isFloodRow(asMapping(entry), rest)) : [];
+  return kept.length > 0 ? withKey(rest, 'fdb', kept) : withoutKey(rest, 'fdb');
+}
+
+/** A destination of the flood list that needs no VLAN of the port. */
+function isFloodRow(entry: Mapping, port: Mapping): boolean {
+  return entry.mac === ZERO_MAC && entry.vlan === undefined && (entry.vni === undefined || entry.vni === port.id);
+}
+
+/** What was put on the host port goes with it, unless the same request gives it: then the rules refuse that. */
+function withoutHostPort(body: Mapping, link: FoundLink, own: LinkOptions): Mapping {
+  const gone = link.kind === 'bridge' ? [...NIC_KEYS, 'vlans'] : link.body.type === 'vxlan' ? NIC_KEYS : [];
+  return withoutKey(body, ...gone.filter((key) => !Object.hasOwn(own, key)));
+}
+
+function merged(body: Mapping, options: LinkOptions): Mapping {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const changed = given.map(([key]) => key);
+  const kept = Object.entries(body).filter(([key]) => !changed.includes(key) || options[key] !== null);
+  const set = given.filter(([, value]) => value !== null);
+  return { ...Object.fromEntries(kept), ...Object.fromEntries(set) };
+}
+
+/** Refuses what is no option: the keys by which links hang together. */
+function ownOptions(options: LinkOptions): LinkOptions {
+  for (const key of ['type', 'ports']) {
+    if (!Object.hasOwn(options, key)) continue;
+    const remedy = key === 'type' ? 'delete the link and add one of the other type' : 'add ports one by one';
+    throw new EditRefused(`${key} is no option that can be set; ${remedy}`);
+  }
+  return options;
+}

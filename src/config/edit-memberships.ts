@@ -1,0 +1,108 @@
+/**
+ * The `vlans` of a link in the live document: the list as a map by VID, and a map as the shortest list.
+ *
+ * Owns the form of the list. What may be added or deleted is for the edits.
+ */
+import { Refusal } from './address.js';
+import { asMapping, EditRefused, type Mapping, withKey, withoutKey } from './edit-tree.js';
+import { formatRange, type IdRange, rangeLength, readRange, VLAN_ID, VNI } from './id-range.js';
+import { DEFAULT_PVID } from './memberships.js';
+
+export interface Membership {
+  pvid: boolean;
+  untagged: boolean;
+  vni?: number;
+  /** The flood list of the VNI, as it stands in the document. */
+  remotes?: unknown;
+}
+
+/** By VID. */
+export type Memberships = Map<number, Membership>;
+
+/** The VID that ports of a bridge are members of unless they say otherwise; 0: none. */
+export function defaultPvidOf(bridge: Mapping): number {
+  const pvid = bridge.vlan_default_pvid;
+  return typeof pvid === 'number' ? pvid : DEFAULT_PVID;
+}
+
+/**
+ * Memberships of a link: those that it gives, or else the default one. It holds on a bridge without VLAN filtering too,
+ * as in the kernel, where filtering can be switched on later. @throws EditRefused when the list is unsound
+ */
+export function readVlans(link: Mapping, defaultPvid: number, name: string): Memberships {
+  const members: Memberships = new Map();
+  if (link.vlans === undefined) {
+    if (defaultPvid !== 0) members.set(defaultPvid, { pvid: true, untagged: true });
+    return members;
+  }
+  for (const item of Array.isArray(link.vlans) ? link.vlans.map(asMapping) : [{}]) {
+    const vids = range(item.vid, VLAN_ID);
+    const vnis = item.tunnel_info === undefined ? undefined : range(item.tunnel_info, VNI);
+    const fits = vids !== undefined && (vnis === undefined || rangeLength(vids) === rangeLength(vnis));
+    if (!fits) throw new EditRefused(`the vlans of ${name} are unsound; set vlans to a sound list first`);
+    for (let i = 0; i < rangeLength(vids); i++) {
+      members.set(vids.first + i, {
+        pvid: item.pvid === true,
+        untagged: item.untagged === true,
+        ...(vnis === undefined ? {} : { vni: vnis.first + i }),
+        ...(item.remotes === undefined ? {} : { remotes: item.remotes }),
+      });
+    }
+  }
+  return members;
+}
+
+/** The shortest list: neighbours that differ in nothing but their VIDs and VNIs become one range. */
+export function formatVlans(members: Memberships): Mapping[] {
+  const out: Mapping[] = [];
+  let run: { vids: IdRange; first: Membership } | undefined;
+  const flush = (): void => {
+    if (run !== undefined) out.push(formatItem(run.vids, run.first));
+  };
+  for (const [vid, member] of [...members].sort(([a], [b]) => a - b)) {
+    if (run !== undefined && continues(run.vids, run.first, vid, member)) {
+      run.vids.last = vid;
+    } else {
+      flush();
+      run = { vids: { first: vid, last: vid }, first: member };
+    }
+  }
+  flush();
+  return out;
+}
+
+/** A link without the FDB entries that go with deleted memberships, or with deleted mappings of VLANs that stay. */
+export function withoutEntriesOf(link: Mapping, gone: Memberships): Mapping {
+  if (!Array.isArray(link.fdb)) return link;
+  const vnis = new Set([...gone.values()].map((member) => member.vni));
+  const kept = link.fdb.filter((item) => {
+    const { vlan, vni } = asMapping(item);
+    return !(typeof vlan === 'number' && gone.has(vlan)) && !(typeof vni === 'number' && vnis.has(vni));
+  });
+  if (kept.length === link.fdb.length) return link;
+  return kept.length > 0 ? withKey(link, 'fdb', kept) : withoutKey(link, 'fdb');
+}
+
+function range(value: unknown, kind: typeof VLAN_ID): IdRange | undefined {
+  if (typeof value !== 'number' && typeof value !== 'string') return undefined;
+  const read = readRange(value, kind);
+  return read instanceof Refusal ? undefined : read;
+}
+
+function continues(vids: IdRange, first: Membership, vid: number, member: Membership): boolean {
+  if (vid !== vids.last + 1 || first.pvid || member.pvid || first.untagged !== member.untagged) return false;
+  const vni = first.vni === undefined ? undefined : first.vni + vid - vids.first;
+  return member.vni === vni && JSON.stringify(member.remotes) === JSON.stringify(first.remotes);
+}
+
+function formatItem(vids: IdRange, { pvid, untagged, vni, remotes }: Membership): Mapping {
+  const length = rangeLength(vids);
+  const written = (range: IdRange): number | string => (length === 1 ? range.first : formatRange(range));
+  return {
+    vid: written(vids),
+    ...(pvid ? { pvid } : {}),
+    ...(untagged ? { untagged } : {}),
+    ...(vni === undefined ? {} : { tunnel_info: written({ first: vni, last: vni + length - 1 }) }),
+    ...(remotes === undefined ? {} : { remotes }),
+  };
+}

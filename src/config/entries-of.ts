@@ -1,0 +1,68 @@
+/**
+ * The configured FDB of a switch in one flat form: a row for each MAC and place, flood lists among them.
+ *
+ * Owns which rows there are, without doubles; the expansion of one entry is in `entry-expand.ts`. It knows nothing of
+ * the engines' numbers.
+ */
+import { isMulticastMac, ZERO_MAC } from './address.js';
+import { type ConfiguredEntry, expandEntry } from './entry-expand.js';
+import type { BridgeConfig, PortConfig, SwitchConfig, VxlanConfig } from './types.js';
+
+export { checkEntry, type EntryRequest } from './check-entry.js';
+export type { ConfiguredEntry } from './entry-expand.js';
+
+/** All rows of a configuration, port by port. */
+export function entriesOf(config: SwitchConfig): ConfiguredEntry[] {
+  const out: ConfiguredEntry[] = [];
+  for (const bridge of config.bridges) {
+    for (const port of bridge.ports) addRows(out, port, bridge);
+  }
+  for (const port of config.ports) addRows(out, port, undefined);
+  return out;
+}
+
+/** A row that says nothing new is left out: the first counts. */
+function addRows(out: ConfiguredEntry[], port: PortConfig, bridge: BridgeConfig | undefined): void {
+  const rows = port.type === 'vxlan' ? floodRows(port) : [];
+  for (const entry of port.fdb) {
+    for (const row of expandEntry(entry, port, bridge)) rows.push(row);
+  }
+  const everywhere = new Set(rows.filter((row) => row.vni === null).map(destinationOf));
+  const seen = new Set<string>();
+  for (const row of rows) {
+    const isOwn = row.mac === ZERO_MAC && row.vni !== null;
+    if (isOwn && everywhere.has(destinationOf(row))) continue;
+    const key = keyOf(row);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    out.push(row);
+  }
+}
+
+/** The port's `remotes`, and those of its VLANs. */
+function floodRows(port: VxlanConfig): ConfiguredEntry[] {
+  const row = (dst: string, vlan: number, vni: number | null): ConfiguredEntry => ({
+    mac: ZERO_MAC,
+    port: port.name,
+    vlan,
+    vni,
+    dst,
+    state: 'permanent',
+    sticky: false,
+    externLearn: false,
+  });
+  const ofVlans = port.vlans.flatMap(({ vid, vni, remotes }) =>
+    vni === undefined ? [] : remotes.map((dst) => row(dst, vid, vni)),
+  );
+  return [...port.remotes.map((dst) => row(dst, 0, null)), ...ofVlans];
+}
+
+function destinationOf({ dst, udpPort }: ConfiguredEntry): string {
+  return `${dst} ${udpPort ?? ''}`;
+}
+
+/** Within a port: a unicast MAC is in one place of a VLAN, others have as many destinations as are given. */
+function keyOf(row: ConfiguredEntry): string {
+  const isForMany = row.mac === ZERO_MAC || isMulticastMac(row.mac);
+  return isForMany ? `${row.mac} ${row.vlan} ${row.vni} ${destinationOf(row)}` : `${row.mac} ${row.vlan}`;
+}

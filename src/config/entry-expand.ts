@@ -1,0 +1,66 @@
+/**
+ * One FDB entry, as a file or a request gives it, to the rows that it means: one for each VLAN or VNI.
+ *
+ * It takes what the rules have found sound, and refuses nothing.
+ */
+import { ZERO_MAC } from './address.js';
+import type { BridgeConfig, FdbEntryConfig, PortConfig, VxlanConfig } from './types.js';
+
+/** One entry in one place, or one destination of a zero or multicast MAC. */
+export interface ConfiguredEntry {
+  /** Lower case. */
+  mac: string;
+  port: string;
+  /** 0: in a bridge without VLAN filtering, and in flood lists of every VNI; on a vlan_tunnel port, the VLAN of `vni`. */
+  vlan: number;
+  /** On a vxlan port; null: every VNI of the port (flood lists only; always so on a port with one VNI). */
+  vni?: number | null;
+  dst?: string;
+  /** Of `dst`, where it is not the port's dstport. */
+  udpPort?: number;
+  state: 'static' | 'permanent' | 'dynamic';
+  sticky: boolean;
+  externLearn: boolean;
+}
+
+/** The rows of an entry; none where the port has no VLAN or VNI that it could be for. */
+export function expandEntry(
+  entry: FdbEntryConfig,
+  port: PortConfig,
+  bridge: BridgeConfig | undefined,
+): ConfiguredEntry[] {
+  const { mac, state, sticky, externLearn } = entry;
+  const own = { mac, port: port.name };
+  const how = { state, sticky, externLearn };
+  if (port.type === 'tap') return vidsOf(entry, port, bridge).map((vlan) => ({ ...own, vlan, ...how }));
+  const to = {
+    ...(entry.dst === undefined ? {} : { dst: entry.dst }),
+    ...(entry.port === undefined || entry.port === port.dstport ? {} : { udpPort: entry.port }),
+  };
+  return placesOf(entry, port, bridge).map(({ vlan, vni }) => ({ ...own, vlan, vni, ...to, ...how }));
+}
+
+interface Place {
+  vlan: number;
+  vni: number | null;
+}
+
+function placesOf(entry: FdbEntryConfig, port: VxlanConfig, bridge: BridgeConfig | undefined): Place[] {
+  const isFlood = entry.mac === ZERO_MAC;
+  if (port.id !== undefined) {
+    if (isFlood) return [{ vlan: 0, vni: null }];
+    const vni = port.id;
+    return vidsOf(entry, port, bridge).map((vlan) => ({ vlan, vni }));
+  }
+  if (isFlood && entry.vlan === undefined && entry.vni === undefined) return [{ vlan: 0, vni: null }];
+  return port.vlans.flatMap(({ vid, vni }) => {
+    const meant = (entry.vlan ?? vid) === vid && (entry.vni ?? vni) === vni;
+    return meant && vni !== undefined ? [{ vlan: vid, vni }] : [];
+  });
+}
+
+function vidsOf(entry: FdbEntryConfig, port: PortConfig, bridge: BridgeConfig | undefined): number[] {
+  if (bridge === undefined) return [];
+  if (!bridge.vlanFiltering) return [0];
+  return entry.vlan === undefined ? port.vlans.map(({ vid }) => vid) : [entry.vlan];
+}

@@ -1,0 +1,113 @@
+/**
+ * Rules of one FDB entry beside its port: the same words whether a file or a request gives it.
+ *
+ * It judges values that are sound by themselves. Entries beside one another are in `rules-fdb.ts`.
+ */
+import { isMulticastMac, ZERO_MAC } from './address.js';
+import type { VlanMembership } from './types.js';
+
+export interface EntryValues {
+  mac: string;
+  vlan?: number | undefined;
+  vni?: number | undefined;
+  dst?: string | undefined;
+  port?: number | undefined;
+}
+
+/** What an entry is judged by. Undefined stands for what is not known, since it is faulty itself. */
+export interface EntryPort {
+  name: string;
+  type: 'tap' | 'vxlan';
+  /** Null: the port belongs to none. */
+  bridge: { name: string; filtering: boolean | undefined } | null;
+  /** The one VNI of a vxlan port; null: it has a table of them. */
+  id: number | null | undefined;
+  members: readonly VlanMembership[] | undefined;
+}
+
+export interface EntryFault {
+  key: keyof EntryValues;
+  message: string;
+}
+
+/** All faults of an entry. */
+export function* entryFaults(entry: EntryValues, port: EntryPort): Generator<EntryFault> {
+  if (port.type === 'tap') yield* tapFaults(entry);
+  else yield* vxlanFaults(entry, port);
+  if (port.bridge === null) yield* unattachedFaults(entry, port);
+  else yield* vlanFaults(entry, port, port.bridge);
+}
+
+/** True for MACs that can have several destinations. */
+export function isForMany(mac: string): boolean {
+  return mac === ZERO_MAC || isMulticastMac(mac);
+}
+
+function* tapFaults(entry: EntryValues): Generator<EntryFault> {
+  for (const key of ['dst', 'vni', 'port'] as const) {
+    if (entry[key] === undefined) continue;
+    yield { key, message: 'is for entries of a vxlan port, and this is a tap port; remove it' };
+  }
+  if (isForMany(entry.mac)) {
+    yield { key: 'mac', message: `${entry.mac} is no unicast MAC address; an entry of a tap port needs one` };
+  }
+}
+
+function* vxlanFaults({ dst, vni, vlan }: EntryValues, port: EntryPort): Generator<EntryFault> {
+  if (dst === undefined) {
+    yield {
+      key: 'dst',
+      message: 'is missing; an entry of a vxlan port needs the address of the VTEP that has the MAC',
+    };
+  }
+  if (typeof port.id === 'number') {
+    if (vni !== undefined && vni !== port.id) {
+      yield { key: 'vni', message: `the port carries VNI ${port.id} only; write that or remove vni` };
+    }
+    return;
+  }
+  if (port.members === undefined || port.id === undefined) return;
+  if (vni === undefined) {
+    const member = port.members.find(({ vid }) => vid === vlan);
+    if (member === undefined || member.vni !== undefined) return;
+    const what = `VLAN ${vlan} is mapped to no VNI on this port, so nothing can be sent there`;
+    yield { key: 'vlan', message: `${what}; add tunnel_info to the VLAN or give another` };
+    return;
+  }
+  const mapped = port.members.find((member) => member.vni === vni);
+  if (mapped === undefined) {
+    const message = `no VLAN of port ${port.name} is mapped to VNI ${vni}; add it to vlans or give another`;
+    yield { key: 'vni', message };
+  } else if (vlan !== undefined && vlan !== mapped.vid) {
+    const message = `VNI ${vni} belongs to VLAN ${mapped.vid} on this port, and the entry says VLAN ${vlan}; remove one of the two`;
+    yield { key: 'vni', message };
+  }
+}
+
+function* vlanFaults(
+  { vlan }: EntryValues,
+  port: EntryPort,
+  bridge: NonNullable<EntryPort['bridge']>,
+): Generator<EntryFault> {
+  if (vlan === undefined || bridge.filtering === undefined) return;
+  if (!bridge.filtering) {
+    const message = `bridge ${bridge.name} does not look at VLANs; set vlan_filtering: true there or remove vlan`;
+    yield { key: 'vlan', message };
+  } else if (port.members !== undefined && !port.members.some(({ vid }) => vid === vlan)) {
+    const message = `port ${port.name} is not a member of VLAN ${vlan}; add it to vlans or give another`;
+    yield { key: 'vlan', message };
+  }
+}
+
+/** Outside of a bridge there is no table; a vxlan port still has its flood list. */
+function* unattachedFaults({ mac, vlan }: EntryValues, port: EntryPort): Generator<EntryFault> {
+  if (mac !== ZERO_MAC || port.type === 'tap') {
+    const message = `an entry is one of a bridge's table, and port ${port.name} belongs to no bridge; put the port into one first, or remove the entry`;
+    yield { key: 'mac', message };
+  } else if (vlan !== undefined) {
+    yield {
+      key: 'vlan',
+      message: `port ${port.name} belongs to no bridge that would look at VLANs; name the VNI or remove vlan`,
+    };
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * Options of links as words of `link add` and `link set`, and back, by the table of `option-table.ts`. What is written
+ * reads back as the same keys and values.
+ *
+ * Pure. It judges no value beyond its form: ranges, and what goes together, are for the rules of the configuration.
+ */
+import { nearest } from './did-you-mean.js';
+import {
+  GENERIC_KEYS,
+  KEYS_WITHOUT_WORDS,
+  type LinkType,
+  OPTION_ROWS,
+  type OptionRow,
+  type OptionScope,
+  SLAVE_KEYS,
+} from './option-table.js';
+
+/** Keys and values of the configuration file; null takes an option back to its default. */
+export type Options = Record<string, unknown>;
+
+/** A word that cannot be read. The message says what to type instead. */
+export class WordFault extends Error {
+  override readonly name = 'WordFault';
+}
+
+/** Followed by the word of an option, takes it back to its default. */
+const DEFAULT = 'default';
+
+// ---- writing ----
+
+/**
+ * `options` as words that may follow `type TYPE`. Keys with commands of their own (`vlans`, `fdb`, `ports`) have none.
+ * @throws Error for a key that is no option of such a link: a fault of the caller
+ */
+export function formatOptions(type: OptionScope, options: Options): string[] {
+  return Object.entries(options).flatMap(([key, value]) => {
+    if (value === undefined || KEYS_WITHOUT_WORDS.includes(key)) return [];
+    const row = OPTION_ROWS[type].find((candidate) => candidate.key === key);
+    if (row === undefined) throw new Error(`"${key}" is no option of a ${type} link`);
+    return value === null ? [DEFAULT, row.word] : formatOption(row, value);
+  });
+}
+
+function formatOption({ word, kind }: OptionRow, value: unknown): string[] {
+  switch (kind.form) {
+    case 'switch':
+      return [word, value === true ? 'on' : 'off'];
+    case 'bit':
+      return [word, value === true ? '1' : '0'];
+    case 'flag':
+      return [value === true ? word : `no${word}`];
+    case 'state':
+      return [value === true ? word : kind.no];
+    case 'number': {
+      const name = Object.entries(kind.names ?? {}).find(([, meaning]) => meaning === value)?.[0];
+      if (name !== undefined) return [word, name];
+      return [word, kind.hex === true && typeof value === 'number' ? `0x${value.toString(16)}` : String(value)];
+    }
+    case 'pair':
+      return [word, ...(value as readonly unknown[]).map(String)];
+    case 'list': {
+      const items = (value as readonly unknown[]).map(String);
+      return [word, items.length === 0 ? 'none' : items.join(',')];
+    }
+    case 'numbers': {
+      const given = Object.entries(value as Options).filter(([, count]) => count !== undefined);
+      return [word, ...(given.length === 0 ? ['off'] : given.flatMap(([part, count]) => [part, String(count)]))];
+    }
+    default:
+      return [word, String(value)];
+  }
+}
+
+/** A change of a link: `master` absent: as it is; null: of no bridge. */
+export interface LinkChange {
+  readonly options?: Options;
+  readonly master?: string | null;
+}
+
+/** What may stand where `link add` and `link set` take a name, beside the options. */
+export const LINK_WORDS: readonly string[] = ['name', 'dev', 'type', 'master', 'nomaster', DEFAULT];
+
+/** The words of `link add`, in iproute2's order. */
+export function formatLinkAdd(name: string, type: LinkType, change: LinkChange = {}): string[] {
+  const { generic, further } = split(change.options);
+  const before = [...formatOptions(type, generic), ...masterWords(change.master ?? undefined)];
+  return ['link', 'add', ...nameWords(name), ...before, 'type', type, ...formatOptions(type, further)];
+}
+
+/** The words of one `link set` for all of `change`. */
+export function formatLinkSet(name: string, type: LinkType, change: LinkChange): string[] {
+  const { generic, further } = split(change.options);
+  const words = ['link', 'set', ...nameWords(name), ...formatOptions(type, generic), ...masterWords(change.master)];
+  const keys = Object.keys(further).filter((key) => !KEYS_WITHOUT_WORDS.includes(key));
+  if (keys.length === 0) return words;
+  const scope = type !== 'bridge' && keys.every((key) => SLAVE_KEYS.includes(key)) ? 'bridge_slave' : type;
+  return [...words, 'type', scope, ...formatOptions(scope, further)];
+}
+
+/** The options that stand before `type`, and the others. A default is asked for after it. */
+function split(options: Options = {}): { generic: Options; further: Options } {
+  const generic: Options = {};
+  const further: Options = {};
+  for (const [key, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    if (GENERIC_KEYS.includes(key) && value !== null) generic[key] = value;
+    else further[key] = value;
+  }
+  return { generic, further };
+}
+
+/** A name that is also a word of the grammar has to be announced. */
+const nameWords = (name: string): string[] =>
+  LINK_WORDS.includes(name) || OPTION_ROWS.link.some((row) => wordsOf(row).includes(name)) ? ['dev', name] : [name];
+
+const masterWords = (master: string | null | undefined): string[] =>
+  master === undefined ? [] : master === null ? ['nomaster'] : ['master', master];
+
+/** Words as one line that a shell reads as these words. */
+export function commandText(words: readonly string[]): string {
+  return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ');
+}
+
+// ---- reading ----
+
+/** All of `words` as options of a scope. @throws WordFault */
+export function parseOptions(scope: OptionScope, words: readonly string[]): Options {
+  const options: Options = {};
+  for (let at = 0; at < words.length; ) {
+    const next = takeOption(scope, words, at, options);
+    if (next === undefined) throw unknownWord(scope, words[at] ?? '');
+    at = next;
+  }
+  return options;
+}
+
+/**
+ * Reads the option that begins at `words[at]` into `into`.
+ * @returns where the next one begins; undefined when the word is no option of the scope
+ * @throws WordFault for a value that is missing or of the wrong form, and for an option given twice
+ */
+export function takeOption(
+  scope: OptionScope,
+  words: readonly string[],
+  at: number,
+  into: Options,
+): number | undefined {
+  const word = words[at] ?? '';
+  if (word === DEFAULT) {
+    const name = valueAt(words, at + 1, word, 'OPTION');
+    const row = OPTION_ROWS[scope].find((candidate) => wordsOf(candidate).includes(name));
+    if (row === undefined) throw unknownWord(scope, name);
+    put(into, row, name, null);
+    return at + 2;
+  }
+  const row = OPTION_ROWS[scope].find((candidate) => wordsOf(candidate).includes(word));
+  if (row === undefined) return undefined;
+  const { value, next } = readValue(row, words, at);
+  put(into, row, word, value);
+  return next;
+}
+
+/** What to say of a word that a scope does not have. @param others what may stand there beside the options */
+export function unknownWord(scope: OptionScope, word: string, others: readonly string[] = []): WordFault {
+  const known = [...OPTION_ROWS[scope].flatMap(wordsOf), ...others];
+  const near = nearest(word, known);
+  const place = scope === 'link' ? '' : ` after "type ${scope}"`;
+  const all = [...usageWords(scope), ...others.map((other) => `[${other}]`)].join(' ');
+  const hint = near === undefined ? `it takes ${all}` : `did you mean "${near}"?`;
+  return new WordFault(`there is no "${word}"${place}; ${hint}`);
+}
+
+/** The options of a scope, each as help shows it: `[ttl N|auto|inherit]`. */
+export function usageWords(scope: OptionScope): string[] {
+  return OPTION_ROWS[scope].map(({ word, kind, value }) => {
+    if (kind.form === 'flag') return `[[no]${word}]`;
+    if (kind.form === 'state') return `[${word}|${kind.no}]`;
+    return `[${word} ${value}]`;
+  });
+}
+
+/** Every word that means this option. */
+function wordsOf({ word, aliases = [], kind }: OptionRow): string[] {
+  if (kind.form === 'flag') return [word, `no${word}`, ...aliases];
+  return kind.form === 'state' ? [word, kind.no, ...aliases] : [word, ...aliases];
+}
+
+function put(into: Options, row: OptionRow, word: string, value: unknown): void {
+  const earlier = into[row.key];
+  if (Array.isArray(earlier) && Array.isArray(value) && row.kind.form === 'list') {
+    into[row.key] = [...(earlier as unknown[]), ...(value as unknown[])];
+    return;
+  }
+  // `external vlan_tunnel on` says one thing in the words of both halves.
+  if (earlier !== undefined && earlier !== value)
+    throw new WordFault(`"${word}" is one too many: the option has another value already`);
+  into[row.key] = value;
+}
+
+interface Read {
+  readonly value: unknown;
+  readonly next: number;
+}
+
+function readValue(row: OptionRow, words: readonly string[], at: number): Read {
+  const word = words[at] ?? '';
+  const { kind } = row;
+  if (kind.form === 'state') return { value: word === row.word, next: at + 1 };
+  if (kind.form === 'flag') {
+    if (word !== row.word) return { value: false, next: at + 1 };
+    const told = readBoolean(words[at + 1]);
+    return told === undefined ? { value: true, next: at + 1 } : { value: told, next: at + 2 };
+  }
+  const text = valueAt(words, at + 1, word, row.value);
+  switch (kind.form) {
+    case 'switch':
+    case 'bit':
+      return { value: right(readBoolean(text), word, 'on or off', text), next: at + 2 };
+    case 'number': {
+      const name = Object.hasOwn(kind.names ?? {}, text) ? kind.names?.[text] : undefined;
+      return { value: name ?? right(readNumber(text), word, row.value, text), next: at + 2 };
+    }
+    case 'choice':
+      return { value: right(kind.choices.includes(text) ? text : undefined, word, row.value, text), next: at + 2 };
+    case 'list':
+      return { value: text === 'none' ? [] : text.split(','), next: at + 2 };
+    case 'pair': {
+      const second = valueAt(words, at + 2, word, row.value);
+      const low = right(readNumber(text), word, row.value, text);
+      return { value: [low, right(readNumber(second), word, row.value, second)], next: at + 3 };
+    }
+    case 'numbers':
+      return readParts(row, kind.parts, words, at);
+    default:
+      return { value: text, next: at + 2 };
+  }
+}
+
+/** `storm_limit broadcast 100 multicast 50`: as many of the parts as follow. */
+function readParts(row: OptionRow, parts: readonly string[], words: readonly string[], at: number): Read {
+  const first = words[at + 1] ?? '';
+  if (first === 'off') return { value: {}, next: at + 2 };
+  const value: Record<string, number> = {};
+  let next = at + 1;
+  for (let part = words[next]; part !== undefined && parts.includes(part); part = words[next]) {
+    if (part in value) throw new WordFault(`"${row.word} ${part}" is given twice`);
+    const text = valueAt(words, next + 1, `${row.word} ${part}`, 'N');
+    value[part] = right(readNumber(text), `${row.word} ${part}`, 'a number', text);
+    next += 2;
+  }
+  if (next === at + 1) throw new WordFault(`"${row.word}" takes ${row.value}, not "${first}"`);
+  return { value, next };
+}
+
+function valueAt(words: readonly string[], at: number, word: string, what: string): string {
+  const value = words[at];
+  if (value === undefined) throw new WordFault(`"${word}" needs a value: ${word} ${what}`);
+  if (value === '') throw new WordFault(`"${word}" takes ${what}, not an empty word`);
+  return value;
+}
+
+function right<T>(value: T | undefined, word: string, what: string, text: string): T {
+  if (value === undefined) throw new WordFault(`"${word}" takes ${what}, not "${text}"`);
+  return value;
+}
+
+function readBoolean(text: string | undefined): boolean | undefined {
+  if (text === 'on' || text === '1' || text === 'true') return true;
+  return text === 'off' || text === '0' || text === 'false' ? false : undefined;
+}
+
+/** Decimal, or hexadecimal with 0x. */
+function readNumber(text: string): number | undefined {
+  if (!/^(\d+|0x[0-9a-f]+)$/i.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : undefined;
+}
