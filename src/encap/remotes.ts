@@ -1,59 +1,91 @@
 /**
  * The VTEPs a switch knows: one row per (vxlan port, address), in shared memory so that the control thread can
- * name a remote that the engine learned. Rows are never moved or reused while the switch runs; the row's index
- * is the remote's identity everywhere (FDB destinations, flood lists, the Nic's address table, counters).
- *
- * Several engines may come to know the same VTEP at once: a row is filled before a hash slot names it, and a slot is
- * taken by compare-and-exchange, so that all of them end up with one index. At worst a row stays unused.
+ * name a remote that the engine learned. A row's index is the remote's identity everywhere (FDB destinations, flood
+ * lists, the Nic's address table, counters), from when it is added until it is removed.
  *
  * Addresses are four big-endian words, IPv4 mapped into ::ffff:0:0/96. Index 0 means "no remote".
- * Rows 1..STATIC_REMOTES-1 are numbered by the control thread, the rest by the engine (`accept_vteps: any`).
+ * Rows 1..STATIC_REMOTES-1 are numbered by the control thread, the rest by the engines (`accept_vteps: any`), which take
+ * a number that was given back before one that never was used.
+ *
+ * Several engines may come to know the same VTEP at once. Who changes the table holds its lock and looks again, so all
+ * of them end up with one index; looking up takes no lock (`remote-slots.ts`).
+ *
+ * A number that was removed may soon be another remote's: whoever removes one sees to it that no FDB entry and no flood
+ * list still names it, and that no Nic takes its old address for the new one.
  */
+import { lock, unlock } from './lock.js';
+import {
+  fillRow,
+  isFindable,
+  isOf,
+  isSameAddress,
+  LINK,
+  OWNER,
+  publish,
+  ROW,
+  SLOTS,
+  search,
+  setUdpPort,
+  UDP_PORT,
+  udpPortIn,
+  withdraw,
+} from './remote-slots.js';
 
 export const MAX_REMOTES = 65_536;
-/** First index that the engine numbers itself. */
+/** First index that the engines number themselves. */
 export const STATIC_REMOTES = 32_768;
 
-const ROW = 8;
-const ADDRESS = 0;
-const UDP_PORT = 4;
-const OWNER = 5;
-const SLOTS = 131_072;
-
 const ROW_WORDS = MAX_REMOTES * ROW;
-/** Words: rows, hash slots, and the next index that an engine takes. */
-const WORDS = ROW_WORDS + SLOTS + 1;
+/** Words after rows and hash slots. */
+const HEAD_LOCK = 0;
+/** The lowest index that no engine has ever taken. */
+const HEAD_NEXT = 1;
+/** The first of the indexes that were given back; each row links to the next one; 0: none. */
+const HEAD_FREE = 2;
+/** How many numbers of the engines' own were given back; it wraps. */
+const HEAD_FORGOTTEN = 3;
+const HEAD_WORDS = 4;
+const WORDS = ROW_WORDS + SLOTS + HEAD_WORDS;
 
 export class RemoteTable {
   readonly memory: SharedArrayBuffer;
   private readonly rows: Int32Array;
   /** Hash slots holding remote indexes. */
   private readonly slots: Int32Array;
-  private readonly nextLearned: Int32Array;
+  private readonly head: Int32Array;
 
   /** A new table, or with `memory` the one that another thread has made. */
   constructor(memory?: SharedArrayBuffer) {
     this.memory = memory ?? new SharedArrayBuffer(WORDS * 4);
     this.rows = new Int32Array(this.memory, 0, ROW_WORDS);
     this.slots = new Int32Array(this.memory, ROW_WORDS * 4, SLOTS);
-    this.nextLearned = new Int32Array(this.memory, (ROW_WORDS + SLOTS) * 4, 1);
-    if (memory === undefined) this.nextLearned[0] = STATIC_REMOTES;
+    this.head = new Int32Array(this.memory, (ROW_WORDS + SLOTS) * 4, HEAD_WORDS);
+    if (memory === undefined) this.head[HEAD_NEXT] = STATIC_REMOTES;
   }
 
   /** The remote of `port` with this address, or 0. One bounded probe sequence. */
   find(port: number, a0: number, a1: number, a2: number, a3: number): number {
-    let slot = hash(port, a0, a1, a2, a3);
-    for (;;) {
-      const remote = Atomics.load(this.slots, slot);
-      if (remote === 0 || this.isOf(remote, port, a0, a1, a2, a3)) return remote;
-      slot = (slot + 1) & (SLOTS - 1);
-    }
+    return search(this.rows, this.slots, port, a0, a1, a2, a3);
   }
 
-  /** Fills row `remote`. With `known`, datagrams from that address to that port are from this remote from now on. */
+  /**
+   * Fills row `remote`, in place of what it was. With `known`, datagrams from that address to that port are from this
+   * remote from now on, unless they are another one's already: then from when that one is removed.
+   */
   add(remote: number, port: number, address: ArrayLike<number>, udpPort: number, known: boolean): void {
-    this.fill(remote, port, address, 0, udpPort);
-    if (known) this.publish(remote);
+    const { head, rows, slots } = this;
+    const row = remote * ROW;
+    lock(head, HEAD_LOCK);
+    const found = isFindable(rows, row);
+    // Told the same once more, the remote is found all the time.
+    if (found && known && isOf(rows, row, port, address[0] | 0, address[1] | 0, address[2] | 0, address[3] | 0)) {
+      setUdpPort(rows, row, udpPort);
+    } else {
+      if (found) withdraw(rows, slots, remote);
+      fillRow(rows, row, port, address, 0, udpPort);
+      if (known) publish(rows, slots, remote);
+    }
+    unlock(head, HEAD_LOCK);
   }
 
   /**
@@ -61,78 +93,87 @@ export class RemoteTable {
    * 0 when there is no room left.
    */
   admit(port: number, words: ArrayLike<number>, at: number, udpPort: number): number {
-    if (Atomics.load(this.nextLearned, 0) >= MAX_REMOTES) return 0;
-    const remote = Atomics.add(this.nextLearned, 0, 1);
-    if (remote >= MAX_REMOTES) return 0;
-    this.fill(remote, port, words, at, udpPort);
-    return this.publish(remote);
-  }
-
-  private fill(remote: number, port: number, words: ArrayLike<number>, at: number, udpPort: number): void {
-    const row = remote * ROW;
-    for (let word = 0; word < 4; word++) this.rows[row + ADDRESS + word] = words[at + word];
-    this.rows[row + OWNER] = port;
-    this.rows[row + UDP_PORT] = udpPort;
-  }
-
-  /** Makes a filled row findable. @returns the index that the address has: another one's, if that was first */
-  private publish(remote: number): number {
-    const row = remote * ROW;
-    const { rows } = this;
-    const [a0, a1, a2, a3] = [rows[row], rows[row + 1], rows[row + 2], rows[row + 3]];
-    const port = rows[row + OWNER];
-    let slot = hash(port, a0, a1, a2, a3);
-    for (;;) {
-      const holder = Atomics.compareExchange(this.slots, slot, 0, remote);
-      if (holder === 0) return remote;
-      if (this.isOf(holder, port, a0, a1, a2, a3)) return holder;
-      slot = (slot + 1) & (SLOTS - 1);
+    const { head, rows, slots } = this;
+    if (Atomics.load(head, HEAD_FREE) === 0 && Atomics.load(head, HEAD_NEXT) >= MAX_REMOTES) return 0;
+    lock(head, HEAD_LOCK);
+    let remote = search(rows, slots, port, words[at] | 0, words[at + 1] | 0, words[at + 2] | 0, words[at + 3] | 0);
+    if (remote === 0) {
+      remote = this.takeNumber();
+      if (remote !== 0) {
+        fillRow(rows, remote * ROW, port, words, at, udpPort);
+        publish(rows, slots, remote);
+      }
     }
+    unlock(head, HEAD_LOCK);
+    return remote;
   }
 
-  private isOf(remote: number, port: number, a0: number, a1: number, a2: number, a3: number): boolean {
-    const { rows } = this;
+  private takeNumber(): number {
+    const { head, rows } = this;
+    const free = head[HEAD_FREE];
+    if (free !== 0) {
+      Atomics.store(head, HEAD_FREE, rows[free * ROW + LINK]);
+      return free;
+    }
+    const next = head[HEAD_NEXT];
+    if (next >= MAX_REMOTES) return 0;
+    Atomics.store(head, HEAD_NEXT, next + 1);
+    return next;
+  }
+
+  /** Forgets a remote; it is not found any more, and its number may be given again. @returns false when it was not there */
+  remove(remote: number): boolean {
+    lock(this.head, HEAD_LOCK);
+    const there = udpPortIn(this.rows, remote * ROW) !== 0;
+    if (there) this.forget(remote);
+    unlock(this.head, HEAD_LOCK);
+    return there;
+  }
+
+  /** Forgets every remote of a port that engines came to know by themselves. @returns how many they were */
+  removeLearnedOf(port: number): number {
+    let removed = 0;
+    for (const remote of this.learned(port)) if (this.remove(remote)) removed++;
+    return removed;
+  }
+
+  /** Changes whenever a number of the engines' own is given back: what was known of such numbers may hold no more. */
+  get forgotten(): number {
+    return Atomics.load(this.head, HEAD_FORGOTTEN);
+  }
+
+  /** The address stays in the row, so that a listing that is being made does not show another one. */
+  private forget(remote: number): void {
+    const { head, rows } = this;
     const row = remote * ROW;
-    return (
-      rows[row + 3] === a3 &&
-      rows[row + OWNER] === port &&
-      rows[row + 2] === a2 &&
-      rows[row + 1] === a1 &&
-      rows[row] === a0
-    );
+    if (isFindable(rows, row)) withdraw(rows, this.slots, remote);
+    Atomics.store(rows, row + UDP_PORT, 0);
+    if (remote < STATIC_REMOTES) return;
+    Atomics.add(head, HEAD_FORGOTTEN, 1);
+    rows[row + LINK] = head[HEAD_FREE];
+    Atomics.store(head, HEAD_FREE, remote);
   }
 
   /** The four words of a remote's address. Allocates: not for the path of frames. */
   address(remote: number): [number, number, number, number] {
-    const row = remote * ROW + ADDRESS;
+    const row = remote * ROW;
     return [this.rows[row], this.rows[row + 1], this.rows[row + 2], this.rows[row + 3]];
   }
 
   /** Whether two remotes are one VTEP: the same address, whatever UDP port frames are sent to. */
   isSameVtep(one: number, other: number): boolean {
-    const { rows } = this;
-    const a = one * ROW;
-    const b = other * ROW;
-    return (
-      rows[a] === rows[b] && rows[a + 1] === rows[b + 1] && rows[a + 2] === rows[b + 2] && rows[a + 3] === rows[b + 3]
-    );
+    return isSameAddress(this.rows, one * ROW, other * ROW);
   }
 
+  /** The UDP port that frames to a remote go to; 0: there is no such remote. */
   udpPort(remote: number): number {
-    return this.rows[remote * ROW + UDP_PORT];
+    return udpPortIn(this.rows, remote * ROW);
   }
 
-  /** The remotes of a port that the engine came to know by itself. For listings, by any thread. */
+  /** The remotes of a port that the engines came to know by themselves. For listings, by any thread. */
   *learned(port: number): Generator<number> {
-    for (let remote = STATIC_REMOTES; remote < MAX_REMOTES && this.udpPort(remote) !== 0; remote++) {
-      if (this.rows[remote * ROW + OWNER] === port) yield remote;
+    for (let remote = STATIC_REMOTES; remote < Atomics.load(this.head, HEAD_NEXT); remote++) {
+      if (this.rows[remote * ROW + OWNER] === port && this.udpPort(remote) !== 0) yield remote;
     }
   }
-}
-
-function hash(port: number, a0: number, a1: number, a2: number, a3: number): number {
-  let h = Math.imul(a3 ^ Math.imul(port + 1, 0x9e3779b1), 0x85ebca6b);
-  h = Math.imul(h ^ a2 ^ (h >>> 15), 0xc2b2ae35);
-  h = Math.imul(h ^ a1 ^ a0 ^ (h >>> 13), 0x27d4eb2f);
-  return (h ^ (h >>> 16)) & (SLOTS - 1);
 }

@@ -21,22 +21,37 @@ export class Tunnel {
   readonly counterOfVlan = new Int32Array(VIDS);
   /** Remotes that get a copy of BUM frames: head-end replication. */
   readonly floodOfVlan: Int32Array[] = new Array<Int32Array>(VIDS).fill(NO_REMOTES);
-  /** Sending sockets, a power of two of them; a flow's hash chooses one. */
-  readonly senders: Int32Array;
+  /** Sending sockets, a power of two of them; a flow's hash chooses one. Changed by `setSenders` only. */
+  senders: Int32Array;
+  /** Outer type of service, or TOS_INHERIT. Changed by `setSenders` only. */
+  tos: number;
 
   constructor(
     readonly socket: number,
     senders: readonly number[],
     readonly udpPort: number,
-    readonly tos: number,
+    tos: number,
   ) {
     this.senders = Int32Array.from(powerOfTwo(senders));
+    this.tos = tos;
+  }
+
+  /** What the port sends with from now on; its VNIs and flood lists stay. */
+  setSenders(senders: readonly number[], tos: number): void {
+    this.senders = Int32Array.from(powerOfTwo(senders));
+    this.tos = tos;
   }
 
   mapVlan(vid: number, vni: number, header: number, counter: number): void {
     this.vniOfVlan[vid] = vni;
     this.headerOfVlan[vid] = header;
     this.counterOfVlan[vid] = counter;
+  }
+
+  /** Leaves a VLAN without VNI, header, counter and flood list, as it was before `mapVlan`. */
+  unmapVlan(vid: number): void {
+    this.mapVlan(vid, 0, 0, 0);
+    this.floodOfVlan[vid] = NO_REMOTES;
   }
 
   /** Gives a VLAN its flood list; a remote that is named twice gets one copy. */

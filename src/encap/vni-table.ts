@@ -34,6 +34,32 @@ export class VniTable {
     this.put(keyOf(socket, vni), (port << 12) | vid);
   }
 
+  /**
+   * Ends the mapping of a VNI of a socket. What stands behind it moves up, so that nothing of it is left in the way of
+   * searches however often VNIs come and go. @returns false when there was none
+   */
+  remove(socket: number, vni: number): boolean {
+    const { keys, values } = this;
+    const mask = keys.length - 1;
+    const key = keyOf(socket, vni);
+    let hole = hash(key) & mask;
+    while (keys[hole] !== key) {
+      if (keys[hole] === -1) return false;
+      hole = (hole + 1) & mask;
+    }
+    for (let slot = (hole + 1) & mask; keys[slot] !== -1; slot = (slot + 1) & mask) {
+      // A key may not be moved to before the slot where the search for it begins.
+      const distance = (slot - hash(keys[slot])) & mask;
+      if (distance < ((slot - hole) & mask)) continue;
+      keys[hole] = keys[slot];
+      values[hole] = values[slot];
+      hole = slot;
+    }
+    keys[hole] = -1;
+    this.used--;
+    return true;
+  }
+
   private put(key: number, value: number): void {
     const mask = this.keys.length - 1;
     let slot = hash(key) & mask;

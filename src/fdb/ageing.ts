@@ -5,8 +5,15 @@
  *
  * Owns the arithmetic of ages only; the sweep in `table.ts` removes what it finds expired.
  */
-import { AGEING_NEVER, FLAGS_NEVER_AGED, ROW_MAC_HIGH, ROW_OWNER, ROW_SHIFT, ROW_STAMP } from './layout.js';
-import type { FdbStore } from './store.js';
+import {
+  AGEING_NEVER,
+  type FdbViews,
+  FLAGS_NEVER_AGED,
+  ROW_MAC_HIGH,
+  ROW_OWNER,
+  ROW_SHIFT,
+  ROW_STAMP,
+} from './layout.js';
 
 /**
  * Ticks from `stamp` to `now`, right also when the clock has wrapped at 2^31 between them. A stamp that is a tick ahead
@@ -18,15 +25,15 @@ export function ageOf(now: number, stamp: number): number {
 }
 
 /** The age in ticks at which an owner's entries go, or AGEING_NEVER. */
-export function ageLimitOf(store: FdbStore, owner: number): number {
-  const own = store.ageingOfOwner[owner];
-  return own > 0 ? own : store.ageingOfGroup[store.groupOfOwner[owner]];
+export function ageLimitOf(views: FdbViews, owner: number): number {
+  const own = views.ageingOfOwner[owner];
+  return own > 0 ? own : views.ageingOfGroup[views.groupOfOwner[owner]];
 }
 
 /** True when the row's entry ages and has reached its limit. @param row the row of an entry */
-export function isExpired(store: FdbStore, row: number, now: number): boolean {
+export function isExpired(views: FdbViews, row: number, now: number): boolean {
   const base = row << ROW_SHIFT;
-  if (((store.rows[base + ROW_MAC_HIGH] >>> 16) & FLAGS_NEVER_AGED) !== 0) return false;
-  const limit = ageLimitOf(store, store.rows[base + ROW_OWNER]);
-  return limit !== AGEING_NEVER && ageOf(now, store.rows[base + ROW_STAMP]) >= limit;
+  if (((views.rows[base + ROW_MAC_HIGH] >>> 16) & FLAGS_NEVER_AGED) !== 0) return false;
+  const limit = ageLimitOf(views, views.rows[base + ROW_OWNER]);
+  return limit !== AGEING_NEVER && ageOf(now, views.rows[base + ROW_STAMP]) >= limit;
 }

@@ -3,8 +3,7 @@
  *
  * Owns the match and its test against a row. It never removes: `table.ts` does.
  */
-import { ROW_DESTINATION, ROW_MAC_HIGH, ROW_OWNER, ROW_SEGMENT, ROW_SHIFT } from './layout.js';
-import type { FdbStore } from './store.js';
+import { type FdbViews, ROW_DESTINATION, ROW_MAC_HIGH, ROW_OWNER, ROW_SEGMENT, ROW_SHIFT } from './layout.js';
 
 /** What is given must all fit; an empty match fits every entry, static ones too. */
 export interface FdbMatch {
@@ -14,15 +13,18 @@ export interface FdbMatch {
   /** Entries whose `flags & flagsMask` equals `flagsValue` (0 where left out). Learned entries: flagsMask FLAGS_ALL. */
   flagsMask?: number | undefined;
   flagsValue?: number | undefined;
+  /** Entries with at least one of these flags. Static ones of every kind: flagsAny FLAGS_NEVER_AGED, flagsMask FLAG_PERMANENT. */
+  flagsAny?: number | undefined;
 }
 
 /** @param row the row of an entry */
-export function matches(store: FdbStore, row: number, match: FdbMatch): boolean {
+export function matches(views: FdbViews, row: number, match: FdbMatch): boolean {
   const base = row << ROW_SHIFT;
-  const rows = store.rows;
+  const { rows } = views;
   if (match.owner !== undefined && match.owner !== rows[base + ROW_OWNER]) return false;
   if (match.segment !== undefined && match.segment !== rows[base + ROW_SEGMENT]) return false;
   if (match.destination !== undefined && match.destination !== rows[base + ROW_DESTINATION]) return false;
   const flags = rows[base + ROW_MAC_HIGH] >>> 16;
+  if (match.flagsAny !== undefined && (match.flagsAny & flags) === 0) return false;
   return (flags & (match.flagsMask ?? 0)) === (match.flagsValue ?? 0);
 }

@@ -1,10 +1,11 @@
 /**
- * The FDB's memory: one SharedArrayBuffer that holds a header, counters, limits and rows.
+ * The FDB's memory: one SharedArrayBuffer that holds a header, counters, limits and rows, and beside the rows what says
+ * which of them gives way when there is no room (`eviction.ts`), and what has happened (`events.ts`).
  *
- *   byte 0      64         128                                      rows
- *        +------+----------+--------------------------+-------------+----------------------------
- *        |header| counters | by owner: 4 arrays       | by group: 3 | slots x 8 words
- *        +------+----------+--------------------------+-------------+----------------------------
+ *   byte 0      64         128                                       rows
+ *        +------+----------+---------------------------+-------------+-----------------+-----------------+------------+
+ *        |header| counters | by owner: 9 arrays        | by group: 3 | slots x 8 words | slots x 4 words | events     |
+ *        +------+----------+---------------------------+-------------+-----------------+-----------------+------------+
  *
  *   word of a row   0        1                         2        3            4      5      6        7
  *                   +--------+------------+------------+--------+------------+------+------+--------+------+
@@ -32,6 +33,19 @@ export const ROW_MOVES = 5;
 /** Even: stable. Odd: being written. */
 export const ROW_VERSION = 6;
 export const ROW_OWNER = 7;
+
+/** Words beside a row, for the ring of its owner's learned entries; 16 bytes. */
+export const RING_WORDS = 4;
+/** Shift from a row's index to its first word beside. */
+export const RING_SHIFT = 2;
+export const RING_NEXT = 0;
+export const RING_PREVIOUS = 1;
+/** The entry's stamp when the hand last passed it, or when it came into the ring. */
+export const RING_NOTED = 2;
+
+/** Words of an event; see `events.ts`. */
+export const EVENT_WORDS = 8;
+export const EVENT_SHIFT = 3;
 
 export const SEGMENT_EMPTY = 0;
 /** A removed row that others were probed past: searches go on, insertions reuse it. */
@@ -68,6 +82,8 @@ export const COUNTER_LEARNED = 1;
 export const COUNTER_MOVED = 2;
 export const COUNTER_AGED = 3;
 export const COUNTER_REFUSED = 4;
+/** Learned entries that gave way to others in a full table. */
+export const COUNTER_EVICTED = 5;
 const COUNTERS = 8;
 
 /** Words of the header. */
@@ -82,12 +98,24 @@ export const HEAD_CURSOR = 6;
 export const HEAD_TOMBSTONES = 7;
 /** 1 while a thread changes which rows hold what; see `lock.ts`. */
 export const HEAD_LOCK = 8;
+/** The clock as the table was last told it; what has no clock of its own (a removal) dates its event by it. */
+export const HEAD_TICK = 9;
+/** Number of events so far, modulo 2^32: the sequence number of the next one. */
+export const HEAD_EVENTS = 10;
+/** Events that are kept, a power of two. */
+export const HEAD_EVENT_ROOM = 11;
+/** The row at which the next sample of `eviction.ts` starts. */
+export const HEAD_SAMPLE = 12;
 const HEAD_WORDS = 16;
 
 /** "FDB" and the version of this layout. */
-const MAGIC = 0x46444201;
+const MAGIC = 0x46444202;
 
 export const CAPACITY_MAX = 1_048_576;
+const EVENTS_MIN = 4;
+const EVENTS_MAX = 1_048_576;
+/** Most rows that a search looks at. */
+export const PROBE_LIMIT = 256;
 const SLOTS_MIN = 8;
 const LINE = 64;
 
@@ -98,6 +126,8 @@ export interface FdbOptions {
   owners?: number | undefined;
   /** Groups are 0 to one less than this. Default 256. */
   groups?: number | undefined;
+  /** Places for events, rounded up to a power of two of at least 4; 1 to 1,048,576. Default 16,384. */
+  events?: number | undefined;
   /**
    * Any integer; makes the hash unforeseeable, so that a guest cannot choose MACs that all collide. Give a random one
    * outside of tests. Default 0.
@@ -113,10 +143,21 @@ export interface FdbViews {
   readonly groupOfOwner: Int32Array;
   readonly ageingOfOwner: Int32Array;
   readonly learnedByOwner: Int32Array;
+  /** Entries with a flag: those that control has set. */
+  readonly setByOwner: Int32Array;
+  /** Owners by number of learned entries, most first, as a binary heap; and where each stands in it. See `ranking.ts`. */
+  readonly ranking: Int32Array;
+  readonly rankOfOwner: Int32Array;
+  /** One more than the row that the hand of an owner's ring points at; 0: the ring is empty. */
+  readonly handOfOwner: Int32Array;
+  /** No learned entry of the owner has an older stamp. */
+  readonly oldestOfOwner: Int32Array;
   readonly groupLimit: Int32Array;
   readonly ageingOfGroup: Int32Array;
   readonly learnedByGroup: Int32Array;
   readonly rows: Int32Array;
+  readonly rings: Int32Array;
+  readonly events: Int32Array;
 }
 
 /**
@@ -127,9 +168,10 @@ export function createMemory(options: FdbOptions): SharedArrayBuffer {
   const capacity = checkRange('capacity', options.capacity ?? 65_536, CAPACITY_MAX);
   const owners = checkRange('owners', options.owners ?? 1024, 1 << 20);
   const groups = checkRange('groups', options.groups ?? 256, 1 << 20);
-  let slots = SLOTS_MIN;
-  while (slots < capacity * 2) slots *= 2;
-  const memory = new SharedArrayBuffer(rowsOffset(owners, groups) + slots * ROW_WORDS * 4);
+  const slots = powerOfTwo(Math.max(SLOTS_MIN, capacity * 2));
+  const events = powerOfTwo(Math.max(EVENTS_MIN, checkRange('events', options.events ?? 16_384, EVENTS_MAX)));
+  const words = slots * (ROW_WORDS + RING_WORDS) + events * EVENT_WORDS;
+  const memory = new SharedArrayBuffer(rowsOffset(owners, groups) + words * 4);
   const header = new Int32Array(memory, 0, HEAD_WORDS);
   header[HEAD_MAGIC] = MAGIC;
   header[HEAD_CAPACITY] = capacity;
@@ -137,7 +179,13 @@ export function createMemory(options: FdbOptions): SharedArrayBuffer {
   header[HEAD_OWNERS] = owners;
   header[HEAD_GROUPS] = groups;
   header[HEAD_SEED] = options.seed ?? 0;
-  viewsOf(memory).ageingOfGroup.fill(AGEING_DEFAULT);
+  header[HEAD_EVENT_ROOM] = events;
+  const views = viewsOf(memory);
+  views.ageingOfGroup.fill(AGEING_DEFAULT);
+  for (let owner = 0; owner < owners; owner++) {
+    views.ranking[owner] = owner;
+    views.rankOfOwner[owner] = owner;
+  }
   return memory;
 }
 
@@ -146,31 +194,56 @@ export function viewsOf(memory: SharedArrayBuffer): FdbViews {
   const header = memory.byteLength >= HEAD_WORDS * 4 ? new Int32Array(memory, 0, HEAD_WORDS) : new Int32Array(1);
   if (header[HEAD_MAGIC] !== MAGIC)
     throw new TypeError('This memory is not an FDB: pass what createFdb(...).memory holds');
-  const owners = header[HEAD_OWNERS] as number;
-  const groups = header[HEAD_GROUPS] as number;
+  const owners = header[HEAD_OWNERS];
+  const groups = header[HEAD_GROUPS];
+  const slots = header[HEAD_SLOTS];
   let at = HEAD_WORDS * 4 + COUNTERS * 8;
   const take = (length: number): Int32Array => {
     const array = new Int32Array(memory, at, length);
     at += length * 4;
     return array;
   };
-  return {
-    header,
-    counters: new Float64Array(memory, HEAD_WORDS * 4, COUNTERS),
+  const byOwner = {
     ownerLimit: take(owners),
     groupOfOwner: take(owners),
     ageingOfOwner: take(owners),
     learnedByOwner: take(owners),
-    groupLimit: take(groups),
-    ageingOfGroup: take(groups),
-    learnedByGroup: take(groups),
-    rows: new Int32Array(memory, rowsOffset(owners, groups), (header[HEAD_SLOTS] as number) * ROW_WORDS),
+    setByOwner: take(owners),
+    ranking: take(owners),
+    rankOfOwner: take(owners),
+    handOfOwner: take(owners),
+    oldestOfOwner: take(owners),
+  };
+  const byGroup = { groupLimit: take(groups), ageingOfGroup: take(groups), learnedByGroup: take(groups) };
+  at = rowsOffset(owners, groups);
+  return {
+    header,
+    counters: new Float64Array(memory, HEAD_WORDS * 4, COUNTERS),
+    ...byOwner,
+    ...byGroup,
+    rows: take(slots * ROW_WORDS),
+    rings: take(slots * RING_WORDS),
+    events: take(header[HEAD_EVENT_ROOM] * EVENT_WORDS),
   };
 }
 
+/** The row at which the search for a key begins. @param mask rows of the table, less one */
+export function homeRow(high: number, low: number, segment: number, seed: number, mask: number): number {
+  let h = Math.imul(low ^ seed, 0x9e3779b1);
+  h = Math.imul((h ^ (h >>> 15)) + high + Math.imul(segment, 0x27d4eb2f), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) & mask;
+}
+
 function rowsOffset(owners: number, groups: number): number {
-  const end = HEAD_WORDS * 4 + COUNTERS * 8 + (owners * 4 + groups * 3) * 4;
+  const end = HEAD_WORDS * 4 + COUNTERS * 8 + (owners * 9 + groups * 3) * 4;
   return Math.ceil(end / LINE) * LINE;
+}
+
+function powerOfTwo(least: number): number {
+  let size = 1;
+  while (size < least) size *= 2;
+  return size;
 }
 
 function checkRange(name: string, value: number, max: number): number {

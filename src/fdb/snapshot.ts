@@ -10,11 +10,15 @@
 import {
   COUNTER_AGED,
   COUNTER_ENTRIES,
+  COUNTER_EVICTED,
   COUNTER_LEARNED,
   COUNTER_MOVED,
   COUNTER_REFUSED,
   HEAD_CAPACITY,
+  HEAD_SEED,
   HEAD_SLOTS,
+  homeRow,
+  PROBE_LIMIT,
   ROW_DESTINATION,
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
@@ -49,6 +53,8 @@ export interface FdbCounters {
   moved: number;
   aged: number;
   refused: number;
+  /** Learned entries that gave way to others in a full table. */
+  evicted: number;
 }
 
 /**
@@ -65,6 +71,9 @@ export class FdbReader {
   /** Present numbers of learned entries. */
   readonly learnedByOwner: Int32Array;
   readonly learnedByGroup: Int32Array;
+  /** Present numbers of entries with a flag: those that control has set. */
+  readonly setByOwner: Int32Array;
+  private readonly seed: number;
   private readonly rows: Int32Array;
   private readonly totals: Float64Array;
   private readonly pause = new Int32Array(new SharedArrayBuffer(4));
@@ -76,6 +85,8 @@ export class FdbReader {
     this.capacity = views.header[HEAD_CAPACITY];
     this.learnedByOwner = views.learnedByOwner;
     this.learnedByGroup = views.learnedByGroup;
+    this.setByOwner = views.setByOwner;
+    this.seed = views.header[HEAD_SEED];
     this.rows = views.rows;
     this.totals = views.counters;
   }
@@ -92,6 +103,7 @@ export class FdbReader {
       moved: this.totals[COUNTER_MOVED],
       aged: this.totals[COUNTER_AGED],
       refused: this.totals[COUNTER_REFUSED],
+      evicted: this.totals[COUNTER_EVICTED],
     };
   }
 
@@ -110,6 +122,38 @@ export class FdbReader {
       else if (entry.segment > SEGMENT_EMPTY) callback(entry);
     }
     return unreadable;
+  }
+
+  /**
+   * The entry of a key, or null. A row may be given to another entry between finding and reading it: then the search
+   * begins again.
+   * @param high first two bytes of the MAC, unsigned
+   * @param low last four, signed
+   * @param segment from 1 on
+   */
+  find(high: number, low: number, segment: number): FdbRow | null {
+    for (;;) {
+      const row = this.search(high, low, segment);
+      if (row < 0) return null;
+      const entry = this.read(row);
+      if (entry === null) return null;
+      if (entry.segment === segment && entry.low === low && entry.high === high) return entry;
+    }
+  }
+
+  private search(high: number, low: number, segment: number): number {
+    const { rows } = this;
+    let row = homeRow(high, low, segment, this.seed, this.slots - 1);
+    for (let left = Math.min(this.slots, PROBE_LIMIT); left > 0; left--) {
+      const base = row << ROW_SHIFT;
+      const found = Atomics.load(rows, base + ROW_SEGMENT);
+      if (found === SEGMENT_EMPTY) return -1;
+      const same =
+        Atomics.load(rows, base + ROW_MAC_LOW) === low && (Atomics.load(rows, base + ROW_MAC_HIGH) & 0xffff) === high;
+      if (found === segment && same) return row;
+      row = (row + 1) & (this.slots - 1);
+    }
+    return -1;
   }
 
   private read(row: number): FdbRow | null {

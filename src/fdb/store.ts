@@ -25,6 +25,7 @@
  *
  * It never decides whether an entry may be learned, may move or is too old.
  */
+import { enterRing, leaveRing } from './eviction.js';
 import {
   COUNTER_ENTRIES,
   type FdbViews,
@@ -32,6 +33,8 @@ import {
   HEAD_SEED,
   HEAD_SLOTS,
   HEAD_TOMBSTONES,
+  homeRow,
+  PROBE_LIMIT,
   ROW_DESTINATION,
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
@@ -45,9 +48,7 @@ import {
   SEGMENT_TOMBSTONE,
   viewsOf,
 } from './layout.js';
-
-/** Most rows that a search looks at. */
-export const PROBE_LIMIT = 256;
+import { rankDown, rankUp } from './ranking.js';
 
 export class FdbStore {
   /** What `attach` and `FdbReader` take. */
@@ -70,6 +71,8 @@ export class FdbStore {
   readonly learnedByOwner: Int32Array;
   readonly learnedByGroup: Int32Array;
   readonly header: Int32Array;
+  /** All of the above, and what else lies in the memory. */
+  protected readonly views: FdbViews;
   protected readonly mask: number;
   protected readonly seed: number;
   protected readonly probeLimit: number;
@@ -77,6 +80,7 @@ export class FdbStore {
   constructor(memory: SharedArrayBuffer) {
     const views: FdbViews = viewsOf(memory);
     this.memory = memory;
+    this.views = views;
     this.header = views.header;
     this.rows = views.rows;
     this.counters = views.counters;
@@ -99,12 +103,47 @@ export class FdbStore {
     return this.header[HEAD_TOMBSTONES] as number;
   }
 
+  // ---- Words of a row, by their names
+
+  destinationOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_DESTINATION];
+  }
+
+  /** FLAG_*; 0 for a learned entry. */
+  flagsOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_MAC_HIGH] >>> 16;
+  }
+
+  ownerOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_OWNER];
+  }
+
+  /** 0 or -1 when the row holds no entry. */
+  segmentOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_SEGMENT];
+  }
+
+  macHighOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_MAC_HIGH] & 0xffff;
+  }
+
+  macLowOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_MAC_LOW];
+  }
+
+  stampOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_STAMP];
+  }
+
+  movesOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_MOVES];
+  }
+
+  // ---- Search and change
+
   /** The row at which the search for a key begins. */
   homeOf(high: number, low: number, segment: number): number {
-    let h = Math.imul(low ^ this.seed, 0x9e3779b1);
-    h = Math.imul((h ^ (h >>> 15)) + high + Math.imul(segment, 0x27d4eb2f), 0x85ebca6b);
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    return (h ^ (h >>> 16)) & this.mask;
+    return homeRow(high, low, segment, this.seed, this.mask);
   }
 
   /** The row of a key, or -1 (hot). @param segment from 1 on */
@@ -122,9 +161,11 @@ export class FdbStore {
     return -1;
   }
 
-  /** A free row for a key that is not in the table: the first tombstone on its path, else the empty row at its end; -1: none. */
+  /**
+   * A free row for a key that is not in the table: the first tombstone on its path, else the empty row at its end; -1:
+   * none within PROBE_LIMIT. It has to be looked for again when an entry was removed meanwhile.
+   */
   protected findFree(high: number, low: number, segment: number): number {
-    if (this.counters[COUNTER_ENTRIES] >= this.capacity) return -1;
     let row = this.homeOf(high, low, segment);
     for (let left = this.probeLimit; left > 0; left--) {
       // Both kinds of free rows are below every segment.
@@ -149,7 +190,7 @@ export class FdbStore {
     const rows = this.rows;
     const base = row << ROW_SHIFT;
     const before = rows[base + ROW_SEGMENT];
-    if (before > SEGMENT_EMPTY) this.uncountLearned(base);
+    if (before > SEGMENT_EMPTY) this.uncount(row);
     else this.counters[COUNTER_ENTRIES]++;
     if (before === SEGMENT_TOMBSTONE) this.header[HEAD_TOMBSTONES]--;
 
@@ -164,8 +205,7 @@ export class FdbStore {
     Atomics.store(rows, base + ROW_OWNER, owner);
     Atomics.store(rows, base + ROW_VERSION, version + 2);
 
-    // Nothing but learning leaves an entry without a flag.
-    if (flags === 0) this.countLearned(owner, 1);
+    this.count(row);
   }
 
   /**
@@ -181,7 +221,7 @@ export class FdbStore {
       this.rows[base + ROW_MAC_LOW],
       this.rows[base + ROW_SEGMENT],
     );
-    this.uncountLearned(base);
+    this.uncount(row);
     this.counters[COUNTER_ENTRIES]--;
     this.header[HEAD_TOMBSTONES]++;
     this.mark(row, SEGMENT_TOMBSTONE);
@@ -217,12 +257,30 @@ export class FdbStore {
     Atomics.store(this.rows, base + ROW_VERSION, version + 2);
   }
 
-  private uncountLearned(base: number): void {
-    if (this.rows[base + ROW_MAC_HIGH] >>> 16 === 0) this.countLearned(this.rows[base + ROW_OWNER], -1);
+  /** Counts the entry of a row for its owner and group. Nothing but learning leaves an entry without a flag. */
+  private count(row: number): void {
+    const base = row << ROW_SHIFT;
+    const owner = this.rows[base + ROW_OWNER];
+    if (this.rows[base + ROW_MAC_HIGH] >>> 16 !== 0) {
+      this.views.setByOwner[owner]++;
+      return;
+    }
+    this.learnedByOwner[owner]++;
+    this.learnedByGroup[this.groupOfOwner[owner]]++;
+    rankUp(this.views, owner);
+    enterRing(this.views, row, owner);
   }
 
-  private countLearned(owner: number, change: number): void {
-    this.learnedByOwner[owner] += change;
-    this.learnedByGroup[this.groupOfOwner[owner]] += change;
+  private uncount(row: number): void {
+    const base = row << ROW_SHIFT;
+    const owner = this.rows[base + ROW_OWNER];
+    if (this.rows[base + ROW_MAC_HIGH] >>> 16 !== 0) {
+      this.views.setByOwner[owner]--;
+      return;
+    }
+    this.learnedByOwner[owner]--;
+    this.learnedByGroup[this.groupOfOwner[owner]]--;
+    rankDown(this.views, owner);
+    leaveRing(this.views, row, owner);
   }
 }

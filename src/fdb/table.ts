@@ -5,7 +5,7 @@
  * |--------------------------------|-----------------------------------------|
  * | look up, known or not          | none                                    |
  * | learn, known, same destination | 1 when the tick is a new one, else none |
- * | learn, new or moved            | the row, two counts, a counter          |
+ * | learn, new or moved            | the row, counts, order and an event     |
  *
  * **Rows, not columns.** All words of an entry lie side by side in one Int32Array, 32 bytes a row. A table kept as a
  * structure of arrays takes up to six cache lines for a hit, in as many pages (two words of MAC, segment, destination,
@@ -20,6 +20,13 @@
  * roams to an owner without room is removed, since where it was it is no more: its frames are flooded, as are those of
  * any address that found no room.
  *
+ * **A full table** takes in a new address all the same: a learned one gives way, of the owner that has most (`eviction.ts`).
+ * Only where a limit is reached, nothing is learned that could give way, or no row is free near an address's home
+ * (`store.ts`, which a hash that nobody foresees makes as good as impossible), is it refused.
+ *
+ * **Events.** Each change of an entry leaves a record for readers in other threads (`events.ts`). A removal is dated by the
+ * latest time that the table was told.
+ *
  * **Time** is a number of ticks of 100 ms that the caller passes in. It grows and may wrap at 2^31.
  *
  * **Several threads** may look up, learn and set; what they change they change under one lock (`lock.ts`), which neither
@@ -29,7 +36,16 @@
  * and never asks what time it is. A destination belongs to one owner.
  */
 import { isExpired } from './ageing.js';
-import { type FdbMatch, matches } from './flush.js';
+import { FdbChanges } from './changes.js';
+import {
+  CAUSE_LIMIT,
+  CAUSE_NONE,
+  EVENT_AGED,
+  EVENT_DELETED,
+  EVENT_LEARNED,
+  EVENT_MOVED,
+  recordEvent,
+} from './events.js';
 import {
   COUNTER_AGED,
   COUNTER_LEARNED,
@@ -39,11 +55,11 @@ import {
   type FdbOptions,
   FLAG_ADDED,
   FLAG_EXTERN_LEARN,
-  FLAGS_ALL,
   FLAGS_NEVER_AGED,
   FLAGS_NEVER_MOVED,
   HEAD_CURSOR,
   HEAD_LOCK,
+  HEAD_TICK,
   ROW_DESTINATION,
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
@@ -56,8 +72,8 @@ import {
   SEGMENT_EMPTY,
 } from './layout.js';
 import { lock, unlock } from './lock.js';
-import { FdbStore } from './store.js';
 
+export * from './events.js';
 export type { FdbMatch } from './flush.js';
 export * from './layout.js';
 export { type FdbCounters, FdbReader, type FdbRow } from './snapshot.js';
@@ -73,7 +89,7 @@ export const MOVED = 2;
 export const STATIC_OTHER = 3;
 /** An entry that never ages was there with this destination. */
 export const STATIC_SAME = 4;
-/** The table is full or a limit is reached: not learned. */
+/** A limit is reached, or the table is full of entries that do not give way: not learned. */
 export const FULL = 5;
 
 /** What `resolve` gives for a MAC that is not there. */
@@ -84,7 +100,7 @@ export function createFdb(options: FdbOptions = {}): Fdb {
   return new Fdb(createMemory(options));
 }
 
-export class Fdb extends FdbStore {
+export class Fdb extends FdbChanges {
   /** The table that lies in this memory. It may have one writing user at a time; see `store.ts`. */
   static attach(memory: SharedArrayBuffer): Fdb {
     return new Fdb(memory);
@@ -127,40 +143,6 @@ export class Fdb extends FdbStore {
     return this.rows[(this.homeOf(high, low, segment) << ROW_SHIFT) + ROW_SEGMENT];
   }
 
-  destinationOf(row: number): number {
-    return this.rows[(row << ROW_SHIFT) + ROW_DESTINATION];
-  }
-
-  /** FLAG_*; 0 for a learned entry. */
-  flagsOf(row: number): number {
-    return this.rows[(row << ROW_SHIFT) + ROW_MAC_HIGH] >>> 16;
-  }
-
-  ownerOf(row: number): number {
-    return this.rows[(row << ROW_SHIFT) + ROW_OWNER];
-  }
-
-  /** 0 or -1 when the row holds no entry. */
-  segmentOf(row: number): number {
-    return this.rows[(row << ROW_SHIFT) + ROW_SEGMENT];
-  }
-
-  macHighOf(row: number): number {
-    return this.rows[(row << ROW_SHIFT) + ROW_MAC_HIGH] & 0xffff;
-  }
-
-  macLowOf(row: number): number {
-    return this.rows[(row << ROW_SHIFT) + ROW_MAC_LOW];
-  }
-
-  stampOf(row: number): number {
-    return this.rows[(row << ROW_SHIFT) + ROW_STAMP];
-  }
-
-  movesOf(row: number): number {
-    return this.rows[(row << ROW_SHIFT) + ROW_MOVES];
-  }
-
   // ---- Learning (hot) --------------------------------------------------------------------------
 
   /**
@@ -178,6 +160,7 @@ export class Fdb extends FdbStore {
   private change(high: number, low: number, segment: number, destination: number, owner: number, now: number): number {
     this.check(high, segment, owner);
     lock(this.header, HEAD_LOCK);
+    this.header[HEAD_TICK] = now;
     const row = this.find(high, low, segment);
     let outcome: number;
     if (row < 0) outcome = this.admit(high, low, segment, destination, owner, now);
@@ -196,14 +179,15 @@ export class Fdb extends FdbStore {
   }
 
   private admit(high: number, low: number, segment: number, destination: number, owner: number, now: number): number {
-    const row =
-      this.ownerHasRoom(owner) && this.groupHasRoom(this.groupOfOwner[owner]) ? this.findFree(high, low, segment) : -1;
+    const hasRoom = this.ownerHasRoom(owner) && this.groupHasRoom(this.groupOfOwner[owner]);
+    const row = hasRoom ? this.makeRoom(high, low, segment, owner, now) : -1;
     if (row < 0) {
       this.counters[COUNTER_REFUSED]++;
       return FULL;
     }
     this.write(row, high, low, segment, destination, owner, 0, now, 0);
     this.counters[COUNTER_LEARNED]++;
+    recordEvent(this.views, EVENT_LEARNED, CAUSE_NONE, row, destination, now);
     return LEARNED;
   }
 
@@ -215,15 +199,17 @@ export class Fdb extends FdbStore {
     const high = word & 0xffff;
     const segment = this.rows[base + ROW_SEGMENT];
     if (flags === 0 && !this.hasRoomFrom(this.rows[base + ROW_OWNER], owner)) {
-      this.release(row);
+      this.drop(row, EVENT_DELETED, CAUSE_LIMIT, now);
       this.counters[COUNTER_REFUSED]++;
       return FULL;
     }
     // As in Linux, learning takes over what a control program had put in; it ages from now on, and no limit counts it.
     if ((flags & FLAG_EXTERN_LEARN) !== 0) flags = (flags & ~FLAG_EXTERN_LEARN) | FLAG_ADDED;
     const moves = this.rows[base + ROW_MOVES] + 1;
+    const from = this.rows[base + ROW_DESTINATION];
     this.write(row, high, this.rows[base + ROW_MAC_LOW], segment, destination, owner, flags, now, moves);
     this.counters[COUNTER_MOVED]++;
+    recordEvent(this.views, EVENT_MOVED, CAUSE_NONE, row, from, now);
     return MOVED;
   }
 
@@ -244,101 +230,20 @@ export class Fdb extends FdbStore {
     return this.ownerHasRoom(to) && (this.groupOfOwner[from] === group || this.groupHasRoom(group));
   }
 
-  // ---- Control (cold) --------------------------------------------------------------------------
-
-  /**
-   * Puts in an entry, or makes the one that is there as told, a learned one too. Its moves stay counted.
-   * @param flags FLAG_*; without any the entry ages as if learned, but no limit counts it (FLAG_ADDED)
-   * @returns false when the table is full
-   * @throws RangeError when a value is out of range
-   */
-  set(
-    high: number,
-    low: number,
-    segment: number,
-    destination: number,
-    owner: number,
-    flags: number,
-    now: number,
-  ): boolean {
-    this.check(high, segment, owner);
-    if ((flags & ~FLAGS_ALL) !== 0) throw new RangeError(`FDB flags are ${flags}: give a union of FLAG_* values`);
-    lock(this.header, HEAD_LOCK);
-    const found = this.find(high, low, segment);
-    const row = found >= 0 ? found : this.findFree(high, low, segment);
-    if (row < 0) {
-      this.counters[COUNTER_REFUSED]++;
-    } else {
-      const moves = found >= 0 ? this.movesOf(row) : 0;
-      this.write(row, high, low, segment, destination, owner, flags === 0 ? FLAG_ADDED : flags, now, moves);
-    }
-    unlock(this.header, HEAD_LOCK);
-    return row >= 0;
-  }
-
-  /** @returns false when there was no such entry */
-  remove(high: number, low: number, segment: number): boolean {
-    lock(this.header, HEAD_LOCK);
-    const row = this.find(high, low, segment);
-    if (row >= 0) this.release(row);
-    unlock(this.header, HEAD_LOCK);
-    return row >= 0;
-  }
-
-  /** Removes the entry of a row. @returns false when the row holds none */
-  removeRow(row: number): boolean {
-    lock(this.header, HEAD_LOCK);
-    const there = this.segmentOf(row) > SEGMENT_EMPTY;
-    if (there) this.release(row);
-    unlock(this.header, HEAD_LOCK);
-    return there;
-  }
-
-  /**
-   * Removes the entries that match, static ones too unless the match's flags say otherwise.
-   * @param fromRow, rowCount the part of the rows to look at, for a table so large that one pass would hold up frames
-   * @returns how many it removed
-   */
-  flush(match: FdbMatch, fromRow = 0, rowCount = this.slots): number {
-    const end = Math.min(fromRow + rowCount, this.slots);
-    let removed = 0;
-    for (let row = fromRow; row < end; row++) {
-      if (!(this.segmentOf(row) > SEGMENT_EMPTY && matches(this, row, match))) continue;
-      lock(this.header, HEAD_LOCK);
-      if (this.segmentOf(row) > SEGMENT_EMPTY && matches(this, row, match)) {
-        this.release(row);
-        removed++;
-      }
-      unlock(this.header, HEAD_LOCK);
-    }
-    return removed;
-  }
-
-  /** Puts an owner, with the entries counted for it, into a group. The new group's limit is not regarded. */
-  assignGroup(owner: number, group: number): void {
-    if (!(group >= 0 && group < this.groupLimit.length && owner >= 0 && owner < this.ownerLimit.length)) {
-      throw new RangeError(`FDB owner ${owner} or group ${group} does not exist: create the table with more of them`);
-    }
-    lock(this.header, HEAD_LOCK);
-    const learned = this.learnedByOwner[owner];
-    this.learnedByGroup[this.groupOfOwner[owner]] -= learned;
-    this.learnedByGroup[group] += learned;
-    this.groupOfOwner[owner] = group;
-    unlock(this.header, HEAD_LOCK);
-  }
-
   // ---- Ageing ----------------------------------------------------------------------------------
 
   /**
-   * Looks at the next rows in turn and removes the expired entries.
-   * Each call takes up where the last one ended; `slots` rows make one round.
+   * Looks at the next rows in turn and removes the expired entries. Each call takes up where the last one ended; `slots`
+   * rows make one round.
+   * @param maxRemoved ends the call after so many removals, each of which costs as much as a look at ten rows
    * @returns how many entries it removed
    */
-  sweep(now: number, maxRows: number): number {
+  sweep(now: number, maxRows: number, maxRemoved = this.slots): number {
+    this.header[HEAD_TICK] = now;
     let row = this.header[HEAD_CURSOR];
     let removed = 0;
-    for (let left = Math.min(maxRows, this.slots); left > 0; left--) {
-      if (this.segmentOf(row) > SEGMENT_EMPTY && isExpired(this, row, now) && this.expire(row, now)) removed++;
+    for (let left = Math.min(maxRows, this.slots); left > 0 && removed < maxRemoved; left--) {
+      if (this.segmentOf(row) > SEGMENT_EMPTY && isExpired(this.views, row, now) && this.expire(row, now)) removed++;
       row = (row + 1) & this.mask;
     }
     this.header[HEAD_CURSOR] = row;
@@ -348,23 +253,12 @@ export class Fdb extends FdbStore {
   /** Removes an entry that is too old, unless another thread has just refreshed it. */
   private expire(row: number, now: number): boolean {
     lock(this.header, HEAD_LOCK);
-    const expired = this.segmentOf(row) > SEGMENT_EMPTY && isExpired(this, row, now);
+    const expired = this.segmentOf(row) > SEGMENT_EMPTY && isExpired(this.views, row, now);
     if (expired) {
-      this.release(row);
+      this.drop(row, EVENT_AGED, CAUSE_NONE, now);
       this.counters[COUNTER_AGED]++;
     }
     unlock(this.header, HEAD_LOCK);
     return expired;
-  }
-
-  /** What would otherwise corrupt a row or a count in silence. Not on the path of known addresses. */
-  private check(high: number, segment: number, owner: number): void {
-    if (!(high >= 0 && high <= 0xffff)) throw new RangeError(`FDB MAC high word is ${high}: give 0 to 0xffff`);
-    if (!(segment >= 1)) throw new RangeError(`FDB segment is ${segment}: give a number from 1 on`);
-    if (!(owner >= 0 && owner < this.ownerLimit.length)) {
-      throw new RangeError(
-        `FDB owner is ${owner}: give 0 to ${this.ownerLimit.length - 1}, or create the table with more owners`,
-      );
-    }
   }
 }

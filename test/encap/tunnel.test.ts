@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Tunnel, VIDS } from '../../src/encap/tunnel.js';
+import { TOS_INHERIT, Tunnel, VIDS } from '../../src/encap/tunnel.js';
 
 const make = (senders: number[]) => new Tunnel(0, senders, 4789, 0);
 
@@ -39,6 +39,33 @@ describe('a tunnel', () => {
   ])('of %i sending sockets uses %i, so that a mask chooses', (given, used) => {
     const senders = Array.from({ length: given }, (_, i) => 10 + i);
     expect([...make(senders).senders]).toEqual(senders.slice(0, used));
+  });
+
+  it('leaves nothing of a VLAN that is unmapped, and the others as they are', () => {
+    const tunnel = make([0]);
+    for (const vid of [5, 6]) {
+      tunnel.mapVlan(vid, 100 + vid, 64 * vid, vid);
+      tunnel.setFlood(vid, [1, 2]);
+    }
+    tunnel.unmapVlan(5);
+    expect([tunnel.vniOfVlan[5], tunnel.headerOfVlan[5], tunnel.counterOfVlan[5]]).toEqual([0, 0, 0]);
+    expect(tunnel.floodOfVlan[5]).toHaveLength(0);
+    expect([tunnel.vniOfVlan[6], tunnel.headerOfVlan[6], tunnel.counterOfVlan[6]]).toEqual([106, 384, 6]);
+    expect([...tunnel.floodOfVlan[6]]).toEqual([1, 2]);
+    tunnel.setFlood(5, [3]);
+    tunnel.unmapVlan(7);
+    expect([...tunnel.floodOfVlan[5]]).toEqual([3]);
+    expect(tunnel.floodOfVlan[7]).toHaveLength(0);
+  });
+
+  it('is given other senders and another TOS, and keeps the rest', () => {
+    const tunnel = new Tunnel(2, [1, 2], 4789, 8);
+    tunnel.mapVlan(5, 105, 64, 1);
+    tunnel.setFlood(5, [1]);
+    tunnel.setSenders([7, 8, 9], TOS_INHERIT);
+    expect([...tunnel.senders]).toEqual([7, 8]);
+    expect([tunnel.tos, tunnel.socket, tunnel.udpPort]).toEqual([TOS_INHERIT, 2, 4789]);
+    expect([tunnel.vniOfVlan[5], ...tunnel.floodOfVlan[5]]).toEqual([105, 1]);
   });
 
   it('two tunnels share nothing', () => {

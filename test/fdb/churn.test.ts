@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PROBE_LIMIT } from '../../src/fdb/store.js';
+import { PROBE_LIMIT } from '../../src/fdb/layout.js';
 import { createFdb, type Fdb, LEARNED } from '../../src/fdb/table.js';
 import { countProbes, seededRandom } from './probes.js';
 

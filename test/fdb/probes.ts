@@ -1,5 +1,14 @@
-/** Counts what searches cost, for tests; the table itself does not. */
-import { ROW_MAC_HIGH, ROW_MAC_LOW, ROW_SEGMENT, ROW_SHIFT, SEGMENT_EMPTY } from '../../src/fdb/layout.js';
+/** Looks into a table for tests: what searches cost, and which entries may give way. */
+import {
+  RING_NEXT,
+  RING_SHIFT,
+  ROW_MAC_HIGH,
+  ROW_MAC_LOW,
+  ROW_SEGMENT,
+  ROW_SHIFT,
+  SEGMENT_EMPTY,
+  viewsOf,
+} from '../../src/fdb/layout.js';
 import type { FdbStore } from '../../src/fdb/store.js';
 
 /** Rows that a search for this key looks at. */
@@ -14,6 +23,18 @@ export function countProbes(store: FdbStore, high: number, low: number, segment:
     row = (row + 1) & (store.slots - 1);
   }
   return store.slots;
+}
+
+/** The rows of an owner's learned entries that the hand of its ring passes, from the smallest on. */
+export function ringOf(memory: SharedArrayBuffer, owner: number): number[] {
+  const { handOfOwner, rings } = viewsOf(memory);
+  const rows = new Set<number>();
+  let row = (handOfOwner[owner] as number) - 1;
+  while (row >= 0 && !rows.has(row)) {
+    rows.add(row);
+    row = rings[(row << RING_SHIFT) + RING_NEXT] as number;
+  }
+  return [...rows].sort((a, b) => a - b);
 }
 
 /** A small generator with a seed, so that a failing run can be run again. */

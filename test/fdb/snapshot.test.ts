@@ -64,8 +64,24 @@ describe('FdbReader', () => {
         moves: 0,
       },
     ]);
-    expect(reader.counters()).toEqual({ entries: 2, learned: 2, moved: 1, aged: 0, refused: 0 });
+    expect(reader.counters()).toEqual({ entries: 2, learned: 2, moved: 1, aged: 0, refused: 0, evicted: 0 });
     expect([reader.learnedByOwner[4], reader.learnedByGroup[0], reader.capacity, reader.slots]).toEqual([1, 1, 8, 16]);
+    expect([reader.setByOwner[2], reader.setByOwner[4]]).toEqual([1, 0]);
+  });
+
+  it('finds one entry by its key', () => {
+    const fdb = createFdb({ capacity: 8, seed: 9 });
+    fdb.learn(0xfeff, -1, 5, 10, 3, 100);
+    fdb.learn(0x0200, 2, 5, 11, 4, 100);
+    fdb.learn(0x0200, 3, 5, 11, 4, 100);
+    fdb.remove(0x0200, 3, 5);
+    const reader = new FdbReader(fdb.memory);
+    expect(reader.find(0xfeff, -1, 5)).toMatchObject({ row: fdb.lookup(0xfeff, -1, 5), destination: 10, owner: 3 });
+    expect([reader.find(0xfeff, -1, 6), reader.find(0xfeff, 2, 5), reader.find(0x0200, 3, 5)]).toEqual([
+      null,
+      null,
+      null,
+    ]);
   });
 
   it('lists in pieces', () => {
@@ -106,6 +122,9 @@ while (Atomics.load(stop, 0) === 0) {
 parentPort.postMessage(writes);
 `;
 
+const mixOf = ({ low, segment, owner }: { low: number; segment: number; owner: number }): number =>
+  Math.imul(low * 31 + segment * 7 + owner, 0x9e3779b1);
+
 describe('FdbReader beside a writing thread', () => {
   let folder = '';
 
@@ -129,17 +148,25 @@ describe('FdbReader beside a writing thread', () => {
     const torn: FdbRow[] = [];
     let rows = 0;
     let wrongListings = 0;
+    let wrongAnswers = 0;
     const end = Date.now() + 1000;
     while (Date.now() < end) {
       let lasting = 0;
       reader.forEach((row) => {
         rows++;
-        const expected = Math.imul(row.low * 31 + row.segment * 7 + row.owner, 0x9e3779b1);
+        const expected = mixOf(row);
         const isWhole = row.destination === expected && (row.high === 0x0600 || row.stamp === expected >>> 1);
         if (!isWhole) torn.push(row);
         if (row.low >= 1000) lasting++;
       });
       if (lasting !== 2) wrongListings++;
+      for (let low = 0; low < 8; low++) {
+        const row = reader.find(0x0200 + (low & 1), low, 1);
+        const isOther = row !== null && (row.low !== low || row.destination !== mixOf(row));
+        if (isOther || reader.find(0x0600, 1000, 1)?.destination !== mixOf({ low: 1000, segment: 1, owner: 9 })) {
+          wrongAnswers++;
+        }
+      }
     }
     const done = next();
     Atomics.store(stop, 0, 1);
@@ -147,7 +174,7 @@ describe('FdbReader beside a writing thread', () => {
     await worker.terminate();
     expect(writes).toBeGreaterThan(1000);
     expect(rows).toBeGreaterThan(1000);
-    expect(wrongListings).toBe(0);
+    expect([wrongListings, wrongAnswers]).toEqual([0, 0]);
     expect(torn.slice(0, 5)).toEqual([]);
   }, 20_000);
 });

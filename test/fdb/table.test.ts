@@ -15,6 +15,7 @@ import {
   FLAG_STATIC,
   FLAG_STICKY,
   FLAGS_ALL,
+  FLAGS_NEVER_AGED,
   FULL,
   LEARNED,
   MOVED,
@@ -32,6 +33,7 @@ describe('createFdb refuses', () => {
     ['half an entry', { capacity: 1.5 }, /capacity/],
     ['no owners', { owners: 0 }, /owners/],
     ['no groups', { groups: 0 }, /groups/],
+    ['no events', { events: 0 }, /FDB events is 0: give an integer from 1 to 1048576/],
   ])('%s', (_name, options, message) => {
     expect(() => createFdb(options)).toThrow(message);
   });
@@ -193,9 +195,9 @@ describe('entries set by control', () => {
 });
 
 describe('limits', () => {
-  it('the table itself: refused, counted, and room again after a removal', () => {
+  it('the table itself, full of entries that do not give way: refused, counted, and room again after a removal', () => {
     const fdb = createFdb({ capacity: 3 });
-    for (let low = 0; low < 3; low++) expect(fdb.learn(HIGH, low, 1, 1, 0, 0)).toBe(LEARNED);
+    for (let low = 0; low < 3; low++) expect(fdb.set(HIGH, low, 1, 1, 0, 0, 0)).toBe(true);
     expect(fdb.learn(HIGH, 3, 1, 1, 0, 0)).toBe(FULL);
     expect(fdb.set(HIGH, 3, 1, 1, 0, FLAG_STATIC, 0)).toBe(false);
     expect(fdb.counters[COUNTER_REFUSED]).toBe(2);
@@ -297,6 +299,13 @@ describe('ageing', () => {
     expect(fdb.tombstones).toBe(0);
   });
 
+  it('ends after so many removals, and goes on there', () => {
+    const fdb = createFdb({ capacity: 100 });
+    for (let low = 0; low < 100; low++) fdb.learn(HIGH, low, 1, 1, 0, 0);
+    for (let call = 0; call < 4; call++) expect(fdb.sweep(5000, fdb.slots, 25)).toBe(25);
+    expect(fdb.counters[COUNTER_ENTRIES]).toBe(0);
+  });
+
   it('never goes round twice in one call', () => {
     const fdb = createFdb({ capacity: 4 });
     fdb.learn(HIGH, 1, 1, 1, 0, 0);
@@ -323,6 +332,8 @@ describe('flush', () => {
     ['learned entries', { flagsMask: FLAGS_ALL }, 8],
     ['learned entries of an owner', { owner: 0, flagsMask: FLAGS_ALL, flagsValue: 0 }, 2],
     ['static entries, sticky or not', { flagsMask: FLAG_STATIC, flagsValue: FLAG_STATIC }, 2],
+    ['whatever never ages', { flagsAny: FLAGS_NEVER_AGED }, 3],
+    ['of that, what is not permanent', { flagsAny: FLAGS_NEVER_AGED, flagsMask: FLAG_PERMANENT }, 2],
     ['nothing', { owner: 77 }, 0],
   ])('%s', (_name, match, count) => {
     const fdb = filled();

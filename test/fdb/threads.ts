@@ -1,5 +1,6 @@
 /**
- * The FDB's room for worker threads of tests: they cannot load TypeScript, so it is translated into a folder of its own.
+ * A room of the sources for worker threads of tests: they cannot load TypeScript, so it is translated into a folder of its
+ * own.
  */
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,15 +9,15 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 /** @returns a new folder with the room and the given programs beside it; the caller removes it */
-export function translateRoom(programs: Record<string, string>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'overtap-fdb-'));
-  const room = fileURLToPath(new URL('../../src/fdb/', import.meta.url));
+export function translateRoom(programs: Record<string, string>, name: 'fdb' | 'encap' = 'fdb'): string {
+  const folder = mkdtempSync(join(tmpdir(), `overtap-${name}-`));
+  const room = fileURLToPath(new URL(`../../src/${name}/`, import.meta.url));
   for (const file of readdirSync(room)) {
     const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
     const { outputText } = ts.transpileModule(readFileSync(join(room, file), 'utf8'), { compilerOptions });
     writeFileSync(join(folder, file.replace(/\.ts$/, '.js')), outputText);
   }
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  for (const [name, text] of Object.entries(programs)) writeFileSync(join(folder, name), text);
+  for (const [file, text] of Object.entries(programs)) writeFileSync(join(folder, file), text);
   return folder;
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FdbReader } from '../../src/fdb/snapshot.js';
-import { createFdb, type FdbRow } from '../../src/fdb/table.js';
+import { COUNTER_EVICTED, createFdb, type FdbRow } from '../../src/fdb/table.js';
+import { ringOf } from './probes.js';
 import { translateRoom } from './threads.js';
 
 const THREADS = 2;
@@ -53,11 +54,11 @@ describe('an FDB that several threads learn into', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   it('never answers with what belongs to another key, and keeps rows and counts whole', async () => {
-    // 64 keys in 40 places with limits, so that rows are fought over, refused, freed and given to other keys.
-    const fdb = createFdb({ capacity: 40, owners: 4, groups: 2, seed: 7 });
+    // 64 keys in 24 places with limits, so that rows are fought over, refused, freed, evicted and given to other keys.
+    const fdb = createFdb({ capacity: 24, owners: 4, groups: 2, seed: 7 });
     for (let owner = 0; owner < 4; owner++) fdb.assignGroup(owner, owner & 1);
     fdb.ownerLimit[3] = 5;
-    fdb.groupLimit[0] = 17;
+    fdb.groupLimit[0] = 11;
     const results = await Promise.all(
       Array.from({ length: THREADS }, (_, thread) =>
         run(folder, { memory: fdb.memory, seed: 1 + thread, rounds: ROUNDS }),
@@ -74,13 +75,16 @@ describe('an FDB that several threads learn into', () => {
     for (const { low, segment, destination, owner } of rows) expect(destination).toBe((low * 16 + segment) * 4 + owner);
     expect(fdb.counters[0]).toBe(rows.length);
     for (let owner = 0; owner < 4; owner++) {
-      expect(fdb.learnedByOwner[owner]).toBe(rows.filter((row) => row.owner === owner).length);
+      const own = rows.filter((row) => row.owner === owner);
+      expect(fdb.learnedByOwner[owner]).toBe(own.length);
+      expect(ringOf(fdb.memory, owner)).toEqual(own.map(({ row }) => row).sort((a, b) => a - b));
     }
+    expect(fdb.counters[COUNTER_EVICTED]).toBeGreaterThan(1000);
     for (let group = 0; group < 2; group++) {
       expect(fdb.learnedByGroup[group]).toBe(rows.filter((row) => (row.owner & 1) === group).length);
     }
     expect(fdb.learnedByOwner[3]).toBeLessThanOrEqual(5);
-    expect(fdb.learnedByGroup[0]).toBeLessThanOrEqual(17);
+    expect(fdb.learnedByGroup[0]).toBeLessThanOrEqual(11);
   }, 60_000);
 });
 

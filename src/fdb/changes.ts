@@ -1,0 +1,159 @@
+/**
+ * What control changes in the FDB, and how an entry is put in and taken out: with room made for it, counted, and told of.
+ *
+ * Owns these changes. It never decides what a frame teaches, nor what is too old: `table.ts` does.
+ */
+import {
+  CAUSE_EVICTED,
+  CAUSE_FLUSHED,
+  CAUSE_NONE,
+  CAUSE_REMOVED,
+  EVENT_ADDED,
+  EVENT_CHANGED,
+  EVENT_DELETED,
+  recordEvent,
+} from './events.js';
+import { victimFor } from './eviction.js';
+import { type FdbMatch, matches } from './flush.js';
+import {
+  COUNTER_ENTRIES,
+  COUNTER_EVICTED,
+  COUNTER_REFUSED,
+  FLAG_ADDED,
+  FLAGS_ALL,
+  HEAD_LOCK,
+  HEAD_TICK,
+  SEGMENT_EMPTY,
+} from './layout.js';
+import { lock, unlock } from './lock.js';
+import { FdbStore } from './store.js';
+
+export class FdbChanges extends FdbStore {
+  /**
+   * Puts in an entry, or makes the one that is there as told, a learned one too. Its moves stay counted. In a full table a
+   * learned entry gives way to it.
+   * @param flags FLAG_*; without any the entry ages as if learned, but no limit counts it (FLAG_ADDED)
+   * @returns false when the table is full and nothing in it is learned
+   * @throws RangeError when a value is out of range
+   */
+  set(
+    high: number,
+    low: number,
+    segment: number,
+    destination: number,
+    owner: number,
+    flags: number,
+    now: number,
+  ): boolean {
+    this.check(high, segment, owner);
+    if ((flags & ~FLAGS_ALL) !== 0) throw new RangeError(`FDB flags are ${flags}: give a union of FLAG_* values`);
+    const given = flags === 0 ? FLAG_ADDED : flags;
+    lock(this.header, HEAD_LOCK);
+    this.header[HEAD_TICK] = now;
+    const found = this.find(high, low, segment);
+    const row = found >= 0 ? found : this.makeRoom(high, low, segment, owner, now);
+    if (row < 0) this.counters[COUNTER_REFUSED]++;
+    else this.put(row, found >= 0, high, low, segment, destination, owner, given, now);
+    unlock(this.header, HEAD_LOCK);
+    return row >= 0;
+  }
+
+  /** Writes what `set` was told, and says what has changed by it. */
+  private put(
+    row: number,
+    isThere: boolean,
+    high: number,
+    low: number,
+    segment: number,
+    destination: number,
+    owner: number,
+    flags: number,
+    now: number,
+  ): void {
+    const from = isThere ? this.destinationOf(row) : destination;
+    const changes = !isThere || from !== destination || this.ownerOf(row) !== owner || this.flagsOf(row) !== flags;
+    this.write(row, high, low, segment, destination, owner, flags, now, isThere ? this.movesOf(row) : 0);
+    if (changes) recordEvent(this.views, isThere ? EVENT_CHANGED : EVENT_ADDED, CAUSE_NONE, row, from, now);
+  }
+
+  /** @returns false when there was no such entry */
+  remove(high: number, low: number, segment: number): boolean {
+    lock(this.header, HEAD_LOCK);
+    const row = this.find(high, low, segment);
+    if (row >= 0) this.drop(row, EVENT_DELETED, CAUSE_REMOVED, this.header[HEAD_TICK]);
+    unlock(this.header, HEAD_LOCK);
+    return row >= 0;
+  }
+
+  /** Removes the entry of a row. @returns false when the row holds none */
+  removeRow(row: number): boolean {
+    lock(this.header, HEAD_LOCK);
+    const there = this.segmentOf(row) > SEGMENT_EMPTY;
+    if (there) this.drop(row, EVENT_DELETED, CAUSE_REMOVED, this.header[HEAD_TICK]);
+    unlock(this.header, HEAD_LOCK);
+    return there;
+  }
+
+  /**
+   * Removes the entries that match, static ones too unless the match's flags say otherwise.
+   * @param fromRow, rowCount the part of the rows to look at, for a table so large that one pass would hold up frames
+   * @returns how many it removed
+   */
+  flush(match: FdbMatch, fromRow = 0, rowCount = this.slots): number {
+    const end = Math.min(fromRow + rowCount, this.slots);
+    let removed = 0;
+    for (let row = fromRow; row < end; row++) {
+      if (!(this.segmentOf(row) > SEGMENT_EMPTY && matches(this.views, row, match))) continue;
+      lock(this.header, HEAD_LOCK);
+      if (this.segmentOf(row) > SEGMENT_EMPTY && matches(this.views, row, match)) {
+        this.drop(row, EVENT_DELETED, CAUSE_FLUSHED, this.header[HEAD_TICK]);
+        removed++;
+      }
+      unlock(this.header, HEAD_LOCK);
+    }
+    return removed;
+  }
+
+  /** Puts an owner, with the entries counted for it, into a group. The new group's limit is not regarded. */
+  assignGroup(owner: number, group: number): void {
+    if (!(group >= 0 && group < this.groupLimit.length && owner >= 0 && owner < this.ownerLimit.length)) {
+      throw new RangeError(`FDB owner ${owner} or group ${group} does not exist: create the table with more of them`);
+    }
+    lock(this.header, HEAD_LOCK);
+    const learned = this.learnedByOwner[owner];
+    this.learnedByGroup[this.groupOfOwner[owner]] -= learned;
+    this.learnedByGroup[group] += learned;
+    this.groupOfOwner[owner] = group;
+    unlock(this.header, HEAD_LOCK);
+  }
+
+  // ---- What every change is made of, with the lock held
+
+  /** A free row for a key that is not in the table, or -1. In a full table an entry gives way for it. */
+  protected makeRoom(high: number, low: number, segment: number, owner: number, now: number): number {
+    const row = this.findFree(high, low, segment);
+    if (row < 0 || this.counters[COUNTER_ENTRIES] < this.capacity) return row;
+    const victim = victimFor(this.views, owner, now);
+    if (victim < 0) return -1;
+    this.drop(victim, EVENT_DELETED, CAUSE_EVICTED, now);
+    this.counters[COUNTER_EVICTED]++;
+    return this.findFree(high, low, segment);
+  }
+
+  /** Removes the entry of a row, and says so. */
+  protected drop(row: number, kind: number, cause: number, now: number): void {
+    recordEvent(this.views, kind, cause, row, this.destinationOf(row), now);
+    this.release(row);
+  }
+
+  /** What would otherwise corrupt a row or a count in silence. Not on the path of known addresses. */
+  protected check(high: number, segment: number, owner: number): void {
+    if (!(high >= 0 && high <= 0xffff)) throw new RangeError(`FDB MAC high word is ${high}: give 0 to 0xffff`);
+    if (!(segment >= 1)) throw new RangeError(`FDB segment is ${segment}: give a number from 1 on`);
+    if (!(owner >= 0 && owner < this.ownerLimit.length)) {
+      throw new RangeError(
+        `FDB owner is ${owner}: give 0 to ${this.ownerLimit.length - 1}, or create the table with more owners`,
+      );
+    }
+  }
+}
