@@ -38,7 +38,7 @@ function frame(from, to, host, size) {
 }
 
 function makeEngine(context) {
-  return new Engine(context, { rung() {}, portLost() {}, offloadLost() {} });
+  return new Engine(context, { rung() {}, portLost() {}, offloadLost() {}, punted() {} });
 }
 
 /** Remote `number`: the first is at REMOTE, the others at the addresses behind it. */
@@ -60,14 +60,14 @@ export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, b
   const context = new Context(nic, fdb, new RemoteTable(), new Counters());
   const flags = UP | LEARNING | FLOOD | BCAST_FLOOD;
   applyOperations(context, [
-    { op: 'bridge', bridge: 0, filtering: true, ageingTicks: 3000, maxLearned: 0 },
-    { op: 'tap', port: 0, bridge: 0, fds: [-1], vnetHeaderSize: 10, flags, mtu: 1450 },
-    { op: 'vlan', port: 0, vid: 2, untagged: true },
+    { op: 'bridge', bridge: 1, filtering: true, ageingTicks: 3000, maxLearned: 0, groupFwdMask: 0, snooping: false },
+    { op: 'tap', port: 0, bridge: 1, fds: [-1], vnetHeaderSize: 10, flags, mtu: 1450 },
+    { op: 'vlan', port: 0, vid: 2, untagged: true, counter: 1 },
     { op: 'pvid', port: 0, vid: 2 },
     {
       op: 'vxlan',
       port: 1,
-      bridge: 0,
+      bridge: 1,
       flags: flags | VLAN_TUNNEL,
       socket: 0,
       senders: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
@@ -77,7 +77,7 @@ export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, b
       maxLearned: 0,
       mac: null,
     },
-    { op: 'vlan', port: 1, vid: 2, untagged: false },
+    { op: 'vlan', port: 1, vid: 2, untagged: false, counter: 2 },
     { op: 'vni', port: 1, vid: 2, vni: VNI, header: 0, counter: 0 },
     remote(1),
     ...Array.from({ length: remotes - 1 }, (_, i) => remote(2 + i)),

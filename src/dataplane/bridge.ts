@@ -42,11 +42,12 @@ export function bridgeFrame(sw: Context, frame: number): void {
   const offset = batch.offset[frame];
   const high = destinationHigh(view, offset);
   const low = destinationLow(view, offset);
-  if (isLinkLocalReserved(high, low)) {
+  const bridge = sw.forwarding.portBridge[batch.port[frame]];
+  if (isLinkLocalReserved(high, low) && ((sw.forwarding.bridgeGroupFwdMask[bridge] >>> (low & 0x0f)) & 1) === 0) {
     batch.drop(frame, LINK_LOCAL); // IEEE 802.1D section 7.12.6
     return;
   }
-  const segment = segmentOf(sw.forwarding.portBridge[batch.port[frame]], batch.vid[frame]);
+  const segment = segmentOf(bridge, batch.vid[frame]);
   if (!learnSource(sw, frame, segment)) return;
   const destination = isMulticastHigh(high) ? NOT_FOUND : sw.fdb.resolve(high, low, segment);
   if (destination === NOT_FOUND) {

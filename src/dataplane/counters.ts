@@ -3,13 +3,19 @@
  * bytes outgrow 32 bits and BigInts are allocated; exact up to 2^53.
  *
  * The accounts balance: sum(rx_packets) + replicated = sum(tx_packets) + sum(drops), where `replicated` counts the
- * copies that flooding made beyond the first one of each frame.
+ * copies that flooding made beyond the first one of each frame. The sums go over all ports and the row of those that are
+ * no more (RETIRED): a port that ends leaves its accounts there.
  */
 import { MAX_REMOTES } from '../encap/remotes.js';
-import { DROP_REASONS } from './drop-reasons.js';
+import { DROP_REASONS, type DropReason } from './drop-reasons.js';
 
 export const MAX_PORTS = 1024;
 export const MAX_VNIS = 65_536;
+/** Accounts of VLAN memberships; number 0 stands for none. */
+export const MAX_VLAN_COUNTERS = 65_536;
+
+/** The row of the ports that are no more, beside those of the ports. */
+export const RETIRED = MAX_PORTS;
 
 export const RX_PACKETS = 0;
 export const RX_BYTES = 1;
@@ -24,15 +30,23 @@ const GLOBAL = 8;
 const REPLICATED = 0;
 const TICK = 1;
 const PORTS = GLOBAL;
-const REMOTES = PORTS + MAX_PORTS * PORT_ROW;
+const REMOTES = PORTS + (RETIRED + 1) * PORT_ROW;
 const VNIS = REMOTES + MAX_REMOTES * TRAFFIC;
-const WORDS = VNIS + MAX_VNIS * TRAFFIC;
+const VLANS = VNIS + MAX_VNIS * TRAFFIC;
+const WORDS = VLANS + MAX_VLAN_COUNTERS * TRAFFIC;
 
 export interface Traffic {
   rx_packets: number;
   rx_bytes: number;
   tx_packets: number;
   tx_bytes: number;
+}
+
+export interface Drops {
+  rx_dropped: number;
+  tx_dropped: number;
+  /** In either direction; reasons that never occurred are left out. */
+  drops: Partial<Record<DropReason, number>>;
 }
 
 export class Counters {
@@ -70,6 +84,18 @@ export class Counters {
     this.words[VNIS + vni * TRAFFIC + TX_BYTES] += bytes;
   }
 
+  /** @param counter of the membership that the frame came in by, not 0 */
+  receivedIn(counter: number, bytes: number): void {
+    this.words[VLANS + counter * TRAFFIC + RX_PACKETS] += 1;
+    this.words[VLANS + counter * TRAFFIC + RX_BYTES] += bytes;
+  }
+
+  /** @param counter of the membership that the copy left by, not 0 */
+  transmittedIn(counter: number, bytes: number): void {
+    this.words[VLANS + counter * TRAFFIC + TX_PACKETS] += 1;
+    this.words[VLANS + counter * TRAFFIC + TX_BYTES] += bytes;
+  }
+
   /** A frame dropped on its way in: the ingress port's account. */
   droppedIn(port: number, reason: number): void {
     this.words[PORTS + port * PORT_ROW + TRAFFIC + reason] += 1;
@@ -86,6 +112,32 @@ export class Counters {
 
   setTick(tick: number): void {
     this.words[TICK] = tick;
+  }
+
+  // ---- Numbers that end. Control path. ----
+
+  /** Hands a port's accounts over to those of the ports that are no more. */
+  retire(port: number): void {
+    const row = PORTS + port * PORT_ROW;
+    const retired = PORTS + RETIRED * PORT_ROW;
+    for (let word = 0; word < PORT_ROW; word++) this.words[retired + word] += this.words[row + word];
+    this.words.fill(0, row, row + PORT_ROW);
+  }
+
+  clearRemote(remote: number): void {
+    this.clear(REMOTES + remote * TRAFFIC);
+  }
+
+  clearVni(counter: number): void {
+    this.clear(VNIS + counter * TRAFFIC);
+  }
+
+  clearVlan(counter: number): void {
+    this.clear(VLANS + counter * TRAFFIC);
+  }
+
+  private clear(row: number): void {
+    this.words.fill(0, row, row + TRAFFIC);
   }
 }
 
@@ -117,6 +169,28 @@ export class CounterReader {
 
   vni(counter: number): Traffic {
     return this.traffic(VNIS + counter * TRAFFIC);
+  }
+
+  /** @param counter of a membership, as in the operation `vlan` */
+  vlan(counter: number): Traffic {
+    return this.traffic(VLANS + counter * TRAFFIC);
+  }
+
+  /** What the ports that are no more had counted. */
+  get retired(): Traffic & Drops {
+    return { ...this.port(RETIRED), ...this.portDrops(RETIRED) };
+  }
+
+  portDrops(port: number): Drops {
+    const answer: Drops = { rx_dropped: 0, tx_dropped: 0, drops: {} };
+    DROP_REASONS.forEach((name, reason) => {
+      const received = this.rxDrops(port, reason);
+      const sent = this.txDrops(port, reason);
+      answer.rx_dropped += received;
+      answer.tx_dropped += sent;
+      if (received + sent > 0) answer.drops[name] = received + sent;
+    });
+    return answer;
   }
 
   rxDrops(port: number, reason: number): number {

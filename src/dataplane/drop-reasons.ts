@@ -29,6 +29,7 @@ export const DROP_REASONS = [
   'tx_error',
   'port_down',
   'suppressed',
+  'storm_limited',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];
@@ -58,3 +59,4 @@ export const ECN_INVALID = index('ecn_invalid');
 export const TX_BACKPRESSURE = index('tx_backpressure');
 export const TX_ERROR = index('tx_error');
 export const PORT_DOWN = index('port_down');
+export const STORM_LIMITED = index('storm_limited');

@@ -38,7 +38,7 @@ import { NO_TAG } from './batch.js';
 import type { Context } from './context.js';
 import { MTU_EXCEEDED, NO_DESTINATION } from './drop-reasons.js';
 import { PORT_TAP, UNTAGGED, VLAN_TUNNEL } from './forwarding.js';
-import { nextCommand, tagGrowth } from './ring.js';
+import { accountsOf, nextCommand, tagGrowth } from './ring.js';
 
 /** Sends one copy of the frame out of a port; `remote` says where to behind a vxlan port. */
 export function emit(sw: Context, frame: number, port: number, remote: number): void {
@@ -76,6 +76,7 @@ function emitToTap(sw: Context, frame: number, port: number): void {
   tx[at + TX_GSO] = gso;
   tx[at + TX_CSUM] = batch.csum[frame];
   tx[at + TX_COOKIE] = port;
+  tx[at + TX_COOKIE2] = accountsOf(0, sw.forwarding.vlanCounter(port, batch.vid[frame]));
 }
 
 /** One command that sends the frame to a remote, behind the VXLAN header of its VNI. */
@@ -88,7 +89,7 @@ function emitToRemote(sw: Context, frame: number, port: number, remote: number):
     return;
   }
   if (batch.flowKnown[frame] === 0) workOutFlow(sw, frame);
-  if (remote >= STATIC_REMOTES && sw.learnedRemotes[remote - STATIC_REMOTES] === 0) introduce(sw, remote);
+  if (remote >= STATIC_REMOTES) introduce(sw, remote);
   const at = nextCommand(sw);
   tx[at + TX_KIND] = KIND_UDP;
   tx[at + TX_INDEX] = tunnel.senders[batch.flow[frame] & (tunnel.senders.length - 1)];
@@ -103,15 +104,24 @@ function emitToRemote(sw: Context, frame: number, port: number, remote: number):
   tx[at + TX_REMOTE] = remote;
   tx[at + TX_TOS] = outerTos(tunnel.tos, batch.tos[frame]);
   tx[at + TX_COOKIE] = port;
-  tx[at + TX_COOKIE2] = tunnel.counterOfVlan[vid];
+  tx[at + TX_COOKIE2] = accountsOf(tunnel.counterOfVlan[vid], sw.forwarding.vlanCounter(port, vid));
 }
 
-/** Tells the Nic the address of a VTEP that this or another engine has come to know. */
+/**
+ * Tells the Nic the address of a VTEP that this or another engine has come to know, once. A number that was given back may
+ * be another VTEP's by now, so with each that was, all are told anew.
+ */
 function introduce(sw: Context, remote: number): void {
-  const { nic, remotes } = sw;
+  const { learnedRemotes, nic, remotes } = sw;
+  const { forgotten } = remotes;
+  if (sw.forgottenRemotes !== forgotten) {
+    sw.forgottenRemotes = forgotten;
+    learnedRemotes.fill(0);
+  }
+  if (learnedRemotes[remote - STATIC_REMOTES] !== 0) return;
   const [a0, a1, a2, a3] = remotes.address(remote);
   nic.setRemote(remote, a0, a1, a2, a3, remotes.udpPort(remote));
-  sw.learnedRemotes[remote - STATIC_REMOTES] = 1;
+  learnedRemotes[remote - STATIC_REMOTES] = 1;
 }
 
 /** The frame's flow hash and inner TOS; the same for every copy. */

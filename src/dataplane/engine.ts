@@ -47,6 +47,8 @@ export interface EngineEvents {
   portLost(port: number, errno: number): void;
   /** The Nic sends no trains any more: UDP_SEGMENT has failed. */
   offloadLost(): void;
+  /** Frames lie in the ring of punts, which was empty. */
+  punted(): void;
 }
 
 export class Engine {
@@ -64,6 +66,10 @@ export class Engine {
     const count = sw.nic.receive(timeoutMs);
     if (status[STATUS_NOW] !== this.clock) this.advance(status[STATUS_NOW]);
     if (count > 0) processBatch(sw, count);
+    if (sw.punts.rang) {
+      sw.punts.rang = false;
+      this.events.punted();
+    }
     if (status[STATUS_LOST_ERRNO] !== 0) this.lose();
     if ((status[STATUS_LATCHED] & LATCHED_UDP_SEGMENT) !== 0) this.events.offloadLost();
     if (status[STATUS_RUNG] !== 0) this.events.rung();
@@ -80,6 +86,7 @@ export class Engine {
     this.clock = (this.clock + ticks * TICK_MS) & 0x7fffffff;
     sw.tick = (sw.tick + ticks) & 0x7fffffff;
     sw.counters.setTick(sw.tick);
+    sw.storm.advance(sw.tick);
     if (sw.engine !== 0) return; // one of them ages
     sw.fdb.sweep(sw.tick, Math.min(SWEEP_ROWS, Math.ceil(sw.fdb.slots / SWEEP_STEPS) * Math.min(ticks, SWEEP_STEPS)));
   }
@@ -88,6 +95,7 @@ export class Engine {
   private begin(now: number): void {
     this.context.tick = Math.floor(now / TICK_MS);
     this.context.counters.setTick(this.context.tick);
+    this.context.storm.advance(this.context.tick);
     this.clock = this.context.tick * TICK_MS;
   }
 
@@ -95,6 +103,7 @@ export class Engine {
     const { status } = this.context.nic;
     if (status[STATUS_LOST_KIND] !== KIND_TAP) return;
     const port = status[STATUS_LOST_INDEX];
+    this.context.forwarding.portGone[port] = 1;
     this.context.forwarding.portFlags[port] &= ~UP;
     this.events.portLost(port, status[STATUS_LOST_ERRNO]);
   }
@@ -111,9 +120,18 @@ export function processBatch(sw: Context, count: number): void {
 
 function takeIn(sw: Context, frame: number): void {
   const at = frame * RX_STRIDE;
-  if (continuesRun(sw, frame, at)) return;
-  const entered = sw.rx[at + RX_KIND] === KIND_TAP ? ingressTap(sw, frame, at) : ingressVxlan(sw, frame, at);
-  sw.batch.stage[frame] = entered ? ENTERED : DROPPED;
+  const { stage } = sw.batch;
+  if (!continuesRun(sw, frame, at)) {
+    const entered = sw.rx[at + RX_KIND] === KIND_TAP ? ingressTap(sw, frame, at) : ingressVxlan(sw, frame, at);
+    stage[frame] = entered ? ENTERED : DROPPED;
+  }
+  if (stage[frame] !== DROPPED) countInVlan(sw, frame);
+}
+
+/** A frame counts in its VLAN once it is known to be in it. */
+function countInVlan({ batch, counters, forwarding }: Context, frame: number): void {
+  const counter = forwarding.vlanCounter(batch.port[frame], batch.vid[frame]);
+  if (counter !== 0) counters.receivedIn(counter, batch.length[frame]);
 }
 
 function decide(sw: Context, frame: number): void {

@@ -1,29 +1,51 @@
 /**
- * BUM frames: a copy out of every port that may have one, and behind a vxlan port one for each remote of the VNI's
- * flood list (head-end replication). Many commands, one payload.
+ * BUM frames: past storm control, then a copy out of every port that may have one, and behind a vxlan port one for each
+ * remote of the VNI's flood list. Many commands, one payload. Multicast goes where its group is, if a snooping bridge
+ * knows (`multicast.ts`).
  */
-import { NOT_FOUND } from '../fdb/table.js';
 import { destinationHigh, destinationLow, isBroadcast, isMulticastHigh } from '../wire/ethernet.js';
-import { isHorizon, isMember } from './bridge.js';
 import type { Context } from './context.js';
-import { NO_DESTINATION } from './drop-reasons.js';
+import { NO_DESTINATION, STORM_LIMITED } from './drop-reasons.js';
 import { emit } from './egress.js';
-import { BCAST_FLOOD, FLOOD, HAS_PINS, ISOLATED, MCAST_FLOOD, PORT_TAP, pinSegmentOf, UP } from './forwarding.js';
+import { BCAST_FLOOD, FLOOD, MCAST_FLOOD, PORT_TAP, UP } from './forwarding.js';
+import { forwardToGroup } from './multicast.js';
+import { mayReceive, replicate } from './replicate.js';
+import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST, stormAllows } from './storm.js';
 
-/** Sends the copies of a frame; one without any is dropped under `no_destination`. */
+/** Sends the copies of a frame that has no one destination; one without any is dropped under `no_destination`. */
 export function flood(sw: Context, frame: number): void {
-  const { batch, forwarding } = sw;
-  const ingress = batch.port[frame];
-  const bridge = forwarding.portBridge[ingress];
-  const ports = forwarding.bridgePorts[bridge];
-  const needed = UP | floodFlag(sw, batch.offset[frame]);
-  const isolated = forwarding.portFlags[ingress] & ISOLATED;
+  const ingress = sw.batch.port[frame];
+  const kind = kindOf(sw, sw.batch.offset[frame]);
+  if (!stormAllows(sw, frame, ingress, kind)) {
+    sw.counters.droppedIn(ingress, STORM_LIMITED);
+    return;
+  }
+  if (kind === STORM_MULTICAST && forwardToGroup(sw, frame)) return;
+  floodAll(sw, frame, UP | flagOf(kind));
+}
+
+type Kind = typeof STORM_BROADCAST | typeof STORM_UNKNOWN_UNICAST | typeof STORM_MULTICAST;
+
+function kindOf({ view }: Context, offset: number): Kind {
+  const high = destinationHigh(view, offset);
+  if (!isMulticastHigh(high)) return STORM_UNKNOWN_UNICAST;
+  return isBroadcast(high, destinationLow(view, offset)) ? STORM_BROADCAST : STORM_MULTICAST;
+}
+
+/** The flag a port needs to have this kind of frame flooded to it. */
+function flagOf(kind: Kind): number {
+  if (kind === STORM_MULTICAST) return MCAST_FLOOD;
+  return kind === STORM_BROADCAST ? BCAST_FLOOD : FLOOD;
+}
+
+function floodAll(sw: Context, frame: number, needed: number): void {
+  const { forwarding } = sw;
+  const ingress = sw.batch.port[frame];
+  const ports = forwarding.bridgePorts[forwarding.portBridge[ingress]];
   let copies = 0;
   for (let index = 0; index < ports.length; index++) {
     const port = ports[index];
-    const flags = forwarding.portFlags[port];
-    if (port === ingress || (flags & needed) !== needed || (flags & isolated) !== 0) continue;
-    if (!isMember(sw, bridge, port, batch.vid[frame]) || isHorizon(sw, ingress, port)) continue;
+    if (!mayReceive(sw, frame, port, needed)) continue;
     if (forwarding.portKind[port] === PORT_TAP) {
       emit(sw, frame, port, 0);
       copies++;
@@ -33,34 +55,4 @@ export function flood(sw: Context, frame: number): void {
   }
   if (copies === 0) sw.counters.droppedIn(ingress, NO_DESTINATION);
   else sw.counters.replicated(copies - 1);
-}
-
-/** The flag a port needs to get this kind of frame. */
-function floodFlag(sw: Context, offset: number): number {
-  const high = destinationHigh(sw.view, offset);
-  if (!isMulticastHigh(high)) return FLOOD;
-  return isBroadcast(high, destinationLow(sw.view, offset)) ? BCAST_FLOOD : MCAST_FLOOD;
-}
-
-/** Copies to the remotes of the VNI, or to those that the multicast MAC is pinned to. @returns how many */
-function replicate(sw: Context, frame: number, port: number): number {
-  const { batch, forwarding } = sw;
-  const vid = batch.vid[frame];
-  const tunnel = forwarding.tunnels[port];
-  if (tunnel.vniOfVlan[vid] === 0) return 0; // a VLAN that does not leave this host
-  let remotes = tunnel.floodOfVlan[vid];
-  if ((forwarding.portFlags[port] & HAS_PINS) !== 0) {
-    const pin = sw.fdb.resolve(
-      destinationHigh(sw.view, batch.offset[frame]),
-      destinationLow(sw.view, batch.offset[frame]),
-      pinSegmentOf(port, vid),
-    );
-    if (pin !== NOT_FOUND) remotes = forwarding.pinned[pin];
-  }
-  if (remotes.length === 0) {
-    sw.counters.droppedOut(port, NO_DESTINATION);
-    return 1;
-  }
-  for (let index = 0; index < remotes.length; index++) emit(sw, frame, port, remotes[index]);
-  return remotes.length;
 }

@@ -4,9 +4,12 @@
  */
 import { Tunnel, VIDS } from '../encap/tunnel.js';
 import { VniTable } from '../encap/vni-table.js';
-import { MAX_PORTS } from './counters.js';
+import { MAX_PORTS, MAX_VNIS, RETIRED } from './counters.js';
+import { Groups } from './groups.js';
 
+/** Number 0 is "no bridge": a port there takes part in nothing, so it is not UP. */
 export const MAX_BRIDGES = 1024;
+export const NO_BRIDGE = 0;
 export const MAX_SOCKETS = 128;
 
 // 0: no port.
@@ -31,14 +34,20 @@ export const HAS_PINS = 1 << 11;
 // VLAN membership of a (port, VID).
 export const MEMBER = 1;
 export const UNTAGGED = 2;
+/** Above these flags lies the number of the membership's accounts; 0: none are kept. */
+const COUNTER_SHIFT = 2;
 
-const NO_PORTS = new Int32Array(0);
+const NONE = new Int32Array(0);
+/** Stands where a port has no tunnel. It is never changed. */
 const NO_TUNNEL = new Tunnel(0, [0], 0, 0);
 
 export class Forwarding {
   readonly portKind = new Uint8Array(MAX_PORTS);
   readonly portBridge = new Int32Array(MAX_PORTS);
+  /** UP only if control says so, the device is there and the port is in a bridge. */
   readonly portFlags = new Int32Array(MAX_PORTS);
+  /** 1: the TAP's device has gone. */
+  readonly portGone = new Uint8Array(MAX_PORTS);
   /** 0: none. */
   readonly portPvid = new Int32Array(MAX_PORTS);
   /** Largest payload of an Ethernet frame that goes out of the port, in bytes. */
@@ -46,23 +55,74 @@ export class Forwarding {
   /** The port's own MAC, zero if it has none (`source_is_own`). */
   readonly portMacHigh = new Int32Array(MAX_PORTS);
   readonly portMacLow = new Int32Array(MAX_PORTS);
-  /** MEMBER and UNTAGGED by `port << 12 | vid`. */
-  readonly vlans = new Uint8Array(MAX_PORTS * VIDS);
+  /** `counter << 2 | UNTAGGED | MEMBER` by `port << 12 | vid`; only the pages that are written to take memory. */
+  readonly vlans = new Int32Array(MAX_PORTS * VIDS);
   readonly tunnels: Tunnel[] = new Array<Tunnel>(MAX_PORTS).fill(NO_TUNNEL);
 
   /** 1: `vlan_filtering`. */
   readonly bridgeFiltering = new Uint8Array(MAX_BRIDGES);
-  readonly bridgePorts: Int32Array[] = new Array<Int32Array>(MAX_BRIDGES).fill(NO_PORTS);
+  /** Bit n: frames to 01:80:c2:00:00:0n are forwarded. */
+  readonly bridgeGroupFwdMask = new Int32Array(MAX_BRIDGES);
+  /** 1: groups restrict where multicast goes. */
+  readonly bridgeSnooping = new Uint8Array(MAX_BRIDGES);
+  /** Nobody's at NO_BRIDGE. */
+  readonly bridgePorts: Int32Array[] = new Array<Int32Array>(MAX_BRIDGES).fill(NONE);
+  readonly groups = new Groups();
 
-  /** The port that answers for datagrams of a socket that belong to no port. */
-  readonly socketOwner = new Int32Array(MAX_SOCKETS);
+  /** The port that answers for datagrams of a socket that belong to no port; RETIRED: none does. */
+  readonly socketOwner = new Int32Array(MAX_SOCKETS).fill(RETIRED);
   readonly vnis = new VniTable();
+  /** How many mappings count under a VNI counter. */
+  readonly vniUsers = new Int32Array(MAX_VNIS);
   /** Remotes of a pinned multicast MAC, by the number that its FDB row has as destination. */
   readonly pinned: Int32Array[] = [];
 
-  addToBridge(port: number, bridge: number): void {
+  /**
+   * Control path.
+   * @param kind the kind that the port must have; 0: any
+   * @throws RangeError when it is not there, or of another kind
+   */
+  needPort(port: number, kind = 0): void {
+    const found = this.portKind[port];
+    if (found === 0) throw new RangeError(`no port has number ${port}: it is to be made before it is changed`);
+    if (kind !== 0 && found !== kind) throw new RangeError(`port ${port} is of another kind`);
+  }
+
+  /** Puts a port that is there into a bridge, out of the one where it was. Control path. */
+  moveToBridge(port: number, bridge: number): void {
+    const from = this.portBridge[port];
+    this.bridgePorts[from] = this.bridgePorts[from].filter((other) => other !== port);
     this.portBridge[port] = bridge;
-    this.bridgePorts[bridge] = Int32Array.from([...this.bridgePorts[bridge], port]);
+    if (bridge !== NO_BRIDGE) this.bridgePorts[bridge] = Int32Array.from([...this.bridgePorts[bridge], port]);
+  }
+
+  /** Gives a port the flags that control wants, as far as they can be. */
+  setFlags(port: number, wanted: number): void {
+    const dead = this.portGone[port] !== 0 || this.portBridge[port] === NO_BRIDGE;
+    this.portFlags[port] = dead ? wanted & ~UP : wanted;
+  }
+
+  /** The accounts of a membership; 0: none. */
+  vlanCounter(port: number, vid: number): number {
+    return this.vlans[(port << 12) | vid] >>> COUNTER_SHIFT;
+  }
+
+  setVlan(port: number, vid: number, untagged: boolean, counter: number): void {
+    this.vlans[(port << 12) | vid] = (counter << COUNTER_SHIFT) | MEMBER | (untagged ? UNTAGGED : 0);
+  }
+
+  /** Leaves nothing of a port but its accounts. */
+  clearPort(port: number): void {
+    this.moveToBridge(port, NO_BRIDGE);
+    this.portKind[port] = 0;
+    this.portFlags[port] = 0;
+    this.portGone[port] = 0;
+    this.portPvid[port] = 0;
+    this.portMtu[port] = 0;
+    this.portMacHigh[port] = 0;
+    this.portMacLow[port] = 0;
+    this.vlans.fill(0, port << 12, (port + 1) << 12);
+    this.tunnels[port] = NO_TUNNEL;
   }
 }
 

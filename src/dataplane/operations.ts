@@ -6,16 +6,30 @@
  * socket), the operation holds all of them. What lies in shared memory is written by engine 0 alone, which gets a list
  * last: by then every engine knows what the entries refer to.
  */
-import { Tunnel, VIDS } from '../encap/tunnel.js';
-import { VXLAN_HEADER, writeVxlanHeader } from '../wire/vxlan.js';
+import type { FdbMatch } from '../fdb/table.js';
 import type { Context } from './context.js';
-import { MEMBER, PORT_TAP, PORT_VXLAN, pinSegmentOf, UNTAGGED } from './forwarding.js';
+import * as ports from './operations-ports.js';
+import * as vlans from './operations-vlans.js';
 
 export type Operation =
-  | { op: 'bridge'; bridge: number; filtering: boolean; ageingTicks: number; maxLearned: number }
+  // ---- Bridges. Number 0 is "no bridge": where a port is that belongs to none.
+  /** Makes a bridge, or changes one. */
+  | {
+      op: 'bridge';
+      bridge: number;
+      filtering: boolean;
+      ageingTicks: number;
+      /** 0: no limit. */
+      maxLearned: number;
+      /** Bit n: frames to 01:80:c2:00:00:0n are forwarded. */
+      groupFwdMask: number;
+      snooping: boolean;
+    }
+  /** Its ports have gone before. */
+  | { op: 'bridge-del'; bridge: number }
+
+  // ---- Ports
   | { op: 'tap'; port: number; bridge: number; fds: number[]; vnetHeaderSize: number; flags: number; mtu: number }
-  | { op: 'socket'; socket: number; fds: number[]; owner: number }
-  | { op: 'sender'; sender: number; fd: number }
   | {
       op: 'vxlan';
       port: number;
@@ -32,13 +46,50 @@ export type Operation =
       /** The MAC of the port's own TAP, if it has one. */
       mac: { high: number; low: number } | null;
     }
-  | { op: 'vlan'; port: number; vid: number; untagged: boolean }
+  /**
+   * Bridge, flags and MTU of a port that is there. A TAP whose device has gone stays down whatever the flags say. A port
+   * that changes its bridge loses its FDB entries.
+   */
+  | { op: 'port'; port: number; bridge: number; flags: number; mtu: number }
+  /** What a vxlan port sends with, in place of what it had; its VNIs and flood lists stay. */
+  | { op: 'tunnel'; port: number; senders: number[]; tos: number; ageingTicks: number; maxLearned: number }
+  /**
+   * Ends a port: its TAP is detached, its memberships, VNIs and flood lists are forgotten, its accounts go over into those
+   * of the ports that are no more. Its FDB entries go by a `flush`, after which the number may be given again.
+   */
+  | { op: 'port-del'; port: number }
+  /** Frames a second that may be flooded from the port; 0: no limit. */
+  | { op: 'storm'; port: number; broadcast: number; unknownUnicast: number; multicast: number }
+
+  // ---- Sockets
+  | { op: 'socket'; socket: number; fds: number[]; owner: number }
+  /** Which port answers for datagrams of the socket that belong to none. */
+  | { op: 'socket-owner'; socket: number; owner: number }
+  | { op: 'socket-del'; socket: number }
+  | { op: 'sender'; sender: number; fd: number }
+  | { op: 'sender-del'; sender: number }
+
+  // ---- VLANs and VNIs
+  /** Membership; told again it replaces what was. `counter` numbers its accounts (counters.ts); 0: none are kept. */
+  | { op: 'vlan'; port: number; vid: number; untagged: boolean; counter: number }
+  /** Ends a membership; the accounts start at zero when the number is given again. Its entries go by a `flush`. */
+  | { op: 'vlan-del'; port: number; vid: number }
+  /** 0: none. */
   | { op: 'pvid'; port: number; vid: number }
   /** One VNI for a VLAN of the port, or with `vid: null` for all it carries. `header` numbers the VNI's header. */
   | { op: 'vni'; port: number; vid: number | null; vni: number; header: number; counter: number }
+  | { op: 'vni-del'; port: number; vid: number | null; vni: number }
+
+  // ---- Remotes
   | { op: 'remote'; remote: number; port: number; address: number[]; udpPort: number; known: boolean }
+  /** The number may be given again once its entries have gone by a `flush`. */
+  | { op: 'remote-del'; remote: number }
   | { op: 'flood'; port: number; vid: number | null; remotes: number[] }
-  | { op: 'pin'; port: number; vid: number; high: number; low: number; remotes: number[]; flags: number }
+
+  // ---- FDB
+  /** Remotes of a multicast MAC on a vxlan port; `list` numbers the list. Told again it replaces what was. */
+  | { op: 'pin'; port: number; vid: number; high: number; low: number; list: number; remotes: number[]; flags: number }
+  | { op: 'pin-del'; port: number; vid: number; high: number; low: number }
   | {
       op: 'fdb';
       high: number;
@@ -47,105 +98,60 @@ export type Operation =
       destination: number;
       owner: number;
       flags: number;
-    };
+    }
+  | { op: 'fdb-del'; high: number; low: number; segment: number }
+  /** Removes what matches among `rowCount` rows from `fromRow` on, so that a large table can be flushed in pieces. */
+  | { op: 'flush'; match: FdbMatch; fromRow: number; rowCount: number }
+
+  // ---- Multicast groups (IGMP and MLD snooping). An address is four words, IPv4 mapped into ::ffff:0:0/96.
+  /** Where frames to a group go in a VLAN of a bridge, beside the router ports: FDB destinations. None: to nobody else. */
+  | { op: 'group'; bridge: number; vid: number; address: number[]; destinations: number[] }
+  | { op: 'group-del'; bridge: number; vid: number; address: number[] }
+  /** Where multicast routers are, and whether a querier is heard: without one, groups do not restrict flooding. */
+  | { op: 'routers'; bridge: number; vid: number; destinations: number[]; querier4: boolean; querier6: boolean };
+
+type Of<Op extends Operation['op']> = Extract<Operation, { op: Op }>;
+
+const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } = {
+  bridge: ports.setBridge,
+  'bridge-del': (sw, o) => ports.endBridge(sw, o.bridge),
+  tap: ports.addTap,
+  vxlan: ports.addVxlan,
+  port: ports.changePort,
+  tunnel: ports.changeTunnel,
+  'port-del': (sw, o) => ports.endPort(sw, o.port),
+  storm: ports.changeStorm,
+  socket: ports.addSocket,
+  'socket-owner': (sw, o) => {
+    sw.forwarding.socketOwner[o.socket] = o.owner;
+  },
+  'socket-del': (sw, o) => ports.endSocket(sw, o.socket),
+  sender: ports.addSender,
+  'sender-del': (sw, o) => sw.nic.detachSender(o.sender),
+  vlan: vlans.setVlan,
+  'vlan-del': vlans.endVlan,
+  pvid: vlans.setPvid,
+  vni: vlans.mapVni,
+  'vni-del': vlans.unmapVni,
+  remote: vlans.addRemote,
+  'remote-del': (sw, o) => vlans.endRemote(sw, o.remote),
+  flood: vlans.setFlood,
+  pin: vlans.setPin,
+  'pin-del': vlans.endPin,
+  fdb: vlans.setEntry,
+  'fdb-del': vlans.removeEntry,
+  flush: (sw, o) => {
+    if (sw.engine === 0) sw.fdb.flush(o.match, o.fromRow, o.rowCount);
+  },
+  group: ({ forwarding }, o) => forwarding.groups.set(o.bridge, o.vid, o.address, o.destinations),
+  'group-del': ({ forwarding }, o) => forwarding.groups.remove(o.bridge, o.vid, o.address),
+  routers: ({ forwarding }, o) => forwarding.groups.setRouters(o.bridge, o.vid, o.destinations, o.querier4, o.querier6),
+};
 
 /** Carries the operations out in order. Throws when one cannot be: the control thread has asked for the impossible. */
 export function applyOperations(sw: Context, operations: readonly Operation[]): void {
-  for (const operation of operations) applyOperation(sw, operation);
-}
-
-function applyOperation(sw: Context, o: Operation): void {
-  const { forwarding, fdb, nic } = sw;
-  switch (o.op) {
-    case 'bridge':
-      forwarding.bridgeFiltering[o.bridge] = o.filtering ? 1 : 0;
-      fdb.ageingOfGroup[o.bridge] = o.ageingTicks;
-      fdb.groupLimit[o.bridge] = o.maxLearned;
-      return;
-    case 'tap':
-      addPort(sw, o.port, o.bridge, PORT_TAP, o.flags);
-      forwarding.portMtu[o.port] = o.mtu;
-      nic.attachTap(o.port, o.fds[sw.engine], o.vnetHeaderSize);
-      return;
-    case 'socket':
-      forwarding.socketOwner[o.socket] = o.owner;
-      nic.attachSocket(o.socket, o.fds[sw.engine]);
-      return;
-    case 'sender':
-      nic.attachSender(o.sender, o.fd);
-      return;
-    case 'vxlan':
-      addVxlan(sw, o);
-      return;
-    case 'vlan':
-      forwarding.vlans[(o.port << 12) | o.vid] = MEMBER | (o.untagged ? UNTAGGED : 0);
-      return;
-    case 'pvid':
-      forwarding.portPvid[o.port] = o.vid;
-      return;
-    case 'vni':
-      mapVni(sw, o);
-      return;
-    case 'remote':
-      sw.remotes.add(o.remote, o.port, o.address, o.udpPort, o.known);
-      nic.setRemote(o.remote, o.address[0], o.address[1], o.address[2], o.address[3], o.udpPort);
-      return;
-    case 'flood':
-      for (const vid of vidsOf(o.vid)) forwarding.tunnels[o.port].setFlood(vid, o.remotes);
-      return;
-    case 'pin': {
-      const list = forwarding.pinned.push(Int32Array.from(o.remotes)) - 1;
-      setEntry(sw, o.high, o.low, pinSegmentOf(o.port, o.vid), list, o.port, o.flags);
-      return;
-    }
-    case 'fdb':
-      setEntry(sw, o.high, o.low, o.segment, o.destination, o.owner, o.flags);
-      return;
+  for (const operation of operations) {
+    const carryOut = CARRY_OUT[operation.op] as (sw: Context, o: Operation) => void;
+    carryOut(sw, operation);
   }
-}
-
-function addPort(sw: Context, port: number, bridge: number, kind: number, flags: number): void {
-  const { forwarding, fdb } = sw;
-  forwarding.portKind[port] = kind;
-  forwarding.portFlags[port] = flags;
-  forwarding.addToBridge(port, bridge);
-  if (sw.engine === 0) fdb.assignGroup(port, bridge);
-}
-
-function addVxlan(sw: Context, o: Operation & { op: 'vxlan' }): void {
-  const { forwarding, fdb } = sw;
-  addPort(sw, o.port, o.bridge, PORT_VXLAN, o.flags);
-  forwarding.tunnels[o.port] = new Tunnel(o.socket, o.senders, o.udpPort, o.tos);
-  forwarding.portMacHigh[o.port] = o.mac?.high ?? 0;
-  forwarding.portMacLow[o.port] = o.mac?.low ?? 0;
-  fdb.ageingOfOwner[o.port] = o.ageingTicks;
-  fdb.ownerLimit[o.port] = o.maxLearned;
-}
-
-/** Writes the VNI's header into the arena, once, and points the VLAN at it. */
-function mapVni(sw: Context, o: Operation & { op: 'vni' }): void {
-  const { forwarding, nic } = sw;
-  const offset = nic.headerBase + o.header * VXLAN_HEADER;
-  if (offset + VXLAN_HEADER > nic.headerBase + nic.headerBytes) throw new RangeError('no room for another VNI');
-  writeVxlanHeader(sw.view, offset, o.vni);
-  const tunnel = forwarding.tunnels[o.port];
-  for (const vid of vidsOf(o.vid)) tunnel.mapVlan(vid, o.vni, offset, o.counter);
-  forwarding.vnis.set(tunnel.socket, o.vni, o.port, o.vid ?? 0);
-}
-
-function vidsOf(vid: number | null): Iterable<number> {
-  return vid === null ? Array(VIDS).keys() : [vid];
-}
-
-function setEntry(
-  sw: Context,
-  high: number,
-  low: number,
-  segment: number,
-  destination: number,
-  owner: number,
-  flags: number,
-): void {
-  if (sw.engine !== 0) return;
-  if (!sw.fdb.set(high, low, segment, destination, owner, flags, sw.tick)) throw new RangeError('the FDB is full');
 }

@@ -36,6 +36,11 @@ export function nextCommand(sw: Context): number {
   return sw.commands++ * TX_STRIDE;
 }
 
+/** TX_COOKIE2: which accounts of a VNI (0-65535) and of a membership (0: none) count the copy, should it leave. */
+export function accountsOf(vniCounter: number, vlanCounter: number): number {
+  return (vlanCounter << 16) | vniCounter;
+}
+
 /** Hands the commands to the Nic and enters each outcome into the accounts; `more` of the batch follows in another ring. */
 export function executeRing(sw: Context, more = false): void {
   const count = sw.commands;
@@ -55,7 +60,9 @@ function account(sw: Context, at: number): void {
   }
   const bytes = tx[at + TX_LENGTH] + tagGrowth(tx[at + TX_TAG]);
   counters.transmitted(port, bytes);
-  if (tx[at + TX_KIND] === KIND_UDP) counters.transmittedTo(tx[at + TX_REMOTE], tx[at + TX_COOKIE2], bytes);
+  const accounts = tx[at + TX_COOKIE2];
+  if (tx[at + TX_KIND] === KIND_UDP) counters.transmittedTo(tx[at + TX_REMOTE], accounts & 0xffff, bytes);
+  if (accounts >>> 16 !== 0) counters.transmittedIn(accounts >>> 16, bytes);
 }
 
 /** By how many bytes a tag operation makes a frame longer. */

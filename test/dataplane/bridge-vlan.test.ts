@@ -1,5 +1,6 @@
 /** The bridge: the VLAN a frame enters in, and the tag it leaves with. */
 import { describe, expect, it } from 'vitest';
+import type { Operation } from '../../src/dataplane/operations.js';
 import { fromHex } from '../../src/wire/bytes.js';
 import { ETHERTYPE_QINQ } from '../../src/wire/ethernet.js';
 import { A, B, BROADCAST, bytes, frame } from './frames.js';
@@ -100,7 +101,7 @@ describe('the VLAN of a frame', () => {
   it('membership of one VLAN does not depend on another: adding one disturbs nothing', () => {
     const sw = ingress(['2 pvid untagged']);
     sw.send('t2', frame({ source: B, destination: BROADCAST }));
-    sw.apply([{ op: 'vlan', port: sw.port('in'), vid: 3, untagged: false }]);
+    sw.apply([{ op: 'vlan', port: sw.port('in'), vid: 3, untagged: false, counter: 0 }]);
     expect(sw.send('in', frame({ destination: B })).to).toEqual(['t2']);
     expect(sw.send('in', broadcast(3)).to).toEqual(['t3']);
     expect(sw.send('in', broadcast()).to).toEqual(['t2']);
@@ -255,9 +256,8 @@ describe('several bridges', () => {
       br0: { ports: { a1: { type: 'tap' }, a2: { type: 'tap' } } },
       br1: { ports: { b1: { type: 'tap' } } },
     });
-    sw.apply([
-      { op: 'fdb', high: 0x0200, low: 0x0b, segment: 1, destination: sw.port('b1'), owner: sw.port('b1'), flags: 1 },
-    ]);
+    const { segment } = sw.topology.entry('a1', { mac: B }) as Operation & { op: 'fdb' };
+    sw.apply([{ ...(sw.topology.entry('b1', { mac: B }) as Operation & { op: 'fdb' }), segment }]);
     expect(sw.send('a1', frame())).toMatchObject({ to: [], drops: ['a1 no_destination'] });
   });
 });

@@ -17,7 +17,7 @@ import { type Arrival, type Departure, MemoryNic, type MemoryNicOptions } from '
 import { KIND_TAP, KIND_UDP } from '../../src/port/nic.js';
 import { formatAddress, parseAddress } from '../../src/wire/ip-address.js';
 import { encodeVxlan } from '../../src/wire/vxlan.js';
-import { type BridgeSpec, describeSwitch, type Numbers } from './topology.js';
+import { type BridgeSpec, Topology } from './topology.js';
 
 export type { BridgeSpec, TapSpec, VxlanSpec } from './topology.js';
 
@@ -64,7 +64,54 @@ interface Traffic {
   tx_bytes: number;
 }
 
+/** In place of a port's name: the accounts of the ports that are no more. */
+export const RETIRED = 'retired';
+
+const WORDS = ['rx_packets', 'rx_bytes', 'tx_packets', 'tx_bytes'] as const;
 const nothing = (): Traffic => ({ rx_packets: 0, rx_bytes: 0, tx_packets: 0, tx_bytes: 0 });
+
+const EBADF = 9;
+/** Beside KIND_TAP and KIND_UDP, which are what frames go to. */
+const SOCKETS = 3;
+
+/** As the addon: an index is attached once, and what is not attached cannot be written to. */
+class AttachingNic extends MemoryNic {
+  private readonly attached = new Set<number>();
+
+  private attach(kind: string, at: number): void {
+    if (this.attached.has(at)) throw new Error(`${kind} ${at & 0xffff} is in use`);
+    this.attached.add(at);
+    this.faults.delete(at);
+  }
+
+  private detach(at: number): void {
+    if (this.attached.delete(at)) this.faults.set(at, EBADF);
+  }
+
+  override attachTap(index: number): void {
+    this.attach('TAP', (KIND_TAP << 16) | index);
+  }
+
+  override attachSocket(index: number): void {
+    this.attach('socket', (SOCKETS << 16) | index);
+  }
+
+  override attachSender(index: number): void {
+    this.attach('sender', (KIND_UDP << 16) | index);
+  }
+
+  override detachTap(index: number): void {
+    this.detach((KIND_TAP << 16) | index);
+  }
+
+  override detachSocket(index: number): void {
+    this.detach((SOCKETS << 16) | index);
+  }
+
+  override detachSender(index: number): void {
+    this.detach((KIND_UDP << 16) | index);
+  }
+}
 
 export class TestSwitch {
   readonly nic: MemoryNic;
@@ -73,13 +120,18 @@ export class TestSwitch {
   /** `port errno` of each loss that the engine told of. */
   readonly lost: string[] = [];
   rung = 0;
-  private readonly numbers: Numbers;
-  private readonly expected = new Map<string, Traffic>();
+  /** How often the engine told that the ring of punts was empty and is not any more. */
+  punted = 0;
+  /** Makes the operations for changes; they are carried out by `apply`. */
+  readonly topology: Topology;
   readonly counters: CounterReader;
+  private readonly expected = new Map<string, Traffic>();
+  /** What the ports that are no more had counted. */
+  private readonly retired = nothing();
   private seenDrops = new Map<string, number>();
 
   constructor(bridges: Record<string, BridgeSpec>, options: SwitchOptions = {}) {
-    this.nic = new MemoryNic(options);
+    this.nic = new AttachingNic(options);
     const fdb = createFdb({ capacity: options.fdbCapacity ?? 64, seed: 1 });
     const own = new Counters();
     this.counters = new CounterReader([own.memory]);
@@ -89,29 +141,61 @@ export class TestSwitch {
         this.rung++;
       },
       offloadLost: () => undefined,
+      punted: () => {
+        this.punted++;
+      },
       portLost: (port, errno) => this.lost.push(`${this.nameOf(port)} ${errno}`),
     });
-    const { operations, numbers } = describeSwitch(bridges, options.senders ?? 1);
-    this.numbers = numbers;
-    for (const name of numbers.ports.keys()) this.expected.set(name, nothing());
-    this.apply(operations);
+    this.topology = new Topology(options.senders ?? 1);
+    for (const [name, spec] of Object.entries(bridges)) this.apply(this.topology.addBridge(name, spec));
     this.engine.turn(0); // the clock starts with the first turn
   }
 
+  /** Carries operations out, and audits the accounts after each of them. */
   apply(operations: readonly Operation[]): void {
-    applyOperations(this.context, operations);
+    for (const operation of operations) {
+      const retired = this.retiredAfter(operation);
+      applyOperations(this.context, [operation]);
+      expect(this.counters.retired).toEqual(retired);
+      for (const word of WORDS) this.retired[word] = retired[word];
+      this.balance();
+    }
+    for (const name of this.topology.ports.keys()) {
+      if (!this.expected.has(name)) this.expected.set(name, nothing());
+    }
+    this.seenDrops = this.drops();
+  }
+
+  /** What the ports that are no more will have counted after an operation: one that ends a port adds to it. */
+  private retiredAfter(operation: Operation): CounterReader['retired'] {
+    const { counters } = this;
+    const { retired } = counters;
+    if (operation.op !== 'port-del') return retired;
+    const own = { ...counters.port(operation.port), ...counters.portDrops(operation.port) };
+    for (const word of [...WORDS, 'rx_dropped', 'tx_dropped'] as const) retired[word] += own[word];
+    for (const reason of DROP_REASONS) {
+      const count = own.drops[reason];
+      if (count !== undefined) retired.drops[reason] = (retired.drops[reason] ?? 0) + count;
+    }
+    for (const name of this.expected.keys()) if (!this.topology.ports.has(name)) this.expected.delete(name);
+    return retired;
   }
 
   /** Number of a port. */
   port(name: string): number {
-    const port = this.numbers.ports.get(name);
-    if (port === undefined) throw new Error(`no port ${name} in this switch`);
-    return port;
+    return this.topology.port(name).number;
   }
 
   private nameOf(port: number): string {
-    for (const [name, number] of this.numbers.ports) if (number === port) return name;
+    for (const { name, number } of this.topology.ports.values()) if (number === port) return name;
     throw new Error(`no port has number ${port}`);
+  }
+
+  /** What a membership has counted. */
+  vlan(port: string, vid: number): Traffic {
+    const counter = this.topology.port(port).counters.get(vid);
+    if (counter === undefined) throw new Error(`${port} is not in VLAN ${vid}`);
+    return this.counters.vlan(counter);
   }
 
   // ---- Putting in ----
@@ -124,15 +208,15 @@ export class TestSwitch {
 
   /** Puts a datagram into the socket of a vxlan port; `account` is the port that is to count it. */
   injectDatagram(port: string, from: string, payload: Uint8Array, outer: Outer = {}, account = port): void {
-    const socket = this.numbers.sockets.get(port);
+    const { socket } = this.topology.port(port);
     const address = parseAddress(from);
-    if (socket === undefined || address === null) throw new Error(`no vxlan port ${port}, or no address ${from}`);
+    if (socket < 0 || address === null) throw new Error(`no vxlan port ${port}, or no address ${from}`);
     this.arrived(account, Math.max(0, payload.length - 8));
     this.nic.arrive({ kind: KIND_UDP, index: socket, bytes: payload, address: address.words, ...outer });
   }
 
   private arrived(port: string, length: number): void {
-    const traffic = this.expected.get(port);
+    const traffic = port === RETIRED ? this.retired : this.expected.get(port);
     if (traffic === undefined) throw new Error(`no port ${port} in this switch`);
     traffic.rx_packets++;
     traffic.rx_bytes += length;
@@ -192,7 +276,7 @@ export class TestSwitch {
       const port = this.nameOf(departure.index);
       return { to: port, port, frame: bytes, header: new Uint8Array(0), ...rest, sender: -1, udpPort: 0 };
     }
-    const port = this.numbers.senders.get(departure.index);
+    const port = this.topology.senders.get(departure.index);
     const remote = this.nic.remotes.get(departure.remote);
     if (port === undefined || remote === undefined) throw new Error(`to remote ${departure.remote}, which nobody set`);
     const [a0, a1, a2, a3] = remote.address;
@@ -207,12 +291,11 @@ export class TestSwitch {
   drops(): Map<string, number> {
     const { counters } = this;
     const drops = new Map<string, number>();
-    for (const [name, port] of this.numbers.ports) {
-      DROP_REASONS.forEach((reason, index) => {
-        const count = counters.rxDrops(port, index) + counters.txDrops(port, index);
-        if (count > 0) drops.set(`${name} ${reason}`, count);
-      });
-    }
+    const add = (name: string, of: CounterReader['retired']['drops']): void => {
+      for (const [reason, count] of Object.entries(of)) drops.set(`${name} ${reason}`, count);
+    };
+    for (const { name, number } of this.topology.ports.values()) add(name, counters.portDrops(number).drops);
+    add(RETIRED, counters.retired.drops);
     return drops;
   }
 
@@ -226,11 +309,13 @@ export class TestSwitch {
   /** Asserts that each port counted what went through it, and that the accounts balance. */
   balance(): void {
     const { counters } = this;
-    let received = counters.replicated;
-    let accounted = 0;
-    for (const [name, port] of this.numbers.ports) {
+    const { retired } = counters;
+    let received = counters.replicated + retired.rx_packets;
+    let accounted = retired.tx_packets;
+    if (!isSame(retired, this.retired)) expect({ ...retired }).toMatchObject(this.retired);
+    for (const { name, number: port } of this.topology.ports.values()) {
       const traffic = counters.port(port);
-      const expected = this.expected.get(name) as Traffic;
+      const expected = this.expected.get(name) ?? nothing();
       if (!isSame(traffic, expected)) expect({ port: name, ...traffic }).toEqual({ port: name, ...expected });
       received += traffic.rx_packets;
       accounted += traffic.tx_packets;

@@ -93,10 +93,8 @@ describe('rule 7: learning from the tunnel', () => {
     expect(sw.send('tap1', toA).to).toEqual([`vx>${TWO}`]);
   });
 
-  it('with the table full a MAC is not learned, and its frame is still delivered', () => {
-    const sw = meshed({}, { fdbCapacity: 2 });
-    sw.tunnel('vx', ONE, 42, frame({ source: C, destination: B }));
-    sw.tunnel('vx', ONE, 42, frame({ source: '02:00:00:00:00:1c', destination: B }));
+  it('with the table full of entries that are configured a MAC is not learned, and its frame is still delivered', () => {
+    const sw = meshed({ fdb: [C, '02:00:00:00:00:1c'].map((mac) => ({ mac, dst: ONE })) }, { fdbCapacity: 2 });
     expect(sw.tunnel('vx', ONE, 42, fromA)).toMatchObject({ to: ['tap1'], drops: [] });
     expect(sw.send('tap1', toA).to).toEqual([`vx>${ONE}`, `vx>${TWO}`]);
   });

@@ -1,5 +1,6 @@
 /** Underlay to overlay: rules 1 to 6 of what a datagram meets, and 9 and 10. Datagrams are written out in bytes. */
 import { describe, expect, it } from 'vitest';
+import { segmentOf } from '../../src/dataplane/forwarding.js';
 import { concatBytes, fromHex } from '../../src/wire/bytes.js';
 import { A, B, BROADCAST, frame, packet } from './frames.js';
 import { TestSwitch, type VxlanSpec } from './harness.js';
@@ -190,8 +191,8 @@ describe('rule 6: an inner tag on a vlan_tunnel port', () => {
     const sw = tunnelled({ keepInnerVlan: true });
     sw.receive('vx', PEER, fromHex(tagged));
     expect(sw.send('tap3', frame({ source: B, destination: A })).to).toEqual(['trunk', `vx>${PEER}`]);
-    expect(sw.context.fdb.lookup(0x0200, 0x0a, 3 + 1)).toBe(-1);
-    expect(sw.context.fdb.lookup(0x0200, 0x0a, 2 + 1)).toBeGreaterThanOrEqual(0);
+    const learnedIn = (vid: number): boolean => sw.context.fdb.lookup(0x0200, 0x0a, segmentOf(1, vid)) >= 0;
+    expect([2, 3].filter(learnedIn)).toEqual([2]);
   });
 
   it('of 802.1ad is no tag to it', () => {

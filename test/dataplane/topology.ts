@@ -1,224 +1,409 @@
 /**
- * From a compact description of a switch to the operations that the control thread would send for it.
+ * From a compact description of a switch to the operations that the control thread would send for it, at start and for
+ * each change of it.
  *
- * Owns the handing out of numbers in tests: ports, sockets, senders, remotes, headers. It never touches a switch.
+ * Owns the handing out of numbers in tests (`numbers.ts` does it): bridges, ports, sockets, senders, remotes, headers,
+ * accounts, lists. Numbers that are given back are given again, the least one first. It never touches a switch.
  */
 import * as flag from '../../src/dataplane/forwarding.js';
 import type { Operation } from '../../src/dataplane/operations.js';
 import { FLAG_PINNED, FLAG_STATIC } from '../../src/fdb/table.js';
-import { parseMac } from '../../src/wire/ethernet.js';
 import { parseAddress } from '../../src/wire/ip-address.js';
+import { Pool } from './numbers.js';
+import { type BridgeSpec, type EntrySpec, flagsOf, mac, remoteKey, type TapSpec, type VxlanSpec } from './specs.js';
 
-export interface EntrySpec {
-  mac: string;
-  /** 0 in a bridge without VLAN filtering. */
-  vlan?: number;
-  /** FLAG_* of the FDB. Default FLAG_STATIC, with a `dst` FLAG_PINNED too. */
-  flags?: number;
-  /** Address of the VTEP behind a vxlan port, and its UDP port where that is not the port's. */
-  dst?: string;
-  dstPort?: number;
+/** The memory Nic asks for no descriptors. */
+const FD = -1;
+const ALL_ROWS = 0x7fffffff;
+
+export type { BridgeSpec, EntrySpec, TapSpec, VxlanSpec } from './specs.js';
+
+/** In place of a bridge's name: the ports that belong to none. */
+export const NO_BRIDGE = '-';
+
+interface PortState {
+  name: string;
+  number: number;
+  bridge: string;
+  spec: TapSpec | VxlanSpec;
+  socket: number;
+  senders: number[];
+  /** Accounts of its memberships, by VID. */
+  counters: Map<number, number>;
+  /** What its VLANs are mapped to; VID 0 stands for all of them. */
+  vnis: Map<number, { vni: number; header: number }>;
+  /** By `address udpPort`. */
+  remotes: Map<string, number>;
+  /** Numbers of the lists of pinned MACs, by `mac vlan`. */
+  pins: Map<string, number>;
 }
 
-interface PortSpec {
-  /** `10 pvid untagged`, `20`. */
-  vlans?: readonly string[];
-  /** Flags of the port that are off, of those that are on by default. */
-  off?: ('up' | 'learning' | 'flood' | 'mcast_flood' | 'bcast_flood')[];
-  isolated?: boolean;
-  locked?: boolean;
-  fdb?: readonly EntrySpec[];
-}
-
-export interface TapSpec extends PortSpec {
-  type: 'tap';
-  mtu?: number;
-}
-
-export interface VxlanSpec extends PortSpec {
-  type: 'vxlan';
-  /** VID -> VNI: a `vlan_tunnel` port. */
-  tunnel?: Record<number, number>;
-  /** The one VNI of all that the port carries. */
-  vni?: number;
-  /** Flood list of every VNI, and by VID one of a VNI's own beside it. */
-  remotes?: string[];
-  own?: Record<number, string[]>;
-  /** Known VTEPs that are on no list. */
-  peers?: string[];
-  /** Multicast MACs with remotes of their own. */
-  pins?: { mac: string; vlan?: number; dst: string[] }[];
-  acceptAny?: boolean;
-  dropReserved?: boolean;
-  keepInnerVlan?: boolean;
-  /** The MAC of the port's own TAP. */
-  mac?: string;
-  tos?: number;
-  dstport?: number;
-  maxLearned?: number;
-  ageingSeconds?: number;
-  /** Name of an earlier vxlan port whose socket this one shares. */
-  shares?: string;
-}
-
-export interface BridgeSpec {
-  filtering?: boolean;
-  ageingSeconds?: number;
-  maxLearned?: number;
-  ports: Record<string, TapSpec | VxlanSpec>;
-}
-
-/** The numbers that names stand for. */
-export interface Numbers {
-  ports: Map<string, number>;
-  /** Receiving socket of a vxlan port. */
-  sockets: Map<string, number>;
+export class Topology {
+  readonly ports = new Map<string, PortState>();
   /** Vxlan port of a sending socket. */
-  senders: Map<number, string>;
-}
+  readonly senders = new Map<number, string>();
+  readonly bridges = new Map<string, number>([[NO_BRIDGE, 0]]);
+  private readonly pools = {
+    bridge: new Pool(1),
+    port: new Pool(0),
+    socket: new Pool(0),
+    sender: new Pool(0),
+    remote: new Pool(1),
+    header: new Pool(0),
+    vlan: new Pool(1),
+    list: new Pool(0),
+  };
 
-export function describeSwitch(
-  bridges: Record<string, BridgeSpec>,
-  senders: number,
-): { operations: Operation[]; numbers: Numbers } {
-  const builder = new Builder(senders);
-  for (const [index, bridge] of Object.values(bridges).entries()) builder.addBridge(index, bridge);
-  return { operations: builder.operations, numbers: builder.numbers };
-}
-
-class Builder {
-  readonly operations: Operation[] = [];
-  readonly numbers: Numbers = { ports: new Map(), sockets: new Map(), senders: new Map() };
-  private nextRemote = 1;
-  private nextHeader = 0;
-  private readonly remotes = new Map<string, number>();
-
+  /** @param sendersOfPort sending sockets of each vxlan port */
   constructor(private readonly sendersOfPort: number) {}
 
-  addBridge(bridge: number, spec: BridgeSpec): void {
-    this.operations.push({
+  // ---- Bridges ----
+
+  /** A bridge and its ports; under NO_BRIDGE ports alone. */
+  addBridge(name: string, spec: BridgeSpec): Operation[] {
+    const operations: Operation[] = [];
+    if (name !== NO_BRIDGE) {
+      this.bridges.set(name, this.pools.bridge.take());
+      operations.push(this.bridge(name, spec));
+    }
+    for (const [port, portSpec] of Object.entries(spec.ports)) operations.push(...this.makePort(name, port, portSpec));
+    for (const port of Object.keys(spec.ports)) operations.push(...this.entries(this.port(port)));
+    return operations;
+  }
+
+  /** What the bridge is told with; its ports are left as they are. */
+  bridge(name: string, spec: Omit<BridgeSpec, 'ports'>): Operation {
+    return {
       op: 'bridge',
-      bridge,
+      bridge: this.bridgeNumber(name),
       filtering: spec.filtering ?? false,
       ageingTicks: (spec.ageingSeconds ?? 300) * 10,
       maxLearned: spec.maxLearned ?? 0,
-    });
-    for (const [name, port] of Object.entries(spec.ports)) this.addPort(bridge, name, port);
-    for (const [name, port] of Object.entries(spec.ports)) this.addEntries(bridge, name, port);
+      groupFwdMask: spec.groupFwdMask ?? 0,
+      snooping: spec.snooping ?? false,
+    };
   }
 
-  private addPort(bridge: number, name: string, spec: TapSpec | VxlanSpec): void {
-    const port = this.numbers.ports.size;
-    this.numbers.ports.set(name, port);
-    const flags = flagsOf(spec);
-    if (spec.type === 'tap')
-      this.operations.push({ op: 'tap', port, bridge, fds: [-1], vnetHeaderSize: 10, flags, mtu: spec.mtu ?? 1450 });
-    else this.addVxlan(bridge, port, name, spec, flags);
-    for (const text of spec.vlans ?? []) {
-      const [vid, ...words] = text.split(' ');
-      this.operations.push({ op: 'vlan', port, vid: Number(vid), untagged: words.includes('untagged') });
-      if (words.includes('pvid')) this.operations.push({ op: 'pvid', port, vid: Number(vid) });
-    }
-    if (spec.type === 'vxlan') this.addTunnels(port, spec);
+  removeBridge(name: string): Operation[] {
+    const bridge = this.bridgeNumber(name);
+    this.bridges.delete(name);
+    this.pools.bridge.give(bridge);
+    return [{ op: 'bridge-del', bridge }];
   }
 
-  private addVxlan(bridge: number, port: number, name: string, spec: VxlanSpec, flags: number): void {
-    const shared = spec.shares === undefined ? undefined : this.numbers.sockets.get(spec.shares);
-    const socket = shared ?? new Set(this.numbers.sockets.values()).size;
-    this.numbers.sockets.set(name, socket);
-    if (shared === undefined) this.operations.push({ op: 'socket', socket, fds: [-1], owner: port });
-    const senders = Array.from({ length: this.sendersOfPort }, (_, i) => this.numbers.senders.size + i);
-    for (const sender of senders) {
-      this.numbers.senders.set(sender, name);
-      this.operations.push({ op: 'sender', sender, fd: -1 });
-    }
-    this.operations.push({
-      op: 'vxlan',
-      port,
+  bridgeNumber(name: string): number {
+    const bridge = this.bridges.get(name);
+    if (bridge === undefined) throw new Error(`no bridge ${name} in this switch`);
+    return bridge;
+  }
+
+  // ---- Ports ----
+
+  port(name: string): PortState {
+    const port = this.ports.get(name);
+    if (port === undefined) throw new Error(`no port ${name} in this switch`);
+    return port;
+  }
+
+  addPort(bridge: string, name: string, spec: TapSpec | VxlanSpec): Operation[] {
+    const operations = this.makePort(bridge, name, spec);
+    return [...operations, ...this.entries(this.port(name))];
+  }
+
+  private makePort(bridge: string, name: string, spec: TapSpec | VxlanSpec): Operation[] {
+    const port: PortState = {
+      name,
+      number: this.pools.port.take(),
       bridge,
-      flags,
-      socket,
-      senders,
-      udpPort: spec.dstport ?? 4789,
-      tos: spec.tos ?? 0,
-      ageingTicks: (spec.ageingSeconds ?? 0) * 10,
-      maxLearned: spec.maxLearned ?? 0,
-      mac: spec.mac === undefined ? null : mac(spec.mac),
+      spec: { ...spec, vlans: [] },
+      socket: -1,
+      senders: [],
+      counters: new Map(),
+      vnis: new Map(),
+      remotes: new Map(),
+      pins: new Map(),
+    };
+    this.ports.set(name, port);
+    const operations = spec.type === 'tap' ? [this.tap(port, spec)] : this.vxlan(port, spec);
+    operations.push(...this.vlans(name, spec.vlans ?? []));
+    if (spec.type === 'vxlan') operations.push(...this.tunnels(port, spec));
+    if (spec.storm !== undefined) operations.push(this.storm(port));
+    return operations;
+  }
+
+  private tap(port: PortState, spec: TapSpec): Operation {
+    return {
+      op: 'tap',
+      port: port.number,
+      bridge: this.bridgeNumber(port.bridge),
+      fds: [FD],
+      vnetHeaderSize: 10,
+      flags: flagsOf(spec),
+      mtu: spec.mtu ?? 1450,
+    };
+  }
+
+  private vxlan(port: PortState, spec: VxlanSpec): Operation[] {
+    const operations: Operation[] = [];
+    port.socket = spec.shares === undefined ? this.pools.socket.take() : this.port(spec.shares).socket;
+    if (spec.shares === undefined) {
+      operations.push({ op: 'socket', socket: port.socket, fds: [FD], owner: port.number });
+    }
+    operations.push(...this.takeSenders(port, this.sendersOfPort));
+    const { socket, senders, number, name } = port;
+    return [
+      ...operations,
+      {
+        ...this.sending(name, spec),
+        op: 'vxlan',
+        bridge: this.bridgeNumber(port.bridge),
+        port: number,
+        flags: flagsOf(spec),
+        socket,
+        senders,
+        udpPort: spec.dstport ?? 4789,
+        mac: spec.mac === undefined ? null : mac(spec.mac),
+      },
+    ];
+  }
+
+  private takeSenders(port: PortState, count: number): Operation[] {
+    port.senders = Array.from({ length: count }, () => this.pools.sender.take());
+    for (const sender of port.senders) this.senders.set(sender, port.name);
+    return port.senders.map((sender): Operation => ({ op: 'sender', sender, fd: FD }));
+  }
+
+  private sending(name: string, spec: VxlanSpec): Operation & { op: 'tunnel' } {
+    const { number, senders } = this.port(name);
+    const ageingTicks = (spec.ageingSeconds ?? 0) * 10;
+    return { op: 'tunnel', port: number, senders, tos: spec.tos ?? 0, ageingTicks, maxLearned: spec.maxLearned ?? 0 };
+  }
+
+  /** Ends a port, and what refers to it. Its number is free again. */
+  removePort(name: string): Operation[] {
+    const port = this.port(name);
+    this.ports.delete(name);
+    this.pools.port.give(port.number);
+    const operations: Operation[] = [{ op: 'port-del', port: port.number }];
+    for (const remote of port.remotes.values()) {
+      operations.push({ op: 'remote-del', remote });
+      this.pools.remote.give(remote);
+    }
+    operations.push(...this.dropSenders(port.senders));
+    if (port.socket >= 0) operations.push(this.leaveSocket(port.socket));
+    for (const counter of port.counters.values()) this.pools.vlan.give(counter);
+    for (const { header } of port.vnis.values()) this.pools.header.give(header);
+    for (const list of port.pins.values()) this.pools.list.give(list);
+    operations.push({ op: 'flush', match: { owner: port.number }, fromRow: 0, rowCount: ALL_ROWS });
+    return operations;
+  }
+
+  private dropSenders(senders: readonly number[]): Operation[] {
+    return senders.map((sender) => {
+      this.senders.delete(sender);
+      this.pools.sender.give(sender);
+      return { op: 'sender-del', sender };
     });
   }
 
-  private addTunnels(port: number, spec: VxlanSpec): void {
-    const mapped = Object.entries(spec.tunnel ?? {}).map(([vid, vni]) => ({ vid: Number(vid) as number | null, vni }));
-    if (spec.vni !== undefined) mapped.push({ vid: null, vni: spec.vni });
-    const everywhere = (spec.remotes ?? []).map((address) => this.remote(port, spec, address));
-    for (const address of spec.peers ?? []) this.remote(port, spec, address);
-    for (const { vid, vni } of mapped) {
-      const header = this.nextHeader++;
-      this.operations.push({ op: 'vni', port, vid, vni, header, counter: header });
-      const own = (vid === null ? [] : (spec.own?.[vid] ?? [])).map((address) => this.remote(port, spec, address));
-      this.operations.push({ op: 'flood', port, vid, remotes: [...everywhere, ...own] });
-    }
+  /** The socket ends with its last port. */
+  private leaveSocket(socket: number): Operation {
+    const other = [...this.ports.values()].find((port) => port.socket === socket);
+    if (other !== undefined) return { op: 'socket-owner', socket, owner: other.number };
+    this.pools.socket.give(socket);
+    return { op: 'socket-del', socket };
   }
 
-  private addEntries(bridge: number, name: string, spec: TapSpec | VxlanSpec): void {
-    const port = this.numbers.ports.get(name) as number;
-    for (const entry of spec.fdb ?? []) {
-      const remote =
-        spec.type === 'vxlan' && entry.dst !== undefined ? this.remote(port, spec, entry.dst, entry.dstPort) : 0;
-      this.operations.push({
-        op: 'fdb',
-        ...mac(entry.mac),
-        segment: flag.segmentOf(bridge, entry.vlan ?? 0),
-        destination: flag.destinationOf(port, remote),
-        owner: port,
-        flags: entry.flags ?? FLAG_STATIC | (remote === 0 ? 0 : FLAG_PINNED),
-      });
-    }
-    if (spec.type !== 'vxlan') return;
-    for (const pin of spec.pins ?? []) {
-      const remotes = pin.dst.map((address) => this.remote(port, spec, address));
-      const flags = FLAG_STATIC | FLAG_PINNED;
-      this.operations.push({ op: 'pin', port, vid: pin.vlan ?? 0, ...mac(pin.mac), remotes, flags });
-    }
+  /** Gives a port other options, VLANs aside, and puts it into a bridge. */
+  setPort(name: string, bridge: string, spec: TapSpec | VxlanSpec): Operation[] {
+    const port = this.port(name);
+    const moved = port.bridge !== bridge;
+    port.bridge = bridge;
+    port.spec = { ...spec, vlans: port.spec.vlans ?? [] };
+    const mtu = spec.type === 'tap' ? (spec.mtu ?? 1450) : 0;
+    const operations: Operation[] = [
+      { op: 'port', port: port.number, bridge: this.bridgeNumber(bridge), flags: flagsOf(spec), mtu },
+      this.storm(port),
+    ];
+    if (spec.type === 'vxlan') operations.push(this.sending(name, spec), ...this.tunnels(port, spec));
+    return moved ? [...operations, ...this.entries(port)] : operations;
   }
 
-  /** As in the control thread: a row for each address, and for one at another UDP port a further row that is not known. */
-  private remote(port: number, spec: VxlanSpec, address: string, udpPort = spec.dstport ?? 4789): number {
-    const own = udpPort === (spec.dstport ?? 4789);
-    const key = `${port} ${address} ${udpPort}`;
-    const existing = this.remotes.get(key);
-    if (existing !== undefined) return existing;
-    if (!own) this.remote(port, spec, address);
-    const parsed = parseAddress(address);
-    if (parsed === null) throw new Error(`not an address: ${address}`);
-    const remote = this.nextRemote++;
-    this.remotes.set(key, remote);
-    this.operations.push({ op: 'remote', remote, port, address: parsed.words, udpPort, known: own });
-    return remote;
+  /** Other sending sockets for a vxlan port. */
+  setSenders(name: string, count: number): Operation[] {
+    const port = this.port(name);
+    const before = port.senders;
+    const operations = this.takeSenders(port, count);
+    operations.push(this.sending(name, port.spec as VxlanSpec));
+    return [...operations, ...this.dropSenders(before)];
   }
-}
 
-function flagsOf(spec: TapSpec | VxlanSpec): number {
-  const off = spec.off ?? [];
-  let flags = 0;
-  if (!off.includes('up')) flags |= flag.UP;
-  if (!off.includes('learning')) flags |= flag.LEARNING;
-  if (!off.includes('flood')) flags |= flag.FLOOD;
-  if (!off.includes('mcast_flood')) flags |= flag.MCAST_FLOOD;
-  if (!off.includes('bcast_flood')) flags |= flag.BCAST_FLOOD;
-  if (spec.isolated) flags |= flag.ISOLATED;
-  if (spec.locked) flags |= flag.LOCKED;
-  if (spec.type === 'tap') return flags;
-  if (spec.tunnel !== undefined) flags |= flag.VLAN_TUNNEL;
-  if (spec.acceptAny) flags |= flag.ANY_VTEP;
-  if (spec.dropReserved) flags |= flag.DROP_RESERVED_BITS;
-  if (spec.keepInnerVlan) flags |= flag.KEEP_INNER_VLAN;
-  if ((spec.pins ?? []).length > 0) flags |= flag.HAS_PINS;
-  return flags;
-}
+  private storm({ number, spec }: PortState): Operation {
+    const { broadcast = 0, unknownUnicast = 0, multicast = 0 } = spec.storm ?? {};
+    return { op: 'storm', port: number, broadcast, unknownUnicast, multicast };
+  }
 
-function mac(text: string): { high: number; low: number } {
-  const parsed = parseMac(text);
-  if (parsed === null) throw new Error(`not a MAC: ${text}`);
-  return parsed;
+  // ---- VLANs ----
+
+  /** Adds memberships, or replaces those of the same VID. */
+  vlans(name: string, texts: readonly string[]): Operation[] {
+    const port = this.port(name);
+    const operations: Operation[] = [];
+    for (const text of texts) {
+      const [first, ...words] = text.split(' ');
+      const vid = Number(first);
+      const counter = port.counters.get(vid) ?? this.pools.vlan.take();
+      port.counters.set(vid, counter);
+      operations.push({ op: 'vlan', port: port.number, vid, untagged: words.includes('untagged'), counter });
+      const hadPvid = port.spec.vlans?.some((vlan) => vlan.startsWith(`${vid} `) && vlan.split(' ').includes('pvid'));
+      const pvid = words.includes('pvid');
+      if (pvid) port.spec.vlans = (port.spec.vlans ?? []).map((vlan) => vlan.replace(' pvid', ''));
+      if (pvid || hadPvid === true) operations.push({ op: 'pvid', port: port.number, vid: pvid ? vid : 0 });
+      port.spec.vlans = [...(port.spec.vlans ?? []).filter((vlan) => vlan.split(' ')[0] !== first), text];
+    }
+    return operations;
+  }
+
+  removeVlan(name: string, vid: number): Operation[] {
+    const port = this.port(name);
+    const counter = port.counters.get(vid);
+    if (counter !== undefined) this.pools.vlan.give(counter);
+    port.counters.delete(vid);
+    port.spec.vlans = (port.spec.vlans ?? []).filter((vlan) => vlan.split(' ')[0] !== String(vid));
+    return [
+      { op: 'vlan-del', port: port.number, vid },
+      {
+        op: 'flush',
+        match: { owner: port.number, segment: flag.segmentOf(this.bridgeNumber(port.bridge), vid) },
+        fromRow: 0,
+        rowCount: ALL_ROWS,
+      },
+    ];
+  }
+
+  // ---- VNIs, flood lists, remotes ----
+
+  /** Brings mappings, flood lists, pins and remotes to what the spec says. */
+  private tunnels(port: PortState, spec: VxlanSpec): Operation[] {
+    const wanted = new Map(Object.entries(spec.tunnel ?? {}).map(([vid, vni]) => [Number(vid), vni]));
+    if (spec.vni !== undefined) wanted.set(0, spec.vni);
+    const operations: Operation[] = [];
+    const remotes = this.remoteOperations(port, spec, operations);
+    for (const [place, { vni, header }] of port.vnis) {
+      if (wanted.get(place) === vni) continue;
+      operations.push({ op: 'vni-del', port: port.number, vid: place === 0 ? null : place, vni });
+      this.pools.header.give(header);
+      port.vnis.delete(place);
+    }
+    for (const [place, vni] of wanted) operations.push(...this.mapping(port, spec, place, vni, remotes));
+    operations.push(...this.pinOperations(port, spec, remotes));
+    return [...operations, ...this.dropRemotes(port, new Set(remotes.values()))];
+  }
+
+  private mapping(
+    port: PortState,
+    spec: VxlanSpec,
+    place: number,
+    vni: number,
+    remotes: ReadonlyMap<string, number>,
+  ): Operation[] {
+    const vid = place === 0 ? null : place;
+    const operations: Operation[] = [];
+    if (!port.vnis.has(place)) {
+      const header = this.pools.header.take();
+      port.vnis.set(place, { vni, header });
+      operations.push({ op: 'vni', port: port.number, vid, vni, header, counter: header });
+    }
+    const addresses = [...(spec.remotes ?? []), ...(vid === null ? [] : (spec.own?.[vid] ?? []))];
+    const list = addresses.map((address) => remotes.get(remoteKey(spec, address)) as number);
+    return [...operations, { op: 'flood', port: port.number, vid, remotes: list }];
+  }
+
+  /** Pushes the operations for new remotes. @returns all that the port needs, by key */
+  private remoteOperations(port: PortState, spec: VxlanSpec, operations: Operation[]): Map<string, number> {
+    const needed = new Map<string, number>();
+    const need = (address: string, udpPort = spec.dstport ?? 4789): void => {
+      const own = udpPort === (spec.dstport ?? 4789);
+      // As in the control thread: a row for each address, and for one at another UDP port a further row that is not known.
+      if (!own) need(address);
+      const key = remoteKey(spec, address, udpPort);
+      const known = port.remotes.get(key);
+      const remote = known ?? this.pools.remote.take();
+      needed.set(key, remote);
+      if (known !== undefined) return;
+      port.remotes.set(key, remote);
+      const parsed = parseAddress(address);
+      if (parsed === null) throw new Error(`not an address: ${address}`);
+      operations.push({ op: 'remote', remote, port: port.number, address: parsed.words, udpPort, known: own });
+    };
+    for (const address of [...(spec.remotes ?? []), ...(spec.peers ?? []), ...Object.values(spec.own ?? {}).flat()]) {
+      need(address);
+    }
+    for (const { dst, dstPort } of spec.fdb ?? []) if (dst !== undefined) need(dst, dstPort);
+    for (const { dst } of spec.pins ?? []) for (const address of dst) need(address);
+    return needed;
+  }
+
+  private dropRemotes(port: PortState, needed: ReadonlySet<number>): Operation[] {
+    const operations: Operation[] = [];
+    for (const [key, remote] of port.remotes) {
+      if (needed.has(remote)) continue;
+      port.remotes.delete(key);
+      this.pools.remote.give(remote);
+      const destination = flag.destinationOf(port.number, remote);
+      operations.push(
+        { op: 'remote-del', remote },
+        { op: 'flush', match: { destination }, fromRow: 0, rowCount: ALL_ROWS },
+      );
+    }
+    return operations;
+  }
+
+  private pinOperations(port: PortState, spec: VxlanSpec, remotes: ReadonlyMap<string, number>): Operation[] {
+    const operations: Operation[] = [];
+    const wanted = new Map((spec.pins ?? []).map((pin) => [`${pin.mac} ${pin.vlan ?? 0}`, pin]));
+    for (const [key, list] of port.pins) {
+      if (wanted.has(key)) continue;
+      const [address, vid] = key.split(' ');
+      operations.push({ op: 'pin-del', port: port.number, vid: Number(vid), ...mac(address) });
+      port.pins.delete(key);
+      this.pools.list.give(list);
+    }
+    for (const [key, pin] of wanted) {
+      const list = port.pins.get(key) ?? this.pools.list.take();
+      port.pins.set(key, list);
+      const destinations = pin.dst.map((address) => remotes.get(remoteKey(spec, address)) as number);
+      const place = { port: port.number, vid: pin.vlan ?? 0, ...mac(pin.mac) };
+      operations.push({ op: 'pin', ...place, list, remotes: destinations, flags: FLAG_STATIC | FLAG_PINNED });
+    }
+    return operations;
+  }
+
+  // ---- FDB ----
+
+  /** The configured entries of a port. */
+  private entries(port: PortState): Operation[] {
+    if (port.bridge === NO_BRIDGE) return [];
+    return (port.spec.fdb ?? []).map((entry) => this.entry(port.name, entry));
+  }
+
+  /** An entry; its `dst` must be among the port's remotes. */
+  entry(name: string, entry: EntrySpec): Operation {
+    const { bridge, number, remotes, spec } = this.port(name);
+    const key = entry.dst === undefined ? '' : remoteKey(spec as VxlanSpec, entry.dst, entry.dstPort);
+    const remote = remotes.get(key) ?? 0;
+    return {
+      op: 'fdb',
+      ...mac(entry.mac),
+      segment: flag.segmentOf(this.bridgeNumber(bridge), entry.vlan ?? 0),
+      destination: flag.destinationOf(number, remote),
+      owner: number,
+      flags: entry.flags ?? FLAG_STATIC | (remote === 0 ? 0 : FLAG_PINNED),
+    };
+  }
+
+  removeEntry(name: string, entry: EntrySpec): Operation {
+    const segment = flag.segmentOf(this.bridgeNumber(this.port(name).bridge), entry.vlan ?? 0);
+    return { op: 'fdb-del', ...mac(entry.mac), segment };
+  }
 }

@@ -1,0 +1,184 @@
+/**
+ * Multicast groups as the engine forwards by them: where the members of a group are, where multicast routers are, and
+ * whether a querier is heard. The control thread learns all of this from IGMP and MLD messages; here it is a table.
+ *
+ * One open-addressing table of eight words a row, keyed by VLAN of a bridge and the four words of the group's address.
+ * The row with the zero address, which is no group, holds the routers and queriers of the VLAN. A row names a list of
+ * FDB destinations, in ascending order and without doubles, so that two lists are merged without a look at what was
+ * sent. A vxlan port without a remote stands for all remotes of the port's flood list.
+ *
+ * Changed between batches only. It never looks into a frame.
+ */
+/** Groups, and VLANs with a router or querier, that an engine holds. */
+export const MAX_GROUPS = 65_536;
+
+export const QUERIER4 = 1;
+export const QUERIER6 = 2;
+
+const ROW = 8;
+/** 0: the row is free. */
+const DOMAIN = 0;
+const ADDRESS = 1;
+const LIST = 5;
+const FLAGS = 6;
+const FIRST_SLOTS = 256;
+
+const NOBODY = new Int32Array(0);
+
+/** A VLAN of a bridge as the table's key; `vid` is 0 in a bridge without VLAN filtering. */
+export function domainOf(bridge: number, vid: number): number {
+  return ((bridge << 12) | vid) + 1;
+}
+
+export class Groups {
+  private rows = new Int32Array(FIRST_SLOTS * ROW);
+  private slots = FIRST_SLOTS;
+  private used = 0;
+  private readonly lists: Int32Array[] = [];
+  private readonly freeLists: number[] = [];
+
+  /** @param seed keeps guests from choosing groups that collide */
+  constructor(private readonly seed = Math.floor(Math.random() * 0x7fffffff)) {}
+
+  // ---- On the path of frames ----
+
+  /** The row of a group in a domain (`domainOf`); -1 if there is none. */
+  find(domain: number, a0: number, a1: number, a2: number, a3: number): number {
+    const { rows, slots } = this;
+    let slot = this.slotOf(domain, a0, a1, a2, a3);
+    for (;;) {
+      const row = slot * ROW;
+      const held = rows[row + DOMAIN];
+      if (held === 0) return -1;
+      if (
+        held === domain &&
+        rows[row + ADDRESS + 3] === a3 &&
+        rows[row + ADDRESS + 2] === a2 &&
+        rows[row + ADDRESS + 1] === a1 &&
+        rows[row + ADDRESS] === a0
+      ) {
+        return row;
+      }
+      slot = (slot + 1) & (slots - 1);
+    }
+  }
+
+  /** The row of a VLAN's routers; -1: there is no router and no querier. */
+  findRouters(domain: number): number {
+    return this.find(domain, 0, 0, 0, 0);
+  }
+
+  /** QUERIER4 and QUERIER6 of a row of routers. */
+  queriersAt(row: number): number {
+    return this.rows[row + FLAGS];
+  }
+
+  /** FDB destinations of a row, ascending. With -1: none. */
+  destinationsAt(row: number): Int32Array {
+    return row < 0 ? NOBODY : this.lists[this.rows[row + LIST]];
+  }
+
+  // ---- Between batches ----
+
+  /**
+   * Tells where a group goes, in place of what was told before.
+   * @param address four words, IPv4 mapped
+   * @throws RangeError when the table is full
+   */
+  set(bridge: number, vid: number, address: readonly number[], destinations: readonly number[]): void {
+    this.put(domainOf(bridge, vid), address, destinations, 0);
+  }
+
+  /** Forgets a group; one that is not there is none the less forgotten. */
+  remove(bridge: number, vid: number, address: readonly number[]): void {
+    this.delete(domainOf(bridge, vid), address);
+  }
+
+  /** Tells where the routers of a VLAN are, and of which families queriers are heard. @throws RangeError as `set` */
+  setRouters(bridge: number, vid: number, destinations: readonly number[], querier4: boolean, querier6: boolean): void {
+    const flags = (querier4 ? QUERIER4 : 0) | (querier6 ? QUERIER6 : 0);
+    if (flags === 0 && destinations.length === 0) this.delete(domainOf(bridge, vid), [0, 0, 0, 0]);
+    else this.put(domainOf(bridge, vid), [0, 0, 0, 0], destinations, flags);
+  }
+
+  /** Forgets all groups and routers of a bridge. */
+  dropBridge(bridge: number): void {
+    const from = domainOf(bridge, 0);
+    const to = domainOf(bridge, 0xfff);
+    const doomed: { domain: number; address: number[] }[] = [];
+    for (let row = 0; row < this.rows.length; row += ROW) {
+      const domain = this.rows[row + DOMAIN];
+      if (domain < from || domain > to) continue;
+      doomed.push({ domain, address: [...this.rows.subarray(row + ADDRESS, row + ADDRESS + 4)] });
+    }
+    for (const { domain, address } of doomed) this.delete(domain, address);
+  }
+
+  /** Rows in use. */
+  get size(): number {
+    return this.used;
+  }
+
+  private put(domain: number, address: readonly number[], destinations: readonly number[], flags: number): void {
+    const [a0, a1, a2, a3] = address;
+    let row = this.find(domain, a0, a1, a2, a3);
+    if (row < 0) row = this.claim(domain, a0, a1, a2, a3);
+    this.rows[row + FLAGS] = flags;
+    this.lists[this.rows[row + LIST]] = Int32Array.from(new Set(destinations)).sort();
+  }
+
+  private claim(domain: number, a0: number, a1: number, a2: number, a3: number): number {
+    if (this.used === MAX_GROUPS) throw new RangeError(`the table of multicast groups is full: ${MAX_GROUPS} rows`);
+    if ((this.used + 1) * 2 > this.slots) this.grow();
+    const row = this.freeRow(domain, a0, a1, a2, a3);
+    const list = this.freeLists.pop() ?? this.lists.push(NOBODY) - 1;
+    this.rows.set([domain, a0, a1, a2, a3, list, 0], row);
+    this.used++;
+    return row;
+  }
+
+  private freeRow(domain: number, a0: number, a1: number, a2: number, a3: number): number {
+    let slot = this.slotOf(domain, a0, a1, a2, a3);
+    while (this.rows[slot * ROW + DOMAIN] !== 0) slot = (slot + 1) & (this.slots - 1);
+    return slot * ROW;
+  }
+
+  private grow(): void {
+    const old = this.rows;
+    this.slots *= 2;
+    this.rows = new Int32Array(this.slots * ROW);
+    for (let row = 0; row < old.length; row += ROW) {
+      if (old[row + DOMAIN] !== 0) this.rehouse(old.subarray(row, row + ROW));
+    }
+  }
+
+  private rehouse(words: Int32Array): void {
+    this.rows.set(words, this.freeRow(words[DOMAIN], words[1], words[2], words[3], words[4]));
+  }
+
+  /** Frees a row, and moves up those behind it that had to step aside, so that no search ends too early. */
+  private delete(domain: number, address: readonly number[]): void {
+    const row = this.find(domain, address[0], address[1], address[2], address[3]);
+    if (row < 0) return;
+    this.lists[this.rows[row + LIST]] = NOBODY;
+    this.freeLists.push(this.rows[row + LIST]);
+    this.rows.fill(0, row, row + ROW);
+    this.used--;
+    let slot = row / ROW;
+    for (;;) {
+      slot = (slot + 1) & (this.slots - 1);
+      const words = this.rows.slice(slot * ROW, slot * ROW + ROW);
+      if (words[DOMAIN] === 0) return;
+      this.rows.fill(0, slot * ROW, slot * ROW + ROW);
+      this.rehouse(words);
+    }
+  }
+
+  private slotOf(domain: number, a0: number, a1: number, a2: number, a3: number): number {
+    let h = Math.imul(a3 ^ this.seed, 0x85ebca6b);
+    h = Math.imul(h ^ domain ^ (h >>> 15), 0xc2b2ae35);
+    h = Math.imul(h ^ a2 ^ (h >>> 13), 0x9e3779b1);
+    h = Math.imul(h ^ a1 ^ a0 ^ (h >>> 14), 0x27d4eb2f);
+    return (h ^ (h >>> 16)) & (this.slots - 1);
+  }
+}

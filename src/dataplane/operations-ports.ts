@@ -1,0 +1,208 @@
+/**
+ * Bridges, ports and sockets as operations make, change and end them. A port that ends leaves nothing that its number's
+ * next bearer could meet, but its accounts, which go over into those of the ports that are no more.
+ *
+ * It never looks into VLANs or VNIs beyond forgetting them with their port: `operations-vlans.ts` has those.
+ */
+import { STATIC_REMOTES } from '../encap/remotes.js';
+import { Tunnel } from '../encap/tunnel.js';
+import { AGEING_DEFAULT } from '../fdb/table.js';
+import type { Context } from './context.js';
+import { RETIRED } from './counters.js';
+import { ANY_VTEP, destinationRemote, HAS_PINS, NO_BRIDGE, PORT_TAP, PORT_VXLAN, segmentParts } from './forwarding.js';
+import { forgetVlans, forgetVnis } from './operations-vlans.js';
+import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from './storm.js';
+
+// ---- Bridges ----
+
+interface BridgeSettings {
+  bridge: number;
+  filtering: boolean;
+  ageingTicks: number;
+  maxLearned: number;
+  groupFwdMask: number;
+  snooping: boolean;
+}
+
+export function setBridge(sw: Context, o: BridgeSettings): void {
+  const { forwarding, fdb } = sw;
+  if (o.bridge === NO_BRIDGE) throw new RangeError('bridge 0 is none: bridges have numbers from 1 on');
+  forwarding.bridgeFiltering[o.bridge] = o.filtering ? 1 : 0;
+  forwarding.bridgeGroupFwdMask[o.bridge] = o.groupFwdMask;
+  forwarding.bridgeSnooping[o.bridge] = o.snooping ? 1 : 0;
+  if (sw.engine !== 0) return;
+  fdb.ageingOfGroup[o.bridge] = o.ageingTicks;
+  fdb.groupLimit[o.bridge] = o.maxLearned;
+}
+
+export function endBridge(sw: Context, bridge: number): void {
+  const { forwarding, fdb } = sw;
+  if (forwarding.bridgePorts[bridge].length > 0) {
+    throw new RangeError(`bridge ${bridge} has ports: end them, or put them elsewhere, before it`);
+  }
+  forwarding.bridgeFiltering[bridge] = 0;
+  forwarding.bridgeGroupFwdMask[bridge] = 0;
+  forwarding.bridgeSnooping[bridge] = 0;
+  forwarding.groups.dropBridge(bridge);
+  if (sw.engine !== 0) return;
+  fdb.ageingOfGroup[bridge] = AGEING_DEFAULT;
+  fdb.groupLimit[bridge] = 0;
+}
+
+// ---- Ports ----
+
+interface PortSettings {
+  port: number;
+  bridge: number;
+  flags: number;
+}
+
+export function addTap(
+  sw: Context,
+  o: PortSettings & { fds: readonly number[]; vnetHeaderSize: number; mtu: number },
+): void {
+  beginPort(sw, o, PORT_TAP);
+  sw.forwarding.portMtu[o.port] = o.mtu;
+  sw.nic.attachTap(o.port, o.fds[sw.engine], o.vnetHeaderSize);
+}
+
+interface TunnelSettings {
+  port: number;
+  senders: readonly number[];
+  tos: number;
+  ageingTicks: number;
+  maxLearned: number;
+}
+
+export function addVxlan(
+  sw: Context,
+  o: PortSettings & TunnelSettings & { socket: number; udpPort: number; mac: { high: number; low: number } | null },
+): void {
+  const { forwarding } = sw;
+  beginPort(sw, o, PORT_VXLAN);
+  forwarding.tunnels[o.port] = new Tunnel(o.socket, o.senders, o.udpPort, o.tos);
+  forwarding.portMacHigh[o.port] = o.mac?.high ?? 0;
+  forwarding.portMacLow[o.port] = o.mac?.low ?? 0;
+  limitLearning(sw, o);
+}
+
+/** A port from nothing: what another one left under its number is forgotten. */
+function beginPort(sw: Context, { port, bridge, flags }: PortSettings, kind: number): void {
+  const { forwarding } = sw;
+  if (forwarding.portKind[port] !== 0) forgetPort(sw, port);
+  forwarding.portKind[port] = kind;
+  forwarding.moveToBridge(port, bridge);
+  forwarding.setFlags(port, flags);
+  if (sw.engine === 0) sw.fdb.assignGroup(port, bridge);
+}
+
+export function changePort(sw: Context, o: PortSettings & { mtu: number }): void {
+  const { forwarding } = sw;
+  forwarding.needPort(o.port);
+  const before = forwarding.portFlags[o.port];
+  if (forwarding.portBridge[o.port] !== o.bridge) {
+    forwarding.moveToBridge(o.port, o.bridge);
+    loseEntries(sw, o.port, 0);
+    if (sw.engine === 0) sw.fdb.assignGroup(o.port, o.bridge);
+  }
+  if ((before & ~o.flags & ANY_VTEP) !== 0) {
+    loseEntries(sw, o.port, STATIC_REMOTES);
+    forgetLearnedRemotes(sw, o.port);
+  }
+  // Whether a port has pins is for the operations that set them to say.
+  forwarding.setFlags(o.port, o.flags | (before & HAS_PINS));
+  forwarding.portMtu[o.port] = o.mtu;
+}
+
+/**
+ * Removes the port's rows that lead to remotes from a number on, 0: all. Pinned multicast MACs hang on the port alone and
+ * stay.
+ */
+function loseEntries({ engine, fdb }: Context, port: number, fromRemote: number): void {
+  if (engine !== 0) return;
+  for (let row = 0; row < fdb.slots; row++) {
+    const segment = fdb.segmentOf(row);
+    if (segment <= 0 || fdb.ownerOf(row) !== port || segmentParts(segment) === null) continue;
+    if (destinationRemote(fdb.destinationOf(row)) >= fromRemote) fdb.removeRow(row);
+  }
+}
+
+export function changeTunnel(sw: Context, o: TunnelSettings): void {
+  sw.forwarding.needPort(o.port, PORT_VXLAN);
+  sw.forwarding.tunnels[o.port].setSenders(o.senders, o.tos);
+  limitLearning(sw, o);
+}
+
+function limitLearning({ engine, fdb }: Context, { port, ageingTicks, maxLearned }: TunnelSettings): void {
+  if (engine !== 0) return;
+  fdb.ageingOfOwner[port] = ageingTicks;
+  fdb.ownerLimit[port] = maxLearned;
+}
+
+export function endPort(sw: Context, port: number): void {
+  const { counters, forwarding } = sw;
+  if (forwarding.portKind[port] !== 0) forgetPort(sw, port);
+  for (let socket = 0; socket < forwarding.socketOwner.length; socket++) {
+    if (forwarding.socketOwner[socket] === port) forwarding.socketOwner[socket] = RETIRED;
+  }
+  setStorm(sw, { port, broadcast: 0, unknownUnicast: 0, multicast: 0 });
+  counters.retire(port);
+}
+
+function forgetPort(sw: Context, port: number): void {
+  const { fdb, forwarding, nic } = sw;
+  forgetVlans(sw, port);
+  if (forwarding.portKind[port] === PORT_VXLAN) {
+    forgetVnis(sw, port);
+    forgetLearnedRemotes(sw, port);
+  } else {
+    nic.detachTap(port);
+  }
+  forwarding.clearPort(port);
+  if (sw.engine !== 0) return;
+  fdb.assignGroup(port, NO_BRIDGE);
+  fdb.ownerLimit[port] = 0;
+  fdb.ageingOfOwner[port] = 0;
+}
+
+/** The VTEPs that the port has met. Every engine ends its accounts of them; the first one, told last, forgets them. */
+function forgetLearnedRemotes({ counters, engine, remotes }: Context, port: number): void {
+  for (const remote of remotes.learned(port)) counters.clearRemote(remote);
+  if (engine === 0) remotes.removeLearnedOf(port);
+}
+
+interface StormLimits {
+  port: number;
+  broadcast: number;
+  unknownUnicast: number;
+  multicast: number;
+}
+
+export function changeStorm(sw: Context, o: StormLimits): void {
+  sw.forwarding.needPort(o.port);
+  setStorm(sw, o);
+}
+
+function setStorm({ engine, storm }: Context, o: StormLimits): void {
+  storm.setLimit(o.port, STORM_BROADCAST, o.broadcast, engine === 0);
+  storm.setLimit(o.port, STORM_UNKNOWN_UNICAST, o.unknownUnicast, engine === 0);
+  storm.setLimit(o.port, STORM_MULTICAST, o.multicast, engine === 0);
+}
+
+// ---- Sockets ----
+
+export function addSocket(sw: Context, o: { socket: number; fds: readonly number[]; owner: number }): void {
+  sw.forwarding.socketOwner[o.socket] = o.owner;
+  sw.nic.detachSocket(o.socket);
+  sw.nic.attachSocket(o.socket, o.fds[sw.engine]);
+}
+
+export function endSocket(sw: Context, socket: number): void {
+  sw.forwarding.socketOwner[socket] = RETIRED;
+  sw.nic.detachSocket(socket);
+}
+
+export function addSender({ nic }: Context, o: { sender: number; fd: number }): void {
+  nic.detachSender(o.sender);
+  nic.attachSender(o.sender, o.fd);
+}

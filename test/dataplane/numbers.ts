@@ -1,0 +1,17 @@
+/** Numbers that are given out, the least free one first, and may be given back. */
+export class Pool {
+  private readonly taken = new Set<number>();
+
+  constructor(private readonly first: number) {}
+
+  take(): number {
+    let number = this.first;
+    while (this.taken.has(number)) number++;
+    this.taken.add(number);
+    return number;
+  }
+
+  give(number: number): void {
+    if (!this.taken.delete(number)) throw new Error(`${number} was not given out`);
+  }
+}
