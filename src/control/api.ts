@@ -3,15 +3,181 @@
  * Types only. It never holds code, so that the daemon and every client can share it at no cost.
  */
 
-/** Paths that answer to GET, and what each answers. */
+/** Paths that answer to GET, and what each answers. `/v1/events` and `/metrics` answer with text of their own. */
 export interface ReadRoutes {
   '/v1/links': LinkRow[];
+  /** Narrowed by the query's `mac`, `dev`, `br`, `vlan`, `vni`, `dst`, `state`; all that are given must fit. */
   '/v1/fdb': FdbRow[];
   '/v1/vlans': VlansAnswer;
+  '/v1/neigh': NeighRow[];
+  '/v1/mdb': MdbAnswer;
   '/v1/stats': StatsAnswer;
   /** The configuration in force, defaults filled in. */
   '/v1/config': Record<string, unknown>;
   '/v1/info': InfoAnswer;
+}
+
+/** Paths that answer to POST: the body of a request. Each is done wholly or refused with a reason; done: 204, or the answer named. */
+export interface WriteRoutes {
+  '/v1/links': LinkRequest;
+  '/v1/fdb': FdbRequest;
+  '/v1/vlans': VlanRequest;
+  '/v1/neigh': NeighRequest;
+  '/v1/mdb': MdbRequest;
+  /** Answers with an ApplyAnswer. */
+  '/v1/apply': ApplyRequest;
+}
+
+/** Options are keys and values of the configuration file. A value of null takes an option back to its default. */
+export type LinkOptions = Record<string, unknown>;
+
+export type LinkRequest =
+  | { op: 'add'; name: string; type: 'bridge' | 'tap' | 'vxlan'; master?: string; options?: LinkOptions }
+  | { op: 'del'; name: string }
+  /** `master: null` takes a port out of its bridge. */
+  | { op: 'set'; name: string; master?: string | null; options?: LinkOptions };
+
+export type FdbRequest =
+  | {
+      /** `add` refuses an entry that is there, `replace` makes it as told, `append` adds a destination. */
+      op: 'add' | 'append' | 'replace';
+      mac: string;
+      dev: string;
+      vlan?: number;
+      vni?: number;
+      dst?: string;
+      /** UDP port of `dst`. */
+      port?: number;
+      /** Default: permanent, as with `bridge fdb`. */
+      state?: FdbState;
+      sticky?: boolean;
+      extern_learn?: boolean;
+    }
+  | { op: 'del'; mac: string; dev: string; vlan?: number; vni?: number; dst?: string; port?: number }
+  /** What is given must all fit. Without `state`: learned entries only. Answers with a FlushAnswer. */
+  | { op: 'flush'; dev?: string; br?: string; vlan?: number; vni?: number; dst?: string; state?: FdbState[] };
+
+export interface FlushAnswer {
+  removed: number;
+}
+
+export interface VlanRequest {
+  op: 'add' | 'del';
+  /** A port, or a bridge for its host port. */
+  dev: string;
+  vid: number;
+  /** Last VID of a range, inclusive. */
+  vidEnd?: number;
+  pvid?: boolean;
+  untagged?: boolean;
+  /** The VNI of `vid`, and of `vidEnd`. With `del` only the mapping goes. */
+  tunid?: number;
+  tunidEnd?: number;
+}
+
+export type NeighRequest =
+  | {
+      op: 'add' | 'replace';
+      dst: string;
+      lladdr: string;
+      dev: string;
+      vlan?: number;
+      vni?: number;
+      router?: boolean;
+      state?: NeighState;
+    }
+  | { op: 'del'; dst: string; dev: string; vlan?: number; vni?: number };
+
+export interface MdbRequest {
+  op: 'add' | 'del';
+  /** The bridge. */
+  dev: string;
+  port: string;
+  /** An IPv4 or IPv6 multicast address. */
+  grp: string;
+  vid?: number;
+  /** The remote, on a vxlan port. */
+  dst?: string;
+}
+
+export interface ApplyRequest {
+  /** The value of a configuration file. */
+  config: unknown;
+  dryRun?: boolean;
+}
+
+export interface ApplyAnswer {
+  /** What was done, or would be, as commands of this program. */
+  commands: string[];
+}
+
+export type NeighState = 'permanent' | 'reachable' | 'stale' | 'noarp';
+
+/** One binding that ARP/ND suppression answers from, as `ip -j neigh` shows it. */
+export interface NeighRow {
+  dst: string;
+  lladdr: string;
+  vlan?: number;
+  vni?: number;
+  ifname: string;
+  state: NeighState;
+  router?: boolean;
+}
+
+export interface MdbRow {
+  dev: string;
+  port: string;
+  grp: string;
+  vid?: number;
+  dst?: string;
+  /** `temp`: reported by a member; `permanent`: put in by hand. */
+  state: 'temp' | 'permanent';
+  /** Seconds until it ends; absent for permanent ones. */
+  timer?: number;
+}
+
+export interface MdbRouterRow {
+  dev: string;
+  port: string;
+  vid?: number;
+  dst?: string;
+  type: 'temp' | 'permanent';
+  timer?: number;
+}
+
+export interface MdbAnswer {
+  mdb: MdbRow[];
+  router: MdbRouterRow[];
+}
+
+/** What `/v1/events` streams: each as `event: KIND` and `data: JSON`. */
+export type SwitchEvent =
+  | ({ event: 'learned' | 'aged' | 'deleted' | 'added' | 'changed' } & EventEntry)
+  | ({ event: 'moved'; from: { ifname: string; dst?: string } } & EventEntry)
+  /** A MAC moves more often than the bridge's `mac_move_limit`; told once until it has calmed down. */
+  | { event: 'mac_moves'; mac: string; master: string; vlan?: number; moves: number; ports: string[] }
+  | { event: 'l2miss'; mac: string; ifname: string; vlan?: number; vni?: number }
+  | { event: 'l3miss'; dst: string; ifname: string; vlan?: number; vni?: number }
+  | {
+      event: 'link';
+      ifname: string;
+      type: string;
+      change: 'added' | 'deleted' | 'changed' | 'up' | 'down';
+      master?: string;
+    }
+  | { event: 'mdb'; change: 'added' | 'deleted'; dev: string; port: string; grp: string; vid?: number; dst?: string }
+  /** A reader was too slow, or changes came too fast: so many events are missing here. */
+  | { event: 'lost'; count: number };
+
+/** Entry that an FDB event is about. */
+export interface EventEntry {
+  mac: string;
+  ifname: string;
+  master: string;
+  vlan?: number;
+  vni?: number;
+  dst?: string;
+  state: FdbState;
 }
 
 /** The body of every answer that is not a success. */
@@ -112,6 +278,8 @@ export interface LinkCounters extends TrafficCounters {
   remotes?: Record<string, TrafficCounters>;
   /** By VNI. */
   vnis?: Record<string, TrafficCounters>;
+  /** By VID, on a bridge with VLAN filtering. */
+  vlans?: Record<string, TrafficCounters>;
 }
 
 export interface FdbCounters {
@@ -120,6 +288,10 @@ export interface FdbCounters {
   moved: number;
   aged: number;
   refused: number;
+  /** Learned entries that gave way to others in a full table. */
+  evicted?: number;
+  /** Entries that the table can hold. */
+  capacity?: number;
 }
 
 /** The accounts balance: sum(rx_packets) + replicated = sum(tx_packets) + sum(drops). */
@@ -131,5 +303,7 @@ export interface StatsAnswer {
   vnis: Record<string, TrafficCounters>;
   /** Copies that flooding made beyond the first of each frame. */
   replicated: number;
+  /** What ports that are no more had counted; the accounts balance with it. */
+  retired: TrafficCounters & { drops: DropCounters };
   fdb: FdbCounters;
 }

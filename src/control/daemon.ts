@@ -1,8 +1,8 @@
 /**
  * `overtap run`: a switch and its control socket in the foreground, until a signal ends it.
  */
-import type { SwitchConfig } from '../config/types.js';
-import { DeviceError } from './devices.js';
+import type { CheckedDocument } from '../config/load.js';
+import { DeviceError } from './device-error.js';
 import { createLogger, type Logger } from './logger.js';
 import { ControlSocketError, claimSocket, serve } from './server.js';
 import { Switch } from './switch.js';
@@ -16,12 +16,12 @@ const EXIT_OK = 0;
 const EXIT_REFUSED = 1;
 
 /** Runs the switch. @returns the exit status, once everything that it opened is closed */
-export async function runDaemon(config: SwitchConfig, options: RunOptions): Promise<number> {
+export async function runDaemon({ document, config }: CheckedDocument, options: RunOptions): Promise<number> {
   const log = createLogger(config.name, options.logLevel);
   const end = new Ending();
   try {
     await claimSocket(config.control);
-    const running = await Switch.start(config, {
+    const running = await Switch.start(document, config, {
       portLost: (port, errno) => log.warn({ port, errno }, 'port down: its device has gone'),
       offloadMissing: (offload, reason) => log.warn({ offload, reason }, 'offload not available: doing without'),
       offloadLost: (offload) => log.warn({ offload }, 'offload failed and is not used any more'),
@@ -45,11 +45,18 @@ export async function runDaemon(config: SwitchConfig, options: RunOptions): Prom
   }
 }
 
-async function serveUntilEnd(config: SwitchConfig, running: Switch, log: Logger, end: Ending): Promise<number> {
+async function serveUntilEnd(
+  config: CheckedDocument['config'],
+  running: Switch,
+  log: Logger,
+  end: Ending,
+): Promise<number> {
   const info = { name: config.name, version: programVersion(), pid: process.pid };
-  const server = await serve(config.control, info, running.sources);
+  const server = await serve(config.control, running.views(info), running.controls, {
+    report: (error) => log.error({ err: error }, 'a request has failed'),
+  });
   try {
-    for (const port of running.model.ports) {
+    for (const port of running.model.ports.values()) {
       if (port.kind === 'tap')
         log.info(
           { port: port.name, ifname: port.tap.ifname, netns: port.config.netns, mac: port.tap.mac, mtu: port.tap.mtu },

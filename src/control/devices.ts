@@ -2,22 +2,22 @@
  * Opens what a configuration asks for: TAPs and underlay sockets, all or nothing. The only place that knows which
  * devices there are; the engine gets their descriptors as numbers.
  */
-import type { BridgeConfig, NicSettings, OffloadConfig, TapConfig, VxlanConfig } from '../config/types.js';
+import type { NicSettings, OffloadConfig, TapConfig, VxlanConfig } from '../config/types.js';
 import { MAX_SOCKETS } from '../dataplane/forwarding.js';
 import { ALL_OFFLOADS, openTap, TUN_F_CSUM } from '../port/tap.js';
 import { openReceiver, openSenders, pathMtu } from '../port/underlay.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
+import { VLAN_TAG } from '../wire/vlan.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
+import { DeviceError } from './device-error.js';
 import type { OpenTap, OpenUnderlay } from './model.js';
+import { Numbers } from './numbers.js';
 
-const DEFAULT_MTU = 1500;
+export const DEFAULT_MTU = 1500;
+/** As many as the Nic's tables hold. */
+const MAX_SENDERS = 65_536;
 const UDP_HEADER = 8;
 const IP_HEADER = { 4: 20, 6: 40 } as const;
-
-/** A device could not be opened; the message names the port and says what to do. */
-export class DeviceError extends Error {
-  readonly code = 'DEVICE_UNAVAILABLE';
-}
 
 interface Sender {
   fd: number;
@@ -29,6 +29,8 @@ interface Receiver {
   /** What ports share it by. */
   key: string;
   fds: number[];
+  /** Ports that have it. */
+  users: number;
   close(): void;
 }
 
@@ -40,11 +42,27 @@ export interface DeviceOptions {
   seed: number;
 }
 
+/** What an underlay had to itself, and is closed by `close` once the engines have let it go. */
+export interface Released {
+  /** The receiving socket's number, where no other port has it. */
+  socket: number | null;
+  senders: number[];
+  close(): void;
+}
+
+/** What a change of the switch opens devices with. */
+export type DeviceSource = Pick<
+  Devices,
+  'guestTap' | 'underlay' | 'sendersOf' | 'receiverFds' | 'senderFd' | 'release' | 'vxlanMtu'
+>;
+
 export class Devices {
   /** By number. */
-  readonly receivers: Receiver[] = [];
-  readonly senders: Sender[] = [];
-  private readonly taps: OpenTap[] = [];
+  private readonly receivers: (Receiver | undefined)[] = [];
+  private readonly senders: (Sender | undefined)[] = [];
+  private readonly socketNumbers = new Numbers('local addresses and dstports', 0, MAX_SOCKETS);
+  private readonly senderNumbers = new Numbers('sending sockets', 0, MAX_SENDERS);
+  private readonly taps = new Set<OpenTap>();
 
   constructor(private readonly options: DeviceOptions) {}
 
@@ -57,15 +75,10 @@ export class Devices {
     );
   }
 
-  /** The host's own TAP, in the switch's namespace, of a bridge or a vxlan port. */
-  hostTap(link: BridgeConfig | VxlanConfig, mtu: number): OpenTap {
-    return this.openTap(link.name, { ...nicOf(link), mtu }, link.name);
-  }
-
   private openTap(name: string, nic: NicSettings & { mtu: number; netns?: string }, ifname: string): OpenTap {
     const { offloads, workers } = this.options;
-    const tap = guard(name, () =>
-      openTap({
+    return guard(name, () => {
+      const tap = openTap({
         vnetHeader: offloads.vnetHeader,
         offload: offloads.tso ? ALL_OFFLOADS : TUN_F_CSUM,
         queues: workers,
@@ -75,40 +88,90 @@ export class Devices {
         persist: nic.persist,
         ...(nic.netns === undefined ? {} : { netns: nic.netns }),
         ...(nic.mac === undefined ? {} : { mac: nic.mac }),
-      }),
-    );
-    const { ifname: actual, mac, mtu, vnetHeaderSize } = tap;
-    const fds = guard(name, () => [tap.fd, ...Array.from({ length: workers - 1 }, () => tap.openQueue())]);
-    const open = { fds, vnetHeaderSize, ifname: actual, mac, mtu, close: () => tap.close() };
-    this.taps.push(open);
-    return open;
+      });
+      const open: OpenTap = {
+        fds: [tap.fd],
+        vnetHeaderSize: tap.vnetHeaderSize,
+        ifname: tap.ifname,
+        get mac() {
+          return tap.mac;
+        },
+        get mtu() {
+          return tap.mtu;
+        },
+        setMtu: (bytes) => tap.setMtu(bytes),
+        setMac: (mac) => tap.setMac(mac),
+        addAddresses: (addresses) => tap.addAddresses(addresses),
+        removeAddresses: (addresses) => tap.removeAddresses(addresses),
+        setPersist: (persist) => tap.setPersist(persist),
+        close: () => {
+          this.taps.delete(open);
+          tap.close();
+        },
+      };
+      this.taps.add(open);
+      try {
+        while (open.fds.length < workers) open.fds.push(tap.openQueue());
+      } catch (error) {
+        open.close();
+        throw error;
+      }
+      return open;
+    });
   }
 
   /** The sockets of a vxlan port: a receiving one, shared where it can be, and a pool of sending ones. */
   underlay(port: VxlanConfig): OpenUnderlay {
     return guard(port.name, () => {
       const socket = this.receiver(port);
-      const pool = openSenders({
-        family: port.family,
-        range: port.srcport,
-        seed: this.options.seed + this.senders.length,
-        df: port.df !== 'unset',
-        checksum: port.udpcsum,
-        ...(port.local === undefined ? {} : { local: port.local }),
-        ...(port.dev === undefined ? {} : { dev: port.dev }),
-        ...(port.ttl === undefined ? {} : { ttl: port.ttl }),
-      });
-      const first = this.senders.length;
-      this.senders.push(...pool);
-      return { socket, senders: pool.map((_, index) => first + index) };
+      try {
+        return { socket, senders: this.pool(port) };
+      } catch (error) {
+        this.release({ socket, senders: [] }).close();
+        throw error;
+      }
     });
   }
 
+  /** A pool of sending sockets of a vxlan port, in place of the one it has. */
+  sendersOf(port: VxlanConfig): number[] {
+    return guard(port.name, () => this.pool(port));
+  }
+
+  private pool(port: VxlanConfig): number[] {
+    const pool = openSenders({
+      family: port.family,
+      range: port.srcport,
+      seed: this.options.seed + this.senders.length,
+      df: port.df !== 'unset',
+      checksum: port.udpcsum,
+      ...(port.local === undefined ? {} : { local: port.local }),
+      ...(port.dev === undefined ? {} : { dev: port.dev }),
+      ...(port.ttl === undefined ? {} : { ttl: port.ttl }),
+    });
+    const numbers: number[] = [];
+    try {
+      for (const sender of pool) {
+        const number = this.senderNumbers.take();
+        numbers.push(number);
+        this.senders[number] = sender;
+      }
+    } catch (error) {
+      for (const number of numbers) this.senderNumbers.give(number);
+      for (const sender of pool) sender.close();
+      throw error;
+    }
+    return numbers;
+  }
+
   private receiver(port: VxlanConfig): number {
-    const key = `${port.local ?? 'any'} ${port.family} ${port.dstport}`;
-    const shared = this.receivers.findIndex((receiver) => receiver.key === key);
-    if (shared >= 0) return shared;
-    if (this.receivers.length >= MAX_SOCKETS) throw new Error(`at most ${MAX_SOCKETS} local addresses and dstports`);
+    const key = receiverKey(port);
+    const shared = this.receivers.findIndex((receiver) => receiver?.key === key);
+    const known = this.receivers[shared];
+    if (known !== undefined) {
+      known.users++;
+      return shared;
+    }
     const { offloads, workers } = this.options;
     const place = {
       family: port.family,
@@ -119,22 +182,62 @@ export class Devices {
     // Sockets that share a port would share it with another switch's too: first see that nobody has it.
     if (workers > 1) openReceiver(place).close();
     const opened = Array.from({ length: workers }, () => openReceiver({ ...place, reusePort: workers > 1 }));
-    const fds = opened.map(({ fd }) => fd);
-    return this.receivers.push({ key, fds, close: () => void opened.map((receiver) => receiver.close()) }) - 1;
+    const number = this.socketNumbers.take();
+    this.receivers[number] = {
+      key,
+      users: 1,
+      fds: opened.map(({ fd }) => fd),
+      close: () => void opened.map((receiver) => receiver.close()),
+    };
+    return number;
+  }
+
+  /** Descriptors of a receiving socket, one for each engine. */
+  receiverFds(socket: number): number[] {
+    return this.receivers[socket]?.fds ?? [];
+  }
+
+  senderFd(sender: number): number {
+    return this.senders[sender]?.fd ?? -1;
+  }
+
+  /** Takes a port's sockets out of use. What it had to itself must be detached from the engines, and then be closed. */
+  release({ socket, senders }: { socket: number | null; senders: readonly number[] }): Released {
+    const receiver = socket === null ? undefined : this.receivers[socket];
+    const last = receiver !== undefined && --receiver.users === 0;
+    if (last && socket !== null) this.receivers[socket] = undefined;
+    const pool = senders.map((number) => this.senders[number]);
+    for (const number of senders) this.senders[number] = undefined;
+    return {
+      socket: last ? socket : null,
+      senders: [...senders],
+      close: () => {
+        for (const sender of pool) sender?.close();
+        for (const number of senders) this.senderNumbers.give(number);
+        if (!last || socket === null) return;
+        receiver.close();
+        this.socketNumbers.give(socket);
+      },
+    };
+  }
+
+  /** The MTU of a vxlan port, from the routes to these addresses. */
+  vxlanMtu(port: VxlanConfig, addresses: Iterable<string>): number {
+    return vxlanMtu(port, addresses);
   }
 
   /** Closes everything; a TAP that is not persistent goes with it. Doing it twice does nothing. */
   close(): void {
-    for (const device of [...this.taps, ...this.receivers, ...this.senders]) device.close();
-    this.taps.length = 0;
+    for (const tap of [...this.taps]) tap.close();
+    for (const device of [...this.receivers, ...this.senders]) device?.close();
     this.receivers.length = 0;
     this.senders.length = 0;
   }
 }
 
-function nicOf(link: NicSettings): NicSettings {
-  const { addresses, mtu, persist, mac } = link;
-  return { addresses, mtu, persist, ...(mac === undefined ? {} : { mac }) };
+/** What vxlan ports share a receiving socket by. */
+export function receiverKey({ local, family, dstport }: VxlanConfig): string {
+  return `${local ?? 'any'} ${family} ${dstport}`;
 }
 
 function guard<T>(name: string, open: () => T): T {
@@ -170,7 +273,12 @@ export function vxlanMtu(port: VxlanConfig, addresses: Iterable<string>): number
       // No route yet: nothing is known of that path.
     }
   }
-  return (Number.isFinite(least) ? least : DEFAULT_MTU) - overhead(port.family);
+  return (Number.isFinite(least) ? least : DEFAULT_MTU) - overhead(port.family) - tagInside(port);
+}
+
+/** Bytes of the tag that a frame keeps inside the tunnel: a port with a single VNI sends its tagged VLANs with theirs. */
+function tagInside(port: VxlanConfig): number {
+  return !port.vlanTunnel && port.vlans.some(({ untagged }) => !untagged) ? VLAN_TAG : 0;
 }
 
 /** `auto` for the NICs of a bridge: the least of its vxlan ports, or an Ethernet's own. */

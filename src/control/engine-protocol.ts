@@ -12,6 +12,9 @@ export interface EngineData {
   fdb: SharedArrayBuffer;
   counters: SharedArrayBuffer;
   remotes: SharedArrayBuffer;
+  storm: SharedArrayBuffer;
+  /** This engine's own ring. */
+  punts: SharedArrayBuffer;
   offloads: OffloadConfig;
   /** Microseconds. */
   busyPoll: number;
@@ -23,4 +26,6 @@ export type FromEngine =
   | { type: 'applied'; id: number; error?: string }
   | { type: 'port-lost'; port: number; errno: number }
   | { type: 'offload-lost'; offload: string }
+  /** Frames lie in the ring of punts. */
+  | { type: 'punted' }
   | { type: 'stopped' };

@@ -12,6 +12,8 @@ export interface EngineThreadEvents {
   portLost(port: number, errno: number): void;
   /** The Nic does without an offload from now on: it failed at run time. */
   offloadLost(offload: string): void;
+  /** Frames have come into the engine's ring of punts, which was empty. */
+  punted(): void;
   /** The engine has died; the switch cannot go on. */
   failed(error: Error): void;
 }
@@ -70,6 +72,9 @@ export class EngineThread {
         return;
       case 'offload-lost':
         this.events.offloadLost(message.offload);
+        return;
+      case 'punted':
+        this.events.punted();
         return;
       case 'applied': {
         const waiter = this.waiting.get(message.id);

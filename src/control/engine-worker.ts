@@ -7,6 +7,8 @@ import { Context } from '../dataplane/context.js';
 import { Counters, MAX_VNIS } from '../dataplane/counters.js';
 import { Engine, TICK_MS } from '../dataplane/engine.js';
 import { applyOperations } from '../dataplane/operations.js';
+import { Punts } from '../dataplane/punts.js';
+import { StormControl } from '../dataplane/storm.js';
 import { RemoteTable } from '../encap/remotes.js';
 import { Fdb } from '../fdb/table.js';
 import { createNativeNic } from '../port/native-nic.js';
@@ -30,6 +32,8 @@ function main(): void {
     new RemoteTable(data.remotes),
     new Counters(data.counters),
     data.engine,
+    new StormControl(data.storm),
+    new Punts(data.punts),
   );
   const tell = (message: FromEngine): void => port.postMessage(message);
 
@@ -54,6 +58,7 @@ function main(): void {
     },
     portLost: (lost, errno) => tell({ type: 'port-lost', port: lost, errno }),
     offloadLost: () => tell({ type: 'offload-lost', offload: 'udp_segment' }),
+    punted: () => tell({ type: 'punted' }),
   });
 
   while (running) engine.turn(TICK_MS);

@@ -5,7 +5,10 @@ import type { OffloadConfig } from '../config/types.js';
 import { CounterReader, Counters, MAX_PORTS } from '../dataplane/counters.js';
 import { MAX_BRIDGES } from '../dataplane/forwarding.js';
 import type { Operation } from '../dataplane/operations.js';
+import { PuntReader, Punts } from '../dataplane/punts.js';
+import { StormControl } from '../dataplane/storm.js';
 import { RemoteTable } from '../encap/remotes.js';
+import { FdbEvents } from '../fdb/events.js';
 import { createFdb, type FdbOptions, FdbReader } from '../fdb/table.js';
 import { EngineThread, type EngineThreadEvents } from './engine-thread.js';
 
@@ -20,16 +23,25 @@ export class Engines {
   readonly counters: CounterReader;
   readonly remotes = new RemoteTable();
   readonly fdb: FdbReader;
+  /** What happens to its entries. */
+  readonly events: FdbEvents;
+  /** Frames that the engines have handed over; the event `punted` says when to look. */
+  readonly punts: PuntReader;
   private readonly threads: EngineThread[];
 
   constructor({ workers, fdb: fdbOptions, offloads, busyPoll }: EnginesOptions, events: EngineThreadEvents) {
     const fdb = createFdb({ ...fdbOptions, owners: MAX_PORTS, groups: MAX_BRIDGES }).memory;
     const remotes = this.remotes.memory;
     this.fdb = new FdbReader(fdb);
+    this.events = FdbEvents.attach(fdb);
     const counters = Array.from({ length: workers }, () => new Counters().memory);
     this.counters = new CounterReader(counters);
+    const punts = counters.map(() => new Punts().memory);
+    this.punts = new PuntReader(punts);
+    const storm = new StormControl().memory;
+    const shared = { fdb, remotes, storm, offloads, busyPoll };
     this.threads = counters.map(
-      (own, engine) => new EngineThread({ engine, fdb, remotes, counters: own, offloads, busyPoll }, events),
+      (own, engine) => new EngineThread({ ...shared, engine, counters: own, punts: punts[engine] }, events),
     );
   }
 

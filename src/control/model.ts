@@ -1,8 +1,9 @@
 /**
- * The switch as the control thread knows it: names, options, and the numbers that the engine knows them by.
- * Plain data; `compile.ts` makes it from a configuration, `views.ts` shows it. It touches no device.
+ * The switch as the control thread knows it: names, options, and the numbers that the engines know them by.
+ * Plain data; `reconcile.ts` changes it with the configuration, `views.ts` shows it. It touches no device.
  */
-import type { BridgeConfig, SwitchConfig, TapConfig, VxlanConfig } from '../config/types.js';
+import type { BridgeConfig, NicAddress, SwitchConfig, TapConfig, VxlanConfig } from '../config/types.js';
+import type { EntryTable } from './entries.js';
 
 /** A TAP of a port, as opened. */
 export interface OpenTap {
@@ -13,6 +14,12 @@ export interface OpenTap {
   ifname: string;
   mac: string;
   mtu: number;
+  /** Sets the NIC's MTU, in bytes. @throws when the device has gone, as the next three */
+  setMtu(mtu: number): void;
+  setMac(mac: string): void;
+  addAddresses(addresses: readonly NicAddress[]): void;
+  removeAddresses(addresses: readonly NicAddress[]): void;
+  setPersist(persist: boolean): void;
   close(): void;
 }
 
@@ -25,9 +32,14 @@ export interface OpenUnderlay {
 }
 
 interface PortBase {
+  /** The engines' number of it. */
   index: number;
   name: string;
-  bridge: BridgeModel;
+  /** Null: it belongs to none. */
+  bridge: BridgeModel | null;
+  /** Its memberships in force, by VID; `counter` numbers the accounts, 0: none are kept. */
+  vlans: Map<number, { untagged: boolean; counter: number }>;
+  pvid: number;
 }
 
 export interface TapPort extends PortBase {
@@ -35,8 +47,14 @@ export interface TapPort extends PortBase {
   config: TapConfig;
   tap: OpenTap;
   /** 'bridge' and 'vxlan': the host's own port of a bridge or of a vxlan port. */
-  role: 'guest' | 'bridge' | 'vxlan';
+  role: PortRole;
+  /** FDB segments that hold the host port's own MAC. */
+  ownSegments: number[];
+  /** The MAC that is in them. */
+  ownMac: string;
 }
+
+export type PortRole = 'guest' | 'bridge' | 'vxlan';
 
 export interface VxlanPort extends PortBase {
   kind: 'vxlan';
@@ -46,10 +64,12 @@ export interface VxlanPort extends PortBase {
   /** The port's own TAP, with `host_port`. */
   host: TapPort | null;
   vnis: VniModel[];
-  /** Remotes by address. */
+  /** Numbers of the remotes, by address, or by `address udpPort` where that is not the port's dstport. */
   remotes: Map<string, number>;
-  /** Rows of the flood lists, and of multicast MACs that have remotes of their own, as configured. */
-  destinations: DestinationRow[];
+  /** How many peers, flood lists and entries need each of them. */
+  remoteUsers: Map<number, number>;
+  /** Numbers of the lists of multicast MACs with remotes of their own, by `mac vlan`. */
+  pins: Map<string, number>;
 }
 
 export type Port = TapPort | VxlanPort;
@@ -58,34 +78,34 @@ export type Port = TapPort | VxlanPort;
 export interface VniModel {
   vni: number;
   vid: number | null;
+  /** Number of its VXLAN header in the engines' arenas. */
+  header: number;
   /** Number of its counters. */
   counter: number;
 }
 
-/** One remote of a flood list or of a pinned multicast MAC. */
-export interface DestinationRow {
-  mac: string;
-  /** Absent: every VNI of the port. */
-  vni?: number;
-  dst: string;
-  port?: number;
-  state: 'static' | 'permanent';
-}
-
 export interface BridgeModel {
+  /** From 1 on: 0 is "no bridge". */
   index: number;
   name: string;
   config: BridgeConfig;
+  /** Host ports among them. */
   ports: Port[];
   mtu: number;
 }
 
 export interface SwitchModel {
   config: SwitchConfig;
-  bridges: BridgeModel[];
-  /** By index; the engine's port numbers. */
-  ports: Port[];
-  /** Ports that the engine has lost: their device has gone. */
+  /** By name, in the order of their making. */
+  bridges: Map<string, BridgeModel>;
+  /** By link name, host ports under their shown names; in the order of their making. */
+  ports: Map<string, Port>;
+  /** By the engines' number. */
+  portAt: (Port | undefined)[];
+  bridgeAt: (BridgeModel | undefined)[];
+  /** FDB entries that were configured or put in by hand, flood lists among them. */
+  entries: EntryTable;
+  /** Numbers of ports whose device has gone. */
   lost: Set<number>;
 }
 

@@ -1,14 +1,26 @@
 /**
- * One running switch: devices, engine and model together, from a configuration until it is stopped.
+ * One running switch: devices, engines, model and what changes them, from a configuration until it is stopped.
  */
 import { randomInt } from 'node:crypto';
+import type { Document } from '../config/edit.js';
 import type { OffloadConfig, SwitchConfig } from '../config/types.js';
 import { selfTest } from '../port/self-test.js';
-import { compile } from './compile.js';
+import { parseAddress } from '../wire/ip-address.js';
+import type { InfoAnswer } from './api.js';
+import { deltaOfEdit } from './delta.js';
 import { Devices } from './devices.js';
 import { Engines } from './engines.js';
+import { EventFeed } from './event-feed.js';
+import type { FdbTables } from './fdb-selection.js';
+import type { Views } from './listings.js';
+import { LinkWatch } from './link-watch.js';
+import { LiveControl } from './live-control.js';
 import type { SwitchModel } from './model.js';
-import type { Sources } from './views.js';
+import { MulticastControl } from './multicast-control.js';
+import { NeighTable } from './neigh-table.js';
+import { Reconciler } from './reconcile.js';
+import { Transition } from './transition.js';
+import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from './views.js';
 
 export interface SwitchEvents {
   /** A port's device has gone. */
@@ -20,56 +32,157 @@ export interface SwitchEvents {
   failed(error: Error): void;
 }
 
-export class Switch {
-  readonly model: SwitchModel;
+interface Parts {
+  reconciler: Reconciler;
+  engines: Engines;
+  devices: Devices;
+  feed: EventFeed;
+  multicast: MulticastControl;
+  neigh: NeighTable;
+  links: LinkWatch;
+}
 
+export class Switch {
   private constructor(
-    model: SwitchModel,
-    private readonly engines: Engines,
-    private readonly devices: Devices,
+    private readonly parts: Parts,
+    readonly controls: LiveControl,
     /** What is used, of what the configuration allows. */
     readonly offloads: OffloadConfig,
-  ) {
-    this.model = model;
-  }
+  ) {}
 
-  /** Opens every device and starts forwarding; on failure nothing stays open. @throws DeviceError */
-  static async start(config: SwitchConfig, events: SwitchEvents): Promise<Switch> {
+  /**
+   * Opens every device and starts forwarding; on failure nothing stays open.
+   * @param document the configuration as it was given; @param config what it means
+   * @throws DeviceError
+   */
+  static async start(document: Document, config: SwitchConfig, events: SwitchEvents): Promise<Switch> {
     const offloads = usable(config.offloads, events);
     const devices = new Devices({ workers: config.workers, offloads, seed: randomInt(1 << 20) });
-    let engines: Engines | undefined;
-    try {
-      const { model, operations } = compile(config, devices);
-      engines = new Engines(
-        { workers: config.workers, busyPoll: config.busyPoll, offloads, fdb: { seed: randomInt(2 ** 31) } },
-        {
-          portLost(port, errno) {
-            model.lost.add(port);
-            events.portLost(model.ports[port].name, errno);
-          },
-          offloadLost: (offload) => events.offloadLost(offload),
-          failed: (error) => events.failed(error),
+    const reconciler = new Reconciler({ ...config, bridges: [], ports: [] }, devices);
+    const { model } = reconciler;
+    let parts: Parts | undefined;
+    const engines = new Engines(
+      {
+        workers: config.workers,
+        busyPoll: config.busyPoll,
+        offloads,
+        fdb: { seed: randomInt(2 ** 31), capacity: config.fdbSize },
+      },
+      {
+        portLost(number, errno) {
+          const port = model.portAt[number];
+          if (port === undefined || model.lost.has(number)) return;
+          model.lost.add(number);
+          events.portLost(port.name, errno);
+          parts?.multicast.portLost(number);
+          parts?.feed.tell({ event: 'link', ifname: port.name, type: port.kind, change: 'down' });
         },
-      );
-      await engines.apply(operations);
-      return new Switch(model, engines, devices, offloads);
+        offloadLost: (offload) => events.offloadLost(offload),
+        punted: () => parts?.multicast.punted(),
+        failed: (error) => events.failed(error),
+      },
+    );
+    try {
+      const { controls, ...made } = assemble(document, { reconciler, engines, devices }, events);
+      parts = made;
+      const prepared = reconciler.prepare(config, deltaOfEdit(model.config, config));
+      const change = reconciler.commit(prepared);
+      change.entries.push(...made.multicast.follow());
+      for (const list of change.lists(engines.fdb.slots)) await engines.apply(list);
+      return new Switch(made, controls, offloads);
     } catch (error) {
-      await engines?.stop();
+      if (parts !== undefined) rest(parts);
+      await engines.stop();
       devices.close();
       throw error;
     }
   }
 
-  get sources(): Sources {
-    const { counters, remotes, fdb } = this.engines;
-    return { model: this.model, counters, remotes, fdb };
+  get model(): SwitchModel {
+    return this.parts.reconciler.model;
+  }
+
+  /** What the control socket shows. @param info who answers */
+  views(info: InfoAnswer): Views {
+    const { engines, multicast, neigh } = this.parts;
+    const { counters, remotes, fdb } = engines;
+    const sources: Sources = { model: this.model, counters, remotes, fdb };
+    return {
+      info,
+      links: () => viewLinks(sources),
+      fdb: (filter) => viewFdb(sources, filter),
+      vlans: () => viewVlans(sources),
+      neigh: () => neigh.list(),
+      mdb: () => multicast.list(),
+      stats: () => viewStats(sources),
+      config: () => ({ ...this.model.config }),
+    };
   }
 
   /** Ends forwarding and closes every device; a TAP that is not persistent goes with it. */
   async stop(): Promise<void> {
-    await this.engines.stop();
-    this.devices.close();
+    rest(this.parts);
+    await this.parts.engines.stop();
+    this.parts.devices.close();
   }
+}
+
+/** Ends the clocks. */
+function rest({ feed, multicast, links }: Parts): void {
+  feed.stop();
+  multicast.stop();
+  links.stop();
+}
+
+/** Puts together what changes and shows a switch. */
+function assemble(
+  document: Document,
+  core: Pick<Parts, 'reconciler' | 'engines' | 'devices'>,
+  events: SwitchEvents,
+): Parts & { controls: LiveControl } {
+  const { reconciler, engines } = core;
+  const { model } = reconciler;
+  const { remotes, fdb } = engines;
+  const feed = new EventFeed({ model, remotes, events: engines.events, moved: () => fdb.counters().moved });
+  const remotesAt = (port: number, address: string): number[] => numbersOf(engines, model, port, address);
+  const tables: FdbTables = { model, entries: reconciler.entries, fdb, remotesAt };
+  const neigh = new NeighTable(model);
+  const links = new LinkWatch({ model, isHeard: () => feed.isHeard, tell: (event) => feed.tell(event) });
+  const multicast = new MulticastControl({
+    model,
+    remotes,
+    punts: engines.punts,
+    remotesAt,
+    tell: (event) => feed.tell(event),
+    carryOut: (operations) => void controls.own(() => withEntries(operations())).catch(() => undefined),
+  });
+  const controls = new LiveControl(document, {
+    reconciler,
+    engines,
+    tables,
+    neigh,
+    multicast,
+    feed,
+    broken: (error) => events.failed(error),
+  });
+  return { ...core, feed, multicast, neigh, links, controls };
+}
+
+function withEntries(operations: Transition['entries']): Transition {
+  const change = new Transition();
+  change.entries.push(...operations);
+  return change;
+}
+
+/** The numbers of a VTEP on a port: its own, that of another UDP port, and one that the engines gave it. */
+function numbersOf(engines: Engines, model: SwitchModel, index: number, address: string): number[] {
+  const port = model.portAt[index];
+  const parsed = parseAddress(address);
+  if (port?.kind !== 'vxlan' || parsed === null) return [];
+  const own = [...port.remotes].flatMap(([key, remote]) => (key.split(' ')[0] === address ? [remote] : []));
+  const [a0, a1, a2, a3] = parsed.words;
+  const found = engines.remotes.find(index, a0, a1, a2, a3);
+  return [...new Set([...own, ...(found === 0 ? [] : [found])])];
 }
 
 /** What the configuration allows and the kernel has. */

@@ -4,27 +4,15 @@
  */
 import type { VlanMembership } from '../config/types.js';
 import type { CounterReader, Traffic } from '../dataplane/counters.js';
-import { DROP_REASONS } from '../dataplane/drop-reasons.js';
 import { TICK_MS } from '../dataplane/engine.js';
 import { destinationPort, destinationRemote, segmentParts } from '../dataplane/forwarding.js';
 import type { RemoteTable } from '../encap/remotes.js';
 import { ageOf } from '../fdb/ageing.js';
-import {
-  type FdbRow as FdbEntry,
-  type FdbReader,
-  FLAG_EXTERN_LEARN,
-  FLAG_PERMANENT,
-  FLAG_PINNED,
-  FLAG_STATIC,
-  FLAG_STICKY,
-} from '../fdb/table.js';
+import type { FdbRow as FdbEntry, FdbReader } from '../fdb/table.js';
 import { tapState } from '../port/tap.js';
 import { formatMac } from '../wire/ethernet.js';
-import { formatAddress } from '../wire/ip-address.js';
 import type {
-  DropCounters,
   FdbRow,
-  FdbState,
   LinkCounters,
   LinkRow,
   StatsAnswer,
@@ -33,7 +21,10 @@ import type {
   VlanRange,
   VlansAnswer,
 } from './api.js';
+import { type Entry, isFloodRow } from './entries.js';
+import { type FdbFilter, fitsFilter } from './listings.js';
 import type { BridgeModel, Port, SwitchModel, VxlanPort } from './model.js';
+import { flagWords, remoteAddress, stateOf, vniOf } from './naming.js';
 
 /** What the views read from. */
 export interface Sources {
@@ -46,17 +37,25 @@ export interface Sources {
 // ---- links ----
 
 export function viewLinks({ model }: Sources): LinkRow[] {
-  return model.bridges.flatMap((bridge) => [
-    bridgeLink(bridge, model),
-    ...bridge.ports
-      .filter((port) => port.kind !== 'tap' || port.role !== 'bridge')
-      .map((port) => portLink(port, model)),
-  ]);
+  const shown = (port: Port): boolean => port.kind !== 'tap' || port.role !== 'bridge';
+  const free = [...model.ports.values()].filter((port) => port.bridge === null);
+  return [
+    ...[...model.bridges.values()].flatMap((bridge) => [
+      bridgeLink(bridge, model),
+      ...bridge.ports.filter(shown).map((port) => portLink(port, model)),
+    ]),
+    ...free.map((port) => portLink(port, model)),
+  ];
 }
 
 function bridgeLink(bridge: BridgeModel, model: SwitchModel): LinkRow {
   const host = bridge.ports.find((port) => port.kind === 'tap' && port.role === 'bridge');
-  const own = { ifname: bridge.name, type: 'bridge', operstate: 'UP', mtu: bridge.mtu } as const;
+  const own = {
+    ifname: bridge.name,
+    type: 'bridge',
+    operstate: bridge.config.up ? 'UP' : 'DOWN',
+    mtu: bridge.mtu,
+  } as const;
   const row: LinkRow = { ...bridge.config.options, ...own };
   if (host === undefined) return row;
   const { operstate, mtu, address } = portLink(host, model);
@@ -67,15 +66,17 @@ function portLink(port: Port, model: SwitchModel): LinkRow {
   // `nic` is the NIC's name where the file gives one: `ifname` is the link's here, as in `ip -j link`.
   const { ifname: nicName, ...options } = port.config.options;
   const named = nicName === undefined ? {} : { nic: nicName };
-  const common = { ...options, ...named, ifname: port.name, type: port.kind, master: port.bridge.name };
+  const master = port.bridge === null ? {} : { master: port.bridge.name };
+  const common = { ...options, ...named, ifname: port.name, type: port.kind, ...master };
+  const isUp = port.config.up && port.bridge?.config.up === true;
   if (port.kind === 'vxlan') {
     const address = port.host === null ? {} : { address: port.host.tap.mac };
-    return { ...common, operstate: 'UP', mtu: port.mtu, ...address };
+    return { ...common, operstate: isUp ? 'UP' : 'DOWN', mtu: port.mtu, ...address };
   }
   const nic = model.lost.has(port.index) ? null : tapState(port.tap.ifname, port.config.netns);
   return {
     ...common,
-    operstate: nic?.up === true ? 'UP' : 'DOWN',
+    operstate: isUp && nic?.up === true ? 'UP' : 'DOWN',
     mtu: nic?.mtu ?? port.tap.mtu,
     address: nic?.mac ?? port.tap.mac,
   };
@@ -83,45 +84,68 @@ function portLink(port: Port, model: SwitchModel): LinkRow {
 
 // ---- fdb ----
 
+/** Rows of the table that are read at once; then others have their turn. */
+const FDB_PIECE = 2048;
+
 /** Flood lists and pinned multicast MACs first, as configured; then the table. */
-export function viewFdb(sources: Sources): FdbRow[] {
-  const rows: FdbRow[] = [];
-  for (const port of sources.model.ports) {
-    if (port.kind === 'vxlan') rows.push(...destinationRows(port));
+export function* viewFdb(sources: Sources, filter: FdbFilter = {}): Generator<FdbRow | undefined> {
+  const { model, fdb, counters } = sources;
+  for (const port of model.ports.values()) {
+    if (port.kind !== 'vxlan' || port.bridge === null) continue;
+    for (const entry of model.entries.ofPort(port.name)) {
+      const row = isListedApart(entry) ? destinationRow(port, port.bridge.name, entry) : undefined;
+      if (row !== undefined && fitsFilter(row, filter)) yield row;
+    }
   }
-  const now = sources.counters.tick;
-  sources.fdb.forEach((entry) => {
-    const row = entryRow(sources, entry, now);
-    if (row !== null) rows.push(row);
-  });
-  return rows;
+  const now = counters.tick;
+  for (let from = 0; from < fdb.slots; from += FDB_PIECE) {
+    const piece: FdbRow[] = [];
+    fdb.forEach(
+      (entry) => {
+        const row = entryRow(sources, entry, now);
+        if (row !== null && fitsFilter(row, filter)) piece.push(row);
+      },
+      from,
+      FDB_PIECE,
+    );
+    yield* piece;
+    yield undefined;
+  }
 }
 
-function destinationRows(port: VxlanPort): FdbRow[] {
-  return port.destinations.map(({ mac, vni, dst, port: udpPort, state }) => ({
+/** Rows that the table does not hold as such: flood lists, and multicast MACs with remotes of their own. */
+function isListedApart(entry: Entry): boolean {
+  return isFloodRow(entry) || (Number.parseInt(entry.mac.slice(0, 2), 16) & 1) === 1;
+}
+
+function destinationRow(port: VxlanPort, master: string, { mac, vni, dst, udpPort, state }: Entry): FdbRow {
+  const only = port.config.vlanTunnel ? vni : undefined;
+  return {
     mac,
     ifname: port.name,
-    master: port.bridge.name,
-    ...(vni === undefined ? {} : { vni }),
-    dst,
+    master,
+    ...(typeof only === 'number' ? { vni: only } : {}),
+    ...(dst === undefined ? {} : { dst }),
     ...(udpPort === undefined ? {} : { port: udpPort }),
     state,
     flags: ['self'],
     moves: 0,
-  }));
+  };
 }
 
 function entryRow({ model, remotes }: Sources, entry: FdbEntry, now: number): FdbRow | null {
   const place = segmentParts(entry.segment);
   if (place === null) return null; // a pinned multicast MAC: shown from the model
-  const bridge = model.bridges[place.bridge];
-  const port = model.ports[destinationPort(entry.destination)];
+  const bridge = model.bridgeAt[place.bridge];
+  const port = model.portAt[destinationPort(entry.destination)];
+  // A link that goes takes its entries along; some may be there for a moment longer.
+  if (bridge === undefined || port === undefined) return null;
   const state = stateOf(entry.flags);
   return {
     mac: formatMac(entry.high, entry.low),
     ifname: port.name,
     master: bridge.name,
-    ...(bridge.config.vlanFiltering ? { vlan: place.vid } : {}),
+    ...(place.vid === 0 ? {} : { vlan: place.vid }),
     ...(port.kind === 'vxlan' ? remotePart(port, remotes, destinationRemote(entry.destination), place.vid) : {}),
     state,
     flags: flagWords(entry.flags),
@@ -131,39 +155,24 @@ function entryRow({ model, remotes }: Sources, entry: FdbEntry, now: number): Fd
 }
 
 function remotePart(port: VxlanPort, remotes: RemoteTable, remote: number, vid: number): Partial<FdbRow> {
-  const vni = port.vnis.find((mapped) => mapped.vid === null || mapped.vid === vid)?.vni;
+  const vni = vniOf(port, vid);
   if (remote === 0) return vni === undefined ? {} : { vni };
   const udpPort = remotes.udpPort(remote);
   return {
     ...(vni === undefined ? {} : { vni }),
-    dst: addressOf(remotes, remote),
+    dst: remoteAddress(remotes, remote),
     ...(udpPort === port.config.dstport ? {} : { port: udpPort }),
   };
-}
-
-function addressOf(remotes: RemoteTable, remote: number): string {
-  return formatAddress(...remotes.address(remote));
-}
-
-function stateOf(flags: number): FdbState {
-  if ((flags & FLAG_PERMANENT) !== 0) return 'permanent';
-  return (flags & (FLAG_STATIC | FLAG_PINNED)) !== 0 ? 'static' : 'dynamic';
-}
-
-function flagWords(flags: number): string[] {
-  const words: string[] = [];
-  if ((flags & FLAG_STICKY) !== 0) words.push('sticky');
-  if ((flags & FLAG_EXTERN_LEARN) !== 0) words.push('extern_learn');
-  return words;
 }
 
 // ---- vlans ----
 
 export function viewVlans({ model }: Sources): VlansAnswer {
-  const vlans = model.ports
+  const ports = [...model.ports.values()];
+  const vlans = ports
     .filter((port) => port.config.vlans.length > 0)
     .map((port) => ({ ifname: port.name, vlans: vlanRanges(port.config.vlans) }));
-  const tunnels = model.ports.flatMap((port) =>
+  const tunnels = ports.flatMap((port) =>
     port.kind === 'vxlan' && port.config.vlanTunnel
       ? [{ ifname: port.name, tunnels: tunnelRanges(port.config.vlans) }]
       : [],
@@ -217,9 +226,10 @@ export function viewStats(sources: Sources): StatsAnswer {
     remotes: {},
     vnis: {},
     replicated: counters.replicated,
-    fdb: fdb.counters(),
+    retired: counters.retired,
+    fdb: { ...fdb.counters(), capacity: fdb.capacity },
   };
-  for (const port of model.ports) {
+  for (const port of model.ports.values()) {
     const link = linkCounters(sources, port);
     answer.links[port.name] = link;
     for (const [reason, count] of Object.entries(link.drops))
@@ -232,29 +242,23 @@ export function viewStats(sources: Sources): StatsAnswer {
 
 function linkCounters(sources: Sources, port: Port): LinkCounters {
   const { counters } = sources;
-  const drops: DropCounters = {};
-  let received = 0;
-  let sent = 0;
-  for (let reason = 0; reason < DROP_REASONS.length; reason++) {
-    const inward = counters.rxDrops(port.index, reason);
-    const outward = counters.txDrops(port.index, reason);
-    received += inward;
-    sent += outward;
-    if (inward + outward > 0) drops[DROP_REASONS[reason]] = inward + outward;
-  }
-  const link: LinkCounters = { ...counters.port(port.index), rx_dropped: received, tx_dropped: sent, drops };
+  const link: LinkCounters = { ...counters.port(port.index), ...counters.portDrops(port.index) };
   if (port.kind === 'vxlan') {
     link.remotes = remoteCounters(sources, port);
     link.vnis = Object.fromEntries(port.vnis.map(({ vni, counter }) => [vni, counters.vni(counter)]));
   }
+  const counted = [...port.vlans].filter(([, { counter }]) => counter !== 0);
+  if (port.bridge?.config.vlanFiltering === true && counted.length > 0)
+    link.vlans = Object.fromEntries(counted.map(([vid, { counter }]) => [vid, counters.vlan(counter)]));
   return link;
 }
 
 function remoteCounters({ counters, remotes }: Sources, port: VxlanPort): Record<string, TrafficCounters> {
   const rows: Record<string, TrafficCounters> = {};
-  for (const remote of port.remotes.values()) add(rows, addressOf(remotes, remote), counters.remote(remote));
+  for (const remote of port.remotes.values()) add(rows, remoteAddress(remotes, remote), counters.remote(remote));
   if (port.config.acceptVteps === 'any') {
-    for (const remote of remotes.learned(port.index)) add(rows, addressOf(remotes, remote), counters.remote(remote));
+    for (const remote of remotes.learned(port.index))
+      add(rows, remoteAddress(remotes, remote), counters.remote(remote));
   }
   return rows;
 }

@@ -1,0 +1,177 @@
+/**
+ * Changes of the FDB by hand: what `fdb add`, `append`, `replace`, `del` and `flush` do. Each looks first whether it may be
+ * done, and then says what the engines have to do; so a refused one has changed nothing.
+ */
+import { checkEntry } from '../config/entries-of.js';
+import { segmentOf } from '../dataplane/forwarding.js';
+import type { FdbMatch } from '../fdb/table.js';
+import type { FdbRequest } from './api.js';
+import { ChangeRefused } from './controls.js';
+import { type Entry, isFloodRow } from './entries.js';
+import { type FdbTables, type Flush, flushMatches, selectsEntry } from './fdb-selection.js';
+import type { Port, SwitchModel } from './model.js';
+import { macOf } from './port-entries.js';
+import type { Transition } from './transition.js';
+
+type Addition = Extract<FdbRequest, { op: 'add' | 'append' | 'replace' }>;
+type Deletion = Extract<FdbRequest, { op: 'del' }>;
+/** @throws ChangeRefused; EditRefused and DeviceError from the rules that a file meets too */
+export function addEntry(tables: FdbTables, request: Addition, change: Transition): void {
+  const { model, entries } = tables;
+  const { op: _, ...entry } = request;
+  const rows = checkEntry(model.config, entry);
+  const port = portOf(tables, request.dev);
+  if (port.bridge === null)
+    throw new ChangeRefused(`port ${port.name} belongs to no bridge; give it one with "link set"`);
+  const isForMany = isMany(rows[0].mac);
+  if (request.op === 'append' && !isForMany)
+    throw new ChangeRefused(
+      `append adds a destination to the all-zeros or a multicast MAC; ${rows[0].mac} has one place: use add or replace`,
+    );
+  if (request.op === 'replace' && isForMany)
+    throw new ChangeRefused(
+      `replace is for unicast MACs; add and take away the destinations of ${rows[0].mac} with append and del`,
+    );
+  if (request.op === 'add') for (const row of rows) refuseKnown(tables, port, row);
+  else if (!isForMany) for (const row of rows) refuseOwn(tables, port, row);
+  const come = rows.filter((row) => !isForMany || model.entries.get(row) === undefined);
+  if (model.entries.size + come.length > model.config.fdbSize)
+    throw new ChangeRefused(
+      `the FDB holds ${model.config.fdbSize} entries; set a larger fdb_size and start again`,
+      'full',
+    );
+  entries.checkRoom(come, 0);
+  // A MAC is in one place of a VLAN: where it was put before, on another port, it is no more.
+  if (!isForMany) for (const row of come) entries.remove(elsewhere(model, port, row), change);
+  entries.add(come, change);
+}
+
+/** As with `bridge fdb add`, what has been learned is there too. */
+function refuseKnown({ model, fdb }: FdbTables, port: Port, row: Entry): void {
+  const { high, low } = macOf(row.mac);
+  const known = isMany(row.mac)
+    ? [...model.entries.ofPort(port.name)].some(
+        (entry) => entry.mac === row.mac && entry.vlan === row.vlan && entry.vni === row.vni,
+      )
+    : model.entries.get(row) !== undefined ||
+      fdb.find(high, low, segmentOf(port.bridge?.index ?? 0, row.vlan)) !== null;
+  if (!known) return;
+  const remedy = isMany(row.mac) ? 'use append for another destination' : 'use replace, or del first';
+  throw new ChangeRefused(
+    `${row.mac} is there already${row.vlan === 0 ? '' : ` in VLAN ${row.vlan}`}; ${remedy}`,
+    'exists',
+  );
+}
+
+/** The MAC of a host port stays where it is. */
+function refuseOwn({ model, fdb }: FdbTables, port: Port, row: Entry): void {
+  const { high, low } = macOf(row.mac);
+  const found = fdb.find(high, low, segmentOf(port.bridge?.index ?? 0, row.vlan));
+  const holder = found === null ? undefined : model.portAt[found.owner];
+  if (holder?.kind !== 'tap' || holder.role === 'guest' || holder.tap.mac !== row.mac) return;
+  throw new ChangeRefused(`${row.mac} is the address of ${holder.name} itself`, 'exists');
+}
+
+function elsewhere(model: SwitchModel, port: Port, row: Entry): Entry[] {
+  const others = (port.bridge?.ports ?? []).filter((other) => other !== port);
+  return others.flatMap((other) => model.entries.get({ ...row, port: other.name }) ?? []);
+}
+
+/** @throws ChangeRefused */
+export function deleteEntry(tables: FdbTables, request: Deletion, change: Transition): void {
+  const port = portOf(tables, request.dev);
+  const mac = canonicalMac(request.mac);
+  if (isMany(mac) && request.dst === undefined)
+    throw new ChangeRefused(`${mac} may have many destinations; say with dst which of them goes`);
+  const configured = configuredRows(tables, port, { ...request, mac });
+  const learned = isMany(mac) ? [] : learnedSegments(tables, port, { ...request, mac });
+  if (configured.length + learned.length === 0)
+    throw new ChangeRefused(
+      `port ${port.name} has no such entry of ${mac}; "fdb show dev ${port.name}" lists those it has`,
+      'not_found',
+    );
+  tables.entries.remove(configured, change);
+  for (const segment of learned) change.structure.push({ op: 'fdb-del', ...macOf(mac), segment });
+}
+
+function configuredRows({ model }: FdbTables, port: Port, request: Deletion): Entry[] {
+  const { mac, vlan, vni, dst, port: udpPort } = request;
+  const isSingle = port.kind === 'vxlan' && !port.config.vlanTunnel;
+  return [...model.entries.ofPort(port.name)].filter(
+    (entry) =>
+      entry.mac === mac &&
+      (vlan === undefined || entry.vlan === vlan) &&
+      // Without a VNI, the destination of every VNI is meant; a port with one VNI has no other.
+      (isSingle ||
+        (isFloodRow(entry) ? (entry.vni ?? null) === (vni ?? null) : vni === undefined || entry.vni === vni)) &&
+      (dst === undefined || entry.dst === dst) &&
+      (udpPort === undefined || entry.udpPort === udpPort || (entry.udpPort === undefined && isOwnPort(port, udpPort))),
+  );
+}
+
+function isOwnPort(port: Port, udpPort: number): boolean {
+  return port.kind === 'vxlan' && port.config.dstport === udpPort;
+}
+
+/** Segments in which the MAC is behind the port now, learned or not. */
+function learnedSegments(tables: FdbTables, port: Port, { mac, vlan, vni, dst }: Deletion): number[] {
+  const { bridge } = port;
+  if (bridge === null) return [];
+  const ofVni = port.kind === 'vxlan' && vni !== undefined ? port.vnis.filter((one) => one.vni === vni) : undefined;
+  const mapped = ofVni?.flatMap(({ vid }) => (vid === null ? [] : [vid])) ?? [];
+  const vids = vlan !== undefined ? [vlan] : mapped.length > 0 ? mapped : [0, ...port.vlans.keys()];
+  const remotes = dst === undefined ? null : tables.remotesAt(port.index, dst);
+  const { high, low } = macOf(mac);
+  return vids
+    .map((vid) => segmentOf(bridge.index, vid))
+    .filter((segment) => {
+      const found = tables.fdb.find(high, low, segment);
+      if (found === null || found.owner !== port.index) return false;
+      return remotes === null || remotes.includes(found.destination >>> 10);
+    });
+}
+
+/** Says which entries go, and puts the flushes into `change`. @returns how many entries match now */
+export function flushEntries(tables: FdbTables, request: Flush, change: Transition): number {
+  const matches: FdbMatch[] = flushMatches(tables, request);
+  const configured = [...tables.model.entries.all()].filter((entry) => selectsEntry(tables, request, entry));
+  // Configured ones that age are in the table as well, unless they have aged already.
+  let count = configured.filter(({ state }) => state !== 'dynamic').length;
+  if (matches.length > 0) {
+    tables.fdb.forEach((row) => {
+      if (matches.some((match) => fits(match, row))) count++;
+    });
+  }
+  tables.entries.remove(configured, change);
+  change.flushes.push(...matches);
+  return count;
+}
+
+function fits(match: FdbMatch, row: { owner: number; segment: number; destination: number; flags: number }): boolean {
+  return (
+    (match.owner === undefined || match.owner === row.owner) &&
+    (match.segment === undefined || match.segment === row.segment) &&
+    (match.destination === undefined || match.destination === row.destination) &&
+    (row.flags & (match.flagsMask ?? 0)) === (match.flagsValue ?? 0)
+  );
+}
+
+function portOf({ model }: FdbTables, name: string): Port {
+  const port = model.ports.get(name);
+  if (port !== undefined) return port;
+  throw new ChangeRefused(`there is no port "${name}"; "link show" lists those that there are`, 'not_found');
+}
+
+function canonicalMac(text: string): string {
+  try {
+    macOf(text);
+  } catch {
+    throw new ChangeRefused(`"${text}" is no MAC address; give one such as 02:00:00:00:00:01`);
+  }
+  return text.toLowerCase();
+}
+
+/** The all-zeros MAC and multicast ones have as many destinations as are appended. */
+function isMany(mac: string): boolean {
+  return isFloodRow({ mac }) || (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
+}

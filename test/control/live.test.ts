@@ -1,0 +1,25 @@
+/** Random sequences of changes of a whole switch: after each of them it says and does what a simple model says and does. */
+import fc from 'fast-check';
+import { describe, it } from 'vitest';
+import { runSequence } from './live-check.js';
+import { type Sequence, sequence, textOf } from './live-changes.js';
+
+/** Sequences; more with OVERTAP_SEQUENCES. */
+const SEQUENCES = Number(process.env.OVERTAP_SEQUENCES ?? 10_000);
+const TIMEOUT = 60_000 + SEQUENCES * 30;
+
+describe('live control against its model', () => {
+  it(
+    `is right through ${SEQUENCES} random sequences of changes`,
+    async () => {
+      const printed = sequence.map((one) => Object.assign(one, { [fc.toStringMethod]: () => `\n${textOf(one)}\n` }));
+      const tally = { changes: 0, refused: 0 };
+      await fc.assert(
+        fc.asyncProperty(printed, (one: Sequence) => runSequence(one, tally)),
+        { numRuns: SEQUENCES, ...(process.env.OVERTAP_SEED ? { seed: Number(process.env.OVERTAP_SEED) } : {}) },
+      );
+      console.log(tally);
+    },
+    TIMEOUT,
+  );
+});
