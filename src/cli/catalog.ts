@@ -3,6 +3,7 @@
  * Nothing here does a command's work.
  */
 import type { Run } from './context.js';
+import { FDB_HELP, LINK_HELP, MDB_HELP, MONITOR_HELP, NEIGH_HELP, VLAN_HELP } from './help.js';
 
 export interface OptionSpec {
   readonly flags: string;
@@ -70,55 +71,69 @@ Example:
     load: () => import('./commands/check.js'),
   },
   {
-    name: 'link',
-    summary: 'show bridges and ports',
-    usage: '[show] [[dev] LINK]',
-    words: true,
+    name: 'apply',
+    summary: 'bring a running switch to a configuration file',
+    usage: '-c FILE [--dry-run] [options]',
+    words: false,
+    options: [CONFIG, { flags: '--dry-run', text: 'only print what would be done' }],
     help: `
-Two lines a link, as "ip link show": MTU, bridge and state first, then its MAC address and the options that
-it was configured with.
+Changes what differs, all of it or nothing, and prints it as the commands that would do the same. Ports that
+the file leaves as they are lose no frame. Faults of the file are shown as "overtap check" shows them, and
+the exit status is then 2. With --json: {"commands": [...]}.
 
 Examples:
-  overtap link show
-  overtap link show vxlan0 --json`,
+  overtap apply -c host1.yaml --dry-run
+  overtap apply -c host1.yaml`,
+    load: () => import('./commands/apply.js'),
+  },
+  {
+    name: 'link',
+    summary: 'show, add, delete and set bridges and ports',
+    usage: '[show | add | set | del] ...',
+    words: true,
+    help: LINK_HELP,
     load: () => import('./commands/link.js'),
   },
   {
     name: 'fdb',
-    summary: 'show the forwarding database',
-    usage: '[show] [br BR] [dev PORT] [vlan VID] [vni VNI] [state STATE]',
+    summary: 'show and change the forwarding database',
+    usage: '[show | get | add | append | replace | del | flush] ...',
     words: true,
-    help: `
-One line an entry, as "bridge fdb show". Words narrow the listing, in any order:
-  br BR                entries of this bridge
-  dev PORT             entries of this port (brport PORT means the same)
-  vlan VID, vni VNI    entries of this VLAN or VXLAN network
-  state STATE          dynamic (learned), static, permanent or all; the state alone will do: "fdb show static"
-                       given more than once, entries of either state
-
-A row with MAC 00:00:00:00:00:00 is a remote of the flood list: it gets a copy of each broadcast, multicast
-and unknown frame.
-
-Examples:
-  overtap fdb show
-  overtap fdb show dev vxlan0 vlan 2 dynamic
-  overtap fdb show br br1 --json`,
+    help: FDB_HELP,
     load: () => import('./commands/fdb.js'),
   },
   {
     name: 'vlan',
-    summary: 'show VLAN membership and the VLAN to VNI table',
-    usage: '[show | tunnelshow] [dev PORT] [vid VID]',
+    summary: 'show and change VLAN membership and the VLAN to VNI table',
+    usage: '[show | tunnelshow | add | del] ...',
     words: true,
-    help: `
-  show          the VLANs of each port, as "bridge vlan show"; PVID: given to untagged frames that come in;
-                Egress Untagged: the tag is removed on the way out
-  tunnelshow    which VLAN is carried as which VXLAN network, as "bridge vlan tunnelshow"
-
-Examples:
-  overtap vlan show dev tap1_0
-  overtap vlan tunnelshow`,
+    help: VLAN_HELP,
     load: () => import('./commands/vlan.js'),
+  },
+  {
+    name: 'neigh',
+    summary: 'show and change the bindings that ARP/ND suppression answers from',
+    usage: '[show | add | replace | del] ...',
+    words: true,
+    help: NEIGH_HELP,
+    load: () => import('./commands/neigh.js'),
+  },
+  {
+    name: 'mdb',
+    summary: 'show and change multicast group membership',
+    usage: '[show | add | del] ...',
+    words: true,
+    help: MDB_HELP,
+    load: () => import('./commands/mdb.js'),
+  },
+  {
+    name: 'monitor',
+    summary: 'show events as they happen',
+    usage: '[fdb] [link] [mdb] [miss] [all] [KIND...] [options]',
+    words: true,
+    options: [{ flags: '-t, --timestamp', text: 'put the time before each event' }],
+    help: MONITOR_HELP,
+    load: () => import('./commands/monitor.js'),
   },
   {
     name: 'stats',
@@ -126,9 +141,11 @@ Examples:
     usage: '[LINK]',
     words: true,
     help: `
-Frames and bytes a link, its remotes and VNIs beneath, and the frames it dropped with the reason. The last
-line holds the accounts together: every frame received, and every further copy that flooding made, was either
-transmitted or dropped for one reason. While frames move it can be off by those under way.
+Frames and bytes a link, its remotes, VNIs and VLANs beneath, and the frames it dropped with the reason. The
+last line holds the accounts together: every frame received, and every further copy that flooding made, was
+either transmitted or dropped for one reason. "retired" is what links that are no more had counted: on the
+left what they received, on the right what they transmitted and dropped. While frames move the balance can be
+off by those under way.
 
 With LINK: that link alone; of a bridge, its ports. The JSON then holds "links" only.
 
@@ -165,7 +182,7 @@ Example:
       { flags: '--senders <N>', text: 'programs that send frames (one a core)' },
       { flags: '--only <LIST>', text: 'of tcp,frames,latency' },
       { flags: '--columns <LIST>', text: 'of A,B' },
-      { flags: '--variants <LIST>', text: 'of kernel,overtap,ovs,mixed,workers' },
+      { flags: '--variants <LIST>', text: 'of kernel,overtap,ovs,mixed,workers,replicating' },
       { flags: '--quick', text: 'one round of one second: shows that it works' },
     ],
     help: `
@@ -177,6 +194,7 @@ nothing of it is left behind. The table at the end holds medians, spreads and ra
   column B     the underlay as a plain NIC: no segmentation and no checksums on send
   mixed        overtap with a kernel peer
   workers      overtap with two engine threads
+  replicating  overtap while it floods to a thousand remotes
 
 --json gives every sample on stdout instead of the table; with FILE, there, beside the table.
 
@@ -191,10 +209,10 @@ Examples:
 ];
 
 /** Commands of the language that this version does not have. They stay out of the help. */
-export const LATER_COMMANDS = ['apply', 'monitor', 'neigh', 'trace', 'capture', 'doctor', 'top'];
+export const LATER_COMMANDS = ['trace', 'capture', 'doctor', 'top'];
 
 export const SUMMARY = `A VXLAN switch in one userspace process: TAP devices on one side, VXLAN over UDP on the other, a
-VLAN-aware learning bridge in between. The listings speak iproute2's language.`;
+VLAN-aware learning bridge in between. The commands speak iproute2's language.`;
 
 export const EPILOGUE = `
 The switch that a command talks to is the one on the control socket given with -s, else by OVERTAP_CONTROL,
@@ -207,4 +225,5 @@ Examples:
   overtap check -c host1.yaml               validate a configuration
   overtap run -c host1.yaml                 run a switch
   overtap fdb show dev vxlan0               what it learned from the tunnel
+  overtap link set tap1 master br1          change it while it runs
   overtap help fdb                          the words that a command takes`;

@@ -2,7 +2,7 @@
  * What every command is given: where to print, which switch to ask, and the other rooms of the house, each loaded
  * only when a command needs it. It owns no command's behaviour.
  */
-import type { ConfigError, loadConfig } from '../config/load.js';
+import type { ConfigError, loadDocument } from '../config/load.js';
 import type { SwitchClient } from '../control/client.js';
 import type { runDaemon } from '../control/daemon.js';
 import type { labCheck, labDown, labRun, labs, labUp } from '../lab/index.js';
@@ -18,11 +18,16 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Aborts when whoever runs the program wants it to end (Ctrl-C), or reads its output no more. */
+  readonly interrupted?: () => AbortSignal;
 }
 
 /** The rooms that only some commands need. Loading them costs more than most commands do. */
 export interface Rooms {
-  config(): Promise<{ loadConfig: typeof loadConfig; ConfigError: typeof ConfigError }>;
+  config(): Promise<{
+    loadDocument: typeof loadDocument;
+    ConfigError: typeof ConfigError;
+  }>;
   daemon(): Promise<{ runDaemon: typeof runDaemon }>;
   lab(): Promise<{
     labs: typeof labs;

@@ -1,20 +1,20 @@
 /**
- * Reading a configuration file for `run` and `check`. It turns faults of the file into a value, since both commands
- * show all of them; every other error passes through.
+ * Reading a configuration file for `run`, `check` and `apply`. It turns faults of the file into a value, since these
+ * commands show all of them; every other error passes through.
  */
 
-import type { ConfigError } from '../config/load.js';
-import type { SwitchConfig } from '../config/types.js';
+import type { CheckedDocument, ConfigError } from '../config/load.js';
 import type { Context } from './context.js';
 
 export type ReadConfig =
-  | { readonly config: SwitchConfig; readonly error?: undefined }
-  | { readonly config?: undefined; readonly error: ConfigError };
+  | (CheckedDocument & { readonly error?: undefined })
+  | { readonly document?: undefined; readonly config?: undefined; readonly error: ConfigError };
 
+/** What a file says: as it stands there, and resolved. */
 export async function readConfig(context: Context, file: string): Promise<ReadConfig> {
-  const { loadConfig, ConfigError } = await context.rooms.config();
+  const { loadDocument, ConfigError } = await context.rooms.config();
   try {
-    return { config: loadConfig(file) };
+    return loadDocument(file);
   } catch (error) {
     if (error instanceof ConfigError) return { error };
     throw error;

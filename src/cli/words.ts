@@ -1,7 +1,8 @@
 /**
- * The grammar of iproute2's listings: words in any order, most of them followed by a value (`dev PORT vlan VID`).
+ * The grammar of iproute2: words in any order, most of them followed by a value (`dev PORT vlan VID`).
  * It knows words and numbers only, never what a link or an entry is.
  */
+import { nearest } from '../config/did-you-mean.js';
 import { UsageError } from './errors.js';
 
 /** One word that a command understands. */
@@ -20,7 +21,7 @@ export interface Grammar {
   /** The command as typed, for messages: `fdb show`. */
   readonly command: string;
   readonly rules: readonly WordRule[];
-  /** Key for a word that no rule knows, such as the LINK of `link show LINK`, and its name in help. */
+  /** Key for the word that no rule knows, such as the LINK of `link show LINK`, and its name in help. */
   readonly rest?: { readonly key: string; readonly value: string };
 }
 
@@ -35,7 +36,7 @@ export function parseWords(grammar: Grammar, words: readonly string[]): Words {
     const key = rule?.key ?? restKey(grammar, word);
     const earlier = found.get(key);
     if (earlier !== undefined && rule?.many !== true) {
-      throw new UsageError(`"${grammar.command}": "${word}" is one too many; ${takes(grammar)}`);
+      throw new UsageError(`"${grammar.command}": "${word}" is one too many; ${hint(grammar, word)}`);
     }
     let value = word;
     if (rule?.value !== undefined) {
@@ -52,9 +53,16 @@ export function parseWords(grammar: Grammar, words: readonly string[]): Words {
 
 function restKey(grammar: Grammar, word: string): string {
   if (grammar.rest === undefined) {
-    throw new UsageError(`"${grammar.command}" does not know "${word}"; ${takes(grammar)}`);
+    throw new UsageError(`"${grammar.command}" does not know "${word}"; ${hint(grammar, word)}`);
   }
   return grammar.rest.key;
+}
+
+/** The word that was perhaps meant, else all there are. */
+function hint(grammar: Grammar, word: string): string {
+  const words = grammar.rules.map((rule) => rule.word);
+  const near = words.includes(word) ? undefined : nearest(word, words);
+  return near === undefined ? takes(grammar) : `did you mean "${near}"?`;
 }
 
 function takes(grammar: Grammar): string {
@@ -68,6 +76,13 @@ function takes(grammar: Grammar): string {
 /** The single value kept under `key`. */
 export function one(words: Words, key: string): string | undefined {
   return words.get(key)?.[0];
+}
+
+/** The single value kept under `key`. @param example the command as it would be right */
+export function required(grammar: Grammar, words: Words, key: string, what: string, example: string): string {
+  const value = one(words, key);
+  if (value === undefined) throw new UsageError(`"${grammar.command}" needs ${what}: ${example}`);
+  return value;
 }
 
 /** The value under `key` as a whole number from `min` to `max`. @throws UsageError when it is none */
@@ -87,8 +102,6 @@ export interface Subcommands {
   readonly here: readonly string[];
   /** Other spellings: `list` for `show`. */
   readonly aliases?: Readonly<Record<string, string>>;
-  /** Part of the language, but not of this version. */
-  readonly later?: readonly string[];
 }
 
 /** What iproute2 also takes for `show`. */
@@ -96,13 +109,12 @@ export const SHOW_ALIASES: Readonly<Record<string, string>> = { list: 'show', ls
 
 /**
  * The subcommand that `word` names in full or by an unambiguous beginning (`sh`, `tunnel`).
- * @throws UsageError when there is none, more than one, or none in this version
+ * @throws UsageError when there is none or more than one
  */
 export function subcommand(family: Subcommands, word: string | undefined): string {
   if (word === undefined) return family.here[0] as string;
   const aliases = family.aliases ?? {};
-  const later = family.later ?? [];
-  const known = [...family.here, ...later, ...Object.keys(aliases), 'help'];
+  const known = [...family.here, ...Object.keys(aliases), 'help'];
   const spellings = known.includes(word) ? [word] : known.filter((name) => word !== '' && name.startsWith(word));
   const meant = [...new Set(spellings.map((name) => aliases[name] ?? name))];
   const commands = family.here.map((name) => `"overtap ${family.command} ${name}"`).join(', ');
@@ -110,7 +122,5 @@ export function subcommand(family: Subcommands, word: string | undefined): strin
   if (meant.length > 1) {
     throw new UsageError(`"${family.command} ${word}" is ambiguous: ${meant.join(', ')}`);
   }
-  const name = meant[0] as string;
-  if (later.includes(name)) throw new UsageError(`"${family.command} ${name}" is not available in this version`);
-  return name;
+  return meant[0] as string;
 }

@@ -10,7 +10,10 @@ describe('bench', () => {
       [['--senders', '65'], '--senders takes a whole number from 1 to 64, not "65"'],
       [['--quick', '--only', 'tcp,udp'], '--only takes tcp, frames, latency, joined by commas, not "udp"'],
       [['--columns', 'C'], '--columns takes A, B, joined by commas, not "C"'],
-      [['--variants', ''], '--variants takes kernel, overtap, ovs, mixed, workers, joined by commas, not ""'],
+      [
+        ['--variants', ''],
+        '--variants takes kernel, overtap, ovs, mixed, workers, replicating, joined by commas, not ""',
+      ],
     ];
     for (const [options, message] of cases) {
       const err = `overtap bench: ${message} (see --help)\n`;

@@ -20,12 +20,14 @@ export async function overtap(
   argv: readonly string[],
   env: Record<string, string> = {},
   rooms: Partial<Rooms> = {},
+  more: { interrupted?: () => AbortSignal; onOutput?: (out: string) => void } = {},
 ): Promise<CliResult> {
   let out = '';
   let err = '';
   const stdout = {
     write: (text: string): void => {
       out += text;
+      more.onOutput?.(out);
     },
   };
   const stderr = {
@@ -33,7 +35,9 @@ export async function overtap(
       err += text;
     },
   };
-  const status = await main(argv, { stdout, stderr, env }, { ...lazyRooms, ...rooms });
+  const { interrupted } = more;
+  const io = { stdout, stderr, env, ...(interrupted === undefined ? {} : { interrupted }) };
+  const status = await main(argv, io, { ...lazyRooms, ...rooms });
   return { status, out, err };
 }
 
@@ -85,12 +89,56 @@ export async function fakeSwitch(socket: string, handler: Handler): Promise<Fake
   };
 }
 
-/** A handler that answers each path with its JSON, and any other with the switch's 404. */
+/** The fields of a listing's rows that a query narrows it by. */
+const FIELDS: Readonly<Record<string, string>> = { dev: 'ifname', br: 'master' };
+
+/**
+ * A handler that answers GET of each path with its JSON, narrowed by the query as the switch does it, and any other path
+ * with the switch's 404.
+ */
 export function routes(table: Readonly<Record<string, unknown>>): Handler {
   return (incoming, outgoing) => {
-    const body = table[incoming.url ?? ''];
+    const { pathname, searchParams } = new URL(incoming.url ?? '', 'http://switch');
+    const body = incoming.method === 'GET' ? table[pathname] : undefined;
+    const fits = (row: Record<string, unknown>): boolean =>
+      [...searchParams].every(([key, value]) => value.split(',').includes(String(row[FIELDS[key] ?? key])));
     outgoing.statusCode = body === undefined ? 404 : 200;
     outgoing.setHeader('content-type', 'application/json');
-    outgoing.end(JSON.stringify(body ?? { error: { code: 'not_found', message: `no such path: ${incoming.url}` } }));
+    const answer = Array.isArray(body) ? (body as Record<string, unknown>[]).filter(fits) : body;
+    outgoing.end(JSON.stringify(answer ?? { error: { code: 'not_found', message: `no such path: ${incoming.url}` } }));
+  };
+}
+
+export interface Post {
+  readonly path: string;
+  readonly body: unknown;
+}
+
+/**
+ * As `routes`, and takes every POST: notes it in `posts`, and answers with what `answers` has for its path, or else with
+ * 204 and no body.
+ */
+export function taking(
+  posts: Post[],
+  table: Readonly<Record<string, unknown>> = {},
+  answers: Readonly<Record<string, unknown>> = {},
+): Handler {
+  const reads = routes(table);
+  return (incoming, outgoing) => {
+    if (incoming.method !== 'POST') {
+      reads(incoming, outgoing);
+      return;
+    }
+    let text = '';
+    incoming.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    incoming.on('end', () => {
+      const path = incoming.url ?? '';
+      posts.push({ path, body: JSON.parse(text) as unknown });
+      const answer = answers[path];
+      if (answer === undefined) outgoing.writeHead(204).end();
+      else outgoing.end(JSON.stringify(answer));
+    });
   };
 }

@@ -63,6 +63,7 @@ const STATS: StatsAnswer = {
   remotes: {},
   vnis: {},
   replicated: 0,
+  retired: { rx_packets: 0, rx_bytes: 0, tx_packets: 0, tx_bytes: 0, drops: {} },
   fdb: { entries: 2, learned: 1, moved: 1, aged: 0, refused: 0 },
 };
 
@@ -109,6 +110,8 @@ describe('fdb show', () => {
     ['vlan 2', [0, 1]],
     ['vni 20', [1]],
     ['src_vni 21', []],
+    ['dst 192.0.2.2', [1, 2]],
+    ['dst 192.0.2.2 static permanent', [2]],
     ['dynamic', [1]],
     ['static permanent', [0, 2]],
     ['state permanent', [2]],
@@ -118,6 +121,27 @@ describe('fdb show', () => {
     const { out } = await ask('fdb', 'show', ...words.split(' '));
     expect(out).toBe(expected.map((index) => `${lines[index]}\n`).join(''));
     expect(await json('fdb', 'show', ...words.split(' '))).toEqual(expected.map((index) => FDB[index]));
+  });
+
+  it('leaves the narrowing to the switch', async () => {
+    const before = served.requests.length;
+    await ask('fdb', 'show', 'br', 'br1', 'dev', 'vxlan0', 'src_vni', '20', 'vlan', '2', 'dst', '192.0.2.2', 'dynamic');
+    expect(served.requests.slice(before)).toEqual([
+      'GET /v1/links',
+      'GET /v1/fdb?state=dynamic&dev=vxlan0&br=br1&vlan=2&vni=20&dst=192.0.2.2',
+    ]);
+  });
+
+  it('gets one entry, or says that it is not there', async () => {
+    const one = { status: 0, out: `${lines[1]}\n`, err: '' };
+    expect(await ask('fdb', 'get', '02:00:00:00:02:02', 'vlan', '2')).toEqual(one);
+    expect(await ask('fdb', 'get', 'to', '02:00:00:00:02:02', 'br', 'br1', 'vni', '20', 'dynamic')).toEqual(one);
+    expect(await json('fdb', 'get', '02:00:00:00:02:02', 'dev', 'vxlan0')).toEqual([FDB[1]]);
+    expect(await ask('fdb', 'get', '02:00:00:00:02:0A', 'vlan', '2')).toEqual({
+      status: 1,
+      out: '',
+      err: 'overtap: there is no such FDB entry for 02:00:00:00:02:0a\n',
+    });
   });
 
   it('says what cannot be found', async () => {
@@ -174,6 +198,21 @@ describe('link show', () => {
     expect((await ask('link', 'show', 'dev', 'vxlan0')).out).toBe(one);
     expect(await json('link', 'show', 'vxlan0')).toEqual([LINKS[2]]);
     expect(await json('link')).toEqual(LINKS);
+  });
+
+  it('narrows by bridge, type and state', async () => {
+    const names = async (...words: string[]): Promise<unknown[]> =>
+      ((await json('link', 'show', ...words)) as LinkRow[]).map((row) => row.ifname);
+    expect(await names('master', 'br1')).toEqual(['tap1_0', 'vxlan0']);
+    expect(await names('master', 'br1', 'type', 'tap')).toEqual(['tap1_0']);
+    expect(await names('nomaster', 'up')).toEqual(['br1']);
+    expect(await names('type', 'bridge')).toEqual(['br1', 'br2']);
+    expect(await ask('link', 'show', 'type', 'veth')).toEqual({
+      status: 2,
+      out: '',
+      err: 'overtap: "type" takes bridge, tap, vxlan, not "veth"\n',
+    });
+    expect((await ask('link', 'show', 'master', 'tap1_0')).err).toBe('overtap: "tap1_0" is a tap link, not a bridge\n');
   });
 
   it('says what cannot be found', async () => {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Rooms } from '../../src/cli/context.js';
-import type { SwitchConfig } from '../../src/config/types.js';
+import type { CheckedDocument } from '../../src/config/load.js';
 import { SwitchUnreachable } from '../../src/control/client.js';
 import { type CliResult, overtap, scratch } from './harness.js';
 
@@ -75,7 +75,7 @@ describe('run', () => {
   /** Runs with a daemon that notes what it is given and ends with `status`. */
   async function run(argv: string[], status = 0, env = {}): Promise<{ result: CliResult; given: unknown[] }> {
     const given: unknown[] = [];
-    const runDaemon = async (config: SwitchConfig, options: { logLevel: string }): Promise<number> => {
+    const runDaemon = async ({ config }: CheckedDocument, options: { logLevel: string }): Promise<number> => {
       given.push({ name: config.name, control: config.control, ports: config.bridges[0]?.ports.length, ...options });
       return status;
     };

@@ -1,74 +1,79 @@
 /**
- * `overtap fdb`: the forwarding database in the grammar and words of `bridge fdb`. It reads only.
+ * `overtap fdb`: the forwarding database in the grammar and words of `bridge fdb`. What the words mean is in
+ * `requests/fdb.ts`; what they do is the switch's.
  */
-import type { FdbRow, LinkRow } from '../../control/api.js';
+import type { FdbRequest, FdbRow, FlushAnswer, LinkRow } from '../../control/api.js';
+import type { SwitchClient } from '../../control/client.js';
 import type { Context, Invocation } from '../context.js';
-import { UsageError } from '../errors.js';
+import { NotFoundError } from '../errors.js';
 import { formatFdb } from '../format/fdb.js';
 import { findBridge, findLink } from '../links.js';
-import { type Grammar, integer, one, parseWords, SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
+import { type FdbQuery, fdbChange, fdbDel, fdbFlush, fdbGet, fdbShow } from '../requests/fdb.js';
+import { SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
 
 const FAMILY: Subcommands = {
   command: 'fdb',
-  here: ['show'],
+  here: ['show', 'add', 'append', 'replace', 'del', 'get', 'flush'],
   aliases: { ...SHOW_ALIASES, delete: 'del' },
-  later: ['add', 'append', 'replace', 'del', 'get', 'flush'],
-};
-
-const STATES = ['dynamic', 'static', 'permanent'];
-
-const SHOW: Grammar = {
-  command: 'fdb show',
-  rules: [
-    { word: 'br', key: 'br', value: 'BR' },
-    { word: 'dev', key: 'dev', value: 'PORT' },
-    { word: 'brport', key: 'dev', value: 'PORT' },
-    { word: 'vlan', key: 'vlan', value: 'VID' },
-    { word: 'vni', key: 'vni', value: 'VNI' },
-    { word: 'src_vni', key: 'vni', value: 'VNI' },
-    { word: 'dynamic', key: 'state', many: true },
-    { word: 'static', key: 'state', many: true },
-    { word: 'permanent', key: 'state', many: true },
-    { word: 'state', key: 'state', value: 'STATE', many: true },
-  ],
 };
 
 export async function run({ context, words, help }: Invocation): Promise<number> {
   const name = subcommand(FAMILY, words[0]);
-  if (name === 'help') context.print(help());
-  else await show(context, words.slice(1));
+  const rest = words.slice(1);
+  switch (name) {
+    case 'show':
+      await show(context, fdbShow(rest));
+      break;
+    case 'get':
+      await get(context, fdbGet(rest));
+      break;
+    case 'add':
+    case 'append':
+    case 'replace':
+      await change(context, fdbChange(name, rest));
+      break;
+    case 'del':
+      await change(context, fdbDel(rest));
+      break;
+    case 'flush':
+      await flush(context, fdbFlush(rest));
+      break;
+    default:
+      context.print(help());
+  }
   return 0;
 }
 
-async function show(context: Context, words: readonly string[]): Promise<void> {
-  const found = parseWords(SHOW, words);
-  const bridge = one(found, 'br');
-  const port = one(found, 'dev');
-  const vlan = integer(found, 'vlan', 1, 4094);
-  const vni = integer(found, 'vni', 1, 0xffffff);
-  const states = statesOf(found.get('state'));
-
+async function change(context: Context, request: FdbRequest): Promise<void> {
   const client = await context.client();
-  if (bridge !== undefined || port !== undefined) {
-    const links = await client.get<LinkRow[]>('/v1/links');
-    if (bridge !== undefined) findBridge(links, bridge);
-    if (port !== undefined) findLink(links, port);
-  }
-  const rows = (await client.get<FdbRow[]>('/v1/fdb')).filter(
-    (row) =>
-      (bridge === undefined || row.master === bridge) &&
-      (port === undefined || row.ifname === port) &&
-      (vlan === undefined || row.vlan === vlan) &&
-      (vni === undefined || row.vni === vni) &&
-      (states === undefined || states.includes(row.state)),
-  );
+  await client.post('/v1/fdb', request);
+}
+
+async function flush(context: Context, request: FdbRequest): Promise<void> {
+  const client = await context.client();
+  const answer = await client.post<FlushAnswer>('/v1/fdb', request);
+  if (context.json) context.printJson(answer);
+  else context.line(`removed ${answer.removed} ${answer.removed === 1 ? 'entry' : 'entries'}`);
+}
+
+async function show(context: Context, query: FdbQuery): Promise<void> {
+  const rows = await ask(await context.client(), query);
   if (context.json) context.printJson(rows);
   else context.print(formatFdb(rows));
 }
 
-/** The states asked for; undefined for all of them. */
-function statesOf(words: readonly string[] | undefined): readonly string[] | undefined {
-  const wrong = words?.find((word) => word !== 'all' && !STATES.includes(word));
-  if (wrong !== undefined) throw new UsageError(`"state" takes ${STATES.join(', ')} or all, not "${wrong}"`);
-  return words?.includes('all') ? undefined : words;
+async function get(context: Context, query: FdbQuery & { readonly mac: string }): Promise<void> {
+  const rows = await ask(await context.client(), query);
+  if (rows.length === 0) throw new NotFoundError(`there is no such FDB entry for ${query.mac}`);
+  if (context.json) context.printJson(rows);
+  else context.print(formatFdb(rows));
+}
+
+async function ask(client: SwitchClient, { dev, br, query }: FdbQuery): Promise<FdbRow[]> {
+  if (br !== undefined || dev !== undefined) {
+    const links = await client.get<LinkRow[]>('/v1/links');
+    if (br !== undefined) findBridge(links, br);
+    if (dev !== undefined) findLink(links, dev);
+  }
+  return client.get<FdbRow[]>(`/v1/fdb${query}`);
 }

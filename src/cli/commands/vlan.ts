@@ -1,17 +1,18 @@
 /**
- * `overtap vlan`: VLAN membership of ports and the VLAN to VNI table, in the grammar of `bridge vlan`. It reads only.
+ * `overtap vlan`: VLAN membership of ports and the VLAN to VNI table, in the grammar of `bridge vlan`. What the words of a
+ * change mean is in `requests/vlan.ts`.
  */
-import type { LinkRow, VlansAnswer } from '../../control/api.js';
+import type { LinkRow, VlanRequest, VlansAnswer } from '../../control/api.js';
 import type { Context, Invocation } from '../context.js';
 import { formatTunnels, formatVlans } from '../format/vlan.js';
 import { findLink } from '../links.js';
+import { vlanChange } from '../requests/vlan.js';
 import { type Grammar, integer, one, parseWords, SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
 
 const FAMILY: Subcommands = {
   command: 'vlan',
-  here: ['show', 'tunnelshow'],
+  here: ['show', 'tunnelshow', 'add', 'del'],
   aliases: { ...SHOW_ALIASES, delete: 'del' },
-  later: ['add', 'del'],
 };
 
 const grammar = (command: string): Grammar => ({
@@ -24,9 +25,16 @@ const grammar = (command: string): Grammar => ({
 
 export async function run({ context, words, help }: Invocation): Promise<number> {
   const name = subcommand(FAMILY, words[0]);
+  const rest = words.slice(1);
   if (name === 'help') context.print(help());
-  else await show(context, name, words.slice(1));
+  else if (name === 'add' || name === 'del') await change(context, vlanChange(name, rest));
+  else await show(context, name, rest);
   return 0;
+}
+
+async function change(context: Context, request: VlanRequest): Promise<void> {
+  const client = await context.client();
+  await client.post('/v1/vlans', request);
 }
 
 async function show(context: Context, name: string, words: readonly string[]): Promise<void> {

@@ -3,14 +3,21 @@
  */
 import type { FdbRow } from '../../control/api.js';
 
+type Place = Pick<FdbRow, 'mac' | 'ifname' | 'vlan' | 'dst' | 'port' | 'vni'>;
+
+/** Which entry it is and where it leads: `MAC dev PORT vlan VID dst ADDRESS src_vni VNI`. */
+export function entryWords({ mac, ifname, vlan, dst, port, vni }: Place): string[] {
+  const words = [mac, 'dev', ifname];
+  if (vlan !== undefined) words.push('vlan', String(vlan));
+  if (dst !== undefined) words.push('dst', dst);
+  if (port !== undefined) words.push('port', String(port));
+  if (vni !== undefined) words.push('src_vni', String(vni));
+  return words;
+}
+
 /** One entry as one line, without its newline. */
 export function formatFdbRow(row: FdbRow): string {
-  const words = [row.mac, 'dev', row.ifname];
-  if (row.vlan !== undefined) words.push('vlan', String(row.vlan));
-  if (row.dst !== undefined) words.push('dst', row.dst);
-  if (row.port !== undefined) words.push('port', String(row.port));
-  if (row.vni !== undefined) words.push('src_vni', String(row.vni));
-  words.push(...row.flags);
+  const words = [...entryWords(row), ...row.flags];
   // `self` says that the entry belongs to the port, which is the opposite of its bridge, as in iproute2's output.
   if (!row.flags.includes('self')) words.push('master', row.master);
   if (row.state !== 'dynamic') words.push(row.state);

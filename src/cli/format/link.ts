@@ -1,6 +1,9 @@
 /**
- * Links, two lines each, in the manner of `ip link show`: state first, then what was configured. Pure.
+ * Links, two lines each, in the manner of `ip link show`: state first, then the options, in the words that would set
+ * them. Pure.
  */
+import { type LinkType, OPTION_ROWS } from '../../config/option-table.js';
+import { formatOptions } from '../../config/option-words.js';
 import type { LinkRow } from '../../control/api.js';
 
 const FIRST_LINE = new Set(['ifname', 'type', 'master', 'operstate', 'mtu', 'address']);
@@ -17,19 +20,17 @@ function formatLink(row: LinkRow): string {
   const second = row.address === undefined ? [] : ['link/ether', row.address];
   second.push('type', row.type);
   for (const [option, value] of Object.entries(row)) {
-    const text = FIRST_LINE.has(option) ? undefined : optionText(value);
-    if (text !== undefined) second.push(option, text);
+    // The MAC that a NIC was given is the one that it has.
+    if (!FIRST_LINE.has(option) && option !== 'mac') second.push(...optionWords(row.type, option, value));
   }
   return `${first.join(' ')}\n    ${second.join(' ')}\n`;
 }
 
-/** An option as it would be typed; undefined for tables (VLANs, entries), which have listings of their own. */
-function optionText(value: unknown): string | undefined {
-  if (typeof value === 'boolean') return value ? 'on' : 'off';
-  if (typeof value === 'number' || typeof value === 'string') return String(value);
-  if (Array.isArray(value) && value.length > 0) {
-    const parts = value.map(optionText);
-    return parts.includes(undefined) ? undefined : parts.join(',');
-  }
-  return undefined;
+/** An option as it would be typed; nothing for tables (VLANs, entries), which have listings of their own. */
+function optionWords(type: string, option: string, value: unknown): string[] {
+  const rows = Object.hasOwn(OPTION_ROWS, type) ? OPTION_ROWS[type as LinkType] : [];
+  if (rows.some((row) => row.key === option)) return formatOptions(type as LinkType, { [option]: value });
+  // What is shown beside the options, such as the NIC's name.
+  if (typeof value === 'boolean') return [option, value ? 'on' : 'off'];
+  return typeof value === 'number' || typeof value === 'string' ? [option, String(value)] : [];
 }

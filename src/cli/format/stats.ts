@@ -1,20 +1,19 @@
 /**
- * The switch's accounts as a table: traffic a link, its remotes and VNIs, drops by reason beneath, and at the end
+ * The switch's accounts as a table: traffic a link, its remotes, VNIs and VLANs, drops by reason beneath, and at the end
  * whether the accounts balance. Pure.
  */
-import type { DropCounters, LinkCounters, StatsAnswer, TrafficCounters } from '../../control/api.js';
+import type { DropCounters, FdbCounters, LinkCounters, StatsAnswer, TrafficCounters } from '../../control/api.js';
 import { alignColumns } from './columns.js';
 
 const HEADER = ['link', 'rx packets', 'rx bytes', 'rx dropped', 'tx packets', 'tx bytes', 'tx dropped'];
 
 /** Every link, and the sums of the switch. */
 export function formatStats(stats: StatsAnswer): string {
-  const { entries, learned, moved, aged, refused } = stats.fdb;
   return [
     formatLinkStats(stats.links),
     '\n',
     `drops: ${dropsText(stats.drops) ?? 'none'}\n`,
-    `fdb: ${entries} entries, ${learned} learned, ${moved} moved, ${aged} aged, ${refused} refused\n`,
+    `fdb: ${fdbText(stats.fdb)}\n`,
     `balance: ${balanceText(stats)}\n`,
   ].join('');
 }
@@ -30,6 +29,9 @@ export function formatLinkStats(links: Readonly<Record<string, LinkCounters>>): 
     }
     for (const [vni, traffic] of Object.entries(counters.vnis ?? {})) {
       rows.push(trafficRow(`  vni ${vni}`, traffic, '', ''));
+    }
+    for (const [vid, traffic] of Object.entries(counters.vlans ?? {})) {
+      rows.push(trafficRow(`  vlan ${vid}`, traffic, '', ''));
     }
     const drops = dropsText(counters.drops);
     if (drops !== undefined) notes.set(rows.length - 1, `  drops: ${drops}\n`);
@@ -53,16 +55,30 @@ function dropsText(drops: DropCounters): string | undefined {
   return counted.map(([reason, count]) => `${reason} ${count}`).join(', ');
 }
 
-function balanceText(stats: StatsAnswer): string {
+/** `evicted` is told where the switch counts it. */
+function fdbText(counters: FdbCounters & { readonly evicted?: number }): string {
+  const { entries, learned, moved, aged, refused, evicted } = counters;
+  const all = `${entries} entries, ${learned} learned, ${moved} moved, ${aged} aged, ${refused} refused`;
+  return evicted === undefined ? all : `${all}, ${evicted} evicted`;
+}
+
+/** What links that are no more had counted stands on both sides as `retired`. */
+function balanceText({ links, drops, replicated, retired }: StatsAnswer): string {
   let received = 0;
   let transmitted = 0;
-  for (const counters of Object.values(stats.links)) {
+  for (const counters of Object.values(links)) {
     received += counters.rx_packets;
     transmitted += counters.tx_packets;
   }
-  const dropped = Object.values(stats.drops).reduce((sum, count) => sum + count, 0);
-  const incoming = `${received} received + ${stats.replicated} copied`;
-  const outgoing = `${transmitted} transmitted + ${dropped} dropped`;
-  const off = received + stats.replicated - transmitted - dropped;
+  const dropped = sum(drops);
+  const retiredIn = retired.rx_packets;
+  const retiredOut = retired.tx_packets + sum(retired.drops);
+  const [left, right] =
+    retiredIn + retiredOut === 0 ? ['', ''] : [` + ${retiredIn} retired`, ` + ${retiredOut} retired`];
+  const incoming = `${received} received + ${replicated} copied${left}`;
+  const outgoing = `${transmitted} transmitted + ${dropped} dropped${right}`;
+  const off = received + replicated + retiredIn - transmitted - dropped - retiredOut;
   return off === 0 ? `${incoming} = ${outgoing}` : `${incoming}, but ${outgoing}: off by ${off}`;
 }
+
+const sum = (counts: DropCounters): number => Object.values(counts).reduce((total, count) => total + count, 0);

@@ -1,0 +1,23 @@
+/**
+ * `overtap apply`: brings a running switch to a configuration file. The file is loaded and checked here, as `check` does
+ * it; what differs, and how to change it without harm, is for the switch.
+ */
+import type { ApplyAnswer, ApplyRequest } from '../../control/api.js';
+import type { Invocation } from '../context.js';
+import { readConfig } from '../read-config.js';
+
+export async function run({ context, options }: Invocation): Promise<number> {
+  const { document, error } = await readConfig(context, options.config ?? '');
+  if (error !== undefined) {
+    context.io.stderr.write(`${error.format()}\n`);
+    return 2;
+  }
+  const request: ApplyRequest = { config: document };
+  if (options.dryRun !== undefined) request.dryRun = true;
+  const client = await context.client();
+  const answer = await client.post<ApplyAnswer>('/v1/apply', request);
+  if (context.json) context.printJson(answer);
+  else if (answer.commands.length === 0) context.line('nothing to do: the switch is as the file says');
+  else for (const command of answer.commands) context.line(command);
+  return 0;
+}

@@ -1,0 +1,52 @@
+/**
+ * `overtap mdb`: the multicast groups that ports have joined and the ports of multicast routers, in the grammar of
+ * `bridge mdb`. What the words of a change mean is in `requests/mdb.ts`.
+ */
+import type { LinkRow, MdbAnswer, MdbRequest } from '../../control/api.js';
+import type { Context, Invocation } from '../context.js';
+import { formatMdb } from '../format/mdb.js';
+import { findBridge, findLink } from '../links.js';
+import { mdbChange, mdbShow } from '../requests/mdb.js';
+import { SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
+
+const FAMILY: Subcommands = {
+  command: 'mdb',
+  here: ['show', 'add', 'del'],
+  aliases: { ...SHOW_ALIASES, delete: 'del' },
+};
+
+export async function run({ context, words, help }: Invocation): Promise<number> {
+  const name = subcommand(FAMILY, words[0]);
+  const rest = words.slice(1);
+  if (name === 'help') context.print(help());
+  else if (name === 'show') await show(context, rest);
+  else await change(context, mdbChange(name as 'add' | 'del', rest));
+  return 0;
+}
+
+async function change(context: Context, request: MdbRequest): Promise<void> {
+  const client = await context.client();
+  await client.post('/v1/mdb', request);
+}
+
+async function show(context: Context, words: readonly string[]): Promise<void> {
+  const { dev, port, grp, vid } = mdbShow(words);
+  const client = await context.client();
+  if (dev !== undefined || port !== undefined) {
+    const links = await client.get<LinkRow[]>('/v1/links');
+    if (dev !== undefined) findBridge(links, dev);
+    if (port !== undefined) findLink(links, port);
+  }
+  const fits = (row: { dev: string; port: string; vid?: number }): boolean =>
+    (dev === undefined || row.dev === dev) &&
+    (port === undefined || row.port === port) &&
+    (vid === undefined || row.vid === vid);
+  const answer = await client.get<MdbAnswer>('/v1/mdb');
+  const narrowed: MdbAnswer = {
+    mdb: answer.mdb.filter((row) => fits(row) && (grp === undefined || row.grp === grp)),
+    // A router port is of no group: who asks for one group does not ask for it.
+    router: grp === undefined ? answer.router.filter(fits) : [],
+  };
+  if (context.json) context.printJson(narrowed);
+  else context.print(formatMdb(narrowed));
+}

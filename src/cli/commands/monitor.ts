@@ -1,0 +1,54 @@
+/**
+ * `overtap monitor`: the events of a switch as they come, a line each. It chooses among them and changes nothing; it ends
+ * when it is interrupted, or when the switch goes away.
+ */
+import { nearest } from '../../config/did-you-mean.js';
+import type { SwitchEvent } from '../../control/api.js';
+import type { Invocation } from '../context.js';
+import { UsageError } from '../errors.js';
+import { formatEvent } from '../format/event.js';
+
+type Kind = SwitchEvent['event'];
+
+/** What each word asks for. A kind of event is a word of its own, and `lost` is always told. */
+const GROUPS: Readonly<Record<string, readonly Kind[]>> = {
+  fdb: ['learned', 'moved', 'aged', 'added', 'changed', 'deleted', 'mac_moves'],
+  link: ['link'],
+  mdb: ['mdb'],
+  miss: ['l2miss', 'l3miss'],
+};
+const KINDS: readonly Kind[] = [...Object.values(GROUPS).flat(), 'lost'];
+const WORDS: readonly string[] = [...new Set([...Object.keys(GROUPS), ...KINDS, 'all'])];
+
+export async function run({ context, words, options, help }: Invocation): Promise<number> {
+  if (words[0] === 'help') {
+    context.print(help());
+    return 0;
+  }
+  const kinds = kindsOf(words);
+  const stamped = options.timestamp !== undefined;
+  const client = await context.client();
+  const signal = context.io.interrupted?.() ?? new AbortController().signal;
+  // Without `kinds` the switch also tells what this program has no words for yet.
+  for await (const event of client.events(signal, kinds === undefined ? {} : { kinds })) {
+    const timestamp = stamped ? new Date().toISOString() : undefined;
+    if (context.json) context.printJson(timestamp === undefined ? event : { timestamp, ...event });
+    else context.line(timestamp === undefined ? formatEvent(event) : `[${timestamp}] ${formatEvent(event)}`);
+  }
+  // A switch that goes away is an error of the stream; its end means that it was interrupted.
+  return 0;
+}
+
+/** The kinds asked for; undefined for all. @throws UsageError for a word that names no events */
+function kindsOf(words: readonly string[]): Kind[] | undefined {
+  const kinds = new Set<Kind>();
+  for (const word of words) {
+    if (!WORDS.includes(word)) {
+      const near = nearest(word, WORDS);
+      const hint = near === undefined ? `it takes ${WORDS.join(', ')}` : `did you mean "${near}"?`;
+      throw new UsageError(`"monitor" does not know "${word}"; ${hint}`);
+    }
+    for (const kind of GROUPS[word] ?? KINDS.filter((known) => known === word)) kinds.add(kind);
+  }
+  return words.length === 0 || words.includes('all') ? undefined : [...kinds];
+}

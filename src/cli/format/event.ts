@@ -1,0 +1,58 @@
+/**
+ * Events of a switch, a line each, in the manner of `bridge monitor`: what it is about first, what happened last. Pure.
+ */
+import type { EventEntry, SwitchEvent } from '../../control/api.js';
+import { entryWords } from './fdb.js';
+
+/** One event as one line, without its newline. */
+export function formatEvent(event: SwitchEvent): string {
+  switch (event.event) {
+    case 'moved':
+      return fdbLine(event, ['moved', 'from', event.from.ifname, ...optional('dst', event.from.dst)]);
+    case 'learned':
+    case 'aged':
+    case 'deleted':
+    case 'added':
+    case 'changed':
+      return fdbLine(event, [event.event]);
+    case 'mac_moves': {
+      const { mac, vlan, master, moves, ports } = event;
+      return line('FDB', [mac, ...optional('vlan', vlan), 'master', master, 'mac_moves', moves, 'between', ...ports]);
+    }
+    case 'l2miss':
+      return line('MISS', ['l2miss', event.mac, ...place(event)]);
+    case 'l3miss':
+      return line('MISS', ['l3miss', event.dst, ...place(event)]);
+    case 'link': {
+      const { ifname, type, master, change } = event;
+      return line('LINK', [ifname, 'type', type, ...optional('master', master), change]);
+    }
+    case 'mdb': {
+      const { dev, port, grp, vid, dst, change } = event;
+      const words = ['dev', dev, 'port', port, 'grp', grp, ...optional('dst', dst), ...optional('vid', vid)];
+      return line('MDB', [...words, change]);
+    }
+    case 'lost':
+      return line('LOST', [event.count, event.count === 1 ? 'event is' : 'events are', 'missing here']);
+    default:
+      // A switch newer than this program may have more to tell.
+      return JSON.stringify(event);
+  }
+}
+
+function fdbLine(entry: EventEntry, change: readonly string[]): string {
+  const state = entry.state === 'dynamic' ? [] : [entry.state];
+  return line('FDB', [...entryWords(entry), 'master', entry.master, ...state, ...change]);
+}
+
+const place = (at: { ifname: string; vlan?: number; vni?: number }): string[] => [
+  'dev',
+  at.ifname,
+  ...optional('vlan', at.vlan),
+  ...optional('src_vni', at.vni),
+];
+
+const optional = (word: string, value: string | number | undefined): string[] =>
+  value === undefined ? [] : [word, String(value)];
+
+const line = (label: string, words: readonly (string | number)[]): string => `[${label}] ${words.join(' ')}`;

@@ -1,0 +1,149 @@
+/**
+ * The longer help texts: the grammar of each family of commands, with examples. The words of options come from the table
+ * that reads them. Text only.
+ */
+import type { OptionScope } from '../config/option-table.js';
+import { usageWords } from '../config/option-words.js';
+
+const WIDTH = 100;
+
+export const LINK_HELP = `
+  link show [[dev] LINK] [master BR | nomaster] [type TYPE] [up]
+  link add [name] NAME [GENERIC] [master BR] type bridge | tap | vxlan [OPTIONS]
+  link set [dev] NAME [GENERIC] [master BR | nomaster] [type TYPE OPTIONS]
+  link del [dev] NAME
+
+The grammar of "ip link". Two lines a link: MTU, bridge and state first, then its MAC address and its options,
+in the words that set them. A change that is refused changes nothing.
+
+on and off may also be 1 and 0, or true and false. "default OPTION" takes an option back to its default. Times
+are in seconds.
+
+GENERIC, before or after the type:
+${options('link')}
+type bridge:
+${options('bridge', 'link')}
+type bridge_slave, or any of these after the port's own type:
+${options('bridge_slave')}
+type tap:
+${options('tap', 'link', 'bridge_slave')}
+type vxlan:
+${options('vxlan', 'link', 'bridge_slave')}
+
+Examples:
+  overtap link show vxlan0 --json
+  overtap link add br0 type bridge vlan_filtering 1
+  overtap link add tap1 master br0 type tap netns ns2 addresses 100.0.1.2/24
+  overtap link add vxlan0 master br0 type vxlan id 42 local 192.0.2.1 remote 192.0.2.2
+  overtap link set tap1 type bridge_slave learning off storm_limit broadcast 100
+  overtap link set tap1 nomaster
+  overtap link del tap1`;
+
+export const FDB_HELP = `
+  fdb show    [br BR] [dev PORT] [vlan VID] [vni VNI] [dst ADDRESS] [state STATE]
+  fdb get     MAC [br BR] [dev PORT] [vlan VID] [vni VNI]
+  fdb add     MAC dev PORT [vlan VID] [vni VNI] [dst ADDRESS] [port UDP-PORT]
+              [permanent | static | dynamic] [sticky] [extern_learn]
+  fdb append, fdb replace    as add
+  fdb del     MAC dev PORT [vlan VID] [vni VNI] [dst ADDRESS] [port UDP-PORT]
+  fdb flush   [br BR] [dev PORT] [vlan VID] [vni VNI] [dst ADDRESS] [state STATE]
+
+The grammar of "bridge fdb"; words in any order. brport means dev, src_vni means vni: the switch sends with the
+VNI that it looks up by. self and master are taken and mean nothing, since there is one table.
+
+STATE is dynamic (learned), static, permanent or all; the word alone will do: "fdb show static". Given more
+than once, entries of either state. An entry that is added without one is permanent, as with "bridge fdb".
+
+add refuses an entry that is there, replace makes it as told. append adds a destination to the all-zeros MAC,
+which is the flood list, or to a multicast MAC. Without a VNI the flood list of every VNI of the port is meant.
+
+flush removes learned entries alone, or those of the states that are named, and prints how many went.
+
+A row with MAC 00:00:00:00:00:00 is a remote of the flood list: it gets a copy of each broadcast, multicast
+and unknown frame.
+
+Examples:
+  overtap fdb show dev vxlan0 vlan 2 dynamic
+  overtap fdb show br br1 --json
+  overtap fdb get 02:00:00:00:02:01 vlan 2
+  overtap fdb add 02:00:00:00:02:01 dev tap1 vlan 10 master static sticky
+  overtap fdb append 00:00:00:00:00:00 dev vxlan0 dst 192.0.2.3 src_vni 2
+  overtap fdb flush dev tap1`;
+
+export const VLAN_HELP = `
+  vlan show | tunnelshow    [dev PORT] [vid VID]
+  vlan add    dev PORT vid VID[-VID] [pvid] [untagged] [tunnel_info id VNI[-VNI]]
+  vlan del    dev PORT vid VID[-VID] [tunnel_info id VNI[-VNI]]
+
+The grammar of "bridge vlan". PORT may be a bridge, for its host port. self and master are taken and mean nothing.
+
+  show          the VLANs of each port; PVID: given to untagged frames that come in;
+                Egress Untagged: the tag is removed on the way out
+  tunnelshow    which VLAN is carried as which VXLAN network
+  del           with tunnel_info, the mapping alone goes and the VLAN stays
+
+Per-VLAN counters: "overtap stats LINK".
+
+Examples:
+  overtap vlan show dev tap1_0
+  overtap vlan add vid 2 dev tap1_0 pvid untagged
+  overtap vlan add dev vxlan0 vid 100-199 tunnel_info id 10100-10199
+  overtap vlan del dev tap1_0 vid 2`;
+
+export const NEIGH_HELP = `
+  neigh show    [ADDRESS] [dev PORT] [vlan VID] [vni VNI] [nud STATE]
+  neigh add     ADDRESS lladdr MAC dev PORT [vlan VID] [vni VNI] [router] [nud STATE]
+  neigh replace    as add
+  neigh del     ADDRESS dev PORT [vlan VID] [vni VNI]
+
+The grammar of "ip neigh", with vlan or vni (src_vni means the same) for the VLAN that the binding is in. STATE is
+permanent, reachable, stale or noarp. add refuses a binding that is there, replace makes it as told.
+
+Examples:
+  overtap neigh show dev vxlan0
+  overtap neigh add 198.18.0.3 lladdr 02:00:00:00:00:03 dev vxlan0 vlan 10
+  overtap neigh add 2001:db8::1 lladdr 02:00:00:00:00:01 dev vxlan0 vlan 10 router
+  overtap neigh del 198.18.0.3 dev vxlan0 vlan 10`;
+
+export const MDB_HELP = `
+  mdb show    [dev BR] [port PORT] [grp GROUP] [vid VID]
+  mdb add     dev BR port PORT grp GROUP [vid VID] [dst ADDRESS] [permanent]
+  mdb del     dev BR port PORT grp GROUP [vid VID] [dst ADDRESS]
+
+The grammar of "bridge mdb". dst is the remote, on a vxlan port: only remotes that joined get a copy. temp entries
+are those that a member reported, with the seconds until they end; a line that begins with "router" is a port
+behind which there is a multicast router.
+
+Examples:
+  overtap mdb show dev br0
+  overtap mdb add dev br0 port tap1 grp 239.1.1.1 vid 10
+  overtap mdb add dev br0 port vxlan0 grp 239.1.1.1 dst 192.0.2.2
+  overtap mdb del dev br0 port tap1 grp 239.1.1.1 vid 10`;
+
+export const MONITOR_HELP = `
+Prints a line an event, until Ctrl-C; the exit status is then 0, and 3 when the switch goes away. Words choose:
+  fdb     learned, moved, aged, added, changed, deleted, mac_moves (a MAC that moves too often)
+  link    links added, deleted and changed, going up and down
+  mdb     multicast groups joined and left
+  miss    l2miss (no entry for a MAC), l3miss (no binding for an address)
+  all     all of these, as with no word at all
+Each kind, such as "learned", is a word too. How many events were lost, where they came too fast, is always told.
+With --json: a JSON object a line.
+
+Examples:
+  overtap monitor fdb
+  overtap monitor learned moved --timestamp
+  overtap monitor miss --json`;
+
+/** The options of a scope in lines of their own, without those of the `others`. */
+function options(scope: OptionScope, ...others: OptionScope[]): string {
+  const elsewhere = others.flatMap((other) => usageWords(other));
+  const words = usageWords(scope).filter((word) => !elsewhere.includes(word));
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < WIDTH) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(`  ${word}`);
+  }
+  return lines.join('\n');
+}

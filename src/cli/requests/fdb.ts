@@ -1,0 +1,163 @@
+/**
+ * The words of `bridge fdb` as requests and as queries. Pure.
+ */
+import type { FdbRequest, FdbState } from '../../control/api.js';
+import { UsageError } from '../errors.js';
+import { address, given, mac, udpPortOf, vlanOf, vniOf } from '../values.js';
+import { type Grammar, one, parseWords, required, type WordRule, type Words } from '../words.js';
+
+const STATES: readonly FdbState[] = ['dynamic', 'static', 'permanent'];
+
+/** iproute2's words for a state; `local` and `temp` are the older ones. */
+const STATE_WORDS: Readonly<Record<string, FdbState>> = {
+  local: 'permanent',
+  permanent: 'permanent',
+  static: 'static',
+  temp: 'static',
+  dynamic: 'dynamic',
+};
+
+const MAC = { key: 'mac', value: 'MAC' };
+const DEV: readonly WordRule[] = [
+  { word: 'dev', key: 'dev', value: 'PORT' },
+  { word: 'brport', key: 'dev', value: 'PORT' },
+];
+const BRIDGE: WordRule = { word: 'br', key: 'br', value: 'BR' };
+const DST: WordRule = { word: 'dst', key: 'dst', value: 'ADDRESS' };
+const PLACE: readonly WordRule[] = [
+  { word: 'vlan', key: 'vlan', value: 'VID' },
+  { word: 'vni', key: 'vni', value: 'VNI', many: true },
+  { word: 'src_vni', key: 'vni', value: 'VNI', many: true },
+];
+/** The switch has one table, so both name the same entry. */
+const TABLE: readonly WordRule[] = ['self', 'master'].map((word) => ({ word, key: word }));
+const ONE_STATE: readonly WordRule[] = Object.keys(STATE_WORDS).map((word) => ({ word, key: 'state', many: true }));
+const MANY_STATES: readonly WordRule[] = [
+  { word: 'state', key: 'state', value: 'STATE', many: true },
+  ...STATES.map((word) => ({ word, key: 'state', many: true })),
+];
+const ENTRY: readonly WordRule[] = [
+  DEV[0] as WordRule,
+  ...PLACE,
+  DST,
+  { word: 'port', key: 'port', value: 'UDP-PORT' },
+  ...TABLE,
+  ...ONE_STATE,
+  { word: 'sticky', key: 'sticky' },
+  { word: 'extern_learn', key: 'extern_learn' },
+];
+
+/** @throws UsageError */
+export function fdbChange(op: 'add' | 'append' | 'replace', words: readonly string[]): FdbRequest {
+  const grammar: Grammar = { command: `fdb ${op}`, rules: ENTRY, rest: MAC };
+  const found = parseWords(grammar, words);
+  return given({
+    op,
+    ...entryKey(grammar, found),
+    state: oneState(found),
+    sticky: found.has('sticky') || undefined,
+    extern_learn: found.has('extern_learn') || undefined,
+  });
+}
+
+/** Words that say what an entry is like (`static`, `sticky`) are taken, as iproute2 does, and tell nothing. @throws UsageError */
+export function fdbDel(words: readonly string[]): FdbRequest {
+  const grammar: Grammar = { command: 'fdb del', rules: ENTRY, rest: MAC };
+  return given({ op: 'del', ...entryKey(grammar, parseWords(grammar, words)) });
+}
+
+function entryKey(grammar: Grammar, found: Words) {
+  const example = `${grammar.command} MAC dev PORT [vlan VID] [dst ADDRESS]`;
+  const lladdr = required(grammar, found, 'mac', 'a MAC address', example);
+  const dev = required(grammar, found, 'dev', 'a port', example);
+  return {
+    mac: mac(`"${grammar.command}"`, lladdr),
+    dev,
+    ...placeOf(found),
+    dst: addressOf(found),
+    port: udpPortOf(found, 'port'),
+  };
+}
+
+const placeOf = (found: Words) => ({ vlan: vlanOf(found, 'vlan'), vni: vniOf(found) });
+
+function addressOf(found: Words): string | undefined {
+  const dst = one(found, 'dst');
+  return dst === undefined ? undefined : address('"dst"', dst);
+}
+
+function oneState(found: Words): FdbState | undefined {
+  const states = new Set((found.get('state') ?? []).map((word) => STATE_WORDS[word]));
+  if (states.size > 1) throw new UsageError(`an entry has one state, not ${[...states].join(' and ')}`);
+  return [...states][0];
+}
+
+/** @throws UsageError */
+export function fdbFlush(words: readonly string[]): FdbRequest {
+  const rules = [...DEV, BRIDGE, ...PLACE, DST, ...TABLE, ...MANY_STATES];
+  const found = parseWords({ command: 'fdb flush', rules }, words);
+  const named = statesOf(found.get('state'));
+  const states: FdbState[] | undefined = named === 'all' ? [...STATES] : named;
+  return given({
+    op: 'flush',
+    dev: one(found, 'dev'),
+    br: one(found, 'br'),
+    ...placeOf(found),
+    dst: addressOf(found),
+    state: states,
+  });
+}
+
+/** Which entries a listing is about. */
+export interface FdbQuery {
+  readonly dev?: string;
+  readonly br?: string;
+  /** What the switch is asked to narrow by, as `?mac=...&dev=...`; empty for everything. */
+  readonly query: string;
+}
+
+/** @throws UsageError */
+export function fdbShow(words: readonly string[]): FdbQuery {
+  const found = parseWords({ command: 'fdb show', rules: [BRIDGE, ...DEV, ...PLACE, DST, ...MANY_STATES] }, words);
+  const states = statesOf(found.get('state'));
+  return queryOf(found, { state: states === 'all' ? undefined : states?.join(',') });
+}
+
+/** @throws UsageError */
+export function fdbGet(words: readonly string[]): FdbQuery & { readonly mac: string } {
+  const grammar: Grammar = {
+    command: 'fdb get',
+    rules: [
+      { word: 'to', key: 'mac', value: 'MAC' },
+      BRIDGE,
+      ...DEV,
+      ...PLACE,
+      ...TABLE,
+      { word: 'dynamic', key: 'dynamic' },
+    ],
+    rest: MAC,
+  };
+  const found = parseWords(grammar, words);
+  const example = 'fdb get MAC [br BR] [dev PORT] [vlan VID] [vni VNI]';
+  const lladdr = mac('"fdb get"', required(grammar, found, 'mac', 'a MAC address', example));
+  const state = found.has('dynamic') ? 'dynamic' : undefined;
+  return { ...queryOf(found, { mac: lladdr, state }), mac: lladdr };
+}
+
+function queryOf(found: Words, more: { mac?: string; state: string | undefined }): FdbQuery {
+  const dev = one(found, 'dev');
+  const br = one(found, 'br');
+  const asked = given({ ...more, dev, br, ...placeOf(found), dst: addressOf(found) });
+  const text = new URLSearchParams(
+    Object.entries(asked).map(([key, value]): [string, string] => [key, String(value)]),
+  ).toString();
+  return given({ dev, br, query: text === '' ? '' : `?${text}` });
+}
+
+/** The states asked for; undefined when none is named. */
+function statesOf(words: readonly string[] | undefined): 'all' | FdbState[] | undefined {
+  if (words === undefined) return undefined;
+  const wrong = words.find((word) => word !== 'all' && !STATES.some((state) => state === word));
+  if (wrong !== undefined) throw new UsageError(`"state" takes ${STATES.join(', ')} or all, not "${wrong}"`);
+  return words.includes('all') ? 'all' : STATES.filter((state) => words.includes(state));
+}

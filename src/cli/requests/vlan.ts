@@ -1,0 +1,57 @@
+/**
+ * The words of `bridge vlan add` and `bridge vlan del` as requests. Pure.
+ */
+import { type IdRange, rangeLength } from '../../config/id-range.js';
+import type { VlanRequest } from '../../control/api.js';
+import { UsageError } from '../errors.js';
+import { given, ids, VLAN_ID, VNI } from '../values.js';
+import { type Grammar, one, parseWords, required } from '../words.js';
+
+const EXAMPLE = 'dev PORT vid VID[-VID] [pvid] [untagged] [tunnel_info id VNI[-VNI]]';
+
+const RULES: Grammar['rules'] = [
+  { word: 'dev', key: 'dev', value: 'PORT' },
+  { word: 'vid', key: 'vid', value: 'VID' },
+  { word: 'pvid', key: 'pvid' },
+  { word: 'untagged', key: 'untagged' },
+  // One table stands for both the bridge's and the port's own.
+  { word: 'self', key: 'self' },
+  { word: 'master', key: 'master' },
+  { word: 'tunnel_info', key: 'tunnel_info' },
+  { word: 'id', key: 'tunid', value: 'VNI' },
+];
+
+/** @throws UsageError */
+export function vlanChange(op: 'add' | 'del', words: readonly string[]): VlanRequest {
+  const grammar: Grammar = { command: `vlan ${op}`, rules: RULES };
+  const example = `vlan ${op} ${EXAMPLE}`;
+  const found = parseWords(grammar, words);
+  const dev = required(grammar, found, 'dev', 'a port, or a bridge for its host port', example);
+  const vids = ids('"vid"', required(grammar, found, 'vid', 'a VLAN', example), VLAN_ID);
+  const tunid = one(found, 'tunid');
+  if (found.has('tunnel_info') !== (tunid !== undefined)) {
+    throw new UsageError(`"${grammar.command}" takes a VNI as two words and a number: tunnel_info id VNI`);
+  }
+  const vnis = tunid === undefined ? undefined : ids('"tunnel_info id"', tunid, VNI);
+  if (vnis !== undefined && rangeLength(vnis) !== rangeLength(vids)) {
+    throw new UsageError(
+      `"${grammar.command}": ${rangeLength(vids)} VLANs cannot be mapped to ${rangeLength(vnis)} VNIs; give ranges of one length`,
+    );
+  }
+  if (op === 'add' && found.has('pvid') && rangeLength(vids) > 1) {
+    throw new UsageError(`"${grammar.command}": a port has one PVID; give "pvid" with a single VLAN`);
+  }
+  return given({
+    op,
+    dev,
+    ...ends('vid', 'vidEnd', vids),
+    pvid: found.has('pvid') || undefined,
+    untagged: found.has('untagged') || undefined,
+    ...(vnis === undefined ? {} : ends('tunid', 'tunidEnd', vnis)),
+  });
+}
+
+function ends<F extends string, L extends string>(first: F, last: L, range: IdRange) {
+  const end = range.last === range.first ? undefined : range.last;
+  return { [first]: range.first, [last]: end } as Record<F, number> & Partial<Record<L, number>>;
+}

@@ -1,0 +1,321 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { linkAdd, linkSet } from '../../src/cli/requests/link.js';
+import {
+  KEYS_WITHOUT_WORDS,
+  type LinkType,
+  OPTION_ROWS,
+  type OptionRow,
+  type OptionScope,
+} from '../../src/config/option-table.js';
+import {
+  commandText,
+  formatLinkAdd,
+  formatLinkSet,
+  formatOptions,
+  type Options,
+  parseOptions,
+  usageWords,
+  WordFault,
+} from '../../src/config/option-words.js';
+import { BRIDGE, STORM_LIMIT, TAP, VXLAN } from '../../src/config/schema.js';
+
+const split = (text: string): string[] => text.split(' ');
+
+/** The message of the WordFault that `action` throws. */
+function complaint(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof WordFault) return error.message;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+/** Every word of the table at least once: scope, words, and the options that they say. */
+const READINGS: [OptionScope, string, Options][] = [
+  ['link', 'up', { up: true }],
+  ['link', 'down', { up: false }],
+  ['link', 'mtu 1400', { mtu: 1400 }],
+  ['link', 'mtu auto', { mtu: 'auto' }],
+  ['link', 'address 02:00:00:00:00:01', { mac: '02:00:00:00:00:01' }],
+  ['link', 'mac 02:00:00:00:00:01', { mac: '02:00:00:00:00:01' }],
+  ['link', 'netns ns2', { netns: 'ns2' }],
+  ['bridge', 'vlan_filtering 1', { vlan_filtering: true }],
+  ['bridge', 'vlan_filtering 0', { vlan_filtering: false }],
+  ['bridge', 'vlan_filtering true', { vlan_filtering: true }],
+  ['bridge', 'vlan_default_pvid 0', { vlan_default_pvid: 0 }],
+  ['bridge', 'ageing_time 60', { ageing_time: 60 }],
+  ['bridge', 'fdb_max_learned 100', { fdb_max_learned: 100 }],
+  ['bridge', 'group_fwd_mask 0x8', { group_fwd_mask: 8 }],
+  ['bridge', 'group_fwd_mask 8', { group_fwd_mask: 8 }],
+  ['bridge', 'mcast_snooping 0', { mcast_snooping: false }],
+  ['bridge', 'mac_move_limit 5', { mac_move_limit: 5 }],
+  ['bridge', 'host_port on', { host_port: true }],
+  ['bridge', 'addresses 192.0.2.1/24 persist off', { addresses: ['192.0.2.1/24'], persist: false }],
+  ['bridge', 'mtu 9000 address 02:00:00:00:00:02 up', { mtu: 9000, mac: '02:00:00:00:00:02', up: true }],
+  ['bridge_slave', 'learning on', { learning: true }],
+  ['bridge_slave', 'learning 0', { learning: false }],
+  ['bridge_slave', 'flood off', { flood: false }],
+  ['bridge_slave', 'mcast_flood off', { mcast_flood: false }],
+  ['bridge_slave', 'bcast_flood false', { bcast_flood: false }],
+  ['bridge_slave', 'isolated on', { isolated: true }],
+  ['bridge_slave', 'locked on', { locked: true }],
+  ['bridge_slave', 'neigh_suppress on', { neigh_suppress: true }],
+  ['bridge_slave', 'mcast_router 2', { mcast_router: 2 }],
+  ['bridge_slave', 'fastleave on', { mcast_fast_leave: true }],
+  ['bridge_slave', 'mcast_fast_leave on', { mcast_fast_leave: true }],
+  ['bridge_slave', 'vlan_tunnel on', { vlan_tunnel: true }],
+  ['bridge_slave', 'storm_limit broadcast 100', { storm_limit: { broadcast: 100 } }],
+  [
+    'bridge_slave',
+    'storm_limit multicast 3 broadcast 1 unknown_unicast 2 flood on',
+    { storm_limit: { broadcast: 1, unknown_unicast: 2, multicast: 3 }, flood: true },
+  ],
+  ['bridge_slave', 'storm_limit off', { storm_limit: {} }],
+  ['tap', 'netns ns2 ifname eth0', { netns: 'ns2', ifname: 'eth0' }],
+  ['tap', 'persist on', { persist: true }],
+  ['tap', 'addr 100.0.1.2/24 addr 2001:db8::1/64', { addresses: ['100.0.1.2/24', '2001:db8::1/64'] }],
+  ['tap', 'addresses 100.0.1.2/24,2001:db8::1/64', { addresses: ['100.0.1.2/24', '2001:db8::1/64'] }],
+  ['tap', 'addresses none', { addresses: [] }],
+  ['tap', 'isolated on mtu 1400', { isolated: true, mtu: 1400 }],
+  ['vxlan', 'id 42', { id: 42 }],
+  ['vxlan', 'remote 192.0.2.2', { remotes: ['192.0.2.2'] }],
+  ['vxlan', 'remote 192.0.2.2 remote 192.0.2.3', { remotes: ['192.0.2.2', '192.0.2.3'] }],
+  ['vxlan', 'remotes 192.0.2.2,192.0.2.3', { remotes: ['192.0.2.2', '192.0.2.3'] }],
+  ['vxlan', 'peers 192.0.2.4', { peers: ['192.0.2.4'] }],
+  ['vxlan', 'local 192.0.2.1 dev eth0', { local: '192.0.2.1', dev: 'eth0' }],
+  ['vxlan', 'group 239.1.1.1', { group: '239.1.1.1' }],
+  ['vxlan', 'dstport 8472', { dstport: 8472 }],
+  ['vxlan', 'srcport 32768 61000', { srcport: [32768, 61000] }],
+  ['vxlan', 'ttl 9', { ttl: 9 }],
+  ['vxlan', 'ttl auto', { ttl: 0 }],
+  ['vxlan', 'ttl inherit', { ttl: 'inherit' }],
+  ['vxlan', 'tos 0x10', { tos: 16 }],
+  ['vxlan', 'tos inherit', { tos: 'inherit' }],
+  ['vxlan', 'df unset', { df: 'unset' }],
+  ['vxlan', 'df set', { df: 'set' }],
+  ['vxlan', 'df inherit', { df: 'inherit' }],
+  ['vxlan', 'udpcsum', { udpcsum: true }],
+  ['vxlan', 'noudpcsum', { udpcsum: false }],
+  ['vxlan', 'learning', { learning: true }],
+  ['vxlan', 'nolearning', { learning: false }],
+  ['vxlan', 'learning off ttl 9', { learning: false, ttl: 9 }],
+  ['vxlan', 'ageing 300', { ageing: 300 }],
+  ['vxlan', 'maxaddress 100', { maxaddress: 100 }],
+  ['vxlan', 'proxy rsc l2miss l3miss', { proxy: true, rsc: true, l2miss: true, l3miss: true }],
+  ['vxlan', 'noproxy norsc nol2miss nol3miss', { proxy: false, rsc: false, l2miss: false, l3miss: false }],
+  ['vxlan', 'external', { vlan_tunnel: true }],
+  ['vxlan', 'noexternal', { vlan_tunnel: false }],
+  ['vxlan', 'external vlan_tunnel on', { vlan_tunnel: true }],
+  ['vxlan', 'accept_vteps any', { accept_vteps: 'any' }],
+  ['vxlan', 'reserved_bits drop', { reserved_bits: 'drop' }],
+  ['vxlan', 'inner_vlan keep', { inner_vlan: 'keep' }],
+  ['vxlan', 'host_port on addr 10.0.0.1/24', { host_port: true, addresses: ['10.0.0.1/24'] }],
+  ['vxlan', 'flood off up', { flood: false, up: true }],
+  ['vxlan', 'default local default learning', { local: null, learning: null }],
+];
+
+/** Every word that means this row. */
+function spellings({ word, aliases = [], kind }: OptionRow): string[] {
+  const no = kind.form === 'flag' ? [`no${word}`] : kind.form === 'state' ? [kind.no] : [];
+  return [word, ...aliases, ...no];
+}
+
+describe('the words of options', () => {
+  it.each(READINGS)('%s: %s', (scope, words, options) => {
+    expect(parseOptions(scope, split(words))).toEqual(options);
+  });
+
+  it('are all read above', () => {
+    const read = new Set(READINGS.flatMap(([, words]) => split(words)));
+    const known = Object.values(OPTION_ROWS).flatMap((rows) => rows.flatMap(spellings));
+    expect(known.filter((word) => !read.has(word))).toEqual([]);
+  });
+
+  it('are there for every key of the configuration, and for no other', () => {
+    const keys = (scope: OptionScope): string[] => [...new Set(OPTION_ROWS[scope].map((row) => row.key))].sort();
+    const schema = (shape: object): string[] =>
+      Object.keys(shape)
+        .filter((key) => !KEYS_WITHOUT_WORDS.includes(key))
+        .sort();
+    expect(keys('bridge')).toEqual(schema(BRIDGE.shape));
+    expect(keys('tap')).toEqual(schema(TAP.shape));
+    expect(keys('vxlan')).toEqual(schema(VXLAN.shape));
+    const storm = OPTION_ROWS.bridge_slave.find((row) => row.key === 'storm_limit');
+    expect(storm?.kind).toEqual({ form: 'numbers', parts: Object.keys(STORM_LIMIT.shape) });
+  });
+
+  it('mean one thing in a scope', () => {
+    for (const rows of Object.values(OPTION_ROWS)) {
+      const keysOf = new Map<string, Set<string>>();
+      for (const row of rows) {
+        for (const word of spellings(row)) keysOf.set(word, (keysOf.get(word) ?? new Set()).add(row.key));
+      }
+      expect([...keysOf].filter(([, keys]) => keys.size > 1)).toEqual([]);
+    }
+  });
+
+  it('say what is wrong', () => {
+    const cases: [OptionScope, string, string][] = [
+      ['bridge_slave', 'flod on', 'there is no "flod" after "type bridge_slave"; did you mean "flood"?'],
+      ['vxlan', 'noproxi', 'there is no "noproxi" after "type vxlan"; did you mean "noproxy"?'],
+      ['link', 'colour red', `there is no "colour"; it takes ${usageWords('link').join(' ')}`],
+      ['tap', 'id 42', `there is no "id" after "type tap"; it takes ${usageWords('tap').join(' ')}`],
+      ['bridge_slave', 'flood', '"flood" needs a value: flood on|off'],
+      ['bridge_slave', 'flood maybe', '"flood" takes on or off, not "maybe"'],
+      ['bridge', 'ageing_time 1.5', '"ageing_time" takes SECONDS, not "1.5"'],
+      ['bridge', 'ageing_time -1', '"ageing_time" takes SECONDS, not "-1"'],
+      ['bridge', 'ageing_time 99999999999999999999', '"ageing_time" takes SECONDS, not "99999999999999999999"'],
+      ['vxlan', 'ttl toString', '"ttl" takes N|auto|inherit, not "toString"'],
+      ['vxlan', 'df maybe', '"df" takes unset|set|inherit, not "maybe"'],
+      ['vxlan', 'srcport 1', '"srcport" needs a value: srcport LOW HIGH'],
+      ['vxlan', 'srcport 1 x', '"srcport" takes LOW HIGH, not "x"'],
+      ['vxlan', 'ttl 1 ttl 2', '"ttl" is one too many: the option has another value already'],
+      ['vxlan', 'external vlan_tunnel off', '"vlan_tunnel" is one too many: the option has another value already'],
+      ['vxlan', 'local 192.0.2.1 default local', '"local" is one too many: the option has another value already'],
+      ['vxlan', 'default', '"default" needs a value: default OPTION'],
+      ['vxlan', 'default locall', 'there is no "locall" after "type vxlan"; did you mean "local"?'],
+      [
+        'bridge_slave',
+        'storm_limit',
+        '"storm_limit" needs a value: storm_limit off|[broadcast N] [unknown_unicast N] [multicast N]',
+      ],
+      [
+        'bridge_slave',
+        'storm_limit 100',
+        '"storm_limit" takes off|[broadcast N] [unknown_unicast N] [multicast N], not "100"',
+      ],
+      ['bridge_slave', 'storm_limit broadcast', '"storm_limit broadcast" needs a value: storm_limit broadcast N'],
+      ['bridge_slave', 'storm_limit broadcast x', '"storm_limit broadcast" takes a number, not "x"'],
+      ['bridge_slave', 'storm_limit broadcast 1 broadcast 2', '"storm_limit broadcast" is given twice'],
+    ];
+    for (const [scope, words, message] of cases) {
+      expect(complaint(() => parseOptions(scope, split(words)))).toBe(message);
+    }
+    expect(complaint(() => parseOptions('tap', ['netns', '']))).toBe('"netns" takes NS, not an empty word');
+  });
+});
+
+describe('options as words', () => {
+  it('stand in the words of iproute2', () => {
+    const words = (scope: OptionScope, options: Options): string => formatOptions(scope, options).join(' ');
+    expect(words('bridge', { vlan_filtering: true, ageing_time: 60, group_fwd_mask: 8, host_port: false })).toBe(
+      'vlan_filtering 1 ageing_time 60 group_fwd_mask 0x8 host_port off',
+    );
+    expect(words('bridge_slave', { mcast_fast_leave: true, storm_limit: { broadcast: 5 } })).toBe(
+      'fastleave on storm_limit broadcast 5',
+    );
+    expect(
+      words('tap', { netns: 'ns2', addresses: [], up: false, mac: '02:00:00:00:00:01', vlans: [{ vid: 2 }] }),
+    ).toBe('netns ns2 addresses none down address 02:00:00:00:00:01');
+    expect(words('vxlan', { id: 42, remotes: ['192.0.2.2', '192.0.2.3'], udpcsum: false, proxy: true, ttl: 0 })).toBe(
+      'id 42 remotes 192.0.2.2,192.0.2.3 noudpcsum proxy ttl auto',
+    );
+    expect(words('vxlan', { local: null, vlan_tunnel: null, dev: undefined })).toBe(
+      'default local default vlan_tunnel',
+    );
+  });
+
+  it('are refused where there are none', () => {
+    expect(() => formatOptions('tap', { id: 42 })).toThrow('"id" is no option of a tap link');
+  });
+
+  it('make whole commands', () => {
+    const add = (...given: Parameters<typeof formatLinkAdd>): string => formatLinkAdd(...given).join(' ');
+    const set = (...given: Parameters<typeof formatLinkSet>): string => formatLinkSet(...given).join(' ');
+    expect(add('br0', 'bridge')).toBe('link add br0 type bridge');
+    expect(add('tap1', 'tap', { master: 'br0', options: { netns: 'ns2', mtu: 1400, learning: false } })).toBe(
+      'link add tap1 mtu 1400 master br0 type tap netns ns2 learning off',
+    );
+    expect(set('tap1', 'tap', { master: null })).toBe('link set tap1 nomaster');
+    expect(set('tap1', 'tap', { options: { up: false, mtu: 'auto' } })).toBe('link set tap1 down mtu auto');
+    expect(set('vxlan0', 'vxlan', { options: { learning: false, isolated: true } })).toBe(
+      'link set vxlan0 type bridge_slave learning off isolated on',
+    );
+    expect(set('vxlan0', 'vxlan', { options: { learning: false, ttl: 9 } })).toBe(
+      'link set vxlan0 type vxlan nolearning ttl 9',
+    );
+    expect(set('tap1', 'tap', { options: { mtu: null } })).toBe('link set tap1 type tap default mtu');
+    expect(set('up', 'tap', { options: { up: true } })).toBe('link set dev up up');
+  });
+
+  it('make lines that a shell reads back', () => {
+    expect(commandText(['link', 'set', 'tap1', 'address', '02:00:00:00:00:01'])).toBe(
+      'link set tap1 address 02:00:00:00:00:01',
+    );
+    expect(commandText(['netns', "/run/o'neil ns", '$x', ''])).toBe(`netns '/run/o'\\''neil ns' '$x' ''`);
+  });
+});
+
+describe('what is written reads back', () => {
+  const name = fc.stringMatching(/^[a-zA-Z0-9_.][a-zA-Z0-9_.-]{0,14}$/);
+  /** Names that are also words of the grammar, among others. */
+  const link = fc.oneof(
+    name,
+    fc.constantFrom('up', 'type', 'master', 'dev', 'default', 'mtu', 'nomaster', 'name', 'netns'),
+  );
+  const item = fc.constantFrom('192.0.2.1/24', '2001:db8::1', '10.0.0.1', '0.0.0.0/0');
+  const count = fc.nat({ max: 2_147_483_647 });
+
+  function arbitraryOf({ kind }: OptionRow): fc.Arbitrary<unknown> {
+    switch (kind.form) {
+      case 'text':
+        return link;
+      case 'number':
+        return fc.oneof(count, ...Object.values(kind.names ?? {}).map((value) => fc.constant(value)));
+      case 'choice':
+        return fc.constantFrom(...kind.choices);
+      case 'list':
+        return fc.array(item, { maxLength: 4 });
+      case 'pair':
+        return fc.tuple(count, count);
+      case 'numbers':
+        return fc.record(Object.fromEntries(kind.parts.map((part) => [part, count])), { requiredKeys: [] });
+      default:
+        return fc.boolean();
+    }
+  }
+
+  function optionsOf(type: LinkType): fc.Arbitrary<Options> {
+    const rows = OPTION_ROWS[type];
+    const shape = Object.fromEntries(rows.map((row) => [row.key, fc.option(arbitraryOf(row), { nil: null, freq: 8 })]));
+    const all = fc.record(shape, { requiredKeys: [], noNullPrototype: true });
+    // Few options at a time meet the short forms, such as `type bridge_slave`.
+    const few = fc
+      .tuple(all, fc.shuffledSubarray(Object.keys(shape), { maxLength: 2 }))
+      .map(([options, keys]) => Object.fromEntries(Object.entries(options).filter(([key]) => keys.includes(key))));
+    return fc.oneof(all, few) as fc.Arbitrary<Options>;
+  }
+
+  const change = fc
+    .constantFrom<LinkType>('bridge', 'tap', 'vxlan')
+    .chain((type) => fc.record({ type: fc.constant(type), name: link, options: optionsOf(type) }));
+  const some = (options: Options): { options?: Options } => (Object.keys(options).length === 0 ? {} : { options });
+
+  it('as the same link add', () => {
+    fc.assert(
+      fc.property(change, fc.option(link, { nil: undefined }), ({ type, name, options }, master) => {
+        const belongs = master === undefined ? {} : { master };
+        const [noun, verb, ...words] = formatLinkAdd(name, type, { options, ...belongs });
+        expect([noun, verb]).toEqual(['link', 'add']);
+        expect(linkAdd(words)).toEqual({ op: 'add', name, type, ...belongs, ...some(options) });
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('as the same link set', () => {
+    fc.assert(
+      fc.property(change, fc.option(fc.option(link), { nil: undefined }), ({ type, name, options }, master) => {
+        const belongs = master === undefined ? {} : { master };
+        fc.pre(master !== undefined || Object.keys(options).length > 0);
+        const [noun, verb, ...words] = formatLinkSet(name, type, { options, ...belongs });
+        expect([noun, verb]).toEqual(['link', 'set']);
+        expect(linkSet(words)).toEqual({ op: 'set', name, ...belongs, ...some(options) });
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
