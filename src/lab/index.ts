@@ -10,15 +10,28 @@ import { allHold, closingTable, type Finding, type Print, seconds } from './find
 import { Inspection } from './inspection.js';
 import type { Lab } from './lab.js';
 import { bringUp, takeDown } from './lifecycle.js';
+import { defaultPort8472 } from './scenarios/default-port-8472.js';
 import { fullMesh } from './scenarios/full-mesh.js';
 import { oneVxlanManyVlans } from './scenarios/one-vxlan-many-vlans.js';
 import { pointToPoint } from './scenarios/point-to-point.js';
+import { routed } from './scenarios/routed.js';
 import { threeHostsUnicast } from './scenarios/three-hosts-unicast.js';
+import { twoBridges } from './scenarios/two-bridges.js';
+import { vlanTenants } from './scenarios/vlan-tenants.js';
 import { type LabState, loadState } from './state.js';
 import { interruptible } from './wait.js';
 import type { Workshop } from './workshop.js';
 
-const LABS: readonly Lab[] = [oneVxlanManyVlans, threeHostsUnicast, pointToPoint, fullMesh];
+const LABS: readonly Lab[] = [
+  oneVxlanManyVlans,
+  threeHostsUnicast,
+  pointToPoint,
+  defaultPort8472,
+  twoBridges,
+  vlanTenants,
+  routed,
+  fullMesh,
+];
 
 const OVERTAP = fileURLToPath(new URL('../../bin/overtap', import.meta.url));
 

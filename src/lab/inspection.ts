@@ -122,9 +122,9 @@ export class Inspection {
     return client;
   }
 
-  /** Starts to read the VXLAN datagrams that pass an underlay NIC. */
-  sniffUnderlay(end: End): Sniffer {
-    return this.#sniff(end, 'underlay');
+  /** Starts to read the VXLAN datagrams that pass an underlay NIC, to the UDP port given or else to 4789. */
+  sniffUnderlay(end: End, port?: number): Sniffer {
+    return this.#sniff(end, 'underlay', port);
   }
 
   /** Starts to read the frames that pass a guest's NIC, both ways. */
@@ -155,10 +155,10 @@ export class Inspection {
     });
   }
 
-  #sniff(end: End, where: 'underlay' | 'guest'): Sniffer {
+  #sniff(end: End, where: 'underlay' | 'guest', port?: number): Sniffer {
     // Not promiscuous: a check looks on, it changes nothing about the NIC.
     const capture = openCapture({ netns: end.netns, ifname: end.ifname, promiscuous: false });
-    const sniffer = new Sniffer(capture, where);
+    const sniffer = new Sniffer(capture, where, port);
     this.#sniffers.push(sniffer);
     return sniffer;
   }

@@ -1,6 +1,6 @@
 /**
- * Owns bringing a lab up and taking it down again: namespaces, underlay, switches, in this order, and back. It never
- * judges what the lab does.
+ * Owns bringing a lab up and taking it down again: namespaces, underlay, switches, routes, in this order, and back. It
+ * never judges what the lab does.
  */
 import { writeFileSync } from 'node:fs';
 import { LabError, reasonOf } from './errors.js';
@@ -18,7 +18,7 @@ import {
   saveState,
   switchFiles,
 } from './state.js';
-import { buildUnderlay, type Host, namespacesOf } from './topology.js';
+import { buildUnderlay, furnishOverlay, type Host, namespacesOf } from './topology.js';
 import { refuseIfInterrupted, waitUntil } from './wait.js';
 import type { Workshop } from './workshop.js';
 
@@ -94,6 +94,11 @@ async function build(
     await untilReady(record, started.get(record.host) as Started, workshop, signal);
     print(`switch     ${record.host} is ready (pid ${record.pid})`);
   }
+
+  await furnishOverlay(lab.topology, signal);
+  const { routes = [] } = lab.topology;
+  if (routes.length > 0)
+    print(`routes     ${routes.map(({ from, to, via }) => `${from.netns}: ${to} via ${via}`).join(', ')}`);
 }
 
 async function startSwitch(lab: Lab, host: Host, workshop: Workshop, state: LabState): Promise<Started> {

@@ -50,8 +50,9 @@ export async function addRoute(end: End, destination: string, via?: string): Pro
   await run('ip', ['-n', end.netns, 'route', 'replace', destination, ...hop, 'dev', end.ifname]);
 }
 
+/** Deletes a route. One that is not there is no error. */
 export async function deleteRoute(end: End, destination: string): Promise<void> {
-  await run('ip', ['-n', end.netns, 'route', 'del', destination, 'dev', end.ifname]);
+  await run('ip', ['-n', end.netns, 'route', 'flush', 'exact', destination, 'dev', end.ifname]);
 }
 
 /** A neighbour that is never asked for and never forgotten. */
@@ -62,6 +63,11 @@ export async function addNeighbour(end: End, address: string, mac: string): Prom
 
 export async function deleteNeighbour(end: End, address: string): Promise<void> {
   await run('ip', ['-n', end.netns, 'neigh', 'del', address, 'dev', end.ifname]);
+}
+
+/** Forgets every neighbour that is not permanent, also those that were asked for in vain. */
+export async function forgetNeighbours(end: End): Promise<void> {
+  await run('ip', ['-n', end.netns, 'neigh', 'flush', 'dev', end.ifname]);
 }
 
 /** Makes a router of a namespace. Written to /proc, because a fresh machine need not have `sysctl`. */

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { SHOUT_GROUP, SHOUT_PORT, shoutMark } from './agent-protocol.js';
 import type { Seen } from './findings.js';
 import type { Inspection } from './inspection.js';
+import type { FrameSighting } from './sighting.js';
 import type { Sniffer } from './sniffer.js';
 import type { Station } from './topology.js';
 import { becomesTrue, quietFor } from './wait.js';
@@ -71,12 +72,16 @@ export async function transfer(inspection: Inspection, from: Station, to: Statio
 }
 
 /** Proves that the NIC of every station has the right MTU, which nobody has set by hand. */
-export async function mtuIsRight(inspection: Inspection, stations: readonly Station[]): Promise<Seen> {
+export async function mtuIsRight(
+  inspection: Inspection,
+  stations: readonly Station[],
+  right = GUEST_MTU,
+): Promise<Seen> {
   const seen: string[] = [];
   let holds = true;
   for (const station of stations) {
     const { mtu } = await inspection.agent(station).ask('nic', { ifname: station.ifname });
-    holds &&= mtu === GUEST_MTU;
+    holds &&= mtu === right;
     seen.push(`${station.name} ${mtu}`);
   }
   return { holds, seen: seen.join(', ') };
@@ -141,10 +146,18 @@ export async function heardOnce(
   return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
 }
 
-/** How many of a sniffer's frames or datagrams carry a shout of the tag. */
-export function countShouts(sniffer: Sniffer, tag: string, from?: string): number {
+/**
+ * What a sniffer has seen of the shouts of a tag, bare or tunnelled.
+ * @param from only what this address of the underlay has sent
+ */
+export function shoutsIn(sniffer: Sniffer, tag: string, from?: string): FrameSighting[] {
   sniffer.drain();
   const mark = shoutMark(tag);
   const tunnelled = sniffer.tunnel.filter((seen) => from === undefined || seen.from === from);
-  return [...sniffer.frames, ...tunnelled.map(({ frame }) => frame)].filter(({ text }) => text.startsWith(mark)).length;
+  return [...sniffer.frames, ...tunnelled.map(({ frame }) => frame)].filter(({ text }) => text.startsWith(mark));
+}
+
+/** How many shouts of a tag a sniffer has seen; as `shoutsIn`. */
+export function countShouts(sniffer: Sniffer, tag: string, from?: string): number {
+  return shoutsIn(sniffer, tag, from).length;
 }

@@ -25,19 +25,24 @@ import {
   ipv4Protocol,
   ipv4Source,
   ipv4TotalLength,
+  ipv4Ttl,
   PROTOCOL_UDP,
 } from '../wire/ipv4.js';
 import { IPV6_HEADER, ipv6PayloadLength } from '../wire/ipv6.js';
 import { UDP_HEADER, udpDestinationPort } from '../wire/udp.js';
-import { hasTag } from '../wire/vlan.js';
+import { hasTag, taggedEtherType, tci, VLAN_TAG, vidOf } from '../wire/vlan.js';
 import { hasVniFlag, reservedBits, VXLAN_HEADER, VXLAN_PORT, vni } from '../wire/vxlan.js';
 
 /** An Ethernet frame of a guest. */
 export interface FrameSighting {
   readonly source: string;
   readonly destination: string;
-  readonly tagged: boolean;
+  /** VID of its 802.1Q tag; null when it has none. */
+  readonly vid: number | null;
+  /** What it carries, behind the tag. */
   readonly etherType: number;
+  /** Time to live of the IPv4 datagram in it; null when it carries none. */
+  readonly ttl: number | null;
   /** The beginning of its UDP payload; empty when it carries none. */
   readonly text: string;
 }
@@ -60,13 +65,32 @@ const TEXT_BYTES = 80;
 export function readFrame(bytes: Uint8Array): FrameSighting | null {
   if (bytes.length < ETHERNET_HEADER) return null;
   const view = viewOf(bytes);
+  const inside = insideOf(bytes);
+  const hasIpv4 = inside.etherType === ETHERTYPE_IPV4 && bytes.length >= inside.at + IPV4_HEADER;
   return {
     source: formatMac(sourceHigh(view, 0), sourceLow(view, 0)),
     destination: formatMac(destinationHigh(view, 0), destinationLow(view, 0)),
-    tagged: hasTag(view, 0),
-    etherType: etherType(view, 0),
+    vid: inside.vid,
+    etherType: inside.etherType,
+    ttl: hasIpv4 ? ipv4Ttl(view, inside.at) : null,
     text: Buffer.from(udpPayload(bytes)?.payload.subarray(0, TEXT_BYTES) ?? []).toString('latin1'),
   };
+}
+
+interface Inside {
+  readonly vid: number | null;
+  readonly etherType: number;
+  /** Where the payload begins. */
+  readonly at: number;
+}
+
+/** Looks through the tag of a frame of at least 14 bytes. */
+function insideOf(bytes: Uint8Array): Inside {
+  const view = viewOf(bytes);
+  if (!hasTag(view, 0) || bytes.length < ETHERNET_HEADER + VLAN_TAG) {
+    return { vid: null, etherType: etherType(view, 0), at: ETHERNET_HEADER };
+  }
+  return { vid: vidOf(tci(view, 0)), etherType: taggedEtherType(view, 0), at: ETHERNET_HEADER + VLAN_TAG };
 }
 
 /**
@@ -95,10 +119,10 @@ interface UdpPayload {
 
 /** The payload of an unfragmented UDP datagram over IPv4, or null. */
 function udpPayload(bytes: Uint8Array): UdpPayload | null {
-  if (bytes.length < ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER) return null;
+  if (bytes.length < ETHERNET_HEADER) return null;
+  const { etherType, at: ip } = insideOf(bytes);
+  if (etherType !== ETHERTYPE_IPV4 || bytes.length < ip + IPV4_HEADER + UDP_HEADER) return null;
   const view = viewOf(bytes);
-  if (etherType(view, 0) !== ETHERTYPE_IPV4) return null;
-  const ip = ETHERNET_HEADER;
   const headerLength = ipv4HeaderLength(view, ip);
   if (ipv4Protocol(view, ip) !== PROTOCOL_UDP || headerLength < IPV4_HEADER || ipv4IsFragment(view, ip)) return null;
   const udp = ip + headerLength;
@@ -129,9 +153,10 @@ function splitTrain(payload: Uint8Array): Uint8Array[] {
 
 /** Length of the first datagram of a payload, by the length that its inner frame states; null when it states none. */
 function firstLength(payload: Uint8Array): number | null {
-  const inner = VXLAN_HEADER + ETHERNET_HEADER;
+  const { etherType, at } = insideOf(payload.subarray(VXLAN_HEADER));
+  const inner = VXLAN_HEADER + at;
   const view = viewOf(payload);
-  switch (etherType(view, VXLAN_HEADER)) {
+  switch (etherType) {
     case ETHERTYPE_IPV4:
       return payload.length < inner + IPV4_HEADER ? null : inner + ipv4TotalLength(view, inner);
     case ETHERTYPE_IPV6:

@@ -2,6 +2,7 @@
  * Owns reading a NIC in the background while a check makes traffic. It starts to read when it is made, keeps a bounded
  * number of sightings, and never sends.
  */
+import { VXLAN_PORT } from '../wire/vxlan.js';
 import { type FrameSighting, readFrame, readTunnel, type TunnelSighting } from './sighting.js';
 import { becomesTrue } from './wait.js';
 
@@ -24,12 +25,15 @@ export class Sniffer {
   readonly frames: FrameSighting[] = [];
   readonly #source: FrameSource;
   readonly #where: 'underlay' | 'guest';
+  readonly #port: number;
   #timer: NodeJS.Timeout | null;
   #failure: unknown = null;
 
-  constructor(source: FrameSource, where: 'underlay' | 'guest') {
+  /** @param port the UDP port that is VXLAN's on that underlay */
+  constructor(source: FrameSource, where: 'underlay' | 'guest', port = VXLAN_PORT) {
     this.#source = source;
     this.#where = where;
+    this.#port = port;
     this.#timer = setInterval(() => this.#turn(), POLL_MS);
   }
 
@@ -83,7 +87,7 @@ export class Sniffer {
       throw new RangeError(`more than ${MAX_SIGHTINGS} frames passed: they seem to go round in a loop`);
     }
     if (this.#where === 'underlay') {
-      this.tunnel.push(...readTunnel(bytes));
+      this.tunnel.push(...readTunnel(bytes, this.#port));
       return;
     }
     const frame = readFrame(bytes);

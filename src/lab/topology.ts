@@ -1,5 +1,5 @@
 /**
- * Owns what a lab consists of, as data, and how its underlay is built from that. It never starts a switch.
+ * Owns what a lab consists of, as data, and how underlay and routes are made from that. It never starts a switch.
  *
  *   two hosts:    h1 eth0 ======== eth0 h2            one veth pair, one subnet
  *
@@ -34,18 +34,35 @@ export interface Station {
   readonly mac: string;
 }
 
+/** A route of a guest or of a router of the overlay. */
+export interface Route {
+  readonly from: End;
+  readonly to: string;
+  readonly via: string;
+}
+
 export interface Topology {
   readonly hosts: readonly Host[];
   readonly stations: readonly Station[];
   /** The namespace that joins more than two hosts, and its address. */
   readonly router?: { readonly netns: string; readonly address: string };
+  /** Routers of the overlay: namespaces with NICs of a switch, between which they forward IPv4. */
+  readonly overlayRouters?: readonly { readonly netns: string }[];
+  /** What guests and routers of the overlay are told beyond the addresses that the configuration files give them. */
+  readonly routes?: readonly Route[];
 }
 
 /** Every namespace of a topology, each once, hosts first. */
 export function namespacesOf(topology: Topology): string[] {
-  const names = [...topology.hosts, ...topology.stations].map((place) => place.netns);
+  const places = [...topology.hosts, ...topology.stations, ...(topology.overlayRouters ?? [])];
+  const names = places.map((place) => place.netns);
   if (topology.router) names.push(topology.router.netns);
   return [...new Set(names)];
+}
+
+/** The subnet of a station's overlay address. */
+export function subnetOf(station: Station): string {
+  return station.address.replace(/\.\d+$/, '.0/24');
 }
 
 export function underlayOf(host: Host): End {
@@ -81,5 +98,14 @@ async function joinByRouter(
     await addRoute(far, `${host.address}/32`);
     await addRoute(near, `${router.address}/32`);
     await addRoute(near, 'default', router.address);
+  }
+}
+
+/** Makes routers of the overlay's routers and sets its routes. The switches run already: the NICs are theirs. */
+export async function furnishOverlay(topology: Topology, signal?: AbortSignal): Promise<void> {
+  for (const { netns } of topology.overlayRouters ?? []) await enableForwarding(netns);
+  for (const { from, to, via } of topology.routes ?? []) {
+    refuseIfInterrupted(signal);
+    await addRoute(from, to, via);
   }
 }

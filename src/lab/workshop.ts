@@ -5,6 +5,7 @@
 /** The switch's client, as far as the labs use it. */
 export interface SwitchClient {
   get<T>(path: string): Promise<T>;
+  post<T>(path: string, body: unknown): Promise<T>;
 }
 
 /** What the labs need from outside, so that tests can put something else in its place. */

@@ -4,10 +4,19 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { describe as described, type Ended, must, run, until } from './processes.js';
+import { Background, describe as described, type Ended, must, run, until } from './processes.js';
 import { OVERTAP } from './switch.js';
 
-const LABS = ['one-vxlan-many-vlans', 'three-hosts-unicast', 'point-to-point', 'full-mesh'] as const;
+const LABS = [
+  'one-vxlan-many-vlans',
+  'three-hosts-unicast',
+  'point-to-point',
+  'default-port-8472',
+  'two-bridges',
+  'vlan-tenants',
+  'routed',
+  'full-mesh',
+] as const;
 const ROOT = '/run/overtap/lab';
 const LAB_LIMIT_MS = 90_000;
 
@@ -78,6 +87,34 @@ describe('a lab in one go', () => {
     expect(verdicts.length, ended.stdout).toBeGreaterThanOrEqual(3);
     expect(verdicts.filter((line) => line.includes('FAILED'))).toEqual([]);
     expect(verdicts.some((line) => line.includes(' ok '))).toBe(true);
+    await expectNothingLeft();
+  });
+});
+
+describe('a check that changes its lab', () => {
+  // These checks set routes or remotes, and claim what holds without them.
+  const CHANGED = ['default-port-8472', 'two-bridges', 'vlan-tenants'] as const;
+
+  afterEach(async () => {
+    for (const name of CHANGED) await lab('down', name);
+  });
+
+  test.each(CHANGED)('%s: leaves it as it was, so that it holds a second time', async (name) => {
+    const up = await lab('up', name);
+    expect(up.status, described(up)).toBe(0);
+    for (let round = 0; round < 2; round++) {
+      const check = await lab('check', name);
+      expect(check.status, described(check)).toBe(0);
+    }
+    expect((await lab('down', name)).status).toBe(0);
+    await expectNothingLeft();
+  });
+
+  test('Ctrl-C in the middle of it takes everything away', async () => {
+    const running = new Background([process.execPath, OVERTAP, 'lab', 'run', 'two-bridges']);
+    await running.line('routes are being tried', (line) => line.includes('do not reach each other'), LAB_LIMIT_MS);
+    const { ended } = await running.stop('SIGINT');
+    expect(ended.status, described(ended)).toBe(1);
     await expectNothingLeft();
   });
 });

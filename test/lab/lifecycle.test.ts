@@ -57,6 +57,9 @@ const workshop: Workshop = {
       if (!existsSync(socket)) throw new Error('not yet');
       return JSON.parse('{}');
     },
+    post: async () => {
+      throw new Error('nothing is to be changed');
+    },
   }),
 };
 
@@ -124,6 +127,33 @@ describe('up and down', () => {
     await takeDown('fake', workshop, print);
     expect(printed.filter((line) => line.includes('was killed'))).toHaveLength(1);
     expect(nothingLeft(lab, state.switches)).toBe(true);
+  });
+});
+
+describe('routers and routes of the overlay', () => {
+  const routedLab = (via: string): Lab => {
+    const lab = fakeLab();
+    const [first] = lab.topology.hosts;
+    const routes = [{ from: { netns: first.netns, ifname: 'eth0' }, to: '10.77.0.0/24', via }];
+    const overlayRouters = [{ netns: `${PREFIX}-r` }];
+    return { ...lab, topology: { ...lab.topology, overlayRouters, routes } };
+  };
+
+  test('are there once the lab is up, and are taken away with it', async () => {
+    const lab = routedLab('192.0.2.2');
+    const state = await bringUp(lab, workshop, print);
+    const inside = (netns: string, ...command: string[]) => run('ip', ['netns', 'exec', netns, ...command]);
+    expect((await inside(`${PREFIX}-r`, 'cat', '/proc/sys/net/ipv4/ip_forward')).trim()).toBe('1');
+    expect((await inside(`${PREFIX}-h2`, 'cat', '/proc/sys/net/ipv4/ip_forward')).trim()).toBe('0');
+    expect(await run('ip', ['-n', `${PREFIX}-h1`, 'route'])).toContain('10.77.0.0/24 via 192.0.2.2 dev eth0');
+    await takeDown('fake', workshop, print);
+    expect(nothingLeft(lab, state.switches)).toBe(true);
+  });
+
+  test('a route that cannot be set takes everything away again', async () => {
+    const lab = routedLab('203.0.113.1');
+    await expect(bringUp(lab, workshop, print)).rejects.toMatchObject({ code: 'LAB_COMMAND_FAILED' });
+    expect(nothingLeft(lab, [])).toBe(true);
   });
 });
 

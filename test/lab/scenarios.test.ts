@@ -2,14 +2,27 @@ import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
 import { labDown, labs, labUp } from '../../src/lab/index.js';
 import type { Lab } from '../../src/lab/lab.js';
+import { defaultPort8472 } from '../../src/lab/scenarios/default-port-8472.js';
 import { fullMesh } from '../../src/lab/scenarios/full-mesh.js';
 import { oneVxlanManyVlans } from '../../src/lab/scenarios/one-vxlan-many-vlans.js';
 import { pointToPoint } from '../../src/lab/scenarios/point-to-point.js';
+import { routed } from '../../src/lab/scenarios/routed.js';
 import { threeHostsUnicast } from '../../src/lab/scenarios/three-hosts-unicast.js';
+import { twoBridges } from '../../src/lab/scenarios/two-bridges.js';
+import { vlanTenants } from '../../src/lab/scenarios/vlan-tenants.js';
 import { switchFiles } from '../../src/lab/state.js';
 import { namespacesOf } from '../../src/lab/topology.js';
 
-const ALL: readonly Lab[] = [oneVxlanManyVlans, threeHostsUnicast, pointToPoint, fullMesh];
+const ALL: readonly Lab[] = [
+  oneVxlanManyVlans,
+  threeHostsUnicast,
+  pointToPoint,
+  defaultPort8472,
+  twoBridges,
+  vlanTenants,
+  routed,
+  fullMesh,
+];
 
 const configOf = (lab: Lab, host: number): string => {
   const of = lab.topology.hosts[host];
@@ -55,6 +68,18 @@ describe.each(ALL.map((lab) => [lab.name, lab] as const))('%s', (_, lab) => {
       expect(new Set(values).size).toBe(values.length);
     }
   });
+
+  test('every route begins at a NIC that a configuration makes', () => {
+    const nics = lab.topology.hosts.flatMap((host, index) => {
+      const parsed = parseConfig(configOf(lab, index), `${host.name}.yaml`, { netnsExists: () => true });
+      const ports = parsed.bridges.flatMap((bridge) => bridge.ports);
+      return ports.flatMap((port) => (port.type === 'tap' ? [`${port.netns} ${port.ifname}`] : []));
+    });
+    for (const { from } of lab.topology.routes ?? []) expect(nics).toContain(`${from.netns} ${from.ifname}`);
+    for (const { netns } of lab.topology.overlayRouters ?? []) {
+      expect(nics.filter((nic) => nic.startsWith(`${netns} `))).toHaveLength(2);
+    }
+  });
 });
 
 test('no two labs share a namespace, so that all can be up at once', () => {
@@ -94,6 +119,111 @@ test('a configuration reads as the handbook has it', () => {
               - { vid: 2, tunnel_info: 2 }
               - { vid: 3, tunnel_info: 3 }
             remotes: [192.0.2.2]
+    "
+  `);
+});
+
+test('a trunk of tags inside one VNI', () => {
+  expect(configOf(vlanTenants, 1)).toMatchInlineSnapshot(`
+    "# Lab vlan-tenants, host host2.
+    name: host2
+    control: /run/overtap/lab/vlan-tenants/host2.sock
+    bridges:
+      bridge2:
+        vlan_filtering: true
+        ports:
+          h3:
+            type: tap
+            netns: ovt-vten-h3
+            ifname: eth0
+            mac: 02:00:00:00:00:02
+            addresses: [10.0.0.2/24]
+            vlans: [{ vid: 10, pvid: true, untagged: true }]
+          h4:
+            type: tap
+            netns: ovt-vten-h4
+            ifname: eth0
+            mac: 02:00:00:00:01:02
+            addresses: [10.0.1.2/24]
+            vlans: [{ vid: 20, pvid: true, untagged: true }]
+          vxlan0:                            # the cable to the other bridge
+            type: vxlan
+            id: 100
+            local: 192.0.2.2
+            dstport: 4789
+            remotes: [192.0.2.1]
+            vlans:                           # a trunk: both VLANs, each frame with its tag
+              - { vid: 10 }
+              - { vid: 20 }
+    "
+  `);
+});
+
+test('two bridges on one switch, the tunnel in one of them', () => {
+  expect(configOf(routed, 1)).toMatchInlineSnapshot(`
+    "# Lab routed, host host2.
+    name: host2
+    control: /run/overtap/lab/routed/host2.sock
+    bridges:
+      bridge2:                         # the guests and the router's near leg; no tunnel
+        ports:
+          h3:
+            type: tap
+            netns: ovt-rtd-h3
+            ifname: eth0
+            mac: 02:00:00:00:01:01
+            addresses: [10.0.1.1/24]
+          h4:
+            type: tap
+            netns: ovt-rtd-h4
+            ifname: eth0
+            mac: 02:00:00:00:01:02
+            addresses: [10.0.1.2/24]
+          r2-lan:
+            type: tap
+            netns: ovt-rtd-r2
+            ifname: lan
+            mac: 02:00:00:00:fe:02
+            addresses: [10.0.1.254/24]
+      transit2:                        # the router's far leg and the tunnel to the other router
+        ports:
+          r2-transit:
+            type: tap
+            netns: ovt-rtd-r2
+            ifname: transit
+            mac: 02:00:00:00:02:02
+            addresses: [10.0.2.2/24]
+          vxlan0:
+            type: vxlan
+            id: 100
+            local: 192.0.2.2
+            dstport: 4789
+            remotes: [192.0.2.1]
+    "
+  `);
+});
+
+test('a tunnel without remotes', () => {
+  expect(configOf(defaultPort8472, 0)).toMatchInlineSnapshot(`
+    "# Lab default-port-8472, host host1.
+    name: host1
+    control: /run/overtap/lab/default-port-8472/host1.sock
+    bridges:
+      br0:
+        ports:
+          g1:
+            type: tap
+            netns: ovt-8472-g1
+            ifname: eth0
+            mac: 02:00:00:00:21:01
+            addresses: [10.0.21.1/24]
+          # No remotes here. They are told to the running switch:
+          # overtap -s /run/overtap/lab/default-port-8472/host1.sock fdb append 00:00:00:00:00:00 dev vxlan21 dst 192.0.2.2
+          vxlan21:
+            type: vxlan
+            id: 100
+            local: 192.0.2.1
+            dstport: 8472
     "
   `);
 });

@@ -5,6 +5,7 @@ import { concatBytes } from '../../src/wire/bytes.js';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_VLAN, encodeEthernet } from '../../src/wire/ethernet.js';
 import { encodeIpv4, PROTOCOL_UDP } from '../../src/wire/ipv4.js';
 import { encodeUdp } from '../../src/wire/udp.js';
+import { encodeVlan } from '../../src/wire/vlan.js';
 import { encodeVxlan } from '../../src/wire/vxlan.js';
 
 const A = '02:00:00:00:00:0a';
@@ -17,6 +18,12 @@ function udpFrame(source: string, destination: string, port: number, payload: Ui
   return encodeEthernet({ destination: B, source: A, etherType: ETHERTYPE_IPV4, payload: packet });
 }
 
+/** The same frame with an 802.1Q tag. */
+function tagged(vid: number, frame: Uint8Array): Uint8Array {
+  const payload = encodeVlan(vid, (frame[12] << 8) | frame[13], frame.subarray(14));
+  return encodeEthernet({ destination: B, source: A, etherType: ETHERTYPE_VLAN, payload });
+}
+
 const text = (words: string): Uint8Array => new Uint8Array(Buffer.from(words));
 const inner = (words: string): Uint8Array => udpFrame('10.0.0.1', '10.0.0.2', 4242, text(words));
 const outer = (payload: Uint8Array, port = 4789): Uint8Array => udpFrame('192.0.2.1', '192.0.2.2', port, payload);
@@ -26,8 +33,9 @@ describe('a frame', () => {
     expect(readFrame(inner('hello'))).toEqual({
       source: A,
       destination: B,
-      tagged: false,
+      vid: null,
       etherType: 0x0800,
+      ttl: 64,
       text: 'hello',
     });
   });
@@ -36,10 +44,28 @@ describe('a frame', () => {
     expect(readFrame(concatBytes(inner('hi'), new Uint8Array(20)))?.text).toBe('hi');
   });
 
-  test('a tag is seen, and what is too short is none', () => {
-    const tagged = encodeEthernet({ destination: B, source: A, etherType: ETHERTYPE_VLAN, payload: new Uint8Array(4) });
-    expect(readFrame(tagged)?.tagged).toBe(true);
+  test('a tag is looked through', () => {
+    expect(readFrame(tagged(10, inner('hello')))).toEqual({
+      source: A,
+      destination: B,
+      vid: 10,
+      etherType: 0x0800,
+      ttl: 64,
+      text: 'hello',
+    });
+  });
+
+  test('what carries no IPv4 has no time to live', () => {
+    const arp = encodeEthernet({ destination: B, source: A, etherType: ETHERTYPE_ARP, payload: new Uint8Array(28) });
+    expect(readFrame(arp)).toMatchObject({ etherType: ETHERTYPE_ARP, ttl: null, text: '' });
+    const stub = inner('x').subarray(0, 33);
+    expect(readFrame(stub)).toMatchObject({ etherType: ETHERTYPE_IPV4, ttl: null, text: '' });
+    expect(readFrame(tagged(10, inner('x')).subarray(0, 37))).toMatchObject({ vid: 10, ttl: null });
+  });
+
+  test('what is too short is none, or has no tag', () => {
     expect(readFrame(new Uint8Array(13))).toBeNull();
+    expect(readFrame(tagged(10, inner('x')).subarray(0, 17))).toMatchObject({ vid: null, etherType: ETHERTYPE_VLAN });
   });
 });
 
@@ -70,6 +96,16 @@ describe('a VXLAN datagram', () => {
     expect(readTunnel(outer(concatBytes(...cars))).map(({ frame }) => frame.text)).toEqual(['one', 'two', 'six', '4']);
   });
 
+  test('a train of tagged frames too, each with its tag', () => {
+    const cars = ['one', 'two', '3'].map((words) => encodeVxlan(7, tagged(10, inner(words))));
+    const seen = readTunnel(outer(concatBytes(...cars)));
+    expect(seen.map(({ frame }) => [frame.vid, frame.text])).toEqual([
+      [10, 'one'],
+      [10, 'two'],
+      [10, '3'],
+    ]);
+  });
+
   test('a train of ARP requests too, but not an ARP request with padding', () => {
     const payload = new Uint8Array(28);
     const arp = encodeEthernet({ destination: B, source: A, etherType: ETHERTYPE_ARP, payload });
@@ -98,6 +134,17 @@ describe('a sniffer', () => {
     sniffer.drain();
     expect(sniffer.tunnel).toHaveLength(1);
     expect(source.closed).toBe(true);
+  });
+
+  test('takes datagrams of the UDP port it is told, and of 4789 else', () => {
+    const both = [4789, 8472].map((port) => outer(encodeVxlan(7, inner(`port ${port}`)), port));
+    const texts = [undefined, 8472].map((port) => {
+      const sniffer = new Sniffer(sourceOf([...both]), 'underlay', port);
+      sniffer.drain();
+      sniffer.stop();
+      return sniffer.tunnel.map(({ frame }) => frame.text);
+    });
+    expect(texts).toEqual([['port 4789'], ['port 8472']]);
   });
 
   test('keeps bare frames at a guest', () => {

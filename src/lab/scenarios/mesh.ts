@@ -4,6 +4,7 @@
  */
 import type { SwitchFiles } from '../state.js';
 import type { Host, Station, Topology } from '../topology.js';
+import { cableOf, tapPort } from './pieces.js';
 
 export interface MeshOptions {
   readonly lab: string;
@@ -53,15 +54,7 @@ export function mesh(options: MeshOptions): Mesh {
 
 function config(options: MeshOptions, topology: Topology, host: Host, files: SwitchFiles): string {
   const guests = topology.stations.filter((station) => station.host === host.name);
-  const taps = guests.map(
-    (guest) => `
-      ${guest.name}:
-        type: tap
-        netns: ${guest.netns}
-        ifname: ${guest.ifname}
-        mac: ${guest.mac}
-        addresses: [${guest.address}/24]`,
-  );
+  const taps = guests.map((guest) => tapPort(cableOf(guest)));
   const remotes = topology.hosts.filter((other) => other !== host).map((other) => other.address);
   return `# Lab ${options.lab}, host ${host.name}.
 name: ${host.name}

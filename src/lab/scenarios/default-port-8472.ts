@@ -1,0 +1,158 @@
+/**
+ * Lab default-port-8472: a tunnel on the UDP port that Linux used before IANA gave VXLAN its own, and whose remote is
+ * not configured but told to the running switch, as one does with `bridge fdb append`. Until then nothing leaves.
+ *
+ *     10.0.21.1  g1 --- br0 --- vxlan21 ====== vxlan21 --- br0 --- g2  10.0.21.2
+ *                         VNI 100, UDP 8472; remote by
+ *        overtap fdb append 00:00:00:00:00:00 dev vxlan21 dst 192.0.2.2
+ */
+import type { FdbRequest, FdbRow } from '../../control/api.js';
+import { VXLAN_PORT } from '../../wire/vxlan.js';
+import type { Seen } from '../findings.js';
+import type { Inspection } from '../inspection.js';
+import type { Lab } from '../lab.js';
+import { forgetNeighbours } from '../namespaces.js';
+import { mtuIsRight, reach, transfer } from '../probes.js';
+import type { Sniffer } from '../sniffer.js';
+import type { SwitchFiles } from '../state.js';
+import { type Host, type Station, underlayOf } from '../topology.js';
+import { cableOf, otherOf, tapPort, twoHosts } from './pieces.js';
+
+const NAME = 'default-port-8472';
+const PREFIX = 'ovt-8472';
+const DEV = 'vxlan21';
+const VNI = 100;
+const PORT = 8472;
+const ALL_ZEROS = '00:00:00:00:00:00';
+/** Far more than an answer takes here. */
+const PROBE_LIMIT_MS = 400;
+
+const hosts = twoHosts(PREFIX, (number) => `host${number}`);
+const guest = (host: Host, number: number): Station => ({
+  name: `g${number}`,
+  netns: `${PREFIX}-g${number}`,
+  ifname: 'eth0',
+  address: `10.0.21.${number}`,
+  host: host.name,
+  mac: `02:00:00:00:21:0${number}`,
+});
+const guests = [guest(hosts[0], 1), guest(hosts[1], 2)] as const;
+
+function config(host: Host, files: SwitchFiles): string {
+  const own = guests.find((one) => one.host === host.name) as Station;
+  return `# Lab ${NAME}, host ${host.name}.
+name: ${host.name}
+control: ${files.socket}
+bridges:
+  br0:
+    ports:${tapPort(cableOf(own))}
+      # No remotes here. They are told to the running switch:
+      # overtap -s ${files.socket} fdb append ${ALL_ZEROS} dev ${DEV} dst ${otherOf(hosts, host).address}
+      ${DEV}:
+        type: vxlan
+        id: ${VNI}
+        local: ${host.address}
+        dstport: ${PORT}
+`;
+}
+
+interface Wires {
+  /** Datagrams to port 8472. */
+  readonly own: Sniffer;
+  /** Datagrams to port 4789, of which there must be none. */
+  readonly assigned: Sniffer;
+  /** What leaves and reaches the first guest. */
+  readonly guest: Sniffer;
+}
+
+async function check(inspection: Inspection): Promise<void> {
+  // A check that was killed, or a student, may have told the switches of remotes already.
+  for (const host of hosts) await forget(inspection, host);
+  const underlay = underlayOf(hosts[0]);
+  const wires: Wires = {
+    own: inspection.sniffUnderlay(underlay, PORT),
+    assigned: inspection.sniffUnderlay(underlay, VXLAN_PORT),
+    guest: inspection.sniffGuest(guests[0]),
+  };
+  const [from, to] = guests;
+  await inspection.prove('the guests have the right MTU by themselves', () => mtuIsRight(inspection, guests));
+  await inspection.prove('before the append nothing is reached and nothing leaves', () => isCutOff(inspection, wires));
+  for (const host of hosts) {
+    const { address } = otherOf(hosts, host);
+    const claim = `${host.name} takes "fdb append ${ALL_ZEROS} dev ${DEV} dst ${address}" while it runs`;
+    await inspection.prove(claim, () => append(inspection, host, address));
+  }
+  // What was asked for in vain would be asked again only a second later.
+  await forgetNeighbours(from);
+  await inspection.prove('after the append, g1 reaches g2', () => reach(inspection, from, to));
+  await inspection.prove('and g2 reaches g1', () => reach(inspection, to, from));
+  await inspection.prove(`the wire shows VNI ${VNI} on UDP port ${PORT}, nothing on ${VXLAN_PORT}`, () =>
+    portIsRight(inspection, wires),
+  );
+  for (const wire of [wires.own, wires.assigned, wires.guest]) wire.stop();
+  await inspection.prove('10 MB over TCP', () => transfer(inspection, from, to));
+}
+
+/** The first guest asks for the other, which its NIC shows, and no datagram leaves its host. */
+async function isCutOff(inspection: Inspection, wires: Wires): Promise<Seen> {
+  const [from, to] = guests;
+  const ask = { from: from.address, to: to.address, count: 1, timeoutMs: PROBE_LIMIT_MS, untilLost: false };
+  const { received } = await inspection.agent(from).ask('ping', ask);
+  const hasAsked = (): boolean => wires.guest.frames.some(({ source }) => source === from.mac);
+  const asked = await wires.guest.sees(hasAsked, inspection.signal);
+  wires.own.drain();
+  const left = wires.own.tunnel.length;
+  return {
+    holds: received === 0 && asked && left === 0,
+    seen: `${received} of 1 probes answered, ${asked ? 'asked for' : 'never asked for'} at the guest's NIC, ${left} datagrams on the wire`,
+  };
+}
+
+async function append(inspection: Inspection, host: Host, dst: string): Promise<Seen> {
+  const request: FdbRequest = { op: 'append', mac: ALL_ZEROS, dev: DEV, dst };
+  await inspection.temporarily(
+    () => inspection.client(host.name).post('/v1/fdb', request),
+    () => forget(inspection, host),
+  );
+  const remotes = await remotesOf(inspection, host);
+  return { holds: remotes.length === 1 && remotes[0] === dst, seen: `fdb show: dst ${remotes.join(', ') || 'none'}` };
+}
+
+/** The remotes that `fdb show` has for what is flooded. */
+async function remotesOf(inspection: Inspection, host: Host): Promise<string[]> {
+  const rows = await inspection.client(host.name).get<FdbRow[]>('/v1/fdb');
+  return rows.flatMap(({ mac, ifname, dst }) =>
+    mac === ALL_ZEROS && ifname === DEV && dst !== undefined ? [dst] : [],
+  );
+}
+
+/** Takes a switch back to where it was before any append: no remotes, and nothing learned from them. */
+async function forget(inspection: Inspection, host: Host): Promise<void> {
+  const client = inspection.client(host.name);
+  const remove = (dst: string): FdbRequest => ({ op: 'del', mac: ALL_ZEROS, dev: DEV, dst });
+  for (const dst of await remotesOf(inspection, host)) await client.post('/v1/fdb', remove(dst));
+  const flush: FdbRequest = { op: 'flush', dev: DEV };
+  await client.post('/v1/fdb', flush);
+}
+
+async function portIsRight(inspection: Inspection, { own, assigned }: Wires): Promise<Seen> {
+  const passed = (host: Host): boolean => own.tunnel.some((seen) => seen.from === host.address);
+  const bothWays = await own.sees(() => hosts.every(passed), inspection.signal);
+  assigned.drain();
+  const wrong = own.tunnel.filter((seen) => seen.vni !== VNI || seen.reserved !== 0).length;
+  const elsewhere = assigned.tunnel.length;
+  const ways = bothWays ? 'both ways' : 'not both ways';
+  const astray = wrong > 0 ? `, ${wrong} of them not in VNI ${VNI}` : `, all in VNI ${VNI}`;
+  return {
+    holds: bothWays && wrong === 0 && elsewhere === 0,
+    seen: `${own.tunnel.length} datagrams to port ${PORT}, ${ways}${astray}; ${elsewhere} to port ${VXLAN_PORT}`,
+  };
+}
+
+export const defaultPort8472: Lab = {
+  name: NAME,
+  summary: 'a tunnel on UDP port 8472 whose remote is told at run time: reachable after fdb append, not before',
+  topology: { hosts, stations: guests },
+  config,
+  check,
+};

@@ -1,0 +1,197 @@
+/**
+ * Lab routed: two bridges that share no cable, joined by two routers. Each router has one leg in its bridge and one in
+ * a transit network; that one is a second bridge on each host, and the tunnel belongs to it alone.
+ *
+ *     h1  10.0.0.1 --.                                                        .-- h3  10.0.1.1
+ *                     bridge1 -- r1 -- transit1 == VNI 100 == transit2 -- r2 -- bridge2
+ *     h2  10.0.0.2 --'     .254   10.0.2.1                10.0.2.2   .254     '-- h4  10.0.1.2
+ *
+ * So a frame of a guest never leaves its bridge: what crosses is a new one, from router to router. The check tells the
+ * two apart by the MACs on the wire, by the time to live, which each router lowers by one, and by broadcasts, which
+ * end at the router. The guests' NICs have the full 1500 bytes, the transit has 50 less: the routers say so to TCP.
+ */
+import type { LinkRow } from '../../control/api.js';
+import type { Seen } from '../findings.js';
+import type { Inspection } from '../inspection.js';
+import type { Lab } from '../lab.js';
+import {
+  allReach,
+  countShouts,
+  freshTag,
+  GUEST_MTU,
+  heardOnce,
+  mtuIsRight,
+  SHOUTS,
+  shout,
+  shoutsIn,
+  transfer,
+} from '../probes.js';
+import type { FrameSighting } from '../sighting.js';
+import type { Sniffer } from '../sniffer.js';
+import type { SwitchFiles } from '../state.js';
+import { type Host, type Route, type Station, subnetOf, type Topology, underlayOf } from '../topology.js';
+import { type Cable, cableOf, otherOf, tapPort, twoHosts } from './pieces.js';
+
+const PREFIX = 'ovt-rtd';
+const VNI = 100;
+const BRIDGE_MTU = 1500;
+
+const hosts = twoHosts(PREFIX, (number) => `host${number}`);
+const sideOf = (host: Host): 0 | 1 => (host === hosts[0] ? 0 : 1);
+
+function guest(number: number): Station {
+  const side = number <= 2 ? 0 : 1;
+  const place = number - 2 * side;
+  return {
+    name: `h${number}`,
+    netns: `${PREFIX}-h${number}`,
+    ifname: 'eth0',
+    address: `10.0.${side}.${place}`,
+    host: hosts[side].name,
+    mac: `02:00:00:00:0${side}:0${place}`,
+  };
+}
+const guests = [guest(1), guest(2), guest(3), guest(4)] as const;
+type Guest = (typeof guests)[number];
+const guestsOf = (host: Host): Guest[] => guests.filter((one) => one.host === host.name);
+
+interface Router {
+  readonly netns: string;
+  readonly lan: Cable;
+  readonly transit: Cable;
+}
+
+function router(side: 0 | 1): Router {
+  const name = `r${side + 1}`;
+  const netns = `${PREFIX}-${name}`;
+  const leg = (ifname: string, address: string, group: string): Cable => ({
+    port: `${name}-${ifname}`,
+    netns,
+    ifname,
+    mac: `02:00:00:00:${group}:0${side + 1}`,
+    address,
+  });
+  return { netns, lan: leg('lan', `10.0.${side}.254`, 'fe'), transit: leg('transit', `10.0.2.${side + 1}`, '02') };
+}
+const routers = [router(0), router(1)] as const;
+
+/** Guests know their router, and routers each other's subnet. */
+const routes: readonly Route[] = hosts.flatMap((host) => {
+  const own = routers[sideOf(host)];
+  const other = otherOf(routers, own);
+  const far = subnetOf(guestsOf(otherOf(hosts, host))[0]);
+  return [
+    ...guestsOf(host).map((one) => ({ from: one, to: 'default', via: own.lan.address })),
+    { from: { netns: own.netns, ifname: own.transit.ifname }, to: far, via: other.transit.address },
+  ];
+});
+
+const topology: Topology = { hosts, stations: guests, overlayRouters: routers, routes };
+
+function config(host: Host, files: SwitchFiles): string {
+  const number = sideOf(host) + 1;
+  const own = routers[sideOf(host)];
+  const lan = [...guestsOf(host).map(cableOf), own.lan];
+  return `# Lab routed, host ${host.name}.
+name: ${host.name}
+control: ${files.socket}
+bridges:
+  bridge${number}:                         # the guests and the router's near leg; no tunnel
+    ports:${lan.map((cable) => tapPort(cable)).join('')}
+  transit${number}:                        # the router's far leg and the tunnel to the other router
+    ports:${tapPort(own.transit)}
+      vxlan0:
+        type: vxlan
+        id: ${VNI}
+        local: ${host.address}
+        dstport: 4789
+        remotes: [${otherOf(hosts, host).address}]
+`;
+}
+
+async function check(inspection: Inspection): Promise<void> {
+  const wire = inspection.sniffUnderlay(underlayOf(hosts[0]));
+  const [near, neighbour, far, farther] = guests;
+  const ends = [inspection.sniffGuest(near), inspection.sniffGuest(far)] as const;
+  const claim = `the guests have the full MTU of ${BRIDGE_MTU} by themselves`;
+  await inspection.prove(claim, () => mtuIsRight(inspection, guests, BRIDGE_MTU));
+  await inspection.prove(`and the transit network ${GUEST_MTU}`, () => transitMtuIsRight(inspection));
+  await inspection.prove('all guests reach each other, on their bridge and across', () => allReach(inspection, guests));
+  await inspection.prove("the way across is routed: each router lowers the TTL, and the MACs are the routers'", () =>
+    isRouted(inspection, wire, ends),
+  );
+  await inspection.prove('a broadcast of h1 stays on its bridge', () =>
+    broadcastStays(inspection, wire, [neighbour], [far, farther]),
+  );
+  await inspection.prove('no MAC of a guest ever crossed the wire', async () => macsAreRouters(wire));
+  for (const sniffer of [wire, ...ends]) sniffer.stop();
+  await inspection.prove('10 MB over TCP across both routers', () => transfer(inspection, near, far));
+}
+
+async function transitMtuIsRight(inspection: Inspection): Promise<Seen> {
+  const ports = routers.map(({ transit }) => transit.port);
+  const answers = await Promise.all(hosts.map(({ name }) => inspection.client(name).get<LinkRow[]>('/v1/links')));
+  const found = answers.flat().filter(({ ifname }) => ports.includes(ifname));
+  const holds = found.length === ports.length && found.every(({ mtu }) => mtu === GUEST_MTU);
+  return { holds, seen: found.map(({ ifname, mtu }) => `${ifname} ${mtu}`).join(', ') || 'no such port' };
+}
+
+/** One hop of a series of shouts, as a NIC on it shows them. */
+function hop(frames: readonly FrameSighting[]): string {
+  const kinds = frames.map(({ source, destination, ttl }) => `${source} > ${destination} ttl ${ttl}`);
+  return `${frames.length} x ${[...new Set(kinds)].join(', ')}`;
+}
+
+/** Follows a series from the first guest to one behind both routers, over three NICs. */
+async function isRouted(inspection: Inspection, wire: Sniffer, ends: readonly [Sniffer, Sniffer]): Promise<Seen> {
+  const [from, , to] = guests;
+  const mark = freshTag();
+  await shout(inspection, from, to.address, mark);
+  const [start, end] = ends;
+  await end.sees(() => shoutsIn(end, mark).length >= SHOUTS, inspection.signal);
+  const hops = [start, wire, end].map((sniffer) => shoutsIn(sniffer, mark));
+  const ttl = hops[0]?.[0]?.ttl ?? 0;
+  const [r1, r2] = routers;
+  const expected = [
+    `${SHOUTS} x ${from.mac} > ${r1.lan.mac} ttl ${ttl}`,
+    `${SHOUTS} x ${r1.transit.mac} > ${r2.transit.mac} ttl ${ttl - 1}`,
+    `${SHOUTS} x ${r2.lan.mac} > ${to.mac} ttl ${ttl - 2}`,
+  ];
+  const seen = hops.map(hop);
+  return { holds: ttl > 2 && seen.join() === expected.join(), seen: seen.join('; ') };
+}
+
+/** Heard once at the neighbour; a unicast series sent after it is the fence that shows nothing is on its way any more. */
+async function broadcastStays(
+  inspection: Inspection,
+  wire: Sniffer,
+  listeners: readonly Guest[],
+  deaf: readonly Guest[],
+): Promise<Seen> {
+  const [from, , to] = guests;
+  const mark = freshTag();
+  const heard = await heardOnce(inspection, from, 'broadcast', listeners, deaf, mark);
+  const fence = freshTag();
+  await shout(inspection, from, to.address, fence);
+  const passed = await wire.sees(() => countShouts(wire, fence) >= SHOUTS, inspection.signal);
+  const crossed = countShouts(wire, mark);
+  const rest = passed ? '' : '; what was sent across after it did not pass';
+  return { holds: heard.holds && passed && crossed === 0, seen: `${heard.seen}; ${crossed} on the wire${rest}` };
+}
+
+function macsAreRouters(wire: Sniffer): Seen {
+  wire.drain();
+  const macs = routers.map(({ transit }) => transit.mac);
+  const foreign = wire.tunnel.filter(({ frame, vni }) => !macs.includes(frame.source) || vni !== VNI);
+  const sources = [...new Set(wire.tunnel.map(({ frame }) => frame.source))].sort();
+  const seen = `${wire.tunnel.length} datagrams in VNI ${VNI}, sent by ${sources.join(', ')}`;
+  return { holds: foreign.length === 0 && sources.length === macs.length, seen };
+}
+
+export const routed: Lab = {
+  name: 'routed',
+  summary: 'two bridges joined by two routers: layer 3 reaches across, no frame and no broadcast does',
+  topology,
+  config,
+  check,
+};

@@ -1,0 +1,143 @@
+/**
+ * Lab two-bridges: two bridges joined by one cable, without VLANs, and two subnets that lie crossed over them. To the
+ * bridges all four guests are in one domain; what keeps the subnets apart is only that the guests have no route to the
+ * other one. Once both ends have it, they reach each other, with no router anywhere.
+ *
+ * The picture, and why the cable is a tunnel between two hosts: crossed.ts.
+ */
+import type { Seen } from '../findings.js';
+import type { Inspection } from '../inspection.js';
+import type { Lab } from '../lab.js';
+import { addRoute, deleteRoute } from '../namespaces.js';
+import { allReach, mtuIsRight, pairsOf, reach, transfer } from '../probes.js';
+import type { TunnelSighting } from '../sighting.js';
+import type { Sniffer } from '../sniffer.js';
+import { subnetOf, underlayOf } from '../topology.js';
+import { CABLE_VNI, type CrossedGuest, crossed } from './crossed.js';
+
+const NAME = 'two-bridges';
+/** Far more than an answer takes here; all pairs wait at the same time. */
+const PROBE_LIMIT_MS = 400;
+const BROADCAST = 'ff:ff:ff:ff:ff:ff';
+const ETHERTYPE_ARP = 0x0806;
+
+const { topology, guests, config } = crossed({ lab: NAME, prefix: 'ovt-2br' });
+
+const pairs = pairsOf<CrossedGuest>(guests);
+/** Of one subnet, so across the bridges. */
+const friends = pairs.filter(([from, to]) => from.subnet === to.subnet);
+/** Of different subnets: on one bridge and across. */
+const strangers = pairs.filter(([from, to]) => from.subnet !== to.subnet);
+const guestsOf = (subnet: 0 | 1): CrossedGuest[] => guests.filter((guest) => guest.subnet === subnet);
+const [firstSubnet, secondSubnet] = [subnetOf(guests[0]), subnetOf(guests[1])];
+const otherSubnet = (guest: CrossedGuest): string => (guest.subnet === 0 ? secondSubnet : firstSubnet);
+
+async function check(inspection: Inspection): Promise<void> {
+  // A check that was killed may have left its routes behind.
+  for (const guest of guests) await deleteRoute(guest, otherSubnet(guest));
+  const wire = inspection.sniffUnderlay(underlayOf(topology.hosts[0]));
+  await inspection.prove('the guests have the right MTU by themselves', () => mtuIsRight(inspection, guests));
+  for (const [from, to] of friends) {
+    const claim = `${subnetOf(from)} reaches across the bridges, ${from.name} -> ${to.name}`;
+    await inspection.prove(claim, () => reach(inspection, from, to));
+  }
+  const both = `${firstSubnet} and ${secondSubnet}`;
+  await inspection.prove(`${both} do not reach each other without routes`, () => unroutable(inspection));
+  await addRoutes(inspection, 0);
+  await inspection.prove(`nor with routes in ${firstSubnet} only`, () => unanswered(inspection, wire));
+  await addRoutes(inspection, 1);
+  await inspection.prove('with routes on both ends all guests reach each other', () => allReach(inspection, guests));
+  await inspection.undoAll();
+  await inspection.prove('with the routes gone they do not any more', () => unroutable(inspection));
+  await inspection.prove('the cable carries frames as they are: one VNI, no tags', () =>
+    cableIsPlain(inspection, wire),
+  );
+  wire.stop();
+  await inspection.prove('10 MB over TCP across the bridges', () => transfer(inspection, guests[0], guests[2]));
+}
+
+/** On-link routes into the other subnet, at both of a subnet's guests. */
+async function addRoutes(inspection: Inspection, subnet: 0 | 1): Promise<void> {
+  for (const guest of guestsOf(subnet)) {
+    await inspection.temporarily(
+      () => addRoute(guest, otherSubnet(guest)),
+      () => deleteRoute(guest, otherSubnet(guest)),
+    );
+  }
+}
+
+interface Attempt {
+  readonly from: CrossedGuest;
+  readonly name: string;
+  readonly received: number;
+  readonly error: string | null;
+}
+
+/** One probe from each guest to both of the other subnet. */
+function attemptAll(inspection: Inspection): Promise<Attempt[]> {
+  return Promise.all(
+    strangers.map(async ([from, to]) => {
+      const ask = { from: from.address, to: to.address, count: 1, timeoutMs: PROBE_LIMIT_MS, untilLost: false };
+      const { received, error } = await inspection.agent(from).ask('ping', ask);
+      return { from, name: `${from.name} -> ${to.name}`, received, error };
+    }),
+  );
+}
+
+/** Nobody has a route: the guest's own kernel refuses each probe, so the switch never sees one. */
+async function unroutable(inspection: Inspection): Promise<Seen> {
+  const attempts = await attemptAll(inspection);
+  const failures = attempts.flatMap(({ name, received, error }) => {
+    if (received > 0) return [`${name}: answered`];
+    return error?.includes('ENETUNREACH') ? [] : [`${name}: not answered, but sent (${error ?? 'no error'})`];
+  });
+  const good = `${attempts.length} pairs tried, none had a route (ENETUNREACH)`;
+  return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
+}
+
+/** Only the first subnet has a route: what its guests send crosses the cable, and no answer can come back. */
+async function unanswered(inspection: Inspection, wire: Sniffer): Promise<Seen> {
+  wire.drain();
+  const start = wire.tunnel.length;
+  const attempts = await attemptAll(inspection);
+  const failures = attempts.filter(({ received }) => received > 0).map(({ name }) => `${name}: answered`);
+  for (const { from, name, error } of attempts) {
+    if (from.subnet === 0 && error !== null) failures.push(`${name}: not sent (${error})`);
+  }
+  for (const guest of guestsOf(0)) {
+    const crossed = await wire.sees(() => wire.tunnel.slice(start).some(isAttemptOf(guest)), inspection.signal);
+    if (!crossed) failures.push(`${guest.name}: nothing of it to the other subnet crossed the cable`);
+  }
+  const names = guestsOf(0).map(({ name }) => name);
+  const good = `${attempts.length} pairs tried, none answered; what ${names.join(' and ')} sent crossed the cable`;
+  return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
+}
+
+/** A frame of a guest to one of the other subnet, or the ARP request for it, if its MAC is not known yet. */
+function isAttemptOf(guest: CrossedGuest): (seen: TunnelSighting) => boolean {
+  const targets = guestsOf(guest.subnet === 0 ? 1 : 0).map(({ mac }) => mac);
+  return ({ frame }) =>
+    frame.source === guest.mac &&
+    (targets.includes(frame.destination) || (frame.destination === BROADCAST && frame.etherType === ETHERTYPE_ARP));
+}
+
+async function cableIsPlain(inspection: Inspection, wire: Sniffer): Promise<Seen> {
+  const hasPassed = (guest: CrossedGuest): boolean => wire.tunnel.some(({ frame }) => frame.source === guest.mac);
+  const allPassed = await wire.sees(() => guests.every(hasPassed), inspection.signal);
+  const isPlain = (seen: TunnelSighting): boolean =>
+    seen.vni === CABLE_VNI && seen.reserved === 0 && seen.frame.vid === null;
+  const wrong = wire.tunnel.filter((seen) => !isPlain(seen)).length;
+  const silent = guests.filter((guest) => !hasPassed(guest)).map(({ name }) => name);
+  const missing = silent.length > 0 ? `; none of ${silent.join(', ')}` : '';
+  const good = `${wire.tunnel.length} datagrams of all four guests in VNI ${CABLE_VNI}, no tag inside`;
+  const bad = `${wrong} of ${wire.tunnel.length} datagrams are not so${missing}`;
+  return { holds: allPassed && wrong === 0, seen: allPassed && wrong === 0 ? good : bad };
+}
+
+export const twoBridges: Lab = {
+  name: NAME,
+  summary: 'two bridges on one cable, two subnets crossed over them: the other one is reached by routes alone',
+  topology,
+  config,
+  check,
+};
