@@ -18,7 +18,7 @@ import {
 export class NullNic {
   arena = new ArrayBuffer(1 << 20);
   headerBase = 0;
-  headerBytes = 65_536;
+  headerBytes = 327_680;
   rx = new Int32Array(256 * RX_STRIDE);
   tx = new Int32Array(4096 * TX_STRIDE);
   status = new Int32Array(STATUS_WORDS);

@@ -7,6 +7,7 @@ import { Context } from '../dataplane/context.js';
 import { Counters, MAX_VNIS } from '../dataplane/counters.js';
 import { Engine, TICK_MS } from '../dataplane/engine.js';
 import { applyOperations } from '../dataplane/operations.js';
+import { OWN_ROOM } from '../dataplane/originate.js';
 import { Punts } from '../dataplane/punts.js';
 import { StormControl } from '../dataplane/storm.js';
 import { RemoteTable } from '../encap/remotes.js';
@@ -20,7 +21,7 @@ function main(): void {
   const port = parentPort;
   const data = workerData as EngineData;
   const nic = createNativeNic({
-    headerBytes: MAX_VNIS * VXLAN_HEADER,
+    headerBytes: MAX_VNIS * VXLAN_HEADER + OWN_ROOM,
     udpSegment: data.offloads.udpSegment,
     merge: data.offloads.tso,
     spinMicroseconds: data.busyPoll,

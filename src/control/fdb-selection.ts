@@ -33,9 +33,10 @@ const LASTING = FLAG_STATIC | FLAG_PERMANENT | FLAG_PINNED;
 /** Matches for entries that age, one for each place; none where the request means others only. */
 export function flushMatches(tables: FdbTables, request: Flush): FdbMatch[] {
   const { state, vlan, dst } = request;
+  const ports = portsOf(tables, request);
   if (state !== undefined && !state.includes('dynamic')) return [];
   const flagsMask = state === undefined ? LASTING | FLAG_EXTERN_LEARN : LASTING;
-  return portsOf(tables, request).flatMap((port) => {
+  return ports.flatMap((port) => {
     const { bridge } = port;
     const segments = segmentsOf(port, request);
     if (bridge === null || segments === null) return [];

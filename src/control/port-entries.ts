@@ -32,6 +32,8 @@ export class PortEntries {
   private readonly pinNumbers = new Numbers('multicast entries with remotes', 0, MAX_PINS);
   /** Ports whose flood lists are to be told anew. */
   private readonly stale = new Set<VxlanPort>();
+  /** Multicast MACs whose lists are to be told anew, by `mac vlan`. */
+  private readonly stalePins = new Map<VxlanPort, Set<string>>();
 
   constructor(private readonly model: SwitchModel) {}
 
@@ -107,6 +109,8 @@ export class PortEntries {
   /** A port is no more; what remains of its remotes goes with it. */
   end(port: VxlanPort, change: Transition): void {
     this.stale.delete(port);
+    this.stalePins.delete(port);
+    for (const key of [...port.pins.keys()]) this.endPin(port, key, change);
     for (const number of port.remotes.values()) this.endRemote(number, change);
     port.remotes.clear();
     port.remoteUsers.clear();
@@ -116,6 +120,8 @@ export class PortEntries {
   finish(change: Transition): void {
     for (const port of this.stale) this.tellFlood(port, change);
     this.stale.clear();
+    for (const [port, keys] of this.stalePins) for (const key of keys) this.tellPin(port, key, change);
+    this.stalePins.clear();
   }
 
   // ---- Rows ----
@@ -146,7 +152,7 @@ export class PortEntries {
     if (isFloodRow(entry)) {
       if (port.kind === 'vxlan') this.stale.add(port);
     } else if (port.kind === 'vxlan' && isMulticastHigh(macOf(entry.mac).high)) {
-      if (!replaced) this.tellPin(port, entry, change);
+      this.touchPin(port, entry);
     } else if (!replaced && port.bridge !== null) {
       change.structure.push({ op: 'fdb-del', ...macOf(entry.mac), segment: segmentOf(port.bridge.index, entry.vlan) });
     }
@@ -155,22 +161,32 @@ export class PortEntries {
     if (entry.udpPort !== undefined) this.dropAddress(port, entry.dst, entry.udpPort, change);
   }
 
+  private touchPin(port: VxlanPort, { mac, vlan }: Entry): void {
+    const keys = this.stalePins.get(port) ?? new Set<string>();
+    this.stalePins.set(port, keys.add(`${mac} ${vlan}`));
+  }
+
   /** All remotes of a multicast MAC in a VLAN, as one list; without any it is taken away. */
-  private tellPin(port: VxlanPort, { mac, vlan }: Entry, change: Transition): void {
+  private tellPin(port: VxlanPort, key: string, change: Transition): void {
+    const { mac, vlan } = pinOf(key);
     const same = [...this.model.entries.ofPort(port.name)].filter((entry) => entry.mac === mac && entry.vlan === vlan);
-    const key = `${mac} ${vlan}`;
-    const known = port.pins.get(key);
-    const place = { port: port.index, vid: vlan, ...macOf(mac) };
-    if (same.length > 0) {
-      const list = known ?? this.pinNumbers.take();
-      port.pins.set(key, list);
-      const remotes = [...new Set(same.map((entry) => remoteOf(port, entry)))];
-      change.entries.push({ op: 'pin', ...place, list, remotes, flags: FLAG_STATIC | FLAG_PINNED });
-    } else if (known !== undefined) {
-      port.pins.delete(key);
-      change.structure.push({ op: 'pin-del', ...place });
-      change.afterwards.push(() => this.pinNumbers.give(known));
+    if (same.length === 0) {
+      if (port.pins.has(key)) this.endPin(port, key, change);
+      return;
     }
+    const list = port.pins.get(key) ?? this.pinNumbers.take();
+    port.pins.set(key, list);
+    const remotes = [...new Set(same.map((entry) => remoteOf(port, entry)))];
+    const place = { port: port.index, vid: vlan, ...macOf(mac) };
+    change.entries.push({ op: 'pin', ...place, list, remotes, flags: FLAG_STATIC | FLAG_PINNED });
+  }
+
+  private endPin(port: VxlanPort, key: string, change: Transition): void {
+    const list = port.pins.get(key) as number;
+    const { mac, vlan } = pinOf(key);
+    port.pins.delete(key);
+    change.structure.push({ op: 'pin-del', port: port.index, vid: vlan, ...macOf(mac) });
+    change.afterwards.push(() => this.pinNumbers.give(list));
   }
 
   /** The port's own list for all its VLANs, then those of the VNIs that have more. */
@@ -231,6 +247,11 @@ export class PortEntries {
     change.structure.push({ op: 'remote-del', remote });
     change.afterwards.push(() => this.remoteNumbers.give(remote));
   }
+}
+
+function pinOf(key: string): { mac: string; vlan: number } {
+  const [mac, vlan] = key.split(' ');
+  return { mac, vlan: Number(vlan) };
 }
 
 function remoteKey(port: VxlanPort, address: string, udpPort: number): string {

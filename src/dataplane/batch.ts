@@ -18,6 +18,9 @@ export const CONTINUES = 2;
 /** The frame carries no 802.1Q tag that the bridge looks at. */
 export const NO_TAG = -1;
 
+/** Rows behind those of the frames received, for frames of the switch's own (`originate.ts`). */
+export const OWN_FRAMES = 128;
+
 export class Batch {
   /** Ingress port. */
   readonly port: Int32Array;
@@ -47,8 +50,9 @@ export class Batch {
   readonly tos: Int32Array;
   readonly flowKnown: Uint8Array;
 
-  /** @param frames the most that one batch holds */
-  constructor(frames: number) {
+  /** @param size the most frames that one batch receives */
+  constructor(readonly size: number) {
+    const frames = size + OWN_FRAMES;
     const column = (): Int32Array => new Int32Array(frames);
     this.port = column();
     this.remote = column();

@@ -28,6 +28,8 @@ export class Context {
   tick = 0;
   /** What `warmFdb` has read; it means nothing. */
   warmed = 0;
+  /** Frames of the switch's own in this batch so far. */
+  ownFrames = 0;
   /** Commands written to the transmit ring so far. */
   commands = 0;
   /** Counts the frames that went to a group; a vxlan port that stands at its number has had it for all its remotes. */

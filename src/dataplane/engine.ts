@@ -111,6 +111,7 @@ export class Engine {
 
 /** Take in every frame of the batch, decide about each, act on each outcome, then hand the commands to the Nic. */
 export function processBatch(sw: Context, count: number): void {
+  sw.ownFrames = 0;
   for (let frame = 0; frame < count; frame++) takeIn(sw, frame);
   if (sw.fdb.counters[COUNTER_ENTRIES] >= WARM_FROM) warmFdb(sw, count);
   for (let frame = 0; frame < count; frame++) decide(sw, frame);

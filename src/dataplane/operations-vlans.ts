@@ -8,6 +8,7 @@ import { VNI_UNKNOWN } from '../encap/vni-table.js';
 import { NOT_FOUND } from '../fdb/table.js';
 import { VXLAN_HEADER, writeVxlanHeader } from '../wire/vxlan.js';
 import type { Context } from './context.js';
+import { OWN_ROOM } from './originate.js';
 import { HAS_PINS, PORT_VXLAN, pinSegmentOf } from './forwarding.js';
 
 // ---- VLANs ----
@@ -56,7 +57,8 @@ export function mapVni(
   const { forwarding, nic } = sw;
   forwarding.needPort(o.port, PORT_VXLAN);
   const offset = nic.headerBase + o.header * VXLAN_HEADER;
-  if (offset + VXLAN_HEADER > nic.headerBase + nic.headerBytes) throw new RangeError('no room for another VNI');
+  if (offset + VXLAN_HEADER > nic.headerBase + nic.headerBytes - OWN_ROOM)
+    throw new RangeError('no room for another VNI');
   writeVxlanHeader(sw.view, offset, o.vni);
   const tunnel = forwarding.tunnels[o.port];
   const place = o.vid ?? 0;

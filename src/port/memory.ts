@@ -94,7 +94,7 @@ export interface MemoryNicOptions {
 export class MemoryNic implements Nic {
   readonly arena = new ArrayBuffer(1 << 21);
   readonly headerBase = 0;
-  readonly headerBytes = 65_536;
+  readonly headerBytes = 327_680;
   readonly rx: Int32Array;
   readonly tx: Int32Array;
   readonly status = new Int32Array(STATUS_WORDS);
