@@ -1,6 +1,6 @@
 /**
  * What a look-up and a learning cost as the table grows: keys are visited in a random order that is drawn beforehand, so
- * that neither the draw nor a pattern is measured. Run by itself it prints the longest pauses: `node bench/micro/fdb.mjs`.
+ * that neither the draw nor a pattern is measured. Run by itself it prints only the longest pauses: `node bench/micro/fdb.mjs`.
  */
 import { pathToFileURL } from 'node:url';
 import { createFdb } from '../../dist/fdb/table.js';
@@ -68,22 +68,25 @@ export function fdbStages() {
 }
 
 const ROWS_A_STEP = 16_384;
+const PASSES = 3;
 
 /**
- * Runs `work` so many times. Processor time is taken, so that other programs' load is not in it.
- * @returns the longest run and their mean, in microseconds
+ * Does the same work PASSES times over, each time with a table made anew, step by step. A step's time is its shortest one:
+ * what the machine did in between, or a compiler, does not hit the same step each time.
+ * @returns the longest step and their mean, in microseconds
  */
-function pauses(times, work) {
-  let longest = 0;
-  let sum = 0;
-  for (let i = 0; i < times; i++) {
-    const start = process.cpuUsage();
-    work(i);
-    const { user, system } = process.cpuUsage(start);
-    sum += user + system;
-    longest = Math.max(longest, user + system);
+function pauses(times, prepare) {
+  const shortest = new Float64Array(times).fill(Number.POSITIVE_INFINITY);
+  for (let pass = 0; pass < PASSES; pass++) {
+    const work = prepare();
+    for (let i = 0; i < times; i++) {
+      const start = performance.now();
+      work(i);
+      shortest[i] = Math.min(shortest[i], (performance.now() - start) * 1000);
+    }
   }
-  return { longest, mean: sum / times };
+  const sum = shortest.reduce((total, step) => total + step, 0);
+  return { longest: shortest.reduce((most, step) => Math.max(most, step), 0), mean: sum / times };
 }
 
 /** A table of `entries` that `owners` have filled, each its part, with a stamp of its own for each entry. */
@@ -94,10 +97,10 @@ function filledBy(owners, entries) {
 }
 
 /** The longest time that one step of ageing, and one learning in a full table, keeps frames waiting. */
-function printPauses(entries) {
+export function printPauses(entries) {
   const print = (what, { longest, mean }) =>
     console.log(
-      `${what.padEnd(56)} longest ${longest.toFixed(1).padStart(8)} us, mean ${mean.toFixed(2).padStart(8)} us`,
+      `${what.padEnd(58)} longest ${longest.toFixed(1).padStart(8)} us, mean ${mean.toFixed(2).padStart(8)} us`,
     );
   // With 128 entries each the search for the oldest is longest, since each has a stamp of its own.
   for (const [owners, size] of [
@@ -106,25 +109,23 @@ function printPauses(entries) {
     [1000, entries],
     [1000, 128_000],
   ]) {
-    const full = filledBy(owners, size);
-    const learn = (i) => full.learn(0x0204, Math.imul(i + 1, 0x9e3779b1), SEGMENT, i % owners, i % owners, size + i);
-    print(`new in a full table, ${size} entries, ${owners} owners`, pauses(100_000, learn));
+    const flood = () => {
+      const full = filledBy(owners, size);
+      return (i) => full.learn(0x0204, Math.imul(i + 1, 0x9e3779b1), SEGMENT, i % owners, i % owners, size + i);
+    };
+    print(`new in a full table, ${size} entries, ${owners} owners`, pauses(100_000, flood));
   }
-  const fdb = filledBy(1, entries);
-  const steps = Math.ceil(fdb.slots / ROWS_A_STEP);
-  for (const [what, now] of [
-    ['nothing', 0],
-    ['every entry', entries * 2],
+  for (const [what, now, most] of [
+    ['nothing expired', 0],
+    ['all expired', entries * 2],
+    ['all expired, at most 2048 removed', entries * 2, 2048],
   ]) {
-    print(
-      `sweep of ${ROWS_A_STEP} rows, ${what} expired`,
-      pauses(steps / 2, () => fdb.sweep(now, ROWS_A_STEP)),
-    );
+    const sweep = () => {
+      const fdb = filledBy(1, entries);
+      return () => fdb.sweep(now, ROWS_A_STEP, most);
+    };
+    print(`sweep of ${ROWS_A_STEP} rows, ${what}`, pauses(100, sweep));
   }
-  print(
-    'the same, at most 2048 removed',
-    pauses(steps / 2, () => fdb.sweep(entries * 2, ROWS_A_STEP, 2048)),
-  );
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) printPauses(SIZES[SIZES.length - 1]);

@@ -12,7 +12,7 @@ import { ingressTap } from '../../dist/dataplane/ingress-tap.js';
 import { ingressVxlan } from '../../dist/dataplane/ingress-vxlan.js';
 import { executeRing } from '../../dist/dataplane/ring.js';
 import { RX_STRIDE } from '../../dist/port/nic.js';
-import { fdbStages } from './fdb.mjs';
+import { fdbStages, printPauses, SIZES } from './fdb.mjs';
 import { measureNative } from './native-path.mjs';
 import { makeScene } from './scene.mjs';
 
@@ -126,6 +126,8 @@ async function main(quick) {
   console.log('the addon, ns per frame or segment, over loopback sockets and a TAP');
   if (process.getuid() === 0) measureNative(quick ? { seconds: 0.05, samples: 3 } : {}).forEach(printRow);
   else console.log('not measured: it opens a TAP in a network namespace, which needs root');
+  console.log('the longest that the FDB keeps frames waiting, processor time');
+  printPauses(quick ? SIZES[1] : SIZES[2]);
   const seconds = quick ? 1 : 30;
   const { collections, frames, grown } = await countCollections({ seconds });
   console.log(

@@ -54,7 +54,8 @@ function floodRows(port: VxlanConfig): ConfiguredEntry[] {
   const ofVlans = port.vlans.flatMap(({ vid, vni, remotes }) =>
     vni === undefined ? [] : remotes.map((dst) => row(dst, vid, vni)),
   );
-  return [...port.remotes.map((dst) => row(dst, 0, null)), ...ofVlans];
+  const group = port.group === undefined ? [] : [port.group];
+  return [...[...group, ...port.remotes].map((dst) => row(dst, 0, null)), ...ofVlans];
 }
 
 function destinationOf({ dst, udpPort }: ConfiguredEntry): string {

@@ -3,6 +3,7 @@
  *
  * Runs only on a file without faults, so it decides nothing and refuses nothing.
  */
+import { canonicalIp } from './address.js';
 import type {
   DecodedBridge,
   DecodedEntry,
@@ -99,6 +100,7 @@ function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined): Vx
     family: familyOfPort(port),
     ...optional('local', given.local),
     ...optional('dev', given.dev),
+    ...optional('group', given.group === undefined ? undefined : canonicalIp(given.group)?.text),
     dstport: given.dstport ?? DEFAULT_DSTPORT,
     vlanTunnel: given.vlan_tunnel ?? false,
     ...optional('id', given.id),

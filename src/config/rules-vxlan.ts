@@ -20,7 +20,9 @@ export function checkVxlan(port: DecodedVxlan, faults: FaultList): void {
 
 /** The outer family of a port: that of its local address, or else of the first address that it names. */
 export function familyOfPort(port: DecodedVxlan): 4 | 6 {
-  const first = port.given.local ?? underlayAddresses(port)[0]?.value;
+  const { local, group } = port.given;
+  const first =
+    local ?? (group === undefined ? undefined : canonicalIp(group)?.text) ?? underlayAddresses(port)[0]?.value;
   return first === undefined ? 4 : familyOf(first);
 }
 

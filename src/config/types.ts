@@ -138,6 +138,8 @@ export interface VxlanConfig extends CommonPortConfig, NicSettings {
   /** The outer source address; absent: the route's. */
   local?: string;
   dev?: string;
+  /** Multicast group of the underlay, on `dev`: where BUM frames go beside the remotes. */
+  group?: string;
   dstport: number;
   /** True: VLANs are mapped to VNIs by `vlans`; then `id` is absent. */
   vlanTunnel: boolean;

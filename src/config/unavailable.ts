@@ -17,7 +17,6 @@ interface Row {
 const off = (value: unknown): boolean => value === false;
 
 const TABLE: readonly Row[] = [
-  { key: 'group', isDefault: () => false, what: 'group' },
   { key: 'proxy', isDefault: off, what: 'proxy' },
   { key: 'rsc', isDefault: off, what: 'rsc' },
   { key: 'l2miss', isDefault: off, what: 'l2miss' },

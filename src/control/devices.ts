@@ -5,7 +5,7 @@
 import type { NicSettings, OffloadConfig, TapConfig, VxlanConfig } from '../config/types.js';
 import { MAX_SOCKETS } from '../dataplane/forwarding.js';
 import { ALL_OFFLOADS, openTap, TUN_F_CSUM } from '../port/tap.js';
-import { openReceiver, openSenders, pathMtu } from '../port/underlay.js';
+import { openGroupReceiver, openReceiver, openSenders, pathMtu } from '../port/underlay.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
 import { VLAN_TAG } from '../wire/vlan.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
@@ -16,6 +16,8 @@ import { Numbers } from './numbers.js';
 export const DEFAULT_MTU = 1500;
 /** As many as the Nic's tables hold. */
 const MAX_SENDERS = 65_536;
+/** In the place of a descriptor: this engine has none. */
+const NO_FD = -1;
 const UDP_HEADER = 8;
 const IP_HEADER = { 4: 20, 6: 40 } as const;
 
@@ -44,8 +46,8 @@ export interface DeviceOptions {
 
 /** What an underlay had to itself, and is closed by `close` once the engines have let it go. */
 export interface Released {
-  /** The receiving socket's number, where no other port has it. */
-  socket: number | null;
+  /** Numbers of the receiving sockets that no other port has. */
+  sockets: number[];
   senders: number[];
   close(): void;
 }
@@ -124,10 +126,12 @@ export class Devices {
   underlay(port: VxlanConfig): OpenUnderlay {
     return guard(port.name, () => {
       const socket = this.receiver(port);
+      let group: number | null = null;
       try {
-        return { socket, senders: this.pool(port) };
+        group = this.groupReceiver(port);
+        return { socket, group, senders: this.pool(port) };
       } catch (error) {
-        this.release({ socket, senders: [] }).close();
+        this.release({ sockets: [socket, group], senders: [] }).close();
         throw error;
       }
     });
@@ -148,6 +152,7 @@ export class Devices {
       ...(port.local === undefined ? {} : { local: port.local }),
       ...(port.dev === undefined ? {} : { dev: port.dev }),
       ...(port.ttl === undefined ? {} : { ttl: port.ttl }),
+      ...(port.group === undefined || port.dev === undefined ? {} : { multicast: { dev: port.dev } }),
     });
     const numbers: number[] = [];
     try {
@@ -166,12 +171,8 @@ export class Devices {
 
   private receiver(port: VxlanConfig): number {
     const key = receiverKey(port);
-    const shared = this.receivers.findIndex((receiver) => receiver?.key === key);
-    const known = this.receivers[shared];
-    if (known !== undefined) {
-      known.users++;
-      return shared;
-    }
+    const shared = this.share(key);
+    if (shared !== null) return shared;
     const { offloads, workers } = this.options;
     const place = {
       family: port.family,
@@ -181,14 +182,43 @@ export class Devices {
     };
     // Sockets that share a port would share it with another switch's too: first see that nobody has it.
     if (workers > 1) openReceiver(place).close();
-    const opened = Array.from({ length: workers }, () => openReceiver({ ...place, reusePort: workers > 1 }));
-    const number = this.socketNumbers.take();
-    this.receivers[number] = {
+    return this.keep(
       key,
-      users: 1,
-      fds: opened.map(({ fd }) => fd),
-      close: () => void opened.map((receiver) => receiver.close()),
+      Array.from({ length: workers }, () => openReceiver({ ...place, reusePort: workers > 1 })),
+    );
+  }
+
+  /** The socket of a port's multicast group. Every socket of a group gets every datagram, so one engine has it. */
+  private groupReceiver(port: VxlanConfig): number | null {
+    const { group, dev, dstport } = port;
+    if (group === undefined || dev === undefined) return null;
+    const key = `group ${group} ${dev} ${receiverKey(port)}`;
+    return (
+      this.share(key) ??
+      this.keep(key, [openGroupReceiver({ group, dev, port: dstport, gro: this.options.offloads.udpGro })])
+    );
+  }
+
+  private share(key: string): number | null {
+    const shared = this.receivers.findIndex((receiver) => receiver?.key === key);
+    const known = this.receivers[shared];
+    if (known === undefined) return null;
+    known.users++;
+    return shared;
+  }
+
+  private keep(key: string, opened: readonly { fd: number; close(): void }[]): number {
+    const close = (): void => {
+      for (const receiver of opened) receiver.close();
     };
+    const number = this.socketNumbers.tryTake();
+    if (number === null) {
+      close();
+      throw new Error(`at most ${MAX_SOCKETS} local addresses, groups and dstports`);
+    }
+    const { workers } = this.options;
+    const fds = Array.from({ length: workers }, (_, engine) => opened[engine]?.fd ?? NO_FD);
+    this.receivers[number] = { key, users: 1, fds, close };
     return number;
   }
 
@@ -202,21 +232,26 @@ export class Devices {
   }
 
   /** Takes a port's sockets out of use. What it had to itself must be detached from the engines, and then be closed. */
-  release({ socket, senders }: { socket: number | null; senders: readonly number[] }): Released {
-    const receiver = socket === null ? undefined : this.receivers[socket];
-    const last = receiver !== undefined && --receiver.users === 0;
-    if (last && socket !== null) this.receivers[socket] = undefined;
+  release({ sockets, senders }: { sockets: readonly (number | null)[]; senders: readonly number[] }): Released {
+    const last: { number: number; receiver: Receiver }[] = [];
+    for (const number of sockets) {
+      const receiver = number === null ? undefined : this.receivers[number];
+      if (number === null || receiver === undefined || --receiver.users > 0) continue;
+      this.receivers[number] = undefined;
+      last.push({ number, receiver });
+    }
     const pool = senders.map((number) => this.senders[number]);
     for (const number of senders) this.senders[number] = undefined;
     return {
-      socket: last ? socket : null,
+      sockets: last.map(({ number }) => number),
       senders: [...senders],
       close: () => {
         for (const sender of pool) sender?.close();
         for (const number of senders) this.senderNumbers.give(number);
-        if (!last || socket === null) return;
-        receiver.close();
-        this.socketNumbers.give(socket);
+        for (const { number, receiver } of last) {
+          receiver.close();
+          this.socketNumbers.give(number);
+        }
       },
     };
   }

@@ -27,6 +27,8 @@ export interface OpenTap {
 export interface OpenUnderlay {
   /** Number of the receiving socket; ports of one local address and dstport share it. */
   socket: number;
+  /** Number of the socket that takes in the port's multicast group; null: it has none. */
+  group: number | null;
   /** Numbers of the sending sockets. */
   senders: number[];
 }

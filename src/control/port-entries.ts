@@ -49,9 +49,10 @@ export class PortEntries {
       const port = this.model.ports.get(entry.port);
       if (port === undefined || port.bridge === null) continue;
       const before = this.model.entries.get(entry);
-      if (before !== undefined) this.drop(port, before, change, true);
       this.model.entries.set(entry);
+      // First the new one's remote, then the old one's: where they are the same, it keeps its number.
       if (port.kind === 'vxlan' && entry.dst !== undefined) this.use(port, entry, change);
+      if (before !== undefined) this.drop(port, before, change, true);
       this.tell(port, entry, change);
     }
   }
@@ -133,7 +134,7 @@ export class PortEntries {
     }
     const mac = macOf(entry.mac);
     if (port.kind === 'vxlan' && isMulticastHigh(mac.high)) {
-      this.tellPin(port, entry, change);
+      this.touchPin(port, entry);
       return;
     }
     const bridge = port.bridge;

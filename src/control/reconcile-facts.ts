@@ -82,5 +82,5 @@ export function tapMtu(config: TapConfig, automatic: number): number {
 export function remotesOf(port: VxlanConfig): Set<string> {
   const own = port.vlans.flatMap((vlan) => vlan.remotes);
   const entries = port.fdb.flatMap((entry) => (entry.dst === undefined ? [] : [entry.dst]));
-  return new Set([...port.remotes, ...own, ...entries]);
+  return new Set([...(port.group === undefined ? [] : [port.group]), ...port.remotes, ...own, ...entries]);
 }

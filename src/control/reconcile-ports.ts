@@ -94,7 +94,8 @@ export class PortLife {
 
   private attachVxlan(port: VxlanPort, change: Transition): void {
     const { config, underlay, host } = port;
-    this.attachSocket(port, change);
+    this.attachSocket(port, underlay.socket, underlay.socket, change);
+    if (underlay.group !== null) this.attachSocket(port, underlay.group, underlay.socket, change);
     this.attachSenders(underlay.senders, change);
     change.structure.push({
       op: 'vxlan',
@@ -109,16 +110,15 @@ export class PortLife {
     });
   }
 
-  private attachSocket(port: VxlanPort, change: Transition): void {
-    const { socket } = port.underlay;
+  /** @param as the socket whose VNIs the datagrams belong to */
+  private attachSocket(port: VxlanPort, socket: number, as: number, change: Transition): void {
     const isShared = [...this.model.ports.values()].some(
-      (other) => other !== port && other.kind === 'vxlan' && other.underlay.socket === socket,
+      (other) => other !== port && other.kind === 'vxlan' && socketsOf(other).includes(socket),
     );
     // A port of before that ends in this change may have it still: the engines have the socket then.
-    if (isShared || change.structure.some((o) => o.op === 'socket' && o.socket === socket)) return;
-    if (this.kept.has(socket)) return;
-    const fds = this.devices.receiverFds(socket);
-    change.structure.push({ op: 'socket', socket, fds, owner: port.index });
+    if (isShared || this.kept.has(socket)) return;
+    if (change.structure.some((o) => o.op === 'socket' && o.socket === socket)) return;
+    change.structure.push({ op: 'socket', socket, fds: this.devices.receiverFds(socket), owner: port.index, as });
   }
 
   private attachSenders(senders: readonly number[], change: Transition): void {
@@ -134,7 +134,8 @@ export class PortLife {
     change.flushes.push({ owner: port.index });
     if (port.kind === 'vxlan') {
       this.entries.end(port, change);
-      this.letGo(this.devices.release(port.underlay), port.underlay.socket, change);
+      const sockets = socketsOf(port);
+      this.letGo(this.devices.release({ sockets, senders: port.underlay.senders }), sockets, change);
     } else if (!inherited.has(port.tap)) {
       change.afterwards.push(() => port.tap.close());
     }
@@ -147,9 +148,9 @@ export class PortLife {
     });
   }
 
-  private letGo(released: Released, socket: number | null, change: Transition): void {
-    if (released.socket === null && socket !== null) this.kept.add(socket);
-    if (released.socket !== null) change.structure.push({ op: 'socket-del', socket: released.socket });
+  private letGo(released: Released, sockets: readonly number[], change: Transition): void {
+    for (const socket of sockets) if (!released.sockets.includes(socket)) this.kept.add(socket);
+    for (const socket of released.sockets) change.structure.push({ op: 'socket-del', socket });
     for (const sender of released.senders) change.structure.push({ op: 'sender-del', sender });
     change.afterwards.push(() => {
       released.close();
@@ -213,10 +214,14 @@ export class PortLife {
       });
     }
     if (senders !== undefined) {
-      this.letGo(this.devices.release({ socket: null, senders: port.underlay.senders }), null, change);
+      this.letGo(this.devices.release({ sockets: [], senders: port.underlay.senders }), [], change);
       port.underlay.senders = senders;
     }
     this.memberships.setVnis(port, change);
     this.entries.setPeers(port, before.peers, config.peers, change);
   }
+}
+
+function socketsOf({ underlay: { socket, group } }: VxlanPort): number[] {
+  return group === null ? [socket] : [socket, group];
 }

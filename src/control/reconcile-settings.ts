@@ -77,7 +77,9 @@ export class PortSettings {
   setSocketOwners(change: Transition): void {
     const owners = new Map<number, number>();
     for (const port of this.model.ports.values()) {
-      if (port.kind === 'vxlan' && !owners.has(port.underlay.socket)) owners.set(port.underlay.socket, port.index);
+      if (port.kind !== 'vxlan') continue;
+      const { socket, group } = port.underlay;
+      for (const one of [socket, ...(group === null ? [] : [group])]) if (!owners.has(one)) owners.set(one, port.index);
     }
     for (const [socket, owner] of owners) {
       if (this.socketOwners.get(socket) !== owner) change.structure.push({ op: 'socket-owner', socket, owner });

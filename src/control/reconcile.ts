@@ -159,8 +159,9 @@ export class Reconciler {
   private abandon({ taps, inherited, underlays, pools, undo }: Opened): void {
     takeBack(undo);
     for (const tap of taps.values()) if (!inherited.has(tap)) tap.close();
-    for (const underlay of underlays.values()) this.devices.release(underlay).close();
-    for (const senders of pools.values()) this.devices.release({ socket: null, senders }).close();
+    for (const { socket, group, senders } of underlays.values())
+      this.devices.release({ sockets: [socket, group], senders }).close();
+    for (const senders of pools.values()) this.devices.release({ sockets: [], senders }).close();
   }
 
   /** Changes the model, and says what the engines have to do. */

@@ -77,7 +77,15 @@ function hostVlans(bridge: BridgeConfig | null, link: BridgeConfig | VxlanConfig
  */
 export function identityOf({ role, config }: { role: PortRole; config: PortConfig }): string {
   if (config.type === 'tap') return JSON.stringify([role, config.netns, config.ifname]);
-  return JSON.stringify([config.type, config.local, config.dev, config.family, config.dstport, config.hostPort]);
+  return JSON.stringify([
+    config.type,
+    config.local,
+    config.dev,
+    config.group,
+    config.family,
+    config.dstport,
+    config.hostPort,
+  ]);
 }
 
 /** What a pool of sending sockets is opened with. */

@@ -31,6 +31,8 @@ import { continuesRun } from './runs.js';
 export const TICK_MS = 100;
 /** Rows aged in one step at most: well under a millisecond. */
 const SWEEP_ROWS = 16_384;
+/** Entries that one step removes at most, since removing costs more than looking. */
+const SWEEP_REMOVED = 2048;
 /**
  * Entries from which the FDB is warmed before a batch is decided: about what a core's cache holds of it. At a million
  * entries it halves the cost of a look-up, below it adds a few nanoseconds (bench/micro/fdb.mjs).
@@ -88,7 +90,8 @@ export class Engine {
     sw.counters.setTick(sw.tick);
     sw.storm.advance(sw.tick);
     if (sw.engine !== 0) return; // one of them ages
-    sw.fdb.sweep(sw.tick, Math.min(SWEEP_ROWS, Math.ceil(sw.fdb.slots / SWEEP_STEPS) * Math.min(ticks, SWEEP_STEPS)));
+    const rows = Math.ceil(sw.fdb.slots / SWEEP_STEPS) * Math.min(ticks, SWEEP_STEPS);
+    sw.fdb.sweep(sw.tick, Math.min(SWEEP_ROWS, rows), SWEEP_REMOVED);
   }
 
   /** Engines start at different moments, but their ticks are those of one clock. */

@@ -71,6 +71,8 @@ export class Forwarding {
 
   /** The port that answers for datagrams of a socket that belong to no port; RETIRED: none does. */
   readonly socketOwner = new Int32Array(MAX_SOCKETS).fill(RETIRED);
+  /** The socket whose VNIs a socket's datagrams belong to: itself, or that of the port's own address. */
+  readonly socketOf = Int32Array.from({ length: MAX_SOCKETS }, (_, socket) => socket);
   readonly vnis = new VniTable();
   /** How many mappings count under a VNI counter. */
   readonly vniUsers = new Int32Array(MAX_VNIS);

@@ -34,7 +34,7 @@ export function ingressVxlan(sw: Context, frame: number, at: number): boolean {
 
   if (length < 0) return refuse(sw, frame, owner, VXLAN_TOO_SHORT);
   if (!hasVniFlag(view, datagram)) return refuse(sw, frame, owner, VXLAN_FLAG_MISSING);
-  const found = forwarding.vnis.find(socket, vni(view, datagram));
+  const found = forwarding.vnis.find(forwarding.socketOf[socket], vni(view, datagram));
   if (found === NO_PORT) return refuse(sw, frame, owner, VNI_UNKNOWN);
   const port = found >>> 12;
   const vid = found & 0xfff;

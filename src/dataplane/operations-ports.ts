@@ -191,10 +191,14 @@ function setStorm({ engine, storm }: Context, o: StormLimits): void {
 
 // ---- Sockets ----
 
-export function addSocket(sw: Context, o: { socket: number; fds: readonly number[]; owner: number }): void {
+export function addSocket(
+  sw: Context,
+  o: { socket: number; fds: readonly number[]; owner: number; as?: number },
+): void {
   sw.forwarding.socketOwner[o.socket] = o.owner;
+  sw.forwarding.socketOf[o.socket] = o.as ?? o.socket;
   sw.nic.detachSocket(o.socket);
-  sw.nic.attachSocket(o.socket, o.fds[sw.engine]);
+  if (o.fds[sw.engine] !== -1) sw.nic.attachSocket(o.socket, o.fds[sw.engine]);
 }
 
 export function endSocket(sw: Context, socket: number): void {

@@ -62,7 +62,11 @@ export type Operation =
   | { op: 'storm'; port: number; broadcast: number; unknownUnicast: number; multicast: number }
 
   // ---- Sockets
-  | { op: 'socket'; socket: number; fds: number[]; owner: number }
+  /**
+   * A receiving socket. With `as`, its datagrams belong to the VNIs of that socket: one that takes in a multicast group
+   * stands beside the one of the port's own address. An engine without a descriptor of it (-1) has nothing to receive.
+   */
+  | { op: 'socket'; socket: number; fds: number[]; owner: number; as?: number }
   /** Which port answers for datagrams of the socket that belong to none. */
   | { op: 'socket-owner'; socket: number; owner: number }
   | { op: 'socket-del'; socket: number }

@@ -235,7 +235,7 @@ export class Fdb extends FdbChanges {
   /**
    * Looks at the next rows in turn and removes the expired entries. Each call takes up where the last one ended; `slots`
    * rows make one round.
-   * @param maxRemoved ends the call after so many removals, each of which costs as much as a look at ten rows
+   * @param maxRemoved ends the call after so many removals, each of which costs as much as looking at thirty rows
    * @returns how many entries it removed
    */
   sweep(now: number, maxRows: number, maxRemoved = this.slots): number {

@@ -254,6 +254,6 @@ it('does what a plain map would do', () => {
         for (const each of commands) pair.run(each);
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 80 },
   );
 }, 60_000);
