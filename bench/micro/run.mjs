@@ -126,7 +126,7 @@ async function main(quick) {
   console.log('the addon, ns per frame or segment, over loopback sockets and a TAP');
   if (process.getuid() === 0) measureNative(quick ? { seconds: 0.05, samples: 3 } : {}).forEach(printRow);
   else console.log('not measured: it opens a TAP in a network namespace, which needs root');
-  console.log('the longest that the FDB keeps frames waiting, processor time');
+  console.log('the longest that the FDB keeps frames waiting');
   printPauses(quick ? SIZES[1] : SIZES[2]);
   const seconds = quick ? 1 : 30;
   const { collections, frames, grown } = await countCollections({ seconds });

@@ -38,7 +38,7 @@ function frame(from, to, host, size) {
 }
 
 function makeEngine(context) {
-  return new Engine(context, { rung() {}, portLost() {}, offloadLost() {}, punted() {} });
+  return new Engine(context, { rung() {}, portLost() {}, offloadLost() {}, punted() {}, tooBig() {} });
 }
 
 /** Remote `number`: the first is at REMOTE, the others at the addresses behind it. */
@@ -71,6 +71,7 @@ export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, b
       flags: flags | VLAN_TUNNEL,
       socket: 0,
       senders: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+      dfSenders: [],
       udpPort: 4789,
       tos: 0,
       ageingTicks: 0,

@@ -5,11 +5,11 @@
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { interruptible } from '../../dist/lab/wait.js';
+import { sweep } from './ground.mjs';
 import { jsonReport, keep } from './keep.mjs';
 import { completePath, describeMachine, hasOvs, requireTools } from './machine.mjs';
 import { textReport } from './report.mjs';
-import { ROWS } from './rows.mjs';
-import { sweep } from './site.mjs';
+import { LEARNING, ROWS } from './rows.mjs';
 import { summarise } from './statistics.mjs';
 import { planTurns, takeTurn } from './turn.mjs';
 
@@ -56,14 +56,15 @@ export async function bench(options) {
   return failures.length > 0 ? 1 : 0;
 }
 
-async function takeTurns(turns, { rounds, seconds, senders, only }, gathered, signal) {
+async function takeTurns(turns, options, gathered, signal) {
   const start = performance.now();
-  for (const [index, { round, column, variant }] of turns.entries()) {
+  for (const [index, turn] of turns.entries()) {
+    const { round, column, variant } = turn;
     const place = `${index + 1}/${turns.length}`.padStart(7);
-    const title = `${place}  round ${round}/${rounds}  ${column}  ${variant.padEnd(8)}`;
+    const title = `${place}  round ${round}/${options.rounds}  ${column}  ${variant.padEnd(8)}`;
     let outcome;
     try {
-      const values = await takeTurn({ variant, column, seconds, senders, only }, signal);
+      const values = await takeTurn(turn, options, signal);
       for (const [measure, value] of Object.entries(values))
         gathered.samples.push({ round, column, variant, measure, value });
       outcome = headlines(values);
@@ -83,8 +84,8 @@ async function takeTurns(turns, { rounds, seconds, senders, only }, gathered, si
 /** The figures of a turn in one line. */
 function headlines(values) {
   const texts = Object.entries(values).map(([measure, value]) => {
-    const row = ROWS.find((one) => one.measure === measure);
-    return `${measure} ${value.toFixed(row.digits)}`;
+    const { digits } = [...ROWS, ...LEARNING].find((one) => one.measure === measure);
+    return `${measure} ${value.toFixed(digits)}`;
   });
   return texts.join('  ');
 }

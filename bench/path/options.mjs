@@ -5,28 +5,29 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 
-export const MEASURE_GROUPS = ['tcp', 'frames', 'latency'];
+export const MEASURE_GROUPS = ['tcp', 'frames', 'latency', 'learning'];
 export const COLUMNS = ['A', 'B'];
 
 /**
  * `mixed` is overtap with a kernel peer, `workers` overtap with two engines, `replicating` overtap that floods to a
- * thousand remotes meanwhile; variants.mjs says what they measure.
+ * thousand remotes meanwhile, `large` overtap with an FDB of a million entries; variants.mjs says what they measure.
  */
-export const VARIANTS = ['kernel', 'overtap', 'ovs', 'mixed', 'workers', 'replicating'];
+export const VARIANTS = ['kernel', 'overtap', 'ovs', 'mixed', 'workers', 'replicating', 'large'];
 
 export const USAGE = `usage: npm run bench -- [options]        (or: overtap bench [options])
 
 Measures the whole path, guest - switch - underlay - switch - guest, for overtap and for the kernel's bridge and vxlan,
-and for Open vSwitch's userspace datapath where it is installed: in turn, interleaved, in one go. Needs root.
+and for Open vSwitch's userspace datapath where it is installed: in turn, interleaved, in one go. Needs root. Learning, of how
+many addresses and how fast, is that of one bridge with three ports (RFC 2889).
 
   --rounds N        how often each of them has its turn (5)
-  --seconds S       how long each measure takes (3)
+  --seconds S       how long each measure takes (3); learning takes what it takes
   --senders N       programs that send frames (one a core)
   --only LIST       measures: ${MEASURE_GROUPS.join(',')}
   --columns LIST    A: offloads as they are; B: the underlay as a plain NIC (A,B)
   --variants LIST   ${VARIANTS.join(',')}
   --json FILE       writes everything as JSON, every sample included; "-": to stdout instead of the table
-  --quick           one round of one second: shows that it works, the figures mean nothing
+  --quick           one round of one second, small tables: shows that it works, the figures mean nothing
   --help            this text
 
 A run with all measures, both columns and all variants is kept in bench/results. Progress goes to stderr.`;

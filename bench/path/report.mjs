@@ -1,13 +1,17 @@
 /**
  * Owns the words and tables of a result, as plain text for the terminal and as Markdown. Both hold the same cells.
  */
-import { GOALS, ROWS, reached, verdict } from './rows.mjs';
+import { GOALS, LEARNING, ROWS, reached, verdict } from './rows.mjs';
 import { ratioOf } from './statistics.mjs';
 
 const COLUMN_TEXT = {
   A: 'A: offloads as they are',
   B: 'B: the underlay as a plain NIC (no segmentation, no checksums on send; GRO)',
 };
+const LEARNING_COLUMN = 'A';
+const LEARNING_TEXT = 'RFC 2889: how many addresses are held (5.7), how fast they are learned (5.8)';
+/** `large` is called so in the words of the command line. */
+const LEARNING_NAMES = { kernel: 'kernel', overtap: 'overtap', large: 'overtap, large FDB' };
 const NAMES = { kernel: 'kernel', overtap: 'overtap', ovs: 'OVS userspace' };
 const RATIOS = [
   ['overtap', 'kernel'],
@@ -40,7 +44,7 @@ export function markdownReport(result, plot) {
   return `${parts.join('\n\n')}\n`;
 }
 
-function headLines({ started, machine, settings, isComplete }) {
+function headLines({ started, machine, settings, isComplete, summary }) {
   const tools = [
     `Node ${machine.node.slice(1)}`,
     ...['iperf3', 'trafgen', 'sockperf'].filter((name) => machine[name]).map((name) => `${name} ${machine[name]}`),
@@ -54,20 +58,29 @@ function headLines({ started, machine, settings, isComplete }) {
     `${rounds} of ${settings.seconds} s a measure, interleaved; median (lowest-highest); ratios are of medians`,
     `frames: as many as ${settings.senders} trafgen can send, counted where they arrive`,
     'CPU: of the whole machine, the iperf3 processes included; round trip: UDP, 64 B; memory: resident, of one host',
+    ...(hasLearning(summary)
+      ? [
+          'learning: one bridge, three ports; where all that was tried is held, or all that was offered learned, its limit lies above',
+        ]
+      : []),
     ...(settings.quick ? ['QUICK: one short round shows that it works; the figures mean nothing'] : []),
     ...(isComplete ? [] : ['INTERRUPTED: not all rounds are in']),
   ];
 }
 
 function* tables({ summary }) {
-  for (const column of Object.keys(COLUMN_TEXT)) if (summary[column]) yield columnTable(column, summary);
+  for (const column of Object.keys(COLUMN_TEXT)) {
+    const table = columnTable(column, summary);
+    if (table.rows.length > 0) yield table;
+  }
+  if (hasLearning(summary)) yield learningTable(summary[LEARNING_COLUMN]);
   const goals = goalRows(summary);
   if (goals.length > 0)
     yield { title: 'What it is to show', head: ['ratio', 'at least', 'aim', 'reached', ''], rows: goals };
 }
 
 function columnTable(column, summary) {
-  const rows = ROWS.map((row) => ({ ...row, figures: figuresOf(row, summary[column][row.measure] ?? {}) }));
+  const rows = ROWS.map((row) => ({ ...row, figures: figuresOf(row, summary[column]?.[row.measure] ?? {}) }));
   const variants = Object.keys(NAMES).filter((name) => rows.some((row) => row.figures[name]));
   const ratios = RATIOS.filter((pair) => pair.every((name) => variants.includes(name)));
   // A row of another variant than overtap is there for that variant's sake only.
@@ -81,6 +94,22 @@ function columnTable(column, summary) {
       `${text}, ${unit}`,
       ...variants.map((name) => figureText(figures[name], digits)),
       ...ratios.map(([name, to]) => ratioText(ratioOf(figures[name], figures[to]))),
+    ]),
+  };
+}
+
+function hasLearning(summary) {
+  return summary[LEARNING_COLUMN]?.[LEARNING[0].measure] !== undefined;
+}
+
+function learningTable(figures) {
+  const variants = Object.keys(LEARNING_NAMES).filter((name) => figures[LEARNING[0].measure][name]);
+  return {
+    title: LEARNING_TEXT,
+    head: ['', ...LEARNING.map(({ text }) => text)],
+    rows: variants.map((name) => [
+      LEARNING_NAMES[name],
+      ...LEARNING.map(({ measure, digits }) => figureText(figures[measure][name], digits)),
     ]),
   };
 }

@@ -49,6 +49,14 @@ export const ROWS = [
   { measure: 'memory', text: 'memory, 2 workers', unit: 'MiB', more: false, digits: 1, variant: 'workers' },
 ].map((row) => ({ variant: 'overtap', ...row }));
 
+/** What is measured of a switch that learns: the columns of the table of RFC 2889, whose rows are the switches. */
+export const LEARNING = [
+  { measure: 'addresses', text: 'addresses held', digits: 0 },
+  { measure: 'addresses-tried', text: 'most tried', digits: 0 },
+  { measure: 'learning', text: 'learned, k/s', digits: 1 },
+  { measure: 'learning-offered', text: 'most offered, k/s', digits: 1 },
+];
+
 const bothWays = (streams) => [`tcp${streams}-there`, `tcp${streams}-back`];
 const goal = (column, text, measures, marks, more = {}) => ({
   column,

@@ -1,21 +1,13 @@
 /**
- * Owns the ground that every variant stands on, and its end: two hosts and two guests as network namespaces, the cable
- * between the hosts, the column's offloads, the programs. Whatever is made is named `otb-<pid>-...` or known by its
- * process id, and `takeDown` removes all of it. It knows nothing of switches; the topologies put them in.
+ * Owns what every variant stands on in the measures of the whole path: two hosts and two guests as network namespaces,
+ * the cable between the hosts, the column's offloads. It knows nothing of switches; the topologies put them in.
  *
  *     g1 eth0 --- switch of h1 --- eth0 ======= eth0 --- switch of h2 --- eth0 g2
  *     10.77.0.1                192.0.2.1         192.0.2.2                10.77.0.2
  */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { run } from '../../dist/lab/command.js';
-import { addAddress, addNamespace, addVeth, deleteNamespace, namespaceExists } from '../../dist/lab/namespaces.js';
-import { refuseIfInterrupted } from '../../dist/lab/wait.js';
-import { Program } from './programs.mjs';
-
-const PREFIX = `otb-${process.pid}-`;
-const NAMED = /^otb-(\d+)-/;
+import { addAddress, addVeth } from '../../dist/lab/namespaces.js';
+import { Ground, namespaceName } from './ground.mjs';
 
 /** The VXLAN network of all variants, and the guests' MTU: 1500 of the underlay less 50 of the encapsulation. */
 export const VNI = 42;
@@ -34,57 +26,36 @@ const PLAIN_NIC = {
   'generic-receive-offload': 'on',
 };
 
-export class Site {
+export class Site extends Ground {
   /** @param {AbortSignal} signal ends every wait of this site */
   constructor(signal) {
-    this.signal = signal;
-    this.folder = mkdtempSync(join(tmpdir(), PREFIX));
-    this.programs = [];
-    this.hosts = [1, 2].map((n) => ({
+    const hosts = [1, 2].map((n) => ({
       name: `h${n}`,
-      netns: `${PREFIX}h${n}`,
+      netns: namespaceName(`h${n}`),
       address: `192.0.2.${n}`,
       remote: `192.0.2.${3 - n}`,
-      guest: { netns: `${PREFIX}g${n}`, address: `10.77.0.${n}`, mac: `02:00:00:00:b0:0${n}` },
+      guest: { netns: namespaceName(`g${n}`), address: `10.77.0.${n}`, mac: `02:00:00:00:b0:0${n}` },
     }));
+    super(
+      signal,
+      hosts.flatMap((host) => [host.netns, host.guest.netns]),
+    );
+    this.hosts = hosts;
   }
 
   get guests() {
     return this.hosts.map((host) => host.guest);
   }
 
-  get namespaces() {
-    return this.hosts.flatMap((host) => [host.netns, host.guest.netns]);
-  }
-
   /** Makes the namespaces and the underlay. @param {'A' | 'B'} column */
   async build(column) {
-    for (const netns of this.namespaces) {
-      refuseIfInterrupted(this.signal);
-      await addNamespace(netns);
-      // Neighbour discovery and router solicitations would be counted among the frames.
-      const off = 'for f in all default; do echo 1 >/proc/sys/net/ipv6/conf/$f/disable_ipv6; done';
-      await run('ip', ['netns', 'exec', netns, 'sh', '-c', off]);
-    }
+    await this.addNamespaces();
     const ends = this.hosts.map((host) => ({ netns: host.netns, ifname: NIC }));
     await addVeth(ends[0], ends[1]);
     for (const host of this.hosts) {
       await addAddress({ netns: host.netns, ifname: NIC }, `${host.address}/24`);
       if (column === 'B') await makePlain(host.netns);
     }
-  }
-
-  /** Starts a program that `takeDown` ends. */
-  start(netns, command, options) {
-    refuseIfInterrupted(this.signal);
-    const program = new Program(netns, command, options);
-    this.programs.push(program);
-    return program;
-  }
-
-  /** Runs a program to its end. @returns its standard output */
-  run(netns, command, { limitMs = 15_000, env } = {}) {
-    return this.start(netns, command, { env }).toEnd(limitMs, this.signal);
   }
 
   /** Gives a guest the NIC that a switch made for it in its host's namespace. */
@@ -102,23 +73,6 @@ export class Site {
       if (link.mtu !== GUEST_MTU) throw new Error(`${NIC} in ${netns} has MTU ${link.mtu}, not ${GUEST_MTU}`);
     }
   }
-
-  /** Takes away all that was made, even when a part of it does not go; then says so. */
-  async takeDown() {
-    const failures = [];
-    const attempt = async (work) => {
-      try {
-        await work();
-      } catch (error) {
-        failures.push(error.message);
-      }
-    };
-    // In the reverse order: a switch leaves before the database that it listens to.
-    for (const program of this.programs.reverse()) await attempt(() => program.stop());
-    for (const netns of this.namespaces) await attempt(() => removeNamespace(netns));
-    await attempt(async () => rmSync(this.folder, { recursive: true, force: true }));
-    if (failures.length > 0) throw new Error(`not all is taken down: ${failures.join('; ')}`);
-  }
 }
 
 async function makePlain(netns) {
@@ -132,43 +86,5 @@ async function makePlain(netns) {
       throw new Error(
         `the underlay in ${netns} does not take "${feature} ${wanted}": column B would not be what it says`,
       );
-  }
-}
-
-/** Ends whatever still runs in a namespace of ours, and deletes it. */
-async function removeNamespace(netns) {
-  if (!namespaceExists(netns)) return;
-  for (const pid of (await run('ip', ['netns', 'pids', netns])).split('\n').filter(Boolean)) killIfThere(Number(pid));
-  await deleteNamespace(netns);
-}
-
-function killIfThere(pid) {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if (error.code !== 'ESRCH') throw error;
-  }
-}
-
-/** Removes what runs that were killed left behind: names that hold the id of a process that is no more. */
-export async function sweep() {
-  const names = (folder) => readdirSync(folder).filter(isLeftOver);
-  if (namespacesExist()) for (const netns of names('/run/netns')) await removeNamespace(netns);
-  for (const folder of names(tmpdir())) rmSync(join(tmpdir(), folder), { recursive: true, force: true });
-}
-
-/** The folder of names appears with the first namespace of a machine. */
-function namespacesExist() {
-  return readdirSync('/run').includes('netns');
-}
-
-function isLeftOver(name) {
-  const pid = NAMED.exec(name)?.[1];
-  if (pid === undefined) return false;
-  try {
-    process.kill(Number(pid), 0);
-    return false;
-  } catch (error) {
-    return error.code === 'ESRCH';
   }
 }

@@ -19,11 +19,23 @@ const READY_LIMIT_MS = 20_000;
  * @returns the processes whose memory is the switch's
  */
 export async function attachOvertap(site, host, settings = {}) {
-  const socket = join(site.folder, `${host.name}.sock`);
-  const file = join(site.folder, `${host.name}.yaml`);
-  writeFileSync(file, configuration(host, socket, settings));
-  const program = site.start(host.netns, [process.execPath, OVERTAP, 'run', '-c', file]);
-  const client = createClient(socket, { deadlineMs: 3000 });
+  const { program } = await startOvertap(site, host, (socket) => configuration(host, socket, settings));
+  return [program];
+}
+
+/**
+ * Starts a switch in a namespace and waits until it answers.
+ * @param {import('./ground.mjs').Ground} ground
+ * @param {{ name: string, netns: string }} host
+ * @param {(socket: string) => string} configure gives the configuration file for this control socket
+ * @returns the program, and a client of it
+ */
+export async function startOvertap(ground, host, configure) {
+  const socket = join(ground.folder, `${host.name}.sock`);
+  const file = join(ground.folder, `${host.name}.yaml`);
+  writeFileSync(file, configure(socket));
+  const program = ground.start(host.netns, [process.execPath, OVERTAP, 'run', '-c', file]);
+  const client = createClient(socket);
   const answers = () => {
     if (!program.isRunning) throw new Error(`the switch of ${host.name} has ended: ${program.lastWords}`);
     return client.get('/v1/info').then(
@@ -32,8 +44,8 @@ export async function attachOvertap(site, host, settings = {}) {
     );
   };
   const what = `overtap of ${host.name} answers`;
-  await waitUntil(answers, { what, limitMs: READY_LIMIT_MS, everyMs: 50, signal: site.signal });
-  return [program];
+  await waitUntil(answers, { what, limitMs: READY_LIMIT_MS, everyMs: 50, signal: ground.signal });
+  return { program, client };
 }
 
 function configuration(host, socket, { workers, beside = '' }) {

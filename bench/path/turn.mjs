@@ -1,10 +1,13 @@
 /**
  * One turn: one variant in one column, built, measured and taken away again. Nothing of another variant is there
- * meanwhile: ovs-vswitchd works even when no frame comes, and would be measured along.
+ * meanwhile: ovs-vswitchd works even when no frame comes, and would be measured along. Learning has turns and a site of
+ * its own.
  */
 import { residentMib } from './cpu.mjs';
+import { LearningSite } from './learning-site.mjs';
 import { measureFrames } from './measure-frames.mjs';
 import { measureLatency } from './measure-latency.mjs';
+import { measureLearning } from './measure-learning.mjs';
 import { measureTcp, startTcpServer, warmUp } from './measure-tcp.mjs';
 import { Site } from './site.mjs';
 import { VARIANTS } from './variants.mjs';
@@ -12,12 +15,25 @@ import { VARIANTS } from './variants.mjs';
 /** Lengths of the frames that are counted, in bytes without FCS. */
 export const FRAME_SIZES = [64, 512, 1400];
 
+/** Groups of measures on the whole path. Learning is a turn by itself. */
+const PATH_GROUPS = ['tcp', 'frames', 'latency'];
+/** The switches learn from guests, not from the underlay: the columns would be alike. */
+const LEARNING_COLUMN = 'A';
+
 /**
- * @param {{ variant: string, column: 'A' | 'B', seconds: number, senders: number, only: readonly string[] }} what
+ * @param {{ variant: string, column: 'A' | 'B', groups: readonly string[] }} turn
+ * @param {{ seconds: number, senders: number, quick: boolean }} options `quick`: with small tables, where their size sets
+ * the time
  * @returns {Promise<Record<string, number>>} values by measure (rows.mjs names them)
  */
-export async function takeTurn({ variant, column, seconds, senders, only }, signal) {
+export function takeTurn({ variant, column, groups }, options, signal) {
   const { switches, measures } = VARIANTS[variant];
+  if (groups.includes('learning')) return takeLearning(measures.learning, options, signal);
+  return takePath({ switches, measures, column, groups }, options, signal);
+}
+
+/** The measures of the whole path. */
+async function takePath({ switches, measures, column, groups }, { seconds, senders }, signal) {
   const site = new Site(signal);
   try {
     await site.build(column);
@@ -28,12 +44,11 @@ export async function takeTurn({ variant, column, seconds, senders, only }, sign
     await warmUp(site);
 
     const values = {};
-    const wanted = (group) => only.includes(group);
-    for (const streams of wanted('tcp') ? measures.tcp : [])
+    for (const streams of groups.includes('tcp') ? measures.tcp : [])
       Object.assign(values, await measureTcp(site, { seconds, streams }));
-    for (const size of wanted('frames') && measures.frames ? FRAME_SIZES : [])
+    for (const size of groups.includes('frames') ? FRAME_SIZES : [])
       Object.assign(values, await measureFrames(site, { seconds, size, senders, counter: server }));
-    if (wanted('latency') && measures.latency) Object.assign(values, await measureLatency(site, { seconds }));
+    if (groups.includes('latency')) Object.assign(values, await measureLatency(site, { seconds }));
     // Of one host; the kernel's switch has no process, and mixed hosts are not compared.
     if (processes.every((programs) => programs.length > 0)) values.memory = residentMib(processes[0]);
     return values;
@@ -42,20 +57,37 @@ export async function takeTurn({ variant, column, seconds, senders, only }, sign
   }
 }
 
+async function takeLearning(what, { quick }, signal) {
+  const site = new LearningSite(signal);
+  try {
+    await site.addNamespaces();
+    return await measureLearning(site, what, quick);
+  } finally {
+    await site.takeDown();
+  }
+}
+
 /** Every turn of a run, in order. Each round begins with another variant, so that none always follows the same one. */
 export function planTurns({ rounds, columns, variants, only }) {
+  const onPath = only.filter((group) => PATH_GROUPS.includes(group));
   const turns = [];
   for (let round = 1; round <= rounds; round++) {
-    for (const column of columns) {
-      const here = variants.filter((name) => hasWork(name, column, only));
-      for (let i = 0; i < here.length; i++) turns.push({ round, column, variant: here[(i + round - 1) % here.length] });
-    }
+    for (const column of columns) turns.push(...turnsOf(round, column, variants, onPath));
+    if (only.includes('learning') && columns.includes(LEARNING_COLUMN))
+      turns.push(...turnsOf(round, LEARNING_COLUMN, variants, ['learning']));
   }
   return turns;
 }
 
-function hasWork(name, column, only) {
-  const { columns, measures } = VARIANTS[name];
-  if (!columns.includes(column)) return false;
-  return only.some((group) => measures[group] === true || measures[group].length > 0);
+function turnsOf(round, column, variants, wanted) {
+  const turns = variants
+    .map((variant) => ({ round, column, variant, groups: groupsOf(variant, column, wanted) }))
+    .filter(({ groups }) => groups.length > 0);
+  return turns.map((_, i) => turns[(i + round - 1) % turns.length]);
+}
+
+/** What of the wanted is measured with a variant in a column. */
+function groupsOf(variant, column, wanted) {
+  const { columns, measures } = VARIANTS[variant];
+  return columns.includes(column) ? wanted.filter((group) => measures[group] !== undefined) : [];
 }

@@ -3,35 +3,53 @@
  */
 import { attachReplicating } from './replication.mjs';
 import { attachKernel } from './topology-kernel.mjs';
+import { attachLearningKernel, attachLearningOvertap } from './topology-learning.mjs';
 import { attachOvertap } from './topology-overtap.mjs';
 import { attachOvs } from './topology-ovs.mjs';
 
 const ALL = { tcp: [1, 4], frames: true, latency: true };
+const MILLION = 1_048_576;
+/** A million addresses take some seconds; so their number is searched coarsely. */
+const COARSE_STEP = MILLION / 64;
 const twoWorkers = (site, host) => attachOvertap(site, host, { workers: 2 });
 
 /**
- * `switches`: of host 1 and of host 2. `columns`: those that it is measured in. `measures`: TCP with how many streams, and
- * whether frames and latency.
+ * `switches`: of host 1 and of host 2. `columns`: those that it is measured in. `measures`: TCP with how many streams,
+ * whether frames and latency, and with what addresses are learned (measure-learning.mjs); what is left out is not measured.
  */
 export const VARIANTS = {
-  kernel: { switches: [attachKernel, attachKernel], columns: ['A', 'B'], measures: ALL },
-  overtap: { switches: [attachOvertap, attachOvertap], columns: ['A', 'B'], measures: ALL },
+  kernel: {
+    switches: [attachKernel, attachKernel],
+    columns: ['A', 'B'],
+    measures: { ...ALL, learning: { attach: attachLearningKernel, addresses: MILLION, step: COARSE_STEP } },
+  },
+  overtap: {
+    switches: [attachOvertap, attachOvertap],
+    columns: ['A', 'B'],
+    measures: { ...ALL, learning: { attach: attachLearningOvertap, addresses: 65_536, step: 1 } },
+  },
   ovs: { switches: [attachOvs, attachOvs], columns: ['A', 'B'], measures: ALL },
   /** The way there is from overtap to the kernel, the way back from the kernel to overtap. */
   mixed: {
     switches: [attachOvertap, attachKernel],
     columns: ['A'],
-    measures: { tcp: [1], frames: false, latency: false },
+    measures: { tcp: [1] },
   },
   workers: {
     switches: [twoWorkers, twoWorkers],
     columns: ['A', 'B'],
-    measures: { tcp: [4], frames: false, latency: false },
+    measures: { tcp: [4] },
   },
   /** TCP between the guests while another bridge of host 1 floods to a thousand remotes. */
   replicating: {
     switches: [attachReplicating, attachOvertap],
     columns: ['A'],
-    measures: { tcp: [1], frames: false, latency: false },
+    measures: { tcp: [1] },
+  },
+  /** overtap with the largest FDB. It only learns: on the path it would be as overtap is. */
+  large: {
+    switches: [],
+    columns: ['A'],
+    measures: { learning: { attach: attachLearningOvertap, addresses: MILLION, step: COARSE_STEP } },
   },
 };

@@ -39,6 +39,33 @@ Examples:
   overtap link set tap1 nomaster
   overtap link del tap1`;
 
+export const DOCTOR_HELP = `
+One line for each thing that was looked at: ok, WARN or FAIL, what it was, what was found, and what to do about it.
+Takes five seconds at most and changes nothing. Run it beside the switch, in the same network namespace, as root.
+The exit status is 1 when anything has failed, else 0; with --json: {"ok", "checks": [{"level", "subject",
+"finding", "remedy"}]}.
+
+  the host    rights, /dev/net/tun, kernel features, buffer limits, the control socket
+  the ports   links that are down, NICs that are gone, their MTU against the tunnel's; local addresses, devices
+  the drops   counters of the switch that tell of a fault
+  remotes     route; pings (a VTEP may not answer them: a warning); path MTU, by pings of all sizes that must not
+              be fragmented, against what the guests send; whether something listens on the UDP port
+
+A VXLAN datagram is never answered. The port is tried with one that has the I flag clear, which every VTEP drops
+(overtap counts it there as vxlan_flag_missing): a closed port refuses it by ICMP, an open one is silent.
+
+With -c no switch is asked: the file is checked, and this host and the remotes against it.
+
+Examples:
+  overtap doctor
+  ok    rights: CAP_NET_ADMIN and CAP_NET_RAW
+  ok    tap0 NIC eth0 in ns2: up, MTU 1450
+  ok    vxlan0 192.0.2.2: answers pings, in 0.2 ms
+  FAIL  vxlan0 192.0.2.2 path MTU: 1400, says 192.0.2.9; guests send 1450 bytes, which are 1500 in the
+        tunnel: the largest that fits is 1350; raise the MTU on the way to 1500, or: overtap link set tap0 mtu 1350
+  ok    vxlan0 192.0.2.2 UDP port 4789: open or filtered: a datagram without the I flag was not refused
+  overtap doctor -c host1.yaml --json`;
+
 export const FDB_HELP = `
   fdb show    [br BR] [dev PORT] [vlan VID] [vni VNI] [dst ADDRESS] [state STATE]
   fdb get     MAC [br BR] [dev PORT] [vlan VID] [vni VNI]

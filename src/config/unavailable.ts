@@ -22,7 +22,6 @@ const TABLE: readonly Row[] = [
   { key: 'l2miss', isDefault: off, what: 'l2miss' },
   { key: 'l3miss', isDefault: off, what: 'l3miss' },
   { key: 'neigh_suppress', isDefault: off, what: 'neigh_suppress' },
-  { key: 'df', isDefault: (value) => value !== 'inherit', what: 'df: inherit' },
 ];
 
 /** Refuses what the table holds, unless it is at its default. */

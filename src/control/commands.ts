@@ -5,9 +5,9 @@
  * Links come first. Their commands are carried out on a copy of the document, so that the VLANs and entries that they
  * bring along by themselves are not told twice.
  */
-import { checkDocument } from '../config/load.js';
-import { addLink, deleteLink, type Document, setLink } from '../config/edit.js';
+import { addLink, deleteLink, type Document, EditRefused, setLink } from '../config/edit.js';
 import { entriesOf } from '../config/entries-of.js';
+import { ConfigError, checkDocument } from '../config/load.js';
 import { commandText, formatLinkAdd, formatLinkSet, type Options } from '../config/option-words.js';
 import type { PortConfig, SwitchConfig, VlanMembership } from '../config/types.js';
 import { type Entry, type EntryTable, isFloodRow, keyOf } from './entries.js';
@@ -31,6 +31,8 @@ interface Link {
   identity: string;
   /** Resolved facts: what is equal here needs no command, however it is written. */
   facts: string;
+  /** All that is said of a port, its VLANs and entries among it. */
+  whole: string;
 }
 
 const LISTED_APART = ['type', 'ports', 'vlans', 'fdb'];
@@ -39,13 +41,26 @@ const BY_ENTRIES = ['remotes'];
 
 /** The commands that lead from one state to the other. @param entries those that are there */
 export function commandsBetween(from: Stated, to: Stated, entries: EntryTable): string[] {
+  try {
+    return plan(from, to, entries, (link, wanted) => wanted?.identity === link.identity);
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof EditRefused)) throw error;
+    // Half-way it would be unsound, such as VNIs that two ports exchange: every port that differs is made anew.
+    return plan(from, to, entries, (link, wanted) => wanted?.whole === link.whole);
+  }
+}
+
+/** @param stays whether a port of before is changed in place, if at all */
+type Stays = (link: Link, wanted: Link | undefined) => boolean;
+
+function plan(from: Stated, to: Stated, entries: EntryTable, stays: Stays): string[] {
   const simulation = new Simulation(from.document);
-  changeLinks(linksOf(from), linksOf(to), simulation);
+  const remade = changeLinks(linksOf(from), linksOf(to), simulation, stays);
   const middle = check(simulation.document);
   return [
     ...simulation.commands,
     ...vlanCommands(middle, to.config),
-    ...entryCommands(entriesBetween(from.config, middle, entries), entriesOf(to.config), to.config),
+    ...entryCommands(entriesBetween(from.config, middle, entries, remade), entriesOf(to.config), to.config),
     ...simulation.last,
   ];
 }
@@ -81,10 +96,12 @@ class Simulation {
   }
 }
 
-function changeLinks(before: Link[], after: Link[], simulation: Simulation): void {
+/** @returns the names of ports that end, though there may be another one of the name */
+function changeLinks(before: Link[], after: Link[], simulation: Simulation, stays: Stays): Set<string> {
   const had = new Map(before.map((link) => [link.name, link]));
   const wanted = new Map(after.map((link) => [link.name, link]));
-  const ends = (link: Link): boolean => wanted.get(link.name)?.identity !== link.identity;
+  const ends = (link: Link): boolean =>
+    link.type === 'bridge' ? wanted.get(link.name)?.identity !== link.identity : !stays(link, wanted.get(link.name));
   for (const link of before)
     if (link.type !== 'bridge' && ends(link)) simulation.delete(link.name, simulation.commands);
   for (const link of after) {
@@ -93,6 +110,7 @@ function changeLinks(before: Link[], after: Link[], simulation: Simulation): voi
     else changeLink(present, link, simulation);
   }
   for (const link of before) if (link.type === 'bridge' && ends(link)) simulation.delete(link.name, simulation.last);
+  return new Set(before.filter(ends).map(({ name }) => name));
 }
 
 function changeLink(before: Link, after: Link, simulation: Simulation): void {
@@ -120,13 +138,15 @@ function linksOf({ document, config }: Stated): Link[] {
     const { options: _, vlans: _vlans, fdb: _fdb, ...rest } = port;
     const facts = JSON.stringify('remotes' in rest ? { ...rest, remotes: [] } : rest);
     const identity = identityOf({ role: 'guest', config: port });
-    links.push({ type: port.type, name: port.name, master, options: optionsOf(raw), identity, facts });
+    const whole = JSON.stringify([port, raw, master]);
+    links.push({ type: port.type, name: port.name, master, options: optionsOf(raw), identity, facts, whole });
   };
   for (const bridge of config.bridges) {
     const { ports, options: _, vlans: _vlans, ...rest } = bridge;
     const raw = bridges[bridge.name] ?? {};
     const facts = JSON.stringify(rest);
-    links.push({ type: 'bridge', name: bridge.name, master: null, options: optionsOf(raw), identity: 'bridge', facts });
+    const place = { name: bridge.name, master: null, identity: 'bridge', whole: '' };
+    links.push({ type: 'bridge', ...place, options: optionsOf(raw), facts });
   }
   for (const bridge of config.bridges) {
     const bodies = (bridges[bridge.name]?.ports ?? {}) as Record<string, unknown>;
@@ -140,7 +160,7 @@ function optionsOf(raw: unknown): Options {
   return Object.fromEntries(Object.entries((raw ?? {}) as Options).filter(([key]) => !LISTED_APART.includes(key)));
 }
 
-/** What the rules refuse half-way, such as a mapping whose bridge does not filter yet, is not for the file to answer. */
+/** @throws ConfigError */
 function check(document: Document): SwitchConfig {
   return checkDocument(document, { netnsExists: () => true }).config;
 }
@@ -225,12 +245,18 @@ function textOf({ vid, pvid, untagged, vni }: VlanMembership): string {
 // ---- Entries ----
 
 /** What is there when the links have been changed: entries of ports that stay, and those that new ports bring along. */
-function entriesBetween(before: SwitchConfig, middle: SwitchConfig, table: EntryTable): Entry[] {
+function entriesBetween(
+  before: SwitchConfig,
+  middle: SwitchConfig,
+  table: EntryTable,
+  remade: ReadonlySet<string>,
+): Entry[] {
   const placeOf = (config: SwitchConfig): Map<string, string> =>
     new Map(config.bridges.flatMap(({ name, ports }) => ports.map((port) => [port.name, placeText(name, port)])));
   const was = placeOf(before);
   const is = placeOf(middle);
-  const stays = (port: string): boolean => was.get(port) !== undefined && was.get(port) === is.get(port);
+  const stays = (port: string): boolean =>
+    !remade.has(port) && was.get(port) !== undefined && was.get(port) === is.get(port);
   return [
     ...[...table.all()].filter((entry) => stays(entry.port) && !entry.externLearn),
     ...entriesOf(middle).filter(({ port }) => !stays(port) && is.has(port)),

@@ -22,7 +22,8 @@ export async function runDaemon({ document, config }: CheckedDocument, options: 
   try {
     await claimSocket(config.control);
     const running = await Switch.start(document, config, {
-      portLost: (port, errno) => log.warn({ port, errno }, 'port down: its device has gone'),
+      portFault: (port, fault) =>
+        fault === null ? log.info({ port }, 'port up again') : log.warn({ port, fault }, 'port down'),
       offloadMissing: (offload, reason) => log.warn({ offload, reason }, 'offload not available: doing without'),
       offloadLost: (offload) => log.warn({ offload }, 'offload failed and is not used any more'),
       failed: (error) => {

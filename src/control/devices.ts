@@ -10,7 +10,7 @@ import { ETHERNET_HEADER } from '../wire/ethernet.js';
 import { VLAN_TAG } from '../wire/vlan.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
 import { DeviceError } from './device-error.js';
-import type { OpenTap, OpenUnderlay } from './model.js';
+import type { OpenTap, OpenUnderlay, SenderPools } from './model.js';
 import { Numbers } from './numbers.js';
 
 export const DEFAULT_MTU = 1500;
@@ -55,7 +55,7 @@ export interface Released {
 /** What a change of the switch opens devices with. */
 export type DeviceSource = Pick<
   Devices,
-  'guestTap' | 'underlay' | 'sendersOf' | 'receiverFds' | 'senderFd' | 'release' | 'vxlanMtu'
+  'guestTap' | 'underlay' | 'poolsOf' | 'receiverFds' | 'senderFd' | 'release' | 'vxlanMtu'
 >;
 
 export class Devices {
@@ -129,7 +129,7 @@ export class Devices {
       let group: number | null = null;
       try {
         group = this.groupReceiver(port);
-        return { socket, group, senders: this.pool(port) };
+        return { socket, group, pools: this.pools(port) };
       } catch (error) {
         this.release({ sockets: [socket, group], senders: [] }).close();
         throw error;
@@ -137,17 +137,28 @@ export class Devices {
     });
   }
 
-  /** A pool of sending sockets of a vxlan port, in place of the one it has. */
-  sendersOf(port: VxlanConfig): number[] {
-    return guard(port.name, () => this.pool(port));
+  /** Sending sockets of a vxlan port, in place of those it has. */
+  poolsOf(port: VxlanConfig): SenderPools {
+    return guard(port.name, () => this.pools(port));
   }
 
-  private pool(port: VxlanConfig): number[] {
+  private pools(port: VxlanConfig): SenderPools {
+    const senders = this.pool(port, port.df === 'set');
+    if (port.df !== 'inherit') return { senders, dfSenders: [] };
+    try {
+      return { senders, dfSenders: this.pool(port, true) };
+    } catch (error) {
+      this.release({ sockets: [], senders }).close();
+      throw error;
+    }
+  }
+
+  private pool(port: VxlanConfig, df: boolean): number[] {
     const pool = openSenders({
       family: port.family,
       range: port.srcport,
       seed: this.options.seed + this.senders.length,
-      df: port.df !== 'unset',
+      df,
       checksum: port.udpcsum,
       ...(port.local === undefined ? {} : { local: port.local }),
       ...(port.dev === undefined ? {} : { dev: port.dev }),
@@ -254,6 +265,15 @@ export class Devices {
         }
       },
     };
+  }
+
+  /** The largest outer packet, in bytes, that reaches an address in one piece; null: there is no way to it. */
+  pathMtu({ local, dev }: VxlanConfig, remote: string): number | null {
+    try {
+      return pathMtu({ remote, ...(local === undefined ? {} : { local }), ...(dev === undefined ? {} : { dev }) });
+    } catch {
+      return null;
+    }
   }
 
   /** The MTU of a vxlan port, from the routes to these addresses. */

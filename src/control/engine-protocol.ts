@@ -26,6 +26,8 @@ export type FromEngine =
   | { type: 'applied'; id: number; error?: string }
   | { type: 'port-lost'; port: number; errno: number }
   | { type: 'offload-lost'; offload: string }
+  /** The kernel refuses datagrams to a remote as too long for the path. */
+  | { type: 'too-big'; remote: number }
   /** Frames lie in the ring of punts. */
   | { type: 'punted' }
   | { type: 'stopped' };

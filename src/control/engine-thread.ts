@@ -14,6 +14,8 @@ export interface EngineThreadEvents {
   offloadLost(offload: string): void;
   /** Frames have come into the engine's ring of punts, which was empty. */
   punted(): void;
+  /** The kernel refuses datagrams to a remote as too long for the path; told once a tick at most. */
+  tooBig(remote: number): void;
   /** The engine has died; the switch cannot go on. */
   failed(error: Error): void;
 }
@@ -75,6 +77,9 @@ export class EngineThread {
         return;
       case 'punted':
         this.events.punted();
+        return;
+      case 'too-big':
+        this.events.tooBig(message.remote);
         return;
       case 'applied': {
         const waiter = this.waiting.get(message.id);

@@ -60,6 +60,7 @@ function main(): void {
     portLost: (lost, errno) => tell({ type: 'port-lost', port: lost, errno }),
     offloadLost: () => tell({ type: 'offload-lost', offload: 'udp_segment' }),
     punted: () => tell({ type: 'punted' }),
+    tooBig: (remote) => tell({ type: 'too-big', remote }),
   });
 
   while (running) engine.turn(TICK_MS);

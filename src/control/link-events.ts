@@ -1,7 +1,7 @@
 /**
  * Which links came, went or changed between two configurations, as events. Pure.
  */
-import type { SwitchConfig } from '../config/types.js';
+import type { RawOptions, SwitchConfig } from '../config/types.js';
 import type { SwitchEvent } from './api.js';
 
 type LinkEvent = Extract<SwitchEvent, { event: 'link' }>;
@@ -9,7 +9,8 @@ type LinkEvent = Extract<SwitchEvent, { event: 'link' }>;
 interface Link {
   type: string;
   master?: string;
-  /** All that is configured of it, without its ports. */
+  isUp: boolean;
+  /** All else that is configured of it, without its ports. */
   facts: string;
 }
 
@@ -29,7 +30,9 @@ export function linkChanges(before: SwitchConfig, after: SwitchConfig): LinkEven
       const old = had.get(name);
       if (old === undefined) return [event(name, link, 'added')];
       const isSame = old.type === link.type && old.master === link.master && old.facts === link.facts;
-      return isSame ? [] : [event(name, link, 'changed')];
+      const changes: LinkEvent['change'][] = isSame ? [] : ['changed'];
+      if (old.isUp !== link.isUp) changes.push(link.isUp ? 'up' : 'down');
+      return changes.map((change) => event(name, link, change));
     }),
   ];
 }
@@ -37,10 +40,14 @@ export function linkChanges(before: SwitchConfig, after: SwitchConfig): LinkEven
 function linksOf(config: SwitchConfig): Map<string, Link> {
   const links = new Map<string, Link>();
   for (const { ports, ...bridge } of config.bridges) {
-    links.set(bridge.name, { type: 'bridge', facts: JSON.stringify(bridge) });
-    for (const port of ports)
-      links.set(port.name, { type: port.type, master: bridge.name, facts: JSON.stringify(port) });
+    links.set(bridge.name, { type: 'bridge', ...stateOf(bridge) });
+    for (const port of ports) links.set(port.name, { type: port.type, master: bridge.name, ...stateOf(port) });
   }
-  for (const port of config.ports) links.set(port.name, { type: port.type, facts: JSON.stringify(port) });
+  for (const port of config.ports) links.set(port.name, { type: port.type, ...stateOf(port) });
   return links;
+}
+
+function stateOf({ up, options, ...rest }: { up: boolean; options: RawOptions }): Pick<Link, 'isUp' | 'facts'> {
+  const { up: _, ...others } = options;
+  return { isUp: up, facts: JSON.stringify({ ...rest, options: others }) };
 }

@@ -126,9 +126,27 @@ export class LiveControl implements Controls {
     return this.parts.feed.subscribe(listener);
   }
 
+  /** Opens the devices of ports anew, which are gone. @returns false when they cannot be had yet */
+  renew(ports: readonly string[]): Promise<boolean> {
+    return this.exclusively(async () => {
+      const { reconciler, multicast } = this.parts;
+      const { model } = reconciler;
+      const present = ports.filter((name) => model.ports.has(name));
+      try {
+        const change = reconciler.commit(reconciler.prepare(model.config, { add: [], remove: [] }, present));
+        change.entries.push(...multicast.follow());
+        await this.carryOut(change);
+        return true;
+      } catch (error) {
+        if (error instanceof DeviceError) return false;
+        throw error;
+      }
+    });
+  }
+
   /** Carries operations of the switch's own out, such as those of multicast timers, between two requests. */
-  async own(operations: () => Transition): Promise<void> {
-    await this.exclusively(() => this.carryOut(operations()));
+  own(operations: () => Transition): Promise<void> {
+    return this.exclusively(() => this.carryOut(operations()));
   }
 
   // ---- One change ----

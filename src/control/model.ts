@@ -29,8 +29,14 @@ export interface OpenUnderlay {
   socket: number;
   /** Number of the socket that takes in the port's multicast group; null: it has none. */
   group: number | null;
-  /** Numbers of the sending sockets. */
+  pools: SenderPools;
+}
+
+/** Numbers of the sending sockets of a vxlan port. */
+export interface SenderPools {
   senders: number[];
+  /** With `df: inherit`, those of frames that must not be fragmented; else none. */
+  dfSenders: number[];
 }
 
 interface PortBase {
@@ -62,6 +68,8 @@ export interface VxlanPort extends PortBase {
   kind: 'vxlan';
   config: VxlanConfig;
   underlay: OpenUnderlay;
+  /** What keeps its datagrams from leaving or arriving, as the underlay's watch has found; null: nothing. */
+  fault: string | null;
   mtu: number;
   /** The port's own TAP, with `host_port`. */
   host: TapPort | null;

@@ -4,7 +4,16 @@
 import type { VxlanConfig } from '../config/types.js';
 import { MAX_PORTS } from '../dataplane/counters.js';
 import { DEFAULT_MTU, type DeviceSource, type Released } from './devices.js';
-import type { BridgeModel, OpenTap, OpenUnderlay, Port, SwitchModel, TapPort, VxlanPort } from './model.js';
+import type {
+  BridgeModel,
+  OpenTap,
+  OpenUnderlay,
+  Port,
+  SenderPools,
+  SwitchModel,
+  TapPort,
+  VxlanPort,
+} from './model.js';
 import { Numbers } from './numbers.js';
 import { macOf, type PortEntries } from './port-entries.js';
 import { flagsOf, hostOf, portOperation, sameTunnel, tunnelOptions } from './reconcile-facts.js';
@@ -20,7 +29,7 @@ export interface Opened {
   /** Of `taps`, those of ports that end: the device stays and goes over to a port of another name. */
   inherited: Set<OpenTap>;
   /** New pools of sending sockets for vxlan ports that stay. */
-  pools: Map<string, number[]>;
+  pools: Map<string, SenderPools>;
   /** Takes changes of NICs back that are open already. */
   undo: (() => void)[];
 }
@@ -58,6 +67,7 @@ export class PortLife {
         kind: 'vxlan',
         config,
         underlay: opened.underlays.get(name) as OpenUnderlay,
+        fault: null,
         mtu: DEFAULT_MTU,
         host: hostOf(this.model, name),
         vnis: [],
@@ -96,14 +106,14 @@ export class PortLife {
     const { config, underlay, host } = port;
     this.attachSocket(port, underlay.socket, underlay.socket, change);
     if (underlay.group !== null) this.attachSocket(port, underlay.group, underlay.socket, change);
-    this.attachSenders(underlay.senders, change);
+    this.attachSenders(allSenders(underlay.pools), change);
     change.structure.push({
       op: 'vxlan',
       port: port.index,
       bridge: port.bridge?.index ?? 0,
       flags: flagsOf(port),
       socket: underlay.socket,
-      senders: underlay.senders,
+      ...underlay.pools,
       udpPort: config.dstport,
       ...tunnelOptions(config),
       mac: host === null ? null : macOf(host.tap.mac),
@@ -135,7 +145,7 @@ export class PortLife {
     if (port.kind === 'vxlan') {
       this.entries.end(port, change);
       const sockets = socketsOf(port);
-      this.letGo(this.devices.release({ sockets, senders: port.underlay.senders }), sockets, change);
+      this.letGo(this.devices.release({ sockets, senders: allSenders(port.underlay.pools) }), sockets, change);
     } else if (!inherited.has(port.tap)) {
       change.afterwards.push(() => port.tap.close());
     }
@@ -203,23 +213,27 @@ export class PortLife {
 
   private updateVxlan(port: VxlanPort, before: VxlanConfig, opened: Opened, change: Transition): void {
     const { config } = port;
-    const senders = opened.pools.get(port.name);
-    if (senders !== undefined) this.attachSenders(senders, change);
-    if (senders !== undefined || !sameTunnel(before, config)) {
+    const pools = opened.pools.get(port.name);
+    if (pools !== undefined) this.attachSenders(allSenders(pools), change);
+    if (pools !== undefined || !sameTunnel(before, config)) {
       change.structure.push({
         op: 'tunnel',
         port: port.index,
-        senders: senders ?? port.underlay.senders,
+        ...(pools ?? port.underlay.pools),
         ...tunnelOptions(config),
       });
     }
-    if (senders !== undefined) {
-      this.letGo(this.devices.release({ sockets: [], senders: port.underlay.senders }), [], change);
-      port.underlay.senders = senders;
+    if (pools !== undefined) {
+      this.letGo(this.devices.release({ sockets: [], senders: allSenders(port.underlay.pools) }), [], change);
+      port.underlay.pools = pools;
     }
     this.memberships.setVnis(port, change);
     this.entries.setPeers(port, before.peers, config.peers, change);
   }
+}
+
+function allSenders({ senders, dfSenders }: SenderPools): number[] {
+  return [...senders, ...dfSenders];
 }
 
 function socketsOf({ underlay: { socket, group } }: VxlanPort): number[] {

@@ -68,12 +68,15 @@ export class Reconciler {
     this.ports = new PortLife(this.model, devices, this.entries, this.memberships, this.settings);
   }
 
-  /** Opens what the change needs. @throws DeviceError; then nothing has changed */
-  prepare(next: SwitchConfig, delta: EntryDelta): Prepared {
+  /**
+   * Opens what the change needs. @throws DeviceError; then nothing has changed
+   * @param renewed names of ports that stay, but whose devices are to be opened anew: those they have are gone
+   */
+  prepare(next: SwitchConfig, delta: EntryDelta, renewed: readonly string[] = []): Prepared {
     const wanted = wantedPorts(next);
     const staying = new Map(wanted.map((port) => [port.name, identityOf(port)]));
     const ending = [...this.model.ports.values()]
-      .filter((port) => staying.get(port.name) !== identityOf(asWanted(port)))
+      .filter((port) => renewed.includes(port.name) || staying.get(port.name) !== identityOf(asWanted(port)))
       .map(({ name }) => name);
     const opened: Opened = { taps: new Map(), inherited: new Set(), underlays: new Map(), pools: new Map(), undo: [] };
     try {
@@ -86,7 +89,10 @@ export class Reconciler {
       this.abandon(opened);
       throw error;
     }
-    return { next, delta, wanted, ending, restated: this.restated(next, wanted, ending), opened };
+    // Of ports whose devices are renewed all entries come back, those put in by hand too.
+    const own = renewed.flatMap((name) => [...this.model.entries.ofPort(name)]);
+    const restated = [...this.restated(next, wanted, ending), ...own];
+    return { next, delta, wanted, ending, restated, opened };
   }
 
   private restated(next: SwitchConfig, wanted: WantedPort[], ending: string[]): Entry[] {
@@ -149,7 +155,7 @@ export class Reconciler {
   private reopen({ name, config }: WantedPort, opened: Opened): void {
     const port = this.model.ports.get(name);
     if (port?.kind === 'vxlan' && config.type === 'vxlan') {
-      if (poolOf(port.config) !== poolOf(config)) opened.pools.set(name, this.devices.sendersOf(config));
+      if (poolOf(port.config) !== poolOf(config)) opened.pools.set(name, this.devices.poolsOf(config));
     } else if (port?.kind === 'tap' && config.type === 'tap' && !this.model.lost.has(port.index)) {
       opened.undo.unshift(...nicErrors(name, () => changeNic(port.tap, port.config, config)));
     }
@@ -159,9 +165,10 @@ export class Reconciler {
   private abandon({ taps, inherited, underlays, pools, undo }: Opened): void {
     takeBack(undo);
     for (const tap of taps.values()) if (!inherited.has(tap)) tap.close();
-    for (const { socket, group, senders } of underlays.values())
-      this.devices.release({ sockets: [socket, group], senders }).close();
-    for (const senders of pools.values()) this.devices.release({ sockets: [], senders }).close();
+    for (const { socket, group, pools } of underlays.values())
+      this.devices.release({ sockets: [socket, group], senders: [...pools.senders, ...pools.dfSenders] }).close();
+    for (const { senders, dfSenders } of pools.values())
+      this.devices.release({ sockets: [], senders: [...senders, ...dfSenders] }).close();
   }
 
   /** Changes the model, and says what the engines have to do. */
@@ -190,6 +197,11 @@ export class Reconciler {
   finishEntries(change: Transition): void {
     this.entries.finish(change);
     this.settings.setAllFlags(change);
+    this.settings.setMtus(change);
+  }
+
+  /** Sets the MTU of ports and NICs by the paths as they are now. */
+  setMtus(change: Transition): void {
     this.settings.setMtus(change);
   }
 

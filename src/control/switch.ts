@@ -13,18 +13,19 @@ import { Engines } from './engines.js';
 import { EventFeed } from './event-feed.js';
 import type { FdbTables } from './fdb-selection.js';
 import type { Views } from './listings.js';
-import { LinkWatch } from './link-watch.js';
 import { LiveControl } from './live-control.js';
-import type { SwitchModel } from './model.js';
+import type { Port, SwitchModel } from './model.js';
+import { MtuWatch } from './mtu-watch.js';
 import { MulticastControl } from './multicast-control.js';
 import { NeighTable } from './neigh-table.js';
+import { PortWatch } from './port-watch.js';
 import { Reconciler } from './reconcile.js';
 import { Transition } from './transition.js';
 import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from './views.js';
 
 export interface SwitchEvents {
-  /** A port's device has gone. */
-  portLost(name: string, errno: number): void;
+  /** A port does not work any more, and why; null: it does again. */
+  portFault(name: string, fault: string | null): void;
   /** An offload that the configuration allows is not there; `reason` says what was found. */
   offloadMissing(offload: string, reason: string): void;
   /** An offload failed at run time and is not used any more. */
@@ -39,7 +40,8 @@ interface Parts {
   feed: EventFeed;
   multicast: MulticastControl;
   neigh: NeighTable;
-  links: LinkWatch;
+  ports: PortWatch;
+  mtus: MtuWatch;
 }
 
 export class Switch {
@@ -61,6 +63,13 @@ export class Switch {
     const reconciler = new Reconciler({ ...config, bridges: [], ports: [] }, devices);
     const { model } = reconciler;
     let parts: Parts | undefined;
+    const lose = (port: Port): void => {
+      if (model.lost.has(port.index)) return;
+      model.lost.add(port.index);
+      events.portFault(port.name, 'its device has gone');
+      parts?.multicast.portLost(port.index);
+      parts?.feed.tell({ event: 'link', ifname: port.name, type: port.kind, change: 'down' });
+    };
     const engines = new Engines(
       {
         workers: config.workers,
@@ -69,21 +78,18 @@ export class Switch {
         fdb: { seed: randomInt(2 ** 31), capacity: config.fdbSize },
       },
       {
-        portLost(number, errno) {
+        portLost(number) {
           const port = model.portAt[number];
-          if (port === undefined || model.lost.has(number)) return;
-          model.lost.add(number);
-          events.portLost(port.name, errno);
-          parts?.multicast.portLost(number);
-          parts?.feed.tell({ event: 'link', ifname: port.name, type: port.kind, change: 'down' });
+          if (port !== undefined) lose(port);
         },
         offloadLost: (offload) => events.offloadLost(offload),
         punted: () => parts?.multicast.punted(),
+        tooBig: (remote) => parts?.mtus.tooBig(remote),
         failed: (error) => events.failed(error),
       },
     );
     try {
-      const { controls, ...made } = assemble(document, { reconciler, engines, devices }, events);
+      const { controls, ...made } = assemble(document, { reconciler, engines, devices }, events, lose);
       parts = made;
       const prepared = reconciler.prepare(config, deltaOfEdit(model.config, config));
       const change = reconciler.commit(prepared);
@@ -128,10 +134,8 @@ export class Switch {
 }
 
 /** Ends the clocks. */
-function rest({ feed, multicast, links }: Parts): void {
-  feed.stop();
-  multicast.stop();
-  links.stop();
+function rest({ feed, multicast, ports, mtus }: Parts): void {
+  for (const clock of [feed, multicast, ports, mtus]) clock.stop();
 }
 
 /** Puts together what changes and shows a switch. */
@@ -139,15 +143,15 @@ function assemble(
   document: Document,
   core: Pick<Parts, 'reconciler' | 'engines' | 'devices'>,
   events: SwitchEvents,
+  lose: (port: Port) => void,
 ): Parts & { controls: LiveControl } {
-  const { reconciler, engines } = core;
+  const { reconciler, engines, devices } = core;
   const { model } = reconciler;
   const { remotes, fdb } = engines;
   const feed = new EventFeed({ model, remotes, events: engines.events, moved: () => fdb.counters().moved });
   const remotesAt = (port: number, address: string): number[] => numbersOf(engines, model, port, address);
   const tables: FdbTables = { model, entries: reconciler.entries, fdb, remotesAt };
   const neigh = new NeighTable(model);
-  const links = new LinkWatch({ model, isHeard: () => feed.isHeard, tell: (event) => feed.tell(event) });
   const multicast = new MulticastControl({
     model,
     remotes,
@@ -165,7 +169,21 @@ function assemble(
     feed,
     broken: (error) => events.failed(error),
   });
-  return { ...core, feed, multicast, neigh, links, controls };
+  const ports = new PortWatch({
+    model,
+    renew: (names) => controls.renew(names),
+    tell: (event) => feed.tell(event),
+    changed: (name, fault) => events.portFault(name, fault),
+    lost: (port) => lose(port),
+  });
+  const mtus = new MtuWatch({
+    model,
+    remotes,
+    pathMtu: (port, address) => devices.pathMtu(port.config, address),
+    carryOut: (change) => void controls.own(change).catch(() => undefined),
+    setMtus: (change) => reconciler.setMtus(change),
+  });
+  return { ...core, feed, multicast, neigh, ports, mtus, controls };
 }
 
 function withEntries(operations: Transition['entries']): Transition {

@@ -71,7 +71,9 @@ function portLink(port: Port, model: SwitchModel): LinkRow {
   const isUp = port.config.up && port.bridge?.config.up === true;
   if (port.kind === 'vxlan') {
     const address = port.host === null ? {} : { address: port.host.tap.mac };
-    return { ...common, operstate: isUp ? 'UP' : 'DOWN', mtu: port.mtu, ...address };
+    const state = isUp && port.fault === null ? 'UP' : 'DOWN';
+    const fault = port.fault === null ? {} : { fault: port.fault };
+    return { ...common, operstate: state, mtu: port.mtu, ...address, ...fault };
   }
   const nic = model.lost.has(port.index) ? null : tapState(port.tap.ifname, port.config.netns);
   return {

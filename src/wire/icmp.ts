@@ -10,7 +10,10 @@
  *   8    |                             data                              |
  *        +---------------------------------------------------------------+
  *
- * The checksum covers the message; that of ICMPv6 a pseudo-header too. Owns the offsets of echo only. It never answers.
+ * The checksum covers the message; that of ICMPv6 a pseudo-header too. An error has the same eight bytes before the packet
+ * that it is about; where that was too big they end with the MTU (RFC 1191 section 4: 16 bits; RFC 4443 section 3.2: 32).
+ *
+ * Owns the offsets of echo and of these errors. It never answers.
  */
 import { concatBytes, viewOf } from './bytes.js';
 import { internetChecksum } from './checksum.js';
@@ -20,8 +23,16 @@ import { fillChecksum, type TransportPath } from './transport.js';
 /** Length of the header of an echo message. */
 export const ICMP_ECHO_HEADER = 8;
 
+/** What stands before the packet that an error is about. */
+export const ICMP_ERROR_HEADER = 8;
+
 export const ICMP_ECHO_REPLY = 0;
+export const ICMP_UNREACHABLE = 3;
+/** A code of ICMP_UNREACHABLE. */
+export const ICMP_FRAGMENTATION_NEEDED = 4;
 export const ICMP_ECHO_REQUEST = 8;
+export const ICMPV6_UNREACHABLE = 1;
+export const ICMPV6_PACKET_TOO_BIG = 2;
 export const ICMPV6_ECHO_REQUEST = 128;
 export const ICMPV6_ECHO_REPLY = 129;
 
@@ -39,6 +50,16 @@ export function icmpIdentifier(view: DataView, off: number): number {
 
 export function icmpSequence(view: DataView, off: number): number {
   return view.getUint16(off + 6);
+}
+
+/** Of "fragmentation needed", in bytes; 0 from a router older than RFC 1191. */
+export function icmpNextHopMtu(view: DataView, off: number): number {
+  return view.getUint16(off + 6);
+}
+
+/** Of "packet too big", in bytes. */
+export function icmpv6NextHopMtu(view: DataView, off: number): number {
+  return view.getUint32(off + 4);
 }
 
 export interface EchoFields {

@@ -28,6 +28,12 @@ export function parseAddress(text: string): IpAddress | null {
   return { family: isMapped(words[0], words[1], words[2]) ? 4 : 6, words };
 }
 
+/** One text for one address, however it was written; what is no address stays as it is. */
+export function canonicalAddress(text: string): string {
+  const parsed = parseAddress(text);
+  return parsed === null ? text : formatAddress(...parsed.words);
+}
+
 /** Writes an address: dotted when it is IPv4-mapped, otherwise as RFC 5952 asks. */
 export function formatAddress(a0: number, a1: number, a2: number, a3: number): string {
   if (isMapped(a0, a1, a2)) return `${a3 >>> 24}.${(a3 >>> 16) & 255}.${(a3 >>> 8) & 255}.${a3 & 255}`;

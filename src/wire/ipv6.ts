@@ -120,6 +120,22 @@ export function walkExtensions(view: DataView, off: number, end: number, out: In
   return fragment;
 }
 
+/**
+ * Offset of the fragment header of a packet; 0 when it has none within reach. Not for the path of every frame.
+ * @param off offset of the fixed header, which lies before `end` completely
+ */
+export function findFragmentHeader(view: DataView, off: number, end: number): number {
+  let next = view.getUint8(off + 6);
+  let position = off + IPV6_HEADER;
+  for (let walked = 0; walked <= EXTENSION_LIMIT && isExtension(next) && end - position >= 8; walked++) {
+    if (next === NEXT_FRAGMENT) return position;
+    const length = extensionLength(view, position, next);
+    next = view.getUint8(position);
+    position += length;
+  }
+  return 0;
+}
+
 function isExtension(next: number): boolean {
   switch (next) {
     case NEXT_HOP_BY_HOP:

@@ -346,11 +346,4 @@ export const later: Case[] = [
   ['l2miss', inVxlan('id: 1', 'l2miss: true'), '7:17', `${V}.l2miss`, /^l2miss is not available/],
   ['l3miss', inVxlan('id: 1', 'l3miss: true'), '7:17', `${V}.l3miss`, /^l3miss is not available/],
   ['neigh_suppress', inTap('neigh_suppress: true'), '6:25', `${T}.neigh_suppress`, /^neigh_suppress is not available/],
-  [
-    'group',
-    inVxlan('id: 1', 'dev: eth0', 'group: 239.1.1.1'),
-    '8:16',
-    `${V}.group`,
-    /^group is not available in this version; remove it$/,
-  ],
 ];

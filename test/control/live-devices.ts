@@ -6,8 +6,8 @@
  */
 import type { NicAddress, TapConfig, VxlanConfig } from '../../src/config/types.js';
 import { DeviceError } from '../../src/control/device-error.js';
-import { type DeviceSource, receiverKey } from '../../src/control/devices.js';
-import type { OpenTap } from '../../src/control/model.js';
+import { type DeviceSource, type Released, receiverKey } from '../../src/control/devices.js';
+import type { OpenTap, OpenUnderlay, SenderPools } from '../../src/control/model.js';
 import { type Departure, MemoryNic } from '../../src/port/memory.js';
 import { KIND_TAP, KIND_UDP } from '../../src/port/nic.js';
 
@@ -53,6 +53,8 @@ export class FakeDevices implements DeviceSource {
   failIn = 0;
   /** An opening was made to fail. */
   failed = false;
+  /** NICs that are there, by namespace and name: there is one of a name, as in a kernel. */
+  private readonly nics = new Set<string>();
   private readonly receivers: (Receiver | undefined)[] = [];
   private readonly senders: (number | undefined)[] = [];
 
@@ -91,7 +93,9 @@ export class FakeDevices implements DeviceSource {
 
   guestTap(config: TapConfig, mtu: number): OpenTap {
     this.maybeFail(config.name);
-    if (this.taps.has(config.name)) throw new Error(`the TAP of ${config.name} is open already`);
+    const nic = `${config.netns ?? ''} ${config.ifname}`;
+    if (this.nics.has(nic)) throw new DeviceError(`${config.name}: ${config.ifname} is in use`);
+    this.nics.add(nic);
     const text = ({ address, prefix }: NicAddress): string => `${address}/${prefix}`;
     const tap: FakeTap = {
       config,
@@ -110,6 +114,7 @@ export class FakeDevices implements DeviceSource {
       setPersist: (on) => void (tap.persist = on),
       close: () => {
         this.closeAll(tap.fds);
+        this.nics.delete(nic);
         // Another one of that name may have come meanwhile.
         if (this.taps.get(config.name) === tap) this.taps.delete(config.name);
       },
@@ -118,12 +123,12 @@ export class FakeDevices implements DeviceSource {
     return tap;
   }
 
-  underlay(port: VxlanConfig): { socket: number; senders: number[] } {
+  underlay(port: VxlanConfig): OpenUnderlay {
     const socket = this.receiver(port);
     try {
-      return { socket, senders: this.sendersOf(port) };
+      return { socket, group: null, pools: this.poolsOf(port) };
     } catch (error) {
-      this.release({ socket, senders: [] }).close();
+      this.release({ sockets: [socket], senders: [] }).close();
       throw error;
     }
   }
@@ -141,9 +146,11 @@ export class FakeDevices implements DeviceSource {
     return put(this.receivers, { key, fds, users: 1 });
   }
 
-  sendersOf(port: VxlanConfig): number[] {
+  poolsOf(port: VxlanConfig): SenderPools {
     this.maybeFail(port.name);
-    return Array.from({ length: SENDERS }, () => put(this.senders, this.device('sender', port.name)));
+    const pool = (): number[] =>
+      Array.from({ length: SENDERS }, () => put(this.senders, this.device('sender', port.name)));
+    return { senders: pool(), dfSenders: port.df === 'inherit' ? pool() : [] };
   }
 
   receiverFds(socket: number): number[] {
@@ -158,25 +165,22 @@ export class FakeDevices implements DeviceSource {
     return fd;
   }
 
-  release({
-    socket,
-    senders,
-  }: {
-    socket: number | null;
-    senders: readonly number[];
-  }): ReturnType<DeviceSource['release']> {
-    const receiver = socket === null ? undefined : this.receivers[socket];
-    const isLast = receiver !== undefined && --receiver.users === 0;
-    // Numbers are given back with the closing, so that nobody gets them before.
-    if (isLast) receiver.key = 'released';
+  release({ sockets, senders }: Parameters<DeviceSource['release']>[0]): Released {
+    const last: number[] = [];
+    for (const socket of sockets) {
+      const receiver = socket === null ? undefined : this.receivers[socket];
+      if (socket === null || receiver === undefined || --receiver.users > 0) continue;
+      receiver.key = 'released'; // nobody shares it any more; its number is given back with the closing
+      last.push(socket);
+    }
     const fds = senders.map((sender) => this.senderFd(sender));
     return {
-      socket: isLast ? socket : null,
+      sockets: last,
       senders: [...senders],
       close: () => {
-        this.closeAll([...fds, ...(isLast ? receiver.fds : [])]);
+        this.closeAll([...fds, ...last.flatMap((socket) => this.receiverFds(socket))]);
         for (const sender of senders) this.senders[sender] = undefined;
-        if (isLast && socket !== null) this.receivers[socket] = undefined;
+        for (const socket of last) this.receivers[socket] = undefined;
       },
     };
   }
@@ -265,6 +269,8 @@ export class DeviceNic extends MemoryNic {
   }
 }
 
+/** Receiving sockets are never written to. */
 function faultKey(kind: Device['kind'], index: number): number {
-  return ((kind === 'tap' ? KIND_TAP : KIND_UDP) << 16) | index;
+  const kinds = { tap: KIND_TAP, sender: KIND_UDP, receiver: KIND_UDP + 1 };
+  return (kinds[kind] << 16) | index;
 }

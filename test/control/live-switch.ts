@@ -86,7 +86,13 @@ class Engines {
         new Punts(punts[number]),
       );
       const ignore = (): void => undefined;
-      const engine = new Engine(context, { rung: ignore, portLost: ignore, offloadLost: ignore, punted: ignore });
+      const engine = new Engine(context, {
+        rung: ignore,
+        portLost: ignore,
+        offloadLost: ignore,
+        punted: ignore,
+        tooBig: ignore,
+      });
       engine.turn(0); // the clock starts with the first turn
       return { engine, nic, context };
     });

@@ -29,13 +29,15 @@ interface Result {
 const TCP = ['tcp1-there', 'tcp1-back', 'cpu1', 'tcp4-there', 'tcp4-back', 'cpu4'];
 const FRAMES = ['frames64', 'frames512', 'frames1400'];
 const LATENCY = ['p50', 'p99', 'p99.9'];
+const LEARNING = ['addresses', 'addresses-tried', 'learning', 'learning-offered'];
 const MEASURES: Readonly<Record<string, readonly string[]>> = {
-  kernel: [...TCP, ...FRAMES, ...LATENCY],
-  overtap: [...TCP, ...FRAMES, ...LATENCY, 'memory'],
+  kernel: [...TCP, ...FRAMES, ...LATENCY, ...LEARNING],
+  overtap: [...TCP, ...FRAMES, ...LATENCY, 'memory', ...LEARNING],
   ovs: [...TCP, ...FRAMES, ...LATENCY, 'memory'],
   mixed: ['tcp1-there', 'tcp1-back', 'cpu1'],
   workers: ['tcp4-there', 'tcp4-back', 'cpu4', 'memory'],
   replicating: ['tcp1-there', 'tcp1-back', 'cpu1', 'memory'],
+  large: LEARNING,
 };
 
 /** What a run of the benchmark can leave behind bears its process id. */
@@ -44,10 +46,21 @@ function leftBy(pid: number): string[] {
   return ['/run/netns', tmpdir()].flatMap((place) => readdirSync(place).filter((name) => name.startsWith(mark)));
 }
 
-/** Which namespaces of a run there are, as the kernel numbers them: they outlive their names while a program is inside. */
-function namespacesOf(pid: number): Set<string> {
-  const names = readdirSync('/run/netns').filter((name) => name.startsWith(`otb-${pid}-`));
-  return new Set(names.map((name) => `net:[${statSync(`/run/netns/${name}`).ino}]`));
+/** Which namespaces have a name that begins so, as the kernel numbers them: they outlive their names while a program is inside. */
+function namespacesNamed(prefix: string): Set<string> {
+  const names = readdirSync('/run/netns').filter((name) => name.startsWith(prefix));
+  return new Set(
+    names.flatMap((name) => {
+      const namespace = statSync(`/run/netns/${name}`, { throwIfNoEntry: false });
+      return namespace === undefined ? [] : [`net:[${namespace.ino}]`];
+    }),
+  );
+}
+
+/** Those of a run that has ended which still are there: a number with a name by now is another program's namespace. */
+function leftNamespaces(namespaces: ReadonlySet<string>): Set<string> {
+  const others = namespacesNamed('');
+  return new Set([...namespaces].filter((namespace) => !others.has(namespace)));
 }
 
 /** Command lines of the programs inside namespaces. */
@@ -148,20 +161,93 @@ describe('the figures of the benchmark', async () => {
   });
 });
 
+interface Trial {
+  readonly rate: number;
+  readonly learned: boolean;
+}
+
+describe('the searches of RFC 2889', async () => {
+  const { searchCapacity, searchRate } = await benchModule<{
+    searchCapacity(
+      holds: (addresses: number) => Promise<boolean>,
+      range: { most: number; step: number },
+    ): Promise<number>;
+    searchRate(learns: (rate: number) => Promise<Trial>, trials: number): Promise<{ learned: number; offered: number }>;
+  }>('learning-search.mjs');
+
+  it.each([1, 2, 500, 999, 1000])('find that a table of 1,000 holds %i', async (room) => {
+    const tried: number[] = [];
+    const holds = (addresses: number): Promise<boolean> => {
+      tried.push(addresses);
+      return Promise.resolve(addresses <= room);
+    };
+    expect(await searchCapacity(holds, { most: 1000, step: 1 })).toBe(room);
+    expect(tried.length).toBeLessThanOrEqual(20);
+    expect(Math.min(...tried)).toBeGreaterThanOrEqual(1);
+  });
+
+  it('find a number as exactly as they are to, from below', async () => {
+    const found = await searchCapacity((addresses) => Promise.resolve(addresses <= 900_000), {
+      most: 1_048_576,
+      step: 16_384,
+    });
+    expect(found).toBeLessThanOrEqual(900_000);
+    expect(found).toBeGreaterThan(900_000 - 16_384);
+  });
+
+  it('refuse a table that holds nothing', async () => {
+    await expect(searchCapacity(() => Promise.resolve(false), { most: 64, step: 1 })).rejects.toThrow(/not even 1 /);
+  });
+
+  /** A sender of at most 1,000,000 a second before a switch that learns `most`. */
+  const learnsUpTo =
+    (most: number) =>
+    (wanted: number): Promise<Trial> => {
+      const rate = wanted === 0 ? 1_000_000 : wanted;
+      return Promise.resolve({ rate, learned: rate <= most });
+    };
+
+  it.each([30_000, 500_000, 990_000])('find a rate of %i, within a twentieth', async (most) => {
+    const { learned, offered } = await searchRate(learnsUpTo(most), 20);
+    expect(offered).toBe(1_000_000);
+    expect(learned).toBeLessThanOrEqual(most);
+    expect(learned).toBeGreaterThan(most * 0.95);
+  });
+
+  it('end at once where the sender is the limit', async () => {
+    expect(await searchRate(learnsUpTo(2_000_000), 20)).toEqual({ learned: 1_000_000, offered: 1_000_000 });
+  });
+
+  it('count the rate that a sender came to, not the one that it was to have', async () => {
+    const slow = async (wanted: number): Promise<Trial> => {
+      const { rate, learned } = await learnsUpTo(500_000)(wanted);
+      return { rate: wanted === 0 ? rate : rate / 2, learned };
+    };
+    expect((await searchRate(slow, 20)).learned).toBeLessThanOrEqual(250_000);
+  });
+
+  it('refuse a switch that misses addresses at every rate', async () => {
+    await expect(searchRate(learnsUpTo(0), 20)).rejects.toThrow(/missed even at/);
+  });
+});
+
 describe('the whole-path benchmark', () => {
   it('measures every variant in column A, and leaves nothing behind', { timeout: RUN_LIMIT_MS }, async () => {
     const { result, table } = await quick('a', '--columns', 'A');
     const { variants } = result.settings;
     expect(variants).toEqual(
       result.machine.ovs === null
-        ? ['kernel', 'overtap', 'mixed', 'workers', 'replicating']
-        : ['kernel', 'overtap', 'ovs', 'mixed', 'workers', 'replicating'],
+        ? ['kernel', 'overtap', 'mixed', 'workers', 'replicating', 'large']
+        : ['kernel', 'overtap', 'ovs', 'mixed', 'workers', 'replicating', 'large'],
     );
     expect(result.failures).toEqual([]);
     for (const variant of variants) expectPositive(result.samples, variant, MEASURES[variant]);
     expect(table).toMatch(/^A: offloads as they are$/m);
     expect(table).toMatch(/^TCP, 1 stream, overtap to kernel, Gb\/s( +[\d.-]+)+$/m);
     expect(table).toMatch(/^A: frames of 64 B, to the kernel +1\.2 +2 +[\d.]+ +(short|at least|aim)$/m);
+    expect(table).toMatch(/^RFC 2889: /m);
+    for (const name of ['kernel', 'overtap', 'overtap, large FDB'])
+      expect(table).toMatch(new RegExp(`^${name}( +[\\d.]+){4}$`, 'm'));
   });
 
   it('measures with the underlay as a plain NIC', { timeout: RUN_LIMIT_MS }, async () => {
@@ -179,17 +265,17 @@ describe('the whole-path benchmark', () => {
   ] as const)('takes everything away on %s', async (signal, status) => {
     const program = new Background([process.execPath, BENCH, '--columns', 'A', '--variants', 'overtap']);
     try {
-      const inside = (): string[] => programsIn(namespacesOf(program.pid));
+      const inside = (): string[] => programsIn(namespacesNamed(`otb-${program.pid}-`));
       const measures = (): boolean => inside().some((command) => command.startsWith('iperf3 -J'));
       await until('a measure runs', measures, 30_000);
-      const namespaces = namespacesOf(program.pid);
+      const namespaces = namespacesNamed(`otb-${program.pid}-`);
       expect(namespaces.size).toBe(4);
       expect(inside().length).toBeGreaterThanOrEqual(4); // two switches, and iperf3 twice
       const { ended } = await program.stop(signal, 20_000);
       expect(ended.status, describeEnd(ended)).toBe(status);
       expect(ended.stderr).toContain(`interrupted by ${signal}; everything is taken away`);
       expect(leftBy(program.pid)).toEqual([]);
-      expect(programsIn(namespaces)).toEqual([]);
+      expect(programsIn(leftNamespaces(namespaces))).toEqual([]);
     } finally {
       if (program.running) await program.stop('SIGTERM', 20_000);
     }

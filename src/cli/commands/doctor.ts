@@ -1,0 +1,30 @@
+/**
+ * `overtap doctor`: examines a running switch and the network around it, or a configuration file, and says in one line each
+ * what is wrong and what to do. The examination is the doctor room's.
+ */
+import { formatCheck, formatSummary } from '../../doctor/check.js';
+import { examineConfig, examineSwitch } from '../../doctor/doctor.js';
+import type { Invocation } from '../context.js';
+import { readConfig } from '../read-config.js';
+
+export async function run({ context, options }: Invocation): Promise<number> {
+  const { config: file } = options;
+  let found: Awaited<ReturnType<typeof examineConfig>>;
+  if (file === undefined) {
+    found = await examineSwitch(await context.client());
+  } else {
+    const { config, error } = await readConfig(context, file);
+    if (error !== undefined) {
+      context.io.stderr.write(`${error.format()}\n`);
+      return 2;
+    }
+    found = await examineConfig(config);
+  }
+  if (context.json) {
+    context.printJson(found);
+  } else {
+    for (const check of found.checks) context.line(formatCheck(check));
+    context.line(formatSummary(found));
+  }
+  return found.ok ? 0 : 1;
+}

@@ -1,0 +1,154 @@
+/**
+ * Word to the sender of a packet that was too big: ICMP "fragmentation needed" (RFC 792; the MTU is RFC 1191 section 4's) and
+ * ICMPv6 "packet too big" (RFC 4443 section 3.2).
+ *
+ *   +------------------------+-----------------------------+-----------------------------------------+
+ *   | IPv4 or IPv6 header:   | type, code, checksum, MTU   | the packet that was too big, as much of |
+ *   | its addresses, swapped | (8 bytes)                   | it as the error may hold                |
+ *   +------------------------+-----------------------------+-----------------------------------------+
+ *
+ * Owns the bytes of these two packets and which packets must never be answered by an error. It never touches a link's header,
+ * and reads nothing but what `parseInner` has found inside the frame.
+ */
+import { fold, internetChecksum, pseudoHeaderSum6, sum16 } from './checksum.js';
+import {
+  ICMP_ERROR_HEADER,
+  ICMP_FRAGMENTATION_NEEDED,
+  ICMP_UNREACHABLE,
+  ICMPV6_PACKET_TOO_BIG,
+  icmpType,
+} from './icmp.js';
+import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL } from './inner.js';
+import {
+  IPV4_HEADER,
+  ipv4Destination,
+  ipv4DontFragment,
+  ipv4FragmentOffset,
+  ipv4HeaderLength,
+  ipv4Protocol,
+  ipv4Source,
+  ipv4TotalLength,
+  PROTOCOL_ICMP,
+} from './ipv4.js';
+import { findFragmentHeader, IPV6_HEADER, ipv6Destination, ipv6Source, PROTOCOL_ICMPV6 } from './ipv6.js';
+
+/** Bytes of an IPv4 error at most, its header included (RFC 1812 section 4.3.2.3). */
+export const ICMP_ERROR_LIMIT = 576;
+/** The same over IPv6: its least MTU (RFC 4443 section 2.4). */
+export const ICMPV6_ERROR_LIMIT = 1280;
+/** MTUs below these are none (RFC 791 section 3.2; RFC 8200 section 5), and no sender heeds them. */
+const LEAST_MTU4 = 68;
+const LEAST_MTU6 = 1280;
+
+const TTL = 64;
+const DONT_FRAGMENT = 0x4000;
+/** The first of the ICMPv6 types that are no errors. */
+const FIRST_INFORMATIONAL = 128;
+
+/**
+ * Whether the sender of a packet is to be told that it is larger than `mtu`: it asked for that, and an error in answer cannot
+ * do harm (RFC 1122 section 3.2.2, RFC 4443 section 2.4; as Linux `iptunnel_pmtud_check_icmp` and `_icmpv6`).
+ * @param layout of the frame, from `parseInner`
+ */
+export function mayTellTooBig(view: DataView, layout: Int32Array, mtu: number): boolean {
+  const l3 = layout[L3_OFFSET];
+  if (layout[L3_KIND] === 0 || layout[L3_END] - l3 <= mtu) return false;
+  return layout[L3_KIND] === 4 ? mayTell4(view, l3, layout[L3_END], mtu) : mayTell6(view, layout, mtu);
+}
+
+function mayTell4(view: DataView, l3: number, end: number, mtu: number): boolean {
+  if (mtu < LEAST_MTU4 || !ipv4DontFragment(view, l3) || ipv4FragmentOffset(view, l3) !== 0) return false;
+  if (!isHost4(ipv4Source(view, l3)) || isGroup4(ipv4Destination(view, l3))) return false;
+  // A packet that is cut off counts more bytes than there are.
+  const total = ipv4TotalLength(view, l3);
+  if (total !== 0 && l3 + total > end) return false;
+  const l4 = l3 + ipv4HeaderLength(view, l3);
+  return ipv4Protocol(view, l3) !== PROTOCOL_ICMP || (l4 < end && !isError4(icmpType(view, l4)));
+}
+
+/** A source that is one host's: not "this network", a loopback, a group or everybody. */
+function isHost4(address: number): boolean {
+  const first = address >>> 24;
+  return first !== 0 && first !== 127 && !isGroup4(address);
+}
+
+function isGroup4(address: number): boolean {
+  return address >>> 28 === 0xe || address === -1;
+}
+
+/** Unreachable, source quench, redirect, time exceeded, parameter problem. */
+function isError4(type: number): boolean {
+  return type === 3 || type === 4 || type === 5 || type === 11 || type === 12;
+}
+
+function mayTell6(view: DataView, layout: Int32Array, mtu: number): boolean {
+  const l3 = layout[L3_OFFSET];
+  if (mtu < LEAST_MTU6 || !isHost6(view, l3) || ipv6Destination(view, l3, 0) >>> 24 === 0xff) return false;
+  let l4 = layout[L4_OFFSET];
+  if (l4 === 0) {
+    const fragment = findFragmentHeader(view, l3, layout[L3_END]);
+    if (fragment === 0 || view.getUint16(fragment + 2) >>> 3 !== 0) return false;
+    l4 = fragment + 8;
+  }
+  if (layout[L4_PROTOCOL] !== PROTOCOL_ICMPV6) return true;
+  return l4 < layout[L3_END] && icmpType(view, l4) >= FIRST_INFORMATIONAL;
+}
+
+/** A source that is one host's: neither ::, nor ::1, nor a group. */
+function isHost6(view: DataView, l3: number): boolean {
+  const first = ipv6Source(view, l3, 0);
+  if (first >>> 24 === 0xff) return false;
+  const last = ipv6Source(view, l3, 3);
+  return (first | ipv6Source(view, l3, 1) | ipv6Source(view, l3, 2)) !== 0 || (last !== 0 && last !== 1);
+}
+
+/**
+ * Writes the IP packet that tells the sender of another one, by the layout of its frame, that it is larger than `mtu`.
+ * @param at where to; ICMPV6_ERROR_LIMIT bytes must be there @returns its length
+ */
+export function writeTooBig(view: DataView, at: number, layout: Int32Array, mtu: number): number {
+  const l3 = layout[L3_OFFSET];
+  const length = layout[L3_END] - l3;
+  return layout[L3_KIND] === 4 ? writeTooBig4(view, at, l3, length, mtu) : writeTooBig6(view, at, l3, length, mtu);
+}
+
+function writeTooBig4(view: DataView, at: number, l3: number, length: number, mtu: number): number {
+  const quoted = Math.min(length, ICMP_ERROR_LIMIT - IPV4_HEADER - ICMP_ERROR_HEADER);
+  const total = IPV4_HEADER + ICMP_ERROR_HEADER + quoted;
+  view.setUint32(at, 0x45000000 | total);
+  view.setUint32(at + 4, DONT_FRAGMENT);
+  view.setUint32(at + 8, (TTL << 24) | (PROTOCOL_ICMP << 16));
+  view.setInt32(at + 12, ipv4Destination(view, l3));
+  view.setInt32(at + 16, ipv4Source(view, l3));
+  view.setUint16(at + 10, internetChecksum(view, at, IPV4_HEADER));
+  const icmp = at + IPV4_HEADER;
+  view.setUint32(icmp, (ICMP_UNREACHABLE << 24) | (ICMP_FRAGMENTATION_NEEDED << 16));
+  view.setUint32(icmp + 4, Math.min(mtu, 0xffff));
+  copy(view, icmp + ICMP_ERROR_HEADER, l3, quoted);
+  view.setUint16(icmp + 2, internetChecksum(view, icmp, ICMP_ERROR_HEADER + quoted));
+  return total;
+}
+
+function writeTooBig6(view: DataView, at: number, l3: number, length: number, mtu: number): number {
+  const quoted = Math.min(length, ICMPV6_ERROR_LIMIT - IPV6_HEADER - ICMP_ERROR_HEADER);
+  const message = ICMP_ERROR_HEADER + quoted;
+  view.setUint32(at, 0x60000000);
+  view.setUint32(at + 4, (message << 16) | (PROTOCOL_ICMPV6 << 8) | TTL);
+  for (let word = 0; word < 4; word++) {
+    view.setInt32(at + 8 + 4 * word, ipv6Destination(view, l3, word));
+    view.setInt32(at + 24 + 4 * word, ipv6Source(view, l3, word));
+  }
+  const icmp = at + IPV6_HEADER;
+  view.setUint32(icmp, ICMPV6_PACKET_TOO_BIG << 24);
+  view.setUint32(icmp + 4, mtu);
+  copy(view, icmp + ICMP_ERROR_HEADER, l3, quoted);
+  const sum = sum16(view, icmp, message, pseudoHeaderSum6(view, at, PROTOCOL_ICMPV6, message));
+  view.setUint16(icmp + 2, ~fold(sum) & 0xffff);
+  return IPV6_HEADER + message;
+}
+
+function copy(view: DataView, to: number, from: number, length: number): void {
+  const words = length & ~3;
+  for (let i = 0; i < words; i += 4) view.setInt32(to + i, view.getInt32(from + i));
+  for (let i = words; i < length; i++) view.setUint8(to + i, view.getUint8(from + i));
+}
