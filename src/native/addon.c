@@ -183,6 +183,18 @@ static napi_value tap_state(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/* What has to do with multicast groups. */
+static bool read_groups(napi_env env, napi_value options, struct ot_udp_options *udp) {
+  int64_t ttl = 1;
+  if (!ot_get_text(env, options, "group", false, udp->group, sizeof udp->group)) return false;
+  if (!ot_get_ifname(env, options, "multicastDev", false, udp->multicast_dev)) return false;
+  if (!ot_get_int(env, options, "multicastTtl", false, 1, 255, &ttl)) return false;
+  udp->multicast_ttl = (int)ttl;
+  if (!udp->group[0] || udp->dev[0]) return true;
+  ot_throw_argument(env, "group needs dev");
+  return false;
+}
+
 static bool read_udp(napi_env env, napi_value options, struct ot_udp_options *udp, const char *buffer) {
   int64_t family = 0, port = 0, bytes = 0, ttl = 0;
   char df[8] = "unset";
@@ -203,7 +215,7 @@ static bool read_udp(napi_env env, napi_value options, struct ot_udp_options *ud
   udp->buffer = (int)bytes;
   udp->ttl = (int)ttl;
   udp->df = !strcmp(df, "set");
-  return true;
+  return read_groups(env, options, udp);
 }
 
 static napi_value udp_result(napi_env env, int fd, int port) {

@@ -99,6 +99,8 @@ export interface UdpReceiverOptions {
   family: 4 | 6;
   port: number;
   dev?: string;
+  /** A multicast group to join on `dev` and to be bound to, in place of `local`; left when the socket is closed. */
+  group?: string;
   /** Bytes; 0: the system's default. */
   receiveBuffer: number;
   /** Asks for trains of datagrams (UDP_GRO). */
@@ -112,8 +114,12 @@ export interface UdpSenderOptions {
   family: 4 | 6;
   /** 0: any. */
   port: number;
-  /** 1-255; absent or 0: the route's. */
+  /** To single hosts. 1-255; absent or 0: the route's. */
   ttl?: number;
+  /** Where datagrams to multicast groups go; they do not come back to this host. Absent: the system's choice, with its TTL and looped back. */
+  multicastDev?: string;
+  /** Of datagrams to groups, with `multicastDev`: 1-255, default 1. */
+  multicastTtl?: number;
   /** The DF bit. Neither value lets the kernel make fragments: what is too long fails with EMSGSIZE. */
   df: 'unset' | 'set';
   /** Outer UDP checksum. */
@@ -163,7 +169,7 @@ interface NativeBinding {
   openUdpReceiver(options: UdpReceiverOptions): { fd: number; port: number; gro: boolean };
   /** A socket that only sends: what comes to it is dropped by the kernel. */
   openUdpSender(options: UdpSenderOptions): { fd: number; port: number };
-  /** Bytes of an outer IP packet that reaches `remote` in one piece, as far as the kernel knows. Throws ENETUNREACH and the like. */
+  /** Bytes of an outer IP packet that reaches `remote` in one piece, as far as the kernel knows. Throws ENETUNREACH and the like. Of a group: the MTU of `dev`. */
   pathMtu(options: { remote: string; local?: string; dev?: string }): number;
   /** Tries what the kernel can do, in the thread's namespace. Leaves nothing behind, takes a fifth of a second at most. */
   selfTest(): SelfTest;

@@ -202,13 +202,19 @@ struct ot_udp_options {
   int port;
   char dev[OT_NAME]; /* empty: any */
   int buffer;
+  /* Of receivers. */
+  char group[64]; /* empty: none; otherwise bound to it in place of `local`, and needs `dev` */
   bool gro, reuse_port;
-  int ttl; /* 0: the route's */
+  /* Of senders. */
+  int ttl; /* to single hosts; 0: the route's */
   bool df, checksum;
+  char multicast_dev[OT_NAME]; /* empty: sends to no group */
+  int multicast_ttl;
 };
 
 int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, struct ot_fault *fault);
 int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fault *fault);
+/* Of a group: the MTU of `dev`. */
 int ot_path_mtu(const char *remote, const char *local, const char *dev, struct ot_fault *fault);
 
 /* ---- self-test.c ---- */

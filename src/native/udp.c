@@ -1,13 +1,15 @@
-/* UDP sockets of the underlay. Owns how they are made; never receives or sends. */
+/* UDP sockets of the underlay, and the multicast groups they join. Owns how they are made; never receives or sends. */
 #include "overtap.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <net/if.h>
 #include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #ifndef UDP_GRO
@@ -44,6 +46,12 @@
 #endif
 #ifndef IPV6_MTU
 #define IPV6_MTU 24
+#endif
+#ifndef IP_MULTICAST_ALL
+#define IP_MULTICAST_ALL 49
+#endif
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29
 #endif
 
 union address {
@@ -87,11 +95,11 @@ static int open_socket(int family, const char *dev, struct ot_fault *fault) {
 
 static int bind_socket(int fd, const struct ot_udp_options *options, int *port, struct ot_fault *fault) {
   union address address;
-  int length = parse(&address, options->family, options->local, options->port, options->dev, fault);
+  const char *text = options->group[0] ? options->group : options->local;
+  int length = parse(&address, options->family, text, options->port, options->dev, fault);
   if (length < 0) return -1;
   if (bind(fd, &address.any, (socklen_t)length) < 0)
-    return ot_fail(fault, errno, "bind", "binding a UDP socket to %s port %d", options->local[0] ? options->local : "any address",
-                   options->port);
+    return ot_fail(fault, errno, "bind", "binding a UDP socket to %s port %d", text[0] ? text : "any address", options->port);
   socklen_t size = sizeof address;
   if (getsockname(fd, &address.any, &size) < 0) return ot_fail(fault, errno, "getsockname", "asking for a socket's port");
   *port = ntohs(options->family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
@@ -103,25 +111,98 @@ static void set_buffer(int fd, int force, int plain, int bytes) {
   if (bytes > 0 && set(fd, SOL_SOCKET, force, bytes) < 0) set(fd, SOL_SOCKET, plain, bytes);
 }
 
+/* ---- Groups ---- */
+
+static bool is_multicast(const union address *address) {
+  if (address->any.sa_family == AF_INET6) return IN6_IS_ADDR_MULTICAST(&address->v6.sin6_addr);
+  return IN_MULTICAST(ntohl(address->v4.sin_addr.s_addr));
+}
+
+static int ask_device(int fd, unsigned long request, const char *dev, struct ifreq *answer, struct ot_fault *fault) {
+  memset(answer, 0, sizeof *answer);
+  snprintf(answer->ifr_name, sizeof answer->ifr_name, "%s", dev);
+  return ioctl(fd, request, answer) < 0 ? ot_fail(fault, errno, "ioctl", "asking for the device %s", dev) : 0;
+}
+
+/* The kernel joins on a device where IPv6 is disabled, too, and then drops whatever comes and goes. */
+static bool ipv6_disabled(const char *dev) {
+  char path[64 + OT_NAME], value = '0';
+  snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", dev);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  if (read(fd, &value, 1) != 1) value = '0';
+  close(fd);
+  return value == '1';
+}
+
+/* The index of a device that can carry a group's datagrams, or -1: ENODEV, EOPNOTSUPP without multicast, EAFNOSUPPORT without IPv6. */
+static int multicast_device(int fd, int family, const char *dev, struct ot_fault *fault) {
+  struct ifreq flags, index;
+  if (ask_device(fd, SIOCGIFFLAGS, dev, &flags, fault) < 0 || ask_device(fd, SIOCGIFINDEX, dev, &index, fault) < 0) return -1;
+  if (!(flags.ifr_flags & IFF_MULTICAST)) return ot_fail(fault, EOPNOTSUPP, "ioctl", "%s is a device without multicast", dev);
+  if (family == AF_INET6 && ipv6_disabled(dev)) return ot_fail(fault, EAFNOSUPPORT, "ioctl", "IPv6 is disabled on %s", dev);
+  return index.ifr_ifindex;
+}
+
+/* With any source (RFC 3376, RFC 3810). The group is left when the socket is closed. */
+static int join(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
+  union address address;
+  if (parse(&address, options->family, options->group, 0, "", fault) < 0) return -1;
+  if (!is_multicast(&address)) return ot_fail(fault, EINVAL, "inet_pton", "%s is no multicast address", options->group);
+  int index = multicast_device(fd, options->family, options->dev, fault), result;
+  if (index < 0) return -1;
+  if (options->family == AF_INET6) {
+    struct ipv6_mreq request = {.ipv6mr_multiaddr = address.v6.sin6_addr, .ipv6mr_interface = (unsigned)index};
+    result = setsockopt(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request);
+  } else {
+    struct ip_mreqn request = {.imr_multiaddr = address.v4.sin_addr, .imr_ifindex = index};
+    result = setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
+  }
+  /* The device and the group are there: what is missing is the device's half of the protocol, as with an MTU that is too small for it. */
+  if (result < 0 && (errno == EINVAL || errno == ENODEV)) errno = EAFNOSUPPORT;
+  return result < 0 ? ot_fail(fault, errno, "setsockopt", "joining %s on %s", options->group, options->dev) : 0;
+}
+
+/* ---- Receivers ---- */
+
+/* Groups that other sockets of this host have joined are none of this one's business (ip_mc_sf_allow and inet6_mc_check in the kernel). */
+static int refuse_foreign_groups(int fd, const struct ot_udp_options *options) {
+  if (options->family == AF_INET) return set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+  int result = set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
+  /* Before Linux 4.20 a socket bound to any address would get what a group's socket gets: so without it there are no groups over IPv6. */
+  return result < 0 && errno == ENOPROTOOPT && !options->group[0] ? 0 : result;
+}
+
+/*
+ * A group's socket is bound to its device, since memberships over IPv6 do not tell devices apart (inet6_mc_check), and it may share its
+ * port with one that is bound to any address: that one lets itself in for sharing once nobody can be there any more whom it would
+ * push aside. SO_REUSEPORT and not SO_REUSEADDR, for other users must not come in by this door.
+ */
 int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, struct ot_fault *fault) {
-  bool v6 = options->family == AF_INET6;
+  bool v6 = options->family == AF_INET6, group = options->group[0];
   int fd = open_socket(options->family, options->dev, fault);
   if (fd < 0) return -1;
   int result = v6 ? set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) : set(fd, IPPROTO_IP, IP_RECVTOS, 1);
   /* RFC 7348 section 4.1 and RFC 6935: a tunnel takes datagrams without a checksum, over IPv6 too. */
   if (result == 0 && v6) result = set(fd, SOL_UDP, UDP_NO_CHECK6_RX, 1);
-  if (result == 0 && options->reuse_port) result = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (result == 0) result = refuse_foreign_groups(fd, options);
+  if (result == 0 && (options->reuse_port || group)) result = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (result < 0) {
     ot_fail(fault, errno, "setsockopt", "preparing a receiving UDP socket");
   } else {
     set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options->buffer);
     *gro = options->gro && set(fd, SOL_UDP, UDP_GRO, 1) == 0;
-    result = bind_socket(fd, options, port, fault);
+    if (group) result = join(fd, options, fault);
+    if (result == 0) result = bind_socket(fd, options, port, fault);
+    if (result == 0 && !group && !options->local[0] && set(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0)
+      result = ot_fail(fault, errno, "setsockopt", "letting groups share a port");
   }
   if (result == 0) return fd;
   close(fd);
   return -1;
 }
+
+/* ---- Senders ---- */
 
 /* Whatever comes to a sending socket is dropped before it is queued. */
 static int drop_input(int fd) {
@@ -142,8 +223,23 @@ static int forbid_fragments(int fd, bool v6, bool df) {
 
 static int set_ttl(int fd, bool v6, int ttl) {
   if (!ttl) return 0;
-  if (v6) return set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl) < 0 ? -1 : set(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ttl);
-  return set(fd, IPPROTO_IP, IP_TTL, ttl) < 0 ? -1 : set(fd, IPPROTO_IP, IP_MULTICAST_TTL, ttl);
+  return v6 ? set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl) : set(fd, IPPROTO_IP, IP_TTL, ttl);
+}
+
+/* Where datagrams to groups go and how far; none comes back to this host. Those to single hosts go as ever. */
+static int prepare_groups(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
+  const char *dev = options->multicast_dev;
+  bool v6 = options->family == AF_INET6;
+  int index = multicast_device(fd, options->family, dev, fault), ttl = options->multicast_ttl;
+  if (index < 0) return -1;
+  struct ip_mreqn device = {.imr_ifindex = index};
+  if ((v6 ? set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index) : setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &device, sizeof device)) < 0)
+    return ot_fail(fault, errno, "setsockopt", "sending to groups by way of %s", dev);
+  if (set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_MULTICAST_HOPS : IP_MULTICAST_TTL, ttl) < 0)
+    return ot_fail(fault, errno, "setsockopt", "setting the TTL of datagrams to groups");
+  if (set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_MULTICAST_LOOP : IP_MULTICAST_LOOP, 0) < 0)
+    return ot_fail(fault, errno, "setsockopt", "keeping datagrams to groups from coming back");
+  return 0;
 }
 
 int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fault *fault) {
@@ -157,6 +253,7 @@ int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fau
   else if (!options->checksum && (v6 ? set(fd, SOL_UDP, UDP_NO_CHECK6_TX, 1) : set(fd, SOL_SOCKET, SO_NO_CHECK, 1)) < 0)
     step = "switching the UDP checksum off";
   int result = step ? ot_fail(fault, errno, "setsockopt", "%s", step) : 0;
+  if (result == 0 && options->multicast_dev[0]) result = prepare_groups(fd, options, fault);
   if (result == 0) {
     set(fd, SOL_SOCKET, SO_RCVBUF, 2048);
     set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options->buffer);
@@ -167,23 +264,34 @@ int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fau
   return -1;
 }
 
+/* ---- The MTU of a path ---- */
+
+static int route_mtu(int fd, int family, const union address *there, socklen_t length, const char *remote, struct ot_fault *fault) {
+  int mtu = -1;
+  socklen_t size = sizeof mtu;
+  if (connect(fd, &there->any, length) < 0) return ot_fail(fault, errno, "connect", "looking up the route to %s", remote);
+  int result = family == AF_INET6 ? getsockopt(fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &size) : getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &size);
+  return result < 0 ? ot_fail(fault, errno, "getsockopt", "asking for the path MTU to %s", remote) : mtu;
+}
+
+/* A group is reached by a device and not by a route, so its MTU is all that can be known. */
+static int group_mtu(int fd, const char *group, const char *dev, struct ot_fault *fault) {
+  struct ifreq answer;
+  if (!dev[0]) return ot_fail(fault, EDESTADDRREQ, "ioctl", "%s is a group: it takes the device by which it is reached", group);
+  return ask_device(fd, SIOCGIFMTU, dev, &answer, fault) < 0 ? -1 : answer.ifr_mtu;
+}
+
 int ot_path_mtu(const char *remote, const char *local, const char *dev, struct ot_fault *fault) {
   int family = strchr(remote, ':') ? AF_INET6 : AF_INET;
   int fd = open_socket(family, dev, fault);
   if (fd < 0) return -1;
   union address there, here;
-  int mtu = -1;
-  socklen_t size = sizeof mtu;
   int length = parse(&there, family, remote, 4789, dev, fault);
-  int own = length < 0 ? -1 : parse(&here, family, local, 0, dev, fault);
-  int result = own < 0 ? -1 : 0;
-  if (result == 0 && local[0] && bind(fd, &here.any, (socklen_t)own) < 0)
-    result = ot_fail(fault, errno, "bind", "binding a UDP socket to %s", local);
-  if (result == 0 && connect(fd, &there.any, (socklen_t)length) < 0)
-    result = ot_fail(fault, errno, "connect", "looking up the route to %s", remote);
-  if (result == 0 && (family == AF_INET6 ? getsockopt(fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &size)
-                                         : getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &size)) < 0)
-    result = ot_fail(fault, errno, "getsockopt", "asking for the path MTU to %s", remote);
+  int own = length < 0 ? -1 : parse(&here, family, local, 0, dev, fault), mtu = -1;
+  if (own >= 0 && is_multicast(&there)) mtu = group_mtu(fd, remote, dev, fault);
+  else if (own >= 0 && local[0] && bind(fd, &here.any, (socklen_t)own) < 0)
+    ot_fail(fault, errno, "bind", "binding a UDP socket to %s", local);
+  else if (own >= 0) mtu = route_mtu(fd, family, &there, (socklen_t)length, remote, fault);
   close(fd);
-  return result < 0 ? -1 : mtu;
+  return mtu;
 }

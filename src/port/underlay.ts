@@ -1,5 +1,5 @@
 /**
- * The underlay's sockets: one that receives, and a pool of those that send.
+ * The underlay's sockets: one that receives, one for each multicast group, and a pool of those that send.
  *
  * One socket is one outer source port, so the pool's size is the number of different source ports that flows are spread
  * over. Owns the descriptors; never moves a datagram and knows nothing of VXLAN.
@@ -12,6 +12,8 @@ export const DEFAULT_SENDERS = 16;
 /** Socket buffers in bytes: several batches, so that a burst survives one turn of the engine. */
 export const RECEIVE_BUFFER = 8 * 1024 * 1024;
 export const SEND_BUFFER = 4 * 1024 * 1024;
+/** TTL of datagrams to groups: they stay on the link, as those of the kernel's vxlan device do. */
+export const DEFAULT_GROUP_TTL = 1;
 
 /** What this file throws: one line for the user. `code` is the errno's name. */
 export class UnderlayError extends Error {
@@ -41,6 +43,17 @@ export interface ReceiverOptions extends UnderlayPlace {
   reusePort?: boolean;
 }
 
+export interface GroupReceiverOptions {
+  /** The multicast address, IPv4 or IPv6. */
+  group: string;
+  /** Where it is joined. What comes for the group by another device is not taken in. */
+  dev: string;
+  port: number;
+  receiveBuffer?: number;
+  /** As of ReceiverOptions. */
+  gro?: boolean;
+}
+
 export interface Receiver {
   readonly fd: number;
   readonly port: number;
@@ -56,7 +69,13 @@ export interface SenderOptions extends UnderlayPlace {
   count?: number;
   /** Any integer: where in the range the pool begins, so that switches on one host spread out. */
   seed: number;
+  /** Of datagrams to single hosts, 1-255; absent or 0: the route's. */
   ttl?: number;
+  /**
+   * For pools that also send to multicast groups: by which device, and with which TTL (default: `ttl`, or else 1). What is sent
+   * to a group does not come back to a socket of this host.
+   */
+  multicast?: { dev: string; ttl?: number };
   /** Sets the DF bit; fragments are made in no case. Default false. */
   df?: boolean;
   checksum?: boolean;
@@ -84,7 +103,24 @@ function placeOf(place: UnderlayPlace): { family: 4 | 6; local?: string; dev?: s
   };
 }
 
-function explain(error: NativeError, place: UnderlayPlace, port: string): UnderlayError {
+/** What is wrong with a device that is to carry multicast, by code. */
+function multicastReasons(dev: string, family: 4 | 6): Record<string, string> {
+  return {
+    ENODEV: `there is no interface ${dev}`,
+    EOPNOTSUPP: `${dev} does not carry multicast; choose another device, or try "ip link set ${dev} multicast on"`,
+    EAFNOSUPPORT:
+      family === 6
+        ? `IPv6 is off on ${dev}; switch it on with "sysctl net.ipv6.conf.${dev.replaceAll('.', '/')}.disable_ipv6=0" and an MTU of 1280 or more`
+        : `${dev} has no IPv4`,
+  };
+}
+
+function explain(
+  error: NativeError,
+  place: UnderlayPlace,
+  port: string,
+  extra: Record<string, string> = {},
+): UnderlayError {
   const at = `${place.local ?? 'any address'}, UDP port ${port}`;
   const reasons: Record<string, string> = {
     EADDRINUSE: 'another process, or a vxlan device of the kernel, has that port; stop it or choose another port',
@@ -92,6 +128,7 @@ function explain(error: NativeError, place: UnderlayPlace, port: string): Underl
     ENODEV: `there is no interface ${place.dev}`,
     EPERM: 'binding to a device needs root or CAP_NET_RAW',
     EACCES: 'a port below 1024 needs root or CAP_NET_BIND_SERVICE',
+    ...extra,
   };
   const reason = reasons[error.code] ?? error.message;
   return new UnderlayError(`cannot open the underlay's socket at ${at}: ${reason}`, error);
@@ -122,6 +159,32 @@ export function openReceiver(options: ReceiverOptions): Receiver {
   }
 }
 
+/**
+ * A socket that takes in what is sent to a multicast group, and nothing else. Closing it leaves the group, unless another
+ * socket of this host is in it.
+ *
+ * It stands beside the receiver of the same port. If that one is bound to any address it has to be opened first: it does
+ * not share its port with what is there before it. Every socket of a group gets every datagram, so several engines need
+ * only one. A device that is deleted takes the membership along: a new one of its name needs a new socket.
+ * @throws UnderlayError; code ENODEV, EINVAL (no multicast address), EOPNOTSUPP (no multicast there), EAFNOSUPPORT (no IPv6
+ *   there), EADDRINUSE
+ */
+export function openGroupReceiver(options: GroupReceiverOptions): Receiver {
+  const { group, dev, port, receiveBuffer = RECEIVE_BUFFER, gro = false } = options;
+  const family = familyOf({ local: group });
+  try {
+    const socket = native.openUdpReceiver({ family, group, dev, port, receiveBuffer, gro });
+    return { ...socket, close: closer(socket.fd) };
+  } catch (error) {
+    if (!isNativeError(error)) throw error;
+    throw explain(error, { local: group, dev }, String(port), {
+      ...multicastReasons(dev, family),
+      EINVAL: `${group} is not a multicast address`,
+      ENOPROTOOPT: 'multicast groups over IPv6 need Linux 4.20 or later',
+    });
+  }
+}
+
 /** Which ports of the range are tried, in which order: all, beginning where the seed says. */
 export function* portsOf(range: readonly [number, number], seed: number): Generator<number> {
   const [low, high] = range;
@@ -142,12 +205,18 @@ export function openSenders(options: SenderOptions): Sender[] {
     throw new RangeError(`the range of source ports ${low}-${high} is empty or not within 1-65535`);
   const wanted = Math.min(options.count ?? DEFAULT_SENDERS, high - low + 1);
   const place = placeOf(options);
+  const { multicast } = options;
+  const groups =
+    multicast === undefined
+      ? {}
+      : { multicastDev: multicast.dev, multicastTtl: multicast.ttl || ttl || DEFAULT_GROUP_TTL };
   const senders: Sender[] = [];
   let busy: NativeError | undefined;
   for (const port of portsOf(range, seed)) {
     if (senders.length === wanted) break;
     try {
-      const socket = native.openUdpSender({ ...place, port, ttl, df: df ? 'set' : 'unset', checksum, sendBuffer });
+      const common = { ...place, ...groups, port, ttl, df: df ? ('set' as const) : ('unset' as const) };
+      const socket = native.openUdpSender({ ...common, checksum, sendBuffer });
       senders.push({ ...socket, close: closer(socket.fd) });
     } catch (error) {
       if (isNativeError(error) && error.code === 'EADDRINUSE') {
@@ -155,7 +224,10 @@ export function openSenders(options: SenderOptions): Sender[] {
         continue;
       }
       for (const sender of senders) sender.close();
-      throw isNativeError(error) ? explain(error, options, String(port)) : error;
+      if (!isNativeError(error)) throw error;
+      // Only the device of `multicast` is asked for by ioctl; `dev` is bound to.
+      const extra = multicast && error.syscall === 'ioctl' ? multicastReasons(multicast.dev, place.family) : {};
+      throw explain(error, options, String(port), extra);
     }
   }
   if (senders.length === 0 && busy !== undefined)
@@ -167,15 +239,21 @@ export function openSenders(options: SenderOptions): Sender[] {
 }
 
 /**
- * The largest outer IP packet, in bytes, that the kernel knows to reach `remote` unfragmented.
- * @throws UnderlayError, with code ENETUNREACH when there is no route
+ * The largest outer IP packet, in bytes, that the kernel knows to reach `remote` unfragmented. For a multicast group, which
+ * needs `dev`, the MTU of that device: no route leads to a group.
+ * @throws UnderlayError, with code ENETUNREACH when there is no route, ENODEV when there is no such device
  */
 export function pathMtu(options: { remote: string; local?: string; dev?: string }): number {
   try {
     return native.pathMtu(options);
   } catch (error) {
     if (!isNativeError(error)) throw error;
-    const reason = error.code === 'ENETUNREACH' ? 'there is no route to it' : error.message;
+    const reasons: Record<string, string> = {
+      ENETUNREACH: 'there is no route to it',
+      ENODEV: `there is no interface ${options.dev}`,
+      EDESTADDRREQ: 'it is a multicast group, which takes the device by which it is reached (dev)',
+    };
+    const reason = reasons[error.code] ?? error.message;
     throw new UnderlayError(`cannot find the MTU of the path to ${options.remote}: ${reason}`, error);
   }
 }
