@@ -161,7 +161,7 @@ export class Devices {
       df,
       checksum: port.udpcsum,
       ...(port.local === undefined ? {} : { local: port.local }),
-      ...(port.dev === undefined ? {} : { dev: port.dev }),
+      ...(port.dev === undefined || port.group !== undefined ? {} : { dev: port.dev }),
       ...(port.ttl === undefined ? {} : { ttl: port.ttl }),
       ...(port.group === undefined || port.dev === undefined ? {} : { multicast: { dev: port.dev } }),
     });
