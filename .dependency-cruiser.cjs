@@ -1,6 +1,6 @@
 /**
  * The house rule: imports run one way,
- *   {cli, lab} -> control -> {config, dataplane} -> {fdb, encap, port} -> wire, and port -> native.
+ *   cli -> {lab, doctor} -> control -> {config, dataplane} -> {fdb, neigh, encap, port} -> wire, and port -> native.
  * A room may import from the rooms it is allowed below, and from itself.
  */
 const allowed = {
@@ -8,12 +8,14 @@ const allowed = {
   native: [],
   fdb: ['wire'],
   encap: ['wire'],
+  neigh: ['wire'],
   port: ['wire', 'native'],
   config: ['wire'],
-  dataplane: ['fdb', 'encap', 'port', 'wire'],
-  control: ['config', 'dataplane', 'fdb', 'encap', 'port', 'wire'],
+  dataplane: ['fdb', 'neigh', 'encap', 'port', 'wire'],
+  control: ['config', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire'],
   lab: ['control', 'config', 'port', 'wire'],
-  cli: ['control', 'config', 'lab'],
+  doctor: ['control', 'config', 'port', 'wire'],
+  cli: ['control', 'config', 'lab', 'doctor'],
 };
 
 const rooms = Object.entries(allowed).map(([room, others]) => ({
@@ -37,15 +39,22 @@ module.exports = {
     {
       name: 'hot-path-has-no-libraries',
       severity: 'error',
-      comment: 'wire, fdb, encap and dataplane are ours alone.',
-      from: { path: '^src/(wire|fdb|encap|dataplane)/' },
+      comment: 'wire, fdb, neigh, encap and dataplane are ours alone.',
+      from: { path: '^src/(wire|fdb|neigh|encap|dataplane)/' },
       to: { pathNot: '^src/' },
+    },
+    {
+      name: 'doctor-is-a-client',
+      severity: 'error',
+      comment: 'The doctor asks a switch over its control socket, as any program would.',
+      from: { path: '^src/doctor/' },
+      to: { path: '^src/control/', pathNot: '^src/control/(client|api)\\.ts$' },
     },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, path: '^src/', pathNot: '(agent|engine-worker)\\.ts$' },
+      from: { orphan: true, path: '^src/', pathNot: '((agent|engine-worker)|\\.d)\\.ts$' },
       to: {},
     },
   ],

@@ -1,0 +1,58 @@
+/**
+ * What an examination comes to: one check a line, with its level, and the words of a line. Pure. It decides nothing about
+ * what is right or wrong; the judges do.
+ */
+
+/** `warn`: works, or may work, but look at it. `fail`: frames are lost, or the switch cannot run. */
+export type Level = 'ok' | 'warn' | 'fail';
+
+export interface Check {
+  readonly level: Level;
+  /** What was looked at: `vxlan0 192.0.2.2`. */
+  readonly subject: string;
+  readonly finding: string;
+  /** What to do about it; only where something is wrong. */
+  readonly remedy?: string;
+}
+
+export interface Diagnosis {
+  /** Nothing has failed; there may be warnings. */
+  readonly ok: boolean;
+  readonly checks: readonly Check[];
+}
+
+export const ok = (subject: string, finding: string): Check => ({ level: 'ok', subject, finding });
+
+export const warn = (subject: string, finding: string, remedy: string): Check => ({
+  level: 'warn',
+  subject,
+  finding,
+  remedy,
+});
+
+export const fail = (subject: string, finding: string, remedy: string): Check => ({
+  level: 'fail',
+  subject,
+  finding,
+  remedy,
+});
+
+export function diagnosis(checks: readonly Check[]): Diagnosis {
+  return { ok: !checks.some(({ level }) => level === 'fail'), checks };
+}
+
+const WORDS: Readonly<Record<Level, string>> = { ok: 'ok', warn: 'WARN', fail: 'FAIL' };
+
+/** `FAIL  SUBJECT: FINDING; REMEDY` */
+export function formatCheck({ level, subject, finding, remedy }: Check): string {
+  return `${WORDS[level].padEnd(4)}  ${subject}: ${finding}${remedy === undefined ? '' : `; ${remedy}`}`;
+}
+
+/** `12 checks: 10 ok, 1 WARN, 1 FAIL` */
+export function formatSummary({ checks }: Diagnosis): string {
+  const count = (wanted: Level): number => checks.filter(({ level }) => level === wanted).length;
+  const parts = (['ok', 'warn', 'fail'] as const)
+    .filter((level) => level === 'ok' || count(level) > 0)
+    .map((level) => `${count(level)} ${WORDS[level]}`);
+  return `${checks.length} check${checks.length === 1 ? '' : 's'}: ${parts.join(', ')}`;
+}

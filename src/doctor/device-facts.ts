@@ -1,0 +1,110 @@
+/**
+ * What the network namespace that this process runs in has of what a plan names: addresses, devices, routes, neighbours.
+ * It reads, and binds sockets for a moment; what the facts mean is for the judges.
+ */
+import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { zoned } from './pinger.js';
+import type { NicPlan, VxlanPlan } from './plan.js';
+
+const IFF_MULTICAST = 0x1000;
+const BIND_LIMIT_MS = 500;
+
+export interface DeviceFacts {
+  readonly up: boolean;
+  readonly mtu: number;
+  /** Absent: not to be read here. */
+  readonly multicast?: boolean;
+}
+
+/** `gone`: there is no such device; `no-netns`: not even its namespace. */
+export type NicFacts = { state: 'there'; up: boolean; mtu: number } | { state: 'gone' } | { state: 'no-netns' };
+
+export type RouteFacts = { state: 'found'; mtu: number } | { state: 'none'; code: string };
+
+/** What a bind of a UDP socket says: undefined, or the errno's name. */
+export function bindError(
+  port: Pick<VxlanPlan, 'family' | 'dev'>,
+  address: string,
+  udpPort: number,
+): Promise<string | undefined> {
+  const socket = createSocket({ type: port.family === 4 ? 'udp4' : 'udp6', ipv6Only: port.family === 6 });
+  const bound = new Promise<string | undefined>((resolve) => {
+    socket.once('error', (error) => resolve('code' in error ? String(error.code) : error.message));
+    const place = zoned({ remote: address, ...(port.dev === undefined ? {} : { dev: port.dev }) });
+    socket.bind({ address: place, port: udpPort, exclusive: true }, () => resolve(undefined));
+  });
+  return Promise.race([bound, delay(BIND_LIMIT_MS, 'ETIMEDOUT')]).finally(() => socket.close());
+}
+
+/** What the port room is asked for; loaded only when it is needed, since the addon behind it may be missing. */
+export interface Devices {
+  device(name: string): DeviceFacts | undefined;
+  nic(nic: Pick<NicPlan, 'ifname' | 'netns'>): NicFacts;
+  route(path: { remote: string; local?: string; dev?: string }): RouteFacts;
+}
+
+export async function loadDevices(): Promise<Devices> {
+  const [{ tapState }, { pathMtu, UnderlayError }, { netnsExists }] = await Promise.all([
+    import('../port/tap.js'),
+    import('../port/underlay.js'),
+    import('../config/load.js'),
+  ]);
+  return {
+    device(name) {
+      const state = tapState(name);
+      if (state === null) return undefined;
+      const multicast = multicastFlag(name, state.mtu);
+      return { up: state.up, mtu: state.mtu, ...(multicast === undefined ? {} : { multicast }) };
+    },
+    nic({ ifname, netns }) {
+      if (netns !== undefined && !netnsExists(netns)) return { state: 'no-netns' };
+      const state = tapState(ifname, netns);
+      return state === null ? { state: 'gone' } : { state: 'there', up: state.up, mtu: state.mtu };
+    },
+    route(path) {
+      try {
+        return { state: 'found', mtu: pathMtu(path) };
+      } catch (error) {
+        if (error instanceof UnderlayError) return { state: 'none', code: error.code };
+        throw error;
+      }
+    },
+  };
+}
+
+/** From sysfs, which may show another namespace than this process's: a device with another MTU is another device. */
+function multicastFlag(name: string, mtu: number): boolean | undefined {
+  try {
+    const read = (file: string): number => Number(readFileSync(`/sys/class/net/${name}/${file}`, 'utf8'));
+    return read('mtu') === mtu ? (read('flags') & IFF_MULTICAST) !== 0 : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Addresses of this host's interfaces that are up. */
+export function ownAddresses(): Set<string> {
+  return new Set(Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)));
+}
+
+/** Remotes that nobody answers ARP for, with the interface they were looked for on. */
+export function missingNeighbours(): Map<string, string> {
+  try {
+    return parseArp(readFileSync('/proc/self/net/arp', 'utf8'));
+  } catch {
+    return new Map();
+  }
+}
+
+/** Rows of /proc/net/arp whose flags are 0: asked for, and not answered. */
+export function parseArp(text: string): Map<string, string> {
+  const missing = new Map<string, string>();
+  for (const line of text.split('\n').slice(1)) {
+    const [address, , flags, , , device] = line.trim().split(/\s+/);
+    if (address !== undefined && device !== undefined && Number(flags) === 0) missing.set(address, device);
+  }
+  return missing;
+}

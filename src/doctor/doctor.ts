@@ -1,0 +1,130 @@
+/**
+ * An examination: of a running switch and its surroundings, or of a configuration file on this host. It asks, probes and has
+ * the facts judged, within five seconds; nothing is changed. Where the switch is in another network namespace, what
+ * depends on the namespace is left out and said to be.
+ */
+import type { SwitchConfig } from '../config/types.js';
+import type { FdbRow, InfoAnswer, LinkRow, StatsAnswer } from '../control/api.js';
+import { type SwitchClient, SwitchUnreachable } from '../control/client.js';
+import { type Check, type Diagnosis, diagnosis, warn } from './check.js';
+import { bindError, type Devices, loadDevices } from './device-facts.js';
+import { compareNamespaces, type HostFacts, hostFacts, socketFacts } from './host-facts.js';
+import { judgeHost, judgeNamespaces, judgeSocket } from './judge-host.js';
+import { judgeLink, judgeNic, judgeUnderlay, type UnderlayFacts } from './judge-ports.js';
+import { judgeRemote } from './judge-remotes.js';
+import { judgeStats } from './judge-stats.js';
+import { MOST_REMOTES, type Plan, planOf, type VxlanPlan } from './plan.js';
+import { examineRemotes, type RemoteCase } from './remote-facts.js';
+
+/** Milliseconds that a switch may take for its answers. */
+const ASK_LIMIT_MS = 1500;
+
+/** @throws SwitchUnreachable, SwitchRefused */
+export async function examineSwitch(client: SwitchClient): Promise<Diagnosis> {
+  const { config, info, links, stats, entries } = await ask(client);
+  const plan = planOf(config, { links, stats, entries: entries ?? [] });
+  const namespaces = compareNamespaces(info.pid);
+  const host = await hostFacts();
+  const late = 'the table was not read in time: remotes that were added at run time may be missing here';
+  const head = [
+    ...judgeNamespaces(namespaces, info.pid, client.socketPath),
+    ...judgeHost(host, config.offloads, true),
+    judgeSocket(socketFacts(client.socketPath)),
+    ...(entries === undefined ? [warn('fdb', late, 'try again')] : []),
+    ...plan.links.flatMap(judgeLink),
+  ];
+  const body = await examinePlan(plan, host, { running: true, here: namespaces.state !== 'other' });
+  return diagnosis([...head, ...judgeStats(stats), ...body]);
+}
+
+/** What can be told of a file before it runs. */
+export async function examineConfig(config: SwitchConfig): Promise<Diagnosis> {
+  const plan = planOf(config);
+  const host = await hostFacts();
+  const head = judgeHost(host, config.offloads, false);
+  return diagnosis([...head, ...(await examinePlan(plan, host, { running: false, here: true }))]);
+}
+
+// ---- The switch ----
+
+interface Asked {
+  config: SwitchConfig;
+  info: InfoAnswer;
+  links: LinkRow[];
+  stats: StatsAnswer;
+  /** Absent: there are too many entries to be read in time. */
+  entries: FdbRow[] | undefined;
+}
+
+async function ask(client: SwitchClient): Promise<Asked> {
+  const late = new SwitchUnreachable(
+    `the switch on ${client.socketPath} did not answer within ${ASK_LIMIT_MS / 1000} s`,
+  );
+  const [config, info, links, stats, entries] = await Promise.all([
+    intime(client.get<SwitchConfig>('/v1/config'), late),
+    intime(client.get<InfoAnswer>('/v1/info'), late),
+    intime(client.get<LinkRow[]>('/v1/links'), late),
+    intime(client.get<StatsAnswer>('/v1/stats'), late),
+    intime(client.get<FdbRow[]>('/v1/fdb?state=static,permanent'), late).catch((error: unknown) => {
+      if (error === late) return undefined;
+      throw error;
+    }),
+  ]);
+  return { config, info, links, stats, entries };
+}
+
+async function intime<T>(answer: Promise<T>, late: Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late), ASK_LIMIT_MS);
+  });
+  try {
+    return await Promise.race([answer, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// ---- Its surroundings ----
+
+interface Situation {
+  readonly running: boolean;
+  /** The switch is, or is to be, in this network namespace. */
+  readonly here: boolean;
+}
+
+async function examinePlan(plan: Plan, host: HostFacts, situation: Situation): Promise<Check[]> {
+  // Without the addon, which the host's checks tell of, there are no devices to be seen.
+  const devices = host.addonError === undefined ? await loadDevices() : undefined;
+  const nics = plan.nics.flatMap((nic) => {
+    const visible = devices !== undefined && (situation.here || nic.netns !== undefined);
+    return judgeNic(nic, visible ? devices.nic(nic) : undefined);
+  });
+  if (!situation.here) return nics;
+  const tunnels = await Promise.all(plan.vxlans.map((port) => judgeTunnel(port, devices, situation)));
+  const remotes = devices === undefined ? [] : await remoteChecks(plan, host, devices);
+  return [...nics, ...tunnels.flat(), ...remotes];
+}
+
+async function judgeTunnel(port: VxlanPlan, devices: Devices | undefined, { running }: Situation): Promise<Check[]> {
+  const { local, dev, dstport, family } = port;
+  const any = family === 4 ? '0.0.0.0' : '::';
+  const facts: UnderlayFacts = {
+    ...(local === undefined ? {} : { localError: (await bindError(port, local, 0)) ?? null }),
+    ...(running ? {} : { portError: (await bindError(port, local ?? any, dstport)) ?? null }),
+    ...(dev === undefined || devices === undefined ? {} : { device: devices.device(dev) ?? null }),
+  };
+  return judgeUnderlay(port, facts);
+}
+
+async function remoteChecks(plan: Plan, host: HostFacts, devices: Devices): Promise<Check[]> {
+  const cases: RemoteCase[] = plan.vxlans.flatMap((port) => port.remotes.map((remote) => ({ port, remote })));
+  const facts = await examineRemotes(cases, devices, { pings: host.noIcmp === undefined });
+  const checks = cases.flatMap(({ port, remote }, index) => {
+    const found = facts[index];
+    return found === undefined ? [] : judgeRemote(port, remote, found);
+  });
+  if (plan.leftOut === 0) return checks;
+  const finding = `${plan.leftOut} further ones were not examined: ${MOST_REMOTES} at a time`;
+  return [...checks, warn('remotes', finding, 'see the others from the switches that they belong to')];
+}

@@ -1,0 +1,132 @@
+/**
+ * Raw ICMP sockets by the package raw-socket, which is loaded when the first one is wanted: without it, or without the right
+ * to use it, the rest of an examination goes on. It owns the socket and its options; what is sent is for others.
+ *
+ * Packets are handed over with their IP header, so that source address and DF bit are ours, over IPv6 too (Linux 4.5).
+ */
+import type { RawSocket } from 'raw-socket';
+
+/** Numbers of linux/in.h, linux/in6.h, linux/icmp.h, linux/icmpv6.h and asm-generic/socket.h. */
+const SOL_SOCKET = 1;
+const SO_BINDTODEVICE = 25;
+const SO_RCVBUFFORCE = 33;
+const IPPROTO_IP = 0;
+const IP_HDRINCL = 3;
+const IP_MTU_DISCOVER = 10;
+const IPPROTO_IPV6 = 41;
+const IPV6_MTU_DISCOVER = 23;
+const IPV6_HDRINCL = 36;
+/** IP_PMTUDISC_PROBE and its IPv6 twin: DF, and the kernel's own idea of the path's MTU is not asked. */
+const PMTUDISC_PROBE = 3;
+const SOL_RAW = 255;
+const ICMP_FILTER = 1;
+const SOL_ICMPV6 = 58;
+const ICMPV6_FILTER = 1;
+
+const LARGEST_PACKET = 65_535;
+/** Bytes: answers of a thousand remotes at once. */
+const RECEIVE_BUFFER = 4 * 1024 * 1024;
+
+/** Types that are taken in: echo replies, and errors. */
+const TYPES = { 4: [0, 3], 6: [1, 2, 129] } as const;
+
+export interface IcmpSocket {
+  /** `refused` hears of a packet that the kernel did not take, with strerror's words. */
+  send(packet: Uint8Array, address: string, refused: (words: string) => void): void;
+  close(): void;
+}
+
+export type IcmpListener = (packet: Uint8Array, source: string) => void;
+export type OpenIcmp = (place: { family: 4 | 6; dev?: string }, listener: IcmpListener) => Promise<IcmpSocket>;
+
+/** Why there is no ICMP. */
+export class IcmpUnavailable extends Error {
+  override readonly name = 'IcmpUnavailable';
+
+  constructor(
+    readonly lack: 'package' | 'rights' | 'other',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** @throws IcmpUnavailable */
+export const openIcmpSocket: OpenIcmp = async ({ family, dev }, listener) => {
+  const socket = await open(family);
+  let dead = false;
+  socket.on('error', () => {
+    dead = true; // raw-socket closes it; requests that are on their way stay without an answer
+  });
+  try {
+    prepare(socket, family, dev);
+  } catch (error) {
+    socket.close();
+    throw unavailable(error);
+  }
+  socket.on('message', (packet, source) => listener(packet, source));
+  return {
+    send(packet, address, refused) {
+      if (dead) return;
+      const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength);
+      socket.send(bytes, 0, bytes.length, address, (error) => {
+        if (error !== null) refused(error.message);
+      });
+    },
+    close() {
+      if (!dead) socket.close();
+      dead = true;
+    },
+  };
+};
+
+async function open(family: 4 | 6): Promise<RawSocket> {
+  let raw: typeof import('raw-socket')['default'];
+  try {
+    ({ default: raw } = await import('raw-socket'));
+  } catch (error) {
+    const words = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    throw new IcmpUnavailable('package', words);
+  }
+  try {
+    const protocol = family === 4 ? raw.Protocol.ICMP : raw.Protocol.ICMPv6;
+    const addressFamily = family === 4 ? raw.AddressFamily.IPv4 : raw.AddressFamily.IPv6;
+    return raw.createSocket({ protocol, addressFamily, bufferSize: LARGEST_PACKET });
+  } catch (error) {
+    throw unavailable(error);
+  }
+}
+
+function unavailable(error: unknown): IcmpUnavailable {
+  const words = error instanceof Error ? error.message : String(error);
+  return new IcmpUnavailable(/not permitted|denied/i.test(words) ? 'rights' : 'other', words);
+}
+
+function prepare(socket: RawSocket, family: 4 | 6, dev: string | undefined): void {
+  if (dev !== undefined) {
+    const name = Buffer.from(`${dev}\0`);
+    socket.setOption(SOL_SOCKET, SO_BINDTODEVICE, name, name.length);
+  }
+  const filter = filterOf(family);
+  if (family === 4) {
+    socket.setOption(IPPROTO_IP, IP_HDRINCL, 1);
+    socket.setOption(IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE);
+    socket.setOption(SOL_RAW, ICMP_FILTER, filter, filter.length);
+  } else {
+    socket.setOption(IPPROTO_IPV6, IPV6_HDRINCL, 1);
+    socket.setOption(IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE);
+    socket.setOption(SOL_ICMPV6, ICMPV6_FILTER, filter, filter.length);
+  }
+  try {
+    socket.setOption(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER);
+  } catch {
+    // Without CAP_NET_ADMIN the system's default will do: few remotes need more.
+  }
+}
+
+/** A set bit keeps a type out; words in the machine's byte order, as every Linux that Node runs on has it little-endian. */
+export function filterOf(family: 4 | 6): Buffer {
+  const filter = Buffer.alloc(family === 4 ? 4 : 32, 0xff);
+  for (const type of TYPES[family]) filter[type >> 3] = (filter[type >> 3] ?? 0) & ~(1 << (type & 7));
+  return filter;
+}

@@ -1,0 +1,136 @@
+/**
+ * What the facts of a host mean for a switch on it. Pure: facts in, checks out.
+ */
+import type { OffloadConfig } from '../config/types.js';
+import { type Check, fail, ok, warn } from './check.js';
+import type { HostFacts, Namespaces, SocketFacts } from './host-facts.js';
+
+/** Bytes of the socket buffers that a switch asks for (RECEIVE_BUFFER and SEND_BUFFER of src/port/underlay.ts). */
+const WANTED = { rmem_max: 8 * 1024 * 1024, wmem_max: 4 * 1024 * 1024 };
+
+const AS_ROOT = 'run it as root, or give the container that capability';
+
+/** @param running a switch runs already: what this process may not do is no harm to it */
+export function judgeHost(facts: HostFacts, offloads: OffloadConfig, running: boolean): Check[] {
+  return [
+    judgeRights(facts, running),
+    judgeTun(facts),
+    ...judgeFeatures(facts, offloads),
+    ...judgeBuffers(facts),
+    judgeIcmp(facts),
+  ];
+}
+
+function judgeRights({ rights }: HostFacts, running: boolean): Check {
+  if (!rights.netAdmin) {
+    const finding = 'CAP_NET_ADMIN is missing: a switch that is started like this can make no TAP';
+    return running ? warn('rights', finding, AS_ROOT) : fail('rights', finding, AS_ROOT);
+  }
+  if (!rights.netRaw)
+    return warn('rights', 'CAP_NET_RAW is missing: nothing can be pinged, and no device bound to', AS_ROOT);
+  return ok('rights', 'CAP_NET_ADMIN and CAP_NET_RAW');
+}
+
+function judgeTun({ tunError }: HostFacts): Check {
+  const subject = '/dev/net/tun';
+  if (tunError === undefined) return ok(subject, 'usable');
+  const missing = tunError === 'ENOENT' || tunError === 'ENODEV' || tunError === 'ENXIO';
+  const remedy = missing
+    ? 'load the module with "modprobe tun", or give the container that device'
+    : 'run it as root, or let the container use that device (character device 10:200)';
+  return fail(subject, `not usable (${tunError})`, remedy);
+}
+
+const FEATURES = [
+  ['vnetHeader', 'virtio-net header', 'vnet_header'],
+  ['tso', 'TSO from TAPs', 'tso'],
+  ['uso', 'USO from TAPs', 'tso'],
+  ['udpSegment', 'UDP_SEGMENT', 'udp_segment'],
+  ['udpGro', 'UDP_GRO', 'udp_gro'],
+] as const;
+
+/** Unsegmented UDP is switched by the same key as unsegmented TCP. */
+const OFFLOAD_OF = {
+  vnetHeader: 'vnetHeader',
+  tso: 'tso',
+  uso: 'tso',
+  udpSegment: 'udpSegment',
+  udpGro: 'udpGro',
+} as const;
+
+function judgeFeatures({ features, addonError, rights, tunError }: HostFacts, offloads: OffloadConfig): Check[] {
+  const subject = 'kernel features';
+  if (features === undefined)
+    return [fail(subject, addonError ?? 'not tried', 'until then devices and remotes are not examined either')];
+  const rows = FEATURES.map(([name, words, key]) => ({ name, words, key, wanted: offloads[OFFLOAD_OF[name]] }));
+  const there = rows.filter(({ name, wanted }) => wanted && features[name]).map(({ words }) => words);
+  const off = [...new Set(rows.filter(({ wanted }) => !wanted).map(({ key }) => key))];
+  const switchedOff = off.length === 0 ? [] : [`switched off by the configuration: ${off.join(', ')}`];
+  const good = [...(there.length === 0 ? [] : [there.join(', ')]), ...switchedOff].join('; ');
+  // Without a TAP to try them on, nothing is known of these; that there is none is told elsewhere.
+  const blind = !rights.netAdmin || tunError !== undefined;
+  const missing = rows.filter(
+    ({ name, wanted }) => wanted && !features[name] && !(blind && name !== 'udpSegment' && name !== 'udpGro'),
+  );
+  return [
+    ...(good === '' ? [] : [ok(subject, good)]),
+    ...missing.map(({ name, words }) => {
+      const reason = features.reasons[name];
+      const finding = `no ${words}${reason === undefined ? '' : ` (${reason})`}: the switch works, and is slower`;
+      return warn(subject, finding, name === 'uso' ? 'Linux 6.2 has it' : 'a newer kernel has it');
+    }),
+  ];
+}
+
+/** The limits do not concern those who may exceed them (SO_RCVBUFFORCE: CAP_NET_ADMIN outside of user namespaces). */
+function judgeBuffers({ rights, rmemMax, wmemMax }: HostFacts): Check[] {
+  if (rights.netAdmin && rights.initialUsers) return [];
+  return (
+    [
+      ['rmem_max', rmemMax],
+      ['wmem_max', wmemMax],
+    ] as const
+  ).flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    const subject = `net.core.${name}`;
+    if (value >= WANTED[name]) return [ok(subject, `${value} bytes`)];
+    const finding = `${value} bytes, and the limit cannot be exceeded from here: bursts may be lost`;
+    return [warn(subject, finding, `sysctl -w ${subject}=${WANTED[name]} on the host`)];
+  });
+}
+
+function judgeIcmp({ noIcmp }: HostFacts): Check {
+  const subject = 'pings';
+  if (noIcmp === undefined) return ok(subject, 'can be sent');
+  const remedies = {
+    package: 'in the directory of overtap, install it with "npm ci", or build it again with "npm rebuild raw-socket"',
+    rights: 'run it as root, or with CAP_NET_RAW',
+    other: 'see what the kernel says',
+  };
+  const finding = `cannot be sent (${noIcmp.message}): remotes and path MTU are judged by the routes alone`;
+  return warn(subject, finding, remedies[noIcmp.lack]);
+}
+
+export function judgeSocket({ path, error, isSocket, mode }: SocketFacts): Check {
+  const subject = `control socket ${path}`;
+  if (error !== undefined) return warn(subject, `cannot be looked at (${error})`, 'check the path and its permissions');
+  if (!isSocket) return fail(subject, 'is no socket', 'remove that file, or name another with "control:"');
+  const text = mode.toString(8).padStart(4, '0');
+  if ((mode & 0o077) === 0) return ok(subject, `mode ${text}`);
+  return warn(subject, `mode ${text}: others than its owner may change the switch`, `chmod 600 ${path}`);
+}
+
+/** @returns no check when they are the same */
+export function judgeNamespaces(namespaces: Namespaces, pid: number, socketPath: string): Check[] {
+  const subject = 'network namespace';
+  if (namespaces.state === 'same') return [];
+  if (namespaces.state === 'unknown') {
+    const finding = `that of the switch, process ${pid}, cannot be read (${namespaces.code}); taken to be this one`;
+    return [warn(subject, finding, 'run doctor as root, where the switch runs')];
+  }
+  const { name } = namespaces;
+  const enter = name === undefined ? `nsenter --net=/proc/${pid}/ns/net` : `ip netns exec ${name}`;
+  const where = name === undefined ? 'another one' : `"${name}"`;
+  const finding = `the switch runs in ${where}, so addresses, devices and remotes are not examined from here`;
+  return [fail(subject, finding, `run it there: ${enter} overtap -s ${socketPath} doctor`)];
+}

@@ -1,0 +1,51 @@
+/**
+ * What a switch's own drop counters mean. Pure. Only reasons that tell of a fault are looked at; others, such as
+ * `same_port`, are everyday life.
+ */
+import type { StatsAnswer } from '../control/api.js';
+import { type Check, ok, warn } from './check.js';
+
+const REASONS: Readonly<Record<string, readonly [meaning: string, remedy: string]>> = {
+  checksum_bad: [
+    'with a wrong checksum',
+    'a NIC or driver on the way damages them or leaves checksums unfinished: try its offloads off (ethtool -K)',
+  ],
+  offload_invalid: [
+    'with an offload header that does not fit the frame',
+    'try offloads: { tso: false } in the configuration, and report it with the guest and its driver',
+  ],
+  ecn_invalid: [
+    'marked CE on the way although the guest does not take part in ECN (RFC 6040)',
+    'a router of the underlay marks what it should drop: mend its ECN, or set tos of the tunnel',
+  ],
+  vtep_unknown: [
+    'from an address that is no remote',
+    'add it to remotes or peers of the port, or take any: overtap link set PORT type vxlan accept_vteps any',
+  ],
+  vni_unknown: [
+    'with a VNI that the port does not have',
+    'add the VNI here (overtap vlan add dev PORT vid VID tunnel_info id VNI), or remove it on the peer',
+  ],
+  mtu_exceeded: ['too large for the tunnel', 'give the guests the MTU of the tunnel: overtap link set TAP mtu auto'],
+  tx_error: [
+    'that the kernel refused to send',
+    'see route and interface to the remotes (below), and whether guests have their NICs up',
+  ],
+  tx_backpressure: [
+    'that were more than a guest or the underlay took in',
+    'a receiver is too slow: more workers, a larger buffer, or less traffic',
+  ],
+};
+
+export function judgeStats({ links, retired }: StatsAnswer): Check[] {
+  const sources = [...Object.entries(links), ['links that are no more', retired] as const];
+  const checks = Object.entries(REASONS).flatMap(([reason, [meaning, remedy]]) => {
+    const counts = sources.flatMap(([name, { drops }]) => {
+      const count = drops[reason] ?? 0;
+      return count === 0 ? [] : [`${count} on ${name}`];
+    });
+    if (counts.length === 0) return [];
+    return [warn(`drops ${reason}`, `frames ${meaning}, since the switch started: ${counts.join(', ')}`, remedy)];
+  });
+  return checks.length > 0 ? checks : [ok('drops', 'none that tells of a fault')];
+}

@@ -1,0 +1,253 @@
+/**
+ * What there is to examine: the vxlan ports with their remotes and the size of what their guests send, and the NICs, out
+ * of a configuration and, where a switch runs, of what it says of itself. Pure: nothing is asked or probed here.
+ */
+import type { BridgeConfig, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../config/types.js';
+import type { FdbRow, LinkRow, StatsAnswer } from '../control/api.js';
+import { ETHERNET_HEADER } from '../wire/ethernet.js';
+import { IPV4_HEADER } from '../wire/ipv4.js';
+import { IPV6_HEADER } from '../wire/ipv6.js';
+import { UDP_HEADER } from '../wire/udp.js';
+import { VXLAN_HEADER } from '../wire/vxlan.js';
+
+/** Remotes that are probed at most, of all ports together. */
+export const MOST_REMOTES = 1000;
+/** MTU of the NICs of a bridge without a vxlan port. */
+const ETHERNET_MTU = 1500;
+const VLAN_TAG = 4;
+
+/** What a running switch says of itself. */
+export interface Answers {
+  readonly links: readonly LinkRow[];
+  readonly stats: StatsAnswer;
+  /** Entries that were put in by hand, flood lists among them. */
+  readonly entries: readonly FdbRow[];
+}
+
+export interface RemotePlan {
+  readonly address: string;
+  /** UDP ports that frames are sent to there. */
+  readonly ports: readonly number[];
+  /** Frames that have come from it. */
+  readonly heard: number;
+}
+
+export interface VxlanPlan {
+  readonly name: string;
+  readonly family: 4 | 6;
+  readonly local?: string;
+  readonly dev?: string;
+  readonly group?: string;
+  readonly dstport: number;
+  readonly udpcsum: boolean;
+  /** Bytes around a frame's payload, the outer IP header among them. */
+  readonly overhead: number;
+  /** The largest payload that guests send into the port; absent: not known, since it will follow the path. */
+  readonly guestMtu?: number;
+  /** Guests' ports, for remedies. */
+  readonly guests: readonly string[];
+  readonly remotes: readonly RemotePlan[];
+}
+
+/** A NIC that the switch makes: of a TAP, or a host port. */
+export interface NicPlan {
+  /** The link's name. */
+  readonly name: string;
+  readonly ifname: string;
+  readonly netns?: string;
+  /** Set up in the configuration, as is its bridge. */
+  readonly up: boolean;
+  readonly master?: string;
+  /** The MTU that it was configured with. */
+  readonly configured: number | 'auto';
+  /** MTU that the tunnels of its bridge carry; absent: there is none, or it is not known yet. */
+  readonly tunnelMtu?: number;
+  readonly operstate?: 'UP' | 'DOWN';
+}
+
+export interface LinkPlan {
+  readonly name: string;
+  readonly type: string;
+  readonly up: boolean;
+  readonly operstate?: 'UP' | 'DOWN';
+}
+
+export interface Plan {
+  readonly vxlans: readonly VxlanPlan[];
+  readonly nics: readonly NicPlan[];
+  /** Bridges without a host port, and vxlan ports: links without a NIC. */
+  readonly links: readonly LinkPlan[];
+  /** Remotes beyond MOST_REMOTES, which are left out. */
+  readonly leftOut: number;
+}
+
+interface Placed {
+  readonly port: PortConfig;
+  readonly bridge: BridgeConfig | null;
+}
+
+/** @param answers absent: there is only a file */
+export function planOf(config: SwitchConfig, answers?: Answers): Plan {
+  const placed: Placed[] = [
+    ...config.bridges.flatMap((bridge) => bridge.ports.map((port) => ({ port, bridge }))),
+    ...config.ports.map((port) => ({ port, bridge: null })),
+  ];
+  const rows = new Map((answers?.links ?? []).map((row) => [row.ifname, row]));
+  const nics = nicPlans(config, placed, rows);
+  const room = { left: MOST_REMOTES, out: 0 };
+  const vxlans = placed.flatMap((one) => (isVxlan(one) ? [vxlanPlan(one, nics, rows, answers, room)] : []));
+  const links = [...config.bridges.filter((bridge) => !bridge.hostPort), ...placed.filter(isVxlan).map(portOf)].map(
+    (link) => linkPlan(link, placed, rows),
+  );
+  return { vxlans, nics, links, leftOut: room.out };
+}
+
+const isVxlan = (one: Placed): one is Placed & { port: VxlanConfig } => one.port.type === 'vxlan';
+const portOf = ({ port }: Placed): PortConfig => port;
+
+function operstate(row: LinkRow | undefined): { operstate?: 'UP' | 'DOWN' } {
+  return row === undefined ? {} : { operstate: row.operstate };
+}
+
+function linkPlan(
+  link: BridgeConfig | PortConfig,
+  placed: readonly Placed[],
+  rows: ReadonlyMap<string, LinkRow>,
+): LinkPlan {
+  const bridge = placed.find(({ port }) => port === link)?.bridge;
+  const up = link.up && bridge !== null && bridge?.up !== false;
+  return { name: link.name, type: 'type' in link ? link.type : 'bridge', up, ...operstate(rows.get(link.name)) };
+}
+
+// ---- NICs ----
+
+function nicPlans(config: SwitchConfig, placed: readonly Placed[], rows: ReadonlyMap<string, LinkRow>): NicPlan[] {
+  const hosts = config.bridges.filter(({ hostPort }) => hostPort).map((bridge) => hostNic(bridge, bridge, rows));
+  const ports = placed.flatMap(({ port, bridge }) => {
+    if (port.type === 'tap') return [tapNic(port, bridge, rows)];
+    return port.hostPort ? [hostNic(port, bridge, rows)] : [];
+  });
+  return [...hosts, ...ports];
+}
+
+function tapNic(port: TapConfig, bridge: BridgeConfig | null, rows: ReadonlyMap<string, LinkRow>): NicPlan {
+  return {
+    name: port.name,
+    ifname: port.ifname,
+    ...(port.netns === undefined ? {} : { netns: port.netns }),
+    up: port.up && bridge?.up === true,
+    configured: port.mtu,
+    ...placeOf(bridge, rows),
+    ...operstate(rows.get(port.name)),
+  };
+}
+
+function hostNic(
+  link: BridgeConfig | VxlanConfig,
+  bridge: BridgeConfig | null,
+  rows: ReadonlyMap<string, LinkRow>,
+): NicPlan {
+  // The host port of a vxlan link is listed under a name of its own; its NIC is named as the link.
+  const name = 'type' in link ? `${link.name}@host` : link.name;
+  return {
+    name,
+    ifname: link.name,
+    up: link.up && bridge?.up === true,
+    configured: link.mtu,
+    ...placeOf(bridge, rows),
+    ...operstate(rows.get(name)),
+  };
+}
+
+function placeOf(
+  bridge: BridgeConfig | null,
+  rows: ReadonlyMap<string, LinkRow>,
+): { master?: string; tunnelMtu?: number } {
+  if (bridge === null) return {};
+  const tunnels = bridge.ports.flatMap((port) => {
+    const mtu = port.type === 'vxlan' ? rows.get(port.name)?.mtu : undefined;
+    return mtu === undefined ? [] : [mtu];
+  });
+  return { master: bridge.name, ...(tunnels.length === 0 ? {} : { tunnelMtu: Math.min(...tunnels) }) };
+}
+
+// ---- Tunnels ----
+
+function vxlanPlan(
+  { port, bridge }: Placed & { port: VxlanConfig },
+  nics: readonly NicPlan[],
+  rows: ReadonlyMap<string, LinkRow>,
+  answers: Answers | undefined,
+  room: { left: number; out: number },
+): VxlanPlan {
+  const all = remotesOf(port, answers);
+  const remotes = all.slice(0, room.left);
+  room.left -= remotes.length;
+  room.out += all.length - remotes.length;
+  const group = groupOf(port);
+  const guests = nics.filter(({ master }) => bridge !== null && master === bridge.name);
+  const guestMtu = answers === undefined ? fixedMtu(guests) : sentMtu(rows.get(port.name)?.mtu, guests, rows);
+  return {
+    name: port.name,
+    family: port.family,
+    ...(port.local === undefined ? {} : { local: port.local }),
+    ...(port.dev === undefined ? {} : { dev: port.dev }),
+    ...(group === undefined ? {} : { group }),
+    dstport: port.dstport,
+    udpcsum: port.udpcsum,
+    overhead: overheadOf(port),
+    ...(guestMtu === undefined ? {} : { guestMtu }),
+    guests: guests.map(({ name }) => name),
+    remotes,
+  };
+}
+
+function groupOf(port: VxlanConfig): string | undefined {
+  const { group } = port.options;
+  return typeof group === 'string' ? group : undefined;
+}
+
+function overheadOf(port: VxlanConfig): number {
+  const outer = (port.family === 4 ? IPV4_HEADER : IPV6_HEADER) + UDP_HEADER + VXLAN_HEADER;
+  // A port with a single VNI sends its tagged VLANs with their tags.
+  const tag = !port.vlanTunnel && port.vlans.some(({ untagged }) => !untagged) ? VLAN_TAG : 0;
+  return outer + ETHERNET_HEADER + tag;
+}
+
+/** In a file only what is written there is known; `auto` will follow the path. */
+function fixedMtu(guests: readonly NicPlan[]): number | undefined {
+  const fixed = guests.flatMap(({ configured }) => (configured === 'auto' ? [] : [configured]));
+  return fixed.length === 0 ? undefined : Math.max(...fixed);
+}
+
+/** What exceeds the link's MTU never gets into the tunnel, and is judged with the NIC. */
+function sentMtu(
+  linkMtu: number | undefined,
+  guests: readonly NicPlan[],
+  rows: ReadonlyMap<string, LinkRow>,
+): number | undefined {
+  const largest = Math.max(0, ...guests.map(({ name }) => rows.get(name)?.mtu ?? ETHERNET_MTU));
+  if (linkMtu === undefined) return undefined;
+  return largest === 0 ? linkMtu : Math.min(linkMtu, largest);
+}
+
+/** Every VTEP that frames are sent to or taken from: configured, put in at run time, or met. */
+function remotesOf(port: VxlanConfig, answers: Answers | undefined): RemotePlan[] {
+  const ports = new Map<string, Set<number>>();
+  const add = (address: string, udpPort: number): void => {
+    const known = ports.get(address);
+    if (known === undefined) ports.set(address, new Set([udpPort]));
+    else known.add(udpPort);
+  };
+  for (const address of [...port.remotes, ...port.vlans.flatMap(({ remotes }) => remotes)]) add(address, port.dstport);
+  for (const entry of port.fdb) if (entry.dst !== undefined) add(entry.dst, entry.port ?? port.dstport);
+  for (const row of answers?.entries ?? [])
+    if (row.ifname === port.name && row.dst !== undefined) add(row.dst, row.port ?? port.dstport);
+  const counters = answers?.stats.links[port.name]?.remotes ?? {};
+  for (const address of [...port.peers, ...Object.keys(counters)]) if (!ports.has(address)) add(address, port.dstport);
+  return [...ports].map(([address, of]) => ({
+    address,
+    ports: [...of].sort((a, b) => a - b),
+    heard: counters[address]?.rx_packets ?? 0,
+  }));
+}
