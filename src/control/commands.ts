@@ -258,7 +258,7 @@ function entriesBetween(
   const stays = (port: string): boolean =>
     !remade.has(port) && was.get(port) !== undefined && was.get(port) === is.get(port);
   return [
-    ...[...table.all()].filter((entry) => stays(entry.port) && !entry.externLearn),
+    ...[...table.all()].filter((entry) => stays(entry.port)),
     ...entriesOf(middle).filter(({ port }) => !stays(port) && is.has(port)),
   ];
 }
@@ -273,8 +273,9 @@ function entryCommands(before: readonly Entry[], after: readonly Entry[], config
   );
   const had = new Map(before.map((entry) => [fullKey(entry), entry]));
   const wanted = new Set(after.map(fullKey));
-  // What is in a VLAN that goes, goes with it.
+  // What is in a VLAN that goes, goes with it; entries of a control program are its own business.
   const isGone = (entry: Entry): boolean =>
+    !entry.externLearn &&
     !wanted.has(fullKey(entry)) && (entry.vlan === 0 || vids.has(`${entry.port} ${entry.vlan}`));
   const isNew = (entry: Entry): boolean =>
     JSON.stringify(facts(had.get(fullKey(entry)))) !== JSON.stringify(facts(entry));

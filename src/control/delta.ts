@@ -13,8 +13,8 @@ export function deltaOfEdit(before: SwitchConfig, after: SwitchConfig): EntryDel
 
 /** From all that is there to exactly what a configuration says. Entries of a control program are its own business. */
 export function deltaToFile(table: EntryTable, after: SwitchConfig): EntryDelta {
-  const own = [...table.all()].filter((entry) => !entry.externLearn);
-  return delta(own, placed(after));
+  const { add, remove } = delta([...table.all()], placed(after));
+  return { add, remove: remove.filter((entry) => !entry.externLearn) };
 }
 
 function delta(before: readonly Entry[], after: readonly Entry[]): EntryDelta {

@@ -1,6 +1,6 @@
 /**
  * What the control thread and the engine's thread say to each other. The control thread posts and rings the engine's
- * eventfd; the engine answers by a message. Counters, remotes and the FDB are not sent: they lie in shared memory.
+ * eventfd; the engine answers by a message. Counters, remotes, neighbours and the FDB are not sent: they lie in shared memory.
  */
 import type { OffloadConfig } from '../config/types.js';
 import type { Operation } from '../dataplane/operations.js';
@@ -13,6 +13,7 @@ export interface EngineData {
   counters: SharedArrayBuffer;
   remotes: SharedArrayBuffer;
   storm: SharedArrayBuffer;
+  neigh: SharedArrayBuffer;
   /** This engine's own ring. */
   punts: SharedArrayBuffer;
   offloads: OffloadConfig;

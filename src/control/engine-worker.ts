@@ -12,6 +12,7 @@ import { Punts } from '../dataplane/punts.js';
 import { StormControl } from '../dataplane/storm.js';
 import { RemoteTable } from '../encap/remotes.js';
 import { Fdb } from '../fdb/table.js';
+import { Neighbours } from '../neigh/table.js';
 import { createNativeNic } from '../port/native-nic.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
 import type { EngineData, FromEngine, ToEngine } from './engine-protocol.js';
@@ -35,6 +36,7 @@ function main(): void {
     data.engine,
     new StormControl(data.storm),
     new Punts(data.punts),
+    Neighbours.attach(data.neigh),
   );
   const tell = (message: FromEngine): void => port.postMessage(message);
 

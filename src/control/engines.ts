@@ -10,6 +10,7 @@ import { StormControl } from '../dataplane/storm.js';
 import { RemoteTable } from '../encap/remotes.js';
 import { FdbEvents } from '../fdb/events.js';
 import { createFdb, type FdbOptions, FdbReader } from '../fdb/table.js';
+import { createNeighbours, NeighReader } from '../neigh/table.js';
 import { EngineThread, type EngineThreadEvents } from './engine-thread.js';
 
 export interface EnginesOptions {
@@ -25,6 +26,8 @@ export class Engines {
   readonly fdb: FdbReader;
   /** What happens to its entries. */
   readonly events: FdbEvents;
+  /** Who has which address, as far as it was put in or heard. */
+  readonly neigh: NeighReader;
   /** Frames that the engines have handed over; the event `punted` says when to look. */
   readonly punts: PuntReader;
   private readonly threads: EngineThread[];
@@ -39,7 +42,9 @@ export class Engines {
     const punts = counters.map(() => new Punts().memory);
     this.punts = new PuntReader(punts);
     const storm = new StormControl().memory;
-    const shared = { fdb, remotes, storm, offloads, busyPoll };
+    const neigh = createNeighbours({ ports: MAX_PORTS, seed: fdbOptions.seed }).memory;
+    this.neigh = new NeighReader(neigh);
+    const shared = { fdb, remotes, storm, neigh, offloads, busyPoll };
     this.threads = counters.map(
       (own, engine) => new EngineThread({ ...shared, engine, counters: own, punts: punts[engine] }, events),
     );

@@ -83,6 +83,8 @@ export function deleteEntry(tables: FdbTables, request: Deletion, change: Transi
   const mac = canonicalMac(request.mac);
   if (isMany(mac) && request.dst === undefined)
     throw new ChangeRefused(`${mac} may have many destinations; say with dst which of them goes`);
+  if (port.kind === 'tap' && port.role !== 'guest' && port.tap.mac === mac)
+    throw new ChangeRefused(`${mac} is the address of ${port.name} itself, and stays as long as that is there`);
   const configured = configuredRows(tables, port, { ...request, mac });
   const learned = isMany(mac) ? [] : learnedSegments(tables, port, { ...request, mac });
   if (configured.length + learned.length === 0)

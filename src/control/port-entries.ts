@@ -34,6 +34,8 @@ export class PortEntries {
   private readonly stale = new Set<VxlanPort>();
   /** Multicast MACs whose lists are to be told anew, by `mac vlan`. */
   private readonly stalePins = new Map<VxlanPort, Set<string>>();
+  /** Remotes that nothing needs for the moment; what comes later in the same change may. By port and key. */
+  private readonly idle = new Map<VxlanPort, Set<string>>();
 
   constructor(private readonly model: SwitchModel) {}
 
@@ -49,10 +51,9 @@ export class PortEntries {
       const port = this.model.ports.get(entry.port);
       if (port === undefined || port.bridge === null) continue;
       const before = this.model.entries.get(entry);
-      this.model.entries.set(entry);
-      // First the new one's remote, then the old one's: where they are the same, it keeps its number.
-      if (port.kind === 'vxlan' && entry.dst !== undefined) this.use(port, entry, change);
       if (before !== undefined) this.drop(port, before, change, true);
+      this.model.entries.set(entry);
+      if (port.kind === 'vxlan' && entry.dst !== undefined) this.use(port, entry, change);
       this.tell(port, entry, change);
     }
   }
@@ -99,7 +100,7 @@ export class PortEntries {
     for (const address of after)
       if (!before.includes(address)) this.useAddress(port, address, port.config.dstport, change);
     for (const address of before)
-      if (!after.includes(address)) this.dropAddress(port, address, port.config.dstport, change);
+      if (!after.includes(address)) this.dropAddress(port, address, port.config.dstport);
   }
 
   /** A VNI has come: its flood list is to be told. */
@@ -111,14 +112,17 @@ export class PortEntries {
   end(port: VxlanPort, change: Transition): void {
     this.stale.delete(port);
     this.stalePins.delete(port);
+    this.idle.delete(port);
     for (const key of [...port.pins.keys()]) this.endPin(port, key, change);
     for (const number of port.remotes.values()) this.endRemote(number, change);
     port.remotes.clear();
     port.remoteUsers.clear();
   }
 
-  /** Writes out the flood lists that have changed. */
+  /** Lets remotes go that nothing needs any more, and writes out the lists that have changed. */
   finish(change: Transition): void {
+    for (const [port, keys] of this.idle) for (const key of keys) this.releaseRemote(port, key, change);
+    this.idle.clear();
     for (const port of this.stale) this.tellFlood(port, change);
     this.stale.clear();
     for (const [port, keys] of this.stalePins) for (const key of keys) this.tellPin(port, key, change);
@@ -158,8 +162,8 @@ export class PortEntries {
       change.structure.push({ op: 'fdb-del', ...macOf(entry.mac), segment: segmentOf(port.bridge.index, entry.vlan) });
     }
     if (port.kind !== 'vxlan' || entry.dst === undefined) return;
-    this.dropAddress(port, entry.dst, port.config.dstport, change);
-    if (entry.udpPort !== undefined) this.dropAddress(port, entry.dst, entry.udpPort, change);
+    this.dropAddress(port, entry.dst, port.config.dstport);
+    if (entry.udpPort !== undefined) this.dropAddress(port, entry.dst, entry.udpPort);
   }
 
   private touchPin(port: VxlanPort, { mac, vlan }: Entry): void {
@@ -231,13 +235,19 @@ export class PortEntries {
     change.entries.push({ op: 'remote', remote, port: port.index, address: parsed.words, udpPort, known: isOwn });
   }
 
-  private dropAddress(port: VxlanPort, address: string, udpPort: number, change: Transition): void {
+  private dropAddress(port: VxlanPort, address: string, udpPort: number): void {
     const key = remoteKey(port, address, udpPort);
     const remote = port.remotes.get(key);
     if (remote === undefined) return;
     const users = (port.remoteUsers.get(remote) ?? 0) - 1;
     port.remoteUsers.set(remote, users);
-    if (users > 0) return;
+    if (users === 0) this.idle.set(port, (this.idle.get(port) ?? new Set<string>()).add(key));
+  }
+
+  /** What was learned behind a remote goes with it. */
+  private releaseRemote(port: VxlanPort, key: string, change: Transition): void {
+    const remote = port.remotes.get(key);
+    if (remote === undefined || (port.remoteUsers.get(remote) ?? 0) > 0) return;
     port.remotes.delete(key);
     port.remoteUsers.delete(remote);
     this.endRemote(remote, change);

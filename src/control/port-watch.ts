@@ -77,7 +77,8 @@ export class PortWatch {
       lost(port);
       return;
     }
-    const before = this.wasUp.get(port) ?? nic.up;
+    // Whoever opened it has set it up.
+    const before = this.wasUp.get(port) ?? true;
     this.wasUp.set(port, nic.up);
     if (before !== nic.up) tell(linkEvent(port, nic.up ? 'up' : 'down'));
   }

@@ -147,7 +147,7 @@ export class PortLife {
       const sockets = socketsOf(port);
       this.letGo(this.devices.release({ sockets, senders: allSenders(port.underlay.pools) }), sockets, change);
     } else if (!inherited.has(port.tap)) {
-      change.afterwards.push(() => port.tap.close());
+      change.afterwards.push(() => remove(port.tap));
     }
     this.memberships.end(port, change);
     this.settings.end(port);
@@ -238,4 +238,14 @@ function allSenders({ senders, dfSenders }: SenderPools): number[] {
 
 function socketsOf({ underlay: { socket, group } }: VxlanPort): number[] {
   return group === null ? [socket] : [socket, group];
+}
+
+/** A port that is taken away takes its NIC along: `persist` is for the end of the switch. */
+function remove(tap: OpenTap): void {
+  try {
+    tap.setPersist(false);
+  } catch {
+    // Its device has gone already.
+  }
+  tap.close();
 }

@@ -1,0 +1,69 @@
+/**
+ * Storm control with real frames: of what a guest broadcasts far above its limit the limit arrives, the rest is counted,
+ * and the unicast of the same port does not notice.
+ */
+import { afterEach, expect, test } from 'vitest';
+import { Bystanders, clientOf, expectReach, give, startWith } from './live-support.js';
+import type { StatsAnswer } from '../../src/control/api.js';
+import { sniff } from './sniffer.js';
+import { settledStats } from './switch.js';
+import { makeGuest } from './tools/pair.js';
+import { type Guest, plainBridge, tapPort } from './topologies.js';
+import { BROADCAST, tool } from './traffic.js';
+import { World } from './world.js';
+
+const LIMIT = 200;
+const FRAMES = 30_000;
+const A_SECOND = 15_000;
+const UNKNOWN = '02:00:00:00:ee:01';
+const GROUP = '01:00:5e:01:02:03';
+
+let world: World;
+
+afterEach(() => world.cleanUp());
+
+test.each([
+  { workers: 1, kind: 'broadcast', destination: BROADCAST },
+  { workers: 1, kind: 'unknown_unicast', destination: UNKNOWN },
+  { workers: 1, kind: 'multicast', destination: GROUP },
+  { workers: 2, kind: 'broadcast', destination: BROADCAST },
+])('$kind, workers: $workers', async ({ workers, kind, destination }) => {
+  world = new World();
+  const host = await world.netns('host');
+  const guests: Guest[] = [await makeGuest(world, 1), await makeGuest(world, 2)];
+  const [noisy, other] = guests;
+  const ports = plainBridge(tapPort('noisy', noisy), tapPort('other', other));
+  const sw = await startWith(world, host, 'host1', `workers: ${workers}\nbridges:\n${ports}`);
+  await expectReach(world, noisy, other);
+  // A setting that is made while it runs.
+  await give(sw, `link set noisy type bridge_slave storm_limit ${kind} ${LIMIT}`);
+  const sniffer = await sniff(world, other, 'ether proto 0x88b5');
+  const pair = await Bystanders.begin(world, noisy, other, 1000);
+
+  const words = tool('frames', noisy.ifname, destination, noisy.mac, FRAMES, A_SECOND);
+  const ended = await world.exec(noisy.netns, words);
+  expect(ended.status, ended.stderr).toBe(0);
+  const { ms } = JSON.parse(ended.stdout) as { ms: number };
+  await pair.expectAll(ms / 4);
+
+  const { links, drops } = await settledStats(sw);
+  const passed = sniffer.packets.length;
+  const limited = links.noisy.drops.storm_limited;
+  console.log(`${kind}: ${FRAMES} in ${ms} ms, ${passed} passed, ${limited} limited`);
+  // A tick of the clock brings a tenth of the limit. The bucket is full at the start, and a tick may fall beyond each end.
+  const most = (LIMIT * ms) / 1000;
+  const refill = LIMIT / 10;
+  expect(passed).toBeGreaterThan(most - 2 * refill);
+  expect(passed).toBeLessThanOrEqual(most + 3 * refill);
+  // What the guest's own NIC had no room for never came to the switch.
+  expect(passed + limited).toBeGreaterThan(FRAMES / 2);
+  expect(passed + limited).toBeLessThanOrEqual(FRAMES);
+  expect(drops).toEqual({ storm_limited: limited });
+
+  await give(sw, 'link set noisy type bridge_slave storm_limit off');
+  const again = tool('frames', noisy.ifname, destination, noisy.mac, LIMIT * 2, LIMIT * 10);
+  expect((await world.exec(noisy.netns, again)).status).toBe(0);
+  await settledStats(sw);
+  expect(sniffer.packets.length - passed).toBe(LIMIT * 2);
+  expect((await clientOf(sw).get<StatsAnswer>('/v1/stats')).drops).toEqual({ storm_limited: limited });
+});

@@ -1,0 +1,214 @@
+/**
+ * Ports that a change leaves alone do not notice it: while other ports, bridges, VLANs and entries come and go by the
+ * thousand, numbered datagrams between two guests of one bridge, and to a kernel peer, arrive all, once and in order.
+ */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { StatsAnswer } from '../../src/control/api.js';
+import { Bystanders, clientOf, descriptorsOf, give, residentMiB, startWith } from './live-support.js';
+import { type RunningSwitch, settledStats } from './switch.js';
+import { kernelPeer, makeGuest } from './tools/pair.js';
+import { type Guest, type Host, twoHosts } from './topologies.js';
+import { World } from './world.js';
+
+const APPLIES = 10_000;
+const APPLIES_OF_TWO_ENGINES = 1000;
+/** Of commands, 19 each. */
+const ROUNDS = 20;
+/** Datagrams a second. */
+const RATE = 2000;
+/** What the switch may hold more after all the changes than after a quarter of them: less than 8 KiB for each. */
+const MORE_MEMORY_MIB = 56;
+const APPLY_LIMIT_MS = 180_000;
+
+type Value = Record<string, unknown>;
+
+let world: World;
+let hosts: [Host, Host];
+/** The first two are bystanders; at the NIC of the third all happens. */
+let guests: Guest[];
+/** The kernel's vxlan device, remote of the bystanders' bridge. */
+let peer: Guest;
+
+beforeEach(async () => {
+  world = new World();
+  hosts = await twoHosts(world);
+  guests = [await makeGuest(world, 1), await makeGuest(world, 2), await makeGuest(world, 3)];
+  peer = await kernelPeer(world, hosts[1], hosts[0].address, '198.18.0.9');
+});
+
+afterEach(() => world.cleanUp());
+
+function tap({ netns, ifname, mac, address }: Guest): Value {
+  return { type: 'tap', netns, ifname, mac, addresses: [`${address}/24`] };
+}
+
+/** The bystanders' bridge, and another one that the changes are for. */
+function configuration(more: { ports?: Value; options?: Value; bridges?: Value } = {}): Value {
+  const [local, remote] = hosts.map(({ address }) => address);
+  return {
+    br1: {
+      ports: { one: tap(guests[0]), two: tap(guests[1]), vxlan0: { type: 'vxlan', local, id: 42, remotes: [remote] } },
+    },
+    br2: {
+      vlan_filtering: true,
+      ...more.options,
+      ports: { busy: { ...tap(guests[2]), ...(more.ports?.busy as Value) }, ...without(more.ports, 'busy') },
+    },
+    ...more.bridges,
+  };
+}
+
+function without(ports: Value = {}, name: string): Value {
+  return Object.fromEntries(Object.entries(ports).filter(([key]) => key !== name));
+}
+
+const tunnel = (more: Value = {}): Value => ({
+  type: 'vxlan',
+  local: hosts[0].address,
+  vlan_tunnel: true,
+  vlans: [{ vid: '10-19', tunnel_info: '110-119' }],
+  remotes: [hosts[1].address],
+  ...more,
+});
+
+const STATIC = { mac: '02:00:00:00:0a:01', vlan: 10, state: 'static' };
+
+/** Configurations to go through, in turns: each is one kind of change against the one before it. */
+function turns(): (() => Value)[] {
+  const busy = (more: Value): Value => ({ ports: { busy: more } });
+  const vlans = [{ vid: 10, pvid: true, untagged: true }, { vid: '20-29' }];
+  const remotes = [hosts[1].address, '192.0.2.77', '192.0.2.78'];
+  return [
+    () => configuration(),
+    () => configuration(busy({ vlans })),
+    () => configuration(busy({ vlans, fdb: [STATIC] })),
+    () => configuration(busy({ vlans, learning: false, isolated: true, storm_limit: { broadcast: 100 } })),
+    () => configuration({ options: { ageing_time: 60, fdb_max_learned: 10 }, ports: { busy: { vlans } } }),
+    () => configuration({ ports: { busy: { vlans }, vxlan1: tunnel() } }),
+    () => configuration({ ports: { busy: { vlans }, vxlan1: tunnel({ remotes }) } }),
+    () => configuration({ ports: { busy: { vlans, fdb: [STATIC] }, vxlan1: tunnel({ remotes, ttl: 9 }) } }),
+    () => configuration({ bridges: { br3: { ageing_time: 1, ports: {} } } }),
+    () => configuration({ options: { vlan_filtering: false } }),
+  ];
+}
+
+/** As the contract has it, with what ports that are no more had counted. */
+function expectBalanced(stats: StatsAnswer): void {
+  const all = [...Object.values(stats.links), stats.retired];
+  const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
+  const drops = sum([...Object.values(stats.drops), ...Object.values(stats.retired.drops)]);
+  expect(sum(all.map(({ tx_packets }) => tx_packets)) + drops).toBe(
+    sum(all.map(({ rx_packets }) => rx_packets)) + stats.replicated,
+  );
+}
+
+/** What a change must give back when it is taken back. */
+async function usesOf(sw: RunningSwitch): Promise<unknown> {
+  const places = [hosts[0].netns, ...guests.map(({ netns }) => netns)];
+  const nics = await Promise.all(places.map((netns) => world.nics(netns)));
+  const config = await clientOf(sw).get('/v1/config');
+  return { descriptors: descriptorsOf(sw), nics, config };
+}
+
+async function start(workers: number): Promise<RunningSwitch> {
+  const bridges = JSON.stringify(configuration());
+  return startWith(world, hosts[0].netns, 'host1', `workers: ${workers}\nbridges: ${bridges}\n`);
+}
+
+function bystanders(): Promise<Bystanders[]> {
+  const [one, two] = guests;
+  return Promise.all([Bystanders.begin(world, one, two, RATE), Bystanders.begin(world, two, peer, RATE / 4)]);
+}
+
+async function expectGivenBack(sw: RunningSwitch, before: unknown): Promise<void> {
+  expect(await usesOf(sw)).toEqual(before);
+  expectBalanced(await settledStats(sw));
+  expect(sw.log().filter(({ level }) => level >= 50)).toEqual([]);
+}
+
+describe.each([
+  { workers: 1, applies: APPLIES },
+  { workers: 2, applies: APPLIES_OF_TWO_ENGINES },
+])('workers: $workers', ({ workers, applies }) => {
+  test(`${applies} times "apply" under traffic`, { timeout: APPLY_LIMIT_MS }, async () => {
+    const sw = await start(workers);
+    const client = clientOf(sw);
+    const apply = (bridges: Value): Promise<unknown> =>
+      client.post('/v1/apply', { config: { name: 'host1', workers, bridges } });
+    const configurations = turns();
+    const round = async (from: number, to: number): Promise<void> => {
+      for (let number = from; number < to; number++) {
+        const bridges = configurations[number % configurations.length]();
+        // A device of the kernel costs more than all else: it comes with every hundredth.
+        if (number % 100 === 0) bridges.br9 = { ports: { [`tap${number}`]: { type: 'tap' } }, host_port: true };
+        await apply(bridges);
+      }
+      await apply(configuration());
+    };
+    const before = await usesOf(sw);
+    const pairs = await bystanders();
+    const began = performance.now();
+    await round(0, applies / 4);
+    const memory = residentMiB(sw);
+    await round(applies / 4, applies);
+    const seconds = (performance.now() - began) / 1000;
+    const more = residentMiB(sw) - memory;
+    console.log(
+      `${applies} applies in ${seconds.toFixed(1)} s; ${memory.toFixed(0)} MiB, then ${more.toFixed(0)} more`,
+    );
+    for (const pair of pairs) await pair.expectAll((seconds * RATE) / 8);
+    await expectGivenBack(sw, before);
+    expect(more).toBeLessThan(MORE_MEMORY_MIB);
+  });
+
+  test('some hundred mixed commands beside traffic', async () => {
+    const sw = await start(workers);
+    const client = clientOf(sw);
+    const before = await usesOf(sw);
+    const pairs = await bystanders();
+    const began = performance.now();
+    for (let number = 0; number < ROUNDS; number++)
+      for (const [path, body] of commandsOf()) await client.post(path, body);
+    await give(
+      sw,
+      'link add br8 type bridge vlan_filtering 1',
+      `link add hand type tap netns ${guests[2].netns} master br8`,
+      'vlan add dev hand vid 30-39',
+      'link set hand master br2',
+      'link set hand nomaster',
+      'link del hand',
+      'link del br8',
+    );
+    const seconds = (performance.now() - began) / 1000;
+    for (const pair of pairs) await pair.expectAll((seconds * RATE) / 8);
+    await expectGivenBack(sw, before);
+  });
+});
+
+/** Requests that in the end leave everything as it was. */
+function commandsOf(): [path: string, body: Value][] {
+  const [local, dst] = hosts.map(({ address }) => address);
+  const link = (op: string, name: string, more: Value = {}): [string, Value] => ['/v1/links', { op, name, ...more }];
+  const vxlan = { id: 4242, local, remotes: [dst] };
+  return [
+    link('add', 'br7', { type: 'bridge', options: { host_port: true } }),
+    link('add', 'vxlan7', { type: 'vxlan', master: 'br7', options: vxlan }),
+    link('add', 'tap7', { type: 'tap', master: 'br7', options: { netns: guests[2].netns } }),
+    link('set', 'busy', { master: 'br7' }),
+    ['/v1/fdb', { op: 'append', mac: '00:00:00:00:00:00', dev: 'vxlan7', dst: '192.0.2.99' }],
+    ['/v1/fdb', { op: 'add', mac: '02:00:00:00:0b:01', dev: 'vxlan7', dst, state: 'static' }],
+    ['/v1/neigh', { op: 'add', dst: '198.18.0.77', lladdr: '02:00:00:00:0b:01', dev: 'vxlan7' }],
+    ['/v1/mdb', { op: 'add', dev: 'br7', port: 'tap7', grp: '239.1.1.1' }],
+    link('set', 'vxlan7', { options: { ttl: 33, host_port: true } }),
+    link('set', 'tap7', { options: { up: false, mtu: 1400 } }),
+    ['/v1/fdb', { op: 'flush', br: 'br7' }],
+    link('set', 'busy', { master: null }),
+    link('set', 'br7', { options: { vlan_filtering: true, ageing_time: 1 } }),
+    link('set', 'busy', { master: 'br2' }),
+    ['/v1/vlans', { op: 'add', dev: 'busy', vid: 100, vidEnd: 199 }],
+    ['/v1/vlans', { op: 'del', dev: 'busy', vid: 100, vidEnd: 199 }],
+    link('del', 'tap7'),
+    link('del', 'vxlan7'),
+    link('del', 'br7'),
+  ];
+}

@@ -1,0 +1,59 @@
+/**
+ * Frames of the experimental EtherType, thousands a second, sent through a packet socket as if the host of the NIC had
+ * sent them.
+ *
+ *   node frames.mjs IFNAME DESTINATION SOURCE COUNT RATE    prints {"sent", "ms"} at the end
+ *
+ * SOURCE: a MAC; or random:SEED:FIRST for COUNT different ones without a pattern, of which FIRST were sent before. RATE:
+ * frames a second; after a pause that the machine made there are fewer, since what a NIC's queue has no room for is lost.
+ */
+import { closeFd, openPacketSocket, writePacket } from '../../../dist/native/binding.js';
+
+const FRAME = 60;
+/** Odd, and so a permutation of 32 bits by multiplication. */
+const SCATTER = 0x9e3779b1;
+/** A TAP holds a thousand. */
+const BURST = 400;
+const FULL = ['EAGAIN', 'ENOBUFS'];
+
+const [ifname, destination, source, ...numbers] = process.argv.slice(2);
+const [count, rate] = numbers.map(Number);
+const bytes = (mac) => Buffer.from(mac.replaceAll(':', ''), 'hex');
+const nap = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
+const frame = Buffer.alloc(FRAME);
+bytes(destination).copy(frame, 0);
+frame.writeUInt16BE(0x88b5, 12);
+const [kind, seed, first] = source.startsWith('random:') ? source.split(':') : ['one', 0, 0];
+if (kind === 'random')
+  frame.writeUInt16BE(0x0600, 6); // Unicast, and locally administered.
+else bytes(source).copy(frame, 6);
+
+function put(fd) {
+  for (;;) {
+    try {
+      writePacket(fd, frame);
+      return;
+    } catch (error) {
+      if (!FULL.includes(error.code)) throw error;
+      nap(1);
+    }
+  }
+}
+
+const fd = openPacketSocket({ ifname });
+const start = performance.now();
+let since = start;
+for (let number = 0; number < count; ) {
+  nap(1);
+  const now = performance.now();
+  const due = Math.min(Math.round(((now - since) * rate) / 1000), BURST, count - number);
+  if (due === 0) continue;
+  since = now;
+  for (const end = number + due; number < end; number++) {
+    if (kind === 'random') frame.writeUInt32BE((Math.imul(number + Number(first), SCATTER) ^ Number(seed)) >>> 0, 8);
+    put(fd);
+  }
+}
+process.stdout.write(`${JSON.stringify({ sent: count, ms: Math.round(performance.now() - start) })}\n`);
+closeFd(fd);
