@@ -72,6 +72,7 @@ function addHelpCommand(program: Command): void {
     .description('Show the help of a command.')
     .usage('[COMMAND]')
     .argument('[COMMAND]')
+    .argument('[WORD...]')
     .helpOption('-h, --help', 'show help')
     .action((name: string | undefined) => {
       const command = name === undefined ? program : program.commands.find((candidate) => candidate.name() === name);
