@@ -14,7 +14,6 @@ import { checkPlain } from './plain-value.js';
 import { resolveSwitch } from './resolve.js';
 import { checkRules } from './rules.js';
 import type { SwitchConfig } from './types.js';
-import { checkAvailable } from './unavailable.js';
 
 export { ConfigError, type ConfigFault } from './faults.js';
 
@@ -73,7 +72,6 @@ function check(value: unknown, fileName: string, locator: Locator, deps: LoadDep
   const decoded = decodeSwitch(value, faults);
   if (decoded === undefined) throw faults.toError(fileName);
   checkRules(decoded, { netnsExists: deps.netnsExists ?? netnsExists }, faults);
-  checkAvailable(decoded, faults);
   if (faults.count > 0) throw faults.toError(fileName);
   return { document: value as Document, config: resolveSwitch(decoded, deps.hostname ?? hostname) };
 }

@@ -160,6 +160,13 @@ export interface VxlanConfig extends CommonPortConfig, NicSettings {
   ageing?: number;
   /** 0: no limit. */
   maxaddress: number;
+  /** ARP and ND requests into the tunnel are answered from the bindings, or go nowhere. */
+  proxy: boolean;
+  /** Frames to a router's MAC go straight to the host that they are for, where its MAC is known. */
+  rsc: boolean;
+  /** Events for MACs and addresses whose place is not known. */
+  l2miss: boolean;
+  l3miss: boolean;
   hostPort: boolean;
   acceptVteps: 'known' | 'any';
   reservedBits: 'ignore' | 'drop';

@@ -122,6 +122,10 @@ export interface NeighRow {
   ifname: string;
   state: NeighState;
   router?: boolean;
+  /** Where it comes from: put in by hand, heard on a local port, or through the tunnel. */
+  origin?: 'manual' | 'local' | 'tunnel';
+  /** Seconds since it was heard last, or put in. */
+  updated?: number;
 }
 
 export interface MdbRow {
@@ -158,6 +162,8 @@ export type SwitchEvent =
   | { event: 'mac_moves'; mac: string; master: string; vlan?: number; moves: number; ports: string[] }
   | { event: 'l2miss'; mac: string; ifname: string; vlan?: number; vni?: number }
   | { event: 'l3miss'; dst: string; ifname: string; vlan?: number; vni?: number }
+  /** Several MACs claim one address; the binding stays as it is, `lladdr[0]`, until they have calmed down. */
+  | { event: 'neigh_conflict'; dst: string; lladdr: string[]; ifname: string; vlan?: number; vni?: number }
   | {
       event: 'link';
       ifname: string;

@@ -2,15 +2,17 @@
  * What a change of the configuration comes to, as commands of this program: what `apply` prints, and what an operator could
  * have typed instead. Pure.
  *
- * Links come first. Their commands are carried out on a copy of the document, so that the VLANs and entries that they
- * bring along by themselves are not told twice.
+ * Links come first, then VLANs. Their commands are carried out on a copy of the document, so that what they bring along or
+ * take away by themselves is not told twice.
  */
-import { addLink, deleteLink, type Document, EditRefused, setLink } from '../config/edit.js';
-import { entriesOf } from '../config/entries-of.js';
+import { addLink, addVlans, deleteLink, deleteVlans, type Document, EditRefused, setLink } from '../config/edit.js';
 import { ConfigError, checkDocument } from '../config/load.js';
 import { commandText, formatLinkAdd, formatLinkSet, type Options } from '../config/option-words.js';
-import type { PortConfig, SwitchConfig, VlanMembership } from '../config/types.js';
-import { type Entry, type EntryTable, isFloodRow, keyOf } from './entries.js';
+import type { PortConfig, SwitchConfig } from '../config/types.js';
+import type { VlanRequest } from './api.js';
+import { entriesBetween, entryCommands } from './commands-entries.js';
+import { vlanChanges, vlanText } from './commands-vlans.js';
+import type { EntryTable } from './entries.js';
 import { identityOf } from './wanted.js';
 
 /** A configuration with the document that says it. */
@@ -39,59 +41,78 @@ const LISTED_APART = ['type', 'ports', 'vlans', 'fdb'];
 /** Changed by entries where the port is there already. */
 const BY_ENTRIES = ['remotes'];
 
+/** Links that are looked at, all in all, to see that each command could be carried out: some tenths of a second. */
+const LINKS_LOOKED_AT = 5000;
+
 /** The commands that lead from one state to the other. @param entries those that are there */
 export function commandsBetween(from: Stated, to: Stated, entries: EntryTable): string[] {
   try {
-    return plan(from, to, entries, (link, wanted) => wanted?.identity === link.identity);
+    return plan(from, to, entries, (link, wanted) => wanted?.identity === link.identity, LINKS_LOOKED_AT);
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof EditRefused)) throw error;
-    // Half-way it would be unsound, such as VNIs that two ports exchange: every port that differs is made anew.
-    return plan(from, to, entries, (link, wanted) => wanted?.whole === link.whole);
+    // Half-way it would be unsound, such as VNIs that two ports exchange: every port that differs is made anew. Then what
+    // is there at any time is a part of a sound configuration.
+    return plan(from, to, entries, (link, wanted) => wanted?.whole === link.whole, 0);
   }
 }
 
-/** @param stays whether a port of before is changed in place, if at all */
+/** Whether a port of before is changed in place, if at all. */
 type Stays = (link: Link, wanted: Link | undefined) => boolean;
 
-function plan(from: Stated, to: Stated, entries: EntryTable, stays: Stays): string[] {
-  const simulation = new Simulation(from.document);
+/** @throws ConfigError or EditRefused when it would be unsound half-way */
+function plan(from: Stated, to: Stated, entries: EntryTable, stays: Stays, lookAt: number): string[] {
+  const simulation = new Simulation(from.document, lookAt);
   const remade = changeLinks(linksOf(from), linksOf(to), simulation, stays);
-  const middle = check(simulation.document);
-  return [
-    ...simulation.commands,
-    ...vlanCommands(middle, to.config),
-    ...entryCommands(entriesBetween(from.config, middle, entries, remade), entriesOf(to.config), to.config),
-    ...simulation.last,
-  ];
+  const changes = vlanChanges(check(simulation.document), to.config);
+  for (const change of changes) simulation.vlan(change);
+  const there = entriesBetween(from.config, check(simulation.document), entries, remade, changes);
+  return [...simulation.commands, ...entryCommands(there, to.config), ...simulation.last];
 }
 
-/** Carries link commands out on a document as they are found. */
+/** Carries commands out on a document as they are found. @throws ConfigError when one could not be */
 class Simulation {
   readonly commands: string[] = [];
   /** Said at the end: a bridge goes when its ports have gone elsewhere. */
   readonly last: string[] = [];
 
-  constructor(public document: Document) {}
+  /** @param lookAt how many links may be looked at for it */
+  constructor(
+    public document: Document,
+    private lookAt: number,
+  ) {}
+
+  private become(document: Document): void {
+    this.document = document;
+    if (this.lookAt <= 0) return;
+    const { bridges, ports } = check(document);
+    this.lookAt -= bridges.reduce((sum, bridge) => sum + 1 + bridge.ports.length, ports.length + 1);
+  }
 
   add({ name, type, master, options }: Link): void {
-    this.document = addLink(this.document, { name, type, options, ...(master === null ? {} : { master }) });
+    this.become(addLink(this.document, { name, type, options, ...(master === null ? {} : { master }) }));
     this.commands.push(commandText(formatLinkAdd(name, type, { options, ...(master === null ? {} : { master }) })));
   }
 
   set({ name, type }: Link, change: { master?: string | null; options?: Options }): void {
-    this.document = setLink(this.document, name, change);
+    this.become(setLink(this.document, name, change));
     this.commands.push(commandText(formatLinkSet(name, type, change)));
   }
 
-  /** The options that a port has by now. */
-  optionsOf({ name, master }: Link): Options {
-    const bridges = (this.document.bridges ?? {}) as Record<string, Options | null>;
-    const home = master === null ? this.document : (bridges[master] ?? {});
+  /** The options that a port keeps when it goes where it shall be. */
+  optionsAfterMove({ name, master }: Link): Options {
+    const document = setLink(this.document, name, { master });
+    const bridges = (document.bridges ?? {}) as Record<string, Options | null>;
+    const home = master === null ? document : (bridges[master] ?? {});
     return optionsOf(((home.ports ?? {}) as Record<string, unknown>)[name]);
   }
 
+  vlan(change: VlanRequest): void {
+    this.become(change.op === 'add' ? addVlans(this.document, change) : deleteVlans(this.document, change));
+    this.commands.push(vlanText(change));
+  }
+
   delete(name: string, list: string[]): void {
-    this.document = deleteLink(this.document, name);
+    this.become(deleteLink(this.document, name));
     list.push(commandText(['link', 'del', name]));
   }
 }
@@ -115,15 +136,15 @@ function changeLinks(before: Link[], after: Link[], simulation: Simulation, stay
 
 function changeLink(before: Link, after: Link, simulation: Simulation): void {
   const moves = before.master !== after.master;
-  if (moves) simulation.set(after, { master: after.master });
-  else if (before.facts === after.facts) return;
-  // What a port had of its bridge it has lost with it.
-  const options = difference(moves ? simulation.optionsOf(after) : before.options, after.options);
-  if (Object.keys(options).length > 0) simulation.set(after, { options });
+  if (!moves && before.facts === after.facts) return;
+  const apart = after.master === null ? [] : BY_ENTRIES;
+  const options = difference(moves ? simulation.optionsAfterMove(after) : before.options, after.options, apart);
+  if (!moves && Object.keys(options).length === 0) return;
+  simulation.set(after, { ...(moves ? { master: after.master } : {}), options });
 }
 
-function difference(before: Options, after: Options): Options {
-  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((key) => !BY_ENTRIES.includes(key));
+function difference(before: Options, after: Options, apart: readonly string[]): Options {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((key) => !apart.includes(key));
   return Object.fromEntries(
     keys
       .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
@@ -136,7 +157,8 @@ function linksOf({ document, config }: Stated): Link[] {
   const links: Link[] = [];
   const addPort = (raw: unknown, port: PortConfig, master: string | null): void => {
     const { options: _, vlans: _vlans, fdb: _fdb, ...rest } = port;
-    const facts = JSON.stringify('remotes' in rest ? { ...rest, remotes: [] } : rest);
+    // Outside of a bridge there are no entries, so the flood list is changed as the option that it is.
+    const facts = JSON.stringify('remotes' in rest && master !== null ? { ...rest, remotes: [] } : rest);
     const identity = identityOf({ role: 'guest', config: port });
     const whole = JSON.stringify([port, raw, master]);
     links.push({ type: port.type, name: port.name, master, options: optionsOf(raw), identity, facts, whole });
@@ -163,158 +185,4 @@ function optionsOf(raw: unknown): Options {
 /** @throws ConfigError */
 function check(document: Document): SwitchConfig {
   return checkDocument(document, { netnsExists: () => true }).config;
-}
-
-// ---- VLANs ----
-
-function vlanCommands(before: SwitchConfig, after: SwitchConfig): string[] {
-  const had = membershipsByLink(before);
-  const commands: string[] = [];
-  for (const [dev, vlans] of membershipsByLink(after)) {
-    const old = had.get(dev) ?? [];
-    const gone = old.filter(({ vid }) => !vlans.some((vlan) => vlan.vid === vid));
-    const unmapped = vlans.filter(
-      (vlan) => vlan.vni === undefined && old.some(({ vid, vni }) => vid === vlan.vid && vni !== undefined),
-    );
-    const isSame = (vlan: VlanMembership): boolean => old.some((one) => textOf(one) === textOf(vlan));
-    for (const run of runsOf(gone))
-      commands.push(commandText(['vlan', 'del', 'dev', dev, 'vid', rangeText(run, 'vid')]));
-    for (const run of runsOf([...unmapped, ...remapped(old, vlans)]))
-      commands.push(commandText(['vlan', 'del', 'dev', dev, 'vid', rangeText(run, 'vid')]));
-    const come = vlans.filter((vlan) => !isSame(vlan) || unmapped.includes(vlan));
-    for (const run of runsOf(come)) commands.push(vlanAdd(dev, run));
-  }
-  return commands;
-}
-
-/** Memberships whose VNI another one has, or that have another one: they go before they come. */
-function remapped(before: readonly VlanMembership[], after: readonly VlanMembership[]): VlanMembership[] {
-  return after.filter((vlan) =>
-    before.some(
-      (old) => old.vid === vlan.vid && old.vni !== undefined && vlan.vni !== undefined && old.vni !== vlan.vni,
-    ),
-  );
-}
-
-function vlanAdd(dev: string, run: VlanMembership[]): string {
-  const [first] = run;
-  const flags = [...(first.pvid ? ['pvid'] : []), ...(first.untagged ? ['untagged'] : [])];
-  const tunnel = first.vni === undefined ? [] : ['tunnel_info', 'id', rangeText(run, 'vni')];
-  return commandText(['vlan', 'add', 'dev', dev, 'vid', rangeText(run, 'vid'), ...flags, ...tunnel]);
-}
-
-function membershipsByLink(config: SwitchConfig): Map<string, VlanMembership[]> {
-  const found = new Map<string, VlanMembership[]>();
-  for (const bridge of config.bridges) {
-    if (bridge.hostPort) found.set(bridge.name, bridge.vlans);
-    for (const port of bridge.ports) found.set(port.name, port.vlans);
-  }
-  for (const port of config.ports) found.set(port.name, port.vlans);
-  return found;
-}
-
-/** Runs of consecutive VIDs that one command says. */
-function runsOf(vlans: readonly VlanMembership[]): VlanMembership[][] {
-  const runs: VlanMembership[][] = [];
-  for (const vlan of [...vlans].sort((a, b) => a.vid - b.vid)) {
-    const run = runs.at(-1);
-    const last = run?.at(-1);
-    const joins =
-      last !== undefined &&
-      last.vid + 1 === vlan.vid &&
-      !last.pvid &&
-      !vlan.pvid &&
-      last.untagged === vlan.untagged &&
-      (last.vni === undefined ? vlan.vni === undefined : last.vni + 1 === vlan.vni);
-    if (joins) run?.push(vlan);
-    else runs.push([vlan]);
-  }
-  return runs;
-}
-
-function rangeText(run: readonly VlanMembership[], key: 'vid' | 'vni'): string {
-  const first = run[0][key];
-  const last = run[run.length - 1][key];
-  return first === last ? `${first}` : `${first}-${last}`;
-}
-
-function textOf({ vid, pvid, untagged, vni }: VlanMembership): string {
-  return `${vid} ${pvid} ${untagged} ${vni ?? ''}`;
-}
-
-// ---- Entries ----
-
-/** What is there when the links have been changed: entries of ports that stay, and those that new ports bring along. */
-function entriesBetween(
-  before: SwitchConfig,
-  middle: SwitchConfig,
-  table: EntryTable,
-  remade: ReadonlySet<string>,
-): Entry[] {
-  const placeOf = (config: SwitchConfig): Map<string, string> =>
-    new Map(config.bridges.flatMap(({ name, ports }) => ports.map((port) => [port.name, placeText(name, port)])));
-  const was = placeOf(before);
-  const is = placeOf(middle);
-  const stays = (port: string): boolean =>
-    !remade.has(port) && was.get(port) !== undefined && was.get(port) === is.get(port);
-  return [
-    ...[...table.all()].filter((entry) => stays(entry.port)),
-    ...entriesOf(middle).filter(({ port }) => !stays(port) && is.has(port)),
-  ];
-}
-
-function placeText(bridge: string, port: PortConfig): string {
-  return `${bridge} ${identityOf({ role: 'guest', config: port })}`;
-}
-
-function entryCommands(before: readonly Entry[], after: readonly Entry[], config: SwitchConfig): string[] {
-  const vids = new Set(
-    [...membershipsByLink(config)].flatMap(([dev, vlans]) => vlans.map(({ vid }) => `${dev} ${vid}`)),
-  );
-  const had = new Map(before.map((entry) => [fullKey(entry), entry]));
-  const wanted = new Set(after.map(fullKey));
-  // What is in a VLAN that goes, goes with it; entries of a control program are its own business.
-  const isGone = (entry: Entry): boolean =>
-    !entry.externLearn &&
-    !wanted.has(fullKey(entry)) && (entry.vlan === 0 || vids.has(`${entry.port} ${entry.vlan}`));
-  const isNew = (entry: Entry): boolean =>
-    JSON.stringify(facts(had.get(fullKey(entry)))) !== JSON.stringify(facts(entry));
-  return [
-    ...before.filter(isGone).map((entry) => commandText(['fdb', 'del', ...placeWords(entry)])),
-    ...after
-      .filter(isNew)
-      .map((entry) => commandText(['fdb', verbOf(entry), ...placeWords(entry), ...stateWords(entry)])),
-  ];
-}
-
-function facts(entry: Entry | undefined): unknown {
-  return entry && [entry.dst, entry.udpPort, entry.state, entry.sticky, entry.externLearn];
-}
-
-function verbOf(entry: Entry): string {
-  const isForMany = isFloodRow(entry) || (Number.parseInt(entry.mac.slice(0, 2), 16) & 1) === 1;
-  return isForMany ? 'append' : 'replace';
-}
-
-function placeWords({ mac, port, vlan, vni, dst, udpPort }: Entry): string[] {
-  return [
-    mac,
-    'dev',
-    port,
-    ...(dst === undefined ? [] : ['dst', dst]),
-    ...(udpPort === undefined ? [] : ['port', `${udpPort}`]),
-    ...(typeof vni === 'number' ? ['src_vni', `${vni}`] : vlan === 0 ? [] : ['vlan', `${vlan}`]),
-  ];
-}
-
-function stateWords({ state, sticky, externLearn }: Entry): string[] {
-  return [
-    ...(state === 'permanent' ? [] : ['master', state]),
-    ...(sticky ? ['sticky'] : []),
-    ...(externLearn ? ['extern_learn'] : []),
-  ];
-}
-
-function fullKey(entry: Entry): string {
-  return `${entry.port} ${keyOf(entry)}`;
 }

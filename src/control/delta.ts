@@ -27,7 +27,7 @@ function delta(before: readonly Entry[], after: readonly Entry[]): EntryDelta {
 }
 
 /** Entries of ports that belong to a bridge: the others are nowhere. */
-function placed(config: SwitchConfig): Entry[] {
+export function placed(config: SwitchConfig): Entry[] {
   const unplaced = new Set(config.ports.map(({ name }) => name));
   return entriesOf(config).filter(({ port }) => !unplaced.has(port));
 }

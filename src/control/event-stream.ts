@@ -23,6 +23,7 @@ const KINDS: Readonly<Record<EventKind, true>> = {
   mac_moves: true,
   l2miss: true,
   l3miss: true,
+  neigh_conflict: true,
   link: true,
   mdb: true,
   lost: true,

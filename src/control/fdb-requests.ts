@@ -9,7 +9,7 @@ import type { FdbRequest } from './api.js';
 import { ChangeRefused } from './controls.js';
 import { type Entry, isFloodRow } from './entries.js';
 import { type FdbTables, type Flush, flushMatches, selectsEntry } from './fdb-selection.js';
-import type { Port, SwitchModel } from './model.js';
+import type { Port } from './model.js';
 import { macOf } from './port-entries.js';
 import type { Transition } from './transition.js';
 
@@ -41,8 +41,6 @@ export function addEntry(tables: FdbTables, request: Addition, change: Transitio
       'full',
     );
   entries.checkRoom(come, 0);
-  // A MAC is in one place of a VLAN: where it was put before, on another port, it is no more.
-  if (!isForMany) for (const row of come) entries.remove(elsewhere(model, port, row), change);
   entries.add(come, change);
 }
 
@@ -72,11 +70,6 @@ function refuseOwn({ model, fdb }: FdbTables, port: Port, row: Entry): void {
   throw new ChangeRefused(`${row.mac} is the address of ${holder.name} itself`, 'exists');
 }
 
-function elsewhere(model: SwitchModel, port: Port, row: Entry): Entry[] {
-  const others = (port.bridge?.ports ?? []).filter((other) => other !== port);
-  return others.flatMap((other) => model.entries.get({ ...row, port: other.name }) ?? []);
-}
-
 /** @throws ChangeRefused */
 export function deleteEntry(tables: FdbTables, request: Deletion, change: Transition): void {
   const port = portOf(tables, request.dev);
@@ -97,40 +90,55 @@ export function deleteEntry(tables: FdbTables, request: Deletion, change: Transi
 }
 
 function configuredRows({ model }: FdbTables, port: Port, request: Deletion): Entry[] {
-  const { mac, vlan, vni, dst, port: udpPort } = request;
-  const isSingle = port.kind === 'vxlan' && !port.config.vlanTunnel;
+  const { mac, vlan, dst, port: udpPort } = request;
+  // As in vxlan_fdb_delete, a destination without a port is the one at the port's own.
+  const isAt = (entry: Entry): boolean =>
+    (dst === undefined && udpPort === undefined) || udpPortOf(port, entry.udpPort) === udpPortOf(port, udpPort);
   return [...model.entries.ofPort(port.name)].filter(
     (entry) =>
       entry.mac === mac &&
       (vlan === undefined || entry.vlan === vlan) &&
-      // Without a VNI, the destination of every VNI is meant; a port with one VNI has no other.
-      (isSingle ||
-        (isFloodRow(entry) ? (entry.vni ?? null) === (vni ?? null) : vni === undefined || entry.vni === vni)) &&
+      isOfVni(port, entry, request.vni) &&
       (dst === undefined || entry.dst === dst) &&
-      (udpPort === undefined || entry.udpPort === udpPort || (entry.udpPort === undefined && isOwnPort(port, udpPort))),
+      isAt(entry),
   );
 }
 
-function isOwnPort(port: Port, udpPort: number): boolean {
-  return port.kind === 'vxlan' && port.config.dstport === udpPort;
+/** Without a VNI, a flood list's row of every VNI is meant; a port with one VNI has no other. */
+function isOfVni(port: Port, entry: Entry, vni: number | undefined): boolean {
+  if (port.kind === 'vxlan' && !port.config.vlanTunnel) return vni === undefined || vni === port.config.id;
+  return isFloodRow(entry) ? (entry.vni ?? null) === (vni ?? null) : vni === undefined || entry.vni === vni;
 }
 
-/** Segments in which the MAC is behind the port now, learned or not. */
-function learnedSegments(tables: FdbTables, port: Port, { mac, vlan, vni, dst }: Deletion): number[] {
+function udpPortOf(port: Port, udpPort: number | undefined): number | undefined {
+  return udpPort ?? (port.kind === 'vxlan' ? port.config.dstport : undefined);
+}
+
+/** Segments in which the MAC has been learned behind the port. */
+function learnedSegments(tables: FdbTables, port: Port, request: Deletion): number[] {
   const { bridge } = port;
-  if (bridge === null) return [];
-  const ofVni = port.kind === 'vxlan' && vni !== undefined ? port.vnis.filter((one) => one.vni === vni) : undefined;
-  const mapped = ofVni?.flatMap(({ vid }) => (vid === null ? [] : [vid])) ?? [];
-  const vids = vlan !== undefined ? [vlan] : mapped.length > 0 ? mapped : [0, ...port.vlans.keys()];
+  const { mac, dst } = request;
+  if (bridge === null || udpPortOf(port, request.port) !== udpPortOf(port, undefined)) return [];
   const remotes = dst === undefined ? null : tables.remotesAt(port.index, dst);
   const { high, low } = macOf(mac);
-  return vids
-    .map((vid) => segmentOf(bridge.index, vid))
-    .filter((segment) => {
-      const found = tables.fdb.find(high, low, segment);
-      if (found === null || found.owner !== port.index) return false;
-      return remotes === null || remotes.includes(found.destination >>> 10);
-    });
+  const isLearned = (vid: number): boolean => {
+    if (tables.model.entries.get({ mac, port: port.name, vlan: vid }) !== undefined) return false;
+    const found = tables.fdb.find(high, low, segmentOf(bridge.index, vid));
+    if (found === null || found.owner !== port.index) return false;
+    return remotes === null || remotes.includes(found.destination >>> 10);
+  };
+  return vidsOf(port, request)
+    .filter(isLearned)
+    .map((vid) => segmentOf(bridge.index, vid));
+}
+
+/** VLANs of the port that a VLAN and a VNI leave of all. */
+function vidsOf(port: Port, { vlan, vni }: Deletion): number[] {
+  const all = vlan === undefined ? [0, ...port.vlans.keys()] : [vlan];
+  if (vni === undefined) return all;
+  const mapped = port.kind === 'vxlan' ? port.vnis.find((one) => one.vni === vni) : undefined;
+  if (mapped === undefined) return [];
+  return mapped.vid === null ? all : all.filter((vid) => vid === mapped.vid);
 }
 
 /** Says which entries go, and puts the flushes into `change`. @returns how many entries match now */

@@ -34,7 +34,7 @@ export interface LiveParts {
   reconciler: Reconciler;
   engines: Pick<Engines, 'apply' | 'fdb'>;
   tables: FdbTables;
-  neigh: Pick<NeighTable, 'change' | 'prune'>;
+  neigh: Pick<NeighTable, 'change' | 'follow'>;
   multicast: Pick<MulticastControl, 'change' | 'follow'>;
   feed: Pick<EventFeed, 'tell' | 'drain' | 'subscribe'>;
   /** An operation that could not fail has failed: engines and model do not agree any more. */
@@ -95,7 +95,11 @@ export class LiveControl implements Controls {
   }
 
   neigh(request: NeighRequest): Promise<void> {
-    return this.exclusively(async () => this.parts.neigh.change(request));
+    return this.exclusively(async () => {
+      const change = new Transition();
+      change.entries.push(...this.parts.neigh.change(request));
+      await this.carryOut(change);
+    });
   }
 
   mdb(request: MdbRequest): Promise<void> {
@@ -129,12 +133,12 @@ export class LiveControl implements Controls {
   /** Opens the devices of ports anew, which are gone. @returns false when they cannot be had yet */
   renew(ports: readonly string[]): Promise<boolean> {
     return this.exclusively(async () => {
-      const { reconciler, multicast } = this.parts;
+      const { reconciler, multicast, neigh } = this.parts;
       const { model } = reconciler;
       const present = ports.filter((name) => model.ports.has(name));
       try {
         const change = reconciler.commit(reconciler.prepare(model.config, { add: [], remove: [] }, present));
-        change.entries.push(...multicast.follow());
+        change.entries.push(...multicast.follow(), ...neigh.follow());
         await this.carryOut(change);
         return true;
       } catch (error) {
@@ -193,9 +197,8 @@ export class LiveControl implements Controls {
     const prepared = reconciler.prepare(config, delta);
     const change = reconciler.commit(prepared);
     this.document = document;
-    change.entries.push(...multicast.follow());
+    change.entries.push(...multicast.follow(), ...neigh.follow());
     await this.carryOut(change);
-    neigh.prune();
     for (const event of linkChanges(before, config)) feed.tell(event);
   }
 

@@ -4,7 +4,7 @@
  */
 import { destinationOf } from '../dataplane/forwarding.js';
 import type { Operation } from '../dataplane/operations.js';
-import type { PuntReader } from '../dataplane/punts.js';
+import type { Punt } from '../dataplane/punts.js';
 import type { RemoteTable } from '../encap/remotes.js';
 import { parseAddress } from '../wire/ip-address.js';
 import type { MdbAnswer, MdbRequest, SwitchEvent } from './api.js';
@@ -19,7 +19,6 @@ const TICK_MS = 250;
 export interface MulticastParts {
   model: SwitchModel;
   remotes: RemoteTable;
-  punts: PuntReader;
   /** The numbers of a VTEP on a port. */
   remotesAt(port: number, address: string): number[];
   tell(event: SwitchEvent): void;
@@ -69,16 +68,11 @@ export class MulticastControl {
     this.publish();
   }
 
-  /** Frames have been punted. */
-  punted(): void {
-    const { model, punts } = this.parts;
-    const now = performance.now();
-    const more = punts.drain((punt) => {
-      // A port that has gone meanwhile, or whose bridge does not snoop any more.
-      if (model.portAt[punt.port]?.bridge?.config.mcastSnooping === true) hearPunt(this.mdb, punt, now);
-    });
-    if (more) setImmediate(() => this.punted());
-    this.publish();
+  /** A frame that an engine has handed over. */
+  hear(punt: Punt): void {
+    // A port that has gone meanwhile, or whose bridge does not snoop any more.
+    if (this.parts.model.portAt[punt.port]?.bridge?.config.mcastSnooping !== true) return;
+    hearPunt(this.mdb, punt, performance.now());
   }
 
   /** Follows the model after a change. @returns what the engines have to do */
@@ -175,7 +169,7 @@ export class MulticastControl {
   }
 
   /** Has the MDB's changes carried out; those that come until then go along. */
-  private publish(): void {
+  publish(): void {
     if (this.isWaiting) return;
     this.isWaiting = true;
     this.parts.carryOut(() => {

@@ -34,6 +34,8 @@ export class PortEntries {
   private readonly stale = new Set<VxlanPort>();
   /** Multicast MACs whose lists are to be told anew, by `mac vlan`. */
   private readonly stalePins = new Map<VxlanPort, Set<string>>();
+  /** The port that a unicast MAC was put on, by `bridge vlan mac`: it is in one place of a VLAN. */
+  private readonly places = new Map<string, string>();
   /** Remotes that nothing needs for the moment; what comes later in the same change may. By port and key. */
   private readonly idle = new Map<VxlanPort, Set<string>>();
 
@@ -53,9 +55,23 @@ export class PortEntries {
       const before = this.model.entries.get(entry);
       if (before !== undefined) this.drop(port, before, change, true);
       this.model.entries.set(entry);
+      this.takePlace(port, entry, change);
       if (port.kind === 'vxlan' && entry.dst !== undefined) this.use(port, entry, change);
       this.tell(port, entry, change);
     }
+  }
+
+  /** Where a MAC was put before, on another port, it is no more. */
+  private takePlace(port: Port, entry: Entry, change: Transition): void {
+    if (isForMany(entry)) return;
+    const key = placeKey(port, entry);
+    const other = this.model.ports.get(this.places.get(key) ?? port.name);
+    this.places.set(key, port.name);
+    if (other === undefined || other === port) return;
+    const before = this.model.entries.get({ ...entry, port: other.name });
+    if (before === undefined) return;
+    this.model.entries.delete(before);
+    this.drop(other, before, change, true);
   }
 
   /** Takes entries away; one that is not there is no error. */
@@ -65,6 +81,7 @@ export class PortEntries {
       const port = this.model.ports.get(key.port);
       if (entry === undefined || port === undefined) continue;
       this.model.entries.delete(entry);
+      if (!isForMany(entry)) this.places.delete(placeKey(port, entry));
       this.drop(port, entry, change, false);
     }
   }
@@ -99,8 +116,7 @@ export class PortEntries {
   setPeers(port: VxlanPort, before: readonly string[], after: readonly string[], change: Transition): void {
     for (const address of after)
       if (!before.includes(address)) this.useAddress(port, address, port.config.dstport, change);
-    for (const address of before)
-      if (!after.includes(address)) this.dropAddress(port, address, port.config.dstport);
+    for (const address of before) if (!after.includes(address)) this.dropAddress(port, address, port.config.dstport);
   }
 
   /** A VNI has come: its flood list is to be told. */
@@ -258,6 +274,15 @@ export class PortEntries {
     change.structure.push({ op: 'remote-del', remote });
     change.afterwards.push(() => this.remoteNumbers.give(remote));
   }
+}
+
+/** The all-zeros MAC and multicast ones have as many places as are given. */
+function isForMany(entry: Entry): boolean {
+  return isFloodRow(entry) || isMulticastHigh(macOf(entry.mac).high);
+}
+
+function placeKey(port: Port, { vlan, mac }: Entry): string {
+  return `${port.bridge?.name ?? ''} ${vlan} ${mac}`;
 }
 
 function pinOf(key: string): { mac: string; vlan: number } {

@@ -15,7 +15,8 @@ export function portFlags(bridge: BridgeConfig | null, port: PortConfig): number
     (port.mcastFlood ? flag.MCAST_FLOOD : 0) |
     (port.bcastFlood ? flag.BCAST_FLOOD : 0) |
     (port.isolated ? flag.ISOLATED : 0) |
-    (port.locked ? flag.LOCKED : 0)
+    (port.locked ? flag.LOCKED : 0) |
+    (port.neighSuppress ? flag.NEIGH_SUPPRESS : 0)
   );
 }
 
@@ -26,6 +27,10 @@ export function vxlanFlags(port: VxlanConfig, hasPins: boolean): number {
     (port.innerVlan === 'keep' ? flag.KEEP_INNER_VLAN : 0) |
     (port.reservedBits === 'drop' ? flag.DROP_RESERVED_BITS : 0) |
     (port.acceptVteps === 'any' ? flag.ANY_VTEP : 0) |
+    (port.proxy ? flag.PROXY : 0) |
+    (port.rsc ? flag.RSC : 0) |
+    (port.l2miss ? flag.L2MISS : 0) |
+    (port.l3miss ? flag.L3MISS : 0) |
     (hasPins ? flag.HAS_PINS : 0)
   );
 }

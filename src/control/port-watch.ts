@@ -1,6 +1,6 @@
 /**
- * Faults of ports, and their end: a TAP whose device or namespace has gone, a vxlan port whose underlay device or local
- * address has gone. The port's state says so, others do not notice, and what can be had again is opened again.
+ * Faults of ports, and their end: a TAP whose device or namespace has gone, a vxlan port whose underlay device, local address
+ * or routes have gone. The port's state says so, others do not notice, and what can be had again is opened again.
  *
  * An engine tells of a TAP that has gone at once; what it cannot see is looked for once a second, a part of the ports at a
  * time. Of ports that are down it is tried several times a second whether their devices can be had again.
@@ -8,6 +8,7 @@
 import { networkInterfaces } from 'node:os';
 import { netnsExists } from '../config/load.js';
 import { tapState } from '../port/tap.js';
+import { pathMtu, UnderlayError } from '../port/underlay.js';
 import { canonicalAddress } from '../wire/ip-address.js';
 import type { SwitchEvent } from './api.js';
 import type { Port, SwitchModel, TapPort, VxlanPort } from './model.js';
@@ -15,13 +16,19 @@ import type { Port, SwitchModel, TapPort, VxlanPort } from './model.js';
 const LOOK_MS = 100;
 /** Looks in which all ports are visited once. */
 const LOOKS = 10;
+/** Remotes of a port that are asked for in one look: a port is at fault when none of them has a route. */
+const ASKED = 32;
+/** How a connect fails where no route leads (also routes of the kinds unreachable, prohibit and blackhole). */
+const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL']);
 
 /** What the watch asks of the machine. */
 export interface Machine {
   /** The state of a NIC; null: it is not there. */
   nic(ifname: string, netns?: string): { up: boolean; mac: string } | null;
-  /** Every address of the switch's namespace. */
+  /** The addresses of the switch's namespace, of devices that are up. */
   addresses(): Set<string>;
+  /** Whether a route leads to a remote. */
+  isRouted(from: { local?: string; dev?: string }, remote: string): boolean;
   netnsExists(netns: string): boolean;
 }
 
@@ -88,13 +95,26 @@ export class PortWatch {
     const nic = dev === undefined ? undefined : this.machine.nic(dev);
     let fault: string | null = null;
     if (nic === null) fault = `there is no device ${dev}`;
-    else if (local !== undefined && !isHere(local, addresses)) fault = `this host does not have the address ${local}`;
+    else if (nic?.up === false) fault = `the device ${dev} is down`;
+    else if (local !== undefined && !isHere(local, addresses)) fault = `no device that is up has the address ${local}`;
+    else if (!this.isRouted(port)) fault = 'there is no route to any of its remotes';
     // Sockets that were bound to a device which has gone stay deaf when another one of its name comes.
     const isOther = nic != null && this.device.has(port) && this.device.get(port) !== nic.mac;
     if (nic != null && !isOther) this.device.set(port, nic.mac);
     if (nic === null) this.device.set(port, '');
     if (isOther) this.gone.add(port.name);
     this.setFault(port, fault);
+  }
+
+  /** Whether one of the port's remotes, at least, can be sent to; a port that has none yet waits for them. */
+  private isRouted({ config: { local, dev }, remotes }: VxlanPort): boolean {
+    const from = { ...(local === undefined ? {} : { local }), ...(dev === undefined ? {} : { dev }) };
+    let asked = 0;
+    for (const key of remotes.keys()) {
+      if (this.machine.isRouted(from, key.split(' ')[0])) return true;
+      if (++asked === ASKED) break;
+    }
+    return asked === 0;
   }
 
   /** vxlan ports whose device is there again, as another one. */
@@ -144,6 +164,14 @@ function isHere(local: string, addresses: ReadonlySet<string>): boolean {
 const REAL: Machine = {
   nic: (ifname, netns) => tapState(ifname, netns),
   netnsExists,
+  isRouted(from, remote) {
+    try {
+      pathMtu({ ...from, remote });
+      return true;
+    } catch (error) {
+      return !(error instanceof UnderlayError && NO_ROUTE.has(error.code));
+    }
+  },
   addresses() {
     const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
     return new Set(all.map(({ address }) => canonicalAddress(address)));

@@ -6,7 +6,7 @@ import type { Document } from '../config/edit.js';
 import type { OffloadConfig, SwitchConfig } from '../config/types.js';
 import { selfTest } from '../port/self-test.js';
 import { parseAddress } from '../wire/ip-address.js';
-import type { InfoAnswer } from './api.js';
+import type { InfoAnswer, SwitchEvent } from './api.js';
 import { deltaOfEdit } from './delta.js';
 import { Devices } from './devices.js';
 import { Engines } from './engines.js';
@@ -19,6 +19,7 @@ import { MtuWatch } from './mtu-watch.js';
 import { MulticastControl } from './multicast-control.js';
 import { NeighTable } from './neigh-table.js';
 import { PortWatch } from './port-watch.js';
+import { PuntFeed } from './punt-feed.js';
 import { Reconciler } from './reconcile.js';
 import { Transition } from './transition.js';
 import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from './views.js';
@@ -42,6 +43,7 @@ interface Parts {
   neigh: NeighTable;
   ports: PortWatch;
   mtus: MtuWatch;
+  punts: PuntFeed;
 }
 
 export class Switch {
@@ -83,7 +85,7 @@ export class Switch {
           if (port !== undefined) lose(port);
         },
         offloadLost: (offload) => events.offloadLost(offload),
-        punted: () => parts?.multicast.punted(),
+        punted: () => parts?.punts.drain(),
         tooBig: (remote) => parts?.mtus.tooBig(remote),
         failed: (error) => events.failed(error),
       },
@@ -151,15 +153,16 @@ function assemble(
   const feed = new EventFeed({ model, remotes, events: engines.events, moved: () => fdb.counters().moved });
   const remotesAt = (port: number, address: string): number[] => numbersOf(engines, model, port, address);
   const tables: FdbTables = { model, entries: reconciler.entries, fdb, remotesAt };
-  const neigh = new NeighTable(model);
+  const neigh = new NeighTable({ model, neigh: engines.neigh, tick: () => engines.counters.tick });
   const multicast = new MulticastControl({
     model,
     remotes,
-    punts: engines.punts,
     remotesAt,
     tell: (event) => feed.tell(event),
     carryOut: (operations) => void controls.own(() => withEntries(operations())).catch(() => undefined),
   });
+  const tell = (event: SwitchEvent): void => feed.tell(event);
+  const punts = new PuntFeed({ model, punts: engines.punts, multicast, tell });
   const controls = new LiveControl(document, {
     reconciler,
     engines,
@@ -183,7 +186,7 @@ function assemble(
     carryOut: (change) => void controls.own(change).catch(() => undefined),
     setMtus: (change) => reconciler.setMtus(change),
   });
-  return { ...core, feed, multicast, neigh, ports, mtus, controls };
+  return { ...core, feed, multicast, neigh, ports, mtus, punts, controls };
 }
 
 function withEntries(operations: Transition['entries']): Transition {

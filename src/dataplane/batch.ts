@@ -14,9 +14,17 @@ export const DROPPED = 0;
 export const ENTERED = 1;
 /** As ENTERED, and on the way of the frame before it. */
 export const CONTINUES = 2;
+/** As ENTERED, and decided by what no other frame need share, so that none may take its way over. */
+export const ALONE = 3;
 
 /** The frame carries no 802.1Q tag that the bridge looks at. */
 export const NO_TAG = -1;
+
+// What is known of a frame's flow.
+export const FLOW_UNKNOWN = 0;
+export const FLOW_KNOWN = 1;
+/** Known, and the packet must not be fragmented: IPv4 with DF set, or IPv6. */
+export const FLOW_WHOLE = 2;
 
 /** Rows behind those of the frames received, for frames of the switch's own (`originate.ts`). */
 export const OWN_FRAMES = 128;
@@ -39,13 +47,13 @@ export class Batch {
   readonly csum: Int32Array;
   /** Bytes of headers before the payload of a superframe that came through a tunnel; 0 for every other frame. */
   readonly gsoHeader: Int32Array;
-  /** DROPPED, ENTERED or CONTINUES. */
+  /** DROPPED, ENTERED, CONTINUES or ALONE. */
   readonly stage: Uint8Array;
   /** FDB destination, OUTCOME_FLOOD or OUTCOME_DROP. */
   readonly outcome: Int32Array;
   /** Index into DROP_REASONS where the outcome is OUTCOME_DROP. */
   readonly reason: Int32Array;
-  /** Flow hash and outer TOS, worked out when the first copy goes into a tunnel; `flowKnown` says so. */
+  /** Flow hash and inner TOS, worked out when the first copy goes into a tunnel: `flowKnown` is FLOW_UNKNOWN before. */
   readonly flow: Int32Array;
   readonly tos: Int32Array;
   readonly flowKnown: Uint8Array;

@@ -12,6 +12,7 @@ import {
   sourceLow,
 } from '../wire/ethernet.js';
 import { ENTERED, OUTCOME_FLOOD } from './batch.js';
+import { lookCloser } from './closer-look.js';
 import type { Context } from './context.js';
 import {
   FDB_STATIC_MOVE,
@@ -30,11 +31,12 @@ import {
   ISOLATED,
   LEARNING,
   LOCKED,
-  MEMBER,
-  PORT_VXLAN,
+  SHORT_CUTS,
+  SNOOPS_NEIGHBOURS,
   segmentOf,
   UP,
 } from './forwarding.js';
+import { isHorizon, isMember } from './reach.js';
 
 /** Decides about a frame whose ingress stage passed. */
 export function bridgeFrame(sw: Context, frame: number): void {
@@ -42,14 +44,17 @@ export function bridgeFrame(sw: Context, frame: number): void {
   const offset = batch.offset[frame];
   const high = destinationHigh(view, offset);
   const low = destinationLow(view, offset);
-  const bridge = sw.forwarding.portBridge[batch.port[frame]];
+  const port = batch.port[frame];
+  const bridge = sw.forwarding.portBridge[port];
+  const flags = sw.forwarding.portFlags[port];
   if (isLinkLocalReserved(high, low) && ((sw.forwarding.bridgeGroupFwdMask[bridge] >>> (low & 0x0f)) & 1) === 0) {
     batch.drop(frame, LINK_LOCAL); // IEEE 802.1D section 7.12.6
     return;
   }
   const segment = segmentOf(bridge, batch.vid[frame]);
-  if (!learnSource(sw, frame, segment)) return;
+  if ((flags & (LOCKED | LEARNING)) !== 0 && !learnSource(sw, frame, segment, flags)) return;
   const destination = isMulticastHigh(high) ? NOT_FOUND : sw.fdb.resolve(high, low, segment);
+  if ((flags & (SNOOPS_NEIGHBOURS | SHORT_CUTS)) !== 0 && lookCloser(sw, frame, segment, destination)) return;
   if (destination === NOT_FOUND) {
     batch.outcome[frame] = OUTCOME_FLOOD;
     return;
@@ -77,14 +82,12 @@ export function warmFdb(sw: Context, count: number): void {
 }
 
 /** Learns `<source MAC, segment> -> where it came from`. @returns false when the source may not be there */
-function learnSource(sw: Context, frame: number, segment: number): boolean {
+function learnSource(sw: Context, frame: number, segment: number, flags: number): boolean {
   const { batch, fdb, view } = sw;
   const port = batch.port[frame];
   const offset = batch.offset[frame];
   const high = sourceHigh(view, offset);
   const low = sourceLow(view, offset);
-  const flags = sw.forwarding.portFlags[port];
-  if ((flags & (LOCKED | LEARNING)) === 0) return true;
   if ((flags & LOCKED) !== 0 && !isBehind(sw, high, low, segment, port)) {
     batch.drop(frame, LOCKED_PORT);
     return false;
@@ -129,16 +132,4 @@ function unicastRefusal(sw: Context, frame: number, port: number): number {
   if (!isMember(sw, bridge, port, batch.vid[frame])) return VLAN_NOT_ALLOWED;
   if ((flags & forwarding.portFlags[ingress] & ISOLATED) !== 0) return ISOLATED_PORT;
   return -1;
-}
-
-/** Split horizon: what came from a remote is never sent to a remote, so that a full mesh of VTEPs has no loop. */
-export function isHorizon(sw: Context, ingress: number, egress: number): boolean {
-  const { portKind } = sw.forwarding;
-  return portKind[ingress] === PORT_VXLAN && portKind[egress] === PORT_VXLAN;
-}
-
-/** Whether the port carries the VLAN; without VLAN filtering every port does. */
-export function isMember(sw: Context, bridge: number, port: number, vid: number): boolean {
-  const { forwarding } = sw;
-  return forwarding.bridgeFiltering[bridge] === 0 || (forwarding.vlans[(port << 12) | vid] & MEMBER) !== 0;
 }

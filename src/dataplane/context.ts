@@ -2,14 +2,19 @@
  * Everything a stage works on, made once at start: the Nic's rings, the tables, the batch and the accounts.
  * The stages are functions over this and a frame's number, so that the same code can run on one frame alone.
  */
+import { PathMtus } from '../encap/path-mtu.js';
 import { MAX_REMOTES, type RemoteTable, STATIC_REMOTES } from '../encap/remotes.js';
 import type { Fdb } from '../fdb/table.js';
+import { BINDING_WORDS, createNeighbours } from '../neigh/table.js';
 import { type Nic, RX_STRIDE } from '../port/nic.js';
 import { Batch } from './batch.js';
 import { type Counters, MAX_PORTS } from './counters.js';
 import { Forwarding } from './forwarding.js';
+import { NEIGHBOUR_WORDS } from './neighbour-words.js';
+import { Oversized } from './oversized.js';
 import { Punts } from './punts.js';
 import { StormControl } from './storm.js';
+import { Misses } from './told-misses.js';
 
 export class Context {
   readonly rx: Int32Array;
@@ -18,8 +23,18 @@ export class Context {
   readonly view: DataView;
   readonly batch: Batch;
   readonly forwarding = new Forwarding();
+  /** How long a frame may be that goes to a remote. */
+  readonly pathMtus = new PathMtus();
+  /** What was too long. */
+  readonly oversized = new Oversized();
   /** Scratch of `parseInner`. */
   readonly layout = new Int32Array(8);
+  /** Scratch: the ARP or ND message that was read last (`neighbour.ts`), and a binding (BINDING_* words). */
+  readonly neighbour = new Int32Array(NEIGHBOUR_WORDS);
+  readonly binding = new Int32Array(BINDING_WORDS);
+  readonly misses = new Misses();
+  /** Port flags, any of which keeps a port from having a copy of the frame that is being flooded. */
+  withheld = 0;
   /** 1 for each engine-numbered remote whose address this engine's Nic has been told. */
   readonly learnedRemotes = new Uint8Array(MAX_REMOTES - STATIC_REMOTES);
   /** `remotes.forgotten` at the time of it. */
@@ -47,6 +62,8 @@ export class Context {
     readonly storm = new StormControl(),
     /** Frames for the control thread; this engine's own. */
     readonly punts = new Punts(),
+    /** Shared by the engines of a switch. */
+    readonly neigh = createNeighbours(),
   ) {
     this.rx = nic.rx;
     this.tx = nic.tx;

@@ -59,4 +59,5 @@ export const ECN_INVALID = index('ecn_invalid');
 export const TX_BACKPRESSURE = index('tx_backpressure');
 export const TX_ERROR = index('tx_error');
 export const PORT_DOWN = index('port_down');
+export const SUPPRESSED = index('suppressed');
 export const STORM_LIMITED = index('storm_limited');

@@ -26,15 +26,20 @@ import {
   TX_TAG,
   TX_TOS,
   TX_VNET,
+  VNET_GSO_ECN,
+  VNET_GSO_NONE,
+  VNET_GSO_UDP_L4,
   VNET_NEEDS_CSUM,
 } from '../port/nic.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
 import { L3_KIND, L3_OFFSET, parseInner } from '../wire/inner.js';
-import { ipv4Tos } from '../wire/ipv4.js';
+import { ipv4DontFragment, ipv4Tos } from '../wire/ipv4.js';
 import { ipv6TrafficClass } from '../wire/ipv6.js';
-import { priorityBits, VLAN_TAG } from '../wire/vlan.js';
+import { TCP_HEADER, tcpHeaderLength } from '../wire/tcp.js';
+import { UDP_HEADER } from '../wire/udp.js';
+import { hasTag, priorityBits, VLAN_TAG } from '../wire/vlan.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
-import { NO_TAG } from './batch.js';
+import { FLOW_KNOWN, FLOW_UNKNOWN, FLOW_WHOLE, NO_TAG } from './batch.js';
 import type { Context } from './context.js';
 import { MTU_EXCEEDED, NO_DESTINATION } from './drop-reasons.js';
 import { PORT_TAP, UNTAGGED, VLAN_TUNNEL } from './forwarding.js';
@@ -59,7 +64,7 @@ function emitToTap(sw: Context, frame: number, port: number): void {
     const header = batch.gsoHeader[frame] & 0xffff;
     const segment = mtu + ETHERNET_HEADER - header;
     if (header === 0 || segment <= 0) {
-      sw.counters.droppedOut(port, MTU_EXCEEDED);
+      refuse(sw, frame, port, mtu);
       return;
     }
     // An unsegmented frame from a kernel peer: handed on whole, as segments that fit the guest's MTU.
@@ -88,14 +93,21 @@ function emitToRemote(sw: Context, frame: number, port: number, remote: number):
     sw.counters.droppedOut(port, NO_DESTINATION);
     return;
   }
-  if (batch.flowKnown[frame] === 0) workOutFlow(sw, frame);
   if (remote >= STATIC_REMOTES) introduce(sw, remote);
+  const tag = tagOnEgress(sw, frame, port);
+  const longest = sw.pathMtus.longest[remote] - tagGrowth(tag);
+  if (batch.length[frame] > longest && longestPiece(sw, frame) > longest) {
+    refuse(sw, frame, port, longest - linkHeader(sw, frame));
+    return;
+  }
+  if (batch.flowKnown[frame] === FLOW_UNKNOWN) workOutFlow(sw, frame);
+  const senders = batch.flowKnown[frame] === FLOW_WHOLE ? tunnel.dfSenders : tunnel.senders;
   const at = nextCommand(sw);
   tx[at + TX_KIND] = KIND_UDP;
-  tx[at + TX_INDEX] = tunnel.senders[batch.flow[frame] & (tunnel.senders.length - 1)];
+  tx[at + TX_INDEX] = senders[batch.flow[frame] & (senders.length - 1)];
   tx[at + TX_OFFSET] = batch.offset[frame];
   tx[at + TX_LENGTH] = batch.length[frame];
-  tx[at + TX_TAG] = tagOnEgress(sw, frame, port);
+  tx[at + TX_TAG] = tag;
   tx[at + TX_VNET] = batch.vnet[frame];
   tx[at + TX_GSO] = batch.gso[frame];
   tx[at + TX_CSUM] = batch.csum[frame];
@@ -105,6 +117,31 @@ function emitToRemote(sw: Context, frame: number, port: number, remote: number):
   tx[at + TX_TOS] = outerTos(tunnel.tos, batch.tos[frame]);
   tx[at + TX_COOKIE] = port;
   tx[at + TX_COOKIE2] = accountsOf(tunnel.counterOfVlan[vid], sw.forwarding.vlanCounter(port, vid));
+}
+
+/** Drops a copy that is too long. @param mtu bytes of an inner IP packet that would not be */
+function refuse(sw: Context, frame: number, port: number, mtu: number): void {
+  sw.counters.droppedOut(port, MTU_EXCEEDED);
+  sw.oversized.note(frame, mtu);
+}
+
+/**
+ * Bytes, before the tag operation, of the longest frame that leaves the Nic for this one: a superframe is split while it is
+ * sent. One that the Nic will refuse is not judged here.
+ */
+function longestPiece({ batch, view }: Context, frame: number): number {
+  const length = batch.length[frame];
+  const type = (batch.vnet[frame] >>> 8) & ~VNET_GSO_ECN;
+  if (type === VNET_GSO_NONE) return length;
+  const l4 = batch.csum[frame] & 0xffff;
+  if (l4 + (type === VNET_GSO_UDP_L4 ? UDP_HEADER : TCP_HEADER) > length) return 0;
+  const transport = type === VNET_GSO_UDP_L4 ? UDP_HEADER : tcpHeaderLength(view, batch.offset[frame] + l4);
+  return Math.min(length, l4 + transport + (batch.gso[frame] & 0xffff));
+}
+
+/** Bytes before the payload of a frame as it lies in the arena. */
+function linkHeader({ batch, view }: Context, frame: number): number {
+  return hasTag(view, batch.offset[frame]) ? ETHERNET_HEADER + VLAN_TAG : ETHERNET_HEADER;
 }
 
 /**
@@ -117,6 +154,7 @@ function introduce(sw: Context, remote: number): void {
   if (sw.forgottenRemotes !== forgotten) {
     sw.forgottenRemotes = forgotten;
     learnedRemotes.fill(0);
+    sw.pathMtus.forgetLearned();
   }
   if (learnedRemotes[remote - STATIC_REMOTES] !== 0) return;
   const [a0, a1, a2, a3] = remotes.address(remote);
@@ -124,7 +162,7 @@ function introduce(sw: Context, remote: number): void {
   learnedRemotes[remote - STATIC_REMOTES] = 1;
 }
 
-/** The frame's flow hash and inner TOS; the same for every copy. */
+/** The frame's flow hash and inner TOS, and whether it must stay whole; the same for every copy. */
 function workOutFlow(sw: Context, frame: number): void {
   const { batch, layout, view } = sw;
   const offset = batch.offset[frame];
@@ -133,7 +171,8 @@ function workOutFlow(sw: Context, frame: number): void {
   const kind = layout[L3_KIND];
   const l3 = layout[L3_OFFSET];
   batch.tos[frame] = kind === 4 ? ipv4Tos(view, l3) : kind === 6 ? ipv6TrafficClass(view, l3) : 0;
-  batch.flowKnown[frame] = 1;
+  const whole = kind === 6 || (kind === 4 && ipv4DontFragment(view, l3));
+  batch.flowKnown[frame] = whole ? FLOW_WHOLE : FLOW_KNOWN;
 }
 
 /**

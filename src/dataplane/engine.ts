@@ -17,7 +17,7 @@ import {
   STATUS_NOW,
   STATUS_RUNG,
 } from '../port/nic.js';
-import { CONTINUES, DROPPED, ENTERED, OUTCOME_DROP, OUTCOME_FLOOD } from './batch.js';
+import { ALONE, CONTINUES, DROPPED, ENTERED, OUTCOME_DROP, OUTCOME_FLOOD } from './batch.js';
 import { bridgeFrame, warmFdb } from './bridge.js';
 import type { Context } from './context.js';
 import { emit } from './egress.js';
@@ -27,6 +27,7 @@ import { ingressTap } from './ingress-tap.js';
 import { ingressVxlan } from './ingress-vxlan.js';
 import { executeRing } from './ring.js';
 import { continuesRun } from './runs.js';
+import { answerTooBig } from './too-big.js';
 
 export const TICK_MS = 100;
 /** Rows aged in one step at most: well under a millisecond. */
@@ -51,10 +52,14 @@ export interface EngineEvents {
   offloadLost(): void;
   /** Frames lie in the ring of punts, which was empty. */
   punted(): void;
+  /** The kernel refuses datagrams to a remote as too long for the path; told once a tick at most. */
+  tooBig(remote: number): void;
 }
 
 export class Engine {
   private clock = -1;
+  /** When the owner was last told of a path. */
+  private toldTooBig = -1;
 
   constructor(
     readonly context: Context,
@@ -72,6 +77,7 @@ export class Engine {
       sw.punts.rang = false;
       this.events.punted();
     }
+    if (sw.oversized.refusedTo !== 0) this.tellTooBig();
     if (status[STATUS_LOST_ERRNO] !== 0) this.lose();
     if ((status[STATUS_LATCHED] & LATCHED_UDP_SEGMENT) !== 0) this.events.offloadLost();
     if (status[STATUS_RUNG] !== 0) this.events.rung();
@@ -92,6 +98,8 @@ export class Engine {
     if (sw.engine !== 0) return; // one of them ages
     const rows = Math.ceil(sw.fdb.slots / SWEEP_STEPS) * Math.min(ticks, SWEEP_STEPS);
     sw.fdb.sweep(sw.tick, Math.min(SWEEP_ROWS, rows), SWEEP_REMOVED);
+    const bindings = Math.ceil(sw.neigh.slots / SWEEP_STEPS) * Math.min(ticks, SWEEP_STEPS);
+    sw.neigh.sweep(sw.tick, Math.min(SWEEP_ROWS, bindings));
   }
 
   /** Engines start at different moments, but their ticks are those of one clock. */
@@ -100,6 +108,14 @@ export class Engine {
     this.context.counters.setTick(this.context.tick);
     this.context.storm.advance(this.context.tick);
     this.clock = this.context.tick * TICK_MS;
+  }
+
+  private tellTooBig(): void {
+    const { oversized, tick } = this.context;
+    if (tick === this.toldTooBig) return;
+    this.toldTooBig = tick;
+    this.events.tooBig(oversized.refusedTo);
+    oversized.refusedTo = 0;
   }
 
   private lose(): void {
@@ -119,6 +135,7 @@ export function processBatch(sw: Context, count: number): void {
   if (sw.fdb.counters[COUNTER_ENTRIES] >= WARM_FROM) warmFdb(sw, count);
   for (let frame = 0; frame < count; frame++) decide(sw, frame);
   for (let frame = 0; frame < count; frame++) act(sw, frame);
+  if (sw.oversized.count > 0) answerTooBig(sw);
   executeRing(sw);
 }
 
@@ -141,8 +158,9 @@ function countInVlan({ batch, counters, forwarding }: Context, frame: number): v
 function decide(sw: Context, frame: number): void {
   const { outcome, stage } = sw.batch;
   if (stage[frame] === DROPPED) return;
-  // Where the frame before it was dropped or flooded, there is nothing to take over.
-  if (stage[frame] === CONTINUES && outcome[frame - 1] >= 0) outcome[frame] = outcome[frame - 1];
+  // Where the frame before it was dropped, flooded or a case of its own, there is nothing to take over.
+  const follows = stage[frame] === CONTINUES && outcome[frame - 1] >= 0 && stage[frame - 1] !== ALONE;
+  if (follows) outcome[frame] = outcome[frame - 1];
   else bridgeFrame(sw, frame);
 }
 

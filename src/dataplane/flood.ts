@@ -1,16 +1,18 @@
 /**
  * BUM frames: past storm control, then a copy out of every port that may have one, and behind a vxlan port one for each
  * remote of the VNI's flood list. Many commands, one payload. Multicast goes where its group is, if a snooping bridge
- * knows (`multicast.ts`).
+ * knows (`multicast.ts`). Requests for a MAC may be answered on the way (`suppress.ts`), and then spare some ports a copy.
  */
 import { destinationHigh, destinationLow, isBroadcast, isMulticastHigh } from '../wire/ethernet.js';
 import type { Context } from './context.js';
 import { NO_DESTINATION, STORM_LIMITED } from './drop-reasons.js';
 import { emit } from './egress.js';
-import { BCAST_FLOOD, FLOOD, MCAST_FLOOD, PORT_TAP, UP } from './forwarding.js';
+import { BCAST_FLOOD, FLOOD, MCAST_FLOOD, PORT_TAP, SNOOPS_NEIGHBOURS, UP } from './forwarding.js';
 import { forwardToGroup } from './multicast.js';
-import { mayReceive, replicate } from './replicate.js';
+import { mayReceive } from './reach.js';
+import { replicate, withhold } from './replicate.js';
 import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST, stormAllows } from './storm.js';
+import { withholdFrom } from './suppress.js';
 
 /** Sends the copies of a frame that has no one destination; one without any is dropped under `no_destination`. */
 export function flood(sw: Context, frame: number): void {
@@ -20,6 +22,8 @@ export function flood(sw: Context, frame: number): void {
     sw.counters.droppedIn(ingress, STORM_LIMITED);
     return;
   }
+  const snoops = (sw.forwarding.portFlags[ingress] & SNOOPS_NEIGHBOURS) !== 0;
+  sw.withheld = snoops ? withholdFrom(sw, frame, kind !== STORM_UNKNOWN_UNICAST) : 0;
   if (kind === STORM_MULTICAST && forwardToGroup(sw, frame)) return;
   floodAll(sw, frame, UP | flagOf(kind));
 }
@@ -47,7 +51,7 @@ function floodAll(sw: Context, frame: number, needed: number): void {
     const port = ports[index];
     if (!mayReceive(sw, frame, port, needed)) continue;
     if (forwarding.portKind[port] === PORT_TAP) {
-      emit(sw, frame, port, 0);
+      if (!withhold(sw, port)) emit(sw, frame, port, 0);
       copies++;
     } else {
       copies += replicate(sw, frame, port);

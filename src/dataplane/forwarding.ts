@@ -30,6 +30,20 @@ export const DROP_RESERVED_BITS = 1 << 9;
 export const ANY_VTEP = 1 << 10;
 /** Some multicast MAC has remotes of its own on this port. */
 export const HAS_PINS = 1 << 11;
+/** Requests for a MAC that is known are answered here, and not sent out of the port. */
+export const NEIGH_SUPPRESS = 1 << 12;
+// Of vxlan ports alone.
+/** No request for a MAC goes into the tunnel. */
+export const PROXY = 1 << 13;
+/** Packets to a router are sent to the host that they are for. */
+export const RSC = 1 << 14;
+/** What the port would have to know is told to the control thread. */
+export const L2MISS = 1 << 15;
+export const L3MISS = 1 << 16;
+// Kept by this table, for all ports of a bridge: what some port of it asks for.
+export const SNOOPS_NEIGHBOURS = 1 << 17;
+export const SHORT_CUTS = 1 << 18;
+const OF_BRIDGE = SNOOPS_NEIGHBOURS | SHORT_CUTS;
 
 // VLAN membership of a (port, VID).
 export const MEMBER = 1;
@@ -96,12 +110,25 @@ export class Forwarding {
     this.bridgePorts[from] = this.bridgePorts[from].filter((other) => other !== port);
     this.portBridge[port] = bridge;
     if (bridge !== NO_BRIDGE) this.bridgePorts[bridge] = Int32Array.from([...this.bridgePorts[bridge], port]);
+    this.flagBridge(from);
+    this.flagBridge(bridge);
   }
 
   /** Gives a port the flags that control wants, as far as they can be. */
   setFlags(port: number, wanted: number): void {
     const dead = this.portGone[port] !== 0 || this.portBridge[port] === NO_BRIDGE;
     this.portFlags[port] = dead ? wanted & ~UP : wanted;
+    this.flagBridge(this.portBridge[port]);
+  }
+
+  /** Gives all ports of a bridge the flags of what some of them ask for. */
+  private flagBridge(bridge: number): void {
+    const { portFlags } = this;
+    const ports = this.bridgePorts[bridge];
+    const all = ports.reduce((flags, port) => flags | portFlags[port], 0);
+    const snoops = (all & (NEIGH_SUPPRESS | PROXY | L3MISS)) !== 0 ? SNOOPS_NEIGHBOURS : 0;
+    const flags = snoops | ((all & RSC) !== 0 ? SHORT_CUTS : 0);
+    for (const port of ports) portFlags[port] = (portFlags[port] & ~OF_BRIDGE) | flags;
   }
 
   /** The accounts of a membership; 0: none. */

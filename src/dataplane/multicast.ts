@@ -21,7 +21,8 @@ import { emit } from './egress.js';
 import { destinationPort, destinationRemote, PORT_TAP, PORT_VXLAN, UP } from './forwarding.js';
 import { domainOf, QUERIER4, QUERIER6 } from './groups.js';
 import { PUNT_IGMP, PUNT_MLD, PUNT_PIM } from './punts.js';
-import { floodList, mayReceive, pinOf, replicate } from './replicate.js';
+import { mayReceive } from './reach.js';
+import { floodList, pinOf, replicate, withhold } from './replicate.js';
 
 const MAPPED = 0xffff;
 const NOBODY = new Int32Array(0);
@@ -180,6 +181,6 @@ function sendOne(sw: Context, frame: number, destination: number): number {
     if (remote === 0 || forwarding.tunnels[port].vniOfVlan[sw.batch.vid[frame]] === 0) return 0;
     if (sw.replicatedFor[port] === sw.replication && floodList(sw, frame, port).includes(remote)) return 0;
   }
-  emit(sw, frame, port, remote);
+  if (!withhold(sw, port)) emit(sw, frame, port, remote);
   return 1;
 }

@@ -10,6 +10,7 @@ import { AGEING_DEFAULT } from '../fdb/table.js';
 import type { Context } from './context.js';
 import { RETIRED } from './counters.js';
 import { ANY_VTEP, destinationRemote, HAS_PINS, NO_BRIDGE, PORT_TAP, PORT_VXLAN, segmentParts } from './forwarding.js';
+import { flushNeighbours } from './operations-neigh.js';
 import { forgetVlans, forgetVnis } from './operations-vlans.js';
 import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from './storm.js';
 
@@ -69,6 +70,7 @@ export function addTap(
 interface TunnelSettings {
   port: number;
   senders: readonly number[];
+  dfSenders: readonly number[];
   tos: number;
   ageingTicks: number;
   maxLearned: number;
@@ -80,7 +82,7 @@ export function addVxlan(
 ): void {
   const { forwarding } = sw;
   beginPort(sw, o, PORT_VXLAN);
-  forwarding.tunnels[o.port] = new Tunnel(o.socket, o.senders, o.udpPort, o.tos);
+  forwarding.tunnels[o.port] = new Tunnel(o.socket, o.senders, o.udpPort, o.tos, o.dfSenders);
   forwarding.portMacHigh[o.port] = o.mac?.high ?? 0;
   forwarding.portMacLow[o.port] = o.mac?.low ?? 0;
   limitLearning(sw, o);
@@ -103,6 +105,7 @@ export function changePort(sw: Context, o: PortSettings & { mtu: number }): void
   if (forwarding.portBridge[o.port] !== o.bridge) {
     forwarding.moveToBridge(o.port, o.bridge);
     loseEntries(sw, o.port, 0);
+    flushNeighbours(sw, { port: o.port });
     if (sw.engine === 0) sw.fdb.assignGroup(o.port, o.bridge);
   }
   if ((before & ~o.flags & ANY_VTEP) !== 0) {
@@ -129,7 +132,7 @@ function loseEntries({ engine, fdb }: Context, port: number, fromRemote: number)
 
 export function changeTunnel(sw: Context, o: TunnelSettings): void {
   sw.forwarding.needPort(o.port, PORT_VXLAN);
-  sw.forwarding.tunnels[o.port].setSenders(o.senders, o.tos);
+  sw.forwarding.tunnels[o.port].setSenders(o.senders, o.tos, o.dfSenders);
   limitLearning(sw, o);
 }
 
@@ -159,6 +162,7 @@ function forgetPort(sw: Context, port: number): void {
     nic.detachTap(port);
   }
   forwarding.clearPort(port);
+  flushNeighbours(sw, { port });
   if (sw.engine !== 0) return;
   fdb.assignGroup(port, NO_BRIDGE);
   fdb.ownerLimit[port] = 0;

@@ -3,6 +3,7 @@
  *
  * What lies in memory that all engines share is written by engine 0 alone.
  */
+import { STATIC_REMOTES } from '../encap/remotes.js';
 import { VIDS } from '../encap/tunnel.js';
 import { VNI_UNKNOWN } from '../encap/vni-table.js';
 import { NOT_FOUND } from '../fdb/table.js';
@@ -114,11 +115,19 @@ export function addRemote(
   const [a0, a1, a2, a3] = o.address;
   if (sw.engine === 0) sw.remotes.add(o.remote, o.port, o.address, o.udpPort, o.known);
   sw.nic.setRemote(o.remote, a0, a1, a2, a3, o.udpPort);
+  sw.pathMtus.begin(o.remote, o.address);
 }
 
 export function endRemote(sw: Context, remote: number): void {
   sw.counters.clearRemote(remote);
+  sw.pathMtus.forget(remote);
   if (sw.engine === 0) sw.remotes.remove(remote);
+}
+
+export function setRemoteMtu(sw: Context, { remote, mtu }: { remote: number; mtu: number }): void {
+  // Those that engines have numbered come without an operation of their own.
+  if (remote >= STATIC_REMOTES) sw.pathMtus.begin(remote, sw.remotes.address(remote));
+  sw.pathMtus.set(remote, mtu);
 }
 
 /** One list may stand at all VIDs: it is made once. */

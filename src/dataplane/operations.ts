@@ -8,6 +8,7 @@
  */
 import type { FdbMatch } from '../fdb/table.js';
 import type { Context } from './context.js';
+import * as neigh from './operations-neigh.js';
 import * as ports from './operations-ports.js';
 import * as vlans from './operations-vlans.js';
 
@@ -37,6 +38,8 @@ export type Operation =
       flags: number;
       socket: number;
       senders: number[];
+      /** Senders for packets that must not be fragmented: IPv4 with DF set, and IPv6. Empty: `senders`. */
+      dfSenders: number[];
       udpPort: number;
       tos: number;
       /** In ticks; 0: the bridge's. */
@@ -52,7 +55,15 @@ export type Operation =
    */
   | { op: 'port'; port: number; bridge: number; flags: number; mtu: number }
   /** What a vxlan port sends with, in place of what it had; its VNIs and flood lists stay. */
-  | { op: 'tunnel'; port: number; senders: number[]; tos: number; ageingTicks: number; maxLearned: number }
+  | {
+      op: 'tunnel';
+      port: number;
+      senders: number[];
+      dfSenders: number[];
+      tos: number;
+      ageingTicks: number;
+      maxLearned: number;
+    }
   /**
    * Ends a port: its TAP is detached, its memberships, VNIs and flood lists are forgotten, its accounts go over into those
    * of the ports that are no more. Its FDB entries go by a `flush`, after which the number may be given again.
@@ -88,6 +99,8 @@ export type Operation =
   | { op: 'remote'; remote: number; port: number; address: number[]; udpPort: number; known: boolean }
   /** The number may be given again once its entries have gone by a `flush`. */
   | { op: 'remote-del'; remote: number }
+  /** Bytes of the largest outer IP packet that reaches a remote in one piece; 0: not known, as when the remote is new. */
+  | { op: 'remote-mtu'; remote: number; mtu: number }
   | { op: 'flood'; port: number; vid: number | null; remotes: number[] }
 
   // ---- FDB
@@ -106,6 +119,22 @@ export type Operation =
   | { op: 'fdb-del'; high: number; low: number; segment: number }
   /** Removes what matches among `rowCount` rows from `fromRow` on, so that a large table can be flushed in pieces. */
   | { op: 'flush'; match: FdbMatch; fromRow: number; rowCount: number }
+
+  // ---- Neighbours. An address is four words, IPv4 mapped into ::ffff:0:0/96.
+  /** A binding that stays whatever is heard; `vid` is 0 in a bridge without VLAN filtering. Told again it replaces. */
+  | {
+      op: 'neigh';
+      bridge: number;
+      vid: number;
+      address: number[];
+      high: number;
+      low: number;
+      router: boolean;
+      port: number;
+    }
+  | { op: 'neigh-del'; bridge: number; vid: number; address: number[] }
+  /** Removes bindings that match, those put in too unless `learnedOnly`. A port that ends takes its own along. */
+  | ({ op: 'neigh-flush' } & neigh.NeighFlush)
 
   // ---- Multicast groups (IGMP and MLD snooping). An address is four words, IPv4 mapped into ::ffff:0:0/96.
   /** Where frames to a group go in a VLAN of a bridge, beside the router ports: FDB destinations. None: to nobody else. */
@@ -139,6 +168,7 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   'vni-del': vlans.unmapVni,
   remote: vlans.addRemote,
   'remote-del': (sw, o) => vlans.endRemote(sw, o.remote),
+  'remote-mtu': (sw, o) => vlans.setRemoteMtu(sw, o),
   flood: vlans.setFlood,
   pin: vlans.setPin,
   'pin-del': vlans.endPin,
@@ -147,6 +177,9 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   flush: (sw, o) => {
     if (sw.engine === 0) sw.fdb.flush(o.match, o.fromRow, o.rowCount);
   },
+  neigh: neigh.setNeighbour,
+  'neigh-del': neigh.removeNeighbour,
+  'neigh-flush': neigh.flushNeighbours,
   group: ({ forwarding }, o) => forwarding.groups.set(o.bridge, o.vid, o.address, o.destinations),
   'group-del': ({ forwarding }, o) => forwarding.groups.remove(o.bridge, o.vid, o.address),
   routers: ({ forwarding }, o) => forwarding.groups.setRouters(o.bridge, o.vid, o.destinations, o.querier4, o.querier6),

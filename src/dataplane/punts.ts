@@ -13,6 +13,13 @@ export const PUNT_IGMP = 1;
 export const PUNT_MLD = 2;
 /** A PIM hello: a multicast router tells of itself. */
 export const PUNT_PIM = 3;
+// Without a frame; `subjectOf` says what they are about.
+/** A vxlan port lacks the place of a MAC (`l2miss`). */
+export const PUNT_L2MISS = 4;
+/** A vxlan port lacks the MAC of an address (`l3miss`). */
+export const PUNT_L3MISS = 5;
+/** Several MACs claim an address: told once until they have calmed down. */
+export const PUNT_NEIGH_CONFLICT = 6;
 
 /** Bytes of a frame that are kept: a report that fills a frame of the usual MTU is whole. */
 export const PUNT_BYTES = 1536;
@@ -36,6 +43,9 @@ const RECORD_WORDS = RECORD_HEAD + PUNT_BYTES / 4;
 
 const WORDS = HEAD_WORDS + PUNT_SLOTS * RECORD_WORDS;
 
+/** Words in place of a frame: an address, a MAC, another MAC. */
+const SUBJECT_WORDS = 8;
+
 /** The engine's end. */
 export class Punts {
   readonly memory: SharedArrayBuffer;
@@ -53,11 +63,46 @@ export class Punts {
 
   /** Copies the beginning of the frame at `offset` into the ring; without room it is counted as lost. */
   push(kind: number, port: number, remote: number, vid: number, view: DataView, offset: number, length: number): void {
+    const record = this.begin(kind, port, remote, vid, length);
+    if (record < 0) return;
+    const start = (record + RECORD_HEAD) * 4;
+    const kept = length < PUNT_BYTES ? length : PUNT_BYTES;
+    for (let at = 0; at < kept; at++) this.bytes[start + at] = view.getUint8(offset + at);
+    this.finish();
+  }
+
+  /** A record about the address at `address[at]` and two MACs, zeros where there is none; see `subjectOf`. */
+  tell(
+    kind: number,
+    port: number,
+    remote: number,
+    vid: number,
+    address: ArrayLike<number>,
+    at: number,
+    high: number,
+    low: number,
+    otherHigh: number,
+    otherLow: number,
+  ): void {
+    const { words } = this;
+    const record = this.begin(kind, port, remote, vid, SUBJECT_WORDS * 4);
+    if (record < 0) return;
+    const subject = record + RECORD_HEAD;
+    for (let word = 0; word < 4; word++) words[subject + word] = address[at + word];
+    words[subject + 4] = high;
+    words[subject + 5] = low;
+    words[subject + 6] = otherHigh;
+    words[subject + 7] = otherLow;
+    this.finish();
+  }
+
+  /** The next record, its head filled; -1 without room. */
+  private begin(kind: number, port: number, remote: number, vid: number, length: number): number {
     const { words } = this;
     const written = words[WRITTEN];
     if (((written - Atomics.load(words, READ)) | 0) === PUNT_SLOTS) {
       Atomics.add(words, LOST, 1);
-      return;
+      return -1;
     }
     const record = recordAt(written);
     words[record + KIND] = kind;
@@ -65,9 +110,12 @@ export class Punts {
     words[record + REMOTE] = remote;
     words[record + VID] = vid;
     words[record + LENGTH] = length;
-    const start = (record + RECORD_HEAD) * 4;
-    const kept = length < PUNT_BYTES ? length : PUNT_BYTES;
-    for (let at = 0; at < kept; at++) this.bytes[start + at] = view.getUint8(offset + at);
+    return record;
+  }
+
+  private finish(): void {
+    const { words } = this;
+    const written = words[WRITTEN];
     Atomics.store(words, WRITTEN, (written + 1) | 0);
     if (Atomics.load(words, READ) === written) this.rang = true;
   }
@@ -77,7 +125,7 @@ export class Punts {
 export interface Punt {
   /** PUNT_*. */
   kind: number;
-  /** Where the frame came in; the remote is 0 for one from a TAP. */
+  /** Where the frame came in, the remote is 0 for one from a TAP; of a miss the vxlan port that lacks something. */
   port: number;
   remote: number;
   vid: number;
@@ -85,6 +133,26 @@ export interface Punt {
   length: number;
   /** Its first PUNT_BYTES bytes at most, from the Ethernet header on; a copy. */
   bytes: Uint8Array;
+}
+
+/** What a punt without a frame is about. */
+export interface PuntSubject {
+  /** Of PUNT_L3MISS and PUNT_NEIGH_CONFLICT: four words, IPv4 mapped. */
+  address: [number, number, number, number];
+  /** Of PUNT_L2MISS the MAC that is looked for; of PUNT_NEIGH_CONFLICT the one that claims the address. */
+  mac: { high: number; low: number };
+  /** Of PUNT_NEIGH_CONFLICT: the MAC that the binding has, and keeps. */
+  other: { high: number; low: number };
+}
+
+/** Reads a PUNT_L2MISS, PUNT_L3MISS or PUNT_NEIGH_CONFLICT. */
+export function subjectOf({ bytes }: Punt): PuntSubject {
+  const words = new Int32Array(bytes.slice().buffer);
+  return {
+    address: [words[0], words[1], words[2], words[3]],
+    mac: { high: words[4], low: words[5] },
+    other: { high: words[6], low: words[7] },
+  };
 }
 
 /** The control thread's end of the rings of all engines. */

@@ -1,27 +1,23 @@
 /**
- * What all that sends one frame to many has in common: which ports may have a copy, and the copies of a vxlan port, one
- * for each remote of the VNI's flood list (head-end replication).
+ * What all that sends one frame to many has in common: which ports are left out, and the copies of a vxlan port, one for
+ * each remote of the VNI's flood list (head-end replication).
  */
 import { NOT_FOUND } from '../fdb/table.js';
 import { destinationHigh, destinationLow } from '../wire/ethernet.js';
-import { isHorizon, isMember } from './bridge.js';
 import type { Context } from './context.js';
-import { NO_DESTINATION } from './drop-reasons.js';
+import { NO_DESTINATION, SUPPRESSED } from './drop-reasons.js';
 import { emit } from './egress.js';
-import { HAS_PINS, ISOLATED, pinSegmentOf } from './forwarding.js';
+import { HAS_PINS, L2MISS, pinSegmentOf } from './forwarding.js';
+import { tellL2Miss } from './misses.js';
 
 /**
- * Whether a port may have a copy of the frame: it is in the frame's bridge and VLAN, has all of the flags `needed`, and
- * neither is the ingress port nor kept from it by isolation or split horizon.
+ * Whether the port has no copy of the frame that is being flooded, since the switch has answered it or keeps it from the
+ * tunnel (`suppress.ts`). The copy that it would have had is counted.
  */
-export function mayReceive(sw: Context, frame: number, port: number, needed: number): boolean {
-  const { batch, forwarding } = sw;
-  const ingress = batch.port[frame];
-  const bridge = forwarding.portBridge[ingress];
-  const flags = forwarding.portFlags[port];
-  if (port === ingress || forwarding.portBridge[port] !== bridge || (flags & needed) !== needed) return false;
-  if ((flags & forwarding.portFlags[ingress] & ISOLATED) !== 0) return false;
-  return isMember(sw, bridge, port, batch.vid[frame]) && !isHorizon(sw, ingress, port);
+export function withhold(sw: Context, port: number): boolean {
+  if ((sw.forwarding.portFlags[port] & sw.withheld) === 0) return false;
+  sw.counters.droppedOut(port, SUPPRESSED);
+  return true;
 }
 
 /** Row of the list of remotes that the frame's multicast MAC is pinned to on a vxlan port; NOT_FOUND: it is not. */
@@ -42,12 +38,14 @@ export function floodList(sw: Context, frame: number, port: number): Int32Array 
   return sw.forwarding.tunnels[port].floodOfVlan[sw.batch.vid[frame]];
 }
 
-/** Copies to all remotes of a vxlan port's flood list. @returns how many, one that is dropped for want of remotes too */
+/** Copies to all remotes of a vxlan port's flood list. @returns how many, one that is dropped or withheld too */
 export function replicate(sw: Context, frame: number, port: number): number {
   // A VLAN without a VNI does not leave this host.
   if (sw.forwarding.tunnels[port].vniOfVlan[sw.batch.vid[frame]] === 0) return 0;
+  if (withhold(sw, port)) return 1;
   const remotes = floodList(sw, frame, port);
   if (remotes.length === 0) {
+    if ((sw.forwarding.portFlags[port] & L2MISS) !== 0) tellL2Miss(sw, frame, port);
     sw.counters.droppedOut(port, NO_DESTINATION);
     return 1;
   }

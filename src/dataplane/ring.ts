@@ -56,6 +56,7 @@ function account(sw: Context, at: number): void {
   const status = tx[at + TX_STATUS];
   if (status !== 0) {
     counters.droppedOut(port, reasonOf(status));
+    if (status === EMSGSIZE && tx[at + TX_KIND] === KIND_UDP) sw.oversized.refusedTo = tx[at + TX_REMOTE];
     return;
   }
   const bytes = tx[at + TX_LENGTH] + tagGrowth(tx[at + TX_TAG]);

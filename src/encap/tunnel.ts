@@ -23,6 +23,8 @@ export class Tunnel {
   readonly floodOfVlan: Int32Array[] = new Array<Int32Array>(VIDS).fill(NO_REMOTES);
   /** Sending sockets, a power of two of them; a flow's hash chooses one. Changed by `setSenders` only. */
   senders: Int32Array;
+  /** Those for packets that must not be fragmented, where they have a pool of their own (`df inherit`); else `senders`. */
+  dfSenders: Int32Array;
   /** Outer type of service, or TOS_INHERIT. Changed by `setSenders` only. */
   tos: number;
 
@@ -31,14 +33,17 @@ export class Tunnel {
     senders: readonly number[],
     readonly udpPort: number,
     tos: number,
+    dfSenders: readonly number[] = [],
   ) {
     this.senders = Int32Array.from(powerOfTwo(senders));
+    this.dfSenders = dfSenders.length === 0 ? this.senders : Int32Array.from(powerOfTwo(dfSenders));
     this.tos = tos;
   }
 
   /** What the port sends with from now on; its VNIs and flood lists stay. */
-  setSenders(senders: readonly number[], tos: number): void {
+  setSenders(senders: readonly number[], tos: number, dfSenders: readonly number[] = []): void {
     this.senders = Int32Array.from(powerOfTwo(senders));
+    this.dfSenders = dfSenders.length === 0 ? this.senders : Int32Array.from(powerOfTwo(dfSenders));
     this.tos = tos;
   }
 

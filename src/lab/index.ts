@@ -11,7 +11,9 @@ import { Inspection } from './inspection.js';
 import type { Lab } from './lab.js';
 import { bringUp, takeDown } from './lifecycle.js';
 import { defaultPort8472 } from './scenarios/default-port-8472.js';
+import { dove } from './scenarios/dove.js';
 import { fullMesh } from './scenarios/full-mesh.js';
+import { multicastUnderlay } from './scenarios/multicast-underlay.js';
 import { oneVxlanManyVlans } from './scenarios/one-vxlan-many-vlans.js';
 import { pointToPoint } from './scenarios/point-to-point.js';
 import { routed } from './scenarios/routed.js';
@@ -25,8 +27,10 @@ import type { Workshop } from './workshop.js';
 const LABS: readonly Lab[] = [
   oneVxlanManyVlans,
   threeHostsUnicast,
+  multicastUnderlay,
   pointToPoint,
   defaultPort8472,
+  dove,
   twoBridges,
   vlanTenants,
   routed,
@@ -144,7 +148,7 @@ function invitation(lab: Lab, state: LabState): string[] {
   for (const { host, config, log, socket } of state.switches) {
     lines.push(`  ${host}  configuration ${config}`, `      log ${log}`, `      control socket ${socket}`);
   }
-  const [first] = state.switches;
+  const first = state.switches.find(({ host }) => host === lab.topology.hosts[0]?.name);
   const [from, to] = lab.topology.stations;
   if (first && from && to) {
     lines.push('To look at:');

@@ -10,6 +10,7 @@ import { type Finding, findingLine, type Print, type Seen } from './findings.js'
 import { type End, namespaceExists } from './namespaces.js';
 import { Sniffer } from './sniffer.js';
 import type { LabState } from './state.js';
+import { endSwitch, startAgain } from './switches.js';
 import type { Station, Topology } from './topology.js';
 import { refuseIfInterrupted } from './wait.js';
 import type { SwitchClient, Workshop } from './workshop.js';
@@ -29,6 +30,8 @@ export class Inspection {
   readonly topology: Topology;
   readonly signal: AbortSignal;
   readonly #findings: Finding[];
+  readonly #state: LabState;
+  readonly #workshop: Workshop;
   readonly #clients: Map<string, SwitchClient>;
   readonly #agents: Map<string, Agent>;
   readonly #print: Print;
@@ -37,6 +40,8 @@ export class Inspection {
 
   private constructor(
     topology: Topology,
+    state: LabState,
+    workshop: Workshop,
     clients: Map<string, SwitchClient>,
     agents: Map<string, Agent>,
     findings: Finding[],
@@ -45,6 +50,8 @@ export class Inspection {
   ) {
     this.#findings = findings;
     this.topology = topology;
+    this.#state = state;
+    this.#workshop = workshop;
     this.#clients = clients;
     this.#agents = agents;
     this.#print = print;
@@ -71,7 +78,7 @@ export class Inspection {
     }
     const clients = new Map(state.switches.map((record) => [record.host, workshop.connect(record.socket)]));
     const agents = await startAgents(stations.map((station) => station.netns));
-    const inspection = new Inspection(lab.topology, clients, agents, findings, print, signal);
+    const inspection = new Inspection(lab.topology, state, workshop, clients, agents, findings, print, signal);
     const endAgents = (): void => void inspection.#endAgents();
     // An interrupt ends the agents at once, so that whatever waits for one of them does not have to wait for long.
     signal.addEventListener('abort', endAgents);
@@ -130,6 +137,27 @@ export class Inspection {
   /** Starts to read the frames that pass a guest's NIC, both ways. */
   sniffGuest(end: End): Sniffer {
     return this.#sniff(end, 'guest');
+  }
+
+  /** Puts frames on the wire of a NIC, as if its namespace sent them. */
+  send(end: End, frames: readonly Uint8Array[]): void {
+    const nic = openCapture({ netns: end.netns, ifname: end.ifname, promiscuous: false });
+    try {
+      for (const frame of frames) nic.write(frame);
+    } finally {
+      nic.close();
+    }
+  }
+
+  /** Ends the switch of a host. When the check ends, however it ends, it is started again. */
+  async endSwitch(host: string): Promise<'not running' | 'ended' | 'killed'> {
+    this.#undos.push(() => this.startSwitch(host));
+    return endSwitch(this.#state, host);
+  }
+
+  /** Starts the switch of a host again, and waits until it answers. */
+  startSwitch(host: string): Promise<void> {
+    return startAgain(this.#state, host, this.#workshop);
   }
 
   /** Sets something up and remembers how to undo it when the check ends, however it ends. */

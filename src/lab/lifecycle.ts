@@ -2,12 +2,11 @@
  * Owns bringing a lab up and taking it down again: namespaces, underlay, switches, routes, in this order, and back. It
  * never judges what the lab does.
  */
-import { writeFileSync } from 'node:fs';
 import { LabError, reasonOf } from './errors.js';
 import type { Print } from './findings.js';
 import type { Lab } from './lab.js';
 import { addNamespace, deleteNamespace, namespaceExists } from './namespaces.js';
-import { type Started, startDetached, stopProcess } from './processes.js';
+import { type Started, stopProcess } from './processes.js';
 import {
   claimState,
   type LabState,
@@ -18,12 +17,11 @@ import {
   saveState,
   switchFiles,
 } from './state.js';
-import { buildUnderlay, furnishOverlay, type Host, namespacesOf } from './topology.js';
-import { refuseIfInterrupted, waitUntil } from './wait.js';
+import { firstStart, untilReady } from './switches.js';
+import { buildUnderlay, furnishOverlay, namespacesOf, segmentConfig } from './topology.js';
+import { refuseIfInterrupted } from './wait.js';
 import type { Workshop } from './workshop.js';
 
-/** How long a switch may take until it answers. */
-const READY_LIMIT_MS = 20_000;
 const LOG_LINES = 15;
 
 /**
@@ -83,15 +81,19 @@ async function build(
   print(`namespaces ${wanted.join(', ')}`);
 
   await buildUnderlay(lab.topology, signal);
+  await startSegment(lab, workshop, state, print, signal);
   print(`underlay   ${lab.topology.hosts.map((host) => `${host.name} ${host.address}`).join(', ')}`);
 
   const started = new Map<string, Started>();
   for (const host of lab.topology.hosts) {
     refuseIfInterrupted(signal);
-    started.set(host.name, await startSwitch(lab, host, workshop, state));
+    const config = lab.config(host, switchFiles(workshop.root, lab.name, host.name));
+    started.set(host.name, await firstStart(host, config, workshop, state));
   }
   for (const record of state.switches) {
-    await untilReady(record, started.get(record.host) as Started, workshop, signal);
+    const process = started.get(record.host);
+    if (process === undefined) continue; // the segment's, which was waited for
+    await untilReady(record, process, workshop, signal);
     print(`switch     ${record.host} is ready (pid ${record.pid})`);
   }
 
@@ -101,34 +103,21 @@ async function build(
     print(`routes     ${routes.map(({ from, to, via }) => `${from.netns}: ${to} via ${via}`).join(', ')}`);
 }
 
-async function startSwitch(lab: Lab, host: Host, workshop: Workshop, state: LabState): Promise<Started> {
-  const files = switchFiles(workshop.root, lab.name, host.name);
-  writeFileSync(files.config, lab.config(host, files));
-  const started = await startDetached(host.netns, [...workshop.switchCommand, '-c', files.config], files.log);
-  state.switches.push({ host: host.name, netns: host.netns, pid: started.pid, ...files });
-  saveState(workshop.root, state);
-  return started;
-}
-
-async function untilReady(
-  record: SwitchRecord,
-  started: Started,
+/** The switch that joins the hosts, if there is one: it has to be there before theirs, which need its NICs. */
+async function startSegment(
+  { name, topology }: Lab,
   workshop: Workshop,
+  state: LabState,
+  print: Print,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const answers = async (): Promise<boolean> => {
-    const ending = started.ending();
-    if (ending) throw new LabError('LAB_SWITCH_FAILED', `the switch of ${record.host} ${ending}`);
-    return workshop
-      .connect(record.socket)
-      .get('/v1/info')
-      .then(
-        () => true,
-        () => false,
-      );
-  };
-  const what = `the switch of ${record.host} answers on ${record.socket}`;
-  await waitUntil(answers, { what, limitMs: READY_LIMIT_MS, everyMs: 50, signal });
+  const { segment, hosts } = topology;
+  if (segment === undefined) return;
+  const config = segmentConfig(segment, hosts, switchFiles(workshop.root, name, segment.name));
+  const started = await firstStart(segment, config, workshop, state);
+  const record = state.switches.at(-1) as SwitchRecord;
+  await untilReady(record, started, workshop, signal);
+  print(`switch     ${segment.name} is ready (pid ${record.pid}) and joins the hosts`);
 }
 
 /** Goes on after a failure, so that one thing that does not go away keeps no other. */

@@ -70,7 +70,19 @@ export async function forgetNeighbours(end: End): Promise<void> {
   await run('ip', ['-n', end.netns, 'neigh', 'flush', 'dev', end.ifname]);
 }
 
-/** Makes a router of a namespace. Written to /proc, because a fresh machine need not have `sysctl`. */
+/** The multicast groups that a NIC has joined, of both families. */
+export async function groupsOf(end: End): Promise<string[]> {
+  const text = await run('ip', ['-n', end.netns, '-json', 'maddress', 'show', 'dev', end.ifname]);
+  const [row] = JSON.parse(text || '[]') as { maddr: { address?: string }[] }[];
+  return (row?.maddr ?? []).flatMap(({ address }) => (address === undefined ? [] : [address]));
+}
+
+/**
+ * Makes a router of a namespace: one that tells nobody of a shorter way, so that what a lab has routed stays routed.
+ * Written to /proc, because a fresh machine need not have `sysctl`.
+ */
 export async function enableForwarding(netns: string): Promise<void> {
-  await run('ip', ['netns', 'exec', netns, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward']);
+  const silence = 'for file in /proc/sys/net/ipv4/conf/*/send_redirects; do echo 0 > $file; done';
+  const forward = 'echo 1 > /proc/sys/net/ipv4/ip_forward';
+  await run('ip', ['netns', 'exec', netns, 'sh', '-c', `${silence}; ${forward}`]);
 }

@@ -32,6 +32,7 @@ import { IPV6_HEADER, ipv6PayloadLength } from '../wire/ipv6.js';
 import { UDP_HEADER, udpDestinationPort } from '../wire/udp.js';
 import { hasTag, taggedEtherType, tci, VLAN_TAG, vidOf } from '../wire/vlan.js';
 import { hasVniFlag, reservedBits, VXLAN_HEADER, VXLAN_PORT, vni } from '../wire/vxlan.js';
+import { type NeighSighting, readNeigh } from './sighting-neigh.js';
 
 /** An Ethernet frame of a guest. */
 export interface FrameSighting {
@@ -45,12 +46,16 @@ export interface FrameSighting {
   readonly ttl: number | null;
   /** The beginning of its UDP payload; empty when it carries none. */
   readonly text: string;
+  /** Who asks for the MAC of an address or answers; null when it is about neither. */
+  readonly neigh: NeighSighting | null;
 }
 
 /** A VXLAN datagram with the frame in it. */
 export interface TunnelSighting {
   readonly from: string;
   readonly to: string;
+  /** Time to live of the outer packet. */
+  readonly ttl: number;
   /** Null when the I flag is clear. */
   readonly vni: number | null;
   /** Not zero when any of the 39 reserved bits is set. */
@@ -74,6 +79,7 @@ export function readFrame(bytes: Uint8Array): FrameSighting | null {
     etherType: inside.etherType,
     ttl: hasIpv4 ? ipv4Ttl(view, inside.at) : null,
     text: Buffer.from(udpPayload(bytes)?.payload.subarray(0, TEXT_BYTES) ?? []).toString('latin1'),
+    neigh: readNeigh(bytes, inside.etherType, inside.at),
   };
 }
 
@@ -100,19 +106,20 @@ function insideOf(bytes: Uint8Array): Inside {
 export function readTunnel(bytes: Uint8Array, port = VXLAN_PORT): TunnelSighting[] {
   const udp = udpPayload(bytes);
   if (udp === null || udp.destinationPort !== port) return [];
-  const { from, to } = udp;
+  const { from, to, ttl } = udp;
   return splitTrain(udp.payload).flatMap((datagram) => {
     const view = viewOf(datagram);
     const frame = readFrame(datagram.subarray(VXLAN_HEADER));
     if (frame === null) return [];
     const reserved = reservedBits(view, 0);
-    return [{ from, to, vni: hasVniFlag(view, 0) ? vni(view, 0) : null, reserved, frame }];
+    return [{ from, to, ttl, vni: hasVniFlag(view, 0) ? vni(view, 0) : null, reserved, frame }];
   });
 }
 
 interface UdpPayload {
   readonly from: string;
   readonly to: string;
+  readonly ttl: number;
   readonly destinationPort: number;
   readonly payload: Uint8Array;
 }
@@ -133,6 +140,7 @@ function udpPayload(bytes: Uint8Array): UdpPayload | null {
   return {
     from: formatAddress(0, 0, 0xffff, ipv4Source(view, ip)),
     to: formatAddress(0, 0, 0xffff, ipv4Destination(view, ip)),
+    ttl: ipv4Ttl(view, ip),
     destinationPort: udpDestinationPort(view, udp),
     payload: bytes.subarray(udp + UDP_HEADER, end),
   };

@@ -6,8 +6,13 @@
  *   more hosts:   h1 eth0 === to-h1 +-----+           a namespace that only routes. Each host has a /32 and
  *                 h2 eth0 === to-h2 | net |           reaches the others through it. No bridge is needed:
  *                 h3 eth0 === to-h3 +-----+           the labs must run on kernels that have none.
+ *
+ *   one segment:  h1 eth0 --- h1 +-----+              where the underlay must carry multicast, which no plain route
+ *                 h2 eth0 --- h2 | net |              does: the namespace runs one more overtap, as the switch
+ *                 h3 eth0 --- h3 +-----+              that the hosts' NICs hang on.
  */
 import { addAddress, addRoute, addVeth, type End, enableForwarding } from './namespaces.js';
+import type { SwitchFiles } from './state.js';
 import { refuseIfInterrupted } from './wait.js';
 
 /** The underlay NIC of every host. */
@@ -28,6 +33,8 @@ export interface Station {
   readonly ifname: string;
   /** Its overlay address, without prefix length; all subnets of the labs are /24. */
   readonly address: string;
+  /** An IPv6 address beside it, in a /64. */
+  readonly address6?: string;
   /** The name of the host whose switch it hangs on. */
   readonly host: string;
   /** The MAC the configuration gives it. */
@@ -41,11 +48,19 @@ export interface Route {
   readonly via: string;
 }
 
+/** A switch of the underlay, in a namespace of its own. */
+export interface Segment {
+  readonly name: string;
+  readonly netns: string;
+}
+
 export interface Topology {
   readonly hosts: readonly Host[];
   readonly stations: readonly Station[];
   /** The namespace that joins more than two hosts, and its address. */
   readonly router?: { readonly netns: string; readonly address: string };
+  /** Instead of it: the switch that joins the hosts in one subnet, and that carries multicast between them. */
+  readonly segment?: Segment;
   /** Routers of the overlay: namespaces with NICs of a switch, between which they forward IPv4. */
   readonly overlayRouters?: readonly { readonly netns: string }[];
   /** What guests and routers of the overlay are told beyond the addresses that the configuration files give them. */
@@ -57,6 +72,7 @@ export function namespacesOf(topology: Topology): string[] {
   const places = [...topology.hosts, ...topology.stations, ...(topology.overlayRouters ?? [])];
   const names = places.map((place) => place.netns);
   if (topology.router) names.push(topology.router.netns);
+  if (topology.segment) names.push(topology.segment.netns);
   return [...new Set(names)];
 }
 
@@ -69,8 +85,26 @@ export function underlayOf(host: Host): End {
   return { netns: host.netns, ifname: UNDERLAY_NIC };
 }
 
-/** Joins the hosts of a topology, whose namespaces are there already. */
+/** The configuration of the switch that joins the hosts; it gives them their NICs and addresses. */
+export function segmentConfig(segment: Segment, hosts: readonly Host[], files: SwitchFiles): string {
+  const port = ({ name, netns, address }: Host): string => `
+      ${name}:
+        type: tap
+        netns: ${netns}
+        ifname: ${UNDERLAY_NIC}
+        addresses: [${address}/24]`;
+  return `# The underlay: a switch that joins the hosts in one subnet. It knows nothing of the tunnels.
+name: ${segment.name}
+control: ${files.socket}
+bridges:
+  underlay:
+    ports:${hosts.map(port).join('')}
+`;
+}
+
+/** Joins the hosts of a topology, whose namespaces are there already, unless a switch is to do that. */
 export async function buildUnderlay(topology: Topology, signal?: AbortSignal): Promise<void> {
+  if (topology.segment) return;
   if (topology.router) await joinByRouter(topology.hosts, topology.router, signal);
   else await joinByPair(topology.hosts);
 }

@@ -2,11 +2,10 @@
  * What the labs need from outside: how a switch is run and reached, and where states are kept. Types only.
  */
 
+import type { SwitchClient as ControlClient } from '../control/client.js';
+
 /** The switch's client, as far as the labs use it. */
-export interface SwitchClient {
-  get<T>(path: string): Promise<T>;
-  post<T>(path: string, body: unknown): Promise<T>;
-}
+export type SwitchClient = Pick<ControlClient, 'get' | 'post' | 'events'>;
 
 /** What the labs need from outside, so that tests can put something else in its place. */
 export interface Workshop {

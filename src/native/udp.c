@@ -25,9 +25,6 @@
 #ifndef IP_PMTUDISC_INTERFACE
 #define IP_PMTUDISC_INTERFACE 4
 #endif
-#ifndef IPV6_PMTUDISC_INTERFACE
-#define IPV6_PMTUDISC_INTERFACE 4
-#endif
 #ifndef IPV6_DONTFRAG
 #define IPV6_DONTFRAG 62
 #endif
@@ -214,10 +211,12 @@ static int drop_input(int fd) {
 /*
  * Fragments are never made here (RFC 7348 section 4.3). DO sets the DF bit. INTERFACE leaves it clear, goes by the MTU of the device
  * alone, and like DO answers EMSGSIZE instead of fragmenting (ip_sk_ignore_df in the kernel's include/net/ip.h).
+ *
+ * IPv6 has no such bit: no router makes fragments, so the path's MTU has to be followed whatever is asked for.
  */
 static int forbid_fragments(int fd, bool v6, bool df) {
   if (!v6) return set(fd, IPPROTO_IP, IP_MTU_DISCOVER, df ? IP_PMTUDISC_DO : IP_PMTUDISC_INTERFACE);
-  if (set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, df ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_INTERFACE) < 0) return -1;
+  if (set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO) < 0) return -1;
   return set(fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
 }
 

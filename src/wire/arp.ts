@@ -18,7 +18,7 @@
  * fixed fields. It never answers: that is for suppression to decide.
  */
 import { viewOf } from './bytes.js';
-import { ETHERTYPE_IPV4, writeMacText } from './ethernet.js';
+import { ETHERTYPE_IPV4, writeMac, writeMacText } from './ethernet.js';
 import { addressBytes } from './ip-address.js';
 
 export const ARP_LENGTH = 28;
@@ -51,6 +51,27 @@ export function arpSenderAddress(view: DataView, off: number): number {
 /** Signed 32-bit. */
 export function arpTargetAddress(view: DataView, off: number): number {
   return view.getInt32(off + 24);
+}
+
+/** Writes a reply of 28 bytes: the sender has the address that was asked for, the target is who asked. */
+export function writeArpReply(
+  view: DataView,
+  off: number,
+  senderHigh: number,
+  senderLow: number,
+  senderAddress: number,
+  targetHigh: number,
+  targetLow: number,
+  targetAddress: number,
+): void {
+  view.setUint16(off, 1);
+  view.setUint16(off + 2, ETHERTYPE_IPV4);
+  view.setUint16(off + 4, 0x0604);
+  view.setUint16(off + 6, ARP_REPLY);
+  writeMac(view, off + ARP_SENDER_MAC, senderHigh, senderLow);
+  view.setInt32(off + 14, senderAddress);
+  writeMac(view, off + ARP_TARGET_MAC, targetHigh, targetLow);
+  view.setInt32(off + 24, targetAddress);
 }
 
 export interface ArpFields {

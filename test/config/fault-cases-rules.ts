@@ -333,17 +333,3 @@ export const fdb: Case[] = [
     /'static', 'permanent' or 'dynamic'/,
   ],
 ];
-
-export const later: Case[] = [
-  [
-    'proxy',
-    inVxlan('id: 1', 'proxy: true'),
-    '7:16',
-    `${V}.proxy`,
-    /^proxy is not available in this version; remove it$/,
-  ],
-  ['rsc', inVxlan('id: 1', 'rsc: true'), '7:14', `${V}.rsc`, /^rsc is not available/],
-  ['l2miss', inVxlan('id: 1', 'l2miss: true'), '7:17', `${V}.l2miss`, /^l2miss is not available/],
-  ['l3miss', inVxlan('id: 1', 'l3miss: true'), '7:17', `${V}.l3miss`, /^l3miss is not available/],
-  ['neigh_suppress', inTap('neigh_suppress: true'), '6:25', `${T}.neigh_suppress`, /^neigh_suppress is not available/],
-];

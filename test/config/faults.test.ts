@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, parseConfig } from '../../src/config/load.js';
 import { bridgeOptions, portOptions, unattached } from './fault-cases-bridge.js';
-import { addresses, fdb, later, names, vlans } from './fault-cases-rules.js';
+import { addresses, fdb, names, vlans } from './fault-cases-rules.js';
 import { numbers, shapes, syntax } from './fault-cases-values.js';
 import { inBridge, inVxlan } from './fault-texts.js';
 
@@ -27,7 +27,6 @@ describe.each([
   ['options of bridges', bridgeOptions],
   ['options of ports', portOptions],
   ['ports that belong to no bridge', unattached],
-  ['options of later versions', later],
 ])('%s', (_title, cases) => {
   it.each(cases)('%s', (_what, text, at, path, message) => {
     const { faults } = failure(text);

@@ -5,8 +5,9 @@
 import fc from 'fast-check';
 import { commandText, formatLinkAdd, formatLinkSet } from '../../src/config/option-words.js';
 import type { FdbRequest, LinkRequest, VlanRequest } from '../../src/control/api.js';
-import type { Raw } from './live-config.js';
+import { type Raw, readConfig } from './live-config.js';
 import type { Change } from './live-model.js';
+import { faultOf } from './live-rules.js';
 import { FDB_SIZE } from './live-switch.js';
 
 export const BRIDGES = ['br1', 'br2'];
@@ -20,11 +21,14 @@ const ZERO = '00:00:00:00:00:00';
 export const OWN = ['02:00:00:00:01:01', '02:00:00:00:01:02'];
 export const VIDS = [1, 2, 3, 4];
 /** VNIs of `vlan_tunnel` ports, and of ports with one. */
-export const VNIS = [11, 12, 13, 14, 50];
+export const VNIS = [11, 12, 13, 14, 22, 23, 50, 51];
 
-/** A step of a sequence. `failIn`: opening so many devices from now fails; 0: none. */
+/**
+ * A step of a sequence. `failIn`: opening so many devices from now fails; 0: none. `aim`: the change is turned to what is
+ * there when its turn comes (`live-aim.ts`), which of it the number says; 0: it is carried out as it stands.
+ */
 export type Step =
-  | { kind: 'change'; change: Change; failIn: number; wrong: boolean }
+  | { kind: 'change'; change: Change; failIn: number; wrong: boolean; aim: number }
   | { kind: 'wait'; seconds: number };
 
 export interface Sequence {
@@ -117,8 +121,19 @@ const changed = (type: 'bridge' | 'tap' | 'vxlan'): fc.Arbitrary<Raw> =>
 const oneOf = <T>(...values: T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
 const rarely = <T>(arbitrary: fc.Arbitrary<T>, freq = 4): fc.Arbitrary<T | undefined> =>
   fc.option(arbitrary, { nil: undefined, freq });
-const without = <T extends object>(value: T): T =>
-  Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as T;
+/** What is left of an object without its keys that say nothing. */
+function without<T>(value: object): T {
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as T;
+}
+
+/** Whether entries that are put in may move by learning, and age. */
+const ROAMING = process.env.OVERTAP_ROAMING !== undefined;
+
+/** Keeps an entry where it is put. */
+function lasting(entry: Raw, isTap: boolean): Raw {
+  if (ROAMING || entry.state === 'permanent') return entry;
+  return isTap ? { ...entry, state: 'static', sticky: true } : { ...entry, state: 'static' };
+}
 
 // ---- Documents
 
@@ -141,15 +156,19 @@ function entryFor(
 ): Raw {
   const { vlan, ...how } = rest;
   const place = isFiltering ? { vlan } : {};
-  return without(isTap ? { mac, ...place, ...how } : { mac: many ?? mac, dst, port, ...place, ...how });
+  const given = isTap ? { mac, ...place, ...how } : { mac: many ?? mac, dst, port, ...place, ...how };
+  return without(lasting(given, isTap));
 }
 
 const body = fc.record({
-  home: oneOf('br1', 'br1', 'br1', 'br2', 'none', 'absent'),
+  home: oneOf('absent', 'br1', 'br1', 'br1', 'br2', 'none'),
   tap: some(plain('tap'), 2),
   vxlan: some(plain('vxlan'), 3),
-  id: oneOf(50, 11),
-  vlans: rarely(fc.array(fc.record({ vid: oneOf(...VIDS), pvid: fc.boolean(), untagged: fc.boolean() }), { maxLength: 3 }), 1),
+  id: oneOf(0, 0, 0, 0, 11),
+  vlans: rarely(
+    fc.array(fc.record({ vid: oneOf(...VIDS), pvid: fc.boolean(), untagged: fc.boolean() }), { maxLength: 3 }),
+    1,
+  ),
   mapped: fc.subarray([2, 3, 4], { minLength: 1 }),
   ownRemotes: rarely(oneOf(...REMOTES)),
   entries: fc.array(entry, { maxLength: 2 }),
@@ -168,9 +187,12 @@ function portOf(name: string, fields: Body, isFiltering: boolean, isMaster: bool
   const list = fdb.length === 0 ? {} : { fdb };
   const vlans = membersOf(fields);
   if (TAPS.includes(name)) return without({ type: 'tap', ...fields.tap, vlans, ...list });
-  if (!isFiltering) return without({ type: 'vxlan', id: fields.id, ...fields.vxlan, vlans, ...list });
+  const own0 = name === 'v1' ? 50 : 51;
+  if (!isFiltering)
+    return without({ type: 'vxlan', id: fields.id === 0 ? own0 : fields.id, ...fields.vxlan, vlans, ...list });
   const own = fields.ownRemotes === undefined ? {} : { remotes: [fields.ownRemotes] };
-  const mapped = fields.mapped.map((vid) => ({ vid, tunnel_info: vid + 10, ...own }));
+  const base = name === 'v1' || fields.id !== 0 ? 10 : 20;
+  const mapped = fields.mapped.map((vid) => ({ vid, tunnel_info: vid + base, ...own }));
   return { type: 'vxlan', vlan_tunnel: true, ...fields.vxlan, vlans: mapped, ...list };
 }
 
@@ -192,8 +214,24 @@ export const document: fc.Arbitrary<Raw> = fc
       if (home === undefined) free[name] = portOf(name, fields, false, false);
       else home.ports[name] = portOf(name, fields, home.vlan_filtering === true, true);
     }
-    return { name: 'live', fdb_size: FDB_SIZE, bridges, ports: free };
+    return withoutBadEntries({ name: 'live', fdb_size: FDB_SIZE, bridges, ports: free });
   });
+
+/** Leaves out the entries that have no place. */
+function withoutBadEntries(made: Raw): Raw {
+  const bodies = Object.values(made.bridges as Record<string, { ports: Record<string, Raw> }>);
+  for (const one of bodies.flatMap(({ ports }) => Object.values(ports))) {
+    const { fdb } = one;
+    if (fdb === undefined) continue;
+    one.fdb = [];
+    for (const entry of fdb as Raw[]) {
+      (one.fdb as Raw[]).push(entry);
+      if (faultOf(readConfig(made)) !== null) (one.fdb as Raw[]).pop();
+    }
+    if ((one.fdb as Raw[]).length === 0) delete one.fdb;
+  }
+  return made;
+}
 
 /** One without links. */
 export const EMPTY: Raw = { name: 'live', fdb_size: FDB_SIZE, bridges: {} };
@@ -271,7 +309,8 @@ const fdbEntry: fc.Arbitrary<FdbRequest> = fc
   .map(({ dst, vni, port, other, ...rest }) => {
     const isVxlan = VXLANS.includes(rest.dev);
     const remote = isVxlan && (rest.op !== 'del' || dst !== undefined) ? { dst: dst ?? REMOTES[0], vni, port } : {};
-    return without({ ...rest, ...remote, dev: other ?? rest.dev }) as FdbRequest;
+    const entry = { ...rest, ...remote, dev: other ?? rest.dev };
+    return without(rest.op === 'del' ? entry : lasting({ state: 'permanent', ...without<Raw>(entry) }, !isVxlan));
   });
 
 const fdbFlush: fc.Arbitrary<FdbRequest> = fc
@@ -295,7 +334,6 @@ const WRONG: Change[] = [
   { kind: 'link', request: { op: 'add', name: '__proto__', type: 'tap' } },
   { kind: 'link', request: { op: 'add', name: 't9', type: 'tap', master: 'nobody' } },
   { kind: 'link', request: { op: 'add', name: 't9', type: 'tap', options: { netns: '/nowhere' } } },
-  { kind: 'link', request: { op: 'set', name: 'v1', options: { neigh_suppress: true } } },
   { kind: 'link', request: { op: 'set', name: 'v1', options: { local: '192.0.2.100', remotes: ['2001:db8::1'] } } },
   { kind: 'link', request: { op: 'del', name: 'nobody' } },
   { kind: 'vlan', request: { op: 'add', dev: 't1', vid: 4095 } },
@@ -331,11 +369,12 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
       change: right,
       failIn: oneOf(0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3),
       wrong: fc.constant(false),
+      aim: fc.nat(40),
     }),
   },
   {
     weight: 1,
-    arbitrary: oneOf(...WRONG).map((change) => ({ kind: 'change' as const, change, failIn: 0, wrong: true })),
+    arbitrary: oneOf(...WRONG).map((change) => ({ kind: 'change' as const, change, failIn: 0, wrong: true, aim: 0 })),
   },
   { weight: 2, arbitrary: oneOf(1, 55, 400).map((seconds) => ({ kind: 'wait' as const, seconds })) },
 );
@@ -343,7 +382,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
 export const sequence: fc.Arbitrary<Sequence> = fc.record({
   document,
   workers: oneOf(1, 1, 2),
-  steps: fc.array(step, { minLength: 1, maxLength: 12 }),
+  steps: fc.array(step, { minLength: 1, maxLength: 12, size: 'max' }),
   seed: fc.nat(1 << 20),
 });
 

@@ -66,6 +66,11 @@ export class FakeDevices implements DeviceSource {
     return [...new Set(texts)].sort();
   }
 
+  /** How many sending sockets are open: all engines use the same ones. */
+  get openSenders(): number {
+    return this.devices.filter(({ isOpen, kind }) => isOpen && kind === 'sender').length;
+  }
+
   /** How many descriptors are open. */
   get openCount(): number {
     return this.devices.filter(({ isOpen }) => isOpen).length;
@@ -202,7 +207,7 @@ function put<T>(list: (T | undefined)[], item: T): number {
 export class DeviceNic extends MemoryNic {
   private readonly fds = new Map<string, number>();
 
-  constructor(private readonly devices: FakeDevices) {
+  constructor(public devices: FakeDevices) {
     super();
   }
 

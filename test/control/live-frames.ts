@@ -178,7 +178,8 @@ export class Wires {
       row.seen = now;
       return true;
     }
-    const isPinned = row.state === 'static' && row.dst !== '' && row.set;
+    // A static entry with a remote is the control's word on where the MAC is (vxlan_snoop).
+    const isPinned = row.state === 'static' && row.dst !== '' && row.placed;
     if (row.state === 'permanent' || row.sticky || isPinned) return address === '';
     if (!row.set && !this.mayMove(row, from, bridge)) {
       rows.delete(key);
@@ -192,7 +193,7 @@ export class Wires {
   private learned(from: Port, address: string, vid: number, mac: string): Row {
     const place = { port: from.name, bridge: from.bridge ?? '', mac, vid, vni: null, dst: address, udp: undefined };
     const met = this.tables.met.get(from.name)?.has(address) === true;
-    const how = { state: 'dynamic' as const, sticky: false, extern: false, set: false, own: false, met };
+    const how = { state: 'dynamic' as const, sticky: false, extern: false, set: false, placed: false, own: false, met };
     return { ...place, ...how, seen: this.tables.now, moves: 0 };
   }
 

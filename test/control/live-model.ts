@@ -53,6 +53,7 @@ export class Model {
   private become(next: Config, way: 'edit' | 'apply'): undefined {
     const fault = faultOf(next);
     if (fault !== null) throw new Refused(fault);
+    this.tables.needNics(this.config, next);
     this.tables.follow(this.config, next, way);
     this.config = copyOf(next);
     this.wires = new Wires(this.config, this.tables);

@@ -8,8 +8,6 @@ import { type Config, type Given, isFiltering, type Members, membersOf, type Por
 
 const ZERO = '00:00:00:00:00:00';
 const NIC_KEYS = ['mac', 'addresses', 'mtu', 'persist'];
-/** Not available in this version, unless off. */
-const LATER = ['group', 'proxy', 'rsc', 'l2miss', 'l3miss', 'neigh_suppress'];
 
 export const isMany = (mac: string): boolean => mac === ZERO || (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
 
@@ -34,7 +32,6 @@ function* faults(config: Config): Generator<string> {
 function* portFaults(config: Config, port: PortState): Generator<string> {
   const { options, type, vlans } = port;
   const bridge = port.bridge === null ? undefined : config.bridges.get(port.bridge);
-  if (LATER.some((key) => options[key] !== undefined && options[key] !== false)) yield 'not available';
   const tunnels = options.vlan_tunnel === true;
   if (type === 'vxlan') {
     if (tunnels === (options.id !== undefined)) yield 'either id or vlan_tunnel';
@@ -45,7 +42,7 @@ function* portFaults(config: Config, port: PortState): Generator<string> {
     const named = port.fdb.flatMap(({ dst }) => (dst === undefined ? [] : [dst]));
     if ([...own, ...others, ...named].includes(options.local as string)) yield 'a remote is the local address';
   }
-  const members = [...(vlans ?? new Map() as Members).values()];
+  const members = [...(vlans ?? (new Map() as Members)).values()];
   if (members.filter(({ pvid }) => pvid).length > 1) yield 'two PVIDs';
   const vnis = members.flatMap(({ vni }) => (vni === undefined ? [] : [vni]));
   if (vnis.length > 0 && !tunnels) yield 'tunnel_info without vlan_tunnel';

@@ -31,6 +31,7 @@ import { PuntReader, Punts } from '../../src/dataplane/punts.js';
 import { StormControl } from '../../src/dataplane/storm.js';
 import { RemoteTable } from '../../src/encap/remotes.js';
 import { createFdb, Fdb, FdbEvents, FdbReader } from '../../src/fdb/table.js';
+import { createNeighbours, Neighbours, NeighReader } from '../../src/neigh/table.js';
 import { KIND_TAP, KIND_UDP } from '../../src/port/nic.js';
 import { viewOf } from '../../src/wire/bytes.js';
 import { formatAddress, parseAddress } from '../../src/wire/ip-address.js';
@@ -61,16 +62,19 @@ class Engines {
   readonly remotes = new RemoteTable();
   readonly counters: CounterReader;
   readonly punts: PuntReader;
+  readonly neigh: NeighReader;
   readonly each: { engine: Engine; nic: DeviceNic; context: Context }[];
   /** Every list that was carried out. */
   readonly lists: Operation[][] = [];
 
-  constructor(devices: FakeDevices, workers: number, capacity: number) {
+  private constructor(devices: FakeDevices, workers: number, capacity: number) {
     const memory = createFdb({ capacity, seed: 1, owners: MAX_PORTS, groups: MAX_BRIDGES, events: 1024 }).memory;
     const storm = new StormControl().memory;
     const counters = Array.from({ length: workers }, () => new Counters().memory);
     const punts = counters.map(() => new Punts().memory);
     this.fdb = new FdbReader(memory);
+    const neighbours = createNeighbours({ ports: MAX_PORTS, seed: 1 }).memory;
+    this.neigh = new NeighReader(neighbours);
     this.events = FdbEvents.attach(memory);
     this.counters = new CounterReader(counters);
     this.punts = new PuntReader(punts);
@@ -84,6 +88,7 @@ class Engines {
         number,
         new StormControl(storm),
         new Punts(punts[number]),
+        Neighbours.attach(neighbours),
       );
       const ignore = (): void => undefined;
       const engine = new Engine(context, {
@@ -96,6 +101,22 @@ class Engines {
       engine.turn(0); // the clock starts with the first turn
       return { engine, nic, context };
     });
+  }
+
+  /** Engines that a switch has left as it found them, by what they are: made once, since their tables are large. */
+  private static readonly free = new Map<string, Engines[]>();
+
+  static take(devices: FakeDevices, workers: number, capacity: number): Engines {
+    const engines = Engines.free.get(`${workers} ${capacity}`)?.pop();
+    if (engines === undefined) return new Engines(devices, workers, capacity);
+    for (const { nic } of engines.each) nic.devices = devices;
+    engines.lists.length = 0;
+    return engines;
+  }
+
+  give(): void {
+    const key = `${this.each.length} ${this.fdb.capacity}`;
+    Engines.free.set(key, [...(Engines.free.get(key) ?? []), this]);
   }
 
   /** As the threads do it: the first one last. */
@@ -122,18 +143,17 @@ export class LiveSwitch {
     const { config } = checkDocument(document, { hostname: () => 'live' });
     this.workers = workers;
     this.devices = new FakeDevices(workers);
-    this.engines = new Engines(this.devices, workers, fdbCapacity);
+    this.engines = Engines.take(this.devices, workers, fdbCapacity);
     this.reconciler = new Reconciler({ ...config, bridges: [], ports: [] }, this.devices);
     const { model } = this.reconciler;
-    const { counters, events, fdb, punts, remotes } = this.engines;
+    const { counters, events, fdb, remotes } = this.engines;
     this.sources = { model, counters, remotes, fdb };
     this.feed = new EventFeed({ model, remotes, events, moved: () => fdb.counters().moved });
     const remotesAt = (port: number, address: string): number[] => this.numbersOf(port, address);
-    this.neigh = new NeighTable(model);
+    this.neigh = new NeighTable({ model, neigh: this.engines.neigh, tick: () => counters.tick });
     this.multicast = new MulticastControl({
       model,
       remotes,
-      punts,
       remotesAt,
       tell: (event) => this.feed.tell(event),
       carryOut: (operations) => {
@@ -172,6 +192,11 @@ export class LiveSwitch {
   stop(): void {
     this.feed.stop();
     this.multicast.stop();
+  }
+
+  /** Leaves the engines to another switch: nothing is on them any more. */
+  recycle(): void {
+    this.engines.give();
   }
 
   get model(): SwitchModel {

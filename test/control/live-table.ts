@@ -32,6 +32,8 @@ export interface Row extends Entry {
   bridge: string;
   /** Not learned. */
   set: boolean;
+  /** It is where it was put: it has not moved since. */
+  placed: boolean;
   /** A host port's own MAC. */
   own: boolean;
   /** Learned from a VTEP that nobody had named. */
@@ -52,6 +54,8 @@ export interface Shown {
   members: Members;
   /** Where this differs, it is another port. */
   identity: string;
+  /** Namespace and name of its NIC. */
+  nic?: string;
 }
 
 export function shownPorts(config: Config): Map<string, Shown> {
@@ -60,7 +64,16 @@ export function shownPorts(config: Config): Map<string, Shown> {
   for (const link of config.bridges.values()) {
     if (link.options.host_port !== true) continue;
     const { name } = link;
-    put({ name, kind: 'tap', isHost: true, link: name, bridge: name, members: membersOf(link, link), identity: 'host' });
+    put({
+      name,
+      kind: 'tap',
+      isHost: true,
+      link: name,
+      bridge: name,
+      members: membersOf(link, link),
+      identity: 'host',
+      nic: ` ${name}`,
+    });
   }
   for (const port of config.ports.values()) {
     const { name, options, type: kind } = port;
@@ -68,12 +81,31 @@ export function shownPorts(config: Config): Map<string, Shown> {
     const members = membersOf(port, bridge);
     const { local, dev, dstport, host_port, netns, ifname } = options;
     const identity = kind === 'tap' ? [netns, ifname ?? name] : [local, dev, dstport ?? 4789, host_port === true];
-    put({ name, kind, isHost: false, link: name, bridge: port.bridge, members, identity: JSON.stringify(identity) });
+    const nic = kind === 'tap' ? { nic: `${netns ?? ''} ${ifname ?? name}` } : {};
+    put({
+      name,
+      kind,
+      isHost: false,
+      link: name,
+      bridge: port.bridge,
+      members,
+      identity: JSON.stringify(identity),
+      ...nic,
+    });
     if (kind === 'tap' || host_port !== true) continue;
     const pvid = bridge !== undefined && isFiltering(bridge) ? defaultPvid(bridge) : 0;
     const own: Members = new Map(pvid === 0 ? [] : [[pvid, { pvid: true, untagged: true, remotes: [] }]]);
     const ofPort = options.vlan_tunnel !== true && members.size > 0 ? members : own;
-    put({ name: `${name}@host`, kind: 'tap', isHost: true, link: name, bridge: port.bridge, members: ofPort, identity: 'host' });
+    put({
+      name: `${name}@host`,
+      kind: 'tap',
+      isHost: true,
+      link: name,
+      bridge: port.bridge,
+      members: ofPort,
+      identity: 'host',
+      nic: ` ${name}`,
+    });
   }
   return shown;
 }
@@ -97,7 +129,8 @@ export function expand(config: Config, name: string, given: Given, state: State)
   const how = { ...base, sticky: given.sticky === true, extern: given.extern_learn === true };
   const bridge = port.bridge === null ? undefined : config.bridges.get(port.bridge);
   const vnis = vnisOf(config, name);
-  if (mac === ZERO && (vnis.has('all') || (vlan === undefined && vni === undefined))) return [{ ...how, vid: 0, vni: null }];
+  if (mac === ZERO && (vnis.has('all') || (vlan === undefined && vni === undefined)))
+    return [{ ...how, vid: 0, vni: null }];
   if (port.type === 'vxlan' && !vnis.has('all')) {
     return [...vnis].flatMap(([vid, mapped]) =>
       vid !== 'all' && (vlan ?? vid) === vid && (vni ?? mapped) === mapped ? [{ ...how, vid, vni: mapped }] : [],
@@ -153,6 +186,17 @@ export class Tables {
   now = 0;
 
   // ---- What a new configuration does
+
+  /** A NIC that another port has still cannot be made. @throws Refused */
+  needNics(before: Config, after: Config): void {
+    const had = shownPorts(before);
+    const taken = new Set([...had.values()].map(({ nic }) => nic));
+    for (const { name, identity, kind, nic } of shownPorts(after).values()) {
+      const old = had.get(name);
+      const stays = old?.kind === kind && old.identity === identity;
+      if (!stays && nic !== undefined && taken.has(nic)) throw new Refused('the NIC is in use');
+    }
+  }
 
   follow(before: Config, after: Config, way: 'edit' | 'apply'): void {
     const had = shownPorts(before);
@@ -212,7 +256,8 @@ export class Tables {
   /** Exactly what a file says. Entries of a control program are its own business, and so is what was learned. */
   private followFile(after: Entry[], config: Config): void {
     const wanted = new Map(after.map((entry) => [keyOf(entry, config.ports.get(entry.port)?.bridge ?? ''), entry]));
-    for (const [key, row] of this.rows) if (row.set && !row.own && !row.extern && !wanted.has(key)) this.rows.delete(key);
+    for (const [key, row] of this.rows)
+      if (row.set && !row.own && !row.extern && !wanted.has(key)) this.rows.delete(key);
     for (const [key, entry] of this.lists) if (!entry.extern && !wanted.has(key)) this.lists.delete(key);
     for (const [key, entry] of wanted) {
       const there = this.lists.get(key) ?? this.rows.get(key);
@@ -230,7 +275,7 @@ export class Tables {
       return;
     }
     const moves = this.rows.get(key)?.moves ?? 0;
-    this.rows.set(key, { ...entry, bridge, set: true, own: false, met: false, seen: this.now, moves });
+    this.rows.set(key, { ...entry, bridge, set: true, placed: true, own: false, met: false, seen: this.now, moves });
   }
 
   private drop(test: (entry: Entry) => boolean): void {
@@ -257,7 +302,16 @@ export class Tables {
         if (there?.own === true && there.port === name) continue;
         this.rows.set(key, {
           ...{ port: name, mac, vid, vni: null, dst: '', udp: undefined, state: 'permanent', sticky: false },
-          ...{ extern: false, bridge: home ?? '', set: true, own: true, met: false, seen: this.now, moves: there?.moves ?? 0 },
+          ...{
+            extern: false,
+            bridge: home ?? '',
+            set: true,
+            placed: true,
+            own: true,
+            met: false,
+            seen: this.now,
+            moves: there?.moves ?? 0,
+          },
         });
       }
     }
@@ -270,7 +324,8 @@ export class Tables {
     for (const { name, type, bridge, options } of config.ports.values()) {
       if (type !== 'vxlan') continue;
       const known = new Set((options.peers ?? []) as string[]);
-      if (bridge !== null) for (const row of this.rows.values()) if (row.set && row.port === name) known.add(row.dst);
+      if (bridge !== null)
+        for (const row of this.rows.values()) if (row.placed && row.port === name) known.add(row.dst);
       if (bridge !== null) for (const entry of this.lists.values()) if (entry.port === name) known.add(entry.dst);
       this.known.set(name, known);
       const gone = [...(before.get(name) ?? [])].filter((dst) => !known.has(dst));
@@ -338,8 +393,10 @@ export class Tables {
       entry.mac === mac &&
       (vlan === undefined || entry.vid === vlan) &&
       (dst === undefined || entry.dst === dst) &&
-      (udp === undefined || (entry.udp ?? dstport) === udp) &&
-      (isSingle || (mac === ZERO ? entry.vni === (vni ?? null) : vni === undefined || this.vniOf(config, entry) === vni));
+      ((dst === undefined && udp === undefined) || (entry.udp ?? dstport) === (udp ?? dstport)) &&
+      (mac === ZERO && !isSingle
+        ? entry.vni === (vni ?? null)
+        : vni === undefined || this.vniOf(config, entry) === vni);
     const rows = [...this.rows].filter(([, row]) => fits(row) && !row.own);
     const entries = [...this.lists].filter(([, entry]) => fits(entry));
     if (rows.length + entries.length === 0) throw new Refused('not found');

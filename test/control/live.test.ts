@@ -1,8 +1,8 @@
 /** Random sequences of changes of a whole switch: after each of them it says and does what a simple model says and does. */
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { runSequence } from './live-check.js';
 import { type Sequence, sequence, textOf } from './live-changes.js';
+import { runSequence } from './live-run.js';
 
 /** Sequences; more with OVERTAP_SEQUENCES. */
 const SEQUENCES = Number(process.env.OVERTAP_SEQUENCES ?? 10_000);

@@ -56,6 +56,8 @@ export interface PacketFields extends Omit<FrameFields, 'etherType' | 'payload'>
   data?: number;
   checksum?: ChecksumState;
   tos?: number;
+  /** IPv4: must not be fragmented. */
+  df?: boolean;
   sourcePort?: number;
   destinationPort?: number;
   sourceAddress?: string;
@@ -83,7 +85,7 @@ export function packet(fields: PacketFields = {}): Uint8Array {
     etherType: v6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4,
     payload: v6
       ? encodeIpv6({ ...path, nextHeader: number, payload, trafficClass: fields.tos ?? 0 })
-      : encodeIpv4({ ...path, protocol: number, payload, tos: fields.tos ?? 0 }),
+      : encodeIpv4({ ...path, protocol: number, payload, tos: fields.tos ?? 0, dontFragment: fields.df ?? false }),
   });
 }
 

@@ -122,6 +122,8 @@ export class TestSwitch {
   rung = 0;
   /** How often the engine told that the ring of punts was empty and is not any more. */
   punted = 0;
+  /** Addresses of the remotes that the engine told of: the kernel finds datagrams to them too long. */
+  readonly tooBig: string[] = [];
   /** Makes the operations for changes; they are carried out by `apply`. */
   readonly topology: Topology;
   readonly counters: CounterReader;
@@ -144,6 +146,7 @@ export class TestSwitch {
       punted: () => {
         this.punted++;
       },
+      tooBig: (remote) => this.tooBig.push(formatAddress(...this.context.remotes.address(remote))),
       portLost: (port, errno) => this.lost.push(`${this.nameOf(port)} ${errno}`),
     });
     this.topology = new Topology(options.senders ?? 1);

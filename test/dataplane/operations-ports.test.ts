@@ -310,7 +310,7 @@ describe('a port that ends', () => {
     const port = 77;
     const refused: Operation[] = [
       { op: 'port', port, bridge: 1, flags: 0, mtu: 0 },
-      { op: 'tunnel', port, senders: [0], tos: 0, ageingTicks: 0, maxLearned: 0 },
+      { op: 'tunnel', port, senders: [0], dfSenders: [], tos: 0, ageingTicks: 0, maxLearned: 0 },
       { op: 'storm', port, broadcast: 1, unknownUnicast: 1, multicast: 1 },
       { op: 'vlan', port, vid: 2, untagged: true, counter: 1 },
       { op: 'pvid', port, vid: 2 },

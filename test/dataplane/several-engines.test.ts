@@ -37,7 +37,7 @@ class Engines {
       const shared = { remotes: new RemoteTable(remotes.memory), storm: new StormControl(storm.memory) };
       return new Context(nic, Fdb.attach(memory), shared.remotes, counters[engine], engine, shared.storm);
     });
-    const events = { rung() {}, punted() {}, offloadLost() {}, portLost() {} };
+    const events = { rung() {}, punted() {}, offloadLost() {}, portLost() {}, tooBig() {} };
     this.engines = this.contexts.map((context) => new Engine(context, events));
     for (const engine of this.engines) engine.turn(0);
     for (const [name, spec] of Object.entries(bridges)) this.apply(this.topology.addBridge(name, spec));

@@ -23,6 +23,7 @@ interface PortSpec {
   off?: ('up' | 'learning' | 'flood' | 'mcast_flood' | 'bcast_flood')[];
   isolated?: boolean;
   locked?: boolean;
+  neighSuppress?: boolean;
   /** Frames a second. */
   storm?: { broadcast?: number; unknownUnicast?: number; multicast?: number };
   fdb?: readonly EntrySpec[];
@@ -49,9 +50,15 @@ export interface VxlanSpec extends PortSpec {
   acceptAny?: boolean;
   dropReserved?: boolean;
   keepInnerVlan?: boolean;
+  proxy?: boolean;
+  rsc?: boolean;
+  l2miss?: boolean;
+  l3miss?: boolean;
   /** The MAC of the port's own TAP. */
   mac?: string;
   tos?: number;
+  /** A pool of senders of their own for packets that must not be fragmented. */
+  dfInherit?: boolean;
   dstport?: number;
   maxLearned?: number;
   ageingSeconds?: number;
@@ -83,11 +90,16 @@ export function flagsOf(spec: TapSpec | VxlanSpec): number {
   if (!off.includes('bcast_flood')) flags |= flag.BCAST_FLOOD;
   if (spec.isolated) flags |= flag.ISOLATED;
   if (spec.locked) flags |= flag.LOCKED;
+  if (spec.neighSuppress) flags |= flag.NEIGH_SUPPRESS;
   if (spec.type === 'tap') return flags;
   if (spec.tunnel !== undefined) flags |= flag.VLAN_TUNNEL;
   if (spec.acceptAny) flags |= flag.ANY_VTEP;
   if (spec.dropReserved) flags |= flag.DROP_RESERVED_BITS;
   if (spec.keepInnerVlan) flags |= flag.KEEP_INNER_VLAN;
+  if (spec.proxy) flags |= flag.PROXY;
+  if (spec.rsc) flags |= flag.RSC;
+  if (spec.l2miss) flags |= flag.L2MISS;
+  if (spec.l3miss) flags |= flag.L3MISS;
   return flags;
 }
 

@@ -28,6 +28,7 @@ interface PortState {
   spec: TapSpec | VxlanSpec;
   socket: number;
   senders: number[];
+  dfSenders: number[];
   /** Accounts of its memberships, by VID. */
   counters: Map<number, number>;
   /** What its VLANs are mapped to; VID 0 stands for all of them. */
@@ -118,6 +119,7 @@ export class Topology {
       spec: { ...spec, vlans: [] },
       socket: -1,
       senders: [],
+      dfSenders: [],
       counters: new Map(),
       vnis: new Map(),
       remotes: new Map(),
@@ -149,8 +151,8 @@ export class Topology {
     if (spec.shares === undefined) {
       operations.push({ op: 'socket', socket: port.socket, fds: [FD], owner: port.number });
     }
-    operations.push(...this.takeSenders(port, this.sendersOfPort));
-    const { socket, senders, number, name } = port;
+    operations.push(...this.takeSenders(port, this.sendersOfPort, spec.dfInherit === true));
+    const { socket, senders, dfSenders, number, name } = port;
     return [
       ...operations,
       {
@@ -161,22 +163,25 @@ export class Topology {
         flags: flagsOf(spec),
         socket,
         senders,
+        dfSenders,
         udpPort: spec.dstport ?? 4789,
         mac: spec.mac === undefined ? null : mac(spec.mac),
       },
     ];
   }
 
-  private takeSenders(port: PortState, count: number): Operation[] {
+  private takeSenders(port: PortState, count: number, twoPools: boolean): Operation[] {
     port.senders = Array.from({ length: count }, () => this.pools.sender.take());
-    for (const sender of port.senders) this.senders.set(sender, port.name);
-    return port.senders.map((sender): Operation => ({ op: 'sender', sender, fd: FD }));
+    port.dfSenders = Array.from({ length: twoPools ? count : 0 }, () => this.pools.sender.take());
+    const all = [...port.senders, ...port.dfSenders];
+    for (const sender of all) this.senders.set(sender, port.name);
+    return all.map((sender): Operation => ({ op: 'sender', sender, fd: FD }));
   }
 
   private sending(name: string, spec: VxlanSpec): Operation & { op: 'tunnel' } {
-    const { number, senders } = this.port(name);
-    const ageingTicks = (spec.ageingSeconds ?? 0) * 10;
-    return { op: 'tunnel', port: number, senders, tos: spec.tos ?? 0, ageingTicks, maxLearned: spec.maxLearned ?? 0 };
+    const { number, senders, dfSenders } = this.port(name);
+    const learning = { ageingTicks: (spec.ageingSeconds ?? 0) * 10, maxLearned: spec.maxLearned ?? 0 };
+    return { op: 'tunnel', port: number, senders, dfSenders, tos: spec.tos ?? 0, ...learning };
   }
 
   /** Ends a port, and what refers to it. Its number is free again. */
@@ -189,7 +194,7 @@ export class Topology {
       operations.push({ op: 'remote-del', remote });
       this.pools.remote.give(remote);
     }
-    operations.push(...this.dropSenders(port.senders));
+    operations.push(...this.dropSenders([...port.senders, ...port.dfSenders]));
     if (port.socket >= 0) operations.push(this.leaveSocket(port.socket));
     for (const counter of port.counters.values()) this.pools.vlan.give(counter);
     for (const { header } of port.vnis.values()) this.pools.header.give(header);
@@ -232,8 +237,8 @@ export class Topology {
   /** Other sending sockets for a vxlan port. */
   setSenders(name: string, count: number): Operation[] {
     const port = this.port(name);
-    const before = port.senders;
-    const operations = this.takeSenders(port, count);
+    const before = [...port.senders, ...port.dfSenders];
+    const operations = this.takeSenders(port, count, (port.spec as VxlanSpec).dfInherit === true);
     operations.push(this.sending(name, port.spec as VxlanSpec));
     return [...operations, ...this.dropSenders(before)];
   }

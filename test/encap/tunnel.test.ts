@@ -68,6 +68,21 @@ describe('a tunnel', () => {
     expect([tunnel.vniOfVlan[5], ...tunnel.floodOfVlan[5]]).toEqual([105, 1]);
   });
 
+  it('has a second pool for packets that must not be fragmented, if it is given one', () => {
+    const tunnel = new Tunnel(2, [1, 2, 3], 4789, 0, [4, 5, 6, 7, 8]);
+    expect([[...tunnel.senders], [...tunnel.dfSenders]]).toEqual([
+      [1, 2],
+      [4, 5, 6, 7],
+    ]);
+    tunnel.setSenders([7, 8], 0);
+    expect([[...tunnel.senders], [...tunnel.dfSenders]]).toEqual([
+      [7, 8],
+      [7, 8],
+    ]);
+    tunnel.setSenders([1], 0, [2]);
+    expect([[...tunnel.senders], [...tunnel.dfSenders]]).toEqual([[1], [2]]);
+  });
+
   it('two tunnels share nothing', () => {
     const [one, other] = [make([0]), make([0])];
     one.mapVlan(1, 1, 1, 1);

@@ -21,6 +21,8 @@ export function formatEvent(event: SwitchEvent): string {
     }
     case 'l2miss':
       return line('MISS', ['l2miss', event.mac, ...place(event)]);
+    case 'neigh_conflict':
+      return line('NEIGH', ['conflict', event.dst, 'lladdr', event.lladdr.join(','), ...place(event)]);
     case 'l3miss':
       return line('MISS', ['l3miss', event.dst, ...place(event)]);
     case 'link': {

@@ -18,6 +18,10 @@ export interface MeshOptions {
   /** Guests on each host, by name: overlay addresses count up from `overlay(number, 0)`. */
   readonly guests: readonly string[];
   overlay(number: number, guest: number): string;
+  /** IPv6 addresses beside them. Left out: none. */
+  overlay6?(number: number, guest: number): string;
+  /** Further options of the vxlan port, a line each. */
+  readonly tunnel?: readonly string[];
 }
 
 export interface Mesh {
@@ -45,6 +49,7 @@ export function mesh(options: MeshOptions): Mesh {
         address,
         host: host.name,
         mac: `02:00:00:00:${hex(number)}:${hex(guest + 1)}`,
+        ...(options.overlay6 ? { address6: options.overlay6(number, guest) } : {}),
       };
     }),
   );
@@ -56,6 +61,7 @@ function config(options: MeshOptions, topology: Topology, host: Host, files: Swi
   const guests = topology.stations.filter((station) => station.host === host.name);
   const taps = guests.map((guest) => tapPort(cableOf(guest)));
   const remotes = topology.hosts.filter((other) => other !== host).map((other) => other.address);
+  const more = (options.tunnel ?? []).map((line) => `\n        ${line}`).join('');
   return `# Lab ${options.lab}, host ${host.name}.
 name: ${host.name}
 control: ${files.socket}
@@ -67,6 +73,6 @@ bridges:
         id: ${options.vni}
         local: ${host.address}
         dstport: 4789
-        remotes: [${remotes.join(', ')}]     # who gets a copy of what is flooded
+        remotes: [${remotes.join(', ')}]     # who gets a copy of what is flooded${more}
 `;
 }

@@ -25,12 +25,14 @@ export interface Cable {
   readonly netns: string;
   readonly ifname: string;
   readonly mac: string;
-  readonly address: string;
+  /** Its addresses with their prefix lengths. */
+  readonly addresses: readonly string[];
 }
 
 /** The cable to a guest; the port is named after the guest. */
-export function cableOf(guest: Station): Cable {
-  return { port: guest.name, netns: guest.netns, ifname: guest.ifname, mac: guest.mac, address: guest.address };
+export function cableOf({ name, netns, ifname, mac, address, address6 }: Station): Cable {
+  const addresses = [`${address}/24`, ...(address6 === undefined ? [] : [`${address6}/64`])];
+  return { port: name, netns, ifname, mac, addresses };
 }
 
 /** A tap port under `ports:`, from its line break on; `more` are further lines of it. */
@@ -41,7 +43,7 @@ export function tapPort(cable: Cable, ...more: readonly string[]): string {
     `  netns: ${cable.netns}`,
     `  ifname: ${cable.ifname}`,
     `  mac: ${cable.mac}`,
-    `  addresses: [${cable.address}/24]`,
+    `  addresses: [${cable.addresses.join(', ')}]`,
     ...more.map((line) => `  ${line}`),
   ];
   return lines.map((line) => `\n      ${line}`).join('');

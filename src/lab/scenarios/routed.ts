@@ -55,21 +55,26 @@ const guests = [guest(1), guest(2), guest(3), guest(4)] as const;
 type Guest = (typeof guests)[number];
 const guestsOf = (host: Host): Guest[] => guests.filter((one) => one.host === host.name);
 
+interface Leg extends Cable {
+  readonly address: string;
+}
+
 interface Router {
   readonly netns: string;
-  readonly lan: Cable;
-  readonly transit: Cable;
+  readonly lan: Leg;
+  readonly transit: Leg;
 }
 
 function router(side: 0 | 1): Router {
   const name = `r${side + 1}`;
   const netns = `${PREFIX}-${name}`;
-  const leg = (ifname: string, address: string, group: string): Cable => ({
+  const leg = (ifname: string, address: string, group: string): Leg => ({
     port: `${name}-${ifname}`,
     netns,
     ifname,
     mac: `02:00:00:00:${group}:0${side + 1}`,
     address,
+    addresses: [`${address}/24`],
   });
   return { netns, lan: leg('lan', `10.0.${side}.254`, 'fe'), transit: leg('transit', `10.0.2.${side + 1}`, '02') };
 }

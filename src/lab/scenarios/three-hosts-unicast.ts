@@ -1,19 +1,24 @@
 /**
  * Lab three-hosts-unicast: three hosts, one VNI, and an underlay without multicast: the sending switch makes a copy
- * for each remote of its flood list, until it has learned where a MAC is.
+ * for each remote of its flood list, until it has learned where a MAC is. Who asks for a MAC that the switch knows is
+ * answered on the spot, so that such questions do not go to all.
  *
  *        198.18.0.2        198.18.0.3        198.18.0.4
  *            |                 |                 |
  *          vxlan0 ========== vxlan0 ========== vxlan0       VNI 42, UDP 4789
  *       192.168.0.2       192.168.0.3       192.168.0.4
  */
+import type { NeighRequest, NeighRow } from '../../control/api.js';
+import { type Asker, asks, requestFrame } from '../asking.js';
 import type { Seen } from '../findings.js';
 import type { Inspection } from '../inspection.js';
 import type { Lab } from '../lab.js';
+import { forgetNeighbours } from '../namespaces.js';
 import { allReach, heardOnce, mtuIsRight, reach, transfer } from '../probes.js';
 import type { TunnelSighting } from '../sighting.js';
 import type { Sniffer } from '../sniffer.js';
-import { type Station, underlayOf } from '../topology.js';
+import { type Host, type Station, underlayOf } from '../topology.js';
+import { waitUntil } from '../wait.js';
 import { mesh } from './mesh.js';
 
 const NAME = 'three-hosts-unicast';
@@ -28,7 +33,19 @@ const { topology, config } = mesh({
   router: '192.168.0.1',
   guests: ['g'],
   overlay: (number) => `198.18.0.${number}`,
+  overlay6: (number) => `fd00:42::${number}`,
+  tunnel: ['neigh_suppress: true                    # who has a known address is not asked across the underlay'],
 });
+
+const DEV = 'vxlan0';
+/** Addresses that nobody has, of both families; and such that only `neigh add` tells of. */
+const NOBODY = ['198.18.0.99', 'fd00:42::99'] as const;
+const TOLD = ['198.18.0.104', 'fd00:42::104'] as const;
+/** Requests for what is known: none of them may cross. */
+const REQUESTS = 100;
+/** Requests for what is not: each goes to every other host. */
+const FLOODED = 5;
+const LEARN_LIMIT_MS = 3000;
 
 type Three<T> = [T, T, T];
 
@@ -50,7 +67,72 @@ async function check(inspection: Inspection): Promise<void> {
   );
   for (const wire of wires) wire.stop();
   await inspection.prove('10 MB over TCP', () => transfer(inspection, guests[0], guests[1]));
-  inspection.later('ARP requests for known bindings are answered locally', 'neigh_suppress is not built yet');
+  await checkSuppression(inspection, guests);
+}
+
+/** Asks in the first guest's name, as often as it takes to count, and looks at its NIC and at its host's underlay. */
+async function checkSuppression(inspection: Inspection, [first, second, third]: Three<Station>): Promise<void> {
+  const [host] = topology.hosts;
+  const asker: Asker = {
+    guest: first,
+    nic: inspection.sniffGuest(first),
+    wire: inspection.sniffUnderlay(underlayOf(host as Host)),
+    fence: () => reach(inspection, first, second, 1),
+  };
+  const unknown = { requests: FLOODED, mac: null, crossing: FLOODED * (topology.hosts.length - 1) };
+  for (const [index, what] of ['an ARP request', 'a neighbour solicitation'].entries()) {
+    const [nobody, told] = [NOBODY[index], TOLD[index]] as [string, string];
+    await inspection.prove(`${what} for an unknown address is flooded`, () => asks(inspection, asker, nobody, unknown));
+    for (const owner of [second, third]) {
+      const target = (index === 0 ? owner.address : owner.address6) as string;
+      const claim = `${what} for ${owner.name}, heard of on the wire, is answered once on the spot and does not cross`;
+      await inspection.prove(claim, () => isSuppressed(inspection, asker, target, owner.mac));
+    }
+    await inspection.prove(`${what} for ${told} crosses before "neigh add", and after it is answered on the spot`, () =>
+      isTold(inspection, asker, told, third.mac, unknown.crossing),
+    );
+  }
+  for (const sniffer of [asker.nic, asker.wire]) sniffer.stop();
+  await inspection.prove("the guest's kernel takes these answers for its own requests", async () => {
+    await forgetNeighbours(first);
+    return reach(inspection, first, third);
+  });
+}
+
+/** Asks once, which may cross if nobody has heard of the owner yet, and then often, which may not. */
+async function isSuppressed(inspection: Inspection, asker: Asker, target: string, mac: string): Promise<Seen> {
+  const isKnown = (rows: readonly NeighRow[]): boolean => rows.some((row) => row.dst === target && row.lladdr === mac);
+  inspection.send(asker.guest, [requestFrame(asker.guest, target)]);
+  const client = inspection.client(asker.guest.host);
+  const what = `neigh show has ${target}`;
+  await waitUntil(async () => isKnown(await client.get<NeighRow[]>('/v1/neigh')), {
+    what,
+    limitMs: LEARN_LIMIT_MS,
+    signal: inspection.signal,
+  });
+  // The answer to the first one is on its way no more once this has come back.
+  await asker.fence?.();
+  return asks(inspection, asker, target, { requests: REQUESTS, mac, crossing: 0 });
+}
+
+async function isTold(
+  inspection: Inspection,
+  asker: Asker,
+  target: string,
+  mac: string,
+  crossing: number,
+): Promise<Seen> {
+  const before = await asks(inspection, asker, target, { requests: FLOODED, mac: null, crossing });
+  const client = inspection.client(asker.guest.host);
+  const add: NeighRequest = { op: 'add', dst: target, lladdr: mac, dev: DEV };
+  const del: NeighRequest = { op: 'del', dst: target, dev: DEV };
+  await inspection.temporarily(
+    () => client.post('/v1/neigh', add),
+    () => client.post('/v1/neigh', del),
+  );
+  const after = await asks(inspection, asker, target, { requests: REQUESTS, mac, crossing: 0 });
+  await inspection.undoAll();
+  return { holds: before.holds && after.holds, seen: `before: ${before.seen}; after: ${after.seen}` };
 }
 
 /** Watches the third host's wire while the first two guests talk. */

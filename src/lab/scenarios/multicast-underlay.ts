@@ -1,0 +1,214 @@
+/**
+ * Lab multicast-underlay: VXLAN as RFC 7348 has it. No host knows of any other: each joins one group of the underlay,
+ * what is flooded goes to the group once, and who answers is learned. The underlay is a switch that carries multicast.
+ *
+ *        198.18.0.2        198.18.0.3        198.18.0.4
+ *            |                 |                 |
+ *          vxlan0            vxlan0            vxlan0         VNI 42, UDP 4789, group 239.1.1.1
+ *       192.168.0.2       192.168.0.3       192.168.0.4
+ *            '---------------- net --------------'
+ */
+import type { FdbRow } from '../../control/api.js';
+import type { Seen } from '../findings.js';
+import type { Inspection } from '../inspection.js';
+import type { Lab } from '../lab.js';
+import { groupsOf } from '../namespaces.js';
+import {
+  allReach,
+  countShouts,
+  freshTag,
+  heardOnce,
+  mtuIsRight,
+  reach,
+  SHOUTS,
+  type ShoutKind,
+  transfer,
+} from '../probes.js';
+import type { TunnelSighting } from '../sighting.js';
+import type { Sniffer } from '../sniffer.js';
+import type { SwitchFiles } from '../state.js';
+import { type Host, type Station, UNDERLAY_NIC, underlayOf } from '../topology.js';
+import { becomesTrue } from '../wait.js';
+import { cableOf, tapPort } from './pieces.js';
+
+const NAME = 'multicast-underlay';
+const PREFIX = 'ovt-mcu';
+const VNI = 42;
+const GROUP = '239.1.1.1';
+const ALL_ZEROS = '00:00:00:00:00:00';
+const LEAVE_LIMIT_MS = 2000;
+
+type Three<T> = readonly [T, T, T];
+
+const three = <T>(make: (number: number) => T): Three<T> => [make(1), make(2), make(3)];
+const hosts = three(
+  (number): Host => ({ name: `h${number}`, netns: `${PREFIX}-h${number}`, address: `192.168.0.${number + 1}` }),
+);
+const guests = three(
+  (number): Station => ({
+    name: `g${number}`,
+    netns: `${PREFIX}-g${number}`,
+    ifname: 'eth0',
+    address: `198.18.0.${number + 1}`,
+    host: `h${number}`,
+    mac: `02:00:00:00:42:0${number}`,
+  }),
+);
+const topology = { hosts, stations: guests, segment: { name: 'net', netns: `${PREFIX}-net` } };
+
+function config(host: Host, files: SwitchFiles): string {
+  const own = guests.find((guest) => guest.host === host.name) as Station;
+  return `# Lab ${NAME}, host ${host.name}.
+name: ${host.name}
+control: ${files.socket}
+bridges:
+  br0:
+    ports:${tapPort(cableOf(own))}
+      vxlan0:                            # no remotes: the group stands for all of them
+        type: vxlan
+        id: ${VNI}
+        local: ${host.address}
+        dstport: 4789
+        group: ${GROUP}
+        dev: ${UNDERLAY_NIC}
+`;
+}
+
+type Wires = Three<Sniffer>;
+
+async function check(inspection: Inspection): Promise<void> {
+  const wires = hosts.map((host) => inspection.sniffUnderlay(underlayOf(host))) as unknown as Wires;
+  const [first, second, third] = guests;
+  await inspection.prove('the guests have the right MTU by themselves', () => mtuIsRight(inspection, guests));
+  await inspection.prove(`every host has joined ${GROUP} on ${UNDERLAY_NIC}`, () => membersAre(inspection, hosts));
+  await inspection.prove('no remote is configured: what is flooded goes to the group', () => floodsToGroup(inspection));
+  await inspection.prove('all pairs of guests reach each other', () => allReach(inspection, guests));
+  for (const kind of ['broadcast', 'multicast'] as const) {
+    for (const [index, guest] of guests.entries()) {
+      const claim = `each ${kind} of ${guest.name} crosses once, to the group, and arrives once at every guest`;
+      await inspection.prove(claim, () => crossesOnce(inspection, wires, index, kind));
+    }
+  }
+  await inspection.prove('once learned, a unicast frame goes to its VTEP and to nobody else', () =>
+    unicastIsDirect(inspection, wires),
+  );
+  await inspection.prove(`all that crossed is in VNI ${VNI}, and to the group with a time to live of 1`, async () =>
+    headersAreRight(wires),
+  );
+  for (const wire of wires) wire.stop();
+  await inspection.prove('10 MB over TCP', () => transfer(inspection, first, second));
+  const [kept, alsoKept, ended] = hosts;
+  await inspection.prove(`the switch of ${ended.name} ends, and has left the group; the others have not`, () =>
+    leaves(inspection, ended, [kept, alsoKept]),
+  );
+  await inspection.prove(`it starts again, and has joined it again`, () => joinsAgain(inspection, ended));
+  await inspection.prove(`and ${first.name} reaches ${third.name} as before`, () => reach(inspection, first, third));
+}
+
+/** The hosts whose kernel lists the group, by the NIC of the underlay. */
+async function members(): Promise<Host[]> {
+  const joined = await Promise.all(hosts.map(async (host) => (await groupsOf(underlayOf(host))).includes(GROUP)));
+  return hosts.filter((_, index) => joined[index]);
+}
+
+/** Proves that these hosts and no others are members, now or within the time that leaving may take. */
+async function membersAre({ signal }: Inspection, expected: readonly Host[]): Promise<Seen> {
+  let found: Host[] = [];
+  const holds = await becomesTrue(
+    async () => {
+      found = await members();
+      return found.map(({ name }) => name).join() === expected.map(({ name }) => name).join();
+    },
+    { limitMs: LEAVE_LIMIT_MS, signal },
+  );
+  return { holds, seen: `ip maddress lists it on ${found.map(({ name }) => name).join(', ') || 'no host'}` };
+}
+
+async function floodsToGroup(inspection: Inspection): Promise<Seen> {
+  const answers = await Promise.all(hosts.map(({ name }) => inspection.client(name).get<FdbRow[]>('/v1/fdb')));
+  const lists = answers.map((rows) => rows.filter(({ mac }) => mac === ALL_ZEROS).map(({ dst }) => dst));
+  const holds = lists.every((list) => list.length === 1 && list[0] === GROUP);
+  const seen = lists.map((list, index) => `${hosts[index]?.name} dst ${list.join(', ') || 'none'}`);
+  return { holds, seen: seen.join('; ') };
+}
+
+/** One datagram on the wire of each host for each shout, and none that comes back to the one who shouted. */
+async function crossesOnce(inspection: Inspection, wires: Wires, index: number, kind: ShoutKind): Promise<Seen> {
+  const [from, host] = [guests[index], hosts[index]] as [Station, Host];
+  const others = guests.filter((guest) => guest !== from);
+  const own = inspection.sniffGuest(from);
+  const mark = freshTag();
+  const heard = await heardOnce(inspection, from, kind, others, [], mark);
+  const failures = heard.holds ? [] : [heard.seen];
+  for (const [place, wire] of wires.entries()) {
+    const all = countShouts(wire, mark);
+    const right = wire.tunnel.filter((seen) => seen.to === GROUP && seen.from === host.address);
+    const toGroup = right.filter(({ frame }) => frame.text.includes(mark)).length;
+    if (all !== SHOUTS || toGroup !== SHOUTS)
+      failures.push(`${all} on the wire of ${hosts[place]?.name}, ${toGroup} of them to ${GROUP}`);
+  }
+  const passed = countShouts(own, mark);
+  own.stop();
+  if (passed !== SHOUTS) failures.push(`${passed} passed the NIC of ${from.name}, which sent ${SHOUTS}`);
+  const good = `${heard.seen}; ${SHOUTS} datagrams to ${GROUP} on each wire, none came back`;
+  return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
+}
+
+/** Watches the third host's wire while the first two guests talk. */
+async function unicastIsDirect(inspection: Inspection, wires: Wires): Promise<Seen> {
+  const [first, second, third] = guests;
+  const [own, , far] = wires;
+  for (const wire of wires) wire.drain();
+  const starts = [own.tunnel.length, far.tunnel.length] as const;
+  const between = (one: Station, other: Station) => (seen: TunnelSighting) =>
+    seen.frame.source === one.mac && seen.frame.destination === other.mac;
+  const talk = await reach(inspection, first, second, 10);
+  // A copy for the third host would have left before this probe does, and the wire keeps the order.
+  const fence = await reach(inspection, first, third, 1);
+  const inOrder = await far.sees(() => far.tunnel.slice(starts[1]).some(between(first, third)), inspection.signal);
+  own.drain();
+  const sent = own.tunnel.slice(starts[0]).filter(between(first, second));
+  const direct = sent.filter(({ to }) => to === hosts[1].address).length;
+  const astray = far.tunnel.slice(starts[1]).filter(between(first, second)).length;
+  const rows = await inspection.client(hosts[0].name).get<FdbRow[]>('/v1/fdb');
+  const entry = rows.find(({ mac, dst }) => mac === second.mac && dst !== undefined);
+  return {
+    holds: talk.holds && fence.holds && inOrder && direct >= 10 && direct === sent.length && astray === 0,
+    seen: `${talk.seen}; ${direct} of ${sent.length} frames to ${entry?.dst ?? 'nowhere'}, ${astray} at ${hosts[2].name}`,
+  };
+}
+
+function headersAreRight(wires: Wires): Seen {
+  const addresses = hosts.map(({ address }) => address);
+  const isRight = ({ from, to, ttl, vni, reserved }: TunnelSighting): boolean =>
+    addresses.includes(from) && (to === GROUP ? ttl === 1 : addresses.includes(to)) && vni === VNI && reserved === 0;
+  for (const wire of wires) wire.drain();
+  const all = wires.flatMap((wire) => wire.tunnel);
+  const wrong = all.filter((seen) => !isRight(seen));
+  const toGroup = all.filter(({ to }) => to === GROUP).length;
+  const examples = wrong.slice(0, 3).map(({ from, to, ttl, vni }) => `${from} -> ${to} ttl ${ttl} VNI ${vni}`);
+  const rest = wrong.length > 0 ? `; ${wrong.length} wrong: ${examples.join(', ')}` : '';
+  return {
+    holds: toGroup > 0 && toGroup < all.length && wrong.length === 0,
+    seen: `${all.length} sightings on three wires, ${toGroup} of them to the group${rest}`,
+  };
+}
+
+async function leaves(inspection: Inspection, ended: Host, others: readonly Host[]): Promise<Seen> {
+  const how = await inspection.endSwitch(ended.name);
+  const { holds, seen } = await membersAre(inspection, others);
+  return { holds: holds && how === 'ended', seen: `the switch has ${how}; ${seen}` };
+}
+
+async function joinsAgain(inspection: Inspection, host: Host): Promise<Seen> {
+  await inspection.startSwitch(host.name);
+  return membersAre(inspection, hosts);
+}
+
+export const multicastUnderlay: Lab = {
+  name: NAME,
+  summary: 'a group of the underlay instead of remotes: joined on start, left on stop, everybody reached through it',
+  topology,
+  config,
+  check,
+};

@@ -1,0 +1,86 @@
+/**
+ * Owns starting and ending the switch of one place of a lab, and that the lab's state always names the process that runs
+ * there: first when the lab is built, and again where a check ends a switch to see what becomes of it.
+ */
+import { writeFileSync } from 'node:fs';
+import { LabError } from './errors.js';
+import { isRunning, type Started, startDetached, stopProcess } from './processes.js';
+import { type LabState, type SwitchFiles, type SwitchRecord, saveState, switchFiles } from './state.js';
+import { waitUntil } from './wait.js';
+import type { Workshop } from './workshop.js';
+
+/** How long a switch may take until it answers. */
+const READY_LIMIT_MS = 20_000;
+
+/** Where a switch runs. */
+export interface SwitchPlace {
+  readonly name: string;
+  readonly netns: string;
+}
+
+/** Writes the configuration of a switch that never ran before, and starts it. It need not be ready yet. */
+export async function firstStart(
+  place: SwitchPlace,
+  config: string,
+  workshop: Workshop,
+  state: LabState,
+): Promise<Started> {
+  const files = switchFiles(workshop.root, state.lab, place.name);
+  writeFileSync(files.config, config);
+  const started = await start(place.netns, files, workshop);
+  state.switches.push({ host: place.name, netns: place.netns, pid: started.pid, ...files });
+  saveState(workshop.root, state);
+  return started;
+}
+
+/**
+ * Waits until a switch answers.
+ * @throws LabError LAB_SWITCH_FAILED when it ends, LAB_TIMEOUT
+ */
+export async function untilReady(
+  record: SwitchRecord,
+  started: Started,
+  workshop: Workshop,
+  signal?: AbortSignal,
+): Promise<void> {
+  const answers = async (): Promise<boolean> => {
+    const ending = started.ending();
+    if (ending) throw new LabError('LAB_SWITCH_FAILED', `the switch of ${record.host} ${ending}`);
+    return workshop
+      .connect(record.socket)
+      .get('/v1/info')
+      .then(
+        () => true,
+        () => false,
+      );
+  };
+  const what = `the switch of ${record.host} answers on ${record.socket}`;
+  await waitUntil(answers, { what, limitMs: READY_LIMIT_MS, everyMs: 50, signal });
+}
+
+/** Ends the switch of a host by SIGTERM, as an operator does. @returns how it ended */
+export function endSwitch(state: LabState, host: string): Promise<'not running' | 'ended' | 'killed'> {
+  const { pid, config } = recordOf(state, host);
+  return stopProcess(pid, config);
+}
+
+/** Starts the switch of a host again, with the configuration it had, and waits until it answers. No error if it runs. */
+export async function startAgain(state: LabState, host: string, workshop: Workshop): Promise<void> {
+  const record = recordOf(state, host);
+  if (isRunning(record.pid, record.config)) return;
+  const started = await start(record.netns, record, workshop);
+  const fresh = { ...record, pid: started.pid };
+  state.switches = state.switches.map((one) => (one === record ? fresh : one));
+  saveState(workshop.root, state);
+  await untilReady(fresh, started, workshop);
+}
+
+function start(netns: string, { config, log }: SwitchFiles, workshop: Workshop): Promise<Started> {
+  return startDetached(netns, [...workshop.switchCommand, '-c', config], log);
+}
+
+function recordOf(state: LabState, host: string): SwitchRecord {
+  const record = state.switches.find((one) => one.host === host);
+  if (!record) throw new RangeError(`no switch runs on ${host}`);
+  return record;
+}

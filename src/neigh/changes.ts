@@ -1,0 +1,197 @@
+/**
+ * What control changes in the neighbour table, and how a binding is put in and taken out: with room made for it, counted,
+ * and its MAC noted where it is a router's.
+ *
+ * Owns these changes. It never decides what a frame teaches, nor what is too old: `table.ts` does.
+ */
+import {
+  COUNTER_ENTRIES,
+  COUNTER_EVICTED,
+  COUNTER_REFUSED,
+  COUNTER_ROWS,
+  HEAD_LOCK,
+  HEAD_SAMPLE,
+  NEIGH_MANUAL,
+  NEIGH_ROUTER,
+  neighAge,
+  ROUTERS,
+  ROW_CHANGES,
+  ROW_MAC_HIGH,
+  ROW_MAC_LOW,
+  ROW_PORT,
+  ROW_SEGMENT,
+  ROW_SHIFT,
+  ROW_STAMP,
+} from './layout.js';
+import { lock, unlock } from './lock.js';
+import { NeighStore } from './store.js';
+
+/** Learned bindings among which one is chosen that gives way. */
+const SAMPLE = 32;
+/** Rows after which the first learned one that was met is good enough. */
+const SAMPLE_ROWS = 1024;
+
+/** What is given must all fit. */
+export interface NeighMatch {
+  port?: number | undefined;
+  /** Segments from the first to the last of them. */
+  segments?: readonly [number, number] | undefined;
+  /** Leaves what was put in by hand. */
+  learnedOnly?: boolean | undefined;
+}
+
+export class NeighChanges extends NeighStore {
+  /**
+   * Puts in a binding that is never aged nor changed by what is heard, in place of what there is. In a full table a learned
+   * one gives way to it.
+   * @returns false when the table is full of bindings put in by hand
+   * @throws RangeError when a value is out of range
+   */
+  set(
+    segment: number,
+    address: ArrayLike<number>,
+    high: number,
+    low: number,
+    router: boolean,
+    port: number,
+    now: number,
+  ): boolean {
+    if (!(segment >= 1 && segment < ROUTERS)) throw new RangeError(`the neighbour's segment is ${segment}`);
+    if (!(high >= 0 && high <= 0xffff)) throw new RangeError(`the neighbour's MAC high word is ${high}`);
+    if (!(port >= 0 && port < this.views.ofPort.length)) throw new RangeError(`the neighbour's port is ${port}`);
+    const [a0, a1, a2, a3] = [address[0] | 0, address[1] | 0, address[2] | 0, address[3] | 0];
+    lock(this.header, HEAD_LOCK);
+    const found = this.find(segment, a0, a1, a2, a3);
+    const row = found >= 0 ? found : this.makeRow(segment, a0, a1, a2, a3, now);
+    if (row >= 0) this.bind(row, high, low, NEIGH_MANUAL | (router ? NEIGH_ROUTER : 0), port, now, found >= 0);
+    unlock(this.header, HEAD_LOCK);
+    return row >= 0;
+  }
+
+  /** @returns false when there was no such binding */
+  remove(segment: number, address: ArrayLike<number>): boolean {
+    lock(this.header, HEAD_LOCK);
+    const row = this.find(segment, address[0] | 0, address[1] | 0, address[2] | 0, address[3] | 0);
+    if (row >= 0) this.drop(row);
+    unlock(this.header, HEAD_LOCK);
+    return row >= 0;
+  }
+
+  /** Removes the bindings that match. @returns how many */
+  flush(match: NeighMatch): number {
+    if (this.counters[COUNTER_ENTRIES] === 0) return 0;
+    if (match.port !== undefined && this.views.ofPort[match.port] === 0) return 0;
+    let removed = 0;
+    for (let row = 0; row < this.slots; row++) {
+      if (!this.matches(row, match)) continue;
+      lock(this.header, HEAD_LOCK);
+      if (this.matches(row, match)) {
+        this.drop(row);
+        removed++;
+      }
+      unlock(this.header, HEAD_LOCK);
+    }
+    return removed;
+  }
+
+  private matches(row: number, { port, segments, learnedOnly }: NeighMatch): boolean {
+    if (!this.isBinding(row)) return false;
+    if (port !== undefined && this.rows[(row << ROW_SHIFT) + ROW_PORT] !== port) return false;
+    const segment = this.segmentOf(row);
+    if (segments !== undefined && (segment < segments[0] || segment > segments[1])) return false;
+    return learnedOnly !== true || (this.flagsOf(row) & NEIGH_MANUAL) === 0;
+  }
+
+  // ---- What every change is made of, with the lock held ----------------------------------------
+
+  /** A row for a key that is not in the table, its own from now on; -1 when there is no room. */
+  protected makeRow(segment: number, a0: number, a1: number, a2: number, a3: number, now: number): number {
+    if (this.counters[COUNTER_ROWS] >= this.capacity) {
+      const victim = this.victim(now);
+      if (victim >= 0) {
+        this.drop(victim);
+        this.counters[COUNTER_EVICTED]++;
+      }
+    }
+    const row = this.counters[COUNTER_ROWS] >= this.capacity ? -1 : this.findFree(segment, a0, a1, a2, a3);
+    if (row < 0) this.counters[COUNTER_REFUSED]++;
+    else this.claim(row, segment, a0, a1, a2, a3);
+    return row;
+  }
+
+  /** Gives the binding of a row its MAC, flags and port. @param isThere whether the row held one before */
+  protected bind(
+    row: number,
+    high: number,
+    low: number,
+    flags: number,
+    port: number,
+    now: number,
+    isThere: boolean,
+  ): void {
+    if (isThere) {
+      this.forgetRouter(row);
+      this.count(row, -1);
+    }
+    this.fill(row, high, low, flags, port, now);
+    this.count(row, 1);
+    // The last step: it may have a learned binding give way, this one too.
+    if ((flags & NEIGH_ROUTER) !== 0) this.noteRouter(row, now);
+  }
+
+  protected drop(row: number): void {
+    this.forgetRouter(row);
+    this.count(row, -1);
+    this.release(row);
+  }
+
+  /** Counts a binding for the row of its MAC, which may be a new one: then another binding may give way, this one too. */
+  private noteRouter(binding: number, now: number): void {
+    const { rows } = this;
+    const base = binding << ROW_SHIFT;
+    const segment = rows[base + ROW_SEGMENT] | ROUTERS;
+    const high = rows[base + ROW_MAC_HIGH] & 0xffff;
+    const low = rows[base + ROW_MAC_LOW];
+    let row = this.find(segment, high, low, 0, 0);
+    if (row < 0) row = this.makeRow(segment, high, low, 0, 0, now);
+    if (row < 0) return;
+    if (this.isBinding(binding)) rows[(row << ROW_SHIFT) + ROW_CHANGES]++;
+    else this.release(row);
+  }
+
+  private forgetRouter(binding: number): void {
+    if ((this.flagsOf(binding) & NEIGH_ROUTER) === 0) return;
+    const base = binding << ROW_SHIFT;
+    const high = this.rows[base + ROW_MAC_HIGH] & 0xffff;
+    const row = this.find(this.rows[base + ROW_SEGMENT] | ROUTERS, high, this.rows[base + ROW_MAC_LOW], 0, 0);
+    if (row < 0) return;
+    if (--this.rows[(row << ROW_SHIFT) + ROW_CHANGES] === 0) this.release(row);
+  }
+
+  /** The learned binding that gives way, or -1 when nothing is learned. */
+  private victim(now: number): number {
+    const { rows } = this;
+    const { learnedOfPort } = this.views;
+    let row = this.header[HEAD_SAMPLE];
+    let victim = -1;
+    let held = 0;
+    let oldest = -1;
+    let met = 0;
+    for (let looked = 0; looked < this.slots && met < SAMPLE; looked++) {
+      if (victim >= 0 && looked >= SAMPLE_ROWS) break;
+      if (this.isBinding(row) && (this.flagsOf(row) & NEIGH_MANUAL) === 0) {
+        met++;
+        const of = learnedOfPort[rows[(row << ROW_SHIFT) + ROW_PORT]];
+        const age = neighAge(now, rows[(row << ROW_SHIFT) + ROW_STAMP]);
+        if (of > held || (of === held && age > oldest)) {
+          victim = row;
+          held = of;
+          oldest = age;
+        }
+      }
+      row = (row + 1) & (this.slots - 1);
+    }
+    this.header[HEAD_SAMPLE] = row;
+    return victim;
+  }
+}

@@ -1,0 +1,420 @@
+/** ARP and ND suppression: what is heard, what is answered and to whom, and what still goes where. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { PUNT_NEIGH_CONFLICT } from '../../src/dataplane/punts.js';
+import { NEIGH_MANUAL, NEIGH_ROUTER, NEIGH_TUNNEL } from '../../src/neigh/table.js';
+import { fromHex, toHex } from '../../src/wire/bytes.js';
+import { ETHERTYPE_ARP } from '../../src/wire/ethernet.js';
+import { ND_OVERRIDE, ND_ROUTER, ND_SOLICITED } from '../../src/wire/nd.js';
+import { A, B, BROADCAST, C, D, frame, packet } from './frames.js';
+import { type BridgeSpec, TestSwitch } from './harness.js';
+import {
+  advertisement,
+  arpReply,
+  arpRequest,
+  binding,
+  bindingOf,
+  gratuitous,
+  lladdrOf,
+  OTHER_PEER,
+  PEER,
+  solicitation,
+  solicitedNode,
+  told,
+  words,
+} from './neigh-frames.js';
+
+const tap = { type: 'tap' } as const;
+const A4 = '198.18.0.1';
+const B4 = '198.18.0.2';
+const C4 = '198.18.0.3';
+const A6 = '2001:db8::a';
+const B6 = '2001:db8::b';
+const VNI = 42;
+
+function bridge(more: object = {}, snooping = false): Record<string, BridgeSpec> {
+  return {
+    br0: {
+      snooping,
+      ports: {
+        t1: tap,
+        t2: tap,
+        vx: { type: 'vxlan', vni: VNI, remotes: [PEER, OTHER_PEER], neighSuppress: true, ...more },
+      },
+    },
+  };
+}
+
+let sw: TestSwitch;
+
+/** B is behind the tunnel, and has said so. */
+function hearB(): void {
+  sw.tunnel('vx', PEER, VNI, gratuitous(B, B4));
+  sw.tunnel('vx', PEER, VNI, advertisement(B, B6));
+}
+
+beforeEach(() => {
+  sw = new TestSwitch(bridge());
+});
+
+describe('a request whose owner is behind the tunnel', () => {
+  it('in ARP has one reply, to the asking port, and no copy into the tunnel', () => {
+    hearB();
+    const turn = sw.send('t1', arpRequest(A, A4, B4));
+    expect(turn.to).toEqual(['t1', 't2']);
+    const [reply] = turn.out.filter(({ to }) => to === 't1');
+    expect(toHex(reply.frame)).toBe(
+      toHex(
+        fromHex(`02000000000a 02000000000b 0806
+          0001 0800 06 04 0002 02000000000b c6120002 02000000000a c6120001`),
+      ),
+    );
+    expect(turn.drops).toEqual(['vx suppressed']);
+    expect(sw.dropsOf('vx', 'suppressed')).toEqual([0, 1]);
+  });
+
+  it('in ND likewise, with the flags, the checksum and the hop limit that it needs', () => {
+    hearB();
+    const turn = sw.send('t1', solicitation(A, A6, B6));
+    expect(turn.to).toEqual(['t1', 't2']);
+    const [reply] = turn.out.filter(({ to }) => to === 't1');
+    const expected = advertisement(B, B6, { flags: ND_SOLICITED | ND_OVERRIDE, to: A6, destination: A });
+    expect(toHex(reply.frame)).toBe(toHex(expected));
+    expect(turn.drops).toEqual(['vx suppressed']);
+  });
+
+  it('is answered as a router’s where the owner is one', () => {
+    sw.tunnel('vx', PEER, VNI, advertisement(B, B6, { flags: ND_ROUTER | ND_OVERRIDE }));
+    const [reply] = sw.send('t1', solicitation(A, A6, B6)).out.filter(({ to }) => to === 't1');
+    expect(reply.frame[14 + 40 + 4]).toBe(ND_ROUTER | ND_SOLICITED | ND_OVERRIDE);
+  });
+
+  it('that does not say the asker’s MAC is answered to where the frame came from', () => {
+    hearB();
+    const [reply] = sw.send('t1', solicitation(A, A6, B6, { link: false })).out.filter(({ to }) => to === 't1');
+    const expected = advertisement(B, B6, { flags: ND_SOLICITED | ND_OVERRIDE, to: A6, destination: A });
+    expect(toHex(reply.frame)).toBe(toHex(expected));
+  });
+
+  it('1,000 times has 1,000 replies, however they come, and none in the tunnel', () => {
+    hearB();
+    const request = arpRequest(A, A4, B4);
+    const six = solicitation(A, A6, B6);
+    for (let i = 0; i < 1000; i++) sw.inject('t1', (i & 1) === 0 ? request : six);
+    const { to, drops } = sw.turn();
+    expect(to.filter((port) => port === 't1')).toHaveLength(1000);
+    expect(to.filter((port) => port === 't2')).toHaveLength(1000);
+    expect(to).toHaveLength(2000);
+    expect(drops).toEqual(Array(1000).fill('vx suppressed'));
+  });
+
+  it('10,000 times costs what can be borne', () => {
+    sw = new TestSwitch(bridge(), { maxFrames: 1024 });
+    hearB();
+    const request = arpRequest(A, A4, B4);
+    for (let i = 0; i < 10_000; i++) sw.inject('t1', request);
+    const { to } = sw.turn();
+    expect(to.filter((port) => port === 't1')).toHaveLength(10_000);
+    expect(to.filter((port) => port.startsWith('vx'))).toHaveLength(0);
+  });
+
+  it('put in by hand is answered before the FDB knows the owner, as long as it does not know better', () => {
+    sw.apply([binding(sw, 'vx', C4, C)]);
+    expect(sw.send('t1', arpRequest(A, A4, C4)).to).toEqual(['t1', 't2']);
+    sw.send('t2', frame({ source: C, destination: BROADCAST }));
+    // The owner is here: it answers itself, and the tunnel need not be asked.
+    const turn = sw.send('t1', arpRequest(A, A4, C4));
+    expect([turn.to, turn.drops]).toEqual([['t2'], ['vx suppressed']]);
+  });
+
+  it('goes out tagged where the asker is, and leaves the other VLANs alone', () => {
+    const vlans = ['10', '20 pvid untagged'];
+    sw = new TestSwitch({
+      br0: {
+        filtering: true,
+        ports: {
+          t1: { type: 'tap', vlans },
+          t2: { type: 'tap', vlans },
+          vx: {
+            type: 'vxlan',
+            vlans: ['10', '20'],
+            tunnel: { 10: 100, 20: 200 },
+            remotes: [PEER],
+            neighSuppress: true,
+          },
+        },
+      },
+    });
+    sw.tunnel('vx', PEER, 100, gratuitous(B, B4));
+    const tagged = sw.send('t1', arpRequest(A, A4, B4, { tci: 0xe00a }));
+    expect(tagged.to).toEqual(['t1', 't2']);
+    const [reply] = tagged.out.filter(({ to }) => to === 't1');
+    expect(toHex(reply.frame)).toBe(toHex(arpReply(B, B4, A, A4, { tci: 10 })));
+    // The same address in VLAN 20 is unknown, then another's.
+    expect(sw.send('t1', arpRequest(A, A4, B4)).to).toEqual(['t2', `vx>${PEER}`]);
+    sw.tunnel('vx', PEER, 200, gratuitous(C, B4));
+    const untagged = sw.send('t1', arpRequest(A, A4, B4));
+    const [other] = untagged.out.filter(({ to }) => to === 't1');
+    expect(toHex(other.frame)).toBe(toHex(arpReply(C, B4, A, A4)));
+    expect([lladdrOf(sw, B4, 10), lladdrOf(sw, B4, 20)]).toEqual([B, C]);
+  });
+
+  it('is not answered in a tag that is payload', () => {
+    hearB();
+    const turn = sw.send('t1', arpRequest(A, A4, B4, { tci: 10 }));
+    expect(turn.to).toEqual(['t2', `vx>${PEER}`, `vx>${OTHER_PEER}`]);
+  });
+
+  it('in ND is not answered into the groups that are snooped, nor into the tunnel where its group is', () => {
+    sw = new TestSwitch(bridge({}, true));
+    hearB();
+    const { topology } = sw;
+    const group = words(solicitedNode(B6).destination);
+    const remote = topology.port('vx').remotes.get(`${PEER} 4789`) as number;
+    const member = (remote << 10) | sw.port('vx');
+    const place = { bridge: topology.bridgeNumber('br0'), vid: 0 };
+    sw.apply([
+      { op: 'group', ...place, address: group, destinations: [sw.port('t2'), member] },
+      { op: 'routers', ...place, destinations: [], querier4: false, querier6: true },
+    ]);
+    const turn = sw.send('t1', solicitation(A, A6, B6));
+    expect([turn.to, turn.drops]).toEqual([['t1', 't2'], ['vx suppressed']]);
+    expect(sw.send('t1', solicitation(A, A6, '2001:db8:0:1::b')).to).toEqual(['t2', `vx>${PEER}`]);
+  });
+});
+
+describe('what is not answered', () => {
+  beforeEach(hearB);
+  const everywhere = ['t2', `vx>${PEER}`, `vx>${OTHER_PEER}`];
+
+  it.each([
+    ['an address that nobody has', arpRequest(A, A4, C4)],
+    ['an IPv6 address that nobody has', solicitation(A, A6, '2001:db8::c')],
+    ['an announcement', gratuitous(A, A4)],
+    ['an announcement of an address that was another’s', gratuitous(A, B4)],
+    ['an unsolicited advertisement', advertisement(A, A6)],
+    ['an ARP request for a multicast address', arpRequest(A, A4, '224.0.0.1')],
+    ['one whose sender’s MAC is a group’s', arpRequest('03:00:00:00:00:01', A4, B4).fill(0x02, 6, 7)],
+    ['ND with hop limit 64', solicitation(A, A6, B6, { hopLimit: 64 })],
+    ['ND with an option of length 0', solicitation(A, A6, B6, { options: fromHex('0e00 000000000000') })],
+    ['ND with an option past the end', solicitation(A, A6, B6, { options: fromHex('0e02 000000000000') })],
+    ['ND with half an option', solicitation(A, A6, B6, { options: fromHex('0e') })],
+    ['a cut-off ARP request', arpRequest(A, A4, B4).slice(0, 14 + 27)],
+    ['a cut-off solicitation', solicitation(A, A6, B6).slice(0, 14 + 63)],
+    ['RARP', frame({ destination: BROADCAST, etherType: 0x8035, payload: arpRequest(A, A4, B4).slice(14) })],
+    ['ARP of other hardware', arpRequest(A, A4, B4).fill(6, 15, 16)],
+    ['an ARP operation of another kind', arpRequest(A, A4, B4).fill(8, 21, 22)],
+  ])('%s is flooded', (_name, message) => {
+    const turn = sw.send('t1', message);
+    expect([turn.to, turn.drops]).toEqual([everywhere, []]);
+  });
+
+  it('a checksum that is wrong', () => {
+    const wrong = solicitation(A, A6, B6);
+    wrong[14 + 42] ^= 0x40;
+    expect(sw.send('t1', wrong).to).toEqual(everywhere);
+  });
+
+  it('a request to one MAC passes', () => {
+    expect(sw.send('t1', arpRequest(A, A4, B4, { destination: B })).to).toEqual([`vx>${PEER}`]);
+    expect(sw.send('t1', solicitation(A, A6, B6, { destination: B })).to).toEqual([`vx>${PEER}`]);
+    expect(sw.send('t1', arpRequest(A, A4, B4, { destination: D })).to).toEqual(everywhere);
+  });
+
+  it('a request that came through the tunnel goes to the local ports', () => {
+    expect(sw.tunnel('vx', OTHER_PEER, VNI, arpRequest(C, C4, B4)).to).toEqual(['t1', 't2']);
+  });
+
+  it('a request from a port that suppresses itself, as in Linux', () => {
+    sw.apply(sw.topology.setPort('t1', 'br0', { type: 'tap', neighSuppress: true }));
+    expect(sw.send('t1', arpRequest(A, A4, B4)).to).toEqual(everywhere);
+  });
+
+  it('an owner whose MAC the FDB does not know any more', () => {
+    sw.apply([{ op: 'flush', match: { owner: sw.port('vx') }, fromRow: 0, rowCount: 1 << 20 }]);
+    expect(sw.send('t1', arpRequest(A, A4, B4)).to).toEqual(everywhere);
+  });
+
+  it('anything without the option', () => {
+    const plain = new TestSwitch(bridge({ neighSuppress: false }));
+    plain.tunnel('vx', PEER, VNI, gratuitous(B, B4));
+    expect(plain.send('t1', arpRequest(A, A4, B4)).to).toEqual(everywhere);
+    expect(lladdrOf(plain, B4)).toBeNull();
+  });
+});
+
+describe('a host that looks whether an address is free', () => {
+  beforeEach(hearB);
+
+  it('by ARP hears of the owner', () => {
+    const turn = sw.send('t1', arpRequest(A, '0.0.0.0', B4));
+    expect(turn.to).toEqual(['t1', 't2']);
+    const [reply] = turn.out.filter(({ to }) => to === 't1');
+    expect(toHex(reply.frame)).toBe(toHex(arpReply(B, B4, A, '0.0.0.0')));
+    expect(lladdrOf(sw, '0.0.0.0')).toBeNull();
+  });
+
+  it('by ND hears of the owner as all nodes would (RFC 4861 section 7.2.4)', () => {
+    const turn = sw.send('t1', solicitation(A, '::', B6));
+    expect(turn.to).toEqual(['t1', 't2']);
+    const [reply] = turn.out.filter(({ to }) => to === 't1');
+    expect(toHex(reply.frame)).toBe(toHex(advertisement(B, B6, { flags: ND_OVERRIDE })));
+  });
+
+  it('that is its own hears nothing', () => {
+    sw.send('t1', gratuitous(A, A4));
+    expect(sw.send('t1', arpRequest(A, '0.0.0.0', A4)).to).toEqual(['t2', `vx>${PEER}`, `vx>${OTHER_PEER}`]);
+  });
+});
+
+describe('what is heard', () => {
+  it('comes from requests, replies, solicitations and advertisements, here and there', () => {
+    sw.send('t1', arpRequest(A, A4, C4));
+    sw.tunnel('vx', PEER, VNI, arpReply(B, B4, A, A4));
+    sw.send('t1', solicitation(A, A6, '2001:db8::99'));
+    sw.tunnel(
+      'vx',
+      PEER,
+      VNI,
+      advertisement(B, B6, { flags: ND_SOLICITED | ND_ROUTER | ND_OVERRIDE, to: A6, destination: A }),
+    );
+    expect([A4, B4, A6, B6].map((address) => lladdrOf(sw, address))).toEqual([A, B, A, B]);
+    expect(bindingOf(sw, A4)).toMatchObject({ port: sw.port('t1'), flags: 0 });
+    expect(bindingOf(sw, B4)).toMatchObject({ port: sw.port('vx'), flags: NEIGH_TUNNEL });
+    expect(bindingOf(sw, B6)).toMatchObject({ port: sw.port('vx'), flags: NEIGH_TUNNEL | NEIGH_ROUTER });
+  });
+
+  it('in a run of frames with the same addresses, of each', () => {
+    sw.send('t2', frame({ source: B, destination: BROADCAST }));
+    for (const host of [1, 2, 3]) sw.inject('t1', arpReply(A, `198.18.1.${host}`, B, B4));
+    expect(sw.turn().to).toEqual(['t2', 't2', 't2']);
+    expect([1, 2, 3].map((host) => lladdrOf(sw, `198.18.1.${host}`))).toEqual([A, A, A]);
+  });
+
+  it('is not what says nothing: probes, other addresses than hosts’, a missing link-layer address', () => {
+    sw.send('t1', arpRequest(A, '0.0.0.0', A4));
+    sw.send('t1', arpRequest(A, '127.0.0.1', B4));
+    sw.send('t1', arpRequest(A, '224.0.0.1', B4));
+    sw.send('t1', solicitation(A, '::', A6));
+    sw.send('t1', solicitation(A, A6, B6, { link: false }));
+    sw.send('t1', advertisement(A, A6, { link: false }));
+    expect(sw.context.neigh.counters[0]).toBe(0);
+  });
+
+  it('moves with the newest MAC, told by an announcement', () => {
+    hearB();
+    sw.send('t1', gratuitous(C, B4));
+    expect(lladdrOf(sw, B4)).toBe(C);
+    sw.tunnel('vx', PEER, VNI, advertisement(D, B6, { flags: 0 }));
+    expect(lladdrOf(sw, B6)).toBe(B); // it does not want to override
+    sw.tunnel('vx', PEER, VNI, advertisement(D, B6));
+    expect(lladdrOf(sw, B6)).toBe(D);
+  });
+
+  it('does not change what was put in by hand', () => {
+    sw.apply([binding(sw, 'vx', B4, C, { router: true })]);
+    hearB();
+    expect(bindingOf(sw, B4)).toMatchObject({ flags: NEIGH_MANUAL | NEIGH_ROUTER });
+    expect(lladdrOf(sw, B4)).toBe(C);
+    sw.apply([{ op: 'neigh-del', bridge: sw.topology.bridgeNumber('br0'), vid: 0, address: words(B4) }]);
+    expect(lladdrOf(sw, B4)).toBeNull();
+  });
+
+  it('ages after 300 s without a word, traffic or not', () => {
+    hearB();
+    sw.send('t1', arpRequest(A, A4, C4));
+    for (let minute = 0; minute < 5; minute++) {
+      sw.wait(60);
+      sw.send('t1', packet({ source: A, destination: D }));
+      sw.tunnel('vx', PEER, VNI, advertisement(B, B6));
+    }
+    sw.wait(1);
+    expect([lladdrOf(sw, A4), lladdrOf(sw, B4), lladdrOf(sw, B6)]).toEqual([null, null, B]);
+  });
+
+  it('goes with its port, and with a port’s place in the bridge', () => {
+    hearB();
+    sw.send('t1', gratuitous(A, A4));
+    sw.send('t2', gratuitous(C, C4));
+    sw.apply(sw.topology.removePort('t1'));
+    expect([lladdrOf(sw, A4), lladdrOf(sw, B4), lladdrOf(sw, C4)]).toEqual([null, B, C]);
+    sw.apply(sw.topology.setPort('t2', '-', tap));
+    expect([lladdrOf(sw, B4), lladdrOf(sw, C4)]).toEqual([B, null]);
+  });
+
+  it('is flushed by port, bridge and VLAN', () => {
+    const number = sw.topology.bridgeNumber('br0');
+    hearB();
+    sw.apply([{ op: 'neigh-flush', bridge: number, vid: 5 }]);
+    expect(lladdrOf(sw, B4)).toBe(B);
+    sw.apply([{ op: 'neigh-flush', port: sw.port('vx'), bridge: number, vid: 0 }]);
+    expect(lladdrOf(sw, B4)).toBeNull();
+    sw.apply([binding(sw, 'vx', B4, B), { op: 'neigh-flush', bridge: number, learnedOnly: true }]);
+    expect(lladdrOf(sw, B4)).toBe(B);
+  });
+
+  it('is heard as soon as some port of the bridge asks for it, and no longer', () => {
+    const quiet = new TestSwitch(bridge({ neighSuppress: false }));
+    quiet.send('t1', gratuitous(A, A4));
+    expect(lladdrOf(quiet, A4)).toBeNull();
+    quiet.apply(quiet.topology.setPort('t2', 'br0', { type: 'tap', neighSuppress: true }));
+    quiet.send('t1', gratuitous(A, A4));
+    expect(lladdrOf(quiet, A4)).toBe(A);
+    quiet.apply(quiet.topology.removePort('t2'));
+    quiet.send('t1', gratuitous(B, A4));
+    expect(lladdrOf(quiet, A4)).toBe(A);
+  });
+});
+
+describe('two hosts with one address', () => {
+  it('are told of once, with both MACs, and the binding does not go to and fro', () => {
+    for (let round = 0; round < 20; round++) {
+      sw.send('t1', gratuitous(A, A4));
+      sw.tunnel('vx', PEER, VNI, gratuitous(B, A4));
+    }
+    const remote = sw.topology.port('vx').remotes.get(`${PEER} 4789`);
+    expect(told(sw)).toEqual([
+      { kind: PUNT_NEIGH_CONFLICT, port: sw.port('vx'), remote, vid: 0, address: A4, mac: B, other: A },
+    ]);
+    expect(lladdrOf(sw, A4)).toBe(A);
+    sw.wait(6);
+    sw.tunnel('vx', PEER, VNI, gratuitous(B, A4));
+    expect([lladdrOf(sw, A4), told(sw)]).toEqual([B, []]);
+  });
+});
+
+describe('options of other ports', () => {
+  it('a TAP that suppresses has no copy either', () => {
+    sw.apply(sw.topology.setPort('t2', 'br0', { type: 'tap', neighSuppress: true }));
+    hearB();
+    const turn = sw.send('t1', arpRequest(A, A4, B4));
+    expect([turn.to, turn.drops]).toEqual([['t1'], ['t2 suppressed', 'vx suppressed']]);
+  });
+
+  it('isolation lets nobody hear of whom it may not reach', () => {
+    sw = new TestSwitch(bridge({ isolated: true }));
+    sw.apply(sw.topology.setPort('t1', 'br0', { type: 'tap', isolated: true }));
+    hearB();
+    expect(sw.send('t1', arpRequest(A, A4, B4)).to).toEqual(['t2']);
+  });
+
+  it('a port that is down is not answered', () => {
+    hearB();
+    sw.apply(sw.topology.setPort('t1', 'br0', { type: 'tap', off: ['up'] }));
+    const turn = sw.send('t1', arpRequest(A, A4, B4));
+    expect([turn.to, turn.drops]).toEqual([[], ['t1 port_down']]);
+  });
+
+  it('unfinished checksums of ND are taken on trust', () => {
+    hearB();
+    const open = solicitation(A, A6, B6);
+    open.fill(0, 14 + 42, 14 + 44);
+    const { to } = sw.send('t1', open, { vnet: 1, csum: 54 | (2 << 16) });
+    expect(to).toEqual(['t1', 't2']);
+  });
+});
+
+it('a frame of another protocol is not looked into', () => {
+  hearB();
+  const odd = frame({ source: A, destination: BROADCAST, etherType: ETHERTYPE_ARP - 1, payload: new Uint8Array(46) });
+  expect(sw.send('t1', odd).to).toEqual(['t2', `vx>${PEER}`, `vx>${OTHER_PEER}`]);
+});
