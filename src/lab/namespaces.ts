@@ -70,6 +70,11 @@ export async function forgetNeighbours(end: End): Promise<void> {
   await run('ip', ['-n', end.netns, 'neigh', 'flush', 'dev', end.ifname]);
 }
 
+/** Sets after how many milliseconds without an answer a NIC's namespace asks for an IPv4 neighbour again. Linux: 1000. */
+export async function setArpRetry(end: End, ms: number): Promise<void> {
+  await run('ip', ['-n', end.netns, 'ntable', 'change', 'name', 'arp_cache', 'dev', end.ifname, 'retrans', String(ms)]);
+}
+
 /** The multicast groups that a NIC has joined, of both families. */
 export async function groupsOf(end: End): Promise<string[]> {
   const text = await run('ip', ['-n', end.netns, '-json', 'maddress', 'show', 'dev', end.ifname]);

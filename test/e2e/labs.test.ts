@@ -10,8 +10,10 @@ import { OVERTAP } from './switch.js';
 const LABS = [
   'one-vxlan-many-vlans',
   'three-hosts-unicast',
+  'multicast-underlay',
   'point-to-point',
   'default-port-8472',
+  'dove',
   'two-bridges',
   'vlan-tenants',
   'routed',
@@ -92,8 +94,15 @@ describe('a lab in one go', () => {
 });
 
 describe('a check that changes its lab', () => {
-  // These checks set routes or remotes, and claim what holds without them.
-  const CHANGED = ['default-port-8472', 'two-bridges', 'vlan-tenants'] as const;
+  // These checks set routes or remotes, or end a switch, and claim what holds without that.
+  const CHANGED = [
+    'default-port-8472',
+    'two-bridges',
+    'vlan-tenants',
+    'multicast-underlay',
+    'three-hosts-unicast',
+    'dove',
+  ] as const;
 
   afterEach(async () => {
     for (const name of CHANGED) await lab('down', name);
@@ -110,9 +119,13 @@ describe('a check that changes its lab', () => {
     await expectNothingLeft();
   });
 
-  test('Ctrl-C in the middle of it takes everything away', async () => {
-    const running = new Background([process.execPath, OVERTAP, 'lab', 'run', 'two-bridges']);
-    await running.line('routes are being tried', (line) => line.includes('do not reach each other'), LAB_LIMIT_MS);
+  test.each([
+    ['two-bridges', 'routes are being tried', 'do not reach each other'],
+    ['multicast-underlay', 'a switch has ended and is to start again', 'has left the group'],
+    ['dove', 'control programs are at work', 'with a control program'],
+  ])('%s: Ctrl-C in the middle of it takes everything away', async (name, what, claim) => {
+    const running = new Background([process.execPath, OVERTAP, 'lab', 'run', name]);
+    await running.line(what, (line) => line.includes(claim), LAB_LIMIT_MS);
     const { ended } = await running.stop('SIGINT');
     expect(ended.status, described(ended)).toBe(1);
     await expectNothingLeft();

@@ -1,13 +1,15 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/config/load.js';
 import { run } from '../../src/lab/command.js';
 import type { Lab } from '../../src/lab/lab.js';
 import { bringUp, takeDown } from '../../src/lab/lifecycle.js';
-import { addNamespace, deleteNamespace, namespaceExists } from '../../src/lab/namespaces.js';
+import { addNamespace, deleteNamespace, groupsOf, namespaceExists } from '../../src/lab/namespaces.js';
 import { isRunning, stopProcess } from '../../src/lab/processes.js';
-import { labFolder, loadState, saveState } from '../../src/lab/state.js';
-import { namespacesOf, type Topology } from '../../src/lab/topology.js';
+import { labFolder, loadState, saveState, switchFiles } from '../../src/lab/state.js';
+import { endSwitch, startAgain } from '../../src/lab/switches.js';
+import { namespacesOf, segmentConfig, type Topology } from '../../src/lab/topology.js';
 import { becomesTrue } from '../../src/lab/wait.js';
 import type { Workshop } from '../../src/lab/workshop.js';
 import { needRoot, PREFIX, removeFolder, temporaryFolder } from './help.js';
@@ -15,7 +17,9 @@ import { needRoot, PREFIX, removeFolder, temporaryFolder } from './help.js';
 /** Stands for a switch: writes one line, makes the "socket" that says ready, and ends as its configuration says. */
 const FAKE_SWITCH = `
 import { readFileSync, writeFileSync } from 'node:fs';
-const config = JSON.parse(readFileSync(process.argv[process.argv.indexOf('-c') + 1], 'utf8'));
+const text = readFileSync(process.argv[process.argv.indexOf('-c') + 1], 'utf8');
+const key = (name) => text.match(new RegExp('^' + name + ': (.*)$', 'm'))[1];
+const config = text.startsWith('{') ? JSON.parse(text) : { name: key('name'), control: key('control') };
 console.log('starting ' + config.name);
 if (config.mode === 'fail') { console.log('cannot open the TAP'); process.exit(4); }
 if (config.mode === 'stubborn') process.on('SIGTERM', () => {});
@@ -59,6 +63,10 @@ const workshop: Workshop = {
     },
     post: async () => {
       throw new Error('nothing is to be changed');
+    },
+    // biome-ignore lint/correctness/useYield: nobody is to listen
+    events: async function* () {
+      throw new Error('nobody is to listen');
     },
   }),
 };
@@ -130,6 +138,89 @@ describe('up and down', () => {
   });
 });
 
+describe('hosts that a switch joins', () => {
+  const segment = { name: 'net', netns: `${PREFIX}-net` };
+  const joined = (modes: string[] = []): Lab => {
+    const lab = fakeLab(modes, 3);
+    const { hosts, stations } = lab.topology;
+    return { ...lab, topology: { hosts, stations, segment } };
+  };
+
+  test('its switch comes first, is waited for, and is taken down like the others', async () => {
+    const lab = joined();
+    const state = await bringUp(lab, workshop, print);
+    expect(state.switches.map(({ host, netns }) => [host, netns])).toEqual([
+      ['net', segment.netns],
+      ...lab.topology.hosts.map(({ name, netns }) => [name, netns]),
+    ]);
+    expect(state.switches.every(({ pid, config }) => isRunning(pid, config))).toBe(true);
+    const lines = printed.join('\n');
+    expect(lines.indexOf('net is ready')).toBeGreaterThan(-1);
+    expect(lines.indexOf('net is ready')).toBeLessThan(lines.indexOf('underlay   h1'));
+    await takeDown('fake', workshop, print);
+    expect(nothingLeft(lab, state.switches)).toBe(true);
+  });
+
+  test('its configuration has a NIC with its address for each host', () => {
+    const { hosts } = fakeLab([], 3).topology;
+    const text = segmentConfig(segment, hosts, switchFiles('/run/overtap/lab', 'fake', segment.name));
+    const { name, bridges } = parseConfig(text, 'net.yaml', { netnsExists: () => true });
+    expect(name).toBe('net');
+    expect(bridges[0]?.ports).toMatchObject(
+      hosts.map((host) => ({ name: host.name, type: 'tap', netns: host.netns, ifname: 'eth0' })),
+    );
+    for (const { address } of hosts) expect(text).toContain(`[${address}/24]`);
+  });
+
+  test('one of them that ends at once takes everything away again, the joining switch too', async () => {
+    const lab = joined(['good', 'fail']);
+    await expect(bringUp(lab, workshop, print)).rejects.toMatchObject({ code: 'LAB_SWITCH_FAILED' });
+    expect(nothingLeft(lab, [])).toBe(true);
+  });
+});
+
+describe('a switch that a check ends', () => {
+  test('is started again as it was, and the state names the new process', async () => {
+    const lab = fakeLab();
+    const state = await bringUp(lab, workshop, print);
+    const before = state.switches.map(({ pid }) => pid);
+    expect(await endSwitch(state, 'h2')).toBe('ended');
+    expect(await endSwitch(state, 'h2')).toBe('not running');
+
+    await startAgain(state, 'h2', workshop);
+    const [first, second] = state.switches;
+    expect(first?.pid).toBe(before[0]);
+    expect(second?.pid).not.toBe(before[1]);
+    expect(isRunning(second?.pid as number, second?.config as string)).toBe(true);
+    expect(loadState(workshop.root, 'fake')).toEqual(state);
+
+    // It runs: there is nothing to do.
+    await startAgain(state, 'h2', workshop);
+    expect(state.switches[1]).toEqual(second);
+    await takeDown('fake', workshop, print);
+    expect(nothingLeft(lab, state.switches)).toBe(true);
+  });
+
+  test('is known by the name of its host', async () => {
+    const state = { lab: 'fake', namespaces: [], switches: [] };
+    expect(() => endSwitch(state, 'h9')).toThrow('no switch runs on h9');
+  });
+});
+
+describe('a NIC', () => {
+  test('the groups it has joined', async () => {
+    const netns = `${PREFIX}-g`;
+    await addNamespace(netns);
+    const end = { netns, ifname: 'lo' };
+    const before = await groupsOf(end);
+    await run('ip', ['-n', netns, 'address', 'add', '239.1.1.1/32', 'dev', 'lo', 'autojoin']);
+    expect((await groupsOf(end)).filter((group) => !before.includes(group))).toEqual(['239.1.1.1']);
+    await run('ip', ['-n', netns, 'address', 'del', '239.1.1.1/32', 'dev', 'lo']);
+    expect(await groupsOf(end)).toEqual(before);
+    await deleteNamespace(netns);
+  });
+});
+
 describe('routers and routes of the overlay', () => {
   const routedLab = (via: string): Lab => {
     const lab = fakeLab();
@@ -144,6 +235,7 @@ describe('routers and routes of the overlay', () => {
     const state = await bringUp(lab, workshop, print);
     const inside = (netns: string, ...command: string[]) => run('ip', ['netns', 'exec', netns, ...command]);
     expect((await inside(`${PREFIX}-r`, 'cat', '/proc/sys/net/ipv4/ip_forward')).trim()).toBe('1');
+    expect((await inside(`${PREFIX}-r`, 'cat', '/proc/sys/net/ipv4/conf/all/send_redirects')).trim()).toBe('0');
     expect((await inside(`${PREFIX}-h2`, 'cat', '/proc/sys/net/ipv4/ip_forward')).trim()).toBe('0');
     expect(await run('ip', ['-n', `${PREFIX}-h1`, 'route'])).toContain('10.77.0.0/24 via 192.0.2.2 dev eth0');
     await takeDown('fake', workshop, print);

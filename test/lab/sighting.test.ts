@@ -37,6 +37,7 @@ describe('a frame', () => {
       etherType: 0x0800,
       ttl: 64,
       text: 'hello',
+      neigh: null,
     });
   });
 
@@ -52,6 +53,7 @@ describe('a frame', () => {
       etherType: 0x0800,
       ttl: 64,
       text: 'hello',
+      neigh: null,
     });
   });
 
@@ -72,7 +74,14 @@ describe('a frame', () => {
 describe('a VXLAN datagram', () => {
   test('its ends, its VNI and its frame', () => {
     expect(readTunnel(outer(encodeVxlan(7, inner('hello'))))).toEqual([
-      { from: '192.0.2.1', to: '192.0.2.2', vni: 7, reserved: 0, frame: expect.objectContaining({ text: 'hello' }) },
+      {
+        from: '192.0.2.1',
+        to: '192.0.2.2',
+        ttl: 64,
+        vni: 7,
+        reserved: 0,
+        frame: expect.objectContaining({ text: 'hello' }),
+      },
     ]);
   });
 
