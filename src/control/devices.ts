@@ -16,6 +16,8 @@ import { Numbers } from './numbers.js';
 export const DEFAULT_MTU = 1500;
 /** As many as the Nic's tables hold. */
 const MAX_SENDERS = 65_536;
+/** In the place of what a receiving socket is shared by. */
+const OUTDATED = '';
 /** In the place of a descriptor: this engine has none. */
 const NO_FD = -1;
 const UDP_HEADER = 8;
@@ -122,8 +124,13 @@ export class Devices {
     });
   }
 
-  /** The sockets of a vxlan port: a receiving one, shared where it can be, and a pool of sending ones. */
-  underlay(port: VxlanConfig): OpenUnderlay {
+  /**
+   * The sockets of a vxlan port: a receiving one, shared where it can be, and a pool of sending ones.
+   * @param deaf what the port had, where its group cannot be heard by it any more; nobody comes to share that
+   */
+  underlay(port: VxlanConfig, deaf?: OpenUnderlay): OpenUnderlay {
+    const outdated = deaf?.group == null ? undefined : this.receivers[deaf.group];
+    if (outdated !== undefined) outdated.key = OUTDATED;
     return guard(port.name, () => {
       const socket = this.receiver(port);
       let group: number | null = null;

@@ -145,8 +145,8 @@ function vidsOf(port: Port, { vlan, vni }: Deletion): number[] {
 export function flushEntries(tables: FdbTables, request: Flush, change: Transition): number {
   const matches: FdbMatch[] = flushMatches(tables, request);
   const configured = [...tables.model.entries.all()].filter((entry) => selectsEntry(tables, request, entry));
-  // Configured ones that age are in the table as well, unless they have aged already.
-  let count = configured.filter(({ state }) => state !== 'dynamic').length;
+  // Unicast ones that age are counted in the table, with those that were learned.
+  let count = configured.filter(({ mac, state }) => state !== 'dynamic' || isMany(mac)).length;
   if (matches.length > 0) {
     tables.fdb.forEach((row) => {
       if (matches.some((match) => fits(match, row))) count++;

@@ -28,6 +28,7 @@ import { linkChanges } from './link-events.js';
 import type { MulticastControl } from './multicast-control.js';
 import type { NeighTable } from './neigh-table.js';
 import type { EntryDelta, Reconciler } from './reconcile.js';
+import { strayedEntries } from './settle-entries.js';
 import { Transition } from './transition.js';
 
 export interface LiveParts {
@@ -54,6 +55,8 @@ const FIXED = [
 export class LiveControl implements Controls {
   /** The change that is under way, and those behind it. */
   private last: Promise<unknown> = Promise.resolve();
+  /** What the FDB had counted when entries were last looked after. */
+  private settled = '';
 
   /** @param document what the switch runs by, as the value of a configuration file; `reconciler.model.config` is its meaning */
   constructor(
@@ -82,6 +85,7 @@ export class LiveControl implements Controls {
 
   fdb(request: FdbRequest): Promise<FlushAnswer | undefined> {
     return this.exclusively(async () => {
+      this.settle();
       const change = new Transition();
       const { tables, reconciler } = this.parts;
       let answer: FlushAnswer | undefined;
@@ -112,6 +116,7 @@ export class LiveControl implements Controls {
 
   apply({ config: value, dryRun }: ApplyRequest): Promise<ApplyAnswer> {
     return this.exclusively(async () => {
+      this.settle();
       const { model } = this.parts.reconciler;
       const { document, config } = this.check(value);
       const next = this.keepFixed(config);
@@ -155,8 +160,18 @@ export class LiveControl implements Controls {
 
   // ---- One change ----
 
+  /** Takes note of what learning and ageing have done to entries that were put in. */
+  private settle(): void {
+    const { fdb, model, entries } = this.parts.tables;
+    const seen = JSON.stringify(fdb.counters());
+    if (seen === this.settled) return;
+    this.settled = seen;
+    for (const { entry, now } of strayedEntries(model, fdb)) entries.stray(entry, now);
+  }
+
   private edit(change: (document: Document) => Document): Promise<void> {
     return this.exclusively(async () => {
+      this.settle();
       const { document, config } = this.check(change(this.document));
       await this.become(document, config, deltaOfEdit(this.parts.reconciler.model.config, config));
     });

@@ -74,6 +74,17 @@ export class PortEntries {
     this.drop(other, before, change, true);
   }
 
+  /** Takes note that an entry has moved by learning, or has gone. Nothing of it is told: the engines know. */
+  stray(entry: Entry, now: Entry | null): void {
+    const port = this.model.ports.get(entry.port);
+    if (port === undefined || !this.model.entries.delete(entry)) return;
+    this.places.delete(placeKey(port, entry));
+    if (now?.dst === undefined) this.dropRemotes(port, entry);
+    if (now === null) return;
+    this.model.entries.set(now);
+    this.places.set(placeKey(port, now), now.port);
+  }
+
   /** Takes entries away; one that is not there is no error. */
   remove(entries: Iterable<Entry>, change: Transition): void {
     for (const key of [...entries]) {
@@ -177,9 +188,13 @@ export class PortEntries {
     } else if (!replaced && port.bridge !== null) {
       change.structure.push({ op: 'fdb-del', ...macOf(entry.mac), segment: segmentOf(port.bridge.index, entry.vlan) });
     }
-    if (port.kind !== 'vxlan' || entry.dst === undefined) return;
-    this.dropAddress(port, entry.dst, port.config.dstport);
-    if (entry.udpPort !== undefined) this.dropAddress(port, entry.dst, entry.udpPort);
+    this.dropRemotes(port, entry);
+  }
+
+  private dropRemotes(port: Port, { dst, udpPort }: Entry): void {
+    if (port.kind !== 'vxlan' || dst === undefined) return;
+    this.dropAddress(port, dst, port.config.dstport);
+    if (udpPort !== undefined) this.dropAddress(port, dst, udpPort);
   }
 
   private touchPin(port: VxlanPort, { mac, vlan }: Entry): void {
@@ -295,7 +310,7 @@ function remoteKey(port: VxlanPort, address: string, udpPort: number): string {
 }
 
 /** The number of the remote that an entry sends to; 0: none. */
-function remoteOf(port: VxlanPort, { dst, udpPort }: Entry): number {
+export function remoteOf(port: VxlanPort, { dst, udpPort }: Entry): number {
   return dst === undefined ? 0 : (port.remotes.get(remoteKey(port, dst, udpPort ?? port.config.dstport)) ?? 0);
 }
 

@@ -38,7 +38,10 @@ export class Memberships {
       this.giveCounter(counter, change);
       this.entries.forgetVlan(port, vid, change);
       change.structure.push({ op: 'vlan-del', port: port.index, vid });
-      if (port.bridge !== null) change.flushes.push({ owner: port.index, segment: segmentOf(port.bridge.index, vid) });
+      if (port.bridge === null) continue;
+      const bridge = port.bridge.index;
+      change.structure.push({ op: 'neigh-flush', port: port.index, bridge, vid, learnedOnly: true });
+      change.flushes.push({ owner: port.index, segment: segmentOf(bridge, vid) });
     }
     for (const { vid, untagged } of port.config.vlans) {
       const present = port.vlans.get(vid);

@@ -82,7 +82,8 @@ export class Reconciler {
     try {
       this.checkRoom(next, wanted, ending, delta);
       for (const port of wanted) {
-        if (!this.model.ports.has(port.name) || ending.includes(port.name)) this.open(port, next, ending, opened);
+        if (!this.model.ports.has(port.name) || ending.includes(port.name))
+          this.open(port, next, ending, renewed, opened);
         else this.reopen(port, opened);
       }
     } catch (error) {
@@ -119,9 +120,17 @@ export class Reconciler {
     );
   }
 
-  private open({ name, config, role }: WantedPort, next: SwitchConfig, ending: string[], opened: Opened): void {
+  private open(
+    { name, config, role }: WantedPort,
+    next: SwitchConfig,
+    ending: string[],
+    renewed: readonly string[],
+    opened: Opened,
+  ): void {
     if (config.type === 'vxlan') {
-      opened.underlays.set(name, this.devices.underlay(config));
+      const present = renewed.includes(name) ? this.model.ports.get(name) : undefined;
+      const deaf = present?.kind === 'vxlan' ? present.underlay : undefined;
+      opened.underlays.set(name, this.devices.underlay(config, deaf));
       return;
     }
     const heir = ending.map((other) => this.model.ports.get(other)).find((port) => this.isSameNic(port, config));
@@ -226,7 +235,7 @@ export class Reconciler {
     for (const bridge of [...this.model.bridges.values()]) {
       if (staying.has(bridge.name)) continue;
       this.model.bridges.delete(bridge.name);
-      change.structure.push({ op: 'bridge-del', bridge: bridge.index });
+      change.structure.push({ op: 'bridge-del', bridge: bridge.index }, { op: 'neigh-flush', bridge: bridge.index });
       change.afterwards.push(() => {
         if (this.model.bridgeAt[bridge.index] === bridge) this.model.bridgeAt[bridge.index] = undefined;
         this.bridgeNumbers.give(bridge.index);

@@ -23,6 +23,7 @@ import { PuntFeed } from './punt-feed.js';
 import { Reconciler } from './reconcile.js';
 import { Transition } from './transition.js';
 import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from './views.js';
+import { VtepWatch } from './vtep-watch.js';
 
 export interface SwitchEvents {
   /** A port does not work any more, and why; null: it does again. */
@@ -43,6 +44,7 @@ interface Parts {
   neigh: NeighTable;
   ports: PortWatch;
   mtus: MtuWatch;
+  vteps: VtepWatch;
   punts: PuntFeed;
 }
 
@@ -136,8 +138,8 @@ export class Switch {
 }
 
 /** Ends the clocks. */
-function rest({ feed, multicast, ports, mtus }: Parts): void {
-  for (const clock of [feed, multicast, ports, mtus]) clock.stop();
+function rest({ feed, multicast, ports, mtus, vteps }: Parts): void {
+  for (const clock of [feed, multicast, ports, mtus, vteps]) clock.stop();
 }
 
 /** Puts together what changes and shows a switch. */
@@ -186,7 +188,14 @@ function assemble(
     carryOut: (change) => void controls.own(change).catch(() => undefined),
     setMtus: (change) => reconciler.setMtus(change),
   });
-  return { ...core, feed, multicast, neigh, ports, mtus, punts, controls };
+  const vteps = new VtepWatch({
+    model,
+    remotes,
+    fdb,
+    counters: engines.counters,
+    carryOut: (change) => void controls.own(change).catch(() => undefined),
+  });
+  return { ...core, feed, multicast, neigh, ports, mtus, vteps, punts, controls };
 }
 
 function withEntries(operations: Transition['entries']): Transition {

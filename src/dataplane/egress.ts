@@ -94,12 +94,8 @@ function emitToRemote(sw: Context, frame: number, port: number, remote: number):
     return;
   }
   if (remote >= STATIC_REMOTES) introduce(sw, remote);
-  const tag = tagOnEgress(sw, frame, port);
-  const longest = sw.pathMtus.longest[remote] - tagGrowth(tag);
-  if (batch.length[frame] > longest && longestPiece(sw, frame) > longest) {
-    refuse(sw, frame, port, longest - linkHeader(sw, frame));
-    return;
-  }
+  // A tag more or less is thought of only where it may matter.
+  if (batch.length[frame] > sw.pathMtus.longest[remote] - VLAN_TAG && isTooLong(sw, frame, port, remote)) return;
   if (batch.flowKnown[frame] === FLOW_UNKNOWN) workOutFlow(sw, frame);
   const senders = batch.flowKnown[frame] === FLOW_WHOLE ? tunnel.dfSenders : tunnel.senders;
   const at = nextCommand(sw);
@@ -107,7 +103,7 @@ function emitToRemote(sw: Context, frame: number, port: number, remote: number):
   tx[at + TX_INDEX] = senders[batch.flow[frame] & (senders.length - 1)];
   tx[at + TX_OFFSET] = batch.offset[frame];
   tx[at + TX_LENGTH] = batch.length[frame];
-  tx[at + TX_TAG] = tag;
+  tx[at + TX_TAG] = tagOnEgress(sw, frame, port);
   tx[at + TX_VNET] = batch.vnet[frame];
   tx[at + TX_GSO] = batch.gso[frame];
   tx[at + TX_CSUM] = batch.csum[frame];
@@ -117,6 +113,14 @@ function emitToRemote(sw: Context, frame: number, port: number, remote: number):
   tx[at + TX_TOS] = outerTos(tunnel.tos, batch.tos[frame]);
   tx[at + TX_COOKIE] = port;
   tx[at + TX_COOKIE2] = accountsOf(tunnel.counterOfVlan[vid], sw.forwarding.vlanCounter(port, vid));
+}
+
+/** Whether the path to a remote is too narrow for a copy; if so it is dropped. */
+function isTooLong(sw: Context, frame: number, port: number, remote: number): boolean {
+  const longest = sw.pathMtus.longest[remote] - tagGrowth(tagOnEgress(sw, frame, port));
+  if (longestPiece(sw, frame) <= longest) return false;
+  refuse(sw, frame, port, longest - linkHeader(sw, frame));
+  return true;
 }
 
 /** Drops a copy that is too long. @param mtu bytes of an inner IP packet that would not be */
