@@ -20,12 +20,6 @@ export const ALONE = 3;
 /** The frame carries no 802.1Q tag that the bridge looks at. */
 export const NO_TAG = -1;
 
-// What is known of a frame's flow.
-export const FLOW_UNKNOWN = 0;
-export const FLOW_KNOWN = 1;
-/** Known, and the packet must not be fragmented: IPv4 with DF set, or IPv6. */
-export const FLOW_WHOLE = 2;
-
 /** Rows behind those of the frames received, for frames of the switch's own (`originate.ts`). */
 export const OWN_FRAMES = 128;
 
@@ -53,7 +47,7 @@ export class Batch {
   readonly outcome: Int32Array;
   /** Index into DROP_REASONS where the outcome is OUTCOME_DROP. */
   readonly reason: Int32Array;
-  /** Flow hash and inner TOS, worked out when the first copy goes into a tunnel: `flowKnown` is FLOW_UNKNOWN before. */
+  /** What chooses the sending socket, and the inner TOS; worked out when the first copy goes into a tunnel: `flowKnown`. */
   readonly flow: Int32Array;
   readonly tos: Int32Array;
   readonly flowKnown: Uint8Array;

@@ -5,6 +5,7 @@
 import { outerTos } from '../encap/ecn.js';
 import { flowHash } from '../encap/flow.js';
 import { STATIC_REMOTES } from '../encap/remotes.js';
+import { senderChoice } from '../encap/tunnel.js';
 import {
   KIND_TAP,
   KIND_UDP,
@@ -39,7 +40,7 @@ import { TCP_HEADER, tcpHeaderLength } from '../wire/tcp.js';
 import { UDP_HEADER } from '../wire/udp.js';
 import { hasTag, priorityBits, VLAN_TAG } from '../wire/vlan.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
-import { FLOW_KNOWN, FLOW_UNKNOWN, FLOW_WHOLE, NO_TAG } from './batch.js';
+import { NO_TAG } from './batch.js';
 import type { Context } from './context.js';
 import { MTU_EXCEEDED, NO_DESTINATION } from './drop-reasons.js';
 import { PORT_TAP, UNTAGGED, VLAN_TUNNEL } from './forwarding.js';
@@ -96,11 +97,10 @@ function emitToRemote(sw: Context, frame: number, port: number, remote: number):
   if (remote >= STATIC_REMOTES) introduce(sw, remote);
   // A tag more or less is thought of only where it may matter.
   if (batch.length[frame] > sw.pathMtus.longest[remote] - VLAN_TAG && isTooLong(sw, frame, port, remote)) return;
-  if (batch.flowKnown[frame] === FLOW_UNKNOWN) workOutFlow(sw, frame);
-  const senders = batch.flowKnown[frame] === FLOW_WHOLE ? tunnel.dfSenders : tunnel.senders;
+  if (batch.flowKnown[frame] === 0) workOutFlow(sw, frame);
   const at = nextCommand(sw);
   tx[at + TX_KIND] = KIND_UDP;
-  tx[at + TX_INDEX] = senders[batch.flow[frame] & (senders.length - 1)];
+  tx[at + TX_INDEX] = tunnel.senders[batch.flow[frame] & (tunnel.senders.length - 1)];
   tx[at + TX_OFFSET] = batch.offset[frame];
   tx[at + TX_LENGTH] = batch.length[frame];
   tx[at + TX_TAG] = tagOnEgress(sw, frame, port);
@@ -166,17 +166,17 @@ function introduce(sw: Context, remote: number): void {
   learnedRemotes[remote - STATIC_REMOTES] = 1;
 }
 
-/** The frame's flow hash and inner TOS, and whether it must stay whole; the same for every copy. */
+/** What chooses the frame's sender, by flow and DF (IPv6 has it always), and its inner TOS; the same for every copy. */
 function workOutFlow(sw: Context, frame: number): void {
   const { batch, layout, view } = sw;
   const offset = batch.offset[frame];
   parseInner(view, offset, batch.length[frame], layout);
-  batch.flow[frame] = flowHash(view, offset, layout);
   const kind = layout[L3_KIND];
   const l3 = layout[L3_OFFSET];
   batch.tos[frame] = kind === 4 ? ipv4Tos(view, l3) : kind === 6 ? ipv6TrafficClass(view, l3) : 0;
   const whole = kind === 6 || (kind === 4 && ipv4DontFragment(view, l3));
-  batch.flowKnown[frame] = whole ? FLOW_WHOLE : FLOW_KNOWN;
+  batch.flow[frame] = senderChoice(flowHash(view, offset, layout), whole);
+  batch.flowKnown[frame] = 1;
 }
 
 /**

@@ -21,10 +21,12 @@ export class Tunnel {
   readonly counterOfVlan = new Int32Array(VIDS);
   /** Remotes that get a copy of BUM frames: head-end replication. */
   readonly floodOfVlan: Int32Array[] = new Array<Int32Array>(VIDS).fill(NO_REMOTES);
-  /** Sending sockets, a power of two of them; a flow's hash chooses one. Changed by `setSenders` only. */
+  /**
+   * Sending sockets, a power of two of them, by `senderChoice`: at even places those for packets that may be fragmented, at
+   * odd ones those for packets that must not, which are the same unless there are two pools (`df inherit`). One array, since
+   * choosing one of two costs a flood 4 % a copy. Changed by `setSenders` only.
+   */
   senders: Int32Array;
-  /** Those for packets that must not be fragmented, where they have a pool of their own (`df inherit`); else `senders`. */
-  dfSenders: Int32Array;
   /** Outer type of service, or TOS_INHERIT. Changed by `setSenders` only. */
   tos: number;
 
@@ -35,15 +37,13 @@ export class Tunnel {
     tos: number,
     dfSenders: readonly number[] = [],
   ) {
-    this.senders = Int32Array.from(powerOfTwo(senders));
-    this.dfSenders = dfSenders.length === 0 ? this.senders : Int32Array.from(powerOfTwo(dfSenders));
+    this.senders = interleave(senders, dfSenders);
     this.tos = tos;
   }
 
   /** What the port sends with from now on; its VNIs and flood lists stay. */
   setSenders(senders: readonly number[], tos: number, dfSenders: readonly number[] = []): void {
-    this.senders = Int32Array.from(powerOfTwo(senders));
-    this.dfSenders = dfSenders.length === 0 ? this.senders : Int32Array.from(powerOfTwo(dfSenders));
+    this.senders = interleave(senders, dfSenders);
     this.tos = tos;
   }
 
@@ -63,6 +63,24 @@ export class Tunnel {
   setFlood(vid: number, remotes: readonly number[]): void {
     this.floodOfVlan[vid] = Int32Array.from(new Set(remotes));
   }
+}
+
+/** What chooses one of a tunnel's senders. @param hash of the flow @param whole the packet must not be fragmented */
+export function senderChoice(hash: number, whole: boolean): number {
+  return (hash << 1) | (whole ? 1 : 0);
+}
+
+/** @param dfSenders empty: there is one pool */
+function interleave(senders: readonly number[], dfSenders: readonly number[]): Int32Array {
+  const plain = powerOfTwo(senders);
+  const whole = dfSenders.length === 0 ? plain : powerOfTwo(dfSenders);
+  const pairs = Math.max(plain.length, whole.length);
+  const all = new Int32Array(2 * pairs);
+  for (let i = 0; i < pairs; i++) {
+    all[2 * i] = plain[i & (plain.length - 1)];
+    all[2 * i + 1] = whole[i & (whole.length - 1)];
+  }
+  return all;
 }
 
 /** As many senders as make a power of two, so that a mask chooses; the ones over are left unused. */

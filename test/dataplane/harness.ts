@@ -13,6 +13,7 @@ import { Engine } from '../../src/dataplane/engine.js';
 import { applyOperations, type Operation } from '../../src/dataplane/operations.js';
 import { RemoteTable } from '../../src/encap/remotes.js';
 import { createFdb } from '../../src/fdb/table.js';
+import { createNeighbours } from '../../src/neigh/table.js';
 import { type Arrival, type Departure, MemoryNic, type MemoryNicOptions } from '../../src/port/memory.js';
 import { KIND_TAP, KIND_UDP } from '../../src/port/nic.js';
 import { formatAddress, parseAddress } from '../../src/wire/ip-address.js';
@@ -135,9 +136,10 @@ export class TestSwitch {
   constructor(bridges: Record<string, BridgeSpec>, options: SwitchOptions = {}) {
     this.nic = new AttachingNic(options);
     const fdb = createFdb({ capacity: options.fdbCapacity ?? 64, seed: 1 });
+    const neigh = createNeighbours({ capacity: 256, seed: 1 });
     const own = new Counters();
     this.counters = new CounterReader([own.memory]);
-    this.context = new Context(this.nic, fdb, new RemoteTable(), own);
+    this.context = new Context(this.nic, fdb, new RemoteTable(), own, 0, undefined, undefined, neigh);
     this.engine = new Engine(this.context, {
       rung: () => {
         this.rung++;

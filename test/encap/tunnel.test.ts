@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { TOS_INHERIT, Tunnel, VIDS } from '../../src/encap/tunnel.js';
+import { senderChoice, TOS_INHERIT, Tunnel, VIDS } from '../../src/encap/tunnel.js';
+
+/** Senders of flows with hashes from 0 on, as many as there are to choose from: packets that may be fragmented, others. */
+function chosen({ senders }: Tunnel): [plain: number[], whole: number[]] {
+  const of = (whole: boolean): number[] =>
+    Array.from({ length: senders.length / 2 }, (_, hash) => senders[senderChoice(hash, whole) & (senders.length - 1)]);
+  return [of(false), of(true)];
+}
 
 const make = (senders: number[]) => new Tunnel(0, senders, 4789, 0);
 
@@ -38,7 +45,7 @@ describe('a tunnel', () => {
     [17, 16],
   ])('of %i sending sockets uses %i, so that a mask chooses', (given, used) => {
     const senders = Array.from({ length: given }, (_, i) => 10 + i);
-    expect([...make(senders).senders]).toEqual(senders.slice(0, used));
+    expect(chosen(make(senders))).toEqual([senders.slice(0, used), senders.slice(0, used)]);
   });
 
   it('leaves nothing of a VLAN that is unmapped, and the others as they are', () => {
@@ -63,24 +70,30 @@ describe('a tunnel', () => {
     tunnel.mapVlan(5, 105, 64, 1);
     tunnel.setFlood(5, [1]);
     tunnel.setSenders([7, 8, 9], TOS_INHERIT);
-    expect([...tunnel.senders]).toEqual([7, 8]);
+    expect(chosen(tunnel)[0]).toEqual([7, 8]);
     expect([tunnel.tos, tunnel.socket, tunnel.udpPort]).toEqual([TOS_INHERIT, 2, 4789]);
     expect([tunnel.vniOfVlan[5], ...tunnel.floodOfVlan[5]]).toEqual([105, 1]);
   });
 
   it('has a second pool for packets that must not be fragmented, if it is given one', () => {
-    const tunnel = new Tunnel(2, [1, 2, 3], 4789, 0, [4, 5, 6, 7, 8]);
-    expect([[...tunnel.senders], [...tunnel.dfSenders]]).toEqual([
+    const tunnel = new Tunnel(2, [1, 2, 3], 4789, 0, [4, 5]);
+    expect(chosen(tunnel)).toEqual([
       [1, 2],
-      [4, 5, 6, 7],
+      [4, 5],
     ]);
     tunnel.setSenders([7, 8], 0);
-    expect([[...tunnel.senders], [...tunnel.dfSenders]]).toEqual([
+    expect(chosen(tunnel)).toEqual([
       [7, 8],
       [7, 8],
     ]);
-    tunnel.setSenders([1], 0, [2]);
-    expect([[...tunnel.senders], [...tunnel.dfSenders]]).toEqual([[1], [2]]);
+    tunnel.setSenders([1], 0, [2, 3, 4, 5]);
+    expect(chosen(tunnel)).toEqual([
+      [1, 1, 1, 1],
+      [2, 3, 4, 5],
+    ]);
+    for (const hash of [4, 0x7ffffffc]) {
+      expect(senderChoice(hash, true) & (tunnel.senders.length - 1)).toBe(senderChoice(0, true));
+    }
   });
 
   it('two tunnels share nothing', () => {

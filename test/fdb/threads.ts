@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 /** @returns a new folder with the room and the given programs beside it; the caller removes it */
-export function translateRoom(programs: Record<string, string>, name: 'fdb' | 'encap' = 'fdb'): string {
+export function translateRoom(programs: Record<string, string>, name: 'fdb' | 'encap' | 'neigh' = 'fdb'): string {
   const folder = mkdtempSync(join(tmpdir(), `overtap-${name}-`));
   const room = fileURLToPath(new URL(`../../src/${name}/`, import.meta.url));
   for (const file of readdirSync(room)) {
