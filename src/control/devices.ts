@@ -5,7 +5,7 @@
 import type { NicSettings, OffloadConfig, TapConfig, VxlanConfig } from '../config/types.js';
 import { MAX_SOCKETS } from '../dataplane/forwarding.js';
 import { ALL_OFFLOADS, openTap, TUN_F_CSUM } from '../port/tap.js';
-import { openGroupReceiver, openReceiver, openSenders, pathMtu } from '../port/underlay.js';
+import { DEFAULT_SENDERS, openGroupReceiver, openReceiver, openSenders, pathMtu } from '../port/underlay.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
 import { VLAN_TAG } from '../wire/vlan.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
@@ -150,18 +150,28 @@ export class Devices {
   }
 
   private pools(port: VxlanConfig): SenderPools {
-    const senders = this.pool(port, port.df === 'set');
-    if (port.df !== 'inherit') return { senders, dfSenders: [] };
+    // Over IPv6 nothing is ever fragmented on the way: one pool is all there is to choose from.
+    if (port.df !== 'inherit' || port.family === 6)
+      return { senders: this.pool(port, port.df === 'set'), dfSenders: [] };
+    const [low, high] = port.srcport;
+    const half = Math.floor((high - low + 1) / 2);
+    if (half === 0)
+      throw new Error(
+        `df: inherit needs two source ports, one for frames of either kind; widen srcport ${low}-${high}`,
+      );
+    const count = Math.min(DEFAULT_SENDERS, half);
+    const senders = this.pool(port, false, count);
     try {
-      return { senders, dfSenders: this.pool(port, true) };
+      return { senders, dfSenders: this.pool(port, true, count) };
     } catch (error) {
       this.release({ sockets: [], senders }).close();
       throw error;
     }
   }
 
-  private pool(port: VxlanConfig, df: boolean): number[] {
+  private pool(port: VxlanConfig, df: boolean, count?: number): number[] {
     const pool = openSenders({
+      ...(count === undefined ? {} : { count }),
       family: port.family,
       range: port.srcport,
       seed: this.options.seed + this.senders.length,

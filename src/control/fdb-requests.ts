@@ -8,7 +8,7 @@ import type { FdbMatch } from '../fdb/table.js';
 import type { FdbRequest } from './api.js';
 import { ChangeRefused } from './controls.js';
 import { type Entry, isFloodRow } from './entries.js';
-import { type FdbTables, type Flush, flushMatches, selectsEntry } from './fdb-selection.js';
+import { type FdbTables, type Flush, flushMatches, isBehind, selectsEntry } from './fdb-selection.js';
 import type { Port } from './model.js';
 import { macOf } from './port-entries.js';
 import type { Transition } from './transition.js';
@@ -89,17 +89,17 @@ export function deleteEntry(tables: FdbTables, request: Deletion, change: Transi
   for (const segment of learned) change.structure.push({ op: 'fdb-del', ...macOf(mac), segment });
 }
 
-function configuredRows({ model }: FdbTables, port: Port, request: Deletion): Entry[] {
+function configuredRows(tables: FdbTables, port: Port, request: Deletion): Entry[] {
   const { mac, vlan, dst, port: udpPort } = request;
   // As in vxlan_fdb_delete, a destination without a port is the one at the port's own.
   const isAt = (entry: Entry): boolean =>
     (dst === undefined && udpPort === undefined) || udpPortOf(port, entry.udpPort) === udpPortOf(port, udpPort);
-  return [...model.entries.ofPort(port.name)].filter(
+  return [...tables.model.entries.ofPort(port.name)].filter(
     (entry) =>
       entry.mac === mac &&
       (vlan === undefined || entry.vlan === vlan) &&
       isOfVni(port, entry, request.vni) &&
-      (dst === undefined || entry.dst === dst) &&
+      (dst === undefined || isBehind(tables, port, entry, dst)) &&
       isAt(entry),
   );
 }

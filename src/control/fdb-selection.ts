@@ -1,7 +1,7 @@
 /**
  * Which entries a flush means: by port, bridge, VLAN, VNI, remote and state, in any combination. Pure.
  */
-import { destinationOf, segmentOf } from '../dataplane/forwarding.js';
+import { destinationOf, destinationRemote, segmentOf } from '../dataplane/forwarding.js';
 import {
   FLAG_EXTERN_LEARN,
   FLAG_PERMANENT,
@@ -14,7 +14,7 @@ import type { FdbRequest } from './api.js';
 import { ChangeRefused } from './controls.js';
 import { type Entry, isFloodRow } from './entries.js';
 import type { Port, SwitchModel } from './model.js';
-import type { PortEntries } from './port-entries.js';
+import { macOf, type PortEntries } from './port-entries.js';
 
 export type Flush = Extract<FdbRequest, { op: 'flush' }>;
 
@@ -65,8 +65,16 @@ export function selectsEntry(tables: FdbTables, request: Flush, entry: Entry): b
     (request.state !== undefined || !entry.externLearn) &&
     (request.vlan === undefined || request.vlan === entry.vlan) &&
     (request.vni === undefined || vniOf(port, entry) === request.vni) &&
-    (request.dst === undefined || request.dst === entry.dst)
+    (request.dst === undefined || isBehind(tables, port, entry, request.dst))
   );
+}
+
+/** Whether an entry leads to a VTEP. One that has moved behind a remote by learning does not say which. */
+export function isBehind({ fdb, remotesAt }: FdbTables, port: Port, entry: Entry, dst: string): boolean {
+  if (entry.dst !== undefined || port.kind !== 'vxlan' || port.bridge === null) return entry.dst === dst;
+  const { high, low } = macOf(entry.mac);
+  const row = fdb.find(high, low, segmentOf(port.bridge.index, entry.vlan));
+  return row !== null && remotesAt(port.index, dst).includes(destinationRemote(row.destination));
 }
 
 function vniOf(port: Port, entry: Entry): number | null {

@@ -38,6 +38,8 @@ export interface LiveParts {
   neigh: Pick<NeighTable, 'change' | 'follow'>;
   multicast: Pick<MulticastControl, 'change' | 'follow'>;
   feed: Pick<EventFeed, 'tell' | 'drain' | 'subscribe'>;
+  /** A VTEP has this number from now on. */
+  begun(remote: number): void;
   /** An operation that could not fail has failed: engines and model do not agree any more. */
   broken(error: Error): void;
 }
@@ -225,6 +227,7 @@ export class LiveControl implements Controls {
       broken(error instanceof Error ? error : new Error(String(error)));
       throw error;
     }
+    for (const operation of change.entries) if (operation.op === 'remote') this.parts.begun(operation.remote);
     feed.drain(); // while the numbers mean what they meant
     for (const step of change.afterwards) step();
   }

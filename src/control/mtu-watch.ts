@@ -51,9 +51,15 @@ export class MtuWatch {
     this.update(found);
   }
 
+  /** A number is given to a VTEP anew: the engines know nothing of its path yet. */
+  begin(remote: number): void {
+    this.told.delete(remote);
+  }
+
   /** An engine could not send: the path to the remote takes less than was known. */
   tooBig(remote: number): void {
     const known = this.told.get(remote);
+    this.told.delete(remote);
     if (known !== undefined) return this.update([[remote, known.port, known.address]]);
     for (const port of this.parts.model.ports.values()) {
       if (port.kind !== 'vxlan') continue;

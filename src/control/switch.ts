@@ -172,6 +172,7 @@ function assemble(
     neigh,
     multicast,
     feed,
+    begun: (remote) => mtus.begin(remote),
     broken: (error) => events.failed(error),
   });
   const ports = new PortWatch({

@@ -171,6 +171,7 @@ export class LiveSwitch {
       neigh: this.neigh,
       multicast: this.multicast,
       feed: this.feed,
+      begun: () => undefined,
       broken: (error) => {
         this.broken = error;
       },
