@@ -5,7 +5,7 @@
  * Links come first, then VLANs. Their commands are carried out on a copy of the document, so that what they bring along or
  * take away by themselves is not told twice.
  */
-import { addLink, addVlans, deleteLink, deleteVlans, type Document, EditRefused, setLink } from '../config/edit.js';
+import { addLink, addVlans, type Document, deleteLink, deleteVlans, EditRefused, setLink } from '../config/edit.js';
 import { ConfigError, checkDocument } from '../config/load.js';
 import { commandText, formatLinkAdd, formatLinkSet, type Options } from '../config/option-words.js';
 import type { PortConfig, SwitchConfig } from '../config/types.js';

@@ -3,12 +3,12 @@
  */
 import { destinationOf, destinationRemote, segmentOf } from '../dataplane/forwarding.js';
 import {
+  type FdbMatch,
+  type FdbReader,
   FLAG_EXTERN_LEARN,
   FLAG_PERMANENT,
   FLAG_PINNED,
   FLAG_STATIC,
-  type FdbMatch,
-  type FdbReader,
 } from '../fdb/table.js';
 import type { FdbRequest } from './api.js';
 import { ChangeRefused } from './controls.js';

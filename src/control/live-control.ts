@@ -2,7 +2,7 @@
  * Changes of a running switch, one at a time: the live document and the entries put in by hand, and the way from a request
  * to the engines. A request is checked wholly before anything is done; what cannot be done leaves everything as it was.
  */
-import { addLink, addVlans, deleteLink, deleteVlans, type Document, EditRefused, setLink } from '../config/edit.js';
+import { addLink, addVlans, type Document, deleteLink, deleteVlans, EditRefused, setLink } from '../config/edit.js';
 import { ConfigError, checkDocument, netnsExists } from '../config/load.js';
 import type { SwitchConfig } from '../config/types.js';
 import type {

@@ -60,11 +60,16 @@ export class MtuWatch {
   tooBig(remote: number): void {
     const known = this.told.get(remote);
     this.told.delete(remote);
-    if (known !== undefined) return this.update([[remote, known.port, known.address]]);
+    if (known !== undefined) {
+      this.update([[remote, known.port, known.address]]);
+      return;
+    }
     for (const port of this.parts.model.ports.values()) {
       if (port.kind !== 'vxlan') continue;
       const address = new Map(this.remotesOf(port)).get(remote);
-      if (address !== undefined) return this.update([[remote, port, address]]);
+      if (address === undefined) continue;
+      this.update([[remote, port, address]]);
+      return;
     }
   }
 

@@ -5,7 +5,7 @@
 import { destinationOf } from '../dataplane/forwarding.js';
 import type { Operation } from '../dataplane/operations.js';
 import type { Punt } from '../dataplane/punts.js';
-import type { RemoteTable } from '../encap/remotes.js';
+import { type RemoteTable, STATIC_REMOTES } from '../encap/remotes.js';
 import { parseAddress } from '../wire/ip-address.js';
 import type { MdbAnswer, MdbRequest, SwitchEvent } from './api.js';
 import { ChangeRefused } from './controls.js';
@@ -33,6 +33,8 @@ interface Known {
   vids: Set<number>;
   remotes: Set<number>;
   isUp: boolean;
+  /** It met VTEPs that nobody has configured. */
+  takesAny: boolean;
 }
 
 export class MulticastControl {
@@ -62,6 +64,12 @@ export class MulticastControl {
     return this.mdb.rows(performance.now());
   }
 
+  /** A VTEP is let go. */
+  forgetRemote(remote: number): void {
+    this.mdb.forgetRemote(remote);
+    this.publish();
+  }
+
   /** The device of a port has gone: what was learned there is over. */
   portLost(port: number): void {
     this.mdb.forgetLearned(port);
@@ -71,7 +79,8 @@ export class MulticastControl {
   /** A frame that an engine has handed over. */
   hear(punt: Punt): void {
     // A port that has gone meanwhile, or whose bridge does not snoop any more.
-    if (this.parts.model.portAt[punt.port]?.bridge?.config.mcastSnooping !== true) return;
+    const port = this.parts.model.portAt[punt.port];
+    if (port?.bridge?.config.mcastSnooping !== true || !isRemoteOf(port, punt.remote)) return;
     hearPunt(this.mdb, punt, performance.now());
   }
 
@@ -107,12 +116,14 @@ export class MulticastControl {
       vids: new Set(port.vlans.keys()),
       remotes: new Set(port.kind === 'vxlan' ? port.remotes.values() : []),
       isUp: config.up,
+      takesAny: port.kind === 'vxlan' && port.config.acceptVteps === 'any',
     };
     this.portNames.set(index, port.name);
     this.mdb.setPort(index, { bridge: bridge.index, router: config.mcastRouter, fastLeave: config.mcastFastLeave });
     for (const vid of before?.vids ?? []) if (!now.vids.has(vid)) this.mdb.forgetMembership(index, vid);
     for (const remote of before?.remotes ?? []) if (!now.remotes.has(remote)) this.mdb.forgetRemote(remote);
-    if (!now.isUp) this.mdb.forgetLearned(index);
+    // With the VTEPs that it had met go their memberships.
+    if (!now.isUp || (before?.takesAny === true && !now.takesAny)) this.mdb.forgetLearned(index);
     this.ports.set(port, now);
   }
 
@@ -183,4 +194,11 @@ export class MulticastControl {
     for (const event of events) this.parts.tell(event);
     return operations;
   }
+}
+
+/** Whether a number still stands for a VTEP of the port: a frame may have been handed over before it was given back. */
+function isRemoteOf(port: Port, remote: number): boolean {
+  if (remote === 0) return true;
+  if (port.kind !== 'vxlan') return false;
+  return remote >= STATIC_REMOTES ? port.config.acceptVteps === 'any' : port.remoteUsers.has(remote);
 }

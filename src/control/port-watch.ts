@@ -25,7 +25,7 @@ const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL']);
 /** What the watch asks of the machine. */
 export interface Machine {
   /** The state of a NIC; null: it is not there. */
-  nic(ifname: string, netns?: string): { up: boolean; mac: string } | null;
+  nic(ifname: string, netns?: string): { index: number; up: boolean } | null;
   /** The addresses of the switch's namespace, of devices that are up. */
   addresses(): Set<string>;
   /** Whether a route leads to a remote. */
@@ -52,7 +52,7 @@ export class PortWatch {
   private readonly machine: Machine;
   /** What is known of each NIC: of a guest whether it is up, of an underlay which device it is. */
   private readonly wasUp = new WeakMap<Port, boolean>();
-  private readonly device = new WeakMap<VxlanPort, string>();
+  private readonly device = new WeakMap<VxlanPort, number>();
   private turn = 0;
   private isRenewing = false;
 
@@ -105,10 +105,10 @@ export class PortWatch {
     else if (local !== undefined && !isHere(local, addresses)) fault = `no device that is up has the address ${local}`;
     else if (!this.isRouted(port)) fault = 'there is no route to any of its remotes';
     // Sockets that were bound to a device which has gone stay deaf when another one of its name comes.
-    const isOther = nic != null && this.device.has(port) && this.device.get(port) !== nic.mac;
-    if (nic != null && !isOther) this.device.set(port, nic.mac);
-    if (nic === null) this.device.set(port, '');
-    // A device that loses its addresses, or goes, takes the host out of the group, and the socket does not notice.
+    const isOther = nic != null && this.device.has(port) && this.device.get(port) !== nic.index;
+    if (nic != null && !isOther) this.device.set(port, nic.index);
+    if (nic === null) this.device.set(port, 0);
+    // A device that goes, or loses its IPv6, takes the host out of the group, and the socket does not notice.
     const isOut = fault === null && group !== undefined && joined !== null && !joined.has(`${dev} ${group}`);
     if (isOther || isOut) this.gone.add(port.name);
     this.setFault(port, fault);

@@ -8,8 +8,8 @@
 import { entriesOf } from '../config/entries-of.js';
 import type { BridgeConfig, SwitchConfig, TapConfig } from '../config/types.js';
 import { MAX_BRIDGES } from '../dataplane/forwarding.js';
-import { automaticMtu, DEFAULT_MTU, type DeviceSource } from './devices.js';
 import { DeviceError } from './device-error.js';
+import { automaticMtu, DEFAULT_MTU, type DeviceSource } from './devices.js';
 import { type Entry, EntryTable } from './entries.js';
 import type { Port, PortRole, SwitchModel } from './model.js';
 import { changeNic, takeBack } from './nic-changes.js';

@@ -3,7 +3,7 @@
  * br_fdb_update, or be gone. Control looks before each change, so that it goes by where an entry is, not where it was put.
  */
 import { destinationRemote, segmentOf } from '../dataplane/forwarding.js';
-import { FLAG_EXTERN_LEARN, type FdbReader, type FdbRow } from '../fdb/table.js';
+import { type FdbReader, type FdbRow, FLAG_EXTERN_LEARN } from '../fdb/table.js';
 import { type Entry, isFloodRow } from './entries.js';
 import type { Port, SwitchModel } from './model.js';
 import { macOf, remoteOf } from './port-entries.js';

@@ -194,6 +194,7 @@ function assemble(
     remotes,
     fdb,
     counters: engines.counters,
+    letGo: (remote) => multicast.forgetRemote(remote),
     carryOut: (change) => void controls.own(change).catch(() => undefined),
   });
   return { ...core, feed, multicast, neigh, ports, mtus, vteps, punts, controls };

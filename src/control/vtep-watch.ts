@@ -19,6 +19,8 @@ export interface VtepWatchParts {
   counters: CounterReader;
   fdb: FdbReader;
   carryOut(change: () => Transition): void;
+  /** A VTEP is let go. */
+  letGo(remote: number): void;
 }
 
 export class VtepWatch {
@@ -58,7 +60,13 @@ export class VtepWatch {
     const { fdb } = this.parts;
     const needed = new Set<number>();
     for (let from = 0; from < fdb.slots; from += PIECE) {
-      fdb.forEach(({ destination }) => needed.add(destinationRemote(destination)), from, PIECE);
+      fdb.forEach(
+        ({ destination }) => {
+          needed.add(destinationRemote(destination));
+        },
+        from,
+        PIECE,
+      );
       await new Promise((resolve) => setImmediate(resolve));
     }
     return needed;
@@ -71,8 +79,12 @@ export class VtepWatch {
     for (const remote of learned) {
       if (remote < STATIC_REMOTES || needed.has(remote)) continue;
       const received = this.parts.counters.remote(remote).rx_packets;
-      if (before.get(remote) === received) change.structure.push({ op: 'remote-del', remote });
-      else this.idle.set(remote, received);
+      if (before.get(remote) !== received) {
+        this.idle.set(remote, received);
+        continue;
+      }
+      this.parts.letGo(remote);
+      change.structure.push({ op: 'remote-del', remote });
     }
     if (!change.isEmpty) this.parts.carryOut(() => change);
   }

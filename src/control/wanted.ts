@@ -85,6 +85,7 @@ export function identityOf({ role, config }: { role: PortRole; config: PortConfi
     config.family,
     config.dstport,
     config.hostPort,
+    config.mac,
   ]);
 }
 

@@ -177,6 +177,7 @@ static napi_value tap_state(napi_env env, napi_callback_info info) {
     return result;
   }
   napi_create_object(env, &result);
+  ot_set(env, result, "index", ot_int(env, link.index));
   set_bool(env, result, "up", link.flags & 1);
   ot_set(env, result, "mtu", ot_int(env, link.mtu));
   set_mac(env, result, link.mac);

@@ -89,6 +89,8 @@ export interface TapNicChanges {
 }
 
 export interface TapState {
+  /** Of the device in its namespace: another device of its name has another one. */
+  index: number;
   up: boolean;
   mtu: number;
   mac: string;

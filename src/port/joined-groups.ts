@@ -1,6 +1,6 @@
 /**
  * The multicast groups that a host is in, by what its kernel tells in /proc/net. A socket cannot be asked, and does not
- * notice: a device that is deleted, or that loses its last address, takes the memberships along. It only reads.
+ * notice: a device that is deleted, or whose MTU gets too small for IPv6, takes the memberships along. It only reads.
  */
 import { readFileSync } from 'node:fs';
 import { endianness } from 'node:os';

@@ -8,11 +8,11 @@ describe('bench', () => {
       [['--rounds', '0'], '--rounds takes a whole number from 1 to 1000, not "0"'],
       [['--seconds', 'x'], '--seconds takes a whole number from 1 to 600, not "x"'],
       [['--senders', '65'], '--senders takes a whole number from 1 to 64, not "65"'],
-      [['--quick', '--only', 'tcp,udp'], '--only takes tcp, frames, latency, joined by commas, not "udp"'],
+      [['--quick', '--only', 'tcp,udp'], '--only takes tcp, frames, latency, learning, joined by commas, not "udp"'],
       [['--columns', 'C'], '--columns takes A, B, joined by commas, not "C"'],
       [
         ['--variants', ''],
-        '--variants takes kernel, overtap, ovs, mixed, workers, replicating, joined by commas, not ""',
+        '--variants takes kernel, overtap, ovs, mixed, workers, replicating, large, joined by commas, not ""',
       ],
     ];
     for (const [options, message] of cases) {

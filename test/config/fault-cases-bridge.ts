@@ -171,11 +171,4 @@ export const unattached: Case[] = [
     'ports.b.fdb[0].vlan',
     /name the VNI or remove vlan/,
   ],
-  [
-    'not available',
-    top('ports: { b: { type: vxlan, id: 7, proxy: true } }'),
-    '2:42',
-    'ports.b.proxy',
-    /^proxy is not available/,
-  ],
 ];

@@ -3,11 +3,11 @@
  * most changes would be refused, and little would ever happen. What it makes of a change may be refused all the same.
  */
 import type { FdbRequest, LinkRequest, VlanRequest } from '../../src/control/api.js';
-import { BRIDGES, TAPS, VXLANS } from './live-changes.js';
 import { defaultPvid, isFiltering, membersOf, type PortState, type Raw } from './live-config.js';
+import { BRIDGES, TAPS, VXLANS } from './live-documents.js';
+import { vnisOf } from './live-entries.js';
 import type { Change, Model } from './live-model.js';
 import { isMany } from './live-rules.js';
-import { vnisOf } from './live-table.js';
 
 const NIC_KEYS = ['mac', 'addresses', 'mtu', 'persist'];
 const ZERO = '00:00:00:00:00:00';

@@ -4,9 +4,9 @@
 import { expect } from 'vitest';
 import { Numbers } from '../../src/control/numbers.js';
 import { STATIC_REMOTES } from '../../src/encap/remotes.js';
+import { vnisOf } from './live-entries.js';
 import type { Model } from './live-model.js';
 import type { LiveSwitch } from './live-switch.js';
-import { vnisOf } from './live-table.js';
 
 /** More ports, bridges, VNIs and remotes than a sequence of these tests ever has. */
 const NUMBERS = 64;
@@ -45,10 +45,15 @@ function vlanTexts(live: LiveSwitch): string[] {
   return [...texts, ...mapped].sort();
 }
 
+/** How often a MAC has moved is not held: one that is put in takes over the history of its row, if there is one. */
+function rowOf({ moves: _, ...row }: Record<string, unknown>): Record<string, unknown> {
+  return row;
+}
+
 export function checkAnswers(live: LiveSwitch, model: Model): void {
   same('links', sorted(live.links()), sorted(model.links()));
   same('vlans', vlanTexts(live), model.vlans());
-  same('fdb', sorted(live.fdb()), sorted(model.fdb()));
+  same('fdb', sorted(live.fdb().map((row) => rowOf({ ...row }))), sorted(model.fdb().map(rowOf)));
   checkBalance(live);
 }
 

@@ -323,7 +323,10 @@ function deleteMembers(
     ([vid, { vni }]) => vid >= first && vid <= last && (tunid === undefined || vni !== undefined),
   );
   if (gone.length === 0) throw new Refused('not a member');
-  if (tunid === undefined) return dropMembers(link, gone);
+  if (tunid === undefined) {
+    dropMembers(link, gone);
+    return;
+  }
   for (const [vid, { pvid, untagged }] of gone) link.vlans.set(vid, { pvid, untagged, remotes: [] });
   dropEntriesOf(link, gone);
 }

@@ -111,12 +111,21 @@ export class FakeDevices implements DeviceSource {
       mtu,
       addresses: config.addresses.map(text).sort(),
       persist: config.persist,
-      setMtu: (bytes) => void (tap.mtu = bytes),
-      setMac: (mac) => void (tap.mac = mac),
-      addAddresses: (more) => void (tap.addresses = [...tap.addresses, ...more.map(text)].sort()),
-      removeAddresses: (gone) =>
-        void (tap.addresses = tap.addresses.filter((one) => !gone.some((address) => text(address) === one))),
-      setPersist: (on) => void (tap.persist = on),
+      setMtu(bytes) {
+        tap.mtu = bytes;
+      },
+      setMac(mac) {
+        tap.mac = mac;
+      },
+      addAddresses(more) {
+        tap.addresses = [...tap.addresses, ...more.map(text)].sort();
+      },
+      removeAddresses(gone) {
+        tap.addresses = tap.addresses.filter((one) => !gone.some((address) => text(address) === one));
+      },
+      setPersist(on) {
+        tap.persist = on;
+      },
       close: () => {
         this.closeAll(tap.fds);
         this.nics.delete(nic);

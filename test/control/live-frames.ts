@@ -4,7 +4,8 @@
  */
 import type { Config, Members } from './live-config.js';
 import { isFiltering } from './live-config.js';
-import { type Entry, type Row, shownPorts, type Tables, vnisOf } from './live-table.js';
+import { type Entry, shownPorts, vnisOf } from './live-entries.js';
+import type { Row, Tables } from './live-table.js';
 
 export interface Frame {
   id: number;

@@ -15,9 +15,10 @@ import {
   readConfig,
 } from './live-config.js';
 import { VXLAN_MTU } from './live-devices.js';
+import { shownPorts } from './live-entries.js';
 import { type Frame, receiverOf, Wires } from './live-frames.js';
 import { faultOf } from './live-rules.js';
-import { shownPorts, Tables } from './live-table.js';
+import { Tables } from './live-table.js';
 
 export type Change =
   | { kind: 'link'; request: LinkRequest }

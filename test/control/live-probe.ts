@@ -6,7 +6,7 @@ import { viewOf } from '../../src/wire/bytes.js';
 import { ETHERTYPE_VLAN, encodeEthernet } from '../../src/wire/ethernet.js';
 import { encodeVlan } from '../../src/wire/vlan.js';
 import { encodeVxlan } from '../../src/wire/vxlan.js';
-import { GROUP, OWN, REMOTES, UNICAST, VIDS, VNIS } from './live-changes.js';
+import { GROUP, OWN, REMOTES, UNICAST, VIDS, VNIS } from './live-documents.js';
 import { type Frame, leftText } from './live-frames.js';
 import type { Model } from './live-model.js';
 import type { Left, LiveSwitch } from './live-switch.js';

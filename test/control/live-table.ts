@@ -5,28 +5,21 @@
  * There is one table, as in a kernel's bridge: an entry that was put in by hand and has moved since is where it is now.
  */
 import type { FdbRequest } from '../../src/control/api.js';
-import { type Config, defaultPvid, type Given, isFiltering, type Members, membersOf, Refused } from './live-config.js';
+import { type Config, isFiltering, Refused } from './live-config.js';
 import { automaticMac } from './live-devices.js';
+import {
+  type Entry,
+  entriesOf,
+  entriesOfPort,
+  expand,
+  keyOf,
+  type Shown,
+  shownPorts,
+  vnisOf,
+  wordsOf,
+  ZERO,
+} from './live-entries.js';
 import { entryFault, isMany } from './live-rules.js';
-
-const ZERO = '00:00:00:00:00:00';
-
-type State = 'static' | 'permanent' | 'dynamic';
-
-/** An entry in one place, as a document or a command wants it. */
-export interface Entry {
-  port: string;
-  mac: string;
-  vid: number;
-  /** Of lists alone; null: of every VNI. */
-  vni: number | null;
-  dst: string;
-  /** Undefined: the port's own. */
-  udp: number | undefined;
-  state: State;
-  sticky: boolean;
-  extern: boolean;
-}
 
 export interface Row extends Entry {
   bridge: string;
@@ -42,136 +35,6 @@ export interface Row extends Entry {
   seen: number;
   moves: number;
 }
-
-/** A port as frames meet it: host ports are ports too. */
-export interface Shown {
-  name: string;
-  kind: 'tap' | 'vxlan';
-  isHost: boolean;
-  /** The link whose port it is. */
-  link: string;
-  bridge: string | null;
-  members: Members;
-  /** Where this differs, it is another port. */
-  identity: string;
-  /** Namespace and name of its NIC. */
-  nic?: string;
-}
-
-export function shownPorts(config: Config): Map<string, Shown> {
-  const shown = new Map<string, Shown>();
-  const put = (port: Shown): void => void shown.set(port.name, port);
-  for (const link of config.bridges.values()) {
-    if (link.options.host_port !== true) continue;
-    const { name } = link;
-    put({
-      name,
-      kind: 'tap',
-      isHost: true,
-      link: name,
-      bridge: name,
-      members: membersOf(link, link),
-      identity: 'host',
-      nic: ` ${name}`,
-    });
-  }
-  for (const port of config.ports.values()) {
-    const { name, options, type: kind } = port;
-    const bridge = port.bridge === null ? undefined : config.bridges.get(port.bridge);
-    const members = membersOf(port, bridge);
-    const { local, dev, dstport, host_port, netns, ifname } = options;
-    const identity = kind === 'tap' ? [netns, ifname ?? name] : [local, dev, dstport ?? 4789, host_port === true];
-    const nic = kind === 'tap' ? { nic: `${netns ?? ''} ${ifname ?? name}` } : {};
-    put({
-      name,
-      kind,
-      isHost: false,
-      link: name,
-      bridge: port.bridge,
-      members,
-      identity: JSON.stringify(identity),
-      ...nic,
-    });
-    if (kind === 'tap' || host_port !== true) continue;
-    const pvid = bridge !== undefined && isFiltering(bridge) ? defaultPvid(bridge) : 0;
-    const own: Members = new Map(pvid === 0 ? [] : [[pvid, { pvid: true, untagged: true, remotes: [] }]]);
-    const ofPort = options.vlan_tunnel !== true && members.size > 0 ? members : own;
-    put({
-      name: `${name}@host`,
-      kind: 'tap',
-      isHost: true,
-      link: name,
-      bridge: port.bridge,
-      members: ofPort,
-      identity: 'host',
-      nic: ` ${name}`,
-    });
-  }
-  return shown;
-}
-
-/** VLANs of a vxlan port with their VNIs; `all`: the one of all that it carries. */
-export function vnisOf(config: Config, port: string): Map<number | 'all', number> {
-  const state = config.ports.get(port);
-  if (state?.type !== 'vxlan') return new Map();
-  if (state.options.vlan_tunnel !== true) return new Map([['all', state.options.id as number]]);
-  const mapped = [...membersOf(state, config.bridges.get(state.bridge ?? ''))];
-  return new Map(mapped.flatMap(([vid, { vni }]) => (vni === undefined ? [] : [[vid, vni] as [number, number]])));
-}
-
-/** The rows that an entry means. */
-export function expand(config: Config, name: string, given: Given, state: State): Entry[] {
-  const port = config.ports.get(name);
-  if (port === undefined) return [];
-  const { mac, vlan, vni } = given;
-  const udp = given.port === (port.options.dstport ?? 4789) ? undefined : given.port;
-  const base = { port: name, mac, dst: given.dst ?? '', udp, state: given.state ?? state };
-  const how = { ...base, sticky: given.sticky === true, extern: given.extern_learn === true };
-  const bridge = port.bridge === null ? undefined : config.bridges.get(port.bridge);
-  const vnis = vnisOf(config, name);
-  if (mac === ZERO && (vnis.has('all') || (vlan === undefined && vni === undefined)))
-    return [{ ...how, vid: 0, vni: null }];
-  if (port.type === 'vxlan' && !vnis.has('all')) {
-    return [...vnis].flatMap(([vid, mapped]) =>
-      vid !== 'all' && (vlan ?? vid) === vid && (vni ?? mapped) === mapped ? [{ ...how, vid, vni: mapped }] : [],
-    );
-  }
-  if (bridge === undefined) return [];
-  const id = vnis.get('all') ?? null;
-  if (!isFiltering(bridge)) return [{ ...how, vid: 0, vni: id }];
-  const vids = vlan === undefined ? [...membersOf(port, bridge).keys()] : [vlan];
-  return vids.map((vid) => ({ ...how, vid, vni: id }));
-}
-
-export function keyOf({ port, mac, vid, vni, dst, udp }: Entry, bridge: string): string {
-  return isMany(mac) ? `${port} ${mac} ${vid} ${vni} ${dst} ${udp}` : `${bridge} ${mac} ${vid}`;
-}
-
-/** What a document says of a port that belongs to a bridge. */
-function entriesOfPort(config: Config, name: string): Entry[] {
-  const port = config.ports.get(name);
-  if (port === undefined || port.bridge === null) return [];
-  const remotes = ((port.options.remotes ?? []) as string[]).map((dst): Given => ({ mac: ZERO, dst }));
-  const members = membersOf(port, config.bridges.get(port.bridge));
-  const own = [...members].flatMap(([vlan, member]) => member.remotes.map((dst): Given => ({ mac: ZERO, dst, vlan })));
-  const lists = [...remotes, ...own].flatMap((given) => expand(config, name, given, 'permanent'));
-  const all = [...lists, ...port.fdb.flatMap((given) => expand(config, name, given, 'static'))];
-  const everywhere = new Set(all.filter(({ vni }) => vni === null).map(({ dst, udp }) => `${dst} ${udp}`));
-  const found = new Map<string, Entry>();
-  for (const entry of all) {
-    if (entry.mac === ZERO && entry.vni !== null && everywhere.has(`${entry.dst} ${entry.udp}`)) continue;
-    const key = keyOf(entry, port.bridge);
-    if (!found.has(key)) found.set(key, entry);
-  }
-  return [...found.values()];
-}
-
-export function entriesOf(config: Config): Entry[] {
-  return [...config.ports.keys()].flatMap((name) => entriesOfPort(config, name));
-}
-
-const wordsOf = ({ port, dst, udp, vni, state, sticky, extern }: Entry): string =>
-  `${port} ${dst} ${udp} ${vni} ${state} ${sticky} ${extern}`;
 
 export class Tables {
   readonly rows = new Map<string, Row>();
@@ -331,7 +194,7 @@ export class Tables {
       const gone = [...(before.get(name) ?? [])].filter((dst) => !known.has(dst));
       const isAny = options.accept_vteps === 'any';
       for (const [key, row] of this.rows) {
-        if (row.set || row.port !== name) continue;
+        if (row.placed || row.port !== name) continue;
         if (row.met ? !isAny : gone.includes(row.dst)) this.rows.delete(key);
       }
       if (!isAny) this.met.delete(name);

@@ -19,6 +19,7 @@ function scene() {
     remotes,
     counters: new CounterReader([counters.memory]),
     fdb: new FdbReader(fdb.memory),
+    letGo: () => undefined,
     carryOut: (change: () => Transition) =>
       done.push(change().structure.flatMap((o) => (o.op === 'remote-del' ? [o.remote] : []))),
   });

@@ -1,0 +1,177 @@
+/**
+ * What the control thread does to the switch while it is fuzzed: ports come and go and change their flags, paths become
+ * narrow, bindings and entries are put in and flushed, devices fail. Nothing of it touches the bystanders.
+ */
+import {
+  ANY_VTEP,
+  DROP_RESERVED_BITS,
+  ISOLATED,
+  KEEP_INNER_VLAN,
+  L2MISS,
+  L3MISS,
+  NEIGH_SUPPRESS,
+  PROXY,
+  RSC,
+  UP,
+} from '../../src/dataplane/forwarding.js';
+import type { Operation } from '../../src/dataplane/operations.js';
+import { STATIC_REMOTES } from '../../src/encap/remotes.js';
+import { parseAddress } from '../../src/wire/ip-address.js';
+import { flagsOf } from '../dataplane/specs.js';
+import type { FuzzedSwitch } from './fuzzed-switch.js';
+import { BRIDGES, CALM_VTEP, FURTHER_FLAGS, GUARDED, PASSING } from './layout.js';
+import type { Random } from './random.js';
+import { HOSTS4, HOSTS6 } from './samples.js';
+
+/** Most of the time a device works. */
+const ERRNOS = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 11, 22, 90, 105];
+const MTUS = [0, 0, 68, 100, 576, 1280, 1450, 1500, 9000];
+const TUNNEL_FLAGS = [NEIGH_SUPPRESS, PROXY, L2MISS, L3MISS, ANY_VTEP, DROP_RESERVED_BITS, KEEP_INNER_VLAN, UP];
+const BRIDGE_NAMES = ['br0', 'br1', 'br2'];
+
+export class Changes {
+  private forgetful: number[] = [];
+  private readonly all: (() => readonly Operation[])[];
+
+  constructor(
+    private readonly random: Random,
+    private readonly sw: FuzzedSwitch,
+  ) {
+    this.all = [
+      () => this.passingPort(),
+      () => this.flags(),
+      () => this.pathMtu(),
+      () => this.binding(),
+      () => [{ op: 'neigh-flush', bridge: this.bridge(), learnedOnly: random.once(2) }],
+      () => this.entry(),
+      () => this.snooping(),
+      () => this.faults(),
+      () => this.membership(),
+      () => this.settings(),
+      () => this.senders(),
+      () => this.loss(),
+    ];
+  }
+
+  /** Makes one change. @returns ports that have forgotten the VTEPs that they had met */
+  make(): number[] {
+    this.forgetful = [];
+    this.sw.apply(this.random.pick(this.all)());
+    return this.forgetful;
+  }
+
+  private bridge(): number {
+    return this.sw.topology.bridgeNumber(this.random.pick(BRIDGE_NAMES));
+  }
+
+  private noisyPort(): string {
+    const names = [...this.sw.topology.ports.keys()].filter((name) => !GUARDED.includes(name) && name !== 'loose');
+    return this.random.pick(names);
+  }
+
+  private passingPort(): Operation[] {
+    const { topology } = this.sw;
+    const name = this.random.pick(Object.keys(PASSING));
+    const { bridge, spec } = PASSING[name];
+    if (topology.ports.has(name)) return topology.removePort(name);
+    return topology.addPort(bridge, name, spec);
+  }
+
+  /** Some flags of a port other than they were, or as they were at first. The bystanders share `tunnel`: it forwards always. */
+  private flags(): Operation[] {
+    const { random, sw } = this;
+    const name = this.noisyPort();
+    const { number, spec } = sw.topology.port(name);
+    let further = FURTHER_FLAGS[name] ?? 0;
+    if (random.once(2)) {
+      if (name === 'single' && random.once(3)) further ^= RSC;
+      else if (spec.type === 'vxlan' && name !== 'tunnel') further ^= random.pick(TUNNEL_FLAGS);
+      else if (spec.type === 'tap') further ^= random.pick([ISOLATED, NEIGH_SUPPRESS]);
+    }
+    const operation = sw.withFlags(name, further);
+    if ((flagsOf(spec) & ANY_VTEP & ~operation.flags) !== 0) this.forgetful.push(number);
+    return [operation];
+  }
+
+  private pathMtu(): Operation[] {
+    const { random, sw } = this;
+    const remotes = [...sw.topology.ports.values()].flatMap(({ remotes: own }) => [...own.values()]);
+    const calm = sw.topology.port('tunnel').remotes.get(`${CALM_VTEP} 4789`);
+    const remote = random.once(4) ? STATIC_REMOTES + random.below(20) : random.pick(remotes);
+    return remote === calm ? [] : [{ op: 'remote-mtu', remote, mtu: random.pick(MTUS) }];
+  }
+
+  private binding(): Operation[] {
+    const { random, sw } = this;
+    const address = parseAddress(random.pick(random.once(2) ? HOSTS4 : HOSTS6))?.words ?? [];
+    const name = random.once(2) ? 'single' : this.noisyPort();
+    const { bridge: bridgeName, number: port } = sw.topology.port(name);
+    const bridge = sw.topology.bridgeNumber(bridgeName);
+    const vid = bridgeName === 'br0' ? 2 + random.below(2) : 0;
+    const place = { bridge, vid, address: [...address] };
+    if (random.once(3)) return [{ op: 'neigh-del', ...place }];
+    // B is the router that most samples are for.
+    const router = random.once(2);
+    const low = router ? 0x0b : 0x00010000 | random.below(24);
+    return [{ op: 'neigh', ...place, high: 0x0200, low, router, port }];
+  }
+
+  private entry(): Operation[] {
+    const { random, sw } = this;
+    const name = this.noisyPort();
+    const { number: owner, bridge } = sw.topology.port(name);
+    // A bystander's entry is among those of `tunnel`.
+    if (name !== 'tunnel' && random.once(3))
+      return [{ op: 'flush', match: { owner }, fromRow: 0, rowCount: 0x7fffffff }];
+    const mac = `02:00:00:01:00:${random.below(24).toString(16).padStart(2, '0')}`;
+    const entry = { mac, vlan: bridge === 'br0' ? 2 + random.below(2) : 0 };
+    if (random.once(2)) return [sw.topology.removeEntry(name, entry)];
+    return [sw.topology.entry(name, entry)];
+  }
+
+  private snooping(): Operation[] {
+    const { random, sw } = this;
+    const name = random.pick(['br0', 'br2']);
+    return [sw.topology.bridge(name, { ...BRIDGES[name], snooping: !random.once(4) })];
+  }
+
+  private membership(): Operation[] {
+    const { topology } = this.sw;
+    const has = topology.port('trunk').counters.has(3);
+    return has ? topology.removeVlan('trunk', 3) : topology.vlans('trunk', ['3']);
+  }
+
+  /** A passing port moves to another bridge, or into another VNI. */
+  private settings(): Operation[] {
+    const { random, sw } = this;
+    const name = random.pick(Object.keys(PASSING));
+    if (!sw.topology.ports.has(name)) return [];
+    const { spec } = PASSING[name];
+    const other = spec.type === 'tap' ? spec : { ...spec, vni: 46 + random.below(3), tos: random.pick([0, -1, 0xfc]) };
+    return sw.topology.setPort(name, random.pick(BRIDGE_NAMES), other);
+  }
+
+  private senders(): Operation[] {
+    return this.sw.topology.setSenders(this.random.pick(['wide', 'six', 'single']), this.random.pick([1, 2, 4, 8]));
+  }
+
+  /** The device of a port goes: it stays down until it is made anew. */
+  private loss(): Operation[] {
+    const port = this.sw.topology.ports.get('passing-tap');
+    if (port !== undefined) for (const nic of this.sw.nics) nic.lose(port.number, 77);
+    return [];
+  }
+
+  /** Devices that fail, and come back. */
+  private faults(): Operation[] {
+    const { random, sw } = this;
+    const port = sw.topology.port(this.noisyPort());
+    for (const nic of sw.nics) {
+      nic.tapFaults[port.number] = random.pick(ERRNOS);
+      for (const [key, remote] of port.remotes) {
+        if (key !== `${CALM_VTEP} 4789`) nic.remoteFaults[remote] = random.pick(ERRNOS);
+      }
+    }
+    return [];
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The other end of a fuzzed switch: reads what the engines hand to the control thread, with the control thread's own
+ * readers, and sends back what the multicast database makes of it.
+ */
+import { Mdb } from '../../src/control/mdb.js';
+import { hearPunt } from '../../src/control/mdb-feed.js';
+import { PUNT_IGMP, PUNT_MLD, PUNT_PIM, type Punt, PuntReader, subjectOf } from '../../src/dataplane/punts.js';
+import { FdbEvents } from '../../src/fdb/events.js';
+import { FdbReader } from '../../src/fdb/snapshot.js';
+import { NeighReader } from '../../src/neigh/table.js';
+import { STATUS_NOW } from '../../src/port/nic.js';
+import { formatAddress } from '../../src/wire/ip-address.js';
+import type { FuzzedSwitch } from './fuzzed-switch.js';
+import { GUARDED } from './layout.js';
+
+/** Looks between two at the MDB, which is so full that its listing takes long. */
+const MDB_LOOK = 32;
+
+const KINDS = ['', 'igmp', 'mld', 'pim', 'l2miss', 'l3miss', 'neigh conflict'];
+
+export class ControlSide {
+  /** What was read, by kind, and how often. */
+  readonly seen = new Map<string, number>();
+  /** Port numbers below this one have been given at some time. */
+  private known = 0;
+  private looks = 0;
+  private readonly mdb: Mdb;
+  private readonly punts: PuntReader;
+  private readonly events: FdbEvents;
+  private readonly entries: FdbReader;
+  private readonly bindings: NeighReader;
+
+  constructor(private readonly sw: FuzzedSwitch) {
+    this.mdb = new Mdb({
+      bridge: (bridge) => `bridge ${bridge}`,
+      port: (port) => sw.facts.names[port] ?? '',
+      remote: (remote) => formatAddress(...sw.remotes.address(remote)),
+    });
+    this.punts = new PuntReader(sw.contexts.map(({ punts }) => punts.memory));
+    this.events = FdbEvents.attach(sw.fdbMemory);
+    this.entries = new FdbReader(sw.fdbMemory);
+    this.bindings = new NeighReader(sw.neighMemory);
+    this.follow([]);
+  }
+
+  /** Takes note of the ports that there are now. @param forgetful those that have forgotten the VTEPs they had met */
+  follow(forgetful: readonly number[]): void {
+    const { facts, topology } = this.sw;
+    for (let port = 0; port < this.known; port++) if (facts.names[port] === undefined) this.mdb.forgetPort(port);
+    this.known = Math.max(this.known, facts.names.length);
+    for (const { name, number, bridge } of topology.ports.values()) {
+      const router = name === 'left' ? 2 : 1;
+      this.mdb.setPort(number, { bridge: topology.bridgeNumber(bridge), router, fastLeave: name === 'right' });
+    }
+    for (const port of forgetful) this.mdb.forgetLearned(port);
+    this.publish();
+  }
+
+  /** Reads everything, and has the engines do what follows. */
+  work(): void {
+    const now = this.sw.nics[0].status[STATUS_NOW];
+    this.punts.drain((punt) => this.hear(punt, now));
+    const lost = this.events.read(({ kind }) => this.count(`fdb event ${kind}`));
+    if (lost > 0) this.count('fdb events lost', lost);
+    if (now >= this.mdb.due) this.mdb.tick(now);
+    this.publish();
+  }
+
+  private publish(): void {
+    const { operations, events } = this.mdb.take();
+    for (const { event } of events) this.count(event);
+    if (operations.length > 0) this.sw.carryOut(operations);
+  }
+
+  private hear(punt: Punt, now: number): void {
+    const name = this.sw.facts.names[punt.port];
+    if (name === undefined || GUARDED.includes(name)) throw new Error(`a punt of port ${punt.port}, ${name ?? 'none'}`);
+    this.count(KINDS[punt.kind]);
+    if (hearPunt(this.mdb, punt, now)) return;
+    if (punt.kind === PUNT_IGMP || punt.kind === PUNT_MLD || punt.kind === PUNT_PIM) {
+      throw new Error(`a message that cannot be read: ${Buffer.from(punt.bytes).toString('hex')}`);
+    }
+    const { address, mac } = subjectOf(punt);
+    formatAddress(...address);
+    if (mac.high < 0 || mac.high > 0xffff) throw new Error(`a punt about the MAC ${mac.high}, ${mac.low}`);
+  }
+
+  /** Reads the listings. @returns what is wrong with them */
+  look(): string[] {
+    const faults: string[] = [];
+    const { facts } = this.sw;
+    let rows = 0;
+    const unreadable = this.entries.forEach(({ owner }) => {
+      rows++;
+      if (facts.kind[owner] === 0) faults.push(`an FDB entry of port ${owner}, which there is not`);
+    });
+    if (unreadable > 0) faults.push(`${unreadable} FDB rows cannot be read`);
+    if (rows !== this.entries.counters().entries)
+      faults.push(`${rows} FDB rows, counted as ${this.entries.counters().entries}`);
+    this.bindings.forEach(({ port }) => {
+      if (facts.kind[port] === 0) faults.push(`a binding of port ${port}, which there is not`);
+    });
+    if (this.looks++ % MDB_LOOK === 0) this.mdb.rows(this.sw.nics[0].status[STATUS_NOW]);
+    return faults;
+  }
+
+  private count(what: string, times = 1): void {
+    this.seen.set(what, (this.seen.get(what) ?? 0) + times);
+  }
+}

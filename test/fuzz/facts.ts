@@ -1,0 +1,59 @@
+/**
+ * What a fuzzed switch consists of at the moment, as plain tables, so that each command of an engine can be judged: which
+ * ports, bridges, VLANs, VNIs and senders there are. Read from the description that the switch was built by, never from
+ * the switch.
+ */
+import { VIDS } from '../../src/encap/tunnel.js';
+import { MAX_PORTS } from '../../src/dataplane/counters.js';
+import { FILTERING, SHORT_CUTS } from './layout.js';
+import type { Topology, VxlanSpec } from '../dataplane/topology.js';
+
+export const NONE = 0;
+export const TAP = 1;
+export const VXLAN = 2;
+
+/** How a member of a VLAN sends its frames. */
+export const TAGGED = 1;
+export const UNTAGGED = 2;
+
+const PLACES = 1 << 17;
+
+export class Facts {
+  /** NONE, TAP or VXLAN by port. */
+  readonly kind = new Uint8Array(MAX_PORTS);
+  readonly bridge = new Int32Array(MAX_PORTS);
+  /** 1: the bridge filters VLANs. */
+  readonly filtering = new Uint8Array(MAX_PORTS);
+  /** 1: tags are always off on the way out of the port. */
+  readonly tunnels = new Uint8Array(MAX_PORTS);
+  /** 1: a frame may go out of the TAP that it came in by, since `rsc` leads it past its router. */
+  readonly turnsBack = new Uint8Array(MAX_PORTS);
+  /** TAGGED, UNTAGGED or 0 by `port << 12 | vid`. */
+  readonly member = new Uint8Array(MAX_PORTS * VIDS);
+  /** Vxlan port by sender; -1: there is no such sender. */
+  readonly portOfSender = new Int32Array(PLACES).fill(-1);
+  /** VNIs by port. */
+  readonly vnis: Set<number>[] = [];
+  names: string[] = [];
+
+  read(topology: Topology): void {
+    this.kind.fill(NONE);
+    this.portOfSender.fill(-1);
+    this.names = [];
+    for (const { number, name, spec, bridge, senders, dfSenders, vnis } of topology.ports.values()) {
+      this.names[number] = name;
+      this.kind[number] = spec.type === 'tap' ? TAP : VXLAN;
+      this.bridge[number] = topology.bridgeNumber(bridge);
+      this.filtering[number] = FILTERING.has(bridge) ? 1 : 0;
+      this.turnsBack[number] = SHORT_CUTS.has(bridge) ? 1 : 0;
+      this.tunnels[number] = (spec as VxlanSpec).tunnel === undefined ? 0 : 1;
+      this.vnis[number] = new Set([...vnis.values()].map(({ vni }) => vni));
+      for (const sender of [...senders, ...dfSenders]) this.portOfSender[sender] = number;
+      this.member.fill(0, number << 12, (number + 1) << 12);
+      for (const text of spec.vlans ?? []) {
+        const [vid, ...words] = text.split(' ');
+        this.member[(number << 12) | Number(vid)] = words.includes('untagged') ? UNTAGGED : TAGGED;
+      }
+    }
+  }
+}

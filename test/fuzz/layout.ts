@@ -1,0 +1,119 @@
+/**
+ * The switch that is fuzzed: every kind of port with every option, so that garbage meets each branch, and guests that want
+ * nothing but their own frames among it.
+ *
+ *   calm   calm-a  calm-b  calm-c                          no VLAN filtering; bystanders only
+ *   br0    guest-c guest-d  - VLAN 77 -  tunnel            a VLAN and a VNI of the bystanders' own, ...
+ *          access trunk locked stormy ...                  ... noise in VLANs 1 to 3
+ *   br1    plain quiet small  single strict                no VLAN filtering; proxy, rsc and misses
+ *   br2    left right  six                                 snooping, suppression, IPv6 underlay
+ */
+import { L2MISS, L3MISS, NEIGH_SUPPRESS, PROXY, RSC } from '../../src/dataplane/forwarding.js';
+import { FLAG_STATIC } from '../../src/fdb/table.js';
+import { C, D, MULTICAST } from '../dataplane/frames.js';
+import { type BridgeSpec, NO_BRIDGE, type TapSpec, type VxlanSpec } from '../dataplane/topology.js';
+
+/** The VLAN, VNI and VTEP of the bystanders. No noise comes from that address. */
+export const CALM_VID = 77;
+export const CALM_VNI = 0xa5a5a5;
+export const CALM_VTEP = '192.0.2.200';
+/** The bystander behind it. */
+export const FAR_MAC = '02:aa:00:00:00:0f';
+
+export const VTEPS = ['192.0.2.1', '192.0.2.2', '2001:db8:1::3', '198.51.100.9'];
+export const FILTERING: ReadonlySet<string> = new Set(['br0']);
+/** The one bridge where ports may have `rsc`. */
+export const SHORT_CUTS: ReadonlySet<string> = new Set(['br1']);
+const SNOOPING = { snooping: true, ageingSeconds: 2 };
+
+export const BRIDGES: Record<string, BridgeSpec> = {
+  calm: {
+    ageingSeconds: 10,
+    ports: { 'calm-a': { type: 'tap' }, 'calm-b': { type: 'tap' }, 'calm-c': { type: 'tap' } },
+  },
+  br0: {
+    ...SNOOPING,
+    filtering: true,
+    maxLearned: 120,
+    groupFwdMask: 1 << 14,
+    ports: {
+      'guest-c': { type: 'tap', vlans: ['77 pvid untagged'] },
+      'guest-d': { type: 'tap', vlans: ['77'] },
+      access: { type: 'tap', vlans: ['2 pvid untagged'], fdb: [{ mac: D, vlan: 2, flags: FLAG_STATIC }] },
+      trunk: { type: 'tap', vlans: ['1 pvid untagged', '2', '3'] },
+      'no-pvid': { type: 'tap', vlans: ['3'], isolated: true },
+      apart: { type: 'tap', vlans: ['3 pvid untagged'], isolated: true },
+      locked: { type: 'tap', vlans: ['2 pvid'], locked: true },
+      deaf: { type: 'tap', vlans: ['2 pvid untagged'], off: ['learning', 'flood'] },
+      stormy: {
+        type: 'tap',
+        vlans: ['2 pvid untagged', '3'],
+        storm: { broadcast: 40, unknownUnicast: 200, multicast: 60 },
+      },
+      narrow: { type: 'tap', vlans: ['2 pvid untagged', '3'], mtu: 600 },
+      down: { type: 'tap', vlans: ['2 pvid untagged'], off: ['up'] },
+      tunnel: {
+        type: 'vxlan',
+        vlans: ['2', '3', '77'],
+        tunnel: { 2: 200, 3: 300, [CALM_VID]: CALM_VNI },
+        own: { 2: VTEPS.slice(0, 2), 3: VTEPS.slice(1, 3), [CALM_VID]: [CALM_VTEP] },
+        pins: [{ mac: MULTICAST, vlan: 2, dst: [VTEPS[2]] }],
+        // The bystander shares this port with noise, which would push its entry out if it were a learned one.
+        fdb: [
+          { mac: C, vlan: 2, dst: VTEPS[0] },
+          { mac: FAR_MAC, vlan: CALM_VID, dst: CALM_VTEP },
+        ],
+        mac: D,
+        tos: -1,
+        dfInherit: true,
+      },
+      wide: {
+        type: 'vxlan',
+        vlans: ['2', '3'],
+        tunnel: { 2: 201, 3: 301 },
+        keepInnerVlan: true,
+        dropReserved: true,
+        acceptAny: true,
+        maxLearned: 20,
+      },
+    },
+  },
+  br1: {
+    ageingSeconds: 2,
+    ports: {
+      plain: { type: 'tap', mtu: 1280 },
+      quiet: { type: 'tap', off: ['bcast_flood', 'mcast_flood'] },
+      small: { type: 'tap', mtu: 200 },
+      single: { type: 'vxlan', vni: 42, remotes: VTEPS.slice(0, 1), acceptAny: true, tos: -1, mac: C },
+      strict: { type: 'vxlan', vni: 43, shares: 'single', remotes: VTEPS.slice(0, 3), dropReserved: true, tos: 0xb8 },
+      empty: { type: 'vxlan', vni: 45, shares: 'single', peers: VTEPS.slice(0, 2) },
+    },
+  },
+  br2: {
+    ...SNOOPING,
+    ports: {
+      left: { type: 'tap' },
+      right: { type: 'tap', mtu: 9000 },
+      six: { type: 'vxlan', vni: 44, remotes: [VTEPS[2], '2001:db8:1::4'], acceptAny: true },
+    },
+  },
+  [NO_BRIDGE]: { ports: { loose: { type: 'tap' } } },
+};
+
+/** Flags that the short descriptions have no words for. */
+export const FURTHER_FLAGS: Readonly<Record<string, number>> = {
+  tunnel: NEIGH_SUPPRESS | L2MISS | L3MISS,
+  wide: L2MISS | L3MISS,
+  single: PROXY | RSC | L2MISS | L3MISS,
+  strict: RSC | NEIGH_SUPPRESS,
+  empty: L2MISS,
+  six: NEIGH_SUPPRESS | L3MISS,
+};
+
+export const GUARDED = ['calm-a', 'calm-b', 'calm-c', 'guest-c', 'guest-d'];
+
+/** Ports that come and go while it runs; they have nothing of the bystanders'. */
+export const PASSING: Readonly<Record<string, { bridge: string; spec: TapSpec | VxlanSpec }>> = {
+  'passing-tap': { bridge: 'br0', spec: { type: 'tap', vlans: ['2 pvid untagged', '3'] } },
+  'passing-tunnel': { bridge: 'br2', spec: { type: 'vxlan', vni: 46, remotes: VTEPS.slice(0, 2), acceptAny: true } },
+};

@@ -1,0 +1,178 @@
+/**
+ * Every parser on frames that end where the memory ends: whatever is cut off, longer than it is or points elsewhere, nothing
+ * is read behind the frame, nothing is thrown, and what a parser says of offsets lies inside.
+ *
+ * FUZZ_FRAMES and FUZZ_SEED change the number and the run; here it is a tenth of the number.
+ */
+import { describe, expect, it } from 'vitest';
+import { readNews } from '../../src/doctor/echo.js';
+import { flowHash } from '../../src/encap/flow.js';
+import { readFrame, readTunnel } from '../../src/lab/sighting.js';
+import { ARP_LENGTH, arpOperation, arpSenderAddress, arpTargetAddress, isArp4 } from '../../src/wire/arp.js';
+import { ETHERNET_HEADER } from '../../src/wire/ethernet.js';
+import { MESSAGE_NONE } from '../../src/wire/group-message.js';
+import { ICMPV6_ERROR_LIMIT, mayTellTooBig, writeTooBig } from '../../src/wire/icmp-error.js';
+import { igmpMessage, PROTOCOL_IGMP, readIgmp } from '../../src/wire/igmp.js';
+import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, LAYOUT_WORDS, parseInner } from '../../src/wire/inner.js';
+import { mldMessage, readMld } from '../../src/wire/mld.js';
+import { ND_NONE, ND_SOURCE_LINK, ND_TARGET_LINK, ndEnd, ndLinkAddress, ndMessage } from '../../src/wire/nd.js';
+import { isPimHello } from '../../src/wire/pim.js';
+import { mutate } from './mutate.js';
+import { Random } from './random.js';
+import { makeSamples, type Sample } from './samples.js';
+
+const FRAMES = Math.ceil(Number(process.env.FUZZ_FRAMES ?? 10_000_000) / 10);
+const SEED = Number(process.env.FUZZ_SEED ?? 1);
+/** The frame begins here, so that an answer can be written before it. */
+const START = 2048;
+const HEADS = 200;
+
+const samples = makeSamples();
+const buffer = new ArrayBuffer(START + 4096);
+const ground = { bytes: new Uint8Array(buffer), view: new DataView(buffer) };
+const layout = new Int32Array(LAYOUT_WORDS);
+const MTUS = [0, 68, 576, 1280, 1450];
+
+/** How often each parser has found something sound. */
+const found = new Map<string, number>();
+
+function note(what: string): void {
+  found.set(what, (found.get(what) ?? 0) + 1);
+}
+
+/** Reads a frame of so many bytes at START by all parsers. @returns what is wrong; empty: nothing is */
+function readAll(length: number): string {
+  const view = new DataView(buffer, 0, START + length);
+  const end = START + length;
+  parseInner(view, START, length, layout);
+  const [l3, kind, l4, protocol, l3End] = layout;
+  if (l3End > end || l3 > l3End || l4 > l3End || (l4 !== 0 && l4 <= l3)) return `layout ${layout}`;
+  if (kind !== 0 && l3 < START + ETHERNET_HEADER) return `layout ${layout}`;
+  if (length >= ETHERNET_HEADER) flowHash(view, START, layout);
+  if (kind === 4 && l4 !== 0) readMessages4(view, protocol);
+  if (kind === 6 && l4 !== 0) readMessages6(view);
+  readNeighbours(view, length);
+  const bytes = ground.bytes.subarray(START, end);
+  if (readFrame(bytes) !== null) note('sighting');
+  if (readTunnel(bytes).length > 0) note('tunnel sighting');
+  const packet = ground.bytes.subarray(Math.min(START + ETHERNET_HEADER, end), end);
+  if (readNews(4, packet) !== null) note('news');
+  if (readNews(6, packet.subarray(Math.min(40, packet.length))) !== null) note('news6');
+  return tellTooBig(view);
+}
+
+function readMessages4(view: DataView, protocol: number): void {
+  const l3 = layout[L3_OFFSET];
+  const l4 = layout[L4_OFFSET];
+  const end = layout[L3_END];
+  if (isPimHello(view, l3, l4, end) && protocol === 103) note('pim');
+  if (protocol !== PROTOCOL_IGMP) return;
+  const kind = igmpMessage(view, l3, l4, end, false);
+  if (kind === MESSAGE_NONE) return;
+  note('igmp');
+  igmpMessage(view, l3, l4, end, true);
+  readIgmp(view, l3, l4, end);
+  // What reaches the control thread may be cut off.
+  for (let cut = l4; cut < end; cut += 3) readIgmp(new DataView(buffer, 0, cut), l3, l4, cut);
+}
+
+function readMessages6(view: DataView): void {
+  const l3 = layout[L3_OFFSET];
+  const l4 = layout[L4_OFFSET];
+  const end = layout[L3_END];
+  if (layout[L4_PROTOCOL] !== 58) return;
+  if (mldMessage(view, l3, l4, end, false) === MESSAGE_NONE) return;
+  note('mld');
+  mldMessage(view, l3, l4, end, true);
+  readMld(view, l3, l4, end);
+  for (let cut = l4; cut < end; cut += 3) readMld(new DataView(buffer, 0, cut), l3, l4, cut);
+}
+
+/** ARP and neighbour discovery, wherever a tag or none would put them, whatever the type says. */
+function readNeighbours(view: DataView, length: number): void {
+  const end = START + length;
+  for (const l3 of [START + ETHERNET_HEADER, START + ETHERNET_HEADER + 4]) {
+    if (end - l3 < ARP_LENGTH) return;
+    if (isArp4(view, l3, end - l3)) {
+      note('arp');
+      arpOperation(view, l3);
+      arpSenderAddress(view, l3);
+      arpTargetAddress(view, l3);
+    }
+    if (ndMessage(view, l3, end, false) === ND_NONE) continue;
+    note('nd');
+    ndMessage(view, l3, end, true);
+    for (const type of [ND_SOURCE_LINK, ND_TARGET_LINK]) ndLinkAddress(view, l3 + 40, ndEnd(view, l3), type);
+  }
+}
+
+function tellTooBig(view: DataView): string {
+  for (const mtu of MTUS) {
+    if (!mayTellTooBig(view, layout, mtu)) continue;
+    note(`too big ${layout[L3_KIND]}`);
+    const length = writeTooBig(view, 0, layout, mtu);
+    if (length > ICMPV6_ERROR_LIMIT) return `an error of ${length} bytes`;
+  }
+  return '';
+}
+
+function tryAll(length: number, what: string): void {
+  let fault: string;
+  try {
+    fault = readAll(length);
+  } catch (cause) {
+    fault = (cause as Error).stack ?? String(cause);
+  }
+  if (fault === '') return;
+  const hex = Buffer.from(buffer)
+    .subarray(START, START + length)
+    .toString('hex');
+  expect.fail(`${what}: ${fault}\n  frame ${hex}`);
+}
+
+describe('every parser', { timeout: 300_000 }, () => {
+  it('of every sample, cut off at every length', () => {
+    for (const { bytes, name } of [...samples.usual, ...samples.control]) {
+      ground.bytes.set(bytes, START);
+      for (let length = 0; length <= Math.min(bytes.length, HEADS); length++)
+        tryAll(length, `${name} of ${length} bytes`);
+    }
+  });
+
+  it('of every sample, with each byte of its headers at its extremes', () => {
+    for (const { bytes, name } of [...samples.usual, ...samples.control]) {
+      for (let at = 12; at < Math.min(bytes.length, 110); at++) {
+        for (const value of [0, 1, 0x7f, 0x80, 0xff]) {
+          ground.bytes.set(bytes, START);
+          ground.bytes[START + at] = value;
+          tryAll(bytes.length, `${name}, byte ${at} ${value}`);
+        }
+      }
+    }
+  });
+
+  it(`of ${FRAMES} mutated ones (FUZZ_SEED=${SEED})`, () => {
+    const random = new Random(SEED);
+    for (let frame = 0; frame < FRAMES; frame++) {
+      const sample: Sample = random.pick(random.once(2) ? samples.control : samples.usual);
+      ground.bytes.set(sample.bytes, START);
+      const length = mutate(random, ground, START, sample.bytes.length, sample);
+      tryAll(length, `seed ${SEED}, frame ${frame}, ${sample.name}`);
+    }
+    console.log(`seed ${SEED}: ${[...found].map(([what, count]) => `${what} ${count}`).join(', ')}`);
+    for (const what of [
+      'igmp',
+      'mld',
+      'pim',
+      'nd',
+      'arp',
+      'news',
+      'news6',
+      'tunnel sighting',
+      'too big 4',
+      'too big 6',
+    ]) {
+      expect([...found.keys()], `no ${what} was found sound`).toContain(what);
+    }
+  });
+});

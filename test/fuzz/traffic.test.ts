@@ -1,0 +1,63 @@
+/**
+ * Ten million random and mutated frames and datagrams through a switch with everything on, and guests among them who notice
+ * nothing: no exception, no command out of place, none of their frames lost, changed or sent twice, and accounts that
+ * balance, at every audit.
+ *
+ * FUZZ_FRAMES and FUZZ_SEED change the number and the run. A fault tells its seed, its turn and the frame.
+ */
+import { describe, expect, it } from 'vitest';
+import { type Report, run } from './run.js';
+
+const FRAMES = Number(process.env.FUZZ_FRAMES ?? 10_000_000);
+const SEED = Number(process.env.FUZZ_SEED ?? 1);
+const MINUTES = 15;
+
+/** Reasons that the noise must have met, so that a run that met nothing does not pass. */
+const REASONS = [
+  'frame_too_short',
+  'vxlan_too_short',
+  'vxlan_flag_missing',
+  'vxlan_reserved_bits',
+  'vni_unknown',
+  'vtep_unknown',
+  'inner_vlan_tagged',
+  'vlan_not_allowed',
+  'no_pvid',
+  'source_mac_invalid',
+  'source_is_own',
+  'link_local',
+  'same_port',
+  'no_destination',
+  'fdb_static_move',
+  'locked_port',
+  'isolated_port',
+  'mtu_exceeded',
+  'offload_invalid',
+  'ecn_invalid',
+  'tx_backpressure',
+  'tx_error',
+  'port_down',
+  'suppressed',
+  'storm_limited',
+];
+const READ = ['igmp', 'mld', 'pim', 'l2miss', 'l3miss', 'neigh conflict', 'mdb'];
+
+function show({ drops, seen, ...numbers }: Report): string {
+  const lines = (of: Map<string, number>): string => [...of].map(([name, count]) => `  ${name} ${count}`).join('\n');
+  return `${JSON.stringify(numbers)}\ndrops\n${lines(drops)}\nread by control\n${lines(seen)}`;
+}
+
+function fuzz(engines: number, frames: number, seed: number): void {
+  const report = run({ seed, frames, engines });
+  console.log(`seed ${seed}, ${engines} engines: ${show(report)}`);
+  expect(report.noise + report.bystanders).toBeGreaterThanOrEqual(frames);
+  expect(report.bystanders).toBeGreaterThan(frames / 100);
+  expect(report.own).toBeGreaterThan(frames / 1000);
+  for (const reason of REASONS) expect([...report.drops.keys()], `no frame was dropped as ${reason}`).toContain(reason);
+  for (const kind of READ) expect([...report.seen.keys()], `control has read nothing of ${kind}`).toContain(kind);
+}
+
+describe(`${FRAMES} random and mutated frames and datagrams (FUZZ_SEED=${SEED})`, { timeout: MINUTES * 60_000 }, () => {
+  it('one engine', () => fuzz(1, Math.ceil(FRAMES * 0.7), SEED));
+  it('two engines', () => fuzz(2, Math.ceil(FRAMES * 0.3), SEED + 1));
+});
