@@ -56,7 +56,7 @@ describe('the MAC address of an open TAP', () => {
     });
     tap.setMac('02:00:00:00:AB:CD');
     expect(tap.mac).toBe('02:00:00:00:ab:cd');
-    expect(tap.state()).toEqual({ up: true, mtu: 1450, mac: '02:00:00:00:ab:cd' });
+    expect(tap.state()).toEqual({ index: expect.any(Number), up: true, mtu: 1450, mac: '02:00:00:00:ab:cd' });
     expect(link(ns)).toMatchObject({ address: '02:00:00:00:ab:cd', mtu: 1450, gso_max_segs: 44 });
     expect(link(ns).flags).toEqual(expect.arrayContaining(['UP', 'LOWER_UP']));
     expect(addresses(ns)).toEqual(['100.0.1.2/24', '2001:db8::2/64']);
