@@ -66,7 +66,7 @@ describe('a TAP', () => {
     expect(row.linkinfo?.info_data).toMatchObject({ type: 'tap', persist: false, multi_queue: true, vnet_hdr: true });
     expect(addresses(ns, 'tap1')).toEqual(['100.0.1.2/24', '100.0.1.3/24', '2001:db8::2/64']);
     expect(ip('-n', ns, '-6', 'addr', 'show', 'tap1', 'tentative')).not.toContain('2001:db8');
-    expect(tap.state()).toEqual({ up: true, mtu: 1450, mac: '02:00:00:00:02:01' });
+    expect(tap.state()).toEqual({ index: expect.any(Number), up: true, mtu: 1450, mac: '02:00:00:00:02:01' });
     tap.close();
     tap.close();
     expect(tap.state()).toBeNull();
