@@ -53,6 +53,7 @@ async function travel({ document: first, workers, steps, seed }: Sequence, probe
 
 async function attempt(live: LiveSwitch, model: Model, one: Step & { kind: 'change' }, done: Change[]): Promise<void> {
   const change = aimed(one.change, one.aim, model);
+  model.look();
   try {
     await carryOut(live, change);
   } catch (error) {

@@ -5,7 +5,7 @@
 import type { Config, Members } from './live-config.js';
 import { isFiltering } from './live-config.js';
 import { type Entry, shownPorts, vnisOf } from './live-entries.js';
-import type { Row, Tables } from './live-table.js';
+import { isHome, type Row, type Tables } from './live-table.js';
 
 export interface Frame {
   id: number;
@@ -180,21 +180,21 @@ export class Wires {
       return true;
     }
     // A static entry with a remote is the control's word on where the MAC is (vxlan_snoop).
-    const isPinned = row.state === 'static' && row.dst !== '' && row.placed;
+    const isPinned = row.state === 'static' && row.dst !== '' && isHome(row);
     if (row.state === 'permanent' || row.sticky || isPinned) return address === '';
     if (!row.set && !this.mayMove(row, from, bridge)) {
       rows.delete(key);
       return true;
     }
     const moved = this.learned(from, address, vid, source);
-    rows.set(key, { ...moved, state: row.state, set: row.set, moves: row.moves + 1 });
+    rows.set(key, { ...moved, state: row.state, set: row.set, home: row.home, moves: row.moves + 1 });
     return true;
   }
 
   private learned(from: Port, address: string, vid: number, mac: string): Row {
     const place = { port: from.name, bridge: from.bridge ?? '', mac, vid, vni: null, dst: address, udp: undefined };
     const met = this.tables.met.get(from.name)?.has(address) === true;
-    const how = { state: 'dynamic' as const, sticky: false, extern: false, set: false, placed: false, own: false, met };
+    const how = { state: 'dynamic' as const, sticky: false, extern: false, set: false, home: '', own: false, met };
     return { ...place, ...how, seen: this.tables.now, moves: 0 };
   }
 

@@ -37,6 +37,11 @@ export class Model {
     this.become(readConfig(document), 'edit');
   }
 
+  /** A change is asked for, whatever becomes of it. */
+  look(): void {
+    this.tables.look();
+  }
+
   /** @returns how many entries a flush removed @throws Refused; then nothing has changed */
   change(change: Change): number | undefined {
     switch (change.kind) {

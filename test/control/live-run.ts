@@ -59,6 +59,7 @@ export async function changeBoth(live: LiveSwitch, model: Model, one: Attempt): 
   const before = { document: live.document, config: live.model.config, lists: engines.lists.length };
   devices.failIn = one.failIn ?? 0;
   devices.failed = false;
+  model.look();
   const { refusal, removed } = await outcomeOf(live, one.change);
   devices.failIn = 0;
   if (live.broken !== null) throw live.broken;

@@ -25,8 +25,8 @@ export interface Row extends Entry {
   bridge: string;
   /** Not learned. */
   set: boolean;
-  /** It is where it was put: it has not moved since. */
-  placed: boolean;
+  /** Where it was put, as `port dst udp`; empty: control has found it elsewhere since, or did not put it in. */
+  home: string;
   /** A host port's own MAC. */
   own: boolean;
   /** Learned from a VTEP that nobody had named. */
@@ -35,6 +35,9 @@ export interface Row extends Entry {
   seen: number;
   moves: number;
 }
+
+const placeOf = ({ port, dst, udp }: Entry): string => `${port} ${dst} ${udp ?? ''}`;
+export const isHome = (row: Row): boolean => row.home === placeOf(row);
 
 export class Tables {
   readonly rows = new Map<string, Row>();
@@ -47,6 +50,11 @@ export class Tables {
   readonly macs = new Map<string, string>();
   /** Seconds. */
   now = 0;
+
+  /** Control looks where entries are whenever it is asked for a change: one that has strayed by then is let go. */
+  look(): void {
+    for (const row of this.rows.values()) if (row.home !== '' && !isHome(row)) row.home = '';
+  }
 
   // ---- What a new configuration does
 
@@ -138,7 +146,16 @@ export class Tables {
       return;
     }
     const moves = this.rows.get(key)?.moves ?? 0;
-    this.rows.set(key, { ...entry, bridge, set: true, placed: true, own: false, met: false, seen: this.now, moves });
+    this.rows.set(key, {
+      ...entry,
+      bridge,
+      set: true,
+      home: placeOf(entry),
+      own: false,
+      met: false,
+      seen: this.now,
+      moves,
+    });
   }
 
   private drop(test: (entry: Entry) => boolean): void {
@@ -169,7 +186,7 @@ export class Tables {
             extern: false,
             bridge: home ?? '',
             set: true,
-            placed: true,
+            home: `${name}  `,
             own: true,
             met: false,
             seen: this.now,
@@ -188,13 +205,13 @@ export class Tables {
       if (type !== 'vxlan') continue;
       const known = new Set((options.peers ?? []) as string[]);
       if (bridge !== null)
-        for (const row of this.rows.values()) if (row.placed && row.port === name) known.add(row.dst);
+        for (const row of this.rows.values()) if (isHome(row) && row.port === name) known.add(row.dst);
       if (bridge !== null) for (const entry of this.lists.values()) if (entry.port === name) known.add(entry.dst);
       this.known.set(name, known);
       const gone = [...(before.get(name) ?? [])].filter((dst) => !known.has(dst));
       const isAny = options.accept_vteps === 'any';
       for (const [key, row] of this.rows) {
-        if (row.placed || row.port !== name) continue;
+        if (isHome(row) || row.port !== name) continue;
         if (row.met ? !isAny : gone.includes(row.dst)) this.rows.delete(key);
       }
       if (!isAny) this.met.delete(name);
