@@ -7,7 +7,6 @@
  */
 import { networkInterfaces } from 'node:os';
 import { netnsExists } from '../config/load.js';
-import { joinedGroups } from '../port/joined-groups.js';
 import { tapState } from '../port/tap.js';
 import { pathMtu, UnderlayError } from '../port/underlay.js';
 import { canonicalAddress } from '../wire/ip-address.js';
@@ -30,8 +29,6 @@ export interface Machine {
   addresses(): Set<string>;
   /** Whether a route leads to a remote. */
   isRouted(from: { local?: string; dev?: string }, remote: string): boolean;
-  /** Multicast groups that are joined, as `DEVICE GROUP`; null: nobody knows. */
-  joined(): Set<string> | null;
   netnsExists(netns: string): boolean;
 }
 
@@ -72,12 +69,9 @@ export class PortWatch {
     const ports = [...this.parts.model.ports.values()];
     const here = ports.filter((port) => port.index % LOOKS === this.turn);
     const addresses = here.some(({ kind }) => kind === 'vxlan') ? this.machine.addresses() : new Set<string>();
-    const joined = here.some((port) => port.kind === 'vxlan' && port.underlay.group !== null)
-      ? this.machine.joined()
-      : null;
     for (const port of here) {
       if (port.kind === 'tap') this.lookAtTap(port);
-      else this.lookAtUnderlay(port, addresses, joined);
+      else this.lookAtUnderlay(port, addresses);
     }
     void this.renewGone(ports);
   }
@@ -96,8 +90,8 @@ export class PortWatch {
     if (before !== nic.up) tell(linkEvent(port, nic.up ? 'up' : 'down'));
   }
 
-  private lookAtUnderlay(port: VxlanPort, addresses: ReadonlySet<string>, joined: ReadonlySet<string> | null): void {
-    const { local, dev, group } = port.config;
+  private lookAtUnderlay(port: VxlanPort, addresses: ReadonlySet<string>): void {
+    const { local, dev } = port.config;
     const nic = dev === undefined ? undefined : this.machine.nic(dev);
     let fault: string | null = null;
     if (nic === null) fault = `there is no device ${dev}`;
@@ -108,9 +102,7 @@ export class PortWatch {
     const isOther = nic != null && this.device.has(port) && this.device.get(port) !== nic.index;
     if (nic != null && !isOther) this.device.set(port, nic.index);
     if (nic === null) this.device.set(port, 0);
-    // A device that goes, or loses its IPv6, takes the host out of the group, and the socket does not notice.
-    const isOut = fault === null && group !== undefined && joined !== null && !joined.has(`${dev} ${group}`);
-    if (isOther || isOut) this.gone.add(port.name);
+    if (isOther) this.gone.add(port.name);
     this.setFault(port, fault);
   }
 
@@ -125,7 +117,7 @@ export class PortWatch {
     return asked === 0;
   }
 
-  /** vxlan ports whose sockets are deaf: the device is another one now, or was left by the group. */
+  /** vxlan ports whose sockets are deaf: the device is another one now. */
   private readonly gone = new Set<string>();
 
   private setFault(port: VxlanPort, fault: string | null): void {
@@ -172,7 +164,6 @@ function isHere(local: string, addresses: ReadonlySet<string>): boolean {
 const REAL: Machine = {
   nic: (ifname, netns) => tapState(ifname, netns),
   netnsExists,
-  joined: joinedGroups,
   isRouted(from, remote) {
     try {
       pathMtu({ ...from, remote });

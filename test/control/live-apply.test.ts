@@ -17,6 +17,7 @@ import { carryOut, startBoth } from './live-run.js';
 import { LiveSwitch } from './live-switch.js';
 
 /** Applies; more with OVERTAP_APPLIES. */
+const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);
 const RUNS = Number(process.env.OVERTAP_APPLIES ?? 200);
 const TIMEOUT = 30_000 + RUNS * 200;
 
@@ -143,7 +144,7 @@ async function withSwitches(work: (made: LiveSwitch[]) => Promise<void>): Promis
 function check(run: (way: Sequence, target: Raw, made: LiveSwitch[]) => Promise<void>): Promise<void> {
   return fc.assert(
     fc.asyncProperty(journey, ({ way, target }) => withSwitches((made) => run(way, target, made))),
-    { numRuns: RUNS },
+    { numRuns: RUNS, seed: SEED },
   );
 }
 

@@ -6,6 +6,8 @@ import { runSequence } from './live-run.js';
 
 /** Sequences; more with OVERTAP_SEQUENCES. */
 const SEQUENCES = Number(process.env.OVERTAP_SEQUENCES ?? 10_000);
+/** The same ones each time; others with OVERTAP_SEED. */
+const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);
 const TIMEOUT = 60_000 + SEQUENCES * 30;
 
 describe('live control against its model', () => {
@@ -16,7 +18,7 @@ describe('live control against its model', () => {
       const tally = { changes: 0, refused: 0 };
       await fc.assert(
         fc.asyncProperty(printed, (one: Sequence) => runSequence(one, tally)),
-        { numRuns: SEQUENCES, ...(process.env.OVERTAP_SEED ? { seed: Number(process.env.OVERTAP_SEED) } : {}) },
+        { numRuns: SEQUENCES, seed: SEED },
       );
       // Most of them are carried out: refusing is no way to be right.
       expect(tally.changes - tally.refused).toBeGreaterThan(tally.refused);

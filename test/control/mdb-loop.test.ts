@@ -9,8 +9,8 @@ import { hearPunt } from '../../src/control/mdb-feed.js';
 import { PUNT_BYTES, PUNT_IGMP, PUNT_MLD, PuntReader } from '../../src/dataplane/punts.js';
 import { ETHERTYPE_IPV4 } from '../../src/wire/ethernet.js';
 import { encodeIgmpV3Report } from '../../src/wire/igmp.js';
-import { encodeIpv4 } from '../../src/wire/ipv4.js';
 import { formatAddress } from '../../src/wire/ip-address.js';
+import { encodeIpv4 } from '../../src/wire/ipv4.js';
 import { frame } from '../dataplane/frames.js';
 import {
   GROUP,

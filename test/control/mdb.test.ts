@@ -1,6 +1,6 @@
 /** The multicast database by itself: each timer with a warped clock, who is a router, who is a member, and the bounds. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Mdb, MEMBERSHIP_MS, type MdbPlace, QUERIER_MS } from '../../src/control/mdb.js';
+import { Mdb, type MdbPlace, MEMBERSHIP_MS, QUERIER_MS } from '../../src/control/mdb.js';
 import { MAX_GROUPS_OF_BRIDGE, MAX_MEMBERS_OF_BRIDGE, MAX_ROUTERS_OF_VLAN } from '../../src/control/mdb-table.js';
 import { destinationOf } from '../../src/dataplane/forwarding.js';
 import type { GroupAddress, GroupQuery } from '../../src/wire/group-message.js';

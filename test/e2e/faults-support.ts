@@ -48,7 +48,8 @@ export class LinkWatch {
         const rows = await client.get<LinkRow[]>('/v1/links');
         this.rows = new Map(rows.map((row) => [row.ifname, row]));
       } catch (error) {
-        if (!this.over) this.failure = error;
+        const last = [...sw.program.lines.slice(-5), sw.program.errors].join('\n');
+        if (!this.over) this.failure = new Error(`${String(error)}; the switch's last words are:\n${last}`);
         return;
       }
       this.done = number;

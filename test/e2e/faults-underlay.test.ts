@@ -203,6 +203,25 @@ test.each(['', ', dev: eth0'])('the device is deleted and made again (vxlan port
   await expectUnharmed('device made again');
 });
 
+test('the device is replaced at once by one of the same name and MAC', async () => {
+  await start({ vxlan: ', dev: eth0' });
+  const router = routerOf();
+  const [{ address }] = await world.ipJson<{ address: string }[]>(hosts[0].netns, 'link show dev eth0');
+  const words = [
+    'link del eth0',
+    `link add eth0 address ${address} type veth peer name to1 netns ${router}`,
+    'link set eth0 up',
+    'address add dev eth0 10.9.1.2/24',
+    'route replace default via 10.9.1.1',
+  ];
+  await recover(async () => {
+    await gateway(`-batch ${world.file('replace.batch', `${words.join('\n')}\n`)}`);
+    await world.ip(router, 'link set to1 up');
+    await world.address({ netns: router, ifname: 'to1' }, '10.9.1.1/24');
+  });
+  await expectUnharmed('device replaced');
+});
+
 test('a remote without a listener refuses; the others do not notice, and it is reached once it listens', async () => {
   await start();
   await world.ip(peers[0].netns, 'link set vx0 down');

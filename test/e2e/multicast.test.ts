@@ -242,23 +242,6 @@ describe.each([{ family: 4 as const }, { family: 6 as const }])('IPv$family', ({
     expectInTime(await timeToReach(world, peer, guests[0], over), 'the guest answers the peer');
     expect(joinsOn(sw, group)).toBe(1);
   });
-
-  async function expectJoinedAgain(): Promise<void> {
-    const sw = await start(plainBridge(tapPort('tap0', guests[0]), groupPort('vxlan0', VNI)));
-    const peer = await peerOf();
-    await expectReach(world, guests[0], peer);
-    await world.ip(hosts[0].netns, 'link set eth0 mtu 1200');
-    expect(joinsOn(sw, group)).toBe(0);
-    await world.ip(hosts[0].netns, 'link set eth0 mtu 1500');
-    await world.address(hosts[0], `${hosts[0].address}/64`);
-    const over = performance.now();
-    await until('the group is joined', () => joinsOn(sw, group) === 1);
-    await world.ip(peer.netns, `neigh flush dev ${peer.ifname}`);
-    expectInTime(await timeToReach(world, peer, guests[0], over), 'the guest answers the peer');
-  }
-
-  // IPv4 is not taken off a device by any MTU that it can have.
-  if (family === 6) test('an MTU too small for IPv6 comes and goes: the group is joined again', expectJoinedAgain);
 });
 
 const families: readonly Family[] = [4, 6];
