@@ -126,6 +126,14 @@ export async function know(
   await world.ip(netns, `neigh replace ${to.address} lladdr ${to.mac} dev ${ifname} nud permanent`);
 }
 
+/**
+ * Deletes a namespace in which no program runs. `World.deleteNetns` ends those first, and could take the switch for one of
+ * them: for a moment it is there itself, whenever it asks for the state of a NIC.
+ */
+export async function destroy(netns: string): Promise<void> {
+  await must(['ip', 'netns', 'del', netns]);
+}
+
 /** Makes a namespace of the world again that was deleted; `cleanUp` deletes it as it would have the first one. */
 export async function makeAgain(netns: string): Promise<void> {
   await must(['ip', 'netns', 'add', netns]);

@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
+  destroy,
   dropped,
   expectBalanced,
   expectInTime,
@@ -130,7 +131,7 @@ describe.each([
 test(`namespaces are deleted and made again ${CYCLES} times`, { timeout: LIMIT_MS }, async () => {
   await start(1, VICTIMS);
   await befall(CYCLES, 'a namespace deleted', async ({ netns }, port) => {
-    await world.deleteNetns(netns);
+    await destroy(netns);
     await links.until(port, 'DOWN');
     const over = performance.now();
     await makeAgain(netns);
