@@ -169,15 +169,13 @@ describe('under a running switch', () => {
     expect(ended).toMatchObject({ status: 0, stderr: '' });
   });
 
-  test('a TAP is deleted: its port goes down, the others go on, and its frames are counted', async () => {
+  test('a TAP is deleted: the others go on, and it comes back by itself', async () => {
     const [first] = await startBoth();
     await expectPing(guests[0], guests[1]);
     await world.ip(guests[0].netns, 'link del eth0');
-    await expectDown(first, 'tap0');
     await expectPing(guests[2], guests[1]);
-    const lost = await ping(world, guests[1].netns, guests[0].address);
-    expect(lost.received).toBe(0);
-    expect((await first.stats()).drops.port_down).toBeGreaterThan(0);
+    await expectPing(guests[1], guests[0]);
+    expect((await first.links()).find(({ ifname }) => ifname === 'tap0')?.operstate).toBe('UP');
     const { ended } = await first.stop();
     expect(ended).toMatchObject({ status: 0, stderr: '' });
   });
