@@ -4,12 +4,14 @@
  * Owns which rows there are, without doubles; the expansion of one entry is in `entry-expand.ts`. It knows nothing of
  * the engines' numbers.
  */
-import { isMulticastMac, ZERO_MAC } from './address.js';
+import { ZERO_MAC } from './address.js';
 import { type ConfiguredEntry, expandEntry } from './entry-expand.js';
+import { isForMany } from './entry-rules.js';
 import type { BridgeConfig, PortConfig, SwitchConfig, VxlanConfig } from './types.js';
 
 export { checkEntry, type EntryRequest } from './check-entry.js';
 export type { ConfiguredEntry } from './entry-expand.js';
+export { isForMany } from './entry-rules.js';
 
 /** All rows of a configuration, port by port. */
 export function entriesOf(config: SwitchConfig): ConfiguredEntry[] {
@@ -58,12 +60,17 @@ function floodRows(port: VxlanConfig): ConfiguredEntry[] {
   return [...[...group, ...port.remotes].map((dst) => row(dst, 0, null)), ...ofVlans];
 }
 
-function destinationOf({ dst, udpPort }: ConfiguredEntry): string {
+function destinationOf({ dst, udpPort }: EntryKey): string {
   return `${dst} ${udpPort ?? ''}`;
 }
 
-/** Within a port: a unicast MAC is in one place of a VLAN, others have as many destinations as are given. */
-function keyOf(row: ConfiguredEntry): string {
-  const isForMany = row.mac === ZERO_MAC || isMulticastMac(row.mac);
-  return isForMany ? `${row.mac} ${row.vlan} ${row.vni} ${destinationOf(row)}` : `${row.mac} ${row.vlan}`;
+/** What an entry is found by. */
+export type EntryKey = Omit<ConfiguredEntry, 'state' | 'sticky' | 'externLearn'>;
+
+/**
+ * What makes two entries of a port the same one. A unicast MAC is in one place of a VLAN; zero and multicast MACs have as
+ * many destinations as are given.
+ */
+export function keyOf(row: EntryKey): string {
+  return isForMany(row.mac) ? `${row.mac} ${row.vlan} ${row.vni} ${destinationOf(row)}` : `${row.mac} ${row.vlan}`;
 }

@@ -7,7 +7,7 @@ import type { PortConfig, SwitchConfig } from '../config/types.js';
 import type { VlanRequest } from './api.js';
 import { membershipsByLink } from './commands-vlans.js';
 import { deltaOfEdit, placed } from './delta.js';
-import { type Entry, type EntryTable, isFloodRow, keyOf } from './entries.js';
+import { type Entry, type EntryTable, fullKey, isForMany, keyOf } from './entries.js';
 import { identityOf, vnisOf } from './wanted.js';
 
 /**
@@ -42,7 +42,7 @@ export function entriesBetween(
   // A unicast MAC is in one place of a VLAN: what comes takes it over.
   const homes = new Map(middle.bridges.flatMap(({ name, ports }) => ports.map((port) => [port.name, name])));
   const keyIn = (entry: Entry): string =>
-    isForMany(entry) ? fullKey(entry) : `${homes.get(entry.port)} ${keyOf(entry)}`;
+    isForMany(entry.mac) ? fullKey(entry) : `${homes.get(entry.port)} ${keyOf(entry)}`;
   return [...new Map(rows.map((entry) => [keyIn(entry), entry])).values()];
 }
 
@@ -81,11 +81,11 @@ export function entryCommands(before: readonly Entry[], config: SwitchConfig): s
   const place = (entry: Entry): string[] => placeWords(entry, tunnels.has(entry.port));
   const come = after.filter(isNew);
   // A destination that is appended once more stays as it was: what it is like changes only when it has gone.
-  const other = come.filter((entry) => isForMany(entry) && had.has(fullKey(entry)));
+  const other = come.filter((entry) => isForMany(entry.mac) && had.has(fullKey(entry)));
   return [
     ...[...before.filter(isGone), ...other].map((entry) => commandText(['fdb', 'del', ...place(entry)])),
     ...come.map((entry) => {
-      const verb = isForMany(entry) ? 'append' : 'replace';
+      const verb = isForMany(entry.mac) ? 'append' : 'replace';
       return commandText(['fdb', verb, ...place(entry), ...stateWords(entry)]);
     }),
   ];
@@ -97,10 +97,6 @@ function isTunnel(port: PortConfig): boolean {
 
 function facts(entry: Entry | undefined): unknown {
   return entry && [entry.dst, entry.udpPort, entry.state, entry.sticky, entry.externLearn];
-}
-
-function isForMany(entry: Entry): boolean {
-  return isFloodRow(entry) || (Number.parseInt(entry.mac.slice(0, 2), 16) & 1) === 1;
 }
 
 /** A port that maps VLANs is asked by VNI, every other by VLAN. */
@@ -121,8 +117,4 @@ function stateWords({ state, sticky, externLearn }: Entry): string[] {
     ...(sticky ? ['sticky'] : []),
     ...(externLearn ? ['extern_learn'] : []),
   ];
-}
-
-function fullKey(entry: Entry): string {
-  return `${entry.port} ${keyOf(entry)}`;
 }

@@ -27,6 +27,11 @@ export class ChangeRefused extends Error {
   }
 }
 
+/** No port, or bridge, has that name. */
+export function unknownLink(kind: 'port' | 'bridge', name: string): ChangeRefused {
+  return new ChangeRefused(`there is no ${kind} "${name}"; "link show" lists those that there are`, 'not_found');
+}
+
 /** Changes are carried out in the order in which they come. Each is wholly done or refused. */
 export interface Controls {
   /** @throws ChangeRefused, as all of these */

@@ -3,7 +3,7 @@
  */
 import { entriesOf } from '../config/entries-of.js';
 import type { SwitchConfig } from '../config/types.js';
-import { type Entry, type EntryTable, keyOf } from './entries.js';
+import { type Entry, type EntryTable, fullKey } from './entries.js';
 import type { EntryDelta } from './reconcile.js';
 
 /** From one configuration to another: what was put in by hand beside the first stays as it is. */
@@ -30,10 +30,6 @@ function delta(before: readonly Entry[], after: readonly Entry[]): EntryDelta {
 export function placed(config: SwitchConfig): Entry[] {
   const unplaced = new Set(config.ports.map(({ name }) => name));
   return entriesOf(config).filter(({ port }) => !unplaced.has(port));
-}
-
-function fullKey(entry: Entry): string {
-  return `${entry.port} ${keyOf(entry)}`;
 }
 
 function isSame(one: Entry | undefined, other: Entry): boolean {

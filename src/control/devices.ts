@@ -293,9 +293,14 @@ export class Devices {
     }
   }
 
-  /** The MTU of a vxlan port, from the routes to these addresses. */
+  /**
+   * The MTU of a vxlan port: the largest that reaches each of these addresses unfragmented, by the routes to them. Where no
+   * route is known, what a plain Ethernet underlay would carry.
+   */
   vxlanMtu(port: VxlanConfig, addresses: Iterable<string>): number {
-    return vxlanMtu(port, addresses);
+    let least = Number.POSITIVE_INFINITY;
+    for (const remote of addresses) least = Math.min(least, this.pathMtu(port, remote) ?? least);
+    return (Number.isFinite(least) ? least : DEFAULT_MTU) - overhead(port.family) - tagInside(port);
   }
 
   /** Closes everything; a TAP that is not persistent goes with it. Doing it twice does nothing. */
@@ -323,29 +328,6 @@ function guard<T>(name: string, open: () => T): T {
 /** Bytes that a vxlan port puts around a frame's payload, on top of the underlay's MTU: 50 over IPv4, 70 over IPv6. */
 export function overhead(family: 4 | 6): number {
   return IP_HEADER[family] + UDP_HEADER + VXLAN_HEADER + ETHERNET_HEADER;
-}
-
-/**
- * The MTU of a vxlan port: the largest that reaches every remote unfragmented, from the route to each of them.
- * Without a remote, or without a route to one, what a plain Ethernet underlay would carry.
- */
-export function vxlanMtu(port: VxlanConfig, addresses: Iterable<string>): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (const remote of addresses) {
-    try {
-      least = Math.min(
-        least,
-        pathMtu({
-          remote,
-          ...(port.local === undefined ? {} : { local: port.local }),
-          ...(port.dev === undefined ? {} : { dev: port.dev }),
-        }),
-      );
-    } catch {
-      // No route yet: nothing is known of that path.
-    }
-  }
-  return (Number.isFinite(least) ? least : DEFAULT_MTU) - overhead(port.family) - tagInside(port);
 }
 
 /** Bytes of the tag that a frame keeps inside the tunnel: a port with a single VNI sends its tagged VLANs with theirs. */

@@ -4,13 +4,13 @@
  *
  * It knows names and addresses only; `reconcile.ts` turns it into the engines' numbers.
  */
-import type { ConfiguredEntry } from '../config/entries-of.js';
+import { ZERO_MAC } from '../config/address.js';
+import { type ConfiguredEntry, type EntryKey, keyOf } from '../config/entries-of.js';
+
+export { isForMany, keyOf } from '../config/entries-of.js';
 
 /** One entry, or one destination of a zero or multicast MAC. */
 export type Entry = ConfiguredEntry;
-
-/** What an entry is found by. */
-export type EntryKey = Omit<Entry, 'state' | 'sticky' | 'externLearn'>;
 
 /** The entries of a switch, by port and key. */
 export class EntryTable {
@@ -51,16 +51,12 @@ export class EntryTable {
   }
 }
 
-/**
- * What makes two entries of a port the same one. A unicast MAC is in one place of a VLAN; zero and multicast MACs have
- * as many destinations as are appended.
- */
-export function keyOf({ mac, vlan, vni, dst, udpPort }: EntryKey): string {
-  const many = mac === '00:00:00:00:00:00' || (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
-  return many ? `${mac} ${vlan} ${vni ?? '*'} ${dst} ${udpPort ?? ''}` : `${mac} ${vlan}`;
+/** What makes two entries of a switch the same one. */
+export function fullKey(entry: Entry): string {
+  return `${entry.port} ${keyOf(entry)}`;
 }
 
 /** A row of a flood list. */
 export function isFloodRow({ mac }: Pick<Entry, 'mac'>): boolean {
-  return mac === '00:00:00:00:00:00';
+  return mac === ZERO_MAC;
 }

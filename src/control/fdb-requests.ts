@@ -6,8 +6,8 @@ import { checkEntry } from '../config/entries-of.js';
 import { segmentOf } from '../dataplane/forwarding.js';
 import type { FdbMatch } from '../fdb/table.js';
 import type { FdbRequest } from './api.js';
-import { ChangeRefused } from './controls.js';
-import { type Entry, isFloodRow } from './entries.js';
+import { ChangeRefused, unknownLink } from './controls.js';
+import { type Entry, isFloodRow, isForMany } from './entries.js';
 import { type FdbTables, type Flush, flushMatches, isBehind, selectsEntry } from './fdb-selection.js';
 import type { Port } from './model.js';
 import { macOf } from './port-entries.js';
@@ -23,18 +23,18 @@ export function addEntry(tables: FdbTables, request: Addition, change: Transitio
   const port = portOf(tables, request.dev);
   if (port.bridge === null)
     throw new ChangeRefused(`port ${port.name} belongs to no bridge; give it one with "link set"`);
-  const isForMany = isMany(rows[0].mac);
-  if (request.op === 'append' && !isForMany)
+  const many = isForMany(rows[0].mac);
+  if (request.op === 'append' && !many)
     throw new ChangeRefused(
       `append adds a destination to the all-zeros or a multicast MAC; ${rows[0].mac} has one place: use add or replace`,
     );
-  if (request.op === 'replace' && isForMany)
+  if (request.op === 'replace' && many)
     throw new ChangeRefused(
       `replace is for unicast MACs; add and take away the destinations of ${rows[0].mac} with append and del`,
     );
   if (request.op === 'add') for (const row of rows) refuseKnown(tables, port, row);
-  else if (!isForMany) for (const row of rows) refuseOwn(tables, port, row);
-  const come = rows.filter((row) => !isForMany || model.entries.get(row) === undefined);
+  else if (!many) for (const row of rows) refuseOwn(tables, port, row);
+  const come = rows.filter((row) => !many || model.entries.get(row) === undefined);
   if (model.entries.size + come.length > model.config.fdbSize)
     throw new ChangeRefused(
       `the FDB holds ${model.config.fdbSize} entries; set a larger fdb_size and start again`,
@@ -47,14 +47,14 @@ export function addEntry(tables: FdbTables, request: Addition, change: Transitio
 /** As with `bridge fdb add`, what has been learned is there too. */
 function refuseKnown({ model, fdb }: FdbTables, port: Port, row: Entry): void {
   const { high, low } = macOf(row.mac);
-  const known = isMany(row.mac)
+  const known = isForMany(row.mac)
     ? [...model.entries.ofPort(port.name)].some(
         (entry) => entry.mac === row.mac && entry.vlan === row.vlan && entry.vni === row.vni,
       )
     : model.entries.get(row) !== undefined ||
       fdb.find(high, low, segmentOf(port.bridge?.index ?? 0, row.vlan)) !== null;
   if (!known) return;
-  const remedy = isMany(row.mac) ? 'use append for another destination' : 'use replace, or del first';
+  const remedy = isForMany(row.mac) ? 'use append for another destination' : 'use replace, or del first';
   throw new ChangeRefused(
     `${row.mac} is there already${row.vlan === 0 ? '' : ` in VLAN ${row.vlan}`}; ${remedy}`,
     'exists',
@@ -74,12 +74,12 @@ function refuseOwn({ model, fdb }: FdbTables, port: Port, row: Entry): void {
 export function deleteEntry(tables: FdbTables, request: Deletion, change: Transition): void {
   const port = portOf(tables, request.dev);
   const mac = canonicalMac(request.mac);
-  if (isMany(mac) && request.dst === undefined)
+  if (isForMany(mac) && request.dst === undefined)
     throw new ChangeRefused(`${mac} may have many destinations; say with dst which of them goes`);
   if (port.kind === 'tap' && port.role !== 'guest' && port.tap.mac === mac)
     throw new ChangeRefused(`${mac} is the address of ${port.name} itself, and stays as long as that is there`);
   const configured = configuredRows(tables, port, { ...request, mac });
-  const learned = isMany(mac) ? [] : learnedSegments(tables, port, { ...request, mac });
+  const learned = isForMany(mac) ? [] : learnedSegments(tables, port, { ...request, mac });
   if (configured.length + learned.length === 0)
     throw new ChangeRefused(
       `port ${port.name} has no such entry of ${mac}; "fdb show dev ${port.name}" lists those it has`,
@@ -146,7 +146,7 @@ export function flushEntries(tables: FdbTables, request: Flush, change: Transiti
   const matches: FdbMatch[] = flushMatches(tables, request);
   const configured = [...tables.model.entries.all()].filter((entry) => selectsEntry(tables, request, entry));
   // Unicast ones that age are counted in the table, with those that were learned.
-  let count = configured.filter(({ mac, state }) => state !== 'dynamic' || isMany(mac)).length;
+  let count = configured.filter(({ mac, state }) => state !== 'dynamic' || isForMany(mac)).length;
   if (matches.length > 0) {
     tables.fdb.forEach((row) => {
       if (matches.some((match) => fits(match, row))) count++;
@@ -169,7 +169,7 @@ function fits(match: FdbMatch, row: { owner: number; segment: number; destinatio
 function portOf({ model }: FdbTables, name: string): Port {
   const port = model.ports.get(name);
   if (port !== undefined) return port;
-  throw new ChangeRefused(`there is no port "${name}"; "link show" lists those that there are`, 'not_found');
+  throw unknownLink('port', name);
 }
 
 function canonicalMac(text: string): string {
@@ -179,9 +179,4 @@ function canonicalMac(text: string): string {
     throw new ChangeRefused(`"${text}" is no MAC address; give one such as 02:00:00:00:00:01`);
   }
   return text.toLowerCase();
-}
-
-/** The all-zeros MAC and multicast ones have as many destinations as are appended. */
-function isMany(mac: string): boolean {
-  return isFloodRow({ mac }) || (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
 }

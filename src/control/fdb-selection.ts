@@ -11,7 +11,7 @@ import {
   FLAG_STATIC,
 } from '../fdb/table.js';
 import type { FdbRequest } from './api.js';
-import { ChangeRefused } from './controls.js';
+import { unknownLink } from './controls.js';
 import { type Entry, isFloodRow } from './entries.js';
 import type { Port, SwitchModel } from './model.js';
 import { macOf, type PortEntries } from './port-entries.js';
@@ -85,10 +85,8 @@ function vniOf(port: Port, entry: Entry): number | null {
 function portsOf({ model }: Pick<FdbTables, 'model'>, { dev, br }: Pick<Flush, 'dev' | 'br'>): Port[] {
   // `bridge fdb flush dev br0` is the usual way to say it.
   if (dev !== undefined && br === undefined && model.bridges.has(dev)) return portsOf({ model }, { br: dev });
-  if (dev !== undefined && !model.ports.has(dev))
-    throw new ChangeRefused(`there is no port "${dev}"; "link show" lists those that there are`, 'not_found');
-  if (br !== undefined && !model.bridges.has(br))
-    throw new ChangeRefused(`there is no bridge "${br}"; "link show" lists those that there are`, 'not_found');
+  if (dev !== undefined && !model.ports.has(dev)) throw unknownLink('port', dev);
+  if (br !== undefined && !model.bridges.has(br)) throw unknownLink('bridge', br);
   return [...model.ports.values()].filter(
     (port) => (dev === undefined || port.name === dev) && (br === undefined || port.bridge?.name === br),
   );

@@ -47,7 +47,6 @@ export interface LiveParts {
 /** Settings that are read once, at start. */
 const FIXED = [
   ['name', 'name'],
-  ['control', 'control'],
   ['workers', 'workers'],
   ['busyPoll', 'busy_poll'],
   ['offloads', 'offloads'],
@@ -65,6 +64,11 @@ export class LiveControl implements Controls {
     private document: Document,
     private readonly parts: LiveParts,
   ) {}
+
+  /** Leads from a switch without links to its first configuration. @throws DeviceError */
+  start(config: SwitchConfig): Promise<void> {
+    return this.reconcile(config, deltaOfEdit(this.parts.reconciler.model.config, config));
+  }
 
   link(request: LinkRequest): Promise<void> {
     return this.edit((document) => {
@@ -140,13 +144,10 @@ export class LiveControl implements Controls {
   /** Opens the devices of ports anew, which are gone. @returns false when they cannot be had yet */
   renew(ports: readonly string[]): Promise<boolean> {
     return this.exclusively(async () => {
-      const { reconciler, multicast, neigh } = this.parts;
-      const { model } = reconciler;
+      const { model } = this.parts.reconciler;
       const present = ports.filter((name) => model.ports.has(name));
       try {
-        const change = reconciler.commit(reconciler.prepare(model.config, { add: [], remove: [] }, present));
-        change.entries.push(...multicast.follow(), ...neigh.follow());
-        await this.carryOut(change);
+        await this.reconcile(model.config, { add: [], remove: [] }, present);
         return true;
       } catch (error) {
         if (error instanceof DeviceError) return false;
@@ -197,26 +198,30 @@ export class LiveControl implements Controls {
   private keepFixed(next: SwitchConfig): SwitchConfig {
     const now = this.parts.reconciler.model.config;
     for (const [key, word] of FIXED) {
-      // The control socket may have been named on the command line.
-      if (key === 'control') continue;
       if (JSON.stringify(now[key]) !== JSON.stringify(next[key]))
         throw new ChangeRefused(
           `${word} cannot be changed while the switch runs; stop it and start it again`,
           'unavailable',
         );
     }
+    // The control socket may have been named on the command line.
     return { ...next, control: now.control };
   }
 
   private async become(document: Document, config: SwitchConfig, delta: EntryDelta): Promise<void> {
-    const { reconciler, neigh, multicast, feed } = this.parts;
+    const { reconciler, feed } = this.parts;
     const before = reconciler.model.config;
-    const prepared = reconciler.prepare(config, delta);
-    const change = reconciler.commit(prepared);
+    await this.reconcile(config, delta);
     this.document = document;
+    for (const event of linkChanges(before, config)) feed.tell(event);
+  }
+
+  /** @param renewed ports whose devices are to be opened anew */
+  private async reconcile(config: SwitchConfig, delta: EntryDelta, renewed: readonly string[] = []): Promise<void> {
+    const { reconciler, neigh, multicast } = this.parts;
+    const change = reconciler.commit(reconciler.prepare(config, delta, renewed));
     change.entries.push(...multicast.follow(), ...neigh.follow());
     await this.carryOut(change);
-    for (const event of linkChanges(before, config)) feed.tell(event);
   }
 
   private async carryOut(change: Transition): Promise<void> {

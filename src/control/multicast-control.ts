@@ -8,7 +8,7 @@ import type { Punt } from '../dataplane/punts.js';
 import { type RemoteTable, STATIC_REMOTES } from '../encap/remotes.js';
 import { parseAddress } from '../wire/ip-address.js';
 import type { MdbAnswer, MdbRequest, SwitchEvent } from './api.js';
-import { ChangeRefused } from './controls.js';
+import { ChangeRefused, unknownLink } from './controls.js';
 import { Mdb } from './mdb.js';
 import { hearPunt } from './mdb-feed.js';
 import type { BridgeModel, Port, SwitchModel } from './model.js';
@@ -131,7 +131,7 @@ export class MulticastControl {
   change({ op, dev, port: portName, grp, vid, dst }: MdbRequest): Operation[] {
     const { model, remotesAt } = this.parts;
     const bridge = model.bridges.get(dev);
-    if (bridge === undefined) throw new ChangeRefused(`there is no bridge "${dev}"`, 'not_found');
+    if (bridge === undefined) throw unknownLink('bridge', dev);
     if (!bridge.config.mcastSnooping)
       throw new ChangeRefused(`bridge ${dev} does not snoop; set mcast_snooping 1 there first`, 'unavailable');
     const port = bridge.ports.find(({ name }) => name === portName);

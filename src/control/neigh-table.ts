@@ -16,7 +16,7 @@ import {
 import { formatMac, parseMac } from '../wire/ethernet.js';
 import { formatAddress, parseAddress } from '../wire/ip-address.js';
 import type { NeighRequest, NeighRow } from './api.js';
-import { ChangeRefused } from './controls.js';
+import { ChangeRefused, unknownLink } from './controls.js';
 import type { Port, SwitchModel, VxlanPort } from './model.js';
 import { vniOf } from './naming.js';
 import { macOf } from './port-entries.js';
@@ -147,8 +147,7 @@ export class NeighTable {
 
   private portOf(name: string): VxlanPort {
     const port: Port | undefined = this.parts.model.ports.get(name);
-    if (port === undefined)
-      throw new ChangeRefused(`there is no port "${name}"; "link show" lists those that there are`, 'not_found');
+    if (port === undefined) throw unknownLink('port', name);
     if (port.kind === 'vxlan') return port;
     throw new ChangeRefused(`${name} is a tap port; bindings are answered for what is behind a vxlan port: give one`);
   }

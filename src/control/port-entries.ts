@@ -7,7 +7,7 @@ import { STATIC_REMOTES } from '../encap/remotes.js';
 import { FLAG_ADDED, FLAG_EXTERN_LEARN, FLAG_PERMANENT, FLAG_PINNED, FLAG_STATIC, FLAG_STICKY } from '../fdb/table.js';
 import { isMulticastHigh, parseMac } from '../wire/ethernet.js';
 import { parseAddress } from '../wire/ip-address.js';
-import { type Entry, isFloodRow } from './entries.js';
+import { type Entry, isFloodRow, isForMany } from './entries.js';
 import type { Port, SwitchModel, VxlanPort } from './model.js';
 import { Numbers } from './numbers.js';
 import type { Transition } from './transition.js';
@@ -63,7 +63,7 @@ export class PortEntries {
 
   /** Where a MAC was put before, on another port, it is no more. */
   private takePlace(port: Port, entry: Entry, change: Transition): void {
-    if (isForMany(entry)) return;
+    if (isForMany(entry.mac)) return;
     const key = placeKey(port, entry);
     const other = this.model.ports.get(this.places.get(key) ?? port.name);
     this.places.set(key, port.name);
@@ -92,7 +92,7 @@ export class PortEntries {
       const port = this.model.ports.get(key.port);
       if (entry === undefined || port === undefined) continue;
       this.model.entries.delete(entry);
-      if (!isForMany(entry)) this.places.delete(placeKey(port, entry));
+      if (!isForMany(entry.mac)) this.places.delete(placeKey(port, entry));
       this.drop(port, entry, change, false);
     }
   }
@@ -289,11 +289,6 @@ export class PortEntries {
     change.structure.push({ op: 'remote-del', remote });
     change.afterwards.push(() => this.remoteNumbers.give(remote));
   }
-}
-
-/** The all-zeros MAC and multicast ones have as many places as are given. */
-function isForMany(entry: Entry): boolean {
-  return isFloodRow(entry) || isMulticastHigh(macOf(entry.mac).high);
 }
 
 function placeKey(port: Port, { vlan, mac }: Entry): string {

@@ -20,8 +20,8 @@ export function portFlags(bridge: BridgeConfig | null, port: PortConfig): number
   );
 }
 
-/** The flags of a vxlan port alone. @param hasPins some multicast MAC has remotes of its own */
-export function vxlanFlags(port: VxlanConfig, hasPins: boolean): number {
+/** The flags of a vxlan port alone. Whether it has pinned MACs the engines know by the pins themselves. */
+export function vxlanFlags(port: VxlanConfig): number {
   return (
     (port.vlanTunnel ? flag.VLAN_TUNNEL : 0) |
     (port.innerVlan === 'keep' ? flag.KEEP_INNER_VLAN : 0) |
@@ -30,7 +30,6 @@ export function vxlanFlags(port: VxlanConfig, hasPins: boolean): number {
     (port.proxy ? flag.PROXY : 0) |
     (port.rsc ? flag.RSC : 0) |
     (port.l2miss ? flag.L2MISS : 0) |
-    (port.l3miss ? flag.L3MISS : 0) |
-    (hasPins ? flag.HAS_PINS : 0)
+    (port.l3miss ? flag.L3MISS : 0)
   );
 }

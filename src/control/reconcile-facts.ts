@@ -25,7 +25,7 @@ export function hostOf(model: SwitchModel, vxlan: string): TapPort | null {
 
 export function flagsOf(port: Port): number {
   const flags = portFlags(port.bridge?.config ?? null, port.config);
-  return port.kind === 'tap' ? flags : flags | vxlanFlags(port.config, port.pins.size > 0);
+  return port.kind === 'tap' ? flags : flags | vxlanFlags(port.config);
 }
 
 /** Bridge, flags and MTU of a port that is there. */

@@ -41,7 +41,7 @@ export class PortSettings {
       change.structure.push({ op: 'storm', port: port.index, ...limit });
   }
 
-  /** Bridge, flags and MTU, where they are not what the engines have been told. Pins and bridges change flags too. */
+  /** Bridge, flags and MTU, where they are not what the engines have been told. Bridges change flags too. */
   private setFlags(port: Port, change: Transition): void {
     const told = JSON.stringify(portOperation(port));
     if (this.told.get(port) === told) return;
@@ -51,15 +51,15 @@ export class PortSettings {
 
   /** `auto` follows the routes to the remotes. */
   setMtus(change: Transition): void {
-    for (const bridge of this.model.bridges.values()) {
-      const mtus = bridge.ports.flatMap((port) =>
-        port.kind === 'vxlan' ? [this.devices.vxlanMtu(port.config, addresses(port))] : [],
-      );
-      bridge.mtu = automaticMtu(mtus);
-    }
-    for (const port of this.model.ports.values()) {
+    const { bridges, ports } = this.model;
+    for (const port of ports.values()) {
       if (port.kind === 'vxlan') port.mtu = this.devices.vxlanMtu(port.config, addresses(port));
-      else this.setTapMtu(port, tapMtu(port.config, port.bridge?.mtu ?? DEFAULT_MTU), change);
+    }
+    for (const bridge of bridges.values()) {
+      bridge.mtu = automaticMtu(bridge.ports.flatMap((port) => (port.kind === 'vxlan' ? [port.mtu] : [])));
+    }
+    for (const port of ports.values()) {
+      if (port.kind === 'tap') this.setTapMtu(port, tapMtu(port.config, port.bridge?.mtu ?? DEFAULT_MTU), change);
     }
   }
 

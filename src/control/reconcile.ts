@@ -202,11 +202,10 @@ export class Reconciler {
     return change;
   }
 
-  /** What follows from entries that were changed by hand: flood lists, and whether a port has pinned MACs. */
+  /** What follows from entries that were changed by hand: flood lists, and with other remotes other paths. */
   finishEntries(change: Transition): void {
     this.entries.finish(change);
-    this.settings.setAllFlags(change);
-    this.settings.setMtus(change);
+    if (change.changesRemotes) this.setMtus(change);
   }
 
   /** Sets the MTU of ports and NICs by the paths as they are now. */

@@ -4,8 +4,9 @@
  */
 import { destinationRemote, segmentOf } from '../dataplane/forwarding.js';
 import { type FdbReader, type FdbRow, FLAG_EXTERN_LEARN } from '../fdb/table.js';
-import { type Entry, isFloodRow } from './entries.js';
+import { type Entry, isForMany } from './entries.js';
 import type { Port, SwitchModel } from './model.js';
+import { vniOf } from './naming.js';
 import { macOf, remoteOf } from './port-entries.js';
 
 /** An entry that is no more where it was put. */
@@ -31,7 +32,7 @@ export function strayedEntries(model: SwitchModel, fdb: Pick<FdbReader, 'find'>)
 
 /** What is permanent, sticky or has a remote told by hand stays, unless it ages. */
 function canStray(entry: Entry): boolean {
-  if (isFloodRow(entry) || (Number.parseInt(entry.mac.slice(0, 2), 16) & 1) === 1) return false;
+  if (isForMany(entry.mac)) return false;
   if (entry.state === 'dynamic') return !(entry.sticky && entry.externLearn);
   return entry.state === 'static' && entry.dst === undefined && !entry.sticky;
 }
@@ -44,6 +45,6 @@ function placeOf(entry: Entry, port: Port, row: FdbRow, model: SwitchModel): Ent
   const isThere = port.kind === 'tap' || destinationRemote(row.destination) === remoteOf(port, entry);
   if (owner === port && isThere) return externLearn === entry.externLearn ? entry : { ...entry, externLearn };
   const { mac, vlan, state, sticky } = entry;
-  const vni = owner.kind === 'vxlan' ? owner.vnis.find(({ vid }) => vid === null || vid === vlan)?.vni : undefined;
+  const vni = owner.kind === 'vxlan' ? vniOf(owner, vlan) : undefined;
   return { mac, port: owner.name, vlan, ...(vni === undefined ? {} : { vni }), state, sticky, externLearn };
 }

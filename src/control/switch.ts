@@ -7,7 +7,6 @@ import type { OffloadConfig, SwitchConfig } from '../config/types.js';
 import { selfTest } from '../port/self-test.js';
 import { parseAddress } from '../wire/ip-address.js';
 import type { InfoAnswer, SwitchEvent } from './api.js';
-import { deltaOfEdit } from './delta.js';
 import { Devices } from './devices.js';
 import { Engines } from './engines.js';
 import { EventFeed } from './event-feed.js';
@@ -95,10 +94,7 @@ export class Switch {
     try {
       const { controls, ...made } = assemble(document, { reconciler, engines, devices }, events, lose);
       parts = made;
-      const prepared = reconciler.prepare(config, deltaOfEdit(model.config, config));
-      const change = reconciler.commit(prepared);
-      change.entries.push(...made.multicast.follow());
-      for (const list of change.lists(engines.fdb.slots)) await engines.apply(list);
+      await controls.start(config);
       return new Switch(made, controls, offloads);
     } catch (error) {
       if (parts !== undefined) rest(parts);

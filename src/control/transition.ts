@@ -23,6 +23,11 @@ export class Transition {
     return this.structure.length + this.flushes.length + this.entries.length === 0;
   }
 
+  /** Whether VTEPs come or go. */
+  get changesRemotes(): boolean {
+    return this.entries.some(({ op }) => op === 'remote') || this.structure.some(({ op }) => op === 'remote-del');
+  }
+
   /**
    * The lists to be carried out one after the other. One list, which no frame sees half done, unless the table is so
    * large that flushing it at once would hold up frames.

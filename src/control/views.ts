@@ -21,7 +21,7 @@ import type {
   VlanRange,
   VlansAnswer,
 } from './api.js';
-import { type Entry, isFloodRow } from './entries.js';
+import { type Entry, isForMany } from './entries.js';
 import { type FdbFilter, fitsFilter } from './listings.js';
 import type { BridgeModel, Port, SwitchModel, VxlanPort } from './model.js';
 import { flagWords, remoteAddress, stateOf, vniOf } from './naming.js';
@@ -95,7 +95,8 @@ export function* viewFdb(sources: Sources, filter: FdbFilter = {}): Generator<Fd
   for (const port of model.ports.values()) {
     if (port.kind !== 'vxlan' || port.bridge === null) continue;
     for (const entry of model.entries.ofPort(port.name)) {
-      const row = isListedApart(entry) ? destinationRow(port, port.bridge.name, entry) : undefined;
+      // Rows that the table does not hold as such: flood lists, and multicast MACs with remotes of their own.
+      const row = isForMany(entry.mac) ? destinationRow(port, port.bridge.name, entry) : undefined;
       if (row !== undefined && fitsFilter(row, filter)) yield row;
     }
   }
@@ -113,11 +114,6 @@ export function* viewFdb(sources: Sources, filter: FdbFilter = {}): Generator<Fd
     yield* piece;
     yield undefined;
   }
-}
-
-/** Rows that the table does not hold as such: flood lists, and multicast MACs with remotes of their own. */
-function isListedApart(entry: Entry): boolean {
-  return isFloodRow(entry) || (Number.parseInt(entry.mac.slice(0, 2), 16) & 1) === 1;
 }
 
 function destinationRow(port: VxlanPort, master: string, { mac, vni, dst, udpPort, state }: Entry): FdbRow {
