@@ -10,6 +10,7 @@ import {
   RX_LENGTH,
   RX_OFFSET,
   RX_STRIDE,
+  RX_TRAIN,
   STATUS_NOW,
   STATUS_WORDS,
   TX_STRIDE,
@@ -26,8 +27,8 @@ export class NullNic {
   cursor = 65_536;
   sent = 0;
 
-  /** Adds a frame to the batch that every `receive` gives. */
-  add(kind, index, bytes, address = [0, 0, 0, 0]) {
+  /** Adds a frame to the batch that every `receive` gives. @param train its place in a train of datagrams */
+  add(kind, index, bytes, address = [0, 0, 0, 0], train = 0) {
     const offset = ((this.cursor + HEADROOM + 3) & ~3) + 2;
     new Uint8Array(this.arena).set(bytes, offset);
     const at = this.count++ * RX_STRIDE;
@@ -36,6 +37,7 @@ export class NullNic {
     this.rx[at + RX_OFFSET] = offset;
     this.rx[at + RX_LENGTH] = bytes.length;
     for (let word = 0; word < 4; word++) this.rx[at + RX_ADDRESS + word] = address[word];
+    this.rx[at + RX_TRAIN] = train;
     this.cursor = offset + bytes.length;
   }
 

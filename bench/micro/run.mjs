@@ -38,6 +38,7 @@ function stages() {
     ],
     'whole turn, both directions': [frames, () => engine.turn(0)],
     'whole turn, runs of one flow': oneFlow(),
+    'whole turn, trains of TCP segments': trains(),
     ...floods(),
     ...fdbStages(),
   };
@@ -46,6 +47,13 @@ function stages() {
 /** A batch whose frames all have the same headers, as the segments of a train have. */
 function oneFlow() {
   const { engine, frames } = makeScene({ hosts: 1 });
+  for (let i = 0; i < 50; i++) engine.turn(0);
+  return [frames, () => engine.turn(0)];
+}
+
+/** What a TCP stream through the tunnel is: 220 segments of 1400 bytes, in five trains. */
+function trains() {
+  const { engine, frames } = makeScene({ trains: 5 });
   for (let i = 0; i < 50; i++) engine.turn(0);
   return [frames, () => engine.turn(0)];
 }

@@ -12,12 +12,16 @@ import { createFdb } from '../../dist/fdb/table.js';
 import { KIND_TAP, KIND_UDP } from '../../dist/port/nic.js';
 import { encodeEthernet } from '../../dist/wire/ethernet.js';
 import { encodeIpv4 } from '../../dist/wire/ipv4.js';
+import { encodeTcp } from '../../dist/wire/tcp.js';
 import { encodeUdp } from '../../dist/wire/udp.js';
 import { encodeVxlan } from '../../dist/wire/vxlan.js';
 import { NullNic } from './null-nic.mjs';
 
 const REMOTE = [0, 0, 0xffff, 0xc0000202 | 0];
 const VNI = 2;
+/** Bytes of payload in a full-sized TCP segment, and datagrams in a train of them. */
+const SEGMENT = 1400;
+const TRAIN = 44;
 
 /** A MAC of the guests behind `side` (1: here, 2: there). */
 function mac(side, host) {
@@ -37,6 +41,19 @@ function frame(from, to, host, size) {
   });
 }
 
+/** A full-sized TCP segment of guest 2 to guest 1, the `number`th of its flow. */
+function segment(number) {
+  const path = { source: '10.0.2.1', destination: '10.0.1.1' };
+  const payload = new Uint8Array(SEGMENT);
+  const tcp = encodeTcp({ sourcePort: 1000, destinationPort: 7, sequence: number * SEGMENT, payload }, path);
+  return encodeEthernet({
+    source: mac(2, 0),
+    destination: mac(1, 0),
+    etherType: 0x0800,
+    payload: encodeIpv4({ ...path, identification: number, protocol: 6, payload: tcp }),
+  });
+}
+
 function makeEngine(context) {
   return new Engine(context, { rung() {}, portLost() {}, offloadLost() {}, punted() {}, tooBig() {} });
 }
@@ -53,8 +70,9 @@ function remote(number) {
  * @param size of a frame in bytes
  * @param remotes of the flood list
  * @param broadcasts instead of all that: so many broadcasts a batch
+ * @param trains instead of all that: so many trains of TCP segments from the remote
  */
-export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, broadcasts = 0 } = {}) {
+export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, broadcasts = 0, trains = 0 } = {}) {
   const nic = new NullNic();
   const fdb = createFdb({ capacity: 65_536 });
   const context = new Context(nic, fdb, new RemoteTable(), new Counters());
@@ -87,6 +105,11 @@ export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, b
   if (broadcasts > 0) {
     for (let i = 0; i < broadcasts; i++) nic.add(KIND_TAP, 0, frame(1, 2, i, size).fill(0xff, 0, 6));
     return { nic, context, engine: makeEngine(context), frames: broadcasts };
+  }
+  if (trains > 0) {
+    for (let i = 0; i < trains * TRAIN; i++) nic.add(KIND_UDP, 0, encodeVxlan(VNI, segment(i)), REMOTE, i % TRAIN);
+    nic.add(KIND_TAP, 0, frame(1, 2, 0, size)); // so that the segments' destination is known
+    return { nic, context, engine: makeEngine(context), frames: trains * TRAIN };
   }
   for (let i = 0; i < perSide; i++) nic.add(KIND_UDP, 0, encodeVxlan(VNI, frame(2, 1, i % hosts, size)), REMOTE);
   for (let i = 0; i < perSide; i++) nic.add(KIND_TAP, 0, frame(1, 2, i % hosts, size));

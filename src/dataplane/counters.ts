@@ -58,41 +58,41 @@ export class Counters {
     this.words = new Float64Array(this.memory);
   }
 
-  received(port: number, bytes: number): void {
+  received(port: number, bytes: number, frames = 1): void {
     const row = PORTS + port * PORT_ROW;
-    this.words[row + RX_PACKETS] += 1;
+    this.words[row + RX_PACKETS] += frames;
     this.words[row + RX_BYTES] += bytes;
   }
 
-  receivedFrom(remote: number, vni: number, bytes: number): void {
-    this.words[REMOTES + remote * TRAFFIC + RX_PACKETS] += 1;
+  receivedFrom(remote: number, vni: number, bytes: number, frames = 1): void {
+    this.words[REMOTES + remote * TRAFFIC + RX_PACKETS] += frames;
     this.words[REMOTES + remote * TRAFFIC + RX_BYTES] += bytes;
-    this.words[VNIS + vni * TRAFFIC + RX_PACKETS] += 1;
+    this.words[VNIS + vni * TRAFFIC + RX_PACKETS] += frames;
     this.words[VNIS + vni * TRAFFIC + RX_BYTES] += bytes;
   }
 
-  transmitted(port: number, bytes: number): void {
+  transmitted(port: number, bytes: number, frames: number): void {
     const row = PORTS + port * PORT_ROW;
-    this.words[row + TX_PACKETS] += 1;
+    this.words[row + TX_PACKETS] += frames;
     this.words[row + TX_BYTES] += bytes;
   }
 
-  transmittedTo(remote: number, vni: number, bytes: number): void {
-    this.words[REMOTES + remote * TRAFFIC + TX_PACKETS] += 1;
+  transmittedTo(remote: number, vni: number, bytes: number, frames: number): void {
+    this.words[REMOTES + remote * TRAFFIC + TX_PACKETS] += frames;
     this.words[REMOTES + remote * TRAFFIC + TX_BYTES] += bytes;
-    this.words[VNIS + vni * TRAFFIC + TX_PACKETS] += 1;
+    this.words[VNIS + vni * TRAFFIC + TX_PACKETS] += frames;
     this.words[VNIS + vni * TRAFFIC + TX_BYTES] += bytes;
   }
 
   /** @param counter of the membership that the frame came in by, not 0 */
-  receivedIn(counter: number, bytes: number): void {
-    this.words[VLANS + counter * TRAFFIC + RX_PACKETS] += 1;
+  receivedIn(counter: number, bytes: number, frames = 1): void {
+    this.words[VLANS + counter * TRAFFIC + RX_PACKETS] += frames;
     this.words[VLANS + counter * TRAFFIC + RX_BYTES] += bytes;
   }
 
   /** @param counter of the membership that the copy left by, not 0 */
-  transmittedIn(counter: number, bytes: number): void {
-    this.words[VLANS + counter * TRAFFIC + TX_PACKETS] += 1;
+  transmittedIn(counter: number, bytes: number, frames: number): void {
+    this.words[VLANS + counter * TRAFFIC + TX_PACKETS] += frames;
     this.words[VLANS + counter * TRAFFIC + TX_BYTES] += bytes;
   }
 

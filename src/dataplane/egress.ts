@@ -48,15 +48,27 @@ import { accountsOf, nextCommand, tagGrowth } from './ring.js';
 
 /** Sends one copy of the frame out of a port; `remote` says where to behind a vxlan port. */
 export function emit(sw: Context, frame: number, port: number, remote: number): void {
-  if (sw.forwarding.portKind[port] === PORT_TAP) emitToTap(sw, frame, port);
-  else if (remote === 0) sw.counters.droppedOut(port, NO_DESTINATION);
-  else emitToRemote(sw, frame, port, remote);
+  emitRun(sw, frame, frame + 1, port, remote);
+}
+
+/** Sends one copy each of a run's frames, from `first` to before `end`, out of a port. */
+export function emitRun(sw: Context, first: number, end: number, port: number, remote: number): void {
+  if (sw.forwarding.portKind[port] === PORT_TAP) {
+    // The tag and the accounts are the whole run's.
+    const tag = tagOnEgress(sw, first, port);
+    const accounts = accountsOf(0, sw.forwarding.vlanCounter(port, sw.batch.vid[first]));
+    for (let frame = first; frame < end; frame++) emitToTap(sw, frame, port, tag, accounts);
+    return;
+  }
+  for (let frame = first; frame < end; frame++) {
+    if (remote === 0) sw.counters.droppedOut(port, NO_DESTINATION);
+    else emitToRemote(sw, frame, port, remote);
+  }
 }
 
 /** One command that writes the frame to a TAP, with the offload header the guest is to see. */
-function emitToTap(sw: Context, frame: number, port: number): void {
+function emitToTap(sw: Context, frame: number, port: number, tag: number, accounts: number): void {
   const { batch, tx } = sw;
-  const tag = tagOnEgress(sw, frame, port);
   const mtu = sw.forwarding.portMtu[port];
   let vnet = batch.vnet[frame];
   let gso = batch.gso[frame];
@@ -81,8 +93,9 @@ function emitToTap(sw: Context, frame: number, port: number): void {
   tx[at + TX_VNET] = vnet;
   tx[at + TX_GSO] = gso;
   tx[at + TX_CSUM] = batch.csum[frame];
+  tx[at + TX_REMOTE] = 0;
   tx[at + TX_COOKIE] = port;
-  tx[at + TX_COOKIE2] = accountsOf(0, sw.forwarding.vlanCounter(port, batch.vid[frame]));
+  tx[at + TX_COOKIE2] = accounts;
 }
 
 /** One command that sends the frame to a remote, behind the VXLAN header of its VNI. */

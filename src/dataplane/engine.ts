@@ -20,7 +20,7 @@ import {
 import { ALONE, CONTINUES, DROPPED, ENTERED, OUTCOME_DROP, OUTCOME_FLOOD } from './batch.js';
 import { bridgeFrame, warmFdb } from './bridge.js';
 import type { Context } from './context.js';
-import { emit } from './egress.js';
+import { emitRun } from './egress.js';
 import { flood } from './flood.js';
 import { destinationPort, destinationRemote, UP } from './forwarding.js';
 import { ingressTap } from './ingress-tap.js';
@@ -28,6 +28,7 @@ import { ingressVxlan } from './ingress-vxlan.js';
 import { executeRing } from './ring.js';
 import { continuesRun } from './runs.js';
 import { answerTooBig } from './too-big.js';
+import { takeInTrain } from './train.js';
 
 export const TICK_MS = 100;
 /** Rows aged in one step at most: well under a millisecond. */
@@ -131,22 +132,25 @@ export class Engine {
 /** Take in every frame of the batch, decide about each, act on each outcome, then hand the commands to the Nic. */
 export function processBatch(sw: Context, count: number): void {
   sw.ownFrames = 0;
-  for (let frame = 0; frame < count; frame++) takeIn(sw, frame);
+  for (let frame = 0; frame < count; ) frame = takeIn(sw, frame, count);
   if (sw.fdb.counters[COUNTER_ENTRIES] >= WARM_FROM) warmFdb(sw, count);
   for (let frame = 0; frame < count; frame++) decide(sw, frame);
-  for (let frame = 0; frame < count; frame++) act(sw, frame);
+  for (let frame = 0; frame < count; ) frame = act(sw, frame, count);
   if (sw.oversized.count > 0) answerTooBig(sw);
   executeRing(sw);
 }
 
-function takeIn(sw: Context, frame: number): void {
+/** Takes in a frame, and what is like it behind it in its train. @returns the next frame */
+function takeIn(sw: Context, frame: number, count: number): number {
   const at = frame * RX_STRIDE;
   const { stage } = sw.batch;
   if (!continuesRun(sw, frame, at)) {
     const entered = sw.rx[at + RX_KIND] === KIND_TAP ? ingressTap(sw, frame, at) : ingressVxlan(sw, frame, at);
     stage[frame] = entered ? ENTERED : DROPPED;
   }
-  if (stage[frame] !== DROPPED) countInVlan(sw, frame);
+  if (stage[frame] === DROPPED) return frame + 1;
+  countInVlan(sw, frame);
+  return takeInTrain(sw, frame, count);
 }
 
 /** A frame counts in its VLAN once it is known to be in it. */
@@ -164,10 +168,24 @@ function decide(sw: Context, frame: number): void {
   else bridgeFrame(sw, frame);
 }
 
-function act(sw: Context, frame: number): void {
+/** Acts on the outcome of a frame, and of those behind it in its run that share it. @returns the next frame */
+function act(sw: Context, frame: number, count: number): number {
   const { batch } = sw;
   const outcome = batch.outcome[frame];
-  if (outcome >= 0) emit(sw, frame, destinationPort(outcome), destinationRemote(outcome));
-  else if (outcome === OUTCOME_FLOOD) flood(sw, frame);
+  if (outcome >= 0) {
+    const end = runEnd(sw, frame, count);
+    emitRun(sw, frame, end, destinationPort(outcome), destinationRemote(outcome));
+    return end;
+  }
+  if (outcome === OUTCOME_FLOOD) flood(sw, frame);
   else if (outcome === OUTCOME_DROP) sw.counters.droppedIn(batch.port[frame], batch.reason[frame]);
+  return frame + 1;
+}
+
+/** The first frame behind `frame` that is not of its run, or has another outcome. */
+function runEnd({ batch }: Context, frame: number, count: number): number {
+  const { outcome, stage } = batch;
+  let end = frame + 1;
+  while (end < count && stage[end] === CONTINUES && outcome[end] === outcome[frame]) end++;
+  return end;
 }

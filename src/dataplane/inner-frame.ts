@@ -9,7 +9,7 @@ import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, parseInner } from '
 import { ipv4Tos, PROTOCOL_TCP, PROTOCOL_UDP, setIpv4Ecn } from '../wire/ipv4.js';
 import { ipv6TrafficClass, setIpv6Ecn } from '../wire/ipv6.js';
 import { TCP_CHECKSUM, TCP_HEADER, tcpHeaderLength } from '../wire/tcp.js';
-import { UDP_CHECKSUM, UDP_HEADER } from '../wire/udp.js';
+import { UDP_CHECKSUM } from '../wire/udp.js';
 import type { Context } from './context.js';
 import { ECN_INVALID } from './drop-reasons.js';
 
@@ -47,18 +47,13 @@ function takeOverEcn(sw: Context, outerEcn: number): boolean {
  */
 function recogniseUnfinished(sw: Context, frame: number): void {
   const { batch, layout, view } = sw;
+  const field = checksumField(layout);
+  if (field === 0) return;
   const l4 = layout[L4_OFFSET];
-  if (l4 === 0) return;
-  const protocol = layout[L4_PROTOCOL];
-  const l4Length = layout[L3_END] - l4;
-  const tcp = protocol === PROTOCOL_TCP;
-  if (tcp ? l4Length < TCP_HEADER : protocol !== PROTOCOL_UDP || l4Length < UDP_HEADER) return;
-  const field = tcp ? TCP_CHECKSUM : UDP_CHECKSUM;
-  const l3 = layout[L3_OFFSET];
-  const v4 = layout[L3_KIND] === 4;
-  const pseudo = v4 ? pseudoHeaderSum4(view, l3, protocol, l4Length) : pseudoHeaderSum6(view, l3, protocol, l4Length);
-  if (view.getUint16(l4 + field) !== fold(pseudo)) return;
+  if (view.getUint16(l4 + field) !== unfinishedSum(view, layout)) return;
 
+  const l4Length = layout[L3_END] - l4;
+  const tcp = field === TCP_CHECKSUM;
   const start = l4 - batch.offset[frame];
   batch.vnet[frame] = VNET_NEEDS_CSUM;
   batch.csum[frame] = start | (field << 16);
@@ -67,5 +62,24 @@ function recogniseUnfinished(sw: Context, frame: number): void {
   if (tcpHeader < TCP_HEADER || tcpHeader > l4Length) return;
   // Larger than any NIC's MTU means one unsegmented TCP frame; the egress port decides by its own MTU.
   const header = start + tcpHeader;
-  batch.gsoHeader[frame] = header | ((v4 ? VNET_GSO_TCPV4 : VNET_GSO_TCPV6) << 16);
+  batch.gsoHeader[frame] = header | ((layout[L3_KIND] === 4 ? VNET_GSO_TCPV4 : VNET_GSO_TCPV6) << 16);
+}
+
+/** Where the checksum of a frame lies behind L4_OFFSET; 0: it has none to speak of. */
+export function checksumField(layout: Int32Array): number {
+  if (layout[L4_OFFSET] === 0) return 0;
+  if (layout[L4_PROTOCOL] === PROTOCOL_TCP) return TCP_CHECKSUM;
+  return layout[L4_PROTOCOL] === PROTOCOL_UDP ? UDP_CHECKSUM : 0;
+}
+
+/** What the checksum of a TCP or UDP frame reads that was left to a NIC: the sum of its pseudo-header. */
+export function unfinishedSum(view: DataView, layout: Int32Array): number {
+  const l3 = layout[L3_OFFSET];
+  const l4Length = layout[L3_END] - layout[L4_OFFSET];
+  const protocol = layout[L4_PROTOCOL];
+  return fold(
+    layout[L3_KIND] === 4
+      ? pseudoHeaderSum4(view, l3, protocol, l4Length)
+      : pseudoHeaderSum6(view, l3, protocol, l4Length),
+  );
 }

@@ -46,24 +46,42 @@ export function executeRing(sw: Context, more = false): void {
   const count = sw.commands;
   if (count === 0) return;
   sw.nic.transmit(count, more);
-  for (let at = 0; at < count * TX_STRIDE; at += TX_STRIDE) account(sw, at);
+  const end = count * TX_STRIDE;
+  for (let at = 0; at < end; ) at = sw.tx[at + TX_STATUS] === 0 ? accountSent(sw, at, end) : accountLost(sw, at);
   sw.commands = 0;
 }
 
-function account(sw: Context, at: number): void {
-  const { counters, tx } = sw;
+/** Enters the commands from `at` on that were carried out and have the accounts of the first. @returns where others begin */
+function accountSent({ counters, tx }: Context, at: number, end: number): number {
   const port = tx[at + TX_COOKIE];
-  const status = tx[at + TX_STATUS];
-  if (status !== 0) {
-    counters.droppedOut(port, reasonOf(status));
-    if (status === EMSGSIZE && tx[at + TX_KIND] === KIND_UDP) sw.oversized.refusedTo = tx[at + TX_REMOTE];
-    return;
-  }
-  const bytes = tx[at + TX_LENGTH] + tagGrowth(tx[at + TX_TAG]);
-  counters.transmitted(port, bytes);
   const accounts = tx[at + TX_COOKIE2];
-  if (tx[at + TX_KIND] === KIND_UDP) counters.transmittedTo(tx[at + TX_REMOTE], accounts & 0xffff, bytes);
-  if (accounts >>> 16 !== 0) counters.transmittedIn(accounts >>> 16, bytes);
+  const remote = tx[at + TX_REMOTE];
+  let bytes = 0;
+  let next = at;
+  do {
+    bytes += tx[next + TX_LENGTH] + tagGrowth(tx[next + TX_TAG]);
+    next += TX_STRIDE;
+  } while (
+    next < end &&
+    tx[next + TX_STATUS] === 0 &&
+    tx[next + TX_COOKIE] === port &&
+    tx[next + TX_COOKIE2] === accounts &&
+    tx[next + TX_REMOTE] === remote
+  );
+  const frames = (next - at) / TX_STRIDE;
+  counters.transmitted(port, bytes, frames);
+  if (tx[at + TX_KIND] === KIND_UDP) counters.transmittedTo(remote, accounts & 0xffff, bytes, frames);
+  if (accounts >>> 16 !== 0) counters.transmittedIn(accounts >>> 16, bytes, frames);
+  return next;
+}
+
+/** Enters the command at `at`, which failed. @returns where the next one is */
+function accountLost(sw: Context, at: number): number {
+  const { tx } = sw;
+  const status = tx[at + TX_STATUS];
+  sw.counters.droppedOut(tx[at + TX_COOKIE], reasonOf(status));
+  if (status === EMSGSIZE && tx[at + TX_KIND] === KIND_UDP) sw.oversized.refusedTo = tx[at + TX_REMOTE];
+  return at + TX_STRIDE;
 }
 
 /** By how many bytes a tag operation makes a frame longer. */

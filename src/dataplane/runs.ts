@@ -77,7 +77,8 @@ function continuesFromRemote(sw: Context, frame: number, at: number): boolean {
   return true;
 }
 
-function takeOverPlace({ batch }: Context, frame: number): void {
+/** The row has what the one before it has: port, remote and VLAN. */
+export function takeOverPlace({ batch }: Context, frame: number): void {
   const before = frame - 1;
   batch.port[frame] = batch.port[before];
   batch.remote[frame] = batch.remote[before];
@@ -86,9 +87,9 @@ function takeOverPlace({ batch }: Context, frame: number): void {
 }
 
 /** @param length a multiple of 4 */
-function isSame(view: DataView, one: number, other: number, length: number): boolean {
+export function isSame(view: DataView, one: number, other: number, length: number): boolean {
   for (let at = 0; at < length; at += 4) {
-    if (view.getInt32(one + at) !== view.getInt32(other + at)) return false;
+    if (view.getInt32(one + at, true) !== view.getInt32(other + at, true)) return false;
   }
   return true;
 }

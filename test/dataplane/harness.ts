@@ -56,7 +56,7 @@ export interface Turn {
 }
 
 type Offload = Pick<Arrival, 'vnet' | 'gso' | 'csum'>;
-type Outer = { tos?: number; sourcePort?: number };
+type Outer = Pick<Arrival, 'tos' | 'sourcePort' | 'segment' | 'train'>;
 
 interface Traffic {
   rx_packets: number;
