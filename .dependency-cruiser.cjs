@@ -50,6 +50,13 @@ module.exports = {
       from: { path: '^src/doctor/' },
       to: { path: '^src/control/', pathNot: '^src/control/(client|api)\\.ts$' },
     },
+    {
+      name: 'control-socket-is-a-front',
+      severity: 'error',
+      comment: 'What serves the control socket knows the switch by its controls and listings only.',
+      from: { path: '^src/control/http/' },
+      to: { path: '^src/control/', pathNot: '^src/control/(http/|(api|controls|listings)\\.ts$)' },
+    },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-orphans',

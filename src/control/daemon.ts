@@ -4,7 +4,7 @@
 import type { CheckedDocument } from '../config/load.js';
 import { DeviceError } from './device-error.js';
 import { createLogger, type Logger } from './logger.js';
-import { ControlSocketError, claimSocket, serve } from './server.js';
+import { ControlSocketError, claimSocket, serve } from './http/server.js';
 import { Switch } from './switch.js';
 import { programVersion } from './version.js';
 

@@ -8,21 +8,21 @@ import { selfTest } from '../port/self-test.js';
 import { parseAddress } from '../wire/ip-address.js';
 import type { InfoAnswer, SwitchEvent } from './api.js';
 import { Devices } from './devices.js';
-import { Engines } from './engines.js';
-import { EventFeed } from './event-feed.js';
-import type { FdbTables } from './fdb-selection.js';
+import { Engines } from './engines/engines.js';
+import { EventFeed } from './events/event-feed.js';
+import type { FdbTables } from './change/fdb-selection.js';
 import type { Views } from './listings.js';
-import { LiveControl } from './live-control.js';
+import { LiveControl } from './change/live-control.js';
 import type { Port, SwitchModel } from './model.js';
-import { MtuWatch } from './mtu-watch.js';
-import { MulticastControl } from './multicast-control.js';
-import { NeighTable } from './neigh-table.js';
-import { PortWatch } from './port-watch.js';
-import { PuntFeed } from './punt-feed.js';
-import { Reconciler } from './reconcile.js';
-import { Transition } from './transition.js';
+import { MtuWatch } from './watch/mtu-watch.js';
+import { MulticastControl } from './tables/multicast-control.js';
+import { NeighTable } from './tables/neigh-table.js';
+import { PortWatch } from './watch/port-watch.js';
+import { PuntFeed } from './events/punt-feed.js';
+import { Reconciler } from './change/reconcile.js';
+import { Transition } from './change/transition.js';
 import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from './views.js';
-import { VtepWatch } from './vtep-watch.js';
+import { VtepWatch } from './watch/vtep-watch.js';
 
 export interface SwitchEvents {
   /** A port does not work any more, and why; null: it does again. */

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SwitchEvent } from '../../src/control/api.js';
 import { createClient, SwitchRefused, SwitchUnreachable } from '../../src/control/client.js';
 import { NoEvents, readEvents } from '../../src/control/event-reader.js';
-import { type Harness, harness, until } from './server-harness.js';
+import { type Harness, harness, until } from './http/server-harness.js';
 
 let server: Harness;
 let broken: Server | undefined;

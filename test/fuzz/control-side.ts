@@ -2,8 +2,8 @@
  * The other end of a fuzzed switch: reads what the engines hand to the control thread, with the control thread's own
  * readers, and sends back what the multicast database makes of it.
  */
-import { Mdb } from '../../src/control/mdb.js';
-import { hearPunt } from '../../src/control/mdb-feed.js';
+import { Mdb } from '../../src/control/tables/mdb.js';
+import { hearPunt } from '../../src/control/tables/mdb-feed.js';
 import { PUNT_IGMP, PUNT_MLD, PUNT_PIM, type Punt, PuntReader, subjectOf } from '../../src/dataplane/punts.js';
 import { FdbEvents } from '../../src/fdb/events.js';
 import { FdbReader } from '../../src/fdb/snapshot.js';

@@ -1,0 +1,105 @@
+/**
+ * Which entries a flush means: by port, bridge, VLAN, VNI, remote and state, in any combination. Pure.
+ */
+import { destinationOf, destinationRemote, segmentOf } from '../../dataplane/forwarding.js';
+import {
+  type FdbMatch,
+  type FdbReader,
+  FLAG_EXTERN_LEARN,
+  FLAG_PERMANENT,
+  FLAG_PINNED,
+  FLAG_STATIC,
+} from '../../fdb/table.js';
+import type { FdbRequest } from '../api.js';
+import { unknownLink } from '../controls.js';
+import { type Entry, isFloodRow } from '../entries.js';
+import type { Port, SwitchModel } from '../model.js';
+import { macOf, type PortEntries } from './port-entries.js';
+
+export type Flush = Extract<FdbRequest, { op: 'flush' }>;
+
+/** What the requests work on. */
+export interface FdbTables {
+  model: SwitchModel;
+  entries: PortEntries;
+  fdb: FdbReader;
+  /** The numbers of a VTEP on a port, learned ones among them. */
+  remotesAt(port: number, address: string): number[];
+}
+
+/** What never ages. What a control program has put in is left alone too, unless it is asked for by its state. */
+const LASTING = FLAG_STATIC | FLAG_PERMANENT | FLAG_PINNED;
+
+/** Matches for entries that age, one for each place; none where the request means others only. */
+export function flushMatches(tables: FdbTables, request: Flush): FdbMatch[] {
+  const { state, vlan, dst } = request;
+  const ports = portsOf(tables, request);
+  if (state !== undefined && !state.includes('dynamic')) return [];
+  const flagsMask = state === undefined ? LASTING | FLAG_EXTERN_LEARN : LASTING;
+  return ports.flatMap((port) => {
+    const { bridge } = port;
+    const segments = segmentsOf(port, request);
+    if (bridge === null || segments === null) return [];
+    const remotes = dst === undefined ? [undefined] : tables.remotesAt(port.index, dst);
+    const places = vlan !== undefined ? segments.filter((one) => one === segmentOf(bridge.index, vlan)) : segments;
+    return remotes.flatMap((remote) =>
+      (places.length === 0 && vlan === undefined ? [undefined] : places).map((segment) => ({
+        owner: port.index,
+        flagsMask,
+        flagsValue: 0,
+        ...(segment === undefined ? {} : { segment }),
+        ...(remote === undefined ? {} : { destination: destinationOf(port.index, remote) }),
+      })),
+    );
+  });
+}
+
+/** Whether a configured entry is meant. Flood lists are not: `del` takes their rows away. */
+export function selectsEntry(tables: FdbTables, request: Flush, entry: Entry): boolean {
+  if (isFloodRow(entry)) return false;
+  const port = portsOf(tables, request).find(({ name }) => name === entry.port);
+  const states = request.state ?? ['dynamic'];
+  return (
+    port !== undefined &&
+    states.includes(entry.state) &&
+    (request.state !== undefined || !entry.externLearn) &&
+    (request.vlan === undefined || request.vlan === entry.vlan) &&
+    (request.vni === undefined || vniOf(port, entry) === request.vni) &&
+    (request.dst === undefined || isBehind(tables, port, entry, request.dst))
+  );
+}
+
+/** Whether an entry leads to a VTEP. One that has moved behind a remote by learning does not say which. */
+export function isBehind({ fdb, remotesAt }: FdbTables, port: Port, entry: Entry, dst: string): boolean {
+  if (entry.dst !== undefined || port.kind !== 'vxlan' || port.bridge === null) return entry.dst === dst;
+  const { high, low } = macOf(entry.mac);
+  const row = fdb.find(high, low, segmentOf(port.bridge.index, entry.vlan));
+  return row !== null && remotesAt(port.index, dst).includes(destinationRemote(row.destination));
+}
+
+function vniOf(port: Port, entry: Entry): number | null {
+  if (typeof entry.vni === 'number') return entry.vni;
+  return port.kind === 'vxlan' ? (port.vnis.find(({ vid }) => vid === null)?.vni ?? null) : null;
+}
+
+function portsOf({ model }: Pick<FdbTables, 'model'>, { dev, br }: Pick<Flush, 'dev' | 'br'>): Port[] {
+  // `bridge fdb flush dev br0` is the usual way to say it.
+  if (dev !== undefined && br === undefined && model.bridges.has(dev)) return portsOf({ model }, { br: dev });
+  if (dev !== undefined && !model.ports.has(dev)) throw unknownLink('port', dev);
+  if (br !== undefined && !model.bridges.has(br)) throw unknownLink('bridge', br);
+  return [...model.ports.values()].filter(
+    (port) => (dev === undefined || port.name === dev) && (br === undefined || port.bridge?.name === br),
+  );
+}
+
+/** Segments that the request's VLAN and VNI leave of a port; empty: all of them, null: none. */
+function segmentsOf(port: Port, { vlan, vni }: Flush): number[] | null {
+  const { bridge } = port;
+  if (bridge === null) return null;
+  const ofVlan = vlan === undefined ? [] : [segmentOf(bridge.index, vlan)];
+  if (vni === undefined) return ofVlan;
+  if (port.kind !== 'vxlan') return null;
+  const mapped = port.vnis.find((one) => one.vni === vni);
+  if (mapped === undefined) return null;
+  return mapped.vid === null ? ofVlan : [segmentOf(bridge.index, mapped.vid)];
+}

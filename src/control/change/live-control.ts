@@ -1,0 +1,256 @@
+/**
+ * Changes of a running switch, one at a time: the live document and the entries put in by hand, and the way from a request
+ * to the engines. A request is checked wholly before anything is done; what cannot be done leaves everything as it was.
+ */
+import { addLink, addVlans, type Document, deleteLink, deleteVlans, EditRefused, setLink } from '../../config/edit.js';
+import { ConfigError, checkDocument, netnsExists } from '../../config/load.js';
+import type { SwitchConfig } from '../../config/types.js';
+import type {
+  ApplyAnswer,
+  ApplyRequest,
+  FdbRequest,
+  FlushAnswer,
+  LinkRequest,
+  MdbRequest,
+  NeighRequest,
+  SwitchEvent,
+  VlanRequest,
+} from '../api.js';
+import { commandsBetween } from './commands.js';
+import { ChangeRefused, type Controls } from '../controls.js';
+import { deltaOfEdit, deltaToFile } from './delta.js';
+import { DeviceError } from '../device-error.js';
+import type { Engines } from '../engines/engines.js';
+import type { EventFeed } from '../events/event-feed.js';
+import { addEntry, deleteEntry, flushEntries } from './fdb-requests.js';
+import type { FdbTables } from './fdb-selection.js';
+import { linkChanges } from '../events/link-events.js';
+import type { MulticastControl } from '../tables/multicast-control.js';
+import type { NeighTable } from '../tables/neigh-table.js';
+import type { EntryDelta, Reconciler } from './reconcile.js';
+import { strayedEntries } from './settle-entries.js';
+import { Transition } from './transition.js';
+
+export interface LiveParts {
+  reconciler: Reconciler;
+  engines: Pick<Engines, 'apply' | 'fdb'>;
+  tables: FdbTables;
+  neigh: Pick<NeighTable, 'change' | 'follow'>;
+  multicast: Pick<MulticastControl, 'change' | 'follow'>;
+  feed: Pick<EventFeed, 'tell' | 'drain' | 'subscribe'>;
+  /** A VTEP has this number from now on. */
+  begun(remote: number): void;
+  /** An operation that could not fail has failed: engines and model do not agree any more. */
+  broken(error: Error): void;
+}
+
+/** Settings that are read once, at start. */
+const FIXED = [
+  ['name', 'name'],
+  ['workers', 'workers'],
+  ['busyPoll', 'busy_poll'],
+  ['offloads', 'offloads'],
+  ['fdbSize', 'fdb_size'],
+] as const;
+
+export class LiveControl implements Controls {
+  /** The change that is under way, and those behind it. */
+  private last: Promise<unknown> = Promise.resolve();
+  /** What the FDB had counted when entries were last looked after. */
+  private settled = '';
+
+  /** @param document what the switch runs by, as the value of a configuration file; `reconciler.model.config` is its meaning */
+  constructor(
+    private document: Document,
+    private readonly parts: LiveParts,
+  ) {}
+
+  /** Leads from a switch without links to its first configuration. @throws DeviceError */
+  start(config: SwitchConfig): Promise<void> {
+    return this.reconcile(config, deltaOfEdit(this.parts.reconciler.model.config, config));
+  }
+
+  link(request: LinkRequest): Promise<void> {
+    return this.edit((document) => {
+      switch (request.op) {
+        case 'add':
+          return addLink(document, request);
+        case 'del':
+          return deleteLink(document, request.name);
+        case 'set':
+          return setLink(document, request.name, request);
+      }
+    });
+  }
+
+  vlan(request: VlanRequest): Promise<void> {
+    return this.edit((document) =>
+      request.op === 'add' ? addVlans(document, request) : deleteVlans(document, request),
+    );
+  }
+
+  fdb(request: FdbRequest): Promise<FlushAnswer | undefined> {
+    return this.exclusively(async () => {
+      this.settle();
+      const change = new Transition();
+      const { tables, reconciler } = this.parts;
+      let answer: FlushAnswer | undefined;
+      if (request.op === 'flush') answer = { removed: flushEntries(tables, request, change) };
+      else if (request.op === 'del') deleteEntry(tables, request, change);
+      else addEntry(tables, request, change);
+      reconciler.finishEntries(change);
+      await this.carryOut(change);
+      return answer;
+    });
+  }
+
+  neigh(request: NeighRequest): Promise<void> {
+    return this.exclusively(async () => {
+      const change = new Transition();
+      change.entries.push(...this.parts.neigh.change(request));
+      await this.carryOut(change);
+    });
+  }
+
+  mdb(request: MdbRequest): Promise<void> {
+    return this.exclusively(async () => {
+      const change = new Transition();
+      change.entries.push(...this.parts.multicast.change(request));
+      await this.carryOut(change);
+    });
+  }
+
+  apply({ config: value, dryRun }: ApplyRequest): Promise<ApplyAnswer> {
+    return this.exclusively(async () => {
+      this.settle();
+      const { model } = this.parts.reconciler;
+      const { document, config } = this.check(value);
+      const next = this.keepFixed(config);
+      const commands = commandsBetween(
+        { document: this.document, config: model.config },
+        { document, config: next },
+        model.entries,
+      );
+      if (dryRun === true) return { commands };
+      await this.become(document, next, deltaToFile(model.entries, next));
+      return { commands };
+    });
+  }
+
+  subscribe(listener: (event: SwitchEvent) => void): () => void {
+    return this.parts.feed.subscribe(listener);
+  }
+
+  /** Opens the devices of ports anew, which are gone. @returns false when they cannot be had yet */
+  renew(ports: readonly string[]): Promise<boolean> {
+    return this.exclusively(async () => {
+      const { model } = this.parts.reconciler;
+      const present = ports.filter((name) => model.ports.has(name));
+      try {
+        await this.reconcile(model.config, { add: [], remove: [] }, present);
+        return true;
+      } catch (error) {
+        if (error instanceof DeviceError) return false;
+        throw error;
+      }
+    });
+  }
+
+  /** Carries operations of the switch's own out, such as those of multicast timers, between two requests. */
+  own(operations: () => Transition): Promise<void> {
+    return this.exclusively(() => this.carryOut(operations()));
+  }
+
+  // ---- One change ----
+
+  /** Takes note of what learning and ageing have done to entries that were put in. */
+  private settle(): void {
+    const { fdb, model, entries } = this.parts.tables;
+    const seen = JSON.stringify(fdb.counters());
+    if (seen === this.settled) return;
+    this.settled = seen;
+    for (const { entry, now } of strayedEntries(model, fdb)) entries.stray(entry, now);
+  }
+
+  private edit(change: (document: Document) => Document): Promise<void> {
+    return this.exclusively(async () => {
+      this.settle();
+      const { document, config } = this.check(change(this.document));
+      await this.become(document, config, deltaOfEdit(this.parts.reconciler.model.config, config));
+    });
+  }
+
+  /** A namespace that a present port lies in may have gone: that is not this change's fault. */
+  private check(value: unknown): { document: Document; config: SwitchConfig } {
+    const present = new Set(
+      [...this.parts.reconciler.model.ports.values()].flatMap((port) =>
+        port.kind === 'tap' && port.config.netns !== undefined ? [port.config.netns] : [],
+      ),
+    );
+    const { name } = this.parts.reconciler.model.config;
+    return checkDocument(value, {
+      hostname: () => name,
+      netnsExists: (netns) => present.has(netns) || netnsExists(netns),
+    });
+  }
+
+  /** What was read once at start may be said again, but not otherwise. */
+  private keepFixed(next: SwitchConfig): SwitchConfig {
+    const now = this.parts.reconciler.model.config;
+    for (const [key, word] of FIXED) {
+      if (JSON.stringify(now[key]) !== JSON.stringify(next[key]))
+        throw new ChangeRefused(
+          `${word} cannot be changed while the switch runs; stop it and start it again`,
+          'unavailable',
+        );
+    }
+    // The control socket may have been named on the command line.
+    return { ...next, control: now.control };
+  }
+
+  private async become(document: Document, config: SwitchConfig, delta: EntryDelta): Promise<void> {
+    const { reconciler, feed } = this.parts;
+    const before = reconciler.model.config;
+    await this.reconcile(config, delta);
+    this.document = document;
+    for (const event of linkChanges(before, config)) feed.tell(event);
+  }
+
+  /** @param renewed ports whose devices are to be opened anew */
+  private async reconcile(config: SwitchConfig, delta: EntryDelta, renewed: readonly string[] = []): Promise<void> {
+    const { reconciler, neigh, multicast } = this.parts;
+    const change = reconciler.commit(reconciler.prepare(config, delta, renewed));
+    change.entries.push(...multicast.follow(), ...neigh.follow());
+    await this.carryOut(change);
+  }
+
+  private async carryOut(change: Transition): Promise<void> {
+    const { engines, feed, broken } = this.parts;
+    try {
+      for (const list of change.lists(engines.fdb.slots)) if (list.length > 0) await engines.apply(list);
+    } catch (error) {
+      broken(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    }
+    for (const operation of change.entries) if (operation.op === 'remote') this.parts.begun(operation.remote);
+    feed.drain(); // while the numbers mean what they meant
+    for (const step of change.afterwards) step();
+  }
+
+  /** One after the other; what a rule or a device refuses comes out as a ChangeRefused. */
+  private exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.last.then(work).catch((error: unknown) => {
+      throw explain(error);
+    });
+    this.last = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+function explain(error: unknown): unknown {
+  if (error instanceof EditRefused) return new ChangeRefused(error.message, error.code);
+  if (error instanceof ConfigError)
+    return new ChangeRefused(error.faults.map(({ path, message }) => `${path}: ${message}`).join('\n'));
+  if (error instanceof DeviceError) return new ChangeRefused(error.message, 'unavailable');
+  return error;
+}

@@ -1,0 +1,329 @@
+/**
+ * From entries in names and addresses to the engines' FDB rows, flood lists and pinned multicast MACs. Remotes get their
+ * numbers here, and give them back when nothing needs them any more.
+ */
+import { destinationOf, segmentOf } from '../../dataplane/forwarding.js';
+import { STATIC_REMOTES } from '../../encap/remotes.js';
+import {
+  FLAG_ADDED,
+  FLAG_EXTERN_LEARN,
+  FLAG_PERMANENT,
+  FLAG_PINNED,
+  FLAG_STATIC,
+  FLAG_STICKY,
+} from '../../fdb/table.js';
+import { isMulticastHigh, parseMac } from '../../wire/ethernet.js';
+import { parseAddress } from '../../wire/ip-address.js';
+import { type Entry, isFloodRow, isForMany } from '../entries.js';
+import type { Port, SwitchModel, VxlanPort } from '../model.js';
+import { Numbers } from '../numbers.js';
+import type { Transition } from './transition.js';
+
+export interface Mac {
+  high: number;
+  low: number;
+}
+
+/** A MAC that has been checked already. */
+export function macOf(text: string): Mac {
+  const mac = parseMac(text);
+  if (mac === null) throw new TypeError(`not a MAC: ${text}`);
+  return mac;
+}
+
+/** Lists of pinned MACs of a switch. */
+const MAX_PINS = 65_536;
+
+export class PortEntries {
+  private readonly remoteNumbers = new Numbers('remotes', 1, STATIC_REMOTES); // 0 means none
+  private readonly pinNumbers = new Numbers('multicast entries with remotes', 0, MAX_PINS);
+  /** Ports whose flood lists are to be told anew. */
+  private readonly stale = new Set<VxlanPort>();
+  /** Multicast MACs whose lists are to be told anew, by `mac vlan`. */
+  private readonly stalePins = new Map<VxlanPort, Set<string>>();
+  /** The port that a unicast MAC was put on, by `bridge vlan mac`: it is in one place of a VLAN. */
+  private readonly places = new Map<string, string>();
+  /** Remotes that nothing needs for the moment; what comes later in the same change may. By port and key. */
+  private readonly idle = new Map<VxlanPort, Set<string>>();
+
+  constructor(private readonly model: SwitchModel) {}
+
+  /** @throws DeviceError when there is no room for so many new entries; nothing has changed then */
+  checkRoom(added: readonly Entry[], peers: number): void {
+    const withRemote = added.filter(({ dst }) => dst !== undefined).length;
+    this.remoteNumbers.need(Math.min(withRemote * 2 + peers, newAddresses(added) * 2 + peers));
+  }
+
+  /** Puts entries in, each in place of one with the same key. Entries of a port without a bridge are kept for later only. */
+  add(entries: readonly Entry[], change: Transition): void {
+    for (const entry of entries) {
+      const port = this.model.ports.get(entry.port);
+      if (port === undefined || port.bridge === null) continue;
+      const before = this.model.entries.get(entry);
+      if (before !== undefined) this.drop(port, before, change, true);
+      this.model.entries.set(entry);
+      this.takePlace(port, entry, change);
+      if (port.kind === 'vxlan' && entry.dst !== undefined) this.use(port, entry, change);
+      this.tell(port, entry, change);
+    }
+  }
+
+  /** Where a MAC was put before, on another port, it is no more. */
+  private takePlace(port: Port, entry: Entry, change: Transition): void {
+    if (isForMany(entry.mac)) return;
+    const key = placeKey(port, entry);
+    const other = this.model.ports.get(this.places.get(key) ?? port.name);
+    this.places.set(key, port.name);
+    if (other === undefined || other === port) return;
+    const before = this.model.entries.get({ ...entry, port: other.name });
+    if (before === undefined) return;
+    this.model.entries.delete(before);
+    this.drop(other, before, change, true);
+  }
+
+  /** Takes note that an entry has moved by learning, or has gone. Nothing of it is told: the engines know. */
+  stray(entry: Entry, now: Entry | null): void {
+    const port = this.model.ports.get(entry.port);
+    if (port === undefined || !this.model.entries.delete(entry)) return;
+    this.places.delete(placeKey(port, entry));
+    if (now?.dst === undefined) this.dropRemotes(port, entry);
+    if (now === null) return;
+    this.model.entries.set(now);
+    this.places.set(placeKey(port, now), now.port);
+  }
+
+  /** Takes entries away; one that is not there is no error. */
+  remove(entries: Iterable<Entry>, change: Transition): void {
+    for (const key of [...entries]) {
+      const entry = this.model.entries.get(key);
+      const port = this.model.ports.get(key.port);
+      if (entry === undefined || port === undefined) continue;
+      this.model.entries.delete(entry);
+      if (!isForMany(entry.mac)) this.places.delete(placeKey(port, entry));
+      this.drop(port, entry, change, false);
+    }
+  }
+
+  /** Forgets every entry of a port that goes, or changes its bridge: its rows are flushed by their owner. */
+  forgetPort(port: Port, change: Transition): void {
+    this.remove(this.model.entries.ofPort(port.name), change);
+    this.model.entries.forgetPort(port.name);
+  }
+
+  /** Forgets the entries of a VLAN that a port leaves. */
+  forgetVlan(port: Port, vid: number, change: Transition): void {
+    this.remove(
+      this.having(port, (entry) => entry.vlan === vid && entry.vni !== null),
+      change,
+    );
+  }
+
+  /** Forgets the entries of a VNI that a port does not carry any more. */
+  forgetVni(port: Port, vni: number, change: Transition): void {
+    this.remove(
+      this.having(port, (entry) => entry.vni === vni),
+      change,
+    );
+  }
+
+  private having(port: Port, test: (entry: Entry) => boolean): Entry[] {
+    return [...this.model.entries.ofPort(port.name)].filter(test);
+  }
+
+  /** Makes exactly these addresses peers of the port. */
+  setPeers(port: VxlanPort, before: readonly string[], after: readonly string[], change: Transition): void {
+    for (const address of after)
+      if (!before.includes(address)) this.useAddress(port, address, port.config.dstport, change);
+    for (const address of before) if (!after.includes(address)) this.dropAddress(port, address, port.config.dstport);
+  }
+
+  /** A VNI has come: its flood list is to be told. */
+  touch(port: VxlanPort): void {
+    this.stale.add(port);
+  }
+
+  /** A port is no more; what remains of its remotes goes with it. */
+  end(port: VxlanPort, change: Transition): void {
+    this.stale.delete(port);
+    this.stalePins.delete(port);
+    this.idle.delete(port);
+    for (const key of [...port.pins.keys()]) this.endPin(port, key, change);
+    for (const number of port.remotes.values()) this.endRemote(number, change);
+    port.remotes.clear();
+    port.remoteUsers.clear();
+  }
+
+  /** Lets remotes go that nothing needs any more, and writes out the lists that have changed. */
+  finish(change: Transition): void {
+    for (const [port, keys] of this.idle) for (const key of keys) this.releaseRemote(port, key, change);
+    this.idle.clear();
+    for (const port of this.stale) this.tellFlood(port, change);
+    this.stale.clear();
+    for (const [port, keys] of this.stalePins) for (const key of keys) this.tellPin(port, key, change);
+    this.stalePins.clear();
+  }
+
+  // ---- Rows ----
+
+  private tell(port: Port, entry: Entry, change: Transition): void {
+    if (isFloodRow(entry)) {
+      if (port.kind === 'vxlan') this.stale.add(port);
+      return;
+    }
+    const mac = macOf(entry.mac);
+    if (port.kind === 'vxlan' && isMulticastHigh(mac.high)) {
+      this.touchPin(port, entry);
+      return;
+    }
+    const bridge = port.bridge;
+    if (bridge === null) return;
+    change.entries.push({
+      op: 'fdb',
+      ...mac,
+      segment: segmentOf(bridge.index, entry.vlan),
+      destination: destinationOf(port.index, port.kind === 'vxlan' ? remoteOf(port, entry) : 0),
+      owner: port.index,
+      flags: flagsOf(entry),
+    });
+  }
+
+  private drop(port: Port, entry: Entry, change: Transition, replaced: boolean): void {
+    if (isFloodRow(entry)) {
+      if (port.kind === 'vxlan') this.stale.add(port);
+    } else if (port.kind === 'vxlan' && isMulticastHigh(macOf(entry.mac).high)) {
+      this.touchPin(port, entry);
+    } else if (!replaced && port.bridge !== null) {
+      change.structure.push({ op: 'fdb-del', ...macOf(entry.mac), segment: segmentOf(port.bridge.index, entry.vlan) });
+    }
+    this.dropRemotes(port, entry);
+  }
+
+  private dropRemotes(port: Port, { dst, udpPort }: Entry): void {
+    if (port.kind !== 'vxlan' || dst === undefined) return;
+    this.dropAddress(port, dst, port.config.dstport);
+    if (udpPort !== undefined) this.dropAddress(port, dst, udpPort);
+  }
+
+  private touchPin(port: VxlanPort, { mac, vlan }: Entry): void {
+    const keys = this.stalePins.get(port) ?? new Set<string>();
+    this.stalePins.set(port, keys.add(`${mac} ${vlan}`));
+  }
+
+  /** All remotes of a multicast MAC in a VLAN, as one list; without any it is taken away. */
+  private tellPin(port: VxlanPort, key: string, change: Transition): void {
+    const { mac, vlan } = pinOf(key);
+    const same = [...this.model.entries.ofPort(port.name)].filter((entry) => entry.mac === mac && entry.vlan === vlan);
+    if (same.length === 0) {
+      if (port.pins.has(key)) this.endPin(port, key, change);
+      return;
+    }
+    const list = port.pins.get(key) ?? this.pinNumbers.take();
+    port.pins.set(key, list);
+    const remotes = [...new Set(same.map((entry) => remoteOf(port, entry)))];
+    const place = { port: port.index, vid: vlan, ...macOf(mac) };
+    change.entries.push({ op: 'pin', ...place, list, remotes, flags: FLAG_STATIC | FLAG_PINNED });
+  }
+
+  private endPin(port: VxlanPort, key: string, change: Transition): void {
+    const list = port.pins.get(key) as number;
+    const { mac, vlan } = pinOf(key);
+    port.pins.delete(key);
+    change.structure.push({ op: 'pin-del', port: port.index, vid: vlan, ...macOf(mac) });
+    change.afterwards.push(() => this.pinNumbers.give(list));
+  }
+
+  /** The port's own list for all its VLANs, then those of the VNIs that have more. */
+  private tellFlood(port: VxlanPort, change: Transition): void {
+    const common: number[] = [];
+    const own = new Map<number, number[]>();
+    for (const entry of this.model.entries.ofPort(port.name)) {
+      if (!isFloodRow(entry)) continue;
+      const remote = remoteOf(port, entry);
+      const vid = port.vnis.find(({ vni }) => vni === entry.vni)?.vid;
+      if (entry.vni === null || entry.vni === undefined || vid === null) common.push(remote);
+      else if (vid !== undefined) own.set(vid, [...(own.get(vid) ?? []), remote]);
+    }
+    change.entries.push({ op: 'flood', port: port.index, vid: null, remotes: [...new Set(common)] });
+    for (const [vid, more] of own)
+      change.entries.push({ op: 'flood', port: port.index, vid, remotes: [...new Set([...common, ...more])] });
+  }
+
+  // ---- Remotes ----
+
+  private use(port: VxlanPort, { dst, udpPort }: Entry, change: Transition): void {
+    if (dst === undefined) return;
+    // What comes from that address is known under the port's own dstport, wherever frames are sent to.
+    this.useAddress(port, dst, port.config.dstport, change);
+    if (udpPort !== undefined) this.useAddress(port, dst, udpPort, change);
+  }
+
+  private useAddress(port: VxlanPort, address: string, udpPort: number, change: Transition): void {
+    const key = remoteKey(port, address, udpPort);
+    const known = port.remotes.get(key);
+    if (known !== undefined) {
+      port.remoteUsers.set(known, (port.remoteUsers.get(known) ?? 0) + 1);
+      return;
+    }
+    const parsed = parseAddress(address);
+    if (parsed === null) throw new TypeError(`not an address: ${address}`);
+    const remote = this.remoteNumbers.take();
+    port.remotes.set(key, remote);
+    port.remoteUsers.set(remote, 1);
+    const isOwn = udpPort === port.config.dstport;
+    change.entries.push({ op: 'remote', remote, port: port.index, address: parsed.words, udpPort, known: isOwn });
+  }
+
+  private dropAddress(port: VxlanPort, address: string, udpPort: number): void {
+    const key = remoteKey(port, address, udpPort);
+    const remote = port.remotes.get(key);
+    if (remote === undefined) return;
+    const users = (port.remoteUsers.get(remote) ?? 0) - 1;
+    port.remoteUsers.set(remote, users);
+    if (users === 0) this.idle.set(port, (this.idle.get(port) ?? new Set<string>()).add(key));
+  }
+
+  /** What was learned behind a remote goes with it. */
+  private releaseRemote(port: VxlanPort, key: string, change: Transition): void {
+    const remote = port.remotes.get(key);
+    if (remote === undefined || (port.remoteUsers.get(remote) ?? 0) > 0) return;
+    port.remotes.delete(key);
+    port.remoteUsers.delete(remote);
+    this.endRemote(remote, change);
+    change.flushes.push({ destination: destinationOf(port.index, remote) });
+  }
+
+  private endRemote(remote: number, change: Transition): void {
+    change.structure.push({ op: 'remote-del', remote });
+    change.afterwards.push(() => this.remoteNumbers.give(remote));
+  }
+}
+
+function placeKey(port: Port, { vlan, mac }: Entry): string {
+  return `${port.bridge?.name ?? ''} ${vlan} ${mac}`;
+}
+
+function pinOf(key: string): { mac: string; vlan: number } {
+  const [mac, vlan] = key.split(' ');
+  return { mac, vlan: Number(vlan) };
+}
+
+function remoteKey(port: VxlanPort, address: string, udpPort: number): string {
+  return udpPort === port.config.dstport ? address : `${address} ${udpPort}`;
+}
+
+/** The number of the remote that an entry sends to; 0: none. */
+export function remoteOf(port: VxlanPort, { dst, udpPort }: Entry): number {
+  return dst === undefined ? 0 : (port.remotes.get(remoteKey(port, dst, udpPort ?? port.config.dstport)) ?? 0);
+}
+
+function newAddresses(entries: readonly Entry[]): number {
+  return new Set(entries.map(({ port, dst, udpPort }) => `${port} ${dst} ${udpPort}`)).size;
+}
+
+/** An entry with a remote is pinned: learning does not move it (vxlan_snoop). */
+function flagsOf({ state, sticky, externLearn, dst }: Entry): number {
+  const more = (sticky ? FLAG_STICKY : 0) | (externLearn ? FLAG_EXTERN_LEARN : 0);
+  if (state === 'permanent') return FLAG_PERMANENT | more;
+  if (state === 'dynamic') return externLearn ? more : FLAG_ADDED | more;
+  return FLAG_STATIC | (dst === undefined ? 0 : FLAG_PINNED) | more;
+}

@@ -1,0 +1,35 @@
+/**
+ * From a port's configured options to the flags that the stages test.
+ */
+import type { BridgeConfig, PortConfig, VxlanConfig } from '../../config/types.js';
+import * as flag from '../../dataplane/forwarding.js';
+
+/** The flags that every kind of port has. */
+export function portFlags(bridge: BridgeConfig | null, port: PortConfig): number {
+  // Ageing time 0 switches learning off, as in Linux br_fdb_update.
+  const learning = port.learning && bridge !== null && bridge.ageingTime > 0;
+  return (
+    (port.up && bridge?.up !== false ? flag.UP : 0) |
+    (learning ? flag.LEARNING : 0) |
+    (port.flood ? flag.FLOOD : 0) |
+    (port.mcastFlood ? flag.MCAST_FLOOD : 0) |
+    (port.bcastFlood ? flag.BCAST_FLOOD : 0) |
+    (port.isolated ? flag.ISOLATED : 0) |
+    (port.locked ? flag.LOCKED : 0) |
+    (port.neighSuppress ? flag.NEIGH_SUPPRESS : 0)
+  );
+}
+
+/** The flags of a vxlan port alone. Whether it has pinned MACs the engines know by the pins themselves. */
+export function vxlanFlags(port: VxlanConfig): number {
+  return (
+    (port.vlanTunnel ? flag.VLAN_TUNNEL : 0) |
+    (port.innerVlan === 'keep' ? flag.KEEP_INNER_VLAN : 0) |
+    (port.reservedBits === 'drop' ? flag.DROP_RESERVED_BITS : 0) |
+    (port.acceptVteps === 'any' ? flag.ANY_VTEP : 0) |
+    (port.proxy ? flag.PROXY : 0) |
+    (port.rsc ? flag.RSC : 0) |
+    (port.l2miss ? flag.L2MISS : 0) |
+    (port.l3miss ? flag.L3MISS : 0)
+  );
+}

@@ -1,0 +1,252 @@
+/**
+ * Brings the switch from the configuration it has to another one: what is gone ends, what is new is opened, what differs
+ * is changed while it runs. The same way leads from nothing to the first configuration.
+ *
+ * `prepare` opens every device that the other configuration needs, and may fail: then nothing has changed. What follows
+ * cannot be refused any more, so that a change is done wholly or not at all.
+ */
+import { entriesOf } from '../../config/entries-of.js';
+import type { BridgeConfig, SwitchConfig, TapConfig } from '../../config/types.js';
+import { MAX_BRIDGES } from '../../dataplane/forwarding.js';
+import { DeviceError } from '../device-error.js';
+import { automaticMtu, DEFAULT_MTU, type DeviceSource } from '../devices.js';
+import { type Entry, EntryTable } from '../entries.js';
+import type { Port, PortRole, SwitchModel } from '../model.js';
+import { changeNic, takeBack } from './nic-changes.js';
+import { Numbers } from '../numbers.js';
+import { PortEntries } from './port-entries.js';
+import { asWanted, bridgeOperation, remotesOf, sameBridge, tapMtu } from './reconcile-facts.js';
+import { type Opened, PortLife } from './reconcile-ports.js';
+import { PortSettings } from './reconcile-settings.js';
+import { Memberships } from './reconcile-vlans.js';
+import { Transition } from './transition.js';
+import { identityOf, poolOf, vnisOf, type WantedPort, wantedPorts } from './wanted.js';
+
+/** Entries that come and go with a change of the configuration. */
+export interface EntryDelta {
+  add: readonly Entry[];
+  remove: readonly Entry[];
+}
+
+/** A change that can be carried out. */
+export interface Prepared {
+  next: SwitchConfig;
+  delta: EntryDelta;
+  wanted: WantedPort[];
+  /** Names of present ports that go, to make room for one of the same name too. */
+  ending: string[];
+  /** Entries of ports that are made anew or change their bridge, and so lose those they have. */
+  restated: Entry[];
+  opened: Opened;
+}
+
+export class Reconciler {
+  readonly model: SwitchModel;
+  readonly entries: PortEntries;
+  private readonly bridgeNumbers = new Numbers('bridges', 1, MAX_BRIDGES);
+  private readonly memberships: Memberships;
+  private readonly settings: PortSettings;
+  private readonly ports: PortLife;
+
+  /** @param empty the configuration without bridges and ports that the switch starts from */
+  constructor(
+    empty: SwitchConfig,
+    private readonly devices: DeviceSource,
+  ) {
+    this.model = {
+      config: empty,
+      bridges: new Map(),
+      ports: new Map(),
+      portAt: [],
+      bridgeAt: [],
+      entries: new EntryTable(),
+      lost: new Set(),
+    };
+    this.entries = new PortEntries(this.model);
+    this.memberships = new Memberships(this.entries);
+    this.settings = new PortSettings(this.model, devices);
+    this.ports = new PortLife(this.model, devices, this.entries, this.memberships, this.settings);
+  }
+
+  /**
+   * Opens what the change needs. @throws DeviceError; then nothing has changed
+   * @param renewed names of ports that stay, but whose devices are to be opened anew: those they have are gone
+   */
+  prepare(next: SwitchConfig, delta: EntryDelta, renewed: readonly string[] = []): Prepared {
+    const wanted = wantedPorts(next);
+    const staying = new Map(wanted.map((port) => [port.name, identityOf(port)]));
+    const ending = [...this.model.ports.values()]
+      .filter((port) => renewed.includes(port.name) || staying.get(port.name) !== identityOf(asWanted(port)))
+      .map(({ name }) => name);
+    const opened: Opened = { taps: new Map(), inherited: new Set(), underlays: new Map(), pools: new Map(), undo: [] };
+    try {
+      this.checkRoom(next, wanted, ending, delta);
+      for (const port of wanted) {
+        if (!this.model.ports.has(port.name) || ending.includes(port.name))
+          this.open(port, next, ending, renewed, opened);
+        else this.reopen(port, opened);
+      }
+    } catch (error) {
+      this.abandon(opened);
+      throw error;
+    }
+    // Of ports whose devices are renewed all entries come back, those put in by hand too.
+    const own = renewed.flatMap((name) => [...this.model.entries.ofPort(name)]);
+    const restated = [...this.restated(next, wanted, ending), ...own];
+    return { next, delta, wanted, ending, restated, opened };
+  }
+
+  private restated(next: SwitchConfig, wanted: WantedPort[], ending: string[]): Entry[] {
+    const anew = wanted.filter(({ name, bridge }) => {
+      const present = this.model.ports.get(name);
+      return (
+        ending.includes(name) || (present !== undefined && (present.bridge?.name ?? null) !== (bridge?.name ?? null))
+      );
+    });
+    const names = new Set(anew.map(({ name }) => name));
+    return names.size === 0 ? [] : entriesOf(next).filter(({ port }) => names.has(port));
+  }
+
+  private checkRoom(next: SwitchConfig, wanted: WantedPort[], ending: string[], delta: EntryDelta): void {
+    const added = wanted.filter(({ name }) => !this.model.ports.has(name) || ending.includes(name));
+    this.ports.checkRoom(added.length);
+    this.bridgeNumbers.need(next.bridges.filter(({ name }) => !this.model.bridges.has(name)).length);
+    const vxlans = wanted.flatMap(({ config }) => (config.type === 'vxlan' ? [config] : []));
+    // Headers of VNIs that stay are counted along: the bound is far off, and this side of it nothing can go wrong.
+    this.memberships.checkRoom(vxlans.reduce((sum, config) => sum + vnisOf(config).length, 0));
+    this.entries.checkRoom(
+      delta.add,
+      vxlans.reduce((sum, config) => sum + config.peers.length, 0),
+    );
+  }
+
+  private open(
+    { name, config, role }: WantedPort,
+    next: SwitchConfig,
+    ending: string[],
+    renewed: readonly string[],
+    opened: Opened,
+  ): void {
+    if (config.type === 'vxlan') {
+      const present = renewed.includes(name) ? this.model.ports.get(name) : undefined;
+      const deaf = present?.kind === 'vxlan' ? present.underlay : undefined;
+      opened.underlays.set(name, this.devices.underlay(config, deaf));
+      return;
+    }
+    const heir = ending.map((other) => this.model.ports.get(other)).find((port) => this.isSameNic(port, config));
+    if (heir?.kind === 'tap') {
+      opened.inherited.add(heir.tap);
+      opened.taps.set(name, heir.tap);
+      opened.undo.unshift(...nicErrors(name, () => changeNic(heir.tap, heir.config, config)));
+    } else {
+      opened.taps.set(name, this.devices.guestTap(config, tapMtu(config, this.automaticMtuOf(next, config, role))));
+    }
+  }
+
+  /** One NIC cannot be open under two names: a port of another name takes over the device that is there. */
+  private isSameNic(port: Port | undefined, { netns, ifname }: TapConfig): boolean {
+    if (port?.kind !== 'tap' || this.model.lost.has(port.index)) return false;
+    return port.config.netns === netns && port.config.ifname === ifname;
+  }
+
+  /** What `auto` will come to for a TAP that is opened, by the configuration alone. */
+  private automaticMtuOf(next: SwitchConfig, config: TapConfig, role: PortRole): number {
+    const bridge = next.bridges.find(
+      (one) =>
+        (role === 'bridge' && one.name === config.name) ||
+        one.ports.some((port) => port.name === config.name || (role === 'vxlan' && port.name === config.ifname)),
+    );
+    const vxlans = (bridge?.ports ?? []).flatMap((port) => (port.type === 'vxlan' ? [port] : []));
+    return automaticMtu(vxlans.map((port) => this.devices.vxlanMtu(port, remotesOf(port))));
+  }
+
+  /** What a port that stays needs anew. A NIC whose device has gone is left alone: it is made anew when it can be. */
+  private reopen({ name, config }: WantedPort, opened: Opened): void {
+    const port = this.model.ports.get(name);
+    if (port?.kind === 'vxlan' && config.type === 'vxlan') {
+      if (poolOf(port.config) !== poolOf(config)) opened.pools.set(name, this.devices.poolsOf(config));
+    } else if (port?.kind === 'tap' && config.type === 'tap' && !this.model.lost.has(port.index)) {
+      opened.undo.unshift(...nicErrors(name, () => changeNic(port.tap, port.config, config)));
+    }
+  }
+
+  /** Closes what `prepare` has opened. */
+  private abandon({ taps, inherited, underlays, pools, undo }: Opened): void {
+    takeBack(undo);
+    for (const tap of taps.values()) if (!inherited.has(tap)) tap.close();
+    for (const { socket, group, pools } of underlays.values())
+      this.devices.release({ sockets: [socket, group], senders: [...pools.senders, ...pools.dfSenders] }).close();
+    for (const { senders, dfSenders } of pools.values())
+      this.devices.release({ sockets: [], senders: [...senders, ...dfSenders] }).close();
+  }
+
+  /** Changes the model, and says what the engines have to do. */
+  commit({ next, delta, wanted, ending, restated, opened }: Prepared): Transition {
+    const change = new Transition();
+    this.entries.remove(delta.remove, change);
+    for (const name of ending) this.ports.end(this.model.ports.get(name) as Port, opened.inherited, change);
+    for (const config of next.bridges) this.setBridge(config, change);
+    for (const port of wanted) {
+      const present = this.model.ports.get(port.name);
+      if (present === undefined) this.ports.begin(port, opened, change);
+      else this.ports.update(present, port, opened, change);
+    }
+    this.entries.add(restated, change);
+    this.entries.add(delta.add, change);
+    this.entries.finish(change);
+    this.settings.setAllFlags(change);
+    this.endBridges(next, change);
+    this.model.config = next;
+    this.settings.setMtus(change);
+    this.settings.setSocketOwners(change);
+    return change;
+  }
+
+  /** What follows from entries that were changed by hand: flood lists, and with other remotes other paths. */
+  finishEntries(change: Transition): void {
+    this.entries.finish(change);
+    if (change.changesRemotes) this.setMtus(change);
+  }
+
+  /** Sets the MTU of ports and NICs by the paths as they are now. */
+  setMtus(change: Transition): void {
+    this.settings.setMtus(change);
+  }
+
+  // ---- Bridges ----
+
+  private setBridge(config: BridgeConfig, change: Transition): void {
+    let bridge = this.model.bridges.get(config.name);
+    if (bridge === undefined) {
+      bridge = { index: this.bridgeNumbers.take(), name: config.name, config, ports: [], mtu: DEFAULT_MTU };
+      this.model.bridges.set(config.name, bridge);
+      this.model.bridgeAt[bridge.index] = bridge;
+    } else if (sameBridge(bridge.config, config)) {
+      bridge.config = config;
+      return;
+    }
+    bridge.config = config;
+    change.structure.push(bridgeOperation(bridge));
+  }
+
+  private endBridges(next: SwitchConfig, change: Transition): void {
+    const staying = new Set(next.bridges.map(({ name }) => name));
+    for (const bridge of [...this.model.bridges.values()]) {
+      if (staying.has(bridge.name)) continue;
+      this.model.bridges.delete(bridge.name);
+      change.structure.push({ op: 'bridge-del', bridge: bridge.index }, { op: 'neigh-flush', bridge: bridge.index });
+      change.afterwards.push(() => {
+        if (this.model.bridgeAt[bridge.index] === bridge) this.model.bridgeAt[bridge.index] = undefined;
+        this.bridgeNumbers.give(bridge.index);
+      });
+    }
+  }
+}
+
+function nicErrors<T>(name: string, change: () => T): T {
+  try {
+    return change();
+  } catch (error) {
+    throw new DeviceError(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}

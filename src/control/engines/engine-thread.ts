@@ -1,0 +1,98 @@
+/**
+ * One engine's thread as the control thread sees it: it is given operations, says when they are done, and is stopped.
+ */
+import { Worker } from 'node:worker_threads';
+import type { Operation } from '../../dataplane/operations.js';
+import { createWake } from '../../port/wake.js';
+import type { EngineData, FromEngine, ToEngine } from './engine-protocol.js';
+
+const STOP_MS = 500;
+
+export interface EngineThreadEvents {
+  portLost(port: number, errno: number): void;
+  /** The Nic does without an offload from now on: it failed at run time. */
+  offloadLost(offload: string): void;
+  /** Frames have come into the engine's ring of punts, which was empty. */
+  punted(): void;
+  /** The kernel refuses datagrams to a remote as too long for the path; told once a tick at most. */
+  tooBig(remote: number): void;
+  /** The engine has died; the switch cannot go on. */
+  failed(error: Error): void;
+}
+
+export class EngineThread {
+  private readonly wake = createWake();
+  private readonly worker: Worker;
+  private readonly waiting = new Map<number, { resolve(): void; reject(error: Error): void }>();
+  private readonly ended: Promise<void>;
+  private nextId = 1;
+  private stopped = false;
+
+  constructor(
+    data: Omit<EngineData, 'eventFd'>,
+    private readonly events: EngineThreadEvents,
+  ) {
+    const workerData: EngineData = { ...data, eventFd: this.wake.fd };
+    this.worker = new Worker(new URL('./engine-worker.js', import.meta.url), {
+      workerData,
+      name: `engine ${data.engine}`,
+    });
+    this.worker.on('message', (message: FromEngine) => this.hear(message));
+    this.worker.on('error', (error) => this.die(error instanceof Error ? error : new Error(String(error))));
+    this.ended = new Promise((resolve) => this.worker.once('exit', () => resolve()));
+  }
+
+  /** Carries operations out between two batches. Rejects with the engine's reason when one is impossible. */
+  apply(operations: Operation[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const id = this.nextId++;
+      this.waiting.set(id, { resolve, reject });
+      this.say({ type: 'apply', id, operations });
+    });
+  }
+
+  /** Ends the engine after its current batch. */
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.say({ type: 'stop' });
+    const patience = setTimeout(() => void this.worker.terminate(), STOP_MS);
+    await this.ended;
+    clearTimeout(patience);
+    this.wake.close();
+  }
+
+  private say(message: ToEngine): void {
+    this.worker.postMessage(message);
+    this.wake.ring();
+  }
+
+  private hear(message: FromEngine): void {
+    switch (message.type) {
+      case 'port-lost':
+        this.events.portLost(message.port, message.errno);
+        return;
+      case 'offload-lost':
+        this.events.offloadLost(message.offload);
+        return;
+      case 'punted':
+        this.events.punted();
+        return;
+      case 'too-big':
+        this.events.tooBig(message.remote);
+        return;
+      case 'applied': {
+        const waiter = this.waiting.get(message.id);
+        this.waiting.delete(message.id);
+        if (message.error === undefined) waiter?.resolve();
+        else waiter?.reject(new Error(message.error));
+      }
+    }
+  }
+
+  private die(error: Error): void {
+    for (const waiter of this.waiting.values()) waiter.reject(error);
+    this.waiting.clear();
+    this.events.failed(error);
+  }
+}

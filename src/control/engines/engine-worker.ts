@@ -1,0 +1,74 @@
+/**
+ * The engine's thread: puts a native Nic under the engine and turns it until told to stop. Nothing else runs here, so
+ * that no log line, request or garbage of theirs stands before a frame.
+ */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { Context } from '../../dataplane/context.js';
+import { Counters, MAX_VNIS } from '../../dataplane/counters.js';
+import { Engine, TICK_MS } from '../../dataplane/engine.js';
+import { applyOperations } from '../../dataplane/operations.js';
+import { OWN_ROOM } from '../../dataplane/originate.js';
+import { Punts } from '../../dataplane/punts.js';
+import { StormControl } from '../../dataplane/storm.js';
+import { RemoteTable } from '../../encap/remotes.js';
+import { Fdb } from '../../fdb/table.js';
+import { Neighbours } from '../../neigh/table.js';
+import { createNativeNic } from '../../port/native-nic.js';
+import { VXLAN_HEADER } from '../../wire/vxlan.js';
+import type { EngineData, FromEngine, ToEngine } from './engine-protocol.js';
+
+function main(): void {
+  if (parentPort === null) throw new Error('engine-worker is started by the switch, not by hand');
+  const port = parentPort;
+  const data = workerData as EngineData;
+  const nic = createNativeNic({
+    headerBytes: MAX_VNIS * VXLAN_HEADER + OWN_ROOM,
+    udpSegment: data.offloads.udpSegment,
+    merge: data.offloads.tso,
+    spinMicroseconds: data.busyPoll,
+  });
+  nic.attachEvent(data.eventFd);
+  const context = new Context(
+    nic,
+    Fdb.attach(data.fdb),
+    new RemoteTable(data.remotes),
+    new Counters(data.counters),
+    data.engine,
+    new StormControl(data.storm),
+    new Punts(data.punts),
+    Neighbours.attach(data.neigh),
+  );
+  const tell = (message: FromEngine): void => port.postMessage(message);
+
+  let running = true;
+  const obey = (message: ToEngine): void => {
+    if (message.type === 'stop') {
+      running = false;
+      return;
+    }
+    try {
+      applyOperations(context, message.operations);
+      tell({ type: 'applied', id: message.id });
+    } catch (error) {
+      tell({ type: 'applied', id: message.id, error: error instanceof Error ? error.message : String(error) });
+    }
+  };
+  const engine = new Engine(context, {
+    rung() {
+      for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+        obey(next.message as ToEngine);
+      }
+    },
+    portLost: (lost, errno) => tell({ type: 'port-lost', port: lost, errno }),
+    offloadLost: () => tell({ type: 'offload-lost', offload: 'udp_segment' }),
+    punted: () => tell({ type: 'punted' }),
+    tooBig: (remote) => tell({ type: 'too-big', remote }),
+  });
+
+  while (running) engine.turn(TICK_MS);
+  nic.close();
+  tell({ type: 'stopped' });
+  port.close();
+}
+
+main();

@@ -1,0 +1,155 @@
+/**
+ * The switch's events: what happened to FDB entries, as the engines record it, and what the control thread has to tell.
+ * The records are read ten times a second, and in any case before numbers change their meaning.
+ *
+ * Also the watch over MACs that move too often: told once, until they have calmed down.
+ */
+import { destinationPort, destinationRemote, segmentParts } from '../../dataplane/forwarding.js';
+import type { RemoteTable } from '../../encap/remotes.js';
+import {
+  EVENT_ADDED,
+  EVENT_AGED,
+  EVENT_CHANGED,
+  EVENT_DELETED,
+  EVENT_LEARNED,
+  EVENT_MOVED,
+  type FdbEvent,
+  type FdbEvents,
+} from '../../fdb/events.js';
+import { formatMac } from '../../wire/ethernet.js';
+import type { EventEntry, SwitchEvent } from '../api.js';
+import type { SwitchModel } from '../model.js';
+import { remoteAddress, stateOf, vniOf } from '../naming.js';
+
+const POLL_MS = 100;
+const MOVES_WINDOW_MS = 1000;
+/** MACs that are watched at once; further ones wait for the next window. */
+const MAX_WATCHED = 16_384;
+
+const KINDS: Readonly<Record<number, 'learned' | 'aged' | 'deleted' | 'added' | 'changed'>> = {
+  [EVENT_LEARNED]: 'learned',
+  [EVENT_AGED]: 'aged',
+  [EVENT_DELETED]: 'deleted',
+  [EVENT_ADDED]: 'added',
+  [EVENT_CHANGED]: 'changed',
+};
+
+interface Moves {
+  count: number;
+  ports: Set<string>;
+}
+
+export interface FeedSources {
+  model: SwitchModel;
+  remotes: RemoteTable;
+  events: FdbEvents;
+  /** Moves since the start: while they stand still and nobody listens, there is nothing to read. */
+  moved(): number;
+}
+
+export class EventFeed {
+  private readonly listeners = new Set<(event: SwitchEvent) => void>();
+  private readonly timer: NodeJS.Timeout;
+  private moves = new Map<string, Moves>();
+  /** Those that have been told of and have not calmed down. */
+  private restless = new Set<string>();
+  private windowEnd = 0;
+  private seenMoves = 0;
+
+  constructor(private readonly sources: FeedSources) {
+    this.timer = setInterval(() => this.poll(), POLL_MS);
+    this.timer.unref();
+  }
+
+  /** Calls back for each event from now on. @returns what ends it */
+  subscribe(listener: (event: SwitchEvent) => void): () => void {
+    if (this.listeners.size === 0) this.drain();
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  /** Whether anybody listens. */
+  get isHeard(): boolean {
+    return this.listeners.size > 0;
+  }
+
+  tell(event: SwitchEvent): void {
+    for (const listener of this.listeners) listener(event);
+  }
+
+  /** Reads what the engines have recorded, and tells it. */
+  drain(): void {
+    const lost = this.sources.events.read((record) => this.take(record));
+    if (lost > 0) this.tell({ event: 'lost', count: lost });
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  private poll(): void {
+    const moved = this.sources.moved();
+    if (this.listeners.size > 0 || moved !== this.seenMoves) this.drain();
+    else this.sources.events.skip();
+    this.seenMoves = moved;
+    const now = performance.now();
+    if (now < this.windowEnd) return;
+    this.windowEnd = now + MOVES_WINDOW_MS;
+    for (const key of this.restless) if (!this.moves.has(key)) this.restless.delete(key);
+    this.moves = new Map();
+  }
+
+  private take(record: FdbEvent): void {
+    const entry = this.entryOf(record);
+    if (entry === null) return;
+    if (record.kind === EVENT_MOVED) {
+      const from = this.placeOf(record.oldDestination);
+      if (from !== null) this.tell({ event: 'moved', ...entry, from });
+      this.watch(entry, from?.ifname);
+      return;
+    }
+    const event = KINDS[record.kind];
+    if (event !== undefined) this.tell({ event, ...entry });
+  }
+
+  private entryOf({ high, low, segment, destination, flags }: FdbEvent): EventEntry | null {
+    const { model } = this.sources;
+    const part = segmentParts(segment);
+    const bridge = part === null ? undefined : model.bridgeAt[part.bridge];
+    const place = this.placeOf(destination);
+    if (part === null || bridge === undefined || place === null) return null;
+    const port = model.ports.get(place.ifname);
+    const vni = port?.kind === 'vxlan' ? vniOf(port, part.vid) : undefined;
+    return {
+      mac: formatMac(high, low),
+      ifname: place.ifname,
+      master: bridge.name,
+      ...(part.vid === 0 ? {} : { vlan: part.vid }),
+      ...(vni === undefined ? {} : { vni }),
+      ...(place.dst === undefined ? {} : { dst: place.dst }),
+      state: stateOf(flags),
+    };
+  }
+
+  private placeOf(destination: number): { ifname: string; dst?: string } | null {
+    const port = this.sources.model.portAt[destinationPort(destination)];
+    if (port === undefined) return null;
+    const remote = destinationRemote(destination);
+    return { ifname: port.name, ...(remote === 0 ? {} : { dst: remoteAddress(this.sources.remotes, remote) }) };
+  }
+
+  private watch({ mac, vlan, master, ifname, dst }: EventEntry, from: string | undefined): void {
+    const limit = this.sources.model.bridges.get(master)?.config.macMoveLimit ?? 0;
+    const key = `${master} ${vlan ?? 0} ${mac}`;
+    const moves = this.moves.get(key) ?? { count: 0, ports: new Set<string>() };
+    if (limit === 0 || (moves.count === 0 && this.moves.size >= MAX_WATCHED)) return;
+    this.moves.set(key, moves);
+    moves.count++;
+    moves.ports.add(dst === undefined ? ifname : `${ifname} ${dst}`);
+    if (from !== undefined) moves.ports.add(from);
+    if (moves.count <= limit || this.restless.has(key)) return;
+    this.restless.add(key);
+    const place = { mac, master, ...(vlan === undefined ? {} : { vlan }) };
+    this.tell({ event: 'mac_moves', ...place, moves: moves.count, ports: [...moves.ports] });
+  }
+}

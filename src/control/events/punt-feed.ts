@@ -1,0 +1,62 @@
+/**
+ * What the engines hand over to the control thread, to whom it concerns: IGMP, MLD and PIM to the multicast database; places
+ * and addresses that are not known, and bindings that several MACs claim, to whoever listens to events.
+ */
+import {
+  PUNT_L2MISS,
+  PUNT_L3MISS,
+  PUNT_NEIGH_CONFLICT,
+  type Punt,
+  type PuntReader,
+  subjectOf,
+} from '../../dataplane/punts.js';
+import { formatMac } from '../../wire/ethernet.js';
+import { formatAddress } from '../../wire/ip-address.js';
+import type { SwitchEvent } from '../api.js';
+import type { SwitchModel } from '../model.js';
+import { vniOf } from '../naming.js';
+
+export interface PuntFeedParts {
+  model: SwitchModel;
+  punts: PuntReader;
+  multicast: { hear(punt: Punt): void; publish(): void };
+  tell(event: SwitchEvent): void;
+}
+
+export class PuntFeed {
+  constructor(private readonly parts: PuntFeedParts) {}
+
+  /** Something was handed over. */
+  drain(): void {
+    const { punts, multicast } = this.parts;
+    const more = punts.drain((punt) => this.take(punt));
+    if (more) setImmediate(() => this.drain());
+    multicast.publish();
+  }
+
+  private take(punt: Punt): void {
+    if (punt.kind !== PUNT_L2MISS && punt.kind !== PUNT_L3MISS && punt.kind !== PUNT_NEIGH_CONFLICT) {
+      this.parts.multicast.hear(punt);
+      return;
+    }
+    const port = this.parts.model.portAt[punt.port];
+    if (port === undefined) return; // it has gone meanwhile
+    const { address, mac, other } = subjectOf(punt);
+    const vni = port.kind === 'vxlan' ? vniOf(port, punt.vid) : undefined;
+    const place = {
+      ifname: port.name,
+      ...(punt.vid === 0 ? {} : { vlan: punt.vid }),
+      ...(vni === undefined ? {} : { vni }),
+    };
+    const text = ({ high, low }: { high: number; low: number }): string => formatMac(high, low);
+    if (punt.kind === PUNT_L2MISS) this.parts.tell({ event: 'l2miss', mac: text(mac), ...place });
+    else if (punt.kind === PUNT_L3MISS) this.parts.tell({ event: 'l3miss', dst: formatAddress(...address), ...place });
+    else
+      this.parts.tell({
+        event: 'neigh_conflict',
+        dst: formatAddress(...address),
+        lladdr: [text(other), text(mac)],
+        ...place,
+      });
+  }
+}

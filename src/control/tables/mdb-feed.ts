@@ -1,0 +1,41 @@
+/**
+ * From the frames that the engines hand over to what the MDB hears: the message is read out of the frame.
+ *
+ * Which frames are sound messages the engine has decided, with the checksum that only it knows to be finished or not;
+ * here they are only read. Of a frame that was longer than a ring's record, what is there counts.
+ */
+import { PUNT_IGMP, PUNT_MLD, PUNT_PIM, type Punt } from '../../dataplane/punts.js';
+import { viewOf } from '../../wire/bytes.js';
+import { readIgmp } from '../../wire/igmp.js';
+import { L3_END, L3_OFFSET, L4_OFFSET, LAYOUT_WORDS, parseInner } from '../../wire/inner.js';
+import { readMld } from '../../wire/mld.js';
+import type { Mdb } from './mdb.js';
+
+const layout = new Int32Array(LAYOUT_WORDS);
+
+/** Lets the MDB hear a frame. @returns false for one that is of no concern to it */
+export function hearPunt(mdb: Mdb, punt: Punt, now: number): boolean {
+  const { kind, port, remote, vid } = punt;
+  const place = { port, remote, vid };
+  if (kind === PUNT_PIM) {
+    mdb.hearRouter(place, now);
+    return true;
+  }
+  if (kind !== PUNT_IGMP && kind !== PUNT_MLD) return false;
+  const view = viewOf(whole(punt));
+  parseInner(view, 0, punt.length, layout);
+  if (layout[L4_OFFSET] === 0) return false;
+  const end = Math.min(layout[L3_END], punt.bytes.length);
+  const read = kind === PUNT_IGMP ? readIgmp : readMld;
+  const message = read(view, layout[L3_OFFSET], layout[L4_OFFSET], end);
+  if (message !== null) mdb.hear(message, place, now);
+  return true;
+}
+
+/** The frame at its full length, zeros where nothing was kept, so that its headers' lengths are true. */
+function whole({ bytes, length }: Punt): Uint8Array {
+  if (bytes.length === length) return bytes;
+  const frame = new Uint8Array(length);
+  frame.set(bytes);
+  return frame;
+}

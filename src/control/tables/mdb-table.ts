@@ -1,0 +1,234 @@
+/**
+ * What the multicast database holds: bridges, their VLANs, in each the groups with their members, and the routers. Bounded,
+ * and it notes what the engines have not been told of yet.
+ *
+ * It knows no protocol and no names: `mdb.ts` decides what goes in and when it ends.
+ */
+import type { Operation } from '../../dataplane/operations.js';
+import type { GroupAddress } from '../../wire/group-message.js';
+import { formatAddress } from '../../wire/ip-address.js';
+
+/** Groups of a bridge (the kernel's `mcast_hash_max`). */
+export const MAX_GROUPS_OF_BRIDGE = 4096;
+/** Memberships of a bridge, and learned routers of a VLAN: remotes that nobody has configured can be many. */
+export const MAX_MEMBERS_OF_BRIDGE = 65_536;
+export const MAX_ROUTERS_OF_VLAN = 1024;
+
+/** When the membership of a permanent entry ends. */
+export const NEVER = Number.POSITIVE_INFINITY;
+
+export interface Querier {
+  source: GroupAddress;
+  until: number;
+  /** From when on what it was answered can be taken for complete: the response time of its first query is over. */
+  settled: number;
+}
+
+export interface Group {
+  vlan: Vlan;
+  address: GroupAddress;
+  /** When each place's membership ends. A place is an FDB destination. */
+  members: Map<number, number>;
+}
+
+export interface Vlan {
+  bridge: number;
+  vid: number;
+  /** By the text of their addresses. */
+  groups: Map<string, Group>;
+  /** When each learned router's time is over. */
+  routers: Map<number, number>;
+  queriers: { 4: Querier | null; 6: Querier | null };
+  /** Whether queriers restrict where groups go. */
+  heard: { 4: boolean; 6: boolean };
+}
+
+interface Bridge {
+  vlans: Map<number, Vlan>;
+  groups: number;
+  members: number;
+}
+
+export class MdbTable {
+  /** Members, groups and routers that found no room. */
+  refused = 0;
+  /** Nothing ends before this time. */
+  due = NEVER;
+  private readonly bridges = new Map<number, Bridge>();
+  private readonly changedGroups = new Set<Group>();
+  private readonly changedVlans = new Set<Vlan>();
+
+  /** @param tell is called for each member that comes or goes */
+  constructor(private readonly tell: (group: Group, place: number, change: 'added' | 'deleted') => void) {}
+
+  // ---- Finding ----
+
+  *vlans(): Generator<Vlan> {
+    for (const { vlans } of this.bridges.values()) yield* vlans.values();
+  }
+
+  vlansOf(bridge: number): Iterable<Vlan> {
+    return this.bridges.get(bridge)?.vlans.values() ?? [];
+  }
+
+  /** The VLAN, new if need be. */
+  vlan(index: number, vid: number): Vlan {
+    const { vlans } = this.bridge(index);
+    const known = vlans.get(vid);
+    if (known !== undefined) return known;
+    const vlan: Vlan = {
+      bridge: index,
+      vid,
+      groups: new Map(),
+      routers: new Map(),
+      queriers: { 4: null, 6: null },
+      heard: { 4: false, 6: false },
+    };
+    vlans.set(vid, vlan);
+    return vlan;
+  }
+
+  find(bridge: number, vid: number, address: GroupAddress): Group | undefined {
+    return this.bridges
+      .get(bridge)
+      ?.vlans.get(vid)
+      ?.groups.get(formatAddress(...address));
+  }
+
+  private bridge(index: number): Bridge {
+    const known = this.bridges.get(index);
+    if (known !== undefined) return known;
+    const bridge: Bridge = { vlans: new Map(), groups: 0, members: 0 };
+    this.bridges.set(index, bridge);
+    return bridge;
+  }
+
+  // ---- Members ----
+
+  /** Makes a place a member of a group until a time, or again until then. @returns false when there is no room */
+  setMember(index: number, vid: number, address: GroupAddress, place: number, until: number): boolean {
+    const bridge = this.bridge(index);
+    const known = this.find(index, vid, address);
+    if (known?.members.has(place) !== true) {
+      if (bridge.members >= MAX_MEMBERS_OF_BRIDGE || (known === undefined && bridge.groups >= MAX_GROUPS_OF_BRIDGE)) {
+        this.refused++;
+        return false;
+      }
+      this.enter(known ?? this.newGroup(index, vid, address), place);
+    }
+    const group = this.find(index, vid, address) as Group;
+    group.members.set(place, until);
+    this.wake(until);
+    return true;
+  }
+
+  private newGroup(index: number, vid: number, address: GroupAddress): Group {
+    const vlan = this.vlan(index, vid);
+    const group: Group = { vlan, address, members: new Map() };
+    vlan.groups.set(formatAddress(...address), group);
+    this.bridge(index).groups++;
+    return group;
+  }
+
+  private enter(group: Group, place: number): void {
+    group.members.set(place, NEVER);
+    this.bridge(group.vlan.bridge).members++;
+    this.changedGroups.add(group);
+    this.tell(group, place, 'added');
+  }
+
+  /** Lets a membership end sooner than it would; never a permanent one. */
+  lower({ members }: Group, place: number, end: number): void {
+    const until = members.get(place);
+    if (until === undefined || until === NEVER || until <= end) return;
+    members.set(place, end);
+    this.wake(end);
+  }
+
+  /** Takes a member out; a group without members goes too. */
+  dropMember(group: Group, place: number): void {
+    const { vlan, address, members } = group;
+    const bridge = this.bridge(vlan.bridge);
+    members.delete(place);
+    bridge.members--;
+    this.changedGroups.add(group);
+    this.tell(group, place, 'deleted');
+    if (members.size > 0) return;
+    vlan.groups.delete(formatAddress(...address));
+    bridge.groups--;
+  }
+
+  // ---- Routers ----
+
+  setRouter(vlan: Vlan, place: number, until: number): void {
+    if (!vlan.routers.has(place)) {
+      if (vlan.routers.size >= MAX_ROUTERS_OF_VLAN) {
+        this.refused++;
+        return;
+      }
+      this.changedVlans.add(vlan);
+    }
+    vlan.routers.set(place, until);
+    this.wake(until);
+  }
+
+  dropRouters(vlan: Vlan, isDoomed: (place: number, until: number) => boolean): void {
+    for (const [place, until] of vlan.routers) {
+      if (!isDoomed(place, until)) continue;
+      vlan.routers.delete(place);
+      this.changedVlans.add(vlan);
+    }
+  }
+
+  // ---- Ends ----
+
+  /** Takes out every member and router that the test finds. */
+  drop(isDoomed: (place: number, until: number, vlan: Vlan) => boolean): void {
+    for (const vlan of this.vlans()) {
+      for (const group of vlan.groups.values()) {
+        for (const [place, until] of group.members) {
+          if (isDoomed(place, until, vlan)) this.dropMember(group, place);
+        }
+      }
+      this.dropRouters(vlan, (place, until) => isDoomed(place, until, vlan));
+    }
+  }
+
+  /** Forgets a VLAN that nothing is known of any more. */
+  prune({ bridge, vid, groups, routers, queriers }: Vlan): void {
+    if (groups.size > 0 || routers.size > 0 || queriers[4] !== null || queriers[6] !== null) return;
+    this.bridges.get(bridge)?.vlans.delete(vid);
+  }
+
+  /** Something ends at that time. */
+  wake(at: number): void {
+    this.due = Math.min(this.due, at);
+  }
+
+  // ---- What the engines are to know ----
+
+  /** The routers or queriers of a VLAN are others than the engines know. */
+  touch(vlan: Vlan): void {
+    this.changedVlans.add(vlan);
+  }
+
+  /** Operations for all that has changed since. @param routersOf where the routers of a VLAN are */
+  operations(routersOf: (vlan: Vlan) => number[]): Operation[] {
+    const groups = [...this.changedGroups].map((group) => groupOperation(group));
+    const routers = [...this.changedVlans].map((vlan): Operation => {
+      const { bridge, vid, heard } = vlan;
+      const [querier4, querier6] = [heard[4], heard[6]];
+      // Without a querier all is flooded, and the engines need not know where routers are.
+      const destinations = querier4 || querier6 ? routersOf(vlan) : [];
+      return { op: 'routers', bridge, vid, destinations, querier4, querier6 };
+    });
+    this.changedGroups.clear();
+    this.changedVlans.clear();
+    return [...groups, ...routers];
+  }
+}
+
+function groupOperation({ vlan: { bridge, vid }, address, members }: Group): Operation {
+  if (members.size === 0) return { op: 'group-del', bridge, vid, address: [...address] };
+  return { op: 'group', bridge, vid, address: [...address], destinations: [...members.keys()] };
+}

@@ -1,0 +1,333 @@
+/**
+ * The multicast database: which places want which groups, learned from IGMP and MLD as Linux `br_multicast.c` does, and
+ * put in by hand. A pure state machine: messages and the time go in, operations for the engines and events come out.
+ *
+ * A place is an FDB destination: a TAP, or a remote behind a vxlan port; a vxlan port without a remote is all of its
+ * remotes. A VLAN of a bridge is a world of its own, with its groups, its routers and its queriers.
+ *
+ * Memberships are kept for whole groups: which sources an IGMPv3 or MLDv2 host wants is not looked at, so it may get
+ * more than it asked for, never less. It asks nothing itself: without a querier in the VLAN all multicast is flooded.
+ */
+import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/forwarding.js';
+import type { Operation } from '../../dataplane/operations.js';
+import type { GroupAddress, GroupMessage, GroupQuery } from '../../wire/group-message.js';
+import { isIpv4Multicast, isLocalControlGroup } from '../../wire/igmp.js';
+import { formatAddress, isMapped } from '../../wire/ip-address.js';
+import { isAllNodes, isIpv6Multicast } from '../../wire/mld.js';
+import type { MdbAnswer, MdbRow, SwitchEvent } from '../api.js';
+import { MdbTable, NEVER, type Vlan } from './mdb-table.js';
+
+// The kernel's defaults, in milliseconds.
+export const MEMBERSHIP_MS = 260_000;
+/** A querier that is not heard for so long is gone, and so is a router. */
+export const QUERIER_MS = 255_000;
+const LAST_MEMBER_COUNT = 2;
+const LAST_MEMBER_MS = 1000;
+
+/** What links and remotes are called. Asked while they are still there. */
+export interface MdbNames {
+  bridge(bridge: number): string;
+  port(port: number): string;
+  /** Address of a remote. */
+  remote(remote: number): string;
+}
+
+export interface MdbPortSettings {
+  bridge: number;
+  /** `mcast_router`: 0 never, 1 by what is heard, 2 always. */
+  router: 0 | 1 | 2;
+  /** `mcast_fast_leave`. */
+  fastLeave: boolean;
+}
+
+/** Where a frame came in. */
+export interface MdbPlace {
+  port: number;
+  /** 0: from a TAP. */
+  remote: number;
+  /** 0 in a bridge without VLAN filtering. */
+  vid: number;
+}
+
+export interface MdbChanges {
+  operations: Operation[];
+  events: SwitchEvent[];
+}
+
+export class Mdb {
+  private readonly ports = new Map<number, MdbPortSettings>();
+  private events: SwitchEvent[] = [];
+  private readonly table = new MdbTable((group, place, change) => {
+    const row = this.rowOf(group.vlan, place);
+    this.events.push({ event: 'mdb', change, ...row, grp: formatAddress(...group.address) });
+  });
+
+  constructor(private readonly names: MdbNames) {}
+
+  // ---- What goes in. `now` is a clock in milliseconds that never goes back ----
+
+  /** Tells of a port, or of its new settings. One that changes its bridge loses its memberships. */
+  setPort(port: number, settings: MdbPortSettings): void {
+    if (this.ports.get(port)?.bridge !== settings.bridge) this.forgetPort(port);
+    const before = this.ports.get(port);
+    this.ports.set(port, { ...settings });
+    const always = settings.router === 2;
+    for (const vlan of this.table.vlansOf(settings.bridge)) {
+      if (settings.router !== 1) this.table.dropRouters(vlan, (place) => destinationPort(place) === port);
+      if (always !== (before?.router === 2)) this.table.touch(vlan);
+    }
+  }
+
+  /** A sound message that came in at a place. One from a port that was never told of is ignored. */
+  hear(message: GroupMessage, place: MdbPlace, now: number): void {
+    const settings = this.ports.get(place.port);
+    if (settings === undefined) return;
+    if (message.kind === 'query') {
+      this.hearQuery(message, settings, place, now);
+      return;
+    }
+    for (const group of message.joins) this.join(settings.bridge, place, group, now);
+    for (const group of message.leaves) this.leave(settings, place, group, now);
+  }
+
+  /** A multicast router has told of itself by other means than a query: PIM. */
+  hearRouter(place: MdbPlace, now: number): void {
+    const settings = this.ports.get(place.port);
+    if (settings !== undefined) this.markRouter(settings, place, now);
+  }
+
+  /** Ends what is over. Cheap as long as nothing is. */
+  tick(now: number): void {
+    if (now < this.table.due) return;
+    this.table.due = NEVER;
+    for (const vlan of this.table.vlans()) this.tickVlan(vlan, now);
+  }
+
+  /**
+   * Puts a permanent member in; a learned one becomes permanent. A vxlan port with remote 0 is all of its remotes.
+   * `invalid`: no group that is ever restricted, such as 224.0.0.1.
+   */
+  add(bridge: number, vid: number, address: GroupAddress, place: number): 'added' | 'exists' | 'full' | 'invalid' {
+    if (!isSnooped(address)) return 'invalid';
+    if (this.table.find(bridge, vid, address)?.members.get(place) === NEVER) return 'exists';
+    return this.table.setMember(bridge, vid, address, place, NEVER) ? 'added' : 'full';
+  }
+
+  /** Takes a member out, permanent or learned. @returns false when there is none */
+  remove(bridge: number, vid: number, address: GroupAddress, place: number): boolean {
+    const group = this.table.find(bridge, vid, address);
+    if (group?.members.has(place) !== true) return false;
+    this.table.dropMember(group, place);
+    return true;
+  }
+
+  // ---- What is no more. To be told while its name is still known ----
+
+  /** A port is deleted or has left its bridge: nothing of it is kept. */
+  forgetPort(port: number): void {
+    const settings = this.ports.get(port);
+    if (settings === undefined) return;
+    this.ports.delete(port);
+    this.table.drop((place) => destinationPort(place) === port);
+    if (settings.router !== 2) return;
+    for (const vlan of this.table.vlansOf(settings.bridge)) this.table.touch(vlan);
+  }
+
+  /** A port is down: what was learned there is over, what was put in by hand stays (`br_multicast_disable_port`). */
+  forgetLearned(port: number): void {
+    this.table.drop((place, until) => destinationPort(place) === port && until !== NEVER);
+  }
+
+  forgetRemote(remote: number): void {
+    this.table.drop((place) => destinationRemote(place) === remote);
+  }
+
+  /** A port has left a VLAN. */
+  forgetMembership(port: number, vid: number): void {
+    this.table.drop((place, _until, vlan) => vlan.vid === vid && destinationPort(place) === port);
+  }
+
+  /** A bridge is deleted, or its VLAN filtering was switched: what its VIDs meant is over. Its ports stay known. */
+  forgetBridge(bridge: number): void {
+    this.table.drop((_place, _until, vlan) => vlan.bridge === bridge);
+    for (const vlan of this.table.vlansOf(bridge)) {
+      vlan.queriers = { 4: null, 6: null };
+      this.settle(vlan, 0);
+      this.table.prune(vlan);
+    }
+  }
+
+  // ---- What comes out ----
+
+  /** The changes since it was last asked: operations for every engine, and events. */
+  take(): MdbChanges {
+    const { events } = this;
+    this.events = [];
+    return { operations: this.table.operations((vlan) => this.routersOf(vlan)), events };
+  }
+
+  /** When `tick` has something to do; Infinity: never, unless more is heard. */
+  get due(): number {
+    return this.table.due;
+  }
+
+  /** Members, groups and routers that found no room. */
+  get refused(): number {
+    return this.table.refused;
+  }
+
+  /** Everything there is, as `bridge -j mdb` shows it. */
+  rows(now: number): MdbAnswer {
+    const answer: MdbAnswer = { mdb: [], router: [] };
+    for (const [port, { bridge, router }] of this.ports) {
+      if (router !== 2) continue;
+      answer.router.push({ dev: this.names.bridge(bridge), port: this.names.port(port), type: 'permanent' });
+    }
+    for (const vlan of this.table.vlans()) this.showVlan(vlan, now, answer);
+    return answer;
+  }
+
+  private showVlan(vlan: Vlan, now: number, { mdb, router }: MdbAnswer): void {
+    for (const { address, members } of vlan.groups.values()) {
+      for (const [place, until] of members) {
+        const row: MdbRow = { ...this.rowOf(vlan, place), grp: formatAddress(...address), state: 'permanent' };
+        mdb.push(until === NEVER ? row : { ...row, state: 'temp', timer: secondsTo(until, now) });
+      }
+    }
+    for (const [place, until] of vlan.routers) {
+      router.push({ ...this.rowOf(vlan, place), type: 'temp', timer: secondsTo(until, now) });
+    }
+  }
+
+  private rowOf({ bridge, vid }: Vlan, place: number): { dev: string; port: string; vid?: number; dst?: string } {
+    const remote = destinationRemote(place);
+    return {
+      dev: this.names.bridge(bridge),
+      port: this.names.port(destinationPort(place)),
+      ...(vid === 0 ? {} : { vid }),
+      ...(remote === 0 ? {} : { dst: this.names.remote(remote) }),
+    };
+  }
+
+  private routersOf({ bridge, routers }: Vlan): number[] {
+    const always = [...this.ports].filter(([, settings]) => settings.bridge === bridge && settings.router === 2);
+    return [...always.map(([port]) => destinationOf(port, 0)), ...routers.keys()];
+  }
+
+  // ---- Queries ----
+
+  private hearQuery(query: GroupQuery, settings: MdbPortSettings, place: MdbPlace, now: number): void {
+    // Sources are not kept; and with the S flag the querier says that it has heard an answer already.
+    if (query.sources > 0 || (query.group !== null && query.suppress)) return;
+    if (query.group === null) {
+      this.hearQuerier(query, settings, place, now);
+      return;
+    }
+    const group = this.table.find(settings.bridge, place.vid, query.group);
+    if (group === undefined) return;
+    const end = now + query.maxDelay * LAST_MEMBER_COUNT;
+    for (const member of group.members.keys()) this.table.lower(group, member, end);
+  }
+
+  /** The one with the lowest address asks (RFC 3376 section 6.6.2, Linux `br_multicast_select_querier`). */
+  private hearQuerier(query: GroupQuery, settings: MdbPortSettings, place: MdbPlace, now: number): void {
+    const vlan = this.table.vlan(settings.bridge, place.vid);
+    const before = vlan.queriers[query.family];
+    const known = before !== null && before.until > now;
+    if (known && compare(query.source, before.source) > 0 && !isUnspecified(before.source)) return;
+    const until = now + QUERIER_MS;
+    const settled = known ? before.settled : now + query.maxDelay;
+    vlan.queriers[query.family] = { source: query.source, until, settled };
+    this.table.wake(settled > now ? settled : until);
+    this.settle(vlan, now);
+    this.markRouter(settings, place, now);
+  }
+
+  private markRouter(settings: MdbPortSettings, { port, remote, vid }: MdbPlace, now: number): void {
+    if (settings.router !== 1) return;
+    this.table.setRouter(this.table.vlan(settings.bridge, vid), destinationOf(port, remote), now + QUERIER_MS);
+  }
+
+  /** Notes of which families queriers are heard whose first answers are in. */
+  private settle(vlan: Vlan, now: number): void {
+    for (const family of [4, 6] as const) {
+      const querier = vlan.queriers[family];
+      const heard = querier !== null && querier.until > now && querier.settled <= now;
+      if (heard === vlan.heard[family]) continue;
+      vlan.heard[family] = heard;
+      this.table.touch(vlan);
+    }
+  }
+
+  // ---- Reports ----
+
+  private join(bridge: number, { port, remote, vid }: MdbPlace, address: GroupAddress, now: number): void {
+    const place = destinationOf(port, remote);
+    if (!isSnooped(address) || this.table.find(bridge, vid, address)?.members.get(place) === NEVER) return;
+    this.table.setMember(bridge, vid, address, place, now + MEMBERSHIP_MS);
+  }
+
+  private leave(settings: MdbPortSettings, { port, remote, vid }: MdbPlace, address: GroupAddress, now: number): void {
+    const group = this.table.find(settings.bridge, vid, address);
+    const place = destinationOf(port, remote);
+    const until = group?.members.get(place);
+    if (group === undefined || until === undefined || until === NEVER) return;
+    if (settings.fastLeave) {
+      this.table.dropMember(group, place);
+      return;
+    }
+    // A querier will ask whether somebody is left, and its question lowers the timers.
+    const querier = group.vlan.queriers[familyOf(address)];
+    if (querier !== null && querier.until > now) return;
+    this.table.lower(group, place, now + LAST_MEMBER_COUNT * LAST_MEMBER_MS);
+  }
+
+  // ---- Time ----
+
+  private tickVlan(vlan: Vlan, now: number): void {
+    const { table } = this;
+    for (const group of vlan.groups.values()) {
+      for (const [place, until] of group.members) {
+        if (until <= now) table.dropMember(group, place);
+        else table.wake(until);
+      }
+    }
+    table.dropRouters(vlan, (_place, until) => until <= now);
+    for (const until of vlan.routers.values()) table.wake(until);
+    for (const family of [4, 6] as const) {
+      const querier = vlan.queriers[family];
+      if (querier === null) continue;
+      if (querier.until <= now) vlan.queriers[family] = null;
+      else table.wake(querier.settled > now ? querier.settled : querier.until);
+    }
+    this.settle(vlan, now);
+    table.prune(vlan);
+  }
+}
+
+/** Whether a group's frames are ever kept from somebody, so that it makes sense to know its members. */
+function isSnooped([a0, a1, a2, a3]: GroupAddress): boolean {
+  if (isMapped(a0, a1, a2)) return isIpv4Multicast(a3) && !isLocalControlGroup(a3);
+  return isIpv6Multicast(a0) && !isAllNodes(a0, a1, a2, a3);
+}
+
+function familyOf([a0, a1, a2]: GroupAddress): 4 | 6 {
+  return isMapped(a0, a1, a2) ? 4 : 6;
+}
+
+/** 0.0.0.0: a switch that asks without an address of its own. */
+function isUnspecified([a0, a1, a2, a3]: GroupAddress): boolean {
+  return isMapped(a0, a1, a2) && a3 === 0;
+}
+
+/** As the addresses' bytes compare. */
+function compare(one: GroupAddress, other: GroupAddress): number {
+  for (let word = 0; word < 4; word++) {
+    if (one[word] !== other[word]) return (one[word] >>> 0) - (other[word] >>> 0);
+  }
+  return 0;
+}
+
+function secondsTo(until: number, now: number): number {
+  return Math.max(0, Math.round((until - now) / 10) / 100);
+}

@@ -1,0 +1,221 @@
+/**
+ * The bindings of addresses to MACs that ARP and ND suppression answers from: those that were put in by hand, held and
+ * checked here, and for listings those that the engines have heard. Answering is the engines' part.
+ */
+import { TICK_MS } from '../../dataplane/engine.js';
+import { segmentOf, segmentParts } from '../../dataplane/forwarding.js';
+import type { Operation } from '../../dataplane/operations.js';
+import {
+  type NeighRow as Heard,
+  NEIGH_MANUAL,
+  NEIGH_ROUTER,
+  NEIGH_TUNNEL,
+  type NeighReader,
+  neighAge,
+} from '../../neigh/table.js';
+import { formatMac, parseMac } from '../../wire/ethernet.js';
+import { formatAddress, parseAddress } from '../../wire/ip-address.js';
+import type { NeighRequest, NeighRow } from '../api.js';
+import { ChangeRefused, unknownLink } from '../controls.js';
+import type { Port, SwitchModel, VxlanPort } from '../model.js';
+import { vniOf } from '../naming.js';
+import { macOf } from '../change/port-entries.js';
+
+/** Bindings that are put in by hand. */
+const MAX_BINDINGS = 8192;
+/** Seconds after which a binding that was heard is no fresh one any more. */
+const FRESH_S = 30;
+/** Rows that are read at once; then others have their turn. */
+const PIECE = 2048;
+
+type Addition = Extract<NeighRequest, { op: 'add' | 'replace' }>;
+
+/** A binding that was put in by hand. */
+interface Binding {
+  /** The port's. */
+  name: string;
+  /** 0: the bridge does not look at VLANs. */
+  vid: number;
+  dst: string;
+  lladdr: string;
+  router: boolean;
+  /** What the engines were told; null: nothing yet. */
+  told: Operation | null;
+}
+
+export interface NeighParts {
+  model: SwitchModel;
+  neigh: NeighReader;
+  /** The engines' clock. */
+  tick(): number;
+}
+
+export class NeighTable {
+  private readonly bindings = new Map<string, Binding>();
+
+  constructor(private readonly parts: NeighParts) {}
+
+  /** All bindings that the engines answer from; undefined is leave for a pause. */
+  *list(): Generator<NeighRow | undefined> {
+    const { neigh } = this.parts;
+    const now = this.parts.tick();
+    for (let from = 0; from < neigh.slots; from += PIECE) {
+      const piece: NeighRow[] = [];
+      neigh.forEach(
+        (binding) => {
+          const row = this.rowOf(binding, now);
+          if (row !== null) piece.push(row);
+        },
+        from,
+        PIECE,
+      );
+      yield* piece;
+      yield undefined;
+    }
+  }
+
+  private rowOf({ segment, address, high, low, flags, port: index, stamp }: Heard, now: number): NeighRow | null {
+    const { model } = this.parts;
+    const port = model.portAt[index];
+    const place = segmentParts(segment);
+    if (port === undefined || place === null) return null; // it has gone meanwhile
+    const updated = Math.floor((neighAge(now, stamp) * TICK_MS) / 1000);
+    const isManual = (flags & NEIGH_MANUAL) !== 0;
+    const vni = port.kind === 'vxlan' ? vniOf(port, place.vid) : undefined;
+    return {
+      dst: formatAddress(...address),
+      lladdr: formatMac(high, low),
+      ...(place.vid === 0 ? {} : { vlan: place.vid }),
+      ...(vni === undefined ? {} : { vni }),
+      ifname: port.name,
+      state: isManual ? 'permanent' : updated <= FRESH_S ? 'reachable' : 'stale',
+      ...((flags & NEIGH_ROUTER) !== 0 ? { router: true } : {}),
+      origin: isManual ? 'manual' : (flags & NEIGH_TUNNEL) !== 0 ? 'tunnel' : 'local',
+      updated,
+    };
+  }
+
+  /** @throws ChangeRefused @returns what the engines have to do */
+  change(request: NeighRequest): Operation[] {
+    const port = this.portOf(request.dev);
+    const dst = canonicalAddress(request.dst);
+    const place = placeOf(port, request);
+    const key = `${port.name} ${place.vid} ${dst}`;
+    const before = this.bindings.get(key);
+    if (request.op === 'del') return this.remove(key, port, dst, place.vid);
+    if (request.op === 'add' && before !== undefined)
+      throw new ChangeRefused(`${dst} has a binding already; use replace, or del first`, 'exists');
+    if (before === undefined && this.bindings.size >= MAX_BINDINGS)
+      throw new ChangeRefused(`a switch holds at most ${MAX_BINDINGS} bindings that are put in by hand`, 'full');
+    this.bindings.set(key, bindingOf(request, port, dst, place.vid));
+    return this.follow();
+  }
+
+  /** Takes out a binding that was put in, or one that was heard. */
+  private remove(key: string, port: VxlanPort, dst: string, vid: number): Operation[] {
+    const bridge = port.bridge?.index ?? 0;
+    const address = wordsOf(dst);
+    const isKnown = this.bindings.delete(key);
+    const heard = this.parts.neigh.find(segmentOf(bridge, vid), address);
+    if (!isKnown && (heard === null || heard.port !== port.index))
+      throw new ChangeRefused(
+        `port ${port.name} has no binding of ${dst}${vid === 0 ? '' : ` in VLAN ${vid}`}`,
+        'not_found',
+      );
+    return [{ op: 'neigh-del', bridge, vid, address }];
+  }
+
+  /** Follows the model after a change: bindings of ports and VLANs that are no more go. @returns what the engines have to do */
+  follow(): Operation[] {
+    const operations: Operation[] = [];
+    for (const [key, binding] of this.bindings) {
+      const port = this.parts.model.ports.get(binding.name);
+      const isThere =
+        port?.kind === 'vxlan' && port.bridge !== null && (binding.vid === 0 || port.vlans.has(binding.vid));
+      const wanted = isThere ? operationOf(binding, port) : null;
+      if (JSON.stringify(wanted) === JSON.stringify(binding.told)) continue;
+      if (binding.told?.op === 'neigh') {
+        const { bridge, vid, address } = binding.told;
+        if (wanted?.bridge !== bridge) operations.push({ op: 'neigh-del', bridge, vid, address });
+      }
+      if (wanted !== null) operations.push(wanted);
+      binding.told = wanted;
+      if (wanted === null) this.bindings.delete(key);
+    }
+    return operations;
+  }
+
+  private portOf(name: string): VxlanPort {
+    const port: Port | undefined = this.parts.model.ports.get(name);
+    if (port === undefined) throw unknownLink('port', name);
+    if (port.kind === 'vxlan') return port;
+    throw new ChangeRefused(`${name} is a tap port; bindings are answered for what is behind a vxlan port: give one`);
+  }
+}
+
+/** VLAN and VNI name each other on a vlan_tunnel port; on a port with one VNI the VLAN is the PVID where none is given. */
+function placeOf(port: VxlanPort, { vlan, vni }: NeighRequest): { vid: number } {
+  const { bridge, config } = port;
+  if (bridge === null) throw new ChangeRefused(`port ${port.name} belongs to no bridge; give it one with "link set"`);
+  if (!config.vlanTunnel) {
+    if (vni !== undefined && vni !== config.id)
+      throw new ChangeRefused(`port ${port.name} carries VNI ${config.id} only`);
+    if (!bridge.config.vlanFiltering) {
+      if (vlan === undefined) return { vid: 0 };
+      throw new ChangeRefused(`bridge ${bridge.name} does not look at VLANs; leave vlan out`);
+    }
+    const vid = vlan ?? port.pvid;
+    if (!port.vlans.has(vid)) throw notMember(port, vlan);
+    return { vid };
+  }
+  if (vlan === undefined && vni === undefined)
+    throw new ChangeRefused(
+      `port ${port.name} carries many networks; say with vlan or vni which one the binding is in`,
+    );
+  const mapped = port.vnis.find(
+    (one) => (vlan === undefined || one.vid === vlan) && (vni === undefined || one.vni === vni),
+  );
+  if (mapped === undefined || mapped.vid === null) {
+    if (vlan !== undefined) throw notMember(port, vlan);
+    throw new ChangeRefused(`no VLAN of port ${port.name} is mapped to VNI ${vni}`);
+  }
+  return { vid: mapped.vid };
+}
+
+function notMember(port: VxlanPort, vlan: number | undefined): ChangeRefused {
+  return new ChangeRefused(
+    vlan === undefined
+      ? `port ${port.name} has no PVID; say with vlan which VLAN the binding is in`
+      : `port ${port.name} does not carry VLAN ${vlan}; "vlan show dev ${port.name}" lists those it does`,
+  );
+}
+
+function bindingOf(request: Addition, port: VxlanPort, dst: string, vid: number): Binding {
+  const mac = parseMac(request.lladdr);
+  if (mac === null || (mac.high & 0x0100) !== 0 || (mac.high === 0 && mac.low === 0))
+    throw new ChangeRefused(`"${request.lladdr}" is no unicast MAC address; give one such as 02:00:00:00:00:01`);
+  const { lladdr, router = false } = request;
+  return { name: port.name, vid, dst, lladdr, router, told: null };
+}
+
+function operationOf({ vid, dst, lladdr, router }: Binding, port: VxlanPort): Extract<Operation, { op: 'neigh' }> {
+  return {
+    op: 'neigh',
+    bridge: port.bridge?.index ?? 0,
+    vid,
+    address: wordsOf(dst),
+    ...macOf(lladdr),
+    router,
+    port: port.index,
+  };
+}
+
+function wordsOf(address: string): number[] {
+  return [...(parseAddress(address)?.words ?? [])];
+}
+
+function canonicalAddress(text: string): string {
+  const parsed = parseAddress(text);
+  if (parsed === null) throw new ChangeRefused(`"${text}" is no IP address; give one such as 198.18.0.3`);
+  return formatAddress(...parsed.words);
+}

@@ -1,0 +1,179 @@
+/**
+ * Faults of ports, and their end: a TAP whose device or namespace has gone, a vxlan port whose underlay device, local address
+ * or routes have gone. The port's state says so, others do not notice, and what can be had again is opened again.
+ *
+ * An engine tells of a TAP that has gone at once; what it cannot see is looked for once a second, a part of the ports at a
+ * time. Of ports that are down it is tried several times a second whether their devices can be had again.
+ */
+import { networkInterfaces } from 'node:os';
+import { netnsExists } from '../../config/load.js';
+import { tapState } from '../../port/tap.js';
+import { pathMtu, UnderlayError } from '../../port/underlay.js';
+import { canonicalAddress } from '../../wire/ip-address.js';
+import type { SwitchEvent } from '../api.js';
+import type { Port, SwitchModel, TapPort, VxlanPort } from '../model.js';
+
+const LOOK_MS = 100;
+/** Looks in which all ports are visited once. */
+const LOOKS = 10;
+/** Remotes of a port that are asked for in one look: a port is at fault when none of them has a route. */
+const ASKED = 32;
+/** How a connect fails where no route leads (also routes of the kinds unreachable, prohibit and blackhole). */
+const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL']);
+
+/** What the watch asks of the machine. */
+export interface Machine {
+  /** The state of a NIC; null: it is not there. */
+  nic(ifname: string, netns?: string): { index: number; up: boolean } | null;
+  /** The addresses of the switch's namespace, of devices that are up. */
+  addresses(): Set<string>;
+  /** Whether a route leads to a remote. */
+  isRouted(from: { local?: string; dev?: string }, remote: string): boolean;
+  netnsExists(netns: string): boolean;
+}
+
+export interface PortWatchParts {
+  model: SwitchModel;
+  /** Opens devices anew; false: they cannot be had yet. */
+  renew(ports: string[]): Promise<boolean>;
+  tell(event: SwitchEvent): void;
+  /** For the log. */
+  changed(port: string, fault: string | null): void;
+  /** A TAP has gone that no engine has told of. */
+  lost(port: TapPort): void;
+  machine?: Machine;
+}
+
+export class PortWatch {
+  private readonly timer: NodeJS.Timeout;
+  private readonly machine: Machine;
+  /** What is known of each NIC: of a guest whether it is up, of an underlay which device it is. */
+  private readonly wasUp = new WeakMap<Port, boolean>();
+  private readonly device = new WeakMap<VxlanPort, number>();
+  private turn = 0;
+  private isRenewing = false;
+
+  constructor(private readonly parts: PortWatchParts) {
+    this.machine = parts.machine ?? REAL;
+    this.timer = setInterval(() => this.look(), LOOK_MS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** One look: at a tenth of the ports, and at all that are down. */
+  look(): void {
+    this.turn = (this.turn + 1) % LOOKS;
+    const ports = [...this.parts.model.ports.values()];
+    const here = ports.filter((port) => port.index % LOOKS === this.turn);
+    const addresses = here.some(({ kind }) => kind === 'vxlan') ? this.machine.addresses() : new Set<string>();
+    for (const port of here) {
+      if (port.kind === 'tap') this.lookAtTap(port);
+      else this.lookAtUnderlay(port, addresses);
+    }
+    void this.renewGone(ports);
+  }
+
+  private lookAtTap(port: TapPort): void {
+    const { model, lost, tell } = this.parts;
+    if (model.lost.has(port.index)) return;
+    const nic = this.machine.nic(port.tap.ifname, port.config.netns);
+    if (nic === null) {
+      lost(port);
+      return;
+    }
+    // Whoever opened it has set it up.
+    const before = this.wasUp.get(port) ?? true;
+    this.wasUp.set(port, nic.up);
+    if (before !== nic.up) tell(linkEvent(port, nic.up ? 'up' : 'down'));
+  }
+
+  private lookAtUnderlay(port: VxlanPort, addresses: ReadonlySet<string>): void {
+    const { local, dev } = port.config;
+    const nic = dev === undefined ? undefined : this.machine.nic(dev);
+    let fault: string | null = null;
+    if (nic === null) fault = `there is no device ${dev}`;
+    else if (nic?.up === false) fault = `the device ${dev} is down`;
+    else if (local !== undefined && !isHere(local, addresses)) fault = `no device that is up has the address ${local}`;
+    else if (!this.isRouted(port)) fault = 'there is no route to any of its remotes';
+    // Sockets that were bound to a device which has gone stay deaf when another one of its name comes.
+    const isOther = nic != null && this.device.has(port) && this.device.get(port) !== nic.index;
+    if (nic != null && !isOther) this.device.set(port, nic.index);
+    if (nic === null) this.device.set(port, 0);
+    if (isOther) this.gone.add(port.name);
+    this.setFault(port, fault);
+  }
+
+  /** Whether one of the port's remotes, at least, can be sent to; a port that has none yet waits for them. */
+  private isRouted({ config: { local, dev }, remotes }: VxlanPort): boolean {
+    const from = { ...(local === undefined ? {} : { local }), ...(dev === undefined ? {} : { dev }) };
+    let asked = 0;
+    for (const key of remotes.keys()) {
+      if (this.machine.isRouted(from, key.split(' ')[0])) return true;
+      if (++asked === ASKED) break;
+    }
+    return asked === 0;
+  }
+
+  /** vxlan ports whose sockets are deaf: the device is another one now. */
+  private readonly gone = new Set<string>();
+
+  private setFault(port: VxlanPort, fault: string | null): void {
+    if (port.fault === fault) return;
+    port.fault = fault;
+    this.parts.changed(port.name, fault);
+    this.parts.tell(linkEvent(port, fault === null ? 'up' : 'down'));
+  }
+
+  /** Opens again what can be had again. One after the other: each is a change of the switch. */
+  private async renewGone(ports: readonly Port[]): Promise<void> {
+    if (this.isRenewing) return;
+    this.isRenewing = true;
+    try {
+      for (const port of ports) {
+        if (!this.mayBeBack(port)) continue;
+        if (!(await this.parts.renew([port.name]))) continue;
+        this.gone.delete(port.name);
+        this.parts.changed(port.name, null);
+        this.parts.tell(linkEvent(port, 'up'));
+      }
+    } finally {
+      this.isRenewing = false;
+    }
+  }
+
+  private mayBeBack(port: Port): boolean {
+    if (port.kind === 'vxlan') return this.gone.has(port.name);
+    if (!this.parts.model.lost.has(port.index)) return false;
+    return port.config.netns === undefined || this.machine.netnsExists(port.config.netns);
+  }
+}
+
+function linkEvent(port: Port, change: 'up' | 'down'): SwitchEvent {
+  const master = port.bridge === null ? {} : { master: port.bridge.name };
+  return { event: 'link', ifname: port.name, type: port.kind, change, ...master };
+}
+
+/** Any address of the loopback network is the host's. */
+function isHere(local: string, addresses: ReadonlySet<string>): boolean {
+  return addresses.has(local) || local.startsWith('127.');
+}
+
+const REAL: Machine = {
+  nic: (ifname, netns) => tapState(ifname, netns),
+  netnsExists,
+  isRouted(from, remote) {
+    try {
+      pathMtu({ ...from, remote });
+      return true;
+    } catch (error) {
+      return !(error instanceof UnderlayError && NO_ROUTE.has(error.code));
+    }
+  },
+  addresses() {
+    const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+    return new Set(all.map(({ address }) => canonicalAddress(address)));
+  },
+};

@@ -1,0 +1,264 @@
+/** `apply` from any state to any document: what it leads to, what it prints, and that it is done wholly or not at all. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fdbChange, fdbDel } from '../../../src/cli/requests/fdb.js';
+import { linkAdd, linkDel, linkSet } from '../../../src/cli/requests/link.js';
+import { vlanChange } from '../../../src/cli/requests/vlan.js';
+import { ChangeRefused } from '../../../src/control/controls.js';
+import { aimed } from './live-aim.js';
+import { changeText, type Sequence, type Step, sequence, textOf } from './live-changes.js';
+import { canonical, checkAnswers, checkDevices, checkNumbers } from './live-check.js';
+import { type Raw, Refused, readConfig } from './live-config.js';
+import { document } from './live-documents.js';
+import { type Change, Model } from './live-model.js';
+import { Prober } from './live-probe.js';
+import { faultOf } from './live-rules.js';
+import { carryOut, startBoth } from './live-run.js';
+import { LiveSwitch } from './live-switch.js';
+
+/** Applies; more with OVERTAP_APPLIES. */
+const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);
+const RUNS = Number(process.env.OVERTAP_APPLIES ?? 200);
+const TIMEOUT = 30_000 + RUNS * 200;
+
+/** A way to a state, and a sound document to go to from there. */
+const journey = fc
+  .record({ way: sequence, target: document.filter((made) => faultOf(readConfig(made)) === null) })
+  .filter(({ way }) => faultOf(readConfig(way.document)) === null)
+  .map((one) => ({
+    ...one,
+    [fc.toStringMethod]: () => `\n${textOf(one.way)}\n    to ${JSON.stringify(one.target)}\n`,
+  }));
+
+interface Start {
+  live: LiveSwitch;
+  model: Model;
+  /** What was done to get there. */
+  changes: Change[];
+  prober: Prober;
+}
+
+/** Brings a switch and its model to the end of the way. */
+async function travel({ document: first, workers, steps, seed }: Sequence, probes = true): Promise<Start> {
+  const pair = await startBoth(first, workers);
+  if (pair === null) throw new Error('the first document is not taken');
+  const { live, model } = pair;
+  const prober = new Prober(seed);
+  const changes: Change[] = [];
+  for (const one of steps) {
+    if (one.kind === 'change') await attempt(live, model, one, changes);
+    if (probes) prober.probe(live, model);
+  }
+  return { live, model, changes, prober };
+}
+
+async function attempt(live: LiveSwitch, model: Model, one: Step & { kind: 'change' }, done: Change[]): Promise<void> {
+  const change = aimed(one.change, one.aim, model);
+  model.look();
+  try {
+    await carryOut(live, change);
+  } catch (error) {
+    if (error instanceof ChangeRefused) return;
+    throw error;
+  }
+  model.change(change);
+  done.push(change);
+}
+
+/** A switch that has gone the same way. */
+async function twin({ document: first, workers }: Sequence, changes: readonly Change[]): Promise<LiveSwitch> {
+  const live = await LiveSwitch.start(first, { workers });
+  for (const change of changes) await carryOut(live, change);
+  return live;
+}
+
+/** What a switch answers, without what time and frames have done. */
+function stated(live: LiveSwitch, without: readonly string[] = []): Record<string, string[]> {
+  const links = live.links().map(({ address, ...row }) => {
+    // Without one that is configured a NIC keeps the address that it has.
+    const shown = 'mac' in row ? { ...row, address } : row;
+    return canonical(Object.fromEntries(Object.entries(shown).filter(([key]) => !without.includes(key))));
+  });
+  const rows = live.fdb().filter(({ state, flags }) => state !== 'dynamic' || flags.includes('extern_learn'));
+  const own = new Set(live.links().map(({ address }) => address));
+  const fdb = rows.flatMap(({ updated: _, moves: _moves, ...row }) => (own.has(row.mac) ? [] : [canonical(row)]));
+  const { vlans, tunnels } = live.vlans();
+  return { links: links.sort(), vlans: [...vlans, ...tunnels].map(canonical).sort(), fdb: fdb.sort() };
+}
+
+async function commandsOf(live: LiveSwitch, target: Raw, dryRun = false): Promise<string[]> {
+  const { commands } = await live.controls.apply({ config: target, dryRun });
+  return commands;
+}
+
+// ---- The CLI's reading of a command
+
+function wordsOf(line: string): string[] {
+  return [...line.matchAll(/'((?:[^']|'\\'')*)'|(\S+)/g)].map(
+    ([, quoted, bare]) => bare ?? quoted.replaceAll("'\\''", "'"),
+  );
+}
+
+function read(line: string): Change {
+  const [noun, verb, ...words] = wordsOf(line);
+  switch (`${noun} ${verb}`) {
+    case 'link add':
+      return { kind: 'link', request: linkAdd(words) };
+    case 'link set':
+      return { kind: 'link', request: linkSet(words) };
+    case 'link del':
+      return { kind: 'link', request: linkDel(words) };
+    case 'vlan add':
+    case 'vlan del':
+      return { kind: 'vlan', request: vlanChange(verb as 'add' | 'del', words) };
+    case 'fdb add':
+    case 'fdb append':
+    case 'fdb replace':
+      return { kind: 'fdb', request: fdbChange(verb as 'add' | 'append' | 'replace', words) };
+    case 'fdb del':
+      return { kind: 'fdb', request: fdbDel(words) };
+    default:
+      throw new Error(`no command of this program: ${line}`);
+  }
+}
+
+/** What the rules of a live switch have no words for: memberships of a port that belongs to no bridge. */
+function hasWords(target: Raw): boolean {
+  return Object.values((target.ports ?? {}) as Record<string, Raw>).every(({ vlans }) => vlans === undefined);
+}
+
+/** Without the entries of control programs: no file and no command of an operator takes those away. */
+function withoutPrograms<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value, (key, one: unknown) => (key === 'extern_learn' ? undefined : one))) as T;
+}
+
+async function withSwitches(work: (made: LiveSwitch[]) => Promise<void>): Promise<void> {
+  const made: LiveSwitch[] = [];
+  try {
+    await work(made);
+  } finally {
+    for (const live of made) live.stop();
+  }
+}
+
+function check(run: (way: Sequence, target: Raw, made: LiveSwitch[]) => Promise<void>): Promise<void> {
+  return fc.assert(
+    fc.asyncProperty(journey, ({ way, target }) => withSwitches((made) => run(way, target, made))),
+    { numRuns: RUNS, seed: SEED },
+  );
+}
+
+describe('apply', () => {
+  it(
+    'leads to what a switch that is started with the document would be, and then has nothing to do',
+    () =>
+      check(async (given, wanted, made) => {
+        const [way, target] = [withoutPrograms(given), withoutPrograms(wanted)];
+        const { live, model, prober } = await travel(way);
+        made.push(live);
+        await commandsOf(live, target);
+        model.change({ kind: 'apply', document: target });
+        checkAnswers(live, model);
+        checkDevices(live, model);
+        checkNumbers(live, model);
+        const fresh = await LiveSwitch.start(target, { workers: way.workers });
+        made.push(fresh);
+        expect(stated(live)).toEqual(stated(fresh));
+        expect(await commandsOf(live, target)).toEqual([]);
+        // With nothing learned, frames go the ways of a new switch.
+        prober.probe(live, model);
+        await carryOut(live, { kind: 'fdb', request: { op: 'flush' } });
+        await commandsOf(live, target); // entries that have moved, or were flushed too, are put back
+        const anew = new Model(target);
+        for (const [name, mac] of model.tables.macs) anew.tables.macs.set(name, mac);
+        new Prober(way.seed).probe(live, anew, 40);
+      }),
+    TIMEOUT,
+  );
+
+  it(
+    'changes nothing when it only shows what it would do, and shows what it then does',
+    () =>
+      check(async (way, target, made) => {
+        const { live, model } = await travel(way);
+        made.push(live);
+        const before = { document: live.document, lists: live.engines.lists.length };
+        const shown = await commandsOf(live, target, true);
+        expect(live.document).toBe(before.document);
+        expect(live.engines.lists.length).toBe(before.lists);
+        checkAnswers(live, model);
+        checkDevices(live, model);
+        checkNumbers(live, model);
+        expect(await commandsOf(live, target)).toEqual(shown);
+      }),
+    TIMEOUT,
+  );
+
+  it(
+    'prints commands that lead to the same, one by one',
+    () =>
+      check(async (given, wanted, made) => {
+        if (!hasWords(wanted)) return;
+        const [way, target] = [withoutPrograms(given), withoutPrograms(wanted)];
+        const { live, changes } = await travel(way, false);
+        made.push(live);
+        const other = await twin(way, changes);
+        made.push(other);
+        const commands = await commandsOf(live, target);
+        const story = `${changes.map(changeText).join('\n')}\nand then\n${commands.join('\n')}`;
+        for (const command of commands) {
+          try {
+            await carryOut(other, read(command));
+          } catch (error) {
+            if (error instanceof ChangeRefused) expect.fail(`${story}\n\n"${command}" is refused: ${error.message}`);
+            throw error;
+          }
+        }
+        // A remote that comes or goes at run time is an entry, not an option.
+        expect(stated(other, ['remotes']), story).toEqual(stated(live, ['remotes']));
+      }),
+    TIMEOUT,
+  );
+
+  it(
+    'is done wholly or not at all, whichever device cannot be opened',
+    () =>
+      check(async (way, target, made) => {
+        const { live, model, prober } = await travel(way);
+        made.push(live);
+        for (let failIn = 1; ; failIn++) {
+          const before = { document: live.document, lists: live.engines.lists.length };
+          live.devices.failed = false;
+          live.devices.failIn = failIn;
+          const refused = await commandsOf(live, target).then(
+            () => false,
+            (error: unknown) => {
+              if (error instanceof ChangeRefused) return true;
+              throw error;
+            },
+          );
+          live.devices.failIn = 0;
+          if (!live.devices.failed) {
+            let isSound = true;
+            try {
+              model.change({ kind: 'apply', document: target });
+            } catch (error) {
+              if (!(error instanceof Refused)) throw error;
+              isSound = false;
+            }
+            expect(refused).toBe(!isSound);
+            checkAnswers(live, model);
+            return;
+          }
+          expect(refused).toBe(true);
+          expect(live.document).toBe(before.document);
+          expect(live.engines.lists.length).toBe(before.lists);
+          checkAnswers(live, model);
+          checkDevices(live, model);
+          checkNumbers(live, model);
+          prober.probe(live, model);
+        }
+      }),
+    TIMEOUT,
+  );
+});
