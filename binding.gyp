@@ -21,7 +21,11 @@
         "src/native/train.c",
         "src/native/merge.c",
         "src/native/tap-write.c",
-        "src/native/transmit.c"
+        "src/native/transmit.c",
+        "src/native/tunnel.c",
+        "src/native/tunnel-guard.c",
+        "src/native/tunnel-path.c",
+        "src/native/tunnel-program.c"
       ],
       "cflags": ["-std=gnu11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"],
       "cflags!": ["-O2", "-Wno-unused-parameter"],

@@ -66,8 +66,10 @@ export interface SelfTest {
   tso: boolean;
   /** A TAP hands over unsegmented UDP. */
   uso: boolean;
-  /** By the names above: why it does not work, or why it is believed to without having been tried. */
-  reasons: Partial<Record<'udpSegment' | 'udpGro' | 'vnetHeader' | 'tso' | 'uso', string>>;
+  /** A TAP takes superframes in their outer headers, and sends them on (Linux 6.17). */
+  tunnelGso: boolean;
+  /** By the names above: why it does not work, or why it is believed to without having been tried; of `tunnelGso`, too, why it is not used. */
+  reasons: Partial<Record<'udpSegment' | 'udpGro' | 'vnetHeader' | 'tso' | 'uso' | 'tunnelGso', string>>;
 }
 
 export interface TapPlace {
@@ -152,6 +154,10 @@ export interface CreateNicOptions {
   vnetHeaderSize: number;
   /** Default true, both: see NativeNicOptions. */
   udpSegment?: boolean;
+  /** Default false. */
+  tunnelGso?: boolean;
+  /** Default true. */
+  tunnelGuard?: boolean;
   merge?: boolean;
   /** Default 0: `receive` sleeps at once when there is nothing. */
   spinMicroseconds?: number;

@@ -1,4 +1,4 @@
-/* Links and addresses by rtnetlink(7), in the namespace the socket was opened in. One request at a time, each waits for its answer. */
+/* Links, addresses and routes by rtnetlink(7), in the namespace the socket was opened in. One request at a time, each waits for its answer. */
 #include "overtap.h"
 
 #include <errno.h>
@@ -26,6 +26,7 @@ struct request {
   union {
     struct ifinfomsg link;
     struct ifaddrmsg address;
+    struct rtmsg route;
   };
   uint8_t attributes[256];
 };
@@ -59,8 +60,9 @@ static void read_families(const struct rtattr *families, struct ot_link *link) {
   }
 }
 
-static void read_link(const struct nlmsghdr *header, struct ot_link *link) {
+static void read_link(const struct nlmsghdr *header, void *answer) {
   const struct ifinfomsg *info = NLMSG_DATA(header);
+  struct ot_link *link = answer;
   memset(link, 0, sizeof *link);
   link->index = info->ifi_index;
   link->flags = info->ifi_flags;
@@ -76,8 +78,8 @@ static void read_link(const struct nlmsghdr *header, struct ot_link *link) {
   }
 }
 
-/* Sends the request and waits for its answer, which is either an acknowledgement or, with `answer`, one link. */
-static int ask(int netlink, struct request *request, struct ot_link *answer) {
+/* Sends the request and waits for its answer: an acknowledgement, or with `read` one message of that type, which is read into `answer`. */
+static int ask_for(int netlink, struct request *request, int type, void (*read)(const struct nlmsghdr *, void *), void *answer) {
   struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
   ssize_t sent;
   do sent = sendto(netlink, request, request->header.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel);
@@ -91,13 +93,15 @@ static int ask(int netlink, struct request *request, struct ot_link *answer) {
     size_t left = (size_t)length;
     for (struct nlmsghdr *at = (struct nlmsghdr *)buffer; NLMSG_OK(at, left); at = NLMSG_NEXT(at, left)) {
       if (at->nlmsg_type == NLMSG_ERROR) return -((struct nlmsgerr *)NLMSG_DATA(at))->error;
-      if (answer && at->nlmsg_type == RTM_NEWLINK) {
-        read_link(at, answer);
+      if (read && at->nlmsg_type == type) {
+        read(at, answer);
         return 0;
       }
     }
   }
 }
+
+static int ask(int netlink, struct request *request) { return ask_for(netlink, request, 0, NULL, NULL); }
 
 static struct request link_request(int type, int flags, int index) {
   struct request request;
@@ -113,45 +117,45 @@ static struct request link_request(int type, int flags, int index) {
 int ot_link_get(int netlink, const char *ifname, struct ot_link *link) {
   struct request request = link_request(RTM_GETLINK, 0, 0);
   add(&request, IFLA_IFNAME, ifname, strlen(ifname) + 1);
-  return ask(netlink, &request, link);
+  return ask_for(netlink, &request, RTM_NEWLINK, read_link, link);
 }
 
 int ot_link_set_mtu(int netlink, int index, unsigned mtu) {
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   add(&request, IFLA_MTU, &mtu, sizeof mtu);
-  return ask(netlink, &request, NULL);
+  return ask(netlink, &request);
 }
 
 int ot_link_set_mac(int netlink, int index, const uint8_t mac[6]) {
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   add(&request, IFLA_ADDRESS, mac, 6);
-  return ask(netlink, &request, NULL);
+  return ask(netlink, &request);
 }
 
 int ot_link_set_gso_segments(int netlink, int index, unsigned segments) {
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   add(&request, IFLA_GSO_MAX_SEGS, &segments, sizeof segments);
-  return ask(netlink, &request, NULL);
+  return ask(netlink, &request);
 }
 
 int ot_link_set_name(int netlink, int index, const char *ifname) {
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   add(&request, IFLA_IFNAME, ifname, strlen(ifname) + 1);
-  return ask(netlink, &request, NULL);
+  return ask(netlink, &request);
 }
 
 int ot_link_set_netns(int netlink, int index, int netns) {
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   uint32_t descriptor = (uint32_t)netns;
   add(&request, IFLA_NET_NS_FD, &descriptor, sizeof descriptor);
-  return ask(netlink, &request, NULL);
+  return ask(netlink, &request);
 }
 
 int ot_link_set_up(int netlink, int index) {
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   request.link.ifi_flags = IFF_UP;
   request.link.ifi_change = IFF_UP;
-  return ask(netlink, &request, NULL);
+  return ask(netlink, &request);
 }
 
 int ot_link_set_promotion(int netlink, int index, bool on) {
@@ -166,7 +170,7 @@ int ot_link_set_promotion(int netlink, int index, bool on) {
       .on = on,
   };
   add(&request, IFLA_AF_SPEC, &nest, sizeof nest);
-  return ask(netlink, &request, NULL);
+  return ask(netlink, &request);
 }
 
 static int address_request(int netlink, int type, int flags, int index, const struct ot_address *address) {
@@ -183,7 +187,7 @@ static int address_request(int netlink, int type, int flags, int index, const st
   size_t length = address->family == AF_INET6 ? 16 : 4;
   add(&request, IFA_LOCAL, address->bytes, length);
   add(&request, IFA_ADDRESS, address->bytes, length);
-  return ask(netlink, &request, NULL);
+  return ask(netlink, &request);
 }
 
 int ot_address_set(int netlink, int index, const struct ot_address *address) {
@@ -195,4 +199,60 @@ int ot_address_remove(int netlink, int index, const struct ot_address *address) 
   int number = address_request(netlink, RTM_DELADDR, 0, index, address);
   /* Not there is what was asked for. ENXIO: the device has no IPv6 at all. */
   return number == EADDRNOTAVAIL || number == ENXIO ? 0 : number;
+}
+
+static void set_hop(struct ot_route *route, int family, const void *address) {
+  route->hop_family = family;
+  memset(route->hop, 0, sizeof route->hop);
+  memcpy(route->hop, address, family == AF_INET6 ? 16 : 4);
+}
+
+static void read_metrics(const struct rtattr *metrics, struct ot_route *route) {
+  int left = (int)RTA_PAYLOAD(metrics);
+  for (const struct rtattr *at = RTA_DATA(metrics); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+    if (RTA_PAYLOAD(at) < 4) continue;
+    if (at->rta_type == RTAX_MTU) memcpy(&route->mtu, RTA_DATA(at), 4);
+    if (at->rta_type == RTAX_HOPLIMIT) memcpy(&route->hop_limit, RTA_DATA(at), 4);
+  }
+}
+
+/* The next hop is the destination unless a gateway is named, which may be of the other family (RTA_VIA). */
+static void read_route(const struct nlmsghdr *header, void *answer) {
+  const struct rtmsg *message = NLMSG_DATA(header);
+  struct ot_route *route = answer;
+  route->type = message->rtm_type;
+  size_t size = message->rtm_family == AF_INET6 ? 16 : 4;
+  int left = (int)RTM_PAYLOAD(header);
+  for (const struct rtattr *at = RTM_RTA(message); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+    const uint8_t *data = RTA_DATA(at);
+    size_t length = RTA_PAYLOAD(at);
+    if (at->rta_type == RTA_OIF && length >= 4) memcpy(&route->device, data, 4);
+    if (at->rta_type == RTA_GATEWAY && length >= size) set_hop(route, message->rtm_family, data);
+    /* IPv4 by way of IPv6 is the only kind there is. */
+    if (at->rta_type == RTA_VIA && length >= 2 + 16) set_hop(route, AF_INET6, data + 2);
+    if (at->rta_type == RTA_METRICS) read_metrics(at, route);
+    if (at->rta_type != RTA_PREFSRC || length < size) continue;
+    memcpy(route->source, data, size);
+    route->has_source = true;
+  }
+}
+
+int ot_route_get(int netlink, int family, const void *destination, const void *source, uint32_t device, struct ot_route *route) {
+  struct request request;
+  size_t size = family == AF_INET6 ? 16 : 4;
+  memset(&request, 0, sizeof request);
+  request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.route);
+  request.header.nlmsg_type = RTM_GETROUTE;
+  request.header.nlmsg_flags = NLM_F_REQUEST;
+  request.route.rtm_family = (uint8_t)family;
+  request.route.rtm_dst_len = (uint8_t)(size * 8);
+  add(&request, RTA_DST, destination, size);
+  if (source) {
+    request.route.rtm_src_len = (uint8_t)(size * 8);
+    add(&request, RTA_SRC, source, size);
+  }
+  if (device) add(&request, RTA_OIF, &device, sizeof device);
+  memset(route, 0, sizeof *route);
+  set_hop(route, family, destination);
+  return ask_for(netlink, &request, RTM_NEWROUTE, read_route, route);
 }

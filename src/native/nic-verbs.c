@@ -96,8 +96,10 @@ static bool read_options(napi_env env, napi_value options, struct handle *handle
   result->vnet_size = (size_t)vnet;
   if (!ot_get_int(env, options, "spinMicroseconds", false, 0, 1000000, &spin)) return false;
   result->spin_us = (uint32_t)spin;
-  result->udp_segment = result->merge = true;
-  return ot_get_bool(env, options, "udpSegment", false, &result->udp_segment) && ot_get_bool(env, options, "merge", false, &result->merge);
+  result->udp_segment = result->merge = result->tunnel_guard = true;
+  return ot_get_bool(env, options, "udpSegment", false, &result->udp_segment) && ot_get_bool(env, options, "merge", false, &result->merge) &&
+         ot_get_bool(env, options, "tunnelGso", false, &result->tunnel_gso) &&
+         ot_get_bool(env, options, "tunnelGuard", false, &result->tunnel_guard);
 }
 
 static napi_value create_nic(napi_env env, napi_callback_info info) {

@@ -22,6 +22,9 @@
 #ifndef SOL_UDP
 #define SOL_UDP 17
 #endif
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62
+#endif
 #ifndef SO_NO_CHECK
 #define SO_NO_CHECK 11
 #endif
@@ -82,6 +85,8 @@ struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fau
   nic->outbox = ot_outbox_create();
   nic->merges = ot_merges_create();
   nic->epoll = epoll_create1(EPOLL_CLOEXEC);
+  /* Whether it works is told by the self-test; here it is done without. */
+  if (options->tunnel_gso && !(nic->tunnel = ot_tunnel_open(options->tunnel_guard, fault))) nic->latched |= LATCHED_TUNNEL_GSO;
   if (nic->epoll >= 0 && nic->links && nic->done_at && nic->done_in && nic->outbox && nic->merges) return nic;
   if (nic->epoll < 0)
     ot_fail(fault, errno, "epoll_create1", "creating a Nic");
@@ -94,6 +99,8 @@ struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fau
 void ot_nic_close(struct ot_nic *nic) {
   if (nic->epoll >= 0) close(nic->epoll);
   nic->epoll = -1;
+  ot_tunnel_close(nic->tunnel);
+  nic->tunnel = NULL;
   struct ot_table *tables[] = {&nic->taps, &nic->sockets, &nic->senders};
   for (int i = 0; i < 3; i++) {
     free(tables[i]->ports);
@@ -179,6 +186,23 @@ int ot_nic_attach_socket(struct ot_nic *nic, uint32_t index, int fd, struct ot_f
   return 0;
 }
 
+/* What the datagrams of a sender look like: superframes that go past it are to look the same. */
+static void describe_sender(struct ot_port *sender) {
+  int fd = sender->fd;
+  bool v6 = sender->family == AF_INET6;
+  struct sockaddr_in6 address = {.sin6_family = AF_UNSPEC};
+  socklen_t size = sizeof address;
+  sender->checksum = !option(fd, SOL_SOCKET, SO_NO_CHECK, 0) && !(v6 && option(fd, SOL_UDP, UDP_NO_CHECK6_TX, 0));
+  sender->ttl = (uint8_t)(v6 ? option(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 64) : option(fd, IPPROTO_IP, IP_TTL, 64));
+  sender->df = v6 || option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO) == IP_PMTUDISC_DO;
+  sender->bound_to = (uint32_t)option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, 0);
+  if (getsockname(fd, (struct sockaddr *)&address, &size) < 0) return;
+  const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+  sender->source_port = ntohs(address.sin6_port);
+  if (v6) memcpy(sender->local, &address.sin6_addr, 16);
+  else memcpy(sender->local, &v4->sin_addr, 4);
+}
+
 int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault) {
   int family, segment;
   socklen_t size = sizeof family;
@@ -193,8 +217,8 @@ int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_f
     nic->udp_segment = false;
     nic->latched |= LATCHED_UDP_SEGMENT;
   }
-  bool unchecked = option(fd, SOL_SOCKET, SO_NO_CHECK, 0) || (family == AF_INET6 && option(fd, SOL_UDP, UDP_NO_CHECK6_TX, 0));
-  nic->senders.ports[index].trains = !unchecked;
+  describe_sender(&nic->senders.ports[index]);
+  nic->senders.ports[index].trains = nic->senders.ports[index].checksum;
   return 0;
 }
 

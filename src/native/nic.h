@@ -5,6 +5,7 @@
  *   transmit.c   walks the ring              split.c     a superframe's segments
  *   tap-write.c  one frame to a TAP          train.c     datagrams into trains, trains into sends
  *   finish.c     checksums left open         merge.c     segments of a flow into one write
+ *   tunnel.c     superframes that leave whole (tunnel.h)
  */
 #ifndef OVERTAP_NIC_H
 #define OVERTAP_NIC_H
@@ -52,6 +53,11 @@ struct ot_port {
   uint32_t reserve;    /* receiving sockets: descriptors that one datagram may take */
   uint32_t typical;    /* receiving sockets: bytes of a recent datagram */
   bool trains;         /* senders: UDP_SEGMENT may be tried */
+  uint8_t local[16];   /* senders: the address that they are bound to, zeros: any */
+  uint32_t bound_to;   /* senders: the index of a device, 0: none */
+  uint16_t source_port;
+  uint8_t ttl;
+  bool df, checksum; /* senders: of the datagrams they send */
   int32_t first, last; /* of this call: a sender's commands, a TAP's open merges */
   int32_t next;        /* the next sender with commands, or TAP with open merges */
   uint32_t open;       /* TAPs: number of open merges */
@@ -63,9 +69,23 @@ struct ot_table {
   uint32_t size;
 };
 
+/* By which device superframes to a remote may leave whole, for senders like the one for which it was asked. */
+struct ot_path {
+  bool asked;
+  uint32_t asked_ms, bound_to;
+  uint8_t local[16], ttl;
+  bool checksum;
+  uint32_t device; /* 0: none */
+  uint32_t mtu;    /* that the path has of its own, 0: the device's */
+  uint8_t source[16];
+  uint32_t hop_family; /* of the next hop: the gateway, or the remote itself */
+  uint8_t hop[16];
+};
+
 struct ot_remote {
   struct sockaddr_in6 v6;
   struct sockaddr_in v4; /* sin_family 0: the address is no IPv4 one */
+  struct ot_path path;
 };
 
 /* What one recvmmsg fills. */
@@ -105,6 +125,8 @@ struct ot_nic {
   /* The last call's commands were not the last of their frames. */
   bool mid_batch;
   struct ot_outbox *outbox;
+  struct ot_tunnel *tunnel; /* NULL: none */
+  uint32_t tunnelled;
   struct ot_merge *merges;
   int32_t free_merge, merging_tap;
 };
@@ -117,7 +139,7 @@ struct ot_nic_options {
   int32_t *rx, *tx, *status;
   size_t rx_words, tx_words, status_words;
   size_t batch_bytes, max_frames, vnet_size;
-  bool udp_segment, merge;
+  bool udp_segment, merge, tunnel_gso, tunnel_guard;
   uint32_t spin_us;
 };
 
@@ -219,6 +241,18 @@ uint32_t ot_split_stamp(const struct ot_split *split, uint32_t i, uint8_t *heade
 struct ot_outbox *ot_outbox_create(void);
 /* Sends a sender's list of commands, which have been checked. */
 void ot_send_queue(struct ot_nic *nic, struct ot_port *sender);
+
+/* ---- tunnel.c ---- */
+
+/* Makes no TAP yet. `guarded`: not to be used while somebody looks at what this host sends (tunnel-guard.c). */
+struct ot_tunnel *ot_tunnel_open(bool guarded, struct ot_fault *fault);
+void ot_tunnel_close(struct ot_tunnel *tunnel);
+/* Makes the TAP. -1: this kernel cannot, or will not. */
+int ot_tunnel_start(struct ot_tunnel *tunnel, struct ot_fault *fault);
+/* Whether a superframe may leave whole, as far as can be told before it is tried. The first one has the TAP made. */
+bool ot_tunnel_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split);
+/* False: it has not left. Whatever was sent before must be on its way. */
+bool ot_tunnel_send(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split);
 
 /* ---- tap-write.c ---- */
 

@@ -71,7 +71,9 @@
 #define STATUS_LOST_INDEX 4
 #define STATUS_MORE 5
 #define STATUS_LATCHED 6
+#define STATUS_TUNNELLED 7
 #define LATCHED_UDP_SEGMENT 1
+#define LATCHED_TUNNEL_GSO 2
 
 #define OFFLOAD_MISFIT 74
 
@@ -146,6 +148,19 @@ int ot_link_set_promotion(int netlink, int index, bool on);
 int ot_address_set(int netlink, int index, const struct ot_address *address);
 /* 0, too, when the address is not there. */
 int ot_address_remove(int netlink, int index, const struct ot_address *address);
+
+struct ot_route {
+  uint32_t device;
+  uint8_t type; /* RTN_* */
+  uint8_t source[16];
+  bool has_source; /* the address that the kernel would choose, where it may */
+  int hop_family;  /* of the next hop: the gateway, or the destination itself */
+  uint8_t hop[16];
+  uint32_t mtu, hop_limit; /* that the route or the path has of its own, 0: none */
+};
+
+/* The kernel's way to a host, as `ip route get` tells it. `source` may be NULL, `device` 0: any. */
+int ot_route_get(int netlink, int family, const void *destination, const void *source, uint32_t device, struct ot_route *route);
 
 /* ---- tap.c ---- */
 
@@ -225,7 +240,7 @@ struct ot_trial {
   char reason[160]; /* why not, or why it was taken on trust; empty otherwise */
 };
 
-enum { OT_TRIAL_UDP_SEGMENT, OT_TRIAL_UDP_GRO, OT_TRIAL_VNET_HEADER, OT_TRIAL_TSO, OT_TRIAL_USO, OT_TRIALS };
+enum { OT_TRIAL_UDP_SEGMENT, OT_TRIAL_UDP_GRO, OT_TRIAL_VNET_HEADER, OT_TRIAL_TSO, OT_TRIAL_USO, OT_TRIAL_TUNNEL_GSO, OT_TRIALS };
 
 /* Tries each in the thread's namespace; leaves nothing behind. */
 void ot_self_test(struct ot_trial trials[OT_TRIALS]);

@@ -255,6 +255,7 @@ int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault) {
   bool busy = nic->frames > 0;
   memset(nic->status, 0, STATUS_WORDS * sizeof *nic->status);
   nic->status[STATUS_LATCHED] = nic->latched;
+  nic->status[STATUS_TUNNELLED] = (int32_t)(nic->tunnelled & 0x7fffffff);
   nic->latched = 0;
   nic->frames = 0;
   nic->bytes = 0;

@@ -41,6 +41,9 @@
 #ifndef IP_MTU
 #define IP_MTU 14
 #endif
+#ifndef IPV6_AUTOFLOWLABEL
+#define IPV6_AUTOFLOWLABEL 70
+#endif
 #ifndef IPV6_MTU
 #define IPV6_MTU 24
 #endif
@@ -241,6 +244,12 @@ static int prepare_groups(int fd, const struct ot_udp_options *options, struct o
   return 0;
 }
 
+/*
+ * Like the kernel's vxlan device, no flow label: what superframes are sent with that go past the socket (tunnel.c), so that routers
+ * which look at it keep a flow together. Flows differ by their source ports.
+ */
+static int no_flow_label(int fd, bool v6) { return v6 ? set(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0) : 0; }
+
 int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fault *fault) {
   bool v6 = options->family == AF_INET6;
   int fd = open_socket(options->family, options->dev, fault);
@@ -249,6 +258,7 @@ int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fau
   if (drop_input(fd) < 0) step = "closing the receiving side of a sending socket";
   else if (forbid_fragments(fd, v6, options->df) < 0) step = "forbidding fragments";
   else if (set_ttl(fd, v6, options->ttl) < 0) step = "setting the TTL";
+  else if (no_flow_label(fd, v6) < 0 && errno != ENOPROTOOPT) step = "leaving the flow label out";
   else if (!options->checksum && (v6 ? set(fd, SOL_UDP, UDP_NO_CHECK6_TX, 1) : set(fd, SOL_SOCKET, SO_NO_CHECK, 1)) < 0)
     step = "switching the UDP checksum off";
   int result = step ? ot_fail(fault, errno, "setsockopt", "%s", step) : 0;

@@ -38,6 +38,13 @@ export interface NativeNicOptions {
   arenaBytes?: number;
   /** Sends trains of datagrams as one message (UDP_SEGMENT). Default true. */
   udpSegment?: boolean;
+  /**
+   * Hands TCP superframes whole, in their outer headers, to devices that segment frames in UDP tunnels, by a TAP `otgso*` of
+   * the Nic's own. Default false.
+   */
+  tunnelGso?: boolean;
+  /** Not while a firewall or IPsec looks at what this host sends, whom such frames would pass by. Default true. */
+  tunnelGuard?: boolean;
   /** Writes consecutive segments of a TCP flow to a TAP as one. Default true. */
   merge?: boolean;
   /** Default SPIN_MICROSECONDS; 0: sleep at once. */
@@ -69,6 +76,8 @@ export function createNativeNic(options: NativeNicOptions = {}): NativeNic {
     maxFrames,
     vnetHeaderSize: VNET_HEADER_SIZE,
     udpSegment: options.udpSegment ?? true,
+    tunnelGso: options.tunnelGso ?? false,
+    tunnelGuard: options.tunnelGuard ?? true,
     merge: options.merge ?? true,
     spinMicroseconds: options.spinMicroseconds ?? SPIN_MICROSECONDS,
   });

@@ -108,9 +108,13 @@ export const STATUS_LOST_INDEX = 4;
 export const STATUS_MORE = 5;
 /** LATCHED_* bits of what was found not to work, and is done without from now on; each is reported once. */
 export const STATUS_LATCHED = 6;
+/** How many superframes left whole, for a device to segment; 31 bits, which wrap. */
+export const STATUS_TUNNELLED = 7;
 
 /** No trains are sent any more: the kernel or a device refuses UDP_SEGMENT. Nothing was lost. */
 export const LATCHED_UDP_SEGMENT = 1;
+/** No superframe leaves whole any more: the TAP for them could not be made, or has gone. Nothing was lost. */
+export const LATCHED_TUNNEL_GSO = 2;
 
 /** EBADMSG as a TX_STATUS: the virtio-net header does not fit the frame, or asks for what no NIC does with it. */
 export const OFFLOAD_MISFIT = 74;

@@ -1,0 +1,113 @@
+/*
+ * Who looks at what this host sends: firewalls at the hooks `output` and `postrouting`, and IPsec policies. Superframes that leave by the tunnel
+ * TAP would pass them by, so they are asked for before, in the namespace of the thread. Changes nothing.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <linux/xfrm.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tunnel.h"
+
+struct question {
+  struct nlmsghdr header;
+  union {
+    struct nfgenmsg netfilter;
+    uint32_t flags;
+  };
+};
+
+enum answer { NOBODY, SOMEBODY, MORE };
+
+#define ATTRIBUTES(message, size) ((const struct nlattr *)((const uint8_t *)NLMSG_DATA(message) + NLMSG_ALIGN(size)))
+
+/* The attribute of that type among those of `length` bytes, or NULL. */
+static const struct nlattr *find(const struct nlattr *at, long length, int type) {
+  while (length >= NLA_HDRLEN && at->nla_len >= NLA_HDRLEN && at->nla_len <= length) {
+    if ((at->nla_type & NLA_TYPE_MASK) == type) return at;
+    length -= NLA_ALIGN(at->nla_len);
+    at = (const struct nlattr *)((const uint8_t *)at + NLA_ALIGN(at->nla_len));
+  }
+  return NULL;
+}
+
+static const uint8_t *payload(const struct nlattr *at) { return (const uint8_t *)at + NLA_HDRLEN; }
+
+/* A chain of nftables, which iptables-nft's are, too; only base chains have a hook. */
+static enum answer read_chain(const struct nlmsghdr *message) {
+  const struct nfgenmsg *chain = NLMSG_DATA(message);
+  uint8_t family = chain->nfgen_family;
+  if (family != NFPROTO_INET && family != NFPROTO_IPV4 && family != NFPROTO_IPV6) return MORE;
+  const struct nlattr *hook = find(ATTRIBUTES(message, sizeof *chain), (long)NLMSG_PAYLOAD(message, sizeof *chain), NFTA_CHAIN_HOOK);
+  const struct nlattr *number = hook ? find((const struct nlattr *)payload(hook), hook->nla_len - NLA_HDRLEN, NFTA_HOOK_HOOKNUM) : NULL;
+  if (!number || number->nla_len < NLA_HDRLEN + 4) return MORE;
+  uint32_t value;
+  memcpy(&value, payload(number), 4);
+  value = ntohl(value);
+  return value == NF_INET_LOCAL_OUT || value == NF_INET_POST_ROUTING ? SOMEBODY : MORE;
+}
+
+static enum answer read_policies(const struct nlmsghdr *message) {
+  struct xfrmu_spdinfo counts;
+  const struct nlattr *info = find(ATTRIBUTES(message, 4), (long)NLMSG_PAYLOAD(message, 4), XFRMA_SPD_INFO);
+  if (!info || info->nla_len < NLA_HDRLEN + sizeof counts) return SOMEBODY;
+  memcpy(&counts, payload(info), sizeof counts);
+  return counts.outcnt ? SOMEBODY : NOBODY;
+}
+
+/* A kernel that has no such subsystem has nobody in it. */
+static enum answer read_error(int number) {
+  return number == EINVAL || number == EOPNOTSUPP || number == EPROTONOSUPPORT || number == ENOENT ? NOBODY : SOMEBODY;
+}
+
+static enum answer read_messages(const uint8_t *buffer, size_t length, enum answer (*read)(const struct nlmsghdr *)) {
+  for (const struct nlmsghdr *at = (const struct nlmsghdr *)buffer; NLMSG_OK(at, length); at = NLMSG_NEXT(at, length)) {
+    if (at->nlmsg_type == NLMSG_DONE) return NOBODY;
+    enum answer answer = at->nlmsg_type == NLMSG_ERROR ? read_error(-((const struct nlmsgerr *)NLMSG_DATA(at))->error) : read(at);
+    if (answer != MORE) return answer;
+  }
+  return MORE;
+}
+
+/* Asks on a socket of its own: what is left of a long answer goes with it. */
+static bool ask(int protocol, const struct question *question, enum answer (*read)(const struct nlmsghdr *)) {
+  _Alignas(struct nlmsghdr) uint8_t buffer[16384];
+  enum answer answer = MORE;
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+  if (fd < 0) return read_error(errno) == SOMEBODY;
+  if (send(fd, question, question->header.nlmsg_len, 0) < 0) answer = SOMEBODY;
+  while (answer == MORE) {
+    ssize_t length = recv(fd, buffer, sizeof buffer, 0);
+    if (length >= 0) answer = read_messages(buffer, (size_t)length, read);
+    else if (errno != EINTR) answer = SOMEBODY;
+  }
+  close(fd);
+  return answer == SOMEBODY;
+}
+
+/* Tables of iptables before nftables: each of them has a chain OUTPUT. */
+static bool has_tables(const char *path) {
+  char byte;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t got = read(fd, &byte, 1);
+  close(fd);
+  return got > 0;
+}
+
+bool ot_tunnel_watched(void) {
+  struct question chains = {.header = {.nlmsg_len = NLMSG_LENGTH(sizeof chains.netfilter),
+                                       .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN,
+                                       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
+  struct question policies = {.header = {.nlmsg_len = NLMSG_LENGTH(sizeof policies.flags),
+                                         .nlmsg_type = XFRM_MSG_GETSPDINFO,
+                                         .nlmsg_flags = NLM_F_REQUEST}};
+  return has_tables("/proc/thread-self/net/ip_tables_names") || has_tables("/proc/thread-self/net/ip6_tables_names") ||
+         ask(NETLINK_NETFILTER, &chains, read_chain) || ask(NETLINK_XFRM, &policies, read_policies);
+}

@@ -1,0 +1,154 @@
+/*
+ * Which remotes superframes can leave for whole: those that the kernel reaches by a device that segments frames in UDP tunnels. Without such
+ * a device the kernel would do that in software, which is slower than trains of datagrams (bench/path). Asks netlink and ethtool(8) once
+ * a second for each remote that superframes go to; sends nothing.
+ */
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "tunnel.h"
+
+/* How long what was found out is believed. */
+#define PATH_MS 1000
+#define DEVICE_MS 10000
+#define WATCHED_MS 5000
+/* Features that any kernel may come to have. */
+#define MOST_FEATURES 1024
+
+static bool expired(const struct ot_nic *nic, uint32_t since_ms, uint32_t after_ms) {
+  return (((uint32_t)nic->status[STATUS_NOW] - since_ms) & 0x7fffffff) >= after_ms;
+}
+
+/* ---- Devices ---- */
+
+static int ethtool(const struct ot_tunnel *tunnel, const char *ifname, void *command) {
+  struct ifreq request;
+  memset(&request, 0, sizeof request);
+  memcpy(request.ifr_name, ifname, strlen(ifname) + 1);
+  request.ifr_data = command;
+  return ioctl(tunnel->ioctl, SIOCETHTOOL, &request);
+}
+
+void ot_tunnel_name_features(struct ot_tunnel *tunnel) {
+  struct {
+    struct ethtool_sset_info info;
+    uint32_t count;
+  } size = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_FEATURES}};
+  tunnel->feature = tunnel->feature_checksum = -1;
+  /* The names are the kernel's: any device knows all of them. */
+  if (ethtool(tunnel, "lo", &size) < 0 || size.info.sset_mask == 0 || size.count > MOST_FEATURES) return;
+  struct ethtool_gstrings *names = calloc(1, sizeof *names + (size_t)size.count * ETH_GSTRING_LEN);
+  if (!names) return;
+  *names = (struct ethtool_gstrings){.cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES, .len = size.count};
+  int number = ethtool(tunnel, "lo", names);
+  for (int i = 0; number == 0 && i < (int)names->len; i++) {
+    const char *name = (const char *)names->data + i * ETH_GSTRING_LEN;
+    if (!strncmp(name, "tx-udp_tnl-segmentation", ETH_GSTRING_LEN)) tunnel->feature = i;
+    if (!strncmp(name, "tx-udp_tnl-csum-segmentation", ETH_GSTRING_LEN)) tunnel->feature_checksum = i;
+  }
+  free(names);
+}
+
+/* Which hop limit IPv6 has by a device, or, for "all", where nothing is known of the device; 0: no IPv6. */
+static int hop_limit_of(const char *ifname) {
+  char path[64 + IF_NAMESIZE];
+  int limit = 0;
+  snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/hop_limit", ifname);
+  FILE *file = fopen(path, "re");
+  if (!file) return 0;
+  if (fscanf(file, "%d", &limit) != 1) limit = 0;
+  fclose(file);
+  return limit;
+}
+
+static void ask_device(const struct ot_tunnel *tunnel, struct ot_tunnel_device *device) {
+  struct {
+    struct ethtool_gfeatures header;
+    struct ethtool_get_features_block blocks[MOST_FEATURES / 32];
+  } answer = {.header = {.cmd = ETHTOOL_GFEATURES, .size = MOST_FEATURES / 32}};
+  char ifname[IF_NAMESIZE];
+  if (!if_indextoname(device->index, ifname) || ethtool(tunnel, ifname, &answer) < 0) return;
+  int plain = tunnel->feature, checksum = tunnel->feature_checksum;
+  device->segments = plain >= 0 && answer.blocks[plain / 32].active >> plain % 32 & 1;
+  device->segments_checksum = checksum >= 0 && answer.blocks[checksum / 32].active >> checksum % 32 & 1;
+  device->hop_limit = hop_limit_of(ifname);
+  device->usual_hop_limit = hop_limit_of("all");
+}
+
+static const struct ot_tunnel_device *find_device(struct ot_nic *nic, uint32_t index) {
+  struct ot_tunnel *tunnel = nic->tunnel;
+  struct ot_tunnel_device *device = NULL;
+  for (int i = 0; i < OT_TUNNEL_DEVICES && !device; i++)
+    if (tunnel->devices[i].index == index) device = &tunnel->devices[i];
+  if (device && !expired(nic, device->asked_ms, DEVICE_MS)) return device;
+  if (!device) device = &tunnel->devices[tunnel->next_device++ % OT_TUNNEL_DEVICES];
+  *device = (struct ot_tunnel_device){.index = index, .asked_ms = (uint32_t)nic->status[STATUS_NOW]};
+  ask_device(tunnel, device);
+  return device;
+}
+
+/* ---- Paths ---- */
+
+bool ot_is_bound(const struct ot_port *sender) {
+  static const uint8_t any[16];
+  return memcmp(sender->local, any, sizeof any) != 0;
+}
+
+static bool asked_as(const struct ot_path *path, const struct ot_port *sender) {
+  return path->bound_to == sender->bound_to && path->ttl == sender->ttl && path->checksum == sender->checksum &&
+         !memcmp(path->local, sender->local, sizeof path->local);
+}
+
+/* The route's, or the device's, which a router may have told, hold where the sender has none of its own: which it has cannot be asked. */
+static bool has_hop_limit(const struct ot_port *sender, const struct ot_route *route, const struct ot_tunnel_device *device) {
+  if (route->hop_limit && route->hop_limit != sender->ttl) return true;
+  return sender->family == AF_INET6 && sender->ttl == device->usual_hop_limit && sender->ttl != device->hop_limit;
+}
+
+/* A host reached by another device than the sender is bound to is not reached at all: the kernel says so with the route. */
+static void ask_path(struct ot_nic *nic, const struct ot_port *sender, const struct ot_remote *remote, struct ot_path *path) {
+  struct ot_route route;
+  bool bound = ot_is_bound(sender);
+  const void *destination = sender->family == AF_INET6 ? (const void *)&remote->v6.sin6_addr : &remote->v4.sin_addr;
+  path->device = 0;
+  if (ot_route_get(nic->tunnel->netlink, sender->family, destination, bound ? sender->local : NULL, sender->bound_to, &route)) return;
+  if (route.type != RTN_UNICAST || !(bound || route.has_source)) return;
+  const struct ot_tunnel_device *device = find_device(nic, route.device);
+  if (!(sender->checksum ? device->segments_checksum : device->segments) || has_hop_limit(sender, &route, device)) return;
+  memcpy(path->source, bound ? sender->local : route.source, sizeof path->source);
+  memcpy(path->hop, route.hop, sizeof path->hop);
+  path->hop_family = (uint32_t)route.hop_family;
+  path->mtu = route.mtu;
+  path->device = route.device;
+}
+
+static bool is_watched(struct ot_nic *nic) {
+  struct ot_tunnel *tunnel = nic->tunnel;
+  if (!tunnel->guarded) return false;
+  if (tunnel->asked && !expired(nic, tunnel->watched_ms, tunnel->watched ? WATCHED_MS : PATH_MS)) return tunnel->watched;
+  tunnel->asked = true;
+  tunnel->watched_ms = (uint32_t)nic->status[STATUS_NOW];
+  tunnel->watched = ot_tunnel_watched();
+  return tunnel->watched;
+}
+
+bool ot_tunnel_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote) {
+  struct ot_path *path = &remote->path;
+  if (is_watched(nic)) return false;
+  if (path->asked && asked_as(path, sender) && !expired(nic, path->asked_ms, PATH_MS)) return path->device != 0;
+  ask_path(nic, sender, remote, path);
+  path->asked = true;
+  path->asked_ms = (uint32_t)nic->status[STATUS_NOW];
+  path->bound_to = sender->bound_to;
+  path->ttl = sender->ttl;
+  path->checksum = sender->checksum;
+  memcpy(path->local, sender->local, sizeof path->local);
+  return path->device != 0;
+}

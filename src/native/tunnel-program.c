@@ -1,0 +1,241 @@
+/*
+ * The program at the inlet of the tunnel TAP (tunnel.c): sends what is written there on to the device that leads to its outer
+ * destination, as the kernel's vxlan device would. Owns the program's text, and how it gets into the kernel.
+ *
+ * By this way a frame meets neither the host's forwarding settings nor its FORWARD rules, and keeps its TTL. In context of the writer:
+ * a TAP hands its frames on before write returns, so that the verdict is there by then.
+ *
+ *   refused, until the end is reached
+ *   ask the routes for the outer destination, and whether the longest packet fits the path (bpf_fib_lookup)
+ *   no route to another host, a path too small, another device or next hop than the writer has in mind: drop
+ *   taken; to that device, with the next hop's link-layer address (bpf_redirect_neigh)
+ *
+ * The writer has in mind what the routes say of the host's own datagrams, which may be another thing than what they say of one that comes in.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tunnel.h"
+
+/* What the headers that this is compiled with may not know yet. */
+#define LINK_CREATE 28
+#define TCX_INGRESS 46 /* Linux 6.6 */
+#define MMAPABLE (1u << 10)
+#define FIB_SKIP_NEIGHBOUR 4
+#define REDIRECT_NEIGHBOUR 152
+
+struct link_create {
+  uint32_t program, device, type, flags;
+  uint8_t rest[64]; /* zeros: no more is asked for */
+};
+
+/* struct bpf_redir_neigh */
+struct neighbour {
+  uint32_t family;
+  uint8_t address[16];
+};
+
+/* Registers; those from SKB on survive a call. FRAME is the end of the stack. */
+enum { R0, R1, R2, R3, R4, R5, SKB, SHARED, DATA, DEVICE, FRAME };
+
+/* On the stack: the question to the routes, which becomes their answer; and the next hop. */
+#define FIB (-(int)sizeof(struct bpf_fib_lookup))
+#define FIB_AT(field) (FIB + (int)offsetof(struct bpf_fib_lookup, field))
+#define NEXT_HOP (FIB - 24)
+
+#define ETHERNET_AT(field) (int)offsetof(struct ot_tunnel_ethernet, field)
+#define SKB_AT(field) (int)offsetof(struct __sk_buff, field)
+#define SHARED_AT(field) (int)offsetof(struct ot_tunnel_shared, field)
+
+#define TEXT 128
+#define REFUSALS 16
+
+struct program {
+  struct bpf_insn text[TEXT];
+  int refusals[REFUSALS]; /* jumps that are aimed at the end */
+  int count, refused;
+};
+
+/* Returns where it is, for jumps that are aimed later. */
+static int emit(struct program *program, int code, int to, int from, int offset, int value) {
+  if (program->count == TEXT) return TEXT - 1; /* the kernel will not take a program without an end */
+  program->text[program->count] = (struct bpf_insn){
+      .code = (uint8_t)code, .dst_reg = (uint8_t)to & 0xf, .src_reg = (uint8_t)from & 0xf, .off = (int16_t)offset, .imm = value};
+  return program->count++;
+}
+
+static void aim(struct program *program, int jump) { program->text[jump].off = (int16_t)(program->count - jump - 1); }
+static void move(struct program *program, int to, int from) { emit(program, BPF_ALU64 | BPF_MOV | BPF_X, to, from, 0, 0); }
+static void set(struct program *program, int to, int value) { emit(program, BPF_ALU64 | BPF_MOV | BPF_K, to, 0, 0, value); }
+static void call(struct program *program, int helper) { emit(program, BPF_JMP | BPF_CALL, 0, 0, 0, helper); }
+static void load(struct program *program, int size, int to, int from, int at) { emit(program, BPF_LDX | size | BPF_MEM, to, from, at, 0); }
+static void put(struct program *program, int size, int to, int at, int value) { emit(program, BPF_ST | size | BPF_MEM, to, 0, at, value); }
+
+/* Compares two registers, the left one with the right one. */
+static void refuse_if(struct program *program, int comparison, int left, int right) {
+  int jump = emit(program, BPF_JMP | comparison | BPF_X, left, right, 0, 0);
+  if (program->refused < REFUSALS) program->refusals[program->refused++] = jump;
+}
+
+static void move_sum(struct program *program, int to, int from, int more) {
+  move(program, to, from);
+  emit(program, BPF_ALU64 | BPF_ADD | BPF_K, to, 0, 0, more);
+}
+
+/* `words` pieces of memory to the stack. */
+static void copy(struct program *program, int size, int words, int to, int from, int at) {
+  int step = size == BPF_B ? 1 : size == BPF_H ? 2 : 4;
+  for (int i = 0; i < words; i++) {
+    load(program, size, R1, from, at + i * step);
+    emit(program, BPF_STX | size | BPF_MEM, FRAME, R1, to + i * step, 0);
+  }
+}
+
+static int skip_source(struct program *program) {
+  load(program, BPF_B, R1, DATA, ETHERNET_AT(open_source));
+  return emit(program, BPF_JMP | BPF_JNE | BPF_K, R1, 0, 0, 0);
+}
+
+/* IP's own part of the question. */
+static void ask_ipv4(struct program *program) {
+  put(program, BPF_B, FRAME, FIB_AT(family), AF_INET);
+  copy(program, BPF_B, 1, FIB_AT(tos), DATA, OT_ETHERNET + 1);
+  int open = skip_source(program);
+  copy(program, BPF_W, 1, FIB_AT(ipv4_src), DATA, OT_ETHERNET + 12);
+  aim(program, open);
+  copy(program, BPF_W, 1, FIB_AT(ipv4_dst), DATA, OT_ETHERNET + 16);
+  copy(program, BPF_H, 2, FIB_AT(sport), DATA, OT_ETHERNET + 20);
+}
+
+static void ask_ipv6(struct program *program) {
+  put(program, BPF_B, FRAME, FIB_AT(family), AF_INET6);
+  int open = skip_source(program);
+  copy(program, BPF_W, 4, FIB_AT(ipv6_src), DATA, OT_ETHERNET + 8);
+  aim(program, open);
+  copy(program, BPF_W, 4, FIB_AT(ipv6_dst), DATA, OT_ETHERNET + 24);
+  copy(program, BPF_H, 2, FIB_AT(sport), DATA, OT_ETHERNET + 40);
+}
+
+static void ask(struct program *program) {
+  for (int at = FIB; at < 0; at += 8) put(program, BPF_DW, FRAME, at, 0);
+  put(program, BPF_B, FRAME, FIB_AT(l4_protocol), OT_UDP_PROTOCOL);
+  copy(program, BPF_H, 1, FIB_AT(tot_len), DATA, ETHERNET_AT(largest));
+  copy(program, BPF_W, 1, FIB_AT(ifindex), SKB, SKB_AT(ifindex));
+  load(program, BPF_H, R1, DATA, ETHERNET_AT(type));
+  int ipv6 = emit(program, BPF_JMP | BPF_JEQ | BPF_K, R1, 0, 0, htons(0x86dd));
+  ask_ipv4(program);
+  int end = emit(program, BPF_JMP | BPF_JA, 0, 0, 0, 0);
+  aim(program, ipv6);
+  ask_ipv6(program);
+  aim(program, end);
+  move(program, R1, SKB);
+  move_sum(program, R2, FRAME, FIB);
+  set(program, R3, sizeof(struct bpf_fib_lookup));
+  set(program, R4, FIB_SKIP_NEIGHBOUR);
+  call(program, BPF_FUNC_fib_lookup);
+}
+
+/* The answer is the one that the writer has. */
+static void compare(struct program *program) {
+  load(program, BPF_W, R1, FRAME, FIB_AT(ifindex));
+  refuse_if(program, BPF_JNE, R1, DEVICE);
+  load(program, BPF_B, R1, FRAME, FIB_AT(family));
+  load(program, BPF_W, R2, SHARED, SHARED_AT(hop_family));
+  refuse_if(program, BPF_JNE, R1, R2);
+  for (int i = 0; i < 16; i += 4) {
+    load(program, BPF_W, R1, FRAME, FIB_AT(ipv6_dst) + i);
+    load(program, BPF_W, R2, SHARED, SHARED_AT(hop) + i);
+    refuse_if(program, BPF_JNE, R1, R2);
+  }
+}
+
+static void redirect(struct program *program) {
+  load(program, BPF_B, R1, FRAME, FIB_AT(family));
+  emit(program, BPF_STX | BPF_W | BPF_MEM, FRAME, R1, NEXT_HOP, 0);
+  copy(program, BPF_W, 4, NEXT_HOP + 4, FRAME, FIB_AT(ipv6_dst));
+  put(program, BPF_W, SHARED, SHARED_AT(verdict), OT_VERDICT_TAKEN);
+  move(program, R1, DEVICE);
+  move_sum(program, R2, FRAME, NEXT_HOP);
+  set(program, R3, sizeof(struct neighbour));
+  set(program, R4, 0);
+  call(program, REDIRECT_NEIGHBOUR);
+  emit(program, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+}
+
+static void write_program(struct program *program, int map) {
+  move(program, SKB, R1);
+  emit(program, BPF_LD | BPF_DW | BPF_IMM, SHARED, BPF_PSEUDO_MAP_VALUE, 0, map);
+  emit(program, 0, 0, 0, 0, 0);
+  put(program, BPF_W, SHARED, SHARED_AT(verdict), OT_VERDICT_REFUSED);
+  load(program, BPF_W, DATA, SKB, SKB_AT(data));
+  load(program, BPF_W, R1, SKB, SKB_AT(data_end));
+  move_sum(program, R2, DATA, OT_ETHERNET + 40 + 4);
+  refuse_if(program, BPF_JGT, R2, R1);
+  load(program, BPF_W, DEVICE, DATA, ETHERNET_AT(device));
+  ask(program);
+  set(program, R1, BPF_FIB_LKUP_RET_SUCCESS);
+  refuse_if(program, BPF_JNE, R0, R1);
+  compare(program);
+  redirect(program);
+  for (int i = 0; i < program->refused; i++) aim(program, program->refusals[i]);
+  set(program, R0, TC_ACT_SHOT);
+  emit(program, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+}
+
+static int bpf(int command, void *attributes, size_t size) { return (int)syscall(SYS_bpf, command, attributes, size); }
+
+static int make_map(struct ot_fault *fault) {
+  union bpf_attr attributes;
+  memset(&attributes, 0, sizeof attributes);
+  attributes.map_type = BPF_MAP_TYPE_ARRAY;
+  attributes.key_size = 4;
+  attributes.value_size = sizeof(struct ot_tunnel_shared);
+  attributes.max_entries = 1;
+  attributes.map_flags = MMAPABLE;
+  int fd = bpf(BPF_MAP_CREATE, &attributes, sizeof attributes);
+  return fd < 0 ? ot_fail(fault, errno, "bpf", "making a BPF map") : fd;
+}
+
+static int load_program(int map, struct ot_fault *fault) {
+  struct program program = {.count = 0};
+  union bpf_attr attributes;
+  write_program(&program, map);
+  memset(&attributes, 0, sizeof attributes);
+  attributes.prog_type = BPF_PROG_TYPE_SCHED_CLS;
+  attributes.insns = (uintptr_t)program.text;
+  attributes.insn_cnt = (uint32_t)program.count;
+  /* The kernel lets only programs of such a licence ask its routes. */
+  attributes.license = (uintptr_t) "Dual MIT/GPL";
+  memcpy(attributes.prog_name, "overtap_tunnel", 15);
+  int fd = bpf(BPF_PROG_LOAD, &attributes, sizeof attributes);
+  return fd < 0 ? ot_fail(fault, errno, "bpf", "loading the program of the tunnel TAP") : fd;
+}
+
+static int link_program(int program, int device, struct ot_fault *fault) {
+  struct link_create attributes = {.program = (uint32_t)program, .device = (uint32_t)device, .type = TCX_INGRESS};
+  int fd = bpf(LINK_CREATE, &attributes, sizeof attributes);
+  return fd < 0 ? ot_fail(fault, errno, "bpf", "linking a program to the tunnel TAP") : fd;
+}
+
+int ot_tunnel_program(int device, volatile struct ot_tunnel_shared **shared, struct ot_fault *fault) {
+  int link = -1, map = make_map(fault);
+  if (map < 0) return -1;
+  void *memory = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+  int program = memory == MAP_FAILED ? ot_fail(fault, errno, "mmap", "sharing a BPF map") : load_program(map, fault);
+  if (program >= 0) {
+    link = link_program(program, device, fault);
+    close(program);
+  }
+  close(map);
+  if (link >= 0) *shared = memory;
+  else if (memory != MAP_FAILED) ot_tunnel_unmap(memory);
+  return link;
+}
+
+void ot_tunnel_unmap(volatile struct ot_tunnel_shared *shared) { munmap((void *)shared, (size_t)sysconf(_SC_PAGESIZE)); }

@@ -1,0 +1,270 @@
+/*
+ * Superframes that leave whole, in their outer headers: as the kernel's own vxlan device hands them to a NIC, which segments them, or, as a
+ * veth, hands them on as they are. No socket can do that, but a TAP whose virtio-net header tells of UDP tunnels (Linux 6.17) takes such
+ * a frame; the program at its inlet sends it on to where its outer destination lies.
+ *
+ * Owns that TAP, and how a superframe is written to it. Whatever is not taken there has not left: the caller sends it by the socket, and what
+ * is wrong with it, or with the path, shows there.
+ */
+#include "tunnel.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#ifndef TUN_F_UDP_TUNNEL_GSO
+#define TUN_F_UDP_TUNNEL_GSO 0x80
+#define TUN_F_UDP_TUNNEL_GSO_CSUM 0x100
+#endif
+
+#define VNET_TUNNEL_CSUM 8
+#define VNET_GSO_TUNNEL_IPV4 0x20
+#define VNET_GSO_TUNNEL_IPV6 0x40
+
+#define UDP_HEADER 8
+#define IPV4_DF 0x4000
+
+/* struct virtio_net_hdr_v1_hash_tunnel */
+struct vnet_tunnel {
+  struct ot_vnet vnet;
+  uint32_t hash;
+  uint16_t hash_report, padding, outer_l4, inner_l3;
+};
+
+/* ---- Its life ---- */
+
+static void put_word(uint8_t *bytes, uint32_t value) {
+  uint16_t word = htons((uint16_t)value);
+  memcpy(bytes, &word, 2);
+}
+
+static void set_sysctl(const char *family, const char *ifname, const char *name) {
+  char path[128];
+  snprintf(path, sizeof path, "/proc/sys/net/%s/conf/%s/%s", family, ifname, name);
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  /* Without one of the families, or the right to set it, frames are refused, and the sockets take them. */
+  dprintf(fd, "1");
+  close(fd);
+}
+
+static int make_tap(char *ifname, struct ot_fault *fault) {
+  unsigned long offload = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM;
+  int size = sizeof(struct vnet_tunnel);
+  struct ifreq request = {.ifr_name = "otgso%d", .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+  int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return ot_fail(fault, errno, "open", "opening /dev/net/tun");
+  int result = 0;
+  if (ioctl(fd, TUNSETIFF, &request) < 0) result = ot_fail(fault, errno, "TUNSETIFF", "making the tunnel TAP");
+  else if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0) result = ot_fail(fault, errno, "TUNSETVNETHDRSZ", "setting the tunnel TAP's header");
+  else if (ioctl(fd, TUNSETOFFLOAD, offload) < 0) result = ot_fail(fault, errno, "TUNSETOFFLOAD", "asking a TAP for UDP tunnel GSO (Linux 6.17)");
+  memcpy(ifname, request.ifr_name, OT_NAME);
+  if (result == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+/* The routes are asked as for a frame that came by the TAP, and answer only where it forwards. Nobody is to hear of it by IPv6. */
+static int prepare_tap(struct ot_tunnel *tunnel, const char *ifname, struct ot_fault *fault) {
+  struct ot_link link;
+  set_sysctl("ipv4", ifname, "forwarding");
+  set_sysctl("ipv6", ifname, "forwarding");
+  set_sysctl("ipv6", ifname, "addr_gen_mode");
+  int number = ot_link_get(tunnel->netlink, ifname, &link);
+  if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for the tunnel TAP");
+  tunnel->program = ot_tunnel_program(link.index, &tunnel->shared, fault);
+  if (tunnel->program < 0) return -1;
+  number = ot_link_set_up(tunnel->netlink, link.index);
+  return number ? ot_fail(fault, number, "RTM_SETLINK", "setting the tunnel TAP up") : 0;
+}
+
+/*
+ * The verdict is of use only if it is there when write returns, which it is not where frames that come in are handed to other CPUs, flow by
+ * flow (RPS; the kernel has a default of it for new devices). Frames to nowhere, of different flows, tell.
+ */
+static int try_tap(struct ot_tunnel *tunnel, struct ot_fault *fault) {
+  struct {
+    struct vnet_tunnel vnet;
+    uint8_t frame[OT_ETHERNET + 20 + UDP_HEADER + 32];
+  } nowhere = {.frame = {0x02, [12] = 0x08, [14] = 0x45, [17] = 20 + UDP_HEADER + 32, [22] = 1, [23] = OT_UDP_PROTOCOL}};
+  struct iovec vector = {.iov_base = &nowhere, .iov_len = sizeof nowhere};
+  for (uint32_t flow = 0; flow < 64; flow++) {
+    put_word(nowhere.frame + OT_ETHERNET + 20, 1024 + flow);
+    tunnel->shared->verdict = OT_VERDICT_NONE;
+    int number = ot_write(tunnel->tap, &vector, 1);
+    if (number) return ot_fail(fault, number, "write", "trying the tunnel TAP");
+    if (tunnel->shared->verdict != OT_VERDICT_REFUSED)
+      return ot_fail(fault, EOPNOTSUPP, "write", "frames of a new TAP are handed to other CPUs (net.core.rps_default_mask)");
+  }
+  return 0;
+}
+
+struct ot_tunnel *ot_tunnel_open(bool guarded, struct ot_fault *fault) {
+  struct ot_tunnel *tunnel = calloc(1, sizeof *tunnel);
+  if (!tunnel) {
+    ot_fail(fault, ENOMEM, "malloc", "making the tunnel TAP");
+    return NULL;
+  }
+  tunnel->guarded = guarded;
+  tunnel->tap = tunnel->program = tunnel->ioctl = -1;
+  tunnel->netlink = ot_netlink_open(fault);
+  if (tunnel->netlink >= 0 && (tunnel->ioctl = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
+    ot_fail(fault, errno, "socket", "opening a socket for ethtool");
+  if (tunnel->ioctl >= 0) {
+    ot_tunnel_name_features(tunnel);
+    /* Not the same ones from each engine; any will do. */
+    if (getrandom(&tunnel->id, sizeof tunnel->id, GRND_NONBLOCK) < 0) tunnel->id = 0;
+    return tunnel;
+  }
+  ot_tunnel_close(tunnel);
+  return NULL;
+}
+
+int ot_tunnel_start(struct ot_tunnel *tunnel, struct ot_fault *fault) {
+  char ifname[OT_NAME];
+  tunnel->tap = make_tap(ifname, fault);
+  if (tunnel->tap < 0 || prepare_tap(tunnel, ifname, fault) < 0 || try_tap(tunnel, fault) < 0) return -1;
+  return 0;
+}
+
+void ot_tunnel_close(struct ot_tunnel *tunnel) {
+  if (!tunnel) return;
+  int descriptors[] = {tunnel->tap, tunnel->program, tunnel->netlink, tunnel->ioctl};
+  for (int i = 0; i < 4; i++)
+    if (descriptors[i] >= 0) close(descriptors[i]);
+  if (tunnel->shared) ot_tunnel_unmap(tunnel->shared);
+  free(tunnel);
+}
+
+/* ---- Superframes ---- */
+
+struct outer {
+  struct vnet_tunnel vnet;
+  struct ot_tunnel_ethernet ethernet;
+  uint8_t headers[40 + UDP_HEADER];
+} __attribute__((packed));
+
+/* Returns the length of the header. */
+static uint32_t write_ipv4(struct ot_nic *nic, const struct ot_port *sender, const struct ot_remote *remote, const int32_t *tx, uint32_t total,
+                           uint32_t segments, uint8_t *ip) {
+  memset(ip, 0, 20);
+  ip[0] = 0x45;
+  ip[1] = (uint8_t)tx[TX_TOS];
+  put_word(ip + 2, total);
+  /* Each segment gets the next one. */
+  put_word(ip + 4, nic->tunnel->id);
+  nic->tunnel->id = (uint16_t)(nic->tunnel->id + segments);
+  put_word(ip + 6, sender->df ? IPV4_DF : 0);
+  ip[8] = sender->ttl;
+  ip[9] = OT_UDP_PROTOCOL;
+  memcpy(ip + 12, remote->path.source, 4);
+  memcpy(ip + 16, &remote->v4.sin_addr, 4);
+  uint16_t checksum = (uint16_t)~ot_sum(ip, 20);
+  memcpy(ip + 10, &checksum, 2);
+  return 20;
+}
+
+static uint32_t write_ipv6(const struct ot_port *sender, const struct ot_remote *remote, const int32_t *tx, uint32_t total, uint8_t *ip) {
+  uint32_t first = htonl(6u << 28 | ((uint32_t)tx[TX_TOS] & 0xff) << 20);
+  memcpy(ip, &first, 4);
+  put_word(ip + 4, total - 40);
+  ip[6] = OT_UDP_PROTOCOL;
+  ip[7] = sender->ttl;
+  memcpy(ip + 8, remote->path.source, 16);
+  memcpy(ip + 24, &remote->v6.sin6_addr, 16);
+  return 40;
+}
+
+/* The checksum that the NIC is to complete holds the pseudo-header's sum, or 0: none is wanted. */
+static void write_udp(const struct ot_port *sender, const struct ot_remote *remote, const uint8_t *ip, uint32_t length, uint8_t *udp) {
+  uint16_t sum = 0;
+  put_word(udp, sender->source_port);
+  memcpy(udp + 2, &remote->v6.sin6_port, 2);
+  put_word(udp + 4, length);
+  if (sender->checksum) sum = ot_fold(ot_pseudo_sum(ip, sender->family == AF_INET6 ? 6 : 4, OT_UDP_PROTOCOL) + htons((uint16_t)length));
+  memcpy(udp + 6, &sum, 2);
+}
+
+/* Returns the length of all of it, or 0: as one packet the frame would be too long. */
+static uint32_t write_outer(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split, struct outer *outer) {
+  const struct ot_remote *remote = &nic->remotes[tx[TX_REMOTE]];
+  bool v6 = sender->family == AF_INET6;
+  uint32_t ip_header = v6 ? 40 : 20, encapsulation = (uint32_t)tx[TX_HEADER_LENGTH];
+  uint32_t inner = (uint32_t)(tx[TX_LENGTH] + ot_tag_shift(tx)), total = ip_header + UDP_HEADER + encapsulation + inner;
+  uint32_t largest = total - split->payload_length + split->segment;
+  /* Of a route's own MTU the kernel minds what is locked or learned only, where it forwards. */
+  if (total > 65535 || (sender->df && remote->path.mtu && largest > remote->path.mtu)) return 0;
+  if (v6) write_ipv6(sender, remote, tx, total, outer->headers);
+  else write_ipv4(nic, sender, remote, tx, total, split->count, outer->headers);
+  write_udp(sender, remote, outer->headers, total - ip_header, outer->headers + ip_header);
+  outer->ethernet = (struct ot_tunnel_ethernet){.local = 0x02,
+                                                .open_source = !ot_is_bound(sender),
+                                                .device = remote->path.device,
+                                                .largest = (uint16_t)largest,
+                                                .type = htons(v6 ? 0x86dd : 0x0800)};
+  uint32_t before = OT_ETHERNET + ip_header + UDP_HEADER + encapsulation;
+  outer->vnet = (struct vnet_tunnel){
+      .vnet = {.flags = VNET_NEEDS_CSUM | (sender->checksum ? VNET_TUNNEL_CSUM : 0),
+               .gso_type = (uint8_t)((uint32_t)tx[TX_VNET] >> 8 | (v6 ? VNET_GSO_TUNNEL_IPV6 : VNET_GSO_TUNNEL_IPV4)),
+               .hdr_len = (uint16_t)(before + split->header_length),
+               .gso_size = (uint16_t)split->segment,
+               .csum_start = (uint16_t)(before + split->l4),
+               .csum_offset = (uint16_t)split->checksum},
+      .outer_l4 = (uint16_t)(OT_ETHERNET + ip_header),
+      .inner_l3 = (uint16_t)(before + split->l3),
+  };
+  return (uint32_t)(sizeof *outer - sizeof outer->headers) + ip_header + UDP_HEADER;
+}
+
+/* The kernel takes the inner IP header to lie right behind an Ethernet header (virtio_net_hdr_tnl_to_skb). */
+static bool fits(const int32_t *tx, const struct ot_split *split) {
+  return split->tcp && split->count > 1 && split->l3 == OT_ETHERNET && tx[TX_VNET] & VNET_NEEDS_CSUM;
+}
+
+/* Nothing is lost: the superframe at hand is sent by the socket, as are all that follow. */
+static void give_up(struct ot_nic *nic) {
+  ot_tunnel_close(nic->tunnel);
+  nic->tunnel = NULL;
+  nic->latched |= LATCHED_TUNNEL_GSO;
+}
+
+bool ot_tunnel_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split) {
+  struct ot_fault fault;
+  if (!nic->tunnel || !fits(tx, split) || !ot_tunnel_judge(nic, sender, &nic->remotes[tx[TX_REMOTE]])) return false;
+  if (nic->tunnel->tap >= 0 || ot_tunnel_start(nic->tunnel, &fault) == 0) return true;
+  give_up(nic);
+  return false;
+}
+
+bool ot_tunnel_send(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split) {
+  struct ot_tunnel *tunnel = nic->tunnel;
+  struct outer outer;
+  uint8_t tag[4];
+  struct iovec vectors[5] = {{.iov_base = &outer, .iov_len = write_outer(nic, sender, tx, split, &outer)},
+                             {.iov_base = nic->arena + tx[TX_HEADER], .iov_len = (size_t)tx[TX_HEADER_LENGTH]}};
+  if (!vectors[0].iov_len) return false;
+  int count = 2 + ot_gather(nic, tx, vectors + 2, tag);
+  struct ot_path *path = &nic->remotes[tx[TX_REMOTE]].path;
+  tunnel->shared->verdict = OT_VERDICT_NONE;
+  tunnel->shared->hop_family = path->hop_family;
+  memcpy((void *)tunnel->shared->hop, path->hop, sizeof path->hop);
+  int number = ot_write(tunnel->tap, vectors, count);
+  uint32_t verdict = tunnel->shared->verdict;
+  if (number == 0 && verdict == OT_VERDICT_TAKEN) {
+    nic->status[STATUS_TUNNELLED] = (int32_t)(++nic->tunnelled & 0x7fffffff);
+    return true;
+  }
+  /* Until it is asked again, in a second. */
+  path->device = 0;
+  /* The device is gone or down, or somebody has put a queue or a program of theirs before ours. */
+  if (number == EIO || number == EBADFD || (number == 0 && verdict == OT_VERDICT_NONE)) give_up(nic);
+  return false;
+}

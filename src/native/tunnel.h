@@ -1,0 +1,75 @@
+/*
+ * The inside of the tunnel TAP.
+ *
+ *   tunnel.c           its life, and superframes that leave by it      tunnel-path.c   which remotes can be reached by it
+ *   tunnel-program.c   what the kernel does with them          tunnel-guard.c  who wants to see them by the ordinary way
+ */
+#ifndef OVERTAP_TUNNEL_H
+#define OVERTAP_TUNNEL_H
+
+#include "nic.h"
+
+enum { OT_VERDICT_NONE, OT_VERDICT_REFUSED, OT_VERDICT_TAKEN };
+
+/* Shared with the program, for one frame at a time. */
+struct ot_tunnel_shared {
+  uint32_t verdict;    /* what became of the frame: entered by the program, and there when write returns */
+  uint32_t hop_family; /* the next hop; if the routes name another one, the frame is refused */
+  uint8_t hop[16];
+};
+
+/* The Ethernet header of a frame that is written: what the writer asks for, in place of addresses that the kernel will write. Byte order of the host. */
+struct ot_tunnel_ethernet {
+  uint8_t local;       /* 02: locally administered */
+  uint8_t open_source; /* not 0: the routes are to be asked without the source address, as for a socket that is bound to none */
+  uint8_t zeros[4];
+  uint32_t device;  /* by which the frame is to leave; any other refuses it */
+  uint16_t largest; /* bytes of the longest IP packet that it will become; a path with a smaller MTU refuses it */
+  uint16_t type;    /* network byte order */
+} __attribute__((packed));
+
+/* What a device can do, asked for now and then. */
+struct ot_tunnel_device {
+  uint32_t index;
+  bool segments, segments_checksum; /* frames in UDP tunnels: without, and with, a checksum of the outer datagram */
+  int hop_limit, usual_hop_limit;   /* of IPv6: by this device, and where none is known of a device */
+  uint32_t asked_ms;
+};
+
+#define OT_TUNNEL_DEVICES 8
+
+struct ot_tunnel {
+  int tap, program; /* the TAP's descriptor, -1 as long as none is needed, and that of the program's link to it */
+  int netlink, ioctl;
+  volatile struct ot_tunnel_shared *shared;
+  int feature, feature_checksum; /* numbers of what ethtool knows by name, or -1 */
+  struct ot_tunnel_device devices[OT_TUNNEL_DEVICES];
+  uint32_t next_device;
+  bool guarded;        /* not to be used while somebody looks at what this host sends */
+  bool asked, watched; /* whether somebody did, when it was asked last */
+  uint32_t watched_ms;
+  uint16_t id;
+};
+
+/* ---- tunnel-program.c ---- */
+
+/* Loads the program and links it to the TAP. Returns the link's descriptor and maps what is shared with it, or -1. */
+int ot_tunnel_program(int device, volatile struct ot_tunnel_shared **shared, struct ot_fault *fault);
+void ot_tunnel_unmap(volatile struct ot_tunnel_shared *shared);
+
+/* ---- tunnel-path.c ---- */
+
+/* Whether a sender has an address of its own. */
+bool ot_is_bound(const struct ot_port *sender);
+
+/* Finds out what ethtool(8) calls the features that are asked for. */
+void ot_tunnel_name_features(struct ot_tunnel *tunnel);
+/* Brings the remote's path up to date. False: superframes to it go by the socket. */
+bool ot_tunnel_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote);
+
+/* ---- tunnel-guard.c ---- */
+
+/* Whether somebody looks at what this host sends, whom frames of the tunnel TAP would pass by. */
+bool ot_tunnel_watched(void);
+
+#endif
