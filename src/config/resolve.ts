@@ -48,10 +48,15 @@ export function resolveSwitch(config: DecodedSwitch, hostname: () => string): Sw
 
 function resolveOffloads({ offloads }: DecodedSwitch): OffloadConfig {
   const vnetHeader = offloads.vnet_header ?? true;
+  // Without the header a guest has no means to say what it left undone.
+  const tso = vnetHeader && (offloads.tso ?? true);
+  const tunnelGso = offloads.tunnel_gso ?? 'auto';
+  const udpSegment = offloads.udp_segment ?? true;
   return {
-    // Without the header a guest has no means to say what it left undone.
-    tso: vnetHeader && (offloads.tso ?? true),
-    udpSegment: offloads.udp_segment ?? true,
+    tso,
+    udpSegment,
+    // Who wants no trains on the wire gets none of these, which look alike, unless told to.
+    tunnelGso: tunnelGso === 'auto' ? tso && udpSegment && 'auto' : tunnelGso,
     udpGro: offloads.udp_gro ?? true,
     vnetHeader,
   };

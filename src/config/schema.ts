@@ -31,6 +31,7 @@ export const SWITCH = object('a mapping with the key "bridges"', {
 export const OFFLOADS = object('a mapping of offloads', {
   tso: value.flag.optional(),
   udp_segment: value.flag.optional(),
+  tunnel_gso: value.flagOrAuto.optional(),
   udp_gro: value.flag.optional(),
   vnet_header: value.flag.optional(),
 });

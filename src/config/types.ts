@@ -30,6 +30,11 @@ export interface OffloadConfig {
   tso: boolean;
   /** Trains of datagrams leave in one call (UDP_SEGMENT). */
   udpSegment: boolean;
+  /**
+   * TCP leaves unsegmented where the NIC segments frames in UDP tunnels. It passes firewall and IPsec of the host by: 'auto', not
+   * while there are such as look at what the host sends, nor without `tso` and `udpSegment`; true, all the same.
+   */
+  tunnelGso: boolean | 'auto';
   /** Trains of datagrams arrive in one piece (UDP_GRO). */
   udpGro: boolean;
   /** TAPs have a virtio-net header; without one there are no offloads to guests at all. */

@@ -83,6 +83,7 @@ const mtuNumber = whole('an MTU', 68, 65_535);
 
 export const value = {
   flag: z.boolean({ error: expected('true or false') }),
+  flagOrAuto: z.union([z.literal('auto'), z.boolean()], { error: expected("true, false or 'auto'") }),
   /** IPv4's least MTU is 68 (RFC 791); ETH_MAX_MTU is 65,535. */
   mtu: z.union([z.literal('auto'), mtuNumber], { error: expected("an MTU from 68 to 65535 or 'auto'") }),
   tos: z.union([z.literal('inherit'), tosNumber], {

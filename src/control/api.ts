@@ -309,6 +309,8 @@ export interface StatsAnswer {
   vnis: Record<string, TrafficCounters>;
   /** Copies that flooding made beyond the first of each frame. */
   replicated: number;
+  /** TCP superframes that left whole, for the NIC to segment (`tunnel_gso`). */
+  tunnel_gso?: number;
   /** What ports that are no more had counted; the accounts balance with it. */
   retired: TrafficCounters & { drops: DropCounters };
   fdb: FdbCounters;

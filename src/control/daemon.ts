@@ -24,7 +24,9 @@ export async function runDaemon({ document, config }: CheckedDocument, options: 
     const running = await Switch.start(document, config, {
       portFault: (port, fault) =>
         fault === null ? log.info({ port }, 'port up again') : log.warn({ port, fault }, 'port down'),
-      offloadMissing: (offload, reason) => log.warn({ offload, reason }, 'offload not available: doing without'),
+      offloadMissing: (offload, reason, asked) =>
+        log[asked ? 'warn' : 'info']({ offload, reason }, 'offload not available: doing without'),
+      offloadHeldBack: (offload, reason) => log.info({ offload, reason }, 'offload not used for the time being'),
       offloadLost: (offload) => log.warn({ offload }, 'offload failed and is not used any more'),
       failed: (error) => {
         log.fatal({ err: error }, 'the engine has failed');

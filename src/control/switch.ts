@@ -4,7 +4,7 @@
 import { randomInt } from 'node:crypto';
 import type { Document } from '../config/edit.js';
 import type { OffloadConfig, SwitchConfig } from '../config/types.js';
-import { selfTest } from '../port/self-test.js';
+import { type SelfTest, selfTest } from '../port/self-test.js';
 import { parseAddress } from '../wire/ip-address.js';
 import type { InfoAnswer, SwitchEvent } from './api.js';
 import { Devices } from './devices.js';
@@ -27,8 +27,10 @@ import { VtepWatch } from './watch/vtep-watch.js';
 export interface SwitchEvents {
   /** A port does not work any more, and why; null: it does again. */
   portFault(name: string, fault: string | null): void;
-  /** An offload that the configuration allows is not there; `reason` says what was found. */
-  offloadMissing(offload: string, reason: string): void;
+  /** An offload that the configuration allows is not there; `reason` says what was found. `asked`: it is asked for by name. */
+  offloadMissing(offload: string, reason: string, asked: boolean): void;
+  /** An offload is there, and not used as long as something speaks against it. */
+  offloadHeldBack(offload: string, reason: string): void;
   /** An offload failed at run time and is not used any more. */
   offloadLost(offload: string): void;
   failed(error: Error): void;
@@ -213,11 +215,13 @@ function numbersOf(engines: Engines, model: SwitchModel, index: number, address:
   return [...new Set([...own, ...(found === 0 ? [] : [found])])];
 }
 
+const LACKING = 'the kernel lacks it';
+
 /** What the configuration allows and the kernel has. */
 function usable(wanted: OffloadConfig, events: SwitchEvents): OffloadConfig {
   const found = selfTest();
   const has = (name: 'tso' | 'udpSegment' | 'udpGro' | 'vnetHeader', option: string): boolean => {
-    if (wanted[name] && !found[name]) events.offloadMissing(option, found.reasons[name] ?? 'the kernel lacks it');
+    if (wanted[name] && !found[name]) events.offloadMissing(option, found.reasons[name] ?? LACKING, true);
     return wanted[name] && found[name];
   };
   const vnetHeader = has('vnetHeader', 'vnet_header');
@@ -225,6 +229,16 @@ function usable(wanted: OffloadConfig, events: SwitchEvents): OffloadConfig {
     vnetHeader,
     tso: vnetHeader && has('tso', 'tso'),
     udpSegment: has('udpSegment', 'udp_segment'),
+    tunnelGso: usableTunnelGso(wanted.tunnelGso, found, events),
     udpGro: has('udpGro', 'udp_gro'),
   };
+}
+
+/** It is not missed where nobody asked for it: most kernels are without it yet. */
+function usableTunnelGso(wanted: boolean | 'auto', found: SelfTest, events: SwitchEvents): boolean | 'auto' {
+  if (wanted === false) return false;
+  const reason = found.reasons.tunnelGso;
+  if (!found.tunnelGso) events.offloadMissing('tunnel_gso', reason ?? LACKING, wanted === true);
+  else if (wanted === 'auto' && reason !== undefined) events.offloadHeldBack('tunnel_gso', reason);
+  return found.tunnelGso && wanted;
 }

@@ -224,6 +224,7 @@ export function viewStats(sources: Sources): StatsAnswer {
     remotes: {},
     vnis: {},
     replicated: counters.replicated,
+    tunnel_gso: counters.tunnelled,
     retired: counters.retired,
     fdb: { ...fdb.counters(), capacity: fdb.capacity },
   };

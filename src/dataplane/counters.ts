@@ -29,6 +29,7 @@ const PORT_ROW = TRAFFIC + 2 * REASONS;
 const GLOBAL = 8;
 const REPLICATED = 0;
 const TICK = 1;
+const TUNNELLED = 2;
 const PORTS = GLOBAL;
 const REMOTES = PORTS + (RETIRED + 1) * PORT_ROW;
 const VNIS = REMOTES + MAX_REMOTES * TRAFFIC;
@@ -110,6 +111,11 @@ export class Counters {
     this.words[REPLICATED] += copies;
   }
 
+  /** Superframes that left whole, for a device to segment. */
+  tunnelled(superframes: number): void {
+    this.words[TUNNELLED] += superframes;
+  }
+
   setTick(tick: number): void {
     this.words[TICK] = tick;
   }
@@ -157,6 +163,11 @@ export class CounterReader {
   /** Copies that flooding made beyond the first of each frame. */
   get replicated(): number {
     return this.sum(REPLICATED);
+  }
+
+  /** Superframes that left whole, for a device to segment. */
+  get tunnelled(): number {
+    return this.sum(TUNNELLED);
   }
 
   port(port: number): Traffic {

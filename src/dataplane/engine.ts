@@ -7,6 +7,7 @@
 import { COUNTER_ENTRIES } from '../fdb/table.js';
 import {
   KIND_TAP,
+  LATCHED_TUNNEL_GSO,
   LATCHED_UDP_SEGMENT,
   RX_KIND,
   RX_STRIDE,
@@ -16,6 +17,7 @@ import {
   STATUS_LOST_KIND,
   STATUS_NOW,
   STATUS_RUNG,
+  STATUS_TUNNELLED,
 } from '../port/nic.js';
 import { ALONE, CONTINUES, DROPPED, ENTERED, OUTCOME_DROP, OUTCOME_FLOOD } from './batch.js';
 import { bridgeFrame, warmFdb } from './bridge.js';
@@ -49,8 +51,8 @@ export interface EngineEvents {
   rung(): void;
   /** A TAP's device has gone; the port is down from now on. */
   portLost(port: number, errno: number): void;
-  /** The Nic sends no trains any more: UDP_SEGMENT has failed. */
-  offloadLost(): void;
+  /** The Nic does without this from now on, since it has failed. */
+  offloadLost(offload: 'udp_segment' | 'tunnel_gso'): void;
   /** Frames lie in the ring of punts, which was empty. */
   punted(): void;
   /** The kernel refuses datagrams to a remote as too long for the path; told once a tick at most. */
@@ -59,6 +61,8 @@ export interface EngineEvents {
 
 export class Engine {
   private clock = -1;
+  /** STATUS_TUNNELLED as it was last read. */
+  private tunnelled = 0;
   /** When the owner was last told of a path. */
   private toldTooBig = -1;
 
@@ -80,7 +84,7 @@ export class Engine {
     }
     if (sw.oversized.refusedTo !== 0) this.tellTooBig();
     if (status[STATUS_LOST_ERRNO] !== 0) this.lose();
-    if ((status[STATUS_LATCHED] & LATCHED_UDP_SEGMENT) !== 0) this.events.offloadLost();
+    if (status[STATUS_LATCHED] !== 0) this.tellLatched(status[STATUS_LATCHED]);
     if (status[STATUS_RUNG] !== 0) this.events.rung();
     return count;
   }
@@ -95,6 +99,8 @@ export class Engine {
     this.clock = (this.clock + ticks * TICK_MS) & 0x7fffffff;
     sw.tick = (sw.tick + ticks) & 0x7fffffff;
     sw.counters.setTick(sw.tick);
+    sw.counters.tunnelled((sw.nic.status[STATUS_TUNNELLED] - this.tunnelled) & 0x7fffffff);
+    this.tunnelled = sw.nic.status[STATUS_TUNNELLED];
     sw.storm.advance(sw.tick);
     if (sw.engine !== 0) return; // one of them ages
     const rows = Math.ceil(sw.fdb.slots / SWEEP_STEPS) * Math.min(ticks, SWEEP_STEPS);
@@ -109,6 +115,11 @@ export class Engine {
     this.context.counters.setTick(this.context.tick);
     this.context.storm.advance(this.context.tick);
     this.clock = this.context.tick * TICK_MS;
+  }
+
+  private tellLatched(latched: number): void {
+    if ((latched & LATCHED_UDP_SEGMENT) !== 0) this.events.offloadLost('udp_segment');
+    if ((latched & LATCHED_TUNNEL_GSO) !== 0) this.events.offloadLost('tunnel_gso');
   }
 
   private tellTooBig(): void {

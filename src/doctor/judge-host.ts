@@ -46,6 +46,7 @@ const FEATURES = [
   ['tso', 'TSO from TAPs', 'tso'],
   ['uso', 'USO from TAPs', 'tso'],
   ['udpSegment', 'UDP_SEGMENT', 'udp_segment'],
+  ['tunnelGso', 'UDP tunnel GSO', 'tunnel_gso'],
   ['udpGro', 'UDP_GRO', 'udp_gro'],
 ] as const;
 
@@ -55,32 +56,70 @@ const OFFLOAD_OF = {
   tso: 'tso',
   uso: 'tso',
   udpSegment: 'udpSegment',
+  tunnelGso: 'tunnelGso',
   udpGro: 'udpGro',
 } as const;
 
+const OF_FEATURES = 'kernel features';
+
+/** An offload, and what is known of it here. */
+interface Feature {
+  name: keyof typeof OFFLOAD_OF;
+  words: string;
+  key: string;
+  wanted: boolean | 'auto';
+  works: boolean;
+  reason: string | undefined;
+}
+
 function judgeFeatures({ features, addonError, rights, tunError }: HostFacts, offloads: OffloadConfig): Check[] {
-  const subject = 'kernel features';
   if (features === undefined)
-    return [fail(subject, addonError ?? 'not tried', 'until then devices and remotes are not examined either')];
-  const rows = FEATURES.map(([name, words, key]) => ({ name, words, key, wanted: offloads[OFFLOAD_OF[name]] }));
-  const there = rows.filter(({ name, wanted }) => wanted && features[name]).map(({ words }) => words);
-  const off = [...new Set(rows.filter(({ wanted }) => !wanted).map(({ key }) => key))];
-  const switchedOff = off.length === 0 ? [] : [`switched off by the configuration: ${off.join(', ')}`];
-  const good = [...(there.length === 0 ? [] : [there.join(', ')]), ...switchedOff].join('; ');
+    return [fail(OF_FEATURES, addonError ?? 'not tried', 'until then devices and remotes are not examined either')];
+  const rows = FEATURES.map(
+    ([name, words, key]): Feature => ({
+      ...{ name, words, key, wanted: offloads[OFFLOAD_OF[name]] },
+      ...{ works: features[name], reason: features.reasons[name] },
+    }),
+  );
   // Without a TAP to try them on, nothing is known of these; that there is none is told elsewhere.
   const blind = !rights.netAdmin || tunError !== undefined;
-  const missing = rows.filter(
-    ({ name, wanted }) => wanted && !features[name] && !(blind && name !== 'udpSegment' && name !== 'udpGro'),
-  );
+  const known = (row: Feature): boolean => row.works || !blind || row.name === 'udpSegment' || row.name === 'udpGro';
   return [
-    ...(good === '' ? [] : [ok(subject, good)]),
-    ...missing.map(({ name, words }) => {
-      const reason = features.reasons[name];
-      const finding = `no ${words}${reason === undefined ? '' : ` (${reason})`}: the switch works, and is slower`;
-      return warn(subject, finding, name === 'uso' ? 'Linux 6.2 has it' : 'a newer kernel has it');
-    }),
+    ...judgePresent(rows),
+    ...rows.filter(known).flatMap(judgeOptional),
+    ...rows.filter((row) => known(row) && row.wanted === true && !row.works).map(judgeMissing),
   ];
 }
+
+/** A reason beside what works says why it is left alone, unless it is asked for. */
+const isLeftAlone = ({ wanted, works, reason }: Feature): boolean => wanted === 'auto' && works && reason !== undefined;
+
+function judgePresent(rows: readonly Feature[]): Check[] {
+  const used = rows.filter((row) => row.wanted && row.works && !isLeftAlone(row)).map(({ words }) => words);
+  const off = [...new Set(rows.filter(({ wanted }) => !wanted).map(({ key }) => key))];
+  const findings = [
+    ...(used.length === 0 ? [] : [used.join(', ')]),
+    ...(off.length === 0 ? [] : [`switched off by the configuration: ${off.join(', ')}`]),
+  ];
+  return findings.length === 0 ? [] : [ok(OF_FEATURES, findings.join('; '))];
+}
+
+/** What nobody asked for by name is not missed: most kernels are without it. */
+function judgeOptional(row: Feature): Check[] {
+  const { words, key, wanted, works, reason } = row;
+  if (isLeftAlone(row)) return [ok(OF_FEATURES, `${words}: ${reason}; "${key}: true" uses it all the same`)];
+  if (wanted !== 'auto' || works) return [];
+  return [ok(OF_FEATURES, `no ${words}${bracketed(reason)}: TCP leaves in trains of datagrams`)];
+}
+
+const SINCE: Partial<Record<Feature['name'], string>> = { uso: 'Linux 6.2', tunnelGso: 'Linux 6.17' };
+
+function judgeMissing({ name, words, reason }: Feature): Check {
+  const finding = `no ${words}${bracketed(reason)}: the switch works, and is slower`;
+  return warn(OF_FEATURES, finding, `${SINCE[name] ?? 'a newer kernel'} has it`);
+}
+
+const bracketed = (reason: string | undefined): string => (reason === undefined ? '' : ` (${reason})`);
 
 /** The limits do not concern those who may exceed them (SO_RCVBUFFORCE: CAP_NET_ADMIN outside of user namespaces). */
 function judgeBuffers({ rights, rmemMax, wmemMax }: HostFacts): Check[] {

@@ -35,7 +35,7 @@ describe('the example of the contract', () => {
       control: '/run/overtap/host1.sock',
       workers: 1,
       busyPoll: 50,
-      offloads: { tso: true, udpSegment: true, udpGro: true, vnetHeader: true },
+      offloads: { tso: true, udpSegment: true, tunnelGso: 'auto', udpGro: true, vnetHeader: true },
       bridges: [],
     });
     expect(config.bridges.map(({ ports, ...rest }) => ({ ...rest, ports: ports.map((p) => p.name) }))).toEqual([
@@ -190,7 +190,7 @@ describe('forms of a file', () => {
       control: '/run/overtap/overtap.sock',
       workers: 1,
       busyPoll: 50,
-      offloads: { tso: true, udpSegment: true, udpGro: true, vnetHeader: true },
+      offloads: { tso: true, udpSegment: true, tunnelGso: 'auto', udpGro: true, vnetHeader: true },
       fdbSize: 65_536,
       bridges: [],
       ports: [],
@@ -201,7 +201,28 @@ describe('forms of a file', () => {
     const config = parse('workers: 2\nbusy_poll: 0\noffloads: { vnet_header: false, udp_gro: false }\nbridges: {}');
     expect(config.workers).toBe(2);
     expect(config.busyPoll).toBe(0);
-    expect(config.offloads).toEqual({ tso: false, udpSegment: true, udpGro: false, vnetHeader: false });
+    expect(config.offloads).toEqual({
+      ...{ tso: false, udpSegment: true, tunnelGso: false },
+      ...{ udpGro: false, vnetHeader: false },
+    });
+  });
+
+  it.each([
+    ['', 'auto'],
+    ['tunnel_gso: auto', 'auto'],
+    ['tunnel_gso: true', true],
+    ['tunnel_gso: false', false],
+    ['udp_segment: true', 'auto'],
+    // No guest hands over a superframe.
+    ['tso: false', false],
+    ['vnet_header: false', false],
+    // Who wants single datagrams on the wire gets no superframes there, unless they are asked for.
+    ['udp_segment: false', false],
+    ['udp_segment: false, tunnel_gso: auto', false],
+    ['udp_segment: false, tunnel_gso: true', true],
+    ['udp_segment: false, tunnel_gso: false', false],
+  ])('takes { %s } as tunnel GSO: %s', (written, tunnelGso) => {
+    expect(parse(`offloads: { ${written} }\nbridges: {}`).offloads).toMatchObject({ tunnelGso });
   });
 
   it('takes keys that look like numbers as the names they spell', () => {

@@ -1,19 +1,24 @@
 import { describe, expect, it } from 'vitest';
+import type { OffloadConfig } from '../../src/config/types.js';
 import { type Check, formatCheck } from '../../src/doctor/check.js';
 import type { HostFacts } from '../../src/doctor/host-facts.js';
 import { IcmpUnavailable } from '../../src/doctor/icmp-socket.js';
 import { judgeHost, judgeNamespaces, judgeSocket } from '../../src/doctor/judge-host.js';
+import type { SelfTest } from '../../src/port/self-test.js';
 import { expectRemedies, levels, shown } from './lines.js';
 
 describe('the host', () => {
-  const ALL = { tso: true, udpSegment: true, udpGro: true, vnetHeader: true };
+  const ALL: OffloadConfig = { tso: true, udpSegment: true, tunnelGso: 'auto', udpGro: true, vnetHeader: true };
   const good: HostFacts = {
     rights: { netAdmin: true, netRaw: true, initialUsers: true },
-    features: { udpSegment: true, udpGro: true, vnetHeader: true, tso: true, uso: true, reasons: {} },
+    features: {
+      ...{ udpSegment: true, udpGro: true, vnetHeader: true, tso: true, uso: true, tunnelGso: true },
+      reasons: {},
+    },
     rmemMax: 212_992,
     wmemMax: 212_992,
   };
-  const judged = (more: Partial<HostFacts>, offloads = ALL, running = false): Check[] => {
+  const judged = (more: Partial<HostFacts>, offloads: OffloadConfig = ALL, running = false): Check[] => {
     const checks = judgeHost({ ...good, ...more }, offloads, running);
     expectRemedies(checks);
     return checks;
@@ -49,20 +54,69 @@ describe('the host', () => {
 
   it('with an older kernel is slower, not broken; what is switched off is not missed', () => {
     const features = {
-      ...{ udpSegment: false, udpGro: true, vnetHeader: true, tso: true, uso: false },
+      ...{ udpSegment: false, udpGro: true, vnetHeader: true, tso: true, uso: false, tunnelGso: true },
       reasons: { udpSegment: 'setting UDP_SEGMENT: Protocol not available' },
     };
     expect(shown(judged({ features })).slice(2, 5)).toEqual([
-      'ok    kernel features: virtio-net header, TSO from TAPs, UDP_GRO',
+      'ok    kernel features: virtio-net header, TSO from TAPs, UDP tunnel GSO, UDP_GRO',
       'WARN  kernel features: no USO from TAPs: the switch works, and is slower; Linux 6.2 has it',
       'WARN  kernel features: no UDP_SEGMENT (setting UDP_SEGMENT: Protocol not available): the switch works, and is slower; a newer kernel has it',
     ]);
-    expect(shown(judged({ features }, { ...ALL, tso: false, udpSegment: false }))[2]).toBe(
-      'ok    kernel features: virtio-net header, UDP_GRO; switched off by the configuration: tso, udp_segment',
+    expect(shown(judged({ features }, { ...ALL, tso: false, udpSegment: false, tunnelGso: false }))[2]).toBe(
+      'ok    kernel features: virtio-net header, UDP_GRO; switched off by the configuration: tso, udp_segment, tunnel_gso',
     );
     // What could not be tried for want of a TAP is not called missing.
-    const blind = { ...features, vnetHeader: false, tso: false };
+    const blind = { ...features, vnetHeader: false, tso: false, tunnelGso: false };
     expect(levels(judged({ features: blind, tunError: 'ENOENT' }))).toBe('ok fail ok warn ok');
+  });
+
+  describe('has UDP tunnel GSO as an extra', () => {
+    const REASON = 'not used while a firewall or IPsec looks at what this host sends';
+    const LACK = 'TUNSETOFFLOAD: Invalid argument';
+    const BESIDES = 'virtio-net header, TSO from TAPs, USO from TAPs, UDP_SEGMENT';
+    const found = (tunnelGso: boolean, reason?: string): SelfTest => ({
+      ...{ udpSegment: true, udpGro: true, vnetHeader: true, tso: true, uso: true, tunnelGso },
+      reasons: reason === undefined ? {} : { tunnelGso: reason },
+    });
+    const lines = (features: SelfTest, tunnelGso: OffloadConfig['tunnelGso'], more = {}): string[] =>
+      shown(judged({ features, ...more }, { ...ALL, tunnelGso })).filter((line) => line.includes('kernel features'));
+    const without = `ok    kernel features: ${BESIDES}, UDP_GRO`;
+    const all = `ok    kernel features: ${BESIDES}, UDP tunnel GSO, UDP_GRO`;
+
+    it('which is in the list when it is used', () => {
+      expect(lines(found(true), 'auto')).toEqual([all]);
+      expect(lines(found(true), true)).toEqual([all]);
+      expect(lines(found(true, REASON), true)).toEqual([all]);
+    });
+
+    it('which is left alone, with the reason, while somebody looks at what is sent', () => {
+      const told = `ok    kernel features: UDP tunnel GSO: ${REASON}; "tunnel_gso: true" uses it all the same`;
+      expect(lines(found(true, REASON), 'auto')).toEqual([without, told]);
+    });
+
+    it('which is missed only by those who asked for it', () => {
+      const told = (reason: string): string =>
+        `ok    kernel features: no UDP tunnel GSO${reason}: TCP leaves in trains of datagrams`;
+      expect(lines(found(false, LACK), 'auto')).toEqual([without, told(` (${LACK})`)]);
+      expect(lines(found(false), 'auto')).toEqual([without, told('')]);
+      expect(lines(found(false, LACK), true)).toEqual([
+        without,
+        `WARN  kernel features: no UDP tunnel GSO (${LACK}): the switch works, and is slower; Linux 6.17 has it`,
+      ]);
+    });
+
+    it.each([true, false])('which is not looked for when it is switched off, present: %s', (works) => {
+      const off = `${without}; switched off by the configuration: tunnel_gso`;
+      expect(lines(found(works, works ? REASON : LACK), false)).toEqual([off]);
+    });
+
+    it('which nothing is known of without a TAP to try it on', () => {
+      for (const wanted of ['auto', true] as const) {
+        expect(lines(found(false, LACK), wanted, { tunError: 'ENOENT' })).toEqual([without]);
+        const rights = { netAdmin: false, netRaw: false, initialUsers: true };
+        expect(lines(found(false, LACK), wanted, { rights })).toEqual([without]);
+      }
+    });
   });
 
   it('without the addon or the package says how to build them', () => {

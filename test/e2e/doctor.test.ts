@@ -5,11 +5,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Check, Diagnosis } from '../../src/doctor/check.js';
 import type { Ended } from './processes.js';
 import { OVERTAP, overtap, type RunningSwitch } from './switch.js';
-import { makeGuest, succeed } from './tools/pair.js';
+import { makeGuest, succeed, tunnelGsoLack } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { World } from './world.js';
 
 const LIMIT_MS = 5000;
+const lack = await tunnelGsoLack();
 
 let world: World;
 
@@ -194,6 +195,53 @@ describe('a path with a smaller MTU in the middle', () => {
     const found = await examine(switches[0], hosts[0].netns);
     expect(about(found, 'vxlan0 10.9.2.2').level).toBe('ok');
     expect(about(found, 'vxlan0 10.9.2.2 path MTU')).toMatchObject({ level: 'fail', finding: `1400; ${SMALL}` });
+  });
+});
+
+/** What is said of UDP tunnel GSO in a namespace and with a configuration, and of nothing else. */
+describe('UDP tunnel GSO', () => {
+  const TUNNEL = 'UDP tunnel GSO';
+
+  async function told(offloads: string, rules = ''): Promise<{ found: Diagnosis; findings: string[] }> {
+    const hosts = await twoHosts(world);
+    const guest = await makeGuest(world, 1);
+    if (rules !== '') await succeed(world, hosts[0].netns, ['nft', '-f', world.file('rules.nft', rules)]);
+    const bridges = plainBridge(tapPort('tap0', guest), singlePort('192.0.2.1', ['192.0.2.2'], 42));
+    const sw = await world.startSwitch(hosts[0].netns, 'host1', `${bridges}offloads: ${offloads}\n`);
+    const before = await world.nics(hosts[0].netns);
+    const found = await examine(sw, hosts[0].netns);
+    // Trying it leaves nothing behind.
+    expect(await world.nics(hosts[0].netns)).toEqual(before);
+    const features = found.checks.filter(({ subject }) => subject === 'kernel features');
+    expect(features.map(({ level }) => level)).toEqual(features.map(() => 'ok'));
+    return { found, findings: features.map(({ finding }) => finding) };
+  }
+
+  const OUTPUT = 'table inet looker {\n  chain out {\n    type filter hook output priority 0;\n  }\n}\n';
+
+  test.skipIf(lack !== null)('is there, and used', async () => {
+    const { findings } = await told('{}');
+    expect(findings).toEqual([expect.stringContaining(TUNNEL)]);
+    expect(findings[0]).not.toContain('switched off');
+  });
+
+  test.skipIf(lack !== null)('is not used beside a firewall at output, which is no fault', async () => {
+    const { findings } = await told('{}', OUTPUT);
+    expect(findings).toHaveLength(2);
+    expect(findings[0]).not.toContain(TUNNEL);
+    expect(findings[1]).toMatch(
+      /^UDP tunnel GSO: not used while a firewall or IPsec .*; "tunnel_gso: true" uses it all the same$/,
+    );
+  });
+
+  test.skipIf(lack !== null)('is used all the same when it is asked for', async () => {
+    const { findings } = await told('{ tunnel_gso: true }', OUTPUT);
+    expect(findings).toEqual([expect.stringContaining(TUNNEL)]);
+  });
+
+  test('is switched off', async () => {
+    const { findings } = await told('{ tunnel_gso: false }');
+    expect(findings).toEqual([expect.stringMatching(/switched off by the configuration: tunnel_gso$/)]);
   });
 });
 

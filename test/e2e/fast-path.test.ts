@@ -1,25 +1,32 @@
 /**
- * The fast path as a whole: large transfers with superframes split, trains and merging, on an underlay with a veth's
- * offloads (column A) and on one like a plain network card (column B), beside the kernel's vxlan device, and with each
- * offload switched off.
+ * The fast path as a whole: large transfers with superframes that leave whole or are split, trains and merging, on an underlay
+ * with a veth's offloads (column A) and on one like a plain network card (column B), beside the kernel's vxlan device, and
+ * with each offload switched off.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { must, until } from './processes.js';
-import { sniff } from './sniffer.js';
+import { type Sniffer, sniff } from './sniffer.js';
 import {
   type Column,
   expectBalance,
   expectTransfer,
+  isWhole,
   kernelPeer,
+  LONG,
   MB,
   makeGuest,
   setColumn,
   startPair,
   startSwitch,
+  tunnelGsoLack,
 } from './tools/pair.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
 import { ping, tool, udpEcho } from './traffic.js';
 import { World } from './world.js';
+
+/** By default superframes leave whole where the underlay takes them so, as column A does: both ways are tested. */
+const NO_TUNNEL_GSO = 'offloads: { tunnel_gso: false }\n';
+const lacksTunnelGso = (await tunnelGsoLack()) !== null;
 
 let world: World;
 let hosts: [Host, Host];
@@ -40,21 +47,41 @@ async function expectPing(from: Guest, to: Guest): Promise<void> {
 }
 
 describe('a large transfer arrives with an equal hash', () => {
-  test.each<{ column: Column; megabytes: number }>([
-    { column: 'A', megabytes: 1000 },
-    { column: 'B', megabytes: 1000 },
-  ])('$megabytes MB, overtap to overtap, column $column', async ({ column, megabytes }) => {
+  /** Whether superframes left whole, or had to be split, shows in what passes. */
+  async function expectWhole(wire: Sniffer, whole: boolean): Promise<void> {
+    await until('superframes or trains pass', () => wire.packets.length > 0);
+    expect(wire.packets.some(isWhole)).toBe(whole && !lacksTunnelGso);
+    await wire.stop();
+  }
+
+  test.each<{ column: Column; megabytes: number; settings: string; way: string }>([
+    { column: 'A', megabytes: 1000, settings: '', way: 'superframes whole' },
+    { column: 'A', megabytes: 1000, settings: NO_TUNNEL_GSO, way: 'trains' },
+    { column: 'B', megabytes: 1000, settings: '', way: 'single datagrams' },
+  ])('$megabytes MB, overtap to overtap, column $column: $way', async ({ column, megabytes, settings, way }) => {
     await setColumn(world, hosts, column);
-    const switches = await startPair(world, hosts, [[guests[0]], [guests[1]]]);
-    await expectTransfer(world, guests[0], guests[1], megabytes * MB, `overtap to overtap, column ${column}`);
+    const switches = await startPair(world, hosts, [[guests[0]], [guests[1]]], [settings, settings]);
+    // As it is sent: what arrives the kernel may have merged.
+    const wire = await sniff(world, hosts[0], `${LONG} and src host ${hosts[0].address}`);
+    await expectTransfer(world, guests[0], guests[1], 20 * MB, `overtap to overtap, column ${column}, ${way}`);
+    if (column === 'A') await expectWhole(wire, settings === '');
+    else expect(wire.packets).toEqual([]);
+    await wire.stop();
+    await expectTransfer(world, guests[0], guests[1], megabytes * MB, `overtap to overtap, column ${column}, ${way}`);
     await expectBalance(...switches);
   });
 
-  test('1000 MB to a kernel peer and 1000 MB back, column A', async () => {
-    const sw = await startSwitch(world, hosts[0], [hosts[1].address], [guests[0]]);
+  test.each([
+    { megabytes: 1000, settings: '', way: 'superframes whole' },
+    { megabytes: 300, settings: NO_TUNNEL_GSO, way: 'trains' },
+  ])('$megabytes MB to a kernel peer and as much back, column A: $way', async ({ megabytes, settings, way }) => {
+    const sw = await startSwitch(world, hosts[0], [hosts[1].address], [guests[0]], settings);
     const peer = await kernelPeer(world, hosts[1], hosts[0].address, guests[1].address);
-    await expectTransfer(world, guests[0], peer, 1000 * MB, 'overtap to kernel, column A');
-    await expectTransfer(world, peer, guests[0], 1000 * MB, 'kernel to overtap, column A');
+    const wire = await sniff(world, hosts[0], `${LONG} and src host ${hosts[0].address}`);
+    await expectTransfer(world, guests[0], peer, 20 * MB, `overtap to kernel, column A, ${way}`);
+    await expectWhole(wire, settings === '');
+    await expectTransfer(world, guests[0], peer, megabytes * MB, `overtap to kernel, column A, ${way}`);
+    await expectTransfer(world, peer, guests[0], megabytes * MB, `kernel to overtap, column A, ${way}`);
     await expectBalance(sw);
   });
 });
@@ -115,26 +142,40 @@ interface Used {
   vnetHeader: boolean;
   tso: boolean;
   udpSegment: boolean;
+  tunnelGso: boolean | 'auto';
   udpGro: boolean;
 }
 
 describe('each offload can be switched off', () => {
-  const ON: Used = { vnetHeader: true, tso: true, udpSegment: true, udpGro: true };
-  const OFF: Used = { vnetHeader: false, tso: false, udpSegment: false, udpGro: false };
-  const ALL_OFF = '{ tso: false, udp_segment: false, udp_gro: false, vnet_header: false }';
+  const AUTO = lacksTunnelGso ? false : 'auto';
+  const ON: Used = { vnetHeader: true, tso: true, udpSegment: true, tunnelGso: AUTO, udpGro: true };
+  const OFF: Used = { vnetHeader: false, tso: false, udpSegment: false, tunnelGso: false, udpGro: false };
+  const ALL_OFF = '{ tso: false, udp_segment: false, tunnel_gso: false, udp_gro: false, vnet_header: false }';
   interface Side {
     offloads: string;
     used: Used;
   }
   const WITHOUT: Record<string, Side> = {
-    tso: { offloads: '{ tso: false }', used: { ...ON, tso: false } },
-    udp_segment: { offloads: '{ udp_segment: false }', used: { ...ON, udpSegment: false } },
+    tso: { offloads: '{ tso: false }', used: { ...ON, tso: false, tunnelGso: false } },
+    // What is long and single on the wire is not wanted then either, unless it is asked for.
+    udp_segment: { offloads: '{ udp_segment: false }', used: { ...ON, udpSegment: false, tunnelGso: false } },
+    tunnel_gso: { offloads: '{ tunnel_gso: false }', used: { ...ON, tunnelGso: false } },
     udp_gro: { offloads: '{ udp_gro: false }', used: { ...ON, udpGro: false } },
     // Without the header in front of a frame there is no telling that it is a superframe.
-    vnet_header: { offloads: '{ vnet_header: false }', used: { ...ON, vnetHeader: false, tso: false } },
+    vnet_header: {
+      offloads: '{ vnet_header: false }',
+      used: { ...ON, vnetHeader: false, tso: false, tunnelGso: false },
+    },
     'any of them': { offloads: ALL_OFF, used: OFF },
   };
   const WITH_ALL: Side = { offloads: '{}', used: ON };
+  const FORCED: Record<string, Side> = {
+    'tunnel_gso: true': { offloads: '{ tunnel_gso: true }', used: { ...ON, tunnelGso: !lacksTunnelGso } },
+    'tunnel_gso: true, without udp_segment': {
+      offloads: '{ tunnel_gso: true, udp_segment: false }',
+      used: { ...ON, udpSegment: false, tunnelGso: !lacksTunnelGso },
+    },
+  };
   /** At the least, of a transfer of 20 MB by guests whose NICs have an MTU of 1450. */
   const SEGMENTS = Math.ceil((20 * MB) / 1450);
 
@@ -147,15 +188,19 @@ describe('each offload can be switched off', () => {
     }
     const [one, two] = guests;
     await expectPing(one, two);
-    // Longer than any datagram of the underlay: a train, which the kernel or a network card would take apart.
-    const trains = await sniff(world, hosts[0], `udp dst port 4789 and src host ${hosts[0].address} and greater 1515`);
+    // Longer than any datagram of the underlay: what the kernel or a network card would take apart.
+    const wire = await sniff(world, hosts[0], `${LONG} and src host ${hosts[0].address}`);
     await expectTransfer(world, one, two, 20 * MB, label);
     const frames = (await switches[0].stats()).links.tap0.rx_packets;
     if (sides[0].used.tso) expect(frames).toBeLessThan(SEGMENTS / 4);
     else expect(frames).toBeGreaterThanOrEqual(SEGMENTS);
-    if (sides[0].used.udpSegment) await until('a train passes', () => trains.packets.length > 0);
-    else expect(trains.packets).toEqual([]);
-    await trains.stop();
+    const { udpSegment, tunnelGso, tso } = sides[0].used;
+    const whole = tso && tunnelGso !== false;
+    if (whole) await until('a whole superframe passes', () => wire.packets.some(isWhole));
+    else if (udpSegment) await until('a train passes', () => wire.packets.length > 0);
+    if (!whole) expect(wire.packets.filter(isWhole)).toEqual([]);
+    if (!udpSegment) expect(wire.packets.filter((packet) => !isWhole(packet))).toEqual([]);
+    await wire.stop();
     await expectTransfer(world, two, one, 20 * MB, `${label}, back`);
     await expectBalance(...switches);
   }
@@ -164,6 +209,10 @@ describe('each offload can be switched off', () => {
 
   test.each(Object.entries(WITHOUT))('20 MB each way without %s on both hosts', async (name, side) => {
     await expectTraffic([side, side], `without ${name}`);
+  });
+
+  test.each(Object.entries(FORCED))('20 MB each way with %s on both hosts', async (name, side) => {
+    await expectTraffic([side, side], name);
   });
 
   test.each(['A', 'B'] as const)('20 MB each way from all off to all on, column %s', async (column) => {

@@ -25,6 +25,8 @@ function main(): void {
     headerBytes: MAX_VNIS * VXLAN_HEADER + OWN_ROOM,
     udpSegment: data.offloads.udpSegment,
     merge: data.offloads.tso,
+    tunnelGso: data.offloads.tunnelGso !== false,
+    tunnelGuard: data.offloads.tunnelGso === 'auto',
     spinMicroseconds: data.busyPoll,
   });
   nic.attachEvent(data.eventFd);
@@ -60,7 +62,7 @@ function main(): void {
       }
     },
     portLost: (lost, errno) => tell({ type: 'port-lost', port: lost, errno }),
-    offloadLost: () => tell({ type: 'offload-lost', offload: 'udp_segment' }),
+    offloadLost: (offload) => tell({ type: 'offload-lost', offload }),
     punted: () => tell({ type: 'punted' }),
     tooBig: (remote) => tell({ type: 'too-big', remote }),
   });

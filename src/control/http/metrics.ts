@@ -86,9 +86,13 @@ function* fdbMetrics({ fdb }: StatsAnswer): Generator<string> {
 }
 
 /** With the retired counters the accounts of the whole balance, ports that are no more among them. */
-function* switchMetrics({ replicated, retired }: StatsAnswer): Generator<string> {
+function* switchMetrics({ replicated, tunnel_gso: whole, retired }: StatsAnswer): Generator<string> {
   const copies = 'Copies that flooding made beyond the first of each frame.';
   yield* single('overtap_replicated_packets_total', 'counter', copies, replicated);
+  if (whole !== undefined) {
+    const help = 'TCP superframes that left whole, for the NIC to segment.';
+    yield* single('overtap_tunnel_gso_superframes_total', 'counter', help, whole);
+  }
   const gone = 'by links that are no more';
   yield* single('overtap_retired_receive_packets_total', 'counter', `Frames received ${gone}.`, retired.rx_packets);
   yield* single('overtap_retired_receive_bytes_total', 'counter', `Bytes received ${gone}.`, retired.rx_bytes);

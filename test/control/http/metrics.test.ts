@@ -50,9 +50,10 @@ describe('metrics', () => {
   });
 
   it('show what only some switches count', () => {
-    const text = textOf({ stats: { ...STATS, fdb: { ...STATS.fdb, evicted: 17, capacity: 65_536 } } });
+    const text = textOf({ stats: { ...STATS, tunnel_gso: 18, fdb: { ...STATS.fdb, evicted: 17, capacity: 65_536 } } });
     expect(text).toContain('\novertap_fdb_evicted_total 17\n');
     expect(text).toContain('\novertap_fdb_capacity 65536\n');
+    expect(text).toContain('\novertap_tunnel_gso_superframes_total 18\n');
   });
 
   it('stand in families, each once, with help and type before its samples', () => {
