@@ -9,10 +9,10 @@ export const MEASURE_GROUPS = ['tcp', 'frames', 'latency', 'learning'];
 export const COLUMNS = ['A', 'B'];
 
 /**
- * `mixed` is overtap with a kernel peer, `workers` overtap with two engines, `replicating` overtap that floods to a
- * thousand remotes meanwhile, `large` overtap with an FDB of a million entries; variants.mjs says what they measure.
+ * `mixed` is overtap with a kernel peer, `workers` overtap with two engines, `trains` overtap without tunnel GSO, `replicating`
+ * overtap that floods to a thousand remotes meanwhile, `large` overtap with an FDB of a million entries; variants.mjs says what they measure.
  */
-export const VARIANTS = ['kernel', 'overtap', 'ovs', 'mixed', 'workers', 'replicating', 'large'];
+export const VARIANTS = ['kernel', 'overtap', 'ovs', 'mixed', 'workers', 'trains', 'replicating', 'large'];
 
 export const USAGE = `usage: npm run bench -- [options]        (or: overtap bench [options])
 

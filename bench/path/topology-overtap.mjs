@@ -14,8 +14,8 @@ const READY_LIMIT_MS = 20_000;
 
 /**
  * Puts the switch into a host and waits until it forwards.
- * @param {{ workers?: number, beside?: string }} [settings] how many engines, left out: the default; the YAML of further
- * bridges, indented as `br0` is
+ * @param {{ workers?: number, tunnelGso?: boolean, beside?: string }} [settings] how many engines, and whether
+ * superframes may leave whole, left out: the defaults; the YAML of further bridges, indented as `br0` is
  * @returns the processes whose memory is the switch's
  */
 export async function attachOvertap(site, host, settings = {}) {
@@ -48,11 +48,11 @@ export async function startOvertap(ground, host, configure) {
   return { program, client };
 }
 
-function configuration(host, socket, { workers, beside = '' }) {
+function configuration(host, socket, { workers, tunnelGso, beside = '' }) {
   const { netns, mac, address } = host.guest;
   return `name: ${host.name}
 control: ${socket}
-${workers === undefined ? '' : `workers: ${workers}\n`}bridges:
+${workers === undefined ? '' : `workers: ${workers}\n`}${tunnelGso === undefined ? '' : `offloads: { tunnel_gso: ${tunnelGso} }\n`}bridges:
   br0:
     ports:
       tap0: { type: tap, netns: ${netns}, ifname: ${NIC}, mac: "${mac}", addresses: [${address}/24] }

@@ -11,6 +11,7 @@ const ALL = { tcp: [1, 4], frames: true, latency: true };
 const MILLION = 1_048_576;
 /** A million addresses take some seconds; so their number is searched coarsely. */
 const COARSE_STEP = MILLION / 64;
+const trainsOnly = (site, host) => attachOvertap(site, host, { tunnelGso: false });
 const twoWorkers = (site, host) => attachOvertap(site, host, { workers: 2 });
 
 /**
@@ -39,6 +40,12 @@ export const VARIANTS = {
     switches: [twoWorkers, twoWorkers],
     columns: ['A', 'B'],
     measures: { tcp: [4] },
+  },
+  /** As where no NIC segments frames in UDP tunnels, a firewall wants to see what leaves, or the kernel is older than 6.17. */
+  trains: {
+    switches: [trainsOnly, trainsOnly],
+    columns: ['A'],
+    measures: { tcp: [1, 4] },
   },
   /** TCP between the guests while another bridge of host 1 floods to a thousand remotes. */
   replicating: {

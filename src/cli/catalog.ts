@@ -191,7 +191,7 @@ Example:
       { flags: '--senders <N>', text: 'programs that send frames (one a core)' },
       { flags: '--only <LIST>', text: 'of tcp,frames,latency,learning' },
       { flags: '--columns <LIST>', text: 'of A,B' },
-      { flags: '--variants <LIST>', text: 'of kernel,overtap,ovs,mixed,workers,replicating,large' },
+      { flags: '--variants <LIST>', text: 'of kernel,overtap,ovs,mixed,workers,trains,replicating,large' },
       { flags: '--quick', text: 'one round of one second: shows that it works' },
     ],
     help: `
@@ -203,6 +203,7 @@ nothing of it is left behind. The table at the end holds medians, spreads and ra
   column B     the underlay as a plain NIC: no segmentation and no checksums on send
   mixed        overtap with a kernel peer
   workers      overtap with two engine threads
+  trains       overtap without tunnel GSO
   replicating  overtap while it floods to a thousand remotes
   large        overtap with an FDB of a million entries; it only learns
 
@@ -210,7 +211,7 @@ Learning is RFC 2889's: how many addresses one bridge with three ports holds, an
 
 --json gives every sample on stdout instead of the table; with FILE, there, beside the table.
 
-Needs root, and iperf3, ethtool, netsniff-ng and sockperf. A whole run takes about 22 minutes, on a machine
+Needs root, and iperf3, ethtool, netsniff-ng and sockperf. A whole run takes about 24 minutes, on a machine
 that does nothing else, and is kept in bench/results.
 
 Examples:

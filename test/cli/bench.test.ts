@@ -12,7 +12,7 @@ describe('bench', () => {
       [['--columns', 'C'], '--columns takes A, B, joined by commas, not "C"'],
       [
         ['--variants', ''],
-        '--variants takes kernel, overtap, ovs, mixed, workers, replicating, large, joined by commas, not ""',
+        '--variants takes kernel, overtap, ovs, mixed, workers, trains, replicating, large, joined by commas, not ""',
       ],
     ];
     for (const [options, message] of cases) {

@@ -36,6 +36,7 @@ const MEASURES: Readonly<Record<string, readonly string[]>> = {
   ovs: [...TCP, ...FRAMES, ...LATENCY, 'memory'],
   mixed: ['tcp1-there', 'tcp1-back', 'cpu1'],
   workers: ['tcp4-there', 'tcp4-back', 'cpu4', 'memory'],
+  trains: [...TCP, 'memory'],
   replicating: ['tcp1-there', 'tcp1-back', 'cpu1', 'memory'],
   large: LEARNING,
 };
@@ -237,8 +238,8 @@ describe('the whole-path benchmark', () => {
     const { variants } = result.settings;
     expect(variants).toEqual(
       result.machine.ovs === null
-        ? ['kernel', 'overtap', 'mixed', 'workers', 'replicating', 'large']
-        : ['kernel', 'overtap', 'ovs', 'mixed', 'workers', 'replicating', 'large'],
+        ? ['kernel', 'overtap', 'mixed', 'workers', 'trains', 'replicating', 'large']
+        : ['kernel', 'overtap', 'ovs', 'mixed', 'workers', 'trains', 'replicating', 'large'],
     );
     expect(result.failures).toEqual([]);
     for (const variant of variants) expectPositive(result.samples, variant, MEASURES[variant]);
