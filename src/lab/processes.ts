@@ -40,16 +40,34 @@ export function startDetached(netns: string, command: readonly string[], log: st
   });
 }
 
+/** How often an empty command line is read again: some milliseconds in all, of which the change to another program takes a part. */
+const READINGS = 1000;
+
+/** Whether a process is there that has ended, and waits for its parent to notice. */
+function isZombie(pid: number): boolean {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return 'ZX'.includes(stat.charAt(stat.lastIndexOf(')') + 2));
+}
+
+/** Nothing where there is no process. While a process becomes another program, for a moment it has no command line at all. */
+function commandLine(pid: number): string {
+  try {
+    for (let i = 0; i < READINGS; i++) {
+      const text = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      if (text !== '' || isZombie(pid)) return text;
+    }
+  } catch {
+    // It has ended.
+  }
+  return '';
+}
+
 /**
  * Whether the process with this pid is still the one that was started with this argument. Pids are used again: a
  * number alone proves nothing.
  */
 export function isRunning(pid: number, argument: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(argument);
-  } catch {
-    return false;
-  }
+  return commandLine(pid).split('\0').includes(argument);
 }
 
 function signalIfThere(pid: number, signal: NodeJS.Signals): void {

@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addNamespace, deleteNamespace } from '../../src/lab/namespaces.js';
+import { isRunning, startDetached, stopProcess } from '../../src/lab/processes.js';
+import { needRoot, removeFolder, temporaryFolder } from './help.js';
+
+const NETNS = `otl-${process.pid}-p`;
+const folder = temporaryFolder();
+
+beforeAll(async () => {
+  needRoot();
+  await addNamespace(NETNS);
+});
+
+afterAll(async () => {
+  await deleteNamespace(NETNS);
+  removeFolder(folder);
+});
+
+describe('a process of a lab', () => {
+  it('is known from its first moment on, when it becomes another program', async () => {
+    for (let i = 0; i < 50; i++) {
+      // An argument by which it is found again.
+      const seconds = String(1000 + i);
+      const { pid } = await startDetached(NETNS, ['sleep', seconds], join(folder, 'log'));
+      const seen = Array.from({ length: 200 }, () => isRunning(pid, seconds));
+      expect(await stopProcess(pid, seconds)).toBe('ended');
+      expect(seen.indexOf(false), `of process ${i}`).toBe(-1);
+      expect(isRunning(pid, seconds)).toBe(false);
+    }
+  });
+
+  it('is nobody under a number that another one has', async () => {
+    expect(isRunning(process.pid, 'no such argument')).toBe(false);
+    expect(await stopProcess(process.pid, 'no such argument')).toBe('not running');
+  });
+});
