@@ -152,9 +152,8 @@ struct outer {
   uint8_t headers[40 + UDP_HEADER];
 } __attribute__((packed));
 
-/* Returns the length of the header. */
-static uint32_t write_ipv4(struct ot_nic *nic, const struct ot_port *sender, const struct ot_remote *remote, const int32_t *tx, uint32_t total,
-                           uint32_t segments, uint8_t *ip) {
+static void write_ipv4(struct ot_nic *nic, const struct ot_port *sender, const struct ot_remote *remote, const int32_t *tx, uint32_t total,
+                       uint32_t segments, uint8_t *ip) {
   memset(ip, 0, 20);
   ip[0] = 0x45;
   ip[1] = (uint8_t)tx[TX_TOS];
@@ -169,10 +168,9 @@ static uint32_t write_ipv4(struct ot_nic *nic, const struct ot_port *sender, con
   memcpy(ip + 16, &remote->v4.sin_addr, 4);
   uint16_t checksum = (uint16_t)~ot_sum(ip, 20);
   memcpy(ip + 10, &checksum, 2);
-  return 20;
 }
 
-static uint32_t write_ipv6(const struct ot_port *sender, const struct ot_remote *remote, const int32_t *tx, uint32_t total, uint8_t *ip) {
+static void write_ipv6(const struct ot_port *sender, const struct ot_remote *remote, const int32_t *tx, uint32_t total, uint8_t *ip) {
   uint32_t first = htonl(6u << 28 | ((uint32_t)tx[TX_TOS] & 0xff) << 20);
   memcpy(ip, &first, 4);
   put_word(ip + 4, total - 40);
@@ -180,7 +178,6 @@ static uint32_t write_ipv6(const struct ot_port *sender, const struct ot_remote 
   ip[7] = sender->ttl;
   memcpy(ip + 8, remote->path.source, 16);
   memcpy(ip + 24, &remote->v6.sin6_addr, 16);
-  return 40;
 }
 
 /* The checksum that the NIC is to complete holds the pseudo-header's sum, or 0: none is wanted. */
@@ -193,7 +190,7 @@ static void write_udp(const struct ot_port *sender, const struct ot_remote *remo
   memcpy(udp + 6, &sum, 2);
 }
 
-/* Returns the length of all of it, or 0: as one packet the frame would be too long. */
+/* Returns the length of all of it, or 0: as one packet the frame, or one of its segments for the path, would be too long. */
 static uint32_t write_outer(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split, struct outer *outer) {
   const struct ot_remote *remote = &nic->remotes[tx[TX_REMOTE]];
   bool v6 = sender->family == AF_INET6;
