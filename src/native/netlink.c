@@ -37,6 +37,27 @@ int ot_netlink_open(struct ot_fault *fault) {
   return fd;
 }
 
+int ot_netlink_listen(struct ot_fault *fault) {
+  struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+  int fd = ot_netlink_open(fault);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+  ot_fail(fault, errno, "bind", "listening for changes of links");
+  close(fd);
+  return -1;
+}
+
+int ot_link_changed(int listener) {
+  struct {
+    struct nlmsghdr header;
+    struct ifinfomsg link;
+  } message; /* the rest of it is cut off */
+  for (;;) {
+    ssize_t length = recv(listener, &message, sizeof message, MSG_DONTWAIT);
+    if (length == (ssize_t)sizeof message) return message.link.ifi_index;
+    if (length < 0 && errno != EINTR) return errno == EAGAIN ? 0 : -1;
+  }
+}
+
 static void add(struct request *request, int type, const void *data, size_t length) {
   struct rtattr *attribute = (struct rtattr *)((uint8_t *)request + NLMSG_ALIGN(request->header.nlmsg_len));
   attribute->rta_type = (unsigned short)type;
@@ -71,6 +92,7 @@ static void read_link(const struct nlmsghdr *header, void *answer) {
   int left = (int)IFLA_PAYLOAD(header);
   for (const struct rtattr *at = IFLA_RTA(info); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
     size_t length = RTA_PAYLOAD(at);
+    if (at->rta_type == IFLA_GSO_MAX_SEGS && length >= 4) memcpy(&link->gso_segments, RTA_DATA(at), 4);
     if (at->rta_type == IFLA_MTU && length >= 4) memcpy(&link->mtu, RTA_DATA(at), 4);
     if (at->rta_type == IFLA_ADDRESS && length == 6) memcpy(link->mac, RTA_DATA(at), 6);
     if (at->rta_type == IFLA_AF_SPEC) read_families(at, link);

@@ -72,11 +72,12 @@ struct ot_table {
 /* By which device superframes to a remote may leave whole, for senders like the one for which it was asked. */
 struct ot_path {
   bool asked;
-  uint32_t asked_ms, bound_to;
+  uint32_t asked_ms, news, bound_to;
   uint8_t local[16], ttl;
   bool checksum;
   uint32_t device; /* 0: none */
-  uint32_t mtu;    /* that the path has of its own, 0: the device's */
+  uint32_t mtu;      /* that the path has of its own, 0: the device's */
+  uint32_t segments; /* the most that the device takes in one piece */
   uint8_t source[16];
   uint32_t hop_family; /* of the next hop: the gateway, or the remote itself */
   uint8_t hop[16];

@@ -122,6 +122,7 @@ struct ot_link {
   int index;
   unsigned flags;
   unsigned mtu;
+  unsigned gso_segments; /* the most that its stack hands it in one piece; 0: the kernel does not tell */
   uint8_t mac[6];
   bool carrier;
   bool promotes; /* see ot_link_set_promotion */
@@ -135,6 +136,10 @@ struct ot_address {
 };
 
 int ot_netlink_open(struct ot_fault *fault);
+/* A socket that hears of each change of a link. */
+int ot_netlink_listen(struct ot_fault *fault);
+/* The index of a link of whose change the socket has heard since it was asked last; 0: of none, -1: of more than it could hold. */
+int ot_link_changed(int listener);
 /* Each returns 0 or an errno. */
 int ot_link_set_gso_segments(int netlink, int index, unsigned segments);
 int ot_link_get(int netlink, const char *ifname, struct ot_link *link);

@@ -1,7 +1,7 @@
 /*
  * Which remotes superframes can leave for whole: those that the kernel reaches by a device that segments frames in UDP tunnels. Without such
- * a device the kernel would do that in software, which is slower than trains of datagrams (bench/path). Asks netlink and ethtool(8) once
- * a second for each remote that superframes go to; sends nothing.
+ * a device the kernel would do that in software, which is slower than trains of datagrams (bench/path). Asks netlink once a second for each
+ * remote that superframes go to, and ethtool(8) when a device changes; sends nothing.
  */
 #include <errno.h>
 #include <linux/ethtool.h>
@@ -15,9 +15,10 @@
 
 #include "tunnel.h"
 
-/* How long what was found out is believed. */
+/* How long what was found out is believed; of a device, while nothing is heard of it, and as long as it is needed time and again. */
 #define PATH_MS 1000
 #define DEVICE_MS 10000
+#define DEVICE_IDLE_MS 2000
 #define WATCHED_MS 5000
 /* Features that any kernel may come to have. */
 #define MOST_FEATURES 1024
@@ -74,7 +75,9 @@ static void ask_device(const struct ot_tunnel *tunnel, struct ot_tunnel_device *
     struct ethtool_get_features_block blocks[MOST_FEATURES / 32];
   } answer = {.header = {.cmd = ETHTOOL_GFEATURES, .size = MOST_FEATURES / 32}};
   char ifname[IF_NAMESIZE];
-  if (!if_indextoname(device->index, ifname) || ethtool(tunnel, ifname, &answer) < 0) return;
+  struct ot_link link;
+  if (!if_indextoname(device->index, ifname) || ethtool(tunnel, ifname, &answer) < 0 || ot_link_get(tunnel->netlink, ifname, &link)) return;
+  device->most_segments = link.gso_segments;
   int plain = tunnel->feature, checksum = tunnel->feature_checksum;
   device->segments = plain >= 0 && answer.blocks[plain / 32].active >> plain % 32 & 1;
   device->segments_checksum = checksum >= 0 && answer.blocks[checksum / 32].active >> checksum % 32 & 1;
@@ -82,16 +85,35 @@ static void ask_device(const struct ot_tunnel *tunnel, struct ot_tunnel_device *
   device->usual_hop_limit = hop_limit_of("all");
 }
 
+/*
+ * Seldom, for the questions wait for whoever is changing any device of the host (rtnl). Features come with a notice when they change,
+ * the number of segments does not.
+ */
 static const struct ot_tunnel_device *find_device(struct ot_nic *nic, uint32_t index) {
   struct ot_tunnel *tunnel = nic->tunnel;
   struct ot_tunnel_device *device = NULL;
+  uint32_t now = (uint32_t)nic->status[STATUS_NOW];
   for (int i = 0; i < OT_TUNNEL_DEVICES && !device; i++)
     if (tunnel->devices[i].index == index) device = &tunnel->devices[i];
-  if (device && !expired(nic, device->asked_ms, DEVICE_MS)) return device;
-  if (!device) device = &tunnel->devices[tunnel->next_device++ % OT_TUNNEL_DEVICES];
-  *device = (struct ot_tunnel_device){.index = index, .asked_ms = (uint32_t)nic->status[STATUS_NOW]};
-  ask_device(tunnel, device);
+  if (!device || expired(nic, device->asked_ms, DEVICE_MS) || expired(nic, device->needed_ms, DEVICE_IDLE_MS)) {
+    if (!device) device = &tunnel->devices[tunnel->next_device++ % OT_TUNNEL_DEVICES];
+    *device = (struct ot_tunnel_device){.index = index, .asked_ms = now};
+    ask_device(tunnel, device);
+  }
+  device->needed_ms = now;
   return device;
+}
+
+/* A device's features, or how many segments it takes, may be another now. */
+static void hear_news(struct ot_tunnel *tunnel) {
+  for (int index = ot_link_changed(tunnel->listener); index; index = ot_link_changed(tunnel->listener)) {
+    for (int i = 0; i < OT_TUNNEL_DEVICES; i++) {
+      struct ot_tunnel_device *device = &tunnel->devices[i];
+      if (!device->index || (index > 0 && device->index != (uint32_t)index)) continue;
+      device->index = 0;
+      tunnel->news++;
+    }
+  }
 }
 
 /* ---- Paths ---- */
@@ -126,6 +148,7 @@ static void ask_path(struct ot_nic *nic, const struct ot_port *sender, const str
   memcpy(path->hop, route.hop, sizeof path->hop);
   path->hop_family = (uint32_t)route.hop_family;
   path->mtu = route.mtu;
+  path->segments = device->most_segments;
   path->device = route.device;
 }
 
@@ -142,9 +165,12 @@ static bool is_watched(struct ot_nic *nic) {
 bool ot_tunnel_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote) {
   struct ot_path *path = &remote->path;
   if (is_watched(nic)) return false;
-  if (path->asked && asked_as(path, sender) && !expired(nic, path->asked_ms, PATH_MS)) return path->device != 0;
+  hear_news(nic->tunnel);
+  bool current = path->asked && path->news == nic->tunnel->news && !expired(nic, path->asked_ms, PATH_MS);
+  if (current && asked_as(path, sender)) return path->device != 0;
   ask_path(nic, sender, remote, path);
   path->asked = true;
+  path->news = nic->tunnel->news;
   path->asked_ms = (uint32_t)nic->status[STATUS_NOW];
   path->bound_to = sender->bound_to;
   path->ttl = sender->ttl;

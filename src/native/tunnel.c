@@ -114,11 +114,12 @@ struct ot_tunnel *ot_tunnel_open(bool guarded, struct ot_fault *fault) {
     return NULL;
   }
   tunnel->guarded = guarded;
-  tunnel->tap = tunnel->program = tunnel->ioctl = -1;
+  tunnel->tap = tunnel->program = tunnel->ioctl = tunnel->listener = -1;
   tunnel->netlink = ot_netlink_open(fault);
   if (tunnel->netlink >= 0 && (tunnel->ioctl = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
     ot_fail(fault, errno, "socket", "opening a socket for ethtool");
-  if (tunnel->ioctl >= 0) {
+  if (tunnel->ioctl >= 0) tunnel->listener = ot_netlink_listen(fault);
+  if (tunnel->listener >= 0) {
     ot_tunnel_name_features(tunnel);
     /* Not the same ones from each engine; any will do. */
     if (getrandom(&tunnel->id, sizeof tunnel->id, GRND_NONBLOCK) < 0) tunnel->id = 0;
@@ -137,8 +138,8 @@ int ot_tunnel_start(struct ot_tunnel *tunnel, struct ot_fault *fault) {
 
 void ot_tunnel_close(struct ot_tunnel *tunnel) {
   if (!tunnel) return;
-  int descriptors[] = {tunnel->tap, tunnel->program, tunnel->netlink, tunnel->ioctl};
-  for (int i = 0; i < 4; i++)
+  int descriptors[] = {tunnel->tap, tunnel->program, tunnel->netlink, tunnel->ioctl, tunnel->listener};
+  for (int i = 0; i < 5; i++)
     if (descriptors[i] >= 0) close(descriptors[i]);
   if (tunnel->shared) ot_tunnel_unmap(tunnel->shared);
   free(tunnel);
@@ -236,6 +237,7 @@ static void give_up(struct ot_nic *nic) {
 bool ot_tunnel_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split) {
   struct ot_fault fault;
   if (!nic->tunnel || !fits(tx, split) || !ot_tunnel_judge(nic, sender, &nic->remotes[tx[TX_REMOTE]])) return false;
+  if (split->count > nic->remotes[tx[TX_REMOTE]].path.segments) return false;
   if (nic->tunnel->tap >= 0 || ot_tunnel_start(nic->tunnel, &fault) == 0) return true;
   give_up(nic);
   return false;

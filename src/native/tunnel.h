@@ -32,15 +32,17 @@ struct ot_tunnel_ethernet {
 struct ot_tunnel_device {
   uint32_t index;
   bool segments, segments_checksum; /* frames in UDP tunnels: without, and with, a checksum of the outer datagram */
+  unsigned most_segments;
   int hop_limit, usual_hop_limit;   /* of IPv6: by this device, and where none is known of a device */
-  uint32_t asked_ms;
+  uint32_t asked_ms, needed_ms; /* when it was, last */
 };
 
 #define OT_TUNNEL_DEVICES 8
 
 struct ot_tunnel {
   int tap, program; /* the TAP's descriptor, -1 as long as none is needed, and that of the program's link to it */
-  int netlink, ioctl;
+  int netlink, ioctl, listener;
+  uint32_t news; /* counts the changes of devices that have been asked for */
   volatile struct ot_tunnel_shared *shared;
   int feature, feature_checksum; /* numbers of what ethtool knows by name, or -1 */
   struct ot_tunnel_device devices[OT_TUNNEL_DEVICES];

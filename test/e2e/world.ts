@@ -65,6 +65,9 @@ export class World {
    */
   async cutTrains({ netns, ifname }: End, cut = true): Promise<void> {
     await must(['ip', '-n', netns, 'link', 'set', ifname, 'gso_max_segs', cut ? '1' : '65535']);
+    const tunnels = ['tx-udp_tnl-segmentation', 'tx-udp_tnl-csum-segmentation'];
+    const words = tunnels.flatMap((feature) => [feature, cut ? 'off' : 'on']);
+    await must(['ip', 'netns', 'exec', netns, 'ethtool', '-K', ifname, ...words]);
   }
 
   /** @param address with its prefix length */

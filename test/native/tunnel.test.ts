@@ -309,14 +309,33 @@ describeTunnels('superframes leave by the socket', () => {
     expect(leave(site)).toBe('split');
     features(site.near, 'up0', [needed], true);
     features(site.near, 'up0', [other], false);
-    expect(leave(site)).toBe('split');
-    pass(site.nic, 10_000);
+    // It is told of each change: nothing has to expire.
     expect(leave(site)).toBe('whole');
     features(site.near, 'up0', [needed], false);
-    // Until it is noticed the kernel segments them itself.
-    expect(leave(site)).toBe('whole');
-    pass(site.nic, 10_000);
     expect(leave(site)).toBe('split');
+  });
+
+  test('that have more segments than the device takes', () => {
+    const site = makeSite();
+    const take = (segments: number): void => {
+      ip('-n', site.near, 'link', 'set', 'up0', 'gso_max_segs', String(segments));
+      // The kernel tells nobody.
+      pass(site.nic, 10_000);
+    };
+    // 9,000 bytes are seven of 1,300.
+    take(6);
+    expect(leave(site)).toBe('split');
+    take(7);
+    expect(leave(site)).toBe('whole');
+  });
+
+  test('and then not, when more was heard of other devices than could be kept', () => {
+    const site = makeSite();
+    features(site.near, 'up0', [CSUM_SEGMENTATION], false);
+    expect(leave(site)).toBe('split');
+    features(site.near, 'up0', [CSUM_SEGMENTATION], true);
+    for (let i = 0; i < 300; i++) ip('-n', site.near, 'link', 'set', 'up0', 'txqueuelen', String(1000 + i));
+    expect(leave(site)).toBe('whole');
   });
 
   test.each([
