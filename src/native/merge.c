@@ -146,11 +146,6 @@ static bool is_sound(struct ot_nic *nic, const struct segment *segment) {
 
 /* ---- Writing ---- */
 
-static void put_word(uint8_t *bytes, uint32_t value) {
-  uint16_t word = htons((uint16_t)value);
-  memcpy(bytes, &word, 2);
-}
-
 /* The first member's headers, tag operation carried out, now speaking of the whole. Returns their length. */
 static uint32_t stamp(const struct ot_merge *merge, uint8_t *headers, struct ot_vnet *vnet) {
   const struct segment *head = &merge->head;
@@ -160,10 +155,10 @@ static uint32_t stamp(const struct ot_merge *merge, uint8_t *headers, struct ot_
   uint8_t *ip = headers + l3, *tcp = headers + l4;
   uint32_t tcp_length = head->payload - head->l4 + merge->bytes, total = tcp_length + head->l4 - head->l3;
   if (head->v6) {
-    put_word(ip + 4, total - 40);
+    ot_put_word(ip + 4, total - 40);
   } else {
-    put_word(ip + 2, total);
-    put_word(ip + 10, 0);
+    ot_put_word(ip + 2, total);
+    ot_put_word(ip + 10, 0);
     uint16_t checksum = (uint16_t)~ot_sum(ip, 20);
     memcpy(ip + 10, &checksum, 2);
   }

@@ -178,6 +178,12 @@ static inline bool ot_inside(const struct ot_nic *nic, int32_t offset, int32_t l
   return offset >= 0 && length >= 0 && (size_t)offset + (size_t)length <= nic->arena_bytes;
 }
 
+/* In network byte order; the bytes need not be aligned. */
+static inline void ot_put_word(uint8_t *bytes, uint32_t value) {
+  bytes[0] = (uint8_t)(value >> 8);
+  bytes[1] = (uint8_t)value;
+}
+
 static inline uint32_t ot_gso_type(const int32_t *tx) { return (uint32_t)tx[TX_VNET] >> 8 & 0xff & ~(uint32_t)VNET_GSO_ECN; }
 static inline uint32_t ot_csum_start(const int32_t *tx) { return (uint32_t)tx[TX_CSUM] & 0xffff; }
 static inline uint32_t ot_csum_offset(const int32_t *tx) { return (uint32_t)tx[TX_CSUM] >> 16; }

@@ -12,11 +12,6 @@
 #define PSH 0x08
 #define CWR 0x80
 
-static void put_word(uint8_t *bytes, uint32_t value) {
-  uint16_t word = htons((uint16_t)value);
-  memcpy(bytes, &word, 2);
-}
-
 /* The kind of headers that the segmentation type speaks of. */
 static bool type_fits(uint32_t type, const struct ot_headers *headers) {
   if (headers->fragment) return false;
@@ -47,7 +42,7 @@ static void prepare_sums(struct ot_split *split, const struct ot_headers *header
   /* Sums are added up in the order of the bytes in memory, so ~x takes x away. */
   uint64_t pseudo = ot_pseudo_sum(ip, headers->family, headers->protocol);
   if (headers->routed) pseudo = (uint64_t)open + (uint16_t)~htons((uint16_t)(headers->end - headers->l4));
-  put_word(l4 + split->checksum, 0);
+  ot_put_word(l4 + split->checksum, 0);
   if (split->tcp) {
     uint32_t sequence;
     memcpy(&sequence, l4 + 4, 4);
@@ -56,13 +51,13 @@ static void prepare_sums(struct ot_split *split, const struct ot_headers *header
     memset(l4 + 4, 0, 4);
     l4[13] = 0;
   } else {
-    put_word(l4 + 4, 0);
+    ot_put_word(l4 + 4, 0);
   }
   split->l4_sum = pseudo + ot_sum(l4, split->header_length - split->l4);
   if (split->v6) return;
   split->id = (uint16_t)(ip[4] << 8 | ip[5]);
   memset(ip + 2, 0, 4);
-  put_word(ip + 10, 0);
+  ot_put_word(ip + 10, 0);
   split->ip_sum = ot_sum(ip, split->l4 - split->l3);
 }
 
@@ -101,12 +96,12 @@ static uint8_t flags_of(const struct ot_split *split, uint32_t i) {
 
 static void stamp_ip(const struct ot_split *split, uint32_t i, uint32_t total, uint8_t *ip) {
   if (split->v6) {
-    put_word(ip + 4, total - 40);
+    ot_put_word(ip + 4, total - 40);
     return;
   }
   uint16_t id = (uint16_t)(split->id + i);
-  put_word(ip + 2, total);
-  put_word(ip + 4, id);
+  ot_put_word(ip + 2, total);
+  ot_put_word(ip + 4, id);
   uint16_t checksum = (uint16_t)~ot_fold(split->ip_sum + htons((uint16_t)total) + htons(id));
   memcpy(ip + 10, &checksum, 2);
 }
@@ -125,7 +120,7 @@ uint32_t ot_split_stamp(const struct ot_split *split, uint32_t i, uint8_t *heade
     l4[13] = flags_of(split, i);
     sum += (uint64_t)sequence + htons(l4[13]);
   } else {
-    put_word(l4 + 4, l4_length);
+    ot_put_word(l4 + 4, l4_length);
     sum += htons((uint16_t)l4_length);
   }
   uint16_t checksum = (uint16_t)~ot_fold(sum);

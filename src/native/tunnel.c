@@ -41,11 +41,6 @@ struct vnet_tunnel {
 
 /* ---- Its life ---- */
 
-static void put_word(uint8_t *bytes, uint32_t value) {
-  uint16_t word = htons((uint16_t)value);
-  memcpy(bytes, &word, 2);
-}
-
 static void set_sysctl(const char *family, const char *ifname, const char *name) {
   char path[128];
   snprintf(path, sizeof path, "/proc/sys/net/%s/conf/%s/%s", family, ifname, name);
@@ -97,7 +92,7 @@ static int try_tap(struct ot_tunnel *tunnel, struct ot_fault *fault) {
   } nowhere = {.frame = {0x02, [12] = 0x08, [14] = 0x45, [17] = 20 + UDP_HEADER + 32, [22] = 1, [23] = OT_UDP_PROTOCOL}};
   struct iovec vector = {.iov_base = &nowhere, .iov_len = sizeof nowhere};
   for (uint32_t flow = 0; flow < 64; flow++) {
-    put_word(nowhere.frame + OT_ETHERNET + 20, 1024 + flow);
+    ot_put_word(nowhere.frame + OT_ETHERNET + 20, 1024 + flow);
     tunnel->shared->verdict = OT_VERDICT_NONE;
     int number = ot_write(tunnel->tap, &vector, 1);
     if (number) return ot_fail(fault, number, "write", "trying the tunnel TAP");
@@ -158,11 +153,11 @@ static void write_ipv4(struct ot_nic *nic, const struct ot_port *sender, const s
   memset(ip, 0, 20);
   ip[0] = 0x45;
   ip[1] = (uint8_t)tx[TX_TOS];
-  put_word(ip + 2, total);
+  ot_put_word(ip + 2, total);
   /* Each segment gets the next one. */
-  put_word(ip + 4, nic->tunnel->id);
+  ot_put_word(ip + 4, nic->tunnel->id);
   nic->tunnel->id = (uint16_t)(nic->tunnel->id + segments);
-  put_word(ip + 6, sender->df ? IPV4_DF : 0);
+  ot_put_word(ip + 6, sender->df ? IPV4_DF : 0);
   ip[8] = sender->ttl;
   ip[9] = OT_UDP_PROTOCOL;
   memcpy(ip + 12, remote->path.source, 4);
@@ -174,7 +169,7 @@ static void write_ipv4(struct ot_nic *nic, const struct ot_port *sender, const s
 static void write_ipv6(const struct ot_port *sender, const struct ot_remote *remote, const int32_t *tx, uint32_t total, uint8_t *ip) {
   uint32_t first = htonl(6u << 28 | ((uint32_t)tx[TX_TOS] & 0xff) << 20);
   memcpy(ip, &first, 4);
-  put_word(ip + 4, total - 40);
+  ot_put_word(ip + 4, total - 40);
   ip[6] = OT_UDP_PROTOCOL;
   ip[7] = sender->ttl;
   memcpy(ip + 8, remote->path.source, 16);
@@ -184,9 +179,9 @@ static void write_ipv6(const struct ot_port *sender, const struct ot_remote *rem
 /* The checksum that the NIC is to complete holds the pseudo-header's sum, or 0: none is wanted. */
 static void write_udp(const struct ot_port *sender, const struct ot_remote *remote, const uint8_t *ip, uint32_t length, uint8_t *udp) {
   uint16_t sum = 0;
-  put_word(udp, sender->source_port);
+  ot_put_word(udp, sender->source_port);
   memcpy(udp + 2, &remote->v6.sin6_port, 2);
-  put_word(udp + 4, length);
+  ot_put_word(udp + 4, length);
   if (sender->checksum) sum = ot_fold(ot_pseudo_sum(ip, sender->family == AF_INET6 ? 6 : 4, OT_UDP_PROTOCOL) + htons((uint16_t)length));
   memcpy(udp + 6, &sum, 2);
 }
