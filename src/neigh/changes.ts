@@ -104,7 +104,7 @@ export class NeighChanges extends NeighStore {
 
   // ---- What every change is made of, with the lock held ----------------------------------------
 
-  /** A row for a key that is not in the table, its own from now on; -1 when there is no room. */
+  /** A row for a key that is not in the table, its own from now on and open until it is filled; -1 when there is no room. */
   protected makeRow(segment: number, a0: number, a1: number, a2: number, a3: number, now: number): number {
     if (this.counters[COUNTER_ROWS] >= this.capacity) {
       const victim = this.victim(now);
@@ -153,8 +153,11 @@ export class NeighChanges extends NeighStore {
     const high = rows[base + ROW_MAC_HIGH] & 0xffff;
     const low = rows[base + ROW_MAC_LOW];
     let row = this.find(segment, high, low, 0, 0);
-    if (row < 0) row = this.makeRow(segment, high, low, 0, 0, now);
-    if (row < 0) return;
+    if (row < 0) {
+      row = this.makeRow(segment, high, low, 0, 0, now);
+      if (row < 0) return;
+      this.fill(row, 0, 0, 0, 0, now);
+    }
     if (this.isBinding(binding)) rows[(row << ROW_SHIFT) + ROW_CHANGES]++;
     else this.release(row);
   }

@@ -124,35 +124,34 @@ export class NeighStore {
 
   // ---- Change, with the lock held ----
 
-  /** Puts a key into a free row; what it is bound to is for `fill`. */
+  /**
+   * Puts a key into a free row and leaves it open, so that no reader takes it for a binding before `fill` has closed it.
+   * The segment comes last: whoever looks for the key alone meets it whole.
+   */
   protected claim(row: number, segment: number, a0: number, a1: number, a2: number, a3: number): void {
     const { rows } = this;
     const base = row << ROW_SHIFT;
-    const version = this.open(base);
-    Atomics.store(rows, base + ROW_SEGMENT, segment);
+    this.open(base);
     Atomics.store(rows, base + ROW_ADDRESS, a0);
     Atomics.store(rows, base + ROW_ADDRESS + 1, a1);
     Atomics.store(rows, base + ROW_ADDRESS + 2, a2);
     Atomics.store(rows, base + ROW_ADDRESS + 3, a3);
-    Atomics.store(rows, base + ROW_MAC_HIGH, 0);
-    Atomics.store(rows, base + ROW_MAC_LOW, 0);
-    Atomics.store(rows, base + ROW_PORT, 0);
     Atomics.store(rows, base + ROW_CHANGES, 0);
     Atomics.store(rows, base + ROW_SINCE, 0);
-    this.close(base, version);
+    Atomics.store(rows, base + ROW_SEGMENT, segment);
     this.counters[COUNTER_ROWS]++;
   }
 
-  /** What the binding of a claimed row is from now on. */
+  /** What a row holds from now on, one that was just claimed or a binding that changes. */
   protected fill(row: number, high: number, low: number, flags: number, port: number, stamp: number): void {
     const { rows } = this;
     const base = row << ROW_SHIFT;
-    const version = this.open(base);
+    this.open(base);
     Atomics.store(rows, base + ROW_MAC_HIGH, high | (flags << 16));
     Atomics.store(rows, base + ROW_MAC_LOW, low);
     Atomics.store(rows, base + ROW_PORT, port);
     Atomics.store(rows, base + ROW_STAMP, stamp);
-    this.close(base, version);
+    this.close(base);
   }
 
   /** Counts a binding for its port. @param by 1 when it comes, -1 when it goes */
@@ -197,18 +196,18 @@ export class NeighStore {
 
   private mark(row: number, segment: number): void {
     const base = row << ROW_SHIFT;
-    const version = this.open(base);
+    this.open(base);
     Atomics.store(this.rows, base + ROW_SEGMENT, segment);
-    this.close(base, version);
+    this.close(base);
   }
 
-  private open(base: number): number {
-    const version = this.rows[base + ROW_VERSION];
-    Atomics.store(this.rows, base + ROW_VERSION, version + 1);
-    return version;
+  /** Makes the version odd. A row that is open already stays so. */
+  private open(base: number): void {
+    Atomics.or(this.rows, base + ROW_VERSION, 1);
   }
 
-  private close(base: number, version: number): void {
-    Atomics.store(this.rows, base + ROW_VERSION, version + 2);
+  /** Makes the version of an open row even, and another one than before. */
+  private close(base: number): void {
+    Atomics.add(this.rows, base + ROW_VERSION, 1);
   }
 }
