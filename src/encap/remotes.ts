@@ -13,7 +13,7 @@
  * A number that was removed may soon be another remote's: whoever removes one sees to it that no FDB entry and no flood
  * list still names it, and that no Nic takes its old address for the new one.
  */
-import { lock, unlock } from './lock.js';
+import { lock, unlock } from '../threads/lock.js';
 import {
   fillRow,
   isFindable,

@@ -3,6 +3,8 @@
  *
  * Owns these changes. It never decides what a frame teaches, nor what is too old: `table.ts` does.
  */
+
+import { lock, unlock } from '../threads/lock.js';
 import {
   CAUSE_EVICTED,
   CAUSE_FLUSHED,
@@ -25,7 +27,6 @@ import {
   HEAD_TICK,
   SEGMENT_EMPTY,
 } from './layout.js';
-import { lock, unlock } from './lock.js';
 import { FdbStore } from './store.js';
 
 export class FdbChanges extends FdbStore {

@@ -7,6 +7,7 @@
  *
  * Owns reading only. It never writes to the table's memory.
  */
+import { readPatiently } from '../threads/patience.js';
 import {
   COUNTER_AGED,
   COUNTER_ENTRIES,
@@ -57,14 +58,6 @@ export interface FdbCounters {
   evicted: number;
 }
 
-/**
- * Attempts at one row before it is left out. Writing a row takes less than a microsecond, so only a writer that is
- * stopped in the middle of one, for some milliseconds by the scheduler or for good by a crash, is ever waited for.
- */
-const ATTEMPTS = 10_000;
-/** Further attempts, each after a pause of a millisecond. */
-const PATIENT_ATTEMPTS = 100;
-
 export class FdbReader {
   readonly slots: number;
   readonly capacity: number;
@@ -76,7 +69,6 @@ export class FdbReader {
   private readonly seed: number;
   private readonly rows: Int32Array;
   private readonly totals: Float64Array;
-  private readonly pause = new Int32Array(new SharedArrayBuffer(4));
 
   /** @throws TypeError when the memory is not an FDB's */
   constructor(memory: SharedArrayBuffer) {
@@ -157,19 +149,10 @@ export class FdbReader {
   }
 
   private read(row: number): FdbRow | null {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const entry = this.tryRead(row);
-      if (entry !== null) return entry;
-    }
-    for (let attempt = 0; attempt < PATIENT_ATTEMPTS; attempt++) {
-      Atomics.wait(this.pause, 0, 0, 1);
-      const entry = this.tryRead(row);
-      if (entry !== null) return entry;
-    }
-    return null;
+    return readPatiently(this.tryRead, row);
   }
 
-  private tryRead(row: number): FdbRow | null {
+  private readonly tryRead = (row: number): FdbRow | null => {
     const rows = this.rows;
     const base = row << ROW_SHIFT;
     const version = Atomics.load(rows, base + ROW_VERSION);
@@ -187,5 +170,5 @@ export class FdbReader {
       moves: Atomics.load(rows, base + ROW_MOVES),
     };
     return Atomics.load(rows, base + ROW_VERSION) === version ? entry : null;
-  }
+  };
 }

@@ -35,6 +35,8 @@
  * The table knows MACs, segments, destinations and owners as integers. It never knows ports, bridges, VLANs or VNIs,
  * and never asks what time it is. A destination belongs to one owner.
  */
+
+import { lock, unlock } from '../threads/lock.js';
 import { isExpired } from './ageing.js';
 import { FdbChanges } from './changes.js';
 import {
@@ -71,7 +73,6 @@ import {
   ROW_VERSION,
   SEGMENT_EMPTY,
 } from './layout.js';
-import { lock, unlock } from './lock.js';
 
 export * from './events.js';
 export type { FdbMatch } from './flush.js';

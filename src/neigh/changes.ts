@@ -4,6 +4,8 @@
  *
  * Owns these changes. It never decides what a frame teaches, nor what is too old: `table.ts` does.
  */
+
+import { lock, unlock } from '../threads/lock.js';
 import {
   COUNTER_ENTRIES,
   COUNTER_EVICTED,
@@ -23,7 +25,6 @@ import {
   ROW_SHIFT,
   ROW_STAMP,
 } from './layout.js';
-import { lock, unlock } from './lock.js';
 import { NeighStore } from './store.js';
 
 /** Learned bindings among which one is chosen that gives way. */

@@ -7,6 +7,7 @@
  *
  * Owns reading only. It never writes to the table's memory.
  */
+import { readPatiently } from '../threads/patience.js';
 import {
   COUNTER_AGED,
   COUNTER_CHANGED,
@@ -61,19 +62,11 @@ export interface NeighCounters {
   conflicts: number;
 }
 
-/**
- * Attempts at one row before it is left out: writing one takes less than a microsecond, so only a writer that was stopped in
- * the middle of it is ever waited for.
- */
-const ATTEMPTS = 10_000;
-const PATIENT_ATTEMPTS = 100;
-
 export class NeighReader {
   readonly slots: number;
   readonly capacity: number;
   private readonly views: NeighViews;
   private readonly rows: Int32Array;
-  private readonly pause = new Int32Array(new SharedArrayBuffer(4));
 
   /** @throws TypeError when the memory is not a neighbour table's */
   constructor(memory: SharedArrayBuffer) {
@@ -142,19 +135,10 @@ export class NeighReader {
   }
 
   private read(row: number): NeighRow | null {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const binding = this.tryRead(row);
-      if (binding !== null) return binding;
-    }
-    for (let attempt = 0; attempt < PATIENT_ATTEMPTS; attempt++) {
-      Atomics.wait(this.pause, 0, 0, 1);
-      const binding = this.tryRead(row);
-      if (binding !== null) return binding;
-    }
-    return null;
+    return readPatiently(this.tryRead, row);
   }
 
-  private tryRead(row: number): NeighRow | null {
+  private readonly tryRead = (row: number): NeighRow | null => {
     const { rows } = this;
     const base = row << ROW_SHIFT;
     const version = Atomics.load(rows, base + ROW_VERSION);
@@ -176,7 +160,7 @@ export class NeighReader {
       stamp: Atomics.load(rows, base + ROW_STAMP),
     };
     return Atomics.load(rows, base + ROW_VERSION) === version ? binding : null;
-  }
+  };
 }
 
 function isBinding(segment: number): boolean {

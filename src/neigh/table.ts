@@ -22,6 +22,7 @@
  * The table knows segments, addresses, MACs and ports as integers. It never looks into a frame.
  */
 
+import { lock, unlock } from '../threads/lock.js';
 import { NeighChanges } from './changes.js';
 import {
   COUNTER_AGED,
@@ -50,7 +51,6 @@ import {
   ROW_STAMP,
   ROW_VERSION,
 } from './layout.js';
-import { lock, unlock } from './lock.js';
 import { HEARD_CHANGED, HEARD_DISPUTE, HEARD_FULL, HEARD_KEPT, HEARD_NEW, HEARD_SAME } from './outcomes.js';
 import { BINDING_FLAGS, BINDING_HIGH, BINDING_LOW, BINDING_PORT } from './store.js';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
-import { translateRoom } from '../fdb/threads.js';
+import { translateRoom } from '../threads/rooms.js';
 
 const THREADS = 2;
 const ROUNDS = 200_000;
@@ -15,7 +15,7 @@ const ROUNDS = 200_000;
  */
 const ENGINE = `
 import { parentPort, workerData } from 'node:worker_threads';
-import { RemoteTable } from './remotes.js';
+import { RemoteTable } from './encap/remotes.js';
 const { memory, thread, rounds, lasting } = workerData;
 const table = new RemoteTable(memory);
 const own = new Map();
@@ -50,7 +50,7 @@ parentPort.postMessage({ wrong, lost, own: [...own] });
 /** All admit the same addresses: they have to agree on each one's number. */
 const RACER = `
 import { parentPort, workerData } from 'node:worker_threads';
-import { RemoteTable } from './remotes.js';
+import { RemoteTable } from './encap/remotes.js';
 const { memory, addresses } = workerData;
 const table = new RemoteTable(memory);
 const numbers = [];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_REMOTES, RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { ROW, SLOTS } from '../../src/encap/remote-slots.js';
+import { MAX_REMOTES, RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { parseAddress } from '../../src/wire/ip-address.js';
 
 function words(text: string): [number, number, number, number] {

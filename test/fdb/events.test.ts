@@ -23,7 +23,7 @@ import {
   FLAG_EXTERN_LEARN,
   FLAG_STATIC,
 } from '../../src/fdb/table.js';
-import { translateRoom } from './threads.js';
+import { translateRoom } from '../threads/rooms.js';
 
 const HIGH = 0xfe00;
 
@@ -163,7 +163,7 @@ describe('the events of an FDB', () => {
 /** Changes few entries as fast as it can; each record's destination and tick follow from its key and kind. */
 const WRITER = `
 import { workerData, parentPort } from 'node:worker_threads';
-import { Fdb } from './table.js';
+import { Fdb } from './fdb/table.js';
 const fdb = Fdb.attach(workerData.memory);
 const mix = (low, owner) => Math.imul(low * 31 + owner, 0x9e3779b1) >>> 1;
 parentPort.once('message', () => {
@@ -185,7 +185,7 @@ describe('FdbEvents beside a writing thread', () => {
   let folder = '';
 
   beforeEach(() => {
-    folder = translateRoom({ 'writer.js': WRITER });
+    folder = translateRoom({ 'writer.js': WRITER }, 'fdb');
   });
 
   afterEach(() => rmSync(folder, { recursive: true }));

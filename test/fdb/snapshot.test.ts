@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ROW_VERSION } from '../../src/fdb/layout.js';
 import { createFdb, FdbReader, type FdbRow, FLAG_STATIC } from '../../src/fdb/table.js';
-import { translateRoom } from './threads.js';
+import { translateRoom } from '../threads/rooms.js';
 
 const list = (reader: FdbReader): FdbRow[] => {
   const rows: FdbRow[] = [];
@@ -100,7 +100,7 @@ describe('FdbReader', () => {
 /** Rewrites few entries as fast as it can; in each, destination and stamp follow from the rest of the row. */
 const WRITER = `
 import { workerData, parentPort } from 'node:worker_threads';
-import { Fdb } from './table.js';
+import { Fdb } from './fdb/table.js';
 const fdb = Fdb.attach(workerData.memory);
 const stop = new Int32Array(workerData.stop);
 const mix = (low, segment, owner) => Math.imul(low * 31 + segment * 7 + owner, 0x9e3779b1);
@@ -129,7 +129,7 @@ describe('FdbReader beside a writing thread', () => {
   let folder = '';
 
   beforeEach(() => {
-    folder = translateRoom({ 'writer.js': WRITER });
+    folder = translateRoom({ 'writer.js': WRITER }, 'fdb');
   });
 
   afterEach(() => rmSync(folder, { recursive: true }));

@@ -5,8 +5,8 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FdbReader } from '../../src/fdb/snapshot.js';
 import { COUNTER_EVICTED, createFdb, type FdbRow } from '../../src/fdb/table.js';
+import { translateRoom } from '../threads/rooms.js';
 import { ringOf } from './probes.js';
-import { translateRoom } from './threads.js';
 
 const THREADS = 2;
 const ROUNDS = 200_000;
@@ -17,7 +17,7 @@ const ROUNDS = 200_000;
  */
 const LEARNER = `
 import { parentPort, workerData } from 'node:worker_threads';
-import { Fdb, NOT_FOUND } from './table.js';
+import { Fdb, NOT_FOUND } from './fdb/table.js';
 const { memory, seed, rounds } = workerData;
 const fdb = Fdb.attach(memory);
 const key = (low, segment) => low * 16 + segment;
@@ -48,7 +48,7 @@ describe('an FDB that several threads learn into', () => {
   let folder = '';
 
   beforeEach(() => {
-    folder = translateRoom({ 'learner.js': LEARNER });
+    folder = translateRoom({ 'learner.js': LEARNER }, 'fdb');
   });
 
   afterEach(() => rmSync(folder, { recursive: true }));

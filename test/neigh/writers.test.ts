@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
 import { createNeighbours, NeighReader, type NeighRow } from '../../src/neigh/table.js';
-import { translateRoom } from '../fdb/threads.js';
+import { translateRoom } from '../threads/rooms.js';
 
 const ROUNDS = 150_000;
 
 /** The MAC says which key it was heard for, so that an answer of another key is seen. */
 const WRITER = `
 import { parentPort, workerData } from 'node:worker_threads';
-import { Neighbours } from './table.js';
+import { Neighbours } from './neigh/table.js';
 const { memory, seed, rounds } = workerData;
 const table = Neighbours.attach(memory);
 const words = new Int32Array(4);

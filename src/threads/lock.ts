@@ -1,8 +1,9 @@
 /**
- * The lock of those who change the table of remotes. Whoever looks up never takes it.
+ * The lock of those who change a table in shared memory. Whoever looks up or refreshes never takes it, so what is known costs
+ * no lock however many threads learn.
  *
- * It is held for the time of one change, so waiting begins by trying again; only a holder that the scheduler has stopped
- * is slept for. (The FDB has one of its own: neither room imports the other.)
+ * It is held for the time of one change, less than a microsecond, so waiting begins by trying again; only a holder that the
+ * scheduler has stopped is slept for.
  */
 
 const FREE = 0;
