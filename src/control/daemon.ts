@@ -3,8 +3,8 @@
  */
 import type { CheckedDocument } from '../config/load.js';
 import { DeviceError } from './device-error.js';
-import { createLogger, type Logger } from './logger.js';
 import { ControlSocketError, claimSocket, serve } from './http/server.js';
+import { createLogger, type Logger } from './logger.js';
 import { Switch } from './switch.js';
 import { programVersion } from './version.js';
 

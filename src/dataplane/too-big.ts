@@ -5,9 +5,9 @@
  * Carried out behind the frames of a batch. It never decides what fits (`egress.ts`) nor counts the drop.
  */
 import {
-  ETHERNET_HEADER,
   destinationHigh,
   destinationLow,
+  ETHERNET_HEADER,
   isMulticastHigh,
   sourceHigh,
   sourceLow,

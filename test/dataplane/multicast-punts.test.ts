@@ -1,7 +1,6 @@
 /** What the engine hands to the control thread: which frames, what of them, when it tells, and what a full ring does. */
 import { describe, expect, it } from 'vitest';
 import {
-  Punts,
   PUNT_BYTES,
   PUNT_IGMP,
   PUNT_MLD,
@@ -9,6 +8,7 @@ import {
   PUNT_SLOTS,
   type Punt,
   PuntReader,
+  Punts,
 } from '../../src/dataplane/punts.js';
 import { viewOf } from '../../src/wire/bytes.js';
 import { bytes, frame } from './frames.js';

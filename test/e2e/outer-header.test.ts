@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from './processes.js';
 import { type Sniffer, sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
-import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { DF, type Outer, readOuter } from './tools/outer.js';
 import { succeed } from './tools/pair.js';
+import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { inject, transfer } from './traffic.js';
 import { World } from './world.js';
 

@@ -7,8 +7,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from './processes.js';
 import { type Sniffer, sniff } from './sniffer.js';
 import { accounts, type RunningSwitch, settledStats } from './switch.js';
-import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { succeed } from './tools/pair.js';
+import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { ping, tool } from './traffic.js';
 import { type End, World } from './world.js';
 

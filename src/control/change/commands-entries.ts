@@ -5,9 +5,9 @@ import { entriesOf } from '../../config/entries-of.js';
 import { commandText } from '../../config/option-words.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
 import type { VlanRequest } from '../api.js';
+import { type Entry, type EntryTable, fullKey, isForMany, keyOf } from '../entries.js';
 import { membershipsByLink } from './commands-vlans.js';
 import { deltaOfEdit, placed } from './delta.js';
-import { type Entry, type EntryTable, fullKey, isForMany, keyOf } from '../entries.js';
 import { identityOf, vnisOf } from './wanted.js';
 
 /**

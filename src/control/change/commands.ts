@@ -10,9 +10,9 @@ import { ConfigError, checkDocument } from '../../config/load.js';
 import { commandText, formatLinkAdd, formatLinkSet, type Options } from '../../config/option-words.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
 import type { VlanRequest } from '../api.js';
+import type { EntryTable } from '../entries.js';
 import { entriesBetween, entryCommands } from './commands-entries.js';
 import { vlanChanges, vlanText } from './commands-vlans.js';
-import type { EntryTable } from '../entries.js';
 import { identityOf } from './wanted.js';
 
 /** A configuration with the document that says it. */

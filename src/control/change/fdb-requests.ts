@@ -8,8 +8,8 @@ import type { FdbMatch } from '../../fdb/table.js';
 import type { FdbRequest } from '../api.js';
 import { ChangeRefused, unknownLink } from '../controls.js';
 import { type Entry, isFloodRow, isForMany } from '../entries.js';
-import { type FdbTables, type Flush, flushMatches, isBehind, selectsEntry } from './fdb-selection.js';
 import type { Port } from '../model.js';
+import { type FdbTables, type Flush, flushMatches, isBehind, selectsEntry } from './fdb-selection.js';
 import { macOf } from './port-entries.js';
 import type { Transition } from './transition.js';
 

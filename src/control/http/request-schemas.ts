@@ -17,9 +17,9 @@ import type {
   NeighState,
   VlanRequest,
 } from '../api.js';
+import type { FdbFilter } from '../listings.js';
 import { EVENT_KINDS, type EventKind } from './event-stream.js';
 import { HttpRefusal } from './http-refusal.js';
-import type { FdbFilter } from '../listings.js';
 
 /** Characters of a link's shown name: a vxlan port's host port is called `NAME@host`. */
 const NAME_MAX = 32;

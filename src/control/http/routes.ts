@@ -5,9 +5,9 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Controls } from '../controls.js';
+import type { Views } from '../listings.js';
 import type { EventHub } from './event-stream.js';
 import { HttpRefusal } from './http-refusal.js';
-import type { Views } from '../listings.js';
 import { METRICS_TYPE, metricParts } from './metrics.js';
 import { readQuery, readRequest } from './request-schemas.js';
 import type { Limits } from './server-limits.js';

@@ -16,10 +16,10 @@ import {
 import { formatMac, parseMac } from '../../wire/ethernet.js';
 import { formatAddress, parseAddress } from '../../wire/ip-address.js';
 import type { NeighRequest, NeighRow } from '../api.js';
+import { macOf } from '../change/port-entries.js';
 import { ChangeRefused, unknownLink } from '../controls.js';
 import type { Port, SwitchModel, VxlanPort } from '../model.js';
 import { vniOf } from '../naming.js';
-import { macOf } from '../change/port-entries.js';
 
 /** Bindings that are put in by hand. */
 const MAX_BINDINGS = 8192;
