@@ -7,21 +7,21 @@ import type { OffloadConfig, SwitchConfig } from '../config/types.js';
 import { type SelfTest, selfTest } from '../port/self-test.js';
 import { parseAddress } from '../wire/ip-address.js';
 import type { InfoAnswer, SwitchEvent } from './api.js';
+import type { FdbTables } from './change/fdb-selection.js';
+import { LiveControl } from './change/live-control.js';
+import { Reconciler } from './change/reconcile.js';
+import { Transition } from './change/transition.js';
 import { Devices } from './devices.js';
 import { Engines } from './engines/engines.js';
 import { EventFeed } from './events/event-feed.js';
-import type { FdbTables } from './change/fdb-selection.js';
+import { PuntFeed } from './events/punt-feed.js';
 import type { Views } from './listings.js';
-import { LiveControl } from './change/live-control.js';
 import type { Port, SwitchModel } from './model.js';
-import { MtuWatch } from './watch/mtu-watch.js';
 import { MulticastControl } from './tables/multicast-control.js';
 import { NeighTable } from './tables/neigh-table.js';
-import { PortWatch } from './watch/port-watch.js';
-import { PuntFeed } from './events/punt-feed.js';
-import { Reconciler } from './change/reconcile.js';
-import { Transition } from './change/transition.js';
 import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from './views.js';
+import { MtuWatch } from './watch/mtu-watch.js';
+import { PortWatch } from './watch/port-watch.js';
 import { VtepWatch } from './watch/vtep-watch.js';
 
 export interface SwitchEvents {
@@ -170,7 +170,7 @@ function assemble(
     neigh,
     multicast,
     feed,
-    begun: (remote) => mtus.begin(remote),
+    renumbered: (remote) => mtus.begin(remote),
     broken: (error) => events.failed(error),
   });
   const ports = new PortWatch({
@@ -192,7 +192,7 @@ function assemble(
     remotes,
     fdb,
     counters: engines.counters,
-    letGo: (remote) => multicast.forgetRemote(remote),
+    isMember: (remote) => multicast.isPermanent(remote),
     carryOut: (change) => void controls.own(change).catch(() => undefined),
   });
   return { ...core, feed, multicast, neigh, ports, mtus, vteps, punts, controls };

@@ -35,10 +35,8 @@ export class Context {
   readonly misses = new Misses();
   /** Port flags, any of which keeps a port from having a copy of the frame that is being flooded. */
   withheld = 0;
-  /** 1 for each engine-numbered remote whose address this engine's Nic has been told. */
-  readonly learnedRemotes = new Uint8Array(MAX_REMOTES - STATIC_REMOTES);
-  /** `remotes.forgotten` at the time of it. */
-  forgottenRemotes = 0;
+  /** By engine-numbered remote: the version of its row that this engine's Nic has been told of; -1: none. */
+  readonly metRemotes = new Int32Array(MAX_REMOTES - STATIC_REMOTES).fill(-1);
   /** Coarse clock, in ticks of 100 ms. */
   tick = 0;
   /** What `warmFdb` has read; it means nothing. */

@@ -44,6 +44,7 @@ import { NO_TAG } from './batch.js';
 import type { Context } from './context.js';
 import { MTU_EXCEEDED, NO_DESTINATION } from './drop-reasons.js';
 import { PORT_TAP, UNTAGGED, VLAN_TUNNEL } from './forwarding.js';
+import { introduce } from './introduce.js';
 import { accountsOf, nextCommand, tagGrowth } from './ring.js';
 
 /** Sends one copy of the frame out of a port; `remote` says where to behind a vxlan port. */
@@ -107,7 +108,10 @@ function emitToRemote(sw: Context, frame: number, port: number, remote: number):
     sw.counters.droppedOut(port, NO_DESTINATION);
     return;
   }
-  if (remote >= STATIC_REMOTES) introduce(sw, remote);
+  if (remote >= STATIC_REMOTES && !introduce(sw, remote)) {
+    sw.counters.droppedOut(port, NO_DESTINATION);
+    return;
+  }
   // A tag more or less is thought of only where it may matter.
   if (batch.length[frame] > sw.pathMtus.longest[remote] - VLAN_TAG && isTooLong(sw, frame, port, remote)) return;
   if (batch.flowKnown[frame] === 0) workOutFlow(sw, frame);
@@ -159,24 +163,6 @@ function longestPiece({ batch, view }: Context, frame: number): number {
 /** Bytes before the payload of a frame as it lies in the arena. */
 function linkHeader({ batch, view }: Context, frame: number): number {
   return hasTag(view, batch.offset[frame]) ? ETHERNET_HEADER + VLAN_TAG : ETHERNET_HEADER;
-}
-
-/**
- * Tells the Nic the address of a VTEP that this or another engine has come to know, once. A number that was given back may
- * be another VTEP's by now, so with each that was, all are told anew.
- */
-function introduce(sw: Context, remote: number): void {
-  const { learnedRemotes, nic, remotes } = sw;
-  const { forgotten } = remotes;
-  if (sw.forgottenRemotes !== forgotten) {
-    sw.forgottenRemotes = forgotten;
-    learnedRemotes.fill(0);
-    sw.pathMtus.forgetLearned();
-  }
-  if (learnedRemotes[remote - STATIC_REMOTES] !== 0) return;
-  const [a0, a1, a2, a3] = remotes.address(remote);
-  nic.setRemote(remote, a0, a1, a2, a3, remotes.udpPort(remote));
-  learnedRemotes[remote - STATIC_REMOTES] = 1;
 }
 
 /** What chooses the frame's sender, by flow and DF (IPv6 has it always), and its inner TOS; the same for every copy. */

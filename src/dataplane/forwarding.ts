@@ -161,6 +161,8 @@ export function segmentOf(bridge: number, vid: number): number {
 }
 
 const PINS = 1 << 28;
+/** The last segment of a VLAN; those of pinned MACs lie behind. */
+export const LAST_SEGMENT = PINS - 1;
 
 /** The FDB segment that holds the pinned multicast MACs of a vxlan port's VLAN. */
 export function pinSegmentOf(port: number, vid: number): number {

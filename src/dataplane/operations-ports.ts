@@ -4,12 +4,11 @@
  *
  * It never looks into VLANs or VNIs beyond forgetting them with their port: `operations-vlans.ts` has those.
  */
-import { STATIC_REMOTES } from '../encap/remotes.js';
 import { Tunnel } from '../encap/tunnel.js';
 import { AGEING_DEFAULT } from '../fdb/table.js';
 import type { Context } from './context.js';
 import { RETIRED } from './counters.js';
-import { ANY_VTEP, destinationRemote, HAS_PINS, NO_BRIDGE, PORT_TAP, PORT_VXLAN, segmentParts } from './forwarding.js';
+import { ANY_VTEP, HAS_PINS, LAST_SEGMENT, NO_BRIDGE, PORT_TAP, PORT_VXLAN } from './forwarding.js';
 import { flushNeighbours } from './operations-neigh.js';
 import { forgetVlans, forgetVnis } from './operations-vlans.js';
 import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from './storm.js';
@@ -104,29 +103,22 @@ export function changePort(sw: Context, o: PortSettings & { mtu: number }): void
   const before = forwarding.portFlags[o.port];
   if (forwarding.portBridge[o.port] !== o.bridge) {
     forwarding.moveToBridge(o.port, o.bridge);
-    loseEntries(sw, o.port, 0);
+    loseEntries(sw, o.port);
     flushNeighbours(sw, { port: o.port });
     if (sw.engine === 0) sw.fdb.assignGroup(o.port, o.bridge);
   }
-  if ((before & ~o.flags & ANY_VTEP) !== 0) {
-    loseEntries(sw, o.port, STATIC_REMOTES);
-    forgetLearnedRemotes(sw, o.port);
-  }
+  if ((before & ~o.flags & ANY_VTEP) !== 0 && sw.engine === 0) sw.remotes.withdrawLearnedOf(o.port);
   // Whether a port has pins is for the operations that set them to say.
   forwarding.setFlags(o.port, o.flags | (before & HAS_PINS));
   forwarding.portMtu[o.port] = o.mtu;
 }
 
-/**
- * Removes the port's rows that lead to remotes from a number on, 0: all. Pinned multicast MACs hang on the port alone and
- * stay.
- */
-function loseEntries({ engine, fdb }: Context, port: number, fromRemote: number): void {
+/** Removes the port's rows. Pinned multicast MACs hang on the port alone and stay. */
+function loseEntries({ engine, fdb }: Context, port: number): void {
   if (engine !== 0) return;
   for (let row = 0; row < fdb.slots; row++) {
     const segment = fdb.segmentOf(row);
-    if (segment <= 0 || fdb.ownerOf(row) !== port || segmentParts(segment) === null) continue;
-    if (destinationRemote(fdb.destinationOf(row)) >= fromRemote) fdb.removeRow(row);
+    if (segment > 0 && segment <= LAST_SEGMENT && fdb.ownerOf(row) === port) fdb.removeRow(row);
   }
 }
 

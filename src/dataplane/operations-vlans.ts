@@ -9,8 +9,9 @@ import { VNI_UNKNOWN } from '../encap/vni-table.js';
 import { NOT_FOUND } from '../fdb/table.js';
 import { VXLAN_HEADER, writeVxlanHeader } from '../wire/vxlan.js';
 import type { Context } from './context.js';
-import { OWN_ROOM } from './originate.js';
 import { HAS_PINS, PORT_VXLAN, pinSegmentOf } from './forwarding.js';
+import { introduce } from './introduce.js';
+import { OWN_ROOM } from './originate.js';
 
 // ---- VLANs ----
 
@@ -118,7 +119,12 @@ export function addRemote(
   sw.pathMtus.begin(o.remote, o.address);
 }
 
-export function endRemote(sw: Context, remote: number): void {
+/** Frames to it still go there; but nobody comes upon it any more, whatever datagrams come from its address. */
+export function withdrawRemote({ engine, remotes }: Context, { remote }: { remote: number }): void {
+  if (engine === 0) remotes.withdraw(remote);
+}
+
+export function freeRemote(sw: Context, { remote }: { remote: number }): void {
   sw.counters.clearRemote(remote);
   sw.pathMtus.forget(remote);
   if (sw.engine === 0) sw.remotes.remove(remote);
@@ -126,8 +132,7 @@ export function endRemote(sw: Context, remote: number): void {
 
 export function setRemoteMtu(sw: Context, { remote, mtu }: { remote: number; mtu: number }): void {
   // Those that engines have numbered come without an operation of their own.
-  if (remote >= STATIC_REMOTES) sw.pathMtus.begin(remote, sw.remotes.address(remote));
-  sw.pathMtus.set(remote, mtu);
+  if (remote < STATIC_REMOTES || introduce(sw, remote)) sw.pathMtus.set(remote, mtu);
 }
 
 /** One list may stand at all VIDs: it is made once. */

@@ -51,7 +51,8 @@ export type Operation =
     }
   /**
    * Bridge, flags and MTU of a port that is there. A TAP whose device has gone stays down whatever the flags say. A port
-   * that changes its bridge loses its FDB entries.
+   * that changes its bridge loses its FDB entries; one that takes no unknown VTEP any more finds none of those it has met, and
+   * they go as after a `remote-del`.
    */
   | { op: 'port'; port: number; bridge: number; flags: number; mtu: number }
   /** What a vxlan port sends with, in place of what it had; its VNIs and flood lists stay. */
@@ -97,8 +98,13 @@ export type Operation =
 
   // ---- Remotes
   | { op: 'remote'; remote: number; port: number; address: number[]; udpPort: number; known: boolean }
-  /** The number may be given again once its entries have gone by a `flush`. */
+  /**
+   * Datagrams from there are nobody's from now on. Once every engine knows, no batch takes the number in any more: then its
+   * entries go by a `flush`; and once every engine knows of that, none sends there: then `remote-free` ends its accounts,
+   * and the number may be given again.
+   */
   | { op: 'remote-del'; remote: number }
+  | { op: 'remote-free'; remote: number }
   /** Bytes of the largest outer IP packet that reaches a remote in one piece; 0: not known, as when the remote is new. */
   | { op: 'remote-mtu'; remote: number; mtu: number }
   | { op: 'flood'; port: number; vid: number | null; remotes: number[] }
@@ -167,7 +173,8 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   vni: vlans.mapVni,
   'vni-del': vlans.unmapVni,
   remote: vlans.addRemote,
-  'remote-del': (sw, o) => vlans.endRemote(sw, o.remote),
+  'remote-del': vlans.withdrawRemote,
+  'remote-free': vlans.freeRemote,
   'remote-mtu': (sw, o) => vlans.setRemoteMtu(sw, o),
   flood: vlans.setFlood,
   pin: vlans.setPin,

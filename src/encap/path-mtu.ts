@@ -13,7 +13,7 @@ import { IPV4_HEADER } from '../wire/ipv4.js';
 import { IPV6_HEADER } from '../wire/ipv6.js';
 import { UDP_HEADER } from '../wire/udp.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
-import { MAX_REMOTES, STATIC_REMOTES } from './remotes.js';
+import { MAX_REMOTES } from './remotes.js';
 
 /** Longer than any frame, and a tag more or less stays in V8's small integers: nothing is known of the path. */
 export const NO_LIMIT = 0x3fffffff;
@@ -38,10 +38,5 @@ export class PathMtus {
 
   forget(remote: number): void {
     this.longest[remote] = NO_LIMIT;
-  }
-
-  /** Forgets the paths to all remotes that engines have numbered: some of these numbers may be other remotes' by now. */
-  forgetLearned(): void {
-    this.longest.fill(NO_LIMIT, STATIC_REMOTES);
   }
 }

@@ -116,6 +116,17 @@ export function fillRow(
   Atomics.store(rows, row + VERSION, version + 2);
 }
 
+/** Makes a row nobody's; its address stays, so that a listing that is being made does not show another one. */
+export function expire(rows: Int32Array, row: number): void {
+  Atomics.store(rows, row + UDP_PORT, 0);
+  Atomics.add(rows, row + VERSION, 2);
+}
+
+/** Odd while the row is being written, and another one whenever it was. */
+export function versionIn(rows: Int32Array, row: number): number {
+  return Atomics.load(rows, row + VERSION);
+}
+
 /** Makes a filled row findable: by a slot of its own, the first tombstone on its way, or behind one with its address. */
 export function publish(rows: Int32Array, slots: Int32Array, remote: number): void {
   const row = remote * ROW;

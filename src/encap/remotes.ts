@@ -10,11 +10,13 @@
  * Several engines may come to know the same VTEP at once. Who changes the table holds its lock and looks again, so all
  * of them end up with one index; looking up takes no lock (`remote-slots.ts`).
  *
- * A number that was removed may soon be another remote's: whoever removes one sees to it that no FDB entry and no flood
- * list still names it, and that no Nic takes its old address for the new one.
+ * A number that was removed may soon be another remote's. Whoever removes one first withdraws it, so that nobody comes upon
+ * it any more, and sees to it that no FDB entry, no flood list and no frame on its way still names it. A Nic is told the
+ * address of a number anew when `version` has changed.
  */
 import { lock, unlock } from '../threads/lock.js';
 import {
+  expire,
   fillRow,
   isFindable,
   isOf,
@@ -26,8 +28,8 @@ import {
   SLOTS,
   search,
   setUdpPort,
-  UDP_PORT,
   udpPortIn,
+  versionIn,
   withdraw,
 } from './remote-slots.js';
 
@@ -42,9 +44,7 @@ const HEAD_LOCK = 0;
 const HEAD_NEXT = 1;
 /** The first of the indexes that were given back; each row links to the next one; 0: none. */
 const HEAD_FREE = 2;
-/** How many numbers of the engines' own were given back; it wraps. */
-const HEAD_FORGOTTEN = 3;
-const HEAD_WORDS = 4;
+const HEAD_WORDS = 3;
 const WORDS = ROW_WORDS + SLOTS + HEAD_WORDS;
 
 export class RemoteTable {
@@ -121,6 +121,13 @@ export class RemoteTable {
     return next;
   }
 
+  /** A remote is not found any more. It stays what it is for those who know its number. */
+  withdraw(remote: number): void {
+    lock(this.head, HEAD_LOCK);
+    if (isFindable(this.rows, remote * ROW)) withdraw(this.rows, this.slots, remote);
+    unlock(this.head, HEAD_LOCK);
+  }
+
   /** Forgets a remote; it is not found any more, and its number may be given again. @returns false when it was not there */
   remove(remote: number): boolean {
     lock(this.head, HEAD_LOCK);
@@ -130,6 +137,11 @@ export class RemoteTable {
     return there;
   }
 
+  /** Withdraws every remote of a port that engines came to know by themselves. */
+  withdrawLearnedOf(port: number): void {
+    for (const remote of this.learned(port)) this.withdraw(remote);
+  }
+
   /** Forgets every remote of a port that engines came to know by themselves. @returns how many they were */
   removeLearnedOf(port: number): number {
     let removed = 0;
@@ -137,19 +149,22 @@ export class RemoteTable {
     return removed;
   }
 
-  /** Changes whenever a number of the engines' own is given back: what was known of such numbers may hold no more. */
-  get forgotten(): number {
-    return Atomics.load(this.head, HEAD_FORGOTTEN);
+  /** Changes whenever a number gets another address or is given back; odd while it is being written. Never -1. */
+  version(remote: number): number {
+    return versionIn(this.rows, remote * ROW);
   }
 
-  /** The address stays in the row, so that a listing that is being made does not show another one. */
+  /** Whether datagrams from some VTEP of the port are this remote's. */
+  isFindable(port: number, remote: number): boolean {
+    return this.rows[remote * ROW + OWNER] === port && isFindable(this.rows, remote * ROW);
+  }
+
   private forget(remote: number): void {
     const { head, rows } = this;
     const row = remote * ROW;
     if (isFindable(rows, row)) withdraw(rows, this.slots, remote);
-    Atomics.store(rows, row + UDP_PORT, 0);
+    expire(rows, row);
     if (remote < STATIC_REMOTES) return;
-    Atomics.add(head, HEAD_FORGOTTEN, 1);
     rows[row + LINK] = head[HEAD_FREE];
     Atomics.store(head, HEAD_FREE, remote);
   }
@@ -170,7 +185,7 @@ export class RemoteTable {
     return udpPortIn(this.rows, remote * ROW);
   }
 
-  /** The remotes of a port that the engines came to know by themselves. For listings, by any thread. */
+  /** The remotes of a port that the engines came to know by themselves, until they are removed. For any thread. */
   *learned(port: number): Generator<number> {
     for (let remote = STATIC_REMOTES; remote < Atomics.load(this.head, HEAD_NEXT); remote++) {
       if (this.rows[remote * ROW + OWNER] === port && this.udpPort(remote) !== 0) yield remote;

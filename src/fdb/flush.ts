@@ -10,6 +10,10 @@ export interface FdbMatch {
   owner?: number | undefined;
   segment?: number | undefined;
   destination?: number | undefined;
+  /** Entries that lead to one of these. */
+  destinations?: ReadonlySet<number> | undefined;
+  /** Entries in segments up to this one. */
+  lastSegment?: number | undefined;
   /** Entries whose `flags & flagsMask` equals `flagsValue` (0 where left out). Learned entries: flagsMask FLAGS_ALL. */
   flagsMask?: number | undefined;
   flagsValue?: number | undefined;
@@ -24,6 +28,8 @@ export function matches(views: FdbViews, row: number, match: FdbMatch): boolean 
   if (match.owner !== undefined && match.owner !== rows[base + ROW_OWNER]) return false;
   if (match.segment !== undefined && match.segment !== rows[base + ROW_SEGMENT]) return false;
   if (match.destination !== undefined && match.destination !== rows[base + ROW_DESTINATION]) return false;
+  if (match.destinations?.has(rows[base + ROW_DESTINATION]) === false) return false;
+  if (match.lastSegment !== undefined && match.lastSegment < rows[base + ROW_SEGMENT]) return false;
   const flags = rows[base + ROW_MAC_HIGH] >>> 16;
   if (match.flagsAny !== undefined && (match.flagsAny & flags) === 0) return false;
   return (flags & (match.flagsMask ?? 0)) === (match.flagsValue ?? 0);

@@ -240,6 +240,7 @@ export class MemoryNic implements Nic {
   detachSender(_index: number): void {}
 
   setRemote(index: number, a0: number, a1: number, a2: number, a3: number, port: number): void {
+    if (!(port > 0 && port <= 0xffff)) throw new RangeError(`the UDP port of remote ${index} is ${port}`);
     this.remotes.set(index, { address: [a0, a1, a2, a3], port });
   }
 }

@@ -18,6 +18,7 @@ import { type Arrival, type Departure, MemoryNic, type MemoryNicOptions } from '
 import { KIND_TAP, KIND_UDP } from '../../src/port/nic.js';
 import { formatAddress, parseAddress } from '../../src/wire/ip-address.js';
 import { encodeVxlan } from '../../src/wire/vxlan.js';
+import { departuresOf } from './departures.js';
 import { type BridgeSpec, Topology } from './topology.js';
 
 export type { BridgeSpec, TapSpec, VxlanSpec } from './topology.js';
@@ -158,6 +159,15 @@ export class TestSwitch {
 
   /** Carries operations out, and audits the accounts after each of them. */
   apply(operations: readonly Operation[]): void {
+    this.carryOut(operations);
+    this.carryOut(departuresOf(operations, this.context.remotes, this.context.fdb.slots));
+    for (const name of this.topology.ports.keys()) {
+      if (!this.expected.has(name)) this.expected.set(name, nothing());
+    }
+    this.seenDrops = this.drops();
+  }
+
+  private carryOut(operations: readonly Operation[]): void {
     for (const operation of operations) {
       const retired = this.retiredAfter(operation);
       applyOperations(this.context, [operation]);
@@ -165,10 +175,6 @@ export class TestSwitch {
       for (const word of WORDS) this.retired[word] = retired[word];
       this.balance();
     }
-    for (const name of this.topology.ports.keys()) {
-      if (!this.expected.has(name)) this.expected.set(name, nothing());
-    }
-    this.seenDrops = this.drops();
   }
 
   /** What the ports that are no more will have counted after an operation: one that ends a port adds to it. */

@@ -2,15 +2,17 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Context } from '../../src/dataplane/context.js';
 import { CounterReader, Counters } from '../../src/dataplane/counters.js';
+import { NO_DESTINATION } from '../../src/dataplane/drop-reasons.js';
 import { Engine } from '../../src/dataplane/engine.js';
 import { applyOperations, type Operation } from '../../src/dataplane/operations.js';
 import { StormControl } from '../../src/dataplane/storm.js';
-import { RemoteTable } from '../../src/encap/remotes.js';
+import { RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { createFdb, Fdb } from '../../src/fdb/table.js';
 import { MemoryNic } from '../../src/port/memory.js';
 import { KIND_TAP, KIND_UDP } from '../../src/port/nic.js';
 import { formatAddress, parseAddress } from '../../src/wire/ip-address.js';
 import { encodeVxlan } from '../../src/wire/vxlan.js';
+import { departuresOf } from './departures.js';
 import { A, B, BROADCAST, frame } from './frames.js';
 import { type BridgeSpec, Topology, type VxlanSpec } from './topology.js';
 
@@ -58,6 +60,11 @@ class Engines {
 
   apply(operations: readonly Operation[]): void {
     for (const engine of [1, 0]) this.applyIn(engine, operations);
+  }
+
+  departures(operations: readonly Operation[]): Operation[] {
+    const { fdb, remotes } = this.contexts[0];
+    return departuresOf(operations, remotes, fdb.slots);
   }
 
   set(port: string, spec: VxlanSpec, bridge = 'br0'): Operation[] {
@@ -116,11 +123,21 @@ describe('two engines', () => {
     // The other engine has not carried it out yet, so its entry still leads there.
     expect(sw.send(1, 't1', frame())).toEqual([`vx>${PEER}`]);
     sw.applyIn(0, strict);
+    sw.apply(sw.departures(strict));
     sw.apply(sw.set('vx', ANY));
     sw.tunnel(0, 'vx', OTHER, hello(B));
     expect([...sw.contexts[0].remotes.learned(sw.topology.port('vx').number)]).toHaveLength(1);
     expect(sw.send(1, 't1', frame())).toEqual([`vx>${OTHER}`]);
     expect(sw.send(0, 't1', frame())).toEqual([`vx>${OTHER}`]);
+  });
+
+  it('count a frame for a VTEP that has gone meanwhile, and send it nowhere', () => {
+    sw.tunnel(0, 'vx', PEER, hello(B));
+    expect(sw.send(1, 't1', frame())).toEqual([`vx>${PEER}`]);
+    sw.contexts[0].remotes.remove(STATIC_REMOTES);
+    // The entry of B still leads there, as when a batch has looked it up before it was flushed.
+    for (const engine of [0, 1]) expect(sw.send(engine, 't1', frame())).toEqual([]);
+    expect(sw.counters.txDrops(sw.topology.port('vx').number, NO_DESTINATION)).toBe(2);
   });
 
   it('write what they share once: by the first of them, at the end', () => {

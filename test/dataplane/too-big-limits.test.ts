@@ -4,7 +4,7 @@ import { ANSWERS_PER_TICK } from '../../src/dataplane/oversized.js';
 import { STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { KIND_TAP, KIND_UDP, VNET_GSO_TCPV4, VNET_GSO_UDP_L4, VNET_NEEDS_CSUM } from '../../src/port/nic.js';
 import { seededRandom } from '../fdb/probes.js';
-import { A, B, BROADCAST, frame, packet } from './frames.js';
+import { A, B, BROADCAST, C, frame, packet } from './frames.js';
 import type { TestSwitch, VxlanSpec } from './harness.js';
 import { OTHER, PEER, plain, remoteOf, setMtu, sized } from './narrow-path.js';
 
@@ -70,6 +70,27 @@ describe('what is known of a path is forgotten', () => {
     sw.tunnel('vx', OTHER, 42, frame({ source: B, destination: A }));
     expect(sw.context.remotes.udpPort(STATIC_REMOTES)).toBe(4789);
     expect(sw.send('t1', sized(1450)).to).toEqual([`vx>${OTHER}`]);
+  });
+});
+
+describe('what is known of the path to a VTEP that was met', () => {
+  const spec: VxlanSpec = { type: 'vxlan', vni: 42, acceptAny: true, remotes: [], fdb: [] };
+
+  it('stays when another one goes', () => {
+    const sw = plain(spec);
+    sw.tunnel('vx', OTHER, 42, frame({ source: C, destination: A }));
+    sw.tunnel('vx', PEER, 42, frame({ source: B, destination: A }));
+    sw.apply([{ op: 'remote-mtu', remote: STATIC_REMOTES + 1, mtu: 1400 }]);
+    expect(sw.send('t1', sized(1351)).drops).toEqual(['vx mtu_exceeded']);
+    for (const op of ['remote-del', 'remote-free'] as const) sw.apply([{ op, remote: STATIC_REMOTES }]);
+    expect(sw.send('t1', sized(1351)).drops).toEqual(['vx mtu_exceeded']);
+  });
+
+  it('holds from before the first frame there', () => {
+    const sw = plain(spec);
+    sw.tunnel('vx', PEER, 42, frame({ source: B, destination: A }));
+    sw.apply([{ op: 'remote-mtu', remote: STATIC_REMOTES, mtu: 1400 }]);
+    expect(sw.send('t1', sized(1351)).drops).toEqual(['vx mtu_exceeded']);
   });
 });
 

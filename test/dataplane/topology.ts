@@ -190,16 +190,16 @@ export class Topology {
     this.ports.delete(name);
     this.pools.port.give(port.number);
     const operations: Operation[] = [{ op: 'port-del', port: port.number }];
-    for (const remote of port.remotes.values()) {
-      operations.push({ op: 'remote-del', remote });
-      this.pools.remote.give(remote);
-    }
+    const remotes = [...port.remotes.values()];
+    for (const remote of remotes) operations.push({ op: 'remote-del', remote });
+    for (const remote of remotes) this.pools.remote.give(remote);
     operations.push(...this.dropSenders([...port.senders, ...port.dfSenders]));
     if (port.socket >= 0) operations.push(this.leaveSocket(port.socket));
     for (const counter of port.counters.values()) this.pools.vlan.give(counter);
     for (const { header } of port.vnis.values()) this.pools.header.give(header);
     for (const list of port.pins.values()) this.pools.list.give(list);
     operations.push({ op: 'flush', match: { owner: port.number }, fromRow: 0, rowCount: ALL_ROWS });
+    for (const remote of remotes) operations.push({ op: 'remote-free', remote });
     return operations;
   }
 
@@ -359,6 +359,7 @@ export class Topology {
       operations.push(
         { op: 'remote-del', remote },
         { op: 'flush', match: { destination }, fromRow: 0, rowCount: ALL_ROWS },
+        { op: 'remote-free', remote },
       );
     }
     return operations;

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { NO_LIMIT, PathMtus } from '../../src/encap/path-mtu.js';
-import { STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { parseAddress } from '../../src/wire/ip-address.js';
 
 const address = (text: string): number[] => parseAddress(text)?.words ?? [];
@@ -39,16 +38,5 @@ describe('the longest frame that reaches a remote in one piece', () => {
     expect([paths.longest[1], paths.longest[2]]).toEqual([NO_LIMIT, NO_LIMIT]);
     paths.set(2, 1500);
     expect(paths.longest[2]).toBe(1444);
-  });
-
-  it('is forgotten of all that engines have numbered, and of no other', () => {
-    const paths = new PathMtus();
-    for (const remote of [STATIC_REMOTES - 1, STATIC_REMOTES, STATIC_REMOTES + 9]) {
-      paths.begin(remote, V4);
-      paths.set(remote, 1400);
-    }
-    paths.forgetLearned();
-    expect(paths.longest[STATIC_REMOTES - 1]).toBe(1364);
-    expect(paths.longest.filter((longest) => longest !== NO_LIMIT)).toHaveLength(1);
   });
 });

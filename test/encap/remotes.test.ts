@@ -153,6 +153,26 @@ describe('the table of remotes', () => {
     expect(table.find(3, ...address)).toBe(0);
   });
 
+  it('one that is withdrawn is not found, and stays what it is until it is removed', () => {
+    const table = new RemoteTable();
+    const address = words('192.0.2.1');
+    const remote = table.admit(3, address, 0, 4789);
+    const version = table.version(remote);
+    expect([table.isFindable(3, remote), table.isFindable(4, remote)]).toEqual([true, false]);
+    table.withdraw(remote);
+    table.withdraw(remote);
+    expect([table.find(3, ...address), table.isFindable(3, remote)]).toEqual([0, false]);
+    expect([table.udpPort(remote), table.version(remote), [...table.learned(3)]]).toEqual([4789, version, [remote]]);
+    // Met again it is another remote.
+    expect(table.admit(3, address, 0, 4789)).toBe(remote + 1);
+    expect(table.remove(remote)).toBe(true);
+    expect([table.udpPort(remote), table.version(remote) === version]).toEqual([0, false]);
+    expect([table.find(3, ...address), [...table.learned(3)]]).toEqual([remote + 1, [remote + 1]]);
+    table.withdrawLearnedOf(3);
+    expect(table.find(3, ...address)).toBe(0);
+    expect(table.removeLearnedOf(3)).toBe(1);
+  });
+
   it('gives the numbers of VTEPs whose port has gone to others', () => {
     const table = new RemoteTable();
     for (let i = 0; i < 10; i++) table.admit(3 + (i & 1), [0, 0, 0xffff, i], 0, 4789);

@@ -10,11 +10,12 @@ import {
   TAG_POP,
   TAG_PUSH,
   TX_COOKIE,
+  TX_HEADER,
   TX_LENGTH,
   TX_OFFSET,
+  TX_REMOTE,
   TX_TAG,
 } from '../../src/port/nic.js';
-import { TX_HEADER, TX_REMOTE } from '../../src/port/nic.js';
 import { concatBytes } from '../../src/wire/bytes.js';
 import { ETHERTYPE_IPV4, ETHERTYPE_VLAN, encodeEthernet } from '../../src/wire/ethernet.js';
 import { parseAddress } from '../../src/wire/ip-address.js';

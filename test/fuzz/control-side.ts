@@ -2,6 +2,7 @@
  * The other end of a fuzzed switch: reads what the engines hand to the control thread, with the control thread's own
  * readers, and sends back what the multicast database makes of it.
  */
+import { type Departure, partings } from '../../src/control/change/transition.js';
 import { Mdb } from '../../src/control/tables/mdb.js';
 import { hearPunt } from '../../src/control/tables/mdb-feed.js';
 import { PUNT_IGMP, PUNT_MLD, PUNT_PIM, type Punt, PuntReader, subjectOf } from '../../src/dataplane/punts.js';
@@ -52,8 +53,17 @@ export class ControlSide {
       const router = name === 'left' ? 2 : 1;
       this.mdb.setPort(number, { bridge: topology.bridgeNumber(bridge), router, fastLeave: name === 'right' });
     }
-    for (const port of forgetful) this.mdb.forgetLearned(port);
     this.publish();
+    this.part(forgetful.flatMap((port) => [...this.sw.remotes.learned(port)].map((remote) => ({ port, remote }))));
+  }
+
+  /** VTEPs that were met go. */
+  private part(gone: readonly Departure[]): void {
+    if (gone.length === 0) return;
+    this.mdb.forgetRemotes(new Set(gone.map(({ remote }) => remote)));
+    const { operations, events } = this.mdb.take();
+    for (const { event } of events) this.count(event);
+    for (const list of partings(gone, operations, this.entries.slots)) this.sw.carryOut(list);
   }
 
   /** Reads everything, and has the engines do what follows. */

@@ -3,10 +3,11 @@
  * ports, bridges, VLANs, VNIs and senders there are. Read from the description that the switch was built by, never from
  * the switch.
  */
-import { VIDS } from '../../src/encap/tunnel.js';
+
 import { MAX_PORTS } from '../../src/dataplane/counters.js';
-import { FILTERING, SHORT_CUTS } from './layout.js';
+import { VIDS } from '../../src/encap/tunnel.js';
 import type { Topology, VxlanSpec } from '../dataplane/topology.js';
+import { FILTERING, SHORT_CUTS } from './layout.js';
 
 export const NONE = 0;
 export const TAP = 1;

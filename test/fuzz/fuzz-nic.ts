@@ -5,11 +5,12 @@
  *
  * It never decides what is received. A command that is at fault throws, with the bytes of its frame.
  */
+
+import { MAX_PORTS } from '../../src/dataplane/counters.js';
+import { OWN_BYTES, OWN_ROOM } from '../../src/dataplane/originate.js';
 import type { RemoteTable } from '../../src/encap/remotes.js';
 import { MAX_REMOTES } from '../../src/encap/remotes.js';
-import { OWN_BYTES, OWN_ROOM } from '../../src/dataplane/originate.js';
 import * as L from '../../src/port/nic.js';
-import { MAX_PORTS } from '../../src/dataplane/counters.js';
 import { vidOf } from '../../src/wire/vlan.js';
 import { VXLAN_HEADER } from '../../src/wire/vxlan.js';
 import { type Facts, TAGGED, TAP, VXLAN } from './facts.js';

@@ -16,30 +16,30 @@ import type {
   SwitchEvent,
   VlanRequest,
 } from '../api.js';
-import { commandsBetween } from './commands.js';
 import { ChangeRefused, type Controls } from '../controls.js';
-import { deltaOfEdit, deltaToFile } from './delta.js';
 import { DeviceError } from '../device-error.js';
 import type { Engines } from '../engines/engines.js';
 import type { EventFeed } from '../events/event-feed.js';
-import { addEntry, deleteEntry, flushEntries } from './fdb-requests.js';
-import type { FdbTables } from './fdb-selection.js';
 import { linkChanges } from '../events/link-events.js';
 import type { MulticastControl } from '../tables/multicast-control.js';
 import type { NeighTable } from '../tables/neigh-table.js';
+import { commandsBetween } from './commands.js';
+import { deltaOfEdit, deltaToFile } from './delta.js';
+import { addEntry, deleteEntry, flushEntries } from './fdb-requests.js';
+import type { FdbTables } from './fdb-selection.js';
 import type { EntryDelta, Reconciler } from './reconcile.js';
 import { strayedEntries } from './settle-entries.js';
-import { Transition } from './transition.js';
+import { type Departure, partings, Transition } from './transition.js';
 
 export interface LiveParts {
   reconciler: Reconciler;
-  engines: Pick<Engines, 'apply' | 'fdb'>;
+  engines: Pick<Engines, 'apply' | 'fdb' | 'remotes'>;
   tables: FdbTables;
   neigh: Pick<NeighTable, 'change' | 'follow'>;
-  multicast: Pick<MulticastControl, 'change' | 'follow'>;
+  multicast: Pick<MulticastControl, 'change' | 'follow' | 'forgetRemotes'>;
   feed: Pick<EventFeed, 'tell' | 'drain' | 'subscribe'>;
-  /** A VTEP has this number from now on. */
-  begun(remote: number): void;
+  /** Whatever VTEP had this number, it stands for another one now, or for none. */
+  renumbered(remote: number): void;
   /** An operation that could not fail has failed: engines and model do not agree any more. */
   broken(error: Error): void;
 }
@@ -225,16 +225,31 @@ export class LiveControl implements Controls {
   }
 
   private async carryOut(change: Transition): Promise<void> {
-    const { engines, feed, broken } = this.parts;
+    const { engines, feed, broken, multicast, renumbered } = this.parts;
+    const { slots } = engines.fdb;
+    let gone: Departure[] = [];
     try {
-      for (const list of change.lists(engines.fdb.slots)) if (list.length > 0) await engines.apply(list);
+      for (const list of change.lists(slots)) if (list.length > 0) await engines.apply(list);
+      gone = this.departed(change);
+      if (gone.length > 0) {
+        const left = multicast.forgetRemotes(new Set(gone.map(({ remote }) => remote)));
+        for (const list of partings(gone, left, slots)) await engines.apply(list);
+      }
     } catch (error) {
       broken(error instanceof Error ? error : new Error(String(error)));
       throw error;
     }
-    for (const operation of change.entries) if (operation.op === 'remote') this.parts.begun(operation.remote);
+    for (const operation of change.entries) if (operation.op === 'remote') renumbered(operation.remote);
+    for (const { remote } of gone) renumbered(remote);
     feed.drain(); // while the numbers mean what they meant
     for (const step of change.afterwards) step();
+  }
+
+  /** The remotes that nobody comes upon any more, those that ports had met among them. */
+  private departed({ departures, retiring }: Transition): Departure[] {
+    const { remotes } = this.parts.engines;
+    const met = retiring.flatMap((port) => [...remotes.learned(port)].map((remote) => ({ port, remote })));
+    return [...departures, ...met];
   }
 
   /** One after the other; what a rule or a device refuses comes out as a ChangeRefused. */

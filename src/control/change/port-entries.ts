@@ -148,7 +148,7 @@ export class PortEntries {
     this.stalePins.delete(port);
     this.idle.delete(port);
     for (const key of [...port.pins.keys()]) this.endPin(port, key, change);
-    for (const number of port.remotes.values()) this.endRemote(number, change);
+    for (const number of port.remotes.values()) this.endRemote(port, number, change);
     port.remotes.clear();
     port.remoteUsers.clear();
   }
@@ -288,12 +288,11 @@ export class PortEntries {
     if (remote === undefined || (port.remoteUsers.get(remote) ?? 0) > 0) return;
     port.remotes.delete(key);
     port.remoteUsers.delete(remote);
-    this.endRemote(remote, change);
-    change.flushes.push({ destination: destinationOf(port.index, remote) });
+    this.endRemote(port, remote, change);
   }
 
-  private endRemote(remote: number, change: Transition): void {
-    change.structure.push({ op: 'remote-del', remote });
+  private endRemote(port: VxlanPort, remote: number, change: Transition): void {
+    change.letGo(port.index, remote);
     change.afterwards.push(() => this.remoteNumbers.give(remote));
   }
 }

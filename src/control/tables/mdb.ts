@@ -138,8 +138,16 @@ export class Mdb {
     this.table.drop((place, until) => destinationPort(place) === port && until !== NEVER);
   }
 
-  forgetRemote(remote: number): void {
-    this.table.drop((place) => destinationRemote(place) === remote);
+  forgetRemotes(remotes: ReadonlySet<number>): void {
+    this.table.drop((place) => remotes.has(destinationRemote(place)));
+  }
+
+  /** Whether a remote is a member that was put in by hand. */
+  isPermanent(remote: number): boolean {
+    const isIt = ([place, until]: [number, number]): boolean => until === NEVER && destinationRemote(place) === remote;
+    return [...this.table.vlans()].some(({ groups }) =>
+      [...groups.values()].some(({ members }) => [...members].some(isIt)),
+    );
   }
 
   /** A port has left a VLAN. */

@@ -9,10 +9,10 @@ import { type RemoteTable, STATIC_REMOTES } from '../../encap/remotes.js';
 import { parseAddress } from '../../wire/ip-address.js';
 import type { MdbAnswer, MdbRequest, SwitchEvent } from '../api.js';
 import { ChangeRefused, unknownLink } from '../controls.js';
-import { Mdb } from './mdb.js';
-import { hearPunt } from './mdb-feed.js';
 import type { BridgeModel, Port, SwitchModel } from '../model.js';
 import { remoteAddress } from '../naming.js';
+import { Mdb } from './mdb.js';
+import { hearPunt } from './mdb-feed.js';
 
 const TICK_MS = 250;
 
@@ -31,10 +31,7 @@ interface Known {
   name: string;
   bridge: number;
   vids: Set<number>;
-  remotes: Set<number>;
   isUp: boolean;
-  /** It met VTEPs that nobody has configured. */
-  takesAny: boolean;
 }
 
 export class MulticastControl {
@@ -64,10 +61,15 @@ export class MulticastControl {
     return this.mdb.rows(performance.now());
   }
 
-  /** A VTEP is let go. */
-  forgetRemote(remote: number): void {
-    this.mdb.forgetRemote(remote);
-    this.publish();
+  /** VTEPs go. To be told once nobody comes upon them any more. @returns what the engines have to do */
+  forgetRemotes(remotes: ReadonlySet<number>): Operation[] {
+    this.mdb.forgetRemotes(remotes);
+    return this.take();
+  }
+
+  /** Whether a group has the VTEP as a permanent member. */
+  isPermanent(remote: number): boolean {
+    return this.mdb.isPermanent(remote);
   }
 
   /** The device of a port has gone: what was learned there is over. */
@@ -80,7 +82,7 @@ export class MulticastControl {
   hear(punt: Punt): void {
     // A port that has gone meanwhile, or whose bridge does not snoop any more.
     const port = this.parts.model.portAt[punt.port];
-    if (port?.bridge?.config.mcastSnooping !== true || !isRemoteOf(port, punt.remote)) return;
+    if (port?.bridge?.config.mcastSnooping !== true || !this.isRemoteOf(port, punt.remote)) return;
     hearPunt(this.mdb, punt, performance.now());
   }
 
@@ -114,16 +116,12 @@ export class MulticastControl {
       name: port.name,
       bridge: bridge.index,
       vids: new Set(port.vlans.keys()),
-      remotes: new Set(port.kind === 'vxlan' ? port.remotes.values() : []),
       isUp: config.up,
-      takesAny: port.kind === 'vxlan' && port.config.acceptVteps === 'any',
     };
     this.portNames.set(index, port.name);
     this.mdb.setPort(index, { bridge: bridge.index, router: config.mcastRouter, fastLeave: config.mcastFastLeave });
     for (const vid of before?.vids ?? []) if (!now.vids.has(vid)) this.mdb.forgetMembership(index, vid);
-    for (const remote of before?.remotes ?? []) if (!now.remotes.has(remote)) this.mdb.forgetRemote(remote);
-    // With the VTEPs that it had met go their memberships.
-    if (!now.isUp || (before?.takesAny === true && !now.takesAny)) this.mdb.forgetLearned(index);
+    if (!now.isUp) this.mdb.forgetLearned(index);
     this.ports.set(port, now);
   }
 
@@ -189,16 +187,16 @@ export class MulticastControl {
     });
   }
 
+  /** Whether a number still stands for a VTEP of the port: a frame may have been handed over before that one went. */
+  private isRemoteOf(port: Port, remote: number): boolean {
+    if (remote === 0) return true;
+    if (port.kind !== 'vxlan') return false;
+    return remote < STATIC_REMOTES ? port.remoteUsers.has(remote) : this.parts.remotes.isFindable(port.index, remote);
+  }
+
   private take(): Operation[] {
     const { operations, events } = this.mdb.take();
     for (const event of events) this.parts.tell(event);
     return operations;
   }
-}
-
-/** Whether a number still stands for a VTEP of the port: a frame may have been handed over before it was given back. */
-function isRemoteOf(port: Port, remote: number): boolean {
-  if (remote === 0) return true;
-  if (port.kind !== 'vxlan') return false;
-  return remote >= STATIC_REMOTES ? port.config.acceptVteps === 'any' : port.remoteUsers.has(remote);
 }

@@ -4,9 +4,9 @@
  * an engine has met a path that takes less than was known.
  */
 import type { RemoteTable } from '../../encap/remotes.js';
+import { Transition } from '../change/transition.js';
 import type { SwitchModel, VxlanPort } from '../model.js';
 import { remoteAddress } from '../naming.js';
-import { Transition } from '../change/transition.js';
 
 const LOOK_MS = 100;
 /** Looks in which all remotes are visited once. */
@@ -51,7 +51,7 @@ export class MtuWatch {
     this.update(found);
   }
 
-  /** A number is given to a VTEP anew: the engines know nothing of its path yet. */
+  /** A number is given to a VTEP anew, or to none: the engines know nothing of its path yet. */
   begin(remote: number): void {
     this.told.delete(remote);
   }

@@ -4,10 +4,10 @@
  */
 import type { CounterReader } from '../../dataplane/counters.js';
 import { destinationRemote } from '../../dataplane/forwarding.js';
-import { type RemoteTable, STATIC_REMOTES } from '../../encap/remotes.js';
+import type { RemoteTable } from '../../encap/remotes.js';
 import type { FdbReader } from '../../fdb/table.js';
+import { type Departure, Transition } from '../change/transition.js';
 import type { SwitchModel } from '../model.js';
-import { Transition } from '../change/transition.js';
 
 const ROUND_MS = 60_000;
 /** Rows of the FDB that are read at once; then others have their turn. */
@@ -18,9 +18,9 @@ export interface VtepWatchParts {
   remotes: RemoteTable;
   counters: CounterReader;
   fdb: FdbReader;
+  /** Whether somebody wants frames of a group to go there, come what may. */
+  isMember(remote: number): boolean;
   carryOut(change: () => Transition): void;
-  /** A VTEP is let go. */
-  letGo(remote: number): void;
 }
 
 export class VtepWatch {
@@ -50,9 +50,11 @@ export class VtepWatch {
     }
   }
 
-  private learned(): number[] {
-    const ports = [...this.parts.model.ports.values()];
-    return ports.flatMap((port) => (port.kind === 'vxlan' ? [...this.parts.remotes.learned(port.index)] : []));
+  private learned(): Departure[] {
+    const { model, remotes } = this.parts;
+    return [...model.ports.values()].flatMap(({ kind, index }) =>
+      kind === 'vxlan' ? [...remotes.learned(index)].map((remote) => ({ port: index, remote })) : [],
+    );
   }
 
   /** Every VTEP that an FDB entry leads to. */
@@ -72,20 +74,26 @@ export class VtepWatch {
     return needed;
   }
 
-  private letGo(learned: readonly number[], needed: ReadonlySet<number>): void {
+  private letGo(learned: readonly Departure[], needed: ReadonlySet<number>): void {
     const before = this.idle;
     this.idle = new Map();
-    const change = new Transition();
-    for (const remote of learned) {
-      if (remote < STATIC_REMOTES || needed.has(remote)) continue;
+    const idle: Departure[] = [];
+    for (const { port, remote } of learned) {
+      if (needed.has(remote) || this.parts.isMember(remote)) continue;
       const received = this.parts.counters.remote(remote).rx_packets;
       if (before.get(remote) !== received) {
         this.idle.set(remote, received);
         continue;
       }
-      this.parts.letGo(remote);
-      change.structure.push({ op: 'remote-del', remote });
+      idle.push({ port, remote });
     }
-    if (!change.isEmpty) this.parts.carryOut(() => change);
+    if (idle.length > 0) this.parts.carryOut(() => this.changeFor(idle));
+  }
+
+  /** Another change may have come first, and have taken some of them along. */
+  private changeFor(idle: readonly Departure[]): Transition {
+    const change = new Transition();
+    for (const { port, remote } of idle) if (this.parts.remotes.isFindable(port, remote)) change.letGo(port, remote);
+    return change;
   }
 }

@@ -13,14 +13,13 @@ vi.mock('../../../src/port/tap.js', async (original) => ({
 import type { Document } from '../../../src/config/edit.js';
 import { checkDocument } from '../../../src/config/load.js';
 import type { FdbRow, StatsAnswer } from '../../../src/control/api.js';
-import { deltaOfEdit } from '../../../src/control/change/delta.js';
-import { EventFeed } from '../../../src/control/events/event-feed.js';
 import { LiveControl } from '../../../src/control/change/live-control.js';
+import { Reconciler } from '../../../src/control/change/reconcile.js';
+import { Transition } from '../../../src/control/change/transition.js';
+import { EventFeed } from '../../../src/control/events/event-feed.js';
 import type { SwitchModel } from '../../../src/control/model.js';
 import { MulticastControl } from '../../../src/control/tables/multicast-control.js';
 import { NeighTable } from '../../../src/control/tables/neigh-table.js';
-import { Reconciler } from '../../../src/control/change/reconcile.js';
-import { Transition } from '../../../src/control/change/transition.js';
 import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from '../../../src/control/views.js';
 import { Context } from '../../../src/dataplane/context.js';
 import { CounterReader, Counters, MAX_PORTS } from '../../../src/dataplane/counters.js';
@@ -171,7 +170,7 @@ export class LiveSwitch {
       neigh: this.neigh,
       multicast: this.multicast,
       feed: this.feed,
-      begun: () => undefined,
+      renumbered: () => undefined,
       broken: (error) => {
         this.broken = error;
       },
@@ -181,11 +180,7 @@ export class LiveSwitch {
   /** Starts a switch with a document, the way `Switch.start` does. @throws ConfigError */
   static async start(document: Document, options: LiveOptions = {}): Promise<LiveSwitch> {
     const live = new LiveSwitch(document, options);
-    const { engines, multicast, reconciler } = live;
-    const { config } = checkDocument(document, { hostname: () => 'live' });
-    const change = reconciler.commit(reconciler.prepare(config, deltaOfEdit(reconciler.model.config, config)));
-    change.entries.push(...multicast.follow());
-    for (const list of change.lists(engines.fdb.slots)) await engines.apply(list);
+    await live.controls.start(checkDocument(document, { hostname: () => 'live' }).config);
     return live;
   }
 

@@ -383,7 +383,7 @@ describe('what is no more takes its members along:', () => {
   });
 
   it('a remote, and the router behind it', () => {
-    mdb.forgetRemote(3);
+    mdb.forgetRemotes(new Set([3]));
     expect(left()).not.toContain(`vxlan0>192.0.2.3 10 ${GROUP}`);
     expect(mdb.take().operations).toMatchObject([
       { op: 'group', destinations: [1, 2, destinationOf(VXLAN, 4)] },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { SwitchModel } from '../../../src/control/model.js';
 import type { Transition } from '../../../src/control/change/transition.js';
+import type { SwitchModel } from '../../../src/control/model.js';
 import { VtepWatch } from '../../../src/control/watch/vtep-watch.js';
 import { CounterReader, Counters } from '../../../src/dataplane/counters.js';
 import { destinationOf } from '../../../src/dataplane/forwarding.js';
@@ -14,17 +14,18 @@ function scene() {
   const counters = new Counters();
   const fdb = createFdb({ capacity: 16 });
   const done: number[][] = [];
+  const member = { remote: 0 };
   const watch = new VtepWatch({
     model: { ports: new Map([['vx', { kind: 'vxlan', index: PORT }]]) } as unknown as SwitchModel,
     remotes,
     counters: new CounterReader([counters.memory]),
     fdb: new FdbReader(fdb.memory),
-    letGo: () => undefined,
+    isMember: (remote) => remote === member.remote,
     carryOut: (change: () => Transition) =>
       done.push(change().structure.flatMap((o) => (o.op === 'remote-del' ? [o.remote] : []))),
   });
   const met = (host: number): number => remotes.admit(PORT, [0, 0, 0xffff, host], 0, 4789);
-  return { watch, met, counters, fdb, done };
+  return { watch, met, counters, fdb, done, member };
 }
 
 describe('VTEPs that a port has met', () => {
@@ -37,6 +38,14 @@ describe('VTEPs that a port has met', () => {
     expect(done).toEqual([]);
     await watch.look();
     expect(done).toEqual([[idle]]);
+    watch.stop();
+  });
+
+  it('stay as long as a group has them as members by hand', async () => {
+    const { watch, met, done, member } = scene();
+    member.remote = met(1);
+    for (let round = 0; round < 4; round++) await watch.look();
+    expect(done).toEqual([]);
     watch.stop();
   });
 
