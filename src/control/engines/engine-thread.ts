@@ -27,6 +27,8 @@ export class EngineThread {
   private readonly ended: Promise<void>;
   private nextId = 1;
   private stopped = false;
+  /** Why the engine has died. */
+  private death: Error | null = null;
 
   constructor(
     data: Omit<EngineData, 'eventFd'>,
@@ -39,11 +41,17 @@ export class EngineThread {
     });
     this.worker.on('message', (message: FromEngine) => this.hear(message));
     this.worker.on('error', (error) => this.die(error instanceof Error ? error : new Error(String(error))));
-    this.ended = new Promise((resolve) => this.worker.once('exit', () => resolve()));
+    this.ended = new Promise((resolve) => {
+      this.worker.once('exit', () => {
+        if (!this.stopped) this.die(new Error(`engine ${data.engine} has ended by itself`));
+        resolve();
+      });
+    });
   }
 
-  /** Carries operations out between two batches. Rejects with the engine's reason when one is impossible. */
+  /** Carries operations out between two batches. Rejects with the engine's reason when one is impossible, or it has died. */
   apply(operations: Operation[]): Promise<void> {
+    if (this.death !== null) return Promise.reject(this.death);
     return new Promise((resolve, reject) => {
       const id = this.nextId++;
       this.waiting.set(id, { resolve, reject });
@@ -91,6 +99,8 @@ export class EngineThread {
   }
 
   private die(error: Error): void {
+    if (this.death !== null) return;
+    this.death = error;
     for (const waiter of this.waiting.values()) waiter.reject(error);
     this.waiting.clear();
     this.events.failed(error);

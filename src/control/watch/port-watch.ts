@@ -23,8 +23,8 @@ const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL']);
 
 /** What the watch asks of the machine. */
 export interface Machine {
-  /** The state of a NIC; null: it is not there. */
-  nic(ifname: string, netns?: string): { index: number; up: boolean } | null;
+  /** The state of a NIC; null: it is not there; undefined: the kernel does not say, for the moment. */
+  nic(ifname: string, netns?: string): { index: number; up: boolean } | null | undefined;
   /** The addresses of the switch's namespace, of devices that are up. */
   addresses(): Set<string>;
   /** Whether a route leads to a remote. */
@@ -80,6 +80,7 @@ export class PortWatch {
     const { model, lost, tell } = this.parts;
     if (model.lost.has(port.index)) return;
     const nic = this.machine.nic(port.tap.ifname, port.config.netns);
+    if (nic === undefined) return;
     if (nic === null) {
       lost(port);
       return;
@@ -162,7 +163,13 @@ function isHere(local: string, addresses: ReadonlySet<string>): boolean {
 }
 
 const REAL: Machine = {
-  nic: (ifname, netns) => tapState(ifname, netns),
+  nic(ifname, netns) {
+    try {
+      return tapState(ifname, netns);
+    } catch {
+      return undefined;
+    }
+  },
   netnsExists,
   isRouted(from, remote) {
     try {

@@ -1,0 +1,33 @@
+/** A thread that dies: here it does at once, since a worker cannot load TypeScript. */
+import { expect, it } from 'vitest';
+import { EngineThread } from '../../../src/control/engines/engine-thread.js';
+
+it('rejects what it is asked for, whether it dies before or after, and tells of its death once', async () => {
+  const deaths: Error[] = [];
+  const memory = new SharedArrayBuffer(4);
+  const ignore = (): void => undefined;
+  const thread = new EngineThread(
+    {
+      engine: 0,
+      fdb: memory,
+      remotes: memory,
+      counters: memory,
+      punts: memory,
+      storm: memory,
+      neigh: memory,
+      offloads: { vnetHeader: true, tso: true, udpSegment: true, tunnelGso: false, udpGro: true },
+      busyPoll: 0,
+    },
+    {
+      portLost: ignore,
+      offloadLost: ignore,
+      punted: ignore,
+      tooBig: ignore,
+      failed: (error) => deaths.push(error),
+    },
+  );
+  await expect(thread.apply([])).rejects.toThrow('engine-worker');
+  await expect(thread.apply([])).rejects.toThrow('engine-worker');
+  await thread.stop();
+  expect(deaths).toHaveLength(1);
+});
