@@ -11,10 +11,35 @@
 #define ROUTING 43
 #define FRAGMENT 44
 #define DESTINATION 60
+/* Options. */
+#define IPV4_END 0
+#define IPV4_NOP 1
+#define IPV4_LOOSE_ROUTE 131
+#define IPV4_STRICT_ROUTE 137
+#define IPV6_PAD1 0
+#define IPV6_HOME_ADDRESS 201
 
 static uint16_t word_at(const uint8_t *bytes) { return (uint16_t)(bytes[0] << 8 | bytes[1]); }
 
 static bool is_tag(uint16_t type) { return type == 0x8100 || type == 0x88a8; }
+
+/* With hops left, the header has the next one's address in place of the destination's (RFC 791). */
+static bool is_source_routed(const uint8_t *options, uint32_t size) {
+  for (uint32_t at = 0; at + 2 < size && options[at] != IPV4_END; at += options[at] == IPV4_NOP ? 1 : options[at + 1]) {
+    if (options[at] == IPV4_NOP) continue;
+    if (options[at + 1] < 2) return false;
+    bool route = options[at] == IPV4_LOOSE_ROUTE || options[at] == IPV4_STRICT_ROUTE;
+    if (route && options[at + 2] <= options[at + 1]) return true;
+  }
+  return false;
+}
+
+/* Of a host that is away from home; its address in the header is that of where it is (RFC 6275). */
+static bool has_home_address(const uint8_t *options, uint32_t size) {
+  for (uint32_t at = 2; at + 1 < size; at += options[at] == IPV6_PAD1 ? 1 : options[at + 1] + 2u)
+    if (options[at] == IPV6_HOME_ADDRESS) return true;
+  return false;
+}
 
 static bool parse_v4(const uint8_t *frame, size_t length, struct ot_headers *headers) {
   const uint8_t *ip = frame + headers->l3;
@@ -26,6 +51,7 @@ static bool parse_v4(const uint8_t *frame, size_t length, struct ot_headers *hea
   headers->l4 = headers->l3 + size;
   headers->end = headers->l3 + total;
   headers->fragment = (word_at(ip + 6) & 0x3fff) != 0;
+  headers->routed = is_source_routed(ip + 20, size - 20);
   /* The bit before DF has no meaning (RFC 791); who sets it is left alone. */
   headers->plain &= size == 20 && !headers->fragment && !(ip[6] & 0x80);
   return true;
@@ -42,7 +68,7 @@ static bool parse_v6(const uint8_t *frame, size_t length, struct ot_headers *hea
     if (at + 8 > end) return false;
     uint32_t size = (frame[at + 1] + 1u) * 8;
     if (at + size > end) return false;
-    if (next == ROUTING && frame[at + 3]) headers->routed = true;
+    headers->routed |= next == ROUTING ? frame[at + 3] != 0 : next == DESTINATION && has_home_address(frame + at, size);
     next = frame[at];
     at += size;
   }

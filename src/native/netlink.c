@@ -8,7 +8,10 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef IFLA_CARRIER
@@ -21,6 +24,11 @@
 #define IFA_F_NODAD 0x02
 #endif
 
+/* As a rule the answer is there when the question has been sent. One that got lost is not to be waited for for ever. */
+#define MOST_SECONDS 5
+/* No errno. */
+#define UNANSWERED (-1)
+
 struct request {
   struct nlmsghdr header;
   union {
@@ -31,8 +39,15 @@ struct request {
   uint8_t attributes[256];
 };
 
+int ot_netlink_socket(int protocol) {
+  struct timeval most = {.tv_sec = MOST_SECONDS};
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+  if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+  return fd;
+}
+
 int ot_netlink_open(struct ot_fault *fault) {
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  int fd = ot_netlink_socket(NETLINK_ROUTE);
   if (fd < 0) return ot_fail(fault, errno, "socket", "opening a netlink socket");
   return fd;
 }
@@ -100,27 +115,59 @@ static void read_link(const struct nlmsghdr *header, void *answer) {
   }
 }
 
+/* Another one for each question of a socket, so that an answer which comes late is not taken for the next one's. */
+static uint32_t next_sequence(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint32_t)((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+}
+
+/* The next message, in memory of its own, for it may be long: whoever owns a link can give it 64 KB of names. Returns its length, or -1. */
+static ssize_t take(int netlink, uint8_t **message) {
+  ssize_t length, got;
+  do length = recv(netlink, NULL, 0, MSG_PEEK | MSG_TRUNC);
+  while (length < 0 && errno == EINTR);
+  if (length < 0) {
+    if (errno == EAGAIN) errno = ETIMEDOUT;
+    return -1;
+  }
+  *message = malloc((size_t)length + 1);
+  if (!*message) return -1;
+  do got = recv(netlink, *message, (size_t)length, 0);
+  while (got < 0 && errno == EINTR);
+  if (got < 0) free(*message);
+  return got;
+}
+
+static int read_answer(const uint8_t *message, size_t length, uint32_t sequence, int type, void (*read)(const struct nlmsghdr *, void *),
+                       void *answer) {
+  for (const struct nlmsghdr *at = (const struct nlmsghdr *)message; NLMSG_OK(at, length); at = NLMSG_NEXT(at, length)) {
+    if (at->nlmsg_seq != sequence) continue;
+    if (at->nlmsg_type == NLMSG_ERROR) return -((const struct nlmsgerr *)NLMSG_DATA(at))->error;
+    if (!read || at->nlmsg_type != type) continue;
+    read(at, answer);
+    return 0;
+  }
+  return UNANSWERED;
+}
+
 /* Sends the request and waits for its answer: an acknowledgement, or with `read` one message of that type, which is read into `answer`. */
 static int ask_for(int netlink, struct request *request, int type, void (*read)(const struct nlmsghdr *, void *), void *answer) {
   struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
   ssize_t sent;
+  request->header.nlmsg_seq = next_sequence();
   do sent = sendto(netlink, request, request->header.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel);
   while (sent < 0 && errno == EINTR);
   if (sent < 0) return errno;
-  _Alignas(struct nlmsghdr) uint8_t buffer[32768];
-  for (;;) {
-    ssize_t length = recv(netlink, buffer, sizeof buffer, 0);
-    if (length < 0 && errno == EINTR) continue;
+  int number = UNANSWERED;
+  while (number == UNANSWERED) {
+    uint8_t *message;
+    ssize_t length = take(netlink, &message);
     if (length < 0) return errno;
-    size_t left = (size_t)length;
-    for (struct nlmsghdr *at = (struct nlmsghdr *)buffer; NLMSG_OK(at, left); at = NLMSG_NEXT(at, left)) {
-      if (at->nlmsg_type == NLMSG_ERROR) return -((struct nlmsgerr *)NLMSG_DATA(at))->error;
-      if (read && at->nlmsg_type == type) {
-        read(at, answer);
-        return 0;
-      }
-    }
+    number = read_answer(message, (size_t)length, request->header.nlmsg_seq, type, read, answer);
+    free(message);
   }
+  return number;
 }
 
 static int ask(int netlink, struct request *request) { return ask_for(netlink, request, 0, NULL, NULL); }

@@ -104,7 +104,7 @@ static bool read_options(napi_env env, napi_value options, struct handle *handle
 
 static napi_value create_nic(napi_env env, napi_callback_info info) {
   napi_value argument, object;
-  struct ot_nic_options options;
+  struct ot_nic_options options = {0};
   struct ot_fault fault;
   struct handle *handle = calloc(1, sizeof *handle);
   if (!handle) return ot_throw_argument(env, "out of memory");

@@ -123,7 +123,7 @@ struct ot_nic {
   int32_t *links;
   uint32_t *done_at, *done_in;
   uint32_t done_mask, done_count, round;
-  /* The last call's commands were not the last of their frames. */
+  /* The last call's commands were not the last of their frames, and these are still there. */
   bool mid_batch;
   struct ot_outbox *outbox;
   struct ot_tunnel *tunnel; /* NULL: none */
@@ -210,7 +210,7 @@ struct ot_headers {
   bool tagged;          /* an 802.1Q or 802.1ad tag lies behind the addresses */
   bool plain;           /* neither options nor extension headers, at most one tag */
   bool fragment;
-  bool routed; /* the destination address is not the last one: a routing header has segments left */
+  bool routed; /* the pseudo-header's addresses are not those of the IP header: a source route has hops left, or there is a home address */
 };
 
 /* Finds the headers of a frame. False: they do not fit in it. */

@@ -135,6 +135,8 @@ struct ot_address {
   char text[64];
 };
 
+/* Of any netlink protocol, in the namespace of the thread. A reader waits for some seconds at most. -1: errno tells why. */
+int ot_netlink_socket(int protocol);
 int ot_netlink_open(struct ot_fault *fault);
 /* A socket that hears of each change of a link. */
 int ot_netlink_listen(struct ot_fault *fault);

@@ -257,6 +257,8 @@ int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault) {
   nic->status[STATUS_LATCHED] = nic->latched;
   nic->status[STATUS_TUNNELLED] = (int32_t)(nic->tunnelled & 0x7fffffff);
   nic->latched = 0;
+  /* Whatever the last call of a batch announced, which may have had no command to follow with. */
+  nic->mid_batch = false;
   nic->frames = 0;
   nic->bytes = 0;
   nic->next = after(nic->header_bytes);

@@ -122,7 +122,7 @@ static void try_tunnel(struct ot_trial *tunnel_gso) {
   struct ot_tunnel *tunnel = ot_tunnel_open(true, &fault);
   tunnel_gso->works = tunnel && ot_tunnel_start(tunnel, &fault) == 0;
   if (!tunnel_gso->works) because(tunnel_gso, fault.step, fault.number);
-  else if (ot_tunnel_watched()) because(tunnel_gso, "not used while a firewall or IPsec looks at what this host sends", 0);
+  else if (ot_tunnel_watched(tunnel->absences, 0)) because(tunnel_gso, "not used while a firewall or IPsec looks at what this host sends", 0);
   ot_tunnel_close(tunnel);
 }
 

@@ -30,7 +30,7 @@ static uint32_t find_payload(const int32_t *tx, const uint8_t *frame, struct ot_
   uint32_t size = tcp ? ot_tcp_length(frame, headers->l4, length) : headers->l4 + 8 <= length ? 8 : 0;
   bool open = tx[TX_VNET] & VNET_NEEDS_CSUM;
   if (open && (ot_csum_start(tx) != headers->l4 || ot_csum_offset(tx) != (tcp ? 16 : 6))) return 0;
-  /* Only the guest knows which address such a checksum is to cover: it is in the sum that it left. */
+  /* Only the guest knows which addresses such a checksum is to cover: they are in the sum that it left. */
   if (headers->routed && !open) return 0;
   return size ? headers->l4 + size : 0;
 }

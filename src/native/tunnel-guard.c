@@ -1,6 +1,7 @@
 /*
  * Who looks at what this host sends: firewalls at the hooks `output` and `postrouting`, and IPsec policies. Superframes that leave by the tunnel
- * TAP would pass them by, so they are asked for before, in the namespace of the thread. Changes nothing.
+ * TAP would pass them by, so they are asked for before, in the namespace of the thread. Changes nothing, but that the kernel may load the
+ * module of what it is asked for.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,6 +16,12 @@
 
 #include "tunnel.h"
 
+/*
+ * Asked for a subsystem that it does not have, a kernel looks for a module and waits for modprobe, in the engine's turn. So that is done
+ * seldom, unless somebody has loaded the module meanwhile.
+ */
+#define ABSENT_MS 60000
+
 struct question {
   struct nlmsghdr header;
   union {
@@ -23,7 +30,7 @@ struct question {
   };
 };
 
-enum answer { NOBODY, SOMEBODY, MORE };
+enum answer { NOBODY, SOMEBODY, MORE, ABSENT };
 
 #define ATTRIBUTES(message, size) ((const struct nlattr *)((const uint8_t *)NLMSG_DATA(message) + NLMSG_ALIGN(size)))
 
@@ -63,31 +70,47 @@ static enum answer read_policies(const struct nlmsghdr *message) {
 
 /* A kernel that has no such subsystem has nobody in it. */
 static enum answer read_error(int number) {
-  return number == EINVAL || number == EOPNOTSUPP || number == EPROTONOSUPPORT || number == ENOENT ? NOBODY : SOMEBODY;
+  if (number == EINVAL || number == EPROTONOSUPPORT) return ABSENT;
+  return number == EOPNOTSUPP || number == ENOENT ? NOBODY : SOMEBODY;
+}
+
+/* An error, or the end of a list, which may have ended by one. */
+static enum answer read_end(const struct nlmsghdr *message) {
+  int number = 0;
+  if (NLMSG_PAYLOAD(message, 0) >= sizeof number) memcpy(&number, NLMSG_DATA(message), sizeof number);
+  return number ? read_error(-number) : NOBODY;
 }
 
 static enum answer read_messages(const uint8_t *buffer, size_t length, enum answer (*read)(const struct nlmsghdr *)) {
   for (const struct nlmsghdr *at = (const struct nlmsghdr *)buffer; NLMSG_OK(at, length); at = NLMSG_NEXT(at, length)) {
-    if (at->nlmsg_type == NLMSG_DONE) return NOBODY;
-    enum answer answer = at->nlmsg_type == NLMSG_ERROR ? read_error(-((const struct nlmsgerr *)NLMSG_DATA(at))->error) : read(at);
+    enum answer answer = at->nlmsg_type == NLMSG_DONE || at->nlmsg_type == NLMSG_ERROR ? read_end(at) : read(at);
     if (answer != MORE) return answer;
   }
   return MORE;
 }
 
-/* Asks on a socket of its own: what is left of a long answer goes with it. */
-static bool ask(int protocol, const struct question *question, enum answer (*read)(const struct nlmsghdr *)) {
+/* Asks on a socket of its own: what is left of a long answer goes with it. Whatever cannot be understood may be somebody. */
+static enum answer ask(int protocol, const struct question *question, enum answer (*read)(const struct nlmsghdr *)) {
   _Alignas(struct nlmsghdr) uint8_t buffer[16384];
   enum answer answer = MORE;
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-  if (fd < 0) return read_error(errno) == SOMEBODY;
+  int fd = ot_netlink_socket(protocol);
+  if (fd < 0) return read_error(errno);
   if (send(fd, question, question->header.nlmsg_len, 0) < 0) answer = SOMEBODY;
   while (answer == MORE) {
-    ssize_t length = recv(fd, buffer, sizeof buffer, 0);
-    if (length >= 0) answer = read_messages(buffer, (size_t)length, read);
+    ssize_t length = recv(fd, buffer, sizeof buffer, MSG_TRUNC);
+    if (length > (ssize_t)sizeof buffer) answer = SOMEBODY;
+    else if (length >= 0) answer = read_messages(buffer, (size_t)length, read);
     else if (errno != EINTR) answer = SOMEBODY;
   }
   close(fd);
+  return answer;
+}
+
+static bool looks(struct ot_tunnel_absence *absence, uint32_t now_ms, const char *module, int protocol, const struct question *question,
+                  enum answer (*read)(const struct nlmsghdr *)) {
+  if (absence->known && !ot_expired(now_ms, absence->since_ms, ABSENT_MS) && access(module, F_OK) < 0) return false;
+  enum answer answer = ask(protocol, question, read);
+  *absence = (struct ot_tunnel_absence){.known = answer == ABSENT, .since_ms = now_ms};
   return answer == SOMEBODY;
 }
 
@@ -101,7 +124,7 @@ static bool has_tables(const char *path) {
   return got > 0;
 }
 
-bool ot_tunnel_watched(void) {
+bool ot_tunnel_watched(struct ot_tunnel_absence absences[OT_TUNNEL_SUBSYSTEMS], uint32_t now_ms) {
   struct question chains = {.header = {.nlmsg_len = NLMSG_LENGTH(sizeof chains.netfilter),
                                        .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN,
                                        .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
@@ -109,5 +132,6 @@ bool ot_tunnel_watched(void) {
                                          .nlmsg_type = XFRM_MSG_GETSPDINFO,
                                          .nlmsg_flags = NLM_F_REQUEST}};
   return has_tables("/proc/thread-self/net/ip_tables_names") || has_tables("/proc/thread-self/net/ip6_tables_names") ||
-         ask(NETLINK_NETFILTER, &chains, read_chain) || ask(NETLINK_XFRM, &policies, read_policies);
+         looks(&absences[OT_TUNNEL_NFTABLES], now_ms, "/sys/module/nf_tables", NETLINK_NETFILTER, &chains, read_chain) ||
+         looks(&absences[OT_TUNNEL_XFRM], now_ms, "/sys/module/xfrm_user", NETLINK_XFRM, &policies, read_policies);
 }

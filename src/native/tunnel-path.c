@@ -24,7 +24,7 @@
 #define MOST_FEATURES 1024
 
 static bool expired(const struct ot_nic *nic, uint32_t since_ms, uint32_t after_ms) {
-  return (((uint32_t)nic->status[STATUS_NOW] - since_ms) & 0x7fffffff) >= after_ms;
+  return ot_expired((uint32_t)nic->status[STATUS_NOW], since_ms, after_ms);
 }
 
 /* ---- Devices ---- */
@@ -158,16 +158,12 @@ static bool is_watched(struct ot_nic *nic) {
   if (tunnel->asked && !expired(nic, tunnel->watched_ms, tunnel->watched ? WATCHED_MS : PATH_MS)) return tunnel->watched;
   tunnel->asked = true;
   tunnel->watched_ms = (uint32_t)nic->status[STATUS_NOW];
-  tunnel->watched = ot_tunnel_watched();
+  tunnel->watched = ot_tunnel_watched(tunnel->absences, tunnel->watched_ms);
   return tunnel->watched;
 }
 
-bool ot_tunnel_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote) {
+static void renew_path(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote) {
   struct ot_path *path = &remote->path;
-  if (is_watched(nic)) return false;
-  hear_news(nic->tunnel);
-  bool current = path->asked && path->news == nic->tunnel->news && !expired(nic, path->asked_ms, PATH_MS);
-  if (current && asked_as(path, sender)) return path->device != 0;
   ask_path(nic, sender, remote, path);
   path->asked = true;
   path->news = nic->tunnel->news;
@@ -176,5 +172,13 @@ bool ot_tunnel_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot
   path->ttl = sender->ttl;
   path->checksum = sender->checksum;
   memcpy(path->local, sender->local, sizeof path->local);
-  return path->device != 0;
+}
+
+/* The guard comes last: its questions cost the most, and are for nothing where the superframe cannot leave whole anyhow. */
+bool ot_tunnel_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote, uint32_t segments) {
+  struct ot_path *path = &remote->path;
+  hear_news(nic->tunnel);
+  bool current = path->asked && path->news == nic->tunnel->news && !expired(nic, path->asked_ms, PATH_MS);
+  if (!current || !asked_as(path, sender)) renew_path(nic, sender, remote);
+  return path->device && segments <= path->segments && !is_watched(nic);
 }

@@ -231,8 +231,7 @@ static void give_up(struct ot_nic *nic) {
 
 bool ot_tunnel_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split) {
   struct ot_fault fault;
-  if (!nic->tunnel || !fits(tx, split) || !ot_tunnel_judge(nic, sender, &nic->remotes[tx[TX_REMOTE]])) return false;
-  if (split->count > nic->remotes[tx[TX_REMOTE]].path.segments) return false;
+  if (!nic->tunnel || !fits(tx, split) || !ot_tunnel_judge(nic, sender, &nic->remotes[tx[TX_REMOTE]], split->count)) return false;
   if (nic->tunnel->tap >= 0 || ot_tunnel_start(nic->tunnel, &fault) == 0) return true;
   give_up(nic);
   return false;

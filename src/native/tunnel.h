@@ -39,6 +39,14 @@ struct ot_tunnel_device {
 
 #define OT_TUNNEL_DEVICES 8
 
+/* A subsystem that the kernel did not have when it was asked last. */
+struct ot_tunnel_absence {
+  bool known;
+  uint32_t since_ms;
+};
+
+enum { OT_TUNNEL_NFTABLES, OT_TUNNEL_XFRM, OT_TUNNEL_SUBSYSTEMS };
+
 struct ot_tunnel {
   int tap, program; /* the TAP's descriptor, -1 as long as none is needed, and that of the program's link to it */
   int netlink, ioctl, listener;
@@ -50,8 +58,14 @@ struct ot_tunnel {
   bool guarded;        /* not to be used while somebody looks at what this host sends */
   bool asked, watched; /* whether somebody did, when it was asked last */
   uint32_t watched_ms;
+  struct ot_tunnel_absence absences[OT_TUNNEL_SUBSYSTEMS];
   uint16_t id;
 };
+
+/* By the Nic's clock. */
+static inline bool ot_expired(uint32_t now_ms, uint32_t since_ms, uint32_t after_ms) {
+  return ((now_ms - since_ms) & 0x7fffffff) >= after_ms;
+}
 
 /* ---- tunnel-program.c ---- */
 
@@ -66,12 +80,12 @@ bool ot_is_bound(const struct ot_port *sender);
 
 /* Finds out what ethtool(8) calls the features that are asked for. */
 void ot_tunnel_name_features(struct ot_tunnel *tunnel);
-/* Brings the remote's path up to date. False: superframes to it go by the socket. */
-bool ot_tunnel_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote);
+/* Brings the remote's path up to date. False: a superframe of so many segments goes by the socket. */
+bool ot_tunnel_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote, uint32_t segments);
 
 /* ---- tunnel-guard.c ---- */
 
 /* Whether somebody looks at what this host sends, whom frames of the tunnel TAP would pass by. */
-bool ot_tunnel_watched(void);
+bool ot_tunnel_watched(struct ot_tunnel_absence absences[OT_TUNNEL_SUBSYSTEMS], uint32_t now_ms);
 
 #endif

@@ -138,6 +138,18 @@ describe('a checksum that the guest left open', () => {
     }
   });
 
+  test('is completed in a batch also when the one before it announced more and had no more', () => {
+    const { nic } = loopback();
+    const frame = Buffer.from(Array.from({ length: 200 }, (_, i) => (i * 29) & 0xff));
+    for (const more of [true, false]) {
+      put(nic, FRAME, frame);
+      command(nic, 0, { TX_KIND: L.KIND_UDP, TX_OFFSET: FRAME, TX_LENGTH: 200, ...vnet(38, 16) });
+      expect(nic.transmit(1, more)).toBe(0);
+      expect(receiveSome(nic)).toBe(1);
+      expect(rxBytes(nic, 0)).toEqual(completed(frame, 38, 16));
+    }
+  });
+
   test('that points past the frame is refused', () => {
     const { nic } = loopback();
     put(nic, FRAME, Buffer.alloc(60));

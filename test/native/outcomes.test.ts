@@ -102,6 +102,26 @@ describe('a command that cannot be carried out has its outcome, and no other suf
   });
 });
 
+describe('createNic', () => {
+  test('takes what is not given to be its default', () => {
+    const sizes = { headerBytes: 0, batchBytes: 1000, maxFrames: 4, vnetHeaderSize: 10 };
+    const memory = { rx: new Int32Array(64), tx: new Int32Array(64), status: new Int32Array(8) };
+    const descriptors = (options: { tunnelGso?: boolean }): number => {
+      const before = readdirSync('/proc/self/fd').length;
+      const nic = native.createNic({ arena: new ArrayBuffer(1 << 20), ...memory, ...sizes, ...options });
+      const opened = readdirSync('/proc/self/fd').length - before;
+      native.closeNic(nic);
+      return opened;
+    };
+    // Twice, the second time after one that was asked for: what it left behind must not count.
+    for (let i = 0; i < 2; i++) {
+      expect(descriptors({})).toBe(1);
+      // Two for netlink, one for ethtool.
+      expect(descriptors({ tunnelGso: true })).toBe(4);
+    }
+  });
+});
+
 describe('misuse is refused', () => {
   test('by createNic', () => {
     expect(() => createNativeNic({ arenaBytes: 1000 })).toThrow('the arena must hold');

@@ -93,10 +93,39 @@ function ipHeader(fields: PacketFields, family: 4 | 6, protocol: number, carried
   return header;
 }
 
+const [LOOSE_ROUTE, STRICT_ROUTE] = [131, 137];
+const [ROUTING, DESTINATION] = [43, 60];
+const HOME_ADDRESS = 201;
+
+/** The addresses as the last host will see them: of a source route with hops left, the last one is the destination's (RFC 791). */
+function lastAddresses4(header: Buffer): Buffer {
+  const addresses = Buffer.from(header.subarray(12, 20));
+  for (let at = 20; at < header.length && header[at] !== 0; at += header[at] === 1 ? 1 : header[at + 1]) {
+    if (header[at] !== LOOSE_ROUTE && header[at] !== STRICT_ROUTE) continue;
+    const route = header.subarray(at, at + header[at + 1]);
+    if (route[2] <= route.length) route.copy(addresses, 4, route.length - 4);
+  }
+  return addresses;
+}
+
+/** Likewise with a routing header (RFC 8200 section 8.1, RFC 5095 for its type 0) and a home address (RFC 6275 section 11.3.1). */
+function lastAddresses6(header: Buffer): Buffer {
+  const addresses = Buffer.from(header.subarray(8, 40));
+  let next = header[6];
+  for (let at = 40; at < header.length; at += 8 * (header[at + 1] + 1)) {
+    const part = header.subarray(at, at + 8 * (header[at + 1] + 1));
+    if (next === ROUTING && part[3] > 0) part.copy(addresses, 16, part.length - 16);
+    for (let i = 2; next === DESTINATION && i < part.length; i += part[i] === 0 ? 1 : 2 + part[i + 1])
+      if (part[i] === HOME_ADDRESS) part.copy(addresses, 0, i + 2, i + 18);
+    next = part[0];
+  }
+  return addresses;
+}
+
 /** Sum of the pseudo-header (RFC 9293 section 3.1, RFC 8200 section 8.1), for `length` bytes of TCP or UDP. */
 export function pseudoSum(packet: Packet, length: number): number {
-  const { bytes, l3, family, protocol } = packet;
-  const addresses = family === 4 ? bytes.subarray(l3 + 12, l3 + 20) : bytes.subarray(l3 + 8, l3 + 40);
+  const { bytes, l3, l4, family, protocol } = packet;
+  const addresses = (family === 4 ? lastAddresses4 : lastAddresses6)(bytes.subarray(l3, l4));
   const rest = Buffer.alloc(8);
   rest.writeUInt32BE(length, 0);
   rest.writeUInt32BE(protocol, 4);
@@ -147,19 +176,50 @@ export function noise(below: Below, length: number): Buffer {
   return bytes;
 }
 
-/** Random IPv4 options (never read by anyone here: all of them one unknown option) or a chain of IPv6 extension headers. */
+/** A source route. Its pointer tells which of the addresses is the next one, 4 being the first. */
+export function sourceRoute(type: number, addresses: Buffer, pointer: number): Buffer {
+  return Buffer.concat([Buffer.from([type, 3 + addresses.length, pointer]), addresses]);
+}
+
+/** An extension header that begins with these bytes behind its length, filled up with zeros. */
+function extension(next: number, bytes: Buffer): Buffer {
+  const part = Buffer.alloc(8 * Math.ceil((2 + bytes.length) / 8));
+  part.set([next, part.length / 8 - 1]);
+  part.set(bytes, 2);
+  return part;
+}
+
+/** The home address where RFC 6275 wants it, behind padding of two bytes and four. */
+export function homeAddress(next: number, address: Buffer): Buffer {
+  return extension(next, Buffer.concat([Buffer.from([1, 2, 0, 0, HOME_ADDRESS, 16]), address]));
+}
+
+/** A routing header of type 0, the last of its addresses being the destination's. */
+export function routingHeader(next: number, addresses: Buffer, left: number): Buffer {
+  return extension(next, Buffer.concat([Buffer.from([0, left, 0, 0, 0, 0]), addresses]));
+}
+
+function options4(below: Below): Buffer {
+  const nothing = Buffer.alloc(below(9), 1);
+  const hops = 1 + below(6);
+  const route = sourceRoute([LOOSE_ROUTE, STRICT_ROUTE][below(2)], noise(below, 4 * hops), 4 * (1 + below(hops + 1)));
+  const other = Buffer.from([0x94, 4, 0, 0]);
+  const bytes = Buffer.concat([nothing, ...(below(3) ? [other] : []), ...(below(2) ? [route] : []), Buffer.of(1)]);
+  return Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
+}
+
+function extension6(below: Below, kind: number, next: number): Buffer {
+  const hops = 1 + below(2);
+  if (kind === ROUTING && below(2)) return routingHeader(next, noise(below, 16 * hops), below(hops + 1));
+  if (kind === DESTINATION && below(2)) return homeAddress(next, noise(below, 16));
+  return extension(next, Buffer.alloc(6 + 8 * below(4)));
+}
+
+/** Random IPv4 options or a chain of IPv6 extension headers, some of which have other addresses than the IP header. */
 export function ipOptions(below: Below, family: 4 | 6, protocol: number): { first: number; bytes: Buffer } {
-  if (family === 4) {
-    const bytes = Buffer.alloc(4 * (1 + below(10)), 1);
-    return { first: 0, bytes };
-  }
-  const kinds = Array.from({ length: 1 + below(3) }, () => [0, 60, 43][below(3)]);
-  const parts = kinds.map((_, i) => {
-    const part = Buffer.alloc(8 * (1 + below(4)));
-    part[0] = kinds[i + 1] ?? protocol;
-    part[1] = part.length / 8 - 1;
-    return part;
-  });
+  if (family === 4) return { first: 0, bytes: options4(below) };
+  const kinds = Array.from({ length: 1 + below(3) }, () => [0, DESTINATION, ROUTING][below(3)]);
+  const parts = kinds.map((kind, i) => extension6(below, kind, kinds[i + 1] ?? protocol));
   return { first: kinds[0], bytes: Buffer.concat(parts) };
 }
 

@@ -15,7 +15,7 @@ import {
   rxBytes,
   tapIn,
 } from './helpers.js';
-import { build, noise, UDP, withTag } from './packets.js';
+import { build, homeAddress, noise, type PacketFields, slowSum, sourceRoute, TCP, UDP, withTag } from './packets.js';
 import { splitSlowly } from './reference-split.js';
 import {
   expectDatagrams,
@@ -29,6 +29,11 @@ import {
 } from './superframes.js';
 
 afterEach(cleanUp);
+
+/** Options fill words. */
+function padded(options: Buffer): Buffer {
+  return Buffer.concat([options, Buffer.alloc(-options.length & 3)]);
+}
 
 const WAYS: [string, NativeNicOptions & { gro?: boolean; checksum?: boolean; v6?: boolean }][] = [
   ['in trains', {}],
@@ -129,6 +134,43 @@ describe('superframes sent to a socket', () => {
       return bytes;
     });
     expectDatagrams(nic, wanted, 'routed');
+  });
+
+  const there = Buffer.from([192, 0, 2, 9]);
+  const home = Buffer.from('fd000009000000000000000000000009', 'hex');
+  const routes: [string, Pick<PacketFields, 'family' | 'ipOptions'>, string][] = [
+    [
+      'a loose source route',
+      { ipOptions: { first: 0, bytes: padded(sourceRoute(131, there, 4)) } },
+      '0a000001c0000209',
+    ],
+    ['a strict one', { ipOptions: { first: 0, bytes: padded(sourceRoute(137, there, 4)) } }, '0a000001c0000209'],
+    [
+      'one that has come to its end',
+      { ipOptions: { first: 0, bytes: padded(sourceRoute(131, there, 8)) } },
+      '0a0000010a000002',
+    ],
+    [
+      'a home address',
+      { family: 6, ipOptions: { first: 60, bytes: homeAddress(TCP, home) } },
+      `${home.toString('hex')}fd000002000000000000000000000002`,
+    ],
+  ];
+
+  test.each(routes)('with %s have the checksum of the last addresses', (_, fields, addresses) => {
+    const { nic } = loopback();
+    const packet = build({ ...fields, payload: noise(random(1), 3000), checksum: 'open' });
+    send(nic, 0, FRAME, { packet, segment: 1400, operation: 'keep', tci: 0, words: offload(packet, 1400, false) });
+    expect(nic.transmit(1)).toBe(0);
+    for (let got = 0; got < 3; ) {
+      const count = receiveSome(nic);
+      expect(count).toBeGreaterThan(0);
+      for (let i = 0; i < count; i++, got++) {
+        const tcp = rxBytes(nic, i).subarray(8 + packet.l4);
+        const rest = Buffer.from([0, TCP, tcp.length >> 8, tcp.length & 0xff]);
+        expect(slowSum(Buffer.concat([Buffer.from(addresses, 'hex'), rest, tcp]))).toBe(0xffff);
+      }
+    }
   });
 });
 

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { closeFd, openTap as openRaw } from '../../src/native/binding.js';
 import { ALL_OFFLOADS, openTap, TapError, TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, tapState } from '../../src/port/tap.js';
@@ -228,6 +230,34 @@ describe('what cannot be opened is refused in plain words', () => {
     expect(() => openRaw({ ...base, addresses: [{ address: '1.2.3.4', prefix: 33 }] })).toThrow('prefix');
     expect(() => openRaw({ ifname: 'tap1' } as Parameters<typeof openRaw>[0])).toThrow('persist');
     expect(() => closeFd(1)).toThrow('fd');
+  });
+});
+
+describe('a TAP with very many names', () => {
+  const ADDON = fileURLToPath(new URL('../../build/Release/overtap.node', import.meta.url));
+
+  /** In a process of its own, which can be ended while it waits. */
+  function stateOf(netns: string, ifname: string): { mtu: number } | null {
+    const place = JSON.stringify({ netns: `/run/netns/${netns}`, ifname });
+    const script = `console.log(JSON.stringify(require(${JSON.stringify(ADDON)}).tapState(${place})))`;
+    return JSON.parse(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 10_000 }));
+  }
+
+  // The kernel takes 64 KB of them.
+  test.each([250, 300, 1000])('has a state as any other (%i)', (names) => {
+    const ns = makeNamespace();
+    const tap = tapIn(ns, 'tap1', { mtu: 1400 });
+    const name = (i: number): string => `${'x'.repeat(118)}-${i}`;
+    const batch = Array.from({ length: names }, (_, i) => `link property add dev tap1 altname ${name(i)}\n`).join('');
+    try {
+      execFileSync('ip', ['-n', ns, '-batch', '-'], { input: batch, stdio: ['pipe', 'ignore', 'ignore'] });
+    } catch {
+      // There is no room for the last of a thousand.
+      expect(names).toBe(1000);
+    }
+    expect(stateOf(ns, 'tap1')).toMatchObject({ mtu: 1400 });
+    tap.setMtu(1300);
+    expect(tap.state()).toMatchObject({ mtu: 1300, mac: tap.mac });
   });
 });
 

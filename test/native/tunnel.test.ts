@@ -651,6 +651,17 @@ describeTunnels('while somebody looks at what this host sends', () => {
     expect(leave(site)).toBe('whole');
   });
 
+  test('who is not asked after as long as no superframe could leave whole', () => {
+    const site = makeSite();
+    features(site.near, 'up0', [CSUM_SEGMENTATION], false);
+    addChain(site.near, 'inet', 'output');
+    expect(leave(site)).toBe('split');
+    netnsExec(site.near, 'nft', 'delete', 'table', 'inet', 't');
+    features(site.near, 'up0', [CSUM_SEGMENTATION], true);
+    // Somebody who was found would be believed to be there for seconds.
+    expect(leave(site)).toBe('whole');
+  });
+
   test('unless the Nic was told not to mind', () => {
     const site = makeSite({ nic: { tunnelGuard: false } });
     addChain(site.near, 'inet', 'output');
