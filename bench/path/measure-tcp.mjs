@@ -52,8 +52,11 @@ async function transfer(site, { seconds, streams, back }) {
   const where = ['-c', server.address, '-p', `${PORT}`, '--connect-timeout', '1000'];
   const what = ['-t', `${seconds}`, '-P', `${streams}`, '-i', '0', ...(back ? ['-R'] : [])];
   const text = await site.run(client.netns, ['iperf3', '-J', ...where, ...what], { limitMs: (seconds + 15) * 1000 });
-  const received = JSON.parse(text).end?.sum_received;
-  if (!(received?.bytes > 0))
-    throw new Error(`iperf3 moved nothing ${back ? 'back' : 'there'} with ${streams} streams`);
+  const { end, error } = JSON.parse(text);
+  const received = end?.sum_received;
+  if (!(received?.bytes > 0)) {
+    const why = error === undefined ? '' : `: ${error}`;
+    throw new Error(`iperf3 moved nothing ${back ? 'back' : 'there'} with ${streams} streams${why}`);
+  }
   return { bitsPerSecond: received.bits_per_second, bytes: received.bytes };
 }

@@ -3,8 +3,9 @@
  *
  * Owns the descriptor and the device's life. Never moves a frame: the Nic does, once the descriptor is attached.
  */
-import * as native from '../native/binding.js';
+
 import type { TapAddress, TapNicChanges, TapPlace, TapState } from '../native/binding.js';
+import * as native from '../native/binding.js';
 import { explainChange, explainOpen, netnsPath, TapError, withWords } from './tap-error.js';
 
 export { netnsPath, TapError } from './tap-error.js';

@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { encodeEcho, readNews, TOKEN_BYTES } from '../../src/doctor/echo.js';
 import { filterOf, type IcmpListener, type OpenIcmp } from '../../src/doctor/icmp-socket.js';
 import { gate, limited } from '../../src/doctor/limited.js';
@@ -300,7 +300,7 @@ describe('a UDP port', () => {
   it('that is open is quiet, and gets a VXLAN header without the I flag', async () => {
     const { port, got, close } = await listener();
     expect(await probeUdpPort({ family: 4, remote: '127.0.0.1', port })).toEqual({ state: 'quiet' });
-    expect(got).toEqual(['0000000000000000', '0000000000000000']);
+    await vi.waitFor(() => expect(got).toEqual(['0000000000000000', '0000000000000000']), 5000);
     await close();
   });
 

@@ -83,7 +83,7 @@ describe('TCP', () => {
 describe('shouts', () => {
   const heardAll = async (tag: string, count: number): Promise<number[]> => {
     const times = async (): Promise<number[]> => (await right.ask('heard', { port: 4242, tag })).times;
-    await becomesTrue(async () => (await times()).length >= count, { limitMs: 3000 });
+    await becomesTrue(async () => (await times()).length >= count, { limitMs: 10_000 });
     return times();
   };
 
@@ -104,7 +104,7 @@ describe('shouts', () => {
     await heardAll('twice', 2);
     const twice = async (): Promise<boolean> =>
       (await right.ask('heard', { port: 4242, tag: 'twice' })).times.join() === '2,1';
-    expect(await becomesTrue(twice, { limitMs: 3000 })).toBe(true);
+    expect(await becomesTrue(twice, { limitMs: 10_000 })).toBe(true);
   });
 });
 

@@ -63,7 +63,7 @@ class FakeSwitch implements SwitchClient {
   }
 }
 
-const limitMs = 1000;
+const limitMs = 10_000;
 const settled = (condition: () => boolean): Promise<boolean> => becomesTrue(condition, { limitMs, everyMs: 1 });
 
 describe('the control program', () => {

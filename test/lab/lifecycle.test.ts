@@ -265,9 +265,8 @@ describe('failures', () => {
     const controller = new AbortController();
     const up = bringUp(lab, workshop, print, controller.signal);
     const outcome = expect(up).rejects.toMatchObject({ code: 'LAB_INTERRUPTED' });
-    expect(await becomesTrue(() => loadState(workshop.root, 'fake')?.switches.length === 2, { limitMs: 5000 })).toBe(
-      true,
-    );
+    const bothStarted = (): boolean => loadState(workshop.root, 'fake')?.switches.length === 2;
+    expect(await becomesTrue(bothStarted, { limitMs: 15_000 })).toBe(true);
     const switches = loadState(workshop.root, 'fake')?.switches ?? [];
     controller.abort('SIGINT');
     await outcome;

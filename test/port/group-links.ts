@@ -171,10 +171,10 @@ export function outerOf(frame: Buffer, family: Family): OuterDatagram | undefine
   };
 }
 
-/** Frames of the wire: until as many as are wanted passed the filter, two seconds at most, and a tenth of one more. */
+/** Frames of the wire: until as many as are wanted passed the filter, five seconds at most, and a tenth of one more. */
 export function watch<T>(wire: Capture, wanted: number, filter: (frame: Buffer) => T | undefined): T[] {
   const seen: T[] = [];
-  let end = performance.now() + 2000;
+  let end = performance.now() + 5000;
   let satisfied = wanted === 0;
   if (satisfied) end = performance.now() + 100;
   while (performance.now() < end) {

@@ -109,7 +109,9 @@ describe.each(FAMILIES)('a group receiver over IPv%i', (family) => {
     expect(watch(wire, 1, (bytes) => reportOf(bytes, family))).toContain('joins');
     receiver.close();
     expect([membership(), igmp().includes(listed)]).toEqual([false, false]);
-    expect(watch(wire, 1, (bytes) => reportOf(bytes, family))).toContain('leaves');
+    // The host may say once more that it joins.
+    const leaving = (bytes: Buffer) => (reportOf(bytes, family) === 'leaves' ? 'leaves' : undefined);
+    expect(watch(wire, 1, leaving)).toContain('leaves');
     // Closing it again does not close what may have its number by now.
     const next = groupReceiver(hosts);
     receiver.close();

@@ -8,7 +8,7 @@ import { runSequence } from './live-run.js';
 const SEQUENCES = Number(process.env.OVERTAP_SEQUENCES ?? 10_000);
 /** The same ones each time; others with OVERTAP_SEED. */
 const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);
-const TIMEOUT = 60_000 + SEQUENCES * 30;
+const TIMEOUT = 60_000 + SEQUENCES * 90;
 
 describe('live control against its model', () => {
   it(

@@ -2,6 +2,8 @@
  * Clients that take more than their share. After each abuse the server answers an ordinary request at once, holds no
  * connection of theirs and no memory.
  */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ChangeRefused } from '../../../src/control/controls.js';
 import type { Limits } from '../../../src/control/http/server-limits.js';
@@ -9,12 +11,22 @@ import { ask, askJson, type Harness, harness, pause, RawClient, until } from './
 
 const MIB = 1024 * 1024;
 
+/**
+ * Longer than any wait below: up to 1,000 clients live in the server's own process, and none is to be cut off because
+ * both of them had to wait for the machine. A test about a bound gives its own.
+ */
+const PATIENT: Partial<Limits> = { headerMs: 30_000, requestMs: 30_000, sendIdleMs: 30_000 };
+/** For requests that are slow on purpose. */
+const SLOW: Partial<Limits> = { headerMs: 1000, requestMs: 1500 };
+/** Milliseconds in which an ordinary client is served. Where others hold something back, they do so for longer. */
+const PROMPT = 5000;
+
 let server: Harness;
 let clients: RawClient[] = [];
 let before = 0;
 
 async function start(limits: Partial<Limits> = {}): Promise<void> {
-  server = await harness({ headerMs: 300, requestMs: 500, checkMs: 50, keepAliveMs: 200, sendIdleMs: 500, ...limits });
+  server = await harness({ ...PATIENT, checkMs: 50, keepAliveMs: 1000, ...limits });
   await ask(server.path, 'GET', '/v1/links');
   before = memory();
 }
@@ -25,8 +37,12 @@ afterEach(async () => {
   await server.close();
 });
 
-/** Bytes of heap and buffers. */
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Bytes of heap and buffers that somebody holds. */
 function memory(): number {
+  collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
@@ -41,7 +57,7 @@ async function open(count = 1, reading = true): Promise<RawClient[]> {
 async function serves(): Promise<void> {
   const { status, ms } = await ask(server.path, 'GET', '/v1/links');
   expect(status).toBe(200);
-  expect(ms).toBeLessThan(1000);
+  expect(ms).toBeLessThan(PROMPT);
 }
 
 async function recovers(mebibytes: number, connections = 0): Promise<void> {
@@ -57,22 +73,22 @@ describe('many clients', () => {
     const answers = await Promise.all(Array.from({ length: 1000 }, () => ask(server.path, 'GET', '/v1/stats')));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1000);
     await recovers(100);
-  }, 20_000);
+  });
 
   it('1,000 that say nothing keep nobody out, and are closed', async () => {
-    await start({ headerMs: 1500, requestMs: 1500 });
+    await start({ headerMs: PROMPT + 1000, requestMs: PROMPT + 1000 });
     const silent = await open(1000);
     await serves();
-    await until('all are closed', () => silent.every(({ closed }) => closed), 10_000);
+    await until('all are closed', () => silent.every(({ closed }) => closed), 20_000);
     for (const { text } of silent) expect(text).toMatch(/^HTTP\/1\.1 408 .*"code":"too_slow"/s);
     await recovers(100);
-  }, 20_000);
+  });
 
   it('beyond the bound they are refused at once, and others come in as soon as there is room', async () => {
-    await start({ connections: 40, eventStreams: 10, headerMs: 10_000, requestMs: 10_000 });
+    await start({ connections: 40, eventStreams: 10 });
     const first = await open(50);
     const late = await open(20);
-    await until('the late ones are closed', () => late.every(({ closed }) => closed), 1000);
+    await until('the late ones are closed', () => late.every(({ closed }) => closed));
     expect(late.every(({ text }) => text === '')).toBe(true);
     expect(first.every(({ closed }) => !closed)).toBe(true);
     first[0]?.end();
@@ -81,7 +97,7 @@ describe('many clients', () => {
   });
 
   it('1,000 slow readers of large answers hold bounded memory', async () => {
-    await start({ heldAnswerBytes: 8 * MIB, sendIdleMs: 1500 });
+    await start({ heldAnswerBytes: 8 * MIB, sendIdleMs: PROMPT + 1000 });
     const large = { name: 'x'.repeat(MIB) };
     server.views.config = () => large;
     server.views.fdbRows = 3000; // more than a unix socket holds
@@ -94,11 +110,11 @@ describe('many clients', () => {
     expect(memory() - before).toBeLessThan(250 * MIB);
     await serves();
     for (const client of readers) client.read(1000);
-    await until('they are cut off or served', async () => (await server.server.connections()) === 0, 30_000);
+    await until('they are cut off or served', async () => (await server.server.connections()) === 0, 90_000);
     const refused = readers.filter(({ text }) => text.startsWith('HTTP/1.1 503 '));
     expect(refused.length).toBeGreaterThan(400);
-    await recovers(300);
-  }, 60_000);
+    await recovers(150);
+  }, 120_000);
 });
 
 describe('endless requests', () => {
@@ -142,12 +158,12 @@ describe('endless requests', () => {
   });
 
   it('a declared length that never comes is cut off, and one beyond reason at once', async () => {
-    await start();
+    await start(SLOW);
     const [short, long] = (await open(2)) as [RawClient, RawClient];
     const head = 'POST /v1/links HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: ';
     short.write(`${head}100\r\n\r\n{"op":`);
     long.write(`${head}99999999999\r\n\r\n{"op":`);
-    await until('the long one is refused', () => long.text.startsWith('HTTP/1.1 413 '), 400);
+    await until('the long one is refused', () => long.text.startsWith('HTTP/1.1 413 '));
     await serves();
     await until('the short one is cut off', () => short.closed);
     expect(short.text).toMatch(/^HTTP\/1\.1 408 /);
@@ -156,7 +172,7 @@ describe('endless requests', () => {
   });
 
   it('requests that trickle are cut off in the head and in the body', async () => {
-    await start();
+    await start(SLOW);
     const [head, body] = (await open(2)) as [RawClient, RawClient];
     body.write('POST /v1/links HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n');
     head.write('GET /v1/links HTTP/1.1\r\nx: ');
@@ -165,13 +181,13 @@ describe('endless requests', () => {
       head.write('a');
       body.write(' ');
       await pause(10);
-      expect(performance.now() - began).toBeLessThan(3000);
+      expect(performance.now() - began).toBeLessThan(10_000);
     }
     await recovers(32);
   });
 
   it('1,000 bodies of nearly 1 MiB at once hold bounded memory', async () => {
-    await start({ heldBodyBytes: 16 * MIB, requestMs: 2000, discardMs: 300 });
+    await start({ heldBodyBytes: 16 * MIB, headerMs: PROMPT + 1000, requestMs: PROMPT + 1000, discardMs: 300 });
     const senders = await open(1000);
     const most = Buffer.alloc(MIB - 10, 0x20);
     for (const client of senders) {
@@ -180,10 +196,10 @@ describe('endless requests', () => {
     }
     await until('most are refused', () => senders.filter(({ text }) => text.includes(' 503 ')).length > 900, 20_000);
     await serves();
-    await until('the rest is cut off', () => senders.every(({ closed }) => closed), 10_000);
+    await until('the rest is cut off', () => senders.every(({ closed }) => closed), 20_000);
     expect(senders.filter(({ text }) => text.includes(' 408 ')).length).toBeGreaterThan(10);
     await recovers(150);
-  }, 60_000);
+  });
 });
 
 describe('pipelined requests', () => {
@@ -193,14 +209,16 @@ describe('pipelined requests', () => {
     const urls = Array.from({ length: 2000 }, (_, i) => (i % 10 === 0 ? '/v1/fdb' : `/v1/nothing-${i}`));
     client.write(urls.map((url) => `GET ${url} HTTP/1.1\r\n\r\n`).join(''));
     await serves();
-    await until('all are answered', () => client.text.split('HTTP/1.1 ').length === 2001, 10_000);
+    // Another client had its turn between them.
+    expect(client.text.split('HTTP/1.1 ').length).toBeLessThan(2001);
+    await until('all are answered', () => client.text.split('HTTP/1.1 ').length === 2001, 20_000);
     const order = [...client.text.matchAll(/nothing-(\d+)|HTTP\/1\.1 200 /g)].map(([, number]) => number ?? 'fdb');
     expect(order.join()).toBe(urls.map((_, i) => (i % 10 === 0 ? 'fdb' : i)).join());
     await recovers(64);
-  }, 20_000);
+  });
 
   it('without an end and without a reader are not taken in', async () => {
-    await start({ sendIdleMs: 1000, heldRequests: 4096, headerMs: 5000, requestMs: 5000 });
+    await start({ sendIdleMs: PROMPT + 1000, heldRequests: 4096 });
     server.views.fdbRows = 100_000;
     const [client] = (await open(1, false)) as [RawClient];
     const piece = 'GET /v1/fdb HTTP/1.1\r\n\r\n'.repeat(40_000);
@@ -212,12 +230,13 @@ describe('pipelined requests', () => {
     expect(client.socket.writableLength).toBeGreaterThan(14 * 1000 * 1000);
     expect(memory() - before).toBeLessThan(64 * MIB);
     await serves();
-    await until('it is cut off', () => client.closed);
+    expect(client.closed).toBe(false);
+    await until('it is cut off', () => client.closed, 20_000);
     await recovers(64);
-  }, 20_000);
+  });
 
   it('on many connections together are bounded', async () => {
-    await start({ heldRequests: 2000, sendIdleMs: 3000 });
+    await start({ heldRequests: 2000 });
     server.views.fdbRows = 100_000;
     const many = await open(100, false);
     for (const client of many) client.write('GET /v1/fdb HTTP/1.1\r\n\r\n'.repeat(500));
@@ -225,10 +244,10 @@ describe('pipelined requests', () => {
     await serves();
     for (const client of many) client.end();
     await recovers(100);
-  }, 20_000);
+  });
 
   it('behind a change wait for it', async () => {
-    await start();
+    await start({ ...SLOW, sendIdleMs: 1500 });
     let release: () => void = () => undefined;
     server.controls.before = new Promise((resolve) => {
       release = resolve;
@@ -241,7 +260,7 @@ describe('pipelined requests', () => {
     client.write(post('a') + post('b'));
     client.write('GET /v1/info HTTP/1.1\r\n\r\n');
     // Longer than a client may take nothing of an answer: it waits for the switch.
-    await pause(800);
+    await pause(2000);
     expect([client.text, client.closed]).toEqual(['', false]);
     release();
     await until('all are answered', () => client.text.includes('"host1"'));
@@ -270,7 +289,7 @@ describe('clients that go', () => {
     await until('listings have ended', () => server.views.open === 0);
     await until('streams have ended', () => server.controls.listeners.size === 0);
     await recovers(100);
-  }, 20_000);
+  });
 
   it('half, that is without closing their end for reading, are let go', async () => {
     await start();
@@ -282,14 +301,14 @@ describe('clients that go', () => {
   });
 
   it('to rest after an answer are closed in time, and not before', async () => {
-    await start({ keepAliveMs: 300 });
+    await start({ keepAliveMs: 1500 });
     const [client] = (await open()) as [RawClient];
     client.write('GET /v1/info HTTP/1.1\r\n\r\n');
     await until('the first answer', () => client.text.includes('host1'));
     await pause(100);
     client.write('GET /v1/info HTTP/1.1\r\n\r\n');
     await until('the second answer', () => client.text.split('host1').length === 3);
-    await until('it is closed', () => client.closed, 3000);
+    await until('it is closed', () => client.closed, 6000);
     await recovers(32);
   });
 });

@@ -92,9 +92,9 @@ describe('the event stream', () => {
   });
 
   it('gives a sign of life when nothing happens, and stays open', async () => {
-    await start({ pingMs: 30, sendIdleMs: 50, requestMs: 60, headerMs: 60, checkMs: 10, keepAliveMs: 20 });
+    await start({ pingMs: 30, sendIdleMs: 50, requestMs: 500, headerMs: 500, checkMs: 10, keepAliveMs: 20 });
     const client = await reader();
-    await until('some pings', () => client.text.split(': ping\n\n').length > 8);
+    await until('some pings', () => client.text.split(': ping\n\n').length > 31, 15_000);
     expect(client.closed).toBe(false);
     client.end();
   });
@@ -110,7 +110,7 @@ describe('the event stream', () => {
       );
       if (i % 500 === 0) await pause(0);
     }
-    await until('the quick one has all', () => eventsOf(quick.text).length === count);
+    await until('the quick one has all', () => eventsOf(quick.text).length === count, 20_000);
     slow.read();
     await until('the slow one is told', () => eventsOf(slow.text).some(({ event }) => event === 'lost'));
     server.controls.emit(missed);
@@ -125,7 +125,7 @@ describe('the event stream', () => {
     expect(got.slice(0, gap)).toEqual(eventsOf(quick.text).slice(0, gap));
     slow.end();
     quick.end();
-  }, 30_000);
+  });
 
   it('a burst within one pass of the event loop is bounded as well', async () => {
     await start();
@@ -135,25 +135,28 @@ describe('the event stream', () => {
     expect(process.memoryUsage().rss - heap).toBeLessThan(150 * 1024 * 1024);
     slow.read();
     await until('it is told', () => eventsOf(slow.text).some(({ event }) => event === 'lost'));
+    // What is not lost comes before it and behind it; an event of another kind is the last.
+    server.controls.emit(missed);
+    await until('it goes on', () => eventsOf(slow.text).at(-1)?.event === 'l2miss');
     const got = eventsOf(slow.text);
     const lost = got.filter((event) => event.event === 'lost').reduce((sum, event) => sum + event.count, 0);
     expect(lost + got.filter(({ event }) => event === 'learned').length).toBe(300_000);
     slow.end();
-  }, 30_000);
+  });
 
   it('a reader that takes nothing for a while is cut off', async () => {
-    await start({ pingMs: 20, eventStallMs: 200 });
+    await start({ pingMs: 20, eventStallMs: 1000 });
     const stuck = await reader('', false);
     const quick = await reader();
     const fill = async (): Promise<boolean> => {
       for (let i = 0; i < 500; i++) server.controls.emit(learned('02:00:00:00:00:01'));
       return (await server.server.connections()) === 1;
     };
-    await until('only the other is left', fill, 10_000);
+    await until('only the other is left', fill, 20_000);
     expect(quick.closed).toBe(false);
     stuck.end();
     quick.end();
-  }, 20_000);
+  });
 
   it('is given to so many and no more', async () => {
     await start({ eventStreams: 3 });
@@ -175,7 +178,7 @@ describe('the event stream', () => {
     const began = performance.now();
     await server.server.close();
     await until('it has ended', () => client.closed);
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(performance.now() - began).toBeLessThan(4000);
     expect(server.controls.listeners.size).toBe(0);
   });
 });

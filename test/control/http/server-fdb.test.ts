@@ -8,7 +8,7 @@ import { ask, askJson, fdbRow, type Harness, harness, pause, RawClient, until } 
 
 let server: Harness;
 beforeEach(async () => {
-  server = await harness({ sendIdleMs: 400, answerMs: 60_000 });
+  server = await harness({ sendIdleMs: 5000, answerMs: 60_000 });
 });
 afterEach(() => server.close());
 
@@ -79,28 +79,35 @@ describe('the FDB', () => {
     expect(all.at(-1)).toEqual(fdbRow(299_999));
     // The client is in this process too; parsing 40 MB at the end stops everything once, for one request.
     const slow = delays.sort((a, b) => b - a).slice(1);
-    expect(slow.length).toBeGreaterThan(10);
-    expect(slow[0]).toBeLessThan(500);
-  }, 30_000);
+    // However fast the machine is: they had their turns between the pieces, of which there are about 600.
+    expect(slow.length).toBeGreaterThan(100);
+    expect(slow[0]).toBeLessThan(2000);
+  });
 
   it('is made only as fast as it is read', async () => {
     server.views.fdbRows = 100_000;
     const client = await RawClient.connect(server.path, false);
     client.write('GET /v1/fdb HTTP/1.1\r\n\r\n');
-    await until('the client is full', () => server.views.made > 0);
-    await pause(100);
+    let made = 0;
+    let looks = 0;
+    const rests = (): boolean => {
+      looks = server.views.made === made ? looks + 1 : 0;
+      made = server.views.made;
+      // A tenth of a second, and as many passes of the event loop: a halt of the machine is no rest.
+      return made > 0 && looks >= 20;
+    };
+    await until('the client is full', rests);
     // What a unix socket and a piece hold, at 130 bytes a row.
-    const { made } = server.views;
     expect(made).toBeLessThan(10_000);
-    await pause(100);
-    expect(server.views.made).toBe(made);
     client.read();
-    await until('all is read', () => client.text.endsWith(']\n\r\n0\r\n\r\n'), 20_000);
+    await until('all is read', () => client.text.endsWith(']\n\r\n0\r\n\r\n'), 40_000);
     expect(server.views.open).toBe(0);
     client.end();
-  }, 30_000);
+  });
 
   it('ends when its reader stops reading, or goes', async () => {
+    await server.close();
+    server = await harness({ sendIdleMs: 2500 });
     server.views.fdbRows = 100_000;
     const idle = await RawClient.connect(server.path, false);
     idle.write('GET /v1/fdb HTTP/1.1\r\n\r\n');
@@ -139,8 +146,8 @@ describe('the FDB', () => {
 
   it('is not cut off for waiting for its turn', async () => {
     const path = `${server.path}.turns`;
-    const turns = { next: () => pause(150) };
-    const limits = { ...DEFAULT_LIMITS, sendIdleMs: 100 };
+    const turns = { next: () => pause(600) };
+    const limits = { ...DEFAULT_LIMITS, sendIdleMs: 400 };
     const large = 'x'.repeat(100_000);
     const waiting = createServer((_, outgoing) => {
       sendText(outgoing, 'text/plain', [large, large, 'end'], turns, limits).catch((error) => outgoing.destroy(error));
@@ -157,5 +164,5 @@ describe('the FDB', () => {
     const answers = await Promise.all(Array.from({ length: 200 }, () => ask(server.path, 'GET', '/v1/fdb')));
     for (const { text } of answers) expect(text.replaceAll(',\n', ',').trimEnd() === want).toBe(true);
     expect(server.views.open).toBe(0);
-  }, 30_000);
+  });
 });

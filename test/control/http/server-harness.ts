@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ApplyAnswer, FdbRow, FlushAnswer, StatsAnswer, SwitchEvent } from '../../../src/control/api.js';
 import type { Controls } from '../../../src/control/controls.js';
-import { type FdbFilter, fitsFilter, type Views } from '../../../src/control/listings.js';
 import { type ControlServer, type ServeOptions, serve } from '../../../src/control/http/server.js';
+import { type FdbFilter, fitsFilter, type Views } from '../../../src/control/listings.js';
 
 /** Notes requests as `[what, request]`, answers as told and passes events on. */
 export class FakeControls implements Controls {
@@ -231,7 +231,7 @@ export class RawClient {
 }
 
 /** Waits until it holds. @throws after `ms`, with what it was waiting for */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 5000): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
   const end = performance.now() + ms;
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`waited ${ms} ms for: ${what}`);

@@ -4,7 +4,7 @@ import { ask, askJson, type Harness, harness } from './server-harness.js';
 
 let server: Harness;
 beforeAll(async () => {
-  server = await harness({ discardMs: 300 });
+  server = await harness({ discardMs: 10_000 });
 });
 afterEach(() => {
   server.controls.asked.length = 0;
