@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,8 +6,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { Background, describe as describeEnd, until } from './processes.js';
 
 const BENCH = fileURLToPath(new URL('../../bench/path/run.mjs', import.meta.url));
-/** A turn of the quick benchmark takes about 12 s on a quiet machine of two cores. */
-const RUN_LIMIT_MS = 280_000;
+/** A turn of the quick benchmark takes about 12 s on a quiet machine of two cores; on a busy one it may be run twice. */
+const RUN_LIMIT_MS = 480_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'overtap-bench-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -76,14 +76,30 @@ function programsIn(namespaces: ReadonlySet<string>): string[] {
   });
 }
 
-async function quick(name: string, ...options: string[]): Promise<{ result: Result; table: string }> {
+interface Run {
+  readonly result: Result;
+  readonly table: string;
+}
+
+/** Once more when a measure has failed: it waits for other programs, and no longer than some seconds. */
+async function quick(name: string, ...options: string[]): Promise<Run> {
+  const first = await quickOnce(name, ...options);
+  const { failures } = first.result;
+  if (failures.length === 0) return first;
+  console.log(`once more, since a measure has failed: ${JSON.stringify(failures)}`);
+  return quickOnce(`${name}-again`, ...options);
+}
+
+async function quickOnce(name: string, ...options: string[]): Promise<Run> {
   const file = join(folder, `${name}.json`);
   const program = new Background([process.execPath, BENCH, '--quick', '--json', file, ...options]);
   try {
     const ended = await program.ended;
-    expect(ended.status, describeEnd(ended)).toBe(0);
+    expect(existsSync(file), describeEnd(ended)).toBe(true);
+    const result = JSON.parse(readFileSync(file, 'utf8')) as Result;
+    expect(ended.status, describeEnd(ended)).toBe(result.failures.length === 0 ? 0 : 1);
     expect(leftBy(program.pid)).toEqual([]);
-    return { result: JSON.parse(readFileSync(file, 'utf8')) as Result, table: ended.stdout };
+    return { result, table: ended.stdout };
   } finally {
     if (program.running) await program.stop('SIGTERM');
   }

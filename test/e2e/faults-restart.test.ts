@@ -15,7 +15,7 @@ import { World } from './world.js';
 const KILLS = 100;
 const VNI = 42;
 const RATE = 500;
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 400_000;
 
 /** A host whose switch is killed, its guests, and a kernel peer. */
 interface Site {

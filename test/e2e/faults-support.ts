@@ -14,14 +14,22 @@ import type { World } from './world.js';
 export const RECOVERY_MS = 2000;
 /** What the rest of a busy machine may add to a single one: the contract's two seconds are the switch's. */
 const SLACK_MS = 3000;
+/** Fewer times have no usual one: what the machine added to a single one cannot be told from what the switch took. */
+const SERIES = 10;
+/** For what an engine has yet to let go. */
+const LET_GO_MS = 10_000;
 const POLL_MS = 25;
 /** What a switch may hold more after all the faults than after the first tenth of them. */
 const MORE_MEMORY_MIB = 40;
 
-/** Expects that recoveries took no longer than the contract says: the usual one, and the longest with some patience. */
+/**
+ * Expects that recoveries took no longer than the contract says: of a series the usual one, and the longest, or a single
+ * one, with some patience.
+ */
 export function expectInTime(times: number | readonly number[], what: string): void {
   const sorted = [times].flat().sort((a, b) => a - b);
-  expect(sorted[sorted.length >> 1], `usual milliseconds until ${what}`).toBeLessThan(RECOVERY_MS);
+  if (sorted.length >= SERIES)
+    expect(sorted[sorted.length >> 1], `usual milliseconds until ${what}`).toBeLessThan(RECOVERY_MS);
   expect(sorted.at(-1), `most milliseconds until ${what}`).toBeLessThan(RECOVERY_MS + SLACK_MS);
 }
 
@@ -183,8 +191,9 @@ export class Holdings {
 
   /** Expects the same descriptors as before, no more memory than a little, no line of the log that tells of an error. */
   async expectSame(label: string): Promise<void> {
-    await quiet(); // a descriptor is closed once the engines have let it go
-    expect(descriptorsOf(this.sw)).toEqual(this.descriptors);
+    await quiet();
+    // A descriptor is closed once the engines have let it go.
+    await expect.poll(() => descriptorsOf(this.sw), { timeout: LET_GO_MS }).toEqual(this.descriptors);
     const more = residentMiB(this.sw) - this.memory;
     console.log(`${label}: ${this.memory.toFixed(0)} MiB, then ${more.toFixed(1)} more`);
     expect(more).toBeLessThan(MORE_MEMORY_MIB);

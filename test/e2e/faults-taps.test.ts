@@ -37,7 +37,7 @@ const VICTIMS = 16;
 const PROBE = 10;
 /** Numbered datagrams a second. */
 const RATE = 1000;
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 300_000;
 
 let world: World;
 let hosts: [Host, Host];

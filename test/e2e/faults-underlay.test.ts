@@ -3,7 +3,7 @@
  * take less, queues are full. The vxlan port says so where it can know, every lost frame has a reason, guests of the same
  * bridge lose nothing, and the tunnel carries again by itself.
  */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import type { StatsAnswer } from '../../src/control/api.js';
 import {
   dropped,
@@ -11,13 +11,13 @@ import {
   Holdings,
   know,
   LinkWatch,
+  statsOf,
   steadyPing,
   summary,
-  statsOf,
   timeToReach,
 } from './faults-support.js';
 import { Bystanders, linkOf, startWith } from './live-support.js';
-import { until } from './processes.js';
+import { quiet, until } from './processes.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
 import { kernelPeer, makeGuest, VNI } from './tools/pair.js';
@@ -42,6 +42,15 @@ let links: LinkWatch;
 let holdings: Holdings;
 let pair: Bystanders;
 let before: StatsAnswer;
+/** What single faults and their ends took, by what was waited for: of all of them together there is a usual time. */
+const taken = new Map<string, number[]>();
+
+afterAll(() => {
+  for (const [what, times] of taken) {
+    console.log(`${times.length} times until ${what}: ${summary(times)}`);
+    expectInTime(times, what);
+  }
+});
 
 beforeEach(async () => {
   world = new World();
@@ -84,12 +93,18 @@ async function start(more: { vxlan?: string; tap?: string; remotes?: string[] } 
   before = await statsOf(sw);
 }
 
+/** Expects that a single time is within bounds, and keeps it for the usual one. */
+function inTime(ms: number, what: string): void {
+  taken.set(what, [...(taken.get(what) ?? []), ms]);
+  expectInTime(ms, what);
+}
+
 /** Expects that nobody else noticed, and that nothing is left. */
 async function expectUnharmed(label: string): Promise<void> {
   await pair.expectAll(RATE / 4);
   for (const peer of peers) await timeToReach(world, peer, guests[2]);
   // The kernel takes a second to call a device running that went up and down before.
-  expectInTime(await links.until('vxlan0', 'UP'), 'the port says that it is up');
+  inTime(await links.until('vxlan0', 'UP'), 'the port says that it is up');
   await holdings.expectSame(label);
 }
 
@@ -103,7 +118,7 @@ async function lose(to: Guest, count = 5): Promise<StatsAnswer> {
 
 /** Waits until the port is down with this reason, and that lost frames are counted under `reason`. */
 async function expectDown(fault: RegExp, reason: string): Promise<void> {
-  expectInTime(await links.until('vxlan0', 'DOWN'), 'the port says that it is down');
+  inTime(await links.until('vxlan0', 'DOWN'), 'the port says that it is down');
   expect((await links.row('vxlan0'))?.fault).toMatch(fault);
   const sofar = await statsOf(sw);
   const during = await lose(peers[0]);
@@ -115,9 +130,9 @@ async function expectDown(fault: RegExp, reason: string): Promise<void> {
 async function recover(end: () => Promise<unknown>): Promise<void> {
   await end();
   const over = performance.now();
-  expectInTime(await timeToReach(world, guests[2], peers[0], over), 'the first peer answers');
-  expectInTime(await timeToReach(world, guests[2], peers[1], over), 'the second peer answers');
-  expectInTime(await links.until('vxlan0', 'UP'), 'the port says that it is up');
+  inTime(await timeToReach(world, guests[2], peers[0], over), 'the first peer answers');
+  inTime(await timeToReach(world, guests[2], peers[1], over), 'the second peer answers');
+  inTime(await links.until('vxlan0', 'UP'), 'the port says that it is up');
 }
 
 const gateway = (words: string): Promise<string> => world.ip(hosts[0].netns, words);
@@ -141,7 +156,7 @@ test('link, cable, address and routes go and come back, one after the other', as
 
   const router = routerOf();
   await world.ip(router, 'link set to1 down');
-  expectInTime(await links.until('vxlan0', 'DOWN'), 'the port says that it is down');
+  inTime(await links.until('vxlan0', 'DOWN'), 'the port says that it is down');
   await recover(() => world.ip(router, 'link set to1 up'));
 
   await gateway('address del 10.9.1.2/24 dev eth0');
@@ -255,7 +270,7 @@ test("the underlay's MTU is lowered: what does not fit is counted, never cut in 
     await world.ip(guests[2].netns, 'route flush cache');
     return (await world.exec(guests[2].netns, words)).status === 0;
   });
-  expectInTime(performance.now() - over, 'a large frame passes');
+  inTime(performance.now() - over, 'a large frame passes');
   expect(fragments.packets).toEqual([]);
   await expectUnharmed('a lower MTU');
 });
@@ -268,6 +283,12 @@ test('a queue of the underlay is full: what finds no room is counted, guests of 
   const backpressure = async (): Promise<number> => dropped(await statsOf(sw), 'tx_backpressure');
   await until('frames find no room', async () => (await backpressure()) > 20_000);
   expect((await linkOf(sw, 'vxlan0'))?.operstate).toBe('UP');
+  // It stays full until enough of the guests' datagrams have passed beside it.
+  const passed = async (): Promise<number> => (await statsOf(sw)).links.by1.tx_packets;
+  const [passedBefore, refusedBefore] = [await passed(), await backpressure()];
+  await quiet(1000);
+  await until("the guests' datagrams pass", async () => (await passed()) > passedBefore + RATE / 4);
+  expect(await backpressure()).toBeGreaterThan(refusedBefore);
   await stream.stop('SIGKILL');
   await recover(() => qdisc('del dev eth0 root'));
   await expectUnharmed('backpressure');

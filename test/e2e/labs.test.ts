@@ -36,10 +36,13 @@ function state(name: string): State {
   return JSON.parse(readFileSync(`${ROOT}/${name}/state.json`, 'utf8')) as State;
 }
 
+/** Of the tests of the lab's parts (test/lab/help.ts), which another run may be at. */
+const OF_TESTS = /^ovt-t\d+-/;
+
 /** Namespaces of labs on this machine. */
 async function labNamespaces(): Promise<string[]> {
   const rows = JSON.parse((await must(['ip', '-json', 'netns', 'list'])) || '[]') as { name: string }[];
-  return rows.map(({ name }) => name).filter((name) => name.startsWith('ovt-'));
+  return rows.map(({ name }) => name).filter((name) => name.startsWith('ovt-') && !OF_TESTS.test(name));
 }
 
 /** Pids of switches that run with a configuration of a lab. */

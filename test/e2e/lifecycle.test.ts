@@ -174,6 +174,7 @@ describe('under a running switch', () => {
     await expectPing(guests[0], guests[1]);
     await world.ip(guests[0].netns, 'link del eth0');
     await expectPing(guests[2], guests[1]);
+    await first.logged('tap0 is up again', ({ port, msg }) => port === 'tap0' && msg === 'port up again');
     await expectPing(guests[1], guests[0]);
     expect((await first.links()).find(({ ifname }) => ifname === 'tap0')?.operstate).toBe('UP');
     const { ended } = await first.stop();

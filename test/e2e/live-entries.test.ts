@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { FdbRow, NeighRow } from '../../src/control/api.js';
+import { know } from './faults-support.js';
 import { expectNoReach, expectReach, give, startWith } from './live-support.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
@@ -87,6 +88,9 @@ test('vlan add and del: membership, PVID, ranges, and the mapping to VNIs', asyn
 test('fdb add, replace, get, del and flush on TAPs', async () => {
   const sw = await start(plainBridge(...taps()));
   const [{ mac: own }, { mac }] = guests;
+  // They ask for each other's MACs at no time of their own choosing, by which what was flushed would be learned again.
+  await know(world, guests[0].netns, guests[0].ifname, guests[1]);
+  await know(world, guests[1].netns, guests[1].ifname, guests[0]);
   const rowsOf = (row: FdbRow): Partial<FdbRow> => ({ ifname: row.ifname, state: row.state, flags: row.flags });
   const get = async (): Promise<Partial<FdbRow>[]> => (await sw.json<FdbRow[]>(`fdb get ${mac}`)).map(rowsOf);
   await reaches(guests[0], guests[1]);

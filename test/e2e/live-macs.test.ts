@@ -3,9 +3,8 @@
  * learned stays, its traffic is never flooded, memory stays within a bound, and the FDB's counters add up.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Bystanders, clientOf, expectReach, residentMiB, startWith } from './live-support.js';
 import type { StatsAnswer } from '../../src/control/api.js';
-import { until } from './processes.js';
+import { atRest, Bystanders, clientOf, expectReach, residentMiB, startWith } from './live-support.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
 import { makeGuest } from './tools/pair.js';
@@ -44,12 +43,9 @@ async function sendMacs(from: Guest, sw: RunningSwitch): Promise<void> {
 
 /** How many of them have come in, once that rests. */
 async function settledCount(sw: RunningSwitch): Promise<number> {
-  let before = -1;
-  return until('the noisy port is at rest', async () => {
-    const { drops } = (await clientOf(sw).get<StatsAnswer>('/v1/stats')).links.noisy;
-    const isAtRest = drops.same_port === before;
-    before = drops.same_port ?? 0;
-    return isAtRest && before;
+  return atRest('the noisy port', async () => {
+    const { links } = await clientOf(sw).get<StatsAnswer>('/v1/stats');
+    return links.noisy.drops.same_port ?? 0;
   });
 }
 

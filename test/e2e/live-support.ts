@@ -3,6 +3,7 @@
  * that a file would have, and numbered traffic of bystanders that must not notice a thing.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
 import type { FdbRow, LinkRow, SwitchEvent } from '../../src/control/api.js';
 import { createClient, type SwitchClient } from '../../src/control/client.js';
@@ -11,6 +12,11 @@ import { OVERTAP, RunningSwitch, switchCommand } from './switch.js';
 import type { Guest } from './topologies.js';
 import { ping, tool } from './traffic.js';
 import type { World } from './world.js';
+
+/** At descriptors, until two in a row tell the same. */
+const MOST_LOOKS = 20;
+/** Readings in a row that have to be equal: a program that waits for a core must not look as if it had done its work. */
+const READINGS_AT_REST = 10;
 
 /** Starts a switch with the lines of a configuration that come after `name` and `control`. */
 export async function startWith(world: World, netns: string, name: string, lines: string): Promise<RunningSwitch> {
@@ -147,6 +153,18 @@ function receiverDrops(pid: number): number {
   return Number(values[names.indexOf('RcvbufErrors')]);
 }
 
+/** Reads a count again and again, until it changes no more. */
+export async function atRest(what: string, read: () => number | Promise<number>): Promise<number> {
+  let before = Number.NaN;
+  let equal = 0;
+  return until(`${what} is at rest`, async () => {
+    const now = await read();
+    equal = now === before ? equal + 1 : 1;
+    before = now;
+    return equal >= READINGS_AT_REST && now;
+  });
+}
+
 // ---- what a process uses ----
 
 /** Resident memory of the switch, in MiB. */
@@ -155,8 +173,21 @@ export function residentMiB(sw: RunningSwitch): number {
   return Number(kib) / 1024;
 }
 
-/** How many descriptors of each kind the switch has open; the connections of its clients, which come and go, left out. */
+/**
+ * How many descriptors of each kind the switch has open; the connections of its clients, which come and go, left out. So
+ * is what it has open for a moment whenever it asks for the state of a NIC: two looks in a row have to tell the same.
+ */
 export function descriptorsOf(sw: RunningSwitch): Record<string, number> {
+  let before = lookAtDescriptors(sw);
+  for (let looks = 1; looks < MOST_LOOKS; looks++) {
+    const now = lookAtDescriptors(sw);
+    if (isDeepStrictEqual(now, before)) return now;
+    before = now;
+  }
+  return before;
+}
+
+function lookAtDescriptors(sw: RunningSwitch): Record<string, number> {
   const { pid } = sw.program;
   // A connection belongs to the namespace of the client, which is this process.
   const unixSockets = (): string =>

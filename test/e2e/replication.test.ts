@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Background, until } from './processes.js';
 import { type RunningSwitch, settledStats } from './switch.js';
-import { expectBalance, expectTransfer, MB, makeGuest, startSwitch } from './tools/pair.js';
+import { expectBalance, expectTransfer, MB, makeGuest, startSwitch, succeed } from './tools/pair.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject, tool } from './traffic.js';
 import { World } from './world.js';
@@ -13,6 +13,10 @@ import { World } from './world.js';
 const REMOTES = 1000;
 /** VXLAN with a frame of the experimental EtherType inside: nothing but the frames of this test. */
 const FILTER = 'udp dst port 4789 and dst net 10.9.0.0/16 and udp[28:2] = 0x88b5';
+
+/** Without a line of the counter. */
+const REST_MS = 500;
+const PATIENCE_MS = 5000;
 
 interface Count {
   total: number;
@@ -36,14 +40,16 @@ beforeAll(async () => {
   guests = [await makeGuest(world, 1), await makeGuest(world, 2), await makeGuest(world, 3)];
   const remotes = Array.from({ length: REMOTES }, (_, n) => `10.9.${Math.floor(n / 250)}.${(n % 250) + 1}`);
   sw = await startSwitch(world, own, remotes, guests);
+  // libpcap keeps 64 KiB for each packet of a NIC that takes superframes: a busy machine would lose some of so many then.
+  await succeed(world, far.netns, ['ethtool', '-K', far.ifname, 'tso', 'off', 'gso', 'off']);
   counter = world.spawn(far.netns, tool('destinations', far.ifname, FILTER));
   await counter.line('the capture begins', (line) => line.includes('ready'));
 });
 
 afterAll(() => world.cleanUp());
 
-/** The count, once it does not change any more: the tool prints nothing then. */
-async function rest(): Promise<Count> {
+/** The count, once it does not change any more: the tool prints nothing then. Below what is due there is more patience. */
+async function rest(due: number): Promise<Count> {
   let lines = 0;
   let since = performance.now();
   return until('the count comes to rest', () => {
@@ -51,7 +57,10 @@ async function rest(): Promise<Count> {
       lines = counter.lines.length;
       since = performance.now();
     }
-    return performance.now() - since > 500 && (JSON.parse(counter.lines[lines - 1]) as Count);
+    // The first line is no count.
+    const { total, ...more } = JSON.parse(counter.lines[lines - 1]) as Partial<Count>;
+    const limit = (total ?? 0) >= due ? REST_MS : PATIENCE_MS;
+    return total !== undefined && performance.now() - since > limit && ({ total, ...more } as Count);
   });
 }
 
@@ -64,7 +73,7 @@ async function broadcast(frames: number, text: string): Promise<void> {
 
 test('one broadcast frame is 1,000 datagrams, one for each remote', async () => {
   await broadcast(1, 'once');
-  expect(await rest()).toEqual({ total: REMOTES, distinct: REMOTES, least: 1, most: 1 });
+  expect(await rest(REMOTES)).toEqual({ total: REMOTES, distinct: REMOTES, least: 1, most: 1 });
   await expectBalance(sw);
 });
 
@@ -86,7 +95,7 @@ test('20 more are 20,000 more, while two guests move 100 MB after 100 MB with eq
     flooding = false;
   });
   expect(await passed).toBeGreaterThan(0);
-  expect(await rest()).toEqual({ total: 21 * REMOTES, distinct: REMOTES, least: 21, most: 21 });
+  expect(await rest(21 * REMOTES)).toEqual({ total: 21 * REMOTES, distinct: REMOTES, least: 21, most: 21 });
   expect((await settledStats(sw)).drops).toEqual({});
   await expectBalance(sw);
 });

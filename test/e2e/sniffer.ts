@@ -2,9 +2,13 @@
  * What passes a NIC, read by libpcap in a program of its own and decoded there: an eye that shares no code with the
  * switch. Both directions are seen. VXLAN headers are read here, by hand, from the bytes of the UDP payload.
  */
+import { statSync } from 'node:fs';
 import { type Background, until } from './processes.js';
 import { EXPERIMENTAL, tool } from './traffic.js';
 import type { End, World } from './world.js';
+
+/** How long nothing new comes from a capture that has told all: it is a program of its own, and may have to wait for a CPU. */
+const REST_MS = 300;
 
 export interface Packet {
   /** Of the whole frame, in bytes. */
@@ -58,16 +62,66 @@ export class Sniffer {
     await until(`a frame "${text}" passes`, () => this.experimental(text).length > 0);
   }
 
+  /** Waits until so many were seen at least, and no more come: captures hand over what they saw a moment late. */
+  async rests(least = 0): Promise<void> {
+    // The first line is no packet.
+    await rest(`${least} packets were captured`, () => this.program.lines.length - 1, least);
+  }
+
   async stop(): Promise<void> {
     await this.program.stop('SIGKILL');
   }
 }
 
-/** Starts to look; resolves once nothing can be missed any more. `filter` is libpcap's. */
-export async function sniff(world: World, { netns, ifname }: End, filter: string): Promise<Sniffer> {
-  const program = world.spawn(netns, tool('sniff', ifname, filter));
+/**
+ * Starts to look; resolves once nothing can be missed any more. `filter` is libpcap's. `megabytes`: what was not read yet is
+ * lost above it; each packet takes 64 KiB of it, however short, where the NIC takes superframes.
+ */
+export async function sniff(world: World, { netns, ifname }: End, filter: string, megabytes = 16): Promise<Sniffer> {
+  const program = world.spawn(netns, tool('sniff', ifname, filter, megabytes));
   await program.line(`a capture of ${ifname} in ${netns} begins`, (line) => line.includes('ready'));
   return new Sniffer(program);
+}
+
+/** Waits until a number is as high as `least`, and then does not change for a while. */
+async function rest(what: string, number: () => number, least: number): Promise<void> {
+  let before = -1;
+  let since = 0;
+  await until(what, () => {
+    const now = number();
+    if (now !== before) since = performance.now();
+    before = now;
+    return now >= least && performance.now() - since > REST_MS;
+  });
+}
+
+/** What passes a NIC, written to a file by tcpdump. */
+export class Dump {
+  constructor(
+    private readonly program: Background,
+    private readonly file: string,
+  ) {}
+
+  /**
+   * Ends it, once the file has so many bytes at least and does not grow any more: what tcpdump has not read at its end is
+   * lost. @returns what it says of its work, such as how many packets it had no room for
+   */
+  async stop(least: number): Promise<string> {
+    await rest(`${this.file} has ${least} bytes`, () => statSync(this.file).size, least);
+    await this.program.stop('SIGINT');
+    return this.program.errors;
+  }
+}
+
+/** Starts to write datagrams of at most 2 KB; resolves once nothing can be missed any more. `words` are tcpdump's. */
+export async function dump(world: World, { netns, ifname }: End, file: string, words: string[]): Promise<Dump> {
+  const program = world.spawn(netns, [
+    // At once, or packets lie in libpcap's buffer for up to two seconds. Each takes as much of it then as it may be long.
+    ...['tcpdump', '-i', ifname, '-n', '-U', '--immediate-mode', '-s', '2048', '-B', '65536', '-Z', 'root'],
+    ...['-w', file, ...words],
+  ]);
+  await until('tcpdump listens', () => program.errors.includes('listening on'));
+  return new Dump(program, file);
 }
 
 function readVxlan(packet: Packet): Vxlan {

@@ -4,7 +4,7 @@
  * and with the kernel in the place of the third.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { quiet } from './processes.js';
+import { quiet, until } from './processes.js';
 import { experimentalText, type Sniffer, sniff } from './sniffer.js';
 import { accounts, type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, threeHosts } from './topologies.js';
@@ -87,7 +87,7 @@ describe.each(['overtap', 'kernel'] as const)('two overtap hosts and a third tha
     for (const from of [0, 1, 2]) {
       const texts = Array.from({ length: 5 }, (_, number) => `${kind} ${from} ${number}`);
       await inject(world, guests[from], ...texts.map((text) => frame(from, destination, text)));
-      for (const to of others(from)) await atGuests[to].sees(texts[4]);
+      for (const sniffer of atGuests) await sniffer.sees(texts[4]);
       await quiet();
       for (const [index, sniffer] of atGuests.entries()) {
         // The sender's own NIC shows the frame as it leaves, and must not show it again.
@@ -106,6 +106,8 @@ describe.each(['overtap', 'kernel'] as const)('two overtap hosts and a third tha
     // Nobody has this address: both remotes get a copy.
     await inject(world, guests[0], frame(0, '02:00:00:00:42:99', 'for nobody'));
     for (const to of others(0)) await atGuests[to].sees('for nobody');
+    await until('both copies are on the wire', () => carried(0, 'for nobody').length >= 2);
+    await quiet();
     expect(
       carried(0, 'for nobody')
         .map(({ packet }) => packet.ip?.destination)
@@ -121,6 +123,7 @@ describe.each(['overtap', 'kernel'] as const)('two overtap hosts and a third tha
     }
     await inject(world, guests[0], frame(0, BROADCAST, 'last'));
     for (const to of others(0)) await atGuests[to].sees('last');
+    for (const index of [0, 1, 2]) await until('it is on the wire', () => carried(index, 'last').length > 0);
     await quiet();
     for (const [from, bystander] of [
       [0, 2],
@@ -143,13 +146,19 @@ describe.each(['overtap', 'kernel'] as const)('two overtap hosts and a third tha
       await inject(world, guests[from], frame(from, BROADCAST, `once from ${from}`));
       for (const to of others(from)) await atGuests[to].sees(`once from ${from}`);
     }
+    const copies = (index: number, from: number) =>
+      underlays[index].vxlan.filter(({ inner }) => experimentalText(inner) === `once from ${from}`);
+    // At its own host both copies leave; at each other host one comes in, and none goes out.
+    const due = (index: number, from: number): number => (index === from ? 2 : 1);
+    for (const from of [0, 1, 2]) {
+      for (const index of [0, 1, 2])
+        await until('the copies are on the wire', () => copies(index, from).length >= due(index, from));
+    }
     await quiet();
     for (const from of [0, 1, 2]) {
-      for (const [index, sniffer] of underlays.entries()) {
-        const copies = sniffer.vxlan.filter(({ inner }) => experimentalText(inner) === `once from ${from}`);
-        const sources = copies.map(({ packet }) => packet.ip?.source);
-        // At its own host both copies leave; at each other host one comes in, and none goes out.
-        expect(sources).toEqual(Array(index === from ? 2 : 1).fill(hosts[from].address));
+      for (const index of [0, 1, 2]) {
+        const sources = copies(index, from).map(({ packet }) => packet.ip?.source);
+        expect(sources).toEqual(Array(due(index, from)).fill(hosts[from].address));
       }
     }
     await stopAll([...underlays, ...atGuests]);

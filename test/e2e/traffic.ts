@@ -95,6 +95,33 @@ export async function udpEcho(
   return result;
 }
 
+export interface Numbered {
+  readonly sent: { sent: number; answers: number };
+  readonly received: { received: number; late: number; twice: number; flows: number };
+}
+
+let paces = 0;
+
+/** Sends numbered datagrams in several flows to `address` in namespace `to`; with `answers`, one of so many is answered. */
+export async function numbered(
+  world: World,
+  from: string,
+  to: string,
+  address: string,
+  options: { flows: number; count: number; answers?: number },
+): Promise<Numbered> {
+  const { flows, count, answers = 0 } = options;
+  const pace = world.path(`pace-${++paces}.sock`);
+  const receiver = world.spawn(to, tool('order', 'receive', address, pace, flows, count, answers));
+  const { port } = await answer<{ port: number }>(receiver, 'the receiver listens');
+  const sender = world.spawn(from, tool('order', 'send', address, pace, port, flows, count));
+  const [sent, received] = await Promise.all([
+    sender.line('the datagrams are sent', () => true, TRANSFER_LIMIT_MS),
+    receiver.line('the datagrams come', (line) => line.includes('received'), TRANSFER_LIMIT_MS),
+  ]);
+  return { sent: JSON.parse(sent) as Numbered['sent'], received: JSON.parse(received) as Numbered['received'] };
+}
+
 /** Keeps sending UDP datagrams to an address until the program is stopped. */
 export async function udpStream(world: World, from: string, address: string, size: number): Promise<Background> {
   const program = world.spawn(from, tool('udp', 'stream', address, 9, size));

@@ -23,7 +23,7 @@ import {
   VNI,
 } from './tools/pair.js';
 import { access, filteringBridge, type Guest, type Host, plainBridge, tapPort, twoHosts } from './topologies.js';
-import { ping, tool } from './traffic.js';
+import { numbered, ping, tool } from './traffic.js';
 import { type End, World } from './world.js';
 
 const lack = await tunnelGsoLack();
@@ -47,8 +47,8 @@ beforeEach(() => {
 afterEach(() => world.cleanUp());
 
 /** Datagrams above the underlay's MTU, as they arrive at a host. */
-function watch(to: Host, from: Host): Promise<Sniffer> {
-  return sniff(world, to, `(${LONG}) and src host ${from.address}`);
+function watch(to: Host, from: Host, megabytes?: number): Promise<Sniffer> {
+  return sniff(world, to, `(${LONG}) and src host ${from.address}`, megabytes);
 }
 
 /** @returns how many of the datagrams above the MTU hold a whole superframe, and how many are trains */
@@ -57,22 +57,13 @@ function kinds({ packets }: Sniffer): { whole: number; trains: number } {
   return { whole, trains: packets.length - whole };
 }
 
-/** Captures hand over what they saw a moment late. */
-async function atRest(wire: Sniffer): Promise<void> {
-  let before = -1;
-  await until('the capture comes to rest', () => {
-    const rests = wire.packets.length === before;
-    before = wire.packets.length;
-    return rests;
-  });
-}
-
 const otgso = async ({ netns }: Host): Promise<string[]> =>
   (await world.nics(netns)).filter((ifname) => ifname.startsWith('otgso'));
 
 /** Ends a capture, of a flow that goes on or of one that has ended. */
 async function expectKinds(wire: Sniffer, accept: (found: ReturnType<typeof kinds>) => boolean): Promise<void> {
-  await until('datagrams above the MTU were seen', () => wire.packets.length > 10);
+  // Enough for what is said of most of them.
+  await until('datagrams above the MTU were seen', () => wire.packets.length > 50);
   await wire.stop();
   const found = kinds(wire);
   expect(accept(found), JSON.stringify(found)).toBe(true);
@@ -133,9 +124,10 @@ describe.skipIf(lack !== null)(NAME, () => {
   describe('between two switches', () => {
     test('a datagram holds one VXLAN header and a TCP payload longer than the MTU', async () => {
       const { hosts, guests, switches } = await pair();
-      const wire = await watch(hosts[1], hosts[0]);
+      // Each is counted below: 50 MB are some 800, and that many wait for the capture's turn.
+      const wire = await watch(hosts[1], hosts[0], 64);
       await expectTransfer(world, guests[0], guests[1], 50 * MB, 'superframes whole');
-      await atRest(wire);
+      await wire.rests();
       const whole = wire.vxlan.filter(({ packet }) => isWhole(packet));
       console.log(`of datagrams above the MTU: ${JSON.stringify(kinds(wire))}`);
       for (const { flags, reserved, vni, inner } of whole) {
@@ -195,7 +187,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       const expectOuter = async (outer: { ttl: number; tos: number; df: boolean }): Promise<void> => {
         const wire = await sniff(world, hosts[1], `udp dst port 4789 and src host ${hosts[0].address}`);
         await expectTransfer(world, guests[0], guests[1], 20 * MB, JSON.stringify(outer));
-        await atRest(wire);
+        await wire.rests();
         await wire.stop();
         const { packets } = wire;
         const long = packets.filter(({ length }) => length > 1514);
@@ -233,14 +225,11 @@ describe.skipIf(lack !== null)(NAME, () => {
       const { guests, switches } = await pair();
       const [one, two] = guests;
       expect((await ping(world, one.netns, two.address)).received).toBe(3);
-      const receiver = world.spawn(two.netns, tool('order', 'receive', two.address, 4, 2000, 0));
-      const { port } = JSON.parse(await receiver.line('the receiver listens', () => true)) as { port: number };
       const tcp = expectTransfer(world, one, two, 200 * MB, 'beside numbered datagrams');
       const back = expectTransfer(world, two, one, 50 * MB, 'beside numbered datagrams, back');
-      world.spawn(one.netns, tool('order', 'send', two.address, port, 4, 2000));
-      await Promise.all([tcp, back]);
-      const result = await receiver.line('the datagrams come', (line) => line.includes('received'), 30_000);
-      expect(JSON.parse(result)).toEqual({ received: 8000, late: 0, twice: 0, flows: 4 });
+      const datagrams = numbered(world, one.netns, two.netns, two.address, { flows: 4, count: 2000 });
+      const [{ received }] = await Promise.all([datagrams, tcp, back]);
+      expect(received).toEqual({ received: 8000, late: 0, twice: 0, flows: 4 });
       await expectBalance(...switches);
       for (const sw of switches) expect((await sw.stats()).drops).toEqual({});
     });
@@ -273,7 +262,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       ] as const) {
         const wire = await watch(hosts[1], hosts[0]);
         await expectTransfer(world, from, to, 50 * MB, `to the kernel, ${label}, inner ${inner}`);
-        await atRest(wire);
+        await wire.rests();
         await expectKinds(wire, mostlyWhole);
       }
       await expectTransfer(world, peer, guest, 50 * MB, `from the kernel, ${label}`);
@@ -338,7 +327,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       const before = await lost();
       await expectTransfer(world, guests[0], guests[1], 100 * MB, '1 % lost on its way out');
       console.log(`datagrams lost on the way out: ${(await lost()) - before}`);
-      expect((await lost()) - before).toBeGreaterThan(3);
+      expect((await lost()) - before).toBeGreaterThan(0);
     });
 
     test.each([
@@ -359,7 +348,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       expect(offloadLine(second)).toBeUndefined();
       const wire = await watch(hosts[1], hosts[0]);
       await expectTransfer(world, guests[0], guests[1], 20 * MB, used ? 'whole' : 'trains');
-      await atRest(wire);
+      await wire.rests();
       await expectKinds(wire, used ? mostlyWhole : onlyTrains);
     });
 
@@ -372,7 +361,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       expect(offloadLine(first)).toMatchObject({ level: 30, reason: expect.stringContaining('IPsec') });
       const wire = await watch(hosts[1], hosts[0]);
       await expectTransfer(world, guests[0], guests[1], 20 * MB, 'with a policy');
-      await atRest(wire);
+      await wire.rests();
       await expectKinds(wire, onlyTrains);
       await world.ip(hosts[0].netns, `xfrm policy delete ${policy}`);
       const flow = await startFlow(...guests);
@@ -396,7 +385,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       expect(offloadLine(first)).toBeUndefined();
       const wire = await watch(hosts[1], hosts[0]);
       await expectTransfer(world, guests[0], guests[1], 20 * MB, 'tunnel_gso: true beside a rule');
-      await atRest(wire);
+      await wire.rests();
       await expectKinds(wire, mostlyWhole);
       expect((await counterOf(world, hosts[0].netns, 'watch')).bytes).toBeLessThan(MB);
     });
@@ -407,7 +396,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       await load({ ...hosts[0], netns: guests[0].netns }, rules('output'));
       const wire = await watch(hosts[1], hosts[0]);
       await expectTransfer(world, guests[0], guests[1], 20 * MB, 'rules elsewhere');
-      await atRest(wire);
+      await wire.rests();
       await expectKinds(wire, mostlyWhole);
     });
   });
@@ -436,7 +425,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       const switches = await startPair(world, hosts, [[guests[0]], [guests[1]]]);
       const wire = await watch(hosts[1], hosts[0]);
       await expectTransfer(world, guests[0], guests[1], 20 * MB, 'with RPS');
-      await atRest(wire);
+      await wire.rests();
       // Either way, but one way: a superframe that the TAP has taken is not sent by the socket, too.
       await expectKinds(wire, (found) => onlyTrains(found) || mostlyWhole(found));
       expect(switches[0].log().filter(({ level }) => level > 30)).toEqual([]);
@@ -462,7 +451,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       const { hosts, guests, switches } = await tagged({ id: VNI, vlans: [{ vid: 7 }] });
       const wire = await watch(hosts[1], hosts[0]);
       await expectTransfer(world, guests[0], guests[1], 50 * MB, 'tagged in the tunnel');
-      await atRest(wire);
+      await wire.rests();
       for (const { inner } of wire.vxlan) expect([inner.readUInt16BE(12), inner.readUInt16BE(14)]).toEqual([0x8100, 7]);
       await expectKinds(wire, onlyTrains);
       await expectBalance(...switches);
@@ -472,7 +461,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       const { hosts, guests, switches } = await tagged({ vlan_tunnel: true, vlans: [{ vid: 7, tunnel_info: 77 }] });
       const wire = await watch(hosts[1], hosts[0]);
       await expectTransfer(world, guests[0], guests[1], 50 * MB, 'VLAN mapped to a VNI');
-      await atRest(wire);
+      await wire.rests();
       for (const { vni, inner } of wire.vxlan) expect([vni, inner.readUInt16BE(12)]).toEqual([77, 0x0800]);
       await expectKinds(wire, mostlyWhole);
       await expectBalance(...switches);
@@ -493,7 +482,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       }
       const wire = await watch(hosts[1], hosts[0]);
       await expectTransfer(world, own[0], own[1], 50 * MB, 'tagged by the guest');
-      await atRest(wire);
+      await wire.rests();
       expect(kinds(wire).whole).toBe(0);
       await expectBalance(...switches);
     });
@@ -553,7 +542,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       const near = await sniff(world, legs[0], `(${LONG}) and src host ${hosts[0].address}`);
       const flow = await startFlow(...guests);
       await goesOn(flow, 0.5);
-      expect(kinds(near).whole).toBeGreaterThan(10);
+      await until('superframes leave whole', () => kinds(near).whole > 10);
 
       for (const { netns, ifname } of [legs[1], hosts[1]]) await world.ip(netns, `link set ${ifname} mtu ${NARROW}`);
       const far = await sniff(world, legs[1], `udp dst port 4789 and greater ${NARROW + 14 + 1}`);

@@ -4,12 +4,12 @@
  */
 import { existsSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { quiet } from './processes.js';
+import { quiet, until } from './processes.js';
 import { sniff } from './sniffer.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { expectBalance, expectTransfer, MB, makeGuest, startPair, startSwitch, succeed, VNI } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
-import { BROADCAST, experimentalFrame, inject, ping, tool } from './traffic.js';
+import { BROADCAST, experimentalFrame, inject, numbered, ping } from './traffic.js';
 import { World } from './world.js';
 
 const WORKERS = 'workers: 2\n';
@@ -99,8 +99,10 @@ describe('two engines on each host', () => {
         const mac = `02:00:00:0${number}:aa:0${source}`;
         await inject(world, guest, experimentalFrame({ destination: BROADCAST, source: mac, text }));
       }
-    const last = texts[texts.length - 1];
-    for (const [number, sniffer] of sniffers.entries()) if (number < 3) await sniffer.sees(last);
+    for (const sniffer of sniffers) {
+      const all = (): boolean => texts.every((text) => sniffer.experimental(text).length > 0);
+      await until('all broadcasts were seen', all);
+    }
     await quiet();
     for (const [number, sniffer] of sniffers.entries()) {
       // A guest that sends sees its own frame once, on its way out.
@@ -118,14 +120,11 @@ describe('two engines on each host', () => {
     const [from, , to] = guests;
     // Before a guest knows the other's MAC, its own kernel holds datagrams back and lets later ones overtake them.
     expect((await ping(world, from.netns, to.address)).received).toBe(3);
-    const receiver = world.spawn(to.netns, tool('order', 'receive', to.address, flows, count, answers));
-    const { port } = JSON.parse(await receiver.line('the receiver listens', () => true)) as { port: number };
-    const sender = world.spawn(from.netns, tool('order', 'send', to.address, port, flows, count));
-    const sent = await sender.line('the datagrams are sent', () => true, 30_000);
-    const result = await receiver.line('the datagrams come', (line) => line.includes('received'), 30_000);
-    console.log(`numbered datagrams: ${sent} ${result}`);
-    expect(JSON.parse(result)).toEqual({ received: flows * count, late: 0, twice: 0, flows });
-    expect(JSON.parse(sent)).toEqual({ sent: flows * count, answers: answers === 0 ? 0 : (flows * count) / answers });
+    const options = { flows, count, answers };
+    const { sent, received } = await numbered(world, from.netns, to.netns, to.address, options);
+    console.log(`numbered datagrams: ${JSON.stringify({ ...sent, ...received })}`);
+    expect(received).toEqual({ received: flows * count, late: 0, twice: 0, flows });
+    expect(sent).toEqual({ sent: flows * count, answers: answers === 0 ? 0 : (flows * count) / answers });
   });
 
   test('SIGTERM ends them cleanly, without a TAP or a socket left', async () => {

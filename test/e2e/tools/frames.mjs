@@ -2,11 +2,15 @@
  * Frames of the experimental EtherType, thousands a second, sent through a packet socket as if the host of the NIC had
  * sent them.
  *
- *   node frames.mjs IFNAME DESTINATION SOURCE COUNT RATE    prints {"sent", "ms"} at the end
+ *   node frames.mjs IFNAME DESTINATION SOURCE COUNT RATE    prints {"sent", "ms", "steady"} at the end
  *
  * SOURCE: a MAC; or random:SEED:FIRST for COUNT different ones without a pattern, of which FIRST were sent before. RATE:
  * frames a second; after a pause that the machine made there are fewer, since what a NIC's queue has no room for is lost.
+ *
+ * `steady`: the milliseconds of each stretch in which neither this program nor the one that reads from the TAP was kept
+ * waiting: in no 50 ms of it were less than half of the frames taken out that are due.
  */
+import { readFileSync } from 'node:fs';
 import { closeFd, openPacketSocket, writePacket } from '../../../dist/native/binding.js';
 
 const FRAME = 60;
@@ -15,6 +19,9 @@ const SCATTER = 0x9e3779b1;
 /** A TAP holds a thousand. */
 const BURST = 400;
 const FULL = ['EAGAIN', 'ENOBUFS'];
+/** How often it looks at what was taken out of the TAP, and how late it may come to that. */
+const LOOK_MS = 40;
+const LATE_MS = 50;
 
 const [ifname, destination, source, ...numbers] = process.argv.slice(2);
 const [count, rate] = numbers.map(Number);
@@ -41,12 +48,34 @@ function put(fd) {
   }
 }
 
+/** How many frames were taken out of the TAP so far: until then the kernel does not count them. */
+const taken = () => Number(readFileSync(`/sys/class/net/${ifname}/statistics/tx_packets`, 'latin1'));
+
 const fd = openPacketSocket({ ifname });
 const start = performance.now();
 let since = start;
+let looked = { at: start, taken: taken() };
+const steady = [];
+let stretch = 0;
+
+function look(at) {
+  const now = { at, taken: taken() };
+  const ms = at - looked.at;
+  const isSteady = ms <= LATE_MS && now.taken - looked.taken >= (rate * LOOK_MS) / 2000;
+  looked = now;
+  if (isSteady) stretch += ms;
+  else endStretch();
+}
+
+function endStretch() {
+  if (stretch > 0) steady.push(Math.floor(stretch));
+  stretch = 0;
+}
+
 for (let number = 0; number < count; ) {
   nap(1);
   const now = performance.now();
+  if (now - looked.at >= LOOK_MS) look(now);
   const due = Math.min(Math.round(((now - since) * rate) / 1000), BURST, count - number);
   if (due === 0) continue;
   since = now;
@@ -55,5 +84,7 @@ for (let number = 0; number < count; ) {
     put(fd);
   }
 }
-process.stdout.write(`${JSON.stringify({ sent: count, ms: Math.round(performance.now() - start) })}\n`);
+const ms = Math.round(performance.now() - start);
+endStretch();
+process.stdout.write(`${JSON.stringify({ sent: count, ms, steady })}\n`);
 closeFd(fd);

@@ -1,7 +1,7 @@
 /**
  * A look at a wire that owes nothing to overtap: libpcap captures, the decoders of `cap` read the headers.
  *
- *   node sniff.mjs IFNAME FILTER             prints {"ready": true}, then one JSON line a frame
+ *   node sniff.mjs IFNAME FILTER MEGABYTES   prints {"ready": true}, then one JSON line a frame
  *
  * Each line: {"length", "hex": first bytes of the frame, "ip"?: {...}, "udp"?: {...}, "payload"?: first bytes of UDP's}
  */
@@ -10,10 +10,10 @@ import cap from 'cap';
 const { Cap, decoders } = cap;
 const SHOWN = 128;
 
-const [ifname, filter] = process.argv.slice(2);
+const [ifname, filter, megabytes] = process.argv.slice(2);
 const buffer = Buffer.alloc(65536);
 const capture = new Cap();
-const linkType = capture.open(ifname, filter, 16 * 1024 * 1024, buffer);
+const linkType = capture.open(ifname, filter, Number(megabytes) * 1024 * 1024, buffer);
 if (linkType !== 'ETHERNET') throw new Error(`${ifname} is no Ethernet NIC but ${linkType}`);
 
 capture.on('packet', (length) => {
