@@ -192,7 +192,7 @@ function assemble(
     remotes,
     fdb,
     counters: engines.counters,
-    isMember: (remote) => multicast.isPermanent(remote),
+    members: () => multicast.permanentRemotes(),
     carryOut: (change) => void controls.own(change).catch(() => undefined),
   });
   return { ...core, feed, multicast, neigh, ports, mtus, vteps, punts, controls };

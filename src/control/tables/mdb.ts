@@ -142,12 +142,15 @@ export class Mdb {
     this.table.drop((place) => remotes.has(destinationRemote(place)));
   }
 
-  /** Whether a remote is a member that was put in by hand. */
-  isPermanent(remote: number): boolean {
-    const isIt = ([place, until]: [number, number]): boolean => until === NEVER && destinationRemote(place) === remote;
-    return [...this.table.vlans()].some(({ groups }) =>
-      [...groups.values()].some(({ members }) => [...members].some(isIt)),
-    );
+  /** The remotes that are members by hand. */
+  permanentRemotes(): Set<number> {
+    const remotes = new Set<number>();
+    for (const { groups } of this.table.vlans()) {
+      for (const { members } of groups.values()) {
+        for (const [place, until] of members) if (until === NEVER) remotes.add(destinationRemote(place));
+      }
+    }
+    return remotes;
   }
 
   /** A port has left a VLAN. */

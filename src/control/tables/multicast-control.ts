@@ -67,9 +67,9 @@ export class MulticastControl {
     return this.take();
   }
 
-  /** Whether a group has the VTEP as a permanent member. */
-  isPermanent(remote: number): boolean {
-    return this.mdb.isPermanent(remote);
+  /** The VTEPs that are permanent members of groups. */
+  permanentRemotes(): Set<number> {
+    return this.mdb.permanentRemotes();
   }
 
   /** The device of a port has gone: what was learned there is over. */

@@ -1,6 +1,7 @@
 /**
- * Lets go of VTEPs that a port with `accept_vteps: any` has met and that nothing needs any more: no FDB entry leads there, and
- * nothing has come from there for two rounds. So a port that meets ever new ones has room for them for ever.
+ * Lets go of VTEPs that a port with `accept_vteps: any` has met and that nothing needs any more: no FDB entry and no permanent
+ * member of a group leads there, and nothing has come from there for two rounds. So a port that meets ever new ones has room
+ * for them for ever.
  */
 import type { CounterReader } from '../../dataplane/counters.js';
 import { destinationRemote } from '../../dataplane/forwarding.js';
@@ -18,8 +19,8 @@ export interface VtepWatchParts {
   remotes: RemoteTable;
   counters: CounterReader;
   fdb: FdbReader;
-  /** Whether somebody wants frames of a group to go there, come what may. */
-  isMember(remote: number): boolean;
+  /** Those that somebody wants frames of a group to go to, come what may. */
+  members(): Set<number>;
   carryOut(change: () => Transition): void;
 }
 
@@ -57,10 +58,10 @@ export class VtepWatch {
     );
   }
 
-  /** Every VTEP that an FDB entry leads to. */
+  /** Every VTEP that an FDB entry leads to, or a group by hand. */
   private async needed(): Promise<Set<number>> {
     const { fdb } = this.parts;
-    const needed = new Set<number>();
+    const needed = this.parts.members();
     for (let from = 0; from < fdb.slots; from += PIECE) {
       fdb.forEach(
         ({ destination }) => {
@@ -79,7 +80,7 @@ export class VtepWatch {
     this.idle = new Map();
     const idle: Departure[] = [];
     for (const { port, remote } of learned) {
-      if (needed.has(remote) || this.parts.isMember(remote)) continue;
+      if (needed.has(remote)) continue;
       const received = this.parts.counters.remote(remote).rx_packets;
       if (before.get(remote) !== received) {
         this.idle.set(remote, received);

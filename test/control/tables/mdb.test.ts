@@ -382,6 +382,13 @@ describe('what is no more takes its members along:', () => {
     expect(left()).toHaveLength(4);
   });
 
+  it('several remotes, those that are members by hand too', () => {
+    mdb.add(1, 10, words(GROUP), destinationOf(VXLAN, 4));
+    expect([...mdb.permanentRemotes()].sort()).toEqual([0, 4]); // and a TAP, which has none
+    mdb.forgetRemotes(new Set([3, 4]));
+    expect(left().filter((row) => row.startsWith('vxlan0'))).toEqual([]);
+  });
+
   it('a remote, and the router behind it', () => {
     mdb.forgetRemotes(new Set([3]));
     expect(left()).not.toContain(`vxlan0>192.0.2.3 10 ${GROUP}`);

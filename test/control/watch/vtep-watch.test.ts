@@ -14,18 +14,18 @@ function scene() {
   const counters = new Counters();
   const fdb = createFdb({ capacity: 16 });
   const done: number[][] = [];
-  const member = { remote: 0 };
+  const members: number[] = [];
   const watch = new VtepWatch({
     model: { ports: new Map([['vx', { kind: 'vxlan', index: PORT }]]) } as unknown as SwitchModel,
     remotes,
     counters: new CounterReader([counters.memory]),
     fdb: new FdbReader(fdb.memory),
-    isMember: (remote) => remote === member.remote,
+    members: () => new Set(members),
     carryOut: (change: () => Transition) =>
       done.push(change().structure.flatMap((o) => (o.op === 'remote-del' ? [o.remote] : []))),
   });
   const met = (host: number): number => remotes.admit(PORT, [0, 0, 0xffff, host], 0, 4789);
-  return { watch, met, counters, fdb, done, member };
+  return { watch, met, counters, fdb, done, members };
 }
 
 describe('VTEPs that a port has met', () => {
@@ -42,8 +42,8 @@ describe('VTEPs that a port has met', () => {
   });
 
   it('stay as long as a group has them as members by hand', async () => {
-    const { watch, met, done, member } = scene();
-    member.remote = met(1);
+    const { watch, met, done, members } = scene();
+    members.push(met(1));
     for (let round = 0; round < 4; round++) await watch.look();
     expect(done).toEqual([]);
     watch.stop();
