@@ -40,8 +40,10 @@ export function startDetached(netns: string, command: readonly string[], log: st
   });
 }
 
-/** How often an empty command line is read again: some milliseconds in all, of which the change to another program takes a part. */
+/** How often an empty command line is read again; the last times a millisecond apart, as the process may wait for a CPU. */
 const READINGS = 1000;
+const PATIENT_READINGS = 200;
+const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /** Whether a process is there that has ended, and waits for its parent to notice. */
 function isZombie(pid: number): boolean {
@@ -52,7 +54,8 @@ function isZombie(pid: number): boolean {
 /** Nothing where there is no process. While a process becomes another program, for a moment it has no command line at all. */
 function commandLine(pid: number): string {
   try {
-    for (let i = 0; i < READINGS; i++) {
+    for (let i = 0; i < READINGS + PATIENT_READINGS; i++) {
+      if (i >= READINGS) Atomics.wait(pause, 0, 0, 1);
       const text = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
       if (text !== '' || isZombie(pid)) return text;
     }
