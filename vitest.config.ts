@@ -7,6 +7,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
+          setupFiles: ['test/setup.ts'],
           // Properties over many random cases, on a machine that others may be using.
           testTimeout: 60_000,
           exclude: ['test/e2e/**'],
