@@ -1,6 +1,6 @@
 /**
  * What one change of the switch comes to: operations for the engines, FDB entries to flush, and what is left to do when
- * they are done. It is gathered by `reconcile.ts` and `port-entries.ts`, and carried out by `switch.ts`.
+ * they are done. It is gathered by `reconcile.ts` and `port-entries.ts`, and carried out by `live-control.ts`.
  */
 import { destinationOf, LAST_SEGMENT } from '../../dataplane/forwarding.js';
 import type { Operation } from '../../dataplane/operations.js';
@@ -30,7 +30,7 @@ export class Transition {
 
   /** Whether VTEPs come or go. */
   get changesRemotes(): boolean {
-    return this.entries.some(({ op }) => op === 'remote') || this.structure.some(({ op }) => op === 'remote-del');
+    return this.entries.some(({ op }) => op === 'remote') || this.departures.length > 0;
   }
 
   /** A remote goes. */
