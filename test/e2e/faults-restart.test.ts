@@ -1,9 +1,10 @@
 /**
- * kill -9 and a new start, a hundred times under load: each is ready and forwards in time, takes over the guests' TAPs with
+ * kill -9 and a new start, again and again under load: each is ready and forwards in time, takes over the guests' TAPs with
  * all that was on them, and finds nothing in its way that the dead one left. A switch beside it does not notice.
  */
 import { existsSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { long } from '../long.js';
 import { expectInTime, Holdings, steadyPing, summary } from './faults-support.js';
 import { Bystanders, clientOf, expectReach, startWith } from './live-support.js';
 import { type Background, must, until } from './processes.js';
@@ -12,7 +13,7 @@ import { kernelPeer, makeGuest } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { World } from './world.js';
 
-const KILLS = 100;
+const KILLS = long(100);
 const VNI = 42;
 const RATE = 500;
 const LIMIT_MS = 400_000;

@@ -17,6 +17,7 @@ import {
   summary,
   timeToReach,
 } from './faults-support.js';
+import { long } from '../long.js';
 import { Bystanders, linkOf, startWith } from './live-support.js';
 import { until } from './processes.js';
 import { type RunningSwitch, settledStats } from './switch.js';
@@ -24,17 +25,17 @@ import { kernelPeer, makeGuest, VNI } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { World } from './world.js';
 
-/** Together a thousand. */
-const DELETIONS = 800;
-const DELETIONS_OF_TWO_ENGINES = 200;
+/** Together a thousand in the long run. */
+const DELETIONS = long(800);
+const DELETIONS_OF_TWO_ENGINES = long(200);
 /** Of namespaces, deleted and made again. */
-const CYCLES = 1000;
+const CYCLES = long(1000);
 /** Of a guest's NIC, down and up. */
-const FLAPS = 1000;
+const FLAPS = long(1000);
 /** Guests that faults befall, all at the same time. */
 const VICTIMS = 16;
 /** After so many faults of a guest a frame has to get through, too. */
-const PROBE = 10;
+const PROBE = long(10, 2);
 /** Numbered datagrams a second. */
 const RATE = 1000;
 const LIMIT_MS = 300_000;

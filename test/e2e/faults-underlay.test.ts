@@ -16,6 +16,7 @@ import {
   summary,
   timeToReach,
 } from './faults-support.js';
+import { long } from '../long.js';
 import { Bystanders, linkOf, startWith } from './live-support.js';
 import { quiet, until } from './processes.js';
 import { sniff } from './sniffer.js';
@@ -26,7 +27,7 @@ import { ping, udpStream } from './traffic.js';
 import { World } from './world.js';
 
 /** Of the underlay's link, down and up. */
-const FLAPS = 1000;
+const FLAPS = long(1000);
 const FLAPS_AT_ONCE = 50;
 /** Numbered datagrams a second between guests of one bridge. */
 const RATE = 1000;

@@ -4,14 +4,15 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { StatsAnswer } from '../../src/control/api.js';
+import { long } from '../long.js';
 import { Bystanders, clientOf, descriptorsOf, give, residentMiB, startWith } from './live-support.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { kernelPeer, makeGuest } from './tools/pair.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
 import { World } from './world.js';
 
-const APPLIES = 10_000;
-const APPLIES_OF_TWO_ENGINES = 1000;
+const APPLIES = long(10_000);
+const APPLIES_OF_TWO_ENGINES = long(1000);
 /** Of commands, 19 each. */
 const ROUNDS = 20;
 /** Datagrams a second. */

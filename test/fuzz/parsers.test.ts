@@ -17,11 +17,12 @@ import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, LAYOUT_WORDS, parse
 import { mldMessage, readMld } from '../../src/wire/mld.js';
 import { ND_NONE, ND_SOURCE_LINK, ND_TARGET_LINK, ndEnd, ndLinkAddress, ndMessage } from '../../src/wire/nd.js';
 import { isPimHello } from '../../src/wire/pim.js';
+import { long } from '../long.js';
 import { mutate } from './mutate.js';
 import { Random } from './random.js';
 import { makeSamples, type Sample } from './samples.js';
 
-const FRAMES = Math.ceil(Number(process.env.FUZZ_FRAMES ?? 10_000_000) / 10);
+const FRAMES = Math.ceil(Number(process.env.FUZZ_FRAMES ?? long(10_000_000)) / 10);
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
 /** The frame begins here, so that an answer can be written before it. */
 const START = 2048;

@@ -1,14 +1,15 @@
 /**
- * Ten million random and mutated frames and datagrams through a switch with everything on, and guests among them who notice
+ * Millions of random and mutated frames and datagrams through a switch with everything on, and guests among them who notice
  * nothing: no exception, no command out of place, none of their frames lost, changed or sent twice, and accounts that
  * balance, at every audit.
  *
  * FUZZ_FRAMES and FUZZ_SEED change the number and the run. A fault tells its seed, its turn and the frame.
  */
 import { describe, expect, it } from 'vitest';
+import { long } from '../long.js';
 import { type Report, run } from './run.js';
 
-const FRAMES = Number(process.env.FUZZ_FRAMES ?? 10_000_000);
+const FRAMES = Number(process.env.FUZZ_FRAMES ?? long(10_000_000));
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
 const MINUTES = 15;
 

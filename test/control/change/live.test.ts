@@ -1,11 +1,12 @@
 /** Random sequences of changes of a whole switch: after each of them it says and does what a simple model says and does. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { long } from '../../long.js';
 import { type Sequence, sequence, textOf } from './live-changes.js';
 import { runSequence } from './live-run.js';
 
-/** Sequences; more with OVERTAP_SEQUENCES. */
-const SEQUENCES = Number(process.env.OVERTAP_SEQUENCES ?? 10_000);
+/** Sequences; another number with OVERTAP_SEQUENCES. */
+const SEQUENCES = Number(process.env.OVERTAP_SEQUENCES ?? long(10_000));
 /** The same ones each time; others with OVERTAP_SEED. */
 const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);
 const TIMEOUT = 60_000 + SEQUENCES * 90;
