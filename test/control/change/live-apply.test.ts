@@ -5,6 +5,7 @@ import { fdbChange, fdbDel } from '../../../src/cli/requests/fdb.js';
 import { linkAdd, linkDel, linkSet } from '../../../src/cli/requests/link.js';
 import { vlanChange } from '../../../src/cli/requests/vlan.js';
 import { ChangeRefused } from '../../../src/control/controls.js';
+import { long } from '../../long.js';
 import { aimed } from './live-aim.js';
 import { changeText, type Sequence, type Step, sequence, textOf } from './live-changes.js';
 import { canonical, checkAnswers, checkDevices, checkNumbers } from './live-check.js';
@@ -16,9 +17,9 @@ import { faultOf } from './live-rules.js';
 import { carryOut, startBoth } from './live-run.js';
 import { LiveSwitch } from './live-switch.js';
 
-/** Applies; more with OVERTAP_APPLIES. */
+/** Applies; another number with OVERTAP_APPLIES. */
+const RUNS = Number(process.env.OVERTAP_APPLIES ?? long(200, 40));
 const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);
-const RUNS = Number(process.env.OVERTAP_APPLIES ?? 200);
 const TIMEOUT = 30_000 + RUNS * 200;
 
 /** A way to a state, and a sound document to go to from there. */
