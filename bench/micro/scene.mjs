@@ -103,6 +103,8 @@ export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, b
     { op: 'flood', port: 1, vid: 2, remotes: Array.from({ length: remotes }, (_, i) => 1 + i) },
   ]);
   if (broadcasts > 0) {
+    // What a copy costs is looked for: without a limit of its own the port would have the default one.
+    applyOperations(context, [{ op: 'storm', port: 0, broadcast: 1e9, unknownUnicast: 0, multicast: 0 }]);
     for (let i = 0; i < broadcasts; i++) nic.add(KIND_TAP, 0, frame(1, 2, i, size).fill(0xff, 0, 6));
     return { nic, context, engine: makeEngine(context), frames: broadcasts };
   }

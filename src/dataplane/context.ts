@@ -9,6 +9,7 @@ import { BINDING_WORDS, createNeighbours } from '../neigh/table.js';
 import { type Nic, RX_STRIDE } from '../port/nic.js';
 import { Batch } from './batch.js';
 import { type Counters, MAX_PORTS } from './counters.js';
+import { FloodBudget } from './flood-budget.js';
 import { Forwarding } from './forwarding.js';
 import { NEIGHBOUR_WORDS } from './neighbour-words.js';
 import { Oversized } from './oversized.js';
@@ -33,6 +34,10 @@ export class Context {
   readonly neighbour = new Int32Array(NEIGHBOUR_WORDS);
   readonly binding = new Int32Array(BINDING_WORDS);
   readonly misses = new Misses();
+  readonly floodBudget = new FloodBudget();
+  /** Sends that one copy of the frame that is being flooded costs, and the copies that it has had. */
+  sends = 1;
+  copies = 0;
   /** Port flags, any of which keeps a port from having a copy of the frame that is being flooded. */
   withheld = 0;
   /** By engine-numbered remote: the version of its row that this engine's Nic has been told of; -1: none. */

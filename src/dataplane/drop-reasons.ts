@@ -30,6 +30,7 @@ export const DROP_REASONS = [
   'port_down',
   'suppressed',
   'storm_limited',
+  'turn_exceeded',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];
@@ -61,3 +62,4 @@ export const TX_ERROR = index('tx_error');
 export const PORT_DOWN = index('port_down');
 export const SUPPRESSED = index('suppressed');
 export const STORM_LIMITED = index('storm_limited');
+export const TURN_EXCEEDED = index('turn_exceeded');

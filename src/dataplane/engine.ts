@@ -77,7 +77,10 @@ export class Engine {
     const { status } = sw.nic;
     const count = sw.nic.receive(timeoutMs);
     if (status[STATUS_NOW] !== this.clock) this.advance(status[STATUS_NOW]);
-    if (count > 0) processBatch(sw, count);
+    if (count > 0) {
+      sw.floodBudget.beginTurn(status[STATUS_NOW]);
+      processBatch(sw, count);
+    }
     if (sw.punts.rang) {
       sw.punts.rang = false;
       this.events.punted();

@@ -1,5 +1,5 @@
 /**
- * BUM frames: past storm control, then a copy out of every port that may have one, and behind a vxlan port one for each
+ * BUM frames: past storm control and the source's budget, then a copy out of every port that may have one, and behind a vxlan port one for each
  * remote of the VNI's flood list. Many commands, one payload. Multicast goes where its group is, if a snooping bridge
  * knows (`multicast.ts`). Requests for a MAC may be answered on the way (`suppress.ts`), and then spare some ports a copy.
  */
@@ -7,21 +7,35 @@ import { destinationHigh, destinationLow, isBroadcast, isMulticastHigh } from '.
 import type { Context } from './context.js';
 import { NO_DESTINATION, STORM_LIMITED } from './drop-reasons.js';
 import { emit } from './egress.js';
+import { floodSource } from './flood-budget.js';
 import { BCAST_FLOOD, FLOOD, MCAST_FLOOD, PORT_TAP, SNOOPS_NEIGHBOURS, UP } from './forwarding.js';
 import { forwardToGroup } from './multicast.js';
 import { mayReceive } from './reach.js';
 import { replicate, withhold } from './replicate.js';
-import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST, stormAllows } from './storm.js';
+import { segmentsOf, sendsOf } from './segments.js';
+import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from './storm.js';
 import { withholdFrom } from './suppress.js';
 
 /** Sends the copies of a frame that has no one destination; one without any is dropped under `no_destination`. */
 export function flood(sw: Context, frame: number): void {
   const ingress = sw.batch.port[frame];
   const kind = kindOf(sw, sw.batch.offset[frame]);
-  if (!stormAllows(sw, frame, ingress, kind)) {
-    sw.counters.droppedIn(ingress, STORM_LIMITED);
+  const segments = segmentsOf(sw, frame);
+  const source = floodSource(ingress, sw.batch.remote[frame]);
+  const ownLimit = sw.storm.isLimited(ingress, kind);
+  const refusal = sw.floodBudget.refusal(source, ownLimit);
+  if (refusal >= 0 || !sw.storm.take(ingress, kind, segments)) {
+    sw.counters.droppedIn(ingress, refusal >= 0 ? refusal : STORM_LIMITED);
     return;
   }
+  sw.sends = sendsOf(segments, sw.batch.length[frame]);
+  sendCopies(sw, frame, ingress, kind);
+  // Copies that were dropped on their way out have cost nearly as much.
+  sw.floodBudget.charge(source, sw.copies * sw.sends, ownLimit);
+}
+
+/** Sends the copies, and leaves their number in `sw.copies`. */
+function sendCopies(sw: Context, frame: number, ingress: number, kind: Kind): void {
   const snoops = (sw.forwarding.portFlags[ingress] & SNOOPS_NEIGHBOURS) !== 0;
   sw.withheld = snoops ? withholdFrom(sw, frame, kind !== STORM_UNKNOWN_UNICAST) : 0;
   if (kind === STORM_MULTICAST && forwardToGroup(sw, frame)) return;
@@ -57,6 +71,7 @@ function floodAll(sw: Context, frame: number, needed: number): void {
       copies += replicate(sw, frame, port);
     }
   }
+  sw.copies = copies;
   if (copies === 0) sw.counters.droppedIn(ingress, NO_DESTINATION);
   else sw.counters.replicated(copies - 1);
 }

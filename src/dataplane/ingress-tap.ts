@@ -22,6 +22,14 @@ import { FRAME_TOO_SHORT, OFFLOAD_INVALID, PORT_DOWN, SOURCE_MAC_INVALID } from 
 import { UP } from './forwarding.js';
 import { classifyVlan } from './ingress-vlan.js';
 
+/**
+ * Bytes of payload in a superframe's segment, at least. No TCP has less than 48 and its options (TCP_MIN_SND_MSS in Linux), and
+ * without a bound one write of a guest could be 65,000 packets.
+ */
+const LEAST_SEGMENT = 32;
+/** Segments of a superframe at most: 64 KiB in pieces of 128 bytes, where the least MTU of a host (576) makes 122. */
+const MOST_SEGMENTS = 512;
+
 /** Fills row `frame` of the batch from the descriptor at word `at`. @returns false when the frame was dropped */
 export function ingressTap(sw: Context, frame: number, at: number): boolean {
   const { batch, rx, view } = sw;
@@ -67,7 +75,7 @@ export function beginFrame({ batch, counters, rx }: Context, frame: number, at: 
 
 /**
  * Whether a virtio-net header stays inside its frame (virtio 1.2 section 5.1.6.2): the checksum field it points to,
- * and a segment size wherever there is a segmentation type. `hdr_len` is a hint and not looked at.
+ * and a sane segment size wherever there is a segmentation type. `hdr_len` is a hint and not looked at.
  *
  * The checksum must begin behind the tag: a device that completes it where it lies would otherwise write a VID of the
  * guest's choosing into a frame whose VLAN has been checked.
@@ -82,7 +90,9 @@ export function offloadIsValid(vnet: number, gso: number, csum: number, headers:
   }
   const segmentation = (vnet >>> 8) & 0xff;
   if (segmentation === VNET_GSO_NONE) return true;
-  return needsChecksum && isSegmentationType(segmentation & ~VNET_GSO_ECN) && (gso & 0xffff) > 0;
+  const size = gso & 0xffff;
+  if (size < LEAST_SEGMENT || length > size * MOST_SEGMENTS) return false;
+  return needsChecksum && isSegmentationType(segmentation & ~VNET_GSO_ECN);
 }
 
 function isSegmentationType(type: number): boolean {

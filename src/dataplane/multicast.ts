@@ -16,13 +16,13 @@ import { ipv6Destination, PROTOCOL_ICMPV6 } from '../wire/ipv6.js';
 import { isAllNodes, isIpv6Multicast, mldMessage } from '../wire/mld.js';
 import { isPimHello, PROTOCOL_PIM } from '../wire/pim.js';
 import type { Context } from './context.js';
-import { NO_DESTINATION } from './drop-reasons.js';
+import { NO_DESTINATION, TURN_EXCEEDED } from './drop-reasons.js';
 import { emit } from './egress.js';
 import { destinationPort, destinationRemote, PORT_TAP, PORT_VXLAN, UP } from './forwarding.js';
 import { domainOf, QUERIER4, QUERIER6 } from './groups.js';
 import { PUNT_IGMP, PUNT_MLD, PUNT_PIM } from './punts.js';
 import { mayReceive } from './reach.js';
-import { floodList, pinOf, replicate, withhold } from './replicate.js';
+import { floodList, isTooMuch, pinOf, replicate, withhold } from './replicate.js';
 
 const MAPPED = 0xffff;
 const NOBODY = new Int32Array(0);
@@ -122,6 +122,11 @@ function routersOf({ batch, forwarding }: Context, frame: number, querier: numbe
 
 /** One copy to each destination of two ascending lists. @param wholePorts router ports get it for all of their remotes */
 function sendTo(sw: Context, frame: number, members: Int32Array, routers: Int32Array, wholePorts: boolean): void {
+  if (isTooMuch(sw, members.length + routers.length)) {
+    sw.copies = 1;
+    sw.counters.droppedIn(sw.batch.port[frame], TURN_EXCEEDED);
+    return;
+  }
   let copies = sendPinned(sw, frame);
   copies += sendToWholePorts(sw, frame, members, false);
   copies += sendToWholePorts(sw, frame, routers, wholePorts);
@@ -135,6 +140,7 @@ function sendTo(sw: Context, frame: number, members: Int32Array, routers: Int32A
     copies += sendOne(sw, frame, next);
   }
   const ingress = sw.batch.port[frame];
+  sw.copies = copies;
   if (copies === 0) sw.counters.droppedIn(ingress, NO_DESTINATION);
   else sw.counters.replicated(copies - 1);
 }

@@ -5,8 +5,9 @@
 import { NOT_FOUND } from '../fdb/table.js';
 import { destinationHigh, destinationLow } from '../wire/ethernet.js';
 import type { Context } from './context.js';
-import { NO_DESTINATION, SUPPRESSED } from './drop-reasons.js';
+import { NO_DESTINATION, SUPPRESSED, TURN_EXCEEDED } from './drop-reasons.js';
 import { emit } from './egress.js';
+import { TURN_SENDS } from './flood-budget.js';
 import { HAS_PINS, L2MISS, pinSegmentOf } from './forwarding.js';
 import { tellL2Miss } from './misses.js';
 
@@ -38,6 +39,11 @@ export function floodList(sw: Context, frame: number, port: number): Int32Array 
   return sw.forwarding.tunnels[port].floodOfVlan[sw.batch.vid[frame]];
 }
 
+/** Whether so many copies of a superframe are more than a whole turn has room for: its sender has to make it smaller. */
+export function isTooMuch(sw: Context, copies: number): boolean {
+  return sw.sends > 1 && copies * sw.sends > TURN_SENDS;
+}
+
 /** Copies to all remotes of a vxlan port's flood list. @returns how many, one that is dropped or withheld too */
 export function replicate(sw: Context, frame: number, port: number): number {
   // A VLAN without a VNI does not leave this host.
@@ -47,6 +53,10 @@ export function replicate(sw: Context, frame: number, port: number): number {
   if (remotes.length === 0) {
     if ((sw.forwarding.portFlags[port] & L2MISS) !== 0) tellL2Miss(sw, frame, port);
     sw.counters.droppedOut(port, NO_DESTINATION);
+    return 1;
+  }
+  if (isTooMuch(sw, remotes.length)) {
+    sw.counters.droppedOut(port, TURN_EXCEEDED);
     return 1;
   }
   for (let index = 0; index < remotes.length; index++) emit(sw, frame, port, remotes[index]);

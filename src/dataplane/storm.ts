@@ -3,8 +3,11 @@
  * by the coarse clock: a tick brings a tenth of the limit. A full bucket holds one tick's share and what is left of a
  * frame, so in any second at most the limit and one tick's share pass, and frames at the limit's pace all do.
  *
+ * A superframe counts as the packets that it is on the wire. It passes where a frame would, and what it took beyond the
+ * bucket's content is owed: no limit is too low for one.
+ *
  * The buckets lie in shared memory, since the frames of one port may come in through several engines; each engine is
- * told the limits. A port without a limit costs one look at a table of the engine's own. A superframe is one frame.
+ * told the limits. A port without a limit costs one look at a table of the engine's own.
  *
  * It never drops or counts a frame: `flood.ts` asks, and does.
  */
@@ -21,16 +24,6 @@ const FRAME = 10;
 const FILLED = MAX_PORTS * KINDS;
 const WORDS = FILLED + 1;
 const HALF_CLOCK = 0x40000000;
-
-/** Whether one more frame of this kind may be flooded from the port; if so it is taken from what the port may. */
-export function stormAllows(
-  { storm }: { readonly storm: StormControl },
-  _frame: number,
-  port: number,
-  kind: 0 | 1 | 2,
-): boolean {
-  return storm.take(port, kind);
-}
 
 export class StormControl {
   /** For the other engines of the switch. */
@@ -59,14 +52,19 @@ export class StormControl {
     if (fill) Atomics.store(this.words, index, limit === 0 ? 0 : roomOf(limit));
   }
 
-  /** Takes one frame out of a bucket. @returns false when there is none left in it */
-  take(port: number, kind: number): boolean {
+  /** Whether a port has a limit for a kind. */
+  isLimited(port: number, kind: number): boolean {
+    return this.limits[port * KINDS + kind] !== 0;
+  }
+
+  /** Takes a frame of so many packets out of a bucket. @returns false when not one is left in it */
+  take(port: number, kind: number, packets = 1): boolean {
     const index = port * KINDS + kind;
     if (this.limits[index] === 0) return true;
     for (;;) {
       const left = Atomics.load(this.words, index);
       if (left < FRAME) return false;
-      if (Atomics.compareExchange(this.words, index, left, left - FRAME) === left) return true;
+      if (Atomics.compareExchange(this.words, index, left, left - FRAME * packets) === left) return true;
     }
   }
 

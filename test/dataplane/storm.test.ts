@@ -72,12 +72,22 @@ describe('a limit', () => {
     expect(burst(sw, 't1', MULTICAST, 60)).toBe(5);
   });
 
-  it('counts a superframe as one', () => {
-    const sw = limited({ broadcast: 10 });
-    const large = frame({ destination: BROADCAST, payload: new Uint8Array(20_000) });
+  it('counts a superframe as the packets that it will be', () => {
+    const sw = limited({ broadcast: 100 });
+    const large = frame({ destination: BROADCAST, payload: new Uint8Array(20 + 20 + 15 * 1400) });
     const offload = { vnet: 1 | (1 << 8), gso: 1400, csum: 34 | (16 << 16) };
+    // A tick is worth ten: what the superframe took beyond that is owed in the next one.
     expect(sw.send('t1', large, offload).to).toEqual(['t2', 't3']);
     expect(sw.send('t1', large, offload)).toMatchObject({ to: [], drops: ['t1 storm_limited'] });
+    expect(flooded(sw, BROADCAST, 3)).toEqual([5, 10, 10]);
+  });
+
+  it('lets a superframe pass that is more than it allows in a second, and then none until that time is over', () => {
+    const sw = limited({ broadcast: 10 });
+    const large = frame({ destination: BROADCAST, payload: new Uint8Array(20 + 20 + 30 * 1400) });
+    const offload = { vnet: 1 | (1 << 8), gso: 1400, csum: 34 | (16 << 16) };
+    expect(sw.send('t1', large, offload).to).toEqual(['t2', 't3']);
+    expect(flooded(sw, BROADCAST, 31)).toEqual([...Array(29).fill(0), 1, 1]);
   });
 
   it('holds for what comes through a tunnel', () => {
