@@ -15,7 +15,7 @@ import type {
 } from './decode.js';
 import { DEFAULT_PVID, membershipsOf } from './memberships.js';
 import { DEFAULT_FDB_SIZE } from './rules-fdb.js';
-import { DEFAULT_DSTPORT, familyOfPort } from './rules-vxlan.js';
+import { DEFAULT_DSTPORT, DEFAULT_SRCPORT, familyOfPort } from './rules-vxlan.js';
 import type {
   BridgeConfig,
   CommonPortConfig,
@@ -111,7 +111,7 @@ function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined): Vx
     ...optional('id', given.id),
     remotes: distinct(port.remoteList),
     peers: distinct(port.peerList),
-    srcport: given.srcport ?? [32_768, 61_000],
+    srcport: given.srcport ?? [...DEFAULT_SRCPORT],
     // As in the kernel, 0 stands for the route's.
     ...optional('ttl', given.ttl === 0 ? undefined : given.ttl),
     tos: given.tos ?? 0,

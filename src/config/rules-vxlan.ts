@@ -10,6 +10,9 @@ import { type FaultList, quote } from './faults.js';
 /** The UDP port of VXLAN (RFC 7348 section 8.1). */
 export const DEFAULT_DSTPORT = 4789;
 
+/** As in the kernel, the range of local ports. */
+export const DEFAULT_SRCPORT: readonly [number, number] = [32_768, 61_000];
+
 /** Checks one vxlan port. */
 export function checkVxlan(port: DecodedVxlan, faults: FaultList): void {
   checkCarried(port, faults);
@@ -62,8 +65,14 @@ function checkGroup(port: DecodedVxlan, faults: FaultList): void {
 }
 
 function checkSourcePorts(port: DecodedVxlan, faults: FaultList): void {
-  const [low, high] = port.given.srcport ?? [0, 0];
-  if (low > high) faults.at([...port.path, 'srcport'], `the range is reversed; write [${high}, ${low}]`);
+  const [low, high] = port.given.srcport ?? DEFAULT_SRCPORT;
+  const at = [...port.path, 'srcport'];
+  if (low > high) faults.at(at, `the range is reversed; write [${high}, ${low}]`);
+  // Over IPv6 nothing is ever fragmented on the way: frames of either kind leave alike.
+  const two = port.given.df === 'inherit' && familyOfPort(port) === 4;
+  if (low === high && two) {
+    faults.at(at, 'df: inherit sends frames of either kind from a port of its own; give a range of two ports or more');
+  }
 }
 
 function checkUnderlay(port: DecodedVxlan, faults: FaultList): void {
@@ -97,4 +106,35 @@ function underlayAddresses(port: DecodedVxlan): Item<string>[] {
   );
   const ofVlans = (port.vlanList ?? []).flatMap((vlan) => vlan.remoteList);
   return [...port.remoteList, ...ofVlans, ...port.peerList, ...destinations];
+}
+
+/**
+ * A port whose only source port is the one that it receives on sends by its receiving socket; ports of one local address and
+ * dstport share that, so they have to send alike.
+ */
+export function checkSharedSending(ports: readonly DecodedVxlan[], faults: FaultList): void {
+  const senders = new Map<string, DecodedVxlan>();
+  for (const port of ports) {
+    const dstport = port.given.dstport ?? DEFAULT_DSTPORT;
+    const [low, high] = port.given.srcport ?? DEFAULT_SRCPORT;
+    if (low !== dstport || high !== dstport || port.rejected.has('local')) continue;
+    const endpoint = `${port.given.local ?? familyOfPort(port)} ${dstport}`;
+    const other = senders.get(endpoint);
+    if (other === undefined) senders.set(endpoint, port);
+    const key = other === undefined ? undefined : SENDING.find((one) => sendingOf(port, one) !== sendingOf(other, one));
+    if (key === undefined || other === undefined) continue;
+    faults.at(
+      [...port.path, 'srcport'],
+      `sends by the socket that receives on ${dstport}, as port ${other.name} does; give both the same ${key}, or another srcport`,
+    );
+  }
+}
+
+/** Options of how datagrams leave. */
+const SENDING = ['ttl', 'df', 'udpcsum', 'dev'] as const;
+
+function sendingOf({ given }: DecodedVxlan, key: (typeof SENDING)[number]): unknown {
+  // With a group, `dev` is for its datagrams alone.
+  if (key === 'dev') return JSON.stringify([given.dev ?? null, given.dev !== undefined && given.group !== undefined]);
+  return given[key] ?? { ttl: 0, df: 'unset', udpcsum: true }[key];
 }

@@ -10,7 +10,7 @@ import { type FaultList, formatPath, type Path, quote } from './faults.js';
 import { rangeLength } from './id-range.js';
 import { checkFdb, checkFdbSize } from './rules-fdb.js';
 import { checkHostVlans, checkVlans } from './rules-vlan.js';
-import { checkVxlan, DEFAULT_DSTPORT, familyOfPort } from './rules-vxlan.js';
+import { checkSharedSending, checkVxlan, DEFAULT_DSTPORT, familyOfPort } from './rules-vxlan.js';
 import { NIC_KEYS } from './schema.js';
 import { readDeviceName } from './values.js';
 
@@ -30,6 +30,10 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
   checkLinks(config, faults);
   checkNics(config, machine, faults);
   checkSharedVnis(config, faults);
+  checkSharedSending(
+    allPorts(config).filter((port) => port.type === 'vxlan'),
+    faults,
+  );
   const fits = checkMemberships(config, faults);
   for (const bridge of config.bridgeList) {
     checkHostNic(bridge, faults);

@@ -3,40 +3,20 @@
  * devices there are; the engine gets their descriptors as numbers.
  */
 import type { NicSettings, OffloadConfig, TapConfig, VxlanConfig } from '../config/types.js';
-import { MAX_SOCKETS } from '../dataplane/forwarding.js';
 import { ALL_OFFLOADS, openTap, TUN_F_CSUM } from '../port/tap.js';
-import { DEFAULT_SENDERS, openGroupReceiver, openReceiver, openSenders, pathMtu } from '../port/underlay.js';
+import { pathMtu } from '../port/underlay.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
 import { VLAN_TAG } from '../wire/vlan.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
 import { DeviceError } from './device-error.js';
 import type { OpenTap, OpenUnderlay, SenderPools } from './model.js';
-import { Numbers } from './numbers.js';
+import { type Released, UnderlaySockets } from './underlay-sockets.js';
+
+export { type Released, receiverKey } from './underlay-sockets.js';
 
 export const DEFAULT_MTU = 1500;
-/** As many as the Nic's tables hold. */
-const MAX_SENDERS = 65_536;
-/** In the place of what a receiving socket is shared by. */
-const OUTDATED = '';
-/** In the place of a descriptor: this engine has none. */
-const NO_FD = -1;
 const UDP_HEADER = 8;
 const IP_HEADER = { 4: 20, 6: 40 } as const;
-
-interface Sender {
-  fd: number;
-  close(): void;
-}
-
-/** The receiving sockets of one local address and port: one for each engine. */
-interface Receiver {
-  /** What ports share it by. */
-  key: string;
-  fds: number[];
-  /** Ports that have it. */
-  users: number;
-  close(): void;
-}
 
 export interface DeviceOptions {
   /** Engines; each gets a queue of every TAP and a receiving socket of its own. */
@@ -46,29 +26,19 @@ export interface DeviceOptions {
   seed: number;
 }
 
-/** What an underlay had to itself, and is closed by `close` once the engines have let it go. */
-export interface Released {
-  /** Numbers of the receiving sockets that no other port has. */
-  sockets: number[];
-  senders: number[];
-  close(): void;
-}
-
 /** What a change of the switch opens devices with. */
 export type DeviceSource = Pick<
   Devices,
-  'guestTap' | 'underlay' | 'poolsOf' | 'receiverFds' | 'senderFd' | 'release' | 'vxlanMtu'
+  'guestTap' | 'underlay' | 'poolsOf' | 'receiverFds' | 'senderFds' | 'release' | 'vxlanMtu'
 >;
 
 export class Devices {
-  /** By number. */
-  private readonly receivers: (Receiver | undefined)[] = [];
-  private readonly senders: (Sender | undefined)[] = [];
-  private readonly socketNumbers = new Numbers('local addresses and dstports', 0, MAX_SOCKETS);
-  private readonly senderNumbers = new Numbers('sending sockets', 0, MAX_SENDERS);
+  private readonly sockets: UnderlaySockets;
   private readonly taps = new Set<OpenTap>();
 
-  constructor(private readonly options: DeviceOptions) {}
+  constructor(private readonly options: DeviceOptions) {
+    this.sockets = new UnderlaySockets(options);
+  }
 
   /** The TAP of a tap port. */
   guestTap(port: TapConfig, mtu: number): OpenTap {
@@ -124,164 +94,25 @@ export class Devices {
     });
   }
 
-  /**
-   * The sockets of a vxlan port: a receiving one, shared where it can be, and a pool of sending ones.
-   * @param deaf what the port had, where its group cannot be heard by it any more; nobody comes to share that
-   */
+  /** As of UnderlaySockets, as the next four. */
   underlay(port: VxlanConfig, deaf?: OpenUnderlay): OpenUnderlay {
-    const outdated = deaf?.group == null ? undefined : this.receivers[deaf.group];
-    if (outdated !== undefined) outdated.key = OUTDATED;
-    return guard(port.name, () => {
-      const socket = this.receiver(port);
-      let group: number | null = null;
-      try {
-        group = this.groupReceiver(port);
-        return { socket, group, pools: this.pools(port) };
-      } catch (error) {
-        this.release({ sockets: [socket, group], senders: [] }).close();
-        throw error;
-      }
-    });
+    return guard(port.name, () => this.sockets.underlay(port, deaf));
   }
 
-  /** Sending sockets of a vxlan port, in place of those it has. */
   poolsOf(port: VxlanConfig): SenderPools {
-    return guard(port.name, () => this.pools(port));
+    return guard(port.name, () => this.sockets.poolsOf(port));
   }
 
-  private pools(port: VxlanConfig): SenderPools {
-    // Over IPv6 nothing is ever fragmented on the way: one pool is all there is to choose from.
-    if (port.df !== 'inherit' || port.family === 6)
-      return { senders: this.pool(port, port.df === 'set'), dfSenders: [] };
-    const [low, high] = port.srcport;
-    const half = Math.floor((high - low + 1) / 2);
-    if (half === 0)
-      throw new Error(
-        `df: inherit needs two source ports, one for frames of either kind; widen srcport ${low}-${high}`,
-      );
-    const count = Math.min(DEFAULT_SENDERS, half);
-    const senders = this.pool(port, false, count);
-    try {
-      return { senders, dfSenders: this.pool(port, true, count) };
-    } catch (error) {
-      this.release({ sockets: [], senders }).close();
-      throw error;
-    }
-  }
-
-  private pool(port: VxlanConfig, df: boolean, count?: number): number[] {
-    const pool = openSenders({
-      ...(count === undefined ? {} : { count }),
-      family: port.family,
-      range: port.srcport,
-      seed: this.options.seed + this.senders.length,
-      df,
-      checksum: port.udpcsum,
-      ...(port.local === undefined ? {} : { local: port.local }),
-      ...(port.dev === undefined || port.group !== undefined ? {} : { dev: port.dev }),
-      ...(port.ttl === undefined ? {} : { ttl: port.ttl }),
-      ...(port.group === undefined || port.dev === undefined ? {} : { multicast: { dev: port.dev } }),
-    });
-    const numbers: number[] = [];
-    try {
-      for (const sender of pool) {
-        const number = this.senderNumbers.take();
-        numbers.push(number);
-        this.senders[number] = sender;
-      }
-    } catch (error) {
-      for (const number of numbers) this.senderNumbers.give(number);
-      for (const sender of pool) sender.close();
-      throw error;
-    }
-    return numbers;
-  }
-
-  private receiver(port: VxlanConfig): number {
-    const key = receiverKey(port);
-    const shared = this.share(key);
-    if (shared !== null) return shared;
-    const { offloads, workers } = this.options;
-    const place = {
-      family: port.family,
-      port: port.dstport,
-      gro: offloads.udpGro,
-      ...(port.local === undefined ? {} : { local: port.local }),
-    };
-    // Sockets that share a port would share it with another switch's too: first see that nobody has it.
-    if (workers > 1) openReceiver(place).close();
-    return this.keep(
-      key,
-      Array.from({ length: workers }, () => openReceiver({ ...place, reusePort: workers > 1 })),
-    );
-  }
-
-  /** The socket of a port's multicast group. Every socket of a group gets every datagram, so one engine has it. */
-  private groupReceiver(port: VxlanConfig): number | null {
-    const { group, dev, dstport } = port;
-    if (group === undefined || dev === undefined) return null;
-    const key = `group ${group} ${dev} ${receiverKey(port)}`;
-    return (
-      this.share(key) ??
-      this.keep(key, [openGroupReceiver({ group, dev, port: dstport, gro: this.options.offloads.udpGro })])
-    );
-  }
-
-  private share(key: string): number | null {
-    const shared = this.receivers.findIndex((receiver) => receiver?.key === key);
-    const known = this.receivers[shared];
-    if (known === undefined) return null;
-    known.users++;
-    return shared;
-  }
-
-  private keep(key: string, opened: readonly { fd: number; close(): void }[]): number {
-    const close = (): void => {
-      for (const receiver of opened) receiver.close();
-    };
-    const number = this.socketNumbers.tryTake();
-    if (number === null) {
-      close();
-      throw new Error(`at most ${MAX_SOCKETS} local addresses, groups and dstports`);
-    }
-    const { workers } = this.options;
-    const fds = Array.from({ length: workers }, (_, engine) => opened[engine]?.fd ?? NO_FD);
-    this.receivers[number] = { key, users: 1, fds, close };
-    return number;
-  }
-
-  /** Descriptors of a receiving socket, one for each engine. */
   receiverFds(socket: number): number[] {
-    return this.receivers[socket]?.fds ?? [];
+    return this.sockets.receiverFds(socket);
   }
 
-  senderFd(sender: number): number {
-    return this.senders[sender]?.fd ?? -1;
+  senderFds(sender: number): readonly number[] {
+    return this.sockets.senderFds(sender);
   }
 
-  /** Takes a port's sockets out of use. What it had to itself must be detached from the engines, and then be closed. */
-  release({ sockets, senders }: { sockets: readonly (number | null)[]; senders: readonly number[] }): Released {
-    const last: { number: number; receiver: Receiver }[] = [];
-    for (const number of sockets) {
-      const receiver = number === null ? undefined : this.receivers[number];
-      if (number === null || receiver === undefined || --receiver.users > 0) continue;
-      this.receivers[number] = undefined;
-      last.push({ number, receiver });
-    }
-    const pool = senders.map((number) => this.senders[number]);
-    for (const number of senders) this.senders[number] = undefined;
-    return {
-      sockets: last.map(({ number }) => number),
-      senders: [...senders],
-      close: () => {
-        for (const sender of pool) sender?.close();
-        for (const number of senders) this.senderNumbers.give(number);
-        for (const { number, receiver } of last) {
-          receiver.close();
-          this.socketNumbers.give(number);
-        }
-      },
-    };
+  release(held: { sockets: readonly (number | null)[]; senders: readonly number[] }): Released {
+    return this.sockets.release(held);
   }
 
   /** The largest outer packet, in bytes, that reaches an address in one piece; null: there is no way to it. */
@@ -306,15 +137,8 @@ export class Devices {
   /** Closes everything; a TAP that is not persistent goes with it. Doing it twice does nothing. */
   close(): void {
     for (const tap of [...this.taps]) tap.close();
-    for (const device of [...this.receivers, ...this.senders]) device?.close();
-    this.receivers.length = 0;
-    this.senders.length = 0;
+    this.sockets.close();
   }
-}
-
-/** What vxlan ports share a receiving socket by. */
-export function receiverKey({ local, family, dstport }: VxlanConfig): string {
-  return `${local ?? 'any'} ${family} ${dstport}`;
 }
 
 function guard<T>(name: string, open: () => T): T {

@@ -202,7 +202,7 @@ export function endSocket(sw: Context, socket: number): void {
   sw.nic.detachSocket(socket);
 }
 
-export function addSender({ nic }: Context, o: { sender: number; fd: number }): void {
+export function addSender({ nic, engine }: Context, o: { sender: number; fds: readonly number[] }): void {
   nic.detachSender(o.sender);
-  nic.attachSender(o.sender, o.fd);
+  nic.attachSender(o.sender, o.fds[engine]);
 }

@@ -82,7 +82,8 @@ export type Operation =
   /** Which port answers for datagrams of the socket that belong to none. */
   | { op: 'socket-owner'; socket: number; owner: number }
   | { op: 'socket-del'; socket: number }
-  | { op: 'sender'; sender: number; fd: number }
+  /** `fds`: the sending socket of each engine; often all have the same one. */
+  | { op: 'sender'; sender: number; fds: readonly number[] }
   | { op: 'sender-del'; sender: number }
 
   // ---- VLANs and VNIs

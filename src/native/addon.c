@@ -251,6 +251,16 @@ static napi_value open_udp_sender(napi_env env, napi_callback_info info) {
   return fd < 0 ? ot_throw(env, &fault) : udp_result(env, fd, port);
 }
 
+static napi_value send_by_receiver(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  struct ot_udp_options udp;
+  struct ot_fault fault;
+  int64_t fd;
+  if (!ot_arguments(env, info, 2, values) || !ot_to_int(env, values[0], "fd", 0, INT32_MAX, &fd)) return NULL;
+  if (!read_udp(env, values[1], &udp, "sendBuffer")) return NULL;
+  return ot_udp_send_by_receiver((int)fd, &udp, &fault) < 0 ? ot_throw(env, &fault) : NULL;
+}
+
 static napi_value path_mtu(napi_env env, napi_callback_info info) {
   napi_value options;
   char remote[64] = "", local[64] = "", dev[OT_NAME] = "";
@@ -353,6 +363,7 @@ NAPI_MODULE_INIT() {
   ot_export(env, exports, "tapState", tap_state);
   ot_export(env, exports, "openUdpReceiver", open_udp_receiver);
   ot_export(env, exports, "openUdpSender", open_udp_sender);
+  ot_export(env, exports, "sendByReceiver", send_by_receiver);
   ot_export(env, exports, "pathMtu", path_mtu);
   ot_export(env, exports, "openPacketSocket", open_packet_socket);
   ot_export(env, exports, "readPacket", read_packet);

@@ -177,6 +177,8 @@ interface NativeBinding {
   openUdpReceiver(options: UdpReceiverOptions): { fd: number; port: number; gro: boolean };
   /** A socket that only sends: what comes to it is dropped by the kernel. */
   openUdpSender(options: UdpSenderOptions): { fd: number; port: number };
+  /** Makes a receiving socket one that sends too, or changes how it does. `dev`: by which device it sends; it receives by all, as before. `local` and `port` have no effect. */
+  sendByReceiver(fd: number, options: UdpSenderOptions): void;
   /** Bytes of an outer IP packet that reaches `remote` in one piece, as far as the kernel knows. Throws ENETUNREACH and the like. Of a group: the MTU of `dev`. */
   pathMtu(options: { remote: string; local?: string; dev?: string }): number;
   /** Tries what the kernel can do, in the thread's namespace. Leaves nothing behind, takes a fifth of a second at most. */
@@ -234,6 +236,7 @@ export const {
   tapState,
   openUdpReceiver,
   openUdpSender,
+  sendByReceiver,
   pathMtu,
   openPacketSocket,
   readPacket,

@@ -25,6 +25,12 @@
 #ifndef SO_BINDTOIFINDEX
 #define SO_BINDTOIFINDEX 62
 #endif
+#ifndef IP_UNICAST_IF
+#define IP_UNICAST_IF 50
+#endif
+#ifndef IPV6_UNICAST_IF
+#define IPV6_UNICAST_IF 76
+#endif
 #ifndef SO_NO_CHECK
 #define SO_NO_CHECK 11
 #endif
@@ -196,6 +202,7 @@ static void describe_sender(struct ot_port *sender) {
   sender->ttl = (uint8_t)(v6 ? option(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 64) : option(fd, IPPROTO_IP, IP_TTL, 64));
   sender->df = v6 || option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO) == IP_PMTUDISC_DO;
   sender->bound_to = (uint32_t)option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, 0);
+  if (!sender->bound_to) sender->bound_to = ntohl((uint32_t)(v6 ? option(fd, IPPROTO_IPV6, IPV6_UNICAST_IF, 0) : option(fd, IPPROTO_IP, IP_UNICAST_IF, 0)));
   if (getsockname(fd, (struct sockaddr *)&address, &size) < 0) return;
   const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
   sender->source_port = ntohs(address.sin6_port);

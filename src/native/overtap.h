@@ -236,6 +236,8 @@ struct ot_udp_options {
 
 int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, struct ot_fault *fault);
 int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fault *fault);
+/* Makes a receiving socket one that sends too, or changes how it does; `dev` is where it sends, and takes nothing from what it receives. */
+int ot_udp_send_by_receiver(int fd, const struct ot_udp_options *options, struct ot_fault *fault);
 /* Of a group: the MTU of `dev`. */
 int ot_path_mtu(const char *remote, const char *local, const char *dev, struct ot_fault *fault);
 

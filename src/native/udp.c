@@ -50,6 +50,12 @@
 #ifndef IP_MULTICAST_ALL
 #define IP_MULTICAST_ALL 49
 #endif
+#ifndef IP_UNICAST_IF
+#define IP_UNICAST_IF 50
+#endif
+#ifndef IPV6_UNICAST_IF
+#define IPV6_UNICAST_IF 76
+#endif
 #ifndef IPV6_MULTICAST_ALL
 #define IPV6_MULTICAST_ALL 29
 #endif
@@ -223,9 +229,10 @@ static int forbid_fragments(int fd, bool v6, bool df) {
   return set(fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
 }
 
+/* 0: the route's, which a socket that had another before is told by -1. */
 static int set_ttl(int fd, bool v6, int ttl) {
-  if (!ttl) return 0;
-  return v6 ? set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl) : set(fd, IPPROTO_IP, IP_TTL, ttl);
+  int value = ttl ? ttl : -1;
+  return v6 ? set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, value) : set(fd, IPPROTO_IP, IP_TTL, value);
 }
 
 /* Where datagrams to groups go and how far; none comes back to this host. Those to single hosts go as ever. */
@@ -250,27 +257,45 @@ static int prepare_groups(int fd, const struct ot_udp_options *options, struct o
  */
 static int no_flow_label(int fd, bool v6) { return v6 ? set(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0) : 0; }
 
-int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fault *fault) {
+/* How the datagrams look that leave by a socket. It may have sent others before. */
+static int prepare_sending(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
   bool v6 = options->family == AF_INET6;
-  int fd = open_socket(options->family, options->dev, fault);
-  if (fd < 0) return -1;
   const char *step = NULL;
-  if (drop_input(fd) < 0) step = "closing the receiving side of a sending socket";
-  else if (forbid_fragments(fd, v6, options->df) < 0) step = "forbidding fragments";
+  if (forbid_fragments(fd, v6, options->df) < 0) step = "forbidding fragments";
   else if (set_ttl(fd, v6, options->ttl) < 0) step = "setting the TTL";
   else if (no_flow_label(fd, v6) < 0 && errno != ENOPROTOOPT) step = "leaving the flow label out";
-  else if (!options->checksum && (v6 ? set(fd, SOL_UDP, UDP_NO_CHECK6_TX, 1) : set(fd, SOL_SOCKET, SO_NO_CHECK, 1)) < 0)
-    step = "switching the UDP checksum off";
-  int result = step ? ot_fail(fault, errno, "setsockopt", "%s", step) : 0;
-  if (result == 0 && options->multicast_dev[0]) result = prepare_groups(fd, options, fault);
+  else if ((v6 ? set(fd, SOL_UDP, UDP_NO_CHECK6_TX, !options->checksum) : set(fd, SOL_SOCKET, SO_NO_CHECK, !options->checksum)) < 0)
+    step = "setting the UDP checksum";
+  if (step) return ot_fail(fault, errno, "setsockopt", "%s", step);
+  set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options->buffer);
+  return options->multicast_dev[0] ? prepare_groups(fd, options, fault) : 0;
+}
+
+int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fault *fault) {
+  int fd = open_socket(options->family, options->dev, fault);
+  if (fd < 0) return -1;
+  int result = drop_input(fd) < 0 ? ot_fail(fault, errno, "setsockopt", "closing the receiving side of a sending socket") : 0;
+  if (result == 0) result = prepare_sending(fd, options, fault);
   if (result == 0) {
     set(fd, SOL_SOCKET, SO_RCVBUF, 2048);
-    set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options->buffer);
     result = bind_socket(fd, options, port, fault);
   }
   if (result == 0) return fd;
   close(fd);
   return -1;
+}
+
+/* Unlike SO_BINDTODEVICE it leaves alone by which devices datagrams come in. The kernel wants the index in network order. */
+static int send_by_device(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
+  unsigned index = options->dev[0] ? if_nametoindex(options->dev) : 0;
+  if (options->dev[0] && !index) return ot_fail(fault, ENODEV, "if_nametoindex", "asking for the device %s", options->dev);
+  bool v6 = options->family == AF_INET6;
+  if (set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_UNICAST_IF : IP_UNICAST_IF, (int)htonl(index)) == 0) return 0;
+  return ot_fail(fault, errno, "setsockopt", "sending by the device %s", options->dev);
+}
+
+int ot_udp_send_by_receiver(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
+  return send_by_device(fd, options, fault) < 0 ? -1 : prepare_sending(fd, options, fault);
 }
 
 /* ---- The MTU of a path ---- */

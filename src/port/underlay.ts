@@ -62,13 +62,8 @@ export interface Receiver {
   close(): void;
 }
 
-export interface SenderOptions extends UnderlayPlace {
-  /** First and last source port. */
-  range: readonly [number, number];
-  /** Sockets wanted. Default: DEFAULT_SENDERS, or as many as the range has ports. */
-  count?: number;
-  /** Any integer: where in the range the pool begins, so that switches on one host spread out. */
-  seed: number;
+/** How datagrams look that leave by a socket. */
+export interface SendingOptions extends UnderlayPlace {
   /** Of datagrams to single hosts, 1-255; absent or 0: the route's. */
   ttl?: number;
   /**
@@ -80,6 +75,15 @@ export interface SenderOptions extends UnderlayPlace {
   df?: boolean;
   checksum?: boolean;
   sendBuffer?: number;
+}
+
+export interface SenderOptions extends SendingOptions {
+  /** First and last source port. */
+  range: readonly [number, number];
+  /** Sockets wanted. Default: DEFAULT_SENDERS, or as many as the range has ports. */
+  count?: number;
+  /** Any integer: where in the range the pool begins, so that switches on one host spread out. */
+  seed: number;
 }
 
 export interface Sender {
@@ -193,30 +197,55 @@ export function* portsOf(range: readonly [number, number], seed: number): Genera
   for (let i = 0; i < size; i++) yield low + ((start + i) % size);
 }
 
+/** The properties of a sending socket that the addon is told. */
+function sendingOf(options: SendingOptions): Omit<native.UdpSenderOptions, 'port'> {
+  const { multicast, ttl = 0, df = false, checksum = true, sendBuffer = SEND_BUFFER } = options;
+  const groups =
+    multicast === undefined
+      ? {}
+      : { multicastDev: multicast.dev, multicastTtl: multicast.ttl || ttl || DEFAULT_GROUP_TTL };
+  return { ...placeOf(options), ...groups, ttl, df: df ? 'set' : 'unset', checksum, sendBuffer };
+}
+
+function explainSending(error: unknown, options: SendingOptions, port: number): unknown {
+  if (!isNativeError(error)) return error;
+  const { multicast } = options;
+  // Only the device of `multicast` is asked for by ioctl; `dev` is bound to.
+  const extra = multicast && error.syscall === 'ioctl' ? multicastReasons(multicast.dev, familyOf(options)) : {};
+  return explain(error, options, String(port), extra);
+}
+
+/**
+ * Makes a receiving socket one that sends too, from the port that it receives on, or changes how it sends. `dev` says by which
+ * device it sends; it goes on receiving by all.
+ * @throws UnderlayError; code ENODEV when the device is not there
+ */
+export function sendByReceiver(receiver: { fd: number; port: number }, options: SendingOptions): void {
+  try {
+    native.sendByReceiver(receiver.fd, { ...sendingOf(options), port: receiver.port });
+  } catch (error) {
+    throw explainSending(error, options, receiver.port);
+  }
+}
+
 /**
  * A pool of sending sockets. Ports in use are passed over; the pool is smaller than `count` only when the range has
  * fewer free ports.
  * @throws UnderlayError when not one port of the range is free, or the address or device is not there
  */
 export function openSenders(options: SenderOptions): Sender[] {
-  const { range, seed, ttl = 0, df = false, checksum = true, sendBuffer = SEND_BUFFER } = options;
+  const { range, seed } = options;
   const [low, high] = range;
   if (!(low >= 1 && high <= 65535 && low <= high))
     throw new RangeError(`the range of source ports ${low}-${high} is empty or not within 1-65535`);
   const wanted = Math.min(options.count ?? DEFAULT_SENDERS, high - low + 1);
-  const place = placeOf(options);
-  const { multicast } = options;
-  const groups =
-    multicast === undefined
-      ? {}
-      : { multicastDev: multicast.dev, multicastTtl: multicast.ttl || ttl || DEFAULT_GROUP_TTL };
+  const sending = sendingOf(options);
   const senders: Sender[] = [];
   let busy: NativeError | undefined;
   for (const port of portsOf(range, seed)) {
     if (senders.length === wanted) break;
     try {
-      const common = { ...place, ...groups, port, ttl, df: df ? ('set' as const) : ('unset' as const) };
-      const socket = native.openUdpSender({ ...common, checksum, sendBuffer });
+      const socket = native.openUdpSender({ ...sending, port });
       senders.push({ ...socket, close: closer(socket.fd) });
     } catch (error) {
       if (isNativeError(error) && error.code === 'EADDRINUSE') {
@@ -224,10 +253,7 @@ export function openSenders(options: SenderOptions): Sender[] {
         continue;
       }
       for (const sender of senders) sender.close();
-      if (!isNativeError(error)) throw error;
-      // Only the device of `multicast` is asked for by ioctl; `dev` is bound to.
-      const extra = multicast && error.syscall === 'ioctl' ? multicastReasons(multicast.dev, place.family) : {};
-      throw explain(error, options, String(port), extra);
+      throw explainSending(error, options, port);
     }
   }
   if (senders.length === 0 && busy !== undefined)

@@ -159,6 +159,13 @@ export const numbers: Case[] = [
     `${V}.srcport`,
     /reversed; write \[1000, 2000\]/,
   ],
+  [
+    'srcport of one port for frames of two kinds',
+    inVxlan('id: 1', 'df: inherit', 'srcport: [4789, 4789]'),
+    '8:18',
+    `${V}.srcport`,
+    /a port of its own; give a range of two ports or more/,
+  ],
   ['srcport of one', inVxlan('id: 1', 'srcport: [2000]'), '7:18', `${V}.srcport`, /two UDP ports such as/],
   ['df', inVxlan('id: 1', 'df: clear'), '7:13', `${V}.df`, /expected 'unset', 'set' or 'inherit', found "clear"/],
 ];

@@ -175,7 +175,7 @@ export class Topology {
     port.dfSenders = Array.from({ length: twoPools ? count : 0 }, () => this.pools.sender.take());
     const all = [...port.senders, ...port.dfSenders];
     for (const sender of all) this.senders.set(sender, port.name);
-    return all.map((sender): Operation => ({ op: 'sender', sender, fd: FD }));
+    return all.map((sender): Operation => ({ op: 'sender', sender, fds: [FD] }));
   }
 
   private sending(name: string, spec: VxlanSpec): Operation & { op: 'tunnel' } {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import * as L from '../../src/port/nic.js';
-import { openReceiver, openSenders, pathMtu, portsOf, UnderlayError } from '../../src/port/underlay.js';
+import { openReceiver, openSenders, pathMtu, portsOf, sendByReceiver, UnderlayError } from '../../src/port/underlay.js';
 import {
   captureIn,
   cleanUp,
@@ -237,6 +237,116 @@ describe('sending sockets', () => {
     command(nic, 0, { ...SEND, TX_INDEX: 1, TX_LENGTH: 100 });
     expect(nic.transmit(1)).toBe(0);
     expect(nic.receive(100)).toBe(0);
+  });
+});
+
+describe('a receiving socket that sends too', () => {
+  /** By NIC veth0 with both families; what leaves is captured at the cable's other end. */
+  function cable() {
+    const ns = makeNamespace({ ipv6: true });
+    ip('-n', ns, 'link', 'add', 'veth0', 'type', 'veth', 'peer', 'name', 'veth1');
+    for (const name of ['veth0', 'veth1']) ip('-n', ns, 'link', 'set', name, 'up');
+    for (const address of ['192.0.2.1/24', '2001:db8::1/64'])
+      ip('-n', ns, 'addr', 'add', address, 'dev', 'veth0', ...(address.includes(':') ? ['nodad'] : []));
+    for (const address of ['192.0.2.2', '2001:db8::2'])
+      ip('-n', ns, 'neigh', 'add', address, 'lladdr', '02:00:00:00:00:02', 'dev', 'veth0');
+    return { ns, wire: captureIn(ns, 'veth1') };
+  }
+
+  /** A Nic that receives and sends by the one socket, and frames of it to the remote on the cable. */
+  function byReceiver(local: string, reusePort = false) {
+    const { ns, wire } = cable();
+    const nic = makeNic();
+    const receiver = inside(ns, () => openReceiver({ local, port: 4789, gro: true, reusePort }));
+    later(() => receiver.close());
+    const prepare = (options: Parameters<typeof sendByReceiver>[1]): void =>
+      inside(ns, () => sendByReceiver(receiver, { local, ...options }));
+    prepare({});
+    nic.attachSocket(5, receiver.fd);
+    nic.attachSender(0, receiver.fd);
+    if (local.includes(':')) nic.setRemote(0, 0x20010db8, 0, 0, 2, 4789);
+    else nic.setRemote(0, 0, 0, 0xffff, 0xc0000202 | 0, 4789);
+    put(nic, 0, VXLAN);
+    put(nic, FRAME, body(2000));
+    const send = (length: number): number => {
+      command(nic, 0, { ...SEND, TX_LENGTH: length });
+      nic.transmit(1);
+      return outcome(nic, 0);
+    };
+    const sent = (): Buffer => {
+      expect(send(100)).toBe(0);
+      for (;;) {
+        const frame = nextFrame(wire);
+        const udp = local.includes(':') ? 14 + 40 : 14 + 20;
+        // Neighbour discovery is on the cable too.
+        if (frame.length > udp + 8 && frame.readUInt16BE(udp + 2) === 4789) return frame;
+      }
+    };
+    return { ns, nic, receiver, prepare, send, sent };
+  }
+
+  test.each([
+    ['192.0.2.1', false],
+    ['192.0.2.1', true],
+    ['2001:db8::1', false],
+  ])('from %s sends from the port that it receives on, and still receives (shared port: %s)', (local, reusePort) => {
+    const { ns, nic, sent } = byReceiver(local, reusePort);
+    expect(sent().readUInt16BE(local.includes(':') ? 14 + 40 : 14 + 20)).toBe(4789);
+    const [sender] = inside(ns, () => openSenders({ local, range: [40000, 40000], seed: 0 }));
+    later(() => sender.close());
+    nic.attachSender(1, sender.fd);
+    if (local.includes(':')) nic.setRemote(1, 0x20010db8, 0, 0, 1, 4789);
+    else nic.setRemote(1, 0, 0, 0xffff, 0xc0000201 | 0, 4789);
+    command(nic, 0, { ...SEND, TX_INDEX: 1, TX_REMOTE: 1, TX_LENGTH: 100 });
+    expect(nic.transmit(1)).toBe(0);
+    expect(receiveSome(nic)).toBe(1);
+    expect(rx(nic, 0, L.RX_SOURCE_PORT)).toBe(40000);
+  });
+
+  test('sends over IPv4 with TTL, DF and checksum as told, and as told anew', () => {
+    const { prepare, send, sent } = byReceiver('192.0.2.1');
+    const facts = (frame: Buffer): unknown => ({
+      ttl: frame[14 + 8],
+      df: frame[14 + 6] >> 6,
+      checksum: frame.readUInt16BE(14 + 20 + 6) !== 0,
+    });
+    expect(facts(sent())).toEqual({ ttl: 64, df: 0, checksum: true });
+    prepare({ ttl: 9, df: true, checksum: false });
+    expect(facts(sent())).toEqual({ ttl: 9, df: 1, checksum: false });
+    expect(send(1465)).toBe(EMSGSIZE);
+    prepare({});
+    expect(facts(sent())).toEqual({ ttl: 64, df: 0, checksum: true });
+    expect(send(1465)).toBe(EMSGSIZE);
+  });
+
+  test('sends over IPv6 with hop limit and checksum as told, and as told anew', () => {
+    const { prepare, send, sent } = byReceiver('2001:db8::1');
+    const facts = (frame: Buffer): unknown => ({
+      ttl: frame[14 + 7],
+      checksum: frame.readUInt16BE(14 + 40 + 6) !== 0,
+    });
+    expect(facts(sent())).toEqual({ ttl: 64, checksum: true });
+    prepare({ ttl: 9, checksum: false });
+    expect(facts(sent())).toEqual({ ttl: 9, checksum: false });
+    prepare({});
+    expect(facts(sent())).toEqual({ ttl: 64, checksum: true });
+    expect(send(1445)).toBe(EMSGSIZE);
+  });
+
+  test('sends by the device that it is told, and receives by all', () => {
+    const { ns, prepare, sent, send } = byReceiver('192.0.2.1');
+    ip('-n', ns, 'link', 'add', 'other', 'type', 'veth', 'peer', 'name', 'far');
+    for (const name of ['other', 'far']) ip('-n', ns, 'link', 'set', name, 'up');
+    ip('-n', ns, 'neigh', 'add', '192.0.2.2', 'lladdr', '02:00:00:00:00:03', 'dev', 'other');
+    const others = captureIn(ns, 'far');
+    prepare({ dev: 'veth0' });
+    expect(sent().readUInt16BE(14 + 20)).toBe(4789);
+    prepare({ dev: 'other' });
+    expect(send(100)).toBe(0);
+    expect(nextFrame(others).readUInt16BE(14 + 20)).toBe(4789);
+    prepare({});
+    expect(sent().readUInt16BE(14 + 20)).toBe(4789);
+    expect(() => prepare({ dev: 'eth9' })).toThrow('there is no interface eth9');
   });
 });
 

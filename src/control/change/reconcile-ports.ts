@@ -132,7 +132,7 @@ export class PortLife {
   }
 
   private attachSenders(senders: readonly number[], change: Transition): void {
-    for (const sender of senders) change.structure.push({ op: 'sender', sender, fd: this.devices.senderFd(sender) });
+    for (const sender of senders) change.structure.push({ op: 'sender', sender, fds: this.devices.senderFds(sender) });
   }
 
   /** A port that is not wanted any more. */

@@ -173,10 +173,10 @@ export class FakeDevices implements DeviceSource {
     return receiver.fds;
   }
 
-  senderFd(sender: number): number {
+  senderFds(sender: number): number[] {
     const fd = this.senders[sender];
     if (fd === undefined) throw new Error(`no sending socket has number ${sender}`);
-    return fd;
+    return Array.from({ length: this.workers }, () => fd);
   }
 
   release({ sockets, senders }: Parameters<DeviceSource['release']>[0]): Released {
@@ -187,7 +187,7 @@ export class FakeDevices implements DeviceSource {
       receiver.key = 'released'; // nobody shares it any more; its number is given back with the closing
       last.push(socket);
     }
-    const fds = senders.map((sender) => this.senderFd(sender));
+    const fds = senders.map((sender) => this.senderFds(sender)[0]);
     return {
       sockets: last,
       senders: [...senders],
