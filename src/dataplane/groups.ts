@@ -3,7 +3,8 @@
  * whether a querier is heard. The control thread learns all of this from IGMP and MLD messages; here it is a table.
  *
  * One open-addressing table of eight words a row, keyed by VLAN of a bridge and the four words of the group's address.
- * The row with the zero address, which is no group, holds the routers and queriers of the VLAN. A row names a list of
+ * The row with the zero address, which is no group, holds the routers and queriers of the VLAN. Groups go where their rows
+ * say once a querier is heard, those with a member that was put in by hand (PERMANENT) in any case. A row names a list of
  * FDB destinations, in ascending order and without doubles, so that two lists are merged without a look at what was
  * sent. A vxlan port without a remote stands for all remotes of the port's flood list.
  *
@@ -14,6 +15,8 @@ export const MAX_GROUPS = 65_536;
 
 export const QUERIER4 = 1;
 export const QUERIER6 = 2;
+/** Of a group. */
+const PERMANENT = 4;
 
 const ROW = 8;
 /** 0: the row is free. */
@@ -73,6 +76,11 @@ export class Groups {
     return this.rows[row + FLAGS];
   }
 
+  /** Whether the group of a row goes to its members though no querier is heard. With -1: no. */
+  isPermanent(row: number): boolean {
+    return row >= 0 && (this.rows[row + FLAGS] & PERMANENT) !== 0;
+  }
+
   /** FDB destinations of a row, ascending. With -1: none. */
   destinationsAt(row: number): Int32Array {
     return row < 0 ? NOBODY : this.lists[this.rows[row + LIST]];
@@ -83,10 +91,17 @@ export class Groups {
   /**
    * Tells where a group goes, in place of what was told before.
    * @param address four words, IPv4 mapped
+   * @param permanent it goes there whether a querier is heard or not
    * @throws RangeError when the table is full
    */
-  set(bridge: number, vid: number, address: readonly number[], destinations: readonly number[]): void {
-    this.put(domainOf(bridge, vid), address, destinations, 0);
+  set(
+    bridge: number,
+    vid: number,
+    address: readonly number[],
+    destinations: readonly number[],
+    permanent = false,
+  ): void {
+    this.put(domainOf(bridge, vid), address, destinations, permanent ? PERMANENT : 0);
   }
 
   /** Forgets a group; one that is not there is none the less forgotten. */

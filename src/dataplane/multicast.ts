@@ -3,8 +3,8 @@
  * multicast is a frame, and who has asked for it. What is asked for is in `groups.ts`; the messages that say so are handed
  * to the control thread as well as forwarded.
  *
- * While no querier is heard nobody reports, so nothing is known of members and all is flooded. Where a group goes does not
- * depend on `mcast_flood`, which is about flooding.
+ * While no querier is heard nobody reports, so nothing is known of members and all is flooded, but for groups with a member
+ * that was put in by hand. Where a group goes does not depend on `mcast_flood`, which is about flooding.
  */
 import { NOT_FOUND } from '../fdb/table.js';
 import { VNET_NEEDS_CSUM } from '../port/nic.js';
@@ -104,12 +104,13 @@ function relay(sw: Context, frame: number, message: number, kind: number, querie
 /** To the members of a group and to the routers, who must see all of it. */
 function deliver(sw: Context, frame: number, querier: number, a0: number, a1: number, a2: number, a3: number): boolean {
   const { batch, forwarding } = sw;
-  const row = routersOf(sw, frame, querier);
-  if (row < 0) return false;
   const { groups } = forwarding;
   const domain = domainOf(forwarding.portBridge[batch.port[frame]], batch.vid[frame]);
-  const members = groups.destinationsAt(groups.find(domain, a0, a1, a2, a3));
-  sendTo(sw, frame, members, groups.destinationsAt(row), false);
+  const routers = groups.findRouters(domain);
+  const group = groups.find(domain, a0, a1, a2, a3);
+  const isHeard = routers >= 0 && (groups.queriersAt(routers) & querier) !== 0;
+  if (!isHeard && !groups.isPermanent(group)) return false;
+  sendTo(sw, frame, groups.destinationsAt(group), groups.destinationsAt(routers), false);
   return true;
 }
 

@@ -144,10 +144,13 @@ export type Operation =
   | ({ op: 'neigh-flush' } & neigh.NeighFlush)
 
   // ---- Multicast groups (IGMP and MLD snooping). An address is four words, IPv4 mapped into ::ffff:0:0/96.
-  /** Where frames to a group go in a VLAN of a bridge, beside the router ports: FDB destinations. None: to nobody else. */
-  | { op: 'group'; bridge: number; vid: number; address: number[]; destinations: number[] }
+  /**
+   * Where frames to a group go in a VLAN of a bridge, beside the router ports: FDB destinations. None: to nobody else.
+   * `permanent`: whether a querier is heard or not.
+   */
+  | { op: 'group'; bridge: number; vid: number; address: number[]; destinations: number[]; permanent?: boolean }
   | { op: 'group-del'; bridge: number; vid: number; address: number[] }
-  /** Where multicast routers are, and whether a querier is heard: without one, groups do not restrict flooding. */
+  /** Where multicast routers are, and whether a querier is heard: without one, only permanent groups restrict flooding. */
   | { op: 'routers'; bridge: number; vid: number; destinations: number[]; querier4: boolean; querier6: boolean };
 
 type Of<Op extends Operation['op']> = Extract<Operation, { op: Op }>;
@@ -188,7 +191,7 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   neigh: neigh.setNeighbour,
   'neigh-del': neigh.removeNeighbour,
   'neigh-flush': neigh.flushNeighbours,
-  group: ({ forwarding }, o) => forwarding.groups.set(o.bridge, o.vid, o.address, o.destinations),
+  group: ({ forwarding }, o) => forwarding.groups.set(o.bridge, o.vid, o.address, o.destinations, o.permanent),
   'group-del': ({ forwarding }, o) => forwarding.groups.remove(o.bridge, o.vid, o.address),
   routers: ({ forwarding }, o) => forwarding.groups.setRouters(o.bridge, o.vid, o.destinations, o.querier4, o.querier6),
 };

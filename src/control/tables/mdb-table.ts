@@ -29,6 +29,8 @@ export interface Group {
   address: GroupAddress;
   /** When each place's membership ends. A place is an FDB destination. */
   members: Map<number, number>;
+  /** Members that were put in by hand. With one of them the group is where its members are, whether a querier asks or not. */
+  permanent: number;
 }
 
 export interface Vlan {
@@ -41,6 +43,8 @@ export interface Vlan {
   queriers: { 4: Querier | null; 6: Querier | null };
   /** Whether queriers restrict where groups go. */
   heard: { 4: boolean; 6: boolean };
+  /** Members that were put in by hand. */
+  permanent: number;
 }
 
 interface Bridge {
@@ -83,6 +87,7 @@ export class MdbTable {
       routers: new Map(),
       queriers: { 4: null, 6: null },
       heard: { 4: false, 6: false },
+      permanent: 0,
     };
     vlans.set(vid, vlan);
     return vlan;
@@ -117,21 +122,42 @@ export class MdbTable {
       this.enter(known ?? this.newGroup(index, vid, address), place);
     }
     const group = this.find(index, vid, address) as Group;
+    this.countPermanent(group, Number(until === NEVER) - Number(group.members.get(place) === NEVER));
     group.members.set(place, until);
     this.wake(until);
     return true;
   }
 
+  /** Engines know which groups go by their members alone, and of a VLAN with such a group where the routers are. */
+  private countPermanent(group: Group, more: number): void {
+    if (more === 0) return;
+    const { vlan } = group;
+    const [had, vlanHad] = [group.permanent > 0, vlan.permanent > 0];
+    group.permanent += more;
+    vlan.permanent += more;
+    if (had !== group.permanent > 0) this.changedGroups.add(group);
+    if (vlanHad !== vlan.permanent > 0) this.changedVlans.add(vlan);
+  }
+
+  /** Whether a place finds room in the group in each of these VLANs. */
+  hasRoom(index: number, vids: readonly number[], address: GroupAddress, place: number): boolean {
+    const { groups, members } = this.bridge(index);
+    const found = vids.map((vid) => this.find(index, vid, address));
+    const newMembers = found.filter((group) => group?.members.has(place) !== true).length;
+    const newGroups = found.filter((group) => group === undefined).length;
+    return members + newMembers <= MAX_MEMBERS_OF_BRIDGE && groups + newGroups <= MAX_GROUPS_OF_BRIDGE;
+  }
+
   private newGroup(index: number, vid: number, address: GroupAddress): Group {
     const vlan = this.vlan(index, vid);
-    const group: Group = { vlan, address, members: new Map() };
+    const group: Group = { vlan, address, members: new Map(), permanent: 0 };
     vlan.groups.set(formatAddress(...address), group);
     this.bridge(index).groups++;
     return group;
   }
 
   private enter(group: Group, place: number): void {
-    group.members.set(place, NEVER);
+    group.members.set(place, 0);
     this.bridge(group.vlan.bridge).members++;
     this.changedGroups.add(group);
     this.tell(group, place, 'added');
@@ -149,6 +175,7 @@ export class MdbTable {
   dropMember(group: Group, place: number): void {
     const { vlan, address, members } = group;
     const bridge = this.bridge(vlan.bridge);
+    if (members.get(place) === NEVER) this.countPermanent(group, -1);
     members.delete(place);
     bridge.members--;
     this.changedGroups.add(group);
@@ -218,8 +245,8 @@ export class MdbTable {
     const routers = [...this.changedVlans].map((vlan): Operation => {
       const { bridge, vid, heard } = vlan;
       const [querier4, querier6] = [heard[4], heard[6]];
-      // Without a querier all is flooded, and the engines need not know where routers are.
-      const destinations = querier4 || querier6 ? routersOf(vlan) : [];
+      // Where no group is restricted all is flooded, and the engines need not know where routers are.
+      const destinations = querier4 || querier6 || vlan.permanent > 0 ? routersOf(vlan) : [];
       return { op: 'routers', bridge, vid, destinations, querier4, querier6 };
     });
     this.changedGroups.clear();
@@ -228,7 +255,8 @@ export class MdbTable {
   }
 }
 
-function groupOperation({ vlan: { bridge, vid }, address, members }: Group): Operation {
+function groupOperation({ vlan: { bridge, vid }, address, members, permanent }: Group): Operation {
   if (members.size === 0) return { op: 'group-del', bridge, vid, address: [...address] };
-  return { op: 'group', bridge, vid, address: [...address], destinations: [...members.keys()] };
+  const group = { bridge, vid, address: [...address], destinations: [...members.keys()] };
+  return { op: 'group', ...group, ...(permanent > 0 ? { permanent: true } : {}) };
 }

@@ -6,7 +6,8 @@
  * remotes. A VLAN of a bridge is a world of its own, with its groups, its routers and its queriers.
  *
  * Memberships are kept for whole groups: which sources an IGMPv3 or MLDv2 host wants is not looked at, so it may get
- * more than it asked for, never less. It asks nothing itself: without a querier in the VLAN all multicast is flooded.
+ * more than it asked for, never less. It asks nothing itself: without a querier in the VLAN all multicast is flooded, but
+ * for groups with a member that was put in by hand.
  */
 import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/forwarding.js';
 import type { Operation } from '../../dataplane/operations.js';
@@ -104,21 +105,33 @@ export class Mdb {
   }
 
   /**
-   * Puts a permanent member in; a learned one becomes permanent. A vxlan port with remote 0 is all of its remotes.
-   * `invalid`: no group that is ever restricted, such as 224.0.0.1.
+   * Puts a permanent member in, in each of the VLANs; a learned one becomes permanent. A vxlan port with remote 0 is all of
+   * its remotes. Wholly done or not at all. `exists`: it is one in all of them; `invalid`: no group that is ever restricted,
+   * such as 224.0.0.1.
    */
-  add(bridge: number, vid: number, address: GroupAddress, place: number): 'added' | 'exists' | 'full' | 'invalid' {
+  add(
+    bridge: number,
+    vids: readonly number[],
+    address: GroupAddress,
+    place: number,
+  ): 'added' | 'exists' | 'full' | 'invalid' {
     if (!isSnooped(address)) return 'invalid';
-    if (this.table.find(bridge, vid, address)?.members.get(place) === NEVER) return 'exists';
-    return this.table.setMember(bridge, vid, address, place, NEVER) ? 'added' : 'full';
+    const missing = vids.filter((vid) => this.table.find(bridge, vid, address)?.members.get(place) !== NEVER);
+    if (missing.length === 0) return 'exists';
+    if (!this.table.hasRoom(bridge, missing, address, place)) {
+      this.table.refused++;
+      return 'full';
+    }
+    for (const vid of missing) this.table.setMember(bridge, vid, address, place, NEVER);
+    return 'added';
   }
 
-  /** Takes a member out, permanent or learned. @returns false when there is none */
-  remove(bridge: number, vid: number, address: GroupAddress, place: number): boolean {
-    const group = this.table.find(bridge, vid, address);
-    if (group?.members.has(place) !== true) return false;
-    this.table.dropMember(group, place);
-    return true;
+  /** Takes a member out of each of the VLANs, permanent or learned. @returns false when it is one in none of them */
+  remove(bridge: number, vids: readonly number[], address: GroupAddress, place: number): boolean {
+    const groups = vids.flatMap((vid) => this.table.find(bridge, vid, address) ?? []);
+    const holding = groups.filter(({ members }) => members.has(place));
+    for (const group of holding) this.table.dropMember(group, place);
+    return holding.length > 0;
   }
 
   // ---- What is no more. To be told while its name is still known ----
@@ -160,7 +173,16 @@ export class Mdb {
 
   /** A bridge is deleted, or its VLAN filtering was switched: what its VIDs meant is over. Its ports stay known. */
   forgetBridge(bridge: number): void {
-    this.table.drop((_place, _until, vlan) => vlan.bridge === bridge);
+    this.forgetIn(bridge, () => true);
+  }
+
+  /** A bridge does not snoop any more: what it has heard is over, what was put in by hand acts again when it does. */
+  forgetHeard(bridge: number): void {
+    this.forgetIn(bridge, (until) => until !== NEVER);
+  }
+
+  private forgetIn(bridge: number, isOver: (until: number) => boolean): void {
+    this.table.drop((_place, until, vlan) => vlan.bridge === bridge && isOver(until));
     for (const vlan of this.table.vlansOf(bridge)) {
       vlan.queriers = { 4: null, 6: null };
       this.settle(vlan, 0);

@@ -37,7 +37,7 @@ interface Known {
 export class MulticastControl {
   private readonly mdb: Mdb;
   private readonly ports = new Map<Port, Known>();
-  private readonly bridges = new Map<BridgeModel, { filtering: boolean }>();
+  private readonly bridges = new Map<BridgeModel, { filtering: boolean; snooping: boolean }>();
   private readonly portNames = new Map<number, string>();
   private readonly bridgeNames = new Map<number, string>();
   private readonly timer: NodeJS.Timeout;
@@ -57,8 +57,12 @@ export class MulticastControl {
     clearInterval(this.timer);
   }
 
+  /** What is known; of a bridge that does not snoop nothing is shown (`br_mdb_fill_info`). */
   list(): MdbAnswer {
-    return this.mdb.rows(performance.now());
+    const { mdb, router } = this.mdb.rows(performance.now());
+    const isShown = ({ dev }: { dev: string }): boolean =>
+      this.parts.model.bridges.get(dev)?.config.mcastSnooping === true;
+    return { mdb: mdb.filter(isShown), router: router.filter(isShown) };
   }
 
   /** VTEPs go. To be told once nobody comes upon them any more. @returns what the engines have to do */
@@ -90,10 +94,13 @@ export class MulticastControl {
   follow(): Operation[] {
     const { model } = this.parts;
     for (const [bridge, known] of this.bridges) {
-      const isThere = model.bridges.get(bridge.name) === bridge;
-      if (isThere && known.filtering === bridge.config.vlanFiltering && bridge.config.mcastSnooping) continue;
+      const { vlanFiltering, mcastSnooping } = bridge.config;
+      if (model.bridges.get(bridge.name) !== bridge) this.bridges.delete(bridge);
+      else if (known.filtering === vlanFiltering) {
+        if (known.snooping && !mcastSnooping) this.mdb.forgetHeard(bridge.index);
+        continue;
+      }
       this.mdb.forgetBridge(bridge.index);
-      this.bridges.delete(bridge);
     }
     for (const port of this.ports.keys()) {
       if (model.ports.get(port.name) === port && port.bridge !== null) continue;
@@ -103,7 +110,7 @@ export class MulticastControl {
     const operations = this.take();
     for (const bridge of model.bridges.values()) {
       this.bridgeNames.set(bridge.index, bridge.name);
-      this.bridges.set(bridge, { filtering: bridge.config.vlanFiltering });
+      this.bridges.set(bridge, { filtering: bridge.config.vlanFiltering, snooping: bridge.config.mcastSnooping });
     }
     for (const port of model.ports.values()) if (port.bridge !== null) this.followPort(port, port.bridge);
     return [...operations, ...this.take()];
@@ -136,17 +143,17 @@ export class MulticastControl {
     if (port === undefined) throw new ChangeRefused(`bridge ${dev} has no port "${portName}"`, 'not_found');
     const address = parseAddress(grp);
     if (address === null) throw new ChangeRefused(`"${grp}" is no IP address; give a group such as 239.1.1.1`);
-    const vlan = this.vlanOf(bridge, port, vid);
+    const vids = vidsOf(bridge, port, vid);
     if (dst !== undefined && port.kind !== 'vxlan')
       throw new ChangeRefused(`${portName} is a tap port and has no remotes`);
     const remotes = dst === undefined ? [0] : remotesAt(port.index, dst);
     if (remotes.length === 0) throw new ChangeRefused(`${dst} is no remote of port ${portName}`, 'not_found');
     const place = destinationOf(port.index, remotes[0]);
     if (op === 'del') {
-      if (!this.mdb.remove(bridge.index, vlan, address.words, place))
+      if (!this.mdb.remove(bridge.index, vids, address.words, place))
         throw new ChangeRefused(`port ${portName} is no member of ${grp}`, 'not_found');
     } else {
-      const outcome = this.mdb.add(bridge.index, vlan, address.words, place);
+      const outcome = this.mdb.add(bridge.index, vids, address.words, place);
       if (outcome === 'exists')
         throw new ChangeRefused(`port ${portName} is a permanent member of ${grp} already`, 'exists');
       if (outcome === 'full') throw new ChangeRefused(`bridge ${dev} holds as many groups as it may`, 'full');
@@ -154,20 +161,6 @@ export class MulticastControl {
         throw new ChangeRefused(`${grp} is no group that can be restricted: it is not multicast, or always flooded`);
     }
     return this.take();
-  }
-
-  private vlanOf(bridge: BridgeModel, port: Port, vid: number | undefined): number {
-    if (!bridge.config.vlanFiltering) {
-      if (vid !== undefined) throw new ChangeRefused(`bridge ${bridge.name} does not look at VLANs; leave vid out`);
-      return 0;
-    }
-    const vlan = vid ?? port.pvid;
-    if (port.vlans.has(vlan)) return vlan;
-    throw new ChangeRefused(
-      vid === undefined
-        ? `port ${port.name} has no PVID; say with vid which VLAN`
-        : `port ${port.name} is no member of VLAN ${vid}`,
-    );
   }
 
   private advance(): void {
@@ -199,4 +192,19 @@ export class MulticastControl {
     for (const event of events) this.parts.tell(event);
     return operations;
   }
+}
+
+/**
+ * The VLANs that an entry is for: without a VID all that the port is a member of now, those that it joins later not
+ * (`br_mdb_add`). @throws ChangeRefused
+ */
+function vidsOf(bridge: BridgeModel, port: Port, vid: number | undefined): number[] {
+  if (!bridge.config.vlanFiltering) {
+    if (vid !== undefined) throw new ChangeRefused(`bridge ${bridge.name} does not look at VLANs; leave vid out`);
+    return [0];
+  }
+  const vids = vid === undefined ? [...port.vlans.keys()] : [vid].filter((one) => port.vlans.has(one));
+  if (vids.length > 0) return vids;
+  const what = vid === undefined ? 'any VLAN' : `VLAN ${vid}`;
+  throw new ChangeRefused(`port ${port.name} is no member of ${what}; make it one with "vlan add" first`);
 }

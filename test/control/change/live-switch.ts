@@ -12,7 +12,7 @@ vi.mock('../../../src/port/tap.js', async (original) => ({
 
 import type { Document } from '../../../src/config/edit.js';
 import { checkDocument } from '../../../src/config/load.js';
-import type { FdbRow, StatsAnswer } from '../../../src/control/api.js';
+import type { FdbRow, MdbAnswer, StatsAnswer } from '../../../src/control/api.js';
 import { LiveControl } from '../../../src/control/change/live-control.js';
 import { Reconciler } from '../../../src/control/change/reconcile.js';
 import { Transition } from '../../../src/control/change/transition.js';
@@ -226,6 +226,10 @@ export class LiveSwitch {
 
   fdb(): FdbRow[] {
     return [...viewFdb(this.sources)].filter((row) => row !== undefined);
+  }
+
+  groups(): MdbAnswer {
+    return this.multicast.list();
   }
 
   stats(): StatsAnswer {

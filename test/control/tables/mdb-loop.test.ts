@@ -224,12 +224,32 @@ it('mcast_router 2 makes a port one for good', () => {
 it('a group put in by hand goes there for good', () => {
   asked();
   const bridge = loop.sw.topology.bridges.get('br0') as number;
-  loop.mdb.add(bridge, 10, [0, 0, 0xffff, 0xef010101 | 0], loop.sw.port('v0'));
+  loop.mdb.add(bridge, [10], [0, 0, 0xffff, 0xef010101 | 0], loop.sw.port('v0'));
   loop.settle();
   expect(loop.reaches(GROUP)).toEqual([`v0>${R2}`, `v0>${R3}`]);
-  loop.mdb.remove(bridge, 10, [0, 0, 0xffff, 0xef010101 | 0], loop.sw.port('v0'));
+  loop.mdb.remove(bridge, [10], [0, 0, 0xffff, 0xef010101 | 0], loop.sw.port('v0'));
   loop.settle();
   expect(loop.reaches(GROUP)).toEqual([]);
+});
+
+it.each([
+  [GROUP, [0, 0, 0xffff, 0xef010101 | 0]],
+  [GROUP6, [0xff0e0000 | 0, 0, 0, 0x123]],
+])('%s, put in by hand, goes to its members and to routers though no querier is heard', (group, address) => {
+  const bridge = loop.sw.topology.bridges.get('br0') as number;
+  const words = address as [number, number, number, number];
+  loop.mdb.add(bridge, [10], words, loop.sw.port('t2'));
+  loop.settle();
+  expect(loop.reaches(group)).toEqual(['t2']);
+  expect(loop.reaches(OTHER)).toEqual(EVERYBODY);
+  loop.setPort('v0', { router: 2 });
+  expect(loop.reaches(group)).toEqual(['t2', `v0>${R2}`, `v0>${R3}`]);
+  loop.setPort('v0', { router: 1 });
+  loop.send('t3', pimHello());
+  expect(loop.reaches(group)).toEqual(['t2', 't3']);
+  loop.mdb.remove(bridge, [10], words, loop.sw.port('t2'));
+  loop.settle();
+  expect(loop.reaches(group)).toEqual(EVERYBODY);
 });
 
 describe('a report of many groups', () => {

@@ -317,8 +317,8 @@ describe('a router', () => {
 
 describe('a permanent member', () => {
   it('is put in and taken out by hand, and nothing else ends it', () => {
-    expect(mdb.add(1, 10, words(GROUP), 1)).toBe('added');
-    expect(mdb.add(1, 10, words(GROUP), 1)).toBe('exists');
+    expect(mdb.add(1, [10], words(GROUP), 1)).toBe('added');
+    expect(mdb.add(1, [10], words(GROUP), 1)).toBe('exists');
     join(at(1));
     query(at(3), { group: GROUP });
     mdb.setPort(1, { bridge: 1, router: 1, fastLeave: true });
@@ -326,27 +326,60 @@ describe('a permanent member', () => {
     mdb.forgetLearned(1);
     wait(1_000_000);
     expect(members()).toEqual([`t1 10 ${GROUP} permanent`]);
-    expect(mdb.remove(1, 10, words(GROUP), 1)).toBe(true);
-    expect(mdb.remove(1, 10, words(GROUP), 1)).toBe(false);
-    expect(mdb.take().operations).toMatchObject([{ op: 'group-del' }]);
+    expect(mdb.remove(1, [10], words(GROUP), 1)).toBe(true);
+    expect(mdb.remove(1, [10], words(GROUP), 1)).toBe(false);
+    expect(mdb.take().operations).toMatchObject([{ op: 'group-del' }, { op: 'routers', destinations: [] }]);
+  });
+
+  it('makes its group one that no querier is needed for, with the routers beside it', () => {
+    mdb.hearRouter(at(2), now);
+    join(at(3));
+    mdb.take();
+    mdb.add(1, [10], words(GROUP), 1);
+    expect(mdb.take().operations).toMatchObject([
+      { op: 'group', destinations: [3, 1], permanent: true },
+      { op: 'routers', destinations: [2], querier4: false, querier6: false },
+    ]);
+    mdb.remove(1, [10], words(GROUP), 1);
+    const [group, routers] = mdb.take().operations;
+    expect(group).toEqual({ op: 'group', bridge: 1, vid: 10, address: words(GROUP), destinations: [3] });
+    expect(routers).toMatchObject({ op: 'routers', destinations: [] });
+  });
+
+  it('a learned one that is put in by hand too makes it so', () => {
+    join(at(1));
+    mdb.take();
+    mdb.add(1, [10], words(GROUP), 1);
+    expect(mdb.take().operations[0]).toMatchObject({ op: 'group', destinations: [1], permanent: true });
+  });
+
+  it('of several VLANs is one in those where it was none; refused where it was one in all, or has no room in one', () => {
+    mdb.add(1, [10], words(GROUP), 1);
+    expect(mdb.add(1, [10, 20], words(GROUP), 1)).toBe('added');
+    expect(mdb.add(1, [10, 20], words(GROUP), 1)).toBe('exists');
+    expect(members()).toEqual([`t1 10 ${GROUP} permanent`, `t1 20 ${GROUP} permanent`]);
+    expect(mdb.remove(1, [20, 30], words(GROUP), 1)).toBe(true);
+    for (let i = 2; i < MAX_GROUPS_OF_BRIDGE; i++) join(at(2), `239.2.${i >> 8}.${i & 255}`);
+    expect(mdb.add(1, [30, 40], words('238.1.1.1'), 1)).toBe('full');
+    expect(members().filter((row) => row.includes('238.1.1.1'))).toEqual([]);
   });
 
   it('takes the place of a learned one without an event', () => {
     join(at(1));
     mdb.take();
-    expect(mdb.add(1, 10, words(GROUP), 1)).toBe('added');
+    expect(mdb.add(1, [10], words(GROUP), 1)).toBe('added');
     expect(mdb.take().events).toEqual([]);
     wait(MEMBERSHIP_MS);
     expect(members()).toEqual([`t1 10 ${GROUP} permanent`]);
   });
 
   it.each(['224.0.0.5', 'ff02::1', '10.0.0.1'])('of %s is refused', (group) => {
-    expect(mdb.add(1, 10, words(group), 1)).toBe('invalid');
+    expect(mdb.add(1, [10], words(group), 1)).toBe('invalid');
   });
 
   it('of a learned group can be taken out by hand too', () => {
     join(at(1));
-    expect(mdb.remove(1, 10, words(GROUP), 1)).toBe(true);
+    expect(mdb.remove(1, [10], words(GROUP), 1)).toBe(true);
     expect(members()).toEqual([]);
   });
 });
@@ -354,7 +387,7 @@ describe('a permanent member', () => {
 describe('what is no more takes its members along:', () => {
   beforeEach(() => {
     for (const place of [at(1), at(2), behind(3), behind(4), at(1, 0, 20)]) join(place);
-    mdb.add(1, 10, words(GROUP6), 1);
+    mdb.add(1, [10], words(GROUP6), 1);
     query(behind(3));
     wait(1000);
     mdb.take();
@@ -383,7 +416,7 @@ describe('what is no more takes its members along:', () => {
   });
 
   it('several remotes, those that are members by hand too', () => {
-    mdb.add(1, 10, words(GROUP), destinationOf(VXLAN, 4));
+    mdb.add(1, [10], words(GROUP), destinationOf(VXLAN, 4));
     expect([...mdb.permanentRemotes()].sort()).toEqual([0, 4]); // and a TAP, which has none
     mdb.forgetRemotes(new Set([3, 4]));
     expect(left().filter((row) => row.startsWith('vxlan0'))).toEqual([]);
@@ -408,6 +441,14 @@ describe('what is no more takes its members along:', () => {
     ]);
   });
 
+  it('a bridge that does not snoop any more, but for those put in by hand', () => {
+    mdb.forgetHeard(1);
+    expect(left()).toEqual([`t1 10 ${GROUP6}`]);
+    expect(mdb.rows(now).router).toEqual([]);
+    const { operations } = mdb.take();
+    expect(operations.at(-1)).toMatchObject({ op: 'routers', vid: 10, destinations: [], querier4: false });
+  });
+
   it('a bridge, its queriers too', () => {
     mdb.forgetBridge(1);
     expect(mdb.rows(now)).toEqual({ mdb: [], router: [] });
@@ -425,12 +466,12 @@ describe('the bounds', () => {
   it(`of ${MAX_GROUPS_OF_BRIDGE} groups a bridge: one more is refused and counted, and has room again`, () => {
     for (let i = 0; i < MAX_GROUPS_OF_BRIDGE; i++) join(at(1, 0, i & 1), numbered(i));
     join(at(1), '238.0.0.1');
-    expect(mdb.add(1, 10, words('238.0.0.2'), 1)).toBe('full');
+    expect(mdb.add(1, [10], words('238.0.0.2'), 1)).toBe('full');
     join(at(2, 0, 1), numbered(1)); // a group that is there has room for a member
     expect([mdb.refused, mdb.rows(now).mdb.length]).toEqual([2, MAX_GROUPS_OF_BRIDGE + 1]);
     mdb.setPort(5, { bridge: 2, router: 1, fastLeave: false });
     join(at(5), '238.0.0.1');
-    mdb.remove(1, 0, words(numbered(0)), 1);
+    mdb.remove(1, [0], words(numbered(0)), 1);
     join(at(1), '238.0.0.1');
     expect(mdb.refused).toBe(2);
   });
