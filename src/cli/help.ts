@@ -84,7 +84,8 @@ than once, entries of either state. An entry that is added without one is perman
 add refuses an entry that is there, replace makes it as told. append adds a destination to the all-zeros MAC,
 which is the flood list, or to a multicast MAC. Without a VNI the flood list of every VNI of the port is meant.
 
-flush removes learned entries alone, or those of the states that are named, and prints how many went.
+flush removes learned entries alone, or those of the states that are named, and prints how many went. "state all"
+takes the rows of flood lists too, "permanent" and "static" leave them.
 
 A row with MAC 00:00:00:00:00:00 is a remote of the flood list: it gets a copy of each broadcast, multicast
 and unknown frame.
@@ -137,9 +138,11 @@ export const MDB_HELP = `
   mdb add     dev BR port PORT grp GROUP [vid VID] [dst ADDRESS] [permanent]
   mdb del     dev BR port PORT grp GROUP [vid VID] [dst ADDRESS]
 
-The grammar of "bridge mdb". dst is the remote, on a vxlan port: only remotes that joined get a copy. temp entries
-are those that a member reported, with the seconds until they end; a line that begins with "router" is a port
-behind which there is a multicast router.
+The grammar of "bridge mdb". dst is the remote, on a vxlan port: only remotes that joined get a copy. Without vid
+an entry is one of every VLAN that the port is a member of now. An entry that is added is permanent: its group
+goes to members and routers alone, though no querier is heard. temp entries are those that a member reported,
+with the seconds until they end; a line that begins with "router" is a port behind which there is a multicast
+router.
 
 Examples:
   overtap mdb show dev br0

@@ -54,8 +54,11 @@ export type FdbRequest =
       extern_learn?: boolean;
     }
   | { op: 'del'; mac: string; dev: string; vlan?: number; vni?: number; dst?: string; port?: number }
-  /** What is given must all fit. Without `state`: learned entries only. Answers with a FlushAnswer. */
-  | { op: 'flush'; dev?: string; br?: string; vlan?: number; vni?: number; dst?: string; state?: FdbState[] };
+  /**
+   * What is given must all fit. Without `state`: learned entries only; `all`: of every state, and the rows of flood lists too.
+   * Answers with a FlushAnswer.
+   */
+  | { op: 'flush'; dev?: string; br?: string; vlan?: number; vni?: number; dst?: string; state?: FdbState[] | 'all' };
 
 export interface FlushAnswer {
   removed: number;

@@ -36,25 +36,27 @@ export interface Sources {
 
 // ---- links ----
 
-export function viewLinks({ model }: Sources): LinkRow[] {
+export function viewLinks({ model, fdb }: Pick<Sources, 'model' | 'fdb'>): LinkRow[] {
   const shown = (port: Port): boolean => port.kind !== 'tap' || port.role !== 'bridge';
   const free = [...model.ports.values()].filter((port) => port.bridge === null);
   return [
     ...[...model.bridges.values()].flatMap((bridge) => [
-      bridgeLink(bridge, model),
+      bridgeLink(bridge, model, fdb.learnedByGroup[bridge.index]),
       ...bridge.ports.filter(shown).map((port) => portLink(port, model)),
     ]),
     ...free.map((port) => portLink(port, model)),
   ];
 }
 
-function bridgeLink(bridge: BridgeModel, model: SwitchModel): LinkRow {
+/** @param learned entries that it has learned, as `fdb_max_learned` counts them (IFLA_BR_FDB_N_LEARNED) */
+function bridgeLink(bridge: BridgeModel, model: SwitchModel, learned: number): LinkRow {
   const host = bridge.ports.find((port) => port.kind === 'tap' && port.role === 'bridge');
   const own = {
     ifname: bridge.name,
     type: 'bridge',
     operstate: bridge.config.up ? 'UP' : 'DOWN',
     mtu: bridge.mtu,
+    fdb_n_learned: learned,
   } as const;
   const row: LinkRow = { ...bridge.config.options, ...own };
   if (host === undefined) return row;

@@ -96,15 +96,13 @@ function oneState(found: Words): FdbState | undefined {
 export function fdbFlush(words: readonly string[]): FdbRequest {
   const rules = [...DEV, BRIDGE, ...PLACE, DST, ...TABLE, ...MANY_STATES];
   const found = parseWords({ command: 'fdb flush', rules }, words);
-  const named = statesOf(found.get('state'));
-  const states: FdbState[] | undefined = named === 'all' ? [...STATES] : named;
   return given({
     op: 'flush',
     dev: one(found, 'dev'),
     br: one(found, 'br'),
     ...placeOf(found),
     dst: addressOf(found),
-    state: states,
+    state: statesOf(found.get('state')),
   });
 }
 

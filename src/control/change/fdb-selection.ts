@@ -34,7 +34,7 @@ const LASTING = FLAG_STATIC | FLAG_PERMANENT | FLAG_PINNED;
 export function flushMatches(tables: FdbTables, request: Flush): FdbMatch[] {
   const { state, vlan, dst } = request;
   const ports = portsOf(tables, request);
-  if (state !== undefined && !state.includes('dynamic')) return [];
+  if (state !== undefined && state !== 'all' && !state.includes('dynamic')) return [];
   const flagsMask = state === undefined ? LASTING | FLAG_EXTERN_LEARN : LASTING;
   return ports.flatMap((port) => {
     const { bridge } = port;
@@ -54,14 +54,14 @@ export function flushMatches(tables: FdbTables, request: Flush): FdbMatch[] {
   });
 }
 
-/** Whether a configured entry is meant. Flood lists are not: `del` takes their rows away. */
+/** Whether a configured entry is meant. Rows of flood lists are by `all` alone: without them nothing unknown leaves. */
 export function selectsEntry(tables: FdbTables, request: Flush, entry: Entry): boolean {
-  if (isFloodRow(entry)) return false;
-  const port = portsOf(tables, request).find(({ name }) => name === entry.port);
   const states = request.state ?? ['dynamic'];
+  if (isFloodRow(entry) && states !== 'all') return false;
+  const port = portsOf(tables, request).find(({ name }) => name === entry.port);
   return (
     port !== undefined &&
-    states.includes(entry.state) &&
+    (states === 'all' || states.includes(entry.state)) &&
     (request.state !== undefined || !entry.externLearn) &&
     (request.vlan === undefined || request.vlan === entry.vlan) &&
     (request.vni === undefined || vniOf(port, entry) === request.vni) &&

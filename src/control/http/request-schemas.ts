@@ -58,6 +58,18 @@ const options = z.record(z.string(), z.unknown(), {
 
 const fdbState = value.choice(FDB_STATES);
 
+const stateList = z
+  .array(fdbState, { error: expected(`"all" or a list of ${FDB_STATES.join(', ')}`) })
+  .min(1, { error: 'is empty; give one state or leave the list out' });
+
+/** A union would say no more than that neither fits. */
+const flushStates = z.unknown().transform((input, context) => {
+  if (input === 'all') return 'all' as const;
+  const { data, error } = stateList.safeParse(input);
+  for (const { path, message } of error?.issues ?? []) context.issues.push({ code: 'custom', path, message, input });
+  return data ?? z.NEVER;
+});
+
 const op = z.string();
 
 // ---- bodies ----
@@ -141,10 +153,7 @@ const FDB: OpSchemas = {
     vlan: value.vid.exactOptional(),
     vni: value.vni.exactOptional(),
     dst: anyIp.exactOptional(),
-    state: z
-      .array(fdbState, { error: expected(`a list of ${FDB_STATES.join(', ')}`) })
-      .min(1, { error: 'is empty; give one state or leave the list out' })
-      .exactOptional(),
+    state: flushStates.exactOptional(),
   }),
 };
 

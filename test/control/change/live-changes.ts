@@ -127,7 +127,16 @@ const fdbFlush: fc.Arbitrary<FdbRequest> = fc
     vlan: place.vlan,
     vni: place.vni,
     dst: rarely(oneOf(...REMOTES), 4),
-    state: rarely(fc.subarray(['static' as const, 'permanent' as const, 'dynamic' as const], { minLength: 1 }), 2),
+    state: rarely(
+      fc.oneof(
+        {
+          weight: 4,
+          arbitrary: fc.subarray(['static' as const, 'permanent' as const, 'dynamic' as const], { minLength: 1 }),
+        },
+        { weight: 1, arbitrary: fc.constant('all' as const) },
+      ),
+      2,
+    ),
   })
   .map((rest) => without({ op: 'flush' as const, ...rest }));
 

@@ -109,7 +109,8 @@ export class Model {
       const host = options.host_port === true;
       const mtu = host && typeof options.mtu === 'number' ? options.mtu : auto;
       const address = host ? { address: this.tables.macs.get(name) } : {};
-      rows.push({ ...options, ifname: name, type: 'bridge', operstate: 'UP', mtu, ...address });
+      const learned = [...this.tables.rows.values()].filter((row) => !row.set && row.bridge === name).length;
+      rows.push({ ...options, ifname: name, type: 'bridge', operstate: 'UP', mtu, ...address, fdb_n_learned: learned });
     }
     for (const { name, type, bridge, options } of ports.values()) {
       const { ifname: nic, ...own } = options;

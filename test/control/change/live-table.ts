@@ -296,14 +296,15 @@ export class Tables {
     if (dev !== undefined && !shown.has(dev)) throw new Refused('no such port');
     if (br !== undefined && !config.bridges.has(br)) throw new Refused('no such bridge');
     const fits = (entry: Entry): boolean =>
-      (state === undefined ? entry.state === 'dynamic' && !entry.extern : state.includes(entry.state)) &&
+      (state === 'all' ||
+        (state === undefined ? entry.state === 'dynamic' && !entry.extern : state.includes(entry.state))) &&
       (dev === undefined || entry.port === dev) &&
       (br === undefined || shown.get(entry.port)?.bridge === br) &&
       (vlan === undefined || entry.vid === vlan) &&
       (vni === undefined || this.vniOf(config, entry) === vni) &&
       (dst === undefined || entry.dst === dst);
     const rows = [...this.rows].filter(([, row]) => !row.own && fits(row));
-    const entries = [...this.lists].filter(([, entry]) => entry.mac !== ZERO && fits(entry));
+    const entries = [...this.lists].filter(([, entry]) => (state === 'all' || entry.mac !== ZERO) && fits(entry));
     for (const [key] of rows) this.rows.delete(key);
     for (const [key] of entries) this.lists.delete(key);
     return rows.length + entries.length;

@@ -148,6 +148,12 @@ describe('bad values', () => {
         'vlan: expected a VLAN ID from 1 to 4094, found 4095',
     ],
     ['/v1/fdb', { op: 'flush', state: ['old'] }, `state[0]: expected 'dynamic', 'static' or 'permanent', found "old"`],
+    [
+      '/v1/fdb',
+      { op: 'flush', state: 'some' },
+      'state: expected "all" or a list of dynamic, static, permanent, found "some"',
+    ],
+    ['/v1/fdb', { op: 'flush', state: [] }, 'state: is empty; give one state or leave the list out'],
     ['/v1/fdb', { op: 'flush', dst: 'host' }, 'dst: expected an IPv4 or IPv6 address, found "host"'],
     ['/v1/vlans', { op: 'add', dev: 'a', vid: 2.5 }, 'vid: expected a VLAN ID from 1 to 4094, found 2.5'],
     [
