@@ -35,9 +35,12 @@ export class Context {
   readonly binding = new Int32Array(BINDING_WORDS);
   readonly misses = new Misses();
   readonly floodBudget = new FloodBudget();
-  /** Sends that one copy of the frame that is being flooded costs, and the copies that it has had. */
+  /** Sends that a copy of the frame costs that is being flooded, and the copies that it has had; else 1. */
   sends = 1;
   copies = 0;
+  /** The ring's first command of that frame, and what the commands before it cost beyond one send each. */
+  floodBegin = 0;
+  extraSends = 0;
   /** Port flags, any of which keeps a port from having a copy of the frame that is being flooded. */
   withheld = 0;
   /** By engine-numbered remote: the version of its row that this engine's Nic has been told of; -1: none. */

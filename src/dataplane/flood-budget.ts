@@ -11,6 +11,9 @@
  * **Fair**: rate and turn are divided among those who ask for more than they get (hungry ones). Those who do not have the
  * same bound as each of them, and so never notice how many they are.
  *
+ * **On a slow machine**, or a busy one, a send takes longer. What long rings take is measured, and a turn and the rate are so
+ * much less (`measure`): it is time that others wait, not sends.
+ *
  * **Small fabrics notice nothing**: the first FREE_SENDS of each frame do not count.
  *
  * Each engine has its own, since its own time is what it divides. It never drops or counts a frame: `flood.ts` asks, and does.
@@ -21,7 +24,9 @@ import { STORM_LIMITED, TURN_EXCEEDED } from './drop-reasons.js';
 
 /** Sends of a frame that do not count: those to two remotes and two guests. */
 export const FREE_SENDS = 4;
-/** Sends that floods may come to in a turn: about 12 ms, where a send takes 1.5 us. */
+/** Nanoseconds that a send is taken for, and may take without consequence. */
+export const SEND_NS = 1500;
+/** Sends that floods may come to in a turn: 12 ms. */
 export const TURN_SENDS = 8192;
 /** Before it is known how many are hungry, several sources may each take the whole: no more than that in sum. */
 const TURN_MOST = 2 * TURN_SENDS;
@@ -35,6 +40,9 @@ export const BURST = 8192;
 const FULL_MS = 60_000;
 /** For so many milliseconds a source that was refused counts as hungry. */
 const PERIOD_MS = 100;
+
+/** The part that is left of turn and rate where sends take for ever. */
+const LEAST_SCALE = 1 / 64;
 
 const SOURCES = MAX_PORTS + MAX_REMOTES;
 const CLOCK = 0x7fffffff;
@@ -61,6 +69,10 @@ export class FloodBudget {
   /** Sources that were refused in this period, and in the one before it. */
   private hungry = 0;
   private hungryBefore = 0;
+  /** Nanoseconds that a send takes by now. */
+  private sendNs = SEND_NS;
+  /** What is left of turn and rate: 1 where sends take no longer than they are taken for. */
+  private scale = 1;
 
   /** Another turn of the engine begins. @param now its clock in milliseconds, 31 bits that wrap */
   beginTurn(now: number): void {
@@ -81,7 +93,7 @@ export class FloodBudget {
   refusal(source: number, ownLimit: boolean): number {
     const spent = this.spentIn[source] === this.turn ? this.spent[source] : 0;
     // One frame of each source has its place in every turn.
-    if (this.total >= TURN_MOST || (spent > 0 && spent >= TURN_SENDS / (1 + this.hungryNow())))
+    if (this.total >= TURN_MOST || (spent > 0 && spent >= (TURN_SENDS * this.scale) / (1 + this.hungryNow())))
       return this.refuse(source, TURN_EXCEEDED);
     if (ownLimit || this.level(source) < BURST) return -1;
     return this.refuse(source, STORM_LIMITED);
@@ -98,6 +110,13 @@ export class FloodBudget {
     this.spent[source] += counted;
     this.total += counted;
     if (!ownLimit) this.taken[source] = this.level(source) + counted;
+  }
+
+  /** So many sends have taken so many microseconds: longer ones count at once, shorter ones little by little. */
+  measure(microseconds: number, sends: number): void {
+    const ns = (microseconds * 1000) / sends;
+    this.sendNs = ns > this.sendNs ? ns : this.sendNs + (ns - this.sendNs) / 8;
+    this.scale = Math.min(1, Math.max(LEAST_SCALE, SEND_NS / this.sendNs));
   }
 
   /** How many share; at least as many as in the last whole period. */
@@ -117,7 +136,8 @@ export class FloodBudget {
   private level(source: number): number {
     const elapsed = (this.now - this.filledAt[source]) & CLOCK;
     this.filledAt[source] = this.now;
-    const rate = Math.max(LEAST_RATE, Math.floor(RATE / Math.max(1, this.hungryNow())));
+    const share = Math.max(LEAST_RATE, RATE / Math.max(1, this.hungryNow()));
+    const rate = Math.max(1, Math.floor(share * this.scale));
     const left = elapsed >= FULL_MS ? 0 : Math.max(0, this.taken[source] - elapsed * rate);
     this.taken[source] = left;
     return left;

@@ -28,10 +28,14 @@ export function flood(sw: Context, frame: number): void {
     sw.counters.droppedIn(ingress, refusal >= 0 ? refusal : STORM_LIMITED);
     return;
   }
-  sw.sends = sendsOf(segments, sw.batch.length[frame]);
+  const sends = sendsOf(segments, sw.batch.length[frame]);
+  sw.sends = sends;
+  sw.floodBegin = sw.commands;
   sendCopies(sw, frame, ingress, kind);
+  sw.extraSends += (sw.commands - sw.floodBegin) * (sends - 1);
+  sw.sends = 1;
   // Copies that were dropped on their way out have cost nearly as much.
-  sw.floodBudget.charge(source, sw.copies * sw.sends, ownLimit);
+  sw.floodBudget.charge(source, sw.copies * sends, ownLimit);
 }
 
 /** Sends the copies, and leaves their number in `sw.copies`. */

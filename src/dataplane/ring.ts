@@ -4,6 +4,7 @@
 import {
   KIND_UDP,
   OFFLOAD_MISFIT,
+  STATUS_SENDING,
   TAG_POP,
   TAG_PUSH,
   TX_COOKIE,
@@ -46,6 +47,10 @@ export function executeRing(sw: Context, more = false): void {
   const count = sw.commands;
   if (count === 0) return;
   sw.nic.transmit(count, more);
+  const took = sw.nic.status[STATUS_SENDING];
+  if (took !== 0) sw.floodBudget.measure(took, count + sw.extraSends + (count - sw.floodBegin) * (sw.sends - 1));
+  sw.extraSends = 0;
+  sw.floodBegin = 0;
   const end = count * TX_STRIDE;
   for (let at = 0; at < end; ) at = sw.tx[at + TX_STATUS] === 0 ? accountSent(sw, at, end) : accountLost(sw, at);
   sw.commands = 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "nic.h"
@@ -271,6 +272,13 @@ int ot_nic_set_remote(struct ot_nic *nic, uint32_t index, const uint32_t address
     memcpy(&remote->v4.sin_addr, (uint8_t *)&remote->v6.sin6_addr + 12, 4);
   }
   return 0;
+}
+
+/* Of the monotonic clock. */
+uint64_t ot_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 int ot_event_open(struct ot_fault *fault) {

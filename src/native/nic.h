@@ -35,6 +35,8 @@
 #define OT_TAP_MERGES 8
 #define OT_MERGES 64
 #define OT_MERGE_MEMBERS 64
+/* Commands from which on it is measured how long carrying them out takes. */
+#define OT_MEASURED 256
 
 #define OT_ETHERNET 14
 #define OT_TCP 6
@@ -157,6 +159,7 @@ int ot_nic_attach_event(struct ot_nic *nic, int fd, struct ot_fault *fault);
 void ot_nic_detach(struct ot_nic *nic, struct ot_table *table, uint32_t index);
 int ot_nic_set_remote(struct ot_nic *nic, uint32_t index, const uint32_t address[4], int port, struct ot_fault *fault);
 struct ot_port *ot_port_at(struct ot_table *table, int32_t index);
+uint64_t ot_nanoseconds(void);
 int ot_event_open(struct ot_fault *fault);
 int ot_event_ring(int fd, struct ot_fault *fault);
 

@@ -63,7 +63,7 @@
 #define VNET_GSO_UDP_L4 5
 #define VNET_GSO_ECN 0x80
 
-#define STATUS_WORDS 8
+#define STATUS_WORDS 9
 #define STATUS_NOW 0
 #define STATUS_RUNG 1
 #define STATUS_LOST_ERRNO 2
@@ -72,6 +72,7 @@
 #define STATUS_MORE 5
 #define STATUS_LATCHED 6
 #define STATUS_TUNNELLED 7
+#define STATUS_SENDING 8
 #define LATCHED_UDP_SEGMENT 1
 #define LATCHED_TUNNEL_GSO 2
 

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "nic.h"
@@ -227,12 +226,6 @@ static void drain_event(struct ot_nic *nic) {
   if (read(nic->event, &count, sizeof count) == (ssize_t)sizeof count) nic->status[STATUS_RUNG] = 1;
 }
 
-static uint64_t nanoseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /*
  * After a batch the next one is often near: looking for it for a while, before going to sleep, spares both the waking and, in a
  * virtual machine, the CPU's way back from its idle state. Whoever else has work gets the CPU in between.
@@ -240,12 +233,12 @@ static uint64_t nanoseconds(void) {
 static int wait_for(struct ot_nic *nic, bool busy, struct epoll_event *events, int timeout_ms) {
   if (busy && nic->spin_ns && timeout_ms) {
     uint64_t most = timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms * 1000000;
-    uint64_t end = nanoseconds() + (nic->spin_ns < most ? nic->spin_ns : most);
+    uint64_t end = ot_nanoseconds() + (nic->spin_ns < most ? nic->spin_ns : most);
     do {
       int ready = epoll_wait(nic->epoll, events, MAX_EVENTS, 0);
       if (ready) return ready;
       sched_yield();
-    } while (nanoseconds() < end);
+    } while (ot_nanoseconds() < end);
   }
   return epoll_wait(nic->epoll, events, MAX_EVENTS, timeout_ms);
 }
@@ -264,7 +257,7 @@ int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault) {
   nic->next = after(nic->header_bytes);
   int ready = wait_for(nic, busy, events, timeout_ms);
   if (ready < 0 && errno != EINTR) return ot_fail(fault, errno, "epoll_wait", "waiting for frames");
-  nic->status[STATUS_NOW] = (int32_t)(nanoseconds() / 1000000 & 0x7fffffff);
+  nic->status[STATUS_NOW] = (int32_t)(ot_nanoseconds() / 1000000 & 0x7fffffff);
 
   int devices = 0;
   for (int i = 0; i < ready; i++) {

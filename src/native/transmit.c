@@ -57,6 +57,7 @@ static int to_tap(struct ot_nic *nic, int32_t at) {
 /* `more`: commands on the same frames follow in another call, which must not finish a checksum again that this one has. */
 uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more) {
   int32_t first_sender = -1;
+  uint64_t begin = count < OT_MEASURED ? 0 : ot_nanoseconds();
   nic->failed = 0;
   if (!nic->mid_batch) ot_finish_begin(nic);
   nic->mid_batch = more;
@@ -75,5 +76,6 @@ uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more) {
     first_sender = sender->next;
     ot_send_queue(nic, sender);
   }
+  nic->status[STATUS_SENDING] = begin ? (int32_t)((ot_nanoseconds() - begin) / 1000 & 0x7fffffff) : 0;
   return nic->failed;
 }

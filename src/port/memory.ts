@@ -33,6 +33,7 @@ import {
   STATUS_MORE,
   STATUS_NOW,
   STATUS_RUNG,
+  STATUS_SENDING,
   STATUS_WORDS,
   TAG_KEEP,
   TAG_POP,
@@ -56,6 +57,8 @@ import {
 } from './nic.js';
 
 const DEFAULT_SOURCE_PORT = 50_000;
+/** Commands from which on `transmit` is measured, as in the addon. */
+const MEASURED = 256;
 
 /** A frame or datagram put in. */
 export interface Arrival {
@@ -103,6 +106,8 @@ export class MemoryNic implements Nic {
   /** Errno that commands to a TAP or sender fail with, by `kind << 16 | index`. */
   readonly faults = new Map<number, number>();
   readonly remotes = new Map<number, { address: number[]; port: number }>();
+  /** Nanoseconds that each command takes; 0: sending takes no time. */
+  commandNs = 0;
   private queue: Arrival[] = [];
   private rung = false;
   private lost: { kind: number; index: number; errno: number } | null = null;
@@ -201,6 +206,7 @@ export class MemoryNic implements Nic {
       if (fault !== 0) failed++;
       else this.departures.push(this.depart(at));
     }
+    this.status[STATUS_SENDING] = count < MEASURED ? 0 : Math.ceil((count * this.commandNs) / 1000);
     return failed;
   }
 

@@ -92,8 +92,8 @@ export const VNET_GSO_TCPV6 = 4;
 export const VNET_GSO_UDP_L4 = 5;
 export const VNET_GSO_ECN = 0x80;
 
-// ---- Status words, written by `receive` --------------------------------------------------------
-export const STATUS_WORDS = 8;
+// ---- Status words, written by `receive` where nothing else is said --------------------------------------------------------
+export const STATUS_WORDS = 9;
 /** Monotonic clock in milliseconds, wrapped to 31 bits. */
 export const STATUS_NOW = 0;
 /** 1 when the wait was ended by `ring()`. */
@@ -110,6 +110,8 @@ export const STATUS_MORE = 5;
 export const STATUS_LATCHED = 6;
 /** How many superframes left whole, for a device to segment; 31 bits, which wrap. */
 export const STATUS_TUNNELLED = 7;
+/** Written by `transmit`: the microseconds that it took, where it had at least 256 commands; else 0. */
+export const STATUS_SENDING = 8;
 
 /** No trains are sent any more: the kernel or a device refuses UDP_SEGMENT. Nothing was lost. */
 export const LATCHED_UDP_SEGMENT = 1;
