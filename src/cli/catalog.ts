@@ -27,7 +27,11 @@ export interface CommandSpec {
   load(): Promise<{ run: Run }>;
 }
 
-const CONFIG: OptionSpec = { flags: '-c, --config <FILE>', text: 'the configuration file (YAML)', required: true };
+const CONFIG: OptionSpec = {
+  flags: '-c, --config <FILE>',
+  text: 'the configuration file (YAML); - reads standard input',
+  required: true,
+};
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -85,6 +89,21 @@ Examples:
   overtap apply -c host1.yaml --dry-run
   overtap apply -c host1.yaml`,
     load: () => import('./commands/apply.js'),
+  },
+  {
+    name: 'config',
+    summary: 'print the configuration of a running switch as a file',
+    usage: '[show]',
+    words: true,
+    help: `
+Prints YAML that "overtap run" and "overtap apply" take: what the switch was started with, and every change since,
+entries that were put in at run time among them. Comments and the order of the file that it was read from are
+not kept. Learned entries are no configuration. With --json: the same as JSON, as GET /v1/config gives it.
+
+Examples:
+  overtap config show > host1.yaml
+  overtap config show | overtap apply -c - --dry-run      nothing to do`,
+    load: () => import('./commands/config.js'),
   },
   {
     name: 'link',

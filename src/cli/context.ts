@@ -49,6 +49,8 @@ export interface Context {
   readonly rooms: Rooms;
   /** `--json` was given. */
   readonly json: boolean;
+  /** `--details` was given. */
+  readonly details: boolean;
   /** The socket given with `-s`, where one was: unlike `client()` it knows no default. */
   readonly socketOption: string | undefined;
   /** The switch that `-s`, OVERTAP_CONTROL or the default names. */

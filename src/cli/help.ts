@@ -14,7 +14,8 @@ export const LINK_HELP = `
   link del [dev] NAME
 
 The grammar of "ip link". Two lines a link: MTU, bridge and state first, then its MAC address and its options,
-in the words that set them. A change that is refused changes nothing.
+in the words that set them; with -d every option in force, defaults among them. A change that is refused changes
+nothing.
 
 on and off may also be 1 and 0, or true and false. "default OPTION" takes an option back to its default. Times
 are in seconds.

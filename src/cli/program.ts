@@ -43,6 +43,7 @@ function buildProgram(io: Io, rooms: Rooms, result: { status: number }): Command
     .helpCommand(false)
     .option('-s, --control <SOCK>', 'control socket of the switch', socketPath)
     .option('-j, --json', 'print listings as JSON')
+    .option('-d, --details', 'show more: every option of a link, age and moves of an FDB entry')
     .addHelpText('after', EPILOGUE)
     .configureHelp({
       showGlobalOptions: true,
@@ -121,12 +122,13 @@ function addLaterCommand(program: Command, name: string): void {
 
 const notAvailable = (name: string): UsageError => new UsageError(`"${name}" is not available in this version`);
 
-function makeContext(io: Io, rooms: Rooms, options: { control?: string; json?: boolean }): Context {
+function makeContext(io: Io, rooms: Rooms, options: { control?: string; json?: boolean; details?: boolean }): Context {
   const socket = options.control ?? (io.env.OVERTAP_CONTROL || DEFAULT_SOCKET);
   return {
     io,
     rooms,
     json: options.json === true,
+    details: options.details === true,
     socketOption: options.control,
     client: async () => (await import('../control/client.js')).createClient(socket),
     print: (text) => void io.stdout.write(text),

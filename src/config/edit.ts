@@ -4,6 +4,7 @@
  * The way in. Each edit is a pure function from one document to the next: it never changes its input, shares what stays
  * as it was, and throws EditRefused when it cannot be made. Whether the result is sound is for `checkDocument`.
  */
+export { withEntries } from './edit-entries.js';
 export { addLink, deleteLink, type LinkAddition, type LinkChange, setLink } from './edit-links.js';
 export { type Document, EditRefused } from './edit-tree.js';
 export { addVlans, deleteVlans, type VlanAddition, type VlanDeletion } from './edit-vlans.js';

@@ -25,15 +25,14 @@ export function entriesOf(config: SwitchConfig): ConfiguredEntry[] {
 
 /** A row that says nothing new is left out: the first counts. */
 function addRows(out: ConfiguredEntry[], port: PortConfig, bridge: BridgeConfig | undefined): void {
-  const rows = port.type === 'vxlan' ? floodRows(port) : [];
-  for (const entry of port.fdb) {
-    for (const row of expandEntry(entry, port, bridge)) rows.push(row);
-  }
-  const everywhere = new Set(rows.filter((row) => row.vni === null).map(destinationOf));
+  const lists = port.type === 'vxlan' ? floodRows(port) : [];
+  const entries = port.fdb.flatMap((entry) => expandEntry(entry, port, bridge));
+  const isEverywhere = (row: ConfiguredEntry): boolean => row.mac === ZERO_MAC && row.vni === null;
+  const everywhere = new Set([...lists, ...entries].filter(isEverywhere).map(destinationOf));
+  const isCovered = (row: ConfiguredEntry): boolean => row.vni !== null && everywhere.has(destinationOf(row));
   const seen = new Set<string>();
-  for (const row of rows) {
-    const isOwn = row.mac === ZERO_MAC && row.vni !== null;
-    if (isOwn && everywhere.has(destinationOf(row))) continue;
+  // An entry is there in its own right, as at run time; a VLAN's remote only where the port does not have it for all.
+  for (const row of [...lists.filter((one) => !isCovered(one)), ...entries]) {
     const key = keyOf(row);
     if (seen.has(key)) continue;
     seen.add(key);

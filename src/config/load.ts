@@ -31,7 +31,7 @@ export interface CheckedDocument {
   config: SwitchConfig;
 }
 
-/** Reads and checks a file. @throws ConfigError holding every fault of it */
+/** Reads and checks a file; `-` is standard input. @throws ConfigError holding every fault of it */
 export function loadConfig(path: string, deps: LoadDeps = {}): SwitchConfig {
   return loadDocument(path, deps).config;
 }
@@ -79,7 +79,7 @@ function check(value: unknown, fileName: string, locator: Locator, deps: LoadDep
 function readText(path: string): string {
   let bytes: Uint8Array;
   try {
-    bytes = readFileSync(path);
+    bytes = readFileSync(path === '-' ? 0 : path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw wholeFileError(path, `the file cannot be read: ${reason}; check its path and permissions`);

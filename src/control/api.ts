@@ -5,6 +5,7 @@
 
 /** Paths that answer to GET, and what each answers. `/v1/events` and `/metrics` answer with text of their own. */
 export interface ReadRoutes {
+  /** With the query `details=1`: every option in force, defaults among them. */
   '/v1/links': LinkRow[];
   /** Narrowed by the query's `mac`, `dev`, `br`, `vlan`, `vni`, `dst`, `state`; all that are given must fit. */
   '/v1/fdb': FdbRow[];
@@ -12,7 +13,7 @@ export interface ReadRoutes {
   '/v1/neigh': NeighRow[];
   '/v1/mdb': MdbAnswer;
   '/v1/stats': StatsAnswer;
-  /** The configuration in force, defaults filled in. */
+  /** What a configuration file would have to say for a switch to be as this one is; `POST /v1/apply` takes it as it is. */
   '/v1/config': Record<string, unknown>;
   '/v1/info': InfoAnswer;
 }

@@ -19,7 +19,8 @@ export interface FdbFilter {
 /** The listings of a switch, each of the moment it is asked for. None may block for longer than a few milliseconds. */
 export interface Views {
   readonly info: InfoAnswer;
-  links(): LinkRow[];
+  /** @param details every option in force, defaults among them; else those that were configured */
+  links(details?: boolean): LinkRow[];
   /**
    * The rows that fit the filter. There may be a million of them: they are asked for one by one, with pauses between
    * them in which the switch goes on. Undefined is no row, but leave for a pause; a view that looks at many rows
@@ -31,8 +32,8 @@ export interface Views {
   neigh(): Iterable<NeighRow | undefined>;
   mdb(): MdbAnswer;
   stats(): StatsAnswer;
-  /** The configuration in force, defaults filled in. */
-  config(): Record<string, unknown>;
+  /** What a configuration file would have to say for a switch to be as this one is; asked for between two changes. */
+  config(): Record<string, unknown> | Promise<Record<string, unknown>>;
 }
 
 /** Whether a row is wanted. */

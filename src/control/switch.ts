@@ -117,13 +117,13 @@ export class Switch {
     const sources: Sources = { model: this.model, counters, remotes, fdb };
     return {
       info,
-      links: () => viewLinks(sources),
+      links: (details) => viewLinks(sources, details),
       fdb: (filter) => viewFdb(sources, filter),
       vlans: () => viewVlans(sources),
       neigh: () => neigh.list(),
       mdb: () => multicast.list(),
       stats: () => viewStats(sources),
-      config: () => ({ ...this.model.config }),
+      config: () => this.controls.stated(),
     };
   }
 

@@ -2,6 +2,7 @@
  * What a running switch shows of itself: the model, the engine's shared memory and the state of the NICs, in the JSON
  * shapes of `api.ts`. It only reads.
  */
+import { effectiveOptions } from '../config/effective-options.js';
 import type { VlanMembership } from '../config/types.js';
 import type { CounterReader, Traffic } from '../dataplane/counters.js';
 import { TICK_MS } from '../dataplane/engine.js';
@@ -36,20 +37,21 @@ export interface Sources {
 
 // ---- links ----
 
-export function viewLinks({ model, fdb }: Pick<Sources, 'model' | 'fdb'>): LinkRow[] {
+/** @param details every option in force, defaults among them; else those that were configured */
+export function viewLinks({ model, fdb }: Pick<Sources, 'model' | 'fdb'>, details = false): LinkRow[] {
   const shown = (port: Port): boolean => port.kind !== 'tap' || port.role !== 'bridge';
   const free = [...model.ports.values()].filter((port) => port.bridge === null);
   return [
     ...[...model.bridges.values()].flatMap((bridge) => [
-      bridgeLink(bridge, model, fdb.learnedByGroup[bridge.index]),
-      ...bridge.ports.filter(shown).map((port) => portLink(port, model)),
+      bridgeLink(bridge, model, fdb.learnedByGroup[bridge.index], details),
+      ...bridge.ports.filter(shown).map((port) => portLink(port, model, details)),
     ]),
-    ...free.map((port) => portLink(port, model)),
+    ...free.map((port) => portLink(port, model, details)),
   ];
 }
 
 /** @param learned entries that it has learned, as `fdb_max_learned` counts them (IFLA_BR_FDB_N_LEARNED) */
-function bridgeLink(bridge: BridgeModel, model: SwitchModel, learned: number): LinkRow {
+function bridgeLink(bridge: BridgeModel, model: SwitchModel, learned: number, details: boolean): LinkRow {
   const host = bridge.ports.find((port) => port.kind === 'tap' && port.role === 'bridge');
   const own = {
     ifname: bridge.name,
@@ -58,15 +60,17 @@ function bridgeLink(bridge: BridgeModel, model: SwitchModel, learned: number): L
     mtu: bridge.mtu,
     fdb_n_learned: learned,
   } as const;
-  const row: LinkRow = { ...bridge.config.options, ...own };
+  const options = details ? effectiveOptions(bridge.config, null) : bridge.config.options;
+  const row: LinkRow = { ...options, ...own };
   if (host === undefined) return row;
-  const { operstate, mtu, address } = portLink(host, model);
+  const { operstate, mtu, address } = portLink(host, model, false);
   return { ...row, operstate, mtu, ...(address === undefined ? {} : { address }) };
 }
 
-function portLink(port: Port, model: SwitchModel): LinkRow {
+function portLink(port: Port, model: SwitchModel, details: boolean): LinkRow {
   // `nic` is the NIC's name where the file gives one: `ifname` is the link's here, as in `ip -j link`.
-  const { ifname: nicName, ...options } = port.config.options;
+  const all = details ? effectiveOptions(port.config, port.bridge?.config ?? null) : port.config.options;
+  const { ifname: nicName, ...options } = all;
   const named = nicName === undefined ? {} : { nic: nicName };
   const master = port.bridge === null ? {} : { master: port.bridge.name };
   const common = { ...options, ...named, ifname: port.name, type: port.kind, ...master };

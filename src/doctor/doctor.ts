@@ -3,6 +3,7 @@
  * the facts judged, within five seconds; nothing is changed. Where the switch is in another network namespace, what
  * depends on the namespace is left out and said to be.
  */
+import { checkDocument } from '../config/load.js';
 import type { SwitchConfig } from '../config/types.js';
 import type { FdbRow, InfoAnswer, LinkRow, StatsAnswer } from '../control/api.js';
 import { type SwitchClient, SwitchUnreachable } from '../control/client.js';
@@ -61,7 +62,7 @@ async function ask(client: SwitchClient): Promise<Asked> {
     `the switch on ${client.socketPath} did not answer within ${ASK_LIMIT_MS / 1000} s`,
   );
   const [config, info, links, stats, entries] = await Promise.all([
-    intime(client.get<SwitchConfig>('/v1/config'), late),
+    intime(client.get<unknown>('/v1/config'), late),
     intime(client.get<InfoAnswer>('/v1/info'), late),
     intime(client.get<LinkRow[]>('/v1/links'), late),
     intime(client.get<StatsAnswer>('/v1/stats'), late),
@@ -70,7 +71,12 @@ async function ask(client: SwitchClient): Promise<Asked> {
       throw error;
     }),
   ]);
-  return { config, info, links, stats, entries };
+  return { config: meaningOf(config, info), info, links, stats, entries };
+}
+
+/** What a switch says of its configuration, resolved. What it runs by is sound, whatever namespaces have gone meanwhile. */
+function meaningOf(value: unknown, { name }: InfoAnswer): SwitchConfig {
+  return checkDocument(value, { hostname: () => name, netnsExists: () => true }).config;
 }
 
 async function intime<T>(answer: Promise<T>, late: Error): Promise<T> {

@@ -101,7 +101,9 @@ export function routes(table: Readonly<Record<string, unknown>>): Handler {
     const { pathname, searchParams } = new URL(incoming.url ?? '', 'http://switch');
     const body = incoming.method === 'GET' ? table[pathname] : undefined;
     const fits = (row: Record<string, unknown>): boolean =>
-      [...searchParams].every(([key, value]) => value.split(',').includes(String(row[FIELDS[key] ?? key])));
+      [...searchParams].every(
+        ([key, value]) => key === 'details' || value.split(',').includes(String(row[FIELDS[key] ?? key])),
+      );
     outgoing.statusCode = body === undefined ? 404 : 200;
     outgoing.setHeader('content-type', 'application/json');
     const answer = Array.isArray(body) ? (body as Record<string, unknown>[]).filter(fits) : body;

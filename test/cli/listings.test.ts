@@ -34,6 +34,12 @@ const FDB: FdbRow[] = [
   },
 ];
 
+const CONFIG = {
+  bridges: {
+    br1: { ports: { '1e3': { type: 'tap', vlans: [{ vid: 2, pvid: true }], addresses: ['192.0.2.1/24'] } } },
+  },
+};
+
 const VLANS: VlansAnswer = {
   vlans: [
     { ifname: 'tap1_0', vlans: [{ vlan: 2, flags: ['PVID', 'Egress Untagged'] }] },
@@ -71,7 +77,7 @@ const folder = scratch();
 let served: FakeSwitch;
 
 beforeAll(async () => {
-  const table = { '/v1/links': LINKS, '/v1/fdb': FDB, '/v1/vlans': VLANS, '/v1/stats': STATS };
+  const table = { '/v1/links': LINKS, '/v1/fdb': FDB, '/v1/vlans': VLANS, '/v1/stats': STATS, '/v1/config': CONFIG };
   served = await fakeSwitch(folder.file('switch.sock'), routes(table));
 });
 afterAll(async () => {
@@ -217,6 +223,32 @@ describe('link show', () => {
 
   it('says what cannot be found', async () => {
     expect(await ask('link', 'show', 'x')).toEqual({ status: 1, out: '', err: 'overtap: Cannot find link "x"\n' });
+  });
+});
+
+describe('config show, and --details', () => {
+  it('prints the configuration as YAML, entries a line each', async () => {
+    const expected = `bridges:
+  br1:
+    ports:
+      "1e3":
+        type: tap
+        vlans:
+          - { vid: 2, pvid: true }
+        addresses: [ 192.0.2.1/24 ]
+`;
+    expect((await ask('config', 'show')).out).toContain(expected);
+    expect(await json('config')).toEqual(CONFIG);
+    expect((await ask('config', 'show', 'x')).status).toBe(2);
+  });
+
+  it('is taken before and behind the words of every listing', async () => {
+    const learned = '02:00:00:00:02:02 dev vxlan0 vlan 2 dst 192.0.2.2 src_vni 20 master br1 used 4 moves 1\n';
+    expect((await ask('-d', 'fdb', 'show')).out).toContain(learned);
+    expect((await ask('fdb', 'show', '--details')).out).toContain(learned);
+    for (const words of [['vlan'], ['vlan', 'tunnelshow'], ['stats'], ['link']])
+      expect((await ask(...words, '-d')).status, words.join(' ')).toBe(0);
+    expect(served.requests).toContain('GET /v1/links?details=1');
   });
 });
 

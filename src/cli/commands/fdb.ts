@@ -59,14 +59,14 @@ async function flush(context: Context, request: FdbRequest): Promise<void> {
 async function show(context: Context, query: FdbQuery): Promise<void> {
   const rows = await ask(await context.client(), query);
   if (context.json) context.printJson(rows);
-  else context.print(formatFdb(rows));
+  else context.print(formatFdb(rows, context.details));
 }
 
 async function get(context: Context, query: FdbQuery & { readonly mac: string }): Promise<void> {
   const rows = await ask(await context.client(), query);
   if (rows.length === 0) throw new NotFoundError(`there is no such FDB entry for ${query.mac}`);
   if (context.json) context.printJson(rows);
-  else context.print(formatFdb(rows));
+  else context.print(formatFdb(rows, context.details));
 }
 
 async function ask(client: SwitchClient, { dev, br, query }: FdbQuery): Promise<FdbRow[]> {

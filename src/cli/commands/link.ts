@@ -52,7 +52,7 @@ async function show(context: Context, words: readonly string[]): Promise<void> {
     throw new UsageError(`"type" takes ${LINK_TYPES.join(', ')}, not "${type}"`);
   }
   const client = await context.client();
-  const all = await client.get<LinkRow[]>('/v1/links');
+  const all = await client.get<LinkRow[]>(context.details ? '/v1/links?details=1' : '/v1/links');
   if (master !== undefined) findBridge(all, master);
   const rows = (wanted === undefined ? all : [findLink(all, wanted)]).filter(
     (row) =>

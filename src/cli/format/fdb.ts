@@ -16,15 +16,17 @@ export function entryWords({ mac, ifname, vlan, dst, port, vni }: Place): string
 }
 
 /** One entry as one line, without its newline. */
-export function formatFdbRow(row: FdbRow): string {
+export function formatFdbRow(row: FdbRow, details = false): string {
   const words = [...entryWords(row), ...row.flags];
   // `self` says that the entry belongs to the port, which is the opposite of its bridge, as in iproute2's output.
   if (!row.flags.includes('self')) words.push('master', row.master);
   if (row.state !== 'dynamic') words.push(row.state);
+  if (details && row.updated !== undefined) words.push('used', String(row.updated));
+  if (details) words.push('moves', String(row.moves));
   return words.join(' ');
 }
 
-/** All entries, a line each. */
-export function formatFdb(rows: readonly FdbRow[]): string {
-  return rows.map((row) => `${formatFdbRow(row)}\n`).join('');
+/** All entries, a line each. @param details with the seconds since each was used, and how often it moved */
+export function formatFdb(rows: readonly FdbRow[], details = false): string {
+  return rows.map((row) => `${formatFdbRow(row, details)}\n`).join('');
 }

@@ -2,7 +2,16 @@
  * Changes of a running switch, one at a time: the live document and the entries put in by hand, and the way from a request
  * to the engines. A request is checked wholly before anything is done; what cannot be done leaves everything as it was.
  */
-import { addLink, addVlans, type Document, deleteLink, deleteVlans, EditRefused, setLink } from '../../config/edit.js';
+import {
+  addLink,
+  addVlans,
+  type Document,
+  deleteLink,
+  deleteVlans,
+  EditRefused,
+  setLink,
+  withEntries,
+} from '../../config/edit.js';
 import { ConfigError, checkDocument, netnsExists } from '../../config/load.js';
 import type { SwitchConfig } from '../../config/types.js';
 import type {
@@ -134,6 +143,18 @@ export class LiveControl implements Controls {
       if (dryRun === true) return { commands };
       await this.become(document, next, deltaToFile(model.entries, next));
       return { commands };
+    });
+  }
+
+  /** What a file would have to say for a switch to be as this one is, entries that were put in at run time among it. */
+  stated(): Promise<Document> {
+    return this.exclusively(async () => {
+      this.settle();
+      const { config, entries } = this.parts.reconciler.model;
+      const { name, control } = config;
+      const document = withEntries(this.document, config, (port) => entries.ofPort(port));
+      // The socket may have been named on the command line.
+      return { name, ...document, control };
     });
   }
 

@@ -226,6 +226,8 @@ const FDB_QUERY = z.strictObject({
 
 const EVENTS_QUERY = z.strictObject({ kinds: words(EVENT_KINDS).exactOptional() });
 
+const LINKS_QUERY = z.strictObject({ details: value.choice(['0', '1']).exactOptional() });
+
 const NO_QUERY = z.strictObject({});
 
 /** The checks of the queries. @throws HttpRefusal 400 that names each key at fault */
@@ -236,6 +238,8 @@ export const readQuery = {
     const { kinds } = checked(EVENTS_QUERY, single(query)) as { kinds?: EventKind[] };
     return kinds === undefined ? null : new Set(kinds);
   },
+  /** @returns whether every option in force is asked for */
+  links: (query: unknown): boolean => (checked(LINKS_QUERY, single(query)) as { details?: string }).details === '1',
   none: (query: unknown): void => void checked(NO_QUERY, single(query)),
 };
 

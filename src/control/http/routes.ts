@@ -41,7 +41,7 @@ function addListings(app: FastifyInstance, { views }: Served): void {
     });
   };
   listing('/v1/info', () => views.info);
-  listing('/v1/links', () => views.links());
+  app.get('/v1/links', (request) => views.links(readQuery.links(request.query)));
   listing('/v1/vlans', () => views.vlans());
   listing('/v1/mdb', () => views.mdb());
   listing('/v1/stats', () => views.stats());

@@ -6,16 +6,16 @@ import { linkAdd, linkDel, linkSet } from '../../../src/cli/requests/link.js';
 import { vlanChange } from '../../../src/cli/requests/vlan.js';
 import { ChangeRefused } from '../../../src/control/controls.js';
 import { long } from '../../long.js';
-import { aimed } from './live-aim.js';
-import { changeText, type Sequence, type Step, sequence, textOf } from './live-changes.js';
-import { canonical, checkAnswers, checkDevices, checkNumbers } from './live-check.js';
+import { changeText, type Sequence, sequence, textOf } from './live-changes.js';
+import { checkAnswers, checkDevices, checkNumbers } from './live-check.js';
 import { type Raw, Refused, readConfig } from './live-config.js';
 import { document } from './live-documents.js';
 import { type Change, Model } from './live-model.js';
 import { Prober } from './live-probe.js';
 import { faultOf } from './live-rules.js';
-import { carryOut, startBoth } from './live-run.js';
+import { carryOut } from './live-run.js';
 import { LiveSwitch } from './live-switch.js';
+import { commandsOf, stated, travel, twin, withSwitches } from './live-travel.js';
 
 /** Applies; another number with OVERTAP_APPLIES. */
 const RUNS = Number(process.env.OVERTAP_APPLIES ?? long(200, 40));
@@ -30,67 +30,6 @@ const journey = fc
     ...one,
     [fc.toStringMethod]: () => `\n${textOf(one.way)}\n    to ${JSON.stringify(one.target)}\n`,
   }));
-
-interface Start {
-  live: LiveSwitch;
-  model: Model;
-  /** What was done to get there. */
-  changes: Change[];
-  prober: Prober;
-}
-
-/** Brings a switch and its model to the end of the way. */
-async function travel({ document: first, workers, steps, seed }: Sequence, probes = true): Promise<Start> {
-  const pair = await startBoth(first, workers);
-  if (pair === null) throw new Error('the first document is not taken');
-  const { live, model } = pair;
-  const prober = new Prober(seed);
-  const changes: Change[] = [];
-  for (const one of steps) {
-    if (one.kind === 'change') await attempt(live, model, one, changes);
-    if (probes) prober.probe(live, model);
-  }
-  return { live, model, changes, prober };
-}
-
-async function attempt(live: LiveSwitch, model: Model, one: Step & { kind: 'change' }, done: Change[]): Promise<void> {
-  const change = aimed(one.change, one.aim, model);
-  model.look();
-  try {
-    await carryOut(live, change);
-  } catch (error) {
-    if (error instanceof ChangeRefused) return;
-    throw error;
-  }
-  model.change(change);
-  done.push(change);
-}
-
-/** A switch that has gone the same way. */
-async function twin({ document: first, workers }: Sequence, changes: readonly Change[]): Promise<LiveSwitch> {
-  const live = await LiveSwitch.start(first, { workers });
-  for (const change of changes) await carryOut(live, change);
-  return live;
-}
-
-/** What a switch answers, without what time and frames have done. */
-function stated(live: LiveSwitch, without: readonly string[] = []): Record<string, string[]> {
-  const links = live.links().map(({ address, ...row }) => {
-    // Without one that is configured a NIC keeps the address that it has.
-    const shown = 'mac' in row ? { ...row, address } : row;
-    return canonical(Object.fromEntries(Object.entries(shown).filter(([key]) => !without.includes(key))));
-  });
-  const rows = live.fdb().filter(({ state, flags }) => state !== 'dynamic' || flags.includes('extern_learn'));
-  const own = new Set(live.links().map(({ address }) => address));
-  const fdb = rows.flatMap(({ updated: _, moves: _moves, ...row }) => (own.has(row.mac) ? [] : [canonical(row)]));
-  const { vlans, tunnels } = live.vlans();
-  return { links: links.sort(), vlans: [...vlans, ...tunnels].map(canonical).sort(), fdb: fdb.sort() };
-}
-
-async function commandsOf(live: LiveSwitch, target: Raw, dryRun = false): Promise<string[]> {
-  const { commands } = await live.controls.apply({ config: target, dryRun });
-  return commands;
-}
 
 // ---- The CLI's reading of a command
 
@@ -131,15 +70,6 @@ function hasWords(target: Raw): boolean {
 /** Without the entries of control programs: no file and no command of an operator takes those away. */
 function withoutPrograms<T>(value: T): T {
   return JSON.parse(JSON.stringify(value, (key, one: unknown) => (key === 'extern_learn' ? undefined : one))) as T;
-}
-
-async function withSwitches(work: (made: LiveSwitch[]) => Promise<void>): Promise<void> {
-  const made: LiveSwitch[] = [];
-  try {
-    await work(made);
-  } finally {
-    for (const live of made) live.stop();
-  }
 }
 
 function check(run: (way: Sequence, target: Raw, made: LiveSwitch[]) => Promise<void>): Promise<void> {

@@ -135,11 +135,13 @@ export function entriesOfPort(config: Config, name: string): Entry[] {
   const members = membersOf(port, config.bridges.get(port.bridge));
   const own = [...members].flatMap(([vlan, member]) => member.remotes.map((dst): Given => ({ mac: ZERO, dst, vlan })));
   const lists = [...remotes, ...own].flatMap((given) => expand(config, name, given, 'permanent'));
-  const all = [...lists, ...port.fdb.flatMap((given) => expand(config, name, given, 'static'))];
+  const given = port.fdb.flatMap((one) => expand(config, name, one, 'static'));
+  const all = [...lists, ...given];
   const everywhere = new Set(all.filter(({ vni }) => vni === null).map(({ dst, udp }) => `${dst} ${udp}`));
+  // An entry is there in its own right, as one that is put in at run time.
+  const isCovered = ({ vni, dst, udp }: Entry): boolean => vni !== null && everywhere.has(`${dst} ${udp}`);
   const found = new Map<string, Entry>();
-  for (const entry of all) {
-    if (entry.mac === ZERO && entry.vni !== null && everywhere.has(`${entry.dst} ${entry.udp}`)) continue;
+  for (const entry of [...lists.filter((one) => !isCovered(one)), ...given]) {
     const key = keyOf(entry, port.bridge);
     if (!found.has(key)) found.set(key, entry);
   }

@@ -1,0 +1,22 @@
+/**
+ * `overtap config`: prints the configuration of a running switch as a file. It reads only.
+ */
+import type { Invocation } from '../context.js';
+import { UsageError } from '../errors.js';
+import { formatConfig } from '../format/config.js';
+import { SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
+
+const FAMILY: Subcommands = { command: 'config', here: ['show'], aliases: SHOW_ALIASES };
+
+export async function run({ context, words, help }: Invocation): Promise<number> {
+  if (subcommand(FAMILY, words[0]) === 'help') {
+    context.print(help());
+    return 0;
+  }
+  if (words.length > 1) throw new UsageError(`"config show" takes no further words, and "${words[1]}" is one`);
+  const client = await context.client();
+  const config = await client.get<Record<string, unknown>>('/v1/config');
+  if (context.json) context.printJson(config);
+  else context.print(formatConfig(config));
+  return 0;
+}

@@ -1,0 +1,145 @@
+/**
+ * The live document with the FDB entries that are there: what was put in or taken out at run time becomes what the file
+ * would have to say. Pure. What the document says already, and still holds, stays as it is written.
+ */
+import { canonicalIp, Refusal, ZERO_MAC } from './address.js';
+import {
+  asMapping,
+  bridgesOf,
+  type Document,
+  type Mapping,
+  portsOf,
+  withKey,
+  withoutKey,
+  withPort,
+} from './edit-tree.js';
+import { type ConfiguredEntry, entriesOf, keyOf } from './entries-of.js';
+import { expandEntry } from './entry-expand.js';
+import { rangeLength, readRange, VLAN_ID } from './id-range.js';
+import type { BridgeConfig, PortConfig, SwitchConfig } from './types.js';
+
+/**
+ * @param config what the document means
+ * @param rowsOf the entries of a port of a bridge; ports of none have no others than the document says
+ */
+export function withEntries(
+  document: Document,
+  config: SwitchConfig,
+  rowsOf: (port: string) => Iterable<ConfiguredEntry>,
+): Document {
+  const said = new Map<string, ConfiguredEntry[]>();
+  for (const row of entriesOf(config)) {
+    const rows = said.get(row.port);
+    if (rows === undefined) said.set(row.port, [row]);
+    else rows.push(row);
+  }
+  let out = document;
+  for (const [name, body] of bridgesOf(document)) {
+    const bridge = config.bridges.find((one) => one.name === name);
+    for (const port of bridge?.ports ?? []) {
+      if (bridge === undefined) continue;
+      const rows = new Rows([...rowsOf(port.name)].filter((row) => hasPlace(row, bridge)));
+      const before = said.get(port.name) ?? [];
+      if (before.length === rows.size && before.every((row) => rows.has(row))) continue;
+      out = withPort(out, name, port.name, rewritten(asMapping(portsOf(body)[port.name]), port, bridge, rows));
+    }
+  }
+  return out;
+}
+
+/** Where VLAN filtering was switched on or off, entries of before lie idle: no file can say them. */
+function hasPlace({ mac, vlan }: ConfiguredEntry, { vlanFiltering }: BridgeConfig): boolean {
+  return mac === ZERO_MAC || (vlan !== 0) === vlanFiltering;
+}
+
+/** The entries of one port, and which of them are said already. */
+class Rows {
+  private readonly byKey: Map<string, ConfiguredEntry>;
+  private readonly said = new Set<string>();
+
+  constructor(rows: Iterable<ConfiguredEntry>) {
+    this.byKey = new Map([...rows].map((row) => [keyOf(row), row]));
+  }
+
+  get size(): number {
+    return this.byKey.size;
+  }
+
+  has(row: ConfiguredEntry): boolean {
+    const there = this.byKey.get(keyOf(row));
+    return there !== undefined && factsOf(there) === factsOf(row);
+  }
+
+  /** Takes note that the document says all of these. @returns false, and takes no note, when one of them is not there */
+  say(rows: readonly ConfiguredEntry[]): boolean {
+    if (!rows.every((row) => this.has(row))) return false;
+    for (const row of rows) this.said.add(keyOf(row));
+    return true;
+  }
+
+  get left(): ConfiguredEntry[] {
+    return [...this.byKey].flatMap(([key, row]) => (this.said.has(key) ? [] : [row]));
+  }
+}
+
+const factsOf = ({ vni, dst, udpPort, state, sticky, externLearn }: ConfiguredEntry): string =>
+  JSON.stringify([vni, dst, udpPort, state, sticky, externLearn]);
+
+/** A port's mapping that says exactly these rows: its lists first, as far as they hold, and the rest as entries. */
+function rewritten(body: Mapping, port: PortConfig, bridge: BridgeConfig, rows: Rows): Mapping {
+  let out = body;
+  if (port.type === 'vxlan') {
+    const flood = (dst: string, vlan = 0, vni: number | null = null): ConfiguredEntry => ({
+      ...{ mac: ZERO_MAC, port: port.name, vlan, vni, dst },
+      ...{ state: 'permanent', sticky: false, externLearn: false },
+    });
+    if (port.group !== undefined) rows.say([flood(port.group)]);
+    out = withList(out, 'remotes', (remote) => rows.say([flood(remote)]));
+    const ownOf = (item: Mapping, remote: string): boolean => {
+      const vids = vidsIn(item);
+      const members = port.vlans.filter(({ vid, vni }) => vni !== undefined && vids(vid));
+      // A remote of every VNI takes the place of those of single ones, unless these are entries of their own.
+      return !rows.has(flood(remote)) && rows.say(members.map(({ vid, vni }) => flood(remote, vid, vni)));
+    };
+    if (Array.isArray(out.vlans)) {
+      const vlans = out.vlans.map(asMapping).map((item) => withList(item, 'remotes', (remote) => ownOf(item, remote)));
+      out = withKey(out, 'vlans', vlans);
+    }
+  }
+  const items = Array.isArray(body.fdb) ? (body.fdb as unknown[]) : [];
+  const kept = items.filter((_, at) => rows.say(expandEntry(port.fdb[at], port, bridge)));
+  const entries = [...kept, ...rows.left.map((row) => entryOf(row, port))];
+  return entries.length === 0 ? withoutKey(out, 'fdb') : withKey(out, 'fdb', entries);
+}
+
+/** A mapping with those of its list's addresses that hold. */
+function withList(mapping: Mapping, key: string, holds: (address: string) => boolean): Mapping {
+  const list = mapping[key];
+  if (!Array.isArray(list)) return mapping;
+  const kept = (list as unknown[]).filter((item) => holds(canonicalIp(String(item))?.text ?? String(item)));
+  if (kept.length === list.length) return mapping;
+  return kept.length === 0 ? withoutKey(mapping, key) : withKey(mapping, key, kept);
+}
+
+function vidsIn({ vid }: Mapping): (vid: number) => boolean {
+  const range = typeof vid === 'number' || typeof vid === 'string' ? readRange(vid, VLAN_ID) : undefined;
+  if (range === undefined || range instanceof Refusal) return () => false;
+  return (one) => one >= range.first && one < range.first + rangeLength(range);
+}
+
+/** A row as a file says it. On a port that maps VLANs the VNI names the VLAN too. */
+function entryOf(
+  { mac, vlan, vni, dst, udpPort, state, sticky, externLearn }: ConfiguredEntry,
+  port: PortConfig,
+): Mapping {
+  const maps = port.type === 'vxlan' && port.vlanTunnel;
+  return {
+    mac,
+    ...(maps && typeof vni === 'number' ? { vni } : vlan === 0 ? {} : { vlan }),
+    ...(dst === undefined ? {} : { dst }),
+    ...(udpPort === undefined ? {} : { port: udpPort }),
+    state,
+    ...(sticky ? { sticky } : {}),
+    ...(externLearn ? { extern_learn: externLearn } : {}),
+  };
+}

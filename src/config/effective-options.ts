@@ -1,0 +1,40 @@
+/**
+ * Every option of a link that is in force, defaults among them, under the keys of the file: what `link show -d` shows.
+ *
+ * Which options a link has comes from the table of words. Their values come from the resolved configuration, whose names are
+ * the file's in camel case.
+ */
+import { type LinkType, OPTION_ROWS } from './option-table.js';
+import { NIC_KEYS } from './schema.js';
+import type { BridgeConfig, NicAddress, PortConfig, RawOptions, StormLimit } from './types.js';
+
+type Link = BridgeConfig | PortConfig;
+
+/** @param bridge the one that a port belongs to; null: none */
+export function effectiveOptions(link: Link, bridge: BridgeConfig | null): RawOptions {
+  const type: LinkType = 'type' in link ? link.type : 'bridge';
+  const hasNic = type === 'tap' || ('hostPort' in link && link.hostPort);
+  const isOfNic = (key: string): boolean => NIC_KEYS.some((one) => one === key);
+  const keys = [...new Set(OPTION_ROWS[type].map(({ key }) => key))].filter((key) => hasNic || !isOfNic(key));
+  const all = keys.map((key): [string, unknown] => [key, inForce(link, key, bridge)]);
+  return Object.fromEntries(all.filter(([, value]) => value !== undefined));
+}
+
+function inForce(link: Link, key: string, bridge: BridgeConfig | null): unknown {
+  const name = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const value = (link as unknown as Record<string, unknown>)[name];
+  switch (key) {
+    case 'addresses':
+      return (value as NicAddress[]).map(({ address, prefix }) => `${address}/${prefix}`);
+    case 'storm_limit': {
+      const { broadcast, unknownUnicast, multicast } = value as StormLimit;
+      return { broadcast, unknown_unicast: unknownUnicast, multicast };
+    }
+    case 'ttl':
+      return value ?? 0; // the route's
+    case 'ageing':
+      return value ?? bridge?.ageingTime;
+    default:
+      return value;
+  }
+}
