@@ -40,6 +40,10 @@ describe('listings', () => {
   it('a query that is not known, or is no URL, is refused', async () => {
     expect(await get('/v1/links?dev=tap1')).toEqual({
       status: 400,
+      value: { error: { code: 'invalid', message: 'dev: is not known; this request takes details' } },
+    });
+    expect(await get('/v1/vlans?dev=tap1')).toEqual({
+      status: 400,
       value: { error: { code: 'invalid', message: 'dev: nothing can be asked for here; remove it' } },
     });
     const { status, value } = await get('/v1/%zz');
