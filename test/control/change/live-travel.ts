@@ -55,7 +55,7 @@ export async function twin({ document: first, workers }: Sequence, changes: read
 
 /** What a switch answers, without what time and frames have done. */
 export function stated(live: LiveSwitch, without: readonly string[] = []): Record<string, string[]> {
-  const links = live.links().map(({ address, ...row }) => {
+  const links = live.links().map(({ address, fdb_n_learned: _, ...row }) => {
     // Without one that is configured a NIC keeps the address that it has.
     const shown = 'mac' in row ? { ...row, address } : row;
     return canonical(Object.fromEntries(Object.entries(shown).filter(([key]) => !without.includes(key))));
