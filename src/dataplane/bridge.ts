@@ -2,7 +2,7 @@
  * The bridge's decision for one frame: learn where its source is, look up where its destination is
  * (Linux `br_handle_frame_finish`). Afterwards the batch holds an FDB destination, a flood or a drop.
  */
-import { NOT_FOUND, STATIC_OTHER } from '../fdb/table.js';
+import { FLAG_STATIC, FLAGS_NEVER_MOVED, NOT_FOUND, STATIC_OTHER } from '../fdb/table.js';
 import {
   destinationHigh,
   destinationLow,
@@ -37,6 +37,9 @@ import {
   UP,
 } from './forwarding.js';
 import { isHorizon, isMember } from './reach.js';
+
+/** What was put in by hand on this host is not learned away by a remote. */
+const SETTLED_FOR_REMOTES = FLAGS_NEVER_MOVED | FLAG_STATIC;
 
 /** Decides about a frame whose ingress stage passed. */
 export function bridgeFrame(sw: Context, frame: number): void {
@@ -100,11 +103,23 @@ function learnSource(sw: Context, frame: number, segment: number, flags: number)
     fdb.refresh(row, sw.tick);
     return true;
   }
-  const learned = fdb.learn(high, low, segment, destination, port, sw.tick);
-  // A local port's frame goes on though its entry may not move, as in br_fdb_update; a remote's does not (vxlan_snoop).
-  if (learned !== STATIC_OTHER || batch.remote[frame] === 0) return true;
+  if (batch.remote[frame] === 0) {
+    fdb.learn(high, low, segment, destination, port, sw.tick);
+    return true; // also where its entry may not move, as in br_fdb_update
+  }
+  const learned = fdb.learn(high, low, segment, destination, port, sw.tick, SETTLED_FOR_REMOTES);
+  if (learned !== STATIC_OTHER || !isOfOtherVtep(sw, high, low, segment, port)) return true;
   batch.drop(frame, FDB_STATIC_MOVE);
   return false;
+}
+
+/**
+ * Whether an entry that does not move is behind the vxlan port `port`, and another VTEP there (vxlan_snoop). One on another
+ * port of the bridge is this host's own: a gateway's MAC that every host has (anycast) comes from remotes as well.
+ */
+function isOfOtherVtep(sw: Context, high: number, low: number, segment: number, port: number): boolean {
+  const known = sw.fdb.resolve(high, low, segment);
+  return known !== NOT_FOUND && destinationPort(known) === port && destinationRemote(known) !== 0;
 }
 
 /** Whether a MAC is known to be behind the port. */

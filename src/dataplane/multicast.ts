@@ -13,7 +13,7 @@ import { igmpMessage, isIpv4Multicast, isLocalControlGroup, PROTOCOL_IGMP } from
 import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, parseInner } from '../wire/inner.js';
 import { ipv4Destination } from '../wire/ipv4.js';
 import { ipv6Destination, PROTOCOL_ICMPV6 } from '../wire/ipv6.js';
-import { isAllNodes, isIpv6Multicast, mldMessage } from '../wire/mld.js';
+import { isAllNodes, isAutoconfigurationGroup, isIpv6Multicast, mldMessage } from '../wire/mld.js';
 import { isPimHello, PROTOCOL_PIM } from '../wire/pim.js';
 import type { Context } from './context.js';
 import { NO_DESTINATION, TURN_EXCEEDED } from './drop-reasons.js';
@@ -65,8 +65,9 @@ function forward6(sw: Context, frame: number): boolean {
   const a1 = ipv6Destination(view, l3, 1);
   const a2 = ipv6Destination(view, l3, 2);
   const a3 = ipv6Destination(view, l3, 3);
-  // Every other group is reported by those who listen, link-local ones too (RFC 3810 section 6).
-  if (isAllNodes(a0, a1, a2, a3)) return false;
+  // Every other group is reported by those who listen, link-local ones too (RFC 3810 section 6). But a report for a
+  // solicited-node group is often lost or never sent, and the host without it would not be found: all ports get these.
+  if (isAllNodes(a0, a1, a2, a3) || isAutoconfigurationGroup(a0, a1, a2, a3)) return false;
   return deliver(sw, frame, QUERIER6, a0, a1, a2, a3);
 }
 

@@ -14,7 +14,8 @@
  * is the sweep, and that is spread over time.
  *
  * **Who moves.** A learned entry moves at once. What was set by control tells by its flags whether it moves, ages, both
- * or neither; the rules are those of Linux `br_fdb_update` and, for FLAG_PINNED, of `vxlan_snoop`.
+ * or neither; the rules are those of Linux `br_fdb_update` and, for FLAG_PINNED, of `vxlan_snoop`. The caller may name
+ * further flags that keep an entry from moving to where its frame came from.
  *
  * **Limits** count learned entries only, and exactly: an entry is learned if and only if it has no flag. An entry that
  * roams to an owner without room is removed, since where it was it is no more: its frames are flooded, as are those of
@@ -149,23 +150,46 @@ export class Fdb extends FdbChanges {
   /**
    * Takes note that a frame from this MAC came from this destination.
    * @param now the clock's tick
+   * @param settled flags, any of which keeps an entry from moving there
    * @returns REFRESHED, LEARNED, MOVED, STATIC_OTHER, STATIC_SAME or FULL
    */
-  learn(high: number, low: number, segment: number, destination: number, owner: number, now: number): number {
+  learn(
+    high: number,
+    low: number,
+    segment: number,
+    destination: number,
+    owner: number,
+    now: number,
+    settled = FLAGS_NEVER_MOVED,
+  ): number {
     const row = this.find(high, low, segment);
-    if (row >= 0 && this.rows[(row << ROW_SHIFT) + ROW_DESTINATION] === destination) return this.refresh(row, now);
-    return this.change(high, low, segment, destination, owner, now);
+    if (row >= 0) {
+      const base = row << ROW_SHIFT;
+      if (this.rows[base + ROW_DESTINATION] === destination) return this.refresh(row, now);
+      // Every frame of an anycast MAC comes here: none takes the lock. Should the row be another entry's by now, only
+      // this one frame teaches nothing.
+      if (staysFor(this.rows[base + ROW_MAC_HIGH] >>> 16, settled)) return STATIC_OTHER;
+    }
+    return this.change(high, low, segment, destination, owner, now, settled);
   }
 
   /** The slow half of learning: under the lock the key is looked up once more, since another thread may have been first. */
-  private change(high: number, low: number, segment: number, destination: number, owner: number, now: number): number {
+  private change(
+    high: number,
+    low: number,
+    segment: number,
+    destination: number,
+    owner: number,
+    now: number,
+    settled: number,
+  ): number {
     this.check(high, segment, owner);
     lock(this.header, HEAD_LOCK);
     this.header[HEAD_TICK] = now;
     const row = this.find(high, low, segment);
     let outcome: number;
     if (row < 0) outcome = this.admit(high, low, segment, destination, owner, now);
-    else if (this.destinationOf(row) !== destination) outcome = this.roam(row, destination, owner, now);
+    else if (this.destinationOf(row) !== destination) outcome = this.roam(row, destination, owner, now, settled);
     else outcome = this.refresh(row, now);
     unlock(this.header, HEAD_LOCK);
     return outcome;
@@ -192,11 +216,11 @@ export class Fdb extends FdbChanges {
     return LEARNED;
   }
 
-  private roam(row: number, destination: number, owner: number, now: number): number {
+  private roam(row: number, destination: number, owner: number, now: number, settled: number): number {
     const base = row << ROW_SHIFT;
     const word = this.rows[base + ROW_MAC_HIGH];
     let flags = word >>> 16;
-    if ((flags & FLAGS_NEVER_MOVED) !== 0) return STATIC_OTHER;
+    if (staysFor(flags, settled)) return STATIC_OTHER;
     const high = word & 0xffff;
     const segment = this.rows[base + ROW_SEGMENT];
     if (flags === 0 && !this.hasRoomFrom(this.rows[base + ROW_OWNER], owner)) {
@@ -262,4 +286,10 @@ export class Fdb extends FdbChanges {
     unlock(this.header, HEAD_LOCK);
     return expired;
   }
+}
+
+/** Whether flags keep an entry where it is. What a control program has put in may roam, static or not. */
+function staysFor(flags: number, settled: number): boolean {
+  const counting = (flags & FLAG_EXTERN_LEARN) === 0 ? settled : settled & FLAGS_NEVER_MOVED;
+  return (flags & counting) !== 0;
 }

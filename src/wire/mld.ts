@@ -73,6 +73,16 @@ export function isAllNodes(a0: number, a1: number, a2: number, a3: number): bool
 }
 
 /**
+ * True for the groups that hosts without an address of their own yet depend on: solicited-node addresses
+ * (ff02::1:ff00:0/104, RFC 4291 section 2.7.1) and all DHCP relay agents and servers (ff02::1:2, RFC 8415 section 7.1).
+ * Many listen without a report that anybody heard.
+ */
+export function isAutoconfigurationGroup(a0: number, a1: number, a2: number, a3: number): boolean {
+  if (a0 >>> 0 !== 0xff020000 || a1 !== 0) return false;
+  return a2 === 1 ? a3 >>> 24 === 0xff : a2 === 0 && a3 === 0x10002;
+}
+
+/**
  * Which kind of message an ICMPv6 packet is: MESSAGE_NONE for one that is malformed or no MLD.
  * @param l3 offset of its IPv6 header, `l4` of its ICMPv6 header; both lie before `end`
  * @param end end of what the IPv6 header counts as its own

@@ -121,6 +121,26 @@ describe('with a querier', () => {
     expect(sw.send('t1', toGroup(GROUP))).toMatchObject({ to: ['t2', 't4', `v0>${R3}`], drops: [] });
   });
 
+  it.each(['ff02::1:ff00:0', 'ff02::1:ff00:1', 'ff02::1:ffff:ffff', 'ff02::1:2'])('%s goes to all ports', (group) => {
+    const sw = snooping().group(group, ['t2']).routers(['t4']);
+    expect(sw.send('t1', toGroup(group)).to).toEqual(EVERYBODY);
+    expect(sw.noGroup(group).send('t1', toGroup(group)).to).toEqual(EVERYBODY);
+  });
+
+  it.each([
+    'ff02::1:fe00:1',
+    'ff02::1:fffe',
+    'ff02::2:ff00:1',
+    'ff02::1:0:ff00:1',
+    'ff02:0:0:1:0:1:ff00:1',
+    'ff05::1:ff00:1',
+    'ff05::1:3',
+    'ff02::1:3',
+    'ff02::1:1:2',
+  ])('%s goes to its members', (group) => {
+    expect(snooping().group(group, ['t2']).routers(['t4']).send('t1', toGroup(group)).to).toEqual(['t2', 't4']);
+  });
+
   it('a group of IPv6 does, a link-local one too', () => {
     const sw = snooping()
       .group(GROUP6, ['t2'])
@@ -135,7 +155,7 @@ describe('with a querier', () => {
       .group(GROUP, ['t2'])
       .routers(['t4', `v0>${R2}`]);
     expect(sw.send('t1', toGroup(OTHER)).to).toEqual(['t4', `v0>${R2}`]);
-    expect(sw.send('t1', toGroup('ff02::1:ff00:1')).to).toEqual(['t4', `v0>${R2}`]);
+    expect(sw.send('t1', toGroup('ff02::fb')).to).toEqual(['t4', `v0>${R2}`]);
   });
 
   it('and without a router to nobody', () => {

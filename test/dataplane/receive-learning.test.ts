@@ -1,6 +1,13 @@
 /** Underlay to overlay, rule 7: what is learned from datagrams, and rule 8: what the outer ECN does to the inner one. */
 import { describe, expect, it } from 'vitest';
-import { FLAG_EXTERN_LEARN, FLAG_PERMANENT, FLAG_PINNED, FLAG_STATIC } from '../../src/fdb/table.js';
+import { destinationOf, segmentOf } from '../../src/dataplane/forwarding.js';
+import {
+  FLAG_EXTERN_LEARN,
+  FLAG_PERMANENT,
+  FLAG_PINNED,
+  FLAG_STATIC,
+  FLAG_STICKY,
+} from '../../src/fdb/table.js';
 import { viewOf } from '../../src/wire/bytes.js';
 import { A, B, BROADCAST, C, finished, frame, ipv4HeaderIsSound, packet } from './frames.js';
 import { type SwitchOptions, TestSwitch, type VxlanSpec } from './harness.js';
@@ -85,6 +92,69 @@ describe('rule 7: learning from the tunnel', () => {
     expect(sw.tunnel('vx', ONE, 42, fromA)).toMatchObject({ to: ['tap1'], drops: [] });
     expect(sw.send('tap1', toA).out.map(({ to, udpPort }) => `${to} ${udpPort}`)).toEqual([`vx>${ONE} 8472`]);
     expect(sw.tunnel('vx', TWO, 42, fromA).drops).toEqual(['vx fdb_static_move']);
+  });
+
+  it.each([
+    ['permanent', FLAG_PERMANENT],
+    ['static', FLAG_STATIC],
+    ['static sticky', FLAG_STATIC | FLAG_STICKY],
+    ['dynamic sticky', FLAG_STICKY],
+  ])('a %s entry of a local port stays, and a frame from a VTEP is delivered', (_name, flags) => {
+    const sw = new TestSwitch({
+      br0: {
+        ports: {
+          tap1: { type: 'tap' },
+          gw: { type: 'tap', fdb: [{ mac: A, flags }] },
+          vx: { type: 'vxlan', vni: 42, remotes: [ONE, TWO] },
+        },
+      },
+    });
+    sw.send('tap1', toA);
+    for (const from of [TWO, ONE]) expect(sw.tunnel('vx', from, 42, fromA)).toMatchObject({ to: ['tap1'], drops: [] });
+    const announced = sw.tunnel('vx', TWO, 42, frame({ source: A, destination: BROADCAST }));
+    expect(announced).toMatchObject({ to: ['gw', 'tap1'], drops: [] });
+    expect(sw.send('tap1', toA).to).toEqual(['gw']);
+  });
+
+  it('an entry of another vxlan port stays, and the frame is delivered', () => {
+    const sw = new TestSwitch({
+      br0: {
+        ports: {
+          tap1: { type: 'tap' },
+          vx: { type: 'vxlan', vni: 42, remotes: [ONE, TWO] },
+          vy: { type: 'vxlan', vni: 43, remotes: [ONE], fdb: [{ mac: A, dst: ONE }] },
+        },
+      },
+    });
+    sw.send('tap1', toA);
+    expect(sw.tunnel('vx', TWO, 42, fromA)).toMatchObject({ to: ['tap1'], drops: [] });
+    expect(sw.send('tap1', toA).to).toEqual([`vy>${ONE}`]);
+  });
+
+  it('an entry of the vxlan port that names no VTEP stays, and the frame is delivered', () => {
+    const sw = meshed();
+    const segment = segmentOf(sw.topology.bridgeNumber('br0'), 0);
+    const destination = destinationOf(sw.port('vx'), 0);
+    const place = { high: 0x0200, low: 0x0a, segment, destination, owner: sw.port('vx') };
+    sw.apply([{ op: 'fdb', ...place, flags: FLAG_STATIC }]);
+    expect(sw.context.fdb.resolve(0x0200, 0x0a, segment)).toBe(destination);
+    expect(sw.tunnel('vx', TWO, 42, fromA)).toMatchObject({ to: ['tap1'], drops: [] });
+    expect(sw.context.fdb.resolve(0x0200, 0x0a, segment)).toBe(destination);
+  });
+
+  it("an entry that a control program put on a local port roams to a VTEP", () => {
+    const fdb = [{ mac: A, flags: FLAG_STATIC | FLAG_EXTERN_LEARN }];
+    const sw = new TestSwitch({
+      br0: {
+        ports: {
+          tap1: { type: 'tap' },
+          tap2: { type: 'tap', fdb },
+          vx: { type: 'vxlan', vni: 42, remotes: [ONE, TWO] },
+        },
+      },
+    });
+    expect(sw.tunnel('vx', TWO, 42, fromA).drops).toEqual([]);
+    expect(sw.send('tap1', toA).to).toEqual([`vx>${TWO}`]);
   });
 
   it('an entry of a control program may roam', () => {

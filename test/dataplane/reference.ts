@@ -149,7 +149,8 @@ export class ReferenceSwitch {
       return true;
     }
     const same = entry.port === from && entry.remote === remote;
-    if (!same && entry.kind === 'fixed') return remote === '';
+    if (!same && remote !== '' && entry.kind !== 'learned') return entry.port !== from;
+    if (!same && entry.kind === 'fixed') return true;
     this.fdb.set(key, { port: from, remote, seen: this.now, kind: entry.kind });
     return true;
   }
