@@ -28,6 +28,11 @@ export async function runDaemon({ document, config }: CheckedDocument, options: 
         log[asked ? 'warn' : 'info']({ offload, reason }, 'offload not available: doing without'),
       offloadHeldBack: (offload, reason) => log.info({ offload, reason }, 'offload not used for the time being'),
       offloadLost: (offload) => log.warn({ offload }, 'offload failed and is not used any more'),
+      ownTunnel: ({ port, bridge, remote }) =>
+        log.warn(
+          { port, bridge, remote },
+          `the route to remote ${remote} leads into ${bridge === undefined ? `port ${port}` : `bridge ${bridge}`}: the switch does not carry its own tunnel (own_tunnel); give the remote a route by another device`,
+        ),
       failed: (error) => {
         log.fatal({ err: error }, 'the engine has failed');
         end.with(EXIT_REFUSED);

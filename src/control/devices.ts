@@ -29,7 +29,7 @@ export interface DeviceOptions {
 /** What a change of the switch opens devices with. */
 export type DeviceSource = Pick<
   Devices,
-  'guestTap' | 'underlay' | 'poolsOf' | 'receiverFds' | 'senderFds' | 'release' | 'vxlanMtu'
+  'guestTap' | 'underlay' | 'poolsOf' | 'receiverFds' | 'senderFds' | 'senderPort' | 'release' | 'vxlanMtu'
 >;
 
 export class Devices {
@@ -109,6 +109,10 @@ export class Devices {
 
   senderFds(sender: number): readonly number[] {
     return this.sockets.senderFds(sender);
+  }
+
+  senderPort(sender: number): number {
+    return this.sockets.senderPort(sender);
   }
 
   release(held: { sockets: readonly (number | null)[]; senders: readonly number[] }): Released {

@@ -14,6 +14,7 @@ import { Transition } from './change/transition.js';
 import { Devices } from './devices.js';
 import { Engines } from './engines/engines.js';
 import { EventFeed } from './events/event-feed.js';
+import { type OwnTunnelNotice, OwnTunnelNotices } from './events/own-tunnel-notices.js';
 import { PuntFeed } from './events/punt-feed.js';
 import type { Views } from './listings.js';
 import type { Port, SwitchModel } from './model.js';
@@ -33,6 +34,8 @@ export interface SwitchEvents {
   offloadHeldBack(offload: string, reason: string): void;
   /** An offload failed at run time and is not used any more. */
   offloadLost(offload: string): void;
+  /** The route to a remote leads into a bridge of the switch, which drops what comes by it (own_tunnel). */
+  ownTunnel(notice: OwnTunnelNotice): void;
   failed(error: Error): void;
 }
 
@@ -162,7 +165,12 @@ function assemble(
     carryOut: (operations) => void controls.own(() => withEntries(operations())).catch(() => undefined),
   });
   const tell = (event: SwitchEvent): void => feed.tell(event);
-  const punts = new PuntFeed({ model, punts: engines.punts, multicast, tell });
+  const notices = new OwnTunnelNotices(
+    (notice) => events.ownTunnel(notice),
+    () => performance.now(),
+  );
+  const ownTunnel = (port: Port, remote: string): void => notices.meet(port, remote);
+  const punts = new PuntFeed({ model, punts: engines.punts, multicast, tell, ownTunnel });
   const controls = new LiveControl(document, {
     reconciler,
     engines,

@@ -27,6 +27,8 @@ const NO_FD = -1;
 interface Sender {
   /** One for each engine; they may be the same. */
   fds: readonly number[];
+  /** The outer source port. */
+  port: number;
   close(): void;
 }
 
@@ -127,7 +129,7 @@ export class UnderlaySockets {
       for (const sender of pool) {
         const number = this.senderNumbers.take();
         numbers.push(number);
-        this.senders[number] = { fds: this.ofEach(() => sender.fd), close: () => sender.close() };
+        this.senders[number] = { fds: this.ofEach(() => sender.fd), port: sender.port, close: () => sender.close() };
       }
     } catch (error) {
       for (const number of numbers) this.senderNumbers.give(number);
@@ -157,7 +159,7 @@ export class UnderlaySockets {
       this.senderNumbers.give(number);
       throw error;
     }
-    this.senders[number] = { fds: receiver.fds, close: end };
+    this.senders[number] = { fds: receiver.fds, port: receiver.opened[0]?.port ?? 0, close: end };
     return number;
   }
 
@@ -231,6 +233,11 @@ export class UnderlaySockets {
   /** Descriptors of a sending socket, one for each engine. */
   senderFds(sender: number): readonly number[] {
     return this.senders[sender]?.fds ?? [];
+  }
+
+  /** The outer source port of a sending socket. */
+  senderPort(sender: number): number {
+    return this.senders[sender]?.port ?? 0;
   }
 
   /** Takes a port's sockets out of use. What it had to itself must be detached from the engines, and then be closed. */

@@ -20,6 +20,11 @@ export const ALONE = 3;
 /** The frame carries no 802.1Q tag that the bridge looks at. */
 export const NO_TAG = -1;
 
+/** `flowKnown`: `flow` and `tos` are worked out, and the frame may go into a tunnel. */
+export const FLOW_KNOWN = 1;
+/** `flowKnown`: the frame is a datagram of one of the switch's own tunnels (`own-tunnel.ts`). */
+export const FLOW_OWN = 2;
+
 /** Rows behind those of the frames received, for frames of the switch's own (`originate.ts`). */
 export const OWN_FRAMES = 128;
 
@@ -47,7 +52,10 @@ export class Batch {
   readonly outcome: Int32Array;
   /** Index into DROP_REASONS where the outcome is OUTCOME_DROP. */
   readonly reason: Int32Array;
-  /** What chooses the sending socket, and the inner TOS; worked out when the first copy goes into a tunnel: `flowKnown`. */
+  /**
+   * What chooses the sending socket, and the inner TOS; worked out when the first copy goes into a tunnel, as `flowKnown` says:
+   * 0, FLOW_KNOWN or FLOW_OWN.
+   */
   readonly flow: Int32Array;
   readonly tos: Int32Array;
   readonly flowKnown: Uint8Array;

@@ -31,6 +31,7 @@ export const DROP_REASONS = [
   'suppressed',
   'storm_limited',
   'turn_exceeded',
+  'own_tunnel',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];
@@ -63,3 +64,5 @@ export const PORT_DOWN = index('port_down');
 export const SUPPRESSED = index('suppressed');
 export const STORM_LIMITED = index('storm_limited');
 export const TURN_EXCEEDED = index('turn_exceeded');
+/** Would carry the switch's own tunnel: `own-tunnel.ts`. */
+export const OWN_TUNNEL = index('own_tunnel');

@@ -33,18 +33,20 @@ import {
   VNET_NEEDS_CSUM,
 } from '../port/nic.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
-import { L3_KIND, L3_OFFSET, parseInner } from '../wire/inner.js';
-import { ipv4DontFragment, ipv4Tos } from '../wire/ipv4.js';
+import { L3_KIND, L3_OFFSET, L4_PROTOCOL, parseInner } from '../wire/inner.js';
+import { ipv4DontFragment, ipv4Tos, PROTOCOL_UDP } from '../wire/ipv4.js';
 import { ipv6TrafficClass } from '../wire/ipv6.js';
 import { TCP_HEADER, tcpHeaderLength } from '../wire/tcp.js';
 import { UDP_HEADER } from '../wire/udp.js';
 import { hasTag, priorityBits, VLAN_TAG } from '../wire/vlan.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
-import { NO_TAG } from './batch.js';
+import { FLOW_KNOWN, FLOW_OWN, NO_TAG } from './batch.js';
 import type { Context } from './context.js';
-import { MTU_EXCEEDED, NO_DESTINATION } from './drop-reasons.js';
+import { INNER_VLAN_TAGGED, MTU_EXCEEDED, NO_DESTINATION, OWN_TUNNEL } from './drop-reasons.js';
 import { PORT_TAP, UNTAGGED, VLAN_TUNNEL } from './forwarding.js';
+import { isInnerTagRefused } from './ingress-vlan.js';
 import { introduce } from './introduce.js';
+import { isOwnDatagram, tellOwnTunnel } from './own-tunnel.js';
 import { accountsOf, nextCommand, tagGrowth } from './ring.js';
 
 /** Sends one copy of the frame out of a port; `remote` says where to behind a vxlan port. */
@@ -63,8 +65,26 @@ export function emitRun(sw: Context, first: number, end: number, port: number, r
   }
   for (let frame = first; frame < end; frame++) {
     if (remote === 0) sw.counters.droppedOut(port, NO_DESTINATION);
-    else emitToRemote(sw, frame, port, remote);
+    else if (mayEnterTunnel(sw, frame, port)) emitToRemote(sw, frame, port, remote);
   }
+}
+
+/**
+ * Whether the frame may go into a vxlan port at all, to whichever remote; one copy is dropped if not. To be asked before
+ * `emitToRemote`.
+ */
+export function mayEnterTunnel(sw: Context, frame: number, port: number): boolean {
+  const { batch } = sw;
+  if (batch.flowKnown[frame] === 0) workOutFlow(sw, frame);
+  if (batch.flowKnown[frame] === FLOW_OWN) {
+    sw.counters.droppedOut(port, OWN_TUNNEL);
+    tellOwnTunnel(sw, frame);
+    return false;
+  }
+  // The tag that says the frame's VLAN is popped; where there is none, none is left. What follows is what the far end sees.
+  if (batch.tci[frame] === NO_TAG || !isInnerTagRefused(sw, port, batch.offset[frame] + VLAN_TAG)) return true;
+  sw.counters.droppedOut(port, INNER_VLAN_TAGGED);
+  return false;
 }
 
 /** One command that writes the frame to a TAP, with the offload header the guest is to see. */
@@ -99,8 +119,8 @@ function emitToTap(sw: Context, frame: number, port: number, tag: number, accoun
   tx[at + TX_COOKIE2] = accounts;
 }
 
-/** One command that sends the frame to a remote, behind the VXLAN header of its VNI. */
-function emitToRemote(sw: Context, frame: number, port: number, remote: number): void {
+/** One command that sends a frame that `mayEnterTunnel` to a remote, behind the VXLAN header of its VNI. */
+export function emitToRemote(sw: Context, frame: number, port: number, remote: number): void {
   const { batch, tx } = sw;
   const tunnel = sw.forwarding.tunnels[port];
   const vid = batch.vid[frame];
@@ -114,7 +134,6 @@ function emitToRemote(sw: Context, frame: number, port: number, remote: number):
   }
   // A tag more or less is thought of only where it may matter.
   if (batch.length[frame] > sw.pathMtus.longest[remote] - VLAN_TAG && isTooLong(sw, frame, port, remote)) return;
-  if (batch.flowKnown[frame] === 0) workOutFlow(sw, frame);
   const at = nextCommand(sw);
   tx[at + TX_KIND] = KIND_UDP;
   tx[at + TX_INDEX] = tunnel.senders[batch.flow[frame] & (tunnel.senders.length - 1)];
@@ -165,7 +184,10 @@ function linkHeader({ batch, view }: Context, frame: number): number {
   return hasTag(view, batch.offset[frame]) ? ETHERNET_HEADER + VLAN_TAG : ETHERNET_HEADER;
 }
 
-/** What chooses the frame's sender, by flow and DF (IPv6 has it always), and its inner TOS; the same for every copy. */
+/**
+ * What chooses the frame's sender, by flow and DF (IPv6 has it always), its inner TOS, and whether it is of one of the
+ * switch's own tunnels; the same for every copy.
+ */
 function workOutFlow(sw: Context, frame: number): void {
   const { batch, layout, view } = sw;
   const offset = batch.offset[frame];
@@ -175,7 +197,7 @@ function workOutFlow(sw: Context, frame: number): void {
   batch.tos[frame] = kind === 4 ? ipv4Tos(view, l3) : kind === 6 ? ipv6TrafficClass(view, l3) : 0;
   const whole = kind === 6 || (kind === 4 && ipv4DontFragment(view, l3));
   batch.flow[frame] = senderChoice(flowHash(view, offset, layout), whole);
-  batch.flowKnown[frame] = 1;
+  batch.flowKnown[frame] = layout[L4_PROTOCOL] === PROTOCOL_UDP && isOwnDatagram(sw) ? FLOW_OWN : FLOW_KNOWN;
 }
 
 /**

@@ -6,6 +6,7 @@ import { Tunnel, VIDS } from '../encap/tunnel.js';
 import { VniTable } from '../encap/vni-table.js';
 import { MAX_PORTS, MAX_VNIS, RETIRED } from './counters.js';
 import { Groups } from './groups.js';
+import { UdpEndpoints } from './udp-endpoints.js';
 
 /** Number 0 is "no bridge": a port there takes part in nothing, so it is not UP. */
 export const MAX_BRIDGES = 1024;
@@ -72,6 +73,9 @@ export class Forwarding {
   /** `counter << 2 | UNTAGGED | MEMBER` by `port << 12 | vid`; only the pages that are written to take memory. */
   readonly vlans = new Int32Array(MAX_PORTS * VIDS);
   readonly tunnels: Tunnel[] = new Array<Tunnel>(MAX_PORTS).fill(NO_TUNNEL);
+  /** Ports that have a tunnel. Changed by `setTunnel` and `clearPort` only. */
+  vxlanPorts = NONE;
+  readonly endpoints = new UdpEndpoints();
 
   /** 1: `vlan_filtering`. */
   readonly bridgeFiltering = new Uint8Array(MAX_BRIDGES);
@@ -131,6 +135,13 @@ export class Forwarding {
     for (const port of ports) portFlags[port] = (portFlags[port] & ~OF_BRIDGE) | flags;
   }
 
+  /** Gives a port its tunnel. Control path. */
+  setTunnel(port: number, tunnel: Tunnel): void {
+    this.tunnels[port] = tunnel;
+    this.vxlanPorts = Int32Array.from(new Set([...this.vxlanPorts, port]));
+    this.endpoints.destinations[tunnel.udpPort] = 1;
+  }
+
   /** The accounts of a membership; 0: none. */
   vlanCounter(port: number, vid: number): number {
     return this.vlans[(port << 12) | vid] >>> COUNTER_SHIFT;
@@ -152,6 +163,7 @@ export class Forwarding {
     this.portMacLow[port] = 0;
     this.vlans.fill(0, port << 12, (port + 1) << 12);
     this.tunnels[port] = NO_TUNNEL;
+    this.vxlanPorts = this.vxlanPorts.filter((other) => other !== port);
   }
 }
 

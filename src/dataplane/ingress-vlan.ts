@@ -7,7 +7,7 @@ import { hasTag, tci, VLAN_TAG, vidOf } from '../wire/vlan.js';
 import { NO_TAG } from './batch.js';
 import type { Context } from './context.js';
 import { FRAME_TOO_SHORT, NO_PVID, VLAN_NOT_ALLOWED } from './drop-reasons.js';
-import { MEMBER } from './forwarding.js';
+import { KEEP_INNER_VLAN, MEMBER, VLAN_TUNNEL } from './forwarding.js';
 
 /** Sets the frame's `vid` and `tci`. @returns false when the frame was dropped */
 export function classifyVlan(sw: Context, frame: number, port: number): boolean {
@@ -43,4 +43,13 @@ export function allowedIn(sw: Context, frame: number, port: number, vid: number)
   if ((sw.forwarding.vlans[(port << 12) | vid] & MEMBER) !== 0) return true;
   sw.batch.drop(frame, VLAN_NOT_ALLOWED);
   return false;
+}
+
+/**
+ * Whether an inner frame may not be tagged on this vxlan port, and is (RFC 7348 section 6.1: neither sent nor taken in). On a
+ * port that maps VLANs to VNIs a tag of 802.1Q, one that says a priority only among them; 802.1ad is payload.
+ * @param at where the frame begins as it is in the tunnel
+ */
+export function isInnerTagRefused({ forwarding, view }: Context, port: number, at: number): boolean {
+  return (forwarding.portFlags[port] & (VLAN_TUNNEL | KEEP_INNER_VLAN)) === VLAN_TUNNEL && hasTag(view, at);
 }

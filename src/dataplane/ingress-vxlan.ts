@@ -1,7 +1,6 @@
 import { VNI_UNKNOWN as NO_PORT } from '../encap/vni-table.js';
 import { RX_ADDRESS, RX_INDEX, RX_LENGTH, RX_OFFSET, RX_TOS } from '../port/nic.js';
 import { ETHERNET_HEADER, isMulticastHigh, isZeroMac, sourceHigh, sourceLow } from '../wire/ethernet.js';
-import { hasTag } from '../wire/vlan.js';
 import { hasVniFlag, reservedBits, VXLAN_HEADER, vni } from '../wire/vxlan.js';
 import { NO_TAG } from './batch.js';
 import type { Context } from './context.js';
@@ -17,8 +16,8 @@ import {
   VXLAN_RESERVED_BITS,
   VXLAN_TOO_SHORT,
 } from './drop-reasons.js';
-import { ANY_VTEP, DROP_RESERVED_BITS, KEEP_INNER_VLAN, UP, VLAN_TUNNEL } from './forwarding.js';
-import { allowedIn, classifyVlan } from './ingress-vlan.js';
+import { ANY_VTEP, DROP_RESERVED_BITS, UP, VLAN_TUNNEL } from './forwarding.js';
+import { allowedIn, classifyVlan, isInnerTagRefused } from './ingress-vlan.js';
 import { takeOverInner } from './inner-frame.js';
 
 /** Fills row `frame` of the batch from the descriptor at word `at`. @returns false when the frame was dropped */
@@ -99,11 +98,8 @@ function dropped(sw: Context, frame: number, reason: number): false {
 /** VNI to VLAN: by the table on a `vlan_tunnel` port, by tag and PVID on a port with a single VNI. */
 function enterVlan(sw: Context, frame: number, port: number, vid: number): boolean {
   const { batch, forwarding } = sw;
-  const flags = forwarding.portFlags[port];
-  if ((flags & VLAN_TUNNEL) === 0) return classifyVlan(sw, frame, port);
-  if ((flags & KEEP_INNER_VLAN) === 0 && hasTag(sw.view, batch.offset[frame])) {
-    return dropped(sw, frame, INNER_VLAN_TAGGED); // RFC 7348 section 6.1
-  }
+  if ((forwarding.portFlags[port] & VLAN_TUNNEL) === 0) return classifyVlan(sw, frame, port);
+  if (isInnerTagRefused(sw, port, batch.offset[frame])) return dropped(sw, frame, INNER_VLAN_TAGGED);
   // A tag that is kept is payload inside the VNI's VLAN, so that it cannot carry the frame into another one.
   batch.tci[frame] = NO_TAG;
   batch.vid[frame] = vid;

@@ -77,11 +77,18 @@ interface TunnelSettings {
 
 export function addVxlan(
   sw: Context,
-  o: PortSettings & TunnelSettings & { socket: number; udpPort: number; mac: { high: number; low: number } | null },
+  o: PortSettings &
+    TunnelSettings & {
+      socket: number;
+      udpPort: number;
+      local?: readonly number[] | null;
+      mac: { high: number; low: number } | null;
+    },
 ): void {
   const { forwarding } = sw;
   beginPort(sw, o, PORT_VXLAN);
-  forwarding.tunnels[o.port] = new Tunnel(o.socket, o.senders, o.udpPort, o.tos, o.dfSenders);
+  const local = o.local == null ? null : Int32Array.from(o.local);
+  forwarding.setTunnel(o.port, new Tunnel(o.socket, o.senders, o.udpPort, o.tos, o.dfSenders, local));
   forwarding.portMacHigh[o.port] = o.mac?.high ?? 0;
   forwarding.portMacLow[o.port] = o.mac?.low ?? 0;
   limitLearning(sw, o);
@@ -202,7 +209,16 @@ export function endSocket(sw: Context, socket: number): void {
   sw.nic.detachSocket(socket);
 }
 
-export function addSender({ nic, engine }: Context, o: { sender: number; fds: readonly number[] }): void {
+export function addSender(
+  { engine, forwarding, nic }: Context,
+  o: { sender: number; fds: readonly number[]; udpPort?: number },
+): void {
   nic.detachSender(o.sender);
   nic.attachSender(o.sender, o.fds[engine]);
+  forwarding.endpoints.addSender(o.sender, o.udpPort);
+}
+
+export function endSender({ forwarding, nic }: Context, { sender }: { sender: number }): void {
+  nic.detachSender(sender);
+  forwarding.endpoints.removeSender(sender);
 }

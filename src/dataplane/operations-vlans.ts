@@ -116,6 +116,7 @@ export function addRemote(
   const [a0, a1, a2, a3] = o.address;
   if (sw.engine === 0) sw.remotes.add(o.remote, o.port, o.address, o.udpPort, o.known);
   sw.nic.setRemote(o.remote, a0, a1, a2, a3, o.udpPort);
+  sw.forwarding.endpoints.destinations[o.udpPort] = 1;
   sw.pathMtus.begin(o.remote, o.address);
 }
 

@@ -41,6 +41,8 @@ export type Operation =
       /** Senders for packets that must not be fragmented: IPv4 with DF set, and IPv6. Empty: `senders`. */
       dfSenders: number[];
       udpPort: number;
+      /** The outer source address, four words, IPv4 mapped; absent or null: the route's. */
+      local?: number[] | null;
       tos: number;
       /** In ticks; 0: the bridge's. */
       ageingTicks: number;
@@ -82,8 +84,8 @@ export type Operation =
   /** Which port answers for datagrams of the socket that belong to none. */
   | { op: 'socket-owner'; socket: number; owner: number }
   | { op: 'socket-del'; socket: number }
-  /** `fds`: the sending socket of each engine; often all have the same one. */
-  | { op: 'sender'; sender: number; fds: readonly number[] }
+  /** `fds`: the sending socket of each engine; often all have the same one. `udpPort`: the outer source port. */
+  | { op: 'sender'; sender: number; fds: readonly number[]; udpPort?: number }
   | { op: 'sender-del'; sender: number }
 
   // ---- VLANs and VNIs
@@ -170,7 +172,7 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   },
   'socket-del': (sw, o) => ports.endSocket(sw, o.socket),
   sender: ports.addSender,
-  'sender-del': (sw, o) => sw.nic.detachSender(o.sender),
+  'sender-del': ports.endSender,
   vlan: vlans.setVlan,
   'vlan-del': vlans.endVlan,
   pvid: vlans.setPvid,

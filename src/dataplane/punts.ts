@@ -20,6 +20,8 @@ export const PUNT_L2MISS = 4;
 export const PUNT_L3MISS = 5;
 /** Several MACs claim an address: told once until they have calmed down. */
 export const PUNT_NEIGH_CONFLICT = 6;
+/** A datagram of the switch's own, to this address, came in by the port (`own-tunnel.ts`). */
+export const PUNT_OWN_TUNNEL = 7;
 
 /** Bytes of a frame that are kept: a report that fills a frame of the usual MTU is whole. */
 export const PUNT_BYTES = 1536;
@@ -137,7 +139,7 @@ export interface Punt {
 
 /** What a punt without a frame is about. */
 export interface PuntSubject {
-  /** Of PUNT_L3MISS and PUNT_NEIGH_CONFLICT: four words, IPv4 mapped. */
+  /** Of PUNT_L3MISS, PUNT_NEIGH_CONFLICT and PUNT_OWN_TUNNEL: four words, IPv4 mapped. */
   address: [number, number, number, number];
   /** Of PUNT_L2MISS the MAC that is looked for; of PUNT_NEIGH_CONFLICT the one that claims the address. */
   mac: { high: number; low: number };
@@ -145,7 +147,7 @@ export interface PuntSubject {
   other: { high: number; low: number };
 }
 
-/** Reads a PUNT_L2MISS, PUNT_L3MISS or PUNT_NEIGH_CONFLICT. */
+/** Reads a punt without a frame. */
 export function subjectOf({ bytes }: Punt): PuntSubject {
   const words = new Int32Array(bytes.slice().buffer);
   return {

@@ -6,7 +6,7 @@ import { NOT_FOUND } from '../fdb/table.js';
 import { destinationHigh, destinationLow } from '../wire/ethernet.js';
 import type { Context } from './context.js';
 import { NO_DESTINATION, SUPPRESSED, TURN_EXCEEDED } from './drop-reasons.js';
-import { emit } from './egress.js';
+import { emitToRemote, mayEnterTunnel } from './egress.js';
 import { TURN_SENDS } from './flood-budget.js';
 import { HAS_PINS, L2MISS, pinSegmentOf } from './forwarding.js';
 import { tellL2Miss } from './misses.js';
@@ -55,10 +55,11 @@ export function replicate(sw: Context, frame: number, port: number): number {
     sw.counters.droppedOut(port, NO_DESTINATION);
     return 1;
   }
+  if (!mayEnterTunnel(sw, frame, port)) return 1;
   if (isTooMuch(sw, remotes.length)) {
     sw.counters.droppedOut(port, TURN_EXCEEDED);
     return 1;
   }
-  for (let index = 0; index < remotes.length; index++) emit(sw, frame, port, remotes[index]);
+  for (let index = 0; index < remotes.length; index++) emitToRemote(sw, frame, port, remotes[index]);
   return remotes.length;
 }

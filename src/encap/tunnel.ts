@@ -36,6 +36,8 @@ export class Tunnel {
     readonly udpPort: number,
     tos: number,
     dfSenders: readonly number[] = [],
+    /** The outer source address, four words, IPv4 mapped; null: the route's. */
+    readonly local: Int32Array | null = null,
   ) {
     this.senders = interleave(senders, dfSenders);
     this.tos = tos;

@@ -1,13 +1,7 @@
 /** Underlay to overlay, rule 7: what is learned from datagrams, and rule 8: what the outer ECN does to the inner one. */
 import { describe, expect, it } from 'vitest';
 import { destinationOf, segmentOf } from '../../src/dataplane/forwarding.js';
-import {
-  FLAG_EXTERN_LEARN,
-  FLAG_PERMANENT,
-  FLAG_PINNED,
-  FLAG_STATIC,
-  FLAG_STICKY,
-} from '../../src/fdb/table.js';
+import { FLAG_EXTERN_LEARN, FLAG_PERMANENT, FLAG_PINNED, FLAG_STATIC, FLAG_STICKY } from '../../src/fdb/table.js';
 import { viewOf } from '../../src/wire/bytes.js';
 import { A, B, BROADCAST, C, finished, frame, ipv4HeaderIsSound, packet } from './frames.js';
 import { type SwitchOptions, TestSwitch, type VxlanSpec } from './harness.js';
@@ -142,7 +136,7 @@ describe('rule 7: learning from the tunnel', () => {
     expect(sw.context.fdb.resolve(0x0200, 0x0a, segment)).toBe(destination);
   });
 
-  it("an entry that a control program put on a local port roams to a VTEP", () => {
+  it('an entry that a control program put on a local port roams to a VTEP', () => {
     const fdb = [{ mac: A, flags: FLAG_STATIC | FLAG_EXTERN_LEARN }];
     const sw = new TestSwitch({
       br0: {

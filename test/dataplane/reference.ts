@@ -184,6 +184,8 @@ export class ReferenceSwitch {
     if (spec.type === 'tap') return [describeModelFrame(port.name, left)];
     const vni = spec.vni ?? spec.tunnel?.[vlan];
     if (vni === undefined) return [];
+    // What the far end would drop is not sent.
+    if (spec.tunnel !== undefined && spec.keepInnerVlan !== true && left.tags.length > 0) return [];
     return remotes.map((address) => describeModelFrame(`${port.name}>${address} vni ${vni}`, left));
   }
 }

@@ -60,6 +60,8 @@ export interface VxlanSpec extends PortSpec {
   /** A pool of senders of their own for packets that must not be fragmented. */
   dfInherit?: boolean;
   dstport?: number;
+  /** The outer source address. Default: the route's. */
+  local?: string;
   maxLearned?: number;
   ageingSeconds?: number;
   /** Name of an earlier vxlan port whose socket this one shares. */

@@ -15,6 +15,8 @@ import { type BridgeSpec, type EntrySpec, flagsOf, mac, remoteKey, type TapSpec,
 /** The memory Nic asks for no descriptors. */
 const FD = -1;
 const ALL_ROWS = 0x7fffffff;
+/** Outer source port of the sending socket with number 0; the others have those behind it. */
+export const SOURCE_PORT = 50_000;
 
 export type { BridgeSpec, EntrySpec, TapSpec, VxlanSpec } from './specs.js';
 
@@ -165,6 +167,7 @@ export class Topology {
         senders,
         dfSenders,
         udpPort: spec.dstport ?? 4789,
+        local: spec.local === undefined ? null : (parseAddress(spec.local)?.words ?? null),
         mac: spec.mac === undefined ? null : mac(spec.mac),
       },
     ];
@@ -175,7 +178,7 @@ export class Topology {
     port.dfSenders = Array.from({ length: twoPools ? count : 0 }, () => this.pools.sender.take());
     const all = [...port.senders, ...port.dfSenders];
     for (const sender of all) this.senders.set(sender, port.name);
-    return all.map((sender): Operation => ({ op: 'sender', sender, fds: [FD] }));
+    return all.map((sender): Operation => ({ op: 'sender', sender, fds: [FD], udpPort: SOURCE_PORT + sender }));
   }
 
   private sending(name: string, spec: VxlanSpec): Operation & { op: 'tunnel' } {

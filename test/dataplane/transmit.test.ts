@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../src/wire/bytes.js';
 import { seededRandom } from '../fdb/probes.js';
-import { B, BROADCAST, C, frame, MULTICAST, type PacketFields, packet } from './frames.js';
+import { encodeVlan } from '../../src/wire/vlan.js';
+import { B, BROADCAST, bytes, C, frame, MULTICAST, type PacketFields, packet } from './frames.js';
 import { TestSwitch, type VxlanSpec } from './harness.js';
 
 const [R1, R2, R3] = ['192.0.2.1', '192.0.2.2', '2001:db8::3'];
@@ -23,6 +24,8 @@ function vlans(options: Partial<VxlanSpec> = {}, senders = 1): TestSwitch {
   );
 }
 
+/** A frame in VLAN 2 whose first tag that is payload is one of 802.1ad. */
+const AD = { destination: BROADCAST, tci: 2, etherType: 0x88a8 };
 const broadcast = (tci: number) => frame({ destination: BROADCAST, tci });
 
 describe('remotes of a frame', () => {
@@ -252,5 +255,68 @@ describe('the outer TOS', () => {
     const inner = packet({ destination: BROADCAST, tos: 3 });
     const { out } = vlans({ remotes: [R1], tos: -1 }).send('trunk', packet({ destination: BROADCAST, tos: 3, tci: 3 }));
     expect(out[0].frame).toEqual(inner);
+  });
+});
+
+describe('a second tag', () => {
+  const vlanFrame = (outer: number, inner: number, type = 0x8100): Uint8Array =>
+    frame({ destination: BROADCAST, tci: outer, etherType: type, payload: encodeVlan(inner, 0x88b5, bytes(46)) });
+  const remotes = [R1, R2];
+
+  it.each([
+    ['a VID', vlanFrame(2, 7)],
+    ['a priority only', vlanFrame(2, 0xe000)],
+    ['that of the outer tag', vlanFrame(2, 2)],
+  ])('with %s is not sent where the far end would drop it, and counted once', (_name, tagged) => {
+    const sw = vlans({ remotes });
+    expect(sw.send('trunk', tagged)).toMatchObject({ to: ['tap2'], drops: ['vx inner_vlan_tagged'] });
+    expect(sw.dropsOf('vx', 'inner_vlan_tagged')).toEqual([0, 1]);
+    sw.tunnel('vx', R2, 200, frame({ source: B, destination: BROADCAST }));
+    tagged.set([2, 0, 0, 0, 0, 0x0b]);
+    expect(sw.send('trunk', tagged)).toMatchObject({ to: [], drops: ['vx inner_vlan_tagged'] });
+  });
+
+  it.each([
+    ['of 802.1ad', vlanFrame(2, 7, 0x88a8)],
+    ['in front, of 802.1ad, with one of 802.1Q behind it', frame({ ...AD, payload: encodeVlan(7, 0x8100, bytes(48)) })],
+  ])('%s is payload and sent', (_name, tagged) => {
+    expect(
+      vlans({ remotes })
+        .send('trunk', tagged)
+        .to.filter((to) => to !== 'tap2'),
+    ).toEqual([`vx>${R1}`, `vx>${R2}`]);
+  });
+
+  it('is sent with `inner_vlan: keep`', () => {
+    const turn = vlans({ remotes, keepInnerVlan: true }).send('trunk', vlanFrame(2, 7));
+    expect(turn).toMatchObject({ to: ['tap2', `vx>${R1}`, `vx>${R2}`], drops: [] });
+  });
+
+  it('is sent by a port with a single VNI, which looks at no tag that it takes in either', () => {
+    const sw = new TestSwitch({
+      br0: { ports: { tap: { type: 'tap' }, vx: { type: 'vxlan', vni: 42, remotes } } },
+    });
+    expect(sw.send('tap', vlanFrame(2, 7)).drops).toEqual([]);
+  });
+
+  it('is refused frame by frame where only some of a run have one', () => {
+    const sw = vlans({ remotes: [R1] });
+    const plain = frame({ destination: BROADCAST, tci: 2 });
+    for (const one of [plain, vlanFrame(2, 7), plain]) sw.inject('trunk', one);
+    const turn = sw.turn();
+    expect(turn.to.filter((to) => to !== 'tap2')).toEqual([`vx>${R1}`, `vx>${R1}`]);
+    expect(turn.drops).toEqual(['vx inner_vlan_tagged']);
+  });
+
+  it.each([0x8100, 0x88a8])('of type %x: what one end sends the other takes in', (type) => {
+    for (const keepInnerVlan of [false, true]) {
+      const sender = vlans({ remotes: [R1], keepInnerVlan });
+      const receiver = vlans({ remotes: [R1], keepInnerVlan });
+      for (const inner of [0, 2, 0xe000]) {
+        const sent = sender.send('trunk', vlanFrame(2, inner, type)).out.filter(({ port }) => port === 'vx');
+        for (const { frame: bytes } of sent) expect(receiver.tunnel('vx', R1, 200, bytes).drops).toEqual([]);
+        expect(sent).toHaveLength(type === 0x8100 && !keepInnerVlan ? 0 : 1);
+      }
+    }
   });
 });

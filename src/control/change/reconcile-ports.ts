@@ -14,6 +14,7 @@ import type {
   TapPort,
   VxlanPort,
 } from '../model.js';
+import { parseAddress } from '../../wire/ip-address.js';
 import { Numbers } from '../numbers.js';
 import { macOf, type PortEntries } from './port-entries.js';
 import { flagsOf, hostOf, portOperation, sameTunnel, tunnelOptions } from './reconcile-facts.js';
@@ -115,6 +116,7 @@ export class PortLife {
       socket: underlay.socket,
       ...underlay.pools,
       udpPort: config.dstport,
+      local: localOf(config),
       ...tunnelOptions(config),
       mac: host === null ? null : macOf(host.tap.mac),
     });
@@ -132,7 +134,10 @@ export class PortLife {
   }
 
   private attachSenders(senders: readonly number[], change: Transition): void {
-    for (const sender of senders) change.structure.push({ op: 'sender', sender, fds: this.devices.senderFds(sender) });
+    for (const sender of senders) {
+      const fds = this.devices.senderFds(sender);
+      change.structure.push({ op: 'sender', sender, fds, udpPort: this.devices.senderPort(sender) });
+    }
   }
 
   /** A port that is not wanted any more. */
@@ -231,6 +236,11 @@ export class PortLife {
     this.memberships.setVnis(port, change);
     this.entries.setPeers(port, before.peers, config.peers, change);
   }
+}
+
+/** The outer source address as words; null: the route's. */
+function localOf({ local }: VxlanConfig): number[] | null {
+  return local === undefined ? null : (parseAddress(local)?.words ?? null);
 }
 
 function allSenders({ senders, dfSenders }: SenderPools): number[] {

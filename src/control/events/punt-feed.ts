@@ -6,6 +6,7 @@ import {
   PUNT_L2MISS,
   PUNT_L3MISS,
   PUNT_NEIGH_CONFLICT,
+  PUNT_OWN_TUNNEL,
   type Punt,
   type PuntReader,
   subjectOf,
@@ -13,14 +14,18 @@ import {
 import { formatMac } from '../../wire/ethernet.js';
 import { formatAddress } from '../../wire/ip-address.js';
 import type { SwitchEvent } from '../api.js';
-import type { SwitchModel } from '../model.js';
+import type { Port, SwitchModel } from '../model.js';
 import { vniOf } from '../naming.js';
+
+const WITHOUT_FRAME = [PUNT_L2MISS, PUNT_L3MISS, PUNT_NEIGH_CONFLICT, PUNT_OWN_TUNNEL];
 
 export interface PuntFeedParts {
   model: SwitchModel;
   punts: PuntReader;
   multicast: { hear(punt: Punt): void; publish(): void };
   tell(event: SwitchEvent): void;
+  /** A datagram of the switch's own, to this remote, came in by the port: as often as an engine says so. */
+  ownTunnel(port: Port, remote: string): void;
 }
 
 export class PuntFeed {
@@ -35,13 +40,17 @@ export class PuntFeed {
   }
 
   private take(punt: Punt): void {
-    if (punt.kind !== PUNT_L2MISS && punt.kind !== PUNT_L3MISS && punt.kind !== PUNT_NEIGH_CONFLICT) {
+    if (!WITHOUT_FRAME.includes(punt.kind)) {
       this.parts.multicast.hear(punt);
       return;
     }
     const port = this.parts.model.portAt[punt.port];
     if (port === undefined) return; // it has gone meanwhile
     const { address, mac, other } = subjectOf(punt);
+    if (punt.kind === PUNT_OWN_TUNNEL) {
+      this.parts.ownTunnel(port, formatAddress(...address));
+      return;
+    }
     const vni = port.kind === 'vxlan' ? vniOf(port, punt.vid) : undefined;
     const place = {
       ifname: port.name,

@@ -179,6 +179,10 @@ export class FakeDevices implements DeviceSource {
     return Array.from({ length: this.workers }, () => fd);
   }
 
+  senderPort(sender: number): number {
+    return 40_000 + sender;
+  }
+
   release({ sockets, senders }: Parameters<DeviceSource['release']>[0]): Released {
     const last: number[] = [];
     for (const socket of sockets) {
