@@ -2,7 +2,8 @@
  * What every command is given: where to print, which switch to ask, and the other rooms of the house, each loaded
  * only when a command needs it. It owns no command's behaviour.
  */
-import type { ConfigError, loadDocument } from '../config/load.js';
+import type { HostFacts } from '../config/host-facts.js';
+import type { ConfigError, formatFaults, loadDocument } from '../config/load.js';
 import type { SwitchClient } from '../control/client.js';
 import type { runDaemon } from '../control/daemon.js';
 import type { labCheck, labDown, labRun, labs, labUp } from '../lab/index.js';
@@ -27,7 +28,10 @@ export interface Rooms {
   config(): Promise<{
     loadDocument: typeof loadDocument;
     ConfigError: typeof ConfigError;
+    formatFaults: typeof formatFaults;
   }>;
+  /** What is on this host. */
+  host(): Promise<{ HOST_FACTS: HostFacts }>;
   daemon(): Promise<{ runDaemon: typeof runDaemon }>;
   lab(): Promise<{
     labs: typeof labs;
@@ -40,6 +44,7 @@ export interface Rooms {
 
 export const lazyRooms: Rooms = {
   config: () => import('../config/load.js'),
+  host: () => import('../control/host-facts.js'),
   daemon: () => import('../control/daemon.js'),
   lab: () => import('../lab/index.js'),
 };

@@ -3,20 +3,35 @@
  * commands show all of them; every other error passes through.
  */
 
+import { type HostFacts, NO_FACTS } from '../config/host-facts.js';
 import type { CheckedDocument, ConfigError } from '../config/load.js';
 import type { Context } from './context.js';
 
 export type ReadConfig =
   | (CheckedDocument & { readonly error?: undefined })
-  | { readonly document?: undefined; readonly config?: undefined; readonly error: ConfigError };
+  | {
+      readonly document?: undefined;
+      readonly config?: undefined;
+      readonly warnings?: undefined;
+      readonly error: ConfigError;
+    };
 
 /** What a file says: as it stands there, and resolved. */
 export async function readConfig(context: Context, file: string): Promise<ReadConfig> {
-  const { loadDocument, ConfigError } = await context.rooms.config();
+  const [{ loadDocument, ConfigError }, host] = await Promise.all([context.rooms.config(), factsOf(context)]);
   try {
-    return loadDocument(file);
+    return loadDocument(file, { host });
   } catch (error) {
     if (error instanceof ConfigError) return { error };
     throw error;
+  }
+}
+
+/** A file can be read without the addon, too: then nothing is said of what is not there. */
+async function factsOf(context: Context): Promise<HostFacts> {
+  try {
+    return (await context.rooms.host()).HOST_FACTS;
+  } catch {
+    return NO_FACTS;
   }
 }

@@ -94,8 +94,11 @@ function rewritten(body: Mapping, port: PortConfig, bridge: BridgeConfig, rows: 
       ...{ state: 'permanent', sticky: false, externLearn: false },
     });
     if (port.group !== undefined) rows.say([flood(port.group)]);
-    out = withList(out, 'remotes', (remote) => rows.say([flood(remote)]));
+    // This host's own addresses are said, and in no flood list.
+    const isOwn = (remote: string): boolean => port.ownRemotes?.includes(remote) === true;
+    out = withList(out, 'remotes', (remote) => isOwn(remote) || rows.say([flood(remote)]));
     const ownOf = (item: Mapping, remote: string): boolean => {
+      if (isOwn(remote)) return true;
       const vids = vidsIn(item);
       const members = port.vlans.filter(({ vid, vni }) => vni !== undefined && vids(vid));
       // A remote of every VNI takes the place of those of single ones, unless these are entries of their own.

@@ -19,6 +19,14 @@ export interface ConfigFault extends Position {
   message: string;
 }
 
+/**
+ * What a sound file may be told of beside: `absent`, what it needs is not there yet, and the port waits for it; `own_address`,
+ * a list holds an address of this host, which is left out.
+ */
+export interface ConfigWarning extends ConfigFault {
+  kind: 'absent' | 'own_address';
+}
+
 /** Where a path stands in the text. */
 export interface Locator {
   /** Of the value; of the nearest parent's key when the file does not give it. */
@@ -42,8 +50,9 @@ export class ConfigError extends Error {
     readonly fileName: string,
     /** At least one, in the order of the text. */
     readonly faults: readonly ConfigFault[],
+    readonly warnings: readonly ConfigWarning[] = [],
   ) {
-    super(formatFaults(fileName, faults));
+    super(formatFaults(fileName, inOrder([...faults, ...warnings])));
   }
 
   /** A line for each fault: FILE:LINE:COLUMN: PATH: message, or PATH: message where there is no text. */
@@ -55,6 +64,7 @@ export class ConfigError extends Error {
 /** Gathers faults while a file is read. */
 export class FaultList {
   private readonly faults: ConfigFault[] = [];
+  private readonly warned: ConfigWarning[] = [];
 
   constructor(private readonly locator: Locator) {}
 
@@ -68,13 +78,24 @@ export class FaultList {
     this.add(this.locator.key(path), path, message);
   }
 
+  /** What is said of the value at `path`, and does not make the file wrong. */
+  warn(path: Path, kind: ConfigWarning['kind'], message: string): void {
+    const { line, column } = this.locator.value(path);
+    this.warned.push({ line, column, path: formatPath(path), message, kind });
+  }
+
   get count(): number {
     return this.faults.length;
   }
 
+  /** In the order of the text. */
+  get warnings(): ConfigWarning[] {
+    return inOrder(this.warned);
+  }
+
   /** All faults, in the order of the text. */
   toError(fileName: string): ConfigError {
-    return new ConfigError(fileName, inOrder(this.faults));
+    return new ConfigError(fileName, inOrder(this.faults), this.warnings);
   }
 
   private add(position: Position, path: Path, message: string): void {
@@ -83,7 +104,7 @@ export class FaultList {
 }
 
 /** Sorted by position; faults at one place keep the order in which they were found. */
-export function inOrder(faults: readonly ConfigFault[]): ConfigFault[] {
+export function inOrder<T extends ConfigFault>(faults: readonly T[]): T[] {
   return [...faults].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
@@ -113,8 +134,17 @@ export function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
 }
 
-function formatFaults(fileName: string, faults: readonly ConfigFault[]): string {
-  return faults
-    .map((f) => `${f.line === 0 ? '' : `${fileName}:${f.line}:${f.column}: `}${f.path}: ${f.message}`)
-    .join('\n');
+/** As `FILE:LINE:COLUMN: PATH: message`; of a warning the message says that it is one. */
+export function formatFaults(fileName: string, faults: readonly (ConfigFault | ConfigWarning)[]): string {
+  return faults.map((one) => `${place(fileName, one)}${one.path}: ${WORDS[kindOf(one)]}${one.message}`).join('\n');
+}
+
+const WORDS = { fault: '', absent: 'warning: ', own_address: 'note: ' };
+
+function kindOf(one: ConfigFault | ConfigWarning): keyof typeof WORDS {
+  return 'kind' in one ? one.kind : 'fault';
+}
+
+function place(fileName: string, { line, column }: Position): string {
+  return line === 0 ? '' : `${fileName}:${line}:${column}: `;
 }

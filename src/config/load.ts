@@ -9,13 +9,14 @@ import { hostname } from 'node:os';
 import { decodeSwitch } from './decode.js';
 import { readDocument, wholeFileError } from './document.js';
 import type { Document } from './edit-tree.js';
-import { FaultList, type Locator, NOWHERE } from './faults.js';
+import { type ConfigWarning, FaultList, type Locator, NOWHERE } from './faults.js';
+import { type HostFacts, NO_FACTS } from './host-facts.js';
 import { checkPlain } from './plain-value.js';
 import { resolveSwitch } from './resolve.js';
 import { checkRules } from './rules.js';
 import type { SwitchConfig } from './types.js';
 
-export { ConfigError, type ConfigFault } from './faults.js';
+export { ConfigError, type ConfigFault, type ConfigWarning, formatFaults } from './faults.js';
 
 /** What loading asks of the machine; each has its default. */
 export interface LoadDeps {
@@ -23,12 +24,16 @@ export interface LoadDeps {
   hostname?: () => string;
   /** Whether a network namespace exists, by name (as of `ip netns`) or path. */
   netnsExists?: (nameOrPath: string) => boolean;
+  /** Devices and addresses; absent: they are not asked for, and only a port's own `local` is known as this host's. */
+  host?: HostFacts;
 }
 
 /** A sound configuration: as it was given, and resolved. */
 export interface CheckedDocument {
   document: Document;
   config: SwitchConfig;
+  /** What does not make it wrong, in the order of the text. */
+  warnings: readonly ConfigWarning[];
 }
 
 /** Reads and checks a file; `-` is standard input. @throws ConfigError holding every fault of it */
@@ -71,9 +76,11 @@ function check(value: unknown, fileName: string, locator: Locator, deps: LoadDep
   const faults = new FaultList(locator);
   const decoded = decodeSwitch(value, faults);
   if (decoded === undefined) throw faults.toError(fileName);
-  checkRules(decoded, { netnsExists: deps.netnsExists ?? netnsExists }, faults);
+  const host = deps.host ?? NO_FACTS;
+  checkRules(decoded, { netnsExists: deps.netnsExists ?? netnsExists, ...host }, faults);
   if (faults.count > 0) throw faults.toError(fileName);
-  return { document: value as Document, config: resolveSwitch(decoded, deps.hostname ?? hostname) };
+  const config = resolveSwitch(decoded, { hostname: deps.hostname ?? hostname, ...host });
+  return { document: value as Document, config, warnings: faults.warnings };
 }
 
 function readText(path: string): string {

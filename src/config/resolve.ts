@@ -13,9 +13,11 @@ import type {
   DecodedVxlan,
   Item,
 } from './decode.js';
+import type { HostFacts } from './host-facts.js';
 import { DEFAULT_PVID, membershipsOf } from './memberships.js';
 import { DEFAULT_FDB_SIZE } from './rules-fdb.js';
-import { DEFAULT_DSTPORT, DEFAULT_SRCPORT, familyOfPort } from './rules-vxlan.js';
+import { isOwnRemote } from './rules-host.js';
+import { DEFAULT_DSTPORT, DEFAULT_SRCPORT, familyOfPort, remoteLists } from './rules-vxlan.js';
 import type {
   BridgeConfig,
   CommonPortConfig,
@@ -32,17 +34,25 @@ import type {
 
 const DEFAULT_CONTROL = '/run/overtap/overtap.sock';
 
-/** Fills in every default. `hostname` names a switch that has no name. */
-export function resolveSwitch(config: DecodedSwitch, hostname: () => string): SwitchConfig {
+/** What resolving asks of the machine. */
+export interface ResolveFacts extends HostFacts {
+  /** Names a switch that has no name. */
+  hostname(): string;
+}
+
+/** Fills in every default. */
+export function resolveSwitch(config: DecodedSwitch, facts: ResolveFacts): SwitchConfig {
+  const addresses = facts.addresses();
+  const host: HostFacts = { hasDevice: (name) => facts.hasDevice(name), addresses: () => addresses };
   return {
-    name: config.given.name ?? hostname(),
+    name: config.given.name ?? facts.hostname(),
     control: config.given.control ?? DEFAULT_CONTROL,
     workers: config.given.workers ?? 1,
     busyPoll: config.given.busy_poll ?? 50,
     offloads: resolveOffloads(config),
     fdbSize: config.given.fdb_size ?? DEFAULT_FDB_SIZE,
-    bridges: config.bridgeList.map(resolveBridge),
-    ports: config.portList.map((port) => resolvePort(port, undefined)),
+    bridges: config.bridgeList.map((bridge) => resolveBridge(bridge, host)),
+    ports: config.portList.map((port) => resolvePort(port, undefined, host)),
   };
 }
 
@@ -62,7 +72,7 @@ function resolveOffloads({ offloads }: DecodedSwitch): OffloadConfig {
   };
 }
 
-function resolveBridge(bridge: DecodedBridge): BridgeConfig {
+function resolveBridge(bridge: DecodedBridge, host: HostFacts): BridgeConfig {
   const { given } = bridge;
   return {
     name: bridge.name,
@@ -77,14 +87,14 @@ function resolveBridge(bridge: DecodedBridge): BridgeConfig {
     hostPort: given.host_port ?? false,
     vlans: given.host_port === true ? membershipsOf(bridge, bridge) : [],
     ...nicSettings(bridge),
-    ports: bridge.portList.map((port) => resolvePort(port, bridge)),
+    ports: bridge.portList.map((port) => resolvePort(port, bridge, host)),
     options: optionsOf(bridge),
   };
 }
 
 /** `bridge` is undefined for a port that belongs to none. */
-function resolvePort(port: DecodedPort, bridge: DecodedBridge | undefined): PortConfig {
-  return port.type === 'tap' ? resolveTap(port, bridge) : resolveVxlan(port, bridge);
+function resolvePort(port: DecodedPort, bridge: DecodedBridge | undefined, host: HostFacts): PortConfig {
+  return port.type === 'tap' ? resolveTap(port, bridge) : resolveVxlan(port, bridge, host);
 }
 
 function resolveTap(port: DecodedTap, bridge: DecodedBridge | undefined): TapConfig {
@@ -97,11 +107,15 @@ function resolveTap(port: DecodedTap, bridge: DecodedBridge | undefined): TapCon
   };
 }
 
-function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined): VxlanConfig {
+function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined, host: HostFacts): VxlanConfig {
   const { given } = port;
+  const own = new Set(distinct(remoteLists(port)).filter((address) => isOwnRemote(port, address, host)));
+  const others = (list: readonly string[]): string[] => list.filter((address) => !own.has(address));
+  const { vlans, ...common } = commonOf(port, bridge);
   return {
     type: 'vxlan',
-    ...commonOf(port, bridge),
+    ...common,
+    vlans: vlans.map((vlan) => ({ ...vlan, remotes: others(vlan.remotes) })),
     family: familyOfPort(port),
     ...optional('local', given.local),
     ...optional('dev', given.dev),
@@ -109,8 +123,9 @@ function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined): Vx
     dstport: given.dstport ?? DEFAULT_DSTPORT,
     vlanTunnel: given.vlan_tunnel ?? false,
     ...optional('id', given.id),
-    remotes: distinct(port.remoteList),
-    peers: distinct(port.peerList),
+    remotes: others(distinct(port.remoteList)),
+    peers: others(distinct(port.peerList)),
+    ...optional('ownRemotes', own.size === 0 ? undefined : [...own]),
     srcport: given.srcport ?? [...DEFAULT_SRCPORT],
     // As in the kernel, 0 stands for the route's.
     ...optional('ttl', given.ttl === 0 ? undefined : given.ttl),

@@ -79,7 +79,12 @@ function checkUnderlay(port: DecodedVxlan, faults: FaultList): void {
   const { local } = port.given;
   const family = familyOfPort(port);
   const reference = local === undefined ? 'the first address of the port' : 'local';
-  for (const { path, value } of underlayAddresses(port)) {
+  // One list may serve all hosts: what is the port's own there is left out.
+  for (const { path, value } of remoteLists(port)) {
+    const fault = addressFault(value, family, undefined, reference);
+    if (fault !== undefined) faults.at(path, fault);
+  }
+  for (const { path, value } of destinations(port)) {
     const fault = addressFault(value, family, local, reference);
     if (fault !== undefined) faults.at(path, fault);
   }
@@ -99,13 +104,22 @@ export function addressFault(
   return address === local ? `${address} is the port's own local address; remove it` : undefined;
 }
 
-/** Every address of another VTEP that the port names. */
+/** Every address of a VTEP that the port names. */
 function underlayAddresses(port: DecodedVxlan): Item<string>[] {
-  const destinations = port.entryList.flatMap(({ path, given }) =>
+  return [...remoteLists(port), ...destinations(port)];
+}
+
+/** Those of its lists. */
+export function remoteLists(port: DecodedVxlan): Item<string>[] {
+  const ofVlans = (port.vlanList ?? []).flatMap((vlan) => vlan.remoteList);
+  return [...port.remoteList, ...ofVlans, ...port.peerList];
+}
+
+/** Those of its FDB entries. */
+function destinations(port: DecodedVxlan): Item<string>[] {
+  return port.entryList.flatMap(({ path, given }) =>
     given.dst === undefined ? [] : [{ path: [...path, 'dst'], value: given.dst }],
   );
-  const ofVlans = (port.vlanList ?? []).flatMap((vlan) => vlan.remoteList);
-  return [...port.remoteList, ...ofVlans, ...port.peerList, ...destinations];
 }
 
 /**

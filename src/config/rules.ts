@@ -7,8 +7,10 @@
 import { Refusal } from './address.js';
 import { allPorts, type DecodedBridge, type DecodedPort, type DecodedSwitch, type DecodedVxlan } from './decode.js';
 import { type FaultList, formatPath, type Path, quote } from './faults.js';
+import type { HostFacts } from './host-facts.js';
 import { rangeLength } from './id-range.js';
 import { checkFdb, checkFdbSize } from './rules-fdb.js';
+import { lookAtHost } from './rules-host.js';
 import { checkHostVlans, checkVlans } from './rules-vlan.js';
 import { checkSharedSending, checkVxlan, DEFAULT_DSTPORT, familyOfPort } from './rules-vxlan.js';
 import { NIC_KEYS } from './schema.js';
@@ -20,7 +22,7 @@ export const MAX_LINKS = 1000;
 export const MAX_MEMBERSHIPS = 500_000;
 
 /** What the rules ask of the machine. */
-export interface Machine {
+export interface Machine extends HostFacts {
   /** Whether a network namespace exists, by name (as of `ip netns`) or path. */
   netnsExists(nameOrPath: string): boolean;
 }
@@ -47,6 +49,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
   for (const bridge of config.bridgeList) checkFdb(bridge.portList, bridge, faults);
   checkFdb(config.portList, undefined, faults);
   checkFdbSize(config, faults);
+  if (faults.count === 0) lookAtHost(allPorts(config), machine, faults);
 }
 
 function checkPort(port: DecodedPort, bridge: DecodedBridge | undefined, faults: FaultList): void {
@@ -89,7 +92,7 @@ function checkLinks(config: DecodedSwitch, faults: FaultList): void {
   }
 }
 
-/** Namespaces exist, and no two NICs of one namespace share a name. */
+/** No two NICs of one namespace share a name. A namespace may come later. */
 function checkNics(config: DecodedSwitch, machine: Machine, faults: FaultList): void {
   const seen = new Map<string, Path>();
   const claim = (netns: string, ifname: string, path: Path): void => {
@@ -112,8 +115,9 @@ function checkNics(config: DecodedSwitch, machine: Machine, faults: FaultList): 
     if (port.type !== 'tap') continue;
     const { netns, ifname } = port.given;
     if (netns !== undefined && !machine.netnsExists(netns)) {
-      const remedy = netns.includes('/') ? 'give an existing one' : `create it with "ip netns add ${netns}"`;
-      faults.at([...port.path, 'netns'], `network namespace ${quote(netns)} does not exist; ${remedy}`);
+      const remedy = netns.includes('/') ? '' : `; create it with "ip netns add ${netns}"`;
+      const message = `network namespace ${quote(netns)} does not exist; the port waits for it${remedy}`;
+      faults.warn([...port.path, 'netns'], 'absent', message);
     }
     if (port.rejected.has('netns') || port.rejected.has('ifname')) continue;
     claim(netnsKey(netns), ifname ?? port.name, port.path);

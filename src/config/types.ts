@@ -154,6 +154,8 @@ export interface VxlanConfig extends CommonPortConfig, NicSettings {
   remotes: string[];
   /** Further VTEPs that are accepted but not flooded to. */
   peers: string[];
+  /** What the lists hold of this host's own addresses, and was left out of them; absent: nothing. */
+  ownRemotes?: string[];
   /** Lowest and highest outer source port. */
   srcport: [number, number];
   /** 1-255; absent: the route's. */

@@ -16,11 +16,12 @@ const EXIT_OK = 0;
 const EXIT_REFUSED = 1;
 
 /** Runs the switch. @returns the exit status, once everything that it opened is closed */
-export async function runDaemon({ document, config }: CheckedDocument, options: RunOptions): Promise<number> {
+export async function runDaemon({ document, config, warnings }: CheckedDocument, options: RunOptions): Promise<number> {
   const log = createLogger(config.name, options.logLevel);
   const end = new Ending();
   try {
     await claimSocket(config.control);
+    for (const { kind, path, message } of warnings) if (kind === 'own_address') log.info({ path }, message);
     const running = await Switch.start(document, config, {
       portFault: (port, fault) =>
         fault === null ? log.info({ port }, 'port up again') : log.warn({ port, fault }, 'port down'),

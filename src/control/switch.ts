@@ -16,6 +16,7 @@ import { Engines } from './engines/engines.js';
 import { EventFeed } from './events/event-feed.js';
 import { type OwnTunnelNotice, OwnTunnelNotices } from './events/own-tunnel-notices.js';
 import { PuntFeed } from './events/punt-feed.js';
+import { HOST_FACTS } from './host-facts.js';
 import type { Views } from './listings.js';
 import type { Port, SwitchModel } from './model.js';
 import { MulticastControl } from './tables/multicast-control.js';
@@ -180,6 +181,7 @@ function assemble(
     feed,
     renumbered: (remote) => mtus.begin(remote),
     broken: (error) => events.failed(error),
+    host: HOST_FACTS,
   });
   const ports = new PortWatch({
     model,
@@ -187,6 +189,7 @@ function assemble(
     tell: (event) => feed.tell(event),
     changed: (name, fault) => events.portFault(name, fault),
     lost: (port) => lose(port),
+    addressesChanged: () => void controls.refresh().catch(() => undefined),
   });
   const mtus = new MtuWatch({
     model,

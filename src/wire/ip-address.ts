@@ -45,6 +45,11 @@ export function formatAddress(a0: number, a1: number, a2: number, a3: number): s
   return `${hex(groups.slice(0, start))}::${hex(groups.slice(start + length))}`;
 }
 
+/** Whether a canonical text is an address of IPv6 that means something on one link only: fe80::/10 (RFC 4291 section 2.5.6). */
+export function isLinkLocal(canonical: string): boolean {
+  return /^fe[89ab][0-9a-f]:/.test(canonical);
+}
+
 /** True when three leading words say that the fourth is an IPv4 address. */
 export function isMapped(a0: number, a1: number, a2: number): boolean {
   return (a0 | a1) === 0 && a2 === MAPPED;

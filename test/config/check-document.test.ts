@@ -21,7 +21,7 @@ describe('a document', () => {
 
   it('resolves to what its file does, on its way through JSON too', () => {
     const config = parseConfig(EXAMPLE, 'f.yaml', deps);
-    expect(checkDocument(value, deps)).toEqual({ document: value, config });
+    expect(checkDocument(value, deps)).toEqual({ document: value, config, warnings: [] });
     expect(checkDocument(JSON.parse(JSON.stringify(value)), deps).config).toEqual(config);
   });
 
@@ -29,6 +29,7 @@ describe('a document', () => {
     expect(parseDocument(EXAMPLE, 'f.yaml', deps)).toEqual({
       document: value,
       config: parseConfig(EXAMPLE, 'f.yaml', deps),
+      warnings: [],
     });
   });
 

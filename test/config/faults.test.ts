@@ -1,6 +1,6 @@
 /** Faulty files: each fault has its place, its path and a message that says what to do. */
 import { describe, expect, it } from 'vitest';
-import { ConfigError, parseConfig } from '../../src/config/load.js';
+import { ConfigError, formatFaults, parseConfig, parseDocument } from '../../src/config/load.js';
 import { bridgeOptions, portOptions, unattached } from './fault-cases-bridge.js';
 import { addresses, fdb, names, vlans } from './fault-cases-rules.js';
 import { numbers, shapes, syntax } from './fault-cases-values.js';
@@ -51,12 +51,26 @@ describe('rules over more than one value', () => {
     ]);
   });
 
-  it('refuse a namespace that does not exist', () => {
+  it('say of a namespace that is not there that its port waits', () => {
     const text = inBridge('ports:', '  a: { type: tap, netns: ns1 }', '  b: { type: tap, netns: /x/ns2 }');
-    expect(failure(text, (name) => name === 'ns1').format()).toBe(
-      'f.yaml:5:30: bridges.br1.ports.b.netns: network namespace "/x/ns2" does not exist; give an existing one',
+    const warned = (netnsExists: (name: string) => boolean): string =>
+      formatFaults('f.yaml', parseDocument(text, 'f.yaml', { hostname: () => 'h', netnsExists }).warnings);
+    expect(warned((name) => name === 'ns1')).toBe(
+      'f.yaml:5:30: bridges.br1.ports.b.netns: warning: network namespace "/x/ns2" does not exist; the port waits for it',
     );
-    expect(failure(text, (name) => name === '/x/ns2').format()).toContain('create it with "ip netns add ns1"');
+    expect(warned((name) => name === '/x/ns2')).toContain('create it with "ip netns add ns1"');
+    expect(warned(() => true)).toBe('');
+    // Beside faults it stands in its place.
+    const wrong = text.replace('netns: ns1', 'netns: ns1, mtu: 1');
+    expect(
+      failure(wrong, () => false)
+        .format()
+        .split('\n'),
+    ).toEqual([
+      expect.stringMatching(/^f\.yaml:4:30: .*warning: network namespace "ns1"/),
+      expect.stringMatching(/^f\.yaml:4:40: .*expected an MTU/),
+      expect.stringMatching(/^f\.yaml:5:30: .*warning: network namespace "\/x\/ns2"/),
+    ]);
   });
 
   const two = (a: string, b: string) =>

@@ -5,8 +5,8 @@ import { STORM_LIMITED } from '../../src/dataplane/drop-reasons.js';
 import {
   BURST,
   FloodBudget,
-  floodSource,
   FREE_SENDS,
+  floodSource,
   LEAST_RATE,
   RATE,
   SEND_NS,

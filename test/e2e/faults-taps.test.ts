@@ -3,6 +3,7 @@
  * up. The port says so and comes back by itself; numbered datagrams of bystanders arrive all; nothing is left behind.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { long } from '../long.js';
 import {
   destroy,
   dropped,
@@ -17,7 +18,6 @@ import {
   summary,
   timeToReach,
 } from './faults-support.js';
-import { long } from '../long.js';
 import { Bystanders, linkOf, startWith } from './live-support.js';
 import { until } from './processes.js';
 import { type RunningSwitch, settledStats } from './switch.js';

@@ -5,6 +5,7 @@
  */
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import type { StatsAnswer } from '../../src/control/api.js';
+import { long } from '../long.js';
 import {
   dropped,
   expectInTime,
@@ -16,7 +17,6 @@ import {
   summary,
   timeToReach,
 } from './faults-support.js';
-import { long } from '../long.js';
 import { Bystanders, linkOf, startWith } from './live-support.js';
 import { quiet, until } from './processes.js';
 import { sniff } from './sniffer.js';

@@ -1,20 +1,28 @@
 /**
- * `overtap check`: says whether a configuration file is right, and shows every fault if it is not. It touches no
- * switch and no device.
+ * `overtap check`: says whether a configuration file is right, and shows every fault if it is not. What a right one needs
+ * and is not there yet is a warning. It touches no switch and no device.
  */
+import type { ConfigFault } from '../../config/load.js';
 import type { SwitchConfig } from '../../config/types.js';
 import type { Invocation } from '../context.js';
 import { readConfig } from '../read-config.js';
 
 export async function run({ context, options }: Invocation): Promise<number> {
   const file = options.config ?? '';
-  const { config, error } = await readConfig(context, file);
+  const { config, error, warnings } = await readConfig(context, file);
   if (context.json) {
-    const faults = error?.faults.map((fault) => ({ file: error.fileName, ...fault })) ?? [];
-    context.printJson({ ok: error === undefined, faults });
+    const said = (list: readonly ConfigFault[]): object[] => list.map((one) => ({ file, ...one }));
+    const more = said(warnings ?? error.warnings);
+    context.printJson({
+      ok: error === undefined,
+      faults: said(error?.faults ?? []),
+      ...(more.length === 0 ? {} : { warnings: more }),
+    });
   } else if (error !== undefined) {
     context.io.stderr.write(`${error.format()}\n`);
   } else {
+    const { formatFaults } = await context.rooms.config();
+    if (warnings.length > 0) context.io.stderr.write(`${formatFaults(file, warnings)}\n`);
     context.line(`${file}: ok: ${summary(config)}`);
   }
   return error === undefined ? 0 : 2;

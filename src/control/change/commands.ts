@@ -6,6 +6,7 @@
  * take away by themselves is not told twice.
  */
 import { addLink, addVlans, type Document, deleteLink, deleteVlans, EditRefused, setLink } from '../../config/edit.js';
+import { type HostFacts, NO_FACTS } from '../../config/host-facts.js';
 import { ConfigError, checkDocument } from '../../config/load.js';
 import { commandText, formatLinkAdd, formatLinkSet, type Options } from '../../config/option-words.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
@@ -44,15 +45,30 @@ const BY_ENTRIES = ['remotes'];
 /** Links that are looked at, all in all, to see that each command could be carried out: some tenths of a second. */
 const LINKS_LOOKED_AT = 5000;
 
-/** The commands that lead from one state to the other. @param entries those that are there */
-export function commandsBetween(from: Stated, to: Stated, entries: EntryTable): string[] {
+/** The commands that lead from one state to the other. @param entries those that are there; @param host as the states were read beside */
+export function commandsBetween(from: Stated, to: Stated, entries: EntryTable, host: HostFacts = NO_FACTS): string[] {
+  const addresses = host.addresses();
+  const check: Check = (document) =>
+    checkDocument(document, { netnsExists: () => true, host: { ...NO_FACTS, addresses: () => addresses } }).config;
   try {
-    return plan(from, to, entries, (link, wanted) => wanted?.identity === link.identity, LINKS_LOOKED_AT);
+    return plan(
+      from,
+      to,
+      entries,
+      (link, wanted) => wanted?.identity === link.identity,
+      new Simulation(from.document, check, LINKS_LOOKED_AT),
+    );
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof EditRefused)) throw error;
     // Half-way it would be unsound, such as VNIs that two ports exchange: every port that differs is made anew. Then what
     // is there at any time is a part of a sound configuration.
-    return plan(from, to, entries, (link, wanted) => wanted?.whole === link.whole, 0);
+    return plan(
+      from,
+      to,
+      entries,
+      (link, wanted) => wanted?.whole === link.whole,
+      new Simulation(from.document, check, 0),
+    );
   }
 }
 
@@ -60,14 +76,16 @@ export function commandsBetween(from: Stated, to: Stated, entries: EntryTable): 
 type Stays = (link: Link, wanted: Link | undefined) => boolean;
 
 /** @throws ConfigError or EditRefused when it would be unsound half-way */
-function plan(from: Stated, to: Stated, entries: EntryTable, stays: Stays, lookAt: number): string[] {
-  const simulation = new Simulation(from.document, lookAt);
+function plan(from: Stated, to: Stated, entries: EntryTable, stays: Stays, simulation: Simulation): string[] {
   const remade = changeLinks(linksOf(from), linksOf(to), simulation, stays);
-  const changes = vlanChanges(check(simulation.document), to.config);
+  const changes = vlanChanges(simulation.config, to.config);
   for (const change of changes) simulation.vlan(change);
-  const there = entriesBetween(from.config, check(simulation.document), entries, remade, changes);
+  const there = entriesBetween(from.config, simulation.config, entries, remade, changes);
   return [...simulation.commands, ...entryCommands(there, to.config), ...simulation.last];
 }
+
+/** @throws ConfigError */
+type Check = (document: Document) => SwitchConfig;
 
 /** Carries commands out on a document as they are found. @throws ConfigError when one could not be */
 class Simulation {
@@ -77,14 +95,20 @@ class Simulation {
 
   /** @param lookAt how many links may be looked at for it */
   constructor(
-    public document: Document,
+    private document: Document,
+    private readonly check: Check,
     private lookAt: number,
   ) {}
+
+  /** What the document means. @throws ConfigError */
+  get config(): SwitchConfig {
+    return this.check(this.document);
+  }
 
   private become(document: Document): void {
     this.document = document;
     if (this.lookAt <= 0) return;
-    const { bridges, ports } = check(document);
+    const { bridges, ports } = this.check(document);
     this.lookAt -= bridges.reduce((sum, bridge) => sum + 1 + bridge.ports.length, ports.length + 1);
   }
 
@@ -180,9 +204,4 @@ function linksOf({ document, config }: Stated): Link[] {
 
 function optionsOf(raw: unknown): Options {
   return Object.fromEntries(Object.entries((raw ?? {}) as Options).filter(([key]) => !LISTED_APART.includes(key)));
-}
-
-/** @throws ConfigError */
-function check(document: Document): SwitchConfig {
-  return checkDocument(document, { netnsExists: () => true }).config;
 }

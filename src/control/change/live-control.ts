@@ -12,7 +12,8 @@ import {
   setLink,
   withEntries,
 } from '../../config/edit.js';
-import { ConfigError, checkDocument, netnsExists } from '../../config/load.js';
+import { type HostFacts, NO_FACTS } from '../../config/host-facts.js';
+import { type CheckedDocument, ConfigError, checkDocument, netnsExists } from '../../config/load.js';
 import type { SwitchConfig } from '../../config/types.js';
 import type {
   ApplyAnswer,
@@ -36,6 +37,7 @@ import { commandsBetween } from './commands.js';
 import { deltaOfEdit, deltaToFile } from './delta.js';
 import { addEntry, deleteEntry, flushEntries } from './fdb-requests.js';
 import type { FdbTables } from './fdb-selection.js';
+import { hasAnyLocal, ownRemotes, refuseOwnAddress } from './own-addresses.js';
 import type { EntryDelta, Reconciler } from './reconcile.js';
 import { strayedEntries } from './settle-entries.js';
 import { type Departure, partings, Transition } from './transition.js';
@@ -47,6 +49,8 @@ export interface LiveParts {
   neigh: Pick<NeighTable, 'change' | 'follow'>;
   multicast: Pick<MulticastControl, 'change' | 'follow' | 'forgetRemotes'>;
   feed: Pick<EventFeed, 'tell' | 'drain' | 'subscribe'>;
+  /** What the rules are told of the machine; absent: nothing. */
+  host?: HostFacts;
   /** Whatever VTEP had this number, it stands for another one now, or for none. */
   renumbered(remote: number): void;
   /** An operation that could not fail has failed: engines and model do not agree any more. */
@@ -106,7 +110,10 @@ export class LiveControl implements Controls {
       let answer: FlushAnswer | undefined;
       if (request.op === 'flush') answer = { removed: flushEntries(tables, request, change) };
       else if (request.op === 'del') deleteEntry(tables, request, change);
-      else addEntry(tables, request, change);
+      else {
+        refuseOwnAddress(reconciler.model.config, this.host, request);
+        addEntry(tables, request, change);
+      }
       reconciler.finishEntries(change);
       await this.carryOut(change);
       return answer;
@@ -139,6 +146,7 @@ export class LiveControl implements Controls {
         { document: this.document, config: model.config },
         { document, config: next },
         model.entries,
+        this.host,
       );
       if (dryRun === true) return { commands };
       await this.become(document, next, deltaToFile(model.entries, next));
@@ -177,9 +185,23 @@ export class LiveControl implements Controls {
     });
   }
 
+  /** The host has other addresses than before: those of its own that lists of remotes hold are left out, and come back. */
+  refresh(): Promise<void> {
+    return this.exclusively(async () => {
+      const { config: before } = this.parts.reconciler.model;
+      if (!hasAnyLocal(before)) return;
+      const { document, config } = this.check(this.document);
+      if (ownRemotes(before) !== ownRemotes(config)) await this.become(document, config, deltaOfEdit(before, config));
+    });
+  }
+
   /** Carries operations of the switch's own out, such as those of multicast timers, between two requests. */
   own(operations: () => Transition): Promise<void> {
     return this.exclusively(() => this.carryOut(operations()));
+  }
+
+  private get host(): HostFacts {
+    return this.parts.host ?? NO_FACTS;
   }
 
   // ---- One change ----
@@ -202,7 +224,7 @@ export class LiveControl implements Controls {
   }
 
   /** A namespace that a present port lies in may have gone: that is not this change's fault. */
-  private check(value: unknown): { document: Document; config: SwitchConfig } {
+  private check(value: unknown): CheckedDocument {
     const present = new Set(
       [...this.parts.reconciler.model.ports.values()].flatMap((port) =>
         port.kind === 'tap' && port.config.netns !== undefined ? [port.config.netns] : [],
@@ -212,6 +234,7 @@ export class LiveControl implements Controls {
     return checkDocument(value, {
       hostname: () => name,
       netnsExists: (netns) => present.has(netns) || netnsExists(netns),
+      host: this.host,
     });
   }
 

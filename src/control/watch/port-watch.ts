@@ -41,6 +41,8 @@ export interface PortWatchParts {
   changed(port: string, fault: string | null): void;
   /** A TAP has gone that no engine has told of. */
   lost(port: TapPort): void;
+  /** The namespace has other addresses than before. */
+  addressesChanged(): void;
   machine?: Machine;
 }
 
@@ -50,6 +52,8 @@ export class PortWatch {
   /** What is known of each NIC: of a guest whether it is up, of an underlay which device it is. */
   private readonly wasUp = new WeakMap<Port, boolean>();
   private readonly device = new WeakMap<VxlanPort, number>();
+  /** The addresses of the namespace, as one text; null: not seen yet. */
+  private addresses: string | null = null;
   private turn = 0;
   private isRenewing = false;
 
@@ -69,11 +73,20 @@ export class PortWatch {
     const ports = [...this.parts.model.ports.values()];
     const here = ports.filter((port) => port.index % LOOKS === this.turn);
     const addresses = here.some(({ kind }) => kind === 'vxlan') ? this.machine.addresses() : new Set<string>();
+    if (addresses.size > 0) this.compare(addresses);
     for (const port of here) {
       if (port.kind === 'tap') this.lookAtTap(port);
       else this.lookAtUnderlay(port, addresses);
     }
     void this.renewGone(ports);
+  }
+
+  private compare(addresses: ReadonlySet<string>): void {
+    const text = [...addresses].sort().join(' ');
+    if (this.addresses === text) return;
+    this.addresses = text;
+    // The first time, too: the configuration was read some time before.
+    this.parts.addressesChanged();
   }
 
   private lookAtTap(port: TapPort): void {

@@ -1,0 +1,43 @@
+/**
+ * What a vxlan port is told beside the host that it is on: what is not there yet, and which addresses are the host's own. None of
+ * it makes the file wrong.
+ */
+import type { DecodedPort, DecodedVxlan } from './decode.js';
+import { type FaultList, quote } from './faults.js';
+import { type HostFacts, isOfHost } from './host-facts.js';
+import { remoteLists } from './rules-vxlan.js';
+
+/** Warns of devices and addresses that are not there, and names the addresses that are left out. Takes ports without a fault. */
+export function lookAtHost(ports: readonly DecodedPort[], machine: HostFacts, faults: FaultList): void {
+  // Asked for once: the file may have a thousand ports.
+  const addresses = machine.addresses();
+  const host: HostFacts = { hasDevice: (name) => machine.hasDevice(name), addresses: () => addresses };
+  for (const port of ports) if (port.type === 'vxlan') lookAtPort(port, host, faults);
+}
+
+function lookAtPort(port: DecodedVxlan, host: HostFacts, faults: FaultList): void {
+  const { dev, local } = port.given;
+  if (dev !== undefined && host.hasDevice(dev) === false) {
+    faults.warn([...port.path, 'dev'], 'absent', `there is no device ${quote(dev)}; the port waits for it`);
+  }
+  const addresses = host.addresses();
+  if (local !== undefined && addresses !== undefined && !isOfHost(local, dev, addresses)) {
+    faults.warn(
+      [...port.path, 'local'],
+      'absent',
+      `no device of this host has the address ${local}; the port waits for it`,
+    );
+  }
+  for (const { path, value } of remoteLists(port)) {
+    if (!isOwnRemote(port, value, host)) continue;
+    const whose = local === undefined ? 'an address of this host' : "the port's own local address";
+    faults.warn(path, 'own_address', `${value} is ${whose} and is left out, so one list can serve all hosts`);
+  }
+}
+
+/** Whether an address in a list of remotes is the port's own: its `local`, or without one any of the host's. */
+export function isOwnRemote({ given: { local, dev } }: DecodedVxlan, address: string, host: HostFacts): boolean {
+  if (local !== undefined) return address === local;
+  const addresses = host.addresses();
+  return addresses !== undefined && isOfHost(address, dev, addresses);
+}

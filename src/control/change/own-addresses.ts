@@ -1,0 +1,36 @@
+/**
+ * Addresses of this host among those that ports send to. A list of remotes may hold them, since one list is to serve all hosts;
+ * whoever names one alone has made a mistake.
+ */
+import { type HostFacts, isOfHost } from '../../config/host-facts.js';
+import type { SwitchConfig, VxlanConfig } from '../../config/types.js';
+import type { FdbRequest } from '../api.js';
+import { ChangeRefused } from '../controls.js';
+
+function vxlansOf({ bridges, ports }: SwitchConfig): VxlanConfig[] {
+  const all = [...bridges.flatMap((bridge) => bridge.ports), ...ports];
+  return all.filter((port) => port.type === 'vxlan');
+}
+
+/** Whether some vxlan port sends from whatever address the routes say: then every address of the host is its own. */
+export function hasAnyLocal(config: SwitchConfig): boolean {
+  return vxlansOf(config).some(({ local }) => local === undefined);
+}
+
+/** What the lists hold of the host's own addresses, as one text. */
+export function ownRemotes(config: SwitchConfig): string {
+  return JSON.stringify(vxlansOf(config).map((port) => [port.name, port.ownRemotes ?? []]));
+}
+
+/**
+ * An entry that leads to the host itself would bring its frames back. Where the port has a `local`, the rules of a file say so.
+ * @throws ChangeRefused
+ */
+export function refuseOwnAddress(config: SwitchConfig, host: HostFacts, request: FdbRequest): void {
+  const dst = 'dst' in request ? request.dst : undefined;
+  const port = vxlansOf(config).find(({ name }) => name === request.dev);
+  const addresses = host.addresses();
+  if (dst === undefined || port === undefined || port.local !== undefined || addresses === undefined) return;
+  if (isOfHost(dst, port.dev, addresses))
+    throw new ChangeRefused(`dst: ${dst} is an address of this host, so frames would come back; give another host's`);
+}
