@@ -1,26 +1,56 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { LONG } from './test/long.js';
 
+const E2E = 'test/e2e/**/*.test.ts';
+/** These measure what the machine can do, or have names of their own on it: nothing else runs beside them. */
+const ALONE = ['bench', 'bench-path', 'labs', 'live-macs', 'live-storm'].map((name) => `test/e2e/${name}.test.ts`);
+/** For a property over many random cases, and for many rounds in the long run, on a machine that others may be using. */
+const MINUTE = 60_000;
+const slow = (minutes: number): number => (LONG ? 60 : minutes) * MINUTE;
+
+/** With OVERTAP_LONG=1 only the files that have longer counts then. */
+function wanted(patterns: string[]): string[] {
+  if (!LONG) return patterns;
+  const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts'));
+  return files.map((name) => `test/${name}`).filter((name) => readFileSync(name, 'utf8').includes("/long.js'"));
+}
+
+/** One after the other: unit tests on all cores, end-to-end tests two at a time, those that need the machine alone. */
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'unit',
-          include: ['test/**/*.test.ts'],
-          setupFiles: ['test/setup.ts'],
-          // Properties over many random cases, on a machine that others may be using.
-          testTimeout: 60_000,
+          include: wanted(['test/**/*.test.ts']),
           exclude: ['test/e2e/**'],
+          setupFiles: ['test/setup.ts'],
+          testTimeout: slow(1),
+          maxWorkers: '100%',
+          sequence: { groupOrder: 1 },
         },
       },
       {
-        // Real TAPs, namespaces and sockets: one file at a time, the machine is theirs.
+        // Real TAPs, namespaces and sockets, named by the process.
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          include: wanted([E2E]),
+          exclude: ['test/!(e2e)/**', ...ALONE],
+          testTimeout: slow(2),
+          hookTimeout: MINUTE,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'e2e-alone',
+          include: wanted(ALONE).filter((name) => ALONE.includes(name)),
+          testTimeout: slow(2),
+          hookTimeout: MINUTE,
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
         },
       },
     ],
