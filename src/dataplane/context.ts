@@ -4,7 +4,7 @@
  */
 import { PathMtus } from '../encap/path-mtu.js';
 import { MAX_REMOTES, type RemoteTable, STATIC_REMOTES } from '../encap/remotes.js';
-import type { Fdb } from '../fdb/table.js';
+import { type Fdb, NOT_FOUND } from '../fdb/table.js';
 import { BINDING_WORDS, createNeighbours } from '../neigh/table.js';
 import { type Nic, RX_STRIDE } from '../port/nic.js';
 import { Batch } from './batch.js';
@@ -43,6 +43,8 @@ export class Context {
   extraSends = 0;
   /** Port flags, any of which keeps a port from having a copy of the frame that is being flooded. */
   withheld = 0;
+  /** FDB destination of the owner that the ARP or DAD probe being flooded is to reach, in place of its port's copies; NOT_FOUND: none. */
+  probed = NOT_FOUND;
   /** By engine-numbered remote: the version of its row that this engine's Nic has been told of; -1: none. */
   readonly metRemotes = new Int32Array(MAX_REMOTES - STATIC_REMOTES).fill(-1);
   /** Coarse clock, in ticks of 100 ms. */

@@ -69,7 +69,7 @@ function floodAll(sw: Context, frame: number, needed: number): void {
     const port = ports[index];
     if (!mayReceive(sw, frame, port, needed)) continue;
     if (forwarding.portKind[port] === PORT_TAP) {
-      if (!withhold(sw, port)) emit(sw, frame, port, 0);
+      if (!withhold(sw, frame, port)) emit(sw, frame, port, 0);
       copies++;
     } else {
       copies += replicate(sw, frame, port);

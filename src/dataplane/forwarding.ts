@@ -45,12 +45,16 @@ export const L3MISS = 1 << 16;
 export const SNOOPS_NEIGHBOURS = 1 << 17;
 export const SHORT_CUTS = 1 << 18;
 const OF_BRIDGE = SNOOPS_NEIGHBOURS | SHORT_CUTS;
+/** Which VLANs of the port are as with NEIGH_SUPPRESS their memberships say (SUPPRESSES), whatever that flag says. */
+export const NEIGH_VLAN_SUPPRESS = 1 << 19;
 
 // VLAN membership of a (port, VID).
 export const MEMBER = 1;
 export const UNTAGGED = 2;
+/** As NEIGH_SUPPRESS, in this VLAN of a port with NEIGH_VLAN_SUPPRESS. */
+export const SUPPRESSES = 4;
 /** Above these flags lies the number of the membership's accounts; 0: none are kept. */
-const COUNTER_SHIFT = 2;
+const COUNTER_SHIFT = 3;
 
 const NONE = new Int32Array(0);
 /** Stands where a port has no tunnel. It is never changed. */
@@ -70,7 +74,7 @@ export class Forwarding {
   /** The port's own MAC, zero if it has none (`source_is_own`). */
   readonly portMacHigh = new Int32Array(MAX_PORTS);
   readonly portMacLow = new Int32Array(MAX_PORTS);
-  /** `counter << 2 | UNTAGGED | MEMBER` by `port << 12 | vid`; only the pages that are written to take memory. */
+  /** `counter << 3 | SUPPRESSES | UNTAGGED | MEMBER` by `port << 12 | vid`; only the pages that are written to take memory. */
   readonly vlans = new Int32Array(MAX_PORTS * VIDS);
   readonly tunnels: Tunnel[] = new Array<Tunnel>(MAX_PORTS).fill(NO_TUNNEL);
   /** Ports that have a tunnel. Changed by `setTunnel` and `clearPort` only. */
@@ -130,7 +134,8 @@ export class Forwarding {
     const { portFlags } = this;
     const ports = this.bridgePorts[bridge];
     const all = ports.reduce((flags, port) => flags | portFlags[port], 0);
-    const snoops = (all & (NEIGH_SUPPRESS | PROXY | L3MISS)) !== 0 ? SNOOPS_NEIGHBOURS : 0;
+    const asks = NEIGH_SUPPRESS | NEIGH_VLAN_SUPPRESS | PROXY | L3MISS;
+    const snoops = (all & asks) !== 0 ? SNOOPS_NEIGHBOURS : 0;
     const flags = snoops | ((all & RSC) !== 0 ? SHORT_CUTS : 0);
     for (const port of ports) portFlags[port] = (portFlags[port] & ~OF_BRIDGE) | flags;
   }
@@ -147,8 +152,20 @@ export class Forwarding {
     return this.vlans[(port << 12) | vid] >>> COUNTER_SHIFT;
   }
 
-  setVlan(port: number, vid: number, untagged: boolean, counter: number): void {
-    this.vlans[(port << 12) | vid] = (counter << COUNTER_SHIFT) | MEMBER | (untagged ? UNTAGGED : 0);
+  /**
+   * The port's flags, with NEIGH_SUPPRESS as it is in a VLAN (Linux `br_is_neigh_suppress_enabled`).
+   * @param vid 0 in a bridge without VLAN filtering, where the port's own flag holds
+   */
+  flagsIn(port: number, vid: number): number {
+    const flags = this.portFlags[port];
+    if ((flags & NEIGH_VLAN_SUPPRESS) === 0 || vid === 0) return flags;
+    const suppresses = (this.vlans[(port << 12) | vid] & SUPPRESSES) !== 0;
+    return suppresses ? flags | NEIGH_SUPPRESS : flags & ~NEIGH_SUPPRESS;
+  }
+
+  setVlan(port: number, vid: number, untagged: boolean, suppresses: boolean, counter: number): void {
+    const flags = MEMBER | (untagged ? UNTAGGED : 0) | (suppresses ? SUPPRESSES : 0);
+    this.vlans[(port << 12) | vid] = (counter << COUNTER_SHIFT) | flags;
   }
 
   /** Leaves nothing of a port but its accounts. */

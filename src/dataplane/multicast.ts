@@ -189,6 +189,6 @@ function sendOne(sw: Context, frame: number, destination: number): number {
     if (remote === 0 || forwarding.tunnels[port].vniOfVlan[sw.batch.vid[frame]] === 0) return 0;
     if (sw.replicatedFor[port] === sw.replication && floodList(sw, frame, port).includes(remote)) return 0;
   }
-  if (!withhold(sw, port)) emit(sw, frame, port, remote);
+  if (!withhold(sw, frame, port)) emit(sw, frame, port, remote);
   return 1;
 }

@@ -15,12 +15,15 @@ import { OWN_ROOM } from './originate.js';
 
 // ---- VLANs ----
 
-export function setVlan(sw: Context, o: { port: number; vid: number; untagged: boolean; counter: number }): void {
+export function setVlan(
+  sw: Context,
+  o: { port: number; vid: number; untagged: boolean; suppresses?: boolean; counter: number },
+): void {
   const { forwarding } = sw;
   forwarding.needPort(o.port);
   const before = forwarding.vlanCounter(o.port, o.vid);
   if (before !== o.counter) endAccounts(sw, before);
-  forwarding.setVlan(o.port, o.vid, o.untagged, o.counter);
+  forwarding.setVlan(o.port, o.vid, o.untagged, o.suppresses ?? false, o.counter);
 }
 
 export function setPvid({ forwarding }: Context, { port, vid }: { port: number; vid: number }): void {

@@ -89,8 +89,11 @@ export type Operation =
   | { op: 'sender-del'; sender: number }
 
   // ---- VLANs and VNIs
-  /** Membership; told again it replaces what was. `counter` numbers its accounts (counters.ts); 0: none are kept. */
-  | { op: 'vlan'; port: number; vid: number; untagged: boolean; counter: number }
+  /**
+   * Membership; told again it replaces what was. `counter` numbers its accounts (counters.ts); 0: none are kept.
+   * `suppresses`: the VLAN is as with NEIGH_SUPPRESS, on a port with NEIGH_VLAN_SUPPRESS.
+   */
+  | { op: 'vlan'; port: number; vid: number; untagged: boolean; suppresses?: boolean; counter: number }
   /** Ends a membership; the accounts start at zero when the number is given again. Its entries go by a `flush`. */
   | { op: 'vlan-del'; port: number; vid: number }
   /** 0: none. */

@@ -6,18 +6,20 @@ import { NOT_FOUND } from '../fdb/table.js';
 import { destinationHigh, destinationLow } from '../wire/ethernet.js';
 import type { Context } from './context.js';
 import { NO_DESTINATION, SUPPRESSED, TURN_EXCEEDED } from './drop-reasons.js';
-import { emitToRemote, mayEnterTunnel } from './egress.js';
+import { emit, emitToRemote, mayEnterTunnel } from './egress.js';
 import { TURN_SENDS } from './flood-budget.js';
-import { HAS_PINS, L2MISS, pinSegmentOf } from './forwarding.js';
+import { destinationPort, destinationRemote, HAS_PINS, L2MISS, pinSegmentOf } from './forwarding.js';
 import { tellL2Miss } from './misses.js';
 
 /**
  * Whether the port has no copy of the frame that is being flooded, since the switch has answered it or keeps it from the
- * tunnel (`suppress.ts`). The copy that it would have had is counted.
+ * tunnel (`suppress.ts`). The copy that it would have had is counted; of a probe the owner alone has one, if it is there.
  */
-export function withhold(sw: Context, port: number): boolean {
-  if ((sw.forwarding.portFlags[port] & sw.withheld) === 0) return false;
-  sw.counters.droppedOut(port, SUPPRESSED);
+export function withhold(sw: Context, frame: number, port: number): boolean {
+  const { forwarding, probed } = sw;
+  if (sw.withheld === 0 || (forwarding.flagsIn(port, sw.batch.vid[frame]) & sw.withheld) === 0) return false;
+  if (probed !== NOT_FOUND && destinationPort(probed) === port) emit(sw, frame, port, destinationRemote(probed));
+  else sw.counters.droppedOut(port, SUPPRESSED);
   return true;
 }
 
@@ -48,7 +50,7 @@ export function isTooMuch(sw: Context, copies: number): boolean {
 export function replicate(sw: Context, frame: number, port: number): number {
   // A VLAN without a VNI does not leave this host.
   if (sw.forwarding.tunnels[port].vniOfVlan[sw.batch.vid[frame]] === 0) return 0;
-  if (withhold(sw, port)) return 1;
+  if (withhold(sw, frame, port)) return 1;
   const remotes = floodList(sw, frame, port);
   if (remotes.length === 0) {
     if ((sw.forwarding.portFlags[port] & L2MISS) !== 0) tellL2Miss(sw, frame, port);

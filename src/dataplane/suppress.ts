@@ -14,6 +14,10 @@
  *
  * What comes through the tunnel is not answered: where the owner is it will be. Nor is a request that its owner sends, so
  * that it is heard everywhere who has moved.
+ *
+ * A probe whether an address is free (RFC 5227, and duplicate address detection, RFC 4862) asks the owner itself, not the table:
+ * ports with `neigh_suppress` have no copy of it but the one to the owner's place. So an address whose owner is gone can be
+ * taken, and one that is in use is defended. `proxy` answers it like any other request.
  */
 import { NOT_FOUND } from '../fdb/table.js';
 import { BINDING_FLAGS, BINDING_HIGH, BINDING_LOW, BINDING_PORT, NEIGH_MANUAL, NEIGH_ROUTER } from '../neigh/table.js';
@@ -21,7 +25,16 @@ import { ARP_LENGTH, writeArpReply } from '../wire/arp.js';
 import { ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV6, sourceHigh, sourceLow, writeMac } from '../wire/ethernet.js';
 import { ADVERTISEMENT_PACKET, ND_OVERRIDE, ND_ROUTER, ND_SOLICITED, writeAdvertisement } from '../wire/nd.js';
 import type { Context } from './context.js';
-import { destinationPort, L3MISS, NEIGH_SUPPRESS, PORT_VXLAN, PROXY, segmentOf, UP } from './forwarding.js';
+import {
+  destinationPort,
+  destinationRemote,
+  L3MISS,
+  NEIGH_SUPPRESS,
+  PORT_VXLAN,
+  PROXY,
+  segmentOf,
+  UP,
+} from './forwarding.js';
 import { tellL3Miss } from './misses.js';
 import { isAnnouncement, isProbe, readNeighbour } from './neighbour.js';
 import { FAMILY, NEIGHBOUR_REQUEST, SUBJECT, SUBJECT_HIGH, SUBJECT_LOW, TARGET } from './neighbour-words.js';
@@ -37,11 +50,12 @@ const ALL_NODES_LOW = 1;
 /**
  * Looks whether a frame that is about to be flooded is a request, and answers it if that is for the switch to do.
  * @param isGroup it is for everybody, not for one MAC that is not known
- * @returns the port flags, any of which keeps a port from having a copy
+ * @returns the port flags, any of which keeps a port from having a copy; `sw.probed` is set for a probe
  */
 export function withholdFrom(sw: Context, frame: number, isGroup: boolean): number {
   const { batch, forwarding } = sw;
   const ingress = batch.port[frame];
+  sw.probed = NOT_FOUND;
   if (forwarding.portKind[ingress] === PORT_VXLAN || readNeighbour(sw, frame) !== NEIGHBOUR_REQUEST) return 0;
   const segment = segmentOf(forwarding.portBridge[ingress], batch.vid[frame]);
   if (!sw.neigh.read(segment, sw.neighbour, TARGET, sw.binding)) {
@@ -49,12 +63,28 @@ export function withholdFrom(sw: Context, frame: number, isGroup: boolean): numb
     return PROXY;
   }
   if (isOfOwner(sw, frame)) return PROXY;
-  const suppresses = isGroup && (forwarding.portFlags[ingress] & NEIGH_SUPPRESS) === 0;
+  const suppresses = isGroup && (forwarding.flagsIn(ingress, batch.vid[frame]) & NEIGH_SUPPRESS) === 0;
   const place = sw.fdb.resolve(sw.binding[BINDING_HIGH], sw.binding[BINDING_LOW], segment);
+  const asksOwner = suppresses && isProbe(sw);
+  if (asksOwner && mayAskOwner(sw, place)) {
+    sw.probed = place;
+    return NEIGH_SUPPRESS | PROXY;
+  }
   const port = portOfOwner(sw, place);
-  const answered = isAnsweredFor(sw, frame, port, suppresses ? NEIGH_SUPPRESS | PROXY : PROXY);
+  const answered = isAnsweredFor(sw, frame, port, suppresses && !asksOwner ? NEIGH_SUPPRESS | PROXY : PROXY);
   if (answered) reply(sw, frame);
-  return suppresses && (answered || place !== NOT_FOUND) ? NEIGH_SUPPRESS | PROXY : PROXY;
+  return suppresses && (answered || (place !== NOT_FOUND && !asksOwner)) ? NEIGH_SUPPRESS | PROXY : PROXY;
+}
+
+/**
+ * Whether the owner of a probed address can be asked by one copy of the probe, wherever it is: nothing is answered then. A
+ * vxlan port with `proxy` has none, and of an owner whose place is not known all are asked.
+ */
+function mayAskOwner({ forwarding }: Context, place: number): boolean {
+  if (place === NOT_FOUND) return false;
+  const port = destinationPort(place);
+  if (forwarding.portKind[port] !== PORT_VXLAN) return true;
+  return destinationRemote(place) !== 0 && (forwarding.portFlags[port] & PROXY) === 0;
 }
 
 /** A request for one MAC, which was read into `sw.neighbour` and is on its way into a port with `proxy`: it ends here. */
@@ -99,7 +129,8 @@ function portOfOwner({ binding, forwarding }: Context, place: number): number {
 
 /** Whether the switch answers for an owner behind this port: one with a flag of `any` that the asker could reach. */
 function isAnsweredFor(sw: Context, frame: number, port: number, any: number): boolean {
-  return port >= 0 && (sw.forwarding.portFlags[port] & any) !== 0 && mayReceive(sw, frame, port, UP);
+  const { batch, forwarding } = sw;
+  return port >= 0 && (forwarding.flagsIn(port, batch.vid[frame]) & any) !== 0 && mayReceive(sw, frame, port, UP);
 }
 
 /** Sends the answer to the asking port, from the owner's MAC. */

@@ -24,6 +24,8 @@ interface PortSpec {
   isolated?: boolean;
   locked?: boolean;
   neighSuppress?: boolean;
+  /** NEIGH_SUPPRESS is as the `vlans` say: `10 suppress`. */
+  neighVlanSuppress?: boolean;
   /** Frames a second. */
   storm?: { broadcast?: number; unknownUnicast?: number; multicast?: number };
   fdb?: readonly EntrySpec[];
@@ -93,6 +95,7 @@ export function flagsOf(spec: TapSpec | VxlanSpec): number {
   if (spec.isolated) flags |= flag.ISOLATED;
   if (spec.locked) flags |= flag.LOCKED;
   if (spec.neighSuppress) flags |= flag.NEIGH_SUPPRESS;
+  if (spec.neighVlanSuppress) flags |= flag.NEIGH_VLAN_SUPPRESS;
   if (spec.type === 'tap') return flags;
   if (spec.tunnel !== undefined) flags |= flag.VLAN_TUNNEL;
   if (spec.acceptAny) flags |= flag.ANY_VTEP;

@@ -4,7 +4,7 @@ import { fromHex, toHex } from '../../src/wire/bytes.js';
 import { ETHERTYPE_ARP } from '../../src/wire/ethernet.js';
 import { ND_OVERRIDE, ND_ROUTER, ND_SOLICITED } from '../../src/wire/nd.js';
 import { A, B, BROADCAST, C, D, frame } from './frames.js';
-import { type BridgeSpec, TestSwitch } from './harness.js';
+import { type BridgeSpec, TestSwitch, type VxlanSpec } from './harness.js';
 import {
   advertisement,
   arpReply,
@@ -239,26 +239,176 @@ describe('what is not answered', () => {
 });
 
 describe('a host that looks whether an address is free', () => {
-  beforeEach(hearB);
+  const probe = arpRequest(A, '0.0.0.0', B4);
+  const probe6 = solicitation(A, '::', B6);
+  const everywhere = ['t2', `vx>${PEER}`, `vx>${OTHER_PEER}`];
 
-  it('by ARP hears of the owner', () => {
-    const turn = sw.send('t1', arpRequest(A, '0.0.0.0', B4));
+  it.each([
+    ['ARP', probe],
+    ['ND', probe6],
+  ])('by %s asks the owner, at its one VTEP, and hears nothing of the switch', (_name, asked) => {
+    hearB();
+    const turn = sw.send('t1', asked);
+    expect([turn.to, turn.drops]).toEqual([['t2', `vx>${PEER}`], []]);
+    for (const { frame: bytes } of turn.out) expect(toHex(bytes)).toBe(toHex(asked));
+    expect([lladdrOf(sw, '0.0.0.0'), lladdrOf(sw, '::')]).toEqual([null, null]);
+  });
+
+  it('asks it where its MAC is now', () => {
+    hearB();
+    sw.tunnel('vx', OTHER_PEER, VNI, frame({ source: B, destination: A }));
+    expect(sw.send('t1', probe).to).toEqual(['t2', `vx>${OTHER_PEER}`]);
+  });
+
+  it('is heard by the owner where a probe comes from the tunnel', () => {
+    sw.send('t1', gratuitous(B, B4));
+    expect(sw.tunnel('vx', PEER, VNI, arpRequest(C, '0.0.0.0', B4)).to).toEqual(['t1', 't2']);
+  });
+
+  it('takes an address whose owner is gone: the next request is answered with its MAC', () => {
+    hearB();
+    for (let i = 0; i < 3; i++) expect(sw.send('t1', probe).out.map(({ to }) => to)).not.toContain('t1');
+    expect(sw.send('t1', gratuitous(A, B4)).to).toEqual(everywhere);
+    expect(lladdrOf(sw, B4)).toBe(A);
+  });
+
+  it('asks all where nothing is known of the address, or of the place of its MAC', () => {
+    expect(sw.send('t1', probe).to).toEqual(everywhere);
+    hearB();
+    sw.apply([{ op: 'flush', match: { owner: sw.port('vx') }, fromRow: 0, rowCount: 1 << 20 }]);
+    for (const asked of [probe, probe6]) expect(sw.send('t1', asked).to).toEqual(everywhere);
+    sw.apply([binding(sw, 'vx', C4, C)]);
+    expect(sw.send('t1', arpRequest(A, '0.0.0.0', C4)).to).toEqual(everywhere);
+  });
+
+  it('asks an owner on a local port, and not the tunnel', () => {
+    sw.send('t2', gratuitous(B, B4));
+    const turn = sw.send('t1', probe);
+    expect([turn.to, turn.drops]).toEqual([['t2'], ['vx suppressed']]);
+  });
+
+  it('asks an owner on a local port that suppresses itself, and no other port that does', () => {
+    sw.apply(sw.topology.addPort('br0', 't3', { type: 'tap', neighSuppress: true }));
+    sw.apply(sw.topology.setPort('t2', 'br0', { type: 'tap', neighSuppress: true }));
+    sw.send('t2', gratuitous(B, B4));
+    const turn = sw.send('t1', probe);
+    expect([turn.to, turn.drops]).toEqual([['t2'], ['t3 suppressed', 'vx suppressed']]);
+  });
+
+  it('behind a port that suppresses itself asks all, as in Linux', () => {
+    hearB();
+    sw.apply(sw.topology.setPort('t1', 'br0', { type: 'tap', neighSuppress: true }));
+    expect(sw.send('t1', probe).to).toEqual(everywhere);
+  });
+
+  it('has one copy in the VNI of its VLAN', () => {
+    const vlans = ['10 pvid untagged', '20'];
+    const tunnel = { 10: 100, 20: 200 };
+    sw = new TestSwitch({
+      br0: {
+        filtering: true,
+        ports: {
+          t1: { type: 'tap', vlans },
+          vx: { type: 'vxlan', vlans: ['10', '20'], tunnel, remotes: [PEER, OTHER_PEER], neighSuppress: true },
+        },
+      },
+    });
+    sw.tunnel('vx', PEER, 100, gratuitous(B, B4));
+    expect(sw.send('t1', probe).to).toEqual([`vx>${PEER}`]);
+    expect(sw.send('t1', arpRequest(A, '0.0.0.0', B4, { tci: 20 })).to).toEqual([`vx>${PEER}`, `vx>${OTHER_PEER}`]);
+  });
+
+  it('is answered by a port with proxy, into which no request goes', () => {
+    sw = new TestSwitch(bridge({ proxy: true }));
+    hearB();
+    const turn = sw.send('t1', probe);
     expect(turn.to).toEqual(['t1', 't2']);
     const [reply] = turn.out.filter(({ to }) => to === 't1');
     expect(toHex(reply.frame)).toBe(toHex(arpReply(B, B4, A, '0.0.0.0')));
-    expect(lladdrOf(sw, '0.0.0.0')).toBeNull();
+    const [reply6] = sw.send('t1', probe6).out.filter(({ to }) => to === 't1');
+    // As all nodes would hear it (RFC 4861 section 7.2.4).
+    expect(toHex(reply6.frame)).toBe(toHex(advertisement(B, B6, { flags: ND_OVERRIDE })));
   });
 
-  it('by ND hears of the owner as all nodes would (RFC 4861 section 7.2.4)', () => {
-    const turn = sw.send('t1', solicitation(A, '::', B6));
-    expect(turn.to).toEqual(['t1', 't2']);
-    const [reply] = turn.out.filter(({ to }) => to === 't1');
-    expect(toHex(reply.frame)).toBe(toHex(advertisement(B, B6, { flags: ND_OVERRIDE })));
+  it('many times has as many copies, however they come', () => {
+    hearB();
+    for (let i = 0; i < 500; i++) {
+      sw.inject('t1', probe);
+      sw.inject('t1', arpRequest(A, A4, B4));
+    }
+    const { to, drops } = sw.turn();
+    const count = (port: string): number => to.filter((one) => one === port).length;
+    expect([count('t1'), count('t2'), count(`vx>${PEER}`), to.length]).toEqual([500, 1000, 500, 2000]);
+    expect(drops).toEqual(Array(500).fill('vx suppressed'));
   });
 
   it('that is its own hears nothing', () => {
     sw.send('t1', gratuitous(A, A4));
-    expect(sw.send('t1', arpRequest(A, '0.0.0.0', A4)).to).toEqual(['t2', `vx>${PEER}`, `vx>${OTHER_PEER}`]);
+    expect(sw.send('t1', arpRequest(A, '0.0.0.0', A4)).to).toEqual(everywhere);
+  });
+});
+
+describe('a port that suppresses by VLAN', () => {
+  const vlans = ['10 pvid untagged', '20'];
+  const make = (of: Partial<VxlanSpec>): void => {
+    sw = new TestSwitch({
+      br0: {
+        filtering: true,
+        ports: {
+          t1: { type: 'tap', vlans },
+          vx: { type: 'vxlan', tunnel: { 10: 100, 20: 200 }, remotes: [PEER, OTHER_PEER], ...of },
+        },
+      },
+    });
+    for (const vni of [100, 200]) sw.tunnel('vx', PEER, vni, gratuitous(B, B4));
+  };
+  /** In VLAN 10 and 20: whether a request is answered, and where a probe goes. */
+  const answers = (): boolean[] =>
+    [{}, { tci: 20 }].map((link) => {
+      const { to } = sw.send('t1', arpRequest(A, A4, B4, link));
+      const probed = sw.send('t1', arpRequest(A, '0.0.0.0', B4, link)).to;
+      const answered = to.join() === 't1';
+      expect(answered ? to : probed).toEqual(answered ? ['t1'] : [`vx>${PEER}`, `vx>${OTHER_PEER}`]);
+      expect(probed).toEqual(answered ? [`vx>${PEER}`] : to);
+      return answered;
+    });
+
+  it.each([
+    ['without NEIGH_VLAN_SUPPRESS the port’s flag decides: on', { neighSuppress: true }, [true, true]],
+    ['without NEIGH_VLAN_SUPPRESS the port’s flag decides: off', { neighSuppress: false }, [false, false]],
+    ['with it the VLAN’s, whatever the port’s says: off', { neighVlanSuppress: true }, [true, false]],
+    [
+      'with it the VLAN’s, whatever the port’s says: on',
+      { neighVlanSuppress: true, neighSuppress: true },
+      [true, false],
+    ],
+  ])('%s', (_name, of, expected) => {
+    make({ vlans: ['10 suppress', '20'], ...of });
+    expect(answers()).toEqual(expected);
+  });
+
+  it('follows its memberships, and keeps to them when they are told anew', () => {
+    make({ vlans: ['10 suppress', '20'], neighVlanSuppress: true });
+    sw.apply(sw.topology.vlans('vx', ['20 suppress']));
+    expect(answers()).toEqual([true, true]);
+    sw.apply(sw.topology.vlans('vx', ['10']));
+    expect(answers()).toEqual([false, true]);
+    sw.apply(sw.topology.removeVlan('vx', 20));
+    sw.apply(sw.topology.vlans('vx', ['20']));
+    expect(sw.vlan('vx', 20)).toBeDefined();
+  });
+
+  it('in a bridge without VLAN filtering goes by the port’s flag', () => {
+    sw = new TestSwitch(bridge({ neighVlanSuppress: true }));
+    hearB();
+    expect(sw.send('t1', arpRequest(A, A4, B4)).to).toEqual(['t1', 't2']);
+  });
+
+  it('asked for by a TAP, it does not answer those behind it', () => {
+    make({ vlans: ['10', '20'], neighSuppress: true });
+    sw.apply(sw.topology.vlans('t1', ['10 pvid untagged suppress']));
+    sw.apply(sw.topology.setPort('t1', 'br0', { type: 'tap', neighVlanSuppress: true }));
+    expect(answers()).toEqual([false, true]);
   });
 });
 

@@ -262,7 +262,9 @@ export class Topology {
       const vid = Number(first);
       const counter = port.counters.get(vid) ?? this.pools.vlan.take();
       port.counters.set(vid, counter);
-      operations.push({ op: 'vlan', port: port.number, vid, untagged: words.includes('untagged'), counter });
+      const suppresses = words.includes('suppress');
+      const untagged = words.includes('untagged');
+      operations.push({ op: 'vlan', port: port.number, vid, untagged, suppresses, counter });
       const hadPvid = port.spec.vlans?.some((vlan) => vlan.startsWith(`${vid} `) && vlan.split(' ').includes('pvid'));
       const pvid = words.includes('pvid');
       if (pvid) port.spec.vlans = (port.spec.vlans ?? []).map((vlan) => vlan.replace(' pvid', ''));
