@@ -212,6 +212,10 @@ export interface LinkRow {
   mtu: number;
   /** The link's MAC address. */
   address?: string;
+  /** The NIC's name where that is not the link's: as the file has it, or as its owner has renamed it. */
+  nic?: string;
+  /** The namespace that the NIC was moved to, by name, or `net:[number]`. */
+  nic_netns?: string;
   [option: string]: unknown;
 }
 

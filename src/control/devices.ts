@@ -73,6 +73,11 @@ export class Devices {
         get mtu() {
           return tap.mtu;
         },
+        get hasMoved() {
+          return tap.hasMoved;
+        },
+        state: () => tap.state(),
+        isAt: (ifname, netns) => tap.isAt(ifname, netns),
         setMtu: (bytes) => tap.setMtu(bytes),
         setMac: (mac) => tap.setMac(mac),
         addAddresses: (addresses) => tap.addAddresses(addresses),
@@ -82,12 +87,16 @@ export class Devices {
           this.taps.delete(open);
           tap.close();
         },
+        discard: () => {
+          this.taps.delete(open);
+          tap.discard();
+        },
       };
       this.taps.add(open);
       try {
         while (open.fds.length < workers) open.fds.push(tap.openQueue());
       } catch (error) {
-        open.close();
+        open.discard();
         throw error;
       }
       return open;

@@ -5,22 +5,43 @@
 import type { BridgeConfig, NicAddress, SwitchConfig, TapConfig, VxlanConfig } from '../config/types.js';
 import type { EntryTable } from './entries.js';
 
-/** A TAP of a port, as opened. */
+/** A TAP of a port, as opened; it is followed wherever its NIC goes. */
 export interface OpenTap {
   /** Its queues: one for each engine. */
   fds: number[];
   /** Bytes of its virtio-net header; 0: none. */
   vnetHeaderSize: number;
+  /** As it was opened. */
   ifname: string;
+  /** As it was seen last. */
   mac: string;
   mtu: number;
+  /** The NIC as it is now; null: its device has gone. */
+  state(): NicState | null;
+  /** Whether the NIC has this name now, in this namespace (absent: the switch's own). */
+  isAt(ifname: string, netns: string | undefined): boolean;
+  /** Whether the NIC was moved to another namespace. */
+  readonly hasMoved: boolean;
   /** Sets the NIC's MTU, in bytes. @throws when the device has gone, as the next three */
   setMtu(mtu: number): void;
   setMac(mac: string): void;
   addAddresses(addresses: readonly NicAddress[]): void;
   removeAddresses(addresses: readonly NicAddress[]): void;
+  /** Without effect on a TAP that was there before and that overtap has not made: it stays. */
   setPersist(persist: boolean): void;
   close(): void;
+  /** Closes it, and leaves things as they were before it was opened. */
+  discard(): void;
+}
+
+/** A NIC as the kernel shows it. */
+export interface NicState {
+  ifname: string;
+  /** Number of the namespace that it is in. */
+  netns: number;
+  up: boolean;
+  mtu: number;
+  mac: string;
 }
 
 /** Sockets of a vxlan port, as opened. */

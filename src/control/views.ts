@@ -10,7 +10,7 @@ import { destinationPort, destinationRemote, segmentParts } from '../dataplane/f
 import type { RemoteTable } from '../encap/remotes.js';
 import { ageOf } from '../fdb/ageing.js';
 import type { FdbRow as FdbEntry, FdbReader } from '../fdb/table.js';
-import { tapState } from '../port/tap.js';
+import { netnsName } from '../port/netns.js';
 import { formatMac } from '../wire/ethernet.js';
 import type {
   FdbRow,
@@ -24,7 +24,7 @@ import type {
 } from './api.js';
 import { type Entry, isForMany } from './entries.js';
 import { type FdbFilter, fitsFilter } from './listings.js';
-import type { BridgeModel, Port, SwitchModel, VxlanPort } from './model.js';
+import type { BridgeModel, NicState, Port, SwitchModel, TapPort, VxlanPort } from './model.js';
 import { flagWords, remoteAddress, stateOf, vniOf } from './naming.js';
 
 /** What the views read from. */
@@ -71,7 +71,7 @@ function portLink(port: Port, model: SwitchModel, details: boolean): LinkRow {
   // `nic` is the NIC's name where the file gives one: `ifname` is the link's here, as in `ip -j link`.
   const all = details ? effectiveOptions(port.config, port.bridge?.config ?? null) : port.config.options;
   const { ifname: nicName, ...options } = all;
-  const named = nicName === undefined ? {} : { nic: nicName };
+  const named = typeof nicName === 'string' ? { nic: nicName } : {};
   const master = port.bridge === null ? {} : { master: port.bridge.name };
   const common = { ...options, ...named, ifname: port.name, type: port.kind, ...master };
   const isUp = port.config.up && port.bridge?.config.up === true;
@@ -81,13 +81,21 @@ function portLink(port: Port, model: SwitchModel, details: boolean): LinkRow {
     const fault = port.fault === null ? {} : { fault: port.fault };
     return { ...common, operstate: state, mtu: port.mtu, ...address, ...fault };
   }
-  const nic = model.lost.has(port.index) ? null : tapState(port.tap.ifname, port.config.netns);
+  const nic = model.lost.has(port.index) ? null : port.tap.state();
   return {
     ...common,
+    ...whereabouts(port, nic),
     operstate: isUp && nic?.up === true ? 'UP' : 'DOWN',
     mtu: nic?.mtu ?? port.tap.mtu,
     address: nic?.mac ?? port.tap.mac,
   };
+}
+
+/** What the NIC is called, and where it is, when its owner has renamed or moved it. */
+function whereabouts({ config, tap }: TapPort, nic: NicState | null): { nic?: string; nic_netns?: string } {
+  if (nic === null) return {};
+  const name = nic.ifname === config.ifname ? {} : { nic: nic.ifname };
+  return tap.hasMoved ? { ...name, nic_netns: netnsName(nic.netns) } : name;
 }
 
 // ---- fdb ----

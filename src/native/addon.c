@@ -8,13 +8,13 @@
 
 #include "args.h"
 
-static bool read_mac(napi_env env, napi_value options, bool *has_mac, uint8_t mac[6]) {
+static bool read_mac(napi_env env, napi_value options, const char *name, bool *has_mac, uint8_t mac[6]) {
   char text[32] = "", rest;
   unsigned part[6];
-  if (!ot_get_text(env, options, "mac", false, text, sizeof text)) return false;
+  if (!ot_get_text(env, options, name, false, text, sizeof text)) return false;
   if (!text[0]) return true;
   if (strlen(text) != 17 || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", part, part + 1, part + 2, part + 3, part + 4, part + 5, &rest) != 6) {
-    ot_throw_argument(env, "mac must look like 02:00:00:00:00:01");
+    ot_throw_argument(env, "%s must look like 02:00:00:00:00:01", name);
     return false;
   }
   for (int i = 0; i < 6; i++) mac[i] = (uint8_t)part[i];
@@ -66,11 +66,19 @@ static void set_bool(napi_env env, napi_value object, const char *name, bool fla
   if (napi_get_boolean(env, flag, &value) == napi_ok) ot_set(env, object, name, value);
 }
 
+/* `mac` of any TAP, else `newMac` of one that is made. */
+static bool read_tap_mac(napi_env env, napi_value options, struct ot_tap_options *tap) {
+  if (!read_mac(env, options, "mac", &tap->has_mac, tap->mac)) return false;
+  if (tap->has_mac) return true;
+  tap->mac_if_new = true;
+  return read_mac(env, options, "newMac", &tap->has_mac, tap->mac);
+}
+
 static bool read_tap(napi_env env, napi_value options, struct ot_tap_options *tap) {
   int64_t mtu = 0, offload = 0, segments = 0, queues = 1;
   tap->vnet_header = true;
   if (!ot_get_text(env, options, "netns", false, tap->netns, sizeof tap->netns)) return false;
-  if (!ot_get_ifname(env, options, "ifname", true, tap->ifname) || !read_mac(env, options, &tap->has_mac, tap->mac)) return false;
+  if (!ot_get_ifname(env, options, "ifname", true, tap->ifname) || !read_tap_mac(env, options, tap)) return false;
   if (!ot_get_int(env, options, "mtu", false, 68, 65521, &mtu)) return false;
   if (!read_addresses(env, options, "addresses", tap->addresses, &tap->address_count)) return false;
   if (!ot_get_bool(env, options, "persist", true, &tap->persist)) return false;
@@ -109,6 +117,9 @@ static napi_value open_tap(napi_env env, napi_callback_info info) {
   ot_set(env, result, "mtu", ot_int(env, tap.mtu));
   ot_set(env, result, "vnetHeaderSize", ot_int(env, tap.vnet_size));
   ot_set(env, result, "offload", ot_int(env, tap.offload));
+  set_bool(env, result, "takenOver", tap.taken_over);
+  set_bool(env, result, "isForeign", tap.is_foreign);
+  ot_set(env, result, "foundVnetHeaderSize", ot_int(env, tap.found_vnet_size));
   napi_value more;
   napi_create_array(env, &more);
   for (int i = 0; i < tap.more_count; i++) napi_set_element(env, more, (uint32_t)i, ot_int(env, tap.more[i]));
@@ -121,14 +132,21 @@ static bool read_place(napi_env env, napi_value options, char *netns, char *ifna
   return ot_get_text(env, options, "netns", false, netns, OT_PATH) && ot_get_ifname(env, options, "ifname", true, ifname);
 }
 
+/* A TAP that is open: one of its descriptors, and where it was opened. */
+static bool read_open_tap(napi_env env, napi_value options, int64_t *fd, char *netns) {
+  netns[0] = 0;
+  return ot_get_int(env, options, "fd", true, 3, INT32_MAX, fd) && ot_get_text(env, options, "netns", false, netns, OT_PATH);
+}
+
 static napi_value open_tap_queue(napi_env env, napi_callback_info info) {
   napi_value options;
-  char netns[OT_PATH], ifname[OT_NAME];
+  char netns[OT_PATH];
+  int64_t tap;
   bool vnet_header = true;
   struct ot_fault fault;
-  if (!ot_arguments(env, info, 1, &options) || !read_place(env, options, netns, ifname)) return NULL;
+  if (!ot_arguments(env, info, 1, &options) || !read_open_tap(env, options, &tap, netns)) return NULL;
   if (!ot_get_bool(env, options, "vnetHeader", false, &vnet_header)) return NULL;
-  int fd = ot_tap_open_queue(netns, ifname, vnet_header, &fault);
+  int fd = ot_tap_open_queue((int)tap, netns, vnet_header, &fault);
   return fd < 0 ? ot_throw(env, &fault) : ot_int(env, fd);
 }
 
@@ -139,19 +157,20 @@ static bool read_changes(napi_env env, napi_value options, struct ot_tap_changes
   if (!ot_get_int(env, options, "gsoMaxSegs", false, 1, 65535, &segments)) return false;
   changes->mtu = (unsigned)mtu;
   changes->gso_segments = (unsigned)segments;
-  return read_mac(env, options, &changes->has_mac, changes->mac) &&
+  return ot_get_bool(env, options, "mark", false, &changes->mark) && read_mac(env, options, "mac", &changes->has_mac, changes->mac) &&
          read_addresses(env, options, "addresses", changes->addresses, &changes->address_count) &&
          read_addresses(env, options, "removeAddresses", changes->removed, &changes->removed_count);
 }
 
 static napi_value set_tap_nic(napi_env env, napi_callback_info info) {
   napi_value options;
-  char netns[OT_PATH], ifname[OT_NAME];
+  char netns[OT_PATH];
+  int64_t fd;
   struct ot_tap_changes changes;
   struct ot_fault fault;
-  if (!ot_arguments(env, info, 1, &options) || !read_place(env, options, netns, ifname)) return NULL;
+  if (!ot_arguments(env, info, 1, &options) || !read_open_tap(env, options, &fd, netns)) return NULL;
   if (!read_changes(env, options, &changes)) return NULL;
-  return ot_tap_change(netns, ifname, &changes, &fault) < 0 ? ot_throw(env, &fault) : NULL;
+  return ot_tap_change((int)fd, netns, &changes, &fault) < 0 ? ot_throw(env, &fault) : NULL;
 }
 
 static napi_value set_tap_persist(napi_env env, napi_callback_info info) {
@@ -164,23 +183,55 @@ static napi_value set_tap_persist(napi_env env, napi_callback_info info) {
   return ot_tap_set_persist((int)fd, on, &fault) < 0 ? ot_throw(env, &fault) : NULL;
 }
 
-static napi_value tap_state(napi_env env, napi_callback_info info) {
-  napi_value options, result;
+static napi_value leave_tap(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  int64_t fd, size;
+  if (!ot_arguments(env, info, 2, values) || !ot_to_int(env, values[0], "fd", 3, INT32_MAX, &fd)) return NULL;
+  if (!ot_to_int(env, values[1], "vnetHeaderSize", 0, 64, &size)) return NULL;
+  ot_tap_leave((int)fd, (int)size);
+  return NULL;
+}
+
+static napi_value link_result(napi_env env, const struct ot_link *link) {
+  napi_value result;
+  napi_create_object(env, &result);
+  ot_set(env, result, "index", ot_int(env, link->index));
+  set_bool(env, result, "up", link->flags & 1);
+  ot_set(env, result, "mtu", ot_int(env, link->mtu));
+  set_mac(env, result, link->mac);
+  return result;
+}
+
+static napi_value null_result(napi_env env) {
+  napi_value result;
+  napi_get_null(env, &result);
+  return result;
+}
+
+static napi_value link_state(napi_env env, napi_callback_info info) {
+  napi_value options;
   char netns[OT_PATH], ifname[OT_NAME];
   struct ot_link link;
   struct ot_fault fault;
   if (!ot_arguments(env, info, 1, &options) || !read_place(env, options, netns, ifname)) return NULL;
-  int state = ot_tap_state(netns, ifname, &link, &fault);
+  int state = ot_link_state(netns, ifname, &link, &fault);
   if (state < 0) return ot_throw(env, &fault);
-  if (state == 0) {
-    napi_get_null(env, &result);
-    return result;
-  }
-  napi_create_object(env, &result);
-  ot_set(env, result, "index", ot_int(env, link.index));
-  set_bool(env, result, "up", link.flags & 1);
-  ot_set(env, result, "mtu", ot_int(env, link.mtu));
-  set_mac(env, result, link.mac);
+  return state ? link_result(env, &link) : null_result(env);
+}
+
+static napi_value tap_state(napi_env env, napi_callback_info info) {
+  napi_value options;
+  char netns[OT_PATH];
+  int64_t fd;
+  struct ot_tap_state state;
+  struct ot_fault fault;
+  if (!ot_arguments(env, info, 1, &options) || !read_open_tap(env, options, &fd, netns)) return NULL;
+  int found = ot_tap_state((int)fd, netns, &state, &fault);
+  if (found < 0) return ot_throw(env, &fault);
+  if (!found) return null_result(env);
+  napi_value result = link_result(env, &state.link);
+  set_text(env, result, "ifname", state.ifname);
+  ot_set(env, result, "netns", ot_int(env, (int64_t)state.netns));
   return result;
 }
 
@@ -360,7 +411,9 @@ NAPI_MODULE_INIT() {
   ot_export(env, exports, "selfTest", self_test);
   ot_export(env, exports, "setTapNic", set_tap_nic);
   ot_export(env, exports, "setTapPersist", set_tap_persist);
+  ot_export(env, exports, "leaveTap", leave_tap);
   ot_export(env, exports, "tapState", tap_state);
+  ot_export(env, exports, "linkState", link_state);
   ot_export(env, exports, "openUdpReceiver", open_udp_receiver);
   ot_export(env, exports, "openUdpSender", open_udp_sender);
   ot_export(env, exports, "sendByReceiver", send_by_receiver);

@@ -25,9 +25,11 @@ export interface OpenTapOptions {
   netns?: string;
   ifname: string;
   mac?: string;
+  /** Without `mac`, of a TAP that is made; one that is taken over keeps its own. */
+  newMac?: string;
   mtu?: number;
   addresses?: readonly TapAddress[];
-  /** Whether the device outlives its descriptor. `false` clears it on a device that is taken over. */
+  /** Whether the device outlives its descriptor. Of one that is taken over: as it is when overtap has not made it. */
   persist: boolean;
   multiQueue: boolean;
   /** `true` sets the link up; `false` leaves it as it is. */
@@ -53,6 +55,12 @@ export interface OpenedTap {
   offload: number;
   /** Descriptors of its further queues. */
   moreQueues: number[];
+  /** It was there before. */
+  takenOver: boolean;
+  /** It was there before, and overtap has not made it: it does not bear the mark. */
+  isForeign: boolean;
+  /** Of its virtio-net header, as it was taken over. */
+  foundVnetHeaderSize: number;
 }
 
 export interface SelfTest {
@@ -77,11 +85,21 @@ export interface TapPlace {
   ifname: string;
 }
 
+/** A TAP that is open, wherever it is now. */
+export interface TapDescriptor {
+  /** One of its descriptors. */
+  fd: number;
+  /** Path of the namespace that it was opened in; absent: the thread's own. Asked for by kernels before 5.2 only. */
+  netns?: string;
+}
+
 /** What is absent stays as it is. Carried out in this order, but for addresses: removed ones go first. */
 export interface TapNicChanges {
   mtu?: number;
   /** As of OpenTapOptions. */
   gsoMaxSegs?: number;
+  /** Notes down, with the device, that overtap has made it. */
+  mark?: boolean;
   /** The device may be up. */
   mac?: string;
   /** At most 64; one that is there already is no error. */
@@ -90,12 +108,19 @@ export interface TapNicChanges {
   removeAddresses?: readonly TapAddress[];
 }
 
-export interface TapState {
+export interface LinkState {
   /** Of the device in its namespace: another device of its name has another one. */
   index: number;
   up: boolean;
   mtu: number;
   mac: string;
+}
+
+export interface TapState extends LinkState {
+  /** The name that it has now. */
+  ifname: string;
+  /** The namespace that it is in now: the number (inode) of its file. */
+  netns: number;
 }
 
 export interface UdpReceiverOptions {
@@ -167,13 +192,17 @@ interface NativeBinding {
   /** Makes a TAP, or takes over a persistent one of that name with its addresses. */
   openTap(options: OpenTapOptions): OpenedTap;
   /** A further queue of a multi-queue TAP that this process has open; `vnetHeader` as when it was opened. */
-  openTapQueue(options: TapPlace & { vnetHeader?: boolean }): number;
+  openTapQueue(options: TapDescriptor & { vnetHeader?: boolean }): number;
   /** Changes the NIC of a TAP that is there. Steps that came before the one that fails stay done. */
-  setTapNic(options: TapPlace & TapNicChanges): void;
+  setTapNic(options: TapDescriptor & TapNicChanges): void;
   /** Whether the device outlives its descriptors, of which `fd` is one. EBADFD: the device is gone. */
   setTapPersist(fd: number, on: boolean): void;
-  /** `null` when the device, or its namespace, is gone. */
-  tapState(place: TapPlace): TapState | null;
+  /** Before one that outlives the switch is closed: its next user finds no offloads, and a virtio-net header of this size (0: as it is). */
+  leaveTap(fd: number, vnetHeaderSize: number): void;
+  /** `null` when the device is gone. */
+  tapState(tap: TapDescriptor): TapState | null;
+  /** `null` when the link, or its namespace, is gone. */
+  linkState(place: TapPlace): LinkState | null;
   openUdpReceiver(options: UdpReceiverOptions): { fd: number; port: number; gro: boolean };
   /** A socket that only sends: what comes to it is dropped by the kernel. */
   openUdpSender(options: UdpSenderOptions): { fd: number; port: number };
@@ -233,7 +262,9 @@ export const {
   selfTest,
   setTapNic,
   setTapPersist,
+  leaveTap,
   tapState,
+  linkState,
   openUdpReceiver,
   openUdpSender,
   sendByReceiver,

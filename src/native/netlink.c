@@ -1,118 +1,104 @@
-/* Links, addresses and routes by rtnetlink(7), in the namespace the socket was opened in. One request at a time, each waits for its answer. */
-#include "overtap.h"
+/* Netlink sockets and datagrams. Owns that the kernel alone is heard, that lengths hold, and that waiting has an end; knows no message's content. */
+#include "netlink.h"
 
 #include <errno.h>
-#include <linux/if_addr.h>
-#include <linux/if_link.h>
-#include <linux/ip.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#ifndef IFLA_CARRIER
-#define IFLA_CARRIER 33
-#endif
-#ifndef IFLA_GSO_MAX_SEGS
-#define IFLA_GSO_MAX_SEGS 40
-#endif
-#ifndef IFA_F_NODAD
-#define IFA_F_NODAD 0x02
-#endif
+/* Datagrams of other senders that are thrown away at one go, before the time is looked at. */
+#define MOST_OTHERS 64
 
-/* As a rule the answer is there when the question has been sent. One that got lost is not to be waited for for ever. */
-#define MOST_SECONDS 5
+/* How often a question is sent whose answer got lost. */
+#define MOST_ASKED 3
 /* No errno. */
 #define UNANSWERED (-1)
 
-struct request {
-  struct nlmsghdr header;
-  union {
-    struct ifinfomsg link;
-    struct ifaddrmsg address;
-    struct rtmsg route;
-  };
-  uint8_t attributes[256];
-};
+int64_t ot_netlink_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 int ot_netlink_socket(int protocol) {
-  struct timeval most = {.tv_sec = MOST_SECONDS};
+  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
   int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-  if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
-  return fd;
-}
-
-int ot_netlink_open(struct ot_fault *fault) {
-  int fd = ot_netlink_socket(NETLINK_ROUTE);
-  if (fd < 0) return ot_fail(fault, errno, "socket", "opening a netlink socket");
-  return fd;
-}
-
-int ot_netlink_listen(struct ot_fault *fault) {
-  struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
-  int fd = ot_netlink_open(fault);
-  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
-  ot_fail(fault, errno, "bind", "listening for changes of links");
+  /* netlink_getsockbyportid: to a socket that is connected to another one, ECONNREFUSED. */
+  if (fd < 0 || connect(fd, (struct sockaddr *)&kernel, sizeof kernel) == 0) return fd;
+  int number = errno;
   close(fd);
+  errno = number;
   return -1;
 }
 
-int ot_link_changed(int listener) {
-  struct {
-    struct nlmsghdr header;
-    struct ifinfomsg link;
-  } message; /* the rest of it is cut off */
-  for (;;) {
-    ssize_t length = recv(listener, &message, sizeof message, MSG_DONTWAIT);
-    if (length == (ssize_t)sizeof message) return message.link.ifi_index;
-    if (length < 0 && errno != EINTR) return errno == EAGAIN ? 0 : -1;
-  }
+/* Whether the kernel has sent it: no other sender has the port id 0. */
+static bool is_kernel(const struct msghdr *message, bool multicast) {
+  const struct sockaddr_nl *from = message->msg_name;
+  if (message->msg_namelen < sizeof *from || from->nl_family != AF_NETLINK || from->nl_pid != 0) return false;
+  return multicast || from->nl_groups == 0;
 }
 
-static void add(struct request *request, int type, const void *data, size_t length) {
-  struct rtattr *attribute = (struct rtattr *)((uint8_t *)request + NLMSG_ALIGN(request->header.nlmsg_len));
-  attribute->rta_type = (unsigned short)type;
-  attribute->rta_len = (unsigned short)RTA_LENGTH(length);
-  memcpy(RTA_DATA(attribute), data, length);
-  request->header.nlmsg_len = NLMSG_ALIGN(request->header.nlmsg_len) + (uint32_t)RTA_ALIGN(attribute->rta_len);
+/* Takes one datagram off the queue, or looks at it with MSG_PEEK. Returns its whole length; -1: errno. */
+static ssize_t take(int fd, uint8_t *bytes, size_t size, int flags, bool multicast, bool *kernel) {
+  struct sockaddr_nl from = {0};
+  struct iovec vector = {.iov_base = bytes, .iov_len = size};
+  struct msghdr message = {.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &vector, .msg_iovlen = 1};
+  ssize_t length;
+  do length = recvmsg(fd, &message, flags | MSG_TRUNC | MSG_DONTWAIT);
+  while (length < 0 && errno == EINTR);
+  if (length >= 0) *kernel = is_kernel(&message, multicast);
+  return length;
 }
 
-/* IFLA_AF_SPEC: one attribute a family; IPv4's holds its settings as one array of words. */
-static void read_families(const struct rtattr *families, struct ot_link *link) {
-  int left = (int)RTA_PAYLOAD(families);
-  for (const struct rtattr *family = RTA_DATA(families); RTA_OK(family, left); family = RTA_NEXT(family, left)) {
-    if (family->rta_type != AF_INET) continue;
-    int rest = (int)RTA_PAYLOAD(family);
-    for (const struct rtattr *at = RTA_DATA(family); RTA_OK(at, rest); at = RTA_NEXT(at, rest)) {
-      if (at->rta_type != IFLA_INET_CONF || RTA_PAYLOAD(at) < IPV4_DEVCONF_PROMOTE_SECONDARIES * 4) continue;
-      uint32_t setting;
-      memcpy(&setting, (const uint8_t *)RTA_DATA(at) + (IPV4_DEVCONF_PROMOTE_SECONDARIES - 1) * 4, 4);
-      link->promotes = setting != 0;
-    }
+/* Nothing is copied before the sender is known. Returns -1 with EPROTO for what another one has sent. */
+static ssize_t take_next(int fd, bool multicast, uint8_t **datagram) {
+  bool kernel = false;
+  ssize_t length = take(fd, NULL, 0, MSG_PEEK, multicast, &kernel);
+  if (length < 0) return -1;
+  uint8_t *bytes = kernel && length > 0 ? malloc((size_t)length) : NULL;
+  if (kernel && length > 0 && !bytes) return -1;
+  ssize_t got = take(fd, bytes, bytes ? (size_t)length : 0, 0, multicast, &kernel);
+  if (bytes && kernel && got == length) {
+    *datagram = bytes;
+    return got;
   }
+  int number = got < 0 ? errno : EPROTO;
+  free(bytes);
+  errno = number;
+  return -1;
 }
 
-static void read_link(const struct nlmsghdr *header, void *answer) {
-  const struct ifinfomsg *info = NLMSG_DATA(header);
-  struct ot_link *link = answer;
-  memset(link, 0, sizeof *link);
-  link->index = info->ifi_index;
-  link->flags = info->ifi_flags;
-  /* A kernel that does not tell the carrier tells IFF_RUNNING. */
-  link->carrier = (info->ifi_flags & IFF_RUNNING) != 0;
-  int left = (int)IFLA_PAYLOAD(header);
-  for (const struct rtattr *at = IFLA_RTA(info); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
-    size_t length = RTA_PAYLOAD(at);
-    if (at->rta_type == IFLA_GSO_MAX_SEGS && length >= 4) memcpy(&link->gso_segments, RTA_DATA(at), 4);
-    if (at->rta_type == IFLA_MTU && length >= 4) memcpy(&link->mtu, RTA_DATA(at), 4);
-    if (at->rta_type == IFLA_ADDRESS && length == 6) memcpy(link->mac, RTA_DATA(at), 6);
-    if (at->rta_type == IFLA_AF_SPEC) read_families(at, link);
-    if (at->rta_type == IFLA_CARRIER && length >= 1) link->carrier = *(const uint8_t *)RTA_DATA(at) != 0;
+long ot_netlink_receive(int fd, int64_t until_ms, bool multicast, uint8_t **datagram) {
+  for (int others = 0;;) {
+    ssize_t length = take_next(fd, multicast, datagram);
+    if (length >= 0 || (errno != EAGAIN && errno != EPROTO)) return length;
+    if (errno == EPROTO && others++ < MOST_OTHERS) continue;
+    int64_t left = until_ms - ot_netlink_now();
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    if (left <= 0 || (poll(&waiting, 1, (int)left) == 0 && until_ms <= ot_netlink_now())) break;
   }
+  errno = ETIMEDOUT;
+  return -1;
+}
+
+const struct nlmsghdr *ot_netlink_next(struct ot_datagram *rest) {
+  const struct nlmsghdr *message = (const struct nlmsghdr *)rest->at;
+  if (rest->left < NLMSG_HDRLEN || message->nlmsg_len < NLMSG_HDRLEN || message->nlmsg_len > rest->left) return NULL;
+  size_t step = ((size_t)message->nlmsg_len + NLMSG_ALIGNTO - 1) / NLMSG_ALIGNTO * NLMSG_ALIGNTO;
+  if (step > rest->left) step = rest->left; /* the last one needs no padding */
+  rest->at += step;
+  rest->left -= step;
+  return message;
+}
+
+int ot_netlink_error(const struct nlmsghdr *message) {
+  int32_t number = 0;
+  if (ot_netlink_payload(message) >= sizeof number) memcpy(&number, NLMSG_DATA(message), sizeof number);
+  /* Negative from the kernel; what is out of range is no errno. */
+  return number < 0 && number > -4096 ? -number : number ? EPROTO : 0;
 }
 
 /* Another one for each question of a socket, so that an answer which comes late is not taken for the next one's. */
@@ -122,206 +108,40 @@ static uint32_t next_sequence(void) {
   return (uint32_t)((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
 }
 
-/* The next message, in memory of its own, for it may be long: whoever owns a link can give it 64 KB of names. Returns its length, or -1. */
-static ssize_t take(int netlink, uint8_t **message) {
-  ssize_t length, got;
-  do length = recv(netlink, NULL, 0, MSG_PEEK | MSG_TRUNC);
-  while (length < 0 && errno == EINTR);
-  if (length < 0) {
-    if (errno == EAGAIN) errno = ETIMEDOUT;
-    return -1;
-  }
-  *message = malloc((size_t)length + 1);
-  if (!*message) return -1;
-  do got = recv(netlink, *message, (size_t)length, 0);
-  while (got < 0 && errno == EINTR);
-  if (got < 0) free(*message);
-  return got;
-}
-
-static int read_answer(const uint8_t *message, size_t length, uint32_t sequence, int type, void (*read)(const struct nlmsghdr *, void *),
-                       void *answer) {
-  for (const struct nlmsghdr *at = (const struct nlmsghdr *)message; NLMSG_OK(at, length); at = NLMSG_NEXT(at, length)) {
+static int read_answer(const uint8_t *bytes, size_t length, uint32_t sequence, int type, ot_netlink_reader *read, void *answer) {
+  struct ot_datagram rest = {.at = bytes, .left = length};
+  for (const struct nlmsghdr *at = ot_netlink_next(&rest); at; at = ot_netlink_next(&rest)) {
     if (at->nlmsg_seq != sequence) continue;
-    if (at->nlmsg_type == NLMSG_ERROR) return -((const struct nlmsgerr *)NLMSG_DATA(at))->error;
-    if (!read || at->nlmsg_type != type) continue;
-    read(at, answer);
-    return 0;
+    if (at->nlmsg_type == NLMSG_ERROR) {
+      int number = ot_netlink_error(at);
+      if (number || !read) return number;
+    } else if (read && at->nlmsg_type == type) {
+      return read(at, answer);
+    }
   }
   return UNANSWERED;
 }
 
-/* Sends the request and waits for its answer: an acknowledgement, or with `read` one message of that type, which is read into `answer`. */
-static int ask_for(int netlink, struct request *request, int type, void (*read)(const struct nlmsghdr *, void *), void *answer) {
-  struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+static int ask_once(int fd, struct nlmsghdr *request, int64_t until_ms, int type, ot_netlink_reader *read, void *answer) {
   ssize_t sent;
-  request->header.nlmsg_seq = next_sequence();
-  do sent = sendto(netlink, request, request->header.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel);
+  request->nlmsg_seq = next_sequence();
+  do sent = send(fd, request, request->nlmsg_len, 0);
   while (sent < 0 && errno == EINTR);
   if (sent < 0) return errno;
   int number = UNANSWERED;
   while (number == UNANSWERED) {
-    uint8_t *message;
-    ssize_t length = take(netlink, &message);
+    uint8_t *datagram;
+    long length = ot_netlink_receive(fd, until_ms, false, &datagram);
     if (length < 0) return errno;
-    number = read_answer(message, (size_t)length, request->header.nlmsg_seq, type, read, answer);
-    free(message);
+    number = read_answer(datagram, (size_t)length, request->nlmsg_seq, type, read, answer);
+    free(datagram);
   }
   return number;
 }
 
-static int ask(int netlink, struct request *request) { return ask_for(netlink, request, 0, NULL, NULL); }
-
-static struct request link_request(int type, int flags, int index) {
-  struct request request;
-  memset(&request, 0, sizeof request);
-  request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.link);
-  request.header.nlmsg_type = (uint16_t)type;
-  request.header.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-  request.link.ifi_family = AF_UNSPEC;
-  request.link.ifi_index = index;
-  return request;
-}
-
-int ot_link_get(int netlink, const char *ifname, struct ot_link *link) {
-  struct request request = link_request(RTM_GETLINK, 0, 0);
-  add(&request, IFLA_IFNAME, ifname, strlen(ifname) + 1);
-  return ask_for(netlink, &request, RTM_NEWLINK, read_link, link);
-}
-
-int ot_link_set_mtu(int netlink, int index, unsigned mtu) {
-  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
-  add(&request, IFLA_MTU, &mtu, sizeof mtu);
-  return ask(netlink, &request);
-}
-
-int ot_link_set_mac(int netlink, int index, const uint8_t mac[6]) {
-  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
-  add(&request, IFLA_ADDRESS, mac, 6);
-  return ask(netlink, &request);
-}
-
-int ot_link_set_gso_segments(int netlink, int index, unsigned segments) {
-  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
-  add(&request, IFLA_GSO_MAX_SEGS, &segments, sizeof segments);
-  return ask(netlink, &request);
-}
-
-int ot_link_set_name(int netlink, int index, const char *ifname) {
-  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
-  add(&request, IFLA_IFNAME, ifname, strlen(ifname) + 1);
-  return ask(netlink, &request);
-}
-
-int ot_link_set_netns(int netlink, int index, int netns) {
-  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
-  uint32_t descriptor = (uint32_t)netns;
-  add(&request, IFLA_NET_NS_FD, &descriptor, sizeof descriptor);
-  return ask(netlink, &request);
-}
-
-int ot_link_set_up(int netlink, int index) {
-  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
-  request.link.ifi_flags = IFF_UP;
-  request.link.ifi_change = IFF_UP;
-  return ask(netlink, &request);
-}
-
-int ot_link_set_promotion(int netlink, int index, bool on) {
-  struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
-  struct {
-    struct rtattr family, settings, setting;
-    uint32_t on;
-  } nest = {
-      .family = {sizeof nest, AF_INET},
-      .settings = {sizeof nest - sizeof nest.family, IFLA_INET_CONF},
-      .setting = {sizeof nest.setting + sizeof nest.on, IPV4_DEVCONF_PROMOTE_SECONDARIES},
-      .on = on,
-  };
-  add(&request, IFLA_AF_SPEC, &nest, sizeof nest);
-  return ask(netlink, &request);
-}
-
-static int address_request(int netlink, int type, int flags, int index, const struct ot_address *address) {
-  struct request request;
-  memset(&request, 0, sizeof request);
-  request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.address);
-  request.header.nlmsg_type = (uint16_t)type;
-  request.header.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
-  request.address.ifa_family = (uint8_t)address->family;
-  request.address.ifa_prefixlen = (uint8_t)address->prefix;
-  request.address.ifa_index = (uint32_t)index;
-  /* The guest's addresses are given by the operator: to probe for duplicates would only hold back its first second. */
-  if (address->family == AF_INET6) request.address.ifa_flags = IFA_F_NODAD;
-  size_t length = address->family == AF_INET6 ? 16 : 4;
-  add(&request, IFA_LOCAL, address->bytes, length);
-  add(&request, IFA_ADDRESS, address->bytes, length);
-  return ask(netlink, &request);
-}
-
-int ot_address_set(int netlink, int index, const struct ot_address *address) {
-  /* An address that is there already, as on a TAP taken over, is no error. */
-  return address_request(netlink, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, address);
-}
-
-int ot_address_remove(int netlink, int index, const struct ot_address *address) {
-  int number = address_request(netlink, RTM_DELADDR, 0, index, address);
-  /* Not there is what was asked for. ENXIO: the device has no IPv6 at all. */
-  return number == EADDRNOTAVAIL || number == ENXIO ? 0 : number;
-}
-
-static void set_hop(struct ot_route *route, int family, const void *address) {
-  route->hop_family = family;
-  memset(route->hop, 0, sizeof route->hop);
-  memcpy(route->hop, address, family == AF_INET6 ? 16 : 4);
-}
-
-static void read_metrics(const struct rtattr *metrics, struct ot_route *route) {
-  int left = (int)RTA_PAYLOAD(metrics);
-  for (const struct rtattr *at = RTA_DATA(metrics); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
-    if (RTA_PAYLOAD(at) < 4) continue;
-    if (at->rta_type == RTAX_MTU) memcpy(&route->mtu, RTA_DATA(at), 4);
-    if (at->rta_type == RTAX_HOPLIMIT) memcpy(&route->hop_limit, RTA_DATA(at), 4);
-  }
-}
-
-/* The next hop is the destination unless a gateway is named, which may be of the other family (RTA_VIA). */
-static void read_route(const struct nlmsghdr *header, void *answer) {
-  const struct rtmsg *message = NLMSG_DATA(header);
-  struct ot_route *route = answer;
-  route->type = message->rtm_type;
-  size_t size = message->rtm_family == AF_INET6 ? 16 : 4;
-  int left = (int)RTM_PAYLOAD(header);
-  for (const struct rtattr *at = RTM_RTA(message); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
-    const uint8_t *data = RTA_DATA(at);
-    size_t length = RTA_PAYLOAD(at);
-    if (at->rta_type == RTA_OIF && length >= 4) memcpy(&route->device, data, 4);
-    if (at->rta_type == RTA_GATEWAY && length >= size) set_hop(route, message->rtm_family, data);
-    /* IPv4 by way of IPv6 is the only kind there is. */
-    if (at->rta_type == RTA_VIA && length >= 2 + 16) set_hop(route, AF_INET6, data + 2);
-    if (at->rta_type == RTA_METRICS) read_metrics(at, route);
-    if (at->rta_type != RTA_PREFSRC || length < size) continue;
-    memcpy(route->source, data, size);
-    route->has_source = true;
-  }
-}
-
-int ot_route_get(int netlink, int family, const void *destination, const void *source, uint32_t device, struct ot_route *route) {
-  struct request request;
-  size_t size = family == AF_INET6 ? 16 : 4;
-  memset(&request, 0, sizeof request);
-  request.header.nlmsg_len = NLMSG_LENGTH(sizeof request.route);
-  request.header.nlmsg_type = RTM_GETROUTE;
-  request.header.nlmsg_flags = NLM_F_REQUEST;
-  request.route.rtm_family = (uint8_t)family;
-  request.route.rtm_dst_len = (uint8_t)(size * 8);
-  add(&request, RTA_DST, destination, size);
-  if (source) {
-    request.route.rtm_src_len = (uint8_t)(size * 8);
-    add(&request, RTA_SRC, source, size);
-  }
-  if (device) add(&request, RTA_OIF, &device, sizeof device);
-  memset(route, 0, sizeof *route);
-  set_hop(route, family, destination);
-  return ask_for(netlink, &request, RTM_NEWROUTE, read_route, route);
+int ot_netlink_ask(int fd, struct nlmsghdr *request, int type, ot_netlink_reader *read, void *answer) {
+  int64_t until_ms = ot_netlink_now() + OT_NETLINK_MS;
+  int number = ENOBUFS;
+  for (int i = 0; i < MOST_ASKED && number == ENOBUFS; i++) number = ask_once(fd, request, until_ms, type, read, answer);
+  return number;
 }

@@ -3,37 +3,82 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-int ot_netns_move(const char *path, struct ot_fault *fault) {
-  int target = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (target < 0) return ot_fail(fault, errno, "open", "opening the network namespace %s", path);
-  if (setns(target, CLONE_NEWNET) < 0) {
-    int number = errno;
-    close(target);
-    return ot_fail(fault, number, "setns", "entering the network namespace %s", path);
+#define OWN "/proc/thread-self/ns/net"
+/* The way home may fail for want of memory, for a moment. */
+#define MOST_TRIES 100
+
+/* Opened as what it is only when it is a namespace: a path may lead to a device or a FIFO, which an open alone may wake or block on. */
+int ot_netns_open(const char *path, struct ot_fault *fault) {
+  struct statfs system;
+  char again[64];
+  int place = open(path, O_PATH | O_CLOEXEC), fd = -1;
+  if (place < 0) return ot_fail(fault, errno, "open", "opening the network namespace %s", path);
+  if (fstatfs(place, &system) < 0 || system.f_type != NSFS_MAGIC) {
+    ot_fail(fault, EINVAL, "setns", "entering the network namespace %s", path);
+  } else {
+    snprintf(again, sizeof again, "/proc/thread-self/fd/%d", place);
+    fd = open(again, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) ot_fail(fault, errno, "open", "opening the network namespace %s", path);
   }
-  close(target);
-  return 0;
+  close(place);
+  return fd;
 }
 
-int ot_netns_enter(const char *path, struct ot_fault *fault) {
-  int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-  if (home < 0) return ot_fail(fault, errno, "open", "opening the thread's own network namespace");
-  if (ot_netns_move(path, fault) < 0) {
-    close(home);
-    return -1;
-  }
-  return home;
+ino_t ot_netns_number(int fd) {
+  struct stat about;
+  return (fd < 0 ? stat(OWN, &about) : fstat(fd, &about)) < 0 ? 0 : about.st_ino;
+}
+
+int ot_netns_move(const char *path, struct ot_fault *fault) {
+  int target = ot_netns_open(path, fault);
+  if (target < 0) return -1;
+  int result = setns(target, CLONE_NEWNET);
+  if (result < 0) ot_fail(fault, errno, "setns", "entering the network namespace %s", path);
+  close(target);
+  return result;
+}
+
+int ot_netns_visit(int target, int *home, struct ot_fault *fault) {
+  ino_t number = ot_netns_number(target);
+  *home = -1;
+  /* To stay takes no right. */
+  if (target < 0 || (number && number == ot_netns_number(-1))) return 0;
+  *home = open(OWN, O_RDONLY | O_CLOEXEC);
+  if (*home < 0) return ot_fail(fault, errno, "open", "opening the thread's own network namespace");
+  if (setns(target, CLONE_NEWNET) == 0) return 0;
+  ot_fail(fault, errno, "setns", "entering a network namespace");
+  close(*home);
+  *home = -1;
+  return -1;
+}
+
+int ot_netns_enter(const char *path, int *home, struct ot_fault *fault) {
+  *home = -1;
+  if (!path[0]) return 0;
+  int target = ot_netns_open(path, fault);
+  if (target < 0) return -1;
+  int result = ot_netns_visit(target, home, fault);
+  if (result < 0) ot_fail(fault, fault->number, fault->syscall, "entering the network namespace %s", path);
+  close(target);
+  return result;
 }
 
 void ot_netns_leave(int home) {
-  if (setns(home, CLONE_NEWNET) < 0) {
-    perror("overtap: cannot return to the network namespace of the process");
-    abort();
+  if (home < 0) return;
+  for (int i = 0; setns(home, CLONE_NEWNET) < 0; i++) {
+    if (errno != ENOMEM || i == MOST_TRIES) {
+      perror("overtap: cannot return to the network namespace of the process");
+      abort();
+    }
+    usleep(1000);
   }
   close(home);
 }

@@ -1,7 +1,7 @@
 /*
  * The addon of overtap: what a network card does, and nothing that a switch decides.
  *
- * It opens devices (tap.c, udp.c, packet.c, by way of netns.c and netlink.c) and tries what the kernel can do
+ * It opens devices (tap.c, tap-change.c, udp.c, packet.c, by way of netns.c, rtnetlink.c and link-state.c) and tries what the kernel can do
  * (self-test.c). A Nic (nic.h) waits for devices and takes in batches, and carries out rings of commands. addon.c and
  * nic-verbs.c are the only files that speak to JavaScript. There are no mutable globals: the addon may be loaded by any number of threads.
  */
@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 /* ---- Layouts shared with src/port/nic.ts; test/native/layout.test.ts holds the two together. ---- */
@@ -110,14 +111,22 @@ void ot_complete(uint8_t *frame, size_t length, size_t start, size_t offset);
 
 /* ---- netns.c ---- */
 
-/* Moves this thread into the namespace. Returns a descriptor of the one it was in, for ot_netns_leave, or -1. */
-int ot_netns_enter(const char *path, struct ot_fault *fault);
+/* Opens a namespace's file; EINVAL of `setns`: it is none, and has not been opened. Returns a descriptor, or -1. */
+int ot_netns_open(const char *path, struct ot_fault *fault);
+/* What tells a namespace from others, of its descriptor; -1: the thread's own. 0: not known. */
+ino_t ot_netns_number(int fd);
+/*
+ * Moves this thread into the namespace, unless it is there: -1 or an empty path is its own. Sets *home to what ot_netns_leave takes.
+ * Returns 0, or -1.
+ */
+int ot_netns_visit(int target, int *home, struct ot_fault *fault);
+int ot_netns_enter(const char *path, int *home, struct ot_fault *fault);
 /* Back again, and closes `home`. The process ends if that cannot be done: a thread in the wrong namespace must not go on. */
 void ot_netns_leave(int home);
 /* Moves this thread for good. */
 int ot_netns_move(const char *path, struct ot_fault *fault);
 
-/* ---- netlink.c: links and addresses of the namespace the thread is in ---- */
+/* ---- rtnetlink.c: links, addresses and routes of the namespace the thread is in ---- */
 
 struct ot_link {
   int index;
@@ -127,6 +136,7 @@ struct ot_link {
   uint8_t mac[6];
   bool carrier;
   bool promotes; /* see ot_link_set_promotion */
+  bool is_marked; /* see ot_link_mark */
 };
 
 struct ot_address {
@@ -136,8 +146,6 @@ struct ot_address {
   char text[64];
 };
 
-/* Of any netlink protocol, in the namespace of the thread. A reader waits for some seconds at most. -1: errno tells why. */
-int ot_netlink_socket(int protocol);
 int ot_netlink_open(struct ot_fault *fault);
 /* A socket that hears of each change of a link. */
 int ot_netlink_listen(struct ot_fault *fault);
@@ -151,6 +159,8 @@ int ot_link_set_mac(int netlink, int index, const uint8_t mac[6]);
 int ot_link_set_name(int netlink, int index, const char *ifname);
 int ot_link_set_netns(int netlink, int index, int netns);
 int ot_link_set_up(int netlink, int index);
+/* Notes down, with the device, that overtap has made it: it may outlive the switch, and be taken over by the next one. */
+int ot_link_mark(int netlink, int index);
 /* Whether the further IPv4 addresses of a subnet survive the removal of the first one (net.ipv4.conf.*.promote_secondaries). */
 int ot_link_set_promotion(int netlink, int index, bool on);
 int ot_address_set(int netlink, int index, const struct ot_address *address);
@@ -175,7 +185,7 @@ int ot_route_get(int netlink, int family, const void *destination, const void *s
 struct ot_tap_options {
   char netns[OT_PATH]; /* empty: the thread's own */
   char ifname[OT_NAME];
-  bool has_mac;
+  bool has_mac, mac_if_new; /* a TAP that is taken over keeps its own */
   uint8_t mac[6];
   unsigned mtu; /* 0: as it is */
   struct ot_address addresses[OT_MAX_ADDRESSES];
@@ -195,27 +205,51 @@ struct ot_tap {
   unsigned offload;
   int more[OT_MAX_QUEUES - 1]; /* descriptors of its further queues */
   int more_count;
+  bool taken_over, is_foreign; /* it was there before; and overtap has not made it */
+  int found_vnet_size;
 };
 
 int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault);
-/* A further queue of a TAP that this process has open. Returns its descriptor, or -1. */
-int ot_tap_open_queue(const char *netns, const char *ifname, bool vnet_header, struct ot_fault *fault);
+/* Opens /dev/net/tun for a device of the thread's namespace, which is made if there is none. Returns the descriptor, or -1. */
+int ot_tap_attach(const char *ifname, bool multi_queue, bool vnet_header, struct ot_fault *fault);
+
+/* ---- tap-change.c: `fd` is one of the TAP's, `netns` where it was opened (empty: the thread's own) ---- */
+
+/* A further queue. Returns its descriptor, or -1. */
+int ot_tap_open_queue(int fd, const char *netns, bool vnet_header, struct ot_fault *fault);
 
 struct ot_tap_changes {
   unsigned mtu;          /* 0: as it is */
   unsigned gso_segments; /* 0: as it is */
-  bool has_mac;
+  bool has_mac, mark; /* see ot_link_mark */
   uint8_t mac[6];
   struct ot_address addresses[OT_MAX_ADDRESSES], removed[OT_MAX_ADDRESSES];
   int address_count, removed_count;
 };
 
 /* One step after the other, removals before additions; what was done before the step that fails stays done. */
-int ot_tap_change(const char *netns, const char *ifname, const struct ot_tap_changes *changes, struct ot_fault *fault);
+int ot_tap_change(int fd, const char *netns, struct ot_tap_changes *changes, struct ot_fault *fault);
+int ot_tap_add_addresses(const struct ot_address *addresses, int count, int netlink, const char *name, int index, struct ot_fault *fault);
 /* Whether the device outlives its descriptors, of which this is one. */
 int ot_tap_set_persist(int fd, bool on, struct ot_fault *fault);
-/* 1: there, and filled in; 0: the device or its namespace is gone; -1: fault. */
-int ot_tap_state(const char *netns, const char *ifname, struct ot_link *link, struct ot_fault *fault);
+/* Before one that outlives the switch is closed: its next user finds no offloads, and a header of this size. */
+void ot_tap_leave(int fd, int vnet_size);
+
+struct ot_tap_state {
+  char ifname[OT_NAME]; /* the name that it has now */
+  ino_t netns;          /* see ot_netns_number */
+  struct ot_link link;
+};
+
+/* 1: there, and filled in; 0: the device is gone; -1: fault. */
+int ot_tap_state(int fd, const char *netns, struct ot_tap_state *state, struct ot_fault *fault);
+
+/* ---- link-state.c ---- */
+
+/* Index, flags, MTU and MAC of a link of the thread's namespace. Returns 0 or an errno. */
+int ot_link_look(const char *ifname, struct ot_link *link);
+/* 1: there, and filled in; 0: the link or its namespace (empty: the thread's own) is gone; -1: fault. */
+int ot_link_state(const char *netns, const char *ifname, struct ot_link *link, struct ot_fault *fault);
 
 /* ---- udp.c ---- */
 

@@ -35,8 +35,8 @@ static int bind_to(int fd, const char *ifname, bool promiscuous, struct ot_fault
 }
 
 int ot_packet_open(const char *netns, const char *ifname, bool promiscuous, struct ot_fault *fault) {
-  int home = -1;
-  if (netns[0] && (home = ot_netns_enter(netns, fault)) < 0) return -1;
+  int home;
+  if (ot_netns_enter(netns, &home, fault) < 0) return -1;
   /* Protocol 0 until it is bound, or it would start with the frames of every other interface. */
   int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) {
@@ -45,7 +45,7 @@ int ot_packet_open(const char *netns, const char *ifname, bool promiscuous, stru
     close(fd);
     fd = -1;
   }
-  if (home >= 0) ot_netns_leave(home);
+  ot_netns_leave(home);
   return fd;
 }
 

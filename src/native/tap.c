@@ -1,6 +1,6 @@
 /*
- * TAP devices (Documentation/networking/tuntap.rst). Owns their creation, take-over and attributes; never reads or
- * writes a frame.
+ * TAP devices (Documentation/networking/tuntap.rst). Owns their creation, and how one that is there is taken over; what
+ * is done to one that is open is in tap-change.c. Never reads or writes a frame.
  *
  * A descriptor of /dev/net/tun belongs to the namespace it was opened in, and holds that namespace in being. A
  * new TAP for another namespace is therefore made in our own, moved there and given its name there: else a
@@ -29,7 +29,7 @@
 
 #define VNET_SIZE 10
 
-static int open_device(const char *ifname, bool multi_queue, bool vnet_header, struct ot_fault *fault) {
+int ot_tap_attach(const char *ifname, bool multi_queue, bool vnet_header, struct ot_fault *fault) {
   int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return ot_fail(fault, errno, "open", "opening /dev/net/tun");
   struct ifreq request;
@@ -59,13 +59,20 @@ static int set_offload(int fd, unsigned wanted, struct ot_fault *fault) {
   return ot_fail(fault, errno, "TUNSETOFFLOAD", "setting the offloads of the TAP");
 }
 
+/* What is there, as it was found: nobody has it open, so it is persistent. */
+static void note_found(int fd, const struct ot_link *link, struct ot_tap *tap) {
+  tap->taken_over = true;
+  tap->is_foreign = !link->is_marked;
+  if (ioctl(fd, TUNGETVNETHDRSZ, &tap->found_vnet_size) < 0) tap->found_vnet_size = VNET_SIZE;
+}
+
 /* In the namespace of the TAP: takes over what is there. Returns its descriptor, -1 on failure, -2 when there is nothing. */
-static int take_over(const struct ot_tap_options *options, int netlink, struct ot_fault *fault) {
+static int take_over(const struct ot_tap_options *options, int netlink, struct ot_tap *tap, struct ot_fault *fault) {
   struct ot_link link;
   int number = ot_link_get(netlink, options->ifname, &link);
   if (number == ENODEV) return -2;
   if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for %s", options->ifname);
-  int fd = open_device(options->ifname, options->multi_queue, options->vnet_header, fault);
+  int fd = ot_tap_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
   if (fd < 0) {
     if (fault->number == EINVAL)
       ot_fail(fault, EINVAL, "TUNSETIFF", "opening the TAP %s: a device of that name exists and is no TAP", options->ifname);
@@ -78,17 +85,8 @@ static int take_over(const struct ot_tap_options *options, int netlink, struct o
     close(fd);
     return ot_fail(fault, EBUSY, "TUNSETIFF", "opening the TAP %s: another process has it open", options->ifname);
   }
+  note_found(fd, &link, tap);
   return fd;
-}
-
-static int add_addresses(const struct ot_address *addresses, int count, int netlink, const char *name, int index,
-                         struct ot_fault *fault) {
-  for (int i = 0; i < count; i++) {
-    int number = ot_address_set(netlink, index, &addresses[i]);
-    if (number)
-      return ot_fail(fault, number, "RTM_NEWADDR", "adding the address %s/%d to %s", addresses[i].text, addresses[i].prefix, name);
-  }
-  return 0;
 }
 
 static int set_attributes(const struct ot_tap_options *options, int netlink, struct ot_tap *tap, struct ot_fault *fault) {
@@ -98,11 +96,14 @@ static int set_attributes(const struct ot_tap_options *options, int netlink, str
   if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for %s", name);
   if (options->mtu && options->mtu != link.mtu && (number = ot_link_set_mtu(netlink, link.index, options->mtu)))
     return ot_fail(fault, number, "RTM_SETLINK", "setting the MTU of %s to %u", name, options->mtu);
-  if (options->has_mac && memcmp(options->mac, link.mac, 6) && (number = ot_link_set_mac(netlink, link.index, options->mac)))
+  bool has_mac = options->has_mac && !(options->mac_if_new && tap->taken_over);
+  if (has_mac && memcmp(options->mac, link.mac, 6) && (number = ot_link_set_mac(netlink, link.index, options->mac)))
     return ot_fail(fault, number, "RTM_SETLINK", "setting the MAC address of %s", name);
   /* Superframes that fit one send are faster, no more: a kernel may refuse. */
   if (options->gso_segments) ot_link_set_gso_segments(netlink, link.index, options->gso_segments);
-  if (add_addresses(options->addresses, options->address_count, netlink, name, link.index, fault) < 0) return -1;
+  /* Without the mark, which some kernels' policy may refuse, it is somebody else's for the next switch: it will stay. */
+  if (options->persist && !tap->taken_over) ot_link_mark(netlink, link.index);
+  if (ot_tap_add_addresses(options->addresses, options->address_count, netlink, name, link.index, fault) < 0) return -1;
   if (options->up && (number = ot_link_set_up(netlink, link.index)))
     return ot_fail(fault, number, "RTM_SETLINK", "setting %s up", name);
   if ((number = ot_link_get(netlink, name, &link))) return ot_fail(fault, number, "RTM_GETLINK", "reading the state of %s", name);
@@ -114,7 +115,7 @@ static int set_attributes(const struct ot_tap_options *options, int netlink, str
 /* In the namespace that the device is in now: the rest of its queues. */
 static int open_queues(const struct ot_tap_options *options, const char *name, struct ot_tap *tap, struct ot_fault *fault) {
   while (tap->more_count < options->queues - 1) {
-    int fd = open_device(name, true, options->vnet_header, fault);
+    int fd = ot_tap_attach(name, true, options->vnet_header, fault);
     if (fd < 0) return -1;
     tap->more[tap->more_count++] = fd;
   }
@@ -126,7 +127,7 @@ static int make_here(const struct ot_tap_options *options, char *name, struct ot
   uint32_t random = 0;
   if (getrandom(&random, sizeof random, 0) != sizeof random) return ot_fail(fault, errno, "getrandom", "choosing a name");
   snprintf(name, OT_NAME, "ot%08x", random);
-  int fd = open_device(name, options->multi_queue, options->vnet_header, fault);
+  int fd = ot_tap_attach(name, options->multi_queue, options->vnet_header, fault);
   if (fd < 0) {
     char step[sizeof fault->step];
     snprintf(step, sizeof step, "%s", fault->step);
@@ -138,8 +139,8 @@ static int make_here(const struct ot_tap_options *options, char *name, struct ot
 static int move_there(const char *name, const char *netns, struct ot_fault *fault) {
   struct ot_link link;
   int result = -1, number;
-  int target = open(netns, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (target < 0) return ot_fail(fault, errno, "open", "opening the network namespace %s", netns);
+  int target = ot_netns_open(netns, fault);
+  if (target < 0) return -1;
   int netlink = ot_netlink_open(fault);
   if (netlink >= 0) {
     if ((number = ot_link_get(netlink, name, &link)))
@@ -169,23 +170,22 @@ static int name_it(const char *from, const char *to, int netlink, struct ot_faul
  * Returns 0, -1, or 1 when there is nothing to take over.
  */
 static int visit(const struct ot_tap_options *options, const char *moved, int *fd, struct ot_tap *tap, struct ot_fault *fault) {
-  int home = -1;
-  if (options->netns[0] && (home = ot_netns_enter(options->netns, fault)) < 0) return -1;
-  int result = -1;
+  int home, result = -1;
+  if (ot_netns_enter(options->netns, &home, fault) < 0) return -1;
   int netlink = ot_netlink_open(fault);
   if (netlink >= 0) {
     if (moved) {
       result = name_it(moved, options->ifname, netlink, fault);
     } else {
-      *fd = take_over(options, netlink, fault);
+      *fd = take_over(options, netlink, tap, fault);
       /* Without a namespace of its own the TAP is simply made here. */
-      if (*fd == -2 && !options->netns[0]) *fd = open_device(options->ifname, options->multi_queue, options->vnet_header, fault);
+      if (*fd == -2 && !options->netns[0]) *fd = ot_tap_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
       result = *fd == -2 ? 1 : *fd < 0 ? -1 : open_queues(options, options->ifname, tap, fault);
     }
     if (result == 0) result = set_attributes(options, netlink, tap, fault);
     close(netlink);
   }
-  if (home >= 0) ot_netns_leave(home);
+  ot_netns_leave(home);
   return result;
 }
 
@@ -196,8 +196,8 @@ static int finish(const struct ot_tap_options *options, struct ot_tap *tap, stru
   /* Without that header there is no way to say what was left unfinished. */
   int offload = set_offload(tap->fd, size ? options->offload : 0, fault);
   if (offload < 0) return -1;
-  /* Last: whatever fails before leaves no new TAP behind, and takes no persistent one away. */
-  if (ioctl(tap->fd, TUNSETPERSIST, options->persist ? 1ul : 0ul) < 0)
+  /* Last: whatever fails before leaves no new TAP behind, and takes no persistent one away. Somebody else's stays as it was found. */
+  if (!tap->is_foreign && ioctl(tap->fd, TUNSETPERSIST, options->persist ? 1ul : 0ul) < 0)
     return ot_fail(fault, errno, "TUNSETPERSIST", "making the TAP %s %s", options->ifname, options->persist ? "persistent" : "non-persistent");
   snprintf(tap->ifname, sizeof tap->ifname, "%s", options->ifname);
   tap->vnet_size = size;
@@ -208,7 +208,7 @@ static int finish(const struct ot_tap_options *options, struct ot_tap *tap, stru
 int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
   char name[OT_NAME];
   int fd = -1;
-  tap->more_count = 0;
+  memset(tap, 0, sizeof *tap);
   int result = visit(options, NULL, &fd, tap, fault);
   if (result == 1) {
     fd = make_here(options, name, fault);
@@ -224,90 +224,3 @@ int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct
   return result;
 }
 
-/* The offloads and the header's size are the device's, so a further queue has them already. */
-int ot_tap_open_queue(const char *netns, const char *ifname, bool vnet_header, struct ot_fault *fault) {
-  int home = -1;
-  if (netns[0] && (home = ot_netns_enter(netns, fault)) < 0) return -1;
-  struct ot_link link;
-  int fd = -1, netlink = ot_netlink_open(fault);
-  if (netlink >= 0) {
-    /* TUNSETIFF would make what is not there. */
-    int number = ot_link_get(netlink, ifname, &link);
-    if (number) ot_fail(fault, number, "RTM_GETLINK", "looking for %s", ifname);
-    else fd = open_device(ifname, true, vnet_header, fault);
-    close(netlink);
-  }
-  if (home >= 0) ot_netns_leave(home);
-  return fd;
-}
-
-/*
- * With the first address of an IPv4 subnet the kernel takes away all others of that subnet, unless it is told to promote
- * the next. The setting is the guest's own and is put back.
- */
-static int remove_addresses(const struct ot_tap_changes *changes, int netlink, const char *name, const struct ot_link *link,
-                            struct ot_fault *fault) {
-  int number = 0;
-  bool promote = false;
-  for (int i = 0; i < changes->removed_count; i++)
-    if (changes->removed[i].family == AF_INET && !link->promotes) promote = true;
-  if (promote && (number = ot_link_set_promotion(netlink, link->index, true)))
-    return ot_fail(fault, number, "RTM_SETLINK", "keeping the other addresses of %s", name);
-  for (int i = 0; i < changes->removed_count && !number; i++) {
-    const struct ot_address *address = &changes->removed[i];
-    if ((number = ot_address_remove(netlink, link->index, address)))
-      ot_fail(fault, number, "RTM_DELADDR", "removing the address %s/%d from %s", address->text, address->prefix, name);
-  }
-  if (promote) ot_link_set_promotion(netlink, link->index, false);
-  return number ? -1 : 0;
-}
-
-static int change(const struct ot_tap_changes *changes, int netlink, const char *name, struct ot_fault *fault) {
-  struct ot_link link;
-  int number = ot_link_get(netlink, name, &link);
-  if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for %s", name);
-  if (changes->mtu && (number = ot_link_set_mtu(netlink, link.index, changes->mtu)))
-    return ot_fail(fault, number, "RTM_SETLINK", "setting the MTU of %s to %u", name, changes->mtu);
-  /* Superframes that fit one send are faster, no more: a kernel may refuse. */
-  if (changes->gso_segments) ot_link_set_gso_segments(netlink, link.index, changes->gso_segments);
-  /* A TAP takes it while it is up (IFF_LIVE_ADDR_CHANGE). */
-  if (changes->has_mac && (number = ot_link_set_mac(netlink, link.index, changes->mac)))
-    return ot_fail(fault, number, "RTM_SETLINK", "setting the MAC address of %s", name);
-  /* First: IPv6 knows one prefix length an address, so that a new one would be lost on an address that is still there. */
-  if (remove_addresses(changes, netlink, name, &link, fault) < 0) return -1;
-  return add_addresses(changes->addresses, changes->address_count, netlink, name, link.index, fault);
-}
-
-int ot_tap_change(const char *netns, const char *ifname, const struct ot_tap_changes *changes, struct ot_fault *fault) {
-  int home = -1, result = -1;
-  if (netns[0] && (home = ot_netns_enter(netns, fault)) < 0) return -1;
-  int netlink = ot_netlink_open(fault);
-  if (netlink >= 0) {
-    result = change(changes, netlink, ifname, fault);
-    close(netlink);
-  }
-  if (home >= 0) ot_netns_leave(home);
-  return result;
-}
-
-int ot_tap_set_persist(int fd, bool on, struct ot_fault *fault) {
-  if (ioctl(fd, TUNSETPERSIST, on ? 1ul : 0ul) == 0) return 0;
-  return ot_fail(fault, errno, "TUNSETPERSIST", "making the TAP %s", on ? "persistent" : "non-persistent");
-}
-
-int ot_tap_state(const char *netns, const char *ifname, struct ot_link *link, struct ot_fault *fault) {
-  int home = -1, result = -1;
-  if (netns[0] && (home = ot_netns_enter(netns, fault)) < 0) {
-    /* A namespace that was unmounted while its file stayed is an ordinary empty file: setns says EINVAL. */
-    bool gone = fault->number == ENOENT || (fault->number == EINVAL && !strcmp(fault->syscall, "setns"));
-    return gone ? 0 : -1;
-  }
-  int netlink = ot_netlink_open(fault);
-  if (netlink >= 0) {
-    int number = ot_link_get(netlink, ifname, link);
-    result = number == 0 ? 1 : number == ENODEV ? 0 : ot_fail(fault, number, "RTM_GETLINK", "reading the state of %s", ifname);
-    close(netlink);
-  }
-  if (home >= 0) ot_netns_leave(home);
-  return result;
-}

@@ -11,9 +11,11 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/xfrm.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "netlink.h"
 #include "tunnel.h"
 
 /*
@@ -33,6 +35,8 @@ struct question {
 enum answer { NOBODY, SOMEBODY, MORE, ABSENT };
 
 #define ATTRIBUTES(message, size) ((const struct nlattr *)((const uint8_t *)NLMSG_DATA(message) + NLMSG_ALIGN(size)))
+/* Bytes of these; not more than 0: there are none. */
+#define ATTRIBUTES_LENGTH(message, size) ((long)ot_netlink_payload(message) - (long)NLMSG_ALIGN(size))
 
 /* The attribute of that type among those of `length` bytes, or NULL. */
 static const struct nlattr *find(const struct nlattr *at, long length, int type) {
@@ -49,9 +53,10 @@ static const uint8_t *payload(const struct nlattr *at) { return (const uint8_t *
 /* A chain of nftables, which iptables-nft's are, too; only base chains have a hook. */
 static enum answer read_chain(const struct nlmsghdr *message) {
   const struct nfgenmsg *chain = NLMSG_DATA(message);
+  if (ot_netlink_payload(message) < sizeof *chain) return SOMEBODY;
   uint8_t family = chain->nfgen_family;
   if (family != NFPROTO_INET && family != NFPROTO_IPV4 && family != NFPROTO_IPV6) return MORE;
-  const struct nlattr *hook = find(ATTRIBUTES(message, sizeof *chain), (long)NLMSG_PAYLOAD(message, sizeof *chain), NFTA_CHAIN_HOOK);
+  const struct nlattr *hook = find(ATTRIBUTES(message, sizeof *chain), ATTRIBUTES_LENGTH(message, sizeof *chain), NFTA_CHAIN_HOOK);
   const struct nlattr *number = hook ? find((const struct nlattr *)payload(hook), hook->nla_len - NLA_HDRLEN, NFTA_HOOK_HOOKNUM) : NULL;
   if (!number || number->nla_len < NLA_HDRLEN + 4) return MORE;
   uint32_t value;
@@ -62,7 +67,7 @@ static enum answer read_chain(const struct nlmsghdr *message) {
 
 static enum answer read_policies(const struct nlmsghdr *message) {
   struct xfrmu_spdinfo counts;
-  const struct nlattr *info = find(ATTRIBUTES(message, 4), (long)NLMSG_PAYLOAD(message, 4), XFRMA_SPD_INFO);
+  const struct nlattr *info = find(ATTRIBUTES(message, 4), ATTRIBUTES_LENGTH(message, 4), XFRMA_SPD_INFO);
   if (!info || info->nla_len < NLA_HDRLEN + sizeof counts) return SOMEBODY;
   memcpy(&counts, payload(info), sizeof counts);
   return counts.outcnt ? SOMEBODY : NOBODY;
@@ -76,13 +81,13 @@ static enum answer read_error(int number) {
 
 /* An error, or the end of a list, which may have ended by one. */
 static enum answer read_end(const struct nlmsghdr *message) {
-  int number = 0;
-  if (NLMSG_PAYLOAD(message, 0) >= sizeof number) memcpy(&number, NLMSG_DATA(message), sizeof number);
-  return number ? read_error(-number) : NOBODY;
+  int number = ot_netlink_error(message);
+  return number ? read_error(number) : NOBODY;
 }
 
-static enum answer read_messages(const uint8_t *buffer, size_t length, enum answer (*read)(const struct nlmsghdr *)) {
-  for (const struct nlmsghdr *at = (const struct nlmsghdr *)buffer; NLMSG_OK(at, length); at = NLMSG_NEXT(at, length)) {
+static enum answer read_messages(const uint8_t *bytes, size_t length, enum answer (*read)(const struct nlmsghdr *)) {
+  struct ot_datagram rest = {.at = bytes, .left = length};
+  for (const struct nlmsghdr *at = ot_netlink_next(&rest); at; at = ot_netlink_next(&rest)) {
     enum answer answer = at->nlmsg_type == NLMSG_DONE || at->nlmsg_type == NLMSG_ERROR ? read_end(at) : read(at);
     if (answer != MORE) return answer;
   }
@@ -91,16 +96,20 @@ static enum answer read_messages(const uint8_t *buffer, size_t length, enum answ
 
 /* Asks on a socket of its own: what is left of a long answer goes with it. Whatever cannot be understood may be somebody. */
 static enum answer ask(int protocol, const struct question *question, enum answer (*read)(const struct nlmsghdr *)) {
-  _Alignas(struct nlmsghdr) uint8_t buffer[16384];
+  int64_t until_ms = ot_netlink_now() + OT_NETLINK_MS;
   enum answer answer = MORE;
   int fd = ot_netlink_socket(protocol);
   if (fd < 0) return read_error(errno);
   if (send(fd, question, question->header.nlmsg_len, 0) < 0) answer = SOMEBODY;
   while (answer == MORE) {
-    ssize_t length = recv(fd, buffer, sizeof buffer, MSG_TRUNC);
-    if (length > (ssize_t)sizeof buffer) answer = SOMEBODY;
-    else if (length >= 0) answer = read_messages(buffer, (size_t)length, read);
-    else if (errno != EINTR) answer = SOMEBODY;
+    uint8_t *datagram;
+    long length = ot_netlink_receive(fd, until_ms, false, &datagram);
+    if (length < 0) {
+      answer = SOMEBODY;
+    } else {
+      answer = read_messages(datagram, (size_t)length, read);
+      free(datagram);
+    }
   }
   close(fd);
   return answer;

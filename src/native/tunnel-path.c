@@ -22,6 +22,8 @@
 #define WATCHED_MS 5000
 /* Features that any kernel may come to have. */
 #define MOST_FEATURES 1024
+/* Notices that are read in one turn. */
+#define MOST_NEWS 64
 
 static bool expired(const struct ot_nic *nic, uint32_t since_ms, uint32_t after_ms) {
   return ot_expired((uint32_t)nic->status[STATUS_NOW], since_ms, after_ms);
@@ -104,9 +106,14 @@ static const struct ot_tunnel_device *find_device(struct ot_nic *nic, uint32_t i
   return device;
 }
 
-/* A device's features, or how many segments it takes, may be another now. */
+/*
+ * A device's features, or how many segments it takes, may be another now. What there was no time for is heard of in the next turn: whoever
+ * changes devices without end is not to hold this one up.
+ */
 static void hear_news(struct ot_tunnel *tunnel) {
-  for (int index = ot_link_changed(tunnel->listener); index; index = ot_link_changed(tunnel->listener)) {
+  for (int read = 0; read < MOST_NEWS; read++) {
+    int index = ot_link_changed(tunnel->listener);
+    if (!index) return;
     for (int i = 0; i < OT_TUNNEL_DEVICES; i++) {
       struct ot_tunnel_device *device = &tunnel->devices[i];
       if (!device->index || (index > 0 && device->index != (uint32_t)index)) continue;

@@ -4,6 +4,7 @@
  * Owns the words. Never opens or changes anything.
  */
 import { isNativeError, type NativeError } from '../native/binding.js';
+import { netnsPath } from './netns.js';
 
 /** What `openTap` and the verbs of a TapHandle throw: one line for the user. `code` is the errno's name. */
 export class TapError extends Error {
@@ -25,12 +26,7 @@ export interface TapNames {
 /** The least MTU of a link that carries IPv6 (RFC 8200, section 5). */
 const IPV6_MIN_MTU = 1280;
 
-/** The path of a namespace's file: a name stands for a file of `ip netns`. */
-export function netnsPath(netns: string): string {
-  return netns.includes('/') ? netns : `/run/netns/${netns}`;
-}
-
-function nameOf({ ifname, netns }: TapNames): string {
+export function nameOf({ ifname, netns }: TapNames): string {
   return netns === undefined ? ifname : `${ifname} in netns ${netns}`;
 }
 
@@ -70,15 +66,14 @@ export function explainOpen(error: NativeError, names: TapNames, mtu: number | u
   return `${start} ${about}`;
 }
 
-/** The line for an open TAP that could not be changed. */
-export function explainChange(error: NativeError, names: TapNames, mtu: number): string {
-  const start = `cannot change the TAP ${nameOf(names)}:`;
+/** The line for an open TAP that could not be changed. @param verb what was to be done to it */
+export function explainChange(error: NativeError, names: TapNames, mtu: number, verb: string): string {
+  const start = `cannot ${verb} the TAP ${nameOf(names)}:`;
   const { code, syscall } = error;
   // A namespace that was unmounted while its file stayed is an ordinary file, which setns refuses.
   if ((syscall === 'open' && (code === 'ENOENT' || code === 'ENOTDIR')) || (syscall === 'setns' && code === 'EINVAL'))
     return `${start} the network namespace ${names.netns} is gone (${code})`;
-  if (code === 'ENODEV' || (syscall === 'TUNSETPERSIST' && code === 'EBADFD'))
-    return `${start} the device is gone (${code})`;
+  if (code === 'ENODEV' || code === 'EBADFD') return `${start} the device is gone (${code})`;
   const common = commonReason(error, mtu);
   if (common !== undefined) return `${start} ${common}`;
   if (missingRight(error)) return `${start} changing a TAP needs root or CAP_NET_ADMIN`;

@@ -19,7 +19,8 @@ export function changeNic(tap: OpenTap, before: TapConfig, after: TapConfig): Un
   const { mac } = tap;
   try {
     const wanted = after.mac;
-    if (wanted !== undefined && wanted !== mac)
+    // One that its owner has changed at the NIC stays, until another one is asked for.
+    if (wanted !== undefined && wanted !== before.mac && wanted !== mac)
       attempt(
         () => tap.setMac(wanted),
         () => tap.setMac(mac),

@@ -143,10 +143,13 @@ export class Reconciler {
     }
   }
 
-  /** One NIC cannot be open under two names: a port of another name takes over the device that is there. */
+  /**
+   * One NIC cannot be open under two names: a port of another name takes over the device that is there. The file may also
+   * follow what was done to the NIC itself, when it was renamed or moved.
+   */
   private isSameNic(port: Port | undefined, { netns, ifname }: TapConfig): boolean {
     if (port?.kind !== 'tap' || this.model.lost.has(port.index)) return false;
-    return port.config.netns === netns && port.config.ifname === ifname;
+    return (port.config.netns === netns && port.config.ifname === ifname) || port.tap.isAt(ifname, netns);
   }
 
   /** What `auto` will come to for a TAP that is opened, by the configuration alone. */
@@ -173,7 +176,7 @@ export class Reconciler {
   /** Closes what `prepare` has opened. */
   private abandon({ taps, inherited, underlays, pools, undo }: Opened): void {
     takeBack(undo);
-    for (const tap of taps.values()) if (!inherited.has(tap)) tap.close();
+    for (const tap of taps.values()) if (!inherited.has(tap)) tap.discard();
     for (const { socket, group, pools } of underlays.values())
       this.devices.release({ sockets: [socket, group], senders: [...pools.senders, ...pools.dfSenders] }).close();
     for (const { senders, dfSenders } of pools.values())

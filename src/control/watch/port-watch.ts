@@ -23,8 +23,8 @@ const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL']);
 
 /** What the watch asks of the machine. */
 export interface Machine {
-  /** The state of a NIC; null: it is not there; undefined: the kernel does not say, for the moment. */
-  nic(ifname: string, netns?: string): { index: number; up: boolean } | null | undefined;
+  /** The state of an underlay's device; null: it is not there; undefined: the kernel does not say, for the moment. */
+  nic(ifname: string): { index: number; up: boolean } | null | undefined;
   /** The addresses of the switch's namespace, of devices that are up. */
   addresses(): Set<string>;
   /** Whether a route leads to a remote. */
@@ -92,8 +92,7 @@ export class PortWatch {
   private lookAtTap(port: TapPort): void {
     const { model, lost, tell } = this.parts;
     if (model.lost.has(port.index)) return;
-    const nic = this.machine.nic(port.tap.ifname, port.config.netns);
-    if (nic === undefined) return;
+    const nic = port.tap.state();
     if (nic === null) {
       lost(port);
       return;
@@ -176,9 +175,9 @@ function isHere(local: string, addresses: ReadonlySet<string>): boolean {
 }
 
 const REAL: Machine = {
-  nic(ifname, netns) {
+  nic(ifname) {
     try {
-      return tapState(ifname, netns);
+      return tapState(ifname);
     } catch {
       return undefined;
     }

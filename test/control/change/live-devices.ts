@@ -111,6 +111,10 @@ export class FakeDevices implements DeviceSource {
       mtu,
       addresses: config.addresses.map(text).sort(),
       persist: config.persist,
+      state: () => ({ ifname: config.ifname, netns: 0, up: true, mtu: tap.mtu, mac: tap.mac }),
+      isAt: (ifname, netns) => nic === `${netns ?? ''} ${ifname}`,
+      hasMoved: false,
+      discard: () => tap.close(),
       setMtu(bytes) {
         tap.mtu = bytes;
       },

@@ -1,0 +1,199 @@
+/*
+ * TAPs that are open, wherever they are now: renamed or moved to another namespace, a device is the same, and its descriptor says where it
+ * is. Owns the changes of their NICs and the look at their state.
+ */
+#include "overtap.h"
+
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#ifndef TUNGETDEVNETNS
+#define TUNGETDEVNETNS _IO('T', 227)
+#endif
+
+/* Whoever renames and moves a device without end is not followed without end. */
+#define MOST_TRIES 5
+
+/* Where a device is. */
+struct place {
+  char ifname[OT_NAME];
+  int netns; /* a descriptor of its namespace */
+};
+
+static int name_of(int fd, char ifname[OT_NAME]) {
+  struct ifreq request;
+  memset(&request, 0, sizeof request);
+  if (ioctl(fd, TUNGETIFF, &request) < 0) return errno;
+  memcpy(ifname, request.ifr_name, OT_NAME);
+  ifname[OT_NAME - 1] = 0;
+  return 0;
+}
+
+/* `netns`: where it was opened, which kernels before 5.2 do not tell. Returns 0, or an errno; EBADFD: it is gone. */
+static int find(int fd, const char *netns, struct place *place, struct ot_fault *fault) {
+  int number = name_of(fd, place->ifname);
+  if (number) return ot_fail(fault, number, "TUNGETIFF", "looking for a TAP"), number;
+  place->netns = ioctl(fd, TUNGETDEVNETNS, 0);
+  if (place->netns < 0 && (errno == EINVAL || errno == ENOTTY))
+    place->netns = ot_netns_open(netns[0] ? netns : "/proc/thread-self/ns/net", fault);
+  else if (place->netns < 0)
+    ot_fail(fault, errno, "TUNGETDEVNETNS", "looking for the network namespace of %s", place->ifname);
+  return place->netns < 0 ? fault->number : 0;
+}
+
+/* What is done where the device is. Returns 0, -1, or ENODEV: it is not there any more. */
+typedef int work(int fd, const struct place *place, void *with, struct ot_fault *fault);
+
+/* Whether it was done to this very device: another one may have got its name meanwhile. */
+static bool has_stayed(int fd, const struct place *place) {
+  char ifname[OT_NAME];
+  return name_of(fd, ifname) == 0 && !strcmp(ifname, place->ifname);
+}
+
+static int do_there(int fd, const struct place *place, work *action, void *with, struct ot_fault *fault) {
+  int home;
+  if (ot_netns_visit(place->netns, &home, fault) < 0) return -1;
+  int result = action(fd, place, with, fault);
+  ot_netns_leave(home);
+  return result;
+}
+
+/* Does it where the device is now, and once more when it has gone elsewhere meanwhile. Returns 0, or -1; EBADFD: it is gone. */
+static int follow(int fd, const char *netns, work *action, void *with, struct ot_fault *fault) {
+  for (int i = 0; i < MOST_TRIES; i++) {
+    struct place place;
+    if (find(fd, netns, &place, fault)) return -1;
+    int result = do_there(fd, &place, action, with, fault);
+    close(place.netns);
+    if (result != ENODEV) return result;
+  }
+  return ot_fail(fault, EAGAIN, "TUNGETIFF", "following a TAP that is renamed or moved without end");
+}
+
+/* ---- Its state ---- */
+
+static int look(int fd, const struct place *place, void *with, struct ot_fault *fault) {
+  struct ot_tap_state *state = with;
+  struct ifreq request;
+  int number = ot_link_look(place->ifname, &state->link);
+  if (number == ENODEV || (number == 0 && !has_stayed(fd, place))) return ENODEV;
+  if (number) return ot_fail(fault, number, "ioctl", "reading the state of %s", place->ifname);
+  memcpy(state->ifname, place->ifname, OT_NAME);
+  state->netns = ot_netns_number(place->netns);
+  /* Of this very device. */
+  if (ioctl(fd, SIOCGIFHWADDR, &request) == 0) memcpy(state->link.mac, request.ifr_hwaddr.sa_data, 6);
+  return 0;
+}
+
+int ot_tap_state(int fd, const char *netns, struct ot_tap_state *state, struct ot_fault *fault) {
+  if (follow(fd, netns, look, state, fault) == 0) return 1;
+  return fault->number == EBADFD ? 0 : -1;
+}
+
+/* ---- Its queues, and its end ---- */
+
+struct queue {
+  bool vnet_header;
+  int fd;
+};
+
+static int open_queue(int fd, const struct place *place, void *with, struct ot_fault *fault) {
+  struct queue *queue = with;
+  struct ot_link link;
+  /* TUNSETIFF would make what is not there. */
+  int number = ot_link_look(place->ifname, &link);
+  if (number == ENODEV) return ENODEV;
+  if (number) return ot_fail(fault, number, "ioctl", "looking for %s", place->ifname);
+  queue->fd = ot_tap_attach(place->ifname, true, queue->vnet_header, fault);
+  if (queue->fd < 0) return -1;
+  if (has_stayed(fd, place)) return 0;
+  close(queue->fd);
+  return ENODEV;
+}
+
+/* The offloads and the header's size are the device's, so a further queue has them already. */
+int ot_tap_open_queue(int fd, const char *netns, bool vnet_header, struct ot_fault *fault) {
+  struct queue queue = {.vnet_header = vnet_header};
+  return follow(fd, netns, open_queue, &queue, fault) == 0 ? queue.fd : -1;
+}
+
+int ot_tap_set_persist(int fd, bool on, struct ot_fault *fault) {
+  if (ioctl(fd, TUNSETPERSIST, on ? 1ul : 0ul) == 0) return 0;
+  return ot_fail(fault, errno, "TUNSETPERSIST", "making the TAP %s", on ? "persistent" : "non-persistent");
+}
+
+void ot_tap_leave(int fd, int vnet_size) {
+  /* A next reader without a virtio-net header could not be told what its frames lack; one with it asks for offloads itself. */
+  if (ioctl(fd, TUNSETOFFLOAD, 0ul) == 0 && vnet_size) (void)!ioctl(fd, TUNSETVNETHDRSZ, &vnet_size);
+}
+
+/* ---- Its NIC ---- */
+
+int ot_tap_add_addresses(const struct ot_address *addresses, int count, int netlink, const char *name, int index,
+                         struct ot_fault *fault) {
+  for (int i = 0; i < count; i++) {
+    int number = ot_address_set(netlink, index, &addresses[i]);
+    if (number)
+      return ot_fail(fault, number, "RTM_NEWADDR", "adding the address %s/%d to %s", addresses[i].text, addresses[i].prefix, name);
+  }
+  return 0;
+}
+
+/*
+ * With the first address of an IPv4 subnet the kernel takes away all others of that subnet, unless it is told to promote
+ * the next. The setting is the guest's own and is put back.
+ */
+static int remove_addresses(const struct ot_tap_changes *changes, int netlink, const char *name, const struct ot_link *link,
+                            struct ot_fault *fault) {
+  int number = 0;
+  bool promote = false;
+  for (int i = 0; i < changes->removed_count; i++)
+    if (changes->removed[i].family == AF_INET && !link->promotes) promote = true;
+  if (promote && (number = ot_link_set_promotion(netlink, link->index, true)))
+    return ot_fail(fault, number, "RTM_SETLINK", "keeping the other addresses of %s", name);
+  for (int i = 0; i < changes->removed_count && !number; i++) {
+    const struct ot_address *address = &changes->removed[i];
+    if ((number = ot_address_remove(netlink, link->index, address)))
+      ot_fail(fault, number, "RTM_DELADDR", "removing the address %s/%d from %s", address->text, address->prefix, name);
+  }
+  if (promote) ot_link_set_promotion(netlink, link->index, false);
+  return number ? -1 : 0;
+}
+
+static int change_link(const struct ot_tap_changes *changes, int netlink, const char *name, const struct ot_link *link,
+                       struct ot_fault *fault) {
+  int number = 0;
+  if (changes->mtu && (number = ot_link_set_mtu(netlink, link->index, changes->mtu)))
+    return ot_fail(fault, number, "RTM_SETLINK", "setting the MTU of %s to %u", name, changes->mtu);
+  /* Superframes that fit one send are faster, no more: a kernel may refuse. */
+  if (changes->gso_segments) ot_link_set_gso_segments(netlink, link->index, changes->gso_segments);
+  if (changes->mark) ot_link_mark(netlink, link->index);
+  /* A TAP takes it while it is up (IFF_LIVE_ADDR_CHANGE). */
+  if (changes->has_mac && (number = ot_link_set_mac(netlink, link->index, changes->mac)))
+    return ot_fail(fault, number, "RTM_SETLINK", "setting the MAC address of %s", name);
+  /* First: IPv6 knows one prefix length an address, so that a new one would be lost on an address that is still there. */
+  if (remove_addresses(changes, netlink, name, link, fault) < 0) return -1;
+  return ot_tap_add_addresses(changes->addresses, changes->address_count, netlink, name, link->index, fault);
+}
+
+static int change(int fd, const struct place *place, void *with, struct ot_fault *fault) {
+  struct ot_link link;
+  int netlink = ot_netlink_open(fault);
+  if (netlink < 0) return -1;
+  int result, number = ot_link_get(netlink, place->ifname, &link);
+  if (number == ENODEV || (number == 0 && !has_stayed(fd, place))) result = ENODEV;
+  else if (number) result = ot_fail(fault, number, "RTM_GETLINK", "looking for %s", place->ifname);
+  else result = change_link(with, netlink, place->ifname, &link, fault);
+  close(netlink);
+  /* By its index it was changed, or is not there any more: each of the steps may be taken again. */
+  return result < 0 && fault->number == ENODEV ? ENODEV : result;
+}
+
+int ot_tap_change(int fd, const char *netns, struct ot_tap_changes *changes, struct ot_fault *fault) {
+  return follow(fd, netns, change, changes, fault);
+}
