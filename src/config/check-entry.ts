@@ -83,7 +83,8 @@ function entryPort(port: PortConfig, bridge: BridgeConfig | undefined): EntryPor
   };
 }
 
-function checkDestination(dst: string, port: VxlanConfig): void {
+/** @throws EditRefused when an address cannot be another VTEP of the port */
+export function checkDestination(dst: string, port: VxlanConfig): void {
   // Without any address of its own a port is IPv4.
   const reference = port.local === undefined ? 'the port, by its addresses,' : 'local';
   const fault = addressFault(dst, port.family, port.local, reference);

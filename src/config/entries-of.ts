@@ -9,7 +9,7 @@ import { type ConfiguredEntry, expandEntry } from './entry-expand.js';
 import { isForMany } from './entry-rules.js';
 import type { BridgeConfig, PortConfig, SwitchConfig, VxlanConfig } from './types.js';
 
-export { checkEntry, type EntryRequest } from './check-entry.js';
+export { checkDestination, checkEntry, type EntryRequest } from './check-entry.js';
 export type { ConfiguredEntry } from './entry-expand.js';
 export { isForMany } from './entry-rules.js';
 

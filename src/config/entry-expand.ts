@@ -18,6 +18,8 @@ export interface ConfiguredEntry {
   dst?: string;
   /** Of `dst`, where it is not the port's dstport. */
   udpPort?: number;
+  /** The VNI that frames to `dst` are sent with, where it is not the one that they are of. */
+  sentVni?: number;
   state: 'static' | 'permanent' | 'dynamic';
   sticky: boolean;
   externLearn: boolean;

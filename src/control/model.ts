@@ -95,15 +95,35 @@ export interface VxlanPort extends PortBase {
   /** The port's own TAP, with `host_port`. */
   host: TapPort | null;
   vnis: VniModel[];
-  /** Numbers of the remotes, by address, or by `address udpPort` where that is not the port's dstport. */
-  remotes: Map<string, number>;
-  /** How many peers, flood lists and entries need each of them. */
-  remoteUsers: Map<number, number>;
+  /** By address: those that peers, flood lists, entries and groups by hand name. */
+  vteps: Map<string, Vtep>;
   /** Numbers of the lists of multicast MACs with remotes of their own, by `mac vlan`. */
   pins: Map<string, number>;
 }
 
 export type Port = TapPort | VxlanPort;
+
+/** A VTEP of a vxlan port, and the numbers of its remotes. */
+export interface Vtep {
+  address: string;
+  /** The remote that what comes from there is from, and that what was learned goes to. */
+  home: number;
+  /** Where frames to `home` go; 0: the engines do not know it yet. */
+  udpPort: number;
+  /** The remotes of entries with another UDP port or a VNI of their own, by what they say. */
+  others: Map<string, OtherRemote>;
+  /** What entries say of it, and how many rows of flood lists and other entries do. */
+  said: Map<string, { udpPort: number; vni: number | undefined; flood: number; others: number }>;
+  /** How many peers, rows of flood lists, entries and groups need it. */
+  users: number;
+}
+
+export interface OtherRemote {
+  remote: number;
+  udpPort: number;
+  /** The VNI that frames to it are sent with, whatever VNI they are of; numbers as in `VniModel`. */
+  sent?: { vni: number; header: number; counter: number };
+}
 
 /** A VNI of a vxlan port; `vid` is null where it stands for all that the port carries. */
 export interface VniModel {

@@ -162,6 +162,7 @@ function assemble(
     model,
     remotes,
     remotesAt,
+    vteps: reconciler.entries.vteps,
     tell: (event) => feed.tell(event),
     carryOut: (operations) => void controls.own(() => withEntries(operations())).catch(() => undefined),
   });
@@ -215,12 +216,13 @@ function withEntries(operations: Transition['entries']): Transition {
   return change;
 }
 
-/** The numbers of a VTEP on a port: its own, that of another UDP port, and one that the engines gave it. */
+/** The numbers of a VTEP on a port: its own, those of entries that send otherwise, and one that the engines gave it. */
 function numbersOf(engines: Engines, model: SwitchModel, index: number, address: string): number[] {
   const port = model.portAt[index];
   const parsed = parseAddress(address);
   if (port?.kind !== 'vxlan' || parsed === null) return [];
-  const own = [...port.remotes].flatMap(([key, remote]) => (key.split(' ')[0] === address ? [remote] : []));
+  const vtep = port.vteps.get(address);
+  const own = vtep === undefined ? [] : [vtep.home, ...[...vtep.others.values()].map(({ remote }) => remote)];
   const [a0, a1, a2, a3] = parsed.words;
   const found = engines.remotes.find(index, a0, a1, a2, a3);
   return [...new Set([...own, ...(found === 0 ? [] : [found])])];

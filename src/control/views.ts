@@ -22,6 +22,7 @@ import type {
   VlanRange,
   VlansAnswer,
 } from './api.js';
+import { remotesOf } from './change/vteps.js';
 import { type Entry, isForMany } from './entries.js';
 import { type FdbFilter, fitsFilter } from './listings.js';
 import type { BridgeModel, NicState, Port, SwitchModel, TapPort, VxlanPort } from './model.js';
@@ -268,7 +269,7 @@ function linkCounters(sources: Sources, port: Port): LinkCounters {
 
 function remoteCounters({ counters, remotes }: Sources, port: VxlanPort): Record<string, TrafficCounters> {
   const rows: Record<string, TrafficCounters> = {};
-  for (const remote of port.remotes.values()) add(rows, remoteAddress(remotes, remote), counters.remote(remote));
+  for (const [remote, address] of remotesOf(port)) add(rows, address, counters.remote(remote));
   if (port.config.acceptVteps === 'any') {
     for (const remote of remotes.learned(port.index))
       add(rows, remoteAddress(remotes, remote), counters.remote(remote));

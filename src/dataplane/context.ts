@@ -47,6 +47,9 @@ export class Context {
   probed = NOT_FOUND;
   /** By engine-numbered remote: the version of its row that this engine's Nic has been told of; -1: none. */
   readonly metRemotes = new Int32Array(MAX_REMOTES - STATIC_REMOTES).fill(-1);
+  /** By remote that the control thread has numbered: the header that all frames to it are sent with, or -1: the VLAN's; and its accounts. */
+  readonly sentHeader = new Int32Array(STATIC_REMOTES).fill(-1);
+  readonly sentCounter = new Int32Array(STATIC_REMOTES);
   /** Coarse clock, in ticks of 100 ms. */
   tick = 0;
   /** What `warmFdb` has read; it means nothing. */

@@ -128,9 +128,16 @@ export function emitToRemote(sw: Context, frame: number, port: number, remote: n
     sw.counters.droppedOut(port, NO_DESTINATION);
     return;
   }
-  if (remote >= STATIC_REMOTES && !introduce(sw, remote)) {
-    sw.counters.droppedOut(port, NO_DESTINATION);
-    return;
+  let header = tunnel.headerOfVlan[vid];
+  let counter = tunnel.counterOfVlan[vid];
+  if (remote >= STATIC_REMOTES) {
+    if (!introduce(sw, remote)) {
+      sw.counters.droppedOut(port, NO_DESTINATION);
+      return;
+    }
+  } else if (sw.sentHeader[remote] >= 0) {
+    header = sw.sentHeader[remote];
+    counter = sw.sentCounter[remote];
   }
   // A tag more or less is thought of only where it may matter.
   if (batch.length[frame] > sw.pathMtus.longest[remote] - VLAN_TAG && isTooLong(sw, frame, port, remote)) return;
@@ -143,12 +150,12 @@ export function emitToRemote(sw: Context, frame: number, port: number, remote: n
   tx[at + TX_VNET] = batch.vnet[frame];
   tx[at + TX_GSO] = batch.gso[frame];
   tx[at + TX_CSUM] = batch.csum[frame];
-  tx[at + TX_HEADER] = tunnel.headerOfVlan[vid];
+  tx[at + TX_HEADER] = header;
   tx[at + TX_HEADER_LENGTH] = VXLAN_HEADER;
   tx[at + TX_REMOTE] = remote;
   tx[at + TX_TOS] = outerTos(tunnel.tos, batch.tos[frame]);
   tx[at + TX_COOKIE] = port;
-  tx[at + TX_COOKIE2] = accountsOf(tunnel.counterOfVlan[vid], sw.forwarding.vlanCounter(port, vid));
+  tx[at + TX_COOKIE2] = accountsOf(counter, sw.forwarding.vlanCounter(port, vid));
 }
 
 /** Whether the path to a remote is too narrow for a copy; if so it is dropped. */

@@ -59,12 +59,9 @@ export function mapVni(
   sw: Context,
   o: { port: number; vid: number | null; vni: number; header: number; counter: number },
 ): void {
-  const { forwarding, nic } = sw;
+  const { forwarding } = sw;
   forwarding.needPort(o.port, PORT_VXLAN);
-  const offset = nic.headerBase + o.header * VXLAN_HEADER;
-  if (offset + VXLAN_HEADER > nic.headerBase + nic.headerBytes - OWN_ROOM)
-    throw new RangeError('no room for another VNI');
-  writeVxlanHeader(sw.view, offset, o.vni);
+  const offset = writeHeader(sw, o.header, o.vni);
   const tunnel = forwarding.tunnels[o.port];
   const place = o.vid ?? 0;
   const elsewhere = forwarding.vnis.find(tunnel.socket, o.vni);
@@ -75,6 +72,15 @@ export function mapVni(
   endMapping(sw, o.port, place);
   for (const vid of vidsOf(o.vid)) tunnel.mapVlan(vid, o.vni, offset, o.counter);
   forwarding.vnis.set(tunnel.socket, o.vni, o.port, place);
+}
+
+/** Writes a VNI's header into the arena. @returns its offset there */
+function writeHeader({ nic, view }: Context, header: number, vni: number): number {
+  const offset = nic.headerBase + header * VXLAN_HEADER;
+  if (offset + VXLAN_HEADER > nic.headerBase + nic.headerBytes - OWN_ROOM)
+    throw new RangeError('no room for another VNI');
+  writeVxlanHeader(view, offset, vni);
+  return offset;
 }
 
 /** With its VNI a VLAN's flood list goes. */
@@ -95,13 +101,16 @@ function unmapVlan(sw: Context, port: number, place: number): void {
 
 /** Datagrams of the VNI belong to nobody any more; its accounts start anew once no port has it. */
 function endMapping(sw: Context, port: number, place: number): void {
-  const { counters, forwarding } = sw;
+  const { forwarding } = sw;
   const { counterOfVlan, socket, vniOfVlan } = forwarding.tunnels[port];
   const vni = vniOfVlan[place];
   // A port with one VNI has it at every VID, and is found at 0.
   if (vni === 0 || forwarding.vnis.find(socket, vni) !== ((port << 12) | place)) return;
   forwarding.vnis.remove(socket, vni);
-  const counter = counterOfVlan[place];
+  leaveAccounts(sw, counterOfVlan[place]);
+}
+
+function leaveAccounts({ counters, forwarding }: Context, counter: number): void {
   forwarding.vniUsers[counter]--;
   if (forwarding.vniUsers[counter] === 0) counters.clearVni(counter);
 }
@@ -114,13 +123,32 @@ function vidsOf(vid: number | null): Iterable<number> {
 
 export function addRemote(
   sw: Context,
-  o: { remote: number; port: number; address: readonly number[]; udpPort: number; known: boolean },
+  o: {
+    remote: number;
+    port: number;
+    address: readonly number[];
+    udpPort: number;
+    known: boolean;
+    sent?: { vni: number; header: number; counter: number };
+  },
 ): void {
   const [a0, a1, a2, a3] = o.address;
   if (sw.engine === 0) sw.remotes.add(o.remote, o.port, o.address, o.udpPort, o.known);
   sw.nic.setRemote(o.remote, a0, a1, a2, a3, o.udpPort);
   sw.forwarding.endpoints.destinations[o.udpPort] = 1;
   sw.pathMtus.begin(o.remote, o.address);
+  endSent(sw, o.remote);
+  if (o.sent === undefined) return;
+  sw.sentHeader[o.remote] = writeHeader(sw, o.sent.header, o.sent.vni);
+  sw.sentCounter[o.remote] = o.sent.counter;
+  sw.forwarding.vniUsers[o.sent.counter]++;
+}
+
+/** Frames to a remote have the VNI of their VLAN again. */
+function endSent(sw: Context, remote: number): void {
+  if (remote >= STATIC_REMOTES || sw.sentHeader[remote] < 0) return;
+  sw.sentHeader[remote] = -1;
+  leaveAccounts(sw, sw.sentCounter[remote]);
 }
 
 /** Frames to it still go there; but nobody comes upon it any more, whatever datagrams come from its address. */
@@ -130,6 +158,7 @@ export function withdrawRemote({ engine, remotes }: Context, { remote }: { remot
 
 export function freeRemote(sw: Context, { remote }: { remote: number }): void {
   sw.counters.clearRemote(remote);
+  endSent(sw, remote);
   sw.pathMtus.forget(remote);
   if (sw.engine === 0) sw.remotes.remove(remote);
 }

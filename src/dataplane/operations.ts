@@ -103,7 +103,20 @@ export type Operation =
   | { op: 'vni-del'; port: number; vid: number | null; vni: number }
 
   // ---- Remotes
-  | { op: 'remote'; remote: number; port: number; address: number[]; udpPort: number; known: boolean }
+  /**
+   * Where frames to a number go. `known`: what comes from that address is from this remote. `sent`: all frames to it have this
+   * VNI, whatever VLAN they are in; `header` and `counter` as with `vni`. Told again with the same address, the remote has
+   * another UDP port.
+   */
+  | {
+      op: 'remote';
+      remote: number;
+      port: number;
+      address: number[];
+      udpPort: number;
+      known: boolean;
+      sent?: { vni: number; header: number; counter: number };
+    }
   /**
    * Datagrams from there are nobody's from now on. Once every engine knows, no batch takes the number in any more: then its
    * entries go by a `flush`; and once every engine knows of that, none sends there: then `remote-free` ends its accounts,

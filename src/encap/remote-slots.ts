@@ -10,8 +10,9 @@
  * Open addressing with linear probing at a load of one half at most. A slot that is freed stays a tombstone only as long
  * as the search for another remote passes over it, so adding and removing for ever leaves searches short.
  *
- * **One slot a key.** Remotes with one vxlan port and address (their UDP ports differ) stand in a chain; the slot names the
- * first, and the next takes its place when it is removed. Searches meanwhile find the one or the other, never nothing.
+ * **One slot a key.** Remotes with one vxlan port and address stand in a chain, such as one that an engine has met and one that
+ * was configured since; the slot names the one that came last, and the next takes its place when it is removed. Searches
+ * meanwhile find the one or the other, never nothing.
  *
  * **Other threads** look up at any time. A row is compared between two looks at its version, since it may be given to
  * another address meanwhile. What changes rows and slots is called with the table's lock held.
@@ -127,15 +128,15 @@ export function versionIn(rows: Int32Array, row: number): number {
   return Atomics.load(rows, row + VERSION);
 }
 
-/** Makes a filled row findable: by a slot of its own, the first tombstone on its way, or behind one with its address. */
+/** Makes a filled row findable: by a slot of its own, the first tombstone on its way, or in place of one with its address. */
 export function publish(rows: Int32Array, slots: Int32Array, remote: number): void {
   const row = remote * ROW;
   const slot = slotOf(rows, slots, row);
   rows[row + UDP_PORT] |= FINDABLE;
   const holder = slots[slot];
   if (holder !== EMPTY) {
-    rows[row + LINK] = rows[holder * ROW + LINK];
-    rows[holder * ROW + LINK] = remote;
+    rows[row + LINK] = holder;
+    Atomics.store(slots, slot, remote);
     return;
   }
   rows[row + LINK] = 0;

@@ -70,7 +70,7 @@ export class RemoteTable {
 
   /**
    * Fills row `remote`, in place of what it was. With `known`, datagrams from that address to that port are from this
-   * remote from now on, unless they are another one's already: then from when that one is removed.
+   * remote from now on, and from the one that they were from before when it is removed (`behind`).
    */
   add(remote: number, port: number, address: ArrayLike<number>, udpPort: number, known: boolean): void {
     const { head, rows, slots } = this;
@@ -152,6 +152,11 @@ export class RemoteTable {
   /** Changes whenever a number gets another address or is given back; odd while it is being written. Never -1. */
   version(remote: number): number {
     return versionIn(this.rows, remote * ROW);
+  }
+
+  /** The remote with the same port and address that is found when this one, which is found, is not any more; 0: none. */
+  behind(remote: number): number {
+    return isFindable(this.rows, remote * ROW) ? this.rows[remote * ROW + LINK] : 0;
   }
 
   /** Whether datagrams from some VTEP of the port are this remote's. */

@@ -138,19 +138,30 @@ describe('the table of remotes', () => {
     expect(table.find(4, ...words('192.0.2.9'))).toBe(0);
   });
 
-  it('of several remotes at one address another is found when the first is removed, until none is left', () => {
+  it('of several remotes at one address the last is found, and then the one behind it, until none is left', () => {
     const table = new RemoteTable();
     const address = words('2001:db8::1');
     for (const remote of [1, 2, 3, 4]) table.add(remote, 3, address, 4789 + remote, true);
-    expect(table.find(3, ...address)).toBe(1);
+    expect([4, 3, 2, 1].map((remote) => table.behind(remote))).toEqual([3, 2, 1, 0]);
     table.remove(3);
+    expect([4, 3, 2, 1].map((remote) => table.behind(remote))).toEqual([2, 0, 1, 0]);
     const seen = [1, 2, 4].map(() => {
       const found = table.find(3, ...address);
       table.remove(found);
       return found;
     });
-    expect(seen.sort()).toEqual([1, 2, 4]);
+    expect(seen).toEqual([4, 2, 1]);
     expect(table.find(3, ...address)).toBe(0);
+  });
+
+  it('a VTEP that was met has the number that it is configured with, at once', () => {
+    const table = new RemoteTable();
+    const address = words('192.0.2.1');
+    const met = table.admit(3, address, 0, 4789);
+    table.add(7, 3, address, 8472, true);
+    expect([table.find(3, ...address), table.behind(7), table.admit(3, address, 0, 4789)]).toEqual([7, met, 7]);
+    table.remove(met);
+    expect([table.find(3, ...address), table.behind(7)]).toEqual([7, 0]);
   });
 
   it('one that is withdrawn is not found, and stays what it is until it is removed', () => {

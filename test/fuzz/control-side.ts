@@ -60,7 +60,7 @@ export class ControlSide {
   /** VTEPs that were met go. */
   private part(gone: readonly Departure[]): void {
     if (gone.length === 0) return;
-    this.mdb.forgetRemotes(new Set(gone.map(({ remote }) => remote)));
+    this.mdb.forgetRemotes(new Map(gone.map(({ remote }) => [remote, 0])));
     const { operations, events } = this.mdb.take();
     for (const { event } of events) this.count(event);
     for (const list of partings(gone, operations, this.entries.slots)) this.sw.carryOut(list);

@@ -131,7 +131,9 @@ export class LiveControl implements Controls {
   mdb(request: MdbRequest): Promise<void> {
     return this.exclusively(async () => {
       const change = new Transition();
-      change.entries.push(...this.parts.multicast.change(request));
+      const operations = this.parts.multicast.change(request);
+      this.parts.reconciler.finishEntries(change);
+      change.entries.push(...operations);
       await this.carryOut(change);
     });
   }
@@ -264,7 +266,10 @@ export class LiveControl implements Controls {
   private async reconcile(config: SwitchConfig, delta: EntryDelta, renewed: readonly string[] = []): Promise<void> {
     const { reconciler, neigh, multicast } = this.parts;
     const change = reconciler.commit(reconciler.prepare(config, delta, renewed));
-    change.entries.push(...multicast.follow(), ...neigh.follow());
+    const operations = multicast.follow();
+    // Groups that have gone may have been the last to need a VTEP.
+    reconciler.finishEntries(change);
+    change.entries.push(...operations, ...neigh.follow());
     await this.carryOut(change);
   }
 
@@ -276,7 +281,7 @@ export class LiveControl implements Controls {
       for (const list of change.lists(slots)) if (list.length > 0) await engines.apply(list);
       gone = this.departed(change);
       if (gone.length > 0) {
-        const left = multicast.forgetRemotes(new Set(gone.map(({ remote }) => remote)));
+        const left = multicast.forgetRemotes(new Map(gone.map(({ remote, heir }) => [remote, heir ?? 0])));
         for (const list of partings(gone, left, slots)) await engines.apply(list);
       }
     } catch (error) {
@@ -289,11 +294,20 @@ export class LiveControl implements Controls {
     for (const step of change.afterwards) step();
   }
 
-  /** The remotes that nobody comes upon any more, those that ports had met among them. */
-  private departed({ departures, retiring }: Transition): Departure[] {
+  /**
+   * The remotes that nobody comes upon any more. Those that ports had met are among them where they take none any more, or
+   * where the VTEP was named since: the number that it has now is found in place of the one that it had.
+   */
+  private departed({ departures, retiring, entries }: Transition): Departure[] {
     const { remotes } = this.parts.engines;
     const met = retiring.flatMap((port) => [...remotes.learned(port)].map((remote) => ({ port, remote })));
-    return [...departures, ...met];
+    const gone = new Set([...departures, ...met].map(({ remote }) => remote));
+    const replaced = entries.flatMap((o): Departure[] => {
+      if (o.op !== 'remote' || !o.known) return [];
+      const remote = remotes.behind(o.remote);
+      return remote === 0 || gone.has(remote) ? [] : [{ port: o.port, remote, heir: o.remote }];
+    });
+    return [...departures, ...met, ...replaced];
   }
 
   /** One after the other; what a rule or a device refuses comes out as a ChangeRefused. */

@@ -1,9 +1,8 @@
 /**
- * From entries in names and addresses to the engines' FDB rows, flood lists and pinned multicast MACs. Remotes get their
- * numbers here, and give them back when nothing needs them any more.
+ * From entries in names and addresses to the engines' FDB rows, flood lists and pinned multicast MACs. Which remote each leads
+ * to is for `vteps.ts` to say.
  */
 import { destinationOf, segmentOf } from '../../dataplane/forwarding.js';
-import { STATIC_REMOTES } from '../../encap/remotes.js';
 import {
   FLAG_ADDED,
   FLAG_EXTERN_LEARN,
@@ -13,11 +12,12 @@ import {
   FLAG_STICKY,
 } from '../../fdb/table.js';
 import { isMulticastHigh, parseMac } from '../../wire/ethernet.js';
-import { parseAddress } from '../../wire/ip-address.js';
 import { type Entry, isFloodRow, isForMany } from '../entries.js';
 import type { Port, SwitchModel, VxlanPort } from '../model.js';
 import { Numbers } from '../numbers.js';
 import type { Transition } from './transition.js';
+import type { VniNumbers } from './vni-numbers.js';
+import { remoteOf, Vteps } from './vteps.js';
 
 export interface Mac {
   high: number;
@@ -35,7 +35,7 @@ export function macOf(text: string): Mac {
 const MAX_PINS = 65_536;
 
 export class PortEntries {
-  private readonly remoteNumbers = new Numbers('remotes', 1, STATIC_REMOTES); // 0 means none
+  readonly vteps: Vteps;
   private readonly pinNumbers = new Numbers('multicast entries with remotes', 0, MAX_PINS);
   /** Ports whose flood lists are to be told anew. */
   private readonly stale = new Set<VxlanPort>();
@@ -43,15 +43,22 @@ export class PortEntries {
   private readonly stalePins = new Map<VxlanPort, Set<string>>();
   /** The port that a unicast MAC was put on, by `bridge vlan mac`: it is in one place of a VLAN. */
   private readonly places = new Map<string, string>();
-  /** Remotes that nothing needs for the moment; what comes later in the same change may. By port and key. */
-  private readonly idle = new Map<VxlanPort, Set<string>>();
+  /** Entries whose rows are to be told, once it is settled which remotes they lead to. */
+  private readonly untold = new Map<Port, Set<Entry>>();
 
-  constructor(private readonly model: SwitchModel) {}
+  constructor(
+    private readonly model: SwitchModel,
+    vnis: VniNumbers,
+  ) {
+    this.vteps = new Vteps(vnis);
+  }
 
   /** @throws DeviceError when there is no room for so many new entries; nothing has changed then */
   checkRoom(added: readonly Entry[], peers: number): void {
-    const withRemote = added.filter(({ dst }) => dst !== undefined).length;
-    this.remoteNumbers.need(Math.min(withRemote * 2 + peers, newAddresses(added) * 2 + peers));
+    this.vteps.checkRoom(added, peers, (name) => {
+      const port = this.model.ports.get(name);
+      return port?.kind === 'vxlan' ? port : undefined;
+    });
   }
 
   /** Puts entries in, each in place of one with the same key. Entries of a port without a bridge are kept for later only. */
@@ -63,8 +70,8 @@ export class PortEntries {
       if (before !== undefined) this.drop(port, before, change, true);
       this.model.entries.set(entry);
       this.takePlace(port, entry, change);
-      if (port.kind === 'vxlan' && entry.dst !== undefined) this.use(port, entry, change);
-      this.tell(port, entry, change);
+      if (port.kind === 'vxlan') this.vteps.name(port, entry);
+      this.touchEntry(port, entry);
     }
   }
 
@@ -86,7 +93,7 @@ export class PortEntries {
     const port = this.model.ports.get(entry.port);
     if (port === undefined || !this.model.entries.delete(entry)) return;
     this.places.delete(placeKey(port, entry));
-    if (now?.dst === undefined) this.dropRemotes(port, entry);
+    if (now?.dst === undefined && port.kind === 'vxlan') this.vteps.unname(port, entry);
     if (now === null) return;
     this.model.entries.set(now);
     this.places.set(placeKey(port, now), now.port);
@@ -131,10 +138,9 @@ export class PortEntries {
   }
 
   /** Makes exactly these addresses peers of the port. */
-  setPeers(port: VxlanPort, before: readonly string[], after: readonly string[], change: Transition): void {
-    for (const address of after)
-      if (!before.includes(address)) this.useAddress(port, address, port.config.dstport, change);
-    for (const address of before) if (!after.includes(address)) this.dropAddress(port, address, port.config.dstport);
+  setPeers(port: VxlanPort, before: readonly string[], after: readonly string[]): void {
+    for (const address of after) if (!before.includes(address)) this.vteps.hold(port, address);
+    for (const address of before) if (!after.includes(address)) this.vteps.release(port, address);
   }
 
   /** A VNI has come: its flood list is to be told. */
@@ -146,17 +152,19 @@ export class PortEntries {
   end(port: VxlanPort, change: Transition): void {
     this.stale.delete(port);
     this.stalePins.delete(port);
-    this.idle.delete(port);
+    this.untold.delete(port);
     for (const key of [...port.pins.keys()]) this.endPin(port, key, change);
-    for (const number of port.remotes.values()) this.endRemote(port, number, change);
-    port.remotes.clear();
-    port.remoteUsers.clear();
+    this.vteps.end(port, change);
   }
 
-  /** Lets remotes go that nothing needs any more, and writes out the lists that have changed. */
+  /** Lets remotes go that nothing needs any more, and writes out the rows and lists that have changed. */
   finish(change: Transition): void {
-    for (const [port, keys] of this.idle) for (const key of keys) this.releaseRemote(port, key, change);
-    this.idle.clear();
+    for (const [port, addresses] of this.vteps.settle(change)) {
+      for (const entry of this.having(port, ({ dst }) => dst !== undefined && addresses.has(dst)))
+        this.touchEntry(port, entry);
+    }
+    for (const [port, entries] of this.untold) for (const entry of entries) this.tellRow(port, entry, change);
+    this.untold.clear();
     for (const port of this.stale) this.tellFlood(port, change);
     this.stale.clear();
     for (const [port, keys] of this.stalePins) for (const key of keys) this.tellPin(port, key, change);
@@ -165,21 +173,24 @@ export class PortEntries {
 
   // ---- Rows ----
 
-  private tell(port: Port, entry: Entry, change: Transition): void {
+  /** A row or a list is to be told anew. */
+  private touchEntry(port: Port, entry: Entry): void {
     if (isFloodRow(entry)) {
       if (port.kind === 'vxlan') this.stale.add(port);
-      return;
-    }
-    const mac = macOf(entry.mac);
-    if (port.kind === 'vxlan' && isMulticastHigh(mac.high)) {
+    } else if (port.kind === 'vxlan' && isMulticastHigh(macOf(entry.mac).high)) {
       this.touchPin(port, entry);
-      return;
+    } else {
+      this.untold.set(port, (this.untold.get(port) ?? new Set<Entry>()).add(entry));
     }
+  }
+
+  private tellRow(port: Port, entry: Entry, change: Transition): void {
     const bridge = port.bridge;
-    if (bridge === null) return;
+    // It may have gone again, or have been replaced, in the same change.
+    if (bridge === null || this.model.entries.get(entry) !== entry) return;
     change.entries.push({
       op: 'fdb',
-      ...mac,
+      ...macOf(entry.mac),
       segment: segmentOf(bridge.index, entry.vlan),
       destination: destinationOf(port.index, port.kind === 'vxlan' ? remoteOf(port, entry) : 0),
       owner: port.index,
@@ -195,13 +206,7 @@ export class PortEntries {
     } else if (!replaced && port.bridge !== null) {
       change.structure.push({ op: 'fdb-del', ...macOf(entry.mac), segment: segmentOf(port.bridge.index, entry.vlan) });
     }
-    this.dropRemotes(port, entry);
-  }
-
-  private dropRemotes(port: Port, { dst, udpPort }: Entry): void {
-    if (port.kind !== 'vxlan' || dst === undefined) return;
-    this.dropAddress(port, dst, port.config.dstport);
-    if (udpPort !== undefined) this.dropAddress(port, dst, udpPort);
+    if (port.kind === 'vxlan') this.vteps.unname(port, entry);
   }
 
   private touchPin(port: VxlanPort, { mac, vlan }: Entry): void {
@@ -247,54 +252,6 @@ export class PortEntries {
     for (const [vid, more] of own)
       change.entries.push({ op: 'flood', port: port.index, vid, remotes: [...new Set([...common, ...more])] });
   }
-
-  // ---- Remotes ----
-
-  private use(port: VxlanPort, { dst, udpPort }: Entry, change: Transition): void {
-    if (dst === undefined) return;
-    // What comes from that address is known under the port's own dstport, wherever frames are sent to.
-    this.useAddress(port, dst, port.config.dstport, change);
-    if (udpPort !== undefined) this.useAddress(port, dst, udpPort, change);
-  }
-
-  private useAddress(port: VxlanPort, address: string, udpPort: number, change: Transition): void {
-    const key = remoteKey(port, address, udpPort);
-    const known = port.remotes.get(key);
-    if (known !== undefined) {
-      port.remoteUsers.set(known, (port.remoteUsers.get(known) ?? 0) + 1);
-      return;
-    }
-    const parsed = parseAddress(address);
-    if (parsed === null) throw new TypeError(`not an address: ${address}`);
-    const remote = this.remoteNumbers.take();
-    port.remotes.set(key, remote);
-    port.remoteUsers.set(remote, 1);
-    const isOwn = udpPort === port.config.dstport;
-    change.entries.push({ op: 'remote', remote, port: port.index, address: parsed.words, udpPort, known: isOwn });
-  }
-
-  private dropAddress(port: VxlanPort, address: string, udpPort: number): void {
-    const key = remoteKey(port, address, udpPort);
-    const remote = port.remotes.get(key);
-    if (remote === undefined) return;
-    const users = (port.remoteUsers.get(remote) ?? 0) - 1;
-    port.remoteUsers.set(remote, users);
-    if (users === 0) this.idle.set(port, (this.idle.get(port) ?? new Set<string>()).add(key));
-  }
-
-  /** What was learned behind a remote goes with it. */
-  private releaseRemote(port: VxlanPort, key: string, change: Transition): void {
-    const remote = port.remotes.get(key);
-    if (remote === undefined || (port.remoteUsers.get(remote) ?? 0) > 0) return;
-    port.remotes.delete(key);
-    port.remoteUsers.delete(remote);
-    this.endRemote(port, remote, change);
-  }
-
-  private endRemote(port: VxlanPort, remote: number, change: Transition): void {
-    change.letGo(port.index, remote);
-    change.afterwards.push(() => this.remoteNumbers.give(remote));
-  }
 }
 
 function placeKey(port: Port, { vlan, mac }: Entry): string {
@@ -304,19 +261,6 @@ function placeKey(port: Port, { vlan, mac }: Entry): string {
 function pinOf(key: string): { mac: string; vlan: number } {
   const [mac, vlan] = key.split(' ');
   return { mac, vlan: Number(vlan) };
-}
-
-function remoteKey(port: VxlanPort, address: string, udpPort: number): string {
-  return udpPort === port.config.dstport ? address : `${address} ${udpPort}`;
-}
-
-/** The number of the remote that an entry sends to; 0: none. */
-export function remoteOf(port: VxlanPort, { dst, udpPort }: Entry): number {
-  return dst === undefined ? 0 : (port.remotes.get(remoteKey(port, dst, udpPort ?? port.config.dstport)) ?? 0);
-}
-
-function newAddresses(entries: readonly Entry[]): number {
-  return new Set(entries.map(({ port, dst, udpPort }) => `${port} ${dst} ${udpPort}`)).size;
 }
 
 /** An entry with a remote is pinned: learning does not move it (vxlan_snoop). */

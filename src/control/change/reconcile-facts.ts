@@ -71,7 +71,7 @@ export function sameBridge(one: BridgeConfig, other: BridgeConfig): boolean {
 }
 
 export function addresses(port: VxlanPort): string[] {
-  return [...port.remotes.keys()].map((key) => key.split(' ')[0]);
+  return [...port.vteps.keys()];
 }
 
 export function tapMtu(config: TapConfig, automatic: number): number {

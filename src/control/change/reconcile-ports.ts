@@ -72,8 +72,7 @@ export class PortLife {
         mtu: DEFAULT_MTU,
         host: hostOf(this.model, name),
         vnis: [],
-        remotes: new Map(),
-        remoteUsers: new Map(),
+        vteps: new Map(),
         pins: new Map(),
       };
     }
@@ -86,7 +85,7 @@ export class PortLife {
     this.settings.setStorm(port, null, change);
     this.memberships.setVlans(port, change);
     if (port.kind === 'vxlan') this.memberships.setVnis(port, change);
-    if (port.kind === 'vxlan') this.entries.setPeers(port, [], port.config.peers, change);
+    if (port.kind === 'vxlan') this.entries.setPeers(port, [], port.config.peers);
   }
 
   private attachTap(port: TapPort, change: Transition): void {
@@ -234,7 +233,7 @@ export class PortLife {
     }
     if (before.acceptVteps === 'any' && config.acceptVteps !== 'any') change.retiring.push(port.index);
     this.memberships.setVnis(port, change);
-    this.entries.setPeers(port, before.peers, config.peers, change);
+    this.entries.setPeers(port, before.peers, config.peers);
   }
 }
 

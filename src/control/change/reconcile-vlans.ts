@@ -1,32 +1,34 @@
 /**
  * VLANs and VNIs of ports, from what is in force to what is wanted; the FDB entries of those that go are taken along.
  */
-import { MAX_VLAN_COUNTERS, MAX_VNIS } from '../../dataplane/counters.js';
+import { MAX_VLAN_COUNTERS } from '../../dataplane/counters.js';
 import { segmentOf } from '../../dataplane/forwarding.js';
 import { FLAG_PERMANENT } from '../../fdb/table.js';
 import type { Port, TapPort, VxlanPort } from '../model.js';
 import { Numbers } from '../numbers.js';
 import { macOf, type PortEntries } from './port-entries.js';
 import type { Transition } from './transition.js';
+import type { VniNumbers } from './vni-numbers.js';
 import { vnisOf } from './wanted.js';
 
 export class Memberships {
-  private readonly headerNumbers = new Numbers('VNIs on its ports', 0, MAX_VNIS);
   private readonly vlanCounters = new Numbers('counted VLAN memberships', 1, MAX_VLAN_COUNTERS);
-  private readonly vniCounters = new Map<number, number>();
 
-  constructor(private readonly entries: PortEntries) {}
+  constructor(
+    private readonly entries: PortEntries,
+    private readonly vnis: VniNumbers,
+  ) {}
 
   /** @throws DeviceError when there is no room for so many VNIs */
   checkRoom(vnis: number): void {
-    this.headerNumbers.need(vnis);
+    this.vnis.need(vnis);
   }
 
   /** Takes back the numbers of a port that ends. */
   end(port: Port, change: Transition): void {
     for (const { counter } of port.vlans.values()) this.giveCounter(counter, change);
     if (port.kind !== 'vxlan') return;
-    for (const { header } of port.vnis) change.afterwards.push(() => this.headerNumbers.give(header));
+    for (const { header } of port.vnis) change.afterwards.push(() => this.vnis.give(header));
   }
 
   /** Memberships and PVID. */
@@ -83,7 +85,7 @@ export class Memberships {
     const gone = port.vnis.filter((one) => !isWanted(one));
     for (const { vni, vid, header } of gone) {
       change.structure.push({ op: 'vni-del', port: port.index, vid, vni });
-      change.afterwards.push(() => this.headerNumbers.give(header));
+      change.afterwards.push(() => this.vnis.give(header));
       this.entries.forgetVni(port, vni, change);
       if (port.bridge !== null && vid !== null)
         change.flushes.push({ owner: port.index, segment: segmentOf(port.bridge.index, vid) });
@@ -95,20 +97,11 @@ export class Memberships {
     port.vnis = [
       ...kept,
       ...come.map(({ vni, vid }) => {
-        const made = { vni, vid, header: this.headerNumbers.take(), counter: this.counterOf(vni) };
+        const made = { vni, vid, ...this.vnis.take(vni) };
         change.structure.push({ op: 'vni', port: port.index, ...made });
         return made;
       }),
     ];
     if (gone.length + come.length > 0) this.entries.touch(port);
-  }
-
-  /** Accounts are by VNI, whichever port it is on, and last as long as the switch. Beyond the bound the last is shared. */
-  private counterOf(vni: number): number {
-    const known = this.vniCounters.get(vni);
-    if (known !== undefined) return known;
-    const counter = Math.min(this.vniCounters.size, MAX_VNIS - 1);
-    this.vniCounters.set(vni, counter);
-    return counter;
   }
 }

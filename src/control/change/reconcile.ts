@@ -20,6 +20,7 @@ import { type Opened, PortLife } from './reconcile-ports.js';
 import { PortSettings } from './reconcile-settings.js';
 import { Memberships } from './reconcile-vlans.js';
 import { Transition } from './transition.js';
+import { VniNumbers } from './vni-numbers.js';
 import { identityOf, poolOf, vnisOf, type WantedPort, wantedPorts } from './wanted.js';
 
 /** Entries that come and go with a change of the configuration. */
@@ -62,8 +63,9 @@ export class Reconciler {
       entries: new EntryTable(),
       lost: new Set(),
     };
-    this.entries = new PortEntries(this.model);
-    this.memberships = new Memberships(this.entries);
+    const vnis = new VniNumbers();
+    this.entries = new PortEntries(this.model, vnis);
+    this.memberships = new Memberships(this.entries, vnis);
     this.settings = new PortSettings(this.model, devices);
     this.ports = new PortLife(this.model, devices, this.entries, this.memberships, this.settings);
   }

@@ -7,7 +7,8 @@ import { type FdbReader, type FdbRow, FLAG_EXTERN_LEARN } from '../../fdb/table.
 import { type Entry, isForMany } from '../entries.js';
 import type { Port, SwitchModel } from '../model.js';
 import { vniOf } from '../naming.js';
-import { macOf, remoteOf } from './port-entries.js';
+import { macOf } from './port-entries.js';
+import { remoteOf } from './vteps.js';
 
 /** An entry that is no more where it was put. */
 export interface Strayed {

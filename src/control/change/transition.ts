@@ -53,6 +53,8 @@ export class Transition {
 export interface Departure {
   port: number;
   remote: number;
+  /** The number that its VTEP has from now on. */
+  heir?: number;
 }
 
 /**

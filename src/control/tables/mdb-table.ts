@@ -4,6 +4,7 @@
  *
  * It knows no protocol and no names: `mdb.ts` decides what goes in and when it ends.
  */
+import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/forwarding.js';
 import type { Operation } from '../../dataplane/operations.js';
 import type { GroupAddress } from '../../wire/group-message.js';
 import { formatAddress } from '../../wire/ip-address.js';
@@ -208,6 +209,30 @@ export class MdbTable {
   }
 
   // ---- Ends ----
+
+  /** What a remote is a member of, or a router, another number of the same VTEP is in its place, until the later of two times. */
+  rename(remote: number, heir: number): void {
+    const later = (one: number, other: number | undefined): number => Math.max(one, other ?? 0);
+    for (const vlan of this.vlans()) {
+      for (const group of [...vlan.groups.values()]) {
+        for (const [place, until] of [...group.members]) {
+          if (destinationRemote(place) !== remote) continue;
+          const other = destinationOf(destinationPort(place), heir);
+          const { members, address } = group;
+          const found = members.get(other);
+          this.dropMember(group, place);
+          this.setMember(vlan.bridge, vlan.vid, address, other, later(until, found));
+        }
+      }
+      for (const [place, until] of [...vlan.routers]) {
+        if (destinationRemote(place) !== remote) continue;
+        const other = destinationOf(destinationPort(place), heir);
+        const found = vlan.routers.get(other);
+        this.dropRouters(vlan, (one) => one === place);
+        this.setRouter(vlan, other, later(until, found));
+      }
+    }
+  }
 
   /** Takes out every member and router that the test finds. */
   drop(isDoomed: (place: number, until: number, vlan: Vlan) => boolean): void {

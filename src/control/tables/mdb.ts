@@ -151,8 +151,10 @@ export class Mdb {
     this.table.drop((place, until) => destinationPort(place) === port && until !== NEVER);
   }
 
-  forgetRemotes(remotes: ReadonlySet<number>): void {
-    this.table.drop((place) => remotes.has(destinationRemote(place)));
+  /** @param heirs by each remote that goes, the number that its VTEP has from now on; 0: it is no more */
+  forgetRemotes(heirs: ReadonlyMap<number, number>): void {
+    for (const [remote, heir] of heirs) if (heir !== 0) this.table.rename(remote, heir);
+    this.table.drop((place) => heirs.has(destinationRemote(place)));
   }
 
   /** The remotes that are members by hand. */

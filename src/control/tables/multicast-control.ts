@@ -2,14 +2,18 @@
  * IGMP and MLD snooping of a running switch: hands the engines' punted frames to the MDB, follows what becomes of ports,
  * VLANs and remotes, and lets the MDB's clock run. What the MDB decides is in `mdb.ts`.
  */
+
+import { checkDestination } from '../../config/entries-of.js';
 import { destinationOf } from '../../dataplane/forwarding.js';
 import type { Operation } from '../../dataplane/operations.js';
 import type { Punt } from '../../dataplane/punts.js';
-import { type RemoteTable, STATIC_REMOTES } from '../../encap/remotes.js';
+import type { RemoteTable } from '../../encap/remotes.js';
+import type { GroupAddress } from '../../wire/group-message.js';
 import { parseAddress } from '../../wire/ip-address.js';
 import type { MdbAnswer, MdbRequest, SwitchEvent } from '../api.js';
+import type { Vteps } from '../change/vteps.js';
 import { ChangeRefused, unknownLink } from '../controls.js';
-import type { BridgeModel, Port, SwitchModel } from '../model.js';
+import type { BridgeModel, Port, SwitchModel, VxlanPort } from '../model.js';
 import { remoteAddress } from '../naming.js';
 import { Mdb } from './mdb.js';
 import { hearPunt } from './mdb-feed.js';
@@ -21,9 +25,20 @@ export interface MulticastParts {
   remotes: RemoteTable;
   /** The numbers of a VTEP on a port. */
   remotesAt(port: number, address: string): number[];
+  /** Keeps the VTEPs of entries put in by hand known, whatever else names them. */
+  vteps: Pick<Vteps, 'checkRoom' | 'hold' | 'release'>;
   tell(event: SwitchEvent): void;
   /** Has operations carried out, between two changes. */
   carryOut(operations: () => Operation[]): void;
+}
+
+/** A group in VLANs of a bridge. */
+interface GroupPlace {
+  bridge: BridgeModel;
+  vids: readonly number[];
+  address: GroupAddress;
+  /** As it was asked for. */
+  name: string;
 }
 
 /** What the MDB was told of a port last. */
@@ -40,6 +55,8 @@ export class MulticastControl {
   private readonly bridges = new Map<BridgeModel, { filtering: boolean; snooping: boolean }>();
   private readonly portNames = new Map<number, string>();
   private readonly bridgeNames = new Map<number, string>();
+  /** VTEPs that entries put in by hand need, by the numbers of their homes. */
+  private readonly held = new Map<number, { port: VxlanPort; address: string }>();
   private readonly timer: NodeJS.Timeout;
   private isWaiting = false;
 
@@ -65,9 +82,9 @@ export class MulticastControl {
     return { mdb: mdb.filter(isShown), router: router.filter(isShown) };
   }
 
-  /** VTEPs go. To be told once nobody comes upon them any more. @returns what the engines have to do */
-  forgetRemotes(remotes: ReadonlySet<number>): Operation[] {
-    this.mdb.forgetRemotes(remotes);
+  /** VTEPs go, or have another number. To be told once nobody comes upon them any more. @returns what the engines have to do */
+  forgetRemotes(heirs: ReadonlyMap<number, number>): Operation[] {
+    this.mdb.forgetRemotes(heirs);
     return this.take();
   }
 
@@ -113,6 +130,7 @@ export class MulticastControl {
       this.bridges.set(bridge, { filtering: bridge.config.vlanFiltering, snooping: bridge.config.mcastSnooping });
     }
     for (const port of model.ports.values()) if (port.bridge !== null) this.followPort(port, port.bridge);
+    this.releaseUnneeded();
     return [...operations, ...this.take()];
   }
 
@@ -132,9 +150,13 @@ export class MulticastControl {
     this.ports.set(port, now);
   }
 
-  /** Changes an entry by hand. @throws ChangeRefused @returns what the engines have to do */
+  /**
+   * Changes an entry by hand. The VTEP that it names becomes one of the port's, if it is none yet.
+   * @throws ChangeRefused, EditRefused, DeviceError; then nothing has changed
+   * @returns what the engines have to do once the port's VTEPs are settled
+   */
   change({ op, dev, port: portName, grp, vid, dst }: MdbRequest): Operation[] {
-    const { model, remotesAt } = this.parts;
+    const { model } = this.parts;
     const bridge = model.bridges.get(dev);
     if (bridge === undefined) throw unknownLink('bridge', dev);
     if (!bridge.config.mcastSnooping)
@@ -144,23 +166,51 @@ export class MulticastControl {
     const address = parseAddress(grp);
     if (address === null) throw new ChangeRefused(`"${grp}" is no IP address; give a group such as 239.1.1.1`);
     const vids = vidsOf(bridge, port, vid);
-    if (dst !== undefined && port.kind !== 'vxlan')
-      throw new ChangeRefused(`${portName} is a tap port and has no remotes`);
-    const remotes = dst === undefined ? [0] : remotesAt(port.index, dst);
-    if (remotes.length === 0) throw new ChangeRefused(`${dst} is no remote of port ${portName}`, 'not_found');
-    const place = destinationOf(port.index, remotes[0]);
-    if (op === 'del') {
-      if (!this.mdb.remove(bridge.index, vids, address.words, place))
-        throw new ChangeRefused(`port ${portName} is no member of ${grp}`, 'not_found');
-    } else {
-      const outcome = this.mdb.add(bridge.index, vids, address.words, place);
-      if (outcome === 'exists')
-        throw new ChangeRefused(`port ${portName} is a permanent member of ${grp} already`, 'exists');
-      if (outcome === 'full') throw new ChangeRefused(`bridge ${dev} holds as many groups as it may`, 'full');
-      if (outcome === 'invalid')
-        throw new ChangeRefused(`${grp} is no group that can be restricted: it is not multicast, or always flooded`);
-    }
+    const group = { bridge, vids, address: address.words, name: grp };
+    if (op === 'del') this.remove(group, port, dst);
+    else this.add(group, port, dst);
     return this.take();
+  }
+
+  private add({ bridge, vids, address, name }: GroupPlace, port: Port, dst: string | undefined): void {
+    const home = dst === undefined ? 0 : this.hold(port, dst);
+    const outcome = this.mdb.add(bridge.index, vids, address, destinationOf(port.index, home));
+    if (outcome === 'added') return;
+    this.releaseUnneeded();
+    if (outcome === 'exists')
+      throw new ChangeRefused(`port ${port.name} is a permanent member of ${name} already`, 'exists');
+    if (outcome === 'full') throw new ChangeRefused(`bridge ${bridge.name} holds as many groups as it may`, 'full');
+    throw new ChangeRefused(`${name} is no group that can be restricted: it is not multicast, or always flooded`);
+  }
+
+  private remove({ bridge, vids, address, name }: GroupPlace, port: Port, dst: string | undefined): void {
+    const remotes = dst === undefined ? [0] : this.parts.remotesAt(port.index, dst);
+    const places = remotes.map((remote) => destinationOf(port.index, remote));
+    const removed = places.filter((place) => this.mdb.remove(bridge.index, vids, address, place));
+    if (removed.length === 0) throw new ChangeRefused(`port ${port.name} is no member of ${name}`, 'not_found');
+    this.releaseUnneeded();
+  }
+
+  /** The number of a VTEP that an entry needs. @throws ChangeRefused, EditRefused, DeviceError */
+  private hold(port: Port, dst: string): number {
+    if (port.kind !== 'vxlan') throw new ChangeRefused(`${port.name} is a tap port and has no remotes; leave dst out`);
+    checkDestination(dst, port.config);
+    const { vteps } = this.parts;
+    vteps.checkRoom([], 1, () => port);
+    const home = vteps.hold(port, dst);
+    if (this.held.has(home)) vteps.release(port, dst);
+    else this.held.set(home, { port, address: dst });
+    return home;
+  }
+
+  private releaseUnneeded(): void {
+    if (this.held.size === 0) return;
+    const needed = this.mdb.permanentRemotes();
+    for (const [home, { port, address }] of this.held) {
+      if (needed.has(home)) continue;
+      this.held.delete(home);
+      this.parts.vteps.release(port, address);
+    }
   }
 
   private advance(): void {
@@ -182,9 +232,7 @@ export class MulticastControl {
 
   /** Whether a number still stands for a VTEP of the port: a frame may have been handed over before that one went. */
   private isRemoteOf(port: Port, remote: number): boolean {
-    if (remote === 0) return true;
-    if (port.kind !== 'vxlan') return false;
-    return remote < STATIC_REMOTES ? port.remoteUsers.has(remote) : this.parts.remotes.isFindable(port.index, remote);
+    return remote === 0 || this.parts.remotes.isFindable(port.index, remote);
   }
 
   private take(): Operation[] {

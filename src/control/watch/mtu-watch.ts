@@ -5,6 +5,7 @@
  */
 import type { RemoteTable } from '../../encap/remotes.js';
 import { Transition } from '../change/transition.js';
+import { remotesOf } from '../change/vteps.js';
 import type { SwitchModel, VxlanPort } from '../model.js';
 import { remoteAddress } from '../naming.js';
 
@@ -74,7 +75,7 @@ export class MtuWatch {
   }
 
   private *remotesOf(port: VxlanPort): Generator<[number, string]> {
-    for (const [key, remote] of port.remotes) yield [remote, key.split(' ')[0]];
+    yield* remotesOf(port);
     if (port.config.acceptVteps !== 'any') return;
     for (const remote of this.parts.remotes.learned(port.index))
       yield [remote, remoteAddress(this.parts.remotes, remote)];

@@ -120,11 +120,11 @@ export class PortWatch {
   }
 
   /** Whether one of the port's remotes, at least, can be sent to; a port that has none yet waits for them. */
-  private isRouted({ config: { local, dev }, remotes }: VxlanPort): boolean {
+  private isRouted({ config: { local, dev }, vteps }: VxlanPort): boolean {
     const from = { ...(local === undefined ? {} : { local }), ...(dev === undefined ? {} : { dev }) };
     let asked = 0;
-    for (const key of remotes.keys()) {
-      if (this.machine.isRouted(from, key.split(' ')[0])) return true;
+    for (const address of vteps.keys()) {
+      if (this.machine.isRouted(from, address)) return true;
       if (++asked === ASKED) break;
     }
     return asked === 0;

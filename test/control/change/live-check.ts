@@ -2,6 +2,7 @@
  * Holds a switch against its model: what it says and what it has open. Every difference throws.
  */
 import { expect } from 'vitest';
+import { remotesOf } from '../../../src/control/change/vteps.js';
 import { Numbers } from '../../../src/control/numbers.js';
 import { STATIC_REMOTES } from '../../../src/encap/remotes.js';
 import { vnisOf } from './live-entries.js';
@@ -105,7 +106,10 @@ export function checkNumbers(live: LiveSwitch, model: Model): void {
     ['counted VLAN', [...live.model.ports.values()].reduce((sum, { vlans }) => sum + vlans.size, 0)],
     [
       'remotes',
-      [...live.model.ports.values()].reduce((sum, port) => sum + ('remotes' in port ? port.remotes.size : 0), 0),
+      [...live.model.ports.values()].reduce(
+        (sum, port) => sum + (port.kind === 'vxlan' ? [...remotesOf(port)].length : 0),
+        0,
+      ),
     ],
     ['multicast', [...live.model.ports.values()].reduce((sum, port) => sum + ('pins' in port ? port.pins.size : 0), 0)],
   ];

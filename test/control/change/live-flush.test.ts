@@ -1,6 +1,7 @@
 /** Flushes by state, flood lists among what they take, and the count of learned entries beside them. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { FdbRequest } from '../../../src/control/api.js';
+import type { VxlanPort } from '../../../src/control/model.js';
 import { frame } from '../../dataplane/frames.js';
 import { FDB_SIZE, LiveSwitch } from './live-switch.js';
 
@@ -48,7 +49,7 @@ it('"state all" takes the rows of flood lists too, and the remotes that nothing 
   expect(send(1)).toEqual([`v1>${R2}:4789 vni 50`]);
   expect(await flush({ dev: 'v1', state: 'all' })).toEqual({ removed: 1 });
   expect(send(1)).toEqual([]);
-  expect([...(live.model.ports.get('v1') as { remotes: Map<string, unknown> }).remotes]).toEqual([]);
+  expect([...(live.model.ports.get('v1') as VxlanPort).vteps]).toEqual([]);
 });
 
 it('every other flush leaves them', async () => {

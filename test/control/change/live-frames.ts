@@ -60,7 +60,7 @@ export class Wires {
   private readonly bridges = new Map<string, Bridge>();
 
   constructor(
-    config: Config,
+    private readonly config: Config,
     private readonly tables: Tables,
   ) {
     for (const { name, options } of config.bridges.values()) {
@@ -243,14 +243,15 @@ export class Wires {
   }
 
   /** One copy for each destination, each once. */
-  private leave(to: Port, places: (Entry | null)[], vid: number, tags: number[], { id }: Frame): string[] {
+  private leave(to: Port, places: (Entry | Row | null)[], vid: number, tags: number[], { id }: Frame): string[] {
     const bare = !to.filtering || to.isTunnel || to.members.get(vid)?.untagged === true;
     const left = bare ? tags : [vid, ...tags];
     if (to.kind === 'tap') return [leftText(id, to.name, left)];
     const vni = to.vnis.get('all') ?? to.vnis.get(vid);
     if (vni === undefined) return [];
     const texts = places.map((place) => {
-      const where = `${to.name}>${place?.dst}:${place?.udp ?? to.dstport} vni ${vni}`;
+      const udp = place !== null && 'home' in place ? this.tables.udpOf(this.config, place) : place?.udp;
+      const where = `${to.name}>${place?.dst}:${udp ?? to.dstport} vni ${vni}`;
       return leftText(id, where, left);
     });
     return [...new Set(texts)];

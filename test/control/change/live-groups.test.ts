@@ -1,6 +1,7 @@
 /** Group entries that were put in by hand, on a whole switch: what keeps them, what ends them, and where they send. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MdbRequest } from '../../../src/control/api.js';
+import type { VxlanPort } from '../../../src/control/model.js';
 import { toGroup } from '../../dataplane/group-traffic.js';
 import { FDB_SIZE, LiveSwitch } from './live-switch.js';
 
@@ -73,6 +74,51 @@ describe('mcast_snooping 0 and then 1', () => {
     await snoop(true);
     expect(rows()).toEqual(['t3 -']);
     expect(reaches()).toEqual(['t3']);
+  });
+});
+
+describe('a VTEP behind a vxlan port', () => {
+  const STRANGER = '192.0.2.9';
+  const ZERO = '00:00:00:00:00:00';
+
+  it('may be named first by a group: it is sent to, and taken in', async () => {
+    await ask({ port: 'v1', dst: STRANGER });
+    expect(rows()).toEqual([`v1 - ${STRANGER}`]);
+    expect(reaches()).toEqual([`v1>${STRANGER}:4789 vni 50`]);
+    live.arrive('any 4 4789', STRANGER, 50, toGroup('239.9.9.9'));
+    expect(live.turn(0).map(({ to }) => to)).toEqual(['t1', 't2', 't3']);
+    await ask({ port: 'v1', dst: STRANGER }, 'del');
+    live.arrive('any 4 4789', STRANGER, 50, toGroup('239.9.9.9'));
+    expect(live.turn(0)).toEqual([]);
+    expect(live.stats().drops.vtep_unknown).toBe(1);
+  });
+
+  it.each([
+    ['its row of the flood list', () => live.controls.fdb({ op: 'del', mac: ZERO, dev: 'v1', dst: R1 })],
+    ['a flush of all', () => live.controls.fdb({ op: 'flush', state: 'all' }).then(() => undefined)],
+    ['the remotes of the port', () => live.controls.link({ op: 'set', name: 'v1', options: { remotes: [] } })],
+  ])('stays a member without %s', async (_what, change) => {
+    await ask({ port: 'v1', dst: R1 });
+    await change();
+    expect(rows()).toEqual([`v1 - ${R1}`]);
+    expect(reaches()).toEqual([`v1>${R1}:4789 vni 50`]);
+  });
+
+  it('is needed until its last group has gone, one after the other', async () => {
+    await ask({ port: 'v1', dst: STRANGER });
+    await ask({ port: 'v1', dst: STRANGER, grp: '239.1.1.2' });
+    await ask({ port: 'v1', dst: STRANGER }, 'del');
+    expect(reaches('t1', '239.1.1.2')).toEqual([`v1>${STRANGER}:4789 vni 50`]);
+    await live.controls.link({ op: 'set', name: 'v1', master: 'br2' });
+    expect((live.model.ports.get('v1') as VxlanPort).vteps.has(STRANGER)).toBe(false);
+  });
+
+  it('is none where the entry is refused', async () => {
+    await expect(ask({ port: 'v1', dst: STRANGER, grp: '224.0.0.1' })).rejects.toThrow(/no group/);
+    await expect(ask({ port: 't2', dst: STRANGER })).rejects.toThrow(/no remotes/);
+    await expect(ask({ port: 'v1', dst: '2001:db8::1' })).rejects.toThrow(/IPv6/);
+    await expect(ask({ port: 'v1', dst: STRANGER }, 'del')).rejects.toThrow(/no member/);
+    expect((live.model.ports.get('v1') as VxlanPort).vteps.has(STRANGER)).toBe(false);
   });
 });
 

@@ -160,7 +160,9 @@ export class Model {
       out.push({ mac, ifname: port, master: bridge, ...own, ...remote, state, flags: ['self'], moves: 0 });
     }
     for (const row of rows.values()) {
-      const { mac, port, bridge, vid, dst, udp, state, sticky, extern, seen, moves } = row;
+      const { mac, port, bridge, vid, dst, state, sticky, extern, seen, moves } = row;
+      const udp = dst === '' ? undefined : this.tables.udpOf(this.config, row);
+      const dstport = this.config.ports.get(port)?.options.dstport ?? 4789;
       const vni = this.tables.vniOf(this.config, row);
       out.push({
         mac,
@@ -169,7 +171,7 @@ export class Model {
         ...(vid === 0 ? {} : { vlan: vid }),
         ...(vni === undefined ? {} : { vni }),
         ...(dst === '' ? {} : { dst }),
-        ...(udp === undefined ? {} : { port: udp }),
+        ...(udp === undefined || udp === dstport ? {} : { port: udp }),
         state,
         flags: [...(sticky ? ['sticky'] : []), ...(extern ? ['extern_learn'] : [])],
         ...(state === 'permanent' ? {} : { updated: now - seen }),

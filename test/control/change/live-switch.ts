@@ -34,7 +34,7 @@ import { createNeighbours, Neighbours, NeighReader } from '../../../src/neigh/ta
 import { KIND_TAP, KIND_UDP } from '../../../src/port/nic.js';
 import { viewOf } from '../../../src/wire/bytes.js';
 import { formatAddress, parseAddress } from '../../../src/wire/ip-address.js';
-import { VXLAN_HEADER, vni } from '../../../src/wire/vxlan.js';
+import { VXLAN_HEADER, vni, writeVxlanHeader } from '../../../src/wire/vxlan.js';
 import { DeviceNic, FakeDevices } from './live-devices.js';
 
 /** Entries of the FDB: what every document of these tests says as `fdb_size`. */
@@ -154,6 +154,7 @@ export class LiveSwitch {
       model,
       remotes,
       remotesAt,
+      vteps: this.reconciler.entries.vteps,
       tell: (event) => this.feed.tell(event),
       carryOut: (operations) => {
         void this.controls.own(() => {
@@ -208,7 +209,8 @@ export class LiveSwitch {
     const port = this.model.portAt[index];
     const parsed = parseAddress(address);
     if (port?.kind !== 'vxlan' || parsed === null) return [];
-    const own = [...port.remotes].flatMap(([key, remote]) => (key.split(' ')[0] === address ? [remote] : []));
+    const vtep = port.vteps.get(address);
+    const own = vtep === undefined ? [] : [vtep.home, ...[...vtep.others.values()].map(({ remote }) => remote)];
     const [a0, a1, a2, a3] = parsed.words;
     const found = this.engines.remotes.find(index, a0, a1, a2, a3);
     return [...new Set([...own, ...(found === 0 ? [] : [found])])];
@@ -257,6 +259,14 @@ export class LiveSwitch {
     return true;
   }
 
+  /** Puts a frame into a receiving socket of the first engine, as a remote sends it. */
+  arrive(receiver: string, from: string, vni: number, frame: Uint8Array): void {
+    const payload = new Uint8Array(VXLAN_HEADER + frame.length);
+    writeVxlanHeader(viewOf(payload), 0, vni);
+    payload.set(frame, VXLAN_HEADER);
+    this.injectDatagram(0, receiver, from, payload);
+  }
+
   /** Turns an engine until it has taken in everything. @returns what left it */
   turn(number: number): Left[] {
     const { engine, nic } = this.engines.each[number];
@@ -277,6 +287,12 @@ export class LiveSwitch {
       }
     } while (nic.waiting > 0);
     return left;
+  }
+
+  /** Lets snooping hear what the engines have handed over. */
+  hearPunts(): void {
+    this.engines.punts.drain((punt) => this.multicast.hear(punt));
+    this.multicast.publish();
   }
 
   /** Lets seconds pass; all entries that are too old are gone then. */

@@ -209,13 +209,33 @@ export class Tables {
       if (bridge !== null) for (const entry of this.lists.values()) if (entry.port === name) known.add(entry.dst);
       this.known.set(name, known);
       const gone = [...(before.get(name) ?? [])].filter((dst) => !known.has(dst));
+      // One that was met and is named since has another number: what was learned behind it is learned anew.
+      const named = [...(this.met.get(name) ?? [])].filter((dst) => known.has(dst));
+      for (const dst of named) this.met.get(name)?.delete(dst);
       const isAny = options.accept_vteps === 'any';
       for (const [key, row] of this.rows) {
         if (isHome(row) || row.port !== name) continue;
-        if (row.met ? !isAny : gone.includes(row.dst)) this.rows.delete(key);
+        if (row.met ? !isAny || named.includes(row.dst) : gone.includes(row.dst)) this.rows.delete(key);
       }
       if (!isAny) this.met.delete(name);
     }
+  }
+
+  /** UDP port of what was learned behind a VTEP: what entries say of it, flood lists first, and none before any. */
+  homePort(config: Config, port: string, dst: string): number {
+    const dstport = (config.ports.get(port)?.options.dstport as number | undefined) ?? 4789;
+    const rows = [...this.rows.values()].filter((row) => isHome(row));
+    const said = [...rows, ...this.lists.values()].filter((entry) => entry.port === port && entry.dst === dst);
+    const lists = said.filter(({ mac }) => mac === ZERO);
+    const ports = (lists.length > 0 ? lists : said).map(({ udp }) => udp ?? dstport);
+    return said.some(({ udp }) => udp === undefined) || ports.length === 0 ? dstport : Math.min(...ports);
+  }
+
+  /** UDP port that frames to a row's MAC go to. */
+  udpOf(config: Config, row: Row): number {
+    const dstport = (config.ports.get(row.port)?.options.dstport as number | undefined) ?? 4789;
+    if (isHome(row)) return row.udp ?? dstport;
+    return row.met ? dstport : this.homePort(config, row.port, row.dst);
   }
 
   /** Ageing, after time has passed. */

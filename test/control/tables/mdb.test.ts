@@ -418,12 +418,17 @@ describe('what is no more takes its members along:', () => {
   it('several remotes, those that are members by hand too', () => {
     mdb.add(1, [10], words(GROUP), destinationOf(VXLAN, 4));
     expect([...mdb.permanentRemotes()].sort()).toEqual([0, 4]); // and a TAP, which has none
-    mdb.forgetRemotes(new Set([3, 4]));
+    mdb.forgetRemotes(
+      new Map([
+        [3, 0],
+        [4, 0],
+      ]),
+    );
     expect(left().filter((row) => row.startsWith('vxlan0'))).toEqual([]);
   });
 
   it('a remote, and the router behind it', () => {
-    mdb.forgetRemotes(new Set([3]));
+    mdb.forgetRemotes(new Map([[3, 0]]));
     expect(left()).not.toContain(`vxlan0>192.0.2.3 10 ${GROUP}`);
     expect(mdb.take().operations).toMatchObject([
       { op: 'group', destinations: [1, 2, destinationOf(VXLAN, 4)] },

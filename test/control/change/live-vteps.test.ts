@@ -1,0 +1,90 @@
+/** UDP ports and VNIs that entries say of a VTEP: what goes there by entries, by flood lists, and by what was learned. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { remotesOf } from '../../../src/control/change/vteps.js';
+import type { VxlanPort } from '../../../src/control/model.js';
+import { frame } from '../../dataplane/frames.js';
+import { toGroup } from '../../dataplane/group-traffic.js';
+import { FDB_SIZE, LiveSwitch } from './live-switch.js';
+
+const X = '192.0.2.1';
+const ZERO = '00:00:00:00:00:00';
+const LEARNED = '02:00:00:00:00:01';
+const STATIC = '02:00:00:00:00:02';
+const RECEIVER = 'any 4 4789';
+
+let live: LiveSwitch;
+
+const start = async (v1: object): Promise<void> => {
+  const ports = { t1: { type: 'tap' }, v1: { type: 'vxlan', id: 50, ...v1 } };
+  live = await LiveSwitch.start({ name: 'live', fdb_size: FDB_SIZE, bridges: { br1: { ports } } });
+};
+
+afterEach(() => live.stop());
+
+/** Where a frame to a MAC goes, as `ADDRESS:PORT vni VNI` behind v1. */
+function to(destination: string): string[] {
+  live.inject(0, 't1', frame({ source: '02:00:00:00:00:99', destination }));
+  return live.turn(0).map((left) => left.to.replace('v1>', ''));
+}
+
+function learn(from = X, source = LEARNED): void {
+  live.arrive(RECEIVER, from, 50, frame({ source, destination: 'ff:ff:ff:ff:ff:ff' }));
+  live.turn(0);
+}
+
+const change = (op: 'append' | 'replace' | 'del', mac: string, words: object = {}) =>
+  live.controls.fdb({ op, dev: 'v1', mac, dst: X, ...words });
+
+describe('a VTEP whose row of the flood list says a UDP port', () => {
+  beforeEach(() => start({ fdb: [{ mac: ZERO, dst: X, port: 8472 }] }));
+
+  it('gets all there, what goes to learned MACs and to groups too, each frame once', async () => {
+    learn();
+    expect(to('ff:ff:ff:ff:ff:ff')).toEqual([`${X}:8472 vni 50`]);
+    expect(to(LEARNED)).toEqual([`${X}:8472 vni 50`]);
+    expect(live.fdb().find(({ mac }) => mac === LEARNED)).toMatchObject({ dst: X, port: 8472 });
+    await live.controls.mdb({ op: 'add', dev: 'br1', port: 'v1', grp: '239.1.1.1', dst: X });
+    await live.controls.mdb({ op: 'add', dev: 'br1', port: 'v1', grp: '239.1.1.1' });
+    live.inject(0, 't1', toGroup('239.1.1.1'));
+    expect(live.turn(0).map((left) => left.to)).toEqual([`v1>${X}:8472 vni 50`]);
+  });
+
+  it('a row that says none is the default again, at once, and both get a copy', async () => {
+    learn();
+    await change('append', ZERO);
+    expect(to(LEARNED)).toEqual([`${X}:4789 vni 50`]);
+    expect(to('ff:ff:ff:ff:ff:ff')).toEqual([`${X}:8472 vni 50`, `${X}:4789 vni 50`]);
+    await change('del', ZERO);
+    expect(to(LEARNED)).toEqual([`${X}:8472 vni 50`]);
+    expect(to('ff:ff:ff:ff:ff:ff')).toEqual([`${X}:8472 vni 50`]);
+    expect([...remotesOf(live.model.ports.get('v1') as VxlanPort)]).toHaveLength(1);
+  });
+
+  it('an entry with another one keeps it for its MAC alone', async () => {
+    learn();
+    await change('replace', STATIC, { port: 5000 });
+    expect([to(LEARNED), to(STATIC)]).toEqual([[`${X}:8472 vni 50`], [`${X}:5000 vni 50`]]);
+    await change('append', ZERO, { port: 7000 });
+    expect([to(LEARNED), to(STATIC)]).toEqual([[`${X}:7000 vni 50`], [`${X}:5000 vni 50`]]);
+    await change('del', ZERO, { port: 7000 });
+    await change('del', ZERO, { port: 8472 });
+    expect([to(LEARNED), to(STATIC)]).toEqual([[`${X}:5000 vni 50`], [`${X}:5000 vni 50`]]);
+  });
+
+  it('one that was met before it was named is sent to there too', async () => {
+    await live.controls.link({ op: 'set', name: 'v1', options: { accept_vteps: 'any' } });
+    learn('192.0.2.7');
+    expect(to(LEARNED)).toEqual(['192.0.2.7:4789 vni 50']);
+    await live.controls.fdb({ op: 'append', dev: 'v1', mac: ZERO, dst: '192.0.2.7', port: 9999 });
+    learn('192.0.2.7');
+    expect(to(LEARNED)).toEqual(['192.0.2.7:9999 vni 50']);
+  });
+});
+
+it('a peer says no port: the entry beside it does', async () => {
+  await start({ peers: [X], fdb: [{ mac: STATIC, dst: X, port: 8472 }] });
+  learn();
+  expect([to(LEARNED), to(STATIC)]).toEqual([[`${X}:8472 vni 50`], [`${X}:8472 vni 50`]]);
+  await change('del', STATIC, { port: 8472 });
+  expect(to(LEARNED)).toEqual([`${X}:4789 vni 50`]);
+});
