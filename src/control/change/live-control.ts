@@ -111,7 +111,7 @@ export class LiveControl implements Controls {
       if (request.op === 'flush') answer = { removed: flushEntries(tables, request, change) };
       else if (request.op === 'del') deleteEntry(tables, request, change);
       else {
-        refuseOwnAddress(reconciler.model.config, this.host, request);
+        refuseOwnAddress(reconciler.model.config, this.host, request.dev, request.dst);
         addEntry(tables, request, change);
       }
       reconciler.finishEntries(change);
@@ -131,8 +131,10 @@ export class LiveControl implements Controls {
   mdb(request: MdbRequest): Promise<void> {
     return this.exclusively(async () => {
       const change = new Transition();
-      const operations = this.parts.multicast.change(request);
-      this.parts.reconciler.finishEntries(change);
+      const { reconciler, multicast } = this.parts;
+      if (request.op === 'add') refuseOwnAddress(reconciler.model.config, this.host, request.port, request.dst);
+      const operations = multicast.change(request);
+      reconciler.finishEntries(change);
       change.entries.push(...operations);
       await this.carryOut(change);
     });

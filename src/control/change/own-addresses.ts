@@ -4,7 +4,6 @@
  */
 import { type HostFacts, isOfHost } from '../../config/host-facts.js';
 import type { SwitchConfig, VxlanConfig } from '../../config/types.js';
-import type { FdbRequest } from '../api.js';
 import { ChangeRefused } from '../controls.js';
 
 function vxlansOf({ bridges, ports }: SwitchConfig): VxlanConfig[] {
@@ -26,9 +25,13 @@ export function ownRemotes(config: SwitchConfig): string {
  * An entry that leads to the host itself would bring its frames back. Where the port has a `local`, the rules of a file say so.
  * @throws ChangeRefused
  */
-export function refuseOwnAddress(config: SwitchConfig, host: HostFacts, request: FdbRequest): void {
-  const dst = 'dst' in request ? request.dst : undefined;
-  const port = vxlansOf(config).find(({ name }) => name === request.dev);
+export function refuseOwnAddress(
+  config: SwitchConfig,
+  host: HostFacts,
+  dev: string | undefined,
+  dst: string | undefined,
+): void {
+  const port = vxlansOf(config).find(({ name }) => name === dev);
   const addresses = host.addresses();
   if (dst === undefined || port === undefined || port.local !== undefined || addresses === undefined) return;
   if (isOfHost(dst, port.dev, addresses))
