@@ -148,7 +148,7 @@ Examples:
   {
     name: 'monitor',
     summary: 'show events as they happen',
-    usage: '[fdb] [link] [mdb] [miss] [all] [KIND...] [options]',
+    usage: '[fdb] [link] [mdb] [miss] [neigh] [vtep] [all] [KIND...] [options]',
     words: true,
     options: [{ flags: '-t, --timestamp', text: 'put the time before each event' }],
     help: MONITOR_HELP,

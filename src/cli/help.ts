@@ -157,6 +157,8 @@ Prints a line an event, until Ctrl-C; the exit status is then 0, and 3 when the 
   link    links added, deleted and changed, going up and down
   mdb     multicast groups joined and left
   miss    l2miss (no entry for a MAC), l3miss (no binding for an address)
+  neigh   neigh_conflict (several MACs claim an address)
+  vtep    vtep_unknown (datagrams dropped, since their sender is no remote; each address now and then)
   all     all of these, as with no word at all
 Each kind, such as "learned", is a word too. How many events were lost, where they came too fast, is always told.
 With --json: a JSON object a line.

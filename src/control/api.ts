@@ -164,6 +164,8 @@ export type SwitchEvent =
   | ({ event: 'moved'; from: { ifname: string; dst?: string } } & EventEntry)
   /** A MAC moves more often than the bridge's `mac_move_limit`; told once until it has calmed down. */
   | { event: 'mac_moves'; mac: string; master: string; vlan?: number; moves: number; ports: string[] }
+  /** Datagrams are dropped since they come from an address that is no remote of the port; told now and then. */
+  | { event: 'vtep_unknown'; ifname: string; address: string; vni: number; count: number; first: string; last: string }
   | { event: 'l2miss'; mac: string; ifname: string; vlan?: number; vni?: number }
   | { event: 'l3miss'; dst: string; ifname: string; vlan?: number; vni?: number }
   /** Several MACs claim one address; the binding stays as it is, `lladdr[0]`, until they have calmed down. */
@@ -296,6 +298,27 @@ export interface LinkCounters extends TrafficCounters {
   vlans?: Record<string, TrafficCounters>;
 }
 
+/** An address that is no remote of a port, and what came from it with a VNI. Times as ISO 8601 writes them. */
+export interface UnknownVtep {
+  address: string;
+  /** The vxlan link. */
+  port: string;
+  vni: number;
+  count: number;
+  first: string;
+  last: string;
+}
+
+/** A MAC that moved too often: how often within a second, between which ports, and when that was told last. */
+export interface MacMoves {
+  mac: string;
+  master: string;
+  vlan?: number;
+  moves: number;
+  ports: string[];
+  last: string;
+}
+
 export interface FdbCounters {
   entries: number;
   learned: number;
@@ -310,6 +333,10 @@ export interface FdbCounters {
 
 /** The accounts balance: sum(rx_packets) + replicated = sum(tx_packets) + sum(drops). */
 export interface StatsAnswer {
+  /** Whom datagrams came from that were dropped as `vtep_unknown`, the latest first: the few that can be remembered. */
+  unknown_vteps?: UnknownVtep[];
+  /** MACs that moved more often than `mac_move_limit` allows, the latest first. */
+  mac_moves?: MacMoves[];
   links: Record<string, LinkCounters>;
   /** Summed over the links, as are `remotes` and `vnis`. */
   drops: DropCounters;

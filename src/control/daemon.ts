@@ -29,6 +29,13 @@ export async function runDaemon({ document, config, warnings }: CheckedDocument,
         log[asked ? 'warn' : 'info']({ offload, reason }, 'offload not available: doing without'),
       offloadHeldBack: (offload, reason) => log.info({ offload, reason }, 'offload not used for the time being'),
       offloadLost: (offload) => log.warn({ offload }, 'offload failed and is not used any more'),
+      unknownVtep: ({ port, address, vni, count }, heldBack) =>
+        log.warn(
+          { port, address, vni, count, heldBack },
+          'datagrams dropped: their sender is no remote of the port (vtep_unknown); add it to remotes or peers if it is a VTEP of yours',
+        ),
+      macMoves: (moves, heldBack) =>
+        log.warn({ ...moves, heldBack }, 'a MAC moves between ports: a loop, or two guests with one MAC'),
       ownTunnel: ({ port, bridge, remote }) =>
         log.warn(
           { port, bridge, remote },

@@ -6,7 +6,7 @@ import type { Document } from '../config/edit.js';
 import type { OffloadConfig, SwitchConfig } from '../config/types.js';
 import { type SelfTest, selfTest } from '../port/self-test.js';
 import { parseAddress } from '../wire/ip-address.js';
-import type { InfoAnswer, SwitchEvent } from './api.js';
+import type { InfoAnswer, MacMoves, SwitchEvent, UnknownVtep } from './api.js';
 import type { FdbTables } from './change/fdb-selection.js';
 import { LiveControl } from './change/live-control.js';
 import { Reconciler } from './change/reconcile.js';
@@ -14,6 +14,7 @@ import { Transition } from './change/transition.js';
 import { Devices } from './devices.js';
 import { Engines } from './engines/engines.js';
 import { EventFeed } from './events/event-feed.js';
+import { NoticeLimit } from './events/notice-limit.js';
 import { type OwnTunnelNotice, OwnTunnelNotices } from './events/own-tunnel-notices.js';
 import { PuntFeed } from './events/punt-feed.js';
 import { HOST_FACTS } from './host-facts.js';
@@ -24,7 +25,12 @@ import { NeighTable } from './tables/neigh-table.js';
 import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from './views.js';
 import { MtuWatch } from './watch/mtu-watch.js';
 import { PortWatch } from './watch/port-watch.js';
+import { StrangerWatch } from './watch/stranger-watch.js';
 import { VtepWatch } from './watch/vtep-watch.js';
+
+/** Lines of the log about MACs that move too often: so many at once, then one in so many milliseconds. */
+const MAC_LINES = 4;
+const MAC_LINE_MS = 15_000;
 
 export interface SwitchEvents {
   /** A port does not work any more, and why; null: it does again. */
@@ -37,6 +43,10 @@ export interface SwitchEvents {
   offloadLost(offload: string): void;
   /** The route to a remote leads into a bridge of the switch, which drops what comes by it (own_tunnel). */
   ownTunnel(notice: OwnTunnelNotice): void;
+  /** Datagrams are dropped since their sender is no remote. @param heldBack others that were not told of since the last time */
+  unknownVtep(vtep: UnknownVtep, heldBack: number): void;
+  /** A MAC moves too often between ports. @param heldBack as before */
+  macMoves(moves: Omit<MacMoves, 'last'>, heldBack: number): void;
   failed(error: Error): void;
 }
 
@@ -50,6 +60,7 @@ interface Parts {
   ports: PortWatch;
   mtus: MtuWatch;
   vteps: VtepWatch;
+  strangers: StrangerWatch;
   punts: PuntFeed;
 }
 
@@ -118,7 +129,8 @@ export class Switch {
   views(info: InfoAnswer): Views {
     const { engines, multicast, neigh } = this.parts;
     const { counters, remotes, fdb } = engines;
-    const sources: Sources = { model: this.model, counters, remotes, fdb };
+    const { feed } = this.parts;
+    const sources: Sources = { model: this.model, counters, remotes, fdb, macMoves: () => feed.macMoves };
     return {
       info,
       links: (details) => viewLinks(sources, details),
@@ -140,8 +152,8 @@ export class Switch {
 }
 
 /** Ends the clocks. */
-function rest({ feed, multicast, ports, mtus, vteps }: Parts): void {
-  for (const clock of [feed, multicast, ports, mtus, vteps]) clock.stop();
+function rest({ feed, multicast, ports, mtus, vteps, strangers }: Parts): void {
+  for (const clock of [feed, multicast, ports, mtus, vteps, strangers]) clock.stop();
 }
 
 /** Puts together what changes and shows a switch. */
@@ -154,7 +166,14 @@ function assemble(
   const { reconciler, engines, devices } = core;
   const { model } = reconciler;
   const { remotes, fdb } = engines;
-  const feed = new EventFeed({ model, remotes, events: engines.events, moved: () => fdb.counters().moved });
+  const macNotices = new NoticeLimit(MAC_LINES, MAC_LINE_MS, () => performance.now());
+  const feed = new EventFeed({
+    model,
+    remotes,
+    events: engines.events,
+    moved: () => fdb.counters().moved,
+    restless: ({ event: _, ...moves }) => macNotices.offer((heldBack) => events.macMoves(moves, heldBack)),
+  });
   const remotesAt = (port: number, address: string): number[] => numbersOf(engines, model, port, address);
   const tables: FdbTables = { model, entries: reconciler.entries, fdb, remotesAt };
   const neigh = new NeighTable({ model, neigh: engines.neigh, tick: () => engines.counters.tick });
@@ -207,7 +226,11 @@ function assemble(
     members: () => multicast.permanentRemotes(),
     carryOut: (change) => void controls.own(change).catch(() => undefined),
   });
-  return { ...core, feed, multicast, neigh, ports, mtus, vteps, punts, controls };
+  const strangers = new StrangerWatch({
+    ...{ model, remotes, tell, counters: engines.counters },
+    say: (vtep, heldBack) => events.unknownVtep(vtep, heldBack),
+  });
+  return { ...core, feed, multicast, neigh, ports, mtus, vteps, strangers, punts, controls };
 }
 
 function withEntries(operations: Transition['entries']): Transition {

@@ -16,6 +16,7 @@ import type {
   FdbRow,
   LinkCounters,
   LinkRow,
+  MacMoves,
   StatsAnswer,
   TrafficCounters,
   TunnelRange,
@@ -27,6 +28,7 @@ import { type Entry, isForMany } from './entries.js';
 import { type FdbFilter, fitsFilter } from './listings.js';
 import type { BridgeModel, NicState, Port, SwitchModel, TapPort, VxlanPort } from './model.js';
 import { flagWords, remoteAddress, stateOf, vniOf } from './naming.js';
+import { unknownVteps } from './unknown-vteps.js';
 
 /** What the views read from. */
 export interface Sources {
@@ -34,6 +36,8 @@ export interface Sources {
   counters: CounterReader;
   remotes: RemoteTable;
   fdb: FdbReader;
+  /** MACs that moved too often. */
+  macMoves?: () => MacMoves[];
 }
 
 // ---- links ----
@@ -242,6 +246,8 @@ export function viewStats(sources: Sources): StatsAnswer {
     tunnel_gso: counters.tunnelled,
     retired: counters.retired,
     fdb: { ...fdb.counters(), capacity: fdb.capacity },
+    unknown_vteps: unknownVteps(sources),
+    mac_moves: sources.macMoves?.() ?? [],
   };
   for (const port of model.ports.values()) {
     const link = linkCounters(sources, port);

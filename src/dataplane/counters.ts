@@ -8,6 +8,7 @@
  */
 import { MAX_REMOTES } from '../encap/remotes.js';
 import { DROP_REASONS, type DropReason } from './drop-reasons.js';
+import { STRANGER_WORDS, StrangerReader, Strangers } from './strangers.js';
 
 export const MAX_PORTS = 1024;
 export const MAX_VNIS = 65_536;
@@ -52,11 +53,14 @@ export interface Drops {
 
 export class Counters {
   readonly memory: SharedArrayBuffer;
+  /** Whom the datagrams came from that were dropped as `vtep_unknown`. */
+  readonly strangers: Strangers;
   private readonly words: Float64Array;
 
   constructor(memory?: SharedArrayBuffer) {
-    this.memory = memory ?? new SharedArrayBuffer(WORDS * 8);
-    this.words = new Float64Array(this.memory);
+    this.memory = memory ?? new SharedArrayBuffer(WORDS * 8 + STRANGER_WORDS * 4);
+    this.words = new Float64Array(this.memory, 0, WORDS);
+    this.strangers = new Strangers(this.memory, WORDS * 8);
   }
 
   received(port: number, bytes: number, frames = 1): void {
@@ -149,10 +153,13 @@ export class Counters {
 
 /** The accounts of all engines of a switch, summed at each look. For the control thread. */
 export class CounterReader {
+  /** Whom the datagrams came from that were dropped as `vtep_unknown`. */
+  readonly strangers: StrangerReader;
   private readonly engines: Float64Array[];
 
   constructor(memories: readonly SharedArrayBuffer[]) {
-    this.engines = memories.map((memory) => new Float64Array(memory));
+    this.engines = memories.map((memory) => new Float64Array(memory, 0, WORDS));
+    this.strangers = new StrangerReader(memories, WORDS * 8);
   }
 
   /** The clock of the first engine, in ticks. */

@@ -45,7 +45,7 @@ export function ingressVxlan(sw: Context, frame: number, at: number): boolean {
   }
   const address = at + RX_ADDRESS;
   const known = sw.remotes.find(port, rx[address], rx[address + 1], rx[address + 2], rx[address + 3]);
-  if (known === 0 && (flags & ANY_VTEP) === 0) return refuse(sw, frame, port, VTEP_UNKNOWN);
+  if (known === 0 && (flags & ANY_VTEP) === 0) return refuseStranger(sw, frame, port, at);
   sw.counters.received(port, length);
   if (!acceptInner(sw, frame, port, vid, rx[at + RX_TOS])) return false;
   // A VTEP is only taken in by a frame that is. Replies go to the configured port, never to the source port.
@@ -72,6 +72,13 @@ function refuse(sw: Context, frame: number, port: number, reason: number): false
   sw.counters.received(port, Math.max(0, sw.batch.length[frame]));
   sw.batch.drop(frame, reason);
   return false;
+}
+
+/** Drops a datagram from an address that is no remote of the port, and remembers the address. */
+function refuseStranger(sw: Context, frame: number, port: number, at: number): false {
+  const { rx, view } = sw;
+  sw.counters.strangers.met(port, vni(view, rx[at + RX_OFFSET]), rx, at + RX_ADDRESS, sw.tick);
+  return refuse(sw, frame, port, VTEP_UNKNOWN);
 }
 
 /** The inner frame's own checks, its VLAN, and what the tunnel did to its ECN and its checksum. */

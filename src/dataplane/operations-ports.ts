@@ -149,6 +149,7 @@ export function endPort(sw: Context, port: number): void {
   }
   setStorm(sw, { port, broadcast: 0, unknownUnicast: 0, multicast: 0 });
   counters.retire(port);
+  counters.strangers.forgetPort(port);
 }
 
 function forgetPort(sw: Context, port: number): void {

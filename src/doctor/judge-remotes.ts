@@ -34,7 +34,25 @@ export function judgeRemote(port: VxlanPlan, remote: RemotePlan, facts: RemoteFa
     ...reach,
     judgePathMtu(port, facts.route.mtu, facts.path, `${subject} path MTU`),
     ...remote.ports.flatMap((number) => judgePort(port, remote, number, facts)),
+    ...judgeSilence(port, remote, facts, subject),
   ];
+}
+
+/** Frames from which on it tells something that none came back: a guest's first questions. */
+const WORTH_AN_ANSWER = 3;
+
+/** A VTEP that does not know this host drops what comes from it, and nothing here shows that but the silence. */
+function judgeSilence(
+  port: VxlanPlan,
+  { address, heard, sent }: RemotePlan,
+  facts: RemoteFacts,
+  subject: string,
+): Check[] {
+  const isClosed = [...facts.ports.values()].some(({ state }) => state !== 'quiet');
+  if (heard > 0 || sent < WORTH_AN_ANSWER || isClosed) return [];
+  const own = port.local === undefined ? "this host's address" : `this host's address ${port.local}`;
+  const finding = `nothing has come from it, although ${sent} frames went there: it may drop them as vtep_unknown, or lack the VNI`;
+  return [warn(subject, finding, `on ${address}, see that remotes, peers or accept_vteps of its port let ${own} in`)];
 }
 
 function judgeNoRoute({ name, local }: VxlanPlan, subject: string, code: string): Check {

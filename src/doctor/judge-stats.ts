@@ -20,7 +20,7 @@ const REASONS: Readonly<Record<string, readonly [meaning: string, remedy: string
   ],
   vtep_unknown: [
     'from an address that is no remote',
-    'add it to remotes or peers of the port, or take any: overtap link set PORT type vxlan accept_vteps any',
+    'if it is a VTEP of yours, add it to remotes or peers of the port, or take any: overtap link set PORT type vxlan accept_vteps any',
   ],
   vni_unknown: [
     'with a VNI that the port does not have',
@@ -37,15 +37,45 @@ const REASONS: Readonly<Record<string, readonly [meaning: string, remedy: string
   ],
 };
 
-export function judgeStats({ links, retired }: StatsAnswer): Check[] {
+/** Addresses, and MACs, that are told one by one. */
+const MOST_ADDRESSES = 4;
+const MOST_MACS = 8;
+
+export function judgeStats(stats: StatsAnswer): Check[] {
+  const checks = [...judgeReasons(stats), ...judgeMoves(stats)];
+  return checks.length > 0 ? checks : [ok('drops', 'none that tells of a fault')];
+}
+
+/** The addresses that are no remotes, the latest first. */
+function strangers({ unknown_vteps: all = [] }: StatsAnswer): string {
+  const named = all.slice(0, MOST_ADDRESSES).map(({ address, port, vni, count, first, last }) => {
+    const times = count === 1 ? `at ${last}` : `from ${first} to ${last}`;
+    return `${address} to ${port} (${count} of VNI ${vni}, ${times})`;
+  });
+  if (named.length === 0) return '';
+  const more = all.length - named.length;
+  return `; from ${named.join(', ')}${more === 0 ? '' : `, and ${more} more addresses`}`;
+}
+
+function judgeMoves({ mac_moves: all = [] }: StatsAnswer): Check[] {
+  return all.slice(0, MOST_MACS).map(({ mac, master, vlan, moves, ports, last }) => {
+    const where = vlan === undefined ? master : `VLAN ${vlan} of ${master}`;
+    const finding = `moved ${moves} times within a second, between ${ports.join(' and ')}, the last time at ${last}`;
+    return warn(`MAC ${mac} in ${where}`, finding, 'find the loop, or the two guests that have this one MAC');
+  });
+}
+
+function judgeReasons(stats: StatsAnswer): Check[] {
+  const { links, retired } = stats;
   const sources = [...Object.entries(links), ['links that are no more', retired] as const];
-  const checks = Object.entries(REASONS).flatMap(([reason, [meaning, remedy]]) => {
+  return Object.entries(REASONS).flatMap(([reason, [meaning, remedy]]) => {
     const counts = sources.flatMap(([name, { drops }]) => {
       const count = drops[reason] ?? 0;
       return count === 0 ? [] : [`${count} on ${name}`];
     });
     if (counts.length === 0) return [];
-    return [warn(`drops ${reason}`, `frames ${meaning}, since the switch started: ${counts.join(', ')}`, remedy)];
+    const named = reason === 'vtep_unknown' ? strangers(stats) : '';
+    const finding = `frames ${meaning}, since the switch started: ${counts.join(', ')}${named}`;
+    return [warn(`drops ${reason}`, finding, remedy)];
   });
-  return checks.length > 0 ? checks : [ok('drops', 'none that tells of a fault')];
 }

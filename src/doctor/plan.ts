@@ -28,8 +28,9 @@ export interface RemotePlan {
   readonly address: string;
   /** UDP ports that frames are sent to there. */
   readonly ports: readonly number[];
-  /** Frames that have come from it. */
+  /** Frames that have come from it, and that were sent there. */
   readonly heard: number;
+  readonly sent: number;
 }
 
 export interface VxlanPlan {
@@ -249,5 +250,6 @@ function remotesOf(port: VxlanConfig, answers: Answers | undefined): RemotePlan[
     address,
     ports: [...of].sort((a, b) => a - b),
     heard: counters[address]?.rx_packets ?? 0,
+    sent: counters[address]?.tx_packets ?? 0,
   }));
 }

@@ -21,9 +21,13 @@ describe('a check', () => {
 
 const PORT: VxlanPlan = {
   ...{ name: 'vxlan0', family: 4, local: '192.0.2.1', dstport: 4789, udpcsum: true, overhead: 50 },
-  ...{ guestMtu: 1450, guests: ['tap0', 'tap1'], remotes: [{ address: '192.0.2.2', ports: [4789], heard: 0 }] },
+  ...{
+    guestMtu: 1450,
+    guests: ['tap0', 'tap1'],
+    remotes: [{ address: '192.0.2.2', ports: [4789], heard: 0, sent: 0 }],
+  },
 };
-const REMOTE: RemotePlan = { address: '192.0.2.2', ports: [4789], heard: 0 };
+const REMOTE: RemotePlan = { address: '192.0.2.2', ports: [4789], heard: 0, sent: 0 };
 
 describe('the own end of a tunnel', () => {
   const judged = (port: Partial<VxlanPlan>, facts: Parameters<typeof judgeUnderlay>[1]): string[] => {
@@ -220,12 +224,50 @@ describe('a remote', () => {
   });
 });
 
+describe('a remote that answers nothing', () => {
+  const judged = (more: Partial<RemotePlan>, facts: Partial<RemoteFacts> = {}): string[] =>
+    shown(
+      judgeRemote(
+        PORT,
+        { ...REMOTE, ...more },
+        { route: { state: 'found', mtu: 1500 }, own: false, ports: new Map(), ...facts },
+      ),
+    ).filter((line) => line.includes('nothing has come from it'));
+
+  it('may not know this host: that is told once frames went there, and nothing came', () => {
+    expect(judged({ sent: 12 })).toEqual([
+      expect.stringMatching(
+        /^WARN {2}vxlan0 192\.0\.2\.2: .* although 12 frames .* vtep_unknown.*; on 192\.0\.2\.2, see that remotes, peers or accept_vteps .* 192\.0\.2\.1 in$/,
+      ),
+    ]);
+    expect(judged({ sent: 2 })).toEqual([]);
+    expect(judged({ sent: 12, heard: 1 })).toEqual([]);
+    expect(judged({ sent: 12 }, { ports: new Map([[4789, { state: 'refused' }]]) })).toEqual([]);
+  });
+});
+
 describe('the drops', () => {
   const zero = { rx_packets: 0, rx_bytes: 0, tx_packets: 0, tx_bytes: 0, rx_dropped: 0, tx_dropped: 0 };
   const stats = (links: Record<string, Record<string, number>>, retired: Record<string, number> = {}): StatsAnswer => ({
     links: Object.fromEntries(Object.entries(links).map(([name, drops]) => [name, { ...zero, drops }])),
     ...{ drops: {}, remotes: {}, vnis: {}, replicated: 0, retired: { ...zero, drops: retired } },
     fdb: { entries: 0, learned: 0, moved: 0, aged: 0, refused: 0 },
+  });
+
+  it('of unknown VTEPs name the addresses, and restless MACs their ports', () => {
+    const times = { first: '2026-01-01T00:00:00.000Z', last: '2026-01-01T00:00:09.000Z' };
+    const from = (host: number) => ({ address: `10.0.0.${host}`, port: 'vxlan0', vni: 42, count: host, ...times });
+    const moves = { mac: '02:00:00:00:00:0a', master: 'br0', vlan: 2, moves: 11, ports: ['tap0', 'tap1'] };
+    const lines = shown(
+      judgeStats({
+        ...stats({ vxlan0: { vtep_unknown: 55 } }),
+        unknown_vteps: Array.from({ length: 10 }, (_, index) => from(index + 1)),
+        mac_moves: [{ ...moves, last: times.last }],
+      }),
+    );
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/10\.0\.0\.2 to vxlan0 \(2 of VNI 42, from \S+ to \S+\), .*, and 6 more addresses; /);
+    expect(lines[1]).toMatch(/^WARN {2}MAC 02:00:00:00:00:0a in VLAN 2 of br0: moved 11 times .* tap0 and tap1,/);
   });
 
   it('of everyday life are no fault', () => {

@@ -66,9 +66,9 @@ describe('a plan', () => {
       overhead: 50,
     });
     expect(plan.vxlans[0]?.remotes).toEqual([
-      { address: '192.0.2.2', ports: [4789], heard: 0 },
-      { address: '192.0.2.3', ports: [8472], heard: 0 },
-      { address: '192.0.2.4', ports: [4789], heard: 0 },
+      { address: '192.0.2.2', ports: [4789], heard: 0, sent: 0 },
+      { address: '192.0.2.3', ports: [8472], heard: 0, sent: 0 },
+      { address: '192.0.2.4', ports: [4789], heard: 0, sent: 0 },
     ]);
     // "auto" follows the path, so nothing is known of what guests will send.
     expect(plan.vxlans[0]?.guestMtu).toBeUndefined();
@@ -91,11 +91,11 @@ describe('a plan', () => {
     };
     const [port] = planOf(config(FILE), answers).vxlans;
     expect(port?.remotes).toEqual([
-      { address: '192.0.2.2', ports: [4789, 9001], heard: 5 },
-      { address: '192.0.2.3', ports: [8472], heard: 0 },
-      { address: '192.0.2.5', ports: [9000], heard: 0 },
-      { address: '192.0.2.4', ports: [4789], heard: 0 },
-      { address: '192.0.2.6', ports: [4789], heard: 7 },
+      { address: '192.0.2.2', ports: [4789, 9001], heard: 5, sent: 0 },
+      { address: '192.0.2.3', ports: [8472], heard: 0, sent: 0 },
+      { address: '192.0.2.5', ports: [9000], heard: 0, sent: 0 },
+      { address: '192.0.2.4', ports: [4789], heard: 0, sent: 0 },
+      { address: '192.0.2.6', ports: [4789], heard: 7, sent: 0 },
     ]);
     expect(port?.guestMtu).toBe(1450);
     expect(port?.guests).toEqual(['br1', 'tap0']);

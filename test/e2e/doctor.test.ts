@@ -301,7 +301,9 @@ describe('the own side', () => {
     expect(faults(found)).toHaveLength(1);
     expect(about(found, 'drops vtep_unknown')).toMatchObject({
       level: 'warn',
-      finding: 'frames from an address that is no remote, since the switch started: 1 on vxlan0',
+      finding: expect.stringMatching(
+        /^frames from an address that is no remote, since the switch started: 1 on vxlan0; from 192\.0\.2\.9 to vxlan0 \(1 of VNI 42, at /,
+      ),
     });
   });
 });

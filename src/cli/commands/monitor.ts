@@ -16,6 +16,8 @@ const GROUPS: Readonly<Record<string, readonly Kind[]>> = {
   link: ['link'],
   mdb: ['mdb'],
   miss: ['l2miss', 'l3miss'],
+  neigh: ['neigh_conflict'],
+  vtep: ['vtep_unknown'],
 };
 const KINDS: readonly Kind[] = [...Object.values(GROUPS).flat(), 'lost'];
 const WORDS: readonly string[] = [...new Set([...Object.keys(GROUPS), ...KINDS, 'all'])];

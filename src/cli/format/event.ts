@@ -19,6 +19,8 @@ export function formatEvent(event: SwitchEvent): string {
       const { mac, vlan, master, moves, ports } = event;
       return line('FDB', [mac, ...optional('vlan', vlan), 'master', master, 'mac_moves', moves, 'between', ...ports]);
     }
+    case 'vtep_unknown':
+      return line('VTEP', ['unknown', event.address, ...place(event), 'count', event.count]);
     case 'l2miss':
       return line('MISS', ['l2miss', event.mac, ...place(event)]);
     case 'neigh_conflict':

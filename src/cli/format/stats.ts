@@ -13,6 +13,10 @@ export function formatStats(stats: StatsAnswer): string {
     formatLinkStats(stats.links),
     '\n',
     `drops: ${dropsText(stats.drops) ?? 'none'}\n`,
+    ...(stats.unknown_vteps ?? []).map(
+      ({ address, port, vni, count, last }) =>
+        `vtep_unknown: ${address} to ${port}, VNI ${vni}: ${count} datagrams, the last at ${last}\n`,
+    ),
     `fdb: ${fdbText(stats.fdb)}\n`,
     `balance: ${balanceText(stats)}\n`,
   ].join('');

@@ -17,7 +17,7 @@ import {
   type FdbEvents,
 } from '../../fdb/events.js';
 import { formatMac } from '../../wire/ethernet.js';
-import type { EventEntry, SwitchEvent } from '../api.js';
+import type { EventEntry, MacMoves, SwitchEvent } from '../api.js';
 import type { SwitchModel } from '../model.js';
 import { remoteAddress, stateOf, vniOf } from '../naming.js';
 
@@ -25,6 +25,9 @@ const POLL_MS = 100;
 const MOVES_WINDOW_MS = 1000;
 /** MACs that are watched at once; further ones wait for the next window. */
 const MAX_WATCHED = 16_384;
+/** MACs of those that moved too often that are remembered, and ports named of each. */
+const MOST_REMEMBERED = 64;
+const MOST_PORTS = 8;
 
 const KINDS: Readonly<Record<number, 'learned' | 'aged' | 'deleted' | 'added' | 'changed'>> = {
   [EVENT_LEARNED]: 'learned',
@@ -45,6 +48,8 @@ export interface FeedSources {
   events: FdbEvents;
   /** Moves since the start: while they stand still and nobody listens, there is nothing to read. */
   moved(): number;
+  /** A MAC moves too often: as the event says, and as often. */
+  restless?: (event: Extract<SwitchEvent, { event: 'mac_moves' }>) => void;
 }
 
 export class EventFeed {
@@ -53,6 +58,8 @@ export class EventFeed {
   private moves = new Map<string, Moves>();
   /** Those that have been told of and have not calmed down. */
   private restless = new Set<string>();
+  /** Those that were told of, the latest last. */
+  private readonly remembered = new Map<string, MacMoves>();
   private windowEnd = 0;
   private seenMoves = 0;
 
@@ -150,6 +157,16 @@ export class EventFeed {
     if (moves.count <= limit || this.restless.has(key)) return;
     this.restless.add(key);
     const place = { mac, master, ...(vlan === undefined ? {} : { vlan }) };
-    this.tell({ event: 'mac_moves', ...place, moves: moves.count, ports: [...moves.ports] });
+    const facts = { ...place, moves: moves.count, ports: [...moves.ports].slice(0, MOST_PORTS) };
+    this.remembered.delete(key);
+    this.remembered.set(key, { ...facts, last: new Date().toISOString() });
+    if (this.remembered.size > MOST_REMEMBERED) this.remembered.delete(this.remembered.keys().next().value as string);
+    this.tell({ event: 'mac_moves', ...facts });
+    this.sources.restless?.({ event: 'mac_moves', ...facts });
+  }
+
+  /** MACs that moved too often, the latest first. */
+  get macMoves(): MacMoves[] {
+    return [...this.remembered.values()].reverse();
   }
 }

@@ -24,6 +24,7 @@ const KINDS: Readonly<Record<EventKind, true>> = {
   l2miss: true,
   l3miss: true,
   neigh_conflict: true,
+  vtep_unknown: true,
   link: true,
   mdb: true,
   lost: true,

@@ -1,0 +1,189 @@
+/**
+ * Whom the datagrams came from that were dropped as `vtep_unknown`: addresses by port and VNI, in shared memory, written by
+ * one engine, read by the control thread.
+ *
+ * A small table of fixed size. Where it is full, a new address takes the place of the one in its set that has gone longest
+ * unheard or has sent least, and only a few do so in a tick: with any number of forged addresses the path of frames has no
+ * more to do, and who keeps sending stays.
+ */
+const SETS = 16;
+const WAYS = 4;
+/** Addresses that an engine remembers at most. */
+export const MOST_STRANGERS = SETS * WAYS;
+
+/** New addresses that are taken in within a tick. */
+const NEW_IN_A_TICK = 8;
+/** Ticks after which an address that is not heard any more counts for nothing: a minute. */
+const FORGOTTEN = 600;
+const MOST = 0x7fffffff;
+
+// Words of a row.
+/** Odd while the row is being written. */
+const VERSION = 0;
+/** One more than the port's number; 0: the row is free. */
+const PORT = 1;
+const VNI = 2;
+const ADDRESS = 3;
+const COUNT = 7;
+const FIRST = 8;
+const LAST = 9;
+const ROW = 10;
+
+// Words before the rows.
+/** Counts the datagrams, so that the reader sees at once whether there is anything new. */
+const HEARD = 0;
+const HEAD = 4;
+
+export const STRANGER_WORDS = HEAD + MOST_STRANGERS * ROW;
+
+/** The engine's end. */
+export class Strangers {
+  private readonly words: Int32Array;
+  private tick = -1;
+  private room = 0;
+
+  /** @param offset in bytes, where STRANGER_WORDS words of `memory` are this table's */
+  constructor(memory: SharedArrayBuffer, offset: number) {
+    this.words = new Int32Array(memory, offset, STRANGER_WORDS);
+  }
+
+  /** A datagram for `port` came from an address that is no remote of it; the four words of it lie at `from[at]`. */
+  met(port: number, vni: number, from: ArrayLike<number>, at: number, tick: number): void {
+    const { words } = this;
+    words[HEARD] = (words[HEARD] + 1) | 0;
+    const a0 = from[at] | 0;
+    const a1 = from[at + 1] | 0;
+    const a2 = from[at + 2] | 0;
+    const a3 = from[at + 3] | 0;
+    let row = HEAD + setOf(port, vni, a0, a1, a2, a3) * WAYS * ROW;
+    let worst = row;
+    let least = MOST;
+    for (const end = row + WAYS * ROW; row < end; row += ROW) {
+      if (
+        words[row + ADDRESS + 3] === a3 &&
+        words[row + ADDRESS + 2] === a2 &&
+        words[row + ADDRESS + 1] === a1 &&
+        words[row + ADDRESS] === a0 &&
+        words[row + PORT] === port + 1 &&
+        words[row + VNI] === vni
+      ) {
+        if (words[row + COUNT] < MOST) words[row + COUNT]++;
+        words[row + LAST] = tick;
+        return;
+      }
+      const isIdle = words[row + PORT] === 0 || tick - words[row + LAST] > FORGOTTEN;
+      const weight = isIdle ? 0 : words[row + COUNT];
+      if (weight >= least) continue;
+      least = weight;
+      worst = row;
+    }
+    if (this.mayTakeIn(tick)) this.fill(worst, port + 1, vni, a0, a1, a2, a3, tick);
+  }
+
+  /** Forgets what came for a port that is no more. Control path. */
+  forgetPort(port: number): void {
+    const { words } = this;
+    for (let row = HEAD; row < words.length; row += ROW) {
+      if (words[row + PORT] === port + 1) this.fill(row, 0, 0, 0, 0, 0, 0, 0);
+    }
+  }
+
+  private mayTakeIn(tick: number): boolean {
+    if (tick !== this.tick) {
+      this.tick = tick;
+      this.room = NEW_IN_A_TICK;
+    }
+    return this.room > 0 && this.room-- > 0;
+  }
+
+  private fill(
+    row: number,
+    port: number,
+    vni: number,
+    a0: number,
+    a1: number,
+    a2: number,
+    a3: number,
+    tick: number,
+  ): void {
+    const { words } = this;
+    Atomics.add(words, row + VERSION, 1);
+    words[row + PORT] = port;
+    words[row + VNI] = vni;
+    words[row + ADDRESS] = a0;
+    words[row + ADDRESS + 1] = a1;
+    words[row + ADDRESS + 2] = a2;
+    words[row + ADDRESS + 3] = a3;
+    words[row + COUNT] = 1;
+    words[row + FIRST] = tick;
+    words[row + LAST] = tick;
+    Atomics.add(words, row + VERSION, 1);
+  }
+}
+
+function setOf(port: number, vni: number, a0: number, a1: number, a2: number, a3: number): number {
+  let h = Math.imul(a0 ^ port, 0x9e3779b1);
+  h = Math.imul(h ^ a1 ^ (h >>> 15), 0x85ebca6b);
+  h = Math.imul(h ^ a2 ^ (h >>> 13), 0xc2b2ae35);
+  h = Math.imul(h ^ a3 ^ vni ^ (h >>> 14), 0x27d4eb2f);
+  return ((h ^ (h >>> 16)) >>> 0) % SETS;
+}
+
+/** An address that is no remote, and what came from it for a port. */
+export interface Stranger {
+  port: number;
+  vni: number;
+  address: [number, number, number, number];
+  /** Datagrams since it was taken in. */
+  count: number;
+  /** Ticks of the engines' clock. */
+  first: number;
+  last: number;
+}
+
+/** The control thread's end of the tables of all engines. */
+export class StrangerReader {
+  private readonly tables: Int32Array[];
+
+  constructor(memories: readonly SharedArrayBuffer[], offset: number) {
+    this.tables = memories.map((memory) => new Int32Array(memory, offset, STRANGER_WORDS));
+  }
+
+  /** Changes with every datagram from a stranger. */
+  get heard(): number {
+    return this.tables.reduce((sum, words) => (sum + words[HEARD]) | 0, 0);
+  }
+
+  /** What all engines know, one row for each address, port and VNI; the latest first. */
+  list(): Stranger[] {
+    const found = new Map<string, Stranger>();
+    for (const words of this.tables) {
+      for (let row = HEAD; row < words.length; row += ROW) {
+        const stranger = readRow(words, row);
+        if (stranger === null) continue;
+        const key = `${stranger.port} ${stranger.vni} ${stranger.address.join(' ')}`;
+        found.set(key, joined(stranger, found.get(key)));
+      }
+    }
+    return [...found.values()].sort((a, b) => b.last - a.last || b.count - a.count);
+  }
+}
+
+function readRow(words: Int32Array, row: number): Stranger | null {
+  const version = Atomics.load(words, row + VERSION);
+  const port = words[row + PORT] - 1;
+  const address = [...words.subarray(row + ADDRESS, row + ADDRESS + 4)] as Stranger['address'];
+  const stranger = {
+    ...{ port, vni: words[row + VNI], address },
+    ...{ count: words[row + COUNT], first: words[row + FIRST], last: words[row + LAST] },
+  };
+  const isWhole = (version & 1) === 0 && Atomics.load(words, row + VERSION) === version;
+  return isWhole && port >= 0 ? stranger : null;
+}
+
+function joined(one: Stranger, other: Stranger | undefined): Stranger {
+  if (other === undefined) return one;
+  const { first, last } = other;
+  const count = one.count + other.count;
+  return { ...one, count, first: Math.min(one.first, first), last: Math.max(one.last, last) };
+}
