@@ -124,7 +124,7 @@ Examples:
   {
     name: 'vlan',
     summary: 'show and change VLAN membership and the VLAN to VNI table',
-    usage: '[show | tunnelshow | add | del] ...',
+    usage: '[show | tunnelshow | add | del | set] ...',
     words: true,
     help: VLAN_HELP,
     load: () => import('./commands/vlan.js'),

@@ -103,6 +103,7 @@ export const VLAN_HELP = `
   vlan show | tunnelshow    [dev PORT] [vid VID]
   vlan add    dev PORT vid VID[-VID] [pvid] [untagged] [tunnel_info id VNI[-VNI]]
   vlan del    dev PORT vid VID[-VID] [tunnel_info id VNI[-VNI]]
+  vlan set    dev PORT vid VID[-VID] neigh_suppress on|off
 
 The grammar of "bridge vlan". PORT may be a bridge, for its host port. self and master are taken and mean nothing.
 
@@ -110,6 +111,8 @@ The grammar of "bridge vlan". PORT may be a bridge, for its host port. self and 
                 Egress Untagged: the tag is removed on the way out
   tunnelshow    which VLAN is carried as which VXLAN network
   del           with tunnel_info, the mapping alone goes and the VLAN stays
+  set           whether ARP and ND are suppressed in the VLAN, on a port with neigh_vlan_suppress. Where that was never
+                set, it is on with this, and the other VLANs stay as the port's neigh_suppress says
 
 Per-VLAN counters: "overtap stats LINK".
 
@@ -117,6 +120,7 @@ Examples:
   overtap vlan show dev tap1_0
   overtap vlan add vid 2 dev tap1_0 pvid untagged
   overtap vlan add dev vxlan0 vid 100-199 tunnel_info id 10100-10199
+  overtap vlan set dev vxlan0 vid 10 neigh_suppress off
   overtap vlan del dev tap1_0 vid 2`;
 
 export const NEIGH_HELP = `

@@ -56,6 +56,7 @@ const BRIDGE_PORT_KEYS = [
   'isolated',
   'locked',
   'neigh_suppress',
+  'neigh_vlan_suppress',
   'mcast_router',
   'mcast_fast_leave',
   'storm_limit',

@@ -66,11 +66,39 @@ export function deleteVlans(doc: Document, request: VlanDeletion): Document {
     if (old === undefined || (vnis !== undefined && old.vni === undefined)) continue;
     gone.set(vid, old);
     if (vnis === undefined) members.delete(vid);
-    else members.set(vid, { pvid: old.pvid, untagged: old.untagged });
+    else members.set(vid, withoutMapping(old));
   }
   if (gone.size === 0) throw new EditRefused(nothingThere(request, vids, vnis), 'not_found');
   const body = withKey(link.body, 'vlans', formatVlans(members));
   return withBody(doc, link, withoutEntriesOf(body, gone));
+}
+
+function withoutMapping({ vni: _vni, remotes: _remotes, ...rest }: Membership): Membership {
+  return rest;
+}
+
+export interface VlanSetting {
+  /** A port. */
+  dev: string;
+  vid: number;
+  /** Last VID of a range, inclusive. */
+  vidEnd?: number;
+  /** Whether the VLAN is as with `neigh_suppress`; what it does is the port's `neigh_vlan_suppress` to say. */
+  neigh_suppress: boolean;
+}
+
+/** Sets options of VLANs that are there, as `bridge vlan set`. @throws EditRefused, when one of a range is not there too */
+export function setVlans(doc: Document, request: VlanSetting): Document {
+  const { vids, members, link } = targetOf(doc, request);
+  if (link.kind === 'bridge')
+    throw new EditRefused(`a host port has no neigh_suppress; set it on the ports of bridge ${link.name}`);
+  for (let vid = vids.first; vid <= vids.last; vid++) {
+    const old = members.get(vid);
+    if (old === undefined)
+      throw new EditRefused(nothingThere(request, { first: vid, last: vid }, undefined), 'not_found');
+    members.set(vid, { ...old, neighSuppress: request.neigh_suppress });
+  }
+  return withBody(doc, link, withKey(link.body, 'vlans', formatVlans(members)));
 }
 
 interface Target {
@@ -147,7 +175,7 @@ function takePvid(members: Memberships): void {
   }
 }
 
-function nothingThere(request: VlanDeletion, vids: IdRange, vnis: IdRange | undefined): string {
+function nothingThere(request: { dev: string }, vids: IdRange, vnis: IdRange | undefined): string {
   const which = rangeLength(vids) === 1 ? `VLAN ${vids.first}` : `any VLAN of ${formatRange(vids)}`;
   if (vnis === undefined) return `${request.dev} is not a member of ${which}; "vlan show" lists its VLANs`;
   return `${request.dev} has no VNI for ${which}; "vlan tunnelshow" lists what is mapped`;

@@ -7,4 +7,11 @@
 export { withEntries } from './edit-entries.js';
 export { addLink, deleteLink, type LinkAddition, type LinkChange, setLink } from './edit-links.js';
 export { type Document, EditRefused } from './edit-tree.js';
-export { addVlans, deleteVlans, type VlanAddition, type VlanDeletion } from './edit-vlans.js';
+export {
+  addVlans,
+  deleteVlans,
+  setVlans,
+  type VlanAddition,
+  type VlanDeletion,
+  type VlanSetting,
+} from './edit-vlans.js';

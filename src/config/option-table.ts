@@ -119,6 +119,7 @@ const SLAVE: readonly OptionRow[] = [
   onOff('isolated'),
   onOff('locked'),
   onOff('neigh_suppress'),
+  onOff('neigh_vlan_suppress'),
   number('mcast_router', '0|1|2'),
   onOff('mcast_fast_leave', 'fastleave', 'mcast_fast_leave'),
   {

@@ -14,7 +14,7 @@ import type {
   Item,
 } from './decode.js';
 import type { HostFacts } from './host-facts.js';
-import { DEFAULT_PVID, membershipsOf } from './memberships.js';
+import { DEFAULT_PVID, membershipsOf, suppressesByVlan } from './memberships.js';
 import { DEFAULT_FDB_SIZE } from './rules-fdb.js';
 import { isOwnRemote } from './rules-host.js';
 import { DEFAULT_DSTPORT, DEFAULT_SRCPORT, familyOfPort, remoteLists } from './rules-vxlan.js';
@@ -148,7 +148,10 @@ function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined, hos
 
 function commonOf(port: DecodedPort, bridge: DecodedBridge | undefined): CommonPortConfig {
   const { given } = port;
-  const vlans = membershipsOf(port, bridge);
+  const byVlan = suppressesByVlan(port);
+  // Where only some VLANs say so, the others are as the port is. Where the port leaves it to them, it does not count.
+  const otherwise = byVlan && given.neigh_vlan_suppress === undefined && given.neigh_suppress === true;
+  const vlans = membershipsOf(port, bridge, otherwise);
   return {
     name: port.name,
     vlans,
@@ -159,6 +162,7 @@ function commonOf(port: DecodedPort, bridge: DecodedBridge | undefined): CommonP
     isolated: given.isolated ?? false,
     locked: given.locked ?? false,
     neighSuppress: given.neigh_suppress ?? false,
+    neighVlanSuppress: byVlan,
     up: given.up ?? true,
     stormLimit: {
       broadcast: port.stormLimit.broadcast ?? 0,

@@ -38,6 +38,8 @@ function checkList(port: Member, faults: FaultList): void {
     checkVid(vlan, vids, faults);
     checkTunnel(vlan, port, vnis, faults);
     checkRemotes(vlan, port, faults);
+    if (vlan.given.neigh_suppress !== undefined && !('type' in port))
+      faults.at([...vlan.path, 'neigh_suppress'], 'is for ports, and this is a host port; remove it');
     if (vlan.given.pvid !== true) continue;
     const at = [...vlan.path, 'pvid'];
     if (rangeLength(vlan.vid) > 1) {

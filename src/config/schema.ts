@@ -75,6 +75,7 @@ const anyPort = {
   isolated: value.flag.optional(),
   locked: value.flag.optional(),
   neigh_suppress: value.flag.optional(),
+  neigh_vlan_suppress: value.flag.optional(),
   storm_limit: mapping('limits such as { broadcast: 1000 }').optional(),
   mcast_router: value.mcastRouter.optional(),
   mcast_fast_leave: value.flag.optional(),
@@ -125,6 +126,7 @@ export const VLAN = object('a VLAN membership such as { vid: 2 }', {
   vid: value.vids,
   pvid: value.flag.optional(),
   untagged: value.flag.optional(),
+  neigh_suppress: value.flag.optional(),
   tunnel_info: value.vnis.optional(),
   remotes: remoteList,
 });

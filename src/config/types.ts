@@ -99,6 +99,8 @@ export interface CommonPortConfig {
   isolated: boolean;
   locked: boolean;
   neighSuppress: boolean;
+  /** The memberships say which VLANs suppress, whatever `neighSuppress` says. */
+  neighVlanSuppress: boolean;
   /** False: the port is shut; its frames are dropped as `port_down`. */
   up: boolean;
   stormLimit: StormLimit;
@@ -121,6 +123,8 @@ export interface VlanMembership {
   vid: number;
   pvid: boolean;
   untagged: boolean;
+  /** True: suppresses, on a port with `neighVlanSuppress`; absent: it does not. */
+  neighSuppress?: true;
   /** The VNI that the VLAN is mapped to, on a port with `vlanTunnel`. */
   vni?: number;
   /** This VNI's own flood list, beside the port's. A remote may stand in both; it still gets one copy. */

@@ -22,7 +22,7 @@ export interface ReadRoutes {
 export interface WriteRoutes {
   '/v1/links': LinkRequest;
   '/v1/fdb': FdbRequest;
-  '/v1/vlans': VlanRequest;
+  '/v1/vlans': VlansRequest;
   '/v1/neigh': NeighRequest;
   '/v1/mdb': MdbRequest;
   /** Answers with an ApplyAnswer. */
@@ -63,6 +63,23 @@ export type FdbRequest =
 
 export interface FlushAnswer {
   removed: number;
+}
+
+/** What is done to memberships: `add` and `del`, or `set` for options of those that are there. */
+export type VlansRequest = VlanRequest | VlanSetRequest;
+
+export interface VlanSetRequest {
+  op: 'set';
+  /** A port. */
+  dev: string;
+  vid: number;
+  /** Last VID of a range, inclusive. */
+  vidEnd?: number;
+  /**
+   * Whether the VLAN suppresses, as `bridge vlan set`: with `neigh_vlan_suppress` on that port. Where that was never given, it is
+   * on from now on, and the other VLANs are as the port's `neigh_suppress` says.
+   */
+  neigh_suppress: boolean;
 }
 
 export interface VlanRequest {
@@ -250,6 +267,8 @@ export interface VlanRange {
   /** Last VID of a range, inclusive. */
   vlanEnd?: number;
   flags: VlanFlag[];
+  /** Of a port with `neigh_vlan_suppress`. */
+  neigh_suppress?: boolean;
 }
 
 export interface VlanRow {

@@ -11,7 +11,7 @@ import type {
   MdbRequest,
   NeighRequest,
   SwitchEvent,
-  VlanRequest,
+  VlansRequest,
 } from './api.js';
 
 /** A change is refused, and nothing was changed. The message says why and what to do. */
@@ -37,7 +37,7 @@ export interface Controls {
   /** @throws ChangeRefused, as all of these */
   link(request: LinkRequest): Promise<void>;
   fdb(request: FdbRequest): Promise<FlushAnswer | undefined>;
-  vlan(request: VlanRequest): Promise<void>;
+  vlan(request: VlansRequest): Promise<void>;
   neigh(request: NeighRequest): Promise<void>;
   mdb(request: MdbRequest): Promise<void>;
   apply(request: ApplyRequest): Promise<ApplyAnswer>;

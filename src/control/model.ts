@@ -67,7 +67,7 @@ interface PortBase {
   /** Null: it belongs to none. */
   bridge: BridgeModel | null;
   /** Its memberships in force, by VID; `counter` numbers the accounts, 0: none are kept. */
-  vlans: Map<number, { untagged: boolean; counter: number }>;
+  vlans: Map<number, { untagged: boolean; suppresses: boolean; counter: number }>;
   pvid: number;
 }
 

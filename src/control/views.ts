@@ -3,7 +3,7 @@
  * shapes of `api.ts`. It only reads.
  */
 import { effectiveOptions } from '../config/effective-options.js';
-import type { VlanMembership } from '../config/types.js';
+import type { PortConfig, VlanMembership } from '../config/types.js';
 import type { CounterReader, Traffic } from '../dataplane/counters.js';
 import { TICK_MS } from '../dataplane/engine.js';
 import { destinationPort, destinationRemote, segmentParts } from '../dataplane/forwarding.js';
@@ -188,7 +188,7 @@ export function viewVlans({ model }: Sources): VlansAnswer {
   const ports = [...model.ports.values()];
   const vlans = ports
     .filter((port) => port.config.vlans.length > 0)
-    .map((port) => ({ ifname: port.name, vlans: vlanRanges(port.config.vlans) }));
+    .map((port) => ({ ifname: port.name, vlans: vlanRanges(port.config) }));
   const tunnels = ports.flatMap((port) =>
     port.kind === 'vxlan' && port.config.vlanTunnel
       ? [{ ifname: port.name, tunnels: tunnelRanges(port.config.vlans) }]
@@ -198,19 +198,24 @@ export function viewVlans({ model }: Sources): VlansAnswer {
 }
 
 /** Runs of VIDs with the same flags as one row, the PVID always in one of its own, as `bridge vlan show` has it. */
-function vlanRanges(vlans: readonly VlanMembership[]): VlanRange[] {
+function vlanRanges({ vlans, neighVlanSuppress }: PortConfig): VlanRange[] {
   const ranges: VlanRange[] = [];
   let previous: VlanMembership | undefined;
   for (const vlan of vlans) {
     const last = ranges.at(-1);
-    const joins = previous !== undefined && previous.vid + 1 === vlan.vid && previous.untagged === vlan.untagged;
+    const joins =
+      previous !== undefined &&
+      previous.vid + 1 === vlan.vid &&
+      previous.untagged === vlan.untagged &&
+      (!neighVlanSuppress || previous.neighSuppress === vlan.neighSuppress);
     if (last !== undefined && joins && !vlan.pvid && previous?.pvid === false) {
       last.vlanEnd = vlan.vid;
     } else {
       const flags: VlanRange['flags'] = [];
       if (vlan.pvid) flags.push('PVID');
       if (vlan.untagged) flags.push('Egress Untagged');
-      ranges.push({ vlan: vlan.vid, flags });
+      const suppression = neighVlanSuppress ? { neigh_suppress: vlan.neighSuppress === true } : {};
+      ranges.push({ vlan: vlan.vid, flags, ...suppression });
     }
     previous = vlan;
   }

@@ -66,6 +66,7 @@ const READINGS: [OptionScope, string, Options][] = [
   ['bridge_slave', 'isolated on', { isolated: true }],
   ['bridge_slave', 'locked on', { locked: true }],
   ['bridge_slave', 'neigh_suppress on', { neigh_suppress: true }],
+  ['bridge_slave', 'neigh_vlan_suppress on', { neigh_vlan_suppress: true }],
   ['bridge_slave', 'mcast_router 2', { mcast_router: 2 }],
   ['bridge_slave', 'fastleave on', { mcast_fast_leave: true }],
   ['bridge_slave', 'mcast_fast_leave on', { mcast_fast_leave: true }],

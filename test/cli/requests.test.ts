@@ -5,7 +5,7 @@ import { fdbChange, fdbDel, fdbFlush, fdbGet, fdbShow } from '../../src/cli/requ
 import { linkAdd, linkDel, linkSet } from '../../src/cli/requests/link.js';
 import { mdbChange, mdbShow } from '../../src/cli/requests/mdb.js';
 import { neighChange, neighDel, neighShow } from '../../src/cli/requests/neigh.js';
-import { vlanChange } from '../../src/cli/requests/vlan.js';
+import { vlanChange, vlanSetting } from '../../src/cli/requests/vlan.js';
 import { OPTION_ROWS } from '../../src/config/option-table.js';
 
 /** The same cases each time; others with OVERTAP_SEED. */
@@ -27,6 +27,7 @@ const GRAMMARS: Readonly<Record<string, (words: Words) => unknown>> = {
   'fdb get': fdbGet,
   'vlan add': (words) => vlanChange('add', words),
   'vlan del': (words) => vlanChange('del', words),
+  'vlan set': (words) => vlanSetting(words),
   'neigh add': (words) => neighChange('add', words),
   'neigh replace': (words) => neighChange('replace', words),
   'neigh del': neighDel,
@@ -227,6 +228,8 @@ describe('vlan', () => {
       'vlan add dev vxlan0 vid 100-199 tunnel_info id 10100-10199',
       { op: 'add', dev: 'vxlan0', vid: 100, vidEnd: 199, tunid: 10100, tunidEnd: 10199 },
     ],
+    ['vlan set vid 2 dev v neigh_suppress off', { op: 'set', dev: 'v', vid: 2, neigh_suppress: false }],
+    ['vlan set dev v vid 2-9 neigh_suppress on', { op: 'set', dev: 'v', vid: 2, vidEnd: 9, neigh_suppress: true }],
     ['vlan del dev tap1 vid 2', { op: 'del', dev: 'tap1', vid: 2 }],
     [
       'vlan del dev vxlan0 vid 2-3 tunnel_info id 20-21',
@@ -253,6 +256,8 @@ describe('vlan', () => {
       'vlan add dev v vid 2 tunnel_info id 16777216',
       '"tunnel_info id": expected a VNI from 1 to 16777215, found 16777216',
     ],
+    ['vlan set dev v vid 2 neigh_suppress maybe', '"neigh_suppress" takes on or off, not "maybe"'],
+    ['vlan set dev v vid 2', '"vlan set" needs what to set: vlan set dev PORT vid VID[-VID] neigh_suppress on|off'],
     ['vlan add dev v vid 2 untaged', '"vlan add" does not know "untaged"; did you mean "untagged"?'],
   ];
   it.each(wrong)('refuses %s', (line, message) => expect(complaint(line)).toBe(message));

@@ -2,16 +2,16 @@
  * `overtap vlan`: VLAN membership of ports and the VLAN to VNI table, in the grammar of `bridge vlan`. What the words of a
  * change mean is in `requests/vlan.ts`.
  */
-import type { LinkRow, VlanRequest, VlansAnswer } from '../../control/api.js';
+import type { LinkRow, VlansAnswer, VlansRequest } from '../../control/api.js';
 import type { Context, Invocation } from '../context.js';
 import { formatTunnels, formatVlans } from '../format/vlan.js';
 import { findLink } from '../links.js';
-import { vlanChange } from '../requests/vlan.js';
+import { vlanChange, vlanSetting } from '../requests/vlan.js';
 import { type Grammar, integer, one, parseWords, SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
 
 const FAMILY: Subcommands = {
   command: 'vlan',
-  here: ['show', 'tunnelshow', 'add', 'del'],
+  here: ['show', 'tunnelshow', 'add', 'del', 'set'],
   aliases: { ...SHOW_ALIASES, delete: 'del' },
 };
 
@@ -28,11 +28,12 @@ export async function run({ context, words, help }: Invocation): Promise<number>
   const rest = words.slice(1);
   if (name === 'help') context.print(help());
   else if (name === 'add' || name === 'del') await change(context, vlanChange(name, rest));
+  else if (name === 'set') await change(context, vlanSetting(rest));
   else await show(context, name, rest);
   return 0;
 }
 
-async function change(context: Context, request: VlanRequest): Promise<void> {
+async function change(context: Context, request: VlansRequest): Promise<void> {
   const client = await context.client();
   await client.post('/v1/vlans', request);
 }
@@ -58,7 +59,7 @@ async function show(context: Context, name: string, words: readonly string[]): P
     .map((row) => ({ ...row, vlans: row.vlans.filter((entry) => covers(entry, vid)) }))
     .filter((row) => vid === undefined || row.vlans.length > 0);
   if (context.json) context.printJson(rows);
-  else context.print(formatVlans(rows));
+  else context.print(formatVlans(rows, context.details));
 }
 
 function covers(entry: { vlan: number; vlanEnd?: number }, vid: number | undefined): boolean {

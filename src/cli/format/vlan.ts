@@ -10,12 +10,17 @@ const VLAN_ID = 9;
 
 const nameColumn = (name: string): string => `${name.padEnd(NAME)}  `;
 
-/** As `bridge vlan show`: one line a VID or range; a port without VLANs has no line. */
-export function formatVlans(rows: readonly VlanRow[]): string {
+/**
+ * As `bridge vlan show`: one line a VID or range; a port without VLANs has no line.
+ * @param details as `bridge -d`: of ports that suppress by VLAN, which do
+ */
+export function formatVlans(rows: readonly VlanRow[], details = false): string {
   let text = `${nameColumn('port')}vlan-id\n`;
   for (const row of rows) {
     row.vlans.forEach((entry, index) => {
-      const words = [range(entry.vlan, entry.vlanEnd), ...entry.flags];
+      const isShown = details && entry.neigh_suppress !== undefined;
+      const suppression = isShown ? [`neigh_suppress ${entry.neigh_suppress === true ? 'on' : 'off'}`] : [];
+      const words = [range(entry.vlan, entry.vlanEnd), ...entry.flags, ...suppression];
       text += `${nameColumn(index === 0 ? row.ifname : '')}${words.join(' ')}\n`;
     });
   }

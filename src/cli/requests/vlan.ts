@@ -1,8 +1,8 @@
 /**
- * The words of `bridge vlan add` and `bridge vlan del` as requests. Pure.
+ * The words of `bridge vlan add`, `del` and `set` as requests. Pure.
  */
 import { type IdRange, rangeLength } from '../../config/id-range.js';
-import type { VlanRequest } from '../../control/api.js';
+import type { VlanRequest, VlanSetRequest } from '../../control/api.js';
 import { UsageError } from '../errors.js';
 import { given, ids, VLAN_ID, VNI } from '../values.js';
 import { type Grammar, one, parseWords, required } from '../words.js';
@@ -49,6 +49,26 @@ export function vlanChange(op: 'add' | 'del', words: readonly string[]): VlanReq
     untagged: found.has('untagged') || undefined,
     ...(vnis === undefined ? {} : ends('tunid', 'tunidEnd', vnis)),
   });
+}
+
+const SET: Grammar = {
+  command: 'vlan set',
+  rules: [
+    { word: 'dev', key: 'dev', value: 'PORT' },
+    { word: 'vid', key: 'vid', value: 'VID' },
+    { word: 'neigh_suppress', key: 'neigh_suppress', value: 'on|off' },
+  ],
+};
+
+/** @throws UsageError */
+export function vlanSetting(words: readonly string[]): VlanSetRequest {
+  const example = 'vlan set dev PORT vid VID[-VID] neigh_suppress on|off';
+  const found = parseWords(SET, words);
+  const dev = required(SET, found, 'dev', 'a port', example);
+  const vids = ids('"vid"', required(SET, found, 'vid', 'a VLAN', example), VLAN_ID);
+  const text = required(SET, found, 'neigh_suppress', 'what to set', example);
+  if (text !== 'on' && text !== 'off') throw new UsageError(`"neigh_suppress" takes on or off, not "${text}"`);
+  return given({ op: 'set' as const, dev, ...ends('vid', 'vidEnd', vids), neigh_suppress: text === 'on' });
 }
 
 function ends<F extends string, L extends string>(first: F, last: L, range: IdRange) {

@@ -4,7 +4,7 @@
 import { entriesOf } from '../../config/entries-of.js';
 import { commandText } from '../../config/option-words.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
-import type { VlanRequest } from '../api.js';
+import type { VlansRequest } from '../api.js';
 import { type Entry, type EntryTable, fullKey, isForMany, keyOf } from '../entries.js';
 import { membershipsByLink } from './commands-vlans.js';
 import { deltaOfEdit, placed } from './delta.js';
@@ -20,7 +20,7 @@ export function entriesBetween(
   middle: SwitchConfig,
   table: EntryTable,
   remade: ReadonlySet<string>,
-  changes: readonly VlanRequest[],
+  changes: readonly VlansRequest[],
 ): Entry[] {
   const placeOf = (config: SwitchConfig): Map<string, string> =>
     new Map(config.bridges.flatMap(({ name, ports }) => ports.map((port) => [port.name, placeText(name, port)])));
@@ -53,7 +53,7 @@ function carriedVnis(config: SwitchConfig): Set<string> {
 }
 
 /** VLANs that a port has left, for a moment only too, as `port vid`. */
-function leftVlans(before: SwitchConfig, middle: SwitchConfig, changes: readonly VlanRequest[]): Set<string> {
+function leftVlans(before: SwitchConfig, middle: SwitchConfig, changes: readonly VlansRequest[]): Set<string> {
   const has = membershipsByLink(middle);
   const left = new Set<string>();
   for (const [dev, vlans] of membershipsByLink(before)) {

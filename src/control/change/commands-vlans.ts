@@ -3,13 +3,27 @@
  */
 import { commandText } from '../../config/option-words.js';
 import type { SwitchConfig, VlanMembership } from '../../config/types.js';
-import type { VlanRequest } from '../api.js';
+import { addVlans, type Document, deleteVlans, setVlans } from '../../config/edit.js';
+import type { VlanRequest, VlanSetRequest, VlansRequest } from '../api.js';
+
+/** The document after a request. @throws EditRefused */
+export function editVlans(document: Document, request: VlansRequest): Document {
+  switch (request.op) {
+    case 'add':
+      return addVlans(document, request);
+    case 'del':
+      return deleteVlans(document, request);
+    case 'set':
+      return setVlans(document, request);
+  }
+}
 
 /** In an order in which each can be carried out: on every link what goes, goes before anything comes. */
-export function vlanChanges(before: SwitchConfig, after: SwitchConfig): VlanRequest[] {
+export function vlanChanges(before: SwitchConfig, after: SwitchConfig): VlansRequest[] {
   const had = membershipsByLink(before);
+  const byVlan = portsThatSuppressByVlan(after);
   const gone: VlanRequest[] = [];
-  const come: VlanRequest[] = [];
+  const come: VlansRequest[] = [];
   for (const [dev, vlans] of membershipsByLink(after)) {
     const old = had.get(dev) ?? [];
     const lost = lostOf(old, vlans);
@@ -23,8 +37,34 @@ export function vlanChanges(before: SwitchConfig, after: SwitchConfig): VlanRequ
     );
     for (const run of runsOf(bare.map(({ vni: _, ...vlan }) => vlan))) come.push(vlanAdd(dev, run));
     for (const run of runsOf(added)) come.push(vlanAdd(dev, run));
+    const kept = old.filter(({ vid }) => !lost.some((vlan) => vlan.vid === vid));
+    come.push(...settings(dev, kept, vlans, byVlan.has(dev)));
   }
   return [...gone, ...come];
+}
+
+/** Which VLANs suppress, where that is not what they have. @param byVlan it counts: then a new one says so in any case */
+function settings(
+  dev: string,
+  kept: readonly VlanMembership[],
+  after: readonly VlanMembership[],
+  byVlan: boolean,
+): VlanSetRequest[] {
+  const suppresses = ({ neighSuppress }: VlanMembership): boolean => neighSuppress === true;
+  const differs = (vlan: VlanMembership): boolean => {
+    const before = kept.find(({ vid }) => vid === vlan.vid);
+    return before === undefined ? byVlan || suppresses(vlan) : suppresses(before) !== suppresses(vlan);
+  };
+  return [true, false].flatMap((wanted) => {
+    const those = after.filter((vlan) => suppresses(vlan) === wanted && differs(vlan));
+    const plain = those.map(({ vid }) => ({ vid, pvid: false, untagged: false, remotes: [] }));
+    return runsOf(plain).map((run): VlanSetRequest => ({ op: 'set', dev, ...range(run), neigh_suppress: wanted }));
+  });
+}
+
+function portsThatSuppressByVlan({ bridges, ports }: SwitchConfig): Set<string> {
+  const all = [...bridges.flatMap((bridge) => bridge.ports), ...ports];
+  return new Set(all.filter(({ neighVlanSuppress }) => neighVlanSuppress).map(({ name }) => name));
 }
 
 /** Memberships that end, and those that lose their VNI or get another one: these go before they come. */
@@ -36,9 +76,14 @@ function lostOf(before: readonly VlanMembership[], after: readonly VlanMembershi
 }
 
 /** The change as words. */
-export function vlanText({ op, dev, vid, vidEnd, tunid, tunidEnd, ...flags }: VlanRequest): string {
+export function vlanText(request: VlansRequest): string {
   const text = (first: number, last: number | undefined): string =>
     last === undefined ? `${first}` : `${first}-${last}`;
+  if (request.op === 'set') {
+    const { dev, vid, vidEnd, neigh_suppress: on } = request;
+    return commandText(['vlan', 'set', 'dev', dev, 'vid', text(vid, vidEnd), 'neigh_suppress', on ? 'on' : 'off']);
+  }
+  const { op, dev, vid, vidEnd, tunid, tunidEnd, ...flags } = request;
   const words = Object.entries(flags).flatMap(([word, given]) => (given === true ? [word] : []));
   const tunnel = tunid === undefined ? [] : ['tunnel_info', 'id', text(tunid, tunidEnd)];
   return commandText(['vlan', op, 'dev', dev, 'vid', text(vid, vidEnd), ...words, ...tunnel]);

@@ -5,15 +5,15 @@
  * Links come first, then VLANs. Their commands are carried out on a copy of the document, so that what they bring along or
  * take away by themselves is not told twice.
  */
-import { addLink, addVlans, type Document, deleteLink, deleteVlans, EditRefused, setLink } from '../../config/edit.js';
+import { addLink, type Document, deleteLink, EditRefused, setLink } from '../../config/edit.js';
 import { type HostFacts, NO_FACTS } from '../../config/host-facts.js';
 import { ConfigError, checkDocument } from '../../config/load.js';
 import { commandText, formatLinkAdd, formatLinkSet, type Options } from '../../config/option-words.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
-import type { VlanRequest } from '../api.js';
+import type { VlansRequest } from '../api.js';
 import type { EntryTable } from '../entries.js';
 import { entriesBetween, entryCommands } from './commands-entries.js';
-import { vlanChanges, vlanText } from './commands-vlans.js';
+import { editVlans, vlanChanges, vlanText } from './commands-vlans.js';
 import { identityOf } from './wanted.js';
 
 /** A configuration with the document that says it. */
@@ -34,10 +34,16 @@ interface Link {
   identity: string;
   /** Resolved facts: what is equal here needs no command, however it is written. */
   facts: string;
+  /** The document says of the port whether its VLANs say which of them suppress; and whether some VLAN does. */
+  isSaid: boolean;
+  speaks: boolean;
+  /** Its memberships. */
+  members: string;
   /** All that is said of a port, its VLANs and entries among it. */
   whole: string;
 }
 
+const BY_VLAN = 'neigh_vlan_suppress';
 const LISTED_APART = ['type', 'ports', 'vlans', 'fdb'];
 /** Changed by entries where the port is there already. */
 const BY_ENTRIES = ['remotes'];
@@ -130,8 +136,8 @@ class Simulation {
     return optionsOf(((home.ports ?? {}) as Record<string, unknown>)[name]);
   }
 
-  vlan(change: VlanRequest): void {
-    this.become(change.op === 'add' ? addVlans(this.document, change) : deleteVlans(this.document, change));
+  vlan(change: VlansRequest): void {
+    this.become(editVlans(this.document, change));
     this.commands.push(vlanText(change));
   }
 
@@ -160,9 +166,12 @@ function changeLinks(before: Link[], after: Link[], simulation: Simulation, stay
 
 function changeLink(before: Link, after: Link, simulation: Simulation): void {
   const moves = before.master !== after.master;
-  if (!moves && before.facts === after.facts) return;
+  // Whether VLANs say which of them suppress goes without saying as long as some do; where these change, it is said.
+  const settles = !before.isSaid && before.members !== after.members && (before.speaks || after.speaks);
+  if (!moves && !settles && before.facts === after.facts) return;
   const apart = after.master === null ? [] : BY_ENTRIES;
   const options = difference(moves ? simulation.optionsAfterMove(after) : before.options, after.options, apart);
+  if (settles) options[BY_VLAN] = after.options[BY_VLAN] ?? false;
   if (!moves && Object.keys(options).length === 0) return;
   simulation.set(after, { ...(moves ? { master: after.master } : {}), options });
 }
@@ -172,7 +181,8 @@ function difference(before: Options, after: Options, apart: readonly string[]): 
   return Object.fromEntries(
     keys
       .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
-      .map((key) => [key, after[key] ?? null]),
+      // Without the word, VLANs that say so themselves would still count.
+      .map((key) => [key, after[key] ?? (key === BY_VLAN ? false : null)]),
   );
 }
 
@@ -185,14 +195,19 @@ function linksOf({ document, config }: Stated): Link[] {
     const facts = JSON.stringify('remotes' in rest && master !== null ? { ...rest, remotes: [] } : rest);
     const identity = identityOf({ role: 'guest', config: port });
     const whole = JSON.stringify([port, raw, master]);
-    links.push({ type: port.type, name: port.name, master, options: optionsOf(raw), identity, facts, whole });
+    // Where VLANs say so themselves, this goes without saying in a document, and is said as a command.
+    const options = { ...optionsOf(raw), ...(port.neighVlanSuppress ? { [BY_VLAN]: true } : {}) };
+    const isSaid = optionsOf(raw)[BY_VLAN] !== undefined;
+    const speaks = port.neighVlanSuppress || port.vlans.some(({ neighSuppress }) => neighSuppress);
+    const members = JSON.stringify(port.vlans);
+    links.push({ type: port.type, name: port.name, master, options, identity, facts, whole, isSaid, speaks, members });
   };
   for (const bridge of config.bridges) {
     const { ports, options: _, vlans: _vlans, ...rest } = bridge;
     const raw = bridges[bridge.name] ?? {};
     const facts = JSON.stringify(rest);
     const place = { name: bridge.name, master: null, identity: 'bridge', whole: '' };
-    links.push({ type: 'bridge', ...place, options: optionsOf(raw), facts });
+    links.push({ type: 'bridge', ...place, options: optionsOf(raw), facts, isSaid: true, speaks: false, members: '' });
   }
   for (const bridge of config.bridges) {
     const bodies = (bridges[bridge.name]?.ports ?? {}) as Record<string, unknown>;

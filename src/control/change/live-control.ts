@@ -2,16 +2,7 @@
  * Changes of a running switch, one at a time: the live document and the entries put in by hand, and the way from a request
  * to the engines. A request is checked wholly before anything is done; what cannot be done leaves everything as it was.
  */
-import {
-  addLink,
-  addVlans,
-  type Document,
-  deleteLink,
-  deleteVlans,
-  EditRefused,
-  setLink,
-  withEntries,
-} from '../../config/edit.js';
+import { addLink, type Document, deleteLink, EditRefused, setLink, withEntries } from '../../config/edit.js';
 import { type HostFacts, NO_FACTS } from '../../config/host-facts.js';
 import { type CheckedDocument, ConfigError, checkDocument, netnsExists } from '../../config/load.js';
 import type { SwitchConfig } from '../../config/types.js';
@@ -24,7 +15,7 @@ import type {
   MdbRequest,
   NeighRequest,
   SwitchEvent,
-  VlanRequest,
+  VlansRequest,
 } from '../api.js';
 import { ChangeRefused, type Controls } from '../controls.js';
 import { DeviceError } from '../device-error.js';
@@ -34,6 +25,7 @@ import { linkChanges } from '../events/link-events.js';
 import type { MulticastControl } from '../tables/multicast-control.js';
 import type { NeighTable } from '../tables/neigh-table.js';
 import { commandsBetween } from './commands.js';
+import { editVlans } from './commands-vlans.js';
 import { deltaOfEdit, deltaToFile } from './delta.js';
 import { addEntry, deleteEntry, flushEntries } from './fdb-requests.js';
 import type { FdbTables } from './fdb-selection.js';
@@ -96,10 +88,8 @@ export class LiveControl implements Controls {
     });
   }
 
-  vlan(request: VlanRequest): Promise<void> {
-    return this.edit((document) =>
-      request.op === 'add' ? addVlans(document, request) : deleteVlans(document, request),
-    );
+  vlan(request: VlansRequest): Promise<void> {
+    return this.edit((document) => editVlans(document, request));
   }
 
   fdb(request: FdbRequest): Promise<FlushAnswer | undefined> {

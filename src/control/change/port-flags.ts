@@ -16,7 +16,8 @@ export function portFlags(bridge: BridgeConfig | null, port: PortConfig): number
     (port.bcastFlood ? flag.BCAST_FLOOD : 0) |
     (port.isolated ? flag.ISOLATED : 0) |
     (port.locked ? flag.LOCKED : 0) |
-    (port.neighSuppress ? flag.NEIGH_SUPPRESS : 0)
+    (port.neighSuppress ? flag.NEIGH_SUPPRESS : 0) |
+    (port.neighVlanSuppress ? flag.NEIGH_VLAN_SUPPRESS : 0)
   );
 }
 

@@ -45,12 +45,12 @@ export class Memberships {
       change.structure.push({ op: 'neigh-flush', port: port.index, bridge, vid, learnedOnly: true });
       change.flushes.push({ owner: port.index, segment: segmentOf(bridge, vid) });
     }
-    for (const { vid, untagged } of port.config.vlans) {
+    for (const { vid, untagged, neighSuppress: suppresses = false } of port.config.vlans) {
       const present = port.vlans.get(vid);
-      if (present?.untagged === untagged) continue;
+      if (present?.untagged === untagged && present.suppresses === suppresses) continue;
       const counter = present?.counter ?? this.vlanCounters.tryTake() ?? 0;
-      port.vlans.set(vid, { untagged, counter });
-      change.structure.push({ op: 'vlan', port: port.index, vid, untagged, counter });
+      port.vlans.set(vid, { untagged, suppresses, counter });
+      change.structure.push({ op: 'vlan', port: port.index, vid, untagged, suppresses, counter });
     }
     const pvid = port.config.vlans.find((vlan) => vlan.pvid)?.vid ?? 0;
     if (pvid !== port.pvid) change.structure.push({ op: 'pvid', port: port.index, vid: pvid });

@@ -53,6 +53,7 @@ function wantedHost(
     isolated: false,
     locked: false,
     neighSuppress: false,
+    neighVlanSuppress: false,
     up: 'up' in link ? link.up : true,
     stormLimit: { broadcast: 0, unknownUnicast: 0, multicast: 0 },
     mcastRouter: 1,

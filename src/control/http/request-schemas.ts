@@ -15,7 +15,7 @@ import type {
   MdbRequest,
   NeighRequest,
   NeighState,
-  VlanRequest,
+  VlansRequest,
 } from '../api.js';
 import type { FdbFilter } from '../listings.js';
 import { EVENT_KINDS, type EventKind } from './event-stream.js';
@@ -104,6 +104,14 @@ const vlan = z.strictObject({
   tunidEnd: value.vni.exactOptional(),
 });
 
+const vlanSet = z.strictObject({
+  op,
+  dev: linkName,
+  vid: value.vid,
+  vidEnd: value.vid.exactOptional(),
+  neigh_suppress: value.flag,
+});
+
 const neighPut = z.strictObject({
   op,
   dst: value.ip,
@@ -157,7 +165,7 @@ const FDB: OpSchemas = {
   }),
 };
 
-const VLAN: OpSchemas = { add: vlan, del: vlan };
+const VLAN: OpSchemas = { add: vlan, del: vlan, set: vlanSet };
 
 const NEIGH: OpSchemas = {
   add: neighPut,
@@ -182,16 +190,18 @@ const APPLY = z.strictObject({
 export const readRequest = {
   link: (body: unknown): LinkRequest => byOp(LINK, body) as LinkRequest,
   fdb: (body: unknown): FdbRequest => byOp(FDB, body) as FdbRequest,
-  vlan: (body: unknown): VlanRequest => rangesFit(byOp(VLAN, body) as VlanRequest),
+  vlan: (body: unknown): VlansRequest => rangesFit(byOp(VLAN, body) as VlansRequest),
   neigh: (body: unknown): NeighRequest => byOp(NEIGH, body) as NeighRequest,
   mdb: (body: unknown): MdbRequest => byOp(MDB, body) as MdbRequest,
   apply: (body: unknown): ApplyRequest => checked(APPLY, mapping(body)) as ApplyRequest,
 };
 
 /** Two ranges are mapped one to one; which of their ends is missing says nothing else. */
-function rangesFit(request: VlanRequest): VlanRequest {
-  const { vid, vidEnd = vid, tunid, tunidEnd } = request;
+function rangesFit(request: VlansRequest): VlansRequest {
+  const { vid, vidEnd = vid } = request;
   if (vidEnd < vid) throw invalid(`vidEnd: ${vidEnd} is before vid ${vid}; give the last VLAN ID of the range`);
+  if (request.op === 'set') return request;
+  const { tunid, tunidEnd } = request;
   if (tunid === undefined) {
     if (tunidEnd !== undefined) throw invalid('tunid: is missing; give the VNI that vid maps to beside tunidEnd');
     return request;

@@ -62,6 +62,7 @@ const SLAVE_KEYS = [
   'isolated',
   'locked',
   'neigh_suppress',
+  'neigh_vlan_suppress',
   'mcast_router',
   'mcast_fast_leave',
   'storm_limit',
