@@ -5,6 +5,8 @@
       "sources": [
         "src/native/addon.c",
         "src/native/args.c",
+        "src/native/process.c",
+        "src/native/addresses.c",
         "src/native/nic-verbs.c",
         "src/native/checksum.c",
         "src/native/netns.c",

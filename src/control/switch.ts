@@ -17,6 +17,7 @@ import { EventFeed } from './events/event-feed.js';
 import { NoticeLimit } from './events/notice-limit.js';
 import { type OwnTunnelNotice, OwnTunnelNotices } from './events/own-tunnel-notices.js';
 import { PuntFeed } from './events/punt-feed.js';
+import { forget } from './guard.js';
 import { HOST_FACTS } from './host-facts.js';
 import type { Views } from './listings.js';
 import type { Port, SwitchModel } from './model.js';
@@ -183,7 +184,11 @@ function assemble(
     remotesAt,
     vteps: reconciler.entries.vteps,
     tell: (event) => feed.tell(event),
-    carryOut: (operations) => void controls.own(() => withEntries(operations())).catch(() => undefined),
+    carryOut: (operations) =>
+      forget(
+        'multicast change',
+        controls.own(() => withEntries(operations())),
+      ),
   });
   const tell = (event: SwitchEvent): void => feed.tell(event);
   const notices = new OwnTunnelNotices(
@@ -215,7 +220,7 @@ function assemble(
     model,
     remotes,
     pathMtu: (port, address) => devices.pathMtu(port.config, address),
-    carryOut: (change) => void controls.own(change).catch(() => undefined),
+    carryOut: (change) => forget('mtu change', controls.own(change)),
     setMtus: (change) => reconciler.setMtus(change),
   });
   const vteps = new VtepWatch({
@@ -224,7 +229,7 @@ function assemble(
     fdb,
     counters: engines.counters,
     members: () => multicast.permanentRemotes(),
-    carryOut: (change) => void controls.own(change).catch(() => undefined),
+    carryOut: (change) => forget('vtep change', controls.own(change)),
   });
   const strangers = new StrangerWatch({
     ...{ model, remotes, tell, counters: engines.counters },

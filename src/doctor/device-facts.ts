@@ -4,8 +4,8 @@
  */
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { canonicalAddress } from '../wire/ip-address.js';
 import { zoned } from './pinger.js';
 import type { NicPlan, VxlanPlan } from './plan.js';
 
@@ -43,11 +43,14 @@ export function bindError(
 export interface Devices {
   device(name: string): DeviceFacts | undefined;
   nic(nic: Pick<NicPlan, 'ifname' | 'netns'>): NicFacts;
+  /** Addresses of this host's interfaces that are up. */
+  addresses(): Set<string>;
   route(path: { remote: string; local?: string; dev?: string }): RouteFacts;
 }
 
 export async function loadDevices(): Promise<Devices> {
-  const [{ tapState }, { pathMtu, UnderlayError }, { netnsExists }] = await Promise.all([
+  const [{ hostAddresses }, { tapState }, { pathMtu, UnderlayError }, { netnsExists }] = await Promise.all([
+    import('../port/process.js'),
     import('../port/tap.js'),
     import('../port/underlay.js'),
     import('../config/load.js'),
@@ -63,6 +66,10 @@ export async function loadDevices(): Promise<Devices> {
       if (netns !== undefined && !netnsExists(netns)) return { state: 'no-netns' };
       const state = tapState(ifname, netns);
       return state === null ? { state: 'gone' } : { state: 'there', up: state.up, mtu: state.mtu };
+    },
+    addresses() {
+      const up = hostAddresses().filter((one) => one.up);
+      return new Set(up.map(({ address }) => canonicalAddress(address)));
     },
     route(path) {
       try {
@@ -83,11 +90,6 @@ function multicastFlag(name: string, mtu: number): boolean | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Addresses of this host's interfaces that are up. */
-export function ownAddresses(): Set<string> {
-  return new Set(Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)));
 }
 
 /** Remotes that nobody answers ARP for, with the interface they were looked for on. */

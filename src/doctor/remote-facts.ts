@@ -2,7 +2,7 @@
  * Probing of all remotes at once: routes, pings, path MTU, UDP ports. Remotes that several ports share are probed once. It
  * keeps to its time and joins the facts; what they mean is for `judge-remotes.ts`.
  */
-import { type Devices, missingNeighbours, ownAddresses } from './device-facts.js';
+import { type Devices, missingNeighbours } from './device-facts.js';
 import { openIcmpSocket } from './icmp-socket.js';
 import type { RemoteFacts } from './judge-remotes.js';
 import { limited } from './limited.js';
@@ -27,10 +27,10 @@ export interface RemoteCase {
 /** @returns facts in the order of the cases */
 export async function examineRemotes(
   cases: readonly RemoteCase[],
-  devices: Pick<Devices, 'route'>,
+  devices: Pick<Devices, 'route' | 'addresses'>,
   options: { pings: boolean },
 ): Promise<RemoteFacts[]> {
-  const own = ownAddresses();
+  const own = devices.addresses();
   const routed = cases.map(({ port, remote }) => ({
     port,
     remote,

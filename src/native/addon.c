@@ -424,6 +424,8 @@ NAPI_MODULE_INIT() {
   ot_export(env, exports, "waitReadable", wait_readable);
   ot_export(env, exports, "closeFd", close_fd);
   ot_export(env, exports, "enterNamespace", enter_namespace);
+  ot_export_process(env, exports);
+  ot_export_addresses(env, exports);
   ot_export_nic(env, exports);
   return exports;
 }

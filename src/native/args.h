@@ -1,4 +1,4 @@
-/* Reads JavaScript arguments and throws errors. Used by addon.c and nic-verbs.c alone. */
+/* Reads JavaScript arguments and throws errors. Used by the files that export verbs alone. */
 #ifndef OVERTAP_ARGS_H
 #define OVERTAP_ARGS_H
 
@@ -29,5 +29,8 @@ void ot_export(napi_env env, napi_value exports, const char *name, napi_callback
 
 /* The verbs on a Nic, of nic-verbs.c. */
 void ot_export_nic(napi_env env, napi_value exports);
+/* Those of process.c and addresses.c. */
+void ot_export_process(napi_env env, napi_value exports);
+void ot_export_addresses(napi_env env, napi_value exports);
 
 #endif

@@ -108,6 +108,21 @@ export interface TapNicChanges {
   removeAddresses?: readonly TapAddress[];
 }
 
+/** The process at the other end of a unix socket. */
+export interface PeerProcess {
+  /** 0: in a PID namespace that this process does not see. */
+  pid: number;
+  uid: number;
+}
+
+export interface HostAddress {
+  ifname: string;
+  /** As inet_ntop(3) writes it; without a zone. */
+  address: string;
+  /** Whether the interface is set up and has a carrier (IFF_UP and IFF_RUNNING). */
+  up: boolean;
+}
+
 export interface LinkState {
   /** Of the device in its namespace: another device of its name has another one. */
   index: number;
@@ -221,6 +236,11 @@ interface NativeBinding {
   closeFd(fd: number): void;
   /** Moves the calling thread into a namespace for good. */
   enterNamespace(path: string): void;
+  /** Ends the process without waiting for its threads. */
+  exitAtOnce(status: number): never;
+  peerOf(fd: number): PeerProcess;
+  /** The IP addresses of the thread's network namespace. */
+  hostAddresses(): HostAddress[];
 
   createNic(options: CreateNicOptions): NicHandle;
   /** Closes the Nic's own descriptor; what is attached stays open and belongs to whoever opened it. */
@@ -275,6 +295,9 @@ export const {
   waitReadable,
   closeFd,
   enterNamespace,
+  exitAtOnce,
+  peerOf,
+  hostAddresses,
   createNic,
   closeNic,
   receive,

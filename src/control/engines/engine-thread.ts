@@ -4,6 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Operation } from '../../dataplane/operations.js';
 import { createWake } from '../../port/wake.js';
+import { forget, guarded } from '../guard.js';
 import type { EngineData, FromEngine, ToEngine } from './engine-protocol.js';
 
 const STOP_MS = 500;
@@ -39,7 +40,10 @@ export class EngineThread {
       workerData,
       name: `engine ${data.engine}`,
     });
-    this.worker.on('message', (message: FromEngine) => this.hear(message));
+    this.worker.on(
+      'message',
+      guarded('engine message', (message: FromEngine) => this.hear(message)),
+    );
     this.worker.on('error', (error) => this.die(error instanceof Error ? error : new Error(String(error))));
     this.ended = new Promise((resolve) => {
       this.worker.once('exit', () => {
@@ -64,7 +68,7 @@ export class EngineThread {
     if (this.stopped) return;
     this.stopped = true;
     this.say({ type: 'stop' });
-    const patience = setTimeout(() => void this.worker.terminate(), STOP_MS);
+    const patience = setTimeout(() => forget('engine end', this.worker.terminate()), STOP_MS);
     await this.ended;
     clearTimeout(patience);
     this.wake.close();

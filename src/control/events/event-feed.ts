@@ -18,6 +18,7 @@ import {
 } from '../../fdb/events.js';
 import { formatMac } from '../../wire/ethernet.js';
 import type { EventEntry, MacMoves, SwitchEvent } from '../api.js';
+import { attempt, every } from '../guard.js';
 import type { SwitchModel } from '../model.js';
 import { remoteAddress, stateOf, vniOf } from '../naming.js';
 
@@ -64,8 +65,7 @@ export class EventFeed {
   private seenMoves = 0;
 
   constructor(private readonly sources: FeedSources) {
-    this.timer = setInterval(() => this.poll(), POLL_MS);
-    this.timer.unref();
+    this.timer = every('event-feed', POLL_MS, () => this.poll());
   }
 
   /** Calls back for each event from now on. @returns what ends it */
@@ -81,7 +81,7 @@ export class EventFeed {
   }
 
   tell(event: SwitchEvent): void {
-    for (const listener of this.listeners) listener(event);
+    for (const listener of this.listeners) attempt('event listener', () => listener(event));
   }
 
   /** Reads what the engines have recorded, and tells it. */

@@ -14,6 +14,7 @@ import {
 import { formatMac } from '../../wire/ethernet.js';
 import { formatAddress } from '../../wire/ip-address.js';
 import type { SwitchEvent } from '../api.js';
+import { attempt, soon } from '../guard.js';
 import type { Port, SwitchModel } from '../model.js';
 import { vniOf } from '../naming.js';
 
@@ -34,8 +35,9 @@ export class PuntFeed {
   /** Something was handed over. */
   drain(): void {
     const { punts, multicast } = this.parts;
-    const more = punts.drain((punt) => this.take(punt));
-    if (more) setImmediate(() => this.drain());
+    // A frame that the control thread cannot read is passed over: the ring must be emptied.
+    const more = punts.drain((punt) => attempt('punt', () => this.take(punt)));
+    if (more) soon('punt', () => this.drain());
     multicast.publish();
   }
 

@@ -8,6 +8,7 @@
 import type { ServerResponse } from 'node:http';
 import type { SwitchEvent } from '../api.js';
 import type { Controls } from '../controls.js';
+import { every, guarded, soon } from '../guard.js';
 import type { Limits } from './server-limits.js';
 
 export type EventKind = SwitchEvent['event'];
@@ -92,10 +93,9 @@ export class EventHub {
   private listen(): void {
     if (this.unsubscribe !== undefined) return;
     this.unsubscribe = this.controls.subscribe((event) => this.gather(event));
-    this.pings = setInterval(() => {
+    this.pings = every('event stream', this.limits.pingMs, () => {
       for (const reader of this.readers) reader.lookAfter(performance.now());
-    }, this.limits.pingMs);
-    this.pings.unref();
+    });
   }
 
   private forget(reader: Reader): void {
@@ -118,7 +118,7 @@ export class EventHub {
     this.gathered.push({ kind: event.event, text });
     this.gatheredLength += text.length;
     if (this.gatheredLength >= GATHER) this.flush();
-    else this.flushing ??= setImmediate(() => this.flush());
+    else this.flushing ??= soon('event stream', () => this.flush());
   }
 
   private flush(): void {
@@ -154,7 +154,10 @@ class Reader {
     private readonly limits: Limits,
   ) {
     this.wants = kinds === null ? '' : [...kinds].sort().join();
-    outgoing.on('drain', () => this.tellLost());
+    outgoing.on(
+      'drain',
+      guarded('event stream', () => this.tellLost()),
+    );
     outgoing.on('error', () => undefined); // the reader has gone; `close` follows
   }
 

@@ -7,6 +7,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { soon } from '../guard.js';
 
 export type RequestHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
@@ -76,7 +77,7 @@ export class RequestGate {
     outgoing.once('close', () => {
       line.current = null;
       // A pass of the event loop in between, so that a thousand requests sent ahead do not hold up everyone else.
-      if (line.waiting.length > 0) setImmediate(() => this.next(line));
+      if (line.waiting.length > 0) soon('request', () => this.next(line));
     });
     // What bounded the taking of the answer before must not bound the making of this one.
     incoming.socket.setTimeout(0);

@@ -4,6 +4,7 @@
  * passes of the event loop. It does not know what it sends.
  */
 import type { ServerResponse } from 'node:http';
+import { attempt, soon } from '../guard.js';
 import { errorAnswer } from './http-refusal.js';
 import type { Limits } from './server-limits.js';
 
@@ -36,12 +37,12 @@ export class Turns {
   }
 
   private pass(left: number): void {
-    setImmediate(() => {
+    soon('answer in pieces', () => {
       if (left > 1) {
         this.pass(left - 1);
         return;
       }
-      this.queue.shift()?.();
+      attempt('answer in pieces', () => this.queue.shift()?.());
       if (this.queue.length > 0) this.pass(PASSES_A_TURN);
       else this.running = false;
     });

@@ -13,6 +13,7 @@ import { parseAddress } from '../../wire/ip-address.js';
 import type { MdbAnswer, MdbRequest, SwitchEvent } from '../api.js';
 import type { Vteps } from '../change/vteps.js';
 import { ChangeRefused, unknownLink } from '../controls.js';
+import { every } from '../guard.js';
 import type { BridgeModel, Port, SwitchModel, VxlanPort } from '../model.js';
 import { remoteAddress } from '../naming.js';
 import { Mdb } from './mdb.js';
@@ -66,8 +67,7 @@ export class MulticastControl {
       port: (port) => this.portNames.get(port) ?? '',
       remote: (remote) => remoteAddress(parts.remotes, remote),
     });
-    this.timer = setInterval(() => this.advance(), TICK_MS);
-    this.timer.unref();
+    this.timer = every('multicast', TICK_MS, () => this.advance());
   }
 
   stop(): void {

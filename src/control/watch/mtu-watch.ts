@@ -6,6 +6,7 @@
 import type { RemoteTable } from '../../encap/remotes.js';
 import { Transition } from '../change/transition.js';
 import { remotesOf } from '../change/vteps.js';
+import { every } from '../guard.js';
 import type { SwitchModel, VxlanPort } from '../model.js';
 import { remoteAddress } from '../naming.js';
 
@@ -31,8 +32,7 @@ export class MtuWatch {
   private turn = 0;
 
   constructor(private readonly parts: MtuWatchParts) {
-    this.timer = setInterval(() => this.look(), LOOK_MS);
-    this.timer.unref();
+    this.timer = every('mtu-watch', LOOK_MS, () => this.look());
   }
 
   stop(): void {

@@ -5,12 +5,13 @@
  * An engine tells of a TAP that has gone at once; what it cannot see is looked for once a second, a part of the ports at a
  * time. Of ports that are down it is tried several times a second whether their devices can be had again.
  */
-import { networkInterfaces } from 'node:os';
 import { netnsExists } from '../../config/load.js';
+import { hostAddresses } from '../../port/process.js';
 import { tapState } from '../../port/tap.js';
 import { pathMtu, UnderlayError } from '../../port/underlay.js';
 import { canonicalAddress } from '../../wire/ip-address.js';
 import type { SwitchEvent } from '../api.js';
+import { attempt, caught, every } from '../guard.js';
 import type { Port, SwitchModel, TapPort, VxlanPort } from '../model.js';
 
 const LOOK_MS = 100;
@@ -25,8 +26,8 @@ const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL']);
 export interface Machine {
   /** The state of an underlay's device; null: it is not there; undefined: the kernel does not say, for the moment. */
   nic(ifname: string): { index: number; up: boolean } | null | undefined;
-  /** The addresses of the switch's namespace, of devices that are up. */
-  addresses(): Set<string>;
+  /** The addresses of the switch's namespace, of devices that are up; undefined: the kernel does not say, for the moment. */
+  addresses(): Set<string> | undefined;
   /** Whether a route leads to a remote. */
   isRouted(from: { local?: string; dev?: string }, remote: string): boolean;
   netnsExists(netns: string): boolean;
@@ -59,8 +60,7 @@ export class PortWatch {
 
   constructor(private readonly parts: PortWatchParts) {
     this.machine = parts.machine ?? REAL;
-    this.timer = setInterval(() => this.look(), LOOK_MS);
-    this.timer.unref();
+    this.timer = every('port-watch', LOOK_MS, () => this.look());
   }
 
   stop(): void {
@@ -68,17 +68,20 @@ export class PortWatch {
   }
 
   /** One look: at a tenth of the ports, and at all that are down. */
-  look(): void {
+  look(): Promise<void> {
     this.turn = (this.turn + 1) % LOOKS;
     const ports = [...this.parts.model.ports.values()];
     const here = ports.filter((port) => port.index % LOOKS === this.turn);
-    const addresses = here.some(({ kind }) => kind === 'vxlan') ? this.machine.addresses() : new Set<string>();
-    if (addresses.size > 0) this.compare(addresses);
+    const addresses = here.some(({ kind }) => kind === 'vxlan') ? this.machine.addresses() : undefined;
+    if (addresses !== undefined && addresses.size > 0) attempt('port-watch', () => this.compare(addresses));
     for (const port of here) {
-      if (port.kind === 'tap') this.lookAtTap(port);
-      else this.lookAtUnderlay(port, addresses);
+      // One port's trouble keeps none of the others from being looked at.
+      attempt('port-watch', () => {
+        if (port.kind === 'tap') this.lookAtTap(port);
+        else this.lookAtUnderlay(port, addresses);
+      });
     }
-    void this.renewGone(ports);
+    return this.renewGone(ports);
   }
 
   private compare(addresses: ReadonlySet<string>): void {
@@ -103,7 +106,7 @@ export class PortWatch {
     if (before !== nic.up) tell(linkEvent(port, nic.up ? 'up' : 'down'));
   }
 
-  private lookAtUnderlay(port: VxlanPort, addresses: ReadonlySet<string>): void {
+  private lookAtUnderlay(port: VxlanPort, addresses: ReadonlySet<string> | undefined): void {
     const { local, dev } = port.config;
     const nic = dev === undefined ? undefined : this.machine.nic(dev);
     let fault: string | null = null;
@@ -146,15 +149,22 @@ export class PortWatch {
     this.isRenewing = true;
     try {
       for (const port of ports) {
-        if (!this.mayBeBack(port)) continue;
-        if (!(await this.parts.renew([port.name]))) continue;
-        this.gone.delete(port.name);
-        this.parts.changed(port.name, null);
-        this.parts.tell(linkEvent(port, 'up'));
+        try {
+          await this.renewPort(port);
+        } catch (error) {
+          caught('port-watch', error); // the others are still tried
+        }
       }
     } finally {
       this.isRenewing = false;
     }
+  }
+
+  private async renewPort(port: Port): Promise<void> {
+    if (!this.mayBeBack(port) || !(await this.parts.renew([port.name]))) return;
+    this.gone.delete(port.name);
+    this.parts.changed(port.name, null);
+    this.parts.tell(linkEvent(port, 'up'));
   }
 
   private mayBeBack(port: Port): boolean {
@@ -170,8 +180,8 @@ function linkEvent(port: Port, change: 'up' | 'down'): SwitchEvent {
 }
 
 /** Any address of the loopback network is the host's. */
-function isHere(local: string, addresses: ReadonlySet<string>): boolean {
-  return addresses.has(local) || local.startsWith('127.');
+function isHere(local: string, addresses: ReadonlySet<string> | undefined): boolean {
+  return addresses === undefined || addresses.has(local) || local.startsWith('127.');
 }
 
 const REAL: Machine = {
@@ -192,7 +202,11 @@ const REAL: Machine = {
     }
   },
   addresses() {
-    const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-    return new Set(all.map(({ address }) => canonicalAddress(address)));
+    try {
+      const up = hostAddresses().filter((one) => one.up);
+      return new Set(up.map(({ address }) => canonicalAddress(address)));
+    } catch {
+      return undefined;
+    }
   },
 };

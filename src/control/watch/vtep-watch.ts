@@ -8,6 +8,7 @@ import { destinationRemote } from '../../dataplane/forwarding.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import type { FdbReader } from '../../fdb/table.js';
 import { type Departure, Transition } from '../change/transition.js';
+import { every } from '../guard.js';
 import type { SwitchModel } from '../model.js';
 
 const ROUND_MS = 60_000;
@@ -31,8 +32,7 @@ export class VtepWatch {
   private isLooking = false;
 
   constructor(private readonly parts: VtepWatchParts) {
-    this.timer = setInterval(() => void this.look(), ROUND_MS);
-    this.timer.unref();
+    this.timer = every('vtep-watch', ROUND_MS, () => this.look());
   }
 
   stop(): void {
