@@ -3,8 +3,9 @@
  * commands show all of them; every other error passes through.
  */
 
+import { controlPathFault } from '../config/control-path.js';
 import { type HostFacts, NO_FACTS } from '../config/host-facts.js';
-import type { CheckedDocument, ConfigError } from '../config/load.js';
+import type { CheckedDocument, ConfigError, LoadDeps } from '../config/load.js';
 import type { Context } from './context.js';
 
 export type ReadConfig =
@@ -17,10 +18,10 @@ export type ReadConfig =
     };
 
 /** What a file says: as it stands there, and resolved. */
-export async function readConfig(context: Context, file: string): Promise<ReadConfig> {
+export async function readConfig(context: Context, file: string, deps: LoadDeps = {}): Promise<ReadConfig> {
   const [{ loadDocument, ConfigError }, host] = await Promise.all([context.rooms.config(), factsOf(context)]);
   try {
-    return loadDocument(file, { host });
+    return loadDocument(file, { host, ...deps });
   } catch (error) {
     if (error instanceof ConfigError) return { error };
     throw error;
@@ -28,10 +29,15 @@ export async function readConfig(context: Context, file: string): Promise<ReadCo
 }
 
 /** A file can be read without the addon, too: then nothing is said of what is not there. */
-async function factsOf(context: Context): Promise<HostFacts> {
+export async function factsOf(context: Context): Promise<HostFacts> {
   try {
     return (await context.rooms.host()).HOST_FACTS;
   } catch {
     return NO_FACTS;
   }
+}
+
+/** For commands to which the file's control socket matters: whether it can be made, unless `-s` names another one. */
+export function controlCheck(context: Context): LoadDeps {
+  return context.socketOption === undefined ? { controlFault: controlPathFault } : {};
 }

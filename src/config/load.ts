@@ -4,15 +4,16 @@
  * Takes a file, its text or its plain value, reads schema and rules in turn and gathers all faults into one ConfigError.
  * It opens no device and changes nothing on the machine.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { decodeSwitch } from './decode.js';
-import { readDocument, wholeFileError } from './document.js';
+import { readDocument } from './document.js';
 import type { Document } from './edit-tree.js';
 import { type ConfigWarning, FaultList, type Locator, NOWHERE } from './faults.js';
 import { type HostFacts, NO_FACTS } from './host-facts.js';
 import { checkPlain } from './plain-value.js';
-import { resolveSwitch } from './resolve.js';
+import { readText } from './read-file.js';
+import { DEFAULT_CONTROL, resolveSwitch } from './resolve.js';
 import { checkRules } from './rules.js';
 import type { SwitchConfig } from './types.js';
 
@@ -26,6 +27,10 @@ export interface LoadDeps {
   netnsExists?: (nameOrPath: string) => boolean;
   /** Devices and addresses; absent: they are not asked for, and only a port's own `local` is known as this host's. */
   host?: HostFacts;
+  /** Why the control socket cannot be at a path, or null. By default it is not looked at: only a start makes it. */
+  controlFault?: (path: string) => string | null;
+  /** The file must be a regular one, not a pipe. */
+  regularFile?: boolean;
 }
 
 /** A sound configuration: as it was given, and resolved. */
@@ -43,7 +48,7 @@ export function loadConfig(path: string, deps: LoadDeps = {}): SwitchConfig {
 
 /** As loadConfig, with the value of the file beside. */
 export function loadDocument(path: string, deps: LoadDeps = {}): CheckedDocument {
-  return parseDocument(readText(path), path, deps);
+  return parseDocument(readText(path, deps.regularFile), path, deps);
 }
 
 /** Checks the text of a file; `fileName` is for messages. @throws ConfigError holding every fault of it */
@@ -78,24 +83,13 @@ function check(value: unknown, fileName: string, locator: Locator, deps: LoadDep
   if (decoded === undefined) throw faults.toError(fileName);
   const host = deps.host ?? NO_FACTS;
   checkRules(decoded, { netnsExists: deps.netnsExists ?? netnsExists, ...host }, faults);
+  if (!decoded.rejected.has('control')) {
+    const fault = deps.controlFault?.(decoded.given.control ?? DEFAULT_CONTROL);
+    if (typeof fault === 'string') faults.at(['control'], fault);
+  }
   if (faults.count > 0) throw faults.toError(fileName);
   const config = resolveSwitch(decoded, { hostname: deps.hostname ?? hostname, ...host });
   return { document: value as Document, config, warnings: faults.warnings };
-}
-
-function readText(path: string): string {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path === '-' ? 0 : path);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw wholeFileError(path, `the file cannot be read: ${reason}; check its path and permissions`);
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw wholeFileError(path, 'the file is not UTF-8 text; save it as UTF-8');
-  }
 }
 
 /** Whether a network namespace exists, by name or path: as `ip netns` finds them. */

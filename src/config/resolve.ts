@@ -32,7 +32,7 @@ import type {
   VxlanConfig,
 } from './types.js';
 
-const DEFAULT_CONTROL = '/run/overtap/overtap.sock';
+export const DEFAULT_CONTROL = '/run/overtap/overtap.sock';
 
 /** What resolving asks of the machine. */
 export interface ResolveFacts extends HostFacts {

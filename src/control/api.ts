@@ -368,4 +368,15 @@ export interface StatsAnswer {
   /** What ports that are no more had counted; the accounts balance with it. */
   retired: TrafficCounters & { drops: DropCounters };
   fdb: FdbCounters;
+  /** What the control thread has to say of itself. */
+  control?: ControlCounters;
+}
+
+export interface ControlCounters {
+  /** Lines of the log that could not be written. */
+  log_lost: number;
+  /** Connections to the control socket that were closed as they came. */
+  connections_refused: number;
+  /** Faults that were caught in the control thread, by the place in which they happened. */
+  faults: Record<string, number>;
 }

@@ -1,8 +1,8 @@
 /**
  * The devices and addresses of the namespace that this process is in, for the rules of a configuration.
  */
-import { networkInterfaces } from 'node:os';
 import type { HostFacts } from '../config/host-facts.js';
+import { hostAddresses } from '../port/process.js';
 import { tapState } from '../port/tap.js';
 import { canonicalAddress, isLinkLocal } from '../wire/ip-address.js';
 
@@ -17,8 +17,8 @@ export const HOST_FACTS: HostFacts = {
   },
   addresses() {
     try {
-      const all = Object.entries(networkInterfaces());
-      return new Set(all.flatMap(([ifname, list]) => (list ?? []).map(({ address }) => onLink(address, ifname))));
+      const up = hostAddresses().filter((one) => one.up);
+      return new Set(up.map(({ address, ifname }) => onLink(address, ifname)));
     } catch {
       return undefined;
     }

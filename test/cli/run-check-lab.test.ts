@@ -75,8 +75,8 @@ describe('run', () => {
   /** Runs with a daemon that notes what it is given and ends with `status`. */
   async function run(argv: string[], status = 0, env = {}): Promise<{ result: CliResult; given: unknown[] }> {
     const given: unknown[] = [];
-    const runDaemon = async ({ config }: CheckedDocument, options: { logLevel: string }): Promise<number> => {
-      given.push({ name: config.name, control: config.control, ports: config.bridges[0]?.ports.length, ...options });
+    const runDaemon = async ({ config }: CheckedDocument, { logLevel }: { logLevel: string }): Promise<number> => {
+      given.push({ name: config.name, control: config.control, ports: config.bridges[0]?.ports.length, logLevel });
       return status;
     };
     const result = await overtap(['run', ...argv], env, { daemon: async () => ({ runDaemon }) });

@@ -380,7 +380,7 @@ describe('loadConfig', () => {
     expect(error.code).toBe('CONFIG_INVALID');
     expect(error.format()).toMatch(/none\.yaml:1:1: \(file\): the file cannot be read: ENOENT.*; check its path/);
     expect(error.format()).not.toContain('\n');
-    expect(failure(folder).format()).toContain('EISDIR');
+    expect(failure(folder).format()).toContain('it is a directory, not a file');
   });
 
   it('refuses what is not UTF-8', () => {

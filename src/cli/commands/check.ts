@@ -5,11 +5,11 @@
 import type { ConfigFault } from '../../config/load.js';
 import type { SwitchConfig } from '../../config/types.js';
 import type { Invocation } from '../context.js';
-import { readConfig } from '../read-config.js';
+import { controlCheck, readConfig } from '../read-config.js';
 
 export async function run({ context, options }: Invocation): Promise<number> {
   const file = options.config ?? '';
-  const { config, error, warnings } = await readConfig(context, file);
+  const { config, error, warnings } = await readConfig(context, file, controlCheck(context));
   if (context.json) {
     const said = (list: readonly ConfigFault[]): object[] => list.map((one) => ({ file, ...one }));
     const more = said(warnings ?? error.warnings);

@@ -2,16 +2,22 @@
  * `overtap run`: starts a switch in the foreground from a configuration file. It hands over to the daemon and keeps
  * nothing of its own.
  */
+import type { CheckedDocument } from '../../config/load.js';
 import type { Invocation } from '../context.js';
-import { readConfig } from '../read-config.js';
+import { controlCheck, readConfig } from '../read-config.js';
 
 export async function run({ context, options }: Invocation): Promise<number> {
-  const { document, config, warnings, error } = await readConfig(context, options.config ?? '');
+  const file = options.config ?? '';
+  const { document, config, warnings, error } = await readConfig(context, file, controlCheck(context));
   if (error !== undefined) {
     context.io.stderr.write(`${error.format()}\n`);
     return 2;
   }
   const { runDaemon } = await context.rooms.daemon();
   const control = context.socketOption ?? config.control;
-  return runDaemon({ document, warnings, config: { ...config, control } }, { logLevel: options.logLevel ?? 'info' });
+  const { loadDocument } = await context.rooms.config();
+  const host = await factsOf(context);
+  // The switch must not wait for what may stand in the file's place by then, such as a FIFO.
+  const reload = (): CheckedDocument => loadDocument(file, { regularFile: true, host });
+  return runDaemon({ document, warnings, config: { ...config, control } }, { logLevel: options.logLevel ?? 'info', reload });
 }

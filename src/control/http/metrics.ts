@@ -26,6 +26,7 @@ export function* metricParts(sources: MetricSources): Generator<string> {
   yield* trafficMetrics('overtap_vni', 'vni', 'VNI', sources.stats.vnis);
   yield* fdbMetrics(sources.stats);
   yield* switchMetrics(sources.stats);
+  yield* controlMetrics(sources.stats);
 }
 
 function* processMetrics({ info, uptimeSeconds, residentBytes }: MetricSources): Generator<string> {
@@ -100,6 +101,16 @@ function* switchMetrics({ replicated, tunnel_gso: whole, retired }: StatsAnswer)
   yield* single('overtap_retired_transmit_bytes_total', 'counter', `Bytes sent ${gone}.`, retired.tx_bytes);
   const drops = Object.entries(retired.drops).map(([reason, count]): Sample => [{ reason }, count]);
   yield* family('overtap_retired_drops_total', 'counter', `Frames dropped ${gone}, by reason.`, drops);
+}
+
+function* controlMetrics({ control }: StatsAnswer): Generator<string> {
+  if (control === undefined) return;
+  const lost = 'Lines of the log that could not be written.';
+  yield* single('overtap_log_lines_lost_total', 'counter', lost, control.log_lost);
+  const refused = 'Connections to the control socket that were closed as they came.';
+  yield* single('overtap_control_connections_refused_total', 'counter', refused, control.connections_refused);
+  const faults = Object.entries(control.faults).map(([place, count]): Sample => [{ place }, count]);
+  yield* family('overtap_control_faults_total', 'counter', 'Faults caught in the control thread, by place.', faults);
 }
 
 // ---- the text format ----

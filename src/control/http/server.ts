@@ -5,13 +5,14 @@
  * Owns the socket and what keeps a client from taking more than its share: bounds on connections, sizes and times
  * (`server-limits.ts`). What is answered stands in `routes.ts`.
  */
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { createConnection, type Socket } from 'node:net';
-import { dirname } from 'node:path';
+import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { ChangeRefused, type Controls } from '../controls.js';
+import { guarded } from '../guard.js';
 import type { Views } from '../listings.js';
+import { SocketName } from './control-socket.js';
+import { descriptorOf, firstReserved } from './descriptors.js';
 import { EventHub } from './event-stream.js';
 import { CHANGE_STATUS, errorAnswer, HttpRefusal } from './http-refusal.js';
 import { readJson } from './request-body.js';
@@ -20,7 +21,6 @@ import { addRoutes } from './routes.js';
 import { Budget, DEFAULT_LIMITS, type Limits } from './server-limits.js';
 import { guardSending, Turns } from './text-stream.js';
 
-const CONNECT_MS = 1000;
 /** Connections that may wait to be taken: a unix socket refuses further ones at once. The kernel bounds it (somaxconn). */
 const BACKLOG = 4096;
 /** Characters of an answer that is always given: with every connection there is, they are not worth counting. */
@@ -28,51 +28,13 @@ const SMALL_ANSWER = 16 * 1024;
 /** Characters of a request's path that a message repeats. */
 const SHOWN_PATH = 200;
 
-/** The control socket cannot be had; the message says why. */
-export class ControlSocketError extends Error {
-  readonly code = 'CONTROL_SOCKET';
-}
-
-/** Refuses a socket that a living switch answers on, and clears away one that a dead switch left. */
-export async function claimSocket(path: string): Promise<void> {
-  if (!existsSync(path)) {
-    mkdirSync(dirname(path), { recursive: true });
-    return;
-  }
-  if (await answers(path)) {
-    throw new ControlSocketError(
-      `a switch already answers on ${path}; stop it first, or give this one another "control:" in its configuration`,
-    );
-  }
-  rmSync(path);
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection({ path });
-    const finish = (result: boolean): void => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.setTimeout(CONNECT_MS, () => finish(true)); // it listens, though slowly
-    socket.once('connect', () => finish(true));
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') return finish(false);
-      if (error.code === 'EAGAIN') return finish(true); // more clients are waiting than the socket takes
-      if (error.code === 'ENOTSOCK') {
-        reject(
-          new ControlSocketError(`${path} is there already and is no socket; remove it or choose another "control:"`),
-        );
-        return;
-      }
-      reject(new ControlSocketError(`${path}: ${error.message}`));
-    });
-  });
-}
-
 export interface ControlServer {
   /** Connections that are open. */
   connections(): Promise<number>;
+  /** Connections that were closed as they came: there were too many, or too few descriptors. */
+  readonly refused: number;
+  /** Removes the socket's name, unless another file has it by now. For an end that does not wait. */
+  releaseName(): void;
   /** Ends all answers and event streams, and removes the socket. */
   close(): Promise<void>;
 }
@@ -82,9 +44,14 @@ export interface ServeOptions {
   report?: (error: unknown) => void;
   /** Other bounds than the usual ones, for tests. */
   limits?: Partial<Limits>;
+  /** Told of each connection that was closed as it came, with the reason. */
+  connectionRefused?: (reason: string) => void;
 }
 
-/** Listens on the socket, readable by its owner only. @throws when the socket cannot be opened */
+/**
+ * Listens on the socket, readable by its owner only.
+ * @throws ControlSocketError when another switch has it, or what is there is no socket
+ */
 export async function serve(
   path: string,
   views: Views,
@@ -93,12 +60,13 @@ export async function serve(
 ): Promise<ControlServer> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const report = options.report ?? (() => undefined);
+  const door = new Door(options.connectionRefused ?? (() => undefined));
   const events = new EventHub(controls, limits);
   const app = Fastify({
     logger: false,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
-    serverFactory: (handler) => httpServer(handler as RequestHandler, limits),
+    serverFactory: (handler) => httpServer(handler as RequestHandler, limits, door),
     // Those of a connection stand in `httpServer`; what is wrong with a request is answered there too.
     clientErrorHandler: () => undefined,
     frameworkErrors: (error, _request, reply: FastifyReply) => {
@@ -110,21 +78,62 @@ export async function serve(
   answerFaults(app, report);
   addRoutes(app, { views, controls, events, turns: new Turns(), limits, report });
 
-  const mask = process.umask(0o177); // never open to others, not even for a moment
+  let name: SocketName;
   try {
-    await app.listen({ path, backlog: BACKLOG });
-    chmodSync(path, 0o600);
-  } finally {
-    process.umask(mask);
+    name = await SocketName.claim(path, (temporary) => listen(app, temporary));
+  } catch (error) {
+    await app.close();
+    throw error;
   }
   return {
     connections: () => countConnections(app.server),
+    get refused() {
+      return door.refused;
+    },
+    releaseName: () => name.release(),
     async close() {
+      name.release();
       events.close();
       await app.close();
-      rmSync(path, { force: true });
     },
   };
+}
+
+async function listen(app: FastifyInstance, path: string): Promise<void> {
+  const mask = process.umask(0o177); // never open to others, not even for a moment
+  try {
+    await app.listen({ path, backlog: BACKLOG });
+  } finally {
+    process.umask(mask);
+  }
+}
+
+/** Lets connections in as long as there are descriptors for them, and counts those that it does not let in. */
+class Door {
+  refused = 0;
+  private readonly end = firstReserved();
+
+  constructor(private readonly tell: (reason: string) => void) {}
+
+  attach(server: Server): void {
+    server.on(
+      'drop',
+      guarded('connection', () => this.refuse('there are as many connections as there may be')),
+    );
+    server.prependListener(
+      'connection',
+      guarded('connection', (socket: Socket) => {
+        if (descriptorOf(socket) < this.end) return;
+        socket.destroy();
+        this.refuse('the process has few descriptors left (RLIMIT_NOFILE)');
+      }),
+    );
+  }
+
+  private refuse(reason: string): void {
+    this.refused++;
+    this.tell(reason);
+  }
 }
 
 function countConnections(server: Server): Promise<number> {
@@ -134,7 +143,7 @@ function countConnections(server: Server): Promise<number> {
 }
 
 /** Node's own bounds are 60 s for headers, 300 s for a request, looked at every 30 s, and no bound on connections. */
-function httpServer(handler: RequestHandler, limits: Limits): Server {
+function httpServer(handler: RequestHandler, limits: Limits, door: Door): Server {
   const gate = new RequestGate(handler, limits.heldRequests);
   const server = createServer(
     {
@@ -148,7 +157,11 @@ function httpServer(handler: RequestHandler, limits: Limits): Server {
     gate.take,
   );
   server.maxConnections = limits.connections + limits.eventStreams;
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseConnection(error, socket, gate));
+  door.attach(server);
+  server.on(
+    'clientError',
+    guarded('connection', (error: NodeJS.ErrnoException, socket: Socket) => refuseConnection(error, socket, gate)),
+  );
   return server;
 }
 

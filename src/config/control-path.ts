@@ -1,0 +1,56 @@
+/**
+ * Whether a path can be that of a control socket: what is there already, and whether a socket can be made there. It looks,
+ * and changes nothing.
+ */
+import { lstatSync, type Stats, statfsSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+
+/** Bytes of `sun_path` (unix(7)), without the byte that ends it. */
+const MAX_PATH = 107;
+/** `f_type` of file systems that the kernel alone fills: procfs and sysfs (statfs(2)). */
+const KERNEL_FILES: ReadonlySet<number> = new Set([0x9fa0, 0x62656572]);
+
+/** The name under which a socket is made before it gets its own: beside it, so that both are on one file system. */
+export function temporaryName(path: string): string {
+  return join(dirname(path), `.ot${process.pid}`);
+}
+
+/** Why no control socket can be at the path; null: nothing speaks against it. A socket that is there may be a dead one. */
+export function controlPathFault(path: string): string | null {
+  const longest = Math.max(Buffer.byteLength(path), Buffer.byteLength(temporaryName(path)));
+  if (longest > MAX_PATH)
+    return `${path} is too long for a socket by ${longest - MAX_PATH} bytes (at most ${MAX_PATH}); choose a shorter path`;
+  const there = look(() => lstatSync(path));
+  if (there !== undefined && !there.isSocket())
+    return `${path} is ${kindOf(there)}, not a socket, and is left as it is; remove it, or choose another path`;
+  return there === undefined ? folderFault(dirname(resolve(path))) : null;
+}
+
+function folderFault(folder: string): string | null {
+  let nearest = folder;
+  while (nearest !== '/' && look(() => lstatSync(nearest)) === undefined) nearest = dirname(nearest);
+  const there = look(() => statSync(nearest));
+  if (there === undefined) return `${nearest} is a symbolic link to nothing; choose another path`;
+  if (!there.isDirectory()) return `${nearest} is ${kindOf(there)}, not a directory; choose another path`;
+  const type = look(() => statfsSync(nearest))?.type;
+  return type !== undefined && KERNEL_FILES.has(type)
+    ? `no socket can be made in ${nearest}, whose files are the kernel's; choose another path`
+    : null;
+}
+
+/** Undefined: it is not there, or this process may not look. */
+function look<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+function kindOf(there: Stats): string {
+  if (there.isFile()) return 'a file';
+  if (there.isDirectory()) return 'a directory';
+  if (there.isFIFO()) return 'a FIFO';
+  if (there.isSymbolicLink()) return 'a symbolic link';
+  return there.isSocket() ? 'a socket' : 'a device';
+}

@@ -1,0 +1,50 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { MAX_TEXT } from '../../src/config/document.js';
+import { ConfigError } from '../../src/config/load.js';
+import { readText } from '../../src/config/read-file.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'overtap-read-'));
+const at = (name: string): string => join(folder, name);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function faultOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.format();
+    throw error;
+  }
+  throw new Error('no fault');
+}
+
+describe('the text of a file', () => {
+  it('is read up to its bound, and refused beyond', () => {
+    writeFileSync(at('largest'), 'x'.repeat(MAX_TEXT));
+    expect(readText(at('largest')).length).toBe(MAX_TEXT);
+    writeFileSync(at('larger'), 'x'.repeat(MAX_TEXT + 1));
+    expect(faultOf(() => readText(at('larger')))).toContain(`longer than ${MAX_TEXT} bytes`);
+  });
+
+  it.each(['/dev/zero', '/dev/full', '/dev/ptmx', '/', '/proc/self/fd'])('is not read from %s', (path) => {
+    expect(faultOf(() => readText(path))).toMatch(/the file cannot be read: it is a .*, not a file/);
+  });
+
+  it('is read from a pipe to its end, and no further than its bound', () => {
+    execFileSync('mkfifo', [at('fifo')]);
+    const write = (text: string): void =>
+      void spawnSync('sh', ['-c', `(${text}) >"$0" 2>/dev/null & exec sleep 0`, at('fifo')]);
+    write('echo name: piped');
+    expect(readText(at('fifo'))).toBe('name: piped\n');
+    write('exec cat /dev/zero');
+    expect(faultOf(() => readText(at('fifo')))).toContain('longer than');
+  });
+
+  it('is not waited for where it may not block', () => {
+    execFileSync('mkfifo', [at('silent')]);
+    expect(faultOf(() => readText(at('silent'), true))).toContain('it is a pipe, not a file');
+  });
+});

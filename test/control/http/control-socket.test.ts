@@ -1,0 +1,168 @@
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { controlPathFault } from '../../../src/config/control-path.js';
+import { examineSocket, SocketName } from '../../../src/control/http/control-socket.js';
+import { type ControlServer, serve } from '../../../src/control/http/server.js';
+import { FakeControls, FakeViews } from './server-harness.js';
+
+let folder: string;
+let path: string;
+const servers: ControlServer[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'overtap-socket-'));
+  path = join(folder, 'control.sock');
+});
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function open(at = path): Promise<ControlServer> {
+  const server = await serve(at, new FakeViews(), new FakeControls());
+  servers.push(server);
+  return server;
+}
+
+/** A socket as a switch leaves it that was killed. */
+function leaveDeadSocket(at = path): void {
+  const code = `require('net').createServer().listen(${JSON.stringify(at)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  try {
+    execFileSync(process.execPath, ['-e', code]);
+  } catch {
+    // It is killed.
+  }
+  expect(lstatSync(at).isSocket()).toBe(true);
+}
+
+/** Everything that is no socket. */
+const others: [string, () => void, string][] = [
+  ['a file', () => writeFileSync(path, 'precious'), 'a file'],
+  ['a FIFO', () => execFileSync('mkfifo', [path]), 'a FIFO'],
+  ['a directory', () => mkdirSync(path), 'a directory'],
+  ['a symbolic link to nothing', () => symlinkSync(join(folder, 'nothing'), path), 'a symbolic link'],
+  [
+    'a symbolic link to a file',
+    () => {
+      writeFileSync(join(folder, 'file'), 'precious');
+      symlinkSync(join(folder, 'file'), path);
+    },
+    'a symbolic link',
+  ],
+];
+
+describe('a path that is taken by', () => {
+  it.each(others)('%s is refused, and what is there stays', async (_what, make, kind) => {
+    make();
+    const before = lstatSync(path);
+    expect(controlPathFault(path)).toContain(`${path} is ${kind}, not a socket`);
+    await expect(examineSocket(path)).rejects.toThrow(`is ${kind}, not a socket`);
+    await expect(open()).rejects.toThrow(`is ${kind}, not a socket`);
+    const after = lstatSync(path);
+    expect([after.ino, after.mode, after.mtimeMs]).toEqual([before.ino, before.mode, before.mtimeMs]);
+    if (before.isFile()) expect(readFileSync(path, 'utf8')).toBe('precious');
+  });
+
+  it('a living switch is refused, and that one keeps its socket', async () => {
+    await open();
+    const { ino } = lstatSync(path);
+    expect(controlPathFault(path)).toBeNull();
+    await expect(examineSocket(path)).rejects.toThrow(`a switch already answers on ${path}`);
+    await expect(open()).rejects.toThrow(`a switch already answers on ${path}`);
+    expect(lstatSync(path).ino).toBe(ino);
+    expect(readdirSync(folder)).toEqual(['control.sock']);
+  });
+
+  it('a dead socket is taken over, and only when the server listens', async () => {
+    leaveDeadSocket();
+    const { ino } = lstatSync(path);
+    await examineSocket(path);
+    expect(lstatSync(path).ino).toBe(ino);
+    await open();
+    expect(lstatSync(path).ino).not.toBe(ino);
+    expect(lstatSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder)).toEqual(['control.sock']);
+  });
+});
+
+it('of many that start at once on a dead socket, one gets the name', async () => {
+  leaveDeadSocket();
+  const listening: Server[] = [];
+  // In one process all would have the same temporary name: they listen elsewhere, and link from there.
+  const start = async (i: number): Promise<SocketName> => {
+    const own = join(folder, `own${i}`);
+    mkdirSync(own);
+    return SocketName.claim(path, async (temporary) => {
+      const server = createServer();
+      listening.push(server);
+      await new Promise<void>((done) => server.listen(join(own, 's'), done));
+      execFileSync('mv', [join(own, 's'), temporary]);
+    });
+  };
+  const outcomes: PromiseSettledResult<SocketName>[] = [];
+  outcomes.push(await start(0).then((value) => ({ status: 'fulfilled', value }) as const));
+  for (let i = 1; i < 4; i++) outcomes.push(...(await Promise.allSettled([start(i)])));
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'rejected']);
+  for (const server of listening) server.close();
+});
+
+it('at the end only the own socket is removed', async () => {
+  const first = await open();
+  rmSync(path);
+  await open();
+  const { ino } = lstatSync(path);
+  await first.close();
+  expect(lstatSync(path).ino).toBe(ino);
+  const last = await open(join(folder, 'other.sock'));
+  rmSync(join(folder, 'other.sock'));
+  writeFileSync(join(folder, 'other.sock'), 'precious');
+  await last.close();
+  expect(readFileSync(join(folder, 'other.sock'), 'utf8')).toBe('precious');
+});
+
+describe('a path', () => {
+  it('whose directory is not there gets it', async () => {
+    const deep = join(folder, 'a', 'b', 'control.sock');
+    expect(controlPathFault(deep)).toBeNull();
+    await open(deep);
+    expect(existsSync(deep)).toBe(true);
+  });
+
+  it('in /proc or /sys is refused, at once', async () => {
+    for (const kernel of ['/proc/x/y.sock', '/proc/y.sock', '/sys/x/y.sock']) {
+      expect(controlPathFault(kernel)).toContain('no socket can be made in');
+      await expect(examineSocket(kernel)).rejects.toThrow('no socket can be made in');
+      await expect(open(kernel)).rejects.toThrow(/directory|cannot be made|no socket/);
+    }
+  });
+
+  it('that leads through a file is refused', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    const through = join(folder, 'file', 'control.sock');
+    expect(controlPathFault(through)).toContain(`${join(folder, 'file')} is a file, not a directory`);
+    await expect(examineSocket(through)).rejects.toThrow('not a directory');
+  });
+
+  it('is as long as a socket may be, and no longer', async () => {
+    const long = join(folder, 'x'.repeat(107 - folder.length - 1));
+    expect(controlPathFault(long)).toBeNull();
+    await open(long);
+    expect(controlPathFault(`${long}x`)).toContain('too long for a socket by 1 bytes');
+    await expect(examineSocket(`${long}x`)).rejects.toThrow('too long');
+  });
+});
