@@ -6,6 +6,9 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readOptions, USAGE, UsageError } from './options.mjs';
 
+// Without a listener, SIGUSR1 has Node open its debugger on a TCP port.
+process.on('SIGUSR1', () => {});
+
 const BUILT = ['../../dist/cli/main.js', '../../build/Release'];
 
 async function main(words) {

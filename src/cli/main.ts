@@ -5,7 +5,8 @@ import { ignoreBrokenPipe } from './broken-pipe.js';
 import { main } from './program.js';
 
 ignoreBrokenPipe(process.stdout);
-ignoreBrokenPipe(process.stderr);
+// What standard error does not take, such as on a full disk, can be told nowhere else.
+process.stderr.on('error', () => undefined);
 
 /** For commands that go on until they are told to end; others keep what a signal does by itself. */
 function interrupted(): AbortSignal {

@@ -1,123 +1,161 @@
 /**
  * `overtap run`: a switch and its control socket in the foreground, until a signal ends it.
  */
-import type { CheckedDocument } from '../config/load.js';
+import { isatty } from 'node:tty';
+import { type CheckedDocument, ConfigError } from '../config/load.js';
+import { exitAtOnce } from '../port/process.js';
+import { ChangeRefused } from './controls.js';
 import { DeviceError } from './device-error.js';
-import { ControlSocketError, claimSocket, serve } from './http/server.js';
-import { createLogger, type Logger } from './logger.js';
+import { attempt, faultCounts } from './guard.js';
+import { ControlSocketError, examineSocket } from './http/control-socket.js';
+import { type ControlServer, serve } from './http/server.js';
+import { keepRunning } from './last-resort.js';
+import type { Views } from './listings.js';
+import { createLog, type Log } from './logger.js';
+import { Shutdown } from './shutdown.js';
+import { Signals } from './signals.js';
+import { stateOf } from './state-line.js';
 import { Switch } from './switch.js';
+import { eventLines, logPorts } from './switch-log.js';
 import { programVersion } from './version.js';
 
 export interface RunOptions {
   logLevel: string;
+  /** Reads the configuration file again. @throws ConfigError */
+  reload(): CheckedDocument;
 }
 
 const EXIT_OK = 0;
 const EXIT_REFUSED = 1;
+/** Milliseconds in which the last lines of the log may be written: the end is to come within a second. */
+const FLUSH_MS = 300;
+/** Milliseconds between two lines about connections that were refused. */
+const REFUSED_MS = 10_000;
+const STDOUT = 1;
 
-/** Runs the switch. @returns the exit status, once everything that it opened is closed */
-export async function runDaemon({ document, config, warnings }: CheckedDocument, options: RunOptions): Promise<number> {
-  const log = createLogger(config.name, options.logLevel);
-  const end = new Ending();
+/** What a run has in every phase. */
+interface Run extends CheckedDocument {
+  readonly options: RunOptions;
+  readonly log: Log;
+  readonly shutdown: Shutdown;
+  readonly signals: Signals;
+  /** Once the control socket is open. */
+  server: ControlServer | null;
+}
+
+/** Runs the switch. @returns the exit status, once everything that it opened is closed and the log is written */
+export async function runDaemon(checked: CheckedDocument, options: RunOptions): Promise<number> {
+  const log = createLog(checked.config.name, options.logLevel);
+  keepRunning(log.logger);
+  const shutdown = new Shutdown((reason) => {
+    log.logger.fatal({ reason }, 'not waiting for an orderly end');
+    attempt('end', () => run.server?.releaseName());
+    exitAtOnce(EXIT_REFUSED);
+  });
+  const run: Run = { ...checked, options, log, shutdown, signals: new Signals(log.logger), server: null };
+  const status = await runOrRefuse(run);
+  shutdown.done();
+  // A write may hang in the kernel for ever, as on a network file system: then it is not waited for.
+  if (!(await log.flush(FLUSH_MS))) exitAtOnce(status);
+  return status;
+}
+
+async function runOrRefuse(run: Run): Promise<number> {
   try {
-    await claimSocket(config.control);
-    for (const { kind, path, message } of warnings) if (kind === 'own_address') log.info({ path }, message);
-    const running = await Switch.start(document, config, {
-      portFault: (port, fault) =>
-        fault === null ? log.info({ port }, 'port up again') : log.warn({ port, fault }, 'port down'),
-      offloadMissing: (offload, reason, asked) =>
-        log[asked ? 'warn' : 'info']({ offload, reason }, 'offload not available: doing without'),
-      offloadHeldBack: (offload, reason) => log.info({ offload, reason }, 'offload not used for the time being'),
-      offloadLost: (offload) => log.warn({ offload }, 'offload failed and is not used any more'),
-      unknownVtep: ({ port, address, vni, count }, heldBack) =>
-        log.warn(
-          { port, address, vni, count, heldBack },
-          'datagrams dropped: their sender is no remote of the port (vtep_unknown); add it to remotes or peers if it is a VTEP of yours',
-        ),
-      macMoves: (moves, heldBack) =>
-        log.warn({ ...moves, heldBack }, 'a MAC moves between ports: a loop, or two guests with one MAC'),
-      ownTunnel: ({ port, bridge, remote }) =>
-        log.warn(
-          { port, bridge, remote },
-          `the route to remote ${remote} leads into ${bridge === undefined ? `port ${port}` : `bridge ${bridge}`}: the switch does not carry its own tunnel (own_tunnel); give the remote a route by another device`,
-        ),
-      failed: (error) => {
-        log.fatal({ err: error }, 'the engine has failed');
-        end.with(EXIT_REFUSED);
-      },
-    });
-    try {
-      return await serveUntilEnd(config, running, log, end);
-    } finally {
-      await running.stop();
-      log.info('stopped');
-    }
+    return await runSwitch(run);
   } catch (error) {
     if (!(error instanceof DeviceError || error instanceof ControlSocketError)) throw error;
     process.stderr.write(`overtap: ${error.message}\n`);
     return EXIT_REFUSED;
-  } finally {
-    end.forget();
   }
 }
 
-async function serveUntilEnd(
-  config: CheckedDocument['config'],
-  running: Switch,
-  log: Logger,
-  end: Ending,
-): Promise<number> {
-  const info = { name: config.name, version: programVersion(), pid: process.pid };
-  const server = await serve(config.control, running.views(info), running.controls, {
-    report: (error) => log.error({ err: error }, 'a request has failed'),
+async function runSwitch(run: Run): Promise<number> {
+  const { document, config, warnings, shutdown } = run;
+  const log = run.log.logger;
+  await examineSocket(config.control);
+  for (const { kind, path, message } of warnings) if (kind === 'own_address') log.info({ path }, message);
+  const running = await Switch.start(document, config, {
+    ...eventLines(log),
+    failed: (error) => {
+      log.fatal({ err: error }, 'the engine has failed');
+      shutdown.begin(EXIT_REFUSED);
+    },
   });
   try {
-    for (const port of running.model.ports.values()) {
-      if (port.kind === 'tap')
-        log.info(
-          { port: port.name, ifname: port.tap.ifname, netns: port.config.netns, mac: port.tap.mac, mtu: port.tap.mtu },
-          'tap port',
-        );
-      else
-        log.info(
-          {
-            port: port.name,
-            local: port.config.local,
-            dstport: port.config.dstport,
-            vnis: port.vnis.length,
-            mtu: port.mtu,
-          },
-          'vxlan port',
-        );
-    }
+    return shutdown.isBegun ? await shutdown.status : await serveUntilEnd(run, running);
+  } finally {
+    run.signals.end();
+    await running.stop();
+    log.info('stopped');
+  }
+}
+
+async function serveUntilEnd(run: Run, running: Switch): Promise<number> {
+  const { config, shutdown, signals } = run;
+  const log = run.log.logger;
+  const views = viewsOf(run, running);
+  const server = await serve(config.control, views, running.controls, {
+    report: (error) => log.error({ err: error }, 'a request has failed'),
+    connectionRefused: onceInAWhile((reason) => log.warn({ reason }, 'connection to the control socket refused')),
+  });
+  run.server = server;
+  try {
+    logPorts(running, log);
     log.info({ workers: config.workers, ...running.offloads }, 'engine');
     log.info({ control: config.control, pid: process.pid }, 'ready');
-    return await end.status;
+    signals.begin({
+      reload: reloader(run, running),
+      logState: () => log.info(stateOf(views.stats(), views.links()), 'state'),
+    });
+    return await shutdown.status;
   } finally {
     await server.close();
   }
 }
 
-/** What ends the run: a signal, or a failure. */
-class Ending {
-  readonly status: Promise<number>;
-  private resolve: (status: number) => void = () => undefined;
-  private readonly onSignal = (): void => this.with(EXIT_OK);
+/** The listings of the switch, with what the control thread has to say of itself. */
+function viewsOf(run: Run, running: Switch): Views {
+  const views = running.views({ name: run.config.name, version: programVersion(), pid: process.pid });
+  return {
+    ...views,
+    stats: () => ({
+      ...views.stats(),
+      control: {
+        log_lost: run.log.lost(),
+        connections_refused: run.server?.refused ?? 0,
+        faults: faultCounts(),
+      },
+    }),
+  };
+}
 
-  constructor() {
-    this.status = new Promise((resolve) => {
-      this.resolve = resolve;
-    });
-    process.on('SIGTERM', this.onSignal);
-    process.on('SIGINT', this.onSignal);
-  }
+/** What SIGHUP does: the file is applied as by the command, wholly or not at all. */
+function reloader({ options, shutdown, log: { logger } }: Run, { controls }: Switch): () => Promise<void> {
+  const hadTerminal = isatty(STDOUT);
+  return async () => {
+    if (hadTerminal && !isatty(STDOUT)) {
+      logger.info({ by: 'SIGHUP' }, 'the terminal has gone: ending');
+      shutdown.begin(EXIT_OK);
+      return;
+    }
+    try {
+      const { commands } = await controls.apply({ config: options.reload().document });
+      logger.info({ by: 'SIGHUP', commands }, 'configuration applied');
+    } catch (error) {
+      if (!(error instanceof ConfigError || error instanceof ChangeRefused)) throw error;
+      const reason = error instanceof ConfigError ? error.format() : error.message;
+      logger.error({ by: 'SIGHUP', reason }, 'configuration refused; the switch goes on as it was');
+    }
+  };
+}
 
-  with(status: number): void {
-    this.resolve(status);
-  }
-
-  forget(): void {
-    process.off('SIGTERM', this.onSignal);
-    process.off('SIGINT', this.onSignal);
-  }
+function onceInAWhile<A extends unknown[]>(work: (...args: A) => void): (...args: A) => void {
+  let next = 0;
+  return (...args) => {
+    const now = performance.now();
+    if (now < next) return;
+    next = now + REFUSED_MS;
+    work(...args);
+  };
 }

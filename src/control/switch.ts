@@ -214,7 +214,7 @@ function assemble(
     tell: (event) => feed.tell(event),
     changed: (name, fault) => events.portFault(name, fault),
     lost: (port) => lose(port),
-    addressesChanged: () => void controls.refresh().catch(() => undefined),
+    addressesChanged: () => forget('address change', controls.refresh()),
   });
   const mtus = new MtuWatch({
     model,

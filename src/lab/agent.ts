@@ -20,6 +20,9 @@ import {
   shoutText,
 } from './agent-protocol.js';
 
+// Without a listener, SIGUSR1 has Node open its debugger on a TCP port.
+process.on('SIGUSR1', () => undefined);
+
 const PROBE = 'overtap-probe ';
 const ECHO = 'overtap-echo ';
 const SHOUT = /^overtap-shout (\S+) (\d+) /;

@@ -16,6 +16,7 @@ import { Mdb } from '../../src/control/tables/mdb.js';
 import { MulticastControl } from '../../src/control/tables/multicast-control.js';
 import { MtuWatch } from '../../src/control/watch/mtu-watch.js';
 import { type Machine, PortWatch } from '../../src/control/watch/port-watch.js';
+import { StrangerWatch } from '../../src/control/watch/stranger-watch.js';
 import { VtepWatch } from '../../src/control/watch/vtep-watch.js';
 import { RemoteTable } from '../../src/encap/remotes.js';
 import type { FdbEvents } from '../../src/fdb/events.js';
@@ -105,7 +106,15 @@ describe('each timer of the control thread goes on after a fault', () => {
     [
       'port-watch',
       100,
-      () => new PortWatch({ ...parts, renew: async () => true, tell: ignore, changed: ignore, lost: ignore }),
+      () =>
+        new PortWatch({
+          ...parts,
+          renew: async () => true,
+          tell: ignore,
+          changed: ignore,
+          lost: ignore,
+          addressesChanged: ignore,
+        }),
     ],
     [
       'vtep-watch',
@@ -119,6 +128,15 @@ describe('each timer of the control thread goes on after a fault', () => {
           carryOut: ignore,
         }),
     ],
+    [
+      'stranger-watch',
+      1000,
+      () => {
+        const heard = vi.fn(fault).mockReturnValueOnce(0 as never);
+        const strangers = Object.defineProperty({}, 'heard', { get: heard });
+        return new StrangerWatch({ ...parts, counters: { strangers } as never, tell: ignore, say: ignore });
+      },
+    ],
     ['event-feed', 100, () => new EventFeed({ ...parts, events: broken as unknown as FdbEvents, moved: fault })],
   ];
 
@@ -129,7 +147,13 @@ describe('each timer of the control thread goes on after a fault', () => {
   });
 
   it('multicast', async () => {
-    const part = new MulticastControl({ ...parts, remotesAt: () => [], tell: ignore, carryOut: fault });
+    const part = new MulticastControl({
+      ...parts,
+      remotesAt: () => [],
+      vteps: broken as never,
+      tell: ignore,
+      carryOut: fault,
+    });
     vi.spyOn(Mdb.prototype, 'due', 'get').mockImplementation(fault);
     const count = await faultsOf('multicast', () => vi.advanceTimersByTimeAsync(500));
     vi.restoreAllMocks();
@@ -155,21 +179,21 @@ describe('a fault of one', () => {
 
   it('port keeps no other from being looked at', async () => {
     const looked: string[] = [];
-    const tap = (name: string, ifname: string): unknown => ({
+    const tap = (name: string, state: () => unknown): unknown => ({
       kind: 'tap',
       name,
       index: 1,
-      tap: { ifname },
+      tap: { state },
       config: {},
     });
-    const ports = [tap('bad', 'bad0'), tap('good', 'good0')];
+    const good = (): unknown => {
+      looked.push('good');
+      return { index: 1, up: true };
+    };
+    const ports = [tap('bad', fault), tap('good', good)];
     const model = { ports: new Map(ports.map((port, i) => [i, port])), lost: new Set() } as unknown as SwitchModel;
     const machine: Machine = {
-      nic(ifname) {
-        if (ifname === 'bad0') fault();
-        looked.push(ifname);
-        return { index: 1, up: true };
-      },
+      nic: () => undefined,
       addresses: () => undefined,
       isRouted: () => true,
       netnsExists: () => true,
@@ -180,10 +204,11 @@ describe('a fault of one', () => {
       tell: ignore,
       changed: ignore,
       lost: ignore,
+      addressesChanged: ignore,
       machine,
     });
     expect(await faultsOf('port-watch', () => vi.advanceTimersByTimeAsync(1000))).toBe(1);
-    expect(looked).toEqual(['good0']);
+    expect(looked).toEqual(['good']);
     watch.stop();
   });
 });

@@ -4,7 +4,7 @@
  */
 import type { CheckedDocument } from '../../config/load.js';
 import type { Invocation } from '../context.js';
-import { controlCheck, readConfig } from '../read-config.js';
+import { controlCheck, factsOf, readConfig } from '../read-config.js';
 
 export async function run({ context, options }: Invocation): Promise<number> {
   const file = options.config ?? '';
@@ -19,5 +19,8 @@ export async function run({ context, options }: Invocation): Promise<number> {
   const host = await factsOf(context);
   // The switch must not wait for what may stand in the file's place by then, such as a FIFO.
   const reload = (): CheckedDocument => loadDocument(file, { regularFile: true, host });
-  return runDaemon({ document, warnings, config: { ...config, control } }, { logLevel: options.logLevel ?? 'info', reload });
+  return runDaemon(
+    { document, warnings, config: { ...config, control } },
+    { logLevel: options.logLevel ?? 'info', reload },
+  );
 }

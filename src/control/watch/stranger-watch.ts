@@ -5,6 +5,7 @@
  */
 import type { SwitchEvent, UnknownVtep } from '../api.js';
 import { NoticeLimit } from '../events/notice-limit.js';
+import { every } from '../guard.js';
 import { type UnknownVtepSources, unknownVteps } from '../unknown-vteps.js';
 
 const ROUND_MS = 1000;
@@ -36,8 +37,7 @@ export class StrangerWatch {
     this.now = parts.now ?? (() => performance.now());
     this.lines = new NoticeLimit(LINES, LINE_MS, this.now);
     this.heard = parts.counters.strangers.heard;
-    this.timer = setInterval(() => this.look(), ROUND_MS);
-    this.timer.unref();
+    this.timer = every('stranger-watch', ROUND_MS, () => this.look());
   }
 
   stop(): void {
