@@ -219,6 +219,7 @@ function assemble(
   const mtus = new MtuWatch({
     model,
     remotes,
+    sentTo: (remote) => engines.counters.remote(remote).tx_packets,
     pathMtu: (port, address) => devices.pathMtu(port.config, address),
     carryOut: (change) => forget('mtu change', controls.own(change)),
     setMtus: (change) => reconciler.setMtus(change),

@@ -49,8 +49,9 @@ export function ingressVxlan(sw: Context, frame: number, at: number): boolean {
   sw.counters.received(port, length);
   if (!acceptInner(sw, frame, port, vid, rx[at + RX_TOS])) return false;
   // A VTEP is only taken in by a frame that is. Replies go to the configured port, never to the source port.
-  const remote = known === 0 ? sw.remotes.admit(port, rx, address, forwarding.tunnels[port].udpPort) : known;
+  const remote = known === 0 ? sw.remotes.admit(port, rx, address, forwarding.tunnels[port].udpPort, sw.tick) : known;
   if (remote === 0) return dropped(sw, frame, VTEP_UNKNOWN);
+  sw.remotes.hear(remote, sw.tick);
   batch.remote[frame] = remote;
   sw.counters.receivedFrom(remote, forwarding.tunnels[port].counterOfVlan[vid], length);
   return true;

@@ -15,6 +15,7 @@
  * address of a number anew when `version` has changed.
  */
 import { lock, unlock } from '../threads/lock.js';
+import { Introductions, networkBucket } from './introductions.js';
 import {
   expire,
   fillRow,
@@ -45,7 +46,9 @@ const HEAD_NEXT = 1;
 /** The first of the indexes that were given back; each row links to the next one; 0: none. */
 const HEAD_FREE = 2;
 const HEAD_WORDS = 3;
-const WORDS = ROW_WORDS + SLOTS + HEAD_WORDS;
+const INTRODUCTIONS = ROW_WORDS + SLOTS + HEAD_WORDS;
+const LEARNED = MAX_REMOTES - STATIC_REMOTES;
+const WORDS = INTRODUCTIONS + Introductions.words(LEARNED);
 
 export class RemoteTable {
   readonly memory: SharedArrayBuffer;
@@ -53,6 +56,7 @@ export class RemoteTable {
   /** Hash slots holding remote indexes. */
   private readonly slots: Int32Array;
   private readonly head: Int32Array;
+  private readonly met: Introductions;
 
   /** A new table, or with `memory` the one that another thread has made. */
   constructor(memory?: SharedArrayBuffer) {
@@ -60,6 +64,7 @@ export class RemoteTable {
     this.rows = new Int32Array(this.memory, 0, ROW_WORDS);
     this.slots = new Int32Array(this.memory, ROW_WORDS * 4, SLOTS);
     this.head = new Int32Array(this.memory, (ROW_WORDS + SLOTS) * 4, HEAD_WORDS);
+    this.met = new Introductions(new Int32Array(this.memory, INTRODUCTIONS * 4, Introductions.words(LEARNED)));
     if (memory === undefined) this.head[HEAD_NEXT] = STATIC_REMOTES;
   }
 
@@ -90,16 +95,23 @@ export class RemoteTable {
 
   /**
    * A VTEP that an engine meets, its address at word `at`: its index, newly taken unless another engine was first;
-   * 0 when there is no room left.
+   * 0 when there is no room left, or as many have come as may (`introductions.ts`).
+   * @param tick the engine's clock
    */
-  admit(port: number, words: ArrayLike<number>, at: number, udpPort: number): number {
-    const { head, rows, slots } = this;
-    if (Atomics.load(head, HEAD_FREE) === 0 && Atomics.load(head, HEAD_NEXT) >= MAX_REMOTES) return 0;
+  admit(port: number, words: ArrayLike<number>, at: number, udpPort: number, tick: number): number {
+    const { head, met, rows, slots } = this;
+    // What is refused takes no lock: it may be a flood of forged sources. Another engine may have met it meanwhile.
+    const isFull = Atomics.load(head, HEAD_FREE) === 0 && Atomics.load(head, HEAD_NEXT) >= MAX_REMOTES;
+    if (isFull || !met.hasRoom(port, words, at, tick)) {
+      return search(rows, slots, port, words[at] | 0, words[at + 1] | 0, words[at + 2] | 0, words[at + 3] | 0);
+    }
     lock(head, HEAD_LOCK);
     let remote = search(rows, slots, port, words[at] | 0, words[at + 1] | 0, words[at + 2] | 0, words[at + 3] | 0);
-    if (remote === 0) {
+    if (remote === 0 && met.hasRoom(port, words, at, tick)) {
       remote = this.takeNumber();
       if (remote !== 0) {
+        met.count(port, words, at, tick);
+        met.hear(remote - STATIC_REMOTES, tick);
         fillRow(rows, remote * ROW, port, words, at, udpPort);
         publish(rows, slots, remote);
       }
@@ -170,6 +182,7 @@ export class RemoteTable {
     if (isFindable(rows, row)) withdraw(rows, this.slots, remote);
     expire(rows, row);
     if (remote < STATIC_REMOTES) return;
+    this.met.uncount(rows[row + OWNER], rows, row);
     rows[row + LINK] = head[HEAD_FREE];
     Atomics.store(head, HEAD_FREE, remote);
   }
@@ -188,6 +201,43 @@ export class RemoteTable {
   /** The UDP port that frames to a remote go to; 0: there is no such remote. */
   udpPort(remote: number): number {
     return udpPortIn(this.rows, remote * ROW);
+  }
+
+  /** A frame has come from a remote (hot). */
+  hear(remote: number, tick: number): void {
+    if (remote >= STATIC_REMOTES) this.met.hear(remote - STATIC_REMOTES, tick);
+  }
+
+  /** The tick in which a learned remote was heard last. */
+  heardAt(remote: number): number {
+    return this.met.heardAt(remote - STATIC_REMOTES);
+  }
+
+  /** How many learned remotes a port has. */
+  learnedOf(port: number): number {
+    return this.met.ofPort(port);
+  }
+
+  /** How many learned remotes a port has in the network of a learned one. */
+  learnedBeside(remote: number): number {
+    const row = remote * ROW;
+    return this.met.ofNetwork(this.rows[row + OWNER], this.rows, row);
+  }
+
+  /** A number that the learned remotes of a network have in common; another network's may be the same. */
+  networkOf(remote: number): number {
+    const row = remote * ROW;
+    return networkBucket(this.rows[row + OWNER], this.rows, row);
+  }
+
+  /** The vxlan port of a remote, or the last one that the number had. */
+  portOf(remote: number): number {
+    return this.rows[remote * ROW + OWNER];
+  }
+
+  /** No learned remote has this number, or a higher one. */
+  get learnedEnd(): number {
+    return Atomics.load(this.head, HEAD_NEXT);
   }
 
   /** The remotes of a port that the engines came to know by themselves, until they are removed. For any thread. */

@@ -34,7 +34,7 @@ for (let i = 0; i < rounds; i++) {
     if (!table.remove(mine)) wrong++;
     own.delete(key);
   } else if (what === 1) {
-    own.set(key, table.admit(port, [1, 2, 3, low], 0, 4789));
+    own.set(key, table.admit(port, [1, 2, 3, low], 0, 4789, i >> 5));
     if (mine !== 0 && own.get(key) !== mine) wrong++;
   } else if (what === 2 && i % 512 === 0) {
     let removed = 0;
@@ -54,7 +54,7 @@ import { RemoteTable } from './encap/remotes.js';
 const { memory, addresses } = workerData;
 const table = new RemoteTable(memory);
 const numbers = [];
-for (let i = 0; i < addresses; i++) numbers.push(table.admit(7, [0, 0, 0xffff, i], 0, 4789));
+for (let i = 0; i < addresses; i++) numbers.push(table.admit(7 + (i >> 12), [0, 0, 0xffff, i], 0, 4789, i >> 5));
 parentPort.postMessage(numbers);
 `;
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MET_IN_TICK, MET_OF_NETWORK, MET_OF_PORT } from '../../src/encap/introductions.js';
 import { ROW, SLOTS } from '../../src/encap/remote-slots.js';
 import { MAX_REMOTES, RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { parseAddress } from '../../src/wire/ip-address.js';
@@ -8,6 +9,11 @@ function words(text: string): [number, number, number, number] {
   const address = parseAddress(text);
   if (address === null) throw new Error(`not an address: ${text}`);
   return address.words;
+}
+
+/** An engine meets VTEP `i`: the ports, networks and ticks are as many as that takes. */
+function meet(table: RemoteTable, i: number): number {
+  return table.admit(9 + Math.floor(i / MET_OF_PORT), [0, 0, 0xffff, i], 0, 4789, Math.floor(i / MET_IN_TICK));
 }
 
 describe('the table of remotes', () => {
@@ -57,7 +63,7 @@ describe('the table of remotes', () => {
   it('admits a VTEP that an engine meets, its address somewhere in a ring', () => {
     const table = new RemoteTable();
     const ring = Int32Array.from([9, 9, 9, ...words('2001:db8::9'), 9]);
-    expect(table.admit(3, ring, 3, 8472)).toBe(STATIC_REMOTES);
+    expect(table.admit(3, ring, 3, 8472, 1)).toBe(STATIC_REMOTES);
     expect(table.find(3, ...words('2001:db8::9'))).toBe(STATIC_REMOTES);
     expect([table.address(STATIC_REMOTES), table.udpPort(STATIC_REMOTES)]).toEqual([words('2001:db8::9'), 8472]);
   });
@@ -67,11 +73,11 @@ describe('the table of remotes', () => {
     const other = new RemoteTable(one.memory);
     one.add(1, 3, words('192.0.2.1'), 4789, true);
     expect(other.find(3, ...words('192.0.2.1'))).toBe(1);
-    const met = other.admit(3, words('192.0.2.7'), 0, 4789);
+    const met = other.admit(3, words('192.0.2.7'), 0, 4789, 1);
     expect(one.find(3, ...words('192.0.2.7'))).toBe(met);
     // Both had looked in vain before either admitted it.
-    expect(one.admit(3, words('192.0.2.7'), 0, 4789)).toBe(met);
-    expect(one.admit(3, words('192.0.2.8'), 0, 4789)).not.toBe(met);
+    expect(one.admit(3, words('192.0.2.7'), 0, 4789, 1)).toBe(met);
+    expect(one.admit(3, words('192.0.2.8'), 0, 4789, 1)).not.toBe(met);
   });
 
   it('carrying out the same operation again changes nothing', () => {
@@ -88,7 +94,7 @@ describe('the table of remotes', () => {
       [4, '192.0.2.8'],
       [3, '2001:db8::9'],
     ] as const) {
-      table.admit(port, words(address), 0, 4789);
+      table.admit(port, words(address), 0, 4789, 1);
     }
     const reader = new RemoteTable(table.memory);
     expect([...reader.learned(3)].map((remote) => reader.address(remote))).toEqual([
@@ -105,13 +111,13 @@ describe('the table of remotes', () => {
       table.add(remote, remote & 7, [0, 0, 0xffff, remote], 4789, true);
     }
     for (let i = 0; i < MAX_REMOTES - STATIC_REMOTES; i++) {
-      if (table.admit(9, [0, 0, 0xffff, i], 0, 4789) !== STATIC_REMOTES + i) expect.fail(`VTEP ${i} was not admitted`);
+      if (meet(table, i) !== STATIC_REMOTES + i) expect.fail(`VTEP ${i} was not admitted`);
     }
-    expect([1, 2].map((i) => table.admit(9, [1, 1, 1, i], 0, 4789))).toEqual([0, 0]);
+    expect([1, 2].map((i) => table.admit(30, [1, 1, 1, i], 0, 4789, 1))).toEqual([0, 0]);
     for (let remote = 1; remote < STATIC_REMOTES; remote++) {
       if (table.find(remote & 7, 0, 0, 0xffff, remote) !== remote) expect.fail(`remote ${remote} is lost`);
     }
-    expect(table.find(9, 0, 0, 0xffff, 32_767)).toBe(MAX_REMOTES - 1);
+    expect(table.find(16, 0, 0, 0xffff, 32_767)).toBe(MAX_REMOTES - 1);
     // A miss in the full table ends as well.
     for (let i = 0; i < 1000; i++) expect(table.find(10, i, i, i, i)).toBe(0);
   });
@@ -167,7 +173,7 @@ describe('the table of remotes', () => {
   it('one that is withdrawn is not found, and stays what it is until it is removed', () => {
     const table = new RemoteTable();
     const address = words('192.0.2.1');
-    const remote = table.admit(3, address, 0, 4789);
+    const remote = table.admit(3, address, 0, 4789, 1);
     const version = table.version(remote);
     expect([table.isFindable(3, remote), table.isFindable(4, remote)]).toEqual([true, false]);
     table.withdraw(remote);
@@ -175,7 +181,7 @@ describe('the table of remotes', () => {
     expect([table.find(3, ...address), table.isFindable(3, remote)]).toEqual([0, false]);
     expect([table.udpPort(remote), table.version(remote), [...table.learned(3)]]).toEqual([4789, version, [remote]]);
     // Met again it is another remote.
-    expect(table.admit(3, address, 0, 4789)).toBe(remote + 1);
+    expect(table.admit(3, address, 0, 4789, 1)).toBe(remote + 1);
     expect(table.remove(remote)).toBe(true);
     expect([table.udpPort(remote), table.version(remote) === version]).toEqual([0, false]);
     expect([table.find(3, ...address), [...table.learned(3)]]).toEqual([remote + 1, [remote + 1]]);
@@ -186,14 +192,14 @@ describe('the table of remotes', () => {
 
   it('gives the numbers of VTEPs whose port has gone to others', () => {
     const table = new RemoteTable();
-    for (let i = 0; i < 10; i++) table.admit(3 + (i & 1), [0, 0, 0xffff, i], 0, 4789);
+    for (let i = 0; i < 10; i++) table.admit(3 + (i & 1), [0, 0, 0xffff, i], 0, 4789, 1);
     expect(table.removeLearnedOf(3)).toBe(5);
     expect(table.removeLearnedOf(3)).toBe(0);
     expect([...table.learned(3)]).toEqual([]);
     expect([...table.learned(4)]).toHaveLength(5);
     expect([table.find(3, 0, 0, 0xffff, 0), table.find(4, 0, 0, 0xffff, 1)]).toEqual([0, STATIC_REMOTES + 1]);
     const other = new RemoteTable(table.memory);
-    const again = Array.from({ length: 6 }, (_, i) => other.admit(9, [1, 1, 1, i], 0, 4789));
+    const again = Array.from({ length: 6 }, (_, i) => other.admit(9, [1, 1, 1, i], 0, 4789, 1));
     expect(again.map((remote) => remote - STATIC_REMOTES).sort((a, b) => a - b)).toEqual([0, 2, 4, 6, 8, 10]);
     expect(table.address(again[0] as number)).toEqual([1, 1, 1, 0]);
   });
@@ -201,11 +207,11 @@ describe('the table of remotes', () => {
   it('has room again when it was full and a VTEP is removed', () => {
     const table = new RemoteTable();
     const room = MAX_REMOTES - STATIC_REMOTES;
-    for (let i = 0; i < room; i++) table.admit(9, [0, 0, 0xffff, i], 0, 4789);
-    expect(table.admit(9, [0, 0, 0xffff, room], 0, 4789)).toBe(0);
+    for (let i = 0; i < room; i++) meet(table, i);
+    expect(meet(table, room)).toBe(0);
     expect(table.remove(STATIC_REMOTES + 5)).toBe(true);
-    expect(table.admit(9, [0, 0, 0xffff, room], 0, 4789)).toBe(STATIC_REMOTES + 5);
-    expect(table.admit(9, [0, 0, 0xffff, 5], 0, 4789)).toBe(0);
+    expect(meet(table, room)).toBe(STATIC_REMOTES + 5);
+    expect(meet(table, room + 1)).toBe(0);
   });
 
   it.each([
@@ -283,3 +289,63 @@ function longestRun(slots: Int32Array): number {
   }
   return longest;
 }
+
+describe('VTEPs that a port meets', () => {
+  /** A VTEP of a network each, in a tick each. */
+  const far = (table: RemoteTable, i: number, tick = i): number => table.admit(3, [0x20010db8, i, 0, 1], 0, 4789, tick);
+
+  it('are so many in a tick', () => {
+    const table = new RemoteTable();
+    let next = 0;
+    const met = (tick: number): number =>
+      Array.from({ length: 100 }, () => far(table, next++, tick)).filter((remote) => remote !== 0).length;
+    expect([1, 2, 2, 3].map(met)).toEqual([MET_IN_TICK, MET_IN_TICK, 0, MET_IN_TICK]);
+    // Another port's are counted by themselves.
+    expect(table.admit(4, [0x20010db8, 1, 0, 1], 0, 4789, 3)).not.toBe(0);
+  });
+
+  it('are so many of a port, and as many more as have gone', () => {
+    const table = new RemoteTable();
+    const all = Array.from({ length: MET_OF_PORT }, (_, i) => far(table, i));
+    expect(all).not.toContain(0);
+    expect([far(table, MET_OF_PORT), table.learnedOf(3)]).toEqual([0, MET_OF_PORT]);
+    // One that another engine has met meanwhile is known.
+    expect(far(table, 5)).toBe(all[5]);
+    table.withdraw(all[5]);
+    expect(far(table, MET_OF_PORT)).toBe(0);
+    table.remove(all[5]);
+    expect([far(table, MET_OF_PORT), far(table, MET_OF_PORT + 1)]).toEqual([all[5], 0]);
+    expect(table.removeLearnedOf(3)).toBe(MET_OF_PORT);
+    expect(table.learnedOf(3)).toBe(0);
+  });
+
+  it('are so many of an IPv6 network, whatever addresses its hosts choose, and others have room', () => {
+    const table = new RemoteTable();
+    const host = (i: number, network = 7): number =>
+      table.admit(3, [0x20010db8, network, i, Math.imul(i, 0x9e3779b1)], 0, 4789, i);
+    const all = Array.from({ length: MET_OF_NETWORK + 100 }, (_, i) => host(i));
+    expect(all.filter((remote) => remote !== 0)).toHaveLength(MET_OF_NETWORK);
+    expect(host(1000, 8)).not.toBe(0);
+    expect(table.learnedBeside(all[0])).toBe(MET_OF_NETWORK);
+    table.remove(all[0]);
+    expect(host(2000)).toBe(all[0]);
+  });
+
+  it('are all addresses of an IPv4 network', () => {
+    const table = new RemoteTable();
+    for (let i = 0; i < 256; i++)
+      if (table.admit(3, [0, 0, 0xffff, 0x0a000000 + i], 0, 4789, i) === 0) expect.fail(`no room for ${i}`);
+    expect(table.learnedOf(3)).toBe(256);
+  });
+
+  it('tell when they were heard last', () => {
+    const table = new RemoteTable();
+    const remote = far(table, 10);
+    expect(table.heardAt(remote)).toBe(10);
+    table.hear(remote, 77);
+    table.hear(5, 99);
+    expect(new RemoteTable(table.memory).heardAt(remote)).toBe(77);
+    table.remove(remote);
+    expect([far(table, 500), table.heardAt(remote)]).toEqual([remote, 500]);
+  });
+});

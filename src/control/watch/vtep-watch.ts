@@ -1,10 +1,15 @@
 /**
- * Lets go of VTEPs that a port with `accept_vteps: any` has met and that nothing needs any more: no FDB entry and no permanent
- * member of a group leads there, and nothing has come from there for two rounds. So a port that meets ever new ones has room
- * for them for ever.
+ * Lets go of VTEPs that a port with `accept_vteps: any` has met, so that there is room for new ones.
+ *
+ *   each minute   those that nothing needs any more: no FDB entry and no permanent member of a group leads there, and nothing has
+ *                 come from there for two rounds.
+ *   each second   where three quarters of what a port or a network may have are there (`introductions.ts`): the idlest, down to
+ *                 a half, with the FDB entries that lead there. Those of a few frames go first, as forged sources are, once
+ *                 they were idle for five seconds; others after a minute. A permanent member of a group stays.
  */
 import type { CounterReader } from '../../dataplane/counters.js';
 import { destinationRemote } from '../../dataplane/forwarding.js';
+import { MET_OF_NETWORK, MET_OF_PORT } from '../../encap/introductions.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import type { FdbReader } from '../../fdb/table.js';
 import { type Departure, Transition } from '../change/transition.js';
@@ -12,6 +17,16 @@ import { every } from '../guard.js';
 import type { SwitchModel } from '../model.js';
 
 const ROUND_MS = 60_000;
+const RELIEF_MS = 1000;
+/** Frames of a VTEP that may be a forged source, and how long it stays when it is idle, in ticks. */
+const FEW = 4;
+const FEW_IDLE_TICKS = 50;
+/** How long any other one stays. */
+const IDLE_TICKS = 600;
+/** VTEPs that one relief lets go: their entries and numbers take the engines a few milliseconds. */
+const MOST_LEAVING = 1024;
+/** The clock of ticks wraps. */
+const TICKS = 0x7fffffff;
 /** Rows of the FDB that are read at once; then others have their turn. */
 const PIECE = 16_384;
 
@@ -26,17 +41,69 @@ export interface VtepWatchParts {
 }
 
 export class VtepWatch {
-  private readonly timer: NodeJS.Timeout;
+  private readonly timers: NodeJS.Timeout[];
   /** What had come from each idle VTEP when it was found idle. */
   private idle = new Map<number, number>();
   private isLooking = false;
 
   constructor(private readonly parts: VtepWatchParts) {
-    this.timer = every('vtep-watch', ROUND_MS, () => this.look());
+    this.timers = [
+      every('vtep-watch', ROUND_MS, () => this.look()),
+      every('vtep-relief', RELIEF_MS, () => this.relieve()),
+    ];
   }
 
   stop(): void {
-    clearInterval(this.timer);
+    for (const timer of this.timers) clearInterval(timer);
+  }
+
+  /** Makes room where there is little left. */
+  relieve(): void {
+    const crowded = this.crowded();
+    if (crowded.length === 0) return;
+    const members = this.parts.members();
+    const leaving = crowded.flatMap(({ remotes, excess }) =>
+      this.idlest(remotes.filter(({ remote }) => !members.has(remote))).slice(0, excess),
+    );
+    const once = [...new Map(leaving.map((departure) => [departure.remote, departure])).values()];
+    if (once.length > 0) this.parts.carryOut(() => this.changeFor(once.slice(0, MOST_LEAVING)));
+  }
+
+  /** The learned VTEPs of each port and network that has too many, and how many of them that are. */
+  private crowded(): { remotes: Departure[]; excess: number }[] {
+    const { model, remotes } = this.parts;
+    const found: { remotes: Departure[]; excess: number }[] = [];
+    for (const { kind, index: port } of model.ports.values()) {
+      // Where a network has too many, its port has at least as many.
+      if (kind !== 'vxlan' || !isCrowded(remotes.learnedOf(port), MET_OF_NETWORK)) continue;
+      const learned = [...remotes.learned(port)].map((remote) => ({ port, remote }));
+      if (isCrowded(learned.length, MET_OF_PORT))
+        found.push({ remotes: learned, excess: learned.length - MET_OF_PORT / 2 });
+      const networks = new Map<number, Departure[]>();
+      for (const one of learned) {
+        if (!isCrowded(remotes.learnedBeside(one.remote), MET_OF_NETWORK)) continue;
+        const network = remotes.networkOf(one.remote);
+        const beside = networks.get(network);
+        if (beside === undefined) networks.set(network, [one]);
+        else beside.push(one);
+      }
+      for (const all of networks.values()) found.push({ remotes: all, excess: all.length - MET_OF_NETWORK / 2 });
+    }
+    return found;
+  }
+
+  /** Those that are not in use, the one first that is missed least. */
+  private idlest(all: readonly Departure[]): Departure[] {
+    const { counters, remotes } = this.parts;
+    return all
+      .map((departure) => ({
+        departure,
+        idle: (counters.tick - remotes.heardAt(departure.remote)) & TICKS,
+        few: counters.remote(departure.remote).rx_packets < FEW,
+      }))
+      .filter(({ few, idle }) => idle >= (few ? FEW_IDLE_TICKS : IDLE_TICKS) && idle < TICKS / 2)
+      .sort((one, other) => (one.few === other.few ? other.idle - one.idle : one.few ? -1 : 1))
+      .map(({ departure }) => departure);
   }
 
   /** One round. */
@@ -97,4 +164,9 @@ export class VtepWatch {
     for (const { port, remote } of idle) if (this.parts.remotes.isFindable(port, remote)) change.letGo(port, remote);
     return change;
   }
+}
+
+/** Three quarters are there. */
+function isCrowded(count: number, most: number): boolean {
+  return count > (most * 3) / 4;
 }

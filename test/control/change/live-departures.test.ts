@@ -103,7 +103,7 @@ describe('a remote that was configured', () => {
 });
 
 describe('VTEPs that a port has met', () => {
-  const meet = (): number => live.engines.remotes.admit(port(), parseAddress(STRANGER)?.words ?? [], 0, 4789);
+  const meet = (): number => live.engines.remotes.admit(port(), parseAddress(STRANGER)?.words ?? [], 0, 4789, 1);
 
   it('go when it takes none any more, with entries and memberships', async () => {
     const remote = meet();
