@@ -26,6 +26,9 @@ type bridge:
 ${options('bridge', 'link')}
 type bridge_slave, or any of these after the port's own type:
 ${options('bridge_slave')}
+  storm_limit counts packets a second, and a superframe as its segments. For kinds without a limit copies count:
+  250,000 a second (250 broadcasts to 1,000 remotes), divided among the ports that exceed it, after the first four
+  copies of each frame.
 type tap:
 ${options('tap', 'link', 'bridge_slave')}
 type vxlan:

@@ -3,13 +3,13 @@
  * source is a TAP port, or a remote VTEP. The unit is a send (`segments.ts`): a broadcast to 1,000 remotes is 1,000 sends.
  *
  *   in a turn     all sources together have TURN_SENDS, each its part: what is over it is dropped as `turn_exceeded`. So
- *                 the next look at the ports, and with it everybody else's frames, is never far away.
+ *                 the next look at the ports, and with it the frames of all others, is never far away.
  *   in time       each source has a bucket that the clock fills. It is the storm limit of ports that have none of their
  *                 own, in proportion to the flood list: 250,000 sends a second are 250 broadcasts to 1,000 remotes. What
  *                 is over it is dropped as `storm_limited`.
  *
- * **Fair**: rate and turn are divided among those who ask for more than they get (hungry ones). Those who do not have the
- * same bound as each of them, and so never notice how many they are.
+ * **Fair**: rate and turn are divided by the number of sources that exceed their part (hungry ones). Every other source has the
+ * same bound as each of those.
  *
  * **On a slow machine**, or a busy one, a send takes longer. What long rings take is measured, and a turn and the rate are so
  * much less (`measure`): it is time that others wait, not sends.
