@@ -163,9 +163,9 @@ describe('the table of remotes', () => {
   it('a VTEP that was met has the number that it is configured with, at once', () => {
     const table = new RemoteTable();
     const address = words('192.0.2.1');
-    const met = table.admit(3, address, 0, 4789);
+    const met = table.admit(3, address, 0, 4789, 1);
     table.add(7, 3, address, 8472, true);
-    expect([table.find(3, ...address), table.behind(7), table.admit(3, address, 0, 4789)]).toEqual([7, met, 7]);
+    expect([table.find(3, ...address), table.behind(7), table.admit(3, address, 0, 4789, 1)]).toEqual([7, met, 7]);
     table.remove(met);
     expect([table.find(3, ...address), table.behind(7)]).toEqual([7, 0]);
   });
