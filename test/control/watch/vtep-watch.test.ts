@@ -93,7 +93,8 @@ describe('forged sources', () => {
     expect(done.length).toBeGreaterThan(0);
     expect(done.flat()).not.toContain(busy);
     // Five seconds later they are idle enough, and there is room.
-    counters.setTick((tick += 51));
+    tick += 51;
+    counters.setTick(tick);
     for (let round = 0; round < 3; round++) watch.relieve();
     expect(remotes.learnedOf(PORT)).toBeLessThanOrEqual((MET_OF_PORT * 3) / 4);
     expect(remotes.isFindable(PORT, busy)).toBe(true);
