@@ -102,7 +102,11 @@ const ignore = (): void => undefined;
 
 describe('each timer of the control thread goes on after a fault', () => {
   const timers: [string, number, () => { stop(): void }][] = [
-    ['mtu-watch', 100, () => new MtuWatch({ ...parts, pathMtu: () => 1500, carryOut: ignore, setMtus: ignore })],
+    [
+      'mtu-watch',
+      100,
+      () => new MtuWatch({ ...parts, sentTo: () => 0, pathMtu: () => 1500, carryOut: ignore, setMtus: ignore }),
+    ],
     [
       'port-watch',
       100,
