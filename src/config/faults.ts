@@ -21,10 +21,10 @@ export interface ConfigFault extends Position {
 
 /**
  * What a sound file may be told of beside: `absent`, what it needs is not there yet, and the port waits for it; `own_address`,
- * a list holds an address of this host, which is left out.
+ * a list holds an address of this host, which is left out; `own_tunnel`, the route to a remote leads into the switch itself.
  */
 export interface ConfigWarning extends ConfigFault {
-  kind: 'absent' | 'own_address';
+  kind: 'absent' | 'own_address' | 'own_tunnel';
 }
 
 /** Where a path stands in the text. */
@@ -139,7 +139,7 @@ export function formatFaults(fileName: string, faults: readonly (ConfigFault | C
   return faults.map((one) => `${place(fileName, one)}${one.path}: ${WORDS[kindOf(one)]}${one.message}`).join('\n');
 }
 
-const WORDS = { fault: '', absent: 'warning: ', own_address: 'note: ' };
+const WORDS = { fault: '', absent: 'warning: ', own_address: 'note: ', own_tunnel: 'warning: ' };
 
 function kindOf(one: ConfigFault | ConfigWarning): keyof typeof WORDS {
   return 'kind' in one ? one.kind : 'fault';

@@ -11,6 +11,7 @@ import type { HostFacts } from './host-facts.js';
 import { rangeLength } from './id-range.js';
 import { checkFdb, checkFdbSize } from './rules-fdb.js';
 import { lookAtHost } from './rules-host.js';
+import { lookForOwnTunnel } from './rules-own-tunnel.js';
 import { checkHostVlans, checkVlans } from './rules-vlan.js';
 import { checkSharedSending, checkVxlan, DEFAULT_DSTPORT, familyOfPort } from './rules-vxlan.js';
 import { NIC_KEYS } from './schema.js';
@@ -49,7 +50,9 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
   for (const bridge of config.bridgeList) checkFdb(bridge.portList, bridge, faults);
   checkFdb(config.portList, undefined, faults);
   checkFdbSize(config, faults);
-  if (faults.count === 0) lookAtHost(allPorts(config), machine, faults);
+  if (faults.count > 0) return;
+  lookAtHost(allPorts(config), machine, faults);
+  lookForOwnTunnel(config, faults);
 }
 
 function checkPort(port: DecodedPort, bridge: DecodedBridge | undefined, faults: FaultList): void {

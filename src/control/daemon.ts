@@ -74,7 +74,10 @@ async function runSwitch(run: Run): Promise<number> {
   const { document, config, warnings, shutdown } = run;
   const log = run.log.logger;
   await examineSocket(config.control);
-  for (const { kind, path, message } of warnings) if (kind === 'own_address') log.info({ path }, message);
+  for (const { kind, path, message } of warnings) {
+    if (kind === 'own_address') log.info({ path }, message);
+    if (kind === 'own_tunnel') log.warn({ path }, message);
+  }
   const running = await Switch.start(document, config, {
     ...eventLines(log),
     failed: (error) => {

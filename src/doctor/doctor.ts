@@ -3,8 +3,7 @@
  * the facts judged, within five seconds; nothing is changed. Where the switch is in another network namespace, what
  * depends on the namespace is left out and said to be.
  */
-import { checkDocument } from '../config/load.js';
-import type { SwitchConfig } from '../config/types.js';
+import { type CheckedDocument, checkDocument } from '../config/load.js';
 import type { FdbRow, InfoAnswer, LinkRow, StatsAnswer } from '../control/api.js';
 import { type SwitchClient, SwitchUnreachable } from '../control/client.js';
 import { type Check, type Diagnosis, diagnosis, warn } from './check.js';
@@ -14,6 +13,7 @@ import { judgeHost, judgeNamespaces, judgeSocket } from './judge-host.js';
 import { judgeLink, judgeNic, judgeUnderlay, type UnderlayFacts } from './judge-ports.js';
 import { judgeRemote } from './judge-remotes.js';
 import { judgeStats } from './judge-stats.js';
+import { judgeWarnings } from './judge-warnings.js';
 import { MOST_REMOTES, type Plan, planOf, type VxlanPlan } from './plan.js';
 import { examineRemotes, type RemoteCase } from './remote-facts.js';
 
@@ -22,7 +22,7 @@ const ASK_LIMIT_MS = 1500;
 
 /** @throws SwitchUnreachable, SwitchRefused */
 export async function examineSwitch(client: SwitchClient): Promise<Diagnosis> {
-  const { config, info, links, stats, entries } = await ask(client);
+  const { config, warnings, info, links, stats, entries } = await ask(client);
   const plan = planOf(config, { links, stats, entries: entries ?? [] });
   const namespaces = compareNamespaces(info.pid);
   const host = await hostFacts();
@@ -35,21 +35,22 @@ export async function examineSwitch(client: SwitchClient): Promise<Diagnosis> {
     ...plan.links.flatMap(judgeLink),
   ];
   const body = await examinePlan(plan, host, { running: true, here: namespaces.state !== 'other' });
-  return diagnosis([...head, ...judgeStats(stats), ...body]);
+  return diagnosis([...head, ...judgeStats(stats), ...judgeWarnings(warnings), ...body]);
 }
 
 /** What can be told of a file before it runs. */
-export async function examineConfig(config: SwitchConfig): Promise<Diagnosis> {
+export async function examineConfig({ config, warnings }: Meaning): Promise<Diagnosis> {
   const plan = planOf(config);
   const host = await hostFacts();
-  const head = judgeHost(host, config.offloads, false);
+  const head = [...judgeHost(host, config.offloads, false), ...judgeWarnings(warnings)];
   return diagnosis([...head, ...(await examinePlan(plan, host, { running: false, here: true }))]);
 }
 
 // ---- The switch ----
 
-interface Asked {
-  config: SwitchConfig;
+type Meaning = Pick<CheckedDocument, 'config' | 'warnings'>;
+
+interface Asked extends Meaning {
   info: InfoAnswer;
   links: LinkRow[];
   stats: StatsAnswer;
@@ -71,12 +72,12 @@ async function ask(client: SwitchClient): Promise<Asked> {
       throw error;
     }),
   ]);
-  return { config: meaningOf(config, info), info, links, stats, entries };
+  return { ...meaningOf(config, info), info, links, stats, entries };
 }
 
 /** What a switch says of its configuration, resolved. What it runs by is sound, whatever namespaces have gone meanwhile. */
-function meaningOf(value: unknown, { name }: InfoAnswer): SwitchConfig {
-  return checkDocument(value, { hostname: () => name, netnsExists: () => true }).config;
+function meaningOf(value: unknown, { name }: InfoAnswer): Meaning {
+  return checkDocument(value, { hostname: () => name, netnsExists: () => true });
 }
 
 async function intime<T>(answer: Promise<T>, late: Error): Promise<T> {

@@ -26,6 +26,14 @@ const REASONS: Readonly<Record<string, readonly [meaning: string, remedy: string
     'with a VNI that the port does not have',
     'add the VNI here (overtap vlan add dev PORT vid VID tunnel_info id VNI), or remove it on the peer',
   ],
+  own_tunnel: [
+    "of the switch's own tunnel, come back to it: the route to a remote leads into one of its bridges",
+    'the log names the remote and the bridge; give the remote a route by another device: ip route add REMOTE dev DEVICE',
+  ],
+  inner_vlan_tagged: [
+    'with a second tag, towards the tunnel or from it',
+    'carry it as payload at both ends: overtap link set PORT type vxlan inner_vlan keep; or send no tag inside of a tag',
+  ],
   mtu_exceeded: ['too large for the tunnel', 'give the guests the MTU of the tunnel: overtap link set TAP mtu auto'],
   tx_error: [
     'that the kernel refused to send',

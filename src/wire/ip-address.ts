@@ -45,6 +45,19 @@ export function formatAddress(a0: number, a1: number, a2: number, a3: number): s
   return `${hex(groups.slice(0, start))}::${hex(groups.slice(start + length))}`;
 }
 
+/** Whether an address lies in the subnet of another one; false for what is no address, and between families. */
+export function isInSubnet(address: string, { address: of, prefix }: { address: string; prefix: number }): boolean {
+  const one = parseAddress(address);
+  const other = parseAddress(of);
+  if (one === null || other === null || one.family !== other.family) return false;
+  let bits = one.family === 4 ? 96 + prefix : prefix;
+  for (let word = 0; word < 4 && bits > 0; word++, bits -= 32) {
+    const mask = bits >= 32 ? -1 : -1 << (32 - bits);
+    if (((one.words[word] as number) ^ (other.words[word] as number)) & mask) return false;
+  }
+  return true;
+}
+
 /** Whether a canonical text is an address of IPv6 that means something on one link only: fe80::/10 (RFC 4291 section 2.5.6). */
 export function isLinkLocal(canonical: string): boolean {
   return /^fe[89ab][0-9a-f]:/.test(canonical);

@@ -278,7 +278,7 @@ describe('the drops', () => {
 
   it('that tell of a fault say where, how many and what to do', () => {
     const reasons = ['checksum_bad', 'offload_invalid', 'ecn_invalid', 'vtep_unknown', 'vni_unknown'];
-    const more = ['mtu_exceeded', 'tx_error', 'tx_backpressure'];
+    const more = ['own_tunnel', 'inner_vlan_tagged', 'mtu_exceeded', 'tx_error', 'tx_backpressure'];
     const all = Object.fromEntries([...reasons, ...more].map((reason) => [reason, 1]));
     const checks = judgeStats(stats({ vxlan0: all }));
     expectRemedies(checks);

@@ -13,12 +13,12 @@ export async function run({ context, options }: Invocation): Promise<number> {
   if (file === undefined) {
     found = await examineSwitch(await context.client());
   } else {
-    const { config, error } = await readConfig(context, file);
-    if (error !== undefined) {
-      context.io.stderr.write(`${error.format()}\n`);
+    const read = await readConfig(context, file);
+    if (read.error !== undefined) {
+      context.io.stderr.write(`${read.error.format()}\n`);
       return 2;
     }
-    found = await examineConfig(config);
+    found = await examineConfig(read);
   }
   if (context.json) {
     context.printJson(found);

@@ -1,0 +1,62 @@
+/**
+ * Warns of remotes in the subnet of a NIC that the switch itself makes in its own namespace: unless another route is better, what
+ * is sent there comes back by that NIC, and the switch does not carry its own tunnel (`own_tunnel`). The file is not wrong.
+ */
+import { isInSubnet } from '../wire/ip-address.js';
+import { allPorts, type DecodedSwitch, type DecodedVxlan } from './decode.js';
+import type { FaultList } from './faults.js';
+import { remoteLists } from './rules-vxlan.js';
+import type { NicAddress } from './types.js';
+
+interface OwnNic {
+  name: string;
+  /** Where its frames come in. */
+  place: string;
+  addresses: readonly NicAddress[];
+}
+
+/** Takes a configuration without a fault. */
+export function lookForOwnTunnel(config: DecodedSwitch, faults: FaultList): void {
+  const nics = ownNics(config);
+  if (nics.length === 0) return;
+  for (const port of allPorts(config)) if (port.type === 'vxlan') lookAtRemotes(port, nics, faults);
+}
+
+function lookAtRemotes(port: DecodedVxlan, nics: readonly OwnNic[], faults: FaultList): void {
+  const { dev } = port.given;
+  for (const { path, value } of remoteLists(port)) {
+    for (const { name, place, addresses } of nics) {
+      // A port with `dev` sends by that device alone.
+      const subnet = dev === undefined || dev === name ? addresses.find((one) => isInSubnet(value, one)) : undefined;
+      if (subnet === undefined || subnet.address === value) continue;
+      const where = `${value} is in the subnet of ${name}, ${subnet.address}/${subnet.prefix}, so the route to it leads into ${place}`;
+      faults.warn(
+        path,
+        'own_tunnel',
+        `${where} of this switch, which does not carry its own tunnel (own_tunnel); reach the remote by another device`,
+      );
+    }
+  }
+}
+
+/** NICs that the host's routes may lead to: host ports, and TAPs in the switch's own namespace. */
+function ownNics({ bridgeList, portList }: DecodedSwitch): OwnNic[] {
+  const nics: OwnNic[] = [];
+  for (const bridge of bridgeList) {
+    const place = `bridge ${bridge.name}`;
+    if (bridge.given.host_port === true) nics.push({ name: bridge.name, place, addresses: valuesOf(bridge) });
+    for (const port of bridge.portList) {
+      const name = port.type === 'tap' ? (port.given.ifname ?? port.name) : port.name;
+      if (port.type === 'tap' ? port.given.netns === undefined : port.given.host_port === true)
+        nics.push({ name, place, addresses: valuesOf(port) });
+    }
+  }
+  for (const port of portList)
+    if (port.type === 'tap' && port.given.netns === undefined)
+      nics.push({ name: port.given.ifname ?? port.name, place: `port ${port.name}`, addresses: valuesOf(port) });
+  return nics.filter(({ addresses }) => addresses.length > 0);
+}
+
+function valuesOf({ addressList }: { addressList: readonly { value: NicAddress }[] }): NicAddress[] {
+  return addressList.map(({ value }) => value);
+}

@@ -1,0 +1,13 @@
+/**
+ * What a sound configuration is warned of, as checks. Pure. What is not there yet the other judges find by themselves.
+ */
+import type { ConfigWarning } from '../config/load.js';
+import { type Check, warn } from './check.js';
+
+export function judgeWarnings(warnings: readonly ConfigWarning[]): Check[] {
+  return warnings.flatMap(({ kind, path, message }) =>
+    kind === 'own_tunnel'
+      ? [warn(path, message, 'ip route add REMOTE dev DEVICE, or other addresses for the bridge')]
+      : [],
+  );
+}
