@@ -68,8 +68,8 @@ function bridgeLink(bridge: BridgeModel, model: SwitchModel, learned: number, de
   const options = details ? effectiveOptions(bridge.config, null) : bridge.config.options;
   const row: LinkRow = { ...options, ...own };
   if (host === undefined) return row;
-  const { operstate, mtu, address } = portLink(host, model, false);
-  return { ...row, operstate, mtu, ...(address === undefined ? {} : { address }) };
+  const { operstate, mtu, address, nic, nic_netns } = portLink(host, model, false);
+  return { ...row, operstate, mtu, ...present({ address, nic, nic_netns }) };
 }
 
 function portLink(port: Port, model: SwitchModel, details: boolean): LinkRow {
@@ -94,6 +94,10 @@ function portLink(port: Port, model: SwitchModel, details: boolean): LinkRow {
     mtu: nic?.mtu ?? port.tap.mtu,
     address: nic?.mac ?? port.tap.mac,
   };
+}
+
+function present(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
 /** What the NIC is called, and where it is, when its owner has renamed or moved it. */

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LinkRow } from '../../src/control/api.js';
+import { long } from '../long.js';
 import { expectBalanced, statsOf } from './faults-support.js';
 import { Bystanders, clientOf, startWith } from './live-support.js';
 import { type Background, describe, until } from './processes.js';
@@ -17,7 +18,7 @@ import { World } from './world.js';
 
 const JUNK = fileURLToPath(new URL('tools/netlink-junk.py', import.meta.url));
 /** Looks at the NICs, and changes of them, while it attacks. */
-const LOOKS = process.env.OVERTAP_LONG === undefined ? 100 : 3000;
+const LOOKS = long(3000, 100);
 const CHANGES = LOOKS / 5;
 const NICS = 8;
 const RATE = 500;
@@ -100,7 +101,7 @@ test('one that renames, moves and deletes its NICs all the time harms only itsel
   const sw = await startWithAttacker(['sh', '-c', script]);
   const pair = await Bystanders.begin(world, bystanders[0], bystanders[1], RATE);
   const rounds = (): number => Number(attacker.lines.at(-1));
-  const goal = rounds() + (process.env.OVERTAP_LONG === undefined ? 10 : 1000);
+  const goal = rounds() + long(1000, 10);
   const client = clientOf(sw);
   while (rounds() < goal) {
     const rows = await client.get<LinkRow[]>('/v1/links');
