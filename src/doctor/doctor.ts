@@ -104,7 +104,7 @@ async function examinePlan(plan: Plan, host: HostFacts, situation: Situation): P
   // Without the addon, which the host's checks tell of, there are no devices to be seen.
   const devices = host.addonError === undefined ? await loadDevices() : undefined;
   const nics = plan.nics.flatMap((nic) => {
-    const visible = devices !== undefined && (situation.here || nic.netns !== undefined);
+    const visible = devices !== undefined && nic.unseen !== true && (situation.here || nic.netns !== undefined);
     return judgeNic(nic, visible ? devices.nic(nic) : undefined);
   });
   if (!situation.here) return nics;

@@ -54,8 +54,11 @@ export interface VxlanPlan {
 export interface NicPlan {
   /** The link's name. */
   readonly name: string;
+  /** What it is called now, and where it is. */
   readonly ifname: string;
   readonly netns?: string;
+  /** It was moved to a namespace without a name, where it cannot be looked for. */
+  readonly unseen?: true;
   /** Set up in the configuration, as is its bridge. */
   readonly up: boolean;
   readonly master?: string;
@@ -134,8 +137,7 @@ function nicPlans(config: SwitchConfig, placed: readonly Placed[], rows: Readonl
 function tapNic(port: TapConfig, bridge: BridgeConfig | null, rows: ReadonlyMap<string, LinkRow>): NicPlan {
   return {
     name: port.name,
-    ifname: port.ifname,
-    ...(port.netns === undefined ? {} : { netns: port.netns }),
+    ...nicNow(port.ifname, port.netns, rows.get(port.name)),
     up: port.up && bridge?.up === true,
     configured: port.mtu,
     ...placeOf(bridge, rows),
@@ -152,11 +154,26 @@ function hostNic(
   const name = 'type' in link ? `${link.name}@host` : link.name;
   return {
     name,
-    ifname: link.name,
+    ...nicNow(link.name, undefined, rows.get(name)),
     up: link.up && bridge?.up === true,
     configured: link.mtu,
     ...placeOf(bridge, rows),
     ...operstate(rows.get(name)),
+  };
+}
+
+/** The row tells of a NIC that its owner has renamed or moved. */
+function nicNow(
+  ifname: string,
+  netns: string | undefined,
+  row: LinkRow | undefined,
+): Pick<NicPlan, 'ifname' | 'netns' | 'unseen'> {
+  const moved = row?.nic_netns;
+  const place = moved ?? netns;
+  return {
+    ifname: row?.nic ?? ifname,
+    ...(place === undefined ? {} : { netns: place }),
+    ...(moved?.startsWith('net:[') === true ? { unseen: true } : {}),
   };
 }
 

@@ -122,6 +122,15 @@ describe('a plan', () => {
     expect(plan.links).toEqual([{ name: 'vxlan0', type: 'vxlan', up: true, operstate: 'DOWN' }]);
   });
 
+  it('looks for a NIC where its owner has moved it, by the name that it has there', () => {
+    const moved = (where: string): LinkRow => ({ ...link('tap0', 'tap', 1450), nic: 'eth7', nic_netns: where });
+    const nics = (where: string) =>
+      planOf(config(FILE), { links: [moved(where)], stats: stats('vxlan0', {}), entries: [] }).nics;
+    expect(nics('room')[1]).toMatchObject({ name: 'tap0', ifname: 'eth7', netns: 'room' });
+    expect(nics('room')[1]).not.toHaveProperty('unseen');
+    expect(nics('net:[4026532177]')[1]).toMatchObject({ ifname: 'eth7', unseen: true });
+  });
+
   it('counts the outer header of the family, and a tag that stays inside', () => {
     const over6 = FILE.replace('192.0.2.1', '"2001:db8::1"').replaceAll(/192\.0\.2\.(\d)/g, '"2001:db8::$1"');
     expect(planOf(config(over6)).vxlans[0]).toMatchObject({ family: 6, overhead: 70 });

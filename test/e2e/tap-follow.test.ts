@@ -47,7 +47,7 @@ function start(workers: number, persist: boolean): Promise<RunningSwitch> {
   return startWith(world, host, 'host1', `workers: ${workers}\nbridges:\n${lines}`);
 }
 
-async function expectRow(sw: RunningSwitch, row: Partial<LinkRow>): Promise<void> {
+async function expectRow(sw: RunningSwitch, row: Record<string, unknown>): Promise<void> {
   await until(`t1 is seen as ${JSON.stringify(row)}`, async () => {
     const now = await linkOf(sw, 't1');
     return now !== undefined && Object.entries(row).every(([key, value]) => now[key] === value);
