@@ -43,7 +43,7 @@ export interface OffloadConfig {
 
 /** What is put on a NIC that the switch makes. */
 export interface NicSettings {
-  /** Lower case; absent: the kernel's choice. */
+  /** Lower case; absent: one that is the same at each start (`stable-mac.ts`). */
   mac?: string;
   addresses: NicAddress[];
   /** Bytes; 'auto': the largest that the underlay carries unfragmented. */

@@ -22,6 +22,8 @@ export interface DeviceOptions {
   /** Engines; each gets a queue of every TAP and a receiving socket of its own. */
   workers: number;
   offloads: OffloadConfig;
+  /** The MAC of a NIC that is made for a port without one. */
+  macOf(port: string): string;
   /** Where in its `srcport` range a pool of senders starts. */
   seed: number;
 }
@@ -61,7 +63,7 @@ export class Devices {
         mtu: nic.mtu,
         persist: nic.persist,
         ...(nic.netns === undefined ? {} : { netns: nic.netns }),
-        ...(nic.mac === undefined ? {} : { mac: nic.mac }),
+        ...(nic.mac === undefined ? { newMac: this.options.macOf(name) } : { mac: nic.mac }),
       });
       const open: OpenTap = {
         fds: [tap.fd],
