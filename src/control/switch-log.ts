@@ -9,6 +9,10 @@ export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
   return {
     portFault: (port, fault) =>
       fault === null ? log.info({ port }, 'port up again') : log.warn({ port, fault }, 'port down'),
+    nicMoved: (port, nic, heldBack) =>
+      log.info({ port, nic, heldBack }, 'the NIC of a port was renamed or moved: it is followed'),
+    macChanged: (port, before, mac) =>
+      log.info({ port, before, mac }, "the MAC of a host port's NIC has changed: its entries follow"),
     offloadMissing: (offload, reason, asked) =>
       log[asked ? 'warn' : 'info']({ offload, reason }, 'offload not available: doing without'),
     offloadHeldBack: (offload, reason) => log.info({ offload, reason }, 'offload not used for the time being'),

@@ -20,7 +20,8 @@ import { PuntFeed } from './events/punt-feed.js';
 import { forget } from './guard.js';
 import { HOST_FACTS } from './host-facts.js';
 import type { Views } from './listings.js';
-import type { Port, SwitchModel } from './model.js';
+import type { Port, SwitchModel, TapPort } from './model.js';
+import { machineId, stableMac } from './stable-mac.js';
 import { MulticastControl } from './tables/multicast-control.js';
 import { NeighTable } from './tables/neigh-table.js';
 import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from './views.js';
@@ -36,6 +37,10 @@ const MAC_LINE_MS = 15_000;
 export interface SwitchEvents {
   /** A port does not work any more, and why; null: it does again. */
   portFault(name: string, fault: string | null): void;
+  /** The NIC of a port was renamed, or moved to another namespace: where it is now. `heldBack`: not told since. */
+  nicMoved(name: string, nic: string, heldBack: number): void;
+  /** The MAC of a host port's NIC is another one now. */
+  macChanged(name: string, before: string, mac: string): void;
   /** An offload that the configuration allows is not there; `reason` says what was found. `asked`: it is asked for by name. */
   offloadMissing(offload: string, reason: string, asked: boolean): void;
   /** An offload is there, and not used as long as something speaks against it. */
@@ -80,7 +85,13 @@ export class Switch {
    */
   static async start(document: Document, config: SwitchConfig, events: SwitchEvents): Promise<Switch> {
     const offloads = usable(config.offloads, events);
-    const devices = new Devices({ workers: config.workers, offloads, seed: randomInt(1 << 20) });
+    const host = machineId();
+    const devices = new Devices({
+      workers: config.workers,
+      offloads,
+      macOf: (port) => stableMac(host, config.name, config.control, port),
+      seed: randomInt(1 << 20),
+    });
     const reconciler = new Reconciler({ ...config, bridges: [], ports: [] }, devices);
     const { model } = reconciler;
     let parts: Parts | undefined;
@@ -214,8 +225,21 @@ function assemble(
     tell: (event) => feed.tell(event),
     changed: (name, fault) => events.portFault(name, fault),
     lost: (port) => lose(port),
+    moved: (name, nic, heldBack) => events.nicMoved(name, nic, heldBack),
+    macChanged: (port) =>
+      forget(
+        'MAC of a NIC',
+        controls.own(() => followMac(port)),
+      ),
     addressesChanged: () => forget('address change', controls.refresh()),
   });
+  const followMac = (port: TapPort): Transition => {
+    const change = new Transition();
+    const before = port.ownMac;
+    reconciler.followMac(port, change);
+    if (port.ownMac !== before) events.macChanged(port.name, before, port.ownMac);
+    return change;
+  };
   const mtus = new MtuWatch({
     model,
     remotes,

@@ -135,6 +135,15 @@ export function changeTunnel(sw: Context, o: TunnelSettings): void {
   limitLearning(sw, o);
 }
 
+export function changeTunnelMac(
+  { forwarding }: Context,
+  o: { port: number; mac: { high: number; low: number } },
+): void {
+  forwarding.needPort(o.port, PORT_VXLAN);
+  forwarding.portMacHigh[o.port] = o.mac.high;
+  forwarding.portMacLow[o.port] = o.mac.low;
+}
+
 function limitLearning({ engine, fdb }: Context, { port, ageingTicks, maxLearned }: TunnelSettings): void {
   if (engine !== 0) return;
   fdb.ageingOfOwner[port] = ageingTicks;

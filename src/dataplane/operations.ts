@@ -67,6 +67,8 @@ export type Operation =
       ageingTicks: number;
       maxLearned: number;
     }
+  /** The MAC of a vxlan port's own TAP: frames from it come from the tunnel only by a loop. */
+  | { op: 'tunnel-mac'; port: number; mac: { high: number; low: number } }
   /**
    * Ends a port: its TAP is detached, its memberships, VNIs and flood lists are forgotten, its accounts go over into those
    * of the ports that are no more. Its FDB entries go by a `flush`, after which the number may be given again.
@@ -180,6 +182,7 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   vxlan: ports.addVxlan,
   port: ports.changePort,
   tunnel: ports.changeTunnel,
+  'tunnel-mac': ports.changeTunnelMac,
   'port-del': (sw, o) => ports.endPort(sw, o.port),
   storm: ports.changeStorm,
   socket: ports.addSocket,

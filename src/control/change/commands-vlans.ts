@@ -1,9 +1,10 @@
 /**
  * What a change of VLAN memberships and mappings comes to, as requests and as commands. Pure.
  */
+
+import { addVlans, type Document, deleteVlans, setVlans } from '../../config/edit.js';
 import { commandText } from '../../config/option-words.js';
 import type { SwitchConfig, VlanMembership } from '../../config/types.js';
-import { addVlans, type Document, deleteVlans, setVlans } from '../../config/edit.js';
 import type { VlanRequest, VlanSetRequest, VlansRequest } from '../api.js';
 
 /** The document after a request. @throws EditRefused */

@@ -66,7 +66,7 @@ function refuseOwn({ model, fdb }: FdbTables, port: Port, row: Entry): void {
   const { high, low } = macOf(row.mac);
   const found = fdb.find(high, low, segmentOf(port.bridge?.index ?? 0, row.vlan));
   const holder = found === null ? undefined : model.portAt[found.owner];
-  if (holder?.kind !== 'tap' || holder.role === 'guest' || holder.tap.mac !== row.mac) return;
+  if (holder?.kind !== 'tap' || holder.role === 'guest' || holder.ownMac !== row.mac) return;
   throw new ChangeRefused(`${row.mac} is the address of ${holder.name} itself`, 'exists');
 }
 
@@ -76,7 +76,7 @@ export function deleteEntry(tables: FdbTables, request: Deletion, change: Transi
   const mac = canonicalMac(request.mac);
   if (isForMany(mac) && request.dst === undefined)
     throw new ChangeRefused(`${mac} may have many destinations; say with dst which of them goes`);
-  if (port.kind === 'tap' && port.role !== 'guest' && port.tap.mac === mac)
+  if (port.kind === 'tap' && port.role !== 'guest' && port.ownMac === mac)
     throw new ChangeRefused(`${mac} is the address of ${port.name} itself, and stays as long as that is there`);
   const configured = configuredRows(tables, port, { ...request, mac });
   const learned = isForMany(mac) ? [] : learnedSegments(tables, port, { ...request, mac });

@@ -3,6 +3,7 @@
  */
 import type { VxlanConfig } from '../../config/types.js';
 import { MAX_PORTS } from '../../dataplane/counters.js';
+import { parseAddress } from '../../wire/ip-address.js';
 import { DEFAULT_MTU, type DeviceSource, type Released } from '../devices.js';
 import type {
   BridgeModel,
@@ -14,7 +15,6 @@ import type {
   TapPort,
   VxlanPort,
 } from '../model.js';
-import { parseAddress } from '../../wire/ip-address.js';
 import { Numbers } from '../numbers.js';
 import { macOf, type PortEntries } from './port-entries.js';
 import { flagsOf, hostOf, portOperation, sameTunnel, tunnelOptions } from './reconcile-facts.js';
@@ -117,7 +117,7 @@ export class PortLife {
       udpPort: config.dstport,
       local: localOf(config),
       ...tunnelOptions(config),
-      mac: host === null ? null : macOf(host.tap.mac),
+      mac: host === null ? null : macOf(host.ownMac),
     });
   }
 
@@ -196,12 +196,18 @@ export class PortLife {
     if (port.kind === 'vxlan') this.updateVxlan(port, before as VxlanConfig, opened, change);
   }
 
-  /** A host port's MAC may have changed: where it was known it is no more. */
-  private followMac(port: TapPort, change: Transition): void {
+  /** A host port has the MAC of its NIC, whoever has changed that: where another one was known it is no more. */
+  followMac(port: TapPort, change: Transition): void {
     if (port.role === 'guest' || port.ownMac === port.tap.mac) return;
     for (const segment of port.ownSegments) change.structure.push({ op: 'fdb-del', ...macOf(port.ownMac), segment });
     port.ownSegments = [];
     port.ownMac = port.tap.mac;
+    // Nobody is to be told the old one; the host's own frames tell the new one.
+    change.structure.push({ op: 'neigh-flush', port: port.index, learnedOnly: true });
+    for (const other of this.model.ports.values()) {
+      if (other.kind !== 'vxlan' || other.host !== port) continue;
+      change.structure.push({ op: 'tunnel-mac', port: other.index, mac: macOf(port.ownMac) });
+    }
   }
 
   private move(port: Port, bridge: BridgeModel | null, change: Transition): void {

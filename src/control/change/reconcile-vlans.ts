@@ -63,12 +63,12 @@ export class Memberships {
   }
 
   /** A host port's MAC is known from the start, in each of its VLANs. */
-  private setOwnMac(port: TapPort, change: Transition): void {
+  setOwnMac(port: TapPort, change: Transition): void {
     const { bridge } = port;
-    if (bridge === null) return;
+    if (port.role === 'guest' || bridge === null) return;
     const vids = bridge.config.vlanFiltering ? [...port.vlans.keys()] : [0];
     const segments = vids.map((vid) => segmentOf(bridge.index, vid));
-    const mac = macOf(port.tap.mac);
+    const mac = macOf(port.ownMac);
     const place = { destination: port.index, owner: port.index, flags: FLAG_PERMANENT };
     for (const segment of port.ownSegments)
       if (!segments.includes(segment)) change.structure.push({ op: 'fdb-del', ...mac, segment });

@@ -11,7 +11,7 @@ import { MAX_BRIDGES } from '../../dataplane/forwarding.js';
 import { DeviceError } from '../device-error.js';
 import { automaticMtu, DEFAULT_MTU, type DeviceSource } from '../devices.js';
 import { type Entry, EntryTable } from '../entries.js';
-import type { Port, PortRole, SwitchModel } from '../model.js';
+import type { Port, PortRole, SwitchModel, TapPort } from '../model.js';
 import { Numbers } from '../numbers.js';
 import { changeNic, takeBack } from './nic-changes.js';
 import { PortEntries } from './port-entries.js';
@@ -205,6 +205,13 @@ export class Reconciler {
     this.settings.setMtus(change);
     this.settings.setSocketOwners(change);
     return change;
+  }
+
+  /** The entries of a host port's MAC are those of the MAC that its NIC has now. */
+  followMac(port: TapPort, change: Transition): void {
+    if (this.model.ports.get(port.name) !== port) return;
+    this.ports.followMac(port, change);
+    this.memberships.setOwnMac(port, change);
   }
 
   /** What follows from entries that were changed by hand: flood lists, and with other remotes other paths. */

@@ -6,15 +6,20 @@
  * time. Of ports that are down it is tried several times a second whether their devices can be had again.
  */
 import { netnsExists } from '../../config/load.js';
+import { netnsName } from '../../port/netns.js';
 import { hostAddresses } from '../../port/process.js';
 import { tapState } from '../../port/tap.js';
 import { pathMtu, UnderlayError } from '../../port/underlay.js';
 import { canonicalAddress } from '../../wire/ip-address.js';
 import type { SwitchEvent } from '../api.js';
+import { NoticeLimit } from '../events/notice-limit.js';
 import { attempt, caught, every } from '../guard.js';
-import type { Port, SwitchModel, TapPort, VxlanPort } from '../model.js';
+import type { NicState, Port, SwitchModel, TapPort, VxlanPort } from '../model.js';
 
 const LOOK_MS = 100;
+/** A guest may rename its NIC as often as it likes: lines in the log, at once and then. */
+const MOVE_LINES = 5;
+const MOVE_LINE_MS = 60_000;
 /** Looks in which all ports are visited once. */
 const LOOKS = 10;
 /** Remotes of a port that are asked for in one look: a port is at fault when none of them has a route. */
@@ -40,6 +45,10 @@ export interface PortWatchParts {
   tell(event: SwitchEvent): void;
   /** For the log. */
   changed(port: string, fault: string | null): void;
+  /** The NIC of a port is called otherwise, or in another namespace, than when it was seen last; for the log. */
+  moved(port: string, nic: string, heldBack: number): void;
+  /** The NIC of a host port has another MAC than the entries that stand for it. */
+  macChanged(port: TapPort): void;
   /** A TAP has gone that no engine has told of. */
   lost(port: TapPort): void;
   /** The namespace has other addresses than before. */
@@ -53,6 +62,8 @@ export class PortWatch {
   /** What is known of each NIC: of a guest whether it is up, of an underlay which device it is. */
   private readonly wasUp = new WeakMap<Port, boolean>();
   private readonly device = new WeakMap<VxlanPort, number>();
+  /** What the NIC of each TAP is called, and where it is; and how often a change of it is told. */
+  private readonly places = new WeakMap<TapPort, { nic: string; limit: NoticeLimit }>();
   /** The addresses of the namespace, as one text; null: not seen yet. */
   private addresses: string | null = null;
   private turn = 0;
@@ -100,10 +111,20 @@ export class PortWatch {
       lost(port);
       return;
     }
+    this.lookWhere(port, nic);
+    if (port.role !== 'guest' && port.ownMac !== nic.mac) this.parts.macChanged(port);
     // Whoever opened it has set it up.
     const before = this.wasUp.get(port) ?? true;
     this.wasUp.set(port, nic.up);
     if (before !== nic.up) tell(linkEvent(port, nic.up ? 'up' : 'down'));
+  }
+
+  private lookWhere(port: TapPort, { ifname, netns }: NicState): void {
+    const nic = port.tap.hasMoved ? `${ifname} in netns ${netnsName(netns)}` : ifname;
+    const seen = this.places.get(port) ?? { nic: port.tap.ifname, limit: newLimit() };
+    this.places.set(port, seen);
+    if (seen.nic !== nic) seen.limit.offer((heldBack) => this.parts.moved(port.name, nic, heldBack));
+    seen.nic = nic;
   }
 
   private lookAtUnderlay(port: VxlanPort, addresses: ReadonlySet<string> | undefined): void {
@@ -172,6 +193,10 @@ export class PortWatch {
     if (!this.parts.model.lost.has(port.index)) return false;
     return port.config.netns === undefined || this.machine.netnsExists(port.config.netns);
   }
+}
+
+function newLimit(): NoticeLimit {
+  return new NoticeLimit(MOVE_LINES, MOVE_LINE_MS, () => performance.now());
 }
 
 function linkEvent(port: Port, change: 'up' | 'down'): SwitchEvent {
