@@ -117,6 +117,8 @@ describe('each timer of the control thread goes on after a fault', () => {
           tell: ignore,
           changed: ignore,
           lost: ignore,
+          moved: () => undefined,
+          macChanged: () => undefined,
           addressesChanged: ignore,
         }),
     ],
@@ -208,6 +210,8 @@ describe('a fault of one', () => {
       tell: ignore,
       changed: ignore,
       lost: ignore,
+      moved: () => undefined,
+      macChanged: () => undefined,
       addressesChanged: ignore,
       machine,
     });

@@ -62,7 +62,7 @@ async function moveTo(netns: string, from: string, ifname: string): Promise<void
 }
 
 const ups = (sw: RunningSwitch): unknown[] =>
-  sw.log().filter(({ port, msg }) => port === 't1' && /port/.test(msg) && msg !== 'tap port');
+  sw.log().filter(({ port, msg }) => port === 't1' && ['port down', 'port up again'].includes(msg));
 
 describe.each([
   { workers: 1, persist: false },
