@@ -1,23 +1,24 @@
 /**
  * The house rule: imports run one way,
  *   cli -> {lab, doctor} -> control -> {config, dataplane} -> {fdb, neigh, encap, port} -> wire,
- *   and {fdb, neigh, encap} -> threads, port -> native.
+ *   and {fdb, neigh, encap} -> threads, port -> native; text is for all that speak to people.
  * A room may import from the rooms it is allowed below, and from itself.
  */
 const allowed = {
+  text: [],
   wire: [],
   native: [],
   threads: [],
   fdb: ['threads', 'wire'],
   encap: ['threads', 'wire'],
   neigh: ['threads', 'wire'],
-  port: ['wire', 'native'],
-  config: ['wire'],
+  port: ['wire', 'native', 'text'],
+  config: ['wire', 'text'],
   dataplane: ['fdb', 'neigh', 'encap', 'port', 'wire'],
-  control: ['config', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire'],
-  lab: ['control', 'config', 'port', 'wire'],
-  doctor: ['control', 'config', 'port', 'wire'],
-  cli: ['control', 'config', 'lab', 'doctor'],
+  control: ['config', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire', 'text'],
+  lab: ['control', 'config', 'port', 'wire', 'text'],
+  doctor: ['control', 'config', 'port', 'wire', 'text'],
+  cli: ['control', 'config', 'lab', 'doctor', 'text'],
 };
 
 const rooms = Object.entries(allowed).map(([room, others]) => ({

@@ -60,10 +60,12 @@ export interface Context {
   readonly socketOption: string | undefined;
   /** The switch that `-s`, OVERTAP_CONTROL or the default names. */
   client(): Promise<SwitchClient>;
-  /** Writes `text` to stdout as it is. */
+  /** Writes `text` to stdout, what a terminal would obey made visible; likewise the next two. */
   print(text: string): void;
   /** Writes one line to stdout. */
   line(text: string): void;
+  /** Writes one line to stderr. */
+  warn(text: string): void;
   /** Writes `value` to stdout as one line of JSON. */
   printJson(value: unknown): void;
 }

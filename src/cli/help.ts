@@ -73,7 +73,7 @@ Examples:
 export const FDB_HELP = `
   fdb show    [br BR] [dev PORT] [vlan VID] [vni VNI] [dst ADDRESS] [state STATE]
   fdb get     MAC [br BR] [dev PORT] [vlan VID] [vni VNI]
-  fdb add     MAC dev PORT [vlan VID] [vni VNI] [dst ADDRESS] [port UDP-PORT]
+  fdb add     [to] MAC dev PORT [vlan VID] [vni VNI] [dst ADDRESS] [port UDP-PORT] [via DEV]
               [permanent | static | dynamic] [sticky] [extern_learn]
   fdb append, fdb replace    as add
   fdb del     MAC dev PORT [vlan VID] [vni VNI] [dst ADDRESS] [port UDP-PORT]
@@ -81,6 +81,8 @@ export const FDB_HELP = `
 
 The grammar of "bridge fdb"; words in any order. brport means dev, src_vni means vni: the switch sends with the
 VNI that it looks up by. self and master are taken and mean nothing, since there is one table.
+
+via is taken where DEV is the port's own dev: no entry has a device of its own, all else follows the routes.
 
 STATE is dynamic (learned), static, permanent or all; the word alone will do: "fdb show static". Given more
 than once, entries of either state. An entry that is added without one is permanent, as with "bridge fdb".

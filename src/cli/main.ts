@@ -1,12 +1,12 @@
 /**
  * The program's entry: joins `main` of program.ts to this process. Importing it runs it; it exports nothing.
  */
-import { ignoreBrokenPipe } from './broken-pipe.js';
-import { main } from './program.js';
+import { watchOutput } from './broken-pipe.js';
+import { EXIT_DONE, EXIT_REFUSED, main } from './program.js';
 
-ignoreBrokenPipe(process.stdout);
+const output = watchOutput(process.stdout);
 // What standard error does not take, such as on a full disk, can be told nowhere else.
-process.stderr.on('error', () => undefined);
+watchOutput(process.stderr);
 
 /** For commands that go on until they are told to end; others keep what a signal does by itself. */
 function interrupted(): AbortSignal {
@@ -19,5 +19,12 @@ function interrupted(): AbortSignal {
 
 const { stdout, stderr, env } = process;
 const status = await main(process.argv.slice(2), { stdout, stderr, env, interrupted });
-// Ends once what was written is out, whatever else may still be open.
-process.stdout.write('', () => process.exit(status));
+// Ends once what was written is out, or cannot be, whatever else may still be open.
+process.stdout.write('', () => setImmediate(end));
+
+function end(): void {
+  const { fault } = output;
+  if (fault === undefined) process.exit(status);
+  const text = `overtap: the output could not be written: ${fault.message}; see whether the disk is full\n`;
+  process.stderr.write(text, () => process.exit(status === EXIT_DONE ? EXIT_REFUSED : status));
+}

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 import { programVersion } from '../control/version.js';
+import { printable, printableJson } from '../text/printable.js';
 import { COMMANDS, type CommandSpec, EPILOGUE, LATER_COMMANDS, SUMMARY } from './catalog.js';
 import { type Context, type Io, lazyRooms, type Rooms } from './context.js';
 import { NotFoundError, UsageError } from './errors.js';
@@ -131,9 +132,10 @@ function makeContext(io: Io, rooms: Rooms, options: { control?: string; json?: b
     details: options.details === true,
     socketOption: options.control,
     client: async () => (await import('../control/client.js')).createClient(socket),
-    print: (text) => void io.stdout.write(text),
-    line: (text) => void io.stdout.write(`${text}\n`),
-    printJson: (value) => void io.stdout.write(`${JSON.stringify(value)}\n`),
+    print: (text) => void io.stdout.write(printable(text)),
+    line: (text) => void io.stdout.write(`${printable(text)}\n`),
+    warn: (text) => void io.stderr.write(`${printable(text)}\n`),
+    printJson: (value) => void io.stdout.write(`${printableJson(value)}\n`),
   };
 }
 
@@ -162,7 +164,7 @@ function usageLine(text: string): string {
     .replace(/\.?\s*\(Did you mean (?:one of )?(.+?)\?\)/, '; did you mean $1?')
     .replace(/\s*\n\s*/g, ' ')
     .replace(/\.$/, '');
-  return `overtap: ${wrong} (see "overtap --help")\n`;
+  return printable(`overtap: ${wrong} (see "overtap --help")\n`);
 }
 
 /** Tells an error in one line on stderr. @returns the exit status that it means */
@@ -175,7 +177,7 @@ async function tell(error: unknown, io: Io): Promise<number> {
     io.stderr.write(`overtap: internal error; please report it:\n${error.stack ?? error.message}\n`);
     return EXIT_REFUSED;
   }
-  io.stderr.write(`overtap: ${error instanceof Error ? error.message : String(error)}\n`);
+  io.stderr.write(printable(`overtap: ${error instanceof Error ? error.message : String(error)}\n`));
   if (error instanceof UsageError) return EXIT_USAGE;
   if (error instanceof NotFoundError) return EXIT_REFUSED;
   const { SwitchUnreachable } = await import('../control/client.js');

@@ -4,6 +4,7 @@
  *
  * Pure. It judges no value beyond its form: ranges, and what goes together, are for the rules of the configuration.
  */
+import { shellWord } from '../text/shell.js';
 import { nearest } from './did-you-mean.js';
 import {
   GENERIC_KEYS,
@@ -118,7 +119,7 @@ const masterWords = (master: string | null | undefined): string[] =>
 
 /** Words as one line that a shell reads as these words. */
 export function commandText(words: readonly string[]): string {
-  return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ');
+  return words.map(shellWord).join(' ');
 }
 
 // ---- reading ----

@@ -4,6 +4,7 @@
  * Runs on decoded values, before defaults are filled in, so that every fault has its place in the text. It changes
  * nothing. Rules of one list or port are in the other `rules-*.ts`.
  */
+import { command } from '../text/shell.js';
 import { Refusal } from './address.js';
 import { allPorts, type DecodedBridge, type DecodedPort, type DecodedSwitch, type DecodedVxlan } from './decode.js';
 import { type FaultList, formatPath, type Path, quote } from './faults.js';
@@ -118,7 +119,7 @@ function checkNics(config: DecodedSwitch, machine: Machine, faults: FaultList): 
     if (port.type !== 'tap') continue;
     const { netns, ifname } = port.given;
     if (netns !== undefined && !machine.netnsExists(netns)) {
-      const remedy = netns.includes('/') ? '' : `; create it with "ip netns add ${netns}"`;
+      const remedy = netns.includes('/') ? '' : `; create it with "${command`ip netns add ${netns}`}"`;
       const message = `network namespace ${quote(netns)} does not exist; the port waits for it${remedy}`;
       faults.warn([...port.path, 'netns'], 'absent', message);
     }

@@ -49,12 +49,14 @@ export type FdbRequest =
       dst?: string;
       /** UDP port of `dst`. */
       port?: number;
+      /** Device that frames to `dst` leave by: that of the port (`dev`), or the request is refused. */
+      via?: string;
       /** Default: permanent, as with `bridge fdb`. */
       state?: FdbState;
       sticky?: boolean;
       extern_learn?: boolean;
     }
-  | { op: 'del'; mac: string; dev: string; vlan?: number; vni?: number; dst?: string; port?: number }
+  | { op: 'del'; mac: string; dev: string; vlan?: number; vni?: number; dst?: string; port?: number; via?: string }
   /**
    * What is given must all fit. Without `state`: learned entries only; `all`: of every state, and the rows of flood lists too.
    * Answers with a FlushAnswer.

@@ -3,7 +3,7 @@
  * devices there are; the engine gets their descriptors as numbers.
  */
 import type { NicSettings, OffloadConfig, TapConfig, VxlanConfig } from '../config/types.js';
-import { ALL_OFFLOADS, openTap, TUN_F_CSUM } from '../port/tap.js';
+import { ALL_OFFLOADS, openTap, TapError, TUN_F_CSUM } from '../port/tap.js';
 import { pathMtu } from '../port/underlay.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
 import { VLAN_TAG } from '../wire/vlan.js';
@@ -36,7 +36,8 @@ export type DeviceSource = Pick<
 
 export class Devices {
   private readonly sockets: UnderlaySockets;
-  private readonly taps = new Set<OpenTap>();
+  /** With the names of their ports. */
+  private readonly taps = new Map<OpenTap, string>();
 
   constructor(private readonly options: DeviceOptions) {
     this.sockets = new UnderlaySockets(options);
@@ -54,17 +55,19 @@ export class Devices {
   private openTap(name: string, nic: NicSettings & { mtu: number; netns?: string }, ifname: string): OpenTap {
     const { offloads, workers } = this.options;
     return guard(name, () => {
-      const tap = openTap({
-        vnetHeader: offloads.vnetHeader,
-        offload: offloads.tso ? ALL_OFFLOADS : TUN_F_CSUM,
-        queues: workers,
-        ifname,
-        addresses: nic.addresses,
-        mtu: nic.mtu,
-        persist: nic.persist,
-        ...(nic.netns === undefined ? {} : { netns: nic.netns }),
-        ...(nic.mac === undefined ? { newMac: this.options.macOf(name) } : { mac: nic.mac }),
-      });
+      const tap = this.orOwner(ifname, nic.netns, () =>
+        openTap({
+          vnetHeader: offloads.vnetHeader,
+          offload: offloads.tso ? ALL_OFFLOADS : TUN_F_CSUM,
+          queues: workers,
+          ifname,
+          addresses: nic.addresses,
+          mtu: nic.mtu,
+          persist: nic.persist,
+          ...(nic.netns === undefined ? {} : { netns: nic.netns }),
+          ...(nic.mac === undefined ? { newMac: this.options.macOf(name) } : { mac: nic.mac }),
+        }),
+      );
       const open: OpenTap = {
         fds: [tap.fd],
         vnetHeaderSize: tap.vnetHeaderSize,
@@ -94,7 +97,7 @@ export class Devices {
           tap.discard();
         },
       };
-      this.taps.add(open);
+      this.taps.set(open, name);
       try {
         while (open.fds.length < workers) open.fds.push(tap.openQueue());
       } catch (error) {
@@ -103,6 +106,21 @@ export class Devices {
       }
       return open;
     });
+  }
+
+  /** A device that is busy may be another port's of this very switch, written in another way: then that is said. */
+  private orOwner<T>(ifname: string, netns: string | undefined, open: () => T): T {
+    try {
+      return open();
+    } catch (error) {
+      if (!(error instanceof TapError) || error.code !== 'EBUSY') throw error;
+      const owner = [...this.taps].find(([tap]) => tap.isAt(ifname, netns))?.[1];
+      if (owner === undefined) throw error;
+      const place = netns === undefined ? ifname : `${ifname} in netns ${netns}`;
+      throw new Error(`port ${owner} of this switch has the NIC ${place} already; choose another ifname`, {
+        cause: error,
+      });
+    }
   }
 
   /** As of UnderlaySockets, as the next four. */
@@ -151,7 +169,7 @@ export class Devices {
 
   /** Closes everything; a TAP that is not persistent goes with it. Doing it twice does nothing. */
   close(): void {
-    for (const tap of [...this.taps]) tap.close();
+    for (const tap of [...this.taps.keys()]) tap.close();
     this.sockets.close();
   }
 }

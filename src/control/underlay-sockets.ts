@@ -13,6 +13,7 @@ import {
   openSenders,
   type SendingOptions,
   sendByReceiver,
+  UnderlayError,
 } from '../port/underlay.js';
 import type { OpenUnderlay, SenderPools } from './model.js';
 import { Numbers } from './numbers.js';
@@ -174,16 +175,31 @@ export class UnderlaySockets {
       gro: offloads.udpGro,
       ...(port.local === undefined ? {} : { local: port.local }),
     };
-    // Sockets that share a port would share it with another switch's too: first see that nobody has it.
-    if (workers > 1) openReceiver(place).close();
     const opened: Opened[] = [];
     try {
+      // Sockets that share a port would share it with another switch's too: first see that nobody has it.
+      if (workers > 1) openReceiver(place).close();
       while (opened.length < workers) opened.push(openReceiver({ ...place, reusePort: workers > 1 }));
     } catch (error) {
       for (const receiver of opened) receiver.close();
+      if (error instanceof UnderlayError && error.code === 'EADDRINUSE') this.sayIfOwn(port, error);
       throw error;
     }
     return this.keep(key, opened);
+  }
+
+  /** A UDP port that is taken may be this very switch's. @throws Error that says so */
+  private sayIfOwn({ dstport, local }: VxlanConfig, cause: UnderlayError): void {
+    const at = `cannot open the underlay's socket at ${local ?? 'any address'}, UDP port ${dstport}`;
+    const receiver = this.receivers.find((one) => one?.opened.some(({ port }) => port === dstport));
+    if (receiver !== undefined) {
+      const place = receiver.key.split(' ')[0] === 'any' ? 'any address' : receiver.key.split(' ')[0];
+      const remedy = 'give both the same local, or this one another dstport';
+      throw new Error(`${at}: another vxlan port of this switch receives there, at ${place}; ${remedy}`, { cause });
+    }
+    if (!this.senders.some((one) => one?.port === dstport)) return;
+    const remedy = 'choose another dstport, or a srcport range without it';
+    throw new Error(`${at}: a vxlan port of this switch sends from that port; ${remedy}`, { cause });
   }
 
   /** The socket of a port's multicast group. Every socket of a group gets every datagram, so one engine has it. */

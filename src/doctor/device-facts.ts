@@ -19,8 +19,12 @@ export interface DeviceFacts {
   readonly multicast?: boolean;
 }
 
-/** `gone`: there is no such device; `no-netns`: not even its namespace. */
-export type NicFacts = { state: 'there'; up: boolean; mtu: number } | { state: 'gone' } | { state: 'no-netns' };
+/** `gone`: there is no such device; `no-netns`: not even its namespace; `hidden`: this user may not look, and why. */
+export type NicFacts =
+  | { state: 'there'; up: boolean; mtu: number }
+  | { state: 'gone' }
+  | { state: 'no-netns' }
+  | { state: 'hidden'; reason: string };
 
 export type RouteFacts = { state: 'found'; mtu: number } | { state: 'none'; code: string };
 
@@ -64,8 +68,12 @@ export async function loadDevices(): Promise<Devices> {
     },
     nic({ ifname, netns }) {
       if (netns !== undefined && !netnsExists(netns)) return { state: 'no-netns' };
-      const state = tapState(ifname, netns);
-      return state === null ? { state: 'gone' } : { state: 'there', up: state.up, mtu: state.mtu };
+      try {
+        const state = tapState(ifname, netns);
+        return state === null ? { state: 'gone' } : { state: 'there', up: state.up, mtu: state.mtu };
+      } catch (error) {
+        return { state: 'hidden', reason: error instanceof Error ? error.message : String(error) };
+      }
     },
     addresses() {
       const up = hostAddresses().filter((one) => one.up);

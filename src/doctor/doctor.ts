@@ -108,9 +108,21 @@ async function examinePlan(plan: Plan, host: HostFacts, situation: Situation): P
     return judgeNic(nic, visible ? devices.nic(nic) : undefined);
   });
   if (!situation.here) return nics;
-  const tunnels = await Promise.all(plan.vxlans.map((port) => judgeTunnel(port, devices, situation)));
-  const remotes = devices === undefined ? [] : await remoteChecks(plan, host, devices);
+  const tunnels = await Promise.all(
+    plan.vxlans.map((port) => whole(port.name, () => judgeTunnel(port, devices, situation))),
+  );
+  const remotes = devices === undefined ? [] : await whole('remotes', () => remoteChecks(plan, host, devices));
   return [...nics, ...tunnels.flat(), ...remotes];
+}
+
+/** A part of the report that fails, for want of a right perhaps, is said to, and the others stay. */
+async function whole(subject: string, examine: () => Promise<Check[]> | Check[]): Promise<Check[]> {
+  try {
+    return await examine();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return [warn(subject, `not examined: ${reason}`, 'run doctor as root, and report it if it stays')];
+  }
 }
 
 async function judgeTunnel(port: VxlanPlan, devices: Devices | undefined, { running }: Situation): Promise<Check[]> {

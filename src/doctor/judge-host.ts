@@ -2,6 +2,7 @@
  * What the facts of a host mean for a switch on it. Pure: facts in, checks out.
  */
 import type { OffloadConfig } from '../config/types.js';
+import { command } from '../text/shell.js';
 import { type Check, fail, ok, warn } from './check.js';
 import type { HostFacts, Namespaces, SocketFacts } from './host-facts.js';
 
@@ -37,7 +38,9 @@ function judgeTun({ tunError }: HostFacts): Check {
   const missing = tunError === 'ENOENT' || tunError === 'ENODEV' || tunError === 'ENXIO';
   const remedy = missing
     ? 'load the module with "modprobe tun", or give the container that device'
-    : 'run it as root, or let the container use that device (character device 10:200)';
+    : tunError === 'EACCES'
+      ? 'its permissions do not let this user open it: run it as root, or "chmod 0666 /dev/net/tun"'
+      : 'let the container use that device (character device 10:200)';
   return fail(subject, `not usable (${tunError})`, remedy);
 }
 
@@ -156,7 +159,7 @@ export function judgeSocket({ path, error, isSocket, mode }: SocketFacts): Check
   if (!isSocket) return fail(subject, 'is no socket', 'remove that file, or name another with "control:"');
   const text = mode.toString(8).padStart(4, '0');
   if ((mode & 0o077) === 0) return ok(subject, `mode ${text}`);
-  return warn(subject, `mode ${text}: others than its owner may change the switch`, `chmod 600 ${path}`);
+  return warn(subject, `mode ${text}: others than its owner may change the switch`, command`chmod 600 ${path}`);
 }
 
 /** @returns no check when they are the same */
@@ -168,8 +171,8 @@ export function judgeNamespaces(namespaces: Namespaces, pid: number, socketPath:
     return [warn(subject, finding, 'run doctor as root, where the switch runs')];
   }
   const { name } = namespaces;
-  const enter = name === undefined ? `nsenter --net=/proc/${pid}/ns/net` : `ip netns exec ${name}`;
+  const enter = name === undefined ? `nsenter --net=/proc/${pid}/ns/net` : command`ip netns exec ${name}`;
   const where = name === undefined ? 'another one' : `"${name}"`;
   const finding = `the switch runs in ${where}, so addresses, devices and remotes are not examined from here`;
-  return [fail(subject, finding, `run it there: ${enter} overtap -s ${socketPath} doctor`)];
+  return [fail(subject, finding, `run it there: ${enter} ${command`overtap -s ${socketPath} doctor`}`)];
 }

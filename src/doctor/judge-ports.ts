@@ -1,6 +1,7 @@
 /**
  * What the facts of ports and their NICs mean. Pure: plans and facts in, checks out.
  */
+import { command } from '../text/shell.js';
 import { type Check, fail, ok, warn } from './check.js';
 import type { DeviceFacts, NicFacts } from './device-facts.js';
 import type { LinkPlan, NicPlan, VxlanPlan } from './plan.js';
@@ -53,17 +54,21 @@ function judgeDevice({ name, dev, group }: VxlanPlan, { device }: UnderlayFacts)
   const subject = `${name} dev ${dev}`;
   if (device === null)
     return [fail(subject, 'there is no such interface', 'make it, or name another: overtap link set dev')];
-  if (!device.up) return [fail(subject, 'the interface is down', `ip link set ${dev} up`)];
+  if (!device.up) return [fail(subject, 'the interface is down', command`ip link set ${dev} up`)];
   if (group !== undefined && device.multicast === false)
     return [
-      fail(subject, `the interface takes no multicast, so ${group} is not heard`, `ip link set ${dev} multicast on`),
+      fail(
+        subject,
+        `the interface takes no multicast, so ${group} is not heard`,
+        command`ip link set ${dev} multicast on`,
+      ),
     ];
   return [ok(subject, `up, MTU ${device.mtu}`)];
 }
 
 function judgeFlooding({ name, group, remotes }: VxlanPlan): Check[] {
   if (group !== undefined || remotes.length > 0) return [];
-  const remedy = `add one: overtap fdb append 00:00:00:00:00:00 dev ${name} dst ADDRESS`;
+  const remedy = command`add one: overtap fdb append 00:00:00:00:00:00 dev ${name} dst ADDRESS`;
   return [warn(name, 'has neither a remote nor a group: nothing leaves by it', remedy)];
 }
 
@@ -71,7 +76,7 @@ function judgeChecksum({ name, family, udpcsum }: VxlanPlan): Check[] {
   if (udpcsum) return [];
   if (family === 4) return [ok(`${name} udpcsum`, 'off: outer UDP checksums are 0, which IPv4 allows')];
   const finding = 'off: over IPv6, peers drop datagrams without a checksum unless they were told to take them';
-  const remedy = `set udp6zerocsumrx on the peers, or: overtap link set ${name} type vxlan udpcsum`;
+  const remedy = command`set udp6zerocsumrx on the peers, or: overtap link set ${name} type vxlan udpcsum`;
   return [warn(`${name} udpcsum`, finding, remedy)];
 }
 
@@ -79,30 +84,39 @@ function judgeChecksum({ name, family, udpcsum }: VxlanPlan): Check[] {
 export function judgeNic(nic: NicPlan, facts: NicFacts | undefined): Check[] {
   const { name, ifname, netns } = nic;
   const subject = `${name} NIC ${ifname}${netns === undefined ? '' : ` in ${netns}`}`;
-  const again = `make the port again: overtap link del ${name}, then link add (or apply)`;
+  const again = command`make the port again: overtap link del ${name}, then link add (or apply)`;
   if (facts?.state === 'no-netns')
-    return [fail(subject, 'its network namespace is gone', `make it with "ip netns add ${netns}", and ${again}`)];
+    return [
+      fail(
+        subject,
+        'its network namespace is gone',
+        `make it with "${command`ip netns add ${netns ?? ''}`}", and ${again}`,
+      ),
+    ];
   // Before a switch runs, there is no NIC.
   if (facts?.state === 'gone') return nic.operstate === undefined ? [] : [fail(subject, 'the device is gone', again)];
+  if (facts?.state === 'hidden')
+    return [warn(subject, `cannot be looked at: ${facts.reason}`, 'run doctor as root (CAP_SYS_ADMIN)')];
   if (!nic.up) return [shut(name, nic.master)];
   if (facts === undefined) return nic.operstate === 'DOWN' ? [fail(subject, 'DOWN', 'see "overtap link show"')] : [];
   if (nic.operstate === undefined) return [];
   if (!facts.up) {
-    const inside = netns === undefined ? '' : `-n ${netns} `;
-    return [fail(subject, 'the device is down', `ip ${inside}link set ${ifname} up`)];
+    return [fail(subject, 'the device is down', `${ipIn(netns)} ${command`link set ${ifname} up`}`)];
   }
   if (nic.operstate === 'DOWN') return [fail(subject, 'the switch has lost the device', again)];
   return [judgeMtu(nic, subject, facts.mtu)];
 }
 
+/** `ip` of a namespace. */
+const ipIn = (netns: string | undefined): string => (netns === undefined ? 'ip' : command`ip -n ${netns}`);
+
 function judgeMtu({ name, ifname, netns, configured, tunnelMtu }: NicPlan, subject: string, mtu: number): Check {
   if (tunnelMtu === undefined || mtu <= tunnelMtu) return ok(subject, `up, MTU ${mtu}`);
   const finding = `MTU ${mtu}, and the tunnel carries ${tunnelMtu}: larger packets do not get through (mtu_exceeded)`;
-  const inside = netns === undefined ? '' : `-n ${netns} `;
   const remedy =
     configured === 'auto'
-      ? `it was changed by hand; back: ip ${inside}link set ${ifname} mtu ${tunnelMtu}`
-      : `overtap link set ${name} mtu auto`;
+      ? `it was changed by hand; back: ${ipIn(netns)} ${command`link set ${ifname} mtu ${tunnelMtu}`}`
+      : command`overtap link set ${name} mtu auto`;
   return fail(subject, finding, remedy);
 }
 
@@ -117,12 +131,12 @@ export function judgeLink(link: LinkPlan): Check[] {
 /** Set down by hand, or in no bridge: perhaps meant so. */
 function shut(name: string, master: string | undefined): Check {
   if (master === undefined) {
-    const remedy = `overtap link set ${name} up; for a port without a bridge: overtap link set ${name} master BR`;
+    const remedy = command`overtap link set ${name} up; for a port without a bridge: overtap link set ${name} master BR`;
     return warn(name, 'DOWN: it, or its bridge, is set down, or it is a port of no bridge', remedy);
   }
   return warn(
     name,
     `DOWN: it, or ${master}, is set down`,
-    `overtap link set ${name} up; overtap link set ${master} up`,
+    command`overtap link set ${name} up; overtap link set ${master} up`,
   );
 }

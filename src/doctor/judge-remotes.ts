@@ -1,6 +1,7 @@
 /**
  * What the probes of a remote mean: reached or not, path MTU against what the guests send, its UDP port. Pure.
  */
+import { command } from '../text/shell.js';
 import { type Check, fail, ok, warn } from './check.js';
 import type { RouteFacts } from './device-facts.js';
 import type { PathFacts } from './path-probe.js';
@@ -130,7 +131,9 @@ function judgePathMtu(port: VxlanPlan, kernelMtu: number, path: PathFacts | unde
 function tooSmall({ name, guestMtu, overhead, guests }: VxlanPlan, subject: string, size: string, fits: number): Check {
   const needed = (guestMtu ?? 0) + overhead;
   const finding = `${size}; guests send ${guestMtu} bytes, which are ${needed} in the tunnel: the largest that fits is ${fits}`;
-  const commands = guests.slice(0, 3).map((guest) => `overtap link set ${guest.replace(/@host$/, '')} mtu ${fits}`);
+  const commands = guests
+    .slice(0, 3)
+    .map((guest) => command`overtap link set ${guest.replace(/@host$/, '')} mtu ${fits}`);
   const which = guests.length === 0 ? `lower the MTU of what uses ${name} to ${fits}` : commands.join('; ');
   const more = guests.length > commands.length ? `, and so on for ${guests.length - commands.length} more` : '';
   return fail(subject, finding, `raise the MTU on the way to ${needed}, or: ${which}${more}`);
@@ -157,7 +160,7 @@ function judgePort(port: VxlanPlan, remote: RemotePlan, number: number, facts: R
   const answers = facts.path?.echo.kind === 'reply';
   if (fact.state === 'refused') {
     const host = answers ? 'the host answers pings, but ' : '';
-    const remedy = `start the VTEP there, or set the port that it uses: overtap link set ${port.name} type vxlan dstport PORT`;
+    const remedy = command`start the VTEP there, or set the port that it uses: overtap link set ${port.name} type vxlan dstport PORT`;
     return [fail(subject, `${host}nothing listens on UDP ${number} there`, remedy)];
   }
   if (fact.state === 'failed')

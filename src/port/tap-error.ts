@@ -34,11 +34,24 @@ function missingRight(error: NativeError): boolean {
   return error.code === 'EPERM' || error.code === 'EACCES';
 }
 
+/** Which right is missing: each step of a TAP's making asks for another one. @param what the step would have done */
+function reasonOfRights({ code, syscall, message }: NativeError, names: TapNames, what: string): string {
+  if (syscall === 'open' && message.includes('/dev/net/tun')) {
+    // The mode of the file, or the rules that a container has for devices (devices cgroup).
+    return code === 'EACCES'
+      ? 'the permissions of /dev/net/tun do not let this user open it (EACCES); run it as root, or "chmod 0666 /dev/net/tun"'
+      : 'the container may not use /dev/net/tun (EPERM); give it that device (character device 10:200)';
+  }
+  if (syscall === 'open')
+    return `this user may not open the file of the network namespace ${names.netns} (${code}); run it as root`;
+  if (syscall === 'setns') return 'entering a network namespace needs root (CAP_SYS_ADMIN)';
+  const where = names.netns === undefined ? '' : ` over the network namespace ${names.netns}`;
+  return `${what} a TAP needs root or CAP_NET_ADMIN${where} (${syscall}: ${code})`;
+}
+
 /** What is the same for opening and changing, or `undefined`. `mtu`: that of the device, as far as it is known. */
 function commonReason(error: NativeError, mtu: number | undefined): string | undefined {
   const about = error.message;
-  if (error.syscall === 'setns' && error.code === 'EPERM')
-    return 'entering a network namespace needs root (CAP_SYS_ADMIN)';
   const adding = /adding the address ([^/]*)/.exec(about);
   if (adding?.[1].includes(':') && mtu !== undefined && mtu < IPV6_MIN_MTU)
     return `${about}; its MTU is ${mtu}, and IPv6 needs ${IPV6_MIN_MTU} or more`;
@@ -55,12 +68,13 @@ export function explainOpen(error: NativeError, names: TapNames, mtu: number | u
     return `${start} /dev/net/tun is not usable (${error.code}); load the module with "modprobe tun", or give the container that device`;
   const common = commonReason(error, mtu);
   if (common !== undefined) return `${start} ${common}`;
-  if (missingRight(error)) return `${start} opening a TAP needs root or CAP_NET_ADMIN`;
+  if (missingRight(error)) return `${start} ${reasonOfRights(error, names, 'opening')}`;
   if (about.includes('network namespace') && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
     return `${start} there is no network namespace ${names.netns}; "ip netns list" shows those there are`;
   if (error.syscall === 'setns' && error.code === 'EINVAL')
     return `${start} ${netnsPath(names.netns ?? '')} is no network namespace`;
-  if (error.code === 'EBUSY') return `${start} another process has it open; stop that one or choose another ifname`;
+  if (error.code === 'EBUSY')
+    return `${start} another process has it open (a virtual machine, another switch); stop that one or choose another ifname`;
   if (error.syscall === 'TUNSETIFF' && error.code === 'EINVAL')
     return `${start} a device of that name is there and is no TAP; choose another ifname`;
   return `${start} ${about}`;
@@ -76,7 +90,7 @@ export function explainChange(error: NativeError, names: TapNames, mtu: number, 
   if (code === 'ENODEV' || code === 'EBADFD') return `${start} the device is gone (${code})`;
   const common = commonReason(error, mtu);
   if (common !== undefined) return `${start} ${common}`;
-  if (missingRight(error)) return `${start} changing a TAP needs root or CAP_NET_ADMIN`;
+  if (missingRight(error)) return `${start} ${reasonOfRights(error, names, 'changing')}`;
   if (code === 'EADDRNOTAVAIL' && error.message.includes('MAC address'))
     return `${start} the kernel refuses that MAC address: a NIC's is neither multicast nor all zeros (${code})`;
   return `${start} ${error.message}`;

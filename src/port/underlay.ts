@@ -6,6 +6,7 @@
  */
 import * as native from '../native/binding.js';
 import { isNativeError, type NativeError } from '../native/binding.js';
+import { command } from '../text/shell.js';
 
 /** Sending sockets of a pool, unless the range of source ports is smaller. */
 export const DEFAULT_SENDERS = 16;
@@ -111,10 +112,10 @@ function placeOf(place: UnderlayPlace): { family: 4 | 6; local?: string; dev?: s
 function multicastReasons(dev: string, family: 4 | 6): Record<string, string> {
   return {
     ENODEV: `there is no interface ${dev}`,
-    EOPNOTSUPP: `${dev} does not carry multicast; choose another device, or try "ip link set ${dev} multicast on"`,
+    EOPNOTSUPP: `${dev} does not carry multicast; choose another device, or try "${command`ip link set ${dev} multicast on`}"`,
     EAFNOSUPPORT:
       family === 6
-        ? `IPv6 is off on ${dev}; switch it on with "sysctl net.ipv6.conf.${dev.replaceAll('.', '/')}.disable_ipv6=0" and an MTU of 1280 or more`
+        ? `IPv6 is off on ${dev}; switch it on with "${command`sysctl ${`net.ipv6.conf.${dev.replaceAll('.', '/')}.disable_ipv6=0`}`}" and an MTU of 1280 or more`
         : `${dev} has no IPv4`,
   };
 }
@@ -131,7 +132,7 @@ function explain(
     EADDRNOTAVAIL: 'no interface of this host has that address',
     ENODEV: `there is no interface ${place.dev}`,
     EPERM: 'binding to a device needs root or CAP_NET_RAW',
-    EACCES: 'a port below 1024 needs root or CAP_NET_BIND_SERVICE',
+    ...(Number.parseInt(port, 10) < 1024 ? { EACCES: 'a port below 1024 needs root or CAP_NET_BIND_SERVICE' } : {}),
     ...extra,
   };
   const reason = reasons[error.code] ?? error.message;

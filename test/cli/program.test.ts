@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ignoreBrokenPipe } from '../../src/cli/broken-pipe.js';
+import { watchOutput } from '../../src/cli/broken-pipe.js';
 import { COMMANDS, LATER_COMMANDS } from '../../src/cli/catalog.js';
 import { overtap } from './harness.js';
 
@@ -84,11 +84,15 @@ describe('usage errors', () => {
   });
 });
 
-describe('a broken pipe', () => {
-  it('is no error; others are', () => {
+describe('output that cannot be written', () => {
+  it('is a fault for the end to tell, unless its reader has gone', () => {
     const stream = new EventEmitter();
-    ignoreBrokenPipe(stream);
+    const output = watchOutput(stream);
     expect(stream.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))).toBe(true);
-    expect(() => stream.emit('error', Object.assign(new Error('disk full'), { code: 'ENOSPC' }))).toThrow('disk full');
+    expect(output.fault).toBeUndefined();
+    const full = Object.assign(new Error('disk full'), { code: 'ENOSPC' });
+    stream.emit('error', full);
+    stream.emit('error', Object.assign(new Error('later'), { code: 'EIO' }));
+    expect(output.fault).toBe(full);
   });
 });

@@ -150,6 +150,11 @@ describe('fdb', () => {
       { op: 'append', mac: ZERO, dev: 'vxlan0', dst: '2001:db8::3', vni: 2, port: 8472 },
     ],
     [
+      `fdb append to ${ZERO} dev vxlan0 dst 192.0.2.3 via eth0`,
+      { op: 'append', mac: ZERO, dev: 'vxlan0', dst: '192.0.2.3', via: 'eth0' },
+    ],
+    [`fdb del to ${MAC} dev tap1`, { op: 'del', mac: MAC, dev: 'tap1' }],
+    [
       `fdb add ${MAC} dev tap1 vlan 10 master static sticky`,
       { op: 'add', mac: MAC, dev: 'tap1', vlan: 10, state: 'static', sticky: true },
     ],

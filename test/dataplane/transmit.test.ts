@@ -1,8 +1,8 @@
 /** Overlay to underlay: which remotes get a frame, behind which header, from which socket. */
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../src/wire/bytes.js';
-import { seededRandom } from '../fdb/probes.js';
 import { encodeVlan } from '../../src/wire/vlan.js';
+import { seededRandom } from '../fdb/probes.js';
 import { B, BROADCAST, bytes, C, frame, MULTICAST, type PacketFields, packet } from './frames.js';
 import { TestSwitch, type VxlanSpec } from './harness.js';
 

@@ -48,7 +48,7 @@ describe('the host', () => {
       /^FAIL {2}\/dev\/net\/tun: not usable \(ENOENT\); .*modprobe/,
     );
     expect(shown(judged({ tunError: 'EACCES' }))[1]).toMatch(
-      /^FAIL {2}\/dev\/net\/tun: not usable \(EACCES\); run it as/,
+      /^FAIL {2}\/dev\/net\/tun: not usable \(EACCES\); its permissions .*: run it as/,
     );
   });
 

@@ -169,7 +169,7 @@ describe('what cannot be opened is refused in plain words', () => {
     try {
       const error = failure(() => openTap({ ...netns, ifname: 'tap1' }));
       expect(error.message).toMatch(
-        /^cannot open the TAP tap1[^:]*: (opening a TAP needs root or CAP_NET_ADMIN|entering .*CAP_SYS_ADMIN\))$/,
+        /^cannot open the TAP tap1[^:]*: (the permissions of \/dev\/net\/tun .*|opening a TAP needs root or CAP_NET_ADMIN.*|entering .*CAP_SYS_ADMIN\))$/,
       );
       expect(['EPERM', 'EACCES']).toContain(error.code);
     } finally {

@@ -9,7 +9,7 @@ import { readConfig } from '../read-config.js';
 export async function run({ context, options }: Invocation): Promise<number> {
   const { document, error } = await readConfig(context, options.config ?? '');
   if (error !== undefined) {
-    context.io.stderr.write(`${error.format()}\n`);
+    context.warn(error.format());
     return 2;
   }
   const request: ApplyRequest = { config: document };

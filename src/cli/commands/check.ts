@@ -19,10 +19,10 @@ export async function run({ context, options }: Invocation): Promise<number> {
       ...(more.length === 0 ? {} : { warnings: more }),
     });
   } else if (error !== undefined) {
-    context.io.stderr.write(`${error.format()}\n`);
+    context.warn(error.format());
   } else {
     const { formatFaults } = await context.rooms.config();
-    if (warnings.length > 0) context.io.stderr.write(`${formatFaults(file, warnings)}\n`);
+    if (warnings.length > 0) context.warn(formatFaults(file, warnings));
     context.line(`${file}: ok: ${summary(config)}`);
   }
   return error === undefined ? 0 : 2;

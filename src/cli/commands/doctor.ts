@@ -15,7 +15,7 @@ export async function run({ context, options }: Invocation): Promise<number> {
   } else {
     const read = await readConfig(context, file);
     if (read.error !== undefined) {
-      context.io.stderr.write(`${read.error.format()}\n`);
+      context.warn(read.error.format());
       return 2;
     }
     found = await examineConfig(read);

@@ -10,7 +10,7 @@ export async function run({ context, options }: Invocation): Promise<number> {
   const file = options.config ?? '';
   const { document, config, warnings, error } = await readConfig(context, file, controlCheck(context));
   if (error !== undefined) {
-    context.io.stderr.write(`${error.format()}\n`);
+    context.warn(error.format());
     return 2;
   }
   const { runDaemon } = await context.rooms.daemon();

@@ -37,10 +37,12 @@ const MANY_STATES: readonly WordRule[] = [
   ...STATES.map((word) => ({ word, key: 'state', many: true })),
 ];
 const ENTRY: readonly WordRule[] = [
+  { word: 'to', key: 'mac', value: 'MAC' },
   DEV[0] as WordRule,
   ...PLACE,
   DST,
   { word: 'port', key: 'port', value: 'UDP-PORT' },
+  { word: 'via', key: 'via', value: 'DEV' },
   ...TABLE,
   ...ONE_STATE,
   { word: 'sticky', key: 'sticky' },
@@ -76,6 +78,7 @@ function entryKey(grammar: Grammar, found: Words) {
     ...placeOf(found),
     dst: addressOf(found),
     port: udpPortOf(found, 'port'),
+    via: one(found, 'via'),
   };
 }
 

@@ -18,9 +18,10 @@ type Deletion = Extract<FdbRequest, { op: 'del' }>;
 /** @throws ChangeRefused; EditRefused and DeviceError from the rules that a file meets too */
 export function addEntry(tables: FdbTables, request: Addition, change: Transition): void {
   const { model, entries } = tables;
-  const { op: _, ...entry } = request;
+  const { op: _, via, ...entry } = request;
   const rows = checkEntry(model.config, entry);
   const port = portOf(tables, request.dev);
+  refuseVia(port, via);
   if (port.bridge === null)
     throw new ChangeRefused(`port ${port.name} belongs to no bridge; give it one with "link set"`);
   const many = isForMany(rows[0].mac);
@@ -70,9 +71,22 @@ function refuseOwn({ model, fdb }: FdbTables, port: Port, row: Entry): void {
   throw new ChangeRefused(`${row.mac} is the address of ${holder.name} itself`, 'exists');
 }
 
+/** All that a port sends leaves by its `dev`, or by the routes: no entry has a device of its own. */
+function refuseVia(port: Port, via: string | undefined): void {
+  if (via === undefined || (port.kind === 'vxlan' && port.config.dev === via)) return;
+  if (port.kind === 'tap')
+    throw new ChangeRefused(`via is for entries of a vxlan port, and ${port.name} is a tap port`);
+  const { dev } = port.config;
+  const how = dev === undefined ? 'the routes to the remotes' : `dev ${dev}`;
+  throw new ChangeRefused(
+    `what ${port.name} sends leaves by ${how}; leave "via ${via}" out, and give the remote a route by ${via}, or set dev of ${port.name}`,
+  );
+}
+
 /** @throws ChangeRefused */
 export function deleteEntry(tables: FdbTables, request: Deletion, change: Transition): void {
   const port = portOf(tables, request.dev);
+  refuseVia(port, request.via);
   const mac = canonicalMac(request.mac);
   if (isForMany(mac) && request.dst === undefined)
     throw new ChangeRefused(`${mac} may have many destinations; say with dst which of them goes`);

@@ -83,6 +83,7 @@ const fdbKey = {
   vlan: value.vid.exactOptional(),
   vni: value.vni.exactOptional(),
   port: value.udpPort.exactOptional(),
+  via: value.netdev.exactOptional(),
 };
 
 const fdbPut = z.strictObject({

@@ -1,12 +1,12 @@
 /** Remotes that go while frames of theirs are on their way: nothing leads there afterwards, and no number means two. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Transition } from '../../../src/control/change/transition.js';
 import { remotesOf } from '../../../src/control/change/vteps.js';
 import type { VxlanPort } from '../../../src/control/model.js';
 import { destinationOf, segmentOf } from '../../../src/dataplane/forwarding.js';
 import type { Operation } from '../../../src/dataplane/operations.js';
 import { STATIC_REMOTES } from '../../../src/encap/remotes.js';
 import { parseAddress } from '../../../src/wire/ip-address.js';
-import { Transition } from '../../../src/control/change/transition.js';
 import { igmpFrame } from '../../dataplane/group-traffic.js';
 import { FDB_SIZE, LiveSwitch } from './live-switch.js';
 

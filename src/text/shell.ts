@@ -1,0 +1,21 @@
+/**
+ * Words of a command as a shell reads them: what a message tells somebody to type must do what it says, whatever characters
+ * names are made of. Pure.
+ */
+
+/** One word, quoted where a shell would see more in it than its characters. Nothing but printable ASCII comes out. */
+export function shellWord(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
+  if (/^[\x20-\x7e]*$/.test(word)) return `'${word.replaceAll("'", "'\\''")}'`;
+  const bytes = new TextEncoder().encode(word);
+  const escaped = Array.from(bytes, (byte) => {
+    const isPlain = byte >= 0x20 && byte < 0x7f && byte !== 0x27 && byte !== 0x5c;
+    return isPlain ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
+  });
+  return `$'${escaped.join('')}'`;
+}
+
+/** A command in a message: `command\`ip link set ${dev} up\``, each value in its place one word for a shell. */
+export function command(parts: TemplateStringsArray, ...values: readonly (string | number)[]): string {
+  return parts.map((part, index) => part + (index < values.length ? shellWord(String(values[index])) : '')).join('');
+}
