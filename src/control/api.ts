@@ -132,6 +132,8 @@ export interface ApplyRequest {
 export interface ApplyAnswer {
   /** What was done, or would be, as commands of this program. */
   commands: string[];
+  /** Ports that wait for what is not there yet, and why; absent: none does. */
+  warnings?: string[];
 }
 
 export type NeighState = 'permanent' | 'reachable' | 'stale' | 'noarp';
@@ -237,6 +239,8 @@ export interface LinkRow {
   nic?: string;
   /** The namespace that the NIC was moved to, by name, or `net:[number]`. */
   nic_netns?: string;
+  /** Why a port is DOWN though it is set up: its device, address or routes. */
+  fault?: string;
   [option: string]: unknown;
 }
 

@@ -106,7 +106,7 @@ async function serveUntilEnd(run: Run, running: Switch): Promise<number> {
   try {
     logPorts(running, log);
     log.info({ workers: config.workers, ...running.offloads }, 'engine');
-    log.info({ control: config.control, pid: process.pid }, 'ready');
+    log.info({ control: config.control, pid: process.pid, waiting: running.model.lost.size }, 'ready');
     signals.begin({
       reload: reloader(run, running),
       logState: () => log.info(stateOf(views.stats(), views.links()), 'state'),
@@ -143,8 +143,8 @@ function reloader({ options, shutdown, log: { logger } }: Run, { controls }: Swi
       return;
     }
     try {
-      const { commands } = await controls.apply({ config: options.reload().document });
-      logger.info({ by: 'SIGHUP', commands }, 'configuration applied');
+      const { commands, warnings } = await controls.apply({ config: options.reload().document });
+      logger.info({ by: 'SIGHUP', commands, warnings }, 'configuration applied');
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof ChangeRefused)) throw error;
       const reason = error instanceof ConfigError ? error.format() : error.message;

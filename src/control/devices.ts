@@ -8,6 +8,7 @@ import { pathMtu } from '../port/underlay.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
 import { VLAN_TAG } from '../wire/vlan.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
+import { absentTap } from './absent-tap.js';
 import { DeviceError } from './device-error.js';
 import type { OpenTap, OpenUnderlay, SenderPools } from './model.js';
 import { type Released, UnderlaySockets } from './underlay-sockets.js';
@@ -31,7 +32,16 @@ export interface DeviceOptions {
 /** What a change of the switch opens devices with. */
 export type DeviceSource = Pick<
   Devices,
-  'guestTap' | 'underlay' | 'poolsOf' | 'receiverFds' | 'senderFds' | 'senderPort' | 'release' | 'vxlanMtu'
+  | 'guestTap'
+  | 'absentTap'
+  | 'absentUnderlay'
+  | 'underlay'
+  | 'poolsOf'
+  | 'receiverFds'
+  | 'senderFds'
+  | 'senderPort'
+  | 'release'
+  | 'vxlanMtu'
 >;
 
 export class Devices {
@@ -123,7 +133,16 @@ export class Devices {
     }
   }
 
-  /** As of UnderlaySockets, as the next four. */
+  /** In the place of a TAP that cannot be opened yet. */
+  absentTap(port: TapConfig, mtu: number): OpenTap {
+    return absentTap(port, mtu, this.options.workers);
+  }
+
+  /** As of UnderlaySockets, as the next five. */
+  absentUnderlay(): OpenUnderlay {
+    return this.sockets.absent();
+  }
+
   underlay(port: VxlanConfig, deaf?: OpenUnderlay): OpenUnderlay {
     return guard(port.name, () => this.sockets.underlay(port, deaf));
   }

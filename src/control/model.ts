@@ -69,6 +69,8 @@ interface PortBase {
   /** Its memberships in force, by VID; `counter` numbers the accounts, 0: none are kept. */
   vlans: Map<number, { untagged: boolean; suppresses: boolean; counter: number }>;
   pvid: number;
+  /** Why it carries nothing, as far as its devices and routes are concerned; null: nothing keeps it from it. */
+  fault: string | null;
 }
 
 export interface TapPort extends PortBase {
@@ -89,8 +91,6 @@ export interface VxlanPort extends PortBase {
   kind: 'vxlan';
   config: VxlanConfig;
   underlay: OpenUnderlay;
-  /** What keeps its datagrams from leaving or arriving, as the underlay's watch has found; null: nothing. */
-  fault: string | null;
   mtu: number;
   /** The port's own TAP, with `host_port`. */
   host: TapPort | null;
@@ -156,7 +156,7 @@ export interface SwitchModel {
   bridgeAt: (BridgeModel | undefined)[];
   /** FDB entries that were configured or put in by hand, flood lists among them. */
   entries: EntryTable;
-  /** Numbers of ports whose device has gone. */
+  /** Numbers of ports without their device: it has gone, or is not there yet. `fault` says why, and they wait for it. */
   lost: Set<number>;
 }
 

@@ -35,7 +35,9 @@ export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
 /** A line for each port. */
 export function logPorts(running: Switch, log: Logger): void {
   for (const port of running.model.ports.values()) {
-    if (port.kind === 'tap') {
+    if (running.model.lost.has(port.index)) {
+      log.warn({ port: port.name, fault: port.fault }, 'port waits');
+    } else if (port.kind === 'tap') {
       const { ifname, mac, mtu } = port.tap;
       log.info({ port: port.name, ifname, netns: port.config.netns, mac, mtu }, 'tap port');
     } else {

@@ -98,7 +98,8 @@ export class Switch {
     const lose = (port: Port): void => {
       if (model.lost.has(port.index)) return;
       model.lost.add(port.index);
-      events.portFault(port.name, 'its device has gone');
+      port.fault = 'its device has gone';
+      events.portFault(port.name, port.fault);
       parts?.multicast.portLost(port.index);
       parts?.feed.tell({ event: 'link', ifname: port.name, type: port.kind, change: 'down' });
     };

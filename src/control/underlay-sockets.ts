@@ -15,15 +15,14 @@ import {
   sendByReceiver,
   UnderlayError,
 } from '../port/underlay.js';
+import { NO_FD } from './absent-tap.js';
 import type { OpenUnderlay, SenderPools } from './model.js';
 import { Numbers } from './numbers.js';
 
 /** As many as the Nic's tables hold. */
 const MAX_SENDERS = 65_536;
-/** In the place of what a receiving socket is shared by. */
-const OUTDATED = '';
-/** In the place of a descriptor: this engine has none. */
-const NO_FD = -1;
+/** In the place of what a receiving socket is shared by: by nobody. */
+const UNSHARED = '';
 
 interface Sender {
   /** One for each engine; they may be the same. */
@@ -83,7 +82,7 @@ export class UnderlaySockets {
    */
   underlay(port: VxlanConfig, deaf?: OpenUnderlay): OpenUnderlay {
     const outdated = deaf?.group == null ? undefined : this.receivers[deaf.group];
-    if (outdated !== undefined) outdated.key = OUTDATED;
+    if (outdated !== undefined) outdated.key = UNSHARED;
     const socket = this.receiver(port);
     let group: number | null = null;
     try {
@@ -91,6 +90,19 @@ export class UnderlaySockets {
       return { socket, group, pools: this.pools(port, socket) };
     } catch (error) {
       this.release({ sockets: [socket, group], senders: [] }).close();
+      throw error;
+    }
+  }
+
+  /** What stands in the place of sockets that cannot be opened yet: numbers without descriptors. @throws DeviceError */
+  absent(): OpenUnderlay {
+    const socket = this.keep(UNSHARED, []);
+    try {
+      const sender = this.senderNumbers.take();
+      this.senders[sender] = { fds: this.ofEach(() => NO_FD), port: 0, close: () => undefined };
+      return { socket, group: null, pools: { senders: [sender], dfSenders: [] } };
+    } catch (error) {
+      this.release({ sockets: [socket], senders: [] }).close();
       throw error;
     }
   }

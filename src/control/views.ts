@@ -80,19 +80,22 @@ function portLink(port: Port, model: SwitchModel, details: boolean): LinkRow {
   const master = port.bridge === null ? {} : { master: port.bridge.name };
   const common = { ...options, ...named, ifname: port.name, type: port.kind, ...master };
   const isUp = port.config.up && port.bridge?.config.up === true;
+  const fault = port.fault === null ? {} : { fault: port.fault };
   if (port.kind === 'vxlan') {
     const address = port.host === null ? {} : { address: port.host.tap.mac };
     const state = isUp && port.fault === null ? 'UP' : 'DOWN';
-    const fault = port.fault === null ? {} : { fault: port.fault };
     return { ...common, operstate: state, mtu: port.mtu, ...address, ...fault };
   }
   const nic = model.lost.has(port.index) ? null : port.tap.state();
+  // A NIC that is not there yet has no address unless it is given one.
+  const mac = nic?.mac ?? port.tap.mac;
   return {
     ...common,
     ...whereabouts(port, nic),
     operstate: isUp && nic?.up === true ? 'UP' : 'DOWN',
     mtu: nic?.mtu ?? port.tap.mtu,
-    address: nic?.mac ?? port.tap.mac,
+    ...(mac === '' ? {} : { address: mac }),
+    ...fault,
   };
 }
 

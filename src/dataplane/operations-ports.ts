@@ -13,6 +13,9 @@ import { flushNeighbours } from './operations-neigh.js';
 import { forgetVlans, forgetVnis } from './operations-vlans.js';
 import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from './storm.js';
 
+/** In the place of a descriptor: the engine has none. */
+const NO_FD = -1;
+
 // ---- Bridges ----
 
 interface BridgeSettings {
@@ -63,7 +66,8 @@ export function addTap(
 ): void {
   beginPort(sw, o, PORT_TAP);
   sw.forwarding.portMtu[o.port] = o.mtu;
-  sw.nic.attachTap(o.port, o.fds[sw.engine], o.vnetHeaderSize);
+  // Without a device, what is sent to the port is dropped as port_down.
+  if (o.fds[sw.engine] !== NO_FD) sw.nic.attachTap(o.port, o.fds[sw.engine], o.vnetHeaderSize);
 }
 
 interface TunnelSettings {
@@ -211,7 +215,7 @@ export function addSocket(
   sw.forwarding.socketOwner[o.socket] = o.owner;
   sw.forwarding.socketOf[o.socket] = o.as ?? o.socket;
   sw.nic.detachSocket(o.socket);
-  if (o.fds[sw.engine] !== -1) sw.nic.attachSocket(o.socket, o.fds[sw.engine]);
+  if (o.fds[sw.engine] !== NO_FD) sw.nic.attachSocket(o.socket, o.fds[sw.engine]);
 }
 
 export function endSocket(sw: Context, socket: number): void {
@@ -224,7 +228,7 @@ export function addSender(
   o: { sender: number; fds: readonly number[]; udpPort?: number },
 ): void {
   nic.detachSender(o.sender);
-  nic.attachSender(o.sender, o.fds[engine]);
+  if (o.fds[engine] !== NO_FD) nic.attachSender(o.sender, o.fds[engine]);
   forwarding.endpoints.addSender(o.sender, o.udpPort);
 }
 

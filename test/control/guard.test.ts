@@ -113,7 +113,7 @@ describe('each timer of the control thread goes on after a fault', () => {
       () =>
         new PortWatch({
           ...parts,
-          renew: async () => true,
+          renew: async () => null,
           tell: ignore,
           changed: ignore,
           lost: ignore,
@@ -206,7 +206,7 @@ describe('a fault of one', () => {
     };
     const watch = new PortWatch({
       model,
-      renew: async () => true,
+      renew: async () => null,
       tell: ignore,
       changed: ignore,
       lost: ignore,

@@ -87,15 +87,19 @@ function parseLog(line: string): LogLine | undefined {
 }
 
 /**
- * Frames in: received, and the copies that flooding made of them. Frames out: transmitted or dropped, each once.
- * The two are equal in a switch at rest.
+ * Frames in: received, and the copies that flooding made of them. Frames out: transmitted or dropped, each once. What ports
+ * had counted that are no more is among either. The two are equal in a switch at rest.
  */
 export function accounts(stats: StatsAnswer): { in: number; out: number } {
   const links = Object.values(stats.links);
   const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
+  const { retired } = stats;
   return {
-    in: sum(links.map((link) => link.rx_packets)) + stats.replicated,
-    out: sum(links.map((link) => link.tx_packets)) + sum(Object.values(stats.drops)),
+    in: sum(links.map((link) => link.rx_packets)) + retired.rx_packets + stats.replicated,
+    out:
+      sum(links.map((link) => link.tx_packets)) +
+      retired.tx_packets +
+      sum(Object.values(stats.drops).concat(Object.values(retired.drops))),
   };
 }
 

@@ -16,6 +16,7 @@ export async function run({ context, options }: Invocation): Promise<number> {
   if (options.dryRun !== undefined) request.dryRun = true;
   const client = await context.client();
   const answer = await client.post<ApplyAnswer>('/v1/apply', request);
+  for (const warning of answer.warnings ?? []) context.io.stderr.write(`overtap: warning: ${warning}\n`);
   if (context.json) context.printJson(answer);
   else if (answer.commands.length === 0) context.line('nothing to do: the switch is as the file says');
   else for (const command of answer.commands) context.line(command);

@@ -30,7 +30,7 @@ import { deltaOfEdit, deltaToFile } from './delta.js';
 import { addEntry, deleteEntry, flushEntries } from './fdb-requests.js';
 import type { FdbTables } from './fdb-selection.js';
 import { hasAnyLocal, ownRemotes, refuseOwnAddress } from './own-addresses.js';
-import type { EntryDelta, Reconciler } from './reconcile.js';
+import { type EntryDelta, type How, type Reconciler, reasonOf } from './reconcile.js';
 import { strayedEntries } from './settle-entries.js';
 import { type Departure, partings, Transition } from './transition.js';
 
@@ -72,7 +72,8 @@ export class LiveControl implements Controls {
 
   /** Leads from a switch without links to its first configuration. @throws DeviceError */
   start(config: SwitchConfig): Promise<void> {
-    return this.reconcile(config, deltaOfEdit(this.parts.reconciler.model.config, config));
+    const delta = deltaOfEdit(this.parts.reconciler.model.config, config);
+    return this.reconcile(config, delta, { waits: true }).then(() => undefined);
   }
 
   link(request: LinkRequest): Promise<void> {
@@ -143,8 +144,9 @@ export class LiveControl implements Controls {
         this.host,
       );
       if (dryRun === true) return { commands };
-      await this.become(document, next, deltaToFile(model.entries, next));
-      return { commands };
+      const absent = await this.become(document, next, deltaToFile(model.entries, next), { waits: true });
+      const waiting = [...absent].map(([name, reason]) => `${name} waits: ${reason}`);
+      return { commands, ...(waiting.length === 0 ? {} : { warnings: waiting }) };
     });
   }
 
@@ -164,16 +166,17 @@ export class LiveControl implements Controls {
     return this.parts.feed.subscribe(listener);
   }
 
-  /** Opens the devices of ports anew, which are gone. @returns false when they cannot be had yet */
-  renew(ports: readonly string[]): Promise<boolean> {
+  /** Opens the devices of ports that are without. @returns why they cannot be had yet; null: they are there */
+  renew(ports: readonly string[]): Promise<string | null> {
     return this.exclusively(async () => {
+      this.settle();
       const { model } = this.parts.reconciler;
       const present = ports.filter((name) => model.ports.has(name));
       try {
-        await this.reconcile(model.config, { add: [], remove: [] }, present);
-        return true;
+        await this.reconcile(model.config, { add: [], remove: [] }, { renewed: present });
+        return null;
       } catch (error) {
-        if (error instanceof DeviceError) return false;
+        if (error instanceof DeviceError) return reasonOf(error);
         throw error;
       }
     });
@@ -213,6 +216,7 @@ export class LiveControl implements Controls {
     return this.exclusively(async () => {
       this.settle();
       const { document, config } = this.check(change(this.document));
+      // As of "ip link": what is not there is refused, for the operator may have mistyped it.
       await this.become(document, config, deltaOfEdit(this.parts.reconciler.model.config, config));
     });
   }
@@ -246,23 +250,31 @@ export class LiveControl implements Controls {
     return { ...next, control: now.control };
   }
 
-  private async become(document: Document, config: SwitchConfig, delta: EntryDelta): Promise<void> {
+  /** @returns why ports wait for their devices that this change has brought, by name */
+  private async become(
+    document: Document,
+    config: SwitchConfig,
+    delta: EntryDelta,
+    how: How = {},
+  ): Promise<ReadonlyMap<string, string>> {
     const { reconciler, feed } = this.parts;
     const before = reconciler.model.config;
-    await this.reconcile(config, delta);
+    const absent = await this.reconcile(config, delta, how);
     this.document = document;
     for (const event of linkChanges(before, config)) feed.tell(event);
+    return absent;
   }
 
-  /** @param renewed ports whose devices are to be opened anew */
-  private async reconcile(config: SwitchConfig, delta: EntryDelta, renewed: readonly string[] = []): Promise<void> {
+  private async reconcile(config: SwitchConfig, delta: EntryDelta, how: How): Promise<ReadonlyMap<string, string>> {
     const { reconciler, neigh, multicast } = this.parts;
-    const change = reconciler.commit(reconciler.prepare(config, delta, renewed));
+    const prepared = reconciler.prepare(config, delta, how);
+    const change = reconciler.commit(prepared);
     const operations = multicast.follow();
     // Groups that have gone may have been the last to need a VTEP.
     reconciler.finishEntries(change);
     change.entries.push(...operations, ...neigh.follow());
     await this.carryOut(change);
+    return prepared.opened.absent;
   }
 
   private async carryOut(change: Transition): Promise<void> {

@@ -29,6 +29,8 @@ export interface Opened {
   underlays: Map<string, OpenUnderlay>;
   /** Of `taps`, those of ports that end: the device stays and goes over to a port of another name. */
   inherited: Set<OpenTap>;
+  /** Why the devices of ports cannot be opened yet, by name; what stands in their place is in `taps` and `underlays`. */
+  absent: Map<string, string>;
   /** New pools of sending sockets for vxlan ports that stay. */
   pools: Map<string, SenderPools>;
   /** Takes changes of NICs back that are open already. */
@@ -57,7 +59,8 @@ export class PortLife {
   begin(wanted: WantedPort, opened: Opened, change: Transition): void {
     const { name, role, config } = wanted;
     const bridge = this.bridgeOf(wanted);
-    const base = { index: this.numbers.take(), name, bridge, vlans: new Map(), pvid: 0 };
+    const fault = opened.absent.get(name) ?? null;
+    const base = { index: this.numbers.take(), name, bridge, vlans: new Map(), pvid: 0, fault };
     let port: Port;
     if (config.type === 'tap') {
       const tap = opened.taps.get(name) as OpenTap;
@@ -68,7 +71,6 @@ export class PortLife {
         kind: 'vxlan',
         config,
         underlay: opened.underlays.get(name) as OpenUnderlay,
-        fault: null,
         mtu: DEFAULT_MTU,
         host: hostOf(this.model, name),
         vnis: [],
@@ -78,6 +80,7 @@ export class PortLife {
     }
     this.model.ports.set(name, port);
     this.model.portAt[port.index] = port;
+    if (fault !== null) this.model.lost.add(port.index);
     bridge?.ports.push(port);
     if (port.kind === 'tap') this.attachTap(port, change);
     else this.attachVxlan(port, change);

@@ -8,6 +8,7 @@
 import { entriesOf } from '../../config/entries-of.js';
 import type { BridgeConfig, SwitchConfig, TapConfig } from '../../config/types.js';
 import { MAX_BRIDGES } from '../../dataplane/forwarding.js';
+import { isAbsent } from '../../port/absence.js';
 import { DeviceError } from '../device-error.js';
 import { automaticMtu, DEFAULT_MTU, type DeviceSource } from '../devices.js';
 import { type Entry, EntryTable } from '../entries.js';
@@ -27,6 +28,14 @@ import { identityOf, poolOf, vnisOf, type WantedPort, wantedPorts } from './want
 export interface EntryDelta {
   add: readonly Entry[];
   remove: readonly Entry[];
+}
+
+/** How devices are opened. */
+export interface How {
+  /** Names of ports that stay, but whose devices are to be opened anew: those they have are gone. */
+  renewed?: readonly string[];
+  /** A port whose device is not there yet waits for it; else the change is refused. */
+  waits?: boolean;
 }
 
 /** A change that can be carried out. */
@@ -72,29 +81,36 @@ export class Reconciler {
 
   /**
    * Opens what the change needs. @throws DeviceError; then nothing has changed
-   * @param renewed names of ports that stay, but whose devices are to be opened anew: those they have are gone
    */
-  prepare(next: SwitchConfig, delta: EntryDelta, renewed: readonly string[] = []): Prepared {
+  prepare(next: SwitchConfig, delta: EntryDelta, { renewed = [], waits = false }: How = {}): Prepared {
     const wanted = wantedPorts(next);
     const staying = new Map(wanted.map((port) => [port.name, identityOf(port)]));
     const ending = [...this.model.ports.values()]
       .filter((port) => renewed.includes(port.name) || staying.get(port.name) !== identityOf(asWanted(port)))
       .map(({ name }) => name);
-    const opened: Opened = { taps: new Map(), inherited: new Set(), underlays: new Map(), pools: new Map(), undo: [] };
+    const opened: Opened = {
+      taps: new Map(),
+      inherited: new Set(),
+      underlays: new Map(),
+      absent: new Map(),
+      pools: new Map(),
+      undo: [],
+    };
     try {
       this.checkRoom(next, wanted, ending, delta);
       for (const port of wanted) {
         if (!this.model.ports.has(port.name) || ending.includes(port.name))
-          this.open(port, next, ending, renewed, opened);
+          this.open(port, next, { ending, renewed, waits }, opened);
         else this.reopen(port, opened);
       }
     } catch (error) {
       this.abandon(opened);
       throw error;
     }
-    // Of ports whose devices are renewed all entries come back, those put in by hand too.
+    // Ports whose devices are renewed have the entries that they had: those put in by hand, and none that was taken away.
     const own = renewed.flatMap((name) => [...this.model.entries.ofPort(name)]);
-    const restated = [...this.restated(next, wanted, ending), ...own];
+    const anew = this.restated(next, wanted, ending).filter(({ port }) => !renewed.includes(port));
+    const restated = [...anew, ...own];
     return { next, delta, wanted, ending, restated, opened };
   }
 
@@ -125,14 +141,26 @@ export class Reconciler {
   private open(
     { name, config, role }: WantedPort,
     next: SwitchConfig,
-    ending: string[],
-    renewed: readonly string[],
+    { ending, renewed, waits }: Required<How> & { ending: string[] },
     opened: Opened,
   ): void {
+    const orAbsent = <T>(open: () => T, absent: () => T): T => {
+      try {
+        return open();
+      } catch (error) {
+        if (!waits || !(error instanceof DeviceError) || !isAbsent(error.cause)) throw error;
+        opened.absent.set(name, reasonOf(error));
+        return absent();
+      }
+    };
     if (config.type === 'vxlan') {
       const present = renewed.includes(name) ? this.model.ports.get(name) : undefined;
       const deaf = present?.kind === 'vxlan' ? present.underlay : undefined;
-      opened.underlays.set(name, this.devices.underlay(config, deaf));
+      const underlay = orAbsent(
+        () => this.devices.underlay(config, deaf),
+        () => this.devices.absentUnderlay(),
+      );
+      opened.underlays.set(name, underlay);
       return;
     }
     const heir = ending.map((other) => this.model.ports.get(other)).find((port) => this.isSameNic(port, config));
@@ -140,9 +168,14 @@ export class Reconciler {
       opened.inherited.add(heir.tap);
       opened.taps.set(name, heir.tap);
       opened.undo.unshift(...nicErrors(name, () => changeNic(heir.tap, heir.config, config)));
-    } else {
-      opened.taps.set(name, this.devices.guestTap(config, tapMtu(config, this.automaticMtuOf(next, config, role))));
+      return;
     }
+    const mtu = tapMtu(config, this.automaticMtuOf(next, config, role));
+    const tap = orAbsent(
+      () => this.devices.guestTap(config, mtu),
+      () => this.devices.absentTap(config, mtu),
+    );
+    opened.taps.set(name, tap);
   }
 
   /**
@@ -165,12 +198,13 @@ export class Reconciler {
     return automaticMtu(vxlans.map((port) => this.devices.vxlanMtu(port, remotesOf(port))));
   }
 
-  /** What a port that stays needs anew. A NIC whose device has gone is left alone: it is made anew when it can be. */
+  /** What a port that stays needs anew. One without its device is left alone: that is made anew when it can be. */
   private reopen({ name, config }: WantedPort, opened: Opened): void {
     const port = this.model.ports.get(name);
-    if (port?.kind === 'vxlan' && config.type === 'vxlan') {
+    if (port === undefined || this.model.lost.has(port.index)) return;
+    if (port.kind === 'vxlan' && config.type === 'vxlan') {
       if (poolOf(port.config) !== poolOf(config)) opened.pools.set(name, this.devices.poolsOf(config));
-    } else if (port?.kind === 'tap' && config.type === 'tap' && !this.model.lost.has(port.index)) {
+    } else if (port.kind === 'tap' && config.type === 'tap') {
       opened.undo.unshift(...nicErrors(name, () => changeNic(port.tap, port.config, config)));
     }
   }
@@ -253,6 +287,11 @@ export class Reconciler {
       });
     }
   }
+}
+
+/** What a DeviceError says, without the port that it begins with. */
+export function reasonOf(error: DeviceError): string {
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
 function nicErrors<T>(name: string, change: () => T): T {

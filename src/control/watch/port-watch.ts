@@ -1,6 +1,6 @@
 /**
- * Faults of ports, and their end: a TAP whose device or namespace has gone, a vxlan port whose underlay device, local address
- * or routes have gone. The port's state says so, others do not notice, and what can be had again is opened again.
+ * Faults of ports, and their end: a TAP whose device or namespace has gone or is not there yet, a vxlan port whose underlay
+ * device, local address or routes are not. The port's state says so, others do not notice, and what can be had is opened.
  *
  * An engine tells of a TAP that has gone at once; what it cannot see is looked for once a second, a part of the ports at a
  * time. Of ports that are down it is tried several times a second whether their devices can be had again.
@@ -22,6 +22,8 @@ const MOVE_LINES = 5;
 const MOVE_LINE_MS = 60_000;
 /** Looks in which all ports are visited once. */
 const LOOKS = 10;
+/** Looks from a try that failed, though all seemed to be there, to the next. */
+const PAUSE = 3;
 /** Remotes of a port that are asked for in one look: a port is at fault when none of them has a route. */
 const ASKED = 32;
 /** How a connect fails where no route leads (also routes of the kinds unreachable, prohibit and blackhole). */
@@ -40,8 +42,8 @@ export interface Machine {
 
 export interface PortWatchParts {
   model: SwitchModel;
-  /** Opens devices anew; false: they cannot be had yet. */
-  renew(ports: string[]): Promise<boolean>;
+  /** Opens devices anew. @returns why they cannot be had yet; null: they are there */
+  renew(ports: string[]): Promise<string | null>;
   tell(event: SwitchEvent): void;
   /** For the log. */
   changed(port: string, fault: string | null): void;
@@ -128,6 +130,8 @@ export class PortWatch {
   }
 
   private lookAtUnderlay(port: VxlanPort, addresses: ReadonlySet<string> | undefined): void {
+    // One that waits for its device or address is looked at by trying.
+    if (this.parts.model.lost.has(port.index)) return;
     const { local, dev } = port.config;
     const nic = dev === undefined ? undefined : this.machine.nic(dev);
     let fault: string | null = null;
@@ -156,12 +160,15 @@ export class PortWatch {
 
   /** vxlan ports whose sockets are deaf: the device is another one now. */
   private readonly gone = new Set<string>();
+  /** Looks that go by before a port is tried again. */
+  private readonly pauses = new WeakMap<Port, number>();
 
-  private setFault(port: VxlanPort, fault: string | null): void {
+  private setFault(port: Port, fault: string | null): void {
     if (port.fault === fault) return;
+    const wasDown = port.fault !== null;
     port.fault = fault;
     this.parts.changed(port.name, fault);
-    this.parts.tell(linkEvent(port, fault === null ? 'up' : 'down'));
+    if (wasDown !== (fault !== null)) this.parts.tell(linkEvent(port, fault === null ? 'up' : 'down'));
   }
 
   /** Opens again what can be had again. One after the other: each is a change of the switch. */
@@ -182,16 +189,33 @@ export class PortWatch {
   }
 
   private async renewPort(port: Port): Promise<void> {
-    if (!this.mayBeBack(port) || !(await this.parts.renew([port.name]))) return;
+    if (!this.mayBeBack(port)) return;
+    const reason = await this.parts.renew([port.name]);
+    const { model, changed, tell } = this.parts;
+    if (reason !== null) {
+      this.pauses.set(port, PAUSE);
+      if (model.lost.has(port.index)) this.setFault(port, reason);
+      return;
+    }
     this.gone.delete(port.name);
-    this.parts.changed(port.name, null);
-    this.parts.tell(linkEvent(port, 'up'));
+    changed(port.name, null);
+    tell(linkEvent(model.ports.get(port.name) ?? port, 'up'));
   }
 
   private mayBeBack(port: Port): boolean {
-    if (port.kind === 'vxlan') return this.gone.has(port.name);
+    const pause = this.pauses.get(port) ?? 0;
+    this.pauses.set(port, Math.max(0, pause - 1));
+    if (pause > 0) return false;
+    const { machine } = this;
+    // It may have ended while another one was renewed.
+    if (this.parts.model.ports.get(port.name) !== port) return false;
+    if (port.kind === 'vxlan' && this.gone.has(port.name)) return true;
     if (!this.parts.model.lost.has(port.index)) return false;
-    return port.config.netns === undefined || this.machine.netnsExists(port.config.netns);
+    if (port.kind === 'tap') return port.config.netns === undefined || machine.netnsExists(port.config.netns);
+    const { dev, local } = port.config;
+    return (
+      (dev === undefined || machine.nic(dev) !== null) && (local === undefined || isHere(local, machine.addresses()))
+    );
   }
 }
 

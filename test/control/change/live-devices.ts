@@ -5,16 +5,20 @@
  * while open, detached before they are closed. The next openings can be made to fail. Nothing here touches the machine.
  */
 import type { NicAddress, TapConfig, VxlanConfig } from '../../../src/config/types.js';
+import { absentTap, NO_FD } from '../../../src/control/absent-tap.js';
 import { DeviceError } from '../../../src/control/device-error.js';
 import { type DeviceSource, type Released, receiverKey } from '../../../src/control/devices.js';
 import type { OpenTap, OpenUnderlay, SenderPools } from '../../../src/control/model.js';
 import { type Departure, MemoryNic } from '../../../src/port/memory.js';
 import { KIND_TAP, KIND_UDP } from '../../../src/port/nic.js';
+import { UnderlayError } from '../../../src/port/underlay.js';
 
 /** The MTU that every vxlan port has. */
 export const VXLAN_MTU = 1450;
 const SENDERS = 2;
 const EBADF = 9;
+/** The reason of a port that waits. */
+export const NOT_THERE = 'not there yet';
 
 /** What a descriptor is of. */
 interface Device {
@@ -53,6 +57,12 @@ export class FakeDevices implements DeviceSource {
   failIn = 0;
   /** An opening was made to fail. */
   failed = false;
+  /** Ports whose devices are not there yet: opening them says so. */
+  absent = new Set<string>();
+  /** An opening said so. */
+  missed = false;
+  /** Ports that got something in the place of their devices when they were opened last. */
+  waiting = new Set<string>();
   /** NICs that are there, by namespace and name: there is one of a name, as in a kernel. */
   private readonly nics = new Set<string>();
   private readonly receivers: (Receiver | undefined)[] = [];
@@ -86,8 +96,22 @@ export class FakeDevices implements DeviceSource {
     throw new DeviceError(`${name}: made to fail`);
   }
 
+  private find(name: string): void {
+    if (!this.absent.has(name)) {
+      this.waiting.delete(name);
+      return;
+    }
+    this.missed = true;
+    this.lastMissed = name;
+    const cause = Object.assign(new Error('no such device'), { code: 'ENODEV', errno: 19, syscall: 'bind' });
+    throw new DeviceError(`${name}: ${NOT_THERE}`, { cause: new UnderlayError(NOT_THERE, cause) });
+  }
+
+  private lastMissed = '';
+
   private closeAll(fds: readonly number[]): void {
     for (const fd of fds) {
+      if (fd === NO_FD) continue;
       const device = this.devices[fd];
       if (!device.isOpen) throw new Error(`${device.kind} of ${device.name} is closed twice`);
       if (device.attached > 0)
@@ -98,6 +122,7 @@ export class FakeDevices implements DeviceSource {
 
   guestTap(config: TapConfig, mtu: number): OpenTap {
     this.maybeFail(config.name);
+    this.find(config.name);
     const nic = `${config.netns ?? ''} ${config.ifname}`;
     if (this.nics.has(nic)) throw new DeviceError(`${config.name}: ${config.ifname} is in use`);
     this.nics.add(nic);
@@ -141,7 +166,20 @@ export class FakeDevices implements DeviceSource {
     return tap;
   }
 
+  absentTap(config: TapConfig, mtu: number): OpenTap {
+    this.waiting.add(config.name);
+    return absentTap(config, mtu, this.workers);
+  }
+
+  absentUnderlay(): OpenUnderlay {
+    this.waiting.add(this.lastMissed);
+    const fds = Array.from({ length: this.workers }, () => NO_FD);
+    const socket = put(this.receivers, { key: 'absent', fds, users: 1 });
+    return { socket, group: null, pools: { senders: [put(this.senders, NO_FD)], dfSenders: [] } };
+  }
+
   underlay(port: VxlanConfig): OpenUnderlay {
+    this.find(port.name);
     const socket = this.receiver(port);
     try {
       return { socket, group: null, pools: this.poolsOf(port) };
@@ -220,9 +258,17 @@ function put<T>(list: (T | undefined)[], item: T): number {
   return at;
 }
 
+class FaultsUnlessAttached extends Map<number, number> {
+  override get(key: number): number {
+    return super.get(key) ?? EBADF;
+  }
+}
+
 /** A Nic that takes open devices only, and knows which device each of its numbers stands for. */
 export class DeviceNic extends MemoryNic {
   private readonly fds = new Map<string, number>();
+  /** What is not attached cannot be sent to. */
+  override readonly faults = new FaultsUnlessAttached();
 
   constructor(public devices: FakeDevices) {
     super();
@@ -236,7 +282,7 @@ export class DeviceNic extends MemoryNic {
     if (device.attached > 0 && kind !== 'sender') throw new Error(`the ${kind} of ${device.name} is attached twice`);
     device.attached++;
     this.fds.set(`${kind} ${index}`, fd);
-    this.faults.delete(faultKey(kind, index));
+    this.faults.set(faultKey(kind, index), 0);
   }
 
   private detach(kind: Device['kind'], index: number): void {
@@ -244,7 +290,7 @@ export class DeviceNic extends MemoryNic {
     if (fd === undefined) return;
     this.devices.devices[fd].attached--;
     this.fds.delete(`${kind} ${index}`);
-    this.faults.set(faultKey(kind, index), EBADF);
+    this.faults.delete(faultKey(kind, index));
   }
 
   /** The port that a frame went out of. */

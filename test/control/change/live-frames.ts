@@ -102,7 +102,7 @@ export class Wires {
   /** A datagram to a receiving socket. */
   fromRemote(receiver: string, address: string, vni: number, frame: Frame): string[] {
     for (const port of this.ports.values()) {
-      if (port.receiver !== receiver) continue;
+      if (port.receiver !== receiver || this.tables.waiting.has(port.name)) continue;
       const mapped = [...port.vnis].find(([, carried]) => carried === vni);
       if (mapped === undefined) continue;
       const isKnown = this.isKnown(port.name, address);
@@ -244,6 +244,7 @@ export class Wires {
 
   /** One copy for each destination, each once. */
   private leave(to: Port, places: (Entry | Row | null)[], vid: number, tags: number[], { id }: Frame): string[] {
+    if (this.tables.waiting.has(to.name)) return [];
     const bare = !to.filtering || to.isTunnel || to.members.get(vid)?.untagged === true;
     const left = bare ? tags : [vid, ...tags];
     if (to.kind === 'tap') return [leftText(id, to.name, left)];

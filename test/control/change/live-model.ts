@@ -14,7 +14,7 @@ import {
   Refused,
   readConfig,
 } from './live-config.js';
-import { VXLAN_MTU } from './live-devices.js';
+import { NOT_THERE, VXLAN_MTU } from './live-devices.js';
 import { shownPorts } from './live-entries.js';
 import { type Frame, receiverOf, Wires } from './live-frames.js';
 import { faultOf } from './live-rules.js';
@@ -80,18 +80,22 @@ export class Model {
 
   /** Ports that have a TAP, host ports among them. */
   get taps(): string[] {
-    return [...shownPorts(this.config).values()].filter(({ kind }) => kind === 'tap').map(({ name }) => name);
+    const taps = [...shownPorts(this.config).values()].filter(({ kind }) => kind === 'tap').map(({ name }) => name);
+    return taps.filter((name) => !this.tables.waiting.has(name));
   }
 
   /** Receiving sockets, by what ports share them by. */
   get receivers(): string[] {
-    const vxlans = [...this.config.ports.values()].filter(({ type }) => type === 'vxlan');
+    const { waiting } = this.tables;
+    const vxlans = [...this.config.ports.values()].filter(({ type, name }) => type === 'vxlan' && !waiting.has(name));
     return [...new Set(vxlans.map(({ options }) => receiverOf(options)))];
   }
 
   /** What is open, as `FakeDevices.open` has it. */
   get devices(): string[] {
-    const senders = [...this.config.ports.values()].filter(({ type }) => type === 'vxlan').map(({ name }) => name);
+    const { waiting } = this.tables;
+    const vxlans = [...this.config.ports.values()].filter(({ type, name }) => type === 'vxlan' && !waiting.has(name));
+    const senders = vxlans.map(({ name }) => name);
     return [
       ...this.taps.map((name) => `tap ${name}`),
       ...this.receivers.map((key) => `receiver ${key}`),
@@ -115,7 +119,9 @@ export class Model {
     for (const { name, type, bridge, options } of ports.values()) {
       const { ifname: nic, ...own } = options;
       const master = bridge === null ? {} : { master: bridge };
-      const operstate = bridge !== null && options.up !== false ? 'UP' : 'DOWN';
+      const state = bridge !== null && options.up !== false ? 'UP' : 'DOWN';
+      const waits = this.tables.waiting.has(name);
+      const hasMac = !waits || type === 'vxlan' || options.mac !== undefined;
       const tapMtu = typeof options.mtu === 'number' ? options.mtu : this.mtuOf(bridge);
       const host = `${name}@host`;
       const address = this.tables.macs.get(type === 'tap' ? name : host);
@@ -125,12 +131,13 @@ export class Model {
         ifname: name,
         type,
         ...master,
-        operstate,
+        operstate: waits ? 'DOWN' : state,
         mtu: type === 'tap' ? tapMtu : VXLAN_MTU,
-        ...(type === 'tap' || options.host_port === true ? { address } : {}),
+        ...(hasMac && (type === 'tap' || options.host_port === true) ? { address } : {}),
+        ...(waits ? { fault: NOT_THERE } : {}),
       });
       if (type === 'vxlan' && options.host_port === true)
-        rows.push({ ifname: host, type: 'tap', ...master, operstate, mtu: tapMtu, address });
+        rows.push({ ifname: host, type: 'tap', ...master, operstate: state, mtu: tapMtu, address });
     }
     return rows;
   }

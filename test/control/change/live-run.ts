@@ -62,12 +62,16 @@ export async function changeBoth(live: LiveSwitch, model: Model, one: Attempt): 
   const before = { document: live.document, config: live.model.config, lists: engines.lists.length };
   devices.failIn = one.failIn ?? 0;
   devices.failed = false;
+  devices.missed = false;
+  const waited = new Set(devices.waiting);
   model.look();
   const { refusal, removed } = await outcomeOf(live, one.change);
   devices.failIn = 0;
   if (live.broken !== null) throw live.broken;
   const lists = engines.lists.length - before.lists;
   let reason = devices.failed ? 'a device fails' : one.wrong === true ? 'it is wrong' : undefined;
+  // A file may name what is not there, a command may not.
+  if (devices.missed && one.change.kind !== 'apply') reason ??= 'a device is not there';
   let expected: number | undefined;
   try {
     if (reason === undefined) expected = model.change(one.change);
@@ -81,6 +85,10 @@ export async function changeBoth(live: LiveSwitch, model: Model, one: Attempt): 
         ? `is done, and should be refused: ${reason}`
         : `should be done, and is refused: ${refusal}`,
     );
+  if (refusal === undefined)
+    devices.waiting = new Set([...devices.waiting].filter((name) => model.config.ports.has(name)));
+  else devices.waiting = waited;
+  model.tables.waiting = devices.waiting;
   if (refusal !== undefined) {
     if (live.document !== before.document) expect.fail('a refused change has changed the document');
     if (live.model.config !== before.config) expect.fail('a refused change has changed the configuration');
@@ -151,7 +159,11 @@ export function storyOf(document: Raw, workers: number, log: readonly string[]):
 }
 
 /** A switch and its model with one document; null: both refuse it. */
-export async function startBoth(document: Raw, workers: number): Promise<{ live: LiveSwitch; model: Model } | null> {
+export async function startBoth(
+  document: Raw,
+  workers: number,
+  absent: ReadonlySet<string> = new Set(),
+): Promise<{ live: LiveSwitch; model: Model } | null> {
   let model: Model | null = null;
   let live: LiveSwitch | null = null;
   try {
@@ -160,7 +172,7 @@ export async function startBoth(document: Raw, workers: number): Promise<{ live:
     if (!(error instanceof Refused)) throw error;
   }
   try {
-    live = await LiveSwitch.start(document, { workers });
+    live = await LiveSwitch.start(document, { workers, absent });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (model !== null) expect.fail(`at the start: should be taken, and is refused: ${error.message}`);
@@ -169,5 +181,6 @@ export async function startBoth(document: Raw, workers: number): Promise<{ live:
     if (live !== null) expect.fail('at the start: the document should be refused');
     return null;
   }
+  model.tables.waiting = live.devices.waiting;
   return { live, model };
 }

@@ -52,6 +52,8 @@ export interface LiveOptions {
   workers?: number;
   /** Entries of the FDB's memory; default FDB_SIZE. What documents say is not touched by it. */
   fdbCapacity?: number;
+  /** Ports whose devices are not there at the start. */
+  absent?: ReadonlySet<string>;
 }
 
 /** The engines of a switch, carried by the thread that asks. */
@@ -181,6 +183,7 @@ export class LiveSwitch {
   /** Starts a switch with a document, the way `Switch.start` does. @throws ConfigError */
   static async start(document: Document, options: LiveOptions = {}): Promise<LiveSwitch> {
     const live = new LiveSwitch(document, options);
+    live.devices.absent = new Set(options.absent);
     await live.controls.start(checkDocument(document, { hostname: () => 'live' }).config);
     return live;
   }

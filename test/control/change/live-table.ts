@@ -46,6 +46,8 @@ export class Tables {
   readonly met = new Map<string, Set<string>>();
   /** VTEPs that a port knows, as they were when something was last changed. */
   known = new Map<string, Set<string>>();
+  /** Ports whose devices are not there yet. */
+  waiting: ReadonlySet<string> = new Set();
   /** Of TAPs. */
   readonly macs = new Map<string, string>();
   /** Seconds. */
@@ -54,6 +56,12 @@ export class Tables {
   /** Control looks where entries are whenever it is asked for a change: one that has strayed by then is let go. */
   look(): void {
     for (const row of this.rows.values()) if (row.home !== '' && !isHome(row)) row.home = '';
+  }
+
+  /** A port gets its device: what was put in comes again. */
+  renew(port: string): void {
+    this.look();
+    for (const row of this.rows.values()) if (row.port === port && row.set) row.seen = this.now;
   }
 
   // ---- What a new configuration does
