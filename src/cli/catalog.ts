@@ -53,7 +53,8 @@ Needs /dev/net/tun and root (or CAP_NET_ADMIN). Logs "ready" once every port for
 ends it and removes its TAPs, except those marked "persist". The control socket is the one that the file
 names under "control", unless -s names another.
 
-Faults of the file are shown all at once, and the exit status is 2: see "overtap check".
+Faults of the file are shown all at once, and the exit status is 2: see "overtap check". A port whose namespace,
+device or local address is not there yet waits for it, DOWN; "ready" says how many do.
 
 Example:
   overtap run -c host1.yaml`,
@@ -67,7 +68,8 @@ Example:
     options: [CONFIG],
     help: `
 Shows every fault as FILE:LINE:COLUMN: PATH: message on stderr; the exit status is then 2. With --json:
-{"ok", "faults": [{"file", "line", "column", "path", "message"}]} on stdout.
+{"ok", "faults": [{"file", "line", "column", "path", "message"}]} on stdout. What is not there yet, such as a
+network namespace, a device or a local address, is a warning there, and "warnings" with --json: its port would wait.
 
 Example:
   overtap check -c host1.yaml

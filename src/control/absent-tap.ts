@@ -8,12 +8,12 @@ import type { OpenTap } from './model.js';
 export const NO_FD = -1;
 
 /** @param workers engines */
-export function absentTap({ ifname, mac }: TapConfig, mtu: number, workers: number): OpenTap {
+export function absentTap({ ifname }: TapConfig, mtu: number, workers: number): OpenTap {
   const tap: OpenTap = {
     fds: Array.from({ length: workers }, () => NO_FD),
     vnetHeaderSize: 0,
     ifname,
-    mac: mac ?? '',
+    mac: '',
     mtu,
     state: () => null,
     isAt: () => false,

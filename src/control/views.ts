@@ -88,7 +88,7 @@ function portLink(port: Port, model: SwitchModel, details: boolean): LinkRow {
   }
   const nic = model.lost.has(port.index) ? null : port.tap.state();
   // A NIC that is not there yet has no address unless it is given one.
-  const mac = nic?.mac ?? port.tap.mac;
+  const mac = nic?.mac ?? port.config.mac ?? port.tap.mac;
   return {
     ...common,
     ...whereabouts(port, nic),

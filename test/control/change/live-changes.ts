@@ -149,7 +149,6 @@ const WRONG: Change[] = [
   { kind: 'link', request: { op: 'add', name: 'much too long a name', type: 'tap' } },
   { kind: 'link', request: { op: 'add', name: '__proto__', type: 'tap' } },
   { kind: 'link', request: { op: 'add', name: 't9', type: 'tap', master: 'nobody' } },
-  { kind: 'link', request: { op: 'add', name: 't9', type: 'tap', options: { netns: '/nowhere' } } },
   { kind: 'link', request: { op: 'set', name: 'v1', options: { local: '192.0.2.100', remotes: ['2001:db8::1'] } } },
   { kind: 'link', request: { op: 'del', name: 'nobody' } },
   { kind: 'vlan', request: { op: 'add', dev: 't1', vid: 4095 } },

@@ -181,7 +181,10 @@ export class Wires {
     }
     // A static entry with a remote is the control's word on where the MAC is (vxlan_snoop).
     const isPinned = row.state === 'static' && row.dst !== '' && isHome(row);
-    if (row.state === 'permanent' || row.sticky || isPinned) return address === '';
+    const stays = row.state === 'permanent' || row.sticky || isPinned;
+    // A remote does not learn away what was put in here; another VTEP of the same port is dropped for it.
+    if (address !== '' && (stays || row.state === 'static')) return row.port !== from.name || row.dst === '';
+    if (stays) return true;
     if (!row.set && !this.mayMove(row, from, bridge)) {
       rows.delete(key);
       return true;
@@ -248,6 +251,8 @@ export class Wires {
     const bare = !to.filtering || to.isTunnel || to.members.get(vid)?.untagged === true;
     const left = bare ? tags : [vid, ...tags];
     if (to.kind === 'tap') return [leftText(id, to.name, left)];
+    // What the far end would drop does not leave.
+    if (to.isTunnel && left.length > 0 && !this.isKept(to)) return [];
     const vni = to.vnis.get('all') ?? to.vnis.get(vid);
     if (vni === undefined) return [];
     const texts = places.map((place) => {
