@@ -56,6 +56,17 @@ names under "control", unless -s names another.
 Faults of the file are shown all at once, and the exit status is 2: see "overtap check". A port whose namespace,
 device or local address is not there yet waits for it, DOWN; "ready" says how many do.
 
+Signals:
+  SIGTERM, SIGINT, SIGQUIT   end the switch in order; a second one ends it at once
+  SIGHUP    reads the file again and applies it, as "overtap apply" does: all of it or nothing, and the log says
+            what. Where the log went to a terminal that has hung up, it ends the switch in order
+  SIGUSR1   logs the state: links that are down, drops, counters
+  SIGUSR2   logs more by a step, up to trace, then again as much as at the start: see "overtap log-level"
+
+Each change by a command or a signal is a line of the log, with what asked for it. A log that cannot be written
+(a full disk, a pipe that is not read) holds nothing up: lines are dropped and counted ("overtap stats --json":
+control.log_lost), and the log says so when it can be written again.
+
 Example:
   overtap run -c host1.yaml`,
     load: () => import('./commands/run.js'),
@@ -106,6 +117,20 @@ Examples:
   overtap config show > host1.yaml
   overtap config show | overtap apply -c - --dry-run      nothing to do`,
     load: () => import('./commands/config.js'),
+  },
+  {
+    name: 'log-level',
+    summary: 'show or set how much a running switch logs',
+    usage: '[LEVEL]',
+    words: true,
+    help: `
+LEVEL is fatal, error, warn, info, debug or trace; without one, the level in force is printed. It holds until the
+switch ends or another one is set; "overtap run --log-level" sets that of the start. SIGUSR2 raises it by a step.
+
+Examples:
+  overtap log-level
+  overtap log-level debug`,
+    load: () => import('./commands/log-level.js'),
   },
   {
     name: 'link',

@@ -16,6 +16,7 @@ export interface ReadRoutes {
   /** What a configuration file would have to say for a switch to be as this one is; `POST /v1/apply` takes it as it is. */
   '/v1/config': Record<string, unknown>;
   '/v1/info': InfoAnswer;
+  '/v1/log': LogAnswer;
 }
 
 /** Paths that answer to POST: the body of a request. Each is done wholly or refused with a reason; done: 204, or the answer named. */
@@ -27,6 +28,7 @@ export interface WriteRoutes {
   '/v1/mdb': MdbRequest;
   /** Answers with an ApplyAnswer. */
   '/v1/apply': ApplyRequest;
+  '/v1/log': LogAnswer;
 }
 
 /** Options are keys and values of the configuration file. A value of null takes an option back to its default. */
@@ -134,6 +136,23 @@ export interface ApplyAnswer {
   commands: string[];
   /** Ports that wait for what is not there yet, and why; absent: none does. */
   warnings?: string[];
+}
+
+/** A change as it was asked for, with its kind. */
+export type ChangeRequest =
+  | { kind: 'link'; request: LinkRequest }
+  | { kind: 'fdb'; request: FdbRequest }
+  | { kind: 'vlan'; request: VlansRequest }
+  | { kind: 'neigh'; request: NeighRequest }
+  | { kind: 'mdb'; request: MdbRequest }
+  | { kind: 'apply'; request: ApplyRequest };
+
+/** From the least to the most that is logged. */
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
+/** `/v1/log`: the level of the log, which is shown by GET and set by POST. */
+export interface LogAnswer {
+  level: LogLevel;
 }
 
 export type NeighState = 'permanent' | 'reachable' | 'stale' | 'noarp';

@@ -2,18 +2,20 @@
  * `overtap run`: a switch and its control socket in the foreground, until a signal ends it.
  */
 import { isatty } from 'node:tty';
-import { type CheckedDocument, ConfigError } from '../config/load.js';
+import type { CheckedDocument } from '../config/load.js';
 import { exitAtOnce } from '../port/process.js';
-import { ChangeRefused } from './controls.js';
+import type { LogLevel } from './api.js';
+import { ChangeLog } from './change-log.js';
 import { DeviceError } from './device-error.js';
 import { attempt, faultCounts } from './guard.js';
 import { ControlSocketError, examineSocket } from './http/control-socket.js';
 import { type ControlServer, serve } from './http/server.js';
+import { journalOf, reload } from './journal.js';
 import { keepRunning } from './last-resort.js';
 import type { Views } from './listings.js';
 import { createLog, type Log } from './logger.js';
 import { Shutdown } from './shutdown.js';
-import { Signals } from './signals.js';
+import { Signals, setLevel } from './signals.js';
 import { stateOf } from './state-line.js';
 import { Switch } from './switch.js';
 import { eventLines, logPorts } from './switch-log.js';
@@ -98,7 +100,10 @@ async function serveUntilEnd(run: Run, running: Switch): Promise<number> {
   const { config, shutdown, signals } = run;
   const log = run.log.logger;
   const views = viewsOf(run, running);
+  const changes = new ChangeLog(log);
   const server = await serve(config.control, views, running.controls, {
+    journal: journalOf(changes, running),
+    log: { level: () => log.level as LogLevel, set: (level, by) => setLevel(log, level, by) },
     report: (error) => log.error({ err: error }, 'a request has failed'),
     connectionRefused: onceInAWhile((reason) => log.warn({ reason }, 'connection to the control socket refused')),
   });
@@ -113,6 +118,7 @@ async function serveUntilEnd(run: Run, running: Switch): Promise<number> {
     });
     return await shutdown.status;
   } finally {
+    changes.stop();
     await server.close();
   }
 }
@@ -133,23 +139,14 @@ function viewsOf(run: Run, running: Switch): Views {
   };
 }
 
-/** What SIGHUP does: the file is applied as by the command, wholly or not at all. */
-function reloader({ options, shutdown, log: { logger } }: Run, { controls }: Switch): () => Promise<void> {
+/** A terminal that hangs up sends SIGHUP, too. */
+function reloader({ options, shutdown, log: { logger } }: Run, running: Switch): () => Promise<void> | undefined {
   const hadTerminal = isatty(STDOUT);
-  return async () => {
-    if (hadTerminal && !isatty(STDOUT)) {
-      logger.info({ by: 'SIGHUP' }, 'the terminal has gone: ending');
-      shutdown.begin(EXIT_OK);
-      return;
-    }
-    try {
-      const { commands, warnings } = await controls.apply({ config: options.reload().document });
-      logger.info({ by: 'SIGHUP', commands, warnings }, 'configuration applied');
-    } catch (error) {
-      if (!(error instanceof ConfigError || error instanceof ChangeRefused)) throw error;
-      const reason = error instanceof ConfigError ? error.format() : error.message;
-      logger.error({ by: 'SIGHUP', reason }, 'configuration refused; the switch goes on as it was');
-    }
+  return () => {
+    if (!hadTerminal || isatty(STDOUT)) return reload(options.reload, running, logger);
+    logger.info({ by: 'SIGHUP' }, 'the terminal has gone: ending');
+    shutdown.begin(EXIT_OK);
+    return undefined;
   };
 }
 

@@ -4,14 +4,14 @@
 import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import { isColorSupported, prettyFactory } from 'pino-pretty';
+import type { LogLevel } from './api.js';
 import { caught } from './guard.js';
 import { LogSink } from './log-sink.js';
 
 export type { Logger };
 
 /** From the most to the least important. */
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const satisfies readonly LogLevel[];
 
 const STDOUT = 1;
 

@@ -4,8 +4,9 @@
  *
  * SIGUSR1 must be answered all the time: otherwise Node opens its debugger on a TCP port, for every user of the host.
  */
+import type { LogLevel } from './api.js';
 import { guarded } from './guard.js';
-import { LOG_LEVELS, type Logger, type LogLevel } from './logger.js';
+import { LOG_LEVELS, type Logger } from './logger.js';
 
 export interface SignalActions {
   reload(): unknown;

@@ -132,11 +132,12 @@ describe('descriptors', () => {
     expect(await sw.ended).toBe(0);
   });
 
-  test('NICs with the names of what every object has are NICs like others', async () => {
+  test('links and NICs with the names of what every object has are like others', async () => {
     for (const name of ['constructor', '__proto__', 'toString'])
       await world.ip(host, `link add ${name} type veth peer name p-${name.slice(0, 6)}`);
     const bridges = plainBridge(
-      tapPort('tap0', guest),
+      tapPort('constructor', guest),
+      tapPort('toString', { ...guest, ifname: 'valueOf', mac: '02:00:00:00:00:02', address: '198.18.0.2' }),
       '      vxlan0: { type: vxlan, id: 42, local: 192.0.2.1, remotes: [192.0.2.2] }\n',
     );
     await world.ip(host, 'link set constructor up');
@@ -149,8 +150,46 @@ describe('descriptors', () => {
     });
     await world.address({ netns: host, ifname: 'constructor' }, '192.0.2.1/24');
     await until('the port is up again', async () => (await sw.links()).every(({ operstate }) => operstate === 'UP'));
-    expect((await sw.stats()).control?.faults).toEqual({});
+    const stats = await sw.stats();
+    expect(stats.control?.faults).toEqual({});
+    expect(Object.keys(stats.links)).toEqual(['constructor', 'toString', 'vxlan0']);
+    for (const words of ['link set constructor mtu 1400', 'link del toString', 'link add valueOf master br1 type tap'])
+      expect(await overtap('-s', sw.control, ...words.split(' ')), words).toMatchObject({ status: 0, stderr: '' });
+    for (const words of ['link del hasOwnProperty', 'link set isPrototypeOf up', 'link add __proto__ type bridge'])
+      expect(await overtap('-s', sw.control, ...words.split(' ')), words).toMatchObject({ status: 1, stdout: '' });
+    expect((await sw.links()).map(({ ifname }) => ifname)).toEqual(['br1', 'constructor', 'vxlan0', 'valueOf']);
     await sw.stop();
+  });
+});
+
+describe('the log', () => {
+  test('has a line for each change, with what asked for it, and its level can be changed', async () => {
+    const sw = await world.startSwitch(host, 'sw', plainBridge(tapPort('tap0', guest)));
+    const ask = (...words: string[]): Promise<{ status: number | null }> => overtap('-s', sw.control, ...words);
+    expect((await ask('link', 'set', 'br1', 'type', 'bridge', 'ageing_time', '60')).status).toBe(0);
+    const done = await sw.logged('the change', ({ msg }) => msg === 'changed');
+    expect(done).toMatchObject({ level: 30, change: 'link set br1 type bridge ageing_time 60' });
+    expect(done.by).toMatch(/^uid 0, pid \d+ \(.+\)$/);
+
+    expect((await ask('fdb', 'add', '02:00:00:00:00:09', 'dev', 'tap9')).status).toBe(1);
+    const refused = await sw.logged('the refusal', ({ msg }) => msg === 'change refused');
+    expect(refused).toMatchObject({ level: 30, change: 'fdb add 02:00:00:00:00:09 dev tap9' });
+    expect(refused.reason).toContain('tap9');
+
+    expect((await ask('apply', '-c', world.path('sw.yaml'), '--dry-run')).status).toBe(0);
+    expect((await ask('apply', '-c', world.path('sw.yaml'))).status).toBe(0);
+    const applied = await sw.logged('the file', ({ change }) => change === 'apply');
+    expect(applied.commands).toEqual(['link set br1 type bridge default ageing_time']);
+    expect(sw.log().filter(({ msg }) => msg === 'changed')).toHaveLength(2);
+
+    expect(await ask('log-level')).toMatchObject({ status: 0, stdout: 'info\n' });
+    expect(await ask('log-level', 'warn')).toMatchObject({ status: 0, stdout: '' });
+    expect(await ask('log-level', 'loud')).toMatchObject({ status: 1 });
+    expect(await sw.json('log-level')).toEqual({ level: 'warn' });
+    expect((await ask('link', 'set', 'br1', 'type', 'bridge', 'ageing_time', '50')).status).toBe(0);
+    await sw.stop();
+    const changes = sw.log().filter(({ msg }) => msg.includes('change'));
+    expect(changes.at(-1)).toMatchObject({ before: 'info', now: 'warn', msg: 'level of the log changed' });
   });
 });
 
@@ -200,10 +239,7 @@ describe('a signal', () => {
     const text = readFileSync(file, 'utf8');
     writeFileSync(file, text.replace('br1:', 'br1:\n    ageing_time: 60'));
     sw.program.signal('SIGHUP');
-    const applied = await sw.logged(
-      'the file is applied',
-      ({ by, commands }) => by === 'SIGHUP' && commands !== undefined,
-    );
+    const applied = await sw.logged('the file is applied', ({ by, msg }) => by === 'SIGHUP' && msg === 'changed');
     expect(applied.commands).toEqual(['link set br1 type bridge ageing_time 60']);
     const links = await sw.links();
 

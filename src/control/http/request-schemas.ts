@@ -12,6 +12,8 @@ import type {
   FdbRequest,
   FdbState,
   LinkRequest,
+  LogAnswer,
+  LogLevel,
   MdbRequest,
   NeighRequest,
   NeighState,
@@ -187,6 +189,10 @@ const APPLY = z.strictObject({
   dryRun: value.flag.exactOptional(),
 });
 
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const satisfies readonly LogLevel[];
+
+const LOG = z.strictObject({ level: value.choice(LOG_LEVELS) });
+
 /** The checks of the bodies, by what they are of. @throws HttpRefusal 400 that names each field at fault */
 export const readRequest = {
   link: (body: unknown): LinkRequest => byOp(LINK, body) as LinkRequest,
@@ -195,6 +201,7 @@ export const readRequest = {
   neigh: (body: unknown): NeighRequest => byOp(NEIGH, body) as NeighRequest,
   mdb: (body: unknown): MdbRequest => byOp(MDB, body) as MdbRequest,
   apply: (body: unknown): ApplyRequest => checked(APPLY, mapping(body)) as ApplyRequest,
+  log: (body: unknown): LogAnswer => checked(LOG, mapping(body)) as LogAnswer,
 };
 
 /** Two ranges are mapped one to one; which of their ends is missing says nothing else. */

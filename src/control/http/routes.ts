@@ -4,6 +4,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { ChangeRequest, LogLevel } from '../api.js';
 import type { Controls } from '../controls.js';
 import type { Views } from '../listings.js';
 import type { EventHub } from './event-stream.js';
@@ -11,9 +12,24 @@ import { HttpRefusal } from './http-refusal.js';
 import { METRICS_TYPE, metricParts } from './metrics.js';
 import { readQuery, readRequest } from './request-schemas.js';
 import type { Limits } from './server-limits.js';
+import { requester } from './requester.js';
 import { jsonArray, sendText, type Turns } from './text-stream.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Told of each change that was asked for. Must not throw. */
+export interface Journal {
+  done(by: string, change: ChangeRequest, answer: unknown): void;
+  refused(by: string, change: ChangeRequest, error: unknown): void;
+}
+
+/** The level of the log. */
+export interface LevelControl {
+  level(): LogLevel;
+  set(level: LogLevel, by: string): void;
+}
+
+type Asked<K extends ChangeRequest['kind']> = Extract<ChangeRequest, { kind: K }>['request'];
 
 /** What the routes carry requests to. */
 export interface Served {
@@ -22,6 +38,8 @@ export interface Served {
   events: EventHub;
   turns: Turns;
   limits: Limits;
+  journal: Journal;
+  log: LevelControl;
   /** Told of faults of the switch, not of its clients. */
   report(error: unknown): void;
 }
@@ -29,11 +47,11 @@ export interface Served {
 export function addRoutes(app: FastifyInstance, served: Served): void {
   addListings(app, served);
   addStreams(app, served);
-  addChanges(app, served.controls);
+  addChanges(app, served);
 }
 
 /** Listings that are small enough to be made at once. */
-function addListings(app: FastifyInstance, { views }: Served): void {
+function addListings(app: FastifyInstance, { views, log }: Served): void {
   const listing = (path: string, view: () => unknown): void => {
     app.get(path, (request) => {
       readQuery.none(request.query);
@@ -41,6 +59,7 @@ function addListings(app: FastifyInstance, { views }: Served): void {
     });
   };
   listing('/v1/info', () => views.info);
+  listing('/v1/log', () => ({ level: log.level() }));
   app.get('/v1/links', (request) => views.links(readQuery.links(request.query)));
   listing('/v1/vlans', () => views.vlans());
   listing('/v1/mdb', () => views.mdb());
@@ -76,19 +95,37 @@ function addStreams(app: FastifyInstance, served: Served): void {
   });
 }
 
-function addChanges(app: FastifyInstance, controls: Controls): void {
-  const change = (path: string, carry: (body: unknown) => Promise<unknown>): void => {
+function addChanges(app: FastifyInstance, { controls, journal, log }: Served): void {
+  const change = <K extends ChangeRequest['kind']>(
+    path: string,
+    kind: K,
+    read: (body: unknown) => Asked<K>,
+    carry: (request: Asked<K>) => Promise<unknown>,
+  ): void => {
     app.post(path, async (request, reply) => {
-      const answer = await carry(request.body);
-      return answer === undefined ? reply.code(204).send() : answer;
+      const asked = read(request.body);
+      const by = requester(request.raw.socket);
+      const told = { kind, request: asked } as ChangeRequest;
+      try {
+        const answer = await carry(asked);
+        journal.done(by, told, answer);
+        return answer === undefined ? reply.code(204).send() : answer;
+      } catch (error) {
+        journal.refused(by, told, error);
+        throw error;
+      }
     });
   };
-  change('/v1/links', (body) => controls.link(readRequest.link(body)));
-  change('/v1/fdb', (body) => controls.fdb(readRequest.fdb(body)));
-  change('/v1/vlans', (body) => controls.vlan(readRequest.vlan(body)));
-  change('/v1/neigh', (body) => controls.neigh(readRequest.neigh(body)));
-  change('/v1/mdb', (body) => controls.mdb(readRequest.mdb(body)));
-  change('/v1/apply', (body) => controls.apply(readRequest.apply(body)));
+  change('/v1/links', 'link', readRequest.link, (request) => controls.link(request));
+  change('/v1/fdb', 'fdb', readRequest.fdb, (request) => controls.fdb(request));
+  change('/v1/vlans', 'vlan', readRequest.vlan, (request) => controls.vlan(request));
+  change('/v1/neigh', 'neigh', readRequest.neigh, (request) => controls.neigh(request));
+  change('/v1/mdb', 'mdb', readRequest.mdb, (request) => controls.mdb(request));
+  change('/v1/apply', 'apply', readRequest.apply, (request) => controls.apply(request));
+  app.post('/v1/log', (request, reply) => {
+    log.set(readRequest.log(request.body).level, requester(request.raw.socket));
+    return reply.code(204).send();
+  });
 }
 
 function stream(reply: FastifyReply, type: string, parts: Iterable<string | undefined>, served: Served): void {

@@ -17,7 +17,7 @@ import { EventHub } from './event-stream.js';
 import { CHANGE_STATUS, errorAnswer, HttpRefusal } from './http-refusal.js';
 import { readJson } from './request-body.js';
 import { RequestGate, type RequestHandler } from './request-gate.js';
-import { addRoutes } from './routes.js';
+import { addRoutes, type Journal, type LevelControl } from './routes.js';
 import { Budget, DEFAULT_LIMITS, type Limits } from './server-limits.js';
 import { guardSending, Turns } from './text-stream.js';
 
@@ -25,6 +25,8 @@ import { guardSending, Turns } from './text-stream.js';
 const BACKLOG = 4096;
 /** Characters of an answer that is always given: with every connection there is, they are not worth counting. */
 const SMALL_ANSWER = 16 * 1024;
+const NO_JOURNAL: Journal = { done: () => undefined, refused: () => undefined };
+const FIXED_LEVEL: LevelControl = { level: () => 'info', set: () => undefined };
 /** Characters of a request's path that a message repeats. */
 const SHOWN_PATH = 200;
 
@@ -42,6 +44,10 @@ export interface ControlServer {
 export interface ServeOptions {
   /** Told of faults of the switch that a request brought to light; the request is answered with 500. */
   report?: (error: unknown) => void;
+  /** Told of each change that was asked for. */
+  journal?: Journal;
+  /** The level of the log; absent: it is always `info`. */
+  log?: LevelControl;
   /** Other bounds than the usual ones, for tests. */
   limits?: Partial<Limits>;
   /** Told of each connection that was closed as it came, with the reason. */
@@ -76,7 +82,8 @@ export async function serve(
   boundBodies(app, limits);
   boundAnswers(app, limits);
   answerFaults(app, report);
-  addRoutes(app, { views, controls, events, turns: new Turns(), limits, report });
+  const { journal = NO_JOURNAL, log = FIXED_LEVEL } = options;
+  addRoutes(app, { views, controls, events, turns: new Turns(), limits, report, journal, log });
 
   let name: SocketName;
   try {
