@@ -73,14 +73,15 @@ Examples:
 export const FDB_HELP = `
   fdb show    [br BR] [dev PORT] [vlan VID] [vni VNI] [dst ADDRESS] [state STATE]
   fdb get     MAC [br BR] [dev PORT] [vlan VID] [vni VNI]
-  fdb add     [to] MAC dev PORT [vlan VID] [vni VNI] [dst ADDRESS] [port UDP-PORT] [via DEV]
+  fdb add     [to] MAC dev PORT [vlan VID] [src_vni VNI] [dst ADDRESS] [port UDP-PORT] [vni VNI] [via DEV]
               [permanent | static | dynamic] [sticky] [extern_learn]
   fdb append, fdb replace    as add
-  fdb del     MAC dev PORT [vlan VID] [vni VNI] [dst ADDRESS] [port UDP-PORT]
+  fdb del     MAC dev PORT [vlan VID] [src_vni VNI] [dst ADDRESS] [port UDP-PORT] [vni VNI]
   fdb flush   [br BR] [dev PORT] [vlan VID] [vni VNI] [dst ADDRESS] [state STATE]
 
-The grammar of "bridge fdb"; words in any order. brport means dev, src_vni means vni: the switch sends with the
-VNI that it looks up by. self and master are taken and mean nothing, since there is one table.
+The grammar of "bridge fdb"; words in any order. brport means dev. src_vni is the VNI that an entry is of, and vni
+the one that its frames are sent with, where both are given; vni alone means both, but on a port that carries one
+VNI, which is the one that entries are of. self and master are taken and mean nothing, since there is one table.
 
 via is taken where DEV is the port's own dev: no entry has a device of its own, all else follows the routes.
 
@@ -92,6 +93,8 @@ which is the flood list, or to a multicast MAC. Without a VNI the flood list of 
 
 flush removes learned entries alone, or those of the states that are named, and prints how many went. "state all"
 takes the rows of flood lists too, "permanent" and "static" leave them.
+
+An entry of a vxlan port without dst keeps its MAC to that port: its frames go to the port's flood list.
 
 A row with MAC 00:00:00:00:00:00 is a remote of the flood list: it gets a copy of each broadcast, multicast
 and unknown frame.

@@ -5,7 +5,7 @@
  */
 import { EditRefused } from './edit-tree.js';
 import { type ConfiguredEntry, expandEntry } from './entry-expand.js';
-import { type EntryPort, entryFaults } from './entry-rules.js';
+import { type EntryPort, type EntryValues, entryFaults, vnisOfEntry } from './entry-rules.js';
 import { quote } from './faults.js';
 import { addressFault } from './rules-vxlan.js';
 import { FDB_ENTRY } from './schema.js';
@@ -18,6 +18,8 @@ export interface EntryRequest {
   dev: string;
   vlan?: number;
   vni?: number;
+  /** The VNI that it is of, where `vni` is another one that its frames are sent with. */
+  src_vni?: number;
   dst?: string;
   /** UDP port of `dst`. */
   port?: number;
@@ -30,8 +32,8 @@ export interface EntryRequest {
 /** The rows that the entry means; at least one. @throws EditRefused saying what is wrong with it */
 export function checkEntry(config: SwitchConfig, request: EntryRequest): ConfiguredEntry[] {
   const { port, bridge } = findPort(config, request.dev);
-  const entry = readEntry(request);
-  for (const { key, message } of entryFaults(entry, entryPort(port, bridge))) {
+  const { values, entry } = readEntry(request, port);
+  for (const { key, message } of entryFaults(values, entryPort(port, bridge))) {
     throw new EditRefused(`${key}: ${message}`);
   }
   if (port.type === 'vxlan' && entry.dst !== undefined) checkDestination(entry.dst, port);
@@ -56,20 +58,27 @@ function findPort(config: SwitchConfig, name: string): { port: PortConfig; bridg
 }
 
 /** Values that are sound by themselves, in canonical text. */
-function readEntry({ mac, vlan, vni, dst, port, state, sticky, extern_learn }: EntryRequest): FdbEntryConfig {
-  const result = FDB_ENTRY.safeParse({ mac, vlan, vni, dst, port, state, sticky, extern_learn });
+function readEntry(request: EntryRequest, of: PortConfig): { values: EntryValues; entry: FdbEntryConfig } {
+  const { dev: _, ...given } = request;
+  const result = FDB_ENTRY.safeParse(given);
   if (!result.success) {
     const issue = result.error.issues[0];
     throw new EditRefused(`${issue?.path.join('.')}: ${issue?.message}`);
   }
-  const { mac: canonical, state: read, sticky: _sticky, extern_learn: _learn, ...places } = result.data;
-  const given = Object.fromEntries(Object.entries(places).filter(([, value]) => value !== undefined));
+  const { mac, vlan, vni, src_vni, dst, port, state, sticky, extern_learn } = result.data;
+  const vnis = of.type === 'vxlan' ? vnisOfEntry({ vni, src_vni }, of.id) : {};
+  const places = Object.fromEntries(
+    Object.entries({ vlan, dst, port, ...vnis }).filter(([, value]) => value !== undefined),
+  );
   return {
-    mac: canonical,
-    ...(given as Pick<FdbEntryConfig, 'vlan' | 'vni' | 'dst' | 'port'>),
-    state: read ?? 'permanent',
-    sticky: sticky ?? false,
-    externLearn: extern_learn ?? false,
+    values: { mac, vlan, vni, src_vni, dst, port },
+    entry: {
+      mac,
+      ...(places as Pick<FdbEntryConfig, 'vlan' | 'vni' | 'sentVni' | 'dst' | 'port'>),
+      state: state ?? 'permanent',
+      sticky: sticky ?? false,
+      externLearn: extern_learn ?? false,
+    },
   };
 }
 

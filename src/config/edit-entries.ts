@@ -82,8 +82,8 @@ class Rows {
   }
 }
 
-const factsOf = ({ vni, dst, udpPort, state, sticky, externLearn }: ConfiguredEntry): string =>
-  JSON.stringify([vni, dst, udpPort, state, sticky, externLearn]);
+const factsOf = ({ vni, dst, udpPort, sentVni, state, sticky, externLearn }: ConfiguredEntry): string =>
+  JSON.stringify([vni, dst, udpPort, sentVni, state, sticky, externLearn]);
 
 /** A port's mapping that says exactly these rows: its lists first, as far as they hold, and the rest as entries. */
 function rewritten(body: Mapping, port: PortConfig, bridge: BridgeConfig, rows: Rows): Mapping {
@@ -132,13 +132,20 @@ function vidsIn({ vid }: Mapping): (vid: number) => boolean {
 
 /** A row as a file says it. On a port that maps VLANs the VNI names the VLAN too. */
 function entryOf(
-  { mac, vlan, vni, dst, udpPort, state, sticky, externLearn }: ConfiguredEntry,
+  { mac, vlan, vni, dst, udpPort, sentVni, state, sticky, externLearn }: ConfiguredEntry,
   port: PortConfig,
 ): Mapping {
   const maps = port.type === 'vxlan' && port.vlanTunnel;
   return {
     mac,
-    ...(maps && typeof vni === 'number' ? { vni } : vlan === 0 ? {} : { vlan }),
+    ...(maps && typeof vni === 'number'
+      ? sentVni === undefined
+        ? { vni }
+        : { src_vni: vni }
+      : vlan === 0
+        ? {}
+        : { vlan }),
+    ...(sentVni === undefined ? {} : { vni: sentVni }),
     ...(dst === undefined ? {} : { dst }),
     ...(udpPort === undefined ? {} : { port: udpPort }),
     state,

@@ -59,8 +59,8 @@ function floodRows(port: VxlanConfig): ConfiguredEntry[] {
   return [...[...group, ...port.remotes].map((dst) => row(dst, 0, null)), ...ofVlans];
 }
 
-function destinationOf({ dst, udpPort }: EntryKey): string {
-  return `${dst} ${udpPort ?? ''}`;
+function destinationOf({ dst, udpPort, sentVni }: EntryKey): string {
+  return `${dst} ${udpPort ?? ''} ${sentVni ?? ''}`;
 }
 
 /** What an entry is found by. */

@@ -38,6 +38,7 @@ export function expandEntry(
   const to = {
     ...(entry.dst === undefined ? {} : { dst: entry.dst }),
     ...(entry.port === undefined || entry.port === port.dstport ? {} : { udpPort: entry.port }),
+    ...(entry.sentVni === undefined ? {} : { sentVni: entry.sentVni }),
   };
   return placesOf(entry, port, bridge).map(({ vlan, vni }) => ({ ...own, vlan, vni, ...to, ...how }));
 }

@@ -10,6 +10,7 @@ export interface EntryValues {
   mac: string;
   vlan?: number | undefined;
   vni?: number | undefined;
+  src_vni?: number | undefined;
   dst?: string | undefined;
   port?: number | undefined;
 }
@@ -38,13 +39,26 @@ export function* entryFaults(entry: EntryValues, port: EntryPort): Generator<Ent
   else yield* vlanFaults(entry, port, port.bridge);
 }
 
+/**
+ * The VNI that an entry is of, and the one that its frames are sent with where that is another one. `vni` alone is the one
+ * or, on a port that carries one VNI, the other: as with `bridge fdb`, where `src_vni` is what is looked up by.
+ * @param id the one VNI of the port; null or undefined: it has a table of them
+ */
+export function vnisOfEntry(
+  { vni, src_vni }: Pick<EntryValues, 'vni' | 'src_vni'>,
+  id: number | null | undefined,
+): { vni: number | undefined; sentVni: number | undefined } {
+  const own = src_vni ?? (typeof id === 'number' ? id : vni);
+  return { vni: own, sentVni: vni === own ? undefined : vni };
+}
+
 /** True for MACs that can have several destinations. */
 export function isForMany(mac: string): boolean {
   return mac === ZERO_MAC || isMulticastMac(mac);
 }
 
 function* tapFaults(entry: EntryValues): Generator<EntryFault> {
-  for (const key of ['dst', 'vni', 'port'] as const) {
+  for (const key of ['dst', 'vni', 'src_vni', 'port'] as const) {
     if (entry[key] === undefined) continue;
     yield { key, message: 'is for entries of a vxlan port, and this is a tap port; remove it' };
   }
@@ -53,20 +67,17 @@ function* tapFaults(entry: EntryValues): Generator<EntryFault> {
   }
 }
 
-function* vxlanFaults({ dst, vni, vlan }: EntryValues, port: EntryPort): Generator<EntryFault> {
-  if (dst === undefined) {
-    yield {
-      key: 'dst',
-      message: 'is missing; an entry of a vxlan port needs the address of the VTEP that has the MAC',
-    };
-  }
+function* vxlanFaults(entry: EntryValues, port: EntryPort): Generator<EntryFault> {
+  const { vlan } = entry;
+  const { vni, sentVni } = vnisOfEntry(entry, port.id);
+  if (entry.dst === undefined) yield* listFaults(entry, sentVni);
   if (typeof port.id === 'number') {
-    if (vni !== undefined && vni !== port.id) {
-      yield { key: 'vni', message: `the port carries VNI ${port.id} only; write that or remove vni` };
-    }
+    if (vni !== port.id)
+      yield { key: 'src_vni', message: `the port carries VNI ${port.id} only; write that or remove src_vni` };
     return;
   }
   if (port.members === undefined || port.id === undefined) return;
+  const key = entry.src_vni === undefined ? 'vni' : 'src_vni';
   if (vni === undefined) {
     const member = port.members.find(({ vid }) => vid === vlan);
     if (member === undefined || member.vni !== undefined) return;
@@ -76,11 +87,24 @@ function* vxlanFaults({ dst, vni, vlan }: EntryValues, port: EntryPort): Generat
   }
   const mapped = port.members.find((member) => member.vni === vni);
   if (mapped === undefined) {
-    const message = `no VLAN of port ${port.name} is mapped to VNI ${vni}; add it to vlans or give another`;
-    yield { key: 'vni', message };
+    const other = key === 'vni' ? ', or say with src_vni which VNI it is sent for' : '';
+    const message = `no VLAN of port ${port.name} is mapped to VNI ${vni}; add it to vlans or give another${other}`;
+    yield { key, message };
   } else if (vlan !== undefined && vlan !== mapped.vid) {
     const message = `VNI ${vni} belongs to VLAN ${mapped.vid} on this port, and the entry says VLAN ${vlan}; remove one of the two`;
-    yield { key: 'vni', message };
+    yield { key, message };
+  }
+}
+
+/** Without a `dst` a unicast MAC is behind the port, and sent to its flood list. */
+function* listFaults({ mac, port }: EntryValues, sentVni: number | undefined): Generator<EntryFault> {
+  if (isForMany(mac)) {
+    yield { key: 'dst', message: `is missing; an entry of ${mac} needs the address of a VTEP that gets its frames` };
+  }
+  if (port !== undefined)
+    yield { key: 'port', message: 'is the UDP port of dst, and there is none; give dst or remove it' };
+  if (sentVni !== undefined) {
+    yield { key: 'vni', message: 'is what frames to dst are sent with, and there is none; give dst or remove it' };
   }
 }
 

@@ -13,6 +13,7 @@ import type {
   DecodedVxlan,
   Item,
 } from './decode.js';
+import { vnisOfEntry } from './entry-rules.js';
 import type { HostFacts } from './host-facts.js';
 import { DEFAULT_PVID, membershipsOf, suppressesByVlan } from './memberships.js';
 import { DEFAULT_FDB_SIZE } from './rules-fdb.js';
@@ -179,7 +180,8 @@ function commonOf(port: DecodedPort, bridge: DecodedBridge | undefined): CommonP
 /** On a vlan_tunnel port VLAN and VNI name each other; a single-VNI port has but one. */
 function resolveEntry(entry: DecodedEntry, port: DecodedPort, vlans: VlanMembership[]): FdbEntryConfig {
   const { given, mac } = entry;
-  let { vlan, vni } = given;
+  let { vlan } = given;
+  let { vni, sentVni } = vnisOfEntry(given, port.type === 'vxlan' ? port.given.id : null);
   if (port.type === 'vxlan') {
     const wanted = { vlan, vni };
     const member = vlans.find((m) => m.vni !== undefined && (m.vid === wanted.vlan || m.vni === wanted.vni));
@@ -190,6 +192,7 @@ function resolveEntry(entry: DecodedEntry, port: DecodedPort, vlans: VlanMembers
     mac,
     ...optional('vlan', vlan),
     ...optional('vni', vni),
+    ...optional('sentVni', sentVni),
     ...optional('dst', given.dst),
     ...optional('port', given.port),
     state: given.state ?? 'static',

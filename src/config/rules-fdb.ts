@@ -6,7 +6,7 @@
  */
 import { ZERO_MAC } from './address.js';
 import { allPorts, type DecodedBridge, type DecodedEntry, type DecodedPort, type DecodedSwitch } from './decode.js';
-import { type EntryPort, entryFaults, isForMany } from './entry-rules.js';
+import { type EntryPort, entryFaults, isForMany, vnisOfEntry } from './entry-rules.js';
 import { type FaultList, formatPath, type Path } from './faults.js';
 import { membershipsOf } from './memberships.js';
 import { DEFAULT_DSTPORT } from './rules-vxlan.js';
@@ -40,13 +40,19 @@ export function checkFdbSize(config: DecodedSwitch, faults: FaultList): void {
     const everywhere = bridge?.given.vlan_filtering === true ? membershipsOf(port, bridge).length : 1;
     for (const { mac, given, path } of port.entryList) {
       if (mac === ZERO_MAC) continue;
-      count += given.vlan === undefined && given.vni === undefined ? everywhere : 1;
+      const isOfOne =
+        given.vlan !== undefined || (port.type === 'vxlan' && port.given.id === undefined && hasVni(given));
+      count += isOfOne ? 1 : everywhere;
       if (count <= size) continue;
       const what = `up to here there are more than ${size} entries, counted once for each VLAN`;
       faults.at(path, `${what}; raise fdb_size, or give fewer`);
       return;
     }
   }
+}
+
+function hasVni({ vni, src_vni }: DecodedEntry['given']): boolean {
+  return vni !== undefined || src_vni !== undefined;
 }
 
 function entryPort(port: DecodedPort, bridge: DecodedBridge | undefined, members: VlanMembership[]): EntryPort {
@@ -79,12 +85,13 @@ function checkTwice(
   seen: Seen,
   faults: FaultList,
 ): void {
-  const { vlan, vni, dst } = entry.given;
-  if (['vlan', 'vni', 'dst', 'port'].some((key) => entry.rejected.has(key))) return;
+  const { vlan, dst } = entry.given;
+  const { vni, sentVni } = vnisOfEntry(entry.given, port.type === 'vxlan' ? port.given.id : null);
+  if (['vlan', 'vni', 'src_vni', 'dst', 'port'].some((key) => entry.rejected.has(key))) return;
   const scope = vlan ?? members.find((member) => vni !== undefined && member.vni === vni)?.vid ?? 'all';
   let key = entry.mac;
   if (port.type === 'vxlan' && isForMany(entry.mac)) {
-    key = [entry.mac, port.name, dst, entry.given.port ?? port.given.dstport ?? DEFAULT_DSTPORT].join(' ');
+    key = [entry.mac, port.name, dst, entry.given.port ?? port.given.dstport ?? DEFAULT_DSTPORT, sentVni].join(' ');
   }
   const scopes = seen.get(key) ?? new Map<number | 'all', Path>();
   seen.set(key, scopes);

@@ -141,6 +141,7 @@ export const FDB_ENTRY = object('an FDB entry such as { mac: "02:00:00:00:00:01"
   mac: value.mac,
   vlan: value.vid.optional(),
   vni: value.vni.optional(),
+  src_vni: value.vni.optional(),
   dst: value.ip.optional(),
   port: value.udpPort.optional(),
   state: value.choice(['static', 'permanent', 'dynamic']).optional(),

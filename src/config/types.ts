@@ -185,7 +185,7 @@ export interface VxlanConfig extends CommonPortConfig, NicSettings {
 }
 
 /**
- * A configured FDB entry. On a vxlan port it has a `dst`. The all-zeros MAC adds `dst` to the flood list of `vni`, or of
+ * A configured FDB entry. On a vxlan port it has a `dst`, or else it is sent to the flood list. The all-zeros MAC adds `dst` to the flood list of `vni`, or of
  * every VNI of the port when `vni` is absent.
  */
 export interface FdbEntryConfig {
@@ -195,6 +195,8 @@ export interface FdbEntryConfig {
   vlan?: number;
   /** Present only on vxlan ports; absent: every VNI of the port. */
   vni?: number;
+  /** The VNI that frames to `dst` are sent with, where it is not `vni`. */
+  sentVni?: number;
   dst?: string;
   /** UDP port of `dst`; absent: the port's `dstport`. */
   port?: number;

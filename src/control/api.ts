@@ -47,7 +47,10 @@ export type FdbRequest =
       mac: string;
       dev: string;
       vlan?: number;
+      /** The VNI that the entry is of; beside `src_vni`, or on a port with one VNI, the one that its frames are sent with. */
       vni?: number;
+      src_vni?: number;
+      /** Without it, on a vxlan port: the flood list. */
       dst?: string;
       /** UDP port of `dst`. */
       port?: number;
@@ -58,7 +61,17 @@ export type FdbRequest =
       sticky?: boolean;
       extern_learn?: boolean;
     }
-  | { op: 'del'; mac: string; dev: string; vlan?: number; vni?: number; dst?: string; port?: number; via?: string }
+  | {
+      op: 'del';
+      mac: string;
+      dev: string;
+      vlan?: number;
+      vni?: number;
+      src_vni?: number;
+      dst?: string;
+      port?: number;
+      via?: string;
+    }
   /**
    * What is given must all fit. Without `state`: learned entries only; `all`: of every state, and the rows of flood lists too.
    * Answers with a FlushAnswer.
@@ -271,7 +284,10 @@ export interface FdbRow {
   ifname: string;
   master: string;
   vlan?: number;
+  /** The VNI that frames are sent with. */
   vni?: number;
+  /** The VNI that the entry is of, where `vni` is another one. */
+  src_vni?: number;
   /** Address of the remote that the MAC is behind. */
   dst?: string;
   /** UDP port of that remote, where it is not the port's own. */

@@ -43,7 +43,7 @@ export function fitsFilter(row: FdbRow, filter: FdbFilter): boolean {
     (filter.dev === undefined || row.ifname === filter.dev) &&
     (filter.br === undefined || row.master === filter.br) &&
     (filter.vlan === undefined || row.vlan === filter.vlan) &&
-    (filter.vni === undefined || row.vni === filter.vni) &&
+    (filter.vni === undefined || (row.src_vni ?? row.vni) === filter.vni) &&
     (filter.dst === undefined || row.dst === filter.dst) &&
     (filter.state === undefined || filter.state.includes(row.state))
   );

@@ -97,6 +97,8 @@ export interface VxlanPort extends PortBase {
   vnis: VniModel[];
   /** By address: those that peers, flood lists, entries and groups by hand name. */
   vteps: Map<string, Vtep>;
+  /** By remote: the VNI that frames to it are sent with, where an entry says one of its own. */
+  sentVnis: Map<number, SentVni>;
   /** Numbers of the lists of multicast MACs with remotes of their own, by `mac vlan`. */
   pins: Map<string, number>;
 }
@@ -121,8 +123,15 @@ export interface Vtep {
 export interface OtherRemote {
   remote: number;
   udpPort: number;
-  /** The VNI that frames to it are sent with, whatever VNI they are of; numbers as in `VniModel`. */
-  sent?: { vni: number; header: number; counter: number };
+  /** The VNI that frames to it are sent with, whatever VNI they are of. */
+  sent?: SentVni;
+}
+
+/** Numbers as in `VniModel`. */
+export interface SentVni {
+  vni: number;
+  header: number;
+  counter: number;
 }
 
 /** A VNI of a vxlan port; `vid` is null where it stands for all that the port carries. */

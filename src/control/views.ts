@@ -142,13 +142,14 @@ export function* viewFdb(sources: Sources, filter: FdbFilter = {}): Generator<Fd
   }
 }
 
-function destinationRow(port: VxlanPort, master: string, { mac, vni, dst, udpPort, state }: Entry): FdbRow {
-  const only = port.config.vlanTunnel ? vni : undefined;
+function destinationRow(port: VxlanPort, master: string, entry: Entry): FdbRow {
+  const { mac, vni, dst, udpPort, sentVni, state } = entry;
+  const only = port.config.vlanTunnel ? vni : sentVni === undefined ? undefined : port.config.id;
   return {
     mac,
     ifname: port.name,
     master,
-    ...(typeof only === 'number' ? { vni: only } : {}),
+    ...vniPart(typeof only === 'number' ? only : undefined, sentVni),
     ...(dst === undefined ? {} : { dst }),
     ...(udpPort === undefined ? {} : { port: udpPort }),
     state,
@@ -178,12 +179,18 @@ function entryRow({ model, remotes }: Sources, entry: FdbEntry, now: number): Fd
   };
 }
 
+/** @param vni that an entry is of; @param sentVni of its own, that its frames have */
+function vniPart(vni: number | undefined, sentVni: number | undefined): Pick<FdbRow, 'vni' | 'src_vni'> {
+  if (sentVni !== undefined) return { vni: sentVni, ...(vni === undefined ? {} : { src_vni: vni }) };
+  return vni === undefined ? {} : { vni };
+}
+
 function remotePart(port: VxlanPort, remotes: RemoteTable, remote: number, vid: number): Partial<FdbRow> {
   const vni = vniOf(port, vid);
-  if (remote === 0) return vni === undefined ? {} : { vni };
+  if (remote === 0) return vniPart(vni, undefined);
   const udpPort = remotes.udpPort(remote);
   return {
-    ...(vni === undefined ? {} : { vni }),
+    ...vniPart(vni, port.sentVnis.get(remote)?.vni),
     dst: remoteAddress(remotes, remote),
     ...(udpPort === port.config.dstport ? {} : { port: udpPort }),
   };
@@ -277,7 +284,8 @@ function linkCounters(sources: Sources, port: Port): LinkCounters {
   const link: LinkCounters = { ...counters.port(port.index), ...counters.portDrops(port.index) };
   if (port.kind === 'vxlan') {
     link.remotes = remoteCounters(sources, port);
-    link.vnis = Object.fromEntries(port.vnis.map(({ vni, counter }) => [vni, counters.vni(counter)]));
+    const carried = [...port.vnis, ...port.sentVnis.values()];
+    link.vnis = Object.fromEntries(carried.map(({ vni, counter }) => [vni, counters.vni(counter)]));
   }
   const counted = [...port.vlans].filter(([, { counter }]) => counter !== 0);
   if (port.bridge?.config.vlanFiltering === true && counted.length > 0)

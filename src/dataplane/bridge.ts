@@ -128,10 +128,14 @@ function isBehind(sw: Context, high: number, low: number, segment: number, port:
   return known !== NOT_FOUND && destinationPort(known) === port;
 }
 
-/** One port, and behind it one VTEP: an entry that sends to another UDP port of its VTEP has not moved (vxlan_snoop). */
+/**
+ * One port, and behind it one VTEP: an entry that sends to another UDP port of its VTEP has not moved (vxlan_snoop), nor has
+ * one that leaves open which VTEP it is.
+ */
 function isSamePlace(sw: Context, one: number, other: number): boolean {
   if (one === other) return true;
   if (destinationPort(one) !== destinationPort(other)) return false;
+  if (destinationRemote(one) === 0) return true;
   return sw.remotes.isSameVtep(destinationRemote(one), destinationRemote(other));
 }
 

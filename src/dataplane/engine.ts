@@ -23,8 +23,8 @@ import { ALONE, CONTINUES, DROPPED, ENTERED, OUTCOME_DROP, OUTCOME_FLOOD } from 
 import { bridgeFrame, warmFdb } from './bridge.js';
 import type { Context } from './context.js';
 import { emitRun } from './egress.js';
-import { flood } from './flood.js';
-import { destinationPort, destinationRemote, UP } from './forwarding.js';
+import { flood, floodTo } from './flood.js';
+import { destinationPort, destinationRemote, PORT_VXLAN, UP } from './forwarding.js';
 import { ingressTap } from './ingress-tap.js';
 import { ingressVxlan } from './ingress-vxlan.js';
 import { executeRing } from './ring.js';
@@ -187,8 +187,14 @@ function act(sw: Context, frame: number, count: number): number {
   const { batch } = sw;
   const outcome = batch.outcome[frame];
   if (outcome >= 0) {
+    const port = destinationPort(outcome);
+    const remote = destinationRemote(outcome);
+    if (remote === 0 && sw.forwarding.portKind[port] === PORT_VXLAN) {
+      floodTo(sw, frame, port);
+      return frame + 1;
+    }
     const end = runEnd(sw, frame, count);
-    emitRun(sw, frame, end, destinationPort(outcome), destinationRemote(outcome));
+    emitRun(sw, frame, end, port, remote);
     return end;
   }
   if (outcome === OUTCOME_FLOOD) flood(sw, frame);

@@ -1,6 +1,6 @@
 /**
- * BUM frames: past storm control and the source's budget, then a copy out of every port that may have one, and behind a vxlan port one for each
- * remote of the VNI's flood list. Many commands, one payload. Multicast goes where its group is, if a snooping bridge
+ * BUM frames: past storm control and the source's budget, then a copy out of every port that may have one, and behind a vxlan
+ * port one for each remote of the VNI's flood list. Many commands, one payload. Multicast goes where its group is, if a snooping bridge
  * knows (`multicast.ts`). Requests for a MAC may be answered on the way (`suppress.ts`), and then spare some ports a copy.
  */
 import { destinationHigh, destinationLow, isBroadcast, isMulticastHigh } from '../wire/ethernet.js';
@@ -16,10 +16,24 @@ import { segmentsOf, sendsOf } from './segments.js';
 import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from './storm.js';
 import { withholdFrom } from './suppress.js';
 
+const EVERY_PORT = -1;
+
 /** Sends the copies of a frame that has no one destination; one without any is dropped under `no_destination`. */
 export function flood(sw: Context, frame: number): void {
+  sendWithin(sw, frame, kindOf(sw, sw.batch.offset[frame]), EVERY_PORT);
+}
+
+/**
+ * Sends a frame that may leave by one vxlan port alone to that port's flood list: an entry says that its MAC is behind the port,
+ * and not which VTEP has it. It costs what flooding costs, so the same limits hold.
+ */
+export function floodTo(sw: Context, frame: number, port: number): void {
+  sendWithin(sw, frame, STORM_UNKNOWN_UNICAST, port);
+}
+
+/** Past the limits of the kind and of the source. @param only the one port that it may leave by */
+function sendWithin(sw: Context, frame: number, kind: Kind, only: number): void {
   const ingress = sw.batch.port[frame];
-  const kind = kindOf(sw, sw.batch.offset[frame]);
   const segments = segmentsOf(sw, frame);
   const source = floodSource(ingress, sw.batch.remote[frame]);
   const ownLimit = sw.storm.isLimited(ingress, kind);
@@ -31,7 +45,8 @@ export function flood(sw: Context, frame: number): void {
   const sends = sendsOf(segments, sw.batch.length[frame]);
   sw.sends = sends;
   sw.floodBegin = sw.commands;
-  sendCopies(sw, frame, ingress, kind);
+  if (only === EVERY_PORT) sendCopies(sw, frame, ingress, kind);
+  else sendCopiesBy(sw, frame, ingress, only);
   sw.extraSends += (sw.commands - sw.floodBegin) * (sends - 1);
   sw.sends = 1;
   // Copies that were dropped on their way out have cost nearly as much.
@@ -44,6 +59,11 @@ function sendCopies(sw: Context, frame: number, ingress: number, kind: Kind): vo
   sw.withheld = snoops ? withholdFrom(sw, frame, kind !== STORM_UNKNOWN_UNICAST) : 0;
   if (kind === STORM_MULTICAST && forwardToGroup(sw, frame)) return;
   floodAll(sw, frame, UP | flagOf(kind));
+}
+
+function sendCopiesBy(sw: Context, frame: number, ingress: number, port: number): void {
+  sw.withheld = 0;
+  count(sw, ingress, replicate(sw, frame, port));
 }
 
 type Kind = typeof STORM_BROADCAST | typeof STORM_UNKNOWN_UNICAST | typeof STORM_MULTICAST;
@@ -75,6 +95,10 @@ function floodAll(sw: Context, frame: number, needed: number): void {
       copies += replicate(sw, frame, port);
     }
   }
+  count(sw, ingress, copies);
+}
+
+function count(sw: Context, ingress: number, copies: number): void {
   sw.copies = copies;
   if (copies === 0) sw.counters.droppedIn(ingress, NO_DESTINATION);
   else sw.counters.replicated(copies - 1);

@@ -60,7 +60,7 @@ describe('a change', () => {
     [
       'fdb append 00:00:00:00:00:00 dev vxlan0 dst 192.0.2.3 src_vni 2',
       '/v1/fdb',
-      { op: 'append', mac: '00:00:00:00:00:00', dev: 'vxlan0', dst: '192.0.2.3', vni: 2 },
+      { op: 'append', mac: '00:00:00:00:00:00', dev: 'vxlan0', dst: '192.0.2.3', src_vni: 2 },
     ],
     ['fdb rep 02:00:00:00:00:01 dev tap1', '/v1/fdb', { op: 'replace', mac: '02:00:00:00:00:01', dev: 'tap1' }],
     ['fdb add 02:00:00:00:00:01 dev tap1', '/v1/fdb', { op: 'add', mac: '02:00:00:00:00:01', dev: 'tap1' }],

@@ -47,6 +47,9 @@ describe('fdb lines', () => {
     expect(formatFdbRow({ ...flood, dst: '2001:db8::2', port: 8472, vni: 42 })).toBe(
       '00:00:00:00:00:00 dev vxlan0 dst 2001:db8::2 port 8472 src_vni 42 self permanent',
     );
+    expect(formatFdbRow({ ...flood, vni: 42, src_vni: 41 })).toBe(
+      '00:00:00:00:00:00 dev vxlan0 dst 192.0.2.2 vni 42 src_vni 41 self permanent',
+    );
   });
 
   it('puts flags before the bridge', () => {

@@ -143,7 +143,11 @@ describe('fdb', () => {
   const cases: [string, unknown][] = [
     [
       `fdb append ${ZERO} dev vxlan0 dst 192.0.2.3 src_vni 2`,
-      { op: 'append', mac: ZERO, dev: 'vxlan0', dst: '192.0.2.3', vni: 2 },
+      { op: 'append', mac: ZERO, dev: 'vxlan0', dst: '192.0.2.3', src_vni: 2 },
+    ],
+    [
+      `fdb del ${MAC} dev vxlan0 dst 192.0.2.3 src_vni 10 vni 20`,
+      { op: 'del', mac: MAC, dev: 'vxlan0', dst: '192.0.2.3', src_vni: 10, vni: 20 },
     ],
     [
       `fdb append ${ZERO} dev vxlan0 dst 2001:DB8::3 vni 2 port 8472`,
@@ -170,6 +174,7 @@ describe('fdb', () => {
         dev: 'vxlan0',
         dst: '192.0.2.3',
         vni: 7,
+        src_vni: 7,
         state: 'dynamic',
         extern_learn: true,
       },
@@ -207,9 +212,10 @@ describe('fdb', () => {
     [`fdb add ${MAC} dev tap1 port 0`, '"port" takes a number from 1 to 65535, not "0"'],
     [`fdb add ${MAC} dev tap1 static dynamic`, 'an entry has one state, not static and dynamic'],
     [
-      `fdb add ${MAC} dev vxlan0 vni 2 src_vni 3`,
+      'fdb show dev vxlan0 vni 2 src_vni 3',
       '"vni" and "src_vni" mean the same here, so they cannot be 2 and 3; give one',
     ],
+    [`fdb add ${MAC} dev vxlan0 src_vni 0`, '"src_vni" takes a number from 1 to 16777215, not "0"'],
     [`fdb add ${MAC} dev vxlan0 dst 192.0.2`, '"dst": expected an IPv4 or IPv6 address, found "192.0.2"'],
     [
       'fdb add 02:00:00:00:02 dev tap1',

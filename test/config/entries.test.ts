@@ -173,6 +173,17 @@ ports:
     expect(checkEntry(config, { mac: ZERO, dev: 'bare', dst: '192.0.2.2', port: 8472 })).toEqual([
       { ...flood, port: 'bare', vlan: 0, vni: null, dst: '192.0.2.2' },
     ]);
+    expect(checkEntry(config, { mac: A, dev: 'x', vni: 99, src_vni: 23, dst: '192.0.2.2' })).toMatchObject([
+      { vlan: 3, vni: 23, sentVni: 99 },
+    ]);
+    const [same] = checkEntry(config, { mac: A, dev: 'x', vni: 23, src_vni: 23, dst: '192.0.2.2' });
+    expect(same).not.toHaveProperty('sentVni');
+    expect(checkEntry(config, { mac: A, dev: 'one', vni: 99, dst: '192.0.2.2' })).toMatchObject([
+      { vni: 7, sentVni: 99 },
+    ]);
+    expect(checkEntry(config, { mac: A, dev: 'one' })).toEqual([
+      expect.not.objectContaining({ dst: expect.anything() }),
+    ]);
     expect(checkEntry(config, { mac: ZERO, dev: 'fx', dst: '192.0.2.2' })).toMatchObject([{ vni: null }]);
   });
 
@@ -192,13 +203,15 @@ ports:
     [{ mac: ZERO, dev: 't' }, /^mac: 00:00:00:00:00:00 is no unicast MAC address/],
     [{ mac: A, dev: 'p', vlan: 5 }, /^vlan: bridge plain does not look at VLANs; set vlan_filtering/],
     [{ mac: A, dev: 'none' }, /^port none is a member of no VLAN.*add one/],
-    [{ mac: A, dev: 'x' }, /^dst: is missing; an entry of a vxlan port needs/],
+    [{ mac: ZERO, dev: 'x' }, /^dst: is missing; an entry of 00:00:00:00:00:00 needs the address of a VTEP/],
     [{ mac: A, dev: 'x', dst: '192.0.2' }, /^dst: expected an IPv4 or IPv6 address/],
     [{ mac: A, dev: 'x', dst: '239.1.1.1' }, /^dst: 239\.1\.1\.1 is a multicast address/],
     [{ mac: A, dev: 'x', dst: '2001:db8::2' }, /^dst: 2001:db8::2 is IPv6, and the port, by its addresses, is IPv4/],
     [{ mac: A, dev: 'one', dst: '2001:db8::2' }, /^dst: 2001:db8::2 is IPv6, and local is IPv4/],
     [{ mac: A, dev: 'one', dst: '192.0.2.1' }, /^dst: 192\.0\.2\.1 is the port's own local address/],
-    [{ mac: A, dev: 'one', dst: '192.0.2.2', vni: 8 }, /^vni: the port carries VNI 7 only/],
+    [{ mac: A, dev: 'one', dst: '192.0.2.2', src_vni: 8 }, /^src_vni: the port carries VNI 7 only/],
+    [{ mac: A, dev: 'x', dst: '192.0.2.2', vni: 22, src_vni: 99 }, /^src_vni: no VLAN of port x is mapped to VNI 99/],
+    [{ mac: A, dev: 't', src_vni: 22 }, /^src_vni: is for entries of a vxlan port/],
     [{ mac: A, dev: 'one', dst: '192.0.2.2', port: 0 }, /^port: expected a UDP port/],
     [{ mac: A, dev: 'x', dst: '192.0.2.2', vni: 8 }, /^vni: no VLAN of port x is mapped to VNI 8/],
     [{ mac: A, dev: 'x', dst: '192.0.2.2', vni: 22, vlan: 3 }, /^vni: VNI 22 belongs to VLAN 2/],

@@ -279,16 +279,16 @@ export const fdb: Case[] = [
   ],
   [
     'no dst',
-    inVxlan('id: 1', 'fdb: [{ mac: 02:00:00:00:00:01 }]'),
+    inVxlan('id: 1', 'fdb: [{ mac: 00:00:00:00:00:00 }]'),
     '7:15',
     `${V}.fdb[0].dst`,
-    /is missing; .* address of the VTEP/,
+    /is missing; .* address of a VTEP/,
   ],
   [
     'another VNI',
-    inVxlan('id: 1', 'fdb: [{ mac: 02:00:00:00:00:01, dst: 192.0.2.2, vni: 2 }]'),
-    '7:62',
-    `${V}.fdb[0].vni`,
+    inVxlan('id: 1', 'fdb: [{ mac: 02:00:00:00:00:01, dst: 192.0.2.2, src_vni: 2 }]'),
+    '7:66',
+    `${V}.fdb[0].src_vni`,
     /carries VNI 1 only/,
   ],
   [

@@ -3,15 +3,16 @@
  */
 import type { FdbRow } from '../../control/api.js';
 
-type Place = Pick<FdbRow, 'mac' | 'ifname' | 'vlan' | 'dst' | 'port' | 'vni'>;
+type Place = Pick<FdbRow, 'mac' | 'ifname' | 'vlan' | 'dst' | 'port' | 'vni' | 'src_vni'>;
 
-/** Which entry it is and where it leads: `MAC dev PORT vlan VID dst ADDRESS src_vni VNI`. */
-export function entryWords({ mac, ifname, vlan, dst, port, vni }: Place): string[] {
+/** Which entry it is and where it leads: `MAC dev PORT vlan VID dst ADDRESS src_vni VNI`, with `vni` where it is sent with another. */
+export function entryWords({ mac, ifname, vlan, dst, port, vni, src_vni }: Place): string[] {
   const words = [mac, 'dev', ifname];
   if (vlan !== undefined) words.push('vlan', String(vlan));
   if (dst !== undefined) words.push('dst', dst);
   if (port !== undefined) words.push('port', String(port));
-  if (vni !== undefined) words.push('src_vni', String(vni));
+  if (src_vni !== undefined) words.push('vni', String(vni), 'src_vni', String(src_vni));
+  else if (vni !== undefined) words.push('src_vni', String(vni));
   return words;
 }
 

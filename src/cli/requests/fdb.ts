@@ -3,8 +3,8 @@
  */
 import type { FdbRequest, FdbState } from '../../control/api.js';
 import { UsageError } from '../errors.js';
-import { address, given, mac, udpPortOf, vlanOf, vniOf } from '../values.js';
-import { type Grammar, one, parseWords, required, type WordRule, type Words } from '../words.js';
+import { address, given, mac, udpPortOf, VNI, vlanOf, vniOf } from '../values.js';
+import { type Grammar, integer, one, parseWords, required, type WordRule, type Words } from '../words.js';
 
 const STATES: readonly FdbState[] = ['dynamic', 'static', 'permanent'];
 
@@ -39,7 +39,9 @@ const MANY_STATES: readonly WordRule[] = [
 const ENTRY: readonly WordRule[] = [
   { word: 'to', key: 'mac', value: 'MAC' },
   DEV[0] as WordRule,
-  ...PLACE,
+  { word: 'vlan', key: 'vlan', value: 'VID' },
+  { word: 'vni', key: 'vni', value: 'VNI' },
+  { word: 'src_vni', key: 'src_vni', value: 'VNI' },
   DST,
   { word: 'port', key: 'port', value: 'UDP-PORT' },
   { word: 'via', key: 'via', value: 'DEV' },
@@ -76,6 +78,7 @@ function entryKey(grammar: Grammar, found: Words) {
     mac: mac(`"${grammar.command}"`, lladdr),
     dev,
     ...placeOf(found),
+    src_vni: integer(found, 'src_vni', 1, VNI.max),
     dst: addressOf(found),
     port: udpPortOf(found, 'port'),
     via: one(found, 'via'),

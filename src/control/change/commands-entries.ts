@@ -96,17 +96,18 @@ function isTunnel(port: PortConfig): boolean {
 }
 
 function facts(entry: Entry | undefined): unknown {
-  return entry && [entry.dst, entry.udpPort, entry.state, entry.sticky, entry.externLearn];
+  return entry && [entry.dst, entry.udpPort, entry.sentVni, entry.state, entry.sticky, entry.externLearn];
 }
 
 /** A port that maps VLANs is asked by VNI, every other by VLAN. */
-function placeWords({ mac, port, vlan, vni, dst, udpPort }: Entry, isTunnelled: boolean): string[] {
+function placeWords({ mac, port, vlan, vni, dst, udpPort, sentVni }: Entry, isTunnelled: boolean): string[] {
   return [
     mac,
     'dev',
     port,
     ...(dst === undefined ? [] : ['dst', dst]),
     ...(udpPort === undefined ? [] : ['port', `${udpPort}`]),
+    ...(sentVni === undefined ? [] : ['vni', `${sentVni}`]),
     ...(isTunnelled && typeof vni === 'number' ? ['src_vni', `${vni}`] : vlan === 0 ? [] : ['vlan', `${vlan}`]),
   ];
 }

@@ -37,6 +37,7 @@ function isSame(one: Entry | undefined, other: Entry): boolean {
     one !== undefined &&
     one.dst === other.dst &&
     one.udpPort === other.udpPort &&
+    one.sentVni === other.sentVni &&
     one.vni === other.vni &&
     one.state === other.state &&
     one.sticky === other.sticky &&

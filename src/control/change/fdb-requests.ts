@@ -3,6 +3,7 @@
  * done, and then says what the engines have to do; so a refused one has changed nothing.
  */
 import { checkEntry } from '../../config/entries-of.js';
+import { vnisOfEntry } from '../../config/entry-rules.js';
 import { segmentOf } from '../../dataplane/forwarding.js';
 import type { FdbMatch } from '../../fdb/table.js';
 import type { FdbRequest } from '../api.js';
@@ -112,15 +113,22 @@ function configuredRows(tables: FdbTables, port: Port, request: Deletion): Entry
     (entry) =>
       entry.mac === mac &&
       (vlan === undefined || entry.vlan === vlan) &&
-      isOfVni(port, entry, request.vni) &&
+      isOfVni(port, entry, request) &&
       (dst === undefined || isBehind(tables, port, entry, dst)) &&
       isAt(entry),
   );
 }
 
-/** Without a VNI, a flood list's row of every VNI is meant; a port with one VNI has no other. */
-function isOfVni(port: Port, entry: Entry, vni: number | undefined): boolean {
-  if (port.kind === 'vxlan' && !port.config.vlanTunnel) return vni === undefined || vni === port.config.id;
+/**
+ * Without a VNI, a flood list's row of every VNI is meant; a port with one VNI has no other. As with its UDP port, a
+ * destination without a VNI of its own is the one that has none.
+ */
+function isOfVni(port: Port, entry: Entry, request: Deletion): boolean {
+  if (port.kind === 'tap') return request.vni === undefined && request.src_vni === undefined;
+  const { vni, sentVni } = vnisOfEntry(request, port.config.id);
+  const isAny = request.dst === undefined && request.vni === undefined;
+  if (!isAny && entry.sentVni !== sentVni) return false;
+  if (!port.config.vlanTunnel) return vni === port.config.id;
   return isFloodRow(entry) ? (entry.vni ?? null) === (vni ?? null) : vni === undefined || entry.vni === vni;
 }
 
@@ -147,11 +155,14 @@ function learnedSegments(tables: FdbTables, port: Port, request: Deletion): numb
 }
 
 /** VLANs of the port that a VLAN and a VNI leave of all. */
-function vidsOf(port: Port, { vlan, vni }: Deletion): number[] {
+function vidsOf(port: Port, request: Deletion): number[] {
+  const { vlan } = request;
   const all = vlan === undefined ? [0, ...port.vlans.keys()] : [vlan];
-  if (vni === undefined) return all;
-  const mapped = port.kind === 'vxlan' ? port.vnis.find((one) => one.vni === vni) : undefined;
-  if (mapped === undefined) return [];
+  if (request.vni === undefined && request.src_vni === undefined) return all;
+  if (port.kind === 'tap') return [];
+  const { vni, sentVni } = vnisOfEntry(request, port.config.id);
+  const mapped = port.vnis.find((one) => one.vni === vni);
+  if (mapped === undefined || sentVni !== undefined) return [];
   return mapped.vid === null ? all : all.filter((vid) => vid === mapped.vid);
 }
 

@@ -75,6 +75,7 @@ export class PortLife {
         host: hostOf(this.model, name),
         vnis: [],
         vteps: new Map(),
+        sentVnis: new Map(),
         pins: new Map(),
       };
     }

@@ -133,6 +133,7 @@ export class Vteps {
       const sent = vni === undefined ? {} : { sent: { vni, ...this.vnis.take(vni) } };
       const other: OtherRemote = { remote: this.numbers.take(), udpPort, ...sent };
       vtep.others.set(key, other);
+      if (other.sent !== undefined) port.sentVnis.set(other.remote, other.sent);
       tell(port, vtep.address, other, change);
     }
     return before !== 0 && before !== vtep.udpPort;
@@ -156,6 +157,7 @@ export class Vteps {
   }
 
   private endOther(port: VxlanPort, { remote, sent }: OtherRemote, change: Transition): void {
+    port.sentVnis.delete(remote);
     change.letGo(port.index, remote);
     change.afterwards.push(() => {
       this.numbers.give(remote);

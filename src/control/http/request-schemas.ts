@@ -84,6 +84,7 @@ const fdbKey = {
   dev: linkName,
   vlan: value.vid.exactOptional(),
   vni: value.vni.exactOptional(),
+  src_vni: value.vni.exactOptional(),
   port: value.udpPort.exactOptional(),
   via: value.netdev.exactOptional(),
 };

@@ -11,8 +11,8 @@ import type { EventHub } from './event-stream.js';
 import { HttpRefusal } from './http-refusal.js';
 import { METRICS_TYPE, metricParts } from './metrics.js';
 import { readQuery, readRequest } from './request-schemas.js';
-import type { Limits } from './server-limits.js';
 import { requester } from './requester.js';
+import type { Limits } from './server-limits.js';
 import { jsonArray, sendText, type Turns } from './text-stream.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';

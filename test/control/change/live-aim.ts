@@ -108,18 +108,21 @@ function aimFdb(request: FdbRequest, aim: number, model: Model): FdbRequest {
     // One of those that are there.
     const entries = [...tables.rows.values(), ...tables.lists.values()];
     if (entries.length === 0) return request;
-    const { port: dev, mac, dst, udp, vid, vni } = entries[aim % entries.length];
+    const { port: dev, mac, dst, udp, sent, vid, vni } = entries[aim % entries.length];
     const at = udp === undefined || aim % 5 === 0 ? {} : { port: udp };
-    const remote = dst !== '' && (isMany(mac) || aim % 2 === 0) ? { dst, ...at } : {};
-    const own = typeof vni === 'number' && mac === ZERO ? { vni } : vid !== 0 && aim % 3 !== 0 ? { vlan: vid } : {};
-    return { op: 'del', dev, mac, ...remote, ...own };
+    const apart = sent === undefined || aim % 7 === 0 ? {} : { vni: sent };
+    const remote = dst !== '' && (isMany(mac) || aim % 2 === 0) ? { dst, ...at, ...apart } : {};
+    const of = 'vni' in remote ? { src_vni: vni } : { vni };
+    const own = typeof vni === 'number' && mac === ZERO ? of : vid !== 0 && aim % 3 !== 0 ? { vlan: vid } : {};
+    const placed = 'vni' in remote && !('src_vni' in own) && vnisOf(config, dev).size > 1 ? { src_vni: vni } : {};
+    return { op: 'del', dev, mac, ...remote, ...own, ...placed } as FdbRequest;
   }
   const isFit = (name: string): boolean => config.ports.get(name)?.bridge != null;
   const kinds = kindOf(request.dev).filter(isFit);
   const dev = isFit(request.dev) ? request.dev : pick(kinds, aim, request.dev);
   const port = config.ports.get(dev);
   if (port === undefined) return request;
-  const { vlan, vni, mac, ...rest } = request;
+  const { vlan, vni, src_vni, mac, ...rest } = request;
   const vids = vidsOf(model, port);
   const filters = isFiltering(config.bridges.get(port.bridge ?? ''));
   const vnis = [...vnisOf(config, dev)];
@@ -127,6 +130,10 @@ function aimFdb(request: FdbRequest, aim: number, model: Model): FdbRequest {
   const ops = { append: isMany(unicast) ? 'append' : 'replace', replace: isMany(unicast) ? 'append' : 'replace' };
   const op = request.op === 'append' || request.op === 'replace' ? ops[request.op] : request.op;
   const out = { ...rest, op, dev, mac: unicast } as FdbRequest & { vlan?: number; vni?: number };
+  if (src_vni !== undefined && vnis.length > 0) {
+    const apart = vni === undefined ? {} : { vni };
+    return { ...out, src_vni: vnis[aim % vnis.length][1], ...apart } as FdbRequest;
+  }
   if (vni !== undefined && vnis.length > 0) return { ...out, vni: vnis[aim % vnis.length][1] };
   if (vlan === undefined || !filters || vids.length === 0) return out;
   const mapped = port.options.vlan_tunnel === true ? vnis.map(([vid]) => vid as number) : vids;

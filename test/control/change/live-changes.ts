@@ -101,6 +101,8 @@ const place = {
   vni: rarely(oneOf(...VNIS), 4),
   port: rarely(oneOf(4789, 9999), 6),
 };
+/** Of entries alone. */
+const apart = { src_vni: rarely(oneOf(...VNIS), 5), open: rarely(fc.constant(true), 8) };
 
 const fdbEntry: fc.Arbitrary<FdbRequest> = fc
   .record({
@@ -110,13 +112,15 @@ const fdbEntry: fc.Arbitrary<FdbRequest> = fc
     other: rarely(oneOf('br1', 'v1@host'), 12),
     dst: rarely(oneOf(...REMOTES), 1),
     ...place,
+    ...apart,
     state: rarely(oneOf('static' as const, 'permanent' as const, 'dynamic' as const), 1),
     sticky: rarely(fc.constant(true)),
     extern_learn: rarely(fc.constant(true)),
   })
-  .map(({ dst, vni, port, other, ...rest }) => {
+  .map(({ dst, vni, src_vni, port, other, open, ...rest }) => {
     const isVxlan = VXLANS.includes(rest.dev);
-    const remote = isVxlan && (rest.op !== 'del' || dst !== undefined) ? { dst: dst ?? REMOTES[0], vni, port } : {};
+    const to = open === true ? {} : { dst: dst ?? REMOTES[0], port };
+    const remote = isVxlan && (rest.op !== 'del' || dst !== undefined) ? { ...to, vni, src_vni } : {};
     return without<FdbRequest>({ ...rest, ...remote, dev: other ?? rest.dev });
   });
 

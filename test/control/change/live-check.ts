@@ -102,7 +102,11 @@ export function checkNumbers(live: LiveSwitch, model: Model): void {
   const wanted: [word: string, count: number][] = [
     ['ports', live.model.ports.size],
     ['bridges', model.config.bridges.size],
-    ['VNIs', [...model.config.ports.keys()].reduce((sum, name) => sum + vnisOf(model.config, name).size, 0)],
+    [
+      'VNIs',
+      [...model.config.ports.keys()].reduce((sum, name) => sum + vnisOf(model.config, name).size, 0) +
+        [...live.model.ports.values()].reduce((sum, port) => sum + (port.kind === 'vxlan' ? port.sentVnis.size : 0), 0),
+    ],
     ['counted VLAN', [...live.model.ports.values()].reduce((sum, { vlans }) => sum + vlans.size, 0)],
     [
       'remotes',

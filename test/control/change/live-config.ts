@@ -20,6 +20,7 @@ export interface Given {
   mac: string;
   vlan?: number;
   vni?: number;
+  src_vni?: number;
   dst?: string;
   port?: number;
   state?: 'static' | 'permanent' | 'dynamic';

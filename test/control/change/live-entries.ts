@@ -19,6 +19,8 @@ export interface Entry {
   dst: string;
   /** Undefined: the port's own. */
   udp: number | undefined;
+  /** The VNI that its frames are sent with; undefined: the one that it is of. */
+  sent: number | undefined;
   state: State;
   sticky: boolean;
   extern: boolean;
@@ -103,9 +105,12 @@ export function vnisOf(config: Config, port: string): Map<number | 'all', number
 export function expand(config: Config, name: string, given: Given, state: State): Entry[] {
   const port = config.ports.get(name);
   if (port === undefined) return [];
-  const { mac, vlan, vni } = given;
+  const { mac, vlan } = given;
+  const id0 = vnisOf(config, name).get('all');
+  const vni = given.src_vni ?? (id0 === undefined ? given.vni : id0);
+  const sent = given.vni === vni ? undefined : given.vni;
   const udp = given.port === (port.options.dstport ?? 4789) ? undefined : given.port;
-  const base = { port: name, mac, dst: given.dst ?? '', udp, state: given.state ?? state };
+  const base = { port: name, mac, dst: given.dst ?? '', udp, sent, state: given.state ?? state };
   const how = { ...base, sticky: given.sticky === true, extern: given.extern_learn === true };
   const bridge = port.bridge === null ? undefined : config.bridges.get(port.bridge);
   const vnis = vnisOf(config, name);
@@ -123,8 +128,8 @@ export function expand(config: Config, name: string, given: Given, state: State)
   return vids.map((vid) => ({ ...how, vid, vni: id }));
 }
 
-export function keyOf({ port, mac, vid, vni, dst, udp }: Entry, bridge: string): string {
-  return isMany(mac) ? `${port} ${mac} ${vid} ${vni} ${dst} ${udp}` : `${bridge} ${mac} ${vid}`;
+export function keyOf({ port, mac, vid, vni, dst, udp, sent }: Entry, bridge: string): string {
+  return isMany(mac) ? `${port} ${mac} ${vid} ${vni} ${dst} ${udp} ${sent}` : `${bridge} ${mac} ${vid}`;
 }
 
 /** What a document says of a port that belongs to a bridge. */
@@ -137,9 +142,12 @@ export function entriesOfPort(config: Config, name: string): Entry[] {
   const lists = [...remotes, ...own].flatMap((given) => expand(config, name, given, 'permanent'));
   const given = port.fdb.flatMap((one) => expand(config, name, one, 'static'));
   const all = [...lists, ...given];
-  const everywhere = new Set(all.filter(({ vni }) => vni === null).map(({ dst, udp }) => `${dst} ${udp}`));
+  const everywhere = new Set(
+    all.filter(({ vni }) => vni === null).map(({ dst, udp, sent }) => `${dst} ${udp} ${sent}`),
+  );
   // An entry is there in its own right, as one that is put in at run time.
-  const isCovered = ({ vni, dst, udp }: Entry): boolean => vni !== null && everywhere.has(`${dst} ${udp}`);
+  const isCovered = ({ vni, dst, udp, sent }: Entry): boolean =>
+    vni !== null && everywhere.has(`${dst} ${udp} ${sent}`);
   const found = new Map<string, Entry>();
   for (const entry of [...lists.filter((one) => !isCovered(one)), ...given]) {
     const key = keyOf(entry, port.bridge);
@@ -152,5 +160,5 @@ export function entriesOf(config: Config): Entry[] {
   return [...config.ports.keys()].flatMap((name) => entriesOfPort(config, name));
 }
 
-export const wordsOf = ({ port, dst, udp, vni, state, sticky, extern }: Entry): string =>
-  `${port} ${dst} ${udp} ${vni} ${state} ${sticky} ${extern}`;
+export const wordsOf = ({ port, dst, udp, sent, vni, state, sticky, extern }: Entry): string =>
+  `${port} ${dst} ${udp} ${sent} ${vni} ${state} ${sticky} ${extern}`;

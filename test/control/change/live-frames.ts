@@ -41,6 +41,7 @@ interface Bridge {
   mask: number;
 }
 
+const NOT_SAID = { udp: undefined, sent: undefined };
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
 const isGroup = (mac: string): boolean => (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
 
@@ -161,7 +162,9 @@ export class Wires {
     if (row === undefined) return this.flood(from, vid, tags, frame);
     const to = this.ports.get(row.port);
     if (to === undefined || !this.mayGo(from, to, vid)) return [];
-    return this.leave(to, [row], vid, tags, frame);
+    // Behind the port, and left open which VTEP it is.
+    const places = to.kind === 'vxlan' && row.dst === '' ? this.listOf(to, vid, destination) : [row];
+    return this.leave(to, places, vid, tags, frame);
   }
 
   /** Learns the source. @returns false when the frame is dropped for it */
@@ -175,7 +178,7 @@ export class Wires {
       if (this.hasRoom(from, bridge)) rows.set(key, this.learned(from, address, vid, source));
       return true;
     }
-    if (row.port === from.name && row.dst === address) {
+    if (row.port === from.name && (row.dst === address || row.dst === '')) {
       row.seen = now;
       return true;
     }
@@ -195,7 +198,7 @@ export class Wires {
   }
 
   private learned(from: Port, address: string, vid: number, mac: string): Row {
-    const place = { port: from.name, bridge: from.bridge ?? '', mac, vid, vni: null, dst: address, udp: undefined };
+    const place = { port: from.name, bridge: from.bridge ?? '', mac, vid, vni: null, dst: address, ...NOT_SAID };
     const met = this.tables.met.get(from.name)?.has(address) === true;
     const how = { state: 'dynamic' as const, sticky: false, extern: false, set: false, home: '', own: false, met };
     return { ...place, ...how, seen: this.tables.now, moves: 0 };
@@ -257,7 +260,8 @@ export class Wires {
     if (vni === undefined) return [];
     const texts = places.map((place) => {
       const udp = place !== null && 'home' in place ? this.tables.udpOf(this.config, place) : place?.udp;
-      const where = `${to.name}>${place?.dst}:${udp ?? to.dstport} vni ${vni}`;
+      const sent = place !== null && (!('home' in place) || isHome(place)) ? place.sent : undefined;
+      const where = `${to.name}>${place?.dst}:${udp ?? to.dstport} vni ${sent ?? vni}`;
       return leftText(id, where, left);
     });
     return [...new Set(texts)];

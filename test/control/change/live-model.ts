@@ -18,7 +18,7 @@ import { NOT_THERE, VXLAN_MTU } from './live-devices.js';
 import { shownPorts } from './live-entries.js';
 import { type Frame, receiverOf, Wires } from './live-frames.js';
 import { faultOf } from './live-rules.js';
-import { Tables } from './live-table.js';
+import { isHome, Tables } from './live-table.js';
 
 export type Change =
   | { kind: 'link'; request: LinkRequest }
@@ -27,6 +27,12 @@ export type Change =
   | { kind: 'apply'; document: Raw };
 
 const DEFAULT_MTU = 1500;
+
+/** The VNI that an entry is of, and that of its own that its frames have. */
+function shownVni(vni: unknown, sent: number | undefined): Raw {
+  if (sent !== undefined) return { vni: sent, src_vni: vni };
+  return vni === undefined ? {} : { vni };
+}
 
 export class Model {
   config: Config = { bridges: new Map(), ports: new Map() };
@@ -160,11 +166,20 @@ export class Model {
   fdb(): Raw[] {
     const { rows, lists, now } = this.tables;
     const out: Raw[] = [];
-    for (const { mac, port, dst, udp, vni, state } of lists.values()) {
+    for (const { mac, port, dst, udp, sent, vni, state } of lists.values()) {
       const { bridge, options } = this.config.ports.get(port) ?? { bridge: null, options: {} as Raw };
-      const own = options.vlan_tunnel === true && vni !== null ? { vni } : {};
+      const own = options.vlan_tunnel === true && vni !== null ? vni : sent === undefined ? undefined : options.id;
       const remote = { dst, ...(udp === undefined ? {} : { port: udp }) };
-      out.push({ mac, ifname: port, master: bridge, ...own, ...remote, state, flags: ['self'], moves: 0 });
+      out.push({
+        mac,
+        ifname: port,
+        master: bridge,
+        ...shownVni(own, sent),
+        ...remote,
+        state,
+        flags: ['self'],
+        moves: 0,
+      });
     }
     for (const row of rows.values()) {
       const { mac, port, bridge, vid, dst, state, sticky, extern, seen, moves } = row;
@@ -176,7 +191,7 @@ export class Model {
         ifname: port,
         master: bridge,
         ...(vid === 0 ? {} : { vlan: vid }),
-        ...(vni === undefined ? {} : { vni }),
+        ...shownVni(vni, isHome(row) ? row.sent : undefined),
         ...(dst === '' ? {} : { dst }),
         ...(udp === undefined || udp === dstport ? {} : { port: udp }),
         state,

@@ -55,17 +55,22 @@ function* portFaults(config: Config, port: PortState): Generator<string> {
 }
 
 /** What is wrong with one entry of a port, in a document or by hand. */
-export function entryFault(config: Config, port: PortState, { mac, vlan, vni, dst, port: udp }: Given): string | null {
+export function entryFault(config: Config, port: PortState, given: Given): string | null {
+  const { mac, vlan, dst, port: udp } = given;
+  const id = port.options.vlan_tunnel === true ? undefined : (port.options.id as number | undefined);
+  const vni = given.src_vni ?? id ?? given.vni;
   const bridge = port.bridge === null ? undefined : config.bridges.get(port.bridge);
   const members = membersOf(port, bridge);
   if (port.type === 'tap') {
-    if (dst !== undefined || vni !== undefined || udp !== undefined) return 'a remote of a tap';
+    if (dst !== undefined || given.vni !== undefined || given.src_vni !== undefined || udp !== undefined)
+      return 'a remote of a tap';
     if (isMany(mac)) return 'no unicast MAC';
   } else {
-    if (dst === undefined) return 'no dst';
-    if (dst === port.options.local) return 'the local address';
+    const isSentApart = given.vni !== undefined && given.vni !== vni;
+    if (dst === undefined && (isMany(mac) || udp !== undefined || isSentApart)) return 'no dst';
+    if (dst !== undefined && dst === port.options.local) return 'the local address';
     if (port.options.vlan_tunnel !== true) {
-      if (vni !== undefined && vni !== port.options.id) return 'another VNI';
+      if (vni !== port.options.id) return 'another VNI';
     } else if (vni === undefined) {
       if (vlan !== undefined && members.get(vlan)?.vni === undefined) return 'a VLAN without a VNI';
     } else {
@@ -112,11 +117,13 @@ function* twiceFaults(config: Config): Generator<string> {
   for (const port of config.ports.values()) {
     const bridge = port.bridge === null ? undefined : config.bridges.get(port.bridge);
     const members = membersOf(port, bridge);
-    for (const { mac, vlan, vni, dst, port: udp } of port.fdb) {
+    for (const { mac, vlan, vni: given, src_vni, dst, port: udp } of port.fdb) {
+      const vni = src_vni ?? (port.options.vlan_tunnel === true ? given : (port.options.id as number | undefined));
+      const sent = given === vni ? undefined : given;
       const ofVni = [...members].find(([, member]) => vni !== undefined && member.vni === vni)?.[0];
       const scope = vlan ?? ofVni ?? 'all';
       const many = port.type === 'vxlan' && isMany(mac);
-      const place = many ? `${port.name} ${dst} ${udp ?? port.options.dstport ?? 4789}` : (port.bridge ?? '');
+      const place = many ? `${port.name} ${dst} ${udp ?? port.options.dstport ?? 4789} ${sent}` : (port.bridge ?? '');
       const scopes = seen.get(`${mac} ${place}`) ?? [];
       if (scopes.includes(scope) || scopes.includes('all') || (scope === 'all' && scopes.length > 0))
         yield 'an entry twice';

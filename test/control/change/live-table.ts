@@ -36,7 +36,7 @@ export interface Row extends Entry {
   moves: number;
 }
 
-const placeOf = ({ port, dst, udp }: Entry): string => `${port} ${dst} ${udp ?? ''}`;
+const placeOf = ({ port, dst, udp, sent }: Entry): string => `${port} ${dst} ${udp ?? ''} ${sent ?? ''}`;
 export const isHome = (row: Row): boolean => row.home === placeOf(row);
 
 export class Tables {
@@ -189,12 +189,22 @@ export class Tables {
         const there = this.rows.get(key);
         if (there?.own === true && there.port === name) continue;
         this.rows.set(key, {
-          ...{ port: name, mac, vid, vni: null, dst: '', udp: undefined, state: 'permanent', sticky: false },
+          ...{
+            port: name,
+            mac,
+            vid,
+            vni: null,
+            dst: '',
+            udp: undefined,
+            sent: undefined,
+            state: 'permanent',
+            sticky: false,
+          },
           ...{
             extern: false,
             bridge: home ?? '',
             set: true,
-            home: `${name}  `,
+            home: `${name}   `,
             own: true,
             met: false,
             seen: this.now,
@@ -213,7 +223,8 @@ export class Tables {
       if (type !== 'vxlan') continue;
       const known = new Set((options.peers ?? []) as string[]);
       if (bridge !== null)
-        for (const row of this.rows.values()) if (isHome(row) && row.port === name) known.add(row.dst);
+        for (const row of this.rows.values())
+          if (isHome(row) && row.port === name && row.dst !== '') known.add(row.dst);
       if (bridge !== null) for (const entry of this.lists.values()) if (entry.port === name) known.add(entry.dst);
       this.known.set(name, known);
       const gone = [...(before.get(name) ?? [])].filter((dst) => !known.has(dst));
@@ -290,18 +301,24 @@ export class Tables {
   }
 
   private delete(config: Config, request: Extract<FdbRequest, { op: 'del' }>): void {
-    const { mac, dev, vlan, vni, dst, port: udp } = request;
+    const { mac, dev, vlan, dst, port: udp } = request;
     if (!shownPorts(config).has(dev)) throw new Refused('no such port');
     const many = isMany(mac);
     if (many && dst === undefined) throw new Refused('which destination?');
     const isSingle = vnisOf(config, dev).has('all');
     const dstport = config.ports.get(dev)?.options.dstport ?? 4789;
+    const vni = request.src_vni ?? vnisOf(config, dev).get('all') ?? request.vni;
+    const sent = request.vni === vni ? undefined : request.vni;
+    const isAnyVni = dst === undefined && request.vni === undefined;
+    const sentOf = (entry: Entry): number | undefined =>
+      'home' in entry && !isHome(entry as Row) ? undefined : entry.sent;
     const fits = (entry: Entry): boolean =>
       entry.port === dev &&
       entry.mac === mac &&
       (vlan === undefined || entry.vid === vlan) &&
       (dst === undefined || entry.dst === dst) &&
       ((dst === undefined && udp === undefined) || (entry.udp ?? dstport) === (udp ?? dstport)) &&
+      (isAnyVni || sentOf(entry) === sent) &&
       (mac === ZERO && !isSingle
         ? entry.vni === (vni ?? null)
         : vni === undefined || this.vniOf(config, entry) === vni);

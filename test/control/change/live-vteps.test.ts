@@ -88,3 +88,78 @@ it('a peer says no port: the entry beside it does', async () => {
   await change('del', STATIC, { port: 8472 });
   expect(to(LEARNED)).toEqual([`${X}:4789 vni 50`]);
 });
+
+describe('an entry with a VNI of its own', () => {
+  it('is sent with it, and counts under it; what is not known keeps to the VNI that it is of', async () => {
+    await start({ remotes: [X] });
+    await change('replace', STATIC, { vni: 60 });
+    expect([to(STATIC), to('02:00:00:00:00:77')]).toEqual([[`${X}:4789 vni 60`], [`${X}:4789 vni 50`]]);
+    expect(live.fdb().find(({ mac }) => mac === STATIC)).toMatchObject({ dst: X, vni: 60, src_vni: 50 });
+    const { vnis } = live.stats();
+    expect([vnis[50]?.tx_packets, vnis[60]?.tx_packets]).toEqual([1, 1]);
+    // Where the MAC is it stays, whatever VNI it comes with.
+    learn(X, STATIC);
+    expect(to(STATIC)).toEqual([`${X}:4789 vni 60`]);
+    await change('replace', STATIC);
+    expect(to(STATIC)).toEqual([`${X}:4789 vni 50`]);
+    expect(live.stats().vnis[60]).toBeUndefined();
+  });
+
+  it('may be a row of the flood list, beside one of the same VTEP, and is deleted by it', async () => {
+    await start({ remotes: [X] });
+    await change('append', ZERO, { vni: 60, src_vni: 50 });
+    expect(to('ff:ff:ff:ff:ff:ff')).toEqual([`${X}:4789 vni 50`, `${X}:4789 vni 60`]);
+    expect(live.fdb().filter(({ mac }) => mac === ZERO)).toEqual([
+      expect.not.objectContaining({ vni: 60 }),
+      expect.objectContaining({ vni: 60, src_vni: 50 }),
+    ]);
+    await change('del', ZERO);
+    expect(to('ff:ff:ff:ff:ff:ff')).toEqual([`${X}:4789 vni 60`]);
+    await expect(change('del', ZERO)).rejects.toThrow(/no such entry/);
+    await change('del', ZERO, { vni: 60 });
+    expect(to('ff:ff:ff:ff:ff:ff')).toEqual([]);
+  });
+
+  it('is one of a VLAN where the port maps them', async () => {
+    const vlans = [{ vid: 2, pvid: true, untagged: true }];
+    const v1 = { type: 'vxlan', vlan_tunnel: true, vlans: [{ vid: 2, tunnel_info: 12 }], remotes: [X] };
+    const br1 = { vlan_filtering: true, ports: { t1: { type: 'tap', vlans }, v1 } };
+    live = await LiveSwitch.start({ name: 'live', fdb_size: FDB_SIZE, bridges: { br1 } });
+    await change('replace', STATIC, { src_vni: 12, vni: 99, port: 8472 });
+    expect([to(STATIC), to('ff:ff:ff:ff:ff:ff')]).toEqual([[`${X}:8472 vni 99`], [`${X}:4789 vni 12`]]);
+    expect(live.fdb().find(({ mac }) => mac === STATIC)).toMatchObject({ vlan: 2, vni: 99, src_vni: 12, port: 8472 });
+    await expect(change('replace', STATIC, { vni: 99 })).rejects.toThrow(/mapped to VNI 99.*src_vni/);
+  });
+});
+
+describe('an entry without a VTEP', () => {
+  const Y = '192.0.2.2';
+
+  it('keeps its MAC to the port: each VTEP of the flood list gets its frames, no other port does', async () => {
+    await start({ remotes: [X, Y] });
+    await live.controls.link({ op: 'add', name: 't2', type: 'tap', master: 'br1' });
+    await live.controls.fdb({ op: 'add', mac: STATIC, dev: 'v1', state: 'static' });
+    expect(to(STATIC)).toEqual([`${X}:4789 vni 50`, `${Y}:4789 vni 50`]);
+    // From whichever VTEP it comes, there it stays.
+    learn(Y, STATIC);
+    expect(to(STATIC)).toEqual([`${X}:4789 vni 50`, `${Y}:4789 vni 50`]);
+    expect(live.fdb().find(({ mac }) => mac === STATIC)).toMatchObject({ ifname: 'v1', state: 'static', moves: 0 });
+    await live.controls.fdb({ op: 'flush', dev: 'v1', state: 'all' });
+    expect(live.stats().drops).toEqual({});
+  });
+
+  it('with an empty flood list leads nowhere, and is counted', async () => {
+    await start({ fdb: [{ mac: STATIC }] });
+    expect(to(STATIC)).toEqual([]);
+    expect(live.stats().drops).toEqual({ no_destination: 1 });
+  });
+
+  it.each([
+    [{ port: 8472 }, /^port: is the UDP port of dst/],
+    [{ vni: 60 }, /^vni: is what frames to dst are sent with/],
+    [{ mac: ZERO }, /^dst: is missing/],
+  ])('%j is refused', async (words, message) => {
+    await start({});
+    await expect(live.controls.fdb({ op: 'add', mac: STATIC, dev: 'v1', ...words })).rejects.toThrow(message);
+  });
+});
