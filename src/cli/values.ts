@@ -2,7 +2,7 @@
  * Values in a command line: MAC addresses, IP addresses, ranges of VLANs and VNIs, read by the very rules of the
  * configuration file. It turns a refusal into a usage error and decides nothing itself.
  */
-import { canonicalIp, Refusal, readMac } from '../config/address.js';
+import { canonicalIp, Refusal, readMac, readVtepIp } from '../config/address.js';
 import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from '../config/id-range.js';
 import { UsageError } from './errors.js';
 import { integer, type Words } from './words.js';
@@ -19,8 +19,10 @@ export function mac(what: string, text: string): string {
   return accepted(what, readMac(text));
 }
 
-/** An IPv4 or IPv6 address of any kind, in canonical text. @throws UsageError */
+/** An IPv4 or IPv6 address of any kind, in canonical text; a link-local one may have a zone. @throws UsageError */
 export function address(what: string, text: string): string {
+  const zoned = text.includes('%') ? readVtepIp(text) : undefined;
+  if (typeof zoned === 'string') return zoned;
   const ip = canonicalIp(text);
   if (ip === undefined) throw new UsageError(`${what}: expected an IPv4 or IPv6 address, found "${text.slice(0, 60)}"`);
   return ip.text;

@@ -5,7 +5,7 @@
  * any other. It knows nothing of files, positions or options.
  */
 import { isIP } from 'node:net';
-import { formatAddress, parseAddress } from '../wire/ip-address.js';
+import { formatAddress, isLinkLocal, parseAddress } from '../wire/ip-address.js';
 import type { NicAddress } from './types.js';
 
 /** Why a text was not taken; the message completes "PATH: ". */
@@ -48,6 +48,28 @@ export function readHostIp(text: string): string | Refusal {
   }
   const fault = notOneHost(ip.text);
   return fault === undefined ? ip.text : new Refusal(`${ip.text} is ${fault}; give the address of one host`);
+}
+
+/**
+ * Reads the address of a VTEP: that of one host, and a link-local one may name its link, as fe80::1%eth0 (RFC 4007 section 11).
+ * @returns with its zone where it has one
+ */
+export function readVtepIp(text: string): string | Refusal {
+  const at = text.indexOf('%');
+  if (at < 0) return readHostIp(text);
+  const ip = readHostIp(text.slice(0, at));
+  if (ip instanceof Refusal) return ip;
+  const zone = text.slice(at + 1);
+  if (!isLinkLocal(ip))
+    return new Refusal(`${ip} is no link-local address, and means the same on every link; remove the zone`);
+  if (/^[\x21-\x7e]{1,15}$/.test(zone) && !/[/:%]/.test(zone)) return `${ip}%${zone}`;
+  return new Refusal(`expected the name of a device after ${ip}%, found ${JSON.stringify(zone.slice(0, 60))}`);
+}
+
+/** An address without its zone, and the zone. */
+export function splitZone(text: string): { address: string; zone?: string } {
+  const at = text.indexOf('%');
+  return at < 0 ? { address: text } : { address: text.slice(0, at), zone: text.slice(at + 1) };
 }
 
 /** Reads ADDRESS/PREFIX. */

@@ -3,6 +3,8 @@
  *
  * It does not know which entries there are already; that is for the table that holds them.
  */
+import { isLinkLocal } from '../wire/ip-address.js';
+import { splitZone } from './address.js';
 import { EditRefused } from './edit-tree.js';
 import { type ConfiguredEntry, expandEntry } from './entry-expand.js';
 import { type EntryPort, type EntryValues, entryFaults, vnisOfEntry } from './entry-rules.js';
@@ -10,6 +12,7 @@ import { quote } from './faults.js';
 import { addressFault } from './rules-vxlan.js';
 import { FDB_ENTRY } from './schema.js';
 import type { BridgeConfig, FdbEntryConfig, PortConfig, SwitchConfig, VxlanConfig } from './types.js';
+import { isOnLink } from './zones.js';
 
 /** An entry as the control socket gives it; addresses in any spelling. Without `vlan` and `vni` it is for all of the port. */
 export interface EntryRequest {
@@ -36,7 +39,7 @@ export function checkEntry(config: SwitchConfig, request: EntryRequest): Configu
   for (const { key, message } of entryFaults(values, entryPort(port, bridge))) {
     throw new EditRefused(`${key}: ${message}`);
   }
-  if (port.type === 'vxlan' && entry.dst !== undefined) checkDestination(entry.dst, port);
+  if (port.type === 'vxlan' && entry.dst !== undefined) entry.dst = checkDestination(entry.dst, port);
   const rows = expandEntry(entry, port, bridge);
   if (rows.length > 0) return rows;
   throw new EditRefused(
@@ -93,9 +96,22 @@ function entryPort(port: PortConfig, bridge: BridgeConfig | undefined): EntryPor
 }
 
 /** @throws EditRefused when an address cannot be another VTEP of the port */
-export function checkDestination(dst: string, port: VxlanConfig): void {
+export /** @returns the address without its zone */
+function checkDestination(dst: string, port: VxlanConfig): string {
+  const { address, zone } = splitZone(dst);
   // Without any address of its own a port is IPv4.
   const reference = port.local === undefined ? 'the port, by its addresses,' : 'local';
-  const fault = addressFault(dst, port.family, port.local, reference);
+  const fault = addressFault(address, port.family, port.local, reference) ?? linkFault(address, zone, port);
   if (fault !== undefined) throw new EditRefused(`dst: ${fault}`);
+  return address;
+}
+
+function linkFault(address: string, zone: string | undefined, port: VxlanConfig): string | undefined {
+  if (!isLinkLocal(address)) return undefined;
+  if (port.dev === undefined)
+    return `${address} is link-local, and port ${port.name} has no dev; set that to its link first`;
+  if (zone !== undefined && zone !== port.dev)
+    return `${address}%${zone} is on another link than the port, which is on ${port.dev}; use a port for each`;
+  if (port.group === undefined || isOnLink(port)) return undefined;
+  return `${address} is link-local, and the port's group ${port.group} is not; use a port with a link-local local`;
 }

@@ -10,6 +10,7 @@ import { type FaultList, type Path, quote } from './faults.js';
 import { BRIDGE, FDB_ENTRY, OFFLOADS, PORT, PORT_TYPE, STORM_LIMIT, SWITCH, TAP, VLAN, VXLAN } from './schema.js';
 import type { NicAddress } from './types.js';
 import { value } from './values.js';
+import { takeZones } from './zones.js';
 
 /** A mapping of the file. */
 export interface Decoded<S extends z.ZodObject> {
@@ -139,14 +140,16 @@ function decodeTap(name: string, raw: unknown, path: Path, faults: FaultList): D
 function decodeVxlan(name: string, raw: unknown, path: Path, faults: FaultList): DecodedVxlan | undefined {
   const decoded = decodeObject(VXLAN, raw, path, faults, { kind: 'vxlan', others: { tap: TAP } });
   if (decoded === undefined) return undefined;
-  return {
+  const port: DecodedVxlan = {
     ...decoded,
     type: 'vxlan',
     name,
     ...decodeLists(decoded, faults),
-    remoteList: decodeList(value.ip, decoded, 'remotes', decoded.given.remotes, faults),
-    peerList: decodeList(value.ip, decoded, 'peers', decoded.given.peers, faults),
+    remoteList: decodeList(value.vtepIp, decoded, 'remotes', decoded.given.remotes, faults),
+    peerList: decodeList(value.vtepIp, decoded, 'peers', decoded.given.peers, faults),
   };
+  takeZones(port, faults);
+  return port;
 }
 
 function decodeLists(port: Decoded<typeof TAP> | Decoded<typeof VXLAN>, faults: FaultList): Omit<DecodedLists, 'name'> {
@@ -166,7 +169,7 @@ function decodeVlans(port: Parent, items: readonly unknown[], faults: FaultList)
     const decoded = decodeObject(VLAN, item, [...port.path, 'vlans', i], faults);
     if (decoded === undefined || decoded.rejected.size > 0) markRejected(port, 'vlans');
     if (decoded === undefined) continue;
-    const remoteList = decodeList(value.ip, decoded, 'remotes', decoded.given.remotes, faults);
+    const remoteList = decodeList(value.vtepIp, decoded, 'remotes', decoded.given.remotes, faults);
     if (decoded.given.vid !== undefined) out.push({ ...decoded, vid: decoded.given.vid, remoteList });
   }
   return out;

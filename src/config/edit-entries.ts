@@ -2,7 +2,7 @@
  * The live document with the FDB entries that are there: what was put in or taken out at run time becomes what the file
  * would have to say. Pure. What the document says already, and still holds, stays as it is written.
  */
-import { canonicalIp, Refusal, ZERO_MAC } from './address.js';
+import { canonicalIp, Refusal, splitZone, ZERO_MAC } from './address.js';
 import {
   asMapping,
   bridgesOf,
@@ -119,7 +119,9 @@ function rewritten(body: Mapping, port: PortConfig, bridge: BridgeConfig, rows: 
 function withList(mapping: Mapping, key: string, holds: (address: string) => boolean): Mapping {
   const list = mapping[key];
   if (!Array.isArray(list)) return mapping;
-  const kept = (list as unknown[]).filter((item) => holds(canonicalIp(String(item))?.text ?? String(item)));
+  const kept = (list as unknown[]).filter((item) =>
+    holds(canonicalIp(splitZone(String(item)).address)?.text ?? String(item)),
+  );
   if (kept.length === list.length) return mapping;
   return kept.length === 0 ? withoutKey(mapping, key) : withKey(mapping, key, kept);
 }

@@ -3,6 +3,7 @@
  *
  * Its VLAN to VNI table is in `rules-vlan.ts`, its FDB entries are in `rules-fdb.ts`.
  */
+import { isLinkLocal } from '../wire/ip-address.js';
 import { canonicalIp, familyOf, isMulticastIp } from './address.js';
 import type { DecodedVxlan, Item } from './decode.js';
 import { type FaultList, quote } from './faults.js';
@@ -104,6 +105,13 @@ export function addressFault(
   return address === local ? `${address} is the port's own local address; remove it` : undefined;
 }
 
+/** What two ports cannot both receive on, with one dstport: a link-local address is another one on another link. */
+export function localOf(port: DecodedVxlan): string {
+  const { local, dev } = port.given;
+  if (local === undefined) return `any IPv${familyOfPort(port)}`;
+  return isLinkLocal(local) ? `${local}%${dev}` : local;
+}
+
 /** Every address of a VTEP that the port names. */
 function underlayAddresses(port: DecodedVxlan): Item<string>[] {
   return [...remoteLists(port), ...destinations(port)];
@@ -132,7 +140,7 @@ export function checkSharedSending(ports: readonly DecodedVxlan[], faults: Fault
     const dstport = port.given.dstport ?? DEFAULT_DSTPORT;
     const [low, high] = port.given.srcport ?? DEFAULT_SRCPORT;
     if (low !== dstport || high !== dstport || port.rejected.has('local')) continue;
-    const endpoint = `${port.given.local ?? familyOfPort(port)} ${dstport}`;
+    const endpoint = `${localOf(port)} ${dstport}`;
     const other = senders.get(endpoint);
     if (other === undefined) senders.set(endpoint, port);
     const key = other === undefined ? undefined : SENDING.find((one) => sendingOf(port, one) !== sendingOf(other, one));

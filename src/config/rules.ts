@@ -14,7 +14,7 @@ import { checkFdb, checkFdbSize } from './rules-fdb.js';
 import { lookAtHost } from './rules-host.js';
 import { lookForOwnTunnel } from './rules-own-tunnel.js';
 import { checkHostVlans, checkVlans } from './rules-vlan.js';
-import { checkSharedSending, checkVxlan, DEFAULT_DSTPORT, familyOfPort } from './rules-vxlan.js';
+import { checkSharedSending, checkVxlan, DEFAULT_DSTPORT, localOf } from './rules-vxlan.js';
 import { NIC_KEYS } from './schema.js';
 import { readDeviceName } from './values.js';
 
@@ -160,8 +160,7 @@ function checkSharedVnis(config: DecodedSwitch, faults: FaultList): void {
   const endpoints = new Map<string, Map<number, string>>();
   for (const port of allPorts(config)) {
     if (port.type !== 'vxlan' || port.rejected.has('local') || port.rejected.has('dstport')) continue;
-    const local = port.given.local ?? `any IPv${familyOfPort(port)}`;
-    const endpoint = `${local} ${port.given.dstport ?? DEFAULT_DSTPORT}`;
+    const endpoint = `${localOf(port)} ${port.given.dstport ?? DEFAULT_DSTPORT}`;
     const holders = endpoints.get(endpoint) ?? new Map<number, string>();
     endpoints.set(endpoint, holders);
     for (const { first, last, path } of vnisOf(port)) {

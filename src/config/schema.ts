@@ -94,7 +94,7 @@ const remoteList = value.list('addresses such as [192.0.2.2]').optional();
 
 export const VXLAN = object('a mapping of port options', {
   type: z.literal('vxlan'),
-  local: value.ip.optional(),
+  local: value.vtepIp.optional(),
   dev: value.netdev.optional(),
   group: value.groupText.optional(),
   dstport: value.udpPort.optional(),
@@ -142,7 +142,7 @@ export const FDB_ENTRY = object('an FDB entry such as { mac: "02:00:00:00:00:01"
   vlan: value.vid.optional(),
   vni: value.vni.optional(),
   src_vni: value.vni.optional(),
-  dst: value.ip.optional(),
+  dst: value.vtepIp.optional(),
   port: value.udpPort.optional(),
   state: value.choice(['static', 'permanent', 'dynamic']).optional(),
   sticky: value.flag.optional(),

@@ -4,7 +4,7 @@
  * Owns the messages "expected ..., found ...". It judges a value by itself, never beside another one.
  */
 import { z } from 'zod';
-import { Refusal, readHostIp, readMac, readNicAddress, readNicMac } from './address.js';
+import { Refusal, readHostIp, readMac, readNicAddress, readNicMac, readVtepIp } from './address.js';
 import { quote, show } from './faults.js';
 import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from './id-range.js';
 
@@ -108,6 +108,8 @@ export const value = {
   }),
   workers: whole('a number of workers', 1, 16),
   ip: text('an IPv4 or IPv6 address', readHostIp),
+  /** As `ip`, with a zone where it is link-local. */
+  vtepIp: text('an IPv4 or IPv6 address', readVtepIp),
   /** Any text: whether it is a multicast address is a rule of its own. */
   groupText: text('a multicast address', (input) => input),
   nicAddress: text('an address with its prefix length, such as 192.0.2.1/24', readNicAddress),

@@ -5,6 +5,7 @@
  * Owns the descriptors and who uses them. Never attaches one to an engine, and knows nothing of what goes through it.
  */
 import type { OffloadConfig, VxlanConfig } from '../config/types.js';
+import { isOnLink } from '../config/zones.js';
 import { MAX_SOCKETS } from '../dataplane/forwarding.js';
 import {
   DEFAULT_SENDERS,
@@ -15,6 +16,7 @@ import {
   sendByReceiver,
   UnderlayError,
 } from '../port/underlay.js';
+import { isLinkLocal } from '../wire/ip-address.js';
 import { NO_FD } from './absent-tap.js';
 import type { OpenUnderlay, SenderPools } from './model.js';
 import { Numbers } from './numbers.js';
@@ -186,6 +188,8 @@ export class UnderlaySockets {
       port: port.dstport,
       gro: offloads.udpGro,
       ...(port.local === undefined ? {} : { local: port.local }),
+      // A link-local address is bound to on its link only.
+      ...(port.dev !== undefined && port.local !== undefined && isLinkLocal(port.local) ? { dev: port.dev } : {}),
     };
     const opened: Opened[] = [];
     try {
@@ -303,8 +307,9 @@ export class UnderlaySockets {
 }
 
 /** What vxlan ports share a receiving socket by. */
-export function receiverKey({ local, family, dstport }: VxlanConfig): string {
-  return `${local ?? 'any'} ${family} ${dstport}`;
+export function receiverKey({ local, dev, family, dstport }: VxlanConfig): string {
+  const link = local !== undefined && isLinkLocal(local) ? `%${dev}` : '';
+  return `${local ?? 'any'}${link} ${family} ${dstport}`;
 }
 
 /** The one source port that a port may use is the one that it receives on. */
@@ -318,7 +323,7 @@ function sendingOf({ family, local, dev, group, udpcsum, ttl }: VxlanConfig, df:
     df,
     checksum: udpcsum,
     ...(local === undefined ? {} : { local }),
-    ...(dev === undefined || group !== undefined ? {} : { dev }),
+    ...(dev === undefined || (group !== undefined && !isOnLink({ local, group })) ? {} : { dev }),
     ...(ttl === undefined ? {} : { ttl }),
     ...(group === undefined || dev === undefined ? {} : { multicast: { dev } }),
   };

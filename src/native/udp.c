@@ -50,6 +50,9 @@
 #ifndef IP_MULTICAST_ALL
 #define IP_MULTICAST_ALL 49
 #endif
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62
+#endif
 #ifndef IP_UNICAST_IF
 #define IP_UNICAST_IF 50
 #endif
@@ -285,8 +288,14 @@ int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fau
   return -1;
 }
 
-/* Unlike SO_BINDTODEVICE it leaves alone by which devices datagrams come in. The kernel wants the index in network order. */
+/*
+ * Unlike SO_BINDTODEVICE it leaves alone by which devices datagrams come in. The kernel wants the index in network order, and refuses
+ * one for a socket that is bound to its device, as one with a link-local address is.
+ */
 static int send_by_device(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
+  int bound = 0;
+  socklen_t size = sizeof bound;
+  if (getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &bound, &size) == 0 && bound) return 0;
   unsigned index = options->dev[0] ? if_nametoindex(options->dev) : 0;
   if (options->dev[0] && !index) return ot_fail(fault, ENODEV, "if_nametoindex", "asking for the device %s", options->dev);
   bool v6 = options->family == AF_INET6;

@@ -3,10 +3,11 @@
  * itself, and texts come out canonical. Whether what is asked for can be done is the switch's to say.
  */
 import { z } from 'zod';
-import { canonicalIp, isMulticastIp } from '../../config/address.js';
+import { canonicalIp, isMulticastIp, splitZone } from '../../config/address.js';
 import { nearest } from '../../config/did-you-mean.js';
 import { formatPath, quote } from '../../config/faults.js';
 import { expected, value } from '../../config/values.js';
+import { isLinkLocal } from '../../wire/ip-address.js';
 import type {
   ApplyRequest,
   FdbRequest,
@@ -38,9 +39,10 @@ const linkName = z
   .min(1, { error: 'is empty; give the name of a link' })
   .max(NAME_MAX, { error: `no link has a name of more than ${NAME_MAX} characters` });
 
-/** Any address, of a group too: for finding and deleting what is there. */
+/** Any address, of a group too: for finding and deleting what is there. A zone says nothing that its port does not. */
 const anyIp = z.string({ error: expected('an IPv4 or IPv6 address') }).transform((text, context) => {
-  const ip = canonicalIp(text);
+  const { address, zone } = splitZone(text);
+  const ip = canonicalIp(zone !== undefined && isLinkLocal(address.toLowerCase()) ? address : text);
   if (ip !== undefined) return ip.text;
   context.issues.push({
     code: 'custom',
@@ -91,7 +93,7 @@ const fdbKey = {
 
 const fdbPut = z.strictObject({
   ...fdbKey,
-  dst: value.ip.exactOptional(),
+  dst: value.vtepIp.exactOptional(),
   state: fdbState.exactOptional(),
   sticky: value.flag.exactOptional(),
   extern_learn: value.flag.exactOptional(),
