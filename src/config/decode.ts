@@ -7,7 +7,20 @@
 import type { z } from 'zod';
 import { nearest } from './did-you-mean.js';
 import { type FaultList, type Path, quote } from './faults.js';
-import { BRIDGE, FDB_ENTRY, OFFLOADS, PORT, PORT_TYPE, STORM_LIMIT, SWITCH, TAP, VLAN, VXLAN } from './schema.js';
+import {
+  BRIDGE,
+  FDB_ENTRY,
+  MDB_ENTRY,
+  NEIGH_ENTRY,
+  OFFLOADS,
+  PORT,
+  PORT_TYPE,
+  STORM_LIMIT,
+  SWITCH,
+  TAP,
+  VLAN,
+  VXLAN,
+} from './schema.js';
 import type { NicAddress } from './types.js';
 import { value } from './values.js';
 import { takeZones } from './zones.js';
@@ -41,6 +54,7 @@ export interface DecodedBridge extends Decoded<typeof BRIDGE> {
   addressList: Item<NicAddress>[];
   /** Of the host port; undefined when the file gives none. */
   vlanList: DecodedVlan[] | undefined;
+  groupList: Item<z.output<typeof MDB_ENTRY>>[];
 }
 
 export interface DecodedVlan extends Decoded<typeof VLAN> {
@@ -69,6 +83,7 @@ export interface DecodedVxlan extends Decoded<typeof VXLAN>, DecodedLists {
   type: 'vxlan';
   remoteList: Item<string>[];
   peerList: Item<string>[];
+  bindingList: Item<z.output<typeof NEIGH_ENTRY>>[];
 }
 
 export type DecodedPort = DecodedTap | DecodedVxlan;
@@ -102,6 +117,7 @@ function decodeBridge(name: string, raw: unknown, path: Path, faults: FaultList)
     portList: decodePorts(decoded, path, faults),
     addressList: decodeList(value.nicAddress, decoded, 'addresses', decoded.given.addresses, faults),
     vlanList: vlans === undefined ? undefined : decodeVlans(decoded, vlans, faults),
+    groupList: decodeObjects(MDB_ENTRY, decoded, 'mdb', decoded.given.mdb, faults),
   };
 }
 
@@ -147,6 +163,7 @@ function decodeVxlan(name: string, raw: unknown, path: Path, faults: FaultList):
     ...decodeLists(decoded, faults),
     remoteList: decodeList(value.vtepIp, decoded, 'remotes', decoded.given.remotes, faults),
     peerList: decodeList(value.vtepIp, decoded, 'peers', decoded.given.peers, faults),
+    bindingList: decodeObjects(NEIGH_ENTRY, decoded, 'neigh', decoded.given.neigh, faults),
   };
   takeZones(port, faults);
   return port;
@@ -180,6 +197,25 @@ function decodeEntries(port: Parent & { given: { fdb?: unknown[] | undefined } }
   for (const [i, item] of (port.given.fdb ?? []).entries()) {
     const decoded = decodeObject(FDB_ENTRY, item, [...port.path, 'fdb', i], faults);
     if (decoded?.given.mac !== undefined) out.push({ ...decoded, mac: decoded.given.mac });
+  }
+  return out;
+}
+
+/** Reads a list of mappings; one that is at fault anywhere is left out. */
+function decodeObjects<S extends z.ZodObject>(
+  schema: S,
+  parent: Parent,
+  key: string,
+  items: readonly unknown[] | undefined,
+  faults: FaultList,
+): Item<z.output<S>>[] {
+  const out: Item<z.output<S>>[] = [];
+  for (const [i, item] of (items ?? []).entries()) {
+    const path = [...parent.path, key, i];
+    decodeObject(schema, item, path, faults);
+    const result = schema.safeParse(item);
+    if (result.success) out.push({ path, value: result.data });
+    else markRejected(parent, key);
   }
   return out;
 }

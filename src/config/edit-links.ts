@@ -140,11 +140,18 @@ function merged(body: Mapping, options: LinkOptions): Mapping {
   return { ...Object.fromEntries(kept), ...Object.fromEntries(set) };
 }
 
-/** Refuses what is no option: the keys by which links hang together. */
+/** Keys of links that are no options, and what to do in their place. */
+const NO_OPTIONS = {
+  type: 'delete the link and add one of the other type',
+  ports: 'add ports one by one',
+  neigh: 'use "neigh add" and "neigh del"',
+  mdb: 'use "mdb add" and "mdb del"',
+};
+
+/** Refuses what is no option: the keys by which links hang together, and tables. */
 function ownOptions(options: LinkOptions): LinkOptions {
-  for (const key of ['type', 'ports']) {
+  for (const [key, remedy] of Object.entries(NO_OPTIONS)) {
     if (!Object.hasOwn(options, key)) continue;
-    const remedy = key === 'type' ? 'delete the link and add one of the other type' : 'add ports one by one';
     throw new EditRefused(`${key} is no option that can be set; ${remedy}`);
   }
   return options;

@@ -15,3 +15,4 @@ export {
   type VlanDeletion,
   type VlanSetting,
 } from './edit-vlans.js';
+export { withoutTables, withTables } from './table-entries.js';

@@ -179,8 +179,8 @@ export const OPTION_ROWS: Readonly<Record<OptionScope, readonly OptionRow[]>> = 
   vxlan: [...VXLAN, ...SLAVE, ...NIC, ...GENERIC],
 };
 
-/** Keys of links and ports that have commands of their own: `vlan`, `fdb`, `link add`. */
-export const KEYS_WITHOUT_WORDS: readonly string[] = ['type', 'vlans', 'fdb', 'ports'];
+/** Keys of links and ports that have commands of their own: `vlan`, `fdb`, `neigh`, `mdb`, `link add`. */
+export const KEYS_WITHOUT_WORDS: readonly string[] = ['type', 'vlans', 'fdb', 'ports', 'neigh', 'mdb'];
 
 /** Keys that iproute2 sets before `type`. */
 export const GENERIC_KEYS: readonly string[] = GENERIC.map((row) => row.key);

@@ -14,11 +14,13 @@ import type {
   Item,
 } from './decode.js';
 import { vnisOfEntry } from './entry-rules.js';
+import { FaultList, NOWHERE } from './faults.js';
 import type { HostFacts } from './host-facts.js';
 import { DEFAULT_PVID, membershipsOf, suppressesByVlan } from './memberships.js';
 import { DEFAULT_FDB_SIZE } from './rules-fdb.js';
 import { isOwnRemote } from './rules-host.js';
 import { DEFAULT_DSTPORT, DEFAULT_SRCPORT, familyOfPort, remoteLists } from './rules-vxlan.js';
+import { readTables } from './table-entries.js';
 import type {
   BridgeConfig,
   CommonPortConfig,
@@ -52,9 +54,15 @@ export function resolveSwitch(config: DecodedSwitch, facts: ResolveFacts): Switc
     busyPoll: config.given.busy_poll ?? 50,
     offloads: resolveOffloads(config),
     fdbSize: config.given.fdb_size ?? DEFAULT_FDB_SIZE,
+    ...tablesOf(config),
     bridges: config.bridgeList.map((bridge) => resolveBridge(bridge, host)),
     ports: config.portList.map((port) => resolvePort(port, undefined, host)),
   };
+}
+
+function tablesOf(config: DecodedSwitch): Pick<SwitchConfig, 'tables'> {
+  const tables = readTables(config, new FaultList(NOWHERE));
+  return tables.neigh.length + tables.mdb.length === 0 ? {} : { tables };
 }
 
 function resolveOffloads({ offloads }: DecodedSwitch): OffloadConfig {
@@ -212,7 +220,7 @@ function nicSettings(link: DecodedBridge | DecodedPort): NicSettings {
 
 /** Ports, memberships and entries have listings of their own. */
 function optionsOf(link: DecodedBridge | DecodedPort): RawOptions {
-  const listedApart = ['type', 'ports', 'vlans', 'fdb'];
+  const listedApart = ['type', 'ports', 'vlans', 'fdb', 'neigh', 'mdb'];
   return Object.fromEntries(Object.entries(link.raw).filter(([key]) => !listedApart.includes(key)));
 }
 

@@ -16,6 +16,7 @@ import { lookForOwnTunnel } from './rules-own-tunnel.js';
 import { checkHostVlans, checkVlans } from './rules-vlan.js';
 import { checkSharedSending, checkVxlan, DEFAULT_DSTPORT, localOf } from './rules-vxlan.js';
 import { NIC_KEYS } from './schema.js';
+import { readTables } from './table-entries.js';
 import { readDeviceName } from './values.js';
 
 /** Bridges and ports of one file. */
@@ -51,6 +52,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
   for (const bridge of config.bridgeList) checkFdb(bridge.portList, bridge, faults);
   checkFdb(config.portList, undefined, faults);
   checkFdbSize(config, faults);
+  readTables(config, faults);
   if (faults.count > 0) return;
   lookAtHost(allPorts(config), machine, faults);
   lookForOwnTunnel(config, faults);

@@ -60,6 +60,7 @@ export const BRIDGE = object('a mapping of bridge options', {
   host_port: value.flag.optional(),
   // Of the host port.
   vlans: vlanList,
+  mdb: value.list('multicast groups such as { port: tap0, grp: 239.1.1.1 }').optional(),
   ...nic,
   // "ports:" with nothing after it is a bridge without ports.
   ports: mapping('port names to ports').nullable().optional(),
@@ -116,6 +117,7 @@ export const VXLAN = object('a mapping of port options', {
   l2miss: value.flag.optional(),
   l3miss: value.flag.optional(),
   host_port: value.flag.optional(),
+  neigh: value.list('bindings such as { dst: 198.18.0.3, lladdr: "02:00:00:00:00:01" }').optional(),
   accept_vteps: value.choice(['known', 'any']).optional(),
   reserved_bits: value.choice(['ignore', 'drop']).optional(),
   inner_vlan: value.choice(['drop', 'keep']).optional(),
@@ -147,6 +149,21 @@ export const FDB_ENTRY = object('an FDB entry such as { mac: "02:00:00:00:00:01"
   state: value.choice(['static', 'permanent', 'dynamic']).optional(),
   sticky: value.flag.optional(),
   extern_learn: value.flag.optional(),
+});
+
+export const NEIGH_ENTRY = object('a binding such as { dst: 198.18.0.3, lladdr: "02:00:00:00:00:01" }', {
+  dst: value.ip,
+  lladdr: value.nicMac,
+  vlan: value.vid.optional(),
+  vni: value.vni.optional(),
+  router: value.flag.optional(),
+});
+
+export const MDB_ENTRY = object('a multicast group such as { port: tap0, grp: 239.1.1.1 }', {
+  port: value.linkText,
+  grp: value.groupText,
+  vid: value.vid.optional(),
+  dst: value.ip.optional(),
 });
 
 /** Only to find out which of the two a port is. */

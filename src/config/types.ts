@@ -20,8 +20,38 @@ export interface SwitchConfig {
   /** Most FDB entries of the switch, learned and configured ones together. */
   fdbSize: number;
   bridges: BridgeConfig[];
+  /** What is put into the tables beside the FDB; absent: nothing. */
+  tables?: TableConfig;
   /** Ports that belong to no bridge: their devices are there, and their frames are dropped as `port_down`. */
   ports: PortConfig[];
+}
+
+export interface TableConfig {
+  neigh: NeighConfig[];
+  mdb: GroupConfig[];
+}
+
+/** A binding of an address to a MAC behind a vxlan port. */
+export interface NeighConfig {
+  /** The port. */
+  dev: string;
+  /** 0: the bridge does not look at VLANs. */
+  vid: number;
+  dst: string;
+  lladdr: string;
+  router: boolean;
+}
+
+/** A permanent member of a multicast group. */
+export interface GroupConfig {
+  /** The bridge. */
+  dev: string;
+  port: string;
+  grp: string;
+  /** Absent: the bridge does not look at VLANs. */
+  vid?: number;
+  /** The remote, on a vxlan port; absent: all of them. */
+  dst?: string;
 }
 
 /** What the switch may use where the kernel has it; false switches one off. */

@@ -110,6 +110,8 @@ export const value = {
   ip: text('an IPv4 or IPv6 address', readHostIp),
   /** As `ip`, with a zone where it is link-local. */
   vtepIp: text('an IPv4 or IPv6 address', readVtepIp),
+  /** Any text: whether there is such a port is a rule of its own. */
+  linkText: text('the name of a port', (input) => input),
   /** Any text: whether it is a multicast address is a rule of its own. */
   groupText: text('a multicast address', (input) => input),
   nicAddress: text('an address with its prefix length, such as 192.0.2.1/24', readNicAddress),

@@ -44,7 +44,7 @@ interface Link {
 }
 
 const BY_VLAN = 'neigh_vlan_suppress';
-const LISTED_APART = ['type', 'ports', 'vlans', 'fdb'];
+const LISTED_APART = ['type', 'ports', 'vlans', 'fdb', 'neigh', 'mdb'];
 /** Changed by entries where the port is there already. */
 const BY_ENTRIES = ['remotes'];
 

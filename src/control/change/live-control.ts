@@ -2,10 +2,18 @@
  * Changes of a running switch, one at a time: the live document and the entries put in by hand, and the way from a request
  * to the engines. A request is checked wholly before anything is done; what cannot be done leaves everything as it was.
  */
-import { addLink, type Document, deleteLink, EditRefused, setLink, withEntries } from '../../config/edit.js';
+import {
+  addLink,
+  type Document,
+  deleteLink,
+  setLink,
+  withEntries,
+  withoutTables,
+  withTables,
+} from '../../config/edit.js';
 import { type HostFacts, NO_FACTS } from '../../config/host-facts.js';
-import { type CheckedDocument, ConfigError, checkDocument, netnsExists } from '../../config/load.js';
-import type { SwitchConfig } from '../../config/types.js';
+import { type CheckedDocument, checkDocument, netnsExists } from '../../config/load.js';
+import type { SwitchConfig, TableConfig } from '../../config/types.js';
 import type {
   ApplyAnswer,
   ApplyRequest,
@@ -27,9 +35,11 @@ import type { NeighTable } from '../tables/neigh-table.js';
 import { commandsBetween } from './commands.js';
 import { editVlans } from './commands-vlans.js';
 import { deltaOfEdit, deltaToFile } from './delta.js';
+import { explain } from './explain.js';
 import { addEntry, deleteEntry, flushEntries } from './fdb-requests.js';
 import type { FdbTables } from './fdb-selection.js';
-import { hasAnyLocal, ownRemotes, refuseOwnAddress } from './own-addresses.js';
+import { LiveTables, NO_TABLES } from './live-tables.js';
+import { hasAnyLocal, isOwnAddress, ownRemotes, refuseOwnAddress } from './own-addresses.js';
 import { type EntryDelta, type How, type Reconciler, reasonOf } from './reconcile.js';
 import { strayedEntries } from './settle-entries.js';
 import { type Departure, partings, Transition } from './transition.js';
@@ -38,8 +48,8 @@ export interface LiveParts {
   reconciler: Reconciler;
   engines: Pick<Engines, 'apply' | 'fdb' | 'remotes'>;
   tables: FdbTables;
-  neigh: Pick<NeighTable, 'change' | 'follow'>;
-  multicast: Pick<MulticastControl, 'change' | 'follow' | 'forgetRemotes'>;
+  neigh: Pick<NeighTable, 'change' | 'follow' | 'manual'>;
+  multicast: Pick<MulticastControl, 'change' | 'follow' | 'forgetRemotes' | 'permanent'>;
   feed: Pick<EventFeed, 'tell' | 'drain' | 'subscribe'>;
   /** What the rules are told of the machine; absent: nothing. */
   host?: HostFacts;
@@ -63,17 +73,28 @@ export class LiveControl implements Controls {
   private last: Promise<unknown> = Promise.resolve();
   /** What the FDB had counted when entries were last looked after. */
   private settled = '';
+  private readonly tables: LiveTables;
 
   /** @param document what the switch runs by, as the value of a configuration file; `reconciler.model.config` is its meaning */
   constructor(
     private document: Document,
     private readonly parts: LiveParts,
-  ) {}
+  ) {
+    this.tables = new LiveTables({
+      ...parts,
+      isOwn: ({ port, dst }) => isOwnAddress(parts.reconciler.model.config, this.host, port, dst),
+    });
+  }
 
   /** Leads from a switch without links to its first configuration. @throws DeviceError */
-  start(config: SwitchConfig): Promise<void> {
-    const delta = deltaOfEdit(this.parts.reconciler.model.config, config);
-    return this.reconcile(config, delta, { waits: true }).then(() => undefined);
+  async start({ tables = NO_TABLES, ...config }: SwitchConfig): Promise<void> {
+    this.document = withoutTables(this.document);
+    await this.reconcile(config, deltaOfEdit(this.parts.reconciler.model.config, config), { waits: true });
+    try {
+      await this.setTables(tables);
+    } catch (error) {
+      throw error instanceof ChangeRefused ? new DeviceError(error.message, { cause: error }) : error;
+    }
   }
 
   link(request: LinkRequest): Promise<void> {
@@ -135,16 +156,20 @@ export class LiveControl implements Controls {
     return this.exclusively(async () => {
       this.settle();
       const { model } = this.parts.reconciler;
-      const { document, config } = this.check(value);
-      const next = this.keepFixed(config);
-      const commands = commandsBetween(
+      const { document: given, config } = this.check(value);
+      const { tables = NO_TABLES, ...links } = config;
+      const document = withoutTables(given);
+      const next = this.keepFixed(links);
+      const ofLinks = commandsBetween(
         { document: this.document, config: model.config },
         { document, config: next },
         model.entries,
         this.host,
       );
+      const commands = [...ofLinks, ...this.tables.commandsTo(tables, next)];
       if (dryRun === true) return { commands };
       const absent = await this.become(document, next, deltaToFile(model.entries, next), { waits: true });
+      await this.setTables(tables);
       const waiting = [...absent].map(([name, reason]) => `${name} waits: ${reason}`);
       return { commands, ...(waiting.length === 0 ? {} : { warnings: waiting }) };
     });
@@ -156,7 +181,8 @@ export class LiveControl implements Controls {
       this.settle();
       const { config, entries } = this.parts.reconciler.model;
       const { name, control } = config;
-      const document = withEntries(this.document, config, (port) => entries.ofPort(port));
+      const links = withEntries(this.document, config, (port) => entries.ofPort(port));
+      const document = withTables(links, this.tables.held);
       // The socket may have been named on the command line.
       return { name, ...document, control };
     });
@@ -172,8 +198,11 @@ export class LiveControl implements Controls {
       this.settle();
       const { model } = this.parts.reconciler;
       const present = ports.filter((name) => model.ports.has(name));
+      const { held } = this.tables;
       try {
         await this.reconcile(model.config, { add: [], remove: [] }, { renewed: present });
+        // What was put in by hand at a port that is made anew comes back with it.
+        await this.setTables(this.tables.staying(held, model.config));
         return null;
       } catch (error) {
         if (error instanceof DeviceError) return reasonOf(error);
@@ -202,6 +231,12 @@ export class LiveControl implements Controls {
   }
 
   // ---- One change ----
+
+  /** Makes the bindings and groups that are put in by hand these. @throws ChangeRefused */
+  private async setTables(wanted: TableConfig): Promise<void> {
+    const change = this.tables.become(wanted);
+    if (!change.isEmpty) await this.carryOut(change);
+  }
 
   /** Takes note of what learning and ageing have done to entries that were put in. */
   private settle(): void {
@@ -322,12 +357,4 @@ export class LiveControl implements Controls {
     this.last = turn.catch(() => undefined);
     return turn;
   }
-}
-
-function explain(error: unknown): unknown {
-  if (error instanceof EditRefused) return new ChangeRefused(error.message, error.code);
-  if (error instanceof ConfigError)
-    return new ChangeRefused(error.faults.map(({ path, message }) => `${path}: ${message}`).join('\n'));
-  if (error instanceof DeviceError) return new ChangeRefused(error.message, 'unavailable');
-  return error;
 }

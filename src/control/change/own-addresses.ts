@@ -21,6 +21,19 @@ export function ownRemotes(config: SwitchConfig): string {
   return JSON.stringify(vxlansOf(config).map((port) => [port.name, port.ownRemotes ?? []]));
 }
 
+/** Whether a VTEP of a port would be this host itself. */
+export function isOwnAddress(
+  config: SwitchConfig,
+  host: HostFacts,
+  dev: string | undefined,
+  dst: string | undefined,
+): boolean {
+  const port = vxlansOf(config).find(({ name }) => name === dev);
+  const addresses = host.addresses();
+  if (dst === undefined || port === undefined || port.local !== undefined || addresses === undefined) return false;
+  return isOfHost(dst, port.dev, addresses);
+}
+
 /**
  * An entry that leads to the host itself would bring its frames back. Where the port has a `local`, the rules of a file say so.
  * @throws ChangeRefused
@@ -31,9 +44,6 @@ export function refuseOwnAddress(
   dev: string | undefined,
   dst: string | undefined,
 ): void {
-  const port = vxlansOf(config).find(({ name }) => name === dev);
-  const addresses = host.addresses();
-  if (dst === undefined || port === undefined || port.local !== undefined || addresses === undefined) return;
-  if (isOfHost(dst, port.dev, addresses))
+  if (isOwnAddress(config, host, dev, dst))
     throw new ChangeRefused(`dst: ${dst} is an address of this host, so frames would come back; give another host's`);
 }

@@ -4,6 +4,7 @@
  */
 
 import { checkDestination } from '../../config/entries-of.js';
+import type { GroupConfig } from '../../config/types.js';
 import { destinationOf } from '../../dataplane/forwarding.js';
 import type { Operation } from '../../dataplane/operations.js';
 import type { Punt } from '../../dataplane/punts.js';
@@ -82,6 +83,12 @@ export class MulticastControl {
     return { mdb: mdb.filter(isShown), router: router.filter(isShown) };
   }
 
+  /** Members by hand, those of bridges that do not snoop for the time being among them. */
+  permanent(): GroupConfig[] {
+    const rows = this.mdb.rows(performance.now()).mdb.filter(({ state }) => state === 'permanent');
+    return rows.map(({ state: _, timer: _timer, ...row }) => row);
+  }
+
   /** VTEPs go, or have another number. To be told once nobody comes upon them any more. @returns what the engines have to do */
   forgetRemotes(heirs: ReadonlyMap<number, number>): Operation[] {
     this.mdb.forgetRemotes(heirs);
@@ -152,14 +159,15 @@ export class MulticastControl {
 
   /**
    * Changes an entry by hand. The VTEP that it names becomes one of the port's, if it is none yet.
+   * @param evenAsleep where the bridge does not snoop too: the entry acts once it does
    * @throws ChangeRefused, EditRefused, DeviceError; then nothing has changed
    * @returns what the engines have to do once the port's VTEPs are settled
    */
-  change({ op, dev, port: portName, grp, vid, dst }: MdbRequest): Operation[] {
+  change({ op, dev, port: portName, grp, vid, dst }: MdbRequest, evenAsleep = false): Operation[] {
     const { model } = this.parts;
     const bridge = model.bridges.get(dev);
     if (bridge === undefined) throw unknownLink('bridge', dev);
-    if (!bridge.config.mcastSnooping)
+    if (!bridge.config.mcastSnooping && !evenAsleep)
       throw new ChangeRefused(`bridge ${dev} does not snoop; set mcast_snooping 1 there first`, 'unavailable');
     const port = bridge.ports.find(({ name }) => name === portName);
     if (port === undefined) throw new ChangeRefused(`bridge ${dev} has no port "${portName}"`, 'not_found');

@@ -2,6 +2,8 @@
  * The bindings of addresses to MACs that ARP and ND suppression answers from: those that were put in by hand, held and
  * checked here, and for listings those that the engines have heard. Answering is the engines' part.
  */
+import { MAX_BINDINGS } from '../../config/table-entries.js';
+import type { NeighConfig } from '../../config/types.js';
 import { TICK_MS } from '../../dataplane/engine.js';
 import { segmentOf, segmentParts } from '../../dataplane/forwarding.js';
 import type { Operation } from '../../dataplane/operations.js';
@@ -21,8 +23,6 @@ import { ChangeRefused, unknownLink } from '../controls.js';
 import type { Port, SwitchModel, VxlanPort } from '../model.js';
 import { vniOf } from '../naming.js';
 
-/** Bindings that are put in by hand. */
-const MAX_BINDINGS = 8192;
 /** Seconds after which a binding that was heard is no fresh one any more. */
 const FRESH_S = 30;
 /** Rows that are read at once; then others have their turn. */
@@ -93,6 +93,11 @@ export class NeighTable {
       origin: isManual ? 'manual' : (flags & NEIGH_TUNNEL) !== 0 ? 'tunnel' : 'local',
       updated,
     };
+  }
+
+  /** Those that were put in by hand. */
+  manual(): NeighConfig[] {
+    return [...this.bindings.values()].map(({ name, told: _, ...binding }) => ({ dev: name, ...binding }));
   }
 
   /** @throws ChangeRefused @returns what the engines have to do */

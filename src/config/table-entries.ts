@@ -1,0 +1,169 @@
+/**
+ * The bindings and the multicast groups that a file gives beside its links: `neigh` of a vxlan port, `mdb` of a bridge. They are
+ * what `neigh add` and `mdb add` put in, under the same names.
+ *
+ * Owns their reading and their rules, and the two ways between them and the live document, which does not hold them: the
+ * tables do.
+ */
+import { canonicalIp, isMulticastIp } from './address.js';
+import type { DecodedBridge, DecodedSwitch, DecodedVxlan, Item } from './decode.js';
+import {
+  asMapping,
+  bridgesOf,
+  type Document,
+  type Mapping,
+  portsOf,
+  withBridge,
+  withKey,
+  withoutKey,
+} from './edit-tree.js';
+import { type FaultList, quote } from './faults.js';
+import { membershipsOf } from './memberships.js';
+import { addressFault, familyOfPort } from './rules-vxlan.js';
+import type { GroupConfig, NeighConfig, TableConfig, VlanMembership } from './types.js';
+
+/** Bindings of a switch that are put in by hand. */
+export const MAX_BINDINGS = 8192;
+
+export type DecodedBinding = Item<{ dst: string; lladdr: string; vlan?: number; vni?: number; router?: boolean }>;
+export type DecodedGroup = Item<{ port: string; grp: string; vid?: number; dst?: string }>;
+
+/** Reads and judges all of a file's. Whatever is at fault is reported, and left out. */
+export function readTables(config: DecodedSwitch, faults: FaultList): TableConfig {
+  const neigh: NeighConfig[] = [];
+  const mdb: GroupConfig[] = [];
+  for (const bridge of config.bridgeList) {
+    for (const port of bridge.portList) {
+      if (port.type === 'vxlan') neigh.push(...readBindings(port, bridge, faults));
+    }
+    mdb.push(...readGroups(bridge, faults));
+  }
+  for (const port of config.portList) {
+    if (port.type !== 'vxlan' || port.bindingList.length === 0) continue;
+    const remedy = 'put the port into one, or remove neigh';
+    faults.at([...port.path, 'neigh'], `bindings are a bridge's, and port ${port.name} belongs to none; ${remedy}`);
+  }
+  if (neigh.length > MAX_BINDINGS)
+    faults.at(['bridges'], `there are ${neigh.length} bindings, and a switch holds ${MAX_BINDINGS}; remove some`);
+  return { neigh, mdb };
+}
+
+// ---- neigh ----
+
+function readBindings(port: DecodedVxlan, bridge: DecodedBridge, faults: FaultList): NeighConfig[] {
+  const members = membershipsOf(port, bridge);
+  const seen = new Set<string>();
+  return port.bindingList.flatMap(({ path, value: { vlan, vni, dst, lladdr, router } }) => {
+    const vid = vidOf(port, bridge, members, { vlan, vni });
+    const fault =
+      typeof vid === 'string' ? vid : seen.has(`${vid} ${dst}`) ? `${dst} has a binding already; remove one` : null;
+    if (fault !== null || typeof vid === 'string') {
+      faults.at(path, fault ?? '');
+      return [];
+    }
+    seen.add(`${vid} ${dst}`);
+    return [{ dev: port.name, vid, dst, lladdr, router: router === true }];
+  });
+}
+
+/** The VLAN of a binding, 0 where the bridge does not look at VLANs; or why it has none. As the rules of `neigh add`. */
+function vidOf(
+  port: DecodedVxlan,
+  bridge: DecodedBridge,
+  members: readonly VlanMembership[],
+  { vlan, vni }: { vlan: number | undefined; vni: number | undefined },
+): number | string {
+  if (port.given.vlan_tunnel === true) {
+    if (vlan === undefined && vni === undefined) return 'say with vlan or vni which network the binding is in';
+    const member = members.find((one) => (vlan ?? one.vid) === one.vid && (vni ?? one.vni) === one.vni);
+    return member?.vni === undefined ? 'no VLAN of the port is mapped so; mend vlan or vni' : member.vid;
+  }
+  if (vni !== undefined && vni !== port.given.id) return `the port carries VNI ${port.given.id} only; remove vni`;
+  if (bridge.given.vlan_filtering !== true)
+    return vlan === undefined ? 0 : `bridge ${bridge.name} does not look at VLANs; remove vlan`;
+  const member = members.find(({ vid, pvid }) => (vlan === undefined ? pvid : vid === vlan));
+  if (member !== undefined) return member.vid;
+  return vlan === undefined
+    ? 'the port has no PVID; say with vlan which VLAN'
+    : `the port is no member of VLAN ${vlan}`;
+}
+
+// ---- mdb ----
+
+function readGroups(bridge: DecodedBridge, faults: FaultList): GroupConfig[] {
+  const filters = bridge.given.vlan_filtering === true;
+  return bridge.groupList.flatMap(({ path, value: { port: name, grp, vid, dst } }) => {
+    const refuse = (key: string, message: string): [] => {
+      faults.at([...path, key], message);
+      return [];
+    };
+    const port = bridge.portList.find((one) => one.name === name);
+    const isHost = hostPortsOf(bridge).includes(name);
+    if (port === undefined && !isHost) return refuse('port', `bridge ${bridge.name} has no port ${quote(name)}`);
+    const group = canonicalIp(grp)?.text;
+    if (group === undefined || !isMulticastIp(group))
+      return refuse('grp', `${quote(grp)} is no multicast address; give a group such as 239.1.1.1`);
+    if (isAlwaysFlooded(group)) return refuse('grp', `${group} is always flooded, to members and others; remove it`);
+    if (dst !== undefined) {
+      if (port?.type !== 'vxlan') return refuse('dst', 'is for vxlan ports; remove it');
+      const fault = addressFault(dst, familyOfPort(port), port.given.local, 'the port');
+      if (fault !== undefined) return refuse('dst', fault);
+    }
+    const to = { dev: bridge.name, port: name, grp: group, ...(dst === undefined ? {} : { dst }) };
+    if (!filters)
+      return vid === undefined ? [to] : refuse('vid', `bridge ${bridge.name} does not look at VLANs; remove vid`);
+    const vids = membershipsOf(port ?? bridge, bridge).map((member) => member.vid);
+    if (vid === undefined && vids.length > 0) return vids.map((one) => ({ ...to, vid: one }));
+    if (vid !== undefined && (vids.includes(vid) || isHost)) return [{ ...to, vid }];
+    return refuse(
+      'vid',
+      `port ${name} is no member of ${vid === undefined ? 'any VLAN' : `VLAN ${vid}`}; mend vid or vlans`,
+    );
+  });
+}
+
+/** RFC 4541 sections 2.1.2 and 3: 224.0.0.0/24 and the all-nodes address. */
+function isAlwaysFlooded(group: string): boolean {
+  return group.startsWith('224.0.0.') || group === 'ff02::1';
+}
+
+function hostPortsOf(bridge: DecodedBridge): string[] {
+  const vxlans = bridge.portList.filter((port) => port.type === 'vxlan' && port.given.host_port === true);
+  return [...(bridge.given.host_port === true ? [bridge.name] : []), ...vxlans.map(({ name }) => `${name}@host`)];
+}
+
+// ---- The document ----
+
+/** A document without them: what a switch runs by beside its tables. */
+export function withoutTables(document: Document): Document {
+  let out = document;
+  for (const [name, body] of bridgesOf(document)) {
+    const ports = Object.entries(portsOf(body));
+    const isBare = !('mdb' in body) && ports.every(([, port]) => !('neigh' in asMapping(port)));
+    if (isBare) continue;
+    const bare = ports.map(([port, one]): [string, Mapping] => [port, withoutKey(asMapping(one), 'neigh')]);
+    out = withBridge(out, name, withKey(withoutKey(body, 'mdb'), 'ports', Object.fromEntries(bare)));
+  }
+  return out;
+}
+
+/** A document with what the tables hold. */
+export function withTables(document: Document, { neigh, mdb }: TableConfig): Document {
+  let out = document;
+  for (const [name, body] of bridgesOf(document)) {
+    const groups = mdb.filter(({ dev }) => dev === name).map(({ dev: _, ...group }): Mapping => group);
+    const ports = Object.entries(portsOf(body)).map(([port, one]): [string, unknown] => {
+      const bindings = neigh.filter(({ dev }) => dev === port).map(bindingText);
+      return [port, bindings.length === 0 ? one : withKey(asMapping(one), 'neigh', bindings)];
+    });
+    const isBare = groups.length === 0 && !neigh.some(({ dev }) => ports.some(([port]) => port === dev));
+    if (isBare) continue;
+    const full = ports.length === 0 ? body : withKey(body, 'ports', Object.fromEntries(ports));
+    out = withBridge(out, name, groups.length === 0 ? full : withKey(full, 'mdb', groups));
+  }
+  return out;
+}
+
+function bindingText({ vid, dst, lladdr, router }: NeighConfig): Mapping {
+  return { dst, lladdr, ...(vid === 0 ? {} : { vlan: vid }), ...(router ? { router } : {}) };
+}
