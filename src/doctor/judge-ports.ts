@@ -16,6 +16,9 @@ export interface UnderlayFacts {
   readonly device?: DeviceFacts | null;
 }
 
+/** Of a port that waits for what is not there. */
+const COMES_UP = 'mend that; the port comes up by itself then';
+
 export function judgeUnderlay(port: VxlanPlan, facts: UnderlayFacts): Check[] {
   return [...judgeLocal(port, facts), ...judgeDevice(port, facts), ...judgeFlooding(port), ...judgeChecksum(port)];
 }
@@ -90,11 +93,11 @@ export function judgeNic(nic: NicPlan, facts: NicFacts | undefined): Check[] {
       fail(
         subject,
         'its network namespace is gone',
-        `make it with "${command`ip netns add ${netns ?? ''}`}", and ${again}`,
+        `make it with "${command`ip netns add ${netns ?? ''}`}"; the port comes up by itself then`,
       ),
     ];
   // Before a switch runs, there is no NIC.
-  if (facts?.state === 'gone') return nic.operstate === undefined ? [] : [fail(subject, 'the device is gone', again)];
+  if (facts?.state === 'gone') return nic.operstate === undefined ? [] : [judgeGone(nic, subject, again)];
   if (facts?.state === 'hidden')
     return [warn(subject, `cannot be looked at: ${facts.reason}`, 'run doctor as root (CAP_SYS_ADMIN)')];
   if (!nic.up) return [shut(name, nic.master)];
@@ -105,6 +108,12 @@ export function judgeNic(nic: NicPlan, facts: NicFacts | undefined): Check[] {
   }
   if (nic.operstate === 'DOWN') return [fail(subject, 'the switch has lost the device', again)];
   return [judgeMtu(nic, subject, facts.mtu)];
+}
+
+function judgeGone({ fault }: NicPlan, subject: string, again: string): Check {
+  return fault === undefined
+    ? fail(subject, 'the device is gone', again)
+    : fail(subject, `the device is gone, and cannot be made: ${fault}`, COMES_UP);
 }
 
 /** `ip` of a namespace. */
@@ -125,6 +134,7 @@ export function judgeLink(link: LinkPlan): Check[] {
   if (operstate === undefined) return [];
   if (operstate === 'UP') return [ok(name, `${type}, UP`)];
   if (!up) return [shut(name, undefined)];
+  if (link.fault !== undefined) return [fail(name, `${type}, DOWN: ${link.fault}`, COMES_UP)];
   return [fail(name, `${type}, DOWN`, 'see the log of the switch')];
 }
 

@@ -67,6 +67,8 @@ export interface NicPlan {
   /** MTU that the tunnels of its bridge carry; absent: there is none, or it is not known yet. */
   readonly tunnelMtu?: number;
   readonly operstate?: 'UP' | 'DOWN';
+  /** Why it is DOWN, as the switch has it. */
+  readonly fault?: string;
 }
 
 export interface LinkPlan {
@@ -74,6 +76,8 @@ export interface LinkPlan {
   readonly type: string;
   readonly up: boolean;
   readonly operstate?: 'UP' | 'DOWN';
+  /** As of NicPlan. */
+  readonly fault?: string;
 }
 
 export interface Plan {
@@ -109,8 +113,9 @@ export function planOf(config: SwitchConfig, answers?: Answers): Plan {
 const isVxlan = (one: Placed): one is Placed & { port: VxlanConfig } => one.port.type === 'vxlan';
 const portOf = ({ port }: Placed): PortConfig => port;
 
-function operstate(row: LinkRow | undefined): { operstate?: 'UP' | 'DOWN' } {
-  return row === undefined ? {} : { operstate: row.operstate };
+function operstate(row: LinkRow | undefined): { operstate?: 'UP' | 'DOWN'; fault?: string } {
+  if (row === undefined) return {};
+  return { operstate: row.operstate, ...(row.fault === undefined ? {} : { fault: row.fault }) };
 }
 
 function linkPlan(

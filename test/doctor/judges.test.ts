@@ -96,7 +96,12 @@ describe('a NIC', () => {
 
   it('that is gone, or down, or shut is told apart', () => {
     expect(judged({ operstate: 'DOWN' }, { state: 'gone' })[0]).toMatch(/^FAIL .*the device is gone/);
-    expect(judged({ operstate: 'DOWN' }, { state: 'no-netns' })[0]).toMatch(/^FAIL .*its network namespace is gone/);
+    expect(judged({ operstate: 'DOWN' }, { state: 'no-netns' })[0]).toMatch(
+      /^FAIL .*its network namespace is gone; make it with "ip netns add ns2"; the port comes up by itself then$/,
+    );
+    expect(judged({ operstate: 'DOWN', fault: 'it is busy' }, { state: 'gone' })[0]).toMatch(
+      /cannot be made: it is busy; mend that; the port comes up by itself then$/,
+    );
     expect(judged({ operstate: 'DOWN' }, there(1450, false))[0]).toMatch(/; ip -n ns2 link set eth0 up$/);
     expect(judged({ operstate: 'DOWN' }, there(1450))[0]).toMatch(/^FAIL .*has lost the device/);
     expect(judged({ operstate: 'DOWN' }, undefined)[0]).toMatch(/^FAIL .*DOWN/);
@@ -116,6 +121,16 @@ describe('a NIC', () => {
     ]);
     expect(levels(judgeLink({ name: 'br1', type: 'bridge', up: false, operstate: 'DOWN' }))).toBe('warn');
     expect(levels(judgeLink({ name: 'vxlan0', type: 'vxlan', up: true, operstate: 'DOWN' }))).toBe('fail');
+    const waits = {
+      name: 'vxlan0',
+      type: 'vxlan',
+      up: true,
+      operstate: 'DOWN',
+      fault: 'there is no interface eth9',
+    } as const;
+    expect(shown(judgeLink(waits))).toEqual([
+      'FAIL  vxlan0: vxlan, DOWN: there is no interface eth9; mend that; the port comes up by itself then',
+    ]);
   });
 });
 

@@ -88,9 +88,10 @@ test.each<[words: string, reason: RegExp]>([
 
 test.each([
   {
-    what: 'an address that the host does not have, beside TAPs that could be made',
-    file: (): string => `${extraTap()}${extraVxlan('192.0.2.222')}`,
-    reason: /192\.0\.2\.222/,
+    what: 'a UDP port that another process has, beside TAPs that could be made',
+    before: holdPort,
+    file: (): string => `${extraTap()}${extraVxlan(hosts[0].address)}`,
+    reason: /192\.0\.2\.1, UDP port 8472: another process/,
   },
   {
     what: 'a NIC that there is already, of another kind',
@@ -98,12 +99,19 @@ test.each([
     reason: /tap8/,
   },
   { what: 'a setting that is read at start alone', file: (): string => 'workers: 2\n', reason: /workers/ },
-])('apply with $what is refused as a whole', async ({ file, reason }) => {
+])('apply with $what is refused as a whole', async ({ before, file, reason }) => {
+  await before?.();
   const path = world.file('next.yaml', `name: host1\nbridges:\n${bridges}${file()}`);
   await expectRefused(sw, `apply -c ${path}`, reason);
   expect(await nics()).toEqual(nicsBefore);
   await expectReach(world, guests[0], guests[1]);
 });
+
+async function holdPort(): Promise<void> {
+  const script = `require('dgram').createSocket('udp4').bind(8472, '${hosts[0].address}', () => console.log('bound'))`;
+  const holder = world.spawn(hosts[0].netns, [process.execPath, '-e', script]);
+  await holder.line('the port is taken', (line) => line === 'bound');
+}
 
 const extraTap = (): string => `      tap9: { type: tap, netns: ${guests[0].netns}, ifname: eth9 }\n`;
 const extraVxlan = (local: string): string => `      vxlan9: { type: vxlan, local: ${local}, dstport: 8472, id: 9 }\n`;
