@@ -47,10 +47,10 @@ int ot_netlink_open(struct ot_fault *fault) {
 }
 
 int ot_netlink_listen(struct ot_fault *fault) {
-  struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
-  int fd = ot_netlink_open(fault);
-  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
-  ot_fail(fault, errno, "bind", "listening for changes of links");
+  int group = RTNLGRP_LINK, fd = ot_netlink_open(fault);
+  /* A socket that is connected has an address and cannot be bound any more. */
+  if (fd < 0 || setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0) return fd;
+  ot_fail(fault, errno, "setsockopt", "listening for changes of links");
   close(fd);
   return -1;
 }

@@ -105,7 +105,7 @@ static void print_notices(void) {
   notice.header.nlmsg_len = 17;
   fake_send(0, RTMGRP_LINK, &notice, 17);
   int first = ot_link_changed(fd), next = ot_link_changed(fd);
-  printf("%d %d\n", first, next);
+  printf("%d %d\n%d %d\n", fd >= 0, fake.groups, first, next);
 }
 
 int main(int count, char **arguments) {

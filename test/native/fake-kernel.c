@@ -57,8 +57,16 @@ int connect(int fd, const struct sockaddr *to, socklen_t size) {
   return 0;
 }
 
+/* netlink_connect has given it an address. */
 int bind(int fd, const struct sockaddr *to, socklen_t size) {
   (void)fd, (void)to, (void)size;
+  errno = EINVAL;
+  return fake.connected ? -1 : 0;
+}
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t size) {
+  (void)fd, (void)value, (void)size;
+  if (level == SOL_NETLINK && name == NETLINK_ADD_MEMBERSHIP) fake.groups++;
   return 0;
 }
 
