@@ -145,7 +145,7 @@ test('a TAP that is deleted stays down as long as another NIC has its name, and 
   const [victim] = victims;
   await timeToReach(world, bystanders[0], victim);
   await world.ip(victim.netns, 'link add other type veth peer name far');
-  const batch = world.file('usurp.batch', 'link del eth0\nlink set other name eth0\n');
+  const batch = world.file('usurp.batch', 'link set eth0 name gone\nlink set other name eth0\nlink del gone\n');
   await world.ip(victim.netns, `-batch ${batch}`);
   await links.until('tap0', 'DOWN');
   const before = await settledStats(sw);

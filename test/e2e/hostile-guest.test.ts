@@ -59,7 +59,7 @@ test('one that fills the netlink sockets of the switch is not listened to', asyn
   const file = world.path('pid');
   const sw = await startWithAttacker(['python3', JUNK, file]);
   const pair = await Bystanders.begin(world, bystanders[0], bystanders[1], RATE);
-  writeFileSync(file, String(sw.program.pid));
+  writeFileSync(file, `${sw.program.pid}\n`);
   const tried = (): number => Number(attacker.lines.at(-1)?.split(' ')[0]);
   await until('it attacks', () => tried() > 1000);
   const client = clientOf(sw);

@@ -6,9 +6,13 @@ import os, socket, struct, sys, time
 
 LENGTHS = [0, 1, 15, 16, 17, 18, 19, 20, 23, 24, 32, 0x7FFFFFFF, 0xFFFFFFFF]
 print("here", flush=True)
-while not os.path.exists(sys.argv[1]):
+while True:
     time.sleep(0.02)
-pid = int(open(sys.argv[1]).read())
+    # It may be there and not written yet.
+    text = open(sys.argv[1]).read() if os.path.exists(sys.argv[1]) else ""
+    if text.endswith("\n"):
+        break
+pid = int(text)
 own = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
 own.bind((0, 0))
 own.setblocking(False)
