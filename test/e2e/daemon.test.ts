@@ -14,6 +14,9 @@ import { overtap, RunningSwitch, switchCommand } from './switch.js';
 import { type Guest, plainBridge, tapPort } from './topologies.js';
 import { World } from './world.js';
 
+/** A machine that others use, too, takes its time. */
+const SLOW_MS = 30_000;
+
 let world: World;
 let host: string;
 let guest: Guest;
@@ -48,7 +51,7 @@ async function start(stdout: number | 'pipe', words: string[] = [], wrap: string
   const ended = new Promise<number | string | null>((done) =>
     child.once('exit', (status, signal) => done(status ?? signal)),
   );
-  await until('the switch answers', () => existsSync(control));
+  await until('the switch answers', () => existsSync(control), SLOW_MS);
   return { child, control, ended };
 }
 
@@ -59,14 +62,18 @@ async function stats(control: string): Promise<StatsAnswer> {
 /** The guest deletes its own NIC, and the switch makes it again, so many times. */
 async function deleteNic(times: number): Promise<void> {
   for (let i = 0; i < times; i++) {
-    const before = await until('the NIC is there', async () => {
-      const shown = await world.exec(guest.netns, ['ip', '-j', 'link', 'show', 'dev', guest.ifname]);
-      return shown.status === 0 ? (JSON.parse(shown.stdout) as { ifindex: number }[])[0].ifindex : undefined;
-    });
+    const before = await until(
+      'the NIC is there',
+      async () => {
+        const shown = await world.exec(guest.netns, ['ip', '-j', 'link', 'show', 'dev', guest.ifname]);
+        return shown.status === 0 ? (JSON.parse(shown.stdout) as { ifindex: number }[])[0].ifindex : undefined;
+      },
+      SLOW_MS,
+    );
     expect(before).toBeGreaterThan(0);
     await world.ip(guest.netns, `link del ${guest.ifname}`);
   }
-  await until('the NIC is there again', async () => (await world.nics(guest.netns)).includes(guest.ifname));
+  await until('the NIC is there again', async () => (await world.nics(guest.netns)).includes(guest.ifname), SLOW_MS);
 }
 
 const isRunning = ({ child }: Bare): boolean => child.exitCode === null && child.signalCode === null;
