@@ -17,8 +17,19 @@ function interrupted(): AbortSignal {
   return controller.signal;
 }
 
-const { stdout, stderr, env } = process;
+/** Standard output, with a note of whether it was used: the log of `run` goes there by a way of its own. */
+let hasOutput = false;
+const stdout = {
+  columns: process.stdout.columns,
+  write(text: string): boolean {
+    hasOutput = true;
+    return process.stdout.write(text);
+  },
+};
+
+const { stderr, env } = process;
 const status = await main(process.argv.slice(2), { stdout, stderr, env, interrupted });
+if (!hasOutput) process.exit(status);
 // Ends once what was written is out, or cannot be, whatever else may still be open.
 process.stdout.write('', () => setImmediate(end));
 
