@@ -23,7 +23,7 @@ const MOVE_LINE_MS = 60_000;
 /** Looks in which all ports are visited once. */
 const LOOKS = 10;
 /** Looks from a try that failed, though all seemed to be there, to the next. */
-const PAUSE = 3;
+const PAUSE = 2;
 /** Remotes of a port that are asked for in one look: a port is at fault when none of them has a route. */
 const ASKED = 32;
 /** How a connect fails where no route leads (also routes of the kinds unreachable, prohibit and blackhole). */
