@@ -219,13 +219,26 @@ static napi_value link_state(napi_env env, napi_callback_info info) {
   return state ? link_result(env, &link) : null_result(env);
 }
 
+/* A state as it was told before. */
+static bool read_seen(napi_env env, napi_value options, struct ot_tap_state *state) {
+  napi_value seen;
+  int64_t netns = 0, index = 0;
+  memset(state, 0, sizeof *state);
+  if (!ot_has(env, options, "seen", &seen)) return true;
+  if (!ot_get_ifname(env, seen, "ifname", true, state->ifname)) return false;
+  if (!ot_get_int(env, seen, "netns", true, 0, INT64_MAX >> 10, &netns) || !ot_get_int(env, seen, "index", true, 0, INT32_MAX, &index)) return false;
+  state->netns = (ino_t)netns;
+  state->link.index = (int)index;
+  return true;
+}
+
 static napi_value tap_state(napi_env env, napi_callback_info info) {
   napi_value options;
   char netns[OT_PATH];
   int64_t fd;
   struct ot_tap_state state;
   struct ot_fault fault;
-  if (!ot_arguments(env, info, 1, &options) || !read_open_tap(env, options, &fd, netns)) return NULL;
+  if (!ot_arguments(env, info, 1, &options) || !read_open_tap(env, options, &fd, netns) || !read_seen(env, options, &state)) return NULL;
   int found = ot_tap_state((int)fd, netns, &state, &fault);
   if (found < 0) return ot_throw(env, &fault);
   if (!found) return null_result(env);

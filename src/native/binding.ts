@@ -214,8 +214,8 @@ interface NativeBinding {
   setTapPersist(fd: number, on: boolean): void;
   /** Before one that outlives the switch is closed: its next user finds no offloads, and a virtio-net header of this size (0: as it is). */
   leaveTap(fd: number, vnetHeaderSize: number): void;
-  /** `null` when the device is gone. */
-  tapState(tap: TapDescriptor): TapState | null;
+  /** `null` when the device is gone. @param seen what was told last: when it holds, the descriptor itself needs not be asked */
+  tapState(tap: TapDescriptor & { seen?: TapState }): TapState | null;
   /** `null` when the link, or its namespace, is gone. */
   linkState(place: TapPlace): LinkState | null;
   openUdpReceiver(options: UdpReceiverOptions): { fd: number; port: number; gro: boolean };

@@ -241,7 +241,7 @@ struct ot_tap_state {
   struct ot_link link;
 };
 
-/* 1: there, and filled in; 0: the device is gone; -1: fault. */
+/* 1: there, and filled in; 0: the device is gone; -1: fault. `state` tells name, namespace and index as they were seen last; index 0: never. */
 int ot_tap_state(int fd, const char *netns, struct ot_tap_state *state, struct ot_fault *fault);
 
 /* ---- link-state.c ---- */

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
-#include <linux/sockios.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -79,18 +78,31 @@ static int follow(int fd, const char *netns, work *action, void *with, struct ot
 
 static int look(int fd, const struct place *place, void *with, struct ot_fault *fault) {
   struct ot_tap_state *state = with;
-  struct ifreq request;
   int number = ot_link_look(place->ifname, &state->link);
   if (number == ENODEV || (number == 0 && !has_stayed(fd, place))) return ENODEV;
   if (number) return ot_fail(fault, number, "ioctl", "reading the state of %s", place->ifname);
   memcpy(state->ifname, place->ifname, OT_NAME);
   state->netns = ot_netns_number(place->netns);
-  /* Of this very device. */
-  if (ioctl(fd, SIOCGIFHWADDR, &request) == 0) memcpy(state->link.mac, request.ifr_hwaddr.sa_data, 6);
   return 0;
 }
 
+/*
+ * Whether the device is as it was seen last: a device keeps its index as long as it stays in its namespace, and another one of its name has
+ * another index. Asks the namespace alone: a descriptor answers only when nobody changes any link of the host (rtnl), which may take long.
+ */
+static bool is_as_seen(const char *netns, struct ot_tap_state *state) {
+  struct ot_fault fault;
+  struct ot_link link;
+  int home;
+  if (ot_netns_enter(netns, &home, &fault) < 0) return false;
+  bool same = ot_netns_number(-1) == state->netns && ot_link_look(state->ifname, &link) == 0 && link.index == state->link.index;
+  ot_netns_leave(home);
+  if (same) state->link = link;
+  return same;
+}
+
 int ot_tap_state(int fd, const char *netns, struct ot_tap_state *state, struct ot_fault *fault) {
+  if (state->link.index > 0 && is_as_seen(netns, state)) return 1;
   if (follow(fd, netns, look, state, fault) == 0) return 1;
   return fault->number == EBADFD ? 0 : -1;
 }

@@ -175,8 +175,9 @@ class OpenedTap implements TapHandle {
 
   state(): TapState | null {
     if (this.fds.length === 0) return null;
+    const { fd, path, seen } = this;
     try {
-      this.seen = native.tapState({ fd: this.fd, ...this.path });
+      this.seen = native.tapState({ fd, ...path, ...(seen === null ? {} : { seen }) });
     } catch {
       // Out of descriptors, or its owner renames and moves it all the time.
     }

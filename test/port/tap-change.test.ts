@@ -232,7 +232,7 @@ describe('a TAP that cannot be changed says why', () => {
     const tap = tapIn(ns, 'tap1');
     process.seteuid?.(65534);
     try {
-      expect(failure(() => change(tap)).message).toMatch(/^cannot change the TAP tap1 in netns \S+: .*(CAP_\w+)\)?$/);
+      expect(failure(() => change(tap)).message).toMatch(/^cannot change the TAP tap1 in netns \S+: .*CAP_\w+/);
     } finally {
       process.seteuid?.(0);
     }
