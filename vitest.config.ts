@@ -4,7 +4,9 @@ import { LONG } from './test/long.js';
 
 const E2E = 'test/e2e/**/*.test.ts';
 /** These measure what the machine can do, or have names of their own on it: nothing else runs beside them. */
-const ALONE = ['bench', 'bench-path', 'labs', 'live-macs', 'live-storm'].map((name) => `test/e2e/${name}.test.ts`);
+const ALONE = ['bench', 'bench-path', 'labs', 'live-macs', 'live-storm', 'soak'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
 /** For a property over many random cases, and for many rounds in the long run, on a machine that others may be using. */
 const MINUTE = 60_000;
 const slow = (minutes: number): number => (LONG ? 60 : minutes) * MINUTE;
@@ -50,6 +52,7 @@ export default defineConfig({
           testTimeout: slow(2),
           hookTimeout: MINUTE,
           maxWorkers: 1,
+          maxConcurrency: 2,
           sequence: { groupOrder: 3 },
         },
       },

@@ -1,9 +1,10 @@
 /**
  * The labs, by the command line as a student uses it: all in one go, and step by step; nothing is left of them, and a
- * check of a broken lab fails. Labs have names of their own on the machine, so these tests need it for themselves.
+ * check of a broken lab fails. Labs have names of their own on the machine, so these tests need it for themselves; two different ones
+ * are up at a time, since much of a lab is waiting.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Background, describe as described, type Ended, must, run, until } from './processes.js';
 import { OVERTAP } from './switch.js';
 
@@ -45,13 +46,14 @@ async function labNamespaces(): Promise<string[]> {
   return rows.map(({ name }) => name).filter((name) => name.startsWith('ovt-') && !OF_TESTS.test(name));
 }
 
-/** Pids of switches that run with a configuration of a lab. */
-function labSwitches(): number[] {
+/** Pids of switches that run with a configuration of a lab, or of any. */
+function labSwitches(lab?: string): number[] {
+  const folder = lab === undefined ? `${ROOT}/` : `${ROOT}/${lab}/`;
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`\0run\0-c\0${ROOT}/`);
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`\0run\0-c\0${folder}`);
       } catch {
         return false; // ended meanwhile
       }
@@ -59,10 +61,13 @@ function labSwitches(): number[] {
     .map(Number);
 }
 
-async function expectNothingLeft(): Promise<void> {
-  expect(await labNamespaces()).toEqual([]);
-  expect(labSwitches()).toEqual([]);
-  expect(existsSync(ROOT) ? readdirSync(ROOT) : []).toEqual([]);
+/** Of one lab, while others may be up; or of all. */
+async function expectNothingLeft(name?: string): Promise<void> {
+  const mine = name === undefined ? '' : `ovt-${name}-`;
+  expect((await labNamespaces()).filter((namespace) => namespace.startsWith(mine))).toEqual([]);
+  expect(labSwitches(name)).toEqual([]);
+  const kept = existsSync(ROOT) ? readdirSync(ROOT) : [];
+  expect(kept.filter((folder) => name === undefined || folder === name)).toEqual([]);
 }
 
 beforeAll(async () => {
@@ -85,15 +90,17 @@ describe('a lab in one go', () => {
     ).toEqual(LABS);
   });
 
-  test.each(LABS)('lab run %s: every claim holds, and nothing is left', async (name) => {
+  test.concurrent.each(LABS)('lab run %s: every claim holds, and nothing is left', async (name) => {
     const ended = await lab('run', name);
     expect(ended.status, described(ended)).toBe(0);
     const verdicts = ended.stdout.match(/^\s*[\d.]+ s\s+(ok|FAILED|later)\b.*$/gm) ?? [];
     expect(verdicts.length, ended.stdout).toBeGreaterThanOrEqual(3);
     expect(verdicts.filter((line) => line.includes('FAILED'))).toEqual([]);
     expect(verdicts.some((line) => line.includes(' ok '))).toBe(true);
-    await expectNothingLeft();
+    await expectNothingLeft(name);
   });
+
+  afterAll(() => expectNothingLeft());
 });
 
 describe('a check that changes its lab', () => {
@@ -107,11 +114,12 @@ describe('a check that changes its lab', () => {
     'dove',
   ] as const;
 
-  afterEach(async () => {
+  afterAll(async () => {
     for (const name of CHANGED) await lab('down', name);
+    await expectNothingLeft();
   });
 
-  test.each(CHANGED)('%s: leaves it as it was, so that it holds a second time', async (name) => {
+  test.concurrent.each(CHANGED)('%s: leaves it as it was, so that it holds a second time', async (name) => {
     const up = await lab('up', name);
     expect(up.status, described(up)).toBe(0);
     for (let round = 0; round < 2; round++) {
@@ -119,10 +127,12 @@ describe('a check that changes its lab', () => {
       expect(check.status, described(check)).toBe(0);
     }
     expect((await lab('down', name)).status).toBe(0);
-    await expectNothingLeft();
+    await expectNothingLeft(name);
   });
+});
 
-  test.each([
+describe('a lab that is interrupted', () => {
+  test.concurrent.each([
     ['two-bridges', 'routes are being tried', 'do not reach each other'],
     ['multicast-underlay', 'a switch has ended and is to start again', 'has left the group'],
     ['dove', 'control programs are at work', 'with a control program'],
@@ -131,7 +141,7 @@ describe('a check that changes its lab', () => {
     await running.line(what, (line) => line.includes(claim), LAB_LIMIT_MS);
     const { ended } = await running.stop('SIGINT');
     expect(ended.status, described(ended)).toBe(1);
-    await expectNothingLeft();
+    await expectNothingLeft(name);
   });
 });
 
