@@ -105,7 +105,7 @@ describe('a command that cannot be carried out has its outcome, and no other suf
 describe('createNic', () => {
   test('takes what is not given to be its default', () => {
     const sizes = { headerBytes: 0, batchBytes: 1000, maxFrames: 4, vnetHeaderSize: 10 };
-    const memory = { rx: new Int32Array(64), tx: new Int32Array(64), status: new Int32Array(8) };
+    const memory = { rx: new Int32Array(64), tx: new Int32Array(64), status: new Int32Array(L.STATUS_WORDS) };
     const descriptors = (options: { tunnelGso?: boolean }): number => {
       const before = readdirSync('/proc/self/fd').length;
       const nic = native.createNic({ arena: new ArrayBuffer(1 << 20), ...memory, ...sizes, ...options });
@@ -128,11 +128,11 @@ describe('misuse is refused', () => {
     expect(() => createNativeNic({ maxFrames: 0, arenaBytes: 1 << 20 })).toThrow('maxFrames');
     const sizes = { headerBytes: 0, batchBytes: 1000, maxFrames: 4, vnetHeaderSize: 10 };
     const arena = new ArrayBuffer(1 << 20);
-    const [rx, tx, status] = [new Int32Array(64), new Int32Array(64), new Int32Array(8)];
+    const [rx, tx, status] = [new Int32Array(64), new Int32Array(64), new Int32Array(L.STATUS_WORDS)];
     native.closeNic(native.createNic({ arena, rx, tx, status, ...sizes }));
     expect(() => native.createNic({ arena, rx: new Int32Array(63), tx, status, ...sizes })).toThrow('rx is too short');
     expect(() => native.createNic({ arena, rx, tx: new Int32Array(15), status, ...sizes })).toThrow('tx must hold');
-    expect(() => native.createNic({ arena, rx, tx, status: new Int32Array(7), ...sizes })).toThrow(
+    expect(() => native.createNic({ arena, rx, tx, status: new Int32Array(L.STATUS_WORDS - 1), ...sizes })).toThrow(
       'status is too short',
     );
     expect(() => native.createNic({ arena, rx, tx, status, ...sizes, vnetHeaderSize: 11 })).toThrow('vnetHeaderSize');
