@@ -30,7 +30,7 @@ export class Numbers {
   /** @throws DeviceError when fewer than so many are left */
   need(count: number): void {
     if (this.free.length + this.end - this.next >= count) return;
-    throw new DeviceError(`a switch has at most ${this.end - this.first} ${this.what}`);
+    throw new DeviceError(`a switch has at most ${this.end - this.first} ${this.what}; remove some first`);
   }
 
   /** A number, or null when all are in use. */

@@ -250,7 +250,7 @@ export class UnderlaySockets {
     const number = this.socketNumbers.tryTake();
     if (number === null) {
       for (const receiver of opened) receiver.close();
-      throw new Error(`at most ${MAX_SOCKETS} local addresses, groups and dstports`);
+      throw new Error(`a switch has at most ${MAX_SOCKETS} local addresses, groups and dstports; let ports share some`);
     }
     const fds = this.ofEach((engine) => opened[engine]?.fd ?? NO_FD);
     this.receivers[number] = { key, users: 1, fds, opened, sendings: [] };

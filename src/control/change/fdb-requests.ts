@@ -2,10 +2,12 @@
  * Changes of the FDB by hand: what `fdb add`, `append`, `replace`, `del` and `flush` do. Each looks first whether it may be
  * done, and then says what the engines have to do; so a refused one has changed nothing.
  */
+
 import { checkEntry } from '../../config/entries-of.js';
 import { vnisOfEntry } from '../../config/entry-rules.js';
 import { segmentOf } from '../../dataplane/forwarding.js';
 import type { FdbMatch } from '../../fdb/table.js';
+import { command } from '../../text/shell.js';
 import type { FdbRequest } from '../api.js';
 import { ChangeRefused, unknownLink } from '../controls.js';
 import { type Entry, isFloodRow, isForMany } from '../entries.js';
@@ -69,7 +71,10 @@ function refuseOwn({ model, fdb }: FdbTables, port: Port, row: Entry): void {
   const found = fdb.find(high, low, segmentOf(port.bridge?.index ?? 0, row.vlan));
   const holder = found === null ? undefined : model.portAt[found.owner];
   if (holder?.kind !== 'tap' || holder.role === 'guest' || holder.ownMac !== row.mac) return;
-  throw new ChangeRefused(`${row.mac} is the address of ${holder.name} itself`, 'exists');
+  throw new ChangeRefused(
+    `${row.mac} is the address of ${holder.name} itself, and stays there; give another MAC`,
+    'exists',
+  );
 }
 
 /** All that a port sends leaves by its `dev`, or by the routes: no entry has a device of its own. */
@@ -97,7 +102,7 @@ export function deleteEntry(tables: FdbTables, request: Deletion, change: Transi
   const learned = isForMany(mac) ? [] : learnedSegments(tables, port, { ...request, mac });
   if (configured.length + learned.length === 0)
     throw new ChangeRefused(
-      `port ${port.name} has no such entry of ${mac}; "fdb show dev ${port.name}" lists those it has`,
+      `port ${port.name} has no such entry of ${mac}; "${command`fdb show dev ${port.name}`}" lists those it has`,
       'not_found',
     );
   tables.entries.remove(configured, change);

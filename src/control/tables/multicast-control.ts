@@ -9,6 +9,7 @@ import { destinationOf } from '../../dataplane/forwarding.js';
 import type { Operation } from '../../dataplane/operations.js';
 import type { Punt } from '../../dataplane/punts.js';
 import type { RemoteTable } from '../../encap/remotes.js';
+import { command } from '../../text/shell.js';
 import type { GroupAddress } from '../../wire/group-message.js';
 import { parseAddress } from '../../wire/ip-address.js';
 import type { MdbAnswer, MdbRequest, SwitchEvent } from '../api.js';
@@ -170,7 +171,11 @@ export class MulticastControl {
     if (!bridge.config.mcastSnooping && !evenAsleep)
       throw new ChangeRefused(`bridge ${dev} does not snoop; set mcast_snooping 1 there first`, 'unavailable');
     const port = bridge.ports.find(({ name }) => name === portName);
-    if (port === undefined) throw new ChangeRefused(`bridge ${dev} has no port "${portName}"`, 'not_found');
+    if (port === undefined)
+      throw new ChangeRefused(
+        `bridge ${dev} has no port "${portName}"; "${command`link show master ${dev}`}" lists those it has`,
+        'not_found',
+      );
     const address = parseAddress(grp);
     if (address === null) throw new ChangeRefused(`"${grp}" is no IP address; give a group such as 239.1.1.1`);
     const vids = vidsOf(bridge, port, vid);
@@ -186,8 +191,12 @@ export class MulticastControl {
     if (outcome === 'added') return;
     this.releaseUnneeded();
     if (outcome === 'exists')
-      throw new ChangeRefused(`port ${port.name} is a permanent member of ${name} already`, 'exists');
-    if (outcome === 'full') throw new ChangeRefused(`bridge ${bridge.name} holds as many groups as it may`, 'full');
+      throw new ChangeRefused(
+        `port ${port.name} is a permanent member of ${name} already; there is nothing to add`,
+        'exists',
+      );
+    if (outcome === 'full')
+      throw new ChangeRefused(`bridge ${bridge.name} holds as many groups as it may; delete some first`, 'full');
     throw new ChangeRefused(`${name} is no group that can be restricted: it is not multicast, or always flooded`);
   }
 
@@ -195,7 +204,11 @@ export class MulticastControl {
     const remotes = dst === undefined ? [0] : this.parts.remotesAt(port.index, dst);
     const places = remotes.map((remote) => destinationOf(port.index, remote));
     const removed = places.filter((place) => this.mdb.remove(bridge.index, vids, address, place));
-    if (removed.length === 0) throw new ChangeRefused(`port ${port.name} is no member of ${name}`, 'not_found');
+    if (removed.length === 0)
+      throw new ChangeRefused(
+        `port ${port.name} is no member of ${name}; "${command`mdb show port ${port.name}`}" lists its groups`,
+        'not_found',
+      );
     this.releaseUnneeded();
   }
 

@@ -2,6 +2,7 @@
  * The bindings of addresses to MACs that ARP and ND suppression answers from: those that were put in by hand, held and
  * checked here, and for listings those that the engines have heard. Answering is the engines' part.
  */
+
 import { MAX_BINDINGS } from '../../config/table-entries.js';
 import type { NeighConfig } from '../../config/types.js';
 import { TICK_MS } from '../../dataplane/engine.js';
@@ -15,6 +16,7 @@ import {
   type NeighReader,
   neighAge,
 } from '../../neigh/table.js';
+import { command } from '../../text/shell.js';
 import { formatMac, parseMac } from '../../wire/ethernet.js';
 import { formatAddress, parseAddress } from '../../wire/ip-address.js';
 import type { NeighRequest, NeighRow } from '../api.js';
@@ -111,7 +113,10 @@ export class NeighTable {
     if (request.op === 'add' && before !== undefined)
       throw new ChangeRefused(`${dst} has a binding already; use replace, or del first`, 'exists');
     if (before === undefined && this.bindings.size >= MAX_BINDINGS)
-      throw new ChangeRefused(`a switch holds at most ${MAX_BINDINGS} bindings that are put in by hand`, 'full');
+      throw new ChangeRefused(
+        `a switch holds at most ${MAX_BINDINGS} bindings that are put in by hand; delete some first`,
+        'full',
+      );
     this.bindings.set(key, bindingOf(request, port, dst, place.vid));
     return this.follow();
   }
@@ -124,7 +129,7 @@ export class NeighTable {
     const heard = this.parts.neigh.find(segmentOf(bridge, vid), address);
     if (!isKnown && (heard === null || heard.port !== port.index))
       throw new ChangeRefused(
-        `port ${port.name} has no binding of ${dst}${vid === 0 ? '' : ` in VLAN ${vid}`}`,
+        `port ${port.name} has no binding of ${dst}${vid === 0 ? '' : ` in VLAN ${vid}`}; "${command`neigh show dev ${port.name}`}" lists those it has`,
         'not_found',
       );
     return [{ op: 'neigh-del', bridge, vid, address }];
@@ -164,7 +169,7 @@ function placeOf(port: VxlanPort, { vlan, vni }: NeighRequest): { vid: number } 
   if (bridge === null) throw new ChangeRefused(`port ${port.name} belongs to no bridge; give it one with "link set"`);
   if (!config.vlanTunnel) {
     if (vni !== undefined && vni !== config.id)
-      throw new ChangeRefused(`port ${port.name} carries VNI ${config.id} only`);
+      throw new ChangeRefused(`port ${port.name} carries VNI ${config.id} only; leave vni out`);
     if (!bridge.config.vlanFiltering) {
       if (vlan === undefined) return { vid: 0 };
       throw new ChangeRefused(`bridge ${bridge.name} does not look at VLANs; leave vlan out`);
@@ -182,7 +187,9 @@ function placeOf(port: VxlanPort, { vlan, vni }: NeighRequest): { vid: number } 
   );
   if (mapped === undefined || mapped.vid === null) {
     if (vlan !== undefined) throw notMember(port, vlan);
-    throw new ChangeRefused(`no VLAN of port ${port.name} is mapped to VNI ${vni}`);
+    throw new ChangeRefused(
+      `no VLAN of port ${port.name} is mapped to VNI ${vni}; "${command`vlan tunnelshow dev ${port.name}`}" lists those that are`,
+    );
   }
   return { vid: mapped.vid };
 }
@@ -191,7 +198,7 @@ function notMember(port: VxlanPort, vlan: number | undefined): ChangeRefused {
   return new ChangeRefused(
     vlan === undefined
       ? `port ${port.name} has no PVID; say with vlan which VLAN the binding is in`
-      : `port ${port.name} does not carry VLAN ${vlan}; "vlan show dev ${port.name}" lists those it does`,
+      : `port ${port.name} does not carry VLAN ${vlan}; "${command`vlan show dev ${port.name}`}" lists those it does`,
   );
 }
 
