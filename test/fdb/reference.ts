@@ -121,7 +121,9 @@ export class Model {
 
   learn(key: number, destination: number, owner: number, now: number, chosen: Chosen): number {
     const entry = this.entries.get(key);
-    if (entry?.destination !== destination) this.lastTold = now;
+    // Neither a refresh nor a refusal takes the lock, and so they move no clock.
+    const isSettled = entry !== undefined && (entry.flags & (FLAG_PERMANENT | FLAG_STICKY | FLAG_PINNED)) !== 0;
+    if (entry?.destination !== destination && !isSettled) this.lastTold = now;
     if (entry === undefined) {
       if (!this.allows(owner) || !this.makeRoom(owner, now, chosen)) {
         this.counters.refused++;
@@ -138,7 +140,7 @@ export class Model {
       const ages = !(entry.flags & (FLAG_STATIC | FLAG_PERMANENT | FLAG_EXTERN_LEARN | FLAG_PINNED));
       return ages ? REFRESHED : STATIC_SAME;
     }
-    if (entry.flags & (FLAG_PERMANENT | FLAG_STICKY | FLAG_PINNED)) return STATIC_OTHER;
+    if (isSettled) return STATIC_OTHER;
     if (entry.flags === 0 && entry.owner !== owner && !this.allowsMove(entry.owner, owner)) {
       this.drop(key, EVENT_DELETED, CAUSE_LIMIT, now);
       this.counters.refused++;
