@@ -135,6 +135,18 @@ describe('each timer of the control thread goes on after a fault', () => {
         }),
     ],
     [
+      'vtep-relief',
+      1000,
+      () =>
+        new VtepWatch({
+          ...parts,
+          counters: broken as never,
+          fdb: broken as never,
+          members: () => new Set(),
+          carryOut: ignore,
+        }),
+    ],
+    [
       'stranger-watch',
       1000,
       () => {
