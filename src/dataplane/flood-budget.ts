@@ -112,10 +112,13 @@ export class FloodBudget {
     if (!ownLimit) this.taken[source] = this.level(source) + counted;
   }
 
-  /** So many sends have taken so many microseconds: longer ones count at once, shorter ones little by little. */
+  /**
+   * So many sends have taken so many microseconds. Longer ones count soon, since others wait meanwhile; but a ring that was
+   * interrupted once must not be remembered for long: with few floods there are few to forget it by.
+   */
   measure(microseconds: number, sends: number): void {
     const ns = (microseconds * 1000) / sends;
-    this.sendNs = ns > this.sendNs ? ns : this.sendNs + (ns - this.sendNs) / 8;
+    this.sendNs += (ns - this.sendNs) / (ns > this.sendNs ? 2 : 4);
     this.scale = Math.min(1, Math.max(LEAST_SCALE, SEND_NS / this.sendNs));
   }
 
