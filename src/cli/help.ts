@@ -94,7 +94,8 @@ which is the flood list, or to a multicast MAC. Without a VNI the flood list of 
 flush removes learned entries alone, or those of the states that are named, and prints how many went. "state all"
 takes the rows of flood lists too, "permanent" and "static" leave them.
 
-An entry of a vxlan port without dst keeps its MAC to that port: its frames go to the port's flood list.
+An entry of a vxlan port without dst keeps its MAC to that port: its frames go to the port's flood list. One of
+a bridge itself, dev BR, is a MAC of the host: its frames go to the host port, and without one to nobody.
 
 A row with MAC 00:00:00:00:00:00 is a remote of the flood list: it gets a copy of each broadcast, multicast
 and unknown frame.

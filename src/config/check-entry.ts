@@ -6,7 +6,7 @@
 import { isLinkLocal } from '../wire/ip-address.js';
 import { splitZone } from './address.js';
 import { EditRefused } from './edit-tree.js';
-import { type ConfiguredEntry, expandEntry } from './entry-expand.js';
+import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from './entry-expand.js';
 import { type EntryPort, type EntryValues, entryFaults, vnisOfEntry } from './entry-rules.js';
 import { quote } from './faults.js';
 import { addressFault } from './rules-vxlan.js';
@@ -34,6 +34,8 @@ export interface EntryRequest {
 
 /** The rows that the entry means; at least one. @throws EditRefused saying what is wrong with it */
 export function checkEntry(config: SwitchConfig, request: EntryRequest): ConfiguredEntry[] {
+  const own = config.bridges.find(({ name }) => name === request.dev);
+  if (own !== undefined) return checkBridgeEntry(own, request);
   const { port, bridge } = findPort(config, request.dev);
   const { values, entry } = readEntry(request, port);
   for (const { key, message } of entryFaults(values, entryPort(port, bridge))) {
@@ -49,9 +51,30 @@ export function checkEntry(config: SwitchConfig, request: EntryRequest): Configu
   );
 }
 
+function checkBridgeEntry(bridge: BridgeConfig, request: EntryRequest): ConfiguredEntry[] {
+  const { name, hostPort, vlanFiltering, vlans } = bridge;
+  const { values, entry } = readEntry(request, undefined);
+  const own = { name, filtering: vlanFiltering };
+  const facts: EntryPort = {
+    name,
+    type: 'bridge',
+    bridge: own,
+    id: undefined,
+    members: hostPort ? vlans : undefined,
+    hasHost: hostPort,
+  };
+  for (const { key, message } of entryFaults({ ...values, state: request.state }, facts)) {
+    throw new EditRefused(`${key}: ${message}`);
+  }
+  const rows = expandBridgeEntry(entry, bridge);
+  if (rows.length > 0) return rows;
+  throw new EditRefused(
+    `bridge ${name} itself is a member of no VLAN, so the entry would be in none; say with vlan which`,
+  );
+}
+
 function findPort(config: SwitchConfig, name: string): { port: PortConfig; bridge?: BridgeConfig } {
   for (const bridge of config.bridges) {
-    if (bridge.name === name) throw new EditRefused(`${name} is a bridge; give one of its ports`);
     const port = bridge.ports.find((candidate) => candidate.name === name);
     if (port !== undefined) return { port, bridge };
   }
@@ -61,7 +84,7 @@ function findPort(config: SwitchConfig, name: string): { port: PortConfig; bridg
 }
 
 /** Values that are sound by themselves, in canonical text. */
-function readEntry(request: EntryRequest, of: PortConfig): { values: EntryValues; entry: FdbEntryConfig } {
+function readEntry(request: EntryRequest, of: PortConfig | undefined): { values: EntryValues; entry: FdbEntryConfig } {
   const { dev: _, ...given } = request;
   const result = FDB_ENTRY.safeParse(given);
   if (!result.success) {
@@ -69,7 +92,7 @@ function readEntry(request: EntryRequest, of: PortConfig): { values: EntryValues
     throw new EditRefused(`${issue?.path.join('.')}: ${issue?.message}`);
   }
   const { mac, vlan, vni, src_vni, dst, port, state, sticky, extern_learn } = result.data;
-  const vnis = of.type === 'vxlan' ? vnisOfEntry({ vni, src_vni }, of.id) : {};
+  const vnis = of?.type === 'vxlan' ? vnisOfEntry({ vni, src_vni }, of.id) : {};
   const places = Object.fromEntries(
     Object.entries({ vlan, dst, port, ...vnis }).filter(([, value]) => value !== undefined),
   );

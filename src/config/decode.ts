@@ -55,6 +55,8 @@ export interface DecodedBridge extends Decoded<typeof BRIDGE> {
   /** Of the host port; undefined when the file gives none. */
   vlanList: DecodedVlan[] | undefined;
   groupList: Item<z.output<typeof MDB_ENTRY>>[];
+  /** Of the bridge itself. */
+  entryList: DecodedEntry[];
 }
 
 export interface DecodedVlan extends Decoded<typeof VLAN> {
@@ -118,6 +120,7 @@ function decodeBridge(name: string, raw: unknown, path: Path, faults: FaultList)
     addressList: decodeList(value.nicAddress, decoded, 'addresses', decoded.given.addresses, faults),
     vlanList: vlans === undefined ? undefined : decodeVlans(decoded, vlans, faults),
     groupList: decodeObjects(MDB_ENTRY, decoded, 'mdb', decoded.given.mdb, faults),
+    entryList: decodeEntries(decoded, faults),
   };
 }
 

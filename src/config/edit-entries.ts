@@ -7,14 +7,16 @@ import {
   asMapping,
   bridgesOf,
   type Document,
+  getBridge,
   type Mapping,
   portsOf,
+  withBridge,
   withKey,
   withoutKey,
   withPort,
 } from './edit-tree.js';
 import { type ConfiguredEntry, entriesOf, keyOf } from './entries-of.js';
-import { expandEntry } from './entry-expand.js';
+import { expandBridgeEntry, expandEntry } from './entry-expand.js';
 import { rangeLength, readRange, VLAN_ID } from './id-range.js';
 import type { BridgeConfig, PortConfig, SwitchConfig } from './types.js';
 
@@ -36,6 +38,7 @@ export function withEntries(
   let out = document;
   for (const [name, body] of bridgesOf(document)) {
     const bridge = config.bridges.find((one) => one.name === name);
+    if (bridge !== undefined) out = withOwnEntries(out, body, bridge, said.get(name) ?? [], rowsOf(name));
     for (const port of bridge?.ports ?? []) {
       if (bridge === undefined) continue;
       const rows = new Rows([...rowsOf(port.name)].filter((row) => hasPlace(row, bridge)));
@@ -45,6 +48,36 @@ export function withEntries(
     }
   }
   return out;
+}
+
+/** Those of a bridge itself. */
+function withOwnEntries(
+  document: Document,
+  body: Mapping,
+  bridge: BridgeConfig,
+  before: readonly ConfiguredEntry[],
+  there: Iterable<ConfiguredEntry>,
+): Document {
+  const rows = new Rows([...there].filter((row) => hasPlace(row, bridge)));
+  if (before.length === rows.size && before.every((row) => rows.has(row))) return document;
+  const items = Array.isArray(body.fdb) ? (body.fdb as unknown[]) : [];
+  const kept = items.filter((_, at) => rows.say(expandBridgeEntry(bridge.fdb[at], bridge)));
+  const entries = [...kept, ...rows.left.map(ownEntryOf)];
+  const now = getBridge(document, bridge.name);
+  return withBridge(
+    document,
+    bridge.name,
+    entries.length === 0 ? withoutKey(now, 'fdb') : withKey(now, 'fdb', entries),
+  );
+}
+
+function ownEntryOf({ mac, vlan, state, sticky, externLearn }: ConfiguredEntry): Mapping {
+  const flags = {
+    ...(state === 'permanent' ? {} : { state }),
+    ...(sticky ? { sticky } : {}),
+    ...(externLearn ? { extern_learn: true } : {}),
+  };
+  return { mac, ...(vlan === 0 ? {} : { vlan }), ...flags };
 }
 
 /** Where VLAN filtering was switched on or off, entries of before lie idle: no file can say them. */

@@ -5,7 +5,7 @@
  * the engines' numbers.
  */
 import { ZERO_MAC } from './address.js';
-import { type ConfiguredEntry, expandEntry } from './entry-expand.js';
+import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from './entry-expand.js';
 import { isForMany } from './entry-rules.js';
 import type { BridgeConfig, PortConfig, SwitchConfig, VxlanConfig } from './types.js';
 
@@ -17,6 +17,10 @@ export { isForMany } from './entry-rules.js';
 export function entriesOf(config: SwitchConfig): ConfiguredEntry[] {
   const out: ConfiguredEntry[] = [];
   for (const bridge of config.bridges) {
+    addDistinct(
+      out,
+      bridge.fdb.flatMap((entry) => expandBridgeEntry(entry, bridge)),
+    );
     for (const port of bridge.ports) addRows(out, port, bridge);
   }
   for (const port of config.ports) addRows(out, port, undefined);
@@ -30,9 +34,13 @@ function addRows(out: ConfiguredEntry[], port: PortConfig, bridge: BridgeConfig 
   const isEverywhere = (row: ConfiguredEntry): boolean => row.mac === ZERO_MAC && row.vni === null;
   const everywhere = new Set([...lists, ...entries].filter(isEverywhere).map(destinationOf));
   const isCovered = (row: ConfiguredEntry): boolean => row.vni !== null && everywhere.has(destinationOf(row));
-  const seen = new Set<string>();
   // An entry is there in its own right, as at run time; a VLAN's remote only where the port does not have it for all.
-  for (const row of [...lists.filter((one) => !isCovered(one)), ...entries]) {
+  addDistinct(out, [...lists.filter((one) => !isCovered(one)), ...entries]);
+}
+
+function addDistinct(out: ConfiguredEntry[], rows: readonly ConfiguredEntry[]): void {
+  const seen = new Set<string>();
+  for (const row of rows) {
     const key = keyOf(row);
     if (seen.has(key)) continue;
     seen.add(key);

@@ -43,6 +43,17 @@ export function expandEntry(
   return placesOf(entry, port, bridge).map(({ vlan, vni }) => ({ ...own, vlan, vni, ...to, ...how }));
 }
 
+/**
+ * The rows of an entry of a bridge itself. Where it has no host port, whose VLANs these would be, it is of the default PVID's
+ * VLAN, as a new bridge's device is in the kernel; none where there is none.
+ */
+export function expandBridgeEntry(entry: FdbEntryConfig, bridge: BridgeConfig): ConfiguredEntry[] {
+  const { mac, state, sticky, externLearn } = entry;
+  const own = bridge.hostPort ? bridge.vlans.map(({ vid }) => vid) : [bridge.vlanDefaultPvid].filter((vid) => vid > 0);
+  const vids = !bridge.vlanFiltering ? [0] : entry.vlan === undefined ? own : [entry.vlan];
+  return vids.map((vlan) => ({ mac, port: bridge.name, vlan, state, sticky, externLearn }));
+}
+
 interface Place {
   vlan: number;
   vni: number | null;

@@ -13,17 +13,21 @@ export interface EntryValues {
   src_vni?: number | undefined;
   dst?: string | undefined;
   port?: number | undefined;
+  state?: string | undefined;
 }
 
 /** What an entry is judged by. Undefined stands for what is not known, since it is faulty itself. */
 export interface EntryPort {
   name: string;
-  type: 'tap' | 'vxlan';
+  /** `bridge`: the bridge itself, which is the host. */
+  type: 'tap' | 'vxlan' | 'bridge';
   /** Null: the port belongs to none. */
   bridge: { name: string; filtering: boolean | undefined } | null;
   /** The one VNI of a vxlan port; null: it has a table of them. */
   id: number | null | undefined;
   members: readonly VlanMembership[] | undefined;
+  /** Of a bridge: it has a host port, and that has its entries. */
+  hasHost?: boolean;
 }
 
 export interface EntryFault {
@@ -33,8 +37,13 @@ export interface EntryFault {
 
 /** All faults of an entry. */
 export function* entryFaults(entry: EntryValues, port: EntryPort): Generator<EntryFault> {
-  if (port.type === 'tap') yield* tapFaults(entry);
+  if (port.type !== 'vxlan') yield* localFaults(entry, port.type);
   else yield* vxlanFaults(entry, port);
+  if (port.type === 'bridge' && port.hasHost !== true && (entry.state ?? 'permanent') !== 'permanent') {
+    // As in the kernel's fdb_add_entry. A host port is a port like others, and its entries may move and age.
+    const message = "an entry of a bridge without host_port is the host's own MAC, and permanent; remove the state";
+    yield { key: 'state', message };
+  }
   if (port.bridge === null) yield* unattachedFaults(entry, port);
   else yield* vlanFaults(entry, port, port.bridge);
 }
@@ -57,13 +66,14 @@ export function isForMany(mac: string): boolean {
   return mac === ZERO_MAC || isMulticastMac(mac);
 }
 
-function* tapFaults(entry: EntryValues): Generator<EntryFault> {
+function* localFaults(entry: EntryValues, type: 'tap' | 'bridge'): Generator<EntryFault> {
+  const what = type === 'tap' ? 'a tap port' : 'a bridge';
   for (const key of ['dst', 'vni', 'src_vni', 'port'] as const) {
     if (entry[key] === undefined) continue;
-    yield { key, message: 'is for entries of a vxlan port, and this is a tap port; remove it' };
+    yield { key, message: `is for entries of a vxlan port, and this is ${what}; remove it` };
   }
   if (isForMany(entry.mac)) {
-    yield { key: 'mac', message: `${entry.mac} is no unicast MAC address; an entry of a tap port needs one` };
+    yield { key: 'mac', message: `${entry.mac} is no unicast MAC address; an entry of ${what} needs one` };
   }
 }
 
@@ -125,7 +135,7 @@ function* vlanFaults(
 
 /** Outside of a bridge there is no table; a vxlan port still has its flood list. */
 function* unattachedFaults({ mac, vlan }: EntryValues, port: EntryPort): Generator<EntryFault> {
-  if (mac !== ZERO_MAC || port.type === 'tap') {
+  if (mac !== ZERO_MAC || port.type !== 'vxlan') {
     const message = `an entry is one of a bridge's table, and port ${port.name} belongs to no bridge; put the port into one first, or remove the entry`;
     yield { key: 'mac', message };
   } else if (vlan !== undefined) {

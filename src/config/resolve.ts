@@ -95,6 +95,7 @@ function resolveBridge(bridge: DecodedBridge, host: HostFacts): BridgeConfig {
     macMoveLimit: given.mac_move_limit ?? 10,
     hostPort: given.host_port ?? false,
     vlans: given.host_port === true ? membershipsOf(bridge, bridge) : [],
+    fdb: bridge.entryList.map((entry) => resolveEntry(entry, bridge, [])),
     ...nicSettings(bridge),
     ports: bridge.portList.map((port) => resolvePort(port, bridge, host)),
     options: optionsOf(bridge),
@@ -186,11 +187,12 @@ function commonOf(port: DecodedPort, bridge: DecodedBridge | undefined): CommonP
 }
 
 /** On a vlan_tunnel port VLAN and VNI name each other; a single-VNI port has but one. */
-function resolveEntry(entry: DecodedEntry, port: DecodedPort, vlans: VlanMembership[]): FdbEntryConfig {
+function resolveEntry(entry: DecodedEntry, port: DecodedPort | DecodedBridge, vlans: VlanMembership[]): FdbEntryConfig {
   const { given, mac } = entry;
   let { vlan } = given;
-  let { vni, sentVni } = vnisOfEntry(given, port.type === 'vxlan' ? port.given.id : null);
-  if (port.type === 'vxlan') {
+  const isBridge = 'portList' in port;
+  let { vni, sentVni } = vnisOfEntry(given, !isBridge && port.type === 'vxlan' ? port.given.id : null);
+  if (!isBridge && port.type === 'vxlan') {
     const wanted = { vlan, vni };
     const member = vlans.find((m) => m.vni !== undefined && (m.vid === wanted.vlan || m.vni === wanted.vni));
     vlan ??= member?.vid;
@@ -203,7 +205,7 @@ function resolveEntry(entry: DecodedEntry, port: DecodedPort, vlans: VlanMembers
     ...optional('sentVni', sentVni),
     ...optional('dst', given.dst),
     ...optional('port', given.port),
-    state: given.state ?? 'static',
+    state: given.state ?? (isBridge ? 'permanent' : 'static'),
     sticky: given.sticky ?? false,
     externLearn: given.extern_learn ?? false,
   };

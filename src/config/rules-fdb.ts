@@ -18,6 +18,7 @@ export const DEFAULT_FDB_SIZE = 65_536;
 /** Checks the entries of all ports of one bridge, or of those that belong to none. */
 export function checkFdb(ports: readonly DecodedPort[], bridge: DecodedBridge | undefined, faults: FaultList): void {
   const seen: Seen = new Map();
+  if (bridge !== undefined) checkOwn(bridge, seen, faults);
   for (const port of ports) {
     if (port.entryList.length === 0) continue;
     const members = membershipsOf(port, bridge);
@@ -29,19 +30,39 @@ export function checkFdb(ports: readonly DecodedPort[], bridge: DecodedBridge | 
   }
 }
 
+/** Entries of the bridge itself. Without a host port it is a member of whatever VLAN they say. */
+function checkOwn(bridge: DecodedBridge, seen: Seen, faults: FaultList): void {
+  const members = membershipsOf(bridge, bridge);
+  const isMember = bridge.given.host_port === true && !bridge.rejected.has('vlans');
+  const { name } = bridge;
+  const facts: EntryPort = {
+    ...{ name, type: 'bridge', id: undefined, members: isMember ? members : undefined },
+    hasHost: bridge.given.host_port === true || bridge.rejected.has('host_port'),
+    bridge: {
+      name,
+      filtering: bridge.rejected.has('vlan_filtering') ? undefined : bridge.given.vlan_filtering === true,
+    },
+  };
+  for (const entry of bridge.entryList) {
+    checkEntry(entry, facts, faults);
+    checkTwice(entry, undefined, members, seen, faults);
+  }
+}
+
 /** Entries without a VLAN count once for each VLAN of their port. */
 export function checkFdbSize(config: DecodedSwitch, faults: FaultList): void {
   const size = config.given.fdb_size ?? DEFAULT_FDB_SIZE;
   const bridgeOf = new Map(config.bridgeList.flatMap((bridge) => bridge.portList.map((port) => [port, bridge])));
   let count = 0;
-  for (const port of allPorts(config)) {
+  for (const port of [...config.bridgeList, ...allPorts(config)]) {
     if (port.entryList.length === 0) continue;
-    const bridge = bridgeOf.get(port);
+    const isBridge = 'portList' in port;
+    const bridge = isBridge ? port : bridgeOf.get(port);
     const everywhere = bridge?.given.vlan_filtering === true ? membershipsOf(port, bridge).length : 1;
     for (const { mac, given, path } of port.entryList) {
       if (mac === ZERO_MAC) continue;
-      const isOfOne =
-        given.vlan !== undefined || (port.type === 'vxlan' && port.given.id === undefined && hasVni(given));
+      const isOfVni = !isBridge && port.type === 'vxlan' && port.given.id === undefined && hasVni(given);
+      const isOfOne = given.vlan !== undefined || isOfVni;
       count += isOfOne ? 1 : everywhere;
       if (count <= size) continue;
       const what = `up to here there are more than ${size} entries, counted once for each VLAN`;
@@ -80,17 +101,17 @@ type Seen = Map<string, Map<number | 'all', Path>>;
 
 function checkTwice(
   entry: DecodedEntry,
-  port: DecodedPort,
+  port: DecodedPort | undefined,
   members: VlanMembership[],
   seen: Seen,
   faults: FaultList,
 ): void {
   const { vlan, dst } = entry.given;
-  const { vni, sentVni } = vnisOfEntry(entry.given, port.type === 'vxlan' ? port.given.id : null);
+  const { vni, sentVni } = vnisOfEntry(entry.given, port?.type === 'vxlan' ? port.given.id : null);
   if (['vlan', 'vni', 'src_vni', 'dst', 'port'].some((key) => entry.rejected.has(key))) return;
   const scope = vlan ?? members.find((member) => vni !== undefined && member.vni === vni)?.vid ?? 'all';
   let key = entry.mac;
-  if (port.type === 'vxlan' && isForMany(entry.mac)) {
+  if (port?.type === 'vxlan' && isForMany(entry.mac)) {
     key = [entry.mac, port.name, dst, entry.given.port ?? port.given.dstport ?? DEFAULT_DSTPORT, sentVni].join(' ');
   }
   const scopes = seen.get(key) ?? new Map<number | 'all', Path>();

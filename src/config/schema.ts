@@ -61,6 +61,8 @@ export const BRIDGE = object('a mapping of bridge options', {
   // Of the host port.
   vlans: vlanList,
   mdb: value.list('multicast groups such as { port: tap0, grp: 239.1.1.1 }').optional(),
+  // Of the bridge itself.
+  fdb: value.list('FDB entries').optional(),
   ...nic,
   // "ports:" with nothing after it is a bridge without ports.
   ports: mapping('port names to ports').nullable().optional(),

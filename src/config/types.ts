@@ -109,6 +109,8 @@ export interface BridgeConfig extends NicSettings {
   hostPort: boolean;
   /** Memberships of the host port, with `hostPort`; as CommonPortConfig.vlans. */
   vlans: VlanMembership[];
+  /** MACs that are the host's own in this bridge: their frames go to the host port, and without one to nobody. */
+  fdb: FdbEntryConfig[];
   ports: PortConfig[];
   options: RawOptions;
 }

@@ -3,6 +3,7 @@
  * Plain data; `reconcile.ts` changes it with the configuration, `views.ts` shows it. It touches no device.
  */
 import type { BridgeConfig, NicAddress, SwitchConfig, TapConfig, VxlanConfig } from '../config/types.js';
+import { LOCAL_PORT } from '../dataplane/forwarding.js';
 import type { EntryTable } from './entries.js';
 
 /** A TAP of a port, as opened; it is followed wherever its NIC goes. */
@@ -105,6 +106,19 @@ export interface VxlanPort extends PortBase {
 
 export type Port = TapPort | VxlanPort;
 
+/** A bridge itself that has no host port: what is the host's own there leads to nobody. */
+export interface BridgeSelf {
+  kind: 'bridge';
+  /** LOCAL_PORT: the engines know no such port. */
+  index: number;
+  name: string;
+  bridge: BridgeModel;
+  vlans: ReadonlyMap<number, unknown>;
+}
+
+/** What an FDB entry may be put on. A host port has the entries of its bridge. */
+export type Holder = Port | BridgeSelf;
+
 /** A VTEP of a vxlan port, and the numbers of its remotes. */
 export interface Vtep {
   address: string;
@@ -167,6 +181,14 @@ export interface SwitchModel {
   entries: EntryTable;
   /** Numbers of ports without their device: it has gone, or is not there yet. `fault` says why, and they wait for it. */
   lost: Set<number>;
+}
+
+/** What the entries under a link's name are on. */
+export function holderOf({ ports, bridges }: Pick<SwitchModel, 'ports' | 'bridges'>, name: string): Holder | undefined {
+  const port = ports.get(name);
+  if (port !== undefined) return port;
+  const bridge = bridges.get(name);
+  return bridge && { kind: 'bridge', index: LOCAL_PORT, name, bridge, vlans: new Map() };
 }
 
 /** Link name of a vxlan port's own TAP. */

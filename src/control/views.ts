@@ -6,7 +6,7 @@ import { effectiveOptions } from '../config/effective-options.js';
 import type { PortConfig, VlanMembership } from '../config/types.js';
 import type { CounterReader, Traffic } from '../dataplane/counters.js';
 import { TICK_MS } from '../dataplane/engine.js';
-import { destinationPort, destinationRemote, segmentParts } from '../dataplane/forwarding.js';
+import { destinationPort, destinationRemote, LOCAL_PORT, segmentParts } from '../dataplane/forwarding.js';
 import type { RemoteTable } from '../encap/remotes.js';
 import { ageOf } from '../fdb/ageing.js';
 import type { FdbRow as FdbEntry, FdbReader } from '../fdb/table.js';
@@ -164,14 +164,14 @@ function entryRow({ model, remotes }: Sources, entry: FdbEntry, now: number): Fd
   const bridge = model.bridgeAt[place.bridge];
   const port = model.portAt[destinationPort(entry.destination)];
   // A link that goes takes its entries along; some may be there for a moment longer.
-  if (bridge === undefined || port === undefined) return null;
+  if (bridge === undefined || (port === undefined && entry.owner !== LOCAL_PORT)) return null;
   const state = stateOf(entry.flags);
   return {
     mac: formatMac(entry.high, entry.low),
-    ifname: port.name,
+    ifname: port?.name ?? bridge.name,
     master: bridge.name,
     ...(place.vid === 0 ? {} : { vlan: place.vid }),
-    ...(port.kind === 'vxlan' ? remotePart(port, remotes, destinationRemote(entry.destination), place.vid) : {}),
+    ...(port?.kind === 'vxlan' ? remotePart(port, remotes, destinationRemote(entry.destination), place.vid) : {}),
     state,
     flags: flagWords(entry.flags),
     ...(state === 'permanent' ? {} : { updated: Math.floor((ageOf(now, entry.stamp) * TICK_MS) / 1000) }),

@@ -13,6 +13,9 @@ export const MAX_BRIDGES = 1024;
 export const NO_BRIDGE = 0;
 export const MAX_SOCKETS = 128;
 
+/** The number of no port: where a MAC leads that is the bridge's own, and there is no host port. It is in no bridge, ever. */
+export const LOCAL_PORT = MAX_PORTS - 1;
+
 // 0: no port.
 export const PORT_TAP = 1;
 export const PORT_VXLAN = 2;

@@ -189,7 +189,8 @@ ports:
 
   it.each([
     [{ mac: A, dev: 'no' }, /^there is no port "no"/],
-    [{ mac: A, dev: 'b' }, /^b is a bridge; give one of its ports$/],
+    [{ mac: A, dev: 'b', state: 'static' }, /^state: an entry of a bridge without host_port is the host's own MAC/],
+    [{ mac: A, dev: 'b', port: 4789 }, /^port: is for entries of a vxlan port, and this is a bridge/],
     [{ mac: 'x', dev: 't' }, /^mac: expected a MAC address such as/],
     [{ dev: 't' }, /^mac: is missing/],
     [{ mac: A, dev: 't', vlan: 0 }, /^vlan: expected a VLAN ID from 1 to 4094, found 0/],

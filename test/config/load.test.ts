@@ -44,6 +44,7 @@ describe('the example of the contract', () => {
         up: true,
         vlanFiltering: true,
         vlanDefaultPvid: 1,
+        fdb: [],
         ageingTime: 300,
         fdbMaxLearned: 0,
         groupFwdMask: 0,

@@ -23,7 +23,12 @@ export function entriesBetween(
   changes: readonly VlansRequest[],
 ): Entry[] {
   const placeOf = (config: SwitchConfig): Map<string, string> =>
-    new Map(config.bridges.flatMap(({ name, ports }) => ports.map((port) => [port.name, placeText(name, port)])));
+    new Map(
+      config.bridges.flatMap(({ name, ports }) => [
+        [name, name] as const,
+        ...ports.map((port) => [port.name, placeText(name, port)] as const),
+      ]),
+    );
   const was = placeOf(before);
   const is = placeOf(middle);
   const stays = (port: string): boolean =>
@@ -32,15 +37,22 @@ export function entriesBetween(
   const taken = new Set(brought.remove.map(fullKey));
   const left = leftVlans(before, middle, changes);
   const carried = carriedVnis(middle);
-  const isLeft = ({ port, vlan, vni }: Entry): boolean =>
-    left.has(`${port} ${vlan}`) || (typeof vni === 'number' && !carried.has(`${port} ${vni}`));
+  // A bridge's own entries stay when its host port goes, whose VLANs these were.
+  const alone = new Set(middle.bridges.flatMap(({ name, hostPort }) => (hostPort ? [] : [name])));
+  const had = new Set(before.bridges.flatMap(({ name, hostPort }) => (hostPort ? [name] : [])));
+  const isLeft = ({ port, vlan, vni, state }: Entry): boolean =>
+    (alone.has(port) && had.has(port) && state !== 'permanent') ||
+    (left.has(`${port} ${vlan}`) && !alone.has(port)) ||
+    (typeof vni === 'number' && !carried.has(`${port} ${vni}`));
   const rows = [
     ...[...table.all()].filter((entry) => stays(entry.port) && !taken.has(fullKey(entry)) && !isLeft(entry)),
     ...entriesOf(middle).filter(({ port }) => !stays(port) && is.has(port)),
     ...brought.add.filter(({ port }) => stays(port)),
   ];
   // A unicast MAC is in one place of a VLAN: what comes takes it over.
-  const homes = new Map(middle.bridges.flatMap(({ name, ports }) => ports.map((port) => [port.name, name])));
+  const homes = new Map(
+    middle.bridges.flatMap(({ name, ports }) => [name, ...ports.map((port) => port.name)].map((link) => [link, name])),
+  );
   const keyIn = (entry: Entry): string =>
     isForMany(entry.mac) ? fullKey(entry) : `${homes.get(entry.port)} ${keyOf(entry)}`;
   return [...new Map(rows.map((entry) => [keyIn(entry), entry])).values()];

@@ -203,7 +203,7 @@ function linksOf({ document, config }: Stated): Link[] {
     links.push({ type: port.type, name: port.name, master, options, identity, facts, whole, isSaid, speaks, members });
   };
   for (const bridge of config.bridges) {
-    const { ports, options: _, vlans: _vlans, ...rest } = bridge;
+    const { ports, options: _, vlans: _vlans, fdb: _fdb, ...rest } = bridge;
     const raw = bridges[bridge.name] ?? {};
     const facts = JSON.stringify(rest);
     const place = { name: bridge.name, master: null, identity: 'bridge', whole: '' };

@@ -11,7 +11,7 @@ import { command } from '../../text/shell.js';
 import type { FdbRequest } from '../api.js';
 import { ChangeRefused, unknownLink } from '../controls.js';
 import { type Entry, isFloodRow, isForMany } from '../entries.js';
-import type { Port } from '../model.js';
+import { type Holder, holderOf } from '../model.js';
 import { type FdbTables, type Flush, flushMatches, isBehind, selectsEntry } from './fdb-selection.js';
 import { macOf } from './port-entries.js';
 import type { Transition } from './transition.js';
@@ -49,7 +49,7 @@ export function addEntry(tables: FdbTables, request: Addition, change: Transitio
 }
 
 /** As with `bridge fdb add`, what has been learned is there too. */
-function refuseKnown({ model, fdb }: FdbTables, port: Port, row: Entry): void {
+function refuseKnown({ model, fdb }: FdbTables, port: Holder, row: Entry): void {
   const { high, low } = macOf(row.mac);
   const known = isForMany(row.mac)
     ? [...model.entries.ofPort(port.name)].some(
@@ -66,7 +66,7 @@ function refuseKnown({ model, fdb }: FdbTables, port: Port, row: Entry): void {
 }
 
 /** The MAC of a host port stays where it is. */
-function refuseOwn({ model, fdb }: FdbTables, port: Port, row: Entry): void {
+function refuseOwn({ model, fdb }: FdbTables, port: Holder, row: Entry): void {
   const { high, low } = macOf(row.mac);
   const found = fdb.find(high, low, segmentOf(port.bridge?.index ?? 0, row.vlan));
   const holder = found === null ? undefined : model.portAt[found.owner];
@@ -78,10 +78,12 @@ function refuseOwn({ model, fdb }: FdbTables, port: Port, row: Entry): void {
 }
 
 /** All that a port sends leaves by its `dev`, or by the routes: no entry has a device of its own. */
-function refuseVia(port: Port, via: string | undefined): void {
+function refuseVia(port: Holder, via: string | undefined): void {
   if (via === undefined || (port.kind === 'vxlan' && port.config.dev === via)) return;
-  if (port.kind === 'tap')
-    throw new ChangeRefused(`via is for entries of a vxlan port, and ${port.name} is a tap port`);
+  if (port.kind !== 'vxlan')
+    throw new ChangeRefused(
+      `via is for entries of a vxlan port, and ${port.name} is a ${port.kind === 'tap' ? 'tap port' : 'bridge'}`,
+    );
   const { dev } = port.config;
   const how = dev === undefined ? 'the routes to the remotes' : `dev ${dev}`;
   throw new ChangeRefused(
@@ -109,7 +111,7 @@ export function deleteEntry(tables: FdbTables, request: Deletion, change: Transi
   for (const segment of learned) change.structure.push({ op: 'fdb-del', ...macOf(mac), segment });
 }
 
-function configuredRows(tables: FdbTables, port: Port, request: Deletion): Entry[] {
+function configuredRows(tables: FdbTables, port: Holder, request: Deletion): Entry[] {
   const { mac, vlan, dst, port: udpPort } = request;
   // As in vxlan_fdb_delete, a destination without a port is the one at the port's own.
   const isAt = (entry: Entry): boolean =>
@@ -128,8 +130,8 @@ function configuredRows(tables: FdbTables, port: Port, request: Deletion): Entry
  * Without a VNI, a flood list's row of every VNI is meant; a port with one VNI has no other. As with its UDP port, a
  * destination without a VNI of its own is the one that has none.
  */
-function isOfVni(port: Port, entry: Entry, request: Deletion): boolean {
-  if (port.kind === 'tap') return request.vni === undefined && request.src_vni === undefined;
+function isOfVni(port: Holder, entry: Entry, request: Deletion): boolean {
+  if (port.kind !== 'vxlan') return request.vni === undefined && request.src_vni === undefined;
   const { vni, sentVni } = vnisOfEntry(request, port.config.id);
   const isAny = request.dst === undefined && request.vni === undefined;
   if (!isAny && entry.sentVni !== sentVni) return false;
@@ -137,12 +139,12 @@ function isOfVni(port: Port, entry: Entry, request: Deletion): boolean {
   return isFloodRow(entry) ? (entry.vni ?? null) === (vni ?? null) : vni === undefined || entry.vni === vni;
 }
 
-function udpPortOf(port: Port, udpPort: number | undefined): number | undefined {
+function udpPortOf(port: Holder, udpPort: number | undefined): number | undefined {
   return udpPort ?? (port.kind === 'vxlan' ? port.config.dstport : undefined);
 }
 
 /** Segments in which the MAC has been learned behind the port. */
-function learnedSegments(tables: FdbTables, port: Port, request: Deletion): number[] {
+function learnedSegments(tables: FdbTables, port: Holder, request: Deletion): number[] {
   const { bridge } = port;
   const { mac, dst } = request;
   if (bridge === null || udpPortOf(port, request.port) !== udpPortOf(port, undefined)) return [];
@@ -160,11 +162,11 @@ function learnedSegments(tables: FdbTables, port: Port, request: Deletion): numb
 }
 
 /** VLANs of the port that a VLAN and a VNI leave of all. */
-function vidsOf(port: Port, request: Deletion): number[] {
+function vidsOf(port: Holder, request: Deletion): number[] {
   const { vlan } = request;
   const all = vlan === undefined ? [0, ...port.vlans.keys()] : [vlan];
   if (request.vni === undefined && request.src_vni === undefined) return all;
-  if (port.kind === 'tap') return [];
+  if (port.kind !== 'vxlan') return [];
   const { vni, sentVni } = vnisOfEntry(request, port.config.id);
   const mapped = port.vnis.find((one) => one.vni === vni);
   if (mapped === undefined || sentVni !== undefined) return [];
@@ -196,8 +198,8 @@ function fits(match: FdbMatch, row: { owner: number; segment: number; destinatio
   );
 }
 
-function portOf({ model }: FdbTables, name: string): Port {
-  const port = model.ports.get(name);
+function portOf({ model }: FdbTables, name: string): Holder {
+  const port = holderOf(model, name);
   if (port !== undefined) return port;
   throw unknownLink('port', name);
 }

@@ -13,7 +13,7 @@ import {
 import type { FdbRequest } from '../api.js';
 import { unknownLink } from '../controls.js';
 import { type Entry, isFloodRow } from '../entries.js';
-import type { Port, SwitchModel } from '../model.js';
+import { type Holder, holderOf, type SwitchModel } from '../model.js';
 import { macOf, type PortEntries } from './port-entries.js';
 
 export type Flush = Extract<FdbRequest, { op: 'flush' }>;
@@ -33,7 +33,7 @@ const LASTING = FLAG_STATIC | FLAG_PERMANENT | FLAG_PINNED;
 /** Matches for entries that age, one for each place; none where the request means others only. */
 export function flushMatches(tables: FdbTables, request: Flush): FdbMatch[] {
   const { state, vlan, dst } = request;
-  const ports = portsOf(tables, request);
+  const ports = portsOf(tables, request).filter((port) => port.kind !== 'bridge');
   if (state !== undefined && state !== 'all' && !state.includes('dynamic')) return [];
   const flagsMask = state === undefined ? LASTING | FLAG_EXTERN_LEARN : LASTING;
   return ports.flatMap((port) => {
@@ -70,30 +70,34 @@ export function selectsEntry(tables: FdbTables, request: Flush, entry: Entry): b
 }
 
 /** Whether an entry leads to a VTEP. One that has moved behind a remote by learning does not say which. */
-export function isBehind({ fdb, remotesAt }: FdbTables, port: Port, entry: Entry, dst: string): boolean {
+export function isBehind({ fdb, remotesAt }: FdbTables, port: Holder, entry: Entry, dst: string): boolean {
   if (entry.dst !== undefined || port.kind !== 'vxlan' || port.bridge === null) return entry.dst === dst;
   const { high, low } = macOf(entry.mac);
   const row = fdb.find(high, low, segmentOf(port.bridge.index, entry.vlan));
   return row !== null && remotesAt(port.index, dst).includes(destinationRemote(row.destination));
 }
 
-function vniOf(port: Port, entry: Entry): number | null {
+function vniOf(port: Holder, entry: Entry): number | null {
   if (typeof entry.vni === 'number') return entry.vni;
   return port.kind === 'vxlan' ? (port.vnis.find(({ vid }) => vid === null)?.vni ?? null) : null;
 }
 
-function portsOf({ model }: Pick<FdbTables, 'model'>, { dev, br }: Pick<Flush, 'dev' | 'br'>): Port[] {
+/** A bridge that has no host port stands for itself among them. */
+function portsOf({ model }: Pick<FdbTables, 'model'>, { dev, br }: Pick<Flush, 'dev' | 'br'>): Holder[] {
   // `bridge fdb flush dev br0` is the usual way to say it.
   if (dev !== undefined && br === undefined && model.bridges.has(dev)) return portsOf({ model }, { br: dev });
   if (dev !== undefined && !model.ports.has(dev)) throw unknownLink('port', dev);
   if (br !== undefined && !model.bridges.has(br)) throw unknownLink('bridge', br);
-  return [...model.ports.values()].filter(
+  const bridges = [...model.bridges.keys()].flatMap((name) =>
+    model.ports.has(name) ? [] : (holderOf(model, name) ?? []),
+  );
+  return [...model.ports.values(), ...bridges].filter(
     (port) => (dev === undefined || port.name === dev) && (br === undefined || port.bridge?.name === br),
   );
 }
 
 /** Segments that the request's VLAN and VNI leave of a port; empty: all of them, null: none. */
-function segmentsOf(port: Port, { vlan, vni }: Flush): number[] | null {
+function segmentsOf(port: Holder, { vlan, vni }: Flush): number[] | null {
   const { bridge } = port;
   if (bridge === null) return null;
   const ofVlan = vlan === undefined ? [] : [segmentOf(bridge.index, vlan)];

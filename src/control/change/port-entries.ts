@@ -13,7 +13,7 @@ import {
 } from '../../fdb/table.js';
 import { isMulticastHigh, parseMac } from '../../wire/ethernet.js';
 import { type Entry, isFloodRow, isForMany } from '../entries.js';
-import type { Port, SwitchModel, VxlanPort } from '../model.js';
+import { type Holder, holderOf, type Port, type SwitchModel, type VxlanPort } from '../model.js';
 import { Numbers } from '../numbers.js';
 import type { Transition } from './transition.js';
 import type { VniNumbers } from './vni-numbers.js';
@@ -44,7 +44,10 @@ export class PortEntries {
   /** The port that a unicast MAC was put on, by `bridge vlan mac`: it is in one place of a VLAN. */
   private readonly places = new Map<string, string>();
   /** Entries whose rows are to be told, once it is settled which remotes they lead to. */
-  private readonly untold = new Map<Port, Set<Entry>>();
+  private readonly untold = new Map<Holder, Set<Entry>>();
+
+  /** Bridges whose own entries are to be told anew. */
+  private readonly rehoused = new Set<string>();
 
   constructor(
     private readonly model: SwitchModel,
@@ -64,7 +67,7 @@ export class PortEntries {
   /** Puts entries in, each in place of one with the same key. Entries of a port without a bridge are kept for later only. */
   add(entries: readonly Entry[], change: Transition): void {
     for (const entry of entries) {
-      const port = this.model.ports.get(entry.port);
+      const port = holderOf(this.model, entry.port);
       if (port === undefined || port.bridge === null) continue;
       const before = this.model.entries.get(entry);
       if (before !== undefined) this.drop(port, before, change, true);
@@ -76,12 +79,12 @@ export class PortEntries {
   }
 
   /** Where a MAC was put before, on another port, it is no more. */
-  private takePlace(port: Port, entry: Entry, change: Transition): void {
+  private takePlace(port: Holder, entry: Entry, change: Transition): void {
     if (isForMany(entry.mac)) return;
     const key = placeKey(port, entry);
-    const other = this.model.ports.get(this.places.get(key) ?? port.name);
+    const other = holderOf(this.model, this.places.get(key) ?? port.name);
     this.places.set(key, port.name);
-    if (other === undefined || other === port) return;
+    if (other === undefined || other.name === port.name) return;
     const before = this.model.entries.get({ ...entry, port: other.name });
     if (before === undefined) return;
     this.model.entries.delete(before);
@@ -90,7 +93,7 @@ export class PortEntries {
 
   /** Takes note that an entry has moved by learning, or has gone. Nothing of it is told: the engines know. */
   stray(entry: Entry, now: Entry | null): void {
-    const port = this.model.ports.get(entry.port);
+    const port = holderOf(this.model, entry.port);
     if (port === undefined || !this.model.entries.delete(entry)) return;
     this.places.delete(placeKey(port, entry));
     if (now?.dst === undefined && port.kind === 'vxlan') this.vteps.unname(port, entry);
@@ -103,7 +106,7 @@ export class PortEntries {
   remove(entries: Iterable<Entry>, change: Transition): void {
     for (const key of [...entries]) {
       const entry = this.model.entries.get(key);
-      const port = this.model.ports.get(key.port);
+      const port = holderOf(this.model, key.port);
       if (entry === undefined || port === undefined) continue;
       this.model.entries.delete(entry);
       if (!isForMany(entry.mac)) this.places.delete(placeKey(port, entry));
@@ -115,6 +118,26 @@ export class PortEntries {
   forgetPort(port: Port, change: Transition): void {
     this.remove(this.model.entries.ofPort(port.name), change);
     this.model.entries.forgetPort(port.name);
+  }
+
+  /** A bridge goes, and with it what was put on it. */
+  forgetBridge(name: string, change: Transition): void {
+    this.remove(this.model.entries.ofPort(name), change);
+    this.model.entries.forgetPort(name);
+  }
+
+  /** A bridge has a host port from now on: what is the host's own in it leads there. */
+  beginHost(bridge: string): void {
+    this.rehoused.add(bridge);
+  }
+
+  /** A bridge's host port ends. What is permanent is the host's own still; the rest has no place any more. */
+  endHost(port: Port, change: Transition): void {
+    this.remove(
+      this.having(port, ({ state }) => state !== 'permanent'),
+      change,
+    );
+    this.rehoused.add(port.name);
   }
 
   /** Forgets the entries of a VLAN that a port leaves. */
@@ -163,6 +186,11 @@ export class PortEntries {
       for (const entry of this.having(port, ({ dst }) => dst !== undefined && addresses.has(dst)))
         this.touchEntry(port, entry);
     }
+    for (const name of this.rehoused) {
+      const holder = holderOf(this.model, name);
+      if (holder !== undefined) for (const entry of this.model.entries.ofPort(name)) this.touchEntry(holder, entry);
+    }
+    this.rehoused.clear();
     for (const [port, entries] of this.untold) for (const entry of entries) this.tellRow(port, entry, change);
     this.untold.clear();
     for (const port of this.stale) this.tellFlood(port, change);
@@ -174,7 +202,7 @@ export class PortEntries {
   // ---- Rows ----
 
   /** A row or a list is to be told anew. */
-  private touchEntry(port: Port, entry: Entry): void {
+  private touchEntry(port: Holder, entry: Entry): void {
     if (isFloodRow(entry)) {
       if (port.kind === 'vxlan') this.stale.add(port);
     } else if (port.kind === 'vxlan' && isMulticastHigh(macOf(entry.mac).high)) {
@@ -184,7 +212,7 @@ export class PortEntries {
     }
   }
 
-  private tellRow(port: Port, entry: Entry, change: Transition): void {
+  private tellRow(port: Holder, entry: Entry, change: Transition): void {
     const bridge = port.bridge;
     // It may have gone again, or have been replaced, in the same change.
     if (bridge === null || this.model.entries.get(entry) !== entry) return;
@@ -198,7 +226,7 @@ export class PortEntries {
     });
   }
 
-  private drop(port: Port, entry: Entry, change: Transition, replaced: boolean): void {
+  private drop(port: Holder, entry: Entry, change: Transition, replaced: boolean): void {
     if (isFloodRow(entry)) {
       if (port.kind === 'vxlan') this.stale.add(port);
     } else if (port.kind === 'vxlan' && isMulticastHigh(macOf(entry.mac).high)) {
@@ -254,7 +282,7 @@ export class PortEntries {
   }
 }
 
-function placeKey(port: Port, { vlan, mac }: Entry): string {
+function placeKey(port: Holder, { vlan, mac }: Entry): string {
   return `${port.bridge?.name ?? ''} ${vlan} ${mac}`;
 }
 

@@ -2,7 +2,7 @@
  * Ports that come, stay and go: their devices, numbers and place in a bridge.
  */
 import type { VxlanConfig } from '../../config/types.js';
-import { MAX_PORTS } from '../../dataplane/counters.js';
+import { LOCAL_PORT } from '../../dataplane/forwarding.js';
 import { parseAddress } from '../../wire/ip-address.js';
 import { DEFAULT_MTU, type DeviceSource, type Released } from '../devices.js';
 import type {
@@ -38,7 +38,7 @@ export interface Opened {
 }
 
 export class PortLife {
-  private readonly numbers = new Numbers('ports, host ports among them', 0, MAX_PORTS);
+  private readonly numbers = new Numbers('ports, host ports among them', 0, LOCAL_PORT);
   /** Sockets of ports that end in this change, and that another port has too. */
   private readonly kept = new Set<number>();
 
@@ -85,6 +85,7 @@ export class PortLife {
     bridge?.ports.push(port);
     if (port.kind === 'tap') this.attachTap(port, change);
     else this.attachVxlan(port, change);
+    if (isHostOfBridge(port)) this.entries.beginHost(name);
     this.settings.begin(port);
     this.settings.setStorm(port, null, change);
     this.memberships.setVlans(port, change);
@@ -145,7 +146,8 @@ export class PortLife {
 
   /** A port that is not wanted any more. */
   end(port: Port, inherited: ReadonlySet<OpenTap>, change: Transition): void {
-    this.entries.forgetPort(port, change);
+    if (isHostOfBridge(port)) this.entries.endHost(port, change);
+    else this.entries.forgetPort(port, change);
     this.leaveBridge(port);
     this.model.ports.delete(port.name);
     change.structure.push({ op: 'port-del', port: port.index });
@@ -250,6 +252,11 @@ export class PortLife {
 /** The outer source address as words; null: the route's. */
 function localOf({ local }: VxlanConfig): number[] | null {
   return local === undefined ? null : (parseAddress(local)?.words ?? null);
+}
+
+/** Its entries are those of the bridge itself, and stay with that. */
+function isHostOfBridge(port: Port): boolean {
+  return port.kind === 'tap' && port.role === 'bridge';
 }
 
 function allSenders({ senders, dfSenders }: SenderPools): number[] {

@@ -223,6 +223,8 @@ export class Reconciler {
   commit({ next, delta, wanted, ending, restated, opened }: Prepared): Transition {
     const change = new Transition();
     this.entries.remove(delta.remove, change);
+    const staying = new Set(next.bridges.map(({ name }) => name));
+    for (const name of this.model.bridges.keys()) if (!staying.has(name)) this.entries.forgetBridge(name, change);
     for (const name of ending) this.ports.end(this.model.ports.get(name) as Port, opened.inherited, change);
     for (const config of next.bridges) this.setBridge(config, change);
     for (const port of wanted) {

@@ -4,7 +4,7 @@
  *
  * Also the watch over MACs that move too often: told once, until they have calmed down.
  */
-import { destinationPort, destinationRemote, segmentParts } from '../../dataplane/forwarding.js';
+import { destinationPort, destinationRemote, LOCAL_PORT, segmentParts } from '../../dataplane/forwarding.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import {
   EVENT_ADDED,
@@ -123,7 +123,8 @@ export class EventFeed {
     const { model } = this.sources;
     const part = segmentParts(segment);
     const bridge = part === null ? undefined : model.bridgeAt[part.bridge];
-    const place = this.placeOf(destination);
+    const isOwn = bridge !== undefined && destinationPort(destination) === LOCAL_PORT;
+    const place = isOwn ? { ifname: bridge.name } : this.placeOf(destination);
     if (part === null || bridge === undefined || place === null) return null;
     const port = model.ports.get(place.ifname);
     const vni = port?.kind === 'vxlan' ? vniOf(port, part.vid) : undefined;

@@ -109,7 +109,7 @@ const fdbEntry: fc.Arbitrary<FdbRequest> = fc
     op: oneOf('add' as const, 'append' as const, 'replace' as const, 'del' as const),
     mac: oneOf(...UNICAST, ...UNICAST, ZERO, ZERO, GROUP, OWN[0]),
     dev: oneOf(...TAPS, ...VXLANS, ...VXLANS),
-    other: rarely(oneOf('br1', 'v1@host'), 12),
+    other: rarely(oneOf('br1', 'br1', 'v1@host'), 8),
     dst: rarely(oneOf(...REMOTES), 1),
     ...place,
     ...apart,

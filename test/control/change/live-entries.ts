@@ -2,7 +2,15 @@
  * What the model reads out of a configuration for its tables: ports as frames meet them, VNIs, and the entries that a
  * document or a command means, one for each place. It holds nothing.
  */
-import { type Config, defaultPvid, type Given, isFiltering, type Members, membersOf } from './live-config.js';
+import {
+  type BridgeState,
+  type Config,
+  defaultPvid,
+  type Given,
+  isFiltering,
+  type Members,
+  membersOf,
+} from './live-config.js';
 import { isMany } from './live-rules.js';
 
 export const ZERO = '00:00:00:00:00:00';
@@ -126,6 +134,16 @@ export function expand(config: Config, name: string, given: Given, state: State)
   if (!isFiltering(bridge)) return [{ ...how, vid: 0, vni: id }];
   const vids = vlan === undefined ? [...membersOf(port, bridge).keys()] : [vlan];
   return vids.map((vid) => ({ ...how, vid, vni: id }));
+}
+
+/** The rows of an entry of a bridge itself. */
+export function expandOwn(bridge: BridgeState, { mac, vlan, state, sticky, extern_learn }: Given): Entry[] {
+  const pvid = defaultPvid(bridge);
+  const all = bridge.options.host_port === true ? [...membersOf(bridge, bridge).keys()] : pvid === 0 ? [] : [pvid];
+  const vids = !isFiltering(bridge) ? [0] : vlan === undefined ? all : [vlan];
+  const none = { vni: null, dst: '', udp: undefined, sent: undefined };
+  const how = { state: state ?? ('permanent' as const), sticky: sticky === true, extern: extern_learn === true };
+  return vids.map((vid) => ({ port: bridge.name, mac, vid, ...none, ...how }));
 }
 
 export function keyOf({ port, mac, vid, vni, dst, udp, sent }: Entry, bridge: string): string {

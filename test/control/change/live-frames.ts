@@ -186,7 +186,8 @@ export class Wires {
     const isPinned = row.state === 'static' && row.dst !== '' && isHome(row);
     const stays = row.state === 'permanent' || row.sticky || isPinned;
     // A remote does not learn away what was put in here; another VTEP of the same port is dropped for it.
-    if (address !== '' && (stays || row.state === 'static')) return row.port !== from.name || row.dst === '';
+    const isSettled = stays || (row.state === 'static' && !row.extern);
+    if (address !== '' && isSettled) return row.port !== from.name || row.dst === '';
     if (stays) return true;
     if (!row.set && !this.mayMove(row, from, bridge)) {
       rows.delete(key);

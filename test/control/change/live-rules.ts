@@ -4,7 +4,15 @@
  *
  * Values by themselves are not judged: the tests give sound ones, or mark them as wrong.
  */
-import { type Config, type Given, isFiltering, type Members, membersOf, type PortState } from './live-config.js';
+import {
+  type BridgeState,
+  type Config,
+  type Given,
+  isFiltering,
+  type Members,
+  membersOf,
+  type PortState,
+} from './live-config.js';
 
 const ZERO = '00:00:00:00:00:00';
 const NIC_KEYS = ['mac', 'addresses', 'mtu', 'persist'];
@@ -81,6 +89,19 @@ export function entryFault(config: Config, port: PortState, given: Given): strin
   if (bridge === undefined) return mac !== ZERO || port.type === 'tap' || vlan !== undefined ? 'of no bridge' : null;
   if (vlan === undefined) return null;
   return isFiltering(bridge) && members.has(vlan) ? null : 'not a member';
+}
+
+/** The same of an entry of a bridge itself: without a host port it is the host's own MAC, and permanent. */
+export function ownEntryFault(
+  bridge: BridgeState,
+  { mac, vlan, vni, src_vni, dst, port, state }: Given,
+): string | null {
+  if ([vni, src_vni, dst, port].some((one) => one !== undefined)) return 'a remote of a bridge';
+  if (isMany(mac)) return 'no unicast MAC';
+  if (bridge.options.host_port !== true && (state ?? 'permanent') !== 'permanent') return 'not permanent';
+  if (vlan === undefined) return null;
+  if (!isFiltering(bridge)) return 'no VLANs';
+  return bridge.options.host_port !== true || membersOf(bridge, bridge).has(vlan) ? null : 'not a member';
 }
 
 /** No two NICs of a namespace have one name. */

@@ -5,13 +5,14 @@
  * There is one table, as in a kernel's bridge: an entry that was put in by hand and has moved since is where it is now.
  */
 import type { FdbRequest } from '../../../src/control/api.js';
-import { type Config, isFiltering, Refused } from './live-config.js';
+import { type BridgeState, type Config, isFiltering, Refused } from './live-config.js';
 import { automaticMac } from './live-devices.js';
 import {
   type Entry,
   entriesOf,
   entriesOfPort,
   expand,
+  expandOwn,
   keyOf,
   type Shown,
   shownPorts,
@@ -19,7 +20,7 @@ import {
   wordsOf,
   ZERO,
 } from './live-entries.js';
-import { entryFault, isMany } from './live-rules.js';
+import { entryFault, isMany, ownEntryFault } from './live-rules.js';
 
 export interface Row extends Entry {
   bridge: string;
@@ -37,6 +38,8 @@ export interface Row extends Entry {
 }
 
 const placeOf = ({ port, dst, udp, sent }: Entry): string => `${port} ${dst} ${udp ?? ''} ${sent ?? ''}`;
+/** By hand, and for good. */
+const isPut = (row: Row): boolean => row.set && !row.own && row.state === 'permanent';
 export const isHome = (row: Row): boolean => row.home === placeOf(row);
 
 export class Tables {
@@ -90,11 +93,14 @@ export class Tables {
       }
       if (!stays || port.bridge !== old.bridge) {
         anew.add(name);
-        this.drop((entry) => entry.port === name);
+        // What is permanent on a bridge itself stays with it, whether it has a host port or not.
+        const isOfBridge = old.isHost && after.bridges.has(name);
+        this.drop((entry) => entry.port === name && !(isOfBridge && 'own' in entry && isPut(entry as Row)));
       } else {
         this.leaveVlans(before, after, old, port);
       }
     }
+    for (const name of before.bridges.keys()) if (!after.bridges.has(name)) this.drop((entry) => entry.port === name);
     for (const name of has.keys()) if (!had.has(name)) anew.add(name);
     if (way === 'edit') this.followEntries(entriesOf(before), entriesOf(after), after);
     else this.followFile(entriesOf(after), after);
@@ -146,7 +152,7 @@ export class Tables {
   }
 
   put(entry: Entry, config: Config): void {
-    const bridge = config.ports.get(entry.port)?.bridge;
+    const bridge = config.bridges.has(entry.port) ? entry.port : config.ports.get(entry.port)?.bridge;
     if (bridge === undefined || bridge === null) return;
     const key = keyOf(entry, bridge);
     if (isMany(entry.mac)) {
@@ -281,11 +287,12 @@ export class Tables {
   }
 
   private add(config: Config, request: Extract<FdbRequest, { op: 'add' | 'append' | 'replace' }>): void {
-    const port = config.ports.get(request.dev);
+    const own = config.bridges.get(request.dev);
+    const port = own === undefined ? config.ports.get(request.dev) : { bridge: own.name };
     if (port === undefined) throw new Refused('no such port');
-    const fault = entryFault(config, port, request);
+    const fault = 'options' in port ? entryFault(config, port, request) : ownEntryFault(own as BridgeState, request);
     if (fault !== null || port.bridge === null) throw new Refused(fault ?? 'of no bridge');
-    const entries = expand(config, request.dev, request, 'permanent');
+    const entries = own === undefined ? expand(config, request.dev, request, 'permanent') : expandOwn(own, request);
     if (entries.length === 0) throw new Refused('in no VLAN');
     const many = isMany(request.mac);
     if (request.op === 'append' && !many) throw new Refused('append for unicast');
@@ -302,7 +309,7 @@ export class Tables {
 
   private delete(config: Config, request: Extract<FdbRequest, { op: 'del' }>): void {
     const { mac, dev, vlan, dst, port: udp } = request;
-    if (!shownPorts(config).has(dev)) throw new Refused('no such port');
+    if (!shownPorts(config).has(dev) && !config.bridges.has(dev)) throw new Refused('no such port');
     const many = isMany(mac);
     if (many && dst === undefined) throw new Refused('which destination?');
     const isSingle = vnisOf(config, dev).has('all');
@@ -336,15 +343,19 @@ export class Tables {
   }
 
   private flush(config: Config, request: Extract<FdbRequest, { op: 'flush' }>): number {
-    const { dev, br, vlan, vni, dst, state } = request;
+    const { vlan, vni, dst, state } = request;
+    const isBridge = request.br === undefined && config.bridges.has(request.dev ?? '');
+    const { dev, br } = isBridge ? { dev: undefined, br: request.dev } : request;
     const shown = shownPorts(config);
+    const homeOf = (port: string): string | null | undefined =>
+      config.bridges.has(port) ? port : shown.get(port)?.bridge;
     if (dev !== undefined && !shown.has(dev)) throw new Refused('no such port');
     if (br !== undefined && !config.bridges.has(br)) throw new Refused('no such bridge');
     const fits = (entry: Entry): boolean =>
       (state === 'all' ||
         (state === undefined ? entry.state === 'dynamic' && !entry.extern : state.includes(entry.state))) &&
       (dev === undefined || entry.port === dev) &&
-      (br === undefined || shown.get(entry.port)?.bridge === br) &&
+      (br === undefined || homeOf(entry.port) === br) &&
       (vlan === undefined || entry.vid === vlan) &&
       (vni === undefined || this.vniOf(config, entry) === vni) &&
       (dst === undefined || entry.dst === dst);
