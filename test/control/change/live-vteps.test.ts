@@ -148,6 +148,17 @@ describe('an entry without a VTEP', () => {
     expect(live.stats().drops).toEqual({});
   });
 
+  it('that ages is young again with each frame from a VTEP of the port, and stays there', async () => {
+    await start({ remotes: [X, Y] });
+    await live.controls.fdb({ op: 'add', mac: STATIC, dev: 'v1', state: 'dynamic' });
+    live.wait(200);
+    learn(Y, STATIC);
+    live.wait(200);
+    expect(to(STATIC)).toEqual([`${X}:4789 vni 50`, `${Y}:4789 vni 50`]);
+    live.wait(200);
+    expect(live.fdb().find(({ mac }) => mac === STATIC)).toBeUndefined();
+  });
+
   it('with an empty flood list leads nowhere, and is counted', async () => {
     await start({ fdb: [{ mac: STATIC }] });
     expect(to(STATIC)).toEqual([]);
