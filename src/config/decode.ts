@@ -5,6 +5,18 @@
  * rejected, so that the rules can still judge everything else and do not take it for absent. It holds no rules.
  */
 import type { z } from 'zod';
+import type {
+  Decoded,
+  DecodedBridge,
+  DecodedEntry,
+  DecodedLists,
+  DecodedPort,
+  DecodedSwitch,
+  DecodedTap,
+  DecodedVlan,
+  DecodedVxlan,
+  Item,
+} from './decoded.js';
 import { nearest } from './did-you-mean.js';
 import { type FaultList, type Path, quote } from './faults.js';
 import {
@@ -21,74 +33,8 @@ import {
   VLAN,
   VXLAN,
 } from './schema.js';
-import type { NicAddress } from './types.js';
 import { value } from './values.js';
 import { takeZones } from './zones.js';
-
-/** A mapping of the file. */
-export interface Decoded<S extends z.ZodObject> {
-  path: Path;
-  /** The values that are sound by themselves. */
-  given: Partial<z.output<S>>;
-  /** Keys whose values, or items of them, were refused. */
-  rejected: ReadonlySet<string>;
-  /** As it stands in the file. */
-  raw: Readonly<Record<string, unknown>>;
-}
-
-export interface Item<T> {
-  path: Path;
-  value: T;
-}
-
-export interface DecodedSwitch extends Decoded<typeof SWITCH> {
-  bridgeList: DecodedBridge[];
-  /** Those that belong to no bridge. */
-  portList: DecodedPort[];
-  offloads: Partial<z.output<typeof OFFLOADS>>;
-}
-
-export interface DecodedBridge extends Decoded<typeof BRIDGE> {
-  name: string;
-  portList: DecodedPort[];
-  addressList: Item<NicAddress>[];
-  /** Of the host port; undefined when the file gives none. */
-  vlanList: DecodedVlan[] | undefined;
-  groupList: Item<z.output<typeof MDB_ENTRY>>[];
-  /** Of the bridge itself. */
-  entryList: DecodedEntry[];
-}
-
-export interface DecodedVlan extends Decoded<typeof VLAN> {
-  vid: z.output<typeof VLAN>['vid'];
-  remoteList: Item<string>[];
-}
-
-export interface DecodedEntry extends Decoded<typeof FDB_ENTRY> {
-  mac: string;
-}
-
-interface DecodedLists {
-  name: string;
-  /** Undefined when the file gives none. */
-  vlanList: DecodedVlan[] | undefined;
-  entryList: DecodedEntry[];
-  stormLimit: Partial<z.output<typeof STORM_LIMIT>>;
-  addressList: Item<NicAddress>[];
-}
-
-export interface DecodedTap extends Decoded<typeof TAP>, DecodedLists {
-  type: 'tap';
-}
-
-export interface DecodedVxlan extends Decoded<typeof VXLAN>, DecodedLists {
-  type: 'vxlan';
-  remoteList: Item<string>[];
-  peerList: Item<string>[];
-  bindingList: Item<z.output<typeof NEIGH_ENTRY>>[];
-}
-
-export type DecodedPort = DecodedTap | DecodedVxlan;
 
 /** Reads the whole file's value; undefined when it is no mapping. */
 export function decodeSwitch(raw: unknown, faults: FaultList): DecodedSwitch | undefined {
@@ -102,11 +48,6 @@ export function decodeSwitch(raw: unknown, faults: FaultList): DecodedSwitch | u
   }
   const offloads = decodeObject(OFFLOADS, decoded.given.offloads ?? {}, ['offloads'], faults)?.given ?? {};
   return { ...decoded, bridgeList, portList: decodePorts(decoded, [], faults), offloads };
-}
-
-/** Every port that could be read, those that belong to no bridge last. */
-export function allPorts(config: DecodedSwitch): DecodedPort[] {
-  return [...config.bridgeList, config].flatMap(({ portList }) => portList);
 }
 
 function decodeBridge(name: string, raw: unknown, path: Path, faults: FaultList): DecodedBridge | undefined {

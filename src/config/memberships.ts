@@ -3,7 +3,7 @@
  *
  * Owns the expansion and the default membership. It takes what the rules have found sound, and reports nothing.
  */
-import type { DecodedBridge, DecodedPort, DecodedVlan } from './decode.js';
+import type { DecodedBridge, DecodedPort, DecodedVlan } from './decoded.js';
 import { rangeLength } from './id-range.js';
 import type { VlanMembership } from './types.js';
 

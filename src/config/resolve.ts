@@ -12,7 +12,7 @@ import type {
   DecodedTap,
   DecodedVxlan,
   Item,
-} from './decode.js';
+} from './decoded.js';
 import { vnisOfEntry } from './entry-rules.js';
 import { FaultList, NOWHERE } from './faults.js';
 import type { HostFacts } from './host-facts.js';

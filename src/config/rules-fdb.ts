@@ -5,7 +5,7 @@
  * destinations on a vxlan port, each once. What one entry must be beside its port is in `entry-rules.ts`.
  */
 import { ZERO_MAC } from './address.js';
-import { allPorts, type DecodedBridge, type DecodedEntry, type DecodedPort, type DecodedSwitch } from './decode.js';
+import { allPorts, type DecodedBridge, type DecodedEntry, type DecodedPort, type DecodedSwitch } from './decoded.js';
 import { type EntryPort, entryFaults, isForMany, vnisOfEntry } from './entry-rules.js';
 import { type FaultList, formatPath, type Path } from './faults.js';
 import { membershipsOf } from './memberships.js';

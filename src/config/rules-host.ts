@@ -2,7 +2,7 @@
  * What a vxlan port is told beside the host that it is on: what is not there yet, and which addresses are the host's own. None of
  * it makes the file wrong.
  */
-import type { DecodedPort, DecodedVxlan } from './decode.js';
+import type { DecodedPort, DecodedVxlan } from './decoded.js';
 import { type FaultList, quote } from './faults.js';
 import { type HostFacts, isOfHost } from './host-facts.js';
 import { remoteLists } from './rules-vxlan.js';

@@ -3,7 +3,7 @@
  * is sent there comes back by that NIC, and the switch does not carry its own tunnel (`own_tunnel`). The file is not wrong.
  */
 import { isInSubnet } from '../wire/ip-address.js';
-import { allPorts, type DecodedSwitch, type DecodedVxlan } from './decode.js';
+import { allPorts, type DecodedSwitch, type DecodedVxlan } from './decoded.js';
 import type { FaultList } from './faults.js';
 import { remoteLists } from './rules-vxlan.js';
 import type { NicAddress } from './types.js';

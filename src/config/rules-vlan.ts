@@ -3,7 +3,7 @@
  *
  * Judges the list of one port; VNIs shared between ports are in `rules.ts`.
  */
-import type { DecodedBridge, DecodedPort, DecodedVlan, DecodedVxlan } from './decode.js';
+import type { DecodedBridge, DecodedPort, DecodedVlan, DecodedVxlan } from './decoded.js';
 import type { FaultList, Path } from './faults.js';
 import { formatRange, type IdRange, rangeLength } from './id-range.js';
 

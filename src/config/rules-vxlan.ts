@@ -5,7 +5,7 @@
  */
 import { isLinkLocal } from '../wire/ip-address.js';
 import { canonicalIp, familyOf, isMulticastIp } from './address.js';
-import type { DecodedVxlan, Item } from './decode.js';
+import type { DecodedVxlan, Item } from './decoded.js';
 import { type FaultList, quote } from './faults.js';
 
 /** The UDP port of VXLAN (RFC 7348 section 8.1). */

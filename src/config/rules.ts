@@ -6,7 +6,7 @@
  */
 import { command } from '../text/shell.js';
 import { Refusal } from './address.js';
-import { allPorts, type DecodedBridge, type DecodedPort, type DecodedSwitch, type DecodedVxlan } from './decode.js';
+import { allPorts, type DecodedBridge, type DecodedPort, type DecodedSwitch, type DecodedVxlan } from './decoded.js';
 import { type FaultList, formatPath, type Path, quote } from './faults.js';
 import type { HostFacts } from './host-facts.js';
 import { rangeLength } from './id-range.js';

@@ -6,7 +6,7 @@
  * tables do.
  */
 import { canonicalIp, isMulticastIp } from './address.js';
-import type { DecodedBridge, DecodedSwitch, DecodedVxlan, Item } from './decode.js';
+import type { DecodedBridge, DecodedSwitch, DecodedVxlan, Item } from './decoded.js';
 import {
   asMapping,
   bridgesOf,

@@ -4,7 +4,7 @@
  */
 import { isLinkLocal } from '../wire/ip-address.js';
 import { canonicalIp, isMulticastIp, splitZone } from './address.js';
-import type { DecodedVxlan, Item } from './decode.js';
+import type { DecodedVxlan, Item } from './decoded.js';
 import type { FaultList } from './faults.js';
 
 /** Moves zones from a port's addresses into its `dev`. */
