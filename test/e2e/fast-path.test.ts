@@ -4,6 +4,7 @@
  * with each offload switched off.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { long } from '../long.js';
 import { must, until } from './processes.js';
 import { type Dump, dump, type Sniffer, sniff } from './sniffer.js';
 import {
@@ -59,9 +60,9 @@ describe('a large transfer arrives with an equal hash', () => {
   }
 
   test.each<{ column: Column; megabytes: number; settings: string; way: string }>([
-    { column: 'A', megabytes: 1000, settings: '', way: 'superframes whole' },
-    { column: 'A', megabytes: 1000, settings: NO_TUNNEL_GSO, way: 'trains' },
-    { column: 'B', megabytes: 1000, settings: '', way: 'single datagrams' },
+    { column: 'A', megabytes: long(1000), settings: '', way: 'superframes whole' },
+    { column: 'A', megabytes: long(1000), settings: NO_TUNNEL_GSO, way: 'trains' },
+    { column: 'B', megabytes: long(1000), settings: '', way: 'single datagrams' },
   ])('$megabytes MB, overtap to overtap, column $column: $way', async ({ column, megabytes, settings, way }) => {
     await setColumn(world, hosts, column);
     const switches = await startPair(world, hosts, [[guests[0]], [guests[1]]], [settings, settings]);
@@ -76,8 +77,8 @@ describe('a large transfer arrives with an equal hash', () => {
   });
 
   test.each([
-    { megabytes: 1000, settings: '', way: 'superframes whole' },
-    { megabytes: 300, settings: NO_TUNNEL_GSO, way: 'trains' },
+    { megabytes: long(1000), settings: '', way: 'superframes whole' },
+    { megabytes: long(300), settings: NO_TUNNEL_GSO, way: 'trains' },
   ])('$megabytes MB to a kernel peer and as much back, column A: $way', async ({ megabytes, settings, way }) => {
     const sw = await startSwitch(world, hosts[0], [hosts[1].address], [guests[0]], settings);
     const peer = await kernelPeer(world, hosts[1], hosts[0].address, guests[1].address);
