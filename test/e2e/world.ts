@@ -172,17 +172,25 @@ export function namespaceExists(name: string): boolean {
   return namespaceNames().includes(name);
 }
 
-/** Ends whatever still runs in a namespace of ours, and deletes it. */
+/** Ends whatever still runs in a namespace of ours, and deletes it. Another test file may sweep the same one at the same time. */
 async function removeNamespace(name: string): Promise<void> {
   if (!namespaceExists(name)) return;
-  for (const pid of (await must(['ip', 'netns', 'pids', name])).split('\n').filter(Boolean)) {
+  try {
+    await endPrograms(name);
+    await must(['ip', 'netns', 'del', name]);
+  } catch (error) {
+    if (namespaceExists(name)) throw error;
+  }
+}
+
+async function endPrograms(netns: string): Promise<void> {
+  for (const pid of (await must(['ip', 'netns', 'pids', netns])).split('\n').filter(Boolean)) {
     try {
       process.kill(Number(pid), 'SIGKILL');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }
-  await must(['ip', 'netns', 'del', name]);
 }
 
 let swept: Promise<void> | null = null;
