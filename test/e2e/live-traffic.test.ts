@@ -3,6 +3,7 @@
  * thousand, numbered datagrams between two guests of one bridge, and to a kernel peer, arrive all, once and in order.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { checkDocument } from '../../src/config/load.js';
 import type { StatsAnswer } from '../../src/control/api.js';
 import { long } from '../long.js';
 import { Bystanders, clientOf, descriptorsOf, give, residentMiB, startWith } from './live-support.js';
@@ -108,7 +109,9 @@ function expectBalanced(stats: StatsAnswer): void {
 async function usesOf(sw: RunningSwitch): Promise<unknown> {
   const places = [hosts[0].netns, ...guests.map(({ netns }) => netns)];
   const nics = await Promise.all(places.map((netns) => world.nics(netns)));
-  const config = await clientOf(sw).get('/v1/config');
+  // What the file means: a command may leave a default in it that was not said before.
+  const file = await clientOf(sw).get('/v1/config');
+  const { config } = checkDocument(file, { hostname: () => 'host1', netnsExists: () => true });
   return { descriptors: descriptorsOf(sw), nics, config };
 }
 
