@@ -6,11 +6,13 @@
  * While no querier is heard nobody reports, so nothing is known of members and all is flooded, but for groups with a member
  * that was put in by hand. Where a group goes does not depend on `mcast_flood`, which is about flooding.
  */
+
 import { NOT_FOUND } from '../fdb/table.js';
 import { VNET_NEEDS_CSUM } from '../port/nic.js';
 import { MESSAGE_NONE, MESSAGE_QUERY } from '../wire/group-message.js';
 import { igmpMessage, isIpv4Multicast, isLocalControlGroup, PROTOCOL_IGMP } from '../wire/igmp.js';
 import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, parseInner } from '../wire/inner.js';
+import { IPV4_MAPPED } from '../wire/ip-address.js';
 import { ipv4Destination } from '../wire/ipv4.js';
 import { ipv6Destination, PROTOCOL_ICMPV6 } from '../wire/ipv6.js';
 import { isAllNodes, isAutoconfigurationGroup, isIpv6Multicast, mldMessage } from '../wire/mld.js';
@@ -24,7 +26,6 @@ import { PUNT_IGMP, PUNT_MLD, PUNT_PIM } from './punts.js';
 import { mayReceive } from './reach.js';
 import { floodList, isTooMuch, pinOf, replicate, withhold } from './replicate.js';
 
-const MAPPED = 0xffff;
 const NOBODY = new Int32Array(0);
 
 /** Sends a multicast frame where its group is. @returns false when it is to be flooded like any other */
@@ -49,7 +50,7 @@ function forward4(sw: Context, frame: number): boolean {
     punt(sw, frame, PUNT_PIM);
   }
   if (isLocalControlGroup(group)) return false;
-  return deliver(sw, frame, QUERIER4, 0, 0, MAPPED, group);
+  return deliver(sw, frame, QUERIER4, 0, 0, IPV4_MAPPED, group);
 }
 
 function forward6(sw: Context, frame: number): boolean {

@@ -27,6 +27,7 @@ import {
   sourceHigh,
   sourceLow,
 } from '../wire/ethernet.js';
+import { IPV4_MAPPED, setMapped } from '../wire/ip-address.js';
 import { IPV6_HEADER, ipv6Source } from '../wire/ipv6.js';
 import { isIpv6Multicast } from '../wire/mld.js';
 import {
@@ -59,8 +60,6 @@ import {
   TARGET,
   TRAITS,
 } from './neighbour-words.js';
-
-const MAPPED = 0xffff;
 
 /** Where the frame's network header begins. */
 export function networkOffset({ batch }: Context, frame: number): number {
@@ -95,8 +94,8 @@ function readArp({ neighbour, view }: Context, at: number, end: number): number 
   if (operation !== ARP_REQUEST && operation !== ARP_REPLY) return NEIGHBOUR_NONE;
   if (isMulticastHigh(high) || isZeroMac(high, low)) return NEIGHBOUR_NONE;
   if (operation === ARP_REQUEST && !isHost4(target)) return NEIGHBOUR_NONE;
-  setAddress4(neighbour, TARGET, target);
-  setAddress4(neighbour, SUBJECT, sender);
+  setMapped(neighbour, TARGET, target);
+  setMapped(neighbour, SUBJECT, sender);
   neighbour[SUBJECT_HIGH] = high;
   neighbour[SUBJECT_LOW] = low;
   neighbour[CLAIMS] = isHost4(sender) ? 1 : 0;
@@ -109,13 +108,6 @@ function readArp({ neighbour, view }: Context, at: number, end: number): number 
 function isHost4(address: number): boolean {
   const first = address >>> 24;
   return first !== 0 && first !== 127 && first < 224;
-}
-
-function setAddress4(words: Int32Array, at: number, address: number): void {
-  words[at] = 0;
-  words[at + 1] = 0;
-  words[at + 2] = MAPPED;
-  words[at + 3] = address;
 }
 
 function readNd(sw: Context, frame: number, l3: number, end: number): number {
@@ -145,7 +137,7 @@ function traitsOf(flags: number): number {
 /** Whether an IPv6 address may be a host's: not `::` or `::1`, not IPv4 in disguise, not multicast. */
 function isHost6(words: Int32Array, at: number): boolean {
   if (isIpv6Multicast(words[at])) return false;
-  return (words[at] | words[at + 1]) !== 0 || (words[at + 2] !== 0 && words[at + 2] !== MAPPED);
+  return (words[at] | words[at + 1]) !== 0 || (words[at + 2] !== 0 && words[at + 2] !== IPV4_MAPPED);
 }
 
 /** Whether the message comes from a host that has no address yet and looks whether one is free. */

@@ -7,14 +7,14 @@
  * port that frames are sent to. A tunnel without a `local` has whichever address the route gives: it is known by the source
  * ports of the sending sockets. So VXLAN that guests speak among themselves passes. Fragments have no ports, addresses tell.
  */
+
 import { L3_KIND, L3_OFFSET, L4_OFFSET, parseInner } from '../wire/inner.js';
+import { setMapped } from '../wire/ip-address.js';
 import { ipv4Destination, ipv4Source } from '../wire/ipv4.js';
 import { ipv6Destination, ipv6Source } from '../wire/ipv6.js';
 import { udpDestinationPort, udpSourcePort } from '../wire/udp.js';
 import type { Context } from './context.js';
 import { PUNT_OWN_TUNNEL } from './punts.js';
-
-const MAPPED = 0xffff;
 
 /** Scratch: source and destination, four words each, IPv4 mapped. */
 const addresses = new Int32Array(8);
@@ -51,21 +51,14 @@ function isSource(local: Int32Array): boolean {
 function readAddresses({ layout, view }: Context): void {
   const l3 = layout[L3_OFFSET];
   if (layout[L3_KIND] === 4) {
-    setMapped(0, ipv4Source(view, l3));
-    setMapped(DESTINATION, ipv4Destination(view, l3));
+    setMapped(addresses, 0, ipv4Source(view, l3));
+    setMapped(addresses, DESTINATION, ipv4Destination(view, l3));
     return;
   }
   for (let word = 0; word < 4; word++) {
     addresses[word] = ipv6Source(view, l3, word);
     addresses[DESTINATION + word] = ipv6Destination(view, l3, word);
   }
-}
-
-function setMapped(at: number, address: number): void {
-  addresses[at] = 0;
-  addresses[at + 1] = 0;
-  addresses[at + 2] = MAPPED;
-  addresses[at + 3] = address;
 }
 
 /** Tells the control thread by which port the frame came and which remote it was for; of each once a tick at most. */

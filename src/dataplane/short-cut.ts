@@ -7,6 +7,7 @@
  * nobody keeps what was there. Which MACs are routers' the neighbour table says. It never takes a short cut to where the
  * frame might not go: then the router has it.
  */
+
 import { NOT_FOUND } from '../fdb/table.js';
 import { BINDING_HIGH, BINDING_LOW } from '../neigh/table.js';
 import {
@@ -18,6 +19,7 @@ import {
   writeMac,
 } from '../wire/ethernet.js';
 import { isIpv4Multicast } from '../wire/igmp.js';
+import { IPV4_MAPPED } from '../wire/ip-address.js';
 import { IPV4_HEADER, ipVersion, ipv4Destination } from '../wire/ipv4.js';
 import { IPV6_HEADER, ipv6Destination } from '../wire/ipv6.js';
 import { isIpv6Multicast } from '../wire/mld.js';
@@ -28,8 +30,6 @@ import { tellL3Miss } from './misses.js';
 import { networkOffset } from './neighbour.js';
 import { TARGET } from './neighbour-words.js';
 import { mayReceive } from './reach.js';
-
-const MAPPED = 0xffff;
 
 /**
  * Sends a frame the short way, if it is one for a router behind a port with `rsc`.
@@ -89,7 +89,7 @@ function readDestination(sw: Context, frame: number): boolean {
   if (type === ETHERTYPE_IPV4 && ipVersion(view, l3) === 4) {
     neighbour[TARGET] = 0;
     neighbour[TARGET + 1] = 0;
-    neighbour[TARGET + 2] = MAPPED;
+    neighbour[TARGET + 2] = IPV4_MAPPED;
     neighbour[TARGET + 3] = ipv4Destination(view, l3);
     return !isIpv4Multicast(neighbour[TARGET + 3]);
   }

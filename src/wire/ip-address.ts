@@ -131,3 +131,14 @@ function longestZeroRun(groups: number[]): [start: number, length: number] {
   }
   return best;
 }
+
+/** The third word of an IPv4 address that is written as IPv6 (::ffff:0:0/96, RFC 4291 section 2.5.5.2). */
+export const IPV4_MAPPED = 0xffff;
+
+/** Writes an IPv4 address into four words from `at` on, mapped into IPv6. */
+export function setMapped(words: Int32Array, at: number, address: number): void {
+  words[at] = 0;
+  words[at + 1] = 0;
+  words[at + 2] = IPV4_MAPPED;
+  words[at + 3] = address;
+}
