@@ -7,8 +7,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
 import type { FdbRow, LinkRow, SwitchEvent } from '../../src/control/api.js';
 import { createClient, type SwitchClient } from '../../src/control/client.js';
-import { type Background, describe as describeEnd, run, until } from './processes.js';
-import { OVERTAP, RunningSwitch, switchCommand } from './switch.js';
+import { type Background, describe as describeEnd, type Ended, until } from './processes.js';
+import { command, OVERTAP, RunningSwitch, switchCommand } from './switch.js';
 import type { Guest } from './topologies.js';
 import { ping, tool } from './traffic.js';
 import type { World } from './world.js';
@@ -31,16 +31,13 @@ export function clientOf(sw: RunningSwitch): SwitchClient {
   return createClient(sw.control);
 }
 
-const command = (sw: RunningSwitch, words: string): string[] => [
-  ...[process.execPath, OVERTAP, '-s', sw.control],
-  ...words.split(' '),
-];
+const commandTo = (sw: RunningSwitch, words: string): Promise<Ended> => command('-s', sw.control, ...words.split(' '));
 
 /** Gives commands, one after the other, that have to succeed. @returns what the last one printed */
 export async function give(sw: RunningSwitch, ...commands: string[]): Promise<string> {
   let printed = '';
   for (const words of commands) {
-    const ended = await run(command(sw, words));
+    const ended = await commandTo(sw, words);
     expect(ended.status, `overtap ${words}: ${describeEnd(ended)}`).toBe(0);
     expect(ended.stderr, words).toBe('');
     printed = ended.stdout;
@@ -66,7 +63,7 @@ async function stateOf(sw: RunningSwitch): Promise<unknown> {
  */
 export async function expectRefused(sw: RunningSwitch, words: string, reason: RegExp, status = 1): Promise<void> {
   const before = await stateOf(sw);
-  const ended = await run(command(sw, words));
+  const ended = await commandTo(sw, words);
   expect(ended.status, `overtap ${words}: ${describeEnd(ended)}`).toBe(status);
   expect(ended.stdout, words).toBe('');
   expect(ended.stderr, words).toMatch(/^overtap: /);
@@ -222,7 +219,15 @@ export class Monitor {
   private constructor(readonly program: Background) {}
 
   static async begin(world: World, netns: string, sw: RunningSwitch, words = 'all'): Promise<Monitor> {
-    const program = world.spawn(netns, [...command(sw, `--json monitor ${words}`)]);
+    const program = world.spawn(netns, [
+      process.execPath,
+      OVERTAP,
+      '-s',
+      sw.control,
+      '--json',
+      'monitor',
+      ...words.split(' '),
+    ]);
     const monitor = new Monitor(program);
     // Nothing is printed when it begins to listen; a change of a link that nobody uses shows it.
     await until('the monitor listens', async () => {

@@ -2,9 +2,10 @@
  * A switch under test: its process, its log, and what the command line shows of it, with types.
  */
 import { fileURLToPath } from 'node:url';
+import { main } from '../../src/cli/program.js';
 import type { FdbRow, LinkRow, StatsAnswer, TunnelRow, VlanRow } from '../../src/control/api.js';
 import { createClient } from '../../src/control/client.js';
-import { type Background, type Ended, must, run, until } from './processes.js';
+import { type Background, describe, type Ended, run, until } from './processes.js';
 
 export const OVERTAP = fileURLToPath(new URL('../../bin/overtap', import.meta.url));
 const READY_LIMIT_MS = 60_000;
@@ -22,9 +23,27 @@ export function switchCommand(config: string): string[] {
   return [process.execPath, OVERTAP, 'run', '-c', config];
 }
 
-/** Runs a command of overtap to its end. */
+/** Runs a command of overtap to its end, as the program that users run. */
 export function overtap(...words: string[]): Promise<Ended> {
   return run([process.execPath, OVERTAP, ...words]);
+}
+
+/**
+ * Runs a command of overtap within this process, its words and its output being what `overtap` has. A start of Node
+ * takes ten times as long as the command: this is for what a test reads or sets on its way, again and again.
+ */
+export async function command(...words: string[]): Promise<Ended> {
+  const [stdout, stderr] = [new Printed(), new Printed()];
+  const status = await main(words, { stdout, stderr, env: {} });
+  return { status, signal: null, stdout: stdout.text, stderr: stderr.text };
+}
+
+class Printed {
+  text = '';
+
+  write(text: string): void {
+    this.text += text;
+  }
 }
 
 export class RunningSwitch {
@@ -51,7 +70,9 @@ export class RunningSwitch {
 
   /** Parsed output of `overtap --json`; the words as on the command line, separated by blanks. */
   async json<T>(words: string): Promise<T> {
-    return JSON.parse(await must([process.execPath, OVERTAP, '-s', this.control, '--json', ...words.split(' ')])) as T;
+    const ended = await command('-s', this.control, '--json', ...words.split(' '));
+    if (ended.status !== 0) throw new Error(`overtap ${words}: ${describe(ended)}`);
+    return JSON.parse(ended.stdout) as T;
   }
 
   fdb(words = ''): Promise<FdbRow[]> {

@@ -4,7 +4,7 @@
  * Every namespace is named `ott-<pid>-<n>` and deleted by `cleanUp`, as is everything given to `later`.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { enterNamespace } from '../../src/native/binding.js';
 import { type Capture, openCapture } from '../../src/port/capture.js';
 import { createNativeNic, type NativeNic, type NativeNicOptions } from '../../src/port/native-nic.js';
@@ -32,19 +32,29 @@ export function ip(...args: string[]): string {
   return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
+/** Several commands of `ip`, a line each, in one process: a start of a process is what most of them cost. */
+export function ipBatch(lines: readonly string[], netns?: string): void {
+  const run = (): unknown =>
+    execFileSync('ip', ['-batch', '-'], { input: lines.join('\n'), stdio: ['pipe', 'pipe', 'pipe'] });
+  if (netns === undefined) run();
+  else inside(netns, run);
+}
+
 /** A namespace whose links stay silent: IPv6 would send of its own accord. */
 export function makeNamespace(options: { ipv6?: boolean } = {}): string {
   needRoot();
   const name = `ott-${process.pid}-${made++}`;
   ip('netns', 'add', name);
   later(() => deleteNamespace(name));
-  if (!options.ipv6) ip('netns', 'exec', name, 'sh', '-c', 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6');
-  ip('-n', name, 'link', 'set', 'lo', 'up');
+  inside(name, () => {
+    if (!options.ipv6) writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1');
+    ip('link', 'set', 'lo', 'up');
+  });
   return name;
 }
 
 export function deleteNamespace(name: string): void {
-  if (ip('netns', 'list').split(/\s+/).includes(name)) ip('netns', 'del', name);
+  if (existsSync(`/run/netns/${name}`)) ip('netns', 'del', name);
 }
 
 /** Runs `body` with this thread inside the namespace. */

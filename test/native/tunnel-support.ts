@@ -6,12 +6,13 @@
  * What leaves whole passes `in0` so; `out0` has no offloads, so that the kernel makes of it there what a NIC would have made: the far host
  * gets segments with complete checksums.
  */
+import { execFileSync } from 'node:child_process';
 import { expect } from 'vitest';
 import { type Capture, openCapture } from '../../src/port/capture.js';
 import type { NativeNic, NativeNicOptions } from '../../src/port/native-nic.js';
 import * as L from '../../src/port/nic.js';
 import { openReceiver, openSenders, type SenderOptions } from '../../src/port/underlay.js';
-import { inside, ip, later, makeNamespace, makeNic, put, random } from './helpers.js';
+import { inside, ip, ipBatch, later, makeNamespace, makeNic, put, random } from './helpers.js';
 import { build, noise, type PacketFields, slowSum } from './packets.js';
 import { expectDatagrams, expected, FRAME, offload, type Superframe, send } from './superframes.js';
 
@@ -29,7 +30,8 @@ export function netnsExec(netns: string, ...command: string[]): string {
 }
 
 export function features(netns: string, dev: string, names: string[], on: boolean): void {
-  netnsExec(netns, 'ethtool', '-K', dev, ...names.flatMap((name) => [name, on ? 'on' : 'off']));
+  const words = names.flatMap((name) => [name, on ? 'on' : 'off']);
+  inside(netns, () => execFileSync('ethtool', ['-K', dev, ...words], { stdio: ['ignore', 'pipe', 'pipe'] }));
 }
 
 export interface Wire {
@@ -38,54 +40,44 @@ export interface Wire {
   far: string;
 }
 
-export function addAddresses(netns: string, dev: string, addresses: string[]): void {
-  // Nobody else is there, so nobody needs to be asked whether the address is free.
-  for (const address of addresses)
-    ip('-n', netns, 'addr', 'add', address, 'dev', dev, ...(address.includes(':') ? ['nodad'] : []));
+/** Nobody else is there, so nobody needs to be asked whether an address is free. */
+function addressLines(dev: string, addresses: string[]): string[] {
+  return addresses.map((address) => `addr add ${address} dev ${dev}${address.includes(':') ? ' nodad' : ''}`);
 }
 
-function link(from: string, dev: string, to: string, peer: string, mtu: number): void {
-  ip(
-    'link',
-    'add',
-    dev,
-    'netns',
-    from,
-    'mtu',
-    `${mtu}`,
-    'type',
-    'veth',
-    'peer',
-    'name',
-    peer,
-    'netns',
-    to,
-    'mtu',
-    `${mtu}`,
-  );
-  for (const [netns, name] of [
-    [from, dev],
-    [to, peer],
-  ])
-    ip('-n', netns, 'link', 'set', name, 'up');
+export function addAddresses(netns: string, dev: string, addresses: string[]): void {
+  ipBatch(addressLines(dev, addresses), netns);
 }
 
 export function makeWire(options: { mtu?: number | undefined; second?: boolean | undefined } = {}): Wire {
   const { mtu = 1500, second = false } = options;
   const [near, far] = [makeNamespace({ ipv6: true }), makeNamespace({ ipv6: true })];
   const middle = makeNamespace();
-  ip('-n', middle, 'link', 'add', 'br0', 'mtu', `${mtu}`, 'type', 'bridge', 'mcast_snooping', '0');
-  ip('-n', middle, 'link', 'set', 'br0', 'up');
-  link(near, 'up0', middle, 'in0', mtu);
-  if (second) link(near, 'up1', middle, 'in1', mtu);
-  link(middle, 'out0', far, 'eth0', mtu);
-  for (const name of ['in0', ...(second ? ['in1'] : []), 'out0'])
-    ip('-n', middle, 'link', 'set', name, 'master', 'br0');
+  const ups = second ? [0, 1] : [0];
+  const veth = (from: string, dev: string, to: string, peer: string): string =>
+    `link add ${dev} netns ${from} mtu ${mtu} type veth peer name ${peer} netns ${to} mtu ${mtu}`;
+  ipBatch([...ups.map((i) => veth(near, `up${i}`, middle, `in${i}`)), veth(middle, 'out0', far, 'eth0')]);
+  const ends = [...ups.map((i) => `in${i}`), 'out0'];
+  ipBatch(
+    [
+      `link add br0 mtu ${mtu} type bridge mcast_snooping 0`,
+      'link set br0 up',
+      ...ends.map((dev) => `link set ${dev} master br0 up`),
+    ],
+    middle,
+  );
   features(middle, 'out0', ['tx', 'tso', 'tx-udp-segmentation', SEGMENTATION, CSUM_SEGMENTATION], false);
-  addAddresses(near, 'up0', [`${NEAR[4]}/24`, `${NEAR[6]}/64`]);
-  if (second) addAddresses(near, 'up1', ['203.0.113.1/24', '2001:db8:2::1/64']);
+  ipBatch(
+    [
+      ...ups.map((i) => `link set up${i} up`),
+      ...addressLines('up0', [`${NEAR[4]}/24`, `${NEAR[6]}/64`]),
+      ...(second ? addressLines('up1', ['203.0.113.1/24', '2001:db8:2::1/64']) : []),
+    ],
+    near,
+  );
   const more = second ? ['203.0.113.2/24', '2001:db8:2::2/64'] : [];
-  addAddresses(far, 'eth0', [`${FAR[4]}/24`, `${FAR[6]}/64`, `${BEYOND[4]}/32`, `${BEYOND[6]}/128`, ...more]);
+  const addresses = [`${FAR[4]}/24`, `${FAR[6]}/64`, `${BEYOND[4]}/32`, `${BEYOND[6]}/128`, ...more];
+  ipBatch(['link set eth0 up', ...addressLines('eth0', addresses)], far);
   return { near, middle, far };
 }
 
