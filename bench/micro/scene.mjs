@@ -2,11 +2,12 @@
  * A small switch for measuring: one guest port in VLAN 2, one vxlan port with VNI 2 and one remote; half of a batch
  * goes out through the tunnel, the other half comes in.
  */
-import { Context } from '../../dist/dataplane/context.js';
-import { Counters } from '../../dist/dataplane/counters.js';
+
 import { Engine } from '../../dist/dataplane/engine.js';
-import { BCAST_FLOOD, FLOOD, LEARNING, UP, VLAN_TUNNEL } from '../../dist/dataplane/forwarding.js';
-import { applyOperations } from '../../dist/dataplane/operations.js';
+import { applyOperations } from '../../dist/dataplane/operations/operations.js';
+import { Context } from '../../dist/dataplane/state/context.js';
+import { Counters } from '../../dist/dataplane/state/counters.js';
+import { BCAST_FLOOD, FLOOD, LEARNING, UP, VLAN_TUNNEL } from '../../dist/dataplane/state/forwarding.js';
 import { RemoteTable } from '../../dist/encap/remotes.js';
 import { createFdb } from '../../dist/fdb/table.js';
 import { KIND_TAP, KIND_UDP } from '../../dist/port/nic.js';

@@ -3,7 +3,7 @@
  * Plain data; `reconcile.ts` changes it with the configuration, `views.ts` shows it. It touches no device.
  */
 import type { BridgeConfig, NicAddress, SwitchConfig, TapConfig, VxlanConfig } from '../config/types.js';
-import { LOCAL_PORT } from '../dataplane/forwarding.js';
+import { LOCAL_PORT } from '../dataplane/state/forwarding.js';
 import type { EntryTable } from './entries.js';
 
 /** A TAP of a port, as opened; it is followed wherever its NIC goes. */

@@ -6,7 +6,7 @@
  */
 import type { OffloadConfig, VxlanConfig } from '../config/types.js';
 import { isOnLink } from '../config/zones.js';
-import { MAX_SOCKETS } from '../dataplane/forwarding.js';
+import { MAX_SOCKETS } from '../dataplane/state/forwarding.js';
 import {
   DEFAULT_SENDERS,
   openGroupReceiver,

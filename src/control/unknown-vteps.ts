@@ -1,9 +1,10 @@
 /**
  * Addresses that send datagrams although they are no remote of the port: what the engines remember of them
- * (`dataplane/strangers.ts`), by name and time. It only reads.
+ * (`dataplane/state/unknown-vteps.ts`), by name and time. It only reads.
  */
-import type { CounterReader } from '../dataplane/counters.js';
+
 import { TICK_MS } from '../dataplane/engine.js';
+import type { CounterReader } from '../dataplane/state/counters.js';
 import type { RemoteTable } from '../encap/remotes.js';
 import { formatAddress } from '../wire/ip-address.js';
 import type { UnknownVtep } from './api.js';

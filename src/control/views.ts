@@ -4,9 +4,9 @@
  */
 import { effectiveOptions } from '../config/effective-options.js';
 import type { PortConfig, VlanMembership } from '../config/types.js';
-import type { CounterReader, Traffic } from '../dataplane/counters.js';
 import { TICK_MS } from '../dataplane/engine.js';
-import { destinationPort, destinationRemote, LOCAL_PORT, segmentParts } from '../dataplane/forwarding.js';
+import type { CounterReader, Traffic } from '../dataplane/state/counters.js';
+import { destinationPort, destinationRemote, LOCAL_PORT, segmentParts } from '../dataplane/state/forwarding.js';
 import type { RemoteTable } from '../encap/remotes.js';
 import { ageOf } from '../fdb/ageing.js';
 import type { FdbRow as FdbEntry, FdbReader } from '../fdb/table.js';

@@ -19,18 +19,18 @@ import {
   STATUS_RUNG,
   STATUS_TUNNELLED,
 } from '../port/nic.js';
-import { ALONE, CONTINUES, DROPPED, ENTERED, OUTCOME_DROP, OUTCOME_FLOOD } from './batch.js';
-import { bridgeFrame, warmFdb } from './bridge.js';
-import type { Context } from './context.js';
-import { emitRun } from './egress.js';
-import { flood, floodTo } from './flood.js';
-import { destinationPort, destinationRemote, PORT_VXLAN, UP } from './forwarding.js';
-import { ingressTap } from './ingress-tap.js';
-import { ingressVxlan } from './ingress-vxlan.js';
-import { executeRing } from './ring.js';
-import { continuesRun } from './runs.js';
-import { answerTooBig } from './too-big.js';
-import { takeInTrain } from './train.js';
+import { bridgeFrame, warmFdb } from './bridge/bridge.js';
+import { flood, floodTo } from './bridge/flood.js';
+import { emitRun } from './egress/egress.js';
+import { answerTooBig } from './egress/too-big.js';
+import { executeRing } from './egress/transmit.js';
+import { takeInTrain } from './ingress/gro-batch.js';
+import { ingressTap } from './ingress/local.js';
+import { continuesRun } from './ingress/run.js';
+import { ingressVxlan } from './ingress/tunnel.js';
+import { ALONE, CONTINUES, DROPPED, ENTERED, OUTCOME_DROP, OUTCOME_FLOOD } from './state/batch.js';
+import type { Context } from './state/context.js';
+import { destinationPort, destinationRemote, PORT_VXLAN, UP } from './state/forwarding.js';
 
 export const TICK_MS = 100;
 /** Rows aged in one step at most: well under a millisecond. */

@@ -1,10 +1,10 @@
 /** What goes wrong below the switch: refused sends, a ring that is too short, devices that go away. */
 
 import { describe, expect, it } from 'vitest';
-import { OWN_ROOM } from '../../src/dataplane/originate.js';
+import { OWN_ROOM } from '../../src/dataplane/egress/originate.js';
 import { KIND_TAP, KIND_UDP, VNET_NEEDS_CSUM } from '../../src/port/nic.js';
-import { B, BROADCAST, C, finished, frame, packet } from './frames.js';
-import { TestSwitch } from './harness.js';
+import { B, BROADCAST, C, finished, frame, packet } from './support/frames.js';
+import { TestSwitch } from './support/harness.js';
 
 const PEER = '192.0.2.2';
 const tap = { type: 'tap' } as const;

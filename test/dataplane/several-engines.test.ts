@@ -1,20 +1,20 @@
 /** Several engines of one switch in one thread: each carries out the same operations, the first one last, as control does it. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Context } from '../../src/dataplane/context.js';
-import { CounterReader, Counters } from '../../src/dataplane/counters.js';
-import { NO_DESTINATION } from '../../src/dataplane/drop-reasons.js';
 import { Engine } from '../../src/dataplane/engine.js';
-import { applyOperations, type Operation } from '../../src/dataplane/operations.js';
-import { StormControl } from '../../src/dataplane/storm.js';
+import { applyOperations, type Operation } from '../../src/dataplane/operations/operations.js';
+import { Context } from '../../src/dataplane/state/context.js';
+import { CounterReader, Counters } from '../../src/dataplane/state/counters.js';
+import { NO_DESTINATION } from '../../src/dataplane/state/drop-reasons.js';
+import { StormControl } from '../../src/dataplane/state/storm.js';
 import { RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { createFdb, Fdb } from '../../src/fdb/table.js';
 import { MemoryNic } from '../../src/port/memory.js';
 import { KIND_TAP, KIND_UDP } from '../../src/port/nic.js';
 import { formatAddress, parseAddress } from '../../src/wire/ip-address.js';
 import { encodeVxlan } from '../../src/wire/vxlan.js';
-import { departuresOf } from './departures.js';
-import { A, B, BROADCAST, frame } from './frames.js';
-import { type BridgeSpec, Topology, type VxlanSpec } from './topology.js';
+import { type BridgeSpec, Topology, type VxlanSpec } from './support/control-model.js';
+import { departuresOf } from './support/departures.js';
+import { A, B, BROADCAST, frame } from './support/frames.js';
 
 const PEER = '192.0.2.2';
 const OTHER = '192.0.2.3';

@@ -3,7 +3,7 @@ import { flowHash } from '../../src/encap/flow.js';
 import { concatBytes, viewOf } from '../../src/wire/bytes.js';
 import { LAYOUT_WORDS, parseInner } from '../../src/wire/inner.js';
 import { encodeIpv4, PROTOCOL_TCP, PROTOCOL_UDP } from '../../src/wire/ipv4.js';
-import { A, B, bytes, C, frame, type PacketFields, packet } from '../dataplane/frames.js';
+import { A, B, bytes, C, frame, type PacketFields, packet } from '../dataplane/support/frames.js';
 
 function hash(frameBytes: Uint8Array, offset = 0): number {
   const layout = new Int32Array(LAYOUT_WORDS);

@@ -22,7 +22,7 @@ import { parseAddress } from '../../src/wire/ip-address.js';
 import { encodeIpv4 } from '../../src/wire/ipv4.js';
 import { encodeVlan } from '../../src/wire/vlan.js';
 import { encodeVxlan, VXLAN_HEADER } from '../../src/wire/vxlan.js';
-import { bytes, EXPERIMENTAL } from '../dataplane/frames.js';
+import { bytes, EXPERIMENTAL } from '../dataplane/support/frames.js';
 import { type FuzzNic, SHOWN, type Watch } from './fuzz-nic.js';
 import type { FuzzedSwitch } from './fuzzed-switch.js';
 import { CALM_VID, CALM_VNI, CALM_VTEP, FAR_MAC, GUARDED } from './layout.js';

@@ -2,6 +2,8 @@
  * What the control thread does to the switch while it is fuzzed: ports come and go and change their flags, paths become
  * narrow, bindings and entries are put in and flushed, devices fail. Nothing of it touches the bystanders.
  */
+
+import type { Operation } from '../../src/dataplane/operations/operations.js';
 import {
   ANY_VTEP,
   DROP_RESERVED_BITS,
@@ -13,11 +15,10 @@ import {
   PROXY,
   RSC,
   UP,
-} from '../../src/dataplane/forwarding.js';
-import type { Operation } from '../../src/dataplane/operations.js';
+} from '../../src/dataplane/state/forwarding.js';
 import { STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { parseAddress } from '../../src/wire/ip-address.js';
-import { flagsOf } from '../dataplane/specs.js';
+import { flagsOf } from '../dataplane/support/specs.js';
 import type { FuzzedSwitch } from './fuzzed-switch.js';
 import { BRIDGES, CALM_VTEP, FURTHER_FLAGS, GUARDED, PASSING } from './layout.js';
 import type { Random } from './random.js';

@@ -5,7 +5,14 @@
 import { type Departure, partings } from '../../src/control/change/transition.js';
 import { Mdb } from '../../src/control/tables/mdb.js';
 import { hearPunt } from '../../src/control/tables/mdb-feed.js';
-import { PUNT_IGMP, PUNT_MLD, PUNT_PIM, type Punt, PuntReader, subjectOf } from '../../src/dataplane/punts.js';
+import {
+  PUNT_IGMP,
+  PUNT_MLD,
+  PUNT_PIM,
+  type Punt,
+  PuntReader,
+  subjectOf,
+} from '../../src/dataplane/state/punt-ring.js';
 import { FdbEvents } from '../../src/fdb/events.js';
 import { FdbReader } from '../../src/fdb/snapshot.js';
 import { NeighReader } from '../../src/neigh/table.js';

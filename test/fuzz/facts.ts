@@ -4,9 +4,9 @@
  * the switch.
  */
 
-import { MAX_PORTS } from '../../src/dataplane/counters.js';
+import { MAX_PORTS } from '../../src/dataplane/state/counters.js';
 import { VIDS } from '../../src/encap/tunnel.js';
-import type { Topology, VxlanSpec } from '../dataplane/topology.js';
+import type { Topology, VxlanSpec } from '../dataplane/support/control-model.js';
 import { FILTERING, SHORT_CUTS } from './layout.js';
 
 export const NONE = 0;

@@ -6,8 +6,8 @@
  * It never decides what is received. A command that is at fault throws, with the bytes of its frame.
  */
 
-import { MAX_PORTS } from '../../src/dataplane/counters.js';
-import { OWN_BYTES, OWN_ROOM } from '../../src/dataplane/originate.js';
+import { OWN_BYTES, OWN_ROOM } from '../../src/dataplane/egress/originate.js';
+import { MAX_PORTS } from '../../src/dataplane/state/counters.js';
 import type { RemoteTable } from '../../src/encap/remotes.js';
 import { MAX_REMOTES } from '../../src/encap/remotes.js';
 import * as L from '../../src/port/nic.js';

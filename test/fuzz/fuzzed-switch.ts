@@ -4,17 +4,18 @@
  *
  * It never looks at frames, and knows of bystanders only that there is a watch over them.
  */
-import { Context } from '../../src/dataplane/context.js';
-import { CounterReader, Counters, MAX_PORTS } from '../../src/dataplane/counters.js';
+
 import { Engine } from '../../src/dataplane/engine.js';
-import { applyOperations, type Operation } from '../../src/dataplane/operations.js';
-import { StormControl } from '../../src/dataplane/storm.js';
+import { applyOperations, type Operation } from '../../src/dataplane/operations/operations.js';
+import { Context } from '../../src/dataplane/state/context.js';
+import { CounterReader, Counters, MAX_PORTS } from '../../src/dataplane/state/counters.js';
+import { StormControl } from '../../src/dataplane/state/storm.js';
 import { RemoteTable } from '../../src/encap/remotes.js';
 import { createFdb, Fdb } from '../../src/fdb/table.js';
 import { createNeighbours, Neighbours } from '../../src/neigh/table.js';
 import { STATUS_NOW } from '../../src/port/nic.js';
-import { flagsOf } from '../dataplane/specs.js';
-import { Topology } from '../dataplane/topology.js';
+import { Topology } from '../dataplane/support/control-model.js';
+import { flagsOf } from '../dataplane/support/specs.js';
 import { Facts, NONE } from './facts.js';
 import { FuzzNic, type Watch } from './fuzz-nic.js';
 import { BRIDGES, FURTHER_FLAGS } from './layout.js';

@@ -8,10 +8,10 @@
  *   br1    plain quiet small  single strict                no VLAN filtering; proxy, rsc and misses
  *   br2    left right  six                                 snooping, suppression, IPv6 underlay
  */
-import { L2MISS, L3MISS, NEIGH_SUPPRESS, PROXY, RSC } from '../../src/dataplane/forwarding.js';
+import { L2MISS, L3MISS, NEIGH_SUPPRESS, PROXY, RSC } from '../../src/dataplane/state/forwarding.js';
 import { FLAG_STATIC } from '../../src/fdb/table.js';
-import { C, D, MULTICAST } from '../dataplane/frames.js';
-import { type BridgeSpec, NO_BRIDGE, type TapSpec, type VxlanSpec } from '../dataplane/topology.js';
+import { type BridgeSpec, NO_BRIDGE, type TapSpec, type VxlanSpec } from '../dataplane/support/control-model.js';
+import { C, D, MULTICAST } from '../dataplane/support/frames.js';
 
 /** The VLAN, VNI and VTEP of the bystanders. No noise comes from that address. */
 export const CALM_VID = 77;

@@ -27,7 +27,7 @@ import { fillChecksum } from '../../src/wire/transport.js';
 import { encodeUdp } from '../../src/wire/udp.js';
 import { encodeVlan } from '../../src/wire/vlan.js';
 import { encodeVxlan } from '../../src/wire/vxlan.js';
-import { A, B, BROADCAST, bytes, EXPERIMENTAL, MULTICAST } from '../dataplane/frames.js';
+import { A, B, BROADCAST, bytes, EXPERIMENTAL, MULTICAST } from '../dataplane/support/frames.js';
 import { IGMP, MLD } from '../wire/group-frames.js';
 
 export interface Sample {

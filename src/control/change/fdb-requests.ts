@@ -5,7 +5,7 @@
 
 import { checkEntry } from '../../config/entries-of.js';
 import { vnisOfEntry } from '../../config/entry-rules.js';
-import { segmentOf } from '../../dataplane/forwarding.js';
+import { segmentOf } from '../../dataplane/state/forwarding.js';
 import type { FdbMatch } from '../../fdb/table.js';
 import { command } from '../../text/shell.js';
 import type { FdbRequest } from '../api.js';

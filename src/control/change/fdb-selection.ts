@@ -1,7 +1,7 @@
 /**
  * Which entries a flush means: by port, bridge, VLAN, VNI, remote and state, in any combination. Pure.
  */
-import { destinationOf, destinationRemote, segmentOf } from '../../dataplane/forwarding.js';
+import { destinationOf, destinationRemote, segmentOf } from '../../dataplane/state/forwarding.js';
 import {
   type FdbMatch,
   type FdbReader,

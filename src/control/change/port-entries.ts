@@ -2,7 +2,7 @@
  * From entries in names and addresses to the engines' FDB rows, flood lists and pinned multicast MACs. Which remote each leads
  * to is for `vteps.ts` to say.
  */
-import { destinationOf, segmentOf } from '../../dataplane/forwarding.js';
+import { destinationOf, segmentOf } from '../../dataplane/state/forwarding.js';
 import {
   FLAG_ADDED,
   FLAG_EXTERN_LEARN,

@@ -2,7 +2,7 @@
  * From a port's configured options to the flags that the stages test.
  */
 import type { BridgeConfig, PortConfig, VxlanConfig } from '../../config/types.js';
-import * as flag from '../../dataplane/forwarding.js';
+import * as flag from '../../dataplane/state/forwarding.js';
 
 /** The flags that every kind of port has. */
 export function portFlags(bridge: BridgeConfig | null, port: PortConfig): number {

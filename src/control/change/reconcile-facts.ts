@@ -3,7 +3,7 @@
  */
 import type { BridgeConfig, PortConfig, TapConfig, VxlanConfig } from '../../config/types.js';
 import { TICK_MS } from '../../dataplane/engine.js';
-import type { Operation } from '../../dataplane/operations.js';
+import type { Operation } from '../../dataplane/operations/operations.js';
 import { TOS_INHERIT } from '../../encap/tunnel.js';
 import { AGEING_NEVER } from '../../fdb/table.js';
 import type { BridgeModel, Port, PortRole, SwitchModel, TapPort, VxlanPort } from '../model.js';

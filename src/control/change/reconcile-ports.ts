@@ -2,7 +2,7 @@
  * Ports that come, stay and go: their devices, numbers and place in a bridge.
  */
 import type { VxlanConfig } from '../../config/types.js';
-import { LOCAL_PORT } from '../../dataplane/forwarding.js';
+import { LOCAL_PORT } from '../../dataplane/state/forwarding.js';
 import { parseAddress } from '../../wire/ip-address.js';
 import { DEFAULT_MTU, type DeviceSource, type Released } from '../devices.js';
 import type {

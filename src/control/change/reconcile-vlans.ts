@@ -1,8 +1,8 @@
 /**
  * VLANs and VNIs of ports, from what is in force to what is wanted; the FDB entries of those that go are taken along.
  */
-import { MAX_VLAN_COUNTERS } from '../../dataplane/counters.js';
-import { segmentOf } from '../../dataplane/forwarding.js';
+import { MAX_VLAN_COUNTERS } from '../../dataplane/state/counters.js';
+import { segmentOf } from '../../dataplane/state/forwarding.js';
 import { FLAG_PERMANENT } from '../../fdb/table.js';
 import type { Port, TapPort, VxlanPort } from '../model.js';
 import { Numbers } from '../numbers.js';

@@ -7,7 +7,7 @@
  */
 import { entriesOf } from '../../config/entries-of.js';
 import type { BridgeConfig, SwitchConfig, TapConfig } from '../../config/types.js';
-import { MAX_BRIDGES } from '../../dataplane/forwarding.js';
+import { MAX_BRIDGES } from '../../dataplane/state/forwarding.js';
 import { isAbsent } from '../../port/absence.js';
 import { DeviceError } from '../device-error.js';
 import { automaticMtu, DEFAULT_MTU, type DeviceSource } from '../devices.js';

@@ -2,7 +2,7 @@
  * What learning and ageing have done to entries that were put in: they may have moved to another port, as in
  * br_fdb_update, or be gone. Control looks before each change, so that it goes by where an entry is, not where it was put.
  */
-import { destinationRemote, segmentOf } from '../../dataplane/forwarding.js';
+import { destinationRemote, segmentOf } from '../../dataplane/state/forwarding.js';
 import { type FdbReader, type FdbRow, FLAG_EXTERN_LEARN } from '../../fdb/table.js';
 import { type Entry, isForMany } from '../entries.js';
 import type { Port, SwitchModel } from '../model.js';

@@ -2,8 +2,9 @@
  * What one change of the switch comes to: operations for the engines, FDB entries to flush, and what is left to do when
  * they are done. It is gathered by `reconcile.ts` and `port-entries.ts`, and carried out by `live-control.ts`.
  */
-import { destinationOf, LAST_SEGMENT } from '../../dataplane/forwarding.js';
-import type { Operation } from '../../dataplane/operations.js';
+
+import type { Operation } from '../../dataplane/operations/operations.js';
+import { destinationOf, LAST_SEGMENT } from '../../dataplane/state/forwarding.js';
 import type { FdbMatch } from '../../fdb/table.js';
 
 /** Rows that are flushed in one go: about a millisecond. */

@@ -1,7 +1,7 @@
 /**
  * The engines' numbers of VNIs: of the VXLAN headers that stand ready in their arenas, and of the accounts.
  */
-import { MAX_VNIS } from '../../dataplane/counters.js';
+import { MAX_VNIS } from '../../dataplane/state/counters.js';
 import { Numbers } from '../numbers.js';
 
 export class VniNumbers {

@@ -3,7 +3,7 @@
  * eventfd; the engine answers by a message. Counters, remotes, neighbours and the FDB are not sent: they lie in shared memory.
  */
 import type { OffloadConfig } from '../../config/types.js';
-import type { Operation } from '../../dataplane/operations.js';
+import type { Operation } from '../../dataplane/operations/operations.js';
 
 /** Given to the engine's thread when it starts. */
 export interface EngineData {

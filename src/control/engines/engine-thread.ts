@@ -2,7 +2,7 @@
  * One engine's thread as the control thread sees it: it is given operations, says when they are done, and is stopped.
  */
 import { Worker } from 'node:worker_threads';
-import type { Operation } from '../../dataplane/operations.js';
+import type { Operation } from '../../dataplane/operations/operations.js';
 import { createWake } from '../../port/wake.js';
 import { forget, guarded } from '../guard.js';
 import type { EngineData, FromEngine, ToEngine } from './engine-protocol.js';

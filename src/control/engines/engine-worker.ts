@@ -3,13 +3,13 @@
  * that no log line, request or garbage of theirs stands before a frame.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { Context } from '../../dataplane/context.js';
-import { Counters, MAX_VNIS } from '../../dataplane/counters.js';
+import { OWN_ROOM } from '../../dataplane/egress/originate.js';
 import { Engine, TICK_MS } from '../../dataplane/engine.js';
-import { applyOperations } from '../../dataplane/operations.js';
-import { OWN_ROOM } from '../../dataplane/originate.js';
-import { Punts } from '../../dataplane/punts.js';
-import { StormControl } from '../../dataplane/storm.js';
+import { applyOperations } from '../../dataplane/operations/operations.js';
+import { Context } from '../../dataplane/state/context.js';
+import { Counters, MAX_VNIS } from '../../dataplane/state/counters.js';
+import { Punts } from '../../dataplane/state/punt-ring.js';
+import { StormControl } from '../../dataplane/state/storm.js';
 import { RemoteTable } from '../../encap/remotes.js';
 import { Fdb } from '../../fdb/table.js';
 import { Neighbours } from '../../neigh/table.js';

@@ -2,11 +2,11 @@
  * The engines of a switch: as many threads as it has workers, over one FDB and one table of remotes.
  */
 import type { OffloadConfig } from '../../config/types.js';
-import { CounterReader, Counters, MAX_PORTS } from '../../dataplane/counters.js';
-import { MAX_BRIDGES } from '../../dataplane/forwarding.js';
-import type { Operation } from '../../dataplane/operations.js';
-import { PuntReader, Punts } from '../../dataplane/punts.js';
-import { StormControl } from '../../dataplane/storm.js';
+import type { Operation } from '../../dataplane/operations/operations.js';
+import { CounterReader, Counters, MAX_PORTS } from '../../dataplane/state/counters.js';
+import { MAX_BRIDGES } from '../../dataplane/state/forwarding.js';
+import { PuntReader, Punts } from '../../dataplane/state/punt-ring.js';
+import { StormControl } from '../../dataplane/state/storm.js';
 import { RemoteTable } from '../../encap/remotes.js';
 import { FdbEvents } from '../../fdb/events.js';
 import { createFdb, type FdbOptions, FdbReader } from '../../fdb/table.js';

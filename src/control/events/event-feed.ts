@@ -4,7 +4,7 @@
  *
  * Also the watch over MACs that move too often: told once, until they have calmed down.
  */
-import { destinationPort, destinationRemote, LOCAL_PORT, segmentParts } from '../../dataplane/forwarding.js';
+import { destinationPort, destinationRemote, LOCAL_PORT, segmentParts } from '../../dataplane/state/forwarding.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import {
   EVENT_ADDED,

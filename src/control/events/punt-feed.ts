@@ -10,7 +10,7 @@ import {
   type Punt,
   type PuntReader,
   subjectOf,
-} from '../../dataplane/punts.js';
+} from '../../dataplane/state/punt-ring.js';
 import { formatMac } from '../../wire/ethernet.js';
 import { formatAddress } from '../../wire/ip-address.js';
 import type { SwitchEvent } from '../api.js';

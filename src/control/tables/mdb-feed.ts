@@ -4,7 +4,7 @@
  * Which frames are sound messages the engine has decided, with the checksum that only it knows to be finished or not;
  * here they are only read. Of a frame that was longer than a ring's record, what is there counts.
  */
-import { PUNT_IGMP, PUNT_MLD, PUNT_PIM, type Punt } from '../../dataplane/punts.js';
+import { PUNT_IGMP, PUNT_MLD, PUNT_PIM, type Punt } from '../../dataplane/state/punt-ring.js';
 import { viewOf } from '../../wire/bytes.js';
 import { readIgmp } from '../../wire/igmp.js';
 import { L3_END, L3_OFFSET, L4_OFFSET, LAYOUT_WORDS, parseInner } from '../../wire/inner.js';

@@ -4,8 +4,9 @@
  *
  * It knows no protocol and no names: `mdb.ts` decides what goes in and when it ends.
  */
-import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/forwarding.js';
-import type { Operation } from '../../dataplane/operations.js';
+
+import type { Operation } from '../../dataplane/operations/operations.js';
+import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/state/forwarding.js';
 import type { GroupAddress } from '../../wire/group-message.js';
 import { formatAddress } from '../../wire/ip-address.js';
 

@@ -9,8 +9,9 @@
  * more than it asked for, never less. It asks nothing itself: without a querier in the VLAN all multicast is flooded, but
  * for groups with a member that was put in by hand.
  */
-import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/forwarding.js';
-import type { Operation } from '../../dataplane/operations.js';
+
+import type { Operation } from '../../dataplane/operations/operations.js';
+import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/state/forwarding.js';
 import type { GroupAddress, GroupMessage, GroupQuery } from '../../wire/group-message.js';
 import { isIpv4Multicast, isLocalControlGroup } from '../../wire/igmp.js';
 import { formatAddress, isMapped } from '../../wire/ip-address.js';

@@ -5,9 +5,9 @@
 
 import { checkDestination } from '../../config/entries-of.js';
 import type { GroupConfig } from '../../config/types.js';
-import { destinationOf } from '../../dataplane/forwarding.js';
-import type { Operation } from '../../dataplane/operations.js';
-import type { Punt } from '../../dataplane/punts.js';
+import type { Operation } from '../../dataplane/operations/operations.js';
+import { destinationOf } from '../../dataplane/state/forwarding.js';
+import type { Punt } from '../../dataplane/state/punt-ring.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import { command } from '../../text/shell.js';
 import type { GroupAddress } from '../../wire/group-message.js';

@@ -6,8 +6,8 @@
 import { MAX_BINDINGS } from '../../config/table-entries.js';
 import type { NeighConfig } from '../../config/types.js';
 import { TICK_MS } from '../../dataplane/engine.js';
-import { segmentOf, segmentParts } from '../../dataplane/forwarding.js';
-import type { Operation } from '../../dataplane/operations.js';
+import type { Operation } from '../../dataplane/operations/operations.js';
+import { segmentOf, segmentParts } from '../../dataplane/state/forwarding.js';
 import {
   type NeighRow as Heard,
   NEIGH_MANUAL,

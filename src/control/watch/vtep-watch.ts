@@ -7,8 +7,8 @@
  *                 a half, with the FDB entries that lead there. Those of a few frames go first, as forged sources are, once
  *                 they were idle for five seconds; others after a minute. A permanent member of a group stays.
  */
-import type { CounterReader } from '../../dataplane/counters.js';
-import { destinationRemote } from '../../dataplane/forwarding.js';
+import type { CounterReader } from '../../dataplane/state/counters.js';
+import { destinationRemote } from '../../dataplane/state/forwarding.js';
 import { MET_OF_NETWORK, MET_OF_PORT } from '../../encap/introductions.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import type { FdbReader } from '../../fdb/table.js';

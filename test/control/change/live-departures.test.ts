@@ -3,11 +3,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Transition } from '../../../src/control/change/transition.js';
 import { remotesOf } from '../../../src/control/change/vteps.js';
 import type { VxlanPort } from '../../../src/control/model.js';
-import { destinationOf, segmentOf } from '../../../src/dataplane/forwarding.js';
-import type { Operation } from '../../../src/dataplane/operations.js';
+import type { Operation } from '../../../src/dataplane/operations/operations.js';
+import { destinationOf, segmentOf } from '../../../src/dataplane/state/forwarding.js';
 import { STATIC_REMOTES } from '../../../src/encap/remotes.js';
 import { parseAddress } from '../../../src/wire/ip-address.js';
-import { igmpFrame } from '../../dataplane/group-traffic.js';
+import { igmpFrame } from '../../dataplane/support/group-traffic.js';
 import { FDB_SIZE, LiveSwitch } from './live-switch.js';
 
 const GONE = '192.0.2.1';

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { FdbRequest } from '../../../src/control/api.js';
 import type { VxlanPort } from '../../../src/control/model.js';
-import { frame } from '../../dataplane/frames.js';
+import { frame } from '../../dataplane/support/frames.js';
 import { FDB_SIZE, LiveSwitch } from './live-switch.js';
 
 const R1 = '192.0.2.1';

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MdbRequest } from '../../../src/control/api.js';
 import type { VxlanPort } from '../../../src/control/model.js';
-import { toGroup } from '../../dataplane/group-traffic.js';
+import { toGroup } from '../../dataplane/support/group-traffic.js';
 import { FDB_SIZE, LiveSwitch } from './live-switch.js';
 
 const GROUP = '239.1.1.1';

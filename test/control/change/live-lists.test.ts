@@ -1,6 +1,6 @@
 /** In how many lists a change reaches the engines: one, so that no frame meets half of it, unless the FDB is very large. */
 import { describe, expect, it } from 'vitest';
-import type { Operation } from '../../../src/dataplane/operations.js';
+import type { Operation } from '../../../src/dataplane/operations/operations.js';
 import { FDB_SIZE, LiveSwitch } from './live-switch.js';
 
 const DOCUMENT = {

@@ -1,7 +1,7 @@
 /** Entries of a bridge itself: MACs that are the host's own, with a host port to have their frames and without. */
 import { afterEach, expect, it } from 'vitest';
 import { checkDocument } from '../../../src/config/load.js';
-import { frame } from '../../dataplane/frames.js';
+import { frame } from '../../dataplane/support/frames.js';
 import { FDB_SIZE, LiveSwitch } from './live-switch.js';
 
 const MAC = '02:00:00:00:00:0a';

@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { remotesOf } from '../../../src/control/change/vteps.js';
 import type { VxlanPort } from '../../../src/control/model.js';
-import { frame } from '../../dataplane/frames.js';
-import { toGroup } from '../../dataplane/group-traffic.js';
+import { frame } from '../../dataplane/support/frames.js';
+import { toGroup } from '../../dataplane/support/group-traffic.js';
 import { FDB_SIZE, LiveSwitch } from './live-switch.js';
 
 const X = '192.0.2.1';

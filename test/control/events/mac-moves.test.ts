@@ -4,7 +4,7 @@ import type { SwitchEvent } from '../../../src/control/api.js';
 import { EventFeed } from '../../../src/control/events/event-feed.js';
 import { NoticeLimit } from '../../../src/control/events/notice-limit.js';
 import type { SwitchModel } from '../../../src/control/model.js';
-import { destinationOf, segmentOf } from '../../../src/dataplane/forwarding.js';
+import { destinationOf, segmentOf } from '../../../src/dataplane/state/forwarding.js';
 import { RemoteTable } from '../../../src/encap/remotes.js';
 import { FdbEvents } from '../../../src/fdb/events.js';
 import { createFdb } from '../../../src/fdb/table.js';

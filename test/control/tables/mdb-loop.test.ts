@@ -6,12 +6,12 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Mdb, MEMBERSHIP_MS, QUERIER_MS } from '../../../src/control/tables/mdb.js';
 import { hearPunt } from '../../../src/control/tables/mdb-feed.js';
-import { PUNT_BYTES, PUNT_IGMP, PUNT_MLD, PuntReader } from '../../../src/dataplane/punts.js';
+import { PUNT_BYTES, PUNT_IGMP, PUNT_MLD, PuntReader } from '../../../src/dataplane/state/punt-ring.js';
 import { ETHERTYPE_IPV4 } from '../../../src/wire/ethernet.js';
 import { encodeIgmpV3Report } from '../../../src/wire/igmp.js';
 import { formatAddress } from '../../../src/wire/ip-address.js';
 import { encodeIpv4 } from '../../../src/wire/ipv4.js';
-import { frame } from '../../dataplane/frames.js';
+import { frame } from '../../dataplane/support/frames.js';
 import {
   GROUP,
   GROUP6,
@@ -25,8 +25,8 @@ import {
   OTHER,
   pimHello,
   toGroup,
-} from '../../dataplane/group-traffic.js';
-import { TestSwitch, type Turn } from '../../dataplane/harness.js';
+} from '../../dataplane/support/group-traffic.js';
+import { TestSwitch, type Turn } from '../../dataplane/support/harness.js';
 
 const R2 = '192.0.2.2';
 const R3 = '192.0.2.3';

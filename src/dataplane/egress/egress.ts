@@ -1,0 +1,226 @@
+/**
+ * A frame's way out: the tag it leaves with, whether it fits, and the command that sends it. Decided once for each
+ * copy; the frame's bytes stay where they are.
+ */
+import { outerTos } from '../../encap/ecn.js';
+import { flowHash } from '../../encap/flow.js';
+import { STATIC_REMOTES } from '../../encap/remotes.js';
+import { senderChoice } from '../../encap/tunnel.js';
+import {
+  KIND_TAP,
+  KIND_UDP,
+  TAG_KEEP,
+  TAG_POP,
+  TAG_PUSH,
+  TAG_REPLACE,
+  TX_COOKIE,
+  TX_COOKIE2,
+  TX_CSUM,
+  TX_GSO,
+  TX_HEADER,
+  TX_HEADER_LENGTH,
+  TX_INDEX,
+  TX_KIND,
+  TX_LENGTH,
+  TX_OFFSET,
+  TX_REMOTE,
+  TX_TAG,
+  TX_TOS,
+  TX_VNET,
+  VNET_GSO_ECN,
+  VNET_GSO_NONE,
+  VNET_GSO_UDP_L4,
+  VNET_NEEDS_CSUM,
+} from '../../port/nic.js';
+import { ETHERNET_HEADER } from '../../wire/ethernet.js';
+import { L3_KIND, L3_OFFSET, L4_PROTOCOL, parseInner } from '../../wire/inner.js';
+import { ipv4DontFragment, ipv4Tos, PROTOCOL_UDP } from '../../wire/ipv4.js';
+import { ipv6TrafficClass } from '../../wire/ipv6.js';
+import { TCP_HEADER, tcpHeaderLength } from '../../wire/tcp.js';
+import { UDP_HEADER } from '../../wire/udp.js';
+import { hasTag, priorityBits, VLAN_TAG } from '../../wire/vlan.js';
+import { VXLAN_HEADER } from '../../wire/vxlan.js';
+import { isInnerTagRefused } from '../ingress/vlan.js';
+import { FLOW_KNOWN, FLOW_OWN, NO_TAG } from '../state/batch.js';
+import type { Context } from '../state/context.js';
+import { INNER_VLAN_TAGGED, MTU_EXCEEDED, NO_DESTINATION, OWN_TUNNEL } from '../state/drop-reasons.js';
+import { PORT_TAP, UNTAGGED, VLAN_TUNNEL } from '../state/forwarding.js';
+import { introduce } from './install-remote.js';
+import { isOwnDatagram, tellOwnTunnel } from './own-tunnel.js';
+import { accountsOf, nextCommand, tagGrowth } from './transmit.js';
+
+/** Sends one copy of the frame out of a port; `remote` says where to behind a vxlan port. */
+export function emit(sw: Context, frame: number, port: number, remote: number): void {
+  emitRun(sw, frame, frame + 1, port, remote);
+}
+
+/** Sends one copy each of a run's frames, from `first` to before `end`, out of a port. */
+export function emitRun(sw: Context, first: number, end: number, port: number, remote: number): void {
+  if (sw.forwarding.portKind[port] === PORT_TAP) {
+    // The tag and the accounts are the whole run's.
+    const tag = tagOnEgress(sw, first, port);
+    const accounts = accountsOf(0, sw.forwarding.vlanCounter(port, sw.batch.vid[first]));
+    for (let frame = first; frame < end; frame++) emitToTap(sw, frame, port, tag, accounts);
+    return;
+  }
+  for (let frame = first; frame < end; frame++) {
+    if (remote === 0) sw.counters.droppedOut(port, NO_DESTINATION);
+    else if (mayEnterTunnel(sw, frame, port)) emitToRemote(sw, frame, port, remote);
+  }
+}
+
+/**
+ * Whether the frame may go into a vxlan port at all, to whichever remote; one copy is dropped if not. To be asked before
+ * `emitToRemote`.
+ */
+export function mayEnterTunnel(sw: Context, frame: number, port: number): boolean {
+  const { batch } = sw;
+  if (batch.flowKnown[frame] === 0) workOutFlow(sw, frame);
+  if (batch.flowKnown[frame] === FLOW_OWN) {
+    sw.counters.droppedOut(port, OWN_TUNNEL);
+    tellOwnTunnel(sw, frame);
+    return false;
+  }
+  // The tag that says the frame's VLAN is popped; where there is none, none is left. What follows is what the far end sees.
+  if (batch.tci[frame] === NO_TAG || !isInnerTagRefused(sw, port, batch.offset[frame] + VLAN_TAG)) return true;
+  sw.counters.droppedOut(port, INNER_VLAN_TAGGED);
+  return false;
+}
+
+/** One command that writes the frame to a TAP, with the offload header the guest is to see. */
+function emitToTap(sw: Context, frame: number, port: number, tag: number, accounts: number): void {
+  const { batch, tx } = sw;
+  const mtu = sw.forwarding.portMtu[port];
+  let vnet = batch.vnet[frame];
+  let gso = batch.gso[frame];
+  // One tag's room is given on every port, as in Linux is_skb_forwardable.
+  if (batch.length[frame] + tagGrowth(tag) > mtu + ETHERNET_HEADER + VLAN_TAG && vnet >>> 8 === 0) {
+    const header = batch.gsoHeader[frame] & 0xffff;
+    const segment = mtu + ETHERNET_HEADER - header;
+    if (header === 0 || segment <= 0) {
+      refuse(sw, frame, port, mtu);
+      return;
+    }
+    // An unsegmented frame from a kernel peer: handed on whole, as segments that fit the guest's MTU.
+    vnet = VNET_NEEDS_CSUM | ((batch.gsoHeader[frame] >>> 16) << 8);
+    gso = segment | (header << 16);
+  }
+  const at = nextCommand(sw);
+  tx[at + TX_KIND] = KIND_TAP;
+  tx[at + TX_INDEX] = port;
+  tx[at + TX_OFFSET] = batch.offset[frame];
+  tx[at + TX_LENGTH] = batch.length[frame];
+  tx[at + TX_TAG] = tag;
+  tx[at + TX_VNET] = vnet;
+  tx[at + TX_GSO] = gso;
+  tx[at + TX_CSUM] = batch.csum[frame];
+  tx[at + TX_REMOTE] = 0;
+  tx[at + TX_COOKIE] = port;
+  tx[at + TX_COOKIE2] = accounts;
+}
+
+/** One command that sends a frame that `mayEnterTunnel` to a remote, behind the VXLAN header of its VNI. */
+export function emitToRemote(sw: Context, frame: number, port: number, remote: number): void {
+  const { batch, tx } = sw;
+  const tunnel = sw.forwarding.tunnels[port];
+  const vid = batch.vid[frame];
+  if (tunnel.vniOfVlan[vid] === 0) {
+    sw.counters.droppedOut(port, NO_DESTINATION);
+    return;
+  }
+  let header = tunnel.headerOfVlan[vid];
+  let counter = tunnel.counterOfVlan[vid];
+  if (remote >= STATIC_REMOTES) {
+    if (!introduce(sw, remote)) {
+      sw.counters.droppedOut(port, NO_DESTINATION);
+      return;
+    }
+  } else if (sw.sentHeader[remote] >= 0) {
+    header = sw.sentHeader[remote];
+    counter = sw.sentCounter[remote];
+  }
+  // A tag more or less is thought of only where it may matter.
+  if (batch.length[frame] > sw.pathMtus.longest[remote] - VLAN_TAG && isTooLong(sw, frame, port, remote)) return;
+  const at = nextCommand(sw);
+  tx[at + TX_KIND] = KIND_UDP;
+  tx[at + TX_INDEX] = tunnel.senders[batch.flow[frame] & (tunnel.senders.length - 1)];
+  tx[at + TX_OFFSET] = batch.offset[frame];
+  tx[at + TX_LENGTH] = batch.length[frame];
+  tx[at + TX_TAG] = tagOnEgress(sw, frame, port);
+  tx[at + TX_VNET] = batch.vnet[frame];
+  tx[at + TX_GSO] = batch.gso[frame];
+  tx[at + TX_CSUM] = batch.csum[frame];
+  tx[at + TX_HEADER] = header;
+  tx[at + TX_HEADER_LENGTH] = VXLAN_HEADER;
+  tx[at + TX_REMOTE] = remote;
+  tx[at + TX_TOS] = outerTos(tunnel.tos, batch.tos[frame]);
+  tx[at + TX_COOKIE] = port;
+  tx[at + TX_COOKIE2] = accountsOf(counter, sw.forwarding.vlanCounter(port, vid));
+}
+
+/** Whether the path to a remote is too narrow for a copy; if so it is dropped. */
+function isTooLong(sw: Context, frame: number, port: number, remote: number): boolean {
+  const longest = sw.pathMtus.longest[remote] - tagGrowth(tagOnEgress(sw, frame, port));
+  if (longestPiece(sw, frame) <= longest) return false;
+  refuse(sw, frame, port, longest - linkHeader(sw, frame));
+  return true;
+}
+
+/** Drops a copy that is too long. @param mtu bytes of an inner IP packet that would not be */
+function refuse(sw: Context, frame: number, port: number, mtu: number): void {
+  sw.counters.droppedOut(port, MTU_EXCEEDED);
+  sw.oversized.note(frame, mtu);
+}
+
+/**
+ * Bytes, before the tag operation, of the longest frame that leaves the Nic for this one: a superframe is split while it is
+ * sent. One that the Nic will refuse is not judged here.
+ */
+function longestPiece({ batch, view }: Context, frame: number): number {
+  const length = batch.length[frame];
+  const type = (batch.vnet[frame] >>> 8) & ~VNET_GSO_ECN;
+  if (type === VNET_GSO_NONE) return length;
+  const l4 = batch.csum[frame] & 0xffff;
+  if (l4 + (type === VNET_GSO_UDP_L4 ? UDP_HEADER : TCP_HEADER) > length) return 0;
+  const transport = type === VNET_GSO_UDP_L4 ? UDP_HEADER : tcpHeaderLength(view, batch.offset[frame] + l4);
+  return Math.min(length, l4 + transport + (batch.gso[frame] & 0xffff));
+}
+
+/** Bytes before the payload of a frame as it lies in the arena. */
+function linkHeader({ batch, view }: Context, frame: number): number {
+  return hasTag(view, batch.offset[frame]) ? ETHERNET_HEADER + VLAN_TAG : ETHERNET_HEADER;
+}
+
+/**
+ * What chooses the frame's sender, by flow and DF (IPv6 has it always), its inner TOS, and whether it is of one of the
+ * switch's own tunnels; the same for every copy.
+ */
+function workOutFlow(sw: Context, frame: number): void {
+  const { batch, layout, view } = sw;
+  const offset = batch.offset[frame];
+  parseInner(view, offset, batch.length[frame], layout);
+  const kind = layout[L3_KIND];
+  const l3 = layout[L3_OFFSET];
+  batch.tos[frame] = kind === 4 ? ipv4Tos(view, l3) : kind === 6 ? ipv6TrafficClass(view, l3) : 0;
+  const whole = kind === 6 || (kind === 4 && ipv4DontFragment(view, l3));
+  batch.flow[frame] = senderChoice(flowHash(view, offset, layout), whole);
+  batch.flowKnown[frame] = layout[L4_PROTOCOL] === PROTOCOL_UDP && isOwnDatagram(sw) ? FLOW_OWN : FLOW_KNOWN;
+}
+
+/**
+ * What happens to the tag on the way out of a port (Linux `br_handle_vlan`, `br_handle_egress_vlan_tunnel`): nothing
+ * without VLAN filtering; off into a `vlan_tunnel` port and where the VLAN is `untagged`; else one tag with the VID,
+ * and the priority that the frame came with.
+ */
+export function tagOnEgress(sw: Context, frame: number, port: number): number {
+  const { batch, forwarding } = sw;
+  if (forwarding.bridgeFiltering[forwarding.portBridge[port]] === 0) return TAG_KEEP;
+  const vid = batch.vid[frame];
+  const tci = batch.tci[frame];
+  const pop =
+    (forwarding.portFlags[port] & VLAN_TUNNEL) !== 0 || (forwarding.vlans[(port << 12) | vid] & UNTAGGED) !== 0;
+  if (pop) return tci === NO_TAG ? TAG_KEEP : TAG_POP;
+  if (tci === NO_TAG) return TAG_PUSH | vid;
+  const wanted = priorityBits(tci) | vid;
+  return wanted === tci ? TAG_KEEP : TAG_REPLACE | wanted;
+}

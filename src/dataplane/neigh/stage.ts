@@ -1,0 +1,36 @@
+/**
+ * What the bridge stage does beyond MACs, in bridges where some port asks for it: it takes note of who has which address,
+ * and leads frames past what they were sent to (`proxy`, `rsc`).
+ */
+import { NOT_FOUND } from '../../fdb/table.js';
+import { ALONE } from '../state/batch.js';
+import type { Context } from '../state/context.js';
+import { SUPPRESSED } from '../state/drop-reasons.js';
+import { destinationPort, PROXY, SHORT_CUTS, SNOOPS_NEIGHBOURS, UP } from '../state/forwarding.js';
+import { mayReceive } from '../state/may-forward.js';
+import { NEIGHBOUR_NONE, NEIGHBOUR_REQUEST } from '../state/neigh-message.js';
+import { looksLikeNeighbour, readNeighbour } from './parse.js';
+import { takeShortCut } from './route-shortcircuit.js';
+import { snoopNeighbour } from './snoop.js';
+import { reduceRequest } from './suppress.js';
+
+/** @param destination what the FDB has for the frame @returns whether the frame's outcome is decided */
+export function lookCloser(sw: Context, frame: number, segment: number, destination: number): boolean {
+  const { batch, forwarding } = sw;
+  const flags = forwarding.portFlags[batch.port[frame]];
+  if (!looksLikeNeighbour(sw, frame)) {
+    return (flags & SHORT_CUTS) !== 0 && takeShortCut(sw, frame, segment, destination);
+  }
+  // What follows in a run may say something else.
+  batch.stage[frame] = ALONE;
+  if ((flags & SNOOPS_NEIGHBOURS) === 0) return false;
+  const kind = readNeighbour(sw, frame);
+  if (kind === NEIGHBOUR_NONE) return false;
+  snoopNeighbour(sw, frame, segment);
+  if (kind !== NEIGHBOUR_REQUEST || destination === NOT_FOUND) return false;
+  const port = destinationPort(destination);
+  if (!mayReceive(sw, frame, port, UP | PROXY)) return false;
+  reduceRequest(sw, frame, segment, port);
+  batch.drop(frame, SUPPRESSED);
+  return true;
+}

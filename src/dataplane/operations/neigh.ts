@@ -1,0 +1,40 @@
+/**
+ * Bindings of the neighbour table as operations put them in and take them out. The table is shared: engine 0 alone writes.
+ */
+import type { Context } from '../state/context.js';
+import { segmentOf } from '../state/forwarding.js';
+
+interface Address {
+  bridge: number;
+  vid: number;
+  address: readonly number[];
+}
+
+export function setNeighbour(
+  { engine, neigh, tick }: Context,
+  o: Address & { high: number; low: number; router: boolean; port: number },
+): void {
+  if (engine !== 0) return;
+  if (!neigh.set(segmentOf(o.bridge, o.vid), o.address, o.high, o.low, o.router, o.port, tick)) {
+    throw new RangeError('the neighbour table is full');
+  }
+}
+
+export function removeNeighbour({ engine, neigh }: Context, { bridge, vid, address }: Address): void {
+  if (engine === 0) neigh.remove(segmentOf(bridge, vid), address);
+}
+
+export interface NeighFlush {
+  port?: number;
+  bridge?: number;
+  /** Of that bridge. */
+  vid?: number;
+  learnedOnly?: boolean;
+}
+
+export function flushNeighbours({ engine, neigh }: Context, { port, bridge, vid, learnedOnly }: NeighFlush): void {
+  if (engine !== 0) return;
+  const segments =
+    bridge === undefined ? undefined : ([segmentOf(bridge, vid ?? 0), segmentOf(bridge, vid ?? 0xfff)] as const);
+  neigh.flush({ port, segments, learnedOnly });
+}

@@ -1,0 +1,238 @@
+/**
+ * Bridges, ports and sockets as operations make, change and end them. A port that ends leaves nothing that its number's
+ * next bearer could meet, but its accounts, which go over into those of the ports that are no more.
+ *
+ * It never looks into VLANs or VNIs beyond forgetting them with their port: `operations/vlans.ts` has those.
+ */
+import { Tunnel } from '../../encap/tunnel.js';
+import { AGEING_DEFAULT } from '../../fdb/table.js';
+import type { Context } from '../state/context.js';
+import { RETIRED } from '../state/counters.js';
+import { ANY_VTEP, HAS_PINS, LAST_SEGMENT, NO_BRIDGE, PORT_TAP, PORT_VXLAN } from '../state/forwarding.js';
+import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from '../state/storm.js';
+import { flushNeighbours } from './neigh.js';
+import { forgetVlans, forgetVnis } from './vlans.js';
+
+/** In the place of a descriptor: the engine has none. */
+const NO_FD = -1;
+
+// ---- Bridges ----
+
+interface BridgeSettings {
+  bridge: number;
+  filtering: boolean;
+  ageingTicks: number;
+  maxLearned: number;
+  groupFwdMask: number;
+  snooping: boolean;
+}
+
+export function setBridge(sw: Context, o: BridgeSettings): void {
+  const { forwarding, fdb } = sw;
+  if (o.bridge === NO_BRIDGE) throw new RangeError('bridge 0 is none: bridges have numbers from 1 on');
+  forwarding.bridgeFiltering[o.bridge] = o.filtering ? 1 : 0;
+  forwarding.bridgeGroupFwdMask[o.bridge] = o.groupFwdMask;
+  forwarding.bridgeSnooping[o.bridge] = o.snooping ? 1 : 0;
+  if (sw.engine !== 0) return;
+  fdb.ageingOfGroup[o.bridge] = o.ageingTicks;
+  fdb.groupLimit[o.bridge] = o.maxLearned;
+}
+
+export function endBridge(sw: Context, bridge: number): void {
+  const { forwarding, fdb } = sw;
+  if (forwarding.bridgePorts[bridge].length > 0) {
+    throw new RangeError(`bridge ${bridge} has ports: end them, or put them elsewhere, before it`);
+  }
+  forwarding.bridgeFiltering[bridge] = 0;
+  forwarding.bridgeGroupFwdMask[bridge] = 0;
+  forwarding.bridgeSnooping[bridge] = 0;
+  forwarding.groups.dropBridge(bridge);
+  if (sw.engine !== 0) return;
+  fdb.ageingOfGroup[bridge] = AGEING_DEFAULT;
+  fdb.groupLimit[bridge] = 0;
+}
+
+// ---- Ports ----
+
+interface PortSettings {
+  port: number;
+  bridge: number;
+  flags: number;
+}
+
+export function addTap(
+  sw: Context,
+  o: PortSettings & { fds: readonly number[]; vnetHeaderSize: number; mtu: number },
+): void {
+  beginPort(sw, o, PORT_TAP);
+  sw.forwarding.portMtu[o.port] = o.mtu;
+  // Without a device, what is sent to the port is dropped as port_down.
+  if (o.fds[sw.engine] !== NO_FD) sw.nic.attachTap(o.port, o.fds[sw.engine], o.vnetHeaderSize);
+}
+
+interface TunnelSettings {
+  port: number;
+  senders: readonly number[];
+  dfSenders: readonly number[];
+  tos: number;
+  ageingTicks: number;
+  maxLearned: number;
+}
+
+export function addVxlan(
+  sw: Context,
+  o: PortSettings &
+    TunnelSettings & {
+      socket: number;
+      udpPort: number;
+      local?: readonly number[] | null;
+      mac: { high: number; low: number } | null;
+    },
+): void {
+  const { forwarding } = sw;
+  beginPort(sw, o, PORT_VXLAN);
+  const local = o.local == null ? null : Int32Array.from(o.local);
+  forwarding.setTunnel(o.port, new Tunnel(o.socket, o.senders, o.udpPort, o.tos, o.dfSenders, local));
+  forwarding.portMacHigh[o.port] = o.mac?.high ?? 0;
+  forwarding.portMacLow[o.port] = o.mac?.low ?? 0;
+  limitLearning(sw, o);
+}
+
+/** A port from nothing: what another one left under its number is forgotten. */
+function beginPort(sw: Context, { port, bridge, flags }: PortSettings, kind: number): void {
+  const { forwarding } = sw;
+  if (forwarding.portKind[port] !== 0) forgetPort(sw, port);
+  forwarding.portKind[port] = kind;
+  forwarding.moveToBridge(port, bridge);
+  forwarding.setFlags(port, flags);
+  if (sw.engine === 0) sw.fdb.assignGroup(port, bridge);
+}
+
+export function changePort(sw: Context, o: PortSettings & { mtu: number }): void {
+  const { forwarding } = sw;
+  forwarding.needPort(o.port);
+  const before = forwarding.portFlags[o.port];
+  if (forwarding.portBridge[o.port] !== o.bridge) {
+    forwarding.moveToBridge(o.port, o.bridge);
+    loseEntries(sw, o.port);
+    flushNeighbours(sw, { port: o.port });
+    if (sw.engine === 0) sw.fdb.assignGroup(o.port, o.bridge);
+  }
+  if ((before & ~o.flags & ANY_VTEP) !== 0 && sw.engine === 0) sw.remotes.withdrawLearnedOf(o.port);
+  // Whether a port has pins is for the operations that set them to say.
+  forwarding.setFlags(o.port, o.flags | (before & HAS_PINS));
+  forwarding.portMtu[o.port] = o.mtu;
+}
+
+/** Removes the port's rows. Pinned multicast MACs hang on the port alone and stay. */
+function loseEntries({ engine, fdb }: Context, port: number): void {
+  if (engine !== 0) return;
+  for (let row = 0; row < fdb.slots; row++) {
+    const segment = fdb.segmentOf(row);
+    if (segment > 0 && segment <= LAST_SEGMENT && fdb.ownerOf(row) === port) fdb.removeRow(row);
+  }
+}
+
+export function changeTunnel(sw: Context, o: TunnelSettings): void {
+  sw.forwarding.needPort(o.port, PORT_VXLAN);
+  sw.forwarding.tunnels[o.port].setSenders(o.senders, o.tos, o.dfSenders);
+  limitLearning(sw, o);
+}
+
+export function changeTunnelMac(
+  { forwarding }: Context,
+  o: { port: number; mac: { high: number; low: number } },
+): void {
+  forwarding.needPort(o.port, PORT_VXLAN);
+  forwarding.portMacHigh[o.port] = o.mac.high;
+  forwarding.portMacLow[o.port] = o.mac.low;
+}
+
+function limitLearning({ engine, fdb }: Context, { port, ageingTicks, maxLearned }: TunnelSettings): void {
+  if (engine !== 0) return;
+  fdb.ageingOfOwner[port] = ageingTicks;
+  fdb.ownerLimit[port] = maxLearned;
+}
+
+export function endPort(sw: Context, port: number): void {
+  const { counters, forwarding } = sw;
+  if (forwarding.portKind[port] !== 0) forgetPort(sw, port);
+  for (let socket = 0; socket < forwarding.socketOwner.length; socket++) {
+    if (forwarding.socketOwner[socket] === port) forwarding.socketOwner[socket] = RETIRED;
+  }
+  setStorm(sw, { port, broadcast: 0, unknownUnicast: 0, multicast: 0 });
+  counters.retire(port);
+  counters.strangers.forgetPort(port);
+}
+
+function forgetPort(sw: Context, port: number): void {
+  const { fdb, forwarding, nic } = sw;
+  forgetVlans(sw, port);
+  if (forwarding.portKind[port] === PORT_VXLAN) {
+    forgetVnis(sw, port);
+    forgetLearnedRemotes(sw, port);
+  } else {
+    nic.detachTap(port);
+  }
+  forwarding.clearPort(port);
+  flushNeighbours(sw, { port });
+  if (sw.engine !== 0) return;
+  fdb.assignGroup(port, NO_BRIDGE);
+  fdb.ownerLimit[port] = 0;
+  fdb.ageingOfOwner[port] = 0;
+}
+
+/** The VTEPs that the port has met. Every engine ends its accounts of them; the first one, told last, forgets them. */
+function forgetLearnedRemotes({ counters, engine, remotes }: Context, port: number): void {
+  for (const remote of remotes.learned(port)) counters.clearRemote(remote);
+  if (engine === 0) remotes.removeLearnedOf(port);
+}
+
+interface StormLimits {
+  port: number;
+  broadcast: number;
+  unknownUnicast: number;
+  multicast: number;
+}
+
+export function changeStorm(sw: Context, o: StormLimits): void {
+  sw.forwarding.needPort(o.port);
+  setStorm(sw, o);
+}
+
+function setStorm({ engine, storm }: Context, o: StormLimits): void {
+  storm.setLimit(o.port, STORM_BROADCAST, o.broadcast, engine === 0);
+  storm.setLimit(o.port, STORM_UNKNOWN_UNICAST, o.unknownUnicast, engine === 0);
+  storm.setLimit(o.port, STORM_MULTICAST, o.multicast, engine === 0);
+}
+
+// ---- Sockets ----
+
+export function addSocket(
+  sw: Context,
+  o: { socket: number; fds: readonly number[]; owner: number; as?: number },
+): void {
+  sw.forwarding.socketOwner[o.socket] = o.owner;
+  sw.forwarding.socketOf[o.socket] = o.as ?? o.socket;
+  sw.nic.detachSocket(o.socket);
+  if (o.fds[sw.engine] !== NO_FD) sw.nic.attachSocket(o.socket, o.fds[sw.engine]);
+}
+
+export function endSocket(sw: Context, socket: number): void {
+  sw.forwarding.socketOwner[socket] = RETIRED;
+  sw.nic.detachSocket(socket);
+}
+
+export function addSender(
+  { engine, forwarding, nic }: Context,
+  o: { sender: number; fds: readonly number[]; udpPort?: number },
+): void {
+  nic.detachSender(o.sender);
+  if (o.fds[engine] !== NO_FD) nic.attachSender(o.sender, o.fds[engine]);
+  forwarding.endpoints.addSender(o.sender, o.udpPort);
+}
+
+export function endSender({ forwarding, nic }: Context, { sender }: { sender: number }): void {
+  nic.detachSender(sender);
+  forwarding.endpoints.removeSender(sender);
+}

@@ -1,0 +1,221 @@
+/**
+ * VLAN memberships, VNIs, remotes, flood lists and FDB entries as operations set and end them.
+ *
+ * What lies in memory that all engines share is written by engine 0 alone.
+ */
+import { STATIC_REMOTES } from '../../encap/remotes.js';
+import { VIDS } from '../../encap/tunnel.js';
+import { VNI_UNKNOWN } from '../../encap/vni-table.js';
+import { NOT_FOUND } from '../../fdb/table.js';
+import { VXLAN_HEADER, writeVxlanHeader } from '../../wire/vxlan.js';
+import { introduce } from '../egress/install-remote.js';
+import { OWN_ROOM } from '../egress/originate.js';
+import type { Context } from '../state/context.js';
+import { HAS_PINS, PORT_VXLAN, pinSegmentOf } from '../state/forwarding.js';
+
+// ---- VLANs ----
+
+export function setVlan(
+  sw: Context,
+  o: { port: number; vid: number; untagged: boolean; suppresses?: boolean; counter: number },
+): void {
+  const { forwarding } = sw;
+  forwarding.needPort(o.port);
+  const before = forwarding.vlanCounter(o.port, o.vid);
+  if (before !== o.counter) endAccounts(sw, before);
+  forwarding.setVlan(o.port, o.vid, o.untagged, o.suppresses ?? false, o.counter);
+}
+
+export function setPvid({ forwarding }: Context, { port, vid }: { port: number; vid: number }): void {
+  forwarding.needPort(port);
+  forwarding.portPvid[port] = vid;
+}
+
+/** Without its VLAN there is no PVID either. */
+export function endVlan(sw: Context, { port, vid }: { port: number; vid: number }): void {
+  const { forwarding } = sw;
+  endAccounts(sw, forwarding.vlanCounter(port, vid));
+  forwarding.vlans[(port << 12) | vid] = 0;
+  if (forwarding.portPvid[port] === vid) forwarding.portPvid[port] = 0;
+}
+
+/** All memberships of a port. */
+export function forgetVlans(sw: Context, port: number): void {
+  for (let vid = 0; vid < VIDS; vid++) endAccounts(sw, sw.forwarding.vlanCounter(port, vid));
+  sw.forwarding.vlans.fill(0, port << 12, (port + 1) << 12);
+}
+
+function endAccounts(sw: Context, counter: number): void {
+  if (counter !== 0) sw.counters.clearVlan(counter);
+}
+
+// ---- VNIs ----
+
+/**
+ * Writes the VNI's header into the arena, once, and points the VLAN at it. A VLAN has one VNI and a VNI one VLAN: what was
+ * mapped to either goes.
+ */
+export function mapVni(
+  sw: Context,
+  o: { port: number; vid: number | null; vni: number; header: number; counter: number },
+): void {
+  const { forwarding } = sw;
+  forwarding.needPort(o.port, PORT_VXLAN);
+  const offset = writeHeader(sw, o.header, o.vni);
+  const tunnel = forwarding.tunnels[o.port];
+  const place = o.vid ?? 0;
+  const elsewhere = forwarding.vnis.find(tunnel.socket, o.vni);
+  forwarding.vniUsers[o.counter]++;
+  if (elsewhere !== VNI_UNKNOWN && elsewhere !== ((o.port << 12) | place)) {
+    unmapVlan(sw, elsewhere >>> 12, elsewhere & 0xfff);
+  }
+  endMapping(sw, o.port, place);
+  for (const vid of vidsOf(o.vid)) tunnel.mapVlan(vid, o.vni, offset, o.counter);
+  forwarding.vnis.set(tunnel.socket, o.vni, o.port, place);
+}
+
+/** Writes a VNI's header into the arena. @returns its offset there */
+function writeHeader({ nic, view }: Context, header: number, vni: number): number {
+  const offset = nic.headerBase + header * VXLAN_HEADER;
+  if (offset + VXLAN_HEADER > nic.headerBase + nic.headerBytes - OWN_ROOM)
+    throw new RangeError('no room for another VNI');
+  writeVxlanHeader(view, offset, vni);
+  return offset;
+}
+
+/** With its VNI a VLAN's flood list goes. */
+export function unmapVni(sw: Context, o: { port: number; vid: number | null; vni: number }): void {
+  if (sw.forwarding.tunnels[o.port].vniOfVlan[o.vid ?? 0] === o.vni) unmapVlan(sw, o.port, o.vid ?? 0);
+}
+
+/** All VNIs of a port whose tunnel is to go. */
+export function forgetVnis(sw: Context, port: number): void {
+  for (let vid = 0; vid < VIDS; vid++) endMapping(sw, port, vid);
+}
+
+/** @param place the VLAN, or 0 on a port that has one VNI for all that it carries */
+function unmapVlan(sw: Context, port: number, place: number): void {
+  endMapping(sw, port, place);
+  for (const vid of vidsOf(place === 0 ? null : place)) sw.forwarding.tunnels[port].unmapVlan(vid);
+}
+
+/** Datagrams of the VNI belong to nobody any more; its accounts start anew once no port has it. */
+function endMapping(sw: Context, port: number, place: number): void {
+  const { forwarding } = sw;
+  const { counterOfVlan, socket, vniOfVlan } = forwarding.tunnels[port];
+  const vni = vniOfVlan[place];
+  // A port with one VNI has it at every VID, and is found at 0.
+  if (vni === 0 || forwarding.vnis.find(socket, vni) !== ((port << 12) | place)) return;
+  forwarding.vnis.remove(socket, vni);
+  leaveAccounts(sw, counterOfVlan[place]);
+}
+
+function leaveAccounts({ counters, forwarding }: Context, counter: number): void {
+  forwarding.vniUsers[counter]--;
+  if (forwarding.vniUsers[counter] === 0) counters.clearVni(counter);
+}
+
+function vidsOf(vid: number | null): Iterable<number> {
+  return vid === null ? Array(VIDS).keys() : [vid];
+}
+
+// ---- Remotes ----
+
+export function addRemote(
+  sw: Context,
+  o: {
+    remote: number;
+    port: number;
+    address: readonly number[];
+    udpPort: number;
+    known: boolean;
+    sent?: { vni: number; header: number; counter: number };
+  },
+): void {
+  const [a0, a1, a2, a3] = o.address;
+  if (sw.engine === 0) sw.remotes.add(o.remote, o.port, o.address, o.udpPort, o.known);
+  sw.nic.setRemote(o.remote, a0, a1, a2, a3, o.udpPort);
+  sw.forwarding.endpoints.destinations[o.udpPort] = 1;
+  sw.pathMtus.begin(o.remote, o.address);
+  endSent(sw, o.remote);
+  if (o.sent === undefined) return;
+  sw.sentHeader[o.remote] = writeHeader(sw, o.sent.header, o.sent.vni);
+  sw.sentCounter[o.remote] = o.sent.counter;
+  sw.forwarding.vniUsers[o.sent.counter]++;
+}
+
+/** Frames to a remote have the VNI of their VLAN again. */
+function endSent(sw: Context, remote: number): void {
+  if (remote >= STATIC_REMOTES || sw.sentHeader[remote] < 0) return;
+  sw.sentHeader[remote] = -1;
+  leaveAccounts(sw, sw.sentCounter[remote]);
+}
+
+/** Frames to it still go there; but nobody comes upon it any more, whatever datagrams come from its address. */
+export function withdrawRemote({ engine, remotes }: Context, { remote }: { remote: number }): void {
+  if (engine === 0) remotes.withdraw(remote);
+}
+
+export function freeRemote(sw: Context, { remote }: { remote: number }): void {
+  sw.counters.clearRemote(remote);
+  endSent(sw, remote);
+  sw.pathMtus.forget(remote);
+  if (sw.engine === 0) sw.remotes.remove(remote);
+}
+
+export function setRemoteMtu(sw: Context, { remote, mtu }: { remote: number; mtu: number }): void {
+  // Those that engines have numbered come without an operation of their own.
+  if (remote < STATIC_REMOTES || introduce(sw, remote)) sw.pathMtus.set(remote, mtu);
+}
+
+/** One list may stand at all VIDs: it is made once. */
+export function setFlood(
+  { forwarding }: Context,
+  o: { port: number; vid: number | null; remotes: readonly number[] },
+): void {
+  forwarding.needPort(o.port, PORT_VXLAN);
+  const tunnel = forwarding.tunnels[o.port];
+  tunnel.setFlood(o.vid ?? 0, o.remotes);
+  if (o.vid === null) tunnel.floodOfVlan.fill(tunnel.floodOfVlan[0]);
+}
+
+// ---- FDB ----
+
+interface Key {
+  high: number;
+  low: number;
+}
+
+export function setPin(
+  sw: Context,
+  o: Key & { port: number; vid: number; list: number; remotes: readonly number[]; flags: number },
+): void {
+  const { forwarding } = sw;
+  forwarding.needPort(o.port, PORT_VXLAN);
+  while (forwarding.pinned.length <= o.list) forwarding.pinned.push(new Int32Array(0));
+  forwarding.pinned[o.list] = Int32Array.from(new Set(o.remotes));
+  // It stays when the last pin goes: other engines cannot tell from the FDB which one that is.
+  forwarding.portFlags[o.port] |= HAS_PINS;
+  setEntry(sw, { ...o, segment: pinSegmentOf(o.port, o.vid), destination: o.list, owner: o.port });
+}
+
+export function endPin(sw: Context, o: Key & { port: number; vid: number }): void {
+  const segment = pinSegmentOf(o.port, o.vid);
+  const list = sw.fdb.resolve(o.high, o.low, segment);
+  if (list !== NOT_FOUND) sw.forwarding.pinned[list] = new Int32Array(0);
+  removeEntry(sw, { ...o, segment });
+}
+
+export function setEntry(
+  { engine, fdb, tick }: Context,
+  o: Key & { segment: number; destination: number; owner: number; flags: number },
+): void {
+  if (engine !== 0) return;
+  if (!fdb.set(o.high, o.low, o.segment, o.destination, o.owner, o.flags, tick)) {
+    throw new RangeError('the FDB is full');
+  }
+}
+
+export function removeEntry({ engine, fdb }: Context, { high, low, segment }: Key & { segment: number }): void {
+  if (engine === 0) fdb.remove(high, low, segment);
+}

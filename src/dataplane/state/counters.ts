@@ -1,0 +1,234 @@
+/**
+ * The switch's accounts, in shared memory: each engine adds to its own, the control thread reads. Float64Array because sums of
+ * bytes outgrow 32 bits and BigInts are allocated; exact up to 2^53.
+ *
+ * The accounts balance: sum(rx_packets) + replicated = sum(tx_packets) + sum(drops), where `replicated` counts the
+ * copies that flooding made beyond the first one of each frame. The sums go over all ports and the row of those that are
+ * no more (RETIRED): a port that ends leaves its accounts there.
+ */
+import { MAX_REMOTES } from '../../encap/remotes.js';
+import { DROP_REASONS, type DropReason } from './drop-reasons.js';
+import { STRANGER_WORDS, StrangerReader, Strangers } from './unknown-vteps.js';
+
+export const MAX_PORTS = 1024;
+export const MAX_VNIS = 65_536;
+/** Accounts of VLAN memberships; number 0 stands for none. */
+export const MAX_VLAN_COUNTERS = 65_536;
+
+/** The row of the ports that are no more, beside those of the ports. */
+export const RETIRED = MAX_PORTS;
+
+export const RX_PACKETS = 0;
+export const RX_BYTES = 1;
+export const TX_PACKETS = 2;
+export const TX_BYTES = 3;
+const TRAFFIC = 4;
+
+const REASONS = DROP_REASONS.length;
+const PORT_ROW = TRAFFIC + 2 * REASONS;
+
+const GLOBAL = 8;
+const REPLICATED = 0;
+const TICK = 1;
+const TUNNELLED = 2;
+const PORTS = GLOBAL;
+const REMOTES = PORTS + (RETIRED + 1) * PORT_ROW;
+const VNIS = REMOTES + MAX_REMOTES * TRAFFIC;
+const VLANS = VNIS + MAX_VNIS * TRAFFIC;
+const WORDS = VLANS + MAX_VLAN_COUNTERS * TRAFFIC;
+
+export interface Traffic {
+  rx_packets: number;
+  rx_bytes: number;
+  tx_packets: number;
+  tx_bytes: number;
+}
+
+export interface Drops {
+  rx_dropped: number;
+  tx_dropped: number;
+  /** In either direction; reasons that never occurred are left out. */
+  drops: Partial<Record<DropReason, number>>;
+}
+
+export class Counters {
+  readonly memory: SharedArrayBuffer;
+  /** Whom the datagrams came from that were dropped as `vtep_unknown`. */
+  readonly strangers: Strangers;
+  private readonly words: Float64Array;
+
+  constructor(memory?: SharedArrayBuffer) {
+    this.memory = memory ?? new SharedArrayBuffer(WORDS * 8 + STRANGER_WORDS * 4);
+    this.words = new Float64Array(this.memory, 0, WORDS);
+    this.strangers = new Strangers(this.memory, WORDS * 8);
+  }
+
+  received(port: number, bytes: number, frames = 1): void {
+    const row = PORTS + port * PORT_ROW;
+    this.words[row + RX_PACKETS] += frames;
+    this.words[row + RX_BYTES] += bytes;
+  }
+
+  receivedFrom(remote: number, vni: number, bytes: number, frames = 1): void {
+    this.words[REMOTES + remote * TRAFFIC + RX_PACKETS] += frames;
+    this.words[REMOTES + remote * TRAFFIC + RX_BYTES] += bytes;
+    this.words[VNIS + vni * TRAFFIC + RX_PACKETS] += frames;
+    this.words[VNIS + vni * TRAFFIC + RX_BYTES] += bytes;
+  }
+
+  transmitted(port: number, bytes: number, frames: number): void {
+    const row = PORTS + port * PORT_ROW;
+    this.words[row + TX_PACKETS] += frames;
+    this.words[row + TX_BYTES] += bytes;
+  }
+
+  transmittedTo(remote: number, vni: number, bytes: number, frames: number): void {
+    this.words[REMOTES + remote * TRAFFIC + TX_PACKETS] += frames;
+    this.words[REMOTES + remote * TRAFFIC + TX_BYTES] += bytes;
+    this.words[VNIS + vni * TRAFFIC + TX_PACKETS] += frames;
+    this.words[VNIS + vni * TRAFFIC + TX_BYTES] += bytes;
+  }
+
+  /** @param counter of the membership that the frame came in by, not 0 */
+  receivedIn(counter: number, bytes: number, frames = 1): void {
+    this.words[VLANS + counter * TRAFFIC + RX_PACKETS] += frames;
+    this.words[VLANS + counter * TRAFFIC + RX_BYTES] += bytes;
+  }
+
+  /** @param counter of the membership that the copy left by, not 0 */
+  transmittedIn(counter: number, bytes: number, frames: number): void {
+    this.words[VLANS + counter * TRAFFIC + TX_PACKETS] += frames;
+    this.words[VLANS + counter * TRAFFIC + TX_BYTES] += bytes;
+  }
+
+  /** A frame dropped on its way in: the ingress port's account. */
+  droppedIn(port: number, reason: number): void {
+    this.words[PORTS + port * PORT_ROW + TRAFFIC + reason] += 1;
+  }
+
+  /** A copy dropped on its way out: the egress port's account. */
+  droppedOut(port: number, reason: number): void {
+    this.words[PORTS + port * PORT_ROW + TRAFFIC + REASONS + reason] += 1;
+  }
+
+  replicated(copies: number): void {
+    this.words[REPLICATED] += copies;
+  }
+
+  /** Superframes that left whole, for a device to segment. */
+  tunnelled(superframes: number): void {
+    this.words[TUNNELLED] += superframes;
+  }
+
+  setTick(tick: number): void {
+    this.words[TICK] = tick;
+  }
+
+  // ---- Numbers that end. Control path. ----
+
+  /** Hands a port's accounts over to those of the ports that are no more. */
+  retire(port: number): void {
+    const row = PORTS + port * PORT_ROW;
+    const retired = PORTS + RETIRED * PORT_ROW;
+    for (let word = 0; word < PORT_ROW; word++) this.words[retired + word] += this.words[row + word];
+    this.words.fill(0, row, row + PORT_ROW);
+  }
+
+  clearRemote(remote: number): void {
+    this.clear(REMOTES + remote * TRAFFIC);
+  }
+
+  clearVni(counter: number): void {
+    this.clear(VNIS + counter * TRAFFIC);
+  }
+
+  clearVlan(counter: number): void {
+    this.clear(VLANS + counter * TRAFFIC);
+  }
+
+  private clear(row: number): void {
+    this.words.fill(0, row, row + TRAFFIC);
+  }
+}
+
+/** The accounts of all engines of a switch, summed at each look. For the control thread. */
+export class CounterReader {
+  /** Whom the datagrams came from that were dropped as `vtep_unknown`. */
+  readonly strangers: StrangerReader;
+  private readonly engines: Float64Array[];
+
+  constructor(memories: readonly SharedArrayBuffer[]) {
+    this.engines = memories.map((memory) => new Float64Array(memory, 0, WORDS));
+    this.strangers = new StrangerReader(memories, WORDS * 8);
+  }
+
+  /** The clock of the first engine, in ticks. */
+  get tick(): number {
+    return this.engines[0][TICK];
+  }
+
+  /** Copies that flooding made beyond the first of each frame. */
+  get replicated(): number {
+    return this.sum(REPLICATED);
+  }
+
+  /** Superframes that left whole, for a device to segment. */
+  get tunnelled(): number {
+    return this.sum(TUNNELLED);
+  }
+
+  port(port: number): Traffic {
+    return this.traffic(PORTS + port * PORT_ROW);
+  }
+
+  remote(remote: number): Traffic {
+    return this.traffic(REMOTES + remote * TRAFFIC);
+  }
+
+  vni(counter: number): Traffic {
+    return this.traffic(VNIS + counter * TRAFFIC);
+  }
+
+  /** @param counter of a membership, as in the operation `vlan` */
+  vlan(counter: number): Traffic {
+    return this.traffic(VLANS + counter * TRAFFIC);
+  }
+
+  /** What the ports that are no more had counted. */
+  get retired(): Traffic & Drops {
+    return { ...this.port(RETIRED), ...this.portDrops(RETIRED) };
+  }
+
+  portDrops(port: number): Drops {
+    const answer: Drops = { rx_dropped: 0, tx_dropped: 0, drops: {} };
+    DROP_REASONS.forEach((name, reason) => {
+      const received = this.rxDrops(port, reason);
+      const sent = this.txDrops(port, reason);
+      answer.rx_dropped += received;
+      answer.tx_dropped += sent;
+      if (received + sent > 0) answer.drops[name] = received + sent;
+    });
+    return answer;
+  }
+
+  rxDrops(port: number, reason: number): number {
+    return this.sum(PORTS + port * PORT_ROW + TRAFFIC + reason);
+  }
+
+  txDrops(port: number, reason: number): number {
+    return this.sum(PORTS + port * PORT_ROW + TRAFFIC + REASONS + reason);
+  }
+
+  private traffic(row: number): Traffic {
+    return {
+      rx_packets: this.sum(row + RX_PACKETS),
+      rx_bytes: this.sum(row + RX_BYTES),
+      tx_packets: this.sum(row + TX_PACKETS),
+      tx_bytes: this.sum(row + TX_BYTES),
+    };
+  }
+
+  private sum(word: number): number {
+    return this.engines.reduce((total, words) => total + words[word], 0);
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * What the floods of each source may cost, so that no guest's broadcasts starve the others where the flood list is long. A
+ * source is a TAP port, or a remote VTEP. The unit is a send (`bridge/flood-cost.ts`): a broadcast to 1,000 remotes is 1,000 sends.
+ *
+ *   in a turn     all sources together have TURN_SENDS, each its part: what is over it is dropped as `turn_exceeded`. So
+ *                 the next look at the ports, and with it the frames of all others, is never far away.
+ *   in time       each source has a bucket that the clock fills. It is the storm limit of ports that have none of their
+ *                 own, in proportion to the flood list: 250,000 sends a second are 250 broadcasts to 1,000 remotes. What
+ *                 is over it is dropped as `storm_limited`.
+ *
+ * **Fair**: rate and turn are divided by the number of sources that exceed their part (hungry ones). Every other source has the
+ * same bound as each of those.
+ *
+ * **On a slow machine**, or a busy one, a send takes longer. What long rings take is measured, and a turn and the rate are so
+ * much less (`measure`): it is time that others wait, not sends.
+ *
+ * **Small fabrics notice nothing**: the first FREE_SENDS of each frame do not count.
+ *
+ * Each engine has its own, since its own time is what it divides. It never drops or counts a frame: `bridge/flood.ts` asks, and does.
+ */
+import { MAX_REMOTES } from '../../encap/remotes.js';
+import { MAX_PORTS } from './counters.js';
+import { STORM_LIMITED, TURN_EXCEEDED } from './drop-reasons.js';
+
+/** Sends of a frame that do not count: those to two remotes and two guests. */
+export const FREE_SENDS = 4;
+/** Nanoseconds that a send is taken for, and may take without consequence. */
+export const SEND_NS = 1500;
+/** Sends that floods may come to in a turn: 12 ms. */
+export const TURN_SENDS = 8192;
+/** Before it is known how many are hungry, several sources may each take the whole: no more than that in sum. */
+const TURN_MOST = 2 * TURN_SENDS;
+/** Sends a millisecond that the hungry sources share: a third to a half of an engine's time. */
+export const RATE = 250;
+/** What a source has however many are hungry: 16 broadcasts a second to 1,000 remotes. */
+export const LEAST_RATE = 16;
+/** Sends that a source which was silent may have at once. */
+export const BURST = 8192;
+/** Milliseconds after which a bucket is full, whatever was owed. */
+const FULL_MS = 60_000;
+/** For so many milliseconds a source that was refused counts as hungry. */
+const PERIOD_MS = 100;
+
+/** The part that is left of turn and rate where sends take for ever. */
+const LEAST_SCALE = 1 / 64;
+
+const SOURCES = MAX_PORTS + MAX_REMOTES;
+const CLOCK = 0x7fffffff;
+
+/** The source of what comes in by a port; `remote` is 0 for a TAP. */
+export function floodSource(port: number, remote: number): number {
+  return remote === 0 ? port : MAX_PORTS + remote;
+}
+
+export class FloodBudget {
+  /** Sends taken from the bucket of a source, as of `filledAt` (ms); above BURST: owed. */
+  private readonly taken = new Int32Array(SOURCES);
+  private readonly filledAt = new Int32Array(SOURCES);
+  /** Sends of a source in the turn `spentIn`. */
+  private readonly spent = new Int32Array(SOURCES);
+  private readonly spentIn = new Int32Array(SOURCES);
+  /** The last period in which a source was refused. */
+  private readonly refusedIn = new Int32Array(SOURCES).fill(-1);
+  private turn = 0;
+  /** Sends of all sources in this turn. */
+  private total = 0;
+  private now = 0;
+  private period = 0;
+  /** Sources that were refused in this period, and in the one before it. */
+  private hungry = 0;
+  private hungryBefore = 0;
+  /** Nanoseconds that a send takes by now. */
+  private sendNs = SEND_NS;
+  /** What is left of turn and rate: 1 where sends take no longer than they are taken for. */
+  private scale = 1;
+
+  /** Another turn of the engine begins. @param now its clock in milliseconds, 31 bits that wrap */
+  beginTurn(now: number): void {
+    this.turn = (this.turn + 1) | 0;
+    this.total = 0;
+    this.now = now;
+    const period = Math.floor(now / PERIOD_MS);
+    if (period === this.period) return;
+    this.hungryBefore = period === this.period + 1 ? this.hungry : 0;
+    this.hungry = 0;
+    this.period = period;
+  }
+
+  /**
+   * Why a source may not have a frame flooded now; -1: it may.
+   * @param ownLimit the port has a storm limit of its own, which is in place of the bucket
+   */
+  refusal(source: number, ownLimit: boolean): number {
+    const spent = this.spentIn[source] === this.turn ? this.spent[source] : 0;
+    // One frame of each source has its place in every turn.
+    if (this.total >= TURN_MOST || (spent > 0 && spent >= (TURN_SENDS * this.scale) / (1 + this.hungryNow())))
+      return this.refuse(source, TURN_EXCEEDED);
+    if (ownLimit || this.level(source) < BURST) return -1;
+    return this.refuse(source, STORM_LIMITED);
+  }
+
+  /** A frame of the source has come to so many sends. */
+  charge(source: number, sends: number, ownLimit: boolean): void {
+    const counted = sends - FREE_SENDS;
+    if (counted <= 0) return;
+    if (this.spentIn[source] !== this.turn) {
+      this.spentIn[source] = this.turn;
+      this.spent[source] = 0;
+    }
+    this.spent[source] += counted;
+    this.total += counted;
+    if (!ownLimit) this.taken[source] = this.level(source) + counted;
+  }
+
+  /**
+   * So many sends have taken so many microseconds. Longer ones count soon, since others wait meanwhile; but a ring that was
+   * interrupted once must not be remembered for long: with few floods there are few to forget it by.
+   */
+  measure(microseconds: number, sends: number): void {
+    const ns = (microseconds * 1000) / sends;
+    this.sendNs += (ns - this.sendNs) / (ns > this.sendNs ? 2 : 4);
+    this.scale = Math.min(1, Math.max(LEAST_SCALE, SEND_NS / this.sendNs));
+  }
+
+  /** How many share; at least as many as in the last whole period. */
+  private hungryNow(): number {
+    return Math.max(this.hungry, this.hungryBefore);
+  }
+
+  private refuse(source: number, reason: number): number {
+    if (this.refusedIn[source] !== this.period) {
+      this.refusedIn[source] = this.period;
+      this.hungry++;
+    }
+    return reason;
+  }
+
+  /** Sends that are taken from the bucket of a source by now. */
+  private level(source: number): number {
+    const elapsed = (this.now - this.filledAt[source]) & CLOCK;
+    this.filledAt[source] = this.now;
+    const share = Math.max(LEAST_RATE, RATE / Math.max(1, this.hungryNow()));
+    const rate = Math.max(1, Math.floor(share * this.scale));
+    const left = elapsed >= FULL_MS ? 0 : Math.max(0, this.taken[source] - elapsed * rate);
+    this.taken[source] = left;
+    return left;
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * What the engine forwards by: ports, bridges, VLAN membership, tunnels. Plain tables of integers; `operations/`
+ * changes them between batches, the stages only read them.
+ */
+import { Tunnel, VIDS } from '../../encap/tunnel.js';
+import { VniTable } from '../../encap/vni-table.js';
+import { MAX_PORTS, MAX_VNIS, RETIRED } from './counters.js';
+import { Groups } from './groups.js';
+import { UdpEndpoints } from './udp-endpoints.js';
+
+/** Number 0 is "no bridge": a port there takes part in nothing, so it is not UP. */
+export const MAX_BRIDGES = 1024;
+export const NO_BRIDGE = 0;
+export const MAX_SOCKETS = 128;
+
+/** The number of no port: where a MAC leads that is the bridge's own, and there is no host port. It is in no bridge, ever. */
+export const LOCAL_PORT = MAX_PORTS - 1;
+
+// 0: no port.
+export const PORT_TAP = 1;
+export const PORT_VXLAN = 2;
+
+// Port flags.
+export const UP = 1 << 0;
+export const LEARNING = 1 << 1;
+export const FLOOD = 1 << 2;
+export const MCAST_FLOOD = 1 << 3;
+export const BCAST_FLOOD = 1 << 4;
+export const ISOLATED = 1 << 5;
+export const LOCKED = 1 << 6;
+export const VLAN_TUNNEL = 1 << 7;
+export const KEEP_INNER_VLAN = 1 << 8;
+export const DROP_RESERVED_BITS = 1 << 9;
+export const ANY_VTEP = 1 << 10;
+/** Some multicast MAC has remotes of its own on this port. */
+export const HAS_PINS = 1 << 11;
+/** Requests for a MAC that is known are answered here, and not sent out of the port. */
+export const NEIGH_SUPPRESS = 1 << 12;
+// Of vxlan ports alone.
+/** No request for a MAC goes into the tunnel. */
+export const PROXY = 1 << 13;
+/** Packets to a router are sent to the host that they are for. */
+export const RSC = 1 << 14;
+/** What the port would have to know is told to the control thread. */
+export const L2MISS = 1 << 15;
+export const L3MISS = 1 << 16;
+// Kept by this table, for all ports of a bridge: what some port of it asks for.
+export const SNOOPS_NEIGHBOURS = 1 << 17;
+export const SHORT_CUTS = 1 << 18;
+const OF_BRIDGE = SNOOPS_NEIGHBOURS | SHORT_CUTS;
+/** Which VLANs of the port are as with NEIGH_SUPPRESS their memberships say (SUPPRESSES), whatever that flag says. */
+export const NEIGH_VLAN_SUPPRESS = 1 << 19;
+
+// VLAN membership of a (port, VID).
+export const MEMBER = 1;
+export const UNTAGGED = 2;
+/** As NEIGH_SUPPRESS, in this VLAN of a port with NEIGH_VLAN_SUPPRESS. */
+export const SUPPRESSES = 4;
+/** Above these flags lies the number of the membership's accounts; 0: none are kept. */
+const COUNTER_SHIFT = 3;
+
+const NONE = new Int32Array(0);
+/** Stands where a port has no tunnel. It is never changed. */
+const NO_TUNNEL = new Tunnel(0, [0], 0, 0);
+
+export class Forwarding {
+  readonly portKind = new Uint8Array(MAX_PORTS);
+  readonly portBridge = new Int32Array(MAX_PORTS);
+  /** UP only if control says so, the device is there and the port is in a bridge. */
+  readonly portFlags = new Int32Array(MAX_PORTS);
+  /** 1: the TAP's device has gone. */
+  readonly portGone = new Uint8Array(MAX_PORTS);
+  /** 0: none. */
+  readonly portPvid = new Int32Array(MAX_PORTS);
+  /** Largest payload of an Ethernet frame that goes out of the port, in bytes. */
+  readonly portMtu = new Int32Array(MAX_PORTS);
+  /** The port's own MAC, zero if it has none (`source_is_own`). */
+  readonly portMacHigh = new Int32Array(MAX_PORTS);
+  readonly portMacLow = new Int32Array(MAX_PORTS);
+  /** `counter << 3 | SUPPRESSES | UNTAGGED | MEMBER` by `port << 12 | vid`; only the pages that are written to take memory. */
+  readonly vlans = new Int32Array(MAX_PORTS * VIDS);
+  readonly tunnels: Tunnel[] = new Array<Tunnel>(MAX_PORTS).fill(NO_TUNNEL);
+  /** Ports that have a tunnel. Changed by `setTunnel` and `clearPort` only. */
+  vxlanPorts = NONE;
+  readonly endpoints = new UdpEndpoints();
+
+  /** 1: `vlan_filtering`. */
+  readonly bridgeFiltering = new Uint8Array(MAX_BRIDGES);
+  /** Bit n: frames to 01:80:c2:00:00:0n are forwarded. */
+  readonly bridgeGroupFwdMask = new Int32Array(MAX_BRIDGES);
+  /** 1: groups restrict where multicast goes. */
+  readonly bridgeSnooping = new Uint8Array(MAX_BRIDGES);
+  /** Nobody's at NO_BRIDGE. */
+  readonly bridgePorts: Int32Array[] = new Array<Int32Array>(MAX_BRIDGES).fill(NONE);
+  readonly groups = new Groups();
+
+  /** The port that answers for datagrams of a socket that belong to no port; RETIRED: none does. */
+  readonly socketOwner = new Int32Array(MAX_SOCKETS).fill(RETIRED);
+  /** The socket whose VNIs a socket's datagrams belong to: itself, or that of the port's own address. */
+  readonly socketOf = Int32Array.from({ length: MAX_SOCKETS }, (_, socket) => socket);
+  readonly vnis = new VniTable();
+  /** How many mappings count under a VNI counter. */
+  readonly vniUsers = new Int32Array(MAX_VNIS);
+  /** Remotes of a pinned multicast MAC, by the number that its FDB row has as destination. */
+  readonly pinned: Int32Array[] = [];
+
+  /**
+   * Control path.
+   * @param kind the kind that the port must have; 0: any
+   * @throws RangeError when it is not there, or of another kind
+   */
+  needPort(port: number, kind = 0): void {
+    const found = this.portKind[port];
+    if (found === 0) throw new RangeError(`no port has number ${port}: it is to be made before it is changed`);
+    if (kind !== 0 && found !== kind) throw new RangeError(`port ${port} is of another kind`);
+  }
+
+  /** Puts a port that is there into a bridge, out of the one where it was. Control path. */
+  moveToBridge(port: number, bridge: number): void {
+    const from = this.portBridge[port];
+    this.bridgePorts[from] = this.bridgePorts[from].filter((other) => other !== port);
+    this.portBridge[port] = bridge;
+    if (bridge !== NO_BRIDGE) this.bridgePorts[bridge] = Int32Array.from([...this.bridgePorts[bridge], port]);
+    this.flagBridge(from);
+    this.flagBridge(bridge);
+  }
+
+  /** Gives a port the flags that control wants, as far as they can be. */
+  setFlags(port: number, wanted: number): void {
+    const dead = this.portGone[port] !== 0 || this.portBridge[port] === NO_BRIDGE;
+    this.portFlags[port] = dead ? wanted & ~UP : wanted;
+    this.flagBridge(this.portBridge[port]);
+  }
+
+  /** Gives all ports of a bridge the flags of what some of them ask for. */
+  private flagBridge(bridge: number): void {
+    const { portFlags } = this;
+    const ports = this.bridgePorts[bridge];
+    const all = ports.reduce((flags, port) => flags | portFlags[port], 0);
+    const asks = NEIGH_SUPPRESS | NEIGH_VLAN_SUPPRESS | PROXY | L3MISS;
+    const snoops = (all & asks) !== 0 ? SNOOPS_NEIGHBOURS : 0;
+    const flags = snoops | ((all & RSC) !== 0 ? SHORT_CUTS : 0);
+    for (const port of ports) portFlags[port] = (portFlags[port] & ~OF_BRIDGE) | flags;
+  }
+
+  /** Gives a port its tunnel. Control path. */
+  setTunnel(port: number, tunnel: Tunnel): void {
+    this.tunnels[port] = tunnel;
+    this.vxlanPorts = Int32Array.from(new Set([...this.vxlanPorts, port]));
+    this.endpoints.destinations[tunnel.udpPort] = 1;
+  }
+
+  /** The accounts of a membership; 0: none. */
+  vlanCounter(port: number, vid: number): number {
+    return this.vlans[(port << 12) | vid] >>> COUNTER_SHIFT;
+  }
+
+  /**
+   * The port's flags, with NEIGH_SUPPRESS as it is in a VLAN (Linux `br_is_neigh_suppress_enabled`).
+   * @param vid 0 in a bridge without VLAN filtering, where the port's own flag holds
+   */
+  flagsIn(port: number, vid: number): number {
+    const flags = this.portFlags[port];
+    if ((flags & NEIGH_VLAN_SUPPRESS) === 0 || vid === 0) return flags;
+    const suppresses = (this.vlans[(port << 12) | vid] & SUPPRESSES) !== 0;
+    return suppresses ? flags | NEIGH_SUPPRESS : flags & ~NEIGH_SUPPRESS;
+  }
+
+  setVlan(port: number, vid: number, untagged: boolean, suppresses: boolean, counter: number): void {
+    const flags = MEMBER | (untagged ? UNTAGGED : 0) | (suppresses ? SUPPRESSES : 0);
+    this.vlans[(port << 12) | vid] = (counter << COUNTER_SHIFT) | flags;
+  }
+
+  /** Leaves nothing of a port but its accounts. */
+  clearPort(port: number): void {
+    this.moveToBridge(port, NO_BRIDGE);
+    this.portKind[port] = 0;
+    this.portFlags[port] = 0;
+    this.portGone[port] = 0;
+    this.portPvid[port] = 0;
+    this.portMtu[port] = 0;
+    this.portMacHigh[port] = 0;
+    this.portMacLow[port] = 0;
+    this.vlans.fill(0, port << 12, (port + 1) << 12);
+    this.tunnels[port] = NO_TUNNEL;
+    this.vxlanPorts = this.vxlanPorts.filter((other) => other !== port);
+  }
+}
+
+/** The FDB segment of a VLAN of a bridge; `vid` is 0 in a bridge without VLAN filtering. */
+export function segmentOf(bridge: number, vid: number): number {
+  return ((bridge << 12) | vid) + 1;
+}
+
+const PINS = 1 << 28;
+/** The last segment of a VLAN; those of pinned MACs lie behind. */
+export const LAST_SEGMENT = PINS - 1;
+
+/** The FDB segment that holds the pinned multicast MACs of a vxlan port's VLAN. */
+export function pinSegmentOf(port: number, vid: number): number {
+  return PINS | (port << 12) | vid;
+}
+
+/** Bridge and VID of a segment, or null for a segment of pins. Control path. */
+export function segmentParts(segment: number): { bridge: number; vid: number } | null {
+  if (segment >= PINS) return null;
+  return { bridge: (segment - 1) >> 12, vid: (segment - 1) & 0xfff };
+}
+
+/** An FDB destination: the port, and behind a vxlan port the remote (0: none). */
+export function destinationOf(port: number, remote: number): number {
+  return (remote << 10) | port;
+}
+
+export function destinationPort(destination: number): number {
+  return destination & 0x3ff;
+}
+
+export function destinationRemote(destination: number): number {
+  return destination >>> 10;
+}

@@ -1,0 +1,120 @@
+/** The table of multicast groups against a map, over random sequences of changes. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { domainOf, Groups, MAX_GROUPS, QUERIER4, QUERIER6 } from '../../../src/dataplane/state/groups.js';
+
+type Words = [number, number, number, number];
+const v4 = (last: number): Words => [0, 0, 0xffff, (0xef000000 + last) | 0];
+const members = (groups: Groups, bridge: number, vid: number, address: Words): number[] | null => {
+  const row = groups.find(domainOf(bridge, vid), ...address);
+  return row < 0 ? null : [...groups.destinationsAt(row)];
+};
+
+describe('a group', () => {
+  it('has its destinations in ascending order, each once, and is replaced as a whole', () => {
+    const groups = new Groups(1);
+    groups.set(1, 10, v4(1), [5, 3, 70_000_000, 3]);
+    expect(members(groups, 1, 10, v4(1))).toEqual([3, 5, 70_000_000]);
+    groups.set(1, 10, v4(1), [9]);
+    expect(members(groups, 1, 10, v4(1))).toEqual([9]);
+    expect(groups.size).toBe(1);
+  });
+
+  it('is one of its bridge and VLAN', () => {
+    const groups = new Groups(1);
+    groups.set(1, 10, v4(1), [1]);
+    for (const [bridge, vid] of [
+      [1, 0],
+      [1, 11],
+      [2, 10],
+      [0, 10],
+    ]) {
+      expect(members(groups, bridge, vid, v4(1))).toBeNull();
+    }
+    groups.remove(1, 11, v4(1));
+    expect(members(groups, 1, 10, v4(1))).toEqual([1]);
+  });
+
+  it('may have nobody, and that is not the same as none', () => {
+    const groups = new Groups(1);
+    groups.set(1, 0, v4(1), []);
+    expect(members(groups, 1, 0, v4(1))).toEqual([]);
+    groups.remove(1, 0, v4(1));
+    expect(members(groups, 1, 0, v4(1))).toBeNull();
+  });
+});
+
+it('routers and queriers of a VLAN are there until both are gone', () => {
+  const groups = new Groups(1);
+  const queriers = () => {
+    const row = groups.findRouters(domainOf(3, 7));
+    return row < 0 ? null : [groups.queriersAt(row), ...groups.destinationsAt(row)];
+  };
+  expect(queriers()).toBeNull();
+  groups.setRouters(3, 7, [4, 2], true, false);
+  expect(queriers()).toEqual([QUERIER4, 2, 4]);
+  groups.setRouters(3, 7, [], true, true);
+  expect(queriers()).toEqual([QUERIER4 | QUERIER6]);
+  groups.setRouters(3, 7, [6], false, false);
+  expect(queriers()).toEqual([0, 6]);
+  groups.setRouters(3, 7, [], false, false);
+  expect(queriers()).toBeNull();
+  expect(groups.size).toBe(0);
+});
+
+it('a bridge goes with all its groups, its neighbours stay', () => {
+  const groups = new Groups(1);
+  for (let bridge = 1; bridge <= 3; bridge++) {
+    for (let vid = 0; vid < 4096; vid += 91) groups.set(bridge, vid, v4(vid), [bridge]);
+    groups.setRouters(bridge, 4095, [bridge], true, true);
+  }
+  const each = groups.size / 3;
+  groups.dropBridge(2);
+  expect(groups.size).toBe(each * 2);
+  for (let vid = 0; vid < 4096; vid += 91) {
+    expect([1, 2, 3].map((bridge) => members(groups, bridge, vid, v4(vid)))).toEqual([[1], null, [3]]);
+  }
+  expect([1, 2, 3].map((bridge) => groups.findRouters(domainOf(bridge, 4095)) < 0)).toEqual([false, true, false]);
+});
+
+it('holds as many as it says, refuses one more, and has room again', () => {
+  const groups = new Groups(1);
+  for (let last = 0; last < MAX_GROUPS; last++) groups.set(1, 1, v4(last), [last & 1023]);
+  expect(() => groups.set(1, 1, v4(MAX_GROUPS), [1])).toThrow('the table of multicast groups is full: 65536 rows');
+  expect(members(groups, 1, 1, v4(MAX_GROUPS - 1))).toEqual([1023]);
+  groups.remove(1, 1, v4(5));
+  groups.set(1, 1, v4(MAX_GROUPS), [1]);
+  expect(members(groups, 1, 1, v4(MAX_GROUPS))).toEqual([1]);
+});
+
+it('does what a map does', () => {
+  const change = fc.record({
+    remove: fc.boolean(),
+    vid: fc.nat(2),
+    last: fc.nat(40),
+    destinations: fc.uniqueArray(fc.nat(1_000_000), { maxLength: 3 }),
+  });
+  fc.assert(
+    fc.property(fc.nat(0xffff), fc.array(change, { maxLength: 400 }), (seed, changes) => {
+      const groups = new Groups(seed);
+      const model = new Map<string, number[]>();
+      for (const { remove, vid, last, destinations } of changes) {
+        if (remove) groups.remove(1, vid, v4(last));
+        else groups.set(1, vid, v4(last), destinations);
+        if (remove) model.delete(`${vid} ${last}`);
+        else
+          model.set(
+            `${vid} ${last}`,
+            [...destinations].sort((a, b) => a - b),
+          );
+      }
+      expect(groups.size).toBe(model.size);
+      for (let vid = 0; vid <= 2; vid++) {
+        for (let last = 0; last <= 40; last++) {
+          expect(members(groups, 1, vid, v4(last))).toEqual(model.get(`${vid} ${last}`) ?? null);
+        }
+      }
+    }),
+    { seed: 7, numRuns: 200 },
+  );
+});

@@ -1,0 +1,12 @@
+/** What follows on operations that take an unknown VTEP from a port, as control has it follow. */
+import { partings } from '../../../src/control/change/transition.js';
+import type { Operation } from '../../../src/dataplane/operations/operations.js';
+import { ANY_VTEP } from '../../../src/dataplane/state/forwarding.js';
+import type { RemoteTable } from '../../../src/encap/remotes.js';
+
+/** Ends the VTEPs that ports had met which take none any more. @param slots rows of the FDB */
+export function departuresOf(operations: readonly Operation[], remotes: RemoteTable, slots: number): Operation[] {
+  const strict = operations.flatMap((o) => (o.op === 'port' && (o.flags & ANY_VTEP) === 0 ? [o.port] : []));
+  const gone = strict.flatMap((port) => [...remotes.learned(port)].map((remote) => ({ port, remote })));
+  return gone.length === 0 ? [] : partings(gone, [], slots).flat();
+}

@@ -1,0 +1,355 @@
+/**
+ * A switch without devices, for tests: built from a compact description by the operations that the control thread
+ * sends, over a MemoryNic, with a clock that the test moves.
+ *
+ * Every turn is audited: what the counters say must be what was put in and what came out, port by port, in packets and
+ * in bytes, and the accounts must balance. It never looks into the switch's tables to know what it did.
+ */
+import { expect } from 'vitest';
+import { Engine } from '../../../src/dataplane/engine.js';
+import { applyOperations, type Operation } from '../../../src/dataplane/operations/operations.js';
+import { Context } from '../../../src/dataplane/state/context.js';
+import { CounterReader, Counters } from '../../../src/dataplane/state/counters.js';
+import { DROP_REASONS } from '../../../src/dataplane/state/drop-reasons.js';
+import { RemoteTable } from '../../../src/encap/remotes.js';
+import { createFdb } from '../../../src/fdb/table.js';
+import { createNeighbours } from '../../../src/neigh/table.js';
+import { type Arrival, type Departure, MemoryNic, type MemoryNicOptions } from '../../../src/port/memory.js';
+import { KIND_TAP, KIND_UDP } from '../../../src/port/nic.js';
+import { formatAddress, parseAddress } from '../../../src/wire/ip-address.js';
+import { encodeVxlan } from '../../../src/wire/vxlan.js';
+import { type BridgeSpec, Topology } from './control-model.js';
+import { departuresOf } from './departures.js';
+
+export type { BridgeSpec, TapSpec, VxlanSpec } from './control-model.js';
+
+export interface SwitchOptions extends MemoryNicOptions {
+  /** Most FDB entries. Default 64, so that one second of ageing visits all of them. */
+  fdbCapacity?: number;
+  /** Sending sockets of each vxlan port. Default 1. */
+  senders?: number;
+}
+
+/** What came out in a turn. */
+export interface Out {
+  /** `tap` for a TAP, `vxlan>address` for a datagram. */
+  to: string;
+  port: string;
+  /** The frame as the TAP gets it; of a datagram the inner frame. */
+  frame: Uint8Array;
+  /** VXLAN header of a datagram. */
+  header: Uint8Array;
+  vnet: number;
+  gso: number;
+  csum: number;
+  tos: number;
+  /** Number of the sending socket, and the UDP port that it sends to. */
+  sender: number;
+  udpPort: number;
+}
+
+export interface Turn {
+  out: Out[];
+  /** Where the copies went, sorted. */
+  to: string[];
+  /** `port reason` of each drop in this turn, sorted. */
+  drops: string[];
+}
+
+type Offload = Pick<Arrival, 'vnet' | 'gso' | 'csum'>;
+type Outer = Pick<Arrival, 'tos' | 'sourcePort' | 'segment' | 'train'>;
+
+interface Traffic {
+  rx_packets: number;
+  rx_bytes: number;
+  tx_packets: number;
+  tx_bytes: number;
+}
+
+/** In place of a port's name: the accounts of the ports that are no more. */
+export const RETIRED = 'retired';
+
+const WORDS = ['rx_packets', 'rx_bytes', 'tx_packets', 'tx_bytes'] as const;
+const nothing = (): Traffic => ({ rx_packets: 0, rx_bytes: 0, tx_packets: 0, tx_bytes: 0 });
+
+const EBADF = 9;
+/** Beside KIND_TAP and KIND_UDP, which are what frames go to. */
+const SOCKETS = 3;
+
+/** As the addon: an index is attached once, and what is not attached cannot be written to. */
+class AttachingNic extends MemoryNic {
+  private readonly attached = new Set<number>();
+
+  private attach(kind: string, at: number): void {
+    if (this.attached.has(at)) throw new Error(`${kind} ${at & 0xffff} is in use`);
+    this.attached.add(at);
+    this.faults.delete(at);
+  }
+
+  private detach(at: number): void {
+    if (this.attached.delete(at)) this.faults.set(at, EBADF);
+  }
+
+  override attachTap(index: number): void {
+    this.attach('TAP', (KIND_TAP << 16) | index);
+  }
+
+  override attachSocket(index: number): void {
+    this.attach('socket', (SOCKETS << 16) | index);
+  }
+
+  override attachSender(index: number): void {
+    this.attach('sender', (KIND_UDP << 16) | index);
+  }
+
+  override detachTap(index: number): void {
+    this.detach((KIND_TAP << 16) | index);
+  }
+
+  override detachSocket(index: number): void {
+    this.detach((SOCKETS << 16) | index);
+  }
+
+  override detachSender(index: number): void {
+    this.detach((KIND_UDP << 16) | index);
+  }
+}
+
+export class TestSwitch {
+  readonly nic: MemoryNic;
+  readonly context: Context;
+  readonly engine: Engine;
+  /** `port errno` of each loss that the engine told of. */
+  readonly lost: string[] = [];
+  rung = 0;
+  /** How often the engine told that the ring of punts was empty and is not any more. */
+  punted = 0;
+  /** Addresses of the remotes that the engine told of: the kernel finds datagrams to them too long. */
+  readonly tooBig: string[] = [];
+  /** Makes the operations for changes; they are carried out by `apply`. */
+  readonly topology: Topology;
+  readonly counters: CounterReader;
+  private readonly expected = new Map<string, Traffic>();
+  /** What the ports that are no more had counted. */
+  private readonly retired = nothing();
+  private seenDrops = new Map<string, number>();
+
+  constructor(bridges: Record<string, BridgeSpec>, options: SwitchOptions = {}) {
+    this.nic = new AttachingNic(options);
+    const fdb = createFdb({ capacity: options.fdbCapacity ?? 64, seed: 1 });
+    const neigh = createNeighbours({ capacity: 256, seed: 1 });
+    const own = new Counters();
+    this.counters = new CounterReader([own.memory]);
+    this.context = new Context(this.nic, fdb, new RemoteTable(), own, 0, undefined, undefined, neigh);
+    this.engine = new Engine(this.context, {
+      rung: () => {
+        this.rung++;
+      },
+      offloadLost: () => undefined,
+      punted: () => {
+        this.punted++;
+      },
+      tooBig: (remote) => this.tooBig.push(formatAddress(...this.context.remotes.address(remote))),
+      portLost: (port, errno) => this.lost.push(`${this.nameOf(port)} ${errno}`),
+    });
+    this.topology = new Topology(options.senders ?? 1);
+    for (const [name, spec] of Object.entries(bridges)) this.apply(this.topology.addBridge(name, spec));
+    this.engine.turn(0); // the clock starts with the first turn
+  }
+
+  /** Carries operations out, and audits the accounts after each of them. */
+  apply(operations: readonly Operation[]): void {
+    this.carryOut(operations);
+    this.carryOut(departuresOf(operations, this.context.remotes, this.context.fdb.slots));
+    for (const name of this.topology.ports.keys()) {
+      if (!this.expected.has(name)) this.expected.set(name, nothing());
+    }
+    this.seenDrops = this.drops();
+  }
+
+  private carryOut(operations: readonly Operation[]): void {
+    for (const operation of operations) {
+      const retired = this.retiredAfter(operation);
+      applyOperations(this.context, [operation]);
+      expect(this.counters.retired).toEqual(retired);
+      for (const word of WORDS) this.retired[word] = retired[word];
+      this.balance();
+    }
+  }
+
+  /** What the ports that are no more will have counted after an operation: one that ends a port adds to it. */
+  private retiredAfter(operation: Operation): CounterReader['retired'] {
+    const { counters } = this;
+    const { retired } = counters;
+    if (operation.op !== 'port-del') return retired;
+    const own = { ...counters.port(operation.port), ...counters.portDrops(operation.port) };
+    for (const word of [...WORDS, 'rx_dropped', 'tx_dropped'] as const) retired[word] += own[word];
+    for (const reason of DROP_REASONS) {
+      const count = own.drops[reason];
+      if (count !== undefined) retired.drops[reason] = (retired.drops[reason] ?? 0) + count;
+    }
+    for (const name of this.expected.keys()) if (!this.topology.ports.has(name)) this.expected.delete(name);
+    return retired;
+  }
+
+  /** Number of a port. */
+  port(name: string): number {
+    return this.topology.port(name).number;
+  }
+
+  private nameOf(port: number): string {
+    for (const { name, number } of this.topology.ports.values()) if (number === port) return name;
+    throw new Error(`no port has number ${port}`);
+  }
+
+  /** What a membership has counted. */
+  vlan(port: string, vid: number): Traffic {
+    const counter = this.topology.port(port).counters.get(vid);
+    if (counter === undefined) throw new Error(`${port} is not in VLAN ${vid}`);
+    return this.counters.vlan(counter);
+  }
+
+  // ---- Putting in ----
+
+  /** Puts a frame into a TAP. */
+  inject(port: string, frame: Uint8Array, offload: Offload = {}): void {
+    this.arrived(port, frame.length);
+    this.nic.arrive({ kind: KIND_TAP, index: this.port(port), bytes: frame, ...offload });
+  }
+
+  /** Puts a datagram into the socket of a vxlan port; `account` is the port that is to count it. */
+  injectDatagram(port: string, from: string, payload: Uint8Array, outer: Outer = {}, account = port): void {
+    const { socket } = this.topology.port(port);
+    const address = parseAddress(from);
+    if (socket < 0 || address === null) throw new Error(`no vxlan port ${port}, or no address ${from}`);
+    this.arrived(account, Math.max(0, payload.length - 8));
+    this.nic.arrive({ kind: KIND_UDP, index: socket, bytes: payload, address: address.words, ...outer });
+  }
+
+  private arrived(port: string, length: number): void {
+    const traffic = port === RETIRED ? this.retired : this.expected.get(port);
+    if (traffic === undefined) throw new Error(`no port ${port} in this switch`);
+    traffic.rx_packets++;
+    traffic.rx_bytes += length;
+  }
+
+  /** One frame into a TAP, one turn. */
+  send(port: string, frame: Uint8Array, offload?: Offload): Turn {
+    this.inject(port, frame, offload);
+    return this.turn();
+  }
+
+  /** One datagram, its bytes as given, one turn. */
+  receive(port: string, from: string, payload: Uint8Array, outer?: Outer, account?: string): Turn {
+    this.injectDatagram(port, from, payload, outer, account);
+    return this.turn();
+  }
+
+  /** One frame in a VNI from a remote, one turn. */
+  tunnel(port: string, from: string, vni: number, frame: Uint8Array, outer?: Outer): Turn {
+    return this.receive(port, from, encodeVxlan(vni, frame), outer);
+  }
+
+  // ---- Time ----
+
+  /** Lets seconds pass, in steps of one, so that every step of ageing is taken. */
+  wait(seconds: number): void {
+    for (let second = 0; second < seconds; second++) {
+      this.nic.advance(1000);
+      this.turn();
+    }
+  }
+
+  // ---- Taking out ----
+
+  /** Turns the engine until everything that was put in is through, and audits the accounts after each turn. */
+  turn(): Turn {
+    const out: Out[] = [];
+    const before = this.seenDrops;
+    do {
+      const taken = this.engine.turn(0);
+      for (const departure of this.nic.take()) out.push(this.name(departure));
+      if (taken === 0) break;
+    } while (this.nic.waiting > 0);
+    for (const { port, frame } of out) {
+      const traffic = this.expected.get(port) as Traffic;
+      traffic.tx_packets++;
+      traffic.tx_bytes += frame.length;
+    }
+    this.balance();
+    this.seenDrops = this.drops();
+    return { out, to: out.map(({ to }) => to).sort(), drops: difference(before, this.seenDrops) };
+  }
+
+  private name({ bytes, ...departure }: Departure): Out {
+    const rest = { vnet: departure.vnet, gso: departure.gso, csum: departure.csum, tos: departure.tos };
+    if (departure.kind === KIND_TAP) {
+      const port = this.nameOf(departure.index);
+      return { to: port, port, frame: bytes, header: new Uint8Array(0), ...rest, sender: -1, udpPort: 0 };
+    }
+    const port = this.topology.senders.get(departure.index);
+    const remote = this.nic.remotes.get(departure.remote);
+    if (port === undefined || remote === undefined) throw new Error(`to remote ${departure.remote}, which nobody set`);
+    const [a0, a1, a2, a3] = remote.address;
+    const to = `${port}>${formatAddress(a0, a1, a2, a3)}`;
+    const frame = bytes.slice(8);
+    return { to, port, frame, header: bytes.slice(0, 8), ...rest, sender: departure.index, udpPort: remote.port };
+  }
+
+  // ---- Accounts ----
+
+  /** `port reason` -> how often, of drops in either direction. */
+  drops(): Map<string, number> {
+    const { counters } = this;
+    const drops = new Map<string, number>();
+    const add = (name: string, of: CounterReader['retired']['drops']): void => {
+      for (const [reason, count] of Object.entries(of)) drops.set(`${name} ${reason}`, count);
+    };
+    for (const { name, number } of this.topology.ports.values()) add(name, counters.portDrops(number).drops);
+    add(RETIRED, counters.retired.drops);
+    return drops;
+  }
+
+  /** Whether a port's drops of a reason are on its receiving or its transmitting side: [rx, tx]. */
+  dropsOf(port: string, reason: (typeof DROP_REASONS)[number]): [number, number] {
+    const { counters } = this;
+    const index = DROP_REASONS.indexOf(reason);
+    return [counters.rxDrops(this.port(port), index), counters.txDrops(this.port(port), index)];
+  }
+
+  /** Asserts that each port counted what went through it, and that the accounts balance. */
+  balance(): void {
+    const { counters } = this;
+    const { retired } = counters;
+    let received = counters.replicated + retired.rx_packets;
+    let accounted = retired.tx_packets;
+    if (!isSame(retired, this.retired)) expect({ ...retired }).toMatchObject(this.retired);
+    for (const { name, number: port } of this.topology.ports.values()) {
+      const traffic = counters.port(port);
+      const expected = this.expected.get(name) ?? nothing();
+      if (!isSame(traffic, expected)) expect({ port: name, ...traffic }).toEqual({ port: name, ...expected });
+      received += traffic.rx_packets;
+      accounted += traffic.tx_packets;
+    }
+    for (const count of this.drops().values()) accounted += count;
+    if (accounted === received) return;
+    expect.fail(`sum(tx_packets) + sum(drops) is ${accounted}, sum(rx_packets) + replicated is ${received}`);
+  }
+}
+
+function isSame(one: Traffic, other: Traffic): boolean {
+  return (
+    one.rx_packets === other.rx_packets &&
+    one.rx_bytes === other.rx_bytes &&
+    one.tx_packets === other.tx_packets &&
+    one.tx_bytes === other.tx_bytes
+  );
+}
+
+function difference(before: Map<string, number>, after: Map<string, number>): string[] {
+  const drops: string[] = [];
+  for (const [name, count] of after) {
+    for (let left = count - (before.get(name) ?? 0); left > 0; left--) drops.push(name);
+  }
+  return drops.sort();
+}

@@ -1,0 +1,212 @@
+/**
+ * The bridge of the model test: slow, made of Maps and strings, and without a batch, an arena or a ring. It says which
+ * frames leave where; the switch has to do the same.
+ *
+ * A frame is text fields and a list of 802.1Q tags. Inside a bridge with VLAN filtering the tag that named the VLAN is
+ * gone and its priority kept, and each egress puts on what it needs: not the way the switch itself does it.
+ */
+import type { BridgeSpec, EntrySpec, TapSpec, VxlanSpec } from './control-model.js';
+
+export interface ModelTag {
+  priority: number;
+  vid: number;
+}
+
+export interface ModelFrame {
+  source: string;
+  destination: string;
+  /** Outermost first. */
+  tags: ModelTag[];
+  id: number;
+}
+
+interface Port {
+  name: string;
+  bridge: string;
+  spec: TapSpec | VxlanSpec;
+}
+
+interface Entry {
+  port: Port;
+  remote: string;
+  seen: number;
+  kind: 'learned' | 'static' | 'fixed';
+}
+
+interface Inside {
+  vlan: number;
+  priority: number;
+  frame: ModelFrame;
+}
+
+/** What leaves a switch, as text. */
+export function describeModelFrame(to: string, { source, destination, tags, id }: ModelFrame): string {
+  const tagText = tags.map(({ priority, vid }) => ` [${priority} ${vid}]`).join('');
+  return `${to}: ${source} > ${destination}${tagText} #${id}`;
+}
+
+const isGroup = (mac: string): boolean => (Number.parseInt(mac.slice(0, 2), 16) & 1) === 1;
+const isLinkLocal = (mac: string): boolean => /^01:80:c2:00:00:0[0-9a-f]$/.test(mac);
+
+export class ReferenceSwitch {
+  private readonly ports = new Map<string, Port>();
+  private readonly fdb = new Map<string, Entry>();
+  private now = 0;
+
+  constructor(private readonly bridges: Record<string, BridgeSpec>) {
+    for (const [bridge, { ports }] of Object.entries(bridges)) {
+      for (const [name, spec] of Object.entries(ports)) {
+        const port = { name, bridge, spec };
+        this.ports.set(name, port);
+        for (const entry of spec.fdb ?? []) this.setEntry(port, entry);
+      }
+    }
+  }
+
+  private setEntry(port: Port, entry: EntrySpec): void {
+    const remote = entry.dst ?? '';
+    this.fdb.set(`${port.bridge} ${entry.vlan ?? 0} ${entry.mac}`, {
+      port,
+      remote,
+      seen: 0,
+      kind: remote === '' ? 'static' : 'fixed',
+    });
+  }
+
+  /** Lets seconds pass. */
+  wait(seconds: number): void {
+    this.now += seconds;
+    for (const [key, { kind, seen, port }] of [...this.fdb]) {
+      if (kind === 'learned' && this.now - seen >= this.ageing(port.bridge)) this.fdb.delete(key);
+    }
+  }
+
+  private ageing(bridge: string): number {
+    return this.bridges[bridge].ageingSeconds ?? 300;
+  }
+
+  fromTap(name: string, frame: ModelFrame): string[] {
+    const port = this.portNamed(name);
+    if (isDown(port) || isGroup(frame.source)) return [];
+    const inside = this.classify(port, frame);
+    return inside === null ? [] : this.forward(port, '', inside);
+  }
+
+  fromTunnel(name: string, address: string, vni: number, frame: ModelFrame): string[] {
+    const port = this.portNamed(name);
+    const { spec } = port;
+    if (spec.type !== 'vxlan' || isDown(port)) return [];
+    const known = [...(spec.remotes ?? []), ...Object.values(spec.own ?? {}).flat(), ...(spec.peers ?? [])];
+    for (const { dst } of spec.fdb ?? []) known.push(dst as string);
+    if (!known.includes(address) || isGroup(frame.source)) return [];
+    if (spec.vni !== undefined) {
+      const inside = vni === spec.vni ? this.classify(port, frame) : null;
+      return inside === null ? [] : this.forward(port, address, inside);
+    }
+    const mapping = Object.entries(spec.tunnel ?? {}).find(([, mapped]) => mapped === vni);
+    if (mapping === undefined) return [];
+    const vlan = Number(mapping[0]);
+    if (frame.tags.length > 0 && spec.keepInnerVlan !== true) return [];
+    return isMember(port, vlan) ? this.forward(port, address, { vlan, priority: 0, frame }) : [];
+  }
+
+  private portNamed(name: string): Port {
+    const port = this.ports.get(name);
+    if (port === undefined) throw new Error(`no port ${name} in the model`);
+    return port;
+  }
+
+  /** The VLAN of a frame that brings it along; null: dropped. */
+  private classify(port: Port, frame: ModelFrame): Inside | null {
+    if (!this.bridges[port.bridge].filtering) return { vlan: 0, priority: 0, frame };
+    const [tag, ...rest] = frame.tags;
+    const named = tag === undefined || tag.vid === 0 ? pvidOf(port) : tag.vid;
+    if (named === 0 || !isMember(port, named)) return null;
+    return { vlan: named, priority: tag?.priority ?? 0, frame: { ...frame, tags: rest } };
+  }
+
+  private forward(from: Port, remote: string, inside: Inside): string[] {
+    const { destination } = inside.frame;
+    if (isLinkLocal(destination)) return [];
+    if (!this.admitSource(from, remote, inside)) return [];
+    const entry = isGroup(destination) ? undefined : this.fdb.get(`${from.bridge} ${inside.vlan} ${destination}`);
+    if (entry === undefined) return this.flood(from, inside);
+    return this.mayGo(from, entry.port, inside.vlan) ? this.leave(entry.port, [entry.remote], inside) : [];
+  }
+
+  /** Learns the source. @returns false when the frame is to be dropped for it */
+  private admitSource(from: Port, remote: string, { vlan, frame }: Inside): boolean {
+    const key = `${from.bridge} ${vlan} ${frame.source}`;
+    const entry = this.fdb.get(key);
+    if (from.spec.locked === true && entry?.port !== from) return false;
+    if (from.spec.off?.includes('learning')) return true;
+    if (entry === undefined) {
+      const limit = this.bridges[from.bridge].maxLearned ?? 0;
+      const learned = [...this.fdb.values()].filter(
+        (e) => e.kind === 'learned' && e.port.bridge === from.bridge,
+      ).length;
+      if (limit === 0 || learned < limit) this.fdb.set(key, { port: from, remote, seen: this.now, kind: 'learned' });
+      return true;
+    }
+    const same = entry.port === from && entry.remote === remote;
+    if (!same && remote !== '' && entry.kind !== 'learned') return entry.port !== from;
+    if (!same && entry.kind === 'fixed') return true;
+    this.fdb.set(key, { port: from, remote, seen: this.now, kind: entry.kind });
+    return true;
+  }
+
+  private flood(from: Port, inside: Inside): string[] {
+    const { destination } = inside.frame;
+    const kind = !isGroup(destination) ? 'flood' : /^(ff:?){6}$/.test(destination) ? 'bcast_flood' : 'mcast_flood';
+    const out: string[] = [];
+    for (const port of this.ports.values()) {
+      if (port.bridge !== from.bridge || port.spec.off?.includes(kind) || !this.mayGo(from, port, inside.vlan))
+        continue;
+      const { spec } = port;
+      const remotes = spec.type === 'tap' ? [''] : [...(spec.remotes ?? []), ...(spec.own?.[inside.vlan] ?? [])];
+      out.push(...this.leave(port, [...new Set(remotes)], inside));
+    }
+    return out;
+  }
+
+  private mayGo(from: Port, to: Port, vlan: number): boolean {
+    if (from === to || isDown(to)) return false;
+    if (from.spec.type === 'vxlan' && to.spec.type === 'vxlan') return false;
+    if (from.spec.isolated === true && to.spec.isolated === true) return false;
+    return !this.bridges[to.bridge].filtering || isMember(to, vlan);
+  }
+
+  private leave(port: Port, remotes: string[], { vlan, priority, frame }: Inside): string[] {
+    const { spec } = port;
+    const filtering = this.bridges[port.bridge].filtering === true;
+    const bare = !filtering || (spec.type === 'vxlan' && spec.tunnel !== undefined) || isUntagged(port, vlan);
+    const left = bare ? frame : { ...frame, tags: [{ priority, vid: vlan }, ...frame.tags] };
+    if (spec.type === 'tap') return [describeModelFrame(port.name, left)];
+    const vni = spec.vni ?? spec.tunnel?.[vlan];
+    if (vni === undefined) return [];
+    // What the far end would drop is not sent.
+    if (spec.tunnel !== undefined && spec.keepInnerVlan !== true && left.tags.length > 0) return [];
+    return remotes.map((address) => describeModelFrame(`${port.name}>${address} vni ${vni}`, left));
+  }
+}
+
+function isDown(port: Port): boolean {
+  return port.spec.off?.includes('up') === true;
+}
+
+function wordsOf(port: Port, vid: number): string[] | undefined {
+  return (port.spec.vlans ?? []).map((text) => text.split(' ')).find(([first]) => first === String(vid));
+}
+
+function isMember(port: Port, vid: number): boolean {
+  return wordsOf(port, vid) !== undefined;
+}
+
+function isUntagged(port: Port, vid: number): boolean {
+  return wordsOf(port, vid)?.includes('untagged') === true;
+}
+
+function pvidOf(port: Port): number {
+  const text = (port.spec.vlans ?? []).find((vlan) => vlan.split(' ').includes('pvid'));
+  return text === undefined ? 0 : Number(text.split(' ')[0]);
+}

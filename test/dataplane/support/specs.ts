@@ -1,0 +1,115 @@
+/**
+ * A switch as the tests describe it: bridges, ports and their options, without numbers. Also what of it is numbers of
+ * its own: the flags of a port, and MACs.
+ */
+import * as flag from '../../../src/dataplane/state/forwarding.js';
+import { parseMac } from '../../../src/wire/ethernet.js';
+
+export interface EntrySpec {
+  mac: string;
+  /** 0 in a bridge without VLAN filtering. */
+  vlan?: number;
+  /** FLAG_* of the FDB. Default FLAG_STATIC, with a `dst` FLAG_PINNED too. */
+  flags?: number;
+  /** Address of the VTEP behind a vxlan port, and its UDP port where that is not the port's. */
+  dst?: string;
+  dstPort?: number;
+}
+
+interface PortSpec {
+  /** `10 pvid untagged`, `20`. */
+  vlans?: readonly string[];
+  /** Flags of the port that are off, of those that are on by default. */
+  off?: ('up' | 'learning' | 'flood' | 'mcast_flood' | 'bcast_flood')[];
+  isolated?: boolean;
+  locked?: boolean;
+  neighSuppress?: boolean;
+  /** NEIGH_SUPPRESS is as the `vlans` say: `10 suppress`. */
+  neighVlanSuppress?: boolean;
+  /** Frames a second. */
+  storm?: { broadcast?: number; unknownUnicast?: number; multicast?: number };
+  fdb?: readonly EntrySpec[];
+}
+
+export interface TapSpec extends PortSpec {
+  type: 'tap';
+  mtu?: number;
+}
+
+export interface VxlanSpec extends PortSpec {
+  type: 'vxlan';
+  /** VID -> VNI: a `vlan_tunnel` port. */
+  tunnel?: Record<number, number>;
+  /** The one VNI of all that the port carries. */
+  vni?: number;
+  /** Flood list of every VNI, and by VID one of a VNI's own beside it. */
+  remotes?: string[];
+  own?: Record<number, string[]>;
+  /** Known VTEPs that are on no list. */
+  peers?: string[];
+  /** Multicast MACs with remotes of their own. */
+  pins?: { mac: string; vlan?: number; dst: string[] }[];
+  acceptAny?: boolean;
+  dropReserved?: boolean;
+  keepInnerVlan?: boolean;
+  proxy?: boolean;
+  rsc?: boolean;
+  l2miss?: boolean;
+  l3miss?: boolean;
+  /** The MAC of the port's own TAP. */
+  mac?: string;
+  tos?: number;
+  /** A pool of senders of their own for packets that must not be fragmented. */
+  dfInherit?: boolean;
+  dstport?: number;
+  /** The outer source address. Default: the route's. */
+  local?: string;
+  maxLearned?: number;
+  ageingSeconds?: number;
+  /** Name of an earlier vxlan port whose socket this one shares. */
+  shares?: string;
+}
+
+export interface BridgeSpec {
+  filtering?: boolean;
+  ageingSeconds?: number;
+  maxLearned?: number;
+  groupFwdMask?: number;
+  snooping?: boolean;
+  ports: Record<string, TapSpec | VxlanSpec>;
+}
+
+/** What a remote is told apart by on its port. */
+export function remoteKey(spec: VxlanSpec, address: string, udpPort = spec.dstport ?? 4789): string {
+  return `${address} ${udpPort}`;
+}
+
+export function flagsOf(spec: TapSpec | VxlanSpec): number {
+  const off = spec.off ?? [];
+  let flags = 0;
+  if (!off.includes('up')) flags |= flag.UP;
+  if (!off.includes('learning')) flags |= flag.LEARNING;
+  if (!off.includes('flood')) flags |= flag.FLOOD;
+  if (!off.includes('mcast_flood')) flags |= flag.MCAST_FLOOD;
+  if (!off.includes('bcast_flood')) flags |= flag.BCAST_FLOOD;
+  if (spec.isolated) flags |= flag.ISOLATED;
+  if (spec.locked) flags |= flag.LOCKED;
+  if (spec.neighSuppress) flags |= flag.NEIGH_SUPPRESS;
+  if (spec.neighVlanSuppress) flags |= flag.NEIGH_VLAN_SUPPRESS;
+  if (spec.type === 'tap') return flags;
+  if (spec.tunnel !== undefined) flags |= flag.VLAN_TUNNEL;
+  if (spec.acceptAny) flags |= flag.ANY_VTEP;
+  if (spec.dropReserved) flags |= flag.DROP_RESERVED_BITS;
+  if (spec.keepInnerVlan) flags |= flag.KEEP_INNER_VLAN;
+  if (spec.proxy) flags |= flag.PROXY;
+  if (spec.rsc) flags |= flag.RSC;
+  if (spec.l2miss) flags |= flag.L2MISS;
+  if (spec.l3miss) flags |= flag.L3MISS;
+  return flags;
+}
+
+export function mac(text: string): { high: number; low: number } {
+  const parsed = parseMac(text);
+  if (parsed === null) throw new Error(`not a MAC: ${text}`);
+  return parsed;
+}
