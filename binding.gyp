@@ -27,10 +27,10 @@
         "src/native/merge.c",
         "src/native/tap-write.c",
         "src/native/transmit.c",
-        "src/native/tunnel.c",
-        "src/native/tunnel-guard.c",
-        "src/native/tunnel-path.c",
-        "src/native/tunnel-program.c"
+        "src/native/gso-tap.c",
+        "src/native/gso-tap-guard.c",
+        "src/native/gso-tap-path.c",
+        "src/native/gso-tap-program.c"
       ],
       "cflags": ["-std=gnu11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"],
       "cflags!": ["-O2", "-Wno-unused-parameter"],

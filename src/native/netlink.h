@@ -2,7 +2,7 @@
  * Questions to the kernel by netlink(7), and its answers.
  *
  *   netlink.c     sockets that the kernel alone is heard on, and messages whose lengths hold
- *   rtnetlink.c   links, addresses and routes                 tunnel-guard.c   firewalls and IPsec
+ *   rtnetlink.c   links, addresses and routes                 gso-tap-guard.c   firewalls and IPsec
  *
  * Every message of a netlink socket is looked upon as hostile: in a guest's namespace the guest may send to any socket there.
  */

@@ -93,7 +93,7 @@ struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fau
   nic->merges = ot_merges_create();
   nic->epoll = epoll_create1(EPOLL_CLOEXEC);
   /* Whether it works is told by the self-test; here it is done without. */
-  if (options->tunnel_gso && !(nic->tunnel = ot_tunnel_open(options->tunnel_guard, fault))) nic->latched |= LATCHED_TUNNEL_GSO;
+  if (options->tunnel_gso && !(nic->gso_tap = ot_gso_tap_open(options->tunnel_guard, fault))) nic->latched |= LATCHED_TUNNEL_GSO;
   if (nic->epoll >= 0 && nic->links && nic->done_at && nic->done_in && nic->outbox && nic->merges) return nic;
   if (nic->epoll < 0)
     ot_fail(fault, errno, "epoll_create1", "creating a Nic");
@@ -106,8 +106,8 @@ struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fau
 void ot_nic_close(struct ot_nic *nic) {
   if (nic->epoll >= 0) close(nic->epoll);
   nic->epoll = -1;
-  ot_tunnel_close(nic->tunnel);
-  nic->tunnel = NULL;
+  ot_gso_tap_close(nic->gso_tap);
+  nic->gso_tap = NULL;
   struct ot_table *tables[] = {&nic->taps, &nic->sockets, &nic->senders};
   for (int i = 0; i < 3; i++) {
     free(tables[i]->ports);

@@ -5,7 +5,7 @@
  *   transmit.c   walks the ring              split.c     a superframe's segments
  *   tap-write.c  one frame to a TAP          train.c     datagrams into trains, trains into sends
  *   finish.c     checksums left open         merge.c     segments of a flow into one write
- *   tunnel.c     superframes that leave whole (tunnel.h)
+ *   gso-tap.c     superframes that leave whole (gso-tap.h)
  */
 #ifndef OVERTAP_NIC_H
 #define OVERTAP_NIC_H
@@ -128,7 +128,7 @@ struct ot_nic {
   /* The last call's commands were not the last of their frames, and these are still there. */
   bool mid_batch;
   struct ot_outbox *outbox;
-  struct ot_tunnel *tunnel; /* NULL: none */
+  struct ot_gso_tap *gso_tap; /* NULL: none */
   uint32_t tunnelled;
   struct ot_merge *merges;
   int32_t free_merge, merging_tap;
@@ -252,17 +252,17 @@ struct ot_outbox *ot_outbox_create(void);
 /* Sends a sender's list of commands, which have been checked. */
 void ot_send_queue(struct ot_nic *nic, struct ot_port *sender);
 
-/* ---- tunnel.c ---- */
+/* ---- gso-tap.c ---- */
 
-/* Makes no TAP yet. `guarded`: not to be used while somebody looks at what this host sends (tunnel-guard.c). */
-struct ot_tunnel *ot_tunnel_open(bool guarded, struct ot_fault *fault);
-void ot_tunnel_close(struct ot_tunnel *tunnel);
+/* Makes no TAP yet. `guarded`: not to be used while somebody looks at what this host sends (gso-tap-guard.c). */
+struct ot_gso_tap *ot_gso_tap_open(bool guarded, struct ot_fault *fault);
+void ot_gso_tap_close(struct ot_gso_tap *gso_tap);
 /* Makes the TAP. -1: this kernel cannot, or will not. */
-int ot_tunnel_start(struct ot_tunnel *tunnel, struct ot_fault *fault);
+int ot_gso_tap_start(struct ot_gso_tap *gso_tap, struct ot_fault *fault);
 /* Whether a superframe may leave whole, as far as can be told before it is tried. The first one has the TAP made. */
-bool ot_tunnel_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split);
+bool ot_gso_tap_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split);
 /* False: it has not left. Whatever was sent before must be on its way. */
-bool ot_tunnel_send(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split);
+bool ot_gso_tap_send(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split);
 
 /* ---- tap-write.c ---- */
 

@@ -2,7 +2,7 @@
  * What this kernel can do, found out by doing it: a train over the loopback, and a TAP that lives for a moment. Owns the trials;
  * decides nothing: whoever asks switches off what does not work.
  */
-#include "tunnel.h"
+#include "gso-tap.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -116,14 +116,14 @@ static void try_tap(struct ot_trial *header, struct ot_trial *tso, struct ot_tri
   if (fd >= 0) close(fd);
 }
 
-/* Where its frames go is seen only when there are some: one that is not taken leaves by the socket (tunnel.c). */
+/* Where its frames go is seen only when there are some: one that is not taken leaves by the socket (gso-tap.c). */
 static void try_tunnel(struct ot_trial *tunnel_gso) {
   struct ot_fault fault;
-  struct ot_tunnel *tunnel = ot_tunnel_open(true, &fault);
-  tunnel_gso->works = tunnel && ot_tunnel_start(tunnel, &fault) == 0;
+  struct ot_gso_tap *gso_tap = ot_gso_tap_open(true, &fault);
+  tunnel_gso->works = gso_tap && ot_gso_tap_start(gso_tap, &fault) == 0;
   if (!tunnel_gso->works) because(tunnel_gso, fault.step, fault.number);
-  else if (ot_tunnel_watched(tunnel->absences, 0)) because(tunnel_gso, "not used while a firewall or IPsec looks at what this host sends", 0);
-  ot_tunnel_close(tunnel);
+  else if (ot_gso_tap_watched(gso_tap->absences, 0)) because(tunnel_gso, "not used while a firewall or IPsec looks at what this host sends", 0);
+  ot_gso_tap_close(gso_tap);
 }
 
 void ot_self_test(struct ot_trial trials[OT_TRIALS]) {

@@ -202,10 +202,10 @@ static void append_superframe(struct ot_nic *nic, const struct ot_port *sender, 
     ot_command_failed(nic, at, number);
     return;
   }
-  if (ot_tunnel_ready(nic, sender, tx, &split)) {
+  if (ot_gso_tap_ready(nic, sender, tx, &split)) {
     /* What came before it leaves before it. */
     if (box->count) flush(nic, sender);
-    if (ot_tunnel_send(nic, sender, tx, &split)) return;
+    if (ot_gso_tap_send(nic, sender, tx, &split)) return;
   }
   for (uint32_t i = 0; i < split.count; i++) {
     make_room(nic, sender, encapsulation + split.header_length);

@@ -255,7 +255,7 @@ static int prepare_groups(int fd, const struct ot_udp_options *options, struct o
 }
 
 /*
- * Like the kernel's vxlan device, no flow label: what superframes are sent with that go past the socket (tunnel.c), so that routers
+ * Like the kernel's vxlan device, no flow label: what superframes are sent with that go past the socket (gso-tap.c), so that routers
  * which look at it keep a flow together. Flows differ by their source ports.
  */
 static int no_flow_label(int fd, bool v6) { return v6 ? set(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0) : 0; }

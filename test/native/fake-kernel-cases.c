@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/native/tunnel.h"
+#include "../../src/native/gso-tap.h"
 #include "fake-kernel.h"
 
 #define LONG 20000
@@ -73,20 +73,20 @@ static void print_link(void (*kernel)(const struct nlmsghdr *)) {
 }
 
 static void print_watched(void (*kernel)(const struct nlmsghdr *)) {
-  struct ot_tunnel_absence absences[OT_TUNNEL_SUBSYSTEMS] = {{0}};
+  struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS] = {{0}};
   fake.answer = kernel;
-  printf("%d\n", ot_tunnel_watched(absences, 0));
+  printf("%d\n", ot_gso_tap_watched(absences, 0));
 }
 
 /* How often each of the two was asked for by then. */
 static void print_absent(void) {
-  struct ot_tunnel_absence absences[OT_TUNNEL_SUBSYSTEMS] = {{0}};
+  struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS] = {{0}};
   uint32_t times[] = {0x7fffff00, 1000, 50000, 60000, 61000, 62000};
   fake.answer = answer_absent;
   fake.refused_of[NETLINK_XFRM] = EPROTONOSUPPORT;
   for (int i = 0; i < 6; i++) {
     fake.module_is_there = i == 5;
-    bool watched = ot_tunnel_watched(absences, times[i]);
+    bool watched = ot_gso_tap_watched(absences, times[i]);
     printf("%d %d %d\n", fake.asked_of[NETLINK_NETFILTER], fake.asked_of[NETLINK_XFRM], watched);
   }
 }

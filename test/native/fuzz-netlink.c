@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "../../src/native/netlink.h"
-#include "../../src/native/tunnel.h"
+#include "../../src/native/gso-tap.h"
 #include "fake-kernel.h"
 
 #define ROOM 2048
@@ -145,7 +145,7 @@ static void send_answer(const struct nlmsghdr *question) {
 }
 
 static void read_answer(void) {
-  struct ot_tunnel_absence absences[OT_TUNNEL_SUBSYSTEMS] = {{0}};
+  struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS] = {{0}};
   static const uint8_t address[16];
   struct ot_link link;
   struct ot_route route;
@@ -153,7 +153,7 @@ static void read_answer(void) {
   ot_link_set_up(1, 5);
   ot_route_get(1, AF_INET, address, NULL, 0, &route);
   ot_route_get(1, AF_INET6, address, address, 3, &route);
-  ot_tunnel_watched(absences, 0);
+  ot_gso_tap_watched(absences, 0);
   fake_forget();
   send_answer(NULL);
   ot_link_changed(1);

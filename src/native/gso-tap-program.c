@@ -1,5 +1,5 @@
 /*
- * The program at the inlet of the tunnel TAP (tunnel.c): sends what is written there on to the device that leads to its outer
+ * The program at the inlet of the tunnel TAP (gso-tap.c): sends what is written there on to the device that leads to its outer
  * destination, as the kernel's vxlan device would. Owns the program's text, and how it gets into the kernel.
  *
  * By this way a frame meets neither the host's forwarding settings nor its FORWARD rules, and keeps its TTL. In context of the writer:
@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "tunnel.h"
+#include "gso-tap.h"
 
 /* What the headers that this is compiled with may not know yet. */
 #define LINK_CREATE 28
@@ -49,9 +49,9 @@ enum { R0, R1, R2, R3, R4, R5, SKB, SHARED, DATA, DEVICE, FRAME };
 #define FIB_AT(field) (FIB + (int)offsetof(struct bpf_fib_lookup, field))
 #define NEXT_HOP (FIB - 24)
 
-#define ETHERNET_AT(field) (int)offsetof(struct ot_tunnel_ethernet, field)
+#define ETHERNET_AT(field) (int)offsetof(struct ot_gso_tap_ethernet, field)
 #define SKB_AT(field) (int)offsetof(struct __sk_buff, field)
-#define SHARED_AT(field) (int)offsetof(struct ot_tunnel_shared, field)
+#define SHARED_AT(field) (int)offsetof(struct ot_gso_tap_shared, field)
 
 #define TEXT 128
 #define REFUSALS 16
@@ -195,7 +195,7 @@ static int make_map(struct ot_fault *fault) {
   memset(&attributes, 0, sizeof attributes);
   attributes.map_type = BPF_MAP_TYPE_ARRAY;
   attributes.key_size = 4;
-  attributes.value_size = sizeof(struct ot_tunnel_shared);
+  attributes.value_size = sizeof(struct ot_gso_tap_shared);
   attributes.max_entries = 1;
   attributes.map_flags = MMAPABLE;
   int fd = bpf(BPF_MAP_CREATE, &attributes, sizeof attributes);
@@ -223,7 +223,7 @@ static int link_program(int program, int device, struct ot_fault *fault) {
   return fd < 0 ? ot_fail(fault, errno, "bpf", "linking a program to the tunnel TAP") : fd;
 }
 
-int ot_tunnel_program(int device, volatile struct ot_tunnel_shared **shared, struct ot_fault *fault) {
+int ot_gso_tap_program(int device, volatile struct ot_gso_tap_shared **shared, struct ot_fault *fault) {
   int link = -1, map = make_map(fault);
   if (map < 0) return -1;
   void *memory = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
@@ -234,8 +234,8 @@ int ot_tunnel_program(int device, volatile struct ot_tunnel_shared **shared, str
   }
   close(map);
   if (link >= 0) *shared = memory;
-  else if (memory != MAP_FAILED) ot_tunnel_unmap(memory);
+  else if (memory != MAP_FAILED) ot_gso_tap_unmap(memory);
   return link;
 }
 
-void ot_tunnel_unmap(volatile struct ot_tunnel_shared *shared) { munmap((void *)shared, (size_t)sysconf(_SC_PAGESIZE)); }
+void ot_gso_tap_unmap(volatile struct ot_gso_tap_shared *shared) { munmap((void *)shared, (size_t)sysconf(_SC_PAGESIZE)); }

@@ -1,4 +1,4 @@
-/** Superframes that leave whole, in their outer headers, by a TAP of the Nic's own (src/native/tunnel.c). */
+/** Superframes that leave whole, in their outer headers, by a TAP of the Nic's own (src/native/gso-tap.c). */
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { NativeNic } from '../../src/port/native-nic.js';
@@ -31,7 +31,7 @@ import {
   transmit,
   tunnelled,
   watch,
-} from './tunnel-support.js';
+} from './gso-tap-support.js';
 
 beforeAll(needRoot);
 afterEach(cleanUp);
@@ -41,7 +41,7 @@ const VXLAN = 8;
 
 const { tunnelGso: works, reasons } = selfTest();
 const skipped = works ? '' : ` (SKIPPED, this host has no UDP tunnel GSO: ${reasons.tunnelGso})`;
-if (!works) console.warn(`tunnel.test.ts${skipped}`);
+if (!works) console.warn(`gso-tap.test.ts${skipped}`);
 const describeTunnels = (name: string, body: () => void): void => {
   describe.skipIf(!works)(`${name}${skipped}`, body);
 };

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "netlink.h"
-#include "tunnel.h"
+#include "gso-tap.h"
 
 /*
  * Asked for a subsystem that it does not have, a kernel looks for a module and waits for modprobe, in the engine's turn. So that is done
@@ -115,11 +115,11 @@ static enum answer ask(int protocol, const struct question *question, enum answe
   return answer;
 }
 
-static bool looks(struct ot_tunnel_absence *absence, uint32_t now_ms, const char *module, int protocol, const struct question *question,
+static bool looks(struct ot_gso_tap_absence *absence, uint32_t now_ms, const char *module, int protocol, const struct question *question,
                   enum answer (*read)(const struct nlmsghdr *)) {
   if (absence->known && !ot_expired(now_ms, absence->since_ms, ABSENT_MS) && access(module, F_OK) < 0) return false;
   enum answer answer = ask(protocol, question, read);
-  *absence = (struct ot_tunnel_absence){.known = answer == ABSENT, .since_ms = now_ms};
+  *absence = (struct ot_gso_tap_absence){.known = answer == ABSENT, .since_ms = now_ms};
   return answer == SOMEBODY;
 }
 
@@ -133,7 +133,7 @@ static bool has_tables(const char *path) {
   return got > 0;
 }
 
-bool ot_tunnel_watched(struct ot_tunnel_absence absences[OT_TUNNEL_SUBSYSTEMS], uint32_t now_ms) {
+bool ot_gso_tap_watched(struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS], uint32_t now_ms) {
   struct question chains = {.header = {.nlmsg_len = NLMSG_LENGTH(sizeof chains.netfilter),
                                        .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN,
                                        .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
@@ -141,6 +141,6 @@ bool ot_tunnel_watched(struct ot_tunnel_absence absences[OT_TUNNEL_SUBSYSTEMS], 
                                          .nlmsg_type = XFRM_MSG_GETSPDINFO,
                                          .nlmsg_flags = NLM_F_REQUEST}};
   return has_tables("/proc/thread-self/net/ip_tables_names") || has_tables("/proc/thread-self/net/ip6_tables_names") ||
-         looks(&absences[OT_TUNNEL_NFTABLES], now_ms, "/sys/module/nf_tables", NETLINK_NETFILTER, &chains, read_chain) ||
-         looks(&absences[OT_TUNNEL_XFRM], now_ms, "/sys/module/xfrm_user", NETLINK_XFRM, &policies, read_policies);
+         looks(&absences[OT_GSO_TAP_NFTABLES], now_ms, "/sys/module/nf_tables", NETLINK_NETFILTER, &chains, read_chain) ||
+         looks(&absences[OT_GSO_TAP_XFRM], now_ms, "/sys/module/xfrm_user", NETLINK_XFRM, &policies, read_policies);
 }

@@ -6,7 +6,7 @@
  * Owns that TAP, and how a superframe is written to it. Whatever is not taken there has not left: the caller sends it by the socket, and what
  * is wrong with it, or with the path, shows there.
  */
-#include "tunnel.h"
+#include "gso-tap.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -68,16 +68,16 @@ static int make_tap(char *ifname, struct ot_fault *fault) {
 }
 
 /* The routes are asked as for a frame that came by the TAP, and answer only where it forwards. Nobody is to hear of it by IPv6. */
-static int prepare_tap(struct ot_tunnel *tunnel, const char *ifname, struct ot_fault *fault) {
+static int prepare_tap(struct ot_gso_tap *gso_tap, const char *ifname, struct ot_fault *fault) {
   struct ot_link link;
   set_sysctl("ipv4", ifname, "forwarding");
   set_sysctl("ipv6", ifname, "forwarding");
   set_sysctl("ipv6", ifname, "addr_gen_mode");
-  int number = ot_link_get(tunnel->netlink, ifname, &link);
+  int number = ot_link_get(gso_tap->netlink, ifname, &link);
   if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for the tunnel TAP");
-  tunnel->program = ot_tunnel_program(link.index, &tunnel->shared, fault);
-  if (tunnel->program < 0) return -1;
-  number = ot_link_set_up(tunnel->netlink, link.index);
+  gso_tap->program = ot_gso_tap_program(link.index, &gso_tap->shared, fault);
+  if (gso_tap->program < 0) return -1;
+  number = ot_link_set_up(gso_tap->netlink, link.index);
   return number ? ot_fail(fault, number, "RTM_SETLINK", "setting the tunnel TAP up") : 0;
 }
 
@@ -85,7 +85,7 @@ static int prepare_tap(struct ot_tunnel *tunnel, const char *ifname, struct ot_f
  * The verdict is of use only if it is there when write returns, which it is not where frames that come in are handed to other CPUs, flow by
  * flow (RPS; the kernel has a default of it for new devices). Frames to nowhere, of different flows, tell.
  */
-static int try_tap(struct ot_tunnel *tunnel, struct ot_fault *fault) {
+static int try_tap(struct ot_gso_tap *gso_tap, struct ot_fault *fault) {
   struct {
     struct vnet_tunnel vnet;
     uint8_t frame[OT_ETHERNET + 20 + UDP_HEADER + 32];
@@ -93,58 +93,58 @@ static int try_tap(struct ot_tunnel *tunnel, struct ot_fault *fault) {
   struct iovec vector = {.iov_base = &nowhere, .iov_len = sizeof nowhere};
   for (uint32_t flow = 0; flow < 64; flow++) {
     ot_put_word(nowhere.frame + OT_ETHERNET + 20, 1024 + flow);
-    tunnel->shared->verdict = OT_VERDICT_NONE;
-    int number = ot_write(tunnel->tap, &vector, 1);
+    gso_tap->shared->verdict = OT_VERDICT_NONE;
+    int number = ot_write(gso_tap->fd, &vector, 1);
     if (number) return ot_fail(fault, number, "write", "trying the tunnel TAP");
-    if (tunnel->shared->verdict != OT_VERDICT_REFUSED)
+    if (gso_tap->shared->verdict != OT_VERDICT_REFUSED)
       return ot_fail(fault, EOPNOTSUPP, "write", "frames of a new TAP are handed to other CPUs (net.core.rps_default_mask)");
   }
   return 0;
 }
 
-struct ot_tunnel *ot_tunnel_open(bool guarded, struct ot_fault *fault) {
-  struct ot_tunnel *tunnel = calloc(1, sizeof *tunnel);
-  if (!tunnel) {
+struct ot_gso_tap *ot_gso_tap_open(bool guarded, struct ot_fault *fault) {
+  struct ot_gso_tap *gso_tap = calloc(1, sizeof *gso_tap);
+  if (!gso_tap) {
     ot_fail(fault, ENOMEM, "malloc", "making the tunnel TAP");
     return NULL;
   }
-  tunnel->guarded = guarded;
-  tunnel->tap = tunnel->program = tunnel->ioctl = tunnel->listener = -1;
-  tunnel->netlink = ot_netlink_open(fault);
-  if (tunnel->netlink >= 0 && (tunnel->ioctl = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
+  gso_tap->guarded = guarded;
+  gso_tap->fd = gso_tap->program = gso_tap->ioctl = gso_tap->listener = -1;
+  gso_tap->netlink = ot_netlink_open(fault);
+  if (gso_tap->netlink >= 0 && (gso_tap->ioctl = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) < 0)
     ot_fail(fault, errno, "socket", "opening a socket for ethtool");
-  if (tunnel->ioctl >= 0) tunnel->listener = ot_netlink_listen(fault);
-  if (tunnel->listener >= 0) {
-    ot_tunnel_name_features(tunnel);
+  if (gso_tap->ioctl >= 0) gso_tap->listener = ot_netlink_listen(fault);
+  if (gso_tap->listener >= 0) {
+    ot_gso_tap_name_features(gso_tap);
     /* Not the same ones from each engine; any will do. */
-    if (getrandom(&tunnel->id, sizeof tunnel->id, GRND_NONBLOCK) < 0) tunnel->id = 0;
-    return tunnel;
+    if (getrandom(&gso_tap->id, sizeof gso_tap->id, GRND_NONBLOCK) < 0) gso_tap->id = 0;
+    return gso_tap;
   }
-  ot_tunnel_close(tunnel);
+  ot_gso_tap_close(gso_tap);
   return NULL;
 }
 
-int ot_tunnel_start(struct ot_tunnel *tunnel, struct ot_fault *fault) {
+int ot_gso_tap_start(struct ot_gso_tap *gso_tap, struct ot_fault *fault) {
   char ifname[OT_NAME];
-  tunnel->tap = make_tap(ifname, fault);
-  if (tunnel->tap < 0 || prepare_tap(tunnel, ifname, fault) < 0 || try_tap(tunnel, fault) < 0) return -1;
+  gso_tap->fd = make_tap(ifname, fault);
+  if (gso_tap->fd < 0 || prepare_tap(gso_tap, ifname, fault) < 0 || try_tap(gso_tap, fault) < 0) return -1;
   return 0;
 }
 
-void ot_tunnel_close(struct ot_tunnel *tunnel) {
-  if (!tunnel) return;
-  int descriptors[] = {tunnel->tap, tunnel->program, tunnel->netlink, tunnel->ioctl, tunnel->listener};
+void ot_gso_tap_close(struct ot_gso_tap *gso_tap) {
+  if (!gso_tap) return;
+  int descriptors[] = {gso_tap->fd, gso_tap->program, gso_tap->netlink, gso_tap->ioctl, gso_tap->listener};
   for (int i = 0; i < 5; i++)
     if (descriptors[i] >= 0) close(descriptors[i]);
-  if (tunnel->shared) ot_tunnel_unmap(tunnel->shared);
-  free(tunnel);
+  if (gso_tap->shared) ot_gso_tap_unmap(gso_tap->shared);
+  free(gso_tap);
 }
 
 /* ---- Superframes ---- */
 
 struct outer {
   struct vnet_tunnel vnet;
-  struct ot_tunnel_ethernet ethernet;
+  struct ot_gso_tap_ethernet ethernet;
   uint8_t headers[40 + UDP_HEADER];
 } __attribute__((packed));
 
@@ -155,8 +155,8 @@ static void write_ipv4(struct ot_nic *nic, const struct ot_port *sender, const s
   ip[1] = (uint8_t)tx[TX_TOS];
   ot_put_word(ip + 2, total);
   /* Each segment gets the next one. */
-  ot_put_word(ip + 4, nic->tunnel->id);
-  nic->tunnel->id = (uint16_t)(nic->tunnel->id + segments);
+  ot_put_word(ip + 4, nic->gso_tap->id);
+  nic->gso_tap->id = (uint16_t)(nic->gso_tap->id + segments);
   ot_put_word(ip + 6, sender->df ? IPV4_DF : 0);
   ip[8] = sender->ttl;
   ip[9] = OT_UDP_PROTOCOL;
@@ -198,7 +198,7 @@ static uint32_t write_outer(struct ot_nic *nic, const struct ot_port *sender, co
   if (v6) write_ipv6(sender, remote, tx, total, outer->headers);
   else write_ipv4(nic, sender, remote, tx, total, split->count, outer->headers);
   write_udp(sender, remote, outer->headers, total - ip_header, outer->headers + ip_header);
-  outer->ethernet = (struct ot_tunnel_ethernet){.local = 0x02,
+  outer->ethernet = (struct ot_gso_tap_ethernet){.local = 0x02,
                                                 .open_source = !ot_is_bound(sender),
                                                 .device = remote->path.device,
                                                 .largest = (uint16_t)largest,
@@ -224,21 +224,21 @@ static bool fits(const int32_t *tx, const struct ot_split *split) {
 
 /* Nothing is lost: the superframe at hand is sent by the socket, as are all that follow. */
 static void give_up(struct ot_nic *nic) {
-  ot_tunnel_close(nic->tunnel);
-  nic->tunnel = NULL;
+  ot_gso_tap_close(nic->gso_tap);
+  nic->gso_tap = NULL;
   nic->latched |= LATCHED_TUNNEL_GSO;
 }
 
-bool ot_tunnel_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split) {
+bool ot_gso_tap_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split) {
   struct ot_fault fault;
-  if (!nic->tunnel || !fits(tx, split) || !ot_tunnel_judge(nic, sender, &nic->remotes[tx[TX_REMOTE]], split->count)) return false;
-  if (nic->tunnel->tap >= 0 || ot_tunnel_start(nic->tunnel, &fault) == 0) return true;
+  if (!nic->gso_tap || !fits(tx, split) || !ot_gso_tap_judge(nic, sender, &nic->remotes[tx[TX_REMOTE]], split->count)) return false;
+  if (nic->gso_tap->fd >= 0 || ot_gso_tap_start(nic->gso_tap, &fault) == 0) return true;
   give_up(nic);
   return false;
 }
 
-bool ot_tunnel_send(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split) {
-  struct ot_tunnel *tunnel = nic->tunnel;
+bool ot_gso_tap_send(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split) {
+  struct ot_gso_tap *gso_tap = nic->gso_tap;
   struct outer outer;
   uint8_t tag[4];
   struct iovec vectors[5] = {{.iov_base = &outer, .iov_len = write_outer(nic, sender, tx, split, &outer)},
@@ -246,11 +246,11 @@ bool ot_tunnel_send(struct ot_nic *nic, const struct ot_port *sender, const int3
   if (!vectors[0].iov_len) return false;
   int count = 2 + ot_gather(nic, tx, vectors + 2, tag);
   struct ot_path *path = &nic->remotes[tx[TX_REMOTE]].path;
-  tunnel->shared->verdict = OT_VERDICT_NONE;
-  tunnel->shared->hop_family = path->hop_family;
-  memcpy((void *)tunnel->shared->hop, path->hop, sizeof path->hop);
-  int number = ot_write(tunnel->tap, vectors, count);
-  uint32_t verdict = tunnel->shared->verdict;
+  gso_tap->shared->verdict = OT_VERDICT_NONE;
+  gso_tap->shared->hop_family = path->hop_family;
+  memcpy((void *)gso_tap->shared->hop, path->hop, sizeof path->hop);
+  int number = ot_write(gso_tap->fd, vectors, count);
+  uint32_t verdict = gso_tap->shared->verdict;
   if (number == 0 && verdict == OT_VERDICT_TAKEN) {
     nic->status[STATUS_TUNNELLED] = (int32_t)(++nic->tunnelled & 0x7fffffff);
     return true;

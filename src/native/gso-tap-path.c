@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "tunnel.h"
+#include "gso-tap.h"
 
 /* How long what was found out is believed; of a device, while nothing is heard of it, and as long as it is needed time and again. */
 #define PATH_MS 1000
@@ -31,30 +31,30 @@ static bool expired(const struct ot_nic *nic, uint32_t since_ms, uint32_t after_
 
 /* ---- Devices ---- */
 
-static int ethtool(const struct ot_tunnel *tunnel, const char *ifname, void *command) {
+static int ethtool(const struct ot_gso_tap *gso_tap, const char *ifname, void *command) {
   struct ifreq request;
   memset(&request, 0, sizeof request);
   memcpy(request.ifr_name, ifname, strlen(ifname) + 1);
   request.ifr_data = command;
-  return ioctl(tunnel->ioctl, SIOCETHTOOL, &request);
+  return ioctl(gso_tap->ioctl, SIOCETHTOOL, &request);
 }
 
-void ot_tunnel_name_features(struct ot_tunnel *tunnel) {
+void ot_gso_tap_name_features(struct ot_gso_tap *gso_tap) {
   struct {
     struct ethtool_sset_info info;
     uint32_t count;
   } size = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_FEATURES}};
-  tunnel->feature = tunnel->feature_checksum = -1;
+  gso_tap->feature = gso_tap->feature_checksum = -1;
   /* The names are the kernel's: any device knows all of them. */
-  if (ethtool(tunnel, "lo", &size) < 0 || size.info.sset_mask == 0 || size.count > MOST_FEATURES) return;
+  if (ethtool(gso_tap, "lo", &size) < 0 || size.info.sset_mask == 0 || size.count > MOST_FEATURES) return;
   struct ethtool_gstrings *names = calloc(1, sizeof *names + (size_t)size.count * ETH_GSTRING_LEN);
   if (!names) return;
   *names = (struct ethtool_gstrings){.cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES, .len = size.count};
-  int number = ethtool(tunnel, "lo", names);
+  int number = ethtool(gso_tap, "lo", names);
   for (int i = 0; number == 0 && i < (int)names->len; i++) {
     const char *name = (const char *)names->data + i * ETH_GSTRING_LEN;
-    if (!strncmp(name, "tx-udp_tnl-segmentation", ETH_GSTRING_LEN)) tunnel->feature = i;
-    if (!strncmp(name, "tx-udp_tnl-csum-segmentation", ETH_GSTRING_LEN)) tunnel->feature_checksum = i;
+    if (!strncmp(name, "tx-udp_tnl-segmentation", ETH_GSTRING_LEN)) gso_tap->feature = i;
+    if (!strncmp(name, "tx-udp_tnl-csum-segmentation", ETH_GSTRING_LEN)) gso_tap->feature_checksum = i;
   }
   free(names);
 }
@@ -71,16 +71,16 @@ static int hop_limit_of(const char *ifname) {
   return limit;
 }
 
-static void ask_device(const struct ot_tunnel *tunnel, struct ot_tunnel_device *device) {
+static void ask_device(const struct ot_gso_tap *gso_tap, struct ot_gso_tap_device *device) {
   struct {
     struct ethtool_gfeatures header;
     struct ethtool_get_features_block blocks[MOST_FEATURES / 32];
   } answer = {.header = {.cmd = ETHTOOL_GFEATURES, .size = MOST_FEATURES / 32}};
   char ifname[IF_NAMESIZE];
   struct ot_link link;
-  if (!if_indextoname(device->index, ifname) || ethtool(tunnel, ifname, &answer) < 0 || ot_link_get(tunnel->netlink, ifname, &link)) return;
+  if (!if_indextoname(device->index, ifname) || ethtool(gso_tap, ifname, &answer) < 0 || ot_link_get(gso_tap->netlink, ifname, &link)) return;
   device->most_segments = link.gso_segments;
-  int plain = tunnel->feature, checksum = tunnel->feature_checksum;
+  int plain = gso_tap->feature, checksum = gso_tap->feature_checksum;
   device->segments = plain >= 0 && answer.blocks[plain / 32].active >> plain % 32 & 1;
   device->segments_checksum = checksum >= 0 && answer.blocks[checksum / 32].active >> checksum % 32 & 1;
   device->hop_limit = hop_limit_of(ifname);
@@ -91,16 +91,16 @@ static void ask_device(const struct ot_tunnel *tunnel, struct ot_tunnel_device *
  * Seldom, for the questions wait for whoever is changing any device of the host (rtnl). Features come with a notice when they change,
  * the number of segments does not.
  */
-static const struct ot_tunnel_device *find_device(struct ot_nic *nic, uint32_t index) {
-  struct ot_tunnel *tunnel = nic->tunnel;
-  struct ot_tunnel_device *device = NULL;
+static const struct ot_gso_tap_device *find_device(struct ot_nic *nic, uint32_t index) {
+  struct ot_gso_tap *gso_tap = nic->gso_tap;
+  struct ot_gso_tap_device *device = NULL;
   uint32_t now = (uint32_t)nic->status[STATUS_NOW];
-  for (int i = 0; i < OT_TUNNEL_DEVICES && !device; i++)
-    if (tunnel->devices[i].index == index) device = &tunnel->devices[i];
+  for (int i = 0; i < OT_GSO_TAP_DEVICES && !device; i++)
+    if (gso_tap->devices[i].index == index) device = &gso_tap->devices[i];
   if (!device || expired(nic, device->asked_ms, DEVICE_MS) || expired(nic, device->needed_ms, DEVICE_IDLE_MS)) {
-    if (!device) device = &tunnel->devices[tunnel->next_device++ % OT_TUNNEL_DEVICES];
-    *device = (struct ot_tunnel_device){.index = index, .asked_ms = now};
-    ask_device(tunnel, device);
+    if (!device) device = &gso_tap->devices[gso_tap->next_device++ % OT_GSO_TAP_DEVICES];
+    *device = (struct ot_gso_tap_device){.index = index, .asked_ms = now};
+    ask_device(gso_tap, device);
   }
   device->needed_ms = now;
   return device;
@@ -110,15 +110,15 @@ static const struct ot_tunnel_device *find_device(struct ot_nic *nic, uint32_t i
  * A device's features, or how many segments it takes, may be another now. What there was no time for is heard of in the next turn: whoever
  * changes devices without end is not to hold this one up.
  */
-static void hear_news(struct ot_tunnel *tunnel) {
+static void hear_news(struct ot_gso_tap *gso_tap) {
   for (int read = 0; read < MOST_NEWS; read++) {
-    int index = ot_link_changed(tunnel->listener);
+    int index = ot_link_changed(gso_tap->listener);
     if (!index) return;
-    for (int i = 0; i < OT_TUNNEL_DEVICES; i++) {
-      struct ot_tunnel_device *device = &tunnel->devices[i];
+    for (int i = 0; i < OT_GSO_TAP_DEVICES; i++) {
+      struct ot_gso_tap_device *device = &gso_tap->devices[i];
       if (!device->index || (index > 0 && device->index != (uint32_t)index)) continue;
       device->index = 0;
-      tunnel->news++;
+      gso_tap->news++;
     }
   }
 }
@@ -136,7 +136,7 @@ static bool asked_as(const struct ot_path *path, const struct ot_port *sender) {
 }
 
 /* The route's, or the device's, which a router may have told, hold where the sender has none of its own: which it has cannot be asked. */
-static bool has_hop_limit(const struct ot_port *sender, const struct ot_route *route, const struct ot_tunnel_device *device) {
+static bool has_hop_limit(const struct ot_port *sender, const struct ot_route *route, const struct ot_gso_tap_device *device) {
   if (route->hop_limit && route->hop_limit != sender->ttl) return true;
   return sender->family == AF_INET6 && sender->ttl == device->usual_hop_limit && sender->ttl != device->hop_limit;
 }
@@ -147,9 +147,9 @@ static void ask_path(struct ot_nic *nic, const struct ot_port *sender, const str
   bool bound = ot_is_bound(sender);
   const void *destination = sender->family == AF_INET6 ? (const void *)&remote->v6.sin6_addr : &remote->v4.sin_addr;
   path->device = 0;
-  if (ot_route_get(nic->tunnel->netlink, sender->family, destination, bound ? sender->local : NULL, sender->bound_to, &route)) return;
+  if (ot_route_get(nic->gso_tap->netlink, sender->family, destination, bound ? sender->local : NULL, sender->bound_to, &route)) return;
   if (route.type != RTN_UNICAST || !(bound || route.has_source)) return;
-  const struct ot_tunnel_device *device = find_device(nic, route.device);
+  const struct ot_gso_tap_device *device = find_device(nic, route.device);
   if (!(sender->checksum ? device->segments_checksum : device->segments) || has_hop_limit(sender, &route, device)) return;
   memcpy(path->source, bound ? sender->local : route.source, sizeof path->source);
   memcpy(path->hop, route.hop, sizeof path->hop);
@@ -160,20 +160,20 @@ static void ask_path(struct ot_nic *nic, const struct ot_port *sender, const str
 }
 
 static bool is_watched(struct ot_nic *nic) {
-  struct ot_tunnel *tunnel = nic->tunnel;
-  if (!tunnel->guarded) return false;
-  if (tunnel->asked && !expired(nic, tunnel->watched_ms, tunnel->watched ? WATCHED_MS : PATH_MS)) return tunnel->watched;
-  tunnel->asked = true;
-  tunnel->watched_ms = (uint32_t)nic->status[STATUS_NOW];
-  tunnel->watched = ot_tunnel_watched(tunnel->absences, tunnel->watched_ms);
-  return tunnel->watched;
+  struct ot_gso_tap *gso_tap = nic->gso_tap;
+  if (!gso_tap->guarded) return false;
+  if (gso_tap->asked && !expired(nic, gso_tap->watched_ms, gso_tap->watched ? WATCHED_MS : PATH_MS)) return gso_tap->watched;
+  gso_tap->asked = true;
+  gso_tap->watched_ms = (uint32_t)nic->status[STATUS_NOW];
+  gso_tap->watched = ot_gso_tap_watched(gso_tap->absences, gso_tap->watched_ms);
+  return gso_tap->watched;
 }
 
 static void renew_path(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote) {
   struct ot_path *path = &remote->path;
   ask_path(nic, sender, remote, path);
   path->asked = true;
-  path->news = nic->tunnel->news;
+  path->news = nic->gso_tap->news;
   path->asked_ms = (uint32_t)nic->status[STATUS_NOW];
   path->bound_to = sender->bound_to;
   path->ttl = sender->ttl;
@@ -182,10 +182,10 @@ static void renew_path(struct ot_nic *nic, const struct ot_port *sender, struct 
 }
 
 /* The guard comes last: its questions cost the most, and are for nothing where the superframe cannot leave whole anyhow. */
-bool ot_tunnel_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote, uint32_t segments) {
+bool ot_gso_tap_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote, uint32_t segments) {
   struct ot_path *path = &remote->path;
-  hear_news(nic->tunnel);
-  bool current = path->asked && path->news == nic->tunnel->news && !expired(nic, path->asked_ms, PATH_MS);
+  hear_news(nic->gso_tap);
+  bool current = path->asked && path->news == nic->gso_tap->news && !expired(nic, path->asked_ms, PATH_MS);
   if (!current || !asked_as(path, sender)) renew_path(nic, sender, remote);
   return path->device && segments <= path->segments && !is_watched(nic);
 }
