@@ -1,6 +1,6 @@
 /**
  * The house rule: imports run one way,
- *   cli -> {lab, doctor} -> control -> {config, dataplane} -> {fdb, neigh, encap, port} -> wire,
+ *   cli -> {lab, doctor} -> client -> api, cli -> control -> {api, config, dataplane} -> {fdb, neigh, encap, port} -> wire,
  *   and {fdb, neigh, encap} -> threads, port -> native; text is for all that speak to people.
  * A room may import from the rooms it is allowed below, and from itself.
  */
@@ -15,11 +15,33 @@ const allowed = {
   port: ['wire', 'native', 'text'],
   config: ['wire', 'text'],
   dataplane: ['fdb', 'neigh', 'encap', 'port', 'wire'],
-  control: ['config', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire', 'text'],
-  lab: ['control', 'config', 'port', 'wire', 'text'],
-  doctor: ['control', 'config', 'port', 'wire', 'text'],
-  cli: ['control', 'config', 'lab', 'doctor', 'text'],
+  control: ['api', 'config', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire', 'text'],
+  api: ['wire', 'text'],
+  client: ['api'],
+  lab: ['api', 'client', 'config', 'port', 'wire', 'text'],
+  doctor: ['api', 'client', 'config', 'port', 'wire', 'text'],
+  cli: ['api', 'client', 'control', 'config', 'lab', 'doctor', 'text'],
 };
+
+/** The rooms of src/control, from the ground up, and the rooms of control that each may import from. */
+const controlRooms = {
+  model: [],
+  log: [],
+  engines: [],
+  devices: ['model'],
+  events: ['model'],
+  plan: ['model'],
+  reconcile: ['plan', 'devices', 'model'],
+  tables: ['reconcile', 'model'],
+  views: ['reconcile', 'model'],
+  watch: ['reconcile', 'views', 'events', 'model'],
+  requests: ['plan', 'reconcile', 'tables', 'engines', 'events', 'model'],
+  http: [],
+  daemon: ['http', 'log', 'plan', 'model'],
+};
+
+/** Files of src/control that stand beside its rooms: contracts and the guard, which every room may use. */
+const CONTROL_GROUND = '(controls|guard|listings)\\.ts$';
 
 const rooms = Object.entries(allowed).map(([room, others]) => ({
   name: `${room}-imports`,
@@ -29,9 +51,23 @@ const rooms = Object.entries(allowed).map(([room, others]) => ({
   to: { path: '^src/', pathNot: `^src/(${[room, ...others].join('|')})/` },
 }));
 
+const inControl = Object.entries(controlRooms).map(([room, others]) => ({
+  name: `control-${room}-imports`,
+  severity: 'error',
+  comment: `src/control/${room} may import from control only: ${[...others, 'itself, the contracts and the guard'].join(', ')}`,
+  from: { path: `^src/control/${room}/` },
+  to: {
+    path: '^src/control/',
+    pathNot: [`^src/control/(${[room, ...others].join('|')})/`, `^src/control/${CONTROL_GROUND}`].concat(
+      room === 'daemon' ? ['^src/control/switch\\.ts$'] : [],
+    ),
+  },
+}));
+
 module.exports = {
   forbidden: [
     ...rooms,
+    ...inControl,
     {
       name: 'engine-knows-the-contract-only',
       severity: 'error',
@@ -47,18 +83,18 @@ module.exports = {
       to: { pathNot: '^src/' },
     },
     {
-      name: 'doctor-is-a-client',
+      name: 'cli-starts-the-daemon-only',
       severity: 'error',
-      comment: 'The doctor asks a switch over its control socket, as any program would.',
-      from: { path: '^src/doctor/' },
-      to: { path: '^src/control/', pathNot: '^src/control/(client|api)\\.ts$' },
+      comment: 'The CLI starts the daemon; everything else it asks of a switch over the control socket.',
+      from: { path: '^src/cli/' },
+      to: { path: '^src/control/', pathNot: '^src/control/(daemon/|devices/host-facts\\.ts$)' },
     },
     {
       name: 'control-socket-is-a-front',
       severity: 'error',
       comment: 'What serves the control socket knows the switch by its controls and listings only.',
       from: { path: '^src/control/http/' },
-      to: { path: '^src/control/', pathNot: '^src/control/(http/|(api|controls|guard|listings)\\.ts$)' },
+      to: { path: '^src/control/', pathNot: '^src/control/(http/|(controls|guard|listings)\\.ts$)' },
     },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
     {

@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createClient } from '../../dist/control/client.js';
+import { createClient } from '../../dist/client/client.js';
 import { waitUntil } from '../../dist/lab/wait.js';
 import { NIC, VNI } from './site.mjs';
 

@@ -2,10 +2,11 @@
  * What every command is given: where to print, which switch to ask, and the other rooms of the house, each loaded
  * only when a command needs it. It owns no command's behaviour.
  */
+
+import type { SwitchClient } from '../client/client.js';
 import type { HostFacts } from '../config/host-facts.js';
 import type { ConfigError, formatFaults, loadDocument } from '../config/load.js';
-import type { SwitchClient } from '../control/client.js';
-import type { runDaemon } from '../control/daemon.js';
+import type { runDaemon } from '../control/daemon/daemon.js';
 import type { labCheck, labDown, labRun, labs, labUp } from '../lab/index.js';
 
 export interface Output {
@@ -44,8 +45,8 @@ export interface Rooms {
 
 export const lazyRooms: Rooms = {
   config: () => import('../config/load.js'),
-  host: () => import('../control/host-facts.js'),
-  daemon: () => import('../control/daemon.js'),
+  host: () => import('../control/devices/host-facts.js'),
+  daemon: () => import('../control/daemon/daemon.js'),
   lab: () => import('../lab/index.js'),
 };
 

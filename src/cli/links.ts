@@ -1,7 +1,7 @@
 /**
  * Finding a link by the name that an operator typed. It asks the switch and changes nothing.
  */
-import type { LinkRow } from '../control/api.js';
+import type { LinkRow } from '../api/api.js';
 import { NotFoundError } from './errors.js';
 
 /** The link called `name`. @throws NotFoundError in iproute2's words */

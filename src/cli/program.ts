@@ -3,7 +3,7 @@
  * no command's behaviour (`commands/`) and no help text (`catalog.ts`), and it never touches the process itself.
  */
 import { Command, CommanderError, Option } from 'commander';
-import { programVersion } from '../control/version.js';
+import { programVersion } from '../control/daemon/version.js';
 import { printable, printableJson } from '../text/printable.js';
 import { COMMANDS, type CommandSpec, EPILOGUE, LATER_COMMANDS, SUMMARY } from './catalog.js';
 import { type Context, type Io, lazyRooms, type Rooms } from './context.js';
@@ -131,7 +131,7 @@ function makeContext(io: Io, rooms: Rooms, options: { control?: string; json?: b
     json: options.json === true,
     details: options.details === true,
     socketOption: options.control,
-    client: async () => (await import('../control/client.js')).createClient(socket),
+    client: async () => (await import('../client/client.js')).createClient(socket),
     print: (text) => void io.stdout.write(printable(text)),
     line: (text) => void io.stdout.write(`${printable(text)}\n`),
     warn: (text) => void io.stderr.write(`${printable(text)}\n`),
@@ -180,7 +180,7 @@ async function tell(error: unknown, io: Io): Promise<number> {
   io.stderr.write(printable(`overtap: ${error instanceof Error ? error.message : String(error)}\n`));
   if (error instanceof UsageError) return EXIT_USAGE;
   if (error instanceof NotFoundError) return EXIT_REFUSED;
-  const { SwitchUnreachable } = await import('../control/client.js');
+  const { SwitchUnreachable } = await import('../client/client.js');
   return error instanceof SwitchUnreachable ? EXIT_NO_SWITCH : EXIT_REFUSED;
 }
 

@@ -12,7 +12,7 @@ import type {
   NeighRequest,
   SwitchEvent,
   VlansRequest,
-} from './api.js';
+} from '../api/api.js';
 
 /** A change is refused, and nothing was changed. The message says why and what to do. */
 export class ChangeRefused extends Error {

@@ -2,7 +2,16 @@
  * What the control socket shows of a running switch: the listings it asks for, and which FDB rows a request wants.
  * The server depends on this only, never on the switch itself. It holds no state.
  */
-import type { FdbRow, FdbState, InfoAnswer, LinkRow, MdbAnswer, NeighRow, StatsAnswer, VlansAnswer } from './api.js';
+import type {
+  FdbRow,
+  FdbState,
+  InfoAnswer,
+  LinkRow,
+  MdbAnswer,
+  NeighRow,
+  StatsAnswer,
+  VlansAnswer,
+} from '../api/api.js';
 
 /** All that are given must fit. Texts are canonical: lower-case MACs, addresses as RFC 5952 writes them. */
 export interface FdbFilter {

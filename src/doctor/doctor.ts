@@ -3,9 +3,10 @@
  * the facts judged, within five seconds; nothing is changed. Where the switch is in another network namespace, what
  * depends on the namespace is left out and said to be.
  */
+
+import type { FdbRow, InfoAnswer, LinkRow, StatsAnswer } from '../api/api.js';
+import { type SwitchClient, SwitchUnreachable } from '../client/client.js';
 import { type CheckedDocument, checkDocument } from '../config/load.js';
-import type { FdbRow, InfoAnswer, LinkRow, StatsAnswer } from '../control/api.js';
-import { type SwitchClient, SwitchUnreachable } from '../control/client.js';
 import { type Check, type Diagnosis, diagnosis, warn } from './check.js';
 import { bindError, type Devices, loadDevices } from './device-facts.js';
 import { compareNamespaces, type HostFacts, hostFacts, socketFacts } from './host-facts.js';

@@ -2,7 +2,7 @@
  * What a switch's own drop counters mean. Pure. Only reasons that tell of a fault are looked at; others, such as
  * `same_port`, are everyday life.
  */
-import type { StatsAnswer } from '../control/api.js';
+import type { StatsAnswer } from '../api/api.js';
 import { type Check, ok, warn } from './check.js';
 
 const REASONS: Readonly<Record<string, readonly [meaning: string, remedy: string]>> = {

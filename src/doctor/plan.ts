@@ -2,8 +2,9 @@
  * What there is to examine: the vxlan ports with their remotes and the size of what their guests send, and the NICs, out
  * of a configuration and, where a switch runs, of what it says of itself. Pure: nothing is asked or probed here.
  */
+
+import type { FdbRow, LinkRow, StatsAnswer } from '../api/api.js';
 import type { BridgeConfig, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../config/types.js';
-import type { FdbRow, LinkRow, StatsAnswer } from '../control/api.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
 import { IPV4_HEADER } from '../wire/ipv4.js';
 import { IPV6_HEADER } from '../wire/ipv6.js';

@@ -6,7 +6,7 @@
  * It reaches the switch by the client alone, as any program would. Where its table comes from is not its affair: here
  * it is a lab's topology, in a data centre it would be whatever placed the guests. It never takes back what it told.
  */
-import type { FdbRequest, NeighRequest, SwitchEvent } from '../control/api.js';
+import type { FdbRequest, NeighRequest, SwitchEvent } from '../api/api.js';
 import { type Reading, readEvents } from './event-log.js';
 import type { SwitchClient } from './workshop.js';
 

@@ -2,7 +2,7 @@
  * Owns what a switch tells on its event stream while a check listens: a bounded record, and waiting for an event. It never
  * answers one; control-program.ts does.
  */
-import type { SwitchEvent } from '../control/api.js';
+import type { SwitchEvent } from '../api/api.js';
 import { LabError } from './errors.js';
 import { becomesTrue } from './wait.js';
 import type { SwitchClient } from './workshop.js';

@@ -3,8 +3,8 @@
  * program would.
  */
 import { fileURLToPath } from 'node:url';
-import type { StatsAnswer } from '../control/api.js';
-import { createClient } from '../control/client.js';
+import type { StatsAnswer } from '../api/api.js';
+import { createClient } from '../client/client.js';
 import { LabError, reasonOf } from './errors.js';
 import { allHold, closingTable, type Finding, type Print, seconds } from './findings.js';
 import { Inspection } from './inspection.js';

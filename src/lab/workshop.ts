@@ -2,7 +2,7 @@
  * What the labs need from outside: how a switch is run and reached, and where states are kept. Types only.
  */
 
-import type { SwitchClient as ControlClient } from '../control/client.js';
+import type { SwitchClient as ControlClient } from '../client/client.js';
 
 /** The switch's client, as far as the labs use it. */
 export type SwitchClient = Pick<ControlClient, 'get' | 'post' | 'events'>;

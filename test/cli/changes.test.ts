@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { LinkRow, MdbAnswer, NeighRow } from '../../src/control/api.js';
+import type { LinkRow, MdbAnswer, NeighRow } from '../../src/api/api.js';
 import { type CliResult, type FakeSwitch, fakeSwitch, overtap, type Post, scratch, taking } from './harness.js';
 
 const LINKS: LinkRow[] = [

@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { createClient, SwitchRefused, SwitchUnreachable } from '../../src/control/client.js';
+import { createClient, SwitchRefused, SwitchUnreachable } from '../../src/client/client.js';
 import { type FakeSwitch, fakeSwitch, overtap, scratch } from './harness.js';
 
 const folder = scratch();

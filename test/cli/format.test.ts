@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { FdbRow, StatsAnswer, SwitchEvent } from '../../src/api/api.js';
 import { alignColumns, range } from '../../src/cli/format/columns.js';
 import { formatEvent } from '../../src/cli/format/event.js';
 import { formatFdb, formatFdbRow } from '../../src/cli/format/fdb.js';
@@ -7,7 +8,6 @@ import { formatMdb } from '../../src/cli/format/mdb.js';
 import { formatNeigh } from '../../src/cli/format/neigh.js';
 import { formatLinkStats, formatStats } from '../../src/cli/format/stats.js';
 import { formatTunnels, formatVlans } from '../../src/cli/format/vlan.js';
-import type { FdbRow, StatsAnswer, SwitchEvent } from '../../src/control/api.js';
 
 const text = (...lines: string[]): string => `${lines.join('\n')}\n`;
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { FdbRow, LinkRow, StatsAnswer, VlansAnswer } from '../../src/control/api.js';
+import type { FdbRow, LinkRow, StatsAnswer, VlansAnswer } from '../../src/api/api.js';
 import { type CliResult, type FakeSwitch, fakeSwitch, type Handler, overtap, routes, scratch } from './harness.js';
 
 const LINKS: LinkRow[] = [

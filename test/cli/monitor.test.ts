@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SwitchEvent } from '../../src/control/api.js';
+import type { SwitchEvent } from '../../src/api/api.js';
 import { type CliResult, type FakeSwitch, fakeSwitch, overtap, scratch } from './harness.js';
 
 const LEARNED: SwitchEvent = {

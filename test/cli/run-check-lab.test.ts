@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Rooms } from '../../src/cli/context.js';
+import { SwitchUnreachable } from '../../src/client/client.js';
 import type { CheckedDocument } from '../../src/config/load.js';
-import { SwitchUnreachable } from '../../src/control/client.js';
 import { type CliResult, overtap, scratch } from './harness.js';
 
 const folder = scratch();

@@ -11,7 +11,7 @@ import {
   reportFaults,
   soon,
 } from '../../src/control/guard.js';
-import type { SwitchModel } from '../../src/control/model.js';
+import type { SwitchModel } from '../../src/control/model/model.js';
 import { Mdb } from '../../src/control/tables/mdb.js';
 import { MulticastControl } from '../../src/control/tables/multicast-control.js';
 import { MtuWatch } from '../../src/control/watch/mtu-watch.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StatsAnswer } from '../../src/control/api.js';
+import type { StatsAnswer } from '../../src/api/api.js';
 import { diagnosis, fail, formatSummary, ok, warn } from '../../src/doctor/check.js';
 import { parseArp, type RouteFacts } from '../../src/doctor/device-facts.js';
 import { judgeLink, judgeNic, judgeUnderlay } from '../../src/doctor/judge-ports.js';

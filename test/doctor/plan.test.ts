@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { FdbRow, LinkRow, StatsAnswer, TrafficCounters } from '../../src/api/api.js';
 import { parseConfig } from '../../src/config/load.js';
-import type { FdbRow, LinkRow, StatsAnswer, TrafficCounters } from '../../src/control/api.js';
 import { type Answers, MOST_REMOTES, planOf } from '../../src/doctor/plan.js';
 
 const ZERO: TrafficCounters = { rx_packets: 0, rx_bytes: 0, tx_packets: 0, tx_bytes: 0 };

@@ -7,7 +7,7 @@ import { closeSync, existsSync, lstatSync, openSync, readFileSync, writeFileSync
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { StatsAnswer } from '../../src/control/api.js';
+import type { StatsAnswer } from '../../src/api/api.js';
 import { askJson } from '../control/http/server-harness.js';
 import { must, until } from './processes.js';
 import { overtap, RunningSwitch, switchCommand } from './switch.js';

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { LinkRow, StatsAnswer } from '../../src/control/api.js';
+import type { LinkRow, StatsAnswer } from '../../src/api/api.js';
 import { clientOf, descriptorsOf, residentMiB } from './live-support.js';
 import { type Background, must, quiet, until } from './processes.js';
 import { type RunningSwitch, settledStats } from './switch.js';

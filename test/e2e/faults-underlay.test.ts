@@ -4,7 +4,7 @@
  * bridge lose nothing, and the tunnel carries again by itself.
  */
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
-import type { StatsAnswer } from '../../src/control/api.js';
+import type { StatsAnswer } from '../../src/api/api.js';
 import { long } from '../long.js';
 import {
   dropped,

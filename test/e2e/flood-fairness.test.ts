@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { StatsAnswer } from '../../src/control/api.js';
+import type { StatsAnswer } from '../../src/api/api.js';
 import { long } from '../long.js';
 import { type Background, describe } from './processes.js';
 import { type RunningSwitch, settledStats } from './switch.js';

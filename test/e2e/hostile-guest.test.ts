@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { LinkRow } from '../../src/control/api.js';
+import type { LinkRow } from '../../src/api/api.js';
 import { long } from '../long.js';
 import { expectBalanced, statsOf } from './faults-support.js';
 import { Bystanders, clientOf, startWith } from './live-support.js';

@@ -3,7 +3,7 @@
  * the command line: their effect on guests and a kernel peer, and what the listings tell.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { FdbRow, NeighRow } from '../../src/control/api.js';
+import type { FdbRow, NeighRow } from '../../src/api/api.js';
 import { know } from './faults-support.js';
 import { expectNoReach, expectReach, give, startWith } from './live-support.js';
 import { sniff } from './sniffer.js';

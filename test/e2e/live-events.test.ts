@@ -4,7 +4,7 @@
  */
 import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { StatsAnswer, SwitchEvent } from '../../src/control/api.js';
+import type { StatsAnswer, SwitchEvent } from '../../src/api/api.js';
 import { clientOf, expectReach, give, Monitor, startWith } from './live-support.js';
 import { quiet, until } from './processes.js';
 import { type RunningSwitch, settledStats } from './switch.js';

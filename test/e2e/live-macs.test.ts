@@ -3,7 +3,7 @@
  * learned stays, its traffic is never flooded, memory stays within a bound, and the FDB's counters add up.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { StatsAnswer } from '../../src/control/api.js';
+import type { StatsAnswer } from '../../src/api/api.js';
 import { atRest, Bystanders, clientOf, expectReach, residentMiB, startWith } from './live-support.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';

@@ -3,7 +3,7 @@
  * else does, on TAPs and behind the tunnel, where the report of a kernel peer has come through.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { MdbAnswer } from '../../src/control/api.js';
+import type { MdbAnswer } from '../../src/api/api.js';
 import { clientOf, give, startWith } from './live-support.js';
 import { type Background, quiet, until } from './processes.js';
 import { type Sniffer, sniff } from './sniffer.js';

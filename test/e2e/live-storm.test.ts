@@ -3,7 +3,7 @@
  * and the unicast of the same port does not notice.
  */
 import { afterEach, expect, test } from 'vitest';
-import type { StatsAnswer } from '../../src/control/api.js';
+import type { StatsAnswer } from '../../src/api/api.js';
 import { atRest, Bystanders, clientOf, expectReach, give, startWith } from './live-support.js';
 import { until } from './processes.js';
 import { sniff } from './sniffer.js';

@@ -5,8 +5,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
-import type { FdbRow, LinkRow, SwitchEvent } from '../../src/control/api.js';
-import { createClient, type SwitchClient } from '../../src/control/client.js';
+import type { FdbRow, LinkRow, SwitchEvent } from '../../src/api/api.js';
+import { createClient, type SwitchClient } from '../../src/client/client.js';
 import { type Background, describe as describeEnd, type Ended, until } from './processes.js';
 import { command, OVERTAP, RunningSwitch, switchCommand } from './switch.js';
 import type { Guest } from './topologies.js';

@@ -3,8 +3,8 @@
  * thousand, numbered datagrams between two guests of one bridge, and to a kernel peer, arrive all, once and in order.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { StatsAnswer } from '../../src/api/api.js';
 import { checkDocument } from '../../src/config/load.js';
-import type { StatsAnswer } from '../../src/control/api.js';
 import { long } from '../long.js';
 import { Bystanders, clientOf, descriptorsOf, give, residentMiB, startWith } from './live-support.js';
 import { type RunningSwitch, settledStats } from './switch.js';

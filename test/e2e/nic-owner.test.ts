@@ -3,7 +3,7 @@
  * port's entries follow the MAC that somebody gives its NIC.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { LinkRow } from '../../src/control/api.js';
+import type { LinkRow } from '../../src/api/api.js';
 import { clientOf, expectReach, expectRefused, give, linkOf, startWith } from './live-support.js';
 import { describe, must, until } from './processes.js';
 import { OVERTAP, type RunningSwitch } from './switch.js';

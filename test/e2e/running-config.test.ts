@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { LinkRow } from '../../src/control/api.js';
+import type { LinkRow } from '../../src/api/api.js';
 import { clientOf, give, startWith } from './live-support.js';
 import { OVERTAP, type RunningSwitch } from './switch.js';
 import { type Host, twoHosts } from './topologies.js';

@@ -7,7 +7,7 @@
  */
 import { existsSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
-import type { StatsAnswer } from '../../src/control/api.js';
+import type { StatsAnswer } from '../../src/api/api.js';
 import { LONG, long } from '../long.js';
 import { expectBalanced, timeToReach } from './faults-support.js';
 import { ATTACKERS, type Attacker, type Counts, countsOf } from './hostile/attackers.js';

@@ -3,7 +3,7 @@
  * all else forwards; and each comes up by itself. A command that names what is not there is refused; a file is not.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { LinkRow } from '../../src/control/api.js';
+import type { LinkRow } from '../../src/api/api.js';
 import { expectReach, expectRefused, give, linkOf, startWith } from './live-support.js';
 import { must, until } from './processes.js';
 import { OVERTAP, overtap, type RunningSwitch } from './switch.js';

@@ -2,9 +2,9 @@
  * A switch under test: its process, its log, and what the command line shows of it, with types.
  */
 import { fileURLToPath } from 'node:url';
+import type { FdbRow, LinkRow, StatsAnswer, TunnelRow, VlanRow } from '../../src/api/api.js';
 import { main } from '../../src/cli/program.js';
-import type { FdbRow, LinkRow, StatsAnswer, TunnelRow, VlanRow } from '../../src/control/api.js';
-import { createClient } from '../../src/control/client.js';
+import { createClient } from '../../src/client/client.js';
 import { type Background, describe, type Ended, run, until } from './processes.js';
 
 export const OVERTAP = fileURLToPath(new URL('../../bin/overtap', import.meta.url));

@@ -3,7 +3,7 @@
  * device, MAC and traffic, and what is asked of it is done where it is now. Only a device that is gone is made anew.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { LinkRow } from '../../src/control/api.js';
+import type { LinkRow } from '../../src/api/api.js';
 import { clientOf, expectReach, give, linkOf, startWith } from './live-support.js';
 import { must, until } from './processes.js';
 import { OVERTAP, type RunningSwitch } from './switch.js';

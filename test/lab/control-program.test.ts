@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { SwitchEvent } from '../../src/control/api.js';
-import type { EventOptions } from '../../src/control/client.js';
+import type { SwitchEvent } from '../../src/api/api.js';
+import type { EventOptions } from '../../src/client/client.js';
 import { ControlProgram, type Resident } from '../../src/lab/control-program.js';
 import { EventLog, readEvents } from '../../src/lab/event-log.js';
 import { becomesTrue } from '../../src/lab/wait.js';

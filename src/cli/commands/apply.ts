@@ -2,7 +2,7 @@
  * `overtap apply`: brings a running switch to a configuration file. The file is loaded and checked here, as `check` does
  * it; what differs, and how to change it without harm, is for the switch.
  */
-import type { ApplyAnswer, ApplyRequest } from '../../control/api.js';
+import type { ApplyAnswer, ApplyRequest } from '../../api/api.js';
 import type { Invocation } from '../context.js';
 import { readConfig } from '../read-config.js';
 

@@ -2,8 +2,8 @@
  * `overtap fdb`: the forwarding database in the grammar and words of `bridge fdb`. What the words mean is in
  * `requests/fdb.ts`; what they do is the switch's.
  */
-import type { FdbRequest, FdbRow, FlushAnswer, LinkRow } from '../../control/api.js';
-import type { SwitchClient } from '../../control/client.js';
+import type { FdbRequest, FdbRow, FlushAnswer, LinkRow } from '../../api/api.js';
+import type { SwitchClient } from '../../client/client.js';
 import type { Context, Invocation } from '../context.js';
 import { NotFoundError } from '../errors.js';
 import { formatFdb } from '../format/fdb.js';

@@ -1,7 +1,7 @@
 /**
  * `overtap log-level`: shows or sets how much a running switch logs. Its log itself goes where the switch was started.
  */
-import type { LogAnswer } from '../../control/api.js';
+import type { LogAnswer } from '../../api/api.js';
 import type { Invocation } from '../context.js';
 import { type Grammar, one, parseWords } from '../words.js';
 

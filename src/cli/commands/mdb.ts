@@ -2,7 +2,7 @@
  * `overtap mdb`: the multicast groups that ports have joined and the ports of multicast routers, in the grammar of
  * `bridge mdb`. What the words of a change mean is in `requests/mdb.ts`.
  */
-import type { LinkRow, MdbAnswer, MdbRequest } from '../../control/api.js';
+import type { LinkRow, MdbAnswer, MdbRequest } from '../../api/api.js';
 import type { Context, Invocation } from '../context.js';
 import { formatMdb } from '../format/mdb.js';
 import { findBridge, findLink } from '../links.js';

@@ -2,8 +2,9 @@
  * `overtap monitor`: the events of a switch as they come, a line each. It chooses among them and changes nothing; it ends
  * when it is interrupted, or when the switch goes away.
  */
+
+import type { SwitchEvent } from '../../api/api.js';
 import { nearest } from '../../config/did-you-mean.js';
-import type { SwitchEvent } from '../../control/api.js';
 import type { Invocation } from '../context.js';
 import { UsageError } from '../errors.js';
 import { formatEvent } from '../format/event.js';

@@ -2,7 +2,7 @@
  * `overtap neigh`: the bindings that ARP/ND suppression answers from, in the grammar of `ip neigh`. What the words of a
  * change mean is in `requests/neigh.ts`.
  */
-import type { LinkRow, NeighRequest, NeighRow } from '../../control/api.js';
+import type { LinkRow, NeighRequest, NeighRow } from '../../api/api.js';
 import type { Context, Invocation } from '../context.js';
 import { formatNeigh } from '../format/neigh.js';
 import { findLink } from '../links.js';

@@ -1,8 +1,8 @@
 /**
  * `overtap stats`: traffic and drops by reason, of the switch or of one link. It reads only.
  */
-import type { LinkCounters, LinkRow, StatsAnswer } from '../../control/api.js';
-import type { SwitchClient } from '../../control/client.js';
+import type { LinkCounters, LinkRow, StatsAnswer } from '../../api/api.js';
+import type { SwitchClient } from '../../client/client.js';
 import type { Invocation } from '../context.js';
 import { formatLinkStats, formatStats } from '../format/stats.js';
 import { findLink } from '../links.js';

@@ -2,7 +2,7 @@
  * `overtap vlan`: VLAN membership of ports and the VLAN to VNI table, in the grammar of `bridge vlan`. What the words of a
  * change mean is in `requests/vlan.ts`.
  */
-import type { LinkRow, VlansAnswer, VlansRequest } from '../../control/api.js';
+import type { LinkRow, VlansAnswer, VlansRequest } from '../../api/api.js';
 import type { Context, Invocation } from '../context.js';
 import { formatTunnels, formatVlans } from '../format/vlan.js';
 import { findLink } from '../links.js';

@@ -1,7 +1,7 @@
 /**
  * Events of a switch, a line each, in the manner of `bridge monitor`: what it is about first, what happened last. Pure.
  */
-import type { EventEntry, SwitchEvent } from '../../control/api.js';
+import type { EventEntry, SwitchEvent } from '../../api/api.js';
 import { entryWords } from './fdb.js';
 
 /** One event as one line, without its newline. */

@@ -1,7 +1,7 @@
 /**
  * FDB entries as `bridge fdb show` prints them. Pure.
  */
-import type { FdbRow } from '../../control/api.js';
+import type { FdbRow } from '../../api/api.js';
 
 type Place = Pick<FdbRow, 'mac' | 'ifname' | 'vlan' | 'dst' | 'port' | 'vni' | 'src_vni'>;
 

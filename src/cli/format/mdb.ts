@@ -1,7 +1,7 @@
 /**
  * The multicast groups and router ports of bridges as `bridge mdb show` prints them. Pure.
  */
-import type { MdbAnswer, MdbRouterRow, MdbRow } from '../../control/api.js';
+import type { MdbAnswer, MdbRouterRow, MdbRow } from '../../api/api.js';
 
 /** Groups first, then router ports, a line each. */
 export function formatMdb({ mdb, router }: MdbAnswer): string {

@@ -1,7 +1,7 @@
 /**
  * Bindings as `ip neigh show` prints them. Pure.
  */
-import type { NeighRow } from '../../control/api.js';
+import type { NeighRow } from '../../api/api.js';
 
 /** All bindings, a line each. */
 export function formatNeigh(rows: readonly NeighRow[]): string {

@@ -2,7 +2,7 @@
  * The switch's accounts as a table: traffic a link, its remotes, VNIs and VLANs, drops by reason beneath, and at the end
  * whether the accounts balance. Pure.
  */
-import type { DropCounters, FdbCounters, LinkCounters, StatsAnswer, TrafficCounters } from '../../control/api.js';
+import type { DropCounters, FdbCounters, LinkCounters, StatsAnswer, TrafficCounters } from '../../api/api.js';
 import { alignColumns } from './columns.js';
 
 const HEADER = ['link', 'rx packets', 'rx bytes', 'rx dropped', 'tx packets', 'tx bytes', 'tx dropped'];

@@ -1,7 +1,7 @@
 /**
  * VLAN membership and the VLAN to VNI table in the columns of `bridge vlan`. Pure.
  */
-import type { TunnelRow, VlanRow } from '../../control/api.js';
+import type { TunnelRow, VlanRow } from '../../api/api.js';
 import { range } from './columns.js';
 
 /** Widths that scripts written for iproute2 may count on: IFNAMSIZ for the name, 9 for a range of VIDs. */

@@ -1,7 +1,7 @@
 /**
  * The words of `bridge fdb` as requests and as queries. Pure.
  */
-import type { FdbRequest, FdbState } from '../../control/api.js';
+import type { FdbRequest, FdbState } from '../../api/api.js';
 import { UsageError } from '../errors.js';
 import { address, given, mac, udpPortOf, VNI, vlanOf, vniOf } from '../values.js';
 import { type Grammar, integer, one, parseWords, required, type WordRule, type Words } from '../words.js';

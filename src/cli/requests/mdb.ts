@@ -1,7 +1,7 @@
 /**
  * The words of `bridge mdb` as requests, with `dst` for a remote behind a vxlan port. Pure.
  */
-import type { MdbRequest } from '../../control/api.js';
+import type { MdbRequest } from '../../api/api.js';
 import { UsageError } from '../errors.js';
 import { address, given, vlanOf } from '../values.js';
 import { type Grammar, one, parseWords, required, type WordRule } from '../words.js';

@@ -1,7 +1,7 @@
 /**
  * The words of `ip neigh` as requests, with `vlan` and `vni` for the VLAN that a binding belongs to. Pure.
  */
-import type { NeighRequest, NeighState } from '../../control/api.js';
+import type { NeighRequest, NeighState } from '../../api/api.js';
 import { UsageError } from '../errors.js';
 import { address, given, mac, vlanOf, vniOf } from '../values.js';
 import { type Grammar, one, parseWords, required, type WordRule, type Words } from '../words.js';

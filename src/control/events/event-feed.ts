@@ -4,6 +4,8 @@
  *
  * Also the watch over MACs that move too often: told once, until they have calmed down.
  */
+
+import type { EventEntry, MacMoves, SwitchEvent } from '../../api/api.js';
 import { destinationPort, destinationRemote, LOCAL_PORT, segmentParts } from '../../dataplane/state/forwarding.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import {
@@ -17,10 +19,9 @@ import {
   type FdbEvents,
 } from '../../fdb/events.js';
 import { formatMac } from '../../wire/ethernet.js';
-import type { EventEntry, MacMoves, SwitchEvent } from '../api.js';
 import { attempt, every } from '../guard.js';
-import type { SwitchModel } from '../model.js';
-import { remoteAddress, stateOf, vniOf } from '../naming.js';
+import type { SwitchModel } from '../model/model.js';
+import { remoteAddress, stateOf, vniOf } from '../model/naming.js';
 
 const POLL_MS = 100;
 const MOVES_WINDOW_MS = 1000;

@@ -1,8 +1,9 @@
 /**
  * Which links came, went or changed between two configurations, as events. Pure.
  */
+
+import type { SwitchEvent } from '../../api/api.js';
 import type { RawOptions, SwitchConfig } from '../../config/types.js';
-import type { SwitchEvent } from '../api.js';
 
 type LinkEvent = Extract<SwitchEvent, { event: 'link' }>;
 

@@ -2,7 +2,7 @@
  * Says that the route to a remote leads into one of the switch's own bridges: once for each remote and port, and again only
  * when it has not been so for a while. It never asks for routes: the engines meet the datagrams that come back (own_tunnel).
  */
-import type { Port } from '../model.js';
+import type { Port } from '../model/model.js';
 
 /** Without such a datagram for so long, the cause is taken for gone. */
 const CALM_MS = 60_000;

@@ -2,6 +2,8 @@
  * What the engines hand over to the control thread, to whom it concerns: IGMP, MLD and PIM to the multicast database; places
  * and addresses that are not known, and bindings that several MACs claim, to whoever listens to events.
  */
+
+import type { SwitchEvent } from '../../api/api.js';
 import {
   PUNT_L2MISS,
   PUNT_L3MISS,
@@ -13,10 +15,9 @@ import {
 } from '../../dataplane/state/punt-ring.js';
 import { formatMac } from '../../wire/ethernet.js';
 import { formatAddress } from '../../wire/ip-address.js';
-import type { SwitchEvent } from '../api.js';
 import { attempt, soon } from '../guard.js';
-import type { Port, SwitchModel } from '../model.js';
-import { vniOf } from '../naming.js';
+import type { Port, SwitchModel } from '../model/model.js';
+import { vniOf } from '../model/naming.js';
 
 const WITHOUT_FRAME = [PUNT_L2MISS, PUNT_L3MISS, PUNT_NEIGH_CONFLICT, PUNT_OWN_TUNNEL];
 

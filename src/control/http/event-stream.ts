@@ -6,7 +6,7 @@
  * again. One that takes nothing for a while is cut off. The hub listens to the switch only while somebody reads.
  */
 import type { ServerResponse } from 'node:http';
-import type { SwitchEvent } from '../api.js';
+import type { SwitchEvent } from '../../api/api.js';
 import type { Controls } from '../controls.js';
 import { every, guarded, soon } from '../guard.js';
 import type { Limits } from './server-limits.js';

@@ -2,7 +2,7 @@
  * What the control socket says no with: the error that carries an HTTP status, and the status of each refusal of the
  * switch. It knows no route.
  */
-import type { ErrorAnswer } from '../api.js';
+import type { ErrorAnswer } from '../../api/api.js';
 import type { ChangeRefused } from '../controls.js';
 
 /** A request is refused by the server itself, before the switch has seen it. */

@@ -2,7 +2,7 @@
  * `/metrics`: the counters of a switch as Prometheus reads them (text exposition format 0.0.4).
  * It only formats; it counts nothing itself.
  */
-import type { LinkCounters, LinkRow, StatsAnswer, TrafficCounters } from '../api.js';
+import type { LinkCounters, LinkRow, StatsAnswer, TrafficCounters } from '../../api/api.js';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 

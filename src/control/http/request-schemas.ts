@@ -3,11 +3,6 @@
  * itself, and texts come out canonical. Whether what is asked for can be done is the switch's to say.
  */
 import { z } from 'zod';
-import { canonicalIp, isMulticastIp, splitZone } from '../../config/address.js';
-import { nearest } from '../../config/did-you-mean.js';
-import { formatPath, quote } from '../../config/faults.js';
-import { expected, value } from '../../config/values.js';
-import { isLinkLocal } from '../../wire/ip-address.js';
 import type {
   ApplyRequest,
   FdbRequest,
@@ -19,7 +14,12 @@ import type {
   NeighRequest,
   NeighState,
   VlansRequest,
-} from '../api.js';
+} from '../../api/api.js';
+import { canonicalIp, isMulticastIp, splitZone } from '../../config/address.js';
+import { nearest } from '../../config/did-you-mean.js';
+import { formatPath, quote } from '../../config/faults.js';
+import { expected, value } from '../../config/values.js';
+import { isLinkLocal } from '../../wire/ip-address.js';
 import type { FdbFilter } from '../listings.js';
 import { EVENT_KINDS, type EventKind } from './event-stream.js';
 import { HttpRefusal } from './http-refusal.js';

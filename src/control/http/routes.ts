@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { ChangeRequest, LogLevel } from '../api.js';
+import type { ChangeRequest, LogLevel } from '../../api/api.js';
 import type { Controls } from '../controls.js';
 import type { Views } from '../listings.js';
 import type { EventHub } from './event-stream.js';

@@ -10,13 +10,13 @@
  * for groups with a member that was put in by hand.
  */
 
+import type { MdbAnswer, MdbRow, SwitchEvent } from '../../api/api.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
 import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/state/forwarding.js';
 import type { GroupAddress, GroupMessage, GroupQuery } from '../../wire/group-message.js';
 import { isIpv4Multicast, isLocalControlGroup } from '../../wire/igmp.js';
 import { formatAddress, isMapped } from '../../wire/ip-address.js';
 import { isAllNodes, isIpv6Multicast } from '../../wire/mld.js';
-import type { MdbAnswer, MdbRow, SwitchEvent } from '../api.js';
 import { MdbTable, NEVER, type Vlan } from './mdb-table.js';
 
 // The kernel's defaults, in milliseconds.

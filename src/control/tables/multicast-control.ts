@@ -3,6 +3,7 @@
  * VLANs and remotes, and lets the MDB's clock run. What the MDB decides is in `mdb.ts`.
  */
 
+import type { MdbAnswer, MdbRequest, SwitchEvent } from '../../api/api.js';
 import { checkDestination } from '../../config/entries-of.js';
 import type { GroupConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
@@ -12,12 +13,11 @@ import type { RemoteTable } from '../../encap/remotes.js';
 import { command } from '../../text/shell.js';
 import type { GroupAddress } from '../../wire/group-message.js';
 import { parseAddress } from '../../wire/ip-address.js';
-import type { MdbAnswer, MdbRequest, SwitchEvent } from '../api.js';
-import type { Vteps } from '../change/vteps.js';
 import { ChangeRefused, unknownLink } from '../controls.js';
 import { every } from '../guard.js';
-import type { BridgeModel, Port, SwitchModel, VxlanPort } from '../model.js';
-import { remoteAddress } from '../naming.js';
+import type { BridgeModel, Port, SwitchModel, VxlanPort } from '../model/model.js';
+import { remoteAddress } from '../model/naming.js';
+import type { Vteps } from '../reconcile/vteps.js';
 import { Mdb } from './mdb.js';
 import { hearPunt } from './mdb-feed.js';
 

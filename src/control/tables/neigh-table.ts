@@ -3,6 +3,7 @@
  * checked here, and for listings those that the engines have heard. Answering is the engines' part.
  */
 
+import type { NeighRequest, NeighRow } from '../../api/api.js';
 import { MAX_BINDINGS } from '../../config/table-entries.js';
 import type { NeighConfig } from '../../config/types.js';
 import { TICK_MS } from '../../dataplane/engine.js';
@@ -19,11 +20,10 @@ import {
 import { command } from '../../text/shell.js';
 import { formatMac, parseMac } from '../../wire/ethernet.js';
 import { formatAddress, parseAddress } from '../../wire/ip-address.js';
-import type { NeighRequest, NeighRow } from '../api.js';
-import { macOf } from '../change/port-entries.js';
 import { ChangeRefused, unknownLink } from '../controls.js';
-import type { Port, SwitchModel, VxlanPort } from '../model.js';
-import { vniOf } from '../naming.js';
+import type { Port, SwitchModel, VxlanPort } from '../model/model.js';
+import { vniOf } from '../model/naming.js';
+import { macOf } from '../reconcile/port-entries.js';
 
 /** Seconds after which a binding that was heard is no fresh one any more. */
 const FRESH_S = 30;

@@ -11,11 +11,11 @@
  * A look is a socket that is opened, connected and closed.
  */
 import { MAX_REMOTES, type RemoteTable, STATIC_REMOTES } from '../../encap/remotes.js';
-import { Transition } from '../change/transition.js';
-import { remotesOf } from '../change/vteps.js';
 import { every } from '../guard.js';
-import type { SwitchModel, VxlanPort } from '../model.js';
-import { remoteAddress } from '../naming.js';
+import type { SwitchModel, VxlanPort } from '../model/model.js';
+import { remoteAddress } from '../model/naming.js';
+import { Transition } from '../reconcile/transition.js';
+import { remotesOf } from '../reconcile/vteps.js';
 
 const LOOK_MS = 100;
 /** Looks in which all remotes of the configuration are visited once. */

@@ -5,16 +5,17 @@
  * An engine tells of a TAP that has gone at once; what it cannot see is looked for once a second, a part of the ports at a
  * time. Of ports that are down it is tried several times a second whether their devices can be had again.
  */
+
+import type { SwitchEvent } from '../../api/api.js';
 import { netnsExists } from '../../config/load.js';
 import { netnsName } from '../../port/netns.js';
 import { hostAddresses } from '../../port/process.js';
 import { tapState } from '../../port/tap.js';
 import { pathMtu, UnderlayError } from '../../port/underlay.js';
 import { canonicalAddress } from '../../wire/ip-address.js';
-import type { SwitchEvent } from '../api.js';
 import { NoticeLimit } from '../events/notice-limit.js';
 import { attempt, caught, every } from '../guard.js';
-import type { NicState, Port, SwitchModel, TapPort, VxlanPort } from '../model.js';
+import type { NicState, Port, SwitchModel, TapPort, VxlanPort } from '../model/model.js';
 
 const LOOK_MS = 100;
 /** A guest may rename its NIC as often as it likes: lines in the log, at once and then. */

@@ -3,10 +3,10 @@
  * and again while it goes on, as a line of the log less often. However many addresses there are, and however fast they
  * change, little is told and little is kept.
  */
-import type { SwitchEvent, UnknownVtep } from '../api.js';
+import type { SwitchEvent, UnknownVtep } from '../../api/api.js';
 import { NoticeLimit } from '../events/notice-limit.js';
 import { every } from '../guard.js';
-import { type UnknownVtepSources, unknownVteps } from '../unknown-vteps.js';
+import { type UnknownVtepSources, unknownVteps } from '../views/unknown-vteps.js';
 
 const ROUND_MS = 1000;
 /** An address that goes on sending is told of again after that. */

@@ -12,9 +12,9 @@ import { destinationRemote } from '../../dataplane/state/forwarding.js';
 import { MET_OF_NETWORK, MET_OF_PORT } from '../../encap/introductions.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import type { FdbReader } from '../../fdb/table.js';
-import { type Departure, Transition } from '../change/transition.js';
 import { every } from '../guard.js';
-import type { SwitchModel } from '../model.js';
+import type { SwitchModel } from '../model/model.js';
+import { type Departure, Transition } from '../reconcile/transition.js';
 
 const ROUND_MS = 60_000;
 const RELIEF_MS = 1000;

@@ -6,7 +6,7 @@
  *                         VNI 100, UDP 8472; remote by
  *        overtap fdb append 00:00:00:00:00:00 dev vxlan21 dst 192.0.2.2
  */
-import type { FdbRequest, FdbRow } from '../../control/api.js';
+import type { FdbRequest, FdbRow } from '../../api/api.js';
 import { VXLAN_PORT } from '../../wire/vxlan.js';
 import type { Seen } from '../findings.js';
 import type { Inspection } from '../inspection.js';

@@ -2,7 +2,7 @@
  * The other side of lab dove: a VNI that learns from what comes through the tunnel, within bounds. Frames from MACs that
  * nobody has are put on the second guest's wire, and the first host's switch is asked what it has kept of them.
  */
-import type { FdbRequest, FdbRow, LinkRequest } from '../../control/api.js';
+import type { FdbRequest, FdbRow, LinkRequest } from '../../api/api.js';
 import { encodeEthernet } from '../../wire/ethernet.js';
 import { EventLog } from '../event-log.js';
 import type { Seen } from '../findings.js';

@@ -3,7 +3,7 @@
  * in docker's overlay network. A switch that lacks an address or a place says so; a control program on its event stream
  * answers; so nothing is flooded and nothing learned. How it is built is in dove-place.ts.
  */
-import type { FdbRequest, FdbRow, LinkRequest, NeighRequest, NeighRow } from '../../control/api.js';
+import type { FdbRequest, FdbRow, LinkRequest, NeighRequest, NeighRow } from '../../api/api.js';
 import { type Asker, asks } from '../asking.js';
 import { ControlProgram } from '../control-program.js';
 import { EventLog } from '../event-log.js';

@@ -8,7 +8,7 @@
  *       192.168.0.2       192.168.0.3       192.168.0.4
  *            '---------------- net --------------'
  */
-import type { FdbRow } from '../../control/api.js';
+import type { FdbRow } from '../../api/api.js';
 import type { Seen } from '../findings.js';
 import type { Inspection } from '../inspection.js';
 import type { Lab } from '../lab.js';

@@ -7,7 +7,7 @@
  *        ns3 (VLAN 3) --'        VLAN 2 <-> VNI 2          '-- ns3 (VLAN 3)
  *                                VLAN 3 <-> VNI 3
  */
-import type { FdbRow } from '../../control/api.js';
+import type { FdbRow } from '../../api/api.js';
 import type { Seen } from '../findings.js';
 import type { Inspection } from '../inspection.js';
 import type { Lab } from '../lab.js';

@@ -6,7 +6,7 @@
  *         vxlan0 ===== VNI 42 ====== vxlan0
  *        192.0.2.1                   192.0.2.2
  */
-import type { FdbRow } from '../../control/api.js';
+import type { FdbRow } from '../../api/api.js';
 import type { Seen } from '../findings.js';
 import type { Inspection } from '../inspection.js';
 import type { Lab } from '../lab.js';

@@ -10,7 +10,7 @@
  * two apart by the MACs on the wire, by the time to live, which each router lowers by one, and by broadcasts, which
  * end at the router. The guests' NICs have the full 1500 bytes, the transit has 50 less: the routers say so to TCP.
  */
-import type { LinkRow } from '../../control/api.js';
+import type { LinkRow } from '../../api/api.js';
 import type { Seen } from '../findings.js';
 import type { Inspection } from '../inspection.js';
 import type { Lab } from '../lab.js';

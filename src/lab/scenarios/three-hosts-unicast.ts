@@ -8,7 +8,7 @@
  *          vxlan0 ========== vxlan0 ========== vxlan0       VNI 42, UDP 4789
  *       192.168.0.2       192.168.0.3       192.168.0.4
  */
-import type { NeighRequest, NeighRow } from '../../control/api.js';
+import type { NeighRequest, NeighRow } from '../../api/api.js';
 import { type Asker, asks, requestFrame } from '../asking.js';
 import type { Seen } from '../findings.js';
 import type { Inspection } from '../inspection.js';

@@ -1,9 +1,9 @@
 /** MACs that move too often: told once until they have calmed down, remembered with their ports, few of them. */
 import { afterEach, expect, it } from 'vitest';
-import type { SwitchEvent } from '../../../src/control/api.js';
+import type { SwitchEvent } from '../../../src/api/api.js';
 import { EventFeed } from '../../../src/control/events/event-feed.js';
 import { NoticeLimit } from '../../../src/control/events/notice-limit.js';
-import type { SwitchModel } from '../../../src/control/model.js';
+import type { SwitchModel } from '../../../src/control/model/model.js';
 import { destinationOf, segmentOf } from '../../../src/dataplane/state/forwarding.js';
 import { RemoteTable } from '../../../src/encap/remotes.js';
 import { FdbEvents } from '../../../src/fdb/events.js';

@@ -1,7 +1,7 @@
 /** That the route to a remote leads into the switch is said once for each cause, and again when it comes back. */
 import { expect, it } from 'vitest';
 import { type OwnTunnelNotice, OwnTunnelNotices } from '../../../src/control/events/own-tunnel-notices.js';
-import type { Port } from '../../../src/control/model.js';
+import type { Port } from '../../../src/control/model/model.js';
 
 const port = (name: string, bridge?: string): Port => ({ name, bridge: bridge ? { name: bridge } : null }) as Port;
 

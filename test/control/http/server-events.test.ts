@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { SwitchEvent } from '../../../src/control/api.js';
+import type { SwitchEvent } from '../../../src/api/api.js';
 import type { Limits } from '../../../src/control/http/server-limits.js';
 import { ask, askJson, type Harness, harness, pause, RawClient, until } from './server-harness.js';
 

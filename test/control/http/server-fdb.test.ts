@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FdbRow } from '../../../src/control/api.js';
-import { createClient } from '../../../src/control/client.js';
+import type { FdbRow } from '../../../src/api/api.js';
+import { createClient } from '../../../src/client/client.js';
 import { DEFAULT_LIMITS } from '../../../src/control/http/server-limits.js';
 import { sendText } from '../../../src/control/http/text-stream.js';
 import { ask, askJson, fdbRow, type Harness, harness, pause, RawClient, until } from './server-harness.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { SwitchEvent } from '../../../src/control/api.js';
-import type { SwitchModel } from '../../../src/control/model.js';
+import type { SwitchEvent } from '../../../src/api/api.js';
+import type { SwitchModel } from '../../../src/control/model/model.js';
 import { StrangerWatch } from '../../../src/control/watch/stranger-watch.js';
 import { CounterReader, Counters } from '../../../src/dataplane/state/counters.js';
 import { RemoteTable } from '../../../src/encap/remotes.js';

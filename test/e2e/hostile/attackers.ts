@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import type { StatsAnswer } from '../../../src/control/api.js';
+import type { StatsAnswer } from '../../../src/api/api.js';
 import { dropped } from '../faults-support.js';
 import type { Background } from '../processes.js';
 import { BROADCAST } from '../traffic.js';

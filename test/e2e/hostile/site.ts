@@ -7,8 +7,8 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { LinkRow } from '../../../src/control/api.js';
-import { createClient } from '../../../src/control/client.js';
+import type { LinkRow } from '../../../src/api/api.js';
+import { createClient } from '../../../src/client/client.js';
 import { until } from '../processes.js';
 import { RunningSwitch, switchCommand } from '../switch.js';
 import { makeGuest } from '../tools/pair.js';

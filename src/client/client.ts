@@ -1,0 +1,296 @@
+/**
+ * The one way from a program to a running switch: HTTP with JSON bodies over its unix socket. Every request has a
+ * deadline and every answer a largest size, so that a broken switch can neither hang nor fill its client.
+ * It never retries, and it does not know what the answers mean.
+ */
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import type { SwitchEvent } from '../api/api.js';
+import { NoEvents, readEvents } from './event-reader.js';
+
+/** Room for the listing of a full table: about a million FDB rows of 200 bytes. */
+const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+const DEADLINE_MS = 10_000;
+/** A whole answer may take this many times the time that its switch may be silent: listings of a full table are long. */
+const DEADLINES_AN_ANSWER = 12;
+/** Milliseconds without a sign of life on an event stream; the switch gives one every 15 s. */
+const EVENT_SILENCE_MS = 45_000;
+/** Bytes of the answer to a stream that was refused. */
+const MAX_REFUSAL_BYTES = 64 * 1024;
+/** sun_path of a unix address holds 108 bytes, the closing zero among them (unix(7)). */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+/** No switch answers: there is no socket, nobody listens on it, or what answers is no switch. */
+export class SwitchUnreachable extends Error {
+  override readonly name = 'SwitchUnreachable';
+}
+
+/** The switch answered, and said no. The message is its reason. */
+export class SwitchRefused extends Error {
+  override readonly name = 'SwitchRefused';
+
+  constructor(
+    message: string,
+    /** The stable code of the reason. */
+    readonly code: string,
+    /** The HTTP status that came with it. */
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+export interface ClientOptions {
+  /** Milliseconds that the switch may be silent before its answer or in the midst of it. Default 10 000. */
+  readonly deadlineMs?: number;
+  /** Largest answer taken in, in bytes. Default 256 MiB. */
+  readonly maxAnswerBytes?: number;
+}
+
+export interface SwitchClient {
+  readonly socketPath: string;
+  /**
+   * The answer is trusted to have the shape T: the switch is of the same house (`api.ts`).
+   * @throws SwitchUnreachable, SwitchRefused
+   */
+  get<T>(path: string): Promise<T>;
+  /** As `get`, sending `body` as JSON. Resolves with undefined when the answer has no body. */
+  post<T>(path: string, body: unknown): Promise<T>;
+  /**
+   * The switch's events from now on, for `for await`; leaving the loop ends the stream. Without an end of its own: it
+   * ends when the signal aborts, and fails when the switch goes away.
+   * @throws SwitchUnreachable, SwitchRefused
+   */
+  events(signal?: AbortSignal, options?: EventOptions): AsyncGenerator<SwitchEvent, void, undefined>;
+}
+
+export interface EventOptions {
+  /** Only these, and `lost`. Default: all. */
+  readonly kinds?: readonly SwitchEvent['event'][];
+  /** Called once, when the switch has begun to listen: what happens from then on is in the stream. */
+  readonly onOpen?: () => void;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A client of the switch whose control socket is at `socketPath`. Nothing is opened until it is used. */
+export function createClient(socketPath: string, options: ClientOptions = {}): SwitchClient {
+  const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+  const maxBytes = options.maxAnswerBytes ?? MAX_ANSWER_BYTES;
+
+  const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
+    checkPath(socketPath);
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const answer = await exchange(socketPath, method, path, text, deadlineMs, maxBytes);
+    if (method === 'GET' && answer.body === '' && isSuccess(answer.status)) throw foreign(socketPath);
+    return readAnswer<T>(socketPath, answer);
+  };
+
+  return {
+    socketPath,
+    get: (path) => call('GET', path),
+    post: (path, body) => call('POST', path, body),
+    events: (signal, eventOptions) => followEvents(socketPath, deadlineMs, signal, eventOptions),
+  };
+}
+
+function checkPath(socketPath: string): void {
+  if (Buffer.byteLength(socketPath) <= MAX_SOCKET_PATH_BYTES) return;
+  throw new SwitchUnreachable(
+    `the path of a control socket has at most ${MAX_SOCKET_PATH_BYTES} bytes; this one is longer: ${socketPath}`,
+  );
+}
+
+// ---- events ----
+
+async function* followEvents(
+  socketPath: string,
+  deadlineMs: number,
+  signal: AbortSignal | undefined,
+  { kinds, onOpen }: EventOptions = {},
+): AsyncGenerator<SwitchEvent, void, undefined> {
+  checkPath(socketPath);
+  const unwanted = (): boolean => signal?.aborted === true;
+  if (unwanted()) return;
+  const path = kinds === undefined ? '/v1/events' : `/v1/events?kinds=${kinds.join(',')}`;
+  const outgoing = request({ socketPath, path, headers: { accept: 'text/event-stream' }, agent: false });
+  const abort = (): void => void outgoing.destroy();
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    const incoming = await answerTo(outgoing, socketPath, deadlineMs);
+    if (!isSuccess(incoming.statusCode ?? 0)) throw await streamRefused(socketPath, incoming);
+    outgoing.setTimeout(EVENT_SILENCE_MS, () => {
+      if (incoming.readableLength > 0) return; // it is the reader that is busy
+      incoming.destroy(new SwitchUnreachable(`the switch on ${socketPath} has fallen silent`));
+    });
+    yield* readEvents(incoming, onOpen);
+    throw gone(socketPath);
+  } catch (error) {
+    if (unwanted()) return;
+    throw streamFailure(socketPath, error);
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    outgoing.destroy();
+  }
+}
+
+/** The head of the answer. Faults that come later are those of the answer's body, and are thrown to its reader. */
+function answerTo(outgoing: ClientRequest, socketPath: string, deadlineMs: number): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const late = new SwitchUnreachable(`the switch on ${socketPath} did not answer within ${deadlineMs / 1000} s`);
+    const timer = setTimeout(() => outgoing.destroy(late), deadlineMs);
+    outgoing.once('response', (incoming) => {
+      clearTimeout(timer);
+      resolve(incoming);
+    });
+    outgoing.on('error', (error) => {
+      clearTimeout(timer);
+      reject(explain(socketPath, error));
+    });
+    outgoing.end();
+  });
+}
+
+async function streamRefused(socketPath: string, incoming: IncomingMessage): Promise<Error> {
+  const body = parseJson(await collect(socketPath, incoming, MAX_REFUSAL_BYTES));
+  return refusal(incoming.statusCode ?? 0, body);
+}
+
+function streamFailure(socketPath: string, error: unknown): unknown {
+  if (error instanceof NoEvents) return foreign(socketPath);
+  // Node's own word for an answer that ends without its end.
+  if (error instanceof Error && 'code' in error && error.code === 'ECONNRESET') return gone(socketPath);
+  return error;
+}
+
+const gone = (socketPath: string): SwitchUnreachable =>
+  new SwitchUnreachable(`the switch on ${socketPath} has gone; no more events will come`);
+
+// ---- requests ----
+
+function exchange(
+  socketPath: string,
+  method: string,
+  path: string,
+  body: string | undefined,
+  deadlineMs: number,
+  maxBytes: number,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers: Record<string, string | number> = { accept: 'application/json' };
+    if (body !== undefined) {
+      headers['content-type'] = 'application/json';
+      headers['content-length'] = Buffer.byteLength(body);
+    }
+    // Without an agent the connection closes with the answer, and so cannot keep the process alive.
+    const outgoing = request({ socketPath, path, method, headers, agent: false });
+    // First the reason, then the end: a destroyed request would itself report only a reset connection.
+    const late = (message: string): void => {
+      reject(new SwitchUnreachable(`the switch on ${socketPath} ${message}`));
+      outgoing.destroy();
+    };
+    const silence = setTimeout(() => late(`did not answer within ${deadlineMs / 1000} s`), deadlineMs);
+    const whole = DEADLINES_AN_ANSWER * deadlineMs;
+    const endless = setTimeout(() => late(`did not end its answer within ${whole / 1000} s`), whole);
+    const stop = (): void => {
+      clearTimeout(silence);
+      clearTimeout(endless);
+    };
+    const fail = (error: Error): void => {
+      stop();
+      outgoing.destroy();
+      reject(explain(socketPath, error));
+    };
+
+    outgoing.on('error', fail);
+    outgoing.on('response', (incoming) => {
+      collect(socketPath, incoming, maxBytes, () => silence.refresh()).then((text) => {
+        stop();
+        resolve({ status: incoming.statusCode ?? 0, body: text });
+      }, fail);
+    });
+    outgoing.end(body);
+  });
+}
+
+async function collect(
+  socketPath: string,
+  incoming: IncomingMessage,
+  maxBytes: number,
+  alive: () => void = () => undefined,
+): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of incoming) {
+    const part = chunk as Buffer;
+    alive();
+    bytes += part.length;
+    if (bytes > maxBytes) {
+      throw new SwitchUnreachable(
+        `the switch on ${socketPath} answered with more than ${maxBytes} bytes; not taken in`,
+      );
+    }
+    chunks.push(part);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Says what a failed connection means to the one who typed the command. */
+function explain(socketPath: string, error: Error): Error {
+  if (error instanceof SwitchUnreachable) return error;
+  const code = 'code' in error ? String(error.code) : '';
+  switch (code) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+    case 'ENOTDIR':
+    case 'ENOTSOCK':
+      return new SwitchUnreachable(
+        `no switch answers on ${socketPath}; start one with "overtap run -c FILE" or name its socket with -s`,
+      );
+    case 'EACCES':
+    case 'EPERM':
+      return new SwitchUnreachable(
+        `not allowed to open ${socketPath}; only the user that runs the switch may (try as root)`,
+      );
+    case 'EAGAIN':
+      return new SwitchUnreachable(`the switch on ${socketPath} has too many clients at the moment; try again`);
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return new SwitchUnreachable(`the switch on ${socketPath} hung up before it had answered`);
+    default:
+      if (code.startsWith('HPE_')) return foreign(socketPath);
+      return new SwitchUnreachable(`no answer from the switch on ${socketPath}: ${error.message}`);
+  }
+}
+
+const foreign = (socketPath: string): SwitchUnreachable =>
+  new SwitchUnreachable(`what answers on ${socketPath} is not an overtap switch; name the switch's socket with -s`);
+
+function readAnswer<T>(socketPath: string, answer: Answer): T {
+  const parsed = parseJson(answer.body);
+  if (!isSuccess(answer.status)) throw refusal(answer.status, parsed);
+  if (parsed === undefined && answer.body !== '') throw foreign(socketPath);
+  return parsed as T;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function refusal(status: number, body: unknown): SwitchRefused {
+  if (isRecord(body) && isRecord(body.error) && typeof body.error.message === 'string') {
+    const code = typeof body.error.code === 'string' ? body.error.code : 'unknown';
+    return new SwitchRefused(body.error.message, code, status);
+  }
+  return new SwitchRefused(`the switch refused with HTTP status ${status} and gave no reason`, 'unknown', status);
+}
+
+const isSuccess = (status: number): boolean => status >= 200 && status <= 299;
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -1,0 +1,161 @@
+/**
+ * `overtap run`: a switch and its control socket in the foreground, until a signal ends it.
+ */
+import { isatty } from 'node:tty';
+import type { LogLevel } from '../../api/api.js';
+import type { CheckedDocument } from '../../config/load.js';
+import { exitAtOnce } from '../../port/process.js';
+import { attempt, faultCounts } from '../guard.js';
+import { ControlSocketError, examineSocket } from '../http/control-socket.js';
+import { type ControlServer, serve } from '../http/server.js';
+import type { Views } from '../listings.js';
+import { ChangeLog } from '../log/change-log.js';
+import { createLog, type Log } from '../log/logger.js';
+import { DeviceError } from '../model/device-error.js';
+import { Switch } from '../switch.js';
+import { journalOf, reload } from './journal.js';
+import { keepRunning } from './last-resort.js';
+import { Shutdown } from './shutdown.js';
+import { Signals, setLevel } from './signals.js';
+import { stateOf } from './state-line.js';
+import { eventLines, logPorts } from './switch-log.js';
+import { programVersion } from './version.js';
+
+export interface RunOptions {
+  logLevel: string;
+  /** Reads the configuration file again. @throws ConfigError */
+  reload(): CheckedDocument;
+}
+
+const EXIT_OK = 0;
+const EXIT_REFUSED = 1;
+/** Milliseconds in which the last lines of the log may be written: the end is to come within a second. */
+const FLUSH_MS = 300;
+/** Milliseconds between two lines about connections that were refused. */
+const REFUSED_MS = 10_000;
+const STDOUT = 1;
+
+/** What a run has in every phase. */
+interface Run extends CheckedDocument {
+  readonly options: RunOptions;
+  readonly log: Log;
+  readonly shutdown: Shutdown;
+  readonly signals: Signals;
+  /** Once the control socket is open. */
+  server: ControlServer | null;
+}
+
+/** Runs the switch. @returns the exit status, once everything that it opened is closed and the log is written */
+export async function runDaemon(checked: CheckedDocument, options: RunOptions): Promise<number> {
+  const log = createLog(checked.config.name, options.logLevel);
+  keepRunning(log.logger);
+  const shutdown = new Shutdown((reason) => {
+    log.logger.fatal({ reason }, 'not waiting for an orderly end');
+    attempt('end', () => run.server?.releaseName());
+    exitAtOnce(EXIT_REFUSED);
+  });
+  const run: Run = { ...checked, options, log, shutdown, signals: new Signals(log.logger), server: null };
+  const status = await runOrRefuse(run);
+  shutdown.done();
+  // A write may hang in the kernel for ever, as on a network file system: then it is not waited for.
+  if (!(await log.flush(FLUSH_MS))) exitAtOnce(status);
+  return status;
+}
+
+async function runOrRefuse(run: Run): Promise<number> {
+  try {
+    return await runSwitch(run);
+  } catch (error) {
+    if (!(error instanceof DeviceError || error instanceof ControlSocketError)) throw error;
+    process.stderr.write(`overtap: ${error.message}\n`);
+    return EXIT_REFUSED;
+  }
+}
+
+async function runSwitch(run: Run): Promise<number> {
+  const { document, config, warnings, shutdown } = run;
+  const log = run.log.logger;
+  await examineSocket(config.control);
+  for (const { kind, path, message } of warnings) {
+    if (kind === 'own_address') log.info({ path }, message);
+    if (kind === 'own_tunnel') log.warn({ path }, message);
+  }
+  const running = await Switch.start(document, config, {
+    ...eventLines(log),
+    failed: (error) => {
+      log.fatal({ err: error }, 'the engine has failed');
+      shutdown.begin(EXIT_REFUSED);
+    },
+  });
+  try {
+    return shutdown.isBegun ? await shutdown.status : await serveUntilEnd(run, running);
+  } finally {
+    run.signals.end();
+    await running.stop();
+    log.info('stopped');
+  }
+}
+
+async function serveUntilEnd(run: Run, running: Switch): Promise<number> {
+  const { config, shutdown, signals } = run;
+  const log = run.log.logger;
+  const views = viewsOf(run, running);
+  const changes = new ChangeLog(log);
+  const server = await serve(config.control, views, running.controls, {
+    journal: journalOf(changes, running),
+    log: { level: () => log.level as LogLevel, set: (level, by) => setLevel(log, level, by) },
+    report: (error) => log.error({ err: error }, 'a request has failed'),
+    connectionRefused: onceInAWhile((reason) => log.warn({ reason }, 'connection to the control socket refused')),
+  });
+  run.server = server;
+  try {
+    logPorts(running, log);
+    log.info({ workers: config.workers, ...running.offloads }, 'engine');
+    log.info({ control: config.control, pid: process.pid, waiting: running.model.lost.size }, 'ready');
+    signals.begin({
+      reload: reloader(run, running),
+      logState: () => log.info(stateOf(views.stats(), views.links()), 'state'),
+    });
+    return await shutdown.status;
+  } finally {
+    changes.stop();
+    await server.close();
+  }
+}
+
+/** The listings of the switch, with what the control thread has to say of itself. */
+function viewsOf(run: Run, running: Switch): Views {
+  const views = running.views({ name: run.config.name, version: programVersion(), pid: process.pid });
+  return {
+    ...views,
+    stats: () => ({
+      ...views.stats(),
+      control: {
+        log_lost: run.log.lost(),
+        connections_refused: run.server?.refused ?? 0,
+        faults: faultCounts(),
+      },
+    }),
+  };
+}
+
+/** A terminal that hangs up sends SIGHUP, too. */
+function reloader({ options, shutdown, log: { logger } }: Run, running: Switch): () => Promise<void> | undefined {
+  const hadTerminal = isatty(STDOUT);
+  return () => {
+    if (!hadTerminal || isatty(STDOUT)) return reload(options.reload, running, logger);
+    logger.info({ by: 'SIGHUP' }, 'the terminal has gone: ending');
+    shutdown.begin(EXIT_OK);
+    return undefined;
+  };
+}
+
+function onceInAWhile<A extends unknown[]>(work: (...args: A) => void): (...args: A) => void {
+  let next = 0;
+  return (...args) => {
+    const now = performance.now();
+    if (now < next) return;
+    next = now + REFUSED_MS;
+    work(...args);
+  };
+}

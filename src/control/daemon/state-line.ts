@@ -1,0 +1,25 @@
+/**
+ * The state of the switch in one line of the log, for SIGUSR1: what there is, what is down, what was dropped. Pure.
+ */
+import type { LinkRow, StatsAnswer } from '../../api/api.js';
+
+/** Links that one line names. */
+const SHOWN = 50;
+
+export function stateOf(stats: StatsAnswer, links: readonly LinkRow[]): Record<string, unknown> {
+  const sum = (key: 'rx_packets' | 'tx_packets'): number =>
+    Object.values(stats.links).reduce((total, link) => total + link[key], 0);
+  const down = links.filter(({ operstate }) => operstate === 'DOWN').map(({ ifname }) => ifname);
+  return {
+    uptime_s: Math.floor(process.uptime()),
+    rss_bytes: process.memoryUsage.rss(),
+    links: links.length,
+    down: down.length,
+    down_links: down.slice(0, SHOWN),
+    rx_packets: sum('rx_packets'),
+    tx_packets: sum('tx_packets'),
+    drops: Object.fromEntries(Object.entries(stats.drops).filter(([, count]) => count > 0)),
+    fdb: stats.fdb,
+    control: stats.control,
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * What the log says of a switch: its ports at the start, and what happens to them and to its offloads while it runs.
+ */
+import type { Logger } from '../log/logger.js';
+import type { Switch, SwitchEvents } from '../switch.js';
+
+/** The lines of each event but the failure of an engine, which ends the run. */
+export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
+  return {
+    portFault: (port, fault) =>
+      fault === null ? log.info({ port }, 'port up again') : log.warn({ port, fault }, 'port down'),
+    nicMoved: (port, nic, heldBack) =>
+      log.info({ port, nic, heldBack }, 'the NIC of a port was renamed or moved: it is followed'),
+    macChanged: (port, before, mac) =>
+      log.info({ port, before, mac }, "the MAC of a host port's NIC has changed: its entries follow"),
+    offloadMissing: (offload, reason, asked) =>
+      log[asked ? 'warn' : 'info']({ offload, reason }, 'offload not available: doing without'),
+    offloadHeldBack: (offload, reason) => log.info({ offload, reason }, 'offload not used for the time being'),
+    offloadLost: (offload) => log.warn({ offload }, 'offload failed and is not used any more'),
+    unknownVtep: ({ port, address, vni, count }, heldBack) =>
+      log.warn(
+        { port, address, vni, count, heldBack },
+        'datagrams dropped: their sender is no remote of the port (vtep_unknown); add it to remotes or peers if it is a VTEP of yours',
+      ),
+    macMoves: (moves, heldBack) =>
+      log.warn({ ...moves, heldBack }, 'a MAC moves between ports: a loop, or two guests with one MAC'),
+    ownTunnel: ({ port, bridge, remote }) =>
+      log.warn(
+        { port, bridge, remote },
+        `the route to remote ${remote} leads into ${bridge === undefined ? `port ${port}` : `bridge ${bridge}`}: the switch does not carry its own tunnel (own_tunnel); give the remote a route by another device`,
+      ),
+  };
+}
+
+/** A line for each port. */
+export function logPorts(running: Switch, log: Logger): void {
+  for (const port of running.model.ports.values()) {
+    if (running.model.lost.has(port.index)) {
+      log.warn({ port: port.name, fault: port.fault }, 'port waits');
+    } else if (port.kind === 'tap') {
+      const { ifname, mac, mtu } = port.tap;
+      log.info({ port: port.name, ifname, netns: port.config.netns, mac, mtu }, 'tap port');
+    } else {
+      const { local, dstport } = port.config;
+      log.info({ port: port.name, local, dstport, vnis: port.vnis.length, mtu: port.mtu }, 'vxlan port');
+    }
+  }
+}

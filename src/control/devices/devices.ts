@@ -1,0 +1,217 @@
+/**
+ * Opens what a configuration asks for: TAPs and underlay sockets, all or nothing. The only place that knows which
+ * devices there are; the engine gets their descriptors as numbers.
+ */
+import type { NicSettings, OffloadConfig, TapConfig, VxlanConfig } from '../../config/types.js';
+import { ALL_OFFLOADS, openTap, TapError, TUN_F_CSUM } from '../../port/tap.js';
+import { pathMtu } from '../../port/underlay.js';
+import { ETHERNET_HEADER } from '../../wire/ethernet.js';
+import { VLAN_TAG } from '../../wire/vlan.js';
+import { VXLAN_HEADER } from '../../wire/vxlan.js';
+import { DeviceError } from '../model/device-error.js';
+import type { OpenTap, OpenUnderlay, SenderPools } from '../model/model.js';
+import { absentTap } from './absent-tap.js';
+import { type Released, UnderlaySockets } from './underlay-sockets.js';
+
+export { type Released, receiverKey } from './underlay-sockets.js';
+
+export const DEFAULT_MTU = 1500;
+const UDP_HEADER = 8;
+const IP_HEADER = { 4: 20, 6: 40 } as const;
+
+export interface DeviceOptions {
+  /** Engines; each gets a queue of every TAP and a receiving socket of its own. */
+  workers: number;
+  offloads: OffloadConfig;
+  /** The MAC of a NIC that is made for a port without one. */
+  macOf(port: string): string;
+  /** Where in its `srcport` range a pool of senders starts. */
+  seed: number;
+}
+
+/** What a change of the switch opens devices with. */
+export type DeviceSource = Pick<
+  Devices,
+  | 'guestTap'
+  | 'absentTap'
+  | 'absentUnderlay'
+  | 'underlay'
+  | 'poolsOf'
+  | 'receiverFds'
+  | 'senderFds'
+  | 'senderPort'
+  | 'release'
+  | 'vxlanMtu'
+>;
+
+export class Devices {
+  private readonly sockets: UnderlaySockets;
+  /** With the names of their ports. */
+  private readonly taps = new Map<OpenTap, string>();
+
+  constructor(private readonly options: DeviceOptions) {
+    this.sockets = new UnderlaySockets(options);
+  }
+
+  /** The TAP of a tap port. */
+  guestTap(port: TapConfig, mtu: number): OpenTap {
+    return this.openTap(
+      port.name,
+      { ...port, mtu, ...(port.netns === undefined ? {} : { netns: port.netns }) },
+      port.ifname,
+    );
+  }
+
+  private openTap(name: string, nic: NicSettings & { mtu: number; netns?: string }, ifname: string): OpenTap {
+    const { offloads, workers } = this.options;
+    return guard(name, () => {
+      const tap = this.orOwner(ifname, nic.netns, () =>
+        openTap({
+          vnetHeader: offloads.vnetHeader,
+          offload: offloads.tso ? ALL_OFFLOADS : TUN_F_CSUM,
+          queues: workers,
+          ifname,
+          addresses: nic.addresses,
+          mtu: nic.mtu,
+          persist: nic.persist,
+          ...(nic.netns === undefined ? {} : { netns: nic.netns }),
+          ...(nic.mac === undefined ? { newMac: this.options.macOf(name) } : { mac: nic.mac }),
+        }),
+      );
+      const open: OpenTap = {
+        fds: [tap.fd],
+        vnetHeaderSize: tap.vnetHeaderSize,
+        ifname: tap.ifname,
+        get mac() {
+          return tap.mac;
+        },
+        get mtu() {
+          return tap.mtu;
+        },
+        get hasMoved() {
+          return tap.hasMoved;
+        },
+        state: () => tap.state(),
+        isAt: (ifname, netns) => tap.isAt(ifname, netns),
+        setMtu: (bytes) => tap.setMtu(bytes),
+        setMac: (mac) => tap.setMac(mac),
+        addAddresses: (addresses) => tap.addAddresses(addresses),
+        removeAddresses: (addresses) => tap.removeAddresses(addresses),
+        setPersist: (persist) => tap.setPersist(persist),
+        close: () => {
+          this.taps.delete(open);
+          tap.close();
+        },
+        discard: () => {
+          this.taps.delete(open);
+          tap.discard();
+        },
+      };
+      this.taps.set(open, name);
+      try {
+        while (open.fds.length < workers) open.fds.push(tap.openQueue());
+      } catch (error) {
+        open.discard();
+        throw error;
+      }
+      return open;
+    });
+  }
+
+  /** A device that is busy may be another port's of this very switch, written in another way: then that is said. */
+  private orOwner<T>(ifname: string, netns: string | undefined, open: () => T): T {
+    try {
+      return open();
+    } catch (error) {
+      if (!(error instanceof TapError) || error.code !== 'EBUSY') throw error;
+      const owner = [...this.taps].find(([tap]) => tap.isAt(ifname, netns))?.[1];
+      if (owner === undefined) throw error;
+      const place = netns === undefined ? ifname : `${ifname} in netns ${netns}`;
+      throw new Error(`port ${owner} of this switch has the NIC ${place} already; choose another ifname`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** In the place of a TAP that cannot be opened yet. */
+  absentTap(port: TapConfig, mtu: number): OpenTap {
+    return absentTap(port, mtu, this.options.workers);
+  }
+
+  /** As of UnderlaySockets, as the next five. */
+  absentUnderlay(): OpenUnderlay {
+    return this.sockets.absent();
+  }
+
+  underlay(port: VxlanConfig, deaf?: OpenUnderlay): OpenUnderlay {
+    return guard(port.name, () => this.sockets.underlay(port, deaf));
+  }
+
+  poolsOf(port: VxlanConfig): SenderPools {
+    return guard(port.name, () => this.sockets.poolsOf(port));
+  }
+
+  receiverFds(socket: number): number[] {
+    return this.sockets.receiverFds(socket);
+  }
+
+  senderFds(sender: number): readonly number[] {
+    return this.sockets.senderFds(sender);
+  }
+
+  senderPort(sender: number): number {
+    return this.sockets.senderPort(sender);
+  }
+
+  release(held: { sockets: readonly (number | null)[]; senders: readonly number[] }): Released {
+    return this.sockets.release(held);
+  }
+
+  /** The largest outer packet, in bytes, that reaches an address in one piece; null: there is no way to it. */
+  pathMtu({ local, dev }: VxlanConfig, remote: string): number | null {
+    try {
+      return pathMtu({ remote, ...(local === undefined ? {} : { local }), ...(dev === undefined ? {} : { dev }) });
+    } catch {
+      return null;
+    }
+  }
+
+  /**
+   * The MTU of a vxlan port: the largest that reaches each of these addresses unfragmented, by the routes to them. Where no
+   * route is known, what a plain Ethernet underlay would carry.
+   */
+  vxlanMtu(port: VxlanConfig, addresses: Iterable<string>): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const remote of addresses) least = Math.min(least, this.pathMtu(port, remote) ?? least);
+    return (Number.isFinite(least) ? least : DEFAULT_MTU) - overhead(port.family) - tagInside(port);
+  }
+
+  /** Closes everything; a TAP that is not persistent goes with it. Doing it twice does nothing. */
+  close(): void {
+    for (const tap of [...this.taps.keys()]) tap.close();
+    this.sockets.close();
+  }
+}
+
+function guard<T>(name: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    throw new DeviceError(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+/** Bytes that a vxlan port puts around a frame's payload, on top of the underlay's MTU: 50 over IPv4, 70 over IPv6. */
+export function overhead(family: 4 | 6): number {
+  return IP_HEADER[family] + UDP_HEADER + VXLAN_HEADER + ETHERNET_HEADER;
+}
+
+/** Bytes of the tag that a frame keeps inside the tunnel: a port with a single VNI sends its tagged VLANs with theirs. */
+function tagInside(port: VxlanConfig): number {
+  return !port.vlanTunnel && port.vlans.some(({ untagged }) => !untagged) ? VLAN_TAG : 0;
+}
+
+/** `auto` for the NICs of a bridge: the least of its vxlan ports, or an Ethernet's own. */
+export function automaticMtu(vxlanMtus: readonly number[]): number {
+  return vxlanMtus.length === 0 ? DEFAULT_MTU : Math.min(...vxlanMtus);
+}

@@ -1,0 +1,32 @@
+/**
+ * The devices and addresses of the namespace that this process is in, for the rules of a configuration.
+ */
+import type { HostFacts } from '../../config/host-facts.js';
+import { hostAddresses } from '../../port/process.js';
+import { tapState } from '../../port/tap.js';
+import { canonicalAddress, isLinkLocal } from '../../wire/ip-address.js';
+
+/** Asks the kernel each time; undefined: it does not say, for the moment. */
+export const HOST_FACTS: HostFacts = {
+  hasDevice(name) {
+    try {
+      return tapState(name) !== null;
+    } catch {
+      return undefined;
+    }
+  },
+  addresses() {
+    try {
+      const up = hostAddresses().filter((one) => one.up);
+      return new Set(up.map(({ address, ifname }) => onLink(address, ifname)));
+    } catch {
+      return undefined;
+    }
+  },
+};
+
+/** A link-local address means something beside its link only. */
+function onLink(text: string, ifname: string): string {
+  const address = canonicalAddress(text);
+  return isLinkLocal(address) ? `${address}%${ifname}` : address;
+}

@@ -1,0 +1,54 @@
+/**
+ * The switch's log: JSON lines, or readable ones on a terminal. Logging never throws and never waits (`log-sink.ts`).
+ */
+import { isatty } from 'node:tty';
+import { type Logger, pino } from 'pino';
+import { isColorSupported, prettyFactory } from 'pino-pretty';
+import type { LogLevel } from '../../api/api.js';
+import { caught } from '../guard.js';
+import { LogSink } from './log-sink.js';
+
+export type { Logger };
+
+/** From the most to the least important. */
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const satisfies readonly LogLevel[];
+
+const STDOUT = 1;
+
+/** A log and the state of its destination. */
+export interface Log {
+  readonly logger: Logger;
+  /** Lines that could not be written. */
+  lost(): number;
+  /** Waits until every line is written or lost, `ms` at most. @returns false when a write still hangs */
+  flush(ms: number): Promise<boolean>;
+}
+
+/** The log on standard output. @param fd another descriptor, for tests */
+export function createLog(name: string, level: string, fd = STDOUT): Log {
+  const sink = new LogSink(fd, (lost, reason) =>
+    logger.warn({ lost, reason }, 'lines of the log could not be written'),
+  );
+  const format = isatty(fd) ? readable() : (line: string): string => line;
+  const logger = pino(
+    {
+      name,
+      level,
+      hooks: {
+        logMethod(args, method) {
+          try {
+            method.apply(this, args);
+          } catch (error) {
+            caught('log', error);
+          }
+        },
+      },
+    },
+    { write: (line: string) => sink.write(format(line)) },
+  );
+  return { logger, lost: () => sink.lost, flush: (ms) => sink.flush(ms) };
+}
+
+function readable(): (line: string) => string {
+  return prettyFactory({ colorize: isColorSupported, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' });
+}

@@ -1,0 +1,31 @@
+/**
+ * From the engines' numbers and flags to the words that listings and events use.
+ */
+
+import type { FdbState } from '../../api/api.js';
+import type { RemoteTable } from '../../encap/remotes.js';
+import { FLAG_EXTERN_LEARN, FLAG_PERMANENT, FLAG_PINNED, FLAG_STATIC, FLAG_STICKY } from '../../fdb/table.js';
+import { formatAddress } from '../../wire/ip-address.js';
+import type { VxlanPort } from './model.js';
+
+export function remoteAddress(remotes: RemoteTable, remote: number): string {
+  return formatAddress(...remotes.address(remote));
+}
+
+/** The VNI that a VLAN of the port is carried as. */
+export function vniOf(port: VxlanPort, vid: number): number | undefined {
+  return port.vnis.find((mapped) => mapped.vid === null || mapped.vid === vid)?.vni;
+}
+
+export function stateOf(flags: number): FdbState {
+  if ((flags & FLAG_PERMANENT) !== 0) return 'permanent';
+  return (flags & (FLAG_STATIC | FLAG_PINNED)) !== 0 ? 'static' : 'dynamic';
+}
+
+/** iproute2's words for the flags that are no state. */
+export function flagWords(flags: number): string[] {
+  const words: string[] = [];
+  if ((flags & FLAG_STICKY) !== 0) words.push('sticky');
+  if ((flags & FLAG_EXTERN_LEARN) !== 0) words.push('extern_learn');
+  return words;
+}

@@ -1,0 +1,134 @@
+/**
+ * What a change of FDB entries comes to, as commands. Pure.
+ */
+
+import type { VlansRequest } from '../../api/api.js';
+import { entriesOf } from '../../config/entries-of.js';
+import { commandText } from '../../config/option-words.js';
+import type { PortConfig, SwitchConfig } from '../../config/types.js';
+import { type Entry, type EntryTable, fullKey, isForMany, keyOf } from '../model/entries.js';
+import { membershipsByLink } from './commands-vlans.js';
+import { deltaOfEdit, placed } from './delta.js';
+import { identityOf, vnisOf } from './desired.js';
+
+/**
+ * What is there when links and VLANs have been changed: entries of ports that stay, without those of VLANs that have gone,
+ * and those that new ports and VLANs bring along.
+ * @param remade ports that were made anew; @param changes of VLANs
+ */
+export function entriesBetween(
+  before: SwitchConfig,
+  middle: SwitchConfig,
+  table: EntryTable,
+  remade: ReadonlySet<string>,
+  changes: readonly VlansRequest[],
+): Entry[] {
+  const placeOf = (config: SwitchConfig): Map<string, string> =>
+    new Map(
+      config.bridges.flatMap(({ name, ports }) => [
+        [name, name] as const,
+        ...ports.map((port) => [port.name, placeText(name, port)] as const),
+      ]),
+    );
+  const was = placeOf(before);
+  const is = placeOf(middle);
+  const stays = (port: string): boolean =>
+    !remade.has(port) && was.get(port) !== undefined && was.get(port) === is.get(port);
+  const brought = deltaOfEdit(before, middle);
+  const taken = new Set(brought.remove.map(fullKey));
+  const left = leftVlans(before, middle, changes);
+  const carried = carriedVnis(middle);
+  // A bridge's own entries stay when its host port goes, whose VLANs these were.
+  const alone = new Set(middle.bridges.flatMap(({ name, hostPort }) => (hostPort ? [] : [name])));
+  const had = new Set(before.bridges.flatMap(({ name, hostPort }) => (hostPort ? [name] : [])));
+  const isLeft = ({ port, vlan, vni, state }: Entry): boolean =>
+    (alone.has(port) && had.has(port) && state !== 'permanent') ||
+    (left.has(`${port} ${vlan}`) && !alone.has(port)) ||
+    (typeof vni === 'number' && !carried.has(`${port} ${vni}`));
+  const rows = [
+    ...[...table.all()].filter((entry) => stays(entry.port) && !taken.has(fullKey(entry)) && !isLeft(entry)),
+    ...entriesOf(middle).filter(({ port }) => !stays(port) && is.has(port)),
+    ...brought.add.filter(({ port }) => stays(port)),
+  ];
+  // A unicast MAC is in one place of a VLAN: what comes takes it over.
+  const homes = new Map(
+    middle.bridges.flatMap(({ name, ports }) => [name, ...ports.map((port) => port.name)].map((link) => [link, name])),
+  );
+  const keyIn = (entry: Entry): string =>
+    isForMany(entry.mac) ? fullKey(entry) : `${homes.get(entry.port)} ${keyOf(entry)}`;
+  return [...new Map(rows.map((entry) => [keyIn(entry), entry])).values()];
+}
+
+/** As `port vni`. */
+function carriedVnis(config: SwitchConfig): Set<string> {
+  const vxlans = config.bridges.flatMap(({ ports }) => ports.flatMap((port) => (port.type === 'vxlan' ? [port] : [])));
+  return new Set(vxlans.flatMap((port) => vnisOf(port).map(({ vni }) => `${port.name} ${vni}`)));
+}
+
+/** VLANs that a port has left, for a moment only too, as `port vid`. */
+function leftVlans(before: SwitchConfig, middle: SwitchConfig, changes: readonly VlansRequest[]): Set<string> {
+  const has = membershipsByLink(middle);
+  const left = new Set<string>();
+  for (const [dev, vlans] of membershipsByLink(before)) {
+    for (const { vid } of vlans) if (has.get(dev)?.some((vlan) => vlan.vid === vid) !== true) left.add(`${dev} ${vid}`);
+  }
+  for (const { op, dev, vid, vidEnd = vid } of changes) {
+    for (let one = vid; op === 'del' && one <= vidEnd; one++) left.add(`${dev} ${one}`);
+  }
+  return left;
+}
+
+function placeText(bridge: string, port: PortConfig): string {
+  return `${bridge} ${identityOf({ role: 'guest', config: port })}`;
+}
+
+/** What leads from these entries to those of a configuration. Entries of a control program are its own business. */
+export function entryCommands(before: readonly Entry[], config: SwitchConfig): string[] {
+  const after = placed(config);
+  const had = new Map(before.map((entry) => [fullKey(entry), entry]));
+  const wanted = new Set(after.map(fullKey));
+  const tunnels = new Set(config.bridges.flatMap(({ ports }) => ports.filter(isTunnel).map(({ name }) => name)));
+  const isGone = (entry: Entry): boolean => !entry.externLearn && !wanted.has(fullKey(entry));
+  const isNew = (entry: Entry): boolean =>
+    JSON.stringify(facts(had.get(fullKey(entry)))) !== JSON.stringify(facts(entry));
+  const place = (entry: Entry): string[] => placeWords(entry, tunnels.has(entry.port));
+  const come = after.filter(isNew);
+  // A destination that is appended once more stays as it was: what it is like changes only when it has gone.
+  const other = come.filter((entry) => isForMany(entry.mac) && had.has(fullKey(entry)));
+  return [
+    ...[...before.filter(isGone), ...other].map((entry) => commandText(['fdb', 'del', ...place(entry)])),
+    ...come.map((entry) => {
+      const verb = isForMany(entry.mac) ? 'append' : 'replace';
+      return commandText(['fdb', verb, ...place(entry), ...stateWords(entry)]);
+    }),
+  ];
+}
+
+function isTunnel(port: PortConfig): boolean {
+  return port.type === 'vxlan' && port.vlanTunnel;
+}
+
+function facts(entry: Entry | undefined): unknown {
+  return entry && [entry.dst, entry.udpPort, entry.sentVni, entry.state, entry.sticky, entry.externLearn];
+}
+
+/** A port that maps VLANs is asked by VNI, every other by VLAN. */
+function placeWords({ mac, port, vlan, vni, dst, udpPort, sentVni }: Entry, isTunnelled: boolean): string[] {
+  return [
+    mac,
+    'dev',
+    port,
+    ...(dst === undefined ? [] : ['dst', dst]),
+    ...(udpPort === undefined ? [] : ['port', `${udpPort}`]),
+    ...(sentVni === undefined ? [] : ['vni', `${sentVni}`]),
+    ...(isTunnelled && typeof vni === 'number' ? ['src_vni', `${vni}`] : vlan === 0 ? [] : ['vlan', `${vlan}`]),
+  ];
+}
+
+function stateWords({ state, sticky, externLearn }: Entry): string[] {
+  return [
+    ...(state === 'permanent' ? [] : ['master', state]),
+    ...(sticky ? ['sticky'] : []),
+    ...(externLearn ? ['extern_learn'] : []),
+  ];
+}

@@ -1,0 +1,143 @@
+/**
+ * What a change of VLAN memberships and mappings comes to, as requests and as commands. Pure.
+ */
+
+import type { VlanRequest, VlanSetRequest, VlansRequest } from '../../api/api.js';
+import { addVlans, type Document, deleteVlans, setVlans } from '../../config/edit.js';
+import { commandText } from '../../config/option-words.js';
+import type { SwitchConfig, VlanMembership } from '../../config/types.js';
+
+/** The document after a request. @throws EditRefused */
+export function editVlans(document: Document, request: VlansRequest): Document {
+  switch (request.op) {
+    case 'add':
+      return addVlans(document, request);
+    case 'del':
+      return deleteVlans(document, request);
+    case 'set':
+      return setVlans(document, request);
+  }
+}
+
+/** In an order in which each can be carried out: on every link what goes, goes before anything comes. */
+export function vlanChanges(before: SwitchConfig, after: SwitchConfig): VlansRequest[] {
+  const had = membershipsByLink(before);
+  const byVlan = portsThatSuppressByVlan(after);
+  const gone: VlanRequest[] = [];
+  const come: VlansRequest[] = [];
+  for (const [dev, vlans] of membershipsByLink(after)) {
+    const old = had.get(dev) ?? [];
+    const lost = lostOf(old, vlans);
+    for (const run of runsOf(lost)) gone.push({ op: 'del', dev, ...range(run) });
+    const isSame = (vlan: VlanMembership): boolean => old.some((one) => textOf(one) === textOf(vlan));
+    const added = vlans.filter((vlan) => !isSame(vlan) || lost.some(({ vid }) => vid === vlan.vid));
+    // Without flags, tunnel_info leaves those that are there; a VLAN that loses its flags says so by itself.
+    const bare = added.filter(
+      ({ vid, vni, pvid, untagged }) =>
+        vni !== undefined && !pvid && !untagged && old.some((one) => one.vid === vid && (one.pvid || one.untagged)),
+    );
+    for (const run of runsOf(bare.map(({ vni: _, ...vlan }) => vlan))) come.push(vlanAdd(dev, run));
+    for (const run of runsOf(added)) come.push(vlanAdd(dev, run));
+    const kept = old.filter(({ vid }) => !lost.some((vlan) => vlan.vid === vid));
+    come.push(...settings(dev, kept, vlans, byVlan.has(dev)));
+  }
+  return [...gone, ...come];
+}
+
+/** Which VLANs suppress, where that is not what they have. @param byVlan it counts: then a new one says so in any case */
+function settings(
+  dev: string,
+  kept: readonly VlanMembership[],
+  after: readonly VlanMembership[],
+  byVlan: boolean,
+): VlanSetRequest[] {
+  const suppresses = ({ neighSuppress }: VlanMembership): boolean => neighSuppress === true;
+  const differs = (vlan: VlanMembership): boolean => {
+    const before = kept.find(({ vid }) => vid === vlan.vid);
+    return before === undefined ? byVlan || suppresses(vlan) : suppresses(before) !== suppresses(vlan);
+  };
+  return [true, false].flatMap((wanted) => {
+    const those = after.filter((vlan) => suppresses(vlan) === wanted && differs(vlan));
+    const plain = those.map(({ vid }) => ({ vid, pvid: false, untagged: false, remotes: [] }));
+    return runsOf(plain).map((run): VlanSetRequest => ({ op: 'set', dev, ...range(run), neigh_suppress: wanted }));
+  });
+}
+
+function portsThatSuppressByVlan({ bridges, ports }: SwitchConfig): Set<string> {
+  const all = [...bridges.flatMap((bridge) => bridge.ports), ...ports];
+  return new Set(all.filter(({ neighVlanSuppress }) => neighVlanSuppress).map(({ name }) => name));
+}
+
+/** Memberships that end, and those that lose their VNI or get another one: these go before they come. */
+function lostOf(before: readonly VlanMembership[], after: readonly VlanMembership[]): VlanMembership[] {
+  return before.filter(({ vid, vni }) => {
+    const same = after.find((vlan) => vlan.vid === vid);
+    return same === undefined || (vni !== undefined && same.vni !== vni);
+  });
+}
+
+/** The change as words. */
+export function vlanText(request: VlansRequest): string {
+  const text = (first: number, last: number | undefined): string =>
+    last === undefined ? `${first}` : `${first}-${last}`;
+  if (request.op === 'set') {
+    const { dev, vid, vidEnd, neigh_suppress: on } = request;
+    return commandText(['vlan', 'set', 'dev', dev, 'vid', text(vid, vidEnd), 'neigh_suppress', on ? 'on' : 'off']);
+  }
+  const { op, dev, vid, vidEnd, tunid, tunidEnd, ...flags } = request;
+  const words = Object.entries(flags).flatMap(([word, given]) => (given === true ? [word] : []));
+  const tunnel = tunid === undefined ? [] : ['tunnel_info', 'id', text(tunid, tunidEnd)];
+  return commandText(['vlan', op, 'dev', dev, 'vid', text(vid, vidEnd), ...words, ...tunnel]);
+}
+
+function vlanAdd(dev: string, run: readonly VlanMembership[]): VlanRequest {
+  const [{ pvid, untagged, vni }] = run;
+  return {
+    op: 'add',
+    dev,
+    ...range(run),
+    ...(pvid ? { pvid } : {}),
+    ...(untagged ? { untagged } : {}),
+    ...(vni === undefined ? {} : { tunid: vni, ...(run.length > 1 ? { tunidEnd: vni + run.length - 1 } : {}) }),
+  };
+}
+
+function range(run: readonly VlanMembership[]): { vid: number; vidEnd?: number } {
+  const first = run[0].vid;
+  const last = run[run.length - 1].vid;
+  return first === last ? { vid: first } : { vid: first, vidEnd: last };
+}
+
+/** By port, and by bridge for its host port. */
+export function membershipsByLink(config: SwitchConfig): Map<string, VlanMembership[]> {
+  const found = new Map<string, VlanMembership[]>();
+  for (const bridge of config.bridges) {
+    if (bridge.hostPort) found.set(bridge.name, bridge.vlans);
+    for (const port of bridge.ports) found.set(port.name, port.vlans);
+  }
+  for (const port of config.ports) found.set(port.name, port.vlans);
+  return found;
+}
+
+/** Runs of consecutive VIDs that one command says. */
+function runsOf(vlans: readonly VlanMembership[]): VlanMembership[][] {
+  const runs: VlanMembership[][] = [];
+  for (const vlan of [...vlans].sort((a, b) => a.vid - b.vid)) {
+    const run = runs.at(-1);
+    const last = run?.at(-1);
+    const joins =
+      last !== undefined &&
+      last.vid + 1 === vlan.vid &&
+      !last.pvid &&
+      !vlan.pvid &&
+      last.untagged === vlan.untagged &&
+      (last.vni === undefined ? vlan.vni === undefined : last.vni + 1 === vlan.vni);
+    if (joins) run?.push(vlan);
+    else runs.push([vlan]);
+  }
+  return runs;
+}
+
+function textOf({ vid, pvid, untagged, vni }: VlanMembership): string {
+  return `${vid} ${pvid} ${untagged} ${vni ?? ''}`;
+}

@@ -1,0 +1,51 @@
+/**
+ * Which FDB entries come and go with a change of the configuration. Pure.
+ */
+import { entriesOf } from '../../config/entries-of.js';
+import type { SwitchConfig } from '../../config/types.js';
+import { type Entry, type EntryTable, fullKey } from '../model/entries.js';
+
+/** FDB entries to add and to remove. */
+export interface EntryDelta {
+  add: readonly Entry[];
+  remove: readonly Entry[];
+}
+
+/** From one configuration to another: what was put in by hand beside the first stays as it is. */
+export function deltaOfEdit(before: SwitchConfig, after: SwitchConfig): EntryDelta {
+  return delta(placed(before), placed(after));
+}
+
+/** From all that is there to exactly what a configuration says. Entries of a control program are its own business. */
+export function deltaToFile(table: EntryTable, after: SwitchConfig): EntryDelta {
+  const { add, remove } = delta([...table.all()], placed(after));
+  return { add, remove: remove.filter((entry) => !entry.externLearn) };
+}
+
+function delta(before: readonly Entry[], after: readonly Entry[]): EntryDelta {
+  const had = new Map(before.map((entry) => [fullKey(entry), entry]));
+  const wanted = new Set(after.map(fullKey));
+  return {
+    add: after.filter((entry) => !isSame(had.get(fullKey(entry)), entry)),
+    remove: before.filter((entry) => !wanted.has(fullKey(entry))),
+  };
+}
+
+/** Entries of ports that belong to a bridge: the others are nowhere. */
+export function placed(config: SwitchConfig): Entry[] {
+  const unplaced = new Set(config.ports.map(({ name }) => name));
+  return entriesOf(config).filter(({ port }) => !unplaced.has(port));
+}
+
+function isSame(one: Entry | undefined, other: Entry): boolean {
+  return (
+    one !== undefined &&
+    one.dst === other.dst &&
+    one.udpPort === other.udpPort &&
+    one.sentVni === other.sentVni &&
+    one.vni === other.vni &&
+    one.state === other.state &&
+    one.sticky === other.sticky &&
+    one.externLearn === other.externLearn
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * A request of the control socket as the command that makes it, for the log. Pure.
+ */
+
+import type { ChangeRequest, FdbRequest, LinkRequest, MdbRequest, NeighRequest } from '../../api/api.js';
+import { commandText, formatLinkAdd, formatLinkSet } from '../../config/option-words.js';
+import { vlanText } from './commands-vlans.js';
+
+type LinkType = 'bridge' | 'tap' | 'vxlan';
+
+interface FdbEntryFields {
+  mac: string;
+  vni?: number;
+  state?: string;
+  sticky?: boolean;
+  extern_learn?: boolean;
+}
+
+/** Characters of a line's command: a link may have thousands of remotes. */
+const MOST = 500;
+
+/** What the command is about, such as "fdb add". */
+export function requestVerb({ kind, request }: ChangeRequest): string {
+  return kind === 'apply' ? 'apply' : `${kind} ${request.op}`;
+}
+
+/**
+ * The whole command; a request that no command makes, such as one with an option that does not exist, as JSON.
+ * @param typeOf the type of a link that is there
+ */
+export function requestText(change: ChangeRequest, typeOf: (link: string) => LinkType | undefined): string {
+  let text: string;
+  try {
+    text = textOf(change, typeOf);
+  } catch {
+    text = `${requestVerb(change)} ${JSON.stringify(change.request)}`;
+  }
+  return text.length > MOST ? `${text.slice(0, MOST)}...` : text;
+}
+
+function textOf(change: ChangeRequest, typeOf: (link: string) => LinkType | undefined): string {
+  switch (change.kind) {
+    case 'apply':
+      return 'apply';
+    case 'link':
+      return commandText(linkWords(change.request, typeOf));
+    case 'vlan':
+      return change.request.op === 'set'
+        ? commandText(['vlan', 'set', ...pairs(change.request)])
+        : vlanText(change.request);
+    case 'fdb':
+      return commandText(fdbWords(change.request));
+    case 'neigh':
+      return commandText(neighWords(change.request));
+    case 'mdb':
+      return commandText(mdbWords(change.request));
+  }
+}
+
+function linkWords(request: LinkRequest, typeOf: (link: string) => LinkType | undefined): string[] {
+  const { op, name } = request;
+  if (op === 'del') return ['link', 'del', name];
+  if (op === 'add') return formatLinkAdd(name, request.type, request);
+  const type = typeOf(name);
+  if (type === undefined) throw new RangeError(`there is no link ${name}`);
+  return formatLinkSet(name, type, request);
+}
+
+function fdbWords({ op, ...rest }: FdbRequest): string[] {
+  if (op === 'flush') return ['fdb', op, ...pairs(rest)];
+  const { mac, vni, state, sticky, extern_learn, ...place } = rest as FdbEntryFields;
+  return [
+    ...['fdb', op, mac, ...pairs({ ...place, src_vni: vni })],
+    ...[state ?? [], sticky === true ? 'sticky' : [], extern_learn === true ? 'extern_learn' : []].flat(),
+  ];
+}
+
+function neighWords({ op, dst, ...rest }: NeighRequest): string[] {
+  const { state, router, ...place } = rest as { state?: string; router?: boolean };
+  return ['neigh', op, dst, ...pairs({ ...place, nud: state }), ...(router === true ? ['router'] : [])];
+}
+
+function mdbWords({ op, ...rest }: MdbRequest): string[] {
+  return ['mdb', op, ...pairs(rest)];
+}
+
+/** Fields as words and their values; what is absent is left out. */
+function pairs(fields: object): string[] {
+  return Object.entries(fields).flatMap(([word, value]) => {
+    if (value === undefined || word === 'op') return [];
+    if (Array.isArray(value)) return value.flatMap((one) => [word, String(one)]);
+    return [word, String(value)];
+  });
+}

@@ -1,0 +1,107 @@
+/**
+ * VLANs and VNIs of ports, from what is in force to what is wanted; the FDB entries of those that go are taken along.
+ */
+import { MAX_VLAN_COUNTERS } from '../../dataplane/state/counters.js';
+import { segmentOf } from '../../dataplane/state/forwarding.js';
+import { FLAG_PERMANENT } from '../../fdb/table.js';
+import type { Port, TapPort, VxlanPort } from '../model/model.js';
+import { Numbers } from '../model/numbers.js';
+import { vnisOf } from '../plan/desired.js';
+import { macOf, type PortEntries } from './port-entries.js';
+import type { Transition } from './transition.js';
+import type { VniNumbers } from './vni-numbers.js';
+
+export class Memberships {
+  private readonly vlanCounters = new Numbers('counted VLAN memberships', 1, MAX_VLAN_COUNTERS);
+
+  constructor(
+    private readonly entries: PortEntries,
+    private readonly vnis: VniNumbers,
+  ) {}
+
+  /** @throws DeviceError when there is no room for so many VNIs */
+  checkRoom(vnis: number): void {
+    this.vnis.need(vnis);
+  }
+
+  /** Takes back the numbers of a port that ends. */
+  end(port: Port, change: Transition): void {
+    for (const { counter } of port.vlans.values()) this.giveCounter(counter, change);
+    if (port.kind !== 'vxlan') return;
+    for (const { header } of port.vnis) change.afterwards.push(() => this.vnis.give(header));
+  }
+
+  /** Memberships and PVID. */
+  setVlans(port: Port, change: Transition): void {
+    const wanted = new Map(port.config.vlans.map((vlan) => [vlan.vid, vlan]));
+    for (const [vid, { counter }] of [...port.vlans]) {
+      if (wanted.has(vid)) continue;
+      port.vlans.delete(vid);
+      this.giveCounter(counter, change);
+      this.entries.forgetVlan(port, vid, change);
+      change.structure.push({ op: 'vlan-del', port: port.index, vid });
+      if (port.bridge === null) continue;
+      const bridge = port.bridge.index;
+      change.structure.push({ op: 'neigh-flush', port: port.index, bridge, vid, learnedOnly: true });
+      change.flushes.push({ owner: port.index, segment: segmentOf(bridge, vid) });
+    }
+    for (const { vid, untagged, neighSuppress: suppresses = false } of port.config.vlans) {
+      const present = port.vlans.get(vid);
+      if (present?.untagged === untagged && present.suppresses === suppresses) continue;
+      const counter = present?.counter ?? this.vlanCounters.tryTake() ?? 0;
+      port.vlans.set(vid, { untagged, suppresses, counter });
+      change.structure.push({ op: 'vlan', port: port.index, vid, untagged, suppresses, counter });
+    }
+    const pvid = port.config.vlans.find((vlan) => vlan.pvid)?.vid ?? 0;
+    if (pvid !== port.pvid) change.structure.push({ op: 'pvid', port: port.index, vid: pvid });
+    port.pvid = pvid;
+    if (port.kind === 'tap' && port.role !== 'guest') this.setOwnMac(port, change);
+  }
+
+  private giveCounter(counter: number, change: Transition): void {
+    if (counter !== 0) change.afterwards.push(() => this.vlanCounters.give(counter));
+  }
+
+  /** A host port's MAC is known from the start, in each of its VLANs. */
+  setOwnMac(port: TapPort, change: Transition): void {
+    const { bridge } = port;
+    if (port.role === 'guest' || bridge === null) return;
+    const vids = bridge.config.vlanFiltering ? [...port.vlans.keys()] : [0];
+    const segments = vids.map((vid) => segmentOf(bridge.index, vid));
+    const mac = macOf(port.ownMac);
+    const place = { destination: port.index, owner: port.index, flags: FLAG_PERMANENT };
+    for (const segment of port.ownSegments)
+      if (!segments.includes(segment)) change.structure.push({ op: 'fdb-del', ...mac, segment });
+    for (const segment of segments)
+      if (!port.ownSegments.includes(segment)) change.entries.push({ op: 'fdb', ...mac, segment, ...place });
+    port.ownSegments = segments;
+  }
+
+  /** The VLAN to VNI table, or the one VNI. */
+  setVnis(port: VxlanPort, change: Transition): void {
+    const wanted = vnisOf(port.config);
+    const isWanted = (one: { vni: number; vid: number | null }): boolean =>
+      wanted.some(({ vni, vid }) => vni === one.vni && vid === one.vid);
+    const gone = port.vnis.filter((one) => !isWanted(one));
+    for (const { vni, vid, header } of gone) {
+      change.structure.push({ op: 'vni-del', port: port.index, vid, vni });
+      change.afterwards.push(() => this.vnis.give(header));
+      this.entries.forgetVni(port, vni, change);
+      if (port.bridge !== null && vid !== null)
+        change.flushes.push({ owner: port.index, segment: segmentOf(port.bridge.index, vid) });
+    }
+    const kept = port.vnis.filter((one) => !gone.includes(one));
+    const known = new Set(kept.map(({ vni }) => vni));
+    const come = wanted.filter(({ vni }) => !known.has(vni));
+    if (gone.some(({ vid }) => vid === null)) change.flushes.push({ owner: port.index });
+    port.vnis = [
+      ...kept,
+      ...come.map(({ vni, vid }) => {
+        const made = { vni, vid, ...this.vnis.take(vni) };
+        change.structure.push({ op: 'vni', port: port.index, ...made });
+        return made;
+      }),
+    ];
+    if (gone.length + come.length > 0) this.entries.touch(port);
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * From entries in names and addresses to the engines' FDB rows, flood lists and pinned multicast MACs. Which remote each leads
+ * to is for `vteps.ts` to say.
+ */
+import { destinationOf, segmentOf } from '../../dataplane/state/forwarding.js';
+import {
+  FLAG_ADDED,
+  FLAG_EXTERN_LEARN,
+  FLAG_PERMANENT,
+  FLAG_PINNED,
+  FLAG_STATIC,
+  FLAG_STICKY,
+} from '../../fdb/table.js';
+import { isMulticastHigh, parseMac } from '../../wire/ethernet.js';
+import { type Entry, isFloodRow, isForMany } from '../model/entries.js';
+import { type Holder, holderOf, type Port, type SwitchModel, type VxlanPort } from '../model/model.js';
+import { Numbers } from '../model/numbers.js';
+import type { Transition } from './transition.js';
+import type { VniNumbers } from './vni-numbers.js';
+import { remoteOf, Vteps } from './vteps.js';
+
+export interface Mac {
+  high: number;
+  low: number;
+}
+
+/** A MAC that has been checked already. */
+export function macOf(text: string): Mac {
+  const mac = parseMac(text);
+  if (mac === null) throw new TypeError(`not a MAC: ${text}`);
+  return mac;
+}
+
+/** Lists of pinned MACs of a switch. */
+const MAX_PINS = 65_536;
+
+export class PortEntries {
+  readonly vteps: Vteps;
+  private readonly pinNumbers = new Numbers('multicast entries with remotes', 0, MAX_PINS);
+  /** Ports whose flood lists are to be told anew. */
+  private readonly stale = new Set<VxlanPort>();
+  /** Multicast MACs whose lists are to be told anew, by `mac vlan`. */
+  private readonly stalePins = new Map<VxlanPort, Set<string>>();
+  /** The port that a unicast MAC was put on, by `bridge vlan mac`: it is in one place of a VLAN. */
+  private readonly places = new Map<string, string>();
+  /** Entries whose rows are to be told, once it is settled which remotes they lead to. */
+  private readonly untold = new Map<Holder, Set<Entry>>();
+
+  /** Bridges whose own entries are to be told anew. */
+  private readonly rehoused = new Set<string>();
+
+  constructor(
+    private readonly model: SwitchModel,
+    vnis: VniNumbers,
+  ) {
+    this.vteps = new Vteps(vnis);
+  }
+
+  /** @throws DeviceError when there is no room for so many new entries; nothing has changed then */
+  checkRoom(added: readonly Entry[], peers: number): void {
+    this.vteps.checkRoom(added, peers, (name) => {
+      const port = this.model.ports.get(name);
+      return port?.kind === 'vxlan' ? port : undefined;
+    });
+  }
+
+  /** Puts entries in, each in place of one with the same key. Entries of a port without a bridge are kept for later only. */
+  add(entries: readonly Entry[], change: Transition): void {
+    for (const entry of entries) {
+      const port = holderOf(this.model, entry.port);
+      if (port === undefined || port.bridge === null) continue;
+      const before = this.model.entries.get(entry);
+      if (before !== undefined) this.drop(port, before, change, true);
+      this.model.entries.set(entry);
+      this.takePlace(port, entry, change);
+      if (port.kind === 'vxlan') this.vteps.name(port, entry);
+      this.touchEntry(port, entry);
+    }
+  }
+
+  /** Where a MAC was put before, on another port, it is no more. */
+  private takePlace(port: Holder, entry: Entry, change: Transition): void {
+    if (isForMany(entry.mac)) return;
+    const key = placeKey(port, entry);
+    const other = holderOf(this.model, this.places.get(key) ?? port.name);
+    this.places.set(key, port.name);
+    if (other === undefined || other.name === port.name) return;
+    const before = this.model.entries.get({ ...entry, port: other.name });
+    if (before === undefined) return;
+    this.model.entries.delete(before);
+    this.drop(other, before, change, true);
+  }
+
+  /** Takes note that an entry has moved by learning, or has gone. Nothing of it is told: the engines know. */
+  stray(entry: Entry, now: Entry | null): void {
+    const port = holderOf(this.model, entry.port);
+    if (port === undefined || !this.model.entries.delete(entry)) return;
+    this.places.delete(placeKey(port, entry));
+    if (now?.dst === undefined && port.kind === 'vxlan') this.vteps.unname(port, entry);
+    if (now === null) return;
+    this.model.entries.set(now);
+    this.places.set(placeKey(port, now), now.port);
+  }
+
+  /** Takes entries away; one that is not there is no error. */
+  remove(entries: Iterable<Entry>, change: Transition): void {
+    for (const key of [...entries]) {
+      const entry = this.model.entries.get(key);
+      const port = holderOf(this.model, key.port);
+      if (entry === undefined || port === undefined) continue;
+      this.model.entries.delete(entry);
+      if (!isForMany(entry.mac)) this.places.delete(placeKey(port, entry));
+      this.drop(port, entry, change, false);
+    }
+  }
+
+  /** Forgets every entry of a port that goes, or changes its bridge: its rows are flushed by their owner. */
+  forgetPort(port: Port, change: Transition): void {
+    this.remove(this.model.entries.ofPort(port.name), change);
+    this.model.entries.forgetPort(port.name);
+  }
+
+  /** A bridge goes, and with it what was put on it. */
+  forgetBridge(name: string, change: Transition): void {
+    this.remove(this.model.entries.ofPort(name), change);
+    this.model.entries.forgetPort(name);
+  }
+
+  /** A bridge has a host port from now on: what is the host's own in it leads there. */
+  beginHost(bridge: string): void {
+    this.rehoused.add(bridge);
+  }
+
+  /** A bridge's host port ends. What is permanent is the host's own still; the rest has no place any more. */
+  endHost(port: Port, change: Transition): void {
+    this.remove(
+      this.having(port, ({ state }) => state !== 'permanent'),
+      change,
+    );
+    this.rehoused.add(port.name);
+  }
+
+  /** Forgets the entries of a VLAN that a port leaves. */
+  forgetVlan(port: Port, vid: number, change: Transition): void {
+    this.remove(
+      this.having(port, (entry) => entry.vlan === vid && entry.vni !== null),
+      change,
+    );
+  }
+
+  /** Forgets the entries of a VNI that a port does not carry any more. */
+  forgetVni(port: Port, vni: number, change: Transition): void {
+    this.remove(
+      this.having(port, (entry) => entry.vni === vni),
+      change,
+    );
+  }
+
+  private having(port: Port, test: (entry: Entry) => boolean): Entry[] {
+    return [...this.model.entries.ofPort(port.name)].filter(test);
+  }
+
+  /** Makes exactly these addresses peers of the port. */
+  setPeers(port: VxlanPort, before: readonly string[], after: readonly string[]): void {
+    for (const address of after) if (!before.includes(address)) this.vteps.hold(port, address);
+    for (const address of before) if (!after.includes(address)) this.vteps.release(port, address);
+  }
+
+  /** A VNI has come: its flood list is to be told. */
+  touch(port: VxlanPort): void {
+    this.stale.add(port);
+  }
+
+  /** A port is no more; what remains of its remotes goes with it. */
+  end(port: VxlanPort, change: Transition): void {
+    this.stale.delete(port);
+    this.stalePins.delete(port);
+    this.untold.delete(port);
+    for (const key of [...port.pins.keys()]) this.endPin(port, key, change);
+    this.vteps.end(port, change);
+  }
+
+  /** Lets remotes go that nothing needs any more, and writes out the rows and lists that have changed. */
+  finish(change: Transition): void {
+    for (const [port, addresses] of this.vteps.settle(change)) {
+      for (const entry of this.having(port, ({ dst }) => dst !== undefined && addresses.has(dst)))
+        this.touchEntry(port, entry);
+    }
+    for (const name of this.rehoused) {
+      const holder = holderOf(this.model, name);
+      if (holder !== undefined) for (const entry of this.model.entries.ofPort(name)) this.touchEntry(holder, entry);
+    }
+    this.rehoused.clear();
+    for (const [port, entries] of this.untold) for (const entry of entries) this.tellRow(port, entry, change);
+    this.untold.clear();
+    for (const port of this.stale) this.tellFlood(port, change);
+    this.stale.clear();
+    for (const [port, keys] of this.stalePins) for (const key of keys) this.tellPin(port, key, change);
+    this.stalePins.clear();
+  }
+
+  // ---- Rows ----
+
+  /** A row or a list is to be told anew. */
+  private touchEntry(port: Holder, entry: Entry): void {
+    if (isFloodRow(entry)) {
+      if (port.kind === 'vxlan') this.stale.add(port);
+    } else if (port.kind === 'vxlan' && isMulticastHigh(macOf(entry.mac).high)) {
+      this.touchPin(port, entry);
+    } else {
+      this.untold.set(port, (this.untold.get(port) ?? new Set<Entry>()).add(entry));
+    }
+  }
+
+  private tellRow(port: Holder, entry: Entry, change: Transition): void {
+    const bridge = port.bridge;
+    // It may have gone again, or have been replaced, in the same change.
+    if (bridge === null || this.model.entries.get(entry) !== entry) return;
+    change.entries.push({
+      op: 'fdb',
+      ...macOf(entry.mac),
+      segment: segmentOf(bridge.index, entry.vlan),
+      destination: destinationOf(port.index, port.kind === 'vxlan' ? remoteOf(port, entry) : 0),
+      owner: port.index,
+      flags: flagsOf(entry),
+    });
+  }
+
+  private drop(port: Holder, entry: Entry, change: Transition, replaced: boolean): void {
+    if (isFloodRow(entry)) {
+      if (port.kind === 'vxlan') this.stale.add(port);
+    } else if (port.kind === 'vxlan' && isMulticastHigh(macOf(entry.mac).high)) {
+      this.touchPin(port, entry);
+    } else if (!replaced && port.bridge !== null) {
+      change.structure.push({ op: 'fdb-del', ...macOf(entry.mac), segment: segmentOf(port.bridge.index, entry.vlan) });
+    }
+    if (port.kind === 'vxlan') this.vteps.unname(port, entry);
+  }
+
+  private touchPin(port: VxlanPort, { mac, vlan }: Entry): void {
+    const keys = this.stalePins.get(port) ?? new Set<string>();
+    this.stalePins.set(port, keys.add(`${mac} ${vlan}`));
+  }
+
+  /** All remotes of a multicast MAC in a VLAN, as one list; without any it is taken away. */
+  private tellPin(port: VxlanPort, key: string, change: Transition): void {
+    const { mac, vlan } = pinOf(key);
+    const same = [...this.model.entries.ofPort(port.name)].filter((entry) => entry.mac === mac && entry.vlan === vlan);
+    if (same.length === 0) {
+      if (port.pins.has(key)) this.endPin(port, key, change);
+      return;
+    }
+    const list = port.pins.get(key) ?? this.pinNumbers.take();
+    port.pins.set(key, list);
+    const remotes = [...new Set(same.map((entry) => remoteOf(port, entry)))];
+    const place = { port: port.index, vid: vlan, ...macOf(mac) };
+    change.entries.push({ op: 'pin', ...place, list, remotes, flags: FLAG_STATIC | FLAG_PINNED });
+  }
+
+  private endPin(port: VxlanPort, key: string, change: Transition): void {
+    const list = port.pins.get(key) as number;
+    const { mac, vlan } = pinOf(key);
+    port.pins.delete(key);
+    change.structure.push({ op: 'pin-del', port: port.index, vid: vlan, ...macOf(mac) });
+    change.afterwards.push(() => this.pinNumbers.give(list));
+  }
+
+  /** The port's own list for all its VLANs, then those of the VNIs that have more. */
+  private tellFlood(port: VxlanPort, change: Transition): void {
+    const common: number[] = [];
+    const own = new Map<number, number[]>();
+    for (const entry of this.model.entries.ofPort(port.name)) {
+      if (!isFloodRow(entry)) continue;
+      const remote = remoteOf(port, entry);
+      const vid = port.vnis.find(({ vni }) => vni === entry.vni)?.vid;
+      if (entry.vni === null || entry.vni === undefined || vid === null) common.push(remote);
+      else if (vid !== undefined) own.set(vid, [...(own.get(vid) ?? []), remote]);
+    }
+    change.entries.push({ op: 'flood', port: port.index, vid: null, remotes: [...new Set(common)] });
+    for (const [vid, more] of own)
+      change.entries.push({ op: 'flood', port: port.index, vid, remotes: [...new Set([...common, ...more])] });
+  }
+}
+
+function placeKey(port: Holder, { vlan, mac }: Entry): string {
+  return `${port.bridge?.name ?? ''} ${vlan} ${mac}`;
+}
+
+function pinOf(key: string): { mac: string; vlan: number } {
+  const [mac, vlan] = key.split(' ');
+  return { mac, vlan: Number(vlan) };
+}
+
+/** An entry with a remote is pinned: learning does not move it (vxlan_snoop). */
+function flagsOf({ state, sticky, externLearn, dst }: Entry): number {
+  const more = (sticky ? FLAG_STICKY : 0) | (externLearn ? FLAG_EXTERN_LEARN : 0);
+  if (state === 'permanent') return FLAG_PERMANENT | more;
+  if (state === 'dynamic') return externLearn ? more : FLAG_ADDED | more;
+  return FLAG_STATIC | (dst === undefined ? 0 : FLAG_PINNED) | more;
+}

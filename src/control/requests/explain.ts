@@ -1,0 +1,16 @@
+/**
+ * What a rule or a device refuses, as what a client is told. Pure.
+ */
+import { EditRefused } from '../../config/edit.js';
+import { ConfigError } from '../../config/load.js';
+import { ChangeRefused } from '../controls.js';
+import { DeviceError } from '../model/device-error.js';
+
+/** The error as a ChangeRefused, where it is one of the three; else itself. */
+export function explain(error: unknown): unknown {
+  if (error instanceof EditRefused) return new ChangeRefused(error.message, error.code);
+  if (error instanceof ConfigError)
+    return new ChangeRefused(error.faults.map(({ path, message }) => `${path}: ${message}`).join('\n'));
+  if (error instanceof DeviceError) return new ChangeRefused(error.message, 'unavailable');
+  return error;
+}

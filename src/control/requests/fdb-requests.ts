@@ -1,0 +1,214 @@
+/**
+ * Changes of the FDB by hand: what `fdb add`, `append`, `replace`, `del` and `flush` do. Each looks first whether it may be
+ * done, and then says what the engines have to do; so a refused one has changed nothing.
+ */
+
+import type { FdbRequest } from '../../api/api.js';
+import { checkEntry } from '../../config/entries-of.js';
+import { vnisOfEntry } from '../../config/entry-rules.js';
+import { segmentOf } from '../../dataplane/state/forwarding.js';
+import type { FdbMatch } from '../../fdb/table.js';
+import { command } from '../../text/shell.js';
+import { ChangeRefused, unknownLink } from '../controls.js';
+import { type Entry, isFloodRow, isForMany } from '../model/entries.js';
+import { type Holder, holderOf } from '../model/model.js';
+import { macOf } from '../reconcile/port-entries.js';
+import type { Transition } from '../reconcile/transition.js';
+import { type FdbTables, type Flush, flushMatches, isBehind, selectsEntry } from './fdb-selection.js';
+
+type Addition = Extract<FdbRequest, { op: 'add' | 'append' | 'replace' }>;
+type Deletion = Extract<FdbRequest, { op: 'del' }>;
+/** @throws ChangeRefused; EditRefused and DeviceError from the rules that a file meets too */
+export function addEntry(tables: FdbTables, request: Addition, change: Transition): void {
+  const { model, entries } = tables;
+  const { op: _, via, ...entry } = request;
+  const rows = checkEntry(model.config, entry);
+  const port = portOf(tables, request.dev);
+  refuseVia(port, via);
+  if (port.bridge === null)
+    throw new ChangeRefused(`port ${port.name} belongs to no bridge; give it one with "link set"`);
+  const many = isForMany(rows[0].mac);
+  if (request.op === 'append' && !many)
+    throw new ChangeRefused(
+      `append adds a destination to the all-zeros or a multicast MAC; ${rows[0].mac} has one place: use add or replace`,
+    );
+  if (request.op === 'replace' && many)
+    throw new ChangeRefused(
+      `replace is for unicast MACs; add and take away the destinations of ${rows[0].mac} with append and del`,
+    );
+  if (request.op === 'add') for (const row of rows) refuseKnown(tables, port, row);
+  else if (!many) for (const row of rows) refuseOwn(tables, port, row);
+  const come = rows.filter((row) => !many || model.entries.get(row) === undefined);
+  if (model.entries.size + come.length > model.config.fdbSize)
+    throw new ChangeRefused(
+      `the FDB holds ${model.config.fdbSize} entries; set a larger fdb_size and start again`,
+      'full',
+    );
+  entries.checkRoom(come, 0);
+  entries.add(come, change);
+}
+
+/** As with `bridge fdb add`, what has been learned is there too. */
+function refuseKnown({ model, fdb }: FdbTables, port: Holder, row: Entry): void {
+  const { high, low } = macOf(row.mac);
+  const known = isForMany(row.mac)
+    ? [...model.entries.ofPort(port.name)].some(
+        (entry) => entry.mac === row.mac && entry.vlan === row.vlan && entry.vni === row.vni,
+      )
+    : model.entries.get(row) !== undefined ||
+      fdb.find(high, low, segmentOf(port.bridge?.index ?? 0, row.vlan)) !== null;
+  if (!known) return;
+  const remedy = isForMany(row.mac) ? 'use append for another destination' : 'use replace, or del first';
+  throw new ChangeRefused(
+    `${row.mac} is there already${row.vlan === 0 ? '' : ` in VLAN ${row.vlan}`}; ${remedy}`,
+    'exists',
+  );
+}
+
+/** The MAC of a host port stays where it is. */
+function refuseOwn({ model, fdb }: FdbTables, port: Holder, row: Entry): void {
+  const { high, low } = macOf(row.mac);
+  const found = fdb.find(high, low, segmentOf(port.bridge?.index ?? 0, row.vlan));
+  const holder = found === null ? undefined : model.portAt[found.owner];
+  if (holder?.kind !== 'tap' || holder.role === 'guest' || holder.ownMac !== row.mac) return;
+  throw new ChangeRefused(
+    `${row.mac} is the address of ${holder.name} itself, and stays there; give another MAC`,
+    'exists',
+  );
+}
+
+/** All that a port sends leaves by its `dev`, or by the routes: no entry has a device of its own. */
+function refuseVia(port: Holder, via: string | undefined): void {
+  if (via === undefined || (port.kind === 'vxlan' && port.config.dev === via)) return;
+  if (port.kind !== 'vxlan')
+    throw new ChangeRefused(
+      `via is for entries of a vxlan port, and ${port.name} is a ${port.kind === 'tap' ? 'tap port' : 'bridge'}`,
+    );
+  const { dev } = port.config;
+  const how = dev === undefined ? 'the routes to the remotes' : `dev ${dev}`;
+  throw new ChangeRefused(
+    `what ${port.name} sends leaves by ${how}; leave "via ${via}" out, and give the remote a route by ${via}, or set dev of ${port.name}`,
+  );
+}
+
+/** @throws ChangeRefused */
+export function deleteEntry(tables: FdbTables, request: Deletion, change: Transition): void {
+  const port = portOf(tables, request.dev);
+  refuseVia(port, request.via);
+  const mac = canonicalMac(request.mac);
+  if (isForMany(mac) && request.dst === undefined)
+    throw new ChangeRefused(`${mac} may have many destinations; say with dst which of them goes`);
+  if (port.kind === 'tap' && port.role !== 'guest' && port.ownMac === mac)
+    throw new ChangeRefused(`${mac} is the address of ${port.name} itself, and stays as long as that is there`);
+  const configured = configuredRows(tables, port, { ...request, mac });
+  const learned = isForMany(mac) ? [] : learnedSegments(tables, port, { ...request, mac });
+  if (configured.length + learned.length === 0)
+    throw new ChangeRefused(
+      `port ${port.name} has no such entry of ${mac}; "${command`fdb show dev ${port.name}`}" lists those it has`,
+      'not_found',
+    );
+  tables.entries.remove(configured, change);
+  for (const segment of learned) change.structure.push({ op: 'fdb-del', ...macOf(mac), segment });
+}
+
+function configuredRows(tables: FdbTables, port: Holder, request: Deletion): Entry[] {
+  const { mac, vlan, dst, port: udpPort } = request;
+  // As in vxlan_fdb_delete, a destination without a port is the one at the port's own.
+  const isAt = (entry: Entry): boolean =>
+    (dst === undefined && udpPort === undefined) || udpPortOf(port, entry.udpPort) === udpPortOf(port, udpPort);
+  return [...tables.model.entries.ofPort(port.name)].filter(
+    (entry) =>
+      entry.mac === mac &&
+      (vlan === undefined || entry.vlan === vlan) &&
+      isOfVni(port, entry, request) &&
+      (dst === undefined || isBehind(tables, port, entry, dst)) &&
+      isAt(entry),
+  );
+}
+
+/**
+ * Without a VNI, a flood list's row of every VNI is meant; a port with one VNI has no other. As with its UDP port, a
+ * destination without a VNI of its own is the one that has none.
+ */
+function isOfVni(port: Holder, entry: Entry, request: Deletion): boolean {
+  if (port.kind !== 'vxlan') return request.vni === undefined && request.src_vni === undefined;
+  const { vni, sentVni } = vnisOfEntry(request, port.config.id);
+  const isAny = request.dst === undefined && request.vni === undefined;
+  if (!isAny && entry.sentVni !== sentVni) return false;
+  if (!port.config.vlanTunnel) return vni === port.config.id;
+  return isFloodRow(entry) ? (entry.vni ?? null) === (vni ?? null) : vni === undefined || entry.vni === vni;
+}
+
+function udpPortOf(port: Holder, udpPort: number | undefined): number | undefined {
+  return udpPort ?? (port.kind === 'vxlan' ? port.config.dstport : undefined);
+}
+
+/** Segments in which the MAC has been learned behind the port. */
+function learnedSegments(tables: FdbTables, port: Holder, request: Deletion): number[] {
+  const { bridge } = port;
+  const { mac, dst } = request;
+  if (bridge === null || udpPortOf(port, request.port) !== udpPortOf(port, undefined)) return [];
+  const remotes = dst === undefined ? null : tables.remotesAt(port.index, dst);
+  const { high, low } = macOf(mac);
+  const isLearned = (vid: number): boolean => {
+    if (tables.model.entries.get({ mac, port: port.name, vlan: vid }) !== undefined) return false;
+    const found = tables.fdb.find(high, low, segmentOf(bridge.index, vid));
+    if (found === null || found.owner !== port.index) return false;
+    return remotes === null || remotes.includes(found.destination >>> 10);
+  };
+  return vidsOf(port, request)
+    .filter(isLearned)
+    .map((vid) => segmentOf(bridge.index, vid));
+}
+
+/** VLANs of the port that a VLAN and a VNI leave of all. */
+function vidsOf(port: Holder, request: Deletion): number[] {
+  const { vlan } = request;
+  const all = vlan === undefined ? [0, ...port.vlans.keys()] : [vlan];
+  if (request.vni === undefined && request.src_vni === undefined) return all;
+  if (port.kind !== 'vxlan') return [];
+  const { vni, sentVni } = vnisOfEntry(request, port.config.id);
+  const mapped = port.vnis.find((one) => one.vni === vni);
+  if (mapped === undefined || sentVni !== undefined) return [];
+  return mapped.vid === null ? all : all.filter((vid) => vid === mapped.vid);
+}
+
+/** Says which entries go, and puts the flushes into `change`. @returns how many entries match now */
+export function flushEntries(tables: FdbTables, request: Flush, change: Transition): number {
+  const matches: FdbMatch[] = flushMatches(tables, request);
+  const configured = [...tables.model.entries.all()].filter((entry) => selectsEntry(tables, request, entry));
+  // Unicast ones that age are counted in the table, with those that were learned.
+  let count = configured.filter(({ mac, state }) => state !== 'dynamic' || isForMany(mac)).length;
+  if (matches.length > 0) {
+    tables.fdb.forEach((row) => {
+      if (matches.some((match) => fits(match, row))) count++;
+    });
+  }
+  tables.entries.remove(configured, change);
+  change.flushes.push(...matches);
+  return count;
+}
+
+function fits(match: FdbMatch, row: { owner: number; segment: number; destination: number; flags: number }): boolean {
+  return (
+    (match.owner === undefined || match.owner === row.owner) &&
+    (match.segment === undefined || match.segment === row.segment) &&
+    (match.destination === undefined || match.destination === row.destination) &&
+    (row.flags & (match.flagsMask ?? 0)) === (match.flagsValue ?? 0)
+  );
+}
+
+function portOf({ model }: FdbTables, name: string): Holder {
+  const port = holderOf(model, name);
+  if (port !== undefined) return port;
+  throw unknownLink('port', name);
+}
+
+function canonicalMac(text: string): string {
+  try {
+    macOf(text);
+  } catch {
+    throw new ChangeRefused(`"${text}" is no MAC address; give one such as 02:00:00:00:00:01`);
+  }
+  return text.toLowerCase();
+}

@@ -1,0 +1,110 @@
+/**
+ * Which entries a flush means: by port, bridge, VLAN, VNI, remote and state, in any combination. Pure.
+ */
+
+import type { FdbRequest } from '../../api/api.js';
+import { destinationOf, destinationRemote, segmentOf } from '../../dataplane/state/forwarding.js';
+import {
+  type FdbMatch,
+  type FdbReader,
+  FLAG_EXTERN_LEARN,
+  FLAG_PERMANENT,
+  FLAG_PINNED,
+  FLAG_STATIC,
+} from '../../fdb/table.js';
+import { unknownLink } from '../controls.js';
+import { type Entry, isFloodRow } from '../model/entries.js';
+import { type Holder, holderOf, type SwitchModel } from '../model/model.js';
+import { macOf, type PortEntries } from '../reconcile/port-entries.js';
+
+export type Flush = Extract<FdbRequest, { op: 'flush' }>;
+
+/** What the requests work on. */
+export interface FdbTables {
+  model: SwitchModel;
+  entries: PortEntries;
+  fdb: FdbReader;
+  /** The numbers of a VTEP on a port, learned ones among them. */
+  remotesAt(port: number, address: string): number[];
+}
+
+/** What never ages. What a control program has put in is left alone too, unless it is asked for by its state. */
+const LASTING = FLAG_STATIC | FLAG_PERMANENT | FLAG_PINNED;
+
+/** Matches for entries that age, one for each place; none where the request means others only. */
+export function flushMatches(tables: FdbTables, request: Flush): FdbMatch[] {
+  const { state, vlan, dst } = request;
+  const ports = portsOf(tables, request).filter((port) => port.kind !== 'bridge');
+  if (state !== undefined && state !== 'all' && !state.includes('dynamic')) return [];
+  const flagsMask = state === undefined ? LASTING | FLAG_EXTERN_LEARN : LASTING;
+  return ports.flatMap((port) => {
+    const { bridge } = port;
+    const segments = segmentsOf(port, request);
+    if (bridge === null || segments === null) return [];
+    const remotes = dst === undefined ? [undefined] : tables.remotesAt(port.index, dst);
+    const places = vlan !== undefined ? segments.filter((one) => one === segmentOf(bridge.index, vlan)) : segments;
+    return remotes.flatMap((remote) =>
+      (places.length === 0 && vlan === undefined ? [undefined] : places).map((segment) => ({
+        owner: port.index,
+        flagsMask,
+        flagsValue: 0,
+        ...(segment === undefined ? {} : { segment }),
+        ...(remote === undefined ? {} : { destination: destinationOf(port.index, remote) }),
+      })),
+    );
+  });
+}
+
+/** Whether a configured entry is meant. Rows of flood lists are by `all` alone: without them nothing unknown leaves. */
+export function selectsEntry(tables: FdbTables, request: Flush, entry: Entry): boolean {
+  const states = request.state ?? ['dynamic'];
+  if (isFloodRow(entry) && states !== 'all') return false;
+  const port = portsOf(tables, request).find(({ name }) => name === entry.port);
+  return (
+    port !== undefined &&
+    (states === 'all' || states.includes(entry.state)) &&
+    (request.state !== undefined || !entry.externLearn) &&
+    (request.vlan === undefined || request.vlan === entry.vlan) &&
+    (request.vni === undefined || vniOf(port, entry) === request.vni) &&
+    (request.dst === undefined || isBehind(tables, port, entry, request.dst))
+  );
+}
+
+/** Whether an entry leads to a VTEP. One that has moved behind a remote by learning does not say which. */
+export function isBehind({ fdb, remotesAt }: FdbTables, port: Holder, entry: Entry, dst: string): boolean {
+  if (entry.dst !== undefined || port.kind !== 'vxlan' || port.bridge === null) return entry.dst === dst;
+  const { high, low } = macOf(entry.mac);
+  const row = fdb.find(high, low, segmentOf(port.bridge.index, entry.vlan));
+  return row !== null && remotesAt(port.index, dst).includes(destinationRemote(row.destination));
+}
+
+function vniOf(port: Holder, entry: Entry): number | null {
+  if (typeof entry.vni === 'number') return entry.vni;
+  return port.kind === 'vxlan' ? (port.vnis.find(({ vid }) => vid === null)?.vni ?? null) : null;
+}
+
+/** A bridge that has no host port stands for itself among them. */
+function portsOf({ model }: Pick<FdbTables, 'model'>, { dev, br }: Pick<Flush, 'dev' | 'br'>): Holder[] {
+  // `bridge fdb flush dev br0` is the usual way to say it.
+  if (dev !== undefined && br === undefined && model.bridges.has(dev)) return portsOf({ model }, { br: dev });
+  if (dev !== undefined && !model.ports.has(dev)) throw unknownLink('port', dev);
+  if (br !== undefined && !model.bridges.has(br)) throw unknownLink('bridge', br);
+  const bridges = [...model.bridges.keys()].flatMap((name) =>
+    model.ports.has(name) ? [] : (holderOf(model, name) ?? []),
+  );
+  return [...model.ports.values(), ...bridges].filter(
+    (port) => (dev === undefined || port.name === dev) && (br === undefined || port.bridge?.name === br),
+  );
+}
+
+/** Segments that the request's VLAN and VNI leave of a port; empty: all of them, null: none. */
+function segmentsOf(port: Holder, { vlan, vni }: Flush): number[] | null {
+  const { bridge } = port;
+  if (bridge === null) return null;
+  const ofVlan = vlan === undefined ? [] : [segmentOf(bridge.index, vlan)];
+  if (vni === undefined) return ofVlan;
+  if (port.kind !== 'vxlan') return null;
+  const mapped = port.vnis.find((one) => one.vni === vni);
+  if (mapped === undefined) return null;
+  return mapped.vid === null ? ofVlan : [segmentOf(bridge.index, mapped.vid)];
+}

@@ -1,0 +1,361 @@
+/**
+ * Changes of a running switch, one at a time: the live document and the entries put in by hand, and the way from a request
+ * to the engines. A request is checked wholly before anything is done; what cannot be done leaves everything as it was.
+ */
+
+import type {
+  ApplyAnswer,
+  ApplyRequest,
+  FdbRequest,
+  FlushAnswer,
+  LinkRequest,
+  MdbRequest,
+  NeighRequest,
+  SwitchEvent,
+  VlansRequest,
+} from '../../api/api.js';
+import {
+  addLink,
+  type Document,
+  deleteLink,
+  setLink,
+  withEntries,
+  withoutTables,
+  withTables,
+} from '../../config/edit.js';
+import { type HostFacts, NO_FACTS } from '../../config/host-facts.js';
+import { type CheckedDocument, checkDocument, netnsExists } from '../../config/load.js';
+import type { SwitchConfig, TableConfig } from '../../config/types.js';
+import { ChangeRefused, type Controls } from '../controls.js';
+import type { Engines } from '../engines/engines.js';
+import type { EventFeed } from '../events/event-feed.js';
+import { linkChanges } from '../events/link-events.js';
+import { DeviceError } from '../model/device-error.js';
+import { commandsBetween } from '../plan/commands.js';
+import { editVlans } from '../plan/commands-vlans.js';
+import { deltaOfEdit, deltaToFile, type EntryDelta } from '../plan/delta.js';
+import { type How, type Reconciler, reasonOf } from '../reconcile/reconcile.js';
+import { type Departure, partings, Transition } from '../reconcile/transition.js';
+import type { MulticastControl } from '../tables/multicast-control.js';
+import type { NeighTable } from '../tables/neigh-table.js';
+import { explain } from './explain.js';
+import { addEntry, deleteEntry, flushEntries } from './fdb-requests.js';
+import type { FdbTables } from './fdb-selection.js';
+import { LiveTables, NO_TABLES } from './live-tables.js';
+import { hasAnyLocal, isOwnAddress, ownRemotes, refuseOwnAddress } from './own-addresses.js';
+import { strayedEntries } from './settle-entries.js';
+
+export interface LiveParts {
+  reconciler: Reconciler;
+  engines: Pick<Engines, 'apply' | 'fdb' | 'remotes'>;
+  tables: FdbTables;
+  neigh: Pick<NeighTable, 'change' | 'follow' | 'manual'>;
+  multicast: Pick<MulticastControl, 'change' | 'follow' | 'forgetRemotes' | 'permanent'>;
+  feed: Pick<EventFeed, 'tell' | 'drain' | 'subscribe'>;
+  /** What the rules are told of the machine; absent: nothing. */
+  host?: HostFacts;
+  /** Whatever VTEP had this number, it stands for another one now, or for none. */
+  renumbered(remote: number): void;
+  /** An operation that could not fail has failed: engines and model do not agree any more. */
+  broken(error: Error): void;
+}
+
+/** Settings that are read once, at start. */
+const FIXED = [
+  ['name', 'name'],
+  ['workers', 'workers'],
+  ['busyPoll', 'busy_poll'],
+  ['offloads', 'offloads'],
+  ['fdbSize', 'fdb_size'],
+] as const;
+
+export class LiveControl implements Controls {
+  /** The change that is under way, and those behind it. */
+  private last: Promise<unknown> = Promise.resolve();
+  /** What the FDB had counted when entries were last looked after. */
+  private settled = '';
+  private readonly tables: LiveTables;
+
+  /** @param document what the switch runs by, as the value of a configuration file; `reconciler.model.config` is its meaning */
+  constructor(
+    private document: Document,
+    private readonly parts: LiveParts,
+  ) {
+    this.tables = new LiveTables({
+      ...parts,
+      isOwn: ({ port, dst }) => isOwnAddress(parts.reconciler.model.config, this.host, port, dst),
+    });
+  }
+
+  /** Leads from a switch without links to its first configuration. @throws DeviceError */
+  async start({ tables = NO_TABLES, ...config }: SwitchConfig): Promise<void> {
+    this.document = withoutTables(this.document);
+    await this.reconcile(config, deltaOfEdit(this.parts.reconciler.model.config, config), { waits: true });
+    try {
+      await this.setTables(tables);
+    } catch (error) {
+      throw error instanceof ChangeRefused ? new DeviceError(error.message, { cause: error }) : error;
+    }
+  }
+
+  link(request: LinkRequest): Promise<void> {
+    return this.edit((document) => {
+      switch (request.op) {
+        case 'add':
+          return addLink(document, request);
+        case 'del':
+          return deleteLink(document, request.name);
+        case 'set':
+          return setLink(document, request.name, request);
+      }
+    });
+  }
+
+  vlan(request: VlansRequest): Promise<void> {
+    return this.edit((document) => editVlans(document, request));
+  }
+
+  fdb(request: FdbRequest): Promise<FlushAnswer | undefined> {
+    return this.exclusively(async () => {
+      this.settle();
+      const change = new Transition();
+      const { tables, reconciler } = this.parts;
+      let answer: FlushAnswer | undefined;
+      if (request.op === 'flush') answer = { removed: flushEntries(tables, request, change) };
+      else if (request.op === 'del') deleteEntry(tables, request, change);
+      else {
+        refuseOwnAddress(reconciler.model.config, this.host, request.dev, request.dst);
+        addEntry(tables, request, change);
+      }
+      reconciler.finishEntries(change);
+      await this.carryOut(change);
+      return answer;
+    });
+  }
+
+  neigh(request: NeighRequest): Promise<void> {
+    return this.exclusively(async () => {
+      const change = new Transition();
+      change.entries.push(...this.parts.neigh.change(request));
+      await this.carryOut(change);
+    });
+  }
+
+  mdb(request: MdbRequest): Promise<void> {
+    return this.exclusively(async () => {
+      const change = new Transition();
+      const { reconciler, multicast } = this.parts;
+      if (request.op === 'add') refuseOwnAddress(reconciler.model.config, this.host, request.port, request.dst);
+      const operations = multicast.change(request);
+      reconciler.finishEntries(change);
+      change.entries.push(...operations);
+      await this.carryOut(change);
+    });
+  }
+
+  apply({ config: value, dryRun }: ApplyRequest): Promise<ApplyAnswer> {
+    return this.exclusively(async () => {
+      this.settle();
+      const { model } = this.parts.reconciler;
+      const { document: given, config } = this.check(value);
+      const { tables = NO_TABLES, ...links } = config;
+      const document = withoutTables(given);
+      const next = this.keepFixed(links);
+      const ofLinks = commandsBetween(
+        { document: this.document, config: model.config },
+        { document, config: next },
+        model.entries,
+        this.host,
+      );
+      const commands = [...ofLinks, ...this.tables.commandsTo(tables, next)];
+      if (dryRun === true) return { commands };
+      const absent = await this.become(document, next, deltaToFile(model.entries, next), { waits: true });
+      await this.setTables(tables);
+      const waiting = [...absent].map(([name, reason]) => `${name} waits: ${reason}`);
+      return { commands, ...(waiting.length === 0 ? {} : { warnings: waiting }) };
+    });
+  }
+
+  /** What a file would have to say for a switch to be as this one is, entries that were put in at run time among it. */
+  stated(): Promise<Document> {
+    return this.exclusively(async () => {
+      this.settle();
+      const { config, entries } = this.parts.reconciler.model;
+      const { name, control } = config;
+      const links = withEntries(this.document, config, (port) => entries.ofPort(port));
+      const document = withTables(links, this.tables.held);
+      // The socket may have been named on the command line.
+      return { name, ...document, control };
+    });
+  }
+
+  subscribe(listener: (event: SwitchEvent) => void): () => void {
+    return this.parts.feed.subscribe(listener);
+  }
+
+  /** Opens the devices of ports that are without. @returns why they cannot be had yet; null: they are there */
+  renew(ports: readonly string[]): Promise<string | null> {
+    return this.exclusively(async () => {
+      this.settle();
+      const { model } = this.parts.reconciler;
+      const present = ports.filter((name) => model.ports.has(name));
+      const { held } = this.tables;
+      try {
+        await this.reconcile(model.config, { add: [], remove: [] }, { renewed: present });
+        // What was put in by hand at a port that is made anew comes back with it.
+        await this.setTables(this.tables.staying(held, model.config));
+        return null;
+      } catch (error) {
+        if (error instanceof DeviceError) return reasonOf(error);
+        throw error;
+      }
+    });
+  }
+
+  /** The host has other addresses than before: those of its own that lists of remotes hold are left out, and come back. */
+  refresh(): Promise<void> {
+    return this.exclusively(async () => {
+      const { config: before } = this.parts.reconciler.model;
+      if (!hasAnyLocal(before)) return;
+      const { document, config } = this.check(this.document);
+      if (ownRemotes(before) !== ownRemotes(config)) await this.become(document, config, deltaOfEdit(before, config));
+    });
+  }
+
+  /** Carries operations of the switch's own out, such as those of multicast timers, between two requests. */
+  own(operations: () => Transition): Promise<void> {
+    return this.exclusively(() => this.carryOut(operations()));
+  }
+
+  private get host(): HostFacts {
+    return this.parts.host ?? NO_FACTS;
+  }
+
+  // ---- One change ----
+
+  /** Makes the bindings and groups that are put in by hand these. @throws ChangeRefused */
+  private async setTables(wanted: TableConfig): Promise<void> {
+    const change = this.tables.become(wanted);
+    if (!change.isEmpty) await this.carryOut(change);
+  }
+
+  /** Takes note of what learning and ageing have done to entries that were put in. */
+  private settle(): void {
+    const { fdb, model, entries } = this.parts.tables;
+    const seen = JSON.stringify(fdb.counters());
+    if (seen === this.settled) return;
+    this.settled = seen;
+    for (const { entry, now } of strayedEntries(model, fdb)) entries.stray(entry, now);
+  }
+
+  private edit(change: (document: Document) => Document): Promise<void> {
+    return this.exclusively(async () => {
+      this.settle();
+      const { document, config } = this.check(change(this.document));
+      // As of "ip link": what is not there is refused, for the operator may have mistyped it.
+      await this.become(document, config, deltaOfEdit(this.parts.reconciler.model.config, config));
+    });
+  }
+
+  /** A namespace that a present port lies in may have gone: that is not this change's fault. */
+  private check(value: unknown): CheckedDocument {
+    const present = new Set(
+      [...this.parts.reconciler.model.ports.values()].flatMap((port) =>
+        port.kind === 'tap' && port.config.netns !== undefined ? [port.config.netns] : [],
+      ),
+    );
+    const { name } = this.parts.reconciler.model.config;
+    return checkDocument(value, {
+      hostname: () => name,
+      netnsExists: (netns) => present.has(netns) || netnsExists(netns),
+      host: this.host,
+    });
+  }
+
+  /** What was read once at start may be said again, but not otherwise. */
+  private keepFixed(next: SwitchConfig): SwitchConfig {
+    const now = this.parts.reconciler.model.config;
+    for (const [key, word] of FIXED) {
+      if (JSON.stringify(now[key]) !== JSON.stringify(next[key]))
+        throw new ChangeRefused(
+          `${word} cannot be changed while the switch runs; stop it and start it again`,
+          'unavailable',
+        );
+    }
+    // The control socket may have been named on the command line.
+    return { ...next, control: now.control };
+  }
+
+  /** @returns why ports wait for their devices that this change has brought, by name */
+  private async become(
+    document: Document,
+    config: SwitchConfig,
+    delta: EntryDelta,
+    how: How = {},
+  ): Promise<ReadonlyMap<string, string>> {
+    const { reconciler, feed } = this.parts;
+    const before = reconciler.model.config;
+    const absent = await this.reconcile(config, delta, how);
+    this.document = document;
+    for (const event of linkChanges(before, config)) feed.tell(event);
+    return absent;
+  }
+
+  private async reconcile(config: SwitchConfig, delta: EntryDelta, how: How): Promise<ReadonlyMap<string, string>> {
+    const { reconciler, neigh, multicast } = this.parts;
+    const prepared = reconciler.prepare(config, delta, how);
+    const change = reconciler.commit(prepared);
+    const operations = multicast.follow();
+    // Groups that have gone may have been the last to need a VTEP.
+    reconciler.finishEntries(change);
+    change.entries.push(...operations, ...neigh.follow());
+    await this.carryOut(change);
+    return prepared.opened.absent;
+  }
+
+  private async carryOut(change: Transition): Promise<void> {
+    const { engines, feed, broken, multicast, renumbered } = this.parts;
+    const { slots } = engines.fdb;
+    let gone: Departure[] = [];
+    try {
+      for (const list of change.lists(slots)) if (list.length > 0) await engines.apply(list);
+      gone = this.departed(change);
+      if (gone.length > 0) {
+        const left = multicast.forgetRemotes(new Map(gone.map(({ remote, heir }) => [remote, heir ?? 0])));
+        for (const list of partings(gone, left, slots)) await engines.apply(list);
+      }
+    } catch (error) {
+      broken(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    }
+    for (const operation of change.entries) if (operation.op === 'remote') renumbered(operation.remote);
+    for (const { remote } of gone) renumbered(remote);
+    feed.drain(); // while the numbers mean what they meant
+    for (const step of change.afterwards) step();
+  }
+
+  /**
+   * The remotes that nobody comes upon any more. Those that ports had met are among them where they take none any more, or
+   * where the VTEP was named since: the number that it has now is found in place of the one that it had.
+   */
+  private departed({ departures, retiring, entries }: Transition): Departure[] {
+    const { remotes } = this.parts.engines;
+    const met = retiring.flatMap((port) => [...remotes.learned(port)].map((remote) => ({ port, remote })));
+    const gone = new Set([...departures, ...met].map(({ remote }) => remote));
+    const replaced = entries.flatMap((o): Departure[] => {
+      if (o.op !== 'remote' || !o.known) return [];
+      const remote = remotes.behind(o.remote);
+      return remote === 0 || gone.has(remote) ? [] : [{ port: o.port, remote, heir: o.remote }];
+    });
+    return [...departures, ...met, ...replaced];
+  }
+
+  /** One after the other; what a rule or a device refuses comes out as a ChangeRefused. */
+  private exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.last.then(work).catch((error: unknown) => {
+      throw explain(error);
+    });
+    this.last = turn.catch(() => undefined);
+    return turn;
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * What a running switch shows of itself: the model, the engine's shared memory and the state of the NICs, in the JSON
+ * shapes of `api.ts`. It only reads.
+ */
+
+import type {
+  FdbRow,
+  LinkCounters,
+  LinkRow,
+  MacMoves,
+  StatsAnswer,
+  TrafficCounters,
+  TunnelRange,
+  VlanRange,
+  VlansAnswer,
+} from '../../api/api.js';
+import { effectiveOptions } from '../../config/effective-options.js';
+import type { PortConfig, VlanMembership } from '../../config/types.js';
+import { TICK_MS } from '../../dataplane/engine.js';
+import type { CounterReader, Traffic } from '../../dataplane/state/counters.js';
+import { destinationPort, destinationRemote, LOCAL_PORT, segmentParts } from '../../dataplane/state/forwarding.js';
+import type { RemoteTable } from '../../encap/remotes.js';
+import { ageOf } from '../../fdb/ageing.js';
+import type { FdbRow as FdbEntry, FdbReader } from '../../fdb/table.js';
+import { netnsName } from '../../port/netns.js';
+import { formatMac } from '../../wire/ethernet.js';
+import { type FdbFilter, fitsFilter } from '../listings.js';
+import { type Entry, isForMany } from '../model/entries.js';
+import type { BridgeModel, NicState, Port, SwitchModel, TapPort, VxlanPort } from '../model/model.js';
+import { flagWords, remoteAddress, stateOf, vniOf } from '../model/naming.js';
+import { remotesOf } from '../reconcile/vteps.js';
+import { unknownVteps } from './unknown-vteps.js';
+
+/** What the views read from. */
+export interface Sources {
+  model: SwitchModel;
+  counters: CounterReader;
+  remotes: RemoteTable;
+  fdb: FdbReader;
+  /** MACs that moved too often. */
+  macMoves?: () => MacMoves[];
+}
+
+// ---- links ----
+
+/** @param details every option in force, defaults among them; else those that were configured */
+export function viewLinks({ model, fdb }: Pick<Sources, 'model' | 'fdb'>, details = false): LinkRow[] {
+  const shown = (port: Port): boolean => port.kind !== 'tap' || port.role !== 'bridge';
+  const free = [...model.ports.values()].filter((port) => port.bridge === null);
+  return [
+    ...[...model.bridges.values()].flatMap((bridge) => [
+      bridgeLink(bridge, model, fdb.learnedByGroup[bridge.index], details),
+      ...bridge.ports.filter(shown).map((port) => portLink(port, model, details)),
+    ]),
+    ...free.map((port) => portLink(port, model, details)),
+  ];
+}
+
+/** @param learned entries that it has learned, as `fdb_max_learned` counts them (IFLA_BR_FDB_N_LEARNED) */
+function bridgeLink(bridge: BridgeModel, model: SwitchModel, learned: number, details: boolean): LinkRow {
+  const host = bridge.ports.find((port) => port.kind === 'tap' && port.role === 'bridge');
+  const own = {
+    ifname: bridge.name,
+    type: 'bridge',
+    operstate: bridge.config.up ? 'UP' : 'DOWN',
+    mtu: bridge.mtu,
+    fdb_n_learned: learned,
+  } as const;
+  const options = details ? effectiveOptions(bridge.config, null) : bridge.config.options;
+  const row: LinkRow = { ...options, ...own };
+  if (host === undefined) return row;
+  const { operstate, mtu, address, nic, nic_netns } = portLink(host, model, false);
+  return { ...row, operstate, mtu, ...present({ address, nic, nic_netns }) };
+}
+
+function portLink(port: Port, model: SwitchModel, details: boolean): LinkRow {
+  // `nic` is the NIC's name where the file gives one: `ifname` is the link's here, as in `ip -j link`.
+  const all = details ? effectiveOptions(port.config, port.bridge?.config ?? null) : port.config.options;
+  const { ifname: nicName, ...options } = all;
+  const named = typeof nicName === 'string' ? { nic: nicName } : {};
+  const master = port.bridge === null ? {} : { master: port.bridge.name };
+  const common = { ...options, ...named, ifname: port.name, type: port.kind, ...master };
+  const isUp = port.config.up && port.bridge?.config.up === true;
+  const fault = port.fault === null ? {} : { fault: port.fault };
+  if (port.kind === 'vxlan') {
+    const address = port.host === null ? {} : { address: port.host.tap.mac };
+    const state = isUp && port.fault === null ? 'UP' : 'DOWN';
+    return { ...common, operstate: state, mtu: port.mtu, ...address, ...fault };
+  }
+  const nic = model.lost.has(port.index) ? null : port.tap.state();
+  // A NIC that is not there yet has no address unless it is given one.
+  const mac = nic?.mac ?? port.config.mac ?? port.tap.mac;
+  return {
+    ...common,
+    ...whereabouts(port, nic),
+    operstate: isUp && nic?.up === true ? 'UP' : 'DOWN',
+    mtu: nic?.mtu ?? port.tap.mtu,
+    ...(mac === '' ? {} : { address: mac }),
+    ...fault,
+  };
+}
+
+function present(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+/** What the NIC is called, and where it is, when its owner has renamed or moved it. */
+function whereabouts({ config, tap }: TapPort, nic: NicState | null): { nic?: string; nic_netns?: string } {
+  if (nic === null) return {};
+  const name = nic.ifname === config.ifname ? {} : { nic: nic.ifname };
+  return tap.hasMoved ? { ...name, nic_netns: netnsName(nic.netns) } : name;
+}
+
+// ---- fdb ----
+
+/** Rows of the table that are read at once; then others have their turn. */
+const FDB_PIECE = 2048;
+
+/** Flood lists and pinned multicast MACs first, as configured; then the table. */
+export function* viewFdb(sources: Sources, filter: FdbFilter = {}): Generator<FdbRow | undefined> {
+  const { model, fdb, counters } = sources;
+  for (const port of model.ports.values()) {
+    if (port.kind !== 'vxlan' || port.bridge === null) continue;
+    for (const entry of model.entries.ofPort(port.name)) {
+      // Rows that the table does not hold as such: flood lists, and multicast MACs with remotes of their own.
+      const row = isForMany(entry.mac) ? destinationRow(port, port.bridge.name, entry) : undefined;
+      if (row !== undefined && fitsFilter(row, filter)) yield row;
+    }
+  }
+  const now = counters.tick;
+  for (let from = 0; from < fdb.slots; from += FDB_PIECE) {
+    const piece: FdbRow[] = [];
+    fdb.forEach(
+      (entry) => {
+        const row = entryRow(sources, entry, now);
+        if (row !== null && fitsFilter(row, filter)) piece.push(row);
+      },
+      from,
+      FDB_PIECE,
+    );
+    yield* piece;
+    yield undefined;
+  }
+}
+
+function destinationRow(port: VxlanPort, master: string, entry: Entry): FdbRow {
+  const { mac, vni, dst, udpPort, sentVni, state } = entry;
+  const only = port.config.vlanTunnel ? vni : sentVni === undefined ? undefined : port.config.id;
+  return {
+    mac,
+    ifname: port.name,
+    master,
+    ...vniPart(typeof only === 'number' ? only : undefined, sentVni),
+    ...(dst === undefined ? {} : { dst }),
+    ...(udpPort === undefined ? {} : { port: udpPort }),
+    state,
+    flags: ['self'],
+    moves: 0,
+  };
+}
+
+function entryRow({ model, remotes }: Sources, entry: FdbEntry, now: number): FdbRow | null {
+  const place = segmentParts(entry.segment);
+  if (place === null) return null; // a pinned multicast MAC: shown from the model
+  const bridge = model.bridgeAt[place.bridge];
+  const port = model.portAt[destinationPort(entry.destination)];
+  // A link that goes takes its entries along; some may be there for a moment longer.
+  if (bridge === undefined || (port === undefined && entry.owner !== LOCAL_PORT)) return null;
+  const state = stateOf(entry.flags);
+  return {
+    mac: formatMac(entry.high, entry.low),
+    ifname: port?.name ?? bridge.name,
+    master: bridge.name,
+    ...(place.vid === 0 ? {} : { vlan: place.vid }),
+    ...(port?.kind === 'vxlan' ? remotePart(port, remotes, destinationRemote(entry.destination), place.vid) : {}),
+    state,
+    flags: flagWords(entry.flags),
+    ...(state === 'permanent' ? {} : { updated: Math.floor((ageOf(now, entry.stamp) * TICK_MS) / 1000) }),
+    moves: entry.moves,
+  };
+}
+
+/** @param vni that an entry is of; @param sentVni of its own, that its frames have */
+function vniPart(vni: number | undefined, sentVni: number | undefined): Pick<FdbRow, 'vni' | 'src_vni'> {
+  if (sentVni !== undefined) return { vni: sentVni, ...(vni === undefined ? {} : { src_vni: vni }) };
+  return vni === undefined ? {} : { vni };
+}
+
+function remotePart(port: VxlanPort, remotes: RemoteTable, remote: number, vid: number): Partial<FdbRow> {
+  const vni = vniOf(port, vid);
+  if (remote === 0) return vniPart(vni, undefined);
+  const udpPort = remotes.udpPort(remote);
+  return {
+    ...vniPart(vni, port.sentVnis.get(remote)?.vni),
+    dst: remoteAddress(remotes, remote),
+    ...(udpPort === port.config.dstport ? {} : { port: udpPort }),
+  };
+}
+
+// ---- vlans ----
+
+export function viewVlans({ model }: Sources): VlansAnswer {
+  const ports = [...model.ports.values()];
+  const vlans = ports
+    .filter((port) => port.config.vlans.length > 0)
+    .map((port) => ({ ifname: port.name, vlans: vlanRanges(port.config) }));
+  const tunnels = ports.flatMap((port) =>
+    port.kind === 'vxlan' && port.config.vlanTunnel
+      ? [{ ifname: port.name, tunnels: tunnelRanges(port.config.vlans) }]
+      : [],
+  );
+  return { vlans, tunnels };
+}
+
+/** Runs of VIDs with the same flags as one row, the PVID always in one of its own, as `bridge vlan show` has it. */
+function vlanRanges({ vlans, neighVlanSuppress }: PortConfig): VlanRange[] {
+  const ranges: VlanRange[] = [];
+  let previous: VlanMembership | undefined;
+  for (const vlan of vlans) {
+    const last = ranges.at(-1);
+    const joins =
+      previous !== undefined &&
+      previous.vid + 1 === vlan.vid &&
+      previous.untagged === vlan.untagged &&
+      (!neighVlanSuppress || previous.neighSuppress === vlan.neighSuppress);
+    if (last !== undefined && joins && !vlan.pvid && previous?.pvid === false) {
+      last.vlanEnd = vlan.vid;
+    } else {
+      const flags: VlanRange['flags'] = [];
+      if (vlan.pvid) flags.push('PVID');
+      if (vlan.untagged) flags.push('Egress Untagged');
+      const suppression = neighVlanSuppress ? { neigh_suppress: vlan.neighSuppress === true } : {};
+      ranges.push({ vlan: vlan.vid, flags, ...suppression });
+    }
+    previous = vlan;
+  }
+  return ranges;
+}
+
+/** Runs in which VID and VNI both go up by one as one row. */
+function tunnelRanges(vlans: readonly VlanMembership[]): TunnelRange[] {
+  const ranges: TunnelRange[] = [];
+  for (const { vid, vni } of vlans) {
+    if (vni === undefined) continue;
+    const last = ranges.at(-1);
+    if (last !== undefined && vid === (last.vlanEnd ?? last.vlan) + 1 && vni === (last.tunidEnd ?? last.tunid) + 1) {
+      last.vlanEnd = vid;
+      last.tunidEnd = vni;
+    } else {
+      ranges.push({ vlan: vid, tunid: vni });
+    }
+  }
+  return ranges;
+}
+
+// ---- stats ----
+
+export function viewStats(sources: Sources): StatsAnswer {
+  const { model, counters, fdb } = sources;
+  const answer: StatsAnswer = {
+    links: {},
+    drops: {},
+    remotes: {},
+    vnis: {},
+    replicated: counters.replicated,
+    tunnel_gso: counters.tunnelled,
+    retired: counters.retired,
+    fdb: { ...fdb.counters(), capacity: fdb.capacity },
+    unknown_vteps: unknownVteps(sources),
+    mac_moves: sources.macMoves?.() ?? [],
+  };
+  for (const port of model.ports.values()) {
+    const link = linkCounters(sources, port);
+    answer.links[port.name] = link;
+    for (const [reason, count] of Object.entries(link.drops))
+      answer.drops[reason] = (answer.drops[reason] ?? 0) + count;
+    for (const [address, traffic] of Object.entries(link.remotes ?? {})) add(answer.remotes, address, traffic);
+    for (const [vni, traffic] of Object.entries(link.vnis ?? {})) answer.vnis[vni] = traffic; // counted by VNI already
+  }
+  return answer;
+}
+
+function linkCounters(sources: Sources, port: Port): LinkCounters {
+  const { counters } = sources;
+  const link: LinkCounters = { ...counters.port(port.index), ...counters.portDrops(port.index) };
+  if (port.kind === 'vxlan') {
+    link.remotes = remoteCounters(sources, port);
+    const carried = [...port.vnis, ...port.sentVnis.values()];
+    link.vnis = Object.fromEntries(carried.map(({ vni, counter }) => [vni, counters.vni(counter)]));
+  }
+  const counted = [...port.vlans].filter(([, { counter }]) => counter !== 0);
+  if (port.bridge?.config.vlanFiltering === true && counted.length > 0)
+    link.vlans = Object.fromEntries(counted.map(([vid, { counter }]) => [vid, counters.vlan(counter)]));
+  return link;
+}
+
+function remoteCounters({ counters, remotes }: Sources, port: VxlanPort): Record<string, TrafficCounters> {
+  const rows: Record<string, TrafficCounters> = {};
+  for (const [remote, address] of remotesOf(port)) add(rows, address, counters.remote(remote));
+  if (port.config.acceptVteps === 'any') {
+    for (const remote of remotes.learned(port.index))
+      add(rows, remoteAddress(remotes, remote), counters.remote(remote));
+  }
+  return rows;
+}
+
+function add(rows: Record<string, TrafficCounters>, key: string, traffic: Traffic): void {
+  const sum = rows[key];
+  if (sum === undefined) {
+    rows[key] = { ...traffic };
+    return;
+  }
+  sum.rx_packets += traffic.rx_packets;
+  sum.rx_bytes += traffic.rx_bytes;
+  sum.tx_packets += traffic.tx_packets;
+  sum.tx_bytes += traffic.tx_bytes;
+}
