@@ -64,10 +64,32 @@ const inControl = Object.entries(controlRooms).map(([room, others]) => ({
   },
 }));
 
+/**
+ * The same within src/config. Its top files are the way in: `load.ts` and `resolve.ts` use the rooms, and every room may
+ * use the shapes of `types.ts`.
+ */
+const configRooms = {
+  values: [],
+  options: ['values'],
+  read: ['options', 'values'],
+  entries: ['values'],
+  rules: ['entries', 'read', 'options', 'values'],
+  edit: ['rules', 'entries', 'read', 'options', 'values'],
+};
+
+const inConfig = Object.entries(configRooms).map(([room, others]) => ({
+  name: `config-${room}-imports`,
+  severity: 'error',
+  comment: `src/config/${room} may import only from: ${[...others, 'itself'].join(', ')}, and types.ts`,
+  from: { path: `^src/config/${room}/` },
+  to: { path: '^src/config/', pathNot: `^src/config/((${[room, ...others].join('|')})/|types\\.ts$)` },
+}));
+
 module.exports = {
   forbidden: [
     ...rooms,
     ...inControl,
+    ...inConfig,
     {
       name: 'engine-knows-the-contract-only',
       severity: 'error',

@@ -2,10 +2,9 @@
  * What every command is given: where to print, which switch to ask, and the other rooms of the house, each loaded
  * only when a command needs it. It owns no command's behaviour.
  */
-
 import type { SwitchClient } from '../client/client.js';
-import type { HostFacts } from '../config/host-facts.js';
 import type { ConfigError, formatFaults, loadDocument } from '../config/load.js';
+import type { HostFacts } from '../config/read/host-facts.js';
 import type { runDaemon } from '../control/daemon/daemon.js';
 import type { labCheck, labDown, labRun, labs, labUp } from '../lab/index.js';
 

@@ -2,8 +2,8 @@
  * The longer help texts: the grammar of each family of commands, with examples. The words of options come from the table
  * that reads them. Text only.
  */
-import type { OptionScope } from '../config/option-table.js';
-import { usageWords } from '../config/option-words.js';
+import type { OptionScope } from '../config/options/table.js';
+import { usageWords } from '../config/options/words.js';
 
 const WIDTH = 100;
 

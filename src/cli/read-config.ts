@@ -2,10 +2,9 @@
  * Reading a configuration file for `run`, `check` and `apply`. It turns faults of the file into a value, since these
  * commands show all of them; every other error passes through.
  */
-
 import { controlPathFault } from '../config/control-path.js';
-import { type HostFacts, NO_FACTS } from '../config/host-facts.js';
 import type { CheckedDocument, ConfigError, LoadDeps } from '../config/load.js';
+import { type HostFacts, NO_FACTS } from '../config/read/host-facts.js';
 import type { Context } from './context.js';
 
 export type ReadConfig =

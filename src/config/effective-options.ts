@@ -4,8 +4,8 @@
  * Which options a link has comes from the table of words. Their values come from the resolved configuration, whose names are
  * the file's in camel case.
  */
-import { type LinkType, OPTION_ROWS } from './option-table.js';
-import { NIC_KEYS } from './schema.js';
+import { NIC_KEYS } from './options/schema.js';
+import { type LinkType, OPTION_ROWS } from './options/table.js';
 import type { BridgeConfig, NicAddress, PortConfig, RawOptions, StormLimit } from './types.js';
 
 type Link = BridgeConfig | PortConfig;

@@ -6,18 +6,18 @@
  */
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { decodeSwitch } from './decode.js';
-import { readDocument } from './document.js';
-import type { Document } from './edit-tree.js';
-import { type ConfigWarning, FaultList, type Locator, NOWHERE } from './faults.js';
-import { type HostFacts, NO_FACTS } from './host-facts.js';
-import { checkPlain } from './plain-value.js';
-import { readText } from './read-file.js';
+import type { Document } from './edit/tree.js';
+import { decodeSwitch } from './read/decode.js';
+import { readDocument } from './read/document.js';
+import { type ConfigWarning, FaultList, type Locator, NOWHERE } from './read/faults.js';
+import { readText } from './read/file.js';
+import { type HostFacts, NO_FACTS } from './read/host-facts.js';
+import { checkPlain } from './read/plain-value.js';
 import { DEFAULT_CONTROL, resolveSwitch } from './resolve.js';
-import { checkRules } from './rules.js';
+import { checkRules } from './rules/file.js';
 import type { SwitchConfig } from './types.js';
 
-export { ConfigError, type ConfigFault, type ConfigWarning, formatFaults } from './faults.js';
+export { ConfigError, type ConfigFault, type ConfigWarning, formatFaults } from './read/faults.js';
 
 /** What loading asks of the machine; each has its default. */
 export interface LoadDeps {

@@ -3,7 +3,7 @@
  *
  * Runs only on a file without faults, so it decides nothing and refuses nothing.
  */
-import { canonicalIp } from './address.js';
+import { vnisOfEntry } from './entries/rules.js';
 import type {
   DecodedBridge,
   DecodedEntry,
@@ -12,15 +12,14 @@ import type {
   DecodedTap,
   DecodedVxlan,
   Item,
-} from './decoded.js';
-import { vnisOfEntry } from './entry-rules.js';
-import { FaultList, NOWHERE } from './faults.js';
-import type { HostFacts } from './host-facts.js';
-import { DEFAULT_PVID, membershipsOf, suppressesByVlan } from './memberships.js';
-import { DEFAULT_FDB_SIZE } from './rules-fdb.js';
-import { isOwnRemote } from './rules-host.js';
-import { DEFAULT_DSTPORT, DEFAULT_SRCPORT, familyOfPort, remoteLists } from './rules-vxlan.js';
-import { readTables } from './table-entries.js';
+} from './read/decoded.js';
+import { FaultList, NOWHERE } from './read/faults.js';
+import type { HostFacts } from './read/host-facts.js';
+import { DEFAULT_PVID, membershipsOf, suppressesByVlan } from './read/memberships.js';
+import { DEFAULT_FDB_SIZE } from './rules/fdb.js';
+import { isOwnRemote } from './rules/host.js';
+import { readTables } from './rules/tables.js';
+import { DEFAULT_DSTPORT, DEFAULT_SRCPORT, familyOfPort, remoteLists } from './rules/vxlan.js';
 import type {
   BridgeConfig,
   CommonPortConfig,
@@ -34,6 +33,7 @@ import type {
   VlanMembership,
   VxlanConfig,
 } from './types.js';
+import { canonicalIp } from './values/address.js';
 
 export const DEFAULT_CONTROL = '/run/overtap/overtap.sock';
 

@@ -4,6 +4,9 @@
  * Owns the shapes only. Every default is filled in, every range is expanded and every address is in canonical text, so
  * that texts can be compared. Nothing here reads, checks or decides.
  */
+import type { NicAddress } from './values/address.js';
+
+export type { NicAddress } from './values/address.js';
 
 /** Configured options under iproute2's names, as the file gives them (defaults left out); for listings only. */
 export type RawOptions = Record<string, unknown>;
@@ -80,12 +83,6 @@ export interface NicSettings {
   mtu: number | 'auto';
   /** True: the NIC outlives a clean shutdown. */
   persist: boolean;
-}
-
-export interface NicAddress {
-  address: string;
-  prefix: number;
-  family: 4 | 6;
 }
 
 /** The NicSettings of a bridge are those of its host port; they stand at their defaults when `hostPort` is false. */

@@ -3,7 +3,7 @@
  */
 import { randomInt } from 'node:crypto';
 import type { InfoAnswer, MacMoves, SwitchEvent, UnknownVtep } from '../api/api.js';
-import type { Document } from '../config/edit.js';
+import type { Document } from '../config/edit/tree.js';
 import type { OffloadConfig, SwitchConfig } from '../config/types.js';
 import { type SelfTest, selfTest } from '../port/self-test.js';
 import { parseAddress } from '../wire/ip-address.js';

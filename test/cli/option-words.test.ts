@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { linkAdd, linkSet } from '../../src/cli/requests/link.js';
+import { BRIDGE, STORM_LIMIT, TAP, VXLAN } from '../../src/config/options/schema.js';
 import {
   KEYS_WITHOUT_WORDS,
   type LinkType,
   OPTION_ROWS,
   type OptionRow,
   type OptionScope,
-} from '../../src/config/option-table.js';
+} from '../../src/config/options/table.js';
 import {
   commandText,
   formatLinkAdd,
@@ -17,8 +18,7 @@ import {
   parseOptions,
   usageWords,
   WordFault,
-} from '../../src/config/option-words.js';
-import { BRIDGE, STORM_LIMIT, TAP, VXLAN } from '../../src/config/schema.js';
+} from '../../src/config/options/words.js';
 
 /** The same cases each time; others with OVERTAP_SEED. */
 const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);

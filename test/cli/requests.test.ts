@@ -6,7 +6,7 @@ import { linkAdd, linkDel, linkSet } from '../../src/cli/requests/link.js';
 import { mdbChange, mdbShow } from '../../src/cli/requests/mdb.js';
 import { neighChange, neighDel, neighShow } from '../../src/cli/requests/neigh.js';
 import { vlanChange, vlanSetting } from '../../src/cli/requests/vlan.js';
-import { OPTION_ROWS } from '../../src/config/option-table.js';
+import { OPTION_ROWS } from '../../src/config/options/table.js';
 
 /** The same cases each time; others with OVERTAP_SEED. */
 const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);

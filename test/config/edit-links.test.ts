@@ -1,6 +1,7 @@
 /** Edits of links: what `link add`, `link del` and `link set` make of the live document. */
 import { describe, expect, it } from 'vitest';
-import { addLink, type Document, deleteLink, EditRefused, setLink } from '../../src/config/edit.js';
+import { addLink, deleteLink, setLink } from '../../src/config/edit/links.js';
+import { type Document, EditRefused } from '../../src/config/edit/tree.js';
 import { checkDocument } from '../../src/config/load.js';
 
 const deps = { hostname: () => 'h', netnsExists: () => true };

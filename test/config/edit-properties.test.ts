@@ -1,16 +1,11 @@
 /** Edits over random sequences: nothing is changed in place, every result is judged, and VLANs agree with a simple model. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  addLink,
-  addVlans,
-  type Document,
-  deleteLink,
-  deleteVlans,
-  EditRefused,
-  setLink,
-} from '../../src/config/edit.js';
-import { checkEntry, entriesOf } from '../../src/config/entries-of.js';
+import { checkEntry } from '../../src/config/edit/check-entry.js';
+import { addLink, deleteLink, setLink } from '../../src/config/edit/links.js';
+import { type Document, EditRefused } from '../../src/config/edit/tree.js';
+import { addVlans, deleteVlans } from '../../src/config/edit/vlans.js';
+import { entriesOf } from '../../src/config/entries/list.js';
 import { ConfigError, checkDocument, readDocumentValue } from '../../src/config/load.js';
 import type { SwitchConfig, VlanMembership } from '../../src/config/types.js';
 import { EXAMPLE } from './example.js';

@@ -1,6 +1,7 @@
 /** Edits of VLANs: what `vlan add` and `vlan del` make of the live document. */
 import { describe, expect, it } from 'vitest';
-import { addVlans, type Document, deleteVlans, EditRefused, type VlanAddition } from '../../src/config/edit.js';
+import { type Document, EditRefused } from '../../src/config/edit/tree.js';
+import { addVlans, deleteVlans, type VlanAddition } from '../../src/config/edit/vlans.js';
 import { checkDocument } from '../../src/config/load.js';
 
 const deps = { hostname: () => 'h', netnsExists: () => true };

@@ -1,7 +1,8 @@
 /** The flat form of a configured FDB, and the check of one entry that is to be added. */
 import { describe, expect, it } from 'vitest';
-import { EditRefused } from '../../src/config/edit.js';
-import { checkEntry, type EntryRequest, entriesOf } from '../../src/config/entries-of.js';
+import { checkEntry, type EntryRequest } from '../../src/config/edit/check-entry.js';
+import { EditRefused } from '../../src/config/edit/tree.js';
+import { entriesOf } from '../../src/config/entries/list.js';
 import { parseConfig } from '../../src/config/load.js';
 
 const A = '02:00:00:00:00:0a';

@@ -1,7 +1,7 @@
 /** A configuration beside the host that it is for: what is not there yet, and the host's own addresses in lists of remotes. */
 import { describe, expect, it } from 'vitest';
-import { type HostFacts, NO_FACTS } from '../../src/config/host-facts.js';
 import { formatFaults, parseDocument } from '../../src/config/load.js';
+import { type HostFacts, NO_FACTS } from '../../src/config/read/host-facts.js';
 import type { VxlanConfig } from '../../src/config/types.js';
 import { inVxlan } from './fault-texts.js';
 

@@ -1,6 +1,7 @@
 /** The small parts: ranges, addresses, names, suggestions, paths. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { formatPath } from '../../src/config/read/faults.js';
 import {
   canonicalIp,
   isMulticastIp,
@@ -9,11 +10,11 @@ import {
   readHostIp,
   readMac,
   readNicAddress,
-} from '../../src/config/address.js';
-import { nearest } from '../../src/config/did-you-mean.js';
-import { formatPath, quote } from '../../src/config/faults.js';
-import { formatRange, type IdKind, rangeLength, readRange, VLAN_ID, VNI } from '../../src/config/id-range.js';
-import { readDeviceName } from '../../src/config/values.js';
+} from '../../src/config/values/address.js';
+import { nearest } from '../../src/config/values/did-you-mean.js';
+import { formatRange, type IdKind, rangeLength, readRange, VLAN_ID, VNI } from '../../src/config/values/id-range.js';
+import { quote } from '../../src/config/values/show.js';
+import { readDeviceName } from '../../src/config/values/value.js';
 
 describe('ranges', () => {
   it.each([

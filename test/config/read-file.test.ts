@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { MAX_TEXT } from '../../src/config/document.js';
 import { ConfigError } from '../../src/config/load.js';
-import { readText } from '../../src/config/read-file.js';
+import { MAX_TEXT } from '../../src/config/read/document.js';
+import { readText } from '../../src/config/read/file.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'overtap-read-'));
 const at = (name: string): string => join(folder, name);

@@ -1,6 +1,6 @@
 /** Link-local addresses of the underlay: their link is the port's dev, whether that is given or a zone names it. */
 import { describe, expect, it } from 'vitest';
-import { checkEntry } from '../../src/config/entries-of.js';
+import { checkEntry } from '../../src/config/edit/check-entry.js';
 import { parseConfig } from '../../src/config/load.js';
 import type { SwitchConfig, VxlanConfig } from '../../src/config/types.js';
 import { inVxlan } from './fault-texts.js';

@@ -2,9 +2,8 @@
  * `overtap link`: bridges and ports, in the grammar of `ip link`: shows, adds, deletes and sets them. What the words of a
  * change mean is in `requests/link.ts`; what they do is the switch's.
  */
-
 import type { LinkRequest, LinkRow } from '../../api/api.js';
-import { LINK_TYPES } from '../../config/option-table.js';
+import { LINK_TYPES } from '../../config/options/table.js';
 import type { Context, Invocation } from '../context.js';
 import { UsageError } from '../errors.js';
 import { formatLinks } from '../format/link.js';

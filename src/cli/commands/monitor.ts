@@ -2,9 +2,8 @@
  * `overtap monitor`: the events of a switch as they come, a line each. It chooses among them and changes nothing; it ends
  * when it is interrupted, or when the switch goes away.
  */
-
 import type { SwitchEvent } from '../../api/api.js';
-import { nearest } from '../../config/did-you-mean.js';
+import { nearest } from '../../config/values/did-you-mean.js';
 import type { Invocation } from '../context.js';
 import { UsageError } from '../errors.js';
 import { formatEvent } from '../format/event.js';

@@ -2,10 +2,9 @@
  * Links, two lines each, in the manner of `ip link show`: state first, then the options, in the words that would set
  * them. Pure.
  */
-
 import type { LinkRow } from '../../api/api.js';
-import { type LinkType, OPTION_ROWS } from '../../config/option-table.js';
-import { formatOptions } from '../../config/option-words.js';
+import { type LinkType, OPTION_ROWS } from '../../config/options/table.js';
+import { formatOptions } from '../../config/options/words.js';
 
 const FIRST_LINE = new Set(['ifname', 'type', 'master', 'operstate', 'mtu', 'address']);
 

@@ -2,11 +2,10 @@
  * The words of `link add`, `link set` and `link del` as requests. Pure: it reads words and throws usage errors; the words
  * of options are those of the configuration's table.
  */
-
 import type { LinkRequest } from '../../api/api.js';
-import { nearest } from '../../config/did-you-mean.js';
-import { LINK_TYPES, type LinkType, type OptionScope } from '../../config/option-table.js';
-import { LINK_WORDS, type Options, takeOption, unknownWord, WordFault } from '../../config/option-words.js';
+import { LINK_TYPES, type LinkType, type OptionScope } from '../../config/options/table.js';
+import { LINK_WORDS, type Options, takeOption, unknownWord, WordFault } from '../../config/options/words.js';
+import { nearest } from '../../config/values/did-you-mean.js';
 import { UsageError } from '../errors.js';
 
 /** What a command said, before it is known to be enough. */

@@ -1,7 +1,7 @@
 /**
  * The devices and addresses of the namespace that this process is in, for the rules of a configuration.
  */
-import type { HostFacts } from '../../config/host-facts.js';
+import type { HostFacts } from '../../config/read/host-facts.js';
 import { hostAddresses } from '../../port/process.js';
 import { tapState } from '../../port/tap.js';
 import { canonicalAddress, isLinkLocal } from '../../wire/ip-address.js';

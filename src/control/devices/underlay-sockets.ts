@@ -4,8 +4,8 @@
  *
  * Owns the descriptors and who uses them. Never attaches one to an engine, and knows nothing of what goes through it.
  */
+import { isOnLink } from '../../config/read/zones.js';
 import type { OffloadConfig, VxlanConfig } from '../../config/types.js';
-import { isOnLink } from '../../config/zones.js';
 import { MAX_SOCKETS } from '../../dataplane/state/forwarding.js';
 import {
   DEFAULT_SENDERS,

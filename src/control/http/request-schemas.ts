@@ -15,10 +15,11 @@ import type {
   NeighState,
   VlansRequest,
 } from '../../api/api.js';
-import { canonicalIp, isMulticastIp, splitZone } from '../../config/address.js';
-import { nearest } from '../../config/did-you-mean.js';
-import { formatPath, quote } from '../../config/faults.js';
-import { expected, value } from '../../config/values.js';
+import { formatPath } from '../../config/read/faults.js';
+import { canonicalIp, isMulticastIp, splitZone } from '../../config/values/address.js';
+import { nearest } from '../../config/values/did-you-mean.js';
+import { quote } from '../../config/values/show.js';
+import { expected, value } from '../../config/values/value.js';
 import { isLinkLocal } from '../../wire/ip-address.js';
 import type { FdbFilter } from '../listings.js';
 import { EVENT_KINDS, type EventKind } from './event-stream.js';

@@ -4,10 +4,12 @@
  *
  * It knows names and addresses only; `reconcile.ts` turns it into the engines' numbers.
  */
-import { ZERO_MAC } from '../../config/address.js';
-import { type ConfiguredEntry, type EntryKey, keyOf } from '../../config/entries-of.js';
+import type { ConfiguredEntry } from '../../config/entries/expand.js';
+import { type EntryKey, keyOf } from '../../config/entries/list.js';
+import { ZERO_MAC } from '../../config/values/address.js';
 
-export { isForMany, keyOf } from '../../config/entries-of.js';
+export { keyOf } from '../../config/entries/list.js';
+export { isForMany } from '../../config/entries/rules.js';
 
 /** One entry, or one destination of a zero or multicast MAC. */
 export type Entry = ConfiguredEntry;

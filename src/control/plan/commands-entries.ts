@@ -1,10 +1,9 @@
 /**
  * What a change of FDB entries comes to, as commands. Pure.
  */
-
 import type { VlansRequest } from '../../api/api.js';
-import { entriesOf } from '../../config/entries-of.js';
-import { commandText } from '../../config/option-words.js';
+import { entriesOf } from '../../config/entries/list.js';
+import { commandText } from '../../config/options/words.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
 import { type Entry, type EntryTable, fullKey, isForMany, keyOf } from '../model/entries.js';
 import { membershipsByLink } from './commands-vlans.js';

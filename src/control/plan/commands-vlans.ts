@@ -1,10 +1,10 @@
 /**
  * What a change of VLAN memberships and mappings comes to, as requests and as commands. Pure.
  */
-
 import type { VlanRequest, VlanSetRequest, VlansRequest } from '../../api/api.js';
-import { addVlans, type Document, deleteVlans, setVlans } from '../../config/edit.js';
-import { commandText } from '../../config/option-words.js';
+import type { Document } from '../../config/edit/tree.js';
+import { addVlans, deleteVlans, setVlans } from '../../config/edit/vlans.js';
+import { commandText } from '../../config/options/words.js';
 import type { SwitchConfig, VlanMembership } from '../../config/types.js';
 
 /** The document after a request. @throws EditRefused */

@@ -5,12 +5,12 @@
  * Links come first, then VLANs. Their commands are carried out on a copy of the document, so that what they bring along or
  * take away by themselves is not told twice.
  */
-
 import type { VlansRequest } from '../../api/api.js';
-import { addLink, type Document, deleteLink, EditRefused, setLink } from '../../config/edit.js';
-import { type HostFacts, NO_FACTS } from '../../config/host-facts.js';
+import { addLink, deleteLink, setLink } from '../../config/edit/links.js';
+import { type Document, EditRefused } from '../../config/edit/tree.js';
 import { ConfigError, checkDocument } from '../../config/load.js';
-import { commandText, formatLinkAdd, formatLinkSet, type Options } from '../../config/option-words.js';
+import { commandText, formatLinkAdd, formatLinkSet, type Options } from '../../config/options/words.js';
+import { type HostFacts, NO_FACTS } from '../../config/read/host-facts.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
 import type { EntryTable } from '../model/entries.js';
 import { entriesBetween, entryCommands } from './commands-entries.js';

@@ -1,7 +1,7 @@
 /**
  * Which FDB entries come and go with a change of the configuration. Pure.
  */
-import { entriesOf } from '../../config/entries-of.js';
+import { entriesOf } from '../../config/entries/list.js';
 import type { SwitchConfig } from '../../config/types.js';
 import { type Entry, type EntryTable, fullKey } from '../model/entries.js';
 

@@ -1,9 +1,8 @@
 /**
  * A request of the control socket as the command that makes it, for the log. Pure.
  */
-
 import type { ChangeRequest, FdbRequest, LinkRequest, MdbRequest, NeighRequest } from '../../api/api.js';
-import { commandText, formatLinkAdd, formatLinkSet } from '../../config/option-words.js';
+import { commandText, formatLinkAdd, formatLinkSet } from '../../config/options/words.js';
 import { vlanText } from './commands-vlans.js';
 
 type LinkType = 'bridge' | 'tap' | 'vxlan';

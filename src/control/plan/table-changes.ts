@@ -2,9 +2,8 @@
  * What leads from the bindings and multicast groups that were put in by hand to those of a file, as requests and as commands.
  * Pure.
  */
-
 import type { MdbRequest, NeighRequest } from '../../api/api.js';
-import { commandText } from '../../config/option-words.js';
+import { commandText } from '../../config/options/words.js';
 import type { GroupConfig, NeighConfig, SwitchConfig, TableConfig } from '../../config/types.js';
 import { hostPortName } from '../model/model.js';
 

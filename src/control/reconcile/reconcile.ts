@@ -5,7 +5,7 @@
  * `prepare` opens every device that the other configuration needs, and may fail: then nothing has changed. What follows
  * cannot be refused any more, so that a change is done wholly or not at all.
  */
-import { entriesOf } from '../../config/entries-of.js';
+import { entriesOf } from '../../config/entries/list.js';
 import type { BridgeConfig, SwitchConfig, TapConfig } from '../../config/types.js';
 import { MAX_BRIDGES } from '../../dataplane/state/forwarding.js';
 import { isAbsent } from '../../port/absence.js';

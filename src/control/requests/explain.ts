@@ -1,7 +1,7 @@
 /**
  * What a rule or a device refuses, as what a client is told. Pure.
  */
-import { EditRefused } from '../../config/edit.js';
+import { EditRefused } from '../../config/edit/tree.js';
 import { ConfigError } from '../../config/load.js';
 import { ChangeRefused } from '../controls.js';
 import { DeviceError } from '../model/device-error.js';

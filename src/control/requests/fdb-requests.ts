@@ -2,10 +2,9 @@
  * Changes of the FDB by hand: what `fdb add`, `append`, `replace`, `del` and `flush` do. Each looks first whether it may be
  * done, and then says what the engines have to do; so a refused one has changed nothing.
  */
-
 import type { FdbRequest } from '../../api/api.js';
-import { checkEntry } from '../../config/entries-of.js';
-import { vnisOfEntry } from '../../config/entry-rules.js';
+import { checkEntry } from '../../config/edit/check-entry.js';
+import { vnisOfEntry } from '../../config/entries/rules.js';
 import { segmentOf } from '../../dataplane/state/forwarding.js';
 import type { FdbMatch } from '../../fdb/table.js';
 import { command } from '../../text/shell.js';

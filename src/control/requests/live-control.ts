@@ -2,7 +2,6 @@
  * Changes of a running switch, one at a time: the live document and the entries put in by hand, and the way from a request
  * to the engines. A request is checked wholly before anything is done; what cannot be done leaves everything as it was.
  */
-
 import type {
   ApplyAnswer,
   ApplyRequest,
@@ -14,17 +13,12 @@ import type {
   SwitchEvent,
   VlansRequest,
 } from '../../api/api.js';
-import {
-  addLink,
-  type Document,
-  deleteLink,
-  setLink,
-  withEntries,
-  withoutTables,
-  withTables,
-} from '../../config/edit.js';
-import { type HostFacts, NO_FACTS } from '../../config/host-facts.js';
+import { withEntries } from '../../config/edit/entries.js';
+import { addLink, deleteLink, setLink } from '../../config/edit/links.js';
+import { withoutTables, withTables } from '../../config/edit/tables.js';
+import type { Document } from '../../config/edit/tree.js';
 import { type CheckedDocument, checkDocument, netnsExists } from '../../config/load.js';
+import { type HostFacts, NO_FACTS } from '../../config/read/host-facts.js';
 import type { SwitchConfig, TableConfig } from '../../config/types.js';
 import { ChangeRefused, type Controls } from '../controls.js';
 import type { Engines } from '../engines/engines.js';

@@ -2,7 +2,7 @@
  * Addresses of this host among those that ports send to. A list of remotes may hold them, since one list is to serve all hosts;
  * whoever names one alone has made a mistake.
  */
-import { type HostFacts, isOfHost } from '../../config/host-facts.js';
+import { type HostFacts, isOfHost } from '../../config/read/host-facts.js';
 import type { SwitchConfig, VxlanConfig } from '../../config/types.js';
 import { ChangeRefused } from '../controls.js';
 

@@ -2,9 +2,8 @@
  * IGMP and MLD snooping of a running switch: hands the engines' punted frames to the MDB, follows what becomes of ports,
  * VLANs and remotes, and lets the MDB's clock run. What the MDB decides is in `mdb.ts`.
  */
-
 import type { MdbAnswer, MdbRequest, SwitchEvent } from '../../api/api.js';
-import { checkDestination } from '../../config/entries-of.js';
+import { checkDestination } from '../../config/edit/check-entry.js';
 import type { GroupConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
 import { destinationOf } from '../../dataplane/state/forwarding.js';

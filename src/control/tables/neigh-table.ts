@@ -2,9 +2,8 @@
  * The bindings of addresses to MACs that ARP and ND suppression answers from: those that were put in by hand, held and
  * checked here, and for listings those that the engines have heard. Answering is the engines' part.
  */
-
 import type { NeighRequest, NeighRow } from '../../api/api.js';
-import { MAX_BINDINGS } from '../../config/table-entries.js';
+import { MAX_BINDINGS } from '../../config/rules/tables.js';
 import type { NeighConfig } from '../../config/types.js';
 import { TICK_MS } from '../../dataplane/engine.js';
 import type { Operation } from '../../dataplane/operations/operations.js';

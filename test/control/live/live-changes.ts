@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import type { FdbRequest, LinkRequest, VlanRequest } from '../../../src/api/api.js';
-import { commandText, formatLinkAdd, formatLinkSet } from '../../../src/config/option-words.js';
+import { commandText, formatLinkAdd, formatLinkSet } from '../../../src/config/options/words.js';
 import type { Raw } from './live-config.js';
 import {
   BRIDGES,

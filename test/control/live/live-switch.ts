@@ -11,7 +11,7 @@ vi.mock('../../../src/port/tap.js', async (original) => ({
 }));
 
 import type { FdbRow, MdbAnswer, StatsAnswer } from '../../../src/api/api.js';
-import type { Document } from '../../../src/config/edit.js';
+import type { Document } from '../../../src/config/edit/tree.js';
 import { checkDocument } from '../../../src/config/load.js';
 import { EventFeed } from '../../../src/control/events/event-feed.js';
 import type { SwitchModel } from '../../../src/control/model/model.js';

@@ -5,20 +5,6 @@
  * rejected, so that the rules can still judge everything else and do not take it for absent. It holds no rules.
  */
 import type { z } from 'zod';
-import type {
-  Decoded,
-  DecodedBridge,
-  DecodedEntry,
-  DecodedLists,
-  DecodedPort,
-  DecodedSwitch,
-  DecodedTap,
-  DecodedVlan,
-  DecodedVxlan,
-  Item,
-} from './decoded.js';
-import { nearest } from './did-you-mean.js';
-import { type FaultList, type Path, quote } from './faults.js';
 import {
   BRIDGE,
   FDB_ENTRY,
@@ -32,8 +18,23 @@ import {
   TAP,
   VLAN,
   VXLAN,
-} from './schema.js';
-import { value } from './values.js';
+} from '../options/schema.js';
+import { nearest } from '../values/did-you-mean.js';
+import { quote } from '../values/show.js';
+import { value } from '../values/value.js';
+import type {
+  Decoded,
+  DecodedBridge,
+  DecodedEntry,
+  DecodedLists,
+  DecodedPort,
+  DecodedSwitch,
+  DecodedTap,
+  DecodedVlan,
+  DecodedVxlan,
+  Item,
+} from './decoded.js';
+import type { FaultList, Path } from './faults.js';
 import { takeZones } from './zones.js';
 
 /** Reads the whole file's value; undefined when it is no mapping. */

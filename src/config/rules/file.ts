@@ -2,22 +2,29 @@
  * The rules across the values of a file, and those that reach over the whole file: names, NICs, VNIs, limits.
  *
  * Runs on decoded values, before defaults are filled in, so that every fault has its place in the text. It changes
- * nothing. Rules of one list or port are in the other `rules-*.ts`.
+ * nothing. Rules of one list or port are in the other files of this room.
  */
-import { command } from '../text/shell.js';
-import { Refusal } from './address.js';
-import { allPorts, type DecodedBridge, type DecodedPort, type DecodedSwitch, type DecodedVxlan } from './decoded.js';
-import { type FaultList, formatPath, type Path, quote } from './faults.js';
-import type { HostFacts } from './host-facts.js';
-import { rangeLength } from './id-range.js';
-import { checkFdb, checkFdbSize } from './rules-fdb.js';
-import { lookAtHost } from './rules-host.js';
-import { lookForOwnTunnel } from './rules-own-tunnel.js';
-import { checkHostVlans, checkVlans } from './rules-vlan.js';
-import { checkSharedSending, checkVxlan, DEFAULT_DSTPORT, localOf } from './rules-vxlan.js';
-import { NIC_KEYS } from './schema.js';
-import { readTables } from './table-entries.js';
-import { readDeviceName } from './values.js';
+import { command } from '../../text/shell.js';
+import { NIC_KEYS } from '../options/schema.js';
+import {
+  allPorts,
+  type DecodedBridge,
+  type DecodedPort,
+  type DecodedSwitch,
+  type DecodedVxlan,
+} from '../read/decoded.js';
+import { type FaultList, formatPath, type Path } from '../read/faults.js';
+import type { HostFacts } from '../read/host-facts.js';
+import { Refusal } from '../values/address.js';
+import { rangeLength } from '../values/id-range.js';
+import { quote } from '../values/show.js';
+import { readDeviceName } from '../values/value.js';
+import { checkFdb, checkFdbSize } from './fdb.js';
+import { lookAtHost } from './host.js';
+import { lookForOwnTunnel } from './own-tunnel.js';
+import { readTables } from './tables.js';
+import { checkHostVlans, checkVlans } from './vlan.js';
+import { checkSharedSending, checkVxlan, DEFAULT_DSTPORT, localOf } from './vxlan.js';
 
 /** Bridges and ports of one file. */
 export const MAX_LINKS = 1000;

@@ -2,10 +2,11 @@
  * What a vxlan port is told beside the host that it is on: what is not there yet, and which addresses are the host's own. None of
  * it makes the file wrong.
  */
-import type { DecodedPort, DecodedVxlan } from './decoded.js';
-import { type FaultList, quote } from './faults.js';
-import { type HostFacts, isOfHost } from './host-facts.js';
-import { remoteLists } from './rules-vxlan.js';
+import type { DecodedPort, DecodedVxlan } from '../read/decoded.js';
+import type { FaultList } from '../read/faults.js';
+import { type HostFacts, isOfHost } from '../read/host-facts.js';
+import { quote } from '../values/show.js';
+import { remoteLists } from './vxlan.js';
 
 /** Warns of devices and addresses that are not there, and names the addresses that are left out. Takes ports without a fault. */
 export function lookAtHost(ports: readonly DecodedPort[], machine: HostFacts, faults: FaultList): void {

@@ -1,11 +1,11 @@
 /**
  * Rules of a port's `vlans`: VIDs, PVID and the VLAN to VNI table.
  *
- * Judges the list of one port; VNIs shared between ports are in `rules.ts`.
+ * Judges the list of one port; VNIs shared between ports are in `file.ts`.
  */
-import type { DecodedBridge, DecodedPort, DecodedVlan, DecodedVxlan } from './decoded.js';
-import type { FaultList, Path } from './faults.js';
-import { formatRange, type IdRange, rangeLength } from './id-range.js';
+import type { DecodedBridge, DecodedPort, DecodedVlan, DecodedVxlan } from '../read/decoded.js';
+import type { FaultList, Path } from '../read/faults.js';
+import { formatRange, type IdRange, rangeLength } from '../values/id-range.js';
 
 /** Checks one port's memberships; `bridge` is undefined for a port that belongs to none. */
 export function checkVlans(port: DecodedPort, bridge: DecodedBridge | undefined, faults: FaultList): void {

@@ -3,7 +3,6 @@
  * which keys were refused. What reads or judges a file imports these; nothing here runs but `allPorts`.
  */
 import type { z } from 'zod';
-import type { Path } from './faults.js';
 import type {
   BRIDGE,
   FDB_ENTRY,
@@ -15,8 +14,9 @@ import type {
   TAP,
   VLAN,
   VXLAN,
-} from './schema.js';
-import type { NicAddress } from './types.js';
+} from '../options/schema.js';
+import type { NicAddress } from '../types.js';
+import type { Path } from './faults.js';
 
 /** A mapping of the file. */
 export interface Decoded<S extends z.ZodObject> {

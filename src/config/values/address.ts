@@ -5,8 +5,7 @@
  * any other. It knows nothing of files, positions or options.
  */
 import { isIP } from 'node:net';
-import { formatAddress, isLinkLocal, parseAddress } from '../wire/ip-address.js';
-import type { NicAddress } from './types.js';
+import { formatAddress, isLinkLocal, parseAddress } from '../../wire/ip-address.js';
 
 /** Why a text was not taken; the message completes "PATH: ". */
 export class Refusal {
@@ -16,6 +15,12 @@ export class Refusal {
 export interface CanonicalIp {
   /** Dotted for IPv4, RFC 5952 for IPv6. */
   text: string;
+  family: 4 | 6;
+}
+
+export interface NicAddress {
+  address: string;
+  prefix: number;
   family: 4 | 6;
 }
 

@@ -1,17 +1,13 @@
 /**
  * The configured FDB of a switch in one flat form: a row for each MAC and place, flood lists among them.
  *
- * Owns which rows there are, without doubles; the expansion of one entry is in `entry-expand.ts`. It knows nothing of
+ * Owns which rows there are, without doubles; the expansion of one entry is in `expand.ts`. It knows nothing of
  * the engines' numbers.
  */
-import { ZERO_MAC } from './address.js';
-import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from './entry-expand.js';
-import { isForMany } from './entry-rules.js';
-import type { BridgeConfig, PortConfig, SwitchConfig, VxlanConfig } from './types.js';
-
-export { checkDestination, checkEntry, type EntryRequest } from './check-entry.js';
-export type { ConfiguredEntry } from './entry-expand.js';
-export { isForMany } from './entry-rules.js';
+import type { BridgeConfig, PortConfig, SwitchConfig, VxlanConfig } from '../types.js';
+import { ZERO_MAC } from '../values/address.js';
+import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from './expand.js';
+import { isForMany } from './rules.js';
 
 /** All rows of a configuration, port by port. */
 export function entriesOf(config: SwitchConfig): ConfiguredEntry[] {

@@ -1,11 +1,11 @@
 /**
- * Options of links as words of `link add` and `link set`, and back, by the table of `option-table.ts`. What is written
+ * Options of links as words of `link add` and `link set`, and back, by the table of `table.ts`. What is written
  * reads back as the same keys and values.
  *
  * Pure. It judges no value beyond its form: ranges, and what goes together, are for the rules of the configuration.
  */
-import { shellWord } from '../text/shell.js';
-import { nearest } from './did-you-mean.js';
+import { shellWord } from '../../text/shell.js';
+import { nearest } from '../values/did-you-mean.js';
 import {
   GENERIC_KEYS,
   KEYS_WITHOUT_WORDS,
@@ -14,7 +14,7 @@ import {
   type OptionRow,
   type OptionScope,
   SLAVE_KEYS,
-} from './option-table.js';
+} from './table.js';
 
 /** Keys and values of the configuration file; null takes an option back to its default. */
 export type Options = Record<string, unknown>;

@@ -4,8 +4,8 @@
  *
  * Unlike the kernel it does not ask for VLAN filtering to be switched off first.
  */
-import { defaultPvidOf, formatVlans, type Memberships, readVlans, withoutEntriesOf } from './edit-memberships.js';
-import { asMapping, type Mapping, portsOf, withKey } from './edit-tree.js';
+import { defaultPvidOf, formatVlans, type Memberships, readVlans, withoutEntriesOf } from './memberships.js';
+import { asMapping, type Mapping, portsOf, withKey } from './tree.js';
 
 /** A changed bridge, with the memberships of its ports brought to its default PVID. `before` has the same ports. */
 export function withDefaultPvid(before: Mapping, bridge: Mapping): Mapping {

@@ -2,11 +2,11 @@
  * The zod schemas of the configuration file: one strict object for each kind of mapping in it.
  *
  * Owns which keys there are and what a value must be by itself. Nested mappings and list items stay unknown here:
- * `decode.ts` descends into them one by one, so that a fault in one place hides none in another. Defaults are filled in
- * by `resolve.ts`, rules across values are in `rules*.ts`.
+ * `../read/decode.ts` descends into them one by one, so that a fault in one place hides none in another. Defaults are filled in
+ * by `../resolve.ts`, rules across values are in `../rules/`.
  */
 import { z } from 'zod';
-import { expected, value } from './values.js';
+import { expected, value } from '../values/value.js';
 
 function mapping(what: string) {
   return z.record(z.string(), z.unknown(), { error: expected(`a mapping of ${what}`) });

@@ -4,8 +4,10 @@
  * Options are keys and values of the configuration file. They are put into the document as they come; the schema and
  * the rules judge them afterwards.
  */
-import { Refusal, ZERO_MAC } from './address.js';
-import { withDefaultPvid } from './edit-default-pvid.js';
+import { NIC_KEYS } from '../options/schema.js';
+import { Refusal, ZERO_MAC } from '../values/address.js';
+import { readDeviceName } from '../values/value.js';
+import { withDefaultPvid } from './default-pvid.js';
 import {
   asMapping,
   type Document,
@@ -23,9 +25,7 @@ import {
   withoutKey,
   withoutPort,
   withPort,
-} from './edit-tree.js';
-import { NIC_KEYS } from './schema.js';
-import { readDeviceName } from './values.js';
+} from './tree.js';
 
 /** Keys and values of the configuration file; null takes a key back to its default, undefined leaves it alone. */
 export type LinkOptions = { readonly [key: string]: unknown };

@@ -2,25 +2,15 @@
  * The bindings and the multicast groups that a file gives beside its links: `neigh` of a vxlan port, `mdb` of a bridge. They are
  * what `neigh add` and `mdb add` put in, under the same names.
  *
- * Owns their reading and their rules, and the two ways between them and the live document, which does not hold them: the
- * tables do.
+ * Owns their reading and their rules.
  */
-import { canonicalIp, isMulticastIp } from './address.js';
-import type { DecodedBridge, DecodedSwitch, DecodedVxlan, Item } from './decoded.js';
-import {
-  asMapping,
-  bridgesOf,
-  type Document,
-  type Mapping,
-  portsOf,
-  withBridge,
-  withKey,
-  withoutKey,
-} from './edit-tree.js';
-import { type FaultList, quote } from './faults.js';
-import { membershipsOf } from './memberships.js';
-import { addressFault, familyOfPort } from './rules-vxlan.js';
-import type { GroupConfig, NeighConfig, TableConfig, VlanMembership } from './types.js';
+import type { DecodedBridge, DecodedSwitch, DecodedVxlan, Item } from '../read/decoded.js';
+import type { FaultList } from '../read/faults.js';
+import { membershipsOf } from '../read/memberships.js';
+import type { GroupConfig, NeighConfig, TableConfig, VlanMembership } from '../types.js';
+import { canonicalIp, isMulticastIp } from '../values/address.js';
+import { quote } from '../values/show.js';
+import { addressFault, familyOfPort } from './vxlan.js';
 
 /** Bindings of a switch that are put in by hand. */
 export const MAX_BINDINGS = 8192;
@@ -130,40 +120,4 @@ function isAlwaysFlooded(group: string): boolean {
 function hostPortsOf(bridge: DecodedBridge): string[] {
   const vxlans = bridge.portList.filter((port) => port.type === 'vxlan' && port.given.host_port === true);
   return [...(bridge.given.host_port === true ? [bridge.name] : []), ...vxlans.map(({ name }) => `${name}@host`)];
-}
-
-// ---- The document ----
-
-/** A document without them: what a switch runs by beside its tables. */
-export function withoutTables(document: Document): Document {
-  let out = document;
-  for (const [name, body] of bridgesOf(document)) {
-    const ports = Object.entries(portsOf(body));
-    const isBare = !('mdb' in body) && ports.every(([, port]) => !('neigh' in asMapping(port)));
-    if (isBare) continue;
-    const bare = ports.map(([port, one]): [string, Mapping] => [port, withoutKey(asMapping(one), 'neigh')]);
-    out = withBridge(out, name, withKey(withoutKey(body, 'mdb'), 'ports', Object.fromEntries(bare)));
-  }
-  return out;
-}
-
-/** A document with what the tables hold. */
-export function withTables(document: Document, { neigh, mdb }: TableConfig): Document {
-  let out = document;
-  for (const [name, body] of bridgesOf(document)) {
-    const groups = mdb.filter(({ dev }) => dev === name).map(({ dev: _, ...group }): Mapping => group);
-    const ports = Object.entries(portsOf(body)).map(([port, one]): [string, unknown] => {
-      const bindings = neigh.filter(({ dev }) => dev === port).map(bindingText);
-      return [port, bindings.length === 0 ? one : withKey(asMapping(one), 'neigh', bindings)];
-    });
-    const isBare = groups.length === 0 && !neigh.some(({ dev }) => ports.some(([port]) => port === dev));
-    if (isBare) continue;
-    const full = ports.length === 0 ? body : withKey(body, 'ports', Object.fromEntries(ports));
-    out = withBridge(out, name, groups.length === 0 ? full : withKey(full, 'mdb', groups));
-  }
-  return out;
-}
-
-function bindingText({ vid, dst, lladdr, router }: NeighConfig): Mapping {
-  return { dst, lladdr, ...(vid === 0 ? {} : { vlan: vid }), ...(router ? { router } : {}) };
 }

@@ -1,10 +1,10 @@
 /**
  * Rules of one FDB entry beside its port: the same words whether a file or a request gives it.
  *
- * It judges values that are sound by themselves. Entries beside one another are in `rules-fdb.ts`.
+ * It judges values that are sound by themselves. Entries beside one another are in `../rules/fdb.ts`.
  */
-import { isMulticastMac, ZERO_MAC } from './address.js';
-import type { VlanMembership } from './types.js';
+import type { VlanMembership } from '../types.js';
+import { isMulticastMac, ZERO_MAC } from '../values/address.js';
 
 export interface EntryValues {
   mac: string;

@@ -2,6 +2,7 @@
  * Adding and deleting VLANs of a port or of a bridge's host port, with ranges and the VLAN to VNI table: as `bridge vlan`
  * on the kernel's bridge (net/bridge/br_vlan.c, br_vlan_tunnel.c).
  */
+import { formatRange, type IdKind, type IdRange, rangeLength, VLAN_ID, VNI } from '../values/id-range.js';
 import {
   defaultPvidOf,
   formatVlans,
@@ -9,9 +10,8 @@ import {
   type Memberships,
   readVlans,
   withoutEntriesOf,
-} from './edit-memberships.js';
-import { type Document, EditRefused, getBridge, getLink, type Mapping, withBody, withKey } from './edit-tree.js';
-import { formatRange, type IdKind, type IdRange, rangeLength, VLAN_ID, VNI } from './id-range.js';
+} from './memberships.js';
+import { type Document, EditRefused, getBridge, getLink, type Mapping, withBody, withKey } from './tree.js';
 
 export interface VlanAddition {
   /** A port, or a bridge for its host port. */

@@ -3,6 +3,7 @@
  *
  * Owns the error type that loading throws and the text form of a path. It never judges a value.
  */
+import { quote } from '../values/show.js';
 
 /** Keys and list indices from the top of the file. */
 export type Path = readonly (string | number)[];
@@ -118,20 +119,6 @@ export function formatPath(path: Path): string {
     else text += `[${quote(step)}]`;
   }
   return text;
-}
-
-/** A value as a message shows it. */
-export function show(value: unknown): string {
-  if (value === undefined || value === null) return 'nothing';
-  if (typeof value === 'string') return quote(value);
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'a mapping';
-  return String(value);
-}
-
-/** Text in quotes, shortened, with control characters made visible. */
-export function quote(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
 }
 
 /** As `FILE:LINE:COLUMN: PATH: message`; of a warning the message says that it is one. */

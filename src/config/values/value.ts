@@ -5,8 +5,8 @@
  */
 import { z } from 'zod';
 import { Refusal, readHostIp, readMac, readNicAddress, readNicMac, readVtepIp } from './address.js';
-import { quote, show } from './faults.js';
 import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from './id-range.js';
+import { quote, show } from './show.js';
 
 /** Bytes, the closing NUL not counted: IFNAMSIZ is 16 (linux/if.h). */
 const NAME_MAX = 15;

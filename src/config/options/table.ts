@@ -3,8 +3,8 @@
  * follows it. The command line reads options with it, and the switch writes the commands that it carries out with it, so
  * that a printed command always reads back as the same change.
  *
- * Owns the table alone. Whether a value may be is for the rules of the file (`schema.ts`, `rules*.ts`); how words are
- * read and written is in `option-words.ts`.
+ * Owns the table alone. Whether a value may be is for the rules of the file (`schema.ts`, `../rules/`); how words are
+ * read and written is in `words.ts`.
  */
 
 /** What may follow `type`, and `link` for what stands before it. */

@@ -2,15 +2,21 @@
  * Rules of the configured FDB entries of a file.
  *
  * A unicast MAC stands in one place for each VLAN of the bridge; multicast and all-zeros MACs may have many
- * destinations on a vxlan port, each once. What one entry must be beside its port is in `entry-rules.ts`.
+ * destinations on a vxlan port, each once. What one entry must be beside its port is in `../entries/rules.ts`.
  */
-import { ZERO_MAC } from './address.js';
-import { allPorts, type DecodedBridge, type DecodedEntry, type DecodedPort, type DecodedSwitch } from './decoded.js';
-import { type EntryPort, entryFaults, isForMany, vnisOfEntry } from './entry-rules.js';
-import { type FaultList, formatPath, type Path } from './faults.js';
-import { membershipsOf } from './memberships.js';
-import { DEFAULT_DSTPORT } from './rules-vxlan.js';
-import type { VlanMembership } from './types.js';
+import { type EntryPort, entryFaults, isForMany, vnisOfEntry } from '../entries/rules.js';
+import {
+  allPorts,
+  type DecodedBridge,
+  type DecodedEntry,
+  type DecodedPort,
+  type DecodedSwitch,
+} from '../read/decoded.js';
+import { type FaultList, formatPath, type Path } from '../read/faults.js';
+import { membershipsOf } from '../read/memberships.js';
+import type { VlanMembership } from '../types.js';
+import { ZERO_MAC } from '../values/address.js';
+import { DEFAULT_DSTPORT } from './vxlan.js';
 
 /** Entries of the FDB of a switch that does not say. */
 export const DEFAULT_FDB_SIZE = 65_536;

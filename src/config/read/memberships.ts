@@ -3,9 +3,9 @@
  *
  * Owns the expansion and the default membership. It takes what the rules have found sound, and reports nothing.
  */
+import type { VlanMembership } from '../types.js';
+import { rangeLength } from '../values/id-range.js';
 import type { DecodedBridge, DecodedPort, DecodedVlan } from './decoded.js';
-import { rangeLength } from './id-range.js';
-import type { VlanMembership } from './types.js';
 
 /** The default PVID of a bridge that does not say, as in the kernel. */
 export const DEFAULT_PVID = 1;

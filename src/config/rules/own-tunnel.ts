@@ -2,11 +2,11 @@
  * Warns of remotes in the subnet of a NIC that the switch itself makes in its own namespace: unless another route is better, what
  * is sent there comes back by that NIC, and the switch does not carry its own tunnel (`own_tunnel`). The file is not wrong.
  */
-import { isInSubnet } from '../wire/ip-address.js';
-import { allPorts, type DecodedSwitch, type DecodedVxlan } from './decoded.js';
-import type { FaultList } from './faults.js';
-import { remoteLists } from './rules-vxlan.js';
-import type { NicAddress } from './types.js';
+import { isInSubnet } from '../../wire/ip-address.js';
+import { allPorts, type DecodedSwitch, type DecodedVxlan } from '../read/decoded.js';
+import type { FaultList } from '../read/faults.js';
+import type { NicAddress } from '../types.js';
+import { remoteLists } from './vxlan.js';
 
 interface OwnNic {
   name: string;

@@ -1,0 +1,40 @@
+/**
+ * The two ways between the tables of bindings and multicast groups and the live document, which does not hold them: the
+ * tables do.
+ */
+import type { NeighConfig, TableConfig } from '../types.js';
+import { asMapping, bridgesOf, type Document, type Mapping, portsOf, withBridge, withKey, withoutKey } from './tree.js';
+
+/** A document without them: what a switch runs by beside its tables. */
+export function withoutTables(document: Document): Document {
+  let out = document;
+  for (const [name, body] of bridgesOf(document)) {
+    const ports = Object.entries(portsOf(body));
+    const isBare = !('mdb' in body) && ports.every(([, port]) => !('neigh' in asMapping(port)));
+    if (isBare) continue;
+    const bare = ports.map(([port, one]): [string, Mapping] => [port, withoutKey(asMapping(one), 'neigh')]);
+    out = withBridge(out, name, withKey(withoutKey(body, 'mdb'), 'ports', Object.fromEntries(bare)));
+  }
+  return out;
+}
+
+/** A document with what the tables hold. */
+export function withTables(document: Document, { neigh, mdb }: TableConfig): Document {
+  let out = document;
+  for (const [name, body] of bridgesOf(document)) {
+    const groups = mdb.filter(({ dev }) => dev === name).map(({ dev: _, ...group }): Mapping => group);
+    const ports = Object.entries(portsOf(body)).map(([port, one]): [string, unknown] => {
+      const bindings = neigh.filter(({ dev }) => dev === port).map(bindingText);
+      return [port, bindings.length === 0 ? one : withKey(asMapping(one), 'neigh', bindings)];
+    });
+    const isBare = groups.length === 0 && !neigh.some(({ dev }) => ports.some(([port]) => port === dev));
+    if (isBare) continue;
+    const full = ports.length === 0 ? body : withKey(body, 'ports', Object.fromEntries(ports));
+    out = withBridge(out, name, groups.length === 0 ? full : withKey(full, 'mdb', groups));
+  }
+  return out;
+}
+
+function bindingText({ vid, dst, lladdr, router }: NeighConfig): Mapping {
+  return { dst, lladdr, ...(vid === 0 ? {} : { vlan: vid }), ...(router ? { router } : {}) };
+}
