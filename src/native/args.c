@@ -153,3 +153,24 @@ void ot_export(napi_env env, napi_value exports, const char *name, napi_callback
   napi_value function;
   if (napi_create_function(env, name, NAPI_AUTO_LENGTH, verb, NULL, &function) == napi_ok) ot_set(env, exports, name, function);
 }
+
+void ot_set_text(napi_env env, napi_value object, const char *name, const char *text) {
+  napi_value value;
+  if (napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value) == napi_ok) ot_set(env, object, name, value);
+}
+
+void ot_set_bool(napi_env env, napi_value object, const char *name, bool flag) {
+  napi_value value;
+  if (napi_get_boolean(env, flag, &value) == napi_ok) ot_set(env, object, name, value);
+}
+
+void ot_set_mac(napi_env env, napi_value object, const uint8_t *mac) {
+  char text[18];
+  snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+  ot_set_text(env, object, "mac", text);
+}
+
+bool ot_get_place(napi_env env, napi_value options, char *netns, char *ifname) {
+  netns[0] = ifname[0] = 0;
+  return ot_get_text(env, options, "netns", false, netns, OT_PATH) && ot_get_ifname(env, options, "ifname", true, ifname);
+}

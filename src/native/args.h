@@ -21,16 +21,25 @@ bool ot_has(napi_env env, napi_value object, const char *name, napi_value *value
 /* Interface names go to ioctls that would expand a pattern; they are checked here. */
 bool ot_get_ifname(napi_env env, napi_value object, const char *name, bool required, char ifname[OT_NAME]);
 
+/* The properties `netns` (empty when absent) and `ifname`. `netns` has room for OT_PATH bytes, `ifname` for OT_NAME. */
+bool ot_get_place(napi_env env, napi_value options, char *netns, char *ifname);
+
 napi_value ot_throw(napi_env env, const struct ot_fault *fault);
 napi_value ot_throw_argument(napi_env env, const char *format, ...) __attribute__((format(printf, 2, 3)));
 napi_value ot_int(napi_env env, int64_t value);
 void ot_set(napi_env env, napi_value object, const char *name, napi_value value);
+void ot_set_text(napi_env env, napi_value object, const char *name, const char *text);
+void ot_set_bool(napi_env env, napi_value object, const char *name, bool flag);
+/* Property `mac`, as text. */
+void ot_set_mac(napi_env env, napi_value object, const uint8_t *mac);
 void ot_export(napi_env env, napi_value exports, const char *name, napi_callback verb);
 
-/* The verbs on a Nic, of nic-verbs.c. */
-void ot_export_nic(napi_env env, napi_value exports);
-/* Those of process.c and addresses.c. */
+/* Each exports the verbs of one file: bind-process.c, bind-addresses.c and so on. */
 void ot_export_process(napi_env env, napi_value exports);
 void ot_export_addresses(napi_env env, napi_value exports);
+void ot_export_taps(napi_env env, napi_value exports);
+void ot_export_udp(napi_env env, napi_value exports);
+void ot_export_packets(napi_env env, napi_value exports);
+void ot_export_nic(napi_env env, napi_value exports);
 
 #endif

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "nic.h"
+#include "offload.h"
 
 static uint32_t field_of(const int32_t *tx) { return (uint32_t)tx[TX_OFFSET] + ot_csum_start(tx) + ot_csum_offset(tx); }
 

@@ -7,7 +7,7 @@
 #ifndef OVERTAP_GSO_TAP_H
 #define OVERTAP_GSO_TAP_H
 
-#include "nic.h"
+#include "offload.h"
 
 enum { OT_VERDICT_NONE, OT_VERDICT_REFUSED, OT_VERDICT_TAKEN };
 
@@ -66,6 +66,18 @@ struct ot_gso_tap {
 static inline bool ot_expired(uint32_t now_ms, uint32_t since_ms, uint32_t after_ms) {
   return ((now_ms - since_ms) & 0x7fffffff) >= after_ms;
 }
+
+/* ---- gso-tap.c ---- */
+
+/* Makes no TAP yet. `guarded`: not to be used while somebody looks at what this host sends (gso-tap-guard.c). */
+struct ot_gso_tap *ot_gso_tap_open(bool guarded, struct ot_fault *fault);
+void ot_gso_tap_close(struct ot_gso_tap *gso_tap);
+/* Makes the TAP. -1: this kernel cannot, or will not. */
+int ot_gso_tap_start(struct ot_gso_tap *gso_tap, struct ot_fault *fault);
+/* Whether a superframe may leave whole, as far as can be told before it is tried. The first one has the TAP made. */
+bool ot_gso_tap_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split);
+/* False: it has not left. Whatever was sent before must be on its way. */
+bool ot_gso_tap_send(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split);
 
 /* ---- gso-tap-program.c ---- */
 

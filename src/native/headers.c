@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "nic.h"
+#include "offload.h"
 
 #define HOP_BY_HOP 0
 #define ROUTING 43

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nic.h"
+#include "offload.h"
 
 #define FIN 0x01
 #define SYN 0x02

@@ -2,16 +2,15 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/udp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "gso-tap.h"
 #include "nic.h"
+#include "offload.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -36,18 +35,8 @@
 #define SO_NO_CHECK 11
 #endif
 
-int ot_fail(struct ot_fault *fault, int number, const char *syscall, const char *format, ...) {
-  va_list arguments;
-  fault->number = number;
-  fault->syscall = syscall;
-  va_start(arguments, format);
-  vsnprintf(fault->step, sizeof fault->step, format, arguments);
-  va_end(arguments);
-  return -1;
-}
-
 static int check_options(const struct ot_nic_options *options, struct ot_fault *fault) {
-  size_t smallest = options->header_bytes + HEADROOM + 2 * 64 + OT_SLOT;
+  size_t smallest = options->header_bytes + HEADROOM + 2 * 64 + SLOT_BYTES;
   if (options->arena_bytes > INT32_MAX || options->header_bytes > INT32_MAX || options->arena_bytes < smallest)
     return ot_fail(fault, EINVAL, "createNic", "the arena must hold the headers and one datagram: at least %zu bytes, at most %d", smallest,
                    INT32_MAX);
@@ -125,11 +114,6 @@ void ot_nic_free(struct ot_nic *nic) {
   free(nic->outbox);
   free(nic->merges);
   free(nic);
-}
-
-struct ot_port *ot_port_at(struct ot_table *table, int32_t index) {
-  if (index < 0 || (uint32_t)index >= table->size || table->ports[index].fd < 0) return NULL;
-  return &table->ports[index];
 }
 
 static int place(struct ot_table *table, uint32_t index, int fd, int family, struct ot_fault *fault) {
@@ -272,13 +256,6 @@ int ot_nic_set_remote(struct ot_nic *nic, uint32_t index, const uint32_t address
     memcpy(&remote->v4.sin_addr, (uint8_t *)&remote->v6.sin6_addr + 12, 4);
   }
   return 0;
-}
-
-/* Of the monotonic clock. */
-uint64_t ot_nanoseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 int ot_event_open(struct ot_fault *fault) {

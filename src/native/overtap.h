@@ -2,8 +2,8 @@
  * The addon of overtap: what a network card does, and nothing that a switch decides.
  *
  * It opens devices (tap.c, tap-change.c, udp.c, packet.c, by way of netns.c, rtnetlink.c and link-state.c) and tries what the kernel can do
- * (self-test.c). A Nic (nic.h) waits for devices and takes in batches, and carries out rings of commands. addon.c and
- * nic-verbs.c are the only files that speak to JavaScript. There are no mutable globals: the addon may be loaded by any number of threads.
+ * (self-test.c). A Nic (nic.h) waits for devices and takes in batches, and carries out lists of commands. Only addon.c
+ * and bind-*.c speak to JavaScript. There are no mutable globals: the addon may be loaded by any number of threads.
  */
 #ifndef OVERTAP_H
 #define OVERTAP_H
@@ -16,70 +16,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* ---- Layouts shared with src/port/nic.ts; test/native/layout.test.ts holds the two together. ---- */
-
-#define KIND_TAP 1
-#define KIND_UDP 2
-
-#define RX_STRIDE 16
-#define RX_KIND 0
-#define RX_INDEX 1
-#define RX_OFFSET 2
-#define RX_LENGTH 3
-#define RX_VNET 4
-#define RX_GSO 5
-#define RX_CSUM 6
-#define RX_TOS 7
-#define RX_ADDRESS 8
-#define RX_SOURCE_PORT 12
-#define RX_SEGMENT 13
-#define RX_TRAIN 14
-
-#define TX_STRIDE 16
-#define TX_KIND 0
-#define TX_INDEX 1
-#define TX_OFFSET 2
-#define TX_LENGTH 3
-#define TX_TAG 4
-#define TX_VNET 5
-#define TX_GSO 6
-#define TX_CSUM 7
-#define TX_HEADER 8
-#define TX_HEADER_LENGTH 9
-#define TX_REMOTE 10
-#define TX_TOS 11
-#define TX_STATUS 12
-#define TX_COOKIE 13
-#define TX_COOKIE2 14
-
-#define TAG_KEEP 0
-#define TAG_POP (1 << 16)
-#define TAG_PUSH (2 << 16)
-#define TAG_REPLACE (3 << 16)
-
-#define VNET_NEEDS_CSUM 1
-#define VNET_GSO_NONE 0
-#define VNET_GSO_TCPV4 1
-#define VNET_GSO_TCPV6 4
-#define VNET_GSO_UDP_L4 5
-#define VNET_GSO_ECN 0x80
-
-#define STATUS_WORDS 9
-#define STATUS_NOW 0
-#define STATUS_RUNG 1
-#define STATUS_LOST_ERRNO 2
-#define STATUS_LOST_KIND 3
-#define STATUS_LOST_INDEX 4
-#define STATUS_MORE 5
-#define STATUS_LATCHED 6
-#define STATUS_TUNNELLED 7
-#define STATUS_SENDING 8
-#define LATCHED_UDP_SEGMENT 1
-#define LATCHED_TUNNEL_GSO 2
-
-#define OFFLOAD_MISFIT 74
-
-#define HEADROOM 64
+#include "fault.h"
+#include "layout.h"
 
 /* ---- Bounds of the addon's own ---- */
 
@@ -87,18 +25,6 @@
 #define OT_NAME 16
 #define OT_MAX_ADDRESSES 64
 #define OT_MAX_QUEUES 64
-
-/* ---- Failures of set-up verbs: thrown by the caller as an Error with code and syscall ---- */
-
-struct ot_fault {
-  int number;
-  const char *syscall;
-  char step[320];
-};
-
-/* Notes a failure. Returns -1, so that it can be the operand of a return. */
-int ot_fail(struct ot_fault *fault, int number, const char *syscall, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
 
 /* ---- checksum.c ---- */
 
@@ -180,6 +106,11 @@ struct ot_route {
 /* The kernel's way to a host, as `ip route get` tells it. `source` may be NULL, `device` 0: any. */
 int ot_route_get(int netlink, int family, const void *destination, const void *source, uint32_t device, struct ot_route *route);
 
+/* ---- tun.c ---- */
+
+/* Opens /dev/net/tun for a device of the thread's namespace, which is made if there is none. Returns the descriptor, or -1. */
+int ot_tun_attach(const char *ifname, bool multi_queue, bool vnet_header, struct ot_fault *fault);
+
 /* ---- tap.c ---- */
 
 struct ot_tap_options {
@@ -210,8 +141,6 @@ struct ot_tap {
 };
 
 int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault);
-/* Opens /dev/net/tun for a device of the thread's namespace, which is made if there is none. Returns the descriptor, or -1. */
-int ot_tap_attach(const char *ifname, bool multi_queue, bool vnet_header, struct ot_fault *fault);
 
 /* ---- tap-change.c: `fd` is one of the TAP's, `netns` where it was opened (empty: the thread's own) ---- */
 

@@ -33,7 +33,7 @@ enum outcome { DRAINED, FULL, GONE };
 static size_t after(size_t end) { return ((end + HEADROOM + 63) & ~(size_t)63) + 2; }
 
 static bool room_left(const struct ot_nic *nic) {
-  return nic->frames < nic->max_frames && nic->bytes < nic->batch_bytes && nic->next + OT_SLOT <= nic->arena_bytes;
+  return nic->frames < nic->max_frames && nic->bytes < nic->batch_bytes && nic->next + SLOT_BYTES <= nic->arena_bytes;
 }
 
 static int32_t *describe(struct ot_nic *nic, int32_t kind, int32_t index, size_t offset, size_t length) {
@@ -128,7 +128,7 @@ static void prepare(struct ot_nic *nic, uint32_t i, size_t offset) {
  * than there are descriptors for if each is a train: what was taken from the socket has to be handed over.
  */
 static uint32_t ask_for(const struct ot_nic *nic, const struct ot_port *port, size_t bytes) {
-  size_t fit = (nic->arena_bytes - nic->next) / OT_SLOT;
+  size_t fit = (nic->arena_bytes - nic->next) / SLOT_BYTES;
   size_t count = bytes / port->typical + 1, described = (nic->max_frames - nic->frames) / port->reserve;
   if (count > described) count = described;
   if (count > OT_RECEIVE_MESSAGES) count = OT_RECEIVE_MESSAGES;
@@ -167,7 +167,7 @@ static enum outcome take_socket(struct ot_nic *nic, int32_t index, struct ot_por
     uint32_t asked = ask_for(nic, port, stop - nic->bytes);
     if (port->reserve == 1 && asked > last - nic->frames) asked = last - nic->frames;
     if (!asked) return FULL;
-    for (uint32_t i = 0; i < asked; i++) prepare(nic, i, nic->next + (size_t)i * OT_SLOT);
+    for (uint32_t i = 0; i < asked; i++) prepare(nic, i, nic->next + (size_t)i * SLOT_BYTES);
     int got = recvmmsg(port->fd, nic->inbox.messages, asked, MSG_DONTWAIT, NULL);
     if (got < 0) {
       if (errno == EAGAIN) return DRAINED;
@@ -178,7 +178,7 @@ static enum outcome take_socket(struct ot_nic *nic, int32_t index, struct ot_por
     }
     size_t base = nic->next;
     for (uint32_t i = 0; i < (uint32_t)got; i++) {
-      size_t offset = base + (size_t)i * OT_SLOT, length = nic->inbox.messages[i].msg_len;
+      size_t offset = base + (size_t)i * SLOT_BYTES, length = nic->inbox.messages[i].msg_len;
       describe_train(nic, index, i, offset);
       nic->next = after(offset + length);
       port->typical = (uint32_t)(port->typical * 3 / 4 + length / 4) + 1;

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "nic.h"
+#include "offload.h"
 
 #define FIN 0x01
 #define PSH 0x08

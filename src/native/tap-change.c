@@ -121,7 +121,7 @@ static int open_queue(int fd, const struct place *place, void *with, struct ot_f
   int number = ot_link_look(place->ifname, &link);
   if (number == ENODEV) return ENODEV;
   if (number) return ot_fail(fault, number, "ioctl", "looking for %s", place->ifname);
-  queue->fd = ot_tap_attach(place->ifname, true, queue->vnet_header, fault);
+  queue->fd = ot_tun_attach(place->ifname, true, queue->vnet_header, fault);
   if (queue->fd < 0) return -1;
   if (has_stayed(fd, place)) return 0;
   close(queue->fd);

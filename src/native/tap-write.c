@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "nic.h"
+#include "offload.h"
 
 int ot_write(int fd, const struct iovec *vectors, int count) {
   ssize_t written;

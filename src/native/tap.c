@@ -19,34 +19,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#ifndef IFF_MULTI_QUEUE
-#define IFF_MULTI_QUEUE 0x0100
-#endif
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
 #define TUN_F_USO6 0x40
 #endif
-
-#define VNET_SIZE 10
-
-int ot_tap_attach(const char *ifname, bool multi_queue, bool vnet_header, struct ot_fault *fault) {
-  int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return ot_fail(fault, errno, "open", "opening /dev/net/tun");
-  struct ifreq request;
-  memset(&request, 0, sizeof request);
-  snprintf(request.ifr_name, sizeof request.ifr_name, "%s", ifname);
-  request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (vnet_header ? IFF_VNET_HDR : 0) | (multi_queue ? IFF_MULTI_QUEUE : 0));
-  int result = ioctl(fd, TUNSETIFF, &request);
-  /* EINVAL: a TAP that is there already was made with the other number of queues. */
-  if (result < 0 && errno == EINVAL) {
-    request.ifr_flags = (short)(request.ifr_flags ^ IFF_MULTI_QUEUE);
-    result = ioctl(fd, TUNSETIFF, &request);
-  }
-  if (result == 0) return fd;
-  int number = errno;
-  close(fd);
-  return ot_fail(fault, number, "TUNSETIFF", "opening the TAP %s", ifname);
-}
 
 /* The kernel may know fewer offloads than asked for. Returns those it accepted, or -1. */
 static int set_offload(int fd, unsigned wanted, struct ot_fault *fault) {
@@ -63,7 +39,7 @@ static int set_offload(int fd, unsigned wanted, struct ot_fault *fault) {
 static void note_found(int fd, const struct ot_link *link, struct ot_tap *tap) {
   tap->taken_over = true;
   tap->is_foreign = !link->is_marked;
-  if (ioctl(fd, TUNGETVNETHDRSZ, &tap->found_vnet_size) < 0) tap->found_vnet_size = VNET_SIZE;
+  if (ioctl(fd, TUNGETVNETHDRSZ, &tap->found_vnet_size) < 0) tap->found_vnet_size = VNET_HEADER_SIZE;
 }
 
 /* In the namespace of the TAP: takes over what is there. Returns its descriptor, -1 on failure, -2 when there is nothing. */
@@ -72,7 +48,7 @@ static int take_over(const struct ot_tap_options *options, int netlink, struct o
   int number = ot_link_get(netlink, options->ifname, &link);
   if (number == ENODEV) return -2;
   if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for %s", options->ifname);
-  int fd = ot_tap_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
+  int fd = ot_tun_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
   if (fd < 0) {
     if (fault->number == EINVAL)
       ot_fail(fault, EINVAL, "TUNSETIFF", "opening the TAP %s: a device of that name exists and is no TAP", options->ifname);
@@ -115,7 +91,7 @@ static int set_attributes(const struct ot_tap_options *options, int netlink, str
 /* In the namespace that the device is in now: the rest of its queues. */
 static int open_queues(const struct ot_tap_options *options, const char *name, struct ot_tap *tap, struct ot_fault *fault) {
   while (tap->more_count < options->queues - 1) {
-    int fd = ot_tap_attach(name, true, options->vnet_header, fault);
+    int fd = ot_tun_attach(name, true, options->vnet_header, fault);
     if (fd < 0) return -1;
     tap->more[tap->more_count++] = fd;
   }
@@ -127,7 +103,7 @@ static int make_here(const struct ot_tap_options *options, char *name, struct ot
   uint32_t random = 0;
   if (getrandom(&random, sizeof random, 0) != sizeof random) return ot_fail(fault, errno, "getrandom", "choosing a name");
   snprintf(name, OT_NAME, "ot%08x", random);
-  int fd = ot_tap_attach(name, options->multi_queue, options->vnet_header, fault);
+  int fd = ot_tun_attach(name, options->multi_queue, options->vnet_header, fault);
   if (fd < 0) {
     char step[sizeof fault->step];
     snprintf(step, sizeof step, "%s", fault->step);
@@ -179,7 +155,7 @@ static int visit(const struct ot_tap_options *options, const char *moved, int *f
     } else {
       *fd = take_over(options, netlink, tap, fault);
       /* Without a namespace of its own the TAP is simply made here. */
-      if (*fd == -2 && !options->netns[0]) *fd = ot_tap_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
+      if (*fd == -2 && !options->netns[0]) *fd = ot_tun_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
       result = *fd == -2 ? 1 : *fd < 0 ? -1 : open_queues(options, options->ifname, tap, fault);
     }
     if (result == 0) result = set_attributes(options, netlink, tap, fault);
@@ -190,7 +166,7 @@ static int visit(const struct ot_tap_options *options, const char *moved, int *f
 }
 
 static int finish(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
-  int size = options->vnet_header ? VNET_SIZE : 0;
+  int size = options->vnet_header ? VNET_HEADER_SIZE : 0;
   if (size && ioctl(tap->fd, TUNSETVNETHDRSZ, &size) < 0)
     return ot_fail(fault, errno, "TUNSETVNETHDRSZ", "setting the virtio-net header's size");
   /* Without that header there is no way to say what was left unfinished. */

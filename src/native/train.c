@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nic.h"
+#include "gso-tap.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -106,7 +106,7 @@ static uint32_t take_apart(struct ot_nic *nic, const struct ot_port *sender, uin
 }
 
 static void send_apart(struct ot_nic *nic, const struct ot_port *sender, uint32_t i, bool refused) {
-  struct mmsghdr singles[OT_TRAIN_OUT];
+  struct mmsghdr singles[SEND_SEGMENTS];
   const int32_t *owners = nic->outbox->owners + nic->outbox->trains[i].datagram;
   uint32_t count = take_apart(nic, sender, i, singles);
   for (uint32_t at = 0; at < count;) {
@@ -157,7 +157,7 @@ static void make_room(struct ot_nic *nic, const struct ot_port *sender, uint32_t
 
 static bool joins(const struct train *train, const int32_t *tx, uint32_t size) {
   return !train->closed && train->remote == tx[TX_REMOTE] && train->tos == tx[TX_TOS] && size <= train->segment &&
-         train->datagrams < OT_TRAIN_OUT && train->bytes + size <= OT_TRAIN_BYTES;
+         train->datagrams < SEND_SEGMENTS && train->bytes + size <= SEND_BYTES;
 }
 
 /* A datagram whose vectors have been put behind those that are used already. */

@@ -7,13 +7,7 @@
 #include <errno.h>
 
 #include "nic.h"
-
-void ot_command_failed(struct ot_nic *nic, int32_t at, int number) {
-  int32_t *tx = ot_command(nic, at);
-  if (tx[TX_STATUS]) return;
-  tx[TX_STATUS] = number;
-  nic->failed++;
-}
+#include "offload.h"
 
 /* What is wrong with a command to a sender, as far as it can be told before it is its turn; completes its checksum. */
 static int check_send(struct ot_nic *nic, const int32_t *tx, const struct ot_port *sender) {

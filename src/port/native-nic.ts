@@ -5,7 +5,7 @@
  * and `underlay.ts` and stay theirs, and must be detached before they are closed.
  */
 import * as native from '../native/binding.js';
-import { HEADROOM, type Nic, RX_STRIDE, STATUS_WORDS, TX_STRIDE } from './nic.js';
+import { HEADROOM, type Nic, RX_STRIDE, SLOT_BYTES, STATUS_WORDS, TX_STRIDE, VNET_HEADER_SIZE } from './nic.js';
 
 /** Frames of one batch: more small ones than its bytes allow large ones, and room for several trains of either. */
 export const MAX_FRAMES = 1024;
@@ -21,20 +21,13 @@ export const SPIN_MICROSECONDS = 50;
 export const TX_COMMANDS = 4096;
 /** Encapsulation headers: 16 bytes for every command. */
 export const HEADER_BYTES = TX_COMMANDS * 16;
-/** The virtio-net header of the TAPs that `tap.ts` opens. */
-export const VNET_HEADER_SIZE = 10;
-/**
- * Every datagram of a batch is received into a place that would hold the longest one, so this is address space more
- * than memory: only the pages that were written to are ever there.
- */
-const SLOT_BYTES = 1065 * 64;
 
 export interface NativeNicOptions {
   maxFrames?: number;
   batchBytes?: number;
   txCommands?: number;
   headerBytes?: number;
-  /** Default: room for `maxFrames` datagrams of the greatest length. */
+  /** Default: room for `maxFrames` datagrams of the greatest length; only the pages that were written to take memory. */
   arenaBytes?: number;
   /** Sends trains of datagrams as one message (UDP_SEGMENT). Default true. */
   udpSegment?: boolean;

@@ -5,7 +5,7 @@
  * arena. It has no policy: which frame goes where, with which header and tag, is decided by its user.
  * Both rings are Int32Arrays that live as long as the Nic, so that one call moves a whole batch.
  *
- * The layouts below are mirrored in `src/native/overtap.h`; `test/native/layout.test.ts` holds them together.
+ * The layouts below are mirrored in `src/native/layout.h`; `test/native/layout.test.ts` compares the two.
  */
 
 /** Where a received frame came from; also what a transmit command addresses. */
@@ -123,6 +123,16 @@ export const OFFLOAD_MISFIT = 74;
 
 /** Room before every received frame, in bytes. */
 export const HEADROOM = 64;
+/**
+ * Distance in the arena of two datagrams of a batch, in bytes; holds the largest one. An odd number of cache lines: with an
+ * even number all datagrams would fall into the same few cache sets.
+ */
+export const SLOT_BYTES = 1065 * 64;
+/** The most that one send with UDP_SEGMENT takes on every kernel: segments, and bytes in all. */
+export const SEND_SEGMENTS = 64;
+export const SEND_BYTES = 65_507;
+/** Bytes of the virtio-net header of the TAPs that `tap.ts` opens. */
+export const VNET_HEADER_SIZE = 10;
 
 export interface Nic {
   /** Holds the encapsulation headers (from `headerBase`, `headerBytes` long) and the frames of the current batch. */

@@ -7,6 +7,7 @@
 import type { LinkState, TapAddress, TapNicChanges, TapState } from '../native/binding.js';
 import * as native from '../native/binding.js';
 import { netnsNumber, netnsPath } from './netns.js';
+import { SEND_BYTES, SEND_SEGMENTS } from './nic.js';
 import { explainChange, explainOpen, nameOf, TapError, withWords } from './tap-error.js';
 
 export type { LinkState, TapState } from '../native/binding.js';
@@ -23,11 +24,8 @@ const TSO = TUN_F_TSO4 | TUN_F_TSO6;
 /** What the addon's Nic splits and completes. */
 export const ALL_OFFLOADS = TUN_F_CSUM | TSO | TUN_F_USO4 | TUN_F_USO6;
 
-/** Bytes of one send (UDP over IPv4), and of VXLAN and Ethernet headers around each segment's IP packet. */
-const SEND_BYTES = 65_507;
+/** Bytes of the VXLAN and Ethernet headers around each segment's IP packet. */
 const SEGMENT_OVERHEAD = 8 + 14;
-/** Segments of one send. */
-const SEND_SEGMENTS = 64;
 /** What the kernel gives a new TAP. */
 const DEFAULT_MTU = 1500;
 

@@ -127,9 +127,3 @@ int open(const char *path, int flags, ...) {
   errno = ENOENT;
   return -1;
 }
-
-int ot_fail(struct ot_fault *fault, int number, const char *syscall, const char *format, ...) {
-  (void)syscall, (void)format;
-  fault->number = number;
-  return -1;
-}

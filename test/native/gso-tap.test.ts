@@ -5,9 +5,6 @@ import type { NativeNic } from '../../src/port/native-nic.js';
 import * as L from '../../src/port/nic.js';
 import { selfTest } from '../../src/port/self-test.js';
 import { openSenders } from '../../src/port/underlay.js';
-import { cleanUp, inside, ip, later, makeNamespace, makeNic, needRoot, outcome, random } from './helpers.js';
-import { CWR, FIN, noise, type Packet, PSH, slowSum, TCP, UDP } from './packets.js';
-import { expectDatagrams, expected, FRAME, offload, randomSuperframe, type Superframe, send } from './superframes.js';
 import {
   addAddresses,
   BEYOND,
@@ -32,6 +29,9 @@ import {
   tunnelled,
   watch,
 } from './gso-tap-support.js';
+import { cleanUp, inside, ip, later, makeNamespace, makeNic, needRoot, outcome, random } from './helpers.js';
+import { CWR, FIN, noise, type Packet, PSH, slowSum, TCP, UDP } from './packets.js';
+import { expectDatagrams, expected, FRAME, offload, randomSuperframe, type Superframe, send } from './superframes.js';
 
 beforeAll(needRoot);
 afterEach(cleanUp);

@@ -2,18 +2,23 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import * as layout from '../../src/port/nic.js';
 
-const HEADER = new URL('../../src/native/overtap.h', import.meta.url);
-const SHARED = /^(KIND|RX|TX|TAG|VNET|STATUS|LATCHED)_|^HEADROOM$|^OFFLOAD_MISFIT$/;
+const HEADER = new URL('../../src/native/layout.h', import.meta.url);
+const OPERATIONS: Record<string, (left: number, right: number) => number> = {
+  '<<': (left, right) => left << right,
+  '*': (left, right) => left * right,
+};
 
-/** `#define NAME 12`, `0x80` or `(2 << 16)`. */
+/** `#define NAME 12`, `0x80`, `(2 << 16)` or `(3 * 64)`. */
 function defines(text: string): Map<string, number> {
   const found = new Map<string, number>();
-  for (const [, name, value, shifted] of text.matchAll(/^#define (\w+) \(?(0x[0-9a-f]+|\d+)(?: << (\d+)\))?$/gm))
-    if (SHARED.test(name)) found.set(name, Number(value) << Number(shifted ?? 0));
+  for (const [, name, value] of text.matchAll(/^#define (\w+) (.+)$/gm)) {
+    const [left, operation, right] = value.replace(/^\((.*)\)$/, '$1').split(' ');
+    found.set(name, operation === undefined ? Number(left) : OPERATIONS[operation](Number(left), Number(right)));
+  }
   return found;
 }
 
-describe('the layouts of nic.ts and overtap.h', () => {
+describe('the layouts of nic.ts and layout.h', () => {
   const inC = defines(readFileSync(HEADER, 'utf8'));
   const inTypeScript = new Map(Object.entries(layout).filter(([, value]) => typeof value === 'number'));
 

@@ -1,0 +1,177 @@
+/*
+ * The state of a Nic: its memory, the tables of what is attached, the batch being taken in and the list of commands being carried out.
+ *
+ * Every part of the data path works on it (offload.h, gso-tap.h); nic.h is how the outside uses it.
+ */
+#ifndef OVERTAP_DEVICE_H
+#define OVERTAP_DEVICE_H
+
+#include <time.h>
+
+#include "overtap.h"
+
+/* Room for the largest datagram or coalesced train, and for the largest frame of a TAP with its tags. */
+#define OT_ROOM 65600
+/* Datagrams taken in by one call, messages sent by one call. */
+#define OT_RECEIVE_MESSAGES 32
+#define OT_SEND_MESSAGES 64
+/* Segments of a train that is taken in: UDP_MAX_SEGMENTS of kernels since 6.9; older ones know 64. */
+#define OT_TRAIN_IN 128
+/* Segments of a superframe. A segment size of a few bytes would make 65,000 of them, out of one write of a guest. */
+#define OT_MAX_SEGMENTS 4096
+/* Bytes of all headers that are copied and stamped for each segment, the encapsulation's included. */
+#define OT_MAX_HEADERS 1024
+/* Devices of one kind, and remotes. */
+#define OT_MAX_PORTS 65536
+#define OT_MAX_REMOTES 1048576
+/* Merges open at a time: to one TAP, and in all. */
+#define OT_TAP_MERGES 8
+#define OT_MERGES 64
+#define OT_MERGE_MEMBERS 64
+/* Commands from which on it is measured how long carrying them out takes. */
+#define OT_MEASURED 256
+
+#define OT_ETHERNET 14
+#define OT_TCP 6
+#define OT_UDP_PROTOCOL 17
+
+/* virtio-net header in the byte order of the host, which is what a TAP uses unless told otherwise. */
+struct ot_vnet {
+  uint8_t flags, gso_type;
+  uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
+};
+
+struct ot_port {
+  int fd; /* -1: not attached */
+  int family;
+  uint32_t vnet_size;  /* TAPs: bytes of the virtio-net header, 0: none */
+  uint32_t reserve;    /* receiving sockets: descriptors that one datagram may take */
+  uint32_t typical;    /* receiving sockets: bytes of a recent datagram */
+  bool trains;         /* senders: UDP_SEGMENT may be tried */
+  uint8_t local[16];   /* senders: the address that they are bound to, zeros: any */
+  uint32_t bound_to;   /* senders: the index of a device, 0: none */
+  uint16_t source_port;
+  uint8_t ttl;
+  bool df, checksum; /* senders: of the datagrams they send */
+  int32_t first, last; /* of this call: a sender's commands, a TAP's open merges */
+  int32_t next;        /* the next sender with commands, or TAP with open merges */
+  uint32_t open;       /* TAPs: number of open merges */
+  bool listed;         /* TAPs: in the list of those that have, or had, some */
+};
+
+struct ot_table {
+  struct ot_port *ports;
+  uint32_t size;
+};
+
+/* By which device superframes to a remote may leave whole, for senders like the one for which it was asked. */
+struct ot_path {
+  bool asked;
+  uint32_t asked_ms, news, bound_to;
+  uint8_t local[16], ttl;
+  bool checksum;
+  uint32_t device; /* 0: none */
+  uint32_t mtu;      /* that the path has of its own, 0: the device's */
+  uint32_t segments; /* the most that the device takes in one piece */
+  uint8_t source[16];
+  uint32_t hop_family; /* of the next hop: the gateway, or the remote itself */
+  uint8_t hop[16];
+};
+
+struct ot_remote {
+  struct sockaddr_in6 v6;
+  struct sockaddr_in v4; /* sin_family 0: the address is no IPv4 one */
+  struct ot_path path;
+};
+
+/* What one recvmmsg fills. */
+struct ot_inbox {
+  struct mmsghdr messages[OT_RECEIVE_MESSAGES];
+  struct iovec vectors[OT_RECEIVE_MESSAGES];
+  struct sockaddr_in6 sources[OT_RECEIVE_MESSAGES];
+  _Alignas(struct cmsghdr) uint8_t control[OT_RECEIVE_MESSAGES][128];
+};
+
+struct ot_nic {
+  uint8_t *arena;
+  size_t arena_bytes, header_bytes;
+  int32_t *rx, *tx, *status;
+  size_t tx_capacity;
+  size_t batch_bytes;
+  uint32_t max_frames;
+  uint32_t vnet_size;
+  bool udp_segment, merge;
+  uint64_t spin_ns; /* how long `receive` looks before it sleeps */
+  int32_t latched; /* LATCHED_* bits that `receive` has still to report */
+  int epoll, event; /* -1: closed, none */
+  struct ot_table taps, sockets, senders;
+  struct ot_remote *remotes;
+  uint32_t remote_count;
+
+  /* The batch being taken in. */
+  uint32_t frames, turn;
+  size_t bytes, next;
+  struct ot_inbox inbox;
+
+  /* The ring being carried out: links of lists of commands, and the checksum fields finished so far. */
+  uint32_t failed;
+  int32_t *links;
+  uint32_t *done_at, *done_in;
+  uint32_t done_mask, done_count, round;
+  /* The last call's commands were not the last of their frames, and these are still there. */
+  bool mid_batch;
+  struct ot_outbox *outbox;
+  struct ot_gso_tap *gso_tap; /* NULL: none */
+  uint32_t tunnelled;
+  struct ot_merge *merges;
+  int32_t free_merge, merging_tap;
+};
+
+enum ot_kind { OT_TAP = KIND_TAP, OT_UDP = KIND_UDP, OT_EVENT = 3 };
+
+/* The port attached at an index, or NULL. */
+static inline struct ot_port *ot_port_at(struct ot_table *table, int32_t index) {
+  if (index < 0 || (uint32_t)index >= table->size || table->ports[index].fd < 0) return NULL;
+  return &table->ports[index];
+}
+
+/* Of the monotonic clock. */
+static inline uint64_t ot_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static inline int32_t *ot_command(const struct ot_nic *nic, int32_t at) { return nic->tx + (size_t)at * TX_STRIDE; }
+
+static inline bool ot_inside(const struct ot_nic *nic, int32_t offset, int32_t length) {
+  return offset >= 0 && length >= 0 && (size_t)offset + (size_t)length <= nic->arena_bytes;
+}
+
+/* Enters a failure into the command's status. The first one stays. */
+static inline void ot_command_failed(struct ot_nic *nic, int32_t at, int number) {
+  int32_t *tx = ot_command(nic, at);
+  if (tx[TX_STATUS]) return;
+  tx[TX_STATUS] = number;
+  nic->failed++;
+}
+
+/* ---- The words of a command ---- */
+
+static inline uint32_t ot_gso_type(const int32_t *tx) { return (uint32_t)tx[TX_VNET] >> 8 & 0xff & ~(uint32_t)VNET_GSO_ECN; }
+static inline uint32_t ot_csum_start(const int32_t *tx) { return (uint32_t)tx[TX_CSUM] & 0xffff; }
+static inline uint32_t ot_csum_offset(const int32_t *tx) { return (uint32_t)tx[TX_CSUM] >> 16; }
+
+/* By how much the tag operation moves what lies behind the addresses. */
+static inline int32_t ot_tag_shift(const int32_t *tx) {
+  int32_t operation = tx[TX_TAG] & TAG_REPLACE;
+  return operation == TAG_PUSH ? 4 : operation == TAG_POP ? -4 : 0;
+}
+
+/* In network byte order; the bytes need not be aligned. */
+static inline void ot_put_word(uint8_t *bytes, uint32_t value) {
+  bytes[0] = (uint8_t)(value >> 8);
+  bytes[1] = (uint8_t)value;
+}
+
+#endif
