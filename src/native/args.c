@@ -13,14 +13,15 @@ static const char *code_of(int number) {
     const char *code;
   } codes[] = {
 #define CODE(name) {name, #name}
-      CODE(EPERM),      CODE(ENOENT),       CODE(EINTR),         CODE(EIO),          CODE(ENXIO),           CODE(EBADF),
-      CODE(EAGAIN),     CODE(ENOMEM),       CODE(EACCES),        CODE(EFAULT),       CODE(EBUSY),           CODE(EEXIST),
-      CODE(ENODEV),     CODE(ENOTDIR),      CODE(EISDIR),        CODE(EINVAL),       CODE(ENFILE),          CODE(EMFILE),
-      CODE(ENOTTY),     CODE(ENOSPC),       CODE(ERANGE),        CODE(ENAMETOOLONG), CODE(ENOSYS),          CODE(ELOOP),
-      CODE(EBADFD),     CODE(ENOTSOCK),     CODE(EDESTADDRREQ),  CODE(EMSGSIZE),     CODE(ENOPROTOOPT),     CODE(EPROTONOSUPPORT),
-      CODE(EOPNOTSUPP), CODE(EAFNOSUPPORT), CODE(EADDRINUSE),    CODE(EADDRNOTAVAIL), CODE(ENETDOWN),       CODE(ENETUNREACH),
-      CODE(ENOBUFS),    CODE(ECONNREFUSED), CODE(EHOSTUNREACH),  CODE(EHOSTDOWN),    CODE(EPROTOTYPE),      CODE(EOVERFLOW),
-      CODE(ETIMEDOUT),
+      CODE(EPERM),       CODE(ENOENT),       CODE(EINTR),        CODE(EIO),           CODE(ENXIO),
+      CODE(EBADF),       CODE(EAGAIN),       CODE(ENOMEM),       CODE(EACCES),        CODE(EFAULT),
+      CODE(EBUSY),       CODE(EEXIST),       CODE(ENODEV),       CODE(ENOTDIR),       CODE(EISDIR),
+      CODE(EINVAL),      CODE(ENFILE),       CODE(EMFILE),       CODE(ENOTTY),        CODE(ENOSPC),
+      CODE(ERANGE),      CODE(ENAMETOOLONG), CODE(ENOSYS),       CODE(ELOOP),         CODE(EBADFD),
+      CODE(ENOTSOCK),    CODE(EDESTADDRREQ), CODE(EMSGSIZE),     CODE(ENOPROTOOPT),   CODE(EPROTONOSUPPORT),
+      CODE(EOPNOTSUPP),  CODE(EAFNOSUPPORT), CODE(EADDRINUSE),   CODE(EADDRNOTAVAIL), CODE(ENETDOWN),
+      CODE(ENETUNREACH), CODE(ENOBUFS),      CODE(ECONNREFUSED), CODE(EHOSTUNREACH),  CODE(EHOSTDOWN),
+      CODE(EPROTOTYPE),  CODE(EOVERFLOW),    CODE(ETIMEDOUT),
 #undef CODE
   };
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
@@ -64,7 +65,8 @@ bool ot_arguments(napi_env env, napi_callback_info info, size_t count, napi_valu
 
 bool ot_to_int(napi_env env, napi_value value, const char *name, int64_t least, int64_t most, int64_t *result) {
   double number;
-  if (napi_get_value_double(env, value, &number) != napi_ok || floor(number) != number || number < (double)least || number > (double)most) {
+  if (napi_get_value_double(env, value, &number) != napi_ok || floor(number) != number || number < (double)least ||
+      number > (double)most) {
     ot_throw_argument(env, "%s must be an integer from %lld to %lld", name, (long long)least, (long long)most);
     return false;
   }
@@ -88,7 +90,8 @@ bool ot_to_bytes(napi_env env, napi_value value, const char *name, uint8_t **byt
   napi_typedarray_type type;
   bool is = false;
   napi_is_typedarray(env, value, &is);
-  if (is && napi_get_typedarray_info(env, value, &type, length, (void **)bytes, NULL, NULL) == napi_ok && type == napi_uint8_array)
+  if (is && napi_get_typedarray_info(env, value, &type, length, (void **)bytes, NULL, NULL) == napi_ok &&
+      type == napi_uint8_array)
     return true;
   ot_throw_argument(env, "%s must be a Uint8Array", name);
   return false;
@@ -109,7 +112,8 @@ static bool missing(napi_env env, const char *name, bool required) {
   return false;
 }
 
-bool ot_get_int(napi_env env, napi_value object, const char *name, bool required, int64_t least, int64_t most, int64_t *result) {
+bool ot_get_int(napi_env env, napi_value object, const char *name, bool required, int64_t least, int64_t most,
+                int64_t *result) {
   napi_value value;
   if (!ot_has(env, object, name, &value)) return missing(env, name, required);
   return ot_to_int(env, value, name, least, most, result);
@@ -147,11 +151,14 @@ napi_value ot_int(napi_env env, int64_t value) {
   return result;
 }
 
-void ot_set(napi_env env, napi_value object, const char *name, napi_value value) { napi_set_named_property(env, object, name, value); }
+void ot_set(napi_env env, napi_value object, const char *name, napi_value value) {
+  napi_set_named_property(env, object, name, value);
+}
 
 void ot_export(napi_env env, napi_value exports, const char *name, napi_callback verb) {
   napi_value function;
-  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, verb, NULL, &function) == napi_ok) ot_set(env, exports, name, function);
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, verb, NULL, &function) == napi_ok)
+    ot_set(env, exports, name, function);
 }
 
 void ot_set_text(napi_env env, napi_value object, const char *name, const char *text) {
@@ -172,5 +179,6 @@ void ot_set_mac(napi_env env, napi_value object, const uint8_t *mac) {
 
 bool ot_get_place(napi_env env, napi_value options, char *netns, char *ifname) {
   netns[0] = ifname[0] = 0;
-  return ot_get_text(env, options, "netns", false, netns, OT_PATH) && ot_get_ifname(env, options, "ifname", true, ifname);
+  return ot_get_text(env, options, "netns", false, netns, OT_PATH) &&
+         ot_get_ifname(env, options, "ifname", true, ifname);
 }

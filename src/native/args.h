@@ -13,7 +13,8 @@ bool ot_to_int(napi_env env, napi_value value, const char *name, int64_t least, 
 bool ot_to_text(napi_env env, napi_value value, const char *name, char *text, size_t size);
 bool ot_to_bytes(napi_env env, napi_value value, const char *name, uint8_t **bytes, size_t *length);
 /* Properties of an object. An absent (undefined) one leaves `result` as it is, unless it is required. */
-bool ot_get_int(napi_env env, napi_value object, const char *name, bool required, int64_t least, int64_t most, int64_t *result);
+bool ot_get_int(napi_env env, napi_value object, const char *name, bool required, int64_t least, int64_t most,
+                int64_t *result);
 bool ot_get_bool(napi_env env, napi_value object, const char *name, bool required, bool *result);
 bool ot_get_text(napi_env env, napi_value object, const char *name, bool required, char *text, size_t size);
 /* True when the property is there; *value is then set. */

@@ -1,5 +1,7 @@
-/* The IP addresses of the thread's network namespace, by getifaddrs(3): it asks the kernel by netlink, hears the kernel
-   alone, and checks every length. Owns nothing that lasts. */
+/*
+ * The IP addresses of the thread's network namespace, by getifaddrs(3): it asks the kernel by netlink, hears the kernel
+ * alone, and checks every length. Owns nothing that lasts.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
@@ -14,7 +16,8 @@ static bool address_text(const struct sockaddr *address, char text[INET6_ADDRSTR
   if (address->sa_family == AF_INET)
     return inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, text, INET6_ADDRSTRLEN);
   if (address->sa_family == AF_INET6)
-    return inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text, INET6_ADDRSTRLEN);
+    return inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text,
+                     INET6_ADDRSTRLEN);
   return false;
 }
 
@@ -24,7 +27,8 @@ static napi_value row_of(napi_env env, const struct ifaddrs *one, const char *ad
   /* Interface names are bytes that the kernel does not check to be UTF-8; what is none comes out replaced. */
   if (napi_create_string_utf8(env, one->ifa_name, NAPI_AUTO_LENGTH, &text) == napi_ok) ot_set(env, row, "ifname", text);
   if (napi_create_string_utf8(env, address, NAPI_AUTO_LENGTH, &text) == napi_ok) ot_set(env, row, "address", text);
-  if (napi_get_boolean(env, (one->ifa_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING), &text) == napi_ok) ot_set(env, row, "up", text);
+  if (napi_get_boolean(env, (one->ifa_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING), &text) == napi_ok)
+    ot_set(env, row, "up", text);
   return row;
 }
 

@@ -1,6 +1,6 @@
 /*
- * The verbs on a Nic as JavaScript calls them. Owns the handle: it keeps the arrays alive whose memory the Nic uses, and checks
- * before each batch that this memory is still theirs.
+ * The verbs on a Nic as JavaScript calls them. Owns the handle: it keeps the arrays alive whose memory the Nic uses,
+ * and checks before each batch that this memory is still theirs.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -60,12 +60,14 @@ static bool keep(napi_env env, struct handle *handle, int i, napi_value buffer, 
   return false;
 }
 
-static bool read_words(napi_env env, napi_value options, const char *name, struct handle *handle, int i, int32_t **words, size_t *count) {
+static bool read_words(napi_env env, napi_value options, const char *name, struct handle *handle, int i,
+                       int32_t **words, size_t *count) {
   napi_value value, buffer;
   napi_typedarray_type type;
   bool is = false;
   if (ot_has(env, options, name, &value)) napi_is_typedarray(env, value, &is);
-  if (!is || napi_get_typedarray_info(env, value, &type, count, (void **)words, &buffer, NULL) != napi_ok || type != napi_int32_array) {
+  if (!is || napi_get_typedarray_info(env, value, &type, count, (void **)words, &buffer, NULL) != napi_ok ||
+      type != napi_int32_array) {
     ot_throw_argument(env, "%s must be an Int32Array", name);
     return false;
   }
@@ -81,7 +83,8 @@ static bool read_options(napi_env env, napi_value options, struct handle *handle
     ot_throw_argument(env, "arena must be an ArrayBuffer");
     return false;
   }
-  if (!keep(env, handle, 0, arena, "arena") || !read_words(env, options, "rx", handle, 1, &result->rx, &result->rx_words) ||
+  if (!keep(env, handle, 0, arena, "arena") ||
+      !read_words(env, options, "rx", handle, 1, &result->rx, &result->rx_words) ||
       !read_words(env, options, "tx", handle, 2, &result->tx, &result->tx_words) ||
       !read_words(env, options, "status", handle, 3, &result->status, &result->status_words))
     return false;
@@ -97,7 +100,8 @@ static bool read_options(napi_env env, napi_value options, struct handle *handle
   if (!ot_get_int(env, options, "spinMicroseconds", false, 0, 1000000, &spin)) return false;
   result->spin_us = (uint32_t)spin;
   result->udp_segment = result->merge = result->tunnel_guard = true;
-  return ot_get_bool(env, options, "udpSegment", false, &result->udp_segment) && ot_get_bool(env, options, "merge", false, &result->merge) &&
+  return ot_get_bool(env, options, "udpSegment", false, &result->udp_segment) &&
+         ot_get_bool(env, options, "merge", false, &result->merge) &&
          ot_get_bool(env, options, "tunnelGso", false, &result->tunnel_gso) &&
          ot_get_bool(env, options, "tunnelGuard", false, &result->tunnel_guard);
 }
@@ -112,7 +116,8 @@ static napi_value create_nic(napi_env env, napi_callback_info info) {
     handle->nic = ot_nic_create(&options, &fault);
     if (!handle->nic) {
       ot_throw(env, &fault);
-    } else if (napi_create_object(env, &object) == napi_ok && napi_type_tag_object(env, object, &HANDLE_TAG) == napi_ok &&
+    } else if (napi_create_object(env, &object) == napi_ok &&
+               napi_type_tag_object(env, object, &HANDLE_TAG) == napi_ok &&
                napi_wrap(env, object, handle, finalize, NULL, NULL) == napi_ok) {
       return object;
     }
@@ -133,7 +138,8 @@ static napi_value receive(napi_env env, napi_callback_info info) {
   int64_t timeout;
   struct ot_fault fault;
   struct handle *handle = read_handle(env, info, 2, values);
-  if (!handle || !memory_is_there(env, handle) || !ot_to_int(env, values[1], "timeoutMs", -1, INT32_MAX, &timeout)) return NULL;
+  if (!handle || !memory_is_there(env, handle) || !ot_to_int(env, values[1], "timeoutMs", -1, INT32_MAX, &timeout))
+    return NULL;
   int frames = ot_nic_receive(handle->nic, (int)timeout, &fault);
   return frames < 0 ? ot_throw(env, &fault) : ot_int(env, frames);
 }
@@ -145,7 +151,8 @@ static napi_value transmit(napi_env env, napi_callback_info info) {
   struct handle *handle = read_handle(env, info, 3, values);
   if (!handle || !memory_is_there(env, handle)) return NULL;
   if (!ot_to_int(env, values[1], "count", 0, (int64_t)handle->nic->tx_capacity, &count)) return NULL;
-  if (napi_get_value_bool(env, values[2], &more) != napi_ok) return ot_throw_argument(env, "more must be true or false");
+  if (napi_get_value_bool(env, values[2], &more) != napi_ok)
+    return ot_throw_argument(env, "more must be true or false");
   return ot_int(env, ot_nic_transmit(handle->nic, (uint32_t)count, more));
 }
 

@@ -1,4 +1,7 @@
-/* What Node does not offer of the process and its thread: descriptors, the namespace, an end at once, what its kernel can do. */
+/*
+ * What Node does not offer of the process and its thread: descriptors, the namespace, an end at once, what its kernel
+ * can do.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -6,7 +9,9 @@
 
 #include "args.h"
 
-/* Arguments (status). Ends the process without waiting for threads: one of them may hang in a write that never returns. */
+/*
+ * Arguments (status). Ends the process without waiting for threads: one of them may hang in a write that never returns.
+ */
 static napi_value exit_at_once(napi_env env, napi_callback_info info) {
   napi_value value;
   int64_t status;

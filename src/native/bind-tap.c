@@ -11,7 +11,8 @@ static bool read_mac(napi_env env, napi_value options, const char *name, bool *h
   unsigned part[6];
   if (!ot_get_text(env, options, name, false, text, sizeof text)) return false;
   if (!text[0]) return true;
-  if (strlen(text) != 17 || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", part, part + 1, part + 2, part + 3, part + 4, part + 5, &rest) != 6) {
+  if (strlen(text) != 17 ||
+      sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", part, part + 1, part + 2, part + 3, part + 4, part + 5, &rest) != 6) {
     ot_throw_argument(env, "%s must look like 02:00:00:00:00:01", name);
     return false;
   }
@@ -34,7 +35,8 @@ static bool read_address(napi_env env, napi_value item, struct ot_address *addre
   return true;
 }
 
-static bool read_addresses(napi_env env, napi_value options, const char *name, struct ot_address *addresses, int *address_count) {
+static bool read_addresses(napi_env env, napi_value options, const char *name, struct ot_address *addresses,
+                           int *address_count) {
   napi_value list, item;
   uint32_t count;
   if (!ot_has(env, options, name, &list)) return true;
@@ -65,7 +67,9 @@ static bool read_tap(napi_env env, napi_value options, struct ot_tap_options *ta
   if (!read_addresses(env, options, "addresses", tap->addresses, &tap->address_count)) return false;
   if (!ot_get_bool(env, options, "persist", true, &tap->persist)) return false;
   if (!ot_get_bool(env, options, "multiQueue", true, &tap->multi_queue)) return false;
-  if (!ot_get_bool(env, options, "up", true, &tap->up) || !ot_get_int(env, options, "offload", true, 0, 0x7fffffff, &offload)) return false;
+  if (!ot_get_bool(env, options, "up", true, &tap->up) ||
+      !ot_get_int(env, options, "offload", true, 0, 0x7fffffff, &offload))
+    return false;
   if (!ot_get_bool(env, options, "vnetHeader", false, &tap->vnet_header) ||
       !ot_get_int(env, options, "gsoMaxSegs", false, 1, 65535, &segments) ||
       !ot_get_int(env, options, "queues", false, 1, OT_MAX_QUEUES, &queues))
@@ -112,7 +116,8 @@ static napi_value open_tap(napi_env env, napi_callback_info info) {
 /* A TAP that is open: one of its descriptors, and where it was opened. */
 static bool read_open_tap(napi_env env, napi_value options, int64_t *fd, char *netns) {
   netns[0] = 0;
-  return ot_get_int(env, options, "fd", true, 3, INT32_MAX, fd) && ot_get_text(env, options, "netns", false, netns, OT_PATH);
+  return ot_get_int(env, options, "fd", true, 3, INT32_MAX, fd) &&
+         ot_get_text(env, options, "netns", false, netns, OT_PATH);
 }
 
 static napi_value open_tap_queue(napi_env env, napi_callback_info info) {
@@ -134,7 +139,8 @@ static bool read_changes(napi_env env, napi_value options, struct ot_tap_changes
   if (!ot_get_int(env, options, "gsoMaxSegs", false, 1, 65535, &segments)) return false;
   changes->mtu = (unsigned)mtu;
   changes->gso_segments = (unsigned)segments;
-  return ot_get_bool(env, options, "mark", false, &changes->mark) && read_mac(env, options, "mac", &changes->has_mac, changes->mac) &&
+  return ot_get_bool(env, options, "mark", false, &changes->mark) &&
+         read_mac(env, options, "mac", &changes->has_mac, changes->mac) &&
          read_addresses(env, options, "addresses", changes->addresses, &changes->address_count) &&
          read_addresses(env, options, "removeAddresses", changes->removed, &changes->removed_count);
 }
@@ -203,7 +209,9 @@ static bool read_seen(napi_env env, napi_value options, struct ot_tap_state *sta
   memset(state, 0, sizeof *state);
   if (!ot_has(env, options, "seen", &seen)) return true;
   if (!ot_get_ifname(env, seen, "ifname", true, state->ifname)) return false;
-  if (!ot_get_int(env, seen, "netns", true, 0, INT64_MAX >> 10, &netns) || !ot_get_int(env, seen, "index", true, 0, INT32_MAX, &index)) return false;
+  if (!ot_get_int(env, seen, "netns", true, 0, INT64_MAX >> 10, &netns) ||
+      !ot_get_int(env, seen, "index", true, 0, INT32_MAX, &index))
+    return false;
   state->netns = (ino_t)netns;
   state->link.index = (int)index;
   return true;
@@ -215,7 +223,9 @@ static napi_value tap_state(napi_env env, napi_callback_info info) {
   int64_t fd;
   struct ot_tap_state state;
   struct ot_fault fault;
-  if (!ot_arguments(env, info, 1, &options) || !read_open_tap(env, options, &fd, netns) || !read_seen(env, options, &state)) return NULL;
+  if (!ot_arguments(env, info, 1, &options) || !read_open_tap(env, options, &fd, netns) ||
+      !read_seen(env, options, &state))
+    return NULL;
   int found = ot_tap_state((int)fd, netns, &state, &fault);
   if (found < 0) return ot_throw(env, &fault);
   if (!found) return null_result(env);

@@ -21,11 +21,18 @@ static bool read_udp(napi_env env, napi_value options, struct ot_udp_options *ud
   memset(udp, 0, sizeof *udp);
   udp->checksum = true;
   if (!ot_get_text(env, options, "local", false, udp->local, sizeof udp->local)) return false;
-  if (!ot_get_int(env, options, "family", true, 4, 6, &family) || !ot_get_int(env, options, "port", true, 0, 65535, &port)) return false;
-  if (!ot_get_ifname(env, options, "dev", false, udp->dev) || !ot_get_int(env, options, buffer, true, 0, 1 << 30, &bytes)) return false;
+  if (!ot_get_int(env, options, "family", true, 4, 6, &family) ||
+      !ot_get_int(env, options, "port", true, 0, 65535, &port))
+    return false;
+  if (!ot_get_ifname(env, options, "dev", false, udp->dev) ||
+      !ot_get_int(env, options, buffer, true, 0, 1 << 30, &bytes))
+    return false;
   if (!ot_get_bool(env, options, "reusePort", false, &udp->reuse_port)) return false;
-  if (!ot_get_bool(env, options, "gro", false, &udp->gro) || !ot_get_int(env, options, "ttl", false, 0, 255, &ttl)) return false;
-  if (!ot_get_text(env, options, "df", false, df, sizeof df) || !ot_get_bool(env, options, "checksum", false, &udp->checksum)) return false;
+  if (!ot_get_bool(env, options, "gro", false, &udp->gro) || !ot_get_int(env, options, "ttl", false, 0, 255, &ttl))
+    return false;
+  if (!ot_get_text(env, options, "df", false, df, sizeof df) ||
+      !ot_get_bool(env, options, "checksum", false, &udp->checksum))
+    return false;
   if (family == 5 || (strcmp(df, "unset") && strcmp(df, "set"))) {
     ot_throw_argument(env, family == 5 ? "family must be 4 or 6" : "df must be 'unset' or 'set'");
     return false;
@@ -84,8 +91,11 @@ static napi_value path_mtu(napi_env env, napi_callback_info info) {
   napi_value options;
   char remote[64] = "", local[64] = "", dev[OT_NAME] = "";
   struct ot_fault fault;
-  if (!ot_arguments(env, info, 1, &options) || !ot_get_text(env, options, "remote", true, remote, sizeof remote)) return NULL;
-  if (!ot_get_text(env, options, "local", false, local, sizeof local) || !ot_get_ifname(env, options, "dev", false, dev)) return NULL;
+  if (!ot_arguments(env, info, 1, &options) || !ot_get_text(env, options, "remote", true, remote, sizeof remote))
+    return NULL;
+  if (!ot_get_text(env, options, "local", false, local, sizeof local) ||
+      !ot_get_ifname(env, options, "dev", false, dev))
+    return NULL;
   int mtu = ot_path_mtu(remote, local, dev, &fault);
   return mtu < 0 ? ot_throw(env, &fault) : ot_int(env, mtu);
 }

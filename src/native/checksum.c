@@ -4,7 +4,8 @@
 #include <string.h>
 
 /* Twice as wide vectors halve the time; which of the two versions runs is decided when the addon is loaded. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&                           \
+    !defined(__SANITIZE_ADDRESS__)
 #define WIDEST __attribute__((target_clones("avx2", "default")))
 #else
 #define WIDEST

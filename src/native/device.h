@@ -1,5 +1,6 @@
 /*
- * The state of a Nic: its memory, the tables of what is attached, the batch being taken in and the list of commands being carried out.
+ * The state of a Nic: its memory, the tables of what is attached, the batch being taken in and the list of commands
+ * being carried out.
  *
  * Every part of the data path works on it (offload.h, gso-tap.h); nic.h is how the outside uses it.
  */
@@ -44,15 +45,15 @@ struct ot_vnet {
 struct ot_port {
   int fd; /* -1: not attached */
   int family;
-  uint32_t vnet_size;  /* TAPs: bytes of the virtio-net header, 0: none */
-  uint32_t reserve;    /* receiving sockets: descriptors that one datagram may take */
-  uint32_t typical;    /* receiving sockets: bytes of a recent datagram */
-  bool trains;         /* senders: UDP_SEGMENT may be tried */
-  uint8_t local[16];   /* senders: the address that they are bound to, zeros: any */
-  uint32_t bound_to;   /* senders: the index of a device, 0: none */
+  uint32_t vnet_size; /* TAPs: bytes of the virtio-net header, 0: none */
+  uint32_t reserve;   /* receiving sockets: descriptors that one datagram may take */
+  uint32_t typical;   /* receiving sockets: bytes of a recent datagram */
+  bool trains;        /* senders: UDP_SEGMENT may be tried */
+  uint8_t local[16];  /* senders: the address that they are bound to, zeros: any */
+  uint32_t bound_to;  /* senders: the index of a device, 0: none */
   uint16_t source_port;
   uint8_t ttl;
-  bool df, checksum; /* senders: of the datagrams they send */
+  bool df, checksum;   /* senders: of the datagrams they send */
   int32_t first, last; /* of this call: a sender's commands, a TAP's open merges */
   int32_t next;        /* the next sender with commands, or TAP with open merges */
   uint32_t open;       /* TAPs: number of open merges */
@@ -70,7 +71,7 @@ struct ot_path {
   uint32_t asked_ms, news, bound_to;
   uint8_t local[16], ttl;
   bool checksum;
-  uint32_t device; /* 0: none */
+  uint32_t device;   /* 0: none */
   uint32_t mtu;      /* that the path has of its own, 0: the device's */
   uint32_t segments; /* the most that the device takes in one piece */
   uint8_t source[16];
@@ -102,7 +103,7 @@ struct ot_nic {
   uint32_t vnet_size;
   bool udp_segment, merge;
   uint64_t spin_ns; /* how long `receive` looks before it sleeps */
-  int32_t latched; /* LATCHED_* bits that `receive` has still to report */
+  int32_t latched;  /* LATCHED_* bits that `receive` has still to report */
   int epoll, event; /* -1: closed, none */
   struct ot_table taps, sockets, senders;
   struct ot_remote *remotes;
@@ -158,7 +159,9 @@ static inline void ot_command_failed(struct ot_nic *nic, int32_t at, int number)
 
 /* ---- The words of a command ---- */
 
-static inline uint32_t ot_gso_type(const int32_t *tx) { return (uint32_t)tx[TX_VNET] >> 8 & 0xff & ~(uint32_t)VNET_GSO_ECN; }
+static inline uint32_t ot_gso_type(const int32_t *tx) {
+  return (uint32_t)tx[TX_VNET] >> 8 & 0xff & ~(uint32_t)VNET_GSO_ECN;
+}
 static inline uint32_t ot_csum_start(const int32_t *tx) { return (uint32_t)tx[TX_CSUM] & 0xffff; }
 static inline uint32_t ot_csum_offset(const int32_t *tx) { return (uint32_t)tx[TX_CSUM] >> 16; }
 

@@ -1,6 +1,7 @@
 /*
- * Checksums that a frame leaves open, completed in the arena. Several commands of one call may share a frame, whose sum must be taken
- * once: the fields that are finished are kept as a set of arena offsets, which is emptied by counting the calls.
+ * Checksums that a frame leaves open, completed in the arena. Several commands of one call may share a frame, whose sum
+ * must be taken once: the fields that are finished are kept as a set of arena offsets, which is emptied by counting the
+ * calls.
  */
 #include <errno.h>
 #include <string.h>

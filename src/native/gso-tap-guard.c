@@ -1,7 +1,7 @@
 /*
- * Who looks at what this host sends: firewalls at the hooks `output` and `postrouting`, and IPsec policies. Superframes that leave by the tunnel
- * TAP would pass them by, so they are asked for before, in the namespace of the thread. Changes nothing, but that the kernel may load the
- * module of what it is asked for.
+ * Who looks at what this host sends: firewalls at the hooks `output` and `postrouting`, and IPsec policies. Superframes
+ * that leave by the tunnel TAP would pass them by, so they are asked for before, in the namespace of the thread.
+ * Changes nothing, but that the kernel may load the module of what it is asked for.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,8 +19,8 @@
 #include "gso-tap.h"
 
 /*
- * Asked for a subsystem that it does not have, a kernel looks for a module and waits for modprobe, in the engine's turn. So that is done
- * seldom, unless somebody has loaded the module meanwhile.
+ * Asked for a subsystem that it does not have, a kernel looks for a module and waits for modprobe, in the engine's
+ * turn. So that is done seldom, unless somebody has loaded the module meanwhile.
  */
 #define ABSENT_MS 60000
 
@@ -56,8 +56,10 @@ static enum answer read_chain(const struct nlmsghdr *message) {
   if (ot_netlink_payload(message) < sizeof *chain) return SOMEBODY;
   uint8_t family = chain->nfgen_family;
   if (family != NFPROTO_INET && family != NFPROTO_IPV4 && family != NFPROTO_IPV6) return MORE;
-  const struct nlattr *hook = find(ATTRIBUTES(message, sizeof *chain), ATTRIBUTES_LENGTH(message, sizeof *chain), NFTA_CHAIN_HOOK);
-  const struct nlattr *number = hook ? find((const struct nlattr *)payload(hook), hook->nla_len - NLA_HDRLEN, NFTA_HOOK_HOOKNUM) : NULL;
+  const struct nlattr *hook =
+      find(ATTRIBUTES(message, sizeof *chain), ATTRIBUTES_LENGTH(message, sizeof *chain), NFTA_CHAIN_HOOK);
+  const struct nlattr *number =
+      hook ? find((const struct nlattr *)payload(hook), hook->nla_len - NLA_HDRLEN, NFTA_HOOK_HOOKNUM) : NULL;
   if (!number || number->nla_len < NLA_HDRLEN + 4) return MORE;
   uint32_t value;
   memcpy(&value, payload(number), 4);
@@ -94,7 +96,10 @@ static enum answer read_messages(const uint8_t *bytes, size_t length, enum answe
   return MORE;
 }
 
-/* Asks on a socket of its own: what is left of a long answer goes with it. Whatever cannot be understood may be somebody. */
+/*
+ * Asks on a socket of its own: what is left of a long answer goes with it. Whatever cannot be understood may be
+ * somebody.
+ */
 static enum answer ask(int protocol, const struct question *question, enum answer (*read)(const struct nlmsghdr *)) {
   int64_t until_ms = ot_netlink_now() + OT_NETLINK_MS;
   enum answer answer = MORE;
@@ -115,8 +120,8 @@ static enum answer ask(int protocol, const struct question *question, enum answe
   return answer;
 }
 
-static bool looks(struct ot_gso_tap_absence *absence, uint32_t now_ms, const char *module, int protocol, const struct question *question,
-                  enum answer (*read)(const struct nlmsghdr *)) {
+static bool looks(struct ot_gso_tap_absence *absence, uint32_t now_ms, const char *module, int protocol,
+                  const struct question *question, enum answer (*read)(const struct nlmsghdr *)) {
   if (absence->known && !ot_expired(now_ms, absence->since_ms, ABSENT_MS) && access(module, F_OK) < 0) return false;
   enum answer answer = ask(protocol, question, read);
   *absence = (struct ot_gso_tap_absence){.known = answer == ABSENT, .since_ms = now_ms};
@@ -141,6 +146,7 @@ bool ot_gso_tap_watched(struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS
                                          .nlmsg_type = XFRM_MSG_GETSPDINFO,
                                          .nlmsg_flags = NLM_F_REQUEST}};
   return has_tables("/proc/thread-self/net/ip_tables_names") || has_tables("/proc/thread-self/net/ip6_tables_names") ||
-         looks(&absences[OT_GSO_TAP_NFTABLES], now_ms, "/sys/module/nf_tables", NETLINK_NETFILTER, &chains, read_chain) ||
+         looks(&absences[OT_GSO_TAP_NFTABLES], now_ms, "/sys/module/nf_tables", NETLINK_NETFILTER, &chains,
+               read_chain) ||
          looks(&absences[OT_GSO_TAP_XFRM], now_ms, "/sys/module/xfrm_user", NETLINK_XFRM, &policies, read_policies);
 }

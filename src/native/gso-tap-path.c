@@ -1,7 +1,8 @@
 /*
- * Which remotes superframes can leave for whole: those that the kernel reaches by a device that segments frames in UDP tunnels. Without such
- * a device the kernel would do that in software, which is slower than trains of datagrams (bench/path). Asks netlink once a second for each
- * remote that superframes go to, and ethtool(8) when a device changes; sends nothing.
+ * Which remotes superframes can leave for whole: those that the kernel reaches by a device that segments frames in UDP
+ * tunnels. Without such a device the kernel would do that in software, which is slower than trains of datagrams
+ * (bench/path). Asks netlink once a second for each remote that superframes go to, and ethtool(8) when a device
+ * changes; sends nothing.
  */
 #include <errno.h>
 #include <linux/ethtool.h>
@@ -15,7 +16,10 @@
 
 #include "gso-tap.h"
 
-/* How long what was found out is believed; of a device, while nothing is heard of it, and as long as it is needed time and again. */
+/*
+ * How long what was found out is believed; of a device, while nothing is heard of it, and as long as it is needed time
+ * and again.
+ */
 #define PATH_MS 1000
 #define DEVICE_MS 10000
 #define DEVICE_IDLE_MS 2000
@@ -78,7 +82,9 @@ static void ask_device(const struct ot_gso_tap *gso_tap, struct ot_gso_tap_devic
   } answer = {.header = {.cmd = ETHTOOL_GFEATURES, .size = MOST_FEATURES / 32}};
   char ifname[IF_NAMESIZE];
   struct ot_link link;
-  if (!if_indextoname(device->index, ifname) || ethtool(gso_tap, ifname, &answer) < 0 || ot_link_get(gso_tap->netlink, ifname, &link)) return;
+  if (!if_indextoname(device->index, ifname) || ethtool(gso_tap, ifname, &answer) < 0 ||
+      ot_link_get(gso_tap->netlink, ifname, &link))
+    return;
   device->most_segments = link.gso_segments;
   int plain = gso_tap->feature, checksum = gso_tap->feature_checksum;
   device->segments = plain >= 0 && answer.blocks[plain / 32].active >> plain % 32 & 1;
@@ -88,8 +94,8 @@ static void ask_device(const struct ot_gso_tap *gso_tap, struct ot_gso_tap_devic
 }
 
 /*
- * Seldom, for the questions wait for whoever is changing any device of the host (rtnl). Features come with a notice when they change,
- * the number of segments does not.
+ * Seldom, for the questions wait for whoever is changing any device of the host (rtnl). Features come with a notice
+ * when they change, the number of segments does not.
  */
 static const struct ot_gso_tap_device *find_device(struct ot_nic *nic, uint32_t index) {
   struct ot_gso_tap *gso_tap = nic->gso_tap;
@@ -107,8 +113,8 @@ static const struct ot_gso_tap_device *find_device(struct ot_nic *nic, uint32_t 
 }
 
 /*
- * A device's features, or how many segments it takes, may be another now. What there was no time for is heard of in the next turn: whoever
- * changes devices without end is not to hold this one up.
+ * A device's features, or how many segments it takes, may be another now. What there was no time for is heard of in the
+ * next turn: whoever changes devices without end is not to hold this one up.
  */
 static void hear_news(struct ot_gso_tap *gso_tap) {
   for (int read = 0; read < MOST_NEWS; read++) {
@@ -135,22 +141,33 @@ static bool asked_as(const struct ot_path *path, const struct ot_port *sender) {
          !memcmp(path->local, sender->local, sizeof path->local);
 }
 
-/* The route's, or the device's, which a router may have told, hold where the sender has none of its own: which it has cannot be asked. */
-static bool has_hop_limit(const struct ot_port *sender, const struct ot_route *route, const struct ot_gso_tap_device *device) {
+/*
+ * The route's, or the device's, which a router may have told, hold where the sender has none of its own: which it has
+ * cannot be asked.
+ */
+static bool has_hop_limit(const struct ot_port *sender, const struct ot_route *route,
+                          const struct ot_gso_tap_device *device) {
   if (route->hop_limit && route->hop_limit != sender->ttl) return true;
   return sender->family == AF_INET6 && sender->ttl == device->usual_hop_limit && sender->ttl != device->hop_limit;
 }
 
-/* A host reached by another device than the sender is bound to is not reached at all: the kernel says so with the route. */
-static void ask_path(struct ot_nic *nic, const struct ot_port *sender, const struct ot_remote *remote, struct ot_path *path) {
+/*
+ * A host reached by another device than the sender is bound to is not reached at all: the kernel says so with the
+ * route.
+ */
+static void ask_path(struct ot_nic *nic, const struct ot_port *sender, const struct ot_remote *remote,
+                     struct ot_path *path) {
   struct ot_route route;
   bool bound = ot_is_bound(sender);
   const void *destination = sender->family == AF_INET6 ? (const void *)&remote->v6.sin6_addr : &remote->v4.sin_addr;
   path->device = 0;
-  if (ot_route_get(nic->gso_tap->netlink, sender->family, destination, bound ? sender->local : NULL, sender->bound_to, &route)) return;
+  if (ot_route_get(nic->gso_tap->netlink, sender->family, destination, bound ? sender->local : NULL, sender->bound_to,
+                   &route))
+    return;
   if (route.type != RTN_UNICAST || !(bound || route.has_source)) return;
   const struct ot_gso_tap_device *device = find_device(nic, route.device);
-  if (!(sender->checksum ? device->segments_checksum : device->segments) || has_hop_limit(sender, &route, device)) return;
+  if (!(sender->checksum ? device->segments_checksum : device->segments) || has_hop_limit(sender, &route, device))
+    return;
   memcpy(path->source, bound ? sender->local : route.source, sizeof path->source);
   memcpy(path->hop, route.hop, sizeof path->hop);
   path->hop_family = (uint32_t)route.hop_family;
@@ -162,7 +179,8 @@ static void ask_path(struct ot_nic *nic, const struct ot_port *sender, const str
 static bool is_watched(struct ot_nic *nic) {
   struct ot_gso_tap *gso_tap = nic->gso_tap;
   if (!gso_tap->guarded) return false;
-  if (gso_tap->asked && !expired(nic, gso_tap->watched_ms, gso_tap->watched ? WATCHED_MS : PATH_MS)) return gso_tap->watched;
+  if (gso_tap->asked && !expired(nic, gso_tap->watched_ms, gso_tap->watched ? WATCHED_MS : PATH_MS))
+    return gso_tap->watched;
   gso_tap->asked = true;
   gso_tap->watched_ms = (uint32_t)nic->status[STATUS_NOW];
   gso_tap->watched = ot_gso_tap_watched(gso_tap->absences, gso_tap->watched_ms);
@@ -181,7 +199,10 @@ static void renew_path(struct ot_nic *nic, const struct ot_port *sender, struct 
   memcpy(path->local, sender->local, sizeof path->local);
 }
 
-/* The guard comes last: its questions cost the most, and are for nothing where the superframe cannot leave whole anyhow. */
+/*
+ * The guard comes last: its questions cost the most, and are for nothing where the superframe cannot leave whole
+ * anyhow.
+ */
 bool ot_gso_tap_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote, uint32_t segments) {
   struct ot_path *path = &remote->path;
   hear_news(nic->gso_tap);

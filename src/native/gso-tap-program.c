@@ -1,16 +1,17 @@
 /*
- * The program at the inlet of the tunnel TAP (gso-tap.c): sends what is written there on to the device that leads to its outer
- * destination, as the kernel's vxlan device would. Owns the program's text, and how it gets into the kernel.
+ * The program at the inlet of the tunnel TAP (gso-tap.c): sends what is written there on to the device that leads to
+ * its outer destination, as the kernel's vxlan device would. Owns the program's text, and how it gets into the kernel.
  *
- * By this way a frame meets neither the host's forwarding settings nor its FORWARD rules, and keeps its TTL. In context of the writer:
- * a TAP hands its frames on before write returns, so that the verdict is there by then.
+ * By this way a frame meets neither the host's forwarding settings nor its FORWARD rules, and keeps its TTL. In context
+ * of the writer: a TAP hands its frames on before write returns, so that the verdict is there by then.
  *
  *   refused, until the end is reached
  *   ask the routes for the outer destination, and whether the longest packet fits the path (bpf_fib_lookup)
  *   no route to another host, a path too small, another device or next hop than the writer has in mind: drop
  *   taken; to that device, with the next hop's link-layer address (bpf_redirect_neigh)
  *
- * The writer has in mind what the routes say of the host's own datagrams, which may be another thing than what they say of one that comes in.
+ * The writer has in mind what the routes say of the host's own datagrams, which may be another thing than what they say
+ * of one that comes in.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -65,17 +66,28 @@ struct program {
 /* Returns where it is, for jumps that are aimed later. */
 static int emit(struct program *program, int code, int to, int from, int offset, int value) {
   if (program->count == TEXT) return TEXT - 1; /* the kernel will not take a program without an end */
-  program->text[program->count] = (struct bpf_insn){
-      .code = (uint8_t)code, .dst_reg = (uint8_t)to & 0xf, .src_reg = (uint8_t)from & 0xf, .off = (int16_t)offset, .imm = value};
+  program->text[program->count] = (struct bpf_insn){.code = (uint8_t)code,
+                                                    .dst_reg = (uint8_t)to & 0xf,
+                                                    .src_reg = (uint8_t)from & 0xf,
+                                                    .off = (int16_t)offset,
+                                                    .imm = value};
   return program->count++;
 }
 
 static void aim(struct program *program, int jump) { program->text[jump].off = (int16_t)(program->count - jump - 1); }
-static void move(struct program *program, int to, int from) { emit(program, BPF_ALU64 | BPF_MOV | BPF_X, to, from, 0, 0); }
-static void set(struct program *program, int to, int value) { emit(program, BPF_ALU64 | BPF_MOV | BPF_K, to, 0, 0, value); }
+static void move(struct program *program, int to, int from) {
+  emit(program, BPF_ALU64 | BPF_MOV | BPF_X, to, from, 0, 0);
+}
+static void set(struct program *program, int to, int value) {
+  emit(program, BPF_ALU64 | BPF_MOV | BPF_K, to, 0, 0, value);
+}
 static void call(struct program *program, int helper) { emit(program, BPF_JMP | BPF_CALL, 0, 0, 0, helper); }
-static void load(struct program *program, int size, int to, int from, int at) { emit(program, BPF_LDX | size | BPF_MEM, to, from, at, 0); }
-static void put(struct program *program, int size, int to, int at, int value) { emit(program, BPF_ST | size | BPF_MEM, to, 0, at, value); }
+static void load(struct program *program, int size, int to, int from, int at) {
+  emit(program, BPF_LDX | size | BPF_MEM, to, from, at, 0);
+}
+static void put(struct program *program, int size, int to, int at, int value) {
+  emit(program, BPF_ST | size | BPF_MEM, to, 0, at, value);
+}
 
 /* Compares two registers, the left one with the right one. */
 static void refuse_if(struct program *program, int comparison, int left, int right) {
@@ -211,7 +223,7 @@ static int load_program(int map, struct ot_fault *fault) {
   attributes.insns = (uintptr_t)program.text;
   attributes.insn_cnt = (uint32_t)program.count;
   /* The kernel lets only programs of such a licence ask its routes. */
-  attributes.license = (uintptr_t) "Dual MIT/GPL";
+  attributes.license = (uintptr_t)"Dual MIT/GPL";
   memcpy(attributes.prog_name, "overtap_tunnel", 15);
   int fd = bpf(BPF_PROG_LOAD, &attributes, sizeof attributes);
   return fd < 0 ? ot_fail(fault, errno, "bpf", "loading the program of the tunnel TAP") : fd;
@@ -238,4 +250,6 @@ int ot_gso_tap_program(int device, volatile struct ot_gso_tap_shared **shared, s
   return link;
 }
 
-void ot_gso_tap_unmap(volatile struct ot_gso_tap_shared *shared) { munmap((void *)shared, (size_t)sysconf(_SC_PAGESIZE)); }
+void ot_gso_tap_unmap(volatile struct ot_gso_tap_shared *shared) {
+  munmap((void *)shared, (size_t)sysconf(_SC_PAGESIZE));
+}

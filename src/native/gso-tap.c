@@ -1,10 +1,11 @@
 /*
- * Superframes that leave whole, in their outer headers: as the kernel's own vxlan device hands them to a NIC, which segments them, or, as a
- * veth, hands them on as they are. No socket can do that, but a TAP whose virtio-net header tells of UDP tunnels (Linux 6.17) takes such
- * a frame; the program at its inlet sends it on to where its outer destination lies.
+ * Superframes that leave whole, in their outer headers: as the kernel's own vxlan device hands them to a NIC, which
+ * segments them, or, as a veth, hands them on as they are. No socket can do that, but a TAP whose virtio-net header
+ * tells of UDP tunnels (Linux 6.17) takes such a frame; the program at its inlet sends it on to where its outer
+ * destination lies.
  *
- * Owns that TAP, and how a superframe is written to it. Whatever is not taken there has not left: the caller sends it by the socket, and what
- * is wrong with it, or with the path, shows there.
+ * Owns that TAP, and how a superframe is written to it. Whatever is not taken there has not left: the caller sends it
+ * by the socket, and what is wrong with it, or with the path, shows there.
  */
 #include "gso-tap.h"
 
@@ -52,22 +53,28 @@ static void set_sysctl(const char *family, const char *ifname, const char *name)
 }
 
 static int make_tap(char *ifname, struct ot_fault *fault) {
-  unsigned long offload = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM;
+  unsigned long offload =
+      TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_UDP_TUNNEL_GSO | TUN_F_UDP_TUNNEL_GSO_CSUM;
   int size = sizeof(struct vnet_tunnel);
   struct ifreq request = {.ifr_name = "otgso%d", .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
   int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return ot_fail(fault, errno, "open", "opening /dev/net/tun");
   int result = 0;
   if (ioctl(fd, TUNSETIFF, &request) < 0) result = ot_fail(fault, errno, "TUNSETIFF", "making the tunnel TAP");
-  else if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0) result = ot_fail(fault, errno, "TUNSETVNETHDRSZ", "setting the tunnel TAP's header");
-  else if (ioctl(fd, TUNSETOFFLOAD, offload) < 0) result = ot_fail(fault, errno, "TUNSETOFFLOAD", "asking a TAP for UDP tunnel GSO (Linux 6.17)");
+  else if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0)
+    result = ot_fail(fault, errno, "TUNSETVNETHDRSZ", "setting the tunnel TAP's header");
+  else if (ioctl(fd, TUNSETOFFLOAD, offload) < 0)
+    result = ot_fail(fault, errno, "TUNSETOFFLOAD", "asking a TAP for UDP tunnel GSO (Linux 6.17)");
   memcpy(ifname, request.ifr_name, OT_NAME);
   if (result == 0) return fd;
   close(fd);
   return -1;
 }
 
-/* The routes are asked as for a frame that came by the TAP, and answer only where it forwards. Nobody is to hear of it by IPv6. */
+/*
+ * The routes are asked as for a frame that came by the TAP, and answer only where it forwards. Nobody is to hear of it
+ * by IPv6.
+ */
 static int prepare_tap(struct ot_gso_tap *gso_tap, const char *ifname, struct ot_fault *fault) {
   struct ot_link link;
   set_sysctl("ipv4", ifname, "forwarding");
@@ -82,14 +89,16 @@ static int prepare_tap(struct ot_gso_tap *gso_tap, const char *ifname, struct ot
 }
 
 /*
- * The verdict is of use only if it is there when write returns, which it is not where frames that come in are handed to other CPUs, flow by
- * flow (RPS; the kernel has a default of it for new devices). Frames to nowhere, of different flows, tell.
+ * The verdict is of use only if it is there when write returns, which it is not where frames that come in are handed to
+ * other CPUs, flow by flow (RPS; the kernel has a default of it for new devices). Frames to nowhere, of different
+ * flows, tell.
  */
 static int try_tap(struct ot_gso_tap *gso_tap, struct ot_fault *fault) {
   struct {
     struct vnet_tunnel vnet;
     uint8_t frame[OT_ETHERNET + 20 + UDP_HEADER + 32];
-  } nowhere = {.frame = {0x02, [12] = 0x08, [14] = 0x45, [17] = 20 + UDP_HEADER + 32, [22] = 1, [23] = OT_UDP_PROTOCOL}};
+  } nowhere = {
+      .frame = {0x02, [12] = 0x08, [14] = 0x45, [17] = 20 + UDP_HEADER + 32, [22] = 1, [23] = OT_UDP_PROTOCOL}};
   struct iovec vector = {.iov_base = &nowhere, .iov_len = sizeof nowhere};
   for (uint32_t flow = 0; flow < 64; flow++) {
     ot_put_word(nowhere.frame + OT_ETHERNET + 20, 1024 + flow);
@@ -97,7 +106,8 @@ static int try_tap(struct ot_gso_tap *gso_tap, struct ot_fault *fault) {
     int number = ot_write(gso_tap->fd, &vector, 1);
     if (number) return ot_fail(fault, number, "write", "trying the tunnel TAP");
     if (gso_tap->shared->verdict != OT_VERDICT_REFUSED)
-      return ot_fail(fault, EOPNOTSUPP, "write", "frames of a new TAP are handed to other CPUs (net.core.rps_default_mask)");
+      return ot_fail(fault, EOPNOTSUPP, "write",
+                     "frames of a new TAP are handed to other CPUs (net.core.rps_default_mask)");
   }
   return 0;
 }
@@ -148,8 +158,8 @@ struct outer {
   uint8_t headers[40 + UDP_HEADER];
 } __attribute__((packed));
 
-static void write_ipv4(struct ot_nic *nic, const struct ot_port *sender, const struct ot_remote *remote, const int32_t *tx, uint32_t total,
-                       uint32_t segments, uint8_t *ip) {
+static void write_ipv4(struct ot_nic *nic, const struct ot_port *sender, const struct ot_remote *remote,
+                       const int32_t *tx, uint32_t total, uint32_t segments, uint8_t *ip) {
   memset(ip, 0, 20);
   ip[0] = 0x45;
   ip[1] = (uint8_t)tx[TX_TOS];
@@ -166,7 +176,8 @@ static void write_ipv4(struct ot_nic *nic, const struct ot_port *sender, const s
   memcpy(ip + 10, &checksum, 2);
 }
 
-static void write_ipv6(const struct ot_port *sender, const struct ot_remote *remote, const int32_t *tx, uint32_t total, uint8_t *ip) {
+static void write_ipv6(const struct ot_port *sender, const struct ot_remote *remote, const int32_t *tx, uint32_t total,
+                       uint8_t *ip) {
   uint32_t first = htonl(6u << 28 | ((uint32_t)tx[TX_TOS] & 0xff) << 20);
   memcpy(ip, &first, 4);
   ot_put_word(ip + 4, total - 40);
@@ -177,17 +188,23 @@ static void write_ipv6(const struct ot_port *sender, const struct ot_remote *rem
 }
 
 /* The checksum that the NIC is to complete holds the pseudo-header's sum, or 0: none is wanted. */
-static void write_udp(const struct ot_port *sender, const struct ot_remote *remote, const uint8_t *ip, uint32_t length, uint8_t *udp) {
+static void write_udp(const struct ot_port *sender, const struct ot_remote *remote, const uint8_t *ip, uint32_t length,
+                      uint8_t *udp) {
   uint16_t sum = 0;
   ot_put_word(udp, sender->source_port);
   memcpy(udp + 2, &remote->v6.sin6_port, 2);
   ot_put_word(udp + 4, length);
-  if (sender->checksum) sum = ot_fold(ot_pseudo_sum(ip, sender->family == AF_INET6 ? 6 : 4, OT_UDP_PROTOCOL) + htons((uint16_t)length));
+  if (sender->checksum)
+    sum = ot_fold(ot_pseudo_sum(ip, sender->family == AF_INET6 ? 6 : 4, OT_UDP_PROTOCOL) + htons((uint16_t)length));
   memcpy(udp + 6, &sum, 2);
 }
 
-/* Returns the length of all of it, or 0: as one packet the frame, or one of its segments for the path, would be too long. */
-static uint32_t write_outer(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split, struct outer *outer) {
+/*
+ * Returns the length of all of it, or 0: as one packet the frame, or one of its segments for the path, would be too
+ * long.
+ */
+static uint32_t write_outer(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx,
+                            const struct ot_split *split, struct outer *outer) {
   const struct ot_remote *remote = &nic->remotes[tx[TX_REMOTE]];
   bool v6 = sender->family == AF_INET6;
   uint32_t ip_header = v6 ? 40 : 20, encapsulation = (uint32_t)tx[TX_HEADER_LENGTH];
@@ -199,10 +216,10 @@ static uint32_t write_outer(struct ot_nic *nic, const struct ot_port *sender, co
   else write_ipv4(nic, sender, remote, tx, total, split->count, outer->headers);
   write_udp(sender, remote, outer->headers, total - ip_header, outer->headers + ip_header);
   outer->ethernet = (struct ot_gso_tap_ethernet){.local = 0x02,
-                                                .open_source = !ot_is_bound(sender),
-                                                .device = remote->path.device,
-                                                .largest = (uint16_t)largest,
-                                                .type = htons(v6 ? 0x86dd : 0x0800)};
+                                                 .open_source = !ot_is_bound(sender),
+                                                 .device = remote->path.device,
+                                                 .largest = (uint16_t)largest,
+                                                 .type = htons(v6 ? 0x86dd : 0x0800)};
   uint32_t before = OT_ETHERNET + ip_header + UDP_HEADER + encapsulation;
   outer->vnet = (struct vnet_tunnel){
       .vnet = {.flags = VNET_NEEDS_CSUM | (sender->checksum ? VNET_TUNNEL_CSUM : 0),
@@ -229,15 +246,18 @@ static void give_up(struct ot_nic *nic) {
   nic->latched |= LATCHED_TUNNEL_GSO;
 }
 
-bool ot_gso_tap_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split) {
+bool ot_gso_tap_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx,
+                      const struct ot_split *split) {
   struct ot_fault fault;
-  if (!nic->gso_tap || !fits(tx, split) || !ot_gso_tap_judge(nic, sender, &nic->remotes[tx[TX_REMOTE]], split->count)) return false;
+  if (!nic->gso_tap || !fits(tx, split) || !ot_gso_tap_judge(nic, sender, &nic->remotes[tx[TX_REMOTE]], split->count))
+    return false;
   if (nic->gso_tap->fd >= 0 || ot_gso_tap_start(nic->gso_tap, &fault) == 0) return true;
   give_up(nic);
   return false;
 }
 
-bool ot_gso_tap_send(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split) {
+bool ot_gso_tap_send(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx,
+                     const struct ot_split *split) {
   struct ot_gso_tap *gso_tap = nic->gso_tap;
   struct outer outer;
   uint8_t tag[4];

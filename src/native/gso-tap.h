@@ -1,8 +1,10 @@
 /*
  * The inside of the tunnel TAP.
  *
- *   gso-tap.c           its life, and superframes that leave by it      gso-tap-path.c   which remotes can be reached by it
- *   gso-tap-program.c   what the kernel does with them          gso-tap-guard.c  who wants to see them by the ordinary way
+ *   gso-tap.c           its life, and superframes that leave by it
+ *   gso-tap-path.c      which remotes can be reached by it
+ *   gso-tap-program.c   what the kernel does with them
+ *   gso-tap-guard.c     who wants to see them by the ordinary way
  */
 #ifndef OVERTAP_GSO_TAP_H
 #define OVERTAP_GSO_TAP_H
@@ -18,10 +20,14 @@ struct ot_gso_tap_shared {
   uint8_t hop[16];
 };
 
-/* The Ethernet header of a frame that is written: what the writer asks for, in place of addresses that the kernel will write. Byte order of the host. */
+/*
+ * The Ethernet header of a frame that is written: what the writer asks for, in place of addresses that the kernel will
+ * write. Byte order of the host.
+ */
 struct ot_gso_tap_ethernet {
   uint8_t local;       /* 02: locally administered */
-  uint8_t open_source; /* not 0: the routes are to be asked without the source address, as for a socket that is bound to none */
+  uint8_t open_source; /* not 0: the routes are to be asked without the source address, as for a socket that is bound to
+                          none */
   uint8_t zeros[4];
   uint32_t device;  /* by which the frame is to leave; any other refuses it */
   uint16_t largest; /* bytes of the longest IP packet that it will become; a path with a smaller MTU refuses it */
@@ -33,8 +39,8 @@ struct ot_gso_tap_device {
   uint32_t index;
   bool segments, segments_checksum; /* frames in UDP tunnels: without, and with, a checksum of the outer datagram */
   unsigned most_segments;
-  int hop_limit, usual_hop_limit;   /* of IPv6: by this device, and where none is known of a device */
-  uint32_t asked_ms, needed_ms; /* when it was, last */
+  int hop_limit, usual_hop_limit; /* of IPv6: by this device, and where none is known of a device */
+  uint32_t asked_ms, needed_ms;   /* when it was, last */
 };
 
 #define OT_GSO_TAP_DEVICES 8
@@ -75,7 +81,8 @@ void ot_gso_tap_close(struct ot_gso_tap *gso_tap);
 /* Makes the TAP. -1: this kernel cannot, or will not. */
 int ot_gso_tap_start(struct ot_gso_tap *gso_tap, struct ot_fault *fault);
 /* Whether a superframe may leave whole, as far as can be told before it is tried. The first one has the TAP made. */
-bool ot_gso_tap_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split);
+bool ot_gso_tap_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx,
+                      const struct ot_split *split);
 /* False: it has not left. Whatever was sent before must be on its way. */
 bool ot_gso_tap_send(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split);
 

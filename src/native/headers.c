@@ -1,6 +1,7 @@
 /*
- * Where the headers of a frame are: Ethernet, tags, IPv4 with options, IPv6 with extension headers (RFC 8200), TCP. Owns every check that
- * keeps a reader inside the frame; what the virtio-net header says of it is never taken on trust. Also the frame's way out: its tag operation.
+ * Where the headers of a frame are: Ethernet, tags, IPv4 with options, IPv6 with extension headers (RFC 8200), TCP.
+ * Owns every check that keeps a reader inside the frame; what the virtio-net header says of it is never taken on trust.
+ * Also the frame's way out: its tag operation.
  */
 #include <arpa/inet.h>
 #include <string.h>

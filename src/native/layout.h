@@ -1,6 +1,6 @@
 /*
- * What C and TypeScript share: the words of descriptors, commands and status, and the sizes that both reckon with. The same names with the
- * same values are in src/port/nic.ts; test/native/layout.test.ts compares the two files.
+ * What C and TypeScript share: the words of descriptors, commands and status, and the sizes that both reckon with. The
+ * same names with the same values are in src/port/nic.ts; test/native/layout.test.ts compares the two files.
  */
 #ifndef OVERTAP_LAYOUT_H
 #define OVERTAP_LAYOUT_H
@@ -69,8 +69,8 @@
 #define HEADROOM 64
 
 /*
- * Distance in the arena of two datagrams taken in by one call; holds the largest one. An odd number of cache lines: with an even number
- * all datagrams would fall into the same few cache sets.
+ * Distance in the arena of two datagrams taken in by one call; holds the largest one. An odd number of cache lines:
+ * with an even number all datagrams would fall into the same few cache sets.
  */
 #define SLOT_BYTES (1065 * 64)
 /* The most that one send with UDP_SEGMENT takes on every kernel. */

@@ -1,7 +1,7 @@
 /*
- * The state of a link by ioctls, netdevice(7), in the namespace of the thread. Unlike netlink's its socket has no address and no queue that
- * any process could write to, it does not wait for whoever is changing links, and what the owner of the link can add to it (other names)
- * makes no answer long. Changes nothing.
+ * The state of a link by ioctls, netdevice(7), in the namespace of the thread. Unlike netlink's its socket has no
+ * address and no queue that any process could write to, it does not wait for whoever is changing links, and what the
+ * owner of the link can add to it (other names) makes no answer long. Changes nothing.
  */
 #include "overtap.h"
 

@@ -1,10 +1,11 @@
 /*
- * Consecutive segments of a TCP flow on their way to one TAP become one write, as a NIC's GRO would hand them up. The rules
- * are those of tcp_gro_receive and inet_gro_receive in the kernel; what they ask is that splitting gives back the very same segments.
+ * Consecutive segments of a TCP flow on their way to one TAP become one write, as a NIC's GRO would hand them up. The
+ * rules are those of tcp_gro_receive and inet_gro_receive in the kernel; what they ask is that splitting gives back the
+ * very same segments.
  *
- * Merges are open within one call only: up to OT_TAP_MERGES for each TAP, in a list by first arrival. A frame that does not
- * continue its flow's merge has it written first, so no frame overtakes another of its flow. Headers are patched in a copy, never
- * in the arena, where several commands may share the frame. The payload is not copied.
+ * Merges are open within one call only: up to OT_TAP_MERGES for each TAP, in a list by first arrival. A frame that does
+ * not continue its flow's merge has it written first, so no frame overtakes another of its flow. Headers are patched in
+ * a copy, never in the arena, where several commands may share the frame. The payload is not copied.
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -92,7 +93,8 @@ static enum frame_kind classify(const struct ot_nic *nic, const int32_t *tx, str
                               .id = (uint16_t)(long_at(frame + headers.l3 + 4) >> 16),
                               .v6 = headers.family == 6,
                               .flags = frame[headers.l4 + 13]};
-  bool member = segment->length && headers.end == length && !(segment->flags & (SYN | RST | URG | CWR)) && offload_allows(tx, &headers);
+  bool member = segment->length && headers.end == length && !(segment->flags & (SYN | RST | URG | CWR)) &&
+                offload_allows(tx, &headers);
   return member ? MEMBER : FLOW;
 }
 
@@ -113,8 +115,8 @@ static bool same_ip(const struct segment *a, const struct segment *b) {
 static bool same_tcp(const struct segment *a, const struct segment *b) {
   const uint8_t *x = a->frame + a->l4, *y = b->frame + b->l4;
   uint32_t size = a->payload - a->l4;
-  return !memcmp(x + 8, y + 8, 5) && !((x[13] ^ y[13]) & ~(FIN | PSH)) && !memcmp(x + 14, y + 14, 2) && !memcmp(x + 18, y + 18, 2) &&
-         !memcmp(x + 20, y + 20, size - 20);
+  return !memcmp(x + 8, y + 8, 5) && !((x[13] ^ y[13]) & ~(FIN | PSH)) && !memcmp(x + 14, y + 14, 2) &&
+         !memcmp(x + 18, y + 18, 2) && !memcmp(x + 20, y + 20, size - 20);
 }
 
 /* IPv4: one more for each segment, or, where DF says that it is not looked at, always the same (RFC 6864). */
@@ -129,9 +131,10 @@ static bool continues(struct ot_merge *merge, const struct segment *segment) {
   const struct segment *head = &merge->head;
   uint32_t bytes = merge->bytes + segment->length;
   return segment->tx[TX_TAG] == head->tx[TX_TAG] && segment->l3 == head->l3 && segment->payload == head->payload &&
-         segment->length <= head->length && segment->sequence == head->sequence + merge->bytes && merge->count < OT_MERGE_MEMBERS &&
-         head->payload - head->l3 + bytes <= 65535 && !memcmp(segment->frame, head->frame, head->l3) && same_ip(segment, head) &&
-         same_tcp(segment, head) && id_continues(merge, segment);
+         segment->length <= head->length && segment->sequence == head->sequence + merge->bytes &&
+         merge->count < OT_MERGE_MEMBERS && head->payload - head->l3 + bytes <= 65535 &&
+         !memcmp(segment->frame, head->frame, head->l3) && same_ip(segment, head) && same_tcp(segment, head) &&
+         id_continues(merge, segment);
 }
 
 /* A checksum that is wrong must stay wrong. One that the sender left to a NIC (NEEDS_CSUM) is the sender's promise. */
@@ -184,7 +187,8 @@ static int write_merged(const struct ot_nic *nic, const struct ot_port *port, co
   for (int32_t at = merge->first; at >= 0; at = nic->links[at]) {
     const int32_t *tx = ot_command(nic, at);
     uint32_t payload = merge->head.payload;
-    vectors[count++] = (struct iovec){.iov_base = nic->arena + tx[TX_OFFSET] + payload, .iov_len = (uint32_t)tx[TX_LENGTH] - payload};
+    vectors[count++] =
+        (struct iovec){.iov_base = nic->arena + tx[TX_OFFSET] + payload, .iov_len = (uint32_t)tx[TX_LENGTH] - payload};
   }
   return ot_write(port->fd, vectors, count);
 }
@@ -223,7 +227,8 @@ static void open_merge(struct ot_nic *nic, struct ot_port *port, int32_t at, con
   int32_t index = nic->free_merge;
   struct ot_merge *merge = &nic->merges[index];
   nic->free_merge = merge->next;
-  *merge = (struct ot_merge){.next = -1, .first = at, .last = at, .count = 1, .bytes = segment->length, .head = *segment};
+  *merge =
+      (struct ot_merge){.next = -1, .first = at, .last = at, .count = 1, .bytes = segment->length, .head = *segment};
   nic->links[at] = -1;
   if (port->first < 0) port->first = index;
   else nic->merges[port->last].next = index;
@@ -231,12 +236,17 @@ static void open_merge(struct ot_nic *nic, struct ot_port *port, int32_t at, con
   port->open++;
 }
 
-static bool ends(const struct segment *segment, uint32_t most) { return segment->length < most || segment->flags & (FIN | PSH); }
+static bool ends(const struct segment *segment, uint32_t most) {
+  return segment->length < most || segment->flags & (FIN | PSH);
+}
 
 /* Adds the segment to its flow's merge. False: it does not continue it. */
 static bool add(struct ot_nic *nic, struct ot_merge *merge, int32_t at, const struct segment *segment) {
   if (!continues(merge, segment)) return false;
-  /* A frame that stays alone is written as it is, whatever its checksum: the first one is looked at when there is a second. */
+  /*
+   * A frame that stays alone is written as it is, whatever its checksum: the first one is looked at when there is a
+   * second.
+   */
   if (merge->count == 1 && !is_sound(nic, &merge->head)) return false;
   if (!is_sound(nic, segment)) return false;
   nic->links[merge->last] = at;

@@ -1,4 +1,7 @@
-/* Netlink sockets and datagrams. Owns that the kernel alone is heard, that lengths hold, and that waiting has an end; knows no message's content. */
+/*
+ * Netlink sockets and datagrams. Owns that the kernel alone is heard, that lengths hold, and that waiting has an end;
+ * knows no message's content.
+ */
 #include "netlink.h"
 
 #include <errno.h>
@@ -108,7 +111,8 @@ static uint32_t next_sequence(void) {
   return (uint32_t)((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
 }
 
-static int read_answer(const uint8_t *bytes, size_t length, uint32_t sequence, int type, ot_netlink_reader *read, void *answer) {
+static int read_answer(const uint8_t *bytes, size_t length, uint32_t sequence, int type, ot_netlink_reader *read,
+                       void *answer) {
   struct ot_datagram rest = {.at = bytes, .left = length};
   for (const struct nlmsghdr *at = ot_netlink_next(&rest); at; at = ot_netlink_next(&rest)) {
     if (at->nlmsg_seq != sequence) continue;
@@ -122,7 +126,8 @@ static int read_answer(const uint8_t *bytes, size_t length, uint32_t sequence, i
   return UNANSWERED;
 }
 
-static int ask_once(int fd, struct nlmsghdr *request, int64_t until_ms, int type, ot_netlink_reader *read, void *answer) {
+static int ask_once(int fd, struct nlmsghdr *request, int64_t until_ms, int type, ot_netlink_reader *read,
+                    void *answer) {
   ssize_t sent;
   request->nlmsg_seq = next_sequence();
   do sent = send(fd, request, request->nlmsg_len, 0);
@@ -142,6 +147,7 @@ static int ask_once(int fd, struct nlmsghdr *request, int64_t until_ms, int type
 int ot_netlink_ask(int fd, struct nlmsghdr *request, int type, ot_netlink_reader *read, void *answer) {
   int64_t until_ms = ot_netlink_now() + OT_NETLINK_MS;
   int number = ENOBUFS;
-  for (int i = 0; i < MOST_ASKED && number == ENOBUFS; i++) number = ask_once(fd, request, until_ms, type, read, answer);
+  for (int i = 0; i < MOST_ASKED && number == ENOBUFS; i++)
+    number = ask_once(fd, request, until_ms, type, read, answer);
   return number;
 }

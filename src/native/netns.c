@@ -15,7 +15,10 @@
 /* The way home may fail for want of memory, for a moment. */
 #define MOST_TRIES 100
 
-/* Opened as what it is only when it is a namespace: a path may lead to a device or a FIFO, which an open alone may wake or block on. */
+/*
+ * Opened as what it is only when it is a namespace: a path may lead to a device or a FIFO, which an open alone may wake
+ * or block on.
+ */
 int ot_netns_open(const char *path, struct ot_fault *fault) {
   struct statfs system;
   char again[64];

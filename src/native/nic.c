@@ -1,4 +1,7 @@
-/* The Nic's life and its tables: what is attached at which index. Never moves a frame; never closes a descriptor that was attached. */
+/*
+ * The Nic's life and its tables: what is attached at which index. Never moves a frame; never closes a descriptor that
+ * was attached.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/udp.h>
@@ -38,14 +41,16 @@
 static int check_options(const struct ot_nic_options *options, struct ot_fault *fault) {
   size_t smallest = options->header_bytes + HEADROOM + 2 * 64 + SLOT_BYTES;
   if (options->arena_bytes > INT32_MAX || options->header_bytes > INT32_MAX || options->arena_bytes < smallest)
-    return ot_fail(fault, EINVAL, "createNic", "the arena must hold the headers and one datagram: at least %zu bytes, at most %d", smallest,
+    return ot_fail(fault, EINVAL, "createNic",
+                   "the arena must hold the headers and one datagram: at least %zu bytes, at most %d", smallest,
                    INT32_MAX);
   if (options->max_frames < 1 || options->rx_words / RX_STRIDE < options->max_frames)
     return ot_fail(fault, EINVAL, "createNic", "rx is too short for %zu descriptors", options->max_frames);
   if (options->tx_words < TX_STRIDE || options->tx_words / TX_STRIDE > 1 << 20)
     return ot_fail(fault, EINVAL, "createNic", "tx must hold 1 to 1,048,576 commands");
   if (options->status_words < STATUS_WORDS) return ot_fail(fault, EINVAL, "createNic", "status is too short");
-  if (options->vnet_size != 10 && options->vnet_size != 12) return ot_fail(fault, EINVAL, "createNic", "vnetHeaderSize must be 10 or 12");
+  if (options->vnet_size != 10 && options->vnet_size != 12)
+    return ot_fail(fault, EINVAL, "createNic", "vnetHeaderSize must be 10 or 12");
   if (options->batch_bytes < 1) return ot_fail(fault, EINVAL, "createNic", "batchBytes must be positive");
   return 0;
 }
@@ -82,12 +87,11 @@ struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fau
   nic->merges = ot_merges_create();
   nic->epoll = epoll_create1(EPOLL_CLOEXEC);
   /* Whether it works is told by the self-test; here it is done without. */
-  if (options->tunnel_gso && !(nic->gso_tap = ot_gso_tap_open(options->tunnel_guard, fault))) nic->latched |= LATCHED_TUNNEL_GSO;
+  if (options->tunnel_gso && !(nic->gso_tap = ot_gso_tap_open(options->tunnel_guard, fault)))
+    nic->latched |= LATCHED_TUNNEL_GSO;
   if (nic->epoll >= 0 && nic->links && nic->done_at && nic->done_in && nic->outbox && nic->merges) return nic;
-  if (nic->epoll < 0)
-    ot_fail(fault, errno, "epoll_create1", "creating a Nic");
-  else
-    ot_fail(fault, ENOMEM, "malloc", "creating a Nic");
+  if (nic->epoll < 0) ot_fail(fault, errno, "epoll_create1", "creating a Nic");
+  else ot_fail(fault, ENOMEM, "malloc", "creating a Nic");
   ot_nic_free(nic);
   return NULL;
 }
@@ -117,7 +121,8 @@ void ot_nic_free(struct ot_nic *nic) {
 }
 
 static int place(struct ot_table *table, uint32_t index, int fd, int family, struct ot_fault *fault) {
-  if (index >= OT_MAX_PORTS) return ot_fail(fault, EINVAL, "attach", "index %u is over the limit of %d", index, OT_MAX_PORTS);
+  if (index >= OT_MAX_PORTS)
+    return ot_fail(fault, EINVAL, "attach", "index %u is over the limit of %d", index, OT_MAX_PORTS);
   if (index >= table->size) {
     uint32_t size = table->size ? table->size : 16;
     while (size <= index) size *= 2;
@@ -128,7 +133,8 @@ static int place(struct ot_table *table, uint32_t index, int fd, int family, str
     table->size = size;
   }
   if (table->ports[index].fd >= 0) return ot_fail(fault, EEXIST, "attach", "index %u is in use", index);
-  table->ports[index] = (struct ot_port){.fd = fd, .family = family, .reserve = 1, .typical = 1500, .first = -1, .last = -1, .next = -1};
+  table->ports[index] =
+      (struct ot_port){.fd = fd, .family = family, .reserve = 1, .typical = 1500, .first = -1, .last = -1, .next = -1};
   return 0;
 }
 
@@ -145,7 +151,8 @@ static int usable(const struct ot_nic *nic, int fd, struct ot_fault *fault) {
   return 0;
 }
 
-static int attach(struct ot_nic *nic, struct ot_table *table, enum ot_kind kind, uint32_t index, int fd, struct ot_fault *fault) {
+static int attach(struct ot_nic *nic, struct ot_table *table, enum ot_kind kind, uint32_t index, int fd,
+                  struct ot_fault *fault) {
   if (usable(nic, fd, fault) < 0 || place(table, index, fd, 0, fault) < 0) return -1;
   if (watch(nic, kind, index, fd, fault) == 0) return 0;
   table->ports[index].fd = -1;
@@ -187,7 +194,9 @@ static void describe_sender(struct ot_port *sender) {
   sender->ttl = (uint8_t)(v6 ? option(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 64) : option(fd, IPPROTO_IP, IP_TTL, 64));
   sender->df = v6 || option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO) == IP_PMTUDISC_DO;
   sender->bound_to = (uint32_t)option(fd, SOL_SOCKET, SO_BINDTOIFINDEX, 0);
-  if (!sender->bound_to) sender->bound_to = ntohl((uint32_t)(v6 ? option(fd, IPPROTO_IPV6, IPV6_UNICAST_IF, 0) : option(fd, IPPROTO_IP, IP_UNICAST_IF, 0)));
+  if (!sender->bound_to)
+    sender->bound_to =
+        ntohl((uint32_t)(v6 ? option(fd, IPPROTO_IPV6, IPV6_UNICAST_IF, 0) : option(fd, IPPROTO_IP, IP_UNICAST_IF, 0)));
   if (getsockname(fd, (struct sockaddr *)&address, &size) < 0) return;
   const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
   sender->source_port = ntohs(address.sin6_port);
@@ -201,7 +210,8 @@ int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_f
   if (usable(nic, fd, fault) < 0) return -1;
   if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
     return ot_fail(fault, errno, "getsockopt", "attaching the sender %d", fd);
-  if (family != AF_INET && family != AF_INET6) return ot_fail(fault, EAFNOSUPPORT, "attach", "sender %d is no UDP socket", fd);
+  if (family != AF_INET && family != AF_INET6)
+    return ot_fail(fault, EAFNOSUPPORT, "attach", "sender %d is no UDP socket", fd);
   if (place(&nic->senders, index, fd, family, fault) < 0) return -1;
   /* An old kernel would take the unknown control message and send the train as one datagram. */
   size = sizeof segment;
@@ -231,7 +241,8 @@ void ot_nic_detach(struct ot_nic *nic, struct ot_table *table, uint32_t index) {
 }
 
 int ot_nic_set_remote(struct ot_nic *nic, uint32_t index, const uint32_t address[4], int port, struct ot_fault *fault) {
-  if (index >= OT_MAX_REMOTES) return ot_fail(fault, EINVAL, "setRemote", "index %u is over the limit of %d", index, OT_MAX_REMOTES);
+  if (index >= OT_MAX_REMOTES)
+    return ot_fail(fault, EINVAL, "setRemote", "index %u is over the limit of %d", index, OT_MAX_REMOTES);
   if (port < 1 || port > 65535) return ot_fail(fault, EINVAL, "setRemote", "%d is no port", port);
   if (index >= nic->remote_count) {
     uint32_t size = nic->remote_count ? nic->remote_count : 64;

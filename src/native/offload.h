@@ -26,7 +26,8 @@ struct ot_headers {
   bool tagged;          /* an 802.1Q or 802.1ad tag lies behind the addresses */
   bool plain;           /* neither options nor extension headers, at most one tag */
   bool fragment;
-  bool routed; /* the pseudo-header's addresses are not those of the IP header: a source route has hops left, or there is a home address */
+  bool routed; /* the pseudo-header's addresses are not those of the IP header: a source route has hops left, or there
+                  is a home address */
 };
 
 /* Finds the headers of a frame. False: they do not fit in it. */
@@ -35,9 +36,15 @@ bool ot_parse(const uint8_t *frame, size_t length, struct ot_headers *headers);
 uint32_t ot_tcp_length(const uint8_t *frame, uint32_t l4, uint32_t end);
 /* Sum of the pseudo-header but for its length field. */
 uint64_t ot_pseudo_sum(const uint8_t *ip, int family, uint8_t protocol);
-/* Carries the command's tag operation out on a copy: writes the frame's first `length` bytes. Returns how many were written. */
+/*
+ * Carries the command's tag operation out on a copy: writes the frame's first `length` bytes. Returns how many were
+ * written.
+ */
 uint32_t ot_copy_headers(const int32_t *tx, const uint8_t *frame, uint32_t length, uint8_t *copy);
-/* The frame as it is to leave, with its tag pushed, popped or replaced: 1 to 3 vectors, or 0 when the command is not possible. */
+/*
+ * The frame as it is to leave, with its tag pushed, popped or replaced: 1 to 3 vectors, or 0 when the command is not
+ * possible.
+ */
 int ot_gather(const struct ot_nic *nic, const int32_t *tx, struct iovec *vectors, uint8_t tag[4]);
 
 /* ---- split.c ---- */
@@ -56,7 +63,10 @@ struct ot_split {
 
 /* 0, EINVAL: no frame of the arena, or OFFLOAD_MISFIT. The frame is never written to. */
 int ot_split_begin(const struct ot_nic *nic, const int32_t *tx, struct ot_split *split);
-/* Stamps segment `i`'s headers (header_length bytes). Returns the length of its payload, which starts i * segment bytes into all of it. */
+/*
+ * Stamps segment `i`'s headers (header_length bytes). Returns the length of its payload, which starts i * segment bytes
+ * into all of it.
+ */
 uint32_t ot_split_stamp(const struct ot_split *split, uint32_t i, uint8_t *headers);
 
 /* ---- train.c ---- */

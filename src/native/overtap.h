@@ -1,9 +1,10 @@
 /*
  * The addon of overtap: what a network card does, and nothing that a switch decides.
  *
- * It opens devices (tap.c, tap-change.c, udp.c, packet.c, by way of netns.c, rtnetlink.c and link-state.c) and tries what the kernel can do
- * (self-test.c). A Nic (nic.h) waits for devices and takes in batches, and carries out lists of commands. Only addon.c
- * and bind-*.c speak to JavaScript. There are no mutable globals: the addon may be loaded by any number of threads.
+ * It opens devices (tap.c, tap-change.c, udp.c, packet.c, by way of netns.c, rtnetlink.c and link-state.c) and tries
+ * what the kernel can do (self-test.c). A Nic (nic.h) waits for devices and takes in batches, and carries out lists of
+ * commands. Only addon.c and bind-*.c speak to JavaScript. There are no mutable globals: the addon may be loaded by any
+ * number of threads.
  */
 #ifndef OVERTAP_H
 #define OVERTAP_H
@@ -30,9 +31,15 @@
 
 /* Folded ones' complement sum of the bytes, in the byte order in which it is stored. */
 uint16_t ot_sum(const uint8_t *bytes, size_t length);
-/* Folds a sum of 16-bit words: such sums are added up as they are, as long as each part but the last has an even length. */
+/*
+ * Folds a sum of 16-bit words: such sums are added up as they are, as long as each part but the last has an even
+ * length.
+ */
 uint16_t ot_fold(uint64_t sum);
-/* Finishes the checksum at start + offset over [start, length); the field holds the pseudo-header's sum. Bounds are the caller's. */
+/*
+ * Finishes the checksum at start + offset over [start, length); the field holds the pseudo-header's sum. Bounds are the
+ * caller's.
+ */
 void ot_complete(uint8_t *frame, size_t length, size_t start, size_t offset);
 
 /* ---- netns.c ---- */
@@ -42,12 +49,15 @@ int ot_netns_open(const char *path, struct ot_fault *fault);
 /* What tells a namespace from others, of its descriptor; -1: the thread's own. 0: not known. */
 ino_t ot_netns_number(int fd);
 /*
- * Moves this thread into the namespace, unless it is there: -1 or an empty path is its own. Sets *home to what ot_netns_leave takes.
- * Returns 0, or -1.
+ * Moves this thread into the namespace, unless it is there: -1 or an empty path is its own. Sets *home to what
+ * ot_netns_leave takes. Returns 0, or -1.
  */
 int ot_netns_visit(int target, int *home, struct ot_fault *fault);
 int ot_netns_enter(const char *path, int *home, struct ot_fault *fault);
-/* Back again, and closes `home`. The process ends if that cannot be done: a thread in the wrong namespace must not go on. */
+/*
+ * Back again, and closes `home`. The process ends if that cannot be done: a thread in the wrong namespace must not go
+ * on.
+ */
 void ot_netns_leave(int home);
 /* Moves this thread for good. */
 int ot_netns_move(const char *path, struct ot_fault *fault);
@@ -61,7 +71,7 @@ struct ot_link {
   unsigned gso_segments; /* the most that its stack hands it in one piece; 0: the kernel does not tell */
   uint8_t mac[6];
   bool carrier;
-  bool promotes; /* see ot_link_set_promotion */
+  bool promotes;  /* see ot_link_set_promotion */
   bool is_marked; /* see ot_link_mark */
 };
 
@@ -75,7 +85,10 @@ struct ot_address {
 int ot_netlink_open(struct ot_fault *fault);
 /* A socket that hears of each change of a link. */
 int ot_netlink_listen(struct ot_fault *fault);
-/* The index of a link of whose change the socket has heard since it was asked last; 0: of none, -1: of more than it could hold. */
+/*
+ * The index of a link of whose change the socket has heard since it was asked last; 0: of none, -1: of more than it
+ * could hold.
+ */
 int ot_link_changed(int listener);
 /* Each returns 0 or an errno. */
 int ot_link_set_gso_segments(int netlink, int index, unsigned segments);
@@ -85,9 +98,14 @@ int ot_link_set_mac(int netlink, int index, const uint8_t mac[6]);
 int ot_link_set_name(int netlink, int index, const char *ifname);
 int ot_link_set_netns(int netlink, int index, int netns);
 int ot_link_set_up(int netlink, int index);
-/* Notes down, with the device, that overtap has made it: it may outlive the switch, and be taken over by the next one. */
+/*
+ * Notes down, with the device, that overtap has made it: it may outlive the switch, and be taken over by the next one.
+ */
 int ot_link_mark(int netlink, int index);
-/* Whether the further IPv4 addresses of a subnet survive the removal of the first one (net.ipv4.conf.*.promote_secondaries). */
+/*
+ * Whether the further IPv4 addresses of a subnet survive the removal of the first one
+ * (net.ipv4.conf.*.promote_secondaries).
+ */
 int ot_link_set_promotion(int netlink, int index, bool on);
 int ot_address_set(int netlink, int index, const struct ot_address *address);
 /* 0, too, when the address is not there. */
@@ -104,11 +122,15 @@ struct ot_route {
 };
 
 /* The kernel's way to a host, as `ip route get` tells it. `source` may be NULL, `device` 0: any. */
-int ot_route_get(int netlink, int family, const void *destination, const void *source, uint32_t device, struct ot_route *route);
+int ot_route_get(int netlink, int family, const void *destination, const void *source, uint32_t device,
+                 struct ot_route *route);
 
 /* ---- tun.c ---- */
 
-/* Opens /dev/net/tun for a device of the thread's namespace, which is made if there is none. Returns the descriptor, or -1. */
+/*
+ * Opens /dev/net/tun for a device of the thread's namespace, which is made if there is none. Returns the descriptor, or
+ * -1.
+ */
 int ot_tun_attach(const char *ifname, bool multi_queue, bool vnet_header, struct ot_fault *fault);
 
 /* ---- tap.c ---- */
@@ -150,7 +172,7 @@ int ot_tap_open_queue(int fd, const char *netns, bool vnet_header, struct ot_fau
 struct ot_tap_changes {
   unsigned mtu;          /* 0: as it is */
   unsigned gso_segments; /* 0: as it is */
-  bool has_mac, mark; /* see ot_link_mark */
+  bool has_mac, mark;    /* see ot_link_mark */
   uint8_t mac[6];
   struct ot_address addresses[OT_MAX_ADDRESSES], removed[OT_MAX_ADDRESSES];
   int address_count, removed_count;
@@ -158,7 +180,8 @@ struct ot_tap_changes {
 
 /* One step after the other, removals before additions; what was done before the step that fails stays done. */
 int ot_tap_change(int fd, const char *netns, struct ot_tap_changes *changes, struct ot_fault *fault);
-int ot_tap_add_addresses(const struct ot_address *addresses, int count, int netlink, const char *name, int index, struct ot_fault *fault);
+int ot_tap_add_addresses(const struct ot_address *addresses, int count, int netlink, const char *name, int index,
+                         struct ot_fault *fault);
 /* Whether the device outlives its descriptors, of which this is one. */
 int ot_tap_set_persist(int fd, bool on, struct ot_fault *fault);
 /* Before one that outlives the switch is closed: its next user finds no offloads, and a header of this size. */
@@ -170,7 +193,10 @@ struct ot_tap_state {
   struct ot_link link;
 };
 
-/* 1: there, and filled in; 0: the device is gone; -1: fault. `state` tells name, namespace and index as they were seen last; index 0: never. */
+/*
+ * 1: there, and filled in; 0: the device is gone; -1: fault. `state` tells name, namespace and index as they were seen
+ * last; index 0: never.
+ */
 int ot_tap_state(int fd, const char *netns, struct ot_tap_state *state, struct ot_fault *fault);
 
 /* ---- link-state.c ---- */
@@ -200,7 +226,10 @@ struct ot_udp_options {
 
 int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, struct ot_fault *fault);
 int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fault *fault);
-/* Makes a receiving socket one that sends too, or changes how it does; `dev` is where it sends, and takes nothing from what it receives. */
+/*
+ * Makes a receiving socket one that sends too, or changes how it does; `dev` is where it sends, and takes nothing from
+ * what it receives.
+ */
 int ot_udp_send_by_receiver(int fd, const struct ot_udp_options *options, struct ot_fault *fault);
 /* Of a group: the MTU of `dev`. */
 int ot_path_mtu(const char *remote, const char *local, const char *dev, struct ot_fault *fault);
@@ -213,7 +242,15 @@ struct ot_trial {
   char reason[160]; /* why not, or why it was taken on trust; empty otherwise */
 };
 
-enum { OT_TRIAL_UDP_SEGMENT, OT_TRIAL_UDP_GRO, OT_TRIAL_VNET_HEADER, OT_TRIAL_TSO, OT_TRIAL_USO, OT_TRIAL_TUNNEL_GSO, OT_TRIALS };
+enum {
+  OT_TRIAL_UDP_SEGMENT,
+  OT_TRIAL_UDP_GRO,
+  OT_TRIAL_VNET_HEADER,
+  OT_TRIAL_TSO,
+  OT_TRIAL_USO,
+  OT_TRIAL_TUNNEL_GSO,
+  OT_TRIALS
+};
 
 /* Tries each in the thread's namespace; leaves nothing behind. */
 void ot_self_test(struct ot_trial trials[OT_TRIALS]);

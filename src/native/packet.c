@@ -1,4 +1,7 @@
-/* Packet sockets, packet(7): one frame in or out at a time, for labs that look at the wire. Never on the path of the switch. */
+/*
+ * Packet sockets, packet(7): one frame in or out at a time, for labs that look at the wire. Never on the path of the
+ * switch.
+ */
 #include "overtap.h"
 
 #include <arpa/inet.h>
@@ -53,7 +56,8 @@ int ot_packet_open(const char *netns, const char *ifname, bool promiscuous, stru
 static size_t put_tag_back(struct msghdr *message, uint8_t *buffer, size_t have, size_t room) {
   for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at; at = CMSG_NXTHDR(message, at)) {
     struct tpacket_auxdata data;
-    if (at->cmsg_level != SOL_PACKET || at->cmsg_type != PACKET_AUXDATA || at->cmsg_len < CMSG_LEN(sizeof data)) continue;
+    if (at->cmsg_level != SOL_PACKET || at->cmsg_type != PACKET_AUXDATA || at->cmsg_len < CMSG_LEN(sizeof data))
+      continue;
     memcpy(&data, CMSG_DATA(at), sizeof data);
     if (!(data.tp_status & TP_STATUS_VLAN_VALID) || have < 12 || room < 16) continue;
     uint16_t tpid = htons(data.tp_status & TP_STATUS_VLAN_TPID_VALID ? data.tp_vlan_tpid : ETH_P_8021Q);
@@ -71,7 +75,8 @@ static size_t put_tag_back(struct msghdr *message, uint8_t *buffer, size_t have,
 int ot_packet_read(int fd, uint8_t *buffer, size_t length, struct ot_fault *fault) {
   _Alignas(struct cmsghdr) uint8_t control[256];
   struct iovec vector = {.iov_base = buffer, .iov_len = length};
-  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct msghdr message = {
+      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
   ssize_t got;
   do got = recvmsg(fd, &message, MSG_DONTWAIT);
   while (got < 0 && errno == EINTR);

@@ -1,9 +1,9 @@
 /*
  * Takes in one batch: waits, then reads what is ready into the arena, frame behind frame.
  *
- * The arena: [headers of the sender | room | frame | room | frame ...]. A frame starts two bytes behind a cache line, so
- * that the IP header behind an Ethernet header is aligned, with HEADROOM free bytes before it. Nothing is kept from one
- * batch to the next.
+ * The arena: [headers of the sender | room | frame | room | frame ...]. A frame starts two bytes behind a cache line,
+ * so that the IP header behind an Ethernet header is aligned, with HEADROOM free bytes before it. Nothing is kept from
+ * one batch to the next.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +24,10 @@
 #endif
 
 #define MAX_EVENTS 256
-/* Reads of one device that may fail in a row, each taking one broken frame or error away, before the next device has its turn. */
+/*
+ * Reads of one device that may fail in a row, each taking one broken frame or error away, before the next device has
+ * its turn.
+ */
 #define MAX_MISSES 16
 
 /* Drained: nothing is waiting. Full: the bound was met first. Gone: the device is no more, errno says how. */
@@ -47,16 +50,20 @@ static int32_t *describe(struct ot_nic *nic, int32_t kind, int32_t index, size_t
   return rx;
 }
 
-static bool device_gone(int number) { return number == EBADFD || number == ENODEV || number == EBADF || number == ENXIO; }
+static bool device_gone(int number) {
+  return number == EBADFD || number == ENODEV || number == EBADF || number == ENXIO;
+}
 
-static enum outcome take_tap(struct ot_nic *nic, int32_t index, const struct ot_port *port, uint32_t most, size_t most_bytes) {
+static enum outcome take_tap(struct ot_nic *nic, int32_t index, const struct ot_port *port, uint32_t most,
+                             size_t most_bytes) {
   uint32_t last = most < nic->max_frames - nic->frames ? nic->frames + most : nic->max_frames;
   size_t stop = nic->bytes + most_bytes;
   int misses = 0;
   while (nic->frames < last && nic->bytes < stop && room_left(nic)) {
     /*
-     * The virtio-net header goes into the headroom: one buffer is cheaper for the kernel than two. The bare system call spares what
-     * read(2) does in a process of several threads to be a place of cancellation: a twenty-fifth of a 64-byte frame's time.
+     * The virtio-net header goes into the headroom: one buffer is cheaper for the kernel than two. The bare system call
+     * spares what read(2) does in a process of several threads to be a place of cancellation: a twenty-fifth of a
+     * 64-byte frame's time.
      */
     uint8_t *start = nic->arena + nic->next - port->vnet_size;
     ssize_t got = syscall(SYS_read, port->fd, start, port->vnet_size + OT_ROOM);
@@ -105,10 +112,10 @@ static int32_t control_value(const struct cmsghdr *at) {
 
 static void read_control(struct msghdr *message, int32_t *rx) {
   for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at; at = CMSG_NXTHDR(message, at)) {
-    if ((at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_TOS) || (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_TCLASS))
+    if ((at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_TOS) ||
+        (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_TCLASS))
       rx[RX_TOS] = control_value(at) & 0xff;
-    else if (at->cmsg_level == SOL_UDP && at->cmsg_type == UDP_GRO)
-      rx[RX_SEGMENT] = control_value(at);
+    else if (at->cmsg_level == SOL_UDP && at->cmsg_type == UDP_GRO) rx[RX_SEGMENT] = control_value(at);
   }
 }
 
@@ -124,8 +131,8 @@ static void prepare(struct ot_nic *nic, uint32_t i, size_t offset) {
 }
 
 /*
- * How many datagrams to ask for at once: no more than the bounds allow, if they are as long as the last ones were, and no more
- * than there are descriptors for if each is a train: what was taken from the socket has to be handed over.
+ * How many datagrams to ask for at once: no more than the bounds allow, if they are as long as the last ones were, and
+ * no more than there are descriptors for if each is a train: what was taken from the socket has to be handed over.
  */
 static uint32_t ask_for(const struct ot_nic *nic, const struct ot_port *port, size_t bytes) {
   size_t fit = (nic->arena_bytes - nic->next) / SLOT_BYTES;
@@ -135,7 +142,10 @@ static uint32_t ask_for(const struct ot_nic *nic, const struct ot_port *port, si
   return (uint32_t)(count < fit ? count : fit);
 }
 
-/* One descriptor for each datagram of a train, which lies where it was received. Only before the first of them is there headroom. */
+/*
+ * One descriptor for each datagram of a train, which lies where it was received. Only before the first of them is there
+ * headroom.
+ */
 static void describe_train(struct ot_nic *nic, int32_t index, uint32_t message, size_t offset) {
   struct ot_inbox *inbox = &nic->inbox;
   size_t length = inbox->messages[message].msg_len;
@@ -159,7 +169,8 @@ static void describe_train(struct ot_nic *nic, int32_t index, uint32_t message, 
   }
 }
 
-static enum outcome take_socket(struct ot_nic *nic, int32_t index, struct ot_port *port, uint32_t most, size_t most_bytes) {
+static enum outcome take_socket(struct ot_nic *nic, int32_t index, struct ot_port *port, uint32_t most,
+                                size_t most_bytes) {
   uint32_t last = most < nic->max_frames - nic->frames ? nic->frames + most : nic->max_frames;
   size_t stop = nic->batch_bytes - nic->bytes < most_bytes ? nic->batch_bytes : nic->bytes + most_bytes;
   int misses = 0;
@@ -172,7 +183,10 @@ static enum outcome take_socket(struct ot_nic *nic, int32_t index, struct ot_por
     if (got < 0) {
       if (errno == EAGAIN) return DRAINED;
       if (errno == EBADF || errno == ENOTSOCK) return GONE;
-      /* An error that a datagram of ours has met (ECONNREFUSED, ENETDOWN ...) is taken away by the very call that reports it. */
+      /*
+       * An error that a datagram of ours has met (ECONNREFUSED, ENETDOWN ...) is taken away by the very call that
+       * reports it.
+       */
       if (++misses >= MAX_MISSES) return FULL;
       continue;
     }
@@ -188,7 +202,10 @@ static enum outcome take_socket(struct ot_nic *nic, int32_t index, struct ot_por
   return FULL;
 }
 
-/* Reports a device once and leaves it alone from then on. With one report a call, a second one waits: its event is still there. */
+/*
+ * Reports a device once and leaves it alone from then on. With one report a call, a second one waits: its event is
+ * still there.
+ */
 static void lose(struct ot_nic *nic, struct ot_table *table, int32_t kind, int32_t index, int number) {
   if (nic->status[STATUS_LOST_KIND]) {
     nic->status[STATUS_MORE] = 1;
@@ -206,8 +223,8 @@ static bool take(struct ot_nic *nic, const struct epoll_event *event, uint32_t m
   struct ot_table *table = kind == KIND_TAP ? &nic->taps : &nic->sockets;
   struct ot_port *port = ot_port_at(table, index);
   if (!port || !room_left(nic)) return port != NULL;
-  enum outcome outcome = kind == KIND_TAP ? take_tap(nic, index, port, most, most_bytes)
-                                          : take_socket(nic, index, port, most, most_bytes);
+  enum outcome outcome =
+      kind == KIND_TAP ? take_tap(nic, index, port, most, most_bytes) : take_socket(nic, index, port, most, most_bytes);
   if (outcome == GONE) {
     lose(nic, table, kind, index, errno);
   } else if (kind == KIND_TAP && (event->events & (EPOLLERR | EPOLLHUP))) {
@@ -227,8 +244,8 @@ static void drain_event(struct ot_nic *nic) {
 }
 
 /*
- * After a batch the next one is often near: looking for it for a while, before going to sleep, spares both the waking and, in a
- * virtual machine, the CPU's way back from its idle state. Whoever else has work gets the CPU in between.
+ * After a batch the next one is often near: looking for it for a while, before going to sleep, spares both the waking
+ * and, in a virtual machine, the CPU's way back from its idle state. Whoever else has work gets the CPU in between.
  */
 static int wait_for(struct ot_nic *nic, bool busy, struct epoll_event *events, int timeout_ms) {
   if (busy && nic->spin_ns && timeout_ms) {

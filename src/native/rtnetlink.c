@@ -1,4 +1,7 @@
-/* Links, addresses and routes by rtnetlink(7), in the namespace the socket was opened in. One request at a time, each waits for its answer. */
+/*
+ * Links, addresses and routes by rtnetlink(7), in the namespace the socket was opened in. One request at a time, each
+ * waits for its answer.
+ */
 #include "netlink.h"
 #include "overtap.h"
 
@@ -88,7 +91,9 @@ static void add(struct request *request, int type, const void *data, size_t leng
   request->header.nlmsg_len = NLMSG_ALIGN(request->header.nlmsg_len) + (uint32_t)RTA_ALIGN(attribute->rta_len);
 }
 
-/* The attributes behind a message's own fixed part, and how many bytes they have; NULL: it is shorter than that part. */
+/*
+ * The attributes behind a message's own fixed part, and how many bytes they have; NULL: it is shorter than that part.
+ */
 static const struct rtattr *attributes(const struct nlmsghdr *message, size_t fixed, int *left) {
   size_t payload = ot_netlink_payload(message), from = NLMSG_ALIGN(fixed);
   *left = payload > from && payload - from <= INT32_MAX ? (int)(payload - from) : 0;
@@ -287,7 +292,8 @@ static int read_route(const struct nlmsghdr *message, void *answer) {
   return 0;
 }
 
-int ot_route_get(int netlink, int family, const void *destination, const void *source, uint32_t device, struct ot_route *route) {
+int ot_route_get(int netlink, int family, const void *destination, const void *source, uint32_t device,
+                 struct ot_route *route) {
   struct request request;
   size_t size = family == AF_INET6 ? 16 : 4;
   memset(&request, 0, sizeof request);

@@ -1,6 +1,6 @@
 /*
- * What this kernel can do, found out by doing it: a train over the loopback, and a TAP that lives for a moment. Owns the trials;
- * decides nothing: whoever asks switches off what does not work.
+ * What this kernel can do, found out by doing it: a train over the loopback, and a TAP that lives for a moment. Owns
+ * the trials; decides nothing: whoever asks switches off what does not work.
  */
 #include "gso-tap.h"
 
@@ -34,7 +34,8 @@
 
 static void because(struct ot_trial *trial, const char *what, int number) {
   char buffer[96];
-  if (number) snprintf(trial->reason, sizeof trial->reason, "%.50s: %.90s", what, strerror_r(number, buffer, sizeof buffer));
+  if (number)
+    snprintf(trial->reason, sizeof trial->reason, "%.50s: %.90s", what, strerror_r(number, buffer, sizeof buffer));
   else snprintf(trial->reason, sizeof trial->reason, "%.150s", what);
 }
 
@@ -45,7 +46,8 @@ static ssize_t take(int fd, int *segment) {
   _Alignas(struct cmsghdr) uint8_t control[128];
   uint8_t bytes[TRAIN * 2];
   struct iovec vector = {.iov_base = bytes, .iov_len = sizeof bytes};
-  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct msghdr message = {
+      .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
   struct pollfd wait = {.fd = fd, .events = POLLIN};
   *segment = 0;
   if (poll(&wait, 1, 200) != 1) return -1;
@@ -61,8 +63,11 @@ static void try_train(int in, int out, struct ot_trial *segments, struct ot_tria
   uint8_t bytes[TRAIN] = {0};
   int segment, number = send(out, bytes, TRAIN, MSG_DONTWAIT) == TRAIN ? 0 : errno;
   ssize_t got = number ? -1 : take(in, &segment);
-  /* What a lone datagram does not do either says nothing of trains: the loopback is down, or a firewall is in the way. */
-  if (got < 0 && (set(out, SOL_UDP, UDP_SEGMENT, 0) < 0 || send(out, bytes, 1, MSG_DONTWAIT) != 1 || take(in, &segment) != 1)) {
+  /*
+   * What a lone datagram does not do either says nothing of trains: the loopback is down, or a firewall is in the way.
+   */
+  if (got < 0 &&
+      (set(out, SOL_UDP, UDP_SEGMENT, 0) < 0 || send(out, bytes, 1, MSG_DONTWAIT) != 1 || take(in, &segment) != 1)) {
     because(segments, "accepted, but not tried: no loopback", number);
     if (gro->works) because(gro, "accepted, but not tried: no loopback", number);
     return;
@@ -87,7 +92,8 @@ static void try_sockets(struct ot_trial *segments, struct ot_trial *gro) {
     if (!gro->works) because(gro, "setting UDP_GRO", errno);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
-    bool linked = bind(in, (struct sockaddr *)&address, size) == 0 && getsockname(in, (struct sockaddr *)&address, &size) == 0 &&
+    bool linked = bind(in, (struct sockaddr *)&address, size) == 0 &&
+                  getsockname(in, (struct sockaddr *)&address, &size) == 0 &&
                   connect(out, (struct sockaddr *)&address, size) == 0;
     if (!linked && segments->works) because(segments, "accepted, but not tried: no loopback", errno);
     if (!linked && gro->works) because(gro, "accepted, but not tried: no loopback", errno);
@@ -122,7 +128,8 @@ static void try_tunnel(struct ot_trial *tunnel_gso) {
   struct ot_gso_tap *gso_tap = ot_gso_tap_open(true, &fault);
   tunnel_gso->works = gso_tap && ot_gso_tap_start(gso_tap, &fault) == 0;
   if (!tunnel_gso->works) because(tunnel_gso, fault.step, fault.number);
-  else if (ot_gso_tap_watched(gso_tap->absences, 0)) because(tunnel_gso, "not used while a firewall or IPsec looks at what this host sends", 0);
+  else if (ot_gso_tap_watched(gso_tap->absences, 0))
+    because(tunnel_gso, "not used while a firewall or IPsec looks at what this host sends", 0);
   ot_gso_tap_close(gso_tap);
 }
 

@@ -1,6 +1,7 @@
 /*
- * A superframe's segments, as a NIC with TSO makes them (tcp_gso_segment, __udp_gso_segment and inet_gso_segment in the kernel): headers
- * copied and stamped for each, payload left where it is. Owns what differs between segments; sends nothing, and never writes to the frame.
+ * A superframe's segments, as a NIC with TSO makes them (tcp_gso_segment, __udp_gso_segment and inet_gso_segment in the
+ * kernel): headers copied and stamped for each, payload left where it is. Owns what differs between segments; sends
+ * nothing, and never writes to the frame.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -89,7 +90,7 @@ int ot_split_begin(const struct ot_nic *nic, const int32_t *tx, struct ot_split 
 /* FIN and PSH belong to the last segment, CWR to the first. */
 static uint8_t flags_of(const struct ot_split *split, uint32_t i) {
   uint8_t flags = split->flags;
-  if (i + 1 < split->count) flags &= (uint8_t) ~(FIN | PSH);
+  if (i + 1 < split->count) flags &= (uint8_t)~(FIN | PSH);
   if (i > 0) flags &= (uint8_t)~CWR;
   return flags;
 }

@@ -1,6 +1,6 @@
 /*
- * TAPs that are open, wherever they are now: renamed or moved to another namespace, a device is the same, and its descriptor says where it
- * is. Owns the changes of their NICs and the look at their state.
+ * TAPs that are open, wherever they are now: renamed or moved to another namespace, a device is the same, and its
+ * descriptor says where it is. Owns the changes of their NICs and the look at their state.
  */
 #include "overtap.h"
 
@@ -62,7 +62,10 @@ static int do_there(int fd, const struct place *place, work *action, void *with,
   return result;
 }
 
-/* Does it where the device is now, and once more when it has gone elsewhere meanwhile. Returns 0, or -1; EBADFD: it is gone. */
+/*
+ * Does it where the device is now, and once more when it has gone elsewhere meanwhile. Returns 0, or -1; EBADFD: it is
+ * gone.
+ */
 static int follow(int fd, const char *netns, work *action, void *with, struct ot_fault *fault) {
   for (int i = 0; i < MOST_TRIES; i++) {
     struct place place;
@@ -87,15 +90,17 @@ static int look(int fd, const struct place *place, void *with, struct ot_fault *
 }
 
 /*
- * Whether the device is as it was seen last: a device keeps its index as long as it stays in its namespace, and another one of its name has
- * another index. Asks the namespace alone: a descriptor answers only when nobody changes any link of the host (rtnl), which may take long.
+ * Whether the device is as it was seen last: a device keeps its index as long as it stays in its namespace, and another
+ * one of its name has another index. Asks the namespace alone: a descriptor answers only when nobody changes any link
+ * of the host (rtnl), which may take long.
  */
 static bool is_as_seen(const char *netns, struct ot_tap_state *state) {
   struct ot_fault fault;
   struct ot_link link;
   int home;
   if (ot_netns_enter(netns, &home, &fault) < 0) return false;
-  bool same = ot_netns_number(-1) == state->netns && ot_link_look(state->ifname, &link) == 0 && link.index == state->link.index;
+  bool same =
+      ot_netns_number(-1) == state->netns && ot_link_look(state->ifname, &link) == 0 && link.index == state->link.index;
   ot_netns_leave(home);
   if (same) state->link = link;
   return same;
@@ -140,7 +145,10 @@ int ot_tap_set_persist(int fd, bool on, struct ot_fault *fault) {
 }
 
 void ot_tap_leave(int fd, int vnet_size) {
-  /* A next reader without a virtio-net header could not be told what its frames lack; one with it asks for offloads itself. */
+  /*
+   * A next reader without a virtio-net header could not be told what its frames lack; one with it asks for offloads
+   * itself.
+   */
   if (ioctl(fd, TUNSETOFFLOAD, 0ul) == 0 && vnet_size) (void)!ioctl(fd, TUNSETVNETHDRSZ, &vnet_size);
 }
 
@@ -151,17 +159,18 @@ int ot_tap_add_addresses(const struct ot_address *addresses, int count, int netl
   for (int i = 0; i < count; i++) {
     int number = ot_address_set(netlink, index, &addresses[i]);
     if (number)
-      return ot_fail(fault, number, "RTM_NEWADDR", "adding the address %s/%d to %s", addresses[i].text, addresses[i].prefix, name);
+      return ot_fail(fault, number, "RTM_NEWADDR", "adding the address %s/%d to %s", addresses[i].text,
+                     addresses[i].prefix, name);
   }
   return 0;
 }
 
 /*
- * With the first address of an IPv4 subnet the kernel takes away all others of that subnet, unless it is told to promote
- * the next. The setting is the guest's own and is put back.
+ * With the first address of an IPv4 subnet the kernel takes away all others of that subnet, unless it is told to
+ * promote the next. The setting is the guest's own and is put back.
  */
-static int remove_addresses(const struct ot_tap_changes *changes, int netlink, const char *name, const struct ot_link *link,
-                            struct ot_fault *fault) {
+static int remove_addresses(const struct ot_tap_changes *changes, int netlink, const char *name,
+                            const struct ot_link *link, struct ot_fault *fault) {
   int number = 0;
   bool promote = false;
   for (int i = 0; i < changes->removed_count; i++)
@@ -188,7 +197,9 @@ static int change_link(const struct ot_tap_changes *changes, int netlink, const 
   /* A TAP takes it while it is up (IFF_LIVE_ADDR_CHANGE). */
   if (changes->has_mac && (number = ot_link_set_mac(netlink, link->index, changes->mac)))
     return ot_fail(fault, number, "RTM_SETLINK", "setting the MAC address of %s", name);
-  /* First: IPv6 knows one prefix length an address, so that a new one would be lost on an address that is still there. */
+  /*
+   * First: IPv6 knows one prefix length an address, so that a new one would be lost on an address that is still there.
+   */
   if (remove_addresses(changes, netlink, name, link, fault) < 0) return -1;
   return ot_tap_add_addresses(changes->addresses, changes->address_count, netlink, name, link->index, fault);
 }

@@ -1,6 +1,6 @@
 /*
- * One frame to a TAP. Owns the virtio-net header that goes before it, and what has to be done where the device has none: then checksums
- * are completed and superframes split here.
+ * One frame to a TAP. Owns the virtio-net header that goes before it, and what has to be done where the device has
+ * none: then checksums are completed and superframes split here.
  */
 #include <errno.h>
 #include <string.h>
@@ -55,8 +55,9 @@ static int write_segments(struct ot_nic *nic, const struct ot_port *port, const 
 }
 
 /*
- * One buffer is cheaper for the kernel than a gathering of them: 64-byte frames go a tenth faster. So whatever goes before the rest
- * of the frame is put there in the arena, be it headroom or another frame, and what it covered is put back. -1: there is no room.
+ * One buffer is cheaper for the kernel than a gathering of them: 64-byte frames go a tenth faster. So whatever goes
+ * before the rest of the frame is put there in the arena, be it headroom or another frame, and what it covered is put
+ * back. -1: there is no room.
  */
 static int write_in_one(struct ot_nic *nic, const struct ot_port *port, const int32_t *tx, const struct ot_vnet *vnet) {
   uint8_t prefix[sizeof *vnet + 16], covered[sizeof prefix];

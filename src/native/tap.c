@@ -26,7 +26,8 @@
 
 /* The kernel may know fewer offloads than asked for. Returns those it accepted, or -1. */
 static int set_offload(int fd, unsigned wanted, struct ot_fault *fault) {
-  const unsigned allowed[] = {~0u, ~(unsigned)(TUN_F_USO4 | TUN_F_USO6), TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6, TUN_F_CSUM, 0};
+  const unsigned allowed[] = {~0u, ~(unsigned)(TUN_F_USO4 | TUN_F_USO6), TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6,
+                              TUN_F_CSUM, 0};
   for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
     unsigned flags = wanted & allowed[i];
     if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)flags) == 0) return (int)flags;
@@ -42,7 +43,10 @@ static void note_found(int fd, const struct ot_link *link, struct ot_tap *tap) {
   if (ioctl(fd, TUNGETVNETHDRSZ, &tap->found_vnet_size) < 0) tap->found_vnet_size = VNET_HEADER_SIZE;
 }
 
-/* In the namespace of the TAP: takes over what is there. Returns its descriptor, -1 on failure, -2 when there is nothing. */
+/*
+ * In the namespace of the TAP: takes over what is there. Returns its descriptor, -1 on failure, -2 when there is
+ * nothing.
+ */
 static int take_over(const struct ot_tap_options *options, int netlink, struct ot_tap *tap, struct ot_fault *fault) {
   struct ot_link link;
   int number = ot_link_get(netlink, options->ifname, &link);
@@ -51,12 +55,16 @@ static int take_over(const struct ot_tap_options *options, int netlink, struct o
   int fd = ot_tun_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
   if (fd < 0) {
     if (fault->number == EINVAL)
-      ot_fail(fault, EINVAL, "TUNSETIFF", "opening the TAP %s: a device of that name exists and is no TAP", options->ifname);
+      ot_fail(fault, EINVAL, "TUNSETIFF", "opening the TAP %s: a device of that name exists and is no TAP",
+              options->ifname);
     else if (fault->number == EBUSY)
       ot_fail(fault, EBUSY, "TUNSETIFF", "opening the TAP %s: another process has it open", options->ifname);
     return -1;
   }
-  /* A TAP of several queues lets a second process in, which would get a part of the frames. Its carrier tells that it has a user. */
+  /*
+   * A TAP of several queues lets a second process in, which would get a part of the frames. Its carrier tells that it
+   * has a user.
+   */
   if (link.carrier) {
     close(fd);
     return ot_fail(fault, EBUSY, "TUNSETIFF", "opening the TAP %s: another process has it open", options->ifname);
@@ -65,7 +73,8 @@ static int take_over(const struct ot_tap_options *options, int netlink, struct o
   return fd;
 }
 
-static int set_attributes(const struct ot_tap_options *options, int netlink, struct ot_tap *tap, struct ot_fault *fault) {
+static int set_attributes(const struct ot_tap_options *options, int netlink, struct ot_tap *tap,
+                          struct ot_fault *fault) {
   struct ot_link link;
   const char *name = options->ifname;
   int number = ot_link_get(netlink, name, &link);
@@ -77,19 +86,23 @@ static int set_attributes(const struct ot_tap_options *options, int netlink, str
     return ot_fail(fault, number, "RTM_SETLINK", "setting the MAC address of %s", name);
   /* Superframes that fit one send are faster, no more: a kernel may refuse. */
   if (options->gso_segments) ot_link_set_gso_segments(netlink, link.index, options->gso_segments);
-  /* Without the mark, which some kernels' policy may refuse, it is somebody else's for the next switch: it will stay. */
+  /*
+   * Without the mark, which some kernels' policy may refuse, it is somebody else's for the next switch: it will stay.
+   */
   if (options->persist && !tap->taken_over) ot_link_mark(netlink, link.index);
   if (ot_tap_add_addresses(options->addresses, options->address_count, netlink, name, link.index, fault) < 0) return -1;
   if (options->up && (number = ot_link_set_up(netlink, link.index)))
     return ot_fail(fault, number, "RTM_SETLINK", "setting %s up", name);
-  if ((number = ot_link_get(netlink, name, &link))) return ot_fail(fault, number, "RTM_GETLINK", "reading the state of %s", name);
+  if ((number = ot_link_get(netlink, name, &link)))
+    return ot_fail(fault, number, "RTM_GETLINK", "reading the state of %s", name);
   memcpy(tap->mac, link.mac, 6);
   tap->mtu = link.mtu;
   return 0;
 }
 
 /* In the namespace that the device is in now: the rest of its queues. */
-static int open_queues(const struct ot_tap_options *options, const char *name, struct ot_tap *tap, struct ot_fault *fault) {
+static int open_queues(const struct ot_tap_options *options, const char *name, struct ot_tap *tap,
+                       struct ot_fault *fault) {
   while (tap->more_count < options->queues - 1) {
     int fd = ot_tun_attach(name, true, options->vnet_header, fault);
     if (fd < 0) return -1;
@@ -101,7 +114,8 @@ static int open_queues(const struct ot_tap_options *options, const char *name, s
 /* In our own namespace: a TAP under a name that no one else has. */
 static int make_here(const struct ot_tap_options *options, char *name, struct ot_fault *fault) {
   uint32_t random = 0;
-  if (getrandom(&random, sizeof random, 0) != sizeof random) return ot_fail(fault, errno, "getrandom", "choosing a name");
+  if (getrandom(&random, sizeof random, 0) != sizeof random)
+    return ot_fail(fault, errno, "getrandom", "choosing a name");
   snprintf(name, OT_NAME, "ot%08x", random);
   int fd = ot_tun_attach(name, options->multi_queue, options->vnet_header, fault);
   if (fd < 0) {
@@ -119,12 +133,10 @@ static int move_there(const char *name, const char *netns, struct ot_fault *faul
   if (target < 0) return -1;
   int netlink = ot_netlink_open(fault);
   if (netlink >= 0) {
-    if ((number = ot_link_get(netlink, name, &link)))
-      ot_fail(fault, number, "RTM_GETLINK", "looking for %s", name);
+    if ((number = ot_link_get(netlink, name, &link))) ot_fail(fault, number, "RTM_GETLINK", "looking for %s", name);
     else if ((number = ot_link_set_netns(netlink, link.index, target)))
       ot_fail(fault, number, "RTM_SETLINK", "moving the new TAP into the network namespace %s", netns);
-    else
-      result = 0;
+    else result = 0;
     close(netlink);
   }
   close(target);
@@ -142,10 +154,11 @@ static int name_it(const char *from, const char *to, int netlink, struct ot_faul
 }
 
 /*
- * One visit to the namespace: takes over what is there, or names the TAP that was `moved` there; then sets its attributes.
- * Returns 0, -1, or 1 when there is nothing to take over.
+ * One visit to the namespace: takes over what is there, or names the TAP that was `moved` there; then sets its
+ * attributes. Returns 0, -1, or 1 when there is nothing to take over.
  */
-static int visit(const struct ot_tap_options *options, const char *moved, int *fd, struct ot_tap *tap, struct ot_fault *fault) {
+static int visit(const struct ot_tap_options *options, const char *moved, int *fd, struct ot_tap *tap,
+                 struct ot_fault *fault) {
   int home, result = -1;
   if (ot_netns_enter(options->netns, &home, fault) < 0) return -1;
   int netlink = ot_netlink_open(fault);
@@ -155,7 +168,8 @@ static int visit(const struct ot_tap_options *options, const char *moved, int *f
     } else {
       *fd = take_over(options, netlink, tap, fault);
       /* Without a namespace of its own the TAP is simply made here. */
-      if (*fd == -2 && !options->netns[0]) *fd = ot_tun_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
+      if (*fd == -2 && !options->netns[0])
+        *fd = ot_tun_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
       result = *fd == -2 ? 1 : *fd < 0 ? -1 : open_queues(options, options->ifname, tap, fault);
     }
     if (result == 0) result = set_attributes(options, netlink, tap, fault);
@@ -172,9 +186,13 @@ static int finish(const struct ot_tap_options *options, struct ot_tap *tap, stru
   /* Without that header there is no way to say what was left unfinished. */
   int offload = set_offload(tap->fd, size ? options->offload : 0, fault);
   if (offload < 0) return -1;
-  /* Last: whatever fails before leaves no new TAP behind, and takes no persistent one away. Somebody else's stays as it was found. */
+  /*
+   * Last: whatever fails before leaves no new TAP behind, and takes no persistent one away. Somebody else's stays as it
+   * was found.
+   */
   if (!tap->is_foreign && ioctl(tap->fd, TUNSETPERSIST, options->persist ? 1ul : 0ul) < 0)
-    return ot_fail(fault, errno, "TUNSETPERSIST", "making the TAP %s %s", options->ifname, options->persist ? "persistent" : "non-persistent");
+    return ot_fail(fault, errno, "TUNSETPERSIST", "making the TAP %s %s", options->ifname,
+                   options->persist ? "persistent" : "non-persistent");
   snprintf(tap->ifname, sizeof tap->ifname, "%s", options->ifname);
   tap->vnet_size = size;
   tap->offload = (unsigned)offload;
@@ -199,4 +217,3 @@ int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct
   for (int i = 0; i < tap->more_count; i++) close(tap->more[i]);
   return result;
 }
-

@@ -1,9 +1,10 @@
 /*
- * Sends. Datagrams of one sender's list, in order, become trains: consecutive ones to one remote, with one type of service and of one size
- * (the last may be shorter), which leave as one message with UDP_SEGMENT (udp(7)). Up to OT_SEND_MESSAGES messages are one call.
+ * Sends. Datagrams of one sender's list, in order, become trains: consecutive ones to one remote, with one type of
+ * service and of one size (the last may be shorter), which leave as one message with UDP_SEGMENT (udp(7)). Up to
+ * OT_SEND_MESSAGES messages are one call.
  *
- * Nothing is copied but the headers that a superframe's segments need. Where a train is refused its datagrams go out one by one,
- * and where that is the kernel's or the device's fault rather than the train's, no more trains are made.
+ * Nothing is copied but the headers that a superframe's segments need. Where a train is refused its datagrams go out
+ * one by one, and where that is the kernel's or the device's fault rather than the train's, no more trains are made.
  */
 #include <errno.h>
 #include <netinet/udp.h>
@@ -57,7 +58,8 @@ static void add_control(struct msghdr *message, int level, int type, const void 
   message->msg_controllen += CMSG_SPACE(size);
 }
 
-static void fill_message(struct ot_nic *nic, const struct ot_port *sender, const struct train *train, uint8_t *control, struct msghdr *message) {
+static void fill_message(struct ot_nic *nic, const struct ot_port *sender, const struct train *train, uint8_t *control,
+                         struct msghdr *message) {
   struct ot_remote *remote = &nic->remotes[train->remote];
   bool v6 = sender->family == AF_INET6;
   *message = (struct msghdr){.msg_name = v6 ? (void *)&remote->v6 : (void *)&remote->v4,
@@ -84,7 +86,9 @@ static void finish_message(struct ot_nic *nic, const struct ot_port *sender, uin
 
 /* ---- Failures ---- */
 
-static bool refuses_trains(int number) { return number == EIO || number == EINVAL || number == EOPNOTSUPP || number == ENOPROTOOPT; }
+static bool refuses_trains(int number) {
+  return number == EIO || number == EINVAL || number == EOPNOTSUPP || number == ENOPROTOOPT;
+}
 
 /* One message a datagram: each owns whole vectors, and all but the last have the segment's length. */
 static uint32_t take_apart(struct ot_nic *nic, const struct ot_port *sender, uint32_t i, struct mmsghdr *singles) {
@@ -132,7 +136,8 @@ static void message_failed(struct ot_nic *nic, const struct ot_port *sender, uin
     send_apart(nic, sender, i, refuses_trains(number));
     return;
   }
-  for (uint32_t k = 0; k < train->datagrams; k++) ot_command_failed(nic, nic->outbox->owners[train->datagram + k], number);
+  for (uint32_t k = 0; k < train->datagrams; k++)
+    ot_command_failed(nic, nic->outbox->owners[train->datagram + k], number);
 }
 
 /* An error belongs to the first message of a call: that one is dealt with, and the rest goes on behind it. */
@@ -152,7 +157,9 @@ static void flush(struct ot_nic *nic, const struct ot_port *sender) {
 static void make_room(struct ot_nic *nic, const struct ot_port *sender, uint32_t scratch) {
   const struct ot_outbox *box = nic->outbox;
   /* The datagram may need a message of its own. */
-  if (box->count == OT_SEND_MESSAGES || box->vectors_used + MOST_VECTORS > VECTORS || box->datagrams_used == DATAGRAMS || box->scratch_used + scratch > SCRATCH) flush(nic, sender);
+  if (box->count == OT_SEND_MESSAGES || box->vectors_used + MOST_VECTORS > VECTORS ||
+      box->datagrams_used == DATAGRAMS || box->scratch_used + scratch > SCRATCH)
+    flush(nic, sender);
 }
 
 static bool joins(const struct train *train, const int32_t *tx, uint32_t size) {

@@ -1,8 +1,9 @@
 /*
  * Walks the command ring. Every outcome is a status word; nothing here throws, waits or decides where a frame goes.
  *
- * Writes to TAPs are made as they come, or kept to be merged (merge.c). Sends are listed by sending socket, in order, and go out behind
- * them (train.c): what is sent to one device keeps its order, and a flood over several devices costs no more calls than it must.
+ * Writes to TAPs are made as they come, or kept to be merged (merge.c). Sends are listed by sending socket, in order,
+ * and go out behind them (train.c): what is sent to one device keeps its order, and a flood over several devices costs
+ * no more calls than it must.
  */
 #include <errno.h>
 
@@ -48,7 +49,9 @@ static int to_tap(struct ot_nic *nic, int32_t at) {
   return 0;
 }
 
-/* `more`: commands on the same frames follow in another call, which must not finish a checksum again that this one has. */
+/*
+ * `more`: commands on the same frames follow in another call, which must not finish a checksum again that this one has.
+ */
 uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more) {
   int32_t first_sender = -1;
   uint64_t begin = count < OT_MEASURED ? 0 : ot_nanoseconds();

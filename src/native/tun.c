@@ -20,7 +20,8 @@ int ot_tun_attach(const char *ifname, bool multi_queue, bool vnet_header, struct
   struct ifreq request;
   memset(&request, 0, sizeof request);
   snprintf(request.ifr_name, sizeof request.ifr_name, "%s", ifname);
-  request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (vnet_header ? IFF_VNET_HDR : 0) | (multi_queue ? IFF_MULTI_QUEUE : 0));
+  request.ifr_flags =
+      (short)(IFF_TAP | IFF_NO_PI | (vnet_header ? IFF_VNET_HDR : 0) | (multi_queue ? IFF_MULTI_QUEUE : 0));
   int result = ioctl(fd, TUNSETIFF, &request);
   /* EINVAL: a TAP that is there already was made with the other number of queues. */
   if (result < 0 && errno == EINVAL) {

@@ -70,7 +70,8 @@ union address {
 };
 
 /* An empty text is the address "any". Returns the length of the address, or -1. */
-static int parse(union address *address, int family, const char *text, int port, const char *dev, struct ot_fault *fault) {
+static int parse(union address *address, int family, const char *text, int port, const char *dev,
+                 struct ot_fault *fault) {
   memset(address, 0, sizeof *address);
   void *bytes = family == AF_INET6 ? (void *)&address->v6.sin6_addr : (void *)&address->v4.sin_addr;
   if (text[0] && inet_pton(family, text, bytes) != 1)
@@ -108,9 +109,11 @@ static int bind_socket(int fd, const struct ot_udp_options *options, int *port, 
   int length = parse(&address, options->family, text, options->port, options->dev, fault);
   if (length < 0) return -1;
   if (bind(fd, &address.any, (socklen_t)length) < 0)
-    return ot_fail(fault, errno, "bind", "binding a UDP socket to %s port %d", text[0] ? text : "any address", options->port);
+    return ot_fail(fault, errno, "bind", "binding a UDP socket to %s port %d", text[0] ? text : "any address",
+                   options->port);
   socklen_t size = sizeof address;
-  if (getsockname(fd, &address.any, &size) < 0) return ot_fail(fault, errno, "getsockname", "asking for a socket's port");
+  if (getsockname(fd, &address.any, &size) < 0)
+    return ot_fail(fault, errno, "getsockname", "asking for a socket's port");
   *port = ntohs(options->family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
   return 0;
 }
@@ -144,12 +147,18 @@ static bool ipv6_disabled(const char *dev) {
   return value == '1';
 }
 
-/* The index of a device that can carry a group's datagrams, or -1: ENODEV, EOPNOTSUPP without multicast, EAFNOSUPPORT without IPv6. */
+/*
+ * The index of a device that can carry a group's datagrams, or -1: ENODEV, EOPNOTSUPP without multicast, EAFNOSUPPORT
+ * without IPv6.
+ */
 static int multicast_device(int fd, int family, const char *dev, struct ot_fault *fault) {
   struct ifreq flags, index;
-  if (ask_device(fd, SIOCGIFFLAGS, dev, &flags, fault) < 0 || ask_device(fd, SIOCGIFINDEX, dev, &index, fault) < 0) return -1;
-  if (!(flags.ifr_flags & IFF_MULTICAST)) return ot_fail(fault, EOPNOTSUPP, "ioctl", "%s is a device without multicast", dev);
-  if (family == AF_INET6 && ipv6_disabled(dev)) return ot_fail(fault, EAFNOSUPPORT, "ioctl", "IPv6 is disabled on %s", dev);
+  if (ask_device(fd, SIOCGIFFLAGS, dev, &flags, fault) < 0 || ask_device(fd, SIOCGIFINDEX, dev, &index, fault) < 0)
+    return -1;
+  if (!(flags.ifr_flags & IFF_MULTICAST))
+    return ot_fail(fault, EOPNOTSUPP, "ioctl", "%s is a device without multicast", dev);
+  if (family == AF_INET6 && ipv6_disabled(dev))
+    return ot_fail(fault, EAFNOSUPPORT, "ioctl", "IPv6 is disabled on %s", dev);
   return index.ifr_ifindex;
 }
 
@@ -167,25 +176,35 @@ static int join(int fd, const struct ot_udp_options *options, struct ot_fault *f
     struct ip_mreqn request = {.imr_multiaddr = address.v4.sin_addr, .imr_ifindex = index};
     result = setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
   }
-  /* The device and the group are there: what is missing is the device's half of the protocol, as with an MTU that is too small for it. */
+  /*
+   * The device and the group are there: what is missing is the device's half of the protocol, as with an MTU that is
+   * too small for it.
+   */
   if (result < 0 && (errno == EINVAL || errno == ENODEV)) errno = EAFNOSUPPORT;
   return result < 0 ? ot_fail(fault, errno, "setsockopt", "joining %s on %s", options->group, options->dev) : 0;
 }
 
 /* ---- Receivers ---- */
 
-/* Groups that other sockets of this host have joined are none of this one's business (ip_mc_sf_allow and inet6_mc_check in the kernel). */
+/*
+ * Groups that other sockets of this host have joined are none of this one's business (ip_mc_sf_allow and inet6_mc_check
+ * in the kernel).
+ */
 static int refuse_foreign_groups(int fd, const struct ot_udp_options *options) {
   if (options->family == AF_INET) return set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
   int result = set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
-  /* Before Linux 4.20 a socket bound to any address would get what a group's socket gets: so without it there are no groups over IPv6. */
+  /*
+   * Before Linux 4.20 a socket bound to any address would get what a group's socket gets: so without it there are no
+   * groups over IPv6.
+   */
   return result < 0 && errno == ENOPROTOOPT && !options->group[0] ? 0 : result;
 }
 
 /*
- * A group's socket is bound to its device, since memberships over IPv6 do not tell devices apart (inet6_mc_check), and it may share its
- * port with one that is bound to any address: that one lets itself in for sharing once nobody can be there any more whom it would
- * push aside. SO_REUSEPORT and not SO_REUSEADDR, for other users must not come in by this door.
+ * A group's socket is bound to its device, since memberships over IPv6 do not tell devices apart (inet6_mc_check), and
+ * it may share its port with one that is bound to any address: that one lets itself in for sharing once nobody can be
+ * there any more whom it would push aside. SO_REUSEPORT and not SO_REUSEADDR, for other users must not come in by this
+ * door.
  */
 int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, struct ot_fault *fault) {
   bool v6 = options->family == AF_INET6, group = options->group[0];
@@ -221,8 +240,9 @@ static int drop_input(int fd) {
 }
 
 /*
- * Fragments are never made here (RFC 7348 section 4.3). DO sets the DF bit. INTERFACE leaves it clear, goes by the MTU of the device
- * alone, and like DO answers EMSGSIZE instead of fragmenting (ip_sk_ignore_df in the kernel's include/net/ip.h).
+ * Fragments are never made here (RFC 7348 section 4.3). DO sets the DF bit. INTERFACE leaves it clear, goes by the MTU
+ * of the device alone, and like DO answers EMSGSIZE instead of fragmenting (ip_sk_ignore_df in the kernel's
+ * include/net/ip.h).
  *
  * IPv6 has no such bit: no router makes fragments, so the path's MTU has to be followed whatever is asked for.
  */
@@ -245,7 +265,8 @@ static int prepare_groups(int fd, const struct ot_udp_options *options, struct o
   int index = multicast_device(fd, options->family, dev, fault), ttl = options->multicast_ttl;
   if (index < 0) return -1;
   struct ip_mreqn device = {.imr_ifindex = index};
-  if ((v6 ? set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index) : setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &device, sizeof device)) < 0)
+  if ((v6 ? set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index)
+          : setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &device, sizeof device)) < 0)
     return ot_fail(fault, errno, "setsockopt", "sending to groups by way of %s", dev);
   if (set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_MULTICAST_HOPS : IP_MULTICAST_TTL, ttl) < 0)
     return ot_fail(fault, errno, "setsockopt", "setting the TTL of datagrams to groups");
@@ -255,8 +276,8 @@ static int prepare_groups(int fd, const struct ot_udp_options *options, struct o
 }
 
 /*
- * Like the kernel's vxlan device, no flow label: what superframes are sent with that go past the socket (gso-tap.c), so that routers
- * which look at it keep a flow together. Flows differ by their source ports.
+ * Like the kernel's vxlan device, no flow label: what superframes are sent with that go past the socket (gso-tap.c), so
+ * that routers which look at it keep a flow together. Flows differ by their source ports.
  */
 static int no_flow_label(int fd, bool v6) { return v6 ? set(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0) : 0; }
 
@@ -267,7 +288,8 @@ static int prepare_sending(int fd, const struct ot_udp_options *options, struct 
   if (forbid_fragments(fd, v6, options->df) < 0) step = "forbidding fragments";
   else if (set_ttl(fd, v6, options->ttl) < 0) step = "setting the TTL";
   else if (no_flow_label(fd, v6) < 0 && errno != ENOPROTOOPT) step = "leaving the flow label out";
-  else if ((v6 ? set(fd, SOL_UDP, UDP_NO_CHECK6_TX, !options->checksum) : set(fd, SOL_SOCKET, SO_NO_CHECK, !options->checksum)) < 0)
+  else if ((v6 ? set(fd, SOL_UDP, UDP_NO_CHECK6_TX, !options->checksum)
+               : set(fd, SOL_SOCKET, SO_NO_CHECK, !options->checksum)) < 0)
     step = "setting the UDP checksum";
   if (step) return ot_fail(fault, errno, "setsockopt", "%s", step);
   set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options->buffer);
@@ -277,7 +299,8 @@ static int prepare_sending(int fd, const struct ot_udp_options *options, struct 
 int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fault *fault) {
   int fd = open_socket(options->family, options->dev, fault);
   if (fd < 0) return -1;
-  int result = drop_input(fd) < 0 ? ot_fail(fault, errno, "setsockopt", "closing the receiving side of a sending socket") : 0;
+  int result =
+      drop_input(fd) < 0 ? ot_fail(fault, errno, "setsockopt", "closing the receiving side of a sending socket") : 0;
   if (result == 0) result = prepare_sending(fd, options, fault);
   if (result == 0) {
     set(fd, SOL_SOCKET, SO_RCVBUF, 2048);
@@ -289,15 +312,16 @@ int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fau
 }
 
 /*
- * Unlike SO_BINDTODEVICE it leaves alone by which devices datagrams come in. The kernel wants the index in network order, and refuses
- * one for a socket that is bound to its device, as one with a link-local address is.
+ * Unlike SO_BINDTODEVICE it leaves alone by which devices datagrams come in. The kernel wants the index in network
+ * order, and refuses one for a socket that is bound to its device, as one with a link-local address is.
  */
 static int send_by_device(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
   int bound = 0;
   socklen_t size = sizeof bound;
   if (getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &bound, &size) == 0 && bound) return 0;
   unsigned index = options->dev[0] ? if_nametoindex(options->dev) : 0;
-  if (options->dev[0] && !index) return ot_fail(fault, ENODEV, "if_nametoindex", "asking for the device %s", options->dev);
+  if (options->dev[0] && !index)
+    return ot_fail(fault, ENODEV, "if_nametoindex", "asking for the device %s", options->dev);
   bool v6 = options->family == AF_INET6;
   if (set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_UNICAST_IF : IP_UNICAST_IF, (int)htonl(index)) == 0) return 0;
   return ot_fail(fault, errno, "setsockopt", "sending by the device %s", options->dev);
@@ -309,18 +333,22 @@ int ot_udp_send_by_receiver(int fd, const struct ot_udp_options *options, struct
 
 /* ---- The MTU of a path ---- */
 
-static int route_mtu(int fd, int family, const union address *there, socklen_t length, const char *remote, struct ot_fault *fault) {
+static int route_mtu(int fd, int family, const union address *there, socklen_t length, const char *remote,
+                     struct ot_fault *fault) {
   int mtu = -1;
   socklen_t size = sizeof mtu;
-  if (connect(fd, &there->any, length) < 0) return ot_fail(fault, errno, "connect", "looking up the route to %s", remote);
-  int result = family == AF_INET6 ? getsockopt(fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &size) : getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &size);
+  if (connect(fd, &there->any, length) < 0)
+    return ot_fail(fault, errno, "connect", "looking up the route to %s", remote);
+  int result = family == AF_INET6 ? getsockopt(fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &size)
+                                  : getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &size);
   return result < 0 ? ot_fail(fault, errno, "getsockopt", "asking for the path MTU to %s", remote) : mtu;
 }
 
 /* A group is reached by a device and not by a route, so its MTU is all that can be known. */
 static int group_mtu(int fd, const char *group, const char *dev, struct ot_fault *fault) {
   struct ifreq answer;
-  if (!dev[0]) return ot_fail(fault, EDESTADDRREQ, "ioctl", "%s is a group: it takes the device by which it is reached", group);
+  if (!dev[0])
+    return ot_fail(fault, EDESTADDRREQ, "ioctl", "%s is a group: it takes the device by which it is reached", group);
   return ask_device(fd, SIOCGIFMTU, dev, &answer, fault) < 0 ? -1 : answer.ifr_mtu;
 }
 

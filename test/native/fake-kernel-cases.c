@@ -1,4 +1,7 @@
-/* Kernels that do not answer as they should, by the name of a case; prints what came of it. Compiled and run by netlink.test.ts. */
+/*
+ * Kernels that do not answer as they should, by the name of a case; prints what came of it. Compiled and run by
+ * netlink.test.ts.
+ */
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -23,12 +26,15 @@ struct message {
 static void reply_from(uint32_t port, const struct nlmsghdr *question, int type, int32_t number, size_t more) {
   static struct message message;
   uint32_t length = (uint32_t)(NLMSG_LENGTH(sizeof message.number) + more);
-  message.header = (struct nlmsghdr){.nlmsg_len = length, .nlmsg_type = (uint16_t)type, .nlmsg_seq = question->nlmsg_seq};
+  message.header =
+      (struct nlmsghdr){.nlmsg_len = length, .nlmsg_type = (uint16_t)type, .nlmsg_seq = question->nlmsg_seq};
   message.number = number;
   fake_send(port, 0, &message, length);
 }
 
-static void reply(const struct nlmsghdr *question, int type, int32_t number, size_t more) { reply_from(0, question, type, number, more); }
+static void reply(const struct nlmsghdr *question, int type, int32_t number, size_t more) {
+  reply_from(0, question, type, number, more);
+}
 
 /* ---- Kernels ---- */
 
@@ -48,8 +54,12 @@ static void end_with(const struct nlmsghdr *question, int number) {
 static void answer_nobody(const struct nlmsghdr *question) { end_with(question, 0); }
 static void answer_broken(const struct nlmsghdr *question) { end_with(question, -ENOMEM); }
 static void answer_absent(const struct nlmsghdr *question) { reply(question, NLMSG_ERROR, -EINVAL, 16); }
-static void answer_long(const struct nlmsghdr *question) { reply(question, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN, 0, LONG); }
-static void answer_short(const struct nlmsghdr *question) { reply(question, is_xfrm(question) ? XFRM_MSG_NEWSPDINFO : NFT_MSG_NEWCHAIN, 0, 0); }
+static void answer_long(const struct nlmsghdr *question) {
+  reply(question, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN, 0, LONG);
+}
+static void answer_short(const struct nlmsghdr *question) {
+  reply(question, is_xfrm(question) ? XFRM_MSG_NEWSPDINFO : NFT_MSG_NEWCHAIN, 0, 0);
+}
 
 /* What others say, before the kernel's own word: that all is well, and messages of no sense. */
 static void answer_behind_others(const struct nlmsghdr *question) {

@@ -1,7 +1,7 @@
 /*
- * A kernel that has nothing to say, says it late, says too much or says it wrong, to what asks by netlink (netlink.c, rtnetlink.c,
- * gso-tap-guard.c). The calls here stand in for those of the C library. netlink.test.ts runs it by way of fake-kernel-cases.c and
- * fuzz-netlink.c.
+ * A kernel that has nothing to say, says it late, says too much or says it wrong, to what asks by netlink (netlink.c,
+ * rtnetlink.c, gso-tap-guard.c). The calls here stand in for those of the C library. netlink.test.ts runs it by way of
+ * fake-kernel-cases.c and fuzz-netlink.c.
  */
 #include "fake-kernel.h"
 
@@ -92,7 +92,8 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
   if (taken == queued) return -1;
   const struct datagram *datagram = &queue[taken];
   struct sockaddr_nl from = {.nl_family = AF_NETLINK, .nl_pid = datagram->port, .nl_groups = datagram->groups};
-  size_t room = message->msg_iovlen ? message->msg_iov[0].iov_len : 0, fits = datagram->length < room ? datagram->length : room;
+  size_t room = message->msg_iovlen ? message->msg_iov[0].iov_len : 0,
+         fits = datagram->length < room ? datagram->length : room;
   if (fits) memcpy(message->msg_iov[0].iov_base, datagram->bytes, fits);
   if (message->msg_name) memcpy(message->msg_name, &from, sizeof from);
   message->msg_namelen = sizeof from;

@@ -19,7 +19,7 @@ struct fake {
   int lost;    /* looks that end with ENOBUFS */
   int look_ms; /* how long one takes */
   bool module_is_there, connected;
-  int groups; /* that were joined */
+  int groups;                       /* that were joined */
   int asked_of[64], refused_of[64]; /* by protocol: sockets opened, and the errno that one gets */
   int questions;
 };

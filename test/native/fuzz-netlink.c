@@ -1,7 +1,8 @@
 /*
- * What reads netlink, over answers that no kernel gives: each length that a message or an attribute has of every well-formed answer is
- * set to each odd value in turn, then whole answers are mutated at random. Arguments: seed, and how many random ones. Built with the
- * address and undefined-behaviour sanitizers by netlink.test.ts; prints how many answers were read.
+ * What reads netlink, over answers that no kernel gives: each length that a message or an attribute has of every
+ * well-formed answer is set to each odd value in turn, then whole answers are mutated at random. Arguments: seed, and
+ * how many random ones. Built with the address and undefined-behaviour sanitizers by netlink.test.ts; prints how many
+ * answers were read.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -139,7 +140,8 @@ static void (*const adders[])(void) = {add_link, add_route, add_chain, add_polic
 static void send_answer(const struct nlmsghdr *question) {
   for (int i = 0; i < answer.message_count; i++) {
     size_t at = (size_t)answer.messages[i];
-    if (question && at + NLMSG_HDRLEN <= answer.length) memcpy(answer.bytes + at + offsetof(struct nlmsghdr, nlmsg_seq), &question->nlmsg_seq, 4);
+    if (question && at + NLMSG_HDRLEN <= answer.length)
+      memcpy(answer.bytes + at + offsetof(struct nlmsghdr, nlmsg_seq), &question->nlmsg_seq, 4);
   }
   fake_send(port, 0, answer.bytes, answer.length);
 }
@@ -167,7 +169,9 @@ static void compose(void (*add)(void)) {
 
 /* ---- Odd lengths, one after the other ---- */
 
-static const uint32_t message_lengths[] = {0, 1, 4, 15, 16, 17, 18, 19, 20, 23, 24, 31, 32, 33, 35, 36, 0x7fffffff, 0x80000000, 0xfffffff0, 0xfffffffc, 0xffffffff};
+static const uint32_t message_lengths[] = {0,  1,  4,          15,         16,         17,         18,
+                                           19, 20, 23,         24,         31,         32,         33,
+                                           35, 36, 0x7fffffff, 0x80000000, 0xfffffff0, 0xfffffffc, 0xffffffff};
 static const uint16_t attribute_lengths[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 0x7fff, 0xfffc, 0xffff};
 #define COUNT(list) (int)(sizeof(list) / sizeof *(list))
 
@@ -204,13 +208,23 @@ static void mutate(void) {
   for (uint32_t left = dice(6); left > 0 && answer.length > 0; left--) {
     size_t at = dice((uint32_t)answer.length);
     switch (dice(5)) {
-      case 0: answer.bytes[at] = (uint8_t)dice(256); break;
-      case 1: answer.bytes[at] ^= (uint8_t)(1u << dice(8)); break;
-      case 2: answer.length = at; break;
-      case 3: memcpy(answer.bytes + answer.messages[dice((uint32_t)answer.message_count)], &message_lengths[dice(COUNT(message_lengths))], 4); break;
-      default:
-        if (answer.attribute_count)
-          memcpy(answer.bytes + answer.attributes[dice((uint32_t)answer.attribute_count)], &attribute_lengths[dice(COUNT(attribute_lengths))], 2);
+    case 0:
+      answer.bytes[at] = (uint8_t)dice(256);
+      break;
+    case 1:
+      answer.bytes[at] ^= (uint8_t)(1u << dice(8));
+      break;
+    case 2:
+      answer.length = at;
+      break;
+    case 3:
+      memcpy(answer.bytes + answer.messages[dice((uint32_t)answer.message_count)],
+             &message_lengths[dice(COUNT(message_lengths))], 4);
+      break;
+    default:
+      if (answer.attribute_count)
+        memcpy(answer.bytes + answer.attributes[dice((uint32_t)answer.attribute_count)],
+               &attribute_lengths[dice(COUNT(attribute_lengths))], 2);
     }
   }
 }

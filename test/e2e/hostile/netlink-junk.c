@@ -3,9 +3,10 @@
  *
  *   netlink-junk RATE SECONDS PORT...    RATE in messages a second; it ends by itself after so many seconds
  *
- * PORT: port ids that a socket may have for a moment, such as the pid of the switch. It opens a socket of its own as well, so that
- * junk is known to arrive. Prints "junk" at first, and at the end a line of JSON: messages that the kernel took, of these messages
- * to sockets of others, sockets of others that it found, and what its own socket was sent.
+ * PORT: port ids that a socket may have for a moment, such as the pid of the switch. It opens a socket of its own as
+ * well, so that junk is known to arrive. Prints "junk" at first, and at the end a line of JSON: messages that the
+ * kernel took, of these messages to sockets of others, sockets of others that it found, and what its own socket was
+ * sent.
  */
 #include <errno.h>
 #include <linux/netlink.h>
@@ -38,13 +39,15 @@ static void end(int number) {
 
 /* Lengths around those of the headers, where a difference of unsigned numbers wraps, and absurd ones. */
 static uint32_t odd_length(uint32_t really) {
-  static const uint32_t lengths[] = {0, 1, 15, 16, 17, 19, 20, 23, 24, 31, 32, 33, 36, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff};
+  static const uint32_t lengths[] = {0,  1,  15, 16, 17,         19,         20,         23,        24,
+                                     31, 32, 33, 36, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff};
   uint32_t kind = (uint32_t)rand() % (sizeof lengths / sizeof *lengths + 2);
   return kind < sizeof lengths / sizeof *lengths ? lengths[kind] : really - (kind & 1);
 }
 
 static size_t fill(uint8_t *message) {
-  static const uint16_t types[] = {NLMSG_NOOP, NLMSG_ERROR, NLMSG_DONE, RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_NEWNEIGH};
+  static const uint16_t types[] = {NLMSG_NOOP,  NLMSG_ERROR, NLMSG_DONE,   RTM_NEWLINK, RTM_DELLINK,
+                                   RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_NEWNEIGH};
   size_t length = 16 + (size_t)rand() % 240;
   for (size_t i = 0; i < length; i++) message[i] = (uint8_t)rand();
   struct nlmsghdr header = {.nlmsg_len = odd_length((uint32_t)length),
@@ -78,7 +81,8 @@ static int open_netlink(int protocol, uint32_t groups, uint32_t *port) {
   struct sockaddr_nl place = {.nl_family = AF_NETLINK, .nl_groups = groups};
   socklen_t size = sizeof place;
   if (fd < 0) return -1;
-  if (bind(fd, (struct sockaddr *)&place, sizeof place) < 0 || getsockname(fd, (struct sockaddr *)&place, &size) < 0) exit(1);
+  if (bind(fd, (struct sockaddr *)&place, sizeof place) < 0 || getsockname(fd, (struct sockaddr *)&place, &size) < 0)
+    exit(1);
   if (port != NULL) *port = place.nl_pid;
   return fd;
 }
@@ -117,7 +121,8 @@ int main(int count, char **words) {
       if (one != NULL && one->protocol < MAX_LINKS && fds[one->protocol] >= 0)
         to_others += (unsigned long)send_junk(fds[one->protocol], one->port, 0);
       send_junk(fds[NETLINK_ROUTE], bait_port, 0);
-      if (count > 3) to_others += (unsigned long)send_junk(fds[NETLINK_ROUTE], (uint32_t)atoi(words[3 + i % (count - 3)]), 0);
+      if (count > 3)
+        to_others += (unsigned long)send_junk(fds[NETLINK_ROUTE], (uint32_t)atoi(words[3 + i % (count - 3)]), 0);
       /* To everyone who listens for changes of links. */
       send_junk(fds[NETLINK_ROUTE], 0, RTMGRP_LINK);
     }

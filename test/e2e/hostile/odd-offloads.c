@@ -3,8 +3,8 @@
  *
  *   odd-offloads IFNAME SOURCE RATE SECONDS    RATE in frames a second; ends by itself after so many seconds
  *
- * Prints "odd" at first, and at the end a line of JSON: frames that the kernel took, that it refused, and that found no room.
- * While there is no such NIC it waits for one.
+ * Prints "odd" at first, and at the end a line of JSON: frames that the kernel took, that it refused, and that found no
+ * room. While there is no such NIC it waits for one.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,13 +31,12 @@ static void end(int number) {
   over = 1;
 }
 
-static uint32_t below(uint32_t bound) {
-  return (uint32_t)rand() % bound;
-}
+static uint32_t below(uint32_t bound) { return (uint32_t)rand() % bound; }
 
 /* IPv4 or IPv6, TCP or UDP, with lengths that are right more often than not. @returns bytes of the frame */
 static uint32_t fill_frame(const uint8_t *source) {
-  static const uint8_t targets[4][6] = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, {2, 0, 0, 0, 0, 2}, {2, 0, 0, 0, 0xee, 1}, {1, 0, 0x5e, 1, 2, 3}};
+  static const uint8_t targets[4][6] = {
+      {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, {2, 0, 0, 0, 0, 2}, {2, 0, 0, 0, 0xee, 1}, {1, 0, 0x5e, 1, 2, 3}};
   uint32_t length = below(3) == 0 ? 60 + below(1400) : 1500 + below(58000);
   int is6 = rand() & 1, is_udp = rand() & 1;
   memcpy(frame, targets[below(4)], 6);
@@ -67,7 +66,8 @@ static uint32_t fill_frame(const uint8_t *source) {
 }
 
 static struct virtio_net_hdr odd_header(void) {
-  static const uint8_t kinds[] = {0, VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_UDP, VIRTIO_NET_HDR_GSO_TCPV6, 5 /* UDP_L4 */};
+  static const uint8_t kinds[] = {0, VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_UDP, VIRTIO_NET_HDR_GSO_TCPV6,
+                                  5 /* UDP_L4 */};
   static const uint16_t sizes[] = {0, 1, 8, 16, 100, 536, 1000, 1380, 9000, 65535};
   static const uint16_t heads[] = {0, 14, 34, 42, 54, 62, 74, 128, 1500, 65535};
   return (struct virtio_net_hdr){.flags = rand() & 3 ? VIRTIO_NET_HDR_F_NEEDS_CSUM : (uint8_t)below(4),
@@ -105,7 +105,8 @@ int main(int count, char **words) {
     for (int i = 0; i < BATCH && !over; i++) {
       if (fd < 0 && (fd = open_at(words[1])) < 0) break;
       struct virtio_net_hdr vnet = odd_header();
-      struct iovec parts[2] = {{.iov_base = &vnet, .iov_len = sizeof vnet}, {.iov_base = frame, .iov_len = fill_frame(source)}};
+      struct iovec parts[2] = {{.iov_base = &vnet, .iov_len = sizeof vnet},
+                               {.iov_base = frame, .iov_len = fill_frame(source)}};
       if (writev(fd, parts, 2) >= 0) taken++;
       else if (errno == ENOBUFS || errno == EAGAIN) no_room++;
       else if (errno == ENXIO || errno == ENETDOWN || errno == ENODEV) {

@@ -1,11 +1,12 @@
 /*
- * A host of the underlay that means harm: VXLAN datagrams that name thousands of other hosts as their senders, until SIGTERM.
+ * A host of the underlay that means harm: VXLAN datagrams that name thousands of other hosts as their senders, until
+ * SIGTERM.
  *
  *   spoofed-vteps IFNAME TARGET_MAC TARGET_ADDRESS SOURCES VNI,VNI... RATE SECONDS
  *
- * Datagrams go to the VNIs by turns, SOURCES different addresses from 10.64.0.0 on, each with inner MACs of its own; every 16th is
- * malformed. RATE in datagrams a second; it ends by itself after so many seconds. Prints "spoofing" at first, and at the end a
- * line of JSON: how many the kernel took, and how many of these were malformed.
+ * Datagrams go to the VNIs by turns, SOURCES different addresses from 10.64.0.0 on, each with inner MACs of its own;
+ * every 16th is malformed. RATE in datagrams a second; it ends by itself after so many seconds. Prints "spoofing" at
+ * first, and at the end a line of JSON: how many the kernel took, and how many of these were malformed.
  */
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
@@ -77,7 +78,8 @@ static int next(uint32_t number, uint32_t sources, uint32_t vni) {
   put32(42, 0x08000000);
   put32(46, vni << 8);
   /* To a MAC that nobody has, or to everyone. */
-  memcpy(frame + 50, number / 8 % 4 == 0 ? (uint8_t[]){0xff, 0xff, 0xff, 0xff, 0xff, 0xff} : (uint8_t[]){2, 0, 0, 0, 0xee, 2}, 6);
+  memcpy(frame + 50,
+         number / 8 % 4 == 0 ? (uint8_t[]){0xff, 0xff, 0xff, 0xff, 0xff, 0xff} : (uint8_t[]){2, 0, 0, 0, 0xee, 2}, 6);
   put16(56, 0x0666);
   put32(58, source * 2654435761u);
   if (malformed) {
@@ -97,7 +99,8 @@ int main(int count, char **words) {
   unsigned long taken = 0, malformed = 0;
   if (count != 8) return 2;
   begin(words[2], words[3]);
-  for (char *word = strtok(words[5], ","); word != NULL && vni_count < MOST_VNIS; word = strtok(NULL, ",")) vnis[vni_count++] = (uint32_t)atoi(word);
+  for (char *word = strtok(words[5], ","); word != NULL && vni_count < MOST_VNIS; word = strtok(NULL, ","))
+    vnis[vni_count++] = (uint32_t)atoi(word);
   int fd = socket(AF_PACKET, SOCK_RAW, 0);
   struct sockaddr_ll place = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(words[1])};
   if (fd < 0 || vni_count == 0 || bind(fd, (struct sockaddr *)&place, sizeof place) < 0) return 1;

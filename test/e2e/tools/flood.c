@@ -1,5 +1,6 @@
 /*
- * A guest that means harm: frames as fast as the kernel takes them, through a packet socket with virtio-net headers, until SIGTERM.
+ * A guest that means harm: frames as fast as the kernel takes them, through a packet socket with virtio-net headers,
+ * until SIGTERM.
  *
  *   flood IFNAME DESTINATION SOURCE               frames of 60 bytes of the experimental EtherType
  *   flood IFNAME DESTINATION SOURCE SIZE LENGTH   TCP superframes of LENGTH bytes, in segments of SIZE
