@@ -1,6 +1,7 @@
 /**
  * The house rule: imports run one way,
  *   cli -> {lab, doctor} -> client -> api, cli -> control -> {api, config, dataplane} -> {fdb, neigh, encap, port} -> wire,
+ *   config -> api -> values -> wire,
  *   and {fdb, neigh, encap} -> threads, port -> native; text is for all that speak to people.
  * A room may import from the rooms it is allowed below, and from itself.
  */
@@ -13,14 +14,15 @@ const allowed = {
   encap: ['threads', 'wire'],
   neigh: ['threads', 'wire'],
   port: ['wire', 'native', 'text'],
-  config: ['wire', 'text'],
+  values: ['wire'],
+  config: ['values', 'api', 'wire', 'text'],
   dataplane: ['fdb', 'neigh', 'encap', 'port', 'wire'],
-  control: ['api', 'config', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire', 'text'],
-  api: ['wire', 'text'],
+  control: ['api', 'config', 'values', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire', 'text'],
+  api: ['values', 'wire', 'text'],
   client: ['api'],
-  lab: ['api', 'client', 'config', 'port', 'wire', 'text'],
-  doctor: ['api', 'client', 'config', 'port', 'wire', 'text'],
-  cli: ['api', 'client', 'control', 'config', 'lab', 'doctor', 'text'],
+  lab: ['api', 'client', 'config', 'values', 'port', 'wire', 'text'],
+  doctor: ['api', 'client', 'config', 'values', 'port', 'wire', 'text'],
+  cli: ['api', 'client', 'control', 'config', 'values', 'lab', 'doctor', 'text'],
 };
 
 /** The rooms of src/control, from the ground up, and the rooms of control that each may import from. */
@@ -69,12 +71,11 @@ const inControl = Object.entries(controlRooms).map(([room, others]) => ({
  * use the shapes of `types.ts`.
  */
 const configRooms = {
-  values: [],
-  options: ['values'],
-  read: ['options', 'values'],
-  entries: ['values'],
-  rules: ['entries', 'read', 'options', 'values'],
-  edit: ['rules', 'entries', 'read', 'options', 'values'],
+  options: [],
+  read: ['options'],
+  entries: [],
+  rules: ['entries', 'read', 'options'],
+  edit: ['rules', 'entries', 'read', 'options'],
 };
 
 const inConfig = Object.entries(configRooms).map(([room, others]) => ({

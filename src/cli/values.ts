@@ -2,8 +2,8 @@
  * Values in a command line: MAC addresses, IP addresses, ranges of VLANs and VNIs, read by the very rules of the
  * configuration file. It turns a refusal into a usage error and decides nothing itself.
  */
-import { canonicalIp, Refusal, readMac, readVtepIp } from '../config/values/address.js';
-import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from '../config/values/id-range.js';
+import { canonicalIp, Refusal, readMac, readVtepIp } from '../values/address.js';
+import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from '../values/id-range.js';
 import { UsageError } from './errors.js';
 import { integer, type Words } from './words.js';
 

@@ -2,7 +2,7 @@
  * The grammar of iproute2: words in any order, most of them followed by a value (`dev PORT vlan VID`).
  * It knows words and numbers only, never what a link or an entry is.
  */
-import { nearest } from '../config/values/did-you-mean.js';
+import { nearest } from '../values/did-you-mean.js';
 import { UsageError } from './errors.js';
 
 /** One word that a command understands. */

@@ -3,6 +3,8 @@
  *
  * Runs only on a file without faults, so it decides nothing and refuses nothing.
  */
+
+import { canonicalIp } from '../values/address.js';
 import { vnisOfEntry } from './entries/rules.js';
 import type {
   DecodedBridge,
@@ -33,7 +35,6 @@ import type {
   VlanMembership,
   VxlanConfig,
 } from './types.js';
-import { canonicalIp } from './values/address.js';
 
 export const DEFAULT_CONTROL = '/run/overtap/overtap.sock';
 

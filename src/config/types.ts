@@ -4,9 +4,9 @@
  * Owns the shapes only. Every default is filled in, every range is expanded and every address is in canonical text, so
  * that texts can be compared. Nothing here reads, checks or decides.
  */
-import type { NicAddress } from './values/address.js';
+import type { NicAddress } from '../values/address.js';
 
-export type { NicAddress } from './values/address.js';
+export type { NicAddress } from '../values/address.js';
 
 /** Configured options under iproute2's names, as the file gives them (defaults left out); for listings only. */
 export type RawOptions = Record<string, unknown>;

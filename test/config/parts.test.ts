@@ -10,11 +10,11 @@ import {
   readHostIp,
   readMac,
   readNicAddress,
-} from '../../src/config/values/address.js';
-import { nearest } from '../../src/config/values/did-you-mean.js';
-import { formatRange, type IdKind, rangeLength, readRange, VLAN_ID, VNI } from '../../src/config/values/id-range.js';
-import { quote } from '../../src/config/values/show.js';
-import { readDeviceName } from '../../src/config/values/value.js';
+} from '../../src/values/address.js';
+import { nearest } from '../../src/values/did-you-mean.js';
+import { formatRange, type IdKind, rangeLength, readRange, VLAN_ID, VNI } from '../../src/values/id-range.js';
+import { quote } from '../../src/values/show.js';
+import { readDeviceName } from '../../src/values/value.js';
 
 describe('ranges', () => {
   it.each([

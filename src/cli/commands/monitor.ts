@@ -3,7 +3,7 @@
  * when it is interrupted, or when the switch goes away.
  */
 import type { SwitchEvent } from '../../api/api.js';
-import { nearest } from '../../config/values/did-you-mean.js';
+import { nearest } from '../../values/did-you-mean.js';
 import type { Invocation } from '../context.js';
 import { UsageError } from '../errors.js';
 import { formatEvent } from '../format/event.js';

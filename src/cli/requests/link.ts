@@ -5,7 +5,7 @@
 import type { LinkRequest } from '../../api/api.js';
 import { LINK_TYPES, type LinkType, type OptionScope } from '../../config/options/table.js';
 import { LINK_WORDS, type Options, takeOption, unknownWord, WordFault } from '../../config/options/words.js';
-import { nearest } from '../../config/values/did-you-mean.js';
+import { nearest } from '../../values/did-you-mean.js';
 import { UsageError } from '../errors.js';
 
 /** What a command said, before it is known to be enough. */

@@ -2,7 +2,7 @@
  * The words of `bridge vlan add`, `del` and `set` as requests. Pure.
  */
 import type { VlanRequest, VlanSetRequest } from '../../api/api.js';
-import { type IdRange, rangeLength } from '../../config/values/id-range.js';
+import { type IdRange, rangeLength } from '../../values/id-range.js';
 import { UsageError } from '../errors.js';
 import { given, ids, VLAN_ID, VNI } from '../values.js';
 import { type Grammar, one, parseWords, required } from '../words.js';

@@ -3,6 +3,9 @@
  *
  * It does not know which entries there are already; that is for the table that holds them.
  */
+
+import { splitZone } from '../../values/address.js';
+import { quote } from '../../values/show.js';
 import { isLinkLocal } from '../../wire/ip-address.js';
 import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from '../entries/expand.js';
 import { type EntryPort, type EntryValues, entryFaults, vnisOfEntry } from '../entries/rules.js';
@@ -10,8 +13,6 @@ import { FDB_ENTRY } from '../options/schema.js';
 import { isOnLink } from '../read/zones.js';
 import { addressFault } from '../rules/vxlan.js';
 import type { BridgeConfig, FdbEntryConfig, PortConfig, SwitchConfig, VxlanConfig } from '../types.js';
-import { splitZone } from '../values/address.js';
-import { quote } from '../values/show.js';
 import { EditRefused } from './tree.js';
 
 /** An entry as the control socket gives it; addresses in any spelling. Without `vlan` and `vni` it is for all of the port. */

@@ -2,11 +2,12 @@
  * The live document with the FDB entries that are there: what was put in or taken out at run time becomes what the file
  * would have to say. Pure. What the document says already, and still holds, stays as it is written.
  */
+
+import { canonicalIp, Refusal, splitZone, ZERO_MAC } from '../../values/address.js';
+import { rangeLength, readRange, VLAN_ID } from '../../values/id-range.js';
 import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from '../entries/expand.js';
 import { entriesOf, keyOf } from '../entries/list.js';
 import type { BridgeConfig, PortConfig, SwitchConfig } from '../types.js';
-import { canonicalIp, Refusal, splitZone, ZERO_MAC } from '../values/address.js';
-import { rangeLength, readRange, VLAN_ID } from '../values/id-range.js';
 import {
   asMapping,
   bridgesOf,

@@ -4,9 +4,10 @@
  * Options are keys and values of the configuration file. They are put into the document as they come; the schema and
  * the rules judge them afterwards.
  */
+
+import { Refusal, ZERO_MAC } from '../../values/address.js';
+import { readDeviceName } from '../../values/value.js';
 import { NIC_KEYS } from '../options/schema.js';
-import { Refusal, ZERO_MAC } from '../values/address.js';
-import { readDeviceName } from '../values/value.js';
 import { withDefaultPvid } from './default-pvid.js';
 import {
   asMapping,

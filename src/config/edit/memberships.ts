@@ -3,9 +3,10 @@
  *
  * Owns the form of the list. What may be added or deleted is for the edits.
  */
+
+import { Refusal } from '../../values/address.js';
+import { formatRange, type IdRange, rangeLength, readRange, VLAN_ID, VNI } from '../../values/id-range.js';
 import { DEFAULT_PVID } from '../read/memberships.js';
-import { Refusal } from '../values/address.js';
-import { formatRange, type IdRange, rangeLength, readRange, VLAN_ID, VNI } from '../values/id-range.js';
 import { asMapping, EditRefused, type Mapping, withKey, withoutKey } from './tree.js';
 
 export interface Membership {

@@ -2,7 +2,7 @@
  * Adding and deleting VLANs of a port or of a bridge's host port, with ranges and the VLAN to VNI table: as `bridge vlan`
  * on the kernel's bridge (net/bridge/br_vlan.c, br_vlan_tunnel.c).
  */
-import { formatRange, type IdKind, type IdRange, rangeLength, VLAN_ID, VNI } from '../values/id-range.js';
+import { formatRange, type IdKind, type IdRange, rangeLength, VLAN_ID, VNI } from '../../values/id-range.js';
 import {
   defaultPvidOf,
   formatVlans,

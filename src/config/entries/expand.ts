@@ -3,8 +3,9 @@
  *
  * It takes what the rules have found sound, and refuses nothing.
  */
+
+import { ZERO_MAC } from '../../values/address.js';
 import type { BridgeConfig, FdbEntryConfig, PortConfig, VxlanConfig } from '../types.js';
-import { ZERO_MAC } from '../values/address.js';
 
 /** One entry in one place, or one destination of a zero or multicast MAC. */
 export interface ConfiguredEntry {

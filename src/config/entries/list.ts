@@ -4,8 +4,9 @@
  * Owns which rows there are, without doubles; the expansion of one entry is in `expand.ts`. It knows nothing of
  * the engines' numbers.
  */
+
+import { ZERO_MAC } from '../../values/address.js';
 import type { BridgeConfig, PortConfig, SwitchConfig, VxlanConfig } from '../types.js';
-import { ZERO_MAC } from '../values/address.js';
 import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from './expand.js';
 import { isForMany } from './rules.js';
 

@@ -3,8 +3,9 @@
  *
  * It judges values that are sound by themselves. Entries beside one another are in `../rules/fdb.ts`.
  */
+
+import { isMulticastMac, ZERO_MAC } from '../../values/address.js';
 import type { VlanMembership } from '../types.js';
-import { isMulticastMac, ZERO_MAC } from '../values/address.js';
 
 export interface EntryValues {
   mac: string;

@@ -6,7 +6,7 @@
  * by `../resolve.ts`, rules across values are in `../rules/`.
  */
 import { z } from 'zod';
-import { expected, value } from '../values/value.js';
+import { expected, value } from '../../values/value.js';
 
 function mapping(what: string) {
   return z.record(z.string(), z.unknown(), { error: expected(`a mapping of ${what}`) });

@@ -5,7 +5,7 @@
  * Pure. It judges no value beyond its form: ranges, and what goes together, are for the rules of the configuration.
  */
 import { shellWord } from '../../text/shell.js';
-import { nearest } from '../values/did-you-mean.js';
+import { nearest } from '../../values/did-you-mean.js';
 import {
   GENERIC_KEYS,
   KEYS_WITHOUT_WORDS,

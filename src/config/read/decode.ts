@@ -5,6 +5,9 @@
  * rejected, so that the rules can still judge everything else and do not take it for absent. It holds no rules.
  */
 import type { z } from 'zod';
+import { nearest } from '../../values/did-you-mean.js';
+import { quote } from '../../values/show.js';
+import { value } from '../../values/value.js';
 import {
   BRIDGE,
   FDB_ENTRY,
@@ -19,9 +22,6 @@ import {
   VLAN,
   VXLAN,
 } from '../options/schema.js';
-import { nearest } from '../values/did-you-mean.js';
-import { quote } from '../values/show.js';
-import { value } from '../values/value.js';
 import type {
   Decoded,
   DecodedBridge,

@@ -3,7 +3,7 @@
  *
  * Owns the error type that loading throws and the text form of a path. It never judges a value.
  */
-import { quote } from '../values/show.js';
+import { quote } from '../../values/show.js';
 
 /** Keys and list indices from the top of the file. */
 export type Path = readonly (string | number)[];

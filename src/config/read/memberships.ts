@@ -3,8 +3,9 @@
  *
  * Owns the expansion and the default membership. It takes what the rules have found sound, and reports nothing.
  */
+
+import { rangeLength } from '../../values/id-range.js';
 import type { VlanMembership } from '../types.js';
-import { rangeLength } from '../values/id-range.js';
 import type { DecodedBridge, DecodedPort, DecodedVlan } from './decoded.js';
 
 /** The default PVID of a bridge that does not say, as in the kernel. */

@@ -2,8 +2,9 @@
  * The link of a vxlan port's link-local addresses: `dev`, or the zone that is written behind one of them. A port has one link, so
  * that from here on an address has no zone and the port a `dev`.
  */
+
+import { canonicalIp, isMulticastIp, splitZone } from '../../values/address.js';
 import { isLinkLocal } from '../../wire/ip-address.js';
-import { canonicalIp, isMulticastIp, splitZone } from '../values/address.js';
 import type { DecodedVxlan, Item } from './decoded.js';
 import type { FaultList } from './faults.js';
 

@@ -4,6 +4,8 @@
  * A unicast MAC stands in one place for each VLAN of the bridge; multicast and all-zeros MACs may have many
  * destinations on a vxlan port, each once. What one entry must be beside its port is in `../entries/rules.ts`.
  */
+
+import { ZERO_MAC } from '../../values/address.js';
 import { type EntryPort, entryFaults, isForMany, vnisOfEntry } from '../entries/rules.js';
 import {
   allPorts,
@@ -15,7 +17,6 @@ import {
 import { type FaultList, formatPath, type Path } from '../read/faults.js';
 import { membershipsOf } from '../read/memberships.js';
 import type { VlanMembership } from '../types.js';
-import { ZERO_MAC } from '../values/address.js';
 import { DEFAULT_DSTPORT } from './vxlan.js';
 
 /** Entries of the FDB of a switch that does not say. */

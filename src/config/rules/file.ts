@@ -5,6 +5,10 @@
  * nothing. Rules of one list or port are in the other files of this room.
  */
 import { command } from '../../text/shell.js';
+import { Refusal } from '../../values/address.js';
+import { rangeLength } from '../../values/id-range.js';
+import { quote } from '../../values/show.js';
+import { readDeviceName } from '../../values/value.js';
 import { NIC_KEYS } from '../options/schema.js';
 import {
   allPorts,
@@ -15,10 +19,6 @@ import {
 } from '../read/decoded.js';
 import { type FaultList, formatPath, type Path } from '../read/faults.js';
 import type { HostFacts } from '../read/host-facts.js';
-import { Refusal } from '../values/address.js';
-import { rangeLength } from '../values/id-range.js';
-import { quote } from '../values/show.js';
-import { readDeviceName } from '../values/value.js';
 import { checkFdb, checkFdbSize } from './fdb.js';
 import { lookAtHost } from './host.js';
 import { lookForOwnTunnel } from './own-tunnel.js';

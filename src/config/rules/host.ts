@@ -2,10 +2,11 @@
  * What a vxlan port is told beside the host that it is on: what is not there yet, and which addresses are the host's own. None of
  * it makes the file wrong.
  */
+
+import { quote } from '../../values/show.js';
 import type { DecodedPort, DecodedVxlan } from '../read/decoded.js';
 import type { FaultList } from '../read/faults.js';
 import { type HostFacts, isOfHost } from '../read/host-facts.js';
-import { quote } from '../values/show.js';
 import { remoteLists } from './vxlan.js';
 
 /** Warns of devices and addresses that are not there, and names the addresses that are left out. Takes ports without a fault. */

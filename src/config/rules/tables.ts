@@ -4,12 +4,13 @@
  *
  * Owns their reading and their rules.
  */
+
+import { canonicalIp, isMulticastIp } from '../../values/address.js';
+import { quote } from '../../values/show.js';
 import type { DecodedBridge, DecodedSwitch, DecodedVxlan, Item } from '../read/decoded.js';
 import type { FaultList } from '../read/faults.js';
 import { membershipsOf } from '../read/memberships.js';
 import type { GroupConfig, NeighConfig, TableConfig, VlanMembership } from '../types.js';
-import { canonicalIp, isMulticastIp } from '../values/address.js';
-import { quote } from '../values/show.js';
 import { addressFault, familyOfPort } from './vxlan.js';
 
 /** Bindings of a switch that are put in by hand. */

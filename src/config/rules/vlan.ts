@@ -3,9 +3,10 @@
  *
  * Judges the list of one port; VNIs shared between ports are in `file.ts`.
  */
+
+import { formatRange, type IdRange, rangeLength } from '../../values/id-range.js';
 import type { DecodedBridge, DecodedPort, DecodedVlan, DecodedVxlan } from '../read/decoded.js';
 import type { FaultList, Path } from '../read/faults.js';
-import { formatRange, type IdRange, rangeLength } from '../values/id-range.js';
 
 /** Checks one port's memberships; `bridge` is undefined for a port that belongs to none. */
 export function checkVlans(port: DecodedPort, bridge: DecodedBridge | undefined, faults: FaultList): void {

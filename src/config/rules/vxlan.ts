@@ -3,11 +3,12 @@
  *
  * Its VLAN to VNI table is in `vlan.ts`, its FDB entries are in `fdb.ts`.
  */
+
+import { canonicalIp, familyOf, isMulticastIp } from '../../values/address.js';
+import { quote } from '../../values/show.js';
 import { isLinkLocal } from '../../wire/ip-address.js';
 import type { DecodedVxlan, Item } from '../read/decoded.js';
 import type { FaultList } from '../read/faults.js';
-import { canonicalIp, familyOf, isMulticastIp } from '../values/address.js';
-import { quote } from '../values/show.js';
 
 /** The UDP port of VXLAN (RFC 7348 section 8.1). */
 export const DEFAULT_DSTPORT = 4789;

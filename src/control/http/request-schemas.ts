@@ -16,10 +16,10 @@ import type {
   VlansRequest,
 } from '../../api/api.js';
 import { formatPath } from '../../config/read/faults.js';
-import { canonicalIp, isMulticastIp, splitZone } from '../../config/values/address.js';
-import { nearest } from '../../config/values/did-you-mean.js';
-import { quote } from '../../config/values/show.js';
-import { expected, value } from '../../config/values/value.js';
+import { canonicalIp, isMulticastIp, splitZone } from '../../values/address.js';
+import { nearest } from '../../values/did-you-mean.js';
+import { quote } from '../../values/show.js';
+import { expected, value } from '../../values/value.js';
 import { isLinkLocal } from '../../wire/ip-address.js';
 import type { FdbFilter } from '../listings.js';
 import { EVENT_KINDS, type EventKind } from './event-stream.js';

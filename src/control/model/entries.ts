@@ -6,7 +6,7 @@
  */
 import type { ConfiguredEntry } from '../../config/entries/expand.js';
 import { type EntryKey, keyOf } from '../../config/entries/list.js';
-import { ZERO_MAC } from '../../config/values/address.js';
+import { ZERO_MAC } from '../../values/address.js';
 
 export { keyOf } from '../../config/entries/list.js';
 export { isForMany } from '../../config/entries/rules.js';

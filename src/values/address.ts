@@ -5,7 +5,7 @@
  * any other. It knows nothing of files, positions or options.
  */
 import { isIP } from 'node:net';
-import { formatAddress, isLinkLocal, parseAddress } from '../../wire/ip-address.js';
+import { formatAddress, isLinkLocal, parseAddress } from '../wire/ip-address.js';
 
 /** Why a text was not taken; the message completes "PATH: ". */
 export class Refusal {
