@@ -70,7 +70,7 @@ function cases(devices) {
   };
   const small = () => ({ [L.TX_KIND]: L.KIND_UDP, [L.TX_HEADER_LENGTH]: 8, bytes: Buffer.alloc(64) });
   const segment = (open) => (i) => ({
-    [L.TX_KIND]: L.KIND_TAP,
+    [L.TX_KIND]: L.KIND_FRAME,
     bytes: tcpFrame(PAYLOAD, 1 + i * PAYLOAD, i, open),
     ...(open ? { [L.TX_VNET]: L.VNET_NEEDS_CSUM, [L.TX_CSUM]: 34 | (16 << 16) } : {}),
   });

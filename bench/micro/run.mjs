@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import Benchmark from 'benchmark';
 import { bridgeFrame } from '../../dist/dataplane/bridge/bridge.js';
 import { emit } from '../../dist/dataplane/egress/egress.js';
-import { executeRing } from '../../dist/dataplane/egress/transmit.js';
-import { ingressTap } from '../../dist/dataplane/ingress/local.js';
-import { ingressVxlan } from '../../dist/dataplane/ingress/tunnel.js';
+import { transmitCommands } from '../../dist/dataplane/egress/transmit.js';
+import { ingressLocal } from '../../dist/dataplane/ingress/local.js';
+import { ingressTunnel } from '../../dist/dataplane/ingress/tunnel.js';
 import { RX_STRIDE } from '../../dist/port/nic.js';
 import { fdbStages, printPauses, SIZES } from './fdb.mjs';
 import { measureNative } from './native-path.mjs';
@@ -23,8 +23,11 @@ function stages() {
   const { context, engine, frames } = makeScene();
   for (let i = 0; i < 50; i++) engine.turn(0); // every MAC is known from here on
   return {
-    'parse and classify, from a TAP': [HALF, () => each((i) => ingressTap(context, HALF + i, (HALF + i) * RX_STRIDE))],
-    'parse and classify, from a remote': [HALF, () => each((i) => ingressVxlan(context, i, i * RX_STRIDE))],
+    'parse and classify, from a TAP': [
+      HALF,
+      () => each((i) => ingressLocal(context, HALF + i, (HALF + i) * RX_STRIDE)),
+    ],
+    'parse and classify, from a remote': [HALF, () => each((i) => ingressTunnel(context, i, i * RX_STRIDE))],
     'learn and look up (bridge)': [HALF, () => each((i) => bridgeFrame(context, i))],
     'encapsulate and command, to a remote': [
       HALF,
@@ -33,7 +36,7 @@ function stages() {
           context.batch.flowKnown[HALF + i] = 0;
           emit(context, HALF + i, 1, 1);
         });
-        executeRing(context);
+        transmitCommands(context);
       },
     ],
     'whole turn, both directions': [frames, () => engine.turn(0)],

@@ -10,7 +10,7 @@ import { Counters } from '../../dist/dataplane/state/counters.js';
 import { BCAST_FLOOD, FLOOD, LEARNING, UP, VLAN_TUNNEL } from '../../dist/dataplane/state/forwarding.js';
 import { RemoteTable } from '../../dist/encap/remotes.js';
 import { createFdb } from '../../dist/fdb/table.js';
-import { KIND_TAP, KIND_UDP } from '../../dist/port/nic.js';
+import { KIND_FRAME, KIND_UDP } from '../../dist/port/nic.js';
 import { encodeEthernet } from '../../dist/wire/ethernet.js';
 import { encodeIpv4 } from '../../dist/wire/ipv4.js';
 import { encodeTcp } from '../../dist/wire/tcp.js';
@@ -80,11 +80,11 @@ export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, b
   const flags = UP | LEARNING | FLOOD | BCAST_FLOOD;
   applyOperations(context, [
     { op: 'bridge', bridge: 1, filtering: true, ageingTicks: 3000, maxLearned: 0, groupFwdMask: 0, snooping: false },
-    { op: 'tap', port: 0, bridge: 1, fds: [-1], vnetHeaderSize: 10, flags, mtu: 1450 },
+    { op: 'local-port', port: 0, bridge: 1, fds: [-1], vnetHeaderSize: 10, flags, mtu: 1450 },
     { op: 'vlan', port: 0, vid: 2, untagged: true, counter: 1 },
     { op: 'pvid', port: 0, vid: 2 },
     {
-      op: 'vxlan',
+      op: 'tunnel-port',
       port: 1,
       bridge: 1,
       flags: flags | VLAN_TUNNEL,
@@ -106,16 +106,16 @@ export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, b
   if (broadcasts > 0) {
     // What a copy costs is looked for: without a limit of its own the port would have the default one.
     applyOperations(context, [{ op: 'storm', port: 0, broadcast: 1e9, unknownUnicast: 0, multicast: 0 }]);
-    for (let i = 0; i < broadcasts; i++) nic.add(KIND_TAP, 0, frame(1, 2, i, size).fill(0xff, 0, 6));
+    for (let i = 0; i < broadcasts; i++) nic.add(KIND_FRAME, 0, frame(1, 2, i, size).fill(0xff, 0, 6));
     return { nic, context, engine: makeEngine(context), frames: broadcasts };
   }
   if (trains > 0) {
     for (let i = 0; i < trains * TRAIN; i++) nic.add(KIND_UDP, 0, encodeVxlan(VNI, segment(i)), REMOTE, i % TRAIN);
-    nic.add(KIND_TAP, 0, frame(1, 2, 0, size)); // so that the segments' destination is known
+    nic.add(KIND_FRAME, 0, frame(1, 2, 0, size)); // so that the segments' destination is known
     return { nic, context, engine: makeEngine(context), frames: trains * TRAIN };
   }
   for (let i = 0; i < perSide; i++) nic.add(KIND_UDP, 0, encodeVxlan(VNI, frame(2, 1, i % hosts, size)), REMOTE);
-  for (let i = 0; i < perSide; i++) nic.add(KIND_TAP, 0, frame(1, 2, i % hosts, size));
+  for (let i = 0; i < perSide; i++) nic.add(KIND_FRAME, 0, frame(1, 2, i % hosts, size));
   const engine = makeEngine(context);
   return { nic, context, engine, frames: perSide * 2 };
 }

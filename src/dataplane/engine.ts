@@ -6,7 +6,7 @@
  */
 import { COUNTER_ENTRIES } from '../fdb/table.js';
 import {
-  KIND_TAP,
+  KIND_FRAME,
   LATCHED_TUNNEL_GSO,
   LATCHED_UDP_SEGMENT,
   RX_KIND,
@@ -23,14 +23,15 @@ import { bridgeFrame, warmFdb } from './bridge/bridge.js';
 import { flood, floodTo } from './bridge/flood.js';
 import { emitRun } from './egress/egress.js';
 import { answerTooBig } from './egress/too-big.js';
-import { executeRing } from './egress/transmit.js';
-import { takeInTrain } from './ingress/gro-batch.js';
-import { ingressTap } from './ingress/local.js';
+import { transmitCommands } from './egress/transmit.js';
+import { takeInGroBatch } from './ingress/gro-batch.js';
+import { ingressLocal } from './ingress/local.js';
 import { continuesRun } from './ingress/run.js';
-import { ingressVxlan } from './ingress/tunnel.js';
+import { ingressTunnel } from './ingress/tunnel.js';
 import { ALONE, CONTINUES, DROPPED, ENTERED, OUTCOME_DROP, OUTCOME_FLOOD } from './state/batch.js';
 import type { Context } from './state/context.js';
-import { destinationPort, destinationRemote, PORT_VXLAN, UP } from './state/forwarding.js';
+import { destinationPort, destinationRemote } from './state/destination.js';
+import { PORT_TUNNEL, UP } from './state/forwarding.js';
 
 export const TICK_MS = 100;
 /** Rows aged in one step at most: well under a millisecond. */
@@ -85,7 +86,7 @@ export class Engine {
       sw.punts.rang = false;
       this.events.punted();
     }
-    if (sw.oversized.refusedTo !== 0) this.tellTooBig();
+    if (sw.tooBig.refusedTo !== 0) this.tellTooBig();
     if (status[STATUS_LOST_ERRNO] !== 0) this.lose();
     if (status[STATUS_LATCHED] !== 0) this.tellLatched(status[STATUS_LATCHED]);
     if (status[STATUS_RUNG] !== 0) this.events.rung();
@@ -126,16 +127,16 @@ export class Engine {
   }
 
   private tellTooBig(): void {
-    const { oversized, tick } = this.context;
+    const { tooBig, tick } = this.context;
     if (tick === this.toldTooBig) return;
     this.toldTooBig = tick;
-    this.events.tooBig(oversized.refusedTo);
-    oversized.refusedTo = 0;
+    this.events.tooBig(tooBig.refusedTo);
+    tooBig.refusedTo = 0;
   }
 
   private lose(): void {
     const { status } = this.context.nic;
-    if (status[STATUS_LOST_KIND] !== KIND_TAP) return;
+    if (status[STATUS_LOST_KIND] !== KIND_FRAME) return;
     const port = status[STATUS_LOST_INDEX];
     this.context.forwarding.portGone[port] = 1;
     this.context.forwarding.portFlags[port] &= ~UP;
@@ -145,13 +146,13 @@ export class Engine {
 
 /** Take in every frame of the batch, decide about each, act on each outcome, then hand the commands to the Nic. */
 export function processBatch(sw: Context, count: number): void {
-  sw.ownFrames = 0;
+  sw.originated = 0;
   for (let frame = 0; frame < count; ) frame = takeIn(sw, frame, count);
   if (sw.fdb.counters[COUNTER_ENTRIES] >= WARM_FROM) warmFdb(sw, count);
   for (let frame = 0; frame < count; frame++) decide(sw, frame);
   for (let frame = 0; frame < count; ) frame = act(sw, frame, count);
-  if (sw.oversized.count > 0) answerTooBig(sw);
-  executeRing(sw);
+  if (sw.tooBig.count > 0) answerTooBig(sw);
+  transmitCommands(sw);
 }
 
 /** Takes in a frame, and what is like it behind it in its train. @returns the next frame */
@@ -159,12 +160,12 @@ function takeIn(sw: Context, frame: number, count: number): number {
   const at = frame * RX_STRIDE;
   const { stage } = sw.batch;
   if (!continuesRun(sw, frame, at)) {
-    const entered = sw.rx[at + RX_KIND] === KIND_TAP ? ingressTap(sw, frame, at) : ingressVxlan(sw, frame, at);
+    const entered = sw.rx[at + RX_KIND] === KIND_FRAME ? ingressLocal(sw, frame, at) : ingressTunnel(sw, frame, at);
     stage[frame] = entered ? ENTERED : DROPPED;
   }
   if (stage[frame] === DROPPED) return frame + 1;
   countInVlan(sw, frame);
-  return takeInTrain(sw, frame, count);
+  return takeInGroBatch(sw, frame, count);
 }
 
 /** A frame counts in its VLAN once it is known to be in it. */
@@ -189,7 +190,7 @@ function act(sw: Context, frame: number, count: number): number {
   if (outcome >= 0) {
     const port = destinationPort(outcome);
     const remote = destinationRemote(outcome);
-    if (remote === 0 && sw.forwarding.portKind[port] === PORT_VXLAN) {
+    if (remote === 0 && sw.forwarding.portKind[port] === PORT_TUNNEL) {
       floodTo(sw, frame, port);
       return frame + 1;
     }

@@ -128,7 +128,7 @@ struct ot_nic {
   int32_t free_merge, merging_tap;
 };
 
-enum ot_kind { OT_TAP = KIND_TAP, OT_UDP = KIND_UDP, OT_EVENT = 3 };
+enum ot_kind { OT_TAP = KIND_FRAME, OT_UDP = KIND_UDP, OT_EVENT = 3 };
 
 /* The port attached at an index, or NULL. */
 static inline struct ot_port *ot_port_at(struct ot_table *table, int32_t index) {

@@ -5,7 +5,7 @@
 #ifndef OVERTAP_LAYOUT_H
 #define OVERTAP_LAYOUT_H
 
-#define KIND_TAP 1
+#define KIND_FRAME 1
 #define KIND_UDP 2
 
 #define RX_STRIDE 16

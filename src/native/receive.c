@@ -76,7 +76,7 @@ static enum outcome take_tap(struct ot_nic *nic, int32_t index, const struct ot_
     size_t length = (size_t)got - port->vnet_size;
     struct ot_vnet header = {0};
     memcpy(&header, start, port->vnet_size);
-    int32_t *rx = describe(nic, KIND_TAP, index, nic->next, length);
+    int32_t *rx = describe(nic, KIND_FRAME, index, nic->next, length);
     rx[RX_VNET] = header.flags | header.gso_type << 8;
     rx[RX_GSO] = (int32_t)(header.gso_size | (uint32_t)header.hdr_len << 16);
     rx[RX_CSUM] = (int32_t)(header.csum_start | (uint32_t)header.csum_offset << 16);
@@ -220,14 +220,14 @@ static void lose(struct ot_nic *nic, struct ot_table *table, int32_t kind, int32
 /* One device's turn. True: more is waiting. */
 static bool take(struct ot_nic *nic, const struct epoll_event *event, uint32_t most, size_t most_bytes) {
   int32_t index = (int32_t)(event->data.u64 & 0xffffffff), kind = (int32_t)(event->data.u64 >> 32);
-  struct ot_table *table = kind == KIND_TAP ? &nic->taps : &nic->sockets;
+  struct ot_table *table = kind == KIND_FRAME ? &nic->taps : &nic->sockets;
   struct ot_port *port = ot_port_at(table, index);
   if (!port || !room_left(nic)) return port != NULL;
   enum outcome outcome =
-      kind == KIND_TAP ? take_tap(nic, index, port, most, most_bytes) : take_socket(nic, index, port, most, most_bytes);
+      kind == KIND_FRAME ? take_tap(nic, index, port, most, most_bytes) : take_socket(nic, index, port, most, most_bytes);
   if (outcome == GONE) {
     lose(nic, table, kind, index, errno);
-  } else if (kind == KIND_TAP && (event->events & (EPOLLERR | EPOLLHUP))) {
+  } else if (kind == KIND_FRAME && (event->events & (EPOLLERR | EPOLLHUP))) {
     /* A TAP is in error only while it is being deleted. Link down is no error: there is just nothing to read. */
     lose(nic, table, kind, index, ENODEV);
   } else if (kind == KIND_UDP && (event->events & EPOLLERR)) {

@@ -63,7 +63,7 @@ uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more) {
     int32_t *tx = ot_command(nic, at);
     int number = EINVAL;
     tx[TX_STATUS] = 0;
-    if (tx[TX_KIND] == KIND_TAP) number = to_tap(nic, at);
+    if (tx[TX_KIND] == KIND_FRAME) number = to_tap(nic, at);
     else if (tx[TX_KIND] == KIND_UDP) number = queue_send(nic, at, &first_sender);
     if (number) ot_command_failed(nic, at, number);
   }

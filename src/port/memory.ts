@@ -11,7 +11,7 @@ import { UDP_CHECKSUM } from '../wire/udp.js';
 import { VLAN_TAG } from '../wire/vlan.js';
 import {
   HEADROOM,
-  KIND_TAP,
+  KIND_FRAME,
   KIND_UDP,
   type Nic,
   RX_ADDRESS,
@@ -251,9 +251,9 @@ export class MemoryNic implements Nic {
   }
 }
 
-/** Drives KIND_TAP frames without an offload header. */
+/** Drives frames of local ports without an offload header. */
 export function tapFrame(index: number, bytes: Uint8Array): Arrival {
-  return { kind: KIND_TAP, index, bytes };
+  return { kind: KIND_FRAME, index, bytes };
 }
 
 function completeChecksum(frame: Uint8Array, csum: number): void {

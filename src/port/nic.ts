@@ -8,13 +8,13 @@
  * The layouts below are mirrored in `src/native/layout.h`; `test/native/layout.test.ts` compares the two.
  */
 
-/** Where a received frame came from; also what a transmit command addresses. */
-export const KIND_TAP = 1;
+/** Where a received frame came from, and where a transmit command sends: a local port (a whole Ethernet frame) or a UDP socket. */
+export const KIND_FRAME = 1;
 export const KIND_UDP = 2;
 
 // ---- Receive descriptors: RX_STRIDE words each -------------------------------------------------
 export const RX_STRIDE = 16;
-/** KIND_TAP or KIND_UDP. */
+/** KIND_FRAME or KIND_UDP. */
 export const RX_KIND = 0;
 /** The index given to `attachTap` or `attachSocket`. */
 export const RX_INDEX = 1;
@@ -45,7 +45,7 @@ export const RX_TRAIN = 14;
 
 // ---- Transmit commands: TX_STRIDE words each ---------------------------------------------------
 export const TX_STRIDE = 16;
-/** KIND_TAP: write to a TAP; KIND_UDP: send to a remote. */
+/** KIND_FRAME: write to a local port; KIND_UDP: send to a remote. */
 export const TX_KIND = 0;
 /** Index of the TAP, or of the sending socket. */
 export const TX_INDEX = 1;

@@ -152,7 +152,12 @@ describe('each timer of the control thread goes on after a fault', () => {
       () => {
         const heard = vi.fn(fault).mockReturnValueOnce(0 as never);
         const strangers = Object.defineProperty({}, 'heard', { get: heard });
-        return new StrangerWatch({ ...parts, counters: { strangers } as never, tell: ignore, say: ignore });
+        return new StrangerWatch({
+          ...parts,
+          counters: { unknownVteps: strangers } as never,
+          tell: ignore,
+          say: ignore,
+        });
       },
     ],
     ['event-feed', 100, () => new EventFeed({ ...parts, events: broken as unknown as FdbEvents, moved: fault })],

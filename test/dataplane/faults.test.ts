@@ -1,8 +1,8 @@
 /** What goes wrong below the switch: refused sends, a ring that is too short, devices that go away. */
 
 import { describe, expect, it } from 'vitest';
-import { OWN_ROOM } from '../../src/dataplane/egress/originate.js';
-import { KIND_TAP, KIND_UDP, VNET_NEEDS_CSUM } from '../../src/port/nic.js';
+import { ORIGINATED_ROOM } from '../../src/dataplane/egress/originate.js';
+import { KIND_FRAME, KIND_UDP, VNET_NEEDS_CSUM } from '../../src/port/nic.js';
 import { B, BROADCAST, C, finished, frame, packet } from './support/frames.js';
 import { TestSwitch } from './support/harness.js';
 
@@ -30,7 +30,7 @@ const outcomes = Object.entries(ERRNOS).flatMap(([reason, errnos]) =>
 describe('a refused send is counted where it was to go, and hurts nobody else', () => {
   it.each(outcomes)('$name of a TAP: $reason', ({ reason, errno }) => {
     const sw = make();
-    sw.nic.faults.set((KIND_TAP << 16) | sw.port('t2'), errno);
+    sw.nic.faults.set((KIND_FRAME << 16) | sw.port('t2'), errno);
     expect(sw.send('t1', frame({ destination: BROADCAST }))).toMatchObject({
       to: ['t3', `vx>${PEER}`],
       drops: [`t2 ${reason}`],
@@ -74,7 +74,7 @@ describe('a transmit ring that is full in the middle of a batch', () => {
 
   it('counts each failure once', () => {
     const sw = make(2);
-    sw.nic.faults.set((KIND_TAP << 16) | sw.port('t3'), 11);
+    sw.nic.faults.set((KIND_FRAME << 16) | sw.port('t3'), 11);
     for (let i = 0; i < 10; i++) sw.inject('t1', frame({ destination: BROADCAST }));
     expect(sw.turn().drops).toEqual(Array(10).fill('t3 tx_backpressure'));
   });
@@ -98,9 +98,9 @@ describe('a TAP whose device has gone', () => {
   it('is down from then on, told of once, and the others do not notice', () => {
     const sw = make();
     sw.send('t2', frame({ source: B, destination: BROADCAST }));
-    sw.nic.lose(KIND_TAP, sw.port('t2'), EBADFD);
+    sw.nic.lose(KIND_FRAME, sw.port('t2'), EBADFD);
     // What comes in the same batch still finds the port up; its write fails.
-    sw.nic.faults.set((KIND_TAP << 16) | sw.port('t2'), EBADFD);
+    sw.nic.faults.set((KIND_FRAME << 16) | sw.port('t2'), EBADFD);
     expect(sw.send('t1', frame())).toMatchObject({ to: [], drops: ['t2 port_down'] });
     expect(sw.lost).toEqual([`t2 ${EBADFD}`]);
 
@@ -146,7 +146,7 @@ describe('the engine between frames', () => {
 
 describe('operations that cannot be carried out say so', () => {
   it('an entry for which the FDB has no room', () => {
-    const entry = { op: 'fdb', high: 2, segment: 1, destination: 0, owner: 0, flags: 1 } as const;
+    const entry = { op: 'fdb', high: 2, fid: 1, destination: 0, owner: 0, flags: 1 } as const;
     const sw = new TestSwitch({ br0: { ports: { t1: tap } } }, { fdbCapacity: 1 });
     sw.apply([{ ...entry, low: 1 }]);
     expect(() => sw.apply([{ ...entry, low: 2 }])).toThrow(/FDB is full/);
@@ -154,7 +154,7 @@ describe('operations that cannot be carried out say so', () => {
 
   it('a VNI for whose header the arena has no room', () => {
     const sw = make();
-    const header = (sw.nic.headerBytes - OWN_ROOM) / 8;
+    const header = (sw.nic.headerBytes - ORIGINATED_ROOM) / 8;
     const vni = { op: 'vni', port: sw.port('vx'), vid: 5, vni: 5, counter: 5 } as const;
     sw.apply([{ ...vni, header: header - 1 }]);
     expect(() => sw.apply([{ ...vni, header }])).toThrow(/no room for another VNI/);

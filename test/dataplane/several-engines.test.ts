@@ -9,7 +9,7 @@ import { StormControl } from '../../src/dataplane/state/storm.js';
 import { RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { createFdb, Fdb } from '../../src/fdb/table.js';
 import { MemoryNic } from '../../src/port/memory.js';
-import { KIND_TAP, KIND_UDP } from '../../src/port/nic.js';
+import { KIND_FRAME, KIND_UDP } from '../../src/port/nic.js';
 import { formatAddress, parseAddress } from '../../src/wire/ip-address.js';
 import { encodeVxlan } from '../../src/wire/vxlan.js';
 import { type BridgeSpec, Topology, type VxlanSpec } from './support/control-model.js';
@@ -74,7 +74,7 @@ class Engines {
   private turn(engine: number): string[] {
     this.engines[engine].turn(0);
     return this.nics[engine].take().map(({ kind, index, remote }) => {
-      if (kind === KIND_TAP) return this.nameOf(index);
+      if (kind === KIND_FRAME) return this.nameOf(index);
       const [a0, a1, a2, a3] = this.nics[engine].remotes.get(remote)?.address ?? [0, 0, 0, 0];
       return `${this.topology.senders.get(index)}>${formatAddress(a0, a1, a2, a3)}`;
     });
@@ -85,7 +85,7 @@ class Engines {
   }
 
   send(engine: number, port: string, bytes: Uint8Array): string[] {
-    this.nics[engine].arrive({ kind: KIND_TAP, index: this.topology.port(port).number, bytes });
+    this.nics[engine].arrive({ kind: KIND_FRAME, index: this.topology.port(port).number, bytes });
     return this.turn(engine);
   }
 

@@ -4,7 +4,7 @@
  * next turn, with the bytes that it was sent with; and nothing else may come to them.
  */
 import {
-  KIND_TAP,
+  KIND_FRAME,
   KIND_UDP,
   TAG_KEEP,
   TAG_POP,
@@ -140,7 +140,7 @@ export class Bystanders implements Watch {
       const index = sw.topology.port(from).number;
       nic.bytes.set(frame, offset);
       sw.countTap(index, frame.length);
-      nic.put({ ...common, kind: KIND_TAP, index, length: frame.length }, NOWHERE, flow);
+      nic.put({ ...common, kind: KIND_FRAME, index, length: frame.length }, NOWHERE, flow);
     }
   }
 

@@ -6,7 +6,7 @@
  * It never decides what is received. A command that is at fault throws, with the bytes of its frame.
  */
 
-import { OWN_BYTES, OWN_ROOM } from '../../src/dataplane/egress/originate.js';
+import { ORIGINATED_BYTES, ORIGINATED_ROOM } from '../../src/dataplane/egress/originate.js';
 import { MAX_PORTS } from '../../src/dataplane/state/counters.js';
 import type { RemoteTable } from '../../src/encap/remotes.js';
 import { MAX_REMOTES } from '../../src/encap/remotes.js';
@@ -133,7 +133,7 @@ export class FuzzNic implements L.Nic {
     rx[at + L.RX_TOS] = arrival.tos;
     for (let word = 0; word < 4; word++) rx[at + L.RX_ADDRESS + word] = address[word];
     rx[at + L.RX_SOURCE_PORT] = 50_000;
-    const frame = kind === L.KIND_TAP ? offset : offset + VXLAN_HEADER;
+    const frame = kind === L.KIND_FRAME ? offset : offset + VXLAN_HEADER;
     this.lengths[place] = offset + length - frame;
     this.flows[place] = flow;
     this.placeAt[frame >> 2] = place;
@@ -149,7 +149,7 @@ export class FuzzNic implements L.Nic {
 
   receive(): number {
     this.status[L.STATUS_LOST_ERRNO] = this.lostErrno;
-    this.status[L.STATUS_LOST_KIND] = L.KIND_TAP;
+    this.status[L.STATUS_LOST_KIND] = L.KIND_FRAME;
     this.status[L.STATUS_LOST_INDEX] = this.lostPort;
     this.lostErrno = 0;
     return this.count;
@@ -175,7 +175,7 @@ export class FuzzNic implements L.Nic {
     const port = tx[at + L.TX_COOKIE];
     const place = this.judgeFrame(at);
     if (place !== OWN) this.judgeCopy(at, port, place);
-    if (kind === L.KIND_TAP) this.judgeTap(at, port);
+    if (kind === L.KIND_FRAME) this.judgeTap(at, port);
     else if (kind === L.KIND_UDP) this.judgeUdp(at, port, place);
     else this.fail(at, 'a kind that there is not');
     this.judgeTag(at, port);
@@ -183,7 +183,7 @@ export class FuzzNic implements L.Nic {
     const flow = place === OWN ? NOISE : this.flows[place];
     if (flow !== NOISE) this.watch.seen(this, place, flow, at);
     else if (this.watch.guards(port)) this.fail(at, "noise to a bystander's port");
-    const fault = kind === L.KIND_TAP ? this.tapFaults[port] : this.remoteFaults[tx[at + L.TX_REMOTE]];
+    const fault = kind === L.KIND_FRAME ? this.tapFaults[port] : this.remoteFaults[tx[at + L.TX_REMOTE]];
     if (fault !== 0) return fault;
     // The addon has its own idea of superframes; here it dislikes some of them.
     const isSuper = (tx[at + L.TX_VNET] & 0xff00) !== 0;
@@ -197,9 +197,9 @@ export class FuzzNic implements L.Nic {
   private judgeFrame(at: number): number {
     const offset = this.tx[at + L.TX_OFFSET];
     const length = this.tx[at + L.TX_LENGTH];
-    const room = HEADER_BYTES - OWN_ROOM;
+    const room = HEADER_BYTES - ORIGINATED_ROOM;
     if (offset >= room && offset < HEADER_BYTES) {
-      if ((offset - room) % OWN_BYTES !== 0 || length < 14 || length > OWN_BYTES)
+      if ((offset - room) % ORIGINATED_BYTES !== 0 || length < 14 || length > ORIGINATED_BYTES)
         this.fail(at, 'not a frame of its own');
       this.own++;
       return OWN;
@@ -223,7 +223,7 @@ export class FuzzNic implements L.Nic {
     copies[slot + 1] = (place << 10) | port;
     copies[slot + 2] = remote;
     const from = place * L.RX_STRIDE;
-    const isBack = rx[from + L.RX_KIND] === L.KIND_TAP && rx[from + L.RX_INDEX] === port;
+    const isBack = rx[from + L.RX_KIND] === L.KIND_FRAME && rx[from + L.RX_INDEX] === port;
     if (isBack && facts.turnsBack[port] === 0) this.fail(at, 'back to where it came from');
   }
 
@@ -239,7 +239,8 @@ export class FuzzNic implements L.Nic {
       this.fail(at, 'from remote to remote');
     const header = tx[at + L.TX_HEADER];
     if (tx[at + L.TX_HEADER_LENGTH] !== VXLAN_HEADER || header % VXLAN_HEADER !== 0) this.fail(at, 'header');
-    if (header < 0 || header + VXLAN_HEADER > HEADER_BYTES - OWN_ROOM) this.fail(at, 'header outside of its room');
+    if (header < 0 || header + VXLAN_HEADER > HEADER_BYTES - ORIGINATED_ROOM)
+      this.fail(at, 'header outside of its room');
     if (view.getUint32(header) !== 0x08000000 || view.getUint8(header + 7) !== 0) this.fail(at, 'reserved bits');
     if (!facts.vnis[port].has(view.getUint32(header + 4) >>> 8)) this.fail(at, "not one of the port's VNIs");
     if (tx[at + L.TX_TOS] < 0 || tx[at + L.TX_TOS] > 255) this.fail(at, 'TOS');

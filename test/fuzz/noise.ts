@@ -4,7 +4,7 @@
  *
  * It never sends from a bystander's port or VTEP.
  */
-import { KIND_TAP, KIND_UDP, VNET_GSO_ECN, VNET_NEEDS_CSUM } from '../../src/port/nic.js';
+import { KIND_FRAME, KIND_UDP, VNET_GSO_ECN, VNET_NEEDS_CSUM } from '../../src/port/nic.js';
 import { parseAddress } from '../../src/wire/ip-address.js';
 import { VXLAN_HEADER } from '../../src/wire/vxlan.js';
 import { type Arrival, type FuzzNic, LONGEST, NOISE } from './fuzz-nic.js';
@@ -103,7 +103,7 @@ export class Noise {
     const { arrival, random } = this;
     const at = nic.nextOffset;
     const length = this.frame(nic, at, sample);
-    arrival.kind = KIND_TAP;
+    arrival.kind = KIND_FRAME;
     arrival.index = random.pick(this.taps);
     arrival.tos = 0;
     this.offload(sample, length);
@@ -239,7 +239,7 @@ export class Noise {
     const { arrival } = this;
     arrival.offset = isLast ? nic.moveToEnd(length) : at;
     arrival.length = length;
-    if (arrival.kind === KIND_TAP) sw.countTap(arrival.index, length);
+    if (arrival.kind === KIND_FRAME) sw.countTap(arrival.index, length);
     else sw.countDatagram(length);
     nic.put(arrival, this.address, NOISE);
     this.frames++;

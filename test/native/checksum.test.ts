@@ -200,14 +200,14 @@ describe('a TAP gets a frame with an open checksum', () => {
     while (performance.now() < end) {
       const count = nic.receive(200);
       for (let i = 0; i < count; i++)
-        if (nic.rx[i * L.RX_STRIDE + L.RX_KIND] === L.KIND_TAP && nic.rx[i * L.RX_STRIDE + L.RX_INDEX] === 1)
+        if (nic.rx[i * L.RX_STRIDE + L.RX_KIND] === L.KIND_FRAME && nic.rx[i * L.RX_STRIDE + L.RX_INDEX] === 1)
           return rxBytes(nic, i);
     }
     throw new Error('tap1 got no frame');
   }
 
   const START = 34;
-  const TAP = { TX_KIND: L.KIND_TAP, TX_INDEX: 0, TX_OFFSET: FRAME };
+  const TAP = { TX_KIND: L.KIND_FRAME, TX_INDEX: 0, TX_OFFSET: FRAME };
   const UDP = { TX_KIND: L.KIND_UDP, TX_INDEX: 0, TX_OFFSET: FRAME };
 
   test.each([

@@ -54,13 +54,13 @@ describe('from TAP to TAP', () => {
     const { nic, wires } = twoTaps();
     wires[0].write(sent);
     expect(receiveSome(nic)).toBe(1);
-    expect(rx(nic, 0, L.RX_KIND)).toBe(L.KIND_TAP);
+    expect(rx(nic, 0, L.RX_KIND)).toBe(L.KIND_FRAME);
     expect(rx(nic, 0, L.RX_INDEX)).toBe(0);
     expect(rxBytes(nic, 0)).toEqual(sent);
     const offset = rx(nic, 0, L.RX_OFFSET);
     expect(offset % 4).toBe(2);
     expect(offset - nic.headerBytes).toBeGreaterThanOrEqual(L.HEADROOM);
-    command(nic, 0, { TX_KIND: L.KIND_TAP, TX_INDEX: 1, TX_OFFSET: offset, TX_LENGTH: sent.length, TX_TAG: tag });
+    command(nic, 0, { TX_KIND: L.KIND_FRAME, TX_INDEX: 1, TX_OFFSET: offset, TX_LENGTH: sent.length, TX_TAG: tag });
     expect(nic.transmit(1)).toBe(0);
     expect(outcome(nic, 0)).toBe(0);
     expect(nextFrame(wires[1])).toEqual(expected);
@@ -73,7 +73,7 @@ describe('from TAP to TAP', () => {
     wires[0].write(tagged(5));
     receiveSome(nic);
     const from = {
-      TX_KIND: L.KIND_TAP,
+      TX_KIND: L.KIND_FRAME,
       TX_INDEX: 1,
       TX_OFFSET: rx(nic, 0, L.RX_OFFSET),
       TX_LENGTH: rx(nic, 0, L.RX_LENGTH),
@@ -196,14 +196,14 @@ describe('a device that goes away', () => {
     // Namespaces are taken down by a worker of the kernel.
     const end = performance.now() + 5000;
     while (nic.status[L.STATUS_LOST_KIND] === 0 && performance.now() < end) nic.receive(100);
-    expect(nic.status[L.STATUS_LOST_KIND]).toBe(L.KIND_TAP);
+    expect(nic.status[L.STATUS_LOST_KIND]).toBe(L.KIND_FRAME);
     expect(nic.status[L.STATUS_LOST_INDEX]).toBe(7);
     expect(nic.status[L.STATUS_LOST_ERRNO]).toBeGreaterThan(0);
     const start = performance.now();
     expect(nic.receive(50)).toBe(0);
     expect(performance.now() - start).toBeGreaterThan(45);
     expect(nic.status[L.STATUS_LOST_KIND]).toBe(0);
-    command(nic, 0, { TX_KIND: L.KIND_TAP, TX_INDEX: 7, TX_OFFSET: nic.headerBytes, TX_LENGTH: 60 });
+    command(nic, 0, { TX_KIND: L.KIND_FRAME, TX_INDEX: 7, TX_OFFSET: nic.headerBytes, TX_LENGTH: 60 });
     expect(nic.transmit(1)).toBe(1);
     expect(outcome(nic, 0)).toBe(9);
     expect(ip('-n', ns, '-br', 'link')).toContain('tap0');
@@ -226,7 +226,7 @@ describe('a device that goes away', () => {
     wires[0].write(frame(60));
     receiveSome(nic);
     const to1 = {
-      TX_KIND: L.KIND_TAP,
+      TX_KIND: L.KIND_FRAME,
       TX_INDEX: 1,
       TX_OFFSET: rx(nic, 0, L.RX_OFFSET),
       TX_LENGTH: rx(nic, 0, L.RX_LENGTH),

@@ -78,7 +78,7 @@ function write(nic: NativeNic, items: Item[]): void {
   items.forEach(({ packet, open, tag }, i) => {
     put(nic, offset, packet.bytes);
     command(nic, i, {
-      TX_KIND: L.KIND_TAP,
+      TX_KIND: L.KIND_FRAME,
       TX_INDEX: IN,
       TX_OFFSET: offset,
       TX_LENGTH: packet.bytes.length,
@@ -224,7 +224,7 @@ describe('a merge', () => {
           const { bytes } = flow[turn].packet;
           const offset = FRAME + at * 256;
           put(nic, offset, bytes);
-          command(nic, at++, { TX_KIND: L.KIND_TAP, TX_INDEX: tap, TX_OFFSET: offset, TX_LENGTH: bytes.length });
+          command(nic, at++, { TX_KIND: L.KIND_FRAME, TX_INDEX: tap, TX_OFFSET: offset, TX_LENGTH: bytes.length });
         }
     expect(nic.transmit(at)).toBe(0);
     for (const wire of wires) {
@@ -249,7 +249,7 @@ describe('a merge', () => {
     const items = run(6);
     items.forEach(({ packet }, i) => {
       put(nic, FRAME + i * 256, packet.bytes);
-      command(nic, i, { TX_KIND: L.KIND_TAP, TX_OFFSET: FRAME + i * 256, TX_LENGTH: packet.bytes.length });
+      command(nic, i, { TX_KIND: L.KIND_FRAME, TX_OFFSET: FRAME + i * 256, TX_LENGTH: packet.bytes.length });
     });
     expect(nic.transmit(6)).toBe(6);
     expect(items.map((_, i) => outcome(nic, i))).toEqual([5, 5, 5, 5, 5, 5]);
@@ -271,7 +271,7 @@ describe('a merge', () => {
         TX_CSUM: packet.l4 | (16 << 16),
       };
       put(nic, FRAME + i * 256, packet.bytes);
-      command(nic, 2 * i, { TX_KIND: L.KIND_TAP, ...words });
+      command(nic, 2 * i, { TX_KIND: L.KIND_FRAME, ...words });
       command(nic, 2 * i + 1, { TX_KIND: L.KIND_UDP, ...words });
     });
     expect(nic.transmit(8)).toBe(0);

@@ -44,7 +44,7 @@ function ready() {
 
 describe('a command that cannot be carried out has its outcome, and no other suffers', () => {
   const size = createNativeNic().arena.byteLength;
-  const tap: Words = { TX_KIND: L.KIND_TAP, TX_OFFSET: 70000, TX_LENGTH: 60 };
+  const tap: Words = { TX_KIND: L.KIND_FRAME, TX_OFFSET: 70000, TX_LENGTH: 60 };
   const udp: Words = { ...tap, TX_KIND: L.KIND_UDP, TX_HEADER_LENGTH: 8 };
   const cases: [string, Words, number][] = [
     ['a kind that is none', { ...tap, TX_KIND: 3 }, EINVAL],

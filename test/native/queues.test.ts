@@ -51,7 +51,7 @@ describe('queues of a TAP', () => {
       nics.forEach((nic, i) => {
         const bytes = frame(46, { first: 100 + i });
         put(nic, FRAME, bytes);
-        command(nic, 0, { TX_KIND: L.KIND_TAP, TX_OFFSET: FRAME, TX_LENGTH: bytes.length });
+        command(nic, 0, { TX_KIND: L.KIND_FRAME, TX_OFFSET: FRAME, TX_LENGTH: bytes.length });
         expect(nic.transmit(1)).toBe(0);
         expect(nextFrame(wire)).toEqual(bytes);
       });

@@ -189,7 +189,7 @@ describe('superframes written to a TAP without a virtio-net header', () => {
       frame.segment = Math.max(frame.segment, 100);
       frame.words = offload(frame.packet, frame.segment, false);
       send(nic, 0, FRAME, frame);
-      nic.tx[L.TX_KIND] = L.KIND_TAP;
+      nic.tx[L.TX_KIND] = L.KIND_FRAME;
       expect(nic.transmit(1), `seed ${seed}, round ${round}`).toBe(0);
       for (const bytes of expected(frame))
         expect(nextFrame(wire).equals(bytes), `seed ${seed}, round ${round}`).toBe(true);
@@ -209,7 +209,7 @@ describe('superframes written to a TAP without a virtio-net header', () => {
     expect(rxBytes(nic, 0)).toEqual(build(fields).bytes);
     const open = build({ ...fields, checksum: 'open' });
     put(nic, FRAME, open.bytes);
-    command(nic, 0, { TX_KIND: L.KIND_TAP, TX_INDEX: 3, TX_OFFSET: FRAME, TX_LENGTH: open.bytes.length });
+    command(nic, 0, { TX_KIND: L.KIND_FRAME, TX_INDEX: 3, TX_OFFSET: FRAME, TX_LENGTH: open.bytes.length });
     nic.tx[L.TX_VNET] = L.VNET_NEEDS_CSUM;
     nic.tx[L.TX_CSUM] = open.l4 | (6 << 16);
     expect(nic.transmit(1)).toBe(0);

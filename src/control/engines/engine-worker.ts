@@ -3,12 +3,12 @@
  * that no log line, request or garbage of theirs stands before a frame.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { OWN_ROOM } from '../../dataplane/egress/originate.js';
+import { ORIGINATED_ROOM } from '../../dataplane/egress/originate.js';
 import { Engine, TICK_MS } from '../../dataplane/engine.js';
 import { applyOperations } from '../../dataplane/operations/operations.js';
 import { Context } from '../../dataplane/state/context.js';
 import { Counters, MAX_VNIS } from '../../dataplane/state/counters.js';
-import { Punts } from '../../dataplane/state/punt-ring.js';
+import { PuntRing } from '../../dataplane/state/punt-ring.js';
 import { StormControl } from '../../dataplane/state/storm.js';
 import { RemoteTable } from '../../encap/remotes.js';
 import { Fdb } from '../../fdb/table.js';
@@ -22,7 +22,7 @@ function main(): void {
   const port = parentPort;
   const data = workerData as EngineData;
   const nic = createNativeNic({
-    headerBytes: MAX_VNIS * VXLAN_HEADER + OWN_ROOM,
+    headerBytes: MAX_VNIS * VXLAN_HEADER + ORIGINATED_ROOM,
     udpSegment: data.offloads.udpSegment,
     merge: data.offloads.tso,
     tunnelGso: data.offloads.tunnelGso !== false,
@@ -37,7 +37,7 @@ function main(): void {
     new Counters(data.counters),
     data.engine,
     new StormControl(data.storm),
-    new Punts(data.punts),
+    new PuntRing(data.punts),
     Neighbours.attach(data.neigh),
   );
   const tell = (message: FromEngine): void => port.postMessage(message);

@@ -5,7 +5,7 @@ import type { OffloadConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
 import { CounterReader, Counters, MAX_PORTS } from '../../dataplane/state/counters.js';
 import { MAX_BRIDGES } from '../../dataplane/state/forwarding.js';
-import { PuntReader, Punts } from '../../dataplane/state/punt-ring.js';
+import { PuntReader, PuntRing } from '../../dataplane/state/punt-ring.js';
 import { StormControl } from '../../dataplane/state/storm.js';
 import { RemoteTable } from '../../encap/remotes.js';
 import { FdbEvents } from '../../fdb/events.js';
@@ -39,7 +39,7 @@ export class Engines {
     this.events = FdbEvents.attach(fdb);
     const counters = Array.from({ length: workers }, () => new Counters().memory);
     this.counters = new CounterReader(counters);
-    const punts = counters.map(() => new Punts().memory);
+    const punts = counters.map(() => new PuntRing().memory);
     this.punts = new PuntReader(punts);
     const storm = new StormControl().memory;
     const neigh = createNeighbours({ ports: MAX_PORTS, seed: fdbOptions.seed }).memory;

@@ -6,7 +6,8 @@
  */
 
 import type { EventEntry, MacMoves, SwitchEvent } from '../../api/api.js';
-import { destinationPort, destinationRemote, LOCAL_PORT, segmentParts } from '../../dataplane/state/forwarding.js';
+import { ABSENT_HOST_PORT, destinationPort, destinationRemote } from '../../dataplane/state/destination.js';
+import { fidParts } from '../../dataplane/state/fid.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import {
   EVENT_ADDED,
@@ -122,9 +123,9 @@ export class EventFeed {
 
   private entryOf({ high, low, segment, destination, flags }: FdbEvent): EventEntry | null {
     const { model } = this.sources;
-    const part = segmentParts(segment);
+    const part = fidParts(segment);
     const bridge = part === null ? undefined : model.bridgeAt[part.bridge];
-    const isOwn = bridge !== undefined && destinationPort(destination) === LOCAL_PORT;
+    const isOwn = bridge !== undefined && destinationPort(destination) === ABSENT_HOST_PORT;
     const place = isOwn ? { ifname: bridge.name } : this.placeOf(destination);
     if (part === null || bridge === undefined || place === null) return null;
     const port = model.ports.get(place.ifname);

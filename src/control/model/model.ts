@@ -3,7 +3,7 @@
  * Plain data; `reconcile.ts` changes it with the configuration, `views.ts` shows it. It touches no device.
  */
 import type { BridgeConfig, NicAddress, SwitchConfig, TapConfig, VxlanConfig } from '../../config/types.js';
-import { LOCAL_PORT } from '../../dataplane/state/forwarding.js';
+import { ABSENT_HOST_PORT } from '../../dataplane/state/destination.js';
 import type { EntryTable } from './entries.js';
 
 /** A TAP of a port, as opened; it is followed wherever its NIC goes. */
@@ -109,7 +109,7 @@ export type Port = TapPort | VxlanPort;
 /** A bridge itself that has no host port: what is the host's own there leads to nobody. */
 export interface BridgeSelf {
   kind: 'bridge';
-  /** LOCAL_PORT: the engines know no such port. */
+  /** ABSENT_HOST_PORT: the engines know no such port. */
   index: number;
   name: string;
   bridge: BridgeModel;
@@ -188,7 +188,7 @@ export function holderOf({ ports, bridges }: Pick<SwitchModel, 'ports' | 'bridge
   const port = ports.get(name);
   if (port !== undefined) return port;
   const bridge = bridges.get(name);
-  return bridge && { kind: 'bridge', index: LOCAL_PORT, name, bridge, vlans: new Map() };
+  return bridge && { kind: 'bridge', index: ABSENT_HOST_PORT, name, bridge, vlans: new Map() };
 }
 
 /** Link name of a vxlan port's own TAP. */

@@ -2,7 +2,7 @@
  * VLANs and VNIs of ports, from what is in force to what is wanted; the FDB entries of those that go are taken along.
  */
 import { MAX_VLAN_COUNTERS } from '../../dataplane/state/counters.js';
-import { segmentOf } from '../../dataplane/state/forwarding.js';
+import { fidOf } from '../../dataplane/state/fid.js';
 import { FLAG_PERMANENT } from '../../fdb/table.js';
 import type { Port, TapPort, VxlanPort } from '../model/model.js';
 import { Numbers } from '../model/numbers.js';
@@ -43,7 +43,7 @@ export class Memberships {
       if (port.bridge === null) continue;
       const bridge = port.bridge.index;
       change.structure.push({ op: 'neigh-flush', port: port.index, bridge, vid, learnedOnly: true });
-      change.flushes.push({ owner: port.index, segment: segmentOf(bridge, vid) });
+      change.flushes.push({ owner: port.index, segment: fidOf(bridge, vid) });
     }
     for (const { vid, untagged, neighSuppress: suppresses = false } of port.config.vlans) {
       const present = port.vlans.get(vid);
@@ -67,14 +67,13 @@ export class Memberships {
     const { bridge } = port;
     if (port.role === 'guest' || bridge === null) return;
     const vids = bridge.config.vlanFiltering ? [...port.vlans.keys()] : [0];
-    const segments = vids.map((vid) => segmentOf(bridge.index, vid));
+    const fids = vids.map((vid) => fidOf(bridge.index, vid));
     const mac = macOf(port.ownMac);
     const place = { destination: port.index, owner: port.index, flags: FLAG_PERMANENT };
-    for (const segment of port.ownSegments)
-      if (!segments.includes(segment)) change.structure.push({ op: 'fdb-del', ...mac, segment });
-    for (const segment of segments)
-      if (!port.ownSegments.includes(segment)) change.entries.push({ op: 'fdb', ...mac, segment, ...place });
-    port.ownSegments = segments;
+    for (const fid of port.ownSegments) if (!fids.includes(fid)) change.structure.push({ op: 'fdb-del', ...mac, fid });
+    for (const fid of fids)
+      if (!port.ownSegments.includes(fid)) change.entries.push({ op: 'fdb', ...mac, fid, ...place });
+    port.ownSegments = fids;
   }
 
   /** The VLAN to VNI table, or the one VNI. */
@@ -88,7 +87,7 @@ export class Memberships {
       change.afterwards.push(() => this.vnis.give(header));
       this.entries.forgetVni(port, vni, change);
       if (port.bridge !== null && vid !== null)
-        change.flushes.push({ owner: port.index, segment: segmentOf(port.bridge.index, vid) });
+        change.flushes.push({ owner: port.index, segment: fidOf(port.bridge.index, vid) });
     }
     const kept = port.vnis.filter((one) => !gone.includes(one));
     const known = new Set(kept.map(({ vni }) => vni));

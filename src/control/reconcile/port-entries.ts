@@ -2,7 +2,8 @@
  * From entries in names and addresses to the engines' FDB rows, flood lists and pinned multicast MACs. Which remote each leads
  * to is for `vteps.ts` to say.
  */
-import { destinationOf, segmentOf } from '../../dataplane/state/forwarding.js';
+import { destinationOf } from '../../dataplane/state/destination.js';
+import { fidOf } from '../../dataplane/state/fid.js';
 import {
   FLAG_ADDED,
   FLAG_EXTERN_LEARN,
@@ -219,7 +220,7 @@ export class PortEntries {
     change.entries.push({
       op: 'fdb',
       ...macOf(entry.mac),
-      segment: segmentOf(bridge.index, entry.vlan),
+      fid: fidOf(bridge.index, entry.vlan),
       destination: destinationOf(port.index, port.kind === 'vxlan' ? remoteOf(port, entry) : 0),
       owner: port.index,
       flags: flagsOf(entry),
@@ -232,7 +233,7 @@ export class PortEntries {
     } else if (port.kind === 'vxlan' && isMulticastHigh(macOf(entry.mac).high)) {
       this.touchPin(port, entry);
     } else if (!replaced && port.bridge !== null) {
-      change.structure.push({ op: 'fdb-del', ...macOf(entry.mac), segment: segmentOf(port.bridge.index, entry.vlan) });
+      change.structure.push({ op: 'fdb-del', ...macOf(entry.mac), fid: fidOf(port.bridge.index, entry.vlan) });
     }
     if (port.kind === 'vxlan') this.vteps.unname(port, entry);
   }

@@ -2,7 +2,7 @@
  * Ports that come, stay and go: their devices, numbers and place in a bridge.
  */
 import type { VxlanConfig } from '../../config/types.js';
-import { LOCAL_PORT } from '../../dataplane/state/forwarding.js';
+import { ABSENT_HOST_PORT } from '../../dataplane/state/destination.js';
 import { parseAddress } from '../../wire/ip-address.js';
 import { DEFAULT_MTU, type DeviceSource, type Released } from '../devices/devices.js';
 import type {
@@ -38,7 +38,7 @@ export interface Opened {
 }
 
 export class PortLife {
-  private readonly numbers = new Numbers('ports, host ports among them', 0, LOCAL_PORT);
+  private readonly numbers = new Numbers('ports, host ports among them', 0, ABSENT_HOST_PORT);
   /** Sockets of ports that end in this change, and that another port has too. */
   private readonly kept = new Set<number>();
 
@@ -97,7 +97,7 @@ export class PortLife {
     const { fds, vnetHeaderSize, mtu } = port.tap;
     const flags = flagsOf(port);
     change.structure.push({
-      op: 'tap',
+      op: 'local-port',
       port: port.index,
       bridge: port.bridge?.index ?? 0,
       fds,
@@ -113,7 +113,7 @@ export class PortLife {
     if (underlay.group !== null) this.attachSocket(port, underlay.group, underlay.socket, change);
     this.attachSenders(allSenders(underlay.pools), change);
     change.structure.push({
-      op: 'vxlan',
+      op: 'tunnel-port',
       port: port.index,
       bridge: port.bridge?.index ?? 0,
       flags: flagsOf(port),
@@ -205,7 +205,7 @@ export class PortLife {
   /** A host port has the MAC of its NIC, whoever has changed that: where another one was known it is no more. */
   followMac(port: TapPort, change: Transition): void {
     if (port.role === 'guest' || port.ownMac === port.tap.mac) return;
-    for (const segment of port.ownSegments) change.structure.push({ op: 'fdb-del', ...macOf(port.ownMac), segment });
+    for (const fid of port.ownSegments) change.structure.push({ op: 'fdb-del', ...macOf(port.ownMac), fid });
     port.ownSegments = [];
     port.ownMac = port.tap.mac;
     // Nobody is to be told the old one; the host's own frames tell the new one.

@@ -4,7 +4,8 @@
  */
 
 import type { Operation } from '../../dataplane/operations/operations.js';
-import { destinationOf, LAST_SEGMENT } from '../../dataplane/state/forwarding.js';
+import { destinationOf } from '../../dataplane/state/destination.js';
+import { LAST_FID } from '../../dataplane/state/fid.js';
 import type { FdbMatch } from '../../fdb/table.js';
 
 /** Rows that are flushed in one go: about a millisecond. */
@@ -66,7 +67,7 @@ export interface Departure {
 export function partings(gone: readonly Departure[], operations: readonly Operation[], slots: number): Operation[][] {
   const destinations = new Set(gone.map(({ port, remote }) => destinationOf(port, remote)));
   const frees = gone.map(({ remote }): Operation => ({ op: 'remote-free', remote }));
-  return [...cut(operations, [{ destinations, lastSegment: LAST_SEGMENT }], [], slots), frees];
+  return [...cut(operations, [{ destinations, lastSegment: LAST_FID }], [], slots), frees];
 }
 
 function cut(

@@ -5,7 +5,7 @@
 import type { FdbRequest } from '../../api/api.js';
 import { checkEntry } from '../../config/edit/check-entry.js';
 import { vnisOfEntry } from '../../config/entries/rules.js';
-import { segmentOf } from '../../dataplane/state/forwarding.js';
+import { fidOf } from '../../dataplane/state/fid.js';
 import type { FdbMatch } from '../../fdb/table.js';
 import { command } from '../../text/shell.js';
 import { ChangeRefused, unknownLink } from '../controls.js';
@@ -54,8 +54,7 @@ function refuseKnown({ model, fdb }: FdbTables, port: Holder, row: Entry): void 
     ? [...model.entries.ofPort(port.name)].some(
         (entry) => entry.mac === row.mac && entry.vlan === row.vlan && entry.vni === row.vni,
       )
-    : model.entries.get(row) !== undefined ||
-      fdb.find(high, low, segmentOf(port.bridge?.index ?? 0, row.vlan)) !== null;
+    : model.entries.get(row) !== undefined || fdb.find(high, low, fidOf(port.bridge?.index ?? 0, row.vlan)) !== null;
   if (!known) return;
   const remedy = isForMany(row.mac) ? 'use append for another destination' : 'use replace, or del first';
   throw new ChangeRefused(
@@ -67,7 +66,7 @@ function refuseKnown({ model, fdb }: FdbTables, port: Holder, row: Entry): void 
 /** The MAC of a host port stays where it is. */
 function refuseOwn({ model, fdb }: FdbTables, port: Holder, row: Entry): void {
   const { high, low } = macOf(row.mac);
-  const found = fdb.find(high, low, segmentOf(port.bridge?.index ?? 0, row.vlan));
+  const found = fdb.find(high, low, fidOf(port.bridge?.index ?? 0, row.vlan));
   const holder = found === null ? undefined : model.portAt[found.owner];
   if (holder?.kind !== 'tap' || holder.role === 'guest' || holder.ownMac !== row.mac) return;
   throw new ChangeRefused(
@@ -107,7 +106,7 @@ export function deleteEntry(tables: FdbTables, request: Deletion, change: Transi
       'not_found',
     );
   tables.entries.remove(configured, change);
-  for (const segment of learned) change.structure.push({ op: 'fdb-del', ...macOf(mac), segment });
+  for (const fid of learned) change.structure.push({ op: 'fdb-del', ...macOf(mac), fid });
 }
 
 function configuredRows(tables: FdbTables, port: Holder, request: Deletion): Entry[] {
@@ -151,13 +150,13 @@ function learnedSegments(tables: FdbTables, port: Holder, request: Deletion): nu
   const { high, low } = macOf(mac);
   const isLearned = (vid: number): boolean => {
     if (tables.model.entries.get({ mac, port: port.name, vlan: vid }) !== undefined) return false;
-    const found = tables.fdb.find(high, low, segmentOf(bridge.index, vid));
+    const found = tables.fdb.find(high, low, fidOf(bridge.index, vid));
     if (found === null || found.owner !== port.index) return false;
     return remotes === null || remotes.includes(found.destination >>> 10);
   };
   return vidsOf(port, request)
     .filter(isLearned)
-    .map((vid) => segmentOf(bridge.index, vid));
+    .map((vid) => fidOf(bridge.index, vid));
 }
 
 /** VLANs of the port that a VLAN and a VNI leave of all. */

@@ -3,7 +3,8 @@
  */
 
 import type { FdbRequest } from '../../api/api.js';
-import { destinationOf, destinationRemote, segmentOf } from '../../dataplane/state/forwarding.js';
+import { destinationOf, destinationRemote } from '../../dataplane/state/destination.js';
+import { fidOf } from '../../dataplane/state/fid.js';
 import {
   type FdbMatch,
   type FdbReader,
@@ -42,7 +43,7 @@ export function flushMatches(tables: FdbTables, request: Flush): FdbMatch[] {
     const segments = segmentsOf(port, request);
     if (bridge === null || segments === null) return [];
     const remotes = dst === undefined ? [undefined] : tables.remotesAt(port.index, dst);
-    const places = vlan !== undefined ? segments.filter((one) => one === segmentOf(bridge.index, vlan)) : segments;
+    const places = vlan !== undefined ? segments.filter((one) => one === fidOf(bridge.index, vlan)) : segments;
     return remotes.flatMap((remote) =>
       (places.length === 0 && vlan === undefined ? [undefined] : places).map((segment) => ({
         owner: port.index,
@@ -74,7 +75,7 @@ export function selectsEntry(tables: FdbTables, request: Flush, entry: Entry): b
 export function isBehind({ fdb, remotesAt }: FdbTables, port: Holder, entry: Entry, dst: string): boolean {
   if (entry.dst !== undefined || port.kind !== 'vxlan' || port.bridge === null) return entry.dst === dst;
   const { high, low } = macOf(entry.mac);
-  const row = fdb.find(high, low, segmentOf(port.bridge.index, entry.vlan));
+  const row = fdb.find(high, low, fidOf(port.bridge.index, entry.vlan));
   return row !== null && remotesAt(port.index, dst).includes(destinationRemote(row.destination));
 }
 
@@ -101,10 +102,10 @@ function portsOf({ model }: Pick<FdbTables, 'model'>, { dev, br }: Pick<Flush, '
 function segmentsOf(port: Holder, { vlan, vni }: Flush): number[] | null {
   const { bridge } = port;
   if (bridge === null) return null;
-  const ofVlan = vlan === undefined ? [] : [segmentOf(bridge.index, vlan)];
+  const ofVlan = vlan === undefined ? [] : [fidOf(bridge.index, vlan)];
   if (vni === undefined) return ofVlan;
   if (port.kind !== 'vxlan') return null;
   const mapped = port.vnis.find((one) => one.vni === vni);
   if (mapped === undefined) return null;
-  return mapped.vid === null ? ofVlan : [segmentOf(bridge.index, mapped.vid)];
+  return mapped.vid === null ? ofVlan : [fidOf(bridge.index, mapped.vid)];
 }

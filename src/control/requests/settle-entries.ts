@@ -2,7 +2,8 @@
  * What learning and ageing have done to entries that were put in: they may have moved to another port, as in
  * br_fdb_update, or be gone. Control looks before each change, so that it goes by where an entry is, not where it was put.
  */
-import { destinationRemote, segmentOf } from '../../dataplane/state/forwarding.js';
+import { destinationRemote } from '../../dataplane/state/destination.js';
+import { fidOf } from '../../dataplane/state/fid.js';
 import { type FdbReader, type FdbRow, FLAG_EXTERN_LEARN } from '../../fdb/table.js';
 import { type Entry, isForMany } from '../model/entries.js';
 import type { Port, SwitchModel } from '../model/model.js';
@@ -24,7 +25,7 @@ export function strayedEntries(model: SwitchModel, fdb: Pick<FdbReader, 'find'>)
     const port = model.ports.get(entry.port);
     if (port === undefined || port.bridge === null || !canStray(entry)) continue;
     const { high, low } = macOf(entry.mac);
-    const row = fdb.find(high, low, segmentOf(port.bridge.index, entry.vlan));
+    const row = fdb.find(high, low, fidOf(port.bridge.index, entry.vlan));
     const now = row === null || row.flags === 0 ? null : placeOf(entry, port, row, model);
     if (now !== entry) strayed.push({ entry, now });
   }

@@ -6,7 +6,7 @@
  */
 
 import type { Operation } from '../../dataplane/operations/operations.js';
-import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/state/forwarding.js';
+import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/state/destination.js';
 import type { GroupAddress } from '../../wire/group-message.js';
 import { formatAddress } from '../../wire/ip-address.js';
 

@@ -12,7 +12,7 @@
 
 import type { MdbAnswer, MdbRow, SwitchEvent } from '../../api/api.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
-import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/state/forwarding.js';
+import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/state/destination.js';
 import type { GroupAddress, GroupMessage, GroupQuery } from '../../wire/group-message.js';
 import { isIpv4Multicast, isLocalControlGroup } from '../../wire/igmp.js';
 import { formatAddress, isMapped } from '../../wire/ip-address.js';

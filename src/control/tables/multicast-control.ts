@@ -6,7 +6,7 @@ import type { MdbAnswer, MdbRequest, SwitchEvent } from '../../api/api.js';
 import { checkDestination } from '../../config/edit/check-entry.js';
 import type { GroupConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
-import { destinationOf } from '../../dataplane/state/forwarding.js';
+import { destinationOf } from '../../dataplane/state/destination.js';
 import type { Punt } from '../../dataplane/state/punt-ring.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import { command } from '../../text/shell.js';

@@ -7,7 +7,7 @@ import { MAX_BINDINGS } from '../../config/rules/tables.js';
 import type { NeighConfig } from '../../config/types.js';
 import { TICK_MS } from '../../dataplane/engine.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
-import { segmentOf, segmentParts } from '../../dataplane/state/forwarding.js';
+import { fidOf, fidParts } from '../../dataplane/state/fid.js';
 import {
   type NeighRow as Heard,
   NEIGH_MANUAL,
@@ -78,7 +78,7 @@ export class NeighTable {
   private rowOf({ segment, address, high, low, flags, port: index, stamp }: Heard, now: number): NeighRow | null {
     const { model } = this.parts;
     const port = model.portAt[index];
-    const place = segmentParts(segment);
+    const place = fidParts(segment);
     if (port === undefined || place === null) return null; // it has gone meanwhile
     const updated = Math.floor((neighAge(now, stamp) * TICK_MS) / 1000);
     const isManual = (flags & NEIGH_MANUAL) !== 0;
@@ -125,7 +125,7 @@ export class NeighTable {
     const bridge = port.bridge?.index ?? 0;
     const address = wordsOf(dst);
     const isKnown = this.bindings.delete(key);
-    const heard = this.parts.neigh.find(segmentOf(bridge, vid), address);
+    const heard = this.parts.neigh.find(fidOf(bridge, vid), address);
     if (!isKnown && (heard === null || heard.port !== port.index))
       throw new ChangeRefused(
         `port ${port.name} has no binding of ${dst}${vid === 0 ? '' : ` in VLAN ${vid}`}; "${command`neigh show dev ${port.name}`}" lists those it has`,

@@ -21,7 +21,7 @@ export function unknownVteps({ model, counters, remotes }: UnknownVtepSources): 
   const { tick } = counters;
   const now = Date.now();
   const timeOf = (then: number): string => new Date(now - Math.max(0, tick - then) * TICK_MS).toISOString();
-  return counters.strangers.list().flatMap(({ port: index, vni, address, count, first, last }) => {
+  return counters.unknownVteps.list().flatMap(({ port: index, vni, address, count, first, last }) => {
     const port = model.portAt[index];
     const isKnown =
       port?.kind !== 'vxlan' || port.config.acceptVteps === 'any' || remotes.find(index, ...address) !== 0;

@@ -18,7 +18,8 @@ import { effectiveOptions } from '../../config/effective-options.js';
 import type { PortConfig, VlanMembership } from '../../config/types.js';
 import { TICK_MS } from '../../dataplane/engine.js';
 import type { CounterReader, Traffic } from '../../dataplane/state/counters.js';
-import { destinationPort, destinationRemote, LOCAL_PORT, segmentParts } from '../../dataplane/state/forwarding.js';
+import { ABSENT_HOST_PORT, destinationPort, destinationRemote } from '../../dataplane/state/destination.js';
+import { fidParts } from '../../dataplane/state/fid.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import { ageOf } from '../../fdb/ageing.js';
 import type { FdbRow as FdbEntry, FdbReader } from '../../fdb/table.js';
@@ -160,12 +161,12 @@ function destinationRow(port: VxlanPort, master: string, entry: Entry): FdbRow {
 }
 
 function entryRow({ model, remotes }: Sources, entry: FdbEntry, now: number): FdbRow | null {
-  const place = segmentParts(entry.segment);
+  const place = fidParts(entry.segment);
   if (place === null) return null; // a pinned multicast MAC: shown from the model
   const bridge = model.bridgeAt[place.bridge];
   const port = model.portAt[destinationPort(entry.destination)];
   // A link that goes takes its entries along; some may be there for a moment longer.
-  if (bridge === undefined || (port === undefined && entry.owner !== LOCAL_PORT)) return null;
+  if (bridge === undefined || (port === undefined && entry.owner !== ABSENT_HOST_PORT)) return null;
   const state = stateOf(entry.flags);
   return {
     mac: formatMac(entry.high, entry.low),

@@ -36,7 +36,7 @@ export class StrangerWatch {
   constructor(private readonly parts: StrangerWatchParts) {
     this.now = parts.now ?? (() => performance.now());
     this.lines = new NoticeLimit(LINES, LINE_MS, this.now);
-    this.heard = parts.counters.strangers.heard;
+    this.heard = parts.counters.unknownVteps.heard;
     this.timer = every('stranger-watch', ROUND_MS, () => this.look());
   }
 
@@ -46,7 +46,7 @@ export class StrangerWatch {
 
   /** One round. */
   look(): void {
-    const { heard } = this.parts.counters.strangers;
+    const { heard } = this.parts.counters.unknownVteps;
     if (heard === this.heard) return;
     this.heard = heard;
     const now = this.now();

@@ -8,7 +8,7 @@
  *                 they were idle for five seconds; others after a minute. A permanent member of a group stays.
  */
 import type { CounterReader } from '../../dataplane/state/counters.js';
-import { destinationRemote } from '../../dataplane/state/forwarding.js';
+import { destinationRemote } from '../../dataplane/state/destination.js';
 import { MET_OF_NETWORK, MET_OF_PORT } from '../../encap/introductions.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import type { FdbReader } from '../../fdb/table.js';

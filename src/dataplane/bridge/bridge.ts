@@ -11,9 +11,10 @@ import {
   sourceHigh,
   sourceLow,
 } from '../../wire/ethernet.js';
-import { lookCloser } from '../neigh/stage.js';
+import { neighStage } from '../neigh/stage.js';
 import { ENTERED, OUTCOME_FLOOD } from '../state/batch.js';
 import type { Context } from '../state/context.js';
+import { destinationOf, destinationPort, destinationRemote } from '../state/destination.js';
 import {
   FDB_STATIC_MOVE,
   ISOLATED_PORT,
@@ -24,18 +25,8 @@ import {
   SAME_PORT,
   VLAN_NOT_ALLOWED,
 } from '../state/drop-reasons.js';
-import {
-  destinationOf,
-  destinationPort,
-  destinationRemote,
-  ISOLATED,
-  LEARNING,
-  LOCKED,
-  SHORT_CUTS,
-  SNOOPS_NEIGHBOURS,
-  segmentOf,
-  UP,
-} from '../state/forwarding.js';
+import { fidOf } from '../state/fid.js';
+import { ISOLATED, LEARNING, LOCKED, SHORT_CIRCUITS, SNOOPS_NEIGHBOURS, UP } from '../state/forwarding.js';
 import { isHorizon, isMember } from '../state/may-forward.js';
 
 /** What was put in by hand on this host is not learned away by a remote. */
@@ -54,10 +45,10 @@ export function bridgeFrame(sw: Context, frame: number): void {
     batch.drop(frame, LINK_LOCAL); // IEEE 802.1D section 7.12.6
     return;
   }
-  const segment = segmentOf(bridge, batch.vid[frame]);
-  if ((flags & (LOCKED | LEARNING)) !== 0 && !learnSource(sw, frame, segment, flags)) return;
-  const destination = isMulticastHigh(high) ? NOT_FOUND : sw.fdb.resolve(high, low, segment);
-  if ((flags & (SNOOPS_NEIGHBOURS | SHORT_CUTS)) !== 0 && lookCloser(sw, frame, segment, destination)) return;
+  const fid = fidOf(bridge, batch.vid[frame]);
+  if ((flags & (LOCKED | LEARNING)) !== 0 && !learnSource(sw, frame, fid, flags)) return;
+  const destination = isMulticastHigh(high) ? NOT_FOUND : sw.fdb.resolve(high, low, fid);
+  if ((flags & (SNOOPS_NEIGHBOURS | SHORT_CIRCUITS)) !== 0 && neighStage(sw, frame, fid, destination)) return;
   if (destination === NOT_FOUND) {
     batch.outcome[frame] = OUTCOME_FLOOD;
     return;
@@ -77,38 +68,38 @@ export function warmFdb(sw: Context, count: number): void {
   for (let frame = 0; frame < count; frame++) {
     if (batch.stage[frame] !== ENTERED) continue;
     const offset = batch.offset[frame];
-    const segment = segmentOf(forwarding.portBridge[batch.port[frame]], batch.vid[frame]);
-    seen |= fdb.touch(sourceHigh(view, offset), sourceLow(view, offset), segment);
-    seen |= fdb.touch(destinationHigh(view, offset), destinationLow(view, offset), segment);
+    const fid = fidOf(forwarding.portBridge[batch.port[frame]], batch.vid[frame]);
+    seen |= fdb.touch(sourceHigh(view, offset), sourceLow(view, offset), fid);
+    seen |= fdb.touch(destinationHigh(view, offset), destinationLow(view, offset), fid);
   }
   sw.warmed = seen; // kept, so that the reads are not left out as useless
 }
 
-/** Learns `<source MAC, segment> -> where it came from`. @returns false when the source may not be there */
-function learnSource(sw: Context, frame: number, segment: number, flags: number): boolean {
+/** Learns `<source MAC, fid> -> where it came from`. @returns false when the source may not be there */
+function learnSource(sw: Context, frame: number, fid: number, flags: number): boolean {
   const { batch, fdb, view } = sw;
   const port = batch.port[frame];
   const offset = batch.offset[frame];
   const high = sourceHigh(view, offset);
   const low = sourceLow(view, offset);
-  if ((flags & LOCKED) !== 0 && !isBehind(sw, high, low, segment, port)) {
+  if ((flags & LOCKED) !== 0 && !isBehind(sw, high, low, fid, port)) {
     batch.drop(frame, LOCKED_PORT);
     return false;
   }
   if ((flags & LEARNING) === 0) return true;
   const destination = destinationOf(port, batch.remote[frame]);
   // Should another engine give this row away meanwhile, the worst is that its new entry is young: `learn` looks again.
-  const row = fdb.lookup(high, low, segment);
+  const row = fdb.lookup(high, low, fid);
   if (row >= 0 && isSamePlace(sw, fdb.destinationOf(row), destination)) {
     fdb.refresh(row, sw.tick);
     return true;
   }
   if (batch.remote[frame] === 0) {
-    fdb.learn(high, low, segment, destination, port, sw.tick);
+    fdb.learn(high, low, fid, destination, port, sw.tick);
     return true; // also where its entry may not move, as in br_fdb_update
   }
-  const learned = fdb.learn(high, low, segment, destination, port, sw.tick, SETTLED_FOR_REMOTES);
-  if (learned !== STATIC_OTHER || !isOfOtherVtep(sw, high, low, segment, port)) return true;
+  const learned = fdb.learn(high, low, fid, destination, port, sw.tick, SETTLED_FOR_REMOTES);
+  if (learned !== STATIC_OTHER || !isOfOtherVtep(sw, high, low, fid, port)) return true;
   batch.drop(frame, FDB_STATIC_MOVE);
   return false;
 }
@@ -117,14 +108,14 @@ function learnSource(sw: Context, frame: number, segment: number, flags: number)
  * Whether an entry that does not move is behind the vxlan port `port`, and another VTEP there (vxlan_snoop). One on another
  * port of the bridge is this host's own: a gateway's MAC that every host has (anycast) comes from remotes as well.
  */
-function isOfOtherVtep(sw: Context, high: number, low: number, segment: number, port: number): boolean {
-  const known = sw.fdb.resolve(high, low, segment);
+function isOfOtherVtep(sw: Context, high: number, low: number, fid: number, port: number): boolean {
+  const known = sw.fdb.resolve(high, low, fid);
   return known !== NOT_FOUND && destinationPort(known) === port && destinationRemote(known) !== 0;
 }
 
 /** Whether a MAC is known to be behind the port. */
-function isBehind(sw: Context, high: number, low: number, segment: number, port: number): boolean {
-  const known = sw.fdb.resolve(high, low, segment);
+function isBehind(sw: Context, high: number, low: number, fid: number, port: number): boolean {
+  const known = sw.fdb.resolve(high, low, fid);
   return known !== NOT_FOUND && destinationPort(known) === port;
 }
 

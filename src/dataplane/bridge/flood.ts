@@ -9,7 +9,7 @@ import { withholdFrom } from '../neigh/suppress.js';
 import type { Context } from '../state/context.js';
 import { NO_DESTINATION, STORM_LIMITED } from '../state/drop-reasons.js';
 import { floodSource } from '../state/flood-budget.js';
-import { BCAST_FLOOD, FLOOD, MCAST_FLOOD, PORT_TAP, SNOOPS_NEIGHBOURS, UP } from '../state/forwarding.js';
+import { BCAST_FLOOD, FLOOD, MCAST_FLOOD, PORT_LOCAL, SNOOPS_NEIGHBOURS, UP } from '../state/forwarding.js';
 import { mayReceive } from '../state/may-forward.js';
 import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from '../state/storm.js';
 import { segmentsOf, sendsOf } from './flood-cost.js';
@@ -88,7 +88,7 @@ function floodAll(sw: Context, frame: number, needed: number): void {
   for (let index = 0; index < ports.length; index++) {
     const port = ports[index];
     if (!mayReceive(sw, frame, port, needed)) continue;
-    if (forwarding.portKind[port] === PORT_TAP) {
+    if (forwarding.portKind[port] === PORT_LOCAL) {
       if (!withhold(sw, frame, port)) emit(sw, frame, port, 0);
       copies++;
     } else {

@@ -19,9 +19,11 @@ import { isAllNodes, isAutoconfigurationGroup, isIpv6Multicast, mldMessage } fro
 import { isPimHello, PROTOCOL_PIM } from '../../wire/pim.js';
 import { emit } from '../egress/egress.js';
 import type { Context } from '../state/context.js';
+import { destinationPort, destinationRemote } from '../state/destination.js';
 import { NO_DESTINATION, TURN_EXCEEDED } from '../state/drop-reasons.js';
-import { destinationPort, destinationRemote, PORT_TAP, PORT_VXLAN, UP } from '../state/forwarding.js';
-import { domainOf, QUERIER4, QUERIER6 } from '../state/groups.js';
+import { fidOf } from '../state/fid.js';
+import { PORT_LOCAL, PORT_TUNNEL, UP } from '../state/forwarding.js';
+import { QUERIER4, QUERIER6 } from '../state/groups.js';
 import { mayReceive } from '../state/may-forward.js';
 import { PUNT_IGMP, PUNT_MLD, PUNT_PIM } from '../state/punt-ring.js';
 import { floodList, isTooMuch, pinOf, replicate, withhold } from './replicate.js';
@@ -44,7 +46,7 @@ function forward4(sw: Context, frame: number): boolean {
   const group = ipv4Destination(view, l3);
   if (!isIpv4Multicast(group)) return false;
   if (l4 !== 0 && layout[L4_PROTOCOL] === PROTOCOL_IGMP) {
-    const message = igmpMessage(view, l3, l4, layout[L3_END], isFinished(sw, frame));
+    const message = igmpMessage(view, l3, l4, layout[L3_END], hasFullChecksum(sw, frame));
     if (message !== MESSAGE_NONE) return relay(sw, frame, message, PUNT_IGMP, QUERIER4);
   } else if (l4 !== 0 && layout[L4_PROTOCOL] === PROTOCOL_PIM && isPimHello(view, l3, l4, layout[L3_END])) {
     punt(sw, frame, PUNT_PIM);
@@ -60,7 +62,7 @@ function forward6(sw: Context, frame: number): boolean {
   const a0 = ipv6Destination(view, l3, 0);
   if (!isIpv6Multicast(a0)) return false;
   if (l4 !== 0 && layout[L4_PROTOCOL] === PROTOCOL_ICMPV6) {
-    const message = mldMessage(view, l3, l4, layout[L3_END], isFinished(sw, frame));
+    const message = mldMessage(view, l3, l4, layout[L3_END], hasFullChecksum(sw, frame));
     if (message !== MESSAGE_NONE) return relay(sw, frame, message, PUNT_MLD, QUERIER6);
   }
   const a1 = ipv6Destination(view, l3, 1);
@@ -73,7 +75,7 @@ function forward6(sw: Context, frame: number): boolean {
 }
 
 /** Whether the frame's checksum is in it, and not left to a device. */
-function isFinished({ batch }: Context, frame: number): boolean {
+function hasFullChecksum({ batch }: Context, frame: number): boolean {
   return (batch.vnet[frame] & VNET_NEEDS_CSUM) === 0;
 }
 
@@ -107,9 +109,9 @@ function relay(sw: Context, frame: number, message: number, kind: number, querie
 function deliver(sw: Context, frame: number, querier: number, a0: number, a1: number, a2: number, a3: number): boolean {
   const { batch, forwarding } = sw;
   const { groups } = forwarding;
-  const domain = domainOf(forwarding.portBridge[batch.port[frame]], batch.vid[frame]);
-  const routers = groups.findRouters(domain);
-  const group = groups.find(domain, a0, a1, a2, a3);
+  const fid = fidOf(forwarding.portBridge[batch.port[frame]], batch.vid[frame]);
+  const routers = groups.findRouters(fid);
+  const group = groups.find(fid, a0, a1, a2, a3);
   const isHeard = routers >= 0 && (groups.queriersAt(routers) & querier) !== 0;
   if (!isHeard && !groups.isPermanent(group)) return false;
   sendTo(sw, frame, groups.destinationsAt(group), groups.destinationsAt(routers), false);
@@ -119,7 +121,7 @@ function deliver(sw: Context, frame: number, querier: number, a0: number, a1: nu
 /** Row of the routers in the frame's VLAN; -1 where no querier of the family is heard. */
 function routersOf({ batch, forwarding }: Context, frame: number, querier: number): number {
   const { groups } = forwarding;
-  const row = groups.findRouters(domainOf(forwarding.portBridge[batch.port[frame]], batch.vid[frame]));
+  const row = groups.findRouters(fidOf(forwarding.portBridge[batch.port[frame]], batch.vid[frame]));
   return row >= 0 && (groups.queriersAt(row) & querier) !== 0 ? row : -1;
 }
 
@@ -169,7 +171,7 @@ function sendToWholePorts(sw: Context, frame: number, destinations: Int32Array, 
   let copies = 0;
   for (let index = 0; index < destinations.length; index++) {
     const port = destinationPort(destinations[index]);
-    if (forwarding.portKind[port] !== PORT_VXLAN || replicatedFor[port] === sw.replication) continue;
+    if (forwarding.portKind[port] !== PORT_TUNNEL || replicatedFor[port] === sw.replication) continue;
     const named = destinationRemote(destinations[index]) !== 0;
     // One that is named gets its own copy where there is no list that it could be on.
     if (named && (!any || floodList(sw, frame, port).length === 0)) continue;
@@ -186,7 +188,7 @@ function sendOne(sw: Context, frame: number, destination: number): number {
   const port = destinationPort(destination);
   const remote = destinationRemote(destination);
   if (!mayReceive(sw, frame, port, UP)) return 0;
-  if (forwarding.portKind[port] !== PORT_TAP) {
+  if (forwarding.portKind[port] !== PORT_LOCAL) {
     if (remote === 0 || forwarding.tunnels[port].vniOfVlan[sw.batch.vid[frame]] === 0) return 0;
     if (sw.replicatedFor[port] === sw.replication && floodList(sw, frame, port).includes(remote)) return 0;
   }

@@ -5,11 +5,13 @@
 import { NOT_FOUND } from '../../fdb/table.js';
 import { destinationHigh, destinationLow } from '../../wire/ethernet.js';
 import { emit, emitToRemote, mayEnterTunnel } from '../egress/egress.js';
-import { tellL2Miss } from '../neigh/misses.js';
+import { reportL2Miss } from '../neigh/misses.js';
 import type { Context } from '../state/context.js';
+import { destinationPort, destinationRemote } from '../state/destination.js';
 import { NO_DESTINATION, SUPPRESSED, TURN_EXCEEDED } from '../state/drop-reasons.js';
+import { pinFidOf } from '../state/fid.js';
 import { TURN_SENDS } from '../state/flood-budget.js';
-import { destinationPort, destinationRemote, HAS_PINS, L2MISS, pinSegmentOf } from '../state/forwarding.js';
+import { HAS_PINS, L2MISS } from '../state/forwarding.js';
 
 /**
  * Whether the port has no copy of the frame that is being flooded, since the switch has answered it or keeps it from the
@@ -30,7 +32,7 @@ export function pinOf(sw: Context, frame: number, port: number): number {
   return sw.fdb.resolve(
     destinationHigh(sw.view, offset),
     destinationLow(sw.view, offset),
-    pinSegmentOf(port, sw.batch.vid[frame]),
+    pinFidOf(port, sw.batch.vid[frame]),
   );
 }
 
@@ -53,7 +55,7 @@ export function replicate(sw: Context, frame: number, port: number): number {
   if (withhold(sw, frame, port)) return 1;
   const remotes = floodList(sw, frame, port);
   if (remotes.length === 0) {
-    if ((sw.forwarding.portFlags[port] & L2MISS) !== 0) tellL2Miss(sw, frame, port);
+    if ((sw.forwarding.portFlags[port] & L2MISS) !== 0) reportL2Miss(sw, frame, port);
     sw.counters.droppedOut(port, NO_DESTINATION);
     return 1;
   }

@@ -7,7 +7,7 @@ import { flowHash } from '../../encap/flow.js';
 import { STATIC_REMOTES } from '../../encap/remotes.js';
 import { senderChoice } from '../../encap/tunnel.js';
 import {
-  KIND_TAP,
+  KIND_FRAME,
   KIND_UDP,
   TAG_KEEP,
   TAG_POP,
@@ -41,13 +41,13 @@ import { UDP_HEADER } from '../../wire/udp.js';
 import { hasTag, priorityBits, VLAN_TAG } from '../../wire/vlan.js';
 import { VXLAN_HEADER } from '../../wire/vxlan.js';
 import { isInnerTagRefused } from '../ingress/vlan.js';
-import { FLOW_KNOWN, FLOW_OWN, NO_TAG } from '../state/batch.js';
+import { FLOW_KNOWN, FLOW_OWN_TUNNEL, NO_TAG } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { INNER_VLAN_TAGGED, MTU_EXCEEDED, NO_DESTINATION, OWN_TUNNEL } from '../state/drop-reasons.js';
-import { PORT_TAP, UNTAGGED, VLAN_TUNNEL } from '../state/forwarding.js';
-import { introduce } from './install-remote.js';
-import { isOwnDatagram, tellOwnTunnel } from './own-tunnel.js';
-import { accountsOf, nextCommand, tagGrowth } from './transmit.js';
+import { PORT_LOCAL, UNTAGGED, VLAN_TUNNEL } from '../state/forwarding.js';
+import { installRemote } from './install-remote.js';
+import { isOwnTunnel, reportOwnTunnel } from './own-tunnel.js';
+import { nextCommand, packCounters, tagGrowth } from './transmit.js';
 
 /** Sends one copy of the frame out of a port; `remote` says where to behind a vxlan port. */
 export function emit(sw: Context, frame: number, port: number, remote: number): void {
@@ -56,11 +56,11 @@ export function emit(sw: Context, frame: number, port: number, remote: number): 
 
 /** Sends one copy each of a run's frames, from `first` to before `end`, out of a port. */
 export function emitRun(sw: Context, first: number, end: number, port: number, remote: number): void {
-  if (sw.forwarding.portKind[port] === PORT_TAP) {
+  if (sw.forwarding.portKind[port] === PORT_LOCAL) {
     // The tag and the accounts are the whole run's.
     const tag = tagOnEgress(sw, first, port);
-    const accounts = accountsOf(0, sw.forwarding.vlanCounter(port, sw.batch.vid[first]));
-    for (let frame = first; frame < end; frame++) emitToTap(sw, frame, port, tag, accounts);
+    const accounts = packCounters(0, sw.forwarding.vlanCounter(port, sw.batch.vid[first]));
+    for (let frame = first; frame < end; frame++) emitToLocal(sw, frame, port, tag, accounts);
     return;
   }
   for (let frame = first; frame < end; frame++) {
@@ -76,9 +76,9 @@ export function emitRun(sw: Context, first: number, end: number, port: number, r
 export function mayEnterTunnel(sw: Context, frame: number, port: number): boolean {
   const { batch } = sw;
   if (batch.flowKnown[frame] === 0) workOutFlow(sw, frame);
-  if (batch.flowKnown[frame] === FLOW_OWN) {
+  if (batch.flowKnown[frame] === FLOW_OWN_TUNNEL) {
     sw.counters.droppedOut(port, OWN_TUNNEL);
-    tellOwnTunnel(sw, frame);
+    reportOwnTunnel(sw, frame);
     return false;
   }
   // The tag that says the frame's VLAN is popped; where there is none, none is left. What follows is what the far end sees.
@@ -88,7 +88,7 @@ export function mayEnterTunnel(sw: Context, frame: number, port: number): boolea
 }
 
 /** One command that writes the frame to a TAP, with the offload header the guest is to see. */
-function emitToTap(sw: Context, frame: number, port: number, tag: number, accounts: number): void {
+function emitToLocal(sw: Context, frame: number, port: number, tag: number, accounts: number): void {
   const { batch, tx } = sw;
   const mtu = sw.forwarding.portMtu[port];
   let vnet = batch.vnet[frame];
@@ -106,7 +106,7 @@ function emitToTap(sw: Context, frame: number, port: number, tag: number, accoun
     gso = segment | (header << 16);
   }
   const at = nextCommand(sw);
-  tx[at + TX_KIND] = KIND_TAP;
+  tx[at + TX_KIND] = KIND_FRAME;
   tx[at + TX_INDEX] = port;
   tx[at + TX_OFFSET] = batch.offset[frame];
   tx[at + TX_LENGTH] = batch.length[frame];
@@ -131,7 +131,7 @@ export function emitToRemote(sw: Context, frame: number, port: number, remote: n
   let header = tunnel.headerOfVlan[vid];
   let counter = tunnel.counterOfVlan[vid];
   if (remote >= STATIC_REMOTES) {
-    if (!introduce(sw, remote)) {
+    if (!installRemote(sw, remote)) {
       sw.counters.droppedOut(port, NO_DESTINATION);
       return;
     }
@@ -155,7 +155,7 @@ export function emitToRemote(sw: Context, frame: number, port: number, remote: n
   tx[at + TX_REMOTE] = remote;
   tx[at + TX_TOS] = outerTos(tunnel.tos, batch.tos[frame]);
   tx[at + TX_COOKIE] = port;
-  tx[at + TX_COOKIE2] = accountsOf(counter, sw.forwarding.vlanCounter(port, vid));
+  tx[at + TX_COOKIE2] = packCounters(counter, sw.forwarding.vlanCounter(port, vid));
 }
 
 /** Whether the path to a remote is too narrow for a copy; if so it is dropped. */
@@ -169,7 +169,7 @@ function isTooLong(sw: Context, frame: number, port: number, remote: number): bo
 /** Drops a copy that is too long. @param mtu bytes of an inner IP packet that would not be */
 function refuse(sw: Context, frame: number, port: number, mtu: number): void {
   sw.counters.droppedOut(port, MTU_EXCEEDED);
-  sw.oversized.note(frame, mtu);
+  sw.tooBig.note(frame, mtu);
 }
 
 /**
@@ -204,7 +204,7 @@ function workOutFlow(sw: Context, frame: number): void {
   batch.tos[frame] = kind === 4 ? ipv4Tos(view, l3) : kind === 6 ? ipv6TrafficClass(view, l3) : 0;
   const whole = kind === 6 || (kind === 4 && ipv4DontFragment(view, l3));
   batch.flow[frame] = senderChoice(flowHash(view, offset, layout), whole);
-  batch.flowKnown[frame] = layout[L4_PROTOCOL] === PROTOCOL_UDP && isOwnDatagram(sw) ? FLOW_OWN : FLOW_KNOWN;
+  batch.flowKnown[frame] = layout[L4_PROTOCOL] === PROTOCOL_UDP && isOwnTunnel(sw) ? FLOW_OWN_TUNNEL : FLOW_KNOWN;
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Context } from '../state/context.js';
  * Sees to it that the Nic knows the address of a remote that engines have numbered (hot).
  * @returns false when the number stands for no VTEP any more
  */
-export function introduce(sw: Context, remote: number): boolean {
+export function installRemote(sw: Context, remote: number): boolean {
   const version = sw.remotes.version(remote);
   return sw.metRemotes[remote - STATIC_REMOTES] === version || tellNic(sw, remote, version);
 }

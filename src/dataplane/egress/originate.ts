@@ -6,30 +6,30 @@
  * A batch has a bounded number of them; what asks for more goes without. In the accounts such a frame is a copy that
  * nobody sent: `replicated` counts it, so that they balance.
  */
-import { NO_TAG, OWN_FRAMES } from '../state/batch.js';
+import { NO_TAG, ORIGINATED_FRAMES } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { UP } from '../state/forwarding.js';
 import { emit } from './egress.js';
 
 /** Bytes of such a frame at most: an ICMPv6 error fills the least MTU of IPv6 (RFC 4443 section 2.4). */
-export const OWN_BYTES = 1536;
+export const ORIGINATED_BYTES = 1536;
 /** Room that the arena's header part keeps for them, at its end. */
-export const OWN_ROOM = OWN_FRAMES * OWN_BYTES;
+export const ORIGINATED_ROOM = ORIGINATED_FRAMES * ORIGINATED_BYTES;
 
 /** None is left in this batch. */
 export const NO_ROOM = -1;
 
 /** A row for a frame of the switch's own; its bytes go to `batch.offset[row]`. NO_ROOM when the batch has had its share. */
-export function beginOwn(sw: Context): number {
-  if (sw.ownFrames === OWN_FRAMES) return NO_ROOM;
-  const own = sw.ownFrames++;
+export function beginOriginated(sw: Context): number {
+  if (sw.originated === ORIGINATED_FRAMES) return NO_ROOM;
+  const own = sw.originated++;
   const row = sw.batch.size + own;
-  sw.batch.offset[row] = sw.nic.headerBase + sw.nic.headerBytes - OWN_ROOM + own * OWN_BYTES;
+  sw.batch.offset[row] = sw.nic.headerBase + sw.nic.headerBytes - ORIGINATED_ROOM + own * ORIGINATED_BYTES;
   return row;
 }
 
 /**
- * Sends the frame of a row that `beginOwn` gave, untagged and with finished checksums, to where another frame came from.
+ * Sends the frame of a row that `beginOriginated` gave, untagged and with finished checksums, to where another frame came from.
  * @param length bytes of the frame; @param like the frame that it answers: its VLAN, port and remote
  * @returns false when nothing may go out there now
  */

@@ -21,7 +21,7 @@ const addresses = new Int32Array(8);
 const DESTINATION = 4;
 
 /** Whether the UDP packet that `sw.layout` describes is a datagram of one of the switch's tunnels. */
-export function isOwnDatagram(sw: Context): boolean {
+export function isOwnTunnel(sw: Context): boolean {
   const { endpoints } = sw.forwarding;
   const l4 = sw.layout[L4_OFFSET];
   if (l4 !== 0 && endpoints.destinations[udpDestinationPort(sw.view, l4)] === 0) return false;
@@ -32,9 +32,9 @@ export function isOwnDatagram(sw: Context): boolean {
 
 /** @param isOwnSource whether the source port is one of a sending socket */
 function isBetweenVteps({ forwarding, remotes }: Context, isOwnSource: boolean): boolean {
-  const { tunnels, vxlanPorts } = forwarding;
-  for (let index = 0; index < vxlanPorts.length; index++) {
-    const port = vxlanPorts[index];
+  const { tunnels, tunnelPorts } = forwarding;
+  for (let index = 0; index < tunnelPorts.length; index++) {
+    const port = tunnelPorts[index];
     const { local } = tunnels[port];
     if (local === null ? !isOwnSource : !isSource(local)) continue;
     if (remotes.find(port, addresses[4], addresses[5], addresses[6], addresses[7]) !== 0) return true;
@@ -62,12 +62,13 @@ function readAddresses({ layout, view }: Context): void {
 }
 
 /** Tells the control thread by which port the frame came and which remote it was for; of each once a tick at most. */
-export function tellOwnTunnel(sw: Context, frame: number): void {
+export function reportOwnTunnel(sw: Context, frame: number): void {
   const { batch } = sw;
   parseInner(sw.view, batch.offset[frame], batch.length[frame], sw.layout);
   readAddresses(sw);
   const port = batch.port[frame];
-  const { misses, tick } = sw;
-  if (!misses.isNew(PUNT_OWN_TUNNEL, port, 0, addresses[4], addresses[5], addresses[6], addresses[7], tick)) return;
+  const { missLimiter, tick } = sw;
+  if (!missLimiter.isNew(PUNT_OWN_TUNNEL, port, 0, addresses[4], addresses[5], addresses[6], addresses[7], tick))
+    return;
   sw.punts.tell(PUNT_OWN_TUNNEL, port, 0, batch.vid[frame], addresses, DESTINATION, 0, 0, 0, 0);
 }

@@ -18,15 +18,15 @@ import { parseInner } from '../../wire/inner.js';
 import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
 import { NO_TAG } from '../state/batch.js';
 import type { Context } from '../state/context.js';
-import { answer, beginOwn, NO_ROOM } from './originate.js';
+import { answer, beginOriginated, NO_ROOM } from './originate.js';
 
 /** Answers the frames that this batch has noted as too long. */
 export function answerTooBig(sw: Context): void {
-  const { oversized } = sw;
-  const { count, frames, mtus } = oversized;
+  const { tooBig } = sw;
+  const { count, frames, mtus } = tooBig;
   for (let index = 0; index < count; index++) answerFrame(sw, frames[index], mtus[index]);
   // What was noted meanwhile are these answers themselves.
-  oversized.count = 0;
+  tooBig.count = 0;
 }
 
 function answerFrame(sw: Context, frame: number, mtu: number): void {
@@ -35,8 +35,8 @@ function answerFrame(sw: Context, frame: number, mtu: number): void {
   if (frame >= batch.size || isMulticastHigh(destinationHigh(view, offset))) return;
   parseInner(view, offset, batch.length[frame], layout);
   if (!mayTellTooBig(view, layout, mtu)) return;
-  if (!sw.oversized.takeAnswer(batch.port[frame], sw.tick)) return;
-  const row = beginOwn(sw);
+  if (!sw.tooBig.takeAnswer(batch.port[frame], sw.tick)) return;
+  const row = beginOriginated(sw);
   if (row === NO_ROOM) return;
   const at = batch.offset[row];
   const header = writeLink(sw, frame, at);

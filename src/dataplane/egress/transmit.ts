@@ -33,17 +33,17 @@ const TAG_OPERATION = 3 << 16;
 
 /** Word of the next free command in `tx`; a full ring is executed first. */
 export function nextCommand(sw: Context): number {
-  if ((sw.commands + 1) * TX_STRIDE > sw.tx.length) executeRing(sw, true);
+  if ((sw.commands + 1) * TX_STRIDE > sw.tx.length) transmitCommands(sw, true);
   return sw.commands++ * TX_STRIDE;
 }
 
 /** TX_COOKIE2: which accounts of a VNI (0-65535) and of a membership (0: none) count the copy, should it leave. */
-export function accountsOf(vniCounter: number, vlanCounter: number): number {
+export function packCounters(vniCounter: number, vlanCounter: number): number {
   return (vlanCounter << 16) | vniCounter;
 }
 
 /** Hands the commands to the Nic and enters each outcome into the accounts; `more` of the batch follows in another ring. */
-export function executeRing(sw: Context, more = false): void {
+export function transmitCommands(sw: Context, more = false): void {
   const count = sw.commands;
   if (count === 0) return;
   sw.nic.transmit(count, more);
@@ -52,12 +52,12 @@ export function executeRing(sw: Context, more = false): void {
   sw.extraSends = 0;
   sw.floodBegin = 0;
   const end = count * TX_STRIDE;
-  for (let at = 0; at < end; ) at = sw.tx[at + TX_STATUS] === 0 ? accountSent(sw, at, end) : accountLost(sw, at);
+  for (let at = 0; at < end; ) at = sw.tx[at + TX_STATUS] === 0 ? countSent(sw, at, end) : countFailed(sw, at);
   sw.commands = 0;
 }
 
 /** Enters the commands from `at` on that were carried out and have the accounts of the first. @returns where others begin */
-function accountSent({ counters, tx }: Context, at: number, end: number): number {
+function countSent({ counters, tx }: Context, at: number, end: number): number {
   const port = tx[at + TX_COOKIE];
   const accounts = tx[at + TX_COOKIE2];
   const remote = tx[at + TX_REMOTE];
@@ -81,11 +81,11 @@ function accountSent({ counters, tx }: Context, at: number, end: number): number
 }
 
 /** Enters the command at `at`, which failed. @returns where the next one is */
-function accountLost(sw: Context, at: number): number {
+function countFailed(sw: Context, at: number): number {
   const { tx } = sw;
   const status = tx[at + TX_STATUS];
   sw.counters.droppedOut(tx[at + TX_COOKIE], reasonOf(status));
-  if (status === EMSGSIZE && tx[at + TX_KIND] === KIND_UDP) sw.oversized.refusedTo = tx[at + TX_REMOTE];
+  if (status === EMSGSIZE && tx[at + TX_KIND] === KIND_UDP) sw.tooBig.refusedTo = tx[at + TX_REMOTE];
   return at + TX_STRIDE;
 }
 

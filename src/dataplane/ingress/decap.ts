@@ -21,7 +21,7 @@ export function takeOverInner(sw: Context, frame: number, outerTos: number): boo
     batch.drop(frame, ECN_INVALID);
     return false;
   }
-  recogniseUnfinished(sw, frame);
+  recognisePartialChecksum(sw, frame);
   return true;
 }
 
@@ -45,12 +45,12 @@ function takeOverEcn(sw: Context, outerEcn: number): boolean {
  * the pseudo-header alone (SEMANTICS "Offloads"). Marked as NEEDS_CSUM here, the guest takes it as its own kernel's
  * promise; a finished checksum that looks the same by chance is valid under either reading.
  */
-function recogniseUnfinished(sw: Context, frame: number): void {
+function recognisePartialChecksum(sw: Context, frame: number): void {
   const { batch, layout, view } = sw;
   const field = checksumField(layout);
   if (field === 0) return;
   const l4 = layout[L4_OFFSET];
-  if (view.getUint16(l4 + field) !== unfinishedSum(view, layout)) return;
+  if (view.getUint16(l4 + field) !== partialChecksum(view, layout)) return;
 
   const l4Length = layout[L3_END] - l4;
   const tcp = field === TCP_CHECKSUM;
@@ -73,7 +73,7 @@ export function checksumField(layout: Int32Array): number {
 }
 
 /** What the checksum of a TCP or UDP frame reads that was left to a NIC: the sum of its pseudo-header. */
-export function unfinishedSum(view: DataView, layout: Int32Array): number {
+export function partialChecksum(view: DataView, layout: Int32Array): number {
   const l3 = layout[L3_OFFSET];
   const l4Length = layout[L3_END] - layout[L4_OFFSET];
   const protocol = layout[L4_PROTOCOL];

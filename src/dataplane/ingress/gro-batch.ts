@@ -13,7 +13,7 @@ import { IPV6_HEADER } from '../../wire/ipv6.js';
 import { VXLAN_HEADER } from '../../wire/vxlan.js';
 import { CONTINUES } from '../state/batch.js';
 import type { Context } from '../state/context.js';
-import { checksumField, unfinishedSum } from './decap.js';
+import { checksumField, partialChecksum } from './decap.js';
 import { isSame, takeOverPlace } from './run.js';
 import { beginDatagram } from './tunnel.js';
 
@@ -28,7 +28,7 @@ const SHARED = IP + 2;
  * (RFC 6040); made of the same once more, it stays so.
  * @returns the first frame that is not taken in
  */
-export function takeInTrain(sw: Context, head: number, count: number): number {
+export function takeInGroBatch(sw: Context, head: number, count: number): number {
   const { batch, layout, rx, view } = sw;
   const headAt = head * RX_STRIDE;
   const next = head + 1;
@@ -36,7 +36,7 @@ export function takeInTrain(sw: Context, head: number, count: number): number {
   const field = checksumField(layout);
   if (field === 0 || batch.vnet[head] !== 0 || !hasPlainIp(layout, batch.offset[head])) return next;
 
-  const unfinished = unfinishedSum(view, layout);
+  const unfinished = partialChecksum(view, layout);
   const datagram = rx[headAt + RX_OFFSET];
   const length = rx[headAt + RX_LENGTH];
   const checksum = layout[L4_OFFSET] + field - datagram;
@@ -51,7 +51,7 @@ export function takeInTrain(sw: Context, head: number, count: number): number {
     takeOverPlace(sw, frame);
     batch.stage[frame] = CONTINUES;
   }
-  countTrain(sw, head, frame - next);
+  countGroBatch(sw, head, frame - next);
   return frame;
 }
 
@@ -72,7 +72,7 @@ function isSameIp(view: DataView, one: number, other: number, v4: boolean): bool
 }
 
 /** Enters so many frames behind `head` into its accounts. */
-function countTrain({ batch, counters, forwarding }: Context, head: number, frames: number): void {
+function countGroBatch({ batch, counters, forwarding }: Context, head: number, frames: number): void {
   const port = batch.port[head];
   const vid = batch.vid[head];
   const bytes = batch.length[head] * frames;

@@ -31,7 +31,7 @@ const LEAST_SEGMENT = 32;
 const MOST_SEGMENTS = 512;
 
 /** Fills row `frame` of the batch from the descriptor at word `at`. @returns false when the frame was dropped */
-export function ingressTap(sw: Context, frame: number, at: number): boolean {
+export function ingressLocal(sw: Context, frame: number, at: number): boolean {
   const { batch, rx, view } = sw;
   const port = rx[at + RX_INDEX];
   const offset = rx[at + RX_OFFSET];

@@ -7,7 +7,7 @@
  * unicast are taken over (`engine.ts`).
  */
 import {
-  KIND_TAP,
+  KIND_FRAME,
   RX_ADDRESS,
   RX_CSUM,
   RX_GSO,
@@ -42,10 +42,10 @@ export function continuesRun(sw: Context, frame: number, at: number): boolean {
   const { rx } = sw;
   const before = at - RX_STRIDE;
   if (rx[at + RX_KIND] !== rx[before + RX_KIND] || rx[at + RX_INDEX] !== rx[before + RX_INDEX]) return false;
-  return rx[at + RX_KIND] === KIND_TAP ? continuesFromTap(sw, frame, at) : continuesFromRemote(sw, frame, at);
+  return rx[at + RX_KIND] === KIND_FRAME ? continuesFromLocal(sw, frame, at) : continuesFromRemote(sw, frame, at);
 }
 
-function continuesFromTap(sw: Context, frame: number, at: number): boolean {
+function continuesFromLocal(sw: Context, frame: number, at: number): boolean {
   const { rx, view } = sw;
   const offset = rx[at + RX_OFFSET];
   const length = rx[at + RX_LENGTH];

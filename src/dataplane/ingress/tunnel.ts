@@ -21,7 +21,7 @@ import { takeOverInner } from './decap.js';
 import { allowedIn, classifyVlan, isInnerTagRefused } from './vlan.js';
 
 /** Fills row `frame` of the batch from the descriptor at word `at`. @returns false when the frame was dropped */
-export function ingressVxlan(sw: Context, frame: number, at: number): boolean {
+export function ingressTunnel(sw: Context, frame: number, at: number): boolean {
   const { batch, forwarding, rx, view } = sw;
   const socket = rx[at + RX_INDEX];
   const datagram = rx[at + RX_OFFSET];
@@ -45,7 +45,7 @@ export function ingressVxlan(sw: Context, frame: number, at: number): boolean {
   }
   const address = at + RX_ADDRESS;
   const known = sw.remotes.find(port, rx[address], rx[address + 1], rx[address + 2], rx[address + 3]);
-  if (known === 0 && (flags & ANY_VTEP) === 0) return refuseStranger(sw, frame, port, at);
+  if (known === 0 && (flags & ANY_VTEP) === 0) return refuseUnknownVtep(sw, frame, port, at);
   sw.counters.received(port, length);
   if (!acceptInner(sw, frame, port, vid, rx[at + RX_TOS])) return false;
   // A VTEP is only taken in by a frame that is. Replies go to the configured port, never to the source port.
@@ -76,9 +76,9 @@ function refuse(sw: Context, frame: number, port: number, reason: number): false
 }
 
 /** Drops a datagram from an address that is no remote of the port, and remembers the address. */
-function refuseStranger(sw: Context, frame: number, port: number, at: number): false {
+function refuseUnknownVtep(sw: Context, frame: number, port: number, at: number): false {
   const { rx, view } = sw;
-  sw.counters.strangers.met(port, vni(view, rx[at + RX_OFFSET]), rx, at + RX_ADDRESS, sw.tick);
+  sw.counters.unknownVteps.met(port, vni(view, rx[at + RX_OFFSET]), rx, at + RX_ADDRESS, sw.tick);
   return refuse(sw, frame, port, VTEP_UNKNOWN);
 }
 

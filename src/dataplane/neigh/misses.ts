@@ -10,20 +10,20 @@ import { PUNT_L2MISS, PUNT_L3MISS } from '../state/punt-ring.js';
 const NOBODY = new Int32Array(4);
 
 /** The frame's destination is known nowhere, and the port has nobody to flood to. */
-export function tellL2Miss(sw: Context, frame: number, port: number): void {
+export function reportL2Miss(sw: Context, frame: number, port: number): void {
   const { batch, view } = sw;
   const offset = batch.offset[frame];
   const high = destinationHigh(view, offset);
   const low = destinationLow(view, offset);
   const vid = batch.vid[frame];
-  if (isMulticastHigh(high) || !sw.misses.isNew(PUNT_L2MISS, port, vid, high, low, 0, 0, sw.tick)) return;
+  if (isMulticastHigh(high) || !sw.missLimiter.isNew(PUNT_L2MISS, port, vid, high, low, 0, 0, sw.tick)) return;
   sw.punts.tell(PUNT_L2MISS, port, 0, vid, NOBODY, 0, high, low, 0, 0);
 }
 
 /** Nobody is known to have the address at `words[at]`, which a frame on its way into the port is for. */
-export function tellL3Miss(sw: Context, frame: number, port: number, words: Int32Array, at: number): void {
+export function reportL3Miss(sw: Context, frame: number, port: number, words: Int32Array, at: number): void {
   const vid = sw.batch.vid[frame];
-  const isNew = sw.misses.isNew(
+  const isNew = sw.missLimiter.isNew(
     PUNT_L3MISS,
     port,
     vid,

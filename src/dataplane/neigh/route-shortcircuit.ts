@@ -25,10 +25,11 @@ import { IPV6_HEADER, ipv6Destination } from '../../wire/ipv6.js';
 import { isIpv6Multicast } from '../../wire/mld.js';
 import { ALONE, OUTCOME_FLOOD } from '../state/batch.js';
 import type { Context } from '../state/context.js';
-import { destinationPort, L3MISS, PORT_TAP, RSC, UP } from '../state/forwarding.js';
+import { destinationPort } from '../state/destination.js';
+import { L3MISS, PORT_LOCAL, RSC, UP } from '../state/forwarding.js';
 import { mayReceive } from '../state/may-forward.js';
 import { TARGET } from '../state/neigh-message.js';
-import { tellL3Miss } from './misses.js';
+import { reportL3Miss } from './misses.js';
 import { networkOffset } from './parse.js';
 
 /**
@@ -36,25 +37,25 @@ import { networkOffset } from './parse.js';
  * @param destination what the FDB has for the router's MAC
  * @returns whether the frame's outcome is decided; else it goes where it was to go
  */
-export function takeShortCut(sw: Context, frame: number, segment: number, destination: number): boolean {
+export function shortCircuit(sw: Context, frame: number, fid: number, destination: number): boolean {
   const { batch, binding, fdb, forwarding, neigh, neighbour, view } = sw;
   const offset = batch.offset[frame];
   const high = destinationHigh(view, offset);
   const low = destinationLow(view, offset);
   if (isMulticastHigh(high)) return false;
-  const port = destination === NOT_FOUND ? portWithShortCuts(sw, frame) : destinationPort(destination);
-  if (port < 0 || !mayReceive(sw, frame, port, UP | RSC) || !neigh.isRouter(segment, high, low)) return false;
+  const port = destination === NOT_FOUND ? portWithShortCircuit(sw, frame) : destinationPort(destination);
+  if (port < 0 || !mayReceive(sw, frame, port, UP | RSC) || !neigh.isRouter(fid, high, low)) return false;
   // What follows in a run may be for another host.
   batch.stage[frame] = ALONE;
   if (!readDestination(sw, frame)) return false;
-  if (!neigh.read(segment, neighbour, TARGET, binding)) {
-    if ((forwarding.portFlags[port] & L3MISS) !== 0) tellL3Miss(sw, frame, port, neighbour, TARGET);
+  if (!neigh.read(fid, neighbour, TARGET, binding)) {
+    if ((forwarding.portFlags[port] & L3MISS) !== 0) reportL3Miss(sw, frame, port, neighbour, TARGET);
     return false;
   }
   const hostHigh = binding[BINDING_HIGH];
   const hostLow = binding[BINDING_LOW];
   if (hostHigh === high && hostLow === low) return false; // it is for the router
-  const place = fdb.resolve(hostHigh, hostLow, segment);
+  const place = fdb.resolve(hostHigh, hostLow, fid);
   if (place !== NOT_FOUND && !mayGo(sw, frame, destinationPort(place))) return false;
   writeMac(view, offset, hostHigh, hostLow);
   writeMac(view, offset + 6, high, low);
@@ -63,7 +64,7 @@ export function takeShortCut(sw: Context, frame: number, segment: number, destin
 }
 
 /** A port with `rsc` that the frame would be flooded to; -1: there is none. */
-function portWithShortCuts(sw: Context, frame: number): number {
+function portWithShortCircuit(sw: Context, frame: number): number {
   const { forwarding } = sw;
   const ports = forwarding.bridgePorts[forwarding.portBridge[sw.batch.port[frame]]];
   for (let index = 0; index < ports.length; index++) {
@@ -75,7 +76,7 @@ function portWithShortCuts(sw: Context, frame: number): number {
 /** Whether the frame may go to where the host is: also out of the local port that it came in by, as from a router. */
 function mayGo(sw: Context, frame: number, port: number): boolean {
   const { forwarding } = sw;
-  if (port === sw.batch.port[frame]) return forwarding.portKind[port] === PORT_TAP;
+  if (port === sw.batch.port[frame]) return forwarding.portKind[port] === PORT_LOCAL;
   return mayReceive(sw, frame, port, UP);
 }
 

@@ -5,32 +5,33 @@
 import { NOT_FOUND } from '../../fdb/table.js';
 import { ALONE } from '../state/batch.js';
 import type { Context } from '../state/context.js';
+import { destinationPort } from '../state/destination.js';
 import { SUPPRESSED } from '../state/drop-reasons.js';
-import { destinationPort, PROXY, SHORT_CUTS, SNOOPS_NEIGHBOURS, UP } from '../state/forwarding.js';
+import { PROXY, SHORT_CIRCUITS, SNOOPS_NEIGHBOURS, UP } from '../state/forwarding.js';
 import { mayReceive } from '../state/may-forward.js';
 import { NEIGHBOUR_NONE, NEIGHBOUR_REQUEST } from '../state/neigh-message.js';
 import { looksLikeNeighbour, readNeighbour } from './parse.js';
-import { takeShortCut } from './route-shortcircuit.js';
+import { shortCircuit } from './route-shortcircuit.js';
 import { snoopNeighbour } from './snoop.js';
 import { reduceRequest } from './suppress.js';
 
 /** @param destination what the FDB has for the frame @returns whether the frame's outcome is decided */
-export function lookCloser(sw: Context, frame: number, segment: number, destination: number): boolean {
+export function neighStage(sw: Context, frame: number, fid: number, destination: number): boolean {
   const { batch, forwarding } = sw;
   const flags = forwarding.portFlags[batch.port[frame]];
   if (!looksLikeNeighbour(sw, frame)) {
-    return (flags & SHORT_CUTS) !== 0 && takeShortCut(sw, frame, segment, destination);
+    return (flags & SHORT_CIRCUITS) !== 0 && shortCircuit(sw, frame, fid, destination);
   }
   // What follows in a run may say something else.
   batch.stage[frame] = ALONE;
   if ((flags & SNOOPS_NEIGHBOURS) === 0) return false;
   const kind = readNeighbour(sw, frame);
   if (kind === NEIGHBOUR_NONE) return false;
-  snoopNeighbour(sw, frame, segment);
+  snoopNeighbour(sw, frame, fid);
   if (kind !== NEIGHBOUR_REQUEST || destination === NOT_FOUND) return false;
   const port = destinationPort(destination);
   if (!mayReceive(sw, frame, port, UP | PROXY)) return false;
-  reduceRequest(sw, frame, segment, port);
+  reduceRequest(sw, frame, fid, port);
   batch.drop(frame, SUPPRESSED);
   return true;
 }

@@ -38,22 +38,15 @@ import {
   writeMac,
 } from '../../wire/ethernet.js';
 import { ADVERTISEMENT_PACKET, ND_OVERRIDE, ND_ROUTER, ND_SOLICITED, writeAdvertisement } from '../../wire/nd.js';
-import { answer, beginOwn, NO_ROOM } from '../egress/originate.js';
-import { executeRing } from '../egress/transmit.js';
+import { answer, beginOriginated, NO_ROOM } from '../egress/originate.js';
+import { transmitCommands } from '../egress/transmit.js';
 import type { Context } from '../state/context.js';
-import {
-  destinationPort,
-  destinationRemote,
-  L3MISS,
-  NEIGH_SUPPRESS,
-  PORT_VXLAN,
-  PROXY,
-  segmentOf,
-  UP,
-} from '../state/forwarding.js';
+import { destinationPort, destinationRemote } from '../state/destination.js';
+import { fidOf } from '../state/fid.js';
+import { L3MISS, NEIGH_SUPPRESS, PORT_TUNNEL, PROXY, UP } from '../state/forwarding.js';
 import { mayReceive } from '../state/may-forward.js';
 import { FAMILY, NEIGHBOUR_REQUEST, SUBJECT, SUBJECT_HIGH, SUBJECT_LOW, TARGET } from '../state/neigh-message.js';
-import { tellL3Miss } from './misses.js';
+import { reportL3Miss } from './misses.js';
 import { isAnnouncement, isProbe, readNeighbour } from './parse.js';
 
 /** ff02::1, and the MAC of it. */
@@ -70,15 +63,15 @@ export function withholdFrom(sw: Context, frame: number, isGroup: boolean): numb
   const { batch, forwarding } = sw;
   const ingress = batch.port[frame];
   sw.probed = NOT_FOUND;
-  if (forwarding.portKind[ingress] === PORT_VXLAN || readNeighbour(sw, frame) !== NEIGHBOUR_REQUEST) return 0;
-  const segment = segmentOf(forwarding.portBridge[ingress], batch.vid[frame]);
-  if (!sw.neigh.read(segment, sw.neighbour, TARGET, sw.binding)) {
+  if (forwarding.portKind[ingress] === PORT_TUNNEL || readNeighbour(sw, frame) !== NEIGHBOUR_REQUEST) return 0;
+  const fid = fidOf(forwarding.portBridge[ingress], batch.vid[frame]);
+  if (!sw.neigh.read(fid, sw.neighbour, TARGET, sw.binding)) {
     tellProxies(sw, frame);
     return PROXY;
   }
   if (isOfOwner(sw, frame)) return PROXY;
   const suppresses = isGroup && (forwarding.flagsIn(ingress, batch.vid[frame]) & NEIGH_SUPPRESS) === 0;
-  const place = sw.fdb.resolve(sw.binding[BINDING_HIGH], sw.binding[BINDING_LOW], segment);
+  const place = sw.fdb.resolve(sw.binding[BINDING_HIGH], sw.binding[BINDING_LOW], fid);
   const asksOwner = suppresses && isProbe(sw);
   if (asksOwner && mayAskOwner(sw, place)) {
     sw.probed = place;
@@ -97,18 +90,18 @@ export function withholdFrom(sw: Context, frame: number, isGroup: boolean): numb
 function mayAskOwner({ forwarding }: Context, place: number): boolean {
   if (place === NOT_FOUND) return false;
   const port = destinationPort(place);
-  if (forwarding.portKind[port] !== PORT_VXLAN) return true;
+  if (forwarding.portKind[port] !== PORT_TUNNEL) return true;
   return destinationRemote(place) !== 0 && (forwarding.portFlags[port] & PROXY) === 0;
 }
 
 /** A request for one MAC, which was read into `sw.neighbour` and is on its way into a port with `proxy`: it ends here. */
-export function reduceRequest(sw: Context, frame: number, segment: number, port: number): void {
-  if (!sw.neigh.read(segment, sw.neighbour, TARGET, sw.binding)) {
-    if ((sw.forwarding.portFlags[port] & L3MISS) !== 0) tellL3Miss(sw, frame, port, sw.neighbour, TARGET);
+export function reduceRequest(sw: Context, frame: number, fid: number, port: number): void {
+  if (!sw.neigh.read(fid, sw.neighbour, TARGET, sw.binding)) {
+    if ((sw.forwarding.portFlags[port] & L3MISS) !== 0) reportL3Miss(sw, frame, port, sw.neighbour, TARGET);
     return;
   }
   if (isOfOwner(sw, frame)) return;
-  const place = sw.fdb.resolve(sw.binding[BINDING_HIGH], sw.binding[BINDING_LOW], segment);
+  const place = sw.fdb.resolve(sw.binding[BINDING_HIGH], sw.binding[BINDING_LOW], fid);
   if (isAnsweredFor(sw, frame, portOfOwner(sw, place), PROXY)) reply(sw, frame);
 }
 
@@ -118,7 +111,7 @@ function tellProxies(sw: Context, frame: number): void {
   const ports = forwarding.bridgePorts[forwarding.portBridge[sw.batch.port[frame]]];
   for (let index = 0; index < ports.length; index++) {
     const port = ports[index];
-    if (mayReceive(sw, frame, port, UP | PROXY | L3MISS)) tellL3Miss(sw, frame, port, sw.neighbour, TARGET);
+    if (mayReceive(sw, frame, port, UP | PROXY | L3MISS)) reportL3Miss(sw, frame, port, sw.neighbour, TARGET);
   }
 }
 
@@ -156,11 +149,11 @@ function reply(sw: Context, frame: number): void {
 
 /** Room for a frame of the switch's own; where this batch has had its share, those before it are sent to make some. */
 function roomForReply(sw: Context): number {
-  const row = beginOwn(sw);
+  const row = beginOriginated(sw);
   if (row !== NO_ROOM) return row;
-  executeRing(sw, true);
-  sw.ownFrames = 0;
-  return beginOwn(sw);
+  transmitCommands(sw, true);
+  sw.originated = 0;
+  return beginOriginated(sw);
 }
 
 function writeArp({ batch, binding, neighbour, view }: Context, row: number): number {

@@ -2,7 +2,7 @@
  * Bindings of the neighbour table as operations put them in and take them out. The table is shared: engine 0 alone writes.
  */
 import type { Context } from '../state/context.js';
-import { segmentOf } from '../state/forwarding.js';
+import { fidOf } from '../state/fid.js';
 
 interface Address {
   bridge: number;
@@ -15,13 +15,13 @@ export function setNeighbour(
   o: Address & { high: number; low: number; router: boolean; port: number },
 ): void {
   if (engine !== 0) return;
-  if (!neigh.set(segmentOf(o.bridge, o.vid), o.address, o.high, o.low, o.router, o.port, tick)) {
+  if (!neigh.set(fidOf(o.bridge, o.vid), o.address, o.high, o.low, o.router, o.port, tick)) {
     throw new RangeError('the neighbour table is full');
   }
 }
 
 export function removeNeighbour({ engine, neigh }: Context, { bridge, vid, address }: Address): void {
-  if (engine === 0) neigh.remove(segmentOf(bridge, vid), address);
+  if (engine === 0) neigh.remove(fidOf(bridge, vid), address);
 }
 
 export interface NeighFlush {
@@ -34,7 +34,6 @@ export interface NeighFlush {
 
 export function flushNeighbours({ engine, neigh }: Context, { port, bridge, vid, learnedOnly }: NeighFlush): void {
   if (engine !== 0) return;
-  const segments =
-    bridge === undefined ? undefined : ([segmentOf(bridge, vid ?? 0), segmentOf(bridge, vid ?? 0xfff)] as const);
+  const segments = bridge === undefined ? undefined : ([fidOf(bridge, vid ?? 0), fidOf(bridge, vid ?? 0xfff)] as const);
   neigh.flush({ port, segments, learnedOnly });
 }

@@ -30,9 +30,17 @@ export type Operation =
   | { op: 'bridge-del'; bridge: number }
 
   // ---- Ports
-  | { op: 'tap'; port: number; bridge: number; fds: number[]; vnetHeaderSize: number; flags: number; mtu: number }
   | {
-      op: 'vxlan';
+      op: 'local-port';
+      port: number;
+      bridge: number;
+      fds: number[];
+      vnetHeaderSize: number;
+      flags: number;
+      mtu: number;
+    }
+  | {
+      op: 'tunnel-port';
       port: number;
       bridge: number;
       flags: number;
@@ -138,12 +146,12 @@ export type Operation =
       op: 'fdb';
       high: number;
       low: number;
-      segment: number;
+      fid: number;
       destination: number;
       owner: number;
       flags: number;
     }
-  | { op: 'fdb-del'; high: number; low: number; segment: number }
+  | { op: 'fdb-del'; high: number; low: number; fid: number }
   /** Removes what matches among `rowCount` rows from `fromRow` on, so that a large table can be flushed in pieces. */
   | { op: 'flush'; match: FdbMatch; fromRow: number; rowCount: number }
 
@@ -177,23 +185,23 @@ type Of<Op extends Operation['op']> = Extract<Operation, { op: Op }>;
 
 const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } = {
   bridge: ports.setBridge,
-  'bridge-del': (sw, o) => ports.endBridge(sw, o.bridge),
-  tap: ports.addTap,
-  vxlan: ports.addVxlan,
+  'bridge-del': (sw, o) => ports.removeBridge(sw, o.bridge),
+  'local-port': ports.addLocalPort,
+  'tunnel-port': ports.addTunnelPort,
   port: ports.changePort,
   tunnel: ports.changeTunnel,
   'tunnel-mac': ports.changeTunnelMac,
-  'port-del': (sw, o) => ports.endPort(sw, o.port),
+  'port-del': (sw, o) => ports.removePort(sw, o.port),
   storm: ports.changeStorm,
   socket: ports.addSocket,
   'socket-owner': (sw, o) => {
     sw.forwarding.socketOwner[o.socket] = o.owner;
   },
-  'socket-del': (sw, o) => ports.endSocket(sw, o.socket),
+  'socket-del': (sw, o) => ports.removeSocket(sw, o.socket),
   sender: ports.addSender,
-  'sender-del': ports.endSender,
+  'sender-del': ports.removeSender,
   vlan: vlans.setVlan,
-  'vlan-del': vlans.endVlan,
+  'vlan-del': vlans.removeVlan,
   pvid: vlans.setPvid,
   vni: vlans.mapVni,
   'vni-del': vlans.unmapVni,
@@ -203,7 +211,7 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   'remote-mtu': (sw, o) => vlans.setRemoteMtu(sw, o),
   flood: vlans.setFlood,
   pin: vlans.setPin,
-  'pin-del': vlans.endPin,
+  'pin-del': vlans.removePin,
   fdb: vlans.setEntry,
   'fdb-del': vlans.removeEntry,
   flush: (sw, o) => {

@@ -8,10 +8,11 @@ import { Tunnel } from '../../encap/tunnel.js';
 import { AGEING_DEFAULT } from '../../fdb/table.js';
 import type { Context } from '../state/context.js';
 import { RETIRED } from '../state/counters.js';
-import { ANY_VTEP, HAS_PINS, LAST_SEGMENT, NO_BRIDGE, PORT_TAP, PORT_VXLAN } from '../state/forwarding.js';
+import { LAST_FID } from '../state/fid.js';
+import { ANY_VTEP, HAS_PINS, NO_BRIDGE, PORT_LOCAL, PORT_TUNNEL } from '../state/forwarding.js';
 import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from '../state/storm.js';
 import { flushNeighbours } from './neigh.js';
-import { forgetVlans, forgetVnis } from './vlans.js';
+import { clearVlans, clearVnis } from './vlans.js';
 
 /** In the place of a descriptor: the engine has none. */
 const NO_FD = -1;
@@ -38,7 +39,7 @@ export function setBridge(sw: Context, o: BridgeSettings): void {
   fdb.groupLimit[o.bridge] = o.maxLearned;
 }
 
-export function endBridge(sw: Context, bridge: number): void {
+export function removeBridge(sw: Context, bridge: number): void {
   const { forwarding, fdb } = sw;
   if (forwarding.bridgePorts[bridge].length > 0) {
     throw new RangeError(`bridge ${bridge} has ports: end them, or put them elsewhere, before it`);
@@ -60,11 +61,11 @@ interface PortSettings {
   flags: number;
 }
 
-export function addTap(
+export function addLocalPort(
   sw: Context,
   o: PortSettings & { fds: readonly number[]; vnetHeaderSize: number; mtu: number },
 ): void {
-  beginPort(sw, o, PORT_TAP);
+  beginPort(sw, o, PORT_LOCAL);
   sw.forwarding.portMtu[o.port] = o.mtu;
   // Without a device, what is sent to the port is dropped as port_down.
   if (o.fds[sw.engine] !== NO_FD) sw.nic.attachTap(o.port, o.fds[sw.engine], o.vnetHeaderSize);
@@ -79,7 +80,7 @@ interface TunnelSettings {
   maxLearned: number;
 }
 
-export function addVxlan(
+export function addTunnelPort(
   sw: Context,
   o: PortSettings &
     TunnelSettings & {
@@ -90,7 +91,7 @@ export function addVxlan(
     },
 ): void {
   const { forwarding } = sw;
-  beginPort(sw, o, PORT_VXLAN);
+  beginPort(sw, o, PORT_TUNNEL);
   const local = o.local == null ? null : Int32Array.from(o.local);
   forwarding.setTunnel(o.port, new Tunnel(o.socket, o.senders, o.udpPort, o.tos, o.dfSenders, local));
   forwarding.portMacHigh[o.port] = o.mac?.high ?? 0;
@@ -101,7 +102,7 @@ export function addVxlan(
 /** A port from nothing: what another one left under its number is forgotten. */
 function beginPort(sw: Context, { port, bridge, flags }: PortSettings, kind: number): void {
   const { forwarding } = sw;
-  if (forwarding.portKind[port] !== 0) forgetPort(sw, port);
+  if (forwarding.portKind[port] !== 0) clearPort(sw, port);
   forwarding.portKind[port] = kind;
   forwarding.moveToBridge(port, bridge);
   forwarding.setFlags(port, flags);
@@ -114,7 +115,7 @@ export function changePort(sw: Context, o: PortSettings & { mtu: number }): void
   const before = forwarding.portFlags[o.port];
   if (forwarding.portBridge[o.port] !== o.bridge) {
     forwarding.moveToBridge(o.port, o.bridge);
-    loseEntries(sw, o.port);
+    removeEntries(sw, o.port);
     flushNeighbours(sw, { port: o.port });
     if (sw.engine === 0) sw.fdb.assignGroup(o.port, o.bridge);
   }
@@ -125,16 +126,16 @@ export function changePort(sw: Context, o: PortSettings & { mtu: number }): void
 }
 
 /** Removes the port's rows. Pinned multicast MACs hang on the port alone and stay. */
-function loseEntries({ engine, fdb }: Context, port: number): void {
+function removeEntries({ engine, fdb }: Context, port: number): void {
   if (engine !== 0) return;
   for (let row = 0; row < fdb.slots; row++) {
-    const segment = fdb.segmentOf(row);
-    if (segment > 0 && segment <= LAST_SEGMENT && fdb.ownerOf(row) === port) fdb.removeRow(row);
+    const fid = fdb.segmentOf(row);
+    if (fid > 0 && fid <= LAST_FID && fdb.ownerOf(row) === port) fdb.removeRow(row);
   }
 }
 
 export function changeTunnel(sw: Context, o: TunnelSettings): void {
-  sw.forwarding.needPort(o.port, PORT_VXLAN);
+  sw.forwarding.needPort(o.port, PORT_TUNNEL);
   sw.forwarding.tunnels[o.port].setSenders(o.senders, o.tos, o.dfSenders);
   limitLearning(sw, o);
 }
@@ -143,7 +144,7 @@ export function changeTunnelMac(
   { forwarding }: Context,
   o: { port: number; mac: { high: number; low: number } },
 ): void {
-  forwarding.needPort(o.port, PORT_VXLAN);
+  forwarding.needPort(o.port, PORT_TUNNEL);
   forwarding.portMacHigh[o.port] = o.mac.high;
   forwarding.portMacLow[o.port] = o.mac.low;
 }
@@ -154,23 +155,23 @@ function limitLearning({ engine, fdb }: Context, { port, ageingTicks, maxLearned
   fdb.ownerLimit[port] = maxLearned;
 }
 
-export function endPort(sw: Context, port: number): void {
+export function removePort(sw: Context, port: number): void {
   const { counters, forwarding } = sw;
-  if (forwarding.portKind[port] !== 0) forgetPort(sw, port);
+  if (forwarding.portKind[port] !== 0) clearPort(sw, port);
   for (let socket = 0; socket < forwarding.socketOwner.length; socket++) {
     if (forwarding.socketOwner[socket] === port) forwarding.socketOwner[socket] = RETIRED;
   }
   setStorm(sw, { port, broadcast: 0, unknownUnicast: 0, multicast: 0 });
   counters.retire(port);
-  counters.strangers.forgetPort(port);
+  counters.unknownVteps.clearPort(port);
 }
 
-function forgetPort(sw: Context, port: number): void {
+function clearPort(sw: Context, port: number): void {
   const { fdb, forwarding, nic } = sw;
-  forgetVlans(sw, port);
-  if (forwarding.portKind[port] === PORT_VXLAN) {
-    forgetVnis(sw, port);
-    forgetLearnedRemotes(sw, port);
+  clearVlans(sw, port);
+  if (forwarding.portKind[port] === PORT_TUNNEL) {
+    clearVnis(sw, port);
+    clearLearnedRemotes(sw, port);
   } else {
     nic.detachTap(port);
   }
@@ -183,7 +184,7 @@ function forgetPort(sw: Context, port: number): void {
 }
 
 /** The VTEPs that the port has met. Every engine ends its accounts of them; the first one, told last, forgets them. */
-function forgetLearnedRemotes({ counters, engine, remotes }: Context, port: number): void {
+function clearLearnedRemotes({ counters, engine, remotes }: Context, port: number): void {
   for (const remote of remotes.learned(port)) counters.clearRemote(remote);
   if (engine === 0) remotes.removeLearnedOf(port);
 }
@@ -218,7 +219,7 @@ export function addSocket(
   if (o.fds[sw.engine] !== NO_FD) sw.nic.attachSocket(o.socket, o.fds[sw.engine]);
 }
 
-export function endSocket(sw: Context, socket: number): void {
+export function removeSocket(sw: Context, socket: number): void {
   sw.forwarding.socketOwner[socket] = RETIRED;
   sw.nic.detachSocket(socket);
 }
@@ -232,7 +233,7 @@ export function addSender(
   forwarding.endpoints.addSender(o.sender, o.udpPort);
 }
 
-export function endSender({ forwarding, nic }: Context, { sender }: { sender: number }): void {
+export function removeSender({ forwarding, nic }: Context, { sender }: { sender: number }): void {
   nic.detachSender(sender);
   forwarding.endpoints.removeSender(sender);
 }

@@ -8,10 +8,11 @@ import { VIDS } from '../../encap/tunnel.js';
 import { VNI_UNKNOWN } from '../../encap/vni-table.js';
 import { NOT_FOUND } from '../../fdb/table.js';
 import { VXLAN_HEADER, writeVxlanHeader } from '../../wire/vxlan.js';
-import { introduce } from '../egress/install-remote.js';
-import { OWN_ROOM } from '../egress/originate.js';
+import { installRemote } from '../egress/install-remote.js';
+import { ORIGINATED_ROOM } from '../egress/originate.js';
 import type { Context } from '../state/context.js';
-import { HAS_PINS, PORT_VXLAN, pinSegmentOf } from '../state/forwarding.js';
+import { pinFidOf } from '../state/fid.js';
+import { HAS_PINS, PORT_TUNNEL } from '../state/forwarding.js';
 
 // ---- VLANs ----
 
@@ -22,7 +23,7 @@ export function setVlan(
   const { forwarding } = sw;
   forwarding.needPort(o.port);
   const before = forwarding.vlanCounter(o.port, o.vid);
-  if (before !== o.counter) endAccounts(sw, before);
+  if (before !== o.counter) clearCounter(sw, before);
   forwarding.setVlan(o.port, o.vid, o.untagged, o.suppresses ?? false, o.counter);
 }
 
@@ -32,20 +33,20 @@ export function setPvid({ forwarding }: Context, { port, vid }: { port: number; 
 }
 
 /** Without its VLAN there is no PVID either. */
-export function endVlan(sw: Context, { port, vid }: { port: number; vid: number }): void {
+export function removeVlan(sw: Context, { port, vid }: { port: number; vid: number }): void {
   const { forwarding } = sw;
-  endAccounts(sw, forwarding.vlanCounter(port, vid));
+  clearCounter(sw, forwarding.vlanCounter(port, vid));
   forwarding.vlans[(port << 12) | vid] = 0;
   if (forwarding.portPvid[port] === vid) forwarding.portPvid[port] = 0;
 }
 
 /** All memberships of a port. */
-export function forgetVlans(sw: Context, port: number): void {
-  for (let vid = 0; vid < VIDS; vid++) endAccounts(sw, sw.forwarding.vlanCounter(port, vid));
+export function clearVlans(sw: Context, port: number): void {
+  for (let vid = 0; vid < VIDS; vid++) clearCounter(sw, sw.forwarding.vlanCounter(port, vid));
   sw.forwarding.vlans.fill(0, port << 12, (port + 1) << 12);
 }
 
-function endAccounts(sw: Context, counter: number): void {
+function clearCounter(sw: Context, counter: number): void {
   if (counter !== 0) sw.counters.clearVlan(counter);
 }
 
@@ -60,7 +61,7 @@ export function mapVni(
   o: { port: number; vid: number | null; vni: number; header: number; counter: number },
 ): void {
   const { forwarding } = sw;
-  forwarding.needPort(o.port, PORT_VXLAN);
+  forwarding.needPort(o.port, PORT_TUNNEL);
   const offset = writeHeader(sw, o.header, o.vni);
   const tunnel = forwarding.tunnels[o.port];
   const place = o.vid ?? 0;
@@ -69,7 +70,7 @@ export function mapVni(
   if (elsewhere !== VNI_UNKNOWN && elsewhere !== ((o.port << 12) | place)) {
     unmapVlan(sw, elsewhere >>> 12, elsewhere & 0xfff);
   }
-  endMapping(sw, o.port, place);
+  removeMapping(sw, o.port, place);
   for (const vid of vidsOf(o.vid)) tunnel.mapVlan(vid, o.vni, offset, o.counter);
   forwarding.vnis.set(tunnel.socket, o.vni, o.port, place);
 }
@@ -77,7 +78,7 @@ export function mapVni(
 /** Writes a VNI's header into the arena. @returns its offset there */
 function writeHeader({ nic, view }: Context, header: number, vni: number): number {
   const offset = nic.headerBase + header * VXLAN_HEADER;
-  if (offset + VXLAN_HEADER > nic.headerBase + nic.headerBytes - OWN_ROOM)
+  if (offset + VXLAN_HEADER > nic.headerBase + nic.headerBytes - ORIGINATED_ROOM)
     throw new RangeError('no room for another VNI');
   writeVxlanHeader(view, offset, vni);
   return offset;
@@ -89,28 +90,28 @@ export function unmapVni(sw: Context, o: { port: number; vid: number | null; vni
 }
 
 /** All VNIs of a port whose tunnel is to go. */
-export function forgetVnis(sw: Context, port: number): void {
-  for (let vid = 0; vid < VIDS; vid++) endMapping(sw, port, vid);
+export function clearVnis(sw: Context, port: number): void {
+  for (let vid = 0; vid < VIDS; vid++) removeMapping(sw, port, vid);
 }
 
 /** @param place the VLAN, or 0 on a port that has one VNI for all that it carries */
 function unmapVlan(sw: Context, port: number, place: number): void {
-  endMapping(sw, port, place);
+  removeMapping(sw, port, place);
   for (const vid of vidsOf(place === 0 ? null : place)) sw.forwarding.tunnels[port].unmapVlan(vid);
 }
 
 /** Datagrams of the VNI belong to nobody any more; its accounts start anew once no port has it. */
-function endMapping(sw: Context, port: number, place: number): void {
+function removeMapping(sw: Context, port: number, place: number): void {
   const { forwarding } = sw;
   const { counterOfVlan, socket, vniOfVlan } = forwarding.tunnels[port];
   const vni = vniOfVlan[place];
   // A port with one VNI has it at every VID, and is found at 0.
   if (vni === 0 || forwarding.vnis.find(socket, vni) !== ((port << 12) | place)) return;
   forwarding.vnis.remove(socket, vni);
-  leaveAccounts(sw, counterOfVlan[place]);
+  releaseVniCounter(sw, counterOfVlan[place]);
 }
 
-function leaveAccounts({ counters, forwarding }: Context, counter: number): void {
+function releaseVniCounter({ counters, forwarding }: Context, counter: number): void {
   forwarding.vniUsers[counter]--;
   if (forwarding.vniUsers[counter] === 0) counters.clearVni(counter);
 }
@@ -137,7 +138,7 @@ export function addRemote(
   sw.nic.setRemote(o.remote, a0, a1, a2, a3, o.udpPort);
   sw.forwarding.endpoints.destinations[o.udpPort] = 1;
   sw.pathMtus.begin(o.remote, o.address);
-  endSent(sw, o.remote);
+  removeSent(sw, o.remote);
   if (o.sent === undefined) return;
   sw.sentHeader[o.remote] = writeHeader(sw, o.sent.header, o.sent.vni);
   sw.sentCounter[o.remote] = o.sent.counter;
@@ -145,10 +146,10 @@ export function addRemote(
 }
 
 /** Frames to a remote have the VNI of their VLAN again. */
-function endSent(sw: Context, remote: number): void {
+function removeSent(sw: Context, remote: number): void {
   if (remote >= STATIC_REMOTES || sw.sentHeader[remote] < 0) return;
   sw.sentHeader[remote] = -1;
-  leaveAccounts(sw, sw.sentCounter[remote]);
+  releaseVniCounter(sw, sw.sentCounter[remote]);
 }
 
 /** Frames to it still go there; but nobody comes upon it any more, whatever datagrams come from its address. */
@@ -158,14 +159,14 @@ export function withdrawRemote({ engine, remotes }: Context, { remote }: { remot
 
 export function freeRemote(sw: Context, { remote }: { remote: number }): void {
   sw.counters.clearRemote(remote);
-  endSent(sw, remote);
+  removeSent(sw, remote);
   sw.pathMtus.forget(remote);
   if (sw.engine === 0) sw.remotes.remove(remote);
 }
 
 export function setRemoteMtu(sw: Context, { remote, mtu }: { remote: number; mtu: number }): void {
   // Those that engines have numbered come without an operation of their own.
-  if (remote < STATIC_REMOTES || introduce(sw, remote)) sw.pathMtus.set(remote, mtu);
+  if (remote < STATIC_REMOTES || installRemote(sw, remote)) sw.pathMtus.set(remote, mtu);
 }
 
 /** One list may stand at all VIDs: it is made once. */
@@ -173,7 +174,7 @@ export function setFlood(
   { forwarding }: Context,
   o: { port: number; vid: number | null; remotes: readonly number[] },
 ): void {
-  forwarding.needPort(o.port, PORT_VXLAN);
+  forwarding.needPort(o.port, PORT_TUNNEL);
   const tunnel = forwarding.tunnels[o.port];
   tunnel.setFlood(o.vid ?? 0, o.remotes);
   if (o.vid === null) tunnel.floodOfVlan.fill(tunnel.floodOfVlan[0]);
@@ -191,31 +192,31 @@ export function setPin(
   o: Key & { port: number; vid: number; list: number; remotes: readonly number[]; flags: number },
 ): void {
   const { forwarding } = sw;
-  forwarding.needPort(o.port, PORT_VXLAN);
+  forwarding.needPort(o.port, PORT_TUNNEL);
   while (forwarding.pinned.length <= o.list) forwarding.pinned.push(new Int32Array(0));
   forwarding.pinned[o.list] = Int32Array.from(new Set(o.remotes));
   // It stays when the last pin goes: other engines cannot tell from the FDB which one that is.
   forwarding.portFlags[o.port] |= HAS_PINS;
-  setEntry(sw, { ...o, segment: pinSegmentOf(o.port, o.vid), destination: o.list, owner: o.port });
+  setEntry(sw, { ...o, fid: pinFidOf(o.port, o.vid), destination: o.list, owner: o.port });
 }
 
-export function endPin(sw: Context, o: Key & { port: number; vid: number }): void {
-  const segment = pinSegmentOf(o.port, o.vid);
-  const list = sw.fdb.resolve(o.high, o.low, segment);
+export function removePin(sw: Context, o: Key & { port: number; vid: number }): void {
+  const fid = pinFidOf(o.port, o.vid);
+  const list = sw.fdb.resolve(o.high, o.low, fid);
   if (list !== NOT_FOUND) sw.forwarding.pinned[list] = new Int32Array(0);
-  removeEntry(sw, { ...o, segment });
+  removeEntry(sw, { ...o, fid });
 }
 
 export function setEntry(
   { engine, fdb, tick }: Context,
-  o: Key & { segment: number; destination: number; owner: number; flags: number },
+  o: Key & { fid: number; destination: number; owner: number; flags: number },
 ): void {
   if (engine !== 0) return;
-  if (!fdb.set(o.high, o.low, o.segment, o.destination, o.owner, o.flags, tick)) {
+  if (!fdb.set(o.high, o.low, o.fid, o.destination, o.owner, o.flags, tick)) {
     throw new RangeError('the FDB is full');
   }
 }
 
-export function removeEntry({ engine, fdb }: Context, { high, low, segment }: Key & { segment: number }): void {
-  if (engine === 0) fdb.remove(high, low, segment);
+export function removeEntry({ engine, fdb }: Context, { high, low, fid }: Key & { fid: number }): void {
+  if (engine === 0) fdb.remove(high, low, fid);
 }

@@ -23,10 +23,10 @@ export const NO_TAG = -1;
 /** `flowKnown`: `flow` and `tos` are worked out, and the frame may go into a tunnel. */
 export const FLOW_KNOWN = 1;
 /** `flowKnown`: the frame is a datagram of one of the switch's own tunnels (`egress/own-tunnel.ts`). */
-export const FLOW_OWN = 2;
+export const FLOW_OWN_TUNNEL = 2;
 
 /** Rows behind those of the frames received, for frames of the switch's own (`egress/originate.ts`). */
-export const OWN_FRAMES = 128;
+export const ORIGINATED_FRAMES = 128;
 
 export class Batch {
   /** Ingress port. */
@@ -54,7 +54,7 @@ export class Batch {
   readonly reason: Int32Array;
   /**
    * What chooses the sending socket, and the inner TOS; worked out when the first copy goes into a tunnel, as `flowKnown` says:
-   * 0, FLOW_KNOWN or FLOW_OWN.
+   * 0, FLOW_KNOWN or FLOW_OWN_TUNNEL.
    */
   readonly flow: Int32Array;
   readonly tos: Int32Array;
@@ -62,7 +62,7 @@ export class Batch {
 
   /** @param size the most frames that one batch receives */
   constructor(readonly size: number) {
-    const frames = size + OWN_FRAMES;
+    const frames = size + ORIGINATED_FRAMES;
     const column = (): Int32Array => new Int32Array(frames);
     this.port = column();
     this.remote = column();

@@ -11,11 +11,11 @@ import { Batch } from './batch.js';
 import { type Counters, MAX_PORTS } from './counters.js';
 import { FloodBudget } from './flood-budget.js';
 import { Forwarding } from './forwarding.js';
-import { Misses } from './miss-limiter.js';
+import { MissLimiter } from './miss-limiter.js';
 import { NEIGHBOUR_WORDS } from './neigh-message.js';
-import { Punts } from './punt-ring.js';
+import { PuntRing } from './punt-ring.js';
 import { StormControl } from './storm.js';
-import { Oversized } from './too-big-list.js';
+import { TooBigList } from './too-big-list.js';
 
 export class Context {
   readonly rx: Int32Array;
@@ -27,13 +27,13 @@ export class Context {
   /** How long a frame may be that goes to a remote. */
   readonly pathMtus = new PathMtus();
   /** What was too long. */
-  readonly oversized = new Oversized();
+  readonly tooBig = new TooBigList();
   /** Scratch of `parseInner`. */
   readonly layout = new Int32Array(8);
   /** Scratch: the ARP or ND message that was read last (`neigh/parse.ts`), and a binding (BINDING_* words). */
   readonly neighbour = new Int32Array(NEIGHBOUR_WORDS);
   readonly binding = new Int32Array(BINDING_WORDS);
-  readonly misses = new Misses();
+  readonly missLimiter = new MissLimiter();
   readonly floodBudget = new FloodBudget();
   /** Sends that a copy of the frame costs that is being flooded, and the copies that it has had; else 1. */
   sends = 1;
@@ -55,7 +55,7 @@ export class Context {
   /** What `warmFdb` has read; it means nothing. */
   warmed = 0;
   /** Frames of the switch's own in this batch so far. */
-  ownFrames = 0;
+  originated = 0;
   /** Commands written to the transmit ring so far. */
   commands = 0;
   /** Counts the frames that went to a group; a vxlan port that stands at its number has had it for all its remotes. */
@@ -72,7 +72,7 @@ export class Context {
     /** Shared by the engines of a switch. */
     readonly storm = new StormControl(),
     /** Frames for the control thread; this engine's own. */
-    readonly punts = new Punts(),
+    readonly punts = new PuntRing(),
     /** Shared by the engines of a switch. */
     readonly neigh = createNeighbours(),
   ) {

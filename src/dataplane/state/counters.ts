@@ -8,7 +8,7 @@
  */
 import { MAX_REMOTES } from '../../encap/remotes.js';
 import { DROP_REASONS, type DropReason } from './drop-reasons.js';
-import { STRANGER_WORDS, StrangerReader, Strangers } from './unknown-vteps.js';
+import { UNKNOWN_VTEP_WORDS, UnknownVtepReader, UnknownVteps } from './unknown-vteps.js';
 
 export const MAX_PORTS = 1024;
 export const MAX_VNIS = 65_536;
@@ -54,13 +54,13 @@ export interface Drops {
 export class Counters {
   readonly memory: SharedArrayBuffer;
   /** Whom the datagrams came from that were dropped as `vtep_unknown`. */
-  readonly strangers: Strangers;
+  readonly unknownVteps: UnknownVteps;
   private readonly words: Float64Array;
 
   constructor(memory?: SharedArrayBuffer) {
-    this.memory = memory ?? new SharedArrayBuffer(WORDS * 8 + STRANGER_WORDS * 4);
+    this.memory = memory ?? new SharedArrayBuffer(WORDS * 8 + UNKNOWN_VTEP_WORDS * 4);
     this.words = new Float64Array(this.memory, 0, WORDS);
-    this.strangers = new Strangers(this.memory, WORDS * 8);
+    this.unknownVteps = new UnknownVteps(this.memory, WORDS * 8);
   }
 
   received(port: number, bytes: number, frames = 1): void {
@@ -154,12 +154,12 @@ export class Counters {
 /** The accounts of all engines of a switch, summed at each look. For the control thread. */
 export class CounterReader {
   /** Whom the datagrams came from that were dropped as `vtep_unknown`. */
-  readonly strangers: StrangerReader;
+  readonly unknownVteps: UnknownVtepReader;
   private readonly engines: Float64Array[];
 
   constructor(memories: readonly SharedArrayBuffer[]) {
     this.engines = memories.map((memory) => new Float64Array(memory, 0, WORDS));
-    this.strangers = new StrangerReader(memories, WORDS * 8);
+    this.unknownVteps = new UnknownVtepReader(memories, WORDS * 8);
   }
 
   /** The clock of the first engine, in ticks. */

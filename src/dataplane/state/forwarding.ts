@@ -13,12 +13,9 @@ export const MAX_BRIDGES = 1024;
 export const NO_BRIDGE = 0;
 export const MAX_SOCKETS = 128;
 
-/** The number of no port: where a MAC leads that is the bridge's own, and there is no host port. It is in no bridge, ever. */
-export const LOCAL_PORT = MAX_PORTS - 1;
-
 // 0: no port.
-export const PORT_TAP = 1;
-export const PORT_VXLAN = 2;
+export const PORT_LOCAL = 1;
+export const PORT_TUNNEL = 2;
 
 // Port flags.
 export const UP = 1 << 0;
@@ -46,8 +43,8 @@ export const L2MISS = 1 << 15;
 export const L3MISS = 1 << 16;
 // Kept by this table, for all ports of a bridge: what some port of it asks for.
 export const SNOOPS_NEIGHBOURS = 1 << 17;
-export const SHORT_CUTS = 1 << 18;
-const OF_BRIDGE = SNOOPS_NEIGHBOURS | SHORT_CUTS;
+export const SHORT_CIRCUITS = 1 << 18;
+const OF_BRIDGE = SNOOPS_NEIGHBOURS | SHORT_CIRCUITS;
 /** Which VLANs of the port are as with NEIGH_SUPPRESS their memberships say (SUPPRESSES), whatever that flag says. */
 export const NEIGH_VLAN_SUPPRESS = 1 << 19;
 
@@ -81,7 +78,7 @@ export class Forwarding {
   readonly vlans = new Int32Array(MAX_PORTS * VIDS);
   readonly tunnels: Tunnel[] = new Array<Tunnel>(MAX_PORTS).fill(NO_TUNNEL);
   /** Ports that have a tunnel. Changed by `setTunnel` and `clearPort` only. */
-  vxlanPorts = NONE;
+  tunnelPorts = NONE;
   readonly endpoints = new UdpEndpoints();
 
   /** 1: `vlan_filtering`. */
@@ -139,14 +136,14 @@ export class Forwarding {
     const all = ports.reduce((flags, port) => flags | portFlags[port], 0);
     const asks = NEIGH_SUPPRESS | NEIGH_VLAN_SUPPRESS | PROXY | L3MISS;
     const snoops = (all & asks) !== 0 ? SNOOPS_NEIGHBOURS : 0;
-    const flags = snoops | ((all & RSC) !== 0 ? SHORT_CUTS : 0);
+    const flags = snoops | ((all & RSC) !== 0 ? SHORT_CIRCUITS : 0);
     for (const port of ports) portFlags[port] = (portFlags[port] & ~OF_BRIDGE) | flags;
   }
 
   /** Gives a port its tunnel. Control path. */
   setTunnel(port: number, tunnel: Tunnel): void {
     this.tunnels[port] = tunnel;
-    this.vxlanPorts = Int32Array.from(new Set([...this.vxlanPorts, port]));
+    this.tunnelPorts = Int32Array.from(new Set([...this.tunnelPorts, port]));
     this.endpoints.destinations[tunnel.udpPort] = 1;
   }
 
@@ -183,39 +180,6 @@ export class Forwarding {
     this.portMacLow[port] = 0;
     this.vlans.fill(0, port << 12, (port + 1) << 12);
     this.tunnels[port] = NO_TUNNEL;
-    this.vxlanPorts = this.vxlanPorts.filter((other) => other !== port);
+    this.tunnelPorts = this.tunnelPorts.filter((other) => other !== port);
   }
-}
-
-/** The FDB segment of a VLAN of a bridge; `vid` is 0 in a bridge without VLAN filtering. */
-export function segmentOf(bridge: number, vid: number): number {
-  return ((bridge << 12) | vid) + 1;
-}
-
-const PINS = 1 << 28;
-/** The last segment of a VLAN; those of pinned MACs lie behind. */
-export const LAST_SEGMENT = PINS - 1;
-
-/** The FDB segment that holds the pinned multicast MACs of a vxlan port's VLAN. */
-export function pinSegmentOf(port: number, vid: number): number {
-  return PINS | (port << 12) | vid;
-}
-
-/** Bridge and VID of a segment, or null for a segment of pins. Control path. */
-export function segmentParts(segment: number): { bridge: number; vid: number } | null {
-  if (segment >= PINS) return null;
-  return { bridge: (segment - 1) >> 12, vid: (segment - 1) & 0xfff };
-}
-
-/** An FDB destination: the port, and behind a vxlan port the remote (0: none). */
-export function destinationOf(port: number, remote: number): number {
-  return (remote << 10) | port;
-}
-
-export function destinationPort(destination: number): number {
-  return destination & 0x3ff;
-}
-
-export function destinationRemote(destination: number): number {
-  return destination >>> 10;
 }

@@ -10,6 +10,8 @@
  *
  * Changed between batches only. It never looks into a frame.
  */
+import { fidOf } from './fid.js';
+
 /** Groups, and VLANs with a router or querier, that an engine holds. */
 export const MAX_GROUPS = 65_536;
 
@@ -20,18 +22,13 @@ const PERMANENT = 4;
 
 const ROW = 8;
 /** 0: the row is free. */
-const DOMAIN = 0;
+const FID = 0;
 const ADDRESS = 1;
 const LIST = 5;
 const FLAGS = 6;
 const FIRST_SLOTS = 256;
 
 const NOBODY = new Int32Array(0);
-
-/** A VLAN of a bridge as the table's key; `vid` is 0 in a bridge without VLAN filtering. */
-export function domainOf(bridge: number, vid: number): number {
-  return ((bridge << 12) | vid) + 1;
-}
 
 export class Groups {
   private rows = new Int32Array(FIRST_SLOTS * ROW);
@@ -45,16 +42,16 @@ export class Groups {
 
   // ---- On the path of frames ----
 
-  /** The row of a group in a domain (`domainOf`); -1 if there is none. */
-  find(domain: number, a0: number, a1: number, a2: number, a3: number): number {
+  /** The row of a group in a fid (`fidOf`); -1 if there is none. */
+  find(fid: number, a0: number, a1: number, a2: number, a3: number): number {
     const { rows, slots } = this;
-    let slot = this.slotOf(domain, a0, a1, a2, a3);
+    let slot = this.slotOf(fid, a0, a1, a2, a3);
     for (;;) {
       const row = slot * ROW;
-      const held = rows[row + DOMAIN];
+      const held = rows[row + FID];
       if (held === 0) return -1;
       if (
-        held === domain &&
+        held === fid &&
         rows[row + ADDRESS + 3] === a3 &&
         rows[row + ADDRESS + 2] === a2 &&
         rows[row + ADDRESS + 1] === a1 &&
@@ -67,8 +64,8 @@ export class Groups {
   }
 
   /** The row of a VLAN's routers; -1: there is no router and no querier. */
-  findRouters(domain: number): number {
-    return this.find(domain, 0, 0, 0, 0);
+  findRouters(fid: number): number {
+    return this.find(fid, 0, 0, 0, 0);
   }
 
   /** QUERIER4 and QUERIER6 of a row of routers. */
@@ -101,32 +98,32 @@ export class Groups {
     destinations: readonly number[],
     permanent = false,
   ): void {
-    this.put(domainOf(bridge, vid), address, destinations, permanent ? PERMANENT : 0);
+    this.put(fidOf(bridge, vid), address, destinations, permanent ? PERMANENT : 0);
   }
 
   /** Forgets a group; one that is not there is none the less forgotten. */
   remove(bridge: number, vid: number, address: readonly number[]): void {
-    this.delete(domainOf(bridge, vid), address);
+    this.delete(fidOf(bridge, vid), address);
   }
 
   /** Tells where the routers of a VLAN are, and of which families queriers are heard. @throws RangeError as `set` */
   setRouters(bridge: number, vid: number, destinations: readonly number[], querier4: boolean, querier6: boolean): void {
     const flags = (querier4 ? QUERIER4 : 0) | (querier6 ? QUERIER6 : 0);
-    if (flags === 0 && destinations.length === 0) this.delete(domainOf(bridge, vid), [0, 0, 0, 0]);
-    else this.put(domainOf(bridge, vid), [0, 0, 0, 0], destinations, flags);
+    if (flags === 0 && destinations.length === 0) this.delete(fidOf(bridge, vid), [0, 0, 0, 0]);
+    else this.put(fidOf(bridge, vid), [0, 0, 0, 0], destinations, flags);
   }
 
   /** Forgets all groups and routers of a bridge. */
   dropBridge(bridge: number): void {
-    const from = domainOf(bridge, 0);
-    const to = domainOf(bridge, 0xfff);
-    const doomed: { domain: number; address: number[] }[] = [];
+    const from = fidOf(bridge, 0);
+    const to = fidOf(bridge, 0xfff);
+    const doomed: { fid: number; address: number[] }[] = [];
     for (let row = 0; row < this.rows.length; row += ROW) {
-      const domain = this.rows[row + DOMAIN];
-      if (domain < from || domain > to) continue;
-      doomed.push({ domain, address: [...this.rows.subarray(row + ADDRESS, row + ADDRESS + 4)] });
+      const fid = this.rows[row + FID];
+      if (fid < from || fid > to) continue;
+      doomed.push({ fid, address: [...this.rows.subarray(row + ADDRESS, row + ADDRESS + 4)] });
     }
-    for (const { domain, address } of doomed) this.delete(domain, address);
+    for (const { fid, address } of doomed) this.delete(fid, address);
   }
 
   /** Rows in use. */
@@ -134,27 +131,27 @@ export class Groups {
     return this.used;
   }
 
-  private put(domain: number, address: readonly number[], destinations: readonly number[], flags: number): void {
+  private put(fid: number, address: readonly number[], destinations: readonly number[], flags: number): void {
     const [a0, a1, a2, a3] = address;
-    let row = this.find(domain, a0, a1, a2, a3);
-    if (row < 0) row = this.claim(domain, a0, a1, a2, a3);
+    let row = this.find(fid, a0, a1, a2, a3);
+    if (row < 0) row = this.claim(fid, a0, a1, a2, a3);
     this.rows[row + FLAGS] = flags;
     this.lists[this.rows[row + LIST]] = Int32Array.from(new Set(destinations)).sort();
   }
 
-  private claim(domain: number, a0: number, a1: number, a2: number, a3: number): number {
+  private claim(fid: number, a0: number, a1: number, a2: number, a3: number): number {
     if (this.used === MAX_GROUPS) throw new RangeError(`the table of multicast groups is full: ${MAX_GROUPS} rows`);
     if ((this.used + 1) * 2 > this.slots) this.grow();
-    const row = this.freeRow(domain, a0, a1, a2, a3);
+    const row = this.freeRow(fid, a0, a1, a2, a3);
     const list = this.freeLists.pop() ?? this.lists.push(NOBODY) - 1;
-    this.rows.set([domain, a0, a1, a2, a3, list, 0], row);
+    this.rows.set([fid, a0, a1, a2, a3, list, 0], row);
     this.used++;
     return row;
   }
 
-  private freeRow(domain: number, a0: number, a1: number, a2: number, a3: number): number {
-    let slot = this.slotOf(domain, a0, a1, a2, a3);
-    while (this.rows[slot * ROW + DOMAIN] !== 0) slot = (slot + 1) & (this.slots - 1);
+  private freeRow(fid: number, a0: number, a1: number, a2: number, a3: number): number {
+    let slot = this.slotOf(fid, a0, a1, a2, a3);
+    while (this.rows[slot * ROW + FID] !== 0) slot = (slot + 1) & (this.slots - 1);
     return slot * ROW;
   }
 
@@ -163,17 +160,17 @@ export class Groups {
     this.slots *= 2;
     this.rows = new Int32Array(this.slots * ROW);
     for (let row = 0; row < old.length; row += ROW) {
-      if (old[row + DOMAIN] !== 0) this.rehouse(old.subarray(row, row + ROW));
+      if (old[row + FID] !== 0) this.rehouse(old.subarray(row, row + ROW));
     }
   }
 
   private rehouse(words: Int32Array): void {
-    this.rows.set(words, this.freeRow(words[DOMAIN], words[1], words[2], words[3], words[4]));
+    this.rows.set(words, this.freeRow(words[FID], words[1], words[2], words[3], words[4]));
   }
 
   /** Frees a row, and moves up those behind it that had to step aside, so that no search ends too early. */
-  private delete(domain: number, address: readonly number[]): void {
-    const row = this.find(domain, address[0], address[1], address[2], address[3]);
+  private delete(fid: number, address: readonly number[]): void {
+    const row = this.find(fid, address[0], address[1], address[2], address[3]);
     if (row < 0) return;
     this.lists[this.rows[row + LIST]] = NOBODY;
     this.freeLists.push(this.rows[row + LIST]);
@@ -183,15 +180,15 @@ export class Groups {
     for (;;) {
       slot = (slot + 1) & (this.slots - 1);
       const words = this.rows.slice(slot * ROW, slot * ROW + ROW);
-      if (words[DOMAIN] === 0) return;
+      if (words[FID] === 0) return;
       this.rows.fill(0, slot * ROW, slot * ROW + ROW);
       this.rehouse(words);
     }
   }
 
-  private slotOf(domain: number, a0: number, a1: number, a2: number, a3: number): number {
+  private slotOf(fid: number, a0: number, a1: number, a2: number, a3: number): number {
     let h = Math.imul(a3 ^ this.seed, 0x85ebca6b);
-    h = Math.imul(h ^ domain ^ (h >>> 15), 0xc2b2ae35);
+    h = Math.imul(h ^ fid ^ (h >>> 15), 0xc2b2ae35);
     h = Math.imul(h ^ a2 ^ (h >>> 13), 0x9e3779b1);
     h = Math.imul(h ^ a1 ^ a0 ^ (h >>> 14), 0x27d4eb2f);
     return (h ^ (h >>> 16)) & (this.slots - 1);

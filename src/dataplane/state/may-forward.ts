@@ -3,12 +3,12 @@
  * It never decides which of them it is sent to.
  */
 import type { Context } from './context.js';
-import { ISOLATED, MEMBER, PORT_VXLAN } from './forwarding.js';
+import { ISOLATED, MEMBER, PORT_TUNNEL } from './forwarding.js';
 
 /** Split horizon: what came from a remote is never sent to a remote, so that a full mesh of VTEPs has no loop. */
 export function isHorizon(sw: Context, ingress: number, egress: number): boolean {
   const { portKind } = sw.forwarding;
-  return portKind[ingress] === PORT_VXLAN && portKind[egress] === PORT_VXLAN;
+  return portKind[ingress] === PORT_TUNNEL && portKind[egress] === PORT_TUNNEL;
 }
 
 /** Whether the port carries the VLAN; without VLAN filtering every port does. */

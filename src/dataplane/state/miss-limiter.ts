@@ -7,7 +7,7 @@ const PLACES = 256;
 /** Kind, port and VLAN; four words; the tick. */
 const WORDS = 6;
 
-export class Misses {
+export class MissLimiter {
   private readonly told = new Int32Array(PLACES * WORDS).fill(-1);
 
   /** Whether this was not told in this tick yet; from now on it is. */

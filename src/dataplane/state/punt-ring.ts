@@ -49,7 +49,7 @@ const WORDS = HEAD_WORDS + PUNT_SLOTS * RECORD_WORDS;
 const SUBJECT_WORDS = 8;
 
 /** The engine's end. */
-export class Punts {
+export class PuntRing {
   readonly memory: SharedArrayBuffer;
   /** A record came into an empty ring: the owner is to be told. Whoever tells sets it back. */
   rang = false;

@@ -4,16 +4,16 @@
  *
  * Bounded in two ways, so that a flood of long frames costs little: so many frames a batch, so many answers a port and tick.
  */
-import { OWN_FRAMES } from './batch.js';
+import { ORIGINATED_FRAMES } from './batch.js';
 import { MAX_PORTS } from './counters.js';
 
 /** Answers that one port causes in a tick of 100 ms: a host that has more paths to learn asks again. */
 export const ANSWERS_PER_TICK = 100;
 
-export class Oversized {
+export class TooBigList {
   /** Frames of this batch, in order, and the MTU that each has met: the least, where it had several copies. */
-  readonly frames = new Int32Array(OWN_FRAMES);
-  readonly mtus = new Int32Array(OWN_FRAMES);
+  readonly frames = new Int32Array(ORIGINATED_FRAMES);
+  readonly mtus = new Int32Array(ORIGINATED_FRAMES);
   count = 0;
   /** A remote that the kernel has refused a datagram to as too long for the path, since this was last 0. */
   refusedTo = 0;
@@ -25,7 +25,7 @@ export class Oversized {
     const last = this.count - 1;
     if (last >= 0 && this.frames[last] === frame) {
       this.mtus[last] = Math.min(this.mtus[last], mtu);
-    } else if (this.count < OWN_FRAMES) {
+    } else if (this.count < ORIGINATED_FRAMES) {
       this.frames[this.count] = frame;
       this.mtus[this.count] = mtu;
       this.count++;

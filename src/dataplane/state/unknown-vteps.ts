@@ -9,7 +9,7 @@
 const SETS = 16;
 const WAYS = 4;
 /** Addresses that an engine remembers at most. */
-export const MOST_STRANGERS = SETS * WAYS;
+export const MAX_UNKNOWN_VTEPS = SETS * WAYS;
 
 /** New addresses that are taken in within a tick. */
 const NEW_IN_A_TICK = 8;
@@ -34,17 +34,17 @@ const ROW = 10;
 const HEARD = 0;
 const HEAD = 4;
 
-export const STRANGER_WORDS = HEAD + MOST_STRANGERS * ROW;
+export const UNKNOWN_VTEP_WORDS = HEAD + MAX_UNKNOWN_VTEPS * ROW;
 
 /** The engine's end. */
-export class Strangers {
+export class UnknownVteps {
   private readonly words: Int32Array;
   private tick = -1;
   private room = 0;
 
-  /** @param offset in bytes, where STRANGER_WORDS words of `memory` are this table's */
+  /** @param offset in bytes, where UNKNOWN_VTEP_WORDS words of `memory` are this table's */
   constructor(memory: SharedArrayBuffer, offset: number) {
-    this.words = new Int32Array(memory, offset, STRANGER_WORDS);
+    this.words = new Int32Array(memory, offset, UNKNOWN_VTEP_WORDS);
   }
 
   /** A datagram for `port` came from an address that is no remote of it; the four words of it lie at `from[at]`. */
@@ -81,7 +81,7 @@ export class Strangers {
   }
 
   /** Forgets what came for a port that is no more. Control path. */
-  forgetPort(port: number): void {
+  clearPort(port: number): void {
     const { words } = this;
     for (let row = HEAD; row < words.length; row += ROW) {
       if (words[row + PORT] === port + 1) this.fill(row, 0, 0, 0, 0, 0, 0, 0);
@@ -130,7 +130,7 @@ function setOf(port: number, vni: number, a0: number, a1: number, a2: number, a3
 }
 
 /** An address that is no remote, and what came from it for a port. */
-export interface Stranger {
+export interface UnknownVtep {
   port: number;
   vni: number;
   address: [number, number, number, number];
@@ -142,11 +142,11 @@ export interface Stranger {
 }
 
 /** The control thread's end of the tables of all engines. */
-export class StrangerReader {
+export class UnknownVtepReader {
   private readonly tables: Int32Array[];
 
   constructor(memories: readonly SharedArrayBuffer[], offset: number) {
-    this.tables = memories.map((memory) => new Int32Array(memory, offset, STRANGER_WORDS));
+    this.tables = memories.map((memory) => new Int32Array(memory, offset, UNKNOWN_VTEP_WORDS));
   }
 
   /** Changes with every datagram from a stranger. */
@@ -155,8 +155,8 @@ export class StrangerReader {
   }
 
   /** What all engines know, one row for each address, port and VNI; the latest first. */
-  list(): Stranger[] {
-    const found = new Map<string, Stranger>();
+  list(): UnknownVtep[] {
+    const found = new Map<string, UnknownVtep>();
     for (const words of this.tables) {
       for (let row = HEAD; row < words.length; row += ROW) {
         const stranger = readRow(words, row);
@@ -169,10 +169,10 @@ export class StrangerReader {
   }
 }
 
-function readRow(words: Int32Array, row: number): Stranger | null {
+function readRow(words: Int32Array, row: number): UnknownVtep | null {
   const version = Atomics.load(words, row + VERSION);
   const port = words[row + PORT] - 1;
-  const address = [...words.subarray(row + ADDRESS, row + ADDRESS + 4)] as Stranger['address'];
+  const address = [...words.subarray(row + ADDRESS, row + ADDRESS + 4)] as UnknownVtep['address'];
   const stranger = {
     ...{ port, vni: words[row + VNI], address },
     ...{ count: words[row + COUNT], first: words[row + FIRST], last: words[row + LAST] },
@@ -181,7 +181,7 @@ function readRow(words: Int32Array, row: number): Stranger | null {
   return isWhole && port >= 0 ? stranger : null;
 }
 
-function joined(one: Stranger, other: Stranger | undefined): Stranger {
+function joined(one: UnknownVtep, other: UnknownVtep | undefined): UnknownVtep {
   if (other === undefined) return one;
   const { first, last } = other;
   const count = one.count + other.count;

@@ -4,7 +4,8 @@ import type { SwitchEvent } from '../../../src/api/api.js';
 import { EventFeed } from '../../../src/control/events/event-feed.js';
 import { NoticeLimit } from '../../../src/control/events/notice-limit.js';
 import type { SwitchModel } from '../../../src/control/model/model.js';
-import { destinationOf, segmentOf } from '../../../src/dataplane/state/forwarding.js';
+import { destinationOf } from '../../../src/dataplane/state/destination.js';
+import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { RemoteTable } from '../../../src/encap/remotes.js';
 import { FdbEvents } from '../../../src/fdb/events.js';
 import { createFdb } from '../../../src/fdb/table.js';
@@ -34,8 +35,7 @@ function scene() {
   });
   feed = made;
   const move = (low: number, times: number): void => {
-    for (let n = 0; n <= times; n++)
-      fdb.learn(0x0200, low, segmentOf(1, 2), destinationOf(1 + (n % 2), 0), 1 + (n % 2), n);
+    for (let n = 0; n <= times; n++) fdb.learn(0x0200, low, fidOf(1, 2), destinationOf(1 + (n % 2), 0), 1 + (n % 2), n);
     made.drain();
   };
   return { feed: made, move, restless };

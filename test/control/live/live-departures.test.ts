@@ -4,7 +4,8 @@ import type { VxlanPort } from '../../../src/control/model/model.js';
 import { Transition } from '../../../src/control/reconcile/transition.js';
 import { remotesOf } from '../../../src/control/reconcile/vteps.js';
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
-import { destinationOf, segmentOf } from '../../../src/dataplane/state/forwarding.js';
+import { destinationOf } from '../../../src/dataplane/state/destination.js';
+import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { STATIC_REMOTES } from '../../../src/encap/remotes.js';
 import { parseAddress } from '../../../src/wire/ip-address.js';
 import { igmpFrame } from '../../dataplane/support/group-traffic.js';
@@ -41,7 +42,7 @@ const port = (): number => live.model.ports.get('v1')?.index ?? -1;
 /** Learns a MAC behind a remote, as a batch does that took its datagram in before the remote went. */
 function learnLate(remote: number): void {
   const [{ context }] = live.engines.each;
-  const segment = segmentOf(live.model.bridges.get('br1')?.index ?? -1, 0);
+  const segment = fidOf(live.model.bridges.get('br1')?.index ?? -1, 0);
   context.fdb.learn(0x0200, 0x99, segment, destinationOf(port(), remote), port(), 0);
 }
 

@@ -10,7 +10,7 @@ import { type DeviceSource, type Released, receiverKey } from '../../../src/cont
 import { DeviceError } from '../../../src/control/model/device-error.js';
 import type { OpenTap, OpenUnderlay, SenderPools } from '../../../src/control/model/model.js';
 import { type Departure, MemoryNic } from '../../../src/port/memory.js';
-import { KIND_TAP, KIND_UDP } from '../../../src/port/nic.js';
+import { KIND_FRAME, KIND_UDP } from '../../../src/port/nic.js';
 import { UnderlayError } from '../../../src/port/underlay.js';
 
 /** The MTU that every vxlan port has. */
@@ -295,7 +295,7 @@ export class DeviceNic extends MemoryNic {
 
   /** The port that a frame went out of. */
   portOf({ kind, index }: Departure): string {
-    const fd = this.fds.get(`${kind === KIND_TAP ? 'tap' : 'sender'} ${index}`);
+    const fd = this.fds.get(`${kind === KIND_FRAME ? 'tap' : 'sender'} ${index}`);
     return fd === undefined ? `nobody's ${kind} ${index}` : this.devices.devices[fd].name;
   }
 
@@ -339,6 +339,6 @@ export class DeviceNic extends MemoryNic {
 
 /** Receiving sockets are never written to. */
 function faultKey(kind: Device['kind'], index: number): number {
-  const kinds = { tap: KIND_TAP, sender: KIND_UDP, receiver: KIND_UDP + 1 };
+  const kinds = { tap: KIND_FRAME, sender: KIND_UDP, receiver: KIND_UDP + 1 };
   return (kinds[kind] << 16) | index;
 }

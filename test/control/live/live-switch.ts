@@ -26,12 +26,12 @@ import { applyOperations, type Operation } from '../../../src/dataplane/operatio
 import { Context } from '../../../src/dataplane/state/context.js';
 import { CounterReader, Counters, MAX_PORTS } from '../../../src/dataplane/state/counters.js';
 import { MAX_BRIDGES } from '../../../src/dataplane/state/forwarding.js';
-import { PuntReader, Punts } from '../../../src/dataplane/state/punt-ring.js';
+import { PuntReader, PuntRing } from '../../../src/dataplane/state/punt-ring.js';
 import { StormControl } from '../../../src/dataplane/state/storm.js';
 import { RemoteTable } from '../../../src/encap/remotes.js';
 import { createFdb, Fdb, FdbEvents, FdbReader } from '../../../src/fdb/table.js';
 import { createNeighbours, Neighbours, NeighReader } from '../../../src/neigh/table.js';
-import { KIND_TAP, KIND_UDP } from '../../../src/port/nic.js';
+import { KIND_FRAME, KIND_UDP } from '../../../src/port/nic.js';
 import { viewOf } from '../../../src/wire/bytes.js';
 import { formatAddress, parseAddress } from '../../../src/wire/ip-address.js';
 import { VXLAN_HEADER, vni, writeVxlanHeader } from '../../../src/wire/vxlan.js';
@@ -72,7 +72,7 @@ class Engines {
     const memory = createFdb({ capacity, seed: 1, owners: MAX_PORTS, groups: MAX_BRIDGES, events: 1024 }).memory;
     const storm = new StormControl().memory;
     const counters = Array.from({ length: workers }, () => new Counters().memory);
-    const punts = counters.map(() => new Punts().memory);
+    const punts = counters.map(() => new PuntRing().memory);
     this.fdb = new FdbReader(memory);
     const neighbours = createNeighbours({ ports: MAX_PORTS, seed: 1 }).memory;
     this.neigh = new NeighReader(neighbours);
@@ -88,7 +88,7 @@ class Engines {
         new Counters(own),
         number,
         new StormControl(storm),
-        new Punts(punts[number]),
+        new PuntRing(punts[number]),
         Neighbours.attach(neighbours),
       );
       const ignore = (): void => undefined;
@@ -248,7 +248,7 @@ export class LiveSwitch {
     const { nic } = this.engines.each[engine];
     const index = nic.indexOf('tap', port);
     if (index === undefined) return false;
-    nic.arrive({ kind: KIND_TAP, index, bytes: frame });
+    nic.arrive({ kind: KIND_FRAME, index, bytes: frame });
     return true;
   }
 
@@ -278,7 +278,7 @@ export class LiveSwitch {
       engine.turn(0);
       for (const departure of nic.take()) {
         const port = nic.portOf(departure);
-        if (departure.kind === KIND_TAP) {
+        if (departure.kind === KIND_FRAME) {
           left.push({ to: port, frame: departure.bytes });
           continue;
         }

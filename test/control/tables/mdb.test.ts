@@ -6,7 +6,7 @@ import {
   MAX_MEMBERS_OF_BRIDGE,
   MAX_ROUTERS_OF_VLAN,
 } from '../../../src/control/tables/mdb-table.js';
-import { destinationOf } from '../../../src/dataplane/state/forwarding.js';
+import { destinationOf } from '../../../src/dataplane/state/destination.js';
 import type { GroupAddress, GroupQuery } from '../../../src/wire/group-message.js';
 import { parseAddress } from '../../../src/wire/ip-address.js';
 

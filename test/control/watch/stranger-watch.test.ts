@@ -23,7 +23,7 @@ function scene() {
   watch.stop(); // the test looks by itself
   const wordsOf = (host: number): number[] => [0, 0, 0xffff, 0x0a000000 + host];
   const meet = (host: number, count = 1): void => {
-    for (let n = 0; n < count; n++) counters.strangers.met(1, 42, wordsOf(host), 0, clock.tick);
+    for (let n = 0; n < count; n++) counters.unknownVteps.met(1, 42, wordsOf(host), 0, clock.tick);
   };
   const pass = (ms: number): void => {
     clock.ms += ms;

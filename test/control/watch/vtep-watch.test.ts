@@ -3,7 +3,7 @@ import type { SwitchModel } from '../../../src/control/model/model.js';
 import type { Transition } from '../../../src/control/reconcile/transition.js';
 import { VtepWatch } from '../../../src/control/watch/vtep-watch.js';
 import { CounterReader, Counters } from '../../../src/dataplane/state/counters.js';
-import { destinationOf } from '../../../src/dataplane/state/forwarding.js';
+import { destinationOf } from '../../../src/dataplane/state/destination.js';
 import { MET_IN_TICK, MET_OF_NETWORK, MET_OF_PORT } from '../../../src/encap/introductions.js';
 import { RemoteTable } from '../../../src/encap/remotes.js';
 import { createFdb, FdbReader } from '../../../src/fdb/table.js';

@@ -1,7 +1,7 @@
 /** Where multicast goes on a snooping bridge that has been told of groups, routers and queriers: exact copies at every port. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { destinationOf } from '../../../src/dataplane/state/forwarding.js';
+import { destinationOf } from '../../../src/dataplane/state/destination.js';
 import { fromHex } from '../../../src/wire/bytes.js';
 import { changed, IGMP, IGMP_AT, MLD } from '../../wire/group-frames.js';
 import { A, B, BROADCAST, C, EXPERIMENTAL, frame, packet } from '../support/frames.js';

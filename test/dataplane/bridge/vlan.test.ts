@@ -256,8 +256,8 @@ describe('several bridges', () => {
       br0: { ports: { a1: { type: 'tap' }, a2: { type: 'tap' } } },
       br1: { ports: { b1: { type: 'tap' } } },
     });
-    const { segment } = sw.topology.entry('a1', { mac: B }) as Operation & { op: 'fdb' };
-    sw.apply([{ ...(sw.topology.entry('b1', { mac: B }) as Operation & { op: 'fdb' }), segment }]);
+    const { fid } = sw.topology.entry('a1', { mac: B }) as Operation & { op: 'fdb' };
+    sw.apply([{ ...(sw.topology.entry('b1', { mac: B }) as Operation & { op: 'fdb' }), fid }]);
     expect(sw.send('a1', frame())).toMatchObject({ to: [], drops: ['a1 no_destination'] });
   });
 });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ANSWERS_PER_TICK } from '../../../src/dataplane/state/too-big-list.js';
 import { STATIC_REMOTES } from '../../../src/encap/remotes.js';
-import { KIND_TAP, KIND_UDP, VNET_GSO_TCPV4, VNET_GSO_UDP_L4, VNET_NEEDS_CSUM } from '../../../src/port/nic.js';
+import { KIND_FRAME, KIND_UDP, VNET_GSO_TCPV4, VNET_GSO_UDP_L4, VNET_NEEDS_CSUM } from '../../../src/port/nic.js';
 import { seededRandom } from '../../fdb/probes.js';
 import { A, B, BROADCAST, C, frame, packet } from '../support/frames.js';
 import type { TestSwitch, VxlanSpec } from '../support/harness.js';
@@ -33,7 +33,7 @@ describe('a flood of frames that are too long', () => {
     const sw = setMtu(plain(), 1400);
     for (let i = 0; i < 250; i++) sw.inject('t1', packet({ protocol: 'udp', data: 1400 }));
     sw.inject('t1', sized(1400));
-    // Only the first OWN_FRAMES of a batch are looked at, and none of these may be answered.
+    // Only the first ORIGINATED_FRAMES of a batch are looked at, and none of these may be answered.
     expect(sw.turn().out).toEqual([]);
     expect(sw.send('t1', sized(1400)).to).toEqual(['t1']);
   });
@@ -115,7 +115,7 @@ describe('a path that the kernel knows to be narrower', () => {
     refuse(sw, 105);
     sw.send('t1', sized(1500));
     sw.nic.faults.clear();
-    sw.nic.faults.set((KIND_TAP << 16) | sw.port('t2'), EMSGSIZE);
+    sw.nic.faults.set((KIND_FRAME << 16) | sw.port('t2'), EMSGSIZE);
     sw.send('t1', frame({ destination: BROADCAST }));
     sw.nic.advance(100);
     sw.turn();

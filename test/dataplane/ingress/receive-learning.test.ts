@@ -1,6 +1,7 @@
 /** Underlay to overlay, rule 7: what is learned from datagrams, and rule 8: what the outer ECN does to the inner one. */
 import { describe, expect, it } from 'vitest';
-import { destinationOf, segmentOf } from '../../../src/dataplane/state/forwarding.js';
+import { destinationOf } from '../../../src/dataplane/state/destination.js';
+import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { FLAG_EXTERN_LEARN, FLAG_PERMANENT, FLAG_PINNED, FLAG_STATIC, FLAG_STICKY } from '../../../src/fdb/table.js';
 import { viewOf } from '../../../src/wire/bytes.js';
 import { A, B, BROADCAST, C, finished, frame, ipv4HeaderIsSound, packet } from '../support/frames.js';
@@ -127,13 +128,13 @@ describe('rule 7: learning from the tunnel', () => {
 
   it('an entry of the vxlan port that names no VTEP stays, and the frame is delivered', () => {
     const sw = meshed();
-    const segment = segmentOf(sw.topology.bridgeNumber('br0'), 0);
+    const fid = fidOf(sw.topology.bridgeNumber('br0'), 0);
     const destination = destinationOf(sw.port('vx'), 0);
-    const place = { high: 0x0200, low: 0x0a, segment, destination, owner: sw.port('vx') };
+    const place = { high: 0x0200, low: 0x0a, fid, destination, owner: sw.port('vx') };
     sw.apply([{ op: 'fdb', ...place, flags: FLAG_STATIC }]);
-    expect(sw.context.fdb.resolve(0x0200, 0x0a, segment)).toBe(destination);
+    expect(sw.context.fdb.resolve(0x0200, 0x0a, fid)).toBe(destination);
     expect(sw.tunnel('vx', TWO, 42, fromA)).toMatchObject({ to: ['tap1'], drops: [] });
-    expect(sw.context.fdb.resolve(0x0200, 0x0a, segment)).toBe(destination);
+    expect(sw.context.fdb.resolve(0x0200, 0x0a, fid)).toBe(destination);
   });
 
   it('an entry that a control program put on a local port roams to a VTEP', () => {

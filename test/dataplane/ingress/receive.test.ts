@@ -1,6 +1,6 @@
 /** Underlay to overlay: rules 1 to 6 of what a datagram meets, and 9 and 10. Datagrams are written out in bytes. */
 import { describe, expect, it } from 'vitest';
-import { segmentOf } from '../../../src/dataplane/state/forwarding.js';
+import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { concatBytes, fromHex } from '../../../src/wire/bytes.js';
 import { A, B, BROADCAST, frame, packet } from '../support/frames.js';
 import { TestSwitch, type VxlanSpec } from '../support/harness.js';
@@ -191,7 +191,7 @@ describe('rule 6: an inner tag on a vlan_tunnel port', () => {
     const sw = tunnelled({ keepInnerVlan: true });
     sw.receive('vx', PEER, fromHex(tagged));
     expect(sw.send('tap3', frame({ source: B, destination: A })).to).toEqual(['trunk', `vx>${PEER}`]);
-    const learnedIn = (vid: number): boolean => sw.context.fdb.lookup(0x0200, 0x0a, segmentOf(1, vid)) >= 0;
+    const learnedIn = (vid: number): boolean => sw.context.fdb.lookup(0x0200, 0x0a, fidOf(1, vid)) >= 0;
     expect([2, 3].filter(learnedIn)).toEqual([2]);
   });
 

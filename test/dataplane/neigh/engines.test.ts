@@ -4,13 +4,13 @@ import { Engine } from '../../../src/dataplane/engine.js';
 import { applyOperations, type Operation } from '../../../src/dataplane/operations/operations.js';
 import { Context } from '../../../src/dataplane/state/context.js';
 import { CounterReader, Counters } from '../../../src/dataplane/state/counters.js';
-import { segmentOf } from '../../../src/dataplane/state/forwarding.js';
+import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { PUNT_NEIGH_CONFLICT, PuntReader } from '../../../src/dataplane/state/punt-ring.js';
 import { RemoteTable } from '../../../src/encap/remotes.js';
 import { createFdb, Fdb } from '../../../src/fdb/table.js';
 import { createNeighbours, Neighbours, NeighReader } from '../../../src/neigh/table.js';
 import { MemoryNic } from '../../../src/port/memory.js';
-import { KIND_TAP, KIND_UDP } from '../../../src/port/nic.js';
+import { KIND_FRAME, KIND_UDP } from '../../../src/port/nic.js';
 import { toHex } from '../../../src/wire/bytes.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { Topology, type VxlanSpec } from '../support/control-model.js';
@@ -66,7 +66,7 @@ class Pair {
 
   /** What came out, as `port hex`; a vxlan port without what it sent. */
   send(engine: number, port: string, bytes: Uint8Array): string[] {
-    this.nics[engine].arrive({ kind: KIND_TAP, index: this.topology.port(port).number, bytes });
+    this.nics[engine].arrive({ kind: KIND_FRAME, index: this.topology.port(port).number, bytes });
     this.engines[engine].turn(0);
     return this.nics[engine]
       .take()
@@ -88,7 +88,7 @@ class Pair {
   }
 
   lladdr(address: string): number | undefined {
-    return this.neigh.find(segmentOf(this.topology.bridgeNumber('br0'), 0), words(address))?.low;
+    return this.neigh.find(fidOf(this.topology.bridgeNumber('br0'), 0), words(address))?.low;
   }
 }
 

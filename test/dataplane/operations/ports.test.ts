@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
 import { RETIRED as RETIRED_ROW } from '../../../src/dataplane/state/counters.js';
 import { FLAG_STATIC, FLAG_STICKY } from '../../../src/fdb/table.js';
-import { KIND_TAP } from '../../../src/port/nic.js';
+import { KIND_FRAME } from '../../../src/port/nic.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { NO_BRIDGE } from '../support/control-model.js';
 import { A, B, BROADCAST, C, D, frame, MULTICAST } from '../support/frames.js';
@@ -115,7 +115,7 @@ describe('the options of a port, while frames flow', () => {
     expect(sw.send('u1', large).drops).toEqual(['u2 mtu_exceeded']);
   });
 
-  it('what a vxlan port accepts: strangers, until it is to know its VTEPs', () => {
+  it('what a vxlan port accepts: unknownVteps, until it is to know its VTEPs', () => {
     const sw = make();
     const stranger = '198.51.100.9';
     expect(sw.tunnel('vx', stranger, 42, hello(D)).drops).toEqual(['vx vtep_unknown']);
@@ -327,7 +327,7 @@ describe('a port that ends', () => {
 describe('a TAP whose device has gone', () => {
   it('stays down whatever control says, and is up once it is attached again', () => {
     const sw = make();
-    sw.nic.lose(KIND_TAP, sw.port('t2'), EBADFD);
+    sw.nic.lose(KIND_FRAME, sw.port('t2'), EBADFD);
     sw.turn();
     set(sw, 't2', tap);
     expect(sw.send('t1', hello(A)).to).toEqual(['t3', `vx>${PEER}`]);

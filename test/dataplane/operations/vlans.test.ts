@@ -1,6 +1,6 @@
 /** VLANs and PVIDs that come, change and go while frames flow. */
 import { describe, expect, it } from 'vitest';
-import { segmentOf } from '../../../src/dataplane/state/forwarding.js';
+import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { A, B, BROADCAST, frame } from '../support/frames.js';
 import { TestSwitch } from '../support/harness.js';
 
@@ -88,7 +88,7 @@ describe('memberships and the PVID, in every order of change', () => {
     sw.send('in', hello(A, 2));
     sw.send('in', hello(A, 3));
     sw.apply(sw.topology.removeVlan('in', 2));
-    expect(sw.context.fdb.lookup(0x0200, 0x0a, segmentOf(1, 2))).toBe(-1);
+    expect(sw.context.fdb.lookup(0x0200, 0x0a, fidOf(1, 2))).toBe(-1);
     expect(sw.send('t3', frame({ source: B, destination: A })).to).toEqual(['in']);
   });
 });

@@ -1,7 +1,8 @@
 /** VNIs, flood lists, remotes, pinned MACs and FDB entries that come, change and go while frames flow. */
 import { describe, expect, it } from 'vitest';
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
-import { destinationOf, segmentOf } from '../../../src/dataplane/state/forwarding.js';
+import { destinationOf } from '../../../src/dataplane/state/destination.js';
+import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { FLAGS_ALL } from '../../../src/fdb/table.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { A, B, BROADCAST, C, D, frame, MULTICAST } from '../support/frames.js';
@@ -224,7 +225,7 @@ describe('FDB entries', () => {
     };
     const sw = learn();
     expect(left(sw, { owner: sw.port('t2') })).toBe(3);
-    expect(left(learn(), { segment: segmentOf(1, 2) })).toBe(2);
+    expect(left(learn(), { segment: fidOf(1, 2) })).toBe(2);
     expect(left(learn(), { destination: destinationOf(sw.port('vx'), 1) })).toBe(3);
     expect(left(learn(), { flagsMask: FLAGS_ALL })).toBe(1);
     const halves = [

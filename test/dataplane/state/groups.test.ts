@@ -1,12 +1,13 @@
 /** The table of multicast groups against a map, over random sequences of changes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { domainOf, Groups, MAX_GROUPS, QUERIER4, QUERIER6 } from '../../../src/dataplane/state/groups.js';
+import { fidOf } from '../../../src/dataplane/state/fid.js';
+import { Groups, MAX_GROUPS, QUERIER4, QUERIER6 } from '../../../src/dataplane/state/groups.js';
 
 type Words = [number, number, number, number];
 const v4 = (last: number): Words => [0, 0, 0xffff, (0xef000000 + last) | 0];
 const members = (groups: Groups, bridge: number, vid: number, address: Words): number[] | null => {
-  const row = groups.find(domainOf(bridge, vid), ...address);
+  const row = groups.find(fidOf(bridge, vid), ...address);
   return row < 0 ? null : [...groups.destinationsAt(row)];
 };
 
@@ -47,7 +48,7 @@ describe('a group', () => {
 it('routers and queriers of a VLAN are there until both are gone', () => {
   const groups = new Groups(1);
   const queriers = () => {
-    const row = groups.findRouters(domainOf(3, 7));
+    const row = groups.findRouters(fidOf(3, 7));
     return row < 0 ? null : [groups.queriersAt(row), ...groups.destinationsAt(row)];
   };
   expect(queriers()).toBeNull();
@@ -74,7 +75,7 @@ it('a bridge goes with all its groups, its neighbours stay', () => {
   for (let vid = 0; vid < 4096; vid += 91) {
     expect([1, 2, 3].map((bridge) => members(groups, bridge, vid, v4(vid)))).toEqual([[1], null, [3]]);
   }
-  expect([1, 2, 3].map((bridge) => groups.findRouters(domainOf(bridge, 4095)) < 0)).toEqual([false, true, false]);
+  expect([1, 2, 3].map((bridge) => groups.findRouters(fidOf(bridge, 4095)) < 0)).toEqual([false, true, false]);
 });
 
 it('holds as many as it says, refuses one more, and has room again', () => {

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import ts from 'typescript';
 import { expect, it } from 'vitest';
-import { PUNT_SLOTS, PuntReader, Punts } from '../../../src/dataplane/state/punt-ring.js';
+import { PUNT_SLOTS, PuntReader, PuntRing } from '../../../src/dataplane/state/punt-ring.js';
 
 const RECORDS = 100_000;
 
 /** Writes records in bursts, as an engine does between two waits, and tells when the ring was empty. */
 const ENGINE = `
 import { parentPort, workerData } from 'node:worker_threads';
-import { Punts } from './punts.js';
-const punts = new Punts(workerData.memory);
+import { PuntRing } from './punts.js';
+const punts = new PuntRing(workerData.memory);
 const view = new DataView(new ArrayBuffer(64));
 let burst = 1;
 for (let sent = 0; sent < workerData.records; ) {
@@ -36,7 +36,7 @@ it('loses none that it does not count', async () => {
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   writeFileSync(join(folder, 'engine.js'), ENGINE);
 
-  const { memory } = new Punts();
+  const { memory } = new PuntRing();
   const reader = new PuntReader([memory]);
   let read = 0;
   let last = -1;

@@ -8,7 +8,7 @@ import {
   PUNT_SLOTS,
   type Punt,
   PuntReader,
-  Punts,
+  PuntRing,
 } from '../../../src/dataplane/state/punt-ring.js';
 import { viewOf } from '../../../src/wire/bytes.js';
 import { bytes, frame } from '../support/frames.js';
@@ -77,10 +77,10 @@ describe('a message is handed over and goes its way', () => {
 
 describe('the ring', () => {
   const view = viewOf(bytes(4000));
-  const push = (punts: Punts, mark: number, length = 60): void => punts.push(PUNT_IGMP, mark, 0, 0, view, 0, length);
+  const push = (punts: PuntRing, mark: number, length = 60): void => punts.push(PUNT_IGMP, mark, 0, 0, view, 0, length);
 
   it('keeps the beginning of a long frame', () => {
-    const punts = new Punts();
+    const punts = new PuntRing();
     push(punts, 1, 4000);
     const [punt] = drain(new PuntReader([punts.memory]));
     expect(punt.length).toBe(4000);
@@ -99,7 +99,7 @@ describe('the ring', () => {
   });
 
   it('loses and counts what finds it full, and goes on in order for ever', () => {
-    const punts = new Punts();
+    const punts = new PuntRing();
     const reader = new PuntReader([punts.memory]);
     for (let round = 0; round < 3; round++) {
       for (let mark = 0; mark < PUNT_SLOTS + 7; mark++) push(punts, mark);
@@ -109,7 +109,7 @@ describe('the ring', () => {
   });
 
   it('goes on where the cursors wrap', () => {
-    const punts = new Punts();
+    const punts = new PuntRing();
     new Int32Array(punts.memory).fill(0x7fffffff, 0, 2);
     const reader = new PuntReader([punts.memory]);
     for (let mark = 0; mark < PUNT_SLOTS + 1; mark++) push(punts, mark);
@@ -119,7 +119,7 @@ describe('the ring', () => {
   });
 
   it('hands over at most a ringful at a time, and says that there is more', () => {
-    const [one, other] = [new Punts(), new Punts()];
+    const [one, other] = [new PuntRing(), new PuntRing()];
     const reader = new PuntReader([one.memory, other.memory]);
     push(one, 0);
     push(other, 1);
@@ -131,7 +131,7 @@ describe('the ring', () => {
   });
 
   it('tells of what comes while the last record is read', () => {
-    const punts = new Punts();
+    const punts = new PuntRing();
     const reader = new PuntReader([punts.memory]);
     push(punts, 1);
     punts.rang = false;

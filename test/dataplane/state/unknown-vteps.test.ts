@@ -1,7 +1,7 @@
 /** Whom datagrams come from that are no remotes: what is remembered, and that no number of forged addresses changes its price. */
 import { describe, expect, it } from 'vitest';
 import { CounterReader, Counters } from '../../../src/dataplane/state/counters.js';
-import { MOST_STRANGERS } from '../../../src/dataplane/state/unknown-vteps.js';
+import { MAX_UNKNOWN_VTEPS } from '../../../src/dataplane/state/unknown-vteps.js';
 import { fromHex } from '../../../src/wire/bytes.js';
 import { TestSwitch } from '../support/harness.js';
 
@@ -9,10 +9,10 @@ const DATAGRAM = fromHex('08000000 00002a00 02000000000b 02000000000a 88b5 01020
 
 function scene(engines = 1) {
   const all = Array.from({ length: engines }, () => new Counters());
-  const reader = new CounterReader(all.map(({ memory }) => memory)).strangers;
+  const reader = new CounterReader(all.map(({ memory }) => memory)).unknownVteps;
   /** So many datagrams to port 1, VNI 42, from an address of 10.0.0.0/8. */
   const meet = (host: number, tick: number, { times = 1, engine = 0, port = 1, vni = 42 } = {}): void => {
-    for (let n = 0; n < times; n++) all[engine].strangers.met(port, vni, [0, 0, 0xffff, 0x0a000000 + host], 0, tick);
+    for (let n = 0; n < times; n++) all[engine].unknownVteps.met(port, vni, [0, 0, 0xffff, 0x0a000000 + host], 0, tick);
   };
   return { all, reader, meet };
 }
@@ -24,7 +24,7 @@ describe('the senders of vtep_unknown', () => {
     });
     expect(sw.receive('vx', '198.51.100.9', DATAGRAM).drops).toEqual(['vx vtep_unknown']);
     expect(sw.receive('vx', '192.0.2.2', DATAGRAM).drops).toEqual([]);
-    const found = new CounterReader([sw.context.counters.memory]).strangers.list();
+    const found = new CounterReader([sw.context.counters.memory]).unknownVteps.list();
     expect(found).toMatchObject([{ vni: 42, count: 1, address: [0, 0, 0xffff, 0xc6336409 | 0] }]);
   });
 
@@ -39,7 +39,7 @@ describe('the senders of vtep_unknown', () => {
       [1, 43, 1, 30, 30],
       [2, 42, 1, 20, 20],
     ]);
-    all[0].strangers.forgetPort(1);
+    all[0].unknownVteps.clearPort(1);
     expect(reader.list()).toHaveLength(2);
   });
 
@@ -52,7 +52,7 @@ describe('the senders of vtep_unknown', () => {
       expect(reader.heard).toBe((tick + 1) * 42);
     }
     const found = reader.list();
-    expect(found.length).toBeLessThanOrEqual(MOST_STRANGERS);
+    expect(found.length).toBeLessThanOrEqual(MAX_UNKNOWN_VTEPS);
     expect(found.find(({ address }) => address[3] === 0x0a000007)).toMatchObject({ count: 6000, first: 0, last: 2999 });
   });
 

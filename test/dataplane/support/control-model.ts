@@ -7,7 +7,8 @@
  */
 
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
-import * as flag from '../../../src/dataplane/state/forwarding.js';
+import { destinationOf } from '../../../src/dataplane/state/destination.js';
+import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { FLAG_PINNED, FLAG_STATIC } from '../../../src/fdb/table.js';
 import { parseAddress } from '../../../src/wire/ip-address.js';
 import { Pool } from './numbers.js';
@@ -138,7 +139,7 @@ export class Topology {
 
   private tap(port: PortState, spec: TapSpec): Operation {
     return {
-      op: 'tap',
+      op: 'local-port',
       port: port.number,
       bridge: this.bridgeNumber(port.bridge),
       fds: [FD],
@@ -160,7 +161,7 @@ export class Topology {
       ...operations,
       {
         ...this.sending(name, spec),
-        op: 'vxlan',
+        op: 'tunnel-port',
         bridge: this.bridgeNumber(port.bridge),
         port: number,
         flags: flagsOf(spec),
@@ -285,7 +286,7 @@ export class Topology {
       { op: 'vlan-del', port: port.number, vid },
       {
         op: 'flush',
-        match: { owner: port.number, segment: flag.segmentOf(this.bridgeNumber(port.bridge), vid) },
+        match: { owner: port.number, segment: fidOf(this.bridgeNumber(port.bridge), vid) },
         fromRow: 0,
         rowCount: ALL_ROWS,
       },
@@ -361,7 +362,7 @@ export class Topology {
       if (needed.has(remote)) continue;
       port.remotes.delete(key);
       this.pools.remote.give(remote);
-      const destination = flag.destinationOf(port.number, remote);
+      const destination = destinationOf(port.number, remote);
       operations.push(
         { op: 'remote-del', remote },
         { op: 'flush', match: { destination }, fromRow: 0, rowCount: ALL_ROWS },
@@ -407,15 +408,15 @@ export class Topology {
     return {
       op: 'fdb',
       ...mac(entry.mac),
-      segment: flag.segmentOf(this.bridgeNumber(bridge), entry.vlan ?? 0),
-      destination: flag.destinationOf(number, remote),
+      fid: fidOf(this.bridgeNumber(bridge), entry.vlan ?? 0),
+      destination: destinationOf(number, remote),
       owner: number,
       flags: entry.flags ?? FLAG_STATIC | (remote === 0 ? 0 : FLAG_PINNED),
     };
   }
 
   removeEntry(name: string, entry: EntrySpec): Operation {
-    const segment = flag.segmentOf(this.bridgeNumber(this.port(name).bridge), entry.vlan ?? 0);
-    return { op: 'fdb-del', ...mac(entry.mac), segment };
+    const fid = fidOf(this.bridgeNumber(this.port(name).bridge), entry.vlan ?? 0);
+    return { op: 'fdb-del', ...mac(entry.mac), fid };
   }
 }

@@ -15,7 +15,7 @@ import { RemoteTable } from '../../../src/encap/remotes.js';
 import { createFdb } from '../../../src/fdb/table.js';
 import { createNeighbours } from '../../../src/neigh/table.js';
 import { type Arrival, type Departure, MemoryNic, type MemoryNicOptions } from '../../../src/port/memory.js';
-import { KIND_TAP, KIND_UDP } from '../../../src/port/nic.js';
+import { KIND_FRAME, KIND_UDP } from '../../../src/port/nic.js';
 import { formatAddress, parseAddress } from '../../../src/wire/ip-address.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { type BridgeSpec, Topology } from './control-model.js';
@@ -73,7 +73,7 @@ const WORDS = ['rx_packets', 'rx_bytes', 'tx_packets', 'tx_bytes'] as const;
 const nothing = (): Traffic => ({ rx_packets: 0, rx_bytes: 0, tx_packets: 0, tx_bytes: 0 });
 
 const EBADF = 9;
-/** Beside KIND_TAP and KIND_UDP, which are what frames go to. */
+/** Beside KIND_FRAME and KIND_UDP, which are what frames go to. */
 const SOCKETS = 3;
 
 /** As the addon: an index is attached once, and what is not attached cannot be written to. */
@@ -91,7 +91,7 @@ class AttachingNic extends MemoryNic {
   }
 
   override attachTap(index: number): void {
-    this.attach('TAP', (KIND_TAP << 16) | index);
+    this.attach('TAP', (KIND_FRAME << 16) | index);
   }
 
   override attachSocket(index: number): void {
@@ -103,7 +103,7 @@ class AttachingNic extends MemoryNic {
   }
 
   override detachTap(index: number): void {
-    this.detach((KIND_TAP << 16) | index);
+    this.detach((KIND_FRAME << 16) | index);
   }
 
   override detachSocket(index: number): void {
@@ -214,7 +214,7 @@ export class TestSwitch {
   /** Puts a frame into a TAP. */
   inject(port: string, frame: Uint8Array, offload: Offload = {}): void {
     this.arrived(port, frame.length);
-    this.nic.arrive({ kind: KIND_TAP, index: this.port(port), bytes: frame, ...offload });
+    this.nic.arrive({ kind: KIND_FRAME, index: this.port(port), bytes: frame, ...offload });
   }
 
   /** Puts a datagram into the socket of a vxlan port; `account` is the port that is to count it. */
@@ -283,7 +283,7 @@ export class TestSwitch {
 
   private name({ bytes, ...departure }: Departure): Out {
     const rest = { vnet: departure.vnet, gso: departure.gso, csum: departure.csum, tos: departure.tos };
-    if (departure.kind === KIND_TAP) {
+    if (departure.kind === KIND_FRAME) {
       const port = this.nameOf(departure.index);
       return { to: port, port, frame: bytes, header: new Uint8Array(0), ...rest, sender: -1, udpPort: 0 };
     }

@@ -3,7 +3,7 @@
  */
 
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
-import { segmentOf } from '../../../src/dataplane/state/forwarding.js';
+import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { type Punt, PuntReader, type PuntSubject, subjectOf } from '../../../src/dataplane/state/punt-ring.js';
 import { NeighReader, type NeighRow } from '../../../src/neigh/table.js';
 import { ARP_REPLY, ARP_REQUEST, encodeArp } from '../../../src/wire/arp.js';
@@ -135,7 +135,7 @@ export function binding(
 /** The binding of an address as the control thread reads it. */
 export function bindingOf(sw: TestSwitch, address: string, vid = 0): NeighRow | null {
   const reader = new NeighReader(sw.context.neigh.memory);
-  return reader.find(segmentOf(sw.topology.bridgeNumber('br0'), vid), words(address));
+  return reader.find(fidOf(sw.topology.bridgeNumber('br0'), vid), words(address));
 }
 
 /** MAC of an address; null: none is known. */
