@@ -13,7 +13,7 @@ type Link = BridgeConfig | PortConfig;
 /** @param bridge the one that a port belongs to; null: none */
 export function effectiveOptions(link: Link, bridge: BridgeConfig | null): RawOptions {
   const type: LinkType = 'type' in link ? link.type : 'bridge';
-  const hasNic = type === 'tap' || ('hostPort' in link && link.hostPort);
+  const hasNic = type === 'tap' || ('host_port' in link && link.host_port);
   const isOfNic = (key: string): boolean => NIC_KEYS.some((one) => one === key);
   const keys = [...new Set(OPTION_ROWS[type].map(({ key }) => key))].filter((key) => hasNic || !isOfNic(key));
   const all = keys.map((key): [string, unknown] => [key, inForce(link, key, bridge)]);
@@ -27,13 +27,13 @@ function inForce(link: Link, key: string, bridge: BridgeConfig | null): unknown 
     case 'addresses':
       return (value as NicAddress[]).map(({ address, prefix }) => `${address}/${prefix}`);
     case 'storm_limit': {
-      const { broadcast, unknownUnicast, multicast } = value as StormLimit;
-      return { broadcast, unknown_unicast: unknownUnicast, multicast };
+      const { broadcast, unknown_unicast, multicast } = value as StormLimit;
+      return { broadcast, unknown_unicast, multicast };
     }
     case 'ttl':
       return value ?? 0; // the route's
     case 'ageing':
-      return value ?? bridge?.ageingTime;
+      return value ?? bridge?.ageing_time;
     default:
       return value;
   }

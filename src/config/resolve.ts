@@ -52,9 +52,9 @@ export function resolveSwitch(config: DecodedSwitch, facts: ResolveFacts): Switc
     name: config.given.name ?? facts.hostname(),
     control: config.given.control ?? DEFAULT_CONTROL,
     workers: config.given.workers ?? 1,
-    busyPoll: config.given.busy_poll ?? 50,
+    busy_poll: config.given.busy_poll ?? 50,
     offloads: resolveOffloads(config),
-    fdbSize: config.given.fdb_size ?? DEFAULT_FDB_SIZE,
+    fdb_size: config.given.fdb_size ?? DEFAULT_FDB_SIZE,
     ...tablesOf(config),
     bridges: config.bridgeList.map((bridge) => resolveBridge(bridge, host)),
     ports: config.portList.map((port) => resolvePort(port, undefined, host)),
@@ -67,18 +67,18 @@ function tablesOf(config: DecodedSwitch): Pick<SwitchConfig, 'tables'> {
 }
 
 function resolveOffloads({ offloads }: DecodedSwitch): OffloadConfig {
-  const vnetHeader = offloads.vnet_header ?? true;
+  const vnet_header = offloads.vnet_header ?? true;
   // Without the header a guest has no means to say what it left undone.
-  const tso = vnetHeader && (offloads.tso ?? true);
-  const tunnelGso = offloads.tunnel_gso ?? 'auto';
-  const udpSegment = offloads.udp_segment ?? true;
+  const tso = vnet_header && (offloads.tso ?? true);
+  const tunnel_gso = offloads.tunnel_gso ?? 'auto';
+  const udp_segment = offloads.udp_segment ?? true;
   return {
     tso,
-    udpSegment,
+    udp_segment,
     // Who wants no trains on the wire gets none of these, which look alike, unless told to.
-    tunnelGso: tunnelGso === 'auto' ? tso && udpSegment && 'auto' : tunnelGso,
-    udpGro: offloads.udp_gro ?? true,
-    vnetHeader,
+    tunnel_gso: tunnel_gso === 'auto' ? tso && udp_segment && 'auto' : tunnel_gso,
+    udp_gro: offloads.udp_gro ?? true,
+    vnet_header,
   };
 }
 
@@ -87,14 +87,14 @@ function resolveBridge(bridge: DecodedBridge, host: HostFacts): BridgeConfig {
   return {
     name: bridge.name,
     up: given.up ?? true,
-    vlanFiltering: given.vlan_filtering ?? false,
-    vlanDefaultPvid: given.vlan_default_pvid ?? DEFAULT_PVID,
-    ageingTime: given.ageing_time ?? 300,
-    fdbMaxLearned: given.fdb_max_learned ?? 0,
-    groupFwdMask: given.group_fwd_mask ?? 0,
-    mcastSnooping: given.mcast_snooping ?? true,
-    macMoveLimit: given.mac_move_limit ?? 10,
-    hostPort: given.host_port ?? false,
+    vlan_filtering: given.vlan_filtering ?? false,
+    vlan_default_pvid: given.vlan_default_pvid ?? DEFAULT_PVID,
+    ageing_time: given.ageing_time ?? 300,
+    fdb_max_learned: given.fdb_max_learned ?? 0,
+    group_fwd_mask: given.group_fwd_mask ?? 0,
+    mcast_snooping: given.mcast_snooping ?? true,
+    mac_move_limit: given.mac_move_limit ?? 10,
+    host_port: given.host_port ?? false,
     vlans: given.host_port === true ? membershipsOf(bridge, bridge) : [],
     fdb: bridge.entryList.map((entry) => resolveEntry(entry, bridge, [])),
     ...nicSettings(bridge),
@@ -132,7 +132,7 @@ function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined, hos
     ...optional('dev', given.dev),
     ...optional('group', given.group === undefined ? undefined : canonicalIp(given.group)?.text),
     dstport: given.dstport ?? DEFAULT_DSTPORT,
-    vlanTunnel: given.vlan_tunnel ?? false,
+    vlan_tunnel: given.vlan_tunnel ?? false,
     ...optional('id', given.id),
     remotes: others(distinct(port.remoteList)),
     peers: others(distinct(port.peerList)),
@@ -149,10 +149,10 @@ function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined, hos
     rsc: given.rsc ?? false,
     l2miss: given.l2miss ?? false,
     l3miss: given.l3miss ?? false,
-    hostPort: given.host_port ?? false,
-    acceptVteps: given.accept_vteps ?? (given.group === undefined ? 'known' : 'any'),
-    reservedBits: given.reserved_bits ?? 'ignore',
-    innerVlan: given.inner_vlan ?? 'drop',
+    host_port: given.host_port ?? false,
+    accept_vteps: given.accept_vteps ?? (given.group === undefined ? 'known' : 'any'),
+    reserved_bits: given.reserved_bits ?? 'ignore',
+    inner_vlan: given.inner_vlan ?? 'drop',
     ...nicSettings(port),
   };
 }
@@ -168,20 +168,20 @@ function commonOf(port: DecodedPort, bridge: DecodedBridge | undefined): CommonP
     vlans,
     learning: given.learning ?? true,
     flood: given.flood ?? true,
-    mcastFlood: given.mcast_flood ?? true,
-    bcastFlood: given.bcast_flood ?? true,
+    mcast_flood: given.mcast_flood ?? true,
+    bcast_flood: given.bcast_flood ?? true,
     isolated: given.isolated ?? false,
     locked: given.locked ?? false,
-    neighSuppress: given.neigh_suppress ?? false,
-    neighVlanSuppress: byVlan,
+    neigh_suppress: given.neigh_suppress ?? false,
+    neigh_vlan_suppress: byVlan,
     up: given.up ?? true,
-    stormLimit: {
-      broadcast: port.stormLimit.broadcast ?? 0,
-      unknownUnicast: port.stormLimit.unknown_unicast ?? 0,
-      multicast: port.stormLimit.multicast ?? 0,
+    storm_limit: {
+      broadcast: port.stormLimits.broadcast ?? 0,
+      unknown_unicast: port.stormLimits.unknown_unicast ?? 0,
+      multicast: port.stormLimits.multicast ?? 0,
     },
-    mcastRouter: given.mcast_router ?? 1,
-    mcastFastLeave: given.mcast_fast_leave ?? false,
+    mcast_router: given.mcast_router ?? 1,
+    mcast_fast_leave: given.mcast_fast_leave ?? false,
     fdb: port.entryList.map((entry) => resolveEntry(entry, port, vlans)),
     options: optionsOf(port),
   };
@@ -208,7 +208,7 @@ function resolveEntry(entry: DecodedEntry, port: DecodedPort | DecodedBridge, vl
     ...optional('port', given.port),
     state: given.state ?? (isBridge ? 'permanent' : 'static'),
     sticky: given.sticky ?? false,
-    externLearn: given.extern_learn ?? false,
+    extern_learn: given.extern_learn ?? false,
   };
 }
 

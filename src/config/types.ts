@@ -18,10 +18,10 @@ export interface SwitchConfig {
   /** Engine threads. */
   workers: number;
   /** Microseconds that an engine goes on looking for frames before it sleeps; 0: none. */
-  busyPoll: number;
+  busy_poll: number;
   offloads: OffloadConfig;
   /** Most FDB entries of the switch, learned and configured ones together. */
-  fdbSize: number;
+  fdb_size: number;
   bridges: BridgeConfig[];
   /** What is put into the tables beside the FDB; absent: nothing. */
   tables?: TableConfig;
@@ -62,16 +62,16 @@ export interface OffloadConfig {
   /** Guests hand over TCP (and UDP) unsegmented. */
   tso: boolean;
   /** Trains of datagrams leave in one call (UDP_SEGMENT). */
-  udpSegment: boolean;
+  udp_segment: boolean;
   /**
    * TCP leaves unsegmented where the NIC segments frames in UDP tunnels. It passes firewall and IPsec of the host by: 'auto', not
-   * while there are such as look at what the host sends, nor without `tso` and `udpSegment`; true, all the same.
+   * while there are such as look at what the host sends, nor without `tso` and `udp_segment`; true, all the same.
    */
-  tunnelGso: boolean | 'auto';
+  tunnel_gso: boolean | 'auto';
   /** Trains of datagrams arrive in one piece (UDP_GRO). */
-  udpGro: boolean;
+  udp_gro: boolean;
   /** TAPs have a virtio-net header; without one there are no offloads to guests at all. */
-  vnetHeader: boolean;
+  vnet_header: boolean;
 }
 
 /** What is put on a NIC that the switch makes. */
@@ -85,26 +85,26 @@ export interface NicSettings {
   persist: boolean;
 }
 
-/** The NicSettings of a bridge are those of its host port; they stand at their defaults when `hostPort` is false. */
+/** The NicSettings of a bridge are those of its host port; they stand at their defaults when `host_port` is false. */
 export interface BridgeConfig extends NicSettings {
   name: string;
   /** False: none of its ports forwards. */
   up: boolean;
-  vlanFiltering: boolean;
+  vlan_filtering: boolean;
   /** 0: none. */
-  vlanDefaultPvid: number;
+  vlan_default_pvid: number;
   /** Seconds; 0: nothing is learned. */
-  ageingTime: number;
+  ageing_time: number;
   /** 0: no limit beyond the table's size. */
-  fdbMaxLearned: number;
+  fdb_max_learned: number;
   /** Bit n set: frames to 01:80:c2:00:00:0n are forwarded like others; bits 0-2 are never set. */
-  groupFwdMask: number;
+  group_fwd_mask: number;
   /** IGMP and MLD snooping. */
-  mcastSnooping: boolean;
+  mcast_snooping: boolean;
   /** Moves of one MAC within a second above which an event tells of it once; 0: never. */
-  macMoveLimit: number;
-  hostPort: boolean;
-  /** Memberships of the host port, with `hostPort`; as CommonPortConfig.vlans. */
+  mac_move_limit: number;
+  host_port: boolean;
+  /** Memberships of the host port, with `host_port`; as CommonPortConfig.vlans. */
   vlans: VlanMembership[];
   /** MACs that are the host's own in this bridge: their frames go to the host port, and without one to nobody. */
   fdb: FdbEntryConfig[];
@@ -117,26 +117,26 @@ export type PortConfig = TapConfig | VxlanConfig;
 export interface CommonPortConfig {
   name: string;
   /**
-   * One membership for each VID, ascending. On a bridge without `vlanFiltering` it is what the file gives (empty when it
+   * One membership for each VID, ascending. On a bridge without `vlan_filtering` it is what the file gives (empty when it
    * gives nothing) and has no effect until filtering is switched on.
    */
   vlans: VlanMembership[];
   learning: boolean;
   flood: boolean;
-  mcastFlood: boolean;
-  bcastFlood: boolean;
+  mcast_flood: boolean;
+  bcast_flood: boolean;
   isolated: boolean;
   locked: boolean;
-  neighSuppress: boolean;
-  /** The memberships say which VLANs suppress, whatever `neighSuppress` says. */
-  neighVlanSuppress: boolean;
+  neigh_suppress: boolean;
+  /** The memberships say which VLANs suppress, whatever `neigh_suppress` says. */
+  neigh_vlan_suppress: boolean;
   /** False: the port is shut; its frames are dropped as `port_down`. */
   up: boolean;
-  stormLimit: StormLimit;
+  storm_limit: StormLimit;
   /** Multicast router port: 0 never, 1 found out by queries, 2 always; as in the kernel. */
-  mcastRouter: 0 | 1 | 2;
+  mcast_router: 0 | 1 | 2;
   /** A group is left with the leave message, without waiting for another member. */
-  mcastFastLeave: boolean;
+  mcast_fast_leave: boolean;
   fdb: FdbEntryConfig[];
   options: RawOptions;
 }
@@ -144,7 +144,7 @@ export interface CommonPortConfig {
 /** Frames a second that may be flooded from a port, by kind; 0: no limit. */
 export interface StormLimit {
   broadcast: number;
-  unknownUnicast: number;
+  unknown_unicast: number;
   multicast: number;
 }
 
@@ -152,9 +152,9 @@ export interface VlanMembership {
   vid: number;
   pvid: boolean;
   untagged: boolean;
-  /** True: suppresses, on a port with `neighVlanSuppress`; absent: it does not. */
-  neighSuppress?: true;
-  /** The VNI that the VLAN is mapped to, on a port with `vlanTunnel`. */
+  /** True: suppresses, on a port with `neigh_vlan_suppress`; absent: it does not. */
+  neigh_suppress?: true;
+  /** The VNI that the VLAN is mapped to, on a port with `vlan_tunnel`. */
   vni?: number;
   /** This VNI's own flood list, beside the port's. A remote may stand in both; it still gets one copy. */
   remotes: string[];
@@ -168,7 +168,7 @@ export interface TapConfig extends CommonPortConfig, NicSettings {
   ifname: string;
 }
 
-/** The NicSettings of a vxlan port are those of its host port; they stand at their defaults when `hostPort` is false. */
+/** The NicSettings of a vxlan port are those of its host port; they stand at their defaults when `host_port` is false. */
 export interface VxlanConfig extends CommonPortConfig, NicSettings {
   type: 'vxlan';
   /** The outer address family: that of `local` and of every remote. */
@@ -180,8 +180,8 @@ export interface VxlanConfig extends CommonPortConfig, NicSettings {
   group?: string;
   dstport: number;
   /** True: VLANs are mapped to VNIs by `vlans`; then `id` is absent. */
-  vlanTunnel: boolean;
-  /** The one VNI for all that the port carries; present exactly when `vlanTunnel` is false. */
+  vlan_tunnel: boolean;
+  /** The one VNI for all that the port carries; present exactly when `vlan_tunnel` is false. */
   id?: number;
   /** Flood list of every VNI of the port, without doubles. */
   remotes: string[];
@@ -196,7 +196,7 @@ export interface VxlanConfig extends CommonPortConfig, NicSettings {
   tos: number | 'inherit';
   df: 'unset' | 'set' | 'inherit';
   udpcsum: boolean;
-  /** Seconds, 0: never; absent: the bridge's `ageingTime`. */
+  /** Seconds, 0: never; absent: the bridge's `ageing_time`. */
   ageing?: number;
   /** 0: no limit. */
   maxaddress: number;
@@ -207,10 +207,10 @@ export interface VxlanConfig extends CommonPortConfig, NicSettings {
   /** Events for MACs and addresses whose place is not known. */
   l2miss: boolean;
   l3miss: boolean;
-  hostPort: boolean;
-  acceptVteps: 'known' | 'any';
-  reservedBits: 'ignore' | 'drop';
-  innerVlan: 'drop' | 'keep';
+  host_port: boolean;
+  accept_vteps: 'known' | 'any';
+  reserved_bits: 'ignore' | 'drop';
+  inner_vlan: 'drop' | 'keep';
 }
 
 /**
@@ -220,7 +220,7 @@ export interface VxlanConfig extends CommonPortConfig, NicSettings {
 export interface FdbEntryConfig {
   /** Lower case. */
   mac: string;
-  /** Present only on filtering bridges; there absent means every VLAN of the port. On a `vlanTunnel` port it goes with `vni`. */
+  /** Present only on filtering bridges; there absent means every VLAN of the port. On a `vlan_tunnel` port it goes with `vni`. */
   vlan?: number;
   /** Present only on vxlan ports; absent: every VNI of the port. */
   vni?: number;
@@ -232,5 +232,5 @@ export interface FdbEntryConfig {
   state: 'static' | 'permanent' | 'dynamic';
   sticky: boolean;
   /** Put in by a control program: never ages, may roam. */
-  externLearn: boolean;
+  extern_learn: boolean;
 }

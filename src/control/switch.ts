@@ -106,9 +106,9 @@ export class Switch {
     const engines = new Engines(
       {
         workers: config.workers,
-        busyPoll: config.busyPoll,
+        busyPoll: config.busy_poll,
         offloads,
-        fdb: { seed: randomInt(2 ** 31), capacity: config.fdbSize },
+        fdb: { seed: randomInt(2 ** 31), capacity: config.fdb_size },
       },
       {
         portLost(number) {
@@ -287,17 +287,20 @@ const LACKING = 'the kernel lacks it';
 /** What the configuration allows and the kernel has. */
 function usable(wanted: OffloadConfig, events: SwitchEvents): OffloadConfig {
   const found = selfTest();
-  const has = (name: 'tso' | 'udpSegment' | 'udpGro' | 'vnetHeader', option: string): boolean => {
-    if (wanted[name] && !found[name]) events.offloadMissing(option, found.reasons[name] ?? LACKING, true);
-    return wanted[name] && found[name];
+  const has = (
+    key: 'tso' | 'udp_segment' | 'udp_gro' | 'vnet_header',
+    name: 'tso' | 'udpSegment' | 'udpGro' | 'vnetHeader',
+  ): boolean => {
+    if (wanted[key] && !found[name]) events.offloadMissing(key, found.reasons[name] ?? LACKING, true);
+    return wanted[key] && found[name];
   };
-  const vnetHeader = has('vnetHeader', 'vnet_header');
+  const vnet_header = has('vnet_header', 'vnetHeader');
   return {
-    vnetHeader,
-    tso: vnetHeader && has('tso', 'tso'),
-    udpSegment: has('udpSegment', 'udp_segment'),
-    tunnelGso: usableTunnelGso(wanted.tunnelGso, found, events),
-    udpGro: has('udpGro', 'udp_gro'),
+    vnet_header,
+    tso: vnet_header && has('tso', 'tso'),
+    udp_segment: has('udp_segment', 'udpSegment'),
+    tunnel_gso: usableTunnelGso(wanted.tunnel_gso, found, events),
+    udp_gro: has('udp_gro', 'udpGro'),
   };
 }
 

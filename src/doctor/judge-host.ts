@@ -44,6 +44,7 @@ function judgeTun({ tunError }: HostFacts): Check {
   return fail(subject, `not usable (${tunError})`, remedy);
 }
 
+/** What the kernel may have, in words, and the key that switches it off: unsegmented UDP shares that of unsegmented TCP. */
 const FEATURES = [
   ['vnetHeader', 'virtio-net header', 'vnet_header'],
   ['tso', 'TSO from TAPs', 'tso'],
@@ -53,21 +54,11 @@ const FEATURES = [
   ['udpGro', 'UDP_GRO', 'udp_gro'],
 ] as const;
 
-/** Unsegmented UDP is switched by the same key as unsegmented TCP. */
-const OFFLOAD_OF = {
-  vnetHeader: 'vnetHeader',
-  tso: 'tso',
-  uso: 'tso',
-  udpSegment: 'udpSegment',
-  tunnelGso: 'tunnelGso',
-  udpGro: 'udpGro',
-} as const;
-
 const OF_FEATURES = 'kernel features';
 
 /** An offload, and what is known of it here. */
 interface Feature {
-  name: keyof typeof OFFLOAD_OF;
+  name: (typeof FEATURES)[number][0];
   words: string;
   key: string;
   wanted: boolean | 'auto';
@@ -80,7 +71,7 @@ function judgeFeatures({ features, addonError, rights, tunError }: HostFacts, of
     return [fail(OF_FEATURES, addonError ?? 'not tried', 'until then devices and remotes are not examined either')];
   const rows = FEATURES.map(
     ([name, words, key]): Feature => ({
-      ...{ name, words, key, wanted: offloads[OFFLOAD_OF[name]] },
+      ...{ name, words, key, wanted: offloads[key] },
       ...{ works: features[name], reason: features.reasons[name] },
     }),
   );

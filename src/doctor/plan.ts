@@ -105,7 +105,7 @@ export function planOf(config: SwitchConfig, answers?: Answers): Plan {
   const nics = nicPlans(config, placed, rows);
   const room = { left: MOST_REMOTES, out: 0 };
   const vxlans = placed.flatMap((one) => (isVxlan(one) ? [vxlanPlan(one, nics, rows, answers, room)] : []));
-  const links = [...config.bridges.filter((bridge) => !bridge.hostPort), ...placed.filter(isVxlan).map(portOf)].map(
+  const links = [...config.bridges.filter((bridge) => !bridge.host_port), ...placed.filter(isVxlan).map(portOf)].map(
     (link) => linkPlan(link, placed, rows),
   );
   return { vxlans, nics, links, leftOut: room.out };
@@ -132,10 +132,10 @@ function linkPlan(
 // ---- NICs ----
 
 function nicPlans(config: SwitchConfig, placed: readonly Placed[], rows: ReadonlyMap<string, LinkRow>): NicPlan[] {
-  const hosts = config.bridges.filter(({ hostPort }) => hostPort).map((bridge) => hostNic(bridge, bridge, rows));
+  const hosts = config.bridges.filter(({ host_port }) => host_port).map((bridge) => hostNic(bridge, bridge, rows));
   const ports = placed.flatMap(({ port, bridge }) => {
     if (port.type === 'tap') return [tapNic(port, bridge, rows)];
-    return port.hostPort ? [hostNic(port, bridge, rows)] : [];
+    return port.host_port ? [hostNic(port, bridge, rows)] : [];
   });
   return [...hosts, ...ports];
 }
@@ -234,7 +234,7 @@ function groupOf(port: VxlanConfig): string | undefined {
 function overheadOf(port: VxlanConfig): number {
   const outer = (port.family === 4 ? IPV4_HEADER : IPV6_HEADER) + UDP_HEADER + VXLAN_HEADER;
   // A port with a single VNI sends its tagged VLANs with their tags.
-  const tag = !port.vlanTunnel && port.vlans.some(({ untagged }) => !untagged) ? VLAN_TAG : 0;
+  const tag = !port.vlan_tunnel && port.vlans.some(({ untagged }) => !untagged) ? VLAN_TAG : 0;
   return outer + ETHERNET_HEADER + tag;
 }
 

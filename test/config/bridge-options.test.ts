@@ -9,18 +9,21 @@ const tap = (options: string) => bridge(`ports: { t: { type: tap, ${options} } }
 
 describe('options of a switch and its bridges', () => {
   it('take the size of the FDB', () => {
-    expect(parse('bridges: {}\nfdb_size: 1').fdbSize).toBe(1);
-    expect(parse('bridges: {}\nfdb_size: 1048576').fdbSize).toBe(1_048_576);
+    expect(parse('bridges: {}\nfdb_size: 1').fdb_size).toBe(1);
+    expect(parse('bridges: {}\nfdb_size: 1048576').fdb_size).toBe(1_048_576);
   });
 
   it('take a mask of what is forwarded', () => {
-    expect(bridge('group_fwd_mask: 0').groupFwdMask).toBe(0);
-    expect(bridge('group_fwd_mask: 0xfff8').groupFwdMask).toBe(0xfff8);
+    expect(bridge('group_fwd_mask: 0').group_fwd_mask).toBe(0);
+    expect(bridge('group_fwd_mask: 0xfff8').group_fwd_mask).toBe(0xfff8);
   });
 
   it('take snooping and the limit of moves', () => {
-    expect(bridge('mcast_snooping: false, mac_move_limit: 0')).toMatchObject({ mcastSnooping: false, macMoveLimit: 0 });
-    expect(bridge('mac_move_limit: 500').macMoveLimit).toBe(500);
+    expect(bridge('mcast_snooping: false, mac_move_limit: 0')).toMatchObject({
+      mcast_snooping: false,
+      mac_move_limit: 0,
+    });
+    expect(bridge('mac_move_limit: 500').mac_move_limit).toBe(500);
   });
 
   it.each([
@@ -56,18 +59,18 @@ describe('options of a port', () => {
     ['storm_limit: {}', 0, 0, 0],
     ['storm_limit: { broadcast: 10 }', 10, 0, 0],
     ['storm_limit: { broadcast: 0, unknown_unicast: 20, multicast: 2147483647 }', 0, 20, 2_147_483_647],
-  ])('take %s', (options, broadcast, unknownUnicast, multicast) => {
-    expect(tap(options).stormLimit).toEqual({ broadcast, unknownUnicast, multicast });
+  ])('take %s', (options, broadcast, unknown_unicast, multicast) => {
+    expect(tap(options).storm_limit).toEqual({ broadcast, unknown_unicast, multicast });
   });
 
   it('take what snooping goes by', () => {
-    for (const mcastRouter of [0, 1, 2]) expect(tap(`mcast_router: ${mcastRouter}`)).toMatchObject({ mcastRouter });
-    expect(tap('mcast_fast_leave: true').mcastFastLeave).toBe(true);
+    for (const mcast_router of [0, 1, 2]) expect(tap(`mcast_router: ${mcast_router}`)).toMatchObject({ mcast_router });
+    expect(tap('mcast_fast_leave: true').mcast_fast_leave).toBe(true);
   });
 
   it('take entries that a control program put in', () => {
     expect(tap('fdb: [{ mac: 02:00:00:00:00:01, extern_learn: true, state: dynamic }]').fdb).toEqual([
-      { mac: '02:00:00:00:00:01', state: 'dynamic', sticky: false, externLearn: true },
+      { mac: '02:00:00:00:00:01', state: 'dynamic', sticky: false, extern_learn: true },
     ]);
   });
 });

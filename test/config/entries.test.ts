@@ -9,8 +9,8 @@ const A = '02:00:00:00:00:0a';
 const GROUP = '01:00:5e:00:00:01';
 const ZERO = '00:00:00:00:00:00';
 const parse = (text: string) => parseConfig(text, 'f.yaml', { hostname: () => 'h' });
-const plain = { state: 'static', sticky: false, externLearn: false } as const;
-const flood = { mac: ZERO, state: 'permanent', sticky: false, externLearn: false } as const;
+const plain = { state: 'static', sticky: false, extern_learn: false } as const;
+const flood = { mac: ZERO, state: 'permanent', sticky: false, extern_learn: false } as const;
 
 /** A tap port and its VLANs, if its bridge filters. */
 const tap = (vlans: string, fdb: string) =>
@@ -145,7 +145,7 @@ ports:
     );
     expect(
       checkEntry(config, { mac: A, dev: 't', vlan: 6, state: 'dynamic', sticky: true, extern_learn: true }),
-    ).toEqual([{ mac: A, port: 't', vlan: 6, state: 'dynamic', sticky: true, externLearn: true }]);
+    ).toEqual([{ mac: A, port: 't', vlan: 6, state: 'dynamic', sticky: true, extern_learn: true }]);
     expect(checkEntry(config, { mac: A, dev: 'p' })).toMatchObject([{ vlan: 0 }]);
   });
 

@@ -29,29 +29,29 @@ describe('the example of the contract', () => {
 
   it('resolves switch and bridge', () => {
     expect({ ...config, bridges: [] }).toEqual({
-      fdbSize: 65_536,
+      fdb_size: 65_536,
       ports: [],
       name: 'host1',
       control: '/run/overtap/host1.sock',
       workers: 1,
-      busyPoll: 50,
-      offloads: { tso: true, udpSegment: true, tunnelGso: 'auto', udpGro: true, vnetHeader: true },
+      busy_poll: 50,
+      offloads: { tso: true, udp_segment: true, tunnel_gso: 'auto', udp_gro: true, vnet_header: true },
       bridges: [],
     });
     expect(config.bridges.map(({ ports, ...rest }) => ({ ...rest, ports: ports.map((p) => p.name) }))).toEqual([
       {
         name: 'br1',
         up: true,
-        vlanFiltering: true,
-        vlanDefaultPvid: 1,
+        vlan_filtering: true,
+        vlan_default_pvid: 1,
         fdb: [],
-        ageingTime: 300,
-        fdbMaxLearned: 0,
-        groupFwdMask: 0,
-        mcastSnooping: true,
-        macMoveLimit: 10,
+        ageing_time: 300,
+        fdb_max_learned: 0,
+        group_fwd_mask: 0,
+        mcast_snooping: true,
+        mac_move_limit: 10,
         vlans: [],
-        hostPort: false,
+        host_port: false,
         addresses: [],
         mtu: 'auto',
         persist: false,
@@ -74,17 +74,17 @@ describe('the example of the contract', () => {
       vlans: [{ vid: 2, pvid: true, untagged: true, remotes: [] }],
       learning: true,
       flood: true,
-      mcastFlood: true,
-      bcastFlood: true,
+      mcast_flood: true,
+      bcast_flood: true,
       isolated: false,
       locked: false,
-      neighSuppress: false,
-      neighVlanSuppress: false,
+      neigh_suppress: false,
+      neigh_vlan_suppress: false,
       up: true,
-      stormLimit: { broadcast: 0, unknownUnicast: 0, multicast: 0 },
-      mcastRouter: 1,
-      mcastFastLeave: false,
-      fdb: [{ mac: '02:00:00:00:02:01', vlan: 2, state: 'static', sticky: false, externLearn: false }],
+      storm_limit: { broadcast: 0, unknown_unicast: 0, multicast: 0 },
+      mcast_router: 1,
+      mcast_fast_leave: false,
+      fdb: [{ mac: '02:00:00:00:02:01', vlan: 2, state: 'static', sticky: false, extern_learn: false }],
       options: {
         netns: 'ns2',
         ifname: 'tap1_1',
@@ -113,7 +113,7 @@ describe('the example of the contract', () => {
       local: '192.0.2.1',
       dev: 'eth0',
       dstport: 4789,
-      vlanTunnel: true,
+      vlan_tunnel: true,
       remotes: ['192.0.2.2'],
       peers: [],
       srcport: [32768, 61000],
@@ -125,25 +125,25 @@ describe('the example of the contract', () => {
       rsc: false,
       l2miss: false,
       l3miss: false,
-      hostPort: false,
-      acceptVteps: 'known',
-      reservedBits: 'ignore',
-      innerVlan: 'drop',
+      host_port: false,
+      accept_vteps: 'known',
+      reserved_bits: 'ignore',
+      inner_vlan: 'drop',
       addresses: [],
       mtu: 'auto',
       persist: false,
       learning: true,
       flood: true,
-      mcastFlood: true,
-      bcastFlood: true,
+      mcast_flood: true,
+      bcast_flood: true,
       isolated: false,
       locked: false,
-      neighSuppress: false,
-      neighVlanSuppress: false,
+      neigh_suppress: false,
+      neigh_vlan_suppress: false,
       up: true,
-      stormLimit: { broadcast: 0, unknownUnicast: 0, multicast: 0 },
-      mcastRouter: 1,
-      mcastFastLeave: false,
+      storm_limit: { broadcast: 0, unknown_unicast: 0, multicast: 0 },
+      mcast_router: 1,
+      mcast_fast_leave: false,
       fdb: [
         {
           mac: '02:00:00:00:09:01',
@@ -152,7 +152,7 @@ describe('the example of the contract', () => {
           dst: '192.0.2.2',
           state: 'static',
           sticky: false,
-          externLearn: false,
+          extern_learn: false,
         },
       ],
       options: {
@@ -192,9 +192,9 @@ describe('forms of a file', () => {
       name: 'thishost',
       control: '/run/overtap/overtap.sock',
       workers: 1,
-      busyPoll: 50,
-      offloads: { tso: true, udpSegment: true, tunnelGso: 'auto', udpGro: true, vnetHeader: true },
-      fdbSize: 65_536,
+      busy_poll: 50,
+      offloads: { tso: true, udp_segment: true, tunnel_gso: 'auto', udp_gro: true, vnet_header: true },
+      fdb_size: 65_536,
       bridges: [],
       ports: [],
     });
@@ -203,10 +203,10 @@ describe('forms of a file', () => {
   it('takes workers and offloads, and has none without a virtio header', () => {
     const config = parse('workers: 2\nbusy_poll: 0\noffloads: { vnet_header: false, udp_gro: false }\nbridges: {}');
     expect(config.workers).toBe(2);
-    expect(config.busyPoll).toBe(0);
+    expect(config.busy_poll).toBe(0);
     expect(config.offloads).toEqual({
-      ...{ tso: false, udpSegment: true, tunnelGso: false },
-      ...{ udpGro: false, vnetHeader: false },
+      ...{ tso: false, udp_segment: true, tunnel_gso: false },
+      ...{ udp_gro: false, vnet_header: false },
     });
   });
 
@@ -224,8 +224,8 @@ describe('forms of a file', () => {
     ['udp_segment: false, tunnel_gso: auto', false],
     ['udp_segment: false, tunnel_gso: true', true],
     ['udp_segment: false, tunnel_gso: false', false],
-  ])('takes { %s } as tunnel GSO: %s', (written, tunnelGso) => {
-    expect(parse(`offloads: { ${written} }\nbridges: {}`).offloads).toMatchObject({ tunnelGso });
+  ])('takes { %s } as tunnel GSO: %s', (written, tunnel_gso) => {
+    expect(parse(`offloads: { ${written} }\nbridges: {}`).offloads).toMatchObject({ tunnel_gso });
   });
 
   it('takes keys that look like numbers as the names they spell', () => {
@@ -234,7 +234,7 @@ describe('forms of a file', () => {
 
   it('expands aliases', () => {
     const text = 'bridges:\n  a: &a { ageing_time: 7 }\n  b: *a\n';
-    expect(parse(text).bridges.map((b) => b.ageingTime)).toEqual([7, 7]);
+    expect(parse(text).bridges.map((b) => b.ageing_time)).toEqual([7, 7]);
   });
 
   it('keeps options as they were written', () => {
@@ -242,7 +242,7 @@ describe('forms of a file', () => {
       'bridges: { br1: { ports: { x: { type: vxlan, id: 7, local: 2001:DB8:0::1, mtu: 1400, host_port: true } } } }';
     const x = port(text, 'x') as VxlanConfig;
     expect(x.options).toEqual({ id: 7, local: '2001:DB8:0::1', mtu: 1400, host_port: true });
-    expect(x).toMatchObject({ local: '2001:db8::1', family: 6, mtu: 1400, hostPort: true });
+    expect(x).toMatchObject({ local: '2001:db8::1', family: 6, mtu: 1400, host_port: true });
   });
 });
 
@@ -308,9 +308,9 @@ describe('single options', () => {
       udpcsum: false,
       ageing: 0,
       maxaddress: 10,
-      acceptVteps: 'any',
-      reservedBits: 'drop',
-      innerVlan: 'keep',
+      accept_vteps: 'any',
+      reserved_bits: 'drop',
+      inner_vlan: 'keep',
       srcport: [1, 1],
     });
   });
@@ -318,7 +318,7 @@ describe('single options', () => {
   it('put NIC options on a host port', () => {
     const nic = 'host_port: true, addresses: ["2001:DB8::1/64"], mac: 02:00:00:00:00:AA, mtu: 1400, persist: true';
     const resolved = {
-      hostPort: true,
+      host_port: true,
       addresses: [{ address: '2001:db8::1', prefix: 64, family: 6 }],
       mac: '02:00:00:00:00:aa',
       mtu: 1400,
@@ -338,7 +338,7 @@ describe('single options', () => {
         port: 8472,
         state: 'permanent',
         sticky: true,
-        externLearn: false,
+        extern_learn: false,
       },
     ]);
     const tunnel = `bridges: { br1: { vlan_filtering: true, ports: { x: { type: vxlan, vlan_tunnel: true, vlans: [

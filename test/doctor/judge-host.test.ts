@@ -8,7 +8,7 @@ import type { SelfTest } from '../../src/port/self-test.js';
 import { expectRemedies, levels, shown } from './lines.js';
 
 describe('the host', () => {
-  const ALL: OffloadConfig = { tso: true, udpSegment: true, tunnelGso: 'auto', udpGro: true, vnetHeader: true };
+  const ALL: OffloadConfig = { tso: true, udp_segment: true, tunnel_gso: 'auto', udp_gro: true, vnet_header: true };
   const good: HostFacts = {
     rights: { netAdmin: true, netRaw: true, initialUsers: true },
     features: {
@@ -62,7 +62,7 @@ describe('the host', () => {
       'WARN  kernel features: no USO from TAPs: the switch works, and is slower; Linux 6.2 has it',
       'WARN  kernel features: no UDP_SEGMENT (setting UDP_SEGMENT: Protocol not available): the switch works, and is slower; a newer kernel has it',
     ]);
-    expect(shown(judged({ features }, { ...ALL, tso: false, udpSegment: false, tunnelGso: false }))[2]).toBe(
+    expect(shown(judged({ features }, { ...ALL, tso: false, udp_segment: false, tunnel_gso: false }))[2]).toBe(
       'ok    kernel features: virtio-net header, UDP_GRO; switched off by the configuration: tso, udp_segment, tunnel_gso',
     );
     // What could not be tried for want of a TAP is not called missing.
@@ -78,8 +78,10 @@ describe('the host', () => {
       ...{ udpSegment: true, udpGro: true, vnetHeader: true, tso: true, uso: true, tunnelGso },
       reasons: reason === undefined ? {} : { tunnelGso: reason },
     });
-    const lines = (features: SelfTest, tunnelGso: OffloadConfig['tunnelGso'], more = {}): string[] =>
-      shown(judged({ features, ...more }, { ...ALL, tunnelGso })).filter((line) => line.includes('kernel features'));
+    const lines = (features: SelfTest, tunnelGso: OffloadConfig['tunnel_gso'], more = {}): string[] =>
+      shown(judged({ features, ...more }, { ...ALL, tunnel_gso: tunnelGso })).filter((line) =>
+        line.includes('kernel features'),
+      );
     const without = `ok    kernel features: ${BESIDES}, UDP_GRO`;
     const all = `ok    kernel features: ${BESIDES}, UDP tunnel GSO, UDP_GRO`;
 

@@ -134,41 +134,41 @@ describe('on a plain underlay', () => {
 
 /** What the switch says it uses. */
 interface Used {
-  vnetHeader: boolean;
+  vnet_header: boolean;
   tso: boolean;
-  udpSegment: boolean;
-  tunnelGso: boolean | 'auto';
-  udpGro: boolean;
+  udp_segment: boolean;
+  tunnel_gso: boolean | 'auto';
+  udp_gro: boolean;
 }
 
 describe('each offload can be switched off', () => {
   const AUTO = lacksTunnelGso ? false : 'auto';
-  const ON: Used = { vnetHeader: true, tso: true, udpSegment: true, tunnelGso: AUTO, udpGro: true };
-  const OFF: Used = { vnetHeader: false, tso: false, udpSegment: false, tunnelGso: false, udpGro: false };
+  const ON: Used = { vnet_header: true, tso: true, udp_segment: true, tunnel_gso: AUTO, udp_gro: true };
+  const OFF: Used = { vnet_header: false, tso: false, udp_segment: false, tunnel_gso: false, udp_gro: false };
   const ALL_OFF = '{ tso: false, udp_segment: false, tunnel_gso: false, udp_gro: false, vnet_header: false }';
   interface Side {
     offloads: string;
     used: Used;
   }
   const WITHOUT: Record<string, Side> = {
-    tso: { offloads: '{ tso: false }', used: { ...ON, tso: false, tunnelGso: false } },
+    tso: { offloads: '{ tso: false }', used: { ...ON, tso: false, tunnel_gso: false } },
     // What is long and single on the wire is not wanted then either, unless it is asked for.
-    udp_segment: { offloads: '{ udp_segment: false }', used: { ...ON, udpSegment: false, tunnelGso: false } },
-    tunnel_gso: { offloads: '{ tunnel_gso: false }', used: { ...ON, tunnelGso: false } },
-    udp_gro: { offloads: '{ udp_gro: false }', used: { ...ON, udpGro: false } },
+    udp_segment: { offloads: '{ udp_segment: false }', used: { ...ON, udp_segment: false, tunnel_gso: false } },
+    tunnel_gso: { offloads: '{ tunnel_gso: false }', used: { ...ON, tunnel_gso: false } },
+    udp_gro: { offloads: '{ udp_gro: false }', used: { ...ON, udp_gro: false } },
     // Without the header in front of a frame there is no telling that it is a superframe.
     vnet_header: {
       offloads: '{ vnet_header: false }',
-      used: { ...ON, vnetHeader: false, tso: false, tunnelGso: false },
+      used: { ...ON, vnet_header: false, tso: false, tunnel_gso: false },
     },
     'any of them': { offloads: ALL_OFF, used: OFF },
   };
   const WITH_ALL: Side = { offloads: '{}', used: ON };
   const FORCED: Record<string, Side> = {
-    'tunnel_gso: true': { offloads: '{ tunnel_gso: true }', used: { ...ON, tunnelGso: !lacksTunnelGso } },
+    'tunnel_gso: true': { offloads: '{ tunnel_gso: true }', used: { ...ON, tunnel_gso: !lacksTunnelGso } },
     'tunnel_gso: true, without udp_segment': {
       offloads: '{ tunnel_gso: true, udp_segment: false }',
-      used: { ...ON, udpSegment: false, tunnelGso: !lacksTunnelGso },
+      used: { ...ON, udp_segment: false, tunnel_gso: !lacksTunnelGso },
     },
   };
   /** At the least, of a transfer of 20 MB by guests whose NICs have an MTU of 1450. */
@@ -189,14 +189,14 @@ describe('each offload can be switched off', () => {
     const frames = (await switches[0].stats()).links.tap0.rx_packets;
     if (sides[0].used.tso) expect(frames).toBeLessThan(SEGMENTS / 4);
     else expect(frames).toBeGreaterThanOrEqual(SEGMENTS);
-    const { udpSegment, tunnelGso, tso } = sides[0].used;
-    const whole = tso && tunnelGso !== false;
+    const { udp_segment, tunnel_gso, tso } = sides[0].used;
+    const whole = tso && tunnel_gso !== false;
     if (whole) await until('a whole superframe passes', () => wire.packets.some(isWhole));
-    else if (udpSegment) await until('a train passes', () => wire.packets.length > 0);
+    else if (udp_segment) await until('a train passes', () => wire.packets.length > 0);
     // Also of what comes last.
     await wire.rests();
     if (!whole) expect(wire.packets.filter(isWhole)).toEqual([]);
-    if (!udpSegment) expect(wire.packets.filter((packet) => !isWhole(packet))).toEqual([]);
+    if (!udp_segment) expect(wire.packets.filter((packet) => !isWhole(packet))).toEqual([]);
     await wire.stop();
     await expectTransfer(world, two, one, 20 * MB, `${label}, back`);
     await expectBalance(...switches);

@@ -342,7 +342,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       const guests: [Guest, Guest] = [await makeGuest(world, 1), await makeGuest(world, 2)];
       await load(hosts[0], table);
       const [first, second] = await startPair(world, hosts, [[guests[0]], [guests[1]]]);
-      expect(await first.logged('what is used', ({ msg }) => msg === 'engine')).toMatchObject({ tunnelGso: 'auto' });
+      expect(await first.logged('what is used', ({ msg }) => msg === 'engine')).toMatchObject({ tunnel_gso: 'auto' });
       if (used) expect(offloadLine(first)).toBeUndefined();
       else expect(offloadLine(first)).toMatchObject({ level: 30, reason: expect.stringContaining('firewall') });
       expect(offloadLine(second)).toBeUndefined();
@@ -381,7 +381,7 @@ describe.skipIf(lack !== null)(NAME, () => {
       await load(hosts[0], rules('output'));
       const settings = 'offloads: { tunnel_gso: true }\n';
       const [first] = await startPair(world, hosts, [[guests[0]], [guests[1]]], [settings, settings]);
-      expect(await first.logged('what is used', ({ msg }) => msg === 'engine')).toMatchObject({ tunnelGso: true });
+      expect(await first.logged('what is used', ({ msg }) => msg === 'engine')).toMatchObject({ tunnel_gso: true });
       expect(offloadLine(first)).toBeUndefined();
       const wire = await watch(hosts[1], hosts[0]);
       await expectTransfer(world, guests[0], guests[1], 20 * MB, 'tunnel_gso: true beside a rule');

@@ -53,16 +53,16 @@ export function checkEntry(config: SwitchConfig, request: EntryRequest): Configu
 }
 
 function checkBridgeEntry(bridge: BridgeConfig, request: EntryRequest): ConfiguredEntry[] {
-  const { name, hostPort, vlanFiltering, vlans } = bridge;
+  const { name, host_port, vlan_filtering, vlans } = bridge;
   const { values, entry } = readEntry(request, undefined);
-  const own = { name, filtering: vlanFiltering };
+  const own = { name, filtering: vlan_filtering };
   const facts: EntryPort = {
     name,
     type: 'bridge',
     bridge: own,
     id: undefined,
-    members: hostPort ? vlans : undefined,
-    hasHost: hostPort,
+    members: host_port ? vlans : undefined,
+    hasHost: host_port,
   };
   for (const { key, message } of entryFaults({ ...values, state: request.state }, facts)) {
     throw new EditRefused(`${key}: ${message}`);
@@ -104,7 +104,7 @@ function readEntry(request: EntryRequest, of: PortConfig | undefined): { values:
       ...(places as Pick<FdbEntryConfig, 'vlan' | 'vni' | 'sentVni' | 'dst' | 'port'>),
       state: state ?? 'permanent',
       sticky: sticky ?? false,
-      externLearn: extern_learn ?? false,
+      extern_learn: extern_learn ?? false,
     },
   };
 }
@@ -113,7 +113,7 @@ function entryPort(port: PortConfig, bridge: BridgeConfig | undefined): EntryPor
   return {
     name: port.name,
     type: port.type,
-    bridge: bridge === undefined ? null : { name: bridge.name, filtering: bridge.vlanFiltering },
+    bridge: bridge === undefined ? null : { name: bridge.name, filtering: bridge.vlan_filtering },
     id: port.type === 'vxlan' ? (port.id ?? null) : undefined,
     members: port.vlans,
   };

@@ -72,18 +72,18 @@ function withOwnEntries(
   );
 }
 
-function ownEntryOf({ mac, vlan, state, sticky, externLearn }: ConfiguredEntry): Mapping {
+function ownEntryOf({ mac, vlan, state, sticky, extern_learn }: ConfiguredEntry): Mapping {
   const flags = {
     ...(state === 'permanent' ? {} : { state }),
     ...(sticky ? { sticky } : {}),
-    ...(externLearn ? { extern_learn: true } : {}),
+    ...(extern_learn ? { extern_learn: true } : {}),
   };
   return { mac, ...(vlan === 0 ? {} : { vlan }), ...flags };
 }
 
 /** Where VLAN filtering was switched on or off, entries of before lie idle: no file can say them. */
-function hasPlace({ mac, vlan }: ConfiguredEntry, { vlanFiltering }: BridgeConfig): boolean {
-  return mac === ZERO_MAC || (vlan !== 0) === vlanFiltering;
+function hasPlace({ mac, vlan }: ConfiguredEntry, { vlan_filtering }: BridgeConfig): boolean {
+  return mac === ZERO_MAC || (vlan !== 0) === vlan_filtering;
 }
 
 /** The entries of one port, and which of them are said already. */
@@ -116,8 +116,8 @@ class Rows {
   }
 }
 
-const factsOf = ({ vni, dst, udpPort, sentVni, state, sticky, externLearn }: ConfiguredEntry): string =>
-  JSON.stringify([vni, dst, udpPort, sentVni, state, sticky, externLearn]);
+const factsOf = ({ vni, dst, udpPort, sentVni, state, sticky, extern_learn }: ConfiguredEntry): string =>
+  JSON.stringify([vni, dst, udpPort, sentVni, state, sticky, extern_learn]);
 
 /** A port's mapping that says exactly these rows: its lists first, as far as they hold, and the rest as entries. */
 function rewritten(body: Mapping, port: PortConfig, bridge: BridgeConfig, rows: Rows): Mapping {
@@ -125,7 +125,7 @@ function rewritten(body: Mapping, port: PortConfig, bridge: BridgeConfig, rows: 
   if (port.type === 'vxlan') {
     const flood = (dst: string, vlan = 0, vni: number | null = null): ConfiguredEntry => ({
       ...{ mac: ZERO_MAC, port: port.name, vlan, vni, dst },
-      ...{ state: 'permanent', sticky: false, externLearn: false },
+      ...{ state: 'permanent', sticky: false, extern_learn: false },
     });
     if (port.group !== undefined) rows.say([flood(port.group)]);
     // This host's own addresses are said, and in no flood list.
@@ -168,10 +168,10 @@ function vidsIn({ vid }: Mapping): (vid: number) => boolean {
 
 /** A row as a file says it. On a port that maps VLANs the VNI names the VLAN too. */
 function entryOf(
-  { mac, vlan, vni, dst, udpPort, sentVni, state, sticky, externLearn }: ConfiguredEntry,
+  { mac, vlan, vni, dst, udpPort, sentVni, state, sticky, extern_learn }: ConfiguredEntry,
   port: PortConfig,
 ): Mapping {
-  const maps = port.type === 'vxlan' && port.vlanTunnel;
+  const maps = port.type === 'vxlan' && port.vlan_tunnel;
   return {
     mac,
     ...(maps && typeof vni === 'number'
@@ -186,6 +186,6 @@ function entryOf(
     ...(udpPort === undefined ? {} : { port: udpPort }),
     state,
     ...(sticky ? { sticky } : {}),
-    ...(externLearn ? { extern_learn: externLearn } : {}),
+    ...(extern_learn ? { extern_learn } : {}),
   };
 }

@@ -13,7 +13,7 @@ export interface Membership {
   pvid: boolean;
   untagged: boolean;
   /** As it stands in the document; absent: the VLAN does not say. */
-  neighSuppress?: boolean;
+  neigh_suppress?: boolean;
   vni?: number;
   /** The flood list of the VNI, as it stands in the document. */
   remotes?: unknown;
@@ -47,7 +47,7 @@ export function readVlans(link: Mapping, defaultPvid: number, name: string): Mem
       members.set(vids.first + i, {
         pvid: item.pvid === true,
         untagged: item.untagged === true,
-        ...(typeof item.neigh_suppress === 'boolean' ? { neighSuppress: item.neigh_suppress } : {}),
+        ...(typeof item.neigh_suppress === 'boolean' ? { neigh_suppress: item.neigh_suppress } : {}),
         ...(vnis === undefined ? {} : { vni: vnis.first + i }),
         ...(item.remotes === undefined ? {} : { remotes: item.remotes }),
       });
@@ -95,19 +95,19 @@ function range(value: unknown, kind: typeof VLAN_ID): IdRange | undefined {
 
 function continues(vids: IdRange, first: Membership, vid: number, member: Membership): boolean {
   if (vid !== vids.last + 1 || first.pvid || member.pvid || first.untagged !== member.untagged) return false;
-  if (first.neighSuppress !== member.neighSuppress) return false;
+  if (first.neigh_suppress !== member.neigh_suppress) return false;
   const vni = first.vni === undefined ? undefined : first.vni + vid - vids.first;
   return member.vni === vni && JSON.stringify(member.remotes) === JSON.stringify(first.remotes);
 }
 
-function formatItem(vids: IdRange, { pvid, untagged, neighSuppress, vni, remotes }: Membership): Mapping {
+function formatItem(vids: IdRange, { pvid, untagged, neigh_suppress, vni, remotes }: Membership): Mapping {
   const length = rangeLength(vids);
   const written = (range: IdRange): number | string => (length === 1 ? range.first : formatRange(range));
   return {
     vid: written(vids),
     ...(pvid ? { pvid } : {}),
     ...(untagged ? { untagged } : {}),
-    ...(neighSuppress === undefined ? {} : { neigh_suppress: neighSuppress }),
+    ...(neigh_suppress === undefined ? {} : { neigh_suppress }),
     ...(vni === undefined ? {} : { tunnel_info: written({ first: vni, last: vni + length - 1 }) }),
     ...(remotes === undefined ? {} : { remotes }),
   };

@@ -96,7 +96,7 @@ export function setVlans(doc: Document, request: VlanSetting): Document {
     const old = members.get(vid);
     if (old === undefined)
       throw new EditRefused(nothingThere(request, { first: vid, last: vid }, undefined), 'not_found');
-    members.set(vid, { ...old, neighSuppress: request.neigh_suppress });
+    members.set(vid, { ...old, neigh_suppress: request.neigh_suppress });
   }
   return withBody(doc, link, withKey(link.body, 'vlans', formatVlans(members)));
 }

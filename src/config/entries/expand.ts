@@ -23,7 +23,7 @@ export interface ConfiguredEntry {
   sentVni?: number;
   state: 'static' | 'permanent' | 'dynamic';
   sticky: boolean;
-  externLearn: boolean;
+  extern_learn: boolean;
 }
 
 /** The rows of an entry; none where the port has no VLAN or VNI that it could be for. */
@@ -32,9 +32,9 @@ export function expandEntry(
   port: PortConfig,
   bridge: BridgeConfig | undefined,
 ): ConfiguredEntry[] {
-  const { mac, state, sticky, externLearn } = entry;
+  const { mac, state, sticky, extern_learn } = entry;
   const own = { mac, port: port.name };
-  const how = { state, sticky, externLearn };
+  const how = { state, sticky, extern_learn };
   if (port.type === 'tap') return vidsOf(entry, port, bridge).map((vlan) => ({ ...own, vlan, ...how }));
   const to = {
     ...(entry.dst === undefined ? {} : { dst: entry.dst }),
@@ -49,10 +49,12 @@ export function expandEntry(
  * VLAN, as a new bridge's device is in the kernel; none where there is none.
  */
 export function expandBridgeEntry(entry: FdbEntryConfig, bridge: BridgeConfig): ConfiguredEntry[] {
-  const { mac, state, sticky, externLearn } = entry;
-  const own = bridge.hostPort ? bridge.vlans.map(({ vid }) => vid) : [bridge.vlanDefaultPvid].filter((vid) => vid > 0);
-  const vids = !bridge.vlanFiltering ? [0] : entry.vlan === undefined ? own : [entry.vlan];
-  return vids.map((vlan) => ({ mac, port: bridge.name, vlan, state, sticky, externLearn }));
+  const { mac, state, sticky, extern_learn } = entry;
+  const own = bridge.host_port
+    ? bridge.vlans.map(({ vid }) => vid)
+    : [bridge.vlan_default_pvid].filter((vid) => vid > 0);
+  const vids = !bridge.vlan_filtering ? [0] : entry.vlan === undefined ? own : [entry.vlan];
+  return vids.map((vlan) => ({ mac, port: bridge.name, vlan, state, sticky, extern_learn }));
 }
 
 interface Place {
@@ -76,6 +78,6 @@ function placesOf(entry: FdbEntryConfig, port: VxlanConfig, bridge: BridgeConfig
 
 function vidsOf(entry: FdbEntryConfig, port: PortConfig, bridge: BridgeConfig | undefined): number[] {
   if (bridge === undefined) return [];
-  if (!bridge.vlanFiltering) return [0];
+  if (!bridge.vlan_filtering) return [0];
   return entry.vlan === undefined ? port.vlans.map(({ vid }) => vid) : [entry.vlan];
 }

@@ -55,7 +55,7 @@ function floodRows(port: VxlanConfig): ConfiguredEntry[] {
     dst,
     state: 'permanent',
     sticky: false,
-    externLearn: false,
+    extern_learn: false,
   });
   const ofVlans = port.vlans.flatMap(({ vid, vni, remotes }) =>
     vni === undefined ? [] : remotes.map((dst) => row(dst, vid, vni)),
@@ -69,7 +69,7 @@ function destinationOf({ dst, udpPort, sentVni }: EntryKey): string {
 }
 
 /** What an entry is found by. */
-export type EntryKey = Omit<ConfiguredEntry, 'state' | 'sticky' | 'externLearn'>;
+export type EntryKey = Omit<ConfiguredEntry, 'state' | 'sticky' | 'extern_learn'>;
 
 /**
  * What makes two entries of a port the same one. A unicast MAC is in one place of a VLAN; zero and multicast MACs have as

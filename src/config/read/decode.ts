@@ -120,7 +120,7 @@ function decodeLists(port: Decoded<typeof TAP> | Decoded<typeof VXLAN>, faults: 
   return {
     vlanList: vlans === undefined ? undefined : decodeVlans(port, vlans, faults),
     entryList: decodeEntries(port, faults),
-    stormLimit: storm?.given ?? {},
+    stormLimits: storm?.given ?? {},
     addressList: decodeList(value.nicAddress, port, 'addresses', port.given.addresses, faults),
   };
 }

@@ -67,7 +67,7 @@ export interface DecodedLists {
   /** Undefined when the file gives none. */
   vlanList: DecodedVlan[] | undefined;
   entryList: DecodedEntry[];
-  stormLimit: Partial<z.output<typeof STORM_LIMIT>>;
+  stormLimits: Partial<z.output<typeof STORM_LIMIT>>;
   addressList: Item<NicAddress>[];
 }
 

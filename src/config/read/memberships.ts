@@ -53,7 +53,7 @@ function* expand(vlan: DecodedVlan, suppresses: boolean): Generator<VlanMembersh
       vid: vid.first + i,
       pvid: given.pvid ?? false,
       untagged: given.untagged ?? false,
-      ...((given.neigh_suppress ?? suppresses) ? { neighSuppress: true as const } : {}),
+      ...((given.neigh_suppress ?? suppresses) ? { neigh_suppress: true as const } : {}),
       ...(mapped ? { vni: vnis.first + i } : {}),
       remotes: [...remotes],
     };

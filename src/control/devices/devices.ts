@@ -67,7 +67,7 @@ export class Devices {
     return guard(name, () => {
       const tap = this.orOwner(ifname, nic.netns, () =>
         openTap({
-          vnetHeader: offloads.vnetHeader,
+          vnetHeader: offloads.vnet_header,
           offload: offloads.tso ? ALL_OFFLOADS : TUN_F_CSUM,
           queues: workers,
           ifname,
@@ -208,7 +208,7 @@ export function overhead(family: 4 | 6): number {
 
 /** Bytes of the tag that a frame keeps inside the tunnel: a port with a single VNI sends its tagged VLANs with theirs. */
 function tagInside(port: VxlanConfig): number {
-  return !port.vlanTunnel && port.vlans.some(({ untagged }) => !untagged) ? VLAN_TAG : 0;
+  return !port.vlan_tunnel && port.vlans.some(({ untagged }) => !untagged) ? VLAN_TAG : 0;
 }
 
 /** `auto` for the NICs of a bridge: the least of its vxlan ports, or an Ethernet's own. */

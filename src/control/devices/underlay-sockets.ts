@@ -186,7 +186,7 @@ export class UnderlaySockets {
     const place = {
       family: port.family,
       port: port.dstport,
-      gro: offloads.udpGro,
+      gro: offloads.udp_gro,
       ...(port.local === undefined ? {} : { local: port.local }),
       // A link-local address is bound to on its link only.
       ...(port.dev !== undefined && port.local !== undefined && isLinkLocal(port.local) ? { dev: port.dev } : {}),
@@ -225,7 +225,7 @@ export class UnderlaySockets {
     const key = `group ${group} ${dev} ${receiverKey(port)}`;
     return (
       this.share(key) ??
-      this.keep(key, [openGroupReceiver({ group, dev, port: dstport, gro: this.options.offloads.udpGro })])
+      this.keep(key, [openGroupReceiver({ group, dev, port: dstport, gro: this.options.offloads.udp_gro })])
     );
   }
 

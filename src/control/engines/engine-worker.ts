@@ -23,10 +23,10 @@ function main(): void {
   const data = workerData as EngineData;
   const nic = createNativeNic({
     headerBytes: MAX_VNIS * VXLAN_HEADER + ORIGINATED_ROOM,
-    udpSegment: data.offloads.udpSegment,
+    udpSegment: data.offloads.udp_segment,
     merge: data.offloads.tso,
-    tunnelGso: data.offloads.tunnelGso !== false,
-    tunnelGuard: data.offloads.tunnelGso === 'auto',
+    tunnelGso: data.offloads.tunnel_gso !== false,
+    tunnelGuard: data.offloads.tunnel_gso === 'auto',
     spinMicroseconds: data.busyPoll,
   });
   nic.attachEvent(data.eventFd);

@@ -149,7 +149,7 @@ export class EventFeed {
   }
 
   private watch({ mac, vlan, master, ifname, dst }: EventEntry, from: string | undefined): void {
-    const limit = this.sources.model.bridges.get(master)?.config.macMoveLimit ?? 0;
+    const limit = this.sources.model.bridges.get(master)?.config.mac_move_limit ?? 0;
     const key = `${master} ${vlan ?? 0} ${mac}`;
     const moves = this.moves.get(key) ?? { count: 0, ports: new Set<string>() };
     if (limit === 0 || (moves.count === 0 && this.moves.size >= MAX_WATCHED)) return;

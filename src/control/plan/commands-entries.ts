@@ -38,8 +38,8 @@ export function entriesBetween(
   const left = leftVlans(before, middle, changes);
   const carried = carriedVnis(middle);
   // A bridge's own entries stay when its host port goes, whose VLANs these were.
-  const alone = new Set(middle.bridges.flatMap(({ name, hostPort }) => (hostPort ? [] : [name])));
-  const had = new Set(before.bridges.flatMap(({ name, hostPort }) => (hostPort ? [name] : [])));
+  const alone = new Set(middle.bridges.flatMap(({ name, host_port }) => (host_port ? [] : [name])));
+  const had = new Set(before.bridges.flatMap(({ name, host_port }) => (host_port ? [name] : [])));
   const isLeft = ({ port, vlan, vni, state }: Entry): boolean =>
     (alone.has(port) && had.has(port) && state !== 'permanent') ||
     (left.has(`${port} ${vlan}`) && !alone.has(port)) ||
@@ -87,7 +87,7 @@ export function entryCommands(before: readonly Entry[], config: SwitchConfig): s
   const had = new Map(before.map((entry) => [fullKey(entry), entry]));
   const wanted = new Set(after.map(fullKey));
   const tunnels = new Set(config.bridges.flatMap(({ ports }) => ports.filter(isTunnel).map(({ name }) => name)));
-  const isGone = (entry: Entry): boolean => !entry.externLearn && !wanted.has(fullKey(entry));
+  const isGone = (entry: Entry): boolean => !entry.extern_learn && !wanted.has(fullKey(entry));
   const isNew = (entry: Entry): boolean =>
     JSON.stringify(facts(had.get(fullKey(entry)))) !== JSON.stringify(facts(entry));
   const place = (entry: Entry): string[] => placeWords(entry, tunnels.has(entry.port));
@@ -104,11 +104,11 @@ export function entryCommands(before: readonly Entry[], config: SwitchConfig): s
 }
 
 function isTunnel(port: PortConfig): boolean {
-  return port.type === 'vxlan' && port.vlanTunnel;
+  return port.type === 'vxlan' && port.vlan_tunnel;
 }
 
 function facts(entry: Entry | undefined): unknown {
-  return entry && [entry.dst, entry.udpPort, entry.sentVni, entry.state, entry.sticky, entry.externLearn];
+  return entry && [entry.dst, entry.udpPort, entry.sentVni, entry.state, entry.sticky, entry.extern_learn];
 }
 
 /** A port that maps VLANs is asked by VNI, every other by VLAN. */
@@ -124,10 +124,10 @@ function placeWords({ mac, port, vlan, vni, dst, udpPort, sentVni }: Entry, isTu
   ];
 }
 
-function stateWords({ state, sticky, externLearn }: Entry): string[] {
+function stateWords({ state, sticky, extern_learn }: Entry): string[] {
   return [
     ...(state === 'permanent' ? [] : ['master', state]),
     ...(sticky ? ['sticky'] : []),
-    ...(externLearn ? ['extern_learn'] : []),
+    ...(extern_learn ? ['extern_learn'] : []),
   ];
 }

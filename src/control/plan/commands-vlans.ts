@@ -51,7 +51,7 @@ function settings(
   after: readonly VlanMembership[],
   byVlan: boolean,
 ): VlanSetRequest[] {
-  const suppresses = ({ neighSuppress }: VlanMembership): boolean => neighSuppress === true;
+  const suppresses = ({ neigh_suppress }: VlanMembership): boolean => neigh_suppress === true;
   const differs = (vlan: VlanMembership): boolean => {
     const before = kept.find(({ vid }) => vid === vlan.vid);
     return before === undefined ? byVlan || suppresses(vlan) : suppresses(before) !== suppresses(vlan);
@@ -65,7 +65,7 @@ function settings(
 
 function portsThatSuppressByVlan({ bridges, ports }: SwitchConfig): Set<string> {
   const all = [...bridges.flatMap((bridge) => bridge.ports), ...ports];
-  return new Set(all.filter(({ neighVlanSuppress }) => neighVlanSuppress).map(({ name }) => name));
+  return new Set(all.filter(({ neigh_vlan_suppress }) => neigh_vlan_suppress).map(({ name }) => name));
 }
 
 /** Memberships that end, and those that lose their VNI or get another one: these go before they come. */
@@ -112,7 +112,7 @@ function range(run: readonly VlanMembership[]): { vid: number; vidEnd?: number }
 export function membershipsByLink(config: SwitchConfig): Map<string, VlanMembership[]> {
   const found = new Map<string, VlanMembership[]>();
   for (const bridge of config.bridges) {
-    if (bridge.hostPort) found.set(bridge.name, bridge.vlans);
+    if (bridge.host_port) found.set(bridge.name, bridge.vlans);
     for (const port of bridge.ports) found.set(port.name, port.vlans);
   }
   for (const port of config.ports) found.set(port.name, port.vlans);

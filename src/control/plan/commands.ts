@@ -197,9 +197,9 @@ function linksOf({ document, config }: Stated): Link[] {
     const identity = identityOf({ role: 'guest', config: port });
     const whole = JSON.stringify([port, raw, master]);
     // Where VLANs say so themselves, this goes without saying in a document, and is said as a command.
-    const options = { ...optionsOf(raw), ...(port.neighVlanSuppress ? { [BY_VLAN]: true } : {}) };
+    const options = { ...optionsOf(raw), ...(port.neigh_vlan_suppress ? { [BY_VLAN]: true } : {}) };
     const isSaid = optionsOf(raw)[BY_VLAN] !== undefined;
-    const speaks = port.neighVlanSuppress || port.vlans.some(({ neighSuppress }) => neighSuppress);
+    const speaks = port.neigh_vlan_suppress || port.vlans.some(({ neigh_suppress }) => neigh_suppress);
     const members = JSON.stringify(port.vlans);
     links.push({ type: port.type, name: port.name, master, options, identity, facts, whole, isSaid, speaks, members });
   };

@@ -19,7 +19,7 @@ export function deltaOfEdit(before: SwitchConfig, after: SwitchConfig): EntryDel
 /** From all that is there to exactly what a configuration says. Entries of a control program are its own business. */
 export function deltaToFile(table: EntryTable, after: SwitchConfig): EntryDelta {
   const { add, remove } = delta([...table.all()], placed(after));
-  return { add, remove: remove.filter((entry) => !entry.externLearn) };
+  return { add, remove: remove.filter((entry) => !entry.extern_learn) };
 }
 
 function delta(before: readonly Entry[], after: readonly Entry[]): EntryDelta {
@@ -46,6 +46,6 @@ function isSame(one: Entry | undefined, other: Entry): boolean {
     one.vni === other.vni &&
     one.state === other.state &&
     one.sticky === other.sticky &&
-    one.externLearn === other.externLearn
+    one.extern_learn === other.extern_learn
   );
 }

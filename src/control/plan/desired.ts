@@ -18,7 +18,7 @@ export interface WantedPort {
 export function wantedPorts(config: SwitchConfig): WantedPort[] {
   return [
     ...config.bridges.flatMap((bridge) => [
-      ...(bridge.hostPort ? [wantedHost(bridge, bridge, 'bridge')] : []),
+      ...(bridge.host_port ? [wantedHost(bridge, bridge, 'bridge')] : []),
       ...bridge.ports.flatMap((port) => withHost(bridge, port)),
     ]),
     ...config.ports.flatMap((port) => withHost(null, port)),
@@ -27,7 +27,7 @@ export function wantedPorts(config: SwitchConfig): WantedPort[] {
 
 function withHost(bridge: BridgeConfig | null, port: PortConfig): WantedPort[] {
   const own: WantedPort = { name: port.name, bridge, role: 'guest', config: port };
-  return port.type === 'vxlan' && port.hostPort ? [wantedHost(bridge, port, 'vxlan'), own] : [own];
+  return port.type === 'vxlan' && port.host_port ? [wantedHost(bridge, port, 'vxlan'), own] : [own];
 }
 
 /** The host's own port: a TAP like a guest's, in the switch's namespace, named as its link is. */
@@ -48,16 +48,16 @@ function wantedHost(
     vlans: hostVlans(bridge, link),
     learning: true,
     flood: true,
-    mcastFlood: true,
-    bcastFlood: true,
+    mcast_flood: true,
+    bcast_flood: true,
     isolated: false,
     locked: false,
-    neighSuppress: false,
-    neighVlanSuppress: false,
+    neigh_suppress: false,
+    neigh_vlan_suppress: false,
     up: 'up' in link ? link.up : true,
-    stormLimit: { broadcast: 0, unknownUnicast: 0, multicast: 0 },
-    mcastRouter: 1,
-    mcastFastLeave: false,
+    storm_limit: { broadcast: 0, unknown_unicast: 0, multicast: 0 },
+    mcast_router: 1,
+    mcast_fast_leave: false,
     fdb: [],
     options: {},
   };
@@ -67,8 +67,8 @@ function wantedHost(
 /** A bridge's host port has the bridge's `vlans`; that of a vxlan port with a single VNI those of its port. */
 function hostVlans(bridge: BridgeConfig | null, link: BridgeConfig | VxlanConfig): TapConfig['vlans'] {
   if (!('type' in link)) return link.vlans;
-  if (!link.vlanTunnel && link.vlans.length > 0) return link.vlans;
-  const pvid = bridge?.vlanFiltering === true ? bridge.vlanDefaultPvid : 0;
+  if (!link.vlan_tunnel && link.vlans.length > 0) return link.vlans;
+  const pvid = bridge?.vlan_filtering === true ? bridge.vlan_default_pvid : 0;
   return pvid === 0 ? [] : [{ vid: pvid, pvid: true, untagged: true, remotes: [] }];
 }
 
@@ -85,7 +85,7 @@ export function identityOf({ role, config }: { role: PortRole; config: PortConfi
     config.group,
     config.family,
     config.dstport,
-    config.hostPort,
+    config.host_port,
     config.mac,
   ]);
 }
@@ -97,6 +97,6 @@ export function poolOf({ srcport, df, udpcsum, ttl }: VxlanConfig): string {
 
 /** Every VNI of a port, with the VLAN that stands for it; null: all that the port carries. */
 export function vnisOf(config: VxlanConfig): { vni: number; vid: number | null }[] {
-  if (!config.vlanTunnel) return config.id === undefined ? [] : [{ vni: config.id, vid: null }];
+  if (!config.vlan_tunnel) return config.id === undefined ? [] : [{ vni: config.id, vid: null }];
   return config.vlans.flatMap(({ vid, vni }) => (vni === undefined ? [] : [{ vni, vid }]));
 }

@@ -48,15 +48,15 @@ export function stayingTables({ neigh, mdb }: TableConfig, config: SwitchConfig)
   const places = new Set<string>();
   for (const bridge of config.bridges) {
     const put = (port: string, vids: readonly { vid: number }[]): void => {
-      for (const vid of bridge.vlanFiltering ? vids.map((one) => one.vid) : [0]) {
+      for (const vid of bridge.vlan_filtering ? vids.map((one) => one.vid) : [0]) {
         places.add(`${port} ${vid}`);
         places.add(`${bridge.name} ${port} ${vid}`);
       }
     };
-    if (bridge.hostPort) put(bridge.name, bridge.vlans);
+    if (bridge.host_port) put(bridge.name, bridge.vlans);
     for (const port of bridge.ports) {
       put(port.name, port.vlans);
-      if (port.type === 'vxlan' && port.hostPort) put(hostPortName(port.name), port.vlans);
+      if (port.type === 'vxlan' && port.host_port) put(hostPortName(port.name), port.vlans);
     }
   }
   return {

@@ -55,18 +55,24 @@ export function bridgeOperation({ index, config }: BridgeModel): Operation {
   return {
     op: 'bridge',
     bridge: index,
-    filtering: config.vlanFiltering,
+    filtering: config.vlan_filtering,
     // With ageing time 0 nothing is learned (portFlags); what is configured stays.
-    ageingTicks: config.ageingTime === 0 ? AGEING_NEVER : config.ageingTime * TICKS_PER_SECOND,
-    maxLearned: config.fdbMaxLearned,
-    groupFwdMask: config.groupFwdMask,
-    snooping: config.mcastSnooping,
+    ageingTicks: config.ageing_time === 0 ? AGEING_NEVER : config.ageing_time * TICKS_PER_SECOND,
+    maxLearned: config.fdb_max_learned,
+    groupFwdMask: config.group_fwd_mask,
+    snooping: config.mcast_snooping,
   };
 }
 
 export function sameBridge(one: BridgeConfig, other: BridgeConfig): boolean {
-  const facts = ({ vlanFiltering, ageingTime, fdbMaxLearned, groupFwdMask, mcastSnooping }: BridgeConfig): string =>
-    JSON.stringify([vlanFiltering, ageingTime, fdbMaxLearned, groupFwdMask, mcastSnooping]);
+  const facts = ({
+    vlan_filtering,
+    ageing_time,
+    fdb_max_learned,
+    group_fwd_mask,
+    mcast_snooping,
+  }: BridgeConfig): string =>
+    JSON.stringify([vlan_filtering, ageing_time, fdb_max_learned, group_fwd_mask, mcast_snooping]);
   return facts(one) === facts(other);
 }
 

@@ -45,7 +45,7 @@ export class Memberships {
       change.structure.push({ op: 'neigh-flush', port: port.index, bridge, vid, learnedOnly: true });
       change.flushes.push({ owner: port.index, segment: fidOf(bridge, vid) });
     }
-    for (const { vid, untagged, neighSuppress: suppresses = false } of port.config.vlans) {
+    for (const { vid, untagged, neigh_suppress: suppresses = false } of port.config.vlans) {
       const present = port.vlans.get(vid);
       if (present?.untagged === untagged && present.suppresses === suppresses) continue;
       const counter = present?.counter ?? this.vlanCounters.tryTake() ?? 0;
@@ -66,7 +66,7 @@ export class Memberships {
   setOwnMac(port: TapPort, change: Transition): void {
     const { bridge } = port;
     if (port.role === 'guest' || bridge === null) return;
-    const vids = bridge.config.vlanFiltering ? [...port.vlans.keys()] : [0];
+    const vids = bridge.config.vlan_filtering ? [...port.vlans.keys()] : [0];
     const fids = vids.map((vid) => fidOf(bridge.index, vid));
     const mac = macOf(port.ownMac);
     const place = { destination: port.index, owner: port.index, flags: FLAG_PERMANENT };

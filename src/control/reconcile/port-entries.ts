@@ -293,9 +293,9 @@ function pinOf(key: string): { mac: string; vlan: number } {
 }
 
 /** An entry with a remote is pinned: learning does not move it (vxlan_snoop). */
-function flagsOf({ state, sticky, externLearn, dst }: Entry): number {
-  const more = (sticky ? FLAG_STICKY : 0) | (externLearn ? FLAG_EXTERN_LEARN : 0);
+function flagsOf({ state, sticky, extern_learn, dst }: Entry): number {
+  const more = (sticky ? FLAG_STICKY : 0) | (extern_learn ? FLAG_EXTERN_LEARN : 0);
   if (state === 'permanent') return FLAG_PERMANENT | more;
-  if (state === 'dynamic') return externLearn ? more : FLAG_ADDED | more;
+  if (state === 'dynamic') return extern_learn ? more : FLAG_ADDED | more;
   return FLAG_STATIC | (dst === undefined ? 0 : FLAG_PINNED) | more;
 }

@@ -7,27 +7,27 @@ import * as flag from '../../dataplane/state/forwarding.js';
 /** The flags that every kind of port has. */
 export function portFlags(bridge: BridgeConfig | null, port: PortConfig): number {
   // Ageing time 0 switches learning off, as in Linux br_fdb_update.
-  const learning = port.learning && bridge !== null && bridge.ageingTime > 0;
+  const learning = port.learning && bridge !== null && bridge.ageing_time > 0;
   return (
     (port.up && bridge?.up !== false ? flag.UP : 0) |
     (learning ? flag.LEARNING : 0) |
     (port.flood ? flag.FLOOD : 0) |
-    (port.mcastFlood ? flag.MCAST_FLOOD : 0) |
-    (port.bcastFlood ? flag.BCAST_FLOOD : 0) |
+    (port.mcast_flood ? flag.MCAST_FLOOD : 0) |
+    (port.bcast_flood ? flag.BCAST_FLOOD : 0) |
     (port.isolated ? flag.ISOLATED : 0) |
     (port.locked ? flag.LOCKED : 0) |
-    (port.neighSuppress ? flag.NEIGH_SUPPRESS : 0) |
-    (port.neighVlanSuppress ? flag.NEIGH_VLAN_SUPPRESS : 0)
+    (port.neigh_suppress ? flag.NEIGH_SUPPRESS : 0) |
+    (port.neigh_vlan_suppress ? flag.NEIGH_VLAN_SUPPRESS : 0)
   );
 }
 
 /** The flags of a vxlan port alone. Whether it has pinned MACs the engines know by the pins themselves. */
 export function vxlanFlags(port: VxlanConfig): number {
   return (
-    (port.vlanTunnel ? flag.VLAN_TUNNEL : 0) |
-    (port.innerVlan === 'keep' ? flag.KEEP_INNER_VLAN : 0) |
-    (port.reservedBits === 'drop' ? flag.DROP_RESERVED_BITS : 0) |
-    (port.acceptVteps === 'any' ? flag.ANY_VTEP : 0) |
+    (port.vlan_tunnel ? flag.VLAN_TUNNEL : 0) |
+    (port.inner_vlan === 'keep' ? flag.KEEP_INNER_VLAN : 0) |
+    (port.reserved_bits === 'drop' ? flag.DROP_RESERVED_BITS : 0) |
+    (port.accept_vteps === 'any' ? flag.ANY_VTEP : 0) |
     (port.proxy ? flag.PROXY : 0) |
     (port.rsc ? flag.RSC : 0) |
     (port.l2miss ? flag.L2MISS : 0) |

@@ -243,7 +243,7 @@ export class PortLife {
       this.letGo(this.devices.release({ sockets: [], senders: allSenders(port.underlay.pools) }), [], change);
       port.underlay.pools = pools;
     }
-    if (before.acceptVteps === 'any' && config.acceptVteps !== 'any') change.retiring.push(port.index);
+    if (before.accept_vteps === 'any' && config.accept_vteps !== 'any') change.retiring.push(port.index);
     this.memberships.setVnis(port, change);
     this.entries.setPeers(port, before.peers, config.peers);
   }

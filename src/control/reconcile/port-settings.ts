@@ -2,13 +2,13 @@
  * Settings of ports that are told when all else of a change stands: flags, MTUs, storm limits, and which port answers for
  * datagrams that belong to none.
  */
-import type { PortConfig } from '../../config/types.js';
+import type { PortConfig, StormLimit } from '../../config/types.js';
 import { automaticMtu, DEFAULT_MTU, type DeviceSource } from '../devices/devices.js';
 import type { Port, SwitchModel, TapPort } from '../model/model.js';
 import { addresses, portOperation, tapMtu } from './facts.js';
 import type { Transition } from './transition.js';
 
-const NO_LIMIT = { broadcast: 0, unknownUnicast: 0, multicast: 0 };
+const NO_LIMIT: StormLimit = { broadcast: 0, unknown_unicast: 0, multicast: 0 };
 
 export class PortSettings {
   /** What the engines were told of each port's flags last. */
@@ -35,10 +35,11 @@ export class PortSettings {
 
   /** @param before what the port had; null: nothing */
   setStorm(port: Port, before: PortConfig | null, change: Transition): void {
-    const limit = port.config.stormLimit;
-    const was = before?.stormLimit ?? NO_LIMIT;
-    if (JSON.stringify(limit) !== JSON.stringify(was))
-      change.structure.push({ op: 'storm', port: port.index, ...limit });
+    const limit = port.config.storm_limit;
+    const was = before?.storm_limit ?? NO_LIMIT;
+    if (JSON.stringify(limit) === JSON.stringify(was)) return;
+    const { broadcast, unknown_unicast: unknownUnicast, multicast } = limit;
+    change.structure.push({ op: 'storm', port: port.index, broadcast, unknownUnicast, multicast });
   }
 
   /** Bridge, flags and MTU, where they are not what the engines have been told. Bridges change flags too. */

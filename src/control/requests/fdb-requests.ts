@@ -38,9 +38,9 @@ export function addEntry(tables: FdbTables, request: Addition, change: Transitio
   if (request.op === 'add') for (const row of rows) refuseKnown(tables, port, row);
   else if (!many) for (const row of rows) refuseOwn(tables, port, row);
   const come = rows.filter((row) => !many || model.entries.get(row) === undefined);
-  if (model.entries.size + come.length > model.config.fdbSize)
+  if (model.entries.size + come.length > model.config.fdb_size)
     throw new ChangeRefused(
-      `the FDB holds ${model.config.fdbSize} entries; set a larger fdb_size and start again`,
+      `the FDB holds ${model.config.fdb_size} entries; set a larger fdb_size and start again`,
       'full',
     );
   entries.checkRoom(come, 0);
@@ -133,7 +133,7 @@ function isOfVni(port: Holder, entry: Entry, request: Deletion): boolean {
   const { vni, sentVni } = vnisOfEntry(request, port.config.id);
   const isAny = request.dst === undefined && request.vni === undefined;
   if (!isAny && entry.sentVni !== sentVni) return false;
-  if (!port.config.vlanTunnel) return vni === port.config.id;
+  if (!port.config.vlan_tunnel) return vni === port.config.id;
   return isFloodRow(entry) ? (entry.vni ?? null) === (vni ?? null) : vni === undefined || entry.vni === vni;
 }
 

@@ -64,7 +64,7 @@ export function selectsEntry(tables: FdbTables, request: Flush, entry: Entry): b
   return (
     port !== undefined &&
     (states === 'all' || states.includes(entry.state)) &&
-    (request.state !== undefined || !entry.externLearn) &&
+    (request.state !== undefined || !entry.extern_learn) &&
     (request.vlan === undefined || request.vlan === entry.vlan) &&
     (request.vni === undefined || vniOf(port, entry) === request.vni) &&
     (request.dst === undefined || isBehind(tables, port, entry, request.dst))

@@ -55,13 +55,7 @@ export interface LiveParts {
 }
 
 /** Settings that are read once, at start. */
-const FIXED = [
-  ['name', 'name'],
-  ['workers', 'workers'],
-  ['busyPoll', 'busy_poll'],
-  ['offloads', 'offloads'],
-  ['fdbSize', 'fdb_size'],
-] as const;
+const FIXED = ['name', 'workers', 'busy_poll', 'offloads', 'fdb_size'] as const;
 
 export class LiveControl implements Controls {
   /** The change that is under way, and those behind it. */
@@ -269,10 +263,10 @@ export class LiveControl implements Controls {
   /** What was read once at start may be said again, but not otherwise. */
   private keepFixed(next: SwitchConfig): SwitchConfig {
     const now = this.parts.reconciler.model.config;
-    for (const [key, word] of FIXED) {
+    for (const key of FIXED) {
       if (JSON.stringify(now[key]) !== JSON.stringify(next[key]))
         throw new ChangeRefused(
-          `${word} cannot be changed while the switch runs; stop it and start it again`,
+          `${key} cannot be changed while the switch runs; stop it and start it again`,
           'unavailable',
         );
     }

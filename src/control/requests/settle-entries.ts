@@ -35,7 +35,7 @@ export function strayedEntries(model: SwitchModel, fdb: Pick<FdbReader, 'find'>)
 /** What is permanent, sticky or has a remote told by hand stays, unless it ages. */
 function canStray(entry: Entry): boolean {
   if (isForMany(entry.mac)) return false;
-  if (entry.state === 'dynamic') return !(entry.sticky && entry.externLearn);
+  if (entry.state === 'dynamic') return !(entry.sticky && entry.extern_learn);
   return entry.state === 'static' && entry.dst === undefined && !entry.sticky;
 }
 
@@ -43,10 +43,10 @@ function canStray(entry: Entry): boolean {
 function placeOf(entry: Entry, port: Port, row: FdbRow, model: SwitchModel): Entry | null {
   const owner = model.portAt[row.owner];
   if (owner === undefined) return null;
-  const externLearn = (row.flags & FLAG_EXTERN_LEARN) !== 0;
+  const extern_learn = (row.flags & FLAG_EXTERN_LEARN) !== 0;
   const isThere = port.kind === 'tap' || destinationRemote(row.destination) === remoteOf(port, entry);
-  if (owner === port && isThere) return externLearn === entry.externLearn ? entry : { ...entry, externLearn };
+  if (owner === port && isThere) return extern_learn === entry.extern_learn ? entry : { ...entry, extern_learn };
   const { mac, vlan, state, sticky } = entry;
   const vni = owner.kind === 'vxlan' ? vniOf(owner, vlan) : undefined;
-  return { mac, port: owner.name, vlan, ...(vni === undefined ? {} : { vni }), state, sticky, externLearn };
+  return { mac, port: owner.name, vlan, ...(vni === undefined ? {} : { vni }), state, sticky, extern_learn };
 }

@@ -79,7 +79,7 @@ export class MulticastControl {
   list(): MdbAnswer {
     const { mdb, router } = this.mdb.rows(performance.now());
     const isShown = ({ dev }: { dev: string }): boolean =>
-      this.parts.model.bridges.get(dev)?.config.mcastSnooping === true;
+      this.parts.model.bridges.get(dev)?.config.mcast_snooping === true;
     return { mdb: mdb.filter(isShown), router: router.filter(isShown) };
   }
 
@@ -110,7 +110,7 @@ export class MulticastControl {
   hear(punt: Punt): void {
     // A port that has gone meanwhile, or whose bridge does not snoop any more.
     const port = this.parts.model.portAt[punt.port];
-    if (port?.bridge?.config.mcastSnooping !== true || !this.isRemoteOf(port, punt.remote)) return;
+    if (port?.bridge?.config.mcast_snooping !== true || !this.isRemoteOf(port, punt.remote)) return;
     hearPunt(this.mdb, punt, performance.now());
   }
 
@@ -118,10 +118,10 @@ export class MulticastControl {
   follow(): Operation[] {
     const { model } = this.parts;
     for (const [bridge, known] of this.bridges) {
-      const { vlanFiltering, mcastSnooping } = bridge.config;
+      const { vlan_filtering, mcast_snooping } = bridge.config;
       if (model.bridges.get(bridge.name) !== bridge) this.bridges.delete(bridge);
-      else if (known.filtering === vlanFiltering) {
-        if (known.snooping && !mcastSnooping) this.mdb.forgetHeard(bridge.index);
+      else if (known.filtering === vlan_filtering) {
+        if (known.snooping && !mcast_snooping) this.mdb.forgetHeard(bridge.index);
         continue;
       }
       this.mdb.forgetBridge(bridge.index);
@@ -134,7 +134,7 @@ export class MulticastControl {
     const operations = this.take();
     for (const bridge of model.bridges.values()) {
       this.bridgeNames.set(bridge.index, bridge.name);
-      this.bridges.set(bridge, { filtering: bridge.config.vlanFiltering, snooping: bridge.config.mcastSnooping });
+      this.bridges.set(bridge, { filtering: bridge.config.vlan_filtering, snooping: bridge.config.mcast_snooping });
     }
     for (const port of model.ports.values()) if (port.bridge !== null) this.followPort(port, port.bridge);
     this.releaseUnneeded();
@@ -151,7 +151,7 @@ export class MulticastControl {
       isUp: config.up,
     };
     this.portNames.set(index, port.name);
-    this.mdb.setPort(index, { bridge: bridge.index, router: config.mcastRouter, fastLeave: config.mcastFastLeave });
+    this.mdb.setPort(index, { bridge: bridge.index, router: config.mcast_router, fastLeave: config.mcast_fast_leave });
     for (const vid of before?.vids ?? []) if (!now.vids.has(vid)) this.mdb.forgetMembership(index, vid);
     if (!now.isUp) this.mdb.forgetLearned(index);
     this.ports.set(port, now);
@@ -167,7 +167,7 @@ export class MulticastControl {
     const { model } = this.parts;
     const bridge = model.bridges.get(dev);
     if (bridge === undefined) throw unknownLink('bridge', dev);
-    if (!bridge.config.mcastSnooping && !evenAsleep)
+    if (!bridge.config.mcast_snooping && !evenAsleep)
       throw new ChangeRefused(`bridge ${dev} does not snoop; set mcast_snooping 1 there first`, 'unavailable');
     const port = bridge.ports.find(({ name }) => name === portName);
     if (port === undefined)
@@ -267,7 +267,7 @@ export class MulticastControl {
  * (`br_mdb_add`). @throws ChangeRefused
  */
 function vidsOf(bridge: BridgeModel, port: Port, vid: number | undefined): number[] {
-  if (!bridge.config.vlanFiltering) {
+  if (!bridge.config.vlan_filtering) {
     if (vid !== undefined) throw new ChangeRefused(`bridge ${bridge.name} does not look at VLANs; leave vid out`);
     return [0];
   }

@@ -166,10 +166,10 @@ export class NeighTable {
 function placeOf(port: VxlanPort, { vlan, vni }: NeighRequest): { vid: number } {
   const { bridge, config } = port;
   if (bridge === null) throw new ChangeRefused(`port ${port.name} belongs to no bridge; give it one with "link set"`);
-  if (!config.vlanTunnel) {
+  if (!config.vlan_tunnel) {
     if (vni !== undefined && vni !== config.id)
       throw new ChangeRefused(`port ${port.name} carries VNI ${config.id} only; leave vni out`);
-    if (!bridge.config.vlanFiltering) {
+    if (!bridge.config.vlan_filtering) {
       if (vlan === undefined) return { vid: 0 };
       throw new ChangeRefused(`bridge ${bridge.name} does not look at VLANs; leave vlan out`);
     }

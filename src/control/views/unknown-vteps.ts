@@ -24,7 +24,7 @@ export function unknownVteps({ model, counters, remotes }: UnknownVtepSources): 
   return counters.unknownVteps.list().flatMap(({ port: index, vni, address, count, first, last }) => {
     const port = model.portAt[index];
     const isKnown =
-      port?.kind !== 'vxlan' || port.config.acceptVteps === 'any' || remotes.find(index, ...address) !== 0;
+      port?.kind !== 'vxlan' || port.config.accept_vteps === 'any' || remotes.find(index, ...address) !== 0;
     if (isKnown) return [];
     return [
       { address: formatAddress(...address), port: port.name, vni, count, first: timeOf(first), last: timeOf(last) },

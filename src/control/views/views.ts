@@ -146,7 +146,7 @@ export function* viewFdb(sources: Sources, filter: FdbFilter = {}): Generator<Fd
 
 function destinationRow(port: VxlanPort, master: string, entry: Entry): FdbRow {
   const { mac, vni, dst, udpPort, sentVni, state } = entry;
-  const only = port.config.vlanTunnel ? vni : sentVni === undefined ? undefined : port.config.id;
+  const only = port.config.vlan_tunnel ? vni : sentVni === undefined ? undefined : port.config.id;
   return {
     mac,
     ifname: port.name,
@@ -206,7 +206,7 @@ export function viewVlans({ model }: Sources): VlansAnswer {
     .filter((port) => port.config.vlans.length > 0)
     .map((port) => ({ ifname: port.name, vlans: vlanRanges(port.config) }));
   const tunnels = ports.flatMap((port) =>
-    port.kind === 'vxlan' && port.config.vlanTunnel
+    port.kind === 'vxlan' && port.config.vlan_tunnel
       ? [{ ifname: port.name, tunnels: tunnelRanges(port.config.vlans) }]
       : [],
   );
@@ -214,7 +214,7 @@ export function viewVlans({ model }: Sources): VlansAnswer {
 }
 
 /** Runs of VIDs with the same flags as one row, the PVID always in one of its own, as `bridge vlan show` has it. */
-function vlanRanges({ vlans, neighVlanSuppress }: PortConfig): VlanRange[] {
+function vlanRanges({ vlans, neigh_vlan_suppress }: PortConfig): VlanRange[] {
   const ranges: VlanRange[] = [];
   let previous: VlanMembership | undefined;
   for (const vlan of vlans) {
@@ -223,14 +223,14 @@ function vlanRanges({ vlans, neighVlanSuppress }: PortConfig): VlanRange[] {
       previous !== undefined &&
       previous.vid + 1 === vlan.vid &&
       previous.untagged === vlan.untagged &&
-      (!neighVlanSuppress || previous.neighSuppress === vlan.neighSuppress);
+      (!neigh_vlan_suppress || previous.neigh_suppress === vlan.neigh_suppress);
     if (last !== undefined && joins && !vlan.pvid && previous?.pvid === false) {
       last.vlanEnd = vlan.vid;
     } else {
       const flags: VlanRange['flags'] = [];
       if (vlan.pvid) flags.push('PVID');
       if (vlan.untagged) flags.push('Egress Untagged');
-      const suppression = neighVlanSuppress ? { neigh_suppress: vlan.neighSuppress === true } : {};
+      const suppression = neigh_vlan_suppress ? { neigh_suppress: vlan.neigh_suppress === true } : {};
       ranges.push({ vlan: vlan.vid, flags, ...suppression });
     }
     previous = vlan;
@@ -290,7 +290,7 @@ function linkCounters(sources: Sources, port: Port): LinkCounters {
     link.vnis = Object.fromEntries(carried.map(({ vni, counter }) => [vni, counters.vni(counter)]));
   }
   const counted = [...port.vlans].filter(([, { counter }]) => counter !== 0);
-  if (port.bridge?.config.vlanFiltering === true && counted.length > 0)
+  if (port.bridge?.config.vlan_filtering === true && counted.length > 0)
     link.vlans = Object.fromEntries(counted.map(([vid, { counter }]) => [vid, counters.vlan(counter)]));
   return link;
 }
@@ -298,7 +298,7 @@ function linkCounters(sources: Sources, port: Port): LinkCounters {
 function remoteCounters({ counters, remotes }: Sources, port: VxlanPort): Record<string, TrafficCounters> {
   const rows: Record<string, TrafficCounters> = {};
   for (const [remote, address] of remotesOf(port)) add(rows, address, counters.remote(remote));
-  if (port.config.acceptVteps === 'any') {
+  if (port.config.accept_vteps === 'any') {
     for (const remote of remotes.learned(port.index))
       add(rows, remoteAddress(remotes, remote), counters.remote(remote));
   }

@@ -15,7 +15,7 @@ it('rejects what it is asked for, whether it dies before or after, and tells of 
       punts: memory,
       storm: memory,
       neigh: memory,
-      offloads: { vnetHeader: true, tso: true, udpSegment: true, tunnelGso: false, udpGro: true },
+      offloads: { vnet_header: true, tso: true, udp_segment: true, tunnel_gso: false, udp_gro: true },
       busyPoll: 0,
     },
     {

@@ -18,7 +18,7 @@ afterEach(() => feed?.stop());
 function scene() {
   const fdb = createFdb({ capacity: 1024, events: 4096 });
   const ports = [1, 2].map((index) => ({ kind: 'tap', index, name: `t${index}` }));
-  const bridge = { index: 1, name: 'br0', config: { macMoveLimit: LIMIT } };
+  const bridge = { index: 1, name: 'br0', config: { mac_move_limit: LIMIT } };
   const model = {
     portAt: [undefined, ...ports],
     ports: new Map(ports.map((port) => [port.name, port])),

@@ -28,8 +28,8 @@ const portOf = (document: Document) => checkDocument(document, deps).config.brid
 
 /** Of the port: whether VLANs say so, and those that suppress. */
 function suppression(document: Document): [byVlan: boolean, vids: number[]] {
-  const { neighVlanSuppress, vlans } = portOf(document);
-  return [neighVlanSuppress, vlans.filter((vlan) => vlan.neighSuppress).map(({ vid }) => vid)];
+  const { neigh_vlan_suppress, vlans } = portOf(document);
+  return [neigh_vlan_suppress, vlans.filter((vlan) => vlan.neigh_suppress).map(({ vid }) => vid)];
 }
 
 describe('in a file', () => {
@@ -73,7 +73,7 @@ describe('vlan set', () => {
     document = set(document, 'vid 10 dev p neigh_suppress off');
     expect(suppression(document)).toEqual([true, []]);
     document = setLink(document, 'p', { options: { neigh_vlan_suppress: false, neigh_suppress: true } });
-    expect([suppression(document), portOf(document).neighSuppress]).toEqual([[false, []], true]);
+    expect([suppression(document), portOf(document).neigh_suppress]).toEqual([[false, []], true]);
   });
 
   it('switches a VLAN off by itself, and leaves the others as they are', () => {
@@ -85,13 +85,13 @@ describe('vlan set', () => {
     const vlan = { vid: 10, untagged: true, tunnel_info: 100, remotes: ['192.0.2.2'] };
     let document = set(withPort({}, [vlan], 'vxlan'), 'dev p vid 10 neigh_suppress on');
     expect(portOf(document).vlans).toMatchObject([
-      { untagged: true, vni: 100, remotes: ['192.0.2.2'], neighSuppress: true },
+      { untagged: true, vni: 100, remotes: ['192.0.2.2'], neigh_suppress: true },
     ]);
     document = editVlans(document, vlanChange('add', ['dev', 'p', 'vid', '10', 'pvid']));
-    expect(portOf(document).vlans).toMatchObject([{ pvid: true, untagged: false, vni: 100, neighSuppress: true }]);
+    expect(portOf(document).vlans).toMatchObject([{ pvid: true, untagged: false, vni: 100, neigh_suppress: true }]);
     document = editVlans(document, vlanChange('del', 'dev p vid 10 tunnel_info id 100'.split(' ')));
     expect(portOf(document).vlans).toEqual([
-      { vid: 10, pvid: true, untagged: false, remotes: [], neighSuppress: true },
+      { vid: 10, pvid: true, untagged: false, remotes: [], neigh_suppress: true },
     ]);
   });
 

@@ -13,7 +13,7 @@ function scene(configured: number) {
   const port = {
     kind: 'vxlan',
     index: PORT,
-    config: { acceptVteps: 'any' },
+    config: { accept_vteps: 'any' },
     vteps: new Map(
       Array.from({ length: configured }, (_, i) => {
         const address = `10.0.${i >> 8}.${i & 255}`;

@@ -10,7 +10,7 @@ function scene() {
   const remotes = new RemoteTable();
   const told: SwitchEvent[] = [];
   const said: [string, number][] = [];
-  const port = { kind: 'vxlan', name: 'vx', config: { acceptVteps: 'known' } };
+  const port = { kind: 'vxlan', name: 'vx', config: { accept_vteps: 'known' } };
   const clock = { ms: 0, tick: 0 };
   const watch = new StrangerWatch({
     model: { portAt: [undefined, port] } as unknown as SwitchModel,
@@ -59,7 +59,7 @@ describe('addresses that are no remotes', () => {
     remotes.add(1, 1, wordsOf(1), 4789, true);
     pass(1000);
     meet(2);
-    port.config.acceptVteps = 'any';
+    port.config.accept_vteps = 'any';
     pass(1000);
     expect(told).toEqual([]);
   });
