@@ -86,11 +86,33 @@ const inConfig = Object.entries(configRooms).map(([room, others]) => ({
   to: { path: '^src/config/', pathNot: `^src/config/((${[room, ...others].join('|')})/|types\\.ts$)` },
 }));
 
+/** The rooms of src/lab, from the ground up. Its top files (index, lifecycle, lab) put them together. */
+const labRooms = {
+  testbed: [],
+  capture: ['testbed'],
+  agents: ['testbed'],
+  setup: ['testbed'],
+  checks: ['setup', 'agents', 'capture', 'testbed'],
+  scenarios: ['checks', 'setup', 'agents', 'capture', 'testbed'],
+};
+
+const inLab = Object.entries(labRooms).map(([room, others]) => ({
+  name: `lab-${room}-imports`,
+  severity: 'error',
+  comment: `src/lab/${room} may import from lab only: ${[...others, 'itself'].join(', ')}`,
+  from: { path: `^src/lab/${room}/` },
+  to: {
+    path: '^src/lab/',
+    pathNot: [`^src/lab/(${[room, ...others].join('|')})/`].concat(room === 'scenarios' ? ['^src/lab/lab\\.ts$'] : []),
+  },
+}));
+
 module.exports = {
   forbidden: [
     ...rooms,
     ...inControl,
     ...inConfig,
+    ...inLab,
     {
       name: 'engine-knows-the-contract-only',
       severity: 'error',

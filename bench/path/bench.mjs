@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
-import { interruptible } from '../../dist/lab/wait.js';
+import { interruptible } from '../../dist/lab/testbed/wait.js';
 import { sweep } from './ground.mjs';
 import { jsonReport, keep } from './keep.mjs';
 import { completePath, describeMachine, hasOvs, requireTools } from './machine.mjs';

@@ -6,9 +6,9 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../../dist/lab/command.js';
-import { addNamespace, deleteNamespace, namespaceExists } from '../../dist/lab/namespaces.js';
-import { refuseIfInterrupted } from '../../dist/lab/wait.js';
+import { run } from '../../dist/lab/testbed/command.js';
+import { addNamespace, deleteNamespace, namespaceExists } from '../../dist/lab/testbed/namespaces.js';
+import { refuseIfInterrupted } from '../../dist/lab/testbed/wait.js';
 import { Program } from './programs.mjs';
 
 const PREFIX = `otb-${process.pid}-`;

@@ -6,7 +6,7 @@
  *     test     eth0 ---+ switch of h
  *     monitor  eth0 ---+
  */
-import { run } from '../../dist/lab/command.js';
+import { run } from '../../dist/lab/testbed/command.js';
 import { Ground, namespaceName } from './ground.mjs';
 import { NIC } from './site.mjs';
 

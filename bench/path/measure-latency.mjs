@@ -1,7 +1,7 @@
 /**
  * Round trips of small UDP datagrams between the guests, one at a time, by sockperf.
  */
-import { waitUntil } from '../../dist/lab/wait.js';
+import { waitUntil } from '../../dist/lab/testbed/wait.js';
 
 const PORT = 5202;
 const MESSAGE_BYTES = 64;

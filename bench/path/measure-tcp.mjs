@@ -3,7 +3,7 @@
  * iperf3 processes, in every variant alike.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { waitUntil } from '../../dist/lab/wait.js';
+import { waitUntil } from '../../dist/lab/testbed/wait.js';
 import { busySeconds } from './cpu.mjs';
 
 const PORT = 5201;

@@ -4,8 +4,8 @@
  * forward. That each frame leaves in exactly a thousand copies is a test of its own (test/e2e/replication.test.ts).
  */
 import { readFileSync } from 'node:fs';
-import { run } from '../../dist/lab/command.js';
-import { waitUntil } from '../../dist/lab/wait.js';
+import { run } from '../../dist/lab/testbed/command.js';
+import { waitUntil } from '../../dist/lab/testbed/wait.js';
 import { NIC } from './site.mjs';
 import { attachOvertap } from './topology-overtap.mjs';
 import { startBroadcasts } from './trafgen.mjs';

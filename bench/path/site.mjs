@@ -5,8 +5,8 @@
  *     g1 eth0 --- switch of h1 --- eth0 ======= eth0 --- switch of h2 --- eth0 g2
  *     10.77.0.1                192.0.2.1         192.0.2.2                10.77.0.2
  */
-import { run } from '../../dist/lab/command.js';
-import { addAddress, addVeth } from '../../dist/lab/namespaces.js';
+import { run } from '../../dist/lab/testbed/command.js';
+import { addAddress, addVeth } from '../../dist/lab/testbed/namespaces.js';
 import { Ground, namespaceName } from './ground.mjs';
 
 /** The VXLAN network of all variants, and the guests' MTU: 1500 of the underlay less 50 of the encapsulation. */

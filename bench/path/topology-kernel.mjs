@@ -3,7 +3,7 @@
  * bridge does not filter VLANs, since not every kernel can; neither do the others here. Where the kernel hands bridged
  * frames to iptables, that is switched off: the others have no firewall either.
  */
-import { run } from '../../dist/lab/command.js';
+import { run } from '../../dist/lab/testbed/command.js';
 import { GUEST_MTU, VNI } from './site.mjs';
 
 const MTU = ['mtu', `${GUEST_MTU}`];

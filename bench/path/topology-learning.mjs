@@ -2,7 +2,7 @@
  * The switches that learn: a bridge with three ports and no VXLAN, which keeps what it has learned for an hour. Each
  * function puts one into the host of a LearningSite; what it returns forgets all learned addresses.
  */
-import { run } from '../../dist/lab/command.js';
+import { run } from '../../dist/lab/testbed/command.js';
 import { NIC } from './site.mjs';
 import { startOvertap } from './topology-overtap.mjs';
 

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '../../dist/client/client.js';
-import { waitUntil } from '../../dist/lab/wait.js';
+import { waitUntil } from '../../dist/lab/testbed/wait.js';
 import { NIC, VNI } from './site.mjs';
 
 const OVERTAP = fileURLToPath(new URL('../../bin/overtap', import.meta.url));

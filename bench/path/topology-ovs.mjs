@@ -7,9 +7,9 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../../dist/lab/command.js';
-import { addAddress } from '../../dist/lab/namespaces.js';
-import { waitUntil } from '../../dist/lab/wait.js';
+import { run } from '../../dist/lab/testbed/command.js';
+import { addAddress } from '../../dist/lab/testbed/namespaces.js';
+import { waitUntil } from '../../dist/lab/testbed/wait.js';
 import { GUEST_MTU, NIC, VNI } from './site.mjs';
 
 const START_LIMIT_MS = 15_000;

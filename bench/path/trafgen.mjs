@@ -5,8 +5,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../../dist/lab/command.js';
-import { waitUntil } from '../../dist/lab/wait.js';
+import { run } from '../../dist/lab/testbed/command.js';
+import { waitUntil } from '../../dist/lab/testbed/wait.js';
 import { NIC } from './site.mjs';
 
 /** Without FCS, the headers before the payload. */

@@ -5,9 +5,8 @@
 import { fileURLToPath } from 'node:url';
 import type { StatsAnswer } from '../api/api.js';
 import { createClient } from '../client/client.js';
-import { LabError, reasonOf } from './errors.js';
-import { allHold, closingTable, type Finding, type Print, seconds } from './findings.js';
-import { Inspection } from './inspection.js';
+import { allHold, closingTable, type Finding, type Print, seconds } from './checks/findings.js';
+import { Inspection } from './checks/inspection.js';
 import type { Lab } from './lab.js';
 import { bringUp, takeDown } from './lifecycle.js';
 import { defaultPort8472 } from './scenarios/default-port-8472.js';
@@ -20,9 +19,10 @@ import { routed } from './scenarios/routed.js';
 import { threeHostsUnicast } from './scenarios/three-hosts-unicast.js';
 import { twoBridges } from './scenarios/two-bridges.js';
 import { vlanTenants } from './scenarios/vlan-tenants.js';
-import { type LabState, loadState } from './state.js';
-import { interruptible } from './wait.js';
-import type { Workshop } from './workshop.js';
+import type { LabEnvironment } from './setup/environment.js';
+import { type LabState, loadState } from './setup/state.js';
+import { LabError, reasonOf } from './testbed/errors.js';
+import { interruptible } from './testbed/wait.js';
 
 const LABS: readonly Lab[] = [
   oneVxlanManyVlans,
@@ -39,7 +39,7 @@ const LABS: readonly Lab[] = [
 
 const OVERTAP = fileURLToPath(new URL('../../bin/overtap', import.meta.url));
 
-const WORKSHOP: Workshop = {
+const ENVIRONMENT: LabEnvironment = {
   root: '/run/overtap/lab',
   switchCommand: [process.execPath, OVERTAP, 'run'],
   connect: (socket) => createClient(socket, { deadlineMs: 3000 }),
@@ -65,7 +65,7 @@ function labNamed(name: string): Lab {
  */
 export async function labUp(name: string, print: Print): Promise<void> {
   const lab = labNamed(name);
-  const state = await interruptible((signal) => bringUp(lab, WORKSHOP, print, signal));
+  const state = await interruptible((signal) => bringUp(lab, ENVIRONMENT, print, signal));
   for (const line of invitation(lab, state)) print(line);
 }
 
@@ -87,7 +87,7 @@ export async function labCheck(name: string, print: Print): Promise<boolean> {
  */
 export async function labDown(name: string, print: Print): Promise<void> {
   const lab = labNamed(name);
-  const wasUp = await interruptible(() => takeDown(lab.name, WORKSHOP, print));
+  const wasUp = await interruptible(() => takeDown(lab.name, ENVIRONMENT, print));
   print(wasUp ? `lab ${lab.name} is down; nothing of it is left` : `lab ${lab.name} is not up`);
 }
 
@@ -103,7 +103,7 @@ export async function labRun(name: string, print: Print): Promise<boolean> {
   const timed: Print = (line) => print(`${seconds(performance.now() - start).padStart(7)}  ${line}`);
   return interruptible(async (signal) => {
     timed(`lab ${lab.name}: ${lab.summary}`);
-    await bringUp(lab, WORKSHOP, timed, signal);
+    await bringUp(lab, ENVIRONMENT, timed, signal);
     const findings: Finding[] = [];
     let isComplete = false;
     try {
@@ -112,7 +112,7 @@ export async function labRun(name: string, print: Print): Promise<boolean> {
     } catch (error) {
       timed(`the check ended early: ${reasonOf(error)}`);
     } finally {
-      await takeDown(lab.name, WORKSHOP, timed);
+      await takeDown(lab.name, ENVIRONMENT, timed);
       timed('the lab is down; nothing of it is left');
     }
     for (const line of closingTable(lab.name, findings, isComplete, performance.now() - start)) print(line);
@@ -121,9 +121,9 @@ export async function labRun(name: string, print: Print): Promise<boolean> {
 }
 
 async function inspect(lab: Lab, findings: Finding[], print: Print, signal: AbortSignal): Promise<void> {
-  const state = loadState(WORKSHOP.root, lab.name);
+  const state = loadState(ENVIRONMENT.root, lab.name);
   if (!state) throw new LabError('LAB_NOT_UP', `lab ${lab.name} is not up; bring it up: overtap lab up ${lab.name}`);
-  await Inspection.run(lab, state, WORKSHOP, findings, print, signal);
+  await Inspection.run(lab, state, ENVIRONMENT, findings, print, signal);
   if (!allHold(findings)) for (const line of await accounts(state)) print(line);
 }
 
@@ -132,7 +132,7 @@ async function accounts(state: LabState): Promise<string[]> {
   return Promise.all(
     state.switches.map(async ({ host, socket, log }) => {
       try {
-        const { drops } = await WORKSHOP.connect(socket).get<StatsAnswer>('/v1/stats');
+        const { drops } = await ENVIRONMENT.connect(socket).get<StatsAnswer>('/v1/stats');
         const counted = Object.entries(drops).filter(([, count]) => count > 0);
         return `drops of ${host}: ${counted.map(([reason, count]) => `${reason} ${count}`).join(', ') || 'none'}`;
       } catch (error) {

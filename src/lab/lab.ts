@@ -1,9 +1,9 @@
 /**
  * Owns the contract between the labs (scenarios/) and what brings them up, checks them and takes them down. Types only.
  */
-import type { Inspected } from './inspection.js';
-import type { SwitchFiles } from './state.js';
-import type { Host } from './topology.js';
+import type { Inspected } from './checks/inspection.js';
+import type { SwitchFiles } from './setup/state.js';
+import type { Host } from './setup/topology.js';
 
 export interface Lab extends Inspected {
   /** One line for `lab list`. */

@@ -2,11 +2,10 @@
  * Owns bringing a lab up and taking it down again: namespaces, underlay, switches, routes, in this order, and back. It
  * never judges what the lab does.
  */
-import { LabError, reasonOf } from './errors.js';
-import type { Print } from './findings.js';
+
+import type { Print } from './checks/findings.js';
 import type { Lab } from './lab.js';
-import { addNamespace, deleteNamespace, namespaceExists } from './namespaces.js';
-import { type Started, stopProcess } from './processes.js';
+import type { LabEnvironment } from './setup/environment.js';
 import {
   claimState,
   type LabState,
@@ -16,11 +15,13 @@ import {
   type SwitchRecord,
   saveState,
   switchFiles,
-} from './state.js';
-import { firstStart, untilReady } from './switches.js';
-import { buildUnderlay, furnishOverlay, namespacesOf, segmentConfig } from './topology.js';
-import { refuseIfInterrupted } from './wait.js';
-import type { Workshop } from './workshop.js';
+} from './setup/state.js';
+import { firstStart, untilReady } from './setup/switches.js';
+import { buildUnderlay, furnishOverlay, namespacesOf, segmentConfig } from './setup/topology.js';
+import { type Started, stopProcess } from './testbed/detached.js';
+import { LabError, reasonOf } from './testbed/errors.js';
+import { addNamespace, deleteNamespace, namespaceExists } from './testbed/namespaces.js';
+import { refuseIfInterrupted } from './testbed/wait.js';
 
 const LOG_LINES = 15;
 
@@ -28,13 +29,18 @@ const LOG_LINES = 15;
  * Builds the lab; when anything fails, takes away what was built so far.
  * @throws LabError
  */
-export async function bringUp(lab: Lab, workshop: Workshop, print: Print, signal?: AbortSignal): Promise<LabState> {
+export async function bringUp(
+  lab: Lab,
+  environment: LabEnvironment,
+  print: Print,
+  signal?: AbortSignal,
+): Promise<LabState> {
   if (process.geteuid?.() !== 0) {
     throw new LabError('LAB_NEEDS_ROOT', 'a lab is made of network namespaces and TAPs, which takes root: try sudo');
   }
-  const state = claimState(workshop.root, lab.name);
+  const state = claimState(environment.root, lab.name);
   try {
-    await build(lab, workshop, state, print, signal);
+    await build(lab, environment, state, print, signal);
     return state;
   } catch (error) {
     print(`up failed: ${reasonOf(error)}`);
@@ -43,7 +49,7 @@ export async function bringUp(lab: Lab, workshop: Workshop, print: Print, signal
       print(`the last lines of ${record.log}:`);
       for (const line of lastLines(record.log, LOG_LINES)) print(`  ${line}`);
     }
-    await dismantle(state, workshop, print);
+    await dismantle(state, environment, print);
     throw error;
   }
 }
@@ -53,16 +59,16 @@ export async function bringUp(lab: Lab, workshop: Workshop, print: Print, signal
  * @returns false when it was not up
  * @throws LabError LAB_NOT_DOWN when something does not go away; the state file then stays, for another try
  */
-export async function takeDown(name: string, workshop: Workshop, print: Print): Promise<boolean> {
-  const state = loadState(workshop.root, name);
+export async function takeDown(name: string, environment: LabEnvironment, print: Print): Promise<boolean> {
+  const state = loadState(environment.root, name);
   if (!state) return false;
-  await dismantle(state, workshop, print);
+  await dismantle(state, environment, print);
   return true;
 }
 
 async function build(
   lab: Lab,
-  workshop: Workshop,
+  environment: LabEnvironment,
   state: LabState,
   print: Print,
   signal: AbortSignal | undefined,
@@ -75,25 +81,25 @@ async function build(
       throw new LabError('LAB_NAME_TAKEN', `there is a network namespace ${name} already, not this lab's; ${remedy}`);
     }
     state.namespaces.push(name);
-    saveState(workshop.root, state);
+    saveState(environment.root, state);
     await addNamespace(name);
   }
   print(`namespaces ${wanted.join(', ')}`);
 
   await buildUnderlay(lab.topology, signal);
-  await startSegment(lab, workshop, state, print, signal);
+  await startSegment(lab, environment, state, print, signal);
   print(`underlay   ${lab.topology.hosts.map((host) => `${host.name} ${host.address}`).join(', ')}`);
 
   const started = new Map<string, Started>();
   for (const host of lab.topology.hosts) {
     refuseIfInterrupted(signal);
-    const config = lab.config(host, switchFiles(workshop.root, lab.name, host.name));
-    started.set(host.name, await firstStart(host, config, workshop, state));
+    const config = lab.config(host, switchFiles(environment.root, lab.name, host.name));
+    started.set(host.name, await firstStart(host, config, environment, state));
   }
   for (const record of state.switches) {
     const process = started.get(record.host);
     if (process === undefined) continue; // the segment's, which was waited for
-    await untilReady(record, process, workshop, signal);
+    await untilReady(record, process, environment, signal);
     print(`switch     ${record.host} is ready (pid ${record.pid})`);
   }
 
@@ -106,22 +112,22 @@ async function build(
 /** The switch that joins the hosts, if there is one: it has to be there before theirs, which need its NICs. */
 async function startSegment(
   { name, topology }: Lab,
-  workshop: Workshop,
+  environment: LabEnvironment,
   state: LabState,
   print: Print,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { segment, hosts } = topology;
   if (segment === undefined) return;
-  const config = segmentConfig(segment, hosts, switchFiles(workshop.root, name, segment.name));
-  const started = await firstStart(segment, config, workshop, state);
+  const config = segmentConfig(segment, hosts, switchFiles(environment.root, name, segment.name));
+  const started = await firstStart(segment, config, environment, state);
   const record = state.switches.at(-1) as SwitchRecord;
-  await untilReady(record, started, workshop, signal);
+  await untilReady(record, started, environment, signal);
   print(`switch     ${segment.name} is ready (pid ${record.pid}) and joins the hosts`);
 }
 
 /** Goes on after a failure, so that one thing that does not go away keeps no other. */
-async function dismantle(state: LabState, workshop: Workshop, print: Print): Promise<void> {
+async function dismantle(state: LabState, environment: LabEnvironment, print: Print): Promise<void> {
   const failures: string[] = [];
   const attempt = async (work: () => Promise<void>): Promise<void> => {
     try {
@@ -142,5 +148,5 @@ async function dismantle(state: LabState, workshop: Workshop, print: Print): Pro
   for (const name of state.namespaces) await attempt(() => deleteNamespace(name));
   if (failures.length > 0)
     throw new LabError('LAB_NOT_DOWN', `lab ${state.lab} is not all down: ${failures.join('; ')}`);
-  removeState(workshop.root, state.lab);
+  removeState(environment.root, state.lab);
 }

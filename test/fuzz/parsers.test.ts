@@ -7,7 +7,7 @@
 import { describe, expect, it } from 'vitest';
 import { readNews } from '../../src/doctor/echo.js';
 import { flowHash } from '../../src/encap/flow.js';
-import { readFrame, readTunnel } from '../../src/lab/sighting.js';
+import { readFrame, readTunnel } from '../../src/lab/capture/observed-frame.js';
 import { ARP_LENGTH, arpOperation, arpSenderAddress, arpTargetAddress, isArp4 } from '../../src/wire/arp.js';
 import { ETHERNET_HEADER } from '../../src/wire/ethernet.js';
 import { MESSAGE_NONE } from '../../src/wire/group-message.js';

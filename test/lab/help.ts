@@ -23,7 +23,7 @@ export function temporaryFolder(): string {
 export function buildAgent(folder: string): string {
   const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, verbatimModuleSyntax: true };
   for (const name of ['agent', 'agent-protocol']) {
-    const source = readFileSync(new URL(`../../src/lab/${name}.ts`, import.meta.url), 'utf8');
+    const source = readFileSync(new URL(`../../src/lab/agents/${name}.ts`, import.meta.url), 'utf8');
     writeFileSync(join(folder, `${name}.js`), ts.transpileModule(source, { compilerOptions: options }).outputText);
   }
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');

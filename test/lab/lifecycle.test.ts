@@ -2,16 +2,16 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
-import { run } from '../../src/lab/command.js';
 import type { Lab } from '../../src/lab/lab.js';
 import { bringUp, takeDown } from '../../src/lab/lifecycle.js';
-import { addNamespace, deleteNamespace, groupsOf, namespaceExists } from '../../src/lab/namespaces.js';
-import { isRunning, stopProcess } from '../../src/lab/processes.js';
-import { labFolder, loadState, saveState, switchFiles } from '../../src/lab/state.js';
-import { endSwitch, startAgain } from '../../src/lab/switches.js';
-import { namespacesOf, segmentConfig, type Topology } from '../../src/lab/topology.js';
-import { becomesTrue } from '../../src/lab/wait.js';
-import type { Workshop } from '../../src/lab/workshop.js';
+import type { LabEnvironment } from '../../src/lab/setup/environment.js';
+import { labFolder, loadState, saveState, switchFiles } from '../../src/lab/setup/state.js';
+import { endSwitch, startAgain } from '../../src/lab/setup/switches.js';
+import { namespacesOf, segmentConfig, type Topology } from '../../src/lab/setup/topology.js';
+import { run } from '../../src/lab/testbed/command.js';
+import { isRunning, stopProcess } from '../../src/lab/testbed/detached.js';
+import { addNamespace, deleteNamespace, groupsOf, namespaceExists } from '../../src/lab/testbed/namespaces.js';
+import { becomesTrue } from '../../src/lab/testbed/wait.js';
 import { needRoot, PREFIX, removeFolder, temporaryFolder } from './help.js';
 
 /** Stands for a switch: writes one line, makes the "socket" that says ready, and ends as its configuration says. */
@@ -53,7 +53,7 @@ function fakeLab(modes: string[] = [], count = 2): Lab {
   };
 }
 
-const workshop: Workshop = {
+const environment: LabEnvironment = {
   root: join(folder, 'lab'),
   switchCommand: [process.execPath, program],
   connect: (socket) => ({
@@ -80,7 +80,7 @@ beforeAll(() => {
 });
 
 afterEach(async () => {
-  await takeDown('fake', workshop, print);
+  await takeDown('fake', environment, print);
   expect(namespacesOf(topology(3)).filter(namespaceExists)).toEqual([]);
   printed.length = 0;
 });
@@ -91,24 +91,24 @@ afterAll(() => removeFolder(folder));
 function nothingLeft(lab: Lab, switches: readonly { pid: number; config: string }[]): boolean {
   const namespaces = namespacesOf(lab.topology).filter(namespaceExists);
   const running = switches.filter(({ pid, config }) => isRunning(pid, config));
-  return namespaces.length + running.length === 0 && !existsSync(labFolder(workshop.root, lab.name));
+  return namespaces.length + running.length === 0 && !existsSync(labFolder(environment.root, lab.name));
 }
 
 describe('up and down', () => {
   test('two hosts on a veth pair: everything is there, then nothing is', async () => {
     const lab = fakeLab();
-    const state = await bringUp(lab, workshop, print);
-    expect(loadState(workshop.root, 'fake')).toEqual(state);
+    const state = await bringUp(lab, environment, print);
+    expect(loadState(environment.root, 'fake')).toEqual(state);
     expect(state.switches.map(({ pid, config }) => isRunning(pid, config))).toEqual([true, true]);
     expect(readFileSync(state.switches[0]?.log as string, 'utf8')).toContain('starting h1');
     expect(await run('ip', ['-n', `${PREFIX}-h1`, 'route', 'get', '192.0.2.2'])).toContain('dev eth0');
-    expect(await takeDown('fake', workshop, print)).toBe(true);
+    expect(await takeDown('fake', environment, print)).toBe(true);
     expect(nothingLeft(lab, state.switches)).toBe(true);
   });
 
   test('three hosts reach each other through the router, without a bridge', async () => {
     const lab = fakeLab([], 3);
-    await bringUp(lab, workshop, print);
+    await bringUp(lab, environment, print);
     const route = await run('ip', ['-n', `${PREFIX}-h1`, 'route', 'get', '192.0.2.3']);
     expect(route).toContain('via 192.0.2.254 dev eth0 src 192.0.2.1');
     expect(await run('ip', ['-n', `${PREFIX}-net`, 'route', 'get', '192.0.2.3'])).toContain('dev to-h3');
@@ -117,8 +117,8 @@ describe('up and down', () => {
 
   test('a lab that is up is not built again, and is left alone', async () => {
     const lab = fakeLab();
-    const state = await bringUp(lab, workshop, print);
-    await expect(bringUp(lab, workshop, print)).rejects.toMatchObject({
+    const state = await bringUp(lab, environment, print);
+    await expect(bringUp(lab, environment, print)).rejects.toMatchObject({
       code: 'LAB_IS_UP',
       message: expect.stringContaining('overtap lab down fake'),
     });
@@ -126,13 +126,13 @@ describe('up and down', () => {
   });
 
   test('down of what is not up says so', async () => {
-    expect(await takeDown('fake', workshop, print)).toBe(false);
+    expect(await takeDown('fake', environment, print)).toBe(false);
   });
 
   test('a switch that ignores SIGTERM is killed', async () => {
     const lab = fakeLab(['good', 'stubborn']);
-    const state = await bringUp(lab, workshop, print);
-    await takeDown('fake', workshop, print);
+    const state = await bringUp(lab, environment, print);
+    await takeDown('fake', environment, print);
     expect(printed.filter((line) => line.includes('was killed'))).toHaveLength(1);
     expect(nothingLeft(lab, state.switches)).toBe(true);
   });
@@ -148,7 +148,7 @@ describe('hosts that a switch joins', () => {
 
   test('its switch comes first, is waited for, and is taken down like the others', async () => {
     const lab = joined();
-    const state = await bringUp(lab, workshop, print);
+    const state = await bringUp(lab, environment, print);
     expect(state.switches.map(({ host, netns }) => [host, netns])).toEqual([
       ['net', segment.netns],
       ...lab.topology.hosts.map(({ name, netns }) => [name, netns]),
@@ -157,7 +157,7 @@ describe('hosts that a switch joins', () => {
     const lines = printed.join('\n');
     expect(lines.indexOf('net is ready')).toBeGreaterThan(-1);
     expect(lines.indexOf('net is ready')).toBeLessThan(lines.indexOf('underlay   h1'));
-    await takeDown('fake', workshop, print);
+    await takeDown('fake', environment, print);
     expect(nothingLeft(lab, state.switches)).toBe(true);
   });
 
@@ -174,7 +174,7 @@ describe('hosts that a switch joins', () => {
 
   test('one of them that ends at once takes everything away again, the joining switch too', async () => {
     const lab = joined(['good', 'fail']);
-    await expect(bringUp(lab, workshop, print)).rejects.toMatchObject({ code: 'LAB_SWITCH_FAILED' });
+    await expect(bringUp(lab, environment, print)).rejects.toMatchObject({ code: 'LAB_SWITCH_FAILED' });
     expect(nothingLeft(lab, [])).toBe(true);
   });
 });
@@ -182,22 +182,22 @@ describe('hosts that a switch joins', () => {
 describe('a switch that a check ends', () => {
   test('is started again as it was, and the state names the new process', async () => {
     const lab = fakeLab();
-    const state = await bringUp(lab, workshop, print);
+    const state = await bringUp(lab, environment, print);
     const before = state.switches.map(({ pid }) => pid);
     expect(await endSwitch(state, 'h2')).toBe('ended');
     expect(await endSwitch(state, 'h2')).toBe('not running');
 
-    await startAgain(state, 'h2', workshop);
+    await startAgain(state, 'h2', environment);
     const [first, second] = state.switches;
     expect(first?.pid).toBe(before[0]);
     expect(second?.pid).not.toBe(before[1]);
     expect(isRunning(second?.pid as number, second?.config as string)).toBe(true);
-    expect(loadState(workshop.root, 'fake')).toEqual(state);
+    expect(loadState(environment.root, 'fake')).toEqual(state);
 
     // It runs: there is nothing to do.
-    await startAgain(state, 'h2', workshop);
+    await startAgain(state, 'h2', environment);
     expect(state.switches[1]).toEqual(second);
-    await takeDown('fake', workshop, print);
+    await takeDown('fake', environment, print);
     expect(nothingLeft(lab, state.switches)).toBe(true);
   });
 
@@ -232,19 +232,19 @@ describe('routers and routes of the overlay', () => {
 
   test('are there once the lab is up, and are taken away with it', async () => {
     const lab = routedLab('192.0.2.2');
-    const state = await bringUp(lab, workshop, print);
+    const state = await bringUp(lab, environment, print);
     const inside = (netns: string, ...command: string[]) => run('ip', ['netns', 'exec', netns, ...command]);
     expect((await inside(`${PREFIX}-r`, 'cat', '/proc/sys/net/ipv4/ip_forward')).trim()).toBe('1');
     expect((await inside(`${PREFIX}-r`, 'cat', '/proc/sys/net/ipv4/conf/all/send_redirects')).trim()).toBe('0');
     expect((await inside(`${PREFIX}-h2`, 'cat', '/proc/sys/net/ipv4/ip_forward')).trim()).toBe('0');
     expect(await run('ip', ['-n', `${PREFIX}-h1`, 'route'])).toContain('10.77.0.0/24 via 192.0.2.2 dev eth0');
-    await takeDown('fake', workshop, print);
+    await takeDown('fake', environment, print);
     expect(nothingLeft(lab, state.switches)).toBe(true);
   });
 
   test('a route that cannot be set takes everything away again', async () => {
     const lab = routedLab('203.0.113.1');
-    await expect(bringUp(lab, workshop, print)).rejects.toMatchObject({ code: 'LAB_COMMAND_FAILED' });
+    await expect(bringUp(lab, environment, print)).rejects.toMatchObject({ code: 'LAB_COMMAND_FAILED' });
     expect(nothingLeft(lab, [])).toBe(true);
   });
 });
@@ -252,7 +252,7 @@ describe('routers and routes of the overlay', () => {
 describe('failures', () => {
   test('a switch that ends at once: its log is shown and nothing is left', async () => {
     const lab = fakeLab(['good', 'fail']);
-    await expect(bringUp(lab, workshop, print)).rejects.toMatchObject({
+    await expect(bringUp(lab, environment, print)).rejects.toMatchObject({
       code: 'LAB_SWITCH_FAILED',
       message: 'the switch of h2 ended with status 4',
     });
@@ -263,11 +263,11 @@ describe('failures', () => {
   test('an interrupt while waiting for a switch takes everything away', async () => {
     const lab = fakeLab(['silent']);
     const controller = new AbortController();
-    const up = bringUp(lab, workshop, print, controller.signal);
+    const up = bringUp(lab, environment, print, controller.signal);
     const outcome = expect(up).rejects.toMatchObject({ code: 'LAB_INTERRUPTED' });
-    const bothStarted = (): boolean => loadState(workshop.root, 'fake')?.switches.length === 2;
+    const bothStarted = (): boolean => loadState(environment.root, 'fake')?.switches.length === 2;
     expect(await becomesTrue(bothStarted, { limitMs: 15_000 })).toBe(true);
-    const switches = loadState(workshop.root, 'fake')?.switches ?? [];
+    const switches = loadState(environment.root, 'fake')?.switches ?? [];
     controller.abort('SIGINT');
     await outcome;
     expect(nothingLeft(lab, switches)).toBe(true);
@@ -277,7 +277,7 @@ describe('failures', () => {
     const lab = fakeLab();
     const foreign = `${PREFIX}-h2`;
     await addNamespace(foreign);
-    await expect(bringUp(lab, workshop, print)).rejects.toMatchObject({ code: 'LAB_NAME_TAKEN' });
+    await expect(bringUp(lab, environment, print)).rejects.toMatchObject({ code: 'LAB_NAME_TAKEN' });
     expect(namespaceExists(foreign)).toBe(true);
     expect(namespaceExists(`${PREFIX}-h1`)).toBe(false);
     await deleteNamespace(foreign);
@@ -295,37 +295,37 @@ describe('failures', () => {
 describe('after a crash', () => {
   test('down ends what the state file lists, also when half of it is gone', async () => {
     const lab = fakeLab();
-    const state = await bringUp(lab, workshop, print);
+    const state = await bringUp(lab, environment, print);
     const [first] = state.switches;
     await stopProcess(first?.pid as number, first?.config as string);
     await deleteNamespace(`${PREFIX}-g`);
-    expect(await takeDown('fake', workshop, print)).toBe(true);
+    expect(await takeDown('fake', environment, print)).toBe(true);
     expect(nothingLeft(lab, state.switches)).toBe(true);
   });
 
   test('a process that only has the number of a switch is not touched', async () => {
-    const folderOfLab = labFolder(workshop.root, 'fake');
+    const folderOfLab = labFolder(environment.root, 'fake');
     mkdirSync(folderOfLab, { recursive: true });
     const record = { host: 'h1', netns: '', pid: process.pid, config: '/nowhere.yaml', socket: '', log: '' };
-    saveState(workshop.root, { lab: 'fake', namespaces: [], switches: [record] });
-    expect(await takeDown('fake', workshop, print)).toBe(true);
+    saveState(environment.root, { lab: 'fake', namespaces: [], switches: [record] });
+    expect(await takeDown('fake', environment, print)).toBe(true);
     expect(printed).toEqual([expect.stringContaining('not running')]);
   });
 
   test('a folder without a state is taken away, and with the last one the folder around them', async () => {
-    for (const name of ['fake', 'other']) mkdirSync(labFolder(workshop.root, name), { recursive: true });
-    expect(await takeDown('fake', workshop, print)).toBe(true);
-    expect(readdirSync(workshop.root)).toEqual(['other']);
-    expect(await takeDown('other', workshop, print)).toBe(true);
-    expect(existsSync(workshop.root)).toBe(false);
+    for (const name of ['fake', 'other']) mkdirSync(labFolder(environment.root, name), { recursive: true });
+    expect(await takeDown('fake', environment, print)).toBe(true);
+    expect(readdirSync(environment.root)).toEqual(['other']);
+    expect(await takeDown('other', environment, print)).toBe(true);
+    expect(existsSync(environment.root)).toBe(false);
   });
 
   test('a damaged state is said, not guessed at', async () => {
-    const folderOfLab = labFolder(workshop.root, 'fake');
+    const folderOfLab = labFolder(environment.root, 'fake');
     mkdirSync(folderOfLab, { recursive: true });
     for (const text of ['{"lab":"fake"', '{"lab":"fake","namespaces":[7],"switches":[]}', '[]']) {
       writeFileSync(join(folderOfLab, 'state.json'), text);
-      await expect(takeDown('fake', workshop, print)).rejects.toMatchObject({ code: 'LAB_NOT_DOWN' });
+      await expect(takeDown('fake', environment, print)).rejects.toMatchObject({ code: 'LAB_NOT_DOWN' });
     }
     removeFolder(folderOfLab);
   });

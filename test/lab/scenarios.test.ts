@@ -12,8 +12,8 @@ import { routed } from '../../src/lab/scenarios/routed.js';
 import { threeHostsUnicast } from '../../src/lab/scenarios/three-hosts-unicast.js';
 import { twoBridges } from '../../src/lab/scenarios/two-bridges.js';
 import { vlanTenants } from '../../src/lab/scenarios/vlan-tenants.js';
-import { switchFiles } from '../../src/lab/state.js';
-import { namespacesOf } from '../../src/lab/topology.js';
+import { switchFiles } from '../../src/lab/setup/state.js';
+import { namespacesOf } from '../../src/lab/setup/topology.js';
 
 const ALL: readonly Lab[] = [
   oneVxlanManyVlans,

@@ -10,9 +10,9 @@
  * is a NIC, never a second bridge; so each bridge is the switch of a host of its own, and the cable between them is a
  * tunnel with a single VNI, which carries frames as they are, as a cable does.
  */
-import type { SwitchFiles } from '../state.js';
-import type { Host, Station, Topology } from '../topology.js';
-import { cableOf, otherOf, tapPort, twoHosts } from './pieces.js';
+import type { SwitchFiles } from '../setup/state.js';
+import type { Host, Station, Topology } from '../setup/topology.js';
+import { cableOf, otherOf, tapPort, twoHosts } from './yaml-fragments.js';
 
 /** The VNI of the cable. */
 export const CABLE_VNI = 100;

@@ -8,15 +8,15 @@
  */
 import type { FdbRequest, FdbRow } from '../../api/api.js';
 import { VXLAN_PORT } from '../../wire/vxlan.js';
-import type { Seen } from '../findings.js';
-import type { Inspection } from '../inspection.js';
+import type { Sniffer } from '../capture/sniffer.js';
+import type { Seen } from '../checks/findings.js';
+import type { Inspection } from '../checks/inspection.js';
+import { mtuIsRight, reach, transfer } from '../checks/probes.js';
 import type { Lab } from '../lab.js';
-import { forgetNeighbours } from '../namespaces.js';
-import { mtuIsRight, reach, transfer } from '../probes.js';
-import type { Sniffer } from '../sniffer.js';
-import type { SwitchFiles } from '../state.js';
-import { type Host, type Station, underlayOf } from '../topology.js';
-import { cableOf, otherOf, tapPort, twoHosts } from './pieces.js';
+import type { SwitchFiles } from '../setup/state.js';
+import { type Host, type Station, underlayOf } from '../setup/topology.js';
+import { forgetNeighbours } from '../testbed/namespaces.js';
+import { cableOf, otherOf, tapPort, twoHosts } from './yaml-fragments.js';
 
 const NAME = 'default-port-8472';
 const PREFIX = 'ovt-8472';

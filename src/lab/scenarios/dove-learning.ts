@@ -4,9 +4,9 @@
  */
 import type { FdbRequest, FdbRow, LinkRequest } from '../../api/api.js';
 import { encodeEthernet } from '../../wire/ethernet.js';
-import { EventLog } from '../event-log.js';
-import type { Seen } from '../findings.js';
-import type { Inspection } from '../inspection.js';
+import { EventLog } from '../checks/event-log.js';
+import type { Seen } from '../checks/findings.js';
+import type { Inspection } from '../checks/inspection.js';
 import { AGEING, hosts, LEARNING, learners, MAX_ADDRESSES } from './dove-place.js';
 
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';

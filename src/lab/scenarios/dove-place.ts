@@ -8,11 +8,11 @@
  *                         h3
  *                         '-- r  10.0.0.254 and 10.0.1.254
  */
-import type { Resident } from '../control-program.js';
-import type { End } from '../namespaces.js';
-import type { SwitchFiles } from '../state.js';
-import type { Host, Route, Station, Topology } from '../topology.js';
-import { type Cable, cableOf, otherOf, tapPort } from './pieces.js';
+import type { Resident } from '../checks/control-program.js';
+import type { SwitchFiles } from '../setup/state.js';
+import type { Host, Route, Station, Topology } from '../setup/topology.js';
+import type { End } from '../testbed/namespaces.js';
+import { type Cable, cableOf, otherOf, tapPort } from './yaml-fragments.js';
 
 export const NAME = 'dove';
 const PREFIX = 'ovt-dove';

@@ -4,18 +4,18 @@
  * answers; so nothing is flooded and nothing learned. How it is built is in dove-place.ts.
  */
 import type { FdbRequest, FdbRow, LinkRequest, NeighRequest, NeighRow } from '../../api/api.js';
-import { type Asker, asks } from '../asking.js';
-import { ControlProgram } from '../control-program.js';
-import { EventLog } from '../event-log.js';
-import type { Seen } from '../findings.js';
-import type { Inspection } from '../inspection.js';
+import type { ObservedDatagram, ObservedFrame } from '../capture/observed-frame.js';
+import type { Sniffer } from '../capture/sniffer.js';
+import { type Prober, probeAddress } from '../checks/arp-probe.js';
+import { ControlProgram } from '../checks/control-program.js';
+import { EventLog } from '../checks/event-log.js';
+import type { Seen } from '../checks/findings.js';
+import type { Inspection } from '../checks/inspection.js';
+import { freshTag, mtuIsRight, reach, SHOUTS, shout, shoutsIn, transfer } from '../checks/probes.js';
 import type { Lab } from '../lab.js';
-import { forgetNeighbours, setArpRetry } from '../namespaces.js';
-import { freshTag, mtuIsRight, reach, SHOUTS, shout, shoutsIn, transfer } from '../probes.js';
-import type { FrameSighting, TunnelSighting } from '../sighting.js';
-import type { Sniffer } from '../sniffer.js';
-import { type Host, type Station, underlayOf } from '../topology.js';
-import { becomesTrue } from '../wait.js';
+import { type Host, type Station, underlayOf } from '../setup/topology.js';
+import { forgetNeighbours, setArpRetry } from '../testbed/namespaces.js';
+import { becomesTrue } from '../testbed/wait.js';
 import { forgetsSilent, holdsLimit } from './dove-learning.js';
 import { config, guests, hosts, NAME, residentsBeyond, router, TOLD, TOLD_VNI, topology } from './dove-place.js';
 
@@ -75,18 +75,18 @@ async function checkMisses(inspection: Inspection, wires: Wires): Promise<void> 
     async () => {},
     () => log.stop(),
   );
-  const asker: Asker = { guest: from, nic: wires.first, wire: wires.underlay[0] };
+  const prober: Prober = { guest: from, nic: wires.first, wire: wires.underlay[0] };
   const told = (): string => log.events.map(describeMiss).join(', ') || 'no event';
 
   await inspection.prove(`l3miss: ${from.name} asks for ${to.address}, which is told and not flooded`, async () => {
-    const { holds, seen } = await asks(inspection, asker, to.address, { requests: 1, mac: null, crossing: 0 });
+    const { holds, seen } = await probeAddress(inspection, prober, to.address, { requests: 1, mac: null, crossing: 0 });
     const isTold = await log.sees(() => log.of('l3miss').some(({ dst }) => dst === to.address), inspection.signal);
     return { holds: holds && isTold, seen: `${seen}; ${told()}` };
   });
   await inspection.prove(`proxy: with "neigh add", each request is answered once and does not cross`, async () => {
     const add: NeighRequest = { op: 'add', dst: to.address, lladdr: to.mac, dev: TOLD };
     await inspection.client(host.name).post('/v1/neigh', add);
-    return asks(inspection, asker, to.address, { requests: REQUESTS, mac: to.mac, crossing: 0 });
+    return probeAddress(inspection, prober, to.address, { requests: REQUESTS, mac: to.mac, crossing: 0 });
   });
   await inspection.prove(`l2miss: a frame to ${to.mac} has no place to go, which is told and not flooded`, async () => {
     await forgetNeighbours(from);
@@ -168,13 +168,13 @@ async function shortCuts(inspection: Inspection, rsc: boolean): Promise<void> {
 }
 
 /** One hop of a series of shouts, as a NIC shows it. */
-function hop(frames: readonly FrameSighting[]): string {
+function hop(frames: readonly ObservedFrame[]): string {
   const kinds = frames.map(({ source, destination, ttl }) => `${source} > ${destination} ttl ${ttl}`);
   return `${frames.length} x ${[...new Set(kinds)].join(', ')}`;
 }
 
 /** A series from the first guest to the third, as it was sent, came to the router, crossed to the host, and arrived. */
-async function follow(inspection: Inspection, wires: Wires): Promise<{ hops: FrameSighting[][]; ttl: number }> {
+async function follow(inspection: Inspection, wires: Wires): Promise<{ hops: ObservedFrame[][]; ttl: number }> {
   const [from, , to] = guests;
   const mark = freshTag();
   await shout(inspection, from, to.address, mark);
@@ -260,7 +260,7 @@ async function toldRows(inspection: Inspection, host: Host): Promise<FdbRow[]> {
 }
 
 /** What has crossed in the VNI where everything is told, by the wire of the host that sent it. */
-function toldFrames({ underlay }: Wires): TunnelSighting[] {
+function toldFrames({ underlay }: Wires): ObservedDatagram[] {
   return hosts.flatMap(({ address }, index) => {
     const wire = underlay[index] as Sniffer;
     wire.drain();

@@ -8,10 +8,10 @@
  *                   //  \\
  *        h2-a h2-b h2 == h3 h3-a h3-b
  */
-import type { Seen } from '../findings.js';
-import type { Inspection } from '../inspection.js';
-import type { Lab } from '../lab.js';
-import { addNeighbour, deleteNeighbour } from '../namespaces.js';
+
+import type { Sniffer } from '../capture/sniffer.js';
+import type { Seen } from '../checks/findings.js';
+import type { Inspection } from '../checks/inspection.js';
 import {
   allReach,
   countShouts,
@@ -22,10 +22,11 @@ import {
   type ShoutKind,
   shout,
   transfer,
-} from '../probes.js';
-import type { Sniffer } from '../sniffer.js';
-import { type Host, type Station, underlayOf } from '../topology.js';
-import { quietFor } from '../wait.js';
+} from '../checks/probes.js';
+import type { Lab } from '../lab.js';
+import { type Host, type Station, underlayOf } from '../setup/topology.js';
+import { addNeighbour, deleteNeighbour } from '../testbed/namespaces.js';
+import { quietFor } from '../testbed/wait.js';
 import { mesh } from './mesh.js';
 
 const NAME = 'full-mesh';

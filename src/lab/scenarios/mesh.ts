@@ -2,9 +2,9 @@
  * What the labs of three hosts share: a triangle of tunnels over a routed underlay, one bridge without VLANs on each
  * host, one VNI, flood lists by unicast.
  */
-import type { SwitchFiles } from '../state.js';
-import type { Host, Station, Topology } from '../topology.js';
-import { cableOf, tapPort } from './pieces.js';
+import type { SwitchFiles } from '../setup/state.js';
+import type { Host, Station, Topology } from '../setup/topology.js';
+import { cableOf, tapPort } from './yaml-fragments.js';
 
 export interface MeshOptions {
   readonly lab: string;

@@ -9,10 +9,10 @@
  *            '---------------- net --------------'
  */
 import type { FdbRow } from '../../api/api.js';
-import type { Seen } from '../findings.js';
-import type { Inspection } from '../inspection.js';
-import type { Lab } from '../lab.js';
-import { groupsOf } from '../namespaces.js';
+import type { ObservedDatagram } from '../capture/observed-frame.js';
+import type { Sniffer } from '../capture/sniffer.js';
+import type { Seen } from '../checks/findings.js';
+import type { Inspection } from '../checks/inspection.js';
 import {
   allReach,
   countShouts,
@@ -23,13 +23,13 @@ import {
   SHOUTS,
   type ShoutKind,
   transfer,
-} from '../probes.js';
-import type { TunnelSighting } from '../sighting.js';
-import type { Sniffer } from '../sniffer.js';
-import type { SwitchFiles } from '../state.js';
-import { type Host, type Station, UNDERLAY_NIC, underlayOf } from '../topology.js';
-import { becomesTrue } from '../wait.js';
-import { cableOf, tapPort } from './pieces.js';
+} from '../checks/probes.js';
+import type { Lab } from '../lab.js';
+import type { SwitchFiles } from '../setup/state.js';
+import { type Host, type Station, UNDERLAY_NIC, underlayOf } from '../setup/topology.js';
+import { groupsOf } from '../testbed/namespaces.js';
+import { becomesTrue } from '../testbed/wait.js';
+import { cableOf, tapPort } from './yaml-fragments.js';
 
 const NAME = 'multicast-underlay';
 const PREFIX = 'ovt-mcu';
@@ -160,7 +160,7 @@ async function unicastIsDirect(inspection: Inspection, wires: Wires): Promise<Se
   const [own, , far] = wires;
   for (const wire of wires) wire.drain();
   const starts = [own.tunnel.length, far.tunnel.length] as const;
-  const between = (one: Station, other: Station) => (seen: TunnelSighting) =>
+  const between = (one: Station, other: Station) => (seen: ObservedDatagram) =>
     seen.frame.source === one.mac && seen.frame.destination === other.mac;
   const talk = await reach(inspection, first, second, 10);
   // A copy for the third host would have left before this probe does, and the wire keeps the order.
@@ -180,7 +180,7 @@ async function unicastIsDirect(inspection: Inspection, wires: Wires): Promise<Se
 
 function headersAreRight(wires: Wires): Seen {
   const addresses = hosts.map(({ address }) => address);
-  const isRight = ({ from, to, ttl, vni, reserved }: TunnelSighting): boolean =>
+  const isRight = ({ from, to, ttl, vni, reserved }: ObservedDatagram): boolean =>
     addresses.includes(from) && (to === GROUP ? ttl === 1 : addresses.includes(to)) && vni === VNI && reserved === 0;
   for (const wire of wires) wire.drain();
   const all = wires.flatMap((wire) => wire.tunnel);
@@ -190,7 +190,7 @@ function headersAreRight(wires: Wires): Seen {
   const rest = wrong.length > 0 ? `; ${wrong.length} wrong: ${examples.join(', ')}` : '';
   return {
     holds: toGroup > 0 && toGroup < all.length && wrong.length === 0,
-    seen: `${all.length} sightings on three wires, ${toGroup} of them to the group${rest}`,
+    seen: `${all.length} datagrams on three wires, ${toGroup} of them to the group${rest}`,
   };
 }
 

@@ -8,15 +8,15 @@
  *                                VLAN 3 <-> VNI 3
  */
 import type { FdbRow } from '../../api/api.js';
-import type { Seen } from '../findings.js';
-import type { Inspection } from '../inspection.js';
+import type { ObservedDatagram } from '../capture/observed-frame.js';
+import type { Sniffer } from '../capture/sniffer.js';
+import type { Seen } from '../checks/findings.js';
+import type { Inspection } from '../checks/inspection.js';
+import { neverMeet } from '../checks/isolation.js';
+import { heardOnce, mtuIsRight, reach, transfer } from '../checks/probes.js';
 import type { Lab } from '../lab.js';
-import { heardOnce, mtuIsRight, reach, transfer } from '../probes.js';
-import type { TunnelSighting } from '../sighting.js';
-import type { Sniffer } from '../sniffer.js';
-import type { SwitchFiles } from '../state.js';
-import { neverMeet } from '../strangers.js';
-import { type Host, type Station, underlayOf } from '../topology.js';
+import type { SwitchFiles } from '../setup/state.js';
+import { type Host, type Station, underlayOf } from '../setup/topology.js';
 
 const PREFIX = 'ovt-1vmv';
 const VLANS = [2, 3] as const;
@@ -100,7 +100,7 @@ async function check(inspection: Inspection): Promise<void> {
   }
   const claim = 'VLAN 2 and VLAN 3 never meet, even with routes and static neighbours';
   await inspection.prove(claim, () =>
-    neverMeet(inspection, wire, strangers, (from, seen) => seen.vni === vlanOf.get(from.mac)),
+    neverMeet(inspection, wire, isolated, (from, seen) => seen.vni === vlanOf.get(from.mac)),
   );
   await inspection.prove('the wire carries VLAN 2 in VNI 2 and VLAN 3 in VNI 3', () => wireIsRight(inspection, wire));
   wire.stop();
@@ -115,7 +115,7 @@ async function check(inspection: Inspection): Promise<void> {
 }
 
 /** Guests of different VLANs, both ways: on one host and across. */
-const strangers = guests.flatMap((from) =>
+const isolated = guests.flatMap((from) =>
   guests.filter((to) => to.vlan !== from.vlan).map((to) => [from, to] as const),
 );
 
@@ -128,7 +128,7 @@ async function wireIsRight(inspection: Inspection, wire: Sniffer): Promise<Seen>
   const failures = expected
     .filter(({ host, vlan }) => !passed(host, vlan))
     .map(({ host, vlan }) => `nothing from ${host.name} in VNI ${vlan}`);
-  const count = (what: string, wrong: (seen: TunnelSighting) => boolean): void => {
+  const count = (what: string, wrong: (seen: ObservedDatagram) => boolean): void => {
     const found = wire.tunnel.filter(wrong);
     const vnis = [...new Set(found.map((seen) => seen.vni ?? 'none'))].join(', ');
     if (found.length > 0) failures.push(`${found.length} datagrams ${what} (VNI ${vnis})`);

@@ -7,12 +7,12 @@
  *        192.0.2.1                   192.0.2.2
  */
 import type { FdbRow } from '../../api/api.js';
-import type { Seen } from '../findings.js';
-import type { Inspection } from '../inspection.js';
+import type { Seen } from '../checks/findings.js';
+import type { Inspection } from '../checks/inspection.js';
+import { mtuIsRight, reach, transfer } from '../checks/probes.js';
 import type { Lab } from '../lab.js';
-import { mtuIsRight, reach, transfer } from '../probes.js';
-import type { SwitchFiles } from '../state.js';
-import type { Host, Station } from '../topology.js';
+import type { SwitchFiles } from '../setup/state.js';
+import type { Host, Station } from '../setup/topology.js';
 
 const VNI = 42;
 const ALL_ZEROS = '00:00:00:00:00:00';

@@ -11,9 +11,10 @@
  * end at the router. The guests' NICs have the full 1500 bytes, the transit has 50 less: the routers say so to TCP.
  */
 import type { LinkRow } from '../../api/api.js';
-import type { Seen } from '../findings.js';
-import type { Inspection } from '../inspection.js';
-import type { Lab } from '../lab.js';
+import type { ObservedFrame } from '../capture/observed-frame.js';
+import type { Sniffer } from '../capture/sniffer.js';
+import type { Seen } from '../checks/findings.js';
+import type { Inspection } from '../checks/inspection.js';
 import {
   allReach,
   countShouts,
@@ -25,12 +26,11 @@ import {
   shout,
   shoutsIn,
   transfer,
-} from '../probes.js';
-import type { FrameSighting } from '../sighting.js';
-import type { Sniffer } from '../sniffer.js';
-import type { SwitchFiles } from '../state.js';
-import { type Host, type Route, type Station, subnetOf, type Topology, underlayOf } from '../topology.js';
-import { type Cable, cableOf, otherOf, tapPort, twoHosts } from './pieces.js';
+} from '../checks/probes.js';
+import type { Lab } from '../lab.js';
+import type { SwitchFiles } from '../setup/state.js';
+import { type Host, type Route, type Station, subnetOf, type Topology, underlayOf } from '../setup/topology.js';
+import { type Cable, cableOf, otherOf, tapPort, twoHosts } from './yaml-fragments.js';
 
 const PREFIX = 'ovt-rtd';
 const VNI = 100;
@@ -142,7 +142,7 @@ async function transitMtuIsRight(inspection: Inspection): Promise<Seen> {
 }
 
 /** One hop of a series of shouts, as a NIC on it shows them. */
-function hop(frames: readonly FrameSighting[]): string {
+function hop(frames: readonly ObservedFrame[]): string {
   const kinds = frames.map(({ source, destination, ttl }) => `${source} > ${destination} ttl ${ttl}`);
   return `${frames.length} x ${[...new Set(kinds)].join(', ')}`;
 }

@@ -9,16 +9,16 @@
  *       192.168.0.2       192.168.0.3       192.168.0.4
  */
 import type { NeighRequest, NeighRow } from '../../api/api.js';
-import { type Asker, asks, requestFrame } from '../asking.js';
-import type { Seen } from '../findings.js';
-import type { Inspection } from '../inspection.js';
+import type { ObservedDatagram } from '../capture/observed-frame.js';
+import type { Sniffer } from '../capture/sniffer.js';
+import { type Prober, probeAddress, requestFrame } from '../checks/arp-probe.js';
+import type { Seen } from '../checks/findings.js';
+import type { Inspection } from '../checks/inspection.js';
+import { allReach, heardOnce, mtuIsRight, reach, transfer } from '../checks/probes.js';
 import type { Lab } from '../lab.js';
-import { forgetNeighbours } from '../namespaces.js';
-import { allReach, heardOnce, mtuIsRight, reach, transfer } from '../probes.js';
-import type { TunnelSighting } from '../sighting.js';
-import type { Sniffer } from '../sniffer.js';
-import { type Host, type Station, underlayOf } from '../topology.js';
-import { waitUntil } from '../wait.js';
+import { type Host, type Station, underlayOf } from '../setup/topology.js';
+import { forgetNeighbours } from '../testbed/namespaces.js';
+import { waitUntil } from '../testbed/wait.js';
 import { mesh } from './mesh.js';
 
 const NAME = 'three-hosts-unicast';
@@ -73,7 +73,7 @@ async function check(inspection: Inspection): Promise<void> {
 /** Asks in the first guest's name, as often as it takes to count, and looks at its NIC and at its host's underlay. */
 async function checkSuppression(inspection: Inspection, [first, second, third]: Three<Station>): Promise<void> {
   const [host] = topology.hosts;
-  const asker: Asker = {
+  const prober: Prober = {
     guest: first,
     nic: inspection.sniffGuest(first),
     wire: inspection.sniffUnderlay(underlayOf(host as Host)),
@@ -82,17 +82,19 @@ async function checkSuppression(inspection: Inspection, [first, second, third]: 
   const unknown = { requests: FLOODED, mac: null, crossing: FLOODED * (topology.hosts.length - 1) };
   for (const [index, what] of ['an ARP request', 'a neighbour solicitation'].entries()) {
     const [nobody, told] = [NOBODY[index], TOLD[index]] as [string, string];
-    await inspection.prove(`${what} for an unknown address is flooded`, () => asks(inspection, asker, nobody, unknown));
+    await inspection.prove(`${what} for an unknown address is flooded`, () =>
+      probeAddress(inspection, prober, nobody, unknown),
+    );
     for (const owner of [second, third]) {
       const target = (index === 0 ? owner.address : owner.address6) as string;
       const claim = `${what} for ${owner.name}, heard of on the wire, is answered once on the spot and does not cross`;
-      await inspection.prove(claim, () => isSuppressed(inspection, asker, target, owner.mac));
+      await inspection.prove(claim, () => isSuppressed(inspection, prober, target, owner.mac));
     }
     await inspection.prove(`${what} for ${told} crosses before "neigh add", and after it is answered on the spot`, () =>
-      isTold(inspection, asker, told, third.mac, unknown.crossing),
+      isTold(inspection, prober, told, third.mac, unknown.crossing),
     );
   }
-  for (const sniffer of [asker.nic, asker.wire]) sniffer.stop();
+  for (const sniffer of [prober.nic, prober.wire]) sniffer.stop();
   await inspection.prove("the guest's kernel takes these answers for its own requests", async () => {
     await forgetNeighbours(first);
     return reach(inspection, first, third);
@@ -100,10 +102,10 @@ async function checkSuppression(inspection: Inspection, [first, second, third]: 
 }
 
 /** Asks once, which may cross if nobody has heard of the owner yet, and then often, which may not. */
-async function isSuppressed(inspection: Inspection, asker: Asker, target: string, mac: string): Promise<Seen> {
+async function isSuppressed(inspection: Inspection, prober: Prober, target: string, mac: string): Promise<Seen> {
   const isKnown = (rows: readonly NeighRow[]): boolean => rows.some((row) => row.dst === target && row.lladdr === mac);
-  inspection.send(asker.guest, [requestFrame(asker.guest, target)]);
-  const client = inspection.client(asker.guest.host);
+  inspection.send(prober.guest, [requestFrame(prober.guest, target)]);
+  const client = inspection.client(prober.guest.host);
   const what = `neigh show has ${target}`;
   await waitUntil(async () => isKnown(await client.get<NeighRow[]>('/v1/neigh')), {
     what,
@@ -111,26 +113,26 @@ async function isSuppressed(inspection: Inspection, asker: Asker, target: string
     signal: inspection.signal,
   });
   // The answer to the first one is on its way no more once this has come back.
-  await asker.fence?.();
-  return asks(inspection, asker, target, { requests: REQUESTS, mac, crossing: 0 });
+  await prober.fence?.();
+  return probeAddress(inspection, prober, target, { requests: REQUESTS, mac, crossing: 0 });
 }
 
 async function isTold(
   inspection: Inspection,
-  asker: Asker,
+  prober: Prober,
   target: string,
   mac: string,
   crossing: number,
 ): Promise<Seen> {
-  const before = await asks(inspection, asker, target, { requests: FLOODED, mac: null, crossing });
-  const client = inspection.client(asker.guest.host);
+  const before = await probeAddress(inspection, prober, target, { requests: FLOODED, mac: null, crossing });
+  const client = inspection.client(prober.guest.host);
   const add: NeighRequest = { op: 'add', dst: target, lladdr: mac, dev: DEV };
   const del: NeighRequest = { op: 'del', dst: target, dev: DEV };
   await inspection.temporarily(
     () => client.post('/v1/neigh', add),
     () => client.post('/v1/neigh', del),
   );
-  const after = await asks(inspection, asker, target, { requests: REQUESTS, mac, crossing: 0 });
+  const after = await probeAddress(inspection, prober, target, { requests: REQUESTS, mac, crossing: 0 });
   await inspection.undoAll();
   return { holds: before.holds && after.holds, seen: `before: ${before.seen}; after: ${after.seen}` };
 }
@@ -162,14 +164,14 @@ async function underlayIsUnicast(wires: readonly Sniffer[]): Promise<Seen> {
   const addresses = new Set(topology.hosts.map((host) => host.address));
   for (const wire of wires) wire.drain();
   const all = wires.flatMap((wire) => wire.tunnel);
-  const isRight = (seen: TunnelSighting): boolean =>
+  const isRight = (seen: ObservedDatagram): boolean =>
     addresses.has(seen.from) && addresses.has(seen.to) && seen.vni === VNI && seen.reserved === 0;
   const wrong = all.filter((seen) => !isRight(seen));
   const examples = [...new Set(wrong.map((seen) => `${seen.from} -> ${seen.to} VNI ${seen.vni}`))].slice(0, 3);
   const seen =
     wrong.length > 0
       ? `${wrong.length} of ${all.length} datagrams are wrong: ${examples.join(', ')}`
-      : `${all.length} sightings on three wires, all unicast in VNI ${VNI}, reserved bits zero`;
+      : `${all.length} datagrams on three wires, all unicast in VNI ${VNI}, reserved bits zero`;
   return { holds: all.length > 0 && wrong.length === 0, seen };
 }
 

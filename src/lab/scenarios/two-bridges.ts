@@ -5,14 +5,15 @@
  *
  * The picture, and why the cable is a tunnel between two hosts: crossed.ts.
  */
-import type { Seen } from '../findings.js';
-import type { Inspection } from '../inspection.js';
+
+import type { ObservedDatagram } from '../capture/observed-frame.js';
+import type { Sniffer } from '../capture/sniffer.js';
+import type { Seen } from '../checks/findings.js';
+import type { Inspection } from '../checks/inspection.js';
+import { allReach, mtuIsRight, pairsOf, reach, transfer } from '../checks/probes.js';
 import type { Lab } from '../lab.js';
-import { addRoute, deleteRoute } from '../namespaces.js';
-import { allReach, mtuIsRight, pairsOf, reach, transfer } from '../probes.js';
-import type { TunnelSighting } from '../sighting.js';
-import type { Sniffer } from '../sniffer.js';
-import { subnetOf, underlayOf } from '../topology.js';
+import { subnetOf, underlayOf } from '../setup/topology.js';
+import { addRoute, deleteRoute } from '../testbed/namespaces.js';
 import { CABLE_VNI, type CrossedGuest, crossed } from './crossed.js';
 
 const NAME = 'two-bridges';
@@ -27,7 +28,7 @@ const pairs = pairsOf<CrossedGuest>(guests);
 /** Of one subnet, so across the bridges. */
 const friends = pairs.filter(([from, to]) => from.subnet === to.subnet);
 /** Of different subnets: on one bridge and across. */
-const strangers = pairs.filter(([from, to]) => from.subnet !== to.subnet);
+const isolated = pairs.filter(([from, to]) => from.subnet !== to.subnet);
 const guestsOf = (subnet: 0 | 1): CrossedGuest[] => guests.filter((guest) => guest.subnet === subnet);
 const [firstSubnet, secondSubnet] = [subnetOf(guests[0]), subnetOf(guests[1])];
 const otherSubnet = (guest: CrossedGuest): string => (guest.subnet === 0 ? secondSubnet : firstSubnet);
@@ -76,7 +77,7 @@ interface Attempt {
 /** One probe from each guest to both of the other subnet. */
 function attemptAll(inspection: Inspection): Promise<Attempt[]> {
   return Promise.all(
-    strangers.map(async ([from, to]) => {
+    isolated.map(async ([from, to]) => {
       const ask = { from: from.address, to: to.address, count: 1, timeoutMs: PROBE_LIMIT_MS, untilLost: false };
       const { received, error } = await inspection.agent(from).ask('ping', ask);
       return { from, name: `${from.name} -> ${to.name}`, received, error };
@@ -114,7 +115,7 @@ async function unanswered(inspection: Inspection, wire: Sniffer): Promise<Seen> 
 }
 
 /** A frame of a guest to one of the other subnet, or the ARP request for it, if its MAC is not known yet. */
-function isAttemptOf(guest: CrossedGuest): (seen: TunnelSighting) => boolean {
+function isAttemptOf(guest: CrossedGuest): (seen: ObservedDatagram) => boolean {
   const targets = guestsOf(guest.subnet === 0 ? 1 : 0).map(({ mac }) => mac);
   return ({ frame }) =>
     frame.source === guest.mac &&
@@ -124,7 +125,7 @@ function isAttemptOf(guest: CrossedGuest): (seen: TunnelSighting) => boolean {
 async function cableIsPlain(inspection: Inspection, wire: Sniffer): Promise<Seen> {
   const hasPassed = (guest: CrossedGuest): boolean => wire.tunnel.some(({ frame }) => frame.source === guest.mac);
   const allPassed = await wire.sees(() => guests.every(hasPassed), inspection.signal);
-  const isPlain = (seen: TunnelSighting): boolean =>
+  const isPlain = (seen: ObservedDatagram): boolean =>
     seen.vni === CABLE_VNI && seen.reserved === 0 && seen.frame.vid === null;
   const wrong = wire.tunnel.filter((seen) => !isPlain(seen)).length;
   const silent = guests.filter((guest) => !hasPassed(guest)).map(({ name }) => name);

@@ -9,9 +9,12 @@
  * The trunk is one of IEEE 802.1Q: both VLANs in one VNI, told apart by the tags inside. (Lab one-vxlan-many-vlans has
  * the other way, a VNI for each VLAN and no tags.)
  */
-import type { Seen } from '../findings.js';
-import type { Inspection } from '../inspection.js';
-import type { Lab } from '../lab.js';
+
+import type { ObservedDatagram } from '../capture/observed-frame.js';
+import type { Sniffer } from '../capture/sniffer.js';
+import type { Seen } from '../checks/findings.js';
+import type { Inspection } from '../checks/inspection.js';
+import { neverMeet } from '../checks/isolation.js';
 import {
   countShouts,
   freshTag,
@@ -23,13 +26,11 @@ import {
   type ShoutKind,
   shoutsIn,
   transfer,
-} from '../probes.js';
-import type { TunnelSighting } from '../sighting.js';
-import type { Sniffer } from '../sniffer.js';
-import { neverMeet } from '../strangers.js';
-import { underlayOf } from '../topology.js';
+} from '../checks/probes.js';
+import type { Lab } from '../lab.js';
+import { underlayOf } from '../setup/topology.js';
 import { CABLE_VNI, type CrossedGuest, crossed } from './crossed.js';
-import { otherOf } from './pieces.js';
+import { otherOf } from './yaml-fragments.js';
 
 const NAME = 'vlan-tenants';
 const VLANS = [10, 20] as const;
@@ -89,7 +90,7 @@ async function check(inspection: Inspection): Promise<void> {
 }
 
 /** Whether a datagram of the trunk carries its guest's frame with the tag of its VLAN. */
-function isTagged(from: { readonly mac: string }, seen: TunnelSighting): boolean {
+function isTagged(from: { readonly mac: string }, seen: ObservedDatagram): boolean {
   return seen.vni === CABLE_VNI && seen.frame.vid === vlanOf.get(from.mac);
 }
 

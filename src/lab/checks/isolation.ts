@@ -2,12 +2,13 @@
  * Owns the proof that stations which must not meet do not, although everything is done in their namespaces to bring
  * them together: routes into each other's subnet, and static neighbours. What keeps them apart is the switch alone.
  */
+
+import type { ObservedDatagram } from '../capture/observed-frame.js';
+import type { Sniffer } from '../capture/sniffer.js';
+import { type Station, subnetOf } from '../setup/topology.js';
+import { addNeighbour, addRoute, deleteNeighbour, deleteRoute } from '../testbed/namespaces.js';
 import type { Seen } from './findings.js';
 import type { Inspection } from './inspection.js';
-import { addNeighbour, addRoute, deleteNeighbour, deleteRoute } from './namespaces.js';
-import type { TunnelSighting } from './sighting.js';
-import type { Sniffer } from './sniffer.js';
-import { type Station, subnetOf } from './topology.js';
 
 const PROBES = 2;
 /** Far more than an answer takes here; all pairs wait at the same time. */
@@ -15,7 +16,7 @@ const PROBE_LIMIT_MS = 250;
 
 export type Pair = readonly [from: Station, to: Station];
 /** Whether a datagram carries a frame the way that frames of its sender must be carried, such as in its own VNI. */
-export type IsOwn = (from: Station, seen: TunnelSighting) => boolean;
+export type IsOwn = (from: Station, seen: ObservedDatagram) => boolean;
 
 /**
  * Proves that no probe of any pair arrives, and that each was tried: its frames were on the underlay, carried as those
@@ -52,7 +53,7 @@ async function meeting(inspection: Inspection, wire: Sniffer, [from, to]: Pair, 
   const arrived = (await inspection.agent(to).ask('echoed', {})).bySource[from.address] ?? 0;
   if (received + arrived > 0) failures.push(`${from.name} -> ${to.name}: ${arrived} arrived, ${received} answered`);
   // Without this the claim would hold for probes that were never sent.
-  const tried = ({ frame }: TunnelSighting): boolean => frame.source === from.mac && frame.destination === to.mac;
+  const tried = ({ frame }: ObservedDatagram): boolean => frame.source === from.mac && frame.destination === to.mac;
   const wasTried = await wire.sees(() => wire.tunnel.some(tried), inspection.signal);
   if (!wasTried) failures.push(`${from.name} -> ${to.name}: the attempt is not on the wire`);
   const astray = wire.tunnel.filter((seen) => tried(seen) && !isOwn(from, seen)).length;

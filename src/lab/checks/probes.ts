@@ -2,13 +2,13 @@
  * Owns the proofs that several labs share: reach, transfer, exactly once, MTU. Each gives what was seen in words.
  */
 import { randomBytes } from 'node:crypto';
-import { SHOUT_GROUP, SHOUT_PORT, shoutMark } from './agent-protocol.js';
+import { SHOUT_GROUP, SHOUT_PORT, shoutMark } from '../agents/agent-protocol.js';
+import type { ObservedFrame } from '../capture/observed-frame.js';
+import type { Sniffer } from '../capture/sniffer.js';
+import type { Station } from '../setup/topology.js';
+import { becomesTrue, quietFor } from '../testbed/wait.js';
 import type { Seen } from './findings.js';
 import type { Inspection } from './inspection.js';
-import type { FrameSighting } from './sighting.js';
-import type { Sniffer } from './sniffer.js';
-import type { Station } from './topology.js';
-import { becomesTrue, quietFor } from './wait.js';
 
 /** What a guest's NIC must carry on an underlay of 1500 bytes: 20 IPv4, 8 UDP, 8 VXLAN and 14 Ethernet are the tunnel's. */
 export const GUEST_MTU = 1450;
@@ -150,7 +150,7 @@ export async function heardOnce(
  * What a sniffer has seen of the shouts of a tag, bare or tunnelled.
  * @param from only what this address of the underlay has sent
  */
-export function shoutsIn(sniffer: Sniffer, tag: string, from?: string): FrameSighting[] {
+export function shoutsIn(sniffer: Sniffer, tag: string, from?: string): ObservedFrame[] {
   sniffer.drain();
   const mark = shoutMark(tag);
   const tunnelled = sniffer.tunnel.filter((seen) => from === undefined || seen.from === from);

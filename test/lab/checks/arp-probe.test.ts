@@ -1,15 +1,15 @@
 /** Frames by which a guest asks, byte by byte, and how questions and answers are read from the wire. */
 import { describe, expect, test } from 'vitest';
-import { type Asker, asks, requestFrame } from '../../src/lab/asking.js';
-import type { Inspection } from '../../src/lab/inspection.js';
-import { readFrame } from '../../src/lab/sighting.js';
-import { type FrameSource, Sniffer } from '../../src/lab/sniffer.js';
-import type { Station } from '../../src/lab/topology.js';
-import { ARP_REPLY, encodeArp } from '../../src/wire/arp.js';
-import { ETHERTYPE_ARP, ETHERTYPE_IPV4, encodeEthernet } from '../../src/wire/ethernet.js';
-import { encodeIpv4, PROTOCOL_UDP } from '../../src/wire/ipv4.js';
-import { encodeUdp } from '../../src/wire/udp.js';
-import { encodeVxlan } from '../../src/wire/vxlan.js';
+import { readFrame } from '../../../src/lab/capture/observed-frame.js';
+import { type FrameSource, Sniffer } from '../../../src/lab/capture/sniffer.js';
+import { type Prober, probeAddress, requestFrame } from '../../../src/lab/checks/arp-probe.js';
+import type { Inspection } from '../../../src/lab/checks/inspection.js';
+import type { Station } from '../../../src/lab/setup/topology.js';
+import { ARP_REPLY, encodeArp } from '../../../src/wire/arp.js';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, encodeEthernet } from '../../../src/wire/ethernet.js';
+import { encodeIpv4, PROTOCOL_UDP } from '../../../src/wire/ipv4.js';
+import { encodeUdp } from '../../../src/wire/udp.js';
+import { encodeVxlan } from '../../../src/wire/vxlan.js';
 
 const GUEST: Station = {
   name: 'g',
@@ -122,9 +122,9 @@ describe('asking', () => {
         }
       },
     } as unknown as Inspection;
-    const asker: Asker = { guest: GUEST, nic, wire };
+    const prober: Prober = { guest: GUEST, nic, wire };
     try {
-      return await asks(inspection, asker, target, { requests: 3, mac, crossing });
+      return await probeAddress(inspection, prober, target, { requests: 3, mac, crossing });
     } finally {
       nic.stop();
       wire.stop();

@@ -1,7 +1,7 @@
 /**
  * What the configuration files of several labs are written of, so that the same thing reads the same in all of them.
  */
-import type { Host, Station } from '../topology.js';
+import type { Host, Station } from '../setup/topology.js';
 
 /** Two hosts on one underlay subnet, 192.0.2.1 and .2. */
 export function twoHosts(prefix: string, name: (number: number) => string): readonly [Host, Host] {

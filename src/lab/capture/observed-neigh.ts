@@ -1,6 +1,6 @@
 /**
  * Owns reading who asks for the MAC of an address and who answers: ARP (RFC 826) for IPv4, neighbour solicitations and
- * advertisements (RFC 4861) for IPv6. Like `sighting.ts` it reads the wire only, and shares no judgement with the switch.
+ * advertisements (RFC 4861) for IPv6. Like `observed-frame.ts` it reads the wire only, and shares no judgement with the switch.
  */
 import {
   ARP_REPLY,
@@ -10,14 +10,14 @@ import {
   arpSenderAddress,
   arpTargetAddress,
   isArp4,
-} from '../wire/arp.js';
-import { viewOf } from '../wire/bytes.js';
-import { ETHERTYPE_ARP, ETHERTYPE_IPV6, formatMac, macHigh, macLow } from '../wire/ethernet.js';
-import { formatAddress } from '../wire/ip-address.js';
-import { IPV6_HEADER, ipv6NextHeader, PROTOCOL_ICMPV6 } from '../wire/ipv6.js';
+} from '../../wire/arp.js';
+import { viewOf } from '../../wire/bytes.js';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV6, formatMac, macHigh, macLow } from '../../wire/ethernet.js';
+import { formatAddress } from '../../wire/ip-address.js';
+import { IPV6_HEADER, ipv6NextHeader, PROTOCOL_ICMPV6 } from '../../wire/ipv6.js';
 
 /** Somebody asks for the MAC of an address, or answers. */
-export interface NeighSighting {
+export interface ObservedNeighbour {
   readonly kind: 'request' | 'reply';
   /** The address that is asked for, or whose MAC is told. */
   readonly address: string;
@@ -34,12 +34,12 @@ const SOURCE_LINK = 1;
 const TARGET_LINK = 2;
 
 /** Reads the payload of a frame that begins at `at`. @returns null when it is neither */
-export function readNeigh(bytes: Uint8Array, etherType: number, at: number): NeighSighting | null {
+export function readNeigh(bytes: Uint8Array, etherType: number, at: number): ObservedNeighbour | null {
   if (etherType === ETHERTYPE_ARP) return readArp(bytes, at);
   return etherType === ETHERTYPE_IPV6 ? readNd(bytes, at) : null;
 }
 
-function readArp(bytes: Uint8Array, at: number): NeighSighting | null {
+function readArp(bytes: Uint8Array, at: number): ObservedNeighbour | null {
   const view = viewOf(bytes);
   if (!isArp4(view, at, bytes.length - at)) return null;
   const mac = formatMac(macHigh(view, at + ARP_SENDER_MAC), macLow(view, at + ARP_SENDER_MAC));
@@ -54,7 +54,7 @@ function readArp(bytes: Uint8Array, at: number): NeighSighting | null {
   }
 }
 
-function readNd(bytes: Uint8Array, at: number): NeighSighting | null {
+function readNd(bytes: Uint8Array, at: number): ObservedNeighbour | null {
   const view = viewOf(bytes);
   const message = at + IPV6_HEADER;
   if (bytes.length < message + ND_MESSAGE || ipv6NextHeader(view, at) !== PROTOCOL_ICMPV6) return null;

@@ -1,15 +1,22 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Agent, startAgents } from '../../src/lab/agents.js';
-import type { Inspection } from '../../src/lab/inspection.js';
-import { addAddress, addNamespace, addRoute, addVeth, deleteNamespace, deleteRoute } from '../../src/lab/namespaces.js';
-import { Sniffer } from '../../src/lab/sniffer.js';
-import { neverMeet } from '../../src/lab/strangers.js';
-import type { Station } from '../../src/lab/topology.js';
-import { ETHERTYPE_IPV4, encodeEthernet } from '../../src/wire/ethernet.js';
-import { encodeIpv4, PROTOCOL_UDP } from '../../src/wire/ipv4.js';
-import { encodeUdp } from '../../src/wire/udp.js';
-import { encodeVxlan } from '../../src/wire/vxlan.js';
-import { buildAgent, needRoot, PREFIX, removeFolder, temporaryFolder } from './help.js';
+import { type Agent, startAgents } from '../../../src/lab/agents/agents.js';
+import { Sniffer } from '../../../src/lab/capture/sniffer.js';
+import type { Inspection } from '../../../src/lab/checks/inspection.js';
+import { neverMeet } from '../../../src/lab/checks/isolation.js';
+import type { Station } from '../../../src/lab/setup/topology.js';
+import {
+  addAddress,
+  addNamespace,
+  addRoute,
+  addVeth,
+  deleteNamespace,
+  deleteRoute,
+} from '../../../src/lab/testbed/namespaces.js';
+import { ETHERTYPE_IPV4, encodeEthernet } from '../../../src/wire/ethernet.js';
+import { encodeIpv4, PROTOCOL_UDP } from '../../../src/wire/ipv4.js';
+import { encodeUdp } from '../../../src/wire/udp.js';
+import { encodeVxlan } from '../../../src/wire/vxlan.js';
+import { buildAgent, needRoot, PREFIX, removeFolder, temporaryFolder } from '../help.js';
 
 const FAR_MAC = '02:00:00:00:00:0b';
 const folder = temporaryFolder();

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { LabError } from '../../src/lab/errors.js';
-import { becomesTrue, interruptible, waitUntil } from '../../src/lab/wait.js';
+import { LabError } from '../../../src/lab/testbed/errors.js';
+import { becomesTrue, interruptible, waitUntil } from '../../../src/lab/testbed/wait.js';
 
 test('waiting ends with the condition, the limit or the interrupt', async () => {
   let turns = 0;

@@ -3,11 +3,11 @@
  * there: first when the lab is built, and again where a check ends a switch to see what becomes of it.
  */
 import { writeFileSync } from 'node:fs';
-import { LabError } from './errors.js';
-import { isRunning, type Started, startDetached, stopProcess } from './processes.js';
+import { isRunning, type Started, startDetached, stopProcess } from '../testbed/detached.js';
+import { LabError } from '../testbed/errors.js';
+import { waitUntil } from '../testbed/wait.js';
+import type { LabEnvironment } from './environment.js';
 import { type LabState, type SwitchFiles, type SwitchRecord, saveState, switchFiles } from './state.js';
-import { waitUntil } from './wait.js';
-import type { Workshop } from './workshop.js';
 
 /** How long a switch may take until it answers. */
 const READY_LIMIT_MS = 20_000;
@@ -22,14 +22,14 @@ export interface SwitchPlace {
 export async function firstStart(
   place: SwitchPlace,
   config: string,
-  workshop: Workshop,
+  environment: LabEnvironment,
   state: LabState,
 ): Promise<Started> {
-  const files = switchFiles(workshop.root, state.lab, place.name);
+  const files = switchFiles(environment.root, state.lab, place.name);
   writeFileSync(files.config, config);
-  const started = await start(place.netns, files, workshop);
+  const started = await start(place.netns, files, environment);
   state.switches.push({ host: place.name, netns: place.netns, pid: started.pid, ...files });
-  saveState(workshop.root, state);
+  saveState(environment.root, state);
   return started;
 }
 
@@ -40,13 +40,13 @@ export async function firstStart(
 export async function untilReady(
   record: SwitchRecord,
   started: Started,
-  workshop: Workshop,
+  environment: LabEnvironment,
   signal?: AbortSignal,
 ): Promise<void> {
   const answers = async (): Promise<boolean> => {
     const ending = started.ending();
     if (ending) throw new LabError('LAB_SWITCH_FAILED', `the switch of ${record.host} ${ending}`);
-    return workshop
+    return environment
       .connect(record.socket)
       .get('/v1/info')
       .then(
@@ -65,18 +65,18 @@ export function endSwitch(state: LabState, host: string): Promise<'not running' 
 }
 
 /** Starts the switch of a host again, with the configuration it had, and waits until it answers. No error if it runs. */
-export async function startAgain(state: LabState, host: string, workshop: Workshop): Promise<void> {
+export async function startAgain(state: LabState, host: string, environment: LabEnvironment): Promise<void> {
   const record = recordOf(state, host);
   if (isRunning(record.pid, record.config)) return;
-  const started = await start(record.netns, record, workshop);
+  const started = await start(record.netns, record, environment);
   const fresh = { ...record, pid: started.pid };
   state.switches = state.switches.map((one) => (one === record ? fresh : one));
-  saveState(workshop.root, state);
-  await untilReady(fresh, started, workshop);
+  saveState(environment.root, state);
+  await untilReady(fresh, started, environment);
 }
 
-function start(netns: string, { config, log }: SwitchFiles, workshop: Workshop): Promise<Started> {
-  return startDetached(netns, [...workshop.switchCommand, '-c', config], log);
+function start(netns: string, { config, log }: SwitchFiles, environment: LabEnvironment): Promise<Started> {
+  return startDetached(netns, [...environment.switchCommand, '-c', config], log);
 }
 
 function recordOf(state: LabState, host: string): SwitchRecord {

@@ -1,10 +1,10 @@
 /**
  * Owns reading a NIC in the background while a check makes traffic. It starts to read when it is made, keeps a bounded
- * number of sightings, and never sends.
+ * number of observed frames, and never sends.
  */
-import { VXLAN_PORT } from '../wire/vxlan.js';
-import { type FrameSighting, readFrame, readTunnel, type TunnelSighting } from './sighting.js';
-import { becomesTrue } from './wait.js';
+import { VXLAN_PORT } from '../../wire/vxlan.js';
+import { becomesTrue } from '../testbed/wait.js';
+import { type ObservedDatagram, type ObservedFrame, readFrame, readTunnel } from './observed-frame.js';
 
 /** A source of captured frames, each copied out of the NIC; null when there is none at the moment. */
 export interface FrameSource {
@@ -14,15 +14,15 @@ export interface FrameSource {
 
 const POLL_MS = 5;
 /** More than any check makes; a flood that goes round in a loop ends here instead of in memory. */
-const MAX_SIGHTINGS = 50_000;
+const MAX_OBSERVED = 50_000;
 /** How many frames one turn takes, so that the agents' answers are read as well. */
 const FRAMES_A_TURN = 2_000;
 
 export class Sniffer {
   /** VXLAN datagrams, when it sniffs an underlay NIC. */
-  readonly tunnel: TunnelSighting[] = [];
+  readonly tunnel: ObservedDatagram[] = [];
   /** Bare frames, when it sniffs a guest's NIC. */
-  readonly frames: FrameSighting[] = [];
+  readonly frames: ObservedFrame[] = [];
   readonly #source: FrameSource;
   readonly #where: 'underlay' | 'guest';
   readonly #port: number;
@@ -46,7 +46,7 @@ export class Sniffer {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** Waits until a condition on the sightings holds. @returns false when it does not within the limit */
+  /** Waits until a condition on the observed frames holds. @returns false when it does not within the limit */
   sees(condition: () => boolean, signal: AbortSignal, limitMs = 3000): Promise<boolean> {
     const look = (): boolean => {
       this.drain();
@@ -55,7 +55,7 @@ export class Sniffer {
     return becomesTrue(look, { limitMs, everyMs: POLL_MS, signal });
   }
 
-  /** Ends the reading; the sightings stay. */
+  /** Ends the reading; the observed frames stay. */
   stop(): void {
     if (this.#timer === null) return;
     clearInterval(this.#timer);
@@ -83,8 +83,8 @@ export class Sniffer {
   }
 
   #keep(bytes: Uint8Array): void {
-    if (this.tunnel.length + this.frames.length >= MAX_SIGHTINGS) {
-      throw new RangeError(`more than ${MAX_SIGHTINGS} frames passed: they seem to go round in a loop`);
+    if (this.tunnel.length + this.frames.length >= MAX_OBSERVED) {
+      throw new RangeError(`more than ${MAX_OBSERVED} frames passed: they seem to go round in a loop`);
     }
     if (this.#where === 'underlay') {
       this.tunnel.push(...readTunnel(bytes, this.#port));

@@ -5,7 +5,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { LabError } from './errors.js';
+import { LabError } from '../testbed/errors.js';
 
 /** One switch that `up` started. */
 export interface SwitchRecord {

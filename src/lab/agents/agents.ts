@@ -7,11 +7,11 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { LabError } from '../testbed/errors.js';
 import type { AgentReply, AgentVerb, Answer, Ask } from './agent-protocol.js';
-import { LabError } from './errors.js';
 
 /** The built agent; the same place seen from src/lab and from dist/lab. */
-export const AGENT_FILE = fileURLToPath(new URL('../../dist/lab/agent.js', import.meta.url));
+export const AGENT_FILE = fileURLToPath(new URL('../../../dist/lab/agents/agent.js', import.meta.url));
 
 const START_LIMIT_MS = 15_000;
 const END_LIMIT_MS = 2_000;

@@ -11,9 +11,9 @@
  *                 h2 eth0 --- h2 | net |              does: the namespace runs one more overtap, as the switch
  *                 h3 eth0 --- h3 +-----+              that the hosts' NICs hang on.
  */
-import { addAddress, addRoute, addVeth, type End, enableForwarding } from './namespaces.js';
+import { addAddress, addRoute, addVeth, type End, enableForwarding } from '../testbed/namespaces.js';
+import { refuseIfInterrupted } from '../testbed/wait.js';
 import type { SwitchFiles } from './state.js';
-import { refuseIfInterrupted } from './wait.js';
 
 /** The underlay NIC of every host. */
 export const UNDERLAY_NIC = 'eth0';

@@ -6,9 +6,9 @@
  * It reaches the switch by the client alone, as any program would. Where its table comes from is not its affair: here
  * it is a lab's topology, in a data centre it would be whatever placed the guests. It never takes back what it told.
  */
-import type { FdbRequest, NeighRequest, SwitchEvent } from '../api/api.js';
+import type { FdbRequest, NeighRequest, SwitchEvent } from '../../api/api.js';
+import type { SwitchClient } from '../setup/environment.js';
 import { type Reading, readEvents } from './event-log.js';
-import type { SwitchClient } from './workshop.js';
 
 /** One who can be reached through the tunnel. */
 export interface Resident {

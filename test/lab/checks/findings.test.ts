@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { allHold, closingTable, type Finding, findingLine } from '../../src/lab/findings.js';
+import { allHold, closingTable, type Finding, findingLine } from '../../../src/lab/checks/findings.js';
 
 const ok: Finding = { verdict: 'ok', claim: 'a reaches b', seen: '5 of 5' };
 const failed: Finding = { verdict: 'FAILED', claim: 'no loop', seen: '3 came back' };

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { readFrame, readTunnel } from '../../src/lab/sighting.js';
-import { type FrameSource, Sniffer } from '../../src/lab/sniffer.js';
-import { concatBytes } from '../../src/wire/bytes.js';
-import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_VLAN, encodeEthernet } from '../../src/wire/ethernet.js';
-import { encodeIpv4, PROTOCOL_UDP } from '../../src/wire/ipv4.js';
-import { encodeUdp } from '../../src/wire/udp.js';
-import { encodeVlan } from '../../src/wire/vlan.js';
-import { encodeVxlan } from '../../src/wire/vxlan.js';
+import { readFrame, readTunnel } from '../../../src/lab/capture/observed-frame.js';
+import { type FrameSource, Sniffer } from '../../../src/lab/capture/sniffer.js';
+import { concatBytes } from '../../../src/wire/bytes.js';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_VLAN, encodeEthernet } from '../../../src/wire/ethernet.js';
+import { encodeIpv4, PROTOCOL_UDP } from '../../../src/wire/ipv4.js';
+import { encodeUdp } from '../../../src/wire/udp.js';
+import { encodeVlan } from '../../../src/wire/vlan.js';
+import { encodeVxlan } from '../../../src/wire/vxlan.js';
 
 const A = '02:00:00:00:00:0a';
 const B = '02:00:00:00:00:0b';

@@ -2,10 +2,10 @@
  * Owns what a switch tells on its event stream while a check listens: a bounded record, and waiting for an event. It never
  * answers one; control-program.ts does.
  */
-import type { SwitchEvent } from '../api/api.js';
-import { LabError } from './errors.js';
-import { becomesTrue } from './wait.js';
-import type { SwitchClient } from './workshop.js';
+import type { SwitchEvent } from '../../api/api.js';
+import type { SwitchClient } from '../setup/environment.js';
+import { LabError } from '../testbed/errors.js';
+import { becomesTrue } from '../testbed/wait.js';
 
 /** More than any check waits for. */
 const MAX_EVENTS = 10_000;

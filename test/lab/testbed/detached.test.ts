@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { addNamespace, deleteNamespace } from '../../src/lab/namespaces.js';
-import { isRunning, startDetached, stopProcess } from '../../src/lab/processes.js';
-import { needRoot, removeFolder, temporaryFolder } from './help.js';
+import { isRunning, startDetached, stopProcess } from '../../../src/lab/testbed/detached.js';
+import { addNamespace, deleteNamespace } from '../../../src/lab/testbed/namespaces.js';
+import { needRoot, removeFolder, temporaryFolder } from '../help.js';
 
 const NETNS = `otl-${process.pid}-p`;
 const folder = temporaryFolder();

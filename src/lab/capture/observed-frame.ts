@@ -2,8 +2,8 @@
  * Owns reading what passed a NIC: VXLAN datagrams on the underlay, bare frames at a guest. It reads the wire with the
  * codecs of src/wire but shares nothing with the engine, so it sees what the switch sent, not what it meant to send.
  */
-import { ARP_LENGTH } from '../wire/arp.js';
-import { viewOf } from '../wire/bytes.js';
+import { ARP_LENGTH } from '../../wire/arp.js';
+import { viewOf } from '../../wire/bytes.js';
 import {
   destinationHigh,
   destinationLow,
@@ -15,8 +15,8 @@ import {
   formatMac,
   sourceHigh,
   sourceLow,
-} from '../wire/ethernet.js';
-import { formatAddress } from '../wire/ip-address.js';
+} from '../../wire/ethernet.js';
+import { formatAddress } from '../../wire/ip-address.js';
 import {
   IPV4_HEADER,
   ipv4Destination,
@@ -27,15 +27,15 @@ import {
   ipv4TotalLength,
   ipv4Ttl,
   PROTOCOL_UDP,
-} from '../wire/ipv4.js';
-import { IPV6_HEADER, ipv6PayloadLength } from '../wire/ipv6.js';
-import { UDP_HEADER, udpDestinationPort } from '../wire/udp.js';
-import { hasTag, taggedEtherType, tci, VLAN_TAG, vidOf } from '../wire/vlan.js';
-import { hasVniFlag, reservedBits, VXLAN_HEADER, VXLAN_PORT, vni } from '../wire/vxlan.js';
-import { type NeighSighting, readNeigh } from './sighting-neigh.js';
+} from '../../wire/ipv4.js';
+import { IPV6_HEADER, ipv6PayloadLength } from '../../wire/ipv6.js';
+import { UDP_HEADER, udpDestinationPort } from '../../wire/udp.js';
+import { hasTag, taggedEtherType, tci, VLAN_TAG, vidOf } from '../../wire/vlan.js';
+import { hasVniFlag, reservedBits, VXLAN_HEADER, VXLAN_PORT, vni } from '../../wire/vxlan.js';
+import { type ObservedNeighbour, readNeigh } from './observed-neigh.js';
 
 /** An Ethernet frame of a guest. */
-export interface FrameSighting {
+export interface ObservedFrame {
   readonly source: string;
   readonly destination: string;
   /** VID of its 802.1Q tag; null when it has none. */
@@ -47,11 +47,11 @@ export interface FrameSighting {
   /** The beginning of its UDP payload; empty when it carries none. */
   readonly text: string;
   /** Who asks for the MAC of an address or answers; null when it is about neither. */
-  readonly neigh: NeighSighting | null;
+  readonly neigh: ObservedNeighbour | null;
 }
 
 /** A VXLAN datagram with the frame in it. */
-export interface TunnelSighting {
+export interface ObservedDatagram {
   readonly from: string;
   readonly to: string;
   /** Time to live of the outer packet. */
@@ -60,14 +60,14 @@ export interface TunnelSighting {
   readonly vni: number | null;
   /** Not zero when any of the 39 reserved bits is set. */
   readonly reserved: number;
-  readonly frame: FrameSighting;
+  readonly frame: ObservedFrame;
 }
 
 /** How much of a payload is kept as text. */
 const TEXT_BYTES = 80;
 
 /** Reads an Ethernet frame. @returns null when it is too short to be one */
-export function readFrame(bytes: Uint8Array): FrameSighting | null {
+export function readFrame(bytes: Uint8Array): ObservedFrame | null {
   if (bytes.length < ETHERNET_HEADER) return null;
   const view = viewOf(bytes);
   const inside = insideOf(bytes);
@@ -103,7 +103,7 @@ function insideOf(bytes: Uint8Array): Inside {
  * Reads the VXLAN datagrams in an underlay frame: none when it is something else, several when the sender's kernel
  * handed a train of them to the NIC in one piece, as it does on a veth pair.
  */
-export function readTunnel(bytes: Uint8Array, port = VXLAN_PORT): TunnelSighting[] {
+export function readTunnel(bytes: Uint8Array, port = VXLAN_PORT): ObservedDatagram[] {
   const udp = udpPayload(bytes);
   if (udp === null || udp.destinationPort !== port) return [];
   const { from, to, ttl } = udp;

@@ -2,22 +2,22 @@
  * Owns asking who has an address, in a guest's name and as often as wanted, and counting who answers and what crosses the
  * underlay. It never judges what ought to happen: the labs do.
  */
-import { ARP_REQUEST, encodeArp } from '../wire/arp.js';
-import { ETHERTYPE_ARP, ETHERTYPE_IPV6, encodeEthernet } from '../wire/ethernet.js';
-import { addressBytes } from '../wire/ip-address.js';
-import { encodeNd, ND_SOLICITATION } from '../wire/nd.js';
+import { ARP_REQUEST, encodeArp } from '../../wire/arp.js';
+import { ETHERTYPE_ARP, ETHERTYPE_IPV6, encodeEthernet } from '../../wire/ethernet.js';
+import { addressBytes } from '../../wire/ip-address.js';
+import { encodeNd, ND_SOLICITATION } from '../../wire/nd.js';
+import type { ObservedFrame } from '../capture/observed-frame.js';
+import type { Sniffer } from '../capture/sniffer.js';
+import type { Station } from '../setup/topology.js';
+import { becomesTrue } from '../testbed/wait.js';
 import type { Seen } from './findings.js';
 import type { Inspection } from './inspection.js';
-import type { FrameSighting } from './sighting.js';
-import type { Sniffer } from './sniffer.js';
-import type { Station } from './topology.js';
-import { becomesTrue } from './wait.js';
 
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
 const LIMIT_MS = 3000;
 
 /** Who asks, and where it is watched. */
-export interface Asker {
+export interface Prober {
   readonly guest: Station;
   /** What passes the guest's NIC. */
   readonly nic: Sniffer;
@@ -59,15 +59,15 @@ export function requestFrame(from: Station, target: string): Uint8Array {
 }
 
 /** Asks for an address, and proves that what is expected comes of it, no less and no more. */
-export async function asks(
+export async function probeAddress(
   inspection: Inspection,
-  { guest, nic, wire, fence }: Asker,
+  { guest, nic, wire, fence }: Prober,
   target: string,
   expected: Expected,
 ): Promise<Seen> {
   for (const sniffer of [nic, wire]) sniffer.drain();
   const [atNic, atWire] = [nic.frames.length, wire.tunnel.length];
-  const replies = (): FrameSighting[] =>
+  const replies = (): ObservedFrame[] =>
     nic.frames.slice(atNic).filter(({ neigh, destination }) => isReply(neigh, target) && destination === guest.mac);
   const crossing = (): number =>
     wire.tunnel.slice(atWire).filter(({ frame }) => isRequest(frame.neigh, target) && frame.source === guest.mac)
@@ -93,10 +93,10 @@ export async function asks(
   };
 }
 
-function isReply(neigh: FrameSighting['neigh'], target: string): boolean {
+function isReply(neigh: ObservedFrame['neigh'], target: string): boolean {
   return neigh?.kind === 'reply' && neigh.address === target;
 }
 
-function isRequest(neigh: FrameSighting['neigh'], target: string): boolean {
+function isRequest(neigh: ObservedFrame['neigh'], target: string): boolean {
   return neigh?.kind === 'request' && neigh.address === target;
 }

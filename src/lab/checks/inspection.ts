@@ -2,18 +2,18 @@
  * Owns one run of a lab's check: the agents, the sniffers and the findings, and that none of the first two outlives
  * it. It never knows what a lab claims.
  */
-import { openCapture } from '../port/capture.js';
-import { SHOUT_GROUP, SHOUT_PORT } from './agent-protocol.js';
-import { type Agent, startAgents } from './agents.js';
-import { LabError, reasonOf } from './errors.js';
+import { openCapture } from '../../port/capture.js';
+import { SHOUT_GROUP, SHOUT_PORT } from '../agents/agent-protocol.js';
+import { type Agent, startAgents } from '../agents/agents.js';
+import { Sniffer } from '../capture/sniffer.js';
+import type { LabEnvironment, SwitchClient } from '../setup/environment.js';
+import type { LabState } from '../setup/state.js';
+import { endSwitch, startAgain } from '../setup/switches.js';
+import type { Station, Topology } from '../setup/topology.js';
+import { LabError, reasonOf } from '../testbed/errors.js';
+import { type End, namespaceExists } from '../testbed/namespaces.js';
+import { refuseIfInterrupted } from '../testbed/wait.js';
 import { type Finding, findingLine, type Print, type Seen } from './findings.js';
-import { type End, namespaceExists } from './namespaces.js';
-import { Sniffer } from './sniffer.js';
-import type { LabState } from './state.js';
-import { endSwitch, startAgain } from './switches.js';
-import type { Station, Topology } from './topology.js';
-import { refuseIfInterrupted } from './wait.js';
-import type { SwitchClient, Workshop } from './workshop.js';
 
 /** Undoes something that was set up for the time of the check. */
 type Undo = () => Promise<void>;
@@ -31,7 +31,7 @@ export class Inspection {
   readonly signal: AbortSignal;
   readonly #findings: Finding[];
   readonly #state: LabState;
-  readonly #workshop: Workshop;
+  readonly #environment: LabEnvironment;
   readonly #clients: Map<string, SwitchClient>;
   readonly #agents: Map<string, Agent>;
   readonly #print: Print;
@@ -41,7 +41,7 @@ export class Inspection {
   private constructor(
     topology: Topology,
     state: LabState,
-    workshop: Workshop,
+    environment: LabEnvironment,
     clients: Map<string, SwitchClient>,
     agents: Map<string, Agent>,
     findings: Finding[],
@@ -51,7 +51,7 @@ export class Inspection {
     this.#findings = findings;
     this.topology = topology;
     this.#state = state;
-    this.#workshop = workshop;
+    this.#environment = environment;
     this.#clients = clients;
     this.#agents = agents;
     this.#print = print;
@@ -65,7 +65,7 @@ export class Inspection {
   static async run(
     lab: Inspected,
     state: LabState,
-    workshop: Workshop,
+    environment: LabEnvironment,
     findings: Finding[],
     print: Print,
     signal: AbortSignal,
@@ -76,9 +76,9 @@ export class Inspection {
       const remedy = `take the lab down and up again (overtap lab down ${lab.name})`;
       throw new LabError('LAB_NOT_UP', `namespace ${lost.netns} is gone: ${remedy}`);
     }
-    const clients = new Map(state.switches.map((record) => [record.host, workshop.connect(record.socket)]));
+    const clients = new Map(state.switches.map((record) => [record.host, environment.connect(record.socket)]));
     const agents = await startAgents(stations.map((station) => station.netns));
-    const inspection = new Inspection(lab.topology, state, workshop, clients, agents, findings, print, signal);
+    const inspection = new Inspection(lab.topology, state, environment, clients, agents, findings, print, signal);
     const endAgents = (): void => void inspection.#endAgents();
     // An interrupt ends the agents at once, so that whatever waits for one of them does not have to wait for long.
     signal.addEventListener('abort', endAgents);
@@ -157,7 +157,7 @@ export class Inspection {
 
   /** Starts the switch of a host again, and waits until it answers. */
   startSwitch(host: string): Promise<void> {
-    return startAgain(this.#state, host, this.#workshop);
+    return startAgain(this.#state, host, this.#environment);
   }
 
   /** Sets something up and remembers how to undo it when the check ends, however it ends. */

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { SwitchEvent } from '../../src/api/api.js';
-import type { EventOptions } from '../../src/client/client.js';
-import { ControlProgram, type Resident } from '../../src/lab/control-program.js';
-import { EventLog, readEvents } from '../../src/lab/event-log.js';
-import { becomesTrue } from '../../src/lab/wait.js';
-import type { SwitchClient } from '../../src/lab/workshop.js';
+import type { SwitchEvent } from '../../../src/api/api.js';
+import type { EventOptions } from '../../../src/client/client.js';
+import { ControlProgram, type Resident } from '../../../src/lab/checks/control-program.js';
+import { EventLog, readEvents } from '../../../src/lab/checks/event-log.js';
+import type { SwitchClient } from '../../../src/lab/setup/environment.js';
+import { becomesTrue } from '../../../src/lab/testbed/wait.js';
 
 const DEV = 'vxlan0';
 const TABLE: readonly Resident[] = [
