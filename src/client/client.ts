@@ -4,7 +4,7 @@
  * It never retries, and it does not know what the answers mean.
  */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
-import type { SwitchEvent } from '../api/api.js';
+import type { AnswerTo, ReadPath, ReadRoutes, SwitchEvent, WritePath, WriteRoutes } from '../api/api.js';
 import { NoEvents, readEvents } from './event-reader.js';
 
 /** Room for the listing of a full table: about a million FDB rows of 200 bytes. */
@@ -49,12 +49,13 @@ export interface ClientOptions {
 export interface SwitchClient {
   readonly socketPath: string;
   /**
-   * The answer is trusted to have the shape T: the switch is of the same house (`api.ts`).
+   * The answer is trusted to have the shape that the path has in `src/api`.
+   * @param path with its query
    * @throws SwitchUnreachable, SwitchRefused
    */
-  get<T>(path: string): Promise<T>;
+  get<P extends ReadPath>(path: P | `${P}?${string}`): Promise<ReadRoutes[P]>;
   /** As `get`, sending `body` as JSON. Resolves with undefined when the answer has no body. */
-  post<T>(path: string, body: unknown): Promise<T>;
+  post<P extends WritePath, B extends WriteRoutes[P]['request']>(path: P, body: B): Promise<AnswerTo<P, B>>;
   /**
    * The switch's events from now on, for `for await`; leaving the loop ends the stream. Without an end of its own: it
    * ends when the signal aborts, and fails when the switch goes away.

@@ -3,8 +3,8 @@
  * The server depends on this only, never on the switch itself. It holds no state.
  */
 import type {
+  FdbFilter,
   FdbRow,
-  FdbState,
   InfoAnswer,
   LinkRow,
   MdbAnswer,
@@ -12,18 +12,6 @@ import type {
   StatsAnswer,
   VlansAnswer,
 } from '../api/api.js';
-
-/** All that are given must fit. Texts are canonical: lower-case MACs, addresses as RFC 5952 writes them. */
-export interface FdbFilter {
-  mac?: string;
-  dev?: string;
-  br?: string;
-  vlan?: number;
-  vni?: number;
-  dst?: string;
-  /** One of them. */
-  state?: readonly FdbState[];
-}
 
 /** The listings of a switch, each of the moment it is asked for. None may block for longer than a few milliseconds. */
 export interface Views {

@@ -64,11 +64,11 @@ async function ask(client: SwitchClient): Promise<Asked> {
     `the switch on ${client.socketPath} did not answer within ${ASK_LIMIT_MS / 1000} s`,
   );
   const [config, info, links, stats, entries] = await Promise.all([
-    intime(client.get<unknown>('/v1/config'), late),
-    intime(client.get<InfoAnswer>('/v1/info'), late),
-    intime(client.get<LinkRow[]>('/v1/links'), late),
-    intime(client.get<StatsAnswer>('/v1/stats'), late),
-    intime(client.get<FdbRow[]>('/v1/fdb?state=static,permanent'), late).catch((error: unknown) => {
+    intime(client.get('/v1/config'), late),
+    intime(client.get('/v1/info'), late),
+    intime(client.get('/v1/links'), late),
+    intime(client.get('/v1/stats'), late),
+    intime(client.get('/v1/fdb?state=static,permanent'), late).catch((error: unknown) => {
       if (error === late) return undefined;
       throw error;
     }),

@@ -3,7 +3,6 @@
  * program would.
  */
 import { fileURLToPath } from 'node:url';
-import type { StatsAnswer } from '../api/api.js';
 import { createClient } from '../client/client.js';
 import { allHold, closingTable, type Finding, type Print, seconds } from './checks/findings.js';
 import { Inspection } from './checks/inspection.js';
@@ -132,7 +131,7 @@ async function accounts(state: LabState): Promise<string[]> {
   return Promise.all(
     state.switches.map(async ({ host, socket, log }) => {
       try {
-        const { drops } = await ENVIRONMENT.connect(socket).get<StatsAnswer>('/v1/stats');
+        const { drops } = await ENVIRONMENT.connect(socket).get('/v1/stats');
         const counted = Object.entries(drops).filter(([, count]) => count > 0);
         return `drops of ${host}: ${counted.map(([reason, count]) => `${reason} ${count}`).join(', ') || 'none'}`;
       } catch (error) {

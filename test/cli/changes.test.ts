@@ -209,7 +209,7 @@ describe('apply', () => {
     const config = { name: 'host1', bridges: { br0: { ports: { tap1: { type: 'tap', vlans: [{ vid: 2 }] } } } } };
     expect(posts).toEqual([
       { path: '/v1/apply', body: { config } },
-      { path: '/v1/apply', body: { config, dryRun: true } },
+      { path: '/v1/apply', body: { config, dry_run: true } },
     ]);
   });
 

@@ -46,7 +46,7 @@ export class LinkWatch {
     while (!this.over) {
       const number = ++this.begun;
       try {
-        const rows = await client.get<LinkRow[]>('/v1/links');
+        const rows = await client.get('/v1/links');
         this.rows = new Map(rows.map((row) => [row.ifname, row]));
       } catch (error) {
         const last = [...sw.program.lines.slice(-5), sw.program.errors].join('\n');
@@ -145,7 +145,7 @@ export async function makeAgain(netns: string): Promise<void> {
 
 /** The accounts as they are, while traffic may go on. */
 export function statsOf(sw: RunningSwitch): Promise<StatsAnswer> {
-  return clientOf(sw).get<StatsAnswer>('/v1/stats');
+  return clientOf(sw).get('/v1/stats');
 }
 
 /** Every frame received, and every copy, was transmitted or dropped for one reason; those of ports that are no more too. */

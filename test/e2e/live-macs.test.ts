@@ -3,7 +3,6 @@
  * learned stays, its traffic is never flooded, memory stays within a bound, and the FDB's counters add up.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { StatsAnswer } from '../../src/api/api.js';
 import { atRest, Bystanders, clientOf, expectReach, residentMiB, startWith } from './live-support.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
@@ -44,7 +43,7 @@ async function sendMacs(from: Guest, sw: RunningSwitch): Promise<void> {
 /** How many of them have come in, once that rests. */
 async function settledCount(sw: RunningSwitch): Promise<number> {
   return atRest('the noisy port', async () => {
-    const { links } = await clientOf(sw).get<StatsAnswer>('/v1/stats');
+    const { links } = await clientOf(sw).get('/v1/stats');
     return links.noisy.drops.same_port ?? 0;
   });
 }
@@ -73,7 +72,7 @@ test.each([
   const ms = performance.now() - began;
   const count = await pair.expectAll((ms * RATE) / 4000);
 
-  const { fdb, links } = await clientOf(sw).get<StatsAnswer>('/v1/stats');
+  const { fdb, links } = await clientOf(sw).get('/v1/stats');
   const grown = residentMiB(sw) - before;
   console.log(
     `${MACS} MACs in ${ms.toFixed(0)} ms: ${JSON.stringify(fdb)}, ${grown.toFixed(0)} MiB more, ${count} datagrams`,

@@ -94,7 +94,7 @@ function mldQuery(from: Guest): string {
 }
 
 function mdb(): Promise<MdbAnswer> {
-  return clientOf(sw).get<MdbAnswer>('/v1/mdb');
+  return clientOf(sw).get('/v1/mdb');
 }
 
 /** The kernels of the guests join groups of their own beside it. */

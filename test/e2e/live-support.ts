@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
-import type { FdbRow, LinkRow, SwitchEvent } from '../../src/api/api.js';
+import type { LinkRow, SwitchEvent } from '../../src/api/api.js';
 import { createClient, type SwitchClient } from '../../src/client/client.js';
 import { type Background, describe as describeEnd, type Ended, until } from './processes.js';
 import { command, OVERTAP, RunningSwitch, switchCommand } from './switch.js';
@@ -48,9 +48,11 @@ export async function give(sw: RunningSwitch, ...commands: string[]): Promise<st
 /** Everything that a refused command must leave as it was. */
 async function stateOf(sw: RunningSwitch): Promise<unknown> {
   const client = clientOf(sw);
-  const fdb = await client.get<FdbRow[]>('/v1/fdb');
+  const fdb = await client.get('/v1/fdb');
   const [links, vlans, neigh, mdb, config] = await Promise.all(
-    ['/v1/links', '/v1/vlans', '/v1/neigh', '/v1/mdb', '/v1/config'].map((path) => client.get<unknown>(path)),
+    (['/v1/links', '/v1/vlans', '/v1/neigh', '/v1/mdb', '/v1/config'] as const).map(
+      (path): Promise<unknown> => client.get(path),
+    ),
   );
   // The age of an entry, and where its row lies, say nothing of what there is.
   const rows = fdb.map(({ updated: _, ...row }) => JSON.stringify(row)).sort();
@@ -72,7 +74,7 @@ export async function expectRefused(sw: RunningSwitch, words: string, reason: Re
 }
 
 export async function linkOf(sw: RunningSwitch, name: string): Promise<LinkRow | undefined> {
-  return (await clientOf(sw).get<LinkRow[]>('/v1/links')).find(({ ifname }) => ifname === name);
+  return (await clientOf(sw).get('/v1/links')).find(({ ifname }) => ifname === name);
 }
 
 // ---- reach ----

@@ -2,8 +2,9 @@
  * Ports that a change leaves alone do not notice it: while other ports, bridges, VLANs and entries come and go by the
  * thousand, numbered datagrams between two guests of one bridge, and to a kernel peer, arrive all, once and in order.
  */
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { StatsAnswer } from '../../src/api/api.js';
+import type { StatsAnswer, WritePath } from '../../src/api/api.js';
 import { checkDocument } from '../../src/config/load.js';
 import { long } from '../long.js';
 import { Bystanders, clientOf, descriptorsOf, give, residentMiB, startWith } from './live-support.js';
@@ -174,7 +175,7 @@ describe.each([
     const pairs = await bystanders();
     const began = performance.now();
     for (let number = 0; number < ROUNDS; number++)
-      for (const [path, body] of commandsOf()) await client.post(path, body);
+      for (const [path, body] of commandsOf()) await client.post(path, body as never);
     await give(
       sw,
       'link add br8 type bridge vlan_filtering 1',
@@ -192,9 +193,9 @@ describe.each([
 });
 
 /** Requests that in the end leave everything as it was. */
-function commandsOf(): [path: string, body: Value][] {
+function commandsOf(): [path: WritePath, body: Value][] {
   const [local, dst] = hosts.map(({ address }) => address);
-  const link = (op: string, name: string, more: Value = {}): [string, Value] => ['/v1/links', { op, name, ...more }];
+  const link = (op: string, name: string, more: Value = {}): [WritePath, Value] => ['/v1/links', { op, name, ...more }];
   const vxlan = { id: 4242, local, remotes: [dst] };
   return [
     link('add', 'br7', { type: 'bridge', options: { host_port: true } }),

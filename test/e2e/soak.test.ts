@@ -77,7 +77,7 @@ async function stats(sw: RunningSwitch): Promise<StatsAnswer> {
   // Clients that were there may be let go only now.
   const ask = (): Promise<StatsAnswer | undefined> =>
     clientOf(sw)
-      .get<StatsAnswer>('/v1/stats')
+      .get('/v1/stats')
       .catch(() => undefined);
   const began = performance.now();
   const answer = await until('the switch tells its accounts', ask, ANSWER_MS);

@@ -2,7 +2,7 @@
  * `overtap apply`: brings a running switch to a configuration file. The file is loaded and checked here, as `check` does
  * it; what differs, and how to change it without harm, is for the switch.
  */
-import type { ApplyAnswer, ApplyRequest } from '../../api/api.js';
+import type { ApplyRequest } from '../../api/api.js';
 import type { Invocation } from '../context.js';
 import { readConfig } from '../read-config.js';
 
@@ -13,9 +13,9 @@ export async function run({ context, options }: Invocation): Promise<number> {
     return 2;
   }
   const request: ApplyRequest = { config: document };
-  if (options.dryRun !== undefined) request.dryRun = true;
+  if (options.dryRun !== undefined) request.dry_run = true;
   const client = await context.client();
-  const answer = await client.post<ApplyAnswer>('/v1/apply', request);
+  const answer = await client.post('/v1/apply', request);
   for (const warning of answer.warnings ?? []) context.io.stderr.write(`overtap: warning: ${warning}\n`);
   if (context.json) context.printJson(answer);
   else if (answer.commands.length === 0) context.line('nothing to do: the switch is as the file says');

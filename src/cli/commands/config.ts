@@ -15,7 +15,7 @@ export async function run({ context, words, help }: Invocation): Promise<number>
   }
   if (words.length > 1) throw new UsageError(`"config show" takes no further words, and "${words[1]}" is one`);
   const client = await context.client();
-  const config = await client.get<Record<string, unknown>>('/v1/config');
+  const config = await client.get('/v1/config');
   if (context.json) context.printJson(config);
   else context.print(formatConfig(config));
   return 0;

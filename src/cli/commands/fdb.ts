@@ -2,7 +2,7 @@
  * `overtap fdb`: the forwarding database in the grammar and words of `bridge fdb`. What the words mean is in
  * `requests/fdb.ts`; what they do is the switch's.
  */
-import type { FdbRequest, FdbRow, FlushAnswer, LinkRow } from '../../api/api.js';
+import type { FdbFlush, FdbRequest, FdbRow } from '../../api/api.js';
 import type { SwitchClient } from '../../client/client.js';
 import type { Context, Invocation } from '../context.js';
 import { NotFoundError } from '../errors.js';
@@ -49,9 +49,9 @@ async function change(context: Context, request: FdbRequest): Promise<void> {
   await client.post('/v1/fdb', request);
 }
 
-async function flush(context: Context, request: FdbRequest): Promise<void> {
+async function flush(context: Context, request: FdbFlush): Promise<void> {
   const client = await context.client();
-  const answer = await client.post<FlushAnswer>('/v1/fdb', request);
+  const answer = await client.post('/v1/fdb', request);
   if (context.json) context.printJson(answer);
   else context.line(`removed ${answer.removed} ${answer.removed === 1 ? 'entry' : 'entries'}`);
 }
@@ -71,9 +71,9 @@ async function get(context: Context, query: FdbQuery & { readonly mac: string })
 
 async function ask(client: SwitchClient, { dev, br, query }: FdbQuery): Promise<FdbRow[]> {
   if (br !== undefined || dev !== undefined) {
-    const links = await client.get<LinkRow[]>('/v1/links');
+    const links = await client.get('/v1/links');
     if (br !== undefined) findBridge(links, br);
     if (dev !== undefined) findLink(links, dev);
   }
-  return client.get<FdbRow[]>(`/v1/fdb${query}`);
+  return client.get(`/v1/fdb${query}` as const);
 }

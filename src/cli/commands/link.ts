@@ -2,7 +2,7 @@
  * `overtap link`: bridges and ports, in the grammar of `ip link`: shows, adds, deletes and sets them. What the words of a
  * change mean is in `requests/link.ts`; what they do is the switch's.
  */
-import type { LinkRequest, LinkRow } from '../../api/api.js';
+import type { LinkRequest } from '../../api/api.js';
 import { LINK_TYPES } from '../../config/options/table.js';
 import type { Context, Invocation } from '../context.js';
 import { UsageError } from '../errors.js';
@@ -52,7 +52,7 @@ async function show(context: Context, words: readonly string[]): Promise<void> {
     throw new UsageError(`"type" takes ${LINK_TYPES.join(', ')}, not "${type}"`);
   }
   const client = await context.client();
-  const all = await client.get<LinkRow[]>(context.details ? '/v1/links?details=1' : '/v1/links');
+  const all = await client.get(context.details ? '/v1/links?details=1' : '/v1/links');
   if (master !== undefined) findBridge(all, master);
   const rows = (wanted === undefined ? all : [findLink(all, wanted)]).filter(
     (row) =>

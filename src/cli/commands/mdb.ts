@@ -2,7 +2,7 @@
  * `overtap mdb`: the multicast groups that ports have joined and the ports of multicast routers, in the grammar of
  * `bridge mdb`. What the words of a change mean is in `requests/mdb.ts`.
  */
-import type { LinkRow, MdbAnswer, MdbRequest } from '../../api/api.js';
+import type { MdbAnswer, MdbRequest } from '../../api/api.js';
 import type { Context, Invocation } from '../context.js';
 import { formatMdb } from '../format/mdb.js';
 import { findBridge, findLink } from '../links.js';
@@ -33,7 +33,7 @@ async function show(context: Context, words: readonly string[]): Promise<void> {
   const { dev, port, grp, vid } = mdbShow(words);
   const client = await context.client();
   if (dev !== undefined || port !== undefined) {
-    const links = await client.get<LinkRow[]>('/v1/links');
+    const links = await client.get('/v1/links');
     if (dev !== undefined) findBridge(links, dev);
     if (port !== undefined) findLink(links, port);
   }
@@ -41,7 +41,7 @@ async function show(context: Context, words: readonly string[]): Promise<void> {
     (dev === undefined || row.dev === dev) &&
     (port === undefined || row.port === port) &&
     (vid === undefined || row.vid === vid);
-  const answer = await client.get<MdbAnswer>('/v1/mdb');
+  const answer = await client.get('/v1/mdb');
   const narrowed: MdbAnswer = {
     mdb: answer.mdb.filter((row) => fits(row) && (grp === undefined || row.grp === grp)),
     // A router port is of no group: who asks for one group does not ask for it.

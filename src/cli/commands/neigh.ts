@@ -2,7 +2,7 @@
  * `overtap neigh`: the bindings that ARP/ND suppression answers from, in the grammar of `ip neigh`. What the words of a
  * change mean is in `requests/neigh.ts`.
  */
-import type { LinkRow, NeighRequest, NeighRow } from '../../api/api.js';
+import type { NeighRequest } from '../../api/api.js';
 import type { Context, Invocation } from '../context.js';
 import { formatNeigh } from '../format/neigh.js';
 import { findLink } from '../links.js';
@@ -32,8 +32,8 @@ async function change(context: Context, request: NeighRequest): Promise<void> {
 async function show(context: Context, words: readonly string[]): Promise<void> {
   const { dst, dev, vlan, vni, state } = neighShow(words);
   const client = await context.client();
-  if (dev !== undefined) findLink(await client.get<LinkRow[]>('/v1/links'), dev);
-  const rows = (await client.get<NeighRow[]>('/v1/neigh')).filter(
+  if (dev !== undefined) findLink(await client.get('/v1/links'), dev);
+  const rows = (await client.get('/v1/neigh')).filter(
     (row) =>
       (dst === undefined || row.dst === dst) &&
       (dev === undefined || row.ifname === dev) &&

@@ -1,7 +1,7 @@
 /**
  * `overtap stats`: traffic and drops by reason, of the switch or of one link. It reads only.
  */
-import type { LinkCounters, LinkRow, StatsAnswer } from '../../api/api.js';
+import type { LinkCounters, StatsAnswer } from '../../api/api.js';
 import type { SwitchClient } from '../../client/client.js';
 import type { Invocation } from '../context.js';
 import { formatLinkStats, formatStats } from '../format/stats.js';
@@ -17,7 +17,7 @@ const GRAMMAR: Grammar = {
 export async function run({ context, words }: Invocation): Promise<number> {
   const wanted = one(parseWords(GRAMMAR, words), 'link');
   const client = await context.client();
-  const stats = await client.get<StatsAnswer>('/v1/stats');
+  const stats = await client.get('/v1/stats');
   if (wanted === undefined) {
     if (context.json) context.printJson(stats);
     else context.print(formatStats(stats));
@@ -37,7 +37,7 @@ async function linksOf(
 ): Promise<Readonly<Record<string, LinkCounters>>> {
   const own = Object.entries(stats.links).filter(([name]) => name === wanted);
   if (own.length > 0) return Object.fromEntries(own);
-  const rows = await client.get<LinkRow[]>('/v1/links');
+  const rows = await client.get('/v1/links');
   findLink(rows, wanted);
   const ports = rows.filter((row) => row.master === wanted).map((row) => row.ifname);
   return Object.fromEntries(Object.entries(stats.links).filter(([name]) => ports.includes(name)));

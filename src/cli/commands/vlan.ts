@@ -2,7 +2,7 @@
  * `overtap vlan`: VLAN membership of ports and the VLAN to VNI table, in the grammar of `bridge vlan`. What the words of a
  * change mean is in `requests/vlan.ts`.
  */
-import type { LinkRow, VlansAnswer, VlansRequest } from '../../api/api.js';
+import type { VlansRequest } from '../../api/api.js';
 import type { Context, Invocation } from '../context.js';
 import { formatTunnels, formatVlans } from '../format/vlan.js';
 import { findLink } from '../links.js';
@@ -43,8 +43,8 @@ async function show(context: Context, name: string, words: readonly string[]): P
   const port = one(found, 'dev');
   const vid = integer(found, 'vid', 1, 4094);
   const client = await context.client();
-  if (port !== undefined) findLink(await client.get<LinkRow[]>('/v1/links'), port);
-  const answer = await client.get<VlansAnswer>('/v1/vlans');
+  if (port !== undefined) findLink(await client.get('/v1/links'), port);
+  const answer = await client.get('/v1/vlans');
   if (name === 'tunnelshow') {
     const rows = answer.tunnels
       .filter((row) => port === undefined || row.ifname === port)

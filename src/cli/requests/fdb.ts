@@ -1,7 +1,7 @@
 /**
  * The words of `bridge fdb` as requests and as queries. Pure.
  */
-import type { FdbRequest, FdbState } from '../../api/api.js';
+import type { FdbFlush, FdbRequest, FdbState } from '../../api/api.js';
 import { UsageError } from '../errors.js';
 import { address, given, mac, udpPortOf, VNI, vlanOf, vniOf } from '../values.js';
 import { type Grammar, integer, one, parseWords, required, type WordRule, type Words } from '../words.js';
@@ -99,7 +99,7 @@ function oneState(found: Words): FdbState | undefined {
 }
 
 /** @throws UsageError */
-export function fdbFlush(words: readonly string[]): FdbRequest {
+export function fdbFlush(words: readonly string[]): FdbFlush {
   const rules = [...DEV, BRIDGE, ...PLACE, DST, ...TABLE, ...MANY_STATES];
   const found = parseWords({ command: 'fdb flush', rules }, words);
   return given({
@@ -117,7 +117,7 @@ export interface FdbQuery {
   readonly dev?: string;
   readonly br?: string;
   /** What the switch is asked to narrow by, as `?mac=...&dev=...`; empty for everything. */
-  readonly query: string;
+  readonly query: '' | `?${string}`;
 }
 
 /** @throws UsageError */
@@ -155,7 +155,7 @@ function queryOf(found: Words, more: { mac?: string; state: string | undefined }
   const text = new URLSearchParams(
     Object.entries(asked).map(([key, value]): [string, string] => [key, String(value)]),
   ).toString();
-  return given({ dev, br, query: text === '' ? '' : `?${text}` });
+  return given({ dev, br, query: text === '' ? ('' as const) : (`?${text}` as const) });
 }
 
 /** The states asked for; undefined when none is named. */

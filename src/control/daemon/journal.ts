@@ -26,7 +26,7 @@ export function journalOf(changes: ChangeLog, running: Switch): Journal {
   return {
     done(by, change, answer) {
       if (change.kind !== 'apply') note(by, change, { facts: removedBy(answer) });
-      else if (change.request.dryRun !== true) note(by, change, { facts: commandsOf(answer as ApplyAnswer) });
+      else if (change.request.dry_run !== true) note(by, change, { facts: commandsOf(answer as ApplyAnswer) });
     },
     // A fault of the switch has a line of its own.
     refused: (by, change, error) =>

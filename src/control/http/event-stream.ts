@@ -6,31 +6,10 @@
  * again. One that takes nothing for a while is cut off. The hub listens to the switch only while somebody reads.
  */
 import type { ServerResponse } from 'node:http';
-import type { SwitchEvent } from '../../api/api.js';
+import type { EventKind, SwitchEvent } from '../../api/api.js';
 import type { Controls } from '../controls.js';
 import { every, guarded, soon } from '../guard.js';
 import type { Limits } from './server-limits.js';
-
-export type EventKind = SwitchEvent['event'];
-
-/** Every kind there is; the type holds it complete. */
-const KINDS: Readonly<Record<EventKind, true>> = {
-  learned: true,
-  moved: true,
-  aged: true,
-  added: true,
-  changed: true,
-  deleted: true,
-  mac_moves: true,
-  l2miss: true,
-  l3miss: true,
-  neigh_conflict: true,
-  vtep_unknown: true,
-  link: true,
-  mdb: true,
-  lost: true,
-};
-export const EVENT_KINDS = Object.keys(KINDS) as readonly EventKind[];
 
 /** Characters of gathered events that are written at once, without waiting for the end of the pass. */
 const GATHER = 64 * 1024;

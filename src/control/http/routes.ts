@@ -5,12 +5,14 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ChangeRequest, LogLevel } from '../../api/api.js';
+import { openApiDocument } from '../../api/openapi.js';
+import { READ_ROUTES, type ReadPath, type ReadRoutes, type WriteRoutes } from '../../api/routes.js';
 import type { Controls } from '../controls.js';
 import type { Views } from '../listings.js';
 import type { EventHub } from './event-stream.js';
 import { HttpRefusal } from './http-refusal.js';
 import { METRICS_TYPE, metricParts } from './metrics.js';
-import { readQuery, readRequest } from './request-schemas.js';
+import { readKinds, readQuery, readRequest } from './read-request.js';
 import { requester } from './requester.js';
 import type { Limits } from './server-limits.js';
 import { jsonArray, sendText, type Turns } from './text-stream.js';
@@ -29,7 +31,15 @@ export interface LevelControl {
   set(level: LogLevel, by: string): void;
 }
 
-type Asked<K extends ChangeRequest['kind']> = Extract<ChangeRequest, { kind: K }>['request'];
+/** The kind of change that each path asks for. */
+const CHANGES = {
+  '/v1/links': 'link',
+  '/v1/fdb': 'fdb',
+  '/v1/vlans': 'vlan',
+  '/v1/neigh': 'neigh',
+  '/v1/mdb': 'mdb',
+  '/v1/apply': 'apply',
+} as const satisfies Partial<Record<keyof WriteRoutes, ChangeRequest['kind']>>;
 
 /** What the routes carry requests to. */
 export interface Served {
@@ -52,15 +62,18 @@ export function addRoutes(app: FastifyInstance, served: Served): void {
 
 /** Listings that are small enough to be made at once. */
 function addListings(app: FastifyInstance, { views, log }: Served): void {
-  const listing = (path: string, view: () => unknown): void => {
+  const listing = <P extends ReadPath>(path: P, view: () => ReadRoutes[P] | Promise<ReadRoutes[P]>): void => {
     app.get(path, (request) => {
-      readQuery.none(request.query);
+      readQuery(READ_ROUTES[path].query, request.query);
       return view();
     });
   };
   listing('/v1/info', () => views.info);
   listing('/v1/log', () => ({ level: log.level() }));
-  app.get('/v1/links', (request) => views.links(readQuery.links(request.query)));
+  listing('/v1/openapi.json', () => openApiDocument(views.info.version));
+  app.get('/v1/links', (request): ReadRoutes['/v1/links'] =>
+    views.links(readQuery(READ_ROUTES['/v1/links'].query, request.query).details === '1'),
+  );
   listing('/v1/vlans', () => views.vlans());
   listing('/v1/mdb', () => views.mdb());
   listing('/v1/stats', () => views.stats());
@@ -71,11 +84,11 @@ function addListings(app: FastifyInstance, { views, log }: Served): void {
 function addStreams(app: FastifyInstance, served: Served): void {
   const { views, events } = served;
   app.get('/v1/fdb', (request, reply) => {
-    const filter = readQuery.fdb(request.query);
+    const filter = readQuery(READ_ROUTES['/v1/fdb'].query, request.query);
     stream(reply, JSON_TYPE, jsonArray(views.fdb(filter)), served);
   });
   app.get('/v1/neigh', (request, reply) => {
-    readQuery.none(request.query);
+    readQuery(READ_ROUTES['/v1/neigh'].query, request.query);
     stream(reply, JSON_TYPE, jsonArray(views.neigh()), served);
   });
   app.get('/metrics', (_request, reply) => {
@@ -86,7 +99,7 @@ function addStreams(app: FastifyInstance, served: Served): void {
     stream(reply, METRICS_TYPE, parts, served);
   });
   app.get('/v1/events', (request, reply) => {
-    const kinds = readQuery.events(request.query);
+    const kinds = readKinds(request.query);
     if (events.full) {
       const most = served.limits.eventStreams;
       throw new HttpRefusal(503, 'overloaded', `${most} clients read events already; end one of them first`);
@@ -96,16 +109,14 @@ function addStreams(app: FastifyInstance, served: Served): void {
 }
 
 function addChanges(app: FastifyInstance, { controls, journal, log }: Served): void {
-  const change = <K extends ChangeRequest['kind']>(
-    path: string,
-    kind: K,
-    read: (body: unknown) => Asked<K>,
-    carry: (request: Asked<K>) => Promise<unknown>,
+  const change = <P extends keyof typeof CHANGES>(
+    path: P,
+    carry: (request: WriteRoutes[P]['request']) => Promise<WriteRoutes[P]['answer'] | undefined>,
   ): void => {
     app.post(path, async (request, reply) => {
-      const asked = read(request.body);
+      const asked = readRequest(path, request.body);
       const by = requester(request.raw.socket);
-      const told = { kind, request: asked } as ChangeRequest;
+      const told = { kind: CHANGES[path], request: asked } as ChangeRequest;
       try {
         const answer = await carry(asked);
         journal.done(by, told, answer);
@@ -116,17 +127,19 @@ function addChanges(app: FastifyInstance, { controls, journal, log }: Served): v
       }
     });
   };
-  change('/v1/links', 'link', readRequest.link, (request) => controls.link(request));
-  change('/v1/fdb', 'fdb', readRequest.fdb, (request) => controls.fdb(request));
-  change('/v1/vlans', 'vlan', readRequest.vlan, (request) => controls.vlan(request));
-  change('/v1/neigh', 'neigh', readRequest.neigh, (request) => controls.neigh(request));
-  change('/v1/mdb', 'mdb', readRequest.mdb, (request) => controls.mdb(request));
-  change('/v1/apply', 'apply', readRequest.apply, (request) => controls.apply(request));
+  change('/v1/links', (request) => controls.link(request).then(nothing));
+  change('/v1/fdb', (request) => controls.fdb(request));
+  change('/v1/vlans', (request) => controls.vlan(request).then(nothing));
+  change('/v1/neigh', (request) => controls.neigh(request).then(nothing));
+  change('/v1/mdb', (request) => controls.mdb(request).then(nothing));
+  change('/v1/apply', (request) => controls.apply(request));
   app.post('/v1/log', (request, reply) => {
-    log.set(readRequest.log(request.body).level, requester(request.raw.socket));
+    log.set(readRequest('/v1/log', request.body).level, requester(request.raw.socket));
     return reply.code(204).send();
   });
 }
+
+const nothing = (): undefined => undefined;
 
 function stream(reply: FastifyReply, type: string, parts: Iterable<string | undefined>, served: Served): void {
   sendText(taken(reply), type, parts, served.turns, served.limits).catch(served.report);

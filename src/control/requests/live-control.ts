@@ -141,7 +141,7 @@ export class LiveControl implements Controls {
     });
   }
 
-  apply({ config: value, dryRun }: ApplyRequest): Promise<ApplyAnswer> {
+  apply({ config: value, dry_run: dryRun }: ApplyRequest): Promise<ApplyAnswer> {
     return this.exclusively(async () => {
       this.settle();
       const { model } = this.parts.reconciler;

@@ -4,6 +4,7 @@
  */
 
 import type {
+  FdbFilter,
   FdbRow,
   LinkCounters,
   LinkRow,
@@ -25,7 +26,7 @@ import { ageOf } from '../../fdb/ageing.js';
 import type { FdbRow as FdbEntry, FdbReader } from '../../fdb/table.js';
 import { netnsName } from '../../port/netns.js';
 import { formatMac } from '../../wire/ethernet.js';
-import { type FdbFilter, fitsFilter } from '../listings.js';
+import { fitsFilter } from '../listings.js';
 import { type Entry, isForMany } from '../model/entries.js';
 import type { BridgeModel, NicState, Port, SwitchModel, TapPort, VxlanPort } from '../model/model.js';
 import { flagWords, remoteAddress, stateOf, vniOf } from '../model/naming.js';

@@ -6,7 +6,7 @@
  *                         VNI 100, UDP 8472; remote by
  *        overtap fdb append 00:00:00:00:00:00 dev vxlan21 dst 192.0.2.2
  */
-import type { FdbRequest, FdbRow } from '../../api/api.js';
+import type { FdbRequest } from '../../api/api.js';
 import { VXLAN_PORT } from '../../wire/vxlan.js';
 import type { Sniffer } from '../capture/sniffer.js';
 import type { Seen } from '../checks/findings.js';
@@ -120,7 +120,7 @@ async function append(inspection: Inspection, host: Host, dst: string): Promise<
 
 /** The remotes that `fdb show` has for what is flooded. */
 async function remotesOf(inspection: Inspection, host: Host): Promise<string[]> {
-  const rows = await inspection.client(host.name).get<FdbRow[]>('/v1/fdb');
+  const rows = await inspection.client(host.name).get('/v1/fdb');
   return rows.flatMap(({ mac, ifname, dst }) =>
     mac === ALL_ZEROS && ifname === DEV && dst !== undefined ? [dst] : [],
   );

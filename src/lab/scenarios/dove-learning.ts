@@ -72,6 +72,6 @@ export async function forgetsSilent(inspection: Inspection): Promise<Seen> {
 
 /** What the first host has learned from the tunnel in that VNI. */
 async function learnedRows(inspection: Inspection): Promise<FdbRow[]> {
-  const rows = await inspection.client(hosts[0].name).get<FdbRow[]>('/v1/fdb');
+  const rows = await inspection.client(hosts[0].name).get('/v1/fdb');
   return rows.filter(({ ifname, state }) => ifname === LEARNING && state === 'dynamic');
 }

@@ -3,7 +3,7 @@
  * in docker's overlay network. A switch that lacks an address or a place says so; a control program on its event stream
  * answers; so nothing is flooded and nothing learned. How it is built is in dove-place.ts.
  */
-import type { FdbRequest, FdbRow, LinkRequest, NeighRequest, NeighRow } from '../../api/api.js';
+import type { FdbRequest, FdbRow, LinkRequest, NeighRequest } from '../../api/api.js';
 import type { ObservedDatagram, ObservedFrame } from '../capture/observed-frame.js';
 import type { Sniffer } from '../capture/sniffer.js';
 import { type Prober, probeAddress } from '../checks/arp-probe.js';
@@ -216,8 +216,8 @@ async function goesStraight(inspection: Inspection, wires: Wires): Promise<Seen>
   // The first frames still go by the router: it is they that make the switches ask.
   const [near, far] = [inspection.client(hosts[0].name), inspection.client(hosts[1].name)];
   const knows = async (client: typeof near, { address, mac }: Station): Promise<boolean> => {
-    const neighbours = await client.get<NeighRow[]>('/v1/neigh');
-    const places = await client.get<FdbRow[]>('/v1/fdb');
+    const neighbours = await client.get('/v1/neigh');
+    const places = await client.get('/v1/fdb');
     return neighbours.some(({ dst }) => dst === address) && places.some((row) => row.mac === mac);
   };
   const bothKnow = async (): Promise<boolean> => {
@@ -256,7 +256,7 @@ async function knowsWhatWasTold(inspection: Inspection, programs: readonly Contr
 }
 
 async function toldRows(inspection: Inspection, host: Host): Promise<FdbRow[]> {
-  return (await inspection.client(host.name).get<FdbRow[]>('/v1/fdb')).filter(({ ifname }) => ifname === TOLD);
+  return (await inspection.client(host.name).get('/v1/fdb')).filter(({ ifname }) => ifname === TOLD);
 }
 
 /** What has crossed in the VNI where everything is told, by the wire of the host that sent it. */
@@ -284,7 +284,7 @@ function nothingFlooded(wires: Wires): Seen {
 async function forgetAll(inspection: Inspection): Promise<void> {
   for (const host of hosts) {
     const client = inspection.client(host.name);
-    for (const { dst, ifname } of await client.get<NeighRow[]>('/v1/neigh')) {
+    for (const { dst, ifname } of await client.get('/v1/neigh')) {
       const del: NeighRequest = { op: 'del', dst, dev: TOLD };
       if (ifname === TOLD) await client.post('/v1/neigh', del);
     }

@@ -8,7 +8,6 @@
  *       192.168.0.2       192.168.0.3       192.168.0.4
  *            '---------------- net --------------'
  */
-import type { FdbRow } from '../../api/api.js';
 import type { ObservedDatagram } from '../capture/observed-frame.js';
 import type { Sniffer } from '../capture/sniffer.js';
 import type { Seen } from '../checks/findings.js';
@@ -125,7 +124,7 @@ async function membersAre({ signal }: Inspection, expected: readonly Host[]): Pr
 }
 
 async function floodsToGroup(inspection: Inspection): Promise<Seen> {
-  const answers = await Promise.all(hosts.map(({ name }) => inspection.client(name).get<FdbRow[]>('/v1/fdb')));
+  const answers = await Promise.all(hosts.map(({ name }) => inspection.client(name).get('/v1/fdb')));
   const lists = answers.map((rows) => rows.filter(({ mac }) => mac === ALL_ZEROS).map(({ dst }) => dst));
   const holds = lists.every((list) => list.length === 1 && list[0] === GROUP);
   const seen = lists.map((list, index) => `${hosts[index]?.name} dst ${list.join(', ') || 'none'}`);
@@ -170,7 +169,7 @@ async function unicastIsDirect(inspection: Inspection, wires: Wires): Promise<Se
   const sent = own.tunnel.slice(starts[0]).filter(between(first, second));
   const direct = sent.filter(({ to }) => to === hosts[1].address).length;
   const astray = far.tunnel.slice(starts[1]).filter(between(first, second)).length;
-  const rows = await inspection.client(hosts[0].name).get<FdbRow[]>('/v1/fdb');
+  const rows = await inspection.client(hosts[0].name).get('/v1/fdb');
   const entry = rows.find(({ mac, dst }) => mac === second.mac && dst !== undefined);
   return {
     holds: talk.holds && fence.holds && inOrder && direct >= 10 && direct === sent.length && astray === 0,

@@ -7,7 +7,6 @@
  *        ns3 (VLAN 3) --'        VLAN 2 <-> VNI 2          '-- ns3 (VLAN 3)
  *                                VLAN 3 <-> VNI 3
  */
-import type { FdbRow } from '../../api/api.js';
 import type { ObservedDatagram } from '../capture/observed-frame.js';
 import type { Sniffer } from '../capture/sniffer.js';
 import type { Seen } from '../checks/findings.js';
@@ -144,7 +143,7 @@ async function wireIsRight(inspection: Inspection, wire: Sniffer): Promise<Seen>
 }
 
 async function fdbIsRight(inspection: Inspection, host: Host): Promise<Seen> {
-  const rows = await inspection.client(host.name).get<FdbRow[]>('/v1/fdb');
+  const rows = await inspection.client(host.name).get('/v1/fdb');
   const remote = hosts.find((other) => other !== host) as Host;
   const macs = new Set(guests.filter((one) => one.host === remote.name).map((one) => one.mac));
   const found = rows.filter((row) => macs.has(row.mac) && row.ifname === 'vxlan0');

@@ -6,7 +6,6 @@
  *         vxlan0 ===== VNI 42 ====== vxlan0
  *        192.0.2.1                   192.0.2.2
  */
-import type { FdbRow } from '../../api/api.js';
 import type { Seen } from '../checks/findings.js';
 import type { Inspection } from '../checks/inspection.js';
 import { mtuIsRight, reach, transfer } from '../checks/probes.js';
@@ -76,7 +75,7 @@ async function check(inspection: Inspection): Promise<void> {
 
 /** The entry of a MAC behind the remote; a learned one says so. */
 async function holdsEntry(inspection: Inspection, host: Host, mac: string): Promise<Seen> {
-  const rows = await inspection.client(host.name).get<FdbRow[]>('/v1/fdb');
+  const rows = await inspection.client(host.name).get('/v1/fdb');
   const remote = otherThan(hosts, host).address;
   const found = rows.filter((row) => row.mac === mac && row.ifname === 'vxlan0');
   const right = found.filter((row) => row.dst === remote && (mac === ALL_ZEROS || row.state === 'dynamic'));

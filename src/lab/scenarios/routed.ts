@@ -10,7 +10,6 @@
  * two apart by the MACs on the wire, by the time to live, which each router lowers by one, and by broadcasts, which
  * end at the router. The guests' NICs have the full 1500 bytes, the transit has 50 less: the routers say so to TCP.
  */
-import type { LinkRow } from '../../api/api.js';
 import type { ObservedFrame } from '../capture/observed-frame.js';
 import type { Sniffer } from '../capture/sniffer.js';
 import type { Seen } from '../checks/findings.js';
@@ -135,7 +134,7 @@ async function check(inspection: Inspection): Promise<void> {
 
 async function transitMtuIsRight(inspection: Inspection): Promise<Seen> {
   const ports = routers.map(({ transit }) => transit.port);
-  const answers = await Promise.all(hosts.map(({ name }) => inspection.client(name).get<LinkRow[]>('/v1/links')));
+  const answers = await Promise.all(hosts.map(({ name }) => inspection.client(name).get('/v1/links')));
   const found = answers.flat().filter(({ ifname }) => ports.includes(ifname));
   const holds = found.length === ports.length && found.every(({ mtu }) => mtu === GUEST_MTU);
   return { holds, seen: found.map(({ ifname, mtu }) => `${ifname} ${mtu}`).join(', ') || 'no such port' };

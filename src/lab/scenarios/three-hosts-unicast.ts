@@ -107,7 +107,7 @@ async function isSuppressed(inspection: Inspection, prober: Prober, target: stri
   inspection.send(prober.guest, [requestFrame(prober.guest, target)]);
   const client = inspection.client(prober.guest.host);
   const what = `neigh show has ${target}`;
-  await waitUntil(async () => isKnown(await client.get<NeighRow[]>('/v1/neigh')), {
+  await waitUntil(async () => isKnown(await client.get('/v1/neigh')), {
     what,
     limitMs: LEARN_LIMIT_MS,
     signal: inspection.signal,

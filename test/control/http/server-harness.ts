@@ -7,10 +7,10 @@ import { request } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ApplyAnswer, FdbRow, FlushAnswer, StatsAnswer, SwitchEvent } from '../../../src/api/api.js';
+import type { ApplyAnswer, FdbFilter, FdbRow, FlushAnswer, StatsAnswer, SwitchEvent } from '../../../src/api/api.js';
 import type { Controls } from '../../../src/control/controls.js';
 import { type ControlServer, type ServeOptions, serve } from '../../../src/control/http/server.js';
-import { type FdbFilter, fitsFilter, type Views } from '../../../src/control/listings.js';
+import { fitsFilter, type Views } from '../../../src/control/listings.js';
 
 /** Notes requests as `[what, request]`, answers as told and passes events on. */
 export class FakeControls implements Controls {

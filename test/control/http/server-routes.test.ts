@@ -99,11 +99,11 @@ describe('changes', () => {
       status: 200,
       value: { removed: 7 },
     });
-    expect(await post('/v1/apply', { config: { name: 'host1' }, dryRun: true })).toEqual({
+    expect(await post('/v1/apply', { config: { name: 'host1' }, dry_run: true })).toEqual({
       status: 200,
       value: { commands: ['link del tap1'] },
     });
-    expect(server.controls.asked.at(-1)).toEqual(['apply', { config: { name: 'host1' }, dryRun: true }]);
+    expect(server.controls.asked.at(-1)).toEqual(['apply', { config: { name: 'host1' }, dry_run: true }]);
   });
 
   const refusals: [code: ChangeRefused['code'], status: number][] = [
@@ -180,7 +180,7 @@ describe('bad values', () => {
       { op: 'add', dev: 'br0', port: 'tap1', grp: '192.0.2.1' },
       'grp: is no multicast address; give one such as 239.1.1.1 or ff05::1',
     ],
-    ['/v1/apply', { dryRun: true }, 'config: is missing; give the value of a configuration file'],
+    ['/v1/apply', { dry_run: true }, 'config: is missing; give the value of a configuration file'],
   ];
   it.each(bad)('%s %j', async (url, body, message) => {
     expect(await post(url, body)).toEqual({ status: 400, value: { error: { code: 'invalid', message } } });

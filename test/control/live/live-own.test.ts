@@ -104,7 +104,7 @@ it('stands in a file, which a running switch prints and finds equal', async () =
     { mac: MAC, vlan: 3 },
   ]);
   expect(checkDocument(config, { hostname: () => 'live' }).config.bridges[0]?.fdb).toHaveLength(2);
-  expect(await live.controls.apply({ config, dryRun: true })).toEqual({ commands: [] });
+  expect(await live.controls.apply({ config, dry_run: true })).toEqual({ commands: [] });
   const back = await live.controls.apply({ config: documentOf(said) });
   expect(back.commands).toEqual([`fdb del ${MAC} dev br1 vlan 3`]);
   const forth = await live.controls.apply({ config });

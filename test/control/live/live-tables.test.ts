@@ -46,7 +46,7 @@ async function tablesOf(live: LiveSwitch): Promise<Tables> {
 const bindings = (live: LiveSwitch): string[] =>
   [...live.neigh.list()].flatMap((row) => (row === undefined ? [] : [`${row.dst} ${row.lladdr} ${row.vlan}`]));
 const commands = async (live: LiveSwitch, config: Raw, dryRun = true): Promise<string[]> =>
-  (await live.controls.apply({ config, dryRun })).commands;
+  (await live.controls.apply({ config, dry_run: dryRun })).commands;
 
 describe('bindings and groups of a file', () => {
   it('are put in at the start, and are what is printed', async () => {

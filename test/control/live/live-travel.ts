@@ -68,7 +68,7 @@ export function stated(live: LiveSwitch, without: readonly string[] = []): Recor
 }
 
 export async function commandsOf(live: LiveSwitch, target: Raw, dryRun = false): Promise<string[]> {
-  const { commands } = await live.controls.apply({ config: target, dryRun });
+  const { commands } = await live.controls.apply({ config: target, dry_run: dryRun });
   return commands;
 }
 

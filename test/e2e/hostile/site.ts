@@ -7,7 +7,6 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { LinkRow } from '../../../src/api/api.js';
 import { createClient } from '../../../src/client/client.js';
 import { until } from '../processes.js';
 import { RunningSwitch, switchCommand } from '../switch.js';
@@ -87,7 +86,7 @@ async function startFirst(
     'every port of the first switch is up',
     async () => {
       if (!sw.program.running) throw new Error(`the first switch has ended: ${sw.program.errors}`);
-      const links = await client.get<LinkRow[]>('/v1/links').catch(() => []);
+      const links = await client.get('/v1/links').catch(() => []);
       return links.length > 0 && links.every(({ operstate }) => operstate === 'UP');
     },
     START_MS,

@@ -1,0 +1,90 @@
+/** `/v1/events`: what the switch streams, each as `event: KIND` and `data: JSON`. */
+import { z } from 'zod';
+import { FDB_STATES, words } from './fdb.js';
+import { count, said } from './fields.js';
+
+const entry = {
+  mac: z.string(),
+  ifname: z.string(),
+  master: z.string(),
+  vlan: z.int().exactOptional(),
+  vni: z.int().exactOptional(),
+  dst: z.string().exactOptional(),
+  state: z.enum(FDB_STATES),
+};
+const ENTRY = z.object(entry);
+
+const place = { ifname: z.string(), vlan: z.int().exactOptional(), vni: z.int().exactOptional() };
+
+export const SWITCH_EVENT = z
+  .discriminatedUnion('event', [
+    z.object({ event: z.enum(['learned', 'aged', 'deleted', 'added', 'changed']), ...entry }),
+    z.object({
+      event: z.literal('moved'),
+      from: z.object({ ifname: z.string(), dst: z.string().exactOptional() }),
+      ...entry,
+    }),
+    z
+      .object({
+        event: z.literal('mac_moves'),
+        mac: z.string(),
+        master: z.string(),
+        vlan: z.int().exactOptional(),
+        moves: count,
+        ports: z.array(z.string()),
+      })
+      .meta({
+        description:
+          "A MAC moves more often than the bridge's `mac_move_limit`; reported once until it is quiet again.",
+      }),
+    z
+      .object({
+        event: z.literal('vtep_unknown'),
+        ifname: z.string(),
+        address: z.string(),
+        vni: z.int(),
+        count,
+        first: z.string(),
+        last: z.string(),
+      })
+      .meta({
+        description: 'Datagrams are dropped: their source is no remote of the port. Reported at a limited rate.',
+      }),
+    z.object({ event: z.literal('l2miss'), mac: z.string(), ...place }),
+    z.object({ event: z.literal('l3miss'), dst: z.string(), ...place }),
+    z.object({ event: z.literal('neigh_conflict'), dst: z.string(), lladdr: z.array(z.string()), ...place }).meta({
+      description: 'Several MACs claim one address; the binding stays `lladdr[0]` until the dispute is over.',
+    }),
+    z.object({
+      event: z.literal('link'),
+      ifname: z.string(),
+      type: z.string(),
+      change: z.enum(['added', 'deleted', 'changed', 'up', 'down']),
+      master: z.string().exactOptional(),
+    }),
+    z.object({
+      event: z.literal('mdb'),
+      change: z.enum(['added', 'deleted']),
+      dev: z.string(),
+      port: z.string(),
+      grp: z.string(),
+      vid: z.int().exactOptional(),
+      dst: z.string().exactOptional(),
+    }),
+    z
+      .object({ event: z.literal('lost'), count: said(count, 'Events that are missing here.') })
+      .meta({ description: 'The reader was too slow, or changes came too fast.' }),
+  ])
+  .meta({ id: 'SwitchEvent' });
+
+export type SwitchEvent = z.output<typeof SWITCH_EVENT>;
+export type EventKind = SwitchEvent['event'];
+/** Entry that an FDB event is about. */
+export type EventEntry = z.output<typeof ENTRY>;
+
+/** Every kind there is. */
+export const EVENT_KINDS = SWITCH_EVENT.options.flatMap(({ shape: { event } }) =>
+  event instanceof z.ZodEnum ? event.options : [...event.values],
+) as [EventKind, ...EventKind[]];
+
+export const EVENTS_QUERY = z.strictObject({ kinds: words(EVENT_KINDS).exactOptional() });

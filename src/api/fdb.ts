@@ -1,0 +1,131 @@
+/** `/v1/fdb`: the forwarding database, and changes of it. */
+import { z } from 'zod';
+import { expected, value } from '../values/value.js';
+import { anyIp, count, linkName, said } from './fields.js';
+
+export const FDB_STATES = ['dynamic', 'static', 'permanent'] as const;
+
+const state = value.choice(FDB_STATES);
+
+const stateList = z
+  .array(state, { error: expected(`"all" or a list of ${FDB_STATES.join(', ')}`) })
+  .min(1, { error: 'is empty; give one state or leave the list out' });
+
+/** Either of two shapes. A union would say only that neither fits. */
+const flushStates = z
+  .unknown()
+  .transform((input, context): FdbState[] | 'all' => {
+    if (input === 'all') return 'all';
+    const { data, error } = stateList.safeParse(input);
+    for (const { path, message } of error?.issues ?? []) context.issues.push({ code: 'custom', path, message, input });
+    return data ?? z.NEVER;
+  })
+  .meta({
+    anyOf: [{ const: 'all' }, { type: 'array', items: { enum: [...FDB_STATES] }, minItems: 1 }],
+    description: 'States of the entries that go. Default: learned ones only; `all`: flood lists too.',
+  });
+
+const key = {
+  mac: value.mac,
+  dev: said(linkName, 'The port; or a bridge, for the host itself.'),
+  vlan: value.vid.exactOptional(),
+  vni: said(
+    value.vni,
+    'The VNI that the entry is of; beside `src_vni`, or on a port with one VNI, the one that its frames are sent with.',
+  ).exactOptional(),
+  src_vni: said(value.vni, 'The VNI that the entry is of, where `vni` is another one.').exactOptional(),
+  port: said(value.udpPort, 'UDP port of `dst`.').exactOptional(),
+  via: said(
+    value.netdev,
+    'Device that frames to `dst` leave by: that of the port (`dev`), or the request is refused.',
+  ).exactOptional(),
+};
+
+/** An entry, or one destination of a zero or multicast MAC, that is to be there. */
+const put = z.strictObject({
+  op: said(
+    z.enum(['add', 'append', 'replace']),
+    '`add` refuses an entry that is there, `replace` makes it as told, `append` adds a destination.',
+  ),
+  ...key,
+  dst: said(value.vtepIp, 'The remote. Without it, on a vxlan port: the flood list.').exactOptional(),
+  state: said(state, 'Default: `permanent`, as with `bridge fdb`.').exactOptional(),
+  sticky: value.flag.exactOptional(),
+  extern_learn: value.flag.exactOptional(),
+});
+
+const del = z.strictObject({ op: z.literal('del'), ...key, dst: anyIp.exactOptional() });
+
+const flush = z
+  .strictObject({
+    op: z.literal('flush'),
+    dev: linkName.exactOptional(),
+    br: linkName.exactOptional(),
+    vlan: value.vid.exactOptional(),
+    vni: value.vni.exactOptional(),
+    dst: anyIp.exactOptional(),
+    state: flushStates.exactOptional(),
+  })
+  .meta({ description: 'Removes the entries that fit all fields given. Answers with the number removed.' });
+
+export const FDB_REQUEST = z.discriminatedUnion('op', [put, del, flush]);
+
+export type FdbState = (typeof FDB_STATES)[number];
+export type FdbRequest = z.output<typeof FDB_REQUEST>;
+export type FdbPut = z.output<typeof put>;
+export type FdbDelete = z.output<typeof del>;
+export type FdbFlush = z.output<typeof flush>;
+
+export const FLUSH_ANSWER = z.object({ removed: count }).meta({ id: 'FlushAnswer' });
+export type FlushAnswer = z.output<typeof FLUSH_ANSWER>;
+
+/** A query's number, written in digits. */
+function digits(schema: z.ZodInt) {
+  return z
+    .preprocess((input) => (/^[0-9]{1,9}$/.test(String(input)) ? Number(input) : input), schema)
+    .meta({ type: 'integer' });
+}
+
+/** A query's list of words, separated by commas. */
+export function words<const T extends readonly [string, ...string[]]>(known: T) {
+  return z
+    .string()
+    .transform((list) => list.split(','))
+    .pipe(z.array(value.choice(known)))
+    .meta({ description: `Some of ${known.join(', ')}, separated by commas.` });
+}
+
+export const FDB_QUERY = z.strictObject({
+  mac: value.mac.exactOptional(),
+  dev: linkName.exactOptional(),
+  br: linkName.exactOptional(),
+  vlan: digits(value.vid).exactOptional(),
+  vni: digits(value.vni).exactOptional(),
+  dst: anyIp.exactOptional(),
+  state: words(FDB_STATES).exactOptional(),
+});
+
+/** All that are given must fit; of `state`, one. */
+export type FdbFilter = z.output<typeof FDB_QUERY>;
+
+export const FDB_ROW = z
+  .object({
+    mac: z.string(),
+    ifname: z.string(),
+    master: z.string(),
+    vlan: z.int().exactOptional(),
+    vni: said(z.int(), 'The VNI that frames are sent with.').exactOptional(),
+    src_vni: said(z.int(), 'The VNI that the entry is of, where `vni` is another one.').exactOptional(),
+    dst: said(z.string(), 'Address of the remote that the MAC is behind.').exactOptional(),
+    port: said(z.int(), "UDP port of that remote, where it is not the port's own.").exactOptional(),
+    state: z.enum(FDB_STATES),
+    flags: said(z.array(z.string()), "iproute2's words: `self`, `sticky`, `extern_learn` and the like."),
+    updated: said(count, 'Seconds since the last refresh; absent for permanent entries.').exactOptional(),
+    moves: said(count, 'How often the entry moved to another destination.'),
+  })
+  .meta({
+    id: 'FdbRow',
+    description: 'One FDB entry, or one remote of a flood list (MAC 00:00:00:00:00:00), as `bridge -j fdb` shows it.',
+  });
+
+export type FdbRow = z.output<typeof FDB_ROW>;

@@ -1,0 +1,45 @@
+/**
+ * Schemas of single fields that several requests and answers share. Texts come out canonical: MACs in lower case, addresses as
+ * RFC 5952 writes them. Whether a field fits the switch is for the switch to decide.
+ */
+import { z } from 'zod';
+import { canonicalIp, isMulticastIp, splitZone } from '../values/address.js';
+import { quote } from '../values/show.js';
+import { expected, value } from '../values/value.js';
+import { isLinkLocal } from '../wire/ip-address.js';
+
+/** Characters of a link's shown name: a vxlan port's host port is called `NAME@host`. */
+const NAME_MAX = 32;
+
+export const linkName = z
+  .string({ error: expected('the name of a link') })
+  .min(1, { error: 'is empty; give the name of a link' })
+  .max(NAME_MAX, { error: `no link has a name of more than ${NAME_MAX} characters` });
+
+/** Any address, of a group too: for finding and deleting entries. A zone is dropped, since the port's own holds. */
+export const anyIp = z.string({ error: expected('an IPv4 or IPv6 address') }).transform((text, context) => {
+  const { address, zone } = splitZone(text);
+  const ip = canonicalIp(zone !== undefined && isLinkLocal(address.toLowerCase()) ? address : text);
+  if (ip !== undefined) return ip.text;
+  context.issues.push({
+    code: 'custom',
+    message: `expected an IPv4 or IPv6 address, found ${quote(text)}`,
+    input: text,
+  });
+  return z.NEVER;
+});
+
+export const groupIp = anyIp.refine((text) => isMulticastIp(text), {
+  error: 'is no multicast address; give one such as 239.1.1.1 or ff05::1',
+});
+
+/** VLAN ID. */
+export const vid = value.vid;
+export const lastVid = value.vid.meta({ description: 'Last VLAN ID of a range, inclusive.' });
+export const count = z.int().min(0);
+export const text = z.string();
+
+/** A field with its meaning, which the OpenAPI document and docs/http-api.md show. */
+export function said<T extends z.ZodType>(schema: T, description: string): T {
+  return schema.meta({ description });
+}

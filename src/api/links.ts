@@ -1,0 +1,59 @@
+/** `/v1/links`: bridges and ports, and changes of them. */
+import { z } from 'zod';
+import { expected, value } from '../values/value.js';
+import { linkName, said } from './fields.js';
+
+export const LINK_TYPES = ['bridge', 'tap', 'vxlan'] as const;
+
+const options = z
+  .record(z.string(), z.unknown(), { error: expected("a mapping of options, as in the configuration's file") })
+  .meta({
+    description: 'Keys and values of the configuration file. A value of null takes an option back to its default.',
+  });
+
+export const LINK_REQUEST = z.discriminatedUnion('op', [
+  z.strictObject({
+    op: z.literal('add'),
+    name: value.netdev,
+    type: value.choice(LINK_TYPES),
+    master: linkName.exactOptional(),
+    options: options.exactOptional(),
+  }),
+  z.strictObject({ op: z.literal('del'), name: linkName }),
+  z.strictObject({
+    op: z.literal('set'),
+    name: linkName,
+    master: said(linkName.nullable(), 'A bridge; null takes a port out of its bridge.').exactOptional(),
+    options: options.exactOptional(),
+  }),
+]);
+
+export type LinkRequest = z.output<typeof LINK_REQUEST>;
+export type LinkOptions = Record<string, unknown>;
+
+export const LINKS_QUERY = z.strictObject({
+  details: said(
+    value.choice(['0', '1']),
+    '`1`: every option in force, defaults among them; else those that were configured.',
+  ).exactOptional(),
+});
+
+/** One link, as `ip -j link` shows it; the further keys are the link's options as configured. */
+export const LINK_ROW = z
+  .looseObject({
+    ifname: z.string(),
+    type: z.string(),
+    master: said(z.string(), 'The bridge that a port belongs to.').exactOptional(),
+    operstate: z.enum(['UP', 'DOWN']),
+    mtu: z.int(),
+    address: said(z.string(), "The link's MAC address.").exactOptional(),
+    nic: said(
+      z.string(),
+      "The NIC's name where that is not the link's: as the file has it, or as its owner has renamed it.",
+    ).exactOptional(),
+    nic_netns: said(z.string(), 'The namespace that the NIC was moved to, by name, or `net:[number]`.').exactOptional(),
+    fault: said(z.string(), 'Why a port is DOWN though it is set up: its device, address or routes.').exactOptional(),
+  })
+  .meta({ id: 'LinkRow', description: "A link. The further keys are the link's options as configured." });
+
+export type LinkRow = z.output<typeof LINK_ROW>;
