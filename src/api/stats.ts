@@ -79,7 +79,7 @@ export const STATS_ANSWER = z
     replicated: said(count, 'Copies that flooding made beyond the first of each frame.'),
     tunnel_gso: said(count, 'TCP superframes that left unsegmented, for the NIC to segment.').exactOptional(),
     retired: z
-      .object({ ...traffic, drops: DROPS })
+      .object({ ...traffic, rx_dropped: count.exactOptional(), tx_dropped: count.exactOptional(), drops: DROPS })
       .meta({ description: 'Counters of deleted ports, so that the sums still balance.' }),
     fdb: FDB_COUNTERS,
     control: CONTROL_COUNTERS.exactOptional(),
