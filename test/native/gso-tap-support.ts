@@ -6,7 +6,6 @@
  * What leaves whole passes `in0` so; `out0` has no offloads, so that the kernel makes of it there what a NIC would have made: the far host
  * gets segments with complete checksums.
  */
-import { execFileSync } from 'node:child_process';
 import { expect } from 'vitest';
 import { type Capture, openCapture } from '../../src/port/capture.js';
 import type { NativeNic, NativeNicOptions } from '../../src/port/native-nic.js';
@@ -31,7 +30,7 @@ export function netnsExec(netns: string, ...command: string[]): string {
 
 export function features(netns: string, dev: string, names: string[], on: boolean): void {
   const words = names.flatMap((name) => [name, on ? 'on' : 'off']);
-  inside(netns, () => execFileSync('ethtool', ['-K', dev, ...words], { stdio: ['ignore', 'pipe', 'pipe'] }));
+  netnsExec(netns, 'ethtool', '-K', dev, ...words);
 }
 
 export interface Wire {

@@ -3,13 +3,13 @@
  *
  * Every namespace is named `ott-<pid>-<n>` and deleted by `cleanUp`, as is everything given to `later`.
  */
-import { execFileSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { enterNamespace } from '../../src/native/binding.js';
 import { type Capture, openCapture } from '../../src/port/capture.js';
 import { createNativeNic, type NativeNic, type NativeNicOptions } from '../../src/port/native-nic.js';
 import * as layout from '../../src/port/nic.js';
 import { openTap, type TapHandle, type TapOptions } from '../../src/port/tap.js';
+import { quoted, shell, shellLine } from './shell.js';
 
 const undo: (() => void)[] = [];
 let made = 0;
@@ -29,15 +29,13 @@ export function cleanUp(): void {
 }
 
 export function ip(...args: string[]): string {
-  return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  return shell('ip', ...args);
 }
 
-/** Several commands of `ip`, a line each, in one process: a start of a process is what most of them cost. */
+/** Several commands of `ip`, a line each, in one process. */
 export function ipBatch(lines: readonly string[], netns?: string): void {
-  const run = (): unknown =>
-    execFileSync('ip', ['-batch', '-'], { input: lines.join('\n'), stdio: ['pipe', 'pipe', 'pipe'] });
-  if (netns === undefined) run();
-  else inside(netns, run);
+  const place = netns === undefined ? '' : `-n ${netns} `;
+  shellLine(`printf '%s\\n' ${lines.map(quoted).join(' ')} | ip ${place}-batch -`);
 }
 
 /** A namespace whose links stay silent: IPv6 would send of its own accord. */
@@ -46,10 +44,8 @@ export function makeNamespace(options: { ipv6?: boolean } = {}): string {
   const name = `ott-${process.pid}-${made++}`;
   ip('netns', 'add', name);
   later(() => deleteNamespace(name));
-  inside(name, () => {
-    if (!options.ipv6) writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1');
-    ip('link', 'set', 'lo', 'up');
-  });
+  if (!options.ipv6) inside(name, () => writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1'));
+  ip('-n', name, 'link', 'set', 'lo', 'up');
   return name;
 }
 
