@@ -42,7 +42,7 @@ const key = {
 };
 
 /** An entry, or one destination of a zero or multicast MAC, that is to be there. */
-const put = z.strictObject({
+export const FDB_PUT = z.strictObject({
   op: said(
     z.enum(['add', 'append', 'replace']),
     '`add` refuses an entry that is there, `replace` makes it as told, `append` adds a destination.',
@@ -68,11 +68,11 @@ const flush = z
   })
   .meta({ description: 'Removes the entries that fit all fields given. Answers with the number removed.' });
 
-export const FDB_REQUEST = z.discriminatedUnion('op', [put, del, flush]);
+export const FDB_REQUEST = z.discriminatedUnion('op', [FDB_PUT, del, flush]);
 
 export type FdbState = (typeof FDB_STATES)[number];
 export type FdbRequest = z.output<typeof FDB_REQUEST>;
-export type FdbPut = z.output<typeof put>;
+export type FdbPut = z.output<typeof FDB_PUT>;
 export type FdbDelete = z.output<typeof del>;
 export type FdbFlush = z.output<typeof flush>;
 

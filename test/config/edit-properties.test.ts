@@ -1,13 +1,13 @@
 /** Edits over random sequences: nothing is changed in place, every result is judged, and VLANs agree with a simple model. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkEntry } from '../../src/config/edit/check-entry.js';
 import { addLink, deleteLink, setLink } from '../../src/config/edit/links.js';
 import { type Document, EditRefused } from '../../src/config/edit/tree.js';
 import { addVlans, deleteVlans } from '../../src/config/edit/vlans.js';
 import { entriesOf } from '../../src/config/entries/list.js';
 import { ConfigError, checkDocument, readDocumentValue } from '../../src/config/load.js';
 import type { SwitchConfig, VlanMembership } from '../../src/config/types.js';
+import { checkEntry } from './checked-entry.js';
 import { EXAMPLE } from './example.js';
 
 const deps = { hostname: () => 'h', netnsExists: () => true };
@@ -212,7 +212,7 @@ describe('entries that are checked one by one', () => {
     fc.assert(
       fc.property(request, (given) => {
         try {
-          const rows = checkEntry(config, given as Parameters<typeof checkEntry>[1]);
+          const rows = checkEntry(config, given);
           expect(rows.length).toBeGreaterThan(0);
           for (const row of rows) expect(row.port).toBe(given.dev);
           taken++;

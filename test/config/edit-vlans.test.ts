@@ -1,7 +1,8 @@
 /** Edits of VLANs: what `vlan add` and `vlan del` make of the live document. */
 import { describe, expect, it } from 'vitest';
+import type { VlanRequest } from '../../src/api/api.js';
 import { type Document, EditRefused } from '../../src/config/edit/tree.js';
-import { addVlans, deleteVlans, type VlanAddition } from '../../src/config/edit/vlans.js';
+import { addVlans, deleteVlans } from '../../src/config/edit/vlans.js';
 import { checkDocument } from '../../src/config/load.js';
 
 const deps = { hostname: () => 'h', netnsExists: () => true };
@@ -36,9 +37,9 @@ function bodyOf(doc: Document, port: string): Document {
   return (doc.bridges as Record<string, { ports: Record<string, Document> }>).b.ports[port];
 }
 
-const added = (doc: Document, request: Omit<VlanAddition, 'dev'>, dev = 't') =>
+const added = (doc: Document, request: Omit<VlanRequest, 'op' | 'dev'>, dev = 't') =>
   bodyOf(addVlans(doc, { dev, ...request }), dev).vlans;
-const deleted = (doc: Document, request: Omit<VlanAddition, 'dev'>, dev = 't') =>
+const deleted = (doc: Document, request: Omit<VlanRequest, 'op' | 'dev'>, dev = 't') =>
   bodyOf(deleteVlans(doc, { dev, ...request }), dev).vlans;
 
 function refusal(edit: () => unknown): EditRefused {

@@ -1,9 +1,9 @@
 /** The flat form of a configured FDB, and the check of one entry that is to be added. */
 import { describe, expect, it } from 'vitest';
-import { checkEntry, type EntryRequest } from '../../src/config/edit/check-entry.js';
 import { EditRefused } from '../../src/config/edit/tree.js';
 import { entriesOf } from '../../src/config/entries/list.js';
 import { parseConfig } from '../../src/config/load.js';
+import { checkEntry } from './checked-entry.js';
 
 const A = '02:00:00:00:00:0a';
 const GROUP = '01:00:5e:00:00:01';
@@ -131,7 +131,7 @@ ports:
 
   function refusal(request: unknown): EditRefused {
     try {
-      checkEntry(config, request as EntryRequest);
+      checkEntry(config, request);
     } catch (error) {
       if (error instanceof EditRefused) return error;
       throw error;
@@ -196,7 +196,7 @@ ports:
     [{ dev: 't' }, /^mac: is missing/],
     [{ mac: A, dev: 't', vlan: 0 }, /^vlan: expected a VLAN ID from 1 to 4094, found 0/],
     [{ mac: A, dev: 't', vlan: '5' }, /^vlan: expected a VLAN ID/],
-    [{ mac: A, dev: 't', state: 'fixed' }, /^state: expected 'static'/],
+    [{ mac: A, dev: 't', state: 'fixed' }, /^state: expected 'dynamic', 'static' or 'permanent'/],
     [{ mac: A, dev: 't', sticky: 1 }, /^sticky: expected true or false/],
     [{ mac: A, dev: 't', vlan: 7 }, /^vlan: port t is not a member of VLAN 7/],
     [{ mac: A, dev: 't', dst: '192.0.2.2' }, /^dst: is for entries of a vxlan port/],

@@ -3,35 +3,19 @@
  *
  * It does not know which entries there are already; that is for the table that holds them.
  */
-
+import type { FdbPut } from '../../api/api.js';
 import { splitZone } from '../../values/address.js';
 import { quote } from '../../values/show.js';
 import { isLinkLocal } from '../../wire/ip-address.js';
 import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from '../entries/expand.js';
 import { type EntryPort, type EntryValues, entryFaults, vnisOfEntry } from '../entries/rules.js';
-import { FDB_ENTRY } from '../options/schema.js';
 import { isOnLink } from '../read/zones.js';
 import { addressFault } from '../rules/vxlan.js';
 import type { BridgeConfig, FdbEntryConfig, PortConfig, SwitchConfig, VxlanConfig } from '../types.js';
 import { EditRefused } from './tree.js';
 
-/** An entry as the control socket gives it; addresses in any spelling. Without `vlan` and `vni` it is for all of the port. */
-export interface EntryRequest {
-  mac: string;
-  /** The port. */
-  dev: string;
-  vlan?: number;
-  vni?: number;
-  /** The VNI that it is of, where `vni` is another one that its frames are sent with. */
-  src_vni?: number;
-  dst?: string;
-  /** UDP port of `dst`. */
-  port?: number;
-  /** Default: permanent, as with `bridge fdb`. */
-  state?: 'static' | 'permanent' | 'dynamic';
-  sticky?: boolean;
-  extern_learn?: boolean;
-}
+/** An entry of a request that its schema has read. Without `vlan` and `vni` it is for all of the port. */
+export type EntryRequest = Omit<FdbPut, 'op' | 'via'>;
 
 /** The rows that the entry means; at least one. @throws EditRefused saying what is wrong with it */
 export function checkEntry(config: SwitchConfig, request: EntryRequest): ConfiguredEntry[] {
@@ -84,15 +68,9 @@ function findPort(config: SwitchConfig, name: string): { port: PortConfig; bridg
   throw new EditRefused(`there is no port ${quote(String(name))}; "link show" lists those that there are`, 'not_found');
 }
 
-/** Values that are sound by themselves, in canonical text. */
+/** The request as the rules of an entry take it, and as an entry of the configuration. */
 function readEntry(request: EntryRequest, of: PortConfig | undefined): { values: EntryValues; entry: FdbEntryConfig } {
-  const { dev: _, ...given } = request;
-  const result = FDB_ENTRY.safeParse(given);
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    throw new EditRefused(`${issue?.path.join('.')}: ${issue?.message}`);
-  }
-  const { mac, vlan, vni, src_vni, dst, port, state, sticky, extern_learn } = result.data;
+  const { mac, vlan, vni, src_vni, dst, port, state, sticky, extern_learn } = request;
   const vnis = of?.type === 'vxlan' ? vnisOfEntry({ vni, src_vni }, of.id) : {};
   const places = Object.fromEntries(
     Object.entries({ vlan, dst, port, ...vnis }).filter(([, value]) => value !== undefined),
@@ -119,9 +97,8 @@ function entryPort(port: PortConfig, bridge: BridgeConfig | undefined): EntryPor
   };
 }
 
-/** @throws EditRefused when an address cannot be another VTEP of the port */
-export /** @returns the address without its zone */
-function checkDestination(dst: string, port: VxlanConfig): string {
+/** @returns the address without its zone @throws EditRefused when it cannot be another VTEP of the port */
+export function checkDestination(dst: string, port: VxlanConfig): string {
   const { address, zone } = splitZone(dst);
   // Without any address of its own a port is IPv4.
   const reference = port.local === undefined ? 'the port, by its addresses,' : 'local';

@@ -2,6 +2,7 @@
  * Adding and deleting VLANs of a port or of a bridge's host port, with ranges and the VLAN to VNI table: as `bridge vlan`
  * on the kernel's bridge (net/bridge/br_vlan.c, br_vlan_tunnel.c).
  */
+import type { VlanRequest, VlanSetRequest } from '../../api/api.js';
 import { formatRange, type IdKind, type IdRange, rangeLength, VLAN_ID, VNI } from '../../values/id-range.js';
 import {
   defaultPvidOf,
@@ -13,28 +14,14 @@ import {
 } from './memberships.js';
 import { type Document, EditRefused, getBridge, getLink, type Mapping, withBody, withKey } from './tree.js';
 
-export interface VlanAddition {
-  /** A port, or a bridge for its host port. */
-  dev: string;
-  vid: number;
-  /** Last VID of a range, inclusive. */
-  vidEnd?: number;
-  pvid?: boolean;
-  untagged?: boolean;
-  /** The VNI of `vid`. */
-  tunid?: number;
-  /** The VNI of `vidEnd`. */
-  tunidEnd?: number;
-}
-
-/** With `tunid` only the mapping goes, whatever the VNI; flags do not matter. */
-export type VlanDeletion = VlanAddition;
+/** A request that says by the function which it is given to what it does. */
+type Change = Omit<VlanRequest, 'op'>;
 
 /**
  * Adds VLANs, or sets the flags of those that are there. With `tunid` and no flags, the flags of a VLAN that is there
  * stay. @throws EditRefused
  */
-export function addVlans(doc: Document, request: VlanAddition): Document {
+export function addVlans(doc: Document, request: Change): Document {
   const target = targetOf(doc, request);
   const { vids, vnis, members, link } = target;
   if (request.pvid === true && rangeLength(vids) > 1) {
@@ -58,7 +45,7 @@ export function addVlans(doc: Document, request: VlanAddition): Document {
  * Deletes VLANs with their mappings, flood lists and entries; with `tunid`, mappings only. Those of a range that are not
  * there do not matter. @throws EditRefused, when none of them is there as well
  */
-export function deleteVlans(doc: Document, request: VlanDeletion): Document {
+export function deleteVlans(doc: Document, request: Change): Document {
   const { vids, vnis, members, link } = targetOf(doc, request);
   const gone: Memberships = new Map();
   for (let vid = vids.first; vid <= vids.last; vid++) {
@@ -77,18 +64,8 @@ function withoutMapping({ vni: _vni, remotes: _remotes, ...rest }: Membership): 
   return rest;
 }
 
-export interface VlanSetting {
-  /** A port. */
-  dev: string;
-  vid: number;
-  /** Last VID of a range, inclusive. */
-  vidEnd?: number;
-  /** Whether the VLAN is as with `neigh_suppress`; what it does is the port's `neigh_vlan_suppress` to say. */
-  neigh_suppress: boolean;
-}
-
 /** Sets options of VLANs that are there, as `bridge vlan set`. @throws EditRefused, when one of a range is not there too */
-export function setVlans(doc: Document, request: VlanSetting): Document {
+export function setVlans(doc: Document, request: Omit<VlanSetRequest, 'op'>): Document {
   const { vids, members, link } = targetOf(doc, request);
   if (link.kind === 'bridge')
     throw new EditRefused(`a host port has no neigh_suppress; set it on the ports of bridge ${link.name}`);
@@ -110,7 +87,7 @@ interface Target {
 }
 
 /** The link, its memberships and the ranges of a request. */
-function targetOf(doc: Document, request: VlanAddition): Target {
+function targetOf(doc: Document, request: Change): Target {
   const link = getLink(doc, request.dev);
   const vids = rangeOf(request.vid, request.vidEnd, VLAN_ID);
   const vnis = request.tunid === undefined ? undefined : rangeOf(request.tunid, request.tunidEnd, VNI);
