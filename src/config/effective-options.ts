@@ -1,12 +1,10 @@
 /**
  * Every option of a link that is in force, defaults among them, under the keys of the file: what `link show -d` shows.
  *
- * Which options a link has comes from the table of words. Their values come from the resolved configuration, whose names are
- * the file's in camel case.
+ * Which options a link has comes from the table of words, their values from the resolved configuration.
  */
-import { NIC_KEYS } from './options/schema.js';
-import { type LinkType, OPTION_ROWS } from './options/table.js';
-import type { BridgeConfig, NicAddress, PortConfig, RawOptions, StormLimit } from './types.js';
+import { type LinkType, NIC_KEYS, OPTION_ROWS } from './options/table.js';
+import type { BridgeConfig, NicAddress, PortConfig, RawOptions } from './types.js';
 
 type Link = BridgeConfig | PortConfig;
 
@@ -21,17 +19,10 @@ export function effectiveOptions(link: Link, bridge: BridgeConfig | null): RawOp
 }
 
 function inForce(link: Link, key: string, bridge: BridgeConfig | null): unknown {
-  const name = key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  const value = (link as unknown as Record<string, unknown>)[name];
+  const value = (link as unknown as Record<string, unknown>)[key];
   switch (key) {
     case 'addresses':
       return (value as NicAddress[]).map(({ address, prefix }) => `${address}/${prefix}`);
-    case 'storm_limit': {
-      const { broadcast, unknown_unicast, multicast } = value as StormLimit;
-      return { broadcast, unknown_unicast, multicast };
-    }
-    case 'ttl':
-      return value ?? 0; // the route's
     case 'ageing':
       return value ?? bridge?.ageing_time;
     default:

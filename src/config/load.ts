@@ -7,13 +7,14 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Document } from './edit/tree.js';
+import { switchOptions } from './options/switch.js';
 import { decodeSwitch } from './read/decode.js';
 import { readDocument } from './read/document.js';
 import { type ConfigWarning, FaultList, type Locator, NOWHERE } from './read/faults.js';
 import { readText } from './read/file.js';
 import { type HostFacts, NO_FACTS } from './read/host-facts.js';
 import { checkPlain } from './read/plain-value.js';
-import { DEFAULT_CONTROL, resolveSwitch } from './resolve.js';
+import { resolveSwitch } from './resolve.js';
 import { checkRules } from './rules/file.js';
 import type { SwitchConfig } from './types.js';
 
@@ -84,7 +85,7 @@ function check(value: unknown, fileName: string, locator: Locator, deps: LoadDep
   const host = deps.host ?? NO_FACTS;
   checkRules(decoded, { netnsExists: deps.netnsExists ?? netnsExists, ...host }, faults);
   if (!decoded.rejected.has('control')) {
-    const fault = deps.controlFault?.(decoded.given.control ?? DEFAULT_CONTROL);
+    const fault = deps.controlFault?.(decoded.given.control ?? switchOptions.control.default);
     if (typeof fault === 'string') faults.at(['control'], fault);
   }
   if (faults.count > 0) throw faults.toError(fileName);

@@ -68,6 +68,11 @@ function list(what: string) {
   return z.array(z.unknown(), { error: expected(`a list of ${what}`) });
 }
 
+/** A mapping whose values are read one by one. */
+export function mapping(what: string) {
+  return z.record(z.string(), z.unknown(), { error: expected(`a mapping of ${what}`) });
+}
+
 /** Judges a mask by its bits; what is no mask at all is refused before. */
 function groupForwardMask() {
   return whole('a mask', 0, 65_535).superRefine((mask, context) => {
@@ -78,6 +83,7 @@ function groupForwardMask() {
   });
 }
 
+const udpPort = whole('a UDP port', 1, 65_535);
 const tosNumber = whole('a type-of-service byte', 0, 255);
 const mtuNumber = whole('an MTU', 68, 65_535);
 
@@ -90,7 +96,8 @@ export const value = {
     error: expected("a type-of-service byte from 0 to 255 or 'inherit'"),
   }),
   ttl: whole('a TTL', 0, 255),
-  udpPort: whole('a UDP port', 1, 65_535),
+  udpPort,
+  portRange: z.tuple([udpPort, udpPort], { error: expected('two UDP ports such as [32768, 61000]') }),
   pvid: whole('0 for none or a VLAN ID', 0, 4094),
   vni: whole('a VNI', 1, VNI.max),
   vid: whole('a VLAN ID', 1, VLAN_ID.max),

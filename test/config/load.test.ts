@@ -117,6 +117,7 @@ describe('the example of the contract', () => {
       remotes: ['192.0.2.2'],
       peers: [],
       srcport: [32768, 61000],
+      ttl: 0,
       tos: 0,
       df: 'unset',
       udpcsum: true,
@@ -295,7 +296,8 @@ describe('single options', () => {
   });
 
   it('take TTL 0 as unset', () => {
-    expect(vxlan('ttl: 0')).not.toHaveProperty('ttl');
+    expect(vxlan('ttl: 0')).toEqual({ ...vxlan(''), options: { id: 5, ttl: 0 } });
+    expect(vxlan('').ttl).toBe(0);
     expect(vxlan('ttl: 9').ttl).toBe(9);
   });
 

@@ -7,7 +7,8 @@
 
 import { Refusal, ZERO_MAC } from '../../values/address.js';
 import { readDeviceName } from '../../values/value.js';
-import { NIC_KEYS } from '../options/schema.js';
+import { portOptions } from '../options/port.js';
+import { NIC_KEYS } from '../options/table.js';
 import { withDefaultPvid } from './default-pvid.js';
 import {
   asMapping,
@@ -44,24 +45,6 @@ export interface LinkChange {
   master?: string | null;
   options?: LinkOptions;
 }
-
-/**
- * What a port has only as the port of a bridge: the kernel forgets it in del_nbp (net/bridge/br_if.c). `vlan_tunnel`,
- * which the kernel forgets too, stays, since it says which kind of vxlan port this is.
- */
-const BRIDGE_PORT_KEYS = [
-  'vlans',
-  'flood',
-  'mcast_flood',
-  'bcast_flood',
-  'isolated',
-  'locked',
-  'neigh_suppress',
-  'neigh_vlan_suppress',
-  'mcast_router',
-  'mcast_fast_leave',
-  'storm_limit',
-];
 
 /** Adds a link. @throws EditRefused */
 export function addLink(doc: Document, { name, type, master, options = {} }: LinkAddition): Document {
@@ -112,10 +95,15 @@ function moveTo(doc: Document, link: FoundLink, master: string | null): Document
   return withPort(withoutPort(doc, link.bridge, link.name), master ?? undefined, link.name, body);
 }
 
-/** A port's options once it has left its bridge. A vxlan port's learning and flood list are the device's own and stay. */
+/**
+ * A port's options once it has left its bridge: those that it had as a port of that bridge are gone. A vxlan port's
+ * learning and flood list belong to the device and stay; so does `vlan_tunnel`, which the kernel drops, since it says
+ * which kind of vxlan port this is.
+ */
 function outOfBridge(body: Mapping): Mapping {
   const isVxlan = body.type === 'vxlan';
-  const rest = withoutKey(body, ...BRIDGE_PORT_KEYS, ...(isVxlan ? [] : ['learning']));
+  const gone = Object.keys(portOptions).filter((key) => !(isVxlan && key === 'learning'));
+  const rest = withoutKey(body, 'vlans', ...gone);
   if (!Object.hasOwn(rest, 'fdb')) return rest;
   const entries = Array.isArray(rest.fdb) ? rest.fdb : [];
   const kept = isVxlan ? entries.filter((entry) => isFloodRow(asMapping(entry), rest)) : [];

@@ -6,7 +6,7 @@
 
 import { Refusal } from '../../values/address.js';
 import { formatRange, type IdRange, rangeLength, readRange, VLAN_ID, VNI } from '../../values/id-range.js';
-import { DEFAULT_PVID } from '../read/memberships.js';
+import { bridgeOptions } from '../options/bridge.js';
 import { asMapping, EditRefused, type Mapping, withKey, withoutKey } from './tree.js';
 
 export interface Membership {
@@ -25,7 +25,7 @@ export type Memberships = Map<number, Membership>;
 /** The VID that ports of a bridge are members of unless they say otherwise; 0: none. */
 export function defaultPvidOf(bridge: Mapping): number {
   const pvid = bridge.vlan_default_pvid;
-  return typeof pvid === 'number' ? pvid : DEFAULT_PVID;
+  return typeof pvid === 'number' ? pvid : bridgeOptions.vlan_default_pvid.default;
 }
 
 /**

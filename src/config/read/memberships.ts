@@ -5,11 +5,9 @@
  */
 
 import { rangeLength } from '../../values/id-range.js';
+import { bridgeOptions } from '../options/bridge.js';
 import type { VlanMembership } from '../types.js';
 import type { DecodedBridge, DecodedPort, DecodedVlan } from './decoded.js';
-
-/** The default PVID of a bridge that does not say, as in the kernel. */
-export const DEFAULT_PVID = 1;
 
 /**
  * The memberships of a port, or of a bridge's host port, ascending. `vlans` replaces the default, which is the bridge's
@@ -23,7 +21,7 @@ export function membershipsOf(
 ): VlanMembership[] {
   if (port.vlanList === undefined) {
     if (bridge === undefined) return [];
-    const pvid = bridge.given.vlan_default_pvid ?? DEFAULT_PVID;
+    const pvid = bridge.given.vlan_default_pvid ?? bridgeOptions.vlan_default_pvid.default;
     const none = bridge.given.vlan_filtering !== true || pvid === 0;
     return none ? [] : [{ vid: pvid, pvid: true, untagged: true, remotes: [] }];
   }

@@ -7,6 +7,8 @@
 
 import { ZERO_MAC } from '../../values/address.js';
 import { type EntryPort, entryFaults, isForMany, vnisOfEntry } from '../entries/rules.js';
+import { switchOptions } from '../options/switch.js';
+import { vxlanOptions } from '../options/vxlan.js';
 import {
   allPorts,
   type DecodedBridge,
@@ -17,10 +19,6 @@ import {
 import { type FaultList, formatPath, type Path } from '../read/faults.js';
 import { membershipsOf } from '../read/memberships.js';
 import type { VlanMembership } from '../types.js';
-import { DEFAULT_DSTPORT } from './vxlan.js';
-
-/** Entries of the FDB of a switch that does not say. */
-export const DEFAULT_FDB_SIZE = 65_536;
 
 /** Checks the entries of all ports of one bridge, or of those that belong to none. */
 export function checkFdb(ports: readonly DecodedPort[], bridge: DecodedBridge | undefined, faults: FaultList): void {
@@ -58,7 +56,7 @@ function checkOwn(bridge: DecodedBridge, seen: Seen, faults: FaultList): void {
 
 /** Entries without a VLAN count once for each VLAN of their port. */
 export function checkFdbSize(config: DecodedSwitch, faults: FaultList): void {
-  const size = config.given.fdb_size ?? DEFAULT_FDB_SIZE;
+  const size = config.given.fdb_size ?? switchOptions.fdb_size.default;
   const bridgeOf = new Map(config.bridgeList.flatMap((bridge) => bridge.portList.map((port) => [port, bridge])));
   let count = 0;
   for (const port of [...config.bridgeList, ...allPorts(config)]) {
@@ -119,7 +117,13 @@ function checkTwice(
   const scope = vlan ?? members.find((member) => vni !== undefined && member.vni === vni)?.vid ?? 'all';
   let key = entry.mac;
   if (port?.type === 'vxlan' && isForMany(entry.mac)) {
-    key = [entry.mac, port.name, dst, entry.given.port ?? port.given.dstport ?? DEFAULT_DSTPORT, sentVni].join(' ');
+    key = [
+      entry.mac,
+      port.name,
+      dst,
+      entry.given.port ?? port.given.dstport ?? vxlanOptions.dstport.default,
+      sentVni,
+    ].join(' ');
   }
   const scopes = seen.get(key) ?? new Map<number | 'all', Path>();
   seen.set(key, scopes);

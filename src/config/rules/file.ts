@@ -9,7 +9,8 @@ import { Refusal } from '../../values/address.js';
 import { rangeLength } from '../../values/id-range.js';
 import { quote } from '../../values/show.js';
 import { readDeviceName } from '../../values/value.js';
-import { NIC_KEYS } from '../options/schema.js';
+import { NIC_KEYS } from '../options/table.js';
+import { vxlanOptions } from '../options/vxlan.js';
 import {
   allPorts,
   type DecodedBridge,
@@ -24,7 +25,7 @@ import { lookAtHost } from './host.js';
 import { lookForOwnTunnel } from './own-tunnel.js';
 import { readTables } from './tables.js';
 import { checkHostVlans, checkVlans } from './vlan.js';
-import { checkSharedSending, checkVxlan, DEFAULT_DSTPORT, localOf } from './vxlan.js';
+import { checkSharedSending, checkVxlan, localOf } from './vxlan.js';
 
 /** Bridges and ports of one file. */
 export const MAX_LINKS = 1000;
@@ -169,7 +170,7 @@ function checkSharedVnis(config: DecodedSwitch, faults: FaultList): void {
   const endpoints = new Map<string, Map<number, string>>();
   for (const port of allPorts(config)) {
     if (port.type !== 'vxlan' || port.rejected.has('local') || port.rejected.has('dstport')) continue;
-    const endpoint = `${localOf(port)} ${port.given.dstport ?? DEFAULT_DSTPORT}`;
+    const endpoint = `${localOf(port)} ${port.given.dstport ?? vxlanOptions.dstport.default}`;
     const holders = endpoints.get(endpoint) ?? new Map<number, string>();
     endpoints.set(endpoint, holders);
     for (const { first, last, path } of vnisOf(port)) {

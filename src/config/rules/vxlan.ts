@@ -7,14 +7,9 @@
 import { canonicalIp, familyOf, isMulticastIp } from '../../values/address.js';
 import { quote } from '../../values/show.js';
 import { isLinkLocal } from '../../wire/ip-address.js';
+import { vxlanOptions } from '../options/vxlan.js';
 import type { DecodedVxlan, Item } from '../read/decoded.js';
 import type { FaultList } from '../read/faults.js';
-
-/** The UDP port of VXLAN (RFC 7348 section 8.1). */
-export const DEFAULT_DSTPORT = 4789;
-
-/** As in the kernel, the range of local ports. */
-export const DEFAULT_SRCPORT: readonly [number, number] = [32_768, 61_000];
 
 /** Checks one vxlan port. */
 export function checkVxlan(port: DecodedVxlan, faults: FaultList): void {
@@ -68,7 +63,7 @@ function checkGroup(port: DecodedVxlan, faults: FaultList): void {
 }
 
 function checkSourcePorts(port: DecodedVxlan, faults: FaultList): void {
-  const [low, high] = port.given.srcport ?? DEFAULT_SRCPORT;
+  const [low, high] = port.given.srcport ?? vxlanOptions.srcport.default;
   const at = [...port.path, 'srcport'];
   if (low > high) faults.at(at, `the range is reversed; write [${high}, ${low}]`);
   // Over IPv6 nothing is ever fragmented on the way: frames of either kind leave alike.
@@ -139,8 +134,8 @@ function destinations(port: DecodedVxlan): Item<string>[] {
 export function checkSharedSending(ports: readonly DecodedVxlan[], faults: FaultList): void {
   const senders = new Map<string, DecodedVxlan>();
   for (const port of ports) {
-    const dstport = port.given.dstport ?? DEFAULT_DSTPORT;
-    const [low, high] = port.given.srcport ?? DEFAULT_SRCPORT;
+    const dstport = port.given.dstport ?? vxlanOptions.dstport.default;
+    const [low, high] = port.given.srcport ?? vxlanOptions.srcport.default;
     if (low !== dstport || high !== dstport || port.rejected.has('local')) continue;
     const endpoint = `${localOf(port)} ${dstport}`;
     const other = senders.get(endpoint);
@@ -160,5 +155,5 @@ const SENDING = ['ttl', 'df', 'udpcsum', 'dev'] as const;
 function sendingOf({ given }: DecodedVxlan, key: (typeof SENDING)[number]): unknown {
   // With a group, `dev` is for its datagrams alone.
   if (key === 'dev') return JSON.stringify([given.dev ?? null, given.dev !== undefined && given.group !== undefined]);
-  return given[key] ?? { ttl: 0, df: 'unset', udpcsum: true }[key];
+  return given[key] ?? vxlanOptions[key].default;
 }

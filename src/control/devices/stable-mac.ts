@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { DEFAULT_CONTROL } from '../../config/resolve.js';
+import { switchOptions } from '../../config/options/switch.js';
 
 /** machine-id(5), and where D-Bus keeps it on a host without systemd. */
 const MACHINE_ID_FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id'];
@@ -33,7 +33,7 @@ export function machineId(read: (path: string) => string = readText, name: () =>
  * Two switches of one name on one host have different control sockets, of which one at least is not the default.
  */
 export function stableMac(host: string, name: string, control: string, port: string): string {
-  const place = control === DEFAULT_CONTROL ? '' : control;
+  const place = control === switchOptions.control.default ? '' : control;
   const bytes = createHash('sha256')
     .update(JSON.stringify(['overtap', host, name, place, port]))
     .digest()

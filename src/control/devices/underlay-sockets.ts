@@ -324,7 +324,7 @@ function sendingOf({ family, local, dev, group, udpcsum, ttl }: VxlanConfig, df:
     checksum: udpcsum,
     ...(local === undefined ? {} : { local }),
     ...(dev === undefined || (group !== undefined && !isOnLink({ local, group })) ? {} : { dev }),
-    ...(ttl === undefined ? {} : { ttl }),
+    ttl,
     ...(group === undefined || dev === undefined ? {} : { multicast: { dev } }),
   };
 }

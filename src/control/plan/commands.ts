@@ -9,6 +9,7 @@ import type { VlansRequest } from '../../api/api.js';
 import { addLink, deleteLink, setLink } from '../../config/edit/links.js';
 import { type Document, EditRefused } from '../../config/edit/tree.js';
 import { ConfigError, checkDocument } from '../../config/load.js';
+import { KEYS_WITHOUT_WORDS } from '../../config/options/table.js';
 import { commandText, formatLinkAdd, formatLinkSet, type Options } from '../../config/options/words.js';
 import { type HostFacts, NO_FACTS } from '../../config/read/host-facts.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
@@ -45,7 +46,6 @@ interface Link {
 }
 
 const BY_VLAN = 'neigh_vlan_suppress';
-const LISTED_APART = ['type', 'ports', 'vlans', 'fdb', 'neigh', 'mdb'];
 /** Changed by entries where the port is there already. */
 const BY_ENTRIES = ['remotes'];
 
@@ -219,5 +219,7 @@ function linksOf({ document, config }: Stated): Link[] {
 }
 
 function optionsOf(raw: unknown): Options {
-  return Object.fromEntries(Object.entries((raw ?? {}) as Options).filter(([key]) => !LISTED_APART.includes(key)));
+  return Object.fromEntries(
+    Object.entries((raw ?? {}) as Options).filter(([key]) => !KEYS_WITHOUT_WORDS.includes(key)),
+  );
 }

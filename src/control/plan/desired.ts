@@ -2,6 +2,10 @@
  * The ports that a configuration asks for, in one list: those of bridges, those of none, and the host ports that come with
  * a bridge or a vxlan port. Pure; what is to be done about them is in `reconcile.ts`.
  */
+import { defaultsOf, keysThat } from '../../config/options/option.js';
+import { portOptions } from '../../config/options/port.js';
+import { tapOptions } from '../../config/options/tap.js';
+import { vxlanOptions } from '../../config/options/vxlan.js';
 import type { BridgeConfig, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../../config/types.js';
 import { hostPortName, type PortRole } from '../model/model.js';
 
@@ -39,6 +43,8 @@ function wantedHost(
   const { name, addresses, mtu, persist } = link;
   const config: TapConfig = {
     type: 'tap',
+    ...defaultsOf(portOptions),
+    up: link.up,
     name: role === 'bridge' ? name : hostPortName(name),
     ifname: name,
     addresses,
@@ -46,18 +52,6 @@ function wantedHost(
     persist,
     ...(link.mac === undefined ? {} : { mac: link.mac }),
     vlans: hostVlans(bridge, link),
-    learning: true,
-    flood: true,
-    mcast_flood: true,
-    bcast_flood: true,
-    isolated: false,
-    locked: false,
-    neigh_suppress: false,
-    neigh_vlan_suppress: false,
-    up: 'up' in link ? link.up : true,
-    storm_limit: { broadcast: 0, unknown_unicast: 0, multicast: 0 },
-    mcast_router: 1,
-    mcast_fast_leave: false,
     fdb: [],
     options: {},
   };
@@ -77,17 +71,10 @@ function hostVlans(bridge: BridgeConfig | null, link: BridgeConfig | VxlanConfig
  * device of a TAP; the address that a vxlan port receives on, and whether it has a host port, whose MAC it must know.
  */
 export function identityOf({ role, config }: { role: PortRole; config: PortConfig }): string {
-  if (config.type === 'tap') return JSON.stringify([role, config.netns, config.ifname]);
-  return JSON.stringify([
-    config.type,
-    config.local,
-    config.dev,
-    config.group,
-    config.family,
-    config.dstport,
-    config.host_port,
-    config.mac,
-  ]);
+  if (config.type === 'tap')
+    return JSON.stringify([role, ...keysThat('new port', tapOptions).map((key) => config[key])]);
+  const own = keysThat('new port', vxlanOptions).map((key) => config[key]);
+  return JSON.stringify([config.type, ...own, config.family, config.mac]);
 }
 
 /** What a pool of sending sockets is opened with. */

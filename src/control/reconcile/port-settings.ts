@@ -2,13 +2,15 @@
  * Settings of ports that are told when all else of a change stands: flags, MTUs, storm limits, and which port answers for
  * datagrams that belong to none.
  */
-import type { PortConfig, StormLimit } from '../../config/types.js';
+import { defaultsOf } from '../../config/options/option.js';
+import { stormLimitOptions } from '../../config/options/port.js';
+import type { PortConfig } from '../../config/types.js';
 import { automaticMtu, DEFAULT_MTU, type DeviceSource } from '../devices/devices.js';
 import type { Port, SwitchModel, TapPort } from '../model/model.js';
 import { addresses, portOperation, tapMtu } from './facts.js';
 import type { Transition } from './transition.js';
 
-const NO_LIMIT: StormLimit = { broadcast: 0, unknown_unicast: 0, multicast: 0 };
+const NO_LIMIT = defaultsOf(stormLimitOptions);
 
 export class PortSettings {
   /** What the engines were told of each port's flags last. */

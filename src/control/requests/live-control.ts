@@ -18,6 +18,8 @@ import { addLink, deleteLink, setLink } from '../../config/edit/links.js';
 import { withoutTables, withTables } from '../../config/edit/tables.js';
 import type { Document } from '../../config/edit/tree.js';
 import { type CheckedDocument, checkDocument, netnsExists } from '../../config/load.js';
+import { keysThat } from '../../config/options/option.js';
+import { switchOptions } from '../../config/options/switch.js';
 import { type HostFacts, NO_FACTS } from '../../config/read/host-facts.js';
 import type { SwitchConfig, TableConfig } from '../../config/types.js';
 import { ChangeRefused, type Controls } from '../controls.js';
@@ -55,7 +57,7 @@ export interface LiveParts {
 }
 
 /** Settings that are read once, at start. */
-const FIXED = ['name', 'workers', 'busy_poll', 'offloads', 'fdb_size'] as const;
+const FIXED = keysThat('restart', switchOptions);
 
 export class LiveControl implements Controls {
   /** The change that is under way, and those behind it. */

@@ -1,0 +1,32 @@
+/** The keys of a VLAN membership: an item of `vlans`. */
+import { value } from '../../values/value.js';
+import { option, required } from './option.js';
+
+/** A list of VTEPs; several mappings have one. */
+export const remoteList = value.list('addresses such as [192.0.2.2]');
+
+export const vlanOptions = {
+  vid: required({ value: value.vids, doc: 'The VLAN, or a range of them.' }),
+  pvid: option({
+    value: value.flag,
+    default: false,
+    doc: 'Untagged frames that enter by the port belong to this VLAN. One VLAN of a port has it.',
+  }),
+  untagged: option({ value: value.flag, default: false, doc: 'Frames of this VLAN leave the port without a tag.' }),
+  neigh_suppress: option({
+    value: value.flag,
+    otherwise: 'the `neigh_suppress` of the port',
+    doc: 'ARP and ND suppression in this VLAN. Only on ports, not for a host port; see `neigh_vlan_suppress`.',
+  }),
+  tunnel_info: option({
+    value: value.vnis,
+    otherwise: 'not carried',
+    doc: 'The VNI that carries the VLAN, on a vxlan port with `vlan_tunnel`. A range is as long as that of `vid`.',
+  }),
+  remotes: option({
+    value: remoteList,
+    default: [],
+    items: value.vtepIp,
+    doc: "Flood list of this VNI, in addition to the port's `remotes`. A VTEP in both gets one copy.",
+  }),
+};

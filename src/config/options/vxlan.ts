@@ -1,0 +1,159 @@
+/** The options that only a vxlan port has. */
+import { value } from '../../values/value.js';
+import { neighOptions } from './entries.js';
+import { choiceOption, option } from './option.js';
+import { remoteList } from './vlan.js';
+import { flag, list, number, numberOr, onOff, pair, text } from './word.js';
+
+export const vxlanOptions = {
+  id: option({
+    value: value.vni,
+    otherwise: 'none; the port needs `vlan_tunnel`',
+    word: number('VNI'),
+    doc: 'The one VNI that the port carries.',
+  }),
+  vlan_tunnel: option({
+    value: value.flag,
+    default: false,
+    // `external` is the vxlan device's half of it in iproute2, `vlan_tunnel on` the bridge port's.
+    word: [onOff(), flag('external')],
+    doc: 'VLANs are mapped to VNIs by `tunnel_info` in `vlans`, in place of one `id`.',
+  }),
+  local: option({
+    value: value.vtepIp,
+    otherwise: "the route's source address",
+    change: 'new port',
+    word: text('A'),
+    doc: 'Outer source address. The port waits, DOWN, for one that no device has.',
+  }),
+  dev: option({
+    value: value.netdev,
+    otherwise: 'by the routes',
+    change: 'new port',
+    word: text('DEV'),
+    doc: 'Device of the underlay. Needed with `group` and with link-local addresses. The port waits, DOWN, for one that does not exist.',
+  }),
+  group: option({
+    value: value.groupText,
+    otherwise: 'none',
+    change: 'new port',
+    word: text('G'),
+    doc: 'Multicast group of the underlay: joined on `dev`, and flooded to like a remote.',
+  }),
+  remotes: option({
+    value: remoteList,
+    default: [],
+    items: value.vtepIp,
+    word: list('A[,A]', 'remote'),
+    doc: "Flood list of every VNI of the port. This host's own addresses are left out, so that one list serves all hosts.",
+  }),
+  peers: option({
+    value: remoteList,
+    default: [],
+    items: value.vtepIp,
+    word: list('A[,A]'),
+    doc: 'VTEPs whose datagrams are accepted, and that get no flooded frames.',
+  }),
+  dstport: option({
+    value: value.udpPort,
+    // RFC 7348 section 8.1.
+    default: 4789,
+    change: 'new port',
+    word: number('PORT'),
+    doc: 'UDP port: received on, and sent to. The default is that of RFC 7348; the kernel has 8472.',
+  }),
+  srcport: option({
+    value: value.portRange,
+    // As in the kernel, the range of local ports.
+    default: [32_768, 61_000] as [number, number],
+    word: pair('LOW HIGH'),
+    doc: 'Lowest and highest outer source port: a flow keeps one. `[4789, 4789]` sends by the receiving socket.',
+  }),
+  ttl: option({
+    value: value.ttl,
+    default: 0,
+    word: numberOr({ auto: 0, inherit: 'inherit' }),
+    doc: 'TTL, or hop limit, of the outer header. 0: the default of the host, and 1 for datagrams to `group`.',
+  }),
+  tos: option({
+    value: value.tos,
+    default: 0,
+    word: numberOr({ inherit: 'inherit' }),
+    doc: 'Type of service, or traffic class, of the outer header. `inherit`: that of the inner packet.',
+  }),
+  df: choiceOption(['unset', 'set', 'inherit'], {
+    default: 'unset',
+    doc: "Don't Fragment bit of the outer IPv4 header. `inherit`: that of the inner packet.",
+  }),
+  udpcsum: option({
+    value: value.flag,
+    default: true,
+    word: flag(),
+    doc: 'Datagrams are sent with a UDP checksum.',
+  }),
+  ageing: option({
+    value: value.seconds,
+    otherwise: "the bridge's `ageing_time`",
+    word: number('SECONDS'),
+    doc: 'Seconds until an entry that was learned from the tunnel ages; 0: never.',
+  }),
+  maxaddress: option({
+    value: value.count,
+    default: 0,
+    word: number(),
+    doc: 'Most MACs that are learned from the tunnel; 0: no limit beyond that of the FDB.',
+  }),
+  proxy: option({
+    value: value.flag,
+    default: false,
+    word: flag(),
+    doc: 'ARP requests and neighbour solicitations into the tunnel are answered from the bindings, and never sent.',
+  }),
+  rsc: option({
+    value: value.flag,
+    default: false,
+    word: flag(),
+    doc: 'Route short-circuit: a frame to the MAC of a router goes straight to the host that its packet is for, where a binding is known.',
+  }),
+  l2miss: option({
+    value: value.flag,
+    default: false,
+    word: flag(),
+    doc: 'An event reports each MAC without an entry that a frame into the tunnel is for, while the flood list is empty.',
+  }),
+  l3miss: option({
+    value: value.flag,
+    default: false,
+    word: flag(),
+    doc: 'An event reports each address without a binding that is asked for, or routed to, through the port.',
+  }),
+  accept_vteps: choiceOption(['known', 'any'], {
+    default: 'known',
+    otherwise: '`known`; `any` with `group`',
+    doc: '`known`: datagrams from an address that is neither a remote, nor a peer, nor the `dst` of an entry are dropped as `vtep_unknown`. `any`: they are accepted and learned from.',
+  }),
+  reserved_bits: choiceOption(['ignore', 'drop'], {
+    default: 'ignore',
+    doc: 'Datagrams with reserved bits set in the VXLAN header. RFC 7348 ignores the bits; `drop` counts `vxlan_reserved_bits`.',
+  }),
+  inner_vlan: choiceOption(['drop', 'keep'], {
+    default: 'drop',
+    doc: 'Tagged inner frames, on a port with `vlan_tunnel`. `drop` is that of RFC 7348 section 6.1 (`inner_vlan_tagged`); `keep` carries the tag as payload.',
+  }),
+  host_port: option({
+    value: value.flag,
+    default: false,
+    change: 'new port',
+    word: onOff(),
+    doc: "The host's own port in the tunnel's network: a TAP named as the port, in the switch's namespace. `mac`, `addresses`, `mtu` and `persist` are its NIC's.",
+  }),
+};
+
+export const vxlanLists = {
+  neigh: option({
+    value: value.list('bindings such as { dst: 198.18.0.3, lladdr: "02:00:00:00:00:01" }'),
+    items: neighOptions,
+    otherwise: 'none',
+    doc: 'Bindings of addresses to MACs behind the tunnel; set with `neigh add` and `neigh del`.',
+  }),
+};

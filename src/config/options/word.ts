@@ -1,0 +1,86 @@
+/**
+ * The forms of an option's words on the command line: what iproute2 calls it, and what follows the word.
+ *
+ * Pure data. `table.ts` gathers the words of all options, `words.ts` reads and writes them.
+ */
+
+export type OptionKind =
+  /** WORD on, WORD off. */
+  | { readonly form: 'switch' }
+  /** WORD 1, WORD 0: the same, in the bridge's own style. */
+  | { readonly form: 'bit' }
+  /** WORD or noWORD; WORD on and WORD off too. */
+  | { readonly form: 'flag' }
+  /** WORD N, or a name that stands for a value. `hex`: written as 0x8. */
+  | { readonly form: 'number'; readonly hex?: true; readonly names?: Readonly<Record<string, number | string>> }
+  /** WORD TEXT. */
+  | { readonly form: 'text' }
+  /** WORD ONE-OF-THESE. */
+  | { readonly form: 'choice'; readonly choices: readonly string[] }
+  /** WORD A or WORD A,B or WORD more than once; WORD none: the empty list. */
+  | { readonly form: 'list' }
+  /** WORD LOW HIGH. */
+  | { readonly form: 'pair' }
+  /** WORD followed by any of these, each with a number; WORD off: none of them. */
+  | { readonly form: 'numbers'; readonly parts: readonly string[] }
+  /** Two words without a value: the first means true, the second false. */
+  | { readonly form: 'state'; readonly no: string };
+
+export interface Word {
+  /** Absent: the option's key. */
+  readonly word?: string | undefined;
+  /** Other spellings that are read, never written. */
+  readonly aliases?: readonly string[];
+  readonly kind: OptionKind;
+  /** What follows the word, as help shows it. */
+  readonly value: string;
+  /** Written before `type`, as in iproute2; read after it as well. */
+  readonly generic?: true;
+}
+
+export const onOff = (word?: string, ...aliases: string[]): Word => ({
+  word,
+  aliases,
+  kind: { form: 'switch' },
+  value: 'on|off',
+});
+
+export const bit = (): Word => ({ kind: { form: 'bit' }, value: '0|1' });
+
+export const flag = (word?: string): Word => ({ word, kind: { form: 'flag' }, value: '' });
+
+export const number = (value = 'N'): Word => ({ kind: { form: 'number' }, value });
+
+export const hex = (value: string): Word => ({ kind: { form: 'number', hex: true }, value });
+
+/** A number, or one of `names`, each of which stands for a value. */
+export const numberOr = (names: Readonly<Record<string, number | string>>): Word => ({
+  kind: { form: 'number', names },
+  value: ['N', ...Object.keys(names)].join('|'),
+});
+
+export const text = (value: string, word?: string, ...aliases: string[]): Word => ({
+  word,
+  aliases,
+  kind: { form: 'text' },
+  value,
+});
+
+export const list = (value: string, ...aliases: string[]): Word => ({ aliases, kind: { form: 'list' }, value });
+
+export const choice = (choices: readonly string[]): Word => ({
+  kind: { form: 'choice', choices },
+  value: choices.join('|'),
+});
+
+export const pair = (value: string): Word => ({ kind: { form: 'pair' }, value });
+
+/** Some of `parts`, each followed by a number. */
+export const numbers = (parts: readonly string[]): Word => ({
+  kind: { form: 'numbers', parts },
+  value: `off|${parts.map((part) => `[${part} N]`).join(' ')}`,
+});
+
+export const state = (yes: string, no: string): Word => ({ word: yes, kind: { form: 'state', no }, value: '' });
+
+export const generic = (word: Word): Word => ({ ...word, generic: true });

@@ -1,0 +1,269 @@
+/**
+ * The reference of the configuration file, made from the rows of its options: docs/configuration.md for people, and
+ * docs/configuration.schema.json for editors. `npm run docs` writes both; a test holds that they are up to date.
+ */
+import { z } from 'zod';
+import { bridgeLists, bridgeOptions, bridgePorts } from '../../src/config/options/bridge.js';
+import { fdbOptions, mdbOptions, neighOptions } from '../../src/config/options/entries.js';
+import { nicOptions } from '../../src/config/options/nic.js';
+import type { Row, Rows } from '../../src/config/options/option.js';
+import { deviceOptions, portLists, portOptions, stormLimitOptions } from '../../src/config/options/port.js';
+import { offloadOptions, switchLists, switchOptions } from '../../src/config/options/switch.js';
+import { tapOptions } from '../../src/config/options/tap.js';
+import { vlanOptions } from '../../src/config/options/vlan.js';
+import { vxlanLists, vxlanOptions } from '../../src/config/options/vxlan.js';
+import type { Word } from '../../src/config/options/word.js';
+
+interface Section {
+  title: string;
+  /** Above the table. */
+  text: string;
+  example: string;
+  rows: Rows;
+}
+
+const SECTIONS: readonly Section[] = [
+  {
+    title: 'The switch',
+    text: 'The keys at the top of the file. Only `bridges` is required.',
+    example: `
+name: host1
+workers: 2
+bridges:
+  br1: {}`,
+    rows: { ...switchOptions, ...switchLists },
+  },
+  {
+    title: 'offloads',
+    text: 'What the switch may use of the kernel, read once at start. `false` switches an offload off.',
+    example: `
+offloads: { tunnel_gso: false }`,
+    rows: offloadOptions,
+  },
+  {
+    title: 'A bridge',
+    text: 'The keys of a bridge, under its name. `br1:` with nothing behind it is a bridge with every default.',
+    example: `
+bridges:
+  br1:
+    vlan_filtering: true
+    host_port: true
+    addresses: [192.0.2.10/24]
+    ports: {}`,
+    rows: { ...bridgeOptions, ...bridgeLists, ...bridgePorts },
+  },
+  {
+    title: 'Any port',
+    text:
+      'The keys of a port of either type, under its name: in the `ports` of a bridge, or in those of the switch. A port that ' +
+      'leaves its bridge takes `up` along; all else of this table goes back to its default, as in the kernel (a vxlan port ' +
+      'also keeps `learning` and its flood list).',
+    example: `
+ports:
+  tap0:
+    type: tap
+    isolated: true
+    storm_limit: { broadcast: 1000 }
+    vlans: [{ vid: 2, pvid: true, untagged: true }]`,
+    rows: { ...deviceOptions, ...portOptions, ...portLists },
+  },
+  {
+    title: 'storm_limit',
+    text: 'Limits of a port, in frames a second. 0: no limit of its own.',
+    example: `
+storm_limit: { broadcast: 1000, unknown_unicast: 5000 }`,
+    rows: stormLimitOptions,
+  },
+  {
+    title: 'A NIC',
+    text:
+      'The NIC of a TAP port. A bridge and a vxlan port take these keys too, with `host_port: true`; they are those of the ' +
+      'host port.',
+    example: `
+tap0:
+  type: tap
+  mac: 02:00:00:00:02:01
+  addresses: [100.0.1.2/24, "2001:db8::2/64"]`,
+    rows: nicOptions,
+  },
+  {
+    title: 'A tap port',
+    text: '`type: tap`, a NIC for a guest or for the host. Beside these keys it takes those of any port and of a NIC.',
+    example: `
+tap0: { type: tap, netns: ns2, ifname: eth0 }`,
+    rows: tapOptions,
+  },
+  {
+    title: 'A vxlan port',
+    text: '`type: vxlan`, a tunnel over UDP. It needs an `id`, or `vlan_tunnel: true`. Beside these keys it takes those of any port.',
+    example: `
+vxlan0:
+  type: vxlan
+  local: 192.0.2.1
+  vlan_tunnel: true
+  remotes: [192.0.2.2]
+  vlans:
+    - { vid: 2, tunnel_info: 2 }
+    - { vid: 100-199, tunnel_info: 10100-10199 }`,
+    rows: { ...vxlanOptions, ...vxlanLists },
+  },
+  {
+    title: 'vlans',
+    text: 'Items of `vlans`: the VLANs that a port, or the host port of a bridge, is a member of. The list replaces the default.',
+    example: `
+vlans:
+  - { vid: 2, pvid: true, untagged: true }
+  - { vid: 100-199 }`,
+    rows: vlanOptions,
+  },
+  {
+    title: 'fdb',
+    text: 'Items of `fdb`: entries of the forwarding database, of a port or of a bridge itself.',
+    example: `
+fdb:
+  - { mac: 02:00:00:00:09:01, vni: 2, dst: 192.0.2.2 }
+  - { mac: 00:00:00:00:00:00, dst: 192.0.2.3 }`,
+    rows: fdbOptions,
+  },
+  {
+    title: 'neigh',
+    text: 'Items of `neigh`: bindings of an address to a MAC behind a vxlan port. ARP and ND suppression answers from them.',
+    example: `
+neigh: [{ dst: 198.18.0.3, lladdr: "02:00:00:00:00:03", vlan: 4 }]`,
+    rows: neighOptions,
+  },
+  {
+    title: 'mdb',
+    text: 'Items of `mdb`: permanent members of multicast groups of a bridge.',
+    example: `
+mdb: [{ port: tap0, grp: 239.1.1.1, vid: 2 }]`,
+    rows: mdbOptions,
+  },
+];
+
+const HEAD = `# The configuration file
+
+<!-- Made by "npm run docs" from src/config/options. Edit the rows there, not this file. -->
+
+YAML 1.2, so JSON too. Keys carry iproute2's names. Unknown keys are errors. \`overtap check -c FILE\` reports all faults of a
+file at once, each with line and column.
+
+Editors that know the YAML language server check and complete the file with the JSON Schema beside this page:
+
+\`\`\`yaml
+# yaml-language-server: $schema=./configuration.schema.json
+bridges: {}
+\`\`\`
+
+The path is that of [\`configuration.schema.json\`](configuration.schema.json), relative to the file or as a URL. The schema knows keys and
+types; rules across values are checked by \`overtap check\`.
+
+In the tables below:
+
+- **Words** are what \`overtap link add\` and \`link set\` take for the key; \`default WORD\` takes it back to its default.
+- **Change** is what a changed value does to a running switch. *live*: it takes effect at once, and other ports lose no frame.
+  *new port*: the port is closed and opened again. *restart*: the change is refused; stop the switch and start it again.
+  *next start*: the change is accepted and takes effect at the next start.
+`;
+
+/** docs/configuration.md. */
+export function referenceText(): string {
+  return `${[HEAD, ...SECTIONS.map(sectionText)].join('\n')}`;
+}
+
+function sectionText({ title, text, example, rows }: Section): string {
+  const hasWords = Object.values(rows).some(({ words }) => words.length > 0);
+  const hasChange = hasWords || Object.values(rows).some(({ change }) => change !== 'live');
+  const columns = [
+    'Key',
+    'Value',
+    'Default',
+    ...(hasWords ? ['Words'] : []),
+    ...(hasChange ? ['Change'] : []),
+    'Meaning',
+  ];
+  const lines = Object.entries(rows).map(([key, row]) => [
+    `\`${key}\``,
+    valueText(row.value),
+    row.required ? '(required)' : defaultText(row),
+    ...(hasWords ? [row.words.map((word) => wordText(key, word)).join(', ')] : []),
+    ...(hasChange ? [row.change] : []),
+    row.doc,
+  ]);
+  const table = [columns, columns.map(() => '---'), ...lines].map((cells) => `| ${cells.map(cell).join(' | ')} |`);
+  return [`## ${title}`, '', text, '', '```yaml', example.trim(), '```', '', ...table, ''].join('\n');
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|');
+
+/** In the words of the error messages. */
+function valueText(value: z.ZodType): string {
+  const message = value.safeParse(undefined).error?.issues[0]?.message ?? '';
+  return message.replace(/^is missing; give /, '');
+}
+
+function defaultText({ otherwise, default: value }: Row): string {
+  if (otherwise !== undefined) return otherwise;
+  return `\`${JSON.stringify(value).replaceAll('"', '').replaceAll(',', ', ')}\``;
+}
+
+function wordText(key: string, { word = key, kind, value }: Word): string {
+  if (kind.form === 'flag') return `\`[no]${word}\``;
+  if (kind.form === 'state') return `\`${word}\`, \`${kind.no}\``;
+  return `\`${word} ${value}\``;
+}
+
+type Json = { readonly [key: string]: unknown };
+
+/** docs/configuration.schema.json. */
+export function schemaText(): string {
+  const port = {
+    type: 'object',
+    required: ['type'],
+    oneOf: [portSchema('tap', tapOptions), portSchema('vxlan', { ...vxlanOptions, ...vxlanLists })],
+  };
+  const ports = { type: ['object', 'null'], additionalProperties: { $ref: '#/$defs/port' } };
+  const bridge = objectSchema({ ...bridgeOptions, ...bridgeLists, ...nicOptions, ...bridgePorts }, { ports });
+  const bridges = { type: 'object', additionalProperties: { $ref: '#/$defs/bridge' } };
+  const schema = {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'The configuration of an overtap switch',
+    ...objectSchema({ ...switchOptions, ...switchLists }, { bridges, ports }),
+    $defs: { bridge: { ...bridge, type: ['object', 'null'] }, port },
+  };
+  return `${JSON.stringify(schema, null, 2)}\n`;
+}
+
+function portSchema(type: string, own: Rows): Json {
+  const rows = { ...own, ...portLists, ...deviceOptions, ...portOptions, ...nicOptions };
+  return objectSchema(rows, {}, { type: { const: type } });
+}
+
+/** @param inside what stands in place of a key's own schema @param first properties that no row has */
+function objectSchema(rows: Rows, inside: Json = {}, first: Json = {}): Json {
+  const properties = Object.entries(rows).map(([key, row]) => [key, rowSchema(row, inside[key] as Json | undefined)]);
+  const required = Object.keys(rows).filter((key) => rows[key]?.required === true);
+  return {
+    type: 'object',
+    properties: { ...first, ...Object.fromEntries(properties) },
+    ...(required.length === 0 ? {} : { required }),
+    additionalProperties: false,
+  };
+}
+
+function rowSchema({ value, default: initial, fields, items, doc }: Row, inside: Json | undefined): Json {
+  const description = { description: doc.replaceAll('`', '') };
+  if (inside !== undefined) return { ...inside, ...description };
+  if (fields !== undefined) return { ...objectSchema(fields), ...description };
+  return {
+    ...plainSchema(value),
+    ...(items === undefined ? {} : { items: items instanceof z.ZodType ? plainSchema(items) : objectSchema(items) }),
+    ...(initial === undefined ? {} : { default: initial }),
+    ...description,
+  };
+}
+
+function plainSchema(value: z.ZodType): Json {
+  const { $schema: _, ...schema } = z.toJSONSchema(value, { io: 'input' });
+  return schema;
+}
