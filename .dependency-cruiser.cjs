@@ -2,17 +2,17 @@
  * The house rule: imports run one way,
  *   cli -> {lab, doctor} -> client -> api, cli -> control -> {api, config, dataplane} -> {fdb, neigh, encap, port} -> wire,
  *   config -> api -> values -> wire,
- *   and {fdb, neigh, encap} -> threads, port -> native; text is for all that speak to people.
+ *   and {fdb, neigh, encap} -> shared-memory, port -> native; text is for all that speak to people.
  * A room may import from the rooms it is allowed below, and from itself.
  */
 const allowed = {
   text: [],
   wire: [],
   native: [],
-  threads: [],
-  fdb: ['threads', 'wire'],
-  encap: ['threads', 'wire'],
-  neigh: ['threads', 'wire'],
+  'shared-memory': [],
+  fdb: ['shared-memory', 'wire'],
+  encap: ['shared-memory', 'wire'],
+  neigh: ['shared-memory', 'wire'],
   port: ['wire', 'native', 'text'],
   values: ['wire'],
   config: ['values', 'api', 'wire', 'text'],
@@ -123,8 +123,8 @@ module.exports = {
     {
       name: 'hot-path-has-no-libraries',
       severity: 'error',
-      comment: 'wire, threads, fdb, neigh, encap and dataplane are ours alone.',
-      from: { path: '^src/(wire|threads|fdb|neigh|encap|dataplane)/' },
+      comment: 'wire, shared-memory, fdb, neigh, encap and dataplane are ours alone.',
+      from: { path: '^src/(wire|shared-memory|fdb|neigh|encap|dataplane)/' },
       to: { pathNot: '^src/' },
     },
     {

@@ -14,7 +14,7 @@
  * it any more, and sees to it that no FDB entry, no flood list and no frame on its way still names it. A Nic is told the
  * address of a number anew when `version` has changed.
  */
-import { lock, unlock } from '../threads/lock.js';
+import { lock, unlock } from '../shared-memory/lock.js';
 import { Introductions, networkBucket } from './introductions.js';
 import {
   expire,

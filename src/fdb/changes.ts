@@ -4,7 +4,7 @@
  * Owns these changes. It never decides what a frame teaches, nor what is too old: `table.ts` does.
  */
 
-import { lock, unlock } from '../threads/lock.js';
+import { lock, unlock } from '../shared-memory/lock.js';
 import {
   CAUSE_EVICTED,
   CAUSE_FLUSHED,

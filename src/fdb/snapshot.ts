@@ -7,7 +7,7 @@
  *
  * Owns reading only. It never writes to the table's memory.
  */
-import { readPatiently } from '../threads/patience.js';
+import { readPatiently } from '../shared-memory/patience.js';
 import {
   COUNTER_AGED,
   COUNTER_ENTRIES,

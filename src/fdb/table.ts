@@ -37,7 +37,7 @@
  * and never asks what time it is. A destination belongs to one owner.
  */
 
-import { lock, unlock } from '../threads/lock.js';
+import { lock, unlock } from '../shared-memory/lock.js';
 import { isExpired } from './ageing.js';
 import { FdbChanges } from './changes.js';
 import {

@@ -22,7 +22,7 @@
  * The table knows segments, addresses, MACs and ports as integers. It never looks into a frame.
  */
 
-import { lock, unlock } from '../threads/lock.js';
+import { lock, unlock } from '../shared-memory/lock.js';
 import { NeighChanges } from './changes.js';
 import {
   COUNTER_AGED,

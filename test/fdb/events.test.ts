@@ -23,7 +23,7 @@ import {
   FLAG_EXTERN_LEARN,
   FLAG_STATIC,
 } from '../../src/fdb/table.js';
-import { translateRoom } from '../threads/rooms.js';
+import { translateRoom } from '../shared-memory/rooms.js';
 
 const HIGH = 0xfe00;
 

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FdbReader } from '../../src/fdb/snapshot.js';
 import { COUNTER_EVICTED, createFdb, type FdbRow } from '../../src/fdb/table.js';
-import { translateRoom } from '../threads/rooms.js';
+import { translateRoom } from '../shared-memory/rooms.js';
 import { ringOf } from './probes.js';
 
 const THREADS = 2;

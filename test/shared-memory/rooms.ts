@@ -13,7 +13,7 @@ const SOURCES = fileURLToPath(new URL('../../src/', import.meta.url));
 /** @returns a new folder with the room, what it stands on, and the given programs beside them; the caller removes it */
 export function translateRoom(programs: Record<string, string>, room: 'fdb' | 'encap' | 'neigh'): string {
   const folder = mkdtempSync(join(tmpdir(), `overtap-${room}-`));
-  for (const name of [room, 'threads', 'wire']) translate(join(SOURCES, name), join(folder, name));
+  for (const name of [room, 'shared-memory', 'wire']) translate(join(SOURCES, name), join(folder, name));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   for (const [file, text] of Object.entries(programs)) writeFileSync(join(folder, file), text);
   return folder;
