@@ -1,6 +1,6 @@
 /**
  * What a new vlan_default_pvid of a bridge does to its ports: the kernel's __br_vlan_set_default_pvid and
- * br_vlan_disable_default_pvid (net/bridge/br_vlan.c). Only memberships that nobody has changed follow.
+ * br_vlan_disable_default_pvid (net/bridge/br_vlan.c). Only unchanged default memberships follow.
  *
  * Unlike the kernel it does not ask for VLAN filtering to be switched off first.
  */

@@ -5,7 +5,7 @@
 import type { NeighConfig, TableConfig } from '../types.js';
 import { asMapping, bridgesOf, type Document, type Mapping, portsOf, withBridge, withKey, withoutKey } from './tree.js';
 
-/** A document without them: what a switch runs by beside its tables. */
+/** A document without bindings and groups: the tables hold them at run time. */
 export function withoutTables(document: Document): Document {
   let out = document;
   for (const [name, body] of bridgesOf(document)) {

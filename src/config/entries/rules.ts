@@ -17,7 +17,7 @@ export interface EntryValues {
   state?: string | undefined;
 }
 
-/** What an entry is judged by. Undefined stands for what is not known, since it is faulty itself. */
+/** The facts of the port that an entry is judged by. Undefined: unknown, since the file's own value is faulty. */
 export interface EntryPort {
   name: string;
   /** `bridge`: the bridge itself, which is the host. */

@@ -2,7 +2,7 @@
  * YAML text to plain values, with the place of each in the text.
  *
  * Owns everything that is YAML: syntax errors, duplicate keys, aliases, and the bounds that keep a hostile file from
- * taking the program along. It knows nothing of what the file should hold.
+ * ending the program. It does not know the keys of the file.
  */
 import { Composer, CST, type Document, isAlias, isMap, isScalar, isSeq, type Node, Parser, visit } from 'yaml';
 import {

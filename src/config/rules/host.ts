@@ -1,6 +1,6 @@
 /**
- * What a vxlan port is told beside the host that it is on: what is not there yet, and which addresses are the host's own. None of
- * it makes the file wrong.
+ * Warnings about a vxlan port on this host: devices and addresses that do not exist yet, and remotes that are the host's own
+ * addresses. None of them is a fault of the file.
  */
 
 import { quote } from '../../values/show.js';

@@ -110,7 +110,7 @@ function isVxlan(port: Member): port is DecodedVxlan {
   return 'type' in port && port.type === 'vxlan';
 }
 
-/** Notes who holds the IDs of a range. @returns the first that somebody holds already */
+/** Records the holder of each ID of a range. @returns the first ID that is taken already, with its holder */
 function claim(seen: Map<number, Path>, range: IdRange, by: Path): { id: number; by: Path } | undefined {
   for (let id = range.first; id <= range.last; id++) {
     const holder = seen.get(id);

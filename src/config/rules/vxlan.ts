@@ -77,7 +77,7 @@ function checkUnderlay(port: DecodedVxlan, faults: FaultList): void {
   const { local } = port.given;
   const family = familyOfPort(port);
   const reference = local === undefined ? 'the first address of the port' : 'local';
-  // One list may serve all hosts: what is the port's own there is left out.
+  // One list may serve all hosts: the port's own address in it is left out.
   for (const { path, value } of remoteLists(port)) {
     const fault = addressFault(value, family, undefined, reference);
     if (fault !== undefined) faults.at(path, fault);
