@@ -32,14 +32,15 @@ const controlRooms = {
   engines: [],
   devices: ['model'],
   events: ['model'],
-  plan: ['model'],
-  reconcile: ['plan', 'devices', 'model'],
+  ports: ['devices', 'model'],
+  plan: ['ports', 'model'],
+  reconcile: ['plan', 'ports', 'devices', 'model'],
   tables: ['reconcile', 'model'],
-  views: ['reconcile', 'model'],
-  watch: ['reconcile', 'views', 'events', 'model'],
+  views: ['reconcile', 'ports', 'model'],
+  watch: ['reconcile', 'views', 'ports', 'events', 'model'],
   requests: ['plan', 'reconcile', 'tables', 'engines', 'events', 'model'],
   http: [],
-  daemon: ['http', 'log', 'plan', 'model'],
+  daemon: ['http', 'log', 'plan', 'ports', 'model'],
 };
 
 /** Files of src/control that stand beside its rooms: contracts and the guard, which every room may use. */

@@ -17,9 +17,9 @@ import { type OwnTunnelNotice, OwnTunnelNotices } from './events/own-tunnel-noti
 import { PuntFeed } from './events/punt-feed.js';
 import { forget } from './guard.js';
 import type { Views } from './listings.js';
-import type { Port, SwitchModel, TapPort } from './model/model.js';
+import { isTunnel, type Port, type SwitchModel, type TapPort } from './model/model.js';
+import { Transition } from './model/transition.js';
 import { Reconciler } from './reconcile/reconcile.js';
-import { Transition } from './reconcile/transition.js';
 import type { FdbTables } from './requests/fdb-selection.js';
 import { LiveControl } from './requests/live-control.js';
 import { MulticastControl } from './tables/multicast-control.js';
@@ -274,7 +274,7 @@ function withEntries(operations: Transition['entries']): Transition {
 function numbersOf(engines: Engines, model: SwitchModel, index: number, address: string): number[] {
   const port = model.portAt[index];
   const parsed = parseAddress(address);
-  if (port?.kind !== 'vxlan' || parsed === null) return [];
+  if (!isTunnel(port) || parsed === null) return [];
   const vtep = port.vteps.get(address);
   const own = vtep === undefined ? [] : [vtep.home, ...[...vtep.others.values()].map(({ remote }) => remote)];
   const [a0, a1, a2, a3] = parsed.words;

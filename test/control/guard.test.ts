@@ -12,10 +12,11 @@ import {
   soon,
 } from '../../src/control/guard.js';
 import type { SwitchModel } from '../../src/control/model/model.js';
+import type { Machine } from '../../src/control/ports/port-kind.js';
 import { Mdb } from '../../src/control/tables/mdb.js';
 import { MulticastControl } from '../../src/control/tables/multicast-control.js';
 import { MtuWatch } from '../../src/control/watch/mtu-watch.js';
-import { type Machine, PortWatch } from '../../src/control/watch/port-watch.js';
+import { PortWatch } from '../../src/control/watch/port-watch.js';
 import { StrangerWatch } from '../../src/control/watch/stranger-watch.js';
 import { VtepWatch } from '../../src/control/watch/vtep-watch.js';
 import { RemoteTable } from '../../src/encap/remotes.js';
@@ -207,7 +208,7 @@ describe('a fault of one', () => {
       name,
       index: 1,
       tap: { state },
-      config: {},
+      config: { type: 'tap' },
     });
     const good = (): unknown => {
       looked.push('good');

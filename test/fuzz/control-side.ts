@@ -2,7 +2,7 @@
  * The other end of a fuzzed switch: reads what the engines hand to the control thread, with the control thread's own
  * readers, and sends back what the multicast database makes of it.
  */
-import { type Departure, partings } from '../../src/control/reconcile/transition.js';
+import { type Departure, partings } from '../../src/control/model/transition.js';
 import { Mdb } from '../../src/control/tables/mdb.js';
 import { hearPunt } from '../../src/control/tables/mdb-feed.js';
 import {

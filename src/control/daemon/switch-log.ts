@@ -1,7 +1,9 @@
 /**
  * What the log says of a switch: its ports at the start, and what happens to them and to its offloads while it runs.
  */
+
 import type { Logger } from '../log/logger.js';
+import { kindOf } from '../ports/registry.js';
 import type { Switch, SwitchEvents } from '../switch.js';
 
 /** The lines of each event but the failure of an engine, which ends the run. */
@@ -37,12 +39,8 @@ export function logPorts(running: Switch, log: Logger): void {
   for (const port of running.model.ports.values()) {
     if (running.model.lost.has(port.index)) {
       log.warn({ port: port.name, fault: port.fault }, 'port waits');
-    } else if (port.kind === 'tap') {
-      const { ifname, mac, mtu } = port.tap;
-      log.info({ port: port.name, ifname, netns: port.config.netns, mac, mtu }, 'tap port');
     } else {
-      const { local, dstport } = port.config;
-      log.info({ port: port.name, local, dstport, vnis: port.vnis.length, mtu: port.mtu }, 'vxlan port');
+      log.info({ port: port.name, ...kindOf(port).summary(port) }, `${port.kind} port`);
     }
   }
 }

@@ -21,7 +21,7 @@ import {
 } from '../../fdb/events.js';
 import { formatMac } from '../../wire/ethernet.js';
 import { attempt, every } from '../guard.js';
-import type { SwitchModel } from '../model/model.js';
+import { isTunnel, type SwitchModel } from '../model/model.js';
 import { remoteAddress, stateOf, vniOf } from '../model/naming.js';
 
 const POLL_MS = 100;
@@ -129,7 +129,7 @@ export class EventFeed {
     const place = isOwn ? { ifname: bridge.name } : this.placeOf(destination);
     if (part === null || bridge === undefined || place === null) return null;
     const port = model.ports.get(place.ifname);
-    const vni = port?.kind === 'vxlan' ? vniOf(port, part.vid) : undefined;
+    const vni = isTunnel(port) ? vniOf(port, part.vid) : undefined;
     return {
       mac: formatMac(high, low),
       ifname: place.ifname,

@@ -16,7 +16,7 @@ import {
 import { formatMac } from '../../wire/ethernet.js';
 import { formatAddress } from '../../wire/ip-address.js';
 import { attempt, soon } from '../guard.js';
-import type { Port, SwitchModel } from '../model/model.js';
+import { isTunnel, type Port, type SwitchModel } from '../model/model.js';
 import { vniOf } from '../model/naming.js';
 
 const WITHOUT_FRAME = [PUNT_L2MISS, PUNT_L3MISS, PUNT_NEIGH_CONFLICT, PUNT_OWN_TUNNEL];
@@ -54,7 +54,7 @@ export class PuntFeed {
       this.parts.ownTunnel(port, formatAddress(...address));
       return;
     }
-    const vni = port.kind === 'vxlan' ? vniOf(port, punt.vid) : undefined;
+    const vni = isTunnel(port) ? vniOf(port, punt.vid) : undefined;
     const place = {
       ifname: port.name,
       ...(punt.vid === 0 ? {} : { vlan: punt.vid }),

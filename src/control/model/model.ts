@@ -2,7 +2,7 @@
  * The switch as the control thread knows it: names, options, and the numbers that the engines know them by.
  * Plain data; `reconcile.ts` changes it with the configuration, `views.ts` shows it. It touches no device.
  */
-import type { BridgeConfig, NicAddress, SwitchConfig, TapConfig, VxlanConfig } from '../../config/types.js';
+import type { BridgeConfig, NicAddress, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../../config/types.js';
 import { ABSENT_HOST_PORT } from '../../dataplane/state/destination.js';
 import type { EntryTable } from './entries.js';
 
@@ -61,7 +61,7 @@ export interface SenderPools {
   dfSenders: number[];
 }
 
-interface PortBase {
+export interface PortBase {
   /** The engines' number of it. */
   index: number;
   name: string;
@@ -74,7 +74,15 @@ interface PortBase {
   fault: string | null;
 }
 
-export interface TapPort extends PortBase {
+/** A port that frames go to and come from. What is behind it is for its kind to know (`ports/`). */
+export interface LocalPort extends PortBase {
+  kind: LocalConfig['type'];
+  config: LocalConfig;
+}
+
+type LocalConfig = Exclude<PortConfig, VxlanConfig>;
+
+export interface TapPort extends LocalPort {
   kind: 'tap';
   config: TapConfig;
   tap: OpenTap;
@@ -104,7 +112,22 @@ export interface VxlanPort extends PortBase {
   pins: Map<string, number>;
 }
 
-export type Port = TapPort | VxlanPort;
+export type Port = LocalPort | VxlanPort;
+
+/** A port with VTEPs and VNIs. */
+export function isTunnel(port: Holder | undefined): port is VxlanPort {
+  return port?.kind === 'vxlan';
+}
+
+/** The host's own port of a bridge or of a vxlan port. */
+export function isHostPort(port: Holder | undefined): port is TapPort {
+  return port !== undefined && 'role' in port && port.role !== 'guest';
+}
+
+/** The host port of a bridge: its entries are those of the bridge itself, and stay with that. */
+export function isHostOfBridge(port: Port): boolean {
+  return isHostPort(port) && port.role === 'bridge';
+}
 
 /** A bridge itself that has no host port: what is the host's own there leads to nobody. */
 export interface BridgeSelf {

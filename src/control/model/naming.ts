@@ -5,8 +5,21 @@
 import type { FdbState } from '../../api/api.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import { FLAG_EXTERN_LEARN, FLAG_PERMANENT, FLAG_PINNED, FLAG_STATIC, FLAG_STICKY } from '../../fdb/table.js';
+import { parseMac } from '../../wire/ethernet.js';
 import { formatAddress } from '../../wire/ip-address.js';
 import type { VxlanPort } from './model.js';
+
+export interface Mac {
+  high: number;
+  low: number;
+}
+
+/** A MAC that has been checked already. */
+export function macOf(text: string): Mac {
+  const mac = parseMac(text);
+  if (mac === null) throw new TypeError(`not a MAC: ${text}`);
+  return mac;
+}
 
 export function remoteAddress(remotes: RemoteTable, remote: number): string {
   return formatAddress(...remotes.address(remote));

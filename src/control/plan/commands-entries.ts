@@ -5,10 +5,11 @@ import type { VlansRequest } from '../../api/api.js';
 import { entriesOf } from '../../config/entries/list.js';
 import { commandText } from '../../config/options/words.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
+import { isTunnelConfig, vnisOf } from '../model/desired.js';
 import { type Entry, type EntryTable, fullKey, isForMany, keyOf } from '../model/entries.js';
+import { identityOf } from '../ports/registry.js';
 import { membershipsByLink } from './commands-vlans.js';
 import { deltaOfEdit, placed } from './delta.js';
-import { identityOf, vnisOf } from './desired.js';
 
 /**
  * What is there when links and VLANs have been changed: entries of ports that stay, without those of VLANs that have gone,
@@ -60,7 +61,7 @@ export function entriesBetween(
 
 /** As `port vni`. */
 function carriedVnis(config: SwitchConfig): Set<string> {
-  const vxlans = config.bridges.flatMap(({ ports }) => ports.flatMap((port) => (port.type === 'vxlan' ? [port] : [])));
+  const vxlans = config.bridges.flatMap(({ ports }) => ports.filter(isTunnelConfig));
   return new Set(vxlans.flatMap((port) => vnisOf(port).map(({ vni }) => `${port.name} ${vni}`)));
 }
 
@@ -104,7 +105,7 @@ export function entryCommands(before: readonly Entry[], config: SwitchConfig): s
 }
 
 function isTunnel(port: PortConfig): boolean {
-  return port.type === 'vxlan' && port.vlan_tunnel;
+  return isTunnelConfig(port) && port.vlan_tunnel;
 }
 
 function facts(entry: Entry | undefined): unknown {

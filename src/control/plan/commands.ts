@@ -14,9 +14,9 @@ import { commandText, formatLinkAdd, formatLinkSet, type Options } from '../../c
 import { type HostFacts, NO_FACTS } from '../../config/read/host-facts.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
 import type { EntryTable } from '../model/entries.js';
+import { identityOf } from '../ports/registry.js';
 import { entriesBetween, entryCommands } from './commands-entries.js';
 import { editVlans, vlanChanges, vlanText } from './commands-vlans.js';
-import { identityOf } from './desired.js';
 
 /** A configuration with the document that says it. */
 export interface Stated {

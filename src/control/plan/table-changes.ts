@@ -5,6 +5,7 @@
 import type { MdbRequest, NeighRequest } from '../../api/api.js';
 import { commandText } from '../../config/options/words.js';
 import type { GroupConfig, NeighConfig, SwitchConfig, TableConfig } from '../../config/types.js';
+import { isTunnelConfig } from '../model/desired.js';
 import { hostPortName } from '../model/model.js';
 
 export interface TableChanges {
@@ -56,7 +57,7 @@ export function stayingTables({ neigh, mdb }: TableConfig, config: SwitchConfig)
     if (bridge.host_port) put(bridge.name, bridge.vlans);
     for (const port of bridge.ports) {
       put(port.name, port.vlans);
-      if (port.type === 'vxlan' && port.host_port) put(hostPortName(port.name), port.vlans);
+      if (isTunnelConfig(port) && port.host_port) put(hostPortName(port.name), port.vlans);
     }
   }
   return {

@@ -4,11 +4,12 @@
 import { MAX_VLAN_COUNTERS } from '../../dataplane/state/counters.js';
 import { fidOf } from '../../dataplane/state/fid.js';
 import { FLAG_PERMANENT } from '../../fdb/table.js';
-import type { Port, TapPort, VxlanPort } from '../model/model.js';
+import { vnisOf } from '../model/desired.js';
+import { isHostPort, isTunnel, type Port, type TapPort, type VxlanPort } from '../model/model.js';
+import { macOf } from '../model/naming.js';
 import { Numbers } from '../model/numbers.js';
-import { vnisOf } from '../plan/desired.js';
-import { macOf, type PortEntries } from './port-entries.js';
-import type { Transition } from './transition.js';
+import type { Transition } from '../model/transition.js';
+import type { PortEntries } from './port-entries.js';
 import type { VniNumbers } from './vni-numbers.js';
 
 export class Memberships {
@@ -27,7 +28,7 @@ export class Memberships {
   /** Takes back the numbers of a port that ends. */
   end(port: Port, change: Transition): void {
     for (const { counter } of port.vlans.values()) this.giveCounter(counter, change);
-    if (port.kind !== 'vxlan') return;
+    if (!isTunnel(port)) return;
     for (const { header } of port.vnis) change.afterwards.push(() => this.vnis.give(header));
   }
 
@@ -55,7 +56,7 @@ export class Memberships {
     const pvid = port.config.vlans.find((vlan) => vlan.pvid)?.vid ?? 0;
     if (pvid !== port.pvid) change.structure.push({ op: 'pvid', port: port.index, vid: pvid });
     port.pvid = pvid;
-    if (port.kind === 'tap' && port.role !== 'guest') this.setOwnMac(port, change);
+    if (isHostPort(port)) this.setOwnMac(port, change);
   }
 
   private giveCounter(counter: number, change: Transition): void {

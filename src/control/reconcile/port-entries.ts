@@ -12,25 +12,14 @@ import {
   FLAG_STATIC,
   FLAG_STICKY,
 } from '../../fdb/table.js';
-import { isMulticastHigh, parseMac } from '../../wire/ethernet.js';
+import { isMulticastHigh } from '../../wire/ethernet.js';
 import { type Entry, isFloodRow, isForMany } from '../model/entries.js';
-import { type Holder, holderOf, type Port, type SwitchModel, type VxlanPort } from '../model/model.js';
+import { type Holder, holderOf, isTunnel, type Port, type SwitchModel, type VxlanPort } from '../model/model.js';
+import { macOf } from '../model/naming.js';
 import { Numbers } from '../model/numbers.js';
-import type { Transition } from './transition.js';
+import type { Transition } from '../model/transition.js';
 import type { VniNumbers } from './vni-numbers.js';
 import { remoteOf, Vteps } from './vteps.js';
-
-export interface Mac {
-  high: number;
-  low: number;
-}
-
-/** A MAC that has been checked already. */
-export function macOf(text: string): Mac {
-  const mac = parseMac(text);
-  if (mac === null) throw new TypeError(`not a MAC: ${text}`);
-  return mac;
-}
 
 /** Lists of pinned MACs of a switch. */
 const MAX_PINS = 65_536;
@@ -61,7 +50,7 @@ export class PortEntries {
   checkRoom(added: readonly Entry[], peers: number): void {
     this.vteps.checkRoom(added, peers, (name) => {
       const port = this.model.ports.get(name);
-      return port?.kind === 'vxlan' ? port : undefined;
+      return isTunnel(port) ? port : undefined;
     });
   }
 
@@ -74,7 +63,7 @@ export class PortEntries {
       if (before !== undefined) this.drop(port, before, change, true);
       this.model.entries.set(entry);
       this.takePlace(port, entry, change);
-      if (port.kind === 'vxlan') this.vteps.name(port, entry);
+      if (isTunnel(port)) this.vteps.name(port, entry);
       this.touchEntry(port, entry);
     }
   }
@@ -97,7 +86,7 @@ export class PortEntries {
     const port = holderOf(this.model, entry.port);
     if (port === undefined || !this.model.entries.delete(entry)) return;
     this.places.delete(placeKey(port, entry));
-    if (now?.dst === undefined && port.kind === 'vxlan') this.vteps.unname(port, entry);
+    if (now?.dst === undefined && isTunnel(port)) this.vteps.unname(port, entry);
     if (now === null) return;
     this.model.entries.set(now);
     this.places.set(placeKey(port, now), now.port);
@@ -205,8 +194,8 @@ export class PortEntries {
   /** A row or a list is to be told anew. */
   private touchEntry(port: Holder, entry: Entry): void {
     if (isFloodRow(entry)) {
-      if (port.kind === 'vxlan') this.stale.add(port);
-    } else if (port.kind === 'vxlan' && isMulticastHigh(macOf(entry.mac).high)) {
+      if (isTunnel(port)) this.stale.add(port);
+    } else if (isTunnel(port) && isMulticastHigh(macOf(entry.mac).high)) {
       this.touchPin(port, entry);
     } else {
       this.untold.set(port, (this.untold.get(port) ?? new Set<Entry>()).add(entry));
@@ -221,7 +210,7 @@ export class PortEntries {
       op: 'fdb',
       ...macOf(entry.mac),
       fid: fidOf(bridge.index, entry.vlan),
-      destination: destinationOf(port.index, port.kind === 'vxlan' ? remoteOf(port, entry) : 0),
+      destination: destinationOf(port.index, isTunnel(port) ? remoteOf(port, entry) : 0),
       owner: port.index,
       flags: flagsOf(entry),
     });
@@ -229,13 +218,13 @@ export class PortEntries {
 
   private drop(port: Holder, entry: Entry, change: Transition, replaced: boolean): void {
     if (isFloodRow(entry)) {
-      if (port.kind === 'vxlan') this.stale.add(port);
-    } else if (port.kind === 'vxlan' && isMulticastHigh(macOf(entry.mac).high)) {
+      if (isTunnel(port)) this.stale.add(port);
+    } else if (isTunnel(port) && isMulticastHigh(macOf(entry.mac).high)) {
       this.touchPin(port, entry);
     } else if (!replaced && port.bridge !== null) {
       change.structure.push({ op: 'fdb-del', ...macOf(entry.mac), fid: fidOf(port.bridge.index, entry.vlan) });
     }
-    if (port.kind === 'vxlan') this.vteps.unname(port, entry);
+    if (isTunnel(port)) this.vteps.unname(port, entry);
   }
 
   private touchPin(port: VxlanPort, { mac, vlan }: Entry): void {

@@ -4,89 +4,70 @@
  */
 import { defaultsOf } from '../../config/options/option.js';
 import { stormLimitOptions } from '../../config/options/port.js';
-import type { PortConfig } from '../../config/types.js';
+import type { Operation } from '../../dataplane/operations/operations.js';
 import { automaticMtu, DEFAULT_MTU, type DeviceSource } from '../devices/devices.js';
-import type { Port, SwitchModel, TapPort } from '../model/model.js';
-import { addresses, portOperation, tapMtu } from './facts.js';
-import type { Transition } from './transition.js';
+import type { Port, SwitchModel } from '../model/model.js';
+import type { Transition } from '../model/transition.js';
+import { kindOf, portOperation } from '../ports/registry.js';
+import type { Told } from './told.js';
 
 const NO_LIMIT = defaultsOf(stormLimitOptions);
 
 export class PortSettings {
-  /** What the engines were told of each port's flags last. */
-  private readonly told = new Map<Port, string>();
   private socketOwners = new Map<number, number>();
 
   constructor(
     private readonly model: SwitchModel,
     private readonly devices: DeviceSource,
+    private readonly told: Told,
   ) {}
 
-  /** The engines know the flags of a port by the operation that made it. */
+  /** The engines know the flags of a new port by the operation that made it, and it has no storm limit yet. */
   begin(port: Port): void {
-    this.told.set(port, JSON.stringify(portOperation(port)));
-  }
-
-  end(port: Port): void {
-    this.told.delete(port);
+    this.told.note(port, portOperation(port));
+    this.told.note(port, stormOperation(port, NO_LIMIT));
   }
 
   setAllFlags(change: Transition): void {
     for (const port of this.model.ports.values()) this.setFlags(port, change);
   }
 
-  /** @param before what the port had; null: nothing */
-  setStorm(port: Port, before: PortConfig | null, change: Transition): void {
-    const limit = port.config.storm_limit;
-    const was = before?.storm_limit ?? NO_LIMIT;
-    if (JSON.stringify(limit) === JSON.stringify(was)) return;
-    const { broadcast, unknown_unicast: unknownUnicast, multicast } = limit;
-    change.structure.push({ op: 'storm', port: port.index, broadcast, unknownUnicast, multicast });
+  setStorm(port: Port, change: Transition): void {
+    this.told.tell(port, stormOperation(port, port.config.storm_limit), change.structure);
   }
 
-  /** Bridge, flags and MTU, where they are not what the engines have been told. Bridges change flags too. */
-  private setFlags(port: Port, change: Transition): void {
-    const told = JSON.stringify(portOperation(port));
-    if (this.told.get(port) === told) return;
-    this.told.set(port, told);
-    change.structure.push(portOperation(port));
+  /** Bridge, flags and MTU of the port. Bridges change flags too. */
+  setFlags(port: Port, change: Transition): void {
+    this.told.tell(port, portOperation(port), change.structure);
   }
 
   /** `auto` follows the routes to the remotes. */
   setMtus(change: Transition): void {
     const { bridges, ports } = this.model;
-    for (const port of ports.values()) {
-      if (port.kind === 'vxlan') port.mtu = this.devices.vxlanMtu(port.config, addresses(port));
-    }
+    const ways = new Map<Port, number | null>();
+    for (const port of ports.values()) ways.set(port, kindOf(port).wayMtu(port.config, this.devices, port));
     for (const bridge of bridges.values()) {
-      bridge.mtu = automaticMtu(bridge.ports.flatMap((port) => (port.kind === 'vxlan' ? [port.mtu] : [])));
+      bridge.mtu = automaticMtu(bridge.ports.flatMap((port) => ways.get(port) ?? []));
     }
-    for (const port of ports.values()) {
-      if (port.kind === 'tap') this.setTapMtu(port, tapMtu(port.config, port.bridge?.mtu ?? DEFAULT_MTU), change);
+    for (const [port, way] of ways) {
+      if (kindOf(port).setMtu(port, way, port.bridge?.mtu ?? DEFAULT_MTU)) this.setFlags(port, change);
     }
   }
 
-  private setTapMtu(port: TapPort, mtu: number, change: Transition): void {
-    if (port.tap.mtu === mtu) return;
-    try {
-      port.tap.setMtu(mtu);
-    } catch {
-      return; // its device has gone; the port shows so
-    }
-    this.setFlags(port, change);
-  }
-
-  /** Datagrams that belong to no port are in the accounts of the first one on their socket. */
+  /** Datagrams that belong to no port are counted at the first port on their socket. */
   setSocketOwners(change: Transition): void {
     const owners = new Map<number, number>();
     for (const port of this.model.ports.values()) {
-      if (port.kind !== 'vxlan') continue;
-      const { socket, group } = port.underlay;
-      for (const one of [socket, ...(group === null ? [] : [group])]) if (!owners.has(one)) owners.set(one, port.index);
+      for (const socket of kindOf(port).sockets(port)) if (!owners.has(socket)) owners.set(socket, port.index);
     }
     for (const [socket, owner] of owners) {
       if (this.socketOwners.get(socket) !== owner) change.structure.push({ op: 'socket-owner', socket, owner });
     }
     this.socketOwners = owners;
   }
+}
+
+function stormOperation({ index }: Port, limit: Port['config']['storm_limit']): Operation {
+  const { broadcast, unknown_unicast: unknownUnicast, multicast } = limit;
+  return { op: 'storm', port: index, broadcast, unknownUnicast, multicast };
 }

@@ -13,7 +13,7 @@ import { parseAddress } from '../../wire/ip-address.js';
 import { type Entry, isFloodRow } from '../model/entries.js';
 import type { OtherRemote, Vtep, VxlanPort } from '../model/model.js';
 import { Numbers } from '../model/numbers.js';
-import type { Transition } from './transition.js';
+import type { Transition } from '../model/transition.js';
 import type { VniNumbers } from './vni-numbers.js';
 
 /** Where an entry leads. */

@@ -10,9 +10,9 @@ import type { FdbMatch } from '../../fdb/table.js';
 import { command } from '../../text/shell.js';
 import { ChangeRefused, unknownLink } from '../controls.js';
 import { type Entry, isFloodRow, isForMany } from '../model/entries.js';
-import { type Holder, holderOf } from '../model/model.js';
-import { macOf } from '../reconcile/port-entries.js';
-import type { Transition } from '../reconcile/transition.js';
+import { type Holder, holderOf, isHostPort, isTunnel } from '../model/model.js';
+import { macOf } from '../model/naming.js';
+import type { Transition } from '../model/transition.js';
 import { type FdbTables, type Flush, flushMatches, isBehind, selectsEntry } from './fdb-selection.js';
 
 type Addition = Extract<FdbRequest, { op: 'add' | 'append' | 'replace' }>;
@@ -68,7 +68,7 @@ function refuseOwn({ model, fdb }: FdbTables, port: Holder, row: Entry): void {
   const { high, low } = macOf(row.mac);
   const found = fdb.find(high, low, fidOf(port.bridge?.index ?? 0, row.vlan));
   const holder = found === null ? undefined : model.portAt[found.owner];
-  if (holder?.kind !== 'tap' || holder.role === 'guest' || holder.ownMac !== row.mac) return;
+  if (!isHostPort(holder) || holder.ownMac !== row.mac) return;
   throw new ChangeRefused(
     `${row.mac} is the address of ${holder.name} itself, and stays there; give another MAC`,
     'exists',
@@ -77,10 +77,10 @@ function refuseOwn({ model, fdb }: FdbTables, port: Holder, row: Entry): void {
 
 /** All that a port sends leaves by its `dev`, or by the routes: no entry has a device of its own. */
 function refuseVia(port: Holder, via: string | undefined): void {
-  if (via === undefined || (port.kind === 'vxlan' && port.config.dev === via)) return;
-  if (port.kind !== 'vxlan')
+  if (via === undefined || (isTunnel(port) && port.config.dev === via)) return;
+  if (!isTunnel(port))
     throw new ChangeRefused(
-      `via is for entries of a vxlan port, and ${port.name} is a ${port.kind === 'tap' ? 'tap port' : 'bridge'}`,
+      `via is for entries of a vxlan port, and ${port.name} is a ${port.kind === 'bridge' ? 'bridge' : `${port.kind} port`}`,
     );
   const { dev } = port.config;
   const how = dev === undefined ? 'the routes to the remotes' : `dev ${dev}`;
@@ -96,7 +96,7 @@ export function deleteEntry(tables: FdbTables, request: Deletion, change: Transi
   const mac = canonicalMac(request.mac);
   if (isForMany(mac) && request.dst === undefined)
     throw new ChangeRefused(`${mac} may have many destinations; say with dst which of them goes`);
-  if (port.kind === 'tap' && port.role !== 'guest' && port.ownMac === mac)
+  if (isHostPort(port) && port.ownMac === mac)
     throw new ChangeRefused(`${mac} is the address of ${port.name} itself, and stays as long as that is there`);
   const configured = configuredRows(tables, port, { ...request, mac });
   const learned = isForMany(mac) ? [] : learnedSegments(tables, port, { ...request, mac });
@@ -129,7 +129,7 @@ function configuredRows(tables: FdbTables, port: Holder, request: Deletion): Ent
  * destination without a VNI of its own is the one that has none.
  */
 function isOfVni(port: Holder, entry: Entry, request: Deletion): boolean {
-  if (port.kind !== 'vxlan') return request.vni === undefined && request.src_vni === undefined;
+  if (!isTunnel(port)) return request.vni === undefined && request.src_vni === undefined;
   const { vni, sentVni } = vnisOfEntry(request, port.config.id);
   const isAny = request.dst === undefined && request.vni === undefined;
   if (!isAny && entry.sentVni !== sentVni) return false;
@@ -138,7 +138,7 @@ function isOfVni(port: Holder, entry: Entry, request: Deletion): boolean {
 }
 
 function udpPortOf(port: Holder, udpPort: number | undefined): number | undefined {
-  return udpPort ?? (port.kind === 'vxlan' ? port.config.dstport : undefined);
+  return udpPort ?? (isTunnel(port) ? port.config.dstport : undefined);
 }
 
 /** Segments in which the MAC has been learned behind the port. */
@@ -164,7 +164,7 @@ function vidsOf(port: Holder, request: Deletion): number[] {
   const { vlan } = request;
   const all = vlan === undefined ? [0, ...port.vlans.keys()] : [vlan];
   if (request.vni === undefined && request.src_vni === undefined) return all;
-  if (port.kind !== 'vxlan') return [];
+  if (!isTunnel(port)) return [];
   const { vni, sentVni } = vnisOfEntry(request, port.config.id);
   const mapped = port.vnis.find((one) => one.vni === vni);
   if (mapped === undefined || sentVni !== undefined) return [];

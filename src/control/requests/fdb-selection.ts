@@ -15,8 +15,9 @@ import {
 } from '../../fdb/table.js';
 import { unknownLink } from '../controls.js';
 import { type Entry, isFloodRow } from '../model/entries.js';
-import { type Holder, holderOf, type SwitchModel } from '../model/model.js';
-import { macOf, type PortEntries } from '../reconcile/port-entries.js';
+import { type Holder, holderOf, isTunnel, type SwitchModel } from '../model/model.js';
+import { macOf } from '../model/naming.js';
+import type { PortEntries } from '../reconcile/port-entries.js';
 
 export type Flush = Extract<FdbRequest, { op: 'flush' }>;
 
@@ -73,7 +74,7 @@ export function selectsEntry(tables: FdbTables, request: Flush, entry: Entry): b
 
 /** Whether an entry leads to a VTEP. One that has moved behind a remote by learning does not say which. */
 export function isBehind({ fdb, remotesAt }: FdbTables, port: Holder, entry: Entry, dst: string): boolean {
-  if (entry.dst !== undefined || port.kind !== 'vxlan' || port.bridge === null) return entry.dst === dst;
+  if (entry.dst !== undefined || !isTunnel(port) || port.bridge === null) return entry.dst === dst;
   const { high, low } = macOf(entry.mac);
   const row = fdb.find(high, low, fidOf(port.bridge.index, entry.vlan));
   return row !== null && remotesAt(port.index, dst).includes(destinationRemote(row.destination));
@@ -81,7 +82,7 @@ export function isBehind({ fdb, remotesAt }: FdbTables, port: Holder, entry: Ent
 
 function vniOf(port: Holder, entry: Entry): number | null {
   if (typeof entry.vni === 'number') return entry.vni;
-  return port.kind === 'vxlan' ? (port.vnis.find(({ vid }) => vid === null)?.vni ?? null) : null;
+  return isTunnel(port) ? (port.vnis.find(({ vid }) => vid === null)?.vni ?? null) : null;
 }
 
 /** A bridge that has no host port stands for itself among them. */
@@ -104,7 +105,7 @@ function segmentsOf(port: Holder, { vlan, vni }: Flush): number[] | null {
   if (bridge === null) return null;
   const ofVlan = vlan === undefined ? [] : [fidOf(bridge.index, vlan)];
   if (vni === undefined) return ofVlan;
-  if (port.kind !== 'vxlan') return null;
+  if (!isTunnel(port)) return null;
   const mapped = port.vnis.find((one) => one.vni === vni);
   if (mapped === undefined) return null;
   return mapped.vid === null ? ofVlan : [fidOf(bridge.index, mapped.vid)];

@@ -27,11 +27,11 @@ import type { Engines } from '../engines/engines.js';
 import type { EventFeed } from '../events/event-feed.js';
 import { linkChanges } from '../events/link-events.js';
 import { DeviceError } from '../model/device-error.js';
+import { type Departure, partings, Transition } from '../model/transition.js';
 import { commandsBetween } from '../plan/commands.js';
 import { editVlans } from '../plan/commands-vlans.js';
 import { deltaOfEdit, deltaToFile, type EntryDelta } from '../plan/delta.js';
 import { type How, type Reconciler, reasonOf } from '../reconcile/reconcile.js';
-import { type Departure, partings, Transition } from '../reconcile/transition.js';
 import type { MulticastControl } from '../tables/multicast-control.js';
 import type { NeighTable } from '../tables/neigh-table.js';
 import { explain } from './explain.js';
@@ -251,7 +251,7 @@ export class LiveControl implements Controls {
   private check(value: unknown): CheckedDocument {
     const present = new Set(
       [...this.parts.reconciler.model.ports.values()].flatMap((port) =>
-        port.kind === 'tap' && port.config.netns !== undefined ? [port.config.netns] : [],
+        'netns' in port.config && port.config.netns !== undefined ? [port.config.netns] : [],
       ),
     );
     const { name } = this.parts.reconciler.model.config;

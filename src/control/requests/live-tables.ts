@@ -5,9 +5,9 @@
 
 import type { MdbRequest } from '../../api/api.js';
 import type { SwitchConfig, TableConfig } from '../../config/types.js';
+import { Transition } from '../model/transition.js';
 import { stayingTables, tableChanges, tableCommands } from '../plan/table-changes.js';
 import type { Reconciler } from '../reconcile/reconcile.js';
-import { Transition } from '../reconcile/transition.js';
 import type { MulticastControl } from '../tables/multicast-control.js';
 import type { NeighTable } from '../tables/neigh-table.js';
 

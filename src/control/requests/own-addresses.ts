@@ -5,10 +5,11 @@
 import { type HostFacts, isOfHost } from '../../config/read/host-facts.js';
 import type { SwitchConfig, VxlanConfig } from '../../config/types.js';
 import { ChangeRefused } from '../controls.js';
+import { isTunnelConfig } from '../model/desired.js';
 
 function vxlansOf({ bridges, ports }: SwitchConfig): VxlanConfig[] {
   const all = [...bridges.flatMap((bridge) => bridge.ports), ...ports];
-  return all.filter((port) => port.type === 'vxlan');
+  return all.filter(isTunnelConfig);
 }
 
 /** Whether some vxlan port sends from whatever address the routes say: then every address of the host is its own. */

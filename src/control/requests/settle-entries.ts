@@ -6,9 +6,8 @@ import { destinationRemote } from '../../dataplane/state/destination.js';
 import { fidOf } from '../../dataplane/state/fid.js';
 import { type FdbReader, type FdbRow, FLAG_EXTERN_LEARN } from '../../fdb/table.js';
 import { type Entry, isForMany } from '../model/entries.js';
-import type { Port, SwitchModel } from '../model/model.js';
-import { vniOf } from '../model/naming.js';
-import { macOf } from '../reconcile/port-entries.js';
+import { isTunnel, type Port, type SwitchModel } from '../model/model.js';
+import { macOf, vniOf } from '../model/naming.js';
 import { remoteOf } from '../reconcile/vteps.js';
 
 /** An entry that is no more where it was put. */
@@ -44,9 +43,9 @@ function placeOf(entry: Entry, port: Port, row: FdbRow, model: SwitchModel): Ent
   const owner = model.portAt[row.owner];
   if (owner === undefined) return null;
   const extern_learn = (row.flags & FLAG_EXTERN_LEARN) !== 0;
-  const isThere = port.kind === 'tap' || destinationRemote(row.destination) === remoteOf(port, entry);
+  const isThere = !isTunnel(port) || destinationRemote(row.destination) === remoteOf(port, entry);
   if (owner === port && isThere) return extern_learn === entry.extern_learn ? entry : { ...entry, extern_learn };
   const { mac, vlan, state, sticky } = entry;
-  const vni = owner.kind === 'vxlan' ? vniOf(owner, vlan) : undefined;
+  const vni = isTunnel(owner) ? vniOf(owner, vlan) : undefined;
   return { mac, port: owner.name, vlan, ...(vni === undefined ? {} : { vni }), state, sticky, extern_learn };
 }

@@ -14,7 +14,7 @@ import type { GroupAddress } from '../../wire/group-message.js';
 import { parseAddress } from '../../wire/ip-address.js';
 import { ChangeRefused, unknownLink } from '../controls.js';
 import { every } from '../guard.js';
-import type { BridgeModel, Port, SwitchModel, VxlanPort } from '../model/model.js';
+import { type BridgeModel, isTunnel, type Port, type SwitchModel, type VxlanPort } from '../model/model.js';
 import { remoteAddress } from '../model/naming.js';
 import type { Vteps } from '../reconcile/vteps.js';
 import { Mdb } from './mdb.js';
@@ -213,7 +213,7 @@ export class MulticastControl {
 
   /** The number of a VTEP that an entry needs. @throws ChangeRefused, EditRefused, DeviceError */
   private hold(port: Port, dst: string): number {
-    if (port.kind !== 'vxlan') throw new ChangeRefused(`${port.name} is a tap port and has no remotes; leave dst out`);
+    if (!isTunnel(port)) throw new ChangeRefused(`${port.name} is a tap port and has no remotes; leave dst out`);
     checkDestination(dst, port.config);
     const { vteps } = this.parts;
     vteps.checkRoom([], 1, () => port);

@@ -20,9 +20,8 @@ import { command } from '../../text/shell.js';
 import { formatMac, parseMac } from '../../wire/ethernet.js';
 import { formatAddress, parseAddress } from '../../wire/ip-address.js';
 import { ChangeRefused, unknownLink } from '../controls.js';
-import type { Port, SwitchModel, VxlanPort } from '../model/model.js';
-import { vniOf } from '../model/naming.js';
-import { macOf } from '../reconcile/port-entries.js';
+import { isTunnel, type Port, type SwitchModel, type VxlanPort } from '../model/model.js';
+import { macOf, vniOf } from '../model/naming.js';
 
 /** Seconds after which a binding that was heard is no fresh one any more. */
 const FRESH_S = 30;
@@ -82,7 +81,7 @@ export class NeighTable {
     if (port === undefined || place === null) return null; // it has gone meanwhile
     const updated = Math.floor((neighAge(now, stamp) * TICK_MS) / 1000);
     const isManual = (flags & NEIGH_MANUAL) !== 0;
-    const vni = port.kind === 'vxlan' ? vniOf(port, place.vid) : undefined;
+    const vni = isTunnel(port) ? vniOf(port, place.vid) : undefined;
     return {
       dst: formatAddress(...address),
       lladdr: formatMac(high, low),
@@ -139,8 +138,7 @@ export class NeighTable {
     const operations: Operation[] = [];
     for (const [key, binding] of this.bindings) {
       const port = this.parts.model.ports.get(binding.name);
-      const isThere =
-        port?.kind === 'vxlan' && port.bridge !== null && (binding.vid === 0 || port.vlans.has(binding.vid));
+      const isThere = isTunnel(port) && port.bridge !== null && (binding.vid === 0 || port.vlans.has(binding.vid));
       const wanted = isThere ? operationOf(binding, port) : null;
       if (JSON.stringify(wanted) === JSON.stringify(binding.told)) continue;
       if (binding.told?.op === 'neigh') {
@@ -157,7 +155,7 @@ export class NeighTable {
   private portOf(name: string): VxlanPort {
     const port: Port | undefined = this.parts.model.ports.get(name);
     if (port === undefined) throw unknownLink('port', name);
-    if (port.kind === 'vxlan') return port;
+    if (isTunnel(port)) return port;
     throw new ChangeRefused(`${name} is a tap port; bindings are answered for what is behind a vxlan port: give one`);
   }
 }

@@ -8,7 +8,7 @@ import { TICK_MS } from '../../dataplane/engine.js';
 import type { CounterReader } from '../../dataplane/state/counters.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import { formatAddress } from '../../wire/ip-address.js';
-import type { SwitchModel } from '../model/model.js';
+import { isTunnel, type SwitchModel } from '../model/model.js';
 
 export interface UnknownVtepSources {
   model: SwitchModel;
@@ -23,8 +23,7 @@ export function unknownVteps({ model, counters, remotes }: UnknownVtepSources): 
   const timeOf = (then: number): string => new Date(now - Math.max(0, tick - then) * TICK_MS).toISOString();
   return counters.unknownVteps.list().flatMap(({ port: index, vni, address, count, first, last }) => {
     const port = model.portAt[index];
-    const isKnown =
-      port?.kind !== 'vxlan' || port.config.accept_vteps === 'any' || remotes.find(index, ...address) !== 0;
+    const isKnown = !isTunnel(port) || port.config.accept_vteps === 'any' || remotes.find(index, ...address) !== 0;
     if (isKnown) return [];
     return [
       { address: formatAddress(...address), port: port.name, vni, count, first: timeOf(first), last: timeOf(last) },

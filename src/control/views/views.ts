@@ -24,12 +24,19 @@ import { fidParts } from '../../dataplane/state/fid.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import { ageOf } from '../../fdb/ageing.js';
 import type { FdbRow as FdbEntry, FdbReader } from '../../fdb/table.js';
-import { netnsName } from '../../port/netns.js';
 import { formatMac } from '../../wire/ethernet.js';
 import { fitsFilter } from '../listings.js';
 import { type Entry, isForMany } from '../model/entries.js';
-import type { BridgeModel, NicState, Port, SwitchModel, TapPort, VxlanPort } from '../model/model.js';
+import {
+  type BridgeModel,
+  isHostOfBridge,
+  isTunnel,
+  type Port,
+  type SwitchModel,
+  type VxlanPort,
+} from '../model/model.js';
 import { flagWords, remoteAddress, stateOf, vniOf } from '../model/naming.js';
+import { isUp, kindOf } from '../ports/registry.js';
 import { remotesOf } from '../reconcile/vteps.js';
 import { unknownVteps } from './unknown-vteps.js';
 
@@ -47,7 +54,7 @@ export interface Sources {
 
 /** @param details every option in force, defaults among them; else those that were configured */
 export function viewLinks({ model, fdb }: Pick<Sources, 'model' | 'fdb'>, details = false): LinkRow[] {
-  const shown = (port: Port): boolean => port.kind !== 'tap' || port.role !== 'bridge';
+  const shown = (port: Port): boolean => !isHostOfBridge(port);
   const free = [...model.ports.values()].filter((port) => port.bridge === null);
   return [
     ...[...model.bridges.values()].flatMap((bridge) => [
@@ -60,7 +67,7 @@ export function viewLinks({ model, fdb }: Pick<Sources, 'model' | 'fdb'>, detail
 
 /** @param learned entries that it has learned, as `fdb_max_learned` counts them (IFLA_BR_FDB_N_LEARNED) */
 function bridgeLink(bridge: BridgeModel, model: SwitchModel, learned: number, details: boolean): LinkRow {
-  const host = bridge.ports.find((port) => port.kind === 'tap' && port.role === 'bridge');
+  const host = bridge.ports.find(isHostOfBridge);
   const own = {
     ifname: bridge.name,
     type: 'bridge',
@@ -82,35 +89,13 @@ function portLink(port: Port, model: SwitchModel, details: boolean): LinkRow {
   const named = typeof nicName === 'string' ? { nic: nicName } : {};
   const master = port.bridge === null ? {} : { master: port.bridge.name };
   const common = { ...options, ...named, ifname: port.name, type: port.kind, ...master };
-  const isUp = port.config.up && port.bridge?.config.up === true;
+  const { operstate, ...seen } = kindOf(port).view(port, model.lost.has(port.index));
   const fault = port.fault === null ? {} : { fault: port.fault };
-  if (port.kind === 'vxlan') {
-    const address = port.host === null ? {} : { address: port.host.tap.mac };
-    const state = isUp && port.fault === null ? 'UP' : 'DOWN';
-    return { ...common, operstate: state, mtu: port.mtu, ...address, ...fault };
-  }
-  const nic = model.lost.has(port.index) ? null : port.tap.state();
-  // A NIC that is not there yet has no address unless it is given one.
-  const mac = nic?.mac ?? port.config.mac ?? port.tap.mac;
-  return {
-    ...common,
-    ...whereabouts(port, nic),
-    operstate: isUp && nic?.up === true ? 'UP' : 'DOWN',
-    mtu: nic?.mtu ?? port.tap.mtu,
-    ...(mac === '' ? {} : { address: mac }),
-    ...fault,
-  };
+  return { ...common, ...seen, operstate: isUp(port) ? operstate : 'DOWN', ...fault };
 }
 
 function present(values: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-}
-
-/** What the NIC is called, and where it is, when its owner has renamed or moved it. */
-function whereabouts({ config, tap }: TapPort, nic: NicState | null): { nic?: string; nic_netns?: string } {
-  if (nic === null) return {};
-  const name = nic.ifname === config.ifname ? {} : { nic: nic.ifname };
-  return tap.hasMoved ? { ...name, nic_netns: netnsName(nic.netns) } : name;
 }
 
 // ---- fdb ----
@@ -122,7 +107,7 @@ const FDB_PIECE = 2048;
 export function* viewFdb(sources: Sources, filter: FdbFilter = {}): Generator<FdbRow | undefined> {
   const { model, fdb, counters } = sources;
   for (const port of model.ports.values()) {
-    if (port.kind !== 'vxlan' || port.bridge === null) continue;
+    if (!isTunnel(port) || port.bridge === null) continue;
     for (const entry of model.entries.ofPort(port.name)) {
       // Rows that the table does not hold as such: flood lists, and multicast MACs with remotes of their own.
       const row = isForMany(entry.mac) ? destinationRow(port, port.bridge.name, entry) : undefined;
@@ -174,7 +159,7 @@ function entryRow({ model, remotes }: Sources, entry: FdbEntry, now: number): Fd
     ifname: port?.name ?? bridge.name,
     master: bridge.name,
     ...(place.vid === 0 ? {} : { vlan: place.vid }),
-    ...(port?.kind === 'vxlan' ? remotePart(port, remotes, destinationRemote(entry.destination), place.vid) : {}),
+    ...(isTunnel(port) ? remotePart(port, remotes, destinationRemote(entry.destination), place.vid) : {}),
     state,
     flags: flagWords(entry.flags),
     ...(state === 'permanent' ? {} : { updated: Math.floor((ageOf(now, entry.stamp) * TICK_MS) / 1000) }),
@@ -207,9 +192,7 @@ export function viewVlans({ model }: Sources): VlansAnswer {
     .filter((port) => port.config.vlans.length > 0)
     .map((port) => ({ ifname: port.name, vlans: vlanRanges(port.config) }));
   const tunnels = ports.flatMap((port) =>
-    port.kind === 'vxlan' && port.config.vlan_tunnel
-      ? [{ ifname: port.name, tunnels: tunnelRanges(port.config.vlans) }]
-      : [],
+    isTunnel(port) && port.config.vlan_tunnel ? [{ ifname: port.name, tunnels: tunnelRanges(port.config.vlans) }] : [],
   );
   return { vlans, tunnels };
 }
@@ -285,7 +268,7 @@ export function viewStats(sources: Sources): StatsAnswer {
 function linkCounters(sources: Sources, port: Port): LinkCounters {
   const { counters } = sources;
   const link: LinkCounters = { ...counters.port(port.index), ...counters.portDrops(port.index) };
-  if (port.kind === 'vxlan') {
+  if (isTunnel(port)) {
     link.remotes = remoteCounters(sources, port);
     const carried = [...port.vnis, ...port.sentVnis.values()];
     link.vnis = Object.fromEntries(carried.map(({ vni, counter }) => [vni, counters.vni(counter)]));

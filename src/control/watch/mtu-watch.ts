@@ -12,9 +12,9 @@
  */
 import { MAX_REMOTES, type RemoteTable, STATIC_REMOTES } from '../../encap/remotes.js';
 import { every } from '../guard.js';
-import type { SwitchModel, VxlanPort } from '../model/model.js';
+import { isTunnel, type SwitchModel, type VxlanPort } from '../model/model.js';
 import { remoteAddress } from '../model/naming.js';
-import { Transition } from '../reconcile/transition.js';
+import { Transition } from '../model/transition.js';
 import { remotesOf } from '../reconcile/vteps.js';
 
 const LOOK_MS = 100;
@@ -94,7 +94,7 @@ export class MtuWatch {
   }
 
   private vxlanPorts(): VxlanPort[] {
-    return [...this.parts.model.ports.values()].flatMap((port) => (port.kind === 'vxlan' ? [port] : []));
+    return [...this.parts.model.ports.values()].flatMap((port) => (isTunnel(port) ? [port] : []));
   }
 
   private select(ports: readonly VxlanPort[], wanted: (remote: number) => boolean): Path[] {
@@ -107,7 +107,7 @@ export class MtuWatch {
   private learnedAt(remote: number): Path[] {
     const { model, remotes } = this.parts;
     const port = model.portAt[remotes.portOf(remote)];
-    if (port?.kind !== 'vxlan' || !remotes.isFindable(port.index, remote)) return [];
+    if (!isTunnel(port) || !remotes.isFindable(port.index, remote)) return [];
     return [[remote, port, remoteAddress(remotes, remote)]];
   }
 

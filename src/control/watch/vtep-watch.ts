@@ -13,8 +13,8 @@ import { MET_OF_NETWORK, MET_OF_PORT } from '../../encap/introductions.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import type { FdbReader } from '../../fdb/table.js';
 import { every } from '../guard.js';
-import type { SwitchModel } from '../model/model.js';
-import { type Departure, Transition } from '../reconcile/transition.js';
+import { isTunnel, type SwitchModel } from '../model/model.js';
+import { type Departure, Transition } from '../model/transition.js';
 
 const ROUND_MS = 60_000;
 const RELIEF_MS = 1000;
@@ -73,9 +73,9 @@ export class VtepWatch {
   private crowded(): { remotes: Departure[]; excess: number }[] {
     const { model, remotes } = this.parts;
     const found: { remotes: Departure[]; excess: number }[] = [];
-    for (const { kind, index: port } of model.ports.values()) {
+    for (const { index: port } of [...model.ports.values()].filter(isTunnel)) {
       // Where a network has too many, its port has at least as many.
-      if (kind !== 'vxlan' || !isCrowded(remotes.learnedOf(port), MET_OF_NETWORK)) continue;
+      if (!isCrowded(remotes.learnedOf(port), MET_OF_NETWORK)) continue;
       const learned = [...remotes.learned(port)].map((remote) => ({ port, remote }));
       if (isCrowded(learned.length, MET_OF_PORT))
         found.push({ remotes: learned, excess: learned.length - MET_OF_PORT / 2 });
@@ -120,9 +120,9 @@ export class VtepWatch {
 
   private learned(): Departure[] {
     const { model, remotes } = this.parts;
-    return [...model.ports.values()].flatMap(({ kind, index }) =>
-      kind === 'vxlan' ? [...remotes.learned(index)].map((remote) => ({ port: index, remote })) : [],
-    );
+    return [...model.ports.values()]
+      .filter(isTunnel)
+      .flatMap(({ index }) => [...remotes.learned(index)].map((remote) => ({ port: index, remote })));
   }
 
   /** Every VTEP that an FDB entry leads to, or a group by hand. */

@@ -1,7 +1,7 @@
 /** Remotes that go while frames of theirs are on their way: nothing leads there afterwards, and no number means two. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { VxlanPort } from '../../../src/control/model/model.js';
-import { Transition } from '../../../src/control/reconcile/transition.js';
+import { Transition } from '../../../src/control/model/transition.js';
 import { remotesOf } from '../../../src/control/reconcile/vteps.js';
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
 import { destinationOf } from '../../../src/dataplane/state/destination.js';

@@ -1,7 +1,7 @@
 /** How often the paths to remotes are asked for: each look is a socket. Counted, not timed. */
 import { describe, expect, it } from 'vitest';
 import type { SwitchModel } from '../../../src/control/model/model.js';
-import type { Transition } from '../../../src/control/reconcile/transition.js';
+import type { Transition } from '../../../src/control/model/transition.js';
 import { MtuWatch } from '../../../src/control/watch/mtu-watch.js';
 import { RemoteTable } from '../../../src/encap/remotes.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SwitchModel } from '../../../src/control/model/model.js';
-import type { Transition } from '../../../src/control/reconcile/transition.js';
+import type { Transition } from '../../../src/control/model/transition.js';
 import { VtepWatch } from '../../../src/control/watch/vtep-watch.js';
 import { CounterReader, Counters } from '../../../src/dataplane/state/counters.js';
 import { destinationOf } from '../../../src/dataplane/state/destination.js';

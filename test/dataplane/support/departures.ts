@@ -1,5 +1,5 @@
 /** What follows on operations that take an unknown VTEP from a port, as control has it follow. */
-import { partings } from '../../../src/control/reconcile/transition.js';
+import { partings } from '../../../src/control/model/transition.js';
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
 import { ANY_VTEP } from '../../../src/dataplane/state/forwarding.js';
 import type { RemoteTable } from '../../../src/encap/remotes.js';

@@ -20,6 +20,8 @@ export class Transition {
   readonly entries: Operation[] = [];
   /** Remotes that go: from `structure` on nobody comes upon them any more. */
   readonly departures: Departure[] = [];
+  /** Sockets of ports that end in this change, and that another port has too: the engines keep them. */
+  readonly keptSockets = new Set<number>();
   /** Ports that take no unknown VTEP any more: those that they have met go too. */
   readonly retiring: number[] = [];
   /** Closes devices and takes numbers back, once no engine has them any more. */

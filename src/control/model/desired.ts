@@ -2,14 +2,12 @@
  * The ports that a configuration asks for, in one list: those of bridges, those of none, and the host ports that come with
  * a bridge or a vxlan port. Pure; what is to be done about them is in `reconcile.ts`.
  */
-import { defaultsOf, keysThat } from '../../config/options/option.js';
+import { defaultsOf } from '../../config/options/option.js';
 import { portOptions } from '../../config/options/port.js';
-import { tapOptions } from '../../config/options/tap.js';
-import { vxlanOptions } from '../../config/options/vxlan.js';
 import type { BridgeConfig, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../../config/types.js';
-import { hostPortName, type PortRole } from '../model/model.js';
+import { hostPortName, type PortRole } from './model.js';
 
-export interface WantedPort {
+export interface DesiredPort {
   /** As links show it. */
   name: string;
   /** Null: it belongs to none. */
@@ -19,27 +17,32 @@ export interface WantedPort {
 }
 
 /** Every port of a configuration; a host port stands before the port that it belongs to, which has to know its MAC. */
-export function wantedPorts(config: SwitchConfig): WantedPort[] {
+export function desiredPorts(config: SwitchConfig): DesiredPort[] {
   return [
     ...config.bridges.flatMap((bridge) => [
-      ...(bridge.host_port ? [wantedHost(bridge, bridge, 'bridge')] : []),
+      ...(bridge.host_port ? [desiredHost(bridge, bridge, 'bridge')] : []),
       ...bridge.ports.flatMap((port) => withHost(bridge, port)),
     ]),
     ...config.ports.flatMap((port) => withHost(null, port)),
   ];
 }
 
-function withHost(bridge: BridgeConfig | null, port: PortConfig): WantedPort[] {
-  const own: WantedPort = { name: port.name, bridge, role: 'guest', config: port };
-  return port.type === 'vxlan' && port.host_port ? [wantedHost(bridge, port, 'vxlan'), own] : [own];
+/** The configuration of a port with VTEPs and VNIs. */
+export function isTunnelConfig(port: PortConfig): port is VxlanConfig {
+  return port.type === 'vxlan';
+}
+
+function withHost(bridge: BridgeConfig | null, port: PortConfig): DesiredPort[] {
+  const own: DesiredPort = { name: port.name, bridge, role: 'guest', config: port };
+  return isTunnelConfig(port) && port.host_port ? [desiredHost(bridge, port, 'vxlan'), own] : [own];
 }
 
 /** The host's own port: a TAP like a guest's, in the switch's namespace, named as its link is. */
-function wantedHost(
+function desiredHost(
   bridge: BridgeConfig | null,
   link: BridgeConfig | VxlanConfig,
   role: 'bridge' | 'vxlan',
-): WantedPort {
+): DesiredPort {
   const { name, addresses, mtu, persist } = link;
   const config: TapConfig = {
     type: 'tap',
@@ -64,22 +67,6 @@ function hostVlans(bridge: BridgeConfig | null, link: BridgeConfig | VxlanConfig
   if (!link.vlan_tunnel && link.vlans.length > 0) return link.vlans;
   const pvid = bridge?.vlan_filtering === true ? bridge.vlan_default_pvid : 0;
   return pvid === 0 ? [] : [{ vid: pvid, pvid: true, untagged: true, remotes: [] }];
-}
-
-/**
- * What makes a port the one that it is: where this differs it is made anew, everything else changes while it runs. The
- * device of a TAP; the address that a vxlan port receives on, and whether it has a host port, whose MAC it must know.
- */
-export function identityOf({ role, config }: { role: PortRole; config: PortConfig }): string {
-  if (config.type === 'tap')
-    return JSON.stringify([role, ...keysThat('new port', tapOptions).map((key) => config[key])]);
-  const own = keysThat('new port', vxlanOptions).map((key) => config[key]);
-  return JSON.stringify([config.type, ...own, config.family, config.mac]);
-}
-
-/** What a pool of sending sockets is opened with. */
-export function poolOf({ srcport, df, udpcsum, ttl }: VxlanConfig): string {
-  return JSON.stringify([srcport, df, udpcsum, ttl]);
 }
 
 /** Every VNI of a port, with the VLAN that stands for it; null: all that the port carries. */

@@ -1,0 +1,38 @@
+/**
+ * The kinds of ports. A new kind is a file beside this one and a line here.
+ */
+import type { PortConfig } from '../../config/types.js';
+import type { Operation } from '../../dataplane/operations/operations.js';
+import type { DesiredPort } from '../model/desired.js';
+import type { Port } from '../model/model.js';
+import { portFlags } from './port-flags.js';
+import type { PortKind } from './port-kind.js';
+import { TAP } from './tap.js';
+import { VXLAN } from './vxlan.js';
+
+const KINDS: Readonly<Record<PortConfig['type'], PortKind>> = { tap: TAP, vxlan: VXLAN };
+
+/** The kind of a port that is configured. */
+export function kindOf({ config }: { config: PortConfig }): PortKind {
+  return KINDS[config.type];
+}
+
+/** What makes a present or a desired port the one that it is. */
+export function identityOf(port: Port | Pick<DesiredPort, 'role' | 'config'>): string {
+  return kindOf(port).identity(port.config, 'role' in port ? port.role : 'guest');
+}
+
+export function flagsOf(port: Port): number {
+  return portFlags(port.bridge?.config ?? null, port.config) | kindOf(port).flags(port);
+}
+
+/** Bridge, flags and MTU of a present port. */
+export function portOperation(port: Port): Operation {
+  const mtu = kindOf(port).frameMtu(port);
+  return { op: 'port', port: port.index, bridge: port.bridge?.index ?? 0, flags: flagsOf(port), mtu };
+}
+
+/** A port that is up, as far as its configuration and its bridge are concerned. */
+export function isUp(port: Port): boolean {
+  return port.config.up && port.bridge?.config.up === true;
+}

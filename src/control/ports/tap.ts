@@ -1,0 +1,199 @@
+/**
+ * Ports with a TAP: guests' NICs, and the host ports of bridges and vxlan ports.
+ */
+import { keysThat } from '../../config/options/option.js';
+import { tapOptions } from '../../config/options/tap.js';
+import type { TapConfig } from '../../config/types.js';
+import { netnsName } from '../../port/netns.js';
+import { automaticMtu } from '../devices/devices.js';
+import type { DesiredPort } from '../model/desired.js';
+import { DeviceError } from '../model/device-error.js';
+import { isTunnel, type NicState, type OpenTap, type Port, type SwitchModel, type TapPort } from '../model/model.js';
+import { macOf } from '../model/naming.js';
+import type { Transition } from '../model/transition.js';
+import { linkEvent } from './link-event.js';
+import { changeNic } from './nic-changes.js';
+import { portFlags } from './port-flags.js';
+import type { Look, Opening, PortKind } from './port-kind.js';
+
+type Desired = DesiredPort & { config: TapConfig };
+
+export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
+  identity: (config, role) => JSON.stringify([role, ...keysThat('new port', tapOptions).map((key) => config[key])]),
+
+  room: () => ({ vnis: 0, vteps: 0 }),
+
+  open(desired, opening) {
+    const { name, config } = desired;
+    const { model, devices, ending, opened, orAbsent } = opening;
+    const heir = ending
+      .map((other) => model.ports.get(other))
+      .filter(isTap)
+      .find((port) => isSameNic(model, port, config));
+    if (heir !== undefined) {
+      const { tap } = heir;
+      opened.inherited.add(tap);
+      opened.undo.unshift(...nicErrors(name, () => changeNic(tap, heir.config, config)));
+      return tap;
+    }
+    const mtu = tapMtu(config, automaticMtuOf(desired, opening));
+    return orAbsent(
+      () => devices.guestTap(config, mtu),
+      () => devices.absentTap(config, mtu),
+    );
+  },
+
+  reopen({ name, tap, config: before }, config, { opened }) {
+    opened.undo.unshift(...nicErrors(name, () => changeNic(tap, before, config)));
+  },
+
+  discard(tap) {
+    tap?.discard();
+  },
+
+  create(base, { config, role }, tap) {
+    return { ...base, kind: 'tap', config, tap, role, ownSegments: [], ownMac: tap.mac };
+  },
+
+  attach(port, _around, change) {
+    const { fds, vnetHeaderSize, mtu } = port.tap;
+    const bridge = port.bridge?.index ?? 0;
+    const flags = portFlags(port.bridge?.config ?? null, port.config);
+    change.structure.push({ op: 'local-port', port: port.index, bridge, fds, vnetHeaderSize, flags, mtu });
+  },
+
+  update: () => undefined,
+
+  moved(port) {
+    port.ownSegments = [];
+  },
+
+  end({ tap }, inherited, _around, change) {
+    if (!inherited.has(tap)) change.afterwards.push(() => remove(tap));
+  },
+
+  flags: () => 0,
+  sockets: () => [],
+  frameMtu: ({ tap }) => tap.mtu,
+  wayMtu: () => null,
+
+  setMtu({ config, tap }, _way, bridge) {
+    const mtu = tapMtu(config, bridge);
+    if (tap.mtu === mtu) return false;
+    try {
+      tap.setMtu(mtu);
+    } catch {
+      return false; // its device has gone; the port shows so
+    }
+    return true;
+  },
+
+  view(port, isLost) {
+    const nic = isLost ? null : port.tap.state();
+    // A NIC that is not there yet has no address unless it is given one.
+    const mac = nic?.mac ?? port.config.mac ?? port.tap.mac;
+    return {
+      ...whereabouts(port, nic),
+      operstate: nic?.up === true ? 'UP' : 'DOWN',
+      mtu: nic?.mtu ?? port.tap.mtu,
+      ...(mac === '' ? {} : { address: mac }),
+    };
+  },
+
+  summary({ config: { netns }, tap: { ifname, mac, mtu } }) {
+    return { ifname, netns, mac, mtu };
+  },
+
+  watch(port, look) {
+    const nic = port.tap.state();
+    if (nic === null) {
+      look.lost(port);
+      return;
+    }
+    watchPlace(port, nic, look);
+    if (port.role !== 'guest' && port.ownMac !== nic.mac) look.macChanged(port);
+    const memory = look.memory(port);
+    // Opening it has set it up.
+    const before = memory.up ?? true;
+    memory.up = nic.up;
+    if (before !== nic.up) look.tell(linkEvent(port, nic.up ? 'up' : 'down'));
+  },
+
+  mayReturn: ({ config: { netns } }, machine) => netns === undefined || machine.netnsExists(netns),
+};
+
+/**
+ * Brings the entries of a host port's MAC to the MAC that its NIC has now. The caller sets the new entries.
+ */
+export function followMac(port: TapPort, model: SwitchModel, change: Transition): void {
+  if (port.role === 'guest' || port.ownMac === port.tap.mac) return;
+  for (const fid of port.ownSegments) change.structure.push({ op: 'fdb-del', ...macOf(port.ownMac), fid });
+  port.ownSegments = [];
+  port.ownMac = port.tap.mac;
+  // No binding may name the old MAC any longer; the host's own frames make the new one known.
+  change.structure.push({ op: 'neigh-flush', port: port.index, learnedOnly: true });
+  for (const other of model.ports.values()) {
+    if (!isTunnel(other) || other.host !== port) continue;
+    change.structure.push({ op: 'tunnel-mac', port: other.index, mac: macOf(port.ownMac) });
+  }
+}
+
+function tapMtu(config: TapConfig, automatic: number): number {
+  return config.mtu === 'auto' ? automatic : config.mtu;
+}
+
+/**
+ * A NIC cannot be open under two names: a port of another name takes over the open device. The file may also follow a NIC that was
+ * renamed or moved.
+ */
+function isSameNic(model: SwitchModel, port: TapPort, { netns, ifname }: TapConfig): boolean {
+  if (model.lost.has(port.index)) return false;
+  const { config, tap } = port;
+  return (config.netns === netns && config.ifname === ifname) || tap.isAt(ifname, netns);
+}
+
+function isTap(port: Port | undefined): port is TapPort {
+  return port?.kind === 'tap';
+}
+
+/** The MTU that `auto` will be for a TAP that is opened, by the configuration alone. */
+function automaticMtuOf({ config, role }: Desired, { next, wayMtu }: Opening): number {
+  const bridge = next.bridges.find(
+    (one) =>
+      (role === 'bridge' && one.name === config.name) ||
+      one.ports.some((port) => port.name === config.name || (role === 'vxlan' && port.name === config.ifname)),
+  );
+  return automaticMtu((bridge?.ports ?? []).flatMap((port) => wayMtu(port) ?? []));
+}
+
+function nicErrors<T>(name: string, change: () => T): T {
+  try {
+    return change();
+  } catch (error) {
+    throw new DeviceError(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+/** A deleted port takes its NIC along: `persist` is for the end of the switch. */
+function remove(tap: OpenTap): void {
+  try {
+    tap.setPersist(false);
+  } catch {
+    // Its device has gone already.
+  }
+  tap.close();
+}
+
+/** Name and namespace of the NIC, when its owner has renamed or moved it. */
+function whereabouts({ config, tap }: TapPort, nic: NicState | null): { nic?: string; nic_netns?: string } {
+  if (nic === null) return {};
+  const name = nic.ifname === config.ifname ? {} : { nic: nic.ifname };
+  return tap.hasMoved ? { ...name, nic_netns: netnsName(nic.netns) } : name;
+}
+
+function watchPlace(port: TapPort, { ifname, netns }: NicState, look: Look): void {
+  const place = port.tap.hasMoved ? `${ifname} in netns ${netnsName(netns)}` : ifname;
+  const memory = look.memory(port);
+  if ((memory.place ?? port.tap.ifname) !== place) look.moved(port, place);
+  memory.place = place;
+}

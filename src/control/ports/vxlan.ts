@@ -1,0 +1,261 @@
+/**
+ * vxlan ports: sockets on the underlay, and what the engines have to know of the tunnel.
+ */
+import { keysThat } from '../../config/options/option.js';
+import { vxlanOptions } from '../../config/options/vxlan.js';
+import type { VxlanConfig } from '../../config/types.js';
+import { TICK_MS } from '../../dataplane/engine.js';
+import type { Operation } from '../../dataplane/operations/operations.js';
+import { TOS_INHERIT } from '../../encap/tunnel.js';
+import { AGEING_NEVER } from '../../fdb/table.js';
+import { parseAddress } from '../../wire/ip-address.js';
+import { DEFAULT_MTU, type DeviceSource, type Released } from '../devices/devices.js';
+import { vnisOf } from '../model/desired.js';
+import {
+  isHostPort,
+  isTunnel,
+  type OpenUnderlay,
+  type SenderPools,
+  type SwitchModel,
+  type TapPort,
+  type VxlanPort,
+} from '../model/model.js';
+import { macOf } from '../model/naming.js';
+import type { Transition } from '../model/transition.js';
+import { portFlags, vxlanFlags } from './port-flags.js';
+import type { Look, PortKind, Surroundings } from './port-kind.js';
+
+const TICKS_PER_SECOND = 1000 / TICK_MS;
+/** Remotes of a port whose routes are asked for in one look: a port is at fault when none of them has one. */
+const ASKED = 32;
+
+export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
+  /** The address that it receives on; and whether it has a host port, whose MAC it must know. */
+  identity(config) {
+    const own = keysThat('new port', vxlanOptions).map((key) => config[key]);
+    return JSON.stringify([config.type, ...own, config.family, config.mac]);
+  },
+
+  room: (config) => ({ vnis: vnisOf(config).length, vteps: config.peers.length }),
+
+  open({ name, config }, { model, devices, renewed, orAbsent }) {
+    const present = renewed.includes(name) ? model.ports.get(name) : undefined;
+    const deaf = isTunnel(present) ? present.underlay : undefined;
+    return orAbsent(
+      () => devices.underlay(config, deaf),
+      () => devices.absentUnderlay(),
+    );
+  },
+
+  reopen({ name, config: before }, config, { devices, opened }) {
+    if (poolOf(before) !== poolOf(config)) opened.renewals.set(name, devices.poolsOf(config));
+  },
+
+  discard(underlay, pools, devices) {
+    if (underlay !== undefined) {
+      const { socket, group } = underlay;
+      devices.release({ sockets: [socket, group], senders: allSenders(underlay.pools) }).close();
+    }
+    if (pools !== undefined) devices.release({ sockets: [], senders: allSenders(pools as SenderPools) }).close();
+  },
+
+  create(base, { config, name }, underlay, model) {
+    return {
+      ...base,
+      kind: 'vxlan',
+      config,
+      underlay,
+      mtu: DEFAULT_MTU,
+      host: hostOf(model, name),
+      vnis: [],
+      vteps: new Map(),
+      sentVnis: new Map(),
+      pins: new Map(),
+    };
+  },
+
+  attach(port, around, change) {
+    const { config, underlay, host } = port;
+    for (const socket of socketsOf(port)) attachSocket(port, socket, around, change);
+    attachSenders(allSenders(underlay.pools), around.devices, change);
+    change.structure.push({
+      op: 'tunnel-port',
+      port: port.index,
+      bridge: port.bridge?.index ?? 0,
+      flags: portFlags(port.bridge?.config ?? null, config) | vxlanFlags(config),
+      socket: underlay.socket,
+      ...underlay.pools,
+      udpPort: config.dstport,
+      local: localOf(config),
+      ...tunnelOptions(config),
+      mac: host === null ? null : macOf(host.ownMac),
+    });
+    around.note(port, tunnelOperation(port));
+  },
+
+  update(port, before, around, change, renewal) {
+    if (before !== null) updateTunnel(port, before, around, change, renewal as SenderPools | undefined);
+    around.setVnis(port, change);
+    around.setPeers(port, before?.peers ?? [], port.config.peers);
+  },
+
+  moved: () => undefined,
+
+  end(port, _inherited, around, change) {
+    around.endVteps(port, change);
+    const sockets = socketsOf(port);
+    const released = around.devices.release({ sockets, senders: allSenders(port.underlay.pools) });
+    letGo(released, sockets, change);
+  },
+
+  flags: ({ config }) => vxlanFlags(config),
+  sockets: socketsOf,
+  frameMtu: () => 0,
+
+  wayMtu: (config, devices, port) => devices.vxlanMtu(config, port?.vteps.keys() ?? remotesOf(config)),
+
+  setMtu(port, way) {
+    port.mtu = way ?? port.mtu;
+    return false;
+  },
+
+  view({ host, mtu, fault }) {
+    const address = host === null ? {} : { address: host.tap.mac };
+    return { operstate: fault === null ? 'UP' : 'DOWN', mtu, ...address };
+  },
+
+  summary({ config: { local, dstport }, vnis, mtu }) {
+    return { local, dstport, vnis: vnis.length, mtu };
+  },
+
+  watch(port, look) {
+    const { local, dev } = port.config;
+    const nic = dev === undefined ? undefined : look.machine.nic(dev);
+    let fault: string | null = null;
+    if (nic === null) fault = `there is no device ${dev}`;
+    else if (nic?.up === false) fault = `the device ${dev} is down`;
+    else if (local !== undefined && !isHere(local, look.addresses()))
+      fault = `no device that is up has the address ${local}`;
+    else if (!isRouted(port, look)) fault = 'there is no route to any of its remotes';
+    // Sockets that are bound to a deleted device receive nothing from another device of the same name.
+    const memory = look.memory(port);
+    const isOther = nic != null && memory.device !== undefined && memory.device !== nic.index;
+    if (nic != null && !isOther) memory.device = nic.index;
+    if (nic === null) memory.device = 0;
+    if (isOther) look.renew(port);
+    look.setFault(port, fault);
+  },
+
+  mayReturn({ config: { dev, local } }, machine) {
+    return (
+      (dev === undefined || machine.nic(dev) !== null) && (local === undefined || isHere(local, machine.addresses()))
+    );
+  },
+};
+
+/** What a pool of sending sockets is opened with. */
+function poolOf({ srcport, df, udpcsum, ttl }: VxlanConfig): string {
+  return JSON.stringify([srcport, df, udpcsum, ttl]);
+}
+
+function hostOf(model: SwitchModel, vxlan: string): TapPort | null {
+  for (const port of model.ports.values()) {
+    if (isHostPort(port) && port.role === 'vxlan' && port.config.ifname === vxlan) return port;
+  }
+  return null;
+}
+
+function attachSocket(port: VxlanPort, socket: number, { model, devices }: Surroundings, change: Transition): void {
+  const others = [...model.ports.values()].filter(isTunnel).filter((other) => other !== port);
+  const isShared = others.some((other) => socketsOf(other).includes(socket));
+  // A port that ends in this change may have it still: then the engines have the socket.
+  if (isShared || change.keptSockets.has(socket)) return;
+  if (change.structure.some((o) => o.op === 'socket' && o.socket === socket)) return;
+  const fds = devices.receiverFds(socket);
+  // The VNIs of a group's datagrams are those of the port's own socket.
+  change.structure.push({ op: 'socket', socket, fds, owner: port.index, as: port.underlay.socket });
+}
+
+function attachSenders(senders: readonly number[], devices: DeviceSource, change: Transition): void {
+  for (const sender of senders) {
+    const fds = devices.senderFds(sender);
+    change.structure.push({ op: 'sender', sender, fds, udpPort: devices.senderPort(sender) });
+  }
+}
+
+function updateTunnel(
+  port: VxlanPort,
+  before: VxlanConfig,
+  around: Surroundings,
+  change: Transition,
+  pools: SenderPools | undefined,
+): void {
+  const old = port.underlay.pools;
+  if (pools !== undefined) {
+    attachSenders(allSenders(pools), around.devices, change);
+    port.underlay.pools = pools;
+  }
+  around.tell(port, tunnelOperation(port), change);
+  if (pools !== undefined) letGo(around.devices.release({ sockets: [], senders: allSenders(old) }), [], change);
+  if (before.accept_vteps === 'any' && port.config.accept_vteps !== 'any') change.retiring.push(port.index);
+}
+
+/** What may change of a tunnel while it runs; the operation `tunnel-port` says it at first. */
+function tunnelOperation({ index, underlay, config }: VxlanPort): Operation {
+  return { op: 'tunnel', port: index, ...underlay.pools, ...tunnelOptions(config) };
+}
+
+function letGo(released: Released, sockets: readonly number[], change: Transition): void {
+  for (const socket of sockets) if (!released.sockets.includes(socket)) change.keptSockets.add(socket);
+  for (const socket of released.sockets) change.structure.push({ op: 'socket-del', socket });
+  for (const sender of released.senders) change.structure.push({ op: 'sender-del', sender });
+  change.afterwards.push(() => released.close());
+}
+
+function tunnelOptions({ tos, ageing, maxaddress }: VxlanConfig): {
+  tos: number;
+  ageingTicks: number;
+  maxLearned: number;
+} {
+  return {
+    tos: tos === 'inherit' ? TOS_INHERIT : tos,
+    ageingTicks: ageing === undefined ? 0 : ageing === 0 ? AGEING_NEVER : ageing * TICKS_PER_SECOND,
+    maxLearned: maxaddress,
+  };
+}
+
+/** The outer source address as words; null: the route's. */
+function localOf({ local }: VxlanConfig): number[] | null {
+  return local === undefined ? null : (parseAddress(local)?.words ?? null);
+}
+
+function allSenders({ senders, dfSenders }: SenderPools): number[] {
+  return [...senders, ...dfSenders];
+}
+
+function socketsOf({ underlay: { socket, group } }: VxlanPort): number[] {
+  return group === null ? [socket] : [socket, group];
+}
+
+/** Every address that frames may be sent to. */
+function remotesOf(port: VxlanConfig): Set<string> {
+  const own = port.vlans.flatMap((vlan) => vlan.remotes);
+  const entries = port.fdb.flatMap((entry) => (entry.dst === undefined ? [] : [entry.dst]));
+  return new Set([...(port.group === undefined ? [] : [port.group]), ...port.remotes, ...own, ...entries]);
+}
+
+/** Whether at least one of the port's remotes can be sent to; a port without remotes waits for them. */
+function isRouted({ config: { local, dev }, vteps }: VxlanPort, { machine }: Look): boolean {
+  const from = { ...(local === undefined ? {} : { local }), ...(dev === undefined ? {} : { dev }) };
+  let asked = 0;
+  for (const address of vteps.keys()) {
+    if (machine.isRouted(from, address)) return true;
+    if (++asked === ASKED) break;
+  }
+  return asked === 0;
+}
+
+/** Any address of the loopback network is the host's. */
+function isHere(local: string, addresses: ReadonlySet<string> | undefined): boolean {
+  return addresses === undefined || addresses.has(local) || local.startsWith('127.');
+}
