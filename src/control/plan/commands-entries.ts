@@ -9,7 +9,7 @@ import { isTunnelConfig, vnisOf } from '../model/desired.js';
 import { type Entry, type EntryTable, fullKey, isForMany, keyOf } from '../model/entries.js';
 import { identityOf } from '../ports/registry.js';
 import { membershipsByLink } from './commands-vlans.js';
-import { deltaOfEdit, placed } from './delta.js';
+import { deltaOfEdit, namedBy, placed } from './delta.js';
 
 /**
  * What is there when links and VLANs have been changed: entries of ports that stay, without those of VLANs that have gone,
@@ -88,7 +88,8 @@ export function entryCommands(before: readonly Entry[], config: SwitchConfig): s
   const had = new Map(before.map((entry) => [fullKey(entry), entry]));
   const wanted = new Set(after.map(fullKey));
   const tunnels = new Set(config.bridges.flatMap(({ ports }) => ports.filter(isTunnel).map(({ name }) => name)));
-  const isGone = (entry: Entry): boolean => !entry.extern_learn && !wanted.has(fullKey(entry));
+  const isNamed = namedBy(after);
+  const isGone = (entry: Entry): boolean => !wanted.has(fullKey(entry)) && (!entry.extern_learn || isNamed(entry));
   const isNew = (entry: Entry): boolean =>
     JSON.stringify(facts(had.get(fullKey(entry)))) !== JSON.stringify(facts(entry));
   const place = (entry: Entry): string[] => placeWords(entry, tunnels.has(entry.port));

@@ -3,7 +3,7 @@
  */
 import { entriesOf } from '../../config/entries/list.js';
 import type { SwitchConfig } from '../../config/types.js';
-import { type Entry, type EntryTable, fullKey } from '../model/entries.js';
+import { type Entry, type EntryTable, fullKey, isForMany } from '../model/entries.js';
 
 /** FDB entries to add and to remove. */
 export interface EntryDelta {
@@ -18,8 +18,32 @@ export function deltaOfEdit(before: SwitchConfig, after: SwitchConfig): EntryDel
 
 /** From all that is there to exactly what a configuration says. Entries of a control program are its own business. */
 export function deltaToFile(table: EntryTable, after: SwitchConfig): EntryDelta {
-  const { add, remove } = delta([...table.all()], placed(after));
-  return { add, remove: remove.filter((entry) => !entry.extern_learn) };
+  const wanted = placed(after);
+  const { add, remove } = delta([...table.all()], wanted);
+  const isNamed = namedBy(wanted);
+  return { add, remove: remove.filter((entry) => !entry.extern_learn || isNamed(entry)) };
+}
+
+/**
+ * Whether entries name the destination of a flood or multicast entry in other VLANs: one of the two is for all VLANs of
+ * the port, the other for one. A file may hold one of these only, so the entry of the file takes the place of the other.
+ */
+export function namedBy(wanted: readonly Entry[]): (entry: Entry) => boolean {
+  const vnis = new Map<string, Set<Entry['vni']>>();
+  for (const entry of wanted) {
+    if (!isForMany(entry.mac)) continue;
+    const key = destinationKey(entry);
+    vnis.set(key, (vnis.get(key) ?? new Set()).add(entry.vni));
+  }
+  return (entry) => {
+    if (!isForMany(entry.mac)) return false;
+    const named = vnis.get(destinationKey(entry));
+    return named !== undefined && (entry.vni === null || named.has(null));
+  };
+}
+
+function destinationKey({ port, mac, dst, udpPort, sentVni }: Entry): string {
+  return [port, mac, dst, udpPort, sentVni].join(' ');
 }
 
 function delta(before: readonly Entry[], after: readonly Entry[]): EntryDelta {

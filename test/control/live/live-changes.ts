@@ -117,11 +117,12 @@ const fdbEntry: fc.Arbitrary<FdbRequest> = fc
     sticky: rarely(fc.constant(true)),
     extern_learn: rarely(fc.constant(true)),
   })
-  .map(({ dst, vni, src_vni, port, other, open, ...rest }) => {
+  .map(({ dst, vni, src_vni, port, other, open, state, sticky, extern_learn, ...rest }) => {
     const isVxlan = VXLANS.includes(rest.dev);
     const to = open === true ? {} : { dst: dst ?? REMOTES[0], port };
     const remote = isVxlan && (rest.op !== 'del' || dst !== undefined) ? { ...to, vni, src_vni } : {};
-    return without<FdbRequest>({ ...rest, ...remote, dev: other ?? rest.dev });
+    const how = rest.op === 'del' ? {} : { state, sticky, extern_learn };
+    return without<FdbRequest>({ ...rest, ...how, ...remote, dev: other ?? rest.dev });
   });
 
 const fdbFlush: fc.Arbitrary<FdbRequest> = fc

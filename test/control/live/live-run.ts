@@ -3,8 +3,11 @@
  * say why and have changed nothing; one that is done must reach the engines in one list.
  */
 import { expect } from 'vitest';
+import type { WritePath, WriteRoutes } from '../../../src/api/routes.js';
 import { ConfigError } from '../../../src/config/load.js';
 import { ChangeRefused } from '../../../src/control/controls.js';
+import { HttpRefusal } from '../../../src/control/http/http-refusal.js';
+import { readRequest } from '../../../src/control/http/read-request.js';
 import { aimed } from './live-aim.js';
 import { changeText, type Sequence } from './live-changes.js';
 import { checkAnswers, checkDevices, checkNothingLeft, checkNumbers } from './live-check.js';
@@ -14,18 +17,28 @@ import { type Change, Model } from './live-model.js';
 import { Prober } from './live-probe.js';
 import { LiveSwitch } from './live-switch.js';
 
+/** Reads a request as the control socket does. @throws ChangeRefused */
+function read<P extends WritePath>(path: P, request: unknown): WriteRoutes[P]['request'] {
+  try {
+    return readRequest(path, request);
+  } catch (error) {
+    if (error instanceof HttpRefusal) throw new ChangeRefused(error.message, 'invalid');
+    throw error;
+  }
+}
+
 /** Has a switch carry out a change. */
 export async function carryOut(live: LiveSwitch, change: Change): Promise<number | undefined> {
   const { controls } = live;
   switch (change.kind) {
     case 'link':
-      await controls.link(change.request);
+      await controls.link(read('/v1/links', change.request));
       return undefined;
     case 'vlan':
-      await controls.vlan(change.request);
+      await controls.vlan(read('/v1/vlans', change.request));
       return undefined;
     case 'fdb':
-      return (await controls.fdb(change.request))?.removed;
+      return (await controls.fdb(read('/v1/fdb', change.request)))?.removed;
     case 'apply':
       await controls.apply({ config: change.document });
       return undefined;

@@ -49,6 +49,8 @@ export class Tables {
   readonly met = new Map<string, Set<string>>();
   /** VTEPs that a port knows, as they were when something was last changed. */
   known = new Map<string, Set<string>>();
+  /** UDP ports of what was learned behind them, by `port address`, likewise: a change that is refused moves none. */
+  private readonly homes = new Map<string, number>();
   /** Ports whose devices are not there yet. */
   waiting: ReadonlySet<string> = new Set();
   /** Of TAPs. */
@@ -62,9 +64,10 @@ export class Tables {
   }
 
   /** A port gets its device: what was put in comes again. */
-  renew(port: string): void {
+  renew(port: string, config: Config): void {
     this.look();
     for (const row of this.rows.values()) if (row.port === port && row.set) row.seen = this.now;
+    this.settle(config);
   }
 
   // ---- What a new configuration does
@@ -143,7 +146,15 @@ export class Tables {
     const wanted = new Map(after.map((entry) => [keyOf(entry, config.ports.get(entry.port)?.bridge ?? ''), entry]));
     for (const [key, row] of this.rows)
       if (row.set && !row.own && !row.extern && !wanted.has(key)) this.rows.delete(key);
-    for (const [key, entry] of this.lists) if (!entry.extern && !wanted.has(key)) this.lists.delete(key);
+    // A file holds a destination for all VLANs or for some, so one that it names takes the place of a control program's.
+    const isNamed = ({ port, mac, dst, udp, sent, vni }: Entry): boolean =>
+      after.some(
+        (one) =>
+          [port, mac, dst, udp, sent].join() === [one.port, one.mac, one.dst, one.udp, one.sent].join() &&
+          (one.vni === null || vni === null),
+      );
+    for (const [key, entry] of this.lists)
+      if (!wanted.has(key) && (!entry.extern || isNamed(entry))) this.lists.delete(key);
     for (const [key, entry] of wanted) {
       const there = this.lists.get(key) ?? this.rows.get(key);
       if (there === undefined || wordsOf(there) !== wordsOf(entry) || ('set' in there && !there.set))
@@ -243,11 +254,21 @@ export class Tables {
         if (row.met ? !isAny || named.includes(row.dst) : gone.includes(row.dst)) this.rows.delete(key);
       }
       if (!isAny) this.met.delete(name);
+      for (const dst of known) this.setHome(name, dst, this.homePort(config, name, dst), before.get(name)?.has(dst));
     }
   }
 
+  /** Entries of a VTEP whose frames now go to another UDP port are put in anew: their time begins again. */
+  private setHome(port: string, dst: string, udp: number, wasKnown = false): void {
+    const key = `${port} ${dst}`;
+    const isMoved = wasKnown && this.homes.get(key) !== udp;
+    this.homes.set(key, udp);
+    for (const row of this.rows.values())
+      if (isMoved && isHome(row) && row.port === port && row.dst === dst) row.seen = this.now;
+  }
+
   /** UDP port of what was learned behind a VTEP: what entries say of it, flood lists first, and none before any. */
-  homePort(config: Config, port: string, dst: string): number {
+  private homePort(config: Config, port: string, dst: string): number {
     const dstport = (config.ports.get(port)?.options.dstport as number | undefined) ?? 4789;
     const rows = [...this.rows.values()].filter((row) => isHome(row));
     const said = [...rows, ...this.lists.values()].filter((entry) => entry.port === port && entry.dst === dst);
@@ -260,7 +281,7 @@ export class Tables {
   udpOf(config: Config, row: Row): number {
     const dstport = (config.ports.get(row.port)?.options.dstport as number | undefined) ?? 4789;
     if (isHome(row)) return row.udp ?? dstport;
-    return row.met ? dstport : this.homePort(config, row.port, row.dst);
+    return (row.met ? undefined : this.homes.get(`${row.port} ${row.dst}`)) ?? dstport;
   }
 
   /** Ageing, after time has passed. */

@@ -40,7 +40,7 @@ async function renewAll(live: LiveSwitch, model: Model): Promise<string[]> {
     expect(reason === null, `${name}: ${reason}`).toBe(!live.devices.absent.has(name));
     if (reason !== null) continue;
     done.push(name);
-    model.tables.renew(name);
+    model.tables.renew(name, model.config);
   }
   return done;
 }
