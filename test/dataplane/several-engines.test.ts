@@ -4,7 +4,7 @@ import { Engine } from '../../src/dataplane/engine.js';
 import { applyOperations, type Operation } from '../../src/dataplane/operations/operations.js';
 import { Context } from '../../src/dataplane/state/context.js';
 import { CounterReader, Counters } from '../../src/dataplane/state/counters.js';
-import { NO_DESTINATION } from '../../src/dataplane/state/drop-reasons.js';
+import { REASON } from '../../src/dataplane/state/drop-reasons.js';
 import { StormControl } from '../../src/dataplane/state/storm.js';
 import { RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { createFdb, Fdb } from '../../src/fdb/table.js';
@@ -137,7 +137,7 @@ describe('two engines', () => {
     sw.contexts[0].remotes.remove(STATIC_REMOTES);
     // The entry of B still leads there, as when a batch has looked it up before it was flushed.
     for (const engine of [0, 1]) expect(sw.send(engine, 't1', frame())).toEqual([]);
-    expect(sw.counters.txDrops(sw.topology.port('vx').number, NO_DESTINATION)).toBe(2);
+    expect(sw.counters.txDrops(sw.topology.port('vx').number, REASON.no_destination)).toBe(2);
   });
 
   it('write what they share once: by the first of them, at the end', () => {

@@ -15,16 +15,7 @@ import { neighStage } from '../neigh/stage.js';
 import { ENTERED, OUTCOME_FLOOD } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { destinationOf, destinationPort, destinationRemote } from '../state/destination.js';
-import {
-  FDB_STATIC_MOVE,
-  ISOLATED_PORT,
-  LINK_LOCAL,
-  LOCKED_PORT,
-  NO_DESTINATION,
-  PORT_DOWN,
-  SAME_PORT,
-  VLAN_NOT_ALLOWED,
-} from '../state/drop-reasons.js';
+import { REASON } from '../state/drop-reasons.js';
 import { fidOf } from '../state/fid.js';
 import { ISOLATED, LEARNING, LOCKED, SHORT_CIRCUITS, SNOOPS_NEIGHBOURS, UP } from '../state/forwarding.js';
 import { isHorizon, isMember } from '../state/may-forward.js';
@@ -42,7 +33,7 @@ export function bridgeFrame(sw: Context, frame: number): void {
   const bridge = sw.forwarding.portBridge[port];
   const flags = sw.forwarding.portFlags[port];
   if (isLinkLocalReserved(high, low) && ((sw.forwarding.bridgeGroupFwdMask[bridge] >>> (low & 0x0f)) & 1) === 0) {
-    batch.drop(frame, LINK_LOCAL); // IEEE 802.1D section 7.12.6
+    batch.drop(frame, REASON.link_local); // IEEE 802.1D section 7.12.6
     return;
   }
   const fid = fidOf(bridge, batch.vid[frame]);
@@ -83,7 +74,7 @@ function learnSource(sw: Context, frame: number, fid: number, flags: number): bo
   const high = sourceHigh(view, offset);
   const low = sourceLow(view, offset);
   if ((flags & LOCKED) !== 0 && !isBehind(sw, high, low, fid, port)) {
-    batch.drop(frame, LOCKED_PORT);
+    batch.drop(frame, REASON.locked_port);
     return false;
   }
   if ((flags & LEARNING) === 0) return true;
@@ -100,7 +91,7 @@ function learnSource(sw: Context, frame: number, fid: number, flags: number): bo
   }
   const learned = fdb.learn(high, low, fid, destination, port, sw.tick, SETTLED_FOR_REMOTES);
   if (learned !== STATIC_OTHER || !isOfOtherVtep(sw, high, low, fid, port)) return true;
-  batch.drop(frame, FDB_STATIC_MOVE);
+  batch.drop(frame, REASON.fdb_static_move);
   return false;
 }
 
@@ -134,12 +125,12 @@ function isSamePlace(sw: Context, one: number, other: number): boolean {
 function unicastRefusal(sw: Context, frame: number, port: number): number {
   const { batch, forwarding } = sw;
   const ingress = batch.port[frame];
-  if (port === ingress || isHorizon(sw, ingress, port)) return SAME_PORT;
+  if (port === ingress || isHorizon(sw, ingress, port)) return REASON.same_port;
   const bridge = forwarding.portBridge[ingress];
-  if (forwarding.portBridge[port] !== bridge) return NO_DESTINATION;
+  if (forwarding.portBridge[port] !== bridge) return REASON.no_destination;
   const flags = forwarding.portFlags[port];
-  if ((flags & UP) === 0) return PORT_DOWN;
-  if (!isMember(sw, bridge, port, batch.vid[frame])) return VLAN_NOT_ALLOWED;
-  if ((flags & forwarding.portFlags[ingress] & ISOLATED) !== 0) return ISOLATED_PORT;
+  if ((flags & UP) === 0) return REASON.port_down;
+  if (!isMember(sw, bridge, port, batch.vid[frame])) return REASON.vlan_not_allowed;
+  if ((flags & forwarding.portFlags[ingress] & ISOLATED) !== 0) return REASON.isolated_port;
   return -1;
 }

@@ -7,7 +7,7 @@ import { destinationHigh, destinationLow, isBroadcast, isMulticastHigh } from '.
 import { emit } from '../egress/egress.js';
 import { withholdFrom } from '../neigh/suppress.js';
 import type { Context } from '../state/context.js';
-import { NO_DESTINATION, STORM_LIMITED } from '../state/drop-reasons.js';
+import { REASON } from '../state/drop-reasons.js';
 import { floodSource } from '../state/flood-budget.js';
 import { BCAST_FLOOD, FLOOD, MCAST_FLOOD, PORT_LOCAL, SNOOPS_NEIGHBOURS, UP } from '../state/forwarding.js';
 import { mayReceive } from '../state/may-forward.js';
@@ -39,7 +39,7 @@ function sendWithin(sw: Context, frame: number, kind: Kind, only: number): void 
   const ownLimit = sw.storm.isLimited(ingress, kind);
   const refusal = sw.floodBudget.refusal(source, ownLimit);
   if (refusal >= 0 || !sw.storm.take(ingress, kind, segments)) {
-    sw.counters.droppedIn(ingress, refusal >= 0 ? refusal : STORM_LIMITED);
+    sw.counters.droppedIn(ingress, refusal >= 0 ? refusal : REASON.storm_limited);
     return;
   }
   const sends = sendsOf(segments, sw.batch.length[frame]);
@@ -100,6 +100,6 @@ function floodAll(sw: Context, frame: number, needed: number): void {
 
 function count(sw: Context, ingress: number, copies: number): void {
   sw.copies = copies;
-  if (copies === 0) sw.counters.droppedIn(ingress, NO_DESTINATION);
+  if (copies === 0) sw.counters.droppedIn(ingress, REASON.no_destination);
   else sw.counters.replicated(copies - 1);
 }

@@ -20,7 +20,7 @@ import { isPimHello, PROTOCOL_PIM } from '../../wire/pim.js';
 import { emit } from '../egress/egress.js';
 import type { Context } from '../state/context.js';
 import { destinationPort, destinationRemote } from '../state/destination.js';
-import { NO_DESTINATION, TURN_EXCEEDED } from '../state/drop-reasons.js';
+import { REASON } from '../state/drop-reasons.js';
 import { fidOf } from '../state/fid.js';
 import { PORT_LOCAL, PORT_TUNNEL, UP } from '../state/forwarding.js';
 import { QUERIER4, QUERIER6 } from '../state/groups.js';
@@ -129,7 +129,7 @@ function routersOf({ batch, forwarding }: Context, frame: number, querier: numbe
 function sendTo(sw: Context, frame: number, members: Int32Array, routers: Int32Array, wholePorts: boolean): void {
   if (isTooMuch(sw, members.length + routers.length)) {
     sw.copies = 1;
-    sw.counters.droppedIn(sw.batch.port[frame], TURN_EXCEEDED);
+    sw.counters.droppedIn(sw.batch.port[frame], REASON.turn_exceeded);
     return;
   }
   let copies = sendPinned(sw, frame);
@@ -146,7 +146,7 @@ function sendTo(sw: Context, frame: number, members: Int32Array, routers: Int32A
   }
   const ingress = sw.batch.port[frame];
   sw.copies = copies;
-  if (copies === 0) sw.counters.droppedIn(ingress, NO_DESTINATION);
+  if (copies === 0) sw.counters.droppedIn(ingress, REASON.no_destination);
   else sw.counters.replicated(copies - 1);
 }
 

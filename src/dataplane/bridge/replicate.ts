@@ -8,7 +8,7 @@ import { emit, emitToRemote, mayEnterTunnel } from '../egress/egress.js';
 import { reportL2Miss } from '../neigh/misses.js';
 import type { Context } from '../state/context.js';
 import { destinationPort, destinationRemote } from '../state/destination.js';
-import { NO_DESTINATION, SUPPRESSED, TURN_EXCEEDED } from '../state/drop-reasons.js';
+import { REASON } from '../state/drop-reasons.js';
 import { pinFidOf } from '../state/fid.js';
 import { TURN_SENDS } from '../state/flood-budget.js';
 import { HAS_PINS, L2MISS } from '../state/forwarding.js';
@@ -21,7 +21,7 @@ export function withhold(sw: Context, frame: number, port: number): boolean {
   const { forwarding, probed } = sw;
   if (sw.withheld === 0 || (forwarding.flagsIn(port, sw.batch.vid[frame]) & sw.withheld) === 0) return false;
   if (probed !== NOT_FOUND && destinationPort(probed) === port) emit(sw, frame, port, destinationRemote(probed));
-  else sw.counters.droppedOut(port, SUPPRESSED);
+  else sw.counters.droppedOut(port, REASON.suppressed);
   return true;
 }
 
@@ -56,12 +56,12 @@ export function replicate(sw: Context, frame: number, port: number): number {
   const remotes = floodList(sw, frame, port);
   if (remotes.length === 0) {
     if ((sw.forwarding.portFlags[port] & L2MISS) !== 0) reportL2Miss(sw, frame, port);
-    sw.counters.droppedOut(port, NO_DESTINATION);
+    sw.counters.droppedOut(port, REASON.no_destination);
     return 1;
   }
   if (!mayEnterTunnel(sw, frame, port)) return 1;
   if (isTooMuch(sw, remotes.length)) {
-    sw.counters.droppedOut(port, TURN_EXCEEDED);
+    sw.counters.droppedOut(port, REASON.turn_exceeded);
     return 1;
   }
   for (let index = 0; index < remotes.length; index++) emitToRemote(sw, frame, port, remotes[index]);

@@ -43,7 +43,7 @@ import { VXLAN_HEADER } from '../../wire/vxlan.js';
 import { isInnerTagRefused } from '../ingress/vlan.js';
 import { FLOW_KNOWN, FLOW_OWN_TUNNEL, NO_TAG } from '../state/batch.js';
 import type { Context } from '../state/context.js';
-import { INNER_VLAN_TAGGED, MTU_EXCEEDED, NO_DESTINATION, OWN_TUNNEL } from '../state/drop-reasons.js';
+import { REASON } from '../state/drop-reasons.js';
 import { PORT_LOCAL, UNTAGGED, VLAN_TUNNEL } from '../state/forwarding.js';
 import { installRemote } from './install-remote.js';
 import { isOwnTunnel, reportOwnTunnel } from './own-tunnel.js';
@@ -64,7 +64,7 @@ export function emitRun(sw: Context, first: number, end: number, port: number, r
     return;
   }
   for (let frame = first; frame < end; frame++) {
-    if (remote === 0) sw.counters.droppedOut(port, NO_DESTINATION);
+    if (remote === 0) sw.counters.droppedOut(port, REASON.no_destination);
     else if (mayEnterTunnel(sw, frame, port)) emitToRemote(sw, frame, port, remote);
   }
 }
@@ -77,13 +77,13 @@ export function mayEnterTunnel(sw: Context, frame: number, port: number): boolea
   const { batch } = sw;
   if (batch.flowKnown[frame] === 0) workOutFlow(sw, frame);
   if (batch.flowKnown[frame] === FLOW_OWN_TUNNEL) {
-    sw.counters.droppedOut(port, OWN_TUNNEL);
+    sw.counters.droppedOut(port, REASON.own_tunnel);
     reportOwnTunnel(sw, frame);
     return false;
   }
   // The tag that says the frame's VLAN is popped; where there is none, none is left. What follows is what the far end sees.
   if (batch.tci[frame] === NO_TAG || !isInnerTagRefused(sw, port, batch.offset[frame] + VLAN_TAG)) return true;
-  sw.counters.droppedOut(port, INNER_VLAN_TAGGED);
+  sw.counters.droppedOut(port, REASON.inner_vlan_tagged);
   return false;
 }
 
@@ -125,14 +125,14 @@ export function emitToRemote(sw: Context, frame: number, port: number, remote: n
   const tunnel = sw.forwarding.tunnels[port];
   const vid = batch.vid[frame];
   if (tunnel.vniOfVlan[vid] === 0) {
-    sw.counters.droppedOut(port, NO_DESTINATION);
+    sw.counters.droppedOut(port, REASON.no_destination);
     return;
   }
   let header = tunnel.headerOfVlan[vid];
   let counter = tunnel.counterOfVlan[vid];
   if (remote >= STATIC_REMOTES) {
     if (!installRemote(sw, remote)) {
-      sw.counters.droppedOut(port, NO_DESTINATION);
+      sw.counters.droppedOut(port, REASON.no_destination);
       return;
     }
   } else if (sw.sentHeader[remote] >= 0) {
@@ -168,7 +168,7 @@ function isTooLong(sw: Context, frame: number, port: number, remote: number): bo
 
 /** Drops a copy that is too long. @param mtu bytes of an inner IP packet that would not be */
 function refuse(sw: Context, frame: number, port: number, mtu: number): void {
-  sw.counters.droppedOut(port, MTU_EXCEEDED);
+  sw.counters.droppedOut(port, REASON.mtu_exceeded);
   sw.tooBig.note(frame, mtu);
 }
 

@@ -17,7 +17,7 @@ import {
   TX_TAG,
 } from '../../port/nic.js';
 import type { Context } from '../state/context.js';
-import { MTU_EXCEEDED, OFFLOAD_INVALID, PORT_DOWN, TX_BACKPRESSURE, TX_ERROR } from '../state/drop-reasons.js';
+import { REASON } from '../state/drop-reasons.js';
 
 const EIO = 5;
 const EBADF = 9;
@@ -100,20 +100,20 @@ export function tagGrowth(tag: number): number {
 function reasonOf(errno: number): number {
   switch (errno) {
     case OFFLOAD_MISFIT:
-      return OFFLOAD_INVALID;
+      return REASON.offload_invalid;
     case EMSGSIZE:
-      return MTU_EXCEEDED;
+      return REASON.mtu_exceeded;
     case EAGAIN:
     case ENOBUFS:
     case ENOMEM:
-      return TX_BACKPRESSURE;
+      return REASON.tx_backpressure;
     case EIO: // a TAP whose NIC is set down
     case EBADF:
     case EBADFD:
     case ENODEV:
     case ENETDOWN:
-      return PORT_DOWN;
+      return REASON.port_down;
     default:
-      return TX_ERROR;
+      return REASON.tx_error;
   }
 }

@@ -11,14 +11,14 @@ import { ipv6TrafficClass, setIpv6Ecn } from '../../wire/ipv6.js';
 import { TCP_CHECKSUM, TCP_HEADER, tcpHeaderLength } from '../../wire/tcp.js';
 import { UDP_CHECKSUM } from '../../wire/udp.js';
 import type { Context } from '../state/context.js';
-import { ECN_INVALID } from '../state/drop-reasons.js';
+import { REASON } from '../state/drop-reasons.js';
 
 /** @returns false when the frame was dropped for its ECN */
 export function takeOverInner(sw: Context, frame: number, outerTos: number): boolean {
   const { batch } = sw;
   parseInner(sw.view, batch.offset[frame], batch.length[frame], sw.layout);
   if ((outerTos & 3) !== 0 && !takeOverEcn(sw, outerTos & 3)) {
-    batch.drop(frame, ECN_INVALID);
+    batch.drop(frame, REASON.ecn_invalid);
     return false;
   }
   recognisePartialChecksum(sw, frame);

@@ -18,7 +18,7 @@ import {
 import { ETHERNET_HEADER, isMulticastHigh, isZeroMac, sourceHigh, sourceLow } from '../../wire/ethernet.js';
 import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
 import type { Context } from '../state/context.js';
-import { FRAME_TOO_SHORT, OFFLOAD_INVALID, PORT_DOWN, SOURCE_MAC_INVALID } from '../state/drop-reasons.js';
+import { REASON } from '../state/drop-reasons.js';
 import { UP } from '../state/forwarding.js';
 import { classifyVlan } from './vlan.js';
 
@@ -39,21 +39,21 @@ export function ingressLocal(sw: Context, frame: number, at: number): boolean {
   beginFrame(sw, frame, at);
 
   if ((sw.forwarding.portFlags[port] & UP) === 0) {
-    batch.drop(frame, PORT_DOWN);
+    batch.drop(frame, REASON.port_down);
     return false;
   }
   if (length < ETHERNET_HEADER) {
-    batch.drop(frame, FRAME_TOO_SHORT);
+    batch.drop(frame, REASON.frame_too_short);
     return false;
   }
   const headers = hasTag(view, offset) ? ETHERNET_HEADER + VLAN_TAG : ETHERNET_HEADER;
   if (!offloadIsValid(batch.vnet[frame], batch.gso[frame], batch.csum[frame], headers, length)) {
-    batch.drop(frame, OFFLOAD_INVALID);
+    batch.drop(frame, REASON.offload_invalid);
     return false;
   }
   const high = sourceHigh(view, offset);
   if (isMulticastHigh(high) || isZeroMac(high, sourceLow(view, offset))) {
-    batch.drop(frame, SOURCE_MAC_INVALID);
+    batch.drop(frame, REASON.source_mac_invalid);
     return false;
   }
   return classifyVlan(sw, frame, port);

@@ -4,18 +4,7 @@ import { ETHERNET_HEADER, isMulticastHigh, isZeroMac, sourceHigh, sourceLow } fr
 import { hasVniFlag, reservedBits, VXLAN_HEADER, vni } from '../../wire/vxlan.js';
 import { NO_TAG } from '../state/batch.js';
 import type { Context } from '../state/context.js';
-import {
-  FRAME_TOO_SHORT,
-  INNER_VLAN_TAGGED,
-  PORT_DOWN,
-  SOURCE_IS_OWN,
-  SOURCE_MAC_INVALID,
-  VNI_UNKNOWN,
-  VTEP_UNKNOWN,
-  VXLAN_FLAG_MISSING,
-  VXLAN_RESERVED_BITS,
-  VXLAN_TOO_SHORT,
-} from '../state/drop-reasons.js';
+import { REASON } from '../state/drop-reasons.js';
 import { ANY_VTEP, DROP_RESERVED_BITS, UP, VLAN_TUNNEL } from '../state/forwarding.js';
 import { takeOverInner } from './decap.js';
 import { allowedIn, classifyVlan, isInnerTagRefused } from './vlan.js';
@@ -31,17 +20,17 @@ export function ingressTunnel(sw: Context, frame: number, at: number): boolean {
   batch.port[frame] = owner;
   batch.remote[frame] = 0;
 
-  if (length < 0) return refuse(sw, frame, owner, VXLAN_TOO_SHORT);
-  if (!hasVniFlag(view, datagram)) return refuse(sw, frame, owner, VXLAN_FLAG_MISSING);
+  if (length < 0) return refuse(sw, frame, owner, REASON.vxlan_too_short);
+  if (!hasVniFlag(view, datagram)) return refuse(sw, frame, owner, REASON.vxlan_flag_missing);
   const found = forwarding.vnis.find(forwarding.socketOf[socket], vni(view, datagram));
-  if (found === NO_PORT) return refuse(sw, frame, owner, VNI_UNKNOWN);
+  if (found === NO_PORT) return refuse(sw, frame, owner, REASON.vni_unknown);
   const port = found >>> 12;
   const vid = found & 0xfff;
   const flags = forwarding.portFlags[port];
   batch.port[frame] = port;
-  if ((flags & UP) === 0) return refuse(sw, frame, port, PORT_DOWN);
+  if ((flags & UP) === 0) return refuse(sw, frame, port, REASON.port_down);
   if ((flags & DROP_RESERVED_BITS) !== 0 && reservedBits(view, datagram) !== 0) {
-    return refuse(sw, frame, port, VXLAN_RESERVED_BITS);
+    return refuse(sw, frame, port, REASON.vxlan_reserved_bits);
   }
   const address = at + RX_ADDRESS;
   const known = sw.remotes.find(port, rx[address], rx[address + 1], rx[address + 2], rx[address + 3]);
@@ -50,7 +39,7 @@ export function ingressTunnel(sw: Context, frame: number, at: number): boolean {
   if (!acceptInner(sw, frame, port, vid, rx[at + RX_TOS])) return false;
   // A VTEP is only taken in by a frame that is. Replies go to the configured port, never to the source port.
   const remote = known === 0 ? sw.remotes.admit(port, rx, address, forwarding.tunnels[port].udpPort, sw.tick) : known;
-  if (remote === 0) return dropped(sw, frame, VTEP_UNKNOWN);
+  if (remote === 0) return dropped(sw, frame, REASON.vtep_unknown);
   sw.remotes.hear(remote, sw.tick);
   batch.remote[frame] = remote;
   sw.counters.receivedFrom(remote, forwarding.tunnels[port].counterOfVlan[vid], length);
@@ -79,7 +68,7 @@ function refuse(sw: Context, frame: number, port: number, reason: number): false
 function refuseUnknownVtep(sw: Context, frame: number, port: number, at: number): false {
   const { rx, view } = sw;
   sw.counters.unknownVteps.met(port, vni(view, rx[at + RX_OFFSET]), rx, at + RX_ADDRESS, sw.tick);
-  return refuse(sw, frame, port, VTEP_UNKNOWN);
+  return refuse(sw, frame, port, REASON.vtep_unknown);
 }
 
 /** The inner frame's own checks, its VLAN, and what the tunnel did to its ECN and its checksum. */
@@ -87,12 +76,12 @@ function acceptInner(sw: Context, frame: number, port: number, vid: number, oute
   const { batch, forwarding, view } = sw;
   const offset = batch.offset[frame];
   const length = batch.length[frame];
-  if (length < ETHERNET_HEADER) return dropped(sw, frame, FRAME_TOO_SHORT);
+  if (length < ETHERNET_HEADER) return dropped(sw, frame, REASON.frame_too_short);
   const high = sourceHigh(view, offset);
   const low = sourceLow(view, offset);
-  if (isMulticastHigh(high) || isZeroMac(high, low)) return dropped(sw, frame, SOURCE_MAC_INVALID);
+  if (isMulticastHigh(high) || isZeroMac(high, low)) return dropped(sw, frame, REASON.source_mac_invalid);
   if (low === forwarding.portMacLow[port] && high === forwarding.portMacHigh[port]) {
-    return dropped(sw, frame, SOURCE_IS_OWN);
+    return dropped(sw, frame, REASON.source_is_own);
   }
   if (!enterVlan(sw, frame, port, vid)) return false;
   return takeOverInner(sw, frame, outerTos);
@@ -107,7 +96,7 @@ function dropped(sw: Context, frame: number, reason: number): false {
 function enterVlan(sw: Context, frame: number, port: number, vid: number): boolean {
   const { batch, forwarding } = sw;
   if ((forwarding.portFlags[port] & VLAN_TUNNEL) === 0) return classifyVlan(sw, frame, port);
-  if (isInnerTagRefused(sw, port, batch.offset[frame])) return dropped(sw, frame, INNER_VLAN_TAGGED);
+  if (isInnerTagRefused(sw, port, batch.offset[frame])) return dropped(sw, frame, REASON.inner_vlan_tagged);
   // A tag that is kept is payload inside the VNI's VLAN, so that it cannot carry the frame into another one.
   batch.tci[frame] = NO_TAG;
   batch.vid[frame] = vid;

@@ -6,7 +6,7 @@ import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { hasTag, tci, VLAN_TAG, vidOf } from '../../wire/vlan.js';
 import { NO_TAG } from '../state/batch.js';
 import type { Context } from '../state/context.js';
-import { FRAME_TOO_SHORT, NO_PVID, VLAN_NOT_ALLOWED } from '../state/drop-reasons.js';
+import { REASON } from '../state/drop-reasons.js';
 import { KEEP_INNER_VLAN, MEMBER, VLAN_TUNNEL } from '../state/forwarding.js';
 
 /** Sets the frame's `vid` and `tci`. @returns false when the frame was dropped */
@@ -20,7 +20,7 @@ export function classifyVlan(sw: Context, frame: number, port: number): boolean 
   let vid = 0;
   if (hasTag(view, offset)) {
     if (batch.length[frame] < ETHERNET_HEADER + VLAN_TAG) {
-      batch.drop(frame, FRAME_TOO_SHORT);
+      batch.drop(frame, REASON.frame_too_short);
       return false;
     }
     batch.tci[frame] = tci(view, offset);
@@ -30,7 +30,7 @@ export function classifyVlan(sw: Context, frame: number, port: number): boolean 
     // Untagged, or tagged for its priority only.
     vid = forwarding.portPvid[port];
     if (vid === 0) {
-      batch.drop(frame, NO_PVID);
+      batch.drop(frame, REASON.no_pvid);
       return false;
     }
   }
@@ -41,7 +41,7 @@ export function classifyVlan(sw: Context, frame: number, port: number): boolean 
 /** Whether the port is a member of the VLAN; drops the frame if not. */
 export function allowedIn(sw: Context, frame: number, port: number, vid: number): boolean {
   if ((sw.forwarding.vlans[(port << 12) | vid] & MEMBER) !== 0) return true;
-  sw.batch.drop(frame, VLAN_NOT_ALLOWED);
+  sw.batch.drop(frame, REASON.vlan_not_allowed);
   return false;
 }
 

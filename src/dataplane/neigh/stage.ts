@@ -6,7 +6,7 @@ import { NOT_FOUND } from '../../fdb/table.js';
 import { ALONE } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { destinationPort } from '../state/destination.js';
-import { SUPPRESSED } from '../state/drop-reasons.js';
+import { REASON } from '../state/drop-reasons.js';
 import { PROXY, SHORT_CIRCUITS, SNOOPS_NEIGHBOURS, UP } from '../state/forwarding.js';
 import { mayReceive } from '../state/may-forward.js';
 import { NEIGHBOUR_NONE, NEIGHBOUR_REQUEST } from '../state/neigh-message.js';
@@ -32,6 +32,6 @@ export function neighStage(sw: Context, frame: number, fid: number, destination:
   const port = destinationPort(destination);
   if (!mayReceive(sw, frame, port, UP | PROXY)) return false;
   reduceRequest(sw, frame, fid, port);
-  batch.drop(frame, SUPPRESSED);
+  batch.drop(frame, REASON.suppressed);
   return true;
 }

@@ -20,7 +20,7 @@
  */
 import { MAX_REMOTES } from '../../encap/remotes.js';
 import { MAX_PORTS } from './counters.js';
-import { STORM_LIMITED, TURN_EXCEEDED } from './drop-reasons.js';
+import { REASON } from './drop-reasons.js';
 
 /** Sends of a frame that do not count: those to two remotes and two guests. */
 export const FREE_SENDS = 4;
@@ -94,9 +94,9 @@ export class FloodBudget {
     const spent = this.spentIn[source] === this.turn ? this.spent[source] : 0;
     // One frame of each source has its place in every turn.
     if (this.total >= TURN_MOST || (spent > 0 && spent >= (TURN_SENDS * this.scale) / (1 + this.hungryNow())))
-      return this.refuse(source, TURN_EXCEEDED);
+      return this.refuse(source, REASON.turn_exceeded);
     if (ownLimit || this.level(source) < BURST) return -1;
-    return this.refuse(source, STORM_LIMITED);
+    return this.refuse(source, REASON.storm_limited);
   }
 
   /** A frame of the source has come to so many sends. */

@@ -1,7 +1,7 @@
 /** What floods may cost: in a turn, in time, and how it is divided. The flood lists are long, the clock is the test's. */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { STORM_LIMITED } from '../../../src/dataplane/state/drop-reasons.js';
+import { REASON } from '../../../src/dataplane/state/drop-reasons.js';
 import {
   BURST,
   FloodBudget,
@@ -258,7 +258,7 @@ describe('the budget', () => {
           for (const sends of frames) {
             const refusal = budget.refusal(3, false);
             if (refusal >= 0) {
-              if (refusal === STORM_LIMITED) expect(taken).toBeGreaterThanOrEqual(BURST);
+              if (refusal === REASON.storm_limited) expect(taken).toBeGreaterThanOrEqual(BURST);
               else expect(inTurn).toBeGreaterThanOrEqual(TURN_SENDS / 2);
               continue;
             }
