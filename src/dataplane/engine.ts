@@ -1,8 +1,18 @@
 /**
- * The engine: one turn takes in a batch, decides about each frame, and sends. Also the slow clockwork around it:
- * ageing in small steps, and word of a device that has gone.
+ * The engine. One turn takes a batch of frames this way:
  *
- * It owns no thread and opens nothing: the control thread gives it a Nic and calls `turn` in a loop, tests likewise.
+ *   1. Receive.   The Nic lays the frames into the arena, each with a descriptor (`port/nic.ts`).
+ *   2. Take in.   `ingress/` checks each frame and finds its port, remote and VLAN: a row of the batch, or a drop.
+ *                 Frames of one run (`run.ts`) or GRO batch (`gro-batch.ts`) inherit the row before them. All are counted.
+ *   3. Decide.    `bridge/bridge.ts` learns the source and looks up the destination; `neigh/` decides about ARP and ND, and
+ *                 `state/may-forward.ts` about the port. The row gets an outcome: an FDB destination, a flood, an answer or a drop.
+ *   4. Act.       `egress/` writes a transmit command for each copy: tag operation, offloads, encapsulation. `bridge/flood.ts` makes
+ *                 the copies of a flood, `neigh/answer.ts` sends answers, `egress/too-big.ts` ICMP errors.
+ *   5. Transmit.  The Nic executes the commands; `egress/transmit.ts` counts what became of each.
+ *
+ * The engine also runs the slow clock: ageing in small steps, and reports to its owner.
+ *
+ * It owns no thread and opens nothing: the control thread gives it a Nic and calls `turn` in a loop, as tests do.
  */
 import { COUNTER_ENTRIES } from '../fdb/table.js';
 import {
@@ -24,11 +34,13 @@ import { flood, floodTo } from './bridge/flood.js';
 import { emitRun } from './egress/egress.js';
 import { answerTooBig } from './egress/too-big.js';
 import { transmitCommands } from './egress/transmit.js';
+import { countReceived } from './ingress/count.js';
 import { takeInGroBatch } from './ingress/gro-batch.js';
 import { ingressLocal } from './ingress/local.js';
 import { continuesRun } from './ingress/run.js';
 import { ingressTunnel } from './ingress/tunnel.js';
-import { ALONE, CONTINUES, DROPPED, ENTERED, OUTCOME_DROP, OUTCOME_FLOOD } from './state/batch.js';
+import { actOnUnicastRequest } from './neigh/answer.js';
+import { ALONE, type Batch, CONTINUES, DROPPED, ENTERED, OUTCOME_ANSWER, OUTCOME_DROP } from './state/batch.js';
 import type { Context } from './state/context.js';
 import { destinationPort, destinationRemote } from './state/destination.js';
 import { PORT_TUNNEL, UP } from './state/forwarding.js';
@@ -144,7 +156,7 @@ export class Engine {
   }
 }
 
-/** Take in every frame of the batch, decide about each, act on each outcome, then hand the commands to the Nic. */
+/** Steps 2 to 5 of the head of this file, for a batch of `count` frames. */
 export function processBatch(sw: Context, count: number): void {
   sw.originated = 0;
   for (let frame = 0; frame < count; ) frame = takeIn(sw, frame, count);
@@ -155,7 +167,7 @@ export function processBatch(sw: Context, count: number): void {
   transmitCommands(sw);
 }
 
-/** Takes in a frame, and what is like it behind it in its train. @returns the next frame */
+/** Takes in a frame, and those behind it in its GRO batch that are like it. @returns the next frame */
 function takeIn(sw: Context, frame: number, count: number): number {
   const at = frame * RX_STRIDE;
   const { stage } = sw.batch;
@@ -163,23 +175,17 @@ function takeIn(sw: Context, frame: number, count: number): number {
     const entered = sw.rx[at + RX_KIND] === KIND_FRAME ? ingressLocal(sw, frame, at) : ingressTunnel(sw, frame, at);
     stage[frame] = entered ? ENTERED : DROPPED;
   }
-  if (stage[frame] === DROPPED) return frame + 1;
-  countInVlan(sw, frame);
-  return takeInGroBatch(sw, frame, count);
-}
-
-/** A frame counts in its VLAN once it is known to be in it. */
-function countInVlan({ batch, counters, forwarding }: Context, frame: number): void {
-  const counter = forwarding.vlanCounter(batch.port[frame], batch.vid[frame]);
-  if (counter !== 0) counters.receivedIn(counter, batch.length[frame]);
+  const next = stage[frame] === DROPPED ? frame + 1 : takeInGroBatch(sw, frame, count);
+  countReceived(sw, frame, next - frame);
+  return next;
 }
 
 function decide(sw: Context, frame: number): void {
   const { outcome, stage } = sw.batch;
   if (stage[frame] === DROPPED) return;
-  // Where the frame before it was dropped, flooded or a case of its own, there is nothing to take over.
-  const follows = stage[frame] === CONTINUES && outcome[frame - 1] >= 0 && stage[frame - 1] !== ALONE;
-  if (follows) outcome[frame] = outcome[frame - 1];
+  // Only a unicast outcome is inherited, and not from a frame that was decided by facts of its own.
+  const inherits = stage[frame] === CONTINUES && outcome[frame - 1] >= 0 && stage[frame - 1] !== ALONE;
+  if (inherits) outcome[frame] = outcome[frame - 1];
   else bridgeFrame(sw, frame);
 }
 
@@ -187,25 +193,25 @@ function decide(sw: Context, frame: number): void {
 function act(sw: Context, frame: number, count: number): number {
   const { batch } = sw;
   const outcome = batch.outcome[frame];
-  if (outcome >= 0) {
-    const port = destinationPort(outcome);
-    const remote = destinationRemote(outcome);
-    if (remote === 0 && sw.forwarding.portKind[port] === PORT_TUNNEL) {
-      floodTo(sw, frame, port);
-      return frame + 1;
-    }
-    const end = runEnd(sw, frame, count);
-    emitRun(sw, frame, end, port, remote);
-    return end;
+  if (outcome < 0) {
+    if (outcome === OUTCOME_DROP) sw.counters.droppedIn(batch.port[frame], batch.reason[frame]);
+    else if (outcome === OUTCOME_ANSWER) actOnUnicastRequest(sw, frame);
+    else flood(sw, frame);
+    return frame + 1;
   }
-  if (outcome === OUTCOME_FLOOD) flood(sw, frame);
-  else if (outcome === OUTCOME_DROP) sw.counters.droppedIn(batch.port[frame], batch.reason[frame]);
-  return frame + 1;
+  const port = destinationPort(outcome);
+  const remote = destinationRemote(outcome);
+  if (remote === 0 && sw.forwarding.portKind[port] === PORT_TUNNEL) {
+    floodTo(sw, frame, port);
+    return frame + 1;
+  }
+  const end = runEnd(batch, frame, count);
+  emitRun(sw, frame, end, port, remote);
+  return end;
 }
 
 /** The first frame behind `frame` that is not of its run, or has another outcome. */
-function runEnd({ batch }: Context, frame: number, count: number): number {
-  const { outcome, stage } = batch;
+function runEnd({ outcome, stage }: Batch, frame: number, count: number): number {
   let end = frame + 1;
   while (end < count && stage[end] === CONTINUES && outcome[end] === outcome[frame]) end++;
   return end;

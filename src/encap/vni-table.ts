@@ -14,7 +14,7 @@ export class VniTable {
   private values = new Int32Array(INITIAL_SLOTS);
   private used = 0;
 
-  /** @returns `port << 12 | vid`, or VNI_UNKNOWN */
+  /** @returns port and VID, for `vniPort` and `vniVid`; or VNI_UNKNOWN */
   find(socket: number, vni: number): number {
     const { keys } = this;
     const mask = keys.length - 1;
@@ -78,6 +78,16 @@ export class VniTable {
       if (keys[slot] !== -1) this.put(keys[slot], values[slot]);
     }
   }
+}
+
+/** The port of a value that `find` returned. */
+export function vniPort(found: number): number {
+  return found >>> 12;
+}
+
+/** The VID of a value that `find` returned; 0 on a port that has one VNI for all VLANs. */
+export function vniVid(found: number): number {
+  return found & 0xfff;
 }
 
 /** Sockets are few (under 128), so both fit one word. */

@@ -1,6 +1,6 @@
 /**
- * The bridge's decision for one frame: learn where its source is, look up where its destination is
- * (Linux `br_handle_frame_finish`). Afterwards the batch holds an FDB destination, a flood or a drop.
+ * The bridge's decision about one frame: learn its source, look up its destination (Linux `br_handle_frame_finish`). The row's
+ * outcome is then an FDB destination, a flood, an answer or a drop; nothing is sent.
  */
 import { FLAG_STATIC, FLAGS_NEVER_MOVED, NOT_FOUND, STATIC_OTHER } from '../../fdb/table.js';
 import {
@@ -17,13 +17,13 @@ import type { Context } from '../state/context.js';
 import { destinationOf, destinationPort, destinationRemote } from '../state/destination.js';
 import { REASON } from '../state/drop-reasons.js';
 import { fidOf } from '../state/fid.js';
-import { ISOLATED, LEARNING, LOCKED, SHORT_CIRCUITS, SNOOPS_NEIGHBOURS, UP } from '../state/forwarding.js';
-import { isHorizon, isMember } from '../state/may-forward.js';
+import { LEARNING, LOCKED, SHORT_CIRCUITS, SNOOPS_NEIGHBOURS } from '../state/forwarding.js';
+import { ALLOWED, whyNot } from '../state/may-forward.js';
 
-/** What was put in by hand on this host is not learned away by a remote. */
+/** Entries that a frame from a remote does not move: those set by hand on this host. */
 const SETTLED_FOR_REMOTES = FLAGS_NEVER_MOVED | FLAG_STATIC;
 
-/** Decides about a frame whose ingress stage passed. */
+/** Decides about a frame that entered. */
 export function bridgeFrame(sw: Context, frame: number): void {
   const { batch, view } = sw;
   const offset = batch.offset[frame];
@@ -44,14 +44,14 @@ export function bridgeFrame(sw: Context, frame: number): void {
     batch.outcome[frame] = OUTCOME_FLOOD;
     return;
   }
-  const refusal = unicastRefusal(sw, frame, destinationPort(destination));
-  if (refusal >= 0) batch.drop(frame, refusal);
-  else batch.outcome[frame] = destination;
+  const reason = whyNot(sw, frame, destinationPort(destination));
+  if (reason === ALLOWED) batch.outcome[frame] = destination;
+  else batch.drop(frame, reason);
 }
 
 /**
- * Reads the first row of each look-up that the batch will make. The reads do not wait for one another, so the memory
- * answers them all at once; the look-ups that follow find their rows in the cache.
+ * Reads the first row of each look-up that the batch will make. The reads are independent, so memory serves them in parallel; the
+ * look-ups that follow hit the cache.
  */
 export function warmFdb(sw: Context, count: number): void {
   const { batch, fdb, forwarding, view } = sw;
@@ -63,23 +63,20 @@ export function warmFdb(sw: Context, count: number): void {
     seen |= fdb.touch(sourceHigh(view, offset), sourceLow(view, offset), fid);
     seen |= fdb.touch(destinationHigh(view, offset), destinationLow(view, offset), fid);
   }
-  sw.warmed = seen; // kept, so that the reads are not left out as useless
+  sw.warmed = seen;
 }
 
-/** Learns `<source MAC, fid> -> where it came from`. @returns false when the source may not be there */
+/** Learns where `<source MAC, FID>` is. @returns false when the source may not be there, and the frame was dropped */
 function learnSource(sw: Context, frame: number, fid: number, flags: number): boolean {
   const { batch, fdb, view } = sw;
   const port = batch.port[frame];
   const offset = batch.offset[frame];
   const high = sourceHigh(view, offset);
   const low = sourceLow(view, offset);
-  if ((flags & LOCKED) !== 0 && !isBehind(sw, high, low, fid, port)) {
-    batch.drop(frame, REASON.locked_port);
-    return false;
-  }
+  if ((flags & LOCKED) !== 0 && !isBehind(sw, high, low, fid, port)) return batch.drop(frame, REASON.locked_port);
   if ((flags & LEARNING) === 0) return true;
   const destination = destinationOf(port, batch.remote[frame]);
-  // Should another engine give this row away meanwhile, the worst is that its new entry is young: `learn` looks again.
+  // If another engine reuses this row meanwhile, its new entry is only refreshed: `learn` looks again.
   const row = fdb.lookup(high, low, fid);
   if (row >= 0 && isSamePlace(sw, fdb.destinationOf(row), destination)) {
     fdb.refresh(row, sw.tick);
@@ -87,50 +84,35 @@ function learnSource(sw: Context, frame: number, fid: number, flags: number): bo
   }
   if (batch.remote[frame] === 0) {
     fdb.learn(high, low, fid, destination, port, sw.tick);
-    return true; // also where its entry may not move, as in br_fdb_update
+    return true; // the frame passes even where its entry may not move (br_fdb_update)
   }
   const learned = fdb.learn(high, low, fid, destination, port, sw.tick, SETTLED_FOR_REMOTES);
   if (learned !== STATIC_OTHER || !isOfOtherVtep(sw, high, low, fid, port)) return true;
-  batch.drop(frame, REASON.fdb_static_move);
-  return false;
+  return batch.drop(frame, REASON.fdb_static_move);
 }
 
 /**
- * Whether an entry that does not move is behind the vxlan port `port`, and another VTEP there (vxlan_snoop). One on another
- * port of the bridge is this host's own: a gateway's MAC that every host has (anycast) comes from remotes as well.
+ * Whether an entry that does not move is behind tunnel port `port`, at another VTEP (vxlan_snoop). An entry on another port of the
+ * bridge is this host's own: an anycast gateway has the same MAC on every host, and sends from remotes too.
  */
 function isOfOtherVtep(sw: Context, high: number, low: number, fid: number, port: number): boolean {
   const known = sw.fdb.resolve(high, low, fid);
   return known !== NOT_FOUND && destinationPort(known) === port && destinationRemote(known) !== 0;
 }
 
-/** Whether a MAC is known to be behind the port. */
+/** Whether the FDB has a MAC behind the port. */
 function isBehind(sw: Context, high: number, low: number, fid: number, port: number): boolean {
   const known = sw.fdb.resolve(high, low, fid);
   return known !== NOT_FOUND && destinationPort(known) === port;
 }
 
 /**
- * One port, and behind it one VTEP: an entry that sends to another UDP port of its VTEP has not moved (vxlan_snoop), nor has
- * one that leaves open which VTEP it is.
+ * Whether two destinations are one port and one VTEP behind it. An entry that names another UDP port of the same VTEP has not
+ * moved (vxlan_snoop), nor has one that names no VTEP.
  */
 function isSamePlace(sw: Context, one: number, other: number): boolean {
   if (one === other) return true;
   if (destinationPort(one) !== destinationPort(other)) return false;
   if (destinationRemote(one) === 0) return true;
   return sw.remotes.isSameVtep(destinationRemote(one), destinationRemote(other));
-}
-
-/** Why a frame may not go out of the one port that its destination is behind; -1 when it may. */
-function unicastRefusal(sw: Context, frame: number, port: number): number {
-  const { batch, forwarding } = sw;
-  const ingress = batch.port[frame];
-  if (port === ingress || isHorizon(sw, ingress, port)) return REASON.same_port;
-  const bridge = forwarding.portBridge[ingress];
-  if (forwarding.portBridge[port] !== bridge) return REASON.no_destination;
-  const flags = forwarding.portFlags[port];
-  if ((flags & UP) === 0) return REASON.port_down;
-  if (!isMember(sw, bridge, port, batch.vid[frame])) return REASON.vlan_not_allowed;
-  if ((flags & forwarding.portFlags[ingress] & ISOLATED) !== 0) return REASON.isolated_port;
-  return -1;
 }

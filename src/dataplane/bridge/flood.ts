@@ -1,72 +1,81 @@
 /**
- * BUM frames: past storm control and the source's budget, then a copy out of every port that may have one, and behind a vxlan
- * port one for each remote of the VNI's flood list. Many commands, one payload. Multicast goes where its group is, if a snooping bridge
- * knows (`multicast.ts`). Requests for a MAC may be answered on the way (`neigh/suppress.ts`), and then spare some ports a copy.
+ * Flooding: broadcast, unknown unicast and multicast (BUM) frames, as one copy per eligible port and, behind a tunnel port, one per
+ * remote of the VNI's flood list; many commands on one payload. Storm control and the source's budget come first.
+ *
+ * Multicast goes to its group's members where a snooping bridge knows them (`multicast.ts`). Some ports get no copy of an ARP or ND
+ * request (`neigh/suppress.ts`).
  */
 import { destinationHigh, destinationLow, isBroadcast, isMulticastHigh } from '../../wire/ethernet.js';
 import { emit } from '../egress/egress.js';
-import { withholdFrom } from '../neigh/suppress.js';
+import { actOnFloodedRequest } from '../neigh/answer.js';
+import { OUTCOME_FLOOD_REQUEST } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
 import { floodSource } from '../state/flood-budget.js';
-import { BCAST_FLOOD, FLOOD, MCAST_FLOOD, PORT_LOCAL, SNOOPS_NEIGHBOURS, UP } from '../state/forwarding.js';
-import { mayReceive } from '../state/may-forward.js';
+import { BCAST_FLOOD, FLOOD, MCAST_FLOOD, PORT_LOCAL, UP } from '../state/forwarding.js';
+import { mayForward } from '../state/may-forward.js';
+import { MESSAGE_WORDS, PLACE, WITHHELD } from '../state/neigh-message.js';
 import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from '../state/storm.js';
 import { segmentsOf, sendsOf } from './flood-cost.js';
-import { forwardToGroup } from './multicast.js';
+import { forwardToGroup, NO_GROUP } from './multicast.js';
 import { replicate, withhold } from './replicate.js';
 
 const EVERY_PORT = -1;
 
-/** Sends the copies of a frame that has no one destination; one without any is dropped under `no_destination`. */
+type Kind = typeof STORM_BROADCAST | typeof STORM_UNKNOWN_UNICAST | typeof STORM_MULTICAST;
+
+/** Sends the copies of a frame whose outcome is a flood. */
 export function flood(sw: Context, frame: number): void {
-  sendWithin(sw, frame, kindOf(sw, sw.batch.offset[frame]), EVERY_PORT);
+  sendWithinLimits(sw, frame, kindOf(sw, sw.batch.offset[frame]), EVERY_PORT);
 }
 
 /**
- * Sends a frame that may leave by one vxlan port alone to that port's flood list: an entry says that its MAC is behind the port,
- * and not which VTEP has it. It costs what flooding costs, so the same limits hold.
+ * Sends a frame to the flood list of one tunnel port: its FDB entry names the port and no VTEP. The limits are those of unknown
+ * unicast, since the cost is the same.
  */
 export function floodTo(sw: Context, frame: number, port: number): void {
-  sendWithin(sw, frame, STORM_UNKNOWN_UNICAST, port);
+  sendWithinLimits(sw, frame, STORM_UNKNOWN_UNICAST, port);
 }
 
-/** Past the limits of the kind and of the source. @param only the one port that it may leave by */
-function sendWithin(sw: Context, frame: number, kind: Kind, only: number): void {
-  const ingress = sw.batch.port[frame];
+/** @param only the one port that the frame may leave by, or EVERY_PORT */
+function sendWithinLimits(sw: Context, frame: number, kind: Kind, only: number): void {
+  const { batch, counters, floodBudget, flooding } = sw;
+  const ingress = batch.port[frame];
   const segments = segmentsOf(sw, frame);
-  const source = floodSource(ingress, sw.batch.remote[frame]);
+  const source = floodSource(ingress, batch.remote[frame]);
   const ownLimit = sw.storm.isLimited(ingress, kind);
-  const refusal = sw.floodBudget.refusal(source, ownLimit);
+  const refusal = floodBudget.refusal(source, ownLimit);
   if (refusal >= 0 || !sw.storm.take(ingress, kind, segments)) {
-    sw.counters.droppedIn(ingress, refusal >= 0 ? refusal : REASON.storm_limited);
+    counters.droppedIn(ingress, refusal >= 0 ? refusal : REASON.storm_limited);
     return;
   }
-  const sends = sendsOf(segments, sw.batch.length[frame]);
-  sw.sends = sends;
-  sw.floodBegin = sw.commands;
-  if (only === EVERY_PORT) sendCopies(sw, frame, ingress, kind);
-  else sendCopiesBy(sw, frame, ingress, only);
-  sw.extraSends += (sw.commands - sw.floodBegin) * (sends - 1);
-  sw.sends = 1;
-  // Copies that were dropped on their way out have cost nearly as much.
-  sw.floodBudget.charge(source, sw.copies * sends, ownLimit);
+  const sends = sendsOf(segments, batch.length[frame]);
+  flooding.begin(sends, sw.commands);
+  const copies = only === EVERY_PORT ? sendCopies(sw, frame, kind) : replicate(sw, frame, only);
+  flooding.end(sw.commands);
+  countCopies(sw, ingress, copies);
+  // Copies that egress dropped have cost nearly as much.
+  floodBudget.charge(source, copies * sends, ownLimit);
 }
 
-/** Sends the copies, and leaves their number in `sw.copies`. */
-function sendCopies(sw: Context, frame: number, ingress: number, kind: Kind): void {
-  const snoops = (sw.forwarding.portFlags[ingress] & SNOOPS_NEIGHBOURS) !== 0;
-  sw.withheld = snoops ? withholdFrom(sw, frame, kind !== STORM_UNKNOWN_UNICAST) : 0;
-  if (kind === STORM_MULTICAST && forwardToGroup(sw, frame)) return;
-  floodAll(sw, frame, UP | flagOf(kind));
+/** Sends the copies to all ports that may have one. @returns how many */
+function sendCopies(sw: Context, frame: number, kind: Kind): number {
+  if (sw.batch.outcome[frame] === OUTCOME_FLOOD_REQUEST) beginRequest(sw, frame);
+  if (kind === STORM_MULTICAST) {
+    const copies = forwardToGroup(sw, frame);
+    if (copies !== NO_GROUP) return copies;
+  }
+  return floodAll(sw, frame, UP | flagOf(kind));
 }
 
-function sendCopiesBy(sw: Context, frame: number, ingress: number, port: number): void {
-  sw.withheld = 0;
-  count(sw, ingress, replicate(sw, frame, port));
+/** An ARP or ND request: answers or reports it as decided, and takes over which ports get no copy. */
+function beginRequest(sw: Context, frame: number): void {
+  const { batch, flooding } = sw;
+  const message = frame * MESSAGE_WORDS;
+  actOnFloodedRequest(sw, frame);
+  flooding.withheld = batch.messages[message + WITHHELD];
+  flooding.probed = batch.messages[message + PLACE];
 }
-
-type Kind = typeof STORM_BROADCAST | typeof STORM_UNKNOWN_UNICAST | typeof STORM_MULTICAST;
 
 function kindOf({ view }: Context, offset: number): Kind {
   const high = destinationHigh(view, offset);
@@ -74,20 +83,20 @@ function kindOf({ view }: Context, offset: number): Kind {
   return isBroadcast(high, destinationLow(view, offset)) ? STORM_BROADCAST : STORM_MULTICAST;
 }
 
-/** The flag a port needs to have this kind of frame flooded to it. */
+/** The flag of ports to which this kind of frame is flooded. */
 function flagOf(kind: Kind): number {
   if (kind === STORM_MULTICAST) return MCAST_FLOOD;
   return kind === STORM_BROADCAST ? BCAST_FLOOD : FLOOD;
 }
 
-function floodAll(sw: Context, frame: number, needed: number): void {
+/** @param needed flags of the ports that get a copy @returns how many copies */
+function floodAll(sw: Context, frame: number, needed: number): number {
   const { forwarding } = sw;
-  const ingress = sw.batch.port[frame];
-  const ports = forwarding.bridgePorts[forwarding.portBridge[ingress]];
+  const ports = forwarding.bridgePorts[forwarding.portBridge[sw.batch.port[frame]]];
   let copies = 0;
   for (let index = 0; index < ports.length; index++) {
     const port = ports[index];
-    if (!mayReceive(sw, frame, port, needed)) continue;
+    if (!mayForward(sw, frame, port, needed)) continue;
     if (forwarding.portKind[port] === PORT_LOCAL) {
       if (!withhold(sw, frame, port)) emit(sw, frame, port, 0);
       copies++;
@@ -95,11 +104,11 @@ function floodAll(sw: Context, frame: number, needed: number): void {
       copies += replicate(sw, frame, port);
     }
   }
-  count(sw, ingress, copies);
+  return copies;
 }
 
-function count(sw: Context, ingress: number, copies: number): void {
-  sw.copies = copies;
-  if (copies === 0) sw.counters.droppedIn(ingress, REASON.no_destination);
-  else sw.counters.replicated(copies - 1);
+/** Counts a frame without a copy as dropped, and the copies beyond the first. */
+function countCopies({ counters }: Context, ingress: number, copies: number): void {
+  if (copies === 0) counters.droppedIn(ingress, REASON.no_destination);
+  else counters.replicated(copies - 1);
 }

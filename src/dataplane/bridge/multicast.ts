@@ -1,10 +1,9 @@
 /**
- * IGMP and MLD snooping on the path of frames (Linux `br_multicast_rcv`, `br_multicast_flood`; RFC 4541): what kind of
- * multicast is a frame, and who has asked for it. What is asked for is in `state/groups.ts`; the messages that say so are handed
- * to the control thread as well as forwarded.
+ * IGMP and MLD snooping in the data path (Linux `br_multicast_rcv`, `br_multicast_flood`; RFC 4541): multicast goes to the members in
+ * `state/groups.ts`, and IGMP, MLD and PIM messages are copied to the control thread, which keeps that table.
  *
- * While no querier is heard nobody reports, so nothing is known of members and all is flooded, but for groups with a member
- * that was put in by hand. Where a group goes does not depend on `mcast_flood`, which is about flooding.
+ * Without a querier hosts send no reports, so members are unknown and multicast is flooded, except to groups with a member that was
+ * added by hand. Delivery to members does not depend on `mcast_flood`, which controls flooding only.
  */
 
 import { NOT_FOUND } from '../../fdb/table.js';
@@ -22,45 +21,53 @@ import type { Context } from '../state/context.js';
 import { destinationPort, destinationRemote } from '../state/destination.js';
 import { REASON } from '../state/drop-reasons.js';
 import { fidOf } from '../state/fid.js';
-import { PORT_LOCAL, PORT_TUNNEL, UP } from '../state/forwarding.js';
+import { PORT_LOCAL, PORT_TUNNEL } from '../state/forwarding.js';
 import { QUERIER4, QUERIER6 } from '../state/groups.js';
-import { mayReceive } from '../state/may-forward.js';
+import { mayForward } from '../state/may-forward.js';
 import { PUNT_IGMP, PUNT_MLD, PUNT_PIM } from '../state/punt-ring.js';
-import { floodList, isTooMuch, pinOf, replicate, withhold } from './replicate.js';
+import { exceedsTurn, floodList, pinOf, replicate, withhold } from './replicate.js';
 
-const NOBODY = new Int32Array(0);
+/** `forwardToGroup`: the frame is flooded like any other. */
+export const NO_GROUP = -1;
 
-/** Sends a multicast frame where its group is. @returns false when it is to be flooded like any other */
-export function forwardToGroup(sw: Context, frame: number): boolean {
-  const { batch, forwarding, layout, view } = sw;
-  if (forwarding.bridgeSnooping[forwarding.portBridge[batch.port[frame]]] === 0) return false;
+const NO_MEMBERS = new Int32Array(0);
+/** Scratch of this file: the headers of the frame at hand. */
+const layout = new Int32Array(8);
+
+/**
+ * Sends a multicast frame to the members of its group and to routers.
+ * @returns the number of copies; 1 where the frame was dropped as too many; NO_GROUP when the frame is to be flooded
+ */
+export function forwardToGroup(sw: Context, frame: number): number {
+  const { batch, forwarding, view } = sw;
+  if (forwarding.bridgeSnooping[forwarding.portBridge[batch.port[frame]]] === 0) return NO_GROUP;
   parseInner(view, batch.offset[frame], batch.length[frame], layout);
   if (layout[L3_KIND] === 4) return forward4(sw, frame);
-  return layout[L3_KIND] === 6 && forward6(sw, frame);
+  return layout[L3_KIND] === 6 ? forward6(sw, frame) : NO_GROUP;
 }
 
-function forward4(sw: Context, frame: number): boolean {
-  const { layout, view } = sw;
+function forward4(sw: Context, frame: number): number {
+  const { view } = sw;
   const l3 = layout[L3_OFFSET];
   const l4 = layout[L4_OFFSET];
   const group = ipv4Destination(view, l3);
-  if (!isIpv4Multicast(group)) return false;
+  if (!isIpv4Multicast(group)) return NO_GROUP;
   if (l4 !== 0 && layout[L4_PROTOCOL] === PROTOCOL_IGMP) {
     const message = igmpMessage(view, l3, l4, layout[L3_END], hasFullChecksum(sw, frame));
     if (message !== MESSAGE_NONE) return relay(sw, frame, message, PUNT_IGMP, QUERIER4);
   } else if (l4 !== 0 && layout[L4_PROTOCOL] === PROTOCOL_PIM && isPimHello(view, l3, l4, layout[L3_END])) {
     punt(sw, frame, PUNT_PIM);
   }
-  if (isLocalControlGroup(group)) return false;
+  if (isLocalControlGroup(group)) return NO_GROUP;
   return deliver(sw, frame, QUERIER4, 0, 0, IPV4_MAPPED, group);
 }
 
-function forward6(sw: Context, frame: number): boolean {
-  const { layout, view } = sw;
+function forward6(sw: Context, frame: number): number {
+  const { view } = sw;
   const l3 = layout[L3_OFFSET];
   const l4 = layout[L4_OFFSET];
   const a0 = ipv6Destination(view, l3, 0);
-  if (!isIpv6Multicast(a0)) return false;
+  if (!isIpv6Multicast(a0)) return NO_GROUP;
   if (l4 !== 0 && layout[L4_PROTOCOL] === PROTOCOL_ICMPV6) {
     const message = mldMessage(view, l3, l4, layout[L3_END], hasFullChecksum(sw, frame));
     if (message !== MESSAGE_NONE) return relay(sw, frame, message, PUNT_MLD, QUERIER6);
@@ -68,13 +75,13 @@ function forward6(sw: Context, frame: number): boolean {
   const a1 = ipv6Destination(view, l3, 1);
   const a2 = ipv6Destination(view, l3, 2);
   const a3 = ipv6Destination(view, l3, 3);
-  // Every other group is reported by those who listen, link-local ones too (RFC 3810 section 6). But a report for a
-  // solicited-node group is often lost or never sent, and the host without it would not be found: all ports get these.
-  if (isAllNodes(a0, a1, a2, a3) || isAutoconfigurationGroup(a0, a1, a2, a3)) return false;
+  // Listeners report every other group, link-local ones too (RFC 3810 section 6). But reports for solicited-node groups are often
+  // lost or never sent, and such a host could not be resolved: these are flooded.
+  if (isAllNodes(a0, a1, a2, a3) || isAutoconfigurationGroup(a0, a1, a2, a3)) return NO_GROUP;
   return deliver(sw, frame, QUERIER6, a0, a1, a2, a3);
 }
 
-/** Whether the frame's checksum is in it, and not left to a device. */
+/** Whether the frame carries a full checksum, not one that is left to a device. */
 function hasFullChecksum({ batch }: Context, frame: number): boolean {
   return (batch.vnet[frame] & VNET_NEEDS_CSUM) === 0;
 }
@@ -92,45 +99,43 @@ function punt({ batch, punts, view }: Context, frame: number, kind: number): voi
 }
 
 /**
- * A message: a query to everybody, what answers it to the routers alone, so that no host hears another's report and keeps
- * its own to itself (RFC 4541 section 2.1.1). Behind a vxlan port with a router the report goes to all remotes: each of
- * them sends by what it has heard itself, and split horizon lets none hand it on.
+ * A query is flooded; a report goes to routers only, so that no host hears another's report and suppresses its own (RFC 4541 section
+ * 2.1.1). Behind a tunnel port with a router the report goes to all remotes: each forwards by the reports that it has heard itself,
+ * and split horizon keeps remotes from relaying it.
  */
-function relay(sw: Context, frame: number, message: number, kind: number, querier: number): boolean {
+function relay(sw: Context, frame: number, message: number, kind: number, querier: number): number {
+  const { groups } = sw.forwarding;
   punt(sw, frame, kind);
-  if (message === MESSAGE_QUERY) return false;
-  const row = routersOf(sw, frame, querier);
-  if (row < 0) return false;
-  sendTo(sw, frame, NOBODY, sw.forwarding.groups.destinationsAt(row), true);
-  return true;
+  if (message === MESSAGE_QUERY) return NO_GROUP;
+  const routers = groups.findRouters(fidOfFrame(sw, frame));
+  if (routers < 0 || (groups.queriersAt(routers) & querier) === 0) return NO_GROUP;
+  return sendTo(sw, frame, NO_MEMBERS, groups.destinationsAt(routers), true);
 }
 
-/** To the members of a group and to the routers, who must see all of it. */
-function deliver(sw: Context, frame: number, querier: number, a0: number, a1: number, a2: number, a3: number): boolean {
-  const { batch, forwarding } = sw;
-  const { groups } = forwarding;
-  const fid = fidOf(forwarding.portBridge[batch.port[frame]], batch.vid[frame]);
+/** Sends to the members of a group and to routers, which must receive all multicast. */
+function deliver(sw: Context, frame: number, querier: number, a0: number, a1: number, a2: number, a3: number): number {
+  const { groups } = sw.forwarding;
+  const fid = fidOfFrame(sw, frame);
   const routers = groups.findRouters(fid);
   const group = groups.find(fid, a0, a1, a2, a3);
   const isHeard = routers >= 0 && (groups.queriersAt(routers) & querier) !== 0;
-  if (!isHeard && !groups.isPermanent(group)) return false;
-  sendTo(sw, frame, groups.destinationsAt(group), groups.destinationsAt(routers), false);
-  return true;
+  if (!isHeard && !groups.isPermanent(group)) return NO_GROUP;
+  return sendTo(sw, frame, groups.destinationsAt(group), groups.destinationsAt(routers), false);
 }
 
-/** Row of the routers in the frame's VLAN; -1 where no querier of the family is heard. */
-function routersOf({ batch, forwarding }: Context, frame: number, querier: number): number {
-  const { groups } = forwarding;
-  const row = groups.findRouters(fidOf(forwarding.portBridge[batch.port[frame]], batch.vid[frame]));
-  return row >= 0 && (groups.queriersAt(row) & querier) !== 0 ? row : -1;
+function fidOfFrame({ batch, forwarding }: Context, frame: number): number {
+  return fidOf(forwarding.portBridge[batch.port[frame]], batch.vid[frame]);
 }
 
-/** One copy to each destination of two ascending lists. @param wholePorts router ports get it for all of their remotes */
-function sendTo(sw: Context, frame: number, members: Int32Array, routers: Int32Array, wholePorts: boolean): void {
-  if (isTooMuch(sw, members.length + routers.length)) {
-    sw.copies = 1;
+/**
+ * Sends one copy to each destination of two ascending lists.
+ * @param wholePorts tunnel ports in `routers` get a copy for each of their remotes
+ * @returns the number of copies; 1 where the frame was dropped
+ */
+function sendTo(sw: Context, frame: number, members: Int32Array, routers: Int32Array, wholePorts: boolean): number {
+  if (exceedsTurn(sw, members.length + routers.length)) {
     sw.counters.droppedIn(sw.batch.port[frame], REASON.turn_exceeded);
-    return;
+    return 1;
   }
   let copies = sendPinned(sw, frame);
   copies += sendToWholePorts(sw, frame, members, false);
@@ -144,53 +149,49 @@ function sendTo(sw: Context, frame: number, members: Int32Array, routers: Int32A
     if (router < routers.length && routers[router] === next) router++;
     copies += sendOne(sw, frame, next);
   }
-  const ingress = sw.batch.port[frame];
-  sw.copies = copies;
-  if (copies === 0) sw.counters.droppedIn(ingress, REASON.no_destination);
-  else sw.counters.replicated(copies - 1);
+  return copies;
 }
 
-/** Copies to the remotes that the frame's MAC is pinned to: whoever put them in wants them served, asked for or not. */
+/** Sends copies to the remotes that the frame's MAC is pinned to, whether they asked for the group or not. */
 function sendPinned(sw: Context, frame: number): number {
-  const { forwarding, replicatedFor } = sw;
+  const { flooding, forwarding } = sw;
   const ports = forwarding.bridgePorts[forwarding.portBridge[sw.batch.port[frame]]];
   let copies = 0;
-  sw.replication = (sw.replication + 1) | 0;
   for (let index = 0; index < ports.length; index++) {
     const port = ports[index];
-    if (pinOf(sw, frame, port) === NOT_FOUND || !mayReceive(sw, frame, port, UP)) continue;
-    replicatedFor[port] = sw.replication;
+    if (pinOf(sw, frame, port) === NOT_FOUND || !mayForward(sw, frame, port)) continue;
+    flooding.noteReplicated(port);
     copies += replicate(sw, frame, port);
   }
   return copies;
 }
 
-/** Copies to all remotes of those vxlan ports that stand in the list without one, or with `any`, that stand in it. */
+/** Sends copies to the whole flood list of tunnel ports that are listed without a remote, or with `any`, that are listed at all. */
 function sendToWholePorts(sw: Context, frame: number, destinations: Int32Array, any: boolean): number {
-  const { forwarding, replicatedFor } = sw;
+  const { flooding, forwarding } = sw;
   let copies = 0;
   for (let index = 0; index < destinations.length; index++) {
     const port = destinationPort(destinations[index]);
-    if (forwarding.portKind[port] !== PORT_TUNNEL || replicatedFor[port] === sw.replication) continue;
+    if (forwarding.portKind[port] !== PORT_TUNNEL || flooding.isReplicated(port)) continue;
     const named = destinationRemote(destinations[index]) !== 0;
-    // One that is named gets its own copy where there is no list that it could be on.
+    // A remote that is listed gets a copy of its own where the port has no flood list.
     if (named && (!any || floodList(sw, frame, port).length === 0)) continue;
-    if (!mayReceive(sw, frame, port, UP)) continue;
-    replicatedFor[port] = sw.replication;
+    if (!mayForward(sw, frame, port)) continue;
+    flooding.noteReplicated(port);
     copies += replicate(sw, frame, port);
   }
   return copies;
 }
 
-/** The copy to one TAP, or to one remote that has had none with the whole of its port. */
+/** Sends the copy to one local port, or to one remote that had none with its port's flood list. */
 function sendOne(sw: Context, frame: number, destination: number): number {
   const { forwarding } = sw;
   const port = destinationPort(destination);
   const remote = destinationRemote(destination);
-  if (!mayReceive(sw, frame, port, UP)) return 0;
+  if (!mayForward(sw, frame, port)) return 0;
   if (forwarding.portKind[port] !== PORT_LOCAL) {
     if (remote === 0 || forwarding.tunnels[port].vniOfVlan[sw.batch.vid[frame]] === 0) return 0;
-    if (sw.replicatedFor[port] === sw.replication && floodList(sw, frame, port).includes(remote)) return 0;
+    if (sw.flooding.isReplicated(port) && floodList(sw, frame, port).includes(remote)) return 0;
   }
   if (!withhold(sw, frame, port)) emit(sw, frame, port, remote);
   return 1;

@@ -1,6 +1,6 @@
 /**
- * What all that sends one frame to many has in common: which ports are left out, and the copies of a vxlan port, one for
- * each remote of the VNI's flood list (head-end replication).
+ * Copies of a flooded frame: which ports get none, and the copies of a tunnel port, one per remote of the VNI's flood list
+ * (head-end replication). Shared by flooding and multicast.
  */
 import { NOT_FOUND } from '../../fdb/table.js';
 import { destinationHigh, destinationLow } from '../../wire/ethernet.js';
@@ -14,18 +14,20 @@ import { TURN_SENDS } from '../state/flood-budget.js';
 import { HAS_PINS, L2MISS } from '../state/forwarding.js';
 
 /**
- * Whether the port has no copy of the frame that is being flooded, since the switch has answered it or keeps it from the
- * tunnel (`neigh/suppress.ts`). The copy that it would have had is counted; of a probe the owner alone has one, if it is there.
+ * Whether the port gets no copy of an ARP or ND request, because the switch has answered it or keeps it out of the tunnel
+ * (`neigh/suppress.ts`). The missing copy is counted as dropped. Of a probe the port gets the one copy for the address's owner, if that
+ * is there.
  */
 export function withhold(sw: Context, frame: number, port: number): boolean {
-  const { forwarding, probed } = sw;
-  if (sw.withheld === 0 || (forwarding.flagsIn(port, sw.batch.vid[frame]) & sw.withheld) === 0) return false;
+  const { flooding, forwarding } = sw;
+  const { probed, withheld } = flooding;
+  if (withheld === 0 || (forwarding.flagsIn(port, sw.batch.vid[frame]) & withheld) === 0) return false;
   if (probed !== NOT_FOUND && destinationPort(probed) === port) emit(sw, frame, port, destinationRemote(probed));
   else sw.counters.droppedOut(port, REASON.suppressed);
   return true;
 }
 
-/** Row of the list of remotes that the frame's multicast MAC is pinned to on a vxlan port; NOT_FOUND: it is not. */
+/** Number of the remote list that the frame's multicast MAC is pinned to on a tunnel port; NOT_FOUND: it is not pinned. */
 export function pinOf(sw: Context, frame: number, port: number): number {
   if ((sw.forwarding.portFlags[port] & HAS_PINS) === 0) return NOT_FOUND;
   const offset = sw.batch.offset[frame];
@@ -36,21 +38,21 @@ export function pinOf(sw: Context, frame: number, port: number): number {
   );
 }
 
-/** The remotes that a vxlan port sends a flooded frame to: those of the VNI, or those that its MAC is pinned to. */
+/** The remotes to which a tunnel port sends a flooded frame: those of the VNI, or those that its MAC is pinned to. */
 export function floodList(sw: Context, frame: number, port: number): Int32Array {
   const pin = pinOf(sw, frame, port);
   if (pin !== NOT_FOUND) return sw.forwarding.pinned[pin];
   return sw.forwarding.tunnels[port].floodOfVlan[sw.batch.vid[frame]];
 }
 
-/** Whether so many copies of a superframe are more than a whole turn has room for: its sender has to make it smaller. */
-export function isTooMuch(sw: Context, copies: number): boolean {
-  return sw.sends > 1 && copies * sw.sends > TURN_SENDS;
+/** Whether so many copies of a superframe exceed a whole turn. It is dropped, and its sender must send smaller ones. */
+export function exceedsTurn({ flooding }: Context, copies: number): boolean {
+  return flooding.sends > 1 && copies * flooding.sends > TURN_SENDS;
 }
 
-/** Copies to all remotes of a vxlan port's flood list. @returns how many, one that is dropped or withheld too */
+/** Sends a copy to each remote of a tunnel port's flood list. @returns how many; 1 where the copy was dropped or withheld */
 export function replicate(sw: Context, frame: number, port: number): number {
-  // A VLAN without a VNI does not leave this host.
+  // A VLAN without a VNI stays on this host.
   if (sw.forwarding.tunnels[port].vniOfVlan[sw.batch.vid[frame]] === 0) return 0;
   if (withhold(sw, frame, port)) return 1;
   const remotes = floodList(sw, frame, port);
@@ -60,7 +62,7 @@ export function replicate(sw: Context, frame: number, port: number): number {
     return 1;
   }
   if (!mayEnterTunnel(sw, frame, port)) return 1;
-  if (isTooMuch(sw, remotes.length)) {
+  if (exceedsTurn(sw, remotes.length)) {
     sw.counters.droppedOut(port, REASON.turn_exceeded);
     return 1;
   }

@@ -1,6 +1,6 @@
 /**
- * A frame's way out: the tag it leaves with, whether it fits, and the command that sends it. Decided once for each
- * copy; the frame's bytes stay where they are.
+ * Egress of one copy of a frame: whether the frame fits, its encapsulation, and the command that sends it. The frame's bytes stay in
+ * place.
  */
 import { outerTos } from '../../encap/ecn.js';
 import { flowHash } from '../../encap/flow.js';
@@ -9,10 +9,6 @@ import { senderChoice } from '../../encap/tunnel.js';
 import {
   KIND_FRAME,
   KIND_UDP,
-  TAG_KEEP,
-  TAG_POP,
-  TAG_PUSH,
-  TAG_REPLACE,
   TX_COOKIE,
   TX_COOKIE2,
   TX_CSUM,
@@ -38,29 +34,32 @@ import { ipv4DontFragment, ipv4Tos, PROTOCOL_UDP } from '../../wire/ipv4.js';
 import { ipv6TrafficClass } from '../../wire/ipv6.js';
 import { TCP_HEADER, tcpHeaderLength } from '../../wire/tcp.js';
 import { UDP_HEADER } from '../../wire/udp.js';
-import { hasTag, priorityBits, VLAN_TAG } from '../../wire/vlan.js';
+import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
 import { VXLAN_HEADER } from '../../wire/vxlan.js';
-import { isInnerTagRefused } from '../ingress/vlan.js';
 import { FLOW_KNOWN, FLOW_OWN_TUNNEL, NO_TAG } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
-import { PORT_LOCAL, UNTAGGED, VLAN_TUNNEL } from '../state/forwarding.js';
+import { PORT_LOCAL } from '../state/forwarding.js';
 import { installRemote } from './install-remote.js';
 import { isOwnTunnel, reportOwnTunnel } from './own-tunnel.js';
-import { nextCommand, packCounters, tagGrowth } from './transmit.js';
+import { tagGrowth, tagOnEgress } from './tag.js';
+import { nextCommand, packCounters } from './transmit.js';
 
-/** Sends one copy of the frame out of a port; `remote` says where to behind a vxlan port. */
+/** Scratch of this file: the headers of the frame at hand. */
+const layout = new Int32Array(8);
+
+/** Sends one copy of a frame out of a port. @param remote behind a tunnel port; 0: none */
 export function emit(sw: Context, frame: number, port: number, remote: number): void {
   emitRun(sw, frame, frame + 1, port, remote);
 }
 
-/** Sends one copy each of a run's frames, from `first` to before `end`, out of a port. */
+/** Sends one copy of each frame of a run, from `first` to before `end`, out of a port. */
 export function emitRun(sw: Context, first: number, end: number, port: number, remote: number): void {
   if (sw.forwarding.portKind[port] === PORT_LOCAL) {
-    // The tag and the accounts are the whole run's.
+    // One tag operation and one VLAN counter for the whole run.
     const tag = tagOnEgress(sw, first, port);
-    const accounts = packCounters(0, sw.forwarding.vlanCounter(port, sw.batch.vid[first]));
-    for (let frame = first; frame < end; frame++) emitToLocal(sw, frame, port, tag, accounts);
+    const counters = packCounters(0, sw.forwarding.vlanCounter(port, sw.batch.vid[first]));
+    for (let frame = first; frame < end; frame++) emitToLocal(sw, frame, port, tag, counters);
     return;
   }
   for (let frame = first; frame < end; frame++) {
@@ -69,31 +68,29 @@ export function emitRun(sw: Context, first: number, end: number, port: number, r
   }
 }
 
-/**
- * Whether the frame may go into a vxlan port at all, to whichever remote; one copy is dropped if not. To be asked before
- * `emitToRemote`.
- */
+/** Whether the frame may enter a tunnel port, whatever the remote; if not, one copy is dropped. Called before `emitToRemote`. */
 export function mayEnterTunnel(sw: Context, frame: number, port: number): boolean {
-  const { batch } = sw;
-  if (batch.flowKnown[frame] === 0) workOutFlow(sw, frame);
+  const { batch, forwarding, view } = sw;
+  if (batch.flowKnown[frame] === 0) computeFlow(sw, frame);
   if (batch.flowKnown[frame] === FLOW_OWN_TUNNEL) {
     sw.counters.droppedOut(port, REASON.own_tunnel);
     reportOwnTunnel(sw, frame);
     return false;
   }
-  // The tag that says the frame's VLAN is popped; where there is none, none is left. What follows is what the far end sees.
-  if (batch.tci[frame] === NO_TAG || !isInnerTagRefused(sw, port, batch.offset[frame] + VLAN_TAG)) return true;
+  // The tag of the frame's VLAN is popped; a tag behind it would be the first that the remote sees.
+  if (batch.tci[frame] === NO_TAG || !forwarding.refusesInnerTag(port)) return true;
+  if (!hasTag(view, batch.offset[frame] + VLAN_TAG)) return true;
   sw.counters.droppedOut(port, REASON.inner_vlan_tagged);
   return false;
 }
 
-/** One command that writes the frame to a TAP, with the offload header the guest is to see. */
-function emitToLocal(sw: Context, frame: number, port: number, tag: number, accounts: number): void {
+/** One command that writes the frame to a local port, with the offload header for the guest. */
+function emitToLocal(sw: Context, frame: number, port: number, tag: number, counters: number): void {
   const { batch, tx } = sw;
   const mtu = sw.forwarding.portMtu[port];
   let vnet = batch.vnet[frame];
   let gso = batch.gso[frame];
-  // One tag's room is given on every port, as in Linux is_skb_forwardable.
+  // Every port has room for one tag beyond its MTU, as in Linux is_skb_forwardable.
   if (batch.length[frame] + tagGrowth(tag) > mtu + ETHERNET_HEADER + VLAN_TAG && vnet >>> 8 === 0) {
     const header = batch.gsoHeader[frame] & 0xffff;
     const segment = mtu + ETHERNET_HEADER - header;
@@ -101,7 +98,7 @@ function emitToLocal(sw: Context, frame: number, port: number, tag: number, acco
       refuse(sw, frame, port, mtu);
       return;
     }
-    // An unsegmented frame from a kernel peer: handed on whole, as segments that fit the guest's MTU.
+    // An unsegmented TCP frame from a kernel peer: passed on whole, to be segmented to the port's MTU.
     vnet = VNET_NEEDS_CSUM | ((batch.gsoHeader[frame] >>> 16) << 8);
     gso = segment | (header << 16);
   }
@@ -116,10 +113,10 @@ function emitToLocal(sw: Context, frame: number, port: number, tag: number, acco
   tx[at + TX_CSUM] = batch.csum[frame];
   tx[at + TX_REMOTE] = 0;
   tx[at + TX_COOKIE] = port;
-  tx[at + TX_COOKIE2] = accounts;
+  tx[at + TX_COOKIE2] = counters;
 }
 
-/** One command that sends a frame that `mayEnterTunnel` to a remote, behind the VXLAN header of its VNI. */
+/** One command that sends a frame, which `mayEnterTunnel`, to a remote behind the VXLAN header of its VNI. */
 export function emitToRemote(sw: Context, frame: number, port: number, remote: number): void {
   const { batch, tx } = sw;
   const tunnel = sw.forwarding.tunnels[port];
@@ -139,7 +136,7 @@ export function emitToRemote(sw: Context, frame: number, port: number, remote: n
     header = sw.sentHeader[remote];
     counter = sw.sentCounter[remote];
   }
-  // A tag more or less is thought of only where it may matter.
+  // The exact check includes the tag operation; most frames are short enough to skip it.
   if (batch.length[frame] > sw.pathMtus.longest[remote] - VLAN_TAG && isTooLong(sw, frame, port, remote)) return;
   const at = nextCommand(sw);
   tx[at + TX_KIND] = KIND_UDP;
@@ -158,7 +155,7 @@ export function emitToRemote(sw: Context, frame: number, port: number, remote: n
   tx[at + TX_COOKIE2] = packCounters(counter, sw.forwarding.vlanCounter(port, vid));
 }
 
-/** Whether the path to a remote is too narrow for a copy; if so it is dropped. */
+/** Whether a copy exceeds the path MTU to a remote; if so it is dropped. */
 function isTooLong(sw: Context, frame: number, port: number, remote: number): boolean {
   const longest = sw.pathMtus.longest[remote] - tagGrowth(tagOnEgress(sw, frame, port));
   if (longestPiece(sw, frame) <= longest) return false;
@@ -166,15 +163,15 @@ function isTooLong(sw: Context, frame: number, port: number, remote: number): bo
   return true;
 }
 
-/** Drops a copy that is too long. @param mtu bytes of an inner IP packet that would not be */
+/** Drops a copy that is too long. @param mtu the largest inner IP packet that fits, in bytes */
 function refuse(sw: Context, frame: number, port: number, mtu: number): void {
   sw.counters.droppedOut(port, REASON.mtu_exceeded);
   sw.tooBig.note(frame, mtu);
 }
 
 /**
- * Bytes, before the tag operation, of the longest frame that leaves the Nic for this one: a superframe is split while it is
- * sent. One that the Nic will refuse is not judged here.
+ * Length, before the tag operation, of the longest frame that the Nic sends for this one: it segments a superframe. 0 for one with
+ * invalid offloads, which the Nic will refuse.
  */
 function longestPiece({ batch, view }: Context, frame: number): number {
   const length = batch.length[frame];
@@ -186,41 +183,23 @@ function longestPiece({ batch, view }: Context, frame: number): number {
   return Math.min(length, l4 + transport + (batch.gso[frame] & 0xffff));
 }
 
-/** Bytes before the payload of a frame as it lies in the arena. */
+/** Bytes of the Ethernet header of a frame in the arena, its tag included. */
 function linkHeader({ batch, view }: Context, frame: number): number {
   return hasTag(view, batch.offset[frame]) ? ETHERNET_HEADER + VLAN_TAG : ETHERNET_HEADER;
 }
 
 /**
- * What chooses the frame's sender, by flow and DF (IPv6 has it always), its inner TOS, and whether it is of one of the
- * switch's own tunnels; the same for every copy.
+ * Computes what every tunnel copy of the frame needs: the flow hash that chooses the sending socket, also by DF (IPv6 always
+ * has it); the inner TOS; and whether the frame belongs to one of the switch's own tunnels.
  */
-function workOutFlow(sw: Context, frame: number): void {
-  const { batch, layout, view } = sw;
+function computeFlow({ batch, forwarding, remotes, view }: Context, frame: number): void {
   const offset = batch.offset[frame];
   parseInner(view, offset, batch.length[frame], layout);
   const kind = layout[L3_KIND];
   const l3 = layout[L3_OFFSET];
   batch.tos[frame] = kind === 4 ? ipv4Tos(view, l3) : kind === 6 ? ipv6TrafficClass(view, l3) : 0;
-  const whole = kind === 6 || (kind === 4 && ipv4DontFragment(view, l3));
-  batch.flow[frame] = senderChoice(flowHash(view, offset, layout), whole);
-  batch.flowKnown[frame] = layout[L4_PROTOCOL] === PROTOCOL_UDP && isOwnTunnel(sw) ? FLOW_OWN_TUNNEL : FLOW_KNOWN;
-}
-
-/**
- * What happens to the tag on the way out of a port (Linux `br_handle_vlan`, `br_handle_egress_vlan_tunnel`): nothing
- * without VLAN filtering; off into a `vlan_tunnel` port and where the VLAN is `untagged`; else one tag with the VID,
- * and the priority that the frame came with.
- */
-export function tagOnEgress(sw: Context, frame: number, port: number): number {
-  const { batch, forwarding } = sw;
-  if (forwarding.bridgeFiltering[forwarding.portBridge[port]] === 0) return TAG_KEEP;
-  const vid = batch.vid[frame];
-  const tci = batch.tci[frame];
-  const pop =
-    (forwarding.portFlags[port] & VLAN_TUNNEL) !== 0 || (forwarding.vlans[(port << 12) | vid] & UNTAGGED) !== 0;
-  if (pop) return tci === NO_TAG ? TAG_KEEP : TAG_POP;
-  if (tci === NO_TAG) return TAG_PUSH | vid;
-  const wanted = priorityBits(tci) | vid;
-  return wanted === tci ? TAG_KEEP : TAG_REPLACE | wanted;
+  const dontFragment = kind === 6 || (kind === 4 && ipv4DontFragment(view, l3));
+  batch.flow[frame] = senderChoice(flowHash(view, offset, layout), dontFragment);
+  const isOwn = layout[L4_PROTOCOL] === PROTOCOL_UDP && isOwnTunnel(forwarding, remotes, view, layout);
+  batch.flowKnown[frame] = isOwn ? FLOW_OWN_TUNNEL : FLOW_KNOWN;
 }

@@ -1,53 +1,45 @@
 /**
- * Frames that the switch makes itself: answers to ARP and ND, word that a frame is too big. Each has room of its own in the
- * arena, behind the VXLAN headers, and a row of the batch behind those of the frames received, so that it goes out like
- * any other: with the tag, offloads and encapsulation of the port.
+ * Frames that the switch originates: answers to ARP and ND, ICMP errors for frames that are too big. Each has a slot of its own in the
+ * arena, behind the VXLAN headers, and a row of the batch behind the received ones, so it leaves like any other frame: with the
+ * tag, offloads and encapsulation of its port.
  *
- * A batch has a bounded number of them; what asks for more goes without. In the accounts such a frame is a copy that
- * nobody sent: `replicated` counts it, so that they balance.
+ * The rows of a batch are limited. In the counters such a frame is a copy that was not received: `replicated` counts it, so that they
+ * balance.
  */
-import { NO_TAG, ORIGINATED_FRAMES } from '../state/batch.js';
+import { ORIGINATED_FRAMES } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { UP } from '../state/forwarding.js';
 import { emit } from './egress.js';
 
-/** Bytes of such a frame at most: an ICMPv6 error fills the least MTU of IPv6 (RFC 4443 section 2.4). */
+/** Most bytes of such a frame: an ICMPv6 error fills the least MTU of IPv6 (RFC 4443 section 2.4). */
 export const ORIGINATED_BYTES = 1536;
-/** Room that the arena's header part keeps for them, at its end. */
+/** Bytes for all of them, at the end of the arena's header part. */
 export const ORIGINATED_ROOM = ORIGINATED_FRAMES * ORIGINATED_BYTES;
 
-/** None is left in this batch. */
+/** No row is left in this batch. */
 export const NO_ROOM = -1;
 
-/** A row for a frame of the switch's own; its bytes go to `batch.offset[row]`. NO_ROOM when the batch has had its share. */
+/** A row for an originated frame, whose bytes go to `batch.offset[row]`; NO_ROOM when the batch has none left. */
 export function beginOriginated(sw: Context): number {
   if (sw.originated === ORIGINATED_FRAMES) return NO_ROOM;
-  const own = sw.originated++;
-  const row = sw.batch.size + own;
-  sw.batch.offset[row] = sw.nic.headerBase + sw.nic.headerBytes - ORIGINATED_ROOM + own * ORIGINATED_BYTES;
+  const index = sw.originated++;
+  const row = sw.batch.size + index;
+  sw.batch.offset[row] = sw.nic.headerBase + sw.nic.headerBytes - ORIGINATED_ROOM + index * ORIGINATED_BYTES;
   return row;
 }
 
 /**
- * Sends the frame of a row that `beginOriginated` gave, untagged and with finished checksums, to where another frame came from.
- * @param length bytes of the frame; @param like the frame that it answers: its VLAN, port and remote
- * @returns false when nothing may go out there now
+ * Sends an originated frame, untagged and with full checksums, to the place that another frame came from: its VLAN, port and remote.
+ * @param row from `beginOriginated`; @param length bytes of the frame; @param received the frame that it answers
  */
-export function answer(sw: Context, row: number, length: number, like: number): boolean {
+export function sendBack(sw: Context, row: number, length: number, received: number): void {
   const { batch, counters, forwarding } = sw;
-  const port = batch.port[like];
-  if ((forwarding.portFlags[port] & UP) === 0) return false;
-  batch.port[row] = port;
-  batch.remote[row] = batch.remote[like];
-  batch.length[row] = length;
-  batch.vid[row] = batch.vid[like];
-  batch.tci[row] = NO_TAG;
-  batch.vnet[row] = 0;
-  batch.gso[row] = 0;
-  batch.csum[row] = 0;
-  batch.gsoHeader[row] = 0;
-  batch.flowKnown[row] = 0;
+  const port = batch.port[received];
+  const remote = batch.remote[received];
+  if ((forwarding.portFlags[port] & UP) === 0) return;
+  batch.begin(row, port, batch.offset[row], length);
+  batch.remote[row] = remote;
+  batch.vid[row] = batch.vid[received];
   counters.replicated(1);
-  emit(sw, row, port, batch.remote[like]);
-  return true;
+  emit(sw, row, port, remote);
 }

@@ -1,38 +1,38 @@
 /**
- * The switch's own encapsulated traffic, come back to it: where the route to a remote leads into one of its bridges, each
- * datagram that it sends arrives at a local port, and would be encapsulated again, without end. Such a frame enters no
- * tunnel of the switch. Between local ports it goes its way: there the underlay may well lie behind one of them.
+ * The switch's own encapsulated traffic: where the route to a remote leads into one of its bridges, each datagram it sends arrives at
+ * a local port and would be encapsulated again, endlessly. Such a frame enters no tunnel of the switch. Between local ports it is
+ * forwarded: the underlay may be behind one of them.
  *
- * A frame is taken for one when it is UDP from a tunnel's local address to one of its remotes (a group among them), at a UDP
- * port that frames are sent to. A tunnel without a `local` has whichever address the route gives: it is known by the source
- * ports of the sending sockets. So VXLAN that guests speak among themselves passes. Fragments have no ports, addresses tell.
- */
-
+ * A frame is own traffic when it is UDP from a tunnel's local address to one of its remotes (or its group), at a UDP port that frames
+ * are sent to. A tunnel without `local` sends from the route's address, so the source ports of the sending sockets identify
+ * it. Guests can therefore speak VXLAN among themselves. Fragments have no ports; their addresses decide.
+ */ import type { RemoteTable } from '../../encap/remotes.js';
 import { L3_KIND, L3_OFFSET, L4_OFFSET, parseInner } from '../../wire/inner.js';
 import { setMapped } from '../../wire/ip-address.js';
 import { ipv4Destination, ipv4Source } from '../../wire/ipv4.js';
 import { ipv6Destination, ipv6Source } from '../../wire/ipv6.js';
 import { udpDestinationPort, udpSourcePort } from '../../wire/udp.js';
 import type { Context } from '../state/context.js';
+import type { Forwarding } from '../state/forwarding.js';
 import { PUNT_OWN_TUNNEL } from '../state/punt-ring.js';
 
-/** Scratch: source and destination, four words each, IPv4 mapped. */
+/** Scratch of this file: source and destination address, four words each, IPv4 mapped; and the headers of a reported frame. */
 const addresses = new Int32Array(8);
 const DESTINATION = 4;
+const reported = new Int32Array(8);
 
-/** Whether the UDP packet that `sw.layout` describes is a datagram of one of the switch's tunnels. */
-export function isOwnTunnel(sw: Context): boolean {
-  const { endpoints } = sw.forwarding;
-  const l4 = sw.layout[L4_OFFSET];
-  if (l4 !== 0 && endpoints.destinations[udpDestinationPort(sw.view, l4)] === 0) return false;
-  const isOwnSource = l4 !== 0 && endpoints.sources[udpSourcePort(sw.view, l4)] !== 0;
-  readAddresses(sw);
-  return isBetweenVteps(sw, isOwnSource);
+/** Whether a UDP packet is a datagram of one of the switch's tunnels. @param layout its headers (`wire/inner.ts`) */
+export function isOwnTunnel(forwarding: Forwarding, remotes: RemoteTable, view: DataView, layout: Int32Array): boolean {
+  const { endpoints } = forwarding;
+  const l4 = layout[L4_OFFSET];
+  if (l4 !== 0 && endpoints.destinations[udpDestinationPort(view, l4)] === 0) return false;
+  const isOwnSource = l4 !== 0 && endpoints.sources[udpSourcePort(view, l4)] !== 0;
+  readAddresses(view, layout);
+  return isBetweenVteps(forwarding, remotes, isOwnSource);
 }
 
 /** @param isOwnSource whether the source port is one of a sending socket */
-function isBetweenVteps({ forwarding, remotes }: Context, isOwnSource: boolean): boolean {
-  const { tunnels, tunnelPorts } = forwarding;
+function isBetweenVteps({ tunnels, tunnelPorts }: Forwarding, remotes: RemoteTable, isOwnSource: boolean): boolean {
   for (let index = 0; index < tunnelPorts.length; index++) {
     const port = tunnelPorts[index];
     const { local } = tunnels[port];
@@ -48,7 +48,7 @@ function isSource(local: Int32Array): boolean {
   );
 }
 
-function readAddresses({ layout, view }: Context): void {
+function readAddresses(view: DataView, layout: Int32Array): void {
   const l3 = layout[L3_OFFSET];
   if (layout[L3_KIND] === 4) {
     setMapped(addresses, 0, ipv4Source(view, l3));
@@ -61,14 +61,21 @@ function readAddresses({ layout, view }: Context): void {
   }
 }
 
-/** Tells the control thread by which port the frame came and which remote it was for; of each once a tick at most. */
-export function reportOwnTunnel(sw: Context, frame: number): void {
-  const { batch } = sw;
-  parseInner(sw.view, batch.offset[frame], batch.length[frame], sw.layout);
-  readAddresses(sw);
+/** Reports to the control thread the port by which such a frame came and its remote; each pair once per tick at most. */
+export function reportOwnTunnel({ batch, missLimiter, punts, tick, view }: Context, frame: number): void {
+  parseInner(view, batch.offset[frame], batch.length[frame], reported);
+  readAddresses(view, reported);
   const port = batch.port[frame];
-  const { missLimiter, tick } = sw;
-  if (!missLimiter.isNew(PUNT_OWN_TUNNEL, port, 0, addresses[4], addresses[5], addresses[6], addresses[7], tick))
-    return;
-  sw.punts.tell(PUNT_OWN_TUNNEL, port, 0, batch.vid[frame], addresses, DESTINATION, 0, 0, 0, 0);
+  const isNew = missLimiter.isNew(
+    PUNT_OWN_TUNNEL,
+    port,
+    0,
+    addresses[4],
+    addresses[5],
+    addresses[6],
+    addresses[7],
+    tick,
+  );
+  if (!isNew) return;
+  punts.tell(PUNT_OWN_TUNNEL, port, 0, batch.vid[frame], addresses, DESTINATION, 0, 0, 0, 0);
 }

@@ -1,8 +1,8 @@
 /**
- * Word to the senders of frames that did not fit where they were to go: as a router would on that path, in the name of the
- * host that the frame was for, so that the sender makes smaller packets (Linux `iptunnel_pmtud_build_icmp`).
+ * ICMP "packet too big" to the senders of frames that did not fit their path, as a router on that path would send it, in the name of the
+ * destination host (Linux `iptunnel_pmtud_build_icmp`).
  *
- * Carried out behind the frames of a batch. It never decides what fits (`egress/egress.ts`) nor counts the drop.
+ * Sent after the frames of the batch. It never decides what fits, nor counts the drop (`egress.ts`).
  */
 import {
   destinationHigh,
@@ -18,19 +18,22 @@ import { parseInner } from '../../wire/inner.js';
 import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
 import { NO_TAG } from '../state/batch.js';
 import type { Context } from '../state/context.js';
-import { answer, beginOriginated, NO_ROOM } from './originate.js';
+import { beginOriginated, NO_ROOM, sendBack } from './originate.js';
 
-/** Answers the frames that this batch has noted as too long. */
+/** Scratch of this file: the headers of the frame at hand. */
+const layout = new Int32Array(8);
+
+/** Answers the frames of this batch that were too long. */
 export function answerTooBig(sw: Context): void {
   const { tooBig } = sw;
   const { count, frames, mtus } = tooBig;
   for (let index = 0; index < count; index++) answerFrame(sw, frames[index], mtus[index]);
-  // What was noted meanwhile are these answers themselves.
+  // Frames noted meanwhile are these answers themselves.
   tooBig.count = 0;
 }
 
 function answerFrame(sw: Context, frame: number, mtu: number): void {
-  const { batch, layout, view } = sw;
+  const { batch, view } = sw;
   const offset = batch.offset[frame];
   if (frame >= batch.size || isMulticastHigh(destinationHigh(view, offset))) return;
   parseInner(view, offset, batch.length[frame], layout);
@@ -40,12 +43,12 @@ function answerFrame(sw: Context, frame: number, mtu: number): void {
   if (row === NO_ROOM) return;
   const at = batch.offset[row];
   const header = writeLink(sw, frame, at);
-  answer(sw, row, header + writeTooBig(view, at + header, layout, mtu), frame);
+  sendBack(sw, row, header + writeTooBig(view, at + header, layout, mtu), frame);
 }
 
 /**
- * The Ethernet header of an answer: the frame's, with its addresses swapped. A tag that is payload comes along; one that
- * says the frame's VLAN is put on by the port that the answer leaves by. @returns its length
+ * Writes the Ethernet header of an answer: the frame's, with its addresses swapped. A tag that is payload is copied; the tag of the
+ * frame's VLAN is pushed by the port that the answer leaves by. @returns its length
  */
 function writeLink({ batch, view }: Context, frame: number, at: number): number {
   const offset = batch.offset[frame];

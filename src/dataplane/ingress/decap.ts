@@ -1,6 +1,6 @@
 /**
- * What the way through the underlay did to a frame: its congestion mark moves inside (RFC 6040), and a checksum that a
- * kernel peer left to a NIC is recognised as unfinished.
+ * Decapsulation: the outer congestion mark moves to the inner IP header (RFC 6040), and a partial checksum, which a kernel peer left
+ * to a NIC, is recognised.
  */
 import { decapsulatedEcn, ECN_INVALID as NO_ECN } from '../../encap/ecn.js';
 import { VNET_GSO_TCPV4, VNET_GSO_TCPV6, VNET_NEEDS_CSUM } from '../../port/nic.js';
@@ -10,24 +10,24 @@ import { ipv4Tos, PROTOCOL_TCP, PROTOCOL_UDP, setIpv4Ecn } from '../../wire/ipv4
 import { ipv6TrafficClass, setIpv6Ecn } from '../../wire/ipv6.js';
 import { TCP_CHECKSUM, TCP_HEADER, tcpHeaderLength } from '../../wire/tcp.js';
 import { UDP_CHECKSUM } from '../../wire/udp.js';
+import type { Batch } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
 
-/** @returns false when the frame was dropped for its ECN */
-export function takeOverInner(sw: Context, frame: number, outerTos: number): boolean {
-  const { batch } = sw;
-  parseInner(sw.view, batch.offset[frame], batch.length[frame], sw.layout);
-  if ((outerTos & 3) !== 0 && !takeOverEcn(sw, outerTos & 3)) {
-    batch.drop(frame, REASON.ecn_invalid);
-    return false;
-  }
-  recognisePartialChecksum(sw, frame);
+/** Headers (`wire/inner.ts`) of the frame that `decapsulate` read last; `gro-batch.ts` reads them as those of its head. */
+export const innerLayout = new Int32Array(8);
+
+/** @returns false when the frame was dropped because of its ECN */
+export function decapsulate({ batch, view }: Context, frame: number, outerTos: number): boolean {
+  parseInner(view, batch.offset[frame], batch.length[frame], innerLayout);
+  const outerEcn = outerTos & 3;
+  if (outerEcn !== 0 && !applyEcn(view, innerLayout, outerEcn)) return batch.drop(frame, REASON.ecn_invalid);
+  recognisePartialChecksum(batch, frame, view, innerLayout);
   return true;
 }
 
 /** Applies the outer ECN to the inner IP header (RFC 6040). @returns false when the pair is invalid */
-function takeOverEcn(sw: Context, outerEcn: number): boolean {
-  const { layout, view } = sw;
+function applyEcn(view: DataView, layout: Int32Array, outerEcn: number): boolean {
   const kind = layout[L3_KIND];
   if (kind === 0) return true;
   const l3 = layout[L3_OFFSET];
@@ -41,12 +41,11 @@ function takeOverEcn(sw: Context, outerEcn: number): boolean {
 }
 
 /**
- * A kernel peer on a virtual underlay leaves inner checksums to a NIC that is not there: the field holds the sum of
- * the pseudo-header alone (SEMANTICS "Offloads"). Marked as NEEDS_CSUM here, the guest takes it as its own kernel's
- * promise; a finished checksum that looks the same by chance is valid under either reading.
+ * A kernel peer on a virtual underlay leaves inner checksums to a NIC that does not exist: the field holds the folded sum of the
+ * pseudo-header alone. Marked as NEEDS_CSUM, it reaches the guest as a checksum that its own kernel would have left open. A full
+ * checksum that looks the same by chance is valid either way.
  */
-function recognisePartialChecksum(sw: Context, frame: number): void {
-  const { batch, layout, view } = sw;
+function recognisePartialChecksum(batch: Batch, frame: number, view: DataView, layout: Int32Array): void {
   const field = checksumField(layout);
   if (field === 0) return;
   const l4 = layout[L4_OFFSET];
@@ -60,19 +59,19 @@ function recognisePartialChecksum(sw: Context, frame: number): void {
   if (!tcp) return;
   const tcpHeader = tcpHeaderLength(view, l4);
   if (tcpHeader < TCP_HEADER || tcpHeader > l4Length) return;
-  // Larger than any NIC's MTU means one unsegmented TCP frame; the egress port decides by its own MTU.
+  // A frame longer than its egress port's MTU is then an unsegmented TCP frame; egress compares.
   const header = start + tcpHeader;
   batch.gsoHeader[frame] = header | ((layout[L3_KIND] === 4 ? VNET_GSO_TCPV4 : VNET_GSO_TCPV6) << 16);
 }
 
-/** Where the checksum of a frame lies behind L4_OFFSET; 0: it has none to speak of. */
+/** Offset of the TCP or UDP checksum from L4_OFFSET; 0: the frame has neither. */
 export function checksumField(layout: Int32Array): number {
   if (layout[L4_OFFSET] === 0) return 0;
   if (layout[L4_PROTOCOL] === PROTOCOL_TCP) return TCP_CHECKSUM;
   return layout[L4_PROTOCOL] === PROTOCOL_UDP ? UDP_CHECKSUM : 0;
 }
 
-/** What the checksum of a TCP or UDP frame reads that was left to a NIC: the sum of its pseudo-header. */
+/** The partial checksum (CHECKSUM_PARTIAL) of a TCP or UDP frame: the folded sum of its pseudo-header. */
 export function partialChecksum(view: DataView, layout: Int32Array): number {
   const l3 = layout[L3_OFFSET];
   const l4Length = layout[L3_END] - layout[L4_OFFSET];

@@ -1,5 +1,5 @@
 /**
- * A frame from a TAP: is what came in a frame at all, and which VLAN is it in.
+ * A frame from a local port: whether it is valid, and its VLAN.
  */
 import {
   RX_CSUM,
@@ -23,12 +23,12 @@ import { UP } from '../state/forwarding.js';
 import { classifyVlan } from './vlan.js';
 
 /**
- * Bytes of payload in a superframe's segment, at least. No TCP has less than 48 and its options (TCP_MIN_SND_MSS in Linux), and
- * without a bound one write of a guest could be 65,000 packets.
+ * Least payload bytes of a superframe's segment. Linux TCP never goes below 48 bytes with options (TCP_MIN_SND_MSS); without a
+ * bound, one write of a guest could become 65,000 packets.
  */
-const LEAST_SEGMENT = 32;
-/** Segments of a superframe at most: 64 KiB in pieces of 128 bytes, where the least MTU of a host (576) makes 122. */
-const MOST_SEGMENTS = 512;
+const MIN_SEGMENT = 32;
+/** Most segments of a superframe: 64 KiB in segments of 128 bytes. The least host MTU (576) makes 122 segments. */
+const MAX_SEGMENTS = 512;
 
 /** Fills row `frame` of the batch from the descriptor at word `at`. @returns false when the frame was dropped */
 export function ingressLocal(sw: Context, frame: number, at: number): boolean {
@@ -36,52 +36,41 @@ export function ingressLocal(sw: Context, frame: number, at: number): boolean {
   const port = rx[at + RX_INDEX];
   const offset = rx[at + RX_OFFSET];
   const length = rx[at + RX_LENGTH];
-  beginFrame(sw, frame, at);
-
-  if ((sw.forwarding.portFlags[port] & UP) === 0) {
-    batch.drop(frame, REASON.port_down);
-    return false;
-  }
-  if (length < ETHERNET_HEADER) {
-    batch.drop(frame, REASON.frame_too_short);
-    return false;
-  }
+  batch.begin(frame, port, offset, length);
+  if ((sw.forwarding.portFlags[port] & UP) === 0) return batch.drop(frame, REASON.port_down);
+  if (length < ETHERNET_HEADER) return batch.drop(frame, REASON.frame_too_short);
   const headers = hasTag(view, offset) ? ETHERNET_HEADER + VLAN_TAG : ETHERNET_HEADER;
-  if (!offloadIsValid(batch.vnet[frame], batch.gso[frame], batch.csum[frame], headers, length)) {
-    batch.drop(frame, REASON.offload_invalid);
-    return false;
-  }
+  if (!takeOffload(sw, frame, at, headers)) return batch.drop(frame, REASON.offload_invalid);
   const high = sourceHigh(view, offset);
   if (isMulticastHigh(high) || isZeroMac(high, sourceLow(view, offset))) {
-    batch.drop(frame, REASON.source_mac_invalid);
-    return false;
+    return batch.drop(frame, REASON.source_mac_invalid);
   }
   return classifyVlan(sw, frame, port);
 }
 
-/** What every row of a TAP's frame begins with; the frame is counted as received. */
-export function beginFrame({ batch, counters, rx }: Context, frame: number, at: number): void {
-  batch.port[frame] = rx[at + RX_INDEX];
-  batch.remote[frame] = 0;
-  batch.offset[frame] = rx[at + RX_OFFSET];
-  batch.length[frame] = rx[at + RX_LENGTH];
-  batch.vnet[frame] = rx[at + RX_VNET];
-  batch.gso[frame] = rx[at + RX_GSO];
-  batch.csum[frame] = rx[at + RX_CSUM];
-  batch.gsoHeader[frame] = 0;
-  batch.flowKnown[frame] = 0;
-  counters.received(rx[at + RX_INDEX], rx[at + RX_LENGTH]);
+/**
+ * Copies the virtio-net words of the descriptor at word `at` into the frame's row, if they are valid for its length.
+ * @param headers bytes of the Ethernet header, its tag included @returns false when they are not valid
+ */
+export function takeOffload({ batch, rx }: Context, frame: number, at: number, headers: number): boolean {
+  const vnet = rx[at + RX_VNET];
+  const gso = rx[at + RX_GSO];
+  const csum = rx[at + RX_CSUM];
+  if (!isValidOffload(vnet, gso, csum, headers, rx[at + RX_LENGTH])) return false;
+  batch.vnet[frame] = vnet;
+  batch.gso[frame] = gso;
+  batch.csum[frame] = csum;
+  return true;
 }
 
 /**
  * Whether a virtio-net header stays inside its frame (virtio 1.2 section 5.1.6.2): the checksum field it points to,
- * and a sane segment size wherever there is a segmentation type. `hdr_len` is a hint and not looked at.
+ * and a plausible segment size where there is a segmentation type. `hdr_len` is a hint and ignored.
  *
- * The checksum must begin behind the tag: a device that completes it where it lies would otherwise write a VID of the
- * guest's choosing into a frame whose VLAN has been checked.
- * @param headers bytes of the Ethernet header, its tag included
+ * The checksum must start behind the tag: a device that completes it in place would otherwise write a VID of the guest's choice
+ * into a frame whose VLAN was checked.
  */
-export function offloadIsValid(vnet: number, gso: number, csum: number, headers: number, length: number): boolean {
+function isValidOffload(vnet: number, gso: number, csum: number, headers: number, length: number): boolean {
   const needsChecksum = (vnet & VNET_NEEDS_CSUM) !== 0;
   if (needsChecksum) {
     const start = csum & 0xffff;
@@ -91,7 +80,7 @@ export function offloadIsValid(vnet: number, gso: number, csum: number, headers:
   const segmentation = (vnet >>> 8) & 0xff;
   if (segmentation === VNET_GSO_NONE) return true;
   const size = gso & 0xffff;
-  if (size < LEAST_SEGMENT || length > size * MOST_SEGMENTS) return false;
+  if (size < MIN_SEGMENT || length > size * MAX_SEGMENTS) return false;
   return needsChecksum && isSegmentationType(segmentation & ~VNET_GSO_ECN);
 }
 

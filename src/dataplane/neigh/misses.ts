@@ -1,15 +1,14 @@
 /**
- * What a vxlan port would have to know to send a frame: the place of a MAC (`l2miss`, Linux `vxlan_fdb_miss`), the MAC of an
- * address (`l3miss`, `vxlan_ip_miss`). A control program hears of it through the ring of punts.
- * The same miss is told once a tick at most (`state/miss-limiter.ts`).
+ * Miss reports of tunnel ports, for a control program: a MAC without a place (`l2miss`, Linux `vxlan_fdb_miss`), an address without
+ * a MAC (`l3miss`, `vxlan_ip_miss`). They go through the punt ring; `state/miss-limiter.ts` limits them.
  */
 import { destinationHigh, destinationLow, isMulticastHigh } from '../../wire/ethernet.js';
 import type { Context } from '../state/context.js';
 import { PUNT_L2MISS, PUNT_L3MISS } from '../state/punt-ring.js';
 
-const NOBODY = new Int32Array(4);
+const NO_ADDRESS = new Int32Array(4);
 
-/** The frame's destination is known nowhere, and the port has nobody to flood to. */
+/** Reports the frame's destination MAC: the FDB does not have it, and the port's flood list is empty. */
 export function reportL2Miss(sw: Context, frame: number, port: number): void {
   const { batch, view } = sw;
   const offset = batch.offset[frame];
@@ -17,10 +16,10 @@ export function reportL2Miss(sw: Context, frame: number, port: number): void {
   const low = destinationLow(view, offset);
   const vid = batch.vid[frame];
   if (isMulticastHigh(high) || !sw.missLimiter.isNew(PUNT_L2MISS, port, vid, high, low, 0, 0, sw.tick)) return;
-  sw.punts.tell(PUNT_L2MISS, port, 0, vid, NOBODY, 0, high, low, 0, 0);
+  sw.punts.tell(PUNT_L2MISS, port, 0, vid, NO_ADDRESS, 0, high, low, 0, 0);
 }
 
-/** Nobody is known to have the address at `words[at]`, which a frame on its way into the port is for. */
+/** Reports the address at `words[at]`, to which a frame on its way into the port is sent: the neighbour table does not have it. */
 export function reportL3Miss(sw: Context, frame: number, port: number, words: Int32Array, at: number): void {
   const vid = sw.batch.vid[frame];
   const isNew = sw.missLimiter.isNew(

@@ -1,7 +1,7 @@
 /**
- * The ARP or neighbour discovery message in a frame, read into words: what it asks for, who says so, and what it claims.
+ * Reads the ARP or neighbour discovery message of a frame into the frame's row of `Batch.messages`. It never decides or answers.
  *
- * A frame is looked at in the VLAN that it is in: a tag that is payload hides the message. It never decides or answers.
+ * The message is sought behind the tag of the frame's VLAN; behind a tag that is payload it is not seen.
  */
 
 import { HEARD_ROLE, HEARD_ROUTER, HEARD_WEAK } from '../../neigh/table.js';
@@ -46,11 +46,12 @@ import {
   ndMessage,
 } from '../../wire/nd.js';
 import { VLAN_TAG } from '../../wire/vlan.js';
-import { NO_TAG } from '../state/batch.js';
+import { type Batch, NO_TAG } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import {
   CLAIMS,
   FAMILY,
+  MESSAGE_WORDS,
   NEIGHBOUR_NONE,
   NEIGHBOUR_REPLY,
   NEIGHBOUR_REQUEST,
@@ -61,71 +62,75 @@ import {
   TRAITS,
 } from '../state/neigh-message.js';
 
-/** Where the frame's network header begins. */
-export function networkOffset({ batch }: Context, frame: number): number {
+/** Offset of the frame's network header in the arena. */
+export function networkOffset(batch: Batch, frame: number): number {
   return batch.offset[frame] + ETHERNET_HEADER + (batch.tci[frame] === NO_TAG ? 0 : VLAN_TAG);
 }
 
-/** A cheap look: whether the frame may hold such a message. */
+/** A cheap test: whether the frame may be such a message. */
 export function looksLikeNeighbour(sw: Context, frame: number): boolean {
   const { batch, view } = sw;
-  const l3 = networkOffset(sw, frame);
+  const l3 = networkOffset(batch, frame);
   const length = batch.offset[frame] + batch.length[frame] - l3;
   if (length < ARP_LENGTH) return false;
   const type = view.getUint16(l3 - 2);
   return type === ETHERTYPE_ARP || (type === ETHERTYPE_IPV6 && looksLikeNd(view, l3, length));
 }
 
-/** Reads the frame's message into `sw.neighbour`. @returns NEIGHBOUR_NONE for one that is malformed or none */
+/** @returns NEIGHBOUR_*; NONE for a frame that is no such message, or a malformed one */
 export function readNeighbour(sw: Context, frame: number): number {
   if (!looksLikeNeighbour(sw, frame)) return NEIGHBOUR_NONE;
-  const l3 = networkOffset(sw, frame);
+  const l3 = networkOffset(sw.batch, frame);
   const end = sw.batch.offset[frame] + sw.batch.length[frame];
-  return sw.view.getUint16(l3 - 2) === ETHERTYPE_ARP ? readArp(sw, l3, end) : readNd(sw, frame, l3, end);
+  return sw.view.getUint16(l3 - 2) === ETHERTYPE_ARP ? readArp(sw, frame, l3, end) : readNd(sw, frame, l3, end);
 }
 
-function readArp({ neighbour, view }: Context, at: number, end: number): number {
-  if (!isArp4(view, at, end - at)) return NEIGHBOUR_NONE;
-  const operation = arpOperation(view, at);
-  const target = arpTargetAddress(view, at);
-  const sender = arpSenderAddress(view, at);
-  const high = macHigh(view, at + ARP_SENDER_MAC);
-  const low = macLow(view, at + ARP_SENDER_MAC);
+function readArp({ batch, view }: Context, frame: number, l3: number, end: number): number {
+  if (!isArp4(view, l3, end - l3)) return NEIGHBOUR_NONE;
+  const operation = arpOperation(view, l3);
+  const target = arpTargetAddress(view, l3);
+  const sender = arpSenderAddress(view, l3);
+  const high = macHigh(view, l3 + ARP_SENDER_MAC);
+  const low = macLow(view, l3 + ARP_SENDER_MAC);
   if (operation !== ARP_REQUEST && operation !== ARP_REPLY) return NEIGHBOUR_NONE;
   if (isMulticastHigh(high) || isZeroMac(high, low)) return NEIGHBOUR_NONE;
   if (operation === ARP_REQUEST && !isHost4(target)) return NEIGHBOUR_NONE;
-  setMapped(neighbour, TARGET, target);
-  setMapped(neighbour, SUBJECT, sender);
-  neighbour[SUBJECT_HIGH] = high;
-  neighbour[SUBJECT_LOW] = low;
-  neighbour[CLAIMS] = isHost4(sender) ? 1 : 0;
-  neighbour[TRAITS] = 0;
-  neighbour[FAMILY] = 4;
+  const { messages } = batch;
+  const message = frame * MESSAGE_WORDS;
+  setMapped(messages, message + TARGET, target);
+  setMapped(messages, message + SUBJECT, sender);
+  messages[message + SUBJECT_HIGH] = high;
+  messages[message + SUBJECT_LOW] = low;
+  messages[message + CLAIMS] = isHost4(sender) ? 1 : 0;
+  messages[message + TRAITS] = 0;
+  messages[message + FAMILY] = 4;
   return operation === ARP_REQUEST ? NEIGHBOUR_REQUEST : NEIGHBOUR_REPLY;
 }
 
-/** Whether an IPv4 address may be a host's: not of 0/8 or 127/8, not multicast or reserved. */
+/** Whether an IPv4 address can be a host's: not in 0/8 or 127/8, not multicast or reserved. */
 function isHost4(address: number): boolean {
   const first = address >>> 24;
   return first !== 0 && first !== 127 && first < 224;
 }
 
-function readNd(sw: Context, frame: number, l3: number, end: number): number {
-  const { batch, neighbour, view } = sw;
+function readNd({ batch, view }: Context, frame: number, l3: number, end: number): number {
   const type = ndMessage(view, l3, end, (batch.vnet[frame] & VNET_NEEDS_CSUM) === 0);
   if (type === ND_NONE) return NEIGHBOUR_NONE;
+  const { messages } = batch;
+  const message = frame * MESSAGE_WORDS;
   const l4 = l3 + IPV6_HEADER;
   const asks = type === ND_SOLICITATION;
   const link = ndLinkAddress(view, l4, ndEnd(view, l3), asks ? ND_SOURCE_LINK : ND_TARGET_LINK);
   for (let word = 0; word < 4; word++) {
-    neighbour[TARGET + word] = view.getInt32(l4 + ND_TARGET + word * 4);
-    neighbour[SUBJECT + word] = asks ? ipv6Source(view, l3, word) : neighbour[TARGET + word];
+    const target = view.getInt32(l4 + ND_TARGET + word * 4);
+    messages[message + TARGET + word] = target;
+    messages[message + SUBJECT + word] = asks ? ipv6Source(view, l3, word) : target;
   }
-  neighbour[SUBJECT_HIGH] = link === 0 ? sourceHigh(view, batch.offset[frame]) : macHigh(view, link);
-  neighbour[SUBJECT_LOW] = link === 0 ? sourceLow(view, batch.offset[frame]) : macLow(view, link);
-  neighbour[CLAIMS] = link !== 0 && isHost6(neighbour, SUBJECT) ? 1 : 0;
-  neighbour[TRAITS] = type === ND_ADVERTISEMENT ? traitsOf(ndFlags(view, l4)) : 0;
-  neighbour[FAMILY] = 6;
+  messages[message + SUBJECT_HIGH] = link === 0 ? sourceHigh(view, batch.offset[frame]) : macHigh(view, link);
+  messages[message + SUBJECT_LOW] = link === 0 ? sourceLow(view, batch.offset[frame]) : macLow(view, link);
+  messages[message + CLAIMS] = link !== 0 && isHost6(messages, message + SUBJECT) ? 1 : 0;
+  messages[message + TRAITS] = type === ND_ADVERTISEMENT ? traitsOf(ndFlags(view, l4)) : 0;
+  messages[message + FAMILY] = 6;
   return asks ? NEIGHBOUR_REQUEST : NEIGHBOUR_REPLY;
 }
 
@@ -134,22 +139,24 @@ function traitsOf(flags: number): number {
   return (flags & ND_OVERRIDE) === 0 ? role | HEARD_WEAK : role;
 }
 
-/** Whether an IPv6 address may be a host's: not `::` or `::1`, not IPv4 in disguise, not multicast. */
+/** Whether an IPv6 address can be a host's: not `::` or `::1`, not IPv4-mapped, not multicast. */
 function isHost6(words: Int32Array, at: number): boolean {
   if (isIpv6Multicast(words[at])) return false;
   return (words[at] | words[at + 1]) !== 0 || (words[at + 2] !== 0 && words[at + 2] !== IPV4_MAPPED);
 }
 
-/** Whether the message comes from a host that has no address yet and looks whether one is free. */
-export function isProbe({ neighbour }: Context): boolean {
-  if (neighbour[FAMILY] === 4) return neighbour[SUBJECT + 3] === 0;
-  return (neighbour[SUBJECT] | neighbour[SUBJECT + 1] | neighbour[SUBJECT + 2] | neighbour[SUBJECT + 3]) === 0;
+/** Whether a request is a probe for a free address (RFC 5227, RFC 4862): its sender has no address yet. */
+export function isProbe({ messages }: Batch, frame: number): boolean {
+  const subject = frame * MESSAGE_WORDS + SUBJECT;
+  if (messages[frame * MESSAGE_WORDS + FAMILY] === 4) return messages[subject + 3] === 0;
+  return (messages[subject] | messages[subject + 1] | messages[subject + 2] | messages[subject + 3]) === 0;
 }
 
-/** Whether a request asks for the asker's own address: it tells of it. */
-export function isAnnouncement({ neighbour }: Context): boolean {
+/** Whether a request asks for the sender's own address, and so announces it. */
+export function isAnnouncement({ messages }: Batch, frame: number): boolean {
+  const message = frame * MESSAGE_WORDS;
   for (let word = 0; word < 4; word++) {
-    if (neighbour[TARGET + word] !== neighbour[SUBJECT + word]) return false;
+    if (messages[message + TARGET + word] !== messages[message + SUBJECT + word]) return false;
   }
   return true;
 }

@@ -5,7 +5,7 @@
  */
 import { STATIC_REMOTES } from '../../encap/remotes.js';
 import { VIDS } from '../../encap/tunnel.js';
-import { VNI_UNKNOWN } from '../../encap/vni-table.js';
+import { VNI_UNKNOWN, vniPort, vniVid } from '../../encap/vni-table.js';
 import { NOT_FOUND } from '../../fdb/table.js';
 import { VXLAN_HEADER, writeVxlanHeader } from '../../wire/vxlan.js';
 import { installRemote } from '../egress/install-remote.js';
@@ -36,14 +36,14 @@ export function setPvid({ forwarding }: Context, { port, vid }: { port: number; 
 export function removeVlan(sw: Context, { port, vid }: { port: number; vid: number }): void {
   const { forwarding } = sw;
   clearCounter(sw, forwarding.vlanCounter(port, vid));
-  forwarding.vlans[(port << 12) | vid] = 0;
+  forwarding.clearVlan(port, vid);
   if (forwarding.portPvid[port] === vid) forwarding.portPvid[port] = 0;
 }
 
 /** All memberships of a port. */
 export function clearVlans(sw: Context, port: number): void {
   for (let vid = 0; vid < VIDS; vid++) clearCounter(sw, sw.forwarding.vlanCounter(port, vid));
-  sw.forwarding.vlans.fill(0, port << 12, (port + 1) << 12);
+  sw.forwarding.clearVlans(port);
 }
 
 function clearCounter(sw: Context, counter: number): void {
@@ -68,7 +68,7 @@ export function mapVni(
   const elsewhere = forwarding.vnis.find(tunnel.socket, o.vni);
   forwarding.vniUsers[o.counter]++;
   if (elsewhere !== VNI_UNKNOWN && elsewhere !== ((o.port << 12) | place)) {
-    unmapVlan(sw, elsewhere >>> 12, elsewhere & 0xfff);
+    unmapVlan(sw, vniPort(elsewhere), vniVid(elsewhere));
   }
   removeMapping(sw, o.port, place);
   for (const vid of vidsOf(o.vid)) tunnel.mapVlan(vid, o.vni, offset, o.counter);

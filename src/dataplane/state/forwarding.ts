@@ -49,10 +49,10 @@ const OF_BRIDGE = SNOOPS_NEIGHBOURS | SHORT_CIRCUITS;
 export const NEIGH_VLAN_SUPPRESS = 1 << 19;
 
 // VLAN membership of a (port, VID).
-export const MEMBER = 1;
-export const UNTAGGED = 2;
+const MEMBER = 1;
+const UNTAGGED = 2;
 /** As NEIGH_SUPPRESS, in this VLAN of a port with NEIGH_VLAN_SUPPRESS. */
-export const SUPPRESSES = 4;
+const SUPPRESSES = 4;
 /** Above these flags lies the number of the membership's accounts; 0: none are kept. */
 const COUNTER_SHIFT = 3;
 
@@ -75,7 +75,7 @@ export class Forwarding {
   readonly portMacHigh = new Int32Array(MAX_PORTS);
   readonly portMacLow = new Int32Array(MAX_PORTS);
   /** `counter << 3 | SUPPRESSES | UNTAGGED | MEMBER` by `port << 12 | vid`; only the pages that are written to take memory. */
-  readonly vlans = new Int32Array(MAX_PORTS * VIDS);
+  private readonly vlans = new Int32Array(MAX_PORTS * VIDS);
   readonly tunnels: Tunnel[] = new Array<Tunnel>(MAX_PORTS).fill(NO_TUNNEL);
   /** Ports that have a tunnel. Changed by `setTunnel` and `clearPort` only. */
   tunnelPorts = NONE;
@@ -147,9 +147,25 @@ export class Forwarding {
     this.endpoints.destinations[tunnel.udpPort] = 1;
   }
 
-  /** The accounts of a membership; 0: none. */
+  isMember(port: number, vid: number): boolean {
+    return (this.vlans[(port << 12) | vid] & MEMBER) !== 0;
+  }
+
+  isUntagged(port: number, vid: number): boolean {
+    return (this.vlans[(port << 12) | vid] & UNTAGGED) !== 0;
+  }
+
+  /** Number of a membership's counters; 0: none. */
   vlanCounter(port: number, vid: number): number {
     return this.vlans[(port << 12) | vid] >>> COUNTER_SHIFT;
+  }
+
+  /**
+   * Whether a tunnel port neither sends nor accepts tagged inner frames (RFC 7348 section 6.1): one that maps VLANs to VNIs, unless
+   * `inner_vlan` keeps tags. The rule is about 802.1Q tags, priority tags among them; 802.1ad is payload.
+   */
+  refusesInnerTag(port: number): boolean {
+    return (this.portFlags[port] & (VLAN_TUNNEL | KEEP_INNER_VLAN)) === VLAN_TUNNEL;
   }
 
   /**
@@ -161,6 +177,14 @@ export class Forwarding {
     if ((flags & NEIGH_VLAN_SUPPRESS) === 0 || vid === 0) return flags;
     const suppresses = (this.vlans[(port << 12) | vid] & SUPPRESSES) !== 0;
     return suppresses ? flags | NEIGH_SUPPRESS : flags & ~NEIGH_SUPPRESS;
+  }
+
+  clearVlan(port: number, vid: number): void {
+    this.vlans[(port << 12) | vid] = 0;
+  }
+
+  clearVlans(port: number): void {
+    this.vlans.fill(0, port << 12, (port + 1) << 12);
   }
 
   setVlan(port: number, vid: number, untagged: boolean, suppresses: boolean, counter: number): void {
@@ -178,7 +202,7 @@ export class Forwarding {
     this.portMtu[port] = 0;
     this.portMacHigh[port] = 0;
     this.portMacLow[port] = 0;
-    this.vlans.fill(0, port << 12, (port + 1) << 12);
+    this.clearVlans(port);
     this.tunnels[port] = NO_TUNNEL;
     this.tunnelPorts = this.tunnelPorts.filter((other) => other !== port);
   }

@@ -1,32 +1,34 @@
 /**
- * Which ports a frame can reach at all: those in its bridge and VLAN, less what isolation and split horizon keep apart.
- * It never decides which of them it is sent to.
+ * Which ports a frame may leave by: those in its bridge and VLAN, less what isolation and split horizon exclude. One rule for
+ * unicast and for flooding; it never chooses among the ports.
  */
 import type { Context } from './context.js';
-import { ISOLATED, MEMBER, PORT_TUNNEL } from './forwarding.js';
+import { REASON } from './drop-reasons.js';
+import { ISOLATED, PORT_TUNNEL, UP } from './forwarding.js';
 
-/** Split horizon: what came from a remote is never sent to a remote, so that a full mesh of VTEPs has no loop. */
-export function isHorizon(sw: Context, ingress: number, egress: number): boolean {
-  const { portKind } = sw.forwarding;
-  return portKind[ingress] === PORT_TUNNEL && portKind[egress] === PORT_TUNNEL;
-}
+/** No reason: the frame may leave by the port. */
+export const ALLOWED = -1;
 
-/** Whether the port carries the VLAN; without VLAN filtering every port does. */
-export function isMember(sw: Context, bridge: number, port: number, vid: number): boolean {
-  const { forwarding } = sw;
-  return forwarding.bridgeFiltering[bridge] === 0 || (forwarding.vlans[(port << 12) | vid] & MEMBER) !== 0;
-}
-
-/**
- * Whether a port may have a copy of the frame: it is in the frame's bridge and VLAN, has all of the flags `needed`, and
- * neither is the ingress port nor kept from it by isolation or split horizon.
- */
-export function mayReceive(sw: Context, frame: number, port: number, needed: number): boolean {
-  const { batch, forwarding } = sw;
+/** Why a frame may not leave by a port: a drop reason, or ALLOWED. */
+export function whyNot({ batch, forwarding }: Context, frame: number, port: number): number {
+  const { portBridge, portFlags, portKind } = forwarding;
   const ingress = batch.port[frame];
-  const bridge = forwarding.portBridge[ingress];
-  const flags = forwarding.portFlags[port];
-  if (port === ingress || forwarding.portBridge[port] !== bridge || (flags & needed) !== needed) return false;
-  if ((flags & forwarding.portFlags[ingress] & ISOLATED) !== 0) return false;
-  return isMember(sw, bridge, port, batch.vid[frame]) && !isHorizon(sw, ingress, port);
+  // Split horizon: nothing from a remote goes to a remote, so a full mesh of VTEPs has no loop.
+  if (port === ingress || (portKind[ingress] === PORT_TUNNEL && portKind[port] === PORT_TUNNEL))
+    return REASON.same_port;
+  const bridge = portBridge[ingress];
+  if (portBridge[port] !== bridge) return REASON.no_destination;
+  const flags = portFlags[port];
+  if ((flags & UP) === 0) return REASON.port_down;
+  // Without VLAN filtering every port carries the frame.
+  if (forwarding.bridgeFiltering[bridge] !== 0 && !forwarding.isMember(port, batch.vid[frame])) {
+    return REASON.vlan_not_allowed;
+  }
+  if ((flags & portFlags[ingress] & ISOLATED) !== 0) return REASON.isolated_port;
+  return ALLOWED;
+}
+
+/** Whether a frame may leave by a port that has all the flags `needed`. */
+export function mayForward(sw: Context, frame: number, port: number, needed = 0): boolean {
+  return (sw.forwarding.portFlags[port] & needed) === needed && whyNot(sw, frame, port) === ALLOWED;
 }
