@@ -5,13 +5,13 @@
 #
 # Prints "begun" at first, and at the end a line of JSON: what was done, and how often a round found the NIC there again.
 ifname=$1 far=$2 near=$$
-# The trap may be sprung while the output goes elsewhere.
-exec 3>&1
 rounds=0 renamed=0 moved=0 back=0 deleted=0 absent=0
-trap 'printf "{\"rounds\":%d,\"renamed\":%d,\"moved\":%d,\"back\":%d,\"deleted\":%d,\"absent\":%d}\n" $rounds $renamed $moved $back $deleted $absent >&3; exit 0' TERM
+# A round is finished: where it ended in the middle, a NIC might be left down, or in the other namespace, for good.
+over=0
+trap over=1 TERM
 try() { "$@" 2>/dev/null; }
 echo begun
-while :; do
+while [ $over -eq 0 ]; do
   if ! try ip link show "$ifname" >/dev/null; then
     absent=$((absent + 1))
     sleep 0.1
@@ -33,3 +33,4 @@ while :; do
   [ $((rounds % 3)) -eq 0 ] && sleep 0.3
   [ $((rounds % 2)) -eq 0 ] && try ip link delete "$ifname" && deleted=$((deleted + 1))
 done
+printf '{"rounds":%d,"renamed":%d,"moved":%d,"back":%d,"deleted":%d,"absent":%d}\n' $rounds $renamed $moved $back $deleted $absent
