@@ -1,8 +1,9 @@
 /**
- * A million random source MACs out of one port, as a guest that would fill the table sends them: what another port has
+ * A million random source MACs (a tenth in `npm test`) out of one port, as a guest that would fill the table sends them: what another port has
  * learned stays, its traffic is never flooded, memory stays within a bound, and the FDB's counters add up.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { long } from '../long.js';
 import { atRest, Bystanders, clientOf, expectReach, residentMiB, startWith } from './live-support.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
@@ -11,7 +12,7 @@ import { type Guest, plainBridge, tapPort } from './topologies.js';
 import { tool } from './traffic.js';
 import { World } from './world.js';
 
-const MACS = 1_000_000;
+const MACS = long(1_000_000);
 /** Where the frames go: known to be on the port that they come from, so that nobody else gets one. */
 const SINK = '02:00:00:00:ff:01';
 /** Datagrams a second between two others. */
@@ -26,7 +27,7 @@ beforeEach(() => {
 
 afterEach(() => world.cleanUp());
 
-/** Sends a million MACs into the switch: those that the NIC's queue had no room for are made up by others. */
+/** Sends so many MACs into the switch: those that the NIC's queue had no room for are made up by others. */
 async function sendMacs(from: Guest, sw: RunningSwitch): Promise<void> {
   const seed = Math.floor(Math.random() * 2 ** 32);
   let first = 0;
