@@ -12,11 +12,20 @@ const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const inFolder = (folder: string): string[] =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`);
 
-const DOCUMENTS = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'CODE_OF_CONDUCT.md'].concat(
+const DOCUMENTS = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  'CODE_OF_CONDUCT.md',
+].concat(
   'bench/README.md',
   inFolder('docs').filter((name) => name.endsWith('.md')),
 );
-const SOURCES = ['src', 'test', 'bench', 'scripts', 'docs', 'bin', '.github'].flatMap(inFolder).concat(readdirSync(ROOT));
+const SOURCES = ['src', 'test', 'bench', 'scripts', 'docs', 'bin', '.github']
+  .flatMap(inFolder)
+  .concat(readdirSync(ROOT));
 
 /** Targets of inline links and of reference definitions, without those to other hosts and to places of the page itself. */
 function linksOf(text: string): string[] {
