@@ -223,8 +223,8 @@ static bool take(struct ot_nic *nic, const struct epoll_event *event, uint32_t m
   struct ot_table *table = kind == KIND_FRAME ? &nic->taps : &nic->sockets;
   struct ot_port *port = ot_port_at(table, index);
   if (!port || !room_left(nic)) return port != NULL;
-  enum outcome outcome =
-      kind == KIND_FRAME ? take_tap(nic, index, port, most, most_bytes) : take_socket(nic, index, port, most, most_bytes);
+  enum outcome outcome = kind == KIND_FRAME ? take_tap(nic, index, port, most, most_bytes)
+                                            : take_socket(nic, index, port, most, most_bytes);
   if (outcome == GONE) {
     lose(nic, table, kind, index, errno);
   } else if (kind == KIND_FRAME && (event->events & (EPOLLERR | EPOLLHUP))) {

@@ -19,5 +19,7 @@ export function isAbsent(error: unknown): boolean {
   if (error instanceof UnderlayError) return OF_SOCKETS.has(error.code);
   if (!(error instanceof TapError) || !isNativeError(error.cause)) return false;
   const { syscall, code, message } = error.cause;
+  // The owner of the namespace may rename, move or delete a NIC that is being opened: it is gone, and can be made again.
+  if ((code === 'ENODEV' && syscall !== 'open') || code === 'EBADFD') return true;
   return message.includes('network namespace') && OF_NAMESPACES.has(`${syscall} ${code}`);
 }
