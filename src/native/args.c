@@ -1,4 +1,4 @@
-/* Reads JavaScript arguments and makes errors. Owns the way between JavaScript's values and C's; knows no device. */
+/* Conversion between JavaScript's values and C's, and errors. Knows no device. */
 #include "args.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Reads JavaScript arguments and throws errors. Used by the files that export verbs alone. */
+/* Reads JavaScript arguments and throws errors. Used only by the files that export verbs. */
 #ifndef OVERTAP_ARGS_H
 #define OVERTAP_ARGS_H
 

@@ -1,6 +1,6 @@
 /*
- * The IP addresses of the thread's network namespace, by getifaddrs(3): it asks the kernel by netlink, hears the kernel
- * alone, and checks every length. Owns nothing that lasts.
+ * The IP addresses of the thread's network namespace, by getifaddrs(3), which asks the kernel by netlink, ignores other
+ * senders and checks every length.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +24,7 @@ static bool address_text(const struct sockaddr *address, char text[INET6_ADDRSTR
 static napi_value row_of(napi_env env, const struct ifaddrs *one, const char *address) {
   napi_value row, text;
   napi_create_object(env, &row);
-  /* Interface names are bytes that the kernel does not check to be UTF-8; what is none comes out replaced. */
+  /* Interface names need not be UTF-8; invalid bytes come out replaced. */
   if (napi_create_string_utf8(env, one->ifa_name, NAPI_AUTO_LENGTH, &text) == napi_ok) ot_set(env, row, "ifname", text);
   if (napi_create_string_utf8(env, address, NAPI_AUTO_LENGTH, &text) == napi_ok) ot_set(env, row, "address", text);
   if (napi_get_boolean(env, (one->ifa_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING), &text) == napi_ok)

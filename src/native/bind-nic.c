@@ -1,6 +1,6 @@
 /*
  * The verbs on a Nic as JavaScript calls them. Owns the handle: it keeps the arrays alive whose memory the Nic uses,
- * and checks before each batch that this memory is still theirs.
+ * and checks before each batch that no array was detached.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -38,7 +38,7 @@ static struct handle *read_handle(napi_env env, napi_callback_info info, size_t 
   return NULL;
 }
 
-/* An ArrayBuffer that was transferred away has taken its memory along. */
+/* A transferred ArrayBuffer has taken its memory along. */
 static bool memory_is_there(napi_env env, struct handle *handle) {
   for (int i = 0; i < ARRAYS; i++) {
     napi_value buffer;
@@ -210,7 +210,7 @@ static napi_value set_remote(napi_env env, napi_callback_info info) {
   struct handle *handle = read_handle(env, info, 7, values);
   if (!handle || !ot_to_int(env, values[1], "index", 0, OT_MAX_REMOTES - 1, &index)) return NULL;
   for (int i = 0; i < 4; i++) {
-    /* Words come signed from an Int32Array, or unsigned. */
+    /* Words are signed (from an Int32Array) or unsigned. */
     if (!ot_to_int(env, values[2 + i], "address word", INT32_MIN, UINT32_MAX, &word)) return NULL;
     address[i] = (uint32_t)word;
   }

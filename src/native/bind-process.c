@@ -1,6 +1,6 @@
 /*
- * What Node does not offer of the process and its thread: descriptors, the namespace, an end at once, what its kernel
- * can do.
+ * The verbs on the process and its thread that Node lacks: descriptors, the namespace, immediate exit, tests of the
+ * kernel.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,9 +9,7 @@
 
 #include "args.h"
 
-/*
- * Arguments (status). Ends the process without waiting for threads: one of them may hang in a write that never returns.
- */
+/* Arguments (status). Ends the process without waiting for threads: one may hang in a write that never returns. */
 static napi_value exit_at_once(napi_env env, napi_callback_info info) {
   napi_value value;
   int64_t status;
@@ -19,7 +17,7 @@ static napi_value exit_at_once(napi_env env, napi_callback_info info) {
   _exit((int)status);
 }
 
-/* Arguments (descriptor). The process at the other end, as it was when it connected (SO_PEERCRED). */
+/* Arguments (descriptor). The process that connected to a unix socket, at the time of connecting (SO_PEERCRED). */
 static napi_value peer_of(napi_env env, napi_callback_info info) {
   napi_value value, result;
   int64_t fd;
@@ -53,7 +51,7 @@ static napi_value close_descriptor(napi_env env, napi_callback_info info) {
   napi_value value;
   int64_t fd;
   struct ot_fault fault;
-  /* The standard streams are not ours. */
+  /* The standard streams belong to Node. */
   if (!ot_arguments(env, info, 1, &value) || !ot_to_int(env, value, "fd", 3, INT32_MAX, &fd)) return NULL;
   if (close((int)fd) == 0) return NULL;
   ot_fail(&fault, errno, "close", "closing descriptor %d", (int)fd);

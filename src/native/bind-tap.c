@@ -50,7 +50,7 @@ static bool read_addresses(napi_env env, napi_value options, const char *name, s
   return true;
 }
 
-/* `mac` of any TAP, else `newMac` of one that is made. */
+/* `mac` applies to any TAP, `newMac` only to a new one. */
 static bool read_tap_mac(napi_env env, napi_value options, struct ot_tap_options *tap) {
   if (!read_mac(env, options, "mac", &tap->has_mac, tap->mac)) return false;
   if (tap->has_mac) return true;
@@ -113,7 +113,7 @@ static napi_value open_tap(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* A TAP that is open: one of its descriptors, and where it was opened. */
+/* Reads the arguments that name an open TAP: a descriptor, and the namespace where it was opened. */
 static bool read_open_tap(napi_env env, napi_value options, int64_t *fd, char *netns) {
   netns[0] = 0;
   return ot_get_int(env, options, "fd", true, 3, INT32_MAX, fd) &&
@@ -202,7 +202,7 @@ static napi_value link_state(napi_env env, napi_callback_info info) {
   return state ? link_result(env, &link) : null_result(env);
 }
 
-/* A state as it was told before. */
+/* Reads the state last seen, if any. */
 static bool read_seen(napi_env env, napi_value options, struct ot_tap_state *state) {
   napi_value seen;
   int64_t netns = 0, index = 0;

@@ -3,7 +3,7 @@
 
 #include "args.h"
 
-/* What has to do with multicast groups. */
+/* Reads the options of multicast groups. */
 static bool read_groups(napi_env env, napi_value options, struct ot_udp_options *udp) {
   int64_t ttl = 1;
   if (!ot_get_text(env, options, "group", false, udp->group, sizeof udp->group)) return false;

@@ -1,9 +1,9 @@
-/* The Internet checksum (RFC 1071). Owns the arithmetic; never looks into headers. */
+/* The Internet checksum (RFC 1071). Arithmetic only; knows no headers. */
 #include "overtap.h"
 
 #include <string.h>
 
-/* Twice as wide vectors halve the time; which of the two versions runs is decided when the addon is loaded. */
+/* AVX2 halves the time; the version is chosen when the addon is loaded. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&                           \
     !defined(__SANITIZE_ADDRESS__)
 #define WIDEST __attribute__((target_clones("avx2", "default")))
@@ -12,8 +12,8 @@
 #endif
 
 /*
- * 32-bit words into a 64-bit sum: no carry can be lost, and the compiler makes vector code of it. The words are
- * loaded by memcpy, so any start in memory will do; which byte is the high one depends on the start of the sum alone.
+ * Adds 32-bit words into a 64-bit sum: no carry is lost, and the compiler can vectorise it. memcpy allows any
+ * alignment; which byte of a pair is the high one depends only on the start of the sum.
  */
 WIDEST static uint64_t add_words(const uint8_t *bytes, size_t words) {
   uint64_t sum = 0;
@@ -56,7 +56,7 @@ uint16_t ot_sum(const uint8_t *bytes, size_t length) {
 
 void ot_complete(uint8_t *frame, size_t length, size_t start, size_t offset) {
   uint16_t checksum = (uint16_t)~ot_sum(frame + start, length - start);
-  /* In UDP a zero says "no checksum" (RFC 768); its field lies at 6, that of TCP at 16. */
+  /* In UDP zero means "no checksum" (RFC 768). The field's offset is 6 in UDP, 16 in TCP. */
   if (checksum == 0 && offset == 6) checksum = 0xffff;
   memcpy(frame + start + offset, &checksum, 2);
 }

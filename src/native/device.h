@@ -13,30 +13,33 @@
 
 /* Room for the largest datagram or coalesced train, and for the largest frame of a TAP with its tags. */
 #define OT_ROOM 65600
-/* Datagrams taken in by one call, messages sent by one call. */
+/* Datagrams received by one recvmmsg, messages sent by one sendmmsg. */
 #define OT_RECEIVE_MESSAGES 32
 #define OT_SEND_MESSAGES 64
-/* Segments of a train that is taken in: UDP_MAX_SEGMENTS of kernels since 6.9; older ones know 64. */
+/* Segments of a received train: UDP_MAX_SEGMENTS of Linux 6.9 and later; older kernels have 64. */
 #define OT_TRAIN_IN 128
-/* Segments of a superframe. A segment size of a few bytes would make 65,000 of them, out of one write of a guest. */
+/*
+ * Segments of a superframe. Without this bound one write of a guest, with a segment size of 1, would become 65,000
+ * segments.
+ */
 #define OT_MAX_SEGMENTS 4096
-/* Bytes of all headers that are copied and stamped for each segment, the encapsulation's included. */
+/* Bytes of the headers that are copied and stamped for each segment, encapsulation included. */
 #define OT_MAX_HEADERS 1024
-/* Devices of one kind, and remotes. */
+/* Upper bounds of the indexes in each table of devices, and in the table of remotes. */
 #define OT_MAX_PORTS 65536
 #define OT_MAX_REMOTES 1048576
 /* Merges open at a time: to one TAP, and in all. */
 #define OT_TAP_MERGES 8
 #define OT_MERGES 64
 #define OT_MERGE_MEMBERS 64
-/* Commands from which on it is measured how long carrying them out takes. */
+/* Lists of at least this many commands are timed (STATUS_SENDING). */
 #define OT_MEASURED 256
 
 #define OT_ETHERNET 14
 #define OT_TCP 6
 #define OT_UDP_PROTOCOL 17
 
-/* virtio-net header in the byte order of the host, which is what a TAP uses unless told otherwise. */
+/* virtio-net header in host byte order, the default of a TAP. */
 struct ot_vnet {
   uint8_t flags, gso_type;
   uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
@@ -49,15 +52,15 @@ struct ot_port {
   uint32_t reserve;   /* receiving sockets: descriptors that one datagram may take */
   uint32_t typical;   /* receiving sockets: bytes of a recent datagram */
   bool trains;        /* senders: UDP_SEGMENT may be tried */
-  uint8_t local[16];  /* senders: the address that they are bound to, zeros: any */
-  uint32_t bound_to;  /* senders: the index of a device, 0: none */
+  uint8_t local[16];  /* senders: local address, zeros: not bound */
+  uint32_t bound_to;  /* senders: index of the device that they are bound to, 0: none */
   uint16_t source_port;
   uint8_t ttl;
-  bool df, checksum;   /* senders: of the datagrams they send */
-  int32_t first, last; /* of this call: a sender's commands, a TAP's open merges */
+  bool df, checksum;   /* senders: DF and UDP checksum of their datagrams */
+  int32_t first, last; /* within one call: list of a sender's commands, or of a TAP's open merges */
   int32_t next;        /* the next sender with commands, or TAP with open merges */
   uint32_t open;       /* TAPs: number of open merges */
-  bool listed;         /* TAPs: in the list of those that have, or had, some */
+  bool listed;         /* TAPs: in the list of TAPs with merges */
 };
 
 struct ot_table {
@@ -65,27 +68,27 @@ struct ot_table {
   uint32_t size;
 };
 
-/* By which device superframes to a remote may leave whole, for senders like the one for which it was asked. */
+/* Cached route to a remote for unsegmented superframes, valid for senders with the same binding. */
 struct ot_path {
   bool asked;
   uint32_t asked_ms, news, bound_to;
   uint8_t local[16], ttl;
   bool checksum;
   uint32_t device;   /* 0: none */
-  uint32_t mtu;      /* that the path has of its own, 0: the device's */
-  uint32_t segments; /* the most that the device takes in one piece */
+  uint32_t mtu;      /* path MTU, 0: the device's */
+  uint32_t segments; /* gso_max_segs of the device */
   uint8_t source[16];
-  uint32_t hop_family; /* of the next hop: the gateway, or the remote itself */
+  uint32_t hop_family; /* next hop: the gateway, or the remote itself */
   uint8_t hop[16];
 };
 
 struct ot_remote {
   struct sockaddr_in6 v6;
-  struct sockaddr_in v4; /* sin_family 0: the address is no IPv4 one */
+  struct sockaddr_in v4; /* sin_family 0: not an IPv4 address */
   struct ot_path path;
 };
 
-/* What one recvmmsg fills. */
+/* Buffers of one recvmmsg. */
 struct ot_inbox {
   struct mmsghdr messages[OT_RECEIVE_MESSAGES];
   struct iovec vectors[OT_RECEIVE_MESSAGES];
@@ -102,8 +105,8 @@ struct ot_nic {
   uint32_t max_frames;
   uint32_t vnet_size;
   bool udp_segment, merge;
-  uint64_t spin_ns; /* how long `receive` looks before it sleeps */
-  int32_t latched;  /* LATCHED_* bits that `receive` has still to report */
+  uint64_t spin_ns; /* how long `receive` polls before it sleeps */
+  int32_t latched;  /* LATCHED_* bits that `receive` has not reported yet */
   int epoll, event; /* -1: closed, none */
   struct ot_table taps, sockets, senders;
   struct ot_remote *remotes;
@@ -114,12 +117,12 @@ struct ot_nic {
   size_t bytes, next;
   struct ot_inbox inbox;
 
-  /* The ring being carried out: links of lists of commands, and the checksum fields finished so far. */
+  /* The command list being executed: links of the lists by sender, and the set of checksum fields completed so far. */
   uint32_t failed;
   int32_t *links;
   uint32_t *done_at, *done_in;
   uint32_t done_mask, done_count, round;
-  /* The last call's commands were not the last of their frames, and these are still there. */
+  /* More commands on the same frames follow in the next call, so the set of completed checksum fields stays valid. */
   bool mid_batch;
   struct ot_outbox *outbox;
   struct ot_gso_tap *gso_tap; /* NULL: none */
@@ -136,7 +139,7 @@ static inline struct ot_port *ot_port_at(struct ot_table *table, int32_t index) 
   return &table->ports[index];
 }
 
-/* Of the monotonic clock. */
+/* Monotonic clock. */
 static inline uint64_t ot_nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -149,7 +152,7 @@ static inline bool ot_inside(const struct ot_nic *nic, int32_t offset, int32_t l
   return offset >= 0 && length >= 0 && (size_t)offset + (size_t)length <= nic->arena_bytes;
 }
 
-/* Enters a failure into the command's status. The first one stays. */
+/* Stores an errno as the command's status. The first failure of a command is kept. */
 static inline void ot_command_failed(struct ot_nic *nic, int32_t at, int number) {
   int32_t *tx = ot_command(nic, at);
   if (tx[TX_STATUS]) return;
@@ -165,7 +168,7 @@ static inline uint32_t ot_gso_type(const int32_t *tx) {
 static inline uint32_t ot_csum_start(const int32_t *tx) { return (uint32_t)tx[TX_CSUM] & 0xffff; }
 static inline uint32_t ot_csum_offset(const int32_t *tx) { return (uint32_t)tx[TX_CSUM] >> 16; }
 
-/* By how much the tag operation moves what lies behind the addresses. */
+/* Bytes by which the tag operation moves the rest of the frame behind the MAC addresses. */
 static inline int32_t ot_tag_shift(const int32_t *tx) {
   int32_t operation = tx[TX_TAG] & TAG_REPLACE;
   return operation == TAG_PUSH ? 4 : operation == TAG_POP ? -4 : 0;

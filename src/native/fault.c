@@ -1,4 +1,4 @@
-/* How a failure is noted. */
+/* Noting a failure. */
 #include "fault.h"
 
 #include <stdarg.h>

@@ -1,7 +1,6 @@
 /*
- * Checksums that a frame leaves open, completed in the arena. Several commands of one call may share a frame, whose sum
- * must be taken once: the fields that are finished are kept as a set of arena offsets, which is emptied by counting the
- * calls.
+ * Partial checksums, completed in the arena. Several commands of one call may share a frame, whose checksum must be
+ * completed once: completed fields are kept as a set of arena offsets, which a new round number empties.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,7 +9,7 @@
 
 static uint32_t field_of(const int32_t *tx) { return (uint32_t)tx[TX_OFFSET] + ot_csum_start(tx) + ot_csum_offset(tx); }
 
-/* Where the field is in the set, or is to be put. */
+/* The slot of a field in the set. */
 static uint32_t find(const struct ot_nic *nic, uint32_t field, bool *found) {
   uint32_t place = (field * 2654435761u) >> 7;
   for (;; place++) {
@@ -41,7 +40,7 @@ int ot_finish(struct ot_nic *nic, const int32_t *tx) {
   bool found;
   uint32_t place = find(nic, field_of(tx), &found);
   if (found) return 0;
-  /* More fields than a batch has frames: whoever asks for that has no one batch, and the set must not fill up. */
+  /* More fields than a batch has frames. Only a wrong caller gets here; the set must not fill up. */
   if (++nic->done_count > nic->done_mask / 2) return EOVERFLOW;
   nic->done_at[place] = field_of(tx);
   nic->done_in[place] = nic->round;

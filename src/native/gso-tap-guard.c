@@ -1,7 +1,7 @@
 /*
- * Who looks at what this host sends: firewalls at the hooks `output` and `postrouting`, and IPsec policies. Superframes
- * that leave by the tunnel TAP would pass them by, so they are asked for before, in the namespace of the thread.
- * Changes nothing, but that the kernel may load the module of what it is asked for.
+ * Detects firewall rules at the hooks `output` and `postrouting`, and IPsec policies, in the thread's namespace.
+ * Superframes of the GSO TAP would bypass them. Changes nothing, except that the kernel may load the module of a
+ * queried subsystem.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,8 +19,8 @@
 #include "gso-tap.h"
 
 /*
- * Asked for a subsystem that it does not have, a kernel looks for a module and waits for modprobe, in the engine's
- * turn. So that is done seldom, unless somebody has loaded the module meanwhile.
+ * A query for a missing subsystem makes the kernel run modprobe and wait, in the engine's turn. So it is repeated
+ * seldom, unless the module has been loaded meanwhile.
  */
 #define ABSENT_MS 60000
 
@@ -35,10 +35,10 @@ struct question {
 enum answer { NOBODY, SOMEBODY, MORE, ABSENT };
 
 #define ATTRIBUTES(message, size) ((const struct nlattr *)((const uint8_t *)NLMSG_DATA(message) + NLMSG_ALIGN(size)))
-/* Bytes of these; not more than 0: there are none. */
+/* Their length in bytes; 0 or less: none. */
 #define ATTRIBUTES_LENGTH(message, size) ((long)ot_netlink_payload(message) - (long)NLMSG_ALIGN(size))
 
-/* The attribute of that type among those of `length` bytes, or NULL. */
+/* The attribute of this type within `length` bytes, or NULL. */
 static const struct nlattr *find(const struct nlattr *at, long length, int type) {
   while (length >= NLA_HDRLEN && at->nla_len >= NLA_HDRLEN && at->nla_len <= length) {
     if ((at->nla_type & NLA_TYPE_MASK) == type) return at;
@@ -50,7 +50,7 @@ static const struct nlattr *find(const struct nlattr *at, long length, int type)
 
 static const uint8_t *payload(const struct nlattr *at) { return (const uint8_t *)at + NLA_HDRLEN; }
 
-/* A chain of nftables, which iptables-nft's are, too; only base chains have a hook. */
+/* A chain of nftables (iptables-nft uses them too). Only base chains have a hook. */
 static enum answer read_chain(const struct nlmsghdr *message) {
   const struct nfgenmsg *chain = NLMSG_DATA(message);
   if (ot_netlink_payload(message) < sizeof *chain) return SOMEBODY;
@@ -75,13 +75,13 @@ static enum answer read_policies(const struct nlmsghdr *message) {
   return counts.outcnt ? SOMEBODY : NOBODY;
 }
 
-/* A kernel that has no such subsystem has nobody in it. */
+/* A missing subsystem has no rules. */
 static enum answer read_error(int number) {
   if (number == EINVAL || number == EPROTONOSUPPORT) return ABSENT;
   return number == EOPNOTSUPP || number == ENOENT ? NOBODY : SOMEBODY;
 }
 
-/* An error, or the end of a list, which may have ended by one. */
+/* An error message, or the end of a list, which may carry an error. */
 static enum answer read_end(const struct nlmsghdr *message) {
   int number = ot_netlink_error(message);
   return number ? read_error(number) : NOBODY;
@@ -97,8 +97,8 @@ static enum answer read_messages(const uint8_t *bytes, size_t length, enum answe
 }
 
 /*
- * Asks on a socket of its own: what is left of a long answer goes with it. Whatever cannot be understood may be
- * somebody.
+ * Queries on a socket of its own, so that the rest of a long answer is dropped with it. An answer that cannot be parsed
+ * counts as a match.
  */
 static enum answer ask(int protocol, const struct question *question, enum answer (*read)(const struct nlmsghdr *)) {
   int64_t until_ms = ot_netlink_now() + OT_NETLINK_MS;
@@ -128,7 +128,7 @@ static bool looks(struct ot_gso_tap_absence *absence, uint32_t now_ms, const cha
   return answer == SOMEBODY;
 }
 
-/* Tables of iptables before nftables: each of them has a chain OUTPUT. */
+/* Legacy iptables: every table has a chain OUTPUT. */
 static bool has_tables(const char *path) {
   char byte;
   int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,8 +1,7 @@
 /*
- * Which remotes superframes can leave for whole: those that the kernel reaches by a device that segments frames in UDP
- * tunnels. Without such a device the kernel would do that in software, which is slower than trains of datagrams
- * (bench/path). Asks netlink once a second for each remote that superframes go to, and ethtool(8) when a device
- * changes; sends nothing.
+ * Which remotes unsegmented superframes can be sent to: those reached by a device that segments frames in UDP tunnels.
+ * Software segmentation in the kernel would be slower than trains of datagrams (src/bench/path). Queries routes by
+ * netlink once a second for each remote in use, and ethtool(8) when a device changes; sends nothing.
  */
 #include <errno.h>
 #include <linux/ethtool.h>
@@ -16,17 +15,14 @@
 
 #include "gso-tap.h"
 
-/*
- * How long what was found out is believed; of a device, while nothing is heard of it, and as long as it is needed time
- * and again.
- */
+/* How long a query's result stays valid; a device's, as long as no notification names it and it is in use. */
 #define PATH_MS 1000
 #define DEVICE_MS 10000
 #define DEVICE_IDLE_MS 2000
 #define WATCHED_MS 5000
-/* Features that any kernel may come to have. */
+/* More than any kernel has features. */
 #define MOST_FEATURES 1024
-/* Notices that are read in one turn. */
+/* Notifications read per turn. */
 #define MOST_NEWS 64
 
 static bool expired(const struct ot_nic *nic, uint32_t since_ms, uint32_t after_ms) {
@@ -49,7 +45,7 @@ void ot_gso_tap_name_features(struct ot_gso_tap *gso_tap) {
     uint32_t count;
   } size = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_FEATURES}};
   gso_tap->feature = gso_tap->feature_checksum = -1;
-  /* The names are the kernel's: any device knows all of them. */
+  /* The names are global: any device can be asked for them. */
   if (ethtool(gso_tap, "lo", &size) < 0 || size.info.sset_mask == 0 || size.count > MOST_FEATURES) return;
   struct ethtool_gstrings *names = calloc(1, sizeof *names + (size_t)size.count * ETH_GSTRING_LEN);
   if (!names) return;
@@ -63,7 +59,7 @@ void ot_gso_tap_name_features(struct ot_gso_tap *gso_tap) {
   free(names);
 }
 
-/* Which hop limit IPv6 has by a device, or, for "all", where nothing is known of the device; 0: no IPv6. */
+/* The IPv6 hop limit of a device, or the default for "all"; 0: no IPv6. */
 static int hop_limit_of(const char *ifname) {
   char path[64 + IF_NAMESIZE];
   int limit = 0;
@@ -94,8 +90,8 @@ static void ask_device(const struct ot_gso_tap *gso_tap, struct ot_gso_tap_devic
 }
 
 /*
- * Seldom, for the questions wait for whoever is changing any device of the host (rtnl). Features come with a notice
- * when they change, the number of segments does not.
+ * Called seldom, since these queries wait for the rtnl lock. A change of features is notified, a change of gso_max_segs
+ * is not.
  */
 static const struct ot_gso_tap_device *find_device(struct ot_nic *nic, uint32_t index) {
   struct ot_gso_tap *gso_tap = nic->gso_tap;
@@ -113,8 +109,8 @@ static const struct ot_gso_tap_device *find_device(struct ot_nic *nic, uint32_t 
 }
 
 /*
- * A device's features, or how many segments it takes, may be another now. What there was no time for is heard of in the
- * next turn: whoever changes devices without end is not to hold this one up.
+ * Reads link notifications and drops the cached abilities of the named devices. Bounded per turn, so that a stream of
+ * notifications does not hold the engine up.
  */
 static void hear_news(struct ot_gso_tap *gso_tap) {
   for (int read = 0; read < MOST_NEWS; read++) {
@@ -142,8 +138,8 @@ static bool asked_as(const struct ot_path *path, const struct ot_port *sender) {
 }
 
 /*
- * The route's, or the device's, which a router may have told, hold where the sender has none of its own: which it has
- * cannot be asked.
+ * The hop limit of the route, or of the device (a router may have announced it), applies where the sender has the
+ * default; the socket's own value cannot be queried.
  */
 static bool has_hop_limit(const struct ot_port *sender, const struct ot_route *route,
                           const struct ot_gso_tap_device *device) {
@@ -151,10 +147,7 @@ static bool has_hop_limit(const struct ot_port *sender, const struct ot_route *r
   return sender->family == AF_INET6 && sender->ttl == device->usual_hop_limit && sender->ttl != device->hop_limit;
 }
 
-/*
- * A host reached by another device than the sender is bound to is not reached at all: the kernel says so with the
- * route.
- */
+/* The lookup with `bound_to` fails when the host is reached by another device only. */
 static void ask_path(struct ot_nic *nic, const struct ot_port *sender, const struct ot_remote *remote,
                      struct ot_path *path) {
   struct ot_route route;
@@ -199,10 +192,7 @@ static void renew_path(struct ot_nic *nic, const struct ot_port *sender, struct 
   memcpy(path->local, sender->local, sizeof path->local);
 }
 
-/*
- * The guard comes last: its questions cost the most, and are for nothing where the superframe cannot leave whole
- * anyhow.
- */
+/* The guard comes last: its queries cost most, and are needless where the path is unfit anyway. */
 bool ot_gso_tap_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote, uint32_t segments) {
   struct ot_path *path = &remote->path;
   hear_news(nic->gso_tap);

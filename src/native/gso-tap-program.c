@@ -1,17 +1,16 @@
 /*
- * The program at the inlet of the tunnel TAP (gso-tap.c): sends what is written there on to the device that leads to
- * its outer destination, as the kernel's vxlan device would. Owns the program's text, and how it gets into the kernel.
+ * The BPF program at the ingress of the GSO TAP (gso-tap.c): redirects written frames to the device that leads to their
+ * outer destination, as the kernel's vxlan device would. Owns the program's instructions and their loading.
  *
- * By this way a frame meets neither the host's forwarding settings nor its FORWARD rules, and keeps its TTL. In context
- * of the writer: a TAP hands its frames on before write returns, so that the verdict is there by then.
+ * A frame does not meet the host's forwarding settings or FORWARD rules, and keeps its TTL. The program runs in the
+ * context of write(2), so the verdict is there when the call returns.
  *
- *   refused, until the end is reached
- *   ask the routes for the outer destination, and whether the longest packet fits the path (bpf_fib_lookup)
- *   no route to another host, a path too small, another device or next hop than the writer has in mind: drop
- *   taken; to that device, with the next hop's link-layer address (bpf_redirect_neigh)
+ * 1. verdict: refused. 2. bpf_fib_lookup of the outer destination, with the longest packet's length. 3. Without a route
+ * to another host, with a path MTU too small, or with another device or next hop than the writer expects: drop. 4.
+ * verdict: taken; bpf_redirect_neigh to that device and next hop.
  *
- * The writer has in mind what the routes say of the host's own datagrams, which may be another thing than what they say
- * of one that comes in.
+ * The writer's expectation comes from the route of the host's own datagrams, which may differ from that of a received
+ * frame.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +23,7 @@
 
 #include "gso-tap.h"
 
-/* What the headers that this is compiled with may not know yet. */
+/* Constants that older kernel headers lack. */
 #define LINK_CREATE 28
 #define TCX_INGRESS 46 /* Linux 6.6 */
 #define MMAPABLE (1u << 10)
@@ -33,7 +32,7 @@
 
 struct link_create {
   uint32_t program, device, type, flags;
-  uint8_t rest[64]; /* zeros: no more is asked for */
+  uint8_t rest[64]; /* the fields behind are zero */
 };
 
 /* struct bpf_redir_neigh */
@@ -42,10 +41,10 @@ struct neighbour {
   uint8_t address[16];
 };
 
-/* Registers; those from SKB on survive a call. FRAME is the end of the stack. */
+/* Registers; SKB and later ones survive a call. FRAME is the end of the stack. */
 enum { R0, R1, R2, R3, R4, R5, SKB, SHARED, DATA, DEVICE, FRAME };
 
-/* On the stack: the question to the routes, which becomes their answer; and the next hop. */
+/* On the stack: struct bpf_fib_lookup (query and result), and the next hop. */
 #define FIB (-(int)sizeof(struct bpf_fib_lookup))
 #define FIB_AT(field) (FIB + (int)offsetof(struct bpf_fib_lookup, field))
 #define NEXT_HOP (FIB - 24)
@@ -59,13 +58,13 @@ enum { R0, R1, R2, R3, R4, R5, SKB, SHARED, DATA, DEVICE, FRAME };
 
 struct program {
   struct bpf_insn text[TEXT];
-  int refusals[REFUSALS]; /* jumps that are aimed at the end */
+  int refusals[REFUSALS]; /* jumps to the end, to be patched */
   int count, refused;
 };
 
-/* Returns where it is, for jumps that are aimed later. */
+/* Returns the instruction's index, so that a jump can be patched later. */
 static int emit(struct program *program, int code, int to, int from, int offset, int value) {
-  if (program->count == TEXT) return TEXT - 1; /* the kernel will not take a program without an end */
+  if (program->count == TEXT) return TEXT - 1; /* the kernel rejects a program without an exit */
   program->text[program->count] = (struct bpf_insn){.code = (uint8_t)code,
                                                     .dst_reg = (uint8_t)to & 0xf,
                                                     .src_reg = (uint8_t)from & 0xf,
@@ -89,7 +88,7 @@ static void put(struct program *program, int size, int to, int at, int value) {
   emit(program, BPF_ST | size | BPF_MEM, to, 0, at, value);
 }
 
-/* Compares two registers, the left one with the right one. */
+/* Jumps to the end, refused, when the comparison of left with right holds. */
 static void refuse_if(struct program *program, int comparison, int left, int right) {
   int jump = emit(program, BPF_JMP | comparison | BPF_X, left, right, 0, 0);
   if (program->refused < REFUSALS) program->refusals[program->refused++] = jump;
@@ -100,7 +99,7 @@ static void move_sum(struct program *program, int to, int from, int more) {
   emit(program, BPF_ALU64 | BPF_ADD | BPF_K, to, 0, 0, more);
 }
 
-/* `words` pieces of memory to the stack. */
+/* Copies `words` 32-bit words of memory to the stack. */
 static void copy(struct program *program, int size, int words, int to, int from, int at) {
   int step = size == BPF_B ? 1 : size == BPF_H ? 2 : 4;
   for (int i = 0; i < words; i++) {
@@ -114,7 +113,7 @@ static int skip_source(struct program *program) {
   return emit(program, BPF_JMP | BPF_JNE | BPF_K, R1, 0, 0, 0);
 }
 
-/* IP's own part of the question. */
+/* The part of the lookup that differs between IPv4 and IPv6. */
 static void ask_ipv4(struct program *program) {
   put(program, BPF_B, FRAME, FIB_AT(family), AF_INET);
   copy(program, BPF_B, 1, FIB_AT(tos), DATA, OT_ETHERNET + 1);
@@ -153,7 +152,7 @@ static void ask(struct program *program) {
   call(program, BPF_FUNC_fib_lookup);
 }
 
-/* The answer is the one that the writer has. */
+/* Refuses unless device and next hop are the expected ones. */
 static void compare(struct program *program) {
   load(program, BPF_W, R1, FRAME, FIB_AT(ifindex));
   refuse_if(program, BPF_JNE, R1, DEVICE);
@@ -222,17 +221,17 @@ static int load_program(int map, struct ot_fault *fault) {
   attributes.prog_type = BPF_PROG_TYPE_SCHED_CLS;
   attributes.insns = (uintptr_t)program.text;
   attributes.insn_cnt = (uint32_t)program.count;
-  /* The kernel lets only programs of such a licence ask its routes. */
+  /* bpf_fib_lookup requires a GPL-compatible licence. */
   attributes.license = (uintptr_t)"Dual MIT/GPL";
   memcpy(attributes.prog_name, "overtap_tunnel", 15);
   int fd = bpf(BPF_PROG_LOAD, &attributes, sizeof attributes);
-  return fd < 0 ? ot_fail(fault, errno, "bpf", "loading the program of the tunnel TAP") : fd;
+  return fd < 0 ? ot_fail(fault, errno, "bpf", "loading the program of the GSO TAP") : fd;
 }
 
 static int link_program(int program, int device, struct ot_fault *fault) {
   struct link_create attributes = {.program = (uint32_t)program, .device = (uint32_t)device, .type = TCX_INGRESS};
   int fd = bpf(LINK_CREATE, &attributes, sizeof attributes);
-  return fd < 0 ? ot_fail(fault, errno, "bpf", "linking a program to the tunnel TAP") : fd;
+  return fd < 0 ? ot_fail(fault, errno, "bpf", "linking a program to the GSO TAP") : fd;
 }
 
 int ot_gso_tap_program(int device, volatile struct ot_gso_tap_shared **shared, struct ot_fault *fault) {

@@ -1,11 +1,10 @@
 /*
- * Superframes that leave whole, in their outer headers: as the kernel's own vxlan device hands them to a NIC, which
- * segments them, or, as a veth, hands them on as they are. No socket can do that, but a TAP whose virtio-net header
- * tells of UDP tunnels (Linux 6.17) takes such a frame; the program at its inlet sends it on to where its outer
- * destination lies.
+ * Superframes sent unsegmented, in their outer headers, as the kernel's vxlan device hands them to a NIC that segments
+ * them, or to a veth that passes them on. No socket can do that. A TAP with virtio-net headers for UDP tunnels (Linux
+ * 6.17) takes such a frame, and the BPF program at its ingress redirects it by its outer destination.
  *
- * Owns that TAP, and how a superframe is written to it. Whatever is not taken there has not left: the caller sends it
- * by the socket, and what is wrong with it, or with the path, shows there.
+ * Owns that TAP and the format of a written superframe. A refused frame was not sent: the caller sends it through the
+ * socket, where errors of the frame or the path show.
  */
 #include "gso-tap.h"
 
@@ -47,7 +46,10 @@ static void set_sysctl(const char *family, const char *ifname, const char *name)
   snprintf(path, sizeof path, "/proc/sys/net/%s/conf/%s/%s", family, ifname, name);
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return;
-  /* Without one of the families, or the right to set it, frames are refused, and the sockets take them. */
+  /*
+   * Where a family is missing, or the sysctl may not be set, the program refuses frames, and they go through the
+   * sockets.
+   */
   dprintf(fd, "1");
   close(fd);
 }
@@ -60,9 +62,9 @@ static int make_tap(char *ifname, struct ot_fault *fault) {
   int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return ot_fail(fault, errno, "open", "opening /dev/net/tun");
   int result = 0;
-  if (ioctl(fd, TUNSETIFF, &request) < 0) result = ot_fail(fault, errno, "TUNSETIFF", "making the tunnel TAP");
+  if (ioctl(fd, TUNSETIFF, &request) < 0) result = ot_fail(fault, errno, "TUNSETIFF", "making the GSO TAP");
   else if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0)
-    result = ot_fail(fault, errno, "TUNSETVNETHDRSZ", "setting the tunnel TAP's header");
+    result = ot_fail(fault, errno, "TUNSETVNETHDRSZ", "setting the GSO TAP's header");
   else if (ioctl(fd, TUNSETOFFLOAD, offload) < 0)
     result = ot_fail(fault, errno, "TUNSETOFFLOAD", "asking a TAP for UDP tunnel GSO (Linux 6.17)");
   memcpy(ifname, request.ifr_name, OT_NAME);
@@ -72,8 +74,8 @@ static int make_tap(char *ifname, struct ot_fault *fault) {
 }
 
 /*
- * The routes are asked as for a frame that came by the TAP, and answer only where it forwards. Nobody is to hear of it
- * by IPv6.
+ * The route lookup is that of a frame received by the TAP, and works only with forwarding on. addr_gen_mode 1: no IPv6
+ * link-local address, so the TAP sends nothing.
  */
 static int prepare_tap(struct ot_gso_tap *gso_tap, const char *ifname, struct ot_fault *fault) {
   struct ot_link link;
@@ -81,17 +83,16 @@ static int prepare_tap(struct ot_gso_tap *gso_tap, const char *ifname, struct ot
   set_sysctl("ipv6", ifname, "forwarding");
   set_sysctl("ipv6", ifname, "addr_gen_mode");
   int number = ot_link_get(gso_tap->netlink, ifname, &link);
-  if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for the tunnel TAP");
+  if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for the GSO TAP");
   gso_tap->program = ot_gso_tap_program(link.index, &gso_tap->shared, fault);
   if (gso_tap->program < 0) return -1;
   number = ot_link_set_up(gso_tap->netlink, link.index);
-  return number ? ot_fail(fault, number, "RTM_SETLINK", "setting the tunnel TAP up") : 0;
+  return number ? ot_fail(fault, number, "RTM_SETLINK", "setting the GSO TAP up") : 0;
 }
 
 /*
- * The verdict is of use only if it is there when write returns, which it is not where frames that come in are handed to
- * other CPUs, flow by flow (RPS; the kernel has a default of it for new devices). Frames to nowhere, of different
- * flows, tell.
+ * The verdict must be there when write(2) returns. With RPS on the TAP (the kernel has a default mask for new devices)
+ * frames are processed on other CPUs and it is not. Test frames of different flows to an unroutable address find out.
  */
 static int try_tap(struct ot_gso_tap *gso_tap, struct ot_fault *fault) {
   struct {
@@ -104,7 +105,7 @@ static int try_tap(struct ot_gso_tap *gso_tap, struct ot_fault *fault) {
     ot_put_word(nowhere.frame + OT_ETHERNET + 20, 1024 + flow);
     gso_tap->shared->verdict = OT_VERDICT_NONE;
     int number = ot_write(gso_tap->fd, &vector, 1);
-    if (number) return ot_fail(fault, number, "write", "trying the tunnel TAP");
+    if (number) return ot_fail(fault, number, "write", "trying the GSO TAP");
     if (gso_tap->shared->verdict != OT_VERDICT_REFUSED)
       return ot_fail(fault, EOPNOTSUPP, "write",
                      "frames of a new TAP are handed to other CPUs (net.core.rps_default_mask)");
@@ -115,7 +116,7 @@ static int try_tap(struct ot_gso_tap *gso_tap, struct ot_fault *fault) {
 struct ot_gso_tap *ot_gso_tap_open(bool guarded, struct ot_fault *fault) {
   struct ot_gso_tap *gso_tap = calloc(1, sizeof *gso_tap);
   if (!gso_tap) {
-    ot_fail(fault, ENOMEM, "malloc", "making the tunnel TAP");
+    ot_fail(fault, ENOMEM, "malloc", "making the GSO TAP");
     return NULL;
   }
   gso_tap->guarded = guarded;
@@ -126,7 +127,7 @@ struct ot_gso_tap *ot_gso_tap_open(bool guarded, struct ot_fault *fault) {
   if (gso_tap->ioctl >= 0) gso_tap->listener = ot_netlink_listen(fault);
   if (gso_tap->listener >= 0) {
     ot_gso_tap_name_features(gso_tap);
-    /* Not the same ones from each engine; any will do. */
+    /* A random start, so that engines do not use the same identifications. */
     if (getrandom(&gso_tap->id, sizeof gso_tap->id, GRND_NONBLOCK) < 0) gso_tap->id = 0;
     return gso_tap;
   }
@@ -164,7 +165,7 @@ static void write_ipv4(struct ot_nic *nic, const struct ot_port *sender, const s
   ip[0] = 0x45;
   ip[1] = (uint8_t)tx[TX_TOS];
   ot_put_word(ip + 2, total);
-  /* Each segment gets the next one. */
+  /* Each segment gets the next identification. */
   ot_put_word(ip + 4, nic->gso_tap->id);
   nic->gso_tap->id = (uint16_t)(nic->gso_tap->id + segments);
   ot_put_word(ip + 6, sender->df ? IPV4_DF : 0);
@@ -187,7 +188,7 @@ static void write_ipv6(const struct ot_port *sender, const struct ot_remote *rem
   memcpy(ip + 24, &remote->v6.sin6_addr, 16);
 }
 
-/* The checksum that the NIC is to complete holds the pseudo-header's sum, or 0: none is wanted. */
+/* The field holds the pseudo-header's sum, for the NIC to complete, or 0: no checksum. */
 static void write_udp(const struct ot_port *sender, const struct ot_remote *remote, const uint8_t *ip, uint32_t length,
                       uint8_t *udp) {
   uint16_t sum = 0;
@@ -200,8 +201,7 @@ static void write_udp(const struct ot_port *sender, const struct ot_remote *remo
 }
 
 /*
- * Returns the length of all of it, or 0: as one packet the frame, or one of its segments for the path, would be too
- * long.
+ * Writes all outer headers. Returns their length, or 0 when the superframe exceeds 64 KiB, or a segment the path MTU.
  */
 static uint32_t write_outer(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx,
                             const struct ot_split *split, struct outer *outer) {
@@ -210,7 +210,7 @@ static uint32_t write_outer(struct ot_nic *nic, const struct ot_port *sender, co
   uint32_t ip_header = v6 ? 40 : 20, encapsulation = (uint32_t)tx[TX_HEADER_LENGTH];
   uint32_t inner = (uint32_t)(tx[TX_LENGTH] + ot_tag_shift(tx)), total = ip_header + UDP_HEADER + encapsulation + inner;
   uint32_t largest = total - split->payload_length + split->segment;
-  /* Of a route's own MTU the kernel minds what is locked or learned only, where it forwards. */
+  /* When forwarding, the kernel applies a route's MTU only if it is locked or learned, so it is checked here. */
   if (total > 65535 || (sender->df && remote->path.mtu && largest > remote->path.mtu)) return 0;
   if (v6) write_ipv6(sender, remote, tx, total, outer->headers);
   else write_ipv4(nic, sender, remote, tx, total, split->count, outer->headers);
@@ -234,12 +234,12 @@ static uint32_t write_outer(struct ot_nic *nic, const struct ot_port *sender, co
   return (uint32_t)(sizeof *outer - sizeof outer->headers) + ip_header + UDP_HEADER;
 }
 
-/* The kernel takes the inner IP header to lie right behind an Ethernet header (virtio_net_hdr_tnl_to_skb). */
+/* The kernel expects the inner IP header directly behind an untagged Ethernet header (virtio_net_hdr_tnl_to_skb). */
 static bool fits(const int32_t *tx, const struct ot_split *split) {
   return split->tcp && split->count > 1 && split->l3 == OT_ETHERNET && tx[TX_VNET] & VNET_NEEDS_CSUM;
 }
 
-/* Nothing is lost: the superframe at hand is sent by the socket, as are all that follow. */
+/* Closes the TAP for good. Nothing is lost: this superframe and all later ones go through the socket. */
 static void give_up(struct ot_nic *nic) {
   ot_gso_tap_close(nic->gso_tap);
   nic->gso_tap = NULL;
@@ -275,9 +275,9 @@ bool ot_gso_tap_send(struct ot_nic *nic, const struct ot_port *sender, const int
     nic->status[STATUS_TUNNELLED] = (int32_t)(++nic->tunnelled & 0x7fffffff);
     return true;
   }
-  /* Until it is asked again, in a second. */
+  /* Until the next path query, in a second. */
   path->device = 0;
-  /* The device is gone or down, or somebody has put a queue or a program of theirs before ours. */
+  /* The device is gone or down, or another qdisc or program runs before ours. */
   if (number == EIO || number == EBADFD || (number == 0 && verdict == OT_VERDICT_NONE)) give_up(nic);
   return false;
 }

@@ -1,10 +1,9 @@
 /*
- * The inside of the tunnel TAP.
+ * The GSO TAP: a TAP of the switch's own that takes VXLAN superframes unsegmented, for a device that segments them.
  *
- *   gso-tap.c           its life, and superframes that leave by it
- *   gso-tap-path.c      which remotes can be reached by it
- *   gso-tap-program.c   what the kernel does with them
- *   gso-tap-guard.c     who wants to see them by the ordinary way
+ * gso-tap.c makes it and writes superframes to it, gso-tap-path.c knows which remotes can be reached by it,
+ * gso-tap-program.c is the BPF program that redirects them, gso-tap-guard.c looks for firewalls and IPsec policies that
+ * they would bypass.
  */
 #ifndef OVERTAP_GSO_TAP_H
 #define OVERTAP_GSO_TAP_H
@@ -13,39 +12,38 @@
 
 enum { OT_VERDICT_NONE, OT_VERDICT_REFUSED, OT_VERDICT_TAKEN };
 
-/* Shared with the program, for one frame at a time. */
+/* Memory shared with the BPF program, for one frame at a time. */
 struct ot_gso_tap_shared {
-  uint32_t verdict;    /* what became of the frame: entered by the program, and there when write returns */
-  uint32_t hop_family; /* the next hop; if the routes name another one, the frame is refused */
+  uint32_t verdict;    /* OT_VERDICT_*: written by the program before write(2) returns */
+  uint32_t hop_family; /* expected next hop; the program refuses the frame when the routes name another one */
   uint8_t hop[16];
 };
 
 /*
- * The Ethernet header of a frame that is written: what the writer asks for, in place of addresses that the kernel will
- * write. Byte order of the host.
+ * The Ethernet header of a written frame. In place of the MAC addresses, which the kernel fills in later, it holds
+ * parameters of the program, in host byte order.
  */
 struct ot_gso_tap_ethernet {
   uint8_t local;       /* 02: locally administered */
-  uint8_t open_source; /* not 0: the routes are to be asked without the source address, as for a socket that is bound to
-                          none */
+  uint8_t open_source; /* not 0: look the route up without a source address, as for an unbound socket */
   uint8_t zeros[4];
-  uint32_t device;  /* by which the frame is to leave; any other refuses it */
-  uint16_t largest; /* bytes of the longest IP packet that it will become; a path with a smaller MTU refuses it */
+  uint32_t device;  /* required output device */
+  uint16_t largest; /* bytes of the longest IP packet after segmentation; must fit the path MTU */
   uint16_t type;    /* network byte order */
 } __attribute__((packed));
 
-/* What a device can do, asked for now and then. */
+/* Cached abilities of a device. */
 struct ot_gso_tap_device {
   uint32_t index;
-  bool segments, segments_checksum; /* frames in UDP tunnels: without, and with, a checksum of the outer datagram */
+  bool segments, segments_checksum; /* tx-udp_tnl-segmentation and tx-udp_tnl-csum-segmentation */
   unsigned most_segments;
-  int hop_limit, usual_hop_limit; /* of IPv6: by this device, and where none is known of a device */
-  uint32_t asked_ms, needed_ms;   /* when it was, last */
+  int hop_limit, usual_hop_limit; /* IPv6: of this device, and of the namespace (`all`) */
+  uint32_t asked_ms, needed_ms;   /* last query, last use */
 };
 
 #define OT_GSO_TAP_DEVICES 8
 
-/* A subsystem that the kernel did not have when it was asked last. */
+/* A subsystem that the kernel did not have at the last query. */
 struct ot_gso_tap_absence {
   bool known;
   uint32_t since_ms;
@@ -54,57 +52,68 @@ struct ot_gso_tap_absence {
 enum { OT_GSO_TAP_NFTABLES, OT_GSO_TAP_XFRM, OT_GSO_TAP_SUBSYSTEMS };
 
 struct ot_gso_tap {
-  int fd, program; /* the TAP's descriptor, -1 as long as none is needed, and that of the program's link to it */
+  int fd, program; /* descriptors of the TAP (-1 until the first superframe) and of the program's link */
   int netlink, ioctl, listener;
-  uint32_t news; /* counts the changes of devices that have been asked for */
+  uint32_t news; /* incremented on each change of a cached device */
   volatile struct ot_gso_tap_shared *shared;
-  int feature, feature_checksum; /* numbers of what ethtool knows by name, or -1 */
+  int feature, feature_checksum; /* ethtool feature numbers, or -1 */
   struct ot_gso_tap_device devices[OT_GSO_TAP_DEVICES];
   uint32_t next_device;
-  bool guarded;        /* not to be used while somebody looks at what this host sends */
-  bool asked, watched; /* whether somebody did, when it was asked last */
+  bool guarded;        /* do not use while a firewall or IPsec policy is present */
+  bool asked, watched; /* result of the last query */
   uint32_t watched_ms;
   struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS];
   uint16_t id;
 };
 
-/* By the Nic's clock. */
+/* `now_ms` and `since_ms` are STATUS_NOW values, which wrap at 31 bits. */
 static inline bool ot_expired(uint32_t now_ms, uint32_t since_ms, uint32_t after_ms) {
   return ((now_ms - since_ms) & 0x7fffffff) >= after_ms;
 }
 
 /* ---- gso-tap.c ---- */
 
-/* Makes no TAP yet. `guarded`: not to be used while somebody looks at what this host sends (gso-tap-guard.c). */
+/*
+ * Prepares the sockets; the TAP is made later. `guarded`: do not use it while a firewall or IPsec policy is present
+ * (gso-tap-guard.c).
+ */
 struct ot_gso_tap *ot_gso_tap_open(bool guarded, struct ot_fault *fault);
 void ot_gso_tap_close(struct ot_gso_tap *gso_tap);
-/* Makes the TAP. -1: this kernel cannot, or will not. */
+/* Makes the TAP. Returns 0, or -1 when this kernel does not support it. */
 int ot_gso_tap_start(struct ot_gso_tap *gso_tap, struct ot_fault *fault);
-/* Whether a superframe may leave whole, as far as can be told before it is tried. The first one has the TAP made. */
+/*
+ * Whether a superframe may be sent unsegmented, as far as is known before the attempt. Makes the TAP for the first one.
+ */
 bool ot_gso_tap_ready(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx,
                       const struct ot_split *split);
-/* False: it has not left. Whatever was sent before must be on its way. */
+/*
+ * Sends a superframe unsegmented. Returns false when it was not sent. The caller has flushed earlier datagrams, to keep
+ * the order.
+ */
 bool ot_gso_tap_send(struct ot_nic *nic, const struct ot_port *sender, const int32_t *tx, const struct ot_split *split);
 
 /* ---- gso-tap-program.c ---- */
 
-/* Loads the program and links it to the TAP. Returns the link's descriptor and maps what is shared with it, or -1. */
+/* Loads the program, attaches it to the TAP and maps the shared memory. Returns the link's descriptor, or -1. */
 int ot_gso_tap_program(int device, volatile struct ot_gso_tap_shared **shared, struct ot_fault *fault);
 void ot_gso_tap_unmap(volatile struct ot_gso_tap_shared *shared);
 
 /* ---- gso-tap-path.c ---- */
 
-/* Whether a sender has an address of its own. */
+/* Whether a sender is bound to a local address. */
 bool ot_is_bound(const struct ot_port *sender);
 
-/* Finds out what ethtool(8) calls the features that are asked for. */
+/* Looks up the numbers of the ethtool features by name. */
 void ot_gso_tap_name_features(struct ot_gso_tap *gso_tap);
-/* Brings the remote's path up to date. False: a superframe of so many segments goes by the socket. */
+/*
+ * Updates the cached path of a remote. Returns false when a superframe of so many segments has to go through the
+ * socket.
+ */
 bool ot_gso_tap_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote, uint32_t segments);
 
 /* ---- gso-tap-guard.c ---- */
 
-/* Whether somebody looks at what this host sends, whom frames of the tunnel TAP would pass by. */
+/* Whether a firewall or an IPsec policy is present that frames of the GSO TAP would bypass. */
 bool ot_gso_tap_watched(struct ot_gso_tap_absence absences[OT_GSO_TAP_SUBSYSTEMS], uint32_t now_ms);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Where the headers of a frame are: Ethernet, tags, IPv4 with options, IPv6 with extension headers (RFC 8200), TCP.
- * Owns every check that keeps a reader inside the frame; what the virtio-net header says of it is never taken on trust.
- * Also the frame's way out: its tag operation.
+ * Offsets of a frame's headers: Ethernet, tags, IPv4 with options, IPv6 with extension headers (RFC 8200), TCP. Owns
+ * every check that keeps a reader inside the frame; the virtio-net header is never trusted. Also applies the tag
+ * operation on output.
  */
 #include <arpa/inet.h>
 #include <string.h>
@@ -24,7 +24,7 @@ static uint16_t word_at(const uint8_t *bytes) { return (uint16_t)(bytes[0] << 8 
 
 static bool is_tag(uint16_t type) { return type == 0x8100 || type == 0x88a8; }
 
-/* With hops left, the header has the next one's address in place of the destination's (RFC 791). */
+/* With hops left, the header holds the next hop's address instead of the destination's (RFC 791). */
 static bool is_source_routed(const uint8_t *options, uint32_t size) {
   for (uint32_t at = 0; at + 2 < size && options[at] != IPV4_END; at += options[at] == IPV4_NOP ? 1 : options[at + 1]) {
     if (options[at] == IPV4_NOP) continue;
@@ -35,7 +35,7 @@ static bool is_source_routed(const uint8_t *options, uint32_t size) {
   return false;
 }
 
-/* Of a host that is away from home; its address in the header is that of where it is (RFC 6275). */
+/* Mobile IPv6: the header holds the care-of address, the option the home address (RFC 6275). */
 static bool has_home_address(const uint8_t *options, uint32_t size) {
   for (uint32_t at = 2; at + 1 < size; at += options[at] == IPV6_PAD1 ? 1 : options[at + 1] + 2u)
     if (options[at] == IPV6_HOME_ADDRESS) return true;
@@ -53,7 +53,7 @@ static bool parse_v4(const uint8_t *frame, size_t length, struct ot_headers *hea
   headers->end = headers->l3 + total;
   headers->fragment = (word_at(ip + 6) & 0x3fff) != 0;
   headers->routed = is_source_routed(ip + 20, size - 20);
-  /* The bit before DF has no meaning (RFC 791); who sets it is left alone. */
+  /* The reserved bit before DF is ignored (RFC 791). */
   headers->plain &= size == 20 && !headers->fragment && !(ip[6] & 0x80);
   return true;
 }
@@ -95,7 +95,7 @@ bool ot_parse(const uint8_t *frame, size_t length, struct ot_headers *headers) {
   for (int tags = 0; is_tag(type); tags++) {
     at += 4;
     if (at + 2 > length) return false;
-    /* One tag of the bridge's and one that is payload to it. */
+    /* One tag of the bridge's VLAN, and one that is payload. */
     if (tags == 2) return true;
     headers->plain &= tags == 0;
     type = word_at(frame + at);

@@ -1,7 +1,6 @@
 /*
- * The state of a link by ioctls, netdevice(7), in the namespace of the thread. Unlike netlink's its socket has no
- * address and no queue that any process could write to, it does not wait for whoever is changing links, and what the
- * owner of the link can add to it (other names) makes no answer long. Changes nothing.
+ * The state of a link by ioctls, netdevice(7), in the thread's namespace. Unlike a netlink socket this one has no queue
+ * that other processes can write to, does not wait for the rtnl lock, and answers with a fixed length. Changes nothing.
  */
 #include "overtap.h"
 
@@ -44,7 +43,7 @@ int ot_link_look(const char *ifname, struct ot_link *link) {
 int ot_link_state(const char *netns, const char *ifname, struct ot_link *link, struct ot_fault *fault) {
   int home;
   if (ot_netns_enter(netns, &home, fault) < 0) {
-    /* A namespace that was unmounted while its file stayed is an ordinary empty file. */
+    /* The file of an unmounted namespace is an ordinary empty file. */
     bool gone = fault->number == ENOENT || (fault->number == EINVAL && !strcmp(fault->syscall, "setns"));
     return gone ? 0 : -1;
   }

@@ -1,11 +1,10 @@
 /*
- * Consecutive segments of a TCP flow on their way to one TAP become one write, as a NIC's GRO would hand them up. The
- * rules are those of tcp_gro_receive and inet_gro_receive in the kernel; what they ask is that splitting gives back the
- * very same segments.
+ * GRO towards TAPs: consecutive segments of a TCP flow become one write. The rules are those of tcp_gro_receive and
+ * inet_gro_receive in the kernel: segmenting the result gives back identical segments.
  *
- * Merges are open within one call only: up to OT_TAP_MERGES for each TAP, in a list by first arrival. A frame that does
- * not continue its flow's merge has it written first, so no frame overtakes another of its flow. Headers are patched in
- * a copy, never in the arena, where several commands may share the frame. The payload is not copied.
+ * Merges live within one call: up to OT_TAP_MERGES per TAP, in a list by first arrival. A frame that does not continue
+ * its flow's merge flushes it first, so no frame overtakes another of its flow. Headers are patched in a copy, never in
+ * the arena, where several commands may share the frame. The payload is not copied.
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -35,7 +34,7 @@ struct segment {
 };
 
 struct ot_merge {
-  int32_t next;          /* in the list of its TAP, or of those that are free */
+  int32_t next;          /* in the list of its TAP, or in the free list */
   int32_t first, last;   /* commands of its members */
   uint32_t count, bytes; /* members, and bytes of payload in all */
   bool fixed_id;
@@ -45,7 +44,7 @@ struct ot_merge {
 
 enum frame_kind {
   OTHER, /* belongs to no TCP flow */
-  ALONE, /* may be part of any flow: a fragment, or nothing that can be told */
+  ALONE, /* may be part of any flow: a fragment, or unparsable */
   FLOW,  /* of a TCP flow, but no member of a merge */
   MEMBER
 };
@@ -66,7 +65,9 @@ static uint32_t long_at(const uint8_t *bytes) {
   return ntohl(value);
 }
 
-/* Superframes, other offloads and tags that are not there are left as they are. */
+/*
+ * Whether the command's offload and tag words allow merging: no superframe, no other offload, no pop of a missing tag.
+ */
 static bool offload_allows(const int32_t *tx, const struct ot_headers *headers) {
   int32_t operation = tx[TX_TAG] & TAG_REPLACE;
   if ((operation == TAG_POP || operation == TAG_REPLACE) && !headers->tagged) return false;
@@ -104,14 +105,14 @@ static bool same_flow(const struct segment *a, const struct segment *b) {
   return !memcmp(a->frame + a->l3 + addresses, b->frame + b->l3 + addresses, a->v6 ? 32 : 8);
 }
 
-/* IP headers that differ in nothing but length, checksum and, as counted below, the identification. */
+/* Equal IP headers but for length, checksum and identification (id_continues). */
 static bool same_ip(const struct segment *a, const struct segment *b) {
   const uint8_t *x = a->frame + a->l3, *y = b->frame + b->l3;
   if (a->v6) return !memcmp(x, y, 4) && x[6] == y[6] && x[7] == y[7];
   return x[1] == y[1] && x[6] == y[6] && x[7] == y[7] && x[8] == y[8];
 }
 
-/* Data offset, flags but FIN and PSH, window, acknowledgement, urgent pointer and options. */
+/* Equal data offset, flags (but FIN and PSH), window, acknowledgement, urgent pointer and options. */
 static bool same_tcp(const struct segment *a, const struct segment *b) {
   const uint8_t *x = a->frame + a->l4, *y = b->frame + b->l4;
   uint32_t size = a->payload - a->l4;
@@ -119,7 +120,7 @@ static bool same_tcp(const struct segment *a, const struct segment *b) {
          !memcmp(x + 18, y + 18, 2) && !memcmp(x + 20, y + 20, size - 20);
 }
 
-/* IPv4: one more for each segment, or, where DF says that it is not looked at, always the same (RFC 6864). */
+/* The IPv4 identification rises by one with each segment or, where DF is set, may be constant (RFC 6864). */
 static bool id_continues(struct ot_merge *merge, const struct segment *segment) {
   if (segment->v6) return true;
   uint16_t step = (uint16_t)(segment->id - merge->head.id);
@@ -137,7 +138,7 @@ static bool continues(struct ot_merge *merge, const struct segment *segment) {
          id_continues(merge, segment);
 }
 
-/* A checksum that is wrong must stay wrong. One that the sender left to a NIC (NEEDS_CSUM) is the sender's promise. */
+/* A wrong checksum must stay wrong. A partial one (NEEDS_CSUM) is taken on trust. */
 static bool is_sound(struct ot_nic *nic, const struct segment *segment) {
   const uint8_t *ip = segment->frame + segment->l3;
   if (!segment->v6 && ot_sum(ip, segment->l4 - segment->l3) != 0xffff) return false;
@@ -149,11 +150,14 @@ static bool is_sound(struct ot_nic *nic, const struct segment *segment) {
 
 /* ---- Writing ---- */
 
-/* The first member's headers, tag operation carried out, now speaking of the whole. Returns their length. */
+/*
+ * Writes the headers of the merged frame: the first member's, tag operation applied, lengths updated. Returns their
+ * length.
+ */
 static uint32_t stamp(const struct ot_merge *merge, uint8_t *headers, struct ot_vnet *vnet) {
   const struct segment *head = &merge->head;
   uint32_t length = ot_copy_headers(head->tx, head->frame, head->payload, headers);
-  /* What the tag operation moves; unsigned, and so added to an offset first of all. */
+  /* Bytes added or removed by the tag operation, modulo 2^32: add it to an offset before comparing. */
   uint32_t shift = length - head->payload, l3 = head->l3 + shift, l4 = head->l4 + shift;
   uint8_t *ip = headers + l3, *tcp = headers + l4;
   uint32_t tcp_length = head->payload - head->l4 + merge->bytes, total = tcp_length + head->l4 - head->l3;
@@ -200,7 +204,7 @@ static void write_merge(struct ot_nic *nic, const struct ot_port *port, const st
 
 /* ---- The open merges of a TAP ---- */
 
-/* Writes a merge and frees its place; `before` is the one before it in the list, or -1. */
+/* Writes a merge and frees its slot; `before` is its predecessor in the list, or -1. */
 static void close_merge(struct ot_nic *nic, struct ot_port *port, int32_t index, int32_t before) {
   struct ot_merge *merge = &nic->merges[index];
   write_merge(nic, port, merge);
@@ -240,12 +244,11 @@ static bool ends(const struct segment *segment, uint32_t most) {
   return segment->length < most || segment->flags & (FIN | PSH);
 }
 
-/* Adds the segment to its flow's merge. False: it does not continue it. */
+/* Adds a segment to its flow's merge. Returns false when it does not continue it. */
 static bool add(struct ot_nic *nic, struct ot_merge *merge, int32_t at, const struct segment *segment) {
   if (!continues(merge, segment)) return false;
   /*
-   * A frame that stays alone is written as it is, whatever its checksum: the first one is looked at when there is a
-   * second.
+   * A frame that stays alone is written unchanged, so the first checksum is verified only when a second segment comes.
    */
   if (merge->count == 1 && !is_sound(nic, &merge->head)) return false;
   if (!is_sound(nic, segment)) return false;

@@ -1,6 +1,6 @@
 /*
- * Netlink sockets and datagrams. Owns that the kernel alone is heard, that lengths hold, and that waiting has an end;
- * knows no message's content.
+ * Netlink sockets and datagrams. Accepts the kernel as the only sender, checks all lengths and bounds every wait; knows
+ * no message's content.
  */
 #include "netlink.h"
 
@@ -12,12 +12,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Datagrams of other senders that are thrown away at one go, before the time is looked at. */
+/* Datagrams of other senders discarded before the clock is read again. */
 #define MOST_OTHERS 64
 
-/* How often a question is sent whose answer got lost. */
+/* How often a request is sent when its answer is lost. */
 #define MOST_ASKED 3
-/* No errno. */
+/* Not an errno. */
 #define UNANSWERED (-1)
 
 int64_t ot_netlink_now(void) {
@@ -29,7 +29,7 @@ int64_t ot_netlink_now(void) {
 int ot_netlink_socket(int protocol) {
   struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
   int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-  /* netlink_getsockbyportid: to a socket that is connected to another one, ECONNREFUSED. */
+  /* netlink_getsockbyportid: others that send to a connected socket get ECONNREFUSED. */
   if (fd < 0 || connect(fd, (struct sockaddr *)&kernel, sizeof kernel) == 0) return fd;
   int number = errno;
   close(fd);
@@ -37,14 +37,14 @@ int ot_netlink_socket(int protocol) {
   return -1;
 }
 
-/* Whether the kernel has sent it: no other sender has the port id 0. */
+/* Whether the kernel is the sender: only it has port id 0. */
 static bool is_kernel(const struct msghdr *message, bool multicast) {
   const struct sockaddr_nl *from = message->msg_name;
   if (message->msg_namelen < sizeof *from || from->nl_family != AF_NETLINK || from->nl_pid != 0) return false;
   return multicast || from->nl_groups == 0;
 }
 
-/* Takes one datagram off the queue, or looks at it with MSG_PEEK. Returns its whole length; -1: errno. */
+/* Takes one datagram off the queue, or peeks with MSG_PEEK. Returns its full length, or -1 with errno. */
 static ssize_t take(int fd, uint8_t *bytes, size_t size, int flags, bool multicast, bool *kernel) {
   struct sockaddr_nl from = {0};
   struct iovec vector = {.iov_base = bytes, .iov_len = size};
@@ -56,7 +56,7 @@ static ssize_t take(int fd, uint8_t *bytes, size_t size, int flags, bool multica
   return length;
 }
 
-/* Nothing is copied before the sender is known. Returns -1 with EPROTO for what another one has sent. */
+/* Copies nothing before the sender is checked. Returns -1 with EPROTO for another sender than the kernel. */
 static ssize_t take_next(int fd, bool multicast, uint8_t **datagram) {
   bool kernel = false;
   ssize_t length = take(fd, NULL, 0, MSG_PEEK, multicast, &kernel);
@@ -91,7 +91,7 @@ const struct nlmsghdr *ot_netlink_next(struct ot_datagram *rest) {
   const struct nlmsghdr *message = (const struct nlmsghdr *)rest->at;
   if (rest->left < NLMSG_HDRLEN || message->nlmsg_len < NLMSG_HDRLEN || message->nlmsg_len > rest->left) return NULL;
   size_t step = ((size_t)message->nlmsg_len + NLMSG_ALIGNTO - 1) / NLMSG_ALIGNTO * NLMSG_ALIGNTO;
-  if (step > rest->left) step = rest->left; /* the last one needs no padding */
+  if (step > rest->left) step = rest->left; /* the last message needs no padding */
   rest->at += step;
   rest->left -= step;
   return message;
@@ -100,11 +100,11 @@ const struct nlmsghdr *ot_netlink_next(struct ot_datagram *rest) {
 int ot_netlink_error(const struct nlmsghdr *message) {
   int32_t number = 0;
   if (ot_netlink_payload(message) >= sizeof number) memcpy(&number, NLMSG_DATA(message), sizeof number);
-  /* Negative from the kernel; what is out of range is no errno. */
+  /* The kernel sends it negated; values out of range are invalid. */
   return number < 0 && number > -4096 ? -number : number ? EPROTO : 0;
 }
 
-/* Another one for each question of a socket, so that an answer which comes late is not taken for the next one's. */
+/* A new sequence number for each request, so that a late answer is not taken for the next one's. */
 static uint32_t next_sequence(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

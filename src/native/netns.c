@@ -12,13 +12,10 @@
 #include <unistd.h>
 
 #define OWN "/proc/thread-self/ns/net"
-/* The way home may fail for want of memory, for a moment. */
+/* setns may fail for lack of memory for a moment. */
 #define MOST_TRIES 100
 
-/*
- * Opened as what it is only when it is a namespace: a path may lead to a device or a FIFO, which an open alone may wake
- * or block on.
- */
+/* First opened with O_PATH: the path may be a device or a FIFO, whose plain open has effects or blocks. */
 int ot_netns_open(const char *path, struct ot_fault *fault) {
   struct statfs system;
   char again[64];
@@ -52,7 +49,7 @@ int ot_netns_move(const char *path, struct ot_fault *fault) {
 int ot_netns_visit(int target, int *home, struct ot_fault *fault) {
   ino_t number = ot_netns_number(target);
   *home = -1;
-  /* To stay takes no right. */
+  /* Staying needs no privilege. */
   if (target < 0 || (number && number == ot_netns_number(-1))) return 0;
   *home = open(OWN, O_RDONLY | O_CLOEXEC);
   if (*home < 0) return ot_fail(fault, errno, "open", "opening the thread's own network namespace");

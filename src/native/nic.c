@@ -1,6 +1,6 @@
 /*
- * The Nic's life and its tables: what is attached at which index. Never moves a frame; never closes a descriptor that
- * was attached.
+ * Creation and end of a Nic, and its tables of attached descriptors. Never moves a frame; never closes an attached
+ * descriptor.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -74,7 +74,7 @@ struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fau
   nic->vnet_size = (uint32_t)options->vnet_size;
   nic->udp_segment = options->udp_segment;
   nic->merge = options->merge;
-  /* With a single CPU no one else could bring anything meanwhile. */
+  /* With a single CPU nothing can arrive while this thread polls. */
   nic->spin_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? (uint64_t)options->spin_us * 1000 : 0;
   nic->event = -1;
   uint32_t places = 64;
@@ -86,7 +86,7 @@ struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fau
   nic->outbox = ot_outbox_create();
   nic->merges = ot_merges_create();
   nic->epoll = epoll_create1(EPOLL_CLOEXEC);
-  /* Whether it works is told by the self-test; here it is done without. */
+  /* The self-test reports whether it works; here a failure only disables it. */
   if (options->tunnel_gso && !(nic->gso_tap = ot_gso_tap_open(options->tunnel_guard, fault)))
     nic->latched |= LATCHED_TUNNEL_GSO;
   if (nic->epoll >= 0 && nic->links && nic->done_at && nic->done_in && nic->outbox && nic->merges) return nic;
@@ -167,7 +167,7 @@ int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_
   return 0;
 }
 
-/* The value of an integer option, or `fallback` where the kernel does not know it. */
+/* The value of an integer socket option, or `fallback` where the kernel does not have it. */
 static int option(int fd, int level, int name, int fallback) {
   int value = fallback;
   socklen_t size = sizeof value;
@@ -175,7 +175,7 @@ static int option(int fd, int level, int name, int fallback) {
 }
 
 int ot_nic_attach_socket(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault) {
-  /* Kernels that have UDP_GRO need not be able to tell whether it is on. */
+  /* Some kernels with UDP_GRO cannot report whether it is on. */
   bool gro = usable(nic, fd, fault) == 0 && option(fd, SOL_UDP, UDP_GRO, 1);
   if (gro && nic->max_frames < OT_TRAIN_IN)
     return ot_fail(fault, EINVAL, "attach", "a socket with UDP_GRO needs a Nic of at least %d frames", OT_TRAIN_IN);
@@ -184,7 +184,7 @@ int ot_nic_attach_socket(struct ot_nic *nic, uint32_t index, int fd, struct ot_f
   return 0;
 }
 
-/* What the datagrams of a sender look like: superframes that go past it are to look the same. */
+/* Reads the header fields of a sender's datagrams: superframes that bypass the socket (gso-tap.c) get the same. */
 static void describe_sender(struct ot_port *sender) {
   int fd = sender->fd;
   bool v6 = sender->family == AF_INET6;
@@ -213,7 +213,7 @@ int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_f
   if (family != AF_INET && family != AF_INET6)
     return ot_fail(fault, EAFNOSUPPORT, "attach", "sender %d is no UDP socket", fd);
   if (place(&nic->senders, index, fd, family, fault) < 0) return -1;
-  /* An old kernel would take the unknown control message and send the train as one datagram. */
+  /* An old kernel would ignore the unknown control message and send the train as one datagram. */
   size = sizeof segment;
   if (nic->udp_segment && getsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment, &size) < 0) {
     nic->udp_segment = false;
@@ -235,7 +235,7 @@ int ot_nic_attach_event(struct ot_nic *nic, int fd, struct ot_fault *fault) {
 void ot_nic_detach(struct ot_nic *nic, struct ot_table *table, uint32_t index) {
   struct ot_port *port = index < OT_MAX_PORTS ? ot_port_at(table, (int32_t)index) : NULL;
   if (!port) return;
-  /* A descriptor that its owner has closed by now has left the wait by itself. */
+  /* A descriptor that its owner has closed has left epoll by itself. */
   if (table != &nic->senders) epoll_ctl(nic->epoll, EPOLL_CTL_DEL, port->fd, NULL);
   port->fd = -1;
 }
@@ -276,7 +276,7 @@ int ot_event_open(struct ot_fault *fault) {
 
 int ot_event_ring(int fd, struct ot_fault *fault) {
   uint64_t one = 1;
-  /* EAGAIN: the counter is full, so the bell has long been rung. */
+  /* EAGAIN: the counter is full, so the event is pending anyway. */
   if (write(fd, &one, sizeof one) < 0 && errno != EAGAIN) return ot_fail(fault, errno, "write", "ringing an event");
   return 0;
 }

@@ -1,7 +1,6 @@
 /*
- * The Nic as its bindings use it: life, attachments, batches in and commands out.
- *
- *   nic.c   its life and its tables      receive.c   takes in a batch      transmit.c   walks the list of commands
+ * The Nic as its bindings use it: creation and attachments (nic.c), receiving a batch (receive.c), executing a list of
+ * commands (transmit.c).
  */
 #ifndef OVERTAP_NIC_H
 #define OVERTAP_NIC_H
@@ -21,7 +20,7 @@ struct ot_nic_options {
 /* ---- nic.c ---- */
 
 struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fault *fault);
-/* Closes the wait, keeps the memory: an open handle still points to it. */
+/* Closes the epoll descriptor and keeps the memory, which an open handle still uses. */
 void ot_nic_close(struct ot_nic *nic);
 void ot_nic_free(struct ot_nic *nic);
 int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_size, struct ot_fault *fault);
@@ -35,12 +34,15 @@ int ot_event_ring(int fd, struct ot_fault *fault);
 
 /* ---- receive.c ---- */
 
-/* Number of frames, or -1 when the Nic is closed or the wait itself failed. */
+/* Returns the number of frames, or -1 when the Nic is closed or epoll fails. */
 int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault);
 
 /* ---- transmit.c ---- */
 
-/* Number of commands that failed. The caller has checked `count` against the ring. */
+/*
+ * Returns the number of failed commands. `count` is within the Nic's capacity: the caller has checked it. `more`:
+ * commands on the same frames follow in another call, which must not complete a checksum a second time.
+ */
 uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more);
 
 #endif

@@ -1,10 +1,9 @@
 /*
- * The addon of overtap: what a network card does, and nothing that a switch decides.
+ * The addon of overtap: the work of a network card, and no decision of a switch.
  *
- * It opens devices (tap.c, tap-change.c, udp.c, packet.c, by way of netns.c, rtnetlink.c and link-state.c) and tries
- * what the kernel can do (self-test.c). A Nic (nic.h) waits for devices and takes in batches, and carries out lists of
- * commands. Only addon.c and bind-*.c speak to JavaScript. There are no mutable globals: the addon may be loaded by any
- * number of threads.
+ * It opens devices (tap.c, tap-change.c, udp.c, packet.c, with netns.c, rtnetlink.c and link-state.c) and tests what
+ * the kernel can do (self-test.c). A Nic (nic.h) waits for devices, receives batches and executes lists of commands.
+ * Only addon.c and bind-*.c call Node's API. There are no mutable globals: any number of threads may load the addon.
  */
 #ifndef OVERTAP_H
 #define OVERTAP_H
@@ -31,33 +30,26 @@
 
 /* Folded ones' complement sum of the bytes, in the byte order in which it is stored. */
 uint16_t ot_sum(const uint8_t *bytes, size_t length);
-/*
- * Folds a sum of 16-bit words: such sums are added up as they are, as long as each part but the last has an even
- * length.
- */
+/* Folds a sum of 16-bit words. Sums of parts can be added when each part but the last has an even length. */
 uint16_t ot_fold(uint64_t sum);
 /*
- * Finishes the checksum at start + offset over [start, length); the field holds the pseudo-header's sum. Bounds are the
- * caller's.
+ * Completes the checksum at start + offset over [start, length); the field holds the pseudo-header's sum. The caller
+ * checks bounds.
  */
 void ot_complete(uint8_t *frame, size_t length, size_t start, size_t offset);
 
 /* ---- netns.c ---- */
 
-/* Opens a namespace's file; EINVAL of `setns`: it is none, and has not been opened. Returns a descriptor, or -1. */
+/* Opens a namespace's file without opening files of other kinds (EINVAL of `setns`). Returns a descriptor, or -1. */
 int ot_netns_open(const char *path, struct ot_fault *fault);
-/* What tells a namespace from others, of its descriptor; -1: the thread's own. 0: not known. */
+/* The inode number that identifies a namespace. `fd` -1: the thread's own. Returns 0 when unknown. */
 ino_t ot_netns_number(int fd);
 /*
- * Moves this thread into the namespace, unless it is there: -1 or an empty path is its own. Sets *home to what
- * ot_netns_leave takes. Returns 0, or -1.
+ * Moves this thread into a namespace; -1 or an empty path: it stays. Sets *home for ot_netns_leave. Returns 0, or -1.
  */
 int ot_netns_visit(int target, int *home, struct ot_fault *fault);
 int ot_netns_enter(const char *path, int *home, struct ot_fault *fault);
-/*
- * Back again, and closes `home`. The process ends if that cannot be done: a thread in the wrong namespace must not go
- * on.
- */
+/* Returns to `home` and closes it. Ends the process on failure: a thread in the wrong namespace must not go on. */
 void ot_netns_leave(int home);
 /* Moves this thread for good. */
 int ot_netns_move(const char *path, struct ot_fault *fault);
@@ -68,7 +60,7 @@ struct ot_link {
   int index;
   unsigned flags;
   unsigned mtu;
-  unsigned gso_segments; /* the most that its stack hands it in one piece; 0: the kernel does not tell */
+  unsigned gso_segments; /* gso_max_segs; 0: not reported by the kernel */
   uint8_t mac[6];
   bool carrier;
   bool promotes;  /* see ot_link_set_promotion */
@@ -83,11 +75,10 @@ struct ot_address {
 };
 
 int ot_netlink_open(struct ot_fault *fault);
-/* A socket that hears of each change of a link. */
+/* A socket that receives link notifications. */
 int ot_netlink_listen(struct ot_fault *fault);
 /*
- * The index of a link of whose change the socket has heard since it was asked last; 0: of none, -1: of more than it
- * could hold.
+ * The index of a changed link from the next notification; 0: no notification is waiting, -1: notifications were lost.
  */
 int ot_link_changed(int listener);
 /* Each returns 0 or an errno. */
@@ -98,9 +89,7 @@ int ot_link_set_mac(int netlink, int index, const uint8_t mac[6]);
 int ot_link_set_name(int netlink, int index, const char *ifname);
 int ot_link_set_netns(int netlink, int index, int netns);
 int ot_link_set_up(int netlink, int index);
-/*
- * Notes down, with the device, that overtap has made it: it may outlive the switch, and be taken over by the next one.
- */
+/* Marks the device as made by overtap, so that the next switch that takes it over may delete it. */
 int ot_link_mark(int netlink, int index);
 /*
  * Whether the further IPv4 addresses of a subnet survive the removal of the first one
@@ -108,20 +97,20 @@ int ot_link_mark(int netlink, int index);
  */
 int ot_link_set_promotion(int netlink, int index, bool on);
 int ot_address_set(int netlink, int index, const struct ot_address *address);
-/* 0, too, when the address is not there. */
+/* Returns 0 also when the address does not exist. */
 int ot_address_remove(int netlink, int index, const struct ot_address *address);
 
 struct ot_route {
   uint32_t device;
   uint8_t type; /* RTN_* */
   uint8_t source[16];
-  bool has_source; /* the address that the kernel would choose, where it may */
-  int hop_family;  /* of the next hop: the gateway, or the destination itself */
+  bool has_source; /* source address chosen by the kernel, if any */
+  int hop_family;  /* next hop: the gateway, or the destination itself */
   uint8_t hop[16];
-  uint32_t mtu, hop_limit; /* that the route or the path has of its own, 0: none */
+  uint32_t mtu, hop_limit; /* of the route or path, 0: none */
 };
 
-/* The kernel's way to a host, as `ip route get` tells it. `source` may be NULL, `device` 0: any. */
+/* Route lookup, as `ip route get`. `source` may be NULL; `device` 0: any. */
 int ot_route_get(int netlink, int family, const void *destination, const void *source, uint32_t device,
                  struct ot_route *route);
 
@@ -138,7 +127,7 @@ int ot_tun_attach(const char *ifname, bool multi_queue, bool vnet_header, struct
 struct ot_tap_options {
   char netns[OT_PATH]; /* empty: the thread's own */
   char ifname[OT_NAME];
-  bool has_mac, mac_if_new; /* a TAP that is taken over keeps its own */
+  bool has_mac, mac_if_new; /* an existing TAP keeps its MAC */
   uint8_t mac[6];
   unsigned mtu; /* 0: as it is */
   struct ot_address addresses[OT_MAX_ADDRESSES];
@@ -158,7 +147,7 @@ struct ot_tap {
   unsigned offload;
   int more[OT_MAX_QUEUES - 1]; /* descriptors of its further queues */
   int more_count;
-  bool taken_over, is_foreign; /* it was there before; and overtap has not made it */
+  bool taken_over, is_foreign; /* it existed before; and was not made by overtap */
   int found_vnet_size;
 };
 
@@ -178,13 +167,13 @@ struct ot_tap_changes {
   int address_count, removed_count;
 };
 
-/* One step after the other, removals before additions; what was done before the step that fails stays done. */
+/* Applies the changes one by one, removals before additions. On failure the earlier ones remain. */
 int ot_tap_change(int fd, const char *netns, struct ot_tap_changes *changes, struct ot_fault *fault);
 int ot_tap_add_addresses(const struct ot_address *addresses, int count, int netlink, const char *name, int index,
                          struct ot_fault *fault);
 /* Whether the device outlives its descriptors, of which this is one. */
 int ot_tap_set_persist(int fd, bool on, struct ot_fault *fault);
-/* Before one that outlives the switch is closed: its next user finds no offloads, and a header of this size. */
+/* Resets a persistent TAP before it is closed: no offloads, and a virtio-net header of this size. */
 void ot_tap_leave(int fd, int vnet_size);
 
 struct ot_tap_state {
@@ -194,8 +183,8 @@ struct ot_tap_state {
 };
 
 /*
- * 1: there, and filled in; 0: the device is gone; -1: fault. `state` tells name, namespace and index as they were seen
- * last; index 0: never.
+ * Returns 1 and fills `state` in; 0: the device is gone; -1: fault. On entry `state` holds the name, namespace and
+ * index last seen; index 0: none.
  */
 int ot_tap_state(int fd, const char *netns, struct ot_tap_state *state, struct ot_fault *fault);
 
@@ -203,7 +192,7 @@ int ot_tap_state(int fd, const char *netns, struct ot_tap_state *state, struct o
 
 /* Index, flags, MTU and MAC of a link of the thread's namespace. Returns 0 or an errno. */
 int ot_link_look(const char *ifname, struct ot_link *link);
-/* 1: there, and filled in; 0: the link or its namespace (empty: the thread's own) is gone; -1: fault. */
+/* Returns 1 and fills `link` in; 0: the link or its namespace (empty: the thread's own) is gone; -1: fault. */
 int ot_link_state(const char *netns, const char *ifname, struct ot_link *link, struct ot_fault *fault);
 
 /* ---- udp.c ---- */
@@ -218,7 +207,7 @@ struct ot_udp_options {
   char group[64]; /* empty: none; otherwise bound to it in place of `local`, and needs `dev` */
   bool gro, reuse_port;
   /* Of senders. */
-  int ttl; /* to single hosts; 0: the route's */
+  int ttl; /* of unicast datagrams; 0: the route's */
   bool df, checksum;
   char multicast_dev[OT_NAME]; /* empty: sends to no group */
   int multicast_ttl;
@@ -226,12 +215,9 @@ struct ot_udp_options {
 
 int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, struct ot_fault *fault);
 int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fault *fault);
-/*
- * Makes a receiving socket one that sends too, or changes how it does; `dev` is where it sends, and takes nothing from
- * what it receives.
- */
+/* Sets a receiving socket up for sending as well. `dev` restricts where it sends, not where it receives. */
 int ot_udp_send_by_receiver(int fd, const struct ot_udp_options *options, struct ot_fault *fault);
-/* Of a group: the MTU of `dev`. */
+/* For a group: the MTU of `dev`. */
 int ot_path_mtu(const char *remote, const char *local, const char *dev, struct ot_fault *fault);
 
 /* ---- self-test.c ---- */
@@ -239,7 +225,7 @@ int ot_path_mtu(const char *remote, const char *local, const char *dev, struct o
 struct ot_trial {
   const char *name;
   bool works;
-  char reason[160]; /* why not, or why it was taken on trust; empty otherwise */
+  char reason[160]; /* why it does not work, or why it is assumed to work untested; empty otherwise */
 };
 
 enum {
@@ -258,10 +244,10 @@ void ot_self_test(struct ot_trial trials[OT_TRIALS]);
 /* ---- packet.c ---- */
 
 int ot_packet_open(const char *netns, const char *ifname, bool promiscuous, struct ot_fault *fault);
-/* Bytes of one frame, its tag put back in; 0: none waiting. */
+/* Returns the length of one frame, 802.1Q tag included; 0: none is waiting. */
 int ot_packet_read(int fd, uint8_t *buffer, size_t length, struct ot_fault *fault);
 int ot_packet_write(int fd, const uint8_t *frame, size_t length, struct ot_fault *fault);
-/* 1: readable (or in error), 0: not within the time. */
+/* Returns 1 when readable or in error, 0 on timeout. */
 int ot_wait_readable(int fd, int timeout_ms, struct ot_fault *fault);
 
 #endif

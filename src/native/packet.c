@@ -1,6 +1,6 @@
 /*
- * Packet sockets, packet(7): one frame in or out at a time, for labs that look at the wire. Never on the path of the
- * switch.
+ * Packet sockets, packet(7): one frame in or out at a time, for labs and tests that observe the wire. Not used by the
+ * data path.
  */
 #include "overtap.h"
 
@@ -40,7 +40,7 @@ static int bind_to(int fd, const char *ifname, bool promiscuous, struct ot_fault
 int ot_packet_open(const char *netns, const char *ifname, bool promiscuous, struct ot_fault *fault) {
   int home;
   if (ot_netns_enter(netns, &home, fault) < 0) return -1;
-  /* Protocol 0 until it is bound, or it would start with the frames of every other interface. */
+  /* Protocol 0 until it is bound: otherwise it would first receive frames of all other interfaces. */
   int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) {
     ot_fail(fault, errno, "socket", "opening a packet socket");
@@ -52,7 +52,7 @@ int ot_packet_open(const char *netns, const char *ifname, bool promiscuous, stru
   return fd;
 }
 
-/* The kernel takes the outer tag out of the frame before it shows it. */
+/* The kernel strips the outer tag into auxiliary data; this puts it back. */
 static size_t put_tag_back(struct msghdr *message, uint8_t *buffer, size_t have, size_t room) {
   for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at; at = CMSG_NXTHDR(message, at)) {
     struct tpacket_auxdata data;

@@ -1,9 +1,9 @@
 /*
- * Takes in one batch: waits, then reads what is ready into the arena, frame behind frame.
+ * Receives one batch: waits, then reads from the ready devices into the arena.
  *
- * The arena: [headers of the sender | room | frame | room | frame ...]. A frame starts two bytes behind a cache line,
- * so that the IP header behind an Ethernet header is aligned, with HEADROOM free bytes before it. Nothing is kept from
- * one batch to the next.
+ * Arena: [encapsulation headers | headroom | frame | headroom | frame ...]. A frame starts two bytes behind a cache
+ * line, so that the IP header behind an Ethernet header is aligned, with HEADROOM free bytes before it. Nothing is kept
+ * from one batch to the next.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,12 +25,12 @@
 
 #define MAX_EVENTS 256
 /*
- * Reads of one device that may fail in a row, each taking one broken frame or error away, before the next device has
- * its turn.
+ * Consecutive failed reads of one device, each of which consumes a broken frame or an error, before the next device is
+ * read.
  */
 #define MAX_MISSES 16
 
-/* Drained: nothing is waiting. Full: the bound was met first. Gone: the device is no more, errno says how. */
+/* Drained: the queue is empty. Full: a bound was reached first. Gone: the device no longer exists; errno tells how. */
 enum outcome { DRAINED, FULL, GONE };
 
 static size_t after(size_t end) { return ((end + HEADROOM + 63) & ~(size_t)63) + 2; }
@@ -62,8 +62,7 @@ static enum outcome take_tap(struct ot_nic *nic, int32_t index, const struct ot_
   while (nic->frames < last && nic->bytes < stop && room_left(nic)) {
     /*
      * The virtio-net header goes into the headroom: one buffer is cheaper for the kernel than two. The bare system call
-     * spares what read(2) does in a process of several threads to be a place of cancellation: a twenty-fifth of a
-     * 64-byte frame's time.
+     * avoids the thread cancellation handling of read(2), 4 % of a 64-byte frame's time.
      */
     uint8_t *start = nic->arena + nic->next - port->vnet_size;
     ssize_t got = syscall(SYS_read, port->fd, start, port->vnet_size + OT_ROOM);
@@ -96,11 +95,11 @@ static void read_source(const struct sockaddr_in6 *source, int32_t *rx) {
     for (int i = 0; i < 4; i++) words[i] = ntohl(words[i]);
   }
   memcpy(rx + RX_ADDRESS, words, sizeof words);
-  /* The port lies at the same place in both families. */
+  /* The port has the same offset in both families. */
   rx[RX_SOURCE_PORT] = ntohs(source->sin6_port);
 }
 
-/* IP_TOS comes as a byte, IPV6_TCLASS and UDP_GRO as an int. */
+/* IP_TOS is a byte, IPV6_TCLASS and UDP_GRO are ints. */
 static int32_t control_value(const struct cmsghdr *at) {
   int32_t value = 0;
   if (at->cmsg_len >= CMSG_LEN(sizeof value)) {
@@ -131,8 +130,8 @@ static void prepare(struct ot_nic *nic, uint32_t i, size_t offset) {
 }
 
 /*
- * How many datagrams to ask for at once: no more than the bounds allow, if they are as long as the last ones were, and
- * no more than there are descriptors for if each is a train: what was taken from the socket has to be handed over.
+ * Number of datagrams for one recvmmsg: as many as the bounds allow at the recent size, and as there are descriptors
+ * for if each is a train. A datagram once received cannot be left for the next batch.
  */
 static uint32_t ask_for(const struct ot_nic *nic, const struct ot_port *port, size_t bytes) {
   size_t fit = (nic->arena_bytes - nic->next) / SLOT_BYTES;
@@ -143,8 +142,7 @@ static uint32_t ask_for(const struct ot_nic *nic, const struct ot_port *port, si
 }
 
 /*
- * One descriptor for each datagram of a train, which lies where it was received. Only before the first of them is there
- * headroom.
+ * Writes one descriptor for each datagram of a train. The payload stays in place, so only the first one has headroom.
  */
 static void describe_train(struct ot_nic *nic, int32_t index, uint32_t message, size_t offset) {
   struct ot_inbox *inbox = &nic->inbox;
@@ -158,7 +156,7 @@ static void describe_train(struct ot_nic *nic, int32_t index, uint32_t message, 
     return;
   }
   if (length > segment) first[RX_LENGTH] = (int32_t)segment;
-  /* No kernel's socket makes longer trains; what a forged one holds beyond is no one's frame. */
+  /* No kernel makes longer trains; the rest of a forged one is ignored. */
   for (int32_t i = 1; i < OT_TRAIN_IN && (size_t)i * segment < length; i++) {
     int32_t *rx = nic->rx + (size_t)nic->frames++ * RX_STRIDE;
     size_t left = length - (size_t)i * segment;
@@ -183,10 +181,7 @@ static enum outcome take_socket(struct ot_nic *nic, int32_t index, struct ot_por
     if (got < 0) {
       if (errno == EAGAIN) return DRAINED;
       if (errno == EBADF || errno == ENOTSOCK) return GONE;
-      /*
-       * An error that a datagram of ours has met (ECONNREFUSED, ENETDOWN ...) is taken away by the very call that
-       * reports it.
-       */
+      /* A pending socket error (ECONNREFUSED, ENETDOWN ...) is cleared by the call that reports it. */
       if (++misses >= MAX_MISSES) return FULL;
       continue;
     }
@@ -203,8 +198,8 @@ static enum outcome take_socket(struct ot_nic *nic, int32_t index, struct ot_por
 }
 
 /*
- * Reports a device once and leaves it alone from then on. With one report a call, a second one waits: its event is
- * still there.
+ * Detaches a lost device and reports it. There is one report per call; a second lost device keeps its event for the
+ * next call.
  */
 static void lose(struct ot_nic *nic, struct ot_table *table, int32_t kind, int32_t index, int number) {
   if (nic->status[STATUS_LOST_KIND]) {
@@ -217,7 +212,7 @@ static void lose(struct ot_nic *nic, struct ot_table *table, int32_t kind, int32
   nic->status[STATUS_LOST_INDEX] = index;
 }
 
-/* One device's turn. True: more is waiting. */
+/* Reads from one device. Returns whether more is waiting. */
 static bool take(struct ot_nic *nic, const struct epoll_event *event, uint32_t most, size_t most_bytes) {
   int32_t index = (int32_t)(event->data.u64 & 0xffffffff), kind = (int32_t)(event->data.u64 >> 32);
   struct ot_table *table = kind == KIND_FRAME ? &nic->taps : &nic->sockets;
@@ -228,7 +223,9 @@ static bool take(struct ot_nic *nic, const struct epoll_event *event, uint32_t m
   if (outcome == GONE) {
     lose(nic, table, kind, index, errno);
   } else if (kind == KIND_FRAME && (event->events & (EPOLLERR | EPOLLHUP))) {
-    /* A TAP is in error only while it is being deleted. Link down is no error: there is just nothing to read. */
+    /*
+     * A TAP reports EPOLLERR only while it is being deleted. A link that is down is no error: there is nothing to read.
+     */
     lose(nic, table, kind, index, ENODEV);
   } else if (kind == KIND_UDP && (event->events & EPOLLERR)) {
     int number;
@@ -244,8 +241,8 @@ static void drain_event(struct ot_nic *nic) {
 }
 
 /*
- * After a batch the next one is often near: looking for it for a while, before going to sleep, spares both the waking
- * and, in a virtual machine, the CPU's way back from its idle state. Whoever else has work gets the CPU in between.
+ * After a batch the next one often follows soon: polling for a while before sleeping saves the wake-up and, in a
+ * virtual machine, the exit from the idle state. sched_yield lets other threads run meanwhile.
  */
 static int wait_for(struct ot_nic *nic, bool busy, struct epoll_event *events, int timeout_ms) {
   if (busy && nic->spin_ns && timeout_ms) {
@@ -267,7 +264,7 @@ int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault) {
   nic->status[STATUS_LATCHED] = nic->latched;
   nic->status[STATUS_TUNNELLED] = (int32_t)(nic->tunnelled & 0x7fffffff);
   nic->latched = 0;
-  /* Whatever the last call of a batch announced, which may have had no command to follow with. */
+  /* The last call of a batch may have announced more commands without any following. */
   nic->mid_batch = false;
   nic->frames = 0;
   nic->bytes = 0;
@@ -282,7 +279,10 @@ int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault) {
     else events[devices++] = events[i];
   }
   if (!devices) return 0;
-  /* First a fair share for each, another one first every time; then what is left for those that have more. */
+  /*
+   * First pass: an equal share for each device, starting with another one each time. Second pass: the rest of the
+   * batch.
+   */
   uint32_t share = nic->max_frames / (uint32_t)devices + 1;
   size_t share_bytes = nic->batch_bytes / (size_t)devices + 1;
   uint32_t start = nic->turn++ % (uint32_t)devices;

@@ -1,6 +1,6 @@
 /*
- * Links, addresses and routes by rtnetlink(7), in the namespace the socket was opened in. One request at a time, each
- * waits for its answer.
+ * Links, addresses and routes by rtnetlink(7), in the namespace where the socket was opened. One request at a time;
+ * each waits for its answer.
  */
 #include "netlink.h"
 #include "overtap.h"
@@ -27,10 +27,10 @@
 #define IFA_F_NODAD 0x02
 #endif
 
-/* Notices that are read at one go: whoever changes links without end is not to hold the reader up. */
+/* Notifications read per call, so that a stream of them does not hold the reader up. */
 #define MOST_NOTICES 256
 
-/* The alias, ip-link(8), of a TAP that overtap has made and that outlives it. */
+/* The alias (ip-link(8)) that marks persistent TAPs made by overtap. */
 static const char MARK[] = "overtap";
 
 struct request {
@@ -51,14 +51,14 @@ int ot_netlink_open(struct ot_fault *fault) {
 
 int ot_netlink_listen(struct ot_fault *fault) {
   int group = RTNLGRP_LINK, fd = ot_netlink_open(fault);
-  /* A socket that is connected has an address and cannot be bound any more. */
+  /* A connected socket has an address and cannot be bound again: groups are joined by option. */
   if (fd < 0 || setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0) return fd;
   ot_fail(fault, errno, "setsockopt", "listening for changes of links");
   close(fd);
   return -1;
 }
 
-/* The index that a notice tells of, or 0. */
+/* The link's index in a notification, or 0. */
 static int read_notice(const uint8_t *bytes, size_t length) {
   struct ot_datagram rest = {.at = bytes, .left = length};
   struct ifinfomsg link;
@@ -91,16 +91,14 @@ static void add(struct request *request, int type, const void *data, size_t leng
   request->header.nlmsg_len = NLMSG_ALIGN(request->header.nlmsg_len) + (uint32_t)RTA_ALIGN(attribute->rta_len);
 }
 
-/*
- * The attributes behind a message's own fixed part, and how many bytes they have; NULL: it is shorter than that part.
- */
+/* The attributes behind a message's fixed part, and their length; NULL: the message is shorter than that part. */
 static const struct rtattr *attributes(const struct nlmsghdr *message, size_t fixed, int *left) {
   size_t payload = ot_netlink_payload(message), from = NLMSG_ALIGN(fixed);
   *left = payload > from && payload - from <= INT32_MAX ? (int)(payload - from) : 0;
   return payload < fixed ? NULL : (const struct rtattr *)((const uint8_t *)NLMSG_DATA(message) + from);
 }
 
-/* IFLA_AF_SPEC: one attribute a family; IPv4's holds its settings as one array of words. */
+/* IFLA_AF_SPEC has one attribute per family; IPv4's holds the settings as an array of words. */
 static void read_families(const struct rtattr *families, struct ot_link *link) {
   int left = (int)RTA_PAYLOAD(families);
   for (const struct rtattr *family = RTA_DATA(families); RTA_OK(family, left); family = RTA_NEXT(family, left)) {
@@ -115,7 +113,7 @@ static void read_families(const struct rtattr *families, struct ot_link *link) {
   }
 }
 
-/* With a zero byte at its end, or without. */
+/* With or without a terminating zero. */
 static bool is_mark(const void *alias, size_t length) {
   return (length == sizeof MARK || length == sizeof MARK - 1) && !memcmp(alias, MARK, length);
 }
@@ -129,7 +127,7 @@ static int read_link(const struct nlmsghdr *message, void *answer) {
   memset(link, 0, sizeof *link);
   link->index = info->ifi_index;
   link->flags = info->ifi_flags;
-  /* A kernel that does not tell the carrier tells IFF_RUNNING. */
+  /* Where the carrier is not reported, IFF_RUNNING stands for it. */
   link->carrier = (info->ifi_flags & IFF_RUNNING) != 0;
   for (const struct rtattr *at = first; RTA_OK(at, left); at = RTA_NEXT(at, left)) {
     size_t length = RTA_PAYLOAD(at);
@@ -234,7 +232,7 @@ static int address_request(int netlink, int type, int flags, int index, const st
   request.address.ifa_family = (uint8_t)address->family;
   request.address.ifa_prefixlen = (uint8_t)address->prefix;
   request.address.ifa_index = (uint32_t)index;
-  /* The guest's addresses are given by the operator: to probe for duplicates would only hold back its first second. */
+  /* The operator chose the address: duplicate address detection would only delay the guest by a second. */
   if (address->family == AF_INET6) request.address.ifa_flags = IFA_F_NODAD;
   size_t length = address->family == AF_INET6 ? 16 : 4;
   add(&request, IFA_LOCAL, address->bytes, length);
@@ -243,13 +241,13 @@ static int address_request(int netlink, int type, int flags, int index, const st
 }
 
 int ot_address_set(int netlink, int index, const struct ot_address *address) {
-  /* An address that is there already, as on a TAP taken over, is no error. */
+  /* An existing address, as on a TAP that is taken over, is no error. */
   return address_request(netlink, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, address);
 }
 
 int ot_address_remove(int netlink, int index, const struct ot_address *address) {
   int number = address_request(netlink, RTM_DELADDR, 0, index, address);
-  /* Not there is what was asked for. ENXIO: the device has no IPv6 at all. */
+  /* A missing address is success. ENXIO: the device has no IPv6. */
   return number == EADDRNOTAVAIL || number == ENXIO ? 0 : number;
 }
 
@@ -268,7 +266,7 @@ static void read_metrics(const struct rtattr *metrics, struct ot_route *route) {
   }
 }
 
-/* The next hop is the destination unless a gateway is named, which may be of the other family (RTA_VIA). */
+/* The next hop is the destination unless there is a gateway, possibly of the other family (RTA_VIA). */
 static int read_route(const struct nlmsghdr *message, void *answer) {
   int left;
   const struct rtattr *first = attributes(message, sizeof(struct rtmsg), &left);
@@ -282,7 +280,7 @@ static int read_route(const struct nlmsghdr *message, void *answer) {
     size_t length = RTA_PAYLOAD(at);
     if (at->rta_type == RTA_OIF && length >= 4) memcpy(&route->device, data, 4);
     if (at->rta_type == RTA_GATEWAY && length >= size) set_hop(route, info->rtm_family, data);
-    /* IPv4 by way of IPv6 is the only kind there is. */
+    /* The only kind is an IPv6 gateway of an IPv4 route. */
     if (at->rta_type == RTA_VIA && length >= 2 + 16) set_hop(route, AF_INET6, data + 2);
     if (at->rta_type == RTA_METRICS) read_metrics(at, route);
     if (at->rta_type != RTA_PREFSRC || length < size) continue;

@@ -1,6 +1,6 @@
 /*
- * What this kernel can do, found out by doing it: a train over the loopback, and a TAP that lives for a moment. Owns
- * the trials; decides nothing: whoever asks switches off what does not work.
+ * Tests what this kernel can do: a train over the loopback, and a temporary TAP. Decides nothing: the caller disables
+ * what does not work.
  */
 #include "gso-tap.h"
 
@@ -41,7 +41,7 @@ static void because(struct ot_trial *trial, const char *what, int number) {
 
 static int set(int fd, int level, int option, int value) { return setsockopt(fd, level, option, &value, sizeof value); }
 
-/* Bytes of the next message and, in *segment, its UDP_GRO; -1: none came. */
+/* Returns the length of the next message and, in *segment, its UDP_GRO size; -1: none arrived. */
 static ssize_t take(int fd, int *segment) {
   _Alignas(struct cmsghdr) uint8_t control[128];
   uint8_t bytes[TRAIN * 2];
@@ -58,13 +58,14 @@ static ssize_t take(int fd, int *segment) {
   return got;
 }
 
-/* The two sockets are bound to the loopback, `out` is connected to `in` and makes trains. */
+/* Both sockets are bound to the loopback; `out` is connected to `in` and sends trains. */
 static void try_train(int in, int out, struct ot_trial *segments, struct ot_trial *gro) {
   uint8_t bytes[TRAIN] = {0};
   int segment, number = send(out, bytes, TRAIN, MSG_DONTWAIT) == TRAIN ? 0 : errno;
   ssize_t got = number ? -1 : take(in, &segment);
   /*
-   * What a lone datagram does not do either says nothing of trains: the loopback is down, or a firewall is in the way.
+   * When a single datagram does not arrive either, the loopback is down or a firewall drops it: that says nothing about
+   * trains.
    */
   if (got < 0 &&
       (set(out, SOL_UDP, UDP_SEGMENT, 0) < 0 || send(out, bytes, 1, MSG_DONTWAIT) != 1 || take(in, &segment) != 1)) {
@@ -122,7 +123,9 @@ static void try_tap(struct ot_trial *header, struct ot_trial *tso, struct ot_tri
   if (fd >= 0) close(fd);
 }
 
-/* Where its frames go is seen only when there are some: one that is not taken leaves by the socket (gso-tap.c). */
+/*
+ * Delivery cannot be tested without traffic: a superframe that the TAP refuses is sent through the socket (gso-tap.c).
+ */
 static void try_tunnel(struct ot_trial *tunnel_gso) {
   struct ot_fault fault;
   struct ot_gso_tap *gso_tap = ot_gso_tap_open(true, &fault);

@@ -1,7 +1,7 @@
 /*
- * A superframe's segments, as a NIC with TSO makes them (tcp_gso_segment, __udp_gso_segment and inet_gso_segment in the
- * kernel): headers copied and stamped for each, payload left where it is. Owns what differs between segments; sends
- * nothing, and never writes to the frame.
+ * Segmentation of a superframe, as a NIC with TSO does it (tcp_gso_segment, __udp_gso_segment and inet_gso_segment in
+ * the kernel): headers are copied and stamped for each segment, the payload stays in place. Sends nothing and never
+ * writes to the frame.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #define PSH 0x08
 #define CWR 0x80
 
-/* The kind of headers that the segmentation type speaks of. */
+/* Whether the headers are those that the GSO type names. */
 static bool type_fits(uint32_t type, const struct ot_headers *headers) {
   if (headers->fragment) return false;
   if (type == VNET_GSO_TCPV4) return headers->family == 4 && headers->protocol == OT_TCP;
@@ -21,7 +21,7 @@ static bool type_fits(uint32_t type, const struct ot_headers *headers) {
   return type == VNET_GSO_UDP_L4 && headers->family && headers->protocol == OT_UDP_PROTOCOL;
 }
 
-/* Where the payload begins in the arena's frame, or 0: the offload header does not fit the frame. */
+/* Offset of the payload in the frame, or 0 when the offload words do not fit the frame. */
 static uint32_t find_payload(const int32_t *tx, const uint8_t *frame, struct ot_headers *headers) {
   uint32_t length = (uint32_t)tx[TX_LENGTH];
   if (!ot_parse(frame, length, headers) || !type_fits(ot_gso_type(tx), headers) || headers->end != length) return 0;
@@ -31,7 +31,7 @@ static uint32_t find_payload(const int32_t *tx, const uint8_t *frame, struct ot_
   uint32_t size = tcp ? ot_tcp_length(frame, headers->l4, length) : headers->l4 + 8 <= length ? 8 : 0;
   bool open = tx[TX_VNET] & VNET_NEEDS_CSUM;
   if (open && (ot_csum_start(tx) != headers->l4 || ot_csum_offset(tx) != (tcp ? 16 : 6))) return 0;
-  /* Only the guest knows which addresses such a checksum is to cover: they are in the sum that it left. */
+  /* Only the guest knows which addresses this checksum covers: they are in the partial sum. */
   if (headers->routed && !open) return 0;
   return size ? headers->l4 + size : 0;
 }
@@ -40,7 +40,7 @@ static void prepare_sums(struct ot_split *split, const struct ot_headers *header
   uint8_t *ip = split->headers + split->l3, *l4 = split->headers + split->l4;
   uint16_t open;
   memcpy(&open, l4 + split->checksum, 2);
-  /* Sums are added up in the order of the bytes in memory, so ~x takes x away. */
+  /* Sums are in memory byte order, so adding ~x subtracts x. */
   uint64_t pseudo = ot_pseudo_sum(ip, headers->family, headers->protocol);
   if (headers->routed) pseudo = (uint64_t)open + (uint16_t)~htons((uint16_t)(headers->end - headers->l4));
   ot_put_word(l4 + split->checksum, 0);

@@ -1,6 +1,6 @@
 /*
- * TAPs that are open, wherever they are now: renamed or moved to another namespace, a device is the same, and its
- * descriptor says where it is. Owns the changes of their NICs and the look at their state.
+ * Open TAPs, followed by their descriptor, which tells the present name and namespace of a renamed or moved device.
+ * Owns changes of their NICs and queries of their state.
  */
 #include "overtap.h"
 
@@ -15,7 +15,7 @@
 #define TUNGETDEVNETNS _IO('T', 227)
 #endif
 
-/* Whoever renames and moves a device without end is not followed without end. */
+/* Bounds following a device that is renamed or moved again and again. */
 #define MOST_TRIES 5
 
 /* Where a device is. */
@@ -33,7 +33,10 @@ static int name_of(int fd, char ifname[OT_NAME]) {
   return 0;
 }
 
-/* `netns`: where it was opened, which kernels before 5.2 do not tell. Returns 0, or an errno; EBADFD: it is gone. */
+/*
+ * `netns` is where the TAP was opened, for kernels before 5.2, which do not tell. Returns 0 or an errno; EBADFD: the
+ * device is gone.
+ */
 static int find(int fd, const char *netns, struct place *place, struct ot_fault *fault) {
   int number = name_of(fd, place->ifname);
   if (number) return ot_fail(fault, number, "TUNGETIFF", "looking for a TAP"), number;
@@ -45,10 +48,10 @@ static int find(int fd, const char *netns, struct place *place, struct ot_fault 
   return place->netns < 0 ? fault->number : 0;
 }
 
-/* What is done where the device is. Returns 0, -1, or ENODEV: it is not there any more. */
+/* Work done in the device's namespace. Returns 0, -1, or ENODEV when the device has moved away. */
 typedef int work(int fd, const struct place *place, void *with, struct ot_fault *fault);
 
-/* Whether it was done to this very device: another one may have got its name meanwhile. */
+/* Whether the device still has this name: another one may have got it meanwhile. */
 static bool has_stayed(int fd, const struct place *place) {
   char ifname[OT_NAME];
   return name_of(fd, ifname) == 0 && !strcmp(ifname, place->ifname);
@@ -63,7 +66,7 @@ static int do_there(int fd, const struct place *place, work *action, void *with,
 }
 
 /*
- * Does it where the device is now, and once more when it has gone elsewhere meanwhile. Returns 0, or -1; EBADFD: it is
+ * Does the work in the device's namespace, again when it has moved meanwhile. Returns 0, or -1; EBADFD: the device is
  * gone.
  */
 static int follow(int fd, const char *netns, work *action, void *with, struct ot_fault *fault) {
@@ -90,9 +93,8 @@ static int look(int fd, const struct place *place, void *with, struct ot_fault *
 }
 
 /*
- * Whether the device is as it was seen last: a device keeps its index as long as it stays in its namespace, and another
- * one of its name has another index. Asks the namespace alone: a descriptor answers only when nobody changes any link
- * of the host (rtnl), which may take long.
+ * Whether name, namespace and index are as last seen: a device keeps its index within a namespace, and another one with
+ * its name has another index. Asks the namespace and not the descriptor, whose ioctl waits for the rtnl lock.
  */
 static bool is_as_seen(const char *netns, struct ot_tap_state *state) {
   struct ot_fault fault;
@@ -122,7 +124,7 @@ struct queue {
 static int open_queue(int fd, const struct place *place, void *with, struct ot_fault *fault) {
   struct queue *queue = with;
   struct ot_link link;
-  /* TUNSETIFF would make what is not there. */
+  /* TUNSETIFF would create a missing device. */
   int number = ot_link_look(place->ifname, &link);
   if (number == ENODEV) return ENODEV;
   if (number) return ot_fail(fault, number, "ioctl", "looking for %s", place->ifname);
@@ -133,7 +135,7 @@ static int open_queue(int fd, const struct place *place, void *with, struct ot_f
   return ENODEV;
 }
 
-/* The offloads and the header's size are the device's, so a further queue has them already. */
+/* Offloads and header size belong to the device, so a further queue has them already. */
 int ot_tap_open_queue(int fd, const char *netns, bool vnet_header, struct ot_fault *fault) {
   struct queue queue = {.vnet_header = vnet_header};
   return follow(fd, netns, open_queue, &queue, fault) == 0 ? queue.fd : -1;
@@ -146,7 +148,7 @@ int ot_tap_set_persist(int fd, bool on, struct ot_fault *fault) {
 
 void ot_tap_leave(int fd, int vnet_size) {
   /*
-   * A next reader without a virtio-net header could not be told what its frames lack; one with it asks for offloads
+   * The next user may not use a virtio-net header, and then must not get partial checksums; one that does sets offloads
    * itself.
    */
   if (ioctl(fd, TUNSETOFFLOAD, 0ul) == 0 && vnet_size) (void)!ioctl(fd, TUNSETVNETHDRSZ, &vnet_size);
@@ -166,8 +168,8 @@ int ot_tap_add_addresses(const struct ot_address *addresses, int count, int netl
 }
 
 /*
- * With the first address of an IPv4 subnet the kernel takes away all others of that subnet, unless it is told to
- * promote the next. The setting is the guest's own and is put back.
+ * Removing the first address of an IPv4 subnet removes the others too, unless promote_secondaries is set. The guest's
+ * setting is restored afterwards.
  */
 static int remove_addresses(const struct ot_tap_changes *changes, int netlink, const char *name,
                             const struct ot_link *link, struct ot_fault *fault) {
@@ -191,15 +193,13 @@ static int change_link(const struct ot_tap_changes *changes, int netlink, const 
   int number = 0;
   if (changes->mtu && (number = ot_link_set_mtu(netlink, link->index, changes->mtu)))
     return ot_fail(fault, number, "RTM_SETLINK", "setting the MTU of %s to %u", name, changes->mtu);
-  /* Superframes that fit one send are faster, no more: a kernel may refuse. */
+  /* Only for speed: superframes then fit one send. A kernel may refuse. */
   if (changes->gso_segments) ot_link_set_gso_segments(netlink, link->index, changes->gso_segments);
   if (changes->mark) ot_link_mark(netlink, link->index);
-  /* A TAP takes it while it is up (IFF_LIVE_ADDR_CHANGE). */
+  /* A TAP allows this while it is up (IFF_LIVE_ADDR_CHANGE). */
   if (changes->has_mac && (number = ot_link_set_mac(netlink, link->index, changes->mac)))
     return ot_fail(fault, number, "RTM_SETLINK", "setting the MAC address of %s", name);
-  /*
-   * First: IPv6 knows one prefix length an address, so that a new one would be lost on an address that is still there.
-   */
+  /* Removals first: IPv6 keeps one prefix length per address, and would ignore a new one on an existing address. */
   if (remove_addresses(changes, netlink, name, link, fault) < 0) return -1;
   return ot_tap_add_addresses(changes->addresses, changes->address_count, netlink, name, link->index, fault);
 }
@@ -213,7 +213,7 @@ static int change(int fd, const struct place *place, void *with, struct ot_fault
   else if (number) result = ot_fail(fault, number, "RTM_GETLINK", "looking for %s", place->ifname);
   else result = change_link(with, netlink, place->ifname, &link, fault);
   close(netlink);
-  /* By its index it was changed, or is not there any more: each of the steps may be taken again. */
+  /* ENODEV: the device has moved away. All steps may be repeated. */
   return result < 0 && fault->number == ENODEV ? ENODEV : result;
 }
 

@@ -1,11 +1,11 @@
 /*
- * TAP devices (Documentation/networking/tuntap.rst). Owns their creation, and how one that is there is taken over; what
- * is done to one that is open is in tap-change.c. Never reads or writes a frame.
+ * TAP devices (Documentation/networking/tuntap.rst): creation, and taking over an existing one. tap-change.c handles
+ * open ones. Never reads or writes a frame.
  *
- * A descriptor of /dev/net/tun belongs to the namespace it was opened in, and holds that namespace in being. A
- * new TAP for another namespace is therefore made in our own, moved there and given its name there: else a
- * namespace that its owner deletes would live on, and the switch would never learn of it. Only a persistent
- * TAP that is taken over has to be opened inside its namespace.
+ * A descriptor of /dev/net/tun belongs to the namespace where it was opened, and keeps that namespace alive. A new TAP
+ * for another namespace is therefore made in our own, moved, and renamed there: otherwise a namespace deleted by its
+ * owner would live on, and the switch would not notice. Only a persistent TAP that is taken over has to be opened
+ * inside its namespace.
  */
 #include "overtap.h"
 
@@ -24,7 +24,7 @@
 #define TUN_F_USO6 0x40
 #endif
 
-/* The kernel may know fewer offloads than asked for. Returns those it accepted, or -1. */
+/* Sets the offloads that the kernel supports. Returns those, or -1. */
 static int set_offload(int fd, unsigned wanted, struct ot_fault *fault) {
   const unsigned allowed[] = {~0u, ~(unsigned)(TUN_F_USO4 | TUN_F_USO6), TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6,
                               TUN_F_CSUM, 0};
@@ -36,17 +36,14 @@ static int set_offload(int fd, unsigned wanted, struct ot_fault *fault) {
   return ot_fail(fault, errno, "TUNSETOFFLOAD", "setting the offloads of the TAP");
 }
 
-/* What is there, as it was found: nobody has it open, so it is persistent. */
+/* Notes the state of an existing TAP. No process has it open, so it is persistent. */
 static void note_found(int fd, const struct ot_link *link, struct ot_tap *tap) {
   tap->taken_over = true;
   tap->is_foreign = !link->is_marked;
   if (ioctl(fd, TUNGETVNETHDRSZ, &tap->found_vnet_size) < 0) tap->found_vnet_size = VNET_HEADER_SIZE;
 }
 
-/*
- * In the namespace of the TAP: takes over what is there. Returns its descriptor, -1 on failure, -2 when there is
- * nothing.
- */
+/* Takes over an existing TAP, in its namespace. Returns its descriptor, -1 on failure, -2 when there is none. */
 static int take_over(const struct ot_tap_options *options, int netlink, struct ot_tap *tap, struct ot_fault *fault) {
   struct ot_link link;
   int number = ot_link_get(netlink, options->ifname, &link);
@@ -62,8 +59,8 @@ static int take_over(const struct ot_tap_options *options, int netlink, struct o
     return -1;
   }
   /*
-   * A TAP of several queues lets a second process in, which would get a part of the frames. Its carrier tells that it
-   * has a user.
+   * A multi-queue TAP lets a second process attach, which would get part of the frames. Carrier on means that it is in
+   * use.
    */
   if (link.carrier) {
     close(fd);
@@ -84,10 +81,11 @@ static int set_attributes(const struct ot_tap_options *options, int netlink, str
   bool has_mac = options->has_mac && !(options->mac_if_new && tap->taken_over);
   if (has_mac && memcmp(options->mac, link.mac, 6) && (number = ot_link_set_mac(netlink, link.index, options->mac)))
     return ot_fail(fault, number, "RTM_SETLINK", "setting the MAC address of %s", name);
-  /* Superframes that fit one send are faster, no more: a kernel may refuse. */
+  /* Only for speed: superframes then fit one send. A kernel may refuse. */
   if (options->gso_segments) ot_link_set_gso_segments(netlink, link.index, options->gso_segments);
   /*
-   * Without the mark, which some kernels' policy may refuse, it is somebody else's for the next switch: it will stay.
+   * The mark may be refused by a security policy; the next switch then treats the TAP as foreign and leaves it
+   * persistent.
    */
   if (options->persist && !tap->taken_over) ot_link_mark(netlink, link.index);
   if (ot_tap_add_addresses(options->addresses, options->address_count, netlink, name, link.index, fault) < 0) return -1;
@@ -100,7 +98,7 @@ static int set_attributes(const struct ot_tap_options *options, int netlink, str
   return 0;
 }
 
-/* In the namespace that the device is in now: the rest of its queues. */
+/* Opens the other queues, in the device's present namespace. */
 static int open_queues(const struct ot_tap_options *options, const char *name, struct ot_tap *tap,
                        struct ot_fault *fault) {
   while (tap->more_count < options->queues - 1) {
@@ -111,7 +109,7 @@ static int open_queues(const struct ot_tap_options *options, const char *name, s
   return 0;
 }
 
-/* In our own namespace: a TAP under a name that no one else has. */
+/* Makes a TAP in our own namespace, under a random name. */
 static int make_here(const struct ot_tap_options *options, char *name, struct ot_fault *fault) {
   uint32_t random = 0;
   if (getrandom(&random, sizeof random, 0) != sizeof random)
@@ -143,7 +141,7 @@ static int move_there(const char *name, const char *netns, struct ot_fault *faul
   return result;
 }
 
-/* In the namespace of the TAP: the name it came with becomes the one it is to have. */
+/* Renames a TAP, in its namespace. */
 static int name_it(const char *from, const char *to, int netlink, struct ot_fault *fault) {
   struct ot_link link;
   int number = ot_link_get(netlink, from, &link);
@@ -154,7 +152,7 @@ static int name_it(const char *from, const char *to, int netlink, struct ot_faul
 }
 
 /*
- * One visit to the namespace: takes over what is there, or names the TAP that was `moved` there; then sets its
+ * Inside the namespace: takes over an existing TAP, or renames the one that was `moved` there; then sets its
  * attributes. Returns 0, -1, or 1 when there is nothing to take over.
  */
 static int visit(const struct ot_tap_options *options, const char *moved, int *fd, struct ot_tap *tap,
@@ -167,7 +165,7 @@ static int visit(const struct ot_tap_options *options, const char *moved, int *f
       result = name_it(moved, options->ifname, netlink, fault);
     } else {
       *fd = take_over(options, netlink, tap, fault);
-      /* Without a namespace of its own the TAP is simply made here. */
+      /* Without a namespace of its own the TAP is made here. */
       if (*fd == -2 && !options->netns[0])
         *fd = ot_tun_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
       result = *fd == -2 ? 1 : *fd < 0 ? -1 : open_queues(options, options->ifname, tap, fault);
@@ -183,12 +181,12 @@ static int finish(const struct ot_tap_options *options, struct ot_tap *tap, stru
   int size = options->vnet_header ? VNET_HEADER_SIZE : 0;
   if (size && ioctl(tap->fd, TUNSETVNETHDRSZ, &size) < 0)
     return ot_fail(fault, errno, "TUNSETVNETHDRSZ", "setting the virtio-net header's size");
-  /* Without that header there is no way to say what was left unfinished. */
+  /* Without a virtio-net header partial checksums and superframes cannot be described. */
   int offload = set_offload(tap->fd, size ? options->offload : 0, fault);
   if (offload < 0) return -1;
   /*
-   * Last: whatever fails before leaves no new TAP behind, and takes no persistent one away. Somebody else's stays as it
-   * was found.
+   * Done last: an earlier failure then neither leaves a new TAP behind nor deletes a persistent one. A foreign TAP
+   * keeps its setting.
    */
   if (!tap->is_foreign && ioctl(tap->fd, TUNSETPERSIST, options->persist ? 1ul : 0ul) < 0)
     return ot_fail(fault, errno, "TUNSETPERSIST", "making the TAP %s %s", options->ifname,

@@ -1,10 +1,10 @@
 /*
- * Sends. Datagrams of one sender's list, in order, become trains: consecutive ones to one remote, with one type of
- * service and of one size (the last may be shorter), which leave as one message with UDP_SEGMENT (udp(7)). Up to
- * OT_SEND_MESSAGES messages are one call.
+ * Sends. Consecutive datagrams of a sender's list become a train when they have one remote, one type of service and one
+ * size (the last may be shorter); a train leaves as one message with UDP_SEGMENT (udp(7)). One sendmmsg takes up to
+ * OT_SEND_MESSAGES messages.
  *
- * Nothing is copied but the headers that a superframe's segments need. Where a train is refused its datagrams go out
- * one by one, and where that is the kernel's or the device's fault rather than the train's, no more trains are made.
+ * Only the headers of a superframe's segments are copied. When a train is refused its datagrams are sent one by one;
+ * when the kernel or device is at fault and not the train, the sender makes no trains from then on.
  */
 #include <errno.h>
 #include <netinet/udp.h>
@@ -25,14 +25,15 @@
 #define SCRATCH (128 * 1024)
 /* Encapsulation header, and a frame in three parts. */
 #define MOST_VECTORS 4
-/* The encapsulation header of a superframe is copied before each segment's own. */
+/* Bytes of the encapsulation header that is copied before each segment's headers. */
 #define MOST_ENCAPSULATION 256
 
 struct train {
   int32_t remote, tos;
   uint32_t segment, bytes;
-  uint32_t vector, datagram, datagrams; /* first ones and number */
-  bool closed;                          /* its last datagram was shorter */
+  uint32_t vector, datagram,
+      datagrams; /* index of the first vector, index of the first datagram, number of datagrams */
+  bool closed;   /* its last datagram was shorter */
 };
 
 struct ot_outbox {
@@ -90,7 +91,9 @@ static bool refuses_trains(int number) {
   return number == EIO || number == EINVAL || number == EOPNOTSUPP || number == ENOPROTOOPT;
 }
 
-/* One message a datagram: each owns whole vectors, and all but the last have the segment's length. */
+/*
+ * Sends the datagrams of a train one by one. Each owns whole vectors, and all but the last have the segment's length.
+ */
 static uint32_t take_apart(struct ot_nic *nic, const struct ot_port *sender, uint32_t i, struct mmsghdr *singles) {
   struct ot_outbox *box = nic->outbox;
   const struct train *train = &box->trains[i];
@@ -116,7 +119,7 @@ static void send_apart(struct ot_nic *nic, const struct ot_port *sender, uint32_
   for (uint32_t at = 0; at < count;) {
     int sent = sendmmsg(sender->fd, singles + at, count - at, MSG_DONTWAIT);
     if (sent > 0) {
-      /* What goes alone and does not go in a train: trains are not to be had here. */
+      /* The datagrams can be sent alone but not as a train: this sender cannot use UDP_SEGMENT. */
       if (at == 0 && refused && nic->udp_segment) {
         nic->udp_segment = false;
         nic->latched |= LATCHED_UDP_SEGMENT;
@@ -129,7 +132,7 @@ static void send_apart(struct ot_nic *nic, const struct ot_port *sender, uint32_
   }
 }
 
-/* A train that is too long for the path may end with a datagram that is not. */
+/* A train with datagrams too long for the path may end with one that fits. */
 static void message_failed(struct ot_nic *nic, const struct ot_port *sender, uint32_t i, int number) {
   const struct train *train = &nic->outbox->trains[i];
   if (train->datagrams > 1 && (refuses_trains(number) || number == EMSGSIZE)) {
@@ -140,7 +143,7 @@ static void message_failed(struct ot_nic *nic, const struct ot_port *sender, uin
     ot_command_failed(nic, nic->outbox->owners[train->datagram + k], number);
 }
 
-/* An error belongs to the first message of a call: that one is dealt with, and the rest goes on behind it. */
+/* An error of sendmmsg belongs to the first unsent message: it is handled, and the call goes on behind it. */
 static void flush(struct ot_nic *nic, const struct ot_port *sender) {
   struct ot_outbox *box = nic->outbox;
   for (uint32_t i = 0; i < box->count; i++) finish_message(nic, sender, i);
@@ -167,7 +170,7 @@ static bool joins(const struct train *train, const int32_t *tx, uint32_t size) {
          train->datagrams < SEND_SEGMENTS && train->bytes + size <= SEND_BYTES;
 }
 
-/* A datagram whose vectors have been put behind those that are used already. */
+/* A datagram whose vectors were appended to the used ones. */
 static void append(struct ot_nic *nic, const struct ot_port *sender, int32_t at, uint32_t vectors, uint32_t size) {
   struct ot_outbox *box = nic->outbox;
   const int32_t *tx = ot_command(nic, at);
@@ -210,7 +213,7 @@ static void append_superframe(struct ot_nic *nic, const struct ot_port *sender, 
     return;
   }
   if (ot_gso_tap_ready(nic, sender, tx, &split)) {
-    /* What came before it leaves before it. */
+    /* Earlier datagrams are sent first. */
     if (box->count) flush(nic, sender);
     if (ot_gso_tap_send(nic, sender, tx, &split)) return;
   }

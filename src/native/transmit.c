@@ -1,16 +1,16 @@
 /*
- * Walks the command ring. Every outcome is a status word; nothing here throws, waits or decides where a frame goes.
+ * Executes a list of commands. Every outcome is a status word; nothing here throws, waits or decides where a frame
+ * goes.
  *
- * Writes to TAPs are made as they come, or kept to be merged (merge.c). Sends are listed by sending socket, in order,
- * and go out behind them (train.c): what is sent to one device keeps its order, and a flood over several devices costs
- * no more calls than it must.
+ * Writes to TAPs happen in order, or are held back for merging (merge.c). Sends are queued by sending socket and follow
+ * (train.c): the order per device is kept, and a flood over several devices takes as few calls as possible.
  */
 #include <errno.h>
 
 #include "nic.h"
 #include "offload.h"
 
-/* What is wrong with a command to a sender, as far as it can be told before it is its turn; completes its checksum. */
+/* Checks a command to a sender before it is queued, and completes its checksum. Returns 0 or an errno. */
 static int check_send(struct ot_nic *nic, const int32_t *tx, const struct ot_port *sender) {
   struct iovec vectors[3];
   uint8_t tag[4];
@@ -22,7 +22,7 @@ static int check_send(struct ot_nic *nic, const int32_t *tx, const struct ot_por
   return 0;
 }
 
-/* Appends the command to its sender's list; the senders that have one make a list themselves. */
+/* Appends a command to its sender's list. Senders with commands form a list themselves. */
 static int queue_send(struct ot_nic *nic, int32_t at, int32_t *first_sender) {
   const int32_t *tx = ot_command(nic, at);
   struct ot_port *sender = ot_port_at(&nic->senders, tx[TX_INDEX]);
@@ -49,9 +49,7 @@ static int to_tap(struct ot_nic *nic, int32_t at) {
   return 0;
 }
 
-/*
- * `more`: commands on the same frames follow in another call, which must not finish a checksum again that this one has.
- */
+/* See nic.h. */
 uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more) {
   int32_t first_sender = -1;
   uint64_t begin = count < OT_MEASURED ? 0 : ot_nanoseconds();

@@ -23,7 +23,7 @@ int ot_tun_attach(const char *ifname, bool multi_queue, bool vnet_header, struct
   request.ifr_flags =
       (short)(IFF_TAP | IFF_NO_PI | (vnet_header ? IFF_VNET_HDR : 0) | (multi_queue ? IFF_MULTI_QUEUE : 0));
   int result = ioctl(fd, TUNSETIFF, &request);
-  /* EINVAL: a TAP that is there already was made with the other number of queues. */
+  /* EINVAL: the existing TAP has the other IFF_MULTI_QUEUE setting. */
   if (result < 0 && errno == EINVAL) {
     request.ifr_flags = (short)(request.ifr_flags ^ IFF_MULTI_QUEUE);
     result = ioctl(fd, TUNSETIFF, &request);

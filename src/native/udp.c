@@ -1,4 +1,4 @@
-/* UDP sockets of the underlay, and the multicast groups they join. Owns how they are made; never receives or sends. */
+/* UDP sockets of the underlay and their multicast memberships. Opens them; never receives or sends. */
 #include "overtap.h"
 
 #include <arpa/inet.h>
@@ -82,14 +82,14 @@ static int parse(union address *address, int family, const char *text, int port,
     return sizeof address->v4;
   }
   address->v6.sin6_port = htons((uint16_t)port);
-  /* A link-local address means something on one link only. */
+  /* A link-local address needs a scope. */
   if (IN6_IS_ADDR_LINKLOCAL(&address->v6.sin6_addr) && dev[0]) address->v6.sin6_scope_id = if_nametoindex(dev);
   return sizeof address->v6;
 }
 
 static int set(int fd, int level, int option, int value) { return setsockopt(fd, level, option, &value, sizeof value); }
 
-/* What receivers and senders have in common, up to the binding. */
+/* Opens and binds a socket: the steps common to receivers and senders. */
 static int open_socket(int family, const char *dev, struct ot_fault *fault) {
   int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
   if (fd < 0) return ot_fail(fault, errno, "socket", "opening a UDP socket");
@@ -119,7 +119,7 @@ static int bind_socket(int fd, const struct ot_udp_options *options, int *port, 
 }
 
 static void set_buffer(int fd, int force, int plain, int bytes) {
-  /* Without the right to exceed the system's limit, the limit will do. */
+  /* Without the privilege to exceed the system's limit, the limit applies. */
   if (bytes > 0 && set(fd, SOL_SOCKET, force, bytes) < 0) set(fd, SOL_SOCKET, plain, bytes);
 }
 
@@ -136,7 +136,7 @@ static int ask_device(int fd, unsigned long request, const char *dev, struct ifr
   return ioctl(fd, request, answer) < 0 ? ot_fail(fault, errno, "ioctl", "asking for the device %s", dev) : 0;
 }
 
-/* The kernel joins on a device where IPv6 is disabled, too, and then drops whatever comes and goes. */
+/* The kernel also joins on a device with IPv6 disabled, and then drops all datagrams. */
 static bool ipv6_disabled(const char *dev) {
   char path[64 + OT_NAME], value = '0';
   snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", dev);
@@ -162,7 +162,7 @@ static int multicast_device(int fd, int family, const char *dev, struct ot_fault
   return index.ifr_ifindex;
 }
 
-/* With any source (RFC 3376, RFC 3810). The group is left when the socket is closed. */
+/* Joins for any source (RFC 3376, RFC 3810). Closing the socket leaves the group. */
 static int join(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
   union address address;
   if (parse(&address, options->family, options->group, 0, "", fault) < 0) return -1;
@@ -176,42 +176,35 @@ static int join(int fd, const struct ot_udp_options *options, struct ot_fault *f
     struct ip_mreqn request = {.imr_multiaddr = address.v4.sin_addr, .imr_ifindex = index};
     result = setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
   }
-  /*
-   * The device and the group are there: what is missing is the device's half of the protocol, as with an MTU that is
-   * too small for it.
-   */
+  /* Device and group exist: the device lacks the protocol, as with an MTU too small for it. */
   if (result < 0 && (errno == EINVAL || errno == ENODEV)) errno = EAFNOSUPPORT;
   return result < 0 ? ot_fail(fault, errno, "setsockopt", "joining %s on %s", options->group, options->dev) : 0;
 }
 
 /* ---- Receivers ---- */
 
-/*
- * Groups that other sockets of this host have joined are none of this one's business (ip_mc_sf_allow and inet6_mc_check
- * in the kernel).
- */
+/* Do not receive from groups that other sockets of this host have joined (ip_mc_sf_allow, inet6_mc_check). */
 static int refuse_foreign_groups(int fd, const struct ot_udp_options *options) {
   if (options->family == AF_INET) return set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
   int result = set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
   /*
-   * Before Linux 4.20 a socket bound to any address would get what a group's socket gets: so without it there are no
-   * groups over IPv6.
+   * Before Linux 4.20 a socket bound to any address would receive the group's datagrams as well, so groups over IPv6
+   * need this option.
    */
   return result < 0 && errno == ENOPROTOOPT && !options->group[0] ? 0 : result;
 }
 
 /*
- * A group's socket is bound to its device, since memberships over IPv6 do not tell devices apart (inet6_mc_check), and
- * it may share its port with one that is bound to any address: that one lets itself in for sharing once nobody can be
- * there any more whom it would push aside. SO_REUSEPORT and not SO_REUSEADDR, for other users must not come in by this
- * door.
+ * A group's socket is bound to its device, since IPv6 memberships do not tell devices apart (inet6_mc_check). It may
+ * share its port with the socket bound to any address, which allows sharing only after its own bind has succeeded, so
+ * that it cannot displace another program. SO_REUSEPORT, not SO_REUSEADDR: other users must not be able to share.
  */
 int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, struct ot_fault *fault) {
   bool v6 = options->family == AF_INET6, group = options->group[0];
   int fd = open_socket(options->family, options->dev, fault);
   if (fd < 0) return -1;
   int result = v6 ? set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) : set(fd, IPPROTO_IP, IP_RECVTOS, 1);
-  /* RFC 7348 section 4.1 and RFC 6935: a tunnel takes datagrams without a checksum, over IPv6 too. */
+  /* RFC 7348 section 4.1 and RFC 6935: a tunnel accepts datagrams without a checksum, over IPv6 too. */
   if (result == 0 && v6) result = set(fd, SOL_UDP, UDP_NO_CHECK6_RX, 1);
   if (result == 0) result = refuse_foreign_groups(fd, options);
   if (result == 0 && (options->reuse_port || group)) result = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
@@ -232,7 +225,7 @@ int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, 
 
 /* ---- Senders ---- */
 
-/* Whatever comes to a sending socket is dropped before it is queued. */
+/* A filter that drops all datagrams to a sending socket before they are queued. */
 static int drop_input(int fd) {
   struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
   struct sock_fprog program = {.len = 1, .filter = nothing};
@@ -240,11 +233,11 @@ static int drop_input(int fd) {
 }
 
 /*
- * Fragments are never made here (RFC 7348 section 4.3). DO sets the DF bit. INTERFACE leaves it clear, goes by the MTU
- * of the device alone, and like DO answers EMSGSIZE instead of fragmenting (ip_sk_ignore_df in the kernel's
+ * A VTEP never fragments (RFC 7348 section 4.3). IP_PMTUDISC_DO sets DF. IP_PMTUDISC_INTERFACE leaves DF clear, uses
+ * the device's MTU only, and like DO fails with EMSGSIZE instead of fragmenting (ip_sk_ignore_df in the kernel's
  * include/net/ip.h).
  *
- * IPv6 has no such bit: no router makes fragments, so the path's MTU has to be followed whatever is asked for.
+ * IPv6 has no DF bit and no fragmentation by routers, so the path MTU applies in any case.
  */
 static int forbid_fragments(int fd, bool v6, bool df) {
   if (!v6) return set(fd, IPPROTO_IP, IP_MTU_DISCOVER, df ? IP_PMTUDISC_DO : IP_PMTUDISC_INTERFACE);
@@ -252,13 +245,13 @@ static int forbid_fragments(int fd, bool v6, bool df) {
   return set(fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
 }
 
-/* 0: the route's, which a socket that had another before is told by -1. */
+/* 0: the route's; -1 resets a socket that had another. */
 static int set_ttl(int fd, bool v6, int ttl) {
   int value = ttl ? ttl : -1;
   return v6 ? set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, value) : set(fd, IPPROTO_IP, IP_TTL, value);
 }
 
-/* Where datagrams to groups go and how far; none comes back to this host. Those to single hosts go as ever. */
+/* Device, TTL and loopback (off) of multicast datagrams. Unicast is not affected. */
 static int prepare_groups(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
   const char *dev = options->multicast_dev;
   bool v6 = options->family == AF_INET6;
@@ -276,12 +269,12 @@ static int prepare_groups(int fd, const struct ot_udp_options *options, struct o
 }
 
 /*
- * Like the kernel's vxlan device, no flow label: what superframes are sent with that go past the socket (gso-tap.c), so
- * that routers which look at it keep a flow together. Flows differ by their source ports.
+ * No flow label, like the kernel's vxlan device: superframes that bypass the socket (gso-tap.c) have none either, so
+ * routers that hash it keep a flow together. Flows differ by source port.
  */
 static int no_flow_label(int fd, bool v6) { return v6 ? set(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0) : 0; }
 
-/* How the datagrams look that leave by a socket. It may have sent others before. */
+/* Sets the header fields of a socket's datagrams; it may have had others before. */
 static int prepare_sending(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
   bool v6 = options->family == AF_INET6;
   const char *step = NULL;
@@ -312,8 +305,8 @@ int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fau
 }
 
 /*
- * Unlike SO_BINDTODEVICE it leaves alone by which devices datagrams come in. The kernel wants the index in network
- * order, and refuses one for a socket that is bound to its device, as one with a link-local address is.
+ * Unlike SO_BINDTODEVICE this does not restrict reception. The kernel takes the index in network byte order, and
+ * refuses it for a socket bound to a device, as one with a link-local address is.
  */
 static int send_by_device(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
   int bound = 0;
@@ -344,7 +337,7 @@ static int route_mtu(int fd, int family, const union address *there, socklen_t l
   return result < 0 ? ot_fail(fault, errno, "getsockopt", "asking for the path MTU to %s", remote) : mtu;
 }
 
-/* A group is reached by a device and not by a route, so its MTU is all that can be known. */
+/* A group is reached by a device and not by a route, so only the device's MTU is known. */
 static int group_mtu(int fd, const char *group, const char *dev, struct ot_fault *fault) {
   struct ifreq answer;
   if (!dev[0])
