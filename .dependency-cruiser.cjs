@@ -22,6 +22,7 @@ const allowed = {
   client: ['api'],
   lab: ['api', 'client', 'config', 'values', 'port', 'wire', 'text'],
   doctor: ['api', 'client', 'config', 'values', 'port', 'wire', 'text'],
+  bench: ['api', 'client', 'dataplane', 'encap', 'fdb', 'lab', 'native', 'port', 'wire'],
   cli: ['api', 'client', 'control', 'config', 'values', 'lab', 'doctor', 'text'],
 };
 
@@ -142,11 +143,18 @@ module.exports = {
       from: { path: '^src/control/http/' },
       to: { path: '^src/control/', pathNot: '^src/control/(http/|(controls|guard|listings)\\.ts$)' },
     },
+    {
+      name: 'bench-uses-the-testbed-only',
+      severity: 'error',
+      comment: 'The benchmarks build their own sites on the test bed; of the labs they use nothing else.',
+      from: { path: '^src/bench/' },
+      to: { path: '^src/lab/', pathNot: '^src/lab/testbed/' },
+    },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, path: '^src/', pathNot: '((agent|engine-worker)|\\.d)\\.ts$' },
+      from: { orphan: true, path: '^src/', pathNot: '((agent|engine-worker|learning-tester)|\\.d)\\.ts$' },
       to: {},
     },
   ],

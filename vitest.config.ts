@@ -39,6 +39,7 @@ export default defineConfig({
           name: 'e2e',
           include: wanted([E2E]),
           exclude: ['test/!(e2e)/**', ...ALONE],
+          globalSetup: 'test/e2e/compile-tools.ts',
           testTimeout: slow(2),
           hookTimeout: MINUTE,
           maxWorkers: 3,
@@ -49,6 +50,7 @@ export default defineConfig({
         test: {
           name: 'e2e-alone',
           include: wanted(ALONE).filter((name) => ALONE.includes(name)),
+          globalSetup: 'test/e2e/compile-tools.ts',
           testTimeout: slow(2),
           hookTimeout: MINUTE,
           maxWorkers: 1,

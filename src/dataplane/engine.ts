@@ -52,7 +52,7 @@ const SWEEP_ROWS = 16_384;
 const SWEEP_REMOVED = 2048;
 /**
  * Entries from which the FDB is warmed before a batch is decided: about what a core's cache holds of it. At a million
- * entries it halves the cost of a look-up, below it adds a few nanoseconds (bench/micro/fdb.mjs).
+ * entries it halves the cost of a look-up, below it adds a few nanoseconds (src/bench/micro/fdb.ts).
  */
 const WARM_FROM = 16_384;
 /** Steps of ageing in which the whole table is visited, where SWEEP_ROWS allows it: once a second. */

@@ -21,7 +21,7 @@
  * sample of them has what is older in proportion, wherever it is in the ring.
  *
  * Nothing depends on the size of the table, and an entry that may go is always found if there is one. A flood of new
- * addresses, measured (bench/micro/fdb.mjs): 0.4 microseconds for each, 0.9 with a million entries, all of learning and
+ * addresses, measured (src/bench/micro/fdb.ts): 0.4 microseconds for each, 0.9 with a million entries, all of learning and
  * telling included; the longest of 100,000 took 8.
  *
  * Called with the lock held, since several threads share rings and hands. It never removes an entry: `table.ts` does.

@@ -3,11 +3,11 @@
  * owner's own kernel defends its address, and an address whose owner is gone can be taken at once. The remotes are kernels.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../../src/lab/testbed/wait.js';
 import { give } from './live-support.js';
-import { until } from './processes.js';
+import { makeGuest } from './pair.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
-import { makeGuest } from './tools/pair.js';
 import { type Guest, type Host, threeHosts } from './topologies.js';
 import { BROADCAST, inject, ping } from './traffic.js';
 import { type End, World } from './world.js';

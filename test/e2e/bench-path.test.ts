@@ -3,28 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Background, describe as describeEnd, until } from './processes.js';
+import { searchCapacity, searchRate } from '../../src/bench/path/learning-search.js';
+import { plot } from '../../src/bench/path/plot.js';
+import { GOALS, type Goal, reached, verdict } from '../../src/bench/path/rows.js';
+import { summarise } from '../../src/bench/path/statistics.js';
+import type { Result, Sample } from '../../src/bench/path/types.js';
+import { describe as describeEnd, Program } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 
-const BENCH = fileURLToPath(new URL('../../bench/path/run.mjs', import.meta.url));
+const BENCH = fileURLToPath(new URL('../../dist/bench/path/run.js', import.meta.url));
 /** A turn of the quick benchmark takes about 12 s on a quiet machine of two cores; on a busy one it may be run twice. */
 const RUN_LIMIT_MS = 480_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'overtap-bench-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-interface Sample {
-  readonly column: string;
-  readonly variant: string;
-  readonly measure: string;
-  readonly value: number;
-}
-
-interface Result {
-  readonly settings: { readonly variants: readonly string[] };
-  readonly machine: Readonly<Record<string, unknown>>;
-  readonly failures: readonly unknown[];
-  readonly samples: readonly Sample[];
-}
 
 const TCP = ['tcp1-there', 'tcp1-back', 'cpu1', 'tcp4-there', 'tcp4-back', 'cpu4'];
 const FRAMES = ['frames64', 'frames512', 'frames1400'];
@@ -92,7 +84,7 @@ async function quick(name: string, ...options: string[]): Promise<Run> {
 
 async function quickOnce(name: string, ...options: string[]): Promise<Run> {
   const file = join(folder, `${name}.json`);
-  const program = new Background([process.execPath, BENCH, '--quick', '--json', file, ...options]);
+  const program = new Program([process.execPath, BENCH, '--quick', '--json', file, ...options]);
   try {
     const ended = await program.ended;
     expect(existsSync(file), describeEnd(ended)).toBe(true);
@@ -111,29 +103,7 @@ function expectPositive(samples: readonly Sample[], variant: string, measures: r
   for (const { measure, value } of own) expect(value, `${variant} ${measure}`).toBeGreaterThan(0);
 }
 
-/** What the benchmark's own modules give; they are plain JavaScript, so their types are told here. */
-interface Figure {
-  readonly median: number;
-  readonly low: number;
-  readonly high: number;
-  readonly count: number;
-}
-type Summary = Record<string, Record<string, Record<string, Figure>>>;
-interface Goal {
-  readonly text: string;
-}
-const benchModule = async <T>(name: string): Promise<T> =>
-  (await import(new URL(`../../bench/path/${name}`, import.meta.url).href)) as T;
-
-describe('the figures of the benchmark', async () => {
-  const { summarise } = await benchModule<{ summarise(samples: readonly Sample[]): Summary }>('statistics.mjs');
-  const { GOALS, reached, verdict } = await benchModule<{
-    GOALS: readonly Goal[];
-    reached(goal: Goal, summary: Summary): number | null;
-    verdict(goal: Goal, value: number): string;
-  }>('rows.mjs');
-  const { plot } = await benchModule<{ plot(result: object): string }>('plot.mjs');
-
+describe('the figures of the benchmark', () => {
   const samples = (variant: string, measure: string, ...values: number[]): Sample[] =>
     values.map((value) => ({ column: 'A', variant, measure, value }));
   const goal = (text: string): Goal => {
@@ -183,15 +153,7 @@ interface Trial {
   readonly learned: boolean;
 }
 
-describe('the searches of RFC 2889', async () => {
-  const { searchCapacity, searchRate } = await benchModule<{
-    searchCapacity(
-      holds: (addresses: number) => Promise<boolean>,
-      range: { most: number; step: number },
-    ): Promise<number>;
-    searchRate(learns: (rate: number) => Promise<Trial>, trials: number): Promise<{ learned: number; offered: number }>;
-  }>('learning-search.mjs');
-
+describe('the searches of RFC 2889', () => {
   it.each([1, 2, 500, 999, 1000])('find that a table of 1,000 holds %i', async (room) => {
     const tried: number[] = [];
     const holds = (addresses: number): Promise<boolean> => {
@@ -280,7 +242,7 @@ describe('the whole-path benchmark', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)('takes everything away on %s', async (signal, status) => {
-    const program = new Background([process.execPath, BENCH, '--columns', 'A', '--variants', 'overtap']);
+    const program = new Program([process.execPath, BENCH, '--columns', 'A', '--variants', 'overtap']);
     try {
       const inside = (): string[] => programsIn(namespacesNamed(`otb-${program.pid}-`));
       const measures = (): boolean => inside().some((command) => command.startsWith('iperf3 -J'));
@@ -299,7 +261,7 @@ describe('the whole-path benchmark', () => {
   });
 
   it('names every tool that is missing, and its package', async () => {
-    const program = new Background(['env', 'PATH=/nonexistent', process.execPath, BENCH, '--quick']);
+    const program = new Program(['env', 'PATH=/nonexistent', process.execPath, BENCH, '--quick']);
     const ended = await program.ended;
     expect(ended.status).toBe(1);
     expect(ended.stderr).toMatch(/^overtap bench: missing: .*iperf3.*\. On Debian: apt-get install -y .*iperf3.*\n$/);

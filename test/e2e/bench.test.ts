@@ -1,9 +1,9 @@
 /**
  * The micro-benchmarks run, so that they cannot rot, and the path of a frame makes no garbage. No time is asserted.
  */
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { must } from './processes.js';
+import { must } from '../../src/lab/testbed/program.js';
+import { toolPath } from './compile-tools.js';
 
 interface Report {
   stages: { name: string; frames: number; median: number; low: number; high: number }[];
@@ -13,7 +13,7 @@ interface Report {
 const TRAFFIC_SECONDS = 2;
 
 test('every stage is measured, and no garbage is collected while frames flow', async () => {
-  const script = fileURLToPath(new URL('tools/bench.mjs', import.meta.url));
+  const script = toolPath('bench');
   const report = JSON.parse(
     await must([process.execPath, '--expose-gc', script, '0.02', String(TRAFFIC_SECONDS)]),
   ) as Report;

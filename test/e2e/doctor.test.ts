@@ -3,9 +3,9 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Check, Diagnosis } from '../../src/doctor/check.js';
-import type { Ended } from './processes.js';
+import type { Ended } from '../../src/lab/testbed/program.js';
+import { makeGuest, succeed, tunnelGsoLack } from './pair.js';
 import { OVERTAP, overtap, type RunningSwitch } from './switch.js';
-import { makeGuest, succeed, tunnelGsoLack } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { World } from './world.js';
 

@@ -14,7 +14,7 @@ import {
   startPair,
   startSwitch,
   succeed,
-} from './tools/pair.js';
+} from './pair.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
 import { World } from './world.js';
 

@@ -4,9 +4,9 @@
  * with each offload switched off.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { must } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import { long } from '../long.js';
-import { must, until } from './processes.js';
-import { type Dump, dump, type Sniffer, sniff } from './sniffer.js';
 import {
   type Column,
   expectBalance,
@@ -20,7 +20,8 @@ import {
   startPair,
   startSwitch,
   tunnelGsoLack,
-} from './tools/pair.js';
+} from './pair.js';
+import { type Dump, dump, type Sniffer, sniff } from './sniffer.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
 import { numbered, ping, udpEcho } from './traffic.js';
 import { World } from './world.js';

@@ -4,12 +4,13 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { must, type Program } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import { long } from '../long.js';
 import { expectInTime, Holdings, steadyPing, summary } from './faults-support.js';
 import { Bystanders, clientOf, expectReach, startWith } from './live-support.js';
-import { type Background, must, until } from './processes.js';
+import { kernelPeer, makeGuest } from './pair.js';
 import { RunningSwitch, switchCommand } from './switch.js';
-import { kernelPeer, makeGuest } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { World } from './world.js';
 
@@ -81,7 +82,7 @@ async function nicOf(world: World, { netns }: Guest): Promise<Nic> {
 }
 
 /** Load of the guests, which goes on while there is no switch. */
-function load({ world, guests, peer }: Site): Background[] {
+function load({ world, guests, peer }: Site): Program[] {
   const [one, two] = guests;
   return [
     steadyPing(world, one.netns, peer.address, RATE),
@@ -106,7 +107,7 @@ async function restart(site: Site, times: number): Promise<{ ready: number[]; re
   const before = await nics();
   // They run all the time: starting a program in a namespace may take longer than starting a switch.
   const probes = guests.slice(0, 2).map(({ netns }) => world.spawn(netns, ['ping', '-n', '-i', '0.05', peer.address]));
-  const answered = (probe: Background): Promise<string> =>
+  const answered = (probe: Program): Promise<string> =>
     probe.line('an answer comes', (line) => line.includes(' bytes from '), 15_000, probe.lines.length);
   const programs = [...load(site), ...probes];
   const ready: number[] = [];

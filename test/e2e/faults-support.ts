@@ -5,8 +5,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { LinkRow, StatsAnswer } from '../../src/api/api.js';
+import { must, type Program } from '../../src/lab/testbed/program.js';
+import { quietFor, until } from '../../src/lab/testbed/wait.js';
 import { clientOf, descriptorsOf, residentMiB } from './live-support.js';
-import { type Background, must, quiet, until } from './processes.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import type { World } from './world.js';
 
@@ -113,7 +114,7 @@ export async function timeToReach(
 }
 
 /** Sends pings all the time: at this rate a second where they are answered, else as often as the kernel's clock ticks. */
-export function steadyPing(world: World, netns: string, address: string, rate: number): Background {
+export function steadyPing(world: World, netns: string, address: string, rate: number): Program {
   return world.spawn(netns, ['ping', '-n', '-q', '-s', '1200', '-i', String(1 / rate), address]);
 }
 
@@ -184,7 +185,7 @@ export class Holdings {
 
   /** Expects the same descriptors as before, no more memory than a little, no line of the log that tells of an error. */
   async expectSame(label: string): Promise<void> {
-    await quiet();
+    await quietFor();
     // A descriptor is closed once the engines have let it go.
     await expect.poll(() => descriptorsOf(this.sw), { timeout: LET_GO_MS }).toEqual(this.descriptors);
     const more = residentMiB(this.sw) - this.memory;

@@ -3,6 +3,7 @@
  * up. The port says so and comes back by itself; numbered datagrams of bystanders arrive all; nothing is left behind.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { until } from '../../src/lab/testbed/wait.js';
 import { long } from '../long.js';
 import {
   destroy,
@@ -19,9 +20,8 @@ import {
   timeToReach,
 } from './faults-support.js';
 import { Bystanders, linkOf, startWith } from './live-support.js';
-import { until } from './processes.js';
+import { kernelPeer, makeGuest, VNI } from './pair.js';
 import { type RunningSwitch, settledStats } from './switch.js';
-import { kernelPeer, makeGuest, VNI } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { World } from './world.js';
 

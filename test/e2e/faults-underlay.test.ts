@@ -5,6 +5,7 @@
  */
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import type { StatsAnswer } from '../../src/api/api.js';
+import { quietFor, until } from '../../src/lab/testbed/wait.js';
 import { long } from '../long.js';
 import {
   dropped,
@@ -18,10 +19,9 @@ import {
   timeToReach,
 } from './faults-support.js';
 import { Bystanders, linkOf, startWith } from './live-support.js';
-import { quiet, until } from './processes.js';
+import { kernelPeer, makeGuest, VNI } from './pair.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
-import { kernelPeer, makeGuest, VNI } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, tapPort, threeHosts } from './topologies.js';
 import { ping, udpStream } from './traffic.js';
 import { World } from './world.js';
@@ -288,7 +288,7 @@ test('a queue of the underlay is full: what finds no room is counted, guests of 
   // It stays full until enough of the guests' datagrams have passed beside it.
   const passed = async (): Promise<number> => (await statsOf(sw)).links.by1.tx_packets;
   const [passedBefore, refusedBefore] = [await passed(), await backpressure()];
-  await quiet(1000);
+  await quietFor(1000);
   await until("the guests' datagrams pass", async () => (await passed()) > passedBefore + RATE / 4);
   expect(await backpressure()).toBeGreaterThan(refusedBefore);
   await stream.stop('SIGKILL');

@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { StatsAnswer } from '../../src/api/api.js';
+import { describe, type Program } from '../../src/lab/testbed/program.js';
 import { long } from '../long.js';
-import { type Background, describe } from './processes.js';
+import { expectBalance, makeGuest, startSwitch } from './pair.js';
 import { type RunningSwitch, settledStats } from './switch.js';
-import { expectBalance, makeGuest, startSwitch } from './tools/pair.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
 import { BROADCAST, ping } from './traffic.js';
 import { World } from './world.js';
@@ -25,7 +25,7 @@ const GROUP = '01:00:5e:01:02:03';
 
 const world = new World();
 let directory: string;
-let keeper: Background;
+let keeper: Program;
 let hosts: [Host, Host];
 let evil: Guest;
 let bystanders: [Guest, Guest];
@@ -57,7 +57,7 @@ afterAll(async () => {
 });
 
 /** The attacker's program, as root of its own user namespace. */
-function flood(destination: string, ...superframe: (string | number)[]): Background {
+function flood(destination: string, ...superframe: (string | number)[]): Program {
   const enter = ['nsenter', '--target', String(keeper.pid), '--user', '--net', '--setuid', '0', '--setgid', '0'];
   const words = [evil.ifname, destination, evil.mac, ...superframe.map(String)];
   return world.spawn(hosts[0].netns, [...enter, join(directory, 'flood'), ...words]);

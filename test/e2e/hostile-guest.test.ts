@@ -6,12 +6,13 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { describe, type Program } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import { long } from '../long.js';
 import { expectBalanced, statsOf } from './faults-support.js';
 import { Bystanders, clientOf, startWith } from './live-support.js';
-import { type Background, describe, until } from './processes.js';
+import { makeGuest } from './pair.js';
 import { type RunningSwitch, settledStats } from './switch.js';
-import { makeGuest } from './tools/pair.js';
 import { type Guest, plainBridge, tapPort } from './topologies.js';
 import { World } from './world.js';
 
@@ -24,7 +25,7 @@ const RATE = 500;
 
 let world: World;
 let bystanders: [Guest, Guest];
-let attacker: Background;
+let attacker: Program;
 
 beforeEach(async () => {
   world = new World();

@@ -3,12 +3,12 @@
  * directions, and the larger header in the guests' MTU.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { quietFor, until } from '../../src/lab/testbed/wait.js';
 import { expectReach, give, startWith } from './live-support.js';
 import { kernelDevice, onWire, outerOf, twoHostsOf } from './multicast-support.js';
-import { quiet, until } from './processes.js';
+import { expectBalance, expectTransfer, MB } from './pair.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
-import { expectBalance, expectTransfer, MB } from './tools/pair.js';
 import { access, filteringBridge, type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject, ping, udpEcho } from './traffic.js';
 import { World } from './world.js';
@@ -130,7 +130,7 @@ test('a flood list by unicast: each remote gets one copy, also of those that are
         .sort();
     await inject(world, guest, experimentalFrame({ destination: BROADCAST, source: guest.mac, text }));
     await until('the copies are on the wire', () => copies().length >= to.length);
-    await quiet(300);
+    await quietFor(300);
     expect(copies()).toEqual(to.map(onWire).sort());
   };
   await expectCopies('first', remotes);

@@ -3,7 +3,7 @@
  * The veth underlay keeps its offloads, so that the kernel sends checksums it never finished and datagrams of 64 KiB.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { until } from './processes.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import { sniff } from './sniffer.js';
 import { accounts, type RunningSwitch, settledStats } from './switch.js';
 import {

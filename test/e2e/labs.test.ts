@@ -5,7 +5,8 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { Background, describe as described, type Ended, must, run, until } from './processes.js';
+import { describe as described, type Ended, must, Program, run } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import { OVERTAP } from './switch.js';
 
 const LABS = [
@@ -137,7 +138,7 @@ describe('a lab that is interrupted', () => {
     ['multicast-underlay', 'a switch has ended and is to start again', 'has left the group'],
     ['dove', 'control programs are at work', 'with a control program'],
   ])('%s: Ctrl-C in the middle of it takes everything away', async (name, what, claim) => {
-    const running = new Background([process.execPath, OVERTAP, 'lab', 'run', name]);
+    const running = new Program([process.execPath, OVERTAP, 'lab', 'run', name]);
     await running.line(what, (line) => line.includes(claim), LAB_LIMIT_MS);
     const { ended } = await running.stop('SIGINT');
     expect(ended.status, described(ended)).toBe(1);

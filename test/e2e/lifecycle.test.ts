@@ -4,11 +4,13 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Background, until } from './processes.js';
+import { namespaceExists } from '../../src/lab/testbed/namespaces.js';
+import type { Program } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import type { RunningSwitch } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { ping, udpStream } from './traffic.js';
-import { namespaceExists, World } from './world.js';
+import { World } from './world.js';
 
 /** The contract says one second. A busy machine gets more, so that the test tells a switch that hangs, not a slow day. */
 const STOP_LIMIT_MS = 3000;
@@ -57,7 +59,7 @@ beforeEach(async () => {
 afterEach(() => world.cleanUp());
 
 describe.each(['SIGTERM', 'SIGINT'] as const)('%s under traffic', (signal) => {
-  async function traffic(sw: RunningSwitch): Promise<Background[]> {
+  async function traffic(sw: RunningSwitch): Promise<Program[]> {
     await expectPing(guests[0], guests[1]);
     const { tx_packets: before } = (await sw.stats()).links.vxlan0;
     const programs = [

@@ -3,10 +3,10 @@
  * the link. Beside the right link the host has another one with the same subnet, to which the routes lead first.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { until } from '../../src/lab/testbed/wait.js';
 import { expectReach, give, linkOf, startWith } from './live-support.js';
 import { kernelDevice } from './multicast-support.js';
-import { until } from './processes.js';
-import { expectBalance, expectTransfer, MB } from './tools/pair.js';
+import { expectBalance, expectTransfer, MB } from './pair.js';
 import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { World } from './world.js';
 

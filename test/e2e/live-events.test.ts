@@ -5,10 +5,10 @@
 import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { StatsAnswer, SwitchEvent } from '../../src/api/api.js';
+import { quietFor, until } from '../../src/lab/testbed/wait.js';
 import { clientOf, expectReach, give, Monitor, startWith } from './live-support.js';
-import { quiet, until } from './processes.js';
+import { kernelPeer, makeGuest, VNI } from './pair.js';
 import { type RunningSwitch, settledStats } from './switch.js';
-import { kernelPeer, makeGuest, VNI } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject } from './traffic.js';
 import { World } from './world.js';
@@ -51,7 +51,7 @@ describe.each([{ workers: 1 }, { workers: 2 }])('workers: $workers', ({ workers 
   async function storyOf(mac: string, length: number): Promise<SwitchEvent[]> {
     const story = (): SwitchEvent[] => monitor.events.filter((event) => 'mac' in event && event.mac === mac);
     await until(`${length} events of ${mac}: ${JSON.stringify(story())}`, () => story().length >= length);
-    await quiet();
+    await quietFor();
     return story();
   }
 
@@ -104,7 +104,7 @@ describe.each([{ workers: 1 }, { workers: 2 }])('workers: $workers', ({ workers 
       const rows = (): unknown[] =>
         monitor.of('link').map(({ ifname, type, master, change }) => [ifname, type, master, change]);
       await until(`${length} events of links: ${JSON.stringify(rows())}`, () => rows().length >= length);
-      await quiet();
+      await quietFor();
       return rows();
     };
     await give(sw, 'link add br2 type bridge', `link add tap9 type tap netns ${guests[0].netns} master br2`);

@@ -4,8 +4,8 @@
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { clientOf, expectNoReach, expectReach, give, linkOf, startWith } from './live-support.js';
+import { kernelPeer, makeGuest, VNI } from './pair.js';
 import type { RunningSwitch } from './switch.js';
-import { kernelPeer, makeGuest, VNI } from './tools/pair.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
 import { World } from './world.js';
 

@@ -5,9 +5,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { long } from '../long.js';
 import { atRest, Bystanders, clientOf, expectReach, residentMiB, startWith } from './live-support.js';
+import { makeGuest } from './pair.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
-import { makeGuest } from './tools/pair.js';
 import { type Guest, plainBridge, tapPort } from './topologies.js';
 import { tool } from './traffic.js';
 import { World } from './world.js';

@@ -4,11 +4,12 @@
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { MdbAnswer } from '../../src/api/api.js';
+import type { Program } from '../../src/lab/testbed/program.js';
+import { quietFor, until } from '../../src/lab/testbed/wait.js';
 import { clientOf, give, startWith } from './live-support.js';
-import { type Background, quiet, until } from './processes.js';
+import { makeGuest, VNI } from './pair.js';
 import { type Sniffer, sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
-import { makeGuest, VNI } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, threeHosts } from './topologies.js';
 import { inject, tool } from './traffic.js';
 import { World } from './world.js';
@@ -102,7 +103,7 @@ async function membersOf(group: string): Promise<MdbAnswer['mdb']> {
   return (await mdb()).mdb.filter(({ grp }) => grp === group);
 }
 
-async function join(member: Guest, group: string): Promise<Background> {
+async function join(member: Guest, group: string): Promise<Program> {
   const address = group.includes(':') ? '::' : member.address;
   const program = world.spawn(member.netns, tool('group', 'join', group, address, member.ifname));
   await program.line('the group is joined', (line) => line.includes('joined'));
@@ -115,7 +116,7 @@ async function send(group: string, text: string): Promise<void> {
   expect(ended.status, ended.stderr).toBe(0);
 }
 
-const received = (program: Background, text: string): number =>
+const received = (program: Program, text: string): number =>
   program.lines.filter((line) => line.includes(`"${text}"`)).length;
 
 /** Places that see frames of a group: TAPs by the guest's NIC, remotes by what comes out of their tunnel. */
@@ -124,7 +125,7 @@ async function watch(group: string): Promise<() => Promise<boolean[]>> {
   const sniffers: Sniffer[] = [];
   for (const place of places) sniffers.push(await sniff(world, place, `udp and dst host ${group}`));
   return async () => {
-    await quiet();
+    await quietFor();
     return Promise.all(
       sniffers.map(async (sniffer) => {
         await sniffer.stop();
@@ -135,7 +136,7 @@ async function watch(group: string): Promise<() => Promise<boolean[]>> {
 }
 
 /** Sends to a group. @returns who saw it: the second guest, the third, the first peer, the second */
-async function whoGets(group: string, text: string, member?: Background): Promise<boolean[]> {
+async function whoGets(group: string, text: string, member?: Program): Promise<boolean[]> {
   const seen = await watch(group);
   await send(group, text);
   if (member !== undefined) await until(`"${text}" arrives`, () => received(member, text) === 1);

@@ -3,10 +3,10 @@
  * VLANs, entries, groups, neighbours, the configuration, and the NICs in every namespace.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { run } from '../../src/lab/testbed/program.js';
 import { expectReach, expectRefused, give, startWith } from './live-support.js';
-import { run } from './processes.js';
+import { makeGuest } from './pair.js';
 import { OVERTAP, type RunningSwitch } from './switch.js';
-import { makeGuest } from './tools/pair.js';
 import { filteringBridge, type Guest, type Host, tapPort, tunnelPort, twoHosts } from './topologies.js';
 import { World } from './world.js';
 

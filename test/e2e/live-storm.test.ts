@@ -3,11 +3,11 @@
  * and the unicast of the same port does not notice.
  */
 import { afterEach, expect, test } from 'vitest';
+import { until } from '../../src/lab/testbed/wait.js';
 import { atRest, Bystanders, clientOf, expectReach, give, startWith } from './live-support.js';
-import { until } from './processes.js';
+import { makeGuest } from './pair.js';
 import { sniff } from './sniffer.js';
 import { settledStats } from './switch.js';
-import { makeGuest } from './tools/pair.js';
 import { type Guest, plainBridge, tapPort } from './topologies.js';
 import { BROADCAST, tool } from './traffic.js';
 import { World } from './world.js';

@@ -7,7 +7,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'vitest';
 import type { LinkRow, SwitchEvent } from '../../src/api/api.js';
 import { createClient, type SwitchClient } from '../../src/client/client.js';
-import { type Background, describe as describeEnd, type Ended, until } from './processes.js';
+import { describe as describeEnd, type Ended, type Program } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import { command, OVERTAP, RunningSwitch, switchCommand } from './switch.js';
 import type { Guest } from './topologies.js';
 import { ping, tool } from './traffic.js';
@@ -111,8 +112,8 @@ export class Bystanders {
   private constructor(
     private readonly label: string,
     private readonly netns: string,
-    private readonly sender: Background,
-    private readonly receiver: Background,
+    private readonly sender: Program,
+    private readonly receiver: Program,
     private readonly droppedBefore: number,
   ) {}
 
@@ -218,7 +219,7 @@ function targetOf(path: string): string {
 
 /** `overtap monitor --json` on a switch. */
 export class Monitor {
-  private constructor(readonly program: Background) {}
+  private constructor(readonly program: Program) {}
 
   static async begin(world: World, netns: string, sw: RunningSwitch, words = 'all'): Promise<Monitor> {
     const program = world.spawn(netns, [

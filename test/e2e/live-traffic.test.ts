@@ -8,8 +8,8 @@ import type { StatsAnswer, WritePath } from '../../src/api/api.js';
 import { checkDocument } from '../../src/config/load.js';
 import { long } from '../long.js';
 import { Bystanders, clientOf, descriptorsOf, give, residentMiB, startWith } from './live-support.js';
+import { kernelPeer, makeGuest } from './pair.js';
 import { type RunningSwitch, settledStats } from './switch.js';
-import { kernelPeer, makeGuest } from './tools/pair.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
 import { World } from './world.js';
 

@@ -3,6 +3,7 @@
  * has no single destination, and who is behind it is learned. Groups are joined and left as ports come and go.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { quietFor, until } from '../../src/lab/testbed/wait.js';
 import { expectBalanced, expectInTime, LinkWatch, timeToReach } from './faults-support.js';
 import { expectNoReach, expectReach, give, linkOf, startWith } from './live-support.js';
 import {
@@ -15,10 +16,9 @@ import {
   outerOf,
   twoHostsOf,
 } from './multicast-support.js';
-import { quiet, until } from './processes.js';
+import { expectBalance, expectTransfer, MB, makeGuest } from './pair.js';
 import { experimentalText, sniff } from './sniffer.js';
 import { type RunningSwitch, settledStats } from './switch.js';
-import { expectBalance, expectTransfer, MB, makeGuest } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject } from './traffic.js';
 import { type End, World } from './world.js';
@@ -109,7 +109,7 @@ describe.each([{ family: 4 as const }, { family: 6 as const }])('IPv$family', ({
     const frame = { destination: BROADCAST, source: guests[0].mac };
     await inject(world, guests[0], ...texts.map((text) => experimentalFrame({ ...frame, text })));
     await seen.sees('frame 19');
-    await quiet();
+    await quietFor();
     for (const text of texts) expect(seen.experimental(text).length, text).toBe(1);
     const after = (await sw.stats()).links.vxlan0;
     expect(after.tx_packets - before.tx_packets).toBeGreaterThanOrEqual(20);
@@ -144,7 +144,7 @@ describe.each([{ family: 4 as const }, { family: 6 as const }])('IPv$family', ({
       await inject(world, peer, experimentalFrame({ destination: BROADCAST, source: peer.mac, text }));
       await own[number].sees(text);
     }
-    await quiet();
+    await quietFor();
     for (const number of [0, 1]) {
       expect(eyes[number].experimental(`of ${VNI + number}`).length).toBe(1);
       expect(eyes[number].experimental(`of ${VNI + 1 - number}`).length).toBe(0);

@@ -3,10 +3,11 @@
  * port's entries follow the MAC that somebody gives its NIC.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { describe, must } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import { clientOf, expectReach, expectRefused, give, linkOf, startWith } from './live-support.js';
-import { describe, must, until } from './processes.js';
+import { kernelPeer, makeGuest, VNI } from './pair.js';
 import { OVERTAP, type RunningSwitch } from './switch.js';
-import { kernelPeer, makeGuest, VNI } from './tools/pair.js';
 import { filteringBridge, type Guest, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { World } from './world.js';
 

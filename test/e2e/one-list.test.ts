@@ -3,8 +3,8 @@
  * addresses.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { until } from '../../src/lab/testbed/wait.js';
 import { expectReach, expectRefused, startWith } from './live-support.js';
-import { until } from './processes.js';
 import { overtap, type RunningSwitch } from './switch.js';
 import { type Guest, type Host, plainBridge, tapPort, twoHosts } from './topologies.js';
 import { World } from './world.js';

@@ -3,11 +3,11 @@
  * The other end is the kernel's vxlan device, which sends from 4789 alone too.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { until } from '../../src/lab/testbed/wait.js';
 import { expectReach, expectRefused, give, startWith } from './live-support.js';
 import { kernelDevice, onWire, outerOf, twoHostsOf } from './multicast-support.js';
-import { until } from './processes.js';
+import { expectBalance, expectTransfer, MB } from './pair.js';
 import { type Sniffer, sniff } from './sniffer.js';
-import { expectBalance, expectTransfer, MB } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { World } from './world.js';
 

@@ -3,11 +3,11 @@
  * over IPv4 and IPv6. Frames are put on a guest's NIC by libpcap and read off the underlay by libpcap.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { until } from './processes.js';
+import { until } from '../../src/lab/testbed/wait.js';
+import { DF, type Outer, readOuter } from './outer.js';
+import { succeed } from './pair.js';
 import { type Sniffer, sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
-import { DF, type Outer, readOuter } from './tools/outer.js';
-import { succeed } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { inject, transfer } from './traffic.js';
 import { World } from './world.js';

@@ -3,7 +3,8 @@
  * carries, as read by libpcap and tcpdump.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { must, until } from './processes.js';
+import { must } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import { dump, macOf, type Sniffer, sniff, vlanOf } from './sniffer.js';
 import { accounts, type RunningSwitch, settledStats } from './switch.js';
 import { access, filteringBridge, type Guest, type Host, tapPort, tunnelPort, twoHosts } from './topologies.js';

@@ -3,8 +3,8 @@
  * again. One broadcast of a guest was a storm that filled the host.
  */
 import { afterEach, expect, test } from 'vitest';
+import { makeGuest } from './pair.js';
 import { overtap, settledStats } from './switch.js';
-import { makeGuest } from './tools/pair.js';
 import { tapPort } from './topologies.js';
 import { BROADCAST, tool } from './traffic.js';
 import { World } from './world.js';

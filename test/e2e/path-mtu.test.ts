@@ -4,10 +4,10 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { until } from './processes.js';
+import { until } from '../../src/lab/testbed/wait.js';
+import { succeed } from './pair.js';
 import { type Sniffer, sniff } from './sniffer.js';
 import { accounts, type RunningSwitch, settledStats } from './switch.js';
-import { succeed } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { ping, tool } from './traffic.js';
 import { type End, World } from './world.js';

@@ -3,9 +3,10 @@
  * while guests of the same switch go on with a transfer of their own.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Background, until } from './processes.js';
+import type { Program } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
+import { expectBalance, expectTransfer, MB, makeGuest, startSwitch, succeed } from './pair.js';
 import { type RunningSwitch, settledStats } from './switch.js';
-import { expectBalance, expectTransfer, MB, makeGuest, startSwitch, succeed } from './tools/pair.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject, tool } from './traffic.js';
 import { World } from './world.js';
@@ -30,7 +31,7 @@ let hosts: [Host, Host];
 /** The first one sends what is flooded; the others talk to each other. */
 let guests: [Guest, Guest, Guest];
 let sw: RunningSwitch;
-let counter: Background;
+let counter: Program;
 
 beforeAll(async () => {
   hosts = await twoHosts(world);

@@ -3,7 +3,8 @@
  * switch. Both directions are seen. VXLAN headers are read here, by hand, from the bytes of the UDP payload.
  */
 import { statSync } from 'node:fs';
-import { type Background, until } from './processes.js';
+import type { Program } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import { EXPERIMENTAL, tool } from './traffic.js';
 import type { End, World } from './world.js';
 
@@ -40,7 +41,7 @@ export interface Vxlan {
 }
 
 export class Sniffer {
-  constructor(private readonly program: Background) {}
+  constructor(private readonly program: Program) {}
 
   /** All that was seen so far, in order. */
   get packets(): Packet[] {
@@ -98,7 +99,7 @@ async function rest(what: string, number: () => number, least: number): Promise<
 /** What passes a NIC, written to a file by tcpdump. */
 export class Dump {
   constructor(
-    private readonly program: Background,
+    private readonly program: Program,
     private readonly file: string,
   ) {}
 

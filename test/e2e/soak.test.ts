@@ -8,13 +8,14 @@
 import { existsSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import type { StatsAnswer } from '../../src/api/api.js';
+import { describe, type Program } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import { LONG, long } from '../long.js';
 import { expectBalanced, timeToReach } from './faults-support.js';
 import { ATTACKERS, type Attacker, type Counts, countsOf } from './hostile/attackers.js';
 import { Curve } from './hostile/curve.js';
 import { makeSite, type Site } from './hostile/site.js';
 import { clientOf, descriptorsOf, linkOf } from './live-support.js';
-import { type Background, describe, until } from './processes.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { World } from './world.js';
 
@@ -43,7 +44,7 @@ afterEach(async () => {
 
 interface Assault {
   readonly attacker: Attacker;
-  readonly program: Background;
+  readonly program: Program;
 }
 
 function begin(attackers: readonly Attacker[], ground: Site): Promise<Assault[]> {

@@ -4,10 +4,11 @@
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LinkRow } from '../../src/api/api.js';
+import { must } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import { expectReach, expectRefused, give, linkOf, startWith } from './live-support.js';
-import { must, until } from './processes.js';
+import { expectBalance } from './pair.js';
 import { OVERTAP, overtap, type RunningSwitch } from './switch.js';
-import { expectBalance } from './tools/pair.js';
 import { type Guest, type Host, tapPort, twoHosts } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject } from './traffic.js';
 import { World } from './world.js';

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import type { FdbRow, LinkRow, StatsAnswer, TunnelRow, VlanRow } from '../../src/api/api.js';
 import { main } from '../../src/cli/program.js';
 import { createClient } from '../../src/client/client.js';
-import { type Background, describe, type Ended, run, until } from './processes.js';
+import { describe, type Ended, type Program, run } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 
 export const OVERTAP = fileURLToPath(new URL('../../bin/overtap', import.meta.url));
 const READY_LIMIT_MS = 60_000;
@@ -48,7 +49,7 @@ class Printed {
 
 export class RunningSwitch {
   constructor(
-    readonly program: Background,
+    readonly program: Program,
     readonly control: string,
   ) {}
 

@@ -3,10 +3,11 @@
  * device, MAC and traffic, and what is asked of it is done where it is now. Only a device that is gone is made anew.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { must } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import { clientOf, expectReach, give, linkOf, startWith } from './live-support.js';
-import { must, until } from './processes.js';
+import { makeGuest } from './pair.js';
 import { OVERTAP, type RunningSwitch } from './switch.js';
-import { makeGuest } from './tools/pair.js';
 import { type Guest, plainBridge, tapPort } from './topologies.js';
 import { World } from './world.js';
 

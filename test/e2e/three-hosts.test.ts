@@ -4,7 +4,7 @@
  * and with the kernel in the place of the third.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { quiet, until } from './processes.js';
+import { quietFor, until } from '../../src/lab/testbed/wait.js';
 import { experimentalText, type Sniffer, sniff } from './sniffer.js';
 import { accounts, type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, threeHosts } from './topologies.js';
@@ -88,7 +88,7 @@ describe.each(['overtap', 'kernel'] as const)('two overtap hosts and a third tha
       const texts = Array.from({ length: 5 }, (_, number) => `${kind} ${from} ${number}`);
       await inject(world, guests[from], ...texts.map((text) => frame(from, destination, text)));
       for (const sniffer of atGuests) await sniffer.sees(texts[4]);
-      await quiet();
+      await quietFor();
       for (const [index, sniffer] of atGuests.entries()) {
         // The sender's own NIC shows the frame as it leaves, and must not show it again.
         for (const text of texts) expect(sniffer.experimental(text).length, `${text} at guest ${index}`).toBe(1);
@@ -107,7 +107,7 @@ describe.each(['overtap', 'kernel'] as const)('two overtap hosts and a third tha
     await inject(world, guests[0], frame(0, '02:00:00:00:42:99', 'for nobody'));
     for (const to of others(0)) await atGuests[to].sees('for nobody');
     await until('both copies are on the wire', () => carried(0, 'for nobody').length >= 2);
-    await quiet();
+    await quietFor();
     expect(
       carried(0, 'for nobody')
         .map(({ packet }) => packet.ip?.destination)
@@ -124,7 +124,7 @@ describe.each(['overtap', 'kernel'] as const)('two overtap hosts and a third tha
     await inject(world, guests[0], frame(0, BROADCAST, 'last'));
     for (const to of others(0)) await atGuests[to].sees('last');
     for (const index of [0, 1, 2]) await until('it is on the wire', () => carried(index, 'last').length > 0);
-    await quiet();
+    await quietFor();
     for (const [from, bystander] of [
       [0, 2],
       [2, 0],
@@ -154,7 +154,7 @@ describe.each(['overtap', 'kernel'] as const)('two overtap hosts and a third tha
       for (const index of [0, 1, 2])
         await until('the copies are on the wire', () => copies(index, from).length >= due(index, from));
     }
-    await quiet();
+    await quietFor();
     for (const from of [0, 1, 2]) {
       for (const index of [0, 1, 2]) {
         const sources = copies(index, from).map(({ packet }) => packet.ip?.source);

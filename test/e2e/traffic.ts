@@ -2,8 +2,9 @@
  * Traffic between namespaces, and what came of it: ping, TCP with a hash at both ends, UDP with answers, frames of the
  * test's own making. It asserts nothing.
  */
-import { fileURLToPath } from 'node:url';
-import { type Background, describe, type Ended } from './processes.js';
+
+import { describe, type Ended, type Program } from '../../src/lab/testbed/program.js';
+import { toolPath } from './compile-tools.js';
 import type { End, World } from './world.js';
 
 /** IEEE 802 local experimental EtherType: no kernel sends or answers it. */
@@ -13,11 +14,11 @@ const TRANSFER_LIMIT_MS = 60_000;
 
 /** The command line of one of the test's own tools. */
 export function tool(name: string, ...args: (string | number)[]): string[] {
-  return [process.execPath, fileURLToPath(new URL(`tools/${name}.mjs`, import.meta.url)), ...args.map(String)];
+  return [process.execPath, toolPath(name), ...args.map(String)];
 }
 
 /** A line of a tool's output. */
-async function answer<T>(program: Background, what: string, limitMs?: number): Promise<T> {
+async function answer<T>(program: Program, what: string, limitMs?: number): Promise<T> {
   return JSON.parse(await program.line(what, () => true, limitMs)) as T;
 }
 
@@ -123,7 +124,7 @@ export async function numbered(
 }
 
 /** Keeps sending UDP datagrams to an address until the program is stopped. */
-export async function udpStream(world: World, from: string, address: string, size: number): Promise<Background> {
+export async function udpStream(world: World, from: string, address: string, size: number): Promise<Program> {
   const program = world.spawn(from, tool('udp', 'stream', address, 9, size));
   await answer(program, 'the stream flows');
   return program;

@@ -3,11 +3,9 @@
  * counted, beside a kernel peer, with a firewall or IPsec that comes and goes, over paths that get narrow, and what is left.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { until } from '../../src/lab/testbed/wait.js';
 import { give } from './live-support.js';
 import { kernelDevice, twoHostsOf } from './multicast-support.js';
-import { until } from './processes.js';
-import { type Sniffer, sniff } from './sniffer.js';
-import { accounts, type RunningSwitch, settledStats } from './switch.js';
 import {
   counterOf,
   expectBalance,
@@ -21,7 +19,9 @@ import {
   succeed,
   tunnelGsoLack,
   VNI,
-} from './tools/pair.js';
+} from './pair.js';
+import { type Sniffer, sniff } from './sniffer.js';
+import { accounts, type RunningSwitch, settledStats } from './switch.js';
 import { access, filteringBridge, type Guest, type Host, plainBridge, tapPort, twoHosts } from './topologies.js';
 import { numbered, ping, tool } from './traffic.js';
 import { type End, World } from './world.js';

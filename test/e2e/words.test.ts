@@ -5,10 +5,10 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { describe as describeEnd } from '../../src/lab/testbed/program.js';
 import { give, startWith } from './live-support.js';
-import { describe as describeEnd } from './processes.js';
+import { makeGuest } from './pair.js';
 import { OVERTAP, overtap, type RunningSwitch } from './switch.js';
-import { makeGuest } from './tools/pair.js';
 import { type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { World } from './world.js';
 

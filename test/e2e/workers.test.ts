@@ -4,10 +4,10 @@
  */
 import { existsSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { quiet, until } from './processes.js';
+import { quietFor, until } from '../../src/lab/testbed/wait.js';
+import { expectBalance, expectTransfer, MB, makeGuest, startPair, startSwitch, succeed, VNI } from './pair.js';
 import { sniff } from './sniffer.js';
 import { type RunningSwitch, settledStats } from './switch.js';
-import { expectBalance, expectTransfer, MB, makeGuest, startPair, startSwitch, succeed, VNI } from './tools/pair.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject, numbered, ping } from './traffic.js';
 import { World } from './world.js';
@@ -103,7 +103,7 @@ describe('two engines on each host', () => {
       const all = (): boolean => texts.every((text) => sniffer.experimental(text).length > 0);
       await until('all broadcasts were seen', all);
     }
-    await quiet();
+    await quietFor();
     for (const [number, sniffer] of sniffers.entries()) {
       // A guest that sends sees its own frame once, on its way out.
       for (const text of texts) expect(sniffer.experimental(text), `${text}, at guest ${number}`).toHaveLength(1);

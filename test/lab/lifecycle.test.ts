@@ -8,9 +8,9 @@ import type { LabEnvironment } from '../../src/lab/setup/environment.js';
 import { labFolder, loadState, saveState, switchFiles } from '../../src/lab/setup/state.js';
 import { endSwitch, startAgain } from '../../src/lab/setup/switches.js';
 import { namespacesOf, segmentConfig, type Topology } from '../../src/lab/setup/topology.js';
-import { run } from '../../src/lab/testbed/command.js';
 import { isRunning, stopProcess } from '../../src/lab/testbed/detached.js';
 import { addNamespace, deleteNamespace, groupsOf, namespaceExists } from '../../src/lab/testbed/namespaces.js';
+import { must } from '../../src/lab/testbed/program.js';
 import { becomesTrue } from '../../src/lab/testbed/wait.js';
 import { needRoot, PREFIX, removeFolder, temporaryFolder } from './help.js';
 
@@ -101,7 +101,7 @@ describe('up and down', () => {
     expect(loadState(environment.root, 'fake')).toEqual(state);
     expect(state.switches.map(({ pid, config }) => isRunning(pid, config))).toEqual([true, true]);
     expect(readFileSync(state.switches[0]?.log as string, 'utf8')).toContain('starting h1');
-    expect(await run('ip', ['-n', `${PREFIX}-h1`, 'route', 'get', '192.0.2.2'])).toContain('dev eth0');
+    expect(await must(['ip', '-n', `${PREFIX}-h1`, 'route', 'get', '192.0.2.2'])).toContain('dev eth0');
     expect(await takeDown('fake', environment, print)).toBe(true);
     expect(nothingLeft(lab, state.switches)).toBe(true);
   });
@@ -109,10 +109,10 @@ describe('up and down', () => {
   test('three hosts reach each other through the router, without a bridge', async () => {
     const lab = fakeLab([], 3);
     await bringUp(lab, environment, print);
-    const route = await run('ip', ['-n', `${PREFIX}-h1`, 'route', 'get', '192.0.2.3']);
+    const route = await must(['ip', '-n', `${PREFIX}-h1`, 'route', 'get', '192.0.2.3']);
     expect(route).toContain('via 192.0.2.254 dev eth0 src 192.0.2.1');
-    expect(await run('ip', ['-n', `${PREFIX}-net`, 'route', 'get', '192.0.2.3'])).toContain('dev to-h3');
-    expect(await run('ip', ['-n', `${PREFIX}-net`, '-d', 'link', 'show'])).not.toContain('bridge');
+    expect(await must(['ip', '-n', `${PREFIX}-net`, 'route', 'get', '192.0.2.3'])).toContain('dev to-h3');
+    expect(await must(['ip', '-n', `${PREFIX}-net`, '-d', 'link', 'show'])).not.toContain('bridge');
   });
 
   test('a lab that is up is not built again, and is left alone', async () => {
@@ -213,9 +213,9 @@ describe('a NIC', () => {
     await addNamespace(netns);
     const end = { netns, ifname: 'lo' };
     const before = await groupsOf(end);
-    await run('ip', ['-n', netns, 'address', 'add', '239.1.1.1/32', 'dev', 'lo', 'autojoin']);
+    await must(['ip', '-n', netns, 'address', 'add', '239.1.1.1/32', 'dev', 'lo', 'autojoin']);
     expect((await groupsOf(end)).filter((group) => !before.includes(group))).toEqual(['239.1.1.1']);
-    await run('ip', ['-n', netns, 'address', 'del', '239.1.1.1/32', 'dev', 'lo']);
+    await must(['ip', '-n', netns, 'address', 'del', '239.1.1.1/32', 'dev', 'lo']);
     expect(await groupsOf(end)).toEqual(before);
     await deleteNamespace(netns);
   });
@@ -233,11 +233,11 @@ describe('routers and routes of the overlay', () => {
   test('are there once the lab is up, and are taken away with it', async () => {
     const lab = routedLab('192.0.2.2');
     const state = await bringUp(lab, environment, print);
-    const inside = (netns: string, ...command: string[]) => run('ip', ['netns', 'exec', netns, ...command]);
+    const inside = (netns: string, ...command: string[]) => must(['ip', 'netns', 'exec', netns, ...command]);
     expect((await inside(`${PREFIX}-r`, 'cat', '/proc/sys/net/ipv4/ip_forward')).trim()).toBe('1');
     expect((await inside(`${PREFIX}-r`, 'cat', '/proc/sys/net/ipv4/conf/all/send_redirects')).trim()).toBe('0');
     expect((await inside(`${PREFIX}-h2`, 'cat', '/proc/sys/net/ipv4/ip_forward')).trim()).toBe('0');
-    expect(await run('ip', ['-n', `${PREFIX}-h1`, 'route'])).toContain('10.77.0.0/24 via 192.0.2.2 dev eth0');
+    expect(await must(['ip', '-n', `${PREFIX}-h1`, 'route'])).toContain('10.77.0.0/24 via 192.0.2.2 dev eth0');
     await takeDown('fake', environment, print);
     expect(nothingLeft(lab, state.switches)).toBe(true);
   });
@@ -284,11 +284,11 @@ describe('failures', () => {
   });
 
   test('a command that fails names itself and its reason', async () => {
-    await expect(run('ip', ['-n', `${PREFIX}-none`, 'link'])).rejects.toMatchObject({
+    await expect(must(['ip', '-n', `${PREFIX}-none`, 'link'])).rejects.toMatchObject({
       code: 'LAB_COMMAND_FAILED',
       message: expect.stringMatching(/^ip -n \S+ link: .+/),
     });
-    await expect(run('overtap-no-such-program', [])).rejects.toThrow(/missing/);
+    await expect(must(['overtap-no-such-program'])).rejects.toThrow(/missing/);
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * `overtap bench`: runs the whole-path benchmark of the source tree (bench/path) as a program of its own, and passes the
+ * `overtap bench`: runs the whole-path benchmark (src/bench/path) as a program of its own, and passes the
  * options, the output and the exit status on. What the options mean and what is measured is the benchmark's.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
@@ -11,7 +11,7 @@ import type { Context, Invocation } from '../context.js';
 import { UsageError } from '../errors.js';
 
 /** The same place seen from src/cli/commands and from dist/cli/commands. */
-const PROGRAM = fileURLToPath(new URL('../../../bench/path/run.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../../dist/bench/path/run.js', import.meta.url));
 const PASSED_ON = ['rounds', 'seconds', 'senders', 'only', 'columns', 'variants'];
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -21,7 +21,7 @@ export async function run({ context, words, options }: Invocation): Promise<numb
     throw new UsageError(`"bench" takes options only, not "${words[words.length - 1]}" (see "overtap bench --help")`);
   }
   if (!existsSync(PROGRAM)) {
-    throw new Error(`${PROGRAM} is missing: the benchmark is part of overtap's source tree and runs from there`);
+    throw new Error(`${PROGRAM} is missing: run "npm run build" in the project folder`);
   }
   const args = PASSED_ON.flatMap((name) => {
     const value = options[name];

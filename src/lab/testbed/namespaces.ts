@@ -3,10 +3,10 @@
  * remembers what it made; that is the state file's.
  */
 import { existsSync } from 'node:fs';
-import { run } from './command.js';
+import { must } from './program.js';
 
 /** Where `ip netns` keeps the names. */
-const NETNS_DIR = '/run/netns';
+export const NETNS_DIR = '/run/netns';
 
 /** One end of a veth pair. */
 export interface End {
@@ -18,27 +18,40 @@ export function namespaceExists(name: string): boolean {
   return existsSync(`${NETNS_DIR}/${name}`);
 }
 
-/** Makes a namespace with its loopback up. */
-export async function addNamespace(name: string): Promise<void> {
-  await run('ip', ['netns', 'add', name]);
-  await run('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
+/** In one shell, since each start of a program costs as much as the step itself. */
+const MAKE = 'ip netns add "$1" && exec ip netns exec "$1" sh -ec "$2"';
+const SILENCE = 'for f in all default; do echo 1 >/proc/sys/net/ipv6/conf/$f/disable_ipv6; done; ';
+
+/**
+ * Makes a namespace with its loopback up.
+ * @param ipv6 false: its NICs send no neighbour discovery and no router solicitation
+ */
+export async function addNamespace(name: string, { ipv6 = true } = {}): Promise<void> {
+  await must(['sh', '-c', MAKE, 'sh', name, `${ipv6 ? '' : SILENCE}ip link set lo up`], {
+    name: `ip netns add ${name}`,
+  });
 }
 
 /** Deletes a namespace; its NICs go with it. One that is not there is no error. */
 export async function deleteNamespace(name: string): Promise<void> {
-  if (namespaceExists(name)) await run('ip', ['netns', 'del', name]);
+  if (namespaceExists(name)) await must(['ip', 'netns', 'del', name]);
 }
 
-/** Makes a veth pair between two namespaces, both ends up. */
+const VETH = 'ip link add "$2" netns "$1" type veth peer name "$4" netns "$3"';
+const VETH_UP = 'ip -n "$1" link set "$2" up && exec ip -n "$3" link set "$4" up';
+
+/** Makes a veth pair between two namespaces, both ends up, with its offloads as the kernel gives them. */
 export async function addVeth(a: End, b: End): Promise<void> {
-  const peer = ['peer', 'name', b.ifname, 'netns', b.netns];
-  await run('ip', ['-n', a.netns, 'link', 'add', a.ifname, 'type', 'veth', ...peer]);
-  for (const end of [a, b]) await run('ip', ['-n', end.netns, 'link', 'set', end.ifname, 'up']);
+  await must(['sh', '-c', `${VETH} && ${VETH_UP}`, 'sh', a.netns, a.ifname, b.netns, b.ifname], {
+    name: `ip -n ${a.netns} link add ${a.ifname} type veth`,
+  });
 }
 
 /** @param address with its prefix length */
 export async function addAddress(end: End, address: string): Promise<void> {
-  await run('ip', ['-n', end.netns, 'address', 'add', address, 'dev', end.ifname]);
+  // Without duplicate address detection: the address can be used at once.
+  const flags = address.includes(':') ? ['nodad'] : [];
+  await must(['ip', '-n', end.netns, 'address', 'add', address, 'dev', end.ifname, ...flags]);
 }
 
 /**
@@ -47,37 +60,49 @@ export async function addAddress(end: End, address: string): Promise<void> {
  */
 export async function addRoute(end: End, destination: string, via?: string): Promise<void> {
   const hop = via === undefined ? [] : ['via', via];
-  await run('ip', ['-n', end.netns, 'route', 'replace', destination, ...hop, 'dev', end.ifname]);
+  await must(['ip', '-n', end.netns, 'route', 'replace', destination, ...hop, 'dev', end.ifname]);
 }
 
 /** Deletes a route. One that is not there is no error. */
 export async function deleteRoute(end: End, destination: string): Promise<void> {
-  await run('ip', ['-n', end.netns, 'route', 'flush', 'exact', destination, 'dev', end.ifname]);
+  await must(['ip', '-n', end.netns, 'route', 'flush', 'exact', destination, 'dev', end.ifname]);
 }
 
 /** A neighbour that is never asked for and never forgotten. */
 export async function addNeighbour(end: End, address: string, mac: string): Promise<void> {
   const binding = [address, 'lladdr', mac, 'dev', end.ifname, 'nud', 'permanent'];
-  await run('ip', ['-n', end.netns, 'neigh', 'replace', ...binding]);
+  await must(['ip', '-n', end.netns, 'neigh', 'replace', ...binding]);
 }
 
 export async function deleteNeighbour(end: End, address: string): Promise<void> {
-  await run('ip', ['-n', end.netns, 'neigh', 'del', address, 'dev', end.ifname]);
+  await must(['ip', '-n', end.netns, 'neigh', 'del', address, 'dev', end.ifname]);
 }
 
 /** Forgets every neighbour that is not permanent, also those that were asked for in vain. */
 export async function forgetNeighbours(end: End): Promise<void> {
-  await run('ip', ['-n', end.netns, 'neigh', 'flush', 'dev', end.ifname]);
+  await must(['ip', '-n', end.netns, 'neigh', 'flush', 'dev', end.ifname]);
 }
 
 /** Sets after how many milliseconds without an answer a NIC's namespace asks for an IPv4 neighbour again. Linux: 1000. */
 export async function setArpRetry(end: End, ms: number): Promise<void> {
-  await run('ip', ['-n', end.netns, 'ntable', 'change', 'name', 'arp_cache', 'dev', end.ifname, 'retrans', String(ms)]);
+  await must([
+    'ip',
+    '-n',
+    end.netns,
+    'ntable',
+    'change',
+    'name',
+    'arp_cache',
+    'dev',
+    end.ifname,
+    'retrans',
+    String(ms),
+  ]);
 }
 
 /** The multicast groups that a NIC has joined, of both families. */
 export async function groupsOf(end: End): Promise<string[]> {
-  const text = await run('ip', ['-n', end.netns, '-json', 'maddress', 'show', 'dev', end.ifname]);
+  const text = await must(['ip', '-n', end.netns, '-json', 'maddress', 'show', 'dev', end.ifname]);
   const [row] = JSON.parse(text || '[]') as { maddr: { address?: string }[] }[];
   return (row?.maddr ?? []).flatMap(({ address }) => (address === undefined ? [] : [address]));
 }
@@ -89,5 +114,5 @@ export async function groupsOf(end: End): Promise<string[]> {
 export async function enableForwarding(netns: string): Promise<void> {
   const silence = 'for file in /proc/sys/net/ipv4/conf/*/send_redirects; do echo 0 > $file; done';
   const forward = 'echo 1 > /proc/sys/net/ipv4/ip_forward';
-  await run('ip', ['netns', 'exec', netns, 'sh', '-c', `${silence}; ${forward}`]);
+  await must(['ip', 'netns', 'exec', netns, 'sh', '-c', `${silence}; ${forward}`]);
 }

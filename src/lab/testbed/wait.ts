@@ -1,6 +1,6 @@
 /**
- * Owns waiting: polling a condition with a limit, and work that Ctrl-C or SIGTERM ends in good order. It never
- * waits without a bound.
+ * Waiting: polling a condition with a limit, and work that Ctrl-C or SIGTERM ends in good order. It never waits without
+ * a bound.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { LabError } from './errors.js';
@@ -13,9 +13,34 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const LIMIT_MS = 10_000;
+const EVERY_MS = 20;
+
 /** Throws LAB_INTERRUPTED once the signal is aborted. */
 export function refuseIfInterrupted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new LabError('LAB_INTERRUPTED', `interrupted by ${String(signal.reason)}`);
+}
+
+/** What a probe gave that counts: undefined, null and false are none. */
+type Found<T> = Exclude<T, undefined | null | false>;
+
+/** @returns the probe's first value that counts, or null when the limit is over first */
+async function poll<T>(
+  probe: () => T | Promise<T>,
+  { limitMs, everyMs = EVERY_MS, signal }: Omit<WaitOptions, 'what'>,
+): Promise<Found<T> | null> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    refuseIfInterrupted(signal);
+    const value = await probe();
+    if (value !== undefined && value !== null && value !== false) return value as Found<T>;
+    if (performance.now() >= deadline) return null;
+    await delay(everyMs);
+  }
+}
+
+function late(what: string, limitMs: number): LabError {
+  return new LabError('LAB_TIMEOUT', `${what}: not within ${limitMs / 1000} s`);
 }
 
 /**
@@ -26,25 +51,47 @@ export async function becomesTrue(
   condition: () => boolean | Promise<boolean>,
   options: Omit<WaitOptions, 'what'>,
 ): Promise<boolean> {
-  const deadline = performance.now() + options.limitMs;
-  for (;;) {
-    refuseIfInterrupted(options.signal);
-    if (await condition()) return true;
-    if (performance.now() >= deadline) return false;
-    await delay(options.everyMs ?? 20);
-  }
+  return (await poll(condition, options)) !== null;
 }
 
 /** Polls until the condition holds; throws LAB_TIMEOUT when the limit is over first. */
 export async function waitUntil(condition: () => boolean | Promise<boolean>, options: WaitOptions): Promise<void> {
-  if (await becomesTrue(condition, options)) return;
-  throw new LabError('LAB_TIMEOUT', `${options.what}: not within ${options.limitMs / 1000} s`);
+  if (!(await becomesTrue(condition, options))) throw late(options.what, options.limitMs);
+}
+
+/** Polls until the probe gives something other than undefined, null or false; throws LAB_TIMEOUT when it does not. */
+export async function until<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  limitMs: number = LIMIT_MS,
+): Promise<Found<T>> {
+  const value = await poll(probe, { limitMs });
+  if (value === null) throw late(what, limitMs);
+  return value;
+}
+
+/** The promise's value; throws LAB_TIMEOUT when the limit is over first, LAB_INTERRUPTED when the signal is aborted. */
+export async function within<T>(promise: Promise<T>, limitMs: number, what: string, signal?: AbortSignal): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort = (): void => undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late(what, limitMs)), limitMs);
+    onAbort = (): void => reject(new LabError('LAB_INTERRUPTED', `interrupted by ${String(signal?.reason)}`));
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, limit]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
 }
 
 /**
  * Lets a time pass in which something must not happen. Absence cannot be polled for, so this is the one plain wait.
  */
-export async function quietFor(ms: number, signal?: AbortSignal): Promise<void> {
+export async function quietFor(ms = 200, signal?: AbortSignal): Promise<void> {
   refuseIfInterrupted(signal);
   await delay(ms);
   refuseIfInterrupted(signal);
@@ -54,7 +101,7 @@ const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Runs work with an AbortSignal that SIGINT, SIGTERM or SIGHUP abort, instead of ending the process on the spot: the
- * work gets the chance to take away what it made.
+ * work gets the chance to remove what it made.
  */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();

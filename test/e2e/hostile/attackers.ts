@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { StatsAnswer } from '../../../src/api/api.js';
+import type { Program } from '../../../src/lab/testbed/program.js';
 import { dropped } from '../faults-support.js';
-import type { Background } from '../processes.js';
 import { BROADCAST } from '../traffic.js';
 import { KNOWN_VNI, OPEN_VNI, type Site } from './site.js';
 
@@ -17,7 +17,7 @@ export type Counts = Readonly<Record<string, number>>;
 export interface Attacker {
   readonly name: string;
   /** @param seconds after which it ends by itself */
-  begin(site: Site, seconds: number): Background;
+  begin(site: Site, seconds: number): Program;
   /**
    * Expects that the attack took place.
    * @param stats of the switch that was attacked, when it was over

@@ -2,7 +2,7 @@
  * A guest that means harm: an ordinary user who is root of a user namespace of its own, and of two network namespaces in it. Its
  * NIC on the switch is in the first one. It has no rights over anything else.
  */
-import type { Background } from '../processes.js';
+import type { Program } from '../../../src/lab/testbed/program.js';
 import type { Guest } from '../topologies.js';
 import type { World } from '../world.js';
 
@@ -15,8 +15,8 @@ export class HostileGuest implements Guest {
   private constructor(
     private readonly world: World,
     private readonly host: string,
-    private readonly near: Background,
-    private readonly far: Background,
+    private readonly near: Program,
+    private readonly far: Program,
     readonly address: string,
     readonly mac: string,
   ) {}
@@ -47,7 +47,7 @@ export class HostileGuest implements Guest {
   }
 
   /** Starts a program in its first namespace, as root of its user namespace. */
-  spawn(...command: string[]): Background {
+  spawn(...command: string[]): Program {
     return this.world.spawn(this.host, [...enterUser(this.near.pid), ...command]);
   }
 

@@ -1,0 +1,34 @@
+/** How a stage is timed: repeated work, and its median and spread for one frame. */
+import Benchmark from 'benchmark';
+
+/** How many frames (or other operations) one call of the work handles, and the work. */
+export type Stage = readonly [frames: number, work: () => unknown];
+
+export interface Effort {
+  /** Of each stage. */
+  readonly seconds?: number;
+  readonly samples?: number;
+}
+
+/** In nanoseconds per frame. */
+export interface Timing {
+  readonly name: string;
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** @throws what the work threw */
+export function measure(name: string, [frames, work]: Stage, { seconds = 1, samples = 15 }: Effort): Timing {
+  const bench = new Benchmark(name, work, { maxTime: seconds, minSamples: samples });
+  bench.run({ async: false });
+  const { error } = bench as { error?: unknown };
+  if (error !== undefined) throw error;
+  const perFrame = bench.stats.sample.map((taken) => (taken * 1e9) / frames).sort((a, b) => a - b);
+  return {
+    name,
+    median: perFrame[perFrame.length >> 1],
+    low: perFrame[0],
+    high: perFrame[perFrame.length - 1],
+  };
+}

@@ -1,0 +1,27 @@
+/**
+ * Owns bench/results: one JSON file with every sample, one Markdown page and one plot for each result that is kept,
+ * named by date and commit. It never replaces an earlier result.
+ */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { plot } from './plot.js';
+import { markdownReport } from './report.js';
+import type { Result } from './types.js';
+
+const RESULTS = fileURLToPath(new URL('../../../bench/results', import.meta.url));
+
+/** @returns the path of the Markdown page */
+export function keep(result: Result): string {
+  mkdirSync(RESULTS, { recursive: true });
+  const base = `${result.started.slice(0, 10)}-${result.machine.commit}`;
+  let name = base;
+  for (let n = 2; existsSync(`${RESULTS}/${name}.json`); n++) name = `${base}-${n}`;
+  writeFileSync(`${RESULTS}/${name}.json`, jsonReport(result));
+  writeFileSync(`${RESULTS}/${name}.svg`, plot(result));
+  writeFileSync(`${RESULTS}/${name}.md`, markdownReport(result, `${name}.svg`));
+  return `${RESULTS}/${name}.md`;
+}
+
+export function jsonReport(result: Result): string {
+  return `${JSON.stringify(result, null, 2)}\n`;
+}

@@ -1,0 +1,47 @@
+/**
+ * Owns what stands when addresses are learned: one host, and three guests at three ports of its one bridge, as RFC 2889
+ * wants them. It knows nothing of switches; topology-learning.ts puts them in.
+ *
+ *     learning eth0 ---+
+ *     test     eth0 ---+ switch of h
+ *     monitor  eth0 ---+
+ */
+import { must } from '../../lab/testbed/program.js';
+import { Ground } from './ground.js';
+import { NIC } from './site.js';
+
+const PORTS = ['learning', 'test', 'monitor'];
+
+/** A port of the bridge, and the guest behind it. */
+export interface Port {
+  readonly name: string;
+  readonly netns: string;
+}
+
+export class LearningSite extends Ground {
+  readonly host: { readonly name: string; readonly netns: string };
+  readonly ports: readonly Port[];
+
+  /** @param signal ends every wait of this site */
+  constructor(signal: AbortSignal) {
+    super(signal);
+    this.host = { name: 'h', netns: this.nameOf('h') };
+    this.ports = PORTS.map((name) => ({ name, netns: this.nameOf(name) }));
+  }
+
+  /** Makes the namespaces. */
+  async build(): Promise<void> {
+    await this.addNamespaces([this.host.netns, ...this.ports.map(({ netns }) => netns)]);
+  }
+
+  /** Gives a guest the NIC that a switch made for it in the host's namespace. It has no address: nothing speaks there. */
+  async handOver(port: Port, ifname: string): Promise<void> {
+    await must(['ip', '-n', this.host.netns, 'link', 'set', ifname, 'netns', port.netns, 'name', NIC]);
+    await must(['ip', '-n', port.netns, 'link', 'set', NIC, 'up']);
+  }
+
+  /** Where the tester finds the ports. */
+  get places(): Record<string, string> {
+    return { ...Object.fromEntries(this.ports.map(({ name, netns }) => [name, netns])), ifname: NIC };
+  }
+}

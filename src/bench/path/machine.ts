@@ -1,0 +1,80 @@
+/**
+ * Owns what a figure is worth nothing without: the machine, the versions, the commit; and the tools that must be there.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import os from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Machine, MeasureGroup } from './types.js';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** Programs that measuring needs, the Debian package of each, and the group of measures that needs it (none: all do). */
+const TOOLS: readonly { command: string; package: string; group?: MeasureGroup }[] = [
+  { command: 'ip', package: 'iproute2' },
+  { command: 'ethtool', package: 'ethtool' },
+  { command: 'iperf3', package: 'iperf3' },
+  { command: 'trafgen', package: 'netsniff-ng', group: 'frames' },
+  { command: 'taskset', package: 'util-linux', group: 'frames' },
+  { command: 'sockperf', package: 'sockperf', group: 'latency' },
+];
+const OVS_COMMANDS = ['ovs-vswitchd', 'ovsdb-server', 'ovsdb-tool', 'ovs-vsctl'];
+
+/** The folders of daemons are not in every PATH, not even in root's. */
+export function completePath(): void {
+  process.env.PATH = [process.env.PATH, '/usr/local/sbin', '/usr/sbin', '/sbin'].filter(Boolean).join(':');
+}
+
+function isInstalled(command: string): boolean {
+  return (process.env.PATH ?? '').split(':').some((folder) => {
+    try {
+      accessSync(`${folder}/${command}`, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** @throws one error that names all packages that are missing */
+export function requireTools(only: readonly MeasureGroup[]): void {
+  if (process.getuid?.() !== 0) throw new Error('it makes network namespaces and TAPs, which takes root: try sudo');
+  const missing = TOOLS.filter(({ command, group }) => (!group || only.includes(group)) && !isInstalled(command));
+  if (missing.length === 0) return;
+  const names = missing.map((tool) => tool.command).join(', ');
+  throw new Error(`missing: ${names}. On Debian: apt-get install -y ${missing.map((tool) => tool.package).join(' ')}`);
+}
+
+export function hasOvs(): boolean {
+  return OVS_COMMANDS.every(isInstalled);
+}
+
+/** First line of a program's answer that holds a version, and the version in it. */
+function version(command: string, args = ['--version']): string {
+  const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  return /\d+\.\d+(\.\d+)?/.exec(`${stdout}${stderr}`)?.[0] ?? 'unknown';
+}
+
+function git(...args: string[]): string | null {
+  const { status, stdout } = spawnSync('git', ['-C', ROOT, ...args], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : null;
+}
+
+/** @returns what is printed and kept with every result; a tool that is not there is null */
+export function describeMachine(): Machine {
+  const versionOf = (command: string): string | null => (isInstalled(command) ? version(command) : null);
+  return {
+    cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
+    cores: os.cpus().length,
+    memoryGib: Math.round(os.totalmem() / 2 ** 30),
+    kernel: os.release(),
+    load: os.loadavg()[0],
+    node: process.version,
+    iperf3: versionOf('iperf3'),
+    trafgen: versionOf('trafgen'),
+    sockperf: versionOf('sockperf'),
+    ovs: hasOvs() ? version('ovs-vswitchd') : null,
+    commit: git('rev-parse', '--short', 'HEAD') ?? 'unknown',
+    hasChanges: git('status', '--porcelain', '--untracked-files=no') !== '',
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * Address caching capacity and address learning rate (RFC 2889, 5.7 and 5.8) of one switch. A trial is a run of
+ * learning-tester.ts on a switch that has just forgotten everything.
+ */
+import { fileURLToPath } from 'node:url';
+import { searchCapacity, searchRate } from './learning-search.js';
+import type { LearningSite } from './learning-site.js';
+import type { Values } from './types.js';
+import type { LearningMeasure } from './variant.js';
+
+const TESTER = fileURLToPath(new URL('learning-tester.js', import.meta.url));
+/** A million addresses at the pace of a slow machine. */
+const TRIAL_LIMIT_MS = 120_000;
+/** How many addresses a rate is tried with, at most; never more than three quarters of what is to be held. */
+const MOST_AT_A_RATE = 262_144;
+/** Seconds of learning in a trial at a rate. It bounds the time of a search, where a rate is low, by fewer addresses. */
+const MOST_SECONDS = 1.5;
+const RATE_TRIALS = 8;
+/** A quick run: everything is so much smaller, and the rate is a rough one. */
+const QUICK_PART = 16;
+const QUICK_TRIALS = 4;
+
+/**
+ * @param site built, and empty
+ * @returns addresses, and thousands of addresses a second
+ */
+export async function measureLearning(
+  site: LearningSite,
+  { attach, addresses, step }: LearningMeasure,
+  quick: boolean,
+): Promise<Values> {
+  const most = quick ? Math.ceil(addresses / QUICK_PART) : addresses;
+  const forget = await attach(site, most);
+  const trial = trials(site, forget);
+  const holds = async (count: number): Promise<boolean> => (await trial(count, null)).learned;
+  const capacity = await searchCapacity(holds, { most, step: quick ? Math.ceil(step / QUICK_PART) : step });
+  const count = Math.min(MOST_AT_A_RATE, Math.floor((capacity * 3) / 4));
+  const learns = (rate: number): Promise<Trial> =>
+    trial(rate === 0 ? count : Math.min(count, Math.ceil(rate * MOST_SECONDS)), rate);
+  const { learned, offered } = await searchRate(learns, quick ? QUICK_TRIALS : RATE_TRIALS);
+  return {
+    addresses: capacity,
+    'addresses-tried': most,
+    learning: learned / 1000,
+    'learning-offered': offered / 1000,
+  };
+}
+
+/** What a trial came to: addresses a second, and whether all were learned. */
+interface Trial {
+  readonly rate: number;
+  readonly learned: boolean;
+}
+
+/** @returns makes a trial; `rate` null: no faster than frames arrive */
+function trials(
+  site: LearningSite,
+  forget: () => Promise<unknown>,
+): (addresses: number, rate: number | null) => Promise<Trial> {
+  let series = 0;
+  return async (addresses, rate) => {
+    await forget();
+    series++;
+    const what = JSON.stringify({ ...site.places, series, addresses, rate });
+    const answer = await site.run(site.host.netns, [process.execPath, TESTER, what], { limitMs: TRIAL_LIMIT_MS });
+    const { lost, ...result } = JSON.parse(answer);
+    // Without an address that was offered, there is nothing to learn; it is not the table that lacks room.
+    if (rate === null && lost > 0)
+      throw new Error(`${lost} of ${addresses} frames were lost on the way to being learned`);
+    return result;
+  };
+}

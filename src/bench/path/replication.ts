@@ -1,0 +1,47 @@
+/**
+ * Owns the load beside which unicast is measured: a second bridge in the switch of a host, whose vxlan port has a
+ * thousand remotes, and a sender of broadcasts into it. The other host takes the copies in and drops them: it does not
+ * forward. That each frame leaves in exactly a thousand copies is a test of its own (test/e2e/replication.test.ts).
+ */
+import { readFileSync } from 'node:fs';
+import { must, type Program } from '../../lab/testbed/program.js';
+import { waitUntil } from '../../lab/testbed/wait.js';
+import { type Host, NIC, type Site } from './site.js';
+import { attachOvertap } from './topology-overtap.js';
+import { startBroadcasts } from './trafgen.js';
+
+const REMOTES = 1000;
+/** Of the benchmark networks (RFC 2544); the guests have others. */
+const NETWORK = '198.18.0.0/16';
+const PORT = 'storm0';
+/** Milliseconds between two broadcasts: ten thousand copies a second. */
+const GAP_MS = 100;
+
+/** Puts a switch into a host whose second bridge replicates from now on; its processes are returned. */
+export async function attachReplicating(site: Site, host: Host): Promise<Program[]> {
+  await must(['ip', '-n', host.netns, 'route', 'add', NETWORK, 'via', host.remote, 'dev', NIC]);
+  const processes = await attachOvertap(site, host, { beside: secondBridge(host) });
+  await startBroadcasts(site, host.netns, PORT, GAP_MS);
+  const pid = processes[0].pid;
+  const start = copies(pid);
+  const what = `${host.name} replicates to ${REMOTES} remotes`;
+  await waitUntil(() => copies(pid) >= start + 2 * REMOTES, { what, limitMs: 5000, signal: site.signal });
+  return processes;
+}
+
+function secondBridge(host: Host): string {
+  const remotes = Array.from({ length: REMOTES }, (_, i) => `198.18.${1 + (i >> 7)}.${1 + (i & 127)}`);
+  return `  br1:
+    ports:
+      ${PORT}: { type: tap }
+      vxlan1: { type: vxlan, id: 43, local: ${host.address}, dstport: 4790, remotes: [${remotes.join(', ')}] }
+`;
+}
+
+/** Packets that have left the host: the copies, and little else while no guest speaks. */
+function copies(pid: number): number {
+  const line = readFileSync(`/proc/${pid}/net/dev`, 'latin1')
+    .split('\n')
+    .find((text) => text.trim().startsWith(`${NIC}:`));
+  return Number(line?.split(':')[1].trim().split(/\s+/)[9]);
+}

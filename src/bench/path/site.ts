@@ -1,0 +1,105 @@
+/**
+ * Owns what every variant stands on in the measures of the whole path: two hosts and two guests as network namespaces,
+ * the cable between the hosts, the column's offloads. It knows nothing of switches; the topologies put them in.
+ *
+ *     g1 eth0 --- switch of h1 --- eth0 ======= eth0 --- switch of h2 --- eth0 g2
+ *     10.77.0.1                192.0.2.1         192.0.2.2                10.77.0.2
+ */
+import { addAddress, addVeth } from '../../lab/testbed/namespaces.js';
+import { must } from '../../lab/testbed/program.js';
+import { Ground } from './ground.js';
+import type { Column } from './types.js';
+
+/** The VXLAN network of all variants, and the guests' MTU: 1500 of the underlay less 50 of the encapsulation. */
+export const VNI = 42;
+export const GUEST_MTU = 1450;
+/** The underlay's NIC in every host and the guests' NIC in every guest. */
+export const NIC = 'eth0';
+
+/** What the underlay can do in column B: segments and checksums are done before it, as for a plain network card. */
+const PLAIN_NIC = {
+  'tcp-segmentation-offload': 'off',
+  'generic-segmentation-offload': 'off',
+  'tx-udp-segmentation': 'off',
+  'tx-udp_tnl-segmentation': 'off',
+  'tx-udp_tnl-csum-segmentation': 'off',
+  'tx-checksum-ip-generic': 'off',
+  'generic-receive-offload': 'on',
+};
+
+export interface Guest {
+  readonly netns: string;
+  readonly address: string;
+  readonly mac: string;
+}
+
+export interface Host {
+  readonly name: string;
+  readonly netns: string;
+  /** On the underlay. */
+  readonly address: string;
+  /** The other host's. */
+  readonly remote: string;
+  readonly guest: Guest;
+}
+
+export class Site extends Ground {
+  readonly hosts: readonly Host[];
+
+  /** @param signal ends every wait of this site */
+  constructor(signal: AbortSignal) {
+    super(signal);
+    this.hosts = [1, 2].map((n) => ({
+      name: `h${n}`,
+      netns: this.nameOf(`h${n}`),
+      address: `192.0.2.${n}`,
+      remote: `192.0.2.${3 - n}`,
+      guest: { netns: this.nameOf(`g${n}`), address: `10.77.0.${n}`, mac: `02:00:00:00:b0:0${n}` },
+    }));
+  }
+
+  get guests(): [Guest, Guest] {
+    return [this.hosts[0].guest, this.hosts[1].guest];
+  }
+
+  /** Makes the namespaces and the underlay. */
+  async build(column: Column): Promise<void> {
+    await this.addNamespaces(this.hosts.flatMap((host) => [host.netns, host.guest.netns]));
+    const ends = this.hosts.map((host) => ({ netns: host.netns, ifname: NIC }));
+    await addVeth(ends[0], ends[1]);
+    for (const host of this.hosts) {
+      await addAddress({ netns: host.netns, ifname: NIC }, `${host.address}/24`);
+      if (column === 'B') await makePlain(host.netns);
+    }
+  }
+
+  /** Gives a guest the NIC that a switch made for it in its host's namespace. */
+  async handOver(host: Host, ifname: string): Promise<void> {
+    const { netns, mac, address } = host.guest;
+    await must(['ip', '-n', host.netns, 'link', 'set', ifname, 'netns', netns, 'name', NIC]);
+    await must(['ip', '-n', netns, 'link', 'set', NIC, 'address', mac, 'mtu', `${GUEST_MTU}`, 'up']);
+    await addAddress({ netns, ifname: NIC }, `${address}/24`);
+  }
+
+  /** Refuses a guest whose NIC is not like the others': variants with unequal MTUs cannot be compared. */
+  async checkGuests(): Promise<void> {
+    for (const { netns } of this.guests) {
+      const [link] = JSON.parse(await must(['ip', '-json', '-n', netns, 'link', 'show', 'dev', NIC]));
+      if (link.mtu !== GUEST_MTU) throw new Error(`${NIC} in ${netns} has MTU ${link.mtu}, not ${GUEST_MTU}`);
+    }
+  }
+}
+
+async function makePlain(netns: string): Promise<void> {
+  const words = Object.entries(PLAIN_NIC).flat();
+  await must(['ip', 'netns', 'exec', netns, 'ethtool', '-K', NIC, ...words]);
+  const lines = (await must(['ip', 'netns', 'exec', netns, 'ethtool', '-k', NIC]))
+    .split('\n')
+    .map((line) => line.trim());
+  for (const [feature, wanted] of Object.entries(PLAIN_NIC)) {
+    if (!lines.some((line) => line === `${feature}: ${wanted}` || line === `${feature}: ${wanted} [fixed]`))
+      throw new Error(
+        `the underlay in ${netns} does not take "${feature} ${wanted}": column B would not be what it says`,
+      );
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * The kernel's switch of a host: a plain bridge with a veth pair to the guest and a vxlan device with one remote. The
+ * bridge does not filter VLANs, since not every kernel can; neither do the others here. Where the kernel hands bridged
+ * frames to iptables, that is switched off: the others have no firewall either.
+ */
+import { must } from '../../lab/testbed/program.js';
+import { GUEST_MTU, type Host, type Site, VNI } from './site.js';
+
+const MTU = ['mtu', `${GUEST_MTU}`];
+
+/** Puts the switch into a host. @returns nothing to ask for its memory: it is the kernel's */
+export async function attachKernel(site: Site, host: Host): Promise<[]> {
+  const link = (...words: string[]) => must(['ip', '-n', host.netns, 'link', ...words]);
+  const vxlan = ['id', `${VNI}`, 'local', host.address, 'remote', host.remote, 'dstport', '4789'];
+  const off = 'for f in /proc/sys/net/bridge/bridge-nf-call-*; do [ ! -e $f ] || echo 0 >$f; done';
+  await must(['ip', 'netns', 'exec', host.netns, 'sh', '-c', off]);
+  await link('add', 'br0', 'type', 'bridge');
+  await link('add', 'vxlan0', ...MTU, 'type', 'vxlan', ...vxlan);
+  await link('add', 'guest', ...MTU, 'type', 'veth', 'peer', 'name', 'guest-nic');
+  for (const port of ['vxlan0', 'guest']) await link('set', port, 'master', 'br0', 'up');
+  await link('set', 'br0', 'up');
+  await site.handOver(host, 'guest-nic');
+  return [];
+}

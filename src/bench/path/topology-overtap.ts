@@ -1,0 +1,73 @@
+/**
+ * overtap as the switch of a host, run from this working tree's build and configured as a user would: a bridge, a TAP
+ * for the guest, a vxlan port with one remote, everything else by default.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createClient, type SwitchClient } from '../../client/client.js';
+import type { Program } from '../../lab/testbed/program.js';
+import { waitUntil } from '../../lab/testbed/wait.js';
+import type { Ground } from './ground.js';
+import { type Host, NIC, type Site, VNI } from './site.js';
+
+const OVERTAP = fileURLToPath(new URL('../../../bin/overtap', import.meta.url));
+const READY_LIMIT_MS = 20_000;
+
+/** Left out: the defaults. */
+interface Settings {
+  /** How many engines. */
+  readonly workers?: number;
+  /** Whether superframes may leave unsegmented. */
+  readonly tunnelGso?: boolean;
+  /** The YAML of further bridges, indented as `br0` is. */
+  readonly beside?: string;
+}
+
+/**
+ * Puts the switch into a host and waits until it forwards.
+ * @returns the processes whose memory is the switch's
+ */
+export async function attachOvertap(site: Site, host: Host, settings: Settings = {}): Promise<Program[]> {
+  const { program } = await startOvertap(site, host, (socket) => configuration(host, socket, settings));
+  return [program];
+}
+
+/**
+ * Starts a switch in a namespace and waits until it answers.
+ * @param configure gives the configuration file for this control socket
+ * @returns the program, and a client of it
+ */
+export async function startOvertap(
+  ground: Ground,
+  host: { readonly name: string; readonly netns: string },
+  configure: (socket: string) => string,
+): Promise<{ program: Program; client: SwitchClient }> {
+  const socket = join(ground.folder, `${host.name}.sock`);
+  const file = join(ground.folder, `${host.name}.yaml`);
+  writeFileSync(file, configure(socket));
+  const program = ground.start(host.netns, [process.execPath, OVERTAP, 'run', '-c', file]);
+  const client = createClient(socket);
+  const answers = (): Promise<boolean> => {
+    if (!program.running) throw new Error(`the switch of ${host.name} has ended: ${program.lastWords}`);
+    return client.get('/v1/info').then(
+      () => true,
+      () => false,
+    );
+  };
+  const what = `overtap of ${host.name} answers`;
+  await waitUntil(answers, { what, limitMs: READY_LIMIT_MS, everyMs: 50, signal: ground.signal });
+  return { program, client };
+}
+
+function configuration(host: Host, socket: string, { workers, tunnelGso, beside = '' }: Settings): string {
+  const { netns, mac, address } = host.guest;
+  return `name: ${host.name}
+control: ${socket}
+${workers === undefined ? '' : `workers: ${workers}\n`}${tunnelGso === undefined ? '' : `offloads: { tunnel_gso: ${tunnelGso} }\n`}bridges:
+  br0:
+    ports:
+      tap0: { type: tap, netns: ${netns}, ifname: ${NIC}, mac: "${mac}", addresses: [${address}/24] }
+      vxlan0: { type: vxlan, id: ${VNI}, local: ${host.address}, remotes: [${host.remote}] }
+${beside}`;
+}

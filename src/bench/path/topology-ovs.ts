@@ -1,0 +1,82 @@
+/**
+ * Open vSwitch's userspace datapath as the switch of a host: a database and an ovs-vswitchd of the host's own, in the
+ * site's folder, that know nothing of any Open vSwitch this machine may run.
+ *
+ * Two bridges, as its userspace tunnels need them: br-phy holds the underlay's NIC and the host's address, br0 the
+ * guest's TAP and the vxlan port. Everything else is left at its default.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { addAddress } from '../../lab/testbed/namespaces.js';
+import { must, type Program } from '../../lab/testbed/program.js';
+import { waitUntil } from '../../lab/testbed/wait.js';
+import { GUEST_MTU, type Host, NIC, type Site, VNI } from './site.js';
+
+const START_LIMIT_MS = 15_000;
+/** `ovs-vsctl` waits for ovs-vswitchd to do what it wrote; it gives up after this many seconds. */
+const VSCTL_LIMIT_S = 15;
+
+/** Puts the switch into a host. @returns the processes whose memory is the switch's */
+export async function attachOvs(site: Site, host: Host): Promise<Program[]> {
+  const folder = join(site.folder, `ovs-${host.name}`);
+  mkdirSync(folder);
+  const env = { OVS_RUNDIR: folder, OVS_LOGDIR: folder, OVS_DBDIR: folder, OVS_SYSCONFDIR: folder };
+  const at = (name: string): string => join(folder, name);
+  const database = `unix:${at('db.sock')}`;
+  const vsctl = (...words: string[]): Promise<string> =>
+    site.run(host.netns, ['ovs-vsctl', `--timeout=${VSCTL_LIMIT_S}`, `--db=${database}`, ...words], {
+      env,
+      limitMs: (VSCTL_LIMIT_S + 5) * 1000,
+    });
+
+  await site.run(host.netns, ['ovsdb-tool', 'create', at('conf.db')], { env });
+  const ovsdb = site.start(
+    host.netns,
+    ['ovsdb-server', at('conf.db'), `--remote=p${database}`, `--unixctl=${at('ovsdb.ctl')}`],
+    { env },
+  );
+  await running(site, ovsdb, () => vsctl('--no-wait', 'init'));
+  const vswitchd = site.start(
+    host.netns,
+    ['ovs-vswitchd', database, `--unixctl=${at('vswitchd.ctl')}`, '--disable-system'],
+    { env },
+  );
+  await vsctl(...bridge('br-phy'), ...port('br-phy', NIC));
+  await vsctl(
+    ...bridge('br0'),
+    ...port('br0', 'tap0', 'type=tap', `mtu_request=${GUEST_MTU}`),
+    ...port('br0', 'vxlan0', 'type=vxlan', `options:remote_ip=${host.remote}`, `options:key=${VNI}`),
+  );
+  await must(['ip', '-n', host.netns, 'address', 'flush', 'dev', NIC]);
+  await must(['ip', '-n', host.netns, 'link', 'set', 'br-phy', 'up']);
+  await addAddress({ netns: host.netns, ifname: 'br-phy' }, `${host.address}/24`);
+  await site.handOver(host, 'tap0');
+  return [vswitchd, ovsdb];
+}
+
+/** The words of ovs-vsctl that add a bridge of the userspace datapath. */
+function bridge(name: string): string[] {
+  return ['--', 'add-br', name, '--', 'set', 'bridge', name, 'datapath_type=netdev'];
+}
+
+function port(bridgeName: string, name: string, ...settings: string[]): string[] {
+  const set = settings.length === 0 ? [] : ['--', 'set', 'interface', name, ...settings];
+  return ['--', 'add-port', bridgeName, name, ...set];
+}
+
+/** Waits until a server answers. */
+async function running(site: Site, program: Program, ask: () => Promise<string>): Promise<void> {
+  const answers = (): Promise<boolean> => {
+    if (!program.running) throw new Error(`${program.name} has ended: ${program.lastWords}`);
+    return ask().then(
+      () => true,
+      () => false,
+    );
+  };
+  await waitUntil(answers, {
+    what: `${program.name} answers`,
+    limitMs: START_LIMIT_MS,
+    everyMs: 50,
+    signal: site.signal,
+  });
+}

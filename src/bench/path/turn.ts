@@ -1,0 +1,113 @@
+/**
+ * One turn: one variant in one column, built, measured and taken away again. Nothing of another variant is there
+ * meanwhile: ovs-vswitchd works even when no frame comes, and would be measured along. Learning has turns and a site of
+ * its own.
+ */
+import type { Program } from '../../lab/testbed/program.js';
+import { residentMib } from './cpu.js';
+import { LearningSite } from './learning-site.js';
+import { measureFrames } from './measure-frames.js';
+import { measureLatency } from './measure-latency.js';
+import { measureLearning } from './measure-learning.js';
+import { measureTcp, startTcpServer, warmUp } from './measure-tcp.js';
+import { Site } from './site.js';
+import type { Column, MeasureGroup, Options, Turn, Values, VariantName } from './types.js';
+import type { Attach, LearningMeasure, Measures } from './variant.js';
+import { VARIANTS } from './variants.js';
+
+/** Lengths of the frames that are counted, in bytes without FCS. */
+export const FRAME_SIZES = [64, 512, 1400];
+
+/** Groups of measures on the whole path. Learning is a turn by itself. */
+const PATH_GROUPS: readonly MeasureGroup[] = ['tcp', 'frames', 'latency'];
+/** The switches learn from guests, not from the underlay: the columns would be alike. */
+const LEARNING_COLUMN: Column = 'A';
+
+type TurnOptions = Pick<Options, 'seconds' | 'senders' | 'quick'>;
+
+/** @returns values by measure (rows.ts names them) */
+export function takeTurn(
+  { variant, column, groups }: Omit<Turn, 'round'>,
+  options: TurnOptions,
+  signal: AbortSignal,
+): Promise<Values> {
+  const { switches, measures } = VARIANTS[variant];
+  if (groups.includes('learning') && measures.learning !== undefined)
+    return takeLearning(measures.learning, options, signal);
+  return takePath({ switches, measures, column, groups }, options, signal);
+}
+
+/** The measures of the whole path. */
+async function takePath(
+  what: { switches: readonly Attach[]; measures: Measures; column: Column; groups: readonly MeasureGroup[] },
+  { seconds, senders }: TurnOptions,
+  signal: AbortSignal,
+): Promise<Values> {
+  const { switches, measures, column, groups } = what;
+  const site = new Site(signal);
+  try {
+    await site.build(column);
+    const processes: Program[][] = [];
+    for (const [index, attach] of switches.entries()) processes.push(await attach(site, site.hosts[index]));
+    await site.checkGuests();
+    const server = await startTcpServer(site);
+    await warmUp(site);
+
+    const values: Values = {};
+    for (const streams of groups.includes('tcp') ? (measures.tcp ?? []) : [])
+      Object.assign(values, await measureTcp(site, { seconds, streams }));
+    for (const size of groups.includes('frames') ? FRAME_SIZES : [])
+      Object.assign(values, await measureFrames(site, { seconds, size, senders, counter: server }));
+    if (groups.includes('latency')) Object.assign(values, await measureLatency(site, { seconds }));
+    // Of one host; the kernel's switch has no process, and mixed hosts are not compared.
+    if (processes.every((programs) => programs.length > 0)) values.memory = residentMib(processes[0]);
+    return values;
+  } finally {
+    await site.takeDown();
+  }
+}
+
+async function takeLearning(what: LearningMeasure, { quick }: TurnOptions, signal: AbortSignal): Promise<Values> {
+  const site = new LearningSite(signal);
+  try {
+    await site.build();
+    return await measureLearning(site, what, quick);
+  } finally {
+    await site.takeDown();
+  }
+}
+
+/** Every turn of a run, in order. Each round begins with another variant, so that none always follows the same one. */
+export function planTurns({
+  rounds,
+  columns,
+  variants,
+  only,
+}: Pick<Options, 'rounds' | 'columns' | 'variants' | 'only'>): Turn[] {
+  const onPath = only.filter((group) => PATH_GROUPS.includes(group));
+  const turns: Turn[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    for (const column of columns) turns.push(...turnsOf(round, column, variants, onPath));
+    if (only.includes('learning') && columns.includes(LEARNING_COLUMN))
+      turns.push(...turnsOf(round, LEARNING_COLUMN, variants, ['learning']));
+  }
+  return turns;
+}
+
+function turnsOf(
+  round: number,
+  column: Column,
+  variants: readonly VariantName[],
+  wanted: readonly MeasureGroup[],
+): Turn[] {
+  const turns = variants
+    .map((variant) => ({ round, column, variant, groups: groupsOf(variant, column, wanted) }))
+    .filter(({ groups }) => groups.length > 0);
+  return turns.map((_, i) => turns[(i + round - 1) % turns.length]);
+}
+
+/** What of the wanted is measured with a variant in a column. */
+function groupsOf(variant: VariantName, column: Column, wanted: readonly MeasureGroup[]): readonly MeasureGroup[] {
+  const { columns, measures } = VARIANTS[variant];
+  return columns.includes(column) ? wanted.filter((group) => measures[group] !== undefined) : [];
+}

@@ -1,0 +1,89 @@
+/** What the files of the whole-path benchmark hand to each other. Types only. */
+
+/** A: offloads as they are. B: the underlay as a plain NIC. */
+export type Column = 'A' | 'B';
+export type MeasureGroup = 'tcp' | 'frames' | 'latency' | 'learning';
+export type VariantName = 'kernel' | 'overtap' | 'ovs' | 'mixed' | 'workers' | 'trains' | 'replicating' | 'large';
+
+/** The command line. */
+export interface Options {
+  readonly help: boolean;
+  /** One short round with small tables: the figures mean nothing. */
+  readonly quick: boolean;
+  readonly rounds: number;
+  /** Of each measure. */
+  readonly seconds: number;
+  /** Programs that send frames. */
+  readonly senders: number;
+  readonly only: readonly MeasureGroup[];
+  readonly columns: readonly Column[];
+  readonly variants: readonly VariantName[];
+  /** A file, `-` for standard output, or null: none. */
+  readonly json: string | null;
+  /** Nothing was left out, so that the result is worth keeping. */
+  readonly isWhole: boolean;
+}
+
+/** One variant in one column, measured once. */
+export interface Turn {
+  readonly round: number;
+  readonly column: Column;
+  readonly variant: VariantName;
+  readonly groups: readonly MeasureGroup[];
+}
+
+/** Values by the name of the measure (rows.ts). */
+export type Values = Record<string, number>;
+
+export interface Sample {
+  readonly column: string;
+  readonly variant: string;
+  readonly measure: string;
+  readonly value: number;
+}
+
+export interface Figure {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+  readonly count: number;
+}
+
+/** By variant. */
+export type Figures = Record<string, Figure>;
+/** By column and measure. */
+export type Summary = Record<string, Record<string, Figures>>;
+
+export interface Failure {
+  readonly round: number;
+  readonly column: string;
+  readonly variant: string;
+  readonly reason: string;
+}
+
+/** The machine and the versions; a tool that is not installed is null. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGib: number;
+  readonly kernel: string;
+  readonly load: number;
+  readonly node: string;
+  readonly iperf3: string | null;
+  readonly trafgen: string | null;
+  readonly sockperf: string | null;
+  readonly ovs: string | null;
+  readonly commit: string;
+  readonly hasChanges: boolean;
+}
+
+export interface Result {
+  readonly started: string;
+  readonly ended: string;
+  readonly isComplete: boolean;
+  readonly settings: Omit<Options, 'help' | 'json' | 'isWhole'>;
+  readonly machine: Machine;
+  readonly summary: Summary;
+  readonly failures: readonly Failure[];
+  readonly samples: readonly (Sample & { readonly round: number })[];
+}

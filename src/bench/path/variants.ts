@@ -1,0 +1,60 @@
+/**
+ * Owns which switch stands in which host in each variant, and what is measured with it.
+ */
+import { attachReplicating } from './replication.js';
+import { attachKernel } from './topology-kernel.js';
+import { attachLearningKernel, attachLearningOvertap } from './topology-learning.js';
+import { attachOvertap } from './topology-overtap.js';
+import { attachOvs } from './topology-ovs.js';
+import type { VariantName } from './types.js';
+import type { Attach, Measures, Variant } from './variant.js';
+
+const ALL: Measures = { tcp: [1, 4], frames: true, latency: true };
+const MILLION = 1_048_576;
+/** A million addresses take some seconds; so their number is searched coarsely. */
+const COARSE_STEP = MILLION / 64;
+const trainsOnly: Attach = (site, host) => attachOvertap(site, host, { tunnelGso: false });
+const twoWorkers: Attach = (site, host) => attachOvertap(site, host, { workers: 2 });
+
+export const VARIANTS: Readonly<Record<VariantName, Variant>> = {
+  kernel: {
+    switches: [attachKernel, attachKernel],
+    columns: ['A', 'B'],
+    measures: { ...ALL, learning: { attach: attachLearningKernel, addresses: MILLION, step: COARSE_STEP } },
+  },
+  overtap: {
+    switches: [attachOvertap, attachOvertap],
+    columns: ['A', 'B'],
+    measures: { ...ALL, learning: { attach: attachLearningOvertap, addresses: 65_536, step: 1 } },
+  },
+  ovs: { switches: [attachOvs, attachOvs], columns: ['A', 'B'], measures: ALL },
+  /** The way there is from overtap to the kernel, the way back from the kernel to overtap. */
+  mixed: {
+    switches: [attachOvertap, attachKernel],
+    columns: ['A'],
+    measures: { tcp: [1] },
+  },
+  workers: {
+    switches: [twoWorkers, twoWorkers],
+    columns: ['A', 'B'],
+    measures: { tcp: [4] },
+  },
+  /** As where no NIC segments frames in UDP tunnels, a firewall wants to see what leaves, or the kernel is older than 6.17. */
+  trains: {
+    switches: [trainsOnly, trainsOnly],
+    columns: ['A'],
+    measures: { tcp: [1, 4] },
+  },
+  /** TCP between the guests while another bridge of host 1 floods to a thousand remotes. */
+  replicating: {
+    switches: [attachReplicating, attachOvertap],
+    columns: ['A'],
+    measures: { tcp: [1] },
+  },
+  /** overtap with the largest FDB. It only learns: on the path it would be as overtap is. */
+  large: {
+    switches: [],
+    columns: ['A'],
+    measures: { learning: { attach: attachLearningOvertap, addresses: MILLION, step: COARSE_STEP } },
+  },
+};
