@@ -11,6 +11,18 @@
  */
 export const LONG = process.env.OVERTAP_LONG === '1';
 
+/**
+ * Rows of a table of alike cases: all of them with OVERTAP_LONG=1, else `few`, spread evenly from the first on.
+ *
+ *     test.each(cases(OFFLOADS, 3))('without %s', ...)
+ */
+export function cases<Row>(rows: readonly Row[], few: number): Row[] {
+  return rows.filter(
+    (_, at) =>
+      LONG || few >= rows.length || Math.floor((at * few) / rows.length) !== Math.floor(((at - 1) * few) / rows.length),
+  );
+}
+
 /** The full count with OVERTAP_LONG=1, else the short one: a tenth unless said otherwise. */
 export function long(full: number, short = Math.ceil(full / 10)): number {
   return LONG ? full : short;

@@ -6,7 +6,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { must } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
-import { long } from '../long.js';
+import { cases, long } from '../long.js';
 import {
   type Column,
   expectBalance,
@@ -205,15 +205,15 @@ describe('each offload can be switched off', () => {
 
   test('20 MB each way with all of them, by default', () => expectTraffic([WITH_ALL, WITH_ALL], 'all on'));
 
-  test.each(Object.entries(WITHOUT))('20 MB each way without %s on both hosts', async (name, side) => {
+  test.each(cases(Object.entries(WITHOUT), 3))('20 MB each way without %s on both hosts', async (name, side) => {
     await expectTraffic([side, side], `without ${name}`);
   });
 
-  test.each(Object.entries(FORCED))('20 MB each way with %s on both hosts', async (name, side) => {
+  test.each(cases(Object.entries(FORCED), 1))('20 MB each way with %s on both hosts', async (name, side) => {
     await expectTraffic([side, side], name);
   });
 
-  test.each(['A', 'B'] as const)('20 MB each way from all off to all on, column %s', async (column) => {
+  test.each(cases(['A', 'B'] as const, 1))('20 MB each way from all off to all on, column %s', async (column) => {
     await setColumn(world, hosts, column);
     await expectTraffic([WITHOUT['any of them'], WITH_ALL], `all off to all on, column ${column}`);
   });

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { describe as described, type Ended, must, Program, run } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import { cases } from '../long.js';
 import { OVERTAP } from './switch.js';
 
 const LABS = [
@@ -120,7 +121,7 @@ describe('a check that changes its lab', () => {
     await expectNothingLeft();
   });
 
-  test.concurrent.each(CHANGED)('%s: leaves it as it was, so that it holds a second time', async (name) => {
+  test.concurrent.each(cases(CHANGED, 2))('%s: leaves it as it was, so that it holds a second time', async (name) => {
     const up = await lab('up', name);
     expect(up.status, described(up)).toBe(0);
     for (let round = 0; round < 2; round++) {

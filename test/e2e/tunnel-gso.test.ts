@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
+import { cases } from '../long.js';
 import { give } from './live-support.js';
 import { kernelDevice, twoHostsOf } from './multicast-support.js';
 import {
@@ -235,42 +236,58 @@ describe.skipIf(lack !== null)(NAME, () => {
     });
   });
 
-  describe.each([
+  const underlays = [
     { family: 4, checksum: true },
-    { family: 4, checksum: false },
     { family: 6, checksum: true },
     { family: 6, checksum: false },
-  ] as const)('a kernel peer, underlay IPv$family, UDP checksums: $checksum', ({ family, checksum }) => {
-    test('50 MB each way, IPv4 and IPv6 inside', async () => {
-      const hosts = await twoHostsOf(world, family);
-      const netns = await world.netns('guest1', { ipv6: true });
-      const guest = { netns, ifname: 'eth0', address: '198.18.0.1', address6: 'fd00:42::1', mac: '02:00:00:00:00:01' };
-      const port = { type: 'vxlan', local: hosts[0].address, id: VNI, remotes: [hosts[1].address], udpcsum: checksum };
-      const bridges = plainBridge(tapPort('tap0', guest), `      vxlan0: ${JSON.stringify(port)}\n`);
-      const sw = await world.startSwitch(hosts[0].netns, 'host1', bridges);
-      const own = checksum ? 'noudp6zerocsumtx udpcsum' : 'udp6zerocsumtx noudpcsum';
-      // Made in a namespace with IPv6, so that the device has it, too.
-      const into = await world.netns('guest9', { ipv6: true });
-      const peer = await kernelDevice(world, hosts[1], {
-        ...{ id: VNI, to: `remote ${hosts[0].address}`, into },
-        ...{ addresses: ['198.18.0.9/24', 'fd00:42::9/64'], more: `${own} udp6zerocsumrx` },
+    { family: 4, checksum: false },
+  ] as const;
+  describe.each(cases(underlays, 2))(
+    'a kernel peer, underlay IPv$family, UDP checksums: $checksum',
+    ({ family, checksum }) => {
+      test('50 MB each way, IPv4 and IPv6 inside', async () => {
+        const hosts = await twoHostsOf(world, family);
+        const netns = await world.netns('guest1', { ipv6: true });
+        const guest = {
+          netns,
+          ifname: 'eth0',
+          address: '198.18.0.1',
+          address6: 'fd00:42::1',
+          mac: '02:00:00:00:00:01',
+        };
+        const port = {
+          type: 'vxlan',
+          local: hosts[0].address,
+          id: VNI,
+          remotes: [hosts[1].address],
+          udpcsum: checksum,
+        };
+        const bridges = plainBridge(tapPort('tap0', guest), `      vxlan0: ${JSON.stringify(port)}\n`);
+        const sw = await world.startSwitch(hosts[0].netns, 'host1', bridges);
+        const own = checksum ? 'noudp6zerocsumtx udpcsum' : 'udp6zerocsumtx noudpcsum';
+        // Made in a namespace with IPv6, so that the device has it, too.
+        const into = await world.netns('guest9', { ipv6: true });
+        const peer = await kernelDevice(world, hosts[1], {
+          ...{ id: VNI, to: `remote ${hosts[0].address}`, into },
+          ...{ addresses: ['198.18.0.9/24', 'fd00:42::9/64'], more: `${own} udp6zerocsumrx` },
+        });
+        const label = `IPv${family}, checksums ${checksum}`;
+        for (const [from, to, inner] of [
+          [guest, peer, 'IPv4'],
+          [guest, { ...peer, address: 'fd00:42::9' }, 'IPv6'],
+        ] as const) {
+          const wire = await watch(hosts[1], hosts[0]);
+          await expectTransfer(world, from, to, 50 * MB, `to the kernel, ${label}, inner ${inner}`);
+          await wire.rests();
+          await expectKinds(wire, mostlyWhole);
+        }
+        await expectTransfer(world, peer, guest, 50 * MB, `from the kernel, ${label}`);
+        const to6 = { ...guest, address: guest.address6 };
+        await expectTransfer(world, peer, to6, 50 * MB, `from the kernel, ${label}, inner IPv6`);
+        await expectBalance(sw);
       });
-      const label = `IPv${family}, checksums ${checksum}`;
-      for (const [from, to, inner] of [
-        [guest, peer, 'IPv4'],
-        [guest, { ...peer, address: 'fd00:42::9' }, 'IPv6'],
-      ] as const) {
-        const wire = await watch(hosts[1], hosts[0]);
-        await expectTransfer(world, from, to, 50 * MB, `to the kernel, ${label}, inner ${inner}`);
-        await wire.rests();
-        await expectKinds(wire, mostlyWhole);
-      }
-      await expectTransfer(world, peer, guest, 50 * MB, `from the kernel, ${label}`);
-      const to6 = { ...guest, address: guest.address6 };
-      await expectTransfer(world, peer, to6, 50 * MB, `from the kernel, ${label}, inner IPv6`);
-      await expectBalance(sw);
-    });
-  });
+    },
+  );
 
   describe('who looks at what the host sends', () => {
     /** Counts the VXLAN datagrams that pass a hook. */
@@ -330,14 +347,15 @@ describe.skipIf(lack !== null)(NAME, () => {
       expect((await lost()) - before).toBeGreaterThan(0);
     });
 
-    test.each([
+    const tables = [
       { what: 'a table of IPv4', table: rules('output', 'ip'), used: false },
       { what: 'a table of IPv6', table: rules('postrouting', 'ip6'), used: false },
       { what: 'masquerading', table: rules('postrouting', 'ip').replace('filter hook', 'nat hook'), used: false },
       { what: 'a rule at input', table: rules('input'), used: true },
       { what: 'a rule at forward', table: rules('forward'), used: true },
       { what: 'a chain without a hook', table: 'table inet watch { chain aside { counter accept; }; }\n', used: true },
-    ])('at start, $what: used: $used', async ({ table, used }) => {
+    ];
+    test.each(cases(tables, 3))('at start, $what: used: $used', async ({ table, used }) => {
       const hosts = await twoHosts(world);
       const guests: [Guest, Guest] = [await makeGuest(world, 1), await makeGuest(world, 2)];
       await load(hosts[0], table);

@@ -32,10 +32,13 @@ async function poll<T>(
   const deadline = performance.now() + limitMs;
   for (;;) {
     refuseIfInterrupted(signal);
+    const began = performance.now();
     const value = await probe();
     if (value !== undefined && value !== null && value !== false) return value as Found<T>;
-    if (performance.now() >= deadline) return null;
-    await delay(everyMs);
+    const now = performance.now();
+    if (now >= deadline) return null;
+    // A probe that starts a program would keep a core busy otherwise.
+    await delay(Math.max(everyMs, now - began));
   }
 }
 
