@@ -202,6 +202,14 @@ static napi_value link_state(napi_env env, napi_callback_info info) {
   return state ? link_result(env, &link) : null_result(env);
 }
 
+static napi_value netns_is_foreign(napi_env env, napi_callback_info info) {
+  napi_value options, result;
+  char netns[OT_PATH];
+  if (!ot_arguments(env, info, 1, &options) || !ot_get_text(env, options, "netns", true, netns, OT_PATH)) return NULL;
+  napi_get_boolean(env, ot_netns_is_foreign(netns), &result);
+  return result;
+}
+
 /* Reads the state last seen, if any. */
 static bool read_seen(napi_env env, napi_value options, struct ot_tap_state *state) {
   napi_value seen;
@@ -243,4 +251,5 @@ void ot_export_taps(napi_env env, napi_value exports) {
   ot_export(env, exports, "leaveTap", leave_tap);
   ot_export(env, exports, "tapState", tap_state);
   ot_export(env, exports, "linkState", link_state);
+  ot_export(env, exports, "netnsIsForeign", netns_is_foreign);
 }

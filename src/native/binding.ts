@@ -218,6 +218,8 @@ interface NativeBinding {
   tapState(tap: TapDescriptor & { seen?: TapState }): TapState | null;
   /** `null` when the link, or its namespace, is gone. */
   linkState(place: TapPlace): LinkState | null;
+  /** Whether another user namespace than the process's owns the network namespace; false where the kernel does not say. */
+  netnsIsForeign(place: { netns: string }): boolean;
   openUdpReceiver(options: UdpReceiverOptions): { fd: number; port: number; gro: boolean };
   /** A socket that only sends: what comes to it is dropped by the kernel. */
   openUdpSender(options: UdpSenderOptions): { fd: number; port: number };
@@ -285,6 +287,7 @@ export const {
   leaveTap,
   tapState,
   linkState,
+  netnsIsForeign,
   openUdpReceiver,
   openUdpSender,
   sendByReceiver,

@@ -4,14 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #define OWN "/proc/thread-self/ns/net"
+#define OWN_USER "/proc/thread-self/ns/user"
 /* setns may fail for lack of memory for a moment. */
 #define MOST_TRIES 100
 
@@ -35,6 +38,18 @@ int ot_netns_open(const char *path, struct ot_fault *fault) {
 ino_t ot_netns_number(int fd) {
   struct stat about;
   return (fd < 0 ? stat(OWN, &about) : fstat(fd, &about)) < 0 ? 0 : about.st_ino;
+}
+
+bool ot_netns_is_foreign(const char *path) {
+  struct ot_fault ignored;
+  struct stat own, owner;
+  int target = ot_netns_open(path, &ignored);
+  /* One that is no descendant of the thread's (EPERM) is the owner of the thread's, too. */
+  int user = target < 0 ? -1 : ioctl(target, NS_GET_USERNS);
+  bool foreign = user >= 0 && fstat(user, &owner) == 0 && stat(OWN_USER, &own) == 0 && own.st_ino != owner.st_ino;
+  if (user >= 0) close(user);
+  if (target >= 0) close(target);
+  return foreign;
 }
 
 int ot_netns_move(const char *path, struct ot_fault *fault) {

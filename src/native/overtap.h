@@ -45,6 +45,11 @@ int ot_netns_open(const char *path, struct ot_fault *fault);
 /* The inode number that identifies a namespace. `fd` -1: the thread's own. Returns 0 when unknown. */
 ino_t ot_netns_number(int fd);
 /*
+ * Whether another user namespace than the thread's owns a network namespace: its root is not root here. False where the
+ * kernel does not say (before 4.9), or the path is no namespace.
+ */
+bool ot_netns_is_foreign(const char *path);
+/*
  * Moves this thread into a namespace; -1 or an empty path: it stays. Sets *home for ot_netns_leave. Returns 0, or -1.
  */
 int ot_netns_visit(int target, int *home, struct ot_fault *fault);

@@ -2,6 +2,7 @@
  * Network namespaces by name, path and number. Never enters one.
  */
 import { readdirSync, statSync } from 'node:fs';
+import * as native from '../native/binding.js';
 
 const NAMED = '/run/netns';
 const OWN = '/proc/thread-self/ns/net';
@@ -18,6 +19,14 @@ export function netnsNumber(netns?: string): number {
   } catch {
     return 0;
   }
+}
+
+/**
+ * Whether its owner may act in there without being root for the switch: it belongs to a user namespace of its own, as that of an
+ * unprivileged container.
+ */
+export function netnsIsForeign(netns: string): boolean {
+  return native.netnsIsForeign({ netns: netnsPath(netns) });
 }
 
 /** How `ip netns` calls a namespace, or the kernel: `net:[4026532177]`. */

@@ -229,6 +229,15 @@ describe('stats table', () => {
     );
   });
 
+  it('tells the troubles of the control thread, and nothing without any', () => {
+    const control = { log_lost: 0, connections_refused: 0, faults: {} };
+    expect(formatStats({ ...stats, control })).toBe(formatStats(stats));
+    const troubled = { log_lost: 3, connections_refused: 2, faults: { watch: 1 } };
+    expect(formatStats({ ...stats, control: troubled })).toContain(
+      '\ncontrol: 3 log lines lost, 2 connections refused, 1 faults in watch\n',
+    );
+  });
+
   it('says by how much the accounts are off', () => {
     const off = formatStats({ ...stats, replicated: 5, drops: {} });
     expect(off).toContain('drops: none\n');

@@ -172,3 +172,14 @@ test('a file may name what is not there, a command may not', async () => {
   const { ended } = await sw.stop();
   expect({ status: ended.status, stderr: ended.stderr }).toEqual({ status: 0, stderr: '' });
 });
+
+test("a guest that has another device of its NIC's name keeps only its own port from coming up", async () => {
+  await must(['ip', '-n', guests[0].netns, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'other']);
+  const ports = `bridges:\n  br1:\n    ports:\n${tapPort('tap1', guests[0])}${tapPort('tap2', guests[1])}${tapPort('tap4', guests[3])}`;
+  const sw = await startWith(world, hosts[0].netns, 'host1', ports);
+  expect(await faults(sw)).toEqual({ tap1: expect.stringMatching(/a device of that name is there and is no TAP/) });
+  await expectReach(world, guests[1], guests[3]);
+  await must(['ip', '-n', guests[0].netns, 'link', 'del', 'eth0']);
+  await comesUp(sw, 'tap1');
+  await expectReach(world, guests[0], guests[1]);
+});

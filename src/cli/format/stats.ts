@@ -2,7 +2,14 @@
  * The switch's accounts as a table: traffic a link, its remotes, VNIs and VLANs, drops by reason beneath, and at the end
  * whether the accounts balance. Pure.
  */
-import type { DropCounters, FdbCounters, LinkCounters, StatsAnswer, TrafficCounters } from '../../api/api.js';
+import type {
+  ControlCounters,
+  DropCounters,
+  FdbCounters,
+  LinkCounters,
+  StatsAnswer,
+  TrafficCounters,
+} from '../../api/api.js';
 import { alignColumns } from './columns.js';
 
 const HEADER = ['link', 'rx packets', 'rx bytes', 'rx dropped', 'tx packets', 'tx bytes', 'tx dropped'];
@@ -18,6 +25,7 @@ export function formatStats(stats: StatsAnswer): string {
         `vtep_unknown: ${address} to ${port}, VNI ${vni}: ${count} datagrams, the last at ${last}\n`,
     ),
     `fdb: ${fdbText(stats.fdb)}\n`,
+    controlText(stats.control),
     `balance: ${balanceText(stats)}\n`,
   ].join('');
 }
@@ -66,7 +74,19 @@ function fdbText(counters: FdbCounters & { readonly evicted?: number }): string 
   return evicted === undefined ? all : `${all}, ${evicted} evicted`;
 }
 
-/** What links that are no more had counted stands on both sides as `retired`. */
+/** Troubles of the control thread in a line of their own; nothing while there are none. */
+function controlText(counters: ControlCounters | undefined): string {
+  if (counters === undefined) return '';
+  const { log_lost, connections_refused, faults } = counters;
+  const parts = [
+    ...(log_lost > 0 ? [`${log_lost} log lines lost`] : []),
+    ...(connections_refused > 0 ? [`${connections_refused} connections refused`] : []),
+    ...Object.entries(faults).map(([place, count]) => `${count} faults in ${place}`),
+  ];
+  return parts.length === 0 ? '' : `control: ${parts.join(', ')}\n`;
+}
+
+/** Counters of deleted links stand on both sides as `retired`. */
 function balanceText({ links, drops, replicated, retired }: StatsAnswer): string {
   let received = 0;
   let transmitted = 0;

@@ -5,6 +5,7 @@ import { isatty } from 'node:tty';
 import type { LogLevel } from '../../api/api.js';
 import type { CheckedDocument } from '../../config/load.js';
 import { exitAtOnce } from '../../port/process.js';
+import { printable } from '../../text/printable.js';
 import { attempt, faultCounts } from '../guard.js';
 import { ControlSocketError, examineSocket } from '../http/control-socket.js';
 import { type ControlServer, serve } from '../http/server.js';
@@ -67,7 +68,7 @@ async function runOrRefuse(run: Run): Promise<number> {
     return await runSwitch(run);
   } catch (error) {
     if (!(error instanceof DeviceError || error instanceof ControlSocketError)) throw error;
-    process.stderr.write(`overtap: ${error.message}\n`);
+    process.stderr.write(printable(`overtap: ${error.message}\n`));
     return EXIT_REFUSED;
   }
 }

@@ -5,6 +5,7 @@ import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
 import { isColorSupported, prettyFactory } from 'pino-pretty';
 import type { LogLevel } from '../../api/api.js';
+import { printable } from '../../text/printable.js';
 import { caught } from '../guard.js';
 import { LogSink } from './log-sink.js';
 
@@ -49,6 +50,9 @@ export function createLog(name: string, level: string, fd = STDOUT): Log {
   return { logger, lost: () => sink.lost, flush: (ms) => sink.flush(ms) };
 }
 
-function readable(): (line: string) => string {
-  return prettyFactory({ colorize: isColorSupported, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' });
+/** For a terminal: names come from guests too, so no text of a line reaches the terminal as an order (`printable`). */
+export function readable(): (line: string) => string {
+  const pretty = prettyFactory({ colorize: isColorSupported, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' });
+  return (line) =>
+    pretty(JSON.parse(line, (_key, value: unknown) => (typeof value === 'string' ? printable(value) : value)));
 }

@@ -36,8 +36,11 @@ export interface Opening {
   ending: readonly string[];
   /** Names of ports that stay and whose devices are opened anew. */
   renewed: readonly string[];
-  /** Runs `open`; in its place `absent`, where the device is not there yet and the port may wait for it. */
-  orAbsent<T>(open: () => T, absent: () => T): T;
+  /**
+   * Runs `open`; in its place `absent`, where the device is not there yet and the port may wait for it.
+   * @param netns as of `mayPass`
+   */
+  orAbsent<T>(open: () => T, absent: () => T, netns?: string): T;
   /** The MTU that the way behind a configured port allows; null: it sets no bound. */
   wayMtu(config: PortConfig): number | null;
   opened: Opened;

@@ -8,7 +8,7 @@
 import { entriesOf } from '../../config/entries/list.js';
 import type { BridgeConfig, SwitchConfig } from '../../config/types.js';
 import { MAX_BRIDGES } from '../../dataplane/state/forwarding.js';
-import { isAbsent } from '../../port/absence.js';
+import { mayPass } from '../../port/absence.js';
 import { DEFAULT_MTU, type DeviceSource } from '../devices/devices.js';
 import { type DesiredPort, desiredPorts } from '../model/desired.js';
 import { DeviceError } from '../model/device-error.js';
@@ -141,11 +141,11 @@ export class Reconciler {
     return {
       ...of,
       wayMtu: (config) => kindOf({ config }).wayMtu(config, this.devices),
-      orAbsent(open, absent) {
+      orAbsent(open, absent, netns) {
         try {
           return open();
         } catch (error) {
-          if (!waits || !(error instanceof DeviceError) || !isAbsent(error.cause)) throw error;
+          if (!waits || !(error instanceof DeviceError) || !mayPass(error.cause, netns)) throw error;
           of.opened.absent.set(name, reasonOf(error));
           return absent();
         }

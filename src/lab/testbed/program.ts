@@ -90,8 +90,10 @@ export class Program {
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
   readonly #ownSession: boolean;
-  #stdout = '';
-  #stderr = '';
+  readonly #stdout = new Output();
+  readonly #stderr = new Output();
+  /** The beginning of a line whose end is still to come. */
+  #partial = '';
   #over: Ended | null = null;
 
   constructor(
@@ -106,9 +108,7 @@ export class Program {
       ...(env === undefined ? {} : { env: { ...process.env, ...env } }),
     });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take(text));
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr += text;
-    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#stderr.add(text));
     this.ended = this.#end();
     this.ended.catch(() => undefined); // each caller that awaits it gets the failure
   }
@@ -119,7 +119,7 @@ export class Program {
         reject(new LabError('LAB_COMMAND_FAILED', `${this.name}: ${hintFor(this.command[0], error)}`)),
       );
       this.#child.once('close', (status, signal) => {
-        this.#over = { status, signal, stdout: this.#stdout, stderr: this.#stderr };
+        this.#over = { status, signal, stdout: this.output, stderr: this.errors };
         resolve(this.#over);
       });
     });
@@ -141,17 +141,17 @@ export class Program {
 
   /** Standard output so far. */
   get output(): string {
-    return this.#stdout;
+    return this.#stdout.text;
   }
 
   /** Standard error so far. */
   get errors(): string {
-    return this.#stderr;
+    return this.#stderr.text;
   }
 
   /** The end of its output, for the message of an error. */
   get lastWords(): string {
-    return `${this.#stdout}\n${this.#stderr}`.trim().split('\n').slice(-QUOTED_LINES).join('\n');
+    return `${this.output}\n${this.errors}`.trim().split('\n').slice(-QUOTED_LINES).join('\n');
   }
 
   /** Does nothing once the program has ended. */
@@ -220,10 +220,25 @@ export class Program {
     ) as Promise<string>;
   }
 
+  /** A line is cut out of the chunks that hold it, never out of all output: a part of a string keeps the whole in memory. */
   #take(text: string): void {
-    const before = this.#stdout.lastIndexOf('\n') + 1;
-    this.#stdout += text;
-    const end = this.#stdout.lastIndexOf('\n') + 1;
-    if (end > before) this.lines.push(...this.#stdout.slice(before, end - 1).split('\n'));
+    this.#stdout.add(text);
+    const lines = (this.#partial + text).split('\n');
+    this.#partial = lines.pop() ?? '';
+    for (const line of lines) this.lines.push(line);
+  }
+}
+
+/** Output as it comes, joined when it is asked for: a string that grows by each chunk would be copied as often. */
+class Output {
+  readonly #chunks: string[] = [];
+
+  add(text: string): void {
+    this.#chunks.push(text);
+  }
+
+  get text(): string {
+    if (this.#chunks.length > 1) this.#chunks.splice(0, this.#chunks.length, this.#chunks.join(''));
+    return this.#chunks[0] ?? '';
   }
 }

@@ -74,3 +74,16 @@ describe('a program', () => {
     await expect(inShell).rejects.toThrow('ip netns add x: the `ip2` command is missing');
   });
 });
+
+test('the lines of much output take no more memory than the output', async () => {
+  const before = process.memoryUsage().heapUsed;
+  const program = new Program([
+    process.execPath,
+    '-e',
+    `process.stdout.write(('x'.repeat(79) + '\\n').repeat(250_000))`,
+  ]);
+  const { stdout } = await program.ended;
+  expect(program.lines.length).toBe(250_000);
+  expect(stdout.length).toBe(20_000_000);
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(500_000_000);
+});
