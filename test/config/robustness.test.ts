@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, parseConfig } from '../../src/config/load.js';
+import { long } from '../long.js';
 import { EXAMPLE } from './example.js';
 
 const deps = { hostname: () => 'h', netnsExists: () => true };
@@ -83,7 +84,7 @@ describe('any text', () => {
           load(words.join(''));
         },
       ),
-      { seed: 7348, numRuns: 800 },
+      { seed: 7348, numRuns: long(800, 200) },
     );
   });
 
@@ -99,7 +100,7 @@ describe('any text', () => {
         for (const { at, cut, put } of changes) text = text.slice(0, at) + put + text.slice(at + cut);
         load(text);
       }),
-      { seed: 4789, numRuns: 300 },
+      { seed: 4789, numRuns: long(300, 75) },
     );
   });
 
@@ -110,7 +111,7 @@ describe('any text', () => {
       fc.property(fc.constantFrom(...values), fc.jsonValue({ maxDepth: 3 }), ([at, length], other) => {
         load(`${EXAMPLE.slice(0, at)}${JSON.stringify(other)}${EXAMPLE.slice(at + length)}`);
       }),
-      { seed: 8472, numRuns: 300 },
+      { seed: 8472, numRuns: long(300, 75) },
     );
   });
 
@@ -141,7 +142,7 @@ describe('any text', () => {
       fc.property(fc.dictionary(fc.constantFrom('b', 'br1'), fc.dictionary(key, tree)), (bridges) => {
         load(JSON.stringify({ bridges }, null, 1));
       }),
-      { seed: 802, numRuns: 300 },
+      { seed: 802, numRuns: long(300, 75) },
     );
   });
 });

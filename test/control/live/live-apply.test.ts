@@ -18,7 +18,7 @@ import { LiveSwitch } from './live-switch.js';
 import { commandsOf, stated, travel, twin, withSwitches } from './live-travel.js';
 
 /** Applies; another number with OVERTAP_APPLIES. */
-const RUNS = Number(process.env.OVERTAP_APPLIES ?? long(200, 40));
+const RUNS = Number(process.env.OVERTAP_APPLIES ?? long(200));
 const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);
 const TIMEOUT = 30_000 + RUNS * 200;
 

@@ -11,7 +11,7 @@ import { LiveSwitch } from './live-switch.js';
 import { commandsOf, stated, travel, withSwitches } from './live-travel.js';
 
 const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_128);
-const RUNS = Number(process.env.OVERTAP_APPLIES ?? long(200, 30));
+const RUNS = Number(process.env.OVERTAP_APPLIES ?? long(200));
 
 const way = sequence
   .filter((one) => faultOf(readConfig(one.document)) === null)

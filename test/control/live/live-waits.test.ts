@@ -14,7 +14,7 @@ import { Prober } from './live-probe.js';
 import { changeBoth, startBoth, storyOf } from './live-run.js';
 import type { LiveSwitch } from './live-switch.js';
 
-const SEQUENCES = Number(process.env.OVERTAP_SEQUENCES ?? long(3000, 250));
+const SEQUENCES = Number(process.env.OVERTAP_SEQUENCES ?? long(3000, 100));
 const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);
 
 const absence = fc.subarray([...TAPS, ...VXLANS]);

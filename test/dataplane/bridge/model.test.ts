@@ -6,6 +6,7 @@ import { viewOf } from '../../../src/wire/bytes.js';
 import { ETHERTYPE_VLAN, encodeEthernet, formatMac } from '../../../src/wire/ethernet.js';
 import { encodeVlan } from '../../../src/wire/vlan.js';
 import { encodeVxlan, vni } from '../../../src/wire/vxlan.js';
+import { long } from '../../long.js';
 import type { BridgeSpec, TapSpec, VxlanSpec } from '../support/control-model.js';
 import { A, B, BROADCAST, C, D, EXPERIMENTAL, MULTICAST } from '../support/frames.js';
 import { type Out, TestSwitch } from '../support/harness.js';
@@ -184,7 +185,7 @@ describe('the bridge against its model', () => {
           compare();
         },
       ),
-      { numRuns: 300 },
+      { numRuns: long(300, 100) },
     );
   });
 });

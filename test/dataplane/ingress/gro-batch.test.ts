@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KIND_FRAME } from '../../../src/port/nic.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
+import { long } from '../../long.js';
 import { A, B, BROADCAST, finished, frame, type PacketFields, packet } from '../support/frames.js';
 import { TestSwitch } from '../support/harness.js';
 
@@ -123,7 +124,7 @@ describe('any train', () => {
         expect(together.turn().out).toEqual(out);
         expect(together.drops()).toEqual(alone.drops());
       }),
-      { numRuns: 500 },
+      { numRuns: long(500, 100) },
     );
   });
 });

@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
+import { long } from '../../long.js';
 import { A, B, BROADCAST, C, D, frame, packet } from '../support/frames.js';
 import { TestSwitch } from '../support/harness.js';
 
@@ -95,7 +96,7 @@ describe('a batch', () => {
         expect(batch.turn().out).toEqual(alone);
         expect(batch.drops()).toEqual(single.drops());
       }),
-      { numRuns: 300 },
+      { numRuns: long(300, 75) },
     );
   });
 });

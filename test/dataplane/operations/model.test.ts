@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { FLAG_STATIC, FLAG_STICKY, FLAGS_ALL } from '../../../src/fdb/table.js';
 import { KIND_FRAME } from '../../../src/port/nic.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
+import { long } from '../../long.js';
 import { NO_BRIDGE } from '../support/control-model.js';
 import { A, B, BROADCAST, C, D, frame, MULTICAST } from '../support/frames.js';
 import { type BridgeSpec, type TapSpec, TestSwitch, type Turn, type VxlanSpec } from '../support/harness.js';
@@ -363,7 +364,7 @@ describe('a switch that was changed while it ran', () => {
         built.wait(1);
         expect(probes(changing.sw, changing.spec)).toEqual(probes(built, changing.spec));
       }),
-      { numRuns: 100 },
+      { numRuns: long(100, 30) },
     );
   }, 60_000);
 });
