@@ -48,7 +48,7 @@ export type {
   VlansRequest,
 } from './vlans.js';
 
-/** A change as it was asked for, with its kind. */
+/** A requested change, with its kind. */
 export type ChangeRequest =
   | { kind: 'link'; request: LinkRequest }
   | { kind: 'fdb'; request: FdbRequest }

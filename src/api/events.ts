@@ -1,4 +1,4 @@
-/** `/v1/events`: what the switch streams, each as `event: KIND` and `data: JSON`. */
+/** `/v1/events`: the event stream. Each event is sent as `event: KIND` and `data: JSON`. */
 import { z } from 'zod';
 import { FDB_STATES, words } from './fdb.js';
 import { count, said } from './fields.js';
@@ -79,10 +79,10 @@ export const SWITCH_EVENT = z
 
 export type SwitchEvent = z.output<typeof SWITCH_EVENT>;
 export type EventKind = SwitchEvent['event'];
-/** Entry that an FDB event is about. */
+/** The entry that an FDB event reports. */
 export type EventEntry = z.output<typeof ENTRY>;
 
-/** Every kind there is. */
+/** All event kinds. */
 export const EVENT_KINDS = SWITCH_EVENT.options.flatMap(({ shape: { event } }) =>
   event instanceof z.ZodEnum ? event.options : [...event.values],
 ) as [EventKind, ...EventKind[]];

@@ -11,7 +11,7 @@ const stateList = z
   .array(state, { error: expected(`"all" or a list of ${FDB_STATES.join(', ')}`) })
   .min(1, { error: 'is empty; give one state or leave the list out' });
 
-/** Either of two shapes. A union would say only that neither fits. */
+/** Accepts either of two shapes and reports faults by the shape that was given: the error of a zod union says only that neither fits. */
 const flushStates = z
   .unknown()
   .transform((input, context): FdbState[] | 'all' => {
@@ -41,7 +41,7 @@ const key = {
   ).exactOptional(),
 };
 
-/** An entry, or one destination of a zero or multicast MAC, that is to be there. */
+/** An entry to add, or one destination of an all-zeros or multicast MAC. */
 export const FDB_PUT = z.strictObject({
   op: said(
     z.enum(['add', 'append', 'replace']),
@@ -79,14 +79,14 @@ export type FdbFlush = z.output<typeof flush>;
 export const FLUSH_ANSWER = z.object({ removed: count }).meta({ id: 'FlushAnswer' });
 export type FlushAnswer = z.output<typeof FLUSH_ANSWER>;
 
-/** A query's number, written in digits. */
+/** A number in a query string. */
 function digits(schema: z.ZodInt) {
   return z
     .preprocess((input) => (/^[0-9]{1,9}$/.test(String(input)) ? Number(input) : input), schema)
     .meta({ type: 'integer' });
 }
 
-/** A query's list of words, separated by commas. */
+/** A comma-separated list of words in a query string. */
 export function words<const T extends readonly [string, ...string[]]>(known: T) {
   return z
     .string()
@@ -105,7 +105,7 @@ export const FDB_QUERY = z.strictObject({
   state: words(FDB_STATES).exactOptional(),
 });
 
-/** All that are given must fit; of `state`, one. */
+/** All given criteria must match; of several states one must match. */
 export type FdbFilter = z.output<typeof FDB_QUERY>;
 
 export const FDB_ROW = z

@@ -1,6 +1,6 @@
 /**
- * Schemas of single fields that several requests and answers share. Texts come out canonical: MACs in lower case, addresses as
- * RFC 5952 writes them. Whether a field fits the switch is for the switch to decide.
+ * Schemas of single fields that several requests and answers share. Output is canonical: MACs in lower case, addresses as in
+ * RFC 5952. Semantic checks against the running switch happen in the control thread.
  */
 import { z } from 'zod';
 import { canonicalIp, isMulticastIp, splitZone } from '../values/address.js';
@@ -8,7 +8,7 @@ import { quote } from '../values/show.js';
 import { expected, value } from '../values/value.js';
 import { isLinkLocal } from '../wire/ip-address.js';
 
-/** Characters of a link's shown name: a vxlan port's host port is called `NAME@host`. */
+/** Characters of a link name as shown: the host port of a vxlan port is called `NAME@host`. */
 const NAME_MAX = 32;
 
 export const linkName = z
@@ -16,7 +16,7 @@ export const linkName = z
   .min(1, { error: 'is empty; give the name of a link' })
   .max(NAME_MAX, { error: `no link has a name of more than ${NAME_MAX} characters` });
 
-/** Any address, of a group too: for finding and deleting entries. A zone is dropped, since the port's own holds. */
+/** Any address, multicast included, for looking up and deleting entries. The zone is dropped; the port determines the link. */
 export const anyIp = z.string({ error: expected('an IPv4 or IPv6 address') }).transform((text, context) => {
   const { address, zone } = splitZone(text);
   const ip = canonicalIp(zone !== undefined && isLinkLocal(address.toLowerCase()) ? address : text);
@@ -39,7 +39,7 @@ export const lastVid = value.vid.meta({ description: 'Last VLAN ID of a range, i
 export const count = z.int().min(0);
 export const text = z.string();
 
-/** A field with its meaning, which the OpenAPI document and docs/http-api.md show. */
+/** Attaches a description to a field, for the OpenAPI document and docs/http-api.md. */
 export function said<T extends z.ZodType>(schema: T, description: string): T {
   return schema.meta({ description });
 }

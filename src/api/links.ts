@@ -38,7 +38,7 @@ export const LINKS_QUERY = z.strictObject({
   ).exactOptional(),
 });
 
-/** One link, as `ip -j link` shows it; the further keys are the link's options as configured. */
+/** One link, in the shape of `ip -j link`; further keys are the configured options of the link. */
 export const LINK_ROW = z
   .looseObject({
     ifname: z.string(),

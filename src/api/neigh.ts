@@ -1,4 +1,4 @@
-/** `/v1/neigh`: the bindings that ARP and ND suppression answers from, and changes of them. */
+/** `/v1/neigh`: bindings used for ARP and ND suppression, and changes of them. */
 import { z } from 'zod';
 import { value } from '../values/value.js';
 import { anyIp, count, linkName, said } from './fields.js';

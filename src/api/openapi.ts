@@ -1,6 +1,6 @@
 /**
- * The control socket's OpenAPI 3.1 document, made from the tables of `routes.ts`. Its JSON Schemas are those of zod: of requests, what
- * may be sent; of answers, what comes.
+ * The OpenAPI 3.1 document of the control socket, generated from the tables in `routes.ts`. zod produces the JSON Schemas: the
+ * input side for requests, the output side for answers.
  */
 import { z } from 'zod';
 import { READ_ROUTES, TEXT_ROUTES, WRITE_ROUTES } from './routes.js';
@@ -10,7 +10,7 @@ type Json = Record<string, unknown>;
 
 let made: { version: string; document: Json } | undefined;
 
-/** Made once, when it is first asked for. @param version that of this program */
+/** Generated on first use, then cached. @param version of this program */
 export function openApiDocument(version: string): Json {
   if (made?.version !== version) made = { version, document: make(version) };
   return made.document;
@@ -61,7 +61,7 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
   return z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json;
 }
 
-/** Moves definitions to the document's components, which all its schemas share. */
+/** Moves definitions into the components of the document, where all schemas share them. */
 function shared(schema: Json, components: Json): Json {
   const {
     $schema: _,

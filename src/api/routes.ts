@@ -1,6 +1,6 @@
 /**
- * The paths of the control socket, with the schemas of their queries, requests and answers. The server, its client and the
- * OpenAPI document are made from these tables. They hold no behaviour.
+ * The paths of the control socket with the schemas of their queries, requests and answers. Server, client and the OpenAPI
+ * document derive from these tables. No behaviour here.
  */
 import { z } from 'zod';
 import { EVENTS_QUERY } from './events.js';
@@ -37,7 +37,7 @@ export const READ_ROUTES = {
   '/v1/openapi.json': { summary: 'This document.', query: NO_QUERY, answer: OPENAPI_ANSWER },
 } as const;
 
-/** Paths that answer POST. A request is carried out completely or refused with a reason. Without an answer: 204. */
+/** Paths that answer POST. A request is carried out completely, or refused with a reason. No answer schema: status 204. */
 export const WRITE_ROUTES = {
   '/v1/links': { summary: 'Adds, deletes or changes a bridge or port.', request: LINK_REQUEST, answer: null },
   '/v1/fdb': {
@@ -69,7 +69,7 @@ export const TEXT_ROUTES = {
 export type ReadPath = keyof typeof READ_ROUTES;
 export type WritePath = keyof typeof WRITE_ROUTES;
 
-/** What each path answers to GET. */
+/** Answer type of each GET path. */
 export type ReadRoutes = { [P in ReadPath]: z.output<(typeof READ_ROUTES)[P]['answer']> };
 /** What each path takes as the body of a POST, and what it answers; undefined: 204. */
 export type WriteRoutes = {
@@ -81,7 +81,7 @@ export type WriteRoutes = {
   };
 };
 
-/** The answer to a request with the body B. Of the changes of the FDB only `flush` has one. */
+/** The answer to a request with the body B. Of the FDB changes only `flush` has an answer. */
 export type AnswerTo<P extends WritePath, B> = P extends '/v1/fdb'
   ? B extends { op: 'flush' }
     ? FlushAnswer

@@ -1,4 +1,4 @@
-/** `/v1/info`, `/v1/config`, `/v1/apply` and `/v1/log`: the switch as a whole. And what every refusal looks like. */
+/** `/v1/info`, `/v1/config`, `/v1/apply` and `/v1/log`, and the shape of every refusal. */
 import { z } from 'zod';
 import { value } from '../values/value.js';
 import { said } from './fields.js';
@@ -32,13 +32,13 @@ export const APPLY_ANSWER = z
   .meta({ id: 'ApplyAnswer' });
 export type ApplyAnswer = z.output<typeof APPLY_ANSWER>;
 
-/** From the least to the most that is logged. */
+/** In order of increasing verbosity. */
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export const LOG_REQUEST = z.strictObject({ level: value.choice(LOG_LEVELS) });
 export const LOG_ANSWER = z.object({ level: z.enum(LOG_LEVELS) }).meta({ id: 'LogAnswer' });
-/** The level of the log. */
+/** The log level. */
 export type LogAnswer = z.output<typeof LOG_ANSWER>;
 
 export const ERROR_ANSWER = z

@@ -1,21 +1,20 @@
 /**
- * Whether a path can be that of a control socket: what is there already, and whether a socket can be made there. It looks,
- * and changes nothing.
+ * Checks whether a path is usable for the control socket: what exists there, and whether a socket can be created. Read-only.
  */
 import { lstatSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 /** Bytes of `sun_path` (unix(7)), without the byte that ends it. */
 const MAX_PATH = 107;
-/** `f_type` of file systems that the kernel alone fills: procfs and sysfs (statfs(2)). */
+/** `f_type` of procfs and sysfs, where user space cannot create files (statfs(2)). */
 const KERNEL_FILES: ReadonlySet<number> = new Set([0x9fa0, 0x62656572]);
 
-/** The name under which a socket is made before it gets its own: beside it, so that both are on one file system. */
+/** Temporary name of the socket until link(2) gives it the final one; in the same directory, so on the same file system. */
 export function temporaryName(path: string): string {
   return join(dirname(path), `.ot${process.pid}`);
 }
 
-/** Why no control socket can be at the path; null: nothing speaks against it. A socket that is there may be a dead one. */
+/** Why a control socket cannot be created at the path; null if it can. An existing socket is no obstacle: it may be stale. */
 export function controlPathFault(path: string): string | null {
   const longest = Math.max(Buffer.byteLength(path), Buffer.byteLength(temporaryName(path)));
   if (longest > MAX_PATH)
@@ -38,7 +37,7 @@ function folderFault(folder: string): string | null {
     : null;
 }
 
-/** Undefined: it is not there, or this process may not look. */
+/** Undefined: the path does not exist, or this process may not read it. */
 function look<T>(read: () => T): T | undefined {
   try {
     return read();

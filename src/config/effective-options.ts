@@ -1,14 +1,14 @@
 /**
- * Every option of a link that is in force, defaults among them, under the keys of the file: what `link show -d` shows.
+ * All options of a link in force, including defaults, under their keys in the file: the output of `link show -d`.
  *
- * Which options a link has comes from the table of words, their values from the resolved configuration.
+ * The set of options comes from the table of words, the values from the resolved configuration.
  */
 import { type LinkType, NIC_KEYS, OPTION_ROWS } from './options/table.js';
 import type { BridgeConfig, NicAddress, PortConfig, RawOptions } from './types.js';
 
 type Link = BridgeConfig | PortConfig;
 
-/** @param bridge the one that a port belongs to; null: none */
+/** @param bridge the port's bridge; null: none */
 export function effectiveOptions(link: Link, bridge: BridgeConfig | null): RawOptions {
   const type: LinkType = 'type' in link ? link.type : 'bridge';
   const hasNic = type === 'tap' || ('host_port' in link && link.host_port);

@@ -1,8 +1,8 @@
 /**
- * Loading a configuration: the way into this room.
+ * Loads and validates a configuration: the entry point of config/.
  *
- * Takes a file, its text or its plain value, reads schema and rules in turn and gathers all faults into one ConfigError.
- * It opens no device and changes nothing on the machine.
+ * Input is a file, its text or its plain value. Schema and rules run in turn; all faults are collected in one ConfigError.
+ * Opens no device and changes nothing on the host.
  */
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -20,52 +20,52 @@ import type { SwitchConfig } from './types.js';
 
 export { ConfigError, type ConfigFault, type ConfigWarning, formatFaults } from './read/faults.js';
 
-/** What loading asks of the machine; each has its default. */
+/** What loading needs from the host; everything has a default. */
 export interface LoadDeps {
-  /** Names a switch that has no name. */
+  /** Default name of the switch. */
   hostname?: () => string;
   /** Whether a network namespace exists, by name (as of `ip netns`) or path. */
   netnsExists?: (nameOrPath: string) => boolean;
-  /** Devices and addresses; absent: they are not asked for, and only a port's own `local` is known as this host's. */
+  /** Devices and addresses of the host. Absent: not checked, and only a port's own `local` counts as an address of this host. */
   host?: HostFacts;
-  /** Why the control socket cannot be at a path, or null. By default it is not looked at: only a start makes it. */
+  /** Why the control socket cannot be created at a path, or null. Not checked by default: only a start creates the socket. */
   controlFault?: (path: string) => string | null;
   /** The file must be a regular one, not a pipe. */
   regularFile?: boolean;
 }
 
-/** A sound configuration: as it was given, and resolved. */
+/** A valid configuration: as given, and resolved. */
 export interface CheckedDocument {
   document: Document;
   config: SwitchConfig;
-  /** What does not make it wrong, in the order of the text. */
+  /** Warnings, in text order. */
   warnings: readonly ConfigWarning[];
 }
 
-/** Reads and checks a file; `-` is standard input. @throws ConfigError holding every fault of it */
+/** Reads and checks a file; `-` is standard input. @throws ConfigError with all faults */
 export function loadConfig(path: string, deps: LoadDeps = {}): SwitchConfig {
   return loadDocument(path, deps).config;
 }
 
-/** As loadConfig, with the value of the file beside. */
+/** As loadConfig; also returns the plain value of the file. */
 export function loadDocument(path: string, deps: LoadDeps = {}): CheckedDocument {
   return parseDocument(readText(path, deps.regularFile), path, deps);
 }
 
-/** Checks the text of a file; `fileName` is for messages. @throws ConfigError holding every fault of it */
+/** Checks the text of a file; `fileName` is for messages. @throws ConfigError with all faults */
 export function parseConfig(text: string, fileName: string, deps: LoadDeps = {}): SwitchConfig {
   return parseDocument(text, fileName, deps).config;
 }
 
-/** As parseConfig, with the value of the file beside. */
+/** As parseConfig; also returns the plain value of the file. */
 export function parseDocument(text: string, fileName: string, deps: LoadDeps = {}): CheckedDocument {
   const { value, locator } = readDocument(text, fileName);
   return check(value, fileName, locator, deps);
 }
 
 /**
- * Checks the plain value of a file, as it comes over the control socket or out of an edit.
- * @throws ConfigError whose faults have a path and no place: line and column are 0, and a line of it is `PATH: message`
+ * Checks the plain value of a file, received over the control socket or produced by an edit. @throws ConfigError whose faults
+ * have a path but no position: line and column are 0, and the text is `PATH: message`
  */
 export function checkDocument(value: unknown, deps: LoadDeps = {}): CheckedDocument {
   const faults = new FaultList(NOWHERE);
@@ -73,7 +73,7 @@ export function checkDocument(value: unknown, deps: LoadDeps = {}): CheckedDocum
   return check(value, '', NOWHERE, deps);
 }
 
-/** The plain value of a file's text, unchecked, to be sent to a switch. @throws ConfigError holding its YAML faults */
+/** The plain value of a file's text, unchecked, to be sent to a switch. @throws ConfigError with all YAML faults */
 export function readDocumentValue(text: string, fileName: string): unknown {
   return readDocument(text, fileName).value;
 }

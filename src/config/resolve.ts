@@ -1,8 +1,8 @@
 /**
- * Decoded values to the resolved configuration. Defaults come from the options' rows; here is what depends on something
- * else: on other options, on the link, on the host.
+ * Resolves decoded values to the configuration. Constant defaults come from the option rows; this file computes those that
+ * depend on other options, the link or the host.
  *
- * Runs only on a file without faults, so it refuses nothing.
+ * Runs only on a valid file, so it refuses nothing.
  */
 
 import { canonicalIp } from '../values/address.js';
@@ -45,9 +45,9 @@ import type {
   VxlanConfig,
 } from './types.js';
 
-/** What resolving asks of the machine. */
+/** What resolving needs from the host. */
 export interface ResolveFacts extends HostFacts {
-  /** Names a switch that has no name. */
+  /** Default name of the switch. */
   hostname(): string;
 }
 
@@ -73,7 +73,7 @@ function tablesOf(config: DecodedSwitch): Pick<SwitchConfig, 'tables'> {
 function resolveOffloads(config: DecodedSwitch): OffloadConfig {
   const given = settingsOf(offloadOptions, config.offloads);
   const { udp_segment, tunnel_gso, vnet_header } = given;
-  // Without the header a guest cannot say which work it left undone.
+  // Without the virtio-net header a guest cannot mark partial checksums and GSO frames.
   const tso = vnet_header && given.tso;
   // `auto` also needs udp_segment: both put 64 KB UDP bursts on the wire.
   return { ...given, tso, tunnel_gso: tunnel_gso === 'auto' ? tso && udp_segment && 'auto' : tunnel_gso };
@@ -91,7 +91,7 @@ function resolveBridge(bridge: DecodedBridge, host: HostFacts): BridgeConfig {
   };
 }
 
-/** `bridge` is undefined for a port that belongs to none. */
+/** `bridge` is undefined for a port without one. */
 function resolvePort(port: DecodedPort, bridge: DecodedBridge | undefined, host: HostFacts): PortConfig {
   return port.type === 'tap' ? resolveTap(port, bridge) : resolveVxlan(port, bridge, host);
 }
@@ -129,7 +129,7 @@ function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined, hos
 function commonOf(port: DecodedPort, bridge: DecodedBridge | undefined): CommonPortConfig {
   const { given } = port;
   const byVlan = suppressesByVlan(port);
-  // Where only some VLANs give neigh_suppress, the others have that of the port, unless the port gives neigh_vlan_suppress.
+  // Where neigh_suppress is set for some VLANs, the others use the port's value, unless the port sets neigh_vlan_suppress.
   const otherwise = byVlan && given.neigh_vlan_suppress === undefined && given.neigh_suppress === true;
   const vlans = membershipsOf(port, bridge, otherwise);
   return {
@@ -144,7 +144,7 @@ function commonOf(port: DecodedPort, bridge: DecodedBridge | undefined): CommonP
   };
 }
 
-/** On a vlan_tunnel port VLAN and VNI name each other; a single-VNI port has but one. */
+/** On a vlan_tunnel port VLAN and VNI imply each other; a single-VNI port has only one VNI. */
 function resolveEntry(entry: DecodedEntry, port: DecodedPort | DecodedBridge, vlans: VlanMembership[]): FdbEntryConfig {
   const { given, mac } = entry;
   let { vlan } = given;
@@ -171,7 +171,7 @@ function nicSettings(link: DecodedBridge | DecodedPort): NicSettings {
   return { ...settingsOf(nicOptions, link.given), addresses: link.addressList.map((item) => item.value) };
 }
 
-/** Ports, memberships and entries have listings of their own. */
+/** Omits ports, memberships and entries, which have listings of their own. */
 function optionsOf(link: DecodedBridge | DecodedPort): RawOptions {
   return Object.fromEntries(Object.entries(link.raw).filter(([key]) => !KEYS_WITHOUT_WORDS.includes(key)));
 }
@@ -180,7 +180,7 @@ function distinct(items: readonly Item<string>[]): string[] {
   return [...new Set(items.map((item) => item.value))];
 }
 
-/** A property that is left out when it has no value. */
+/** A property, omitted when it has no value. */
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
 }

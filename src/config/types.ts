@@ -1,9 +1,8 @@
 /**
- * The resolved configuration of a switch: what the rest of the program works from.
+ * The resolved configuration of a switch, used by all other rooms.
  *
- * Keys of the file keep their names and have the types of their rows (`options/`). Every default is filled in, every range
- * is expanded and every address is in canonical text, so that texts can be compared. Nothing here reads, checks or
- * decides.
+ * Keys of the file keep their names and have the types of their rows (`options/`). All defaults are filled in, ranges are
+ * expanded and addresses are in canonical text, so they can be compared as strings. Types only.
  */
 
 import type { NicAddress } from '../values/address.js';
@@ -26,7 +25,7 @@ export interface SwitchConfig extends Settings<typeof switchOptions> {
   bridges: BridgeConfig[];
   /** Bindings and multicast groups; absent: none. */
   tables?: TableConfig;
-  /** Ports that belong to no bridge: their devices are there, and their frames are dropped as `port_down`. */
+  /** Ports without a bridge: their devices are open, and their frames are dropped as `port_down`. */
   ports: PortConfig[];
 }
 
@@ -37,9 +36,9 @@ export interface TableConfig {
 
 /** A binding of an address to a MAC behind a vxlan port. */
 export interface NeighConfig {
-  /** The port. */
+  /** Name of the vxlan port. */
   dev: string;
-  /** 0: the bridge does not look at VLANs. */
+  /** 0: bridge without VLAN filtering. */
   vid: number;
   dst: string;
   lladdr: string;
@@ -48,17 +47,17 @@ export interface NeighConfig {
 
 /** A permanent member of a multicast group. */
 export interface GroupConfig {
-  /** The bridge. */
+  /** Name of the bridge. */
   dev: string;
   port: string;
   grp: string;
-  /** Absent: the bridge does not look at VLANs. */
+  /** Absent: bridge without VLAN filtering. */
   vid?: number;
-  /** The remote, on a vxlan port; absent: all of them. */
+  /** The remote, on a vxlan port; absent: all remotes. */
   dst?: string;
 }
 
-/** What the switch may use where the kernel has it. */
+/** Kernel features that the switch may use where available. */
 export type OffloadConfig = Settings<typeof offloadOptions>;
 
 export interface NicSettings extends Settings<typeof nicOptions> {
@@ -70,7 +69,7 @@ export interface BridgeConfig extends Settings<typeof bridgeOptions>, NicSetting
   name: string;
   /** Memberships of the host port, with `host_port`; as CommonPortConfig.vlans. */
   vlans: VlanMembership[];
-  /** MACs that are the host's own in this bridge: frames to them go to the host port, and are dropped without one. */
+  /** MACs of the host itself in this bridge: frames to them go to the host port, and are dropped without one. */
   fdb: FdbEntryConfig[];
   ports: PortConfig[];
   options: RawOptions;
@@ -81,26 +80,26 @@ export type PortConfig = TapConfig | VxlanConfig;
 export interface CommonPortConfig extends Settings<typeof deviceOptions>, Settings<typeof portOptions> {
   name: string;
   /**
-   * One membership for each VID, ascending. On a bridge without `vlan_filtering` these are the ones that the file gives
-   * (none when it gives none); they have no effect until filtering is switched on.
+   * One membership for each VID, ascending. Without `vlan_filtering` these are the memberships of the file, possibly none; they
+   * take effect when filtering is switched on.
    */
   vlans: VlanMembership[];
   fdb: FdbEntryConfig[];
   options: RawOptions;
 }
 
-/** Frames a second that may be flooded from a port, by kind; 0: no limit. */
+/** Limits of flooded frames per second and port, by kind of traffic; 0: no limit. */
 export type StormLimit = Settings<typeof stormLimitOptions>;
 
 export interface VlanMembership {
   vid: number;
   pvid: boolean;
   untagged: boolean;
-  /** True: ARP and ND are suppressed, on a port with `neigh_vlan_suppress`; absent: they are not. */
+  /** True: ARP and ND are suppressed, on a port with `neigh_vlan_suppress`; absent: not suppressed. */
   neigh_suppress?: true;
   /** The VNI that the VLAN is mapped to, on a port with `vlan_tunnel`. */
   vni?: number;
-  /** This VNI's own flood list, beside the port's. A remote in both still gets one copy. */
+  /** The flood list of this VNI, in addition to the port's. A remote in both gets one copy. */
   remotes: string[];
 }
 
@@ -118,18 +117,18 @@ export interface VxlanConfig extends CommonPortConfig, NicSettings, Settings<typ
   remotes: string[];
   /** Likewise. */
   peers: string[];
-  /** This host's own addresses, which were left out of the lists; absent: none. */
+  /** Addresses of this host that were left out of the lists; absent: none. */
   ownRemotes?: string[];
 }
 
 /**
- * A configured FDB entry. On a vxlan port it has a `dst`, or else its frames are sent to the flood list. The all-zeros MAC
- * adds `dst` to the flood list of `vni`, or of every VNI of the port when `vni` is absent.
+ * A configured FDB entry. On a vxlan port frames go to `dst`, or without it to the flood list. The all-zeros MAC adds `dst` to
+ * the flood list of `vni`, or of every VNI of the port when `vni` is absent.
  *
  * `vlan` is present only on filtering bridges, where its absence means every VLAN of the port; on a `vlan_tunnel` port it
  * goes with `vni`. `vni` is present only on vxlan ports.
  */
 export interface FdbEntryConfig extends Omit<Settings<typeof fdbOptions>, 'src_vni'> {
-  /** The VNI that frames to `dst` are sent with, where it is not `vni`. */
+  /** The VNI of frames sent to `dst`, if it differs from `vni`. */
   sentVni?: number;
 }

@@ -1,7 +1,7 @@
 /**
- * One FDB entry that is to be added at run time, judged by the rules of a file, beside the configuration in force.
+ * Validates one FDB entry for adding at run time, by the rules of the configuration file, against the configuration in force.
  *
- * It does not know which entries there are already; that is for the table that holds them.
+ * Duplicates are not detected here; the table that holds the entries does that.
  */
 import type { FdbPut } from '../../api/api.js';
 import { splitZone } from '../../values/address.js';
@@ -14,10 +14,10 @@ import { addressFault } from '../rules/vxlan.js';
 import type { BridgeConfig, FdbEntryConfig, PortConfig, SwitchConfig, VxlanConfig } from '../types.js';
 import { EditRefused } from './tree.js';
 
-/** An entry of a request that its schema has read. Without `vlan` and `vni` it is for all of the port. */
+/** An entry of a request, already parsed by its schema. Without `vlan` and `vni` it applies to the whole port. */
 export type EntryRequest = Omit<FdbPut, 'op' | 'via'>;
 
-/** The rows that the entry means; at least one. @throws EditRefused saying what is wrong with it */
+/** The rows of the entry; at least one. @throws EditRefused with the reason */
 export function checkEntry(config: SwitchConfig, request: EntryRequest): ConfiguredEntry[] {
   const own = config.bridges.find(({ name }) => name === request.dev);
   if (own !== undefined) return checkBridgeEntry(own, request);
@@ -68,7 +68,7 @@ function findPort(config: SwitchConfig, name: string): { port: PortConfig; bridg
   throw new EditRefused(`there is no port ${quote(String(name))}; "link show" lists those that there are`, 'not_found');
 }
 
-/** The request as the rules of an entry take it, and as an entry of the configuration. */
+/** The request in two forms: as the entry rules take it, and as an entry of the configuration. */
 function readEntry(request: EntryRequest, of: PortConfig | undefined): { values: EntryValues; entry: FdbEntryConfig } {
   const { mac, vlan, vni, src_vni, dst, port, state, sticky, extern_learn } = request;
   const vnis = of?.type === 'vxlan' ? vnisOfEntry({ vni, src_vni }, of.id) : {};
@@ -97,10 +97,10 @@ function entryPort(port: PortConfig, bridge: BridgeConfig | undefined): EntryPor
   };
 }
 
-/** @returns the address without its zone @throws EditRefused when it cannot be another VTEP of the port */
+/** @returns the address without its zone @throws EditRefused when it is not valid as a remote VTEP of the port */
 export function checkDestination(dst: string, port: VxlanConfig): string {
   const { address, zone } = splitZone(dst);
-  // Without any address of its own a port is IPv4.
+  // A port without any configured address is IPv4.
   const reference = port.local === undefined ? 'the port, by its addresses,' : 'local';
   const fault = addressFault(address, port.family, port.local, reference) ?? linkFault(address, zone, port);
   if (fault !== undefined) throw new EditRefused(`dst: ${fault}`);

@@ -1,16 +1,16 @@
 /**
- * What a new vlan_default_pvid of a bridge does to its ports: the kernel's __br_vlan_set_default_pvid and
- * br_vlan_disable_default_pvid (net/bridge/br_vlan.c). Only unchanged default memberships follow.
+ * Effect of a new vlan_default_pvid on the ports of a bridge, as in the kernel's __br_vlan_set_default_pvid and
+ * br_vlan_disable_default_pvid (net/bridge/br_vlan.c): only unmodified default memberships follow.
  *
- * Unlike the kernel it does not ask for VLAN filtering to be switched off first.
+ * Unlike the kernel, this does not require VLAN filtering to be off.
  */
 import { defaultPvidOf, formatVlans, type Memberships, readVlans, withoutEntriesOf } from './memberships.js';
 import { asMapping, type Mapping, portsOf, withKey } from './tree.js';
 
-/** A changed bridge, with the memberships of its ports brought to its default PVID. `before` has the same ports. */
+/** A changed bridge, with its ports' memberships moved to the new default PVID. `before` has the same ports. */
 export function withDefaultPvid(before: Mapping, bridge: Mapping): Mapping {
   const [from, to] = [defaultPvidOf(before), defaultPvidOf(bridge)];
-  // What is no PVID at all is for the schema to refuse.
+  // The schema refuses values that are not a PVID.
   if (from === to || !isPvid(to)) return bridge;
   const ports = Object.entries(portsOf(bridge)).map(([name, body]): [string, Mapping] => [
     name,
@@ -22,7 +22,7 @@ export function withDefaultPvid(before: Mapping, bridge: Mapping): Mapping {
     : out;
 }
 
-/** A link whose memberships follow from one default to the other, where they do. */
+/** A link whose memberships move from the old default to the new one, where they are unmodified. */
 function follow(link: Mapping, from: number, to: number, name: string): Mapping {
   const members = readVlans(link, from, name);
   if (!follows(members, from, to)) return link;
@@ -32,7 +32,7 @@ function follow(link: Mapping, from: number, to: number, name: string): Mapping 
     for (const [vid, member] of members) members.set(vid, { ...member, pvid: false });
     members.set(to, { pvid: true, untagged: true });
   }
-  // A link that gives no list follows by itself.
+  // A link without a list of its own follows implicitly.
   const changed = link.vlans === undefined ? link : withKey(link, 'vlans', formatVlans(members));
   return old === undefined ? changed : withoutEntriesOf(changed, new Map([[from, old]]));
 }

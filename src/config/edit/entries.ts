@@ -1,6 +1,6 @@
 /**
- * The live document with the FDB entries that are there: what was put in or taken out at run time becomes what the file
- * would have to say. Pure. What the document says already, and still holds, stays as it is written.
+ * Writes the present FDB entries into the live document: entries added or removed at run time become configuration. Pure.
+ * Entries that the document already contains, and that still exist, keep their spelling.
  */
 
 import { canonicalIp, Refusal, splitZone, ZERO_MAC } from '../../values/address.js';
@@ -22,8 +22,8 @@ import {
 } from './tree.js';
 
 /**
- * @param config what the document means
- * @param rowsOf the entries of a port of a bridge; ports of none have no others than the document says
+ * @param config the resolved form of the document
+ * @param rowsOf returns the entries of a bridge port; ports without a bridge have only the entries of the document
  */
 export function withEntries(
   document: Document,
@@ -51,7 +51,7 @@ export function withEntries(
   return out;
 }
 
-/** Those of a bridge itself. */
+/** The entries of a bridge itself. */
 function withOwnEntries(
   document: Document,
   body: Mapping,
@@ -81,12 +81,12 @@ function ownEntryOf({ mac, vlan, state, sticky, extern_learn }: ConfiguredEntry)
   return { mac, ...(vlan === 0 ? {} : { vlan }), ...flags };
 }
 
-/** Where VLAN filtering was switched on or off, entries of before lie idle: no file can say them. */
+/** After VLAN filtering was switched on or off, entries of the former mode are inactive; the file format cannot express them. */
 function hasPlace({ mac, vlan }: ConfiguredEntry, { vlan_filtering }: BridgeConfig): boolean {
   return mac === ZERO_MAC || (vlan !== 0) === vlan_filtering;
 }
 
-/** The entries of one port, and which of them are said already. */
+/** The entries of one port, and which of them are already written. */
 class Rows {
   private readonly byKey: Map<string, ConfiguredEntry>;
   private readonly said = new Set<string>();
@@ -104,7 +104,7 @@ class Rows {
     return there !== undefined && factsOf(there) === factsOf(row);
   }
 
-  /** Takes note that the document says all of these. @returns false, and takes no note, when one of them is not there */
+  /** Marks rows as written by the document. @returns false, marking none, when one of them does not exist */
   say(rows: readonly ConfiguredEntry[]): boolean {
     if (!rows.every((row) => this.has(row))) return false;
     for (const row of rows) this.said.add(keyOf(row));
@@ -119,7 +119,7 @@ class Rows {
 const factsOf = ({ vni, dst, udpPort, sentVni, state, sticky, extern_learn }: ConfiguredEntry): string =>
   JSON.stringify([vni, dst, udpPort, sentVni, state, sticky, extern_learn]);
 
-/** A port's mapping that says exactly these rows: its lists first, as far as they hold, and the rest as entries. */
+/** A port's mapping with exactly these rows: first its lists where still valid, then the remaining rows as entries. */
 function rewritten(body: Mapping, port: PortConfig, bridge: BridgeConfig, rows: Rows): Mapping {
   let out = body;
   if (port.type === 'vxlan') {
@@ -128,14 +128,14 @@ function rewritten(body: Mapping, port: PortConfig, bridge: BridgeConfig, rows: 
       ...{ state: 'permanent', sticky: false, extern_learn: false },
     });
     if (port.group !== undefined) rows.say([flood(port.group)]);
-    // This host's own addresses are said, and in no flood list.
+    // Own addresses of this host stay in the list, though no flood list contains them.
     const isOwn = (remote: string): boolean => port.ownRemotes?.includes(remote) === true;
     out = withList(out, 'remotes', (remote) => isOwn(remote) || rows.say([flood(remote)]));
     const ownOf = (item: Mapping, remote: string): boolean => {
       if (isOwn(remote)) return true;
       const vids = vidsIn(item);
       const members = port.vlans.filter(({ vid, vni }) => vni !== undefined && vids(vid));
-      // A remote of every VNI takes the place of those of single ones, unless these are entries of their own.
+      // A remote for every VNI replaces those of single VNIs, unless these are separate entries.
       return !rows.has(flood(remote)) && rows.say(members.map(({ vid, vni }) => flood(remote, vid, vni)));
     };
     if (Array.isArray(out.vlans)) {
@@ -149,7 +149,7 @@ function rewritten(body: Mapping, port: PortConfig, bridge: BridgeConfig, rows: 
   return entries.length === 0 ? withoutKey(out, 'fdb') : withKey(out, 'fdb', entries);
 }
 
-/** A mapping with those of its list's addresses that hold. */
+/** A mapping whose list is reduced to the addresses still valid. */
 function withList(mapping: Mapping, key: string, holds: (address: string) => boolean): Mapping {
   const list = mapping[key];
   if (!Array.isArray(list)) return mapping;
@@ -166,7 +166,7 @@ function vidsIn({ vid }: Mapping): (vid: number) => boolean {
   return (one) => one >= range.first && one < range.first + rangeLength(range);
 }
 
-/** A row as a file says it. On a port that maps VLANs the VNI names the VLAN too. */
+/** A row in file syntax. On a port that maps VLANs the VNI identifies the VLAN too. */
 function entryOf(
   { mac, vlan, vni, dst, udpPort, sentVni, state, sticky, extern_learn }: ConfiguredEntry,
   port: PortConfig,

@@ -1,8 +1,8 @@
 /**
- * Adding, deleting and setting links, with what that means to their ports: as `ip link` on the kernel's devices.
+ * Adds, deletes and changes links in the live document, with the effects on their ports, as `ip link` does for kernel devices.
  *
- * Options are keys and values of the configuration file. They are put into the document as they come; the schema and
- * the rules judge them afterwards.
+ * Options are keys and values of the configuration file, copied into the document unchecked; schema and rules validate the
+ * result.
  */
 
 import { Refusal, ZERO_MAC } from '../../values/address.js';
@@ -29,19 +29,19 @@ import {
   withPort,
 } from './tree.js';
 
-/** Keys and values of the configuration file; null takes a key back to its default, undefined leaves it alone. */
+/** Keys and values of the configuration file. Null resets a key to its default; undefined leaves it unchanged. */
 export type LinkOptions = { readonly [key: string]: unknown };
 
 export interface LinkAddition {
   name: string;
   type: 'bridge' | 'tap' | 'vxlan';
-  /** The bridge that a port shall belong to; absent: none. */
+  /** The bridge of the new port; absent: none. */
   master?: string;
   options?: LinkOptions;
 }
 
 export interface LinkChange {
-  /** Null takes a port out of its bridge. */
+  /** Null removes a port from its bridge. */
   master?: string | null;
   options?: LinkOptions;
 }
@@ -62,7 +62,7 @@ export function addLink(doc: Document, { name, type, master, options = {} }: Lin
   return withPort(doc, master, name, merged({ type }, ownOptions(options)));
 }
 
-/** Deletes a link. The ports of a bridge stay, and belong to none. @throws EditRefused */
+/** Deletes a link. The ports of a deleted bridge remain, without a bridge. @throws EditRefused */
 export function deleteLink(doc: Document, name: string): Document {
   const link = getLink(doc, name);
   if (link.kind === 'port') return withoutPort(doc, link.bridge, name);
@@ -73,7 +73,7 @@ export function deleteLink(doc: Document, name: string): Document {
   return out;
 }
 
-/** Moves a port, then sets options. @throws EditRefused */
+/** Moves a port to another bridge, then sets options. @throws EditRefused */
 export function setLink(doc: Document, name: string, { master, options = {} }: LinkChange): Document {
   const own = ownOptions(options);
   const moved = master === undefined ? doc : moveTo(doc, getLink(doc, name), master);
@@ -96,9 +96,8 @@ function moveTo(doc: Document, link: FoundLink, master: string | null): Document
 }
 
 /**
- * A port's options once it has left its bridge: those that it had as a port of that bridge are gone. A vxlan port's
- * learning and flood list belong to the device and stay; so does `vlan_tunnel`, which the kernel drops, since it says
- * which kind of vxlan port this is.
+ * A port's options after leaving its bridge: bridge-port options are dropped. Learning and flood list of a vxlan port belong to
+ * the device and stay. So does `vlan_tunnel`, which the kernel drops, because here it determines the kind of vxlan port.
  */
 function outOfBridge(body: Mapping): Mapping {
   const isVxlan = body.type === 'vxlan';
@@ -110,12 +109,12 @@ function outOfBridge(body: Mapping): Mapping {
   return kept.length > 0 ? withKey(rest, 'fdb', kept) : withoutKey(rest, 'fdb');
 }
 
-/** A destination of the flood list that needs no VLAN of the port. */
+/** A flood-list destination that does not depend on a VLAN of the port. */
 function isFloodRow(entry: Mapping, port: Mapping): boolean {
   return entry.mac === ZERO_MAC && entry.vlan === undefined && (entry.vni === undefined || entry.vni === port.id);
 }
 
-/** What was put on the host port goes with it, unless the same request gives it: then the rules refuse that. */
+/** Host-port settings are dropped with the host port, unless the same request sets them: the rules then refuse that. */
 function withoutHostPort(body: Mapping, link: FoundLink, own: LinkOptions): Mapping {
   const gone = link.kind === 'bridge' ? [...NIC_KEYS, 'vlans'] : link.body.type === 'vxlan' ? NIC_KEYS : [];
   return withoutKey(body, ...gone.filter((key) => !Object.hasOwn(own, key)));
@@ -129,7 +128,7 @@ function merged(body: Mapping, options: LinkOptions): Mapping {
   return { ...Object.fromEntries(kept), ...Object.fromEntries(set) };
 }
 
-/** Keys of links that are no options, and what to do in their place. */
+/** Link keys that are no options, with the command to use instead. */
 const NO_OPTIONS = {
   type: 'delete the link and add one of the other type',
   ports: 'add ports one by one',
@@ -137,7 +136,7 @@ const NO_OPTIONS = {
   mdb: 'use "mdb add" and "mdb del"',
 };
 
-/** Refuses what is no option: the keys by which links hang together, and tables. */
+/** Refuses keys that are no options: structural keys and tables. */
 function ownOptions(options: LinkOptions): LinkOptions {
   for (const [key, remedy] of Object.entries(NO_OPTIONS)) {
     if (!Object.hasOwn(options, key)) continue;

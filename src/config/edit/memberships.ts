@@ -1,7 +1,7 @@
 /**
- * The `vlans` of a link in the live document: the list as a map by VID, and a map as the shortest list.
+ * The `vlans` list of a link in the live document: expanded to a map by VID, and written back as the shortest list.
  *
- * Owns the form of the list. What may be added or deleted is for the edits.
+ * Handles the form of the list only. Whether a VLAN may be added or deleted is decided by the edits.
  */
 
 import { Refusal } from '../../values/address.js';
@@ -12,25 +12,25 @@ import { asMapping, EditRefused, type Mapping, withKey, withoutKey } from './tre
 export interface Membership {
   pvid: boolean;
   untagged: boolean;
-  /** As it stands in the document; absent: the VLAN does not say. */
+  /** As written in the document; absent: not given for this VLAN. */
   neigh_suppress?: boolean;
   vni?: number;
-  /** The flood list of the VNI, as it stands in the document. */
+  /** The flood list of the VNI, as written in the document. */
   remotes?: unknown;
 }
 
 /** By VID. */
 export type Memberships = Map<number, Membership>;
 
-/** The VID that ports of a bridge are members of unless they say otherwise; 0: none. */
+/** Default VID of the ports of a bridge; 0: none. */
 export function defaultPvidOf(bridge: Mapping): number {
   const pvid = bridge.vlan_default_pvid;
   return typeof pvid === 'number' ? pvid : bridgeOptions.vlan_default_pvid.default;
 }
 
 /**
- * Memberships of a link: those that it gives, or else the default one. It holds on a bridge without VLAN filtering too,
- * as in the kernel, where filtering can be switched on later. @throws EditRefused when the list is unsound
+ * Memberships of a link: the given ones, else the default. The default applies without VLAN filtering too, as in the kernel,
+ * since filtering can be switched on later. @throws EditRefused when the list is invalid
  */
 export function readVlans(link: Mapping, defaultPvid: number, name: string): Memberships {
   const members: Memberships = new Map();
@@ -56,7 +56,7 @@ export function readVlans(link: Mapping, defaultPvid: number, name: string): Mem
   return members;
 }
 
-/** The shortest list: neighbours that differ in nothing but their VIDs and VNIs become one range. */
+/** The shortest list: adjacent memberships with equal settings become one range. */
 export function formatVlans(members: Memberships): Mapping[] {
   const out: Mapping[] = [];
   let run: { vids: IdRange; first: Membership } | undefined;
@@ -75,7 +75,7 @@ export function formatVlans(members: Memberships): Mapping[] {
   return out;
 }
 
-/** A link without the FDB entries that go with deleted memberships, or with deleted mappings of VLANs that stay. */
+/** A link without the FDB entries of deleted memberships, and of deleted mappings of remaining VLANs. */
 export function withoutEntriesOf(link: Mapping, gone: Memberships): Mapping {
   if (!Array.isArray(link.fdb)) return link;
   const vnis = new Set([...gone.values()].map((member) => member.vni));

@@ -1,11 +1,11 @@
 /**
- * The two ways between the tables of bindings and multicast groups and the live document, which does not hold them: the
- * tables do.
+ * Conversion between the tables of bindings and multicast groups and the live document. At run time the tables hold these
+ * entries, not the document.
  */
 import type { NeighConfig, TableConfig } from '../types.js';
 import { asMapping, bridgesOf, type Document, type Mapping, portsOf, withBridge, withKey, withoutKey } from './tree.js';
 
-/** A document without bindings and groups: the tables hold them at run time. */
+/** The document without bindings and groups. */
 export function withoutTables(document: Document): Document {
   let out = document;
   for (const [name, body] of bridgesOf(document)) {
@@ -18,7 +18,7 @@ export function withoutTables(document: Document): Document {
   return out;
 }
 
-/** A document with what the tables hold. */
+/** The document completed with the bindings and groups of the tables. */
 export function withTables(document: Document, { neigh, mdb }: TableConfig): Document {
   let out = document;
   for (const [name, body] of bridgesOf(document)) {

@@ -1,17 +1,17 @@
 /**
- * The live document as a tree: finding links in it, and writing a changed one beside the old.
+ * The live document as a tree: lookup of links, and copy-on-write changes.
  *
- * Every function leaves its input as it is and shares what did not change. It knows where links stand and nothing of
- * what their options mean.
+ * No function modifies its input; results share unchanged parts. Knows where links are in the document, not what their options
+ * mean.
  */
 
-/** The plain value of a configuration file: mappings, lists and scalars, as JSON has them. Never changed in place. */
+/** The plain value of a configuration file: mappings, lists and scalars, as in JSON. Immutable. */
 export type Document = { readonly [key: string]: unknown };
 
 /** Options of a link, or any other mapping of the document. */
 export type Mapping = { readonly [key: string]: unknown };
 
-/** An edit cannot be made, and nothing was changed. The message says why and what to do. */
+/** An edit is refused; nothing has changed. The message gives the reason and the remedy. */
 export class EditRefused extends Error {
   override readonly name = 'EditRefused';
 
@@ -23,23 +23,23 @@ export class EditRefused extends Error {
   }
 }
 
-/** Where a link stands. */
+/** Location of a link. */
 export type FoundLink =
   | { kind: 'bridge'; name: string; body: Mapping }
-  /** `bridge` is absent for a port that belongs to none. */
+  /** `bridge` is absent for a port without one. */
   | { kind: 'port'; name: string; body: Mapping; bridge?: string };
 
-/** The bridges of a document, in its order. "br1:" with nothing after it is a bridge with every default. */
+/** The bridges of a document, in document order. "br1:" without a value is a bridge with all defaults. */
 export function bridgesOf(doc: Document): [name: string, body: Mapping][] {
   return Object.entries(asMapping(doc.bridges)).map(([name, body]) => [name, asMapping(body)]);
 }
 
-/** Ports of a bridge, or of the whole document for those that belong to none. */
+/** The ports of a bridge, or the document's ports without a bridge. */
 export function portsOf(parent: Mapping): Mapping {
   return asMapping(parent.ports);
 }
 
-/** @returns undefined when no link has that name */
+/** @returns undefined when no link has this name */
 export function findLink(doc: Document, name: string): FoundLink | undefined {
   const unattached = member(portsOf(doc), name);
   if (unattached !== undefined) return { kind: 'port', name, body: asMapping(unattached) };
@@ -51,7 +51,7 @@ export function findLink(doc: Document, name: string): FoundLink | undefined {
   return undefined;
 }
 
-/** @throws EditRefused when there is none */
+/** @throws EditRefused when it does not exist */
 export function getLink(doc: Document, name: string): FoundLink {
   const found = findLink(doc, name);
   if (found === undefined) {
@@ -60,7 +60,7 @@ export function getLink(doc: Document, name: string): FoundLink {
   return found;
 }
 
-/** The bridge of that name. @throws EditRefused when there is none */
+/** The bridge with this name. @throws EditRefused when it does not exist */
 export function getBridge(doc: Document, name: string): Mapping {
   const found = findLink(doc, name);
   if (found === undefined) {
@@ -79,7 +79,7 @@ export function withoutBridge(doc: Document, name: string): Document {
   return { ...doc, bridges: withoutKey(asMapping(doc.bridges), name) };
 }
 
-/** The document with a port changed or added, in a bridge or outside of all. */
+/** The document with a port changed or added, inside or outside of a bridge. */
 export function withPort(doc: Document, bridge: string | undefined, name: string, body: Mapping): Document {
   if (bridge === undefined) return { ...doc, ports: withKey(portsOf(doc), name, body) };
   const parent = getBridge(doc, bridge);
@@ -95,7 +95,7 @@ export function withoutPort(doc: Document, bridge: string | undefined, name: str
   return Object.keys(rest).length > 0 ? { ...doc, ports: rest } : withoutKey(doc, 'ports');
 }
 
-/** The document with the link's body replaced, wherever it stands. */
+/** The document with the body of a link replaced. */
 export function withBody(doc: Document, link: FoundLink, body: Mapping): Document {
   return link.kind === 'bridge' ? withBridge(doc, link.name, body) : withPort(doc, link.bridge, link.name, body);
 }
@@ -108,17 +108,17 @@ export function withoutKey(mapping: Mapping, ...keys: string[]): Mapping {
   return Object.fromEntries(Object.entries(mapping).filter(([key]) => !keys.includes(key)));
 }
 
-/** A mapping as it is; an empty one for anything else, which the schema refuses by itself. */
+/** A mapping unchanged; an empty one for any other value, which the schema refuses. */
 export function asMapping(value: unknown): Mapping {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Mapping) : {};
 }
 
-/** A key's value, nothing inherited; null stands for a mapping with nothing in it. */
+/** The value of an own key; null is treated as an empty mapping. */
 function member(mapping: Mapping, key: string): unknown {
   return Object.hasOwn(mapping, key) ? (mapping[key] ?? null) : undefined;
 }
 
-/** A name as a message shows it: shortened, with control characters made visible. */
+/** A name for use in messages: shortened, control characters escaped. */
 function text(name: string): string {
   return JSON.stringify(name.length > 60 ? `${name.slice(0, 60)}...` : name);
 }

@@ -14,12 +14,11 @@ import {
 } from './memberships.js';
 import { type Document, EditRefused, getBridge, getLink, type Mapping, withBody, withKey } from './tree.js';
 
-/** A request that says by the function which it is given to what it does. */
+/** A request whose verb is implied by the function it is passed to. */
 type Change = Omit<VlanRequest, 'op'>;
 
 /**
- * Adds VLANs, or sets the flags of those that are there. With `tunid` and no flags, the flags of a VLAN that is there
- * stay. @throws EditRefused
+ * Adds VLANs, or sets the flags of existing ones. With `tunid` and without flags, existing flags are kept. @throws EditRefused
  */
 export function addVlans(doc: Document, request: Change): Document {
   const target = targetOf(doc, request);
@@ -42,8 +41,8 @@ export function addVlans(doc: Document, request: Change): Document {
 }
 
 /**
- * Deletes VLANs with their mappings, flood lists and entries; with `tunid`, mappings only. Those of a range that are not
- * there do not matter. @throws EditRefused, when none of them is there as well
+ * Deletes VLANs with their mappings, flood lists and entries; with `tunid`, only mappings. Missing VLANs of a range are
+ * ignored. @throws EditRefused also when no VLAN of the range exists
  */
 export function deleteVlans(doc: Document, request: Change): Document {
   const { vids, vnis, members, link } = targetOf(doc, request);
@@ -64,7 +63,7 @@ function withoutMapping({ vni: _vni, remotes: _remotes, ...rest }: Membership): 
   return rest;
 }
 
-/** Sets options of VLANs that are there, as `bridge vlan set`. @throws EditRefused, when one of a range is not there too */
+/** Sets options of existing VLANs, as `bridge vlan set`. @throws EditRefused also when a VLAN of the range does not exist */
 export function setVlans(doc: Document, request: Omit<VlanSetRequest, 'op'>): Document {
   const { vids, members, link } = targetOf(doc, request);
   if (link.kind === 'bridge')
@@ -82,7 +81,7 @@ interface Target {
   link: ReturnType<typeof getLink>;
   vids: IdRange;
   vnis: IdRange | undefined;
-  /** A copy, to be changed. */
+  /** A mutable copy. */
   members: Memberships;
 }
 
@@ -133,7 +132,7 @@ function checkTunnel(body: Mapping, dev: string, vids: IdRange, vnis: IdRange): 
   throw new EditRefused(`${counts}; give ranges of equal length`);
 }
 
-/** As in the kernel, a VLAN has one VNI and a VNI one VLAN, and neither is replaced in silence. */
+/** As in the kernel, VLANs and VNIs map one to one, and an existing mapping is never replaced silently. */
 function checkMapping({ link, vids, members }: Target, vnis: IdRange): void {
   for (const [vid, { vni }] of members) {
     if (vni === undefined) continue;

@@ -1,32 +1,32 @@
 /**
- * One FDB entry, as a file or a request gives it, to the rows that it means: one for each VLAN or VNI.
+ * Expands one FDB entry of a file or request into rows: one for each VLAN or VNI.
  *
- * It takes what the rules have found sound, and refuses nothing.
+ * Input has passed the rules; nothing is refused here.
  */
 
 import { ZERO_MAC } from '../../values/address.js';
 import type { BridgeConfig, FdbEntryConfig, PortConfig, VxlanConfig } from '../types.js';
 
-/** One entry in one place, or one destination of a zero or multicast MAC. */
+/** One entry in one VLAN or VNI, or one destination of an all-zeros or multicast MAC. */
 export interface ConfiguredEntry {
   /** Lower case. */
   mac: string;
   port: string;
-  /** 0: in a bridge without VLAN filtering, and in flood lists of every VNI; on a vlan_tunnel port, the VLAN of `vni`. */
+  /** 0: in a bridge without VLAN filtering, and in flood lists of every VNI. On a vlan_tunnel port, the VLAN of `vni`. */
   vlan: number;
   /** On a vxlan port; null: every VNI of the port (flood lists only; always so on a port with one VNI). */
   vni?: number | null;
   dst?: string;
-  /** Of `dst`, where it is not the port's dstport. */
+  /** UDP port of `dst`, if it differs from the port's dstport. */
   udpPort?: number;
-  /** The VNI that frames to `dst` are sent with, where it is not the one that they are of. */
+  /** The VNI of frames sent to `dst`, if it differs from the entry's own VNI. */
   sentVni?: number;
   state: 'static' | 'permanent' | 'dynamic';
   sticky: boolean;
   extern_learn: boolean;
 }
 
-/** The rows of an entry; none where the port has no VLAN or VNI that it could be for. */
+/** The rows of an entry; none where the port has no matching VLAN or VNI. */
 export function expandEntry(
   entry: FdbEntryConfig,
   port: PortConfig,
@@ -45,8 +45,8 @@ export function expandEntry(
 }
 
 /**
- * The rows of an entry of a bridge itself. Where it has no host port, whose VLANs these would be, it is of the default PVID's
- * VLAN, as a new bridge's device is in the kernel; none where there is none.
+ * The rows of an entry of a bridge itself. A bridge without a host port uses the VLAN of the default PVID, as a new bridge
+ * device in the kernel; without a default PVID there are no rows.
  */
 export function expandBridgeEntry(entry: FdbEntryConfig, bridge: BridgeConfig): ConfiguredEntry[] {
   const { mac, state, sticky, extern_learn } = entry;

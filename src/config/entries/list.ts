@@ -1,8 +1,7 @@
 /**
- * The configured FDB of a switch in one flat form: a row for each MAC and place, flood lists among them.
+ * The configured FDB of a switch as a flat list: one row for each MAC and VLAN or VNI, flood lists included.
  *
- * Owns which rows there are, without doubles; the expansion of one entry is in `expand.ts`. It knows nothing of
- * the engines' numbers.
+ * Produces the rows without duplicates; `expand.ts` expands single entries. Engine indexes are unknown here.
  */
 
 import { ZERO_MAC } from '../../values/address.js';
@@ -24,14 +23,14 @@ export function entriesOf(config: SwitchConfig): ConfiguredEntry[] {
   return out;
 }
 
-/** A row that says nothing new is left out: the first counts. */
+/** Skips duplicate rows: the first one counts. */
 function addRows(out: ConfiguredEntry[], port: PortConfig, bridge: BridgeConfig | undefined): void {
   const lists = port.type === 'vxlan' ? floodRows(port) : [];
   const entries = port.fdb.flatMap((entry) => expandEntry(entry, port, bridge));
   const isEverywhere = (row: ConfiguredEntry): boolean => row.mac === ZERO_MAC && row.vni === null;
   const everywhere = new Set([...lists, ...entries].filter(isEverywhere).map(destinationOf));
   const isCovered = (row: ConfiguredEntry): boolean => row.vni !== null && everywhere.has(destinationOf(row));
-  // An entry is there in its own right, as at run time; a VLAN's remote only where the port does not have it for all.
+  // An explicit entry is always listed, as at run time; a VLAN's remote only where the port's list does not contain it.
   addDistinct(out, [...lists.filter((one) => !isCovered(one)), ...entries]);
 }
 
@@ -68,12 +67,12 @@ function destinationOf({ dst, udpPort, sentVni }: EntryKey): string {
   return `${dst} ${udpPort ?? ''} ${sentVni ?? ''}`;
 }
 
-/** What an entry is found by. */
+/** The key of an entry. */
 export type EntryKey = Omit<ConfiguredEntry, 'state' | 'sticky' | 'extern_learn'>;
 
 /**
- * What makes two entries of a port the same one. A unicast MAC is in one place of a VLAN; zero and multicast MACs have as
- * many destinations as are given.
+ * The identity of an entry on its port. A unicast MAC has one location in each VLAN; all-zeros and multicast MACs have any
+ * number of destinations.
  */
 export function keyOf(row: EntryKey): string {
   return isForMany(row.mac) ? `${row.mac} ${row.vlan} ${row.vni} ${destinationOf(row)}` : `${row.mac} ${row.vlan}`;

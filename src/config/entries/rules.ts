@@ -1,7 +1,7 @@
 /**
- * Rules of one FDB entry beside its port: the same words whether a file or a request gives it.
+ * Rules for one FDB entry on its port, with the same messages for a file and a request.
  *
- * It judges values that are sound by themselves. Entries beside one another are in `../rules/fdb.ts`.
+ * Input values are valid individually. Rules across entries are in `../rules/fdb.ts`.
  */
 
 import { isMulticastMac, ZERO_MAC } from '../../values/address.js';
@@ -17,17 +17,17 @@ export interface EntryValues {
   state?: string | undefined;
 }
 
-/** The facts of the port that an entry is judged by. Undefined: unknown, since the file's own value is faulty. */
+/** The facts about the port that the rules need. Undefined: unknown, because the file's value is invalid. */
 export interface EntryPort {
   name: string;
-  /** `bridge`: the bridge itself, which is the host. */
+  /** `bridge`: the bridge itself, that is, the host. */
   type: 'tap' | 'vxlan' | 'bridge';
-  /** Null: the port belongs to none. */
+  /** Null: the port has no bridge. */
   bridge: { name: string; filtering: boolean | undefined } | null;
-  /** The one VNI of a vxlan port; null: it has a table of them. */
+  /** The VNI of a single-VNI vxlan port; null: the port has a VLAN to VNI table. */
   id: number | null | undefined;
   members: readonly VlanMembership[] | undefined;
-  /** Of a bridge: it has a host port, and that has its entries. */
+  /** Of a bridge: it has a host port, which holds its entries. */
   hasHost?: boolean;
 }
 
@@ -41,7 +41,7 @@ export function* entryFaults(entry: EntryValues, port: EntryPort): Generator<Ent
   if (port.type !== 'vxlan') yield* localFaults(entry, port.type);
   else yield* vxlanFaults(entry, port);
   if (port.type === 'bridge' && port.hasHost !== true && (entry.state ?? 'permanent') !== 'permanent') {
-    // As in the kernel's fdb_add_entry. A host port is a port like others, and its entries may move and age.
+    // As in the kernel's fdb_add_entry. A host port is an ordinary port here: its entries may move and age.
     const message = "an entry of a bridge without host_port is the host's own MAC, and permanent; remove the state";
     yield { key: 'state', message };
   }
@@ -50,9 +50,9 @@ export function* entryFaults(entry: EntryValues, port: EntryPort): Generator<Ent
 }
 
 /**
- * The VNI that an entry is of, and the one that its frames are sent with where that is another one. `vni` alone is the one
- * or, on a port that carries one VNI, the other: as with `bridge fdb`, where `src_vni` is what is looked up by.
- * @param id the one VNI of the port; null or undefined: it has a table of them
+ * The VNI of an entry (its lookup key), and the VNI its frames are sent with if that differs. On a single-VNI port a lone `vni`
+ * may be either: as with `bridge fdb`, where `src_vni` is the lookup key. @param id the VNI of a single-VNI port; null or
+ * undefined: the port has a table
  */
 export function vnisOfEntry(
   { vni, src_vni }: Pick<EntryValues, 'vni' | 'src_vni'>,
@@ -62,7 +62,7 @@ export function vnisOfEntry(
   return { vni: own, sentVni: vni === own ? undefined : vni };
 }
 
-/** True for MACs that can have several destinations. */
+/** True for MACs that may have several destinations. */
 export function isForMany(mac: string): boolean {
   return mac === ZERO_MAC || isMulticastMac(mac);
 }
@@ -107,7 +107,7 @@ function* vxlanFaults(entry: EntryValues, port: EntryPort): Generator<EntryFault
   }
 }
 
-/** Without a `dst` a unicast MAC is behind the port, and sent to its flood list. */
+/** A unicast MAC without `dst` is behind the port: its frames are sent to the flood list. */
 function* listFaults({ mac, port }: EntryValues, sentVni: number | undefined): Generator<EntryFault> {
   if (isForMany(mac)) {
     yield { key: 'dst', message: `is missing; an entry of ${mac} needs the address of a VTEP that gets its frames` };
@@ -134,7 +134,7 @@ function* vlanFaults(
   }
 }
 
-/** Outside of a bridge there is no table; a vxlan port still has its flood list. */
+/** Outside of a bridge there is no FDB; a vxlan port still has its flood list. */
 function* unattachedFaults({ mac, vlan }: EntryValues, port: EntryPort): Generator<EntryFault> {
   if (mac !== ZERO_MAC || port.type !== 'vxlan') {
     const message = `an entry is one of a bridge's table, and port ${port.name} belongs to no bridge; put the port into one first, or remove the entry`;

@@ -1,4 +1,4 @@
-/** The options of a bridge. Those of its host port's NIC are in `nic.ts`. */
+/** The options of a bridge. NIC options of its host port are in `nic.ts`. */
 import { mapping, value } from '../../values/value.js';
 import { mdbOptions } from './entries.js';
 import { option } from './option.js';
@@ -73,10 +73,10 @@ export const bridgeLists = {
   fdb: { ...entryList, doc: "MACs that are the host's own; set with `fdb add MAC dev BRIDGE`." },
 };
 
-/** Apart from the lists: it comes last in the file, behind the options of the NIC. */
+/** Separate from the lists: it comes last in the file, after the NIC options. */
 export const bridgePorts = {
   ports: option({
-    // "ports:" with nothing after it is a bridge without ports.
+    // "ports:" without a value is a bridge without ports.
     value: mapping('port names to ports').nullable(),
     otherwise: 'none',
     doc: 'Ports of the bridge by their names.',

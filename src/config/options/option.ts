@@ -1,5 +1,5 @@
 /**
- * The row of an option: everything that is to be known about one key of the configuration file, in one place.
+ * The row of an option: all facts about one key of the configuration file.
  *
  * Schema (`schema.ts`), the resolved types (`../types.ts`), defaults, the words of `link add` and `link set` (`table.ts`), help,
  * the reference in docs/ and the JSON Schema for editors are all derived from rows. The files beside this one hold the
@@ -21,21 +21,21 @@ export interface Row<
   F extends Rows | undefined = Rows | undefined,
   Q extends boolean = boolean,
 > {
-  /** What the file may give. It judges the value by itself; rules across values are in `../rules/`. */
+  /** The schema of the file's value by itself; rules across values are in `../rules/`. */
   readonly value: S;
-  /** In force where the file gives nothing; undefined: see `otherwise`. */
+  /** The default; undefined: see `otherwise`. */
   readonly default: D;
   /** The keys of a value that is a mapping. */
   readonly fields: F;
   readonly required: Q;
   /** The items of a list. */
   readonly items: z.ZodType | Rows | undefined;
-  /** In words, what is in force where the file gives nothing and no constant says it. */
+  /** Description of a default that is not a constant. */
   readonly otherwise: string | undefined;
-  /** The words of `link add` and `link set`; the first is the one that is written. */
+  /** The words of `link add` and `link set`; output uses the first one. */
   readonly words: readonly Word[];
   readonly change: Change;
-  /** For the reference: a sentence or two, in Markdown. */
+  /** Documentation for the reference: one or two sentences of Markdown. */
   readonly doc: string;
 }
 
@@ -58,7 +58,7 @@ interface Given<S extends z.ZodType, D, F extends Rows | undefined> extends Fact
   fields?: F;
 }
 
-/** An option that may be left out. */
+/** An optional key. */
 export function option<
   S extends z.ZodType,
   const D extends z.output<S> | undefined = undefined,
@@ -67,12 +67,12 @@ export function option<
   return { ...row(given), default: given.default as D, fields: given.fields as F, required: false };
 }
 
-/** A key that has to be given. */
+/** A required key. */
 export function required<S extends z.ZodType>(given: Facts & { value: S }): Row<S, undefined, undefined, true> {
   return { ...row(given), default: undefined, fields: undefined, required: true };
 }
 
-/** An option whose value is one of some words; `link set` takes the same words. */
+/** An option with a fixed set of words as values; `link set` takes the same words. */
 export function choiceOption<
   const T extends readonly [string, ...string[]],
   const D extends T[number] | undefined = undefined,
@@ -99,20 +99,20 @@ type ValueOf<R extends Row> = R['fields'] extends Rows ? Settings<R['fields']> :
 
 type IsThere<R extends Row> = R['required'] extends true ? true : R['default'] extends undefined ? false : true;
 
-/** Resolved values: those that have a default, or are required, are always there. */
+/** Resolved values: keys with a default and required keys are always present. */
 export type Settings<R extends Rows> = {
   -readonly [K in keyof R as IsThere<R[K]> extends true ? K : never]: ValueOf<R[K]>;
 } & {
   -readonly [K in keyof R as IsThere<R[K]> extends true ? never : K]?: ValueOf<R[K]>;
 };
 
-/** What the file gives, and the defaults for all else. Lists and mappings are as the file gives them. */
+/** The values of the file, completed with defaults. Lists and mappings are shared with the file. */
 export function settingsOf<const R extends Rows>(rows: R, given: { readonly [K in keyof R]?: unknown }): Settings<R> {
   const all = Object.entries(rows).map(([key, one]) => [key, given[key] ?? ownCopy(one.default)]);
   return Object.fromEntries(all.filter(([, one]) => one !== undefined)) as Settings<R>;
 }
 
-/** So that no two configurations share a list or a mapping. */
+/** Copies defaults, so that configurations never share a list or a mapping. */
 function ownCopy(value: unknown): unknown {
   return typeof value === 'object' ? structuredClone(value) : value;
 }
@@ -121,7 +121,7 @@ type Defaults<R extends Rows> = {
   -readonly [K in keyof R as R[K]['default'] extends undefined ? never : K]: R[K]['default'];
 };
 
-/** The values in force where nothing is given. */
+/** The defaults. */
 export function defaultsOf<const R extends Rows>(rows: R): Defaults<R> {
   return settingsOf(rows, {}) as unknown as Defaults<R>;
 }

@@ -54,7 +54,7 @@ export const NEIGH_ENTRY = object(
 
 export const MDB_ENTRY = object('a multicast group such as { port: tap0, grp: 239.1.1.1 }', shapeOf(mdbOptions));
 
-/** Only to find out which of the two a port is. */
+/** Determines only which of the two kinds a port is. */
 export const PORT_TYPE = value.choice(['tap', 'vxlan']);
-/** Only to refuse a value that is no mapping. */
+/** Refuses only values that are no mapping. */
 export const PORT = mapping('port options');

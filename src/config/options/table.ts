@@ -1,9 +1,8 @@
 /**
- * The words of `link add` and `link set`: which word of iproute2 stands for which key of the configuration, and what
- * follows it. The command line reads options with it, and the switch writes the commands that it carries out with it, so
- * that a printed command always reads back as the same change.
+ * The words of `link add` and `link set`: for each key of the configuration its iproute2 word and the word's argument. The
+ * command line parses with it and the switch prints commands with it, so a printed command always parses to the same change.
  *
- * Gathers the words of all options, by the place where they may stand. How words are read and written is in `words.ts`.
+ * Collects the words of all options by scope. Parsing and printing are in `words.ts`.
  */
 import { bridgeLists, bridgeOptions, bridgePorts } from './bridge.js';
 import { nicOptions } from './nic.js';
@@ -13,7 +12,7 @@ import { tapOptions } from './tap.js';
 import { vxlanLists, vxlanOptions } from './vxlan.js';
 import { flag, type OptionKind, type Word } from './word.js';
 
-/** What may follow `type`, and `link` for what stands before it. */
+/** Scopes of words: the types after `type`, and `link` for the words before it. */
 export type OptionScope = 'link' | 'bridge' | 'bridge_slave' | 'tap' | 'vxlan';
 
 /** Kinds of link that can be added. */
@@ -22,13 +21,13 @@ export type LinkType = 'bridge' | 'tap' | 'vxlan';
 export const LINK_TYPES: readonly LinkType[] = ['bridge', 'tap', 'vxlan'];
 
 export interface OptionRow {
-  /** Of the configuration file. */
+  /** Key of the configuration file. */
   readonly key: string;
-  /** As written; read it is taken, too, as one of `aliases`. */
+  /** The word as printed; input also accepts `aliases`. */
   readonly word: string;
   readonly aliases?: readonly string[];
   readonly kind: OptionKind;
-  /** What follows the word, as help shows it. */
+  /** The argument, as shown in help. */
   readonly value: string;
 }
 
@@ -46,19 +45,19 @@ function specific(rows: Rows): OptionRow[] {
   return wordsOf(rows).filter(({ key }) => !isGeneric(key));
 }
 
-/** Stand before `type` in iproute2; taken after it as well. */
+/** In iproute2 these precede `type`; here they are accepted after it as well. */
 const genericOptions = { ...deviceOptions, mtu: nicOptions.mtu, mac: nicOptions.mac };
 
 const GENERIC = wordsOf(genericOptions);
 const NIC = specific(nicOptions);
 const SLAVE = wordsOf(portOptions);
 const NETNS = wordsOf({ netns: tapOptions.netns });
-/** iproute2 has vlan_tunnel with the bridge's port. */
+/** In iproute2, vlan_tunnel is an option of the bridge port. */
 const VLAN_TUNNEL = wordsOf({ vlan_tunnel: vxlanOptions.vlan_tunnel }).slice(0, 1);
-/** The vxlan device's word and the port's `learning on|off` are one option here. */
+/** The vxlan device's word and the bridge port's `learning on|off` are one option here. */
 const LEARNING = rowOf('learning', flag());
 
-/** The words of each scope; the first row of a key is the one that is written. */
+/** The words of each scope; output uses the first row of a key. */
 export const OPTION_ROWS: Readonly<Record<OptionScope, readonly OptionRow[]>> = {
   link: [...GENERIC, ...NETNS],
   bridge: [...specific(bridgeOptions), ...NIC, ...GENERIC],
@@ -67,7 +66,7 @@ export const OPTION_ROWS: Readonly<Record<OptionScope, readonly OptionRow[]>> = 
   vxlan: [...wordsOf(vxlanOptions), LEARNING, ...SLAVE, ...NIC, ...GENERIC],
 };
 
-/** Keys of links and ports that have commands and listings of their own: `vlan`, `fdb`, `neigh`, `mdb`, `link add`. */
+/** Keys of links and ports with commands and listings of their own: `vlan`, `fdb`, `neigh`, `mdb`, `link add`. */
 export const KEYS_WITHOUT_WORDS: readonly string[] = [
   'type',
   ...Object.keys({ ...bridgeLists, ...bridgePorts, ...portLists, ...vxlanLists }),

@@ -2,7 +2,7 @@
 import { value } from '../../values/value.js';
 import { option, required } from './option.js';
 
-/** A list of VTEPs; several mappings have one. */
+/** A list of VTEPs, used by several mappings. */
 export const remoteList = value.list('addresses such as [192.0.2.2]');
 
 export const vlanOptions = {

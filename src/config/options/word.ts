@@ -1,7 +1,7 @@
 /**
- * The forms of an option's words on the command line: what iproute2 calls it, and what follows the word.
+ * Forms of option words on the command line: the iproute2 word and its argument.
  *
- * Pure data. `table.ts` gathers the words of all options, `words.ts` reads and writes them.
+ * Data only. `table.ts` collects the words of all options; `words.ts` parses and prints them.
  */
 
 export type OptionKind =
@@ -11,7 +11,7 @@ export type OptionKind =
   | { readonly form: 'bit' }
   /** WORD or noWORD; WORD on and WORD off too. */
   | { readonly form: 'flag' }
-  /** WORD N, or a name that stands for a value. `hex`: written as 0x8. */
+  /** WORD N, or a name for a value. `hex`: printed as 0x8. */
   | { readonly form: 'number'; readonly hex?: true; readonly names?: Readonly<Record<string, number | string>> }
   /** WORD TEXT. */
   | { readonly form: 'text' }
@@ -21,20 +21,20 @@ export type OptionKind =
   | { readonly form: 'list' }
   /** WORD LOW HIGH. */
   | { readonly form: 'pair' }
-  /** WORD followed by any of these, each with a number; WORD off: none of them. */
+  /** WORD followed by any of these names, each with a number; WORD off: none. */
   | { readonly form: 'numbers'; readonly parts: readonly string[] }
   /** Two words without a value: the first means true, the second false. */
   | { readonly form: 'state'; readonly no: string };
 
 export interface Word {
-  /** Absent: the option's key. */
+  /** Absent: the key of the option. */
   readonly word?: string | undefined;
-  /** Other spellings that are read, never written. */
+  /** Alternative spellings, accepted on input only. */
   readonly aliases?: readonly string[];
   readonly kind: OptionKind;
-  /** What follows the word, as help shows it. */
+  /** The argument, as shown in help. */
   readonly value: string;
-  /** Written before `type`, as in iproute2; read after it as well. */
+  /** Printed before `type`, as in iproute2; accepted after it as well. */
   readonly generic?: true;
 }
 
@@ -53,7 +53,7 @@ export const number = (value = 'N'): Word => ({ kind: { form: 'number' }, value 
 
 export const hex = (value: string): Word => ({ kind: { form: 'number', hex: true }, value });
 
-/** A number, or one of `names`, each of which stands for a value. */
+/** A number, or one of `names` for fixed values. */
 export const numberOr = (names: Readonly<Record<string, number | string>>): Word => ({
   kind: { form: 'number', names },
   value: ['N', ...Object.keys(names)].join('|'),
@@ -75,7 +75,7 @@ export const choice = (choices: readonly string[]): Word => ({
 
 export const pair = (value: string): Word => ({ kind: { form: 'pair' }, value });
 
-/** Some of `parts`, each followed by a number. */
+/** Any of `parts`, each followed by a number. */
 export const numbers = (parts: readonly string[]): Word => ({
   kind: { form: 'numbers', parts },
   value: `off|${parts.map((part) => `[${part} N]`).join(' ')}`,

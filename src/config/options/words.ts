@@ -1,8 +1,8 @@
 /**
- * Options of links as words of `link add` and `link set`, and back, by the table of `table.ts`. What is written
- * reads back as the same keys and values.
+ * Prints link options as words of `link add` and `link set`, and parses them, by the table of `table.ts`. Printed words parse
+ * to the same keys and values.
  *
- * Pure. It judges no value beyond its form: ranges, and what goes together, are for the rules of the configuration.
+ * Pure. Checks only the form of values; ranges and combinations are checked by the rules of the configuration.
  */
 import { shellWord } from '../../text/shell.js';
 import { nearest } from '../../values/did-you-mean.js';
@@ -16,22 +16,22 @@ import {
   SLAVE_KEYS,
 } from './table.js';
 
-/** Keys and values of the configuration file; null takes an option back to its default. */
+/** Keys and values of the configuration file; null resets an option to its default. */
 export type Options = Record<string, unknown>;
 
-/** A word that cannot be read. The message says what to type instead. */
+/** A word that cannot be parsed. The message says what to type instead. */
 export class WordFault extends Error {
   override readonly name = 'WordFault';
 }
 
-/** Followed by the word of an option, takes it back to its default. */
+/** Resets the option named by the next word to its default. */
 const DEFAULT = 'default';
 
 // ---- writing ----
 
 /**
- * `options` as words that may follow `type TYPE`. Keys with commands of their own (`vlans`, `fdb`, `ports`) have none.
- * @throws Error for a key that is no option of such a link: a fault of the caller
+ * `options` as words that may follow `type TYPE`. Keys with commands of their own (`vlans`, `fdb`, `ports`) are skipped.
+ * @throws Error for a key that is no option of such a link: a bug of the caller
  */
 export function formatOptions(type: OptionScope, options: Options): string[] {
   return Object.entries(options).flatMap(([key, value]) => {
@@ -72,13 +72,13 @@ function formatOption({ word, kind }: OptionRow, value: unknown): string[] {
   }
 }
 
-/** A change of a link: `master` absent: as it is; null: of no bridge. */
+/** A change of a link. `master` absent: unchanged; null: no bridge. */
 export interface LinkChange {
   readonly options?: Options;
   readonly master?: string | null;
 }
 
-/** What may stand where `link add` and `link set` take a name, beside the options. */
+/** Words that `link add` and `link set` accept at the position of a name, beside the options. */
 export const LINK_WORDS: readonly string[] = ['name', 'dev', 'type', 'master', 'nomaster', DEFAULT];
 
 /** The words of `link add`, in iproute2's order. */
@@ -88,7 +88,7 @@ export function formatLinkAdd(name: string, type: LinkType, change: LinkChange =
   return ['link', 'add', ...nameWords(name), ...before, 'type', type, ...formatOptions(type, further)];
 }
 
-/** The words of one `link set` for all of `change`. */
+/** The words of one `link set` with all of `change`. */
 export function formatLinkSet(name: string, type: LinkType, change: LinkChange): string[] {
   const { generic, further } = split(change.options);
   const words = ['link', 'set', ...nameWords(name), ...formatOptions(type, generic), ...masterWords(change.master)];
@@ -98,7 +98,7 @@ export function formatLinkSet(name: string, type: LinkType, change: LinkChange):
   return [...words, 'type', scope, ...formatOptions(scope, further)];
 }
 
-/** The options that stand before `type`, and the others. A default is asked for after it. */
+/** Splits options into those printed before `type` and the others. Resets to a default are printed after it. */
 function split(options: Options = {}): { generic: Options; further: Options } {
   const generic: Options = {};
   const further: Options = {};
@@ -110,21 +110,21 @@ function split(options: Options = {}): { generic: Options; further: Options } {
   return { generic, further };
 }
 
-/** A name that is also a word of the grammar has to be announced. */
+/** A name that equals a word of the grammar needs a keyword before it. */
 const nameWords = (name: string): string[] =>
   LINK_WORDS.includes(name) || OPTION_ROWS.link.some((row) => wordsOf(row).includes(name)) ? ['dev', name] : [name];
 
 const masterWords = (master: string | null | undefined): string[] =>
   master === undefined ? [] : master === null ? ['nomaster'] : ['master', master];
 
-/** Words as one line that a shell reads as these words. */
+/** Words as one shell-quoted line. */
 export function commandText(words: readonly string[]): string {
   return words.map(shellWord).join(' ');
 }
 
 // ---- reading ----
 
-/** All of `words` as options of a scope. @throws WordFault */
+/** Parses all of `words` as options of a scope. @throws WordFault */
 export function parseOptions(scope: OptionScope, words: readonly string[]): Options {
   const options: Options = {};
   for (let at = 0; at < words.length; ) {
@@ -136,9 +136,8 @@ export function parseOptions(scope: OptionScope, words: readonly string[]): Opti
 }
 
 /**
- * Reads the option that begins at `words[at]` into `into`.
- * @returns where the next one begins; undefined when the word is no option of the scope
- * @throws WordFault for a value that is missing or of the wrong form, and for an option given twice
+ * Parses the option at `words[at]` into `into`. @returns the index after it; undefined when the word is no option of the scope
+ * @throws WordFault for a missing or malformed value, and for a repeated option
  */
 export function takeOption(
   scope: OptionScope,
@@ -161,7 +160,7 @@ export function takeOption(
   return next;
 }
 
-/** What to say of a word that a scope does not have. @param others what may stand there beside the options */
+/** The message for a word unknown in a scope. @param others words accepted beside the options */
 export function unknownWord(scope: OptionScope, word: string, others: readonly string[] = []): WordFault {
   const known = [...OPTION_ROWS[scope].flatMap(wordsOf), ...others];
   const near = nearest(word, known);
@@ -171,7 +170,7 @@ export function unknownWord(scope: OptionScope, word: string, others: readonly s
   return new WordFault(`there is no "${word}"${place}; ${hint}`);
 }
 
-/** The options of a scope, each as help shows it: `[ttl N|auto|inherit]`. */
+/** The options of a scope, formatted for help: `[ttl N|auto|inherit]`. */
 export function usageWords(scope: OptionScope): string[] {
   return OPTION_ROWS[scope].map(({ word, kind, value }) => {
     if (kind.form === 'flag') return `[[no]${word}]`;
@@ -180,7 +179,7 @@ export function usageWords(scope: OptionScope): string[] {
   });
 }
 
-/** Every word that means this option. */
+/** All words for this option. */
 function wordsOf({ word, aliases = [], kind }: OptionRow): string[] {
   if (kind.form === 'flag') return [word, `no${word}`, ...aliases];
   return kind.form === 'state' ? [word, kind.no, ...aliases] : [word, ...aliases];
@@ -192,7 +191,7 @@ function put(into: Options, row: OptionRow, word: string, value: unknown): void 
     into[row.key] = [...(earlier as unknown[]), ...(value as unknown[])];
     return;
   }
-  // `external vlan_tunnel on` says one thing in the words of both halves.
+  // `external vlan_tunnel on` sets the same option by the words of both halves.
   if (earlier !== undefined && earlier !== value)
     throw new WordFault(`"${word}" is one too many: the option has another value already`);
   into[row.key] = value;
@@ -237,7 +236,7 @@ function readValue(row: OptionRow, words: readonly string[], at: number): Read {
   }
 }
 
-/** `storm_limit broadcast 100 multicast 50`: as many of the parts as follow. */
+/** `storm_limit broadcast 100 multicast 50`: parses as many parts as follow. */
 function readParts(row: OptionRow, parts: readonly string[], words: readonly string[], at: number): Read {
   const first = words[at + 1] ?? '';
   if (first === 'off') return { value: {}, next: at + 2 };

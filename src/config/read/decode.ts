@@ -1,8 +1,8 @@
 /**
- * Plain values to typed ones, without stopping at the first fault.
+ * Converts plain values to typed ones, and collects all faults.
  *
- * Each mapping and each list item meets its schema by itself. A faulty value is reported, left out and noted as
- * rejected, so that the rules can still judge everything else and do not take it for absent. It holds no rules.
+ * Each mapping and list item is checked by its own schema. An invalid value is reported, omitted and marked as rejected, so
+ * that the rules can judge the remaining values without taking it for absent. No rules here.
  */
 import type { z } from 'zod';
 import { nearest } from '../../values/did-you-mean.js';
@@ -37,13 +37,13 @@ import type {
 import type { FaultList, Path } from './faults.js';
 import { takeZones } from './zones.js';
 
-/** Reads the whole file's value; undefined when it is no mapping. */
+/** Decodes the value of the whole file; undefined when it is no mapping. */
 export function decodeSwitch(raw: unknown, faults: FaultList): DecodedSwitch | undefined {
   const decoded = decodeObject(SWITCH, raw, [], faults);
   if (decoded === undefined) return undefined;
   const bridgeList: DecodedBridge[] = [];
   for (const [name, body] of Object.entries(decoded.given.bridges ?? {})) {
-    // "br1:" with nothing after it is a bridge with every default.
+    // "br1:" without a value is a bridge with all defaults.
     const bridge = decodeBridge(name, body ?? {}, ['bridges', name], faults);
     if (bridge !== undefined) bridgeList.push(bridge);
   }
@@ -146,7 +146,7 @@ function decodeEntries(port: Parent & { given: { fdb?: unknown[] | undefined } }
   return out;
 }
 
-/** Reads a list of mappings; one that is at fault anywhere is left out. */
+/** Decodes a list of mappings; an item with any fault is omitted. */
 function decodeObjects<S extends z.ZodObject>(
   schema: S,
   parent: Parent,
@@ -170,7 +170,7 @@ interface Parent {
   rejected: ReadonlySet<string>;
 }
 
-/** Reads the items of a list one by one; `items` is the list, if there is one. */
+/** Decodes the items of a list one by one; `items` is the list, if present. */
 function decodeList<T>(
   schema: z.ZodType<T>,
   parent: Parent,
@@ -198,14 +198,14 @@ function markRejected(parent: Parent, key: string): void {
 
 const partials = new WeakMap<z.ZodObject, z.ZodObject>();
 
-/** Made once for each schema: making one costs more than reading a port with it. */
+/** Cached for each schema: building one costs more than decoding a port with it. */
 function partialOf(schema: z.ZodObject): z.ZodObject {
   const partial = partials.get(schema) ?? schema.partial();
   partials.set(schema, partial);
   return partial;
 }
 
-/** What an unknown key may have been meant for. */
+/** Suggests a known key for a misspelled one. */
 interface Kinds {
   kind: string;
   others: Record<string, z.ZodObject>;
@@ -220,7 +220,7 @@ function decodeObject<S extends z.ZodObject>(
 ): Decoded<S> | undefined {
   const rejected = new Set<string>();
   const unknown = new Set<string>();
-  // A value may break two checks of its schema at once; the first says enough.
+  // A value may fail several checks of its schema; only the first is reported.
   const reported = new Set<string>();
   for (const issue of schema.safeParse(raw).error?.issues ?? []) {
     const key = issue.path[0];
@@ -240,7 +240,7 @@ function decodeObject<S extends z.ZodObject>(
   }
   const source = raw as Record<string, unknown>;
   const sound = Object.entries(source).filter(([key]) => !rejected.has(key) && !unknown.has(key));
-  // What is left passed just now; without its missing keys it passes as a partial.
+  // The remaining keys are valid; the partial schema tolerates the missing ones.
   const given = partialOf(schema).parse(Object.fromEntries(sound)) as Partial<z.output<S>>;
   return { path, given, rejected, raw: source };
 }

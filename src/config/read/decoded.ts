@@ -1,6 +1,6 @@
 /**
- * The shapes of a file's values once each mapping and list item has met its schema by itself (`decode.ts`): what is sound, and
- * which keys were refused. What reads or judges a file imports these; nothing here runs but `allPorts`.
+ * The shapes of a file's values after each mapping and list item was checked by its own schema (`decode.ts`): the valid values,
+ * and the rejected keys. Types for readers and rules; the only code is `allPorts`.
  */
 import type { z } from 'zod';
 import type {
@@ -21,11 +21,11 @@ import type { Path } from './faults.js';
 /** A mapping of the file. */
 export interface Decoded<S extends z.ZodObject> {
   path: Path;
-  /** The values that are sound by themselves. */
+  /** The valid values. */
   given: Partial<z.output<S>>;
-  /** Keys whose values, or items of them, were refused. */
+  /** Rejected keys, and keys with rejected items. */
   rejected: ReadonlySet<string>;
-  /** As it stands in the file. */
+  /** As written in the file. */
   raw: Readonly<Record<string, unknown>>;
 }
 
@@ -36,7 +36,7 @@ export interface Item<T> {
 
 export interface DecodedSwitch extends Decoded<typeof SWITCH> {
   bridgeList: DecodedBridge[];
-  /** Those that belong to no bridge. */
+  /** Ports without a bridge. */
   portList: DecodedPort[];
   offloads: Partial<z.output<typeof OFFLOADS>>;
 }
@@ -45,10 +45,10 @@ export interface DecodedBridge extends Decoded<typeof BRIDGE> {
   name: string;
   portList: DecodedPort[];
   addressList: Item<NicAddress>[];
-  /** Of the host port; undefined when the file gives none. */
+  /** Memberships of the host port; undefined when not given. */
   vlanList: DecodedVlan[] | undefined;
   groupList: Item<z.output<typeof MDB_ENTRY>>[];
-  /** Of the bridge itself. */
+  /** Entries of the bridge itself. */
   entryList: DecodedEntry[];
 }
 
@@ -61,10 +61,10 @@ export interface DecodedEntry extends Decoded<typeof FDB_ENTRY> {
   mac: string;
 }
 
-/** What ports of each kind have in lists and mappings of their own. */
+/** Lists and nested mappings of each kind of port. */
 export interface DecodedLists {
   name: string;
-  /** Undefined when the file gives none. */
+  /** Undefined when not given. */
   vlanList: DecodedVlan[] | undefined;
   entryList: DecodedEntry[];
   stormLimits: Partial<z.output<typeof STORM_LIMIT>>;
@@ -84,7 +84,7 @@ export interface DecodedVxlan extends Decoded<typeof VXLAN>, DecodedLists {
 
 export type DecodedPort = DecodedTap | DecodedVxlan;
 
-/** Every port that could be read, those that belong to no bridge last. */
+/** All ports that could be decoded; ports without a bridge come last. */
 export function allPorts(config: DecodedSwitch): DecodedPort[] {
   return [...config.bridgeList, config].flatMap(({ portList }) => portList);
 }

@@ -1,8 +1,8 @@
 /**
- * YAML text to plain values, with the place of each in the text.
+ * Parses YAML text to plain values, with the position of each value.
  *
- * Owns everything that is YAML: syntax errors, duplicate keys, aliases, and the bounds that keep a hostile file from
- * ending the program. It does not know the keys of the file.
+ * Handles everything specific to YAML: syntax errors, duplicate keys, aliases, and limits against hostile files. Knows no keys
+ * of the configuration.
  */
 import { Composer, CST, type Document, isAlias, isMap, isScalar, isSeq, type Node, Parser, visit } from 'yaml';
 import {
@@ -15,11 +15,14 @@ import {
   type Position,
 } from './faults.js';
 
-/** Characters; a file with a thousand links needs a small part of it. */
+/** Maximum length in characters; a file with a thousand links needs a small part of it. */
 export const MAX_TEXT = 4 * 1024 * 1024;
-/** The deepest that a valid file goes is 10. The parser recurses, and its regular expressions abort the process when the stack ends. */
+/**
+ * Maximum depth; a valid file has at most 10 levels. The parser recurses, and its regular expressions abort the process on
+ * stack overflow.
+ */
 const MAX_DEPTH = 32;
-/** Values that aliases may add to those written out. */
+/** Maximum number of values that aliases may add. */
 const MAX_ALIASED = 100_000;
 
 export interface ConfigDocument {
@@ -28,14 +31,14 @@ export interface ConfigDocument {
   locator: Locator;
 }
 
-/** Where a value and its key begin, and the values inside it. */
+/** Positions of a value and its key, and of nested values. */
 interface Place {
   value: number;
   key: number;
   inside: Map<string | number, Place>;
 }
 
-/** Reads YAML 1.2 text. @throws ConfigError holding every syntax fault, or saying that the file is empty */
+/** Parses YAML 1.2 text. @throws ConfigError with all syntax faults, or for an empty file */
 export function readDocument(source: string, fileName: string): ConfigDocument {
   const text = source.replace(/^\uFEFF/, '');
   if (text.length > MAX_TEXT) {
@@ -68,13 +71,13 @@ export function readDocument(source: string, fileName: string): ConfigDocument {
 }
 
 /**
- * Offsets to positions. Not the parser's own line counter: where a key meets a syntax error that one misses lines.
+ * Converts offsets to positions. The parser's own line counter misses lines where a key has a syntax error.
  */
 function positionsIn(text: string): (offset: number) => Position {
   const starts = [0];
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
   return (offset) => {
-    // The last line that starts at or before the offset.
+    // The last line starting at or before the offset.
     let low = 0;
     for (let high = starts.length - 1; low < high; ) {
       const middle = (low + high + 1) >> 1;
@@ -85,7 +88,7 @@ function positionsIn(text: string): (offset: number) => Position {
   };
 }
 
-/** The one fault of a file that cannot be read at all. */
+/** The only fault of a file that cannot be parsed at all. */
 export function wholeFileError(fileName: string, message: string): ConfigError {
   return new ConfigError(fileName, [{ line: 1, column: 1, path: formatPath([]), message }]);
 }
@@ -93,7 +96,7 @@ export function wholeFileError(fileName: string, message: string): ConfigError {
 type AddFault = (offset: number, path: Path, message: string) => void;
 
 function compose(tokens: CST.Token[], length: number, add: AddFault): Document | undefined {
-  // Duplicate keys are found while reading, where the place of the first is known.
+  // Duplicate keys are reported while converting, where the position of the first one is known.
   const composer = new Composer({ version: '1.2', uniqueKeys: false, prettyErrors: false });
   const [first, second] = [...composer.compose(tokens, true, length)] as Document[];
   if (first === undefined) return undefined;
@@ -110,7 +113,7 @@ function compose(tokens: CST.Token[], length: number, add: AddFault): Document |
   return first;
 }
 
-/** Offset of the first token below MAX_DEPTH collections. It walks without recursion: that is its purpose. */
+/** Offset of the first token nested deeper than MAX_DEPTH. Not recursive, since it protects against recursion. */
 function firstTooDeep(tokens: readonly CST.Token[]): number | undefined {
   const pending = tokens.map((token) => ({ token, depth: 0 }));
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -127,11 +130,11 @@ function firstTooDeep(tokens: readonly CST.Token[]): number | undefined {
   return undefined;
 }
 
-/** Turns nodes into plain values and notes their places. */
+/** Converts nodes to plain values and records their positions. */
 class ValueReader {
-  /** What each alias stands for: the last anchor of that name before it. */
+  /** The target of each alias: the last anchor with its name before it. */
   private readonly targets = new Map<Node, Node>();
-  /** Collections being read, to notice an alias inside its own anchor. */
+  /** Collections under conversion, to detect an alias inside its own anchor. */
   private readonly open = new Set<Node>();
   private aliased = 0;
   private exhausted = false;
@@ -180,7 +183,7 @@ class ValueReader {
     place: Place,
     inAlias: boolean,
   ): unknown {
-    // Without a prototype no key of the file can meet an inherited one.
+    // Without a prototype, keys of the file cannot collide with inherited properties.
     const out: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
     for (const pair of pairs) {
       const key = this.keyText(pair.key);
@@ -188,7 +191,7 @@ class ValueReader {
       if (key === undefined) {
         this.add(keyOffset, path, 'expected a name before the colon, found a list or mapping; write plain text');
       } else if (key === '__proto__') {
-        // Libraries drop it in silence, to protect their users' objects.
+        // YAML libraries silently drop this key as a protection; here it is reported.
         this.add(keyOffset, [...path, key], 'this word cannot be a key; choose another');
       } else if (Object.hasOwn(out, key)) {
         this.add(keyOffset, [...path, key], 'this key is given twice; remove one of the two');
@@ -230,7 +233,7 @@ class ValueReader {
     return false;
   }
 
-  /** A plain key counts as written, so that a link may be called 1 or 0x10. */
+  /** A plain key keeps its spelling, so that a link may be called 1 or 0x10. */
   private keyText(key: unknown): string | undefined {
     const node = isAlias(key) ? this.targets.get(key) : key;
     if (node === null || node === undefined) return '';

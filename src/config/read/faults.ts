@@ -1,7 +1,7 @@
 /**
- * Faults of a configuration file: how they are gathered, ordered and shown.
+ * Faults of a configuration file: collection, order and text form.
  *
- * Owns the error type that loading throws and the text form of a path. It never judges a value.
+ * Defines the error type of loading and the text form of a path. Never judges a value.
  */
 import { quote } from '../../values/show.js';
 
@@ -28,15 +28,15 @@ export interface ConfigWarning extends ConfigFault {
   kind: 'absent' | 'own_address' | 'own_tunnel';
 }
 
-/** Where a path stands in the text. */
+/** Position of a path in the text. */
 export interface Locator {
-  /** Of the value; of the nearest parent's key when the file does not give it. */
+  /** Position of the value, or of the nearest parent's key when the file does not give it. */
   value(path: Path): Position;
-  /** Of the key that names the value; of the value when it is a list item. */
+  /** Position of the value's key; of the value itself for a list item. */
   key(path: Path): Position;
 }
 
-/** For a value that comes without a text. */
+/** For a value without a text. */
 export const NOWHERE: Locator = {
   value: () => ({ line: 0, column: 0 }),
   key: () => ({ line: 0, column: 0 }),
@@ -49,37 +49,37 @@ export class ConfigError extends Error {
 
   constructor(
     readonly fileName: string,
-    /** At least one, in the order of the text. */
+    /** At least one, in text order. */
     readonly faults: readonly ConfigFault[],
     readonly warnings: readonly ConfigWarning[] = [],
   ) {
     super(formatFaults(fileName, inOrder([...faults, ...warnings])));
   }
 
-  /** A line for each fault: FILE:LINE:COLUMN: PATH: message, or PATH: message where there is no text. */
+  /** One line for each fault: FILE:LINE:COLUMN: PATH: message, or PATH: message without a text. */
   format(): string {
     return this.message;
   }
 }
 
-/** Gathers faults while a file is read. */
+/** Collects the faults of a file. */
 export class FaultList {
   private readonly faults: ConfigFault[] = [];
   private readonly warned: ConfigWarning[] = [];
 
   constructor(private readonly locator: Locator) {}
 
-  /** A fault of the value at `path`, or of its absence. */
+  /** Reports a fault of the value at `path`, or of its absence. */
   at(path: Path, message: string): void {
     this.add(this.locator.value(path), path, message);
   }
 
-  /** A fault of the key or name at the end of `path`. */
+  /** Reports a fault of the key or name at the end of `path`. */
   atKey(path: Path, message: string): void {
     this.add(this.locator.key(path), path, message);
   }
 
-  /** What is said of the value at `path`, and does not make the file wrong. */
+  /** Reports a warning about the value at `path`. */
   warn(path: Path, kind: ConfigWarning['kind'], message: string): void {
     const { line, column } = this.locator.value(path);
     this.warned.push({ line, column, path: formatPath(path), message, kind });
@@ -89,12 +89,12 @@ export class FaultList {
     return this.faults.length;
   }
 
-  /** In the order of the text. */
+  /** In text order. */
   get warnings(): ConfigWarning[] {
     return inOrder(this.warned);
   }
 
-  /** All faults, in the order of the text. */
+  /** All faults, in text order. */
   toError(fileName: string): ConfigError {
     return new ConfigError(fileName, inOrder(this.faults), this.warnings);
   }
@@ -104,12 +104,12 @@ export class FaultList {
   }
 }
 
-/** Sorted by position; faults at one place keep the order in which they were found. */
+/** Sorted by position; faults at the same position keep their order of discovery. */
 export function inOrder<T extends ConfigFault>(faults: readonly T[]): T[] {
   return [...faults].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
-/** Writes a path; a key that could be mistaken for several is quoted. The whole file is "(file)". */
+/** Formats a path; ambiguous keys are quoted. The whole file is "(file)". */
 export function formatPath(path: Path): string {
   if (path.length === 0) return '(file)';
   let text = '';
@@ -121,7 +121,7 @@ export function formatPath(path: Path): string {
   return text;
 }
 
-/** As `FILE:LINE:COLUMN: PATH: message`; of a warning the message says that it is one. */
+/** As `FILE:LINE:COLUMN: PATH: message`; the text of a warning is marked as such. */
 export function formatFaults(fileName: string, faults: readonly (ConfigFault | ConfigWarning)[]): string {
   return faults.map((one) => `${place(fileName, one)}${one.path}: ${WORDS[kindOf(one)]}${one.message}`).join('\n');
 }

@@ -1,13 +1,13 @@
 /**
- * The text of a configuration file. It is read from files and pipes alone, and no further than a configuration can be long,
- * so that a device such as /dev/zero neither fills the memory nor blocks the program.
+ * Reads the text of a configuration file. Only regular files and pipes are accepted, up to the maximum length, so that a device
+ * such as /dev/zero neither fills the memory nor blocks the program.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, statSync } from 'node:fs';
 import { MAX_TEXT, wholeFileError } from './document.js';
 
 const STDIN = 0;
 
-/** `-` is standard input. @param regularFile a pipe is refused too: for callers that must not wait for its writer. @throws ConfigError */
+/** `-` is standard input. @param regularFile refuses pipes too, for callers that must not wait for a writer. @throws ConfigError */
 export function readText(path: string, regularFile = false): string {
   const bytes = readBytes(path, regularFile);
   if (bytes.length > MAX_TEXT)
@@ -23,7 +23,7 @@ function readBytes(path: string, regularFile: boolean): Uint8Array {
   try {
     if (path === '-' && !regularFile) return readWhole(STDIN);
     if (path === '-') throw new Error('it was standard input, which cannot be read again');
-    refuse(statSync(path), regularFile); // opening a device may do something by itself
+    refuse(statSync(path), regularFile); // opening a device may have side effects
     const fd = openSync(path, constants.O_RDONLY | (regularFile ? constants.O_NONBLOCK : 0));
     try {
       refuse(fstatSync(fd), regularFile);
@@ -43,7 +43,7 @@ function refuse(there: Stats, regularFile: boolean): void {
   throw new Error(`it is ${kind}, not a file`);
 }
 
-/** One byte more than a file may have, at most. */
+/** At most one byte more than the limit. */
 function readWhole(fd: number): Uint8Array {
   const bytes = new Uint8Array(MAX_TEXT + 1);
   let length = 0;

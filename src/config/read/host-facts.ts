@@ -1,18 +1,18 @@
 /**
- * What a configuration is read beside: the devices and addresses of the host that it is for. The facts are asked for
- * elsewhere; nothing here looks at the machine.
+ * The host's devices and addresses, as input for checking a configuration. The caller collects them; nothing here queries the
+ * host.
  */
 
 export interface HostFacts {
-  /** Whether a device is in the switch's namespace; undefined: not known. */
+  /** Whether a device exists in the switch's namespace; undefined: unknown. */
   hasDevice(name: string): boolean | undefined;
-  /** The addresses of that namespace, in canonical text, link-local ones of IPv6 as `fe80::1%eth0`; undefined: not known. */
+  /** Addresses of that namespace in canonical text, link-local IPv6 addresses as `fe80::1%eth0`; undefined: unknown. */
   addresses(): ReadonlySet<string> | undefined;
 }
 
 export const NO_FACTS: HostFacts = { hasDevice: () => undefined, addresses: () => undefined };
 
-/** Whether an address is one of the host's: any of the loopback network is. @param dev the link of a link-local one */
+/** Whether an address belongs to the host; the whole loopback network does. @param dev the link of a link-local address */
 export function isOfHost(address: string, dev: string | undefined, addresses: ReadonlySet<string>): boolean {
   if (addresses.has(address) || address.startsWith('127.')) return true;
   return dev !== undefined && addresses.has(`${address}%${dev}`);

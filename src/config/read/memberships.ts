@@ -1,7 +1,7 @@
 /**
- * VLAN memberships: the file's ranges, expanded to one membership for each VID.
+ * Expands VLAN ranges of the file to one membership for each VID.
  *
- * Owns the expansion and the default membership. It takes what the rules have found sound, and reports nothing.
+ * Also provides the default membership. Input has passed the rules; nothing is reported here.
  */
 
 import { rangeLength } from '../../values/id-range.js';
@@ -10,9 +10,9 @@ import type { VlanMembership } from '../types.js';
 import type { DecodedBridge, DecodedPort, DecodedVlan } from './decoded.js';
 
 /**
- * The memberships of a port, or of a bridge's host port, ascending. `vlans` replaces the default, which is the bridge's
- * vlan_default_pvid, untagged, on a filtering bridge; a port that belongs to no bridge has none. Where two entries hold one VID the later one counts; the rules refuse that.
- * @param suppresses whether VLANs that do not say it are as with `neigh_suppress`
+ * The memberships of a port or of a bridge's host port, ascending. `vlans` replaces the default: on a filtering bridge its
+ * vlan_default_pvid, untagged; none for a port without a bridge. If two entries contain a VID the later one wins; the rules
+ * refuse that. @param suppresses value for VLANs without one of their own, as with `neigh_suppress`
  */
 export function membershipsOf(
   port: { vlanList: DecodedVlan[] | undefined },
@@ -33,8 +33,8 @@ export function membershipsOf(
 }
 
 /**
- * Whether the VLANs of a port say which of them suppress. As in the kernel `neigh_vlan_suppress` decides; where it is not
- * given, some VLAN that says so itself.
+ * Whether ARP/ND suppression is set by VLAN. As in the kernel `neigh_vlan_suppress` decides; if not given, it is on when any
+ * VLAN sets it.
  */
 export function suppressesByVlan(port: DecodedPort): boolean {
   const some = (port.vlanList ?? []).some(({ given }) => given.neigh_suppress !== undefined);

@@ -1,17 +1,17 @@
 /**
- * Bounds of a configuration's value that comes without a text, over the control socket.
+ * Limits for the plain value of a configuration received over the control socket.
  *
- * Owns what every value must be before a schema looks at it: mappings, lists and scalars as JSON has them, not too deep
- * and not too many. The reader of YAML holds the same bounds by itself.
+ * Checked before any schema: only mappings, lists and scalars as in JSON, limited in depth and number. The YAML parser enforces
+ * the same limits itself.
  */
 import type { FaultList, Path } from './faults.js';
 
-/** As for a file; a sound configuration is at most 10 deep. */
+/** As for a file; a valid configuration has at most 10 levels. */
 const MAX_DEPTH = 32;
-/** A configuration of 1,000 links with all their options takes a tenth of it. */
+/** A configuration of 1,000 links with all options uses a tenth of it. */
 const MAX_VALUES = 1_000_000;
 
-/** Reports the first fault. It walks without recursion, so that no depth ends the stack. @returns whether there is none */
+/** Reports the first fault. Not recursive, so no depth overflows the stack. @returns whether the value is within the limits */
 export function checkPlain(root: unknown, faults: FaultList): boolean {
   const pending: { value: unknown; path: Path }[] = [{ value: root, path: [] }];
   let count = 1;

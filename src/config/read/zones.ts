@@ -1,6 +1,6 @@
 /**
- * The link of a vxlan port's link-local addresses: `dev`, or the zone that is written behind one of them. A port has one link, so
- * that from here on an address has no zone and the port a `dev`.
+ * The link of a vxlan port's link-local addresses: `dev`, or the zone of one of them. A port has one link; after this step
+ * addresses have no zones and the port has a `dev`.
  */
 
 import { canonicalIp, isMulticastIp, splitZone } from '../../values/address.js';
@@ -8,7 +8,7 @@ import { isLinkLocal } from '../../wire/ip-address.js';
 import type { DecodedVxlan, Item } from './decoded.js';
 import type { FaultList } from './faults.js';
 
-/** Moves zones from a port's addresses into its `dev`. */
+/** Moves the zone of a port's addresses to its `dev`. */
 export function takeZones(port: DecodedVxlan, faults: FaultList): void {
   const { given } = port;
   const places = placesOf(port);
@@ -33,7 +33,7 @@ interface Place extends Item<string> {
   become(address: string): void;
 }
 
-/** Every address of a VTEP that the port names, its own among them. */
+/** Every VTEP address named by the port, including its own. */
 function placesOf({ given, path, remoteList, vlanList, peerList, entryList }: DecodedVxlan): Place[] {
   const { local } = given;
   const lists = [...remoteList, ...(vlanList ?? []).flatMap((vlan) => vlan.remoteList), ...peerList];
@@ -66,7 +66,7 @@ function placesOf({ given, path, remoteList, vlanList, peerList, entryList }: De
   ];
 }
 
-/** With a group of wider scope, VTEPs are reached as the routes say, and no route says where a link-local one is. */
+/** With a group of wider scope VTEPs are reached by routes, and no route identifies the link of a link-local address. */
 function checkWiderGroup({ given }: DecodedVxlan, places: readonly Place[], faults: FaultList): void {
   if (isOnLink(given)) return;
   for (const { path, value } of places) {
@@ -78,7 +78,7 @@ function checkWiderGroup({ given }: DecodedVxlan, places: readonly Place[], faul
   }
 }
 
-/** Whether a port sends by its `dev` alone, whatever routes there are: its own address, or its group, is one of that link. */
+/** Whether a port sends by its `dev` regardless of routes: its own address or its group is link-local. */
 export function isOnLink({ local, group }: { local?: string | undefined; group?: string | undefined }): boolean {
   if (local !== undefined && isLinkLocal(local)) return true;
   const text = group === undefined ? undefined : canonicalIp(group)?.text;

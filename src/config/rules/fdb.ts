@@ -1,8 +1,8 @@
 /**
  * Rules of the configured FDB entries of a file.
  *
- * A unicast MAC stands in one place for each VLAN of the bridge; multicast and all-zeros MACs may have many
- * destinations on a vxlan port, each once. What one entry must be beside its port is in `../entries/rules.ts`.
+ * A unicast MAC has one location in each VLAN of the bridge; multicast and all-zeros MACs may have several distinct
+ * destinations on a vxlan port. Rules for a single entry on its port are in `../entries/rules.ts`.
  */
 
 import { ZERO_MAC } from '../../values/address.js';
@@ -20,7 +20,7 @@ import { type FaultList, formatPath, type Path } from '../read/faults.js';
 import { membershipsOf } from '../read/memberships.js';
 import type { VlanMembership } from '../types.js';
 
-/** Checks the entries of all ports of one bridge, or of those that belong to none. */
+/** Checks the entries of all ports of one bridge, or of the ports without a bridge. */
 export function checkFdb(ports: readonly DecodedPort[], bridge: DecodedBridge | undefined, faults: FaultList): void {
   const seen: Seen = new Map();
   if (bridge !== undefined) checkOwn(bridge, seen, faults);
@@ -35,7 +35,7 @@ export function checkFdb(ports: readonly DecodedPort[], bridge: DecodedBridge | 
   }
 }
 
-/** Entries of the bridge itself. Without a host port it is a member of whatever VLAN they say. */
+/** Entries of the bridge itself. Without a host port any VLAN is accepted. */
 function checkOwn(bridge: DecodedBridge, seen: Seen, faults: FaultList): void {
   const members = membershipsOf(bridge, bridge);
   const isMember = bridge.given.host_port === true && !bridge.rejected.has('vlans');
@@ -54,7 +54,7 @@ function checkOwn(bridge: DecodedBridge, seen: Seen, faults: FaultList): void {
   }
 }
 
-/** Entries without a VLAN count once for each VLAN of their port. */
+/** An entry without a VLAN counts in each VLAN of its port. */
 export function checkFdbSize(config: DecodedSwitch, faults: FaultList): void {
   const size = config.given.fdb_size ?? switchOptions.fdb_size.default;
   const bridgeOf = new Map(config.bridgeList.flatMap((bridge) => bridge.portList.map((port) => [port, bridge])));
@@ -96,12 +96,12 @@ function entryPort(port: DecodedPort, bridge: DecodedBridge | undefined, members
 
 function checkEntry(entry: DecodedEntry, port: EntryPort, faults: FaultList): void {
   for (const { key, message } of entryFaults({ ...entry.given, mac: entry.mac }, port)) {
-    // A value that was refused is not missing.
+    // A rejected value is not a missing one.
     if (!entry.rejected.has(key)) faults.at([...entry.path, key], message);
   }
 }
 
-/** By MAC (and, for many destinations, where to), then by VLAN or VNI; 'all' stands for every one. */
+/** By MAC (and destination, where several are allowed), then by VLAN or VNI; 'all' means every one. */
 type Seen = Map<string, Map<number | 'all', Path>>;
 
 function checkTwice(

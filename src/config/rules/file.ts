@@ -1,8 +1,8 @@
 /**
- * The rules across the values of a file, and those that reach over the whole file: names, NICs, VNIs, limits.
+ * Rules across the values of a file, and rules for the whole file: names, NICs, VNIs, limits.
  *
- * Runs on decoded values, before defaults are filled in, so that every fault has its place in the text. It changes
- * nothing. Rules of one list or port are in the other files of this room.
+ * Runs on decoded values before defaults are filled in, so that every fault has a position. Changes nothing. Rules for a single
+ * list or port are in the other files of rules/.
  */
 import { command } from '../../text/shell.js';
 import { Refusal } from '../../values/address.js';
@@ -32,13 +32,13 @@ export const MAX_LINKS = 1000;
 /** VLAN memberships of all ports of one file, ranges expanded. */
 export const MAX_MEMBERSHIPS = 500_000;
 
-/** What the rules ask of the machine. */
+/** What the rules need from the host. */
 export interface Machine extends HostFacts {
   /** Whether a network namespace exists, by name (as of `ip netns`) or path. */
   netnsExists(nameOrPath: string): boolean;
 }
 
-/** Checks everything that no single value shows. */
+/** Runs all rules across values. */
 export function checkRules(config: DecodedSwitch, machine: Machine, faults: FaultList): void {
   checkLinks(config, faults);
   checkNics(config, machine, faults);
@@ -55,7 +55,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
     checkHostVlans(bridge, faults);
   }
   for (const port of config.portList) checkPort(port, undefined, faults);
-  // Entries are judged beside the expanded memberships.
+  // Entries are checked against the expanded memberships.
   if (!fits) return;
   for (const bridge of config.bridgeList) checkFdb(bridge.portList, bridge, faults);
   checkFdb(config.portList, undefined, faults);
@@ -75,7 +75,7 @@ function checkPort(port: DecodedPort, bridge: DecodedBridge | undefined, faults:
   checkVlans(port, bridge, faults);
 }
 
-/** Every link that the file names, sound or not. */
+/** All links named by the file, valid or not. */
 function linkPaths(config: DecodedSwitch): Path[] {
   const attached = Object.entries(config.given.bridges ?? {}).flatMap(([bridge, body]) => {
     const path = ['bridges', bridge];
@@ -106,14 +106,14 @@ function checkLinks(config: DecodedSwitch, faults: FaultList): void {
   }
 }
 
-/** No two NICs of one namespace share a name. A namespace may come later. */
+/** NIC names are unique in a namespace. A namespace may be created later. */
 function checkNics(config: DecodedSwitch, machine: Machine, faults: FaultList): void {
   const seen = new Map<string, Path>();
   const claim = (netns: string, ifname: string, path: Path): void => {
     const key = `${netns} ${ifname}`;
     const other = seen.get(key);
     if (other === undefined) seen.set(key, path);
-    // Two links of one name are a fault already.
+    // Duplicate link names are reported elsewhere.
     else if (other.at(-1) !== path.at(-1)) {
       faults.at(
         [...path, 'ifname'],
@@ -121,7 +121,7 @@ function checkNics(config: DecodedSwitch, machine: Machine, faults: FaultList): 
       );
     }
   };
-  // Host ports first: their names cannot be changed, so the fault is shown at a tap port.
+  // Host ports first: their names are fixed, so the fault is reported at a tap port.
   for (const link of [...config.bridgeList, ...allPorts(config)]) {
     if ('host_port' in link.given && link.given.host_port === true) claim('', link.name, link.path);
   }
@@ -138,13 +138,13 @@ function checkNics(config: DecodedSwitch, machine: Machine, faults: FaultList): 
   }
 }
 
-/** One text for the name and the usual paths of a namespace; '' is the switch's own. */
+/** Canonical text for the name and the usual paths of a namespace; '' is the switch's own. */
 function netnsKey(netns: string | undefined): string {
   if (netns === undefined) return '';
   return netns.includes('/') ? netns.replace(/^\/run\/netns\//, '/var/run/netns/') : `/var/run/netns/${netns}`;
 }
 
-/** Options of a NIC need one. */
+/** NIC options require a NIC. */
 function checkHostNic(link: DecodedBridge | DecodedVxlan, faults: FaultList): void {
   if (link.given.host_port === true || link.rejected.has('host_port')) return;
   for (const key of NIC_KEYS) {
@@ -165,7 +165,7 @@ function checkAddresses(link: DecodedBridge | DecodedPort, faults: FaultList): v
   }
 }
 
-/** A datagram is told apart by local address, port and VNI: no two vxlan ports may share all three. */
+/** Datagrams are matched by local address, port and VNI: two vxlan ports must differ in at least one. */
 function checkSharedVnis(config: DecodedSwitch, faults: FaultList): void {
   const endpoints = new Map<string, Map<number, string>>();
   for (const port of allPorts(config)) {
@@ -199,7 +199,7 @@ function vnisOf(port: DecodedVxlan): { first: number; last: number; path: Path }
   });
 }
 
-/** @returns whether the file may be expanded */
+/** @returns whether the file is small enough to expand */
 function checkMemberships(config: DecodedSwitch, faults: FaultList): boolean {
   let count = 0;
   for (const link of [...config.bridgeList, ...allPorts(config)]) {

@@ -1,6 +1,6 @@
 /**
- * Warnings about a vxlan port on this host: devices and addresses that do not exist yet, and remotes that are the host's own
- * addresses. None of them is a fault of the file.
+ * Warnings about a vxlan port on this host: devices and addresses that do not exist yet, and remotes that are addresses of this
+ * host. The file remains valid.
  */
 
 import { quote } from '../../values/show.js';
@@ -9,9 +9,9 @@ import type { FaultList } from '../read/faults.js';
 import { type HostFacts, isOfHost } from '../read/host-facts.js';
 import { remoteLists } from './vxlan.js';
 
-/** Warns of devices and addresses that are not there, and names the addresses that are left out. Takes ports without a fault. */
+/** Warns of missing devices and addresses, and of addresses left out of lists. Input: ports without faults. */
 export function lookAtHost(ports: readonly DecodedPort[], machine: HostFacts, faults: FaultList): void {
-  // Asked for once: the file may have a thousand ports.
+  // Read once: the file may have a thousand ports.
   const addresses = machine.addresses();
   const host: HostFacts = { hasDevice: (name) => machine.hasDevice(name), addresses: () => addresses };
   for (const port of ports) if (port.type === 'vxlan') lookAtPort(port, host, faults);
@@ -37,7 +37,7 @@ function lookAtPort(port: DecodedVxlan, host: HostFacts, faults: FaultList): voi
   }
 }
 
-/** Whether an address in a list of remotes is the port's own: its `local`, or without one any of the host's. */
+/** Whether an address in a list of remotes is the port's own: its `local`, or without one any address of the host. */
 export function isOwnRemote({ given: { local, dev } }: DecodedVxlan, address: string, host: HostFacts): boolean {
   if (local !== undefined) return address === local;
   const addresses = host.addresses();

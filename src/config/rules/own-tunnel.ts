@@ -1,6 +1,6 @@
 /**
- * Warns of remotes in the subnet of a NIC that the switch itself makes in its own namespace: unless another route is better, what
- * is sent there comes back by that NIC, and the switch does not carry its own tunnel (`own_tunnel`). The file is not wrong.
+ * Warns of remotes in the subnet of a NIC that the switch creates in its own namespace. Unless a better route exists, datagrams
+ * to them come back by that NIC and are dropped as `own_tunnel`. The file remains valid.
  */
 import { isInSubnet } from '../../wire/ip-address.js';
 import { allPorts, type DecodedSwitch, type DecodedVxlan } from '../read/decoded.js';
@@ -10,12 +10,12 @@ import { remoteLists } from './vxlan.js';
 
 interface OwnNic {
   name: string;
-  /** Where its frames come in. */
+  /** The port where the datagrams come back. */
   place: string;
   addresses: readonly NicAddress[];
 }
 
-/** Takes a configuration without a fault. */
+/** Input: a configuration without faults. */
 export function lookForOwnTunnel(config: DecodedSwitch, faults: FaultList): void {
   const nics = ownNics(config);
   if (nics.length === 0) return;
@@ -26,7 +26,7 @@ function lookAtRemotes(port: DecodedVxlan, nics: readonly OwnNic[], faults: Faul
   const { dev } = port.given;
   for (const { path, value } of remoteLists(port)) {
     for (const { name, place, addresses } of nics) {
-      // A port with `dev` sends by that device alone.
+      // A port with `dev` sends by that device only.
       const subnet = dev === undefined || dev === name ? addresses.find((one) => isInSubnet(value, one)) : undefined;
       if (subnet === undefined || subnet.address === value) continue;
       const where = `${value} is in the subnet of ${name}, ${subnet.address}/${subnet.prefix}, so the route to it leads into ${place}`;
@@ -39,7 +39,7 @@ function lookAtRemotes(port: DecodedVxlan, nics: readonly OwnNic[], faults: Faul
   }
 }
 
-/** NICs that the host's routes may lead to: host ports, and TAPs in the switch's own namespace. */
+/** NICs that routes of the host may lead to: host ports, and TAPs in the switch's own namespace. */
 function ownNics({ bridgeList, portList }: DecodedSwitch): OwnNic[] {
   const nics: OwnNic[] = [];
   for (const bridge of bridgeList) {

@@ -1,8 +1,8 @@
 /**
- * The bindings and the multicast groups that a file gives beside its links: `neigh` of a vxlan port, `mdb` of a bridge. They are
- * what `neigh add` and `mdb add` put in, under the same names.
+ * Configured bindings and multicast groups: `neigh` of a vxlan port and `mdb` of a bridge. Keys are named as the words of
+ * `neigh add` and `mdb add`.
  *
- * Owns their reading and their rules.
+ * Parses and checks both.
  */
 
 import { canonicalIp, isMulticastIp } from '../../values/address.js';
@@ -13,13 +13,13 @@ import { membershipsOf } from '../read/memberships.js';
 import type { GroupConfig, NeighConfig, TableConfig, VlanMembership } from '../types.js';
 import { addressFault, familyOfPort } from './vxlan.js';
 
-/** Bindings of a switch that are put in by hand. */
+/** Maximum number of configured bindings of a switch. */
 export const MAX_BINDINGS = 8192;
 
 export type DecodedBinding = Item<{ dst: string; lladdr: string; vlan?: number; vni?: number; router?: boolean }>;
 export type DecodedGroup = Item<{ port: string; grp: string; vid?: number; dst?: string }>;
 
-/** Reads and judges all of a file's. Whatever is at fault is reported, and left out. */
+/** Parses and checks all of a file's. Invalid ones are reported and omitted. */
 export function readTables(config: DecodedSwitch, faults: FaultList): TableConfig {
   const neigh: NeighConfig[] = [];
   const mdb: GroupConfig[] = [];
@@ -57,7 +57,7 @@ function readBindings(port: DecodedVxlan, bridge: DecodedBridge, faults: FaultLi
   });
 }
 
-/** The VLAN of a binding, 0 where the bridge does not look at VLANs; or why it has none. As the rules of `neigh add`. */
+/** The VLAN of a binding, 0 on a bridge without VLAN filtering; or the reason why there is none. Same rules as `neigh add`. */
 function vidOf(
   port: DecodedVxlan,
   bridge: DecodedBridge,

@@ -1,16 +1,16 @@
 /**
  * Rules of a port's `vlans`: VIDs, PVID and the VLAN to VNI table.
  *
- * Judges the list of one port; VNIs shared between ports are in `file.ts`.
+ * Checks the list of one port; VNIs shared between ports are checked in `file.ts`.
  */
 
 import { formatRange, type IdRange, rangeLength } from '../../values/id-range.js';
 import type { DecodedBridge, DecodedPort, DecodedVlan, DecodedVxlan } from '../read/decoded.js';
 import type { FaultList, Path } from '../read/faults.js';
 
-/** Checks one port's memberships; `bridge` is undefined for a port that belongs to none. */
+/** Checks one port's memberships; `bridge` is undefined for a port without one. */
 export function checkVlans(port: DecodedPort, bridge: DecodedBridge | undefined, faults: FaultList): void {
-  // A port that belongs to no bridge may yet become one of a filtering bridge.
+  // A port without a bridge may later join a filtering one.
   if (bridge !== undefined) checkFiltering(port, bridge, faults);
   checkList(port, faults);
 }
@@ -28,7 +28,7 @@ export function checkHostVlans(bridge: DecodedBridge, faults: FaultList): void {
   checkList(bridge, faults);
 }
 
-/** A link with memberships. A bridge stands for its host port, which maps nothing. */
+/** A link with memberships. A bridge stands for its host port, which has no VNI mapping. */
 type Member = DecodedPort | DecodedBridge;
 
 function checkList(port: Member, faults: FaultList): void {
@@ -56,7 +56,7 @@ function checkList(port: Member, faults: FaultList): void {
   }
 }
 
-/** Without filtering nothing is mapped; a plain membership may wait until it is switched on. */
+/** Without filtering there are no mappings; plain memberships are stored until it is switched on. */
 function checkFiltering(port: DecodedPort, bridge: DecodedBridge, faults: FaultList): void {
   if (port.type !== 'vxlan' || port.given.vlan_tunnel !== true) return;
   if (bridge.given.vlan_filtering === true || bridge.rejected.has('vlan_filtering')) return;
@@ -110,7 +110,7 @@ function isVxlan(port: Member): port is DecodedVxlan {
   return 'type' in port && port.type === 'vxlan';
 }
 
-/** Records the holder of each ID of a range. @returns the first ID that is taken already, with its holder */
+/** Records the holder of each ID of a range. @returns the first ID already in use, with its holder */
 function claim(seen: Map<number, Path>, range: IdRange, by: Path): { id: number; by: Path } | undefined {
   for (let id = range.first; id <= range.last; id++) {
     const holder = seen.get(id);

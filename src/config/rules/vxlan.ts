@@ -1,7 +1,7 @@
 /**
- * Rules of one vxlan port: what it carries, and its underlay addresses.
+ * Rules for one vxlan port: its options and underlay addresses.
  *
- * Its VLAN to VNI table is in `vlan.ts`, its FDB entries are in `fdb.ts`.
+ * Its VLAN to VNI table is checked in `vlan.ts`, its FDB entries in `fdb.ts`.
  */
 
 import { canonicalIp, familyOf, isMulticastIp } from '../../values/address.js';
@@ -19,7 +19,7 @@ export function checkVxlan(port: DecodedVxlan, faults: FaultList): void {
   checkUnderlay(port, faults);
 }
 
-/** The outer family of a port: that of its local address, or else of the first address that it names. */
+/** The outer address family of a port: that of `local`, else of the first address it names. */
 export function familyOfPort(port: DecodedVxlan): 4 | 6 {
   const { local, group } = port.given;
   const first =
@@ -66,7 +66,7 @@ function checkSourcePorts(port: DecodedVxlan, faults: FaultList): void {
   const [low, high] = port.given.srcport ?? vxlanOptions.srcport.default;
   const at = [...port.path, 'srcport'];
   if (low > high) faults.at(at, `the range is reversed; write [${high}, ${low}]`);
-  // Over IPv6 nothing is ever fragmented on the way: frames of either kind leave alike.
+  // IPv6 routers never fragment: `df` makes no difference.
   const two = port.given.df === 'inherit' && familyOfPort(port) === 4;
   if (low === high && two) {
     faults.at(at, 'df: inherit sends frames of either kind from a port of its own; give a range of two ports or more');
@@ -77,7 +77,7 @@ function checkUnderlay(port: DecodedVxlan, faults: FaultList): void {
   const { local } = port.given;
   const family = familyOfPort(port);
   const reference = local === undefined ? 'the first address of the port' : 'local';
-  // One list may serve all hosts: the port's own address in it is left out.
+  // The same list may be used on all hosts: the port's own address in it is ignored.
   for (const { path, value } of remoteLists(port)) {
     const fault = addressFault(value, family, undefined, reference);
     if (fault !== undefined) faults.at(path, fault);
@@ -88,7 +88,7 @@ function checkUnderlay(port: DecodedVxlan, faults: FaultList): void {
   }
 }
 
-/** Why an address cannot be another VTEP of a port; `reference` says what its family comes from. */
+/** Why an address is invalid as a remote VTEP of a port; `reference` names the origin of the port's family. */
 export function addressFault(
   address: string,
   family: 4 | 6,
@@ -102,25 +102,25 @@ export function addressFault(
   return address === local ? `${address} is the port's own local address; remove it` : undefined;
 }
 
-/** What two ports cannot both receive on, with one dstport: a link-local address is another one on another link. */
+/** Receive key: ports with one dstport must differ in it. The same link-local address on another link is a different key. */
 export function localOf(port: DecodedVxlan): string {
   const { local, dev } = port.given;
   if (local === undefined) return `any IPv${familyOfPort(port)}`;
   return isLinkLocal(local) ? `${local}%${dev}` : local;
 }
 
-/** Every address of a VTEP that the port names. */
+/** All VTEP addresses named by the port. */
 function underlayAddresses(port: DecodedVxlan): Item<string>[] {
   return [...remoteLists(port), ...destinations(port)];
 }
 
-/** Those of its lists. */
+/** Addresses of its lists. */
 export function remoteLists(port: DecodedVxlan): Item<string>[] {
   const ofVlans = (port.vlanList ?? []).flatMap((vlan) => vlan.remoteList);
   return [...port.remoteList, ...ofVlans, ...port.peerList];
 }
 
-/** Those of its FDB entries. */
+/** Addresses of its FDB entries. */
 function destinations(port: DecodedVxlan): Item<string>[] {
   return port.entryList.flatMap(({ path, given }) =>
     given.dst === undefined ? [] : [{ path: [...path, 'dst'], value: given.dst }],
@@ -128,8 +128,8 @@ function destinations(port: DecodedVxlan): Item<string>[] {
 }
 
 /**
- * A port whose only source port is the one that it receives on sends by its receiving socket; ports of one local address and
- * dstport share that, so they have to send alike.
+ * A port whose only source port is its dstport sends by its receiving socket. Ports with the same local address and dstport
+ * share that socket, so their send options must be equal.
  */
 export function checkSharedSending(ports: readonly DecodedVxlan[], faults: FaultList): void {
   const senders = new Map<string, DecodedVxlan>();
@@ -149,11 +149,11 @@ export function checkSharedSending(ports: readonly DecodedVxlan[], faults: Fault
   }
 }
 
-/** Options of how datagrams leave. */
+/** Options of sent datagrams. */
 const SENDING = ['ttl', 'df', 'udpcsum', 'dev'] as const;
 
 function sendingOf({ given }: DecodedVxlan, key: (typeof SENDING)[number]): unknown {
-  // With a group, `dev` is for its datagrams alone.
+  // With a group, `dev` applies to group datagrams only.
   if (key === 'dev') return JSON.stringify([given.dev ?? null, given.dev !== undefined && given.group !== undefined]);
   return given[key] ?? vxlanOptions[key].default;
 }
