@@ -64,7 +64,8 @@ export function parseDocument(text: string, fileName: string, deps: LoadDeps = {
 }
 
 /**
- * Checks the plain value of a file, received over the control socket or produced by an edit. @throws ConfigError whose faults
+ * Checks the plain value of a file, received over the control socket or produced by an edit.
+ * @throws ConfigError whose faults
  * have a path but no position: line and column are 0, and the text is `PATH: message`
  */
 export function checkDocument(value: unknown, deps: LoadDeps = {}): CheckedDocument {

@@ -1,6 +1,6 @@
 /**
- * What the control socket shows of a running switch: the listings it asks for, and which FDB rows a request wants.
- * The server depends on this only, never on the switch itself. It holds no state.
+ * Interface between the control socket and the running switch for listings, and the FDB filter of a request. The server depends
+ * on this interface, never on the switch. Stateless.
  */
 import type {
   FdbFilter,
@@ -13,15 +13,15 @@ import type {
   VlansAnswer,
 } from '../api/api.js';
 
-/** The listings of a switch, each of the moment it is asked for. None may block for longer than a few milliseconds. */
+/** The listings of a switch, each a snapshot of the moment of the call. None may block for longer than a few milliseconds. */
 export interface Views {
   readonly info: InfoAnswer;
-  /** @param details every option in force, defaults among them; else those that were configured */
+  /** @param details all options in force including defaults; otherwise the configured ones */
   links(details?: boolean): LinkRow[];
   /**
-   * The rows that fit the filter. There may be a million of them: they are asked for one by one, with pauses between
-   * them in which the switch goes on. Undefined is no row, but leave for a pause; a view that looks at many rows
-   * without finding one that fits gives it now and then.
+   * The rows that match the filter. There may be a million of them: they are generated one by one, with pauses in which the
+   * switch continues. Undefined is a yield point, not a row; a view that scans many rows without a match yields it now and
+   * then.
    */
   fdb(filter: FdbFilter): Iterable<FdbRow | undefined>;
   vlans(): VlansAnswer;
@@ -29,11 +29,11 @@ export interface Views {
   neigh(): Iterable<NeighRow | undefined>;
   mdb(): MdbAnswer;
   stats(): StatsAnswer;
-  /** What a configuration file would have to say for a switch to be as this one is; asked for between two changes. */
+  /** The present state of the switch as a configuration; called between two changes. */
   config(): Record<string, unknown> | Promise<Record<string, unknown>>;
 }
 
-/** Whether a row is wanted. */
+/** Whether a row matches. */
 export function fitsFilter(row: FdbRow, filter: FdbFilter): boolean {
   return (
     (filter.mac === undefined || row.mac === filter.mac) &&

@@ -30,7 +30,8 @@ export function defaultPvidOf(bridge: Mapping): number {
 
 /**
  * Memberships of a link: the given ones, else the default. The default applies without VLAN filtering too, as in the kernel,
- * since filtering can be switched on later. @throws EditRefused when the list is invalid
+ * since filtering can be switched on later.
+ * @throws EditRefused when the list is invalid
  */
 export function readVlans(link: Mapping, defaultPvid: number, name: string): Memberships {
   const members: Memberships = new Map();

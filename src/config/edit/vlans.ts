@@ -18,7 +18,8 @@ import { type Document, EditRefused, getBridge, getLink, type Mapping, withBody,
 type Change = Omit<VlanRequest, 'op'>;
 
 /**
- * Adds VLANs, or sets the flags of existing ones. With `tunid` and without flags, existing flags are kept. @throws EditRefused
+ * Adds VLANs, or sets the flags of existing ones. With `tunid` and without flags, existing flags are kept.
+ * @throws EditRefused
  */
 export function addVlans(doc: Document, request: Change): Document {
   const target = targetOf(doc, request);
@@ -42,7 +43,8 @@ export function addVlans(doc: Document, request: Change): Document {
 
 /**
  * Deletes VLANs with their mappings, flood lists and entries; with `tunid`, only mappings. Missing VLANs of a range are
- * ignored. @throws EditRefused also when no VLAN of the range exists
+ * ignored.
+ * @throws EditRefused also when no VLAN of the range exists
  */
 export function deleteVlans(doc: Document, request: Change): Document {
   const { vids, vnis, members, link } = targetOf(doc, request);

@@ -51,7 +51,8 @@ export function* entryFaults(entry: EntryValues, port: EntryPort): Generator<Ent
 
 /**
  * The VNI of an entry (its lookup key), and the VNI its frames are sent with if that differs. On a single-VNI port a lone `vni`
- * may be either: as with `bridge fdb`, where `src_vni` is the lookup key. @param id the VNI of a single-VNI port; null or
+ * may be either: as with `bridge fdb`, where `src_vni` is the lookup key.
+ * @param id the VNI of a single-VNI port; null or
  * undefined: the port has a table
  */
 export function vnisOfEntry(

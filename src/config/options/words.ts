@@ -136,7 +136,8 @@ export function parseOptions(scope: OptionScope, words: readonly string[]): Opti
 }
 
 /**
- * Parses the option at `words[at]` into `into`. @returns the index after it; undefined when the word is no option of the scope
+ * Parses the option at `words[at]` into `into`.
+ * @returns the index after it; undefined when the word is no option of the scope
  * @throws WordFault for a missing or malformed value, and for a repeated option
  */
 export function takeOption(

@@ -12,7 +12,8 @@ import type { DecodedBridge, DecodedPort, DecodedVlan } from './decoded.js';
 /**
  * The memberships of a port or of a bridge's host port, ascending. `vlans` replaces the default: on a filtering bridge its
  * vlan_default_pvid, untagged; none for a port without a bridge. If two entries contain a VID the later one wins; the rules
- * refuse that. @param suppresses value for VLANs without one of their own, as with `neigh_suppress`
+ * refuse that.
+ * @param suppresses value for VLANs without one of their own, as with `neigh_suppress`
  */
 export function membershipsOf(
   port: { vlanList: DecodedVlan[] | undefined },

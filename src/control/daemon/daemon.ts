@@ -1,5 +1,5 @@
 /**
- * `overtap run`: a switch and its control socket in the foreground, until a signal ends it.
+ * `overtap run`: a switch and its control socket in the foreground, until a signal.
  */
 import { isatty } from 'node:tty';
 import type { LogLevel } from '../../api/api.js';
@@ -30,23 +30,23 @@ export interface RunOptions {
 
 const EXIT_OK = 0;
 const EXIT_REFUSED = 1;
-/** Milliseconds in which the last lines of the log may be written: the end is to come within a second. */
+/** Time limit in milliseconds for writing the last lines of the log; the switch should end within a second. */
 const FLUSH_MS = 300;
-/** Milliseconds between two lines about connections that were refused. */
+/** Minimum milliseconds between two log lines about refused connections. */
 const REFUSED_MS = 10_000;
 const STDOUT = 1;
 
-/** What a run has in every phase. */
+/** State of a run, valid in every phase. */
 interface Run extends CheckedDocument {
   readonly options: RunOptions;
   readonly log: Log;
   readonly shutdown: Shutdown;
   readonly signals: Signals;
-  /** Once the control socket is open. */
+  /** Set once the control socket is open. */
   server: ControlServer | null;
 }
 
-/** Runs the switch. @returns the exit status, once everything that it opened is closed and the log is written */
+/** Runs the switch. @returns the exit status, after all resources are closed and the log is written */
 export async function runDaemon(checked: CheckedDocument, options: RunOptions): Promise<number> {
   const log = createLog(checked.config.name, options.logLevel);
   keepRunning(log.logger);
@@ -58,7 +58,7 @@ export async function runDaemon(checked: CheckedDocument, options: RunOptions): 
   const run: Run = { ...checked, options, log, shutdown, signals: new Signals(log.logger), server: null };
   const status = await runOrRefuse(run);
   shutdown.done();
-  // A write may hang in the kernel for ever, as on a network file system: then it is not waited for.
+  // A write may block in the kernel forever, as on a network file system; the end does not wait for it.
   if (!(await log.flush(FLUSH_MS))) exitAtOnce(status);
   return status;
 }
@@ -124,7 +124,7 @@ async function serveUntilEnd(run: Run, running: Switch): Promise<number> {
   }
 }
 
-/** The listings of the switch, with what the control thread has to say of itself. */
+/** The listings of the switch, extended by facts about the control thread itself. */
 function viewsOf(run: Run, running: Switch): Views {
   const views = running.views({ name: run.config.name, version: programVersion(), pid: process.pid });
   return {
@@ -140,7 +140,7 @@ function viewsOf(run: Run, running: Switch): Views {
   };
 }
 
-/** A terminal that hangs up sends SIGHUP, too. */
+/** SIGHUP is also sent when a terminal hangs up. */
 function reloader({ options, shutdown, log: { logger } }: Run, running: Switch): () => Promise<void> | undefined {
   const hadTerminal = isatty(STDOUT);
   return () => {

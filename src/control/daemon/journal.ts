@@ -1,5 +1,5 @@
 /**
- * From the requests of the control socket to the lines of the log that tell of them.
+ * Formats requests of the control socket as log lines.
  */
 
 import type { ApplyAnswer, ChangeRequest, FlushAnswer } from '../../api/api.js';
@@ -13,10 +13,10 @@ import type { SwitchModel } from '../model/model.js';
 import { requestText, requestVerb } from '../plan/request-text.js';
 import type { Switch } from '../switch.js';
 
-/** Commands of an `apply` that one line holds. */
+/** Most commands of an `apply` in one line. */
 const MOST_COMMANDS = 100;
 
-/** Tells of every change that the control socket is asked for. */
+/** Reports each change requested over the control socket. */
 export function journalOf(changes: ChangeLog, running: Switch): Journal {
   const note = (by: string, change: ChangeRequest, more: { facts?: object; refused?: string }): void =>
     attempt('change-log', () => {
@@ -28,13 +28,13 @@ export function journalOf(changes: ChangeLog, running: Switch): Journal {
       if (change.kind !== 'apply') note(by, change, { facts: removedBy(answer) });
       else if (change.request.dry_run !== true) note(by, change, { facts: commandsOf(answer as ApplyAnswer) });
     },
-    // A fault of the switch has a line of its own.
+    // An internal fault is logged on a line of its own.
     refused: (by, change, error) =>
       error instanceof ChangeRefused ? note(by, change, { refused: error.message }) : undefined,
   };
 }
 
-/** What SIGHUP does: the file is applied as by the command, wholly or not at all. */
+/** SIGHUP applies the file as the `apply` command does, completely or not at all. */
 export async function reload(read: () => { document: unknown }, running: Switch, logger: Logger): Promise<void> {
   const by = 'SIGHUP';
   try {

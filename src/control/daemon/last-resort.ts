@@ -1,11 +1,11 @@
 /**
- * What no guard has caught: a fault of the control thread outside of every place that has one. It is counted and logged, and
- * the switch goes on, since its engines are threads of their own.
+ * The process's last exception handlers, for faults of the control thread outside any guard. Such a fault is counted and
+ * logged; the switch continues, since its engines are threads of their own.
  */
 import { caught, reportFaults } from '../guard.js';
 import type { Logger } from '../log/logger.js';
 
-/** Sets up the process's last handlers. Node's warnings go to the log, not to a standard error that may block. */
+/** Installs the handlers. Node's warnings are redirected to the log, because standard error may block. */
 export function keepRunning(logger: Logger): void {
   reportFaults((place, error, count) =>
     logger.error({ place, count, err: error }, 'a fault in the control thread was caught; the switch goes on'),

@@ -1,15 +1,15 @@
 /**
- * The end of a run: SIGTERM, SIGINT or SIGQUIT, or a failure. The first of them begins an orderly end; a second signal, or
- * an end that takes too long, ends the process at once.
+ * Shutdown on SIGTERM, SIGINT, SIGQUIT or a failure. The first signal starts an orderly shutdown; a second signal, or a
+ * timeout, ends the process at once.
  */
 import { guarded } from '../guard.js';
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
-/** Milliseconds for an orderly end. It is meant to take less than one second; a machine that is busy gets more. */
+/** Time limit of an orderly shutdown in milliseconds. It normally takes less than a second; a busy machine gets more. */
 const PATIENCE_MS = 5000;
 
 export class Shutdown {
-  /** The exit status, once the end has begun. */
+  /** The exit status, once shutdown has begun. */
   readonly status: Promise<number>;
   private resolve: (status: number) => void = () => undefined;
   private begun = false;
@@ -27,7 +27,7 @@ export class Shutdown {
       );
   }
 
-  /** Whether the end has begun. */
+  /** Whether shutdown has begun. */
   get isBegun(): boolean {
     return this.begun;
   }
@@ -43,7 +43,7 @@ export class Shutdown {
     this.resolve(status);
   }
 
-  /** Everything is closed. The signals stay answered until the process is gone. */
+  /** All resources are closed. Signal handlers remain until the process has exited. */
   done(): void {
     clearTimeout(this.patience);
   }

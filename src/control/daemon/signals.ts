@@ -1,8 +1,8 @@
 /**
- * Signals that do not end the switch: SIGHUP applies the configuration file again, SIGUSR1 logs the state, SIGUSR2 changes
- * the level of the log. Answered from the beginning of the start; what needs a running switch waits for it.
+ * Signals that do not end the switch: SIGHUP applies the configuration file again, SIGUSR1 logs the state, SIGUSR2 changes the
+ * log level. Handlers are installed early in the start; actions that need a running switch are deferred.
  *
- * SIGUSR1 must be answered all the time: otherwise Node opens its debugger on a TCP port, for every user of the host.
+ * SIGUSR1 always needs a handler: Node's default opens its debugger on a TCP port, accessible to every user of the host.
  */
 import type { LogLevel } from '../../api/api.js';
 import { guarded } from '../guard.js';
@@ -28,14 +28,14 @@ export class Signals {
     on('SIGUSR2', () => this.changeLevel());
   }
 
-  /** The switch runs: what was asked for meanwhile is done now. */
+  /** The switch is running: carries out deferred actions. */
   begin(actions: SignalActions): void {
     this.actions = actions;
     for (const action of this.waiting) guarded(action, () => actions[action]())();
     this.waiting.clear();
   }
 
-  /** The switch ends: what comes now is answered by nothing. */
+  /** The switch is shutting down: later signals are ignored. */
   end(): void {
     this.actions = { reload: () => undefined, logState: () => undefined };
   }
@@ -46,7 +46,7 @@ export class Signals {
     return undefined;
   }
 
-  /** One step more is logged; after the last step it is as much as at the start. */
+  /** Raises verbosity by one level; after the last level it returns to the initial one. */
   private changeLevel(): void {
     const { logger, startLevel } = this;
     const next = LOG_LEVELS[LOG_LEVELS.indexOf(logger.level as LogLevel) + 1] ?? startLevel;
@@ -54,7 +54,7 @@ export class Signals {
   }
 }
 
-/** Changes the level of the log. The line that tells of it is logged at every level. @param by what asked for it */
+/** Changes the log level. The line that reports it is logged at every level. @param by the requester */
 export function setLevel(logger: Logger, level: string, by: string): void {
   const before = logger.level;
   logger.level = 'info';

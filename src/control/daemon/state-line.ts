@@ -1,9 +1,9 @@
 /**
- * The state of the switch in one line of the log, for SIGUSR1: what there is, what is down, what was dropped. Pure.
+ * The state of the switch in one log line, for SIGUSR1: number of links, ports that are down, drops. Pure.
  */
 import type { LinkRow, StatsAnswer } from '../../api/api.js';
 
-/** Links that one line names. */
+/** Most links named in one line. */
 const SHOWN = 50;
 
 export function stateOf(stats: StatsAnswer, links: readonly LinkRow[]): Record<string, unknown> {

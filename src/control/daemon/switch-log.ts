@@ -1,12 +1,12 @@
 /**
- * What the log says of a switch: its ports at the start, and what happens to them and to its offloads while it runs.
+ * Log lines about a switch: its ports at the start, later events of ports and offloads.
  */
 
 import type { Logger } from '../log/logger.js';
 import { kindOf } from '../ports/registry.js';
 import type { Switch, SwitchEvents } from '../switch.js';
 
-/** The lines of each event but the failure of an engine, which ends the run. */
+/** A log line for each event, except the failure of an engine, which ends the run. */
 export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
   return {
     portFault: (port, fault) =>
@@ -34,7 +34,7 @@ export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
   };
 }
 
-/** A line for each port. */
+/** Logs one line for each port. */
 export function logPorts(running: Switch, log: Logger): void {
   for (const port of running.model.ports.values()) {
     if (running.model.lost.has(port.index)) {

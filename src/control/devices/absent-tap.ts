@@ -1,10 +1,10 @@
 /**
- * What stands in the place of a TAP that cannot be opened yet: its port is there, and carries nothing.
+ * Placeholder for a TAP that cannot be opened yet: the port exists and carries no frames.
  */
 import type { TapConfig } from '../../config/types.js';
 import type { OpenTap } from '../model/model.js';
 
-/** In the place of a descriptor: this engine has none. */
+/** Placeholder for a descriptor: the engine has none. */
 export const NO_FD = -1;
 
 /** @param workers engines */
@@ -21,7 +21,7 @@ export function absentTap({ ifname }: TapConfig, mtu: number, workers: number): 
     setMtu(bytes) {
       tap.mtu = bytes;
     },
-    // The NIC will be made as it is configured by then.
+    // The NIC will be created as configured at that time.
     setMac: () => undefined,
     addAddresses: () => undefined,
     removeAddresses: () => undefined,

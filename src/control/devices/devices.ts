@@ -1,6 +1,6 @@
 /**
- * Opens what a configuration asks for: TAPs and underlay sockets, all or nothing. The only place that knows which
- * devices there are; the engine gets their descriptors as numbers.
+ * Opens the devices of a configuration, TAPs and underlay sockets, all or nothing. The only module that tracks open devices;
+ * engines get descriptors as numbers.
  */
 import type { NicSettings, OffloadConfig, TapConfig, VxlanConfig } from '../../config/types.js';
 import { ALL_OFFLOADS, openTap, TapError, TUN_F_CSUM } from '../../port/tap.js';
@@ -23,13 +23,13 @@ export interface DeviceOptions {
   /** Engines; each gets a queue of every TAP and a receiving socket of its own. */
   workers: number;
   offloads: OffloadConfig;
-  /** The MAC of a NIC that is made for a port without one. */
+  /** The MAC of a NIC that is created for a port without a configured one. */
   macOf(port: string): string;
-  /** Where in its `srcport` range a pool of senders starts. */
+  /** First port that a pool of sending sockets tries in its `srcport` range. */
   seed: number;
 }
 
-/** What a change of the switch opens devices with. */
+/** Options for opening devices during a change. */
 export type DeviceSource = Pick<
   Devices,
   | 'guestTap'
@@ -46,14 +46,14 @@ export type DeviceSource = Pick<
 
 export class Devices {
   private readonly sockets: UnderlaySockets;
-  /** With the names of their ports. */
+  /** Each with the names of its ports. */
   private readonly taps = new Map<OpenTap, string>();
 
   constructor(private readonly options: DeviceOptions) {
     this.sockets = new UnderlaySockets(options);
   }
 
-  /** The TAP of a tap port. */
+  /** The TAP of a TAP port. */
   guestTap(port: TapConfig, mtu: number): OpenTap {
     return this.openTap(
       port.name,
@@ -118,7 +118,7 @@ export class Devices {
     });
   }
 
-  /** A device that is busy may be another port's of this very switch, written in another way: then that is said. */
+  /** EBUSY may come from another port of this switch, under another spelling of the NIC; the message then names that port. */
   private orOwner<T>(ifname: string, netns: string | undefined, open: () => T): T {
     try {
       return open();
@@ -133,12 +133,12 @@ export class Devices {
     }
   }
 
-  /** In the place of a TAP that cannot be opened yet. */
+  /** Placeholder for a TAP that cannot be opened yet. */
   absentTap(port: TapConfig, mtu: number): OpenTap {
     return absentTap(port, mtu, this.options.workers);
   }
 
-  /** As of UnderlaySockets, as the next five. */
+  /** See UnderlaySockets, as for the next five methods. */
   absentUnderlay(): OpenUnderlay {
     return this.sockets.absent();
   }
@@ -167,7 +167,7 @@ export class Devices {
     return this.sockets.release(held);
   }
 
-  /** The largest outer packet, in bytes, that reaches an address in one piece; null: there is no way to it. */
+  /** Largest outer packet, in bytes, that reaches an address unfragmented; null: unreachable. */
   pathMtu({ local, dev }: VxlanConfig, remote: string): number | null {
     try {
       return pathMtu({ remote, ...(local === undefined ? {} : { local }), ...(dev === undefined ? {} : { dev }) });
@@ -177,8 +177,8 @@ export class Devices {
   }
 
   /**
-   * The MTU of a vxlan port: the largest that reaches each of these addresses unfragmented, by the routes to them. Where no
-   * route is known, what a plain Ethernet underlay would carry.
+   * The MTU of a vxlan port: the largest that reaches each of these addresses unfragmented by its route. Without a known route,
+   * the MTU for a plain Ethernet underlay.
    */
   vxlanMtu(port: VxlanConfig, addresses: Iterable<string>): number {
     let least = Number.POSITIVE_INFINITY;
@@ -186,7 +186,7 @@ export class Devices {
     return (Number.isFinite(least) ? least : DEFAULT_MTU) - overhead(port.family) - tagInside(port);
   }
 
-  /** Closes everything; a TAP that is not persistent goes with it. Doing it twice does nothing. */
+  /** Closes all devices, and deletes TAPs that are not persistent. Idempotent. */
   close(): void {
     for (const tap of [...this.taps.keys()]) tap.close();
     this.sockets.close();
@@ -201,17 +201,17 @@ function guard<T>(name: string, open: () => T): T {
   }
 }
 
-/** Bytes that a vxlan port puts around a frame's payload, on top of the underlay's MTU: 50 over IPv4, 70 over IPv6. */
+/** Overhead of a vxlan port in bytes, from inner payload to underlay MTU: 50 over IPv4, 70 over IPv6. */
 export function overhead(family: 4 | 6): number {
   return IP_HEADER[family] + UDP_HEADER + VXLAN_HEADER + ETHERNET_HEADER;
 }
 
-/** Bytes of the tag that a frame keeps inside the tunnel: a port with a single VNI sends its tagged VLANs with theirs. */
+/** Bytes of the inner tag: a port with a single VNI sends its tagged VLANs with their tags. */
 function tagInside(port: VxlanConfig): number {
   return !port.vlan_tunnel && port.vlans.some(({ untagged }) => !untagged) ? VLAN_TAG : 0;
 }
 
-/** `auto` for the NICs of a bridge: the least of its vxlan ports, or an Ethernet's own. */
+/** `mtu: auto` for the NICs of a bridge: the minimum of its vxlan ports, else the Ethernet default. */
 export function automaticMtu(vxlanMtus: readonly number[]): number {
   return vxlanMtus.length === 0 ? DEFAULT_MTU : Math.min(...vxlanMtus);
 }

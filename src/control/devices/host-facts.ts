@@ -1,12 +1,12 @@
 /**
- * The devices and addresses of the namespace that this process is in, for the rules of a configuration.
+ * Devices and addresses of this process's network namespace, as input for the rules of a configuration.
  */
 import type { HostFacts } from '../../config/read/host-facts.js';
 import { hostAddresses } from '../../port/process.js';
 import { tapState } from '../../port/tap.js';
 import { canonicalAddress, isLinkLocal } from '../../wire/ip-address.js';
 
-/** Asks the kernel each time; undefined: it does not say, for the moment. */
+/** Queries the kernel on every call; undefined: temporarily unknown. */
 export const HOST_FACTS: HostFacts = {
   hasDevice(name) {
     try {
@@ -25,7 +25,7 @@ export const HOST_FACTS: HostFacts = {
   },
 };
 
-/** A link-local address means something beside its link only. */
+/** A link-local address is meaningful only together with its link. */
 function onLink(text: string, ifname: string): string {
   const address = canonicalAddress(text);
   return isLinkLocal(address) ? `${address}%${ifname}` : address;

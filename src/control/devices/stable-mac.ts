@@ -1,19 +1,19 @@
 /**
- * MAC addresses for NICs that are made without one: the same at each start, so that the guests' neighbours need not notice
- * that the switch, or the host, was started again.
+ * MAC addresses for NICs that are created without a configured one. They are stable across restarts of the switch and the host,
+ * so that neighbour caches of guests remain valid.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { switchOptions } from '../../config/options/switch.js';
 
-/** machine-id(5), and where D-Bus keeps it on a host without systemd. */
+/** machine-id(5), and its D-Bus path on hosts without systemd. */
 const MACHINE_ID_FILES = ['/etc/machine-id', '/var/lib/dbus/machine-id'];
-/** 32 digits; a new image may hold the word "uninitialized" instead. */
+/** 32 hex digits; a fresh image may contain the word "uninitialized" instead. */
 const MACHINE_ID = /^[0-9a-f]{32}$/;
 
 /**
- * What tells this host from others.
+ * A stable identifier of this host.
  * @param read contents of a file; throws when it cannot be read
  */
 export function machineId(read: (path: string) => string = readText, name: () => string = hostname): string {
@@ -22,15 +22,15 @@ export function machineId(read: (path: string) => string = readText, name: () =>
       const id = read(path).trim();
       if (MACHINE_ID.test(id)) return id;
     } catch {
-      // The next one may be there.
+      // Try the next path.
     }
   }
   return name();
 }
 
 /**
- * The MAC of a port's NIC: locally administered, unicast, and hashed from what names it, so that it tells nothing of the host.
- * Two switches of one name on one host have different control sockets, of which one at least is not the default.
+ * The MAC of a port's NIC: locally administered, unicast, a hash of host, switch and port, so it discloses nothing about the
+ * host. Two switches with the same name on one host differ in their control socket path.
  */
 export function stableMac(host: string, name: string, control: string, port: string): string {
   const place = control === switchOptions.control.default ? '' : control;

@@ -1,8 +1,8 @@
 /**
- * The sockets of vxlan ports: receiving ones, which ports share by address and UDP port, those of multicast groups, and pools of
- * sending ones. Each has a number, by which the engines know it.
+ * The sockets of vxlan ports: receiving sockets, shared by address and UDP port; sockets of multicast groups; pools of sending
+ * sockets. Each has an index known to the engines.
  *
- * Owns the descriptors and who uses them. Never attaches one to an engine, and knows nothing of what goes through it.
+ * Owns the descriptors and their reference counts. Attaching them to engines happens elsewhere.
  */
 import { isOnLink } from '../../config/read/zones.js';
 import type { OffloadConfig, VxlanConfig } from '../../config/types.js';
@@ -21,13 +21,13 @@ import type { OpenUnderlay, SenderPools } from '../model/model.js';
 import { Numbers } from '../model/numbers.js';
 import { NO_FD } from './absent-tap.js';
 
-/** As many as the Nic's tables hold. */
+/** Capacity of the Nic's tables. */
 const MAX_SENDERS = 65_536;
-/** In the place of what a receiving socket is shared by: by nobody. */
+/** Sharing key of a receiving socket that is not shared. */
 const UNSHARED = '';
 
 interface Sender {
-  /** One for each engine; they may be the same. */
+  /** One descriptor for each engine; they may be the same. */
   fds: readonly number[];
   /** The outer source port. */
   port: number;
@@ -42,34 +42,34 @@ interface Opened {
 
 /** The receiving sockets of one local address and port: one for each engine. */
 interface Receiver {
-  /** What ports share it by. */
+  /** Sharing key. */
   key: string;
   fds: number[];
   opened: readonly Opened[];
-  /** Ports that have it. */
+  /** Number of ports using it. */
   users: number;
-  /** How its ports send by it, those that do; the last one is in force. */
+  /** Send options of the ports that send by it; the latest are in force. */
   sendings: SendingOptions[];
 }
 
-/** What an underlay had to itself, and is closed by `close` once the engines have let it go. */
+/** Resources exclusive to one underlay; `close` closes them after the engines have detached them. */
 export interface Released {
-  /** Numbers of the receiving sockets that no other port has. */
+  /** Indexes of the receiving sockets that no other port uses. */
   sockets: number[];
   senders: number[];
   close(): void;
 }
 
 export interface SocketOptions {
-  /** Engines; each gets a receiving socket of its own. */
+  /** Number of engines; each gets a receiving socket of its own. */
   workers: number;
   offloads: OffloadConfig;
-  /** Where in its `srcport` range a pool of senders starts. */
+  /** First port that a pool of sending sockets tries in its `srcport` range. */
   seed: number;
 }
 
 export class UnderlaySockets {
-  /** By number. */
+  /** By index. */
   private readonly receivers: (Receiver | undefined)[] = [];
   private readonly senders: (Sender | undefined)[] = [];
   private readonly socketNumbers = new Numbers('local addresses and dstports', 0, MAX_SOCKETS);
@@ -78,9 +78,9 @@ export class UnderlaySockets {
   constructor(private readonly options: SocketOptions) {}
 
   /**
-   * The sockets of a vxlan port: a receiving one, shared where it can be, and a pool of sending ones.
-   * @param deaf what the port had, where its group cannot be heard by it any more; nobody comes to share that
-   * @throws UnderlayError, DeviceError; then nothing was opened
+   * The sockets of a vxlan port: a receiving socket, shared where possible, and a pool of sending sockets.
+   * @param deaf the port's former socket that no longer receives its group; it is excluded from sharing
+   * @throws UnderlayError, DeviceError; nothing is open then
    */
   underlay(port: VxlanConfig, deaf?: OpenUnderlay): OpenUnderlay {
     const outdated = deaf?.group == null ? undefined : this.receivers[deaf.group];
@@ -96,7 +96,7 @@ export class UnderlaySockets {
     }
   }
 
-  /** What stands in the place of sockets that cannot be opened yet: numbers without descriptors. @throws DeviceError */
+  /** Placeholder for sockets that cannot be opened yet: indexes without descriptors. @throws DeviceError */
   absent(): OpenUnderlay {
     const socket = this.keep(UNSHARED, []);
     try {
@@ -109,7 +109,7 @@ export class UnderlaySockets {
     }
   }
 
-  /** Sending sockets of a vxlan port, in place of those it has. @throws UnderlayError, DeviceError */
+  /** New sending sockets of a vxlan port, replacing its present ones. @throws UnderlayError, DeviceError */
   poolsOf(port: VxlanConfig): SenderPools {
     return this.pools(port, this.find(receiverKey(port)));
   }
@@ -118,7 +118,7 @@ export class UnderlaySockets {
     const receiver = this.receivers[socket];
     if (receiver !== undefined && sendsByReceiver(port))
       return { senders: [this.senderBy(receiver, sendingOf(port, port.df === 'set'))], dfSenders: [] };
-    // Over IPv6 nothing is ever fragmented on the way: one pool is all there is to choose from.
+    // IPv6 routers never fragment, so one pool serves both DF settings.
     if (port.df !== 'inherit' || port.family === 6)
       return { senders: this.pool(port, port.df === 'set'), dfSenders: [] };
     const [low, high] = port.srcport;
@@ -154,7 +154,7 @@ export class UnderlaySockets {
     return numbers;
   }
 
-  /** A receiving socket as a sending one: no other can have its port. Each engine sends by its own. */
+  /** Uses a receiving socket as the sending one, since no other socket can have its port. Each engine sends by its own. */
   private senderBy(receiver: Receiver, sending: SendingOptions): number {
     const number = this.senderNumbers.take();
     const end = (): void => {
@@ -163,7 +163,7 @@ export class UnderlaySockets {
       try {
         if (before !== undefined) setSending(receiver, before);
       } catch {
-        // Its device has gone meanwhile: the port that sends so is shown DOWN.
+        // Its device has disappeared meanwhile: the port is shown DOWN.
       }
     };
     receiver.sendings.push(sending);
@@ -188,12 +188,12 @@ export class UnderlaySockets {
       port: port.dstport,
       gro: offloads.udp_gro,
       ...(port.local === undefined ? {} : { local: port.local }),
-      // A link-local address is bound to on its link only.
+      // A link-local address is bound on its link only.
       ...(port.dev !== undefined && port.local !== undefined && isLinkLocal(port.local) ? { dev: port.dev } : {}),
     };
     const opened: Opened[] = [];
     try {
-      // Sockets that share a port would share it with another switch's too: first see that nobody has it.
+      // SO_REUSEPORT would also share the port with another switch: first check that the port is free.
       if (workers > 1) openReceiver(place).close();
       while (opened.length < workers) opened.push(openReceiver({ ...place, reusePort: workers > 1 }));
     } catch (error) {
@@ -204,7 +204,7 @@ export class UnderlaySockets {
     return this.keep(key, opened);
   }
 
-  /** A UDP port that is taken may be this very switch's. @throws Error that says so */
+  /** An address in use may belong to this switch. @throws Error whose message names the port */
   private sayIfOwn({ dstport, local }: VxlanConfig, cause: UnderlayError): void {
     const at = `cannot open the underlay's socket at ${local ?? 'any address'}, UDP port ${dstport}`;
     const receiver = this.receivers.find((one) => one?.opened.some(({ port }) => port === dstport));
@@ -218,7 +218,7 @@ export class UnderlaySockets {
     throw new Error(`${at}: a vxlan port of this switch sends from that port; ${remedy}`, { cause });
   }
 
-  /** The socket of a port's multicast group. Every socket of a group gets every datagram, so one engine has it. */
+  /** The socket of a port's multicast group. Every socket of a group receives every datagram, so only one engine has it. */
   private groupReceiver(port: VxlanConfig): number | null {
     const { group, dev, dstport } = port;
     if (group === undefined || dev === undefined) return null;
@@ -229,7 +229,7 @@ export class UnderlaySockets {
     );
   }
 
-  /** Something of each engine's. */
+  /** One resource for each engine. */
   private ofEach<T>(make: (engine: number) => T): T[] {
     return Array.from({ length: this.options.workers }, (_, engine) => make(engine));
   }
@@ -272,7 +272,7 @@ export class UnderlaySockets {
     return this.senders[sender]?.port ?? 0;
   }
 
-  /** Takes a port's sockets out of use. What it had to itself must be detached from the engines, and then be closed. */
+  /** Releases a port's sockets. Exclusive ones must be detached from the engines before they are closed. */
   release({ sockets, senders }: { sockets: readonly (number | null)[]; senders: readonly number[] }): Released {
     const last: { number: number; receiver: Receiver }[] = [];
     for (const number of sockets) {
@@ -297,7 +297,7 @@ export class UnderlaySockets {
     };
   }
 
-  /** Closes everything. Doing it twice does nothing. */
+  /** Closes all sockets. Idempotent. */
   close(): void {
     for (const sender of this.senders) sender?.close();
     for (const receiver of this.receivers) for (const one of receiver?.opened ?? []) one.close();
@@ -306,13 +306,13 @@ export class UnderlaySockets {
   }
 }
 
-/** What vxlan ports share a receiving socket by. */
+/** Sharing key of a vxlan port's receiving socket. */
 export function receiverKey({ local, dev, family, dstport }: VxlanConfig): string {
   const link = local !== undefined && isLinkLocal(local) ? `%${dev}` : '';
   return `${local ?? 'any'}${link} ${family} ${dstport}`;
 }
 
-/** The one source port that a port may use is the one that it receives on. */
+/** Whether the port's only source port is its dstport. */
 function sendsByReceiver({ srcport: [low, high], dstport }: VxlanConfig): boolean {
   return low === dstport && high === dstport;
 }

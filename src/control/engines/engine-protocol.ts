@@ -1,11 +1,11 @@
 /**
- * What the control thread and the engine's thread say to each other. The control thread posts and rings the engine's
- * eventfd; the engine answers by a message. Counters, remotes, neighbours and the FDB are not sent: they lie in shared memory.
+ * Messages between the control thread and an engine thread. The control thread posts and signals the engine's eventfd; the
+ * engine answers by a message. Counters, remotes, neighbours and the FDB are read from shared memory instead.
  */
 import type { OffloadConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
 
-/** Given to the engine's thread when it starts. */
+/** Start parameters of an engine thread. */
 export interface EngineData {
   engine: number;
   eventFd: number;
@@ -14,7 +14,7 @@ export interface EngineData {
   remotes: SharedArrayBuffer;
   storm: SharedArrayBuffer;
   neigh: SharedArrayBuffer;
-  /** This engine's own ring. */
+  /** The punt ring of this engine. */
   punts: SharedArrayBuffer;
   offloads: OffloadConfig;
   /** Microseconds. */
@@ -27,8 +27,8 @@ export type FromEngine =
   | { type: 'applied'; id: number; error?: string }
   | { type: 'port-lost'; port: number; errno: number }
   | { type: 'offload-lost'; offload: string }
-  /** The kernel refuses datagrams to a remote as too long for the path. */
+  /** EMSGSIZE: datagrams to a remote exceed the path MTU. */
   | { type: 'too-big'; remote: number }
-  /** Frames lie in the ring of punts. */
+  /** The punt ring is no longer empty. */
   | { type: 'punted' }
   | { type: 'stopped' };

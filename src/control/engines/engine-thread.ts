@@ -1,5 +1,5 @@
 /**
- * One engine's thread as the control thread sees it: it is given operations, says when they are done, and is stopped.
+ * The control thread's handle of one engine thread: sends operations, awaits their completion, stops the engine.
  */
 import { Worker } from 'node:worker_threads';
 import type { Operation } from '../../dataplane/operations/operations.js';
@@ -11,13 +11,13 @@ const STOP_MS = 500;
 
 export interface EngineThreadEvents {
   portLost(port: number, errno: number): void;
-  /** The Nic does without an offload from now on: it failed at run time. */
+  /** The Nic has disabled an offload that failed at run time. */
   offloadLost(offload: string): void;
-  /** Frames have come into the engine's ring of punts, which was empty. */
+  /** The engine's punt ring, which was empty, has frames. */
   punted(): void;
-  /** The kernel refuses datagrams to a remote as too long for the path; told once a tick at most. */
+  /** EMSGSIZE: datagrams to a remote exceed the path MTU. At most once per tick. */
   tooBig(remote: number): void;
-  /** The engine has died; the switch cannot go on. */
+  /** The engine has failed; the switch cannot continue. */
   failed(error: Error): void;
 }
 
@@ -28,7 +28,7 @@ export class EngineThread {
   private readonly ended: Promise<void>;
   private nextId = 1;
   private stopped = false;
-  /** Why the engine has died. */
+  /** The failure of the engine. */
   private death: Error | null = null;
 
   constructor(
@@ -53,7 +53,7 @@ export class EngineThread {
     });
   }
 
-  /** Carries operations out between two batches. Rejects with the engine's reason when one is impossible, or it has died. */
+  /** Carries operations out between two batches. Rejects when an operation is invalid or the engine has failed. */
   apply(operations: Operation[]): Promise<void> {
     if (this.death !== null) return Promise.reject(this.death);
     return new Promise((resolve, reject) => {

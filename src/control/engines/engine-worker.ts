@@ -1,6 +1,6 @@
 /**
- * The engine's thread: puts a native Nic under the engine and turns it until told to stop. Nothing else runs here, so
- * that no log line, request or garbage of theirs stands before a frame.
+ * Entry point of an engine thread: creates a native Nic and runs engine turns until it is stopped. Nothing else runs here, so
+ * logging, requests and their garbage collection never delay a frame.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { ORIGINATED_ROOM } from '../../dataplane/egress/originate.js';

@@ -1,5 +1,5 @@
 /**
- * The engines of a switch: as many threads as it has workers, over one FDB and one table of remotes.
+ * The engines of a switch: one thread for each worker, sharing one FDB and one table of remotes.
  */
 import type { OffloadConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
@@ -24,11 +24,11 @@ export class Engines {
   readonly counters: CounterReader;
   readonly remotes = new RemoteTable();
   readonly fdb: FdbReader;
-  /** What happens to its entries. */
+  /** Ring of FDB change records. */
   readonly events: FdbEvents;
-  /** Who has which address, as far as it was put in or heard. */
+  /** The neighbour table: configured and snooped bindings. */
   readonly neigh: NeighReader;
-  /** Frames that the engines have handed over; the event `punted` says when to look. */
+  /** Punt rings of the engines; the event `punted` announces records. */
   readonly punts: PuntReader;
   private readonly threads: EngineThread[];
 
@@ -50,7 +50,7 @@ export class Engines {
     );
   }
 
-  /** Carries operations out in every engine; the first one last, since it writes what all of them read. */
+  /** Carries operations out in every engine; engine 0 last, because it writes the shared tables. */
   async apply(operations: Operation[]): Promise<void> {
     for (const thread of [...this.threads].reverse()) await thread.apply(operations);
   }

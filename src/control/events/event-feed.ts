@@ -1,8 +1,8 @@
 /**
- * The switch's events: what happened to FDB entries, as the engines record it, and what the control thread has to tell.
- * The records are read ten times a second, and in any case before numbers change their meaning.
+ * Events of the switch: FDB changes recorded by the engines, and events of the control thread. Records are read ten times a
+ * second, and always before indexes are reused.
  *
- * Also the watch over MACs that move too often: told once, until they have calmed down.
+ * Also detects MACs that move too often; each is reported once until it has been stable for a while.
  */
 
 import type { EventEntry, MacMoves, SwitchEvent } from '../../api/api.js';
@@ -26,9 +26,9 @@ import { remoteAddress, stateOf, vniOf } from '../model/naming.js';
 
 const POLL_MS = 100;
 const MOVES_WINDOW_MS = 1000;
-/** MACs that are watched at once; further ones wait for the next window. */
+/** Most MACs watched at a time; further ones wait for the next window. */
 const MAX_WATCHED = 16_384;
-/** MACs of those that moved too often that are remembered, and ports named of each. */
+/** Most frequently moving MACs remembered, and most ports named for each. */
 const MOST_REMEMBERED = 64;
 const MOST_PORTS = 8;
 
@@ -49,9 +49,9 @@ export interface FeedSources {
   model: SwitchModel;
   remotes: RemoteTable;
   events: FdbEvents;
-  /** Moves since the start: while they stand still and nobody listens, there is nothing to read. */
+  /** Moves since the start. While it is unchanged and there are no subscribers, there is nothing to read. */
   moved(): number;
-  /** A MAC moves too often: as the event says, and as often. */
+  /** A MAC moves too often; same rate as the event. */
   restless?: (event: Extract<SwitchEvent, { event: 'mac_moves' }>) => void;
 }
 
@@ -59,9 +59,9 @@ export class EventFeed {
   private readonly listeners = new Set<(event: SwitchEvent) => void>();
   private readonly timer: NodeJS.Timeout;
   private moves = new Map<string, Moves>();
-  /** Those that have been told of and have not calmed down. */
+  /** Reported MACs that are not stable yet. */
   private restless = new Set<string>();
-  /** Those that were told of, the latest last. */
+  /** Reported MACs, the latest last. */
   private readonly remembered = new Map<string, MacMoves>();
   private windowEnd = 0;
   private seenMoves = 0;
@@ -70,14 +70,14 @@ export class EventFeed {
     this.timer = every('event-feed', POLL_MS, () => this.poll());
   }
 
-  /** Calls back for each event from now on. @returns what ends it */
+  /** Subscribes to events. @returns a function that unsubscribes */
   subscribe(listener: (event: SwitchEvent) => void): () => void {
     if (this.listeners.size === 0) this.drain();
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
   }
 
-  /** Whether anybody listens. */
+  /** Whether there are subscribers. */
   get isHeard(): boolean {
     return this.listeners.size > 0;
   }
@@ -86,7 +86,7 @@ export class EventFeed {
     for (const listener of this.listeners) attempt('event listener', () => listener(event));
   }
 
-  /** Reads what the engines have recorded, and tells it. */
+  /** Reads the engines' records and publishes them. */
   drain(): void {
     const lost = this.sources.events.read((record) => this.take(record));
     if (lost > 0) this.tell({ event: 'lost', count: lost });

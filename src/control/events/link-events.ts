@@ -1,5 +1,5 @@
 /**
- * Which links came, went or changed between two configurations, as events. Pure.
+ * Link events from the difference of two configurations. Pure.
  */
 
 import type { SwitchEvent } from '../../api/api.js';
@@ -11,7 +11,7 @@ interface Link {
   type: string;
   master?: string;
   isUp: boolean;
-  /** All else that is configured of it, without its ports. */
+  /** All other configured properties, without the ports. */
   facts: string;
 }
 

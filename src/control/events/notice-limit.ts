@@ -1,6 +1,5 @@
 /**
- * How often something may be said: a few times at once, and then now and then, however often it happens. What was not said is
- * counted, for the next time.
+ * Rate limit for notices: a burst, then one per interval. Suppressed notices are counted and reported with the next one.
  */
 export class NoticeLimit {
   private tokens: number;
@@ -8,9 +7,9 @@ export class NoticeLimit {
   private held = 0;
 
   /**
-   * @param burst how often at once
-   * @param everyMs how long until it may be said once more
-   * @param now a clock in milliseconds that never goes back
+   * @param burst notices allowed at once
+   * @param everyMs interval after the burst
+   * @param now a monotonic clock in milliseconds
    */
   constructor(
     private readonly burst: number,
@@ -21,7 +20,7 @@ export class NoticeLimit {
     this.since = now();
   }
 
-  /** Says it, unless it was said too often. @param say is given how many were held back before */
+  /** Emits the notice unless the limit is reached. @param say receives the number of suppressed notices before it */
   offer(say: (heldBack: number) => void): void {
     const gained = Math.floor((this.now() - this.since) / this.everyMs);
     if (gained > 0) {

@@ -1,32 +1,32 @@
 /**
- * Says that the route to a remote leads into one of the switch's own bridges: once for each remote and port, and again only
- * when it has not been so for a while. It never asks for routes: the engines meet the datagrams that come back (own_tunnel).
+ * Reports that the route to a remote leads into a bridge of the switch itself: once for each remote and port, and again after a
+ * pause without such datagrams. Detection is by the engines (`own_tunnel`); no route is queried.
  */
 import type { Port } from '../model/model.js';
 
-/** Without such a datagram for so long, the cause is taken for gone. */
+/** After this time without such a datagram the cause counts as resolved. */
 const CALM_MS = 60_000;
-/** Causes that are kept in mind at most. */
+/** Most causes remembered. */
 const MOST = 1000;
 
 export interface OwnTunnelNotice {
-  /** The port that the datagrams come in by, and its bridge. */
+  /** The ingress port of the datagrams, and its bridge. */
   port: string;
   bridge: string | undefined;
   remote: string;
 }
 
 export class OwnTunnelNotices {
-  /** When each was last met, by `port remote`; the one that was met least recently first. */
+  /** Time of the latest datagram by `port remote`, least recent first. */
   private readonly met = new Map<string, number>();
 
-  /** @param now a clock in milliseconds that never goes back */
+  /** @param now a monotonic clock in milliseconds */
   constructor(
     private readonly say: (notice: OwnTunnelNotice) => void,
     private readonly now: () => number,
   ) {}
 
-  /** A datagram of the switch's own to `remote` came in by `port`. */
+  /** A datagram of the switch's own tunnel to `remote` was received on `port`. */
   meet(port: Port, remote: string): void {
     const key = `${port.name} ${remote}`;
     const last = this.met.get(key);

@@ -1,6 +1,6 @@
 /**
- * What the engines hand over to the control thread, to whom it concerns: IGMP, MLD and PIM to the multicast database; places
- * and addresses that are not known, and bindings that several MACs claim, to whoever listens to events.
+ * Dispatches punted frames and reports: IGMP, MLD and PIM to the multicast database; misses of MACs and addresses, and disputed
+ * bindings, to event subscribers.
  */
 
 import type { SwitchEvent } from '../../api/api.js';
@@ -26,17 +26,17 @@ export interface PuntFeedParts {
   punts: PuntReader;
   multicast: { hear(punt: Punt): void; publish(): void };
   tell(event: SwitchEvent): void;
-  /** A datagram of the switch's own, to this remote, came in by the port: as often as an engine says so. */
+  /** A datagram of the switch's own tunnel to this remote was received on the port; for every report of an engine. */
   ownTunnel(port: Port, remote: string): void;
 }
 
 export class PuntFeed {
   constructor(private readonly parts: PuntFeedParts) {}
 
-  /** Something was handed over. */
+  /** Reads the punt rings. */
   drain(): void {
     const { punts, multicast } = this.parts;
-    // A frame that the control thread cannot read is passed over: the ring must be emptied.
+    // An unreadable frame is skipped: the ring must be drained.
     const more = punts.drain((punt) => attempt('punt', () => this.take(punt)));
     if (more) soon('punt', () => this.drain());
     multicast.publish();
@@ -48,7 +48,7 @@ export class PuntFeed {
       return;
     }
     const port = this.parts.model.portAt[punt.port];
-    if (port === undefined) return; // it has gone meanwhile
+    if (port === undefined) return; // the port was deleted meanwhile
     const { address, mac, other } = subjectOf(punt);
     if (punt.kind === PUNT_OWN_TUNNEL) {
       this.parts.ownTunnel(port, formatAddress(...address));

@@ -1,10 +1,9 @@
 /**
- * The name of the control socket in the file system: it is taken last, when the server listens already, and at the end only
- * the server's own socket is removed.
+ * The path of the control socket: created last, when the server already listens; on shutdown only the server's own socket is
+ * removed.
  *
- * The socket is made under a temporary name and gets its own by link(2), which never replaces a file; so of two switches
- * that start at once one is refused. A socket that a dead switch left is moved away first. Nothing but a socket is ever
- * moved or removed.
+ * The socket is created under a temporary name and renamed by link(2), which never replaces a file; so of two switches that
+ * start at once one is refused. A stale socket is moved away first. Files other than sockets are never moved or removed.
  */
 import { type BigIntStats, linkSync, lstatSync, mkdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { createConnection } from 'node:net';
@@ -12,17 +11,17 @@ import { dirname, resolve } from 'node:path';
 import { controlPathFault, temporaryName } from '../../config/control-path.js';
 
 const CONNECT_MS = 1000;
-/** Dead sockets that are cleared away one after the other; more of them than one come from a race. */
+/** Most stale sockets removed in a row; more than one indicates a race. */
 const ATTEMPTS = 8;
 
-/** The control socket cannot be had; the message says why. */
+/** The control socket cannot be created; the message gives the reason. */
 export class ControlSocketError extends Error {
   readonly code = 'CONTROL_SOCKET';
 }
 
 /**
- * Refuses a path that cannot be a control socket's, and one that a living switch answers on. It makes the directory and
- * takes nothing yet, so that a switch can be refused before it opens a device.
+ * Refuses a path that cannot be a control socket's, or whose socket is in use by a running switch. Creates the directory but
+ * not the socket, so that a start is refused before it opens a device.
  * @throws ControlSocketError
  */
 export async function examineSocket(path: string): Promise<void> {
@@ -32,7 +31,7 @@ export async function examineSocket(path: string): Promise<void> {
   if (identify(path) !== null && (await answers(path))) throw taken(path);
 }
 
-/** The name of a socket that is listened on. */
+/** The path of a listening socket. */
 export class SocketName {
   private constructor(
     private readonly path: string,
@@ -40,13 +39,13 @@ export class SocketName {
   ) {}
 
   /**
-   * Gives the path to the socket that `listen` opens. @throws ControlSocketError when another switch has it, or what is
-   * there is no socket; whoever calls then closes what listens
+   * Links the socket opened by `listen` to the path.
+   * @throws ControlSocketError when another switch uses the path or it is no socket; the caller then closes the listener
    */
   static async claim(path: string, listen: (temporary: string) => Promise<void>): Promise<SocketName> {
     makeFolder(path);
     const temporary = temporaryName(path);
-    rmSync(temporary, { force: true }); // of a dead process that had our number
+    rmSync(temporary, { force: true }); // left by a dead process with the same PID
     try {
       await listen(temporary);
     } catch (error) {
@@ -63,13 +62,13 @@ export class SocketName {
     }
   }
 
-  /** Removes the name, unless another file has it by now. */
+  /** Removes the path, unless it is another file by now. */
   release(): void {
     if (identify(this.path) === this.own) rmSync(this.path, { force: true });
   }
 }
 
-/** @returns false when something has the path already */
+/** @returns false when the path exists already */
 function tryLink(from: string, path: string): boolean {
   try {
     linkSync(from, path);
@@ -80,7 +79,7 @@ function tryLink(from: string, path: string): boolean {
   }
 }
 
-/** @throws ControlSocketError when what is there is alive, or no socket */
+/** @throws ControlSocketError when the existing file is a socket in use, or no socket */
 async function clearDead(path: string): Promise<void> {
   const fault = controlPathFault(path);
   if (fault !== null) throw new ControlSocketError(`the control socket: ${fault}`);
@@ -93,7 +92,7 @@ async function clearDead(path: string): Promise<void> {
   } catch {
     return; // another switch was faster
   }
-  // Between the look and the move another switch may have taken the name: then it gets it back.
+  // If another switch has taken the path between check and move, its socket is moved back.
   if (identify(grave) !== seen) tryLink(grave, path);
   unlinkSync(grave);
 }
@@ -108,7 +107,7 @@ const taken = (path: string): ControlSocketError =>
     `a switch already answers on ${path}; stop it first, or give this one another "control:" in its configuration`,
   );
 
-/** One socket has one of these, whatever it is called; null: no socket is there. */
+/** Identity of a socket file, independent of its name; null: no socket exists. */
 function identify(path: string): string | null {
   let there: BigIntStats;
   try {
@@ -119,7 +118,7 @@ function identify(path: string): string | null {
   return there.isSocket() ? `${there.dev} ${there.ino} ${there.mtimeNs}` : null;
 }
 
-/** As `mkdir -p`. Not Node's own, which tries for ever where the kernel answers ENOENT, as in /proc. */
+/** As `mkdir -p`. Node's recursive mkdir loops forever where the kernel answers ENOENT, as in /proc. */
 function makeFolder(path: string): void {
   const missing: string[] = [];
   const isMissing = (folder: string): boolean => lstatSync(folder, { throwIfNoEntry: false }) === undefined;
@@ -143,7 +142,7 @@ function answers(path: string): Promise<boolean> {
     socket.once('connect', () => finish(true));
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') return finish(false);
-      if (error.code === 'EAGAIN') return finish(true); // more clients are waiting than the socket takes
+      if (error.code === 'EAGAIN') return finish(true); // its backlog is full
       reject(new ControlSocketError(`${path}: ${error.message}`));
     });
   });

@@ -1,9 +1,9 @@
 /**
- * `/v1/events`: the switch's events to any number of readers, as server-sent events (WHATWG HTML, section 9.2).
+ * `/v1/events`: fans out events to any number of clients as server-sent events (WHATWG HTML, section 9.2).
  *
- * Events are gathered for one pass of the event loop, made into text once and then written to every reader. A reader
- * has a bounded buffer; what does not fit is dropped for it, and it is told how many are missing as soon as it reads
- * again. One that takes nothing for a while is cut off. The hub listens to the switch only while somebody reads.
+ * Events of one pass of the event loop are collected, serialized once and written to every client. Each client has a bounded
+ * buffer; events beyond it are dropped, and the client gets their number when it reads again. A client that reads nothing for a
+ * while is disconnected. The hub subscribes to the switch only while it has clients.
  */
 import type { ServerResponse } from 'node:http';
 import type { EventKind, SwitchEvent } from '../../api/api.js';
@@ -11,16 +11,16 @@ import type { Controls } from '../controls.js';
 import { every, guarded, soon } from '../guard.js';
 import type { Limits } from './server-limits.js';
 
-/** Characters of gathered events that are written at once, without waiting for the end of the pass. */
+/** Characters of collected events that are flushed without waiting for the end of the pass. */
 const GATHER = 64 * 1024;
 
-/** An event as it is sent. */
+/** A serialized event. */
 interface Message {
   kind: EventKind;
   text: string;
 }
 
-/** Events as one piece of text, for all readers that want the same kinds. */
+/** Serialized events, for all clients with the same kinds. */
 interface Bundle {
   bytes: Buffer;
   count: number;
@@ -43,17 +43,17 @@ export class EventHub {
     return this.readers.size >= this.limits.eventStreams;
   }
 
-  /** Number of readers. */
+  /** Number of clients. */
   get size(): number {
     return this.readers.size;
   }
 
   /**
-   * Streams events to the answer until the reader goes, beginning with those that happen after this call.
-   * @param kinds those wanted; null: all. `lost` always comes.
+   * Streams events that happen after this call, until the client disconnects.
+   * @param kinds wanted kinds; null: all. `lost` is always sent.
    */
   open(outgoing: ServerResponse, kinds: ReadonlySet<EventKind> | null): void {
-    this.flush(); // what has happened before is not for this reader
+    this.flush(); // earlier events are not for this client
     const reader = new Reader(outgoing, kinds, this.limits);
     this.readers.add(reader);
     outgoing.once('close', () => this.forget(reader));
@@ -119,9 +119,9 @@ export class EventHub {
   }
 }
 
-/** One client of the stream. */
+/** A client of the stream. */
 class Reader {
-  /** Equal for readers that want the same kinds. */
+  /** Equal for clients with the same kinds. */
   readonly wants: string;
   private lost = 0;
   private taken = 0;
@@ -137,7 +137,7 @@ class Reader {
       'drain',
       guarded('event stream', () => this.tellLost()),
     );
-    outgoing.on('error', () => undefined); // the reader has gone; `close` follows
+    outgoing.on('error', () => undefined); // the client has disconnected; `close` follows
   }
 
   begin(): void {
@@ -155,7 +155,7 @@ class Reader {
     this.outgoing.write(bytes);
   }
 
-  /** Called from time to time: a sign of life to a reader that waits, an end to one that does not read. */
+  /** Called periodically: sends a keep-alive to an idle client, disconnects a stalled one. */
   lookAfter(now: number): void {
     this.tellLost();
     const { socket } = this.outgoing;
@@ -173,7 +173,7 @@ class Reader {
     this.outgoing.end();
   }
 
-  /** Before anything that comes after the gap, and only when there is room to read on. */
+  /** Sent before any later event, once there is room for more than the notice. */
   private tellLost(): void {
     if (this.lost === 0 || this.outgoing.destroyed) return;
     const text = messageOf({ event: 'lost', count: this.lost });

@@ -1,26 +1,26 @@
 /**
- * What the control socket says no with: the error that carries an HTTP status, and the status of each refusal of the
- * switch. It knows no route.
+ * Refusals of the control socket: the error with an HTTP status, and the status of each refusal by the switch. Independent of
+ * routes.
  */
 import type { ErrorAnswer } from '../../api/api.js';
 import type { ChangeRefused } from '../controls.js';
 
-/** A request is refused by the server itself, before the switch has seen it. */
+/** The server refuses a request before passing it to the switch. */
 export class HttpRefusal extends Error {
   override readonly name = 'HttpRefusal';
 
   constructor(
     readonly statusCode: number,
-    /** Stable, for programs. */
+    /** Stable code, for programs. */
     readonly code: string,
-    /** Says what is wrong and what to do. */
+    /** The reason and the remedy. */
     message: string,
   ) {
     super(message);
   }
 }
 
-/** The status of a change that the switch refuses. All are the client's to mend, a full table too. */
+/** HTTP status of a change refused by the switch. All are client errors, a full table too. */
 export const CHANGE_STATUS: Readonly<Record<ChangeRefused['code'], number>> = {
   invalid: 400,
   not_found: 404,

@@ -1,12 +1,11 @@
 /**
- * `/metrics`: the counters of a switch as Prometheus reads them (text exposition format 0.0.4).
- * It only formats; it counts nothing itself.
+ * `/metrics`: the counters of a switch in the Prometheus text format 0.0.4. Formatting only.
  */
 import type { LinkCounters, LinkRow, StatsAnswer, TrafficCounters } from '../../api/api.js';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** What the metrics are made of. */
+/** Input of the metrics. */
 export interface MetricSources {
   info: { name: string; version: string };
   stats: StatsAnswer;
@@ -18,7 +17,7 @@ export interface MetricSources {
 type Labels = Readonly<Record<string, string | undefined>>;
 type Sample = readonly [labels: Labels, value: number];
 
-/** The exposition in parts, a line or two each: with many remotes it is long. */
+/** The exposition in parts of one or two lines, since it is long with many remotes. */
 export function* metricParts(sources: MetricSources): Generator<string> {
   yield* processMetrics(sources);
   yield* linkMetrics(sources);
@@ -86,7 +85,7 @@ function* fdbMetrics({ fdb }: StatsAnswer): Generator<string> {
   }
 }
 
-/** With the retired counters the accounts of the whole balance, ports that are no more among them. */
+/** The sums balance only with the retired counters, which include deleted ports. */
 function* switchMetrics({ replicated, tunnel_gso: whole, retired }: StatsAnswer): Generator<string> {
   const copies = 'Copies that flooding made beyond the first of each frame.';
   yield* single('overtap_replicated_packets_total', 'counter', copies, replicated);

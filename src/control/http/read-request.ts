@@ -1,6 +1,6 @@
 /**
- * Reads the requests of the control socket by the schemas of `src/api`: bodies of POST and queries of GET. Each fault of a request
- * is told by its field. Whether a request can be carried out is for the switch to decide.
+ * Validates requests of the control socket by the schemas of `src/api`: bodies of POST and queries of GET. Each fault names its
+ * field. Semantic checks follow in the switch.
  */
 import type { z } from 'zod';
 import { EVENTS_QUERY, type EventKind } from '../../api/events.js';
@@ -11,12 +11,12 @@ import { quote } from '../../values/show.js';
 import { expected } from '../../values/value.js';
 import { HttpRefusal } from './http-refusal.js';
 
-/** Faults of one request that are told at once. */
+/** Most faults reported for one request. */
 const MAX_FAULTS = 8;
 
 type OpSchema = z.ZodObject<{ op: z.ZodEnum | z.ZodLiteral<string> }>;
 
-/** The body of a POST. @throws HttpRefusal 400 that names each field at fault */
+/** The body of a POST. @throws HttpRefusal 400 that names each invalid field */
 export function readRequest<P extends WritePath>(path: P, body: unknown): WriteRoutes[P]['request'] {
   const schema = WRITE_ROUTES[path].request;
   const request = 'options' in schema ? byOp(schema.options, mapping(body)) : checked(schema, mapping(body));
@@ -24,18 +24,18 @@ export function readRequest<P extends WritePath>(path: P, body: unknown): WriteR
   return request as WriteRoutes[P]['request'];
 }
 
-/** The query of a GET. @throws HttpRefusal 400 that names each key at fault */
+/** The query of a GET. @throws HttpRefusal 400 that names each invalid key */
 export function readQuery<T extends z.ZodObject>(schema: T, query: unknown): z.output<T> {
   return checked(schema, single(query)) as z.output<T>;
 }
 
-/** The kinds of events that a query asks for; null: all. @throws HttpRefusal 400 */
+/** The event kinds of a query; null: all. @throws HttpRefusal 400 */
 export function readKinds(query: unknown): ReadonlySet<EventKind> | null {
   const { kinds } = readQuery(EVENTS_QUERY, query);
   return kinds === undefined ? null : new Set(kinds);
 }
 
-/** Two ranges map one to one; the message names the end that is missing or wrong. */
+/** Two ranges map one to one; the message names the missing or wrong end. */
 function checkRanges(request: WriteRoutes['/v1/vlans']['request']): void {
   const { vid, vidEnd = vid } = request;
   if (vidEnd < vid) throw invalid(`vidEnd: ${vidEnd} is before vid ${vid}; give the last VLAN ID of the range`);
@@ -52,7 +52,7 @@ function checkRanges(request: WriteRoutes['/v1/vlans']['request']): void {
   );
 }
 
-/** A key that is given twice arrives as a list. It is refused, since either value could be meant. */
+/** A repeated key arrives as a list. It is refused, since the intended value is ambiguous. */
 function single(query: unknown): Record<string, unknown> {
   const given = { ...(query as Record<string, unknown>) };
   for (const [key, values] of Object.entries(given)) {
@@ -61,7 +61,7 @@ function single(query: unknown): Record<string, unknown> {
   return given;
 }
 
-// ---- how faults are told ----
+// ---- Text of faults ----
 
 const invalid = (message: string): HttpRefusal => new HttpRefusal(400, 'invalid', message);
 

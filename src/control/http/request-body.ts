@@ -1,15 +1,15 @@
 /**
- * Takes in the JSON body of a request: bounded in bytes, together with all other bodies under way, and in depth.
- * Time is bounded by the server (`requestTimeout`). It does not know what a body means.
+ * Receives the JSON body of a request, limited in bytes (alone and together with all other bodies in progress) and in depth.
+ * The server limits the time (`requestTimeout`). Content is not interpreted.
  */
 import type { IncomingMessage } from 'node:http';
 import { HttpRefusal } from './http-refusal.js';
 import type { Budget, Limits } from './server-limits.js';
 
-/** Levels of lists and mappings in one another; a configuration has about eight. */
+/** Most levels of nested lists and mappings; a configuration has about eight. */
 const MAX_DEPTH = 64;
 
-/** Reads and parses a body. @throws HttpRefusal 400, 413 or 503 */
+/** Receives and parses a body. @throws HttpRefusal 400, 413 or 503 */
 export async function readJson(incoming: IncomingMessage, limits: Limits, budget: Budget): Promise<unknown> {
   const bytes = await readBytes(incoming, limits, budget);
   const text = decode(bytes);
@@ -24,8 +24,8 @@ export async function readJson(incoming: IncomingMessage, limits: Limits, budget
 }
 
 /**
- * Gathers the body. One that is refused is read on for a while and thrown away: a client that is still sending does not
- * hear an answer, and hears only a broken pipe when the connection is closed under it.
+ * Collects the body. A refused body is read and discarded for a while: a client that is still sending does not read the answer,
+ * and would only see EPIPE if the connection were closed.
  */
 function readBytes(incoming: IncomingMessage, limits: Limits, budget: Budget): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -86,7 +86,7 @@ function decode(bytes: Buffer): string {
   }
 }
 
-/** Refuses what could hurt whoever walks over the value later: great depth, and a key that sets a prototype. */
+/** Refuses input that is dangerous for later processing: deep nesting, and keys that set a prototype. */
 function checkShape(value: unknown, depth: number): void {
   if (typeof value !== 'object' || value === null) return;
   if (depth === 0) {

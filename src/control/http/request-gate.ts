@@ -1,9 +1,9 @@
 /**
- * Lets the requests of a connection through one at a time. Node's HTTP server hands over every request that a client
- * has sent ahead, and would keep all of them and their answers at once; here the next one waits until the answer before
- * it has left, and a client that sends far ahead is not read from meanwhile.
+ * Serializes the requests of a connection. Node's HTTP server hands over every pipelined request at once, and would keep all
+ * requests and answers in memory. Here the next request waits until the previous answer is sent, and a client that pipelines
+ * too much is paused.
  *
- * It never looks into a request.
+ * Never inspects a request.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -11,14 +11,14 @@ import { soon } from '../guard.js';
 
 export type RequestHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
-/** Requests that may wait on a connection before it is read no further; what had arrived already comes on top. */
+/** Queued requests per connection before reading is paused; requests already received come on top. */
 const AHEAD = 16;
 
-/** The requests of one connection, first come first. */
+/** The queue of one connection, in order of arrival. */
 interface Line {
   current: ServerResponse | null;
   waiting: [IncomingMessage, ServerResponse][];
-  /** Not read from. */
+  /** Reading is paused. */
   stopped: boolean;
 }
 
@@ -28,14 +28,14 @@ export class RequestGate {
 
   constructor(
     private readonly handle: RequestHandler,
-    /** Requests that may wait on all connections together. A connection that brings more is closed. */
+    /** Queued requests of all connections together. A connection that exceeds it is closed. */
     private readonly maxWaiting: number,
   ) {}
 
   /** The listener of the server's `request` event. */
   readonly take: RequestHandler = (incoming, outgoing) => {
     const { socket } = incoming;
-    if (socket.destroyed) return; // the rest of what was read before it was closed
+    if (socket.destroyed) return; // the rest of the data read before it was closed
     const line = this.lines.get(socket) ?? this.open(socket);
     if (line.current === null) {
       this.run(line, incoming, outgoing);
@@ -53,7 +53,7 @@ export class RequestGate {
     }
   };
 
-  /** Whether an answer has begun to leave on the connection, so that nothing else may be written to it. */
+  /** Whether an answer has been started on the connection, so nothing else may be written to it. */
   isAnswering(socket: Socket): boolean {
     return this.lines.get(socket)?.current?.headersSent === true;
   }
@@ -65,7 +65,7 @@ export class RequestGate {
       this.waiting -= line.waiting.length;
       line.waiting = [];
     });
-    // Node resumes the socket whenever it has finished an answer; its own listener came first and has begun to read.
+    // Node resumes the socket after each answer; its listener ran first and has resumed reading.
     socket.on('resume', () => {
       if (line.stopped) socket.pause();
     });
@@ -76,10 +76,10 @@ export class RequestGate {
     line.current = outgoing;
     outgoing.once('close', () => {
       line.current = null;
-      // A pass of the event loop in between, so that a thousand requests sent ahead do not hold up everyone else.
+      // One pass of the event loop in between, so that a thousand pipelined requests do not delay other clients.
       if (line.waiting.length > 0) soon('request', () => this.next(line));
     });
-    // What bounded the taking of the answer before must not bound the making of this one.
+    // The timeout for receiving the previous answer must not apply to preparing this one.
     incoming.socket.setTimeout(0);
     this.handle(incoming, outgoing);
   }

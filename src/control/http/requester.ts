@@ -1,12 +1,12 @@
 /**
- * What is at the other end of a connection to the control socket: the process and the user, as the kernel has noted them.
+ * The peer of a control socket connection: its process and user, as recorded by the kernel (SO_PEERCRED).
  */
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { peerOf } from '../../port/process.js';
 import { descriptorOf } from './descriptors.js';
 
-/** `uid 0, pid 1234 (overtap)`. The name is what the process calls itself by now; it may have ended. */
+/** `uid 0, pid 1234 (overtap)`. The name is the process's present one; the process may have ended. */
 export function requester(socket: Socket): string {
   try {
     const { uid, pid } = peerOf(descriptorOf(socket));

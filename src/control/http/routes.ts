@@ -1,6 +1,6 @@
 /**
- * What the control socket answers to: each path with the listing or the change behind it (`api.ts`, SPEC.md section 6).
- * It carries requests to the switch and answers back; it knows neither sockets nor what the switch does.
+ * The routes of the control socket: each path of `src/api/routes.ts` with its listing or change. Passes requests to the switch
+ * and returns the answers; knows neither sockets nor the switch's internals.
  */
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
@@ -19,19 +19,19 @@ import { jsonArray, sendText, type Turns } from './text-stream.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** Told of each change that was asked for. Must not throw. */
+/** Called for each requested change. Must not throw. */
 export interface Journal {
   done(by: string, change: ChangeRequest, answer: unknown): void;
   refused(by: string, change: ChangeRequest, error: unknown): void;
 }
 
-/** The level of the log. */
+/** The log level. */
 export interface LevelControl {
   level(): LogLevel;
   set(level: LogLevel, by: string): void;
 }
 
-/** The kind of change that each path asks for. */
+/** The kind of change of each path. */
 const CHANGES = {
   '/v1/links': 'link',
   '/v1/fdb': 'fdb',
@@ -41,7 +41,7 @@ const CHANGES = {
   '/v1/apply': 'apply',
 } as const satisfies Partial<Record<keyof WriteRoutes, ChangeRequest['kind']>>;
 
-/** What the routes carry requests to. */
+/** Dependencies of the routes. */
 export interface Served {
   views: Views;
   controls: Controls;
@@ -50,7 +50,7 @@ export interface Served {
   limits: Limits;
   journal: Journal;
   log: LevelControl;
-  /** Told of faults of the switch, not of its clients. */
+  /** Called for faults of the switch, not of its clients. */
   report(error: unknown): void;
 }
 
@@ -60,7 +60,7 @@ export function addRoutes(app: FastifyInstance, served: Served): void {
   addChanges(app, served);
 }
 
-/** Listings that are small enough to be made at once. */
+/** Listings that are small enough to be built at once. */
 function addListings(app: FastifyInstance, { views, log }: Served): void {
   const listing = <P extends ReadPath>(path: P, view: () => ReadRoutes[P] | Promise<ReadRoutes[P]>): void => {
     app.get(path, (request) => {
@@ -80,7 +80,7 @@ function addListings(app: FastifyInstance, { views, log }: Served): void {
   listing('/v1/config', () => views.config());
 }
 
-/** Answers that go out in pieces, or without an end. */
+/** Answers that are streamed in pieces or without an end. */
 function addStreams(app: FastifyInstance, served: Served): void {
   const { views, events } = served;
   app.get('/v1/fdb', (request, reply) => {
@@ -145,7 +145,7 @@ function stream(reply: FastifyReply, type: string, parts: Iterable<string | unde
   sendText(taken(reply), type, parts, served.turns, served.limits).catch(served.report);
 }
 
-/** The answer, out of the framework's hands. */
+/** The raw response, detached from the framework. */
 function taken(reply: FastifyReply): ServerResponse {
   reply.hijack();
   return reply.raw;

@@ -1,43 +1,43 @@
 /**
- * What the control socket allows its clients to take: connections, time and memory. Numbers only; the files that keep
- * each bound say how. Together they hold what clients can take under about 400 MiB, whatever they do.
+ * Limits on what clients of the control socket may use: connections, time and memory. Constants; the files that enforce a limit
+ * explain it. Together they keep the memory used for clients below about 400 MiB.
  */
 
 export interface Limits {
-  /** Connections beside those of event streams. Further ones are closed as they come. */
+  /** Most connections, not counting event streams. Further ones are closed on arrival. */
   connections: number;
-  /** Clients of `/v1/events` at a time; a further one is answered with 503. */
+  /** Most clients of `/v1/events`; further ones get status 503. */
   eventStreams: number;
-  /** Bytes of a request's line and headers. */
+  /** Bytes of a request line and headers. */
   headerBytes: number;
-  /** Milliseconds from the connection, or the end of the last answer, to the end of the headers. */
+  /** Milliseconds from the connection, or the previous answer, to the end of the headers. */
   headerMs: number;
   /** Milliseconds to the end of the body. */
   requestMs: number;
-  /** How often the two above are looked at, in milliseconds. */
+  /** Interval in milliseconds at which the two limits above are checked. */
   checkMs: number;
-  /** Milliseconds that a connection may rest between two requests. */
+  /** Milliseconds that a connection may be idle between two requests. */
   keepAliveMs: number;
-  /** Milliseconds that a client may take nothing of its answer. */
+  /** Milliseconds that a client may read nothing of its answer. */
   sendIdleMs: number;
-  /** Milliseconds from the beginning of an answer to its end. */
+  /** Milliseconds from the start of an answer to its end. */
   answerMs: number;
   /** Bytes of a request's body. */
   bodyBytes: number;
-  /** Bytes and milliseconds that a body is read on after it was found too large, so that the reason can be heard. */
+  /** Bytes and milliseconds for which the rest of an oversized body is still read, so that the client can read the reason. */
   discardBytes: number;
   discardMs: number;
-  /** Bytes of all bodies that are being received. */
+  /** Bytes of all bodies being received. */
   heldBodyBytes: number;
-  /** Bytes of all answers that clients have not yet taken. Listings in pieces have 64 KiB each, apart from these. */
+  /** Bytes of all answers not yet read by clients. Streamed listings use 64 KiB each, not counted here. */
   heldAnswerBytes: number;
-  /** Requests of all connections that wait for the one before them. */
+  /** Queued requests of all connections. */
   heldRequests: number;
-  /** Milliseconds between two signs of life on an event stream. */
+  /** Interval in milliseconds of keep-alives on an event stream. */
   pingMs: number;
-  /** Bytes that an event stream's client may leave unread beyond what the socket itself holds. */
+  /** Unread bytes of an event stream's client, beyond the socket buffer. */
   eventBufferBytes: number;
-  /** Milliseconds that it may read nothing while events wait. */
+  /** Milliseconds that such a client may read nothing while events wait. */
   eventStallMs: number;
 }
 
@@ -65,13 +65,13 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   eventStallMs: 60_000,
 };
 
-/** Bytes out of a common stock. */
+/** A shared budget of bytes. */
 export class Budget {
   private used = 0;
 
   constructor(private readonly limit: number) {}
 
-  /** Takes bytes. Whoever comes first is served whatever it asks for. @returns false when there are not enough */
+  /** Reserves bytes, first come first served. @returns false when too few are left */
   take(bytes: number): boolean {
     if (this.used > 0 && this.used + bytes > this.limit) return false;
     this.used += bytes;

@@ -1,9 +1,9 @@
 /**
- * The control socket: HTTP with JSON bodies over a unix socket (SPEC.md section 6). It runs in the control thread; the
- * engines do not wait for it.
+ * The control socket: HTTP with JSON bodies over a unix socket (docs/http-api.md). Runs in the control thread; engines never
+ * wait for it.
  *
- * Owns the socket and what keeps a client from taking more than its share: bounds on connections, sizes and times
- * (`server-limits.ts`). What is answered stands in `routes.ts`.
+ * Owns the socket and the limits on clients: connections, sizes and times (`server-limits.ts`). Answers are defined in
+ * `routes.ts`.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -21,42 +21,42 @@ import { addRoutes, type Journal, type LevelControl } from './routes.js';
 import { Budget, DEFAULT_LIMITS, type Limits } from './server-limits.js';
 import { guardSending, Turns } from './text-stream.js';
 
-/** Connections that may wait to be taken: a unix socket refuses further ones at once. The kernel bounds it (somaxconn). */
+/** Listen backlog; a unix socket refuses further connections at once. The kernel caps it (somaxconn). */
 const BACKLOG = 4096;
-/** Characters of an answer that is always given: with every connection there is, they are not worth counting. */
+/** Answers up to this many characters are always sent: even for all connections together they are negligible. */
 const SMALL_ANSWER = 16 * 1024;
 const NO_JOURNAL: Journal = { done: () => undefined, refused: () => undefined };
 const FIXED_LEVEL: LevelControl = { level: () => 'info', set: () => undefined };
-/** Characters of a request's path that a message repeats. */
+/** Most characters of a request's path repeated in a message. */
 const SHOWN_PATH = 200;
 
 export interface ControlServer {
-  /** Connections that are open. */
+  /** Number of open connections. */
   connections(): Promise<number>;
-  /** Connections that were closed as they came: there were too many, or too few descriptors. */
+  /** Connections closed on arrival: too many connections, or too few descriptors. */
   readonly refused: number;
-  /** Removes the socket's name, unless another file has it by now. For an end that does not wait. */
+  /** Removes the socket's path, unless it is another file by now. For an exit that does not wait. */
   releaseName(): void;
   /** Ends all answers and event streams, and removes the socket. */
   close(): Promise<void>;
 }
 
 export interface ServeOptions {
-  /** Told of faults of the switch that a request brought to light; the request is answered with 500. */
+  /** Called for faults of the switch during a request; the request gets status 500. */
   report?: (error: unknown) => void;
-  /** Told of each change that was asked for. */
+  /** Called for each requested change. */
   journal?: Journal;
-  /** The level of the log; absent: it is always `info`. */
+  /** The log level; absent: always `info`. */
   log?: LevelControl;
-  /** Other bounds than the usual ones, for tests. */
+  /** Limits for tests. */
   limits?: Partial<Limits>;
-  /** Told of each connection that was closed as it came, with the reason. */
+  /** Called for each connection closed on arrival, with the reason. */
   connectionRefused?: (reason: string) => void;
 }
 
 /**
- * Listens on the socket, readable by its owner only.
- * @throws ControlSocketError when another switch has it, or what is there is no socket
+ * Listens on the socket, accessible to its owner only.
+ * @throws ControlSocketError when another switch uses it, or the path is no socket
  */
 export async function serve(
   path: string,
@@ -73,7 +73,7 @@ export async function serve(
     forceCloseConnections: true,
     exposeHeadRoutes: false,
     serverFactory: (handler) => httpServer(handler as RequestHandler, limits, door),
-    // Those of a connection stand in `httpServer`; what is wrong with a request is answered there too.
+    // Connection limits are set in `httpServer`, which also answers malformed requests.
     clientErrorHandler: () => undefined,
     frameworkErrors: (error, _request, reply: FastifyReply) => {
       reply.code(error.statusCode ?? 400).send(errorAnswer('invalid', error.message));
@@ -107,7 +107,7 @@ export async function serve(
 }
 
 async function listen(app: FastifyInstance, path: string): Promise<void> {
-  const mask = process.umask(0o177); // never open to others, not even for a moment
+  const mask = process.umask(0o177); // never accessible to others, not even for a moment
   try {
     await app.listen({ path, backlog: BACKLOG });
   } finally {
@@ -115,7 +115,7 @@ async function listen(app: FastifyInstance, path: string): Promise<void> {
   }
 }
 
-/** Lets connections in as long as there are descriptors for them, and counts those that it does not let in. */
+/** Accepts connections while descriptors are available, and counts the refused ones. */
 class Door {
   refused = 0;
   private readonly end = firstReserved();
@@ -149,7 +149,7 @@ function countConnections(server: Server): Promise<number> {
   });
 }
 
-/** Node's own bounds are 60 s for headers, 300 s for a request, looked at every 30 s, and no bound on connections. */
+/** Node's defaults are 60 s for headers, 300 s for a request, checked every 30 s, and unlimited connections. */
 function httpServer(handler: RequestHandler, limits: Limits, door: Door): Server {
   const gate = new RequestGate(handler, limits.heldRequests);
   const server = createServer(
@@ -159,7 +159,7 @@ function httpServer(handler: RequestHandler, limits: Limits, door: Door): Server
       requestTimeout: limits.requestMs,
       keepAliveTimeout: limits.keepAliveMs,
       connectionsCheckingInterval: limits.checkMs,
-      requireHostHeader: false, // a socket in the file system has no other name
+      requireHostHeader: false, // a unix socket has no host name
     },
     gate.take,
   );
@@ -172,7 +172,7 @@ function httpServer(handler: RequestHandler, limits: Limits, door: Door): Server
   return server;
 }
 
-/** What a client sends is no HTTP, too long or too slow: it is told, where nothing else is being told it, and cut off. */
+/** A malformed, oversized or slow request: answered, unless another answer is in progress, and disconnected. */
 function refuseConnection(error: NodeJS.ErrnoException, socket: Socket, gate: RequestGate): void {
   if (socket.writable && !gate.isAnswering(socket)) {
     const [status, code, message] = connectionFault(error.code);
@@ -198,7 +198,7 @@ function connectionFault(code: string | undefined): [status: string, code: strin
   }
 }
 
-/** Bodies are JSON and nothing else. */
+/** Only JSON bodies are accepted. */
 function boundBodies(app: FastifyInstance, limits: Limits): void {
   const budget = new Budget(limits.heldBodyBytes);
   app.removeAllContentTypeParsers();
@@ -208,12 +208,12 @@ function boundBodies(app: FastifyInstance, limits: Limits): void {
 }
 
 /**
- * Listings that are made at once are held until their clients have taken them: all of them together, and not for long.
- * The answer to a change is never refused: it is short, and the change is done.
+ * Listings built at once are held until clients have read them, within a common limit of bytes and time. The answer to a change
+ * is never refused: it is short, and the change is done.
  */
 function boundAnswers(app: FastifyInstance, limits: Limits): void {
   const budget = new Budget(limits.heldAnswerBytes);
-  /** Paths whose listing was too large to be held, since something was given back: it is not even made again. */
+  /** Paths whose last listing exceeded the budget; refused without building it again until some memory is released. */
   const inVain = new Set<string | undefined>();
   app.addHook('onRequest', async (request) => {
     if (inVain.has(request.routeOptions.url) && request.method === 'GET') throw tooManyHeld();

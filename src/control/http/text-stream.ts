@@ -1,27 +1,26 @@
 /**
- * Sends long answers in pieces, so that a listing of a million rows neither fills memory nor holds up other requests:
- * a piece is made when the client has taken the one before it, and only one piece of all answers is made in several
- * passes of the event loop. It does not know what it sends.
+ * Streams long answers in pieces, so that a listing of a million rows neither fills memory nor delays other requests: a piece
+ * is built after the client has read the previous one, and only one piece of all answers is built in several passes of the
+ * event loop. Content is not interpreted.
  */
 import type { ServerResponse } from 'node:http';
 import { attempt, soon } from '../guard.js';
 import { errorAnswer } from './http-refusal.js';
 import type { Limits } from './server-limits.js';
 
-/** Characters of a piece, about. */
+/** Approximate characters of a piece. */
 const PIECE = 64 * 1024;
-/** Milliseconds that the making of a piece may take, about. */
+/** Approximate time limit in milliseconds for building a piece. */
 const PIECE_MS = 2;
 /**
- * Passes of the event loop from one piece to the next. libuv takes in one new connection a pass: with a piece in each
- * pass, a client that comes behind 500 others with listings waited 1.6 s to be heard at all. An idle pass costs a few
- * microseconds.
+ * Passes of the event loop between two pieces. libuv accepts one connection per pass: with a piece in every pass, a client
+ * behind 500 others with listings waited 1.6 s for its connection. An idle pass costs a few microseconds.
  */
 const PASSES_A_TURN = 8;
-/** How many parts are made between two looks at the clock. */
+/** Number of parts built between two checks of the clock. */
 const PARTS_A_LOOK = 16;
 
-/** Gives out turns, one in every so many passes of the event loop, first come first served. */
+/** Hands out one turn in every few passes of the event loop, first come first served. */
 export class Turns {
   private readonly queue: (() => void)[] = [];
   private running = false;
@@ -49,7 +48,7 @@ export class Turns {
   }
 }
 
-/** A list as the parts of a JSON array. Undefined is no row and stays. */
+/** A list as the parts of a JSON array. Undefined (a yield point, not a row) is passed on. */
 export function* jsonArray(rows: Iterable<unknown>): Generator<string | undefined> {
   let before = '[';
   for (const row of rows) {
@@ -64,9 +63,10 @@ export function* jsonArray(rows: Iterable<unknown>): Generator<string | undefine
 }
 
 /**
- * Answers with the parts, one after another; undefined among them is leave for a pause. It ends early when the client
- * goes, takes nothing for `sendIdleMs` or has not taken all in `answerMs`; the connection is closed then, so that the
- * client sees that the answer is not whole. @throws what the parts throw, after the client was told
+ * Sends the parts one after another; undefined among them permits a pause. Ends early when the client disconnects, reads
+ * nothing for `sendIdleMs` or has not read everything within `answerMs`; the connection is then closed, so that the client
+ * notices the truncation.
+ * @throws errors of the parts, after the client was notified
  */
 export async function sendText(
   outgoing: ServerResponse,
@@ -99,9 +99,9 @@ export async function sendText(
   }
 }
 
-/** Bounds the time that a client has for taking an answer that was made at once. */
+/** Limits the time in which a client must read an answer that was built at once. */
 export function guardSending(outgoing: ServerResponse, { sendIdleMs, answerMs }: Limits): void {
-  // Node clears this again with the next request of the connection.
+  // Node clears this timeout with the next request of the connection.
   outgoing.socket?.setTimeout(sendIdleMs);
   endInTime(outgoing, answerMs);
 }
@@ -123,7 +123,7 @@ function nextPiece(iterator: Iterator<string | undefined>): { text: string; done
   }
 }
 
-/** Resolves when the client has taken what was written, or is gone. Its time runs here only, not while it waits for us. */
+/** Resolves when the client has read what was written, or has disconnected. The client's time limit runs only during this wait. */
 function drained(outgoing: ServerResponse, idleMs: number): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {

@@ -1,27 +1,27 @@
 /**
- * The log's account of changes: a line for each, with what asked for it and whether it was refused. A script of thousands of
- * commands gets a line for the first ones, and then one a second that counts the others.
+ * Log lines for changes, with the requester and the outcome. A script with thousands of commands gets lines for the first ones,
+ * then one line per second that counts the others.
  */
 import { every } from '../guard.js';
 import type { Logger } from './logger.js';
 
-/** Lines at once, and lines a second after that. */
+/** Burst of lines, and lines per second after it. */
 const BURST = 100;
 const RATE = 10;
 const ROUND_MS = 1000;
-/** Requesters and verbs that are counted apart; further ones are counted together. */
+/** Requesters and verbs counted separately; further ones are counted together. */
 const MOST_COUNTED = 32;
 
 export interface ChangeNote {
-  /** What asked for it: a signal, or the process at the other end of the control socket. */
+  /** The requester: a signal, or the peer process of the control socket. */
   by: string;
-  /** What it is about, such as "fdb add". */
+  /** The kind of command, such as "fdb add". */
   verb: string;
   /** The whole command. Called only when the line is written. */
   command(): string;
-  /** Further facts, such as how many entries were flushed. */
+  /** Further facts, such as the number of flushed entries. */
   facts?: object;
-  /** Why it was refused; absent: it is done. */
+  /** The reason of a refusal; absent: the change is done. */
   refused?: string;
 }
 
@@ -46,7 +46,7 @@ export class ChangeLog {
     else this.logger.info({ by, change: command(), reason: refused }, 'change refused');
   }
 
-  /** Writes what is left. */
+  /** Writes the pending summary. */
   stop(): void {
     clearInterval(this.timer);
     this.tell();

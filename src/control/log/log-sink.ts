@@ -1,19 +1,19 @@
 /**
- * Where the lines of the log go: a descriptor that may be a full disk, a closed pipe, or a pipe that no program reads.
- * Writing never throws and never waits: one write at a time is under way in the thread pool, lines wait in a bounded
- * queue, and what finds no room is dropped and counted.
+ * Output of log lines to a descriptor that may be a full disk, a closed pipe, or a pipe without a reader. Writing never throws
+ * and never blocks: one write at a time is in progress in the thread pool, lines wait in a bounded queue, and lines beyond it
+ * are dropped and counted.
  *
- * Owns the queue and the counts. It knows no format.
+ * Owns the queue and the counts. The format is defined elsewhere.
  */
 import { write } from 'node:fs';
 
-/** Characters that may wait. */
+/** Most characters in the queue. */
 const CAPACITY = 1024 * 1024;
-/** Characters of one write, about. */
+/** Approximate characters of one write. */
 const BATCH = 64 * 1024;
-/** Milliseconds until a descriptor that takes nothing for the moment (EAGAIN) is tried again. */
+/** Milliseconds until a write is retried after EAGAIN. */
 const BUSY_MS = 20;
-/** Milliseconds from a write that failed to the next one. */
+/** Milliseconds until the next write after a failed one. */
 const RETRY_MS = 1000;
 
 type Write = (
@@ -25,10 +25,10 @@ type Write = (
   done: (error: NodeJS.ErrnoException | null, written: number) => void,
 ) => void;
 
-/** Lines on their way. */
+/** Lines being written. */
 interface Batch {
   bytes: Buffer;
-  /** Bytes that are out. */
+  /** Bytes written so far. */
   done: number;
 }
 
@@ -38,7 +38,7 @@ export class LogSink {
   private batch: Batch | null = null;
   private isWriting = false;
   private timer: NodeJS.Timeout | undefined;
-  /** A line was cut off in its middle: what comes next begins a new one. */
+  /** A line was truncated: the next write begins a new line. */
   private isTorn = false;
   private losses = 0;
   private untold = 0;
@@ -47,7 +47,7 @@ export class LogSink {
   private readonly waiters = new Set<() => void>();
 
   /**
-   * @param recovered called when lines can be written again: how many were lost, and the last reason
+   * @param recovered called when writing works again, with the number of lost lines and the last reason
    * @param writeTo as `fs.write`, for tests
    */
   constructor(
@@ -56,7 +56,7 @@ export class LogSink {
     private readonly writeTo: Write = write,
   ) {}
 
-  /** Lines that could not be written, since the start. */
+  /** Lines lost since the start. */
   get lost(): number {
     return this.losses;
   }
@@ -72,7 +72,7 @@ export class LogSink {
     this.pump();
   }
 
-  /** Waits until everything is written or lost. @returns false when that takes longer than `ms` */
+  /** Waits until everything is written or lost. @returns false on timeout (`ms`) */
   flush(ms: number): Promise<boolean> {
     this.isEnding = true;
     clearTimeout(this.timer);
@@ -135,7 +135,7 @@ export class LogSink {
       this.later(BUSY_MS);
     } else {
       this.give(batch, error);
-      // At the end there is no later: each batch is tried once.
+      // On shutdown each batch is tried once.
       if (this.isEnding) this.pump();
       else this.later(RETRY_MS);
     }
@@ -151,10 +151,10 @@ export class LogSink {
     this.recovered(lost, this.reason);
   }
 
-  /** Gives a batch up: the lines of it that are not wholly out are lost. */
+  /** Discards a batch: lines not written completely are lost. */
   private give({ bytes, done }: Batch, error: NodeJS.ErrnoException): void {
     const left = bytes.subarray(done);
-    const begins = this.isTorn && done === 0 ? 1 : 0; // the line feed that ends a torn line is no line
+    const begins = this.isTorn && done === 0 ? 1 : 0; // the line feed that ends a truncated line is no line
     let lines = 0;
     for (let at = left.indexOf(10, begins); at !== -1; at = left.indexOf(10, at + 1)) lines++;
     this.lose(lines, error.code ?? error.message);

@@ -1,5 +1,5 @@
 /**
- * The switch's log: JSON lines, or readable ones on a terminal. Logging never throws and never waits (`log-sink.ts`).
+ * The switch's log: JSON lines, or text on a terminal. Logging never throws and never blocks (`log-sink.ts`).
  */
 import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
@@ -11,7 +11,7 @@ import { LogSink } from './log-sink.js';
 
 export type { Logger };
 
-/** From the most to the least important. */
+/** In order of decreasing importance. */
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const satisfies readonly LogLevel[];
 
 const STDOUT = 1;
@@ -19,9 +19,9 @@ const STDOUT = 1;
 /** A log and the state of its destination. */
 export interface Log {
   readonly logger: Logger;
-  /** Lines that could not be written. */
+  /** Lines lost so far. */
   lost(): number;
-  /** Waits until every line is written or lost, `ms` at most. @returns false when a write still hangs */
+  /** Waits until every line is written or lost, at most `ms`. @returns false when a write still blocks */
   flush(ms: number): Promise<boolean>;
 }
 
@@ -50,7 +50,7 @@ export function createLog(name: string, level: string, fd = STDOUT): Log {
   return { logger, lost: () => sink.lost, flush: (ms) => sink.flush(ms) };
 }
 
-/** For a terminal: names come from guests too, so no text of a line reaches the terminal as an order (`printable`). */
+/** For a terminal. Names come from guests too, so control characters are escaped (`printable`). */
 export function readable(): (line: string) => string {
   const pretty = prettyFactory({ colorize: isColorSupported, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' });
   return (line) =>

@@ -1,6 +1,6 @@
 /**
- * The ports that a configuration asks for, in one list: those of bridges, those of none, and the host ports that come with
- * a bridge or a vxlan port. Pure; what is to be done about them is in `reconcile.ts`.
+ * The ports of a configuration in one list: ports of bridges, ports without a bridge, and the host ports of bridges and vxlan
+ * ports. Pure; `reconcile/` makes the switch match.
  */
 import { defaultsOf } from '../../config/options/option.js';
 import { portOptions } from '../../config/options/port.js';
@@ -8,15 +8,15 @@ import type { BridgeConfig, PortConfig, SwitchConfig, TapConfig, VxlanConfig } f
 import { hostPortName, type PortRole } from './model.js';
 
 export interface DesiredPort {
-  /** As links show it. */
+  /** Name shown by `link`. */
   name: string;
-  /** Null: it belongs to none. */
+  /** Null: no bridge. */
   bridge: BridgeConfig | null;
   role: PortRole;
   config: PortConfig;
 }
 
-/** Every port of a configuration; a host port stands before the port that it belongs to, which has to know its MAC. */
+/** All ports of a configuration; a host port precedes its vxlan port, which needs its MAC. */
 export function desiredPorts(config: SwitchConfig): DesiredPort[] {
   return [
     ...config.bridges.flatMap((bridge) => [
@@ -27,7 +27,7 @@ export function desiredPorts(config: SwitchConfig): DesiredPort[] {
   ];
 }
 
-/** The configuration of a port with VTEPs and VNIs. */
+/** The configuration of a tunnel port. */
 export function isTunnelConfig(port: PortConfig): port is VxlanConfig {
   return port.type === 'vxlan';
 }
@@ -37,7 +37,7 @@ function withHost(bridge: BridgeConfig | null, port: PortConfig): DesiredPort[] 
   return isTunnelConfig(port) && port.host_port ? [desiredHost(bridge, port, 'vxlan'), own] : [own];
 }
 
-/** The host's own port: a TAP like a guest's, in the switch's namespace, named as its link is. */
+/** A host port: a TAP in the switch's namespace, with the name of its link. */
 function desiredHost(
   bridge: BridgeConfig | null,
   link: BridgeConfig | VxlanConfig,
@@ -61,7 +61,7 @@ function desiredHost(
   return { name: config.name, bridge, role, config };
 }
 
-/** A bridge's host port has the bridge's `vlans`; that of a vxlan port with a single VNI those of its port. */
+/** Memberships of a host port: of a bridge, the bridge's `vlans`; of a single-VNI vxlan port, those of the port. */
 function hostVlans(bridge: BridgeConfig | null, link: BridgeConfig | VxlanConfig): TapConfig['vlans'] {
   if (!('type' in link)) return link.vlans;
   if (!link.vlan_tunnel && link.vlans.length > 0) return link.vlans;
@@ -69,7 +69,7 @@ function hostVlans(bridge: BridgeConfig | null, link: BridgeConfig | VxlanConfig
   return pvid === 0 ? [] : [{ vid: pvid, pvid: true, untagged: true, remotes: [] }];
 }
 
-/** Every VNI of a port, with the VLAN that stands for it; null: all that the port carries. */
+/** Every VNI of a port with its VLAN; null: all VLANs of the port. */
 export function vnisOf(config: VxlanConfig): { vni: number; vid: number | null }[] {
   if (!config.vlan_tunnel) return config.id === undefined ? [] : [{ vni: config.id, vid: null }];
   return config.vlans.flatMap(({ vid, vni }) => (vni === undefined ? [] : [{ vni, vid }]));

@@ -1,4 +1,4 @@
-/** A device or a number could not be had; the message names the port and says what to do. */
+/** A device cannot be opened or a table is full; the message names the port and the remedy. */
 export class DeviceError extends Error {
   readonly code = 'DEVICE_UNAVAILABLE';
 }

@@ -1,8 +1,8 @@
 /**
- * The FDB entries that were configured or put in by hand: what control wants to be there, beside what is learned. Rows of
- * the flood lists and multicast MACs with remotes of their own are among them.
+ * FDB entries that were configured or added by command, as opposed to learned ones. Includes rows of flood lists and multicast
+ * MACs with remotes of their own.
  *
- * It knows names and addresses only; `reconcile.ts` turns it into the engines' numbers.
+ * Names and addresses only; `reconcile/port-entries.ts` translates them into engine indexes.
  */
 import type { ConfiguredEntry } from '../../config/entries/expand.js';
 import { type EntryKey, keyOf } from '../../config/entries/list.js';
@@ -11,7 +11,7 @@ import { ZERO_MAC } from '../../values/address.js';
 export { keyOf } from '../../config/entries/list.js';
 export { isForMany } from '../../config/entries/rules.js';
 
-/** One entry, or one destination of a zero or multicast MAC. */
+/** One entry, or one destination of an all-zeros or multicast MAC. */
 export type Entry = ConfiguredEntry;
 
 /** The entries of a switch, by port and key. */
@@ -22,18 +22,18 @@ export class EntryTable {
     return this.byPort.get(key.port)?.get(keyOf(key));
   }
 
-  /** Puts an entry in, in place of one with the same key. */
+  /** Adds an entry, replacing one with the same key. */
   set(entry: Entry): void {
     const rows = this.byPort.get(entry.port) ?? new Map<string, Entry>();
     this.byPort.set(entry.port, rows.set(keyOf(entry), entry));
   }
 
-  /** @returns false when it was not there */
+  /** @returns false when it does not exist */
   delete(key: EntryKey): boolean {
     return this.byPort.get(key.port)?.delete(keyOf(key)) ?? false;
   }
 
-  /** Entries of a port, in the order in which they came. */
+  /** Entries of a port in the order of insertion. */
   ofPort(port: string): Iterable<Entry> {
     return this.byPort.get(port)?.values() ?? [];
   }
@@ -53,7 +53,7 @@ export class EntryTable {
   }
 }
 
-/** What makes two entries of a switch the same one. */
+/** The key of an entry in a switch. */
 export function fullKey(entry: Entry): string {
   return `${entry.port} ${keyOf(entry)}`;
 }

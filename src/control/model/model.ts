@@ -1,80 +1,80 @@
 /**
- * The switch as the control thread knows it: names, options, and the numbers that the engines know them by.
- * Plain data; `reconcile.ts` changes it with the configuration, `views.ts` shows it. It touches no device.
+ * The control thread's model of the switch: names, options and engine indexes. Plain data; `reconcile/` changes it with the
+ * configuration, `views/` displays it. Opens no device.
  */
 import type { BridgeConfig, NicAddress, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../../config/types.js';
 import { ABSENT_HOST_PORT } from '../../dataplane/state/destination.js';
 import type { EntryTable } from './entries.js';
 
-/** A TAP of a port, as opened; it is followed wherever its NIC goes. */
+/** An open TAP of a port; it is followed wherever its NIC goes. */
 export interface OpenTap {
-  /** Its queues: one for each engine. */
+  /** One queue for each engine. */
   fds: number[];
-  /** Bytes of its virtio-net header; 0: none. */
+  /** Size of its virtio-net header in bytes; 0: none. */
   vnetHeaderSize: number;
-  /** As it was opened. */
+  /** Settings at opening. */
   ifname: string;
-  /** As it was seen last. */
+  /** State at the last check. */
   mac: string;
   mtu: number;
-  /** The NIC as it is now; null: its device has gone. */
+  /** The NIC's present state; null: the device is gone. */
   state(): NicState | null;
-  /** Whether the NIC has this name now, in this namespace (absent: the switch's own). */
+  /** Whether the NIC has this name in this namespace (absent: the switch's own). */
   isAt(ifname: string, netns: string | undefined): boolean;
   /** Whether the NIC was moved to another namespace. */
   readonly hasMoved: boolean;
-  /** Sets the NIC's MTU, in bytes. @throws when the device has gone, as the next three */
+  /** Sets the NIC's MTU in bytes. @throws when the device is gone, as the next three */
   setMtu(mtu: number): void;
   setMac(mac: string): void;
   addAddresses(addresses: readonly NicAddress[]): void;
   removeAddresses(addresses: readonly NicAddress[]): void;
-  /** Without effect on a TAP that was there before and that overtap has not made: it stays. */
+  /** No effect on a TAP that existed before and was not created by overtap: it persists. */
   setPersist(persist: boolean): void;
   close(): void;
-  /** Closes it, and leaves things as they were before it was opened. */
+  /** Closes it, and restores the state before opening. */
   discard(): void;
 }
 
-/** A NIC as the kernel shows it. */
+/** State of a NIC as reported by the kernel. */
 export interface NicState {
   ifname: string;
-  /** Number of the namespace that it is in. */
+  /** Inode number of its namespace. */
   netns: number;
   up: boolean;
   mtu: number;
   mac: string;
 }
 
-/** Sockets of a vxlan port, as opened. */
+/** The open sockets of a vxlan port. */
 export interface OpenUnderlay {
-  /** Number of the receiving socket; ports of one local address and dstport share it. */
+  /** Index of the receiving socket; shared by ports with the same local address and dstport. */
   socket: number;
-  /** Number of the socket that takes in the port's multicast group; null: it has none. */
+  /** Index of the socket that receives the port's multicast group; null: none. */
   group: number | null;
   pools: SenderPools;
 }
 
-/** Numbers of the sending sockets of a vxlan port. */
+/** Indexes of the sending sockets of a vxlan port. */
 export interface SenderPools {
   senders: number[];
-  /** With `df: inherit`, those of frames that must not be fragmented; else none. */
+  /** With `df: inherit`, the sockets for frames that must not be fragmented; else empty. */
   dfSenders: number[];
 }
 
 export interface PortBase {
-  /** The engines' number of it. */
+  /** Engine index. */
   index: number;
   name: string;
-  /** Null: it belongs to none. */
+  /** Null: no bridge. */
   bridge: BridgeModel | null;
-  /** Its memberships in force, by VID; `counter` numbers the accounts, 0: none are kept. */
+  /** Memberships in force by VID; `counter` is the index of the counters, 0: none. */
   vlans: Map<number, { untagged: boolean; suppresses: boolean; counter: number }>;
   pvid: number;
-  /** Why it carries nothing, as far as its devices and routes are concerned; null: nothing keeps it from it. */
+  /** Why it carries no frames, as far as devices and routes are concerned; null: no fault. */
   fault: string | null;
 }
 
-/** A port that frames go to and come from. What is behind it is for its kind to know (`ports/`). */
+/** A port of the data path. Kind-specific state is defined by its kind (`ports/`). */
 export interface LocalPort extends PortBase {
   kind: LocalConfig['type'];
   config: LocalConfig;
@@ -86,11 +86,11 @@ export interface TapPort extends LocalPort {
   kind: 'tap';
   config: TapConfig;
   tap: OpenTap;
-  /** 'bridge' and 'vxlan': the host's own port of a bridge or of a vxlan port. */
+  /** 'bridge' and 'vxlan': the host port of a bridge or of a vxlan port. */
   role: PortRole;
-  /** FDB segments that hold the host port's own MAC. */
+  /** FIDs whose FDB entries hold the host port's own MAC. */
   ownSegments: number[];
-  /** The MAC that is in them. */
+  /** The MAC of these entries. */
   ownMac: string;
 }
 
@@ -104,11 +104,11 @@ export interface VxlanPort extends PortBase {
   /** The port's own TAP, with `host_port`. */
   host: TapPort | null;
   vnis: VniModel[];
-  /** By address: those that peers, flood lists, entries and groups by hand name. */
+  /** By address: VTEPs named by peers, flood lists, entries and configured groups. */
   vteps: Map<string, Vtep>;
-  /** By remote: the VNI that frames to it are sent with, where an entry says one of its own. */
+  /** By remote: the VNI of frames to it, where an entry gives one of its own. */
   sentVnis: Map<number, SentVni>;
-  /** Numbers of the lists of multicast MACs with remotes of their own, by `mac vlan`. */
+  /** Indexes of the remote lists of pinned multicast MACs, by `mac vlan`. */
   pins: Map<string, number>;
 }
 
@@ -119,48 +119,48 @@ export function isTunnel(port: Holder | undefined): port is VxlanPort {
   return port?.kind === 'vxlan';
 }
 
-/** The host's own port of a bridge or of a vxlan port. */
+/** The host port of a bridge or of a vxlan port. */
 export function isHostPort(port: Holder | undefined): port is TapPort {
   return port !== undefined && 'role' in port && port.role !== 'guest';
 }
 
-/** The host port of a bridge: its entries are those of the bridge itself, and stay with that. */
+/** The host port of a bridge: its entries belong to the bridge and remain with it. */
 export function isHostOfBridge(port: Port): boolean {
   return isHostPort(port) && port.role === 'bridge';
 }
 
-/** A bridge itself that has no host port: what is the host's own there leads to nobody. */
+/** A bridge without a host port: its own MACs lead to no port. */
 export interface BridgeSelf {
   kind: 'bridge';
-  /** ABSENT_HOST_PORT: the engines know no such port. */
+  /** ABSENT_HOST_PORT: an index unknown to the engines. */
   index: number;
   name: string;
   bridge: BridgeModel;
   vlans: ReadonlyMap<number, unknown>;
 }
 
-/** What an FDB entry may be put on. A host port has the entries of its bridge. */
+/** Owner of an FDB entry. A host port has the entries of its bridge. */
 export type Holder = Port | BridgeSelf;
 
-/** A VTEP of a vxlan port, and the numbers of its remotes. */
+/** A VTEP of a vxlan port, and the indexes of its remotes. */
 export interface Vtep {
   address: string;
-  /** The remote that what comes from there is from, and that what was learned goes to. */
+  /** The remote used for received datagrams and for learned entries. */
   home: number;
-  /** Where frames to `home` go; 0: the engines do not know it yet. */
+  /** UDP port of `home`; 0: not sent to the engines yet. */
   udpPort: number;
-  /** The remotes of entries with another UDP port or a VNI of their own, by what they say. */
+  /** The remotes of entries with another UDP port or a VNI of their own, by these values. */
   others: Map<string, OtherRemote>;
-  /** What entries say of it, and how many rows of flood lists and other entries do. */
+  /** What entries demand of the VTEP, and the number of flood-list rows and other entries for each. */
   said: Map<string, { udpPort: number; vni: number | undefined; flood: number; others: number }>;
-  /** How many peers, rows of flood lists, entries and groups need it. */
+  /** Number of peers, flood-list rows, entries and groups that use it. */
   users: number;
 }
 
 export interface OtherRemote {
   remote: number;
   udpPort: number;
-  /** The VNI that frames to it are sent with, whatever VNI they are of. */
+  /** The VNI of frames to it, whatever VNI they belong to. */
   sent?: SentVni;
 }
 
@@ -171,42 +171,42 @@ export interface SentVni {
   counter: number;
 }
 
-/** A VNI of a vxlan port; `vid` is null where it stands for all that the port carries. */
+/** A VNI of a vxlan port; `vid` is null where it carries all VLANs of the port. */
 export interface VniModel {
   vni: number;
   vid: number | null;
-  /** Number of its VXLAN header in the engines' arenas. */
+  /** Index of its VXLAN header in the engines' arenas. */
   header: number;
-  /** Number of its counters. */
+  /** Index of its counters. */
   counter: number;
 }
 
 export interface BridgeModel {
-  /** From 1 on: 0 is "no bridge". */
+  /** Counts from 1: 0 is "no bridge". */
   index: number;
   name: string;
   config: BridgeConfig;
-  /** Host ports among them. */
+  /** Includes host ports. */
   ports: Port[];
   mtu: number;
 }
 
 export interface SwitchModel {
   config: SwitchConfig;
-  /** By name, in the order of their making. */
+  /** By name, in order of creation. */
   bridges: Map<string, BridgeModel>;
-  /** By link name, host ports under their shown names; in the order of their making. */
+  /** By link name, host ports under their shown names; in order of creation. */
   ports: Map<string, Port>;
-  /** By the engines' number. */
+  /** By engine index. */
   portAt: (Port | undefined)[];
   bridgeAt: (BridgeModel | undefined)[];
-  /** FDB entries that were configured or put in by hand, flood lists among them. */
+  /** FDB entries that were configured or added by command, including flood lists. */
   entries: EntryTable;
-  /** Numbers of ports without their device: it has gone, or is not there yet. `fault` says why, and they wait for it. */
+  /** Indexes of ports whose device is missing; `fault` gives the reason. */
   lost: Set<number>;
 }
 
-/** What the entries under a link's name are on. */
+/** The owner of the entries under a link name. */
 export function holderOf({ ports, bridges }: Pick<SwitchModel, 'ports' | 'bridges'>, name: string): Holder | undefined {
   const port = ports.get(name);
   if (port !== undefined) return port;
@@ -214,7 +214,7 @@ export function holderOf({ ports, bridges }: Pick<SwitchModel, 'ports' | 'bridge
   return bridge && { kind: 'bridge', index: ABSENT_HOST_PORT, name, bridge, vlans: new Map() };
 }
 
-/** Link name of a vxlan port's own TAP. */
+/** Link name of the host port of a vxlan port. */
 export function hostPortName(vxlan: string): string {
   return `${vxlan}@host`;
 }

@@ -1,5 +1,5 @@
 /**
- * From the engines' numbers and flags to the words that listings and events use.
+ * Translates engine indexes and flags to the words of listings and events.
  */
 
 import type { FdbState } from '../../api/api.js';
@@ -14,7 +14,7 @@ export interface Mac {
   low: number;
 }
 
-/** A MAC that has been checked already. */
+/** A MAC that was validated before. */
 export function macOf(text: string): Mac {
   const mac = parseMac(text);
   if (mac === null) throw new TypeError(`not a MAC: ${text}`);
@@ -25,7 +25,7 @@ export function remoteAddress(remotes: RemoteTable, remote: number): string {
   return formatAddress(...remotes.address(remote));
 }
 
-/** The VNI that a VLAN of the port is carried as. */
+/** The VNI that carries a VLAN of the port. */
 export function vniOf(port: VxlanPort, vid: number): number | undefined {
   return port.vnis.find((mapped) => mapped.vid === null || mapped.vid === vid)?.vni;
 }
@@ -35,7 +35,7 @@ export function stateOf(flags: number): FdbState {
   return (flags & (FLAG_STATIC | FLAG_PINNED)) !== 0 ? 'static' : 'dynamic';
 }
 
-/** iproute2's words for the flags that are no state. */
+/** iproute2's words for flags other than the state. */
 export function flagWords(flags: number): string[] {
   const words: string[] = [];
   if ((flags & FLAG_STICKY) !== 0) words.push('sticky');

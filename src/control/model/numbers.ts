@@ -1,17 +1,17 @@
 /**
- * Numbers that the control thread hands out and takes back: ports, bridges, remotes, headers, accounts. The engines'
- * tables are indexed by them, so the least free one is given, and a bound holds them.
+ * Allocates engine indexes: ports, bridges, remotes, headers, counters. Engine tables are indexed by them, so the lowest free
+ * one is used, within a limit.
  */
 import { DeviceError } from './device-error.js';
 
 export class Numbers {
-  /** Those given back, the least last. */
+  /** Released indexes, the lowest last. */
   private readonly free: number[] = [];
   private next: number;
 
   /**
-   * @param what they number, in the plural, for the message when there is none left
-   * @param first, end the first number, and the one behind the last
+   * @param what plural noun for the error message when none is left
+   * @param first, end the first index, and the one after the last
    */
   constructor(
     private readonly what: string,
@@ -27,20 +27,20 @@ export class Numbers {
     return this.tryTake() as number;
   }
 
-  /** @throws DeviceError when fewer than so many are left */
+  /** @throws DeviceError when fewer are left */
   need(count: number): void {
     if (this.free.length + this.end - this.next >= count) return;
     throw new DeviceError(`a switch has at most ${this.end - this.first} ${this.what}; remove some first`);
   }
 
-  /** A number, or null when all are in use. */
+  /** An index, or null when all are in use. */
   tryTake(): number | null {
     const freed = this.free.pop();
     if (freed !== undefined) return freed;
     return this.next < this.end ? this.next++ : null;
   }
 
-  /** Takes a number back, once nothing in the engines refers to it any more. */
+  /** Releases an index, once no engine refers to it. */
   give(number: number): void {
     let at = this.free.length;
     while (at > 0 && this.free[at - 1] < number) at--;

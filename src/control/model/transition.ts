@@ -1,6 +1,6 @@
 /**
- * What one change of the switch comes to: operations for the engines, FDB entries to flush, and what is left to do when
- * they are done. It is gathered by `reconcile.ts` and `port-entries.ts`, and carried out by `live-control.ts`.
+ * The effects of one change: operations for the engines, FDB entries to flush, and cleanup after completion. Filled by
+ * `reconcile/`, carried out by `requests/live-control.ts`.
  */
 
 import type { Operation } from '../../dataplane/operations/operations.js';
@@ -8,44 +8,44 @@ import { destinationOf } from '../../dataplane/state/destination.js';
 import { LAST_FID } from '../../dataplane/state/fid.js';
 import type { FdbMatch } from '../../fdb/table.js';
 
-/** Rows that are flushed in one go: about a millisecond. */
+/** Rows flushed in one operation: about a millisecond. */
 const FLUSH_ROWS = 131_072;
 
 export class Transition {
-  /** Ports, bridges, memberships: what there is. */
+  /** Ports, bridges, memberships. */
   readonly structure: Operation[] = [];
-  /** Entries that go with what has been taken away. */
+  /** Flushes of entries whose port, VLAN or VNI is removed. */
   readonly flushes: FdbMatch[] = [];
-  /** Entries and flood lists, once the old ones have gone. */
+  /** Entries and flood lists, after the flushes. */
   readonly entries: Operation[] = [];
-  /** Remotes that go: from `structure` on nobody comes upon them any more. */
+  /** Deleted remotes: after `structure` they are no longer found by source address. */
   readonly departures: Departure[] = [];
-  /** Sockets of ports that end in this change, and that another port has too: the engines keep them. */
+  /** Sockets of deleted ports that another port still uses: the engines keep them. */
   readonly keptSockets = new Set<number>();
-  /** Ports that take no unknown VTEP any more: those that they have met go too. */
+  /** Ports that no longer accept unknown VTEPs: their learned VTEPs are removed too. */
   readonly retiring: number[] = [];
-  /** Closes devices and takes numbers back, once no engine has them any more. */
+  /** Closes devices and releases indexes, after all engines have dropped them. */
   readonly afterwards: (() => void)[] = [];
 
-  /** Nothing to tell the engines. */
+  /** Nothing to send to the engines. */
   get isEmpty(): boolean {
     return this.structure.length + this.flushes.length + this.entries.length === 0;
   }
 
-  /** Whether VTEPs come or go. */
+  /** Whether VTEPs are added or removed. */
   get changesRemotes(): boolean {
     return this.entries.some(({ op }) => op === 'remote') || this.departures.length > 0;
   }
 
-  /** A remote goes. */
+  /** Adds a remote to delete. */
   letGo(port: number, remote: number): void {
     this.structure.push({ op: 'remote-del', remote });
     this.departures.push({ port, remote });
   }
 
   /**
-   * The lists to be carried out one after the other. One list, which no frame sees half done, unless the table is so
-   * large that flushing it at once would hold up frames.
+   * The lists to carry out one after another. Normally a single list, so that no frame sees an intermediate state; more where
+   * flushing a very large table at once would delay frames.
    * @param slots rows of the FDB
    */
   lists(slots: number): Operation[][] {
@@ -53,18 +53,18 @@ export class Transition {
   }
 }
 
-/** A remote that goes, and the port that it is behind. */
+/** A remote to delete, and its port. */
 export interface Departure {
   port: number;
   remote: number;
-  /** The number that its VTEP has from now on. */
+  /** The new remote of its VTEP. */
   heir?: number;
 }
 
 /**
- * What is left to do about remotes once nobody comes upon them any more. Two lists at least: when the last one is begun, every
- * engine has forgotten all that led there.
- * @param operations end what leads there beside the FDB
+ * Cleanup after remotes were removed from source lookup. At least two lists: when the last one begins, every engine has dropped
+ * all references to them.
+ * @param operations remove references other than FDB entries
  */
 export function partings(gone: readonly Departure[], operations: readonly Operation[], slots: number): Operation[][] {
   const destinations = new Set(gone.map(({ port, remote }) => destinationOf(port, remote)));
@@ -83,7 +83,7 @@ function cut(
   return [[...before], ...pieces.map((piece) => [piece]), [...after]].filter((list) => list.length > 0);
 }
 
-/** A flush of the whole table, in pieces of bounded length. */
+/** A flush of the whole table, in pieces of bounded size. */
 function flush(match: FdbMatch, slots: number): Operation[] {
   const rowCount = Math.min(slots, FLUSH_ROWS);
   return Array.from({ length: Math.ceil(slots / rowCount) }, (_, piece) => ({
