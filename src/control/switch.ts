@@ -1,5 +1,5 @@
 /**
- * One running switch: devices, engines, model and what changes them, from a configuration until it is stopped.
+ * One running switch: creates and connects devices, engines and model, and stops them.
  */
 import { randomInt } from 'node:crypto';
 import type { InfoAnswer, MacMoves, SwitchEvent, UnknownVtep } from '../api/api.js';
@@ -30,28 +30,28 @@ import { PortWatch } from './watch/port-watch.js';
 import { StrangerWatch } from './watch/stranger-watch.js';
 import { VtepWatch } from './watch/vtep-watch.js';
 
-/** Lines of the log about MACs that move too often: so many at once, then one in so many milliseconds. */
+/** Rate limit of log lines about MACs that move too often: burst, and interval in milliseconds. */
 const MAC_LINES = 4;
 const MAC_LINE_MS = 15_000;
 
 export interface SwitchEvents {
-  /** A port does not work any more, and why; null: it does again. */
+  /** A port fails, with the reason; null: it works again. */
   portFault(name: string, fault: string | null): void;
-  /** The NIC of a port was renamed, or moved to another namespace: where it is now. `heldBack`: not told since. */
+  /** The NIC of a port was renamed or moved to another namespace. `heldBack`: suppressed reports before this one. */
   nicMoved(name: string, nic: string, heldBack: number): void;
-  /** The MAC of a host port's NIC is another one now. */
+  /** The MAC of a host port's NIC has changed. */
   macChanged(name: string, before: string, mac: string): void;
-  /** An offload that the configuration allows is not there; `reason` says what was found. `asked`: it is asked for by name. */
+  /** A configured offload is unavailable; `reason` gives the finding. `asked`: it was requested explicitly. */
   offloadMissing(offload: string, reason: string, asked: boolean): void;
-  /** An offload is there, and not used as long as something speaks against it. */
+  /** An offload is available but unused while something speaks against it. */
   offloadHeldBack(offload: string, reason: string): void;
-  /** An offload failed at run time and is not used any more. */
+  /** An offload failed at run time and was disabled. */
   offloadLost(offload: string): void;
-  /** The route to a remote leads into a bridge of the switch, which drops what comes by it (own_tunnel). */
+  /** The route to a remote leads into a bridge of the switch, which drops its datagrams (own_tunnel). */
   ownTunnel(notice: OwnTunnelNotice): void;
-  /** Datagrams are dropped since their sender is no remote. @param heldBack others that were not told of since the last time */
+  /** Datagrams are dropped because their sender is no remote. @param heldBack suppressed reports since the last one */
   unknownVtep(vtep: UnknownVtep, heldBack: number): void;
-  /** A MAC moves too often between ports. @param heldBack as before */
+  /** A MAC moves too often between ports. @param heldBack as above */
   macMoves(moves: Omit<MacMoves, 'last'>, heldBack: number): void;
   failed(error: Error): void;
 }
@@ -74,13 +74,14 @@ export class Switch {
   private constructor(
     private readonly parts: Parts,
     readonly controls: LiveControl,
-    /** What is used, of what the configuration allows. */
+    /** Offloads in use, out of the configured ones. */
     readonly offloads: OffloadConfig,
   ) {}
 
   /**
-   * Opens every device and starts forwarding; on failure nothing stays open.
-   * @param document the configuration as it was given; @param config what it means
+   * Opens all devices and starts forwarding; on failure nothing remains open.
+   * @param document the configuration as given
+   * @param config its resolved form
    * @throws DeviceError
    */
   static async start(document: Document, config: SwitchConfig, events: SwitchEvents): Promise<Switch> {
@@ -138,7 +139,7 @@ export class Switch {
     return this.parts.reconciler.model;
   }
 
-  /** What the control socket shows. @param info who answers */
+  /** The listings for the control socket. @param info identity of the switch */
   views(info: InfoAnswer): Views {
     const { engines, multicast, neigh } = this.parts;
     const { counters, remotes, fdb } = engines;
@@ -156,7 +157,7 @@ export class Switch {
     };
   }
 
-  /** Ends forwarding and closes every device; a TAP that is not persistent goes with it. */
+  /** Stops forwarding and closes all devices; TAPs that are not persistent are deleted. */
   async stop(): Promise<void> {
     rest(this.parts);
     await this.parts.engines.stop();
@@ -164,12 +165,12 @@ export class Switch {
   }
 }
 
-/** Ends the clocks. */
+/** Stops the timers. */
 function rest({ feed, multicast, ports, mtus, vteps, strangers }: Parts): void {
   for (const clock of [feed, multicast, ports, mtus, vteps, strangers]) clock.stop();
 }
 
-/** Puts together what changes and shows a switch. */
+/** Connects the parts that change and show a switch. */
 function assemble(
   document: Document,
   core: Pick<Parts, 'reconciler' | 'engines' | 'devices'>,
@@ -270,7 +271,7 @@ function withEntries(operations: Transition['entries']): Transition {
   return change;
 }
 
-/** The numbers of a VTEP on a port: its own, those of entries that send otherwise, and one that the engines gave it. */
+/** Remotes of a VTEP on a port: its home, those of entries with other send values, and a learned one. */
 function numbersOf(engines: Engines, model: SwitchModel, index: number, address: string): number[] {
   const port = model.portAt[index];
   const parsed = parseAddress(address);
@@ -284,7 +285,7 @@ function numbersOf(engines: Engines, model: SwitchModel, index: number, address:
 
 const LACKING = 'the kernel lacks it';
 
-/** What the configuration allows and the kernel has. */
+/** Offloads both configured and supported by the kernel. */
 function usable(wanted: OffloadConfig, events: SwitchEvents): OffloadConfig {
   const found = selfTest();
   const has = (
@@ -304,7 +305,7 @@ function usable(wanted: OffloadConfig, events: SwitchEvents): OffloadConfig {
   };
 }
 
-/** It is not missed where nobody asked for it: most kernels are without it yet. */
+/** Not reported unless requested explicitly: most kernels do not support it yet. */
 function usableTunnelGso(wanted: boolean | 'auto', found: SelfTest, events: SwitchEvents): boolean | 'auto' {
   if (wanted === false) return false;
   const reason = found.reasons.tunnelGso;

@@ -1,5 +1,5 @@
 /**
- * What a change of FDB entries comes to, as commands. Pure.
+ * Differences of FDB entries as commands. Pure.
  */
 import type { VlansRequest } from '../../api/api.js';
 import { entriesOf } from '../../config/entries/list.js';
@@ -12,9 +12,10 @@ import { membershipsByLink } from './commands-vlans.js';
 import { deltaOfEdit, namedBy, placed } from './delta.js';
 
 /**
- * What is there when links and VLANs have been changed: entries of ports that stay, without those of VLANs that have gone,
- * and those that new ports and VLANs bring along.
- * @param remade ports that were made anew; @param changes of VLANs
+ * The entries after links and VLANs were changed: those of remaining ports, without those of removed VLANs, and those of new
+ * ports and VLANs.
+ * @param remade ports that were recreated
+ * @param changes VLAN changes
  */
 export function entriesBetween(
   before: SwitchConfig,
@@ -38,7 +39,7 @@ export function entriesBetween(
   const taken = new Set(brought.remove.map(fullKey));
   const left = leftVlans(before, middle, changes);
   const carried = carriedVnis(middle);
-  // A bridge's own entries stay when its host port goes, whose VLANs these were.
+  // A bridge's own entries remain when its host port is deleted, though the VLANs were the host port's.
   const alone = new Set(middle.bridges.flatMap(({ name, host_port }) => (host_port ? [] : [name])));
   const had = new Set(before.bridges.flatMap(({ name, host_port }) => (host_port ? [name] : [])));
   const isLeft = ({ port, vlan, vni, state }: Entry): boolean =>
@@ -50,7 +51,7 @@ export function entriesBetween(
     ...entriesOf(middle).filter(({ port }) => !stays(port) && is.has(port)),
     ...brought.add.filter(({ port }) => stays(port)),
   ];
-  // A unicast MAC is in one place of a VLAN: what comes takes it over.
+  // A unicast MAC has one location in a VLAN: the new entry replaces the old one.
   const homes = new Map(
     middle.bridges.flatMap(({ name, ports }) => [name, ...ports.map((port) => port.name)].map((link) => [link, name])),
   );
@@ -65,7 +66,7 @@ function carriedVnis(config: SwitchConfig): Set<string> {
   return new Set(vxlans.flatMap((port) => vnisOf(port).map(({ vni }) => `${port.name} ${vni}`)));
 }
 
-/** VLANs that a port has left, for a moment only too, as `port vid`. */
+/** VLANs that a port has left, even temporarily, as `port vid`. */
 function leftVlans(before: SwitchConfig, middle: SwitchConfig, changes: readonly VlansRequest[]): Set<string> {
   const has = membershipsByLink(middle);
   const left = new Set<string>();
@@ -82,7 +83,7 @@ function placeText(bridge: string, port: PortConfig): string {
   return `${bridge} ${identityOf({ role: 'guest', config: port })}`;
 }
 
-/** What leads from these entries to those of a configuration. Entries of a control program are its own business. */
+/** Commands that lead from these entries to those of a configuration. Entries of a control program are not touched. */
 export function entryCommands(before: readonly Entry[], config: SwitchConfig): string[] {
   const after = placed(config);
   const had = new Map(before.map((entry) => [fullKey(entry), entry]));
@@ -94,7 +95,7 @@ export function entryCommands(before: readonly Entry[], config: SwitchConfig): s
     JSON.stringify(facts(had.get(fullKey(entry)))) !== JSON.stringify(facts(entry));
   const place = (entry: Entry): string[] => placeWords(entry, tunnels.has(entry.port));
   const come = after.filter(isNew);
-  // A destination that is appended once more stays as it was: what it is like changes only when it has gone.
+  // Appending an existing destination does not change its attributes; it must be deleted first.
   const other = come.filter((entry) => isForMany(entry.mac) && had.has(fullKey(entry)));
   return [
     ...[...before.filter(isGone), ...other].map((entry) => commandText(['fdb', 'del', ...place(entry)])),
@@ -113,7 +114,7 @@ function facts(entry: Entry | undefined): unknown {
   return entry && [entry.dst, entry.udpPort, entry.sentVni, entry.state, entry.sticky, entry.extern_learn];
 }
 
-/** A port that maps VLANs is asked by VNI, every other by VLAN. */
+/** On a port that maps VLANs the VNI selects, on every other port the VLAN. */
 function placeWords({ mac, port, vlan, vni, dst, udpPort, sentVni }: Entry, isTunnelled: boolean): string[] {
   return [
     mac,

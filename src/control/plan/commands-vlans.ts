@@ -1,5 +1,5 @@
 /**
- * What a change of VLAN memberships and mappings comes to, as requests and as commands. Pure.
+ * Differences of VLAN memberships and mappings as requests and as commands. Pure.
  */
 import type { VlanRequest, VlanSetRequest, VlansRequest } from '../../api/api.js';
 import type { Document } from '../../config/edit/tree.js';
@@ -19,7 +19,7 @@ export function editVlans(document: Document, request: VlansRequest): Document {
   }
 }
 
-/** In an order in which each can be carried out: on every link what goes, goes before anything comes. */
+/** In a valid order: on each link deletions precede additions. */
 export function vlanChanges(before: SwitchConfig, after: SwitchConfig): VlansRequest[] {
   const had = membershipsByLink(before);
   const byVlan = portsThatSuppressByVlan(after);
@@ -31,7 +31,7 @@ export function vlanChanges(before: SwitchConfig, after: SwitchConfig): VlansReq
     for (const run of runsOf(lost)) gone.push({ op: 'del', dev, ...range(run) });
     const isSame = (vlan: VlanMembership): boolean => old.some((one) => textOf(one) === textOf(vlan));
     const added = vlans.filter((vlan) => !isSame(vlan) || lost.some(({ vid }) => vid === vlan.vid));
-    // Without flags, tunnel_info leaves those that are there; a VLAN that loses its flags says so by itself.
+    // Without flags, tunnel_info keeps existing flags; a VLAN that loses its flags needs a request of its own.
     const bare = added.filter(
       ({ vid, vni, pvid, untagged }) =>
         vni !== undefined && !pvid && !untagged && old.some((one) => one.vid === vid && (one.pvid || one.untagged)),
@@ -44,7 +44,7 @@ export function vlanChanges(before: SwitchConfig, after: SwitchConfig): VlansReq
   return [...gone, ...come];
 }
 
-/** Which VLANs suppress, where that is not what they have. @param byVlan it counts: then a new one says so in any case */
+/** The VLANs whose suppression differs. @param byVlan suppression is set by VLAN: a new VLAN always gets it explicitly */
 function settings(
   dev: string,
   kept: readonly VlanMembership[],
@@ -68,7 +68,7 @@ function portsThatSuppressByVlan({ bridges, ports }: SwitchConfig): Set<string> 
   return new Set(all.filter(({ neigh_vlan_suppress }) => neigh_vlan_suppress).map(({ name }) => name));
 }
 
-/** Memberships that end, and those that lose their VNI or get another one: these go before they come. */
+/** Memberships to delete, and those whose VNI is removed or changed: these precede additions. */
 function lostOf(before: readonly VlanMembership[], after: readonly VlanMembership[]): VlanMembership[] {
   return before.filter(({ vid, vni }) => {
     const same = after.find((vlan) => vlan.vid === vid);
@@ -108,7 +108,7 @@ function range(run: readonly VlanMembership[]): { vid: number; vidEnd?: number }
   return first === last ? { vid: first } : { vid: first, vidEnd: last };
 }
 
-/** By port, and by bridge for its host port. */
+/** By port; host-port VLANs by bridge. */
 export function membershipsByLink(config: SwitchConfig): Map<string, VlanMembership[]> {
   const found = new Map<string, VlanMembership[]>();
   for (const bridge of config.bridges) {
@@ -119,7 +119,7 @@ export function membershipsByLink(config: SwitchConfig): Map<string, VlanMembers
   return found;
 }
 
-/** Runs of consecutive VIDs that one command says. */
+/** Runs of consecutive VIDs that one command can express. */
 function runsOf(vlans: readonly VlanMembership[]): VlanMembership[][] {
   const runs: VlanMembership[][] = [];
   for (const vlan of [...vlans].sort((a, b) => a.vid - b.vid)) {

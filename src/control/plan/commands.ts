@@ -1,9 +1,8 @@
 /**
- * What a change of the configuration comes to, as commands of this program: what `apply` prints, and what an operator could
- * have typed instead. Pure.
+ * The difference of two configurations as commands of this program: the output of `apply`, equivalent to typing them. Pure.
  *
- * Links come first, then VLANs. Their commands are carried out on a copy of the document, so that what they bring along or
- * take away by themselves is not told twice.
+ * Links come first, then VLANs. Link commands are carried out on a copy of the document, so that their side effects are not
+ * printed again.
  */
 import type { VlansRequest } from '../../api/api.js';
 import { addLink, deleteLink, setLink } from '../../config/edit/links.js';
@@ -18,7 +17,7 @@ import { identityOf } from '../ports/registry.js';
 import { entriesBetween, entryCommands } from './commands-entries.js';
 import { editVlans, vlanChanges, vlanText } from './commands-vlans.js';
 
-/** A configuration with the document that says it. */
+/** A configuration with its document. */
 export interface Stated {
   document: Document;
   config: SwitchConfig;
@@ -30,29 +29,33 @@ interface Link {
   type: LinkType;
   name: string;
   master: string | null;
-  /** Raw keys and values, without those that have commands of their own. */
+  /** Raw keys and values, without keys that have commands of their own. */
   options: Options;
-  /** Equal for links that are one and the same all the time. */
+  /** Identity of a link: equal for the same link before and after. */
   identity: string;
-  /** Resolved facts: what is equal here needs no command, however it is written. */
+  /** Resolved values: equal values need no command, whatever their spelling. */
   facts: string;
-  /** The document says of the port whether its VLANs say which of them suppress; and whether some VLAN does. */
+  /** Whether the document sets suppression by VLAN explicitly for the port; and whether any VLAN sets it. */
   isSaid: boolean;
   speaks: boolean;
   /** Its memberships. */
   members: string;
-  /** All that is said of a port, its VLANs and entries among it. */
+  /** All that the document contains about a port, including VLANs and entries. */
   whole: string;
 }
 
 const BY_VLAN = 'neigh_vlan_suppress';
-/** Changed by entries where the port is there already. */
+/** For an existing port, changed by entry commands instead. */
 const BY_ENTRIES = ['remotes'];
 
-/** Links that are looked at, all in all, to see that each command could be carried out: some tenths of a second. */
+/** Budget, in links, for validating intermediate configurations (about 0.3 s). */
 const LINKS_LOOKED_AT = 5000;
 
-/** The commands that lead from one state to the other. @param entries those that are there; @param host as the states were read beside */
+/**
+ * The commands that lead from one state to the other.
+ * @param entries the present entries
+ * @param host the facts that both states were resolved with
+ */
 export function commandsBetween(from: Stated, to: Stated, entries: EntryTable, host: HostFacts = NO_FACTS): string[] {
   const addresses = host.addresses();
   const check: Check = (document) =>
@@ -67,8 +70,8 @@ export function commandsBetween(from: Stated, to: Stated, entries: EntryTable, h
     );
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof EditRefused)) throw error;
-    // Half-way it would be unsound, such as VNIs that two ports exchange: every port that differs is made anew. Then what
-    // is there at any time is a part of a sound configuration.
+    // An intermediate state would be invalid, as when two ports exchange VNIs: every changed port is recreated. Each
+    // intermediate state is then a subset of a valid configuration.
     return plan(
       from,
       to,
@@ -79,10 +82,10 @@ export function commandsBetween(from: Stated, to: Stated, entries: EntryTable, h
   }
 }
 
-/** Whether a port of before is changed in place, if at all. */
+/** Whether a present port is changed in place. */
 type Stays = (link: Link, wanted: Link | undefined) => boolean;
 
-/** @throws ConfigError or EditRefused when it would be unsound half-way */
+/** @throws ConfigError or EditRefused when an intermediate state would be invalid */
 function plan(from: Stated, to: Stated, entries: EntryTable, stays: Stays, simulation: Simulation): string[] {
   const remade = changeLinks(linksOf(from), linksOf(to), simulation, stays);
   const changes = vlanChanges(simulation.config, to.config);
@@ -94,20 +97,20 @@ function plan(from: Stated, to: Stated, entries: EntryTable, stays: Stays, simul
 /** @throws ConfigError */
 type Check = (document: Document) => SwitchConfig;
 
-/** Carries commands out on a document as they are found. @throws ConfigError when one could not be */
+/** Collects commands and carries them out on a document. @throws ConfigError when one is refused */
 class Simulation {
   readonly commands: string[] = [];
-  /** Said at the end: a bridge goes when its ports have gone elsewhere. */
+  /** Printed last: a bridge is deleted after its ports were moved. */
   readonly last: string[] = [];
 
-  /** @param lookAt how many links may be looked at for it */
+  /** @param lookAt budget of links for validation */
   constructor(
     private document: Document,
     private readonly check: Check,
     private lookAt: number,
   ) {}
 
-  /** What the document means. @throws ConfigError */
+  /** The resolved document. @throws ConfigError */
   get config(): SwitchConfig {
     return this.check(this.document);
   }
@@ -129,7 +132,7 @@ class Simulation {
     this.commands.push(commandText(formatLinkSet(name, type, change)));
   }
 
-  /** The options that a port keeps when it goes where it shall be. */
+  /** The options that a port keeps when it moves to its new bridge. */
   optionsAfterMove({ name, master }: Link): Options {
     const document = setLink(this.document, name, { master });
     const bridges = (document.bridges ?? {}) as Record<string, Options | null>;
@@ -148,7 +151,7 @@ class Simulation {
   }
 }
 
-/** @returns the names of ports that end, though there may be another one of the name */
+/** @returns the names of deleted ports, even if a new port takes the name */
 function changeLinks(before: Link[], after: Link[], simulation: Simulation, stays: Stays): Set<string> {
   const had = new Map(before.map((link) => [link.name, link]));
   const wanted = new Map(after.map((link) => [link.name, link]));
@@ -167,7 +170,7 @@ function changeLinks(before: Link[], after: Link[], simulation: Simulation, stay
 
 function changeLink(before: Link, after: Link, simulation: Simulation): void {
   const moves = before.master !== after.master;
-  // Whether VLANs say which of them suppress goes without saying as long as some do; where these change, it is said.
+  // Suppression by VLAN is implied while any VLAN sets it; a change of this is printed explicitly.
   const settles = !before.isSaid && before.members !== after.members && (before.speaks || after.speaks);
   if (!moves && !settles && before.facts === after.facts) return;
   const apart = after.master === null ? [] : BY_ENTRIES;
@@ -182,7 +185,7 @@ function difference(before: Options, after: Options, apart: readonly string[]): 
   return Object.fromEntries(
     keys
       .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
-      // Without the word, VLANs that say so themselves would still count.
+      // Without the word, the VLANs' own settings would still count.
       .map((key) => [key, after[key] ?? (key === BY_VLAN ? false : null)]),
   );
 }
@@ -192,11 +195,11 @@ function linksOf({ document, config }: Stated): Link[] {
   const links: Link[] = [];
   const addPort = (raw: unknown, port: PortConfig, master: string | null): void => {
     const { options: _, vlans: _vlans, fdb: _fdb, ...rest } = port;
-    // Outside of a bridge there are no entries, so the flood list is changed as the option that it is.
+    // Without a bridge there are no entries, so the flood list is changed as an option.
     const facts = JSON.stringify('remotes' in rest && master !== null ? { ...rest, remotes: [] } : rest);
     const identity = identityOf({ role: 'guest', config: port });
     const whole = JSON.stringify([port, raw, master]);
-    // Where VLANs say so themselves, this goes without saying in a document, and is said as a command.
+    // With VLANs that set suppression themselves this is implied in a document, but explicit in commands.
     const options = { ...optionsOf(raw), ...(port.neigh_vlan_suppress ? { [BY_VLAN]: true } : {}) };
     const isSaid = optionsOf(raw)[BY_VLAN] !== undefined;
     const speaks = port.neigh_vlan_suppress || port.vlans.some(({ neigh_suppress }) => neigh_suppress);

@@ -1,5 +1,5 @@
 /**
- * Which FDB entries come and go with a change of the configuration. Pure.
+ * FDB entries to add and to remove by a change of the configuration. Pure.
  */
 import { entriesOf } from '../../config/entries/list.js';
 import type { SwitchConfig } from '../../config/types.js';
@@ -11,12 +11,12 @@ export interface EntryDelta {
   remove: readonly Entry[];
 }
 
-/** From one configuration to another: what was put in by hand beside the first stays as it is. */
+/** From one configuration to another: entries added by command are kept. */
 export function deltaOfEdit(before: SwitchConfig, after: SwitchConfig): EntryDelta {
   return delta(placed(before), placed(after));
 }
 
-/** From all that is there to exactly what a configuration says. Entries of a control program are its own business. */
+/** From all present entries to exactly those of a configuration. Entries of a control program are not touched. */
 export function deltaToFile(table: EntryTable, after: SwitchConfig): EntryDelta {
   const wanted = placed(after);
   const { add, remove } = delta([...table.all()], wanted);
@@ -25,8 +25,8 @@ export function deltaToFile(table: EntryTable, after: SwitchConfig): EntryDelta 
 }
 
 /**
- * Whether entries name the destination of a flood or multicast entry in other VLANs: one of the two is for all VLANs of
- * the port, the other for one. A file may hold one of these only, so the entry of the file takes the place of the other.
+ * Whether entries name the same destination of a flood or multicast entry, one for all VLANs of the port, the other for a
+ * single VLAN. A file may contain only one of these, so the entry of the file replaces the other.
  */
 export function namedBy(wanted: readonly Entry[]): (entry: Entry) => boolean {
   const vnis = new Map<string, Set<Entry['vni']>>();
@@ -55,7 +55,7 @@ function delta(before: readonly Entry[], after: readonly Entry[]): EntryDelta {
   };
 }
 
-/** Entries of ports that belong to a bridge: the others are nowhere. */
+/** Entries of ports in a bridge; entries of other ports are inactive. */
 export function placed(config: SwitchConfig): Entry[] {
   const unplaced = new Set(config.ports.map(({ name }) => name));
   return entriesOf(config).filter(({ port }) => !unplaced.has(port));

@@ -1,5 +1,5 @@
 /**
- * A request of the control socket as the command that makes it, for the log. Pure.
+ * Formats a request of the control socket as the equivalent command, for the log. Pure.
  */
 import type { ChangeRequest, FdbRequest, LinkRequest, MdbRequest, NeighRequest } from '../../api/api.js';
 import { commandText, formatLinkAdd, formatLinkSet } from '../../config/options/words.js';
@@ -15,17 +15,17 @@ interface FdbEntryFields {
   extern_learn?: boolean;
 }
 
-/** Characters of a line's command: a link may have thousands of remotes. */
+/** Most characters of a command in the log: a link may have thousands of remotes. */
 const MOST = 500;
 
-/** What the command is about, such as "fdb add". */
+/** The kind of command, such as "fdb add". */
 export function requestVerb({ kind, request }: ChangeRequest): string {
   return kind === 'apply' ? 'apply' : `${kind} ${request.op}`;
 }
 
 /**
- * The whole command; a request that no command makes, such as one with an option that does not exist, as JSON.
- * @param typeOf the type of a link that is there
+ * The whole command; a request without an equivalent, such as one with an unknown option, as JSON.
+ * @param typeOf the type of an existing link
  */
 export function requestText(change: ChangeRequest, typeOf: (link: string) => LinkType | undefined): string {
   let text: string;
@@ -83,7 +83,7 @@ function mdbWords({ op, ...rest }: MdbRequest): string[] {
   return ['mdb', op, ...pairs(rest)];
 }
 
-/** Fields as words and their values; what is absent is left out. */
+/** Fields as words with their values; absent fields are omitted. */
 function pairs(fields: object): string[] {
   return Object.entries(fields).flatMap(([word, value]) => {
     if (value === undefined || word === 'op') return [];

@@ -1,6 +1,5 @@
 /**
- * What leads from the bindings and multicast groups that were put in by hand to those of a file, as requests and as commands.
- * Pure.
+ * Requests and commands that lead from the present bindings and multicast groups to those of a file. Pure.
  */
 import type { MdbRequest, NeighRequest } from '../../api/api.js';
 import { commandText } from '../../config/options/words.js';
@@ -18,7 +17,7 @@ const bindingText = ({ lladdr, router }: NeighConfig): string => `${lladdr} ${ro
 const groupKey = ({ dev, port, grp, vid, dst }: GroupConfig): string =>
   `${dev} ${port} ${grp} ${vid ?? 0} ${dst ?? ''}`;
 
-/** In an order in which each can be carried out. */
+/** In a valid order. */
 export function tableChanges(before: TableConfig, after: TableConfig): TableChanges {
   const had = new Map(before.neigh.map((one) => [bindingKey(one), bindingText(one)]));
   const wanted = new Set(after.neigh.map(bindingKey));
@@ -44,7 +43,7 @@ export function tableChanges(before: TableConfig, after: TableConfig): TableChan
   };
 }
 
-/** Those whose port and VLAN are still there in a configuration: the others go by themselves. */
+/** Those whose port and VLAN remain in a configuration: the others are removed implicitly. */
 export function stayingTables({ neigh, mdb }: TableConfig, config: SwitchConfig): TableConfig {
   const places = new Set<string>();
   for (const bridge of config.bridges) {

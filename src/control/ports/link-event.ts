@@ -1,4 +1,4 @@
-/** The event that says that a port has come up or gone down. */
+/** The event for a port's transition between up and down. */
 import type { SwitchEvent } from '../../api/api.js';
 import type { Port } from '../model/model.js';
 

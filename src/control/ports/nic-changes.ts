@@ -1,13 +1,17 @@
 /**
- * Changes of the NIC of a TAP that is open: MAC, addresses, persistence. Each comes with what takes it back, since a change
- * of the switch is done wholly or not at all.
+ * Changes to the NIC of an open TAP: MAC, addresses, persistence. Each returns its undo, because a change of the switch is done
+ * completely or not at all.
  */
 import type { NicAddress, TapConfig } from '../../config/types.js';
 import type { OpenTap } from '../model/model.js';
 
 type Undo = () => void;
 
-/** Makes the NIC as told. @returns what takes it back, last change first @throws when the kernel refuses; taken back then */
+/**
+ * Applies settings to the NIC.
+ * @returns the undo, last change first
+ * @throws when the kernel refuses; earlier changes are undone then
+ */
 export function changeNic(tap: OpenTap, before: TapConfig, after: TapConfig): Undo[] {
   const undo: Undo[] = [];
   const attempt = (change: Undo, back: Undo): void => {
@@ -19,7 +23,7 @@ export function changeNic(tap: OpenTap, before: TapConfig, after: TapConfig): Un
   const { mac } = tap;
   try {
     const wanted = after.mac;
-    // One that its owner has changed at the NIC stays, until another one is asked for.
+    // A MAC set by the NIC's owner stays until the configuration asks for another one.
     if (wanted !== undefined && wanted !== before.mac && wanted !== mac)
       attempt(
         () => tap.setMac(wanted),
@@ -47,13 +51,13 @@ export function changeNic(tap: OpenTap, before: TapConfig, after: TapConfig): Un
   return undo;
 }
 
-/** What cannot be taken back, since the device has gone meanwhile, needs not be. */
+/** An undo may fail only because the device is gone, and is then not needed. */
 export function takeBack(undo: readonly Undo[]): void {
   for (const step of undo) {
     try {
       step();
     } catch {
-      // The first refusal is the one to tell of.
+      // The first refusal is reported.
     }
   }
 }

@@ -1,12 +1,12 @@
 /**
- * From a port's configured options to the flags that the stages test.
+ * Port flags of the data path from a port's configured options.
  */
 import type { BridgeConfig, PortConfig, VxlanConfig } from '../../config/types.js';
 import * as flag from '../../dataplane/state/forwarding.js';
 
-/** The flags that every kind of port has. */
+/** The flags common to all kinds of ports. */
 export function portFlags(bridge: BridgeConfig | null, port: PortConfig): number {
-  // Ageing time 0 switches learning off, as in Linux br_fdb_update.
+  // Ageing time 0 disables learning, as in Linux br_fdb_update.
   const learning = port.learning && bridge !== null && bridge.ageing_time > 0;
   return (
     (port.up && bridge?.up !== false ? flag.UP : 0) |
@@ -21,7 +21,7 @@ export function portFlags(bridge: BridgeConfig | null, port: PortConfig): number
   );
 }
 
-/** The flags of a vxlan port alone. Whether it has pinned MACs the engines know by the pins themselves. */
+/** The additional flags of a vxlan port. Engines set the flag for pinned MACs themselves, from the pins. */
 export function vxlanFlags(port: VxlanConfig): number {
   return (
     (port.vlan_tunnel ? flag.VLAN_TUNNEL : 0) |

@@ -1,8 +1,8 @@
 /**
- * What control has to know of one kind of port. Everything about a kind is behind this interface, in a file of its own beside this
- * one; the rest of control knows local ports, which exchange frames, and tunnel ports, which have VTEPs and VNIs.
+ * The interface between the control thread and one kind of port, implemented by the other files of this folder. Outside of it
+ * there are local ports, which exchange frames, and tunnel ports, which have VTEPs and VNIs.
  *
- * A kind holds no state: what it has opened is in the port, and what a watch remembers is in the watch.
+ * A kind is stateless: open devices are stored in the port, observations in the watch.
  */
 import type { LinkRow, SwitchEvent } from '../../api/api.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
@@ -12,122 +12,122 @@ import type { DesiredPort } from '../model/desired.js';
 import type { Port, PortBase, SwitchModel, TapPort, VxlanPort } from '../model/model.js';
 import type { Transition } from '../model/transition.js';
 
-/** Devices that a change has opened. */
+/** Devices opened by a change. */
 export interface Opened {
-  /** By the port's name; in place of an absent device stands one that carries nothing. */
+  /** By port name; a placeholder stands for an absent device. */
   devices: Map<string, object>;
-  /** Of `devices`, those of ports that end: the device stays and goes over to a port of another name. */
+  /** Those of `devices` that are taken over from deleted ports. */
   inherited: Set<object>;
-  /** Why the devices of ports cannot be opened yet, by name. */
+  /** Why the devices of ports cannot be opened yet, by port name. */
   absent: Map<string, string>;
-  /** Parts of devices that are opened anew for ports that stay, by name; what they are is for the kind to know. */
+  /** Reopened parts of devices of present ports, by name; the type is defined by the kind. */
   renewals: Map<string, unknown>;
-  /** Takes changes of present devices back, last change first. */
+  /** Undoes changes of present devices, last change first. */
   undo: (() => void)[];
 }
 
-/** How a device is opened. */
+/** Context for opening devices. */
 export interface Opening {
   model: SwitchModel;
   devices: DeviceSource;
-  /** The configuration that it is opened for. */
+  /** The new configuration. */
   next: SwitchConfig;
-  /** Names of present ports that end. */
+  /** Names of present ports that are deleted. */
   ending: readonly string[];
-  /** Names of ports that stay and whose devices are opened anew. */
+  /** Names of ports that stay and whose devices are reopened. */
   renewed: readonly string[];
   /**
-   * Runs `open`; in its place `absent`, where the device is not there yet and the port may wait for it.
-   * @param netns as of `mayPass`
+   * Runs `open`; calls `absent` instead if the device does not exist yet and the port may wait for it.
+   * @param netns see `mayPass`
    */
   orAbsent<T>(open: () => T, absent: () => T, netns?: string): T;
-  /** The MTU that the way behind a configured port allows; null: it sets no bound. */
+  /** The path MTU of a configured port; null: no limit. */
   wayMtu(config: PortConfig): number | null;
   opened: Opened;
 }
 
-/** What the life of a port needs of the switch around it. */
+/** What adding, changing and deleting a port needs from the switch. */
 export interface Surroundings {
   model: SwitchModel;
   devices: DeviceSource;
-  /** Brings the engines' table of VNIs to the port's configuration. */
+  /** Updates the engines' VNI table to the port's configuration. */
   setVnis(port: VxlanPort, change: Transition): void;
-  /** VTEPs that are known without being sent to. */
+  /** VTEPs known without being destinations. */
   setPeers(port: VxlanPort, before: readonly string[], after: readonly string[]): void;
-  /** Gives the numbers of a tunnel port's VTEPs back. */
+  /** Releases the remotes of a tunnel port. */
   endVteps(port: VxlanPort, change: Transition): void;
-  /** Takes note of what the engines know of a port by another operation. */
+  /** Records a fact that engines know by another operation. */
   note(port: Port, operation: Operation): void;
-  /** Sends an operation of a port, unless the engines know it. */
+  /** Sends an operation for a port, unless the engines have its content already. */
   tell(port: Port, operation: Operation, change: Transition): void;
 }
 
-/** What the watch over ports asks of the machine. */
+/** What the port watch needs from the host. */
 export interface Machine {
-  /** The state of an underlay's device; null: there is none; undefined: the kernel does not say, for the moment. */
+  /** State of an underlay device; null: it does not exist; undefined: temporarily unknown. */
   nic(ifname: string): { index: number; up: boolean } | null | undefined;
-  /** Addresses of the switch's namespace, of devices that are up; undefined: the kernel does not say, for the moment. */
+  /** Addresses of the switch's namespace on devices that are up; undefined: temporarily unknown. */
   addresses(): Set<string> | undefined;
-  /** Whether a route leads to a remote. */
+  /** Whether a route to a remote exists. */
   isRouted(from: { local?: string; dev?: string }, remote: string): boolean;
   netnsExists(netns: string): boolean;
 }
 
-/** One look of the watch at ports, and how it reports what it finds. */
+/** One pass of the port watch, and its reports. */
 export interface Look {
   machine: Machine;
-  /** The machine's addresses, asked for at most once a look. */
+  /** The host's addresses, read at most once per pass. */
   addresses(): Set<string> | undefined;
-  /** What the watch remembers of a port, between looks. */
+  /** The watch's memory of a port between passes. */
   memory(port: Port): Record<string, unknown>;
   setFault(port: Port, fault: string | null): void;
   tell(event: SwitchEvent): void;
-  /** The NIC of a port has another name or namespace than at the last look. */
+  /** The NIC of a port has changed its name or namespace since the last pass. */
   moved(port: Port, nic: string): void;
-  /** The NIC of a host port has another MAC than its entries. */
+  /** The MAC of a host port's NIC differs from its entries. */
   macChanged(port: TapPort): void;
-  /** A device has gone. */
+  /** A device is gone. */
   lost(port: TapPort): void;
-  /** The port's device has to be opened anew, though it is there. */
+  /** The port's device must be reopened, although it exists. */
   renew(port: Port): void;
 }
 
 export interface PortKind<C extends PortConfig = PortConfig, P extends Port = Port, D extends object = object> {
-  /** What makes a port the one that it is: where this differs, it is made anew; everything else changes while it runs. */
+  /** Identity of a port: if it changes, the port is recreated; all other changes are made in place. */
   identity(config: C, role: DesiredPort['role']): string;
-  /** Numbers that a port takes of the engines' tables. */
+  /** Number of engine indexes that a port uses. */
   room(config: C): { vnis: number; vteps: number };
-  /** @throws DeviceError; then nothing has changed */
+  /** @throws DeviceError; nothing has changed then */
   open(desired: DesiredPort & { config: C }, opening: Opening): D;
-  /** Opens what a present port needs anew, and changes its device. @throws DeviceError; then nothing has changed */
+  /** Reopens and changes the devices of a present port. @throws DeviceError; nothing has changed then */
   reopen(port: P, config: C, opening: Opening): void;
-  /** Takes `open` and `reopen` back: the device, and what `renewals` has. */
+  /** Undoes `open` and `reopen`: the device, and the contents of `renewals`. */
   discard(device: D | undefined, renewal: unknown, devices: DeviceSource): void;
   create(base: PortBase, desired: DesiredPort & { config: C }, device: D, model: SwitchModel): P;
-  /** Makes the port known to the engines. */
+  /** Adds the port to the engines. */
   attach(port: P, around: Surroundings, change: Transition): void;
-  /** What the engines have to know once the port's VLANs are set: at first, and when its configuration has changed. */
+  /** Operations after the port's VLANs are set: for a new port and after each change of its configuration. */
   update(port: P, before: C | null, around: Surroundings, change: Transition, renewal?: unknown): void;
-  /** The port belongs to another bridge from now on. */
+  /** The port moves to another bridge. */
   moved(port: P): void;
-  /** @param inherited devices that go over to other ports */
+  /** @param inherited devices taken over by other ports */
   end(port: P, inherited: ReadonlySet<object>, around: Surroundings, change: Transition): void;
-  /** The flags that the engines test, beside those of its bridge. */
+  /** The flags of the data path, except those of the bridge. */
   flags(port: P): number;
-  /** Numbers of its receiving sockets. */
+  /** Indexes of its receiving sockets. */
   sockets(port: P): number[];
-  /** Bytes of a frame's payload that the engines may send there; 0: no bound of the port's own. */
+  /** Largest payload of a frame that engines may send there, in bytes; 0: no limit of its own. */
   frameMtu(port: P): number;
-  /** The MTU that the way behind the port allows, which its bridge follows; null: it sets no bound. */
+  /** The path MTU of the port, which its bridge follows; null: no limit. */
   wayMtu(config: C, devices: DeviceSource, port?: P): number | null;
-  /** Takes the MTU of its way, or of its bridge, for the port's own. @returns whether `frameMtu` has changed */
+  /** Adopts the MTU of its path or its bridge. @returns whether `frameMtu` has changed */
   setMtu(port: P, way: number | null, bridge: number): boolean;
-  /** What a listing shows beside the options. */
+  /** Fields of a listing beside the options. */
   view(port: P, isLost: boolean): Partial<LinkRow> & Pick<LinkRow, 'operstate' | 'mtu'>;
-  /** What the log says when the switch is ready. */
+  /** Log fields when the switch is ready. */
   summary(port: P): Record<string, unknown>;
-  /** Looks at a port that has its device. */
+  /** Checks a port that has its device. */
   watch(port: P, look: Look): void;
-  /** Whether a device that is not there may be there by now. */
+  /** Whether a missing device may exist by now. */
   mayReturn(port: P, machine: Machine): boolean;
 }

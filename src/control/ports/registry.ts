@@ -1,5 +1,5 @@
 /**
- * The kinds of ports. A new kind is a file beside this one and a line here.
+ * Registry of the kinds of ports. A new kind is one file beside this one and one line here.
  */
 import type { PortConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
@@ -12,12 +12,12 @@ import { VXLAN } from './vxlan.js';
 
 const KINDS: Readonly<Record<PortConfig['type'], PortKind>> = { tap: TAP, vxlan: VXLAN };
 
-/** The kind of a port that is configured. */
+/** The kind of a configured port. */
 export function kindOf({ config }: { config: PortConfig }): PortKind {
   return KINDS[config.type];
 }
 
-/** What makes a present or a desired port the one that it is. */
+/** Identity of a present or desired port. */
 export function identityOf(port: Port | Pick<DesiredPort, 'role' | 'config'>): string {
   return kindOf(port).identity(port.config, 'role' in port ? port.role : 'guest');
 }
@@ -32,7 +32,7 @@ export function portOperation(port: Port): Operation {
   return { op: 'port', port: port.index, bridge: port.bridge?.index ?? 0, flags: flagsOf(port), mtu };
 }
 
-/** A port that is up, as far as its configuration and its bridge are concerned. */
+/** Whether a port is up, as far as its configuration and its bridge are concerned. */
 export function isUp(port: Port): boolean {
   return port.config.up && port.bridge?.config.up === true;
 }

@@ -1,5 +1,5 @@
 /**
- * Ports with a TAP: guests' NICs, and the host ports of bridges and vxlan ports.
+ * TAP ports: guests' NICs, and the host ports of bridges and vxlan ports.
  */
 import { keysThat } from '../../config/options/option.js';
 import { tapOptions } from '../../config/options/tap.js';
@@ -84,14 +84,14 @@ export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
     try {
       tap.setMtu(mtu);
     } catch {
-      return false; // its device has gone; the port shows so
+      return false; // the device is gone; the port shows that
     }
     return true;
   },
 
   view(port, isLost) {
     const nic = isLost ? null : port.tap.state();
-    // A NIC that is not there yet has no address unless it is given one.
+    // A NIC that does not exist yet has no address unless one is configured.
     const mac = nic?.mac ?? port.config.mac ?? port.tap.mac;
     return {
       ...whereabouts(port, nic),
@@ -114,7 +114,7 @@ export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
     watchPlace(port, nic, look);
     if (port.role !== 'guest' && port.ownMac !== nic.mac) look.macChanged(port);
     const memory = look.memory(port);
-    // Opening it has set it up.
+    // Opening has applied its settings.
     const before = memory.up ?? true;
     memory.up = nic.up;
     if (before !== nic.up) look.tell(linkEvent(port, nic.up ? 'up' : 'down'));
@@ -124,14 +124,14 @@ export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
 };
 
 /**
- * Brings the entries of a host port's MAC to the MAC that its NIC has now. The caller sets the new entries.
+ * Updates a host port's entries to the present MAC of its NIC. The caller sets the new entries.
  */
 export function followMac(port: TapPort, model: SwitchModel, change: Transition): void {
   if (port.role === 'guest' || port.ownMac === port.tap.mac) return;
   for (const fid of port.ownSegments) change.structure.push({ op: 'fdb-del', ...macOf(port.ownMac), fid });
   port.ownSegments = [];
   port.ownMac = port.tap.mac;
-  // No binding may name the old MAC any longer; the host's own frames make the new one known.
+  // No binding may keep the old MAC; frames of the host announce the new one.
   change.structure.push({ op: 'neigh-flush', port: port.index, learnedOnly: true });
   for (const other of model.ports.values()) {
     if (!isTunnel(other) || other.host !== port) continue;
@@ -144,7 +144,7 @@ function tapMtu(config: TapConfig, automatic: number): number {
 }
 
 /**
- * A NIC cannot be open under two names: a port of another name takes over the open device. The file may also follow a NIC that was
+ * A NIC cannot be opened twice: a port under a new name takes over the open device. The file may also follow a NIC that was
  * renamed or moved.
  */
 function isSameNic(model: SwitchModel, port: TapPort, { netns, ifname }: TapConfig): boolean {
@@ -157,7 +157,7 @@ function isTap(port: Port | undefined): port is TapPort {
   return port?.kind === 'tap';
 }
 
-/** The MTU that `auto` will be for a TAP that is opened, by the configuration alone. */
+/** The value of `mtu: auto` for a new TAP, from the configuration alone. */
 function automaticMtuOf({ config, role }: Desired, { next, wayMtu }: Opening): number {
   const bridge = next.bridges.find(
     (one) =>
@@ -175,17 +175,17 @@ function nicErrors<T>(name: string, change: () => T): T {
   }
 }
 
-/** A deleted port takes its NIC along: `persist` is for the end of the switch. */
+/** Deleting a port deletes its NIC: `persist` applies to the end of the switch. */
 function remove(tap: OpenTap): void {
   try {
     tap.setPersist(false);
   } catch {
-    // Its device has gone already.
+    // The device is gone already.
   }
   tap.close();
 }
 
-/** Name and namespace of the NIC, when its owner has renamed or moved it. */
+/** Name and namespace of the NIC, if its owner has renamed or moved it. */
 function whereabouts({ config, tap }: TapPort, nic: NicState | null): { nic?: string; nic_netns?: string } {
   if (nic === null) return {};
   const name = nic.ifname === config.ifname ? {} : { nic: nic.ifname };

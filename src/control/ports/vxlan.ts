@@ -1,5 +1,5 @@
 /**
- * vxlan ports: sockets on the underlay, and what the engines have to know of the tunnel.
+ * vxlan ports: sockets on the underlay, and the engines' settings of the tunnel.
  */
 import { keysThat } from '../../config/options/option.js';
 import { vxlanOptions } from '../../config/options/vxlan.js';
@@ -26,11 +26,11 @@ import { portFlags, vxlanFlags } from './port-flags.js';
 import type { Look, PortKind, Surroundings } from './port-kind.js';
 
 const TICKS_PER_SECOND = 1000 / TICK_MS;
-/** Remotes of a port whose routes are asked for in one look: a port is at fault when none of them has one. */
+/** Remotes of a port whose routes are queried in one pass: a port is faulty only when none has a route. */
 const ASKED = 32;
 
 export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
-  /** The address that it receives on; and whether it has a host port, whose MAC it must know. */
+  /** The receiving address; and whether there is a host port, whose MAC the port must know. */
   identity(config) {
     const own = keysThat('new port', vxlanOptions).map((key) => config[key]);
     return JSON.stringify([config.type, ...own, config.family, config.mac]);
@@ -137,7 +137,7 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
     else if (local !== undefined && !isHere(local, look.addresses()))
       fault = `no device that is up has the address ${local}`;
     else if (!isRouted(port, look)) fault = 'there is no route to any of its remotes';
-    // Sockets that are bound to a deleted device receive nothing from another device of the same name.
+    // Sockets bound to a deleted device receive nothing from a new device with the same name.
     const memory = look.memory(port);
     const isOther = nic != null && memory.device !== undefined && memory.device !== nic.index;
     if (nic != null && !isOther) memory.device = nic.index;
@@ -153,7 +153,7 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
   },
 };
 
-/** What a pool of sending sockets is opened with. */
+/** The settings of a pool of sending sockets. */
 function poolOf({ srcport, df, udpcsum, ttl }: VxlanConfig): string {
   return JSON.stringify([srcport, df, udpcsum, ttl]);
 }
@@ -168,11 +168,11 @@ function hostOf(model: SwitchModel, vxlan: string): TapPort | null {
 function attachSocket(port: VxlanPort, socket: number, { model, devices }: Surroundings, change: Transition): void {
   const others = [...model.ports.values()].filter(isTunnel).filter((other) => other !== port);
   const isShared = others.some((other) => socketsOf(other).includes(socket));
-  // A port that ends in this change may have it still: then the engines have the socket.
+  // A port deleted in this change may still use it: the engines then have the socket.
   if (isShared || change.keptSockets.has(socket)) return;
   if (change.structure.some((o) => o.op === 'socket' && o.socket === socket)) return;
   const fds = devices.receiverFds(socket);
-  // The VNIs of a group's datagrams are those of the port's own socket.
+  // The VNIs of group datagrams are those of the port's own socket.
   change.structure.push({ op: 'socket', socket, fds, owner: port.index, as: port.underlay.socket });
 }
 
@@ -200,7 +200,7 @@ function updateTunnel(
   if (before.accept_vteps === 'any' && port.config.accept_vteps !== 'any') change.retiring.push(port.index);
 }
 
-/** What may change of a tunnel while it runs; the operation `tunnel-port` says it at first. */
+/** Tunnel settings that may change in place; `tunnel-port` sends the initial ones. */
 function tunnelOperation({ index, underlay, config }: VxlanPort): Operation {
   return { op: 'tunnel', port: index, ...underlay.pools, ...tunnelOptions(config) };
 }
@@ -224,7 +224,7 @@ function tunnelOptions({ tos, ageing, maxaddress }: VxlanConfig): {
   };
 }
 
-/** The outer source address as words; null: the route's. */
+/** The outer source address as four words; null: chosen by the route. */
 function localOf({ local }: VxlanConfig): number[] | null {
   return local === undefined ? null : (parseAddress(local)?.words ?? null);
 }
@@ -237,14 +237,14 @@ function socketsOf({ underlay: { socket, group } }: VxlanPort): number[] {
   return group === null ? [socket] : [socket, group];
 }
 
-/** Every address that frames may be sent to. */
+/** All possible destination addresses. */
 function remotesOf(port: VxlanConfig): Set<string> {
   const own = port.vlans.flatMap((vlan) => vlan.remotes);
   const entries = port.fdb.flatMap((entry) => (entry.dst === undefined ? [] : [entry.dst]));
   return new Set([...(port.group === undefined ? [] : [port.group]), ...port.remotes, ...own, ...entries]);
 }
 
-/** Whether at least one of the port's remotes can be sent to; a port without remotes waits for them. */
+/** Whether at least one remote has a route; a port without remotes waits for them. */
 function isRouted({ config: { local, dev }, vteps }: VxlanPort, { machine }: Look): boolean {
   const from = { ...(local === undefined ? {} : { local }), ...(dev === undefined ? {} : { dev }) };
   let asked = 0;
@@ -255,7 +255,7 @@ function isRouted({ config: { local, dev }, vteps }: VxlanPort, { machine }: Loo
   return asked === 0;
 }
 
-/** Any address of the loopback network is the host's. */
+/** The whole loopback network belongs to the host. */
 function isHere(local: string, addresses: ReadonlySet<string> | undefined): boolean {
   return addresses === undefined || addresses.has(local) || local.startsWith('127.');
 }

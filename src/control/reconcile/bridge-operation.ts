@@ -1,4 +1,4 @@
-/** What the engines have to know of a bridge, from its configuration. Pure. */
+/** The operation for a bridge, from its configuration. Pure. */
 import { TICK_MS } from '../../dataplane/engine.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
 import { AGEING_NEVER } from '../../fdb/table.js';
@@ -6,13 +6,13 @@ import type { BridgeModel } from '../model/model.js';
 
 const TICKS_PER_SECOND = 1000 / TICK_MS;
 
-/** Makes or changes a bridge. */
+/** Creates or changes a bridge. */
 export function bridgeOperation({ index, config }: BridgeModel): Operation {
   return {
     op: 'bridge',
     bridge: index,
     filtering: config.vlan_filtering,
-    // With ageing time 0 nothing is learned (portFlags); the learned entries stay as they are.
+    // Ageing time 0 disables learning (portFlags); learned entries remain.
     ageingTicks: config.ageing_time === 0 ? AGEING_NEVER : config.ageing_time * TICKS_PER_SECOND,
     maxLearned: config.fdb_max_learned,
     groupFwdMask: config.group_fwd_mask,

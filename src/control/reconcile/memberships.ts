@@ -1,5 +1,5 @@
 /**
- * VLANs and VNIs of ports, from what is in force to what is wanted; the FDB entries of those that go are taken along.
+ * Updates VLANs and VNIs of ports to the desired ones; FDB entries of removed ones are flushed.
  */
 import { MAX_VLAN_COUNTERS } from '../../dataplane/state/counters.js';
 import { fidOf } from '../../dataplane/state/fid.js';
@@ -20,12 +20,12 @@ export class Memberships {
     private readonly vnis: VniNumbers,
   ) {}
 
-  /** @throws DeviceError when there is no room for so many VNIs */
+  /** @throws DeviceError when the VNI table is too full */
   checkRoom(vnis: number): void {
     this.vnis.need(vnis);
   }
 
-  /** Takes back the numbers of a port that ends. */
+  /** Releases the indexes of a deleted port. */
   end(port: Port, change: Transition): void {
     for (const { counter } of port.vlans.values()) this.giveCounter(counter, change);
     if (!isTunnel(port)) return;
@@ -63,7 +63,7 @@ export class Memberships {
     if (counter !== 0) change.afterwards.push(() => this.vlanCounters.give(counter));
   }
 
-  /** A host port's MAC is known from the start, in each of its VLANs. */
+  /** A host port's MAC is known from the start in each of its VLANs. */
   setOwnMac(port: TapPort, change: Transition): void {
     const { bridge } = port;
     if (port.role === 'guest' || bridge === null) return;
@@ -77,7 +77,7 @@ export class Memberships {
     port.ownSegments = fids;
   }
 
-  /** The VLAN to VNI table, or the one VNI. */
+  /** The VLAN to VNI table, or the single VNI. */
   setVnis(port: VxlanPort, change: Transition): void {
     const wanted = vnisOf(port.config);
     const isWanted = (one: { vni: number; vid: number | null }): boolean =>

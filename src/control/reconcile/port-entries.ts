@@ -1,6 +1,6 @@
 /**
- * From entries in names and addresses to the engines' FDB rows, flood lists and pinned multicast MACs. Which remote each leads
- * to is for `vteps.ts` to say.
+ * Translates entries with names and addresses to FDB rows, flood lists and pinned multicast MACs of the engines. `vteps.ts`
+ * chooses the remote of each.
  */
 import { destinationOf } from '../../dataplane/state/destination.js';
 import { fidOf } from '../../dataplane/state/fid.js';
@@ -21,22 +21,22 @@ import type { Transition } from '../model/transition.js';
 import type { VniNumbers } from './vni-numbers.js';
 import { remoteOf, Vteps } from './vteps.js';
 
-/** Lists of pinned MACs of a switch. */
+/** Most lists of pinned MACs in a switch. */
 const MAX_PINS = 65_536;
 
 export class PortEntries {
   readonly vteps: Vteps;
   private readonly pinNumbers = new Numbers('multicast entries with remotes', 0, MAX_PINS);
-  /** Ports whose flood lists are to be told anew. */
+  /** Ports whose flood lists must be sent again. */
   private readonly stale = new Set<VxlanPort>();
-  /** Multicast MACs whose lists are to be told anew, by `mac vlan`. */
+  /** Multicast MACs whose lists must be sent again, by `mac vlan`. */
   private readonly stalePins = new Map<VxlanPort, Set<string>>();
-  /** The port that a unicast MAC was put on, by `bridge vlan mac`: it is in one place of a VLAN. */
+  /** The port with a unicast MAC, by `bridge vlan mac`: a MAC has one location in a VLAN. */
   private readonly places = new Map<string, string>();
-  /** Entries whose rows are to be told, once it is settled which remotes they lead to. */
+  /** Entries whose rows must be sent once their remotes are settled. */
   private readonly untold = new Map<Holder, Set<Entry>>();
 
-  /** Bridges whose own entries are to be told anew. */
+  /** Bridges whose own entries must be sent again. */
   private readonly rehoused = new Set<string>();
 
   constructor(
@@ -46,7 +46,7 @@ export class PortEntries {
     this.vteps = new Vteps(vnis);
   }
 
-  /** @throws DeviceError when there is no room for so many new entries; nothing has changed then */
+  /** @throws DeviceError when there is no room for the new entries; nothing has changed then */
   checkRoom(added: readonly Entry[], peers: number): void {
     this.vteps.checkRoom(added, peers, (name) => {
       const port = this.model.ports.get(name);
@@ -54,7 +54,7 @@ export class PortEntries {
     });
   }
 
-  /** Puts entries in, each in place of one with the same key. Entries of a port without a bridge are kept for later only. */
+  /** Adds entries, replacing those with the same key. Entries of a port without a bridge are only stored. */
   add(entries: readonly Entry[], change: Transition): void {
     for (const entry of entries) {
       const port = holderOf(this.model, entry.port);
@@ -68,7 +68,7 @@ export class PortEntries {
     }
   }
 
-  /** Where a MAC was put before, on another port, it is no more. */
+  /** Removes a MAC from the port where it was before. */
   private takePlace(port: Holder, entry: Entry, change: Transition): void {
     if (isForMany(entry.mac)) return;
     const key = placeKey(port, entry);
@@ -81,7 +81,7 @@ export class PortEntries {
     this.drop(other, before, change, true);
   }
 
-  /** Takes note that an entry has moved by learning, or has gone. Nothing of it is told: the engines know. */
+  /** Records that an entry has moved by learning or has aged out. No operation: the engines know. */
   stray(entry: Entry, now: Entry | null): void {
     const port = holderOf(this.model, entry.port);
     if (port === undefined || !this.model.entries.delete(entry)) return;
@@ -92,7 +92,7 @@ export class PortEntries {
     this.places.set(placeKey(port, now), now.port);
   }
 
-  /** Takes entries away; one that is not there is no error. */
+  /** Removes entries; a missing one is no error. */
   remove(entries: Iterable<Entry>, change: Transition): void {
     for (const key of [...entries]) {
       const entry = this.model.entries.get(key);
@@ -104,24 +104,24 @@ export class PortEntries {
     }
   }
 
-  /** Forgets every entry of a port that goes, or changes its bridge: its rows are flushed by their owner. */
+  /** Forgets all entries of a port that is deleted or changes its bridge; the caller flushes its rows. */
   forgetPort(port: Port, change: Transition): void {
     this.remove(this.model.entries.ofPort(port.name), change);
     this.model.entries.forgetPort(port.name);
   }
 
-  /** A bridge goes, and with it what was put on it. */
+  /** A bridge is deleted with its own entries. */
   forgetBridge(name: string, change: Transition): void {
     this.remove(this.model.entries.ofPort(name), change);
     this.model.entries.forgetPort(name);
   }
 
-  /** A bridge has a host port from now on: what is the host's own in it leads there. */
+  /** A bridge gets a host port: its own MACs lead there. */
   beginHost(bridge: string): void {
     this.rehoused.add(bridge);
   }
 
-  /** A bridge's host port ends. What is permanent is the host's own still; the rest has no place any more. */
+  /** A bridge's host port is deleted. Permanent entries remain the host's; the others are dropped. */
   endHost(port: Port, change: Transition): void {
     this.remove(
       this.having(port, ({ state }) => state !== 'permanent'),
@@ -138,7 +138,7 @@ export class PortEntries {
     );
   }
 
-  /** Forgets the entries of a VNI that a port does not carry any more. */
+  /** Forgets the entries of a VNI that a port no longer carries. */
   forgetVni(port: Port, vni: number, change: Transition): void {
     this.remove(
       this.having(port, (entry) => entry.vni === vni),
@@ -150,18 +150,18 @@ export class PortEntries {
     return [...this.model.entries.ofPort(port.name)].filter(test);
   }
 
-  /** Makes exactly these addresses peers of the port. */
+  /** Makes exactly these addresses the peers of the port. */
   setPeers(port: VxlanPort, before: readonly string[], after: readonly string[]): void {
     for (const address of after) if (!before.includes(address)) this.vteps.hold(port, address);
     for (const address of before) if (!after.includes(address)) this.vteps.release(port, address);
   }
 
-  /** A VNI has come: its flood list is to be told. */
+  /** A VNI was added: its flood list must be sent. */
   touch(port: VxlanPort): void {
     this.stale.add(port);
   }
 
-  /** A port is no more; what remains of its remotes goes with it. */
+  /** A port was deleted; its remaining remotes are removed. */
   end(port: VxlanPort, change: Transition): void {
     this.stale.delete(port);
     this.stalePins.delete(port);
@@ -170,7 +170,7 @@ export class PortEntries {
     this.vteps.end(port, change);
   }
 
-  /** Lets remotes go that nothing needs any more, and writes out the rows and lists that have changed. */
+  /** Removes remotes without references, and sends the changed rows and lists. */
   finish(change: Transition): void {
     for (const [port, addresses] of this.vteps.settle(change)) {
       for (const entry of this.having(port, ({ dst }) => dst !== undefined && addresses.has(dst)))
@@ -191,7 +191,7 @@ export class PortEntries {
 
   // ---- Rows ----
 
-  /** A row or a list is to be told anew. */
+  /** Marks a row or a list to be sent again. */
   private touchEntry(port: Holder, entry: Entry): void {
     if (isFloodRow(entry)) {
       if (isTunnel(port)) this.stale.add(port);
@@ -204,7 +204,7 @@ export class PortEntries {
 
   private tellRow(port: Holder, entry: Entry, change: Transition): void {
     const bridge = port.bridge;
-    // It may have gone again, or have been replaced, in the same change.
+    // It may have been removed again, or replaced, in the same change.
     if (bridge === null || this.model.entries.get(entry) !== entry) return;
     change.entries.push({
       op: 'fdb',
@@ -232,7 +232,7 @@ export class PortEntries {
     this.stalePins.set(port, keys.add(`${mac} ${vlan}`));
   }
 
-  /** All remotes of a multicast MAC in a VLAN, as one list; without any it is taken away. */
+  /** Sends all remotes of a multicast MAC in a VLAN as one list; removes the list when empty. */
   private tellPin(port: VxlanPort, key: string, change: Transition): void {
     const { mac, vlan } = pinOf(key);
     const same = [...this.model.entries.ofPort(port.name)].filter((entry) => entry.mac === mac && entry.vlan === vlan);
@@ -255,7 +255,7 @@ export class PortEntries {
     change.afterwards.push(() => this.pinNumbers.give(list));
   }
 
-  /** The port's own list for all its VLANs, then those of the VNIs that have more. */
+  /** Sends the port's list for all VLANs, then those of VNIs with additional remotes. */
   private tellFlood(port: VxlanPort, change: Transition): void {
     const common: number[] = [];
     const own = new Map<number, number[]>();

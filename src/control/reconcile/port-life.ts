@@ -1,6 +1,5 @@
 /**
- * Ports that are added, changed and deleted: their numbers, their place in a bridge and their settings. What differs between kinds
- * of ports is in `ports/`.
+ * Adds, changes and deletes ports: indexes, bridge and settings. Kind-specific parts are in `ports/`.
  */
 import type { Operation } from '../../dataplane/operations/operations.js';
 import { ABSENT_HOST_PORT } from '../../dataplane/state/destination.js';
@@ -37,12 +36,12 @@ export class PortLife implements Surroundings {
     private readonly told: Told,
   ) {}
 
-  /** @throws DeviceError when there is no room for so many more */
+  /** @throws DeviceError when the tables are too full */
   checkRoom(ports: number): void {
     this.numbers.need(ports);
   }
 
-  /** Adds a port; its device is open. */
+  /** Adds a port whose device is open. */
   begin(desired: DesiredPort, opened: Opened, change: Transition): void {
     const { name } = desired;
     const bridge = this.bridgeOf(desired);
@@ -91,7 +90,7 @@ export class PortLife implements Surroundings {
 
   // ---- Ports that stay ----
 
-  /** Brings a present port to another configuration. */
+  /** Changes a present port to another configuration. */
   update(port: Port, desired: DesiredPort, opened: Opened, change: Transition): void {
     const before = port.config;
     const bridge = this.bridgeOf(desired);
@@ -103,7 +102,7 @@ export class PortLife implements Surroundings {
     kindOf(port).update(port, before, this, change, opened.renewals.get(port.name));
   }
 
-  /** A host port has the MAC of its NIC, whatever has changed that. */
+  /** A host port follows the MAC of its NIC, whatever has changed it. */
   followMac(port: TapPort, change: Transition): void {
     followMac(port, this.model, change);
   }
@@ -113,7 +112,7 @@ export class PortLife implements Surroundings {
     this.leaveBridge(port);
     port.bridge = bridge;
     bridge?.ports.push(port);
-    // Now, not with all other flags: nothing may be learned in the old bridge once its entries are flushed.
+    // Sent first, before the other flags: nothing may be learned in the old bridge after its entries are flushed.
     this.settings.setFlags(port, change);
     change.flushes.push({ owner: port.index });
     kindOf(port).moved(port);

@@ -1,6 +1,5 @@
 /**
- * Settings of ports that are told when all else of a change stands: flags, MTUs, storm limits, and which port answers for
- * datagrams that belong to none.
+ * Port settings sent at the end of a change: flags, MTUs, storm limits, and the port that counts datagrams without a port.
  */
 import { defaultsOf } from '../../config/options/option.js';
 import { stormLimitOptions } from '../../config/options/port.js';
@@ -22,7 +21,7 @@ export class PortSettings {
     private readonly told: Told,
   ) {}
 
-  /** The engines know the flags of a new port by the operation that made it, and it has no storm limit yet. */
+  /** A new port's flags are part of the operation that adds it, and it has no storm limit yet. */
   begin(port: Port): void {
     this.told.note(port, portOperation(port));
     this.told.note(port, stormOperation(port, NO_LIMIT));
@@ -36,12 +35,12 @@ export class PortSettings {
     this.told.tell(port, stormOperation(port, port.config.storm_limit), change.structure);
   }
 
-  /** Bridge, flags and MTU of the port. Bridges change flags too. */
+  /** Bridge, flags and MTU of the port. Bridges affect flags too. */
   setFlags(port: Port, change: Transition): void {
     this.told.tell(port, portOperation(port), change.structure);
   }
 
-  /** `auto` follows the routes to the remotes. */
+  /** `mtu: auto` follows the routes to the remotes. */
   setMtus(change: Transition): void {
     const { bridges, ports } = this.model;
     const ways = new Map<Port, number | null>();
@@ -54,7 +53,7 @@ export class PortSettings {
     }
   }
 
-  /** Datagrams that belong to no port are counted at the first port on their socket. */
+  /** Datagrams without a port are counted at the first port on their socket. */
   setSocketOwners(change: Transition): void {
     const owners = new Map<number, number>();
     for (const port of this.model.ports.values()) {

@@ -1,9 +1,9 @@
 /**
- * Brings the switch from the configuration it has to another one: what is gone ends, what is new is opened, what differs
- * is changed while it runs. The same way leads from nothing to the first configuration.
+ * Leads from the present configuration to a new one: removed links are closed, new ones opened, changed ones updated in place.
+ * The first configuration is reached the same way, from an empty one.
  *
- * `prepare` opens every device that the other configuration needs, and may fail: then nothing has changed. What follows
- * cannot be refused any more, so that a change is done wholly or not at all.
+ * `prepare` opens every new device and may fail without effect. The later steps cannot fail, so a change is done completely or
+ * not at all.
  */
 import { entriesOf } from '../../config/entries/list.js';
 import type { BridgeConfig, SwitchConfig } from '../../config/types.js';
@@ -28,22 +28,22 @@ import { PortSettings } from './port-settings.js';
 import { Told } from './told.js';
 import { VniNumbers } from './vni-numbers.js';
 
-/** How devices are opened. */
+/** Options for opening devices. */
 export interface How {
-  /** Names of ports that stay, but whose devices are to be opened anew: those they have are gone. */
+  /** Names of ports that stay, but whose devices must be reopened because they are gone. */
   renewed?: readonly string[];
-  /** A port whose device is not there yet waits for it; else the change is refused. */
+  /** Whether a port without its device may wait for it; otherwise the change is refused. */
   waits?: boolean;
 }
 
-/** A change that can be carried out. */
+/** A prepared change. */
 export interface Prepared {
   next: SwitchConfig;
   delta: EntryDelta;
   desired: DesiredPort[];
-  /** Names of present ports that go, to make room for one of the same name too. */
+  /** Names of present ports to delete, including those that are recreated. */
   ending: string[];
-  /** Entries of ports that are made anew or change their bridge, and so lose those they have. */
+  /** Entries of ports that are recreated or change their bridge, and so lose their present ones. */
   restated: Entry[];
   opened: Opened;
 }
@@ -57,7 +57,7 @@ export class Reconciler {
   private readonly ports: PortLife;
   private readonly told = new Told();
 
-  /** @param empty the configuration without bridges and ports that the switch starts from */
+  /** @param empty the configuration without links from which the switch starts */
   constructor(
     empty: SwitchConfig,
     private readonly devices: DeviceSource,
@@ -79,7 +79,8 @@ export class Reconciler {
   }
 
   /**
-   * Opens what the change needs. @throws DeviceError; then nothing has changed
+   * Opens the devices of the change.
+   * @throws DeviceError; nothing has changed then
    */
   prepare(next: SwitchConfig, delta: EntryDelta, { renewed = [], waits = false }: How = {}): Prepared {
     const desired = desiredPorts(next);
@@ -106,7 +107,7 @@ export class Reconciler {
       this.abandon(desired, opened);
       throw error;
     }
-    // Ports whose devices are renewed have the entries that they had: those put in by hand, and none that was taken away.
+    // Ports with renewed devices keep their present entries, including later additions and removals.
     const own = renewed.flatMap((name) => [...this.model.entries.ofPort(name)]);
     const anew = this.restated(next, desired, ending).filter(({ port }) => !renewed.includes(port));
     const restated = [...anew, ...own];
@@ -129,7 +130,7 @@ export class Reconciler {
     this.ports.checkRoom(added.length);
     this.bridgeNumbers.need(next.bridges.filter(({ name }) => !this.model.bridges.has(name)).length);
     const room = desired.map((port) => kindOf(port).room(port.config));
-    // Headers of present VNIs are counted too: the bound is far off, and below it nothing can fail.
+    // Headers of present VNIs are counted too: the limit is far off, and below it no allocation can fail.
     this.memberships.checkRoom(room.reduce((sum, { vnis }) => sum + vnis, 0));
     this.entries.checkRoom(
       delta.add,
@@ -157,14 +158,14 @@ export class Reconciler {
     opening.opened.devices.set(port.name, kindOf(port).open(port, opening));
   }
 
-  /** What a present port needs anew. One without its device is left alone: that is opened anew when it can be. */
+  /** Reopens parts of a present port. A port without its device is skipped: the watch opens it later. */
   private reopen({ name, config }: DesiredPort, opening: Opening): void {
     const port = this.model.ports.get(name);
     if (port === undefined || this.model.lost.has(port.index)) return;
     kindOf(port).reopen(port, config, opening);
   }
 
-  /** Closes what `prepare` has opened. */
+  /** Closes the devices opened by `prepare`. */
   private abandon(desired: readonly DesiredPort[], { devices, inherited, renewals, undo }: Opened): void {
     takeBack(undo);
     for (const port of desired) {
@@ -174,7 +175,7 @@ export class Reconciler {
     }
   }
 
-  /** Changes the model, and says what the engines have to do. */
+  /** Changes the model, and writes the operations for the engines. */
   commit({ next, delta, desired, ending, restated, opened }: Prepared): Transition {
     const change = new Transition();
     this.entries.remove(delta.remove, change);
@@ -198,20 +199,20 @@ export class Reconciler {
     return change;
   }
 
-  /** The entries of a host port's MAC are those of the MAC that its NIC has now. */
+  /** Updates a host port's entries to the present MAC of its NIC. */
   followMac(port: TapPort, change: Transition): void {
     if (this.model.ports.get(port.name) !== port) return;
     this.ports.followMac(port, change);
     this.memberships.setOwnMac(port, change);
   }
 
-  /** What follows from entries that were changed by hand: flood lists, and with other remotes other paths. */
+  /** Completes a change of entries by command: flood lists, and paths of new remotes. */
   finishEntries(change: Transition): void {
     this.entries.finish(change);
     if (change.changesRemotes) this.setMtus(change);
   }
 
-  /** Sets the MTU of ports and NICs by the paths as they are now. */
+  /** Sets the MTU of ports and NICs by the present path MTUs. */
   setMtus(change: Transition): void {
     this.settings.setMtus(change);
   }
@@ -243,7 +244,7 @@ export class Reconciler {
   }
 }
 
-/** What a DeviceError says, without the port that it begins with. */
+/** The message of a DeviceError without its leading port name. */
 export function reasonOf(error: DeviceError): string {
   return error.cause instanceof Error ? error.cause.message : error.message;
 }

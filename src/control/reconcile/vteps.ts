@@ -1,12 +1,12 @@
 /**
- * The VTEPs that vxlan ports know by configuration or command, and the engines' numbers of where frames go: the remotes.
+ * The VTEPs of vxlan ports known by configuration or command, and their engine indexes: the remotes.
  *
- * A VTEP has one remote that is its home: what comes from its address is from there, and what was learned goes back there.
- * The home's UDP port is the one that entries say (SEMANTICS.md, replies): the port's `dstport` where one of them says none,
- * else the lowest that a row of a flood list says, else the lowest of all. A destination with another UDP port, or with a
- * VNI of its own, has a remote of its own beside the home.
+ * A VTEP has one home remote: datagrams from its address belong to it, and learned entries lead to it. The home's UDP port is
+ * chosen from the entries (docs/semantics.md): the port's `dstport` if an entry gives none, else the lowest given by a
+ * flood-list row, else the lowest of all. A destination with another UDP port, or with a VNI of its own, gets a remote beside
+ * the home.
  *
- * Numbers are settled when a change is whole, since what entries say together decides where each of them leads.
+ * Indexes are settled at the end of a change, because all entries of a VTEP together determine its remotes.
  */
 import { STATIC_REMOTES } from '../../encap/remotes.js';
 import { parseAddress } from '../../wire/ip-address.js';
@@ -16,17 +16,17 @@ import { Numbers } from '../model/numbers.js';
 import type { Transition } from '../model/transition.js';
 import type { VniNumbers } from './vni-numbers.js';
 
-/** Where an entry leads. */
+/** Destination of an entry. */
 export type Destination = Pick<Entry, 'mac' | 'dst' | 'udpPort' | 'sentVni'>;
 
 export class Vteps {
   private readonly numbers = new Numbers('remotes', 1, STATIC_REMOTES); // 0 means none
-  /** What is to be settled; what nothing needs for the moment may be needed later in the same change. */
+  /** VTEPs to settle; a reference dropped may return later in the same change. */
   private readonly touched = new Map<VxlanPort, Set<Vtep>>();
 
   constructor(private readonly vnis: VniNumbers) {}
 
-  /** @param others VTEPs that come without an entry @throws DeviceError when there is no room for so many more */
+  /** @param others VTEPs added without an entry @throws DeviceError when the table of remotes is too full */
   checkRoom(added: readonly Entry[], others: number, portOf: (name: string) => VxlanPort | undefined): void {
     const homes = new Set<string>();
     const apart = new Set<string>();
@@ -34,7 +34,7 @@ export class Vteps {
     for (const { port, dst, udpPort, sentVni } of added) {
       if (dst === undefined) continue;
       const known = portOf(port)?.vteps.get(dst);
-      // Where a home changes its UDP port, who said the one that it had gets a remote of its own.
+      // If a home changes its UDP port, entries that gave the former one get a remote of their own.
       if (known === undefined || known.udpPort !== portOf(port)?.config.dstport) homes.add(`${port} ${dst}`);
       if (udpPort !== undefined || sentVni !== undefined) apart.add(`${port} ${dst} ${udpPort} ${sentVni}`);
       if (sentVni !== undefined) withVni.add(`${port} ${dst} ${udpPort} ${sentVni}`);
@@ -43,7 +43,7 @@ export class Vteps {
     this.vnis.need(withVni.size);
   }
 
-  /** An address is needed, whatever UDP port it has. @returns the number of its home */
+  /** Adds a reference to an address, whatever its UDP port. @returns the index of its home */
   hold(port: VxlanPort, address: string): number {
     const vtep = port.vteps.get(address) ?? this.begin(port, address);
     vtep.users++;
@@ -51,7 +51,7 @@ export class Vteps {
     return vtep.home;
   }
 
-  /** An address is needed once less; one that went with its port is none any more. */
+  /** Drops a reference to an address; no effect after its port was deleted. */
   release(port: VxlanPort, address: string): void {
     const vtep = port.vteps.get(address);
     if (vtep === undefined) return;
@@ -60,13 +60,13 @@ export class Vteps {
       this.touch(port, vtep);
       return;
     }
-    // No engine has ever known it.
+    // No engine has known it.
     this.touched.get(port)?.delete(vtep);
     port.vteps.delete(address);
     this.numbers.give(vtep.home);
   }
 
-  /** An entry leads there. */
+  /** Adds the reference of an entry. */
   name(port: VxlanPort, destination: Destination): void {
     this.say(port, destination, 1);
   }
@@ -100,7 +100,7 @@ export class Vteps {
     this.touched.set(port, (this.touched.get(port) ?? new Set<Vtep>()).add(vtep));
   }
 
-  /** Gives and takes numbers as the change has left it. @returns addresses whose entries lead to other remotes than before */
+  /** Allocates and releases indexes. @returns addresses whose entries now lead to other remotes */
   settle(change: Transition): Map<VxlanPort, Set<string>> {
     const moved = new Map<VxlanPort, Set<string>>();
     for (const [port, vteps] of this.touched) {
@@ -115,7 +115,7 @@ export class Vteps {
     return moved;
   }
 
-  /** @returns whether the home has another UDP port than before */
+  /** @returns whether the home's UDP port has changed */
   private place(port: VxlanPort, vtep: Vtep, change: Transition): boolean {
     const before = vtep.udpPort;
     vtep.udpPort = homePort(port, vtep);
@@ -139,13 +139,13 @@ export class Vteps {
     return before !== 0 && before !== vtep.udpPort;
   }
 
-  /** A port is no more; what remains of its VTEPs goes with it. */
+  /** A port was deleted; its remaining VTEPs are removed. */
   end(port: VxlanPort, change: Transition): void {
     this.touched.delete(port);
     for (const vtep of [...port.vteps.values()]) this.letGo(port, vtep, change);
   }
 
-  /** What was learned behind a VTEP goes with it. */
+  /** Flushes entries learned behind a VTEP. */
   private letGo(port: VxlanPort, vtep: Vtep, change: Transition): void {
     port.vteps.delete(vtep.address);
     if (vtep.udpPort === 0) {
@@ -166,7 +166,7 @@ export class Vteps {
   }
 }
 
-/** The UDP port that all of a VTEP's frames go to, but those of entries that say another one. */
+/** The UDP port of a VTEP's home. */
 function homePort({ config }: VxlanPort, { said }: Vtep): number {
   const all = [...said.values()];
   const lists = all.filter(({ flood }) => flood > 0);
@@ -187,7 +187,7 @@ function keyOf(port: VxlanPort, { udpPort, sentVni }: Destination): string {
   return `${udpPort ?? port.config.dstport} ${sentVni ?? ''}`;
 }
 
-/** The number of the remote that an entry sends to; 0: none. To be asked once all is settled. */
+/** Index of the remote that an entry sends to; 0: none. Valid after settling. */
 export function remoteOf(port: VxlanPort, destination: Destination): number {
   const { dst, udpPort, sentVni } = destination;
   const vtep = dst === undefined ? undefined : port.vteps.get(dst);
@@ -196,7 +196,7 @@ export function remoteOf(port: VxlanPort, destination: Destination): number {
   return vtep.others.get(keyOf(port, destination))?.remote ?? 0;
 }
 
-/** All remotes of a port, with the address of each. */
+/** All remotes of a port with their addresses. */
 export function* remotesOf(port: VxlanPort): Generator<[remote: number, address: string]> {
   for (const { address, home, others } of port.vteps.values()) {
     yield [home, address];

@@ -1,6 +1,6 @@
 /**
- * Changes of the FDB by hand: what `fdb add`, `append`, `replace`, `del` and `flush` do. Each looks first whether it may be
- * done, and then says what the engines have to do; so a refused one has changed nothing.
+ * FDB changes by command: `fdb add`, `append`, `replace`, `del` and `flush`. Each validates first and then writes operations,
+ * so a refused request has no effect.
  */
 import type { FdbRequest } from '../../api/api.js';
 import { checkEntry } from '../../config/edit/check-entry.js';
@@ -17,7 +17,7 @@ import { type FdbTables, type Flush, flushMatches, isBehind, selectsEntry } from
 
 type Addition = Extract<FdbRequest, { op: 'add' | 'append' | 'replace' }>;
 type Deletion = Extract<FdbRequest, { op: 'del' }>;
-/** @throws ChangeRefused; EditRefused and DeviceError from the rules that a file meets too */
+/** @throws ChangeRefused; EditRefused and DeviceError from the rules shared with the file */
 export function addEntry(tables: FdbTables, request: Addition, change: Transition): void {
   const { model, entries } = tables;
   const { op: _, via, ...entry } = request;
@@ -47,7 +47,7 @@ export function addEntry(tables: FdbTables, request: Addition, change: Transitio
   entries.add(come, change);
 }
 
-/** As with `bridge fdb add`, what has been learned is there too. */
+/** As with `bridge fdb add`, a learned entry counts as existing. */
 function refuseKnown({ model, fdb }: FdbTables, port: Holder, row: Entry): void {
   const { high, low } = macOf(row.mac);
   const known = isForMany(row.mac)
@@ -63,7 +63,7 @@ function refuseKnown({ model, fdb }: FdbTables, port: Holder, row: Entry): void 
   );
 }
 
-/** The MAC of a host port stays where it is. */
+/** A host port's own MAC cannot be moved. */
 function refuseOwn({ model, fdb }: FdbTables, port: Holder, row: Entry): void {
   const { high, low } = macOf(row.mac);
   const found = fdb.find(high, low, fidOf(port.bridge?.index ?? 0, row.vlan));
@@ -75,7 +75,7 @@ function refuseOwn({ model, fdb }: FdbTables, port: Holder, row: Entry): void {
   );
 }
 
-/** All that a port sends leaves by its `dev`, or by the routes: no entry has a device of its own. */
+/** Datagrams leave by the port's `dev` or by routes; entries cannot select a device. */
 function refuseVia(port: Holder, via: string | undefined): void {
   if (via === undefined || (isTunnel(port) && port.config.dev === via)) return;
   if (!isTunnel(port))
@@ -111,7 +111,7 @@ export function deleteEntry(tables: FdbTables, request: Deletion, change: Transi
 
 function configuredRows(tables: FdbTables, port: Holder, request: Deletion): Entry[] {
   const { mac, vlan, dst, port: udpPort } = request;
-  // As in vxlan_fdb_delete, a destination without a port is the one at the port's own.
+  // As in vxlan_fdb_delete, a destination without a UDP port means the port's dstport.
   const isAt = (entry: Entry): boolean =>
     (dst === undefined && udpPort === undefined) || udpPortOf(port, entry.udpPort) === udpPortOf(port, udpPort);
   return [...tables.model.entries.ofPort(port.name)].filter(
@@ -125,8 +125,8 @@ function configuredRows(tables: FdbTables, port: Holder, request: Deletion): Ent
 }
 
 /**
- * Without a VNI, a flood list's row of every VNI is meant; a port with one VNI has no other. As with its UDP port, a
- * destination without a VNI of its own is the one that has none.
+ * Without a VNI, a flood-list row for every VNI is meant; a single-VNI port has no other rows. A destination without a VNI of
+ * its own matches only such entries, as with the UDP port.
  */
 function isOfVni(port: Holder, entry: Entry, request: Deletion): boolean {
   if (!isTunnel(port)) return request.vni === undefined && request.src_vni === undefined;
@@ -141,7 +141,7 @@ function udpPortOf(port: Holder, udpPort: number | undefined): number | undefine
   return udpPort ?? (isTunnel(port) ? port.config.dstport : undefined);
 }
 
-/** Segments in which the MAC has been learned behind the port. */
+/** FIDs in which the MAC was learned behind the port. */
 function learnedSegments(tables: FdbTables, port: Holder, request: Deletion): number[] {
   const { bridge } = port;
   const { mac, dst } = request;
@@ -159,7 +159,7 @@ function learnedSegments(tables: FdbTables, port: Holder, request: Deletion): nu
     .map((vid) => fidOf(bridge.index, vid));
 }
 
-/** VLANs of the port that a VLAN and a VNI leave of all. */
+/** The VLANs of the port selected by a VLAN and a VNI. */
 function vidsOf(port: Holder, request: Deletion): number[] {
   const { vlan } = request;
   const all = vlan === undefined ? [0, ...port.vlans.keys()] : [vlan];
@@ -171,11 +171,11 @@ function vidsOf(port: Holder, request: Deletion): number[] {
   return mapped.vid === null ? all : all.filter((vid) => vid === mapped.vid);
 }
 
-/** Says which entries go, and puts the flushes into `change`. @returns how many entries match now */
+/** Selects the entries and adds the flushes to `change`. @returns the number of matching entries */
 export function flushEntries(tables: FdbTables, request: Flush, change: Transition): number {
   const matches: FdbMatch[] = flushMatches(tables, request);
   const configured = [...tables.model.entries.all()].filter((entry) => selectsEntry(tables, request, entry));
-  // Unicast ones that age are counted in the table, with those that were learned.
+  // Ageing unicast entries are counted in the table, together with the learned ones.
   let count = configured.filter(({ mac, state }) => state !== 'dynamic' || isForMany(mac)).length;
   if (matches.length > 0) {
     tables.fdb.forEach((row) => {

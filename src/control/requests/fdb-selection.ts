@@ -1,5 +1,5 @@
 /**
- * Which entries a flush means: by port, bridge, VLAN, VNI, remote and state, in any combination. Pure.
+ * Entries selected by a flush: by port, bridge, VLAN, VNI, remote and state, in any combination. Pure.
  */
 
 import type { FdbRequest } from '../../api/api.js';
@@ -21,19 +21,19 @@ import type { PortEntries } from '../reconcile/port-entries.js';
 
 export type Flush = Extract<FdbRequest, { op: 'flush' }>;
 
-/** What the requests work on. */
+/** Dependencies of the requests. */
 export interface FdbTables {
   model: SwitchModel;
   entries: PortEntries;
   fdb: FdbReader;
-  /** The numbers of a VTEP on a port, learned ones among them. */
+  /** Remotes of a VTEP on a port, including learned ones. */
   remotesAt(port: number, address: string): number[];
 }
 
-/** What never ages. What a control program has put in is left alone too, unless it is asked for by its state. */
+/** Entries that never age. Entries of a control program are excluded too, unless selected by state. */
 const LASTING = FLAG_STATIC | FLAG_PERMANENT | FLAG_PINNED;
 
-/** Matches for entries that age, one for each place; none where the request means others only. */
+/** Flush operations for ageing entries, one for each FID; none if the request excludes them. */
 export function flushMatches(tables: FdbTables, request: Flush): FdbMatch[] {
   const { state, vlan, dst } = request;
   const ports = portsOf(tables, request).filter((port) => port.kind !== 'bridge');
@@ -57,7 +57,10 @@ export function flushMatches(tables: FdbTables, request: Flush): FdbMatch[] {
   });
 }
 
-/** Whether a configured entry is meant. Rows of flood lists are by `all` alone: without them nothing unknown leaves. */
+/**
+ * Whether a configured entry is selected. Flood-list rows are selected by `all` only: without them unknown destinations are
+ * unreachable.
+ */
 export function selectsEntry(tables: FdbTables, request: Flush, entry: Entry): boolean {
   const states = request.state ?? ['dynamic'];
   if (isFloodRow(entry) && states !== 'all') return false;
@@ -72,7 +75,7 @@ export function selectsEntry(tables: FdbTables, request: Flush, entry: Entry): b
   );
 }
 
-/** Whether an entry leads to a VTEP. One that has moved behind a remote by learning does not say which. */
+/** Whether an entry leads to a VTEP. An entry moved to another remote by learning matches none. */
 export function isBehind({ fdb, remotesAt }: FdbTables, port: Holder, entry: Entry, dst: string): boolean {
   if (entry.dst !== undefined || !isTunnel(port) || port.bridge === null) return entry.dst === dst;
   const { high, low } = macOf(entry.mac);
@@ -85,9 +88,9 @@ function vniOf(port: Holder, entry: Entry): number | null {
   return isTunnel(port) ? (port.vnis.find(({ vid }) => vid === null)?.vni ?? null) : null;
 }
 
-/** A bridge that has no host port stands for itself among them. */
+/** A bridge without a host port is itself the owner. */
 function portsOf({ model }: Pick<FdbTables, 'model'>, { dev, br }: Pick<Flush, 'dev' | 'br'>): Holder[] {
-  // `bridge fdb flush dev br0` is the usual way to say it.
+  // `bridge fdb flush dev br0` is the usual form.
   if (dev !== undefined && br === undefined && model.bridges.has(dev)) return portsOf({ model }, { br: dev });
   if (dev !== undefined && !model.ports.has(dev)) throw unknownLink('port', dev);
   if (br !== undefined && !model.bridges.has(br)) throw unknownLink('bridge', br);
@@ -99,7 +102,7 @@ function portsOf({ model }: Pick<FdbTables, 'model'>, { dev, br }: Pick<Flush, '
   );
 }
 
-/** Segments that the request's VLAN and VNI leave of a port; empty: all of them, null: none. */
+/** FIDs of a port selected by VLAN and VNI; empty: all, null: none. */
 function segmentsOf(port: Holder, { vlan, vni }: Flush): number[] | null {
   const { bridge } = port;
   if (bridge === null) return null;

@@ -1,6 +1,6 @@
 /**
- * Changes of a running switch, one at a time: the live document and the entries put in by hand, and the way from a request
- * to the engines. A request is checked wholly before anything is done; what cannot be done leaves everything as it was.
+ * Changes of a running switch, serialized: holds the live document and the configured entries, and turns requests into
+ * operations. A request is validated completely first; a refused one has no effect.
  */
 import type {
   ApplyAnswer,
@@ -48,25 +48,25 @@ export interface LiveParts {
   neigh: Pick<NeighTable, 'change' | 'follow' | 'manual'>;
   multicast: Pick<MulticastControl, 'change' | 'follow' | 'forgetRemotes' | 'permanent'>;
   feed: Pick<EventFeed, 'tell' | 'drain' | 'subscribe'>;
-  /** What the rules are told of the machine; absent: nothing. */
+  /** Host facts for the rules; absent: none. */
   host?: HostFacts;
-  /** Whatever VTEP had this number, it stands for another one now, or for none. */
+  /** The VTEP of this index was replaced or removed. */
   renumbered(remote: number): void;
-  /** An operation that could not fail has failed: engines and model do not agree any more. */
+  /** An operation that cannot fail has failed: engines and model have diverged. */
   broken(error: Error): void;
 }
 
-/** Settings that are read once, at start. */
+/** Settings read at start only. */
 const FIXED = keysThat('restart', switchOptions);
 
 export class LiveControl implements Controls {
-  /** The change that is under way, and those behind it. */
+  /** The change in progress, and the queue behind it. */
   private last: Promise<unknown> = Promise.resolve();
-  /** What the FDB had counted when entries were last looked after. */
+  /** FDB change counters at the last check of entries. */
   private settled = '';
   private readonly tables: LiveTables;
 
-  /** @param document what the switch runs by, as the value of a configuration file; `reconciler.model.config` is its meaning */
+  /** @param document the initial live document; `reconciler.model.config` is its resolved form */
   constructor(
     private document: Document,
     private readonly parts: LiveParts,
@@ -77,7 +77,7 @@ export class LiveControl implements Controls {
     });
   }
 
-  /** Leads from a switch without links to its first configuration. @throws DeviceError */
+  /** Applies the first configuration to a switch without links. @throws DeviceError */
   async start({ tables = NO_TABLES, ...config }: SwitchConfig): Promise<void> {
     this.document = withoutTables(this.document);
     await this.reconcile(config, deltaOfEdit(this.parts.reconciler.model.config, config), { waits: true });
@@ -166,7 +166,7 @@ export class LiveControl implements Controls {
     });
   }
 
-  /** What a file would have to say for a switch to be as this one is, entries that were put in at run time among it. */
+  /** The present state as a configuration file, including entries added at run time. */
   stated(): Promise<Document> {
     return this.exclusively(async () => {
       this.settle();
@@ -174,7 +174,7 @@ export class LiveControl implements Controls {
       const { name, control } = config;
       const links = withEntries(this.document, config, (port) => entries.ofPort(port));
       const document = withTables(links, this.tables.held);
-      // The socket may have been named on the command line.
+      // The socket path may come from the command line.
       return { name, ...document, control };
     });
   }
@@ -183,7 +183,7 @@ export class LiveControl implements Controls {
     return this.parts.feed.subscribe(listener);
   }
 
-  /** Opens the devices of ports that are without. @returns why they cannot be had yet; null: they are there */
+  /** Opens missing devices of ports. @returns the reason while they are unavailable; null: open */
   renew(ports: readonly string[]): Promise<string | null> {
     return this.exclusively(async () => {
       this.settle();
@@ -192,7 +192,7 @@ export class LiveControl implements Controls {
       const { held } = this.tables;
       try {
         await this.reconcile(model.config, { add: [], remove: [] }, { renewed: present });
-        // What was put in by hand at a port that is made anew comes back with it.
+        // Entries added by command are restored after the port is recreated.
         await this.setTables(this.tables.staying(held, model.config));
         return null;
       } catch (error) {
@@ -202,7 +202,7 @@ export class LiveControl implements Controls {
     });
   }
 
-  /** The host has other addresses than before: those of its own that lists of remotes hold are left out, and come back. */
+  /** Host addresses have changed: own addresses in lists of remotes are excluded, former ones included again. */
   refresh(): Promise<void> {
     return this.exclusively(async () => {
       const { config: before } = this.parts.reconciler.model;
@@ -212,7 +212,7 @@ export class LiveControl implements Controls {
     });
   }
 
-  /** Carries operations of the switch's own out, such as those of multicast timers, between two requests. */
+  /** Carries out operations of the switch itself, such as those of multicast timers, between two requests. */
   own(operations: () => Transition): Promise<void> {
     return this.exclusively(() => this.carryOut(operations()));
   }
@@ -223,13 +223,13 @@ export class LiveControl implements Controls {
 
   // ---- One change ----
 
-  /** Makes the bindings and groups that are put in by hand these. @throws ChangeRefused */
+  /** Replaces the configured bindings and groups. @throws ChangeRefused */
   private async setTables(wanted: TableConfig): Promise<void> {
     const change = this.tables.become(wanted);
     if (!change.isEmpty) await this.carryOut(change);
   }
 
-  /** Takes note of what learning and ageing have done to entries that were put in. */
+  /** Records moves and ageing of configured entries. */
   private settle(): void {
     const { fdb, model, entries } = this.parts.tables;
     const seen = JSON.stringify(fdb.counters());
@@ -242,12 +242,12 @@ export class LiveControl implements Controls {
     return this.exclusively(async () => {
       this.settle();
       const { document, config } = this.check(change(this.document));
-      // As of "ip link": what is not there is refused, for the operator may have mistyped it.
+      // As with `ip link`, a missing namespace is refused, since it may be a typing error.
       await this.become(document, config, deltaOfEdit(this.parts.reconciler.model.config, config));
     });
   }
 
-  /** A namespace that a present port lies in may have gone: that is not this change's fault. */
+  /** The namespace of a present port may be gone: not a fault of this change. */
   private check(value: unknown): CheckedDocument {
     const present = new Set(
       [...this.parts.reconciler.model.ports.values()].flatMap((port) =>
@@ -262,7 +262,7 @@ export class LiveControl implements Controls {
     });
   }
 
-  /** What was read once at start may be said again, but not otherwise. */
+  /** Settings read at start may be repeated, but not changed. */
   private keepFixed(next: SwitchConfig): SwitchConfig {
     const now = this.parts.reconciler.model.config;
     for (const key of FIXED) {
@@ -272,11 +272,11 @@ export class LiveControl implements Controls {
           'unavailable',
         );
     }
-    // The control socket may have been named on the command line.
+    // The socket path may come from the command line.
     return { ...next, control: now.control };
   }
 
-  /** @returns why ports wait for their devices that this change has brought, by name */
+  /** @returns why new ports of this change wait for their devices, by name */
   private async become(
     document: Document,
     config: SwitchConfig,
@@ -296,7 +296,7 @@ export class LiveControl implements Controls {
     const prepared = reconciler.prepare(config, delta, how);
     const change = reconciler.commit(prepared);
     const operations = multicast.follow();
-    // Groups that have gone may have been the last to need a VTEP.
+    // Removed groups may have held the last references to a VTEP.
     reconciler.finishEntries(change);
     change.entries.push(...operations, ...neigh.follow());
     await this.carryOut(change);
@@ -320,13 +320,13 @@ export class LiveControl implements Controls {
     }
     for (const operation of change.entries) if (operation.op === 'remote') renumbered(operation.remote);
     for (const { remote } of gone) renumbered(remote);
-    feed.drain(); // while the numbers mean what they meant
+    feed.drain(); // before indexes are reused
     for (const step of change.afterwards) step();
   }
 
   /**
-   * The remotes that nobody comes upon any more. Those that ports had met are among them where they take none any more, or
-   * where the VTEP was named since: the number that it has now is found in place of the one that it had.
+   * Remotes that are no longer found by source address. Includes learned ones, where the port stops accepting unknown VTEPs or
+   * the VTEP is now configured: its new index replaces the learned one.
    */
   private departed({ departures, retiring, entries }: Transition): Departure[] {
     const { remotes } = this.parts.engines;
@@ -340,7 +340,7 @@ export class LiveControl implements Controls {
     return [...departures, ...met, ...replaced];
   }
 
-  /** One after the other; what a rule or a device refuses comes out as a ChangeRefused. */
+  /** Serializes changes; refusals by rules and devices are converted to ChangeRefused. */
   private exclusively<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.last.then(work).catch((error: unknown) => {
       throw explain(error);

@@ -1,6 +1,6 @@
 /**
- * The bindings and multicast groups that were put in by hand, beside the live document, which does not hold them: what they are,
- * and what makes them those of a file.
+ * Configured bindings and multicast groups beside the live document, which does not contain them: reading them, and replacing
+ * them by those of a file.
  */
 
 import type { MdbRequest } from '../../api/api.js';
@@ -11,7 +11,7 @@ import type { Reconciler } from '../reconcile/reconcile.js';
 import type { MulticastControl } from '../tables/multicast-control.js';
 import type { NeighTable } from '../tables/neigh-table.js';
 
-/** Nothing; the configuration in force says no more either: the tables do. */
+/** Always empty, as in the configuration in force: the tables hold these entries. */
 export const NO_TABLES: TableConfig = { neigh: [], mdb: [] };
 
 export interface LiveTablesParts {
@@ -25,19 +25,20 @@ export interface LiveTablesParts {
 export class LiveTables {
   constructor(private readonly parts: LiveTablesParts) {}
 
-  /** What was put in, and is there. */
+  /** The configured entries that exist. */
   get held(): TableConfig {
     return { neigh: this.parts.neigh.manual(), mdb: this.parts.multicast.permanent() };
   }
 
-  /** Commands that lead to what a file gives, once the links are as it says. */
+  /** Commands that lead to the tables of a file, after its links were applied. */
   commandsTo(wanted: TableConfig, links: SwitchConfig): string[] {
     return tableCommands(tableChanges(stayingTables(this.held, links), wanted));
   }
 
   /**
-   * Makes them these. One file for all hosts may name this one among the others: such a group is left out, as in lists of
-   * remotes. @throws ChangeRefused for one that has no room or no place @returns what is to be carried out
+   * Replaces both. The same file may be used on all hosts and name this one: such a group is left out, as in lists of remotes.
+   * @throws ChangeRefused when a table is full or a VLAN does not exist
+   * @returns the operations
    */
   become(wanted: TableConfig): Transition {
     const { reconciler, neigh, multicast, isOwn } = this.parts;
@@ -47,13 +48,13 @@ export class LiveTables {
     const groups = changes.mdb
       .filter((request) => !isOwn(request))
       .flatMap((request) => multicast.change(request, true));
-    // The groups come once the VTEPs that they name are there.
+    // Groups are added after the VTEPs they name.
     reconciler.finishEntries(change);
     change.entries.push(...groups);
     return change;
   }
 
-  /** Those that a change of the links has left a place, though it may have taken them along. */
+  /** Entries whose port and VLAN still exist, though the change of links may have removed them. */
   staying(before: TableConfig, links: SwitchConfig): TableConfig {
     return stayingTables(before, links);
   }

@@ -1,6 +1,6 @@
 /**
- * Addresses of this host among those that ports send to. A list of remotes may hold them, since one list is to serve all hosts;
- * whoever names one alone has made a mistake.
+ * Addresses of this host among the destinations of ports. Lists of remotes may contain them, because the same list may be used
+ * on all hosts; as a single destination they are a mistake.
  */
 import { type HostFacts, isOfHost } from '../../config/read/host-facts.js';
 import type { SwitchConfig, VxlanConfig } from '../../config/types.js';
@@ -12,17 +12,17 @@ function vxlansOf({ bridges, ports }: SwitchConfig): VxlanConfig[] {
   return all.filter(isTunnelConfig);
 }
 
-/** Whether some vxlan port sends from whatever address the routes say: then every address of the host is its own. */
+/** Whether any vxlan port has no `local`: every address of the host is then its own. */
 export function hasAnyLocal(config: SwitchConfig): boolean {
   return vxlansOf(config).some(({ local }) => local === undefined);
 }
 
-/** What the lists hold of the host's own addresses, as one text. */
+/** The host's own addresses in all lists, as one text. */
 export function ownRemotes(config: SwitchConfig): string {
   return JSON.stringify(vxlansOf(config).map((port) => [port.name, port.ownRemotes ?? []]));
 }
 
-/** Whether a VTEP of a port would be this host itself. */
+/** Whether a VTEP of a port would be this host. */
 export function isOwnAddress(
   config: SwitchConfig,
   host: HostFacts,
@@ -36,7 +36,7 @@ export function isOwnAddress(
 }
 
 /**
- * An entry that leads to the host itself would bring its frames back. Where the port has a `local`, the rules of a file say so.
+ * An entry that leads to this host would loop its frames back. For ports with a `local` the file's rules check this.
  * @throws ChangeRefused
  */
 export function refuseOwnAddress(

@@ -1,6 +1,6 @@
 /**
- * What learning and ageing have done to entries that were put in: they may have moved to another port, as in
- * br_fdb_update, or be gone. Control looks before each change, so that it goes by where an entry is, not where it was put.
+ * Effects of learning and ageing on configured entries: they may have moved to another port, as in br_fdb_update, or have aged
+ * out. Checked before each change, so that it works on their present locations.
  */
 import { destinationRemote } from '../../dataplane/state/destination.js';
 import { fidOf } from '../../dataplane/state/fid.js';
@@ -10,14 +10,14 @@ import { isTunnel, type Port, type SwitchModel } from '../model/model.js';
 import { macOf, vniOf } from '../model/naming.js';
 import { remoteOf } from '../reconcile/vteps.js';
 
-/** An entry that is no more where it was put. */
+/** An entry that has moved or aged out. */
 export interface Strayed {
   entry: Entry;
-  /** Null: it has gone. */
+  /** Null: aged out. */
   now: Entry | null;
 }
 
-/** Every entry that has strayed. */
+/** All entries that have moved or aged out. */
 export function strayedEntries(model: SwitchModel, fdb: Pick<FdbReader, 'find'>): Strayed[] {
   const strayed: Strayed[] = [];
   for (const entry of model.entries.all()) {
@@ -31,14 +31,14 @@ export function strayedEntries(model: SwitchModel, fdb: Pick<FdbReader, 'find'>)
   return strayed;
 }
 
-/** What is permanent, sticky or has a remote told by hand stays, unless it ages. */
+/** Permanent and sticky entries and those with a configured remote stay, unless they age. */
 function canStray(entry: Entry): boolean {
   if (isForMany(entry.mac)) return false;
   if (entry.state === 'dynamic') return !(entry.sticky && entry.extern_learn);
   return entry.state === 'static' && entry.dst === undefined && !entry.sticky;
 }
 
-/** The entry as its row has it; the entry itself where it is where it was. Behind which remote it has moved is left open. */
+/** The entry at its present location; itself if it has not moved. The remote of a moved entry is left open. */
 function placeOf(entry: Entry, port: Port, row: FdbRow, model: SwitchModel): Entry | null {
   const owner = model.portAt[row.owner];
   if (owner === undefined) return null;

@@ -1,8 +1,8 @@
 /**
- * From the frames that the engines hand over to what the MDB hears: the message is read out of the frame.
+ * Parses punted frames for the MDB.
  *
- * Which frames are sound messages the engine has decided, with the checksum that only it knows to be finished or not;
- * here they are only read. Of a frame that was longer than a ring's record, what is there counts.
+ * The engine has validated the messages, since only it knows whether the checksum is partial. Frames longer than a ring record
+ * are parsed as far as recorded.
  */
 import { PUNT_IGMP, PUNT_MLD, PUNT_PIM, type Punt } from '../../dataplane/state/punt-ring.js';
 import { viewOf } from '../../wire/bytes.js';
@@ -13,7 +13,7 @@ import type { Mdb } from './mdb.js';
 
 const layout = new Int32Array(LAYOUT_WORDS);
 
-/** Lets the MDB hear a frame. @returns false for one that is of no concern to it */
+/** Passes a frame to the MDB. @returns false for a frame that is irrelevant to it */
 export function hearPunt(mdb: Mdb, punt: Punt, now: number): boolean {
   const { kind, port, remote, vid } = punt;
   const place = { port, remote, vid };
@@ -32,7 +32,7 @@ export function hearPunt(mdb: Mdb, punt: Punt, now: number): boolean {
   return true;
 }
 
-/** The frame at its full length, zeros where nothing was kept, so that its headers' lengths are true. */
+/** The frame at its full length, zero-filled, so that the length fields of its headers are valid. */
 function whole({ bytes, length }: Punt): Uint8Array {
   if (bytes.length === length) return bytes;
   const frame = new Uint8Array(length);

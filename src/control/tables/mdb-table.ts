@@ -1,8 +1,8 @@
 /**
- * What the multicast database holds: bridges, their VLANs, in each the groups with their members, and the routers. Bounded,
- * and it notes what the engines have not been told of yet.
+ * Contents of the multicast database: for each bridge and VLAN the groups with their members, and the routers. Bounded; records
+ * changes not sent to the engines yet.
  *
- * It knows no protocol and no names: `mdb.ts` decides what goes in and when it ends.
+ * Knows no protocol and no names: `mdb.ts` decides what is added and when it expires.
  */
 
 import type { Operation } from '../../dataplane/operations/operations.js';
@@ -12,26 +12,26 @@ import { formatAddress } from '../../wire/ip-address.js';
 
 /** Groups of a bridge (the kernel's `mcast_hash_max`). */
 export const MAX_GROUPS_OF_BRIDGE = 4096;
-/** Memberships of a bridge, and learned routers of a VLAN: remotes that nobody has configured can be many. */
+/** Memberships of a bridge, and learned routers of a VLAN: learned remotes can be many. */
 export const MAX_MEMBERS_OF_BRIDGE = 65_536;
 export const MAX_ROUTERS_OF_VLAN = 1024;
 
-/** When the membership of a permanent entry ends. */
+/** Expiry time of a permanent membership. */
 export const NEVER = Number.POSITIVE_INFINITY;
 
 export interface Querier {
   source: GroupAddress;
   until: number;
-  /** From when on what it was answered can be taken for complete: the response time of its first query is over. */
+  /** When the answers to its first query are complete: the response time has passed. */
   settled: number;
 }
 
 export interface Group {
   vlan: Vlan;
   address: GroupAddress;
-  /** When each place's membership ends. A place is an FDB destination. */
+  /** Expiry time by place. A place is an FDB destination. */
   members: Map<number, number>;
-  /** Members that were put in by hand. With one of them the group is where its members are, whether a querier asks or not. */
+  /** Members added by command. A group with one is restricted to its members even without a querier. */
   permanent: number;
 }
 
@@ -40,12 +40,12 @@ export interface Vlan {
   vid: number;
   /** By the text of their addresses. */
   groups: Map<string, Group>;
-  /** When each learned router's time is over. */
+  /** Expiry times of learned routers. */
   routers: Map<number, number>;
   queriers: { 4: Querier | null; 6: Querier | null };
-  /** Whether queriers restrict where groups go. */
+  /** Whether a querier is present, so that groups are restricted. */
   heard: { 4: boolean; 6: boolean };
-  /** Members that were put in by hand. */
+  /** Members added by command. */
   permanent: number;
 }
 
@@ -56,15 +56,15 @@ interface Bridge {
 }
 
 export class MdbTable {
-  /** Members, groups and routers that found no room. */
+  /** Members, groups and routers rejected for lack of room. */
   refused = 0;
-  /** Nothing ends before this time. */
+  /** Lower bound of the next expiry. */
   due = NEVER;
   private readonly bridges = new Map<number, Bridge>();
   private readonly changedGroups = new Set<Group>();
   private readonly changedVlans = new Set<Vlan>();
 
-  /** @param tell is called for each member that comes or goes */
+  /** @param tell called for each added or removed member */
   constructor(private readonly tell: (group: Group, place: number, change: 'added' | 'deleted') => void) {}
 
   // ---- Finding ----
@@ -77,7 +77,7 @@ export class MdbTable {
     return this.bridges.get(bridge)?.vlans.values() ?? [];
   }
 
-  /** The VLAN, new if need be. */
+  /** The VLAN, created if missing. */
   vlan(index: number, vid: number): Vlan {
     const { vlans } = this.bridge(index);
     const known = vlans.get(vid);
@@ -112,7 +112,7 @@ export class MdbTable {
 
   // ---- Members ----
 
-  /** Makes a place a member of a group until a time, or again until then. @returns false when there is no room */
+  /** Adds a member until a time, or extends it. @returns false when the table is full */
   setMember(index: number, vid: number, address: GroupAddress, place: number, until: number): boolean {
     const bridge = this.bridge(index);
     const known = this.find(index, vid, address);
@@ -130,7 +130,7 @@ export class MdbTable {
     return true;
   }
 
-  /** Engines know which groups go by their members alone, and of a VLAN with such a group where the routers are. */
+  /** Engines know restricted groups only, and the routers of VLANs with such a group. */
   private countPermanent(group: Group, more: number): void {
     if (more === 0) return;
     const { vlan } = group;
@@ -141,7 +141,7 @@ export class MdbTable {
     if (vlanHad !== vlan.permanent > 0) this.changedVlans.add(vlan);
   }
 
-  /** Whether a place finds room in the group in each of these VLANs. */
+  /** Whether there is room for a place in the group in each of these VLANs. */
   hasRoom(index: number, vids: readonly number[], address: GroupAddress, place: number): boolean {
     const { groups, members } = this.bridge(index);
     const found = vids.map((vid) => this.find(index, vid, address));
@@ -165,7 +165,7 @@ export class MdbTable {
     this.tell(group, place, 'added');
   }
 
-  /** Lets a membership end sooner than it would; never a permanent one. */
+  /** Shortens a membership; never a permanent one. */
   lower({ members }: Group, place: number, end: number): void {
     const until = members.get(place);
     if (until === undefined || until === NEVER || until <= end) return;
@@ -173,7 +173,7 @@ export class MdbTable {
     this.wake(end);
   }
 
-  /** Takes a member out; a group without members goes too. */
+  /** Removes a member, and a group without members. */
   dropMember(group: Group, place: number): void {
     const { vlan, address, members } = group;
     const bridge = this.bridge(vlan.bridge);
@@ -209,9 +209,9 @@ export class MdbTable {
     }
   }
 
-  // ---- Ends ----
+  // ---- Expiry ----
 
-  /** What a remote is a member of, or a router, another number of the same VTEP is in its place, until the later of two times. */
+  /** Moves memberships and router state to another index of the same VTEP, keeping the later expiry. */
   rename(remote: number, heir: number): void {
     const later = (one: number, other: number | undefined): number => Math.max(one, other ?? 0);
     for (const vlan of this.vlans()) {
@@ -235,7 +235,7 @@ export class MdbTable {
     }
   }
 
-  /** Takes out every member and router that the test finds. */
+  /** Removes every member and router that matches. */
   drop(isDoomed: (place: number, until: number, vlan: Vlan) => boolean): void {
     for (const vlan of this.vlans()) {
       for (const group of vlan.groups.values()) {
@@ -247,31 +247,31 @@ export class MdbTable {
     }
   }
 
-  /** Forgets a VLAN that nothing is known of any more. */
+  /** Removes an empty VLAN. */
   prune({ bridge, vid, groups, routers, queriers }: Vlan): void {
     if (groups.size > 0 || routers.size > 0 || queriers[4] !== null || queriers[6] !== null) return;
     this.bridges.get(bridge)?.vlans.delete(vid);
   }
 
-  /** Something ends at that time. */
+  /** Lowers the time of the next expiry. */
   wake(at: number): void {
     this.due = Math.min(this.due, at);
   }
 
-  // ---- What the engines are to know ----
+  // ---- Changes for the engines ----
 
-  /** The routers or queriers of a VLAN are others than the engines know. */
+  /** Routers or queriers of a VLAN have changed since they were sent. */
   touch(vlan: Vlan): void {
     this.changedVlans.add(vlan);
   }
 
-  /** Operations for all that has changed since. @param routersOf where the routers of a VLAN are */
+  /** Operations for all changes since the last call. @param routersOf places of a VLAN's routers */
   operations(routersOf: (vlan: Vlan) => number[]): Operation[] {
     const groups = [...this.changedGroups].map((group) => groupOperation(group));
     const routers = [...this.changedVlans].map((vlan): Operation => {
       const { bridge, vid, heard } = vlan;
       const [querier4, querier6] = [heard[4], heard[6]];
-      // Where no group is restricted all is flooded, and the engines need not know where routers are.
+      // Without restricted groups all multicast is flooded, and engines do not need the routers.
       const destinations = querier4 || querier6 || vlan.permanent > 0 ? routersOf(vlan) : [];
       return { op: 'routers', bridge, vid, destinations, querier4, querier6 };
     });

@@ -1,13 +1,13 @@
 /**
- * The multicast database: which places want which groups, learned from IGMP and MLD as Linux `br_multicast.c` does, and
- * put in by hand. A pure state machine: messages and the time go in, operations for the engines and events come out.
+ * The multicast database: group members by place, learned from IGMP and MLD as in Linux `br_multicast.c`, or added by command.
+ * A pure state machine: messages and time in, operations and events out.
  *
- * A place is an FDB destination: a TAP, or a remote behind a vxlan port; a vxlan port without a remote is all of its
- * remotes. A VLAN of a bridge is a world of its own, with its groups, its routers and its queriers.
+ * A place is an FDB destination: a local port, or a remote behind a tunnel port; a tunnel port without a remote means all its
+ * remotes. Each VLAN of a bridge has its own groups, routers and queriers.
  *
- * Memberships are kept for whole groups: which sources an IGMPv3 or MLDv2 host wants is not looked at, so it may get
- * more than it asked for, never less. It asks nothing itself: without a querier in the VLAN all multicast is flooded, but
- * for groups with a member that was put in by hand.
+ * Memberships are per group: source filters of IGMPv3 and MLDv2 are ignored, so a host may receive more than it asked for,
+ * never less. The switch sends no queries: without a querier in the VLAN all multicast is flooded, except groups with a member
+ * added by command.
  */
 
 import type { MdbAnswer, MdbRow, SwitchEvent } from '../../api/api.js';
@@ -21,12 +21,12 @@ import { MdbTable, NEVER, type Vlan } from './mdb-table.js';
 
 // The kernel's defaults, in milliseconds.
 export const MEMBERSHIP_MS = 260_000;
-/** A querier that is not heard for so long is gone, and so is a router. */
+/** Time without a message after which a querier or router has expired. */
 export const QUERIER_MS = 255_000;
 const LAST_MEMBER_COUNT = 2;
 const LAST_MEMBER_MS = 1000;
 
-/** What links and remotes are called. Asked while they are still there. */
+/** Names of links and remotes, read while they still exist. */
 export interface MdbNames {
   bridge(bridge: number): string;
   port(port: number): string;
@@ -36,16 +36,16 @@ export interface MdbNames {
 
 export interface MdbPortSettings {
   bridge: number;
-  /** `mcast_router`: 0 never, 1 by what is heard, 2 always. */
+  /** `mcast_router`: 0 never, 1 learned, 2 always. */
   router: 0 | 1 | 2;
   /** `mcast_fast_leave`. */
   fastLeave: boolean;
 }
 
-/** Where a frame came in. */
+/** Ingress of a frame. */
 export interface MdbPlace {
   port: number;
-  /** 0: from a TAP. */
+  /** 0: from a local port. */
   remote: number;
   /** 0 in a bridge without VLAN filtering. */
   vid: number;
@@ -66,9 +66,9 @@ export class Mdb {
 
   constructor(private readonly names: MdbNames) {}
 
-  // ---- What goes in. `now` is a clock in milliseconds that never goes back ----
+  // ---- Input. `now` is a monotonic clock in milliseconds ----
 
-  /** Tells of a port, or of its new settings. One that changes its bridge loses its memberships. */
+  /** Adds a port or changes its settings. A port that changes its bridge loses its memberships. */
   setPort(port: number, settings: MdbPortSettings): void {
     if (this.ports.get(port)?.bridge !== settings.bridge) this.forgetPort(port);
     const before = this.ports.get(port);
@@ -80,7 +80,7 @@ export class Mdb {
     }
   }
 
-  /** A sound message that came in at a place. One from a port that was never told of is ignored. */
+  /** A valid message received at a place. Messages from unknown ports are ignored. */
   hear(message: GroupMessage, place: MdbPlace, now: number): void {
     const settings = this.ports.get(place.port);
     if (settings === undefined) return;
@@ -92,13 +92,13 @@ export class Mdb {
     for (const group of message.leaves) this.leave(settings, place, group, now);
   }
 
-  /** A multicast router has told of itself by other means than a query: PIM. */
+  /** A multicast router announced itself other than by a query: PIM. */
   hearRouter(place: MdbPlace, now: number): void {
     const settings = this.ports.get(place.port);
     if (settings !== undefined) this.markRouter(settings, place, now);
   }
 
-  /** Ends what is over. Cheap as long as nothing is. */
+  /** Expires entries. Cheap while nothing is due. */
   tick(now: number): void {
     if (now < this.table.due) return;
     this.table.due = NEVER;
@@ -106,9 +106,9 @@ export class Mdb {
   }
 
   /**
-   * Puts a permanent member in, in each of the VLANs; a learned one becomes permanent. A vxlan port with remote 0 is all of
-   * its remotes. Wholly done or not at all. `exists`: it is one in all of them; `invalid`: no group that is ever restricted,
-   * such as 224.0.0.1.
+   * Adds a permanent member in each of the VLANs; a learned one becomes permanent. A tunnel port with remote 0 means all its
+   * remotes. Done completely or not at all. `exists`: it is a member in all of them; `invalid`: a group that is never
+   * restricted, such as 224.0.0.1.
    */
   add(
     bridge: number,
@@ -127,7 +127,7 @@ export class Mdb {
     return 'added';
   }
 
-  /** Takes a member out of each of the VLANs, permanent or learned. @returns false when it is one in none of them */
+  /** Removes a member, permanent or learned, from each of the VLANs. @returns false when it is a member in none */
   remove(bridge: number, vids: readonly number[], address: GroupAddress, place: number): boolean {
     const groups = vids.flatMap((vid) => this.table.find(bridge, vid, address) ?? []);
     const holding = groups.filter(({ members }) => members.has(place));
@@ -135,9 +135,9 @@ export class Mdb {
     return holding.length > 0;
   }
 
-  // ---- What is no more. To be told while its name is still known ----
+  // ---- Removal. Called while names still exist ----
 
-  /** A port is deleted or has left its bridge: nothing of it is kept. */
+  /** A port is deleted or has left its bridge: all its state is removed. */
   forgetPort(port: number): void {
     const settings = this.ports.get(port);
     if (settings === undefined) return;
@@ -147,18 +147,18 @@ export class Mdb {
     for (const vlan of this.table.vlansOf(settings.bridge)) this.table.touch(vlan);
   }
 
-  /** A port is down: what was learned there is over, what was put in by hand stays (`br_multicast_disable_port`). */
+  /** A port is down: learned state is removed, permanent members remain (`br_multicast_disable_port`). */
   forgetLearned(port: number): void {
     this.table.drop((place, until) => destinationPort(place) === port && until !== NEVER);
   }
 
-  /** @param heirs by each remote that goes, the number that its VTEP has from now on; 0: it is no more */
+  /** @param heirs by deleted remote, the new index of its VTEP; 0: the VTEP is removed */
   forgetRemotes(heirs: ReadonlyMap<number, number>): void {
     for (const [remote, heir] of heirs) if (heir !== 0) this.table.rename(remote, heir);
     this.table.drop((place) => heirs.has(destinationRemote(place)));
   }
 
-  /** The remotes that are members by hand. */
+  /** The remotes that are permanent members. */
   permanentRemotes(): Set<number> {
     const remotes = new Set<number>();
     for (const { groups } of this.table.vlans()) {
@@ -174,12 +174,12 @@ export class Mdb {
     this.table.drop((place, _until, vlan) => vlan.vid === vid && destinationPort(place) === port);
   }
 
-  /** A bridge is deleted, or its VLAN filtering was switched: what its VIDs meant is over. Its ports stay known. */
+  /** A bridge is deleted, or its VLAN filtering was switched: state by VID is removed. Its ports remain known. */
   forgetBridge(bridge: number): void {
     this.forgetIn(bridge, () => true);
   }
 
-  /** A bridge does not snoop any more: what it has heard is over, what was put in by hand acts again when it does. */
+  /** Snooping is off: learned state is removed, permanent members act again when it is switched on. */
   forgetHeard(bridge: number): void {
     this.forgetIn(bridge, (until) => until !== NEVER);
   }
@@ -193,26 +193,26 @@ export class Mdb {
     }
   }
 
-  // ---- What comes out ----
+  // ---- Output ----
 
-  /** The changes since it was last asked: operations for every engine, and events. */
+  /** The changes since the last call: operations for every engine, and events. */
   take(): MdbChanges {
     const { events } = this;
     this.events = [];
     return { operations: this.table.operations((vlan) => this.routersOf(vlan)), events };
   }
 
-  /** When `tick` has something to do; Infinity: never, unless more is heard. */
+  /** When `tick` is due next; Infinity: not until more messages arrive. */
   get due(): number {
     return this.table.due;
   }
 
-  /** Members, groups and routers that found no room. */
+  /** Members, groups and routers rejected for lack of room. */
   get refused(): number {
     return this.table.refused;
   }
 
-  /** Everything there is, as `bridge -j mdb` shows it. */
+  /** All contents, in the shape of `bridge -j mdb`. */
   rows(now: number): MdbAnswer {
     const answer: MdbAnswer = { mdb: [], router: [] };
     for (const [port, { bridge, router }] of this.ports) {
@@ -253,7 +253,7 @@ export class Mdb {
   // ---- Queries ----
 
   private hearQuery(query: GroupQuery, settings: MdbPortSettings, place: MdbPlace, now: number): void {
-    // Sources are not kept; and with the S flag the querier says that it has heard an answer already.
+    // Sources are ignored; the S flag says that the querier has received an answer already.
     if (query.sources > 0 || (query.group !== null && query.suppress)) return;
     if (query.group === null) {
       this.hearQuerier(query, settings, place, now);
@@ -265,7 +265,7 @@ export class Mdb {
     for (const member of group.members.keys()) this.table.lower(group, member, end);
   }
 
-  /** The one with the lowest address asks (RFC 3376 section 6.6.2, Linux `br_multicast_select_querier`). */
+  /** The querier election: the lowest address wins (RFC 3376 section 6.6.2, Linux `br_multicast_select_querier`). */
   private hearQuerier(query: GroupQuery, settings: MdbPortSettings, place: MdbPlace, now: number): void {
     const vlan = this.table.vlan(settings.bridge, place.vid);
     const before = vlan.queriers[query.family];
@@ -284,7 +284,7 @@ export class Mdb {
     this.table.setRouter(this.table.vlan(settings.bridge, vid), destinationOf(port, remote), now + QUERIER_MS);
   }
 
-  /** Notes of which families queriers are heard whose first answers are in. */
+  /** Records the families that have a querier whose first answers are complete. */
   private settle(vlan: Vlan, now: number): void {
     for (const family of [4, 6] as const) {
       const querier = vlan.queriers[family];
@@ -312,7 +312,7 @@ export class Mdb {
       this.table.dropMember(group, place);
       return;
     }
-    // A querier will ask whether somebody is left, and its question lowers the timers.
+    // The querier asks for remaining members, and its query lowers the timers.
     const querier = group.vlan.queriers[familyOf(address)];
     if (querier !== null && querier.until > now) return;
     this.table.lower(group, place, now + LAST_MEMBER_COUNT * LAST_MEMBER_MS);
@@ -341,7 +341,7 @@ export class Mdb {
   }
 }
 
-/** Whether a group's frames are ever kept from somebody, so that it makes sense to know its members. */
+/** Whether a group is ever restricted, so that its members matter. */
 function isSnooped([a0, a1, a2, a3]: GroupAddress): boolean {
   if (isMapped(a0, a1, a2)) return isIpv4Multicast(a3) && !isLocalControlGroup(a3);
   return isIpv6Multicast(a0) && !isAllNodes(a0, a1, a2, a3);
@@ -351,12 +351,12 @@ function familyOf([a0, a1, a2]: GroupAddress): 4 | 6 {
   return isMapped(a0, a1, a2) ? 4 : 6;
 }
 
-/** 0.0.0.0: a switch that asks without an address of its own. */
+/** 0.0.0.0: a snooping switch that queries without an address of its own. */
 function isUnspecified([a0, a1, a2, a3]: GroupAddress): boolean {
   return isMapped(a0, a1, a2) && a3 === 0;
 }
 
-/** As the addresses' bytes compare. */
+/** Compares address bytes. */
 function compare(one: GroupAddress, other: GroupAddress): number {
   for (let word = 0; word < 4; word++) {
     if (one[word] !== other[word]) return (one[word] >>> 0) - (other[word] >>> 0);

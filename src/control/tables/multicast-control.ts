@@ -1,6 +1,6 @@
 /**
- * IGMP and MLD snooping of a running switch: hands the engines' punted frames to the MDB, follows what becomes of ports,
- * VLANs and remotes, and lets the MDB's clock run. What the MDB decides is in `mdb.ts`.
+ * IGMP and MLD snooping of a running switch: feeds punted frames to the MDB, follows changes of ports, VLANs and remotes, and
+ * drives the MDB's clock. The protocol logic is in `mdb.ts`.
  */
 import type { MdbAnswer, MdbRequest, SwitchEvent } from '../../api/api.js';
 import { checkDestination } from '../../config/edit/check-entry.js';
@@ -25,12 +25,12 @@ const TICK_MS = 250;
 export interface MulticastParts {
   model: SwitchModel;
   remotes: RemoteTable;
-  /** The numbers of a VTEP on a port. */
+  /** Remotes of a VTEP on a port. */
   remotesAt(port: number, address: string): number[];
-  /** Keeps the VTEPs of entries put in by hand known, whatever else names them. */
+  /** Holds references to the VTEPs of permanent entries. */
   vteps: Pick<Vteps, 'checkRoom' | 'hold' | 'release'>;
   tell(event: SwitchEvent): void;
-  /** Has operations carried out, between two changes. */
+  /** Carries operations out, between two changes. */
   carryOut(operations: () => Operation[]): void;
 }
 
@@ -39,11 +39,11 @@ interface GroupPlace {
   bridge: BridgeModel;
   vids: readonly number[];
   address: GroupAddress;
-  /** As it was asked for. */
+  /** As in the request. */
   name: string;
 }
 
-/** What the MDB was told of a port last. */
+/** Port settings last sent to the MDB. */
 interface Known {
   name: string;
   bridge: number;
@@ -57,7 +57,7 @@ export class MulticastControl {
   private readonly bridges = new Map<BridgeModel, { filtering: boolean; snooping: boolean }>();
   private readonly portNames = new Map<number, string>();
   private readonly bridgeNames = new Map<number, string>();
-  /** VTEPs that entries put in by hand need, by the numbers of their homes. */
+  /** VTEPs referenced by permanent entries, by the index of their home. */
   private readonly held = new Map<number, { port: VxlanPort; address: string }>();
   private readonly timer: NodeJS.Timeout;
   private isWaiting = false;
@@ -75,7 +75,7 @@ export class MulticastControl {
     clearInterval(this.timer);
   }
 
-  /** What is known; of a bridge that does not snoop nothing is shown (`br_mdb_fill_info`). */
+  /** The contents; without bridges that do not snoop (`br_mdb_fill_info`). */
   list(): MdbAnswer {
     const { mdb, router } = this.mdb.rows(performance.now());
     const isShown = ({ dev }: { dev: string }): boolean =>
@@ -83,13 +83,13 @@ export class MulticastControl {
     return { mdb: mdb.filter(isShown), router: router.filter(isShown) };
   }
 
-  /** Members by hand, those of bridges that do not snoop for the time being among them. */
+  /** Permanent members, including those of bridges that do not snoop at present. */
   permanent(): GroupConfig[] {
     const rows = this.mdb.rows(performance.now()).mdb.filter(({ state }) => state === 'permanent');
     return rows.map(({ state: _, timer: _timer, ...row }) => row);
   }
 
-  /** VTEPs go, or have another number. To be told once nobody comes upon them any more. @returns what the engines have to do */
+  /** VTEPs were removed or have new indexes. Called after they left source lookup. @returns operations for the engines */
   forgetRemotes(heirs: ReadonlyMap<number, number>): Operation[] {
     this.mdb.forgetRemotes(heirs);
     return this.take();
@@ -100,21 +100,21 @@ export class MulticastControl {
     return this.mdb.permanentRemotes();
   }
 
-  /** The device of a port has gone: what was learned there is over. */
+  /** The device of a port is gone: learned state is removed. */
   portLost(port: number): void {
     this.mdb.forgetLearned(port);
     this.publish();
   }
 
-  /** A frame that an engine has handed over. */
+  /** A frame punted by an engine. */
   hear(punt: Punt): void {
-    // A port that has gone meanwhile, or whose bridge does not snoop any more.
+    // The port was deleted meanwhile, or its bridge does not snoop.
     const port = this.parts.model.portAt[punt.port];
     if (port?.bridge?.config.mcast_snooping !== true || !this.isRemoteOf(port, punt.remote)) return;
     hearPunt(this.mdb, punt, performance.now());
   }
 
-  /** Follows the model after a change. @returns what the engines have to do */
+  /** Follows the model after a change. @returns operations for the engines */
   follow(): Operation[] {
     const { model } = this.parts;
     for (const [bridge, known] of this.bridges) {
@@ -158,10 +158,10 @@ export class MulticastControl {
   }
 
   /**
-   * Changes an entry by hand. The VTEP that it names becomes one of the port's, if it is none yet.
-   * @param evenAsleep where the bridge does not snoop too: the entry acts once it does
-   * @throws ChangeRefused, EditRefused, DeviceError; then nothing has changed
-   * @returns what the engines have to do once the port's VTEPs are settled
+   * Changes a permanent entry. A new VTEP is added to the port.
+   * @param evenAsleep also where the bridge does not snoop: the entry acts once it does
+   * @throws ChangeRefused, EditRefused, DeviceError; nothing has changed then
+   * @returns operations for the engines after the port's VTEPs are settled
    */
   change({ op, dev, port: portName, grp, vid, dst }: MdbRequest, evenAsleep = false): Operation[] {
     const { model } = this.parts;
@@ -211,7 +211,7 @@ export class MulticastControl {
     this.releaseUnneeded();
   }
 
-  /** The number of a VTEP that an entry needs. @throws ChangeRefused, EditRefused, DeviceError */
+  /** Index of the VTEP of an entry. @throws ChangeRefused, EditRefused, DeviceError */
   private hold(port: Port, dst: string): number {
     if (!isTunnel(port)) throw new ChangeRefused(`${port.name} is a tap port and has no remotes; leave dst out`);
     checkDestination(dst, port.config);
@@ -240,7 +240,7 @@ export class MulticastControl {
     this.publish();
   }
 
-  /** Has the MDB's changes carried out; those that come until then go along. */
+  /** Sends the MDB's changes, including those that arrive before the send. */
   publish(): void {
     if (this.isWaiting) return;
     this.isWaiting = true;
@@ -250,7 +250,7 @@ export class MulticastControl {
     });
   }
 
-  /** Whether a number still stands for a VTEP of the port: a frame may have been handed over before that one went. */
+  /** Whether an index still belongs to a VTEP of the port: a punted frame may be older than its removal. */
   private isRemoteOf(port: Port, remote: number): boolean {
     return remote === 0 || this.parts.remotes.isFindable(port.index, remote);
   }
@@ -263,8 +263,8 @@ export class MulticastControl {
 }
 
 /**
- * The VLANs that an entry is for: without a VID all that the port is a member of now, those that it joins later not
- * (`br_mdb_add`). @throws ChangeRefused
+ * The VLANs of an entry: without a VID all present memberships of the port, not later ones (`br_mdb_add`).
+ * @throws ChangeRefused
  */
 function vidsOf(bridge: BridgeModel, port: Port, vid: number | undefined): number[] {
   if (!bridge.config.vlan_filtering) {

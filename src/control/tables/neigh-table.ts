@@ -1,6 +1,6 @@
 /**
- * The bindings of addresses to MACs that ARP and ND suppression answers from: those that were put in by hand, held and
- * checked here, and for listings those that the engines have heard. Answering is the engines' part.
+ * Bindings of addresses to MACs for ARP and ND suppression: holds and validates the configured ones, and lists those that the
+ * engines have snooped. Engines send the answers.
  */
 import type { NeighRequest, NeighRow } from '../../api/api.js';
 import { MAX_BINDINGS } from '../../config/rules/tables.js';
@@ -23,23 +23,23 @@ import { ChangeRefused, unknownLink } from '../controls.js';
 import { isTunnel, type Port, type SwitchModel, type VxlanPort } from '../model/model.js';
 import { macOf, vniOf } from '../model/naming.js';
 
-/** Seconds after which a binding that was heard is no fresh one any more. */
+/** Seconds after which a snooped binding is shown as stale. */
 const FRESH_S = 30;
-/** Rows that are read at once; then others have their turn. */
+/** Rows read before a pause. */
 const PIECE = 2048;
 
 type Addition = Extract<NeighRequest, { op: 'add' | 'replace' }>;
 
-/** A binding that was put in by hand. */
+/** A configured binding. */
 interface Binding {
-  /** The port's. */
+  /** Link name of the port. */
   name: string;
-  /** 0: the bridge does not look at VLANs. */
+  /** 0: bridge without VLAN filtering. */
   vid: number;
   dst: string;
   lladdr: string;
   router: boolean;
-  /** What the engines were told; null: nothing yet. */
+  /** The operation last sent; null: none yet. */
   told: Operation | null;
 }
 
@@ -55,7 +55,7 @@ export class NeighTable {
 
   constructor(private readonly parts: NeighParts) {}
 
-  /** All bindings that the engines answer from; undefined is leave for a pause. */
+  /** All bindings used for answers; undefined is a yield point. */
   *list(): Generator<NeighRow | undefined> {
     const { neigh } = this.parts;
     const now = this.parts.tick();
@@ -78,7 +78,7 @@ export class NeighTable {
     const { model } = this.parts;
     const port = model.portAt[index];
     const place = fidParts(segment);
-    if (port === undefined || place === null) return null; // it has gone meanwhile
+    if (port === undefined || place === null) return null; // deleted meanwhile
     const updated = Math.floor((neighAge(now, stamp) * TICK_MS) / 1000);
     const isManual = (flags & NEIGH_MANUAL) !== 0;
     const vni = isTunnel(port) ? vniOf(port, place.vid) : undefined;
@@ -95,12 +95,12 @@ export class NeighTable {
     };
   }
 
-  /** Those that were put in by hand. */
+  /** The configured ones. */
   manual(): NeighConfig[] {
     return [...this.bindings.values()].map(({ name, told: _, ...binding }) => ({ dev: name, ...binding }));
   }
 
-  /** @throws ChangeRefused @returns what the engines have to do */
+  /** @throws ChangeRefused @returns operations for the engines */
   change(request: NeighRequest): Operation[] {
     const port = this.portOf(request.dev);
     const dst = canonicalAddress(request.dst);
@@ -119,7 +119,7 @@ export class NeighTable {
     return this.follow();
   }
 
-  /** Takes out a binding that was put in, or one that was heard. */
+  /** Removes a configured or snooped binding. */
   private remove(key: string, port: VxlanPort, dst: string, vid: number): Operation[] {
     const bridge = port.bridge?.index ?? 0;
     const address = wordsOf(dst);
@@ -133,7 +133,7 @@ export class NeighTable {
     return [{ op: 'neigh-del', bridge, vid, address }];
   }
 
-  /** Follows the model after a change: bindings of ports and VLANs that are no more go. @returns what the engines have to do */
+  /** Follows the model after a change: removes bindings of deleted ports and VLANs. @returns operations for the engines */
   follow(): Operation[] {
     const operations: Operation[] = [];
     for (const [key, binding] of this.bindings) {
@@ -160,7 +160,7 @@ export class NeighTable {
   }
 }
 
-/** VLAN and VNI name each other on a vlan_tunnel port; on a port with one VNI the VLAN is the PVID where none is given. */
+/** VLAN and VNI imply each other on a vlan_tunnel port; on a single-VNI port the default VLAN is the PVID. */
 function placeOf(port: VxlanPort, { vlan, vni }: NeighRequest): { vid: number } {
   const { bridge, config } = port;
   if (bridge === null) throw new ChangeRefused(`port ${port.name} belongs to no bridge; give it one with "link set"`);

@@ -1,6 +1,6 @@
 /**
- * Addresses that send datagrams although they are no remote of the port: what the engines remember of them
- * (`dataplane/state/unknown-vteps.ts`), by name and time. It only reads.
+ * Senders of datagrams dropped as `vtep_unknown`: the engines' records (`dataplane/state/unknown-vteps.ts`) with names and
+ * times. Read-only.
  */
 
 import type { UnknownVtep } from '../../api/api.js';
@@ -16,7 +16,7 @@ export interface UnknownVtepSources {
   remotes: RemoteTable;
 }
 
-/** The latest first. An address that the port takes by now is none any more. */
+/** The latest first. Addresses that the port accepts by now are omitted. */
 export function unknownVteps({ model, counters, remotes }: UnknownVtepSources): UnknownVtep[] {
   const { tick } = counters;
   const now = Date.now();

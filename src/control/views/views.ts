@@ -1,6 +1,6 @@
 /**
- * What a running switch shows of itself: the model, the engine's shared memory and the state of the NICs, in the JSON
- * shapes of `api.ts`. It only reads.
+ * Listings of a running switch, built from the model, the engines' shared memory and the state of the NICs, in the shapes of
+ * `src/api`. Read-only.
  */
 
 import type {
@@ -40,7 +40,7 @@ import { isUp, kindOf } from '../ports/registry.js';
 import { remotesOf } from '../reconcile/vteps.js';
 import { unknownVteps } from './unknown-vteps.js';
 
-/** What the views read from. */
+/** Sources of the views. */
 export interface Sources {
   model: SwitchModel;
   counters: CounterReader;
@@ -52,7 +52,7 @@ export interface Sources {
 
 // ---- links ----
 
-/** @param details every option in force, defaults among them; else those that were configured */
+/** @param details all options in force including defaults; otherwise the configured ones */
 export function viewLinks({ model, fdb }: Pick<Sources, 'model' | 'fdb'>, details = false): LinkRow[] {
   const shown = (port: Port): boolean => !isHostOfBridge(port);
   const free = [...model.ports.values()].filter((port) => port.bridge === null);
@@ -65,7 +65,7 @@ export function viewLinks({ model, fdb }: Pick<Sources, 'model' | 'fdb'>, detail
   ];
 }
 
-/** @param learned entries that it has learned, as `fdb_max_learned` counts them (IFLA_BR_FDB_N_LEARNED) */
+/** @param learned number of learned entries, as counted for `fdb_max_learned` (IFLA_BR_FDB_N_LEARNED) */
 function bridgeLink(bridge: BridgeModel, model: SwitchModel, learned: number, details: boolean): LinkRow {
   const host = bridge.ports.find(isHostOfBridge);
   const own = {
@@ -83,7 +83,7 @@ function bridgeLink(bridge: BridgeModel, model: SwitchModel, learned: number, de
 }
 
 function portLink(port: Port, model: SwitchModel, details: boolean): LinkRow {
-  // `nic` is the NIC's name where the file gives one: `ifname` is the link's here, as in `ip -j link`.
+  // `nic` is the configured name of the NIC: `ifname` is the link's name here, as in `ip -j link`.
   const all = details ? effectiveOptions(port.config, port.bridge?.config ?? null) : port.config.options;
   const { ifname: nicName, ...options } = all;
   const named = typeof nicName === 'string' ? { nic: nicName } : {};
@@ -100,7 +100,7 @@ function present(values: Record<string, unknown>): Record<string, unknown> {
 
 // ---- fdb ----
 
-/** Rows of the table that are read at once; then others have their turn. */
+/** Rows read before a pause. */
 const FDB_PIECE = 2048;
 
 /** Flood lists and pinned multicast MACs first, as configured; then the table. */
@@ -109,7 +109,7 @@ export function* viewFdb(sources: Sources, filter: FdbFilter = {}): Generator<Fd
   for (const port of model.ports.values()) {
     if (!isTunnel(port) || port.bridge === null) continue;
     for (const entry of model.entries.ofPort(port.name)) {
-      // Rows that the table does not hold as such: flood lists, and multicast MACs with remotes of their own.
+      // Rows not in the table as such: flood lists, and multicast MACs with remotes of their own.
       const row = isForMany(entry.mac) ? destinationRow(port, port.bridge.name, entry) : undefined;
       if (row !== undefined && fitsFilter(row, filter)) yield row;
     }
@@ -151,7 +151,7 @@ function entryRow({ model, remotes }: Sources, entry: FdbEntry, now: number): Fd
   if (place === null) return null; // a pinned multicast MAC: shown from the model
   const bridge = model.bridgeAt[place.bridge];
   const port = model.portAt[destinationPort(entry.destination)];
-  // A link that goes takes its entries along; some may be there for a moment longer.
+  // Entries of a deleted link may exist for a moment longer.
   if (bridge === undefined || (port === undefined && entry.owner !== ABSENT_HOST_PORT)) return null;
   const state = stateOf(entry.flags);
   return {
@@ -167,7 +167,7 @@ function entryRow({ model, remotes }: Sources, entry: FdbEntry, now: number): Fd
   };
 }
 
-/** @param vni that an entry is of; @param sentVni of its own, that its frames have */
+/** @param vni of the entry @param sentVni of its own, the VNI of its frames */
 function vniPart(vni: number | undefined, sentVni: number | undefined): Pick<FdbRow, 'vni' | 'src_vni'> {
   if (sentVni !== undefined) return { vni: sentVni, ...(vni === undefined ? {} : { src_vni: vni }) };
   return vni === undefined ? {} : { vni };
@@ -197,7 +197,7 @@ export function viewVlans({ model }: Sources): VlansAnswer {
   return { vlans, tunnels };
 }
 
-/** Runs of VIDs with the same flags as one row, the PVID always in one of its own, as `bridge vlan show` has it. */
+/** Merges consecutive VIDs with equal flags into one row; the PVID has a row of its own, as in `bridge vlan show`. */
 function vlanRanges({ vlans, neigh_vlan_suppress }: PortConfig): VlanRange[] {
   const ranges: VlanRange[] = [];
   let previous: VlanMembership | undefined;
@@ -222,7 +222,7 @@ function vlanRanges({ vlans, neigh_vlan_suppress }: PortConfig): VlanRange[] {
   return ranges;
 }
 
-/** Runs in which VID and VNI both go up by one as one row. */
+/** Merges runs in which VID and VNI both increase by one into one row. */
 function tunnelRanges(vlans: readonly VlanMembership[]): TunnelRange[] {
   const ranges: TunnelRange[] = [];
   for (const { vid, vni } of vlans) {

@@ -1,14 +1,13 @@
 /**
- * Follows the MTU of the paths to remotes: the engines are told what reaches each of them in one piece, and the NICs of
- * guests that have `mtu: auto` get what fits.
+ * Follows path MTUs to remotes: engines get the path MTU of each remote, and NICs of guests with `mtu: auto` get the resulting
+ * MTU.
  *
- *   remotes of the configuration   looked at once a second, a part of them at a time; where they are very many, so many at a
- *                                  time, and each of them less often
- *   VTEPs that engines have met    looked at when something was sent there since the last look, so many at a time: whoever
- *                                  forges source addresses causes none
- *   any                            at once, where an engine has met a path that takes less than was known
+ *   configured remotes   checked once a second, a part of them per round; with very many, each less often
+ *   learned VTEPs        checked after frames were sent there since the last check, a limited number per round: forged source
+ *                        addresses cause no checks
+ *   any remote           checked at once after an engine got EMSGSIZE
  *
- * A look is a socket that is opened, connected and closed.
+ * A check opens and connects a socket, reads its path MTU and closes it.
  */
 import { MAX_REMOTES, type RemoteTable, STATIC_REMOTES } from '../../encap/remotes.js';
 import { every } from '../guard.js';
@@ -18,25 +17,25 @@ import { Transition } from '../model/transition.js';
 import { remotesOf } from '../reconcile/vteps.js';
 
 const LOOK_MS = 100;
-/** Looks in which all remotes of the configuration are visited once. */
+/** Number of rounds in which all configured remotes are checked once. */
 const LOOKS = 10;
-/** Of them, at most so many paths at a time. */
+/** Most of these paths per round. */
 const MOST_PATHS = 128;
-/** Paths to VTEPs that engines have met, at a time: 160 a second. */
+/** Paths to learned VTEPs per round: 160 a second. */
 const MOST_LEARNED = 16;
-/** Numbers of such VTEPs that are passed over at a time. */
+/** Indexes of learned VTEPs skipped per round. */
 const VISITS = 512;
 
 export interface MtuWatchParts {
   model: SwitchModel;
   remotes: RemoteTable;
-  /** Frames that were sent to a remote so far. */
+  /** Frames sent to a remote so far. */
   sentTo(remote: number): number;
-  /** The largest outer packet that reaches the address in one piece; null: there is no way to it. */
+  /** Largest outer packet that reaches the address unfragmented; null: unreachable. */
   pathMtu(port: VxlanPort, address: string): number | null;
-  /** Has a change carried out, between two others. */
+  /** Carries a change out, between two others. */
   carryOut(change: () => Transition): void;
-  /** Sets the MTU of ports and NICs by the paths as they are now. */
+  /** Sets the MTU of ports and NICs by the present path MTUs. */
   setMtus(change: Transition): void;
 }
 
@@ -44,12 +43,12 @@ type Path = [remote: number, port: VxlanPort, address: string];
 
 export class MtuWatch {
   private readonly timer: NodeJS.Timeout;
-  /** What the engines have been told, by the remote's number. */
+  /** Path MTUs last sent to the engines, by remote. */
   private readonly told = new Map<number, { port: VxlanPort; address: string; mtu: number }>();
-  /** What had been sent to a VTEP that engines have met, when its path was looked at. */
+  /** Frames sent to a learned VTEP at the last check of its path. */
   private readonly sent = new Map<number, number>();
   private turn = 0;
-  /** The VTEP that engines have met to be visited next. */
+  /** The next learned VTEP to check. */
   private next = STATIC_REMOTES;
 
   constructor(private readonly parts: MtuWatchParts) {
@@ -60,18 +59,18 @@ export class MtuWatch {
     clearInterval(this.timer);
   }
 
-  /** One look: at a part of the remotes, and at what was sent to meanwhile. */
+  /** One round: a part of the configured remotes, and learned VTEPs with new traffic. */
   look(): void {
     this.update([...this.configured(), ...this.used()]);
   }
 
-  /** A number is given to a VTEP anew, or to none: the engines know nothing of its path yet. */
+  /** An index is reused or released: engines have no path MTU for it. */
   begin(remote: number): void {
     this.told.delete(remote);
     this.sent.delete(remote);
   }
 
-  /** An engine could not send: the path to the remote takes less than was known. */
+  /** An engine got EMSGSIZE: the path MTU to the remote is lower than known. */
   tooBig(remote: number): void {
     const known = this.told.get(remote);
     this.told.delete(remote);
@@ -79,7 +78,7 @@ export class MtuWatch {
     else this.update(remote < STATIC_REMOTES ? this.configuredAt(remote) : this.learnedAt(remote));
   }
 
-  /** The remotes of the configuration whose turn it is. */
+  /** The configured remotes of this round. */
   private configured(): Path[] {
     const ports = this.vxlanPorts();
     const count = ports.reduce((total, port) => total + port.vteps.size, 0);
@@ -111,7 +110,7 @@ export class MtuWatch {
     return [[remote, port, remoteAddress(remotes, remote)]];
   }
 
-  /** VTEPs that engines have met and sent to since the last look at their path. */
+  /** Learned VTEPs with frames sent since the last check of their path. */
   private used(): Path[] {
     const { remotes } = this.parts;
     const found: Path[] = [];
@@ -140,7 +139,7 @@ export class MtuWatch {
     }
     if (change.isEmpty) return;
     this.parts.carryOut(() => {
-      // The guests' MTU follows the configuration alone.
+      // The guests' MTU depends on configured remotes only.
       if (isConfigured) this.parts.setMtus(change);
       return change;
     });

@@ -1,9 +1,10 @@
 /**
- * Faults of ports, and their end: a TAP whose device or namespace has gone or is not there yet, a vxlan port whose underlay
- * device, local address or routes are not. The port's state says so, others do not notice, and what can be had is opened.
+ * Detects faults of ports and their end: a TAP whose device or namespace is missing, a vxlan port whose underlay device, local
+ * address or routes are missing. The port's state shows the fault, other ports are unaffected, and devices are opened when
+ * available.
  *
- * An engine tells of a TAP that has gone at once; what it cannot see is looked for once a second, a part of the ports at a
- * time. Of ports that are down it is tried several times a second whether their devices can be had again.
+ * Engines report a vanished TAP at once; other faults are found by polling a part of the ports once a second. Ports that are
+ * down are retried several times a second.
  */
 
 import type { SwitchEvent } from '../../api/api.js';
@@ -20,30 +21,30 @@ import type { Look, Machine } from '../ports/port-kind.js';
 import { kindOf } from '../ports/registry.js';
 
 const LOOK_MS = 100;
-/** A guest may rename its NIC as often as it likes: lines in the log, at once and then. */
+/** A guest may rename its NIC at any rate: burst of log lines, and interval. */
 const MOVE_LINES = 5;
 const MOVE_LINE_MS = 60_000;
-/** Looks in which all ports are visited once. */
+/** Number of rounds in which all ports are checked once. */
 const LOOKS = 10;
-/** Looks from a try that failed, though all seemed to be there, to the next. */
+/** Rounds between retries after a failed attempt, though all requirements seemed present. */
 const PAUSE = 2;
 /** How a connect fails where no route leads (also routes of the kinds unreachable, prohibit and blackhole). */
 const NO_ROUTE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL']);
 
 export interface PortWatchParts {
   model: SwitchModel;
-  /** Opens devices anew. @returns why they cannot be had yet; null: they are there */
+  /** Reopens devices. @returns the reasons while they are unavailable; null: open */
   renew(ports: string[]): Promise<string | null>;
   tell(event: SwitchEvent): void;
   /** For the log. */
   changed(port: string, fault: string | null): void;
-  /** The NIC of a port is called otherwise, or in another namespace, than when it was seen last; for the log. */
+  /** The NIC of a port has a new name or namespace; for the log. */
   moved(port: string, nic: string, heldBack: number): void;
-  /** The NIC of a host port has another MAC than the entries that stand for it. */
+  /** The MAC of a host port's NIC differs from its entries. */
   macChanged(port: TapPort): void;
-  /** A TAP has gone that no engine has told of. */
+  /** A TAP vanished without a report from an engine. */
   lost(port: TapPort): void;
-  /** The namespace has other addresses than before. */
+  /** The addresses of the namespace have changed. */
   addressesChanged(): void;
   machine?: Machine;
 }
@@ -51,11 +52,11 @@ export interface PortWatchParts {
 export class PortWatch {
   private readonly timer: NodeJS.Timeout;
   private readonly machine: Machine;
-  /** What the kinds of ports remember of a port, from look to look. */
+  /** Memory of the port kinds between rounds, by port. */
   private readonly memories = new WeakMap<Port, Record<string, unknown>>();
-  /** How often it is told that the NIC of a port was renamed or moved. */
+  /** Rate limit of reports about renamed or moved NICs. */
   private readonly moves = new WeakMap<Port, NoticeLimit>();
-  /** The addresses of the namespace, as one text; null: not seen yet. */
+  /** The addresses of the namespace, as one text; null: not read yet. */
   private addresses: string | null = null;
   private turn = 0;
   private isRenewing = false;
@@ -69,7 +70,7 @@ export class PortWatch {
     clearInterval(this.timer);
   }
 
-  /** One look: at a tenth of the ports, and at all that are down. */
+  /** One round: a tenth of the ports, and all that are down. */
   look(): Promise<void> {
     this.turn = (this.turn + 1) % LOOKS;
     const ports = [...this.parts.model.ports.values()];
@@ -78,9 +79,9 @@ export class PortWatch {
     if (addresses !== undefined && addresses.size > 0) attempt('port-watch', () => this.compare(addresses));
     const look = this.lookWith(() => addresses);
     for (const port of here) {
-      // A port without its device is looked at by trying to open that.
+      // A port without its device is checked by trying to open it.
       if (this.parts.model.lost.has(port.index)) continue;
-      // A fault of one port does not keep the others from being looked at.
+      // A fault at one port does not keep the others from being checked.
       attempt('port-watch', () => kindOf(port).watch(port, look));
     }
     return this.renewGone(ports);
@@ -90,7 +91,7 @@ export class PortWatch {
     const text = [...addresses].sort().join(' ');
     if (this.addresses === text) return;
     this.addresses = text;
-    // The first time, too: the configuration was read some time before.
+    // Also in the first round: the configuration was read some time before.
     this.parts.addressesChanged();
   }
 
@@ -109,9 +110,9 @@ export class PortWatch {
     };
   }
 
-  /** Ports whose devices have to be opened anew, by name, though they have them. */
+  /** Ports whose present devices must be reopened, by name. */
   private readonly gone = new Set<string>();
-  /** Looks that go by before a port is tried again. */
+  /** Rounds until a port is retried. */
   private readonly pauses = new WeakMap<Port, number>();
 
   private setFault(port: Port, fault: string | null): void {
@@ -122,7 +123,7 @@ export class PortWatch {
     if (wasDown !== (fault !== null)) this.parts.tell(linkEvent(port, fault === null ? 'up' : 'down'));
   }
 
-  /** Opens again what can be had again. One after the other: each is a change of the switch. */
+  /** Opens available devices, one port after another: each is a change of the switch. */
   private async renewGone(ports: readonly Port[]): Promise<void> {
     if (this.isRenewing) return;
     this.isRenewing = true;
@@ -131,7 +132,7 @@ export class PortWatch {
         try {
           await this.renewPort(port);
         } catch (error) {
-          caught('port-watch', error); // the others are still tried
+          caught('port-watch', error); // continue with the others
         }
       }
     } finally {
@@ -157,7 +158,7 @@ export class PortWatch {
     const pause = this.pauses.get(port) ?? 0;
     this.pauses.set(port, Math.max(0, pause - 1));
     if (pause > 0) return false;
-    // It may have ended while another one was renewed.
+    // It may have been deleted while another one was reopened.
     if (this.parts.model.ports.get(port.name) !== port) return false;
     if (this.gone.has(port.name)) return true;
     return this.parts.model.lost.has(port.index) && kindOf(port).mayReturn(port, this.machine);

@@ -1,7 +1,6 @@
 /**
- * Watches whom datagrams come from that are no remotes (`vtep_unknown`), and tells of each address: as an event when it begins
- * and again while it goes on, as a line of the log less often. However many addresses there are, and however fast they
- * change, little is told and little is kept.
+ * Reports senders of datagrams dropped as `vtep_unknown`: an event when an address appears and again while it continues, a log
+ * line less often. Reports and memory are bounded whatever the number and rate of addresses.
  */
 import type { SwitchEvent, UnknownVtep } from '../../api/api.js';
 import { NoticeLimit } from '../events/notice-limit.js';
@@ -9,19 +8,19 @@ import { every } from '../guard.js';
 import { type UnknownVtepSources, unknownVteps } from '../views/unknown-vteps.js';
 
 const ROUND_MS = 1000;
-/** An address that goes on sending is told of again after that. */
+/** Interval after which a continuing address is reported again. */
 const AGAIN_MS = 60_000;
-/** Events of one round. */
+/** Most events of one round. */
 const MOST_EVENTS = 8;
-/** Lines of the log: so many at once, then one in so many milliseconds. */
+/** Rate limit of log lines: burst, and interval in milliseconds. */
 const LINES = 4;
 const LINE_MS = 15_000;
 
 export interface StrangerWatchParts extends UnknownVtepSources {
   tell(event: SwitchEvent): void;
-  /** For the log. @param heldBack addresses that were not said since the last time */
+  /** For the log. @param heldBack addresses suppressed since the last line */
   say(vtep: UnknownVtep, heldBack: number): void;
-  /** A clock in milliseconds that never goes back. */
+  /** A monotonic clock in milliseconds. */
   now?: () => number;
 }
 
@@ -29,7 +28,7 @@ export class StrangerWatch {
   private readonly timer: NodeJS.Timeout;
   private readonly now: () => number;
   private readonly lines: NoticeLimit;
-  /** When each was told of, and its count by then. */
+  /** Time and count of each address at its last report. */
   private told = new Map<string, { at: number; count: number }>();
   private heard: number;
 

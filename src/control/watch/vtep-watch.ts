@@ -1,11 +1,11 @@
 /**
- * Lets go of VTEPs that a port with `accept_vteps: any` has met, so that there is room for new ones.
+ * Removes VTEPs learned by ports with `accept_vteps: any`, to make room for new ones.
  *
- *   each minute   those that nothing needs any more: no FDB entry and no permanent member of a group leads there, and nothing has
- *                 come from there for two rounds.
- *   each second   where three quarters of what a port or a network may have are there (`introductions.ts`): the idlest, down to
- *                 a half, with the FDB entries that lead there. Those of a few frames go first, as forged sources are, once
- *                 they were idle for five seconds; others after a minute. A permanent member of a group stays.
+ *   each minute   unused VTEPs: not the destination of an FDB entry or a permanent group member, and without received
+ *                 datagrams for two rounds
+ *   each second   at three quarters of the limit of a port or network (`introductions.ts`): the most idle VTEPs, down to half,
+ *                 with their FDB entries. VTEPs with few frames, as forged sources have, are removed first, after five idle
+ *                 seconds; others after a minute. Permanent group members stay.
  */
 import type { CounterReader } from '../../dataplane/state/counters.js';
 import { destinationRemote } from '../../dataplane/state/destination.js';
@@ -18,16 +18,16 @@ import { type Departure, Transition } from '../model/transition.js';
 
 const ROUND_MS = 60_000;
 const RELIEF_MS = 1000;
-/** Frames of a VTEP that may be a forged source, and how long it stays when it is idle, in ticks. */
+/** Most frames of a VTEP that may be a forged source, and its idle time limit in ticks. */
 const FEW = 4;
 const FEW_IDLE_TICKS = 50;
-/** How long any other one stays. */
+/** Idle time limit of all others. */
 const IDLE_TICKS = 600;
-/** VTEPs that one relief lets go: their entries and numbers take the engines a few milliseconds. */
+/** Most VTEPs removed in one round: their entries and indexes take the engines a few milliseconds. */
 const MOST_LEAVING = 1024;
 /** The clock of ticks wraps. */
 const TICKS = 0x7fffffff;
-/** Rows of the FDB that are read at once; then others have their turn. */
+/** FDB rows read before a pause. */
 const PIECE = 16_384;
 
 export interface VtepWatchParts {
@@ -35,14 +35,14 @@ export interface VtepWatchParts {
   remotes: RemoteTable;
   counters: CounterReader;
   fdb: FdbReader;
-  /** Those that somebody wants frames of a group to go to, come what may. */
+  /** VTEPs that are permanent members of groups. */
   members(): Set<number>;
   carryOut(change: () => Transition): void;
 }
 
 export class VtepWatch {
   private readonly timers: NodeJS.Timeout[];
-  /** What had come from each idle VTEP when it was found idle. */
+  /** Frame count of each idle VTEP when it was found idle. */
   private idle = new Map<number, number>();
   private isLooking = false;
 
@@ -57,7 +57,7 @@ export class VtepWatch {
     for (const timer of this.timers) clearInterval(timer);
   }
 
-  /** Makes room where there is little left. */
+  /** Removes VTEPs where little room is left. */
   relieve(): void {
     const crowded = this.crowded();
     if (crowded.length === 0) return;
@@ -69,12 +69,12 @@ export class VtepWatch {
     if (once.length > 0) this.parts.carryOut(() => this.changeFor(once.slice(0, MOST_LEAVING)));
   }
 
-  /** The learned VTEPs of each port and network that has too many, and how many of them that are. */
+  /** The learned VTEPs of each port and network that has too many, and the number to remove. */
   private crowded(): { remotes: Departure[]; excess: number }[] {
     const { model, remotes } = this.parts;
     const found: { remotes: Departure[]; excess: number }[] = [];
     for (const { index: port } of [...model.ports.values()].filter(isTunnel)) {
-      // Where a network has too many, its port has at least as many.
+      // If a network has too many, its port has at least as many.
       if (!isCrowded(remotes.learnedOf(port), MET_OF_NETWORK)) continue;
       const learned = [...remotes.learned(port)].map((remote) => ({ port, remote }));
       if (isCrowded(learned.length, MET_OF_PORT))
@@ -92,7 +92,7 @@ export class VtepWatch {
     return found;
   }
 
-  /** Those that are not in use, the one first that is missed least. */
+  /** Idle VTEPs, the least valuable first. */
   private idlest(all: readonly Departure[]): Departure[] {
     const { counters, remotes } = this.parts;
     return all
@@ -125,7 +125,7 @@ export class VtepWatch {
       .flatMap(({ index }) => [...remotes.learned(index)].map((remote) => ({ port: index, remote })));
   }
 
-  /** Every VTEP that an FDB entry leads to, or a group by hand. */
+  /** Every VTEP that is the destination of an FDB entry or a permanent group member. */
   private async needed(): Promise<Set<number>> {
     const { fdb } = this.parts;
     const needed = this.parts.members();
@@ -158,7 +158,7 @@ export class VtepWatch {
     if (idle.length > 0) this.parts.carryOut(() => this.changeFor(idle));
   }
 
-  /** Another change may have come first, and have taken some of them along. */
+  /** Another change may have removed some of them first. */
   private changeFor(idle: readonly Departure[]): Transition {
     const change = new Transition();
     for (const { port, remote } of idle) if (this.parts.remotes.isFindable(port, remote)) change.letGo(port, remote);
@@ -166,7 +166,7 @@ export class VtepWatch {
   }
 }
 
-/** Three quarters are there. */
+/** Three quarters of the limit are reached. */
 function isCrowded(count: number, most: number): boolean {
   return count > (most * 3) / 4;
 }
