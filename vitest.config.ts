@@ -16,7 +16,7 @@ function wanted(patterns: string[]): string[] {
   return files.map((name) => `test/${name}`).filter((name) => readFileSync(name, 'utf8').includes("/long.js'"));
 }
 
-/** One after the other: unit tests and end-to-end tests three at a time, since they wait a good deal, those that need the machine alone. */
+/** One after the other: unit tests and end-to-end tests three at a time, since they wait a good deal, those that measure two at a time. */
 export default defineConfig({
   test: {
     projects: [
@@ -53,7 +53,7 @@ export default defineConfig({
           globalSetup: 'test/e2e/compile-tools.ts',
           testTimeout: slow(2),
           hookTimeout: MINUTE,
-          maxWorkers: 1,
+          maxWorkers: 2,
           maxConcurrency: 2,
           sequence: { groupOrder: 3 },
         },
