@@ -1,7 +1,6 @@
 /**
- * Joins the compiled modules and the libraries that they use into a few files under dist/bundle, which is what
- * bin/overtap runs: Node reads and links several hundred modules otherwise, which is two thirds of the time that a
- * command takes. The addons stay outside.
+ * Joins the compiled modules and their libraries into a few files under dist/bundle, which bin/overtap runs. Otherwise Node
+ * reads and links several hundred modules, two thirds of the run time of a command. The addons stay outside.
  */
 import { basename, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,12 +8,12 @@ import { rolldown } from 'rolldown';
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const BUNDLE = resolve(DIST, 'bundle');
-/** Programs and threads: each is a file of its own, named as here. */
+/** Entry points: programs and threads. Each becomes a file with this name. */
 const ENTRIES = { main: 'cli/main.js', 'engine-worker': 'control/engines/engine-worker.js' };
-/** They name another entry by a path that begins beside themselves. */
+/** Files that refer to another entry by a path relative to themselves. */
 const NAMES_AN_ENTRY = new Set(['engine-thread.js']);
 
-/** A module finds its neighbours by its own address: in the bundle it goes on to have the one that it has in dist. */
+/** A module resolves files relative to its own URL: in the bundle it keeps the URL of its file in dist. */
 const ownAddress = {
   name: 'own-address',
   transform(code, id) {

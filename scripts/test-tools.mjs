@@ -1,6 +1,6 @@
 /**
- * First step of `npm test`: sees to the tools that only the tests need. As root on Debian it installs what is missing;
- * elsewhere it names everything that is missing, and the command that would install it, in one error.
+ * First step of `npm test`: checks the tools that only tests need. As root on Debian it installs missing ones; elsewhere it
+ * reports all missing ones and the install command in one error.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -42,7 +42,7 @@ function installTools() {
   execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], options);
 }
 
-/** `cap` is an optional dependency, left out where libpcap's headers were missing when the project was installed. */
+/** `cap` is an optional dependency, omitted if libpcap's headers were missing at installation. */
 function installCap() {
   if (loads('cap')) return;
   const { optionalDependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
@@ -55,7 +55,7 @@ function installCap() {
   if (!loads('cap')) fail(`${wanted} could not be built:\n${done.stdout}\n${done.stderr}`);
 }
 
-/** Tried in a process of its own, since a failed load is remembered. */
+/** Tried in a separate process, since Node caches a failed load. */
 function loads(name) {
   const from = createRequire(import.meta.url);
   return (

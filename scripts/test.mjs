@@ -1,7 +1,7 @@
 /**
- * `npm test`: the tools, the build, then the static checks beside all tests; at the end what each part took, what failed, and
- * as the last line the sum, "N passed, N failed[, N skipped]", for programs to read. The exit status is 0 when nothing failed.
- * With OVERTAP_LONG=1 (`npm run test:long`) the files with long counts alone, without the static checks.
+ * `npm test`: tools, build, then the static checks in parallel with all tests. Ends with the duration of each part, the
+ * failures, and as the last line the machine-readable summary "N passed, N failed[, N skipped]". The exit status is 0 when
+ * nothing failed. With OVERTAP_LONG=1 (`npm run test:long`): only the files with long counts, without static checks.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -12,12 +12,12 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LONG = process.env.OVERTAP_LONG === '1';
 const STATIC = LONG ? [] : ['format', 'lint', 'types', 'rules'];
-/** Files named at the end, the slowest first. */
+/** Number of files listed at the end, the slowest first. */
 const SLOWEST = 12;
 
 const script = (name) => ['npm', 'run', '--silent', name];
 
-/** Runs a command. @returns whether it ended well, its seconds, and its output where that is kept */
+/** Runs a command. @returns whether it succeeded, its duration in seconds, and its output if captured */
 function run([program, ...words], stdio) {
   const began = performance.now();
   const child = spawn(program, words, { cwd: ROOT, stdio: ['ignore', stdio, stdio] });
@@ -33,7 +33,7 @@ function run([program, ...words], stdio) {
   });
 }
 
-/** Steps without which there is nothing to test. */
+/** Steps required by all others. */
 async function prepare() {
   for (const command of [['node', 'scripts/test-tools.mjs'], script('build')]) {
     const { ok } = await run(command, 'inherit');
@@ -41,7 +41,7 @@ async function prepare() {
   }
 }
 
-/** One after the other, so that they take one core of the tests at most; their output is shown where they fail. */
+/** Run in sequence, to use at most one core beside the tests; output is shown on failure. */
 async function staticChecks() {
   const sum = { passed: 0, failed: 0, skipped: 0, failures: [] };
   for (const name of STATIC) {
@@ -53,7 +53,7 @@ async function staticChecks() {
   return sum;
 }
 
-/** All tests in one run of vitest, which knows the order (vitest.config.ts). */
+/** All tests in one run of vitest; vitest.config.ts defines the order. */
 async function tests() {
   const folder = mkdtempSync(join(tmpdir(), 'overtap-test-'));
   const file = join(folder, 'report.json');
@@ -77,7 +77,7 @@ function readReport(file) {
   }
 }
 
-/** Sums over the tests; a file that could not be loaded, and a run that failed although no test did, count as one that failed. */
+/** Summary over the tests. A file that could not be loaded, and a run that failed without a failed test, count as one failure. */
 function judge({ ok, report }) {
   const sum = { passed: 0, failed: 0, skipped: 0, failures: [] };
   for (const { name, status, assertionResults } of report.testResults) {

@@ -58,17 +58,17 @@ const WARM_FROM = 16_384;
 /** Steps of ageing in which the whole table is visited, where SWEEP_ROWS allows it: once a second. */
 const SWEEP_STEPS = 10;
 
-/** What the engine tells its owner, outside the path of frames. */
+/** Events for the engine's owner. */
 export interface EngineEvents {
-  /** `ring()` was called: there are operations to carry out. */
+  /** `ring()` was called: operations are pending. */
   rung(): void;
-  /** A TAP's device has gone; the port is down from now on. */
+  /** A TAP's device is gone; the port is down. */
   portLost(port: number, errno: number): void;
-  /** The Nic does without this from now on, since it has failed. */
+  /** The Nic has disabled an offload that failed. */
   offloadLost(offload: 'udp_segment' | 'tunnel_gso'): void;
-  /** Frames lie in the ring of punts, which was empty. */
+  /** The punt ring, which was empty, has frames. */
   punted(): void;
-  /** The kernel refuses datagrams to a remote as too long for the path; told once a tick at most. */
+  /** EMSGSIZE: datagrams to a remote exceed the path MTU. At most once per tick. */
   tooBig(remote: number): void;
 }
 
@@ -76,7 +76,7 @@ export class Engine {
   private clock = -1;
   /** STATUS_TUNNELLED as it was last read. */
   private tunnelled = 0;
-  /** When the owner was last told of a path. */
+  /** Time of the last report about a path. */
   private toldTooBig = -1;
 
   constructor(
@@ -118,7 +118,7 @@ export class Engine {
     sw.counters.tunnelled((sw.nic.status[STATUS_TUNNELLED] - this.tunnelled) & 0x7fffffff);
     this.tunnelled = sw.nic.status[STATUS_TUNNELLED];
     sw.storm.advance(sw.tick);
-    if (sw.engine !== 0) return; // one of them ages
+    if (sw.engine !== 0) return; // one engine ages for all
     const rows = Math.ceil(sw.fdb.slots / SWEEP_STEPS) * Math.min(ticks, SWEEP_STEPS);
     sw.fdb.sweep(sw.tick, Math.min(SWEEP_ROWS, rows), SWEEP_REMOVED);
     const bindings = Math.ceil(sw.neigh.slots / SWEEP_STEPS) * Math.min(ticks, SWEEP_STEPS);

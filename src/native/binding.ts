@@ -1,14 +1,14 @@
 /**
- * The only loader of the addon: its verbs with their types.
+ * The only loader of the addon: its functions with their types.
  *
- * Owns the way to the built file and what is said when it is not there. Never adds behaviour of its own: which device is
- * opened how is decided in `src/port`, what moves where by the engine.
+ * Owns the path of the built file and the message when it is missing. No behaviour of its own: `src/port` decides how devices
+ * are opened, the engine decides what is sent.
  *
- * Set-up verbs throw a `NativeError`; data verbs answer with status words and throw only on misuse.
+ * Set-up functions throw a `NativeError`; data functions return status words and throw only on misuse.
  */
 import { createRequire } from 'node:module';
 
-/** What set-up verbs throw: `code` as in 'EPERM', `errno` its number, `syscall` the call or request that failed. */
+/** Thrown by set-up functions: `code` such as 'EPERM', `errno` its number, `syscall` the call or request that failed. */
 export interface NativeError extends Error {
   readonly code: string;
   readonly errno: number;
@@ -25,20 +25,20 @@ export interface OpenTapOptions {
   netns?: string;
   ifname: string;
   mac?: string;
-  /** Without `mac`, of a TAP that is made; one that is taken over keeps its own. */
+  /** Without `mac`, of a TAP that is created; an existing one keeps its own. */
   newMac?: string;
   mtu?: number;
   addresses?: readonly TapAddress[];
-  /** Whether the device outlives its descriptor. Of one that is taken over: as it is when overtap has not made it. */
+  /** Whether the device outlives its descriptor. For an existing TAP not created by overtap: as it is. */
   persist: boolean;
   multiQueue: boolean;
   /** `true` sets the link up; `false` leaves it as it is. */
   up: boolean;
-  /** TUN_F_* flags, of which the kernel may accept fewer. */
+  /** TUN_F_* flags; the kernel may accept fewer. */
   offload: number;
-  /** `false`: frames come and go without a virtio-net header, and without offloads. Default true. */
+  /** `false`: frames have no virtio-net header and no offloads. Default true. */
   vnetHeader?: boolean;
-  /** Segments that the guest's kernel puts into one superframe at most; a kernel that refuses is let be. Absent: as it is. */
+  /** Most segments that the guest's kernel puts into one superframe; a kernel that refuses is left as it is. Absent: unchanged. */
   gsoMaxSegs?: number;
   /** More than one needs `multiQueue`. Default 1. */
   queues?: number;
@@ -53,30 +53,30 @@ export interface OpenedTap {
   vnetHeaderSize: number;
   /** The TUN_F_* flags that the kernel accepted. */
   offload: number;
-  /** Descriptors of its further queues. */
+  /** Descriptors of the additional queues. */
   moreQueues: number[];
-  /** It was there before. */
+  /** The device existed before. */
   takenOver: boolean;
-  /** It was there before, and overtap has not made it: it does not bear the mark. */
+  /** The device existed before and was not created by overtap: it lacks the alias. */
   isForeign: boolean;
-  /** Of its virtio-net header, as it was taken over. */
+  /** Size of its virtio-net header before it was taken over. */
   foundVnetHeaderSize: number;
 }
 
 export interface SelfTest {
-  /** Trains of datagrams leave in one call (UDP_SEGMENT). */
+  /** Bursts of equal datagrams are sent in one call (UDP_SEGMENT). */
   udpSegment: boolean;
-  /** Trains of datagrams are taken in in one piece (UDP_GRO). */
+  /** Bursts of equal datagrams are received in one piece (UDP_GRO). */
   udpGro: boolean;
-  /** A TAP can be made, and has a virtio-net header. */
+  /** A TAP can be created, and has a virtio-net header. */
   vnetHeader: boolean;
-  /** A TAP hands over unsegmented TCP. */
+  /** A TAP delivers unsegmented TCP. */
   tso: boolean;
-  /** A TAP hands over unsegmented UDP. */
+  /** A TAP delivers unsegmented UDP. */
   uso: boolean;
-  /** A TAP takes superframes in their outer headers, and sends them on (Linux 6.17). */
+  /** A TAP accepts superframes in their outer headers, and sends them on (Linux 6.17). */
   tunnelGso: boolean;
-  /** By the names above: why it does not work, or why it is believed to without having been tried; of `tunnelGso`, too, why it is not used. */
+  /** By the names above: why it does not work, or is assumed to without a test; for `tunnelGso` also why it is unused. */
   reasons: Partial<Record<'udpSegment' | 'udpGro' | 'vnetHeader' | 'tso' | 'uso' | 'tunnelGso', string>>;
 }
 
@@ -85,32 +85,32 @@ export interface TapPlace {
   ifname: string;
 }
 
-/** A TAP that is open, wherever it is now. */
+/** An open TAP, wherever its NIC is now. */
 export interface TapDescriptor {
   /** One of its descriptors. */
   fd: number;
-  /** Path of the namespace that it was opened in; absent: the thread's own. Asked for by kernels before 5.2 only. */
+  /** Path of the namespace in which it was opened; absent: the thread's own. Used on kernels before 5.2 only. */
   netns?: string;
 }
 
-/** What is absent stays as it is. Carried out in this order, but for addresses: removed ones go first. */
+/** Absent values stay unchanged. Applied in this order, except that addresses are removed first. */
 export interface TapNicChanges {
   mtu?: number;
-  /** As of OpenTapOptions. */
+  /** See OpenTapOptions. */
   gsoMaxSegs?: number;
-  /** Notes down, with the device, that overtap has made it. */
+  /** Marks the device as created by overtap. */
   mark?: boolean;
   /** The device may be up. */
   mac?: string;
-  /** At most 64; one that is there already is no error. */
+  /** At most 64; an existing address is no error. */
   addresses?: readonly TapAddress[];
-  /** At most 64; one that is not there is no error. */
+  /** At most 64; a missing address is no error. */
   removeAddresses?: readonly TapAddress[];
 }
 
-/** The process at the other end of a unix socket. */
+/** The peer process of a unix socket. */
 export interface PeerProcess {
-  /** 0: in a PID namespace that this process does not see. */
+  /** 0: in a PID namespace that this process cannot see. */
   pid: number;
   uid: number;
 }
@@ -124,7 +124,7 @@ export interface HostAddress {
 }
 
 export interface LinkState {
-  /** Of the device in its namespace: another device of its name has another one. */
+  /** Interface index in its namespace: a new device with the same name has another one. */
   index: number;
   up: boolean;
   mtu: number;
@@ -132,9 +132,9 @@ export interface LinkState {
 }
 
 export interface TapState extends LinkState {
-  /** The name that it has now. */
+  /** Its present name. */
   ifname: string;
-  /** The namespace that it is in now: the number (inode) of its file. */
+  /** Its present namespace: the inode number of the namespace file. */
   netns: number;
 }
 
@@ -143,13 +143,13 @@ export interface UdpReceiverOptions {
   family: 4 | 6;
   port: number;
   dev?: string;
-  /** A multicast group to join on `dev` and to be bound to, in place of `local`; left when the socket is closed. */
+  /** A multicast group to join on `dev` and to bind to, instead of `local`; left when the socket is closed. */
   group?: string;
   /** Bytes; 0: the system's default. */
   receiveBuffer: number;
-  /** Asks for trains of datagrams (UDP_GRO). */
+  /** Enables receiving GRO batches (UDP_GRO). */
   gro?: boolean;
-  /** Other sockets with it may share address and port (SO_REUSEPORT): the kernel spreads flows over them. */
+  /** Shares address and port with other such sockets (SO_REUSEPORT): the kernel spreads flows over them. */
   reusePort?: boolean;
 }
 
@@ -158,13 +158,16 @@ export interface UdpSenderOptions {
   family: 4 | 6;
   /** 0: any. */
   port: number;
-  /** To single hosts. 1-255; absent or 0: the route's. */
+  /** TTL for unicast, 1-255; absent or 0: the route's. */
   ttl?: number;
-  /** Where datagrams to multicast groups go; they do not come back to this host. Absent: the system's choice, with its TTL and looped back. */
+  /**
+   * Device for multicast datagrams, which do not loop back to this host. Absent: the system's choice, with its TTL, looped
+   * back.
+   */
   multicastDev?: string;
-  /** Of datagrams to groups, with `multicastDev`: 1-255, default 1. */
+  /** TTL of multicast datagrams, with `multicastDev`: 1-255, default 1. */
   multicastTtl?: number;
-  /** The DF bit. Neither value lets the kernel make fragments: what is too long fails with EMSGSIZE. */
+  /** The DF bit. With either value the kernel creates no fragments: longer packets fail with EMSGSIZE. */
   df: 'unset' | 'set';
   /** Outer UDP checksum. */
   checksum: boolean;
@@ -174,14 +177,14 @@ export interface UdpSenderOptions {
 }
 
 declare const nicHandle: unique symbol;
-/** A Nic of the addon. Its memory goes when it is collected; `closeNic` ends it before. */
+/** A Nic of the addon. Its memory is freed on garbage collection; `closeNic` closes it before. */
 export interface NicHandle {
   readonly [nicHandle]: true;
 }
 
 export interface CreateNicOptions {
   arena: ArrayBuffer;
-  /** Bytes at the start of the arena that belong to the sender. */
+  /** Bytes at the start of the arena reserved for the sender. */
   headerBytes: number;
   rx: Int32Array;
   tx: Int32Array;
@@ -190,7 +193,7 @@ export interface CreateNicOptions {
   batchBytes: number;
   /** ... or this many frames. */
   maxFrames: number;
-  /** Of TAPs that are attached without saying otherwise: 10 or 12. */
+  /** Default for TAPs attached without a size: 10 or 12. */
   vnetHeaderSize: number;
   /** Default true, both: see NativeNicOptions. */
   udpSegment?: boolean;
@@ -199,44 +202,53 @@ export interface CreateNicOptions {
   /** Default true. */
   tunnelGuard?: boolean;
   merge?: boolean;
-  /** Default 0: `receive` sleeps at once when there is nothing. */
+  /** Default 0: `receive` sleeps at once when there is no frame. */
   spinMicroseconds?: number;
 }
 
 interface NativeBinding {
-  /** Makes a TAP, or takes over a persistent one of that name with its addresses. */
+  /** Creates a TAP, or takes over a persistent one of that name with its addresses. */
   openTap(options: OpenTapOptions): OpenedTap;
-  /** A further queue of a multi-queue TAP that this process has open; `vnetHeader` as when it was opened. */
+  /** An additional queue of a multi-queue TAP that this process has open; `vnetHeader` as when it was opened. */
   openTapQueue(options: TapDescriptor & { vnetHeader?: boolean }): number;
-  /** Changes the NIC of a TAP that is there. Steps that came before the one that fails stay done. */
+  /** Changes the NIC of an existing TAP. Steps before a failed one remain in effect. */
   setTapNic(options: TapDescriptor & TapNicChanges): void;
   /** Whether the device outlives its descriptors, of which `fd` is one. EBADFD: the device is gone. */
   setTapPersist(fd: number, on: boolean): void;
-  /** Before one that outlives the switch is closed: its next user finds no offloads, and a virtio-net header of this size (0: as it is). */
+  /**
+   * Before closing a TAP that outlives the switch: resets its offloads, and sets the size of its virtio-net header (0:
+   * unchanged).
+   */
   leaveTap(fd: number, vnetHeaderSize: number): void;
-  /** `null` when the device is gone. @param seen what was told last: when it holds, the descriptor itself needs not be asked */
+  /** `null` when the device is gone. @param seen the last result: if it still holds, the descriptor itself is not queried */
   tapState(tap: TapDescriptor & { seen?: TapState }): TapState | null;
-  /** `null` when the link, or its namespace, is gone. */
+  /** `null` when the link or its namespace is gone. */
   linkState(place: TapPlace): LinkState | null;
-  /** Whether another user namespace than the process's owns the network namespace; false where the kernel does not say. */
+  /** Whether another user namespace than the process's owns the network namespace; false if the kernel does not tell. */
   netnsIsForeign(place: { netns: string }): boolean;
   openUdpReceiver(options: UdpReceiverOptions): { fd: number; port: number; gro: boolean };
-  /** A socket that only sends: what comes to it is dropped by the kernel. */
+  /** A socket for sending only: the kernel drops whatever it receives. */
   openUdpSender(options: UdpSenderOptions): { fd: number; port: number };
-  /** Makes a receiving socket one that sends too, or changes how it does. `dev`: by which device it sends; it receives by all, as before. `local` and `port` have no effect. */
+  /**
+   * Makes a receiving socket send too, or changes its send options. `dev` applies to sending only; it receives by all devices
+   * as before. `local` and `port` have no effect.
+   */
   sendByReceiver(fd: number, options: UdpSenderOptions): void;
-  /** Bytes of an outer IP packet that reaches `remote` in one piece, as far as the kernel knows. Throws ENETUNREACH and the like. Of a group: the MTU of `dev`. */
+  /**
+   * Bytes of the largest outer IP packet that reaches `remote` unfragmented, as known to the kernel. Throws ENETUNREACH and the
+   * like. For a multicast group: the MTU of `dev`.
+   */
   pathMtu(options: { remote: string; local?: string; dev?: string }): number;
-  /** Tries what the kernel can do, in the thread's namespace. Leaves nothing behind, takes a fifth of a second at most. */
+  /** Tests the kernel's features in the thread's namespace. Leaves nothing behind and takes at most a fifth of a second. */
   selfTest(): SelfTest;
   openPacketSocket(options: TapPlace & { promiscuous?: boolean }): number;
-  /** The length of one frame, cut off at the buffer's end; 0 when none is waiting. */
+  /** The length of one frame, truncated at the buffer's end; 0 when none is waiting. */
   readPacket(fd: number, buffer: Uint8Array): number;
   writePacket(fd: number, buffer: Uint8Array): void;
-  /** Blocks the thread until the descriptor is readable; `false` when the time was over first. -1: no limit. */
+  /** Blocks the thread until the descriptor is readable; `false` on timeout. -1: no limit. */
   waitReadable(fd: number, timeoutMs: number): boolean;
   closeFd(fd: number): void;
-  /** Moves the calling thread into a namespace for good. */
+  /** Moves the calling thread into a namespace permanently. */
   enterNamespace(path: string): void;
   /** Ends the process without waiting for its threads. */
   exitAtOnce(status: number): never;
@@ -245,7 +257,7 @@ interface NativeBinding {
   hostAddresses(): HostAddress[];
 
   createNic(options: CreateNicOptions): NicHandle;
-  /** Closes the Nic's own descriptor; what is attached stays open and belongs to whoever opened it. */
+  /** Closes the Nic's own descriptor; attached descriptors stay open and belong to their opener. */
   closeNic(nic: NicHandle): void;
   receive(nic: NicHandle, timeoutMs: number): number;
   transmit(nic: NicHandle, count: number, more: boolean): number;
@@ -257,7 +269,7 @@ interface NativeBinding {
   detachSocket(nic: NicHandle, index: number): void;
   detachSender(nic: NicHandle, index: number): void;
   setRemote(nic: NicHandle, index: number, a0: number, a1: number, a2: number, a3: number, port: number): void;
-  /** A bell for `attachEvent`; any thread rings it by its number. */
+  /** An eventfd for `attachEvent`; any thread signals it by its number. */
   createEventFd(): number;
   ring(fd: number): void;
 }
@@ -317,7 +329,7 @@ export const {
   ring,
 }: NativeBinding = load();
 
-/** Whether an error came from a set-up verb. */
+/** Whether an error was thrown by a set-up function. */
 export function isNativeError(error: unknown): error is NativeError {
   return error instanceof Error && 'code' in error && 'errno' in error && 'syscall' in error;
 }

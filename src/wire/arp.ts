@@ -14,8 +14,8 @@
  *   24   |   target's IPv4 address       |
  *        +-------------------------------+
  *
- * MAC addresses are read with `macHigh` and `macLow` at the offsets given here. Owns the offsets and the check of the
- * fixed fields. It never answers: that is for suppression to decide.
+ * MAC addresses are read with `macHigh` and `macLow` at these offsets. Owns the offsets and the check of the fixed fields. It
+ * never answers: suppression decides that.
  */
 import { viewOf } from './bytes.js';
 import { ETHERTYPE_IPV4, writeMac, writeMacText } from './ethernet.js';
@@ -53,7 +53,7 @@ export function arpTargetAddress(view: DataView, off: number): number {
   return view.getInt32(off + 24);
 }
 
-/** Writes a reply of 28 bytes: the sender has the address that was asked for, the target is who asked. */
+/** Writes a reply of 28 bytes: the sender is the requested address, the target is the requester. */
 export function writeArpReply(
   view: DataView,
   off: number,

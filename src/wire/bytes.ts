@@ -1,5 +1,5 @@
 /**
- * Small helpers on byte strings for the builders of this folder (cold: they allocate).
+ * Helpers on byte strings for the builders of this folder (cold: they allocate).
  *
  * Owns joining of byte strings and hexadecimal text. It never knows what the bytes mean.
  */

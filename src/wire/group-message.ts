@@ -1,8 +1,8 @@
 /**
- * What IGMP and MLD have in common: a query asks who listens, a report says who does, a leave says who no longer does.
+ * What IGMP and MLD share: queries ask for listeners, reports announce them, leaves (done messages) withdraw them.
  *
- * Owns the shapes only: numbers for those who must not allocate, a message for those who may. The files of the two
- * protocols make them.
+ * Owns the shapes only: numbers for the data path, which must not allocate, and objects for the control thread. The files of
+ * the two protocols fill them.
  */
 
 // Kinds of messages. A frame that is malformed is no message.
@@ -19,17 +19,17 @@ export interface GroupQuery {
   family: 4 | 6;
   /** Null: a general query. */
   group: GroupAddress | null;
-  /** Who asks. */
+  /** Address of the querier. */
   source: GroupAddress;
   /** Milliseconds within which listeners answer. */
   maxDelay: number;
-  /** How many sources are asked for; 0: the group as such. */
+  /** Number of queried sources; 0: the whole group. */
   sources: number;
-  /** The S flag: other routers are not to lower their timers. */
+  /** The S flag: other routers must not lower their timers. */
   suppress: boolean;
 }
 
-/** Joins and leaves of whole groups; which sources a host wants or not is left out. */
+/** Joins and leaves of whole groups; source lists are omitted. */
 export interface GroupReport {
   kind: 'report';
   family: 4 | 6;
@@ -48,8 +48,8 @@ export const ALLOW_NEW_SOURCES = 5;
 export const BLOCK_OLD_SOURCES = 6;
 
 /**
- * Enters one group record into a report. Including no sources is leaving; excluding any or including some is joining.
- * BLOCK leaves the host a member of what is left, which it will report, or it is none and the membership runs out.
+ * Adds one group record to a report. INCLUDE of no sources is a leave; EXCLUDE, or INCLUDE of any source, is a join. After
+ * BLOCK the host remains a member for the remaining sources, which it will report; otherwise the membership expires.
  */
 export function enterRecord(report: GroupReport, type: number, sources: number, group: GroupAddress): void {
   switch (type) {

@@ -1,5 +1,5 @@
 /**
- * Word to the sender of a packet that was too big: ICMP "fragmentation needed" (RFC 792; the MTU is RFC 1191 section 4's) and
+ * Errors to the sender of a packet that was too big: ICMP "fragmentation needed" (RFC 792; MTU as in RFC 1191 section 4) and
  * ICMPv6 "packet too big" (RFC 4443 section 3.2).
  *
  *   +------------------------+-----------------------------+-----------------------------------------+
@@ -7,8 +7,8 @@
  *   | its addresses, swapped | (8 bytes)                   | it as the error may hold                |
  *   +------------------------+-----------------------------+-----------------------------------------+
  *
- * Owns the bytes of these two packets and which packets must never be answered by an error. It never touches a link's header,
- * and reads nothing but what `parseInner` has found inside the frame.
+ * Owns the bytes of these two packets and the rule for packets that must never cause an error. It never touches link-layer
+ * headers, and reads only what `parseInner` has found inside the frame.
  */
 import { fold, internetChecksum, pseudoHeaderSum6, sum16 } from './checksum.js';
 import {
@@ -32,22 +32,22 @@ import {
 } from './ipv4.js';
 import { findFragmentHeader, IPV6_HEADER, ipv6Destination, ipv6Source, PROTOCOL_ICMPV6 } from './ipv6.js';
 
-/** Bytes of an IPv4 error at most, its header included (RFC 1812 section 4.3.2.3). */
+/** Most bytes of an IPv4 error, header included (RFC 1812 section 4.3.2.3). */
 export const ICMP_ERROR_LIMIT = 576;
-/** The same over IPv6: its least MTU (RFC 4443 section 2.4). */
+/** The same for IPv6: its minimum MTU (RFC 4443 section 2.4). */
 export const ICMPV6_ERROR_LIMIT = 1280;
-/** MTUs below these are none (RFC 791 section 3.2; RFC 8200 section 5), and no sender heeds them. */
+/** Lower MTUs are invalid (RFC 791 section 3.2; RFC 8200 section 5), and senders ignore them. */
 const LEAST_MTU4 = 68;
 const LEAST_MTU6 = 1280;
 
 const TTL = 64;
 const DONT_FRAGMENT = 0x4000;
-/** The first of the ICMPv6 types that are no errors. */
+/** The first ICMPv6 type that is no error. */
 const FIRST_INFORMATIONAL = 128;
 
 /**
- * Whether the sender of a packet is to be told that it is larger than `mtu`: it asked for that, and an error in answer cannot
- * do harm (RFC 1122 section 3.2.2, RFC 4443 section 2.4; as Linux `iptunnel_pmtud_check_icmp` and `_icmpv6`).
+ * Whether the sender of a packet gets an error for exceeding `mtu`: it set DF or uses IPv6, and the error cannot do harm (RFC
+ * 1122 section 3.2.2, RFC 4443 section 2.4; as Linux `iptunnel_pmtud_check_icmp` and `_icmpv6`).
  * @param layout of the frame, from `parseInner`
  */
 export function mayTellTooBig(view: DataView, layout: Int32Array, mtu: number): boolean {
@@ -59,14 +59,14 @@ export function mayTellTooBig(view: DataView, layout: Int32Array, mtu: number): 
 function mayTell4(view: DataView, l3: number, end: number, mtu: number): boolean {
   if (mtu < LEAST_MTU4 || !ipv4DontFragment(view, l3) || ipv4FragmentOffset(view, l3) !== 0) return false;
   if (!isHost4(ipv4Source(view, l3)) || isGroup4(ipv4Destination(view, l3))) return false;
-  // A packet that is cut off counts more bytes than there are.
+  // For a truncated packet the header's length counts.
   const total = ipv4TotalLength(view, l3);
   if (total !== 0 && l3 + total > end) return false;
   const l4 = l3 + ipv4HeaderLength(view, l3);
   return ipv4Protocol(view, l3) !== PROTOCOL_ICMP || (l4 < end && !isError4(icmpType(view, l4)));
 }
 
-/** A source that is one host's: not "this network", a loopback, a group or everybody. */
+/** A unicast source: not "this network", loopback, multicast or broadcast. */
 function isHost4(address: number): boolean {
   const first = address >>> 24;
   return first !== 0 && first !== 127 && !isGroup4(address);
@@ -94,7 +94,7 @@ function mayTell6(view: DataView, layout: Int32Array, mtu: number): boolean {
   return l4 < layout[L3_END] && icmpType(view, l4) >= FIRST_INFORMATIONAL;
 }
 
-/** A source that is one host's: neither ::, nor ::1, nor a group. */
+/** A unicast source: neither ::, nor ::1, nor multicast. */
 function isHost6(view: DataView, l3: number): boolean {
   const first = ipv6Source(view, l3, 0);
   if (first >>> 24 === 0xff) return false;
@@ -103,8 +103,9 @@ function isHost6(view: DataView, l3: number): boolean {
 }
 
 /**
- * Writes the IP packet that tells the sender of another one, by the layout of its frame, that it is larger than `mtu`.
- * @param at where to; ICMPV6_ERROR_LIMIT bytes must be there @returns its length
+ * Writes the IP packet that reports to the sender of a packet that it exceeds `mtu`, from the layout of its frame.
+ * @param at destination offset; ICMPV6_ERROR_LIMIT bytes must be available
+ * @returns its length
  */
 export function writeTooBig(view: DataView, at: number, layout: Int32Array, mtu: number): number {
   const l3 = layout[L3_OFFSET];

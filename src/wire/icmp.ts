@@ -10,8 +10,8 @@
  *   8    |                             data                              |
  *        +---------------------------------------------------------------+
  *
- * The checksum covers the message; that of ICMPv6 a pseudo-header too. An error has the same eight bytes before the packet
- * that it is about; where that was too big they end with the MTU (RFC 1191 section 4: 16 bits; RFC 4443 section 3.2: 32).
+ * The checksum covers the message; for ICMPv6 also a pseudo-header. An error has the same eight bytes before the packet that
+ * caused it; in "too big" errors they end with the MTU (RFC 1191 section 4: 16 bits; RFC 4443 section 3.2: 32).
  *
  * Owns the offsets of echo and of these errors. It never answers.
  */
@@ -23,7 +23,7 @@ import { fillChecksum, type TransportPath } from './transport.js';
 /** Length of the header of an echo message. */
 export const ICMP_ECHO_HEADER = 8;
 
-/** What stands before the packet that an error is about. */
+/** Bytes before the quoted packet of an error. */
 export const ICMP_ERROR_HEADER = 8;
 
 export const ICMP_ECHO_REPLY = 0;

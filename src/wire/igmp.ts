@@ -22,7 +22,7 @@
  *   8    |        sources, 4 bytes each, then auxiliary data             |
  *        +---------------------------------------------------------------+
  *
- * Owns what makes an IGMP message a sound one (Linux `ip_mc_check_igmp`), and its reading. It never decides what follows.
+ * Owns the validity of an IGMP message (Linux `ip_mc_check_igmp`) and its parsing. It decides nothing.
  */
 import { concatBytes, viewOf } from './bytes.js';
 import { internetChecksum } from './checksum.js';
@@ -54,7 +54,7 @@ const RECORD = 8;
 /** 224.0.0.1, all systems. */
 const ALL_SYSTEMS = 0xe0000001 | 0;
 const MAPPED = 0xffff;
-/** A v1 query says nothing of a delay: it is 10 seconds (RFC 2236 section 4). */
+/** A v1 query carries no response time: it is 10 seconds (RFC 2236 section 4). */
 const V1_DELAY = 10_000;
 
 /** True for 224.0.0.0/4. */
@@ -68,10 +68,10 @@ export function isLocalControlGroup(address: number): boolean {
 }
 
 /**
- * Which kind of message an IGMP datagram is: MESSAGE_NONE for one that is malformed or of another type.
- * @param l3 offset of its IPv4 header, `l4` of its IGMP header; both lie before `end`
- * @param end end of what the IPv4 header counts as its own
- * @param finished false: the checksum is left to a device and cannot be verified
+ * The kind of an IGMP datagram; MESSAGE_NONE for a malformed or other one.
+ * @param l3 offset of its IPv4 header, `l4` of its IGMP header; both are before `end`
+ * @param end end of the packet by its IPv4 header
+ * @param finished false: the checksum is partial and cannot be verified
  */
 export function igmpMessage(view: DataView, l3: number, l4: number, end: number, finished: boolean): number {
   const length = end - l4;
@@ -117,8 +117,8 @@ function recordLength(view: DataView, at: number): number {
 }
 
 /**
- * Reads a message that `igmpMessage` has found sound (cold). Of one that was cut off since, the records that are whole.
- * @returns null for a query that is cut off
+ * Parses a message that `igmpMessage` has found valid (cold). Of a message truncated since, the complete records.
+ * @returns null for a truncated query
  */
 export function readIgmp(view: DataView, l3: number, l4: number, end: number): GroupMessage | null {
   if (end - l4 < IGMP_HEADER) return null;

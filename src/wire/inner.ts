@@ -1,13 +1,13 @@
 /**
- * One bounded parse of a frame, for those who need its network and transport headers: flow entropy, checksums, offloads.
+ * One bounded parse of a frame for users of its network and transport headers: flow entropy, checksums, offloads.
  *
  *   frameOff        l3Offset              l4Offset                 l3PayloadEnd   frameOff + length
  *   +----------+---+--------+------------+-------------+----------+--------------+
  *   | Ethernet |tag|   IP   | extensions | TCP, UDP... | payload  | padding      |
  *   +----------+---+--------+------------+-------------+----------+--------------+
  *
- * Owns the decision which offsets may be read. What `layout` names lies inside the frame, so that the accessors of the
- * protocols' files need no bounds of their own. It never verifies checksums and never allocates.
+ * Decides which offsets may be read. Offsets in `layout` are inside the frame, so that the accessors of the protocol files need
+ * no bounds checks. It never verifies checksums and never allocates.
  */
 import { ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN, etherType } from './ethernet.js';
 import {
@@ -27,25 +27,25 @@ import { taggedEtherType, VLAN_TAG } from './vlan.js';
 
 /** Words of a layout. All offsets are relative to the view, as `frameOff` is. */
 export const LAYOUT_WORDS = 5;
-/** Offset of the IP header; 0 when the frame carries no sound one. */
+/** Offset of the IP header; 0 when there is no valid one. */
 export const L3_OFFSET = 0;
-/** 4, 6, or 0 for anything that is no sound IP header. */
+/** 4, 6, or 0 without a valid IP header. */
 export const L3_KIND = 1;
 /**
- * Offset of the transport header; 0 when there is none to read: not IP, a fragment (the first one too), cut off. For TCP
- * and UDP their whole fixed header lies before L3_END, for other protocols at least one byte.
+ * Offset of the transport header; 0 when there is none to read: not IP, any fragment, truncated. For TCP and UDP the whole
+ * fixed header is before L3_END, for other protocols at least one byte.
  */
 export const L4_OFFSET = 2;
 /** Number of the transport protocol; of a fragment, what its first header says. 0 without IP. */
 export const L4_PROTOCOL = 3;
-/** End of what the IP header counts as its own, without padding. Without IP, or cut off: the end of the frame. */
+/** End of the packet by its IP header, without padding. Without IP, or truncated: the end of the frame. */
 export const L3_END = 4;
 
 /**
  * Finds the headers of a frame with at most one 802.1Q tag.
  *
- * A length of 0 in the IP header means "to the end of the frame": senders leave it so in offloaded frames over 64 KiB. A
- * length beyond the frame makes the packet a cut-off one: the IP header counts, the transport does not.
+ * A length of 0 in the IP header means "to the end of the frame": senders leave it so in offloaded frames over 64 KiB. A length
+ * beyond the frame marks a truncated packet: its IP header is used, the transport header is not.
  * @param length of the frame in bytes; nothing beyond it is read
  * @param layout at least LAYOUT_WORDS words, all of which are written
  */
@@ -95,7 +95,7 @@ function parseIpv6(view: DataView, l3: number, end: number, layout: Int32Array):
   if (transport !== 0) admitTransport(transport, layout);
 }
 
-/** Takes the transport's offset over if enough of its header is there. */
+/** Records the transport offset if enough of the header is present. */
 function admitTransport(l4: number, layout: Int32Array): void {
   const protocol = layout[L4_PROTOCOL];
   const needed = protocol === PROTOCOL_TCP ? TCP_HEADER : protocol === PROTOCOL_UDP ? UDP_HEADER : 1;

@@ -15,7 +15,7 @@ export interface IpAddress {
 /** The third word of every IPv4-mapped address. */
 const MAPPED = 0x0000ffff;
 
-/** Reads an address. @returns null when the text is none */
+/** Parses an address. @returns null when the text is no address */
 export function parseAddress(text: string): IpAddress | null {
   if (!text.includes(':')) {
     const word = parseDotted(text);
@@ -28,13 +28,13 @@ export function parseAddress(text: string): IpAddress | null {
   return { family: isMapped(words[0], words[1], words[2]) ? 4 : 6, words };
 }
 
-/** One text for one address, however it was written; what is no address stays as it is. */
+/** The canonical text of an address; other text is returned unchanged. */
 export function canonicalAddress(text: string): string {
   const parsed = parseAddress(text);
   return parsed === null ? text : formatAddress(...parsed.words);
 }
 
-/** Writes an address: dotted when it is IPv4-mapped, otherwise as RFC 5952 asks. */
+/** Formats an address: dotted when it is IPv4-mapped, otherwise as in RFC 5952. */
 export function formatAddress(a0: number, a1: number, a2: number, a3: number): string {
   if (isMapped(a0, a1, a2)) return `${a3 >>> 24}.${(a3 >>> 16) & 255}.${(a3 >>> 8) & 255}.${a3 & 255}`;
   const groups = [a0, a1, a2, a3].flatMap((word) => [word >>> 16, word & 0xffff]);
@@ -45,7 +45,7 @@ export function formatAddress(a0: number, a1: number, a2: number, a3: number): s
   return `${hex(groups.slice(0, start))}::${hex(groups.slice(start + length))}`;
 }
 
-/** Whether an address lies in the subnet of another one; false for what is no address, and between families. */
+/** Whether an address is in the subnet of another one; false for invalid text, and between families. */
 export function isInSubnet(address: string, { address: of, prefix }: { address: string; prefix: number }): boolean {
   const one = parseAddress(address);
   const other = parseAddress(of);
@@ -58,12 +58,12 @@ export function isInSubnet(address: string, { address: of, prefix }: { address: 
   return true;
 }
 
-/** Whether a canonical text is an address of IPv6 that means something on one link only: fe80::/10 (RFC 4291 section 2.5.6). */
+/** Whether a canonical text is a link-local IPv6 address: fe80::/10 (RFC 4291 section 2.5.6). */
 export function isLinkLocal(canonical: string): boolean {
   return /^fe[89ab][0-9a-f]:/.test(canonical);
 }
 
-/** True when three leading words say that the fourth is an IPv4 address. */
+/** True when the first three words mark an IPv4-mapped address. */
 export function isMapped(a0: number, a1: number, a2: number): boolean {
   return (a0 | a1) === 0 && a2 === MAPPED;
 }
@@ -78,7 +78,7 @@ export function addressBytes(text: string): Uint8Array {
   return address.family === 4 ? bytes.slice(12) : bytes;
 }
 
-/** Four decimal bytes as a signed word. Leading zeros are refused: some read them as octal. */
+/** Four decimal bytes as a signed word. Leading zeros are refused: some programs read them as octal. */
 function parseDotted(text: string): number | null {
   const parts = text.split('.');
   if (parts.length !== 4) return null;

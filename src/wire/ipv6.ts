@@ -85,9 +85,9 @@ export function setIpv6Ecn(view: DataView, off: number, ecn: number): void {
 }
 
 /**
- * Walks the extension headers to the transport. Writes two words from `out[at]` on: the transport's offset, and its
- * protocol number. The offset is 0 when there is none to be had: a fragment, no next header, a chain that is cut off by
- * `end` or longer than EXTENSION_LIMIT. The protocol is then the last number that was met.
+ * Walks the extension headers to the transport. Writes two words from `out[at]` on: the transport's offset, and its protocol
+ * number. The offset is 0 when there is none: a fragment, no next header, a chain truncated by `end` or longer than
+ * EXTENSION_LIMIT. The protocol is then the last number found.
  *
  * An "atomic fragment" (offset 0, none to follow) is whole and is walked through (RFC 6946).
  * @param off offset of the fixed header, which lies before `end` completely
@@ -105,7 +105,7 @@ export function walkExtensions(view: DataView, off: number, end: number, out: In
     }
     if (end - position < 8) break;
     if (next === NEXT_FRAGMENT && (view.getUint16(position + 2) & 0xfff9) !== 0) {
-      // The first part could be read on, but the parts of a datagram are to be treated alike.
+      // The first fragment could be parsed, but all fragments of a datagram are treated alike.
       next = view.getUint8(position);
       fragment = true;
       break;
@@ -121,7 +121,7 @@ export function walkExtensions(view: DataView, off: number, end: number, out: In
 }
 
 /**
- * Offset of the fragment header of a packet; 0 when it has none within reach. Not for the path of every frame.
+ * Offset of a packet's fragment header; 0 when there is none within reach. Not used for every frame.
  * @param off offset of the fixed header, which lies before `end` completely
  */
 export function findFragmentHeader(view: DataView, off: number, end: number): number {

@@ -24,8 +24,8 @@
  *   20   |        sources, 16 bytes each, then auxiliary data            |
  *        +---------------------------------------------------------------+
  *
- * Owns what makes an MLD message a sound one (Linux `ipv6_mc_check_mld`; the hop limit as RFC 3810 section 5 has it), and
- * its reading. The Router Alert option is not looked for, only the hop-by-hop header that holds it.
+ * Owns the validity of an MLD message (Linux `ipv6_mc_check_mld`; the hop limit as in RFC 3810 section 5) and its parsing. The
+ * Router Alert option is not checked, only the hop-by-hop header that contains it.
  */
 import { concatBytes, viewOf } from './bytes.js';
 import { fold, pseudoHeaderSum6, sum16 } from './checksum.js';
@@ -56,7 +56,7 @@ export const MLD_V1_REPORT = 131;
 export const MLD_V1_DONE = 132;
 export const MLD_V2_REPORT = 143;
 
-/** A version 1 message, and what every message has at least (Linux `ipv6_mc_check_mld_msg`). */
+/** Length of a version 1 message, the minimum of every message (Linux `ipv6_mc_check_mld_msg`). */
 const MLD_MESSAGE = 24;
 const V2_REPORT = 8;
 const V2_QUERY = 28;
@@ -67,15 +67,14 @@ export function isIpv6Multicast(a0: number): boolean {
   return a0 >>> 24 === 0xff;
 }
 
-/** True for ff02::1, to which every host listens without saying so. */
+/** True for ff02::1, to which every host listens without a report. */
 export function isAllNodes(a0: number, a1: number, a2: number, a3: number): boolean {
   return a0 >>> 0 === 0xff020000 && (a1 | a2) === 0 && a3 === 1;
 }
 
 /**
- * True for the groups that hosts without an address of their own yet depend on: solicited-node addresses
- * (ff02::1:ff00:0/104, RFC 4291 section 2.7.1) and all DHCP relay agents and servers (ff02::1:2, RFC 8415 section 7.1).
- * Many listen without a report that anybody heard.
+ * True for groups needed by hosts without an address: solicited-node addresses (ff02::1:ff00:0/104, RFC 4291 section 2.7.1) and
+ * all DHCP relay agents and servers (ff02::1:2, RFC 8415 section 7.1). Reports for them are often missing or lost.
  */
 export function isAutoconfigurationGroup(a0: number, a1: number, a2: number, a3: number): boolean {
   if (a0 >>> 0 !== 0xff020000 || a1 !== 0) return false;
@@ -83,10 +82,10 @@ export function isAutoconfigurationGroup(a0: number, a1: number, a2: number, a3:
 }
 
 /**
- * Which kind of message an ICMPv6 packet is: MESSAGE_NONE for one that is malformed or no MLD.
- * @param l3 offset of its IPv6 header, `l4` of its ICMPv6 header; both lie before `end`
- * @param end end of what the IPv6 header counts as its own
- * @param finished false: the checksum is left to a device and cannot be verified
+ * The kind of an ICMPv6 packet; MESSAGE_NONE for a malformed one or no MLD.
+ * @param l3 offset of its IPv6 header, `l4` of its ICMPv6 header; both are before `end`
+ * @param end end of the packet by its IPv6 header
+ * @param finished false: the checksum is partial and cannot be verified
  */
 export function mldMessage(view: DataView, l3: number, l4: number, end: number, finished: boolean): number {
   const length = end - l4;
@@ -148,8 +147,8 @@ function recordLength(view: DataView, at: number): number {
 }
 
 /**
- * Reads a message that `mldMessage` has found sound (cold). Of one that was cut off since, the records that are whole.
- * @returns null for a query that asks nothing: a version 1 query without a delay (Linux `br_ip6_multicast_query`)
+ * Parses a message that `mldMessage` has found valid (cold). Of a message truncated since, the complete records.
+ * @returns null for a version 1 query without a delay, which asks nothing (Linux `br_ip6_multicast_query`)
  */
 export function readMld(view: DataView, l3: number, l4: number, end: number): GroupMessage | null {
   if (end - l4 < MLD_MESSAGE) return null;

@@ -13,8 +13,8 @@
  *   24   |  option type  | length / 8    |  link-layer address, 6 bytes  |  1: the source's, 2: the target's
  *        +---------------+---------------+-------------------------------+
  *
- * Owns what makes such a message a sound one (RFC 4861 sections 7.1.1 and 7.1.2), its reading and its writing. It never
- * answers: that is for suppression to decide.
+ * Owns the validity of such a message (RFC 4861 sections 7.1.1 and 7.1.2), its parsing and building. It never answers:
+ * suppression decides that.
  */
 import { concatBytes, viewOf } from './bytes.js';
 import { fold, pseudoHeaderSum6, sum16 } from './checksum.js';
@@ -51,10 +51,10 @@ export const ND_TARGET_LINK = 2;
 const LINK_OPTION = 8;
 const HOP_LIMIT = 255;
 
-/** Bytes of an advertisement that says its target's link-layer address, with its IPv6 header. */
+/** Bytes of an advertisement with the target's link-layer address, IPv6 header included. */
 export const ADVERTISEMENT_PACKET = IPV6_HEADER + ND_MESSAGE + LINK_OPTION;
 
-/** Whether `length` bytes at `l3` begin like neighbour discovery. A cheap look; `ndMessage` says whether it is sound. */
+/** Whether `length` bytes at `l3` look like neighbour discovery. A cheap test; `ndMessage` validates. */
 export function looksLikeNd(view: DataView, l3: number, length: number): boolean {
   if (length < IPV6_HEADER + ND_MESSAGE || view.getUint8(l3 + 6) !== PROTOCOL_ICMPV6) return false;
   const type = view.getUint8(l3 + IPV6_HEADER);
@@ -96,7 +96,7 @@ function optionsAreSound(view: DataView, l4: number, end: number): boolean {
   return true;
 }
 
-/** Who has no address yet asks the target's solicited-node group, and names no link-layer address (section 7.1.1). */
+/** A sender without an address asks the target's solicited-node group, and gives no link-layer address (section 7.1.1). */
 function mayAsk(view: DataView, l3: number, end: number): boolean {
   if (!isUnspecified(view, l3 + 8)) return true;
   if (ndLinkAddress(view, l3 + IPV6_HEADER, end, ND_SOURCE_LINK) !== 0) return false;
@@ -108,7 +108,7 @@ function mayAsk(view: DataView, l3: number, end: number): boolean {
   );
 }
 
-/** What is told to many was not asked for (section 7.1.2). */
+/** A multicast advertisement must not be marked as solicited (section 7.1.2). */
 function mayTell(view: DataView, l3: number): boolean {
   return !isIpv6Multicast(ipv6Destination(view, l3, 0)) || (ndFlags(view, l3 + IPV6_HEADER) & ND_SOLICITED) === 0;
 }
@@ -121,7 +121,7 @@ function isUnspecified(view: DataView, at: number): boolean {
   return (view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8) | view.getInt32(at + 12)) === 0;
 }
 
-/** Whether the IPv6 source is `::`: a host that looks whether its address is free. */
+/** Whether the IPv6 source is `::`: duplicate address detection. */
 export function ndSourceIsUnspecified(view: DataView, l3: number): boolean {
   return (ipv6Source(view, l3, 0) | ipv6Source(view, l3, 1) | ipv6Source(view, l3, 2) | ipv6Source(view, l3, 3)) === 0;
 }
@@ -132,7 +132,7 @@ export function ndFlags(view: DataView, l4: number): number {
 }
 
 /**
- * Offset of the Ethernet address in the first option of a type; 0 when a sound message has none that is a unicast one.
+ * Offset of the Ethernet address in the first option of a type; 0 when a valid message has none, or not a unicast one.
  * @param type ND_SOURCE_LINK or ND_TARGET_LINK
  */
 export function ndLinkAddress(view: DataView, l4: number, end: number, type: number): number {

@@ -24,7 +24,7 @@ import { fillChecksum, type TransportPath } from './transport.js';
 
 /** Length without options. */
 export const TCP_HEADER = 20;
-/** Where the checksum lies in the header; the csum_offset of a virtio-net header. */
+/** Offset of the checksum in the header; the csum_offset of a virtio-net header. */
 export const TCP_CHECKSUM = 16;
 
 export const TCP_FIN = 0x01;

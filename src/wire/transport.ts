@@ -1,8 +1,8 @@
 /**
  * The checksum of a transport segment over its pseudo-header, for the builders of TCP, UDP and ICMPv6 (cold).
  *
- * Owns the three states in which a frame's transport checksum is met: complete; *partial*, the folded sum of the
- * pseudo-header alone, as a sender leaves it whose device is to finish it; and zero. It never touches frames in an arena.
+ * Owns the three states of a transport checksum: complete; *partial*, the folded sum of the pseudo-header alone, as left by a
+ * sender whose device completes it; and zero. It never touches frames in an arena.
  */
 import { concatBytes, viewOf } from './bytes.js';
 import { fold, sum16 } from './checksum.js';
@@ -17,7 +17,7 @@ export interface TransportPath {
   checksum?: ChecksumState;
 }
 
-/** Folded sum of the pseudo-header, not complemented: what an unfinished checksum field holds. */
+/** Folded sum of the pseudo-header, not complemented: the content of a partial checksum field. */
 export function pseudoHeaderSum(path: TransportPath, protocol: number, length: number): number {
   const tail = new Uint8Array(8);
   const view = viewOf(tail);

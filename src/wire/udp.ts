@@ -15,7 +15,7 @@ import { PROTOCOL_UDP } from './ipv4.js';
 import { fillChecksum, type TransportPath } from './transport.js';
 
 export const UDP_HEADER = 8;
-/** Where the checksum lies in the header; the csum_offset of a virtio-net header. */
+/** Offset of the checksum in the header; the csum_offset of a virtio-net header. */
 export const UDP_CHECKSUM = 6;
 
 export function udpSourcePort(view: DataView, off: number): number {

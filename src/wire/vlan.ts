@@ -8,8 +8,8 @@
  *          TPID, 16 bits    3    1          12 bits
  *                         |<--------- TCI ------------->|
  *
- * Owns the tag's offsets and the parts of the TCI. It never moves bytes: pushing and popping is done on transmit by the
- * device, told by a command. An 802.1ad tag (0x88a8) is payload to it.
+ * Owns the tag's offsets and the parts of the TCI. It never moves bytes: transmit commands push and pop tags. An 802.1ad tag
+ * (0x88a8) is payload here.
  */
 import { concatBytes, viewOf } from './bytes.js';
 import { ETHERTYPE_VLAN } from './ethernet.js';
@@ -40,7 +40,7 @@ export function vidOf(tci: number): number {
   return tci & 0x0fff;
 }
 
-/** PCP and DEI of a TCI, where they stand, so that `priorityBits(tci) | vid` is a TCI. */
+/** PCP and DEI of a TCI, in place, so that `priorityBits(tci) | vid` is a TCI. */
 export function priorityBits(tci: number): number {
   return tci & 0xf000;
 }

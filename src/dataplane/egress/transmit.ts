@@ -1,5 +1,5 @@
 /**
- * Transmit commands: room for the next one, handing them to the Nic, and counting what became of each.
+ * Transmit commands: room for the next one, handing them to the Nic, and counting their outcomes.
  */
 import {
   KIND_UDP,

@@ -1,5 +1,5 @@
 /**
- * Bindings of the neighbour table as operations put them in and take them out. The table is shared: engine 0 alone writes.
+ * Operations that add and remove bindings of the neighbour table. The table is shared: only engine 0 writes.
  */
 import type { Context } from '../state/context.js';
 import { fidOf } from '../state/fid.js';

@@ -1,10 +1,10 @@
 /**
- * How the control thread changes what the engine forwards by: a list of operations, carried out between two batches,
- * so that no frame meets half a change. Operations speak in numbers that the control thread has assigned.
+ * How the control thread changes the forwarding state: a list of operations, carried out between two batches, so that no frame
+ * sees an intermediate state. Operations refer to indexes that the control thread has assigned.
  *
- * Every engine of a switch gets the same list. Where each has a descriptor of its own (its queue of a TAP, its receiving
- * socket), the operation holds all of them. What lies in shared memory is written by engine 0 alone, which gets a list
- * last: by then every engine knows what the entries refer to.
+ * Every engine of a switch gets the same list. For resources of each engine (queue of a TAP, receiving socket) the operation
+ * holds the descriptors of all engines. Shared memory is written by engine 0 only, which gets a list last: by then every engine
+ * knows all that its entries refer to.
  */
 import type { FdbMatch } from '../../fdb/table.js';
 import type { Context } from '../state/context.js';
@@ -14,7 +14,7 @@ import * as vlans from './vlans.js';
 
 export type Operation =
   // ---- Bridges. Number 0 is "no bridge": where a port is that belongs to none.
-  /** Makes a bridge, or changes one. */
+  /** Creates or changes a bridge. */
   | {
       op: 'bridge';
       bridge: number;
@@ -26,7 +26,7 @@ export type Operation =
       groupFwdMask: number;
       snooping: boolean;
     }
-  /** Its ports have gone before. */
+  /** Its ports were deleted or moved before. */
   | { op: 'bridge-del'; bridge: number }
 
   // ---- Ports
@@ -46,26 +46,26 @@ export type Operation =
       flags: number;
       socket: number;
       senders: number[];
-      /** Senders for packets that must not be fragmented: IPv4 with DF set, and IPv6. Empty: `senders`. */
+      /** Sending sockets for packets that must not be fragmented: IPv4 with DF set, and IPv6. Empty: `senders`. */
       dfSenders: number[];
       udpPort: number;
-      /** The outer source address, four words, IPv4 mapped; absent or null: the route's. */
+      /** The outer source address, four words, IPv4 mapped; absent or null: chosen by the route. */
       local?: number[] | null;
       tos: number;
       /** In ticks; 0: the bridge's. */
       ageingTicks: number;
-      /** Most learned entries; 0: no limit of the port's own. */
+      /** Most learned entries; 0: no limit for the port. */
       maxLearned: number;
-      /** The MAC of the port's own TAP, if it has one. */
+      /** The MAC of the port's host port, if it has one. */
       mac: { high: number; low: number } | null;
     }
   /**
-   * Bridge, flags and MTU of a port that is there. A TAP whose device has gone stays down whatever the flags say. A port
-   * that changes its bridge loses its FDB entries; one that takes no unknown VTEP any more finds none of those it has met, and
-   * they go as after a `remote-del`.
+   * Bridge, flags and MTU of a present port. A TAP whose device is gone stays down regardless of the flags. A port that changes
+   * its bridge loses its FDB entries. A port that stops accepting unknown VTEPs loses its learned remotes, as after a
+   * `remote-del`.
    */
   | { op: 'port'; port: number; bridge: number; flags: number; mtu: number }
-  /** What a vxlan port sends with, in place of what it had; its VNIs and flood lists stay. */
+  /** Replaces the send settings of a vxlan port; its VNIs and flood lists stay. */
   | {
       op: 'tunnel';
       port: number;
@@ -75,48 +75,48 @@ export type Operation =
       ageingTicks: number;
       maxLearned: number;
     }
-  /** The MAC of a vxlan port's own TAP: frames from it come from the tunnel only by a loop. */
+  /** The MAC of a vxlan port's host port: a frame with it from the tunnel indicates a loop. */
   | { op: 'tunnel-mac'; port: number; mac: { high: number; low: number } }
   /**
-   * Ends a port: its TAP is detached, its memberships, VNIs and flood lists are forgotten, its accounts go over into those
-   * of the ports that are no more. Its FDB entries go by a `flush`, after which the number may be given again.
+   * Deletes a port: detaches its TAP, clears its memberships, VNIs and flood lists, and adds its counters to the RETIRED row. A
+   * `flush` removes its FDB entries; after that the index may be reused.
    */
   | { op: 'port-del'; port: number }
-  /** Frames a second that may be flooded from the port; 0: no limit. */
+  /** Flooded frames per second from the port; 0: no limit. */
   | { op: 'storm'; port: number; broadcast: number; unknownUnicast: number; multicast: number }
 
   // ---- Sockets
   /**
-   * A receiving socket. With `as`, its datagrams belong to the VNIs of that socket: one that takes in a multicast group
-   * stands beside the one of the port's own address. An engine without a descriptor of it (-1) has nothing to receive.
+   * A receiving socket. With `as`, its datagrams belong to the VNIs of that socket: the socket of a multicast group has the
+   * VNIs of the port's own socket. An engine without a descriptor (-1) receives nothing there.
    */
   | { op: 'socket'; socket: number; fds: number[]; owner: number; as?: number }
-  /** Which port answers for datagrams of the socket that belong to none. */
+  /** The port that counts datagrams of the socket that belong to no port. */
   | { op: 'socket-owner'; socket: number; owner: number }
   | { op: 'socket-del'; socket: number }
-  /** `fds`: the sending socket of each engine; often all have the same one. `udpPort`: the outer source port. */
+  /** `fds`: the sending socket of each engine; often the same. `udpPort`: the outer source port. */
   | { op: 'sender'; sender: number; fds: readonly number[]; udpPort?: number }
   | { op: 'sender-del'; sender: number }
 
   // ---- VLANs and VNIs
   /**
-   * Membership; told again it replaces what was. `counter` numbers its accounts (state/counters.ts); 0: none are kept.
-   * `suppresses`: the VLAN is as with NEIGH_SUPPRESS, on a port with NEIGH_VLAN_SUPPRESS.
+   * Adds or replaces a membership. `counter` is the index of its counters (state/counters.ts); 0: none. `suppresses`:
+   * NEIGH_SUPPRESS for this VLAN, on a port with NEIGH_VLAN_SUPPRESS.
    */
   | { op: 'vlan'; port: number; vid: number; untagged: boolean; suppresses?: boolean; counter: number }
-  /** Ends a membership; the accounts start at zero when the number is given again. Its entries go by a `flush`. */
+  /** Deletes a membership; reused counters start at zero. A `flush` removes its entries. */
   | { op: 'vlan-del'; port: number; vid: number }
   /** 0: none. */
   | { op: 'pvid'; port: number; vid: number }
-  /** One VNI for a VLAN of the port, or with `vid: null` for all it carries. `header` numbers the VNI's header. */
+  /** The VNI of a VLAN of the port, or with `vid: null` of all its VLANs. `header` is the index of the VNI's header. */
   | { op: 'vni'; port: number; vid: number | null; vni: number; header: number; counter: number }
   | { op: 'vni-del'; port: number; vid: number | null; vni: number }
 
   // ---- Remotes
   /**
-   * Where frames to a number go. `known`: what comes from that address is from this remote. `sent`: all frames to it have this
-   * VNI, whatever VLAN they are in; `header` and `counter` as with `vni`. Told again with the same address, the remote has
-   * another UDP port.
+   * Destination of frames to a remote. `known`: datagrams from its address belong to this remote. `sent`: all frames to it have
+   * this VNI, whatever their VLAN; `header` and `counter` as with `vni`. Sent again with the same address it changes the UDP
+   * port.
    */
   | {
       op: 'remote';
@@ -128,18 +128,18 @@ export type Operation =
       sent?: { vni: number; header: number; counter: number };
     }
   /**
-   * Datagrams from there are nobody's from now on. Once every engine knows, no batch takes the number in any more: then its
-   * entries go by a `flush`; and once every engine knows of that, none sends there: then `remote-free` ends its accounts,
-   * and the number may be given again.
+   * Removes the remote from source lookup. Once every engine has done so, no batch uses the index as a source, and a `flush`
+   * removes its entries. Once every engine has done that, none sends to it: `remote-free` clears its counters, and the index
+   * may be reused.
    */
   | { op: 'remote-del'; remote: number }
   | { op: 'remote-free'; remote: number }
-  /** Bytes of the largest outer IP packet that reaches a remote in one piece; 0: not known, as when the remote is new. */
+  /** Bytes of the largest outer IP packet that reaches a remote unfragmented; 0: unknown, as for a new remote. */
   | { op: 'remote-mtu'; remote: number; mtu: number }
   | { op: 'flood'; port: number; vid: number | null; remotes: number[] }
 
   // ---- FDB
-  /** Remotes of a multicast MAC on a vxlan port; `list` numbers the list. Told again it replaces what was. */
+  /** Remotes of a multicast MAC on a vxlan port, replacing earlier ones; `list` is the index of the list. */
   | { op: 'pin'; port: number; vid: number; high: number; low: number; list: number; remotes: number[]; flags: number }
   | { op: 'pin-del'; port: number; vid: number; high: number; low: number }
   | {
@@ -152,11 +152,11 @@ export type Operation =
       flags: number;
     }
   | { op: 'fdb-del'; high: number; low: number; fid: number }
-  /** Removes what matches among `rowCount` rows from `fromRow` on, so that a large table can be flushed in pieces. */
+  /** Removes matching entries among `rowCount` rows from `fromRow` on, so that a large table can be flushed in pieces. */
   | { op: 'flush'; match: FdbMatch; fromRow: number; rowCount: number }
 
   // ---- Neighbours. An address is four words, IPv4 mapped into ::ffff:0:0/96.
-  /** A binding that stays whatever is heard; `vid` is 0 in a bridge without VLAN filtering. Told again it replaces. */
+  /** A permanent binding, replacing an earlier one; `vid` is 0 in a bridge without VLAN filtering. */
   | {
       op: 'neigh';
       bridge: number;
@@ -168,17 +168,17 @@ export type Operation =
       port: number;
     }
   | { op: 'neigh-del'; bridge: number; vid: number; address: number[] }
-  /** Removes bindings that match, those put in too unless `learnedOnly`. A port that ends takes its own along. */
+  /** Removes matching bindings, permanent ones too unless `learnedOnly`. Deleting a port removes its bindings. */
   | ({ op: 'neigh-flush' } & neigh.NeighFlush)
 
   // ---- Multicast groups (IGMP and MLD snooping). An address is four words, IPv4 mapped into ::ffff:0:0/96.
   /**
-   * Where frames to a group go in a VLAN of a bridge, beside the router ports: FDB destinations. None: to nobody else.
-   * `permanent`: whether a querier is heard or not.
+   * Destinations of a group in a VLAN of a bridge, in addition to the router ports. An empty list: routers only. `permanent`:
+   * restricted even without a querier.
    */
   | { op: 'group'; bridge: number; vid: number; address: number[]; destinations: number[]; permanent?: boolean }
   | { op: 'group-del'; bridge: number; vid: number; address: number[] }
-  /** Where multicast routers are, and whether a querier is heard: without one, only permanent groups restrict flooding. */
+  /** Destinations of multicast routers, and the families with a querier: without one, only permanent groups restrict flooding. */
   | { op: 'routers'; bridge: number; vid: number; destinations: number[]; querier4: boolean; querier6: boolean };
 
 type Of<Op extends Operation['op']> = Extract<Operation, { op: Op }>;
@@ -225,7 +225,7 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   routers: ({ forwarding }, o) => forwarding.groups.setRouters(o.bridge, o.vid, o.destinations, o.querier4, o.querier6),
 };
 
-/** Carries the operations out in order. Throws when one cannot be: the control thread has asked for the impossible. */
+/** Carries the operations out in order. @throws for an invalid operation: a bug of the control thread */
 export function applyOperations(sw: Context, operations: readonly Operation[]): void {
   for (const operation of operations) {
     const carryOut = CARRY_OUT[operation.op] as (sw: Context, o: Operation) => void;

@@ -1,8 +1,8 @@
 /**
- * Bridges, ports and sockets as operations make, change and end them. A port that ends leaves nothing that its number's
- * next bearer could meet, but its accounts, which go over into those of the ports that are no more.
+ * Operations that create, change and delete bridges, ports and sockets. Deleting a port clears all state under its index, so
+ * the index can be reused. Its counters are added to the RETIRED row.
  *
- * It never looks into VLANs or VNIs beyond forgetting them with their port: `operations/vlans.ts` has those.
+ * VLANs and VNIs are in `operations/vlans.ts`; here they are only cleared with their port.
  */
 import { Tunnel } from '../../encap/tunnel.js';
 import { AGEING_DEFAULT } from '../../fdb/table.js';
@@ -14,7 +14,7 @@ import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from '../stat
 import { flushNeighbours } from './neigh.js';
 import { clearVlans, clearVnis } from './vlans.js';
 
-/** In the place of a descriptor: the engine has none. */
+/** Placeholder for a descriptor: the engine has none. */
 const NO_FD = -1;
 
 // ---- Bridges ----
@@ -67,7 +67,7 @@ export function addLocalPort(
 ): void {
   beginPort(sw, o, PORT_LOCAL);
   sw.forwarding.portMtu[o.port] = o.mtu;
-  // Without a device, what is sent to the port is dropped as port_down.
+  // Without a device, frames to the port are dropped as port_down.
   if (o.fds[sw.engine] !== NO_FD) sw.nic.attachTap(o.port, o.fds[sw.engine], o.vnetHeaderSize);
 }
 
@@ -99,7 +99,7 @@ export function addTunnelPort(
   limitLearning(sw, o);
 }
 
-/** A port from nothing: what another one left under its number is forgotten. */
+/** Adds a port in a cleared state, whatever was under its index before. */
 function beginPort(sw: Context, { port, bridge, flags }: PortSettings, kind: number): void {
   const { forwarding } = sw;
   if (forwarding.portKind[port] !== 0) clearPort(sw, port);
@@ -120,12 +120,12 @@ export function changePort(sw: Context, o: PortSettings & { mtu: number }): void
     if (sw.engine === 0) sw.fdb.assignGroup(o.port, o.bridge);
   }
   if ((before & ~o.flags & ANY_VTEP) !== 0 && sw.engine === 0) sw.remotes.withdrawLearnedOf(o.port);
-  // Whether a port has pins is for the operations that set them to say.
+  // The operations for pins set this flag.
   forwarding.setFlags(o.port, o.flags | (before & HAS_PINS));
   forwarding.portMtu[o.port] = o.mtu;
 }
 
-/** Removes the port's rows. Pinned multicast MACs hang on the port alone and stay. */
+/** Removes the FDB rows of the port. Pinned multicast MACs belong to the port, not to its bridge, and stay. */
 function removeEntries({ engine, fdb }: Context, port: number): void {
   if (engine !== 0) return;
   for (let row = 0; row < fdb.slots; row++) {
@@ -183,7 +183,7 @@ function clearPort(sw: Context, port: number): void {
   fdb.ageingOfOwner[port] = 0;
 }
 
-/** The VTEPs that the port has met. Every engine ends its accounts of them; the first one, told last, forgets them. */
+/** Removes the port's learned VTEPs. Every engine clears its counters of them; engine 0, last, removes them from the table. */
 function clearLearnedRemotes({ counters, engine, remotes }: Context, port: number): void {
   for (const remote of remotes.learned(port)) counters.clearRemote(remote);
   if (engine === 0) remotes.removeLearnedOf(port);

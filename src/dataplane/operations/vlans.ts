@@ -1,7 +1,7 @@
 /**
- * VLAN memberships, VNIs, remotes, flood lists and FDB entries as operations set and end them.
+ * Operations for VLAN memberships, VNIs, remotes, flood lists and FDB entries.
  *
- * What lies in memory that all engines share is written by engine 0 alone.
+ * Memory shared by the engines is written by engine 0 only.
  */
 import { STATIC_REMOTES } from '../../encap/remotes.js';
 import { VIDS } from '../../encap/tunnel.js';
@@ -32,7 +32,7 @@ export function setPvid({ forwarding }: Context, { port, vid }: { port: number; 
   forwarding.portPvid[port] = vid;
 }
 
-/** Without its VLAN there is no PVID either. */
+/** A VLAN without a membership is no PVID. */
 export function removeVlan(sw: Context, { port, vid }: { port: number; vid: number }): void {
   const { forwarding } = sw;
   clearCounter(sw, forwarding.vlanCounter(port, vid));
@@ -53,8 +53,8 @@ function clearCounter(sw: Context, counter: number): void {
 // ---- VNIs ----
 
 /**
- * Writes the VNI's header into the arena, once, and points the VLAN at it. A VLAN has one VNI and a VNI one VLAN: what was
- * mapped to either goes.
+ * Writes the VNI's header into the arena, once, and maps the VLAN to it. VLANs and VNIs map one to one: former mappings of both
+ * are removed.
  */
 export function mapVni(
   sw: Context,
@@ -84,28 +84,28 @@ function writeHeader({ nic, view }: Context, header: number, vni: number): numbe
   return offset;
 }
 
-/** With its VNI a VLAN's flood list goes. */
+/** Removing a VLAN's VNI removes its flood list. */
 export function unmapVni(sw: Context, o: { port: number; vid: number | null; vni: number }): void {
   if (sw.forwarding.tunnels[o.port].vniOfVlan[o.vid ?? 0] === o.vni) unmapVlan(sw, o.port, o.vid ?? 0);
 }
 
-/** All VNIs of a port whose tunnel is to go. */
+/** Removes all VNIs of a port whose tunnel is deleted. */
 export function clearVnis(sw: Context, port: number): void {
   for (let vid = 0; vid < VIDS; vid++) removeMapping(sw, port, vid);
 }
 
-/** @param place the VLAN, or 0 on a port that has one VNI for all that it carries */
+/** @param place the VLAN, or 0 on a single-VNI port */
 function unmapVlan(sw: Context, port: number, place: number): void {
   removeMapping(sw, port, place);
   for (const vid of vidsOf(place === 0 ? null : place)) sw.forwarding.tunnels[port].unmapVlan(vid);
 }
 
-/** Datagrams of the VNI belong to nobody any more; its accounts start anew once no port has it. */
+/** Datagrams of the VNI belong to no port afterwards; its counters restart at zero once no port has it. */
 function removeMapping(sw: Context, port: number, place: number): void {
   const { forwarding } = sw;
   const { counterOfVlan, socket, vniOfVlan } = forwarding.tunnels[port];
   const vni = vniOfVlan[place];
-  // A port with one VNI has it at every VID, and is found at 0.
+  // A single-VNI port has its VNI at every VID, and is found at 0.
   if (vni === 0 || forwarding.vnis.find(socket, vni) !== ((port << 12) | place)) return;
   forwarding.vnis.remove(socket, vni);
   releaseVniCounter(sw, counterOfVlan[place]);
@@ -152,7 +152,7 @@ function removeSent(sw: Context, remote: number): void {
   releaseVniCounter(sw, sw.sentCounter[remote]);
 }
 
-/** Frames to it still go there; but nobody comes upon it any more, whatever datagrams come from its address. */
+/** Removes the remote from source lookup. Frames already addressed to it are still sent. */
 export function withdrawRemote({ engine, remotes }: Context, { remote }: { remote: number }): void {
   if (engine === 0) remotes.withdraw(remote);
 }
@@ -165,11 +165,11 @@ export function freeRemote(sw: Context, { remote }: { remote: number }): void {
 }
 
 export function setRemoteMtu(sw: Context, { remote, mtu }: { remote: number; mtu: number }): void {
-  // Those that engines have numbered come without an operation of their own.
+  // Learned remotes have no operation of their own.
   if (remote < STATIC_REMOTES || installRemote(sw, remote)) sw.pathMtus.set(remote, mtu);
 }
 
-/** One list may stand at all VIDs: it is made once. */
+/** The same list may be used for all VIDs: it is created once. */
 export function setFlood(
   { forwarding }: Context,
   o: { port: number; vid: number | null; remotes: readonly number[] },
@@ -195,7 +195,7 @@ export function setPin(
   forwarding.needPort(o.port, PORT_TUNNEL);
   while (forwarding.pinned.length <= o.list) forwarding.pinned.push(new Int32Array(0));
   forwarding.pinned[o.list] = Int32Array.from(new Set(o.remotes));
-  // It stays when the last pin goes: other engines cannot tell from the FDB which one that is.
+  // It is kept when the last pin is removed: other engines cannot tell from the FDB which one that is.
   forwarding.portFlags[o.port] |= HAS_PINS;
   setEntry(sw, { ...o, fid: pinFidOf(o.port, o.vid), destination: o.list, owner: o.port });
 }

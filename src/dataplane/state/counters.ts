@@ -1,10 +1,10 @@
 /**
- * The switch's accounts, in shared memory: each engine adds to its own, the control thread reads. Float64Array because sums of
- * bytes outgrow 32 bits and BigInts are allocated; exact up to 2^53.
+ * The counters of the switch in shared memory: each engine adds to its own, the control thread reads. Float64Array, because
+ * sums of bytes exceed 32 bits and BigInts are allocated; exact up to 2^53.
  *
- * The accounts balance: sum(rx_packets) + replicated = sum(tx_packets) + sum(drops), where `replicated` counts the
- * copies that flooding made beyond the first one of each frame. The sums go over all ports and the row of those that are
- * no more (RETIRED): a port that ends leaves its accounts there.
+ * The counters balance: sum(rx_packets) + replicated = sum(tx_packets) + sum(drops), where `replicated` counts the copies made
+ * by flooding beyond the first one of each frame. The sums include all ports and the RETIRED row, to which the counters of
+ * deleted ports are added.
  */
 import { MAX_REMOTES } from '../../encap/remotes.js';
 import { DROP_REASONS, type DropReason } from './drop-reasons.js';
@@ -12,10 +12,10 @@ import { UNKNOWN_VTEP_WORDS, UnknownVtepReader, UnknownVteps } from './unknown-v
 
 export const MAX_PORTS = 1024;
 export const MAX_VNIS = 65_536;
-/** Accounts of VLAN memberships; number 0 stands for none. */
+/** Number of counters of VLAN memberships; index 0 stands for none. */
 export const MAX_VLAN_COUNTERS = 65_536;
 
-/** The row of the ports that are no more, beside those of the ports. */
+/** The row for deleted ports, behind those of the ports. */
 export const RETIRED = MAX_PORTS;
 
 export const RX_PACKETS = 0;
@@ -47,13 +47,13 @@ export interface Traffic {
 export interface Drops {
   rx_dropped: number;
   tx_dropped: number;
-  /** In either direction; reasons that never occurred are left out. */
+  /** In either direction; reasons with a count of 0 are omitted. */
   drops: Partial<Record<DropReason, number>>;
 }
 
 export class Counters {
   readonly memory: SharedArrayBuffer;
-  /** Whom the datagrams came from that were dropped as `vtep_unknown`. */
+  /** Senders of datagrams dropped as `vtep_unknown`. */
   readonly unknownVteps: UnknownVteps;
   private readonly words: Float64Array;
 
@@ -101,12 +101,12 @@ export class Counters {
     this.words[VLANS + counter * TRAFFIC + TX_BYTES] += bytes;
   }
 
-  /** A frame dropped on its way in: the ingress port's account. */
+  /** A frame dropped on ingress: counted at the ingress port. */
   droppedIn(port: number, reason: number): void {
     this.words[PORTS + port * PORT_ROW + TRAFFIC + reason] += 1;
   }
 
-  /** A copy dropped on its way out: the egress port's account. */
+  /** A copy dropped on egress: counted at the egress port. */
   droppedOut(port: number, reason: number): void {
     this.words[PORTS + port * PORT_ROW + TRAFFIC + REASONS + reason] += 1;
   }
@@ -115,7 +115,7 @@ export class Counters {
     this.words[REPLICATED] += copies;
   }
 
-  /** Superframes that left whole, for a device to segment. */
+  /** Superframes sent unsegmented, for a device to segment. */
   tunnelled(superframes: number): void {
     this.words[TUNNELLED] += superframes;
   }
@@ -124,9 +124,9 @@ export class Counters {
     this.words[TICK] = tick;
   }
 
-  // ---- Numbers that end. Control path. ----
+  // ---- Released indexes. Control path. ----
 
-  /** Hands a port's accounts over to those of the ports that are no more. */
+  /** Adds a port's counters to the RETIRED row. */
   retire(port: number): void {
     const row = PORTS + port * PORT_ROW;
     const retired = PORTS + RETIRED * PORT_ROW;
@@ -151,9 +151,9 @@ export class Counters {
   }
 }
 
-/** The accounts of all engines of a switch, summed at each look. For the control thread. */
+/** The counters of all engines of a switch, summed on each read. For the control thread. */
 export class CounterReader {
-  /** Whom the datagrams came from that were dropped as `vtep_unknown`. */
+  /** Senders of datagrams dropped as `vtep_unknown`. */
   readonly unknownVteps: UnknownVtepReader;
   private readonly engines: Float64Array[];
 
@@ -172,7 +172,7 @@ export class CounterReader {
     return this.sum(REPLICATED);
   }
 
-  /** Superframes that left whole, for a device to segment. */
+  /** Superframes sent unsegmented, for a device to segment. */
   get tunnelled(): number {
     return this.sum(TUNNELLED);
   }
@@ -194,7 +194,7 @@ export class CounterReader {
     return this.traffic(VLANS + counter * TRAFFIC);
   }
 
-  /** What the ports that are no more had counted. */
+  /** The counters of deleted ports. */
   get retired(): Traffic & Drops {
     return { ...this.port(RETIRED), ...this.portDrops(RETIRED) };
   }

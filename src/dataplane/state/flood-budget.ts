@@ -1,6 +1,7 @@
 /**
- * What the floods of each source may cost, so that no guest's broadcasts starve the others where the flood list is long. A
- * source is a TAP port, or a remote VTEP. The unit is a send (`bridge/flood-cost.ts`): a broadcast to 1,000 remotes is 1,000 sends.
+ * Limits the cost of each source's floods, so that no guest's broadcasts starve the others when flood lists are long. A source
+ * is a local port or a remote VTEP. The unit is a send (`bridge/flood-cost.ts`): a broadcast to 1,000 remotes costs 1,000
+ * sends.
  *
  *   in a turn     all sources together have TURN_SENDS, each its part: what is over it is dropped as `turn_exceeded`. So
  *                 the next look at the ports, and with it the frames of all others, is never far away.
@@ -11,43 +12,43 @@
  * **Fair**: rate and turn are divided by the number of sources that exceed their part (hungry ones). Every other source has the
  * same bound as each of those.
  *
- * **On a slow machine**, or a busy one, a send takes longer. What long rings take is measured, and a turn and the rate are so
- * much less (`measure`): it is time that others wait, not sends.
+ * **On a slow or busy machine** a send takes longer. The duration of long command lists is measured, and both limits are
+ * reduced in proportion (`measure`): other sources wait for time, not for sends.
  *
- * **Small fabrics notice nothing**: the first FREE_SENDS of each frame do not count.
+ * **Small fabrics are not limited**: the first FREE_SENDS of each frame do not count.
  *
- * Each engine has its own, since its own time is what it divides. It never drops or counts a frame: `bridge/flood.ts` asks, and does.
+ * Each engine has its own budget, since it divides its own time. It only decides; `bridge/flood.ts` drops and counts.
  */
 import { MAX_REMOTES } from '../../encap/remotes.js';
 import { MAX_PORTS } from './counters.js';
 import { REASON } from './drop-reasons.js';
 
-/** Sends of a frame that do not count: those to two remotes and two guests. */
+/** Free sends of a frame: to two remotes and two guests. */
 export const FREE_SENDS = 4;
-/** Nanoseconds that a send is taken for, and may take without consequence. */
+/** Nominal nanoseconds of a send; up to this, no limit is reduced. */
 export const SEND_NS = 1500;
-/** Sends that floods may come to in a turn: 12 ms. */
+/** Most sends of floods in a turn: 12 ms. */
 export const TURN_SENDS = 8192;
-/** Before it is known how many are hungry, several sources may each take the whole: no more than that in sum. */
+/** Until the number of hungry sources is known, several may each use the whole; this limits their sum. */
 const TURN_MOST = 2 * TURN_SENDS;
-/** Sends a millisecond that the hungry sources share: a third to a half of an engine's time. */
+/** Sends per millisecond shared by the hungry sources: a third to a half of an engine's time. */
 export const RATE = 250;
-/** What a source has however many are hungry: 16 broadcasts a second to 1,000 remotes. */
+/** Minimum rate of a source, whatever the number of hungry ones: 16 broadcasts a second to 1,000 remotes. */
 export const LEAST_RATE = 16;
-/** Sends that a source which was silent may have at once. */
+/** Burst of a source after silence, in sends. */
 export const BURST = 8192;
 /** Milliseconds after which a bucket is full, whatever was owed. */
 const FULL_MS = 60_000;
-/** For so many milliseconds a source that was refused counts as hungry. */
+/** Milliseconds for which a source counts as hungry after a refusal. */
 const PERIOD_MS = 100;
 
-/** The part that is left of turn and rate where sends take for ever. */
+/** Lower bound of the reduction on a slow machine. */
 const LEAST_SCALE = 1 / 64;
 
 const SOURCES = MAX_PORTS + MAX_REMOTES;
 const CLOCK = 0x7fffffff;
 
-/** The source of what comes in by a port; `remote` is 0 for a TAP. */
+/** The source of frames received by a port; `remote` is 0 for a local port. */
 export function floodSource(port: number, remote: number): number {
   return remote === 0 ? port : MAX_PORTS + remote;
 }
@@ -69,12 +70,12 @@ export class FloodBudget {
   /** Sources that were refused in this period, and in the one before it. */
   private hungry = 0;
   private hungryBefore = 0;
-  /** Nanoseconds that a send takes by now. */
+  /** Measured nanoseconds of a send. */
   private sendNs = SEND_NS;
-  /** What is left of turn and rate: 1 where sends take no longer than they are taken for. */
+  /** Reduction of both limits: 1 while a send takes its nominal time. */
   private scale = 1;
 
-  /** Another turn of the engine begins. @param now its clock in milliseconds, 31 bits that wrap */
+  /** Begins a turn of the engine. @param now its clock in milliseconds, 31 bits that wrap */
   beginTurn(now: number): void {
     this.turn = (this.turn + 1) | 0;
     this.total = 0;
@@ -92,14 +93,14 @@ export class FloodBudget {
    */
   refusal(source: number, ownLimit: boolean): number {
     const spent = this.spentIn[source] === this.turn ? this.spent[source] : 0;
-    // One frame of each source has its place in every turn.
+    // One frame of each source passes in every turn.
     if (this.total >= TURN_MOST || (spent > 0 && spent >= (TURN_SENDS * this.scale) / (1 + this.hungryNow())))
       return this.refuse(source, REASON.turn_exceeded);
     if (ownLimit || this.level(source) < BURST) return -1;
     return this.refuse(source, REASON.storm_limited);
   }
 
-  /** A frame of the source has come to so many sends. */
+  /** Records the sends of a frame of the source. */
   charge(source: number, sends: number, ownLimit: boolean): void {
     const counted = sends - FREE_SENDS;
     if (counted <= 0) return;
@@ -113,8 +114,8 @@ export class FloodBudget {
   }
 
   /**
-   * So many sends have taken so many microseconds. Longer ones count soon, since others wait meanwhile; but a ring that was
-   * interrupted once must not be remembered for long: with few floods there are few to forget it by.
+   * Records that a number of sends took a number of microseconds. Longer times count quickly, since others wait meanwhile; but
+   * a single interrupted list must not be remembered for long: with few floods there are few samples to correct it.
    */
   measure(microseconds: number, sends: number): void {
     const ns = (microseconds * 1000) / sends;
@@ -122,7 +123,7 @@ export class FloodBudget {
     this.scale = Math.min(1, Math.max(LEAST_SCALE, SEND_NS / this.sendNs));
   }
 
-  /** How many share; at least as many as in the last whole period. */
+  /** Number of sources that share; at least that of the last whole period. */
   private hungryNow(): number {
     return Math.max(this.hungry, this.hungryBefore);
   }
@@ -135,7 +136,7 @@ export class FloodBudget {
     return reason;
   }
 
-  /** Sends that are taken from the bucket of a source by now. */
+  /** Sends taken from the bucket of a source, at present. */
   private level(source: number): number {
     const elapsed = (this.now - this.filledAt[source]) & CLOCK;
     this.filledAt[source] = this.now;

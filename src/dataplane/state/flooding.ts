@@ -1,6 +1,6 @@
 /**
- * The frame that is being sent as several copies: what `bridge/flood.ts`, the owner, tells the rest of its room about it, and its
- * cost for the budget. Valid from `begin` to `end`.
+ * The frame being flooded: written by its owner `bridge/flood.ts`, read by the rest of that room and by the budget. Valid from
+ * `begin` to `end`.
  */
 import { NOT_FOUND } from '../../fdb/table.js';
 import { MAX_PORTS } from './counters.js';
@@ -35,7 +35,7 @@ export class Flooding {
     this.sends = 1;
   }
 
-  /** Sends that so many commands cost; the next ones begin at 0. Called when they are transmitted. */
+  /** Cost in sends of this many commands; the count then restarts at 0. Called when commands are transmitted. */
   settle(commands: number): number {
     const sends = commands + this.extra + (commands - this.firstCommand) * (this.sends - 1);
     this.extra = 0;

@@ -1,6 +1,6 @@
 /**
- * What the engine forwards by: ports, bridges, VLAN membership, tunnels. Plain tables of integers; `operations/`
- * changes them between batches, the stages only read them.
+ * The forwarding state: ports, bridges, VLAN memberships, tunnels. Plain integer tables; `operations/` changes them between
+ * batches, the stages only read them.
  */
 import { Tunnel, VIDS } from '../../encap/tunnel.js';
 import { VniTable } from '../../encap/vni-table.js';
@@ -8,7 +8,7 @@ import { MAX_PORTS, MAX_VNIS, RETIRED } from './counters.js';
 import { Groups } from './groups.js';
 import { UdpEndpoints } from './udp-endpoints.js';
 
-/** Number 0 is "no bridge": a port there takes part in nothing, so it is not UP. */
+/** Index 0 is "no bridge": a port without a bridge is not UP. */
 export const MAX_BRIDGES = 1024;
 export const NO_BRIDGE = 0;
 export const MAX_SOCKETS = 128;
@@ -29,23 +29,23 @@ export const VLAN_TUNNEL = 1 << 7;
 export const KEEP_INNER_VLAN = 1 << 8;
 export const DROP_RESERVED_BITS = 1 << 9;
 export const ANY_VTEP = 1 << 10;
-/** Some multicast MAC has remotes of its own on this port. */
+/** The port has pinned multicast MACs. */
 export const HAS_PINS = 1 << 11;
-/** Requests for a MAC that is known are answered here, and not sent out of the port. */
+/** Requests for a known MAC are answered here, and not sent out of the port. */
 export const NEIGH_SUPPRESS = 1 << 12;
-// Of vxlan ports alone.
-/** No request for a MAC goes into the tunnel. */
+// Flags of vxlan ports only.
+/** No ARP or ND request enters the tunnel. */
 export const PROXY = 1 << 13;
-/** Packets to a router are sent to the host that they are for. */
+/** Packets to a router are sent directly to their destination host. */
 export const RSC = 1 << 14;
-/** What the port would have to know is told to the control thread. */
+/** Misses are reported to the control thread. */
 export const L2MISS = 1 << 15;
 export const L3MISS = 1 << 16;
-// Kept by this table, for all ports of a bridge: what some port of it asks for.
+// Aggregated over the ports of a bridge by this table: set if any port needs it.
 export const SNOOPS_NEIGHBOURS = 1 << 17;
 export const SHORT_CIRCUITS = 1 << 18;
 const OF_BRIDGE = SNOOPS_NEIGHBOURS | SHORT_CIRCUITS;
-/** Which VLANs of the port are as with NEIGH_SUPPRESS their memberships say (SUPPRESSES), whatever that flag says. */
+/** Suppression is set by VLAN: the SUPPRESSES flag of the membership applies instead of NEIGH_SUPPRESS. */
 export const NEIGH_VLAN_SUPPRESS = 1 << 19;
 
 // VLAN membership of a (port, VID).
@@ -53,19 +53,19 @@ const MEMBER = 1;
 const UNTAGGED = 2;
 /** As NEIGH_SUPPRESS, in this VLAN of a port with NEIGH_VLAN_SUPPRESS. */
 const SUPPRESSES = 4;
-/** Above these flags lies the number of the membership's accounts; 0: none are kept. */
+/** Above these flags is the index of the membership's counters; 0: none. */
 const COUNTER_SHIFT = 3;
 
 const NONE = new Int32Array(0);
-/** Stands where a port has no tunnel. It is never changed. */
+/** Placeholder for a port without a tunnel. Never changed. */
 const NO_TUNNEL = new Tunnel(0, [0], 0, 0);
 
 export class Forwarding {
   readonly portKind = new Uint8Array(MAX_PORTS);
   readonly portBridge = new Int32Array(MAX_PORTS);
-  /** UP only if control says so, the device is there and the port is in a bridge. */
+  /** UP only if control requests it, the device exists and the port is in a bridge. */
   readonly portFlags = new Int32Array(MAX_PORTS);
-  /** 1: the TAP's device has gone. */
+  /** 1: the TAP's device is gone. */
   readonly portGone = new Uint8Array(MAX_PORTS);
   /** 0: none. */
   readonly portPvid = new Int32Array(MAX_PORTS);
@@ -74,10 +74,10 @@ export class Forwarding {
   /** The port's own MAC, zero if it has none (`source_is_own`). */
   readonly portMacHigh = new Int32Array(MAX_PORTS);
   readonly portMacLow = new Int32Array(MAX_PORTS);
-  /** `counter << 3 | SUPPRESSES | UNTAGGED | MEMBER` by `port << 12 | vid`; only the pages that are written to take memory. */
+  /** `counter << 3 | SUPPRESSES | UNTAGGED | MEMBER` by `port << 12 | vid`; only written pages take memory. */
   private readonly vlans = new Int32Array(MAX_PORTS * VIDS);
   readonly tunnels: Tunnel[] = new Array<Tunnel>(MAX_PORTS).fill(NO_TUNNEL);
-  /** Ports that have a tunnel. Changed by `setTunnel` and `clearPort` only. */
+  /** Ports with a tunnel. Changed by `setTunnel` and `clearPort` only. */
   tunnelPorts = NONE;
   readonly endpoints = new UdpEndpoints();
 
@@ -87,18 +87,18 @@ export class Forwarding {
   readonly bridgeGroupFwdMask = new Int32Array(MAX_BRIDGES);
   /** 1: groups restrict where multicast goes. */
   readonly bridgeSnooping = new Uint8Array(MAX_BRIDGES);
-  /** Nobody's at NO_BRIDGE. */
+  /** Unused at NO_BRIDGE. */
   readonly bridgePorts: Int32Array[] = new Array<Int32Array>(MAX_BRIDGES).fill(NONE);
   readonly groups = new Groups();
 
-  /** The port that answers for datagrams of a socket that belong to no port; RETIRED: none does. */
+  /** The port that counts datagrams of a socket that belong to no port; RETIRED: none. */
   readonly socketOwner = new Int32Array(MAX_SOCKETS).fill(RETIRED);
-  /** The socket whose VNIs a socket's datagrams belong to: itself, or that of the port's own address. */
+  /** The socket whose VNIs apply to a socket's datagrams: itself, or that of the port's own address. */
   readonly socketOf = Int32Array.from({ length: MAX_SOCKETS }, (_, socket) => socket);
   readonly vnis = new VniTable();
-  /** How many mappings count under a VNI counter. */
+  /** Number of mappings that use a VNI counter. */
   readonly vniUsers = new Int32Array(MAX_VNIS);
-  /** Remotes of a pinned multicast MAC, by the number that its FDB row has as destination. */
+  /** Remotes of a pinned multicast MAC, by the index in the destination of its FDB row. */
   readonly pinned: Int32Array[] = [];
 
   /**
@@ -112,7 +112,7 @@ export class Forwarding {
     if (kind !== 0 && found !== kind) throw new RangeError(`port ${port} is of another kind`);
   }
 
-  /** Puts a port that is there into a bridge, out of the one where it was. Control path. */
+  /** Moves a present port into a bridge. Control path. */
   moveToBridge(port: number, bridge: number): void {
     const from = this.portBridge[port];
     this.bridgePorts[from] = this.bridgePorts[from].filter((other) => other !== port);
@@ -122,14 +122,14 @@ export class Forwarding {
     this.flagBridge(bridge);
   }
 
-  /** Gives a port the flags that control wants, as far as they can be. */
+  /** Sets a port's flags as control requests, as far as its state permits. Control path. */
   setFlags(port: number, wanted: number): void {
     const dead = this.portGone[port] !== 0 || this.portBridge[port] === NO_BRIDGE;
     this.portFlags[port] = dead ? wanted & ~UP : wanted;
     this.flagBridge(this.portBridge[port]);
   }
 
-  /** Gives all ports of a bridge the flags of what some of them ask for. */
+  /** Updates the aggregated flags of all ports of a bridge. */
   private flagBridge(bridge: number): void {
     const { portFlags } = this;
     const ports = this.bridgePorts[bridge];
@@ -140,7 +140,7 @@ export class Forwarding {
     for (const port of ports) portFlags[port] = (portFlags[port] & ~OF_BRIDGE) | flags;
   }
 
-  /** Gives a port its tunnel. Control path. */
+  /** Sets a port's tunnel. Control path. */
   setTunnel(port: number, tunnel: Tunnel): void {
     this.tunnels[port] = tunnel;
     this.tunnelPorts = Int32Array.from(new Set([...this.tunnelPorts, port]));
@@ -192,7 +192,7 @@ export class Forwarding {
     this.vlans[(port << 12) | vid] = (counter << COUNTER_SHIFT) | flags;
   }
 
-  /** Leaves nothing of a port but its accounts. */
+  /** Clears all state of a port except its counters. */
   clearPort(port: number): void {
     this.moveToBridge(port, NO_BRIDGE);
     this.portKind[port] = 0;

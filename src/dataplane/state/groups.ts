@@ -1,18 +1,18 @@
 /**
- * Multicast groups as the engine forwards by them: where the members of a group are, where multicast routers are, and
- * whether a querier is heard. The control thread learns all of this from IGMP and MLD messages; here it is a table.
+ * Multicast forwarding state: members of each group, multicast routers, and queriers. The control thread learns all of this
+ * from IGMP and MLD messages.
  *
- * One open-addressing table of eight words a row, keyed by VLAN of a bridge and the four words of the group's address.
- * The row with the zero address, which is no group, holds the routers and queriers of the VLAN. Groups go where their rows
- * say once a querier is heard, those with a member that was put in by hand (PERMANENT) in any case. A row names a list of
- * FDB destinations, in ascending order and without doubles, so that two lists are merged without a look at what was
- * sent. A vxlan port without a remote stands for all remotes of the port's flood list.
+ * One open-addressing table of eight words per row, keyed by FID and the four words of the group's address. The row with the
+ * zero address, which is no group, holds the routers and queriers of the VLAN. Groups are restricted to their members once a
+ * querier is present; those with a member added by command (PERMANENT) always. A row refers to a list of FDB destinations,
+ * ascending and without duplicates, so that two lists can be merged in one pass. A tunnel port without a remote stands for all
+ * remotes of its flood list.
  *
- * Changed between batches only. It never looks into a frame.
+ * Changed between batches only. Never inspects a frame.
  */
 import { fidOf } from './fid.js';
 
-/** Groups, and VLANs with a router or querier, that an engine holds. */
+/** Capacity of an engine: groups, and VLANs with a router or querier. */
 export const MAX_GROUPS = 65_536;
 
 export const QUERIER4 = 1;
@@ -37,7 +37,7 @@ export class Groups {
   private readonly lists: Int32Array[] = [];
   private readonly freeLists: number[] = [];
 
-  /** @param seed keeps guests from choosing groups that collide */
+  /** @param seed random, so that guests cannot choose groups that collide */
   constructor(private readonly seed = Math.floor(Math.random() * 0x7fffffff)) {}
 
   // ---- On the path of frames ----
@@ -73,7 +73,7 @@ export class Groups {
     return this.rows[row + FLAGS];
   }
 
-  /** Whether the group of a row goes to its members though no querier is heard. With -1: no. */
+  /** Whether the group of a row is restricted to its members even without a querier. With -1: no. */
   isPermanent(row: number): boolean {
     return row >= 0 && (this.rows[row + FLAGS] & PERMANENT) !== 0;
   }
@@ -86,9 +86,9 @@ export class Groups {
   // ---- Between batches ----
 
   /**
-   * Tells where a group goes, in place of what was told before.
+   * Sets the destinations of a group, replacing earlier ones.
    * @param address four words, IPv4 mapped
-   * @param permanent it goes there whether a querier is heard or not
+   * @param permanent restricted even without a querier
    * @throws RangeError when the table is full
    */
   set(
@@ -101,19 +101,19 @@ export class Groups {
     this.put(fidOf(bridge, vid), address, destinations, permanent ? PERMANENT : 0);
   }
 
-  /** Forgets a group; one that is not there is none the less forgotten. */
+  /** Removes a group; a missing one is no error. */
   remove(bridge: number, vid: number, address: readonly number[]): void {
     this.delete(fidOf(bridge, vid), address);
   }
 
-  /** Tells where the routers of a VLAN are, and of which families queriers are heard. @throws RangeError as `set` */
+  /** Sets the routers of a VLAN, and the families with a querier. @throws RangeError as `set` */
   setRouters(bridge: number, vid: number, destinations: readonly number[], querier4: boolean, querier6: boolean): void {
     const flags = (querier4 ? QUERIER4 : 0) | (querier6 ? QUERIER6 : 0);
     if (flags === 0 && destinations.length === 0) this.delete(fidOf(bridge, vid), [0, 0, 0, 0]);
     else this.put(fidOf(bridge, vid), [0, 0, 0, 0], destinations, flags);
   }
 
-  /** Forgets all groups and routers of a bridge. */
+  /** Removes all groups and routers of a bridge. */
   dropBridge(bridge: number): void {
     const from = fidOf(bridge, 0);
     const to = fidOf(bridge, 0xfff);
@@ -168,7 +168,7 @@ export class Groups {
     this.rows.set(words, this.freeRow(words[FID], words[1], words[2], words[3], words[4]));
   }
 
-  /** Frees a row, and moves up those behind it that had to step aside, so that no search ends too early. */
+  /** Frees a row by backward-shift deletion, so that no search ends too early. */
   private delete(fid: number, address: readonly number[]): void {
     const row = this.find(fid, address[0], address[1], address[2], address[3]);
     if (row < 0) return;

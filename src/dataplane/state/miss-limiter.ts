@@ -1,6 +1,6 @@
 /**
- * What was told last of what vxlan ports lack, so that the same miss is told once a tick at most, as long as few others come
- * between: a small table, in which a new one takes the place of the one before it. Each engine has its own.
+ * Rate limiter for l2miss and l3miss events: a small direct-mapped cache, so that one miss is reported at most once per tick
+ * unless a colliding one overwrites its slot. Each engine has its own.
  */
 
 const PLACES = 256;
@@ -10,7 +10,7 @@ const WORDS = 6;
 export class MissLimiter {
   private readonly told = new Int32Array(PLACES * WORDS).fill(-1);
 
-  /** Whether this was not told in this tick yet; from now on it is. */
+  /** Whether this miss was not reported in this tick yet; records it. */
   isNew(kind: number, port: number, vid: number, a: number, b: number, c: number, d: number, tick: number): boolean {
     const { told } = this;
     const what = (kind << 28) | (port << 12) | vid;

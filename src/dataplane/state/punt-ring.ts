@@ -1,31 +1,30 @@
 /**
- * Frames that the control thread is to read: a ring in shared memory, written by one engine, read by the control thread.
- * The frame itself goes its way; what lies here is a copy of its beginning. A full ring loses the new ones and counts them,
- * so that no guest can make the engine wait or the memory grow.
+ * Frames for the control thread: a ring in shared memory with one engine as the writer and the control thread as the reader.
+ * The frame itself is forwarded; the ring holds a copy of its beginning. A full ring drops and counts new records, so that a
+ * guest can neither block the engine nor grow the memory.
  *
- * Each end owns one of the two cursors, which only ever grow (modulo 2^32). The engine rings its owner when it puts a
- * record into a ring that it finds empty; since it moves its cursor before it looks at the reader's, and the reader does
- * the same the other way round, no record is left lying without a ring.
+ * Each side owns one of the two cursors, which only increase (modulo 2^32). The engine notifies its owner when it writes to an
+ * empty ring. Each side moves its own cursor before it reads the other one, so no record is left without a notification.
  */
 
 // Kinds of punts.
 export const PUNT_IGMP = 1;
 export const PUNT_MLD = 2;
-/** A PIM hello: a multicast router tells of itself. */
+/** A PIM hello: a multicast router announces itself. */
 export const PUNT_PIM = 3;
-// Without a frame; `subjectOf` says what they are about.
-/** A vxlan port lacks the place of a MAC (`l2miss`). */
+// Without a frame; `subjectOf` returns the subject.
+/** A tunnel port has no FDB entry for a MAC (`l2miss`). */
 export const PUNT_L2MISS = 4;
-/** A vxlan port lacks the MAC of an address (`l3miss`). */
+/** A tunnel port has no binding for an address (`l3miss`). */
 export const PUNT_L3MISS = 5;
-/** Several MACs claim an address: told once until they have calmed down. */
+/** Several MACs claim an address: reported once until the claims are stable. */
 export const PUNT_NEIGH_CONFLICT = 6;
 /** A datagram of the switch's own, to this address, came in by the port (`egress/own-tunnel.ts`). */
 export const PUNT_OWN_TUNNEL = 7;
 
-/** Bytes of a frame that are kept: a report that fills a frame of the usual MTU is whole. */
+/** Recorded bytes of a frame: enough for a report that fills a frame of the usual MTU. */
 export const PUNT_BYTES = 1536;
-/** Records of a ring. */
+/** Records in a ring. */
 export const PUNT_SLOTS = 256;
 
 // Words before the records.
@@ -45,25 +44,25 @@ const RECORD_WORDS = RECORD_HEAD + PUNT_BYTES / 4;
 
 const WORDS = HEAD_WORDS + PUNT_SLOTS * RECORD_WORDS;
 
-/** Words in place of a frame: an address, a MAC, another MAC. */
+/** Words instead of a frame: an address, a MAC, another MAC. */
 const SUBJECT_WORDS = 8;
 
-/** The engine's end. */
+/** The engine's side. */
 export class PuntRing {
   readonly memory: SharedArrayBuffer;
-  /** A record came into an empty ring: the owner is to be told. Whoever tells sets it back. */
+  /** A record was written to an empty ring: the owner must be notified. The notifier resets it. */
   rang = false;
   private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
 
-  /** A new ring, or with `memory` the one that another thread has made. */
+  /** A new ring, or with `memory` one created by another thread. */
   constructor(memory?: SharedArrayBuffer) {
     this.memory = memory ?? new SharedArrayBuffer(WORDS * 4);
     this.words = new Int32Array(this.memory);
     this.bytes = new Uint8Array(this.memory);
   }
 
-  /** Copies the beginning of the frame at `offset` into the ring; without room it is counted as lost. */
+  /** Copies the beginning of the frame at `offset` into the ring; counts it as lost when the ring is full. */
   push(kind: number, port: number, remote: number, vid: number, view: DataView, offset: number, length: number): void {
     const record = this.begin(kind, port, remote, vid, length);
     if (record < 0) return;
@@ -73,7 +72,7 @@ export class PuntRing {
     this.finish();
   }
 
-  /** A record about the address at `address[at]` and two MACs, zeros where there is none; see `subjectOf`. */
+  /** A record about the address at `address[at]` and two MACs, zeros for none; see `subjectOf`. */
   tell(
     kind: number,
     port: number,
@@ -98,7 +97,7 @@ export class PuntRing {
     this.finish();
   }
 
-  /** The next record, its head filled; -1 without room. */
+  /** The next record with its header filled; -1 when the ring is full. */
   private begin(kind: number, port: number, remote: number, vid: number, length: number): number {
     const { words } = this;
     const written = words[WRITTEN];
@@ -127,7 +126,7 @@ export class PuntRing {
 export interface Punt {
   /** PUNT_*. */
   kind: number;
-  /** Where the frame came in, the remote is 0 for one from a TAP; of a miss the vxlan port that lacks something. */
+  /** Ingress of the frame; the remote is 0 for a local port. For a miss, the tunnel port. */
   port: number;
   remote: number;
   vid: number;
@@ -137,13 +136,13 @@ export interface Punt {
   bytes: Uint8Array;
 }
 
-/** What a punt without a frame is about. */
+/** The subject of a punt without a frame. */
 export interface PuntSubject {
   /** Of PUNT_L3MISS, PUNT_NEIGH_CONFLICT and PUNT_OWN_TUNNEL: four words, IPv4 mapped. */
   address: [number, number, number, number];
-  /** Of PUNT_L2MISS the MAC that is looked for; of PUNT_NEIGH_CONFLICT the one that claims the address. */
+  /** For PUNT_L2MISS the unknown MAC; for PUNT_NEIGH_CONFLICT the claimant's. */
   mac: { high: number; low: number };
-  /** Of PUNT_NEIGH_CONFLICT: the MAC that the binding has, and keeps. */
+  /** For PUNT_NEIGH_CONFLICT: the MAC that the binding keeps. */
   other: { high: number; low: number };
 }
 
@@ -157,7 +156,7 @@ export function subjectOf({ bytes }: Punt): PuntSubject {
   };
 }
 
-/** The control thread's end of the rings of all engines. */
+/** The control thread's side of the rings of all engines. */
 export class PuntReader {
   private readonly rings: { words: Int32Array; bytes: Uint8Array }[];
 
@@ -165,7 +164,7 @@ export class PuntReader {
     this.rings = memories.map((memory) => ({ words: new Int32Array(memory), bytes: new Uint8Array(memory) }));
   }
 
-  /** Hands over what lies in the rings, at most one ringful of each. @returns true when more has come meanwhile */
+  /** Delivers the records in the rings, at most one ringful of each. @returns true when more were written meanwhile */
   drain(handle: (punt: Punt) => void): boolean {
     let more = false;
     for (const { words, bytes } of this.rings) {
@@ -181,7 +180,7 @@ export class PuntReader {
     return more;
   }
 
-  /** Frames that found a full ring. */
+  /** Frames lost to a full ring. */
   get lost(): number {
     return this.rings.reduce((total, { words }) => total + (Atomics.load(words, LOST) >>> 0), 0);
   }

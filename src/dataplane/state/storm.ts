@@ -1,15 +1,15 @@
 /**
- * Storm control: how many frames a second a port may have flooded, by kind. A token bucket for each port and kind, filled
- * by the coarse clock: a tick brings a tenth of the limit. A full bucket holds one tick's share and what is left of a
- * frame, so in any second at most the limit and one tick's share pass, and frames at the limit's pace all do.
+ * Storm control: limits flooded frames per second by port and kind of traffic. A token bucket for each port and kind, filled by
+ * the coarse clock: a tick adds a tenth of the limit. A full bucket holds one tick's share and the remainder of a frame, so in
+ * any second at most the limit and one tick's share pass, and all frames at the pace of the limit do.
  *
- * A superframe counts as the packets that it is on the wire. It passes where a frame would, and what it took beyond the
- * bucket's content is owed: no limit is too low for one.
+ * A superframe counts as its packets on the wire. It passes when a single frame would, and the excess is owed: no limit is too
+ * low for one.
  *
- * The buckets lie in shared memory, since the frames of one port may come in through several engines; each engine is
- * told the limits. A port without a limit costs one look at a table of the engine's own.
+ * The buckets are in shared memory, since the frames of a port may be received by several engines; each engine knows the
+ * limits. A port without a limit costs one look-up in the engine's own table.
  *
- * It never drops or counts a frame: `bridge/flood.ts` asks, and does.
+ * It only decides; `bridge/flood.ts` drops and counts.
  */
 import { MAX_PORTS } from './counters.js';
 
@@ -18,9 +18,9 @@ export const STORM_UNKNOWN_UNICAST = 1;
 export const STORM_MULTICAST = 2;
 const KINDS = 3;
 
-/** Units of a bucket that a frame takes; a tick brings one unit for each frame a second of the limit. */
+/** Units of a frame in a bucket; a tick adds one unit for each frame per second of the limit. */
 const FRAME = 10;
-/** Index of the tick up to which the buckets have been filled; the buckets come before it. */
+/** Index of the tick to which the buckets were filled; the buckets precede it. */
 const FILLED = MAX_PORTS * KINDS;
 const WORDS = FILLED + 1;
 const HALF_CLOCK = 0x40000000;
@@ -34,15 +34,15 @@ export class StormControl {
   /** Indices of the limits that are not 0. */
   private limited = new Int32Array(0);
 
-  /** New buckets, or with `memory` those that another thread has made. */
+  /** New buckets, or with `memory` those created by another thread. */
   constructor(memory?: SharedArrayBuffer) {
     this.memory = memory ?? new SharedArrayBuffer(WORDS * 4);
     this.words = new Int32Array(this.memory);
   }
 
   /**
-   * Sets the limit of a port and kind, in frames a second; 0: none. Control path.
-   * @param fill whether a bucket whose limit is a new one is to be filled: by one engine of them all
+   * Sets the limit of a port and kind, in frames per second; 0: none. Control path.
+   * @param fill whether to fill a bucket with a new limit: true in one engine only
    */
   setLimit(port: number, kind: number, limit: number, fill: boolean): void {
     const index = port * KINDS + kind;
@@ -57,7 +57,7 @@ export class StormControl {
     return this.limits[port * KINDS + kind] !== 0;
   }
 
-  /** Takes a frame of so many packets out of a bucket. @returns false when not one is left in it */
+  /** Takes a frame of a number of packets out of a bucket. @returns false when it holds less than one */
   take(port: number, kind: number, packets = 1): boolean {
     const index = port * KINDS + kind;
     if (this.limits[index] === 0) return true;
@@ -68,11 +68,11 @@ export class StormControl {
     }
   }
 
-  /** Fills the buckets up to a tick, unless another engine was first. */
+  /** Fills the buckets up to a tick, unless another engine has done so. */
   advance(tick: number): void {
     const filled = Atomics.load(this.words, FILLED);
     const ticks = (tick - filled) & 0x7fffffff;
-    if (ticks === 0 || ticks >= HALF_CLOCK) return; // an engine that lags behind the one that filled them
+    if (ticks === 0 || ticks >= HALF_CLOCK) return; // this engine's clock lags behind that of the engine that filled them
     if (Atomics.compareExchange(this.words, FILLED, filled, tick) !== filled) return;
     for (let at = 0; at < this.limited.length; at++) this.fill(this.limited[at], ticks);
   }
@@ -88,8 +88,8 @@ export class StormControl {
 }
 
 /**
- * Units that a full bucket holds. Less than one tick's share and nine tenths of a frame, and a limit that is no multiple
- * of ten would lose its remainder with every tick.
+ * Units of a full bucket. With less than one tick's share and nine tenths of a frame, a limit that is no multiple of ten would
+ * lose its remainder at every tick.
  */
 function roomOf(limit: number): number {
   return limit + FRAME - 1;

@@ -1,26 +1,26 @@
 /**
- * Whom the datagrams came from that were dropped as `vtep_unknown`: addresses by port and VNI, in shared memory, written by
- * one engine, read by the control thread.
+ * Senders of datagrams dropped as `vtep_unknown`: addresses by port and VNI, in shared memory with one engine as the writer and
+ * the control thread as the reader.
  *
- * A small table of fixed size. Where it is full, a new address takes the place of the one in its set that has gone longest
- * unheard or has sent least, and only a few do so in a tick: with any number of forged addresses the path of frames has no
- * more to do, and who keeps sending stays.
+ * A small table of fixed size. In a full set a new address replaces the one unheard for the longest time or with the fewest
+ * datagrams, and only a few are replaced per tick: forged addresses add no cost to the data path, and a continuing sender
+ * stays.
  */
 const SETS = 16;
 const WAYS = 4;
-/** Addresses that an engine remembers at most. */
+/** Capacity, in addresses, of an engine's table. */
 export const MAX_UNKNOWN_VTEPS = SETS * WAYS;
 
-/** New addresses that are taken in within a tick. */
+/** Most new addresses in a tick. */
 const NEW_IN_A_TICK = 8;
-/** Ticks after which an address that is not heard any more counts for nothing: a minute. */
+/** Ticks without a datagram after which an address may be replaced: a minute. */
 const FORGOTTEN = 600;
 const MOST = 0x7fffffff;
 
 // Words of a row.
 /** Odd while the row is being written. */
 const VERSION = 0;
-/** One more than the port's number; 0: the row is free. */
+/** Port index plus one; 0: the row is free. */
 const PORT = 1;
 const VNI = 2;
 const ADDRESS = 3;
@@ -30,13 +30,13 @@ const LAST = 9;
 const ROW = 10;
 
 // Words before the rows.
-/** Counts the datagrams, so that the reader sees at once whether there is anything new. */
+/** Number of datagrams, so that the reader sees at once whether there is anything new. */
 const HEARD = 0;
 const HEAD = 4;
 
 export const UNKNOWN_VTEP_WORDS = HEAD + MAX_UNKNOWN_VTEPS * ROW;
 
-/** The engine's end. */
+/** The engine's side. */
 export class UnknownVteps {
   private readonly words: Int32Array;
   private tick = -1;
@@ -47,7 +47,7 @@ export class UnknownVteps {
     this.words = new Int32Array(memory, offset, UNKNOWN_VTEP_WORDS);
   }
 
-  /** A datagram for `port` came from an address that is no remote of it; the four words of it lie at `from[at]`. */
+  /** Records a datagram to `port` from an address that is no remote of it; its four words are at `from[at]`. */
   met(port: number, vni: number, from: ArrayLike<number>, at: number, tick: number): void {
     const { words } = this;
     words[HEARD] = (words[HEARD] + 1) | 0;
@@ -80,7 +80,7 @@ export class UnknownVteps {
     if (this.mayTakeIn(tick)) this.fill(worst, port + 1, vni, a0, a1, a2, a3, tick);
   }
 
-  /** Forgets what came for a port that is no more. Control path. */
+  /** Removes the rows of a deleted port. Control path. */
   clearPort(port: number): void {
     const { words } = this;
     for (let row = HEAD; row < words.length; row += ROW) {
@@ -129,19 +129,19 @@ function setOf(port: number, vni: number, a0: number, a1: number, a2: number, a3
   return ((h ^ (h >>> 16)) >>> 0) % SETS;
 }
 
-/** An address that is no remote, and what came from it for a port. */
+/** An address that is no remote, with its datagrams to a port. */
 export interface UnknownVtep {
   port: number;
   vni: number;
   address: [number, number, number, number];
-  /** Datagrams since it was taken in. */
+  /** Datagrams since the row was created. */
   count: number;
   /** Ticks of the engines' clock. */
   first: number;
   last: number;
 }
 
-/** The control thread's end of the tables of all engines. */
+/** The control thread's side of the tables of all engines. */
 export class UnknownVtepReader {
   private readonly tables: Int32Array[];
 
@@ -149,12 +149,12 @@ export class UnknownVtepReader {
     this.tables = memories.map((memory) => new Int32Array(memory, offset, UNKNOWN_VTEP_WORDS));
   }
 
-  /** Changes with every datagram from a stranger. */
+  /** Changes with every datagram from an unknown VTEP. */
   get heard(): number {
     return this.tables.reduce((sum, words) => (sum + words[HEARD]) | 0, 0);
   }
 
-  /** What all engines know, one row for each address, port and VNI; the latest first. */
+  /** The records of all engines, one row for each address, port and VNI; the latest first. */
   list(): UnknownVtep[] {
     const found = new Map<string, UnknownVtep>();
     for (const words of this.tables) {
