@@ -118,9 +118,9 @@ module.exports = {
     {
       name: 'engine-knows-the-contract-only',
       severity: 'error',
-      comment: 'Only control names concrete port kinds; the data path knows the Nic contract.',
+      comment: 'Only control names concrete port kinds; the data path knows the PacketIo contract.',
       from: { path: '^src/dataplane/' },
-      to: { path: '^src/port/', pathNot: '^src/port/nic\\.ts$' },
+      to: { path: '^src/port/', pathNot: '^src/port/packet-io\\.ts$' },
     },
     {
       name: 'hot-path-has-no-libraries',

@@ -1,18 +1,18 @@
 /**
  * The engine. One turn takes a batch of frames this way:
  *
- *   1. Receive.   The Nic lays the frames into the arena, each with a descriptor (`port/nic.ts`).
+ *   1. Receive.   The PacketIo lays the frames into the arena, each with a descriptor (`port/packet-io.ts`).
  *   2. Take in.   `ingress/` checks each frame and finds its port, remote and VLAN: a row of the batch, or a drop.
  *                 Frames of one run (`run.ts`) or GRO batch (`gro-batch.ts`) inherit the row before them. All are counted.
  *   3. Decide.    `bridge/bridge.ts` learns the source and looks up the destination; `neigh/` decides about ARP and ND, and
  *                 `state/may-forward.ts` about the port. The row gets an outcome: an FDB destination, a flood, an answer or a drop.
  *   4. Act.       `egress/` writes a transmit command for each copy: tag operation, offloads, encapsulation. `bridge/flood.ts` makes
  *                 the copies of a flood, `neigh/answer.ts` sends answers, `egress/too-big.ts` ICMP errors.
- *   5. Transmit.  The Nic executes the commands; `egress/transmit.ts` counts what became of each.
+ *   5. Transmit.  The PacketIo executes the commands; `egress/transmit.ts` counts what became of each.
  *
  * The engine also runs the slow clock: ageing in small steps, and reports to its owner.
  *
- * It owns no thread and opens nothing: the control thread gives it a Nic and calls `turn` in a loop, as tests do.
+ * It owns no thread and opens nothing: the control thread gives it a PacketIo and calls `turn` in a loop, as tests do.
  */
 import { COUNTER_ENTRIES } from '../fdb/table.js';
 import {
@@ -28,7 +28,7 @@ import {
   STATUS_NOW,
   STATUS_RUNG,
   STATUS_TUNNELLED,
-} from '../port/nic.js';
+} from '../port/packet-io.js';
 import { bridgeFrame, warmFdb } from './bridge/bridge.js';
 import { flood, floodTo } from './bridge/flood.js';
 import { emitRun } from './egress/egress.js';
@@ -64,7 +64,7 @@ export interface EngineEvents {
   rung(): void;
   /** A TAP's device is gone; the port is down. */
   portLost(port: number, errno: number): void;
-  /** The Nic has disabled an offload that failed. */
+  /** The PacketIo has disabled an offload that failed. */
   offloadLost(offload: 'udp_segment' | 'tunnel_gso'): void;
   /** The punt ring, which was empty, has frames. */
   punted(): void;
@@ -87,8 +87,8 @@ export class Engine {
   /** One turn: waits at most `timeoutMs` for frames. @returns the number of frames taken in */
   turn(timeoutMs: number): number {
     const sw = this.context;
-    const { status } = sw.nic;
-    const count = sw.nic.receive(timeoutMs);
+    const { status } = sw.io;
+    const count = sw.io.receive(timeoutMs);
     if (status[STATUS_NOW] !== this.clock) this.advance(status[STATUS_NOW]);
     if (count > 0) {
       sw.floodBudget.beginTurn(status[STATUS_NOW]);
@@ -115,8 +115,8 @@ export class Engine {
     this.clock = (this.clock + ticks * TICK_MS) & 0x7fffffff;
     sw.tick = (sw.tick + ticks) & 0x7fffffff;
     sw.counters.setTick(sw.tick);
-    sw.counters.tunnelled((sw.nic.status[STATUS_TUNNELLED] - this.tunnelled) & 0x7fffffff);
-    this.tunnelled = sw.nic.status[STATUS_TUNNELLED];
+    sw.counters.tunnelled((sw.io.status[STATUS_TUNNELLED] - this.tunnelled) & 0x7fffffff);
+    this.tunnelled = sw.io.status[STATUS_TUNNELLED];
     sw.storm.advance(sw.tick);
     if (sw.engine !== 0) return; // one engine ages for all
     const rows = Math.ceil(sw.fdb.slots / SWEEP_STEPS) * Math.min(ticks, SWEEP_STEPS);
@@ -147,7 +147,7 @@ export class Engine {
   }
 
   private lose(): void {
-    const { status } = this.context.nic;
+    const { status } = this.context.io;
     if (status[STATUS_LOST_KIND] !== KIND_FRAME) return;
     const port = status[STATUS_LOST_INDEX];
     this.context.forwarding.portGone[port] = 1;

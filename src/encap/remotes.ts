@@ -1,7 +1,7 @@
 /**
  * The VTEPs a switch knows: one row per (vxlan port, address), in shared memory so that the control thread can
  * name a remote that the engine learned. A row's index is the remote's identity everywhere (FDB destinations, flood
- * lists, the Nic's address table, counters), from when it is added until it is removed.
+ * lists, the PacketIo's address table, counters), from when it is added until it is removed.
  *
  * Addresses are four big-endian words, IPv4 mapped into ::ffff:0:0/96. Index 0 means "no remote".
  * Rows 1..STATIC_REMOTES-1 are numbered by the control thread, the rest by the engines (`accept_vteps: any`), which take
@@ -11,7 +11,7 @@
  * of them end up with one index; looking up takes no lock (`remote-slots.ts`).
  *
  * A number that was removed may soon be another remote's. Whoever removes one first withdraws it, so that nobody comes upon
- * it any more, and sees to it that no FDB entry, no flood list and no frame on its way still names it. A Nic is told the
+ * it any more, and sees to it that no FDB entry, no flood list and no frame on its way still names it. A PacketIo is told the
  * address of a number anew when `version` has changed.
  */
 import { lock, unlock } from '../shared-memory/lock.js';

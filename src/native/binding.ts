@@ -195,7 +195,7 @@ export interface CreateNicOptions {
   maxFrames: number;
   /** Default for TAPs attached without a size: 10 or 12. */
   vnetHeaderSize: number;
-  /** Default true, both: see NativeNicOptions. */
+  /** Default true, both: see NativePacketIoOptions. */
   udpSegment?: boolean;
   /** Default false. */
   tunnelGso?: boolean;

@@ -1,6 +1,6 @@
 /*
- * Layouts and sizes shared with TypeScript: words of descriptors, commands and status. src/port/nic.ts has the same
- * names with the same values; test/native/layout.test.ts compares the two files.
+ * Layouts and sizes shared with TypeScript: words of descriptors, commands and status. src/port/packet-io.ts has the
+ * same names with the same values; test/native/layout.test.ts compares the two files.
  */
 #ifndef OVERTAP_LAYOUT_H
 #define OVERTAP_LAYOUT_H

@@ -1,5 +1,5 @@
 /**
- * A Nic without a kernel, for tests and simulations: frames are put in by hand, and what would have gone out is kept
+ * A PacketIo without a kernel, for tests and simulations: frames are put in by hand, and what would have gone out is kept
  * as bytes. Time is whatever the owner says it is, and so are failures.
  *
  * It keeps to the contract where the addon does: what is written to a TAP has its offload header moved along with the
@@ -13,7 +13,7 @@ import {
   HEADROOM,
   KIND_FRAME,
   KIND_UDP,
-  type Nic,
+  type PacketIo,
   RX_ADDRESS,
   RX_CSUM,
   RX_GSO,
@@ -54,7 +54,7 @@ import {
   TX_TOS,
   TX_VNET,
   VNET_NEEDS_CSUM,
-} from './nic.js';
+} from './packet-io.js';
 
 const DEFAULT_SOURCE_PORT = 50_000;
 /** Commands from which on `transmit` is measured, as in the addon. */
@@ -89,12 +89,12 @@ export interface Departure {
   csum: number;
 }
 
-export interface MemoryNicOptions {
+export interface MemoryPacketIoOptions {
   maxFrames?: number;
   maxCommands?: number;
 }
 
-export class MemoryNic implements Nic {
+export class MemoryPacketIo implements PacketIo {
   readonly arena = new ArrayBuffer(1 << 21);
   readonly headerBase = 0;
   readonly headerBytes = 327_680;
@@ -114,7 +114,7 @@ export class MemoryNic implements Nic {
   private readonly bytes = new Uint8Array(this.arena);
   private readonly maxFrames: number;
 
-  constructor(options: MemoryNicOptions = {}) {
+  constructor(options: MemoryPacketIoOptions = {}) {
     this.maxFrames = options.maxFrames ?? 256;
     this.rx = new Int32Array(this.maxFrames * RX_STRIDE);
     this.tx = new Int32Array((options.maxCommands ?? 1024) * TX_STRIDE);

@@ -1,6 +1,6 @@
 /**
  * What the kernel can do for the fast path, found out by trying: read at start, before devices are opened. Owns
- * nothing; what does not work is for the caller to switch off (`udpSegment` of the Nic, `gro` of the receiver, `offload`
+ * nothing; what does not work is for the caller to switch off (`udpSegment` of the PacketIo, `gro` of the receiver, `offload`
  * and `vnetHeader` of the TAP).
  */
 

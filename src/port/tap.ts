@@ -1,13 +1,13 @@
 /**
  * TAP devices: opens them where they are to be, and changes the NIC of one that is open.
  *
- * Owns the descriptor and the device's life. Never moves a frame: the Nic does, once the descriptor is attached.
+ * Owns the descriptor and the device's life. Never moves a frame: the PacketIo does, once the descriptor is attached.
  */
 
 import type { LinkState, TapAddress, TapNicChanges, TapState } from '../native/binding.js';
 import * as native from '../native/binding.js';
 import { netnsNumber, netnsPath } from './netns.js';
-import { SEND_BYTES, SEND_SEGMENTS } from './nic.js';
+import { SEND_BYTES, SEND_SEGMENTS } from './packet-io.js';
 import { explainChange, explainOpen, nameOf, TapError, withWords } from './tap-error.js';
 
 export type { LinkState, TapState } from '../native/binding.js';
@@ -21,7 +21,7 @@ export const TUN_F_TSO6 = 0x04;
 export const TUN_F_USO4 = 0x20;
 export const TUN_F_USO6 = 0x40;
 const TSO = TUN_F_TSO4 | TUN_F_TSO6;
-/** What the addon's Nic splits and completes. */
+/** What the addon's PacketIo splits and completes. */
 export const ALL_OFFLOADS = TUN_F_CSUM | TSO | TUN_F_USO4 | TUN_F_USO6;
 
 /** Bytes of the VXLAN and Ethernet headers around each segment's IP packet. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { ORIGINATED_ROOM } from '../../src/dataplane/egress/originate.js';
-import { KIND_FRAME, KIND_UDP, VNET_NEEDS_CSUM } from '../../src/port/nic.js';
+import { KIND_FRAME, KIND_UDP, VNET_NEEDS_CSUM } from '../../src/port/packet-io.js';
 import { B, BROADCAST, C, finished, frame, packet } from './support/frames.js';
 import { TestSwitch } from './support/harness.js';
 
@@ -30,18 +30,18 @@ const outcomes = Object.entries(ERRNOS).flatMap(([reason, errnos]) =>
 describe('a refused send is counted where it was to go, and hurts nobody else', () => {
   it.each(outcomes)('$name of a TAP: $reason', ({ reason, errno }) => {
     const sw = make();
-    sw.nic.faults.set((KIND_FRAME << 16) | sw.port('t2'), errno);
+    sw.io.faults.set((KIND_FRAME << 16) | sw.port('t2'), errno);
     expect(sw.send('t1', frame({ destination: BROADCAST }))).toMatchObject({
       to: ['t3', `vx>${PEER}`],
       drops: [`t2 ${reason}`],
     });
-    sw.nic.faults.clear();
+    sw.io.faults.clear();
     expect(sw.send('t1', frame({ destination: BROADCAST })).to).toEqual(['t2', 't3', `vx>${PEER}`]);
   });
 
   it.each(outcomes)('$name of a socket: $reason', ({ reason, errno }) => {
     const sw = make();
-    sw.nic.faults.set((KIND_UDP << 16) | 0, errno);
+    sw.io.faults.set((KIND_UDP << 16) | 0, errno);
     expect(sw.send('t1', frame({ destination: BROADCAST }))).toMatchObject({
       to: ['t2', 't3'],
       drops: [`vx ${reason}`],
@@ -74,7 +74,7 @@ describe('a transmit ring that is full in the middle of a batch', () => {
 
   it('counts each failure once', () => {
     const sw = make(2);
-    sw.nic.faults.set((KIND_FRAME << 16) | sw.port('t3'), 11);
+    sw.io.faults.set((KIND_FRAME << 16) | sw.port('t3'), 11);
     for (let i = 0; i < 10; i++) sw.inject('t1', frame({ destination: BROADCAST }));
     expect(sw.turn().drops).toEqual(Array(10).fill('t3 tx_backpressure'));
   });
@@ -87,7 +87,7 @@ describe('more frames than a batch holds', () => {
     expect(sw.turn().out.map((out) => out.frame[14])).toEqual([...Array(100).keys()]);
   });
 
-  it('the stages have a row for each frame of a Nic with larger batches', () => {
+  it('the stages have a row for each frame of a PacketIo with larger batches', () => {
     const sw = new TestSwitch({ br0: { ports: { t1: tap, t2: tap } } }, { maxFrames: 700 });
     for (let i = 0; i < 700; i++) sw.inject('t1', frame({ payload: Uint8Array.of(i >> 8, i & 255) }));
     expect(sw.turn().out.map(({ frame }) => (frame[14] << 8) | frame[15])).toEqual([...Array(700).keys()]);
@@ -98,9 +98,9 @@ describe('a TAP whose device has gone', () => {
   it('is down from then on, told of once, and the others do not notice', () => {
     const sw = make();
     sw.send('t2', frame({ source: B, destination: BROADCAST }));
-    sw.nic.lose(KIND_FRAME, sw.port('t2'), EBADFD);
+    sw.io.lose(KIND_FRAME, sw.port('t2'), EBADFD);
     // What comes in the same batch still finds the port up; its write fails.
-    sw.nic.faults.set((KIND_FRAME << 16) | sw.port('t2'), EBADFD);
+    sw.io.faults.set((KIND_FRAME << 16) | sw.port('t2'), EBADFD);
     expect(sw.send('t1', frame())).toMatchObject({ to: [], drops: ['t2 port_down'] });
     expect(sw.lost).toEqual([`t2 ${EBADFD}`]);
 
@@ -112,7 +112,7 @@ describe('a TAP whose device has gone', () => {
 
   it('a socket that has gone takes no port of the same number down', () => {
     const sw = make();
-    sw.nic.lose(KIND_UDP, sw.port('t1'), EBADFD);
+    sw.io.lose(KIND_UDP, sw.port('t1'), EBADFD);
     sw.turn();
     expect(sw.lost).toEqual([]);
     expect(sw.send('t1', frame({ destination: BROADCAST })).to).toEqual(['t2', 't3', `vx>${PEER}`]);
@@ -124,7 +124,7 @@ describe('the engine between frames', () => {
     const sw = make();
     sw.turn();
     expect(sw.rung).toBe(0);
-    sw.nic.ring();
+    sw.io.ring();
     expect(sw.send('t1', frame({ destination: BROADCAST })).to).toHaveLength(3);
     expect(sw.rung).toBe(1);
     sw.turn();
@@ -135,10 +135,10 @@ describe('the engine between frames', () => {
     const sw = make();
     sw.wait(3);
     expect(sw.counters.tick).toBe(30);
-    sw.nic.advance(99);
+    sw.io.advance(99);
     sw.turn();
     expect(sw.counters.tick).toBe(30);
-    sw.nic.advance(1);
+    sw.io.advance(1);
     sw.turn();
     expect(sw.counters.tick).toBe(31);
   });
@@ -154,7 +154,7 @@ describe('operations that cannot be carried out say so', () => {
 
   it('a VNI for whose header the arena has no room', () => {
     const sw = make();
-    const header = (sw.nic.headerBytes - ORIGINATED_ROOM) / 8;
+    const header = (sw.io.headerBytes - ORIGINATED_ROOM) / 8;
     const vni = { op: 'vni', port: sw.port('vx'), vid: 5, vni: 5, counter: 5 } as const;
     sw.apply([{ ...vni, header: header - 1 }]);
     expect(() => sw.apply([{ ...vni, header }])).toThrow(/no room for another VNI/);

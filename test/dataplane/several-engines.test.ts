@@ -8,8 +8,8 @@ import { REASON } from '../../src/dataplane/state/drop-reasons.js';
 import { StormControl } from '../../src/dataplane/state/storm.js';
 import { RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { createFdb, Fdb } from '../../src/fdb/table.js';
-import { MemoryNic } from '../../src/port/memory.js';
-import { KIND_FRAME, KIND_UDP } from '../../src/port/nic.js';
+import { MemoryPacketIo } from '../../src/port/memory.js';
+import { KIND_FRAME, KIND_UDP } from '../../src/port/packet-io.js';
 import { formatAddress, parseAddress } from '../../src/wire/ip-address.js';
 import { encodeVxlan } from '../../src/wire/vxlan.js';
 import { type BridgeSpec, Topology, type VxlanSpec } from './support/control-model.js';
@@ -24,7 +24,7 @@ const hello = (source: string): Uint8Array => frame({ source, destination: BROAD
 
 class Engines {
   readonly topology = new Topology(1);
-  readonly nics = [new MemoryNic(), new MemoryNic()];
+  readonly ios = [new MemoryPacketIo(), new MemoryPacketIo()];
   readonly contexts: Context[];
   readonly counters: CounterReader;
   private readonly engines: Engine[];
@@ -33,11 +33,11 @@ class Engines {
     const { memory } = createFdb({ capacity: 64, seed: 1 });
     const remotes = new RemoteTable();
     const storm = new StormControl();
-    const counters = this.nics.map(() => new Counters());
+    const counters = this.ios.map(() => new Counters());
     this.counters = new CounterReader(counters.map((own) => own.memory));
-    this.contexts = this.nics.map((nic, engine) => {
+    this.contexts = this.ios.map((io, engine) => {
       const shared = { remotes: new RemoteTable(remotes.memory), storm: new StormControl(storm.memory) };
-      return new Context(nic, Fdb.attach(memory), shared.remotes, counters[engine], engine, shared.storm);
+      return new Context(io, Fdb.attach(memory), shared.remotes, counters[engine], engine, shared.storm);
     });
     const events = { rung() {}, punted() {}, offloadLost() {}, portLost() {}, tooBig() {} };
     this.engines = this.contexts.map((context) => new Engine(context, events));
@@ -73,9 +73,9 @@ class Engines {
 
   private turn(engine: number): string[] {
     this.engines[engine].turn(0);
-    return this.nics[engine].take().map(({ kind, index, remote }) => {
+    return this.ios[engine].take().map(({ kind, index, remote }) => {
       if (kind === KIND_FRAME) return this.nameOf(index);
-      const [a0, a1, a2, a3] = this.nics[engine].remotes.get(remote)?.address ?? [0, 0, 0, 0];
+      const [a0, a1, a2, a3] = this.ios[engine].remotes.get(remote)?.address ?? [0, 0, 0, 0];
       return `${this.topology.senders.get(index)}>${formatAddress(a0, a1, a2, a3)}`;
     });
   }
@@ -85,19 +85,19 @@ class Engines {
   }
 
   send(engine: number, port: string, bytes: Uint8Array): string[] {
-    this.nics[engine].arrive({ kind: KIND_FRAME, index: this.topology.port(port).number, bytes });
+    this.ios[engine].arrive({ kind: KIND_FRAME, index: this.topology.port(port).number, bytes });
     return this.turn(engine);
   }
 
   tunnel(engine: number, port: string, from: string, bytes: Uint8Array, vni = 42): string[] {
     const address = parseAddress(from)?.words ?? [];
     const { socket } = this.topology.port(port);
-    this.nics[engine].arrive({ kind: KIND_UDP, index: socket, bytes: encodeVxlan(vni, bytes), address });
+    this.ios[engine].arrive({ kind: KIND_UDP, index: socket, bytes: encodeVxlan(vni, bytes), address });
     return this.turn(engine);
   }
 
   advance(ms: number): void {
-    for (const nic of this.nics) nic.advance(ms);
+    for (const io of this.ios) io.advance(ms);
     for (const engine of [1, 0]) this.turn(engine);
   }
 }
@@ -115,7 +115,7 @@ describe('two engines', () => {
     expect(sw.send(0, 't1', frame())).toEqual([`vx>${PEER}`]);
   });
 
-  it('tell their Nics a VTEP’s number anew that has become another’s, whenever it happened', () => {
+  it('tell their PacketIos a VTEP’s number anew that has become another’s, whenever it happened', () => {
     sw.tunnel(0, 'vx', PEER, hello(B));
     const known: VxlanSpec = { ...ANY, acceptAny: false };
     const strict = sw.set('vx', known);
@@ -157,7 +157,7 @@ describe('two engines', () => {
     expect([fdb.counters[0], remotes.udpPort(9), fdb.groupLimit[bridge]]).toEqual([0, 0, 0]);
     sw.applyIn(0, [remote, entry, limits]);
     expect([fdb.counters[0], remotes.udpPort(9), fdb.groupLimit[bridge]]).toEqual([1, 4789, 7]);
-    expect(sw.nics[1].remotes.get(9)).toEqual(sw.nics[0].remotes.get(9));
+    expect(sw.ios[1].remotes.get(9)).toEqual(sw.ios[0].remotes.get(9));
   });
 
   it('end a port in both; what it counted in each is the retired ones’', () => {

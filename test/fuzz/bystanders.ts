@@ -15,7 +15,7 @@ import {
   TX_OFFSET,
   TX_REMOTE,
   TX_TAG,
-} from '../../src/port/nic.js';
+} from '../../src/port/packet-io.js';
 import { concatBytes } from '../../src/wire/bytes.js';
 import { ETHERTYPE_IPV4, ETHERTYPE_VLAN, encodeEthernet } from '../../src/wire/ethernet.js';
 import { parseAddress } from '../../src/wire/ip-address.js';
@@ -23,7 +23,7 @@ import { encodeIpv4 } from '../../src/wire/ipv4.js';
 import { encodeVlan } from '../../src/wire/vlan.js';
 import { encodeVxlan, VXLAN_HEADER } from '../../src/wire/vxlan.js';
 import { bytes, EXPERIMENTAL } from '../dataplane/support/frames.js';
-import { type FuzzNic, SHOWN, type Watch } from './fuzz-nic.js';
+import { type FuzzPacketIo, SHOWN, type Watch } from './fuzz-packet-io.js';
 import type { FuzzedSwitch } from './fuzzed-switch.js';
 import { CALM_VID, CALM_VNI, CALM_VTEP, FAR_MAC, GUARDED } from './layout.js';
 import type { Random } from './random.js';
@@ -127,46 +127,46 @@ export class Bystanders implements Watch {
   }
 
   private put(sw: FuzzedSwitch, engine: number, from: string, frame: Uint8Array, flow: number): void {
-    const nic = sw.nics[engine];
-    const offset = nic.nextOffset;
+    const io = sw.ios[engine];
+    const offset = io.nextOffset;
     const common = { offset, vnet: 0, gso: 0, csum: 0, tos: 0 };
     if (from === FAR) {
       const datagram = encodeVxlan(CALM_VNI, frame);
-      nic.bytes.set(datagram, offset);
+      io.bytes.set(datagram, offset);
       sw.countDatagram(datagram.length);
       const index = sw.topology.port('tunnel').socket;
-      nic.put({ ...common, kind: KIND_UDP, index, length: datagram.length }, this.address, flow);
+      io.put({ ...common, kind: KIND_UDP, index, length: datagram.length }, this.address, flow);
     } else {
       const index = sw.topology.port(from).number;
-      nic.bytes.set(frame, offset);
+      io.bytes.set(frame, offset);
       sw.countTap(index, frame.length);
-      nic.put({ ...common, kind: KIND_FRAME, index, length: frame.length }, NOWHERE, flow);
+      io.put({ ...common, kind: KIND_FRAME, index, length: frame.length }, NOWHERE, flow);
     }
   }
 
   /** A frame of a flow goes out: it is the next one of the flow, unchanged, on the right way. */
-  seen(nic: FuzzNic, _place: number, flow: number, at: number): void {
+  seen(io: FuzzPacketIo, _place: number, flow: number, at: number): void {
     const { to, tag } = FLOWS[flow];
-    const { tx } = nic;
+    const { tx } = io;
     const sw = this.sw as FuzzedSwitch;
     const port = sw.topology.port(to === FAR ? 'tunnel' : to).number;
-    if (tx[at + TX_COOKIE] !== port) nic.fail(at, `a bystander's frame for ${to}`);
-    if (tx[at + TX_TAG] !== tag) nic.fail(at, `a bystander's frame with another tag than ${tag.toString(16)}`);
-    if (to === FAR) this.checkTunnel(nic, at);
+    if (tx[at + TX_COOKIE] !== port) io.fail(at, `a bystander's frame for ${to}`);
+    if (tx[at + TX_TAG] !== tag) io.fail(at, `a bystander's frame with another tag than ${tag.toString(16)}`);
+    if (to === FAR) this.checkTunnel(io, at);
     const next = this.underWay[flow].shift();
-    if (next === undefined) nic.fail(at, `a second copy of a bystander's frame for ${to}`);
+    if (next === undefined) io.fail(at, `a second copy of a bystander's frame for ${to}`);
     const offset = tx[at + TX_OFFSET];
-    const frame = nic.bytes.subarray(offset, offset + tx[at + TX_LENGTH]);
+    const frame = io.bytes.subarray(offset, offset + tx[at + TX_LENGTH]);
     if (next.compare(frame) !== 0)
-      nic.fail(at, `a bystander's frame was changed or overtaken; sent ${next.toString('hex', 0, SHOWN)}`);
+      io.fail(at, `a bystander's frame was changed or overtaken; sent ${next.toString('hex', 0, SHOWN)}`);
     this.come[flow]++;
   }
 
-  private checkTunnel(nic: FuzzNic, at: number): void {
-    const header = nic.view.getUint32(nic.tx[at + TX_HEADER] + VXLAN_HEADER - 4) >>> 8;
-    const address = (this.sw as FuzzedSwitch).remotes.address(nic.tx[at + TX_REMOTE]);
+  private checkTunnel(io: FuzzPacketIo, at: number): void {
+    const header = io.view.getUint32(io.tx[at + TX_HEADER] + VXLAN_HEADER - 4) >>> 8;
+    const address = (this.sw as FuzzedSwitch).remotes.address(io.tx[at + TX_REMOTE]);
     const isRight = header === CALM_VNI && this.address.every((word, index) => word === address[index]);
-    if (!isRight) nic.fail(at, "a bystander's frame into another tunnel");
+    if (!isRight) io.fail(at, "a bystander's frame into another tunnel");
   }
 
   /** What has been lost: flows of which frames are still under way. Called after each turn. */

@@ -159,7 +159,7 @@ export class Changes {
   /** The device of a port goes: it stays down until it is made anew. */
   private loss(): Operation[] {
     const port = this.sw.topology.ports.get('passing-tap');
-    if (port !== undefined) for (const nic of this.sw.nics) nic.lose(port.number, 77);
+    if (port !== undefined) for (const io of this.sw.ios) io.lose(port.number, 77);
     return [];
   }
 
@@ -167,10 +167,10 @@ export class Changes {
   private faults(): Operation[] {
     const { random, sw } = this;
     const port = sw.topology.port(this.noisyPort());
-    for (const nic of sw.nics) {
-      nic.tapFaults[port.number] = random.pick(ERRNOS);
+    for (const io of sw.ios) {
+      io.tapFaults[port.number] = random.pick(ERRNOS);
       for (const [key, remote] of port.remotes) {
-        if (key !== `${CALM_VTEP} 4789`) nic.remoteFaults[remote] = random.pick(ERRNOS);
+        if (key !== `${CALM_VTEP} 4789`) io.remoteFaults[remote] = random.pick(ERRNOS);
       }
     }
     return [];

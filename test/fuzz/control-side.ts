@@ -16,7 +16,7 @@ import {
 import { FdbEvents } from '../../src/fdb/events.js';
 import { FdbReader } from '../../src/fdb/snapshot.js';
 import { NeighReader } from '../../src/neigh/table.js';
-import { STATUS_NOW } from '../../src/port/nic.js';
+import { STATUS_NOW } from '../../src/port/packet-io.js';
 import { formatAddress } from '../../src/wire/ip-address.js';
 import type { FuzzedSwitch } from './fuzzed-switch.js';
 import { GUARDED } from './layout.js';
@@ -75,7 +75,7 @@ export class ControlSide {
 
   /** Reads everything, and has the engines do what follows. */
   work(): void {
-    const now = this.sw.nics[0].status[STATUS_NOW];
+    const now = this.sw.ios[0].status[STATUS_NOW];
     this.punts.drain((punt) => this.hear(punt, now));
     const lost = this.events.read(({ kind }) => this.count(`fdb event ${kind}`));
     if (lost > 0) this.count('fdb events lost', lost);
@@ -117,7 +117,7 @@ export class ControlSide {
     this.bindings.forEach(({ port }) => {
       if (facts.kind[port] === 0) faults.push(`a binding of port ${port}, which there is not`);
     });
-    if (this.looks++ % MDB_LOOK === 0) this.mdb.rows(this.sw.nics[0].status[STATUS_NOW]);
+    if (this.looks++ % MDB_LOOK === 0) this.mdb.rows(this.sw.ios[0].status[STATUS_NOW]);
     return faults;
   }
 

@@ -1,5 +1,5 @@
 /**
- * The switch of `layout.ts` with one or several engines over Nics of the fuzzing, its clock, and its accounts: what each port
+ * The switch of `layout.ts` with one or several engines over PacketIos of the fuzzing, its clock, and its accounts: what each port
  * must have counted is summed up beside it, and compared by `audit`.
  *
  * It never looks at frames, and knows of bystanders only that there is a watch over them.
@@ -13,11 +13,11 @@ import { StormControl } from '../../src/dataplane/state/storm.js';
 import { RemoteTable } from '../../src/encap/remotes.js';
 import { createFdb, Fdb } from '../../src/fdb/table.js';
 import { createNeighbours, Neighbours } from '../../src/neigh/table.js';
-import { STATUS_NOW } from '../../src/port/nic.js';
+import { STATUS_NOW } from '../../src/port/packet-io.js';
 import { Topology } from '../dataplane/support/control-model.js';
 import { flagsOf } from '../dataplane/support/specs.js';
 import { Facts, NONE } from './facts.js';
-import { FuzzNic, type Watch } from './fuzz-nic.js';
+import { FuzzPacketIo, type Watch } from './fuzz-packet-io.js';
 import { BRIDGES, FURTHER_FLAGS } from './layout.js';
 
 /** Few, so that they are always full. */
@@ -27,7 +27,7 @@ const BINDINGS = 48;
 export class FuzzedSwitch {
   readonly topology = new Topology(4);
   readonly facts = new Facts();
-  readonly nics: FuzzNic[];
+  readonly ios: FuzzPacketIo[];
   readonly contexts: Context[];
   readonly engines: Engine[];
   readonly counters: CounterReader;
@@ -56,12 +56,12 @@ export class FuzzedSwitch {
     const storm = new StormControl();
     const counters = Array.from({ length: engines }, () => new Counters());
     this.counters = new CounterReader(counters.map(({ memory }) => memory));
-    this.nics = counters.map(() => new FuzzNic(this.facts, this.remotes, watch));
-    this.contexts = this.nics.map((nic, engine) => {
+    this.ios = counters.map(() => new FuzzPacketIo(this.facts, this.remotes, watch));
+    this.contexts = this.ios.map((io, engine) => {
       const remotes = new RemoteTable(this.remotes.memory);
       const buckets = new StormControl(storm.memory);
       const bindings = Neighbours.attach(neigh);
-      return new Context(nic, Fdb.attach(fdb), remotes, counters[engine], engine, buckets, undefined, bindings);
+      return new Context(io, Fdb.attach(fdb), remotes, counters[engine], engine, buckets, undefined, bindings);
     });
     this.engines = this.contexts.map((context) => new Engine(context, this.eventsOf()));
     for (const engine of this.engines) engine.turn(0);
@@ -104,13 +104,13 @@ export class FuzzedSwitch {
 
   /** Lets time pass. */
   advance(ms: number): void {
-    for (const { status } of this.nics) status[STATUS_NOW] = (status[STATUS_NOW] + ms) & 0x7fffffff;
+    for (const { status } of this.ios) status[STATUS_NOW] = (status[STATUS_NOW] + ms) & 0x7fffffff;
   }
 
-  /** Has one engine process the batch that its Nic holds. */
+  /** Has one engine process the batch that its PacketIo holds. */
   turn(engine: number): void {
     this.engines[engine].turn(0);
-    this.nics[engine].begin();
+    this.ios[engine].begin();
   }
 
   // ---- Accounts ----
@@ -132,7 +132,7 @@ export class FuzzedSwitch {
     this.retiredBytes += this.bytes[port];
     this.frames[port] = 0;
     this.bytes[port] = 0;
-    for (const { sentFrames, sentBytes } of this.nics) {
+    for (const { sentFrames, sentBytes } of this.ios) {
       this.retiredSent += sentFrames[port];
       this.retiredSentBytes += sentBytes[port];
       sentFrames[port] = 0;
@@ -178,7 +178,7 @@ export class FuzzedSwitch {
   }
 
   private sent(port: number, word: 'sentFrames' | 'sentBytes'): number {
-    return this.nics.reduce((total, nic) => total + nic[word][port], 0);
+    return this.ios.reduce((total, io) => total + io[word][port], 0);
   }
 
   /** Drops by reason, of all ports that there are and were. */

@@ -1,13 +1,13 @@
 /**
  * Noise: random bytes, and sound frames with mutations, from TAPs with whatever offload header, and from the tunnel in
- * whatever datagram. Made where it lies in the arena of a Nic, at some hundred nanoseconds a frame.
+ * whatever datagram. Made where it lies in the arena of a PacketIo, at some hundred nanoseconds a frame.
  *
  * It never sends from a bystander's port or VTEP.
  */
-import { KIND_FRAME, KIND_UDP, VNET_GSO_ECN, VNET_NEEDS_CSUM } from '../../src/port/nic.js';
+import { KIND_FRAME, KIND_UDP, VNET_GSO_ECN, VNET_NEEDS_CSUM } from '../../src/port/packet-io.js';
 import { parseAddress } from '../../src/wire/ip-address.js';
 import { VXLAN_HEADER } from '../../src/wire/vxlan.js';
-import { type Arrival, type FuzzNic, LONGEST, NOISE } from './fuzz-nic.js';
+import { type Arrival, type FuzzPacketIo, LONGEST, NOISE } from './fuzz-packet-io.js';
 import type { FuzzedSwitch } from './fuzzed-switch.js';
 import { CALM_VNI, GUARDED, VTEPS } from './layout.js';
 import { mutate } from './mutate.js';
@@ -70,23 +70,23 @@ export class Noise {
   /** Puts a frame, or a run of frames that begin alike, into the batch of an engine. */
   send(sw: FuzzedSwitch, engine: number): void {
     const { random } = this;
-    const nic = sw.nics[engine];
+    const io = sw.ios[engine];
     const isLarge = random.once(150);
-    if (!nic.hasRoom(isLarge ? LONGEST : USUAL_ROOM)) return;
+    if (!io.hasRoom(isLarge ? LONGEST : USUAL_ROOM)) return;
     const sample = this.sample(isLarge);
-    if (random.once(2)) this.fromTap(sw, nic, sample);
-    else this.fromTunnel(sw, nic, sample);
+    if (random.once(2)) this.fromTap(sw, io, sample);
+    else this.fromTunnel(sw, io, sample);
     if (isLarge || !random.once(8)) return;
-    for (let left = 1 + random.below(5); left > 0 && nic.hasRoom(USUAL_ROOM); left--) this.again(sw, nic);
+    for (let left = 1 + random.below(5); left > 0 && io.hasRoom(USUAL_ROOM); left--) this.again(sw, io);
   }
 
   /** The last frame of a batch, at the very end of the memory: a look behind it throws. */
   sendLast(sw: FuzzedSwitch, engine: number): void {
-    const nic = sw.nics[engine];
+    const io = sw.ios[engine];
     const sample = this.sample(false);
-    if (!nic.hasRoom(USUAL_ROOM)) return;
-    if (this.random.once(2)) this.fromTap(sw, nic, sample, true);
-    else this.fromTunnel(sw, nic, sample, true);
+    if (!io.hasRoom(USUAL_ROOM)) return;
+    if (this.random.once(2)) this.fromTap(sw, io, sample, true);
+    else this.fromTunnel(sw, io, sample, true);
   }
 
   /** Messages that the switch acts upon are a third of all, though there are more kinds of packets. */
@@ -99,15 +99,15 @@ export class Noise {
 
   // ---- From a TAP ----
 
-  private fromTap(sw: FuzzedSwitch, nic: FuzzNic, sample: Sample, isLast = false): void {
+  private fromTap(sw: FuzzedSwitch, io: FuzzPacketIo, sample: Sample, isLast = false): void {
     const { arrival, random } = this;
-    const at = nic.nextOffset;
-    const length = this.frame(nic, at, sample);
+    const at = io.nextOffset;
+    const length = this.frame(io, at, sample);
     arrival.kind = KIND_FRAME;
     arrival.index = random.pick(this.taps);
     arrival.tos = 0;
     this.offload(sample, length);
-    this.finish(sw, nic, at, length, isLast);
+    this.finish(sw, io, at, length, isLast);
   }
 
   /** The virtio-net header: none, the right one, or any. */
@@ -137,21 +137,21 @@ export class Noise {
 
   // ---- From the tunnel ----
 
-  private fromTunnel(sw: FuzzedSwitch, nic: FuzzNic, sample: Sample, isLast = false): void {
+  private fromTunnel(sw: FuzzedSwitch, io: FuzzPacketIo, sample: Sample, isLast = false): void {
     const { arrival, random } = this;
-    const at = nic.nextOffset;
-    let length = VXLAN_HEADER + this.frame(nic, at + VXLAN_HEADER, sample);
-    nic.view.setInt32(at, random.once(30) ? random.next() : 0x08000000);
-    nic.view.setInt32(at + 4, this.chooseVni() << 8);
-    if (random.once(30)) nic.bytes[at + random.below(VXLAN_HEADER)] ^= 1 << random.below(8);
+    const at = io.nextOffset;
+    let length = VXLAN_HEADER + this.frame(io, at + VXLAN_HEADER, sample);
+    io.view.setInt32(at, random.once(30) ? random.next() : 0x08000000);
+    io.view.setInt32(at + 4, this.chooseVni() << 8);
+    if (random.once(30)) io.bytes[at + random.below(VXLAN_HEADER)] ^= 1 << random.below(8);
     if (random.once(200)) length = random.below(30);
     arrival.kind = KIND_UDP;
     arrival.vnet = 0;
     arrival.gso = 0;
     arrival.csum = 0;
     arrival.tos = random.once(2) ? 0 : random.below(256);
-    this.chooseVtep(nic.view.getUint32(at + 4) >>> 8 === CALM_VNI);
-    this.finish(sw, nic, at, Math.min(length, 65_535), isLast);
+    this.chooseVtep(io.view.getUint32(at + 4) >>> 8 === CALM_VNI);
+    this.finish(sw, io, at, Math.min(length, 65_535), isLast);
   }
 
   /** A VNI, most often one of the socket that the datagram comes in by; the bystanders' one too, but never from their VTEP. */
@@ -183,65 +183,65 @@ export class Noise {
   // ---- Both ----
 
   /** Makes a frame at an offset. @returns its length */
-  private frame(nic: FuzzNic, at: number, sample: Sample): number {
+  private frame(io: FuzzPacketIo, at: number, sample: Sample): number {
     const { random } = this;
-    if (sample !== this.storm && random.once(12)) return this.bytes(nic, at);
-    nic.bytes.set(sample.bytes, at);
-    this.chooseMacs(nic, at, sample);
+    if (sample !== this.storm && random.once(12)) return this.bytes(io, at);
+    io.bytes.set(sample.bytes, at);
+    this.chooseMacs(io, at, sample);
     if (random.once(3) || (sample === this.storm && !random.once(10))) return sample.bytes.length;
-    return mutate(random, nic, at, sample.bytes.length, sample);
+    return mutate(random, io, at, sample.bytes.length, sample);
   }
 
-  private bytes(nic: FuzzNic, at: number): number {
+  private bytes(io: FuzzPacketIo, at: number): number {
     const length = this.random.below(200);
-    this.random.fill(nic.bytes, at, at + length);
+    this.random.fill(io.bytes, at, at + length);
     // Half of them with a source that is let in.
-    if (length >= 12 && this.random.once(2)) this.hostMac(nic, at + 6);
+    if (length >= 12 && this.random.once(2)) this.hostMac(io, at + 6);
     return length;
   }
 
   /** Sources of many hosts; destinations as they are, of a host, or odd. */
-  private chooseMacs(nic: FuzzNic, at: number, { bytes }: Sample): void {
+  private chooseMacs(io: FuzzPacketIo, at: number, { bytes }: Sample): void {
     const { random } = this;
-    if (!random.once(4)) this.hostMac(nic, at + 6);
-    else if (random.once(12)) this.oddMac(nic, at + 6);
+    if (!random.once(4)) this.hostMac(io, at + 6);
+    else if (random.once(12)) this.oddMac(io, at + 6);
     if ((bytes[0] & 1) !== 0) return;
     const choice = random.below(10);
-    if (choice < 4) this.hostMac(nic, at);
-    else if (choice === 4) this.oddMac(nic, at);
+    if (choice < 4) this.hostMac(io, at);
+    else if (choice === 4) this.oddMac(io, at);
   }
 
-  private hostMac(nic: FuzzNic, at: number): void {
-    nic.view.setUint16(at, 0x0200);
-    nic.view.setInt32(at + 2, 0x00010000 | this.random.below(this.random.once(2) ? 24 : MACS));
+  private hostMac(io: FuzzPacketIo, at: number): void {
+    io.view.setUint16(at, 0x0200);
+    io.view.setInt32(at + 2, 0x00010000 | this.random.below(this.random.once(2) ? 24 : MACS));
   }
 
-  private oddMac(nic: FuzzNic, at: number): void {
+  private oddMac(io: FuzzPacketIo, at: number): void {
     const [high, low] = this.random.pick(ODD_MACS);
-    nic.view.setUint16(at, high);
-    nic.view.setInt32(at + 2, low);
+    io.view.setUint16(at, high);
+    io.view.setInt32(at + 2, low);
   }
 
   /** The frame before once more, with the same first headers, and something else behind them. */
-  private again(sw: FuzzedSwitch, nic: FuzzNic): void {
+  private again(sw: FuzzedSwitch, io: FuzzPacketIo): void {
     const { arrival, random } = this;
     const shared = (arrival.kind === KIND_UDP ? VXLAN_HEADER : 0) + 16;
-    const at = nic.nextOffset;
-    nic.bytes.copyWithin(at, arrival.offset, arrival.offset + arrival.length);
+    const at = io.nextOffset;
+    io.bytes.copyWithin(at, arrival.offset, arrival.offset + arrival.length);
     let { length } = arrival;
     if (random.once(6)) length = Math.min(length, random.below(shared + 30));
-    else if (length > shared + 4) nic.bytes[at + shared + random.below(Math.min(length - shared, 80))] = random.next();
+    else if (length > shared + 4) io.bytes[at + shared + random.below(Math.min(length - shared, 80))] = random.next();
     if (random.once(6)) arrival.vnet ^= VNET_NEEDS_CSUM;
-    this.finish(sw, nic, at, length, false);
+    this.finish(sw, io, at, length, false);
   }
 
-  private finish(sw: FuzzedSwitch, nic: FuzzNic, at: number, length: number, isLast: boolean): void {
+  private finish(sw: FuzzedSwitch, io: FuzzPacketIo, at: number, length: number, isLast: boolean): void {
     const { arrival } = this;
-    arrival.offset = isLast ? nic.moveToEnd(length) : at;
+    arrival.offset = isLast ? io.moveToEnd(length) : at;
     arrival.length = length;
     if (arrival.kind === KIND_FRAME) sw.countTap(arrival.index, length);
     else sw.countDatagram(length);
-    nic.put(arrival, this.address, NOISE);
+    io.put(arrival, this.address, NOISE);
     this.frames++;
   }
 }

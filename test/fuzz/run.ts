@@ -43,7 +43,7 @@ export function run({ seed, frames, engines }: RunOptions): Report {
   const random = new Random(seed);
   const bystanders = new Bystanders();
   const sw = new FuzzedSwitch(engines, bystanders);
-  for (const nic of sw.nics) nic.begin();
+  for (const io of sw.ios) io.begin();
   bystanders.introduce(sw);
   const parts = { random, bystanders, sw, noise: new Noise(random), control: new ControlSide(sw) };
   const changes = new Changes(random, sw);
@@ -76,8 +76,8 @@ export function run({ seed, frames, engines }: RunOptions): Report {
     noise: parts.noise.frames,
     bystanders: bystanders.total,
     sent: total(sw, 'sentFrames') + sw.counters.retired.tx_packets,
-    own: sw.nics.reduce((sum, { own }) => sum + own, 0),
-    refused: sw.nics.reduce((sum, { refused }) => sum + refused, 0),
+    own: sw.ios.reduce((sum, { own }) => sum + own, 0),
+    refused: sw.ios.reduce((sum, { refused }) => sum + refused, 0),
     audits: audits + 1,
     drops: sw.drops(),
     seen: parts.control.seen,
@@ -85,7 +85,7 @@ export function run({ seed, frames, engines }: RunOptions): Report {
 }
 
 function total(sw: FuzzedSwitch, word: 'sentFrames'): number {
-  return sw.nics.reduce((sum, nic) => sum + nic[word].reduce((all, one) => all + one, 0), 0);
+  return sw.ios.reduce((sum, io) => sum + io[word].reduce((all, one) => all + one, 0), 0);
 }
 
 interface Parts {
@@ -97,11 +97,11 @@ interface Parts {
 }
 
 function playTurn({ random, bystanders, sw, noise, control }: Parts, engine: number): void {
-  const nic = sw.nics[engine];
+  const io = sw.ios[engine];
   if (random.once(STORM)) noise.beginStorm();
   if (random.once(STORM_ENDS)) noise.endStorm();
   const size = 1 + random.below(BATCH);
-  while (nic.count < size && nic.hasRoom(70_000)) {
+  while (io.count < size && io.hasRoom(70_000)) {
     if (random.once(40)) bystanders.send(random, sw, engine);
     else noise.send(sw, engine);
   }

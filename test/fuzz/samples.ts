@@ -4,7 +4,7 @@
  * Owns what is on the menu. The bytes come from the builders of src/wire, and from the frames that its tests have written
  * out. It never mutates.
  */
-import { VNET_GSO_TCPV4, VNET_GSO_TCPV6, VNET_GSO_UDP_L4 } from '../../src/port/nic.js';
+import { VNET_GSO_TCPV4, VNET_GSO_TCPV6, VNET_GSO_UDP_L4 } from '../../src/port/packet-io.js';
 import { encodeArp } from '../../src/wire/arp.js';
 import { concatBytes, fromHex, viewOf } from '../../src/wire/bytes.js';
 import {

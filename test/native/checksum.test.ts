@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import * as L from '../../src/port/nic.js';
+import * as L from '../../src/port/packet-io.js';
 import { openReceiver, openSenders } from '../../src/port/underlay.js';
 import {
   captureIn,
@@ -9,7 +9,7 @@ import {
   ip,
   later,
   makeNamespace,
-  makeNic,
+  makePacketIo,
   outcome,
   put,
   random,
@@ -43,21 +43,21 @@ function completed(frame: Buffer, start: number, offset: number): Buffer {
 
 function loopback() {
   const ns = makeNamespace();
-  const nic = makeNic();
+  const io = makePacketIo();
   const receiver = inside(ns, () => openReceiver({ local: '127.0.0.1', port: 4789 }));
   const [sender] = inside(ns, () => openSenders({ local: '127.0.0.1', range: [40000, 40099], count: 1, seed: 0 }));
   for (const socket of [receiver, sender]) later(() => socket.close());
-  nic.attachSocket(0, receiver.fd);
-  nic.attachSender(0, sender.fd);
-  nic.setRemote(0, 0, 0, 0xffff, 0x7f000001, 4789);
-  return { ns, nic };
+  io.attachSocket(0, receiver.fd);
+  io.attachSender(0, sender.fd);
+  io.setRemote(0, 0, 0, 0xffff, 0x7f000001, 4789);
+  return { ns, io };
 }
 
 const vnet = (start: number, offset: number) => ({ TX_VNET: L.VNET_NEEDS_CSUM, TX_CSUM: start | (offset << 16) });
 
 describe('a checksum that the guest left open', () => {
   test(`is completed as the slow reference does it (seed ${SEED})`, () => {
-    const { nic } = loopback();
+    const { io } = loopback();
     const below = random(SEED);
     for (let round = 0; round < 25; round++) {
       const wanted: Buffer[] = [];
@@ -70,24 +70,24 @@ describe('a checksum that the guest left open', () => {
         );
         // Any place in memory, odd ones too.
         at += below(7);
-        put(nic, at, frame);
-        command(nic, i, { TX_KIND: L.KIND_UDP, TX_OFFSET: at, TX_LENGTH: frame.length, ...vnet(start, offset) });
+        put(io, at, frame);
+        command(io, i, { TX_KIND: L.KIND_UDP, TX_OFFSET: at, TX_LENGTH: frame.length, ...vnet(start, offset) });
         wanted.push(completed(frame, start, offset));
         at += frame.length;
       }
-      expect(nic.transmit(20)).toBe(0);
+      expect(io.transmit(20)).toBe(0);
       for (let got = 0; got < 20; ) {
-        const count = receiveSome(nic);
+        const count = receiveSome(io);
         expect(count).toBeGreaterThan(0);
         for (let i = 0; i < count; i++)
-          expect(rxBytes(nic, i).equals(wanted[got + i]), `round ${round}, frame ${got + i}`).toBe(true);
+          expect(rxBytes(io, i).equals(wanted[got + i]), `round ${round}, frame ${got + i}`).toBe(true);
         got += count;
       }
     }
   });
 
   test('that comes to zero is sent as 0xffff by UDP and as zero by TCP', () => {
-    const { nic } = loopback();
+    const { io } = loopback();
     for (const [offset, expected] of [
       [6, 0xffff],
       [16, 0],
@@ -95,71 +95,71 @@ describe('a checksum that the guest left open', () => {
       const frame = Buffer.alloc(14 + 40);
       // The one word that makes the sum 0xffff.
       frame.writeUInt16BE(0xffff, 14 + 20);
-      put(nic, FRAME, frame);
-      command(nic, 0, { TX_KIND: L.KIND_UDP, TX_OFFSET: FRAME, TX_LENGTH: frame.length, ...vnet(14, offset) });
-      expect(nic.transmit(1)).toBe(0);
-      receiveSome(nic);
-      expect(rxBytes(nic, 0).readUInt16BE(14 + offset)).toBe(expected);
+      put(io, FRAME, frame);
+      command(io, 0, { TX_KIND: L.KIND_UDP, TX_OFFSET: FRAME, TX_LENGTH: frame.length, ...vnet(14, offset) });
+      expect(io.transmit(1)).toBe(0);
+      receiveSome(io);
+      expect(rxBytes(io, 0).readUInt16BE(14 + offset)).toBe(expected);
     }
   });
 
   test('is completed once for all commands of a call that share the frame, whatever they do to its tag', () => {
-    const { nic } = loopback();
+    const { io } = loopback();
     const frame = Buffer.from(Array.from({ length: 200 }, (_, i) => (i * 31) & 0xff));
-    put(nic, FRAME, frame);
+    put(io, FRAME, frame);
     const shared = { TX_KIND: L.KIND_UDP, TX_OFFSET: FRAME, TX_LENGTH: 200, ...vnet(38, 16) };
     [L.TAG_KEEP, L.TAG_POP, L.TAG_PUSH | 5, L.TAG_KEEP].forEach((TX_TAG, i) => {
-      command(nic, i, { ...shared, TX_TAG });
+      command(io, i, { ...shared, TX_TAG });
     });
-    expect(nic.transmit(4)).toBe(0);
-    expect(receiveSome(nic)).toBe(4);
+    expect(io.transmit(4)).toBe(0);
+    expect(receiveSome(io)).toBe(4);
     const whole = completed(frame, 38, 16);
-    expect(rxBytes(nic, 0)).toEqual(whole);
-    expect(rxBytes(nic, 1)).toEqual(Buffer.concat([whole.subarray(0, 12), whole.subarray(16)]));
-    expect(rxBytes(nic, 2)).toEqual(
+    expect(rxBytes(io, 0)).toEqual(whole);
+    expect(rxBytes(io, 1)).toEqual(Buffer.concat([whole.subarray(0, 12), whole.subarray(16)]));
+    expect(rxBytes(io, 2)).toEqual(
       Buffer.concat([whole.subarray(0, 12), Buffer.from([0x81, 0, 0, 5]), whole.subarray(12)]),
     );
-    expect(rxBytes(nic, 3)).toEqual(whole);
+    expect(rxBytes(io, 3)).toEqual(whole);
   });
 
   test('is completed once for all calls of a batch that share the frame, and anew in the next batch', () => {
-    const { nic } = loopback();
+    const { io } = loopback();
     const frame = Buffer.from(Array.from({ length: 200 }, (_, i) => (i * 29) & 0xff));
     const shared = { TX_KIND: L.KIND_UDP, TX_OFFSET: FRAME, TX_LENGTH: 200, ...vnet(38, 16) };
     const whole = completed(frame, 38, 16);
     for (let batch = 0; batch < 2; batch++) {
-      put(nic, FRAME, frame);
+      put(io, FRAME, frame);
       for (const more of [true, true, false]) {
-        command(nic, 0, shared);
-        expect(nic.transmit(1, more)).toBe(0);
+        command(io, 0, shared);
+        expect(io.transmit(1, more)).toBe(0);
       }
-      expect(receiveSome(nic)).toBe(3);
-      for (let i = 0; i < 3; i++) expect(rxBytes(nic, i)).toEqual(whole);
+      expect(receiveSome(io)).toBe(3);
+      for (let i = 0; i < 3; i++) expect(rxBytes(io, i)).toEqual(whole);
     }
   });
 
   test('is completed in a batch also when the one before it announced more and had no more', () => {
-    const { nic } = loopback();
+    const { io } = loopback();
     const frame = Buffer.from(Array.from({ length: 200 }, (_, i) => (i * 29) & 0xff));
     for (const more of [true, false]) {
-      put(nic, FRAME, frame);
-      command(nic, 0, { TX_KIND: L.KIND_UDP, TX_OFFSET: FRAME, TX_LENGTH: 200, ...vnet(38, 16) });
-      expect(nic.transmit(1, more)).toBe(0);
-      expect(receiveSome(nic)).toBe(1);
-      expect(rxBytes(nic, 0)).toEqual(completed(frame, 38, 16));
+      put(io, FRAME, frame);
+      command(io, 0, { TX_KIND: L.KIND_UDP, TX_OFFSET: FRAME, TX_LENGTH: 200, ...vnet(38, 16) });
+      expect(io.transmit(1, more)).toBe(0);
+      expect(receiveSome(io)).toBe(1);
+      expect(rxBytes(io, 0)).toEqual(completed(frame, 38, 16));
     }
   });
 
   test('that points past the frame is refused', () => {
-    const { nic } = loopback();
-    put(nic, FRAME, Buffer.alloc(60));
+    const { io } = loopback();
+    put(io, FRAME, Buffer.alloc(60));
     const base = { TX_KIND: L.KIND_UDP, TX_OFFSET: FRAME, TX_LENGTH: 60 };
-    command(nic, 0, { ...base, ...vnet(50, 16) });
-    command(nic, 1, { ...base, ...vnet(0xffff, 0xffff) });
-    command(nic, 2, { ...base, ...vnet(13, 6) });
-    command(nic, 3, { ...base, ...vnet(42, 16) });
-    expect(nic.transmit(4)).toBe(3);
-    expect([0, 1, 2, 3].map((i) => outcome(nic, i))).toEqual([L.OFFLOAD_MISFIT, L.OFFLOAD_MISFIT, L.OFFLOAD_MISFIT, 0]);
+    command(io, 0, { ...base, ...vnet(50, 16) });
+    command(io, 1, { ...base, ...vnet(0xffff, 0xffff) });
+    command(io, 2, { ...base, ...vnet(13, 6) });
+    command(io, 3, { ...base, ...vnet(42, 16) });
+    expect(io.transmit(4)).toBe(3);
+    expect([0, 1, 2, 3].map((i) => outcome(io, i))).toEqual([L.OFFLOAD_MISFIT, L.OFFLOAD_MISFIT, L.OFFLOAD_MISFIT, 0]);
   });
 });
 
@@ -169,13 +169,13 @@ describe('a TAP gets a frame with an open checksum', () => {
    * still open: its frames tell whether the virtio-net header written to tap0 was true.
    */
   function bridged() {
-    const { ns, nic } = loopback();
+    const { ns, io } = loopback();
     ip('-n', ns, 'link', 'add', 'br0', 'type', 'bridge');
     ip('-n', ns, 'link', 'set', 'br0', 'up');
-    nic.attachTap(0, tapIn(ns, 'tap0').fd);
-    nic.attachTap(1, tapIn(ns, 'tap1', { offload: 0 }).fd);
+    io.attachTap(0, tapIn(ns, 'tap0').fd);
+    io.attachTap(1, tapIn(ns, 'tap1', { offload: 0 }).fd);
     for (const tap of ['tap0', 'tap1']) ip('-n', ns, 'link', 'set', tap, 'master', 'br0');
-    return { ns, nic };
+    return { ns, io };
   }
 
   /** An IPv4 UDP frame, broadcast, its checksum field holding the sum of the pseudo-header. */
@@ -195,13 +195,13 @@ describe('a TAP gets a frame with an open checksum', () => {
   }
 
   /** The frame that tap1 gets. */
-  function arrived(nic: ReturnType<typeof makeNic>): Buffer {
+  function arrived(io: ReturnType<typeof makePacketIo>): Buffer {
     const end = performance.now() + 2000;
     while (performance.now() < end) {
-      const count = nic.receive(200);
+      const count = io.receive(200);
       for (let i = 0; i < count; i++)
-        if (nic.rx[i * L.RX_STRIDE + L.RX_KIND] === L.KIND_FRAME && nic.rx[i * L.RX_STRIDE + L.RX_INDEX] === 1)
-          return rxBytes(nic, i);
+        if (io.rx[i * L.RX_STRIDE + L.RX_KIND] === L.KIND_FRAME && io.rx[i * L.RX_STRIDE + L.RX_INDEX] === 1)
+          return rxBytes(io, i);
     }
     throw new Error('tap1 got no frame');
   }
@@ -215,14 +215,14 @@ describe('a TAP gets a frame with an open checksum', () => {
     ['after it went to a socket', [UDP, TAP]],
     ['alone', [TAP]],
   ])('%s', (_, order) => {
-    const { nic } = bridged();
+    const { io } = bridged();
     const frame = datagram();
-    put(nic, FRAME, frame);
+    put(io, FRAME, frame);
     order.forEach((words, i) => {
-      command(nic, i, { ...words, TX_LENGTH: frame.length, ...vnet(START, 6) });
+      command(io, i, { ...words, TX_LENGTH: frame.length, ...vnet(START, 6) });
     });
-    expect(nic.transmit(order.length)).toBe(0);
-    expect(arrived(nic)).toEqual(completed(frame, START, 6));
+    expect(io.transmit(order.length)).toBe(0);
+    expect(arrived(io)).toEqual(completed(frame, START, 6));
   });
 
   test.each([
@@ -230,29 +230,29 @@ describe('a TAP gets a frame with an open checksum', () => {
     ['popped', datagram(7), START + 4, L.TAG_POP, completed(datagram(), START, 6)],
     ['replaced', datagram(7), START + 4, L.TAG_REPLACE | 9, completed(datagram(9), START + 4, 6)],
   ])('with its tag %s: the header follows', (_, frame, start, TX_TAG, expected) => {
-    const { nic } = bridged();
-    put(nic, FRAME, frame);
-    command(nic, 0, { ...TAP, TX_LENGTH: frame.length, TX_TAG, ...vnet(start, 6) });
-    expect(nic.transmit(1)).toBe(0);
-    expect(arrived(nic)).toEqual(expected);
+    const { io } = bridged();
+    put(io, FRAME, frame);
+    command(io, 0, { ...TAP, TX_LENGTH: frame.length, TX_TAG, ...vnet(start, 6) });
+    expect(io.transmit(1)).toBe(0);
+    expect(arrived(io)).toEqual(expected);
   });
 
   test('and hands one over as the kernel gives it', () => {
     const ns = makeNamespace();
-    const nic = makeNic();
-    nic.attachTap(0, tapIn(ns, 'tap0', { addresses: [{ address: '10.0.0.1', prefix: 24 }] }).fd);
+    const io = makePacketIo();
+    io.attachTap(0, tapIn(ns, 'tap0', { addresses: [{ address: '10.0.0.1', prefix: 24 }] }).fd);
     ip('-n', ns, 'neigh', 'add', '10.0.0.2', 'lladdr', '02:00:00:00:00:02', 'dev', 'tap0');
     captureIn(ns, 'tap0');
     const [sender] = inside(ns, () => openSenders({ local: '10.0.0.1', range: [40000, 40099], count: 1, seed: 0 }));
     later(() => sender.close());
-    nic.attachSender(0, sender.fd);
-    nic.setRemote(0, 0, 0, 0xffff, 0x0a000002, 9);
-    put(nic, FRAME, Buffer.alloc(60, 1));
-    command(nic, 0, { ...UDP, TX_LENGTH: 60 });
-    expect(nic.transmit(1)).toBe(0);
-    expect(receiveSome(nic)).toBe(1);
-    expect(nic.rx[L.RX_VNET]).toBe(L.VNET_NEEDS_CSUM);
-    expect(nic.rx[L.RX_CSUM]).toBe(START | (6 << 16));
-    expect(nic.rx[L.RX_GSO]).toBe(0);
+    io.attachSender(0, sender.fd);
+    io.setRemote(0, 0, 0, 0xffff, 0x0a000002, 9);
+    put(io, FRAME, Buffer.alloc(60, 1));
+    command(io, 0, { ...UDP, TX_LENGTH: 60 });
+    expect(io.transmit(1)).toBe(0);
+    expect(receiveSome(io)).toBe(1);
+    expect(io.rx[L.RX_VNET]).toBe(L.VNET_NEEDS_CSUM);
+    expect(io.rx[L.RX_CSUM]).toBe(START | (6 << 16));
+    expect(io.rx[L.RX_GSO]).toBe(0);
   });
 });

@@ -1,7 +1,7 @@
 /**
  * Random runs of frames to one TAP, for the tests of merging: TCP flows that go on, and now and then do something else.
  */
-import * as L from '../../src/port/nic.js';
+import * as L from '../../src/port/packet-io.js';
 import { ACK, type Below, build, CWR, ECE, FIN, noise, type PacketFields, PSH, SYN, UDP } from './packets.js';
 import type { Item } from './reference-merge.js';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
-import * as L from '../../src/port/nic.js';
+import * as L from '../../src/port/packet-io.js';
 import {
   captureIn,
   cleanUp,
@@ -9,7 +9,7 @@ import {
   frame,
   ip,
   makeNamespace,
-  makeNic,
+  makePacketIo,
   nextFrame,
   outcome,
   receiveSome,
@@ -24,13 +24,13 @@ const EIO = 5;
 
 function twoTaps() {
   const ns = makeNamespace();
-  const nic = makeNic();
+  const io = makePacketIo();
   const taps = [0, 1].map((i) => {
     const tap = tapIn(ns, `tap${i}`);
-    nic.attachTap(i, tap.fd);
+    io.attachTap(i, tap.fd);
     return tap;
   });
-  return { ns, nic, taps, wires: [captureIn(ns, 'tap0'), captureIn(ns, 'tap1')] };
+  return { ns, io, taps, wires: [captureIn(ns, 'tap0'), captureIn(ns, 'tap1')] };
 }
 
 describe('from TAP to TAP', () => {
@@ -51,109 +51,109 @@ describe('from TAP to TAP', () => {
   ];
 
   test.each(cases)('a frame goes %s', (_, sent, tag, expected) => {
-    const { nic, wires } = twoTaps();
+    const { io, wires } = twoTaps();
     wires[0].write(sent);
-    expect(receiveSome(nic)).toBe(1);
-    expect(rx(nic, 0, L.RX_KIND)).toBe(L.KIND_FRAME);
-    expect(rx(nic, 0, L.RX_INDEX)).toBe(0);
-    expect(rxBytes(nic, 0)).toEqual(sent);
-    const offset = rx(nic, 0, L.RX_OFFSET);
+    expect(receiveSome(io)).toBe(1);
+    expect(rx(io, 0, L.RX_KIND)).toBe(L.KIND_FRAME);
+    expect(rx(io, 0, L.RX_INDEX)).toBe(0);
+    expect(rxBytes(io, 0)).toEqual(sent);
+    const offset = rx(io, 0, L.RX_OFFSET);
     expect(offset % 4).toBe(2);
-    expect(offset - nic.headerBytes).toBeGreaterThanOrEqual(L.HEADROOM);
-    command(nic, 0, { TX_KIND: L.KIND_FRAME, TX_INDEX: 1, TX_OFFSET: offset, TX_LENGTH: sent.length, TX_TAG: tag });
-    expect(nic.transmit(1)).toBe(0);
-    expect(outcome(nic, 0)).toBe(0);
+    expect(offset - io.headerBytes).toBeGreaterThanOrEqual(L.HEADROOM);
+    command(io, 0, { TX_KIND: L.KIND_FRAME, TX_INDEX: 1, TX_OFFSET: offset, TX_LENGTH: sent.length, TX_TAG: tag });
+    expect(io.transmit(1)).toBe(0);
+    expect(outcome(io, 0)).toBe(0);
     expect(nextFrame(wires[1])).toEqual(expected);
     // The frame in the arena is for other commands too.
-    expect(rxBytes(nic, 0)).toEqual(sent);
+    expect(rxBytes(io, 0)).toEqual(sent);
   });
 
   test('one frame goes out several ways in one call, in order', () => {
-    const { nic, wires } = twoTaps();
+    const { io, wires } = twoTaps();
     wires[0].write(tagged(5));
-    receiveSome(nic);
+    receiveSome(io);
     const from = {
       TX_KIND: L.KIND_FRAME,
       TX_INDEX: 1,
-      TX_OFFSET: rx(nic, 0, L.RX_OFFSET),
-      TX_LENGTH: rx(nic, 0, L.RX_LENGTH),
+      TX_OFFSET: rx(io, 0, L.RX_OFFSET),
+      TX_LENGTH: rx(io, 0, L.RX_LENGTH),
     };
     [L.TAG_KEEP, L.TAG_POP, L.TAG_REPLACE | 9].forEach((TX_TAG, i) => {
-      command(nic, i, { ...from, TX_TAG });
+      command(io, i, { ...from, TX_TAG });
     });
-    expect(nic.transmit(3)).toBe(0);
+    expect(io.transmit(3)).toBe(0);
     expect([0, 1, 2].map(() => nextFrame(wires[1]))).toEqual([tagged(5), untagged, tagged(9)]);
   });
 
   test('a frame of a large MTU arrives whole', () => {
-    const { nic, taps, wires } = twoTaps();
+    const { io, taps, wires } = twoTaps();
     for (const tap of taps) tap.setMtu(65000);
     wires[0].write(frame(65000));
-    receiveSome(nic);
-    expect(rxBytes(nic, 0).equals(frame(65000))).toBe(true);
+    receiveSome(io);
+    expect(rxBytes(io, 0).equals(frame(65000))).toBe(true);
   });
 });
 
 describe('a batch', () => {
   test('lays frames side by side, each with headroom of its own', () => {
-    const { nic, wires } = twoTaps();
+    const { io, wires } = twoTaps();
     for (let i = 0; i < 10; i++) wires[0].write(frame(46 + i, { first: i }));
-    expect(receiveSome(nic)).toBe(10);
+    expect(receiveSome(io)).toBe(10);
     for (let i = 0; i < 10; i++) {
-      expect(rxBytes(nic, i)).toEqual(frame(46 + i, { first: i }));
-      expect(rx(nic, i, L.RX_OFFSET) % 4).toBe(2);
+      expect(rxBytes(io, i)).toEqual(frame(46 + i, { first: i }));
+      expect(rx(io, i, L.RX_OFFSET) % 4).toBe(2);
       if (i === 0) continue;
-      const end = rx(nic, i - 1, L.RX_OFFSET) + rx(nic, i - 1, L.RX_LENGTH);
-      expect(rx(nic, i, L.RX_OFFSET) - end).toBeGreaterThanOrEqual(L.HEADROOM);
+      const end = rx(io, i - 1, L.RX_OFFSET) + rx(io, i - 1, L.RX_LENGTH);
+      expect(rx(io, i, L.RX_OFFSET) - end).toBeGreaterThanOrEqual(L.HEADROOM);
     }
-    expect(nic.status[L.STATUS_MORE]).toBe(0);
+    expect(io.status[L.STATUS_MORE]).toBe(0);
   });
 
   test('ends at its number of frames and says that more is waiting', () => {
     const ns = makeNamespace();
-    const nic = makeNic({ maxFrames: 8, txCommands: 8 });
-    nic.attachTap(3, tapIn(ns, 'tap0').fd);
+    const io = makePacketIo({ maxFrames: 8, txCommands: 8 });
+    io.attachTap(3, tapIn(ns, 'tap0').fd);
     const wire = captureIn(ns, 'tap0');
     for (let i = 0; i < 20; i++) wire.write(frame(46, { first: i }));
-    const sizes = [nic.receive(1000)];
-    expect(nic.status[L.STATUS_MORE]).toBe(1);
-    sizes.push(nic.receive(1000), nic.receive(1000));
+    const sizes = [io.receive(1000)];
+    expect(io.status[L.STATUS_MORE]).toBe(1);
+    sizes.push(io.receive(1000), io.receive(1000));
     expect(sizes).toEqual([8, 8, 4]);
-    expect(nic.status[L.STATUS_MORE]).toBe(0);
-    expect(rxBytes(nic, 3)).toEqual(frame(46, { first: 19 }));
+    expect(io.status[L.STATUS_MORE]).toBe(0);
+    expect(rxBytes(io, 3)).toEqual(frame(46, { first: 19 }));
   });
 
   test('ends at its number of bytes', () => {
     const ns = makeNamespace();
-    const nic = makeNic({ batchBytes: 4000, txCommands: 8 });
-    nic.attachTap(0, tapIn(ns, 'tap0').fd);
+    const io = makePacketIo({ batchBytes: 4000, txCommands: 8 });
+    io.attachTap(0, tapIn(ns, 'tap0').fd);
     const wire = captureIn(ns, 'tap0');
     for (let i = 0; i < 10; i++) wire.write(frame(1486));
-    expect(nic.receive(1000)).toBe(3);
-    expect(nic.status[L.STATUS_MORE]).toBe(1);
+    expect(io.receive(1000)).toBe(3);
+    expect(io.status[L.STATUS_MORE]).toBe(1);
   });
 
   test('is shared between devices: a noisy one leaves room for a quiet one', () => {
     const ns = makeNamespace();
-    const nic = makeNic({ maxFrames: 16, txCommands: 8 });
+    const io = makePacketIo({ maxFrames: 16, txCommands: 8 });
     const wires = [0, 1].map((i) => {
-      nic.attachTap(i, tapIn(ns, `tap${i}`).fd);
+      io.attachTap(i, tapIn(ns, `tap${i}`).fd);
       return captureIn(ns, `tap${i}`);
     });
     for (let turn = 0; turn < 4; turn++) {
       for (let i = 0; i < 60; i++) wires[0].write(frame(46));
       wires[1].write(frame(46));
-      expect(nic.receive(1000)).toBe(16);
-      const from = Array.from({ length: 16 }, (_, i) => rx(nic, i, L.RX_INDEX));
+      expect(io.receive(1000)).toBe(16);
+      const from = Array.from({ length: 16 }, (_, i) => rx(io, i, L.RX_INDEX));
       expect(from.filter((index) => index === 1)).toHaveLength(1);
-      expect(nic.status[L.STATUS_MORE]).toBe(1);
+      expect(io.status[L.STATUS_MORE]).toBe(1);
     }
   });
 
   test('is looked out for after another one, and slept for after none', () => {
     const ns = makeNamespace();
-    const nic = makeNic({ txCommands: 8, spinMicroseconds: 1_000_000 });
-    nic.attachTap(0, tapIn(ns, 'tap0').fd);
+    const io = makePacketIo({ txCommands: 8, spinMicroseconds: 1_000_000 });
+    io.attachTap(0, tapIn(ns, 'tap0').fd);
     const wire = captureIn(ns, 'tap0');
     // Milliseconds in which this thread, not one of V8's own, had the CPU or queued for it: looking out gives way to others.
     const awake = (): number => {
@@ -162,92 +162,92 @@ describe('a batch', () => {
     };
     const busy = (): number => {
       const before = awake();
-      expect(nic.receive(100)).toBe(0);
+      expect(io.receive(100)).toBe(0);
       return awake() - before;
     };
     // Waking up takes its time on a machine that is in use: the best of three tells.
     const ratios = [1, 2, 3].map(() => {
       wire.write(frame(46));
-      expect(receiveSome(nic)).toBe(1);
+      expect(receiveSome(io)).toBe(1);
       const first = busy();
       return first / Math.max(busy(), 1);
     });
     expect(Math.max(...ratios)).toBeGreaterThan(5);
     wire.write(frame(46));
-    expect(nic.receive(100)).toBe(1);
+    expect(io.receive(100)).toBe(1);
   });
 
   test('tells the time', () => {
-    const nic = makeNic();
-    nic.receive(0);
-    const before = nic.status[L.STATUS_NOW];
-    nic.receive(50);
-    expect(nic.status[L.STATUS_NOW] - before).toBeGreaterThanOrEqual(49);
-    expect(nic.status[L.STATUS_NOW] - before).toBeLessThan(2000);
+    const io = makePacketIo();
+    io.receive(0);
+    const before = io.status[L.STATUS_NOW];
+    io.receive(50);
+    expect(io.status[L.STATUS_NOW] - before).toBeGreaterThanOrEqual(49);
+    expect(io.status[L.STATUS_NOW] - before).toBeLessThan(2000);
   });
 });
 
 describe('a device that goes away', () => {
   test('with its namespace is reported once and detached', () => {
-    const { ns, nic } = twoTaps();
+    const { ns, io } = twoTaps();
     const other = makeNamespace();
-    nic.attachTap(7, tapIn(other, 'tap7').fd);
+    io.attachTap(7, tapIn(other, 'tap7').fd);
     deleteNamespace(other);
     // Namespaces are taken down by a worker of the kernel.
     const end = performance.now() + 5000;
-    while (nic.status[L.STATUS_LOST_KIND] === 0 && performance.now() < end) nic.receive(100);
-    expect(nic.status[L.STATUS_LOST_KIND]).toBe(L.KIND_FRAME);
-    expect(nic.status[L.STATUS_LOST_INDEX]).toBe(7);
-    expect(nic.status[L.STATUS_LOST_ERRNO]).toBeGreaterThan(0);
+    while (io.status[L.STATUS_LOST_KIND] === 0 && performance.now() < end) io.receive(100);
+    expect(io.status[L.STATUS_LOST_KIND]).toBe(L.KIND_FRAME);
+    expect(io.status[L.STATUS_LOST_INDEX]).toBe(7);
+    expect(io.status[L.STATUS_LOST_ERRNO]).toBeGreaterThan(0);
     const start = performance.now();
-    expect(nic.receive(50)).toBe(0);
+    expect(io.receive(50)).toBe(0);
     expect(performance.now() - start).toBeGreaterThan(45);
-    expect(nic.status[L.STATUS_LOST_KIND]).toBe(0);
-    command(nic, 0, { TX_KIND: L.KIND_FRAME, TX_INDEX: 7, TX_OFFSET: nic.headerBytes, TX_LENGTH: 60 });
-    expect(nic.transmit(1)).toBe(1);
-    expect(outcome(nic, 0)).toBe(9);
+    expect(io.status[L.STATUS_LOST_KIND]).toBe(0);
+    command(io, 0, { TX_KIND: L.KIND_FRAME, TX_INDEX: 7, TX_OFFSET: io.headerBytes, TX_LENGTH: 60 });
+    expect(io.transmit(1)).toBe(1);
+    expect(outcome(io, 0)).toBe(9);
     expect(ip('-n', ns, '-br', 'link')).toContain('tap0');
   });
 
   test('when several do at once, each is reported', () => {
-    const { ns, nic, taps } = twoTaps();
+    const { ns, io, taps } = twoTaps();
     ip('-n', ns, 'link', 'del', 'tap0');
     ip('-n', ns, 'link', 'del', 'tap1');
     const lost = [0, 1].map(() => {
-      nic.receive(1000);
-      return nic.status[L.STATUS_LOST_INDEX] + 10 * nic.status[L.STATUS_LOST_KIND];
+      io.receive(1000);
+      return io.status[L.STATUS_LOST_INDEX] + 10 * io.status[L.STATUS_LOST_KIND];
     });
     expect(lost.sort()).toEqual([10, 11]);
     expect(taps.map((tap) => tap.state())).toEqual([null, null]);
   });
 
   test('link down is an outcome of the write, and passes', () => {
-    const { ns, nic, wires } = twoTaps();
+    const { ns, io, wires } = twoTaps();
     wires[0].write(frame(60));
-    receiveSome(nic);
+    receiveSome(io);
     const to1 = {
       TX_KIND: L.KIND_FRAME,
       TX_INDEX: 1,
-      TX_OFFSET: rx(nic, 0, L.RX_OFFSET),
-      TX_LENGTH: rx(nic, 0, L.RX_LENGTH),
+      TX_OFFSET: rx(io, 0, L.RX_OFFSET),
+      TX_LENGTH: rx(io, 0, L.RX_LENGTH),
     };
     ip('-n', ns, 'link', 'set', 'tap1', 'down');
-    command(nic, 0, to1);
-    expect(nic.transmit(1)).toBe(1);
-    expect(outcome(nic, 0)).toBe(EIO);
+    command(io, 0, to1);
+    expect(io.transmit(1)).toBe(1);
+    expect(outcome(io, 0)).toBe(EIO);
     ip('-n', ns, 'link', 'set', 'tap1', 'up');
-    command(nic, 0, to1);
-    expect(nic.transmit(1)).toBe(0);
+    command(io, 0, to1);
+    expect(io.transmit(1)).toBe(0);
   });
 
   test('detached, it is left alone; its index is free again', () => {
-    const { nic, taps, wires } = twoTaps();
-    expect(() => nic.attachTap(0, taps[1].fd)).toThrow(/in use.*EEXIST/);
-    nic.detachTap(0);
-    nic.detachTap(0);
+    const { io, taps, wires } = twoTaps();
+    expect(() => io.attachTap(0, taps[1].fd)).toThrow(/in use.*EEXIST/);
+    io.detachTap(0);
+    io.detachTap(0);
     wires[0].write(frame(60));
-    expect(nic.receive(50)).toBe(0);
-    nic.attachTap(0, taps[0].fd);
-    expect(nic.receive(50)).toBe(1);
+    expect(io.receive(50)).toBe(0);
+    io.attachTap(0, taps[0].fd);
+    expect(io.receive(50)).toBe(1);
   });
 });

@@ -8,10 +8,10 @@
  */
 import { expect } from 'vitest';
 import { type Capture, openCapture } from '../../src/port/capture.js';
-import type { NativeNic, NativeNicOptions } from '../../src/port/native-nic.js';
-import * as L from '../../src/port/nic.js';
+import type { NativePacketIo, NativePacketIoOptions } from '../../src/port/native-packet-io.js';
+import * as L from '../../src/port/packet-io.js';
 import { openReceiver, openSenders, type SenderOptions } from '../../src/port/underlay.js';
-import { inside, ip, ipBatch, later, makeNamespace, makeNic, put, random } from './helpers.js';
+import { inside, ip, ipBatch, later, makeNamespace, makePacketIo, put, random } from './helpers.js';
 import { build, noise, type PacketFields, slowSum } from './packets.js';
 import { expectDatagrams, expected, FRAME, offload, type Superframe, send } from './superframes.js';
 
@@ -89,43 +89,43 @@ function wordsOf(address: string): [number, number, number, number] {
   return [0, 4, 8, 12].map((at) => bytes.readInt32BE(at)) as [number, number, number, number];
 }
 
-export function setRemote(nic: NativeNic, index: number, address: string): void {
-  nic.setRemote(index, ...wordsOf(address), VXLAN_PORT);
+export function setRemote(io: NativePacketIo, index: number, address: string): void {
+  io.setRemote(index, ...wordsOf(address), VXLAN_PORT);
 }
 
 /** Takes in what comes to the far host over either IP. */
-export function listen(netns: string): NativeNic {
-  const nic = makeNic();
+export function listen(netns: string): NativePacketIo {
+  const io = makePacketIo();
   ([4, 6] as const).forEach((family, i) => {
     const receiver = inside(netns, () => openReceiver({ family, port: VXLAN_PORT, receiveBuffer: 64 << 20 }));
     later(() => receiver.close());
-    nic.attachSocket(i, receiver.fd);
+    io.attachSocket(i, receiver.fd);
   });
-  return nic;
+  return io;
 }
 
 export interface Site extends Wire {
   /** Its descriptor. */
   sender: number;
-  nic: NativeNic;
+  io: NativePacketIo;
   /** The same without the TAP, with the same sockets: what the tunnel's frames have to be like. */
-  plain: NativeNic;
-  listener: NativeNic;
+  plain: NativePacketIo;
+  listener: NativePacketIo;
 }
 
 export interface SiteOptions extends Partial<SenderOptions> {
   wire?: Wire;
-  listener?: NativeNic;
+  listener?: NativePacketIo;
   mtu?: number;
   second?: boolean;
   /** Default: FAR. */
   remote?: string;
-  nic?: NativeNicOptions;
+  io?: NativePacketIoOptions;
 }
 
-/** A Nic with one sender, at index 0, and the remote 0. */
+/** A PacketIo with one sender, at index 0, and the remote 0. */
 export function makeSite(options: SiteOptions = {}): Site {
-  const { wire: given, listener, mtu, second, remote, nic: nicOptions = {}, ...senderOptions } = options;
+  const { wire: given, listener, mtu, second, remote, io: nicOptions = {}, ...senderOptions } = options;
   const wire = given ?? makeWire({ mtu, second });
   const family = senderOptions.family ?? (senderOptions.local?.includes(':') ? 6 : 4);
   const place = senderOptions.family === undefined ? { local: NEAR[family] } : {};
@@ -133,29 +133,29 @@ export function makeSite(options: SiteOptions = {}): Site {
     openSenders({ ...place, range: [40000, 40099], count: 1, seed: 0, ...senderOptions }),
   );
   later(() => sender.close());
-  const [nic, plain] = [true, false].map((tunnelGso) =>
-    inside(wire.near, () => makeNic({ txCommands: 512, tunnelGso, ...nicOptions })),
+  const [io, plain] = [true, false].map((tunnelGso) =>
+    inside(wire.near, () => makePacketIo({ txCommands: 512, tunnelGso, ...nicOptions })),
   );
-  for (const one of [nic, plain]) {
+  for (const one of [io, plain]) {
     inside(wire.near, () => one.attachSender(0, sender.fd));
     setRemote(one, 0, remote ?? FAR[family]);
     put(one, 0, VXLAN);
   }
-  return { ...wire, sender: sender.fd, nic, plain, listener: listener ?? listen(wire.far) };
+  return { ...wire, sender: sender.fd, io, plain, listener: listener ?? listen(wire.far) };
 }
 
-/** The rules that a Nic goes by are those of the thread's namespace. */
-export function transmit({ near }: Wire, nic: NativeNic, count: number): number {
-  return inside(near, () => nic.transmit(count));
+/** The rules that a PacketIo goes by are those of the thread's namespace. */
+export function transmit({ near }: Wire, io: NativePacketIo, count: number): number {
+  return inside(near, () => io.transmit(count));
 }
 
-/** Lets the Nic's clock go on, which is what `receive` last saw. */
-export function pass(nic: NativeNic, ms: number): void {
-  nic.status[L.STATUS_NOW] = (nic.status[L.STATUS_NOW] + ms) & 0x7fffffff;
+/** Lets the PacketIo's clock go on, which is what `receive` last saw. */
+export function pass(io: NativePacketIo, ms: number): void {
+  io.status[L.STATUS_NOW] = (io.status[L.STATUS_NOW] + ms) & 0x7fffffff;
 }
 
-export function tunnelled(nic: NativeNic): number {
-  return nic.status[L.STATUS_TUNNELLED];
+export function tunnelled(io: NativePacketIo): number {
+  return io.status[L.STATUS_TUNNELLED];
 }
 
 /** A TCP superframe, whose segments are 1300 bytes unless said otherwise. */
@@ -166,13 +166,13 @@ export function bulk(fields: Partial<PacketFields> & { segment?: number } = {}):
 }
 
 /** Sends one superframe, sees to it that nothing of it is lost or changed, and tells how it left. */
-export function leave(site: Site, frame: Superframe = bulk(), nic = site.nic): 'whole' | 'split' {
-  const before = tunnelled(nic);
-  send(nic, 0, FRAME, frame);
-  expect(transmit(site, nic, 1)).toBe(0);
+export function leave(site: Site, frame: Superframe = bulk(), io = site.io): 'whole' | 'split' {
+  const before = tunnelled(io);
+  send(io, 0, FRAME, frame);
+  expect(transmit(site, io, 1)).toBe(0);
   expectDatagrams(site.listener, expected(frame), 'a superframe');
   expect(site.listener.receive(0), 'datagrams that nobody sent').toBe(0);
-  return tunnelled(nic) === before ? 'split' : 'whole';
+  return tunnelled(io) === before ? 'split' : 'whole';
 }
 
 // ---- What passes on a wire ----

@@ -1,8 +1,8 @@
-/** Superframes that leave whole, in their outer headers, by a TAP of the Nic's own (src/native/gso-tap.c). */
+/** Superframes that leave whole, in their outer headers, by a TAP of the PacketIo's own (src/native/gso-tap.c). */
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { NativeNic } from '../../src/port/native-nic.js';
-import * as L from '../../src/port/nic.js';
+import type { NativePacketIo } from '../../src/port/native-packet-io.js';
+import * as L from '../../src/port/packet-io.js';
 import { selfTest } from '../../src/port/self-test.js';
 import { openSenders } from '../../src/port/underlay.js';
 import {
@@ -29,7 +29,7 @@ import {
   tunnelled,
   watch,
 } from './gso-tap-support.js';
-import { cleanUp, inside, ip, later, makeNamespace, makeNic, needRoot, outcome, random } from './helpers.js';
+import { cleanUp, inside, ip, later, makeNamespace, makePacketIo, needRoot, outcome, random } from './helpers.js';
 import { CWR, FIN, noise, type Packet, PSH, slowSum, TCP, UDP } from './packets.js';
 import { expectDatagrams, expected, FRAME, offload, randomSuperframe, type Superframe, send } from './superframes.js';
 
@@ -46,7 +46,7 @@ const describeTunnels = (name: string, body: () => void): void => {
   describe.skipIf(!works)(`${name}${skipped}`, body);
 };
 
-/** The way that the Nic has to choose when nothing but the frame is in question. */
+/** The way that the PacketIo has to choose when nothing but the frame is in question. */
 function fits(frame: Superframe, outerIp: number): boolean {
   const { packet, segment, operation } = frame;
   const untagged = packet.l3 === 14 ? operation === 'keep' : operation === 'pop';
@@ -58,10 +58,10 @@ function fits(frame: Superframe, outerIp: number): boolean {
 function deliver(site: Site, frames: Superframe[], what: string): void {
   let offset = FRAME;
   frames.forEach((frame, i) => {
-    send(site.nic, i, offset, frame);
+    send(site.io, i, offset, frame);
     offset += frame.packet.bytes.length + 3;
   });
-  expect(transmit(site, site.nic, frames.length), what).toBe(0);
+  expect(transmit(site, site.io, frames.length), what).toBe(0);
   expectDatagrams(site.listener, frames.flatMap(expected), what);
 }
 
@@ -87,15 +87,15 @@ describeTunnels('superframes that leave whole', () => {
         const before = frames.map(({ packet }) => Buffer.from(packet.bytes));
         deliver(site, frames, what);
         whole += frames.filter((frame) => fits(frame, options.local === NEAR[6] ? 40 : 20)).length;
-        expect(tunnelled(site.nic), what).toBe(whole);
+        expect(tunnelled(site.io), what).toBe(whole);
         // Other commands may share the frame.
         frames.forEach(({ packet }, i) => {
           expect(packet.bytes.equals(before[i]), what).toBe(true);
         });
       }
       expect(whole).toBeGreaterThan(20);
-      site.nic.receive(0);
-      expect(site.nic.status[L.STATUS_LATCHED]).toBe(0);
+      site.io.receive(0);
+      expect(site.io.status[L.STATUS_LATCHED]).toBe(0);
     },
     60_000,
   );
@@ -114,15 +114,15 @@ describeTunnels('superframes that leave whole', () => {
       expect(datagram.payload.subarray(VXLAN).equals(frame.packet.bytes)).toBe(true);
       expect(datagram.udp.readUInt16BE(4)).toBe(8 + datagram.payload.length);
     }
-    expect(tunnelled(site.nic)).toBe(2);
+    expect(tunnelled(site.io)).toBe(2);
   });
 
   test('come so to a socket at the other end of a veth, their checksum open', () => {
     const site = makeSite();
     features(site.middle, 'out0', ['tx', 'tso', SEGMENTATION, CSUM_SEGMENTATION], true);
     const frame = bulk();
-    send(site.nic, 0, FRAME, frame);
-    expect(transmit(site, site.nic, 1)).toBe(0);
+    send(site.io, 0, FRAME, frame);
+    expect(transmit(site, site.io, 1)).toBe(0);
     expectDatagrams(site.listener, [frame.packet.bytes], 'a whole superframe');
     expect(site.listener.receive(0)).toBe(0);
   });
@@ -161,13 +161,13 @@ describeTunnels('superframes that leave whole', () => {
     const frame = bulk({ segment: 1410 });
     expect(leave(site, frame)).toBe('whole');
     const long = bulk({ segment: 1411 });
-    send(site.nic, 0, FRAME, long);
-    expect(transmit(site, site.nic, 1)).toBe(1);
-    expect(outcome(site.nic, 0)).toBe(EMSGSIZE);
-    expect(tunnelled(site.nic)).toBe(1);
+    send(site.io, 0, FRAME, long);
+    expect(transmit(site, site.io, 1)).toBe(1);
+    expect(outcome(site.io, 0)).toBe(EMSGSIZE);
+    expect(tunnelled(site.io)).toBe(1);
   });
 
-  test('from two Nics at once', () => {
+  test('from two PacketIos at once', () => {
     const site = makeSite();
     const other = makeSite({ wire: site, listener: site.listener, local: NEAR[6] });
     for (let i = 0; i < 3; i++) {
@@ -190,13 +190,13 @@ function headers({ ethernet, ip: header, udp }: Datagram): string {
 /** Sends the superframe by both ways, and returns what came of either. */
 function bothWays(site: Site, tos: number, frame = bulk()): [Datagram[], Datagram[]] {
   const wire = watch(site.far, 'eth0');
-  return [site.nic, site.plain].map((nic) => {
-    const before = tunnelled(nic);
-    send(nic, 0, FRAME, frame);
-    nic.tx[L.TX_TOS] = tos;
-    expect(transmit(site, nic, 1)).toBe(0);
+  return [site.io, site.plain].map((io) => {
+    const before = tunnelled(io);
+    send(io, 0, FRAME, frame);
+    io.tx[L.TX_TOS] = tos;
+    expect(transmit(site, io, 1)).toBe(0);
     expectDatagrams(site.listener, expected(frame), 'a superframe');
-    expect(tunnelled(nic) - before).toBe(nic === site.nic ? 1 : 0);
+    expect(tunnelled(io) - before).toBe(io === site.io ? 1 : 0);
     return passed(wire);
   }) as [Datagram[], Datagram[]];
 }
@@ -261,8 +261,8 @@ describeTunnels('the outer headers', () => {
     const site = makeSite({ local: NEAR[family], remote: BEYOND[family] });
     ip('-n', site.near, 'route', 'add', BEYOND[family], 'via', FAR[family], 'hoplimit', '9');
     const wire = watch(site.far, 'eth0');
-    for (const nic of [site.nic, site.plain]) {
-      leave(site, bulk(), nic);
+    for (const io of [site.io, site.plain]) {
+      leave(site, bulk(), io);
       expect(passed(wire).map(({ ip: header }) => header[family === 4 ? 8 : 7])).toEqual(new Array(7).fill(9));
     }
   });
@@ -272,8 +272,8 @@ describeTunnels('the outer headers', () => {
     // As a router's advertisement does.
     netnsExec(site.near, 'sh', '-c', 'echo 9 >/proc/sys/net/ipv6/conf/up0/hop_limit');
     const wire = watch(site.far, 'eth0');
-    for (const nic of [site.nic, site.plain]) {
-      leave(site, bulk(), nic);
+    for (const io of [site.io, site.plain]) {
+      leave(site, bulk(), io);
       expect(passed(wire).map(({ ip: header }) => header[7])).toEqual(new Array(7).fill(9));
     }
   });
@@ -286,13 +286,13 @@ describeTunnels('the outer headers', () => {
   });
 });
 
-/** By both Nics the same: what the commands come to, and what arrives. */
+/** By both PacketIos the same: what the commands come to, and what arrives. */
 function alike(site: Site, frame = bulk()): { errno: number; arrived: string[] } {
   const wire = watch(site.far, 'eth0');
-  const [first, second] = [site.nic, site.plain].map((nic) => {
-    send(nic, 0, FRAME, frame);
-    transmit(site, nic, 1);
-    return { errno: outcome(nic, 0), arrived: passed(wire).map(({ payload }) => payload.toString('hex')) };
+  const [first, second] = [site.io, site.plain].map((io) => {
+    send(io, 0, FRAME, frame);
+    transmit(site, io, 1);
+    return { errno: outcome(io, 0), arrived: passed(wire).map(({ payload }) => payload.toString('hex')) };
   });
   expect(first).toEqual(second);
   while (site.listener.receive(0) > 0);
@@ -320,7 +320,7 @@ describeTunnels('superframes leave by the socket', () => {
     const take = (segments: number): void => {
       ip('-n', site.near, 'link', 'set', 'up0', 'gso_max_segs', String(segments));
       // The kernel tells nobody.
-      pass(site.nic, 10_000);
+      pass(site.io, 10_000);
     };
     // 9,000 bytes are seven of 1,300.
     take(6);
@@ -362,7 +362,7 @@ describeTunnels('superframes leave by the socket', () => {
       const errno = df || family === 6 ? EMSGSIZE : 0;
       expect(alike(site).errno).toBe(errno);
       const small = bulk({ segment: 1000 });
-      pass(site.nic, 1000);
+      pass(site.io, 1000);
       expect(leave(site, small)).toBe('whole');
       expect(alike(site).errno).toBe(errno);
     });
@@ -377,9 +377,9 @@ describeTunnels('superframes leave by the socket', () => {
       expect(leave(site)).toBe('whole');
       tooBig(wire, passed(wire)[0], 1300);
       expect(alike(site).errno).toBe(df ? EMSGSIZE : 0);
-      pass(site.nic, 1000);
+      pass(site.io, 1000);
       expect(alike(site).errno).toBe(df ? EMSGSIZE : 0);
-      pass(site.nic, 1000);
+      pass(site.io, 1000);
       expect(leave(site, bulk({ segment: 1000 }))).toBe('whole');
     });
   });
@@ -394,7 +394,7 @@ describeTunnels('superframes leave by the socket', () => {
     expect(alike(site)).toEqual({ errno, arrived: [] });
     ip('-n', site.near, 'route', 'replace', BEYOND[4], 'via', FAR[4]);
     expect(leave(site)).toBe('split');
-    pass(site.nic, 1000);
+    pass(site.io, 1000);
     expect(leave(site)).toBe('whole');
   });
 
@@ -449,7 +449,7 @@ describeTunnels('superframes leave by the socket', () => {
     expect(alike(site, { ...csum, words: { ...csum.words, TX_CSUM: csum.words.TX_CSUM + 2 } }).errno).toBe(
       L.OFFLOAD_MISFIT,
     );
-    expect(tunnelled(site.nic)).toBe(0);
+    expect(tunnelled(site.io)).toBe(0);
     expect(leave(site)).toBe('whole');
   });
 
@@ -458,16 +458,16 @@ describeTunnels('superframes leave by the socket', () => {
     expect(leave(site)).toBe('whole');
     ip('-n', site.near, 'link', ...(how === 'del' ? ['del', 'otgso0'] : ['set', 'otgso0', 'down']));
     for (let i = 0; i < 3; i++) expect(leave(site)).toBe('split');
-    site.nic.receive(0);
-    expect(site.nic.status[L.STATUS_LATCHED]).toBe(L.LATCHED_TUNNEL_GSO);
-    site.nic.receive(0);
-    expect(site.nic.status[L.STATUS_LATCHED]).toBe(0);
+    site.io.receive(0);
+    expect(site.io.status[L.STATUS_LATCHED]).toBe(L.LATCHED_TUNNEL_GSO);
+    site.io.receive(0);
+    expect(site.io.status[L.STATUS_LATCHED]).toBe(0);
     expect(leave(site)).toBe('split');
   });
 
-  test('and a Nic that was not asked makes no TAP', () => {
+  test('and a PacketIo that was not asked makes no TAP', () => {
     const ns = makeNamespace();
-    inside(ns, () => makeNic());
+    inside(ns, () => makePacketIo());
     expect(ip('-n', ns, 'link')).not.toContain('otgso');
   });
 });
@@ -483,7 +483,7 @@ describeTunnels('a route that changes', () => {
     ip('-n', site.near, 'route', 'replace', BEYOND[4], 'via', '203.0.113.2');
     expect(leave(site)).toBe('split');
     expect(seen()).toEqual([false, true]);
-    pass(site.nic, 1000);
+    pass(site.io, 1000);
     const wire = watch(site.far, 'eth0');
     expect(leave(site)).toBe('whole');
     expect(seen()).toEqual([false, true]);
@@ -496,9 +496,9 @@ describeTunnels('a route that changes', () => {
     ip('-n', site.near, 'route', 'add', BEYOND[4], 'via', FAR[4]);
     expect(leave(site)).toBe('whole');
     ip('-n', site.near, 'route', 'replace', BEYOND[4], 'via', '203.0.113.2');
-    for (let i = 0; i < 3; i++, pass(site.nic, 1000)) expect(leave(site)).toBe('split');
+    for (let i = 0; i < 3; i++, pass(site.io, 1000)) expect(leave(site)).toBe('split');
     ip('-n', site.near, 'route', 'replace', BEYOND[4], 'via', FAR[4]);
-    pass(site.nic, 1000);
+    pass(site.io, 1000);
     expect(leave(site)).toBe('whole');
   });
 
@@ -507,7 +507,7 @@ describeTunnels('a route that changes', () => {
     const wires = ['in0', 'in1'].map((name) => watch(site.middle, name));
     ip('-n', site.near, 'route', 'add', BEYOND[4], 'via', FAR[4], 'metric', '10');
     ip('-n', site.near, 'route', 'add', BEYOND[4], 'via', '203.0.113.2', 'metric', '20');
-    for (let i = 0; i < 3; i++, pass(site.nic, 1000)) {
+    for (let i = 0; i < 3; i++, pass(site.io, 1000)) {
       expect(leave(site)).toBe('split');
       expect(wires.map((wire) => passed(wire).length > 0)).toEqual([false, true]);
     }
@@ -518,15 +518,15 @@ describeTunnels('a route that changes', () => {
     ip('-n', site.near, 'route', 'add', BEYOND[4], 'via', FAR[4]);
     const [any] = inside(site.near, () => openSenders({ family: 4, range: [41000, 41000], count: 1, seed: 0 }));
     later(() => any.close());
-    site.nic.detachSender(0);
-    site.nic.attachSender(0, any.fd);
+    site.io.detachSender(0);
+    site.io.attachSender(0, any.fd);
     expect(leave(site)).toBe('whole');
     const [other] = inside(site.near, () =>
       openSenders({ local: '203.0.113.1', range: [41001, 41001], count: 1, seed: 0 }),
     );
     later(() => other.close());
-    site.nic.detachSender(0);
-    site.nic.attachSender(0, other.fd);
+    site.io.detachSender(0);
+    site.io.attachSender(0, other.fd);
     const wire = watch(site.far, 'eth0');
     expect(leave(site)).toBe('whole');
     expect([...passed(wire)[0].ip.subarray(12, 16)]).toEqual([203, 0, 113, 1]);
@@ -535,7 +535,7 @@ describeTunnels('a route that changes', () => {
   test('as does a remote whose address does', () => {
     const site = makeSite();
     expect(leave(site)).toBe('whole');
-    setRemote(site.nic, 0, BEYOND[4]);
+    setRemote(site.io, 0, BEYOND[4]);
     ip('-n', site.near, 'route', 'add', BEYOND[4], 'via', FAR[4]);
     const wire = watch(site.far, 'eth0');
     expect(leave(site)).toBe('whole');
@@ -566,14 +566,14 @@ describeTunnels('small frames and superframes of one call', () => {
         const frame = bulk({ payload: noise(below, size), id: below(0x10000), sequence: i });
         if (plain) frame.words = { TX_VNET: 0, TX_GSO: 0, TX_CSUM: 0 };
         else whole++;
-        send(site.nic, i, offset, frame);
+        send(site.io, i, offset, frame);
         offset += frame.packet.bytes.length;
         wanted.push(...(plain ? [frame.packet.bytes] : expected(frame)));
       }
-      expect(transmit(site, site.nic, 30), `seed ${seed}, round ${round}`).toBe(0);
+      expect(transmit(site, site.io, 30), `seed ${seed}, round ${round}`).toBe(0);
       expectDatagrams(site.listener, wanted, `seed ${seed}, round ${round}`);
     }
-    expect(tunnelled(site.nic)).toBe(whole);
+    expect(tunnelled(site.io)).toBe(whole);
   });
 });
 
@@ -598,7 +598,7 @@ describeTunnels('while somebody looks at what this host sends', () => {
     ['ip', 'output', 'route'],
     ['inet', 'postrouting', 'nat'],
   ])('with nftables, %s %s (%s), superframes leave by the socket', (family, hook, type) => {
-    const site = makeSite({ nic: { udpSegment: type !== 'filter' } });
+    const site = makeSite({ io: { udpSegment: type !== 'filter' } });
     addChain(site.near, family, hook, type);
     const segments = expected(bulk()).length;
     for (let i = 1; i < 3; i++) {
@@ -606,16 +606,16 @@ describeTunnels('while somebody looks at what this host sends', () => {
       // Chains of type nat see the first packet of a flow only.
       if (type === 'filter') expect(counted(site.near, family)).toBe(i * segments);
     }
-    expect(tunnelled(site.nic)).toBe(0);
+    expect(tunnelled(site.io)).toBe(0);
   });
 
   test('it is noticed within a second or so, and forgotten within a few', () => {
-    const site = makeSite({ nic: { udpSegment: false } });
+    const site = makeSite({ io: { udpSegment: false } });
     const until = (way: string, seconds: number): void => {
       const end = performance.now() + seconds * 1000;
-      do site.nic.receive(50);
+      do site.io.receive(50);
       while (leave(site) !== way && performance.now() < end);
-      site.nic.receive(0);
+      site.io.receive(0);
       expect(leave(site)).toBe(way);
     };
     until('whole', 0.2);
@@ -634,7 +634,7 @@ describeTunnels('while somebody looks at what this host sends', () => {
     netnsExec(site.near, 'nft', `add table inet a; ${chains}`);
     expect(leave(site)).toBe('whole');
     netnsExec(site.near, 'nft', 'add chain inet a z { type filter hook output priority 0; }');
-    pass(site.nic, 1000);
+    pass(site.io, 1000);
     expect(leave(site)).toBe('split');
   });
 
@@ -662,8 +662,8 @@ describeTunnels('while somebody looks at what this host sends', () => {
     expect(leave(site)).toBe('whole');
   });
 
-  test('unless the Nic was told not to mind', () => {
-    const site = makeSite({ nic: { tunnelGuard: false } });
+  test('unless the PacketIo was told not to mind', () => {
+    const site = makeSite({ io: { tunnelGuard: false } });
     addChain(site.near, 'inet', 'output');
     expect(leave(site)).toBe('whole');
     expect(counted(site.near, 'inet')).toBe(0);
@@ -692,38 +692,38 @@ describeTunnels('while somebody looks at what this host sends', () => {
     );
     expect(leave(site)).toBe(way);
     ip('-n', site.near, 'xfrm', 'policy', 'flush');
-    pass(site.nic, 5000);
+    pass(site.io, 5000);
     expect(leave(site)).toBe('whole');
   });
 });
 
-describeTunnels('the TAP of a Nic', () => {
-  /** A Nic with the sockets and the remote of a site. */
-  const another = (site: Site): NativeNic => {
-    const nic = inside(site.near, () => makeNic({ txCommands: 4, tunnelGso: true }));
-    inside(site.near, () => nic.attachSender(0, site.sender));
-    setRemote(nic, 0, FAR[4]);
-    return nic;
+describeTunnels('the TAP of a PacketIo', () => {
+  /** A PacketIo with the sockets and the remote of a site. */
+  const another = (site: Site): NativePacketIo => {
+    const io = inside(site.near, () => makePacketIo({ txCommands: 4, tunnelGso: true }));
+    inside(site.near, () => io.attachSender(0, site.sender));
+    setRemote(io, 0, FAR[4]);
+    return io;
   };
   const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
-  test('is there from the first superframe on that can use it, until the Nic is closed', () => {
+  test('is there from the first superframe on that can use it, until the PacketIo is closed', () => {
     const site = makeSite();
     expect(leave(site, bulk({ payload: noise(random(5), 100) }))).toBe('split');
     expect(ip('-n', site.near, 'link')).not.toContain('otgso');
     expect(leave(site)).toBe('whole');
     expect(ip('-n', site.near, 'link')).toMatch(/otgso0: <[^>]*\bUP\b/);
-    site.nic.close();
+    site.io.close();
     expect(ip('-n', site.near, 'link')).not.toContain('otgso');
   });
 
-  test('goes with the Nic without a descriptor left behind', () => {
+  test('goes with the PacketIo without a descriptor left behind', () => {
     const site = makeSite();
     const round = (spoil: () => void): void => {
-      const nic = another(site);
-      expect(leave(site, bulk(), nic)).toBe('whole');
+      const io = another(site);
+      expect(leave(site, bulk(), io)).toBe('whole');
       spoil();
-      nic.close();
+      io.close();
     };
     round(() => {});
     const before = descriptors();

@@ -1,13 +1,17 @@
 /**
- * What the tests of the addon share: namespaces of their own, a small Nic, and frames.
+ * What the tests of the addon share: namespaces of their own, a small PacketIo, and frames.
  *
  * Every namespace is named `ott-<pid>-<n>` and deleted by `cleanUp`, as is everything given to `later`.
  */
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { enterNamespace } from '../../src/native/binding.js';
 import { type Capture, openCapture } from '../../src/port/capture.js';
-import { createNativeNic, type NativeNic, type NativeNicOptions } from '../../src/port/native-nic.js';
-import * as layout from '../../src/port/nic.js';
+import {
+  createNativePacketIo,
+  type NativePacketIo,
+  type NativePacketIoOptions,
+} from '../../src/port/native-packet-io.js';
+import * as layout from '../../src/port/packet-io.js';
 import { openTap, type TapHandle, type TapOptions } from '../../src/port/tap.js';
 import { quoted, shell, shellLine } from './shell.js';
 
@@ -80,10 +84,10 @@ export function captureIn(netns: string, ifname: string): Capture {
   return capture;
 }
 
-export function makeNic(options: NativeNicOptions = { txCommands: 512 }): NativeNic {
-  const nic = createNativeNic(options);
-  later(() => nic.close());
-  return nic;
+export function makePacketIo(options: NativePacketIoOptions = { txCommands: 512 }): NativePacketIo {
+  const io = createNativePacketIo(options);
+  later(() => io.close());
+  return io;
 }
 
 const WORDS = new Map(Object.entries(layout) as [string, number][]);
@@ -91,29 +95,29 @@ const WORDS = new Map(Object.entries(layout) as [string, number][]);
 export type Words = Partial<Record<Extract<keyof typeof layout, `TX_${string}`>, number>>;
 
 /** Writes one command; words that are not given are 0. TX_STATUS starts as nonsense, so that a test sees it written. */
-export function command(nic: NativeNic, at: number, words: Words): void {
+export function command(io: NativePacketIo, at: number, words: Words): void {
   const base = at * layout.TX_STRIDE;
-  nic.tx.fill(0, base, base + layout.TX_STRIDE);
-  nic.tx[base + layout.TX_STATUS] = -1;
-  for (const [name, value] of Object.entries(words)) nic.tx[base + (WORDS.get(name) as number)] = value;
+  io.tx.fill(0, base, base + layout.TX_STRIDE);
+  io.tx[base + layout.TX_STATUS] = -1;
+  for (const [name, value] of Object.entries(words)) io.tx[base + (WORDS.get(name) as number)] = value;
 }
 
-export function outcome(nic: NativeNic, at: number): number {
-  return nic.tx[at * layout.TX_STRIDE + layout.TX_STATUS];
+export function outcome(io: NativePacketIo, at: number): number {
+  return io.tx[at * layout.TX_STRIDE + layout.TX_STATUS];
 }
 
 /** A word of the receive descriptor. */
-export function rx(nic: NativeNic, at: number, word: number): number {
-  return nic.rx[at * layout.RX_STRIDE + word];
+export function rx(io: NativePacketIo, at: number, word: number): number {
+  return io.rx[at * layout.RX_STRIDE + word];
 }
 
-export function rxBytes(nic: NativeNic, at: number): Buffer {
-  return Buffer.from(nic.arena, rx(nic, at, layout.RX_OFFSET), rx(nic, at, layout.RX_LENGTH));
+export function rxBytes(io: NativePacketIo, at: number): Buffer {
+  return Buffer.from(io.arena, rx(io, at, layout.RX_OFFSET), rx(io, at, layout.RX_LENGTH));
 }
 
 /** Puts bytes into the arena where no batch of the test will come. */
-export function put(nic: NativeNic, offset: number, bytes: Uint8Array): void {
-  new Uint8Array(nic.arena).set(bytes, offset);
+export function put(io: NativePacketIo, offset: number, bytes: Uint8Array): void {
+  new Uint8Array(io.arena).set(bytes, offset);
 }
 
 export const EXPERIMENTAL = 0x88b5;
@@ -131,10 +135,10 @@ export function frame(payload: number, options: { first?: number; tci?: number }
 }
 
 /** Calls `receive` until it has taken in something, two seconds at most. */
-export function receiveSome(nic: NativeNic, timeoutMs = 2000): number {
+export function receiveSome(io: NativePacketIo, timeoutMs = 2000): number {
   const end = performance.now() + timeoutMs;
   for (;;) {
-    const count = nic.receive(Math.max(0, Math.ceil(end - performance.now())));
+    const count = io.receive(Math.max(0, Math.ceil(end - performance.now())));
     if (count > 0 || performance.now() >= end) return count;
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import * as layout from '../../src/port/nic.js';
+import * as layout from '../../src/port/packet-io.js';
 
 const HEADER = new URL('../../src/native/layout.h', import.meta.url);
 const OPERATIONS: Record<string, (left: number, right: number) => number> = {
@@ -18,7 +18,7 @@ function defines(text: string): Map<string, number> {
   return found;
 }
 
-describe('the layouts of nic.ts and layout.h', () => {
+describe('the layouts of packet-io.ts and layout.h', () => {
   const inC = defines(readFileSync(HEADER, 'utf8'));
   const inTypeScript = new Map(Object.entries(layout).filter(([, value]) => typeof value === 'number'));
 

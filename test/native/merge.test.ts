@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { NativeNic } from '../../src/port/native-nic.js';
-import * as L from '../../src/port/nic.js';
+import type { NativePacketIo } from '../../src/port/native-packet-io.js';
+import * as L from '../../src/port/packet-io.js';
 import { TUN_F_CSUM } from '../../src/port/tap.js';
 import { openSenders } from '../../src/port/underlay.js';
 import { item, randomRun } from './flows.js';
@@ -12,7 +12,7 @@ import {
   ip,
   later,
   makeNamespace,
-  makeNic,
+  makePacketIo,
   nextFrame,
   outcome,
   put,
@@ -34,7 +34,7 @@ const OUT = 1;
 /** tap0 and tap1 in a kernel bridge: what is written to one comes out of the other, superframes whole or, without offloads, split. */
 function bridged(options: { offload?: number; merge?: boolean } = {}) {
   const ns = makeNamespace();
-  const nic = makeNic({ txCommands: 512, merge: options.merge ?? true });
+  const io = makePacketIo({ txCommands: 512, merge: options.merge ?? true });
   ip('-n', ns, 'link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', '0');
   ip('-n', ns, 'link', 'set', 'br0', 'up');
   // Where the bridge shows its frames to netfilter, it drops broken ones and trims others.
@@ -45,10 +45,10 @@ function bridged(options: { offload?: number; merge?: boolean } = {}) {
     tapIn(ns, 'tap1', { mtu: 9000, ...(options.offload === undefined ? {} : { offload: options.offload }) }),
   ];
   taps.forEach((tap, i) => {
-    nic.attachTap(i, tap.fd);
+    io.attachTap(i, tap.fd);
     ip('-n', ns, 'link', 'set', tap.ifname, 'master', 'br0');
   });
-  return { ns, nic };
+  return { ns, io };
 }
 
 interface Got {
@@ -59,25 +59,25 @@ interface Got {
 }
 
 /** Reads what tap1 hands over until it has been silent for a while. */
-function drain(nic: NativeNic): Got[] {
+function drain(io: NativePacketIo): Got[] {
   const got: Got[] = [];
   for (let silent = 0; silent < 2; ) {
-    const count = nic.receive(40);
+    const count = io.receive(40);
     silent = count === 0 ? silent + 1 : 0;
     for (let i = 0; i < count; i++) {
-      if (rx(nic, i, L.RX_INDEX) !== OUT) continue;
-      const words = { vnet: rx(nic, i, L.RX_VNET), gso: rx(nic, i, L.RX_GSO), csum: rx(nic, i, L.RX_CSUM) };
-      got.push({ bytes: Buffer.from(rxBytes(nic, i)), ...words });
+      if (rx(io, i, L.RX_INDEX) !== OUT) continue;
+      const words = { vnet: rx(io, i, L.RX_VNET), gso: rx(io, i, L.RX_GSO), csum: rx(io, i, L.RX_CSUM) };
+      got.push({ bytes: Buffer.from(rxBytes(io, i)), ...words });
     }
   }
   return got;
 }
 
-function write(nic: NativeNic, items: Item[]): void {
+function write(io: NativePacketIo, items: Item[]): void {
   let offset = FRAME;
   items.forEach(({ packet, open, tag }, i) => {
-    put(nic, offset, packet.bytes);
-    command(nic, i, {
+    put(io, offset, packet.bytes);
+    command(io, i, {
       TX_KIND: L.KIND_FRAME,
       TX_INDEX: IN,
       TX_OFFSET: offset,
@@ -85,16 +85,16 @@ function write(nic: NativeNic, items: Item[]): void {
       TX_TAG: tag,
     });
     if (open) {
-      nic.tx[i * L.TX_STRIDE + L.TX_VNET] = L.VNET_NEEDS_CSUM;
-      nic.tx[i * L.TX_STRIDE + L.TX_CSUM] = packet.l4 | (16 << 16);
+      io.tx[i * L.TX_STRIDE + L.TX_VNET] = L.VNET_NEEDS_CSUM;
+      io.tx[i * L.TX_STRIDE + L.TX_CSUM] = packet.l4 | (16 << 16);
     }
     offset += packet.bytes.length + 1;
   });
-  expect(nic.transmit(items.length)).toBe(0);
+  expect(io.transmit(items.length)).toBe(0);
   items.forEach(({ packet }, i) => {
-    expect(outcome(nic, i)).toBe(0);
-    const at = nic.tx[i * L.TX_STRIDE + L.TX_OFFSET];
-    expect(Buffer.from(nic.arena, at, packet.bytes.length).equals(packet.bytes), 'the arena was written to').toBe(true);
+    expect(outcome(io, i)).toBe(0);
+    const at = io.tx[i * L.TX_STRIDE + L.TX_OFFSET];
+    expect(Buffer.from(io.arena, at, packet.bytes.length).equals(packet.bytes), 'the arena was written to').toBe(true);
   });
 }
 
@@ -110,13 +110,13 @@ describe('segments of TCP flows, written to a TAP in one call,', () => {
   test('become the writes that the slow reference makes', () => {
     const seed = 20250302;
     const below = random(seed);
-    const { nic } = bridged();
+    const { io } = bridged();
     let merged = 0;
     for (let round = 0; round < 60; round++) {
       const what = `seed ${seed}, round ${round}`;
       const items = randomRun(below, 1 + below(150));
-      write(nic, items);
-      const got = drain(nic);
+      write(io, items);
+      const got = drain(io);
       const wanted = mergeSlowly(items);
       expect(got.length, what).toBe(wanted.length);
       wanted.forEach(({ items: members, bytes, segment }, i) => {
@@ -151,12 +151,12 @@ describe('segments of TCP flows, written to a TAP in one call,', () => {
   test('are split by the kernel into the very frames that they were', () => {
     const seed = 20250303;
     const below = random(seed);
-    const { nic } = bridged({ offload: 0 });
+    const { io } = bridged({ offload: 0 });
     for (let round = 0; round < 30; round++) {
       const what = `seed ${seed}, round ${round}`;
       const items = randomRun(below, 1 + below(120));
-      write(nic, items);
-      const got = drain(nic).map(({ bytes }) => bytes);
+      write(io, items);
+      const got = drain(io).map(({ bytes }) => bytes);
       const wanted = mergeSlowly(items).flatMap(({ items: members }) => members);
       expect(got.length, what).toBe(wanted.length);
       wanted.forEach(({ packet, open, tag }, i) => {
@@ -180,40 +180,40 @@ describe('a merge', () => {
     Array.from({ length: count }, (_, i) =>
       item({ payload: Buffer.alloc(size, i), sequence: 1 + i * size, id: 5 + i, ...fields }),
     );
-  const lengths = (nic: NativeNic): number[] => drain(nic).map(({ bytes }) => bytes.length - 54);
+  const lengths = (io: NativePacketIo): number[] => drain(io).map(({ bytes }) => bytes.length - 54);
 
   test('is switched off', () => {
-    const { nic } = bridged({ merge: false });
-    write(nic, run(10));
-    expect(lengths(nic)).toEqual(new Array(10).fill(100));
+    const { io } = bridged({ merge: false });
+    write(io, run(10));
+    expect(lengths(io)).toEqual(new Array(10).fill(100));
   });
 
   test('ends at 64 members, and at the length of an IP packet', () => {
-    const { nic } = bridged();
-    write(nic, run(70));
-    expect(lengths(nic)).toEqual([6400, 600]);
-    write(nic, run(50, {}, 1455));
-    expect(lengths(nic)).toEqual([45 * 1455, 5 * 1455]);
+    const { io } = bridged();
+    write(io, run(70));
+    expect(lengths(io)).toEqual([6400, 600]);
+    write(io, run(50, {}, 1455));
+    expect(lengths(io)).toEqual([45 * 1455, 5 * 1455]);
     // 65,535 to the byte.
-    write(nic, run(20, { tcpOptions: Buffer.alloc(16, 1) }, 5040));
-    expect(lengths(nic)).toEqual([12 * 5040 + 16, 8 * 5040 + 16]);
+    write(io, run(20, { tcpOptions: Buffer.alloc(16, 1) }, 5040));
+    expect(lengths(io)).toEqual([12 * 5040 + 16, 8 * 5040 + 16]);
   });
 
   test('of nine flows at a time is written by first arrival', () => {
-    const { nic } = bridged();
+    const { io } = bridged();
     const flows = Array.from({ length: 9 }, (_, i) => run(2, { ports: [i, 1] }, 100 + i));
-    write(nic, [...flows.map(([first]) => first), ...flows.map(([, second]) => second)]);
+    write(io, [...flows.map(([first]) => first), ...flows.map(([, second]) => second)]);
     // The ninth flow takes the place of the first, whose second segment takes that of the second, and so on.
-    expect(lengths(nic)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) => 100 + i));
-    write(nic, [...flows.slice(1).map(([first]) => first), ...flows.slice(1).map(([, second]) => second)]);
-    expect(lengths(nic)).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((i) => 2 * (100 + i)));
+    expect(lengths(io)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) => 100 + i));
+    write(io, [...flows.slice(1).map(([first]) => first), ...flows.slice(1).map(([, second]) => second)]);
+    expect(lengths(io)).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((i) => 2 * (100 + i)));
   });
 
   test('is open for more TAPs than there are places', () => {
     const ns = makeNamespace();
-    const nic = makeNic({ txCommands: 2048 });
+    const io = makePacketIo({ txCommands: 2048 });
     const wires = Array.from({ length: 20 }, (_, i) => {
-      nic.attachTap(i, tapIn(ns, `tap${i}`).fd);
+      io.attachTap(i, tapIn(ns, `tap${i}`).fd);
       return captureIn(ns, `tap${i}`);
     });
     const flows = Array.from({ length: 5 }, (_, i) => run(3, { ports: [i, 1] }));
@@ -223,10 +223,10 @@ describe('a merge', () => {
         for (const flow of flows) {
           const { bytes } = flow[turn].packet;
           const offset = FRAME + at * 256;
-          put(nic, offset, bytes);
-          command(nic, at++, { TX_KIND: L.KIND_FRAME, TX_INDEX: tap, TX_OFFSET: offset, TX_LENGTH: bytes.length });
+          put(io, offset, bytes);
+          command(io, at++, { TX_KIND: L.KIND_FRAME, TX_INDEX: tap, TX_OFFSET: offset, TX_LENGTH: bytes.length });
         }
-    expect(nic.transmit(at)).toBe(0);
+    expect(io.transmit(at)).toBe(0);
     for (const wire of wires) {
       const seen = new Map<number, Buffer[]>();
       for (let total = 0; total < 15; ) {
@@ -244,23 +244,23 @@ describe('a merge', () => {
   });
 
   test('gives the outcome of its write to each of its members', () => {
-    const { ns, nic } = bridged();
+    const { ns, io } = bridged();
     ip('-n', ns, 'link', 'set', 'tap0', 'down');
     const items = run(6);
     items.forEach(({ packet }, i) => {
-      put(nic, FRAME + i * 256, packet.bytes);
-      command(nic, i, { TX_KIND: L.KIND_FRAME, TX_OFFSET: FRAME + i * 256, TX_LENGTH: packet.bytes.length });
+      put(io, FRAME + i * 256, packet.bytes);
+      command(io, i, { TX_KIND: L.KIND_FRAME, TX_OFFSET: FRAME + i * 256, TX_LENGTH: packet.bytes.length });
     });
-    expect(nic.transmit(6)).toBe(6);
-    expect(items.map((_, i) => outcome(nic, i))).toEqual([5, 5, 5, 5, 5, 5]);
+    expect(io.transmit(6)).toBe(6);
+    expect(items.map((_, i) => outcome(io, i))).toEqual([5, 5, 5, 5, 5, 5]);
   });
 
   test('takes frames whose checksums another command of the call has completed meanwhile', () => {
-    const { ns, nic } = bridged({ offload: TUN_F_CSUM });
+    const { ns, io } = bridged({ offload: TUN_F_CSUM });
     const [sender] = inside(ns, () => openSenders({ local: '127.0.0.1', range: [40000, 40099], count: 1, seed: 0 }));
     later(() => sender.close());
-    nic.attachSender(0, sender.fd);
-    nic.setRemote(0, 0, 0, 0xffff, 0x7f000001, 9);
+    io.attachSender(0, sender.fd);
+    io.setRemote(0, 0, 0, 0xffff, 0x7f000001, 9);
     // The last one is alone: its flow was ended before.
     const items = [...run(3, { checksum: 'open' }), ...run(1, { checksum: 'open', ports: [5, 5] })];
     items.forEach(({ packet }, i) => {
@@ -270,12 +270,12 @@ describe('a merge', () => {
         TX_VNET: L.VNET_NEEDS_CSUM,
         TX_CSUM: packet.l4 | (16 << 16),
       };
-      put(nic, FRAME + i * 256, packet.bytes);
-      command(nic, 2 * i, { TX_KIND: L.KIND_FRAME, ...words });
-      command(nic, 2 * i + 1, { TX_KIND: L.KIND_UDP, ...words });
+      put(io, FRAME + i * 256, packet.bytes);
+      command(io, 2 * i, { TX_KIND: L.KIND_FRAME, ...words });
+      command(io, 2 * i + 1, { TX_KIND: L.KIND_UDP, ...words });
     });
-    expect(nic.transmit(8)).toBe(0);
-    const got = drain(nic);
+    expect(io.transmit(8)).toBe(0);
+    const got = drain(io);
     expect(got.map(({ vnet }) => vnet)).toEqual([1, 1, 1, 0]);
     const whole = [...run(3), ...run(1, { ports: [5, 5] })];
     whole.forEach(({ packet }, i) => {

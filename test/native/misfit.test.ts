@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import * as L from '../../src/port/nic.js';
+import * as L from '../../src/port/packet-io.js';
 import { cleanUp, command, makeNamespace, outcome, put, random, receiveSome, tapIn } from './helpers.js';
 import { build, type Packet, UDP } from './packets.js';
 import { FRAME, loopback, offload, randomSuperframe } from './superframes.js';
@@ -54,33 +54,33 @@ describe('an offload header that does not fit its frame', () => {
   ];
 
   test.each(cases)('%s', (_, packet, words) => {
-    const { nic } = loopback();
-    put(nic, FRAME, packet.bytes);
+    const { io } = loopback();
+    put(io, FRAME, packet.bytes);
     const base = { TX_KIND: L.KIND_UDP, TX_OFFSET: FRAME, TX_LENGTH: packet.bytes.length, TX_HEADER_LENGTH: 8 };
-    command(nic, 0, { ...base, ...right, ...words });
-    command(nic, 1, { ...base, TX_LENGTH: 60 });
-    expect(nic.transmit(2)).toBe(1);
-    expect([outcome(nic, 0), outcome(nic, 1)]).toEqual([L.OFFLOAD_MISFIT, 0]);
-    expect(receiveSome(nic)).toBe(1);
+    command(io, 0, { ...base, ...right, ...words });
+    command(io, 1, { ...base, TX_LENGTH: 60 });
+    expect(io.transmit(2)).toBe(1);
+    expect([outcome(io, 0), outcome(io, 1)]).toEqual([L.OFFLOAD_MISFIT, 0]);
+    expect(receiveSome(io)).toBe(1);
   });
 
   test('and no garbage leads out of the arena (seed 1848)', () => {
     const below = random(1848);
     const ns = makeNamespace();
-    const { nic } = loopback();
+    const { io } = loopback();
     const bare = tapIn(ns, 'tap0', { vnetHeader: false });
-    nic.attachTap(0, bare.fd, 0);
-    nic.attachTap(1, tapIn(ns, 'tap1').fd);
-    const end = nic.arena.byteLength;
+    io.attachTap(0, bare.fd, 0);
+    io.attachTap(1, tapIn(ns, 'tap1').fd);
+    const end = io.arena.byteLength;
     for (let round = 0; round < 400; round++) {
       const { packet, segment } = randomSuperframe(below, 2000);
       const bytes = packet.bytes;
       for (let i = below(4); i > 0; i--) bytes[12 + below(Math.min(bytes.length - 12, 120))] = below(256);
       const length = below(3) ? bytes.length : below(bytes.length + 1);
-      put(nic, end - length, bytes.subarray(0, length));
+      put(io, end - length, bytes.subarray(0, length));
       for (let i = 0; i < 12; i++) {
         const type = [0, 1, 4, 5, 0x81, 0x84, 0x85, below(256)][below(8)];
-        command(nic, i, {
+        command(io, i, {
           TX_KIND: 1 + (i % 2),
           TX_INDEX: i % 4 === 2 ? 1 : 0,
           TX_OFFSET: end - length,
@@ -92,9 +92,9 @@ describe('an offload header that does not fit its frame', () => {
           TX_CSUM: below(2) ? packet.l4 | (16 << 16) : below(0x7fffffff),
         });
       }
-      const failed = nic.transmit(12);
-      expect(Array.from({ length: 12 }, (_, i) => outcome(nic, i)).filter((errno) => errno !== 0)).toHaveLength(failed);
-      nic.receive(0);
+      const failed = io.transmit(12);
+      expect(Array.from({ length: 12 }, (_, i) => outcome(io, i)).filter((errno) => errno !== 0)).toHaveLength(failed);
+      io.receive(0);
     }
   });
 });

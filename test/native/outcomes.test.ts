@@ -4,8 +4,8 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import * as native from '../../src/native/binding.js';
 import { openCapture } from '../../src/port/capture.js';
-import { createNativeNic, type NativeNic } from '../../src/port/native-nic.js';
-import * as L from '../../src/port/nic.js';
+import { createNativePacketIo, type NativePacketIo } from '../../src/port/native-packet-io.js';
+import * as L from '../../src/port/packet-io.js';
 import { openTap } from '../../src/port/tap.js';
 import { openReceiver, openSenders } from '../../src/port/underlay.js';
 import {
@@ -15,7 +15,7 @@ import {
   inside,
   later,
   makeNamespace,
-  makeNic,
+  makePacketIo,
   needRoot,
   outcome,
   put,
@@ -32,18 +32,18 @@ const [EBADF, EINVAL, EDESTADDRREQ, EAFNOSUPPORT] = [9, 22, 89, 97];
 
 function ready() {
   const ns = makeNamespace();
-  const nic = makeNic();
-  nic.attachTap(0, tapIn(ns, 'tap0').fd);
+  const io = makePacketIo();
+  io.attachTap(0, tapIn(ns, 'tap0').fd);
   const [sender] = inside(ns, () => openSenders({ local: '127.0.0.1', range: [40000, 40099], count: 1, seed: 0 }));
   later(() => sender.close());
-  nic.attachSender(0, sender.fd);
-  nic.setRemote(0, 0, 0, 0xffff, 0x7f000001, 9);
-  nic.setRemote(1, 0x20010db8, 0, 0, 1, 9);
-  return { ns, nic };
+  io.attachSender(0, sender.fd);
+  io.setRemote(0, 0, 0, 0xffff, 0x7f000001, 9);
+  io.setRemote(1, 0x20010db8, 0, 0, 1, 9);
+  return { ns, io };
 }
 
 describe('a command that cannot be carried out has its outcome, and no other suffers', () => {
-  const size = createNativeNic().arena.byteLength;
+  const size = createNativePacketIo().arena.byteLength;
   const tap: Words = { TX_KIND: L.KIND_FRAME, TX_OFFSET: 70000, TX_LENGTH: 60 };
   const udp: Words = { ...tap, TX_KIND: L.KIND_UDP, TX_HEADER_LENGTH: 8 };
   const cases: [string, Words, number][] = [
@@ -78,26 +78,26 @@ describe('a command that cannot be carried out has its outcome, and no other suf
   ];
 
   test.each(cases)('%s', (_, words, errno) => {
-    const { nic } = ready();
-    put(nic, 70000, frame(46));
-    command(nic, 0, udp);
-    command(nic, 1, words);
-    command(nic, 2, tap);
-    expect(nic.transmit(3)).toBe(1);
-    expect([0, 1, 2].map((i) => outcome(nic, i))).toEqual([0, errno, 0]);
+    const { io } = ready();
+    put(io, 70000, frame(46));
+    command(io, 0, udp);
+    command(io, 1, words);
+    command(io, 2, tap);
+    expect(io.transmit(3)).toBe(1);
+    expect([0, 1, 2].map((i) => outcome(io, i))).toEqual([0, errno, 0]);
   });
 
   test('nonsense of any kind harms nothing (seed 4711)', () => {
-    const { nic } = ready();
+    const { io } = ready();
     const below = random(4711);
     const around = [0, 1, -1, 14, 60, size, size - 60, 0x7fffffff, -0x80000000];
     for (let round = 0; round < 200; round++) {
       for (let i = 0; i < 64 * L.TX_STRIDE; i++)
-        nic.tx[i] = below(2) ? around[below(around.length)] : (below(0x10000) << 16) | below(0x10000);
-      for (let i = 0; i < 64; i++) nic.tx[i * L.TX_STRIDE] = 1 + below(2);
-      for (let i = 0; i < 64; i++) nic.tx[i * L.TX_STRIDE + L.TX_INDEX] = below(2);
-      const failed = nic.transmit(64);
-      expect(Array.from({ length: 64 }, (_, i) => outcome(nic, i)).filter((errno) => errno !== 0)).toHaveLength(failed);
+        io.tx[i] = below(2) ? around[below(around.length)] : (below(0x10000) << 16) | below(0x10000);
+      for (let i = 0; i < 64; i++) io.tx[i * L.TX_STRIDE] = 1 + below(2);
+      for (let i = 0; i < 64; i++) io.tx[i * L.TX_STRIDE + L.TX_INDEX] = below(2);
+      const failed = io.transmit(64);
+      expect(Array.from({ length: 64 }, (_, i) => outcome(io, i)).filter((errno) => errno !== 0)).toHaveLength(failed);
     }
   });
 });
@@ -108,9 +108,9 @@ describe('createNic', () => {
     const memory = { rx: new Int32Array(64), tx: new Int32Array(64), status: new Int32Array(L.STATUS_WORDS) };
     const descriptors = (options: { tunnelGso?: boolean }): number => {
       const before = readdirSync('/proc/self/fd').length;
-      const nic = native.createNic({ arena: new ArrayBuffer(1 << 20), ...memory, ...sizes, ...options });
+      const io = native.createNic({ arena: new ArrayBuffer(1 << 20), ...memory, ...sizes, ...options });
       const opened = readdirSync('/proc/self/fd').length - before;
-      native.closeNic(nic);
+      native.closeNic(io);
       return opened;
     };
     // Twice, the second time after one that was asked for: what it left behind must not count.
@@ -124,8 +124,8 @@ describe('createNic', () => {
 
 describe('misuse is refused', () => {
   test('by createNic', () => {
-    expect(() => createNativeNic({ arenaBytes: 1000 })).toThrow('the arena must hold');
-    expect(() => createNativeNic({ maxFrames: 0, arenaBytes: 1 << 20 })).toThrow('maxFrames');
+    expect(() => createNativePacketIo({ arenaBytes: 1000 })).toThrow('the arena must hold');
+    expect(() => createNativePacketIo({ maxFrames: 0, arenaBytes: 1 << 20 })).toThrow('maxFrames');
     const sizes = { headerBytes: 0, batchBytes: 1000, maxFrames: 4, vnetHeaderSize: 10 };
     const arena = new ArrayBuffer(1 << 20);
     const [rx, tx, status] = [new Int32Array(64), new Int32Array(64), new Int32Array(L.STATUS_WORDS)];
@@ -143,55 +143,55 @@ describe('misuse is refused', () => {
     ).toThrow('arena');
   });
 
-  test('by the verbs on a Nic', () => {
-    const nic = makeNic({ txCommands: 4 });
-    expect(() => nic.transmit(5)).toThrow('count');
-    expect(() => nic.transmit(-1)).toThrow('count');
-    expect(() => nic.receive(Number.NaN)).toThrow('timeoutMs');
-    expect(() => nic.attachTap(-1, 0)).toThrow('index');
-    expect(() => nic.attachTap(70000, 0)).toThrow('index');
-    expect(() => nic.attachTap(0, 999999)).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'epoll_ctl' }));
-    expect(() => nic.attachSender(0, 999999)).toThrow(expect.objectContaining({ code: 'EBADF' }));
-    expect(() => nic.setRemote(1048576, 0, 0, 0, 1, 9)).toThrow('index');
-    expect(() => nic.setRemote(0, 0, 0, 0, 1, 0)).toThrow('port');
+  test('by the verbs on a PacketIo', () => {
+    const io = makePacketIo({ txCommands: 4 });
+    expect(() => io.transmit(5)).toThrow('count');
+    expect(() => io.transmit(-1)).toThrow('count');
+    expect(() => io.receive(Number.NaN)).toThrow('timeoutMs');
+    expect(() => io.attachTap(-1, 0)).toThrow('index');
+    expect(() => io.attachTap(70000, 0)).toThrow('index');
+    expect(() => io.attachTap(0, 999999)).toThrow(expect.objectContaining({ code: 'EBADF', syscall: 'epoll_ctl' }));
+    expect(() => io.attachSender(0, 999999)).toThrow(expect.objectContaining({ code: 'EBADF' }));
+    expect(() => io.setRemote(1048576, 0, 0, 0, 1, 9)).toThrow('index');
+    expect(() => io.setRemote(0, 0, 0, 0, 1, 0)).toThrow('port');
     expect(() => native.receive({} as native.NicHandle, 0)).toThrow('createNic');
-    nic.close();
-    expect(() => nic.receive(0)).toThrow(expect.objectContaining({ code: 'EBADF' }));
-    expect(() => nic.attachEvent(0)).toThrow('closed');
-    nic.detachTap(0);
-    nic.close();
+    io.close();
+    expect(() => io.receive(0)).toThrow(expect.objectContaining({ code: 'EBADF' }));
+    expect(() => io.attachEvent(0)).toThrow('closed');
+    io.detachTap(0);
+    io.close();
   });
 
   test('when the memory was given away', () => {
-    const nic = makeNic();
-    structuredClone(nic.arena, { transfer: [nic.arena] });
-    expect(() => nic.receive(0)).toThrow('transferred');
-    expect(() => nic.transmit(0)).toThrow('transferred');
+    const io = makePacketIo();
+    structuredClone(io.arena, { transfer: [io.arena] });
+    expect(() => io.receive(0)).toThrow('transferred');
+    expect(() => io.transmit(0)).toThrow('transferred');
   });
 });
 
 describe('the bell', () => {
   test('rung before the wait ends it at once, and only once', () => {
-    const nic = makeNic();
+    const io = makePacketIo();
     const fd = native.createEventFd();
     later(() => native.closeFd(fd));
-    nic.attachEvent(fd);
+    io.attachEvent(fd);
     native.ring(fd);
     native.ring(fd);
-    expect(nic.receive(1000)).toBe(0);
-    expect(nic.status[L.STATUS_RUNG]).toBe(1);
+    expect(io.receive(1000)).toBe(0);
+    expect(io.status[L.STATUS_RUNG]).toBe(1);
     const start = performance.now();
-    nic.receive(50);
+    io.receive(50);
     expect(performance.now() - start).toBeGreaterThan(45);
-    expect(nic.status[L.STATUS_RUNG]).toBe(0);
-    expect(() => nic.attachEvent(fd)).toThrow('already');
+    expect(io.status[L.STATUS_RUNG]).toBe(0);
+    expect(() => io.attachEvent(fd)).toThrow('already');
   });
 
   test('rung by another thread ends the wait of this one', async () => {
-    const nic = makeNic();
+    const io = makePacketIo();
     const fd = native.createEventFd();
     later(() => native.closeFd(fd));
-    nic.attachEvent(fd);
+    io.attachEvent(fd);
     const flag = new Int32Array(new SharedArrayBuffer(4));
     // The addon is loaded a second time, in that thread.
     const worker = new Worker(
@@ -208,9 +208,9 @@ describe('the bell', () => {
     Atomics.store(flag, 0, 2);
     Atomics.notify(flag, 0);
     const start = performance.now();
-    expect(nic.receive(5000)).toBe(0);
+    expect(io.receive(5000)).toBe(0);
     expect(performance.now() - start).toBeLessThan(3000);
-    expect(nic.status[L.STATUS_RUNG]).toBe(1);
+    expect(io.status[L.STATUS_RUNG]).toBe(1);
     expect(await ended).toBe(0);
   });
 });
@@ -220,34 +220,34 @@ describe('descriptors', () => {
 
   test('do not leak, whether what is opened succeeds or fails', () => {
     const ns = makeNamespace();
-    const taps = (nic: NativeNic): void => {
+    const taps = (io: NativePacketIo): void => {
       const tap = openTap({ ifname: 'tap0' });
       const capture = openCapture({ ifname: 'tap0' });
       expect(() => openTap({ ifname: 'tap0' })).toThrow();
       expect(() => openTap({ ifname: 'tap1', mac: '01:00:00:00:00:01' })).toThrow();
       expect(() => openTap({ ifname: 'lo' })).toThrow();
-      nic.attachTap(0, tap.fd);
-      nic.receive(0);
-      nic.detachTap(0);
+      io.attachTap(0, tap.fd);
+      io.receive(0);
+      io.detachTap(0);
       tap.close();
       capture.close();
     };
     const round = (withTaps: boolean): void => {
-      const nic = createNativeNic({ maxFrames: 4, txCommands: 4 });
-      if (withTaps) taps(nic);
+      const io = createNativePacketIo({ maxFrames: 4, txCommands: 4 });
+      if (withTaps) taps(io);
       const bell = native.createEventFd();
       const receiver = openReceiver({ local: '127.0.0.1', port: 0 });
       const senders = openSenders({ local: '127.0.0.1', range: [40000, 40009], seed: 1, count: 2 });
       expect(() => openTap({ netns: 'ott-none', ifname: 'tap1' })).toThrow();
       expect(() => openReceiver({ local: '127.0.0.1', port: receiver.port })).toThrow();
       expect(() => openCapture({ ifname: 'none' })).toThrow();
-      nic.attachEvent(bell);
-      nic.attachSocket(0, receiver.fd);
+      io.attachEvent(bell);
+      io.attachSocket(0, receiver.fd);
       senders.forEach((sender, i) => {
-        nic.attachSender(i, sender.fd);
+        io.attachSender(i, sender.fd);
       });
-      nic.receive(0);
-      nic.close();
+      io.receive(0);
+      io.close();
       for (const device of [receiver, ...senders]) device.close();
       native.closeFd(bell);
     };

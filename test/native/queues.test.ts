@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import * as L from '../../src/port/nic.js';
+import * as L from '../../src/port/packet-io.js';
 import { segmentsPerSend, TUN_F_CSUM, TUN_F_TSO4, tapState } from '../../src/port/tap.js';
 import { openReceiver, openSenders, UnderlayError } from '../../src/port/underlay.js';
 import {
@@ -12,7 +12,7 @@ import {
   ip,
   later,
   makeNamespace,
-  makeNic,
+  makePacketIo,
   nextFrame,
   put,
   receiveSome,
@@ -36,23 +36,23 @@ describe('queues of a TAP', () => {
       const ns = makeNamespace();
       const tap = tapIn(ns, 'tap0', { queues });
       const fds = [tap.fd, tap.openQueue()];
-      const nics = fds.map((fd) => {
-        const nic = makeNic();
-        nic.attachTap(0, fd, tap.vnetHeaderSize);
-        return nic;
+      const ios = fds.map((fd) => {
+        const io = makePacketIo();
+        io.attachTap(0, fd, tap.vnetHeaderSize);
+        return io;
       });
       const wire = captureIn(ns, 'tap0');
       for (let i = 0; i < 40; i++) wire.write(frame(46, { first: i }));
-      const got = nics.flatMap((nic) => {
-        const count = nic.receive(200);
-        return Array.from({ length: count }, (_, i) => rxBytes(nic, i)[14]);
+      const got = ios.flatMap((io) => {
+        const count = io.receive(200);
+        return Array.from({ length: count }, (_, i) => rxBytes(io, i)[14]);
       });
       expect(got.sort((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, i) => i));
-      nics.forEach((nic, i) => {
+      ios.forEach((io, i) => {
         const bytes = frame(46, { first: 100 + i });
-        put(nic, FRAME, bytes);
-        command(nic, 0, { TX_KIND: L.KIND_FRAME, TX_OFFSET: FRAME, TX_LENGTH: bytes.length });
-        expect(nic.transmit(1)).toBe(0);
+        put(io, FRAME, bytes);
+        command(io, 0, { TX_KIND: L.KIND_FRAME, TX_OFFSET: FRAME, TX_LENGTH: bytes.length });
+        expect(io.transmit(1)).toBe(0);
         expect(nextFrame(wire)).toEqual(bytes);
       });
       tap.close();
@@ -63,16 +63,16 @@ describe('queues of a TAP', () => {
   test('that were opened with it do not keep its namespace in being', () => {
     const ns = makeNamespace();
     const tap = tapIn(ns, 'tap0', { queues: 3 });
-    const nic = makeNic();
+    const io = makePacketIo();
     [tap.fd, tap.openQueue(), tap.openQueue()].forEach((fd, i) => {
-      nic.attachTap(i, fd);
+      io.attachTap(i, fd);
     });
     deleteNamespace(ns);
     const end = performance.now() + 5000;
     const lost = new Set<number>();
     while (lost.size < 3 && performance.now() < end) {
-      nic.receive(100);
-      if (nic.status[L.STATUS_LOST_KIND] !== 0) lost.add(nic.status[L.STATUS_LOST_INDEX]);
+      io.receive(100);
+      if (io.status[L.STATUS_LOST_KIND] !== 0) lost.add(io.status[L.STATUS_LOST_INDEX]);
     }
     expect([...lost].sort()).toEqual([0, 1, 2]);
   });
@@ -112,22 +112,22 @@ describe('receivers that share a port', () => {
     const receivers = [share(), share()];
     const senders = inside(ns, () => openSenders({ local: '127.0.0.1', range: [40000, 40099], count: 32, seed: 0 }));
     for (const socket of [...receivers, ...senders]) later(() => socket.close());
-    const nic = makeNic();
+    const io = makePacketIo();
     receivers.forEach(({ fd }, i) => {
-      nic.attachSocket(i, fd);
+      io.attachSocket(i, fd);
     });
-    nic.setRemote(0, 0, 0, 0xffff, 0x7f000001, 4789);
-    put(nic, FRAME, Buffer.alloc(60));
+    io.setRemote(0, 0, 0, 0xffff, 0x7f000001, 4789);
+    put(io, FRAME, Buffer.alloc(60));
     senders.forEach(({ fd }, i) => {
-      nic.attachSender(i, fd);
-      command(nic, i, { TX_KIND: L.KIND_UDP, TX_INDEX: i, TX_OFFSET: FRAME, TX_LENGTH: 60 });
+      io.attachSender(i, fd);
+      command(io, i, { TX_KIND: L.KIND_UDP, TX_INDEX: i, TX_OFFSET: FRAME, TX_LENGTH: 60 });
     });
-    expect(nic.transmit(32)).toBe(0);
+    expect(io.transmit(32)).toBe(0);
     const counts = [0, 0];
     while (counts[0] + counts[1] < 32) {
-      const some = receiveSome(nic);
+      const some = receiveSome(io);
       expect(some).toBeGreaterThan(0);
-      for (let i = 0; i < some; i++) counts[rx(nic, i, L.RX_INDEX)]++;
+      for (let i = 0; i < some; i++) counts[rx(io, i, L.RX_INDEX)]++;
     }
     expect(Math.min(...counts)).toBeGreaterThan(0);
     expect(() => inside(ns, () => openReceiver({ local: '127.0.0.1', port: 4789 }))).toThrow(UnderlayError);

@@ -2,10 +2,10 @@
  * Random superframes with their offload words, and the way over a loopback that the tests of splitting send them.
  */
 import { expect } from 'vitest';
-import type { NativeNic, NativeNicOptions } from '../../src/port/native-nic.js';
-import * as L from '../../src/port/nic.js';
+import type { NativePacketIo, NativePacketIoOptions } from '../../src/port/native-packet-io.js';
+import * as L from '../../src/port/packet-io.js';
 import { openReceiver, openSenders } from '../../src/port/underlay.js';
-import { command, inside, later, makeNamespace, makeNic, put, receiveSome, rxBytes } from './helpers.js';
+import { command, inside, later, makeNamespace, makePacketIo, put, receiveSome, rxBytes } from './helpers.js';
 import { type Below, build, ipOptions, noise, type Packet, TCP, UDP, withTag } from './packets.js';
 import { splitSlowly } from './reference-split.js';
 
@@ -70,25 +70,25 @@ export function expected({ packet, segment, operation, tci }: Superframe): Buffe
 }
 
 /** Sender and receiver over the loopback of a namespace of their own. */
-export function loopback(options: NativeNicOptions & { gro?: boolean; checksum?: boolean; v6?: boolean } = {}) {
+export function loopback(options: NativePacketIoOptions & { gro?: boolean; checksum?: boolean; v6?: boolean } = {}) {
   const { gro = false, checksum = true, v6 = false, ...rest } = options;
   const ns = makeNamespace({ ipv6: v6 });
   const local = v6 ? '::1' : '127.0.0.1';
-  const nic = makeNic({ txCommands: 512, ...rest });
+  const io = makePacketIo({ txCommands: 512, ...rest });
   const receiver = inside(ns, () => openReceiver({ local, port: 4789, gro, receiveBuffer: 64 << 20 }));
   const [sender] = inside(ns, () => openSenders({ local, range: [40000, 40099], count: 1, seed: 0, checksum }));
   for (const socket of [receiver, sender]) later(() => socket.close());
-  nic.attachSocket(0, receiver.fd);
-  nic.attachSender(0, sender.fd);
-  if (v6) nic.setRemote(0, 0, 0, 0, 1, 4789);
-  else nic.setRemote(0, 0, 0, 0xffff, 0x7f000001, 4789);
-  put(nic, 0, VXLAN);
-  return { ns, nic };
+  io.attachSocket(0, receiver.fd);
+  io.attachSender(0, sender.fd);
+  if (v6) io.setRemote(0, 0, 0, 0, 1, 4789);
+  else io.setRemote(0, 0, 0, 0xffff, 0x7f000001, 4789);
+  put(io, 0, VXLAN);
+  return { ns, io };
 }
 
-export function send(nic: NativeNic, at: number, offset: number, frame: Superframe): void {
-  put(nic, offset, frame.packet.bytes);
-  command(nic, at, {
+export function send(io: NativePacketIo, at: number, offset: number, frame: Superframe): void {
+  put(io, offset, frame.packet.bytes);
+  command(io, at, {
     TX_KIND: L.KIND_UDP,
     TX_OFFSET: offset,
     TX_LENGTH: frame.packet.bytes.length,
@@ -99,12 +99,12 @@ export function send(nic: NativeNic, at: number, offset: number, frame: Superfra
 }
 
 /** Takes in as many datagrams as are wanted, and checks that each is the next one. */
-export function expectDatagrams(nic: NativeNic, wanted: Buffer[], what: string): void {
+export function expectDatagrams(io: NativePacketIo, wanted: Buffer[], what: string): void {
   for (let got = 0; got < wanted.length; ) {
-    const count = receiveSome(nic);
+    const count = receiveSome(io);
     expect(count, `${what}: ${got} of ${wanted.length} came`).toBeGreaterThan(0);
     for (let i = 0; i < count; i++, got++) {
-      const bytes = rxBytes(nic, i);
+      const bytes = rxBytes(io, i);
       if (bytes.equals(Buffer.concat([VXLAN, wanted[got] ?? Buffer.alloc(0)]))) continue;
       expect(bytes.subarray(8).toString('hex'), `${what}: datagram ${got} of ${wanted.length}`).toBe(
         wanted[got]?.toString('hex'),

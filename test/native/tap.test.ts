@@ -3,9 +3,9 @@ import { readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { closeFd, openTap as openRaw } from '../../src/native/binding.js';
-import { STATUS_WORDS } from '../../src/port/nic.js';
+import { STATUS_WORDS } from '../../src/port/packet-io.js';
 import { ALL_OFFLOADS, openTap, TapError, TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, tapState } from '../../src/port/tap.js';
-import { cleanUp, deleteNamespace, inside, ip, makeNamespace, makeNic, tapIn } from './helpers.js';
+import { cleanUp, deleteNamespace, inside, ip, makeNamespace, makePacketIo, tapIn } from './helpers.js';
 
 afterEach(cleanUp);
 
@@ -265,12 +265,12 @@ describe('a TAP with very many names', () => {
 describe('a TAP whose link is down', () => {
   test('is neither lost nor does it keep the wait from waiting', () => {
     const ns = makeNamespace();
-    const nic = makeNic();
-    nic.attachTap(0, tapIn(ns, 'tap1').fd);
+    const io = makePacketIo();
+    io.attachTap(0, tapIn(ns, 'tap1').fd);
     ip('-n', ns, 'link', 'set', 'tap1', 'down');
     const start = performance.now();
-    expect(nic.receive(100)).toBe(0);
+    expect(io.receive(100)).toBe(0);
     expect(performance.now() - start).toBeGreaterThan(90);
-    expect(nic.status.slice(1)).toEqual(new Int32Array(STATUS_WORDS - 1));
+    expect(io.status.slice(1)).toEqual(new Int32Array(STATUS_WORDS - 1));
   });
 });

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { closeFd } from '../../src/native/binding.js';
-import type { NativeNic, NativeNicOptions } from '../../src/port/native-nic.js';
-import * as L from '../../src/port/nic.js';
+import type { NativePacketIo, NativePacketIoOptions } from '../../src/port/native-packet-io.js';
+import * as L from '../../src/port/packet-io.js';
 import { selfTest } from '../../src/port/self-test.js';
 import { openReceiver, openSenders } from '../../src/port/underlay.js';
 import {
@@ -11,7 +11,7 @@ import {
   ip,
   later,
   makeNamespace,
-  makeNic,
+  makePacketIo,
   outcome,
   put,
   random,
@@ -26,7 +26,7 @@ const FRAME = 8 * 1024 * 1024 + 2;
 const EMSGSIZE = 90;
 const RANGE = [40000, 40099] as const;
 
-interface Options extends NativeNicOptions {
+interface Options extends NativePacketIoOptions {
   gro?: boolean;
   senders?: number;
 }
@@ -34,27 +34,27 @@ interface Options extends NativeNicOptions {
 function loopback(options: Options = {}) {
   const { gro = true, senders: count = 1, ...rest } = options;
   const ns = makeNamespace();
-  const nic = makeNic({ txCommands: 1024, ...rest });
+  const io = makePacketIo({ txCommands: 1024, ...rest });
   const receivers = [4789, 4790].map((port) => inside(ns, () => openReceiver({ local: '127.0.0.1', port, gro })));
   const senders = inside(ns, () => openSenders({ local: '127.0.0.1', range: RANGE, count, seed: 0 }));
   for (const socket of [...receivers, ...senders]) later(() => socket.close());
   receivers.forEach(({ fd, port }, i) => {
-    nic.attachSocket(i, fd);
-    nic.setRemote(i, 0, 0, 0xffff, 0x7f000001, port);
+    io.attachSocket(i, fd);
+    io.setRemote(i, 0, 0, 0xffff, 0x7f000001, port);
   });
   senders.forEach(({ fd }, i) => {
-    nic.attachSender(i, fd);
+    io.attachSender(i, fd);
   });
-  return { ns, nic };
+  return { ns, io };
 }
 
 /** Datagram `i` is `i` again and again. */
-function fill(nic: NativeNic, sizes: number[], more: (i: number) => object = () => ({})): Buffer[] {
+function fill(io: NativePacketIo, sizes: number[], more: (i: number) => object = () => ({})): Buffer[] {
   let offset = FRAME;
   return sizes.map((size, i) => {
     const bytes = Buffer.alloc(size, i);
-    put(nic, offset, bytes);
-    command(nic, i, { TX_KIND: L.KIND_UDP, TX_OFFSET: offset, TX_LENGTH: size, ...more(i) });
+    put(io, offset, bytes);
+    command(io, i, { TX_KIND: L.KIND_UDP, TX_OFFSET: offset, TX_LENGTH: size, ...more(i) });
     offset += size;
     return bytes;
   });
@@ -68,18 +68,18 @@ interface Datagram {
   socket: number;
 }
 
-function take(nic: NativeNic, count: number): Datagram[] {
+function take(io: NativePacketIo, count: number): Datagram[] {
   const got: Datagram[] = [];
   while (got.length < count) {
-    const some = receiveSome(nic);
+    const some = receiveSome(io);
     expect(some, `${got.length} of ${count} came`).toBeGreaterThan(0);
     for (let i = 0; i < some; i++)
       got.push({
-        bytes: Buffer.from(rxBytes(nic, i)),
-        segment: rx(nic, i, L.RX_SEGMENT),
-        train: rx(nic, i, L.RX_TRAIN),
-        tos: rx(nic, i, L.RX_TOS),
-        socket: rx(nic, i, L.RX_INDEX),
+        bytes: Buffer.from(rxBytes(io, i)),
+        segment: rx(io, i, L.RX_SEGMENT),
+        train: rx(io, i, L.RX_TRAIN),
+        tos: rx(io, i, L.RX_TOS),
+        socket: rx(io, i, L.RX_INDEX),
       });
   }
   return got;
@@ -110,10 +110,10 @@ describe('consecutive datagrams to one remote', () => {
     ['of half of that are two', [32700, 32700], [2]],
     ['that just do not are not', [32754, 32754], [1, 1]],
   ])('%s', (_, sizes, expected) => {
-    const { nic } = loopback();
-    const sent = fill(nic, sizes);
-    expect(nic.transmit(sizes.length)).toBe(0);
-    const got = take(nic, sizes.length);
+    const { io } = loopback();
+    const sent = fill(io, sizes);
+    expect(io.transmit(sizes.length)).toBe(0);
+    const got = take(io, sizes.length);
     got.forEach(({ bytes }, i) => {
       expect(bytes.equals(sent[i])).toBe(true);
     });
@@ -126,10 +126,10 @@ describe('consecutive datagrams to one remote', () => {
   });
 
   test('are parted by type of service, and by another remote', () => {
-    const { nic } = loopback();
-    fill(nic, many(12, 100), (i) => ({ TX_TOS: i < 4 ? 0 : 0xb8, TX_REMOTE: i < 8 ? 0 : 1 }));
-    expect(nic.transmit(12)).toBe(0);
-    const got = take(nic, 12);
+    const { io } = loopback();
+    fill(io, many(12, 100), (i) => ({ TX_TOS: i < 4 ? 0 : 0xb8, TX_REMOTE: i < 8 ? 0 : 1 }));
+    expect(io.transmit(12)).toBe(0);
+    const got = take(io, 12);
     expect(trains(got)).toEqual([4, 4, 4]);
     const seen = got.map(({ tos, socket, bytes }) => `${bytes[0]} ${tos} ${socket}`);
     expect(seen.sort()).toEqual(
@@ -138,10 +138,10 @@ describe('consecutive datagrams to one remote', () => {
   });
 
   test('of each sender are trains of their own, in its order', () => {
-    const { nic } = loopback({ senders: 2 });
-    fill(nic, many(40, 100), (i) => ({ TX_INDEX: i % 2 }));
-    expect(nic.transmit(40)).toBe(0);
-    const got = take(nic, 40);
+    const { io } = loopback({ senders: 2 });
+    fill(io, many(40, 100), (i) => ({ TX_INDEX: i % 2 }));
+    expect(io.transmit(40)).toBe(0);
+    const got = take(io, 40);
     expect(trains(got)).toEqual([20, 20]);
     const numbers = got.map(({ bytes }) => bytes[0]);
     expect(numbers.filter((n) => n % 2 === 0)).toEqual(Array.from({ length: 20 }, (_, i) => i * 2));
@@ -151,16 +151,16 @@ describe('consecutive datagrams to one remote', () => {
   test('that are more than one call takes come complete and in order (seed 5)', () => {
     const below = random(5);
     for (const gro of [true, false]) {
-      const { nic } = loopback({ gro });
+      const { io } = loopback({ gro });
       for (let round = 0; round < 5; round++) {
         let size = 100;
         const sizes = Array.from({ length: 1000 }, () => {
           if (below(4) === 0) size = 14 + below(300);
           return size;
         });
-        const sent = fill(nic, sizes);
-        expect(nic.transmit(1000)).toBe(0);
-        const got = take(nic, 1000);
+        const sent = fill(io, sizes);
+        expect(io.transmit(1000)).toBe(0);
+        const got = take(io, 1000);
         got.forEach(({ bytes }, i) => {
           expect(bytes.equals(sent[i]), `round ${round}, datagram ${i}`).toBe(true);
         });
@@ -176,11 +176,11 @@ describe('consecutive datagrams to one remote', () => {
       [false, false],
     ].map(([udpSegment, gro]) => {
       const below = random(6);
-      const { nic } = loopback({ udpSegment, gro });
+      const { io } = loopback({ udpSegment, gro });
       const sizes = Array.from({ length: 300 }, () => 14 + 50 * below(3));
-      fill(nic, sizes, (i) => ({ TX_TOS: i % 7 === 0 ? 4 : 0, TX_TAG: i % 5 === 0 ? L.TAG_PUSH | i : 0 }));
-      expect(nic.transmit(300)).toBe(0);
-      return take(nic, 300).map(({ bytes, tos }) => `${tos} ${bytes.toString('hex')}`);
+      fill(io, sizes, (i) => ({ TX_TOS: i % 7 === 0 ? 4 : 0, TX_TAG: i % 5 === 0 ? L.TAG_PUSH | i : 0 }));
+      expect(io.transmit(300)).toBe(0);
+      return take(io, 300).map(({ bytes, tos }) => `${tos} ${bytes.toString('hex')}`);
     });
     for (const other of seen.slice(1)) expect(other).toEqual(seen[0]);
   });
@@ -188,31 +188,31 @@ describe('consecutive datagrams to one remote', () => {
 
 describe('a train that is taken in', () => {
   test('is never cut by the end of a batch', () => {
-    const { nic } = loopback({ maxFrames: 150 });
+    const { io } = loopback({ maxFrames: 150 });
     const count = 640;
-    fill(nic, new Array<number>(count).fill(60));
-    expect(nic.transmit(count)).toBe(0);
+    fill(io, new Array<number>(count).fill(60));
+    expect(io.transmit(count)).toBe(0);
     let total = 0;
     while (total < count) {
-      const some = receiveSome(nic);
+      const some = receiveSome(io);
       expect(some).toBe(64);
-      expect(rx(nic, 0, L.RX_TRAIN)).toBe(0);
-      expect(rx(nic, some - 1, L.RX_TRAIN)).toBe(63);
-      expect(nic.status[L.STATUS_MORE]).toBe(1);
+      expect(rx(io, 0, L.RX_TRAIN)).toBe(0);
+      expect(rx(io, some - 1, L.RX_TRAIN)).toBe(63);
+      expect(io.status[L.STATUS_MORE]).toBe(1);
       total += some;
     }
-    expect(nic.receive(0)).toBe(0);
+    expect(io.receive(0)).toBe(0);
   });
 
-  test('does not go to a Nic that could not hold it', () => {
+  test('does not go to a PacketIo that could not hold it', () => {
     const ns = makeNamespace();
-    const nic = makeNic({ maxFrames: 127 });
+    const io = makePacketIo({ maxFrames: 127 });
     const [gro, plain] = [true, false].map((on) =>
       inside(ns, () => openReceiver({ local: '127.0.0.1', port: 0, gro: on })),
     );
     for (const socket of [gro, plain]) later(() => socket.close());
-    expect(() => nic.attachSocket(0, gro.fd)).toThrow('at least 128 frames');
-    nic.attachSocket(0, plain.fd);
+    expect(() => io.attachSocket(0, gro.fd)).toThrow('at least 128 frames');
+    io.attachSocket(0, plain.fd);
   });
 });
 
@@ -223,7 +223,7 @@ describe('where a train is refused', () => {
     const open = (port: number, checksum: boolean) =>
       inside(made.ns, () => openSenders({ local: '127.0.0.1', range: [port, port], seed: 0, checksum }))[0];
     const first = open(41000, true);
-    made.nic.attachSender(7, first.fd);
+    made.io.attachSender(7, first.fd);
     closeFd(first.fd);
     const second = open(41001, false);
     later(() => second.close());
@@ -232,38 +232,38 @@ describe('where a train is refused', () => {
   }
 
   test('its datagrams go out one by one, nothing is lost, and it is told once', () => {
-    const { nic } = exchanged();
+    const { io } = exchanged();
     const sizes = new Array<number>(200).fill(80);
     for (let round = 0; round < 2; round++) {
-      const sent = fill(nic, sizes, () => ({ TX_INDEX: 7, TX_TOS: 8, TX_TAG: L.TAG_PUSH | 5 }));
-      expect(nic.transmit(200)).toBe(0);
-      const some = receiveSome(nic);
-      expect(nic.status[L.STATUS_LATCHED]).toBe(round === 0 ? L.LATCHED_UDP_SEGMENT : 0);
+      const sent = fill(io, sizes, () => ({ TX_INDEX: 7, TX_TOS: 8, TX_TAG: L.TAG_PUSH | 5 }));
+      expect(io.transmit(200)).toBe(0);
+      const some = receiveSome(io);
+      expect(io.status[L.STATUS_LATCHED]).toBe(round === 0 ? L.LATCHED_UDP_SEGMENT : 0);
       let got = 0;
-      for (let count = some; got < 200; count = receiveSome(nic)) {
+      for (let count = some; got < 200; count = receiveSome(io)) {
         expect(count).toBeGreaterThan(0);
         for (let i = 0; i < count; i++, got++) {
-          expect(rx(nic, i, L.RX_TOS)).toBe(8);
-          expect(rxBytes(nic, i).subarray(16).equals(sent[got].subarray(12))).toBe(true);
+          expect(rx(io, i, L.RX_TOS)).toBe(8);
+          expect(rxBytes(io, i).subarray(16).equals(sent[got].subarray(12))).toBe(true);
         }
       }
     }
     // From now on other senders make none either.
-    fill(nic, [80, 80]);
-    expect(nic.transmit(2)).toBe(0);
-    expect(take(nic, 2)).toHaveLength(2);
+    fill(io, [80, 80]);
+    expect(io.transmit(2)).toBe(0);
+    expect(take(io, 2)).toHaveLength(2);
   });
 
   test('for its length, what is short enough goes, and trains go on', () => {
-    const { ns, nic } = loopback();
+    const { ns, io } = loopback();
     ip('-n', ns, 'link', 'set', 'lo', 'mtu', '1000');
-    fill(nic, [1200, 1200, 600, 500, 500]);
-    expect(nic.transmit(5)).toBe(2);
-    expect([0, 1, 2, 3, 4].map((i) => outcome(nic, i))).toEqual([EMSGSIZE, EMSGSIZE, 0, 0, 0]);
-    const got = take(nic, 3);
+    fill(io, [1200, 1200, 600, 500, 500]);
+    expect(io.transmit(5)).toBe(2);
+    expect([0, 1, 2, 3, 4].map((i) => outcome(io, i))).toEqual([EMSGSIZE, EMSGSIZE, 0, 0, 0]);
+    const got = take(io, 3);
     expect(got.map(({ bytes }) => bytes.length)).toEqual([600, 500, 500]);
     expect(trains(got)).toEqual([1, 2]);
-    expect(nic.status[L.STATUS_LATCHED]).toBe(0);
+    expect(io.status[L.STATUS_LATCHED]).toBe(0);
   });
 });
 

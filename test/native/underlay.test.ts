@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import * as L from '../../src/port/nic.js';
+import * as L from '../../src/port/packet-io.js';
 import { openReceiver, openSenders, pathMtu, portsOf, sendByReceiver, UnderlayError } from '../../src/port/underlay.js';
 import {
   captureIn,
@@ -9,7 +9,7 @@ import {
   ip,
   later,
   makeNamespace,
-  makeNic,
+  makePacketIo,
   nextFrame,
   outcome,
   put,
@@ -29,16 +29,16 @@ type Options = Partial<Parameters<typeof openSenders>[0]>;
 /** A receiver at 4789, senders, and a frame behind an encapsulation header in the arena, within one namespace. */
 function underlay(local: string, options: Options & { ns?: string } = {}) {
   const { ns = makeNamespace({ ipv6: local.includes(':') }), ...rest } = options;
-  const nic = makeNic();
+  const io = makePacketIo();
   const receiver = inside(ns, () => openReceiver({ local, port: 4789 }));
   const senders = inside(ns, () => openSenders({ local, range: [40000, 40099], count: 2, seed: 7, ...rest }));
   for (const socket of [receiver, ...senders]) later(() => socket.close());
-  nic.attachSocket(5, receiver.fd);
+  io.attachSocket(5, receiver.fd);
   senders.forEach((sender, i) => {
-    nic.attachSender(i, sender.fd);
+    io.attachSender(i, sender.fd);
   });
-  put(nic, 0, VXLAN);
-  return { ns, nic, receiver, senders };
+  put(io, 0, VXLAN);
+  return { ns, io, receiver, senders };
 }
 
 /** Where the tests put their frame: far behind what a batch of theirs takes. */
@@ -52,26 +52,26 @@ function body(length: number): Buffer {
 
 describe('a datagram over IPv4', () => {
   test('is gathered from header and frame, and arrives with source and type of service', () => {
-    const { nic, senders } = underlay('127.0.0.1');
-    nic.setRemote(3, ...LOOPBACK, 4789);
-    put(nic, FRAME, body(100));
-    command(nic, 0, { ...SEND, TX_INDEX: 1, TX_LENGTH: 100, TX_REMOTE: 3, TX_TOS: 0xb9 });
-    command(nic, 1, { ...SEND, TX_INDEX: 0, TX_LENGTH: 60, TX_REMOTE: 3 });
-    expect(nic.transmit(2)).toBe(0);
-    expect(receiveSome(nic)).toBe(2);
+    const { io, senders } = underlay('127.0.0.1');
+    io.setRemote(3, ...LOOPBACK, 4789);
+    put(io, FRAME, body(100));
+    command(io, 0, { ...SEND, TX_INDEX: 1, TX_LENGTH: 100, TX_REMOTE: 3, TX_TOS: 0xb9 });
+    command(io, 1, { ...SEND, TX_INDEX: 0, TX_LENGTH: 60, TX_REMOTE: 3 });
+    expect(io.transmit(2)).toBe(0);
+    expect(receiveSome(io)).toBe(2);
     const ports = senders.map((sender) => sender.port);
-    const seen = [0, 1].sort((a, b) => rx(nic, b, L.RX_LENGTH) - rx(nic, a, L.RX_LENGTH));
-    expect(rxBytes(nic, seen[0])).toEqual(Buffer.concat([VXLAN, body(100)]));
-    expect(rxBytes(nic, seen[1])).toEqual(Buffer.concat([VXLAN, body(60)]));
-    expect(seen.map((i) => rx(nic, i, L.RX_TOS))).toEqual([0xb9, 0]);
-    expect(seen.map((i) => rx(nic, i, L.RX_SOURCE_PORT))).toEqual([ports[1], ports[0]]);
+    const seen = [0, 1].sort((a, b) => rx(io, b, L.RX_LENGTH) - rx(io, a, L.RX_LENGTH));
+    expect(rxBytes(io, seen[0])).toEqual(Buffer.concat([VXLAN, body(100)]));
+    expect(rxBytes(io, seen[1])).toEqual(Buffer.concat([VXLAN, body(60)]));
+    expect(seen.map((i) => rx(io, i, L.RX_TOS))).toEqual([0xb9, 0]);
+    expect(seen.map((i) => rx(io, i, L.RX_SOURCE_PORT))).toEqual([ports[1], ports[0]]);
     for (const i of seen) {
-      expect(rx(nic, i, L.RX_KIND)).toBe(L.KIND_UDP);
-      expect(rx(nic, i, L.RX_INDEX)).toBe(5);
-      expect(rx(nic, i, L.RX_SEGMENT)).toBe(0);
-      expect([0, 1, 2, 3].map((word) => rx(nic, i, L.RX_ADDRESS + word))).toEqual(LOOPBACK);
+      expect(rx(io, i, L.RX_KIND)).toBe(L.KIND_UDP);
+      expect(rx(io, i, L.RX_INDEX)).toBe(5);
+      expect(rx(io, i, L.RX_SEGMENT)).toBe(0);
+      expect([0, 1, 2, 3].map((word) => rx(io, i, L.RX_ADDRESS + word))).toEqual(LOOPBACK);
       // The inner Ethernet header, behind the eight bytes of VXLAN, lies as a TAP's frame would.
-      expect((rx(nic, i, L.RX_OFFSET) + 8) % 4).toBe(2);
+      expect((rx(io, i, L.RX_OFFSET) + 8) % 4).toBe(2);
     }
   });
 
@@ -80,32 +80,32 @@ describe('a datagram over IPv4', () => {
     ['popped', L.TAG_POP, Buffer.concat([body(12), body(100).subarray(16)])],
     ['replaced', L.TAG_REPLACE | 0x0123, Buffer.concat([body(14), Buffer.from('0123', 'hex'), body(100).subarray(16)])],
   ])('leaves with the tag %s', (_, tag, expected) => {
-    const { nic } = underlay('127.0.0.1');
-    nic.setRemote(0, ...LOOPBACK, 4789);
-    put(nic, FRAME, body(100));
-    command(nic, 0, { ...SEND, TX_LENGTH: 100, TX_TAG: tag });
-    expect(nic.transmit(1)).toBe(0);
-    expect(receiveSome(nic)).toBe(1);
-    expect(rxBytes(nic, 0).subarray(8)).toEqual(expected);
-    expect(Buffer.from(nic.arena, FRAME, 100)).toEqual(body(100));
+    const { io } = underlay('127.0.0.1');
+    io.setRemote(0, ...LOOPBACK, 4789);
+    put(io, FRAME, body(100));
+    command(io, 0, { ...SEND, TX_LENGTH: 100, TX_TAG: tag });
+    expect(io.transmit(1)).toBe(0);
+    expect(receiveSome(io)).toBe(1);
+    expect(rxBytes(io, 0).subarray(8)).toEqual(expected);
+    expect(Buffer.from(io.arena, FRAME, 100)).toEqual(body(100));
   });
 
   test('comes in order and complete when there are many, whatever their size', () => {
-    const { nic } = underlay('127.0.0.1');
-    nic.setRemote(0, ...LOOPBACK, 4789);
-    put(nic, FRAME, body(9100));
+    const { io } = underlay('127.0.0.1');
+    io.setRemote(0, ...LOOPBACK, 4789);
+    put(io, FRAME, body(9100));
     const sizes = Array.from({ length: 300 }, (_, i) => 14 + ((i * 37) % 9000));
     const got: number[][] = [[], []];
     for (let at = 0; at < sizes.length; at += 100) {
-      for (let i = 0; i < 100; i++) command(nic, i, { ...SEND, TX_INDEX: i & 1, TX_LENGTH: sizes[at + i] });
-      expect(nic.transmit(100)).toBe(0);
+      for (let i = 0; i < 100; i++) command(io, i, { ...SEND, TX_INDEX: i & 1, TX_LENGTH: sizes[at + i] });
+      expect(io.transmit(100)).toBe(0);
       for (let left = 100; left > 0; ) {
-        const count = receiveSome(nic);
+        const count = receiveSome(io);
         expect(count).toBeGreaterThan(0);
         for (let i = 0; i < count; i++) {
-          const bytes = rxBytes(nic, i);
+          const bytes = rxBytes(io, i);
           expect(bytes.subarray(8).equals(body(9100).subarray(0, bytes.length - 8))).toBe(true);
-          got[rx(nic, i, L.RX_SOURCE_PORT) === 40007 ? 0 : 1].push(bytes.length - 8);
+          got[rx(io, i, L.RX_SOURCE_PORT) === 40007 ? 0 : 1].push(bytes.length - 8);
         }
         left -= count;
       }
@@ -116,13 +116,13 @@ describe('a datagram over IPv4', () => {
   });
 
   test('of the greatest length arrives whole', () => {
-    const { nic } = underlay('127.0.0.1');
-    nic.setRemote(0, ...LOOPBACK, 4789);
-    put(nic, FRAME, body(65000));
-    command(nic, 0, { ...SEND, TX_LENGTH: 65000 });
-    expect(nic.transmit(1)).toBe(0);
-    expect(receiveSome(nic)).toBe(1);
-    expect(rxBytes(nic, 0).subarray(8).equals(body(65000))).toBe(true);
+    const { io } = underlay('127.0.0.1');
+    io.setRemote(0, ...LOOPBACK, 4789);
+    put(io, FRAME, body(65000));
+    command(io, 0, { ...SEND, TX_LENGTH: 65000 });
+    expect(io.transmit(1)).toBe(0);
+    expect(receiveSome(io)).toBe(1);
+    expect(rxBytes(io, 0).subarray(8).equals(body(65000))).toBe(true);
   });
 });
 
@@ -134,7 +134,7 @@ describe('over a link with an MTU', () => {
     ip('-n', ns, 'addr', 'add', '192.0.2.1/24', 'dev', 'veth0');
     ip('-n', ns, 'neigh', 'add', '192.0.2.2', 'lladdr', '02:00:00:00:00:02', 'dev', 'veth0');
     const made = underlay('192.0.2.1', { ns, ...options });
-    made.nic.setRemote(0, 0, 0, 0xffff, 0xc0000202 | 0, 4789);
+    made.io.setRemote(0, 0, 0, 0xffff, 0xc0000202 | 0, 4789);
     return { ...made, wire: captureIn(ns, 'veth1') };
   }
 
@@ -142,14 +142,14 @@ describe('over a link with an MTU', () => {
     [false, 0x00],
     [true, 0x40],
   ])('what is too long fails alone, and DF is as asked (%s)', (df, flags) => {
-    const { nic, wire } = linkOf1500({ df, ttl: 9 });
-    put(nic, FRAME, body(2000));
+    const { io, wire } = linkOf1500({ df, ttl: 9 });
+    put(io, FRAME, body(2000));
     // 20 of IP, 8 of UDP, 8 of VXLAN: 1464 is the longest frame.
     [1464, 1465, 60].forEach((TX_LENGTH, i) => {
-      command(nic, i, { ...SEND, TX_LENGTH });
+      command(io, i, { ...SEND, TX_LENGTH });
     });
-    expect(nic.transmit(3)).toBe(1);
-    expect([0, 1, 2].map((i) => outcome(nic, i))).toEqual([0, EMSGSIZE, 0]);
+    expect(io.transmit(3)).toBe(1);
+    expect([0, 1, 2].map((i) => outcome(io, i))).toEqual([0, EMSGSIZE, 0]);
     const [long, short] = [nextFrame(wire), nextFrame(wire)];
     expect([long.length, short.length]).toEqual([1514, 14 + 36 + 60]);
     expect(long[14 + 6] & 0xe0).toBe(flags);
@@ -158,10 +158,10 @@ describe('over a link with an MTU', () => {
   });
 
   test('the outer checksum is zero when switched off', () => {
-    const { nic, wire } = linkOf1500({ checksum: false });
-    put(nic, FRAME, body(100));
-    command(nic, 0, { ...SEND, TX_LENGTH: 100 });
-    expect(nic.transmit(1)).toBe(0);
+    const { io, wire } = linkOf1500({ checksum: false });
+    put(io, FRAME, body(100));
+    command(io, 0, { ...SEND, TX_LENGTH: 100 });
+    expect(io.transmit(1)).toBe(0);
     expect(nextFrame(wire).readUInt16BE(14 + 20 + 6)).toBe(0);
   });
 
@@ -177,40 +177,40 @@ describe('over a link with an MTU', () => {
   });
 
   test('a remote without a route is an outcome', () => {
-    const { nic } = linkOf1500();
-    nic.setRemote(1, 0, 0, 0xffff, 0xcb007101, 4789);
-    put(nic, FRAME, body(100));
-    command(nic, 0, { ...SEND, TX_LENGTH: 100, TX_REMOTE: 1 });
-    command(nic, 1, { ...SEND, TX_LENGTH: 100 });
-    expect(nic.transmit(2)).toBe(1);
-    expect([outcome(nic, 0), outcome(nic, 1)]).toEqual([101, 0]);
+    const { io } = linkOf1500();
+    io.setRemote(1, 0, 0, 0xffff, 0xcb007101, 4789);
+    put(io, FRAME, body(100));
+    command(io, 0, { ...SEND, TX_LENGTH: 100, TX_REMOTE: 1 });
+    command(io, 1, { ...SEND, TX_LENGTH: 100 });
+    expect(io.transmit(2)).toBe(1);
+    expect([outcome(io, 0), outcome(io, 1)]).toEqual([101, 0]);
   });
 });
 
 describe('a datagram over IPv6', () => {
   test.each([true, false])('arrives with source and traffic class (outer checksum: %s)', (checksum) => {
-    const { nic, senders } = underlay('::1', { checksum });
-    nic.setRemote(0, 0, 0, 0, 1, 4789);
-    put(nic, FRAME, body(100));
-    command(nic, 0, { ...SEND, TX_LENGTH: 100, TX_TOS: 0x2e });
-    expect(nic.transmit(1)).toBe(0);
-    expect(receiveSome(nic)).toBe(1);
-    expect(rxBytes(nic, 0)).toEqual(Buffer.concat([VXLAN, body(100)]));
-    expect(rx(nic, 0, L.RX_TOS)).toBe(0x2e);
-    expect([0, 1, 2, 3].map((word) => rx(nic, 0, L.RX_ADDRESS + word))).toEqual([0, 0, 0, 1]);
-    expect(rx(nic, 0, L.RX_SOURCE_PORT)).toBe(senders[0].port);
+    const { io, senders } = underlay('::1', { checksum });
+    io.setRemote(0, 0, 0, 0, 1, 4789);
+    put(io, FRAME, body(100));
+    command(io, 0, { ...SEND, TX_LENGTH: 100, TX_TOS: 0x2e });
+    expect(io.transmit(1)).toBe(0);
+    expect(receiveSome(io)).toBe(1);
+    expect(rxBytes(io, 0)).toEqual(Buffer.concat([VXLAN, body(100)]));
+    expect(rx(io, 0, L.RX_TOS)).toBe(0x2e);
+    expect([0, 1, 2, 3].map((word) => rx(io, 0, L.RX_ADDRESS + word))).toEqual([0, 0, 0, 1]);
+    expect(rx(io, 0, L.RX_SOURCE_PORT)).toBe(senders[0].port);
   });
 
   test('that is longer than the MTU is not fragmented', () => {
-    const { ns, nic } = underlay('::1');
+    const { ns, io } = underlay('::1');
     ip('-n', ns, 'link', 'set', 'lo', 'mtu', '1500');
-    nic.setRemote(0, 0, 0, 0, 1, 4789);
-    put(nic, FRAME, body(2000));
+    io.setRemote(0, 0, 0, 0, 1, 4789);
+    put(io, FRAME, body(2000));
     [1444, 1445].forEach((TX_LENGTH, i) => {
-      command(nic, i, { ...SEND, TX_LENGTH });
+      command(io, i, { ...SEND, TX_LENGTH });
     });
-    expect(nic.transmit(2)).toBe(1);
-    expect([outcome(nic, 0), outcome(nic, 1)]).toEqual([0, EMSGSIZE]);
+    expect(io.transmit(2)).toBe(1);
+    expect([outcome(io, 0), outcome(io, 1)]).toEqual([0, EMSGSIZE]);
     expect(inside(ns, () => pathMtu({ remote: '::1' }))).toBe(1500);
   });
 });
@@ -229,14 +229,14 @@ describe('sending sockets', () => {
   });
 
   test('take nothing in', () => {
-    const { nic, senders } = underlay('127.0.0.1');
-    nic.setRemote(0, ...LOOPBACK, senders[0].port);
+    const { io, senders } = underlay('127.0.0.1');
+    io.setRemote(0, ...LOOPBACK, senders[0].port);
     // Attached as if it were to receive.
-    nic.attachSocket(9, senders[0].fd);
-    put(nic, FRAME, body(100));
-    command(nic, 0, { ...SEND, TX_INDEX: 1, TX_LENGTH: 100 });
-    expect(nic.transmit(1)).toBe(0);
-    expect(nic.receive(100)).toBe(0);
+    io.attachSocket(9, senders[0].fd);
+    put(io, FRAME, body(100));
+    command(io, 0, { ...SEND, TX_INDEX: 1, TX_LENGTH: 100 });
+    expect(io.transmit(1)).toBe(0);
+    expect(io.receive(100)).toBe(0);
   });
 });
 
@@ -253,25 +253,25 @@ describe('a receiving socket that sends too', () => {
     return { ns, wire: captureIn(ns, 'veth1') };
   }
 
-  /** A Nic that receives and sends by the one socket, and frames of it to the remote on the cable. */
+  /** A PacketIo that receives and sends by the one socket, and frames of it to the remote on the cable. */
   function byReceiver(local: string, reusePort = false) {
     const { ns, wire } = cable();
-    const nic = makeNic();
+    const io = makePacketIo();
     const receiver = inside(ns, () => openReceiver({ local, port: 4789, gro: true, reusePort }));
     later(() => receiver.close());
     const prepare = (options: Parameters<typeof sendByReceiver>[1]): void =>
       inside(ns, () => sendByReceiver(receiver, { local, ...options }));
     prepare({});
-    nic.attachSocket(5, receiver.fd);
-    nic.attachSender(0, receiver.fd);
-    if (local.includes(':')) nic.setRemote(0, 0x20010db8, 0, 0, 2, 4789);
-    else nic.setRemote(0, 0, 0, 0xffff, 0xc0000202 | 0, 4789);
-    put(nic, 0, VXLAN);
-    put(nic, FRAME, body(2000));
+    io.attachSocket(5, receiver.fd);
+    io.attachSender(0, receiver.fd);
+    if (local.includes(':')) io.setRemote(0, 0x20010db8, 0, 0, 2, 4789);
+    else io.setRemote(0, 0, 0, 0xffff, 0xc0000202 | 0, 4789);
+    put(io, 0, VXLAN);
+    put(io, FRAME, body(2000));
     const send = (length: number): number => {
-      command(nic, 0, { ...SEND, TX_LENGTH: length });
-      nic.transmit(1);
-      return outcome(nic, 0);
+      command(io, 0, { ...SEND, TX_LENGTH: length });
+      io.transmit(1);
+      return outcome(io, 0);
     };
     const sent = (by = wire): Buffer => {
       expect(send(100)).toBe(0);
@@ -282,7 +282,7 @@ describe('a receiving socket that sends too', () => {
         if (frame.length > udp + 8 && frame.readUInt16BE(udp + 2) === 4789) return frame;
       }
     };
-    return { ns, nic, receiver, prepare, send, sent };
+    return { ns, io, receiver, prepare, send, sent };
   }
 
   test.each([
@@ -290,17 +290,17 @@ describe('a receiving socket that sends too', () => {
     ['192.0.2.1', true],
     ['2001:db8::1', false],
   ])('from %s sends from the port that it receives on, and still receives (shared port: %s)', (local, reusePort) => {
-    const { ns, nic, sent } = byReceiver(local, reusePort);
+    const { ns, io, sent } = byReceiver(local, reusePort);
     expect(sent().readUInt16BE(local.includes(':') ? 14 + 40 : 14 + 20)).toBe(4789);
     const [sender] = inside(ns, () => openSenders({ local, range: [40000, 40000], seed: 0 }));
     later(() => sender.close());
-    nic.attachSender(1, sender.fd);
-    if (local.includes(':')) nic.setRemote(1, 0x20010db8, 0, 0, 1, 4789);
-    else nic.setRemote(1, 0, 0, 0xffff, 0xc0000201 | 0, 4789);
-    command(nic, 0, { ...SEND, TX_INDEX: 1, TX_REMOTE: 1, TX_LENGTH: 100 });
-    expect(nic.transmit(1)).toBe(0);
-    expect(receiveSome(nic)).toBe(1);
-    expect(rx(nic, 0, L.RX_SOURCE_PORT)).toBe(40000);
+    io.attachSender(1, sender.fd);
+    if (local.includes(':')) io.setRemote(1, 0x20010db8, 0, 0, 1, 4789);
+    else io.setRemote(1, 0, 0, 0xffff, 0xc0000201 | 0, 4789);
+    command(io, 0, { ...SEND, TX_INDEX: 1, TX_REMOTE: 1, TX_LENGTH: 100 });
+    expect(io.transmit(1)).toBe(0);
+    expect(receiveSome(io)).toBe(1);
+    expect(rx(io, 0, L.RX_SOURCE_PORT)).toBe(40000);
   });
 
   test('sends over IPv4 with TTL, DF and checksum as told, and as told anew', () => {

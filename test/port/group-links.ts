@@ -1,10 +1,10 @@
 /**
  * What the tests of multicast groups share: two hosts on one link, a vxlan device of the kernel with a group on the far one,
- * and what a Nic or the wire between them saw. Owns no expectation.
+ * and what a PacketIo or the wire between them saw. Owns no expectation.
  */
 import type { Capture } from '../../src/port/capture.js';
-import type { NativeNic } from '../../src/port/native-nic.js';
-import * as L from '../../src/port/nic.js';
+import type { NativePacketIo } from '../../src/port/native-packet-io.js';
+import * as L from '../../src/port/packet-io.js';
 import type { Receiver, Sender } from '../../src/port/underlay.js';
 import {
   command,
@@ -121,22 +121,22 @@ export interface Taken {
   segment: number;
 }
 
-function describe(nic: NativeNic, at: number): Taken {
+function describe(io: NativePacketIo, at: number): Taken {
   return {
-    socket: rx(nic, at, L.RX_INDEX),
-    bytes: Buffer.from(rxBytes(nic, at)),
-    tos: rx(nic, at, L.RX_TOS),
-    from: [0, 1, 2, 3].map((word) => rx(nic, at, L.RX_ADDRESS + word)),
-    segment: rx(nic, at, L.RX_SEGMENT),
+    socket: rx(io, at, L.RX_INDEX),
+    bytes: Buffer.from(rxBytes(io, at)),
+    tos: rx(io, at, L.RX_TOS),
+    from: [0, 1, 2, 3].map((word) => rx(io, at, L.RX_ADDRESS + word)),
+    segment: rx(io, at, L.RX_SEGMENT),
   };
 }
 
 /** The datagrams that come: as many as are wanted within two seconds, and what else comes within a tenth of one. */
-export function takeIn(nic: NativeNic, wanted: number): Taken[] {
+export function takeIn(io: NativePacketIo, wanted: number): Taken[] {
   const taken: Taken[] = [];
   for (let more = true; more; ) {
-    const count = receiveSome(nic, taken.length < wanted ? 2000 : 100);
-    for (let i = 0; i < count; i++) taken.push(describe(nic, i));
+    const count = receiveSome(io, taken.length < wanted ? 2000 : 100);
+    for (let i = 0; i < count; i++) taken.push(describe(io, i));
     more = count > 0;
   }
   return taken;
@@ -220,16 +220,16 @@ export function reportOf(frame: Buffer, family: Family): 'joins' | 'leaves' | un
 const AT = 8 * 1024 * 1024 + 2;
 
 /**
- * Sends datagrams of this length, the Ethernet frame in them not a short one, by the Nic's sender 0 to its remote 0, or as the
+ * Sends datagrams of this length, the Ethernet frame in them not a short one, by the PacketIo's sender 0 to its remote 0, or as the
  * words say. The first byte behind the inner Ethernet header is the datagram's number. Returns the outcomes.
  */
-export function sendAll(nic: NativeNic, bytes: number, count: number, words: Words = {}): number[] {
-  put(nic, 0, VXLAN);
+export function sendAll(io: NativePacketIo, bytes: number, count: number, words: Words = {}): number[] {
+  put(io, 0, VXLAN);
   for (let i = 0; i < count; i++) {
-    put(nic, AT + i * 4096, frame(bytes - VXLAN.length - 14, { first: i + 1 }));
+    put(io, AT + i * 4096, frame(bytes - VXLAN.length - 14, { first: i + 1 }));
     const common = { TX_KIND: L.KIND_UDP, TX_OFFSET: AT + i * 4096, TX_LENGTH: bytes - VXLAN.length };
-    command(nic, i, { ...common, TX_HEADER: 0, TX_HEADER_LENGTH: VXLAN.length, ...words });
+    command(io, i, { ...common, TX_HEADER: 0, TX_HEADER_LENGTH: VXLAN.length, ...words });
   }
-  nic.transmit(count);
-  return Array.from({ length: count }, (_, i) => outcome(nic, i));
+  io.transmit(count);
+  return Array.from({ length: count }, (_, i) => outcome(io, i));
 }

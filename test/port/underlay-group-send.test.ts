@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { openGroupReceiver, openSenders, pathMtu } from '../../src/port/underlay.js';
-import { captureIn, cleanUp, frame, inside, ip, makeNic } from '../native/helpers.js';
+import { captureIn, cleanUp, frame, inside, ip, makePacketIo } from '../native/helpers.js';
 import {
   ADDRESSES,
   closedLater,
@@ -37,11 +37,11 @@ function senderOn(hosts: Hosts, options: Options = {}) {
   const { own } = ADDRESSES[hosts.family];
   const common = { local: own, range: [40000, 40099] as const, count: 1, seed: 7, multicast: { dev: 'a0' } };
   const [sender] = onOwn(hosts, () => openSenders({ ...common, ...options }));
-  const nic = makeNic();
-  nic.attachSender(0, sender.fd);
-  nic.setRemote(0, ...WORDS[hosts.family].group, 4789);
-  nic.setRemote(1, ...WORDS[hosts.family].peer, 4789);
-  return nic;
+  const io = makePacketIo();
+  io.attachSender(0, sender.fd);
+  io.setRemote(0, ...WORDS[hosts.family].group, 4789);
+  io.setRemote(1, ...WORDS[hosts.family].peer, 4789);
+  return io;
 }
 
 /** The datagrams of the link, as it carries them. */
@@ -80,9 +80,9 @@ describe.each(FAMILIES)('what is sent to a group over IPv%i', (family) => {
   ])('has its TTL, and single hosts have theirs, when %s', (_, options, toGroup, toPeer) => {
     const hosts = twoHosts(family);
     const wire = wireOf(hosts);
-    const nic = senderOn(hosts, { df: true, ...options });
-    expect(sendAll(nic, 108, 1, TO_GROUP)).toEqual([0]);
-    expect(sendAll(nic, 109, 1, TO_PEER)).toEqual([0]);
+    const io = senderOn(hosts, { df: true, ...options });
+    expect(sendAll(io, 108, 1, TO_GROUP)).toEqual([0]);
+    expect(sendAll(io, 109, 1, TO_PEER)).toEqual([0]);
     // The second one waits for the far host's MAC address, or leaves from another CPU: the order is not theirs.
     const passed = wire(2).sort((a, b) => a.payload.length - b.payload.length);
     const seen = passed.map(({ ttl, payload, dontFragment }) => [payload.length, ttl, dontFragment]);
@@ -97,14 +97,14 @@ describe.each(FAMILIES)('what is sent to a group over IPv%i', (family) => {
     const hosts = twoHosts(family);
     const { group, own } = ADDRESSES[family];
     const receiver = onOwn(hosts, () => openGroupReceiver({ group, dev: 'a0', port: 4789 }));
-    const inbox = makeNic();
+    const inbox = makePacketIo();
     inbox.attachSocket(7, receiver.fd);
     const wire = wireOf(hosts);
     expect(sendAll(senderOn(hosts), 108, 1, TO_GROUP)).toEqual([0]);
     expect(wire(1)).toHaveLength(1);
     expect(takeIn(inbox, 0)).toEqual([]);
     // A pool that knows of no groups has the system's ways: there it would be seen.
-    const plain = makeNic();
+    const plain = makePacketIo();
     const [sender] = onOwn(hosts, () => openSenders({ local: own, dev: 'a0', range: [41000, 41000], seed: 0 }));
     plain.attachSender(0, sender.fd);
     plain.setRemote(0, ...WORDS[family].group, 4789);
@@ -118,12 +118,12 @@ describe.each(FAMILIES)('what is sent to a group over IPv%i', (family) => {
     const everything = family === 4 ? '224.0.0.0/4' : 'ff00::/8';
     ip('-n', hosts.own, family === 4 ? '-4' : '-6', 'route', 'add', everything, 'dev', 'a0');
     const [first, second] = [wireOf(hosts, 'b0'), wireOf(hosts, 'b1')];
-    const nic = senderOn(hosts, { multicast: { dev: 'a1' } });
-    expect(sendAll(nic, 108, 1, TO_GROUP)).toEqual([0]);
+    const io = senderOn(hosts, { multicast: { dev: 'a1' } });
+    expect(sendAll(io, 108, 1, TO_GROUP)).toEqual([0]);
     expect(second(1).map(({ source, payload }) => [source.slice(-1), payload.length])).toEqual([['1', 108]]);
     expect(first(0)).toEqual([]);
     // Single hosts are not bound to that device.
-    expect(sendAll(nic, 109, 1, TO_PEER)).toEqual([0]);
+    expect(sendAll(io, 109, 1, TO_PEER)).toEqual([0]);
     expect(first(1).map(({ payload }) => payload.length)).toEqual([109]);
   });
 
@@ -131,9 +131,9 @@ describe.each(FAMILIES)('what is sent to a group over IPv%i', (family) => {
     const hosts = twoHosts(family);
     kernelPeer(hosts);
     const device = captureIn(hosts.peer, 'vx0');
-    const nic = senderOn(hosts);
+    const io = senderOn(hosts);
     const wire = wireOf(hosts);
-    expect(sendAll(nic, 1008, 40, TO_GROUP)).toEqual(Array(40).fill(0));
+    expect(sendAll(io, 1008, 40, TO_GROUP)).toEqual(Array(40).fill(0));
     const inner = watch(device, 40, (bytes) => (bytes.length === 1000 ? bytes[14] : undefined));
     expect(inner).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
     // A link that exists in memory only carries a train in one piece.
@@ -149,9 +149,9 @@ describe.each(FAMILIES)('what is sent to a group over IPv%i', (family) => {
       ip('-n', hosts.own, 'link', 'set', 'a0', 'mtu', '1400');
       const wire = wireOf(hosts);
       const most = 1400 - (family === 4 ? 28 : 48);
-      const nic = senderOn(hosts, { df });
-      expect(sendAll(nic, most + 1, 1, TO_GROUP)).toEqual([EMSGSIZE]);
-      expect(sendAll(nic, most, 1, TO_GROUP)).toEqual([0]);
+      const io = senderOn(hosts, { df });
+      expect(sendAll(io, most + 1, 1, TO_GROUP)).toEqual([EMSGSIZE]);
+      expect(sendAll(io, most, 1, TO_GROUP)).toEqual([0]);
       const seen = wire(1);
       expect(seen.map(({ payload, fragment }) => [payload.length, fragment])).toEqual([[most, false]]);
       const { group } = ADDRESSES[family];
@@ -164,9 +164,9 @@ describe.each(FAMILIES)('what is sent to a group over IPv%i', (family) => {
     kernelPeer(hosts, { more: family === 6 ? 'udp6zerocsumrx' : '' });
     const device = captureIn(hosts.peer, 'vx0');
     const wire = wireOf(hosts);
-    const nic = senderOn(hosts, { checksum: false });
+    const io = senderOn(hosts, { checksum: false });
     for (const remote of [TO_GROUP, TO_PEER]) {
-      expect(sendAll(nic, 108, 3, remote)).toEqual([0, 0, 0]);
+      expect(sendAll(io, 108, 3, remote)).toEqual([0, 0, 0]);
       const seen = wire(3).map(({ checksum, payload }) => [checksum, payload.length]);
       expect(seen).toEqual(Array(3).fill([0, 108]));
       const inner = watch(device, 3, (bytes) => (bytes.length === 100 ? bytes[14] : undefined));
@@ -201,16 +201,16 @@ describe.each(FAMILIES)('what is sent to a group over IPv%i', (family) => {
 test('a group receiver on another host takes in what our pool sends', () => {
   const hosts = twoHosts(4);
   const { group } = ADDRESSES[4];
-  const nic = senderOn(hosts);
+  const io = senderOn(hosts);
   const receivers = [hosts.own, hosts.peer].map((netns) =>
     closedLater(inside(netns, () => openGroupReceiver({ group, dev: netns === hosts.own ? 'a0' : 'b0', port: 4789 }))),
   );
   const inboxes = receivers.map((receiver, i) => {
-    const inbox = makeNic();
+    const inbox = makePacketIo();
     inbox.attachSocket(i, receiver.fd);
     return inbox;
   });
-  expect(sendAll(nic, 108, 2, TO_GROUP)).toEqual([0, 0]);
+  expect(sendAll(io, 108, 2, TO_GROUP)).toEqual([0, 0]);
   expect(takeIn(inboxes[1], 2).map(({ from }) => from)).toEqual([WORDS[4].own, WORDS[4].own]);
   expect(takeIn(inboxes[0], 0)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { openGroupReceiver, openReceiver, openSenders, UnderlayError } from '../../src/port/underlay.js';
-import { captureIn, cleanUp, frame, inside, ip, makeNamespace, makeNic } from '../native/helpers.js';
+import { captureIn, cleanUp, frame, inside, ip, makeNamespace, makePacketIo } from '../native/helpers.js';
 import {
   ADDRESSES,
   closedLater,
@@ -41,18 +41,18 @@ function groupReceiver(hosts: Hosts, options: Partial<Parameters<typeof openGrou
   return onOwn(hosts, () => openGroupReceiver({ group, dev: 'a0', port: 4789, ...options }));
 }
 
-/** A pool on the far host, attached to a Nic of its own, that sends a datagram or several to the group. */
+/** A pool on the far host, attached to a PacketIo of its own, that sends a datagram or several to the group. */
 function sendFrom(hosts: Hosts, dev: string, bytes: number, count = 1, port = 4789): void {
   const { peer } = ADDRESSES[hosts.family];
-  const nic = makeNic();
+  const io = makePacketIo();
   const [sender] = closedLater(
     inside(hosts.peer, () =>
       openSenders({ local: peer, range: [40000, 40099], count: 1, seed: 0, multicast: { dev } }),
     ),
   );
-  nic.attachSender(0, sender.fd);
-  nic.setRemote(0, ...WORDS[hosts.family].group, port);
-  expect(sendAll(nic, bytes, count)).toEqual(Array(count).fill(0));
+  io.attachSender(0, sender.fd);
+  io.setRemote(0, ...WORDS[hosts.family].group, port);
+  expect(sendAll(io, bytes, count)).toEqual(Array(count).fill(0));
 }
 
 describe.each(FAMILIES)('a group receiver over IPv%i', (family) => {
@@ -63,17 +63,17 @@ describe.each(FAMILIES)('a group receiver over IPv%i', (family) => {
   ])('takes in what a kernel peer sends to its group, once, beside %s', (_, place, workers) => {
     const hosts = twoHosts(family);
     kernelPeer(hosts, { more: 'tos 0xb8' });
-    const nic = makeNic();
+    const io = makePacketIo();
     for (let i = 0; i < workers; i++) {
       const single = onOwn(hosts, () => openReceiver({ ...place, port: 4789 }));
-      nic.attachSocket(SINGLE + i, single.fd);
+      io.attachSocket(SINGLE + i, single.fd);
     }
     const group = groupReceiver(hosts);
     expect(group.port).toBe(4789);
-    nic.attachSocket(GROUP, group.fd);
+    io.attachSocket(GROUP, group.fd);
 
     const sent = broadcast(hosts);
-    expect(takeIn(nic, 1)).toEqual([{ socket: GROUP, bytes: sent, tos: 0xb8, from: WORDS[family].peer, segment: 0 }]);
+    expect(takeIn(io, 1)).toEqual([{ socket: GROUP, bytes: sent, tos: 0xb8, from: WORDS[family].peer, segment: 0 }]);
 
     // What is for a single host goes past it.
     const known = frame(40);
@@ -91,7 +91,7 @@ describe.each(FAMILIES)('a group receiver over IPv%i', (family) => {
       ADDRESSES[family].own,
     );
     captureIn(hosts.peer, 'vx0').write(known);
-    const single = takeIn(nic, 1);
+    const single = takeIn(io, 1);
     expect(single.map(({ bytes }) => bytes)).toEqual([Buffer.concat([VXLAN, known])]);
     expect(single[0].socket).not.toBe(GROUP);
   });
@@ -121,23 +121,23 @@ describe.each(FAMILIES)('a group receiver over IPv%i', (family) => {
 
   test('shares the membership with one on another port, and neither takes the other one’s datagrams', () => {
     const hosts = twoHosts(family);
-    const nic = makeNic();
+    const io = makePacketIo();
     const [first, second] = [4789, 8472].map((port) => groupReceiver(hosts, { port }));
-    nic.attachSocket(1, first.fd);
-    nic.attachSocket(2, second.fd);
+    io.attachSocket(1, first.fd);
+    io.attachSocket(2, second.fd);
     const member = () =>
       ip('-n', hosts.own, '-j', 'maddr', 'show', 'dev', 'a0').includes(`"${ADDRESSES[family].group}"`);
 
     kernelPeer(hosts, { port: 8472 });
     const sent = broadcast(hosts);
-    expect(takeIn(nic, 1).map(({ socket, bytes }) => [socket, bytes])).toEqual([[2, sent]]);
+    expect(takeIn(io, 1).map(({ socket, bytes }) => [socket, bytes])).toEqual([[2, sent]]);
     sendFrom(hosts, 'b0', 70);
-    expect(takeIn(nic, 1).map(({ socket, bytes }) => [socket, bytes.length])).toEqual([[1, 70]]);
+    expect(takeIn(io, 1).map(({ socket, bytes }) => [socket, bytes.length])).toEqual([[1, 70]]);
 
-    nic.detachSocket(1);
+    io.detachSocket(1);
     first.close();
     expect(member()).toBe(true);
-    expect([broadcast(hosts)]).toEqual(takeIn(nic, 1).map(({ bytes }) => bytes));
+    expect([broadcast(hosts)]).toEqual(takeIn(io, 1).map(({ bytes }) => bytes));
     second.close();
     expect(member()).toBe(false);
   });
@@ -145,41 +145,41 @@ describe.each(FAMILIES)('a group receiver over IPv%i', (family) => {
   test('has its device only, where the host is in one group on two', () => {
     const hosts = twoHosts(family);
     link(hosts, 'a1', 'b1');
-    const nic = makeNic();
+    const io = makePacketIo();
     ['a0', 'a1'].forEach((dev, i) => {
-      nic.attachSocket(i, groupReceiver(hosts, { dev }).fd);
+      io.attachSocket(i, groupReceiver(hosts, { dev }).fd);
     });
     // An address of the far host is as good as source on the one link as on the other.
     if (family === 4) sysctl(hosts.own, 'ipv4/conf/all/rp_filter', '0');
     if (family === 4) sysctl(hosts.own, 'ipv4/conf/a1/rp_filter', '0');
     sendFrom(hosts, 'b0', 70);
-    expect(takeIn(nic, 1).map(({ socket, bytes }) => [socket, bytes.length])).toEqual([[0, 70]]);
+    expect(takeIn(io, 1).map(({ socket, bytes }) => [socket, bytes.length])).toEqual([[0, 70]]);
     sendFrom(hosts, 'b1', 71);
-    expect(takeIn(nic, 1).map(({ socket, bytes }) => [socket, bytes.length])).toEqual([[1, 71]]);
+    expect(takeIn(io, 1).map(({ socket, bytes }) => [socket, bytes.length])).toEqual([[1, 71]]);
   });
 
   test('takes in no other group of its port and device, nor does the receiver beside it', () => {
     const hosts = twoHosts(family);
-    const nic = makeNic();
-    nic.attachSocket(SINGLE, onOwn(hosts, () => openReceiver({ family, port: 4789 })).fd);
-    nic.attachSocket(GROUP, groupReceiver(hosts, { group: ADDRESSES[family].other }).fd);
+    const io = makePacketIo();
+    io.attachSocket(SINGLE, onOwn(hosts, () => openReceiver({ family, port: 4789 })).fd);
+    io.attachSocket(GROUP, groupReceiver(hosts, { group: ADDRESSES[family].other }).fd);
     // The host takes in the group; no socket of the port has asked for it.
     const elsewhere = groupReceiver(hosts, { port: 9999 });
     sendFrom(hosts, 'b0', 70);
-    expect(takeIn(nic, 0)).toEqual([]);
-    nic.attachSocket(GROUP + 1, elsewhere.fd);
+    expect(takeIn(io, 0)).toEqual([]);
+    io.attachSocket(GROUP + 1, elsewhere.fd);
     sendFrom(hosts, 'b0', 70, 1, 9999);
-    expect(takeIn(nic, 1).map(({ socket }) => socket)).toEqual([GROUP + 1]);
+    expect(takeIn(io, 1).map(({ socket }) => socket)).toEqual([GROUP + 1]);
   });
 
   test('takes in trains in one piece, if asked to', () => {
     const hosts = twoHosts(family);
-    const nic = makeNic();
+    const io = makePacketIo();
     const receiver = groupReceiver(hosts, { gro: true });
     expect(receiver.gro).toBe(true);
-    nic.attachSocket(GROUP, receiver.fd);
+    io.attachSocket(GROUP, receiver.fd);
     sendFrom(hosts, 'b0', 1000, 20);
-    const taken = takeIn(nic, 20);
+    const taken = takeIn(io, 20);
     expect(taken.map(({ bytes }) => bytes.length)).toEqual(Array(20).fill(1000));
     expect(taken.map(({ segment }) => segment)).toEqual(Array(20).fill(1000));
     expect(taken.map(({ bytes }) => bytes[22])).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
@@ -188,8 +188,8 @@ describe.each(FAMILIES)('a group receiver over IPv%i', (family) => {
   test('says so again, and goes on, when its link was down', () => {
     const hosts = twoHosts(family);
     kernelPeer(hosts);
-    const nic = makeNic();
-    nic.attachSocket(GROUP, groupReceiver(hosts).fd);
+    const io = makePacketIo();
+    io.attachSocket(GROUP, groupReceiver(hosts).fd);
     ip('-n', hosts.own, 'link', 'set', 'a0', 'down');
     const wire = captureIn(hosts.peer, 'b0');
     ip('-n', hosts.own, 'link', 'set', 'a0', 'up');
@@ -198,7 +198,7 @@ describe.each(FAMILIES)('a group receiver over IPv%i', (family) => {
     let taken = 0;
     for (let tries = 0; taken === 0 && tries < 3; tries++) {
       broadcast(hosts);
-      taken = takeIn(nic, 1).length;
+      taken = takeIn(io, 1).length;
     }
     expect(taken).toBe(1);
   });
@@ -260,21 +260,21 @@ describe('over IPv6', () => {
   test('a group receiver accepts datagrams without a checksum', () => {
     const hosts = twoHosts(6);
     kernelPeer(hosts, { more: 'udp6zerocsumtx' });
-    const nic = makeNic();
-    nic.attachSocket(GROUP, groupReceiver(hosts).fd);
+    const io = makePacketIo();
+    io.attachSocket(GROUP, groupReceiver(hosts).fd);
     const wire = captureIn(hosts.own, 'a0');
     const sent = broadcast(hosts);
-    expect(takeIn(nic, 1).map(({ bytes }) => bytes)).toEqual([sent]);
+    expect(takeIn(io, 1).map(({ bytes }) => bytes)).toEqual([sent]);
     expect(watch(wire, 1, (bytes) => outerOf(bytes, 6)?.checksum)).toEqual([0]);
   });
 
   test('a group of the link’s own is joined on its device', () => {
     const hosts = twoHosts(6);
     kernelPeer(hosts, { group: 'ff02::42' });
-    const nic = makeNic();
-    nic.attachSocket(GROUP, groupReceiver(hosts, { group: 'ff02::42' }).fd);
+    const io = makePacketIo();
+    io.attachSocket(GROUP, groupReceiver(hosts, { group: 'ff02::42' }).fd);
     const sent = broadcast(hosts);
-    expect(takeIn(nic, 1).map(({ bytes }) => bytes)).toEqual([sent]);
+    expect(takeIn(io, 1).map(({ bytes }) => bytes)).toEqual([sent]);
   });
 
   test.each([

@@ -7,9 +7,9 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { enterNamespace } from '../../native/binding.js';
-import { createNativeNic, type NativeNicOptions } from '../../port/native-nic.js';
-import type { Nic } from '../../port/nic.js';
-import * as L from '../../port/nic.js';
+import { createNativePacketIo, type NativePacketIoOptions } from '../../port/native-packet-io.js';
+import type { PacketIo } from '../../port/packet-io.js';
+import * as L from '../../port/packet-io.js';
 import { openTap, type TapHandle } from '../../port/tap.js';
 import { openReceiver, openSenders, type Receiver, type Sender } from '../../port/underlay.js';
 import { type Effort, measure, type Stage, type Timing } from './measure.js';
@@ -51,25 +51,25 @@ interface Command {
 }
 
 /** Fills the command list; returns what executes it. */
-function commands(nic: Nic, count: number, fill: (i: number) => Command): () => void {
+function commands(io: PacketIo, count: number, fill: (i: number) => Command): () => void {
   for (let i = 0; i < count; i++) {
     const offset = FRAME + i * ROOM;
     const { bytes, ...words } = fill(i);
-    new Uint8Array(nic.arena).set(bytes, offset);
-    nic.tx.fill(0, i * L.TX_STRIDE, (i + 1) * L.TX_STRIDE);
-    nic.tx[i * L.TX_STRIDE + L.TX_OFFSET] = offset;
-    nic.tx[i * L.TX_STRIDE + L.TX_LENGTH] = bytes.length;
-    for (const [word, value] of Object.entries(words)) nic.tx[i * L.TX_STRIDE + Number(word)] = value;
+    new Uint8Array(io.arena).set(bytes, offset);
+    io.tx.fill(0, i * L.TX_STRIDE, (i + 1) * L.TX_STRIDE);
+    io.tx[i * L.TX_STRIDE + L.TX_OFFSET] = offset;
+    io.tx[i * L.TX_STRIDE + L.TX_LENGTH] = bytes.length;
+    for (const [word, value] of Object.entries(words)) io.tx[i * L.TX_STRIDE + Number(word)] = value;
   }
   return () => {
-    if (nic.transmit(count) !== 0) throw new Error('a command failed');
+    if (io.transmit(count) !== 0) throw new Error('a command failed');
   };
 }
 
-/** A Nic of its own for each case, so that each keeps its ring. */
+/** A PacketIo of its own for each case, so that each keeps its ring. */
 function cases(devices: Devices): Record<string, Stage> {
-  const nic = (options: NativeNicOptions = {}): Nic => {
-    const made = createNativeNic({ txCommands: 64, ...options });
+  const io = (options: NativePacketIoOptions = {}): PacketIo => {
+    const made = createNativePacketIo({ txCommands: 64, ...options });
     made.attachTap(0, devices.tap.fd, devices.tap.vnetHeaderSize);
     made.attachSender(0, devices.sender.fd);
     made.setRemote(0, 0, 0, 0xffff, 0x7f000001, devices.receiver.port);
@@ -92,13 +92,13 @@ function cases(devices: Devices): Record<string, Stage> {
     bytes: tcpFrame(SEGMENTS * PAYLOAD, 1, 1, true),
   });
   return {
-    '64-byte frames, in a train of 64': [64, commands(nic(), 64, small)],
-    '64-byte frames, one by one': [64, commands(nic({ udpSegment: false }), 64, small)],
-    'segments of a superframe, in a train': [SEGMENTS, commands(nic(), 1, superframe)],
-    'segments of a superframe, one by one': [SEGMENTS, commands(nic({ udpSegment: false }), 1, superframe)],
-    'segments merged into one write': [SEGMENTS, commands(nic(), SEGMENTS, segment(false))],
-    'segments merged, checksums left open': [SEGMENTS, commands(nic(), SEGMENTS, segment(true))],
-    'segments written one by one': [SEGMENTS, commands(nic({ merge: false }), SEGMENTS, segment(false))],
+    '64-byte frames, in a train of 64': [64, commands(io(), 64, small)],
+    '64-byte frames, one by one': [64, commands(io({ udpSegment: false }), 64, small)],
+    'segments of a superframe, in a train': [SEGMENTS, commands(io(), 1, superframe)],
+    'segments of a superframe, one by one': [SEGMENTS, commands(io({ udpSegment: false }), 1, superframe)],
+    'segments merged into one write': [SEGMENTS, commands(io(), SEGMENTS, segment(false))],
+    'segments merged, checksums left open': [SEGMENTS, commands(io(), SEGMENTS, segment(true))],
+    'segments written one by one': [SEGMENTS, commands(io({ merge: false }), SEGMENTS, segment(false))],
   };
 }
 

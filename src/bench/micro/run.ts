@@ -10,7 +10,7 @@ import { emit } from '../../dataplane/egress/egress.js';
 import { transmitCommands } from '../../dataplane/egress/transmit.js';
 import { ingressLocal } from '../../dataplane/ingress/local.js';
 import { ingressTunnel } from '../../dataplane/ingress/tunnel.js';
-import { RX_STRIDE } from '../../port/nic.js';
+import { RX_STRIDE } from '../../port/packet-io.js';
 import { fdbStages, printPauses, SIZES } from './fdb.js';
 import { type Effort, measure, type Stage, type Timing } from './measure.js';
 import { measureNative } from './native-path.js';

@@ -10,13 +10,13 @@ import { Counters } from '../../dataplane/state/counters.js';
 import { BCAST_FLOOD, FLOOD, LEARNING, UP, VLAN_TUNNEL } from '../../dataplane/state/forwarding.js';
 import { RemoteTable } from '../../encap/remotes.js';
 import { createFdb } from '../../fdb/table.js';
-import { KIND_FRAME, KIND_UDP } from '../../port/nic.js';
+import { KIND_FRAME, KIND_UDP } from '../../port/packet-io.js';
 import { encodeEthernet } from '../../wire/ethernet.js';
 import { encodeIpv4 } from '../../wire/ipv4.js';
 import { encodeTcp } from '../../wire/tcp.js';
 import { encodeUdp } from '../../wire/udp.js';
 import { encodeVxlan } from '../../wire/vxlan.js';
-import { NullNic } from './null-nic.js';
+import { NullPacketIo } from './null-packet-io.js';
 
 type Address = [number, number, number, number];
 
@@ -76,9 +76,9 @@ function remote(number: number): Operation {
  * @param trains instead of all that: so many trains of TCP segments from the remote
  */
 export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, broadcasts = 0, trains = 0 } = {}) {
-  const nic = new NullNic();
+  const io = new NullPacketIo();
   const fdb = createFdb({ capacity: 65_536 });
-  const context = new Context(nic, fdb, new RemoteTable(), new Counters());
+  const context = new Context(io, fdb, new RemoteTable(), new Counters());
   const flags = UP | LEARNING | FLOOD | BCAST_FLOOD;
   applyOperations(context, [
     { op: 'bridge', bridge: 1, filtering: true, ageingTicks: 3000, maxLearned: 0, groupFwdMask: 0, snooping: false },
@@ -108,16 +108,16 @@ export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, b
   if (broadcasts > 0) {
     // What a copy costs is looked for: without a limit of its own the port would have the default one.
     applyOperations(context, [{ op: 'storm', port: 0, broadcast: 1e9, unknownUnicast: 0, multicast: 0 }]);
-    for (let i = 0; i < broadcasts; i++) nic.add(KIND_FRAME, 0, frame(1, 2, i, size).fill(0xff, 0, 6));
-    return { nic, context, engine: makeEngine(context), frames: broadcasts };
+    for (let i = 0; i < broadcasts; i++) io.add(KIND_FRAME, 0, frame(1, 2, i, size).fill(0xff, 0, 6));
+    return { io, context, engine: makeEngine(context), frames: broadcasts };
   }
   if (trains > 0) {
-    for (let i = 0; i < trains * TRAIN; i++) nic.add(KIND_UDP, 0, encodeVxlan(VNI, segment(i)), REMOTE, i % TRAIN);
-    nic.add(KIND_FRAME, 0, frame(1, 2, 0, size)); // so that the segments' destination is known
-    return { nic, context, engine: makeEngine(context), frames: trains * TRAIN };
+    for (let i = 0; i < trains * TRAIN; i++) io.add(KIND_UDP, 0, encodeVxlan(VNI, segment(i)), REMOTE, i % TRAIN);
+    io.add(KIND_FRAME, 0, frame(1, 2, 0, size)); // so that the segments' destination is known
+    return { io, context, engine: makeEngine(context), frames: trains * TRAIN };
   }
-  for (let i = 0; i < perSide; i++) nic.add(KIND_UDP, 0, encodeVxlan(VNI, frame(2, 1, i % hosts, size)), REMOTE);
-  for (let i = 0; i < perSide; i++) nic.add(KIND_FRAME, 0, frame(1, 2, i % hosts, size));
+  for (let i = 0; i < perSide; i++) io.add(KIND_UDP, 0, encodeVxlan(VNI, frame(2, 1, i % hosts, size)), REMOTE);
+  for (let i = 0; i < perSide; i++) io.add(KIND_FRAME, 0, frame(1, 2, i % hosts, size));
   const engine = makeEngine(context);
-  return { nic, context, engine, frames: perSide * 2 };
+  return { io, context, engine, frames: perSide * 2 };
 }

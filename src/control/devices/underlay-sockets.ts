@@ -21,7 +21,7 @@ import type { OpenUnderlay, SenderPools } from '../model/model.js';
 import { Numbers } from '../model/numbers.js';
 import { NO_FD } from './absent-tap.js';
 
-/** Capacity of the Nic's tables. */
+/** Capacity of the PacketIo's tables. */
 const MAX_SENDERS = 65_536;
 /** Sharing key of a receiving socket that is not shared. */
 const UNSHARED = '';

@@ -11,7 +11,7 @@ const STOP_MS = 500;
 
 export interface EngineThreadEvents {
   portLost(port: number, errno: number): void;
-  /** The Nic has disabled an offload that failed at run time. */
+  /** The PacketIo has disabled an offload that failed at run time. */
   offloadLost(offload: string): void;
   /** The engine's punt ring, which was empty, has frames. */
   punted(): void;

@@ -1,5 +1,5 @@
 /**
- * Entry point of an engine thread: creates a native Nic and runs engine turns until it is stopped. Nothing else runs here, so
+ * Entry point of an engine thread: creates a native PacketIo and runs engine turns until it is stopped. Nothing else runs here, so
  * logging, requests and their garbage collection never delay a frame.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
@@ -13,7 +13,7 @@ import { StormControl } from '../../dataplane/state/storm.js';
 import { RemoteTable } from '../../encap/remotes.js';
 import { Fdb } from '../../fdb/table.js';
 import { Neighbours } from '../../neigh/table.js';
-import { createNativeNic } from '../../port/native-nic.js';
+import { createNativePacketIo } from '../../port/native-packet-io.js';
 import { VXLAN_HEADER } from '../../wire/vxlan.js';
 import type { EngineData, FromEngine, ToEngine } from './engine-protocol.js';
 
@@ -21,7 +21,7 @@ function main(): void {
   if (parentPort === null) throw new Error('engine-worker is started by the switch, not by hand');
   const port = parentPort;
   const data = workerData as EngineData;
-  const nic = createNativeNic({
+  const io = createNativePacketIo({
     headerBytes: MAX_VNIS * VXLAN_HEADER + ORIGINATED_ROOM,
     udpSegment: data.offloads.udp_segment,
     merge: data.offloads.tso,
@@ -29,9 +29,9 @@ function main(): void {
     tunnelGuard: data.offloads.tunnel_gso === 'auto',
     spinMicroseconds: data.busyPoll,
   });
-  nic.attachEvent(data.eventFd);
+  io.attachEvent(data.eventFd);
   const context = new Context(
-    nic,
+    io,
     Fdb.attach(data.fdb),
     new RemoteTable(data.remotes),
     new Counters(data.counters),
@@ -68,7 +68,7 @@ function main(): void {
   });
 
   while (running) engine.turn(TICK_MS);
-  nic.close();
+  io.close();
   tell({ type: 'stopped' });
   port.close();
 }

@@ -1,7 +1,7 @@
 /**
  * What one copy of a frame comes to on its way out: how many packets on the wire, and how much work of the kernel's.
  */
-import { VNET_GSO_ECN, VNET_GSO_NONE, VNET_GSO_UDP_L4 } from '../../port/nic.js';
+import { VNET_GSO_ECN, VNET_GSO_NONE, VNET_GSO_UDP_L4 } from '../../port/packet-io.js';
 import { TCP_HEADER } from '../../wire/tcp.js';
 import { UDP_HEADER } from '../../wire/udp.js';
 import type { Context } from '../state/context.js';

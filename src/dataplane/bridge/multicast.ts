@@ -7,7 +7,7 @@
  */
 
 import { NOT_FOUND } from '../../fdb/table.js';
-import { VNET_NEEDS_CSUM } from '../../port/nic.js';
+import { VNET_NEEDS_CSUM } from '../../port/packet-io.js';
 import { MESSAGE_NONE, MESSAGE_QUERY } from '../../wire/group-message.js';
 import { igmpMessage, isIpv4Multicast, isLocalControlGroup, PROTOCOL_IGMP } from '../../wire/igmp.js';
 import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, parseInner } from '../../wire/inner.js';

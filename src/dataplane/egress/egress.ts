@@ -27,7 +27,7 @@ import {
   VNET_GSO_NONE,
   VNET_GSO_UDP_L4,
   VNET_NEEDS_CSUM,
-} from '../../port/nic.js';
+} from '../../port/packet-io.js';
 import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { L3_KIND, L3_OFFSET, L4_PROTOCOL, parseInner } from '../../wire/inner.js';
 import { ipv4DontFragment, ipv4Tos, PROTOCOL_UDP } from '../../wire/ipv4.js';
@@ -170,8 +170,8 @@ function refuse(sw: Context, frame: number, port: number, mtu: number): void {
 }
 
 /**
- * Length, before the tag operation, of the longest frame that the Nic sends for this one: it segments a superframe. 0 for one with
- * invalid offloads, which the Nic will refuse.
+ * Length, before the tag operation, of the longest frame that the PacketIo sends for this one: it segments a superframe. 0 for one with
+ * invalid offloads, which the PacketIo will refuse.
  */
 function longestPiece({ batch, view }: Context, frame: number): number {
   const length = batch.length[frame];

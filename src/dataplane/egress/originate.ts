@@ -24,7 +24,7 @@ export function beginOriginated(sw: Context): number {
   if (sw.originated === ORIGINATED_FRAMES) return NO_ROOM;
   const index = sw.originated++;
   const row = sw.batch.size + index;
-  sw.batch.offset[row] = sw.nic.headerBase + sw.nic.headerBytes - ORIGINATED_ROOM + index * ORIGINATED_BYTES;
+  sw.batch.offset[row] = sw.io.headerBase + sw.io.headerBytes - ORIGINATED_ROOM + index * ORIGINATED_BYTES;
   return row;
 }
 

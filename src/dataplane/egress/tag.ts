@@ -2,7 +2,7 @@
  * The VLAN tag of a frame on its way out. The transmit command pushes, pops or replaces it, as a NIC would; the frame's bytes stay in
  * place.
  */
-import { TAG_KEEP, TAG_POP, TAG_PUSH, TAG_REPLACE } from '../../port/nic.js';
+import { TAG_KEEP, TAG_POP, TAG_PUSH, TAG_REPLACE } from '../../port/packet-io.js';
 import { priorityBits, VLAN_TAG } from '../../wire/vlan.js';
 import { NO_TAG } from '../state/batch.js';
 import type { Context } from '../state/context.js';

@@ -1,5 +1,5 @@
 /**
- * Transmit commands: room for the next one, handing them to the Nic, and counting their outcomes.
+ * Transmit commands: room for the next one, handing them to the PacketIo, and counting their outcomes.
  */
 import {
   KIND_UDP,
@@ -13,7 +13,7 @@ import {
   TX_STATUS,
   TX_STRIDE,
   TX_TAG,
-} from '../../port/nic.js';
+} from '../../port/packet-io.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
 import { tagGrowth } from './tag.js';
@@ -39,12 +39,12 @@ export function packCounters(vniCounter: number, vlanCounter: number): number {
   return (vlanCounter << 16) | vniCounter;
 }
 
-/** Hands the commands to the Nic and counts each outcome. @param more commands of this batch follow */
+/** Hands the commands to the PacketIo and counts each outcome. @param more commands of this batch follow */
 export function transmitCommands(sw: Context, more = false): void {
   const count = sw.commands;
   if (count === 0) return;
-  sw.nic.transmit(count, more);
-  const took = sw.nic.status[STATUS_SENDING];
+  sw.io.transmit(count, more);
+  const took = sw.io.status[STATUS_SENDING];
   const sends = sw.flooding.settle(count);
   if (took !== 0) sw.floodBudget.measure(took, sends);
   const end = count * TX_STRIDE;
@@ -85,7 +85,7 @@ function countFailed(sw: Context, at: number): number {
   return at + TX_STRIDE;
 }
 
-/** The drop reason for an errno of the Nic. */
+/** The drop reason for an errno of the PacketIo. */
 function reasonOf(errno: number): number {
   switch (errno) {
     case OFFLOAD_MISFIT:

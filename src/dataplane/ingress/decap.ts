@@ -3,7 +3,7 @@
  * to a NIC, is recognised.
  */
 import { decapsulatedEcn, ECN_INVALID as NO_ECN } from '../../encap/ecn.js';
-import { VNET_GSO_TCPV4, VNET_GSO_TCPV6, VNET_NEEDS_CSUM } from '../../port/nic.js';
+import { VNET_GSO_TCPV4, VNET_GSO_TCPV6, VNET_NEEDS_CSUM } from '../../port/packet-io.js';
 import { fold, pseudoHeaderSum4, pseudoHeaderSum6 } from '../../wire/checksum.js';
 import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, parseInner } from '../../wire/inner.js';
 import { ipv4Tos, PROTOCOL_TCP, PROTOCOL_UDP, setIpv4Ecn } from '../../wire/ipv4.js';

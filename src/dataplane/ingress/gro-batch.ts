@@ -5,7 +5,7 @@
  *
  * At the first difference the loop ends, and `run.ts` and the stages of a single frame go on. Nothing is decided here.
  */
-import { RX_LENGTH, RX_OFFSET, RX_STRIDE, RX_TRAIN } from '../../port/nic.js';
+import { RX_LENGTH, RX_OFFSET, RX_STRIDE, RX_TRAIN } from '../../port/packet-io.js';
 import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { L3_KIND, L3_OFFSET, L4_OFFSET } from '../../wire/inner.js';
 import { IPV4_HEADER } from '../../wire/ipv4.js';

@@ -14,7 +14,7 @@ import {
   VNET_GSO_TCPV6,
   VNET_GSO_UDP_L4,
   VNET_NEEDS_CSUM,
-} from '../../port/nic.js';
+} from '../../port/packet-io.js';
 import { ETHERNET_HEADER, isMulticastHigh, isZeroMac, sourceHigh, sourceLow } from '../../wire/ethernet.js';
 import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
 import type { Context } from '../state/context.js';

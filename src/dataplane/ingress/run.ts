@@ -5,7 +5,16 @@
  *
  * A frame that ingress dropped starts no run, and only unicast decisions of the bridge are inherited (`engine.ts`).
  */
-import { KIND_FRAME, RX_ADDRESS, RX_INDEX, RX_KIND, RX_LENGTH, RX_OFFSET, RX_STRIDE, RX_TOS } from '../../port/nic.js';
+import {
+  KIND_FRAME,
+  RX_ADDRESS,
+  RX_INDEX,
+  RX_KIND,
+  RX_LENGTH,
+  RX_OFFSET,
+  RX_STRIDE,
+  RX_TOS,
+} from '../../port/packet-io.js';
 import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
 import { VXLAN_HEADER } from '../../wire/vxlan.js';

@@ -3,7 +3,7 @@
  * valid.
  */
 import { VNI_UNKNOWN, vniPort, vniVid } from '../../encap/vni-table.js';
-import { RX_ADDRESS, RX_INDEX, RX_LENGTH, RX_OFFSET, RX_TOS } from '../../port/nic.js';
+import { RX_ADDRESS, RX_INDEX, RX_LENGTH, RX_OFFSET, RX_TOS } from '../../port/packet-io.js';
 import { ETHERNET_HEADER, isMulticastHigh, isZeroMac, sourceHigh, sourceLow } from '../../wire/ethernet.js';
 import { hasTag } from '../../wire/vlan.js';
 import { hasVniFlag, reservedBits, VXLAN_HEADER, vni } from '../../wire/vxlan.js';

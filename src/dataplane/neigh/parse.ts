@@ -5,7 +5,7 @@
  */
 
 import { HEARD_ROLE, HEARD_ROUTER, HEARD_WEAK } from '../../neigh/table.js';
-import { VNET_NEEDS_CSUM } from '../../port/nic.js';
+import { VNET_NEEDS_CSUM } from '../../port/packet-io.js';
 import {
   ARP_LENGTH,
   ARP_REPLY,

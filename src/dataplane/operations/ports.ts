@@ -68,7 +68,7 @@ export function addLocalPort(
   beginPort(sw, o, PORT_LOCAL);
   sw.forwarding.portMtu[o.port] = o.mtu;
   // Without a device, frames to the port are dropped as port_down.
-  if (o.fds[sw.engine] !== NO_FD) sw.nic.attachTap(o.port, o.fds[sw.engine], o.vnetHeaderSize);
+  if (o.fds[sw.engine] !== NO_FD) sw.io.attachTap(o.port, o.fds[sw.engine], o.vnetHeaderSize);
 }
 
 interface TunnelSettings {
@@ -167,13 +167,13 @@ export function removePort(sw: Context, port: number): void {
 }
 
 function clearPort(sw: Context, port: number): void {
-  const { fdb, forwarding, nic } = sw;
+  const { fdb, forwarding, io } = sw;
   clearVlans(sw, port);
   if (forwarding.portKind[port] === PORT_TUNNEL) {
     clearVnis(sw, port);
     clearLearnedRemotes(sw, port);
   } else {
-    nic.detachTap(port);
+    io.detachTap(port);
   }
   forwarding.clearPort(port);
   flushNeighbours(sw, { port });
@@ -215,25 +215,25 @@ export function addSocket(
 ): void {
   sw.forwarding.socketOwner[o.socket] = o.owner;
   sw.forwarding.socketOf[o.socket] = o.as ?? o.socket;
-  sw.nic.detachSocket(o.socket);
-  if (o.fds[sw.engine] !== NO_FD) sw.nic.attachSocket(o.socket, o.fds[sw.engine]);
+  sw.io.detachSocket(o.socket);
+  if (o.fds[sw.engine] !== NO_FD) sw.io.attachSocket(o.socket, o.fds[sw.engine]);
 }
 
 export function removeSocket(sw: Context, socket: number): void {
   sw.forwarding.socketOwner[socket] = RETIRED;
-  sw.nic.detachSocket(socket);
+  sw.io.detachSocket(socket);
 }
 
 export function addSender(
-  { engine, forwarding, nic }: Context,
+  { engine, forwarding, io }: Context,
   o: { sender: number; fds: readonly number[]; udpPort?: number },
 ): void {
-  nic.detachSender(o.sender);
-  if (o.fds[engine] !== NO_FD) nic.attachSender(o.sender, o.fds[engine]);
+  io.detachSender(o.sender);
+  if (o.fds[engine] !== NO_FD) io.attachSender(o.sender, o.fds[engine]);
   forwarding.endpoints.addSender(o.sender, o.udpPort);
 }
 
-export function removeSender({ forwarding, nic }: Context, { sender }: { sender: number }): void {
-  nic.detachSender(sender);
+export function removeSender({ forwarding, io }: Context, { sender }: { sender: number }): void {
+  io.detachSender(sender);
   forwarding.endpoints.removeSender(sender);
 }

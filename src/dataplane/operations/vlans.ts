@@ -76,9 +76,9 @@ export function mapVni(
 }
 
 /** Writes a VNI's header into the arena. @returns its offset there */
-function writeHeader({ nic, view }: Context, header: number, vni: number): number {
-  const offset = nic.headerBase + header * VXLAN_HEADER;
-  if (offset + VXLAN_HEADER > nic.headerBase + nic.headerBytes - ORIGINATED_ROOM)
+function writeHeader({ io, view }: Context, header: number, vni: number): number {
+  const offset = io.headerBase + header * VXLAN_HEADER;
+  if (offset + VXLAN_HEADER > io.headerBase + io.headerBytes - ORIGINATED_ROOM)
     throw new RangeError('no room for another VNI');
   writeVxlanHeader(view, offset, vni);
   return offset;
@@ -135,7 +135,7 @@ export function addRemote(
 ): void {
   const [a0, a1, a2, a3] = o.address;
   if (sw.engine === 0) sw.remotes.add(o.remote, o.port, o.address, o.udpPort, o.known);
-  sw.nic.setRemote(o.remote, a0, a1, a2, a3, o.udpPort);
+  sw.io.setRemote(o.remote, a0, a1, a2, a3, o.udpPort);
   sw.forwarding.endpoints.destinations[o.udpPort] = 1;
   sw.pathMtus.begin(o.remote, o.address);
   removeSent(sw, o.remote);

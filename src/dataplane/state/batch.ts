@@ -46,7 +46,7 @@ export class Batch {
   readonly vid: Int32Array;
   /** TCI of the tag in the frame's bytes, or NO_TAG. */
   readonly tci: Int32Array;
-  /** virtio-net words, as in the descriptors of the Nic. */
+  /** virtio-net words, as in the descriptors of the PacketIo. */
   readonly vnet: Int32Array;
   readonly gso: Int32Array;
   readonly csum: Int32Array;

@@ -1,12 +1,12 @@
 /**
- * Everything that a stage works on, made once at start: the Nic's receive and transmit tables, the forwarding tables, the batch
+ * Everything that a stage works on, made once at start: the PacketIo's receive and transmit tables, the forwarding tables, the batch
  * and the counters. Stages are functions over this and a row of the batch.
  */
 import { PathMtus } from '../../encap/path-mtu.js';
 import { MAX_REMOTES, type RemoteTable, STATIC_REMOTES } from '../../encap/remotes.js';
 import type { Fdb } from '../../fdb/table.js';
 import { createNeighbours } from '../../neigh/table.js';
-import { type Nic, RX_STRIDE } from '../../port/nic.js';
+import { type PacketIo, RX_STRIDE } from '../../port/packet-io.js';
 import { Batch } from './batch.js';
 import type { Counters } from './counters.js';
 import { FloodBudget } from './flood-budget.js';
@@ -32,7 +32,7 @@ export class Context {
   readonly floodBudget = new FloodBudget();
   /** The frame being flooded; `bridge/flood.ts` owns it. */
   readonly flooding = new Flooding();
-  /** By engine-numbered remote: the version of its row whose address this engine's Nic has; -1: none (`egress/install-remote.ts`). */
+  /** By engine-numbered remote: the version of its row whose address this engine's PacketIo has; -1: none (`egress/install-remote.ts`). */
   readonly installedRemotes = new Int32Array(MAX_REMOTES - STATIC_REMOTES).fill(-1);
   /** By remote with a VNI of its own: the arena offset of its VXLAN header, or -1: the VLAN's header; and its VNI counter. */
   readonly sentHeader = new Int32Array(STATIC_REMOTES).fill(-1);
@@ -41,13 +41,13 @@ export class Context {
   tick = 0;
   /** Frames that the switch has originated in this batch. */
   originated = 0;
-  /** Transmit commands written and not yet handed to the Nic. */
+  /** Transmit commands written and not yet handed to the PacketIo. */
   commands = 0;
   /** Sink of `warmFdb`, so that its reads are not optimised away. */
   warmed = 0;
 
   constructor(
-    readonly nic: Nic,
+    readonly io: PacketIo,
     readonly fdb: Fdb,
     readonly remotes: RemoteTable,
     readonly counters: Counters,
@@ -60,9 +60,9 @@ export class Context {
     /** Shared by the engines of a switch. */
     readonly neigh = createNeighbours(),
   ) {
-    this.rx = nic.rx;
-    this.tx = nic.tx;
-    this.view = new DataView(nic.arena);
-    this.batch = new Batch(nic.rx.length / RX_STRIDE);
+    this.rx = io.rx;
+    this.tx = io.tx;
+    this.view = new DataView(io.arena);
+    this.batch = new Batch(io.rx.length / RX_STRIDE);
   }
 }

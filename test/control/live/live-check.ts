@@ -129,7 +129,7 @@ export function checkDevices(live: LiveSwitch, model: Model): void {
   same('open devices', live.devices.open, model.devices);
   const { openCount, openSenders } = live.devices;
   const wanted = (openCount - openSenders) / live.workers + openSenders;
-  for (const { nic } of live.engines.each) mustBe('attached devices', nic.attachedCount, wanted);
+  for (const { io } of live.engines.each) mustBe('attached devices', io.attachedCount, wanted);
 }
 
 /** As an assertion, which costs much more where it holds. */

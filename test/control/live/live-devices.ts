@@ -1,7 +1,7 @@
 /**
  * Devices that are only thought of, for whole switches in tests: TAPs and sockets with made-up descriptors.
  *
- * They remember what is open and what of it a Nic has, and insist on the order in which real ones must be handled: attached
+ * They remember what is open and what of it a PacketIo has, and insist on the order in which real ones must be handled: attached
  * while open, detached before they are closed. The next openings can be made to fail. Nothing here touches the machine.
  */
 import type { NicAddress, TapConfig, VxlanConfig } from '../../../src/config/types.js';
@@ -9,8 +9,8 @@ import { absentTap, NO_FD } from '../../../src/control/devices/absent-tap.js';
 import { type DeviceSource, type Released, receiverKey } from '../../../src/control/devices/devices.js';
 import { DeviceError } from '../../../src/control/model/device-error.js';
 import type { OpenTap, OpenUnderlay, SenderPools } from '../../../src/control/model/model.js';
-import { type Departure, MemoryNic } from '../../../src/port/memory.js';
-import { KIND_FRAME, KIND_UDP } from '../../../src/port/nic.js';
+import { type Departure, MemoryPacketIo } from '../../../src/port/memory.js';
+import { KIND_FRAME, KIND_UDP } from '../../../src/port/packet-io.js';
 import { UnderlayError } from '../../../src/port/underlay.js';
 
 /** The MTU that every vxlan port has. */
@@ -26,7 +26,7 @@ interface Device {
   /** The port; of a receiver the key that ports share it by. */
   name: string;
   isOpen: boolean;
-  /** How many Nics have it. */
+  /** How many PacketIos have it. */
   attached: number;
 }
 
@@ -264,8 +264,8 @@ class FaultsUnlessAttached extends Map<number, number> {
   }
 }
 
-/** A Nic that takes open devices only, and knows which device each of its numbers stands for. */
-export class DeviceNic extends MemoryNic {
+/** A PacketIo that takes open devices only, and knows which device each of its numbers stands for. */
+export class DevicePacketIo extends MemoryPacketIo {
   private readonly fds = new Map<string, number>();
   /** What is not attached cannot be sent to. */
   override readonly faults = new FaultsUnlessAttached();

@@ -1,6 +1,6 @@
 /**
  * A whole switch in one process and without devices, for tests: control as `switch.ts` assembles it, over engines that
- * run here, on Nics in memory, with a clock that the test moves. Nothing of control is replaced but devices and threads.
+ * run here, on PacketIos in memory, with a clock that the test moves. Nothing of control is replaced but devices and threads.
  */
 import { vi } from 'vitest';
 
@@ -31,11 +31,11 @@ import { StormControl } from '../../../src/dataplane/state/storm.js';
 import { RemoteTable } from '../../../src/encap/remotes.js';
 import { createFdb, Fdb, FdbEvents, FdbReader } from '../../../src/fdb/table.js';
 import { createNeighbours, Neighbours, NeighReader } from '../../../src/neigh/table.js';
-import { KIND_FRAME, KIND_UDP } from '../../../src/port/nic.js';
+import { KIND_FRAME, KIND_UDP } from '../../../src/port/packet-io.js';
 import { viewOf } from '../../../src/wire/bytes.js';
 import { formatAddress, parseAddress } from '../../../src/wire/ip-address.js';
 import { VXLAN_HEADER, vni, writeVxlanHeader } from '../../../src/wire/vxlan.js';
-import { DeviceNic, FakeDevices } from './live-devices.js';
+import { DevicePacketIo, FakeDevices } from './live-devices.js';
 
 /** Entries of the FDB: what every document of these tests says as `fdb_size`. */
 export const FDB_SIZE = 128;
@@ -64,7 +64,7 @@ class Engines {
   readonly counters: CounterReader;
   readonly punts: PuntReader;
   readonly neigh: NeighReader;
-  readonly each: { engine: Engine; nic: DeviceNic; context: Context }[];
+  readonly each: { engine: Engine; io: DevicePacketIo; context: Context }[];
   /** Every list that was carried out. */
   readonly lists: Operation[][] = [];
 
@@ -80,9 +80,9 @@ class Engines {
     this.counters = new CounterReader(counters);
     this.punts = new PuntReader(punts);
     this.each = counters.map((own, number) => {
-      const nic = new DeviceNic(devices);
+      const io = new DevicePacketIo(devices);
       const context = new Context(
-        nic,
+        io,
         Fdb.attach(memory),
         new RemoteTable(this.remotes.memory),
         new Counters(own),
@@ -100,7 +100,7 @@ class Engines {
         tooBig: ignore,
       });
       engine.turn(0); // the clock starts with the first turn
-      return { engine, nic, context };
+      return { engine, io, context };
     });
   }
 
@@ -110,7 +110,7 @@ class Engines {
   static take(devices: FakeDevices, workers: number, capacity: number): Engines {
     const engines = Engines.free.get(`${workers} ${capacity}`)?.pop();
     if (engines === undefined) return new Engines(devices, workers, capacity);
-    for (const { nic } of engines.each) nic.devices = devices;
+    for (const { io } of engines.each) io.devices = devices;
     engines.lists.length = 0;
     return engines;
   }
@@ -245,20 +245,20 @@ export class LiveSwitch {
 
   /** Puts a frame into a port's TAP. @returns false when there is no such TAP */
   inject(engine: number, port: string, frame: Uint8Array): boolean {
-    const { nic } = this.engines.each[engine];
-    const index = nic.indexOf('tap', port);
+    const { io } = this.engines.each[engine];
+    const index = io.indexOf('tap', port);
     if (index === undefined) return false;
-    nic.arrive({ kind: KIND_FRAME, index, bytes: frame });
+    io.arrive({ kind: KIND_FRAME, index, bytes: frame });
     return true;
   }
 
   /** Puts a datagram into a receiving socket. @returns false when there is none of that key */
   injectDatagram(engine: number, receiver: string, from: string, payload: Uint8Array): boolean {
-    const { nic } = this.engines.each[engine];
-    const index = nic.indexOf('receiver', receiver);
+    const { io } = this.engines.each[engine];
+    const index = io.indexOf('receiver', receiver);
     const address = parseAddress(from);
     if (index === undefined || address === null) return false;
-    nic.arrive({ kind: KIND_UDP, index, bytes: payload, address: address.words });
+    io.arrive({ kind: KIND_UDP, index, bytes: payload, address: address.words });
     return true;
   }
 
@@ -272,23 +272,23 @@ export class LiveSwitch {
 
   /** Turns an engine until it has taken in everything. @returns what left it */
   turn(number: number): Left[] {
-    const { engine, nic } = this.engines.each[number];
+    const { engine, io } = this.engines.each[number];
     const left: Left[] = [];
     do {
       engine.turn(0);
-      for (const departure of nic.take()) {
-        const port = nic.portOf(departure);
+      for (const departure of io.take()) {
+        const port = io.portOf(departure);
         if (departure.kind === KIND_FRAME) {
           left.push({ to: port, frame: departure.bytes });
           continue;
         }
-        const remote = nic.remotes.get(departure.remote) ?? { address: [0, 0, 0, 0], port: 0 };
+        const remote = io.remotes.get(departure.remote) ?? { address: [0, 0, 0, 0], port: 0 };
         const [a0, a1, a2, a3] = remote.address;
         const address = `${formatAddress(a0, a1, a2, a3)}:${remote.port}`;
         const number = vni(viewOf(departure.bytes), 0);
         left.push({ to: `${port}>${address} vni ${number}`, frame: departure.bytes.subarray(VXLAN_HEADER) });
       }
-    } while (nic.waiting > 0);
+    } while (io.waiting > 0);
     return left;
   }
 
@@ -300,7 +300,7 @@ export class LiveSwitch {
 
   /** Lets seconds pass; all entries that are too old are gone then. */
   wait(seconds: number): void {
-    for (const { nic } of this.engines.each) nic.advance(seconds * 1000);
+    for (const { io } of this.engines.each) io.advance(seconds * 1000);
     for (let number = this.engines.each.length - 1; number >= 0; number--) this.turn(number);
   }
 }

@@ -106,7 +106,7 @@ describe('ageing', () => {
 
   it('takes place though no frame comes, in a clock that wraps', () => {
     const sw = three({ ageingSeconds: 10 });
-    sw.nic.advance(0x7fffffff - 4000);
+    sw.io.advance(0x7fffffff - 4000);
     sw.turn();
     sw.send('t1', hello(A));
     sw.wait(8);

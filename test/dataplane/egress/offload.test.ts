@@ -6,7 +6,7 @@ import {
   VNET_GSO_TCPV6,
   VNET_GSO_UDP_L4,
   VNET_NEEDS_CSUM,
-} from '../../../src/port/nic.js';
+} from '../../../src/port/packet-io.js';
 import { viewOf } from '../../../src/wire/bytes.js';
 import { encodeVxlan, VXLAN_HEADER } from '../../../src/wire/vxlan.js';
 import {

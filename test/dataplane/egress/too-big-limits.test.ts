@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ANSWERS_PER_TICK } from '../../../src/dataplane/state/too-big-list.js';
 import { STATIC_REMOTES } from '../../../src/encap/remotes.js';
-import { KIND_FRAME, KIND_UDP, VNET_GSO_TCPV4, VNET_GSO_UDP_L4, VNET_NEEDS_CSUM } from '../../../src/port/nic.js';
+import { KIND_FRAME, KIND_UDP, VNET_GSO_TCPV4, VNET_GSO_UDP_L4, VNET_NEEDS_CSUM } from '../../../src/port/packet-io.js';
 import { seededRandom } from '../../fdb/probes.js';
 import { A, B, BROADCAST, C, frame, packet } from '../support/frames.js';
 import type { TestSwitch, VxlanSpec } from '../support/harness.js';
@@ -24,7 +24,7 @@ describe('a flood of frames that are too long', () => {
     expect([answers(), answers()]).toEqual([ANSWERS_PER_TICK, 0]);
     // Another port has its own share.
     expect(sw.tunnel('vx', PEER, 42, sized(1400, { source: B, destination: A })).to).toEqual([`vx>${PEER}`]);
-    sw.nic.advance(100);
+    sw.io.advance(100);
     sw.turn();
     expect(answers()).toBe(ANSWERS_PER_TICK);
   });
@@ -95,17 +95,17 @@ describe('what is known of the path to a VTEP that was met', () => {
 });
 
 describe('a path that the kernel knows to be narrower', () => {
-  const refuse = (sw: TestSwitch, errno = EMSGSIZE): void => void sw.nic.faults.set((KIND_UDP << 16) | 0, errno);
+  const refuse = (sw: TestSwitch, errno = EMSGSIZE): void => void sw.io.faults.set((KIND_UDP << 16) | 0, errno);
 
   it('is told of once a tick at most, and the frames are counted', () => {
     const sw = plain();
     refuse(sw);
     for (let i = 0; i < 3; i++) expect(sw.send('t1', sized(1500)).drops).toEqual(['vx mtu_exceeded']);
     expect(sw.tooBig).toEqual([PEER]);
-    sw.nic.advance(100);
+    sw.io.advance(100);
     sw.turn();
     expect(sw.tooBig).toEqual([PEER, PEER]); // of the second and third frame
-    sw.nic.advance(100);
+    sw.io.advance(100);
     sw.turn();
     expect(sw.tooBig).toHaveLength(2);
   });
@@ -114,10 +114,10 @@ describe('a path that the kernel knows to be narrower', () => {
     const sw = plain();
     refuse(sw, 105);
     sw.send('t1', sized(1500));
-    sw.nic.faults.clear();
-    sw.nic.faults.set((KIND_FRAME << 16) | sw.port('t2'), EMSGSIZE);
+    sw.io.faults.clear();
+    sw.io.faults.set((KIND_FRAME << 16) | sw.port('t2'), EMSGSIZE);
     sw.send('t1', frame({ destination: BROADCAST }));
-    sw.nic.advance(100);
+    sw.io.advance(100);
     sw.turn();
     expect(sw.tooBig).toEqual([]);
   });
@@ -155,7 +155,7 @@ describe('frames of every kind with bytes that were changed at random', () => {
       else expect(drops).toEqual(['vx mtu_exceeded']);
       expect(out.length).toBeLessThanOrEqual(1);
       if (to.includes('t1')) answered++;
-      chosen.nic.advance(100);
+      chosen.io.advance(100);
     }
     expect(answered).toBeGreaterThan(500);
   });

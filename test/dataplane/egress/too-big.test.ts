@@ -6,7 +6,7 @@ import {
   VNET_GSO_TCPV6,
   VNET_GSO_UDP_L4,
   VNET_NEEDS_CSUM,
-} from '../../../src/port/nic.js';
+} from '../../../src/port/packet-io.js';
 import { concatBytes, fromHex, toHex, viewOf } from '../../../src/wire/bytes.js';
 import { A, B, BROADCAST, C, frame, MULTICAST, type PacketFields, packet, transportOffset } from '../support/frames.js';
 import { TestSwitch, type VxlanSpec } from '../support/harness.js';
@@ -201,7 +201,7 @@ describe('a superframe is judged by its segments', () => {
     expect(sw.send('t1', open, offload(fields, VNET_GSO_TCPV4, 1299)).drops).toEqual(['vx mtu_exceeded']);
   });
 
-  it('a header that points near the end is for the Nic to refuse', () => {
+  it('a header that points near the end is for the PacketIo to refuse', () => {
     const bytes = packet({ data: 5000, df: true });
     const gso = { vnet: VNET_NEEDS_CSUM | (VNET_GSO_TCPV4 << 8), gso: 1000, csum: (bytes.length - 2) | (0 << 16) };
     expect(setMtu(plain(), 1400).send('t1', bytes, gso).to).toEqual([`vx>${PEER}`]);

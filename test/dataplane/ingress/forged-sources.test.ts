@@ -19,7 +19,7 @@ it('33,000 sources of one frame each take what a port may have, and the rest is 
   let delivered = 0;
   let refused = 0;
   for (let sent = 0; sent < SOURCES; sent += BATCH) {
-    sw.nic.advance(100);
+    sw.io.advance(100);
     for (let i = 0; i < BATCH; i++) {
       const number = sent + i;
       const source = `02:00:01:00:${(number >> 8).toString(16).padStart(2, '0')}:${(number & 255).toString(16).padStart(2, '0')}`;

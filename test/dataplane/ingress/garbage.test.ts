@@ -1,7 +1,7 @@
 /** Whatever comes in, the engine neither throws nor loses count. */
 import { describe, expect, it } from 'vitest';
 import { FLAG_STATIC } from '../../../src/fdb/table.js';
-import { KIND_FRAME } from '../../../src/port/nic.js';
+import { KIND_FRAME } from '../../../src/port/packet-io.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { seededRandom } from '../../fdb/probes.js';
 import { A, B, BROADCAST, C, D, frame, MULTICAST, packet } from '../support/frames.js';
@@ -131,9 +131,9 @@ describe('20,000 random and mutated frames and datagrams', () => {
     let out = 0;
     for (let batch = 0; batch < BATCHES; batch++) {
       for (let i = 0; i < BATCH; i++) put(sw, random);
-      if (random(10) === 0) sw.nic.faults.set((KIND_FRAME << 16) | random(6), pick(random, [5, 11, 22, 90]));
-      else if (random(5) === 0) sw.nic.faults.clear();
-      sw.nic.advance(random(700));
+      if (random(10) === 0) sw.io.faults.set((KIND_FRAME << 16) | random(6), pick(random, [5, 11, 22, 90]));
+      else if (random(5) === 0) sw.io.faults.clear();
+      sw.io.advance(random(700));
       out += sw.turn().out.length;
     }
     // The garbage got everywhere: frames came out, and every reason on the path was met.

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { KIND_FRAME } from '../../../src/port/nic.js';
+import { KIND_FRAME } from '../../../src/port/packet-io.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { long } from '../../long.js';
 import { A, B, BROADCAST, finished, frame, type PacketFields, packet } from '../support/frames.js';
@@ -81,7 +81,7 @@ describe('a train', () => {
 
   it('whose TAP fails is accounted for frame by frame', () => {
     const sw = make();
-    sw.nic.faults.set((KIND_FRAME << 16) | sw.port('tap2'), EIO);
+    sw.io.faults.set((KIND_FRAME << 16) | sw.port('tap2'), EIO);
     arrive(sw, [toGuest({}), toGuest({})]);
     expect(sw.turn().drops).toEqual(['tap2 port_down', 'tap2 port_down']);
   });

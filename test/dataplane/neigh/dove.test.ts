@@ -51,7 +51,7 @@ describe('l2miss', () => {
     expect(turn.drops).toEqual(Array(6).fill('vx no_destination'));
     expect(told(sw)).toEqual([l2(B), l2(C)]);
     expect(sw.punted).toBe(1);
-    sw.nic.advance(100);
+    sw.io.advance(100);
     sw.send('t1', frame({ destination: B }));
     expect(told(sw)).toEqual([l2(B)]);
   });

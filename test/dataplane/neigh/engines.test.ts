@@ -9,8 +9,8 @@ import { PUNT_NEIGH_CONFLICT, PuntReader } from '../../../src/dataplane/state/pu
 import { RemoteTable } from '../../../src/encap/remotes.js';
 import { createFdb, Fdb } from '../../../src/fdb/table.js';
 import { createNeighbours, Neighbours, NeighReader } from '../../../src/neigh/table.js';
-import { MemoryNic } from '../../../src/port/memory.js';
-import { KIND_FRAME, KIND_UDP } from '../../../src/port/nic.js';
+import { MemoryPacketIo } from '../../../src/port/memory.js';
+import { KIND_FRAME, KIND_UDP } from '../../../src/port/packet-io.js';
 import { toHex } from '../../../src/wire/bytes.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { Topology, type VxlanSpec } from '../support/control-model.js';
@@ -23,7 +23,7 @@ const B4 = '198.18.0.2';
 
 class Pair {
   readonly topology = new Topology(1);
-  readonly nics = [new MemoryNic(), new MemoryNic()];
+  readonly ios = [new MemoryPacketIo(), new MemoryPacketIo()];
   readonly contexts: Context[];
   readonly counters: CounterReader;
   readonly neigh: NeighReader;
@@ -34,12 +34,12 @@ class Pair {
     const fdb = createFdb({ capacity: 64, seed: 1 }).memory;
     const neigh = createNeighbours({ capacity: 64, seed: 1 }).memory;
     const remotes = new RemoteTable().memory;
-    const counters = this.nics.map(() => new Counters());
+    const counters = this.ios.map(() => new Counters());
     this.counters = new CounterReader(counters.map(({ memory }) => memory));
-    this.contexts = this.nics.map(
-      (nic, engine) =>
+    this.contexts = this.ios.map(
+      (io, engine) =>
         new Context(
-          nic,
+          io,
           Fdb.attach(fdb),
           new RemoteTable(remotes),
           counters[engine],
@@ -66,23 +66,23 @@ class Pair {
 
   /** What came out, as `port hex`; a vxlan port without what it sent. */
   send(engine: number, port: string, bytes: Uint8Array): string[] {
-    this.nics[engine].arrive({ kind: KIND_FRAME, index: this.topology.port(port).number, bytes });
+    this.ios[engine].arrive({ kind: KIND_FRAME, index: this.topology.port(port).number, bytes });
     this.engines[engine].turn(0);
-    return this.nics[engine]
+    return this.ios[engine]
       .take()
       .map(({ kind, index, bytes: sent }) => (kind === KIND_UDP ? 'vx' : `${index} ${toHex(sent)}`));
   }
 
   receive(engine: number, bytes: Uint8Array): void {
     const { socket } = this.topology.port('vx');
-    this.nics[engine].arrive({ kind: KIND_UDP, index: socket, bytes: encodeVxlan(42, bytes), address: words(PEER) });
+    this.ios[engine].arrive({ kind: KIND_UDP, index: socket, bytes: encodeVxlan(42, bytes), address: words(PEER) });
     this.engines[engine].turn(0);
-    this.nics[engine].take();
+    this.ios[engine].take();
   }
 
   advance(ms: number): void {
     for (const engine of [1, 0]) {
-      this.nics[engine].advance(ms);
+      this.ios[engine].advance(ms);
       this.engines[engine].turn(0);
     }
   }

@@ -126,7 +126,7 @@ describe('20,000 random and mutated messages', () => {
         }
       }
       sw.inject('e', frame({ source: E, destination: F, etherType: EXPERIMENTAL }));
-      sw.nic.advance(random(700));
+      sw.io.advance(random(700));
       const { out, drops } = sw.turn();
       expect(out.filter(({ to }) => to === 'f')).toHaveLength(1);
       suppressed += drops.filter((drop) => drop.endsWith(' suppressed')).length;

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FLAG_STATIC, FLAG_STICKY, FLAGS_ALL } from '../../../src/fdb/table.js';
-import { KIND_FRAME } from '../../../src/port/nic.js';
+import { KIND_FRAME } from '../../../src/port/packet-io.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { long } from '../../long.js';
 import { NO_BRIDGE } from '../support/control-model.js';
@@ -266,7 +266,7 @@ class Changing {
   private lose(name: string): void {
     const bridge = this.bridgeOf(name);
     if (bridge === undefined || this.spec[bridge].ports[name].type !== 'tap') return;
-    this.sw.nic.lose(KIND_FRAME, this.sw.port(name), 77);
+    this.sw.io.lose(KIND_FRAME, this.sw.port(name), 77);
     this.sw.turn();
     this.lost.add(name);
   }

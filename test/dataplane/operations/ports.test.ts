@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
 import { RETIRED as RETIRED_ROW } from '../../../src/dataplane/state/counters.js';
 import { FLAG_STATIC, FLAG_STICKY } from '../../../src/fdb/table.js';
-import { KIND_FRAME } from '../../../src/port/nic.js';
+import { KIND_FRAME } from '../../../src/port/packet-io.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { NO_BRIDGE } from '../support/control-model.js';
 import { A, B, BROADCAST, C, D, frame, MULTICAST } from '../support/frames.js';
@@ -327,7 +327,7 @@ describe('a port that ends', () => {
 describe('a TAP whose device has gone', () => {
   it('stays down whatever control says, and is up once it is attached again', () => {
     const sw = make();
-    sw.nic.lose(KIND_FRAME, sw.port('t2'), EBADFD);
+    sw.io.lose(KIND_FRAME, sw.port('t2'), EBADFD);
     sw.turn();
     set(sw, 't2', tap);
     expect(sw.send('t1', hello(A)).to).toEqual(['t3', `vx>${PEER}`]);

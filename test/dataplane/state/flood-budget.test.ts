@@ -67,7 +67,7 @@ describe('a guest that floods as fast as it can to a long flood list', () => {
       expect(out.length - 1).toBeLessThanOrEqual(TURN_SENDS + FLOOD_SENDS + BATCH * FREE_SENDS);
       expect(count(drops, 'evil turn_exceeded') + count(drops, 'evil storm_limited')).toBe(drops.length);
       sent.push(out.length - 1);
-      sw.nic.advance(10);
+      sw.io.advance(10);
     }
     // The bucket is full at first; from then on it is what the clock brings.
     expect(sent[0]).toBeLessThanOrEqual(BURST + FLOOD_SENDS + BATCH * FREE_SENDS);
@@ -81,14 +81,14 @@ describe('a guest that floods as fast as it can to a long flood list', () => {
       turn(BROADCAST);
       const asked = sw.send('t2', frame({ source: B, destination: BROADCAST }));
       expect(asked.out).toHaveLength(FLOOD_SENDS);
-      sw.nic.advance(20);
+      sw.io.advance(20);
     }
   });
 
   it('is bounded in each turn where its port has a storm limit of its own, which is in place of the default', () => {
     const evil = sw.port('evil');
     sw.apply([{ op: 'storm', port: evil, broadcast: 1_000_000, unknownUnicast: 0, multicast: 0 }]);
-    sw.nic.advance(1000);
+    sw.io.advance(1000);
     for (let i = 0; i < 3; i++) {
       const { out, drops } = turn(BROADCAST);
       expect(out.length).toBeGreaterThan(TURN_SENDS / 2);
@@ -108,12 +108,12 @@ describe('where a send takes ten times as long as it is taken for', () => {
     const inTime = (ms: number): number => {
       let copies = 0;
       for (let at = 0; at < ms; at += 10) {
-        sw.nic.advance(10);
+        sw.io.advance(10);
         copies += flooded();
       }
       return copies;
     };
-    sw.nic.commandNs = 10 * SEND_NS;
+    sw.io.commandNs = 10 * SEND_NS;
     // The first rings, of 1,024 commands each, tell.
     expect(flooded()).toBeLessThan(3 * 1024 + FLOOD_SENDS);
     flooded();
@@ -121,7 +121,7 @@ describe('where a send takes ten times as long as it is taken for', () => {
     expect(flooded()).toBeLessThan(TURN_SENDS / 10 + FLOOD_SENDS);
     sw.wait(60);
     expect(inTime(300)).toBeLessThan(BURST + (300 * RATE) / 10 + FLOOD_SENDS + 101 * FREE_SENDS);
-    sw.nic.commandNs = SEND_NS / 2;
+    sw.io.commandNs = SEND_NS / 2;
     inTime(200);
     expect(inTime(100)).toBeGreaterThan(100 * RATE * 0.9);
   });

@@ -26,7 +26,7 @@ function burst(sw: TestSwitch, port: string, destination: string, count: number)
 /** More frames than any limit allows, tick after tick. @returns how many passed in each tick */
 function flooded(sw: TestSwitch, destination: string, ticks: number): number[] {
   return Array.from({ length: ticks }, () => {
-    sw.nic.advance(TICK_MS);
+    sw.io.advance(TICK_MS);
     return burst(sw, 't1', destination, 60);
   });
 }
@@ -49,7 +49,7 @@ describe('a limit', () => {
     const sw = limited({ unknownUnicast: limit });
     let sent = 0;
     for (let ms = 0; ms < 20_000; ms += 5) {
-      sw.nic.advance(5);
+      sw.io.advance(5);
       if (Math.floor(((ms + 5) * limit) / 1000) === sent) continue;
       sent++;
       expect(burst(sw, 't1', UNKNOWN, 1)).toBe(1);
@@ -132,7 +132,7 @@ describe('a limit that is changed while frames flow', () => {
     expect(burst(sw, 't1', BROADCAST, 50)).toBe(2);
     storm(sw, 20);
     expect(burst(sw, 't1', BROADCAST, 50)).toBe(0);
-    sw.nic.advance(TICK_MS);
+    sw.io.advance(TICK_MS);
     expect(burst(sw, 't1', BROADCAST, 50)).toBe(2);
   });
 

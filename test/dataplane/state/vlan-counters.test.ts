@@ -1,6 +1,6 @@
 /** What each membership of a VLAN counts. */
 import { describe, expect, it } from 'vitest';
-import { KIND_FRAME } from '../../../src/port/nic.js';
+import { KIND_FRAME } from '../../../src/port/packet-io.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { A, B, BROADCAST, frame } from '../support/frames.js';
 import { TestSwitch } from '../support/harness.js';
@@ -50,7 +50,7 @@ describe('what a membership counts', () => {
 
   it('leaves out a copy that could not be sent', () => {
     const sw = make(['2 pvid untagged']);
-    sw.nic.faults.set((KIND_FRAME << 16) | sw.port('t2'), 11);
+    sw.io.faults.set((KIND_FRAME << 16) | sw.port('t2'), 11);
     expect(sw.send('in', hello(A)).drops).toEqual(['t2 tx_backpressure']);
     expect(sw.vlan('in', 2)).toMatchObject({ rx_packets: 1 });
     expect(sw.vlan('t2', 2)).toEqual(NONE);

@@ -14,7 +14,7 @@ import { parseAddress } from '../../../src/wire/ip-address.js';
 import { Pool } from './numbers.js';
 import { type BridgeSpec, type EntrySpec, flagsOf, mac, remoteKey, type TapSpec, type VxlanSpec } from './specs.js';
 
-/** The memory Nic asks for no descriptors. */
+/** The memory PacketIo asks for no descriptors. */
 const FD = -1;
 const ALL_ROWS = 0x7fffffff;
 /** Outer source port of the sending socket with number 0; the others have those behind it. */

@@ -1,6 +1,6 @@
 /**
  * A switch without devices, for tests: built from a compact description by the operations that the control thread
- * sends, over a MemoryNic, with a clock that the test moves.
+ * sends, over a MemoryPacketIo, with a clock that the test moves.
  *
  * Every turn is audited: what the counters say must be what was put in and what came out, port by port, in packets and
  * in bytes, and the accounts must balance. It never looks into the switch's tables to know what it did.
@@ -14,8 +14,8 @@ import { DROP_REASONS } from '../../../src/dataplane/state/drop-reasons.js';
 import { RemoteTable } from '../../../src/encap/remotes.js';
 import { createFdb } from '../../../src/fdb/table.js';
 import { createNeighbours } from '../../../src/neigh/table.js';
-import { type Arrival, type Departure, MemoryNic, type MemoryNicOptions } from '../../../src/port/memory.js';
-import { KIND_FRAME, KIND_UDP } from '../../../src/port/nic.js';
+import { type Arrival, type Departure, MemoryPacketIo, type MemoryPacketIoOptions } from '../../../src/port/memory.js';
+import { KIND_FRAME, KIND_UDP } from '../../../src/port/packet-io.js';
 import { formatAddress, parseAddress } from '../../../src/wire/ip-address.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { type BridgeSpec, Topology } from './control-model.js';
@@ -23,7 +23,7 @@ import { departuresOf } from './departures.js';
 
 export type { BridgeSpec, TapSpec, VxlanSpec } from './control-model.js';
 
-export interface SwitchOptions extends MemoryNicOptions {
+export interface SwitchOptions extends MemoryPacketIoOptions {
   /** Most FDB entries. Default 64, so that one second of ageing visits all of them. */
   fdbCapacity?: number;
   /** Sending sockets of each vxlan port. Default 1. */
@@ -77,7 +77,7 @@ const EBADF = 9;
 const SOCKETS = 3;
 
 /** As the addon: an index is attached once, and what is not attached cannot be written to. */
-class AttachingNic extends MemoryNic {
+class AttachingNic extends MemoryPacketIo {
   private readonly attached = new Set<number>();
 
   private attach(kind: string, at: number): void {
@@ -116,7 +116,7 @@ class AttachingNic extends MemoryNic {
 }
 
 export class TestSwitch {
-  readonly nic: MemoryNic;
+  readonly io: MemoryPacketIo;
   readonly context: Context;
   readonly engine: Engine;
   /** `port errno` of each loss that the engine told of. */
@@ -135,12 +135,12 @@ export class TestSwitch {
   private seenDrops = new Map<string, number>();
 
   constructor(bridges: Record<string, BridgeSpec>, options: SwitchOptions = {}) {
-    this.nic = new AttachingNic(options);
+    this.io = new AttachingNic(options);
     const fdb = createFdb({ capacity: options.fdbCapacity ?? 64, seed: 1 });
     const neigh = createNeighbours({ capacity: 256, seed: 1 });
     const own = new Counters();
     this.counters = new CounterReader([own.memory]);
-    this.context = new Context(this.nic, fdb, new RemoteTable(), own, 0, undefined, undefined, neigh);
+    this.context = new Context(this.io, fdb, new RemoteTable(), own, 0, undefined, undefined, neigh);
     this.engine = new Engine(this.context, {
       rung: () => {
         this.rung++;
@@ -214,7 +214,7 @@ export class TestSwitch {
   /** Puts a frame into a TAP. */
   inject(port: string, frame: Uint8Array, offload: Offload = {}): void {
     this.arrived(port, frame.length);
-    this.nic.arrive({ kind: KIND_FRAME, index: this.port(port), bytes: frame, ...offload });
+    this.io.arrive({ kind: KIND_FRAME, index: this.port(port), bytes: frame, ...offload });
   }
 
   /** Puts a datagram into the socket of a vxlan port; `account` is the port that is to count it. */
@@ -223,7 +223,7 @@ export class TestSwitch {
     const address = parseAddress(from);
     if (socket < 0 || address === null) throw new Error(`no vxlan port ${port}, or no address ${from}`);
     this.arrived(account, Math.max(0, payload.length - 8));
-    this.nic.arrive({ kind: KIND_UDP, index: socket, bytes: payload, address: address.words, ...outer });
+    this.io.arrive({ kind: KIND_UDP, index: socket, bytes: payload, address: address.words, ...outer });
   }
 
   private arrived(port: string, length: number): void {
@@ -255,7 +255,7 @@ export class TestSwitch {
   /** Lets seconds pass, in steps of one, so that every step of ageing is taken. */
   wait(seconds: number): void {
     for (let second = 0; second < seconds; second++) {
-      this.nic.advance(1000);
+      this.io.advance(1000);
       this.turn();
     }
   }
@@ -268,9 +268,9 @@ export class TestSwitch {
     const before = this.seenDrops;
     do {
       const taken = this.engine.turn(0);
-      for (const departure of this.nic.take()) out.push(this.name(departure));
+      for (const departure of this.io.take()) out.push(this.name(departure));
       if (taken === 0) break;
-    } while (this.nic.waiting > 0);
+    } while (this.io.waiting > 0);
     for (const { port, frame } of out) {
       const traffic = this.expected.get(port) as Traffic;
       traffic.tx_packets++;
@@ -288,7 +288,7 @@ export class TestSwitch {
       return { to: port, port, frame: bytes, header: new Uint8Array(0), ...rest, sender: -1, udpPort: 0 };
     }
     const port = this.topology.senders.get(departure.index);
-    const remote = this.nic.remotes.get(departure.remote);
+    const remote = this.io.remotes.get(departure.remote);
     if (port === undefined || remote === undefined) throw new Error(`to remote ${departure.remote}, which nobody set`);
     const [a0, a1, a2, a3] = remote.address;
     const to = `${port}>${formatAddress(a0, a1, a2, a3)}`;

@@ -1,9 +1,9 @@
 /**
  * The device contract: what the engine asks of the thing that moves frames.
  *
- * A Nic receives batches of frames into one arena and executes a ring of transmit commands over the same
+ * A PacketIo receives batches of frames into one arena and executes a ring of transmit commands over the same
  * arena. It has no policy: which frame goes where, with which header and tag, is decided by its user.
- * Both rings are Int32Arrays that live as long as the Nic, so that one call moves a whole batch.
+ * Both rings are Int32Arrays that live as long as the PacketIo, so that one call moves a whole batch.
  *
  * The layouts below are mirrored in `src/native/layout.h`; `test/native/layout.test.ts` compares the two.
  */
@@ -70,9 +70,9 @@ export const TX_HEADER_LENGTH = 9;
 export const TX_REMOTE = 10;
 /** Outer type-of-service byte (KIND_UDP). */
 export const TX_TOS = 11;
-/** Written by the Nic: 0, or the errno of the failure; OFFLOAD_MISFIT is one of them. */
+/** Written by the PacketIo: 0, or the errno of the failure; OFFLOAD_MISFIT is one of them. */
 export const TX_STATUS = 12;
-/** Not read by the Nic: the sender's own bookkeeping. */
+/** Not read by the PacketIo: the sender's own bookkeeping. */
 export const TX_COOKIE = 13;
 export const TX_COOKIE2 = 14;
 
@@ -134,7 +134,7 @@ export const SEND_BYTES = 65_507;
 /** Bytes of the virtio-net header of the TAPs that `tap.ts` opens. */
 export const VNET_HEADER_SIZE = 10;
 
-export interface Nic {
+export interface PacketIo {
   /** Holds the encapsulation headers (from `headerBase`, `headerBytes` long) and the frames of the current batch. */
   readonly arena: ArrayBuffer;
   readonly headerBase: number;
@@ -154,7 +154,7 @@ export interface Nic {
    * @returns how many failed; each has its TX_STATUS
    */
   transmit(count: number, more?: boolean): number;
-  /** @param vnetHeaderSize bytes of the virtio-net header, 0: none, frames bare. Default: what the Nic was made for */
+  /** @param vnetHeaderSize bytes of the virtio-net header, 0: none, frames bare. Default: what the PacketIo was made for */
   attachTap(index: number, fd: number, vnetHeaderSize?: number): void;
   /** A receiving socket. */
   attachSocket(index: number, fd: number): void;

@@ -1,5 +1,5 @@
 /**
- * The Nic of the fuzzing: frames are made where they lie in the arena, and nothing is kept of what goes out but sums.
+ * The PacketIo of the fuzzing: frames are made where they lie in the arena, and nothing is kept of what goes out but sums.
  * In return every command is judged: it must send a whole frame of this batch, or one of the switch's own, to a port, sender
  * and remote that there are, with a tag, an offload and a header that fit.
  *
@@ -10,7 +10,7 @@ import { ORIGINATED_BYTES, ORIGINATED_ROOM } from '../../src/dataplane/egress/or
 import { MAX_PORTS } from '../../src/dataplane/state/counters.js';
 import type { RemoteTable } from '../../src/encap/remotes.js';
 import { MAX_REMOTES } from '../../src/encap/remotes.js';
-import * as L from '../../src/port/nic.js';
+import * as L from '../../src/port/packet-io.js';
 import { vidOf } from '../../src/wire/vlan.js';
 import { VXLAN_HEADER } from '../../src/wire/vxlan.js';
 import { type Facts, TAGGED, TAP, VXLAN } from './facts.js';
@@ -19,7 +19,7 @@ const MAX_FRAMES = 512;
 /** Few, so that a batch often needs several rings. */
 const MAX_COMMANDS = 256;
 const HEADER_BYTES = 327_680;
-/** Bytes of a batch, as of the real Nic, and room for one more superframe. */
+/** Bytes of a batch, as of the real PacketIo, and room for one more superframe. */
 const BATCH_BYTES = 400 * 1024;
 export const LONGEST = 66_000;
 /** Bytes of a frame that are shown when it is at fault. */
@@ -38,7 +38,7 @@ export const NOISE = -1;
 /** Judges what is sent of the bystanders' frames; throws when it is not what it has to be. */
 export interface Watch {
   /** The frame `place` of the batch goes out by this command. */
-  seen(nic: FuzzNic, place: number, flow: number, at: number): void;
+  seen(io: FuzzPacketIo, place: number, flow: number, at: number): void;
   /** Whether this port belongs to bystanders, so that nothing else may go there. */
   guards(port: number): boolean;
 }
@@ -54,7 +54,7 @@ export interface Arrival {
   tos: number;
 }
 
-export class FuzzNic implements L.Nic {
+export class FuzzPacketIo implements L.PacketIo {
   readonly arena = new ArrayBuffer(ARENA);
   readonly headerBase = 0;
   readonly headerBytes = HEADER_BYTES;
@@ -247,7 +247,7 @@ export class FuzzNic implements L.Nic {
     this.judgeRemote(at);
   }
 
-  /** The Nic has been told the address that the table has. */
+  /** The PacketIo has been told the address that the table has. */
   private judgeRemote(at: number): void {
     const remote = this.tx[at + L.TX_REMOTE];
     if (remote <= 0 || remote >= MAX_REMOTES || this.table.udpPort(remote) === 0) this.fail(at, 'no such remote');

@@ -1,11 +1,19 @@
 /**
- * The Nic over the addon: its sizes and its memory.
+ * The PacketIo over the addon: its sizes and its memory.
  *
- * Owns how much memory a Nic has and how it is laid out. Never opens or closes a device: descriptors come from `tap.ts`
+ * Owns how much memory a PacketIo has and how it is laid out. Never opens or closes a device: descriptors come from `tap.ts`
  * and `underlay.ts` and stay theirs, and must be detached before they are closed.
  */
 import * as native from '../native/binding.js';
-import { HEADROOM, type Nic, RX_STRIDE, SLOT_BYTES, STATUS_WORDS, TX_STRIDE, VNET_HEADER_SIZE } from './nic.js';
+import {
+  HEADROOM,
+  type PacketIo,
+  RX_STRIDE,
+  SLOT_BYTES,
+  STATUS_WORDS,
+  TX_STRIDE,
+  VNET_HEADER_SIZE,
+} from './packet-io.js';
 
 /** Frames of one batch: more small ones than its bytes allow large ones, and room for several trains of either. */
 export const MAX_FRAMES = 1024;
@@ -22,7 +30,7 @@ export const TX_COMMANDS = 4096;
 /** Encapsulation headers: 16 bytes for every command. */
 export const HEADER_BYTES = TX_COMMANDS * 16;
 
-export interface NativeNicOptions {
+export interface NativePacketIoOptions {
   maxFrames?: number;
   batchBytes?: number;
   txCommands?: number;
@@ -33,7 +41,7 @@ export interface NativeNicOptions {
   udpSegment?: boolean;
   /**
    * Hands TCP superframes whole, in their outer headers, to devices that segment frames in UDP tunnels, by a TAP `otgso*` of
-   * the Nic's own. Default false.
+   * the PacketIo's own. Default false.
    */
   tunnelGso?: boolean;
   /** Not while a firewall or IPsec looks at what this host sends, whom such frames would pass by. Default true. */
@@ -44,15 +52,15 @@ export interface NativeNicOptions {
   spinMicroseconds?: number;
 }
 
-export interface NativeNic extends Nic {
+export interface NativePacketIo extends PacketIo {
   /** The bell: an eventfd of `createWake`, which ends the wait of `receive`. */
   attachEvent(fd: number): void;
-  /** Ends the Nic: detaches everything and closes its own descriptor. `receive` throws from then on. */
+  /** Ends the PacketIo: detaches everything and closes its own descriptor. `receive` throws from then on. */
   close(): void;
 }
 
 /** @throws NativeError with code EINVAL when sizes do not go together */
-export function createNativeNic(options: NativeNicOptions = {}): NativeNic {
+export function createNativePacketIo(options: NativePacketIoOptions = {}): NativePacketIo {
   const maxFrames = options.maxFrames ?? MAX_FRAMES;
   const headerBytes = options.headerBytes ?? HEADER_BYTES;
   const arena = new ArrayBuffer(options.arenaBytes ?? headerBytes + HEADROOM + 2 * 64 + maxFrames * SLOT_BYTES);

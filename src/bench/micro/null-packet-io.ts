@@ -1,10 +1,10 @@
 /**
- * A Nic that costs nothing: every batch is the same frames, laid into the arena once, and every command succeeds.
+ * A PacketIo that costs nothing: every batch is the same frames, laid into the arena once, and every command succeeds.
  * What is left of a turn's time is the TypeScript of the switch.
  */
 import {
   HEADROOM,
-  type Nic,
+  type PacketIo,
   RX_ADDRESS,
   RX_INDEX,
   RX_KIND,
@@ -15,9 +15,9 @@ import {
   STATUS_NOW,
   STATUS_WORDS,
   TX_STRIDE,
-} from '../../port/nic.js';
+} from '../../port/packet-io.js';
 
-export class NullNic implements Nic {
+export class NullPacketIo implements PacketIo {
   arena = new ArrayBuffer(1 << 20);
   headerBase = 0;
   headerBytes = 327_680;
