@@ -5,7 +5,7 @@ import type { HostFacts } from '../../src/doctor/host-facts.js';
 import { IcmpUnavailable } from '../../src/doctor/icmp-socket.js';
 import { judgeHost, judgeNamespaces, judgeSocket } from '../../src/doctor/judge-host.js';
 import type { SelfTest } from '../../src/port/self-test.js';
-import { expectRemedies, levels, shown } from './lines.js';
+import { expectRemedies, levels, shown } from './check-lines.js';
 
 describe('the host', () => {
   const ALL: OffloadConfig = { tso: true, udp_segment: true, tunnel_gso: 'auto', udp_gro: true, vnet_header: true };

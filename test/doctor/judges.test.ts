@@ -6,7 +6,7 @@ import { judgeLink, judgeNic, judgeUnderlay } from '../../src/doctor/judge-ports
 import { judgeRemote, type RemoteFacts } from '../../src/doctor/judge-remotes.js';
 import { judgeStats } from '../../src/doctor/judge-stats.js';
 import type { NicPlan, RemotePlan, VxlanPlan } from '../../src/doctor/plan.js';
-import { expectRemedies, levels, shown } from './lines.js';
+import { expectRemedies, levels, shown } from './check-lines.js';
 
 describe('a check', () => {
   it('is a line', () => {

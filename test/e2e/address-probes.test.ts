@@ -4,13 +4,13 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
+import { type End, World } from './host-testbed.js';
 import { give } from './live-support.js';
-import { makeGuest } from './pair.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
 import { type Guest, type Host, threeHosts } from './topologies.js';
 import { BROADCAST, inject, ping } from './traffic.js';
-import { type End, World } from './world.js';
+import { makeGuest } from './two-hosts.js';
 
 const VNI = 42;
 const OWNER = { mac: '02:00:00:00:00:92', address: '198.18.0.92', address6: '2001:db8:42::92' };

@@ -11,9 +11,9 @@ import type { StatsAnswer } from '../../src/api/api.js';
 import { must } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
 import { askJson } from '../control/http/server-harness.js';
+import { World } from './host-testbed.js';
 import { overtap, RunningSwitch, switchCommand } from './switch.js';
 import { type Guest, plainBridge, tapPort } from './topologies.js';
-import { World } from './world.js';
 
 /** A machine that others use, too, takes its time. */
 const SLOW_MS = 30_000;

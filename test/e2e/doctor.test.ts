@@ -4,10 +4,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Check, Diagnosis } from '../../src/doctor/check.js';
 import type { Ended } from '../../src/lab/testbed/program.js';
-import { makeGuest, succeed, tunnelGsoLack } from './pair.js';
+import { World } from './host-testbed.js';
 import { OVERTAP, overtap, type RunningSwitch } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
-import { World } from './world.js';
+import { makeGuest, succeed, tunnelGsoLack } from './two-hosts.js';
 
 const LIMIT_MS = 5000;
 /** Of a thousand remotes some are not probed within its time when the machine has other things to do for a moment. */

@@ -3,6 +3,8 @@
  * the splitting and merging of superframes. Every byte has to arrive all the same.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { World } from './host-testbed.js';
+import { type Guest, type Host, twoHosts } from './topologies.js';
 import {
   type Column,
   expectTransfer,
@@ -14,9 +16,7 @@ import {
   startPair,
   startSwitch,
   succeed,
-} from './pair.js';
-import { type Guest, type Host, twoHosts } from './topologies.js';
-import { World } from './world.js';
+} from './two-hosts.js';
 
 let world: World;
 

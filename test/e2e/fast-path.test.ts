@@ -7,6 +7,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { must } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
 import { cases, long } from '../long.js';
+import { World } from './host-testbed.js';
+import { type Dump, dump, type Sniffer, sniff } from './sniffer.js';
+import { type Guest, type Host, twoHosts } from './topologies.js';
+import { numbered, ping, udpEcho } from './traffic.js';
 import {
   type Column,
   expectBalance,
@@ -20,11 +24,7 @@ import {
   startPair,
   startSwitch,
   tunnelGsoLack,
-} from './pair.js';
-import { type Dump, dump, type Sniffer, sniff } from './sniffer.js';
-import { type Guest, type Host, twoHosts } from './topologies.js';
-import { numbered, ping, udpEcho } from './traffic.js';
-import { World } from './world.js';
+} from './two-hosts.js';
 
 /** By default superframes leave whole where the underlay takes them so, as column A does: both ways are tested. */
 const NO_TUNNEL_GSO = 'offloads: { tunnel_gso: false }\n';

@@ -8,11 +8,11 @@ import { must, type Program } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
 import { long } from '../long.js';
 import { expectInTime, Holdings, steadyPing, summary } from './faults-support.js';
+import { World } from './host-testbed.js';
 import { Bystanders, clientOf, expectReach, startWith } from './live-support.js';
-import { kernelPeer, makeGuest } from './pair.js';
 import { RunningSwitch, switchCommand } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
-import { World } from './world.js';
+import { kernelPeer, makeGuest } from './two-hosts.js';
 
 const KILLS = long(100);
 const VNI = 42;

@@ -7,9 +7,9 @@ import { expect } from 'vitest';
 import type { LinkRow, StatsAnswer } from '../../src/api/api.js';
 import { must, type Program } from '../../src/lab/testbed/program.js';
 import { quietFor, until } from '../../src/lab/testbed/wait.js';
+import type { World } from './host-testbed.js';
 import { clientOf, descriptorsOf, residentMiB } from './live-support.js';
 import { type RunningSwitch, settledStats } from './switch.js';
-import type { World } from './world.js';
 
 /**
  * From the end of a fault to the first frame that gets through: the contract's two seconds are the switch's on a machine of its own,

@@ -19,11 +19,11 @@ import {
   summary,
   timeToReach,
 } from './faults-support.js';
+import { World } from './host-testbed.js';
 import { Bystanders, linkOf, startWith } from './live-support.js';
-import { kernelPeer, makeGuest, VNI } from './pair.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
-import { World } from './world.js';
+import { kernelPeer, makeGuest, VNI } from './two-hosts.js';
 
 /** Together a thousand in the long run. */
 const DELETIONS = long(800);

@@ -18,13 +18,13 @@ import {
   summary,
   timeToReach,
 } from './faults-support.js';
+import { World } from './host-testbed.js';
 import { Bystanders, linkOf, startWith } from './live-support.js';
-import { kernelPeer, makeGuest, VNI } from './pair.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
 import { type Guest, type Host, plainBridge, tapPort, threeHosts } from './topologies.js';
 import { ping, udpStream } from './traffic.js';
-import { World } from './world.js';
+import { kernelPeer, makeGuest, VNI } from './two-hosts.js';
 
 /** Of the underlay's link, down and up. */
 const FLAPS = long(1000);

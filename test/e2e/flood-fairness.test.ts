@@ -11,11 +11,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { StatsAnswer } from '../../src/api/api.js';
 import { describe, type Program } from '../../src/lab/testbed/program.js';
 import { long } from '../long.js';
-import { expectBalance, makeGuest, startSwitch } from './pair.js';
+import { World } from './host-testbed.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
 import { BROADCAST, ping } from './traffic.js';
-import { World } from './world.js';
+import { expectBalance, makeGuest, startSwitch } from './two-hosts.js';
 
 const REMOTES = 1000;
 const PINGS = long(2000, 100);

@@ -10,11 +10,11 @@ import { describe, type Program } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
 import { long } from '../long.js';
 import { expectBalanced, statsOf } from './faults-support.js';
+import { World } from './host-testbed.js';
 import { Bystanders, clientOf, startWith } from './live-support.js';
-import { makeGuest } from './pair.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, plainBridge, tapPort } from './topologies.js';
-import { World } from './world.js';
+import { makeGuest } from './two-hosts.js';
 
 const JUNK = fileURLToPath(new URL('tools/netlink-junk.py', import.meta.url));
 /** Looks at the NICs, and changes of them, while it attacks. */

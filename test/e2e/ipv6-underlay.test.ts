@@ -4,14 +4,14 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { quietFor, until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { expectReach, give, startWith } from './live-support.js';
 import { kernelDevice, onWire, outerOf, twoHostsOf } from './multicast-support.js';
-import { expectBalance, expectTransfer, MB } from './pair.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
 import { access, filteringBridge, type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject, ping, udpEcho } from './traffic.js';
-import { World } from './world.js';
+import { expectBalance, expectTransfer, MB } from './two-hosts.js';
 
 const VNI = 42;
 const BYTES = 20 * MB;

@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { sniff } from './sniffer.js';
 import { accounts, type RunningSwitch, settledStats } from './switch.js';
 import {
@@ -18,7 +19,6 @@ import {
   twoHosts,
 } from './topologies.js';
 import { ping, transfer, udpEcho } from './traffic.js';
-import { World } from './world.js';
 
 const MB = 1_000_000;
 const VNI = 42;

@@ -39,7 +39,7 @@ function state(name: string): State {
   return JSON.parse(readFileSync(`${ROOT}/${name}/state.json`, 'utf8')) as State;
 }
 
-/** Of the tests of the lab's parts (test/lab/help.ts), which another run may be at. */
+/** Of the tests of the lab's parts (test/lab/lab-support.ts), which another run may be at. */
 const OF_TESTS = /^ovt-t\d+-/;
 
 /** Namespaces of labs on this machine. */

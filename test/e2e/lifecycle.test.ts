@@ -7,10 +7,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { namespaceExists } from '../../src/lab/testbed/namespaces.js';
 import type { Program } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import type { RunningSwitch } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { ping, udpStream } from './traffic.js';
-import { World } from './world.js';
 
 /** The contract says one second. A busy machine gets more, so that the test tells a switch that hangs, not a slow day. */
 const STOP_LIMIT_MS = 3000;

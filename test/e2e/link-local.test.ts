@@ -4,11 +4,11 @@
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { expectReach, give, linkOf, startWith } from './live-support.js';
 import { kernelDevice } from './multicast-support.js';
-import { expectBalance, expectTransfer, MB } from './pair.js';
 import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
-import { World } from './world.js';
+import { expectBalance, expectTransfer, MB } from './two-hosts.js';
 
 let world: World;
 let hosts: [Host, Host];

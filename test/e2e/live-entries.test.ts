@@ -5,13 +5,13 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { FdbRow, NeighRow } from '../../src/api/api.js';
 import { know } from './faults-support.js';
+import { World } from './host-testbed.js';
 import { expectNoReach, expectReach, give, startWith } from './live-support.js';
-import { kernelPeer, makeGuest, VNI } from './pair.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
 import { filteringBridge, type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { experimentalFrame, inject } from './traffic.js';
-import { World } from './world.js';
+import { kernelPeer, makeGuest, VNI } from './two-hosts.js';
 
 let world: World;
 let hosts: [Host, Host];

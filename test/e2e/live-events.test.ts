@@ -6,12 +6,12 @@ import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { StatsAnswer, SwitchEvent } from '../../src/api/api.js';
 import { quietFor, until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { clientOf, expectReach, give, Monitor, startWith } from './live-support.js';
-import { kernelPeer, makeGuest, VNI } from './pair.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject } from './traffic.js';
-import { World } from './world.js';
+import { kernelPeer, makeGuest, VNI } from './two-hosts.js';
 
 const MAC = '02:00:00:00:aa:01';
 

@@ -3,11 +3,11 @@
  * and a kernel peer notice of it, and what `link show` tells.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { World } from './host-testbed.js';
 import { clientOf, expectNoReach, expectReach, give, linkOf, startWith } from './live-support.js';
-import { kernelPeer, makeGuest, VNI } from './pair.js';
 import type { RunningSwitch } from './switch.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
-import { World } from './world.js';
+import { kernelPeer, makeGuest, VNI } from './two-hosts.js';
 
 type Reached = Pick<Guest, 'netns' | 'address'>;
 

@@ -4,13 +4,13 @@
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { long } from '../long.js';
+import { World } from './host-testbed.js';
 import { atRest, Bystanders, clientOf, expectReach, residentMiB, startWith } from './live-support.js';
-import { makeGuest } from './pair.js';
 import { sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
 import { type Guest, plainBridge, tapPort } from './topologies.js';
 import { tool } from './traffic.js';
-import { World } from './world.js';
+import { makeGuest } from './two-hosts.js';
 
 const MACS = long(1_000_000);
 /** Where the frames go: known to be on the port that they come from, so that nobody else gets one. */

@@ -6,13 +6,13 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { MdbAnswer } from '../../src/api/api.js';
 import type { Program } from '../../src/lab/testbed/program.js';
 import { quietFor, until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { clientOf, give, startWith } from './live-support.js';
-import { makeGuest, VNI } from './pair.js';
 import { type Sniffer, sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, threeHosts } from './topologies.js';
 import { inject, tool } from './traffic.js';
-import { World } from './world.js';
+import { makeGuest, VNI } from './two-hosts.js';
 
 const GROUP = '239.1.2.3';
 const GROUP6 = 'ff05::1:3';

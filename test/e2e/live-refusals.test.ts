@@ -4,11 +4,11 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../src/lab/testbed/program.js';
+import { World } from './host-testbed.js';
 import { expectReach, expectRefused, give, startWith } from './live-support.js';
-import { makeGuest } from './pair.js';
 import { OVERTAP, type RunningSwitch } from './switch.js';
 import { filteringBridge, type Guest, type Host, tapPort, tunnelPort, twoHosts } from './topologies.js';
-import { World } from './world.js';
+import { makeGuest } from './two-hosts.js';
 
 const world = new World();
 let hosts: [Host, Host];

@@ -4,13 +4,13 @@
  */
 import { afterEach, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { atRest, Bystanders, clientOf, expectReach, give, startWith } from './live-support.js';
-import { makeGuest } from './pair.js';
 import { sniff } from './sniffer.js';
 import { settledStats } from './switch.js';
 import { type Guest, plainBridge, tapPort } from './topologies.js';
 import { BROADCAST, tool } from './traffic.js';
-import { World } from './world.js';
+import { makeGuest } from './two-hosts.js';
 
 const LIMIT = 200;
 const FRAMES = 30_000;

@@ -9,10 +9,10 @@ import type { LinkRow, SwitchEvent } from '../../src/api/api.js';
 import { createClient, type SwitchClient } from '../../src/client/client.js';
 import { describe as describeEnd, type Ended, type Program } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import type { World } from './host-testbed.js';
 import { command, OVERTAP, RunningSwitch, switchCommand } from './switch.js';
 import type { Guest } from './topologies.js';
 import { ping, tool } from './traffic.js';
-import type { World } from './world.js';
 
 /** At descriptors, until two in a row tell the same. */
 const MOST_LOOKS = 20;

@@ -7,11 +7,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { StatsAnswer, WritePath } from '../../src/api/api.js';
 import { checkDocument } from '../../src/config/load.js';
 import { long } from '../long.js';
+import { World } from './host-testbed.js';
 import { Bystanders, clientOf, descriptorsOf, give, residentMiB, startWith } from './live-support.js';
-import { kernelPeer, makeGuest } from './pair.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
-import { World } from './world.js';
+import { kernelPeer, makeGuest } from './two-hosts.js';
 
 const APPLIES = long(10_000);
 const APPLIES_OF_TWO_ENGINES = long(1000);

@@ -3,10 +3,10 @@
  * a group, who has joined what, and the outer headers of either family read from the bytes of a capture.
  */
 import { readFileSync } from 'node:fs';
+import type { World } from './host-testbed.js';
 import type { Packet } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
 import type { Guest, Host } from './topologies.js';
-import type { World } from './world.js';
 
 export type Family = 4 | 6;
 

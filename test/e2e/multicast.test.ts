@@ -5,6 +5,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { quietFor, until } from '../../src/lab/testbed/wait.js';
 import { expectBalanced, expectInTime, LinkWatch, timeToReach } from './faults-support.js';
+import { type End, World } from './host-testbed.js';
 import { expectNoReach, expectReach, give, linkOf, startWith } from './live-support.js';
 import {
   connect,
@@ -16,12 +17,11 @@ import {
   outerOf,
   twoHostsOf,
 } from './multicast-support.js';
-import { expectBalance, expectTransfer, MB, makeGuest } from './pair.js';
 import { experimentalText, sniff } from './sniffer.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject } from './traffic.js';
-import { type End, World } from './world.js';
+import { expectBalance, expectTransfer, MB, makeGuest } from './two-hosts.js';
 
 const VNI = 42;
 

@@ -5,11 +5,11 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { describe, must } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { clientOf, expectReach, expectRefused, give, linkOf, startWith } from './live-support.js';
-import { kernelPeer, makeGuest, VNI } from './pair.js';
 import { OVERTAP, type RunningSwitch } from './switch.js';
 import { filteringBridge, type Guest, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
-import { World } from './world.js';
+import { kernelPeer, makeGuest, VNI } from './two-hosts.js';
 
 let world: World;
 let host: string;

@@ -4,10 +4,10 @@
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { expectReach, expectRefused, startWith } from './live-support.js';
 import { overtap, type RunningSwitch } from './switch.js';
 import { type Guest, type Host, plainBridge, tapPort, twoHosts } from './topologies.js';
-import { World } from './world.js';
 
 const THIRD = '192.0.2.3';
 

@@ -4,12 +4,12 @@
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { expectReach, expectRefused, give, startWith } from './live-support.js';
 import { kernelDevice, onWire, outerOf, twoHostsOf } from './multicast-support.js';
-import { expectBalance, expectTransfer, MB } from './pair.js';
 import { type Sniffer, sniff } from './sniffer.js';
 import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
-import { World } from './world.js';
+import { expectBalance, expectTransfer, MB } from './two-hosts.js';
 
 let world: World;
 

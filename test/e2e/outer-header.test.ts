@@ -4,13 +4,13 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
-import { DF, type Outer, readOuter } from './outer.js';
-import { succeed } from './pair.js';
+import { World } from './host-testbed.js';
+import { DF, type Outer, readOuter } from './outer-headers.js';
 import { type Sniffer, sniff } from './sniffer.js';
 import type { RunningSwitch } from './switch.js';
 import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { inject, transfer } from './traffic.js';
-import { World } from './world.js';
+import { succeed } from './two-hosts.js';
 
 const MB = 1_000_000;
 const MAC = { guest: '02:00:00:00:00:01', other: '02:00:00:00:00:02' };

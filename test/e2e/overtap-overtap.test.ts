@@ -5,11 +5,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { must } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { dump, macOf, type Sniffer, sniff, vlanOf } from './sniffer.js';
 import { accounts, type RunningSwitch, settledStats } from './switch.js';
 import { access, filteringBridge, type Guest, type Host, tapPort, tunnelPort, twoHosts } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject, ping, transfer, udpEcho } from './traffic.js';
-import { World } from './world.js';
 
 const MB = 1_000_000;
 const MAPPING = { 2: 2, 3: 3 };

@@ -3,11 +3,11 @@
  * again. One broadcast of a guest was a storm that filled the host.
  */
 import { afterEach, expect, test } from 'vitest';
-import { makeGuest } from './pair.js';
+import { World } from './host-testbed.js';
 import { overtap, settledStats } from './switch.js';
 import { tapPort } from './topologies.js';
 import { BROADCAST, tool } from './traffic.js';
-import { World } from './world.js';
+import { makeGuest } from './two-hosts.js';
 
 const FRAMES = 100;
 const REMOTE = '192.0.2.2';

@@ -6,12 +6,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
 import { cases } from '../long.js';
-import { succeed } from './pair.js';
+import { type End, World } from './host-testbed.js';
 import { type Sniffer, sniff } from './sniffer.js';
 import { accounts, type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { ping, tool } from './traffic.js';
-import { type End, World } from './world.js';
+import { succeed } from './two-hosts.js';
 
 type Family = 4 | 6;
 

@@ -4,9 +4,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Ended } from '../../src/lab/testbed/program.js';
+import { World } from './host-testbed.js';
 import { overtap, type RunningSwitch, switchCommand } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
-import { World } from './world.js';
 
 let world: World;
 let hosts: [Host, Host];

@@ -5,11 +5,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Program } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
-import { expectBalance, expectTransfer, MB, makeGuest, startSwitch, succeed } from './pair.js';
+import { World } from './host-testbed.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject, tool } from './traffic.js';
-import { World } from './world.js';
+import { expectBalance, expectTransfer, MB, makeGuest, startSwitch, succeed } from './two-hosts.js';
 
 const REMOTES = 1000;
 /** VXLAN with a frame of the experimental EtherType inside: nothing but the frames of this test. */

@@ -6,10 +6,10 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LinkRow } from '../../src/api/api.js';
+import { World } from './host-testbed.js';
 import { clientOf, give, startWith } from './live-support.js';
 import { OVERTAP, type RunningSwitch } from './switch.js';
 import { type Host, twoHosts } from './topologies.js';
-import { World } from './world.js';
 
 const MAC = '02:00:00:00:09:01';
 const NOTHING = 'nothing to do: the switch is as the file says\n';

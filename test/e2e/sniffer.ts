@@ -5,8 +5,8 @@
 import { statSync } from 'node:fs';
 import type { Program } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import type { End, World } from './host-testbed.js';
 import { EXPERIMENTAL, tool } from './traffic.js';
-import type { End, World } from './world.js';
 
 /** How long nothing new comes from a capture that has told all: it is a program of its own, and may have to wait for a CPU. */
 const REST_MS = 300;

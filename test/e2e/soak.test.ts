@@ -12,12 +12,12 @@ import { describe, type Program } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
 import { LONG, long } from '../long.js';
 import { expectBalanced, timeToReach } from './faults-support.js';
+import { World } from './host-testbed.js';
 import { ATTACKERS, type Attacker, type Counts, countsOf } from './hostile/attackers.js';
 import { Curve } from './hostile/curve.js';
 import { makeSite, type Site } from './hostile/site.js';
 import { clientOf, descriptorsOf, linkOf } from './live-support.js';
 import { type RunningSwitch, settledStats } from './switch.js';
-import { World } from './world.js';
 
 const SECONDS = Number(process.env.OVERTAP_SOAK_SECONDS ?? long(1800, 15));
 const ONLY = process.env.OVERTAP_SOAK_ONLY?.split(',');

@@ -6,12 +6,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LinkRow } from '../../src/api/api.js';
 import { must } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { expectReach, expectRefused, give, linkOf, startWith } from './live-support.js';
-import { expectBalance } from './pair.js';
 import { OVERTAP, overtap, type RunningSwitch } from './switch.js';
 import { type Guest, type Host, tapPort, twoHosts } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject } from './traffic.js';
-import { World } from './world.js';
+import { expectBalance } from './two-hosts.js';
 
 let world: World;
 let hosts: [Host, Host];

@@ -5,11 +5,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { must } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { clientOf, expectReach, give, linkOf, startWith } from './live-support.js';
-import { makeGuest } from './pair.js';
 import { OVERTAP, type RunningSwitch } from './switch.js';
 import { type Guest, plainBridge, tapPort } from './topologies.js';
-import { World } from './world.js';
+import { makeGuest } from './two-hosts.js';
 
 interface Nic {
   ifname: string;

@@ -5,11 +5,11 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { quietFor, until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { experimentalText, type Sniffer, sniff } from './sniffer.js';
 import { accounts, type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, threeHosts } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject, ping } from './traffic.js';
-import { World } from './world.js';
 
 const VNI = 42;
 const MULTICAST = '01:00:5e:7f:00:01';

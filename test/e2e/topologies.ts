@@ -1,7 +1,7 @@
 /**
  * The underlays that several test files use, and the YAML of the ports on them. No switch is started here.
  */
-import type { End, World } from './world.js';
+import type { End, World } from './host-testbed.js';
 
 /** A host: a namespace with an underlay NIC. */
 export interface Host extends End {

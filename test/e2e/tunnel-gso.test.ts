@@ -5,8 +5,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
 import { cases, long } from '../long.js';
+import { type End, World } from './host-testbed.js';
 import { give } from './live-support.js';
 import { kernelDevice, twoHostsOf } from './multicast-support.js';
+import { type Sniffer, sniff } from './sniffer.js';
+import { accounts, type RunningSwitch, settledStats } from './switch.js';
+import { access, filteringBridge, type Guest, type Host, plainBridge, tapPort, twoHosts } from './topologies.js';
+import { numbered, ping, tool } from './traffic.js';
 import {
   counterOf,
   expectBalance,
@@ -20,12 +25,7 @@ import {
   succeed,
   tunnelGsoLack,
   VNI,
-} from './pair.js';
-import { type Sniffer, sniff } from './sniffer.js';
-import { accounts, type RunningSwitch, settledStats } from './switch.js';
-import { access, filteringBridge, type Guest, type Host, plainBridge, tapPort, twoHosts } from './topologies.js';
-import { numbered, ping, tool } from './traffic.js';
-import { type End, World } from './world.js';
+} from './two-hosts.js';
 
 const lack = await tunnelGsoLack();
 const NAME = `tunnel GSO${lack === null ? '' : `, left out since the kernel has none: ${lack}`}`;

@@ -5,12 +5,12 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Diagnosis } from '../../src/doctor/check.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import { World } from './host-testbed.js';
 import { give, startWith } from './live-support.js';
-import { makeGuest, VNI } from './pair.js';
 import { OVERTAP, type RunningSwitch } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject } from './traffic.js';
-import { World } from './world.js';
+import { makeGuest, VNI } from './two-hosts.js';
 
 const FRAMES = 5;
 

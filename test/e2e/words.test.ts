@@ -6,11 +6,11 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { describe as describeEnd } from '../../src/lab/testbed/program.js';
+import { World } from './host-testbed.js';
 import { give, startWith } from './live-support.js';
-import { makeGuest } from './pair.js';
 import { OVERTAP, overtap, type RunningSwitch } from './switch.js';
 import { type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
-import { World } from './world.js';
+import { makeGuest } from './two-hosts.js';
 
 const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
 

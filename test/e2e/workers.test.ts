@@ -5,12 +5,12 @@
 import { existsSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { quietFor, until } from '../../src/lab/testbed/wait.js';
-import { expectBalance, expectTransfer, MB, makeGuest, startPair, startSwitch, succeed, VNI } from './pair.js';
+import { World } from './host-testbed.js';
 import { sniff } from './sniffer.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { BROADCAST, experimentalFrame, inject, numbered, ping } from './traffic.js';
-import { World } from './world.js';
+import { expectBalance, expectTransfer, MB, makeGuest, startPair, startSwitch, succeed, VNI } from './two-hosts.js';
 
 const WORKERS = 'workers: 2\n';
 const STREAMS = 4;

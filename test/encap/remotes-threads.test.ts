@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
-import { translateRoom } from '../shared-memory/rooms.js';
+import { translateRoom } from '../shared-memory/translate-room.js';
 
 const THREADS = 2;
 const ROUNDS = 200_000;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PROBE_LIMIT } from '../../src/fdb/layout.js';
 import { createFdb, type Fdb, LEARNED } from '../../src/fdb/table.js';
-import { countProbes, seededRandom } from './probes.js';
+import { countProbes, seededRandom } from './table-inspection.js';
 
 const SEGMENT = 7;
 

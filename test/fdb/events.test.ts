@@ -23,7 +23,7 @@ import {
   FLAG_EXTERN_LEARN,
   FLAG_STATIC,
 } from '../../src/fdb/table.js';
-import { translateRoom } from '../shared-memory/rooms.js';
+import { translateRoom } from '../shared-memory/translate-room.js';
 
 const HIGH = 0xfe00;
 

@@ -13,7 +13,7 @@ import {
   LEARNED,
 } from '../../src/fdb/table.js';
 import { long } from '../long.js';
-import { seededRandom } from './probes.js';
+import { seededRandom } from './table-inspection.js';
 
 const HIGH = 0x0200;
 const SEGMENT = 1;

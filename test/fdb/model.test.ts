@@ -21,8 +21,8 @@ import {
   FLAG_STICKY,
   FLAGS_ALL,
 } from '../../src/fdb/table.js';
-import { ringOf } from './probes.js';
 import { AGEING_OF_GROUP, AGEING_OF_OWNER, GROUPS, keyOf, Model, OWNERS, type Told } from './reference.js';
+import { ringOf } from './table-inspection.js';
 
 /** The same cases each time; others with OVERTAP_SEED. */
 const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ROW_VERSION } from '../../src/fdb/layout.js';
 import { createFdb, FdbReader, type FdbRow, FLAG_STATIC } from '../../src/fdb/table.js';
-import { translateRoom } from '../shared-memory/rooms.js';
+import { translateRoom } from '../shared-memory/translate-room.js';
 
 const list = (reader: FdbReader): FdbRow[] => {
   const rows: FdbRow[] = [];

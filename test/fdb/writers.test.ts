@@ -5,8 +5,8 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FdbReader } from '../../src/fdb/snapshot.js';
 import { COUNTER_EVICTED, createFdb, type FdbRow } from '../../src/fdb/table.js';
-import { translateRoom } from '../shared-memory/rooms.js';
-import { ringOf } from './probes.js';
+import { translateRoom } from '../shared-memory/translate-room.js';
+import { ringOf } from './table-inspection.js';
 
 const THREADS = 2;
 const ROUNDS = 200_000;

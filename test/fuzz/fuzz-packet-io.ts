@@ -13,7 +13,7 @@ import { MAX_REMOTES } from '../../src/encap/remotes.js';
 import * as L from '../../src/port/packet-io.js';
 import { vidOf } from '../../src/wire/vlan.js';
 import { VXLAN_HEADER } from '../../src/wire/vxlan.js';
-import { type Facts, TAGGED, TAP, VXLAN } from './facts.js';
+import { type Facts, TAGGED, TAP, VXLAN } from './switch-tables.js';
 
 const MAX_FRAMES = 512;
 /** Few, so that a batch often needs several rings. */

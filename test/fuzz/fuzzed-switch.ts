@@ -16,9 +16,9 @@ import { createNeighbours, Neighbours } from '../../src/neigh/table.js';
 import { STATUS_NOW } from '../../src/port/packet-io.js';
 import { Topology } from '../dataplane/support/control-model.js';
 import { flagsOf } from '../dataplane/support/specs.js';
-import { Facts, NONE } from './facts.js';
 import { FuzzPacketIo, type Watch } from './fuzz-packet-io.js';
 import { BRIDGES, FURTHER_FLAGS } from './layout.js';
+import { Facts, NONE } from './switch-tables.js';
 
 /** Few, so that they are always full. */
 const FDB_CAPACITY = 1024;

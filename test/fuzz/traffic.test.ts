@@ -8,7 +8,7 @@
 import { describe, expect, it } from 'vitest';
 import { DROP_REASONS, type DropReason } from '../../src/dataplane/state/drop-reasons.js';
 import { long } from '../long.js';
-import { type Report, run } from './run.js';
+import { type Report, run } from './fuzz-run.js';
 
 const FRAMES = Number(process.env.FUZZ_FRAMES ?? long(10_000_000));
 const SEED = Number(process.env.FUZZ_SEED ?? 1);

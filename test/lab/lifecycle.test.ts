@@ -12,7 +12,7 @@ import { isRunning, stopProcess } from '../../src/lab/testbed/detached.js';
 import { addNamespace, deleteNamespace, groupsOf, namespaceExists } from '../../src/lab/testbed/namespaces.js';
 import { must } from '../../src/lab/testbed/program.js';
 import { becomesTrue } from '../../src/lab/testbed/wait.js';
-import { needRoot, PREFIX, removeFolder, temporaryFolder } from './help.js';
+import { needRoot, PREFIX, removeFolder, temporaryFolder } from './lab-support.js';
 
 /** Stands for a switch: writes one line, makes the "socket" that says ready, and ends as its configuration says. */
 const FAKE_SWITCH = `

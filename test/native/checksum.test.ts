@@ -16,7 +16,7 @@ import {
   receiveSome,
   rxBytes,
   tapIn,
-} from './helpers.js';
+} from './native-testbed.js';
 
 afterEach(cleanUp);
 

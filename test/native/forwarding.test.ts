@@ -16,7 +16,7 @@ import {
   rx,
   rxBytes,
   tapIn,
-} from './helpers.js';
+} from './native-testbed.js';
 
 afterEach(cleanUp);
 

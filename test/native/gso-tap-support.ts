@@ -11,7 +11,7 @@ import { type Capture, openCapture } from '../../src/port/capture.js';
 import type { NativePacketIo, NativePacketIoOptions } from '../../src/port/native-packet-io.js';
 import * as L from '../../src/port/packet-io.js';
 import { openReceiver, openSenders, type SenderOptions } from '../../src/port/underlay.js';
-import { inside, ip, ipBatch, later, makeNamespace, makePacketIo, put, random } from './helpers.js';
+import { inside, ip, ipBatch, later, makeNamespace, makePacketIo, put, random } from './native-testbed.js';
 import { build, noise, type PacketFields, slowSum } from './packets.js';
 import { expectDatagrams, expected, FRAME, offload, type Superframe, send } from './superframes.js';
 

@@ -29,7 +29,17 @@ import {
   tunnelled,
   watch,
 } from './gso-tap-support.js';
-import { cleanUp, inside, ip, later, makeNamespace, makePacketIo, needRoot, outcome, random } from './helpers.js';
+import {
+  cleanUp,
+  inside,
+  ip,
+  later,
+  makeNamespace,
+  makePacketIo,
+  needRoot,
+  outcome,
+  random,
+} from './native-testbed.js';
 import { CWR, FIN, noise, type Packet, PSH, slowSum, TCP, UDP } from './packets.js';
 import { expectDatagrams, expected, FRAME, offload, randomSuperframe, type Superframe, send } from './superframes.js';
 

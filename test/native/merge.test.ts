@@ -20,7 +20,7 @@ import {
   rx,
   rxBytes,
   tapIn,
-} from './helpers.js';
+} from './native-testbed.js';
 import { type PacketFields, UDP, withTag } from './packets.js';
 import { type Item, mergeSlowly } from './reference-merge.js';
 import { splitSlowly } from './reference-split.js';

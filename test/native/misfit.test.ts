@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import * as L from '../../src/port/packet-io.js';
-import { cleanUp, command, makeNamespace, outcome, put, random, receiveSome, tapIn } from './helpers.js';
+import { cleanUp, command, makeNamespace, outcome, put, random, receiveSome, tapIn } from './native-testbed.js';
 import { build, type Packet, UDP } from './packets.js';
 import { FRAME, loopback, offload, randomSuperframe } from './superframes.js';
 

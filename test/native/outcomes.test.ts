@@ -22,7 +22,7 @@ import {
   random,
   tapIn,
   type Words,
-} from './helpers.js';
+} from './native-testbed.js';
 
 beforeAll(needRoot);
 afterEach(cleanUp);

@@ -1,7 +1,7 @@
 /**
  * Frames for the tests of splitting and merging, put together field by field, and the Internet checksum the slow way.
  */
-import type { random } from './helpers.js';
+import type { random } from './native-testbed.js';
 
 export type Below = ReturnType<typeof random>;
 

@@ -14,7 +14,7 @@ import {
   rx,
   rxBytes,
   tapIn,
-} from './helpers.js';
+} from './native-testbed.js';
 import { build, homeAddress, noise, type PacketFields, slowSum, sourceRoute, TCP, UDP, withTag } from './packets.js';
 import { splitSlowly } from './reference-split.js';
 import {

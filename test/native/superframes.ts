@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import type { NativePacketIo, NativePacketIoOptions } from '../../src/port/native-packet-io.js';
 import * as L from '../../src/port/packet-io.js';
 import { openReceiver, openSenders } from '../../src/port/underlay.js';
-import { command, inside, later, makeNamespace, makePacketIo, put, receiveSome, rxBytes } from './helpers.js';
+import { command, inside, later, makeNamespace, makePacketIo, put, receiveSome, rxBytes } from './native-testbed.js';
 import { type Below, build, ipOptions, noise, type Packet, TCP, UDP, withTag } from './packets.js';
 import { splitSlowly } from './reference-split.js';
 

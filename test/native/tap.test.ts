@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { closeFd, openTap as openRaw } from '../../src/native/binding.js';
 import { STATUS_WORDS } from '../../src/port/packet-io.js';
 import { ALL_OFFLOADS, openTap, TapError, TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6, tapState } from '../../src/port/tap.js';
-import { cleanUp, deleteNamespace, inside, ip, makeNamespace, makePacketIo, tapIn } from './helpers.js';
+import { cleanUp, deleteNamespace, inside, ip, makeNamespace, makePacketIo, tapIn } from './native-testbed.js';
 
 afterEach(cleanUp);
 

@@ -18,7 +18,7 @@ import {
   receiveSome,
   rx,
   rxBytes,
-} from './helpers.js';
+} from './native-testbed.js';
 
 afterEach(cleanUp);
 

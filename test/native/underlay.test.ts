@@ -16,7 +16,7 @@ import {
   receiveSome,
   rx,
   rxBytes,
-} from './helpers.js';
+} from './native-testbed.js';
 
 afterEach(cleanUp);
 

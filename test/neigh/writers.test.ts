@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
 import { createNeighbours, NeighReader, type NeighRow } from '../../src/neigh/table.js';
-import { translateRoom } from '../shared-memory/rooms.js';
+import { translateRoom } from '../shared-memory/translate-room.js';
 
 const ROUNDS = 150_000;
 

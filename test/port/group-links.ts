@@ -19,7 +19,7 @@ import {
   rx,
   rxBytes,
   type Words,
-} from '../native/helpers.js';
+} from '../native/native-testbed.js';
 
 export type Family = 4 | 6;
 

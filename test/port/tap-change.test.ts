@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { setTapNic, setTapPersist } from '../../src/native/binding.js';
 import { TapError, type TapHandle, tapState } from '../../src/port/tap.js';
-import { cleanUp, deleteNamespace, ip, makeNamespace, tapIn } from '../native/helpers.js';
+import { cleanUp, deleteNamespace, ip, makeNamespace, tapIn } from '../native/native-testbed.js';
 
 afterEach(cleanUp);
 

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { linkState } from '../../src/native/binding.js';
 import { netnsName, netnsNumber } from '../../src/port/netns.js';
 import { openTap, tapState } from '../../src/port/tap.js';
-import { cleanUp, deleteNamespace, inside, ip, later, makeNamespace, tapIn } from '../native/helpers.js';
+import { cleanUp, deleteNamespace, inside, ip, later, makeNamespace, tapIn } from '../native/native-testbed.js';
 
 afterEach(cleanUp);
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { openGroupReceiver, openSenders, pathMtu } from '../../src/port/underlay.js';
-import { captureIn, cleanUp, frame, inside, ip, makePacketIo } from '../native/helpers.js';
+import { captureIn, cleanUp, frame, inside, ip, makePacketIo } from '../native/native-testbed.js';
 import {
   ADDRESSES,
   closedLater,

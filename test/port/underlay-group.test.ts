@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { openGroupReceiver, openReceiver, openSenders, UnderlayError } from '../../src/port/underlay.js';
-import { captureIn, cleanUp, frame, inside, ip, makeNamespace, makePacketIo } from '../native/helpers.js';
+import { captureIn, cleanUp, frame, inside, ip, makeNamespace, makePacketIo } from '../native/native-testbed.js';
 import {
   ADDRESSES,
   closedLater,

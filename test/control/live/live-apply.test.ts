@@ -6,16 +6,16 @@ import { linkAdd, linkDel, linkSet } from '../../../src/cli/requests/link.js';
 import { vlanChange } from '../../../src/cli/requests/vlan.js';
 import { ChangeRefused } from '../../../src/control/controls.js';
 import { long } from '../../long.js';
+import { checkAnswers, checkDevices, checkNumbers } from './compare-model.js';
+import { Prober } from './frame-prober.js';
 import { changeText, type Sequence, sequence, textOf } from './live-changes.js';
-import { checkAnswers, checkDevices, checkNumbers } from './live-check.js';
 import { type Raw, Refused, readConfig } from './live-config.js';
 import { document } from './live-documents.js';
 import { type Change, Model } from './live-model.js';
-import { Prober } from './live-probe.js';
 import { faultOf } from './live-rules.js';
-import { carryOut } from './live-run.js';
 import { LiveSwitch } from './live-switch.js';
-import { commandsOf, stated, travel, twin, withSwitches } from './live-travel.js';
+import { commandsOf, stated, travel, twin, withSwitches } from './reach-state.js';
+import { carryOut } from './run-sequence.js';
 
 /** Applies; another number with OVERTAP_APPLIES. */
 const RUNS = Number(process.env.OVERTAP_APPLIES ?? long(200));

@@ -30,7 +30,7 @@ import type { Change } from './live-model.js';
 
 /**
  * A step of a sequence. `failIn`: opening so many devices from now fails; 0: none. `aim`: the change is turned to what is
- * there when its turn comes (`live-aim.ts`), which of it the number says; 0: it is carried out as it stands.
+ * there when its turn comes (`likely-change.ts`), which of it the number says; 0: it is carried out as it stands.
  */
 export type Step =
   | { kind: 'change'; change: Change; failIn: number; wrong: boolean; aim: number }

@@ -5,14 +5,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { long } from '../../long.js';
-import { aimed } from './live-aim.js';
+import { checkAnswers, checkDevices, checkNothingLeft, checkNumbers } from './compare-model.js';
+import { Prober } from './frame-prober.js';
+import { aimed } from './likely-change.js';
 import { changeText, sequence, step } from './live-changes.js';
-import { checkAnswers, checkDevices, checkNothingLeft, checkNumbers } from './live-check.js';
 import { EMPTY, TAPS, VXLANS } from './live-documents.js';
 import type { Model } from './live-model.js';
-import { Prober } from './live-probe.js';
-import { changeBoth, startBoth, storyOf } from './live-run.js';
 import type { LiveSwitch } from './live-switch.js';
+import { changeBoth, startBoth, storyOf } from './run-sequence.js';
 
 const SEQUENCES = Number(process.env.OVERTAP_SEQUENCES ?? long(3000, 100));
 const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { long } from '../../long.js';
 import { type Sequence, sequence, textOf } from './live-changes.js';
-import { runSequence } from './live-run.js';
+import { runSequence } from './run-sequence.js';
 
 /** Sequences; another number with OVERTAP_SEQUENCES. */
 const SEQUENCES = Number(process.env.OVERTAP_SEQUENCES ?? long(10_000));

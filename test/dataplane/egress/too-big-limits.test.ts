@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ANSWERS_PER_TICK } from '../../../src/dataplane/state/too-big-list.js';
 import { STATIC_REMOTES } from '../../../src/encap/remotes.js';
 import { KIND_FRAME, KIND_UDP, VNET_GSO_TCPV4, VNET_GSO_UDP_L4, VNET_NEEDS_CSUM } from '../../../src/port/packet-io.js';
-import { seededRandom } from '../../fdb/probes.js';
+import { seededRandom } from '../../fdb/table-inspection.js';
 import { A, B, BROADCAST, C, frame, packet } from '../support/frames.js';
 import type { TestSwitch, VxlanSpec } from '../support/harness.js';
 import { OTHER, PEER, plain, remoteOf, setMtu, sized } from '../support/narrow-path.js';

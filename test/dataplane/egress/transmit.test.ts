@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../../src/wire/bytes.js';
 import { encodeVlan } from '../../../src/wire/vlan.js';
-import { seededRandom } from '../../fdb/probes.js';
+import { seededRandom } from '../../fdb/table-inspection.js';
 import { B, BROADCAST, bytes, C, frame, MULTICAST, type PacketFields, packet } from '../support/frames.js';
 import { TestSwitch, type VxlanSpec } from '../support/harness.js';
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { FLAG_STATIC } from '../../../src/fdb/table.js';
 import { KIND_FRAME } from '../../../src/port/packet-io.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
-import { seededRandom } from '../../fdb/probes.js';
+import { seededRandom } from '../../fdb/table-inspection.js';
 import { A, B, BROADCAST, C, D, frame, MULTICAST, packet } from '../support/frames.js';
 import { TestSwitch } from '../support/harness.js';
 

@@ -1,6 +1,6 @@
 /** Whatever ARP and ND look like, the engine neither throws nor loses count, and bystanders' frames arrive. */
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../fdb/probes.js';
+import { seededRandom } from '../../fdb/table-inspection.js';
 import { A, B, C, D, EXPERIMENTAL, frame, packet } from '../support/frames.js';
 import { TestSwitch } from '../support/harness.js';
 import {

@@ -3,8 +3,8 @@
  * NIC on the switch is in the first one. It has no rights over anything else.
  */
 import type { Program } from '../../../src/lab/testbed/program.js';
+import type { World } from '../host-testbed.js';
 import type { Guest } from '../topologies.js';
-import type { World } from '../world.js';
 
 const NOBODY = '65534';
 const THERE = ['sh', '-c', 'echo there; exec sleep "$0"'];

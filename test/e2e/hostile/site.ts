@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '../../../src/client/client.js';
 import { until } from '../../../src/lab/testbed/wait.js';
-import { makeGuest } from '../pair.js';
+import type { World } from '../host-testbed.js';
 import { RunningSwitch, switchCommand } from '../switch.js';
 import { type Guest, type Host, plainBridge, tapPort, twoHosts } from '../topologies.js';
-import type { World } from '../world.js';
+import { makeGuest } from '../two-hosts.js';
 import { HostileGuest } from './guest.js';
 
 const REMOTES = 1000;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Agent, startAgents } from '../../../src/lab/agents/agents.js';
 import { addAddress, addNamespace, addVeth, deleteNamespace } from '../../../src/lab/testbed/namespaces.js';
 import { becomesTrue } from '../../../src/lab/testbed/wait.js';
-import { buildAgent, needRoot, PREFIX, removeFolder, temporaryFolder } from '../help.js';
+import { buildAgent, needRoot, PREFIX, removeFolder, temporaryFolder } from '../lab-support.js';
 
 const LEFT = { netns: `${PREFIX}-l`, ifname: 'eth0', address: '10.9.0.1' };
 const RIGHT = { netns: `${PREFIX}-r`, ifname: 'eth0', address: '10.9.0.2' };

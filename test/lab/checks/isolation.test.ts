@@ -16,7 +16,7 @@ import { ETHERTYPE_IPV4, encodeEthernet } from '../../../src/wire/ethernet.js';
 import { encodeIpv4, PROTOCOL_UDP } from '../../../src/wire/ipv4.js';
 import { encodeUdp } from '../../../src/wire/udp.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
-import { buildAgent, needRoot, PREFIX, removeFolder, temporaryFolder } from '../help.js';
+import { buildAgent, needRoot, PREFIX, removeFolder, temporaryFolder } from '../lab-support.js';
 
 const FAR_MAC = '02:00:00:00:00:0b';
 const folder = temporaryFolder();

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isRunning, startDetached, stopProcess } from '../../../src/lab/testbed/detached.js';
 import { addNamespace, deleteNamespace } from '../../../src/lab/testbed/namespaces.js';
-import { needRoot, removeFolder, temporaryFolder } from '../help.js';
+import { needRoot, removeFolder, temporaryFolder } from '../lab-support.js';
 
 const NETNS = `otl-${process.pid}-p`;
 const folder = temporaryFolder();

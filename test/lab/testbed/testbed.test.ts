@@ -3,7 +3,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { addNamespace, namespaceExists } from '../../../src/lab/testbed/namespaces.js';
 import { must, Program, run } from '../../../src/lab/testbed/program.js';
 import { sweep, Testbed } from '../../../src/lab/testbed/testbed.js';
-import { needRoot } from '../help.js';
+import { needRoot } from '../lab-support.js';
 
 const PREFIX = 'ott';
 let bed: Testbed;

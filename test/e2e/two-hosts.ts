@@ -5,11 +5,11 @@
 import { expect } from 'vitest';
 import { must } from '../../src/lab/testbed/program.js';
 import type { SelfTest } from '../../src/port/self-test.js';
+import { type End, World } from './host-testbed.js';
 import type { Packet } from './sniffer.js';
 import { accounts, type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort } from './topologies.js';
 import { transfer } from './traffic.js';
-import { type End, World } from './world.js';
 
 export const MB = 1_000_000;
 export const VNI = 42;

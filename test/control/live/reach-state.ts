@@ -2,14 +2,14 @@
  * Ways of a switch to some state, and what it says of itself there, for tests of what leads on from any state.
  */
 import { ChangeRefused } from '../../../src/control/controls.js';
-import { aimed } from './live-aim.js';
+import { canonical } from './compare-model.js';
+import { Prober } from './frame-prober.js';
+import { aimed } from './likely-change.js';
 import type { Sequence, Step } from './live-changes.js';
-import { canonical } from './live-check.js';
 import type { Raw } from './live-config.js';
 import type { Change, Model } from './live-model.js';
-import { Prober } from './live-probe.js';
-import { carryOut, startBoth } from './live-run.js';
 import { LiveSwitch } from './live-switch.js';
+import { carryOut, startBoth } from './run-sequence.js';
 
 export interface Start {
   live: LiveSwitch;

@@ -8,7 +8,7 @@ import { sequence, textOf } from './live-changes.js';
 import { type Raw, readConfig } from './live-config.js';
 import { faultOf } from './live-rules.js';
 import { LiveSwitch } from './live-switch.js';
-import { commandsOf, stated, travel, withSwitches } from './live-travel.js';
+import { commandsOf, stated, travel, withSwitches } from './reach-state.js';
 
 const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_128);
 const RUNS = Number(process.env.OVERTAP_APPLIES ?? long(200));

@@ -8,13 +8,13 @@ import { ConfigError } from '../../../src/config/load.js';
 import { ChangeRefused } from '../../../src/control/controls.js';
 import { HttpRefusal } from '../../../src/control/http/http-refusal.js';
 import { readRequest } from '../../../src/control/http/read-request.js';
-import { aimed } from './live-aim.js';
+import { checkAnswers, checkDevices, checkNothingLeft, checkNumbers } from './compare-model.js';
+import { Prober } from './frame-prober.js';
+import { aimed } from './likely-change.js';
 import { changeText, type Sequence } from './live-changes.js';
-import { checkAnswers, checkDevices, checkNothingLeft, checkNumbers } from './live-check.js';
 import { type Raw, Refused } from './live-config.js';
 import { EMPTY } from './live-documents.js';
 import { type Change, Model } from './live-model.js';
-import { Prober } from './live-probe.js';
 import { LiveSwitch } from './live-switch.js';
 
 /** Reads a request as the control socket does. @throws ChangeRefused */
