@@ -1,5 +1,5 @@
 /**
- * What one copy of a frame comes to on its way out: how many packets on the wire, and how much work of the kernel's.
+ * Cost of one copy of a frame on egress: packets on the wire, and work of the kernel.
  */
 import { VNET_GSO_ECN, VNET_GSO_NONE, VNET_GSO_UDP_L4 } from '../../port/packet-io.js';
 import { TCP_HEADER } from '../../wire/tcp.js';
@@ -7,16 +7,16 @@ import { UDP_HEADER } from '../../wire/udp.js';
 import type { Context } from '../state/context.js';
 
 /**
- * Payload of a TCP segment over an MTU of 1500. A kernel peer that hands over an unsegmented frame through the tunnel does
- * not say what it would have been cut into.
+ * Payload of a TCP segment over an MTU of 1500. An unsegmented frame of a kernel peer through the tunnel does not carry its
+ * segment size.
  */
 const USUAL_SEGMENT = 1448;
-/** Segments that cost as much as one message of its own does (4): they leave in trains, 0.15 to 0.3 us each against 1.5. */
+/** Shift: 4 segments cost as much as one message. They are sent in trains, 0.15 to 0.3 us each against 1.5. */
 const SEGMENTS_OF_SEND = 2;
-/** Bytes likewise (8 KiB): a payload is copied for each message. */
+/** Shift: 8 KiB likewise, because the payload is copied for each message. */
 const BYTES_OF_SEND = 13;
 
-/** Packets that a copy of the frame is on the wire: the segments of a superframe, else 1. */
+/** Packets of one copy on the wire: the segments of a superframe, else 1. */
 export function segmentsOf({ batch }: Context, frame: number): number {
   const length = batch.length[frame];
   const type = (batch.vnet[frame] >>> 8) & ~VNET_GSO_ECN;
@@ -28,7 +28,7 @@ export function segmentsOf({ batch }: Context, frame: number): number {
   return Math.max(1, Math.ceil((length - header) / (batch.gso[frame] & 0xffff)));
 }
 
-/** What a copy costs, in sends: messages of one packet that the kernel could be given meanwhile. */
+/** Cost of a copy in sends: messages of one packet that take the same time. */
 export function sendsOf(segments: number, length: number): number {
   return 1 + (segments >>> SEGMENTS_OF_SEND) + (length >>> BYTES_OF_SEND);
 }

@@ -3,14 +3,14 @@
  * is a local port or a remote VTEP. The unit is a send (`bridge/flood-cost.ts`): a broadcast to 1,000 remotes costs 1,000
  * sends.
  *
- *   in a turn     all sources together have TURN_SENDS, each its part: what is over it is dropped as `turn_exceeded`. So
- *                 the next look at the ports, and with it the frames of all others, is never far away.
- *   in time       each source has a bucket that the clock fills. It is the storm limit of ports that have none of their
- *                 own, in proportion to the flood list: 250,000 sends a second are 250 broadcasts to 1,000 remotes. What
- *                 is over it is dropped as `storm_limited`.
+ *   per turn      all sources together have TURN_SENDS, each a share; the excess is dropped as `turn_exceeded`. So the next
+ *                 receive, and with it the frames of all other sources, is never far away.
+ *   in time       each source has a token bucket. It is the storm limit of ports without one of their own, in proportion to
+ *                 the flood list: 250,000 sends a second are 250 broadcasts to 1,000 remotes. The excess is dropped as
+ *                 `storm_limited`.
  *
- * **Fair**: rate and turn are divided by the number of sources that exceed their part (hungry ones). Every other source has the
- * same bound as each of those.
+ * **Fair**: rate and turn are divided by the number of sources that exceed their share (hungry ones). Every other source has
+ * the same limit as each of those.
  *
  * **On a slow or busy machine** a send takes longer. The duration of long command lists is measured, and both limits are
  * reduced in proportion (`measure`): other sources wait for time, not for sends.
