@@ -1,6 +1,6 @@
 /**
- * Which failures a port waits out: those of a device, an address or a network namespace that is not there yet, and those that the
- * owner of a guest's namespace can bring about. All others, such as a missing right or a UDP port in use, are for the user to mend.
+ * Classifies failures to open a device: a port waits for a missing device, address or network namespace, and for conditions that
+ * the owner of a guest's namespace controls. Other failures, such as a missing capability or a UDP port in use, are errors.
  */
 import { isNativeError } from '../native/binding.js';
 import { netnsIsForeign } from './netns.js';
@@ -8,20 +8,20 @@ import { TapError } from './tap-error.js';
 import { UnderlayError } from './underlay.js';
 
 /**
- * Of sockets. An IPv6 address that is still looked for elsewhere (DAD) cannot be bound to, and a device may get multicast
- * (EOPNOTSUPP) or IPv6 (EAFNOSUPPORT) later.
+ * Errors of sockets. A tentative IPv6 address (DAD in progress) cannot be bound, and a device may get multicast (EOPNOTSUPP)
+ * or IPv6 (EAFNOSUPPORT) later.
  */
 const OF_SOCKETS = new Set(['ENODEV', 'EADDRNOTAVAIL', 'EOPNOTSUPP', 'EAFNOSUPPORT']);
-/** Of a namespace's file: not there, or not yet a namespace, as in the middle of `ip netns add`. */
+/** Errors of a namespace's file: missing, or not yet a namespace, as during `ip netns add`. */
 const OF_NAMESPACES = new Set(['open ENOENT', 'open ENOTDIR', 'setns EINVAL']);
 
 /**
- * A guest must not be able to stop the switch from starting, for instance with another device of its NIC's name, or with IPv6
- * switched off: but for missing rights of the switch, a failure in a guest's namespace is waited out. A TAP that another process has
- * open is so too where the namespace belongs to another user; else it may be a second switch of this user, which has to be told.
+ * A guest must not be able to prevent the start of the switch, for instance by another device with its NIC's name, or by disabling
+ * IPv6. So a port waits after any failure in a guest's namespace, except missing capabilities of the switch. A TAP that is open in
+ * another process is waited for if another user owns the namespace; otherwise it may be a second switch, and is an error.
  *
  * @param error as of `openTap`, or of what opens sockets
- * @param netns the guest's namespace, name or path; absent: the device belongs into the switch's own
+ * @param netns the guest's namespace, name or path; absent: the switch's own
  */
 export function mayPass(error: unknown, netns?: string): boolean {
   return isAbsent(error) || (netns !== undefined && isGuestsDoing(error, netns));
@@ -39,7 +39,7 @@ export function isAbsent(error: unknown): boolean {
   if (error instanceof UnderlayError) return OF_SOCKETS.has(error.code);
   if (!(error instanceof TapError) || !isNativeError(error.cause)) return false;
   const { syscall, code, message } = error.cause;
-  // The owner of the namespace may rename, move or delete a NIC that is being opened: it is gone, and can be made again.
+  // The owner of the namespace renamed, moved or deleted the NIC during opening. It can be created again.
   if ((code === 'ENODEV' && syscall !== 'open') || code === 'EBADFD') return true;
   return message.includes('network namespace') && OF_NAMESPACES.has(`${syscall} ${code}`);
 }

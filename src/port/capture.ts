@@ -1,33 +1,33 @@
 /**
- * A look at one interface's wire: frames as they pass, in both directions, and a way to put one there.
+ * Capture and injection of frames on one interface, in both directions.
  *
- * For labs and tests. Owns a packet socket; never part of the switch, never fast.
+ * For labs and tests. Owns a packet socket; not used by the switch, not fast.
  */
 import * as native from '../native/binding.js';
 import { netnsPath } from './tap.js';
 
-/** The longest frame that is kept whole: a superframe of 64 KiB with its header and tags. */
+/** Longest frame that is not truncated: a superframe of 64 KiB with its header and tags. */
 const MAX_FRAME = 65536 + 64;
 
 export interface CaptureOptions {
   /** Name or path of a network namespace; absent: the process's own. */
   netns?: string;
   ifname: string;
-  /** Also frames for other MAC addresses. Default true. */
+  /** Includes frames for other MAC addresses. Default true. */
   promiscuous?: boolean;
 }
 
 export interface Capture {
-  /** One frame with its tags, or `null` when none is waiting. */
+  /** The next frame with its tags, or `null` if none is queued. */
   read(): Uint8Array | null;
-  /** Blocks until a frame is waiting; `false` when the time was over first. */
+  /** Blocks until a frame is queued; `false` on timeout. */
   wait(timeoutMs: number): boolean;
   /** Sends one frame out of the interface. @throws NativeError, with code EMSGSIZE when it is too long */
   write(frame: Uint8Array): void;
   close(): void;
 }
 
-/** @throws NativeError, with code ENODEV when there is no such interface */
+/** @throws NativeError, with code ENODEV if the interface does not exist */
 export function openCapture(options: CaptureOptions): Capture {
   const { netns, ifname, promiscuous = true } = options;
   const fd = native.openPacketSocket({

@@ -1,9 +1,9 @@
 /**
- * A PacketIo without a kernel, for tests and simulations: frames are put in by hand, and what would have gone out is kept
- * as bytes. Time is whatever the owner says it is, and so are failures.
+ * A PacketIo in memory, for tests and simulations: the owner injects frames, sets the clock and the failures, and reads what
+ * was sent.
  *
- * It keeps to the contract where the addon does: what is written to a TAP has its offload header moved along with the
- * tag. A superframe to a socket is kept in one piece, as it was commanded: the addon would split it while sending.
+ * Like the addon it adjusts the offload header of a frame to a TAP by the tag operation. Unlike the addon it does not segment a
+ * superframe to a socket.
  */
 import { concatBytes, viewOf } from '../wire/bytes.js';
 import { internetChecksum } from '../wire/checksum.js';
@@ -57,10 +57,10 @@ import {
 } from './packet-io.js';
 
 const DEFAULT_SOURCE_PORT = 50_000;
-/** Commands from which on `transmit` is measured, as in the addon. */
+/** Least number of commands for which `transmit` is timed, as in the addon. */
 const MEASURED = 256;
 
-/** A frame or datagram put in. */
+/** An injected frame or datagram. */
 export interface Arrival {
   kind: number;
   index: number;
@@ -72,12 +72,12 @@ export interface Arrival {
   /** Outer source address, four words. */
   address?: ArrayLike<number>;
   sourcePort?: number;
-  /** Of a datagram that is to come in a train: the train's segment size, and its place there. */
+  /** For a datagram of a train: the train's segment size, and the datagram's position in it. */
   segment?: number;
   train?: number;
 }
 
-/** A frame or datagram that went out: with its tag operation carried out, and its encapsulation header before it. */
+/** A sent frame or datagram, after its tag operation and with its encapsulation header. */
 export interface Departure {
   kind: number;
   index: number;
@@ -101,12 +101,12 @@ export class MemoryPacketIo implements PacketIo {
   readonly rx: Int32Array;
   readonly tx: Int32Array;
   readonly status = new Int32Array(STATUS_WORDS);
-  /** What went out since it was last taken. */
+  /** Departures since the last `take`. */
   departures: Departure[] = [];
-  /** Errno that commands to a TAP or sender fail with, by `kind << 16 | index`. */
+  /** Errno of failing commands to a TAP or sender, by `kind << 16 | index`. */
   readonly faults = new Map<number, number>();
   readonly remotes = new Map<number, { address: number[]; port: number }>();
-  /** Nanoseconds that each command takes; 0: sending takes no time. */
+  /** Simulated nanoseconds per command; default 0. */
   commandNs = 0;
   private queue: Arrival[] = [];
   private rung = false;
@@ -120,24 +120,24 @@ export class MemoryPacketIo implements PacketIo {
     this.tx = new Int32Array((options.maxCommands ?? 1024) * TX_STRIDE);
   }
 
-  /** Puts a frame in; the next `receive` takes it. */
+  /** Injects a frame; the next `receive` returns it. */
   arrive(arrival: Arrival): void {
     this.queue.push(arrival);
   }
 
-  /** Takes what has gone out so far. */
+  /** Returns the departures since the last call. */
   take(): Departure[] {
     const taken = this.departures;
     this.departures = [];
     return taken;
   }
 
-  /** How many frames and datagrams no `receive` has taken yet. */
+  /** Number of frames and datagrams that `receive` has not returned yet. */
   get waiting(): number {
     return this.queue.length;
   }
 
-  /** Lets time pass. */
+  /** Advances the clock. */
   advance(ms: number): void {
     this.status[STATUS_NOW] = (this.status[STATUS_NOW] + ms) & 0x7fffffff;
   }
@@ -147,7 +147,7 @@ export class MemoryPacketIo implements PacketIo {
     this.rung = true;
   }
 
-  /** Lets a device go; the next `receive` tells. */
+  /** Simulates the loss of a device; the next `receive` reports it. */
   lose(kind: number, index: number, errno: number): void {
     this.lost = { kind, index, errno };
   }
@@ -157,7 +157,7 @@ export class MemoryPacketIo implements PacketIo {
     let count = 0;
     while (count < this.maxFrames && this.queue.length > 0) {
       const next = this.queue[0];
-      // Ethernet headers lie at 2 mod 4, as the addon lays them.
+      // Ethernet headers lie at 2 mod 4, as in the addon.
       const offset = ((cursor + HEADROOM + 3) & ~3) + 2;
       if (offset + next.bytes.length > this.bytes.length) break;
       this.queue.shift();
@@ -270,7 +270,7 @@ function tagShift(tag: number): number {
   return operation === TAG_POP ? -VLAN_TAG : 0;
 }
 
-/** The offload words of a frame whose headers have moved by `shift` bytes. */
+/** The offload words of a frame whose headers are shifted by `shift` bytes. */
 function shiftOffload(vnet: number, gso: number, csum: number, shift: number): { gso: number; csum: number } {
   const header = gso >>> 16;
   const start = csum & 0xffff;

@@ -1,8 +1,8 @@
 /**
  * The PacketIo over the addon: its sizes and its memory.
  *
- * Owns how much memory a PacketIo has and how it is laid out. Never opens or closes a device: descriptors come from `tap.ts`
- * and `underlay.ts` and stay theirs, and must be detached before they are closed.
+ * Owns the size and layout of a PacketIo's memory. Never opens or closes a device: `tap.ts` and `underlay.ts` own the
+ * descriptors, which must be detached before they are closed.
  */
 import * as native from '../native/binding.js';
 import {
@@ -15,17 +15,16 @@ import {
   VNET_HEADER_SIZE,
 } from './packet-io.js';
 
-/** Frames of one batch: more small ones than its bytes allow large ones, and room for several trains of either. */
+/** Frames of one batch: enough for several trains. For large frames BATCH_BYTES is the tighter limit. */
 export const MAX_FRAMES = 1024;
-/** Bytes of one batch: what stays in a 2 MiB second-level cache with everything else. */
+/** Bytes of one batch: fits a 2 MiB L2 cache together with the rest of the working set. */
 export const BATCH_BYTES = 400 * 1024;
 /**
- * How long `receive` looks for more after a batch before it sleeps, giving other threads the CPU in between. Beside the
- * same switch without it: half the latency and less, TCP as fast or a little faster, and 5 % instead of 2 % of a CPU at
- * 500 frames a second.
+ * How long `receive` polls after a batch before it sleeps; it yields the CPU between polls. Compared with no polling: at most
+ * half the latency, equal or slightly higher TCP throughput, and 5 % instead of 2 % of a CPU at 500 frames per second.
  */
 export const SPIN_MICROSECONDS = 50;
-/** Commands of one `transmit`. */
+/** Maximum commands of one `transmit`. */
 export const TX_COMMANDS = 4096;
 /** Encapsulation headers: 16 bytes for every command. */
 export const HEADER_BYTES = TX_COMMANDS * 16;
@@ -35,31 +34,31 @@ export interface NativePacketIoOptions {
   batchBytes?: number;
   txCommands?: number;
   headerBytes?: number;
-  /** Default: room for `maxFrames` datagrams of the greatest length; only the pages that were written to take memory. */
+  /** Default: room for `maxFrames` datagrams of maximum length; only pages that are written to use memory. */
   arenaBytes?: number;
   /** Sends trains of datagrams as one message (UDP_SEGMENT). Default true. */
   udpSegment?: boolean;
   /**
-   * Hands TCP superframes whole, in their outer headers, to devices that segment frames in UDP tunnels, by a TAP `otgso*` of
-   * the PacketIo's own. Default false.
+   * Sends TCP superframes unsegmented, with outer headers, through the PacketIo's own TAP `otgso*` to devices that segment UDP
+   * tunnel frames. Default false.
    */
   tunnelGso?: boolean;
-  /** Not while a firewall or IPsec looks at what this host sends, whom such frames would pass by. Default true. */
+  /** Disables `tunnelGso` while a firewall or IPsec, which such frames bypass, is active for output. Default true. */
   tunnelGuard?: boolean;
-  /** Writes consecutive segments of a TCP flow to a TAP as one. Default true. */
+  /** Coalesces consecutive TCP segments of a flow into one write to a TAP. Default true. */
   merge?: boolean;
-  /** Default SPIN_MICROSECONDS; 0: sleep at once. */
+  /** Default SPIN_MICROSECONDS; 0: no polling. */
   spinMicroseconds?: number;
 }
 
 export interface NativePacketIo extends PacketIo {
-  /** The bell: an eventfd of `createWake`, which ends the wait of `receive`. */
+  /** Attaches an eventfd of `createWake`, which ends the wait of `receive`. */
   attachEvent(fd: number): void;
-  /** Ends the PacketIo: detaches everything and closes its own descriptor. `receive` throws from then on. */
+  /** Detaches all descriptors and closes its own. Later calls of `receive` throw. */
   close(): void;
 }
 
-/** @throws NativeError with code EINVAL when sizes do not go together */
+/** @throws NativeError with code EINVAL if the sizes are inconsistent */
 export function createNativePacketIo(options: NativePacketIoOptions = {}): NativePacketIo {
   const maxFrames = options.maxFrames ?? MAX_FRAMES;
   const headerBytes = options.headerBytes ?? HEADER_BYTES;

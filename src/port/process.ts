@@ -1,14 +1,13 @@
 /**
- * The process itself and its place on the host, as far as Node does not tell: an end at once, the other end of a unix
- * socket, the host's addresses. Owns nothing.
+ * Process and host functions that Node lacks: immediate exit, peer of a unix socket, host addresses. Owns nothing.
  */
 import * as native from '../native/binding.js';
 
 export type { HostAddress, PeerProcess } from '../native/binding.js';
 
 /**
- * Ends the process without waiting for its threads, one of which may hang in the kernel. Nothing is flushed: for an end
- * that has waited long enough.
+ * Exits without waiting for threads, since one may block in the kernel. Nothing is flushed. Used when an orderly shutdown
+ * has timed out.
  */
 export function exitAtOnce(status: number): never {
   return native.exitAtOnce(status);

@@ -1,6 +1,6 @@
 /**
- * What the kernel can do for the fast path, found out by trying: read at start, before devices are opened. Owns
- * nothing; what does not work is for the caller to switch off (`udpSegment` of the PacketIo, `gro` of the receiver, `offload`
+ * Probes the kernel's offloads at start, before devices are opened. Owns
+ * nothing; the caller disables what is missing (`udpSegment` of the PacketIo, `gro` of the receiver, `offload`
  * and `vnetHeader` of the TAP).
  */
 
@@ -9,7 +9,7 @@ import * as native from '../native/binding.js';
 
 export type { SelfTest };
 
-/** Takes a fifth of a second at most. Needs no rights for the sockets, and those for a TAP for the rest. */
+/** Takes at most 0.2 s. The socket probes need no capabilities; the others need those for a TAP. */
 export function selfTest(): SelfTest {
   return native.selfTest();
 }

@@ -1,12 +1,12 @@
 /**
- * What went wrong with a TAP, in one line for the user: which device, why, and what to do about it.
+ * Error messages for TAPs, one line each: the device, the reason and the remedy.
  *
- * Owns the words. Never opens or changes anything.
+ * Owns the wording. Never opens or changes anything.
  */
 import { isNativeError, type NativeError } from '../native/binding.js';
 import { netnsPath } from './netns.js';
 
-/** What `openTap` and the verbs of a TapHandle throw: one line for the user. `code` is the errno's name. */
+/** Thrown by `openTap` and the methods of a TapHandle: one line for the user. `code` is the errno's name. */
 export class TapError extends Error {
   readonly code: string;
 
@@ -17,13 +17,13 @@ export class TapError extends Error {
   }
 }
 
-/** Where the user put the device; `netns` as they wrote it. */
+/** The device as configured; `netns` as in the configuration. */
 export interface TapNames {
   ifname: string;
   netns?: string | undefined;
 }
 
-/** The least MTU of a link that carries IPv6 (RFC 8200, section 5). */
+/** The minimum MTU of a link that carries IPv6 (RFC 8200, section 5). */
 const IPV6_MIN_MTU = 1280;
 
 export function nameOf({ ifname, netns }: TapNames): string {
@@ -34,10 +34,10 @@ function missingRight(error: NativeError): boolean {
   return error.code === 'EPERM' || error.code === 'EACCES';
 }
 
-/** Which right is missing: each step of a TAP's making asks for another one. @param what the step would have done */
+/** The missing capability: each step of creating a TAP needs a different one. @param what the purpose of the step */
 function reasonOfRights({ code, syscall, message }: NativeError, names: TapNames, what: string): string {
   if (syscall === 'open' && message.includes('/dev/net/tun')) {
-    // The mode of the file, or the rules that a container has for devices (devices cgroup).
+    // The mode of the file, or the container's device rules (devices cgroup).
     return code === 'EACCES'
       ? 'the permissions of /dev/net/tun do not let this user open it (EACCES); run it as root, or "chmod 0666 /dev/net/tun"'
       : 'the container may not use /dev/net/tun (EPERM); give it that device (character device 10:200)';
@@ -49,7 +49,7 @@ function reasonOfRights({ code, syscall, message }: NativeError, names: TapNames
   return `${what} a TAP needs root or CAP_NET_ADMIN${where} (${syscall}: ${code})`;
 }
 
-/** What is the same for opening and changing, or `undefined`. `mtu`: that of the device, as far as it is known. */
+/** Reasons common to opening and changing, or `undefined`. `mtu`: the device's, if known. */
 function commonReason(error: NativeError, mtu: number | undefined): string | undefined {
   const about = error.message;
   const adding = /adding the address ([^/]*)/.exec(about);
@@ -60,7 +60,7 @@ function commonReason(error: NativeError, mtu: number | undefined): string | und
   return undefined;
 }
 
-/** The line for a TAP that could not be opened. */
+/** The message for a TAP that could not be opened. */
 export function explainOpen(error: NativeError, names: TapNames, mtu: number | undefined): string {
   const start = `cannot open the TAP ${nameOf(names)}:`;
   const about = error.message;
@@ -80,11 +80,11 @@ export function explainOpen(error: NativeError, names: TapNames, mtu: number | u
   return `${start} ${about}`;
 }
 
-/** The line for an open TAP that could not be changed. @param verb what was to be done to it */
+/** The message for an open TAP that could not be changed. @param verb the attempted change */
 export function explainChange(error: NativeError, names: TapNames, mtu: number, verb: string): string {
   const start = `cannot ${verb} the TAP ${nameOf(names)}:`;
   const { code, syscall } = error;
-  // A namespace that was unmounted while its file stayed is an ordinary file, which setns refuses.
+  // The file of an unmounted namespace is an ordinary file, which setns refuses.
   if ((syscall === 'open' && (code === 'ENOENT' || code === 'ENOTDIR')) || (syscall === 'setns' && code === 'EINVAL'))
     return `${start} the network namespace ${names.netns} is gone (${code})`;
   if (code === 'ENODEV' || code === 'EBADFD') return `${start} the device is gone (${code})`;
@@ -96,7 +96,7 @@ export function explainChange(error: NativeError, names: TapNames, mtu: number, 
   return `${start} ${error.message}`;
 }
 
-/** Runs `action`; a failure of the addon becomes a TapError with the line that `say` makes of it. */
+/** Runs `action` and converts a failure of the addon to a TapError with the message from `say`. */
 export function withWords<T>(action: () => T, say: (error: NativeError) => string): T {
   try {
     return action();

@@ -1,5 +1,5 @@
 /**
- * TAP devices: opens them where they are to be, and changes the NIC of one that is open.
+ * TAP devices: opens them in their namespaces, and changes the NIC of an open one.
  *
  * Owns the descriptor and the device's life. Never moves a frame: the PacketIo does, once the descriptor is attached.
  */
@@ -14,19 +14,19 @@ export type { LinkState, TapState } from '../native/binding.js';
 export { netnsPath } from './netns.js';
 export { TapError } from './tap-error.js';
 
-/** TUN_F_*: what the reader of a TAP is able to take in unfinished (linux/if_tun.h). */
+/** TUN_F_*: offloads that the reader of a TAP accepts (linux/if_tun.h). */
 export const TUN_F_CSUM = 0x01;
 export const TUN_F_TSO4 = 0x02;
 export const TUN_F_TSO6 = 0x04;
 export const TUN_F_USO4 = 0x20;
 export const TUN_F_USO6 = 0x40;
 const TSO = TUN_F_TSO4 | TUN_F_TSO6;
-/** What the addon's PacketIo splits and completes. */
+/** Offloads that the addon can complete: checksums and segmentation. */
 export const ALL_OFFLOADS = TUN_F_CSUM | TSO | TUN_F_USO4 | TUN_F_USO6;
 
 /** Bytes of the VXLAN and Ethernet headers around each segment's IP packet. */
 const SEGMENT_OVERHEAD = 8 + 14;
-/** What the kernel gives a new TAP. */
+/** The kernel's default for a new TAP. */
 const DEFAULT_MTU = 1500;
 
 export interface TapOptions {
@@ -35,76 +35,76 @@ export interface TapOptions {
   ifname: string;
   /** Absent: `newMac`. */
   mac?: string;
-  /** Of a TAP that is made; one that is taken over keeps its own. Absent: the kernel's choice. */
+  /** MAC of a TAP that is created; one that is taken over keeps its own. Absent: the kernel's choice. */
   newMac?: string;
   mtu?: number;
   addresses?: readonly TapAddress[];
-  /** The device outlives the switch. Default false. Without effect on a TAP that somebody else has made: it stays. */
+  /** The device outlives the switch. Default false. A TAP that overtap did not create persists anyway. */
   persist?: boolean;
   /** Default true. */
   multiQueue?: boolean;
   /** Default true. */
   up?: boolean;
-  /** TUN_F_* flags: what the guest may leave unfinished. Default: ALL_OFFLOADS, less what the kernel does not have. */
+  /** TUN_F_* flags: offloads for the guest. Default: ALL_OFFLOADS, as far as the kernel supports them. */
   offload?: number;
-  /** `false`: without a virtio-net header, and so without any offload. Default true. */
+  /** `false`: no virtio-net header, and therefore no offloads. Default true. */
   vnetHeader?: boolean;
-  /** Segments of the guest's superframes. Default, with TSO: as many as fit one send at the TAP's MTU; 44 at 1450. */
+  /** Maximum segments of the guest's superframes. Default with TSO: as many as fit one send at the TAP's MTU; 44 at 1450. */
   gsoMaxSegs?: number;
-  /** Queues, which are handed out by `openQueue`. Whatever the kernel puts in one that no one reads is lost. Default 1. */
+  /** Number of queues, which `openQueue` returns. Frames in a queue without a reader are lost. Default 1. */
   queues?: number;
 }
 
-/** A TAP that is open. It is followed wherever it goes: its NIC may be renamed, or moved to another namespace. */
+/** An open TAP. The handle stays valid when its NIC is renamed or moved to another namespace. */
 export interface TapHandle {
   readonly fd: number;
-  /** As it was opened. */
+  /** The name at opening. */
   readonly ifname: string;
-  /** Path of the namespace's file that it was opened in, when it is not the switch's own. */
+  /** Path of the namespace's file at opening, unless it is the switch's own. */
   readonly netns: string | undefined;
-  /** In lower case, as the kernel shows it; as it was seen last. */
+  /** Last known MAC, in lower case. */
   readonly mac: string;
-  /** As it was set last. */
+  /** The MTU last set. */
   readonly mtu: number;
   readonly offload: number;
   /** For `attachTap`; 0: none. */
   readonly vnetHeaderSize: number;
-  /** It was there before, persistent, and overtap has not made it: it stays so. */
+  /** A persistent TAP that overtap did not create: it stays persistent. */
   readonly isForeign: boolean;
-  /** Where it is now, and how; as it was seen last, while the kernel does not say. `null` when the device is gone. */
+  /** Current name, namespace and state; the last known ones while the kernel does not report them. `null` if the device is gone. */
   state(): TapState | null;
-  /** Whether it has this name now, in this namespace: name or path; absent: the switch's own. */
+  /** Whether it currently has this name in this namespace (name or path; absent: the switch's own). */
   isAt(ifname: string, netns?: string): boolean;
-  /** Whether it is in another namespace than the one that it was opened in. */
+  /** Whether it has left the namespace in which it was opened. */
   readonly hasMoved: boolean;
   /**
-   * Also sets the segments of the guest's superframes anew. Below 1280 bytes the kernel takes IPv6 off the device with all
-   * its IPv6 addresses, and a greater MTU does not bring these back: `addAddresses` does.
-   * @throws TapError, as all that change the device; those with a list leave done what came before the failure
+   * Also recomputes the maximum segments of the guest's superframes. Below 1280 bytes the kernel removes IPv6 and all IPv6
+   * addresses from the device; after an increase `addAddresses` restores them.
+   * @throws TapError, like all methods that change the device; after a failure the earlier items of a list stay applied
    */
   setMtu(mtu: number): void;
-  /** While the device is up, too: neither its carrier nor its addresses change. */
+  /** Also possible while the device is up: its carrier and addresses stay. */
   setMac(mac: string): void;
-  /** An address that is there already stays. IPv6 has one prefix length an address: to change it, remove the address first. */
+  /** Existing addresses stay. IPv6 has one prefix length per address: to change it, remove the address first. */
   addAddresses(addresses: readonly TapAddress[]): void;
-  /** One that is not there, or has another prefix length, is no error. The other addresses of its subnet stay. */
+  /** Ignores addresses that do not exist or have another prefix length. Other addresses of the subnet stay. */
   removeAddresses(addresses: readonly TapAddress[]): void;
-  /** Whether the device outlives `close`; one that is foreign does anyway. */
+  /** Sets whether the device outlives `close`; a foreign one always does. */
   setPersist(on: boolean): void;
   /**
-   * The descriptor of a further queue, which belongs to this handle: one of those that were opened with the TAP, else a new
-   * one. A new one in another namespace keeps that namespace in being until it is closed.
-   * @throws TapError, with code EINVAL when the TAP is not multi-queue
+   * The descriptor of another queue, owned by this handle: one that was opened with the TAP, or a new one. A new one in another
+   * namespace keeps that namespace alive until it is closed.
+   * @throws TapError, with code EINVAL if the TAP is not multi-queue
    */
   openQueue(): number;
-  /** Detach it first. A TAP that is not persistent is gone with it. A second call does nothing. */
+  /** Closes all queues, which must be detached first. Deletes a TAP that is not persistent. A second call does nothing. */
   close(): void;
-  /** Closes it, and undoes the opening: one that was made goes, even if it was to persist, one that was there before stays. */
+  /** Closes it and reverts the opening: a created TAP is deleted, even if persistent; one that was taken over stays. */
   discard(): void;
 }
 
 /**
- * A device as its namespace has it, whoever set it so; `null` when the device or the namespace is gone.
+ * The state of a device in a namespace; `null` if the device or the namespace does not exist.
  * @param netns name or path; absent: the switch's own
  */
 export function tapState(ifname: string, netns?: string): LinkState | null {
@@ -115,14 +115,14 @@ function pathOf(netns: string | undefined): { netns?: string } {
   return netns === undefined ? {} : { netns: netnsPath(netns) };
 }
 
-/** Superframes of so many segments are one send each: what is over would be a second send, and a small one. */
+/** Maximum segments of a superframe that fits one send; a longer one would need a second, small send. */
 export function segmentsPerSend(mtu: number): number {
   return Math.max(1, Math.min(SEND_SEGMENTS, Math.floor(SEND_BYTES / (mtu + SEGMENT_OVERHEAD))));
 }
 
 /**
- * Makes a TAP, or takes over a persistent one of that name, whose addresses stay.
- * @throws TapError in plain words; whatever was begun is undone
+ * Creates a TAP, or takes over a persistent one of that name, which keeps its addresses.
+ * @throws TapError; a failed opening leaves nothing behind
  */
 export function openTap(options: TapOptions): TapHandle {
   const { netns, persist = false, multiQueue = true, up = true, offload = ALL_OFFLOADS, gsoMaxSegs, ...rest } = options;
@@ -148,11 +148,11 @@ class OpenedTap implements TapHandle {
   readonly isForeign: boolean;
   mac: string;
   mtu: number;
-  /** Its queues; none once it is closed. */
+  /** Descriptors of its queues; empty when closed. */
   private readonly fds: number[];
   private given = 1;
   private seen: TapState | null;
-  /** Number of the namespace that it was opened in. */
+  /** Number of the namespace at opening. */
   private readonly home: number;
 
   constructor(
@@ -177,14 +177,14 @@ class OpenedTap implements TapHandle {
     try {
       this.seen = native.tapState({ fd, ...path, ...(seen === null ? {} : { seen }) });
     } catch {
-      // Out of descriptors, or its owner renames and moves it all the time.
+      // No descriptor was free, or the owner renames and moves the device continuously.
     }
     if (this.isLeftBehind()) return null;
     this.mac = this.seen?.mac ?? this.mac;
     return this.seen;
   }
 
-  /** The descriptor of a TAP that was taken over keeps its namespace in being, when that has lost its name. */
+  /** The descriptor of a TAP that was taken over keeps its namespace alive after the namespace has lost its name. */
   private isLeftBehind(): boolean {
     const { opened, path, home, seen } = this;
     return opened.takenOver && path.netns !== undefined && seen?.netns === home && netnsNumber(path.netns) !== home;
@@ -201,7 +201,7 @@ class OpenedTap implements TapHandle {
 
   private attempt<T>(verb: string, action: () => T): T {
     const { fds, options } = this;
-    // The number may be another file's by now.
+    // The descriptor number may have been reused.
     if (fds.length === 0) throw new TapError(`cannot ${verb} the TAP ${options.ifname}: it was closed`, 'EBADF');
     if (this.isLeftBehind())
       throw new TapError(
@@ -260,7 +260,7 @@ class OpenedTap implements TapHandle {
       try {
         native.setTapPersist(this.fd, this.opened.takenOver);
       } catch {
-        // Its device has gone already.
+        // The device is already gone.
       }
     }
     this.close();

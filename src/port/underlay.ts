@@ -1,14 +1,14 @@
 /**
- * The underlay's sockets: one that receives, one for each multicast group, and a pool of those that send.
+ * Sockets of the underlay: a receiver, a receiver for each multicast group, and a pool of senders.
  *
- * One socket is one outer source port, so the pool's size is the number of different source ports that flows are spread
- * over. Owns the descriptors; never moves a datagram and knows nothing of VXLAN.
+ * Each sender has one outer source port, so flows are spread over as many source ports as the pool has sockets. Owns the
+ * descriptors; never moves a datagram and is independent of VXLAN.
  */
 import * as native from '../native/binding.js';
 import { isNativeError, type NativeError } from '../native/binding.js';
 import { command } from '../text/shell.js';
 
-/** Sending sockets of a pool, unless the range of source ports is smaller. */
+/** Default size of a pool, unless the range of source ports is smaller. */
 export const DEFAULT_SENDERS = 16;
 /** Socket buffers in bytes: several batches, so that a burst survives one turn of the engine. */
 export const RECEIVE_BUFFER = 8 * 1024 * 1024;
@@ -16,7 +16,7 @@ export const SEND_BUFFER = 4 * 1024 * 1024;
 /** TTL of datagrams to groups: they stay on the link, as those of the kernel's vxlan device do. */
 export const DEFAULT_GROUP_TTL = 1;
 
-/** What this file throws: one line for the user. `code` is the errno's name. */
+/** Thrown by this file: one line for the user. `code` is the errno's name. */
 export class UnderlayError extends Error {
   readonly code: string;
 
@@ -30,7 +30,7 @@ export class UnderlayError extends Error {
 export interface UnderlayPlace {
   /** The outer source address; absent: any. */
   local?: string;
-  /** Needed without `local`; default 4. */
+  /** Used without `local`; default 4. */
   family?: 4 | 6;
   dev?: string;
 }
@@ -38,7 +38,7 @@ export interface UnderlayPlace {
 export interface ReceiverOptions extends UnderlayPlace {
   port: number;
   receiveBuffer?: number;
-  /** Takes in trains of datagrams (UDP_GRO), where the kernel has that. Default false. */
+  /** Enables UDP_GRO if the kernel supports it. Default false. */
   gro?: boolean;
   /** Several receivers may share address and port; the kernel spreads flows over them. Default false. */
   reusePort?: boolean;
@@ -47,7 +47,7 @@ export interface ReceiverOptions extends UnderlayPlace {
 export interface GroupReceiverOptions {
   /** The multicast address, IPv4 or IPv6. */
   group: string;
-  /** Where it is joined. What comes for the group by another device is not taken in. */
+  /** The device on which the group is joined. Datagrams to the group on other devices are not received. */
   dev: string;
   port: number;
   receiveBuffer?: number;
@@ -58,21 +58,21 @@ export interface GroupReceiverOptions {
 export interface Receiver {
   readonly fd: number;
   readonly port: number;
-  /** Whether trains of datagrams are handed over in one piece. */
+  /** Whether UDP_GRO is enabled. */
   readonly gro: boolean;
   close(): void;
 }
 
-/** How datagrams look that leave by a socket. */
+/** Properties of the datagrams that a socket sends. */
 export interface SendingOptions extends UnderlayPlace {
-  /** Of datagrams to single hosts, 1-255; absent or 0: the route's. */
+  /** TTL of unicast datagrams, 1-255; absent or 0: the route's. */
   ttl?: number;
   /**
-   * For pools that also send to multicast groups: by which device, and with which TTL (default: `ttl`, or else 1). What is sent
-   * to a group does not come back to a socket of this host.
+   * For pools that also send to multicast groups: the device and the TTL (default: `ttl`, otherwise 1). Multicast loopback is
+   * off.
    */
   multicast?: { dev: string; ttl?: number };
-  /** Sets the DF bit; fragments are made in no case. Default false. */
+  /** Sets the DF bit. This host never fragments. Default false. */
   df?: boolean;
   checksum?: boolean;
   sendBuffer?: number;
@@ -81,9 +81,9 @@ export interface SendingOptions extends UnderlayPlace {
 export interface SenderOptions extends SendingOptions {
   /** First and last source port. */
   range: readonly [number, number];
-  /** Sockets wanted. Default: DEFAULT_SENDERS, or as many as the range has ports. */
+  /** Number of sockets. Default: DEFAULT_SENDERS, or the size of the range if that is smaller. */
   count?: number;
-  /** Any integer: where in the range the pool begins, so that switches on one host spread out. */
+  /** Any integer: selects the first port in the range, so that switches on one host use different ports. */
   seed: number;
 }
 
@@ -98,7 +98,7 @@ function familyOf(place: UnderlayPlace): 4 | 6 {
   return place.family ?? 4;
 }
 
-/** The properties that the addon shares between receivers and senders. */
+/** Options that receivers and senders share in the addon. */
 function placeOf(place: UnderlayPlace): { family: 4 | 6; local?: string; dev?: string } {
   const family = familyOf(place);
   return {
@@ -108,7 +108,7 @@ function placeOf(place: UnderlayPlace): { family: 4 | 6; local?: string; dev?: s
   };
 }
 
-/** What is wrong with a device that is to carry multicast, by code. */
+/** Reasons why a device cannot carry multicast, by code. */
 function multicastReasons(dev: string, family: 4 | 6): Record<string, string> {
   return {
     ENODEV: `there is no interface ${dev}`,
@@ -139,7 +139,7 @@ function explain(
   return new UnderlayError(`cannot open the underlay's socket at ${at}: ${reason}`, error);
 }
 
-/** Once only: a number that was closed may by then be another descriptor's. */
+/** Closes a descriptor only once, since its number may be reused afterwards. */
 function closer(fd: number): () => void {
   let open = true;
   return () => {
@@ -165,12 +165,12 @@ export function openReceiver(options: ReceiverOptions): Receiver {
 }
 
 /**
- * A socket that takes in what is sent to a multicast group, and nothing else. Closing it leaves the group, unless another
- * socket of this host is in it.
+ * A socket that receives datagrams to one multicast group only. Closing it leaves the group, unless another socket of this host
+ * is a member.
  *
- * It stands beside the receiver of the same port. If that one is bound to any address it has to be opened first: it does
- * not share its port with what is there before it. Every socket of a group gets every datagram, so several engines need
- * only one. A device that is deleted takes the membership along: a new one of its name needs a new socket.
+ * It coexists with the receiver of the same port. A receiver bound to any address must be opened first, since it cannot share
+ * its port with existing sockets. Every socket of a group gets every datagram, so several engines need only one. Deleting the
+ * device ends the membership: a new device of the same name needs a new socket.
  * @throws UnderlayError; code ENODEV, EINVAL (no multicast address), EOPNOTSUPP (no multicast there), EAFNOSUPPORT (no IPv6
  *   there), EADDRINUSE
  */
@@ -190,7 +190,7 @@ export function openGroupReceiver(options: GroupReceiverOptions): Receiver {
   }
 }
 
-/** Which ports of the range are tried, in which order: all, beginning where the seed says. */
+/** All ports of the range, in the order in which they are tried; the seed selects the first. */
 export function* portsOf(range: readonly [number, number], seed: number): Generator<number> {
   const [low, high] = range;
   const size = high - low + 1;
@@ -198,7 +198,7 @@ export function* portsOf(range: readonly [number, number], seed: number): Genera
   for (let i = 0; i < size; i++) yield low + ((start + i) % size);
 }
 
-/** The properties of a sending socket that the addon is told. */
+/** The options of a sending socket for the addon. */
 function sendingOf(options: SendingOptions): Omit<native.UdpSenderOptions, 'port'> {
   const { multicast, ttl = 0, df = false, checksum = true, sendBuffer = SEND_BUFFER } = options;
   const groups =
@@ -217,8 +217,8 @@ function explainSending(error: unknown, options: SendingOptions, port: number): 
 }
 
 /**
- * Makes a receiving socket one that sends too, from the port that it receives on, or changes how it sends. `dev` says by which
- * device it sends; it goes on receiving by all.
+ * Lets a receiving socket also send, from the port that it receives on, or changes its sending options. `dev` selects the
+ * device for sending; it still receives on all devices.
  * @throws UnderlayError; code ENODEV when the device is not there
  */
 export function sendByReceiver(receiver: { fd: number; port: number }, options: SendingOptions): void {
@@ -230,9 +230,9 @@ export function sendByReceiver(receiver: { fd: number; port: number }, options: 
 }
 
 /**
- * A pool of sending sockets. Ports in use are passed over; the pool is smaller than `count` only when the range has
- * fewer free ports.
- * @throws UnderlayError when not one port of the range is free, or the address or device is not there
+ * A pool of sending sockets. Ports in use are skipped; the pool is smaller than `count` only if the range has fewer free
+ * ports.
+ * @throws UnderlayError if no port of the range is free, or the address or device does not exist
  */
 export function openSenders(options: SenderOptions): Sender[] {
   const { range, seed } = options;
@@ -266,8 +266,8 @@ export function openSenders(options: SenderOptions): Sender[] {
 }
 
 /**
- * The largest outer IP packet, in bytes, that the kernel knows to reach `remote` unfragmented. For a multicast group, which
- * needs `dev`, the MTU of that device: no route leads to a group.
+ * The path MTU to `remote` in bytes (outer IP packet), as known to the kernel. For a multicast group, which needs `dev`, the MTU
+ * of that device, since groups have no route.
  * @throws UnderlayError, with code ENETUNREACH when there is no route, ENODEV when there is no such device
  */
 export function pathMtu(options: { remote: string; local?: string; dev?: string }): number {

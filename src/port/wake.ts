@@ -1,10 +1,10 @@
 /**
- * A bell between threads: ringing it ends the wait of the PacketIo that it is attached to.
+ * Wakes another thread: `ring` ends the wait of the PacketIo that the descriptor is attached to.
  */
 import { closeFd, createEventFd, ring } from '../native/binding.js';
 
 export interface Wake {
-  /** Descriptor for `attachEvent` of the PacketIo, in whichever thread that is. */
+  /** Descriptor for `attachEvent` of the PacketIo, in any thread. */
   readonly fd: number;
   ring(): void;
   close(): void;
