@@ -1,7 +1,7 @@
 /**
- * The one way from a program to a running switch: HTTP with JSON bodies over its unix socket. Every request has a
- * deadline and every answer a largest size, so that a broken switch can neither hang nor fill its client.
- * It never retries, and it does not know what the answers mean.
+ * Client of the control socket: HTTP with JSON bodies over a unix socket. Every request has a deadline and every answer a
+ * maximum size, so that a faulty switch can neither block its client nor exhaust its memory.
+ * It never retries and does not interpret answers.
  */
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { AnswerTo, ReadPath, ReadRoutes, SwitchEvent, WritePath, WriteRoutes } from '../api/api.js';
@@ -10,21 +10,21 @@ import { NoEvents, readEvents } from './event-reader.js';
 /** Room for the listing of a full table: about a million FDB rows of 200 bytes. */
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 const DEADLINE_MS = 10_000;
-/** A whole answer may take this many times the time that its switch may be silent: listings of a full table are long. */
+/** Limit of a whole answer, as a multiple of the silence deadline: the listing of a full table takes long. */
 const DEADLINES_AN_ANSWER = 12;
-/** Milliseconds without a sign of life on an event stream; the switch gives one every 15 s. */
+/** Milliseconds without data on an event stream; the switch sends a keep-alive every 15 s. */
 const EVENT_SILENCE_MS = 45_000;
-/** Bytes of the answer to a stream that was refused. */
+/** Maximum size in bytes of the answer that refuses an event stream. */
 const MAX_REFUSAL_BYTES = 64 * 1024;
-/** sun_path of a unix address holds 108 bytes, the closing zero among them (unix(7)). */
+/** sun_path of a unix address holds 108 bytes, including the terminating NUL (unix(7)). */
 const MAX_SOCKET_PATH_BYTES = 107;
 
-/** No switch answers: there is no socket, nobody listens on it, or what answers is no switch. */
+/** No switch answers: the socket does not exist, has no listener, or its listener is not a switch. */
 export class SwitchUnreachable extends Error {
   override readonly name = 'SwitchUnreachable';
 }
 
-/** The switch answered, and said no. The message is its reason. */
+/** The switch refused the request. The message is its reason. */
 export class SwitchRefused extends Error {
   override readonly name = 'SwitchRefused';
 
@@ -40,16 +40,16 @@ export class SwitchRefused extends Error {
 }
 
 export interface ClientOptions {
-  /** Milliseconds that the switch may be silent before its answer or in the midst of it. Default 10 000. */
+  /** Maximum silence in milliseconds before or during an answer. Default 10 000. */
   readonly deadlineMs?: number;
-  /** Largest answer taken in, in bytes. Default 256 MiB. */
+  /** Maximum size of an answer in bytes. Default 256 MiB. */
   readonly maxAnswerBytes?: number;
 }
 
 export interface SwitchClient {
   readonly socketPath: string;
   /**
-   * The answer is trusted to have the shape that the path has in `src/api`.
+   * The answer is assumed to have the shape that `src/api` defines for the path; it is not validated.
    * @param path with its query
    * @throws SwitchUnreachable, SwitchRefused
    */
@@ -65,9 +65,9 @@ export interface SwitchClient {
 }
 
 export interface EventOptions {
-  /** Only these, and `lost`. Default: all. */
+  /** Selects these kinds, and `lost`. Default: all. */
   readonly kinds?: readonly SwitchEvent['event'][];
-  /** Called once, when the switch has begun to listen: what happens from then on is in the stream. */
+  /** Called once, when the switch has opened the stream; it then has every later event. */
   readonly onOpen?: () => void;
 }
 
@@ -123,7 +123,7 @@ async function* followEvents(
     const incoming = await answerTo(outgoing, socketPath, deadlineMs);
     if (!isSuccess(incoming.statusCode ?? 0)) throw await streamRefused(socketPath, incoming);
     outgoing.setTimeout(EVENT_SILENCE_MS, () => {
-      if (incoming.readableLength > 0) return; // it is the reader that is busy
+      if (incoming.readableLength > 0) return; // the reader is slow, not the switch
       incoming.destroy(new SwitchUnreachable(`the switch on ${socketPath} has fallen silent`));
     });
     yield* readEvents(incoming, onOpen);
@@ -137,7 +137,7 @@ async function* followEvents(
   }
 }
 
-/** The head of the answer. Faults that come later are those of the answer's body, and are thrown to its reader. */
+/** Resolves with the head of the answer. Later errors belong to the body and are thrown to its reader. */
 function answerTo(outgoing: ClientRequest, socketPath: string, deadlineMs: number): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const late = new SwitchUnreachable(`the switch on ${socketPath} did not answer within ${deadlineMs / 1000} s`);
@@ -161,7 +161,7 @@ async function streamRefused(socketPath: string, incoming: IncomingMessage): Pro
 
 function streamFailure(socketPath: string, error: unknown): unknown {
   if (error instanceof NoEvents) return foreign(socketPath);
-  // Node's own word for an answer that ends without its end.
+  // Node reports a truncated answer as ECONNRESET.
   if (error instanceof Error && 'code' in error && error.code === 'ECONNRESET') return gone(socketPath);
   return error;
 }
@@ -185,9 +185,9 @@ function exchange(
       headers['content-type'] = 'application/json';
       headers['content-length'] = Buffer.byteLength(body);
     }
-    // Without an agent the connection closes with the answer, and so cannot keep the process alive.
+    // Without an agent the connection closes after the answer, so it does not keep the process alive.
     const outgoing = request({ socketPath, path, method, headers, agent: false });
-    // First the reason, then the end: a destroyed request would itself report only a reset connection.
+    // Reject with the reason before destroying: a destroyed request reports only a reset connection.
     const late = (message: string): void => {
       reject(new SwitchUnreachable(`the switch on ${socketPath} ${message}`));
       outgoing.destroy();
@@ -238,7 +238,7 @@ async function collect(
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Says what a failed connection means to the one who typed the command. */
+/** The error message for a failed connection. */
 function explain(socketPath: string, error: Error): Error {
   if (error instanceof SwitchUnreachable) return error;
   const code = 'code' in error ? String(error.code) : '';

@@ -1,14 +1,13 @@
 /**
- * The client's end of `/v1/events`: turns what arrives into the switch's events, one at a time. It keeps at most one
- * unfinished message, and reads no further while its user is busy, so that a slow user is told of `lost` events by the
- * switch instead of filling memory here. It opens nothing.
+ * Parser of `/v1/events` (server-sent events). It buffers at most one incomplete message and applies back-pressure: for a slow
+ * reader the switch drops events and reports them as `lost`, so memory here is bounded. It opens nothing.
  */
 import type { SwitchEvent } from '../api/api.js';
 
-/** Characters of a message; a longer one is not from a switch. */
+/** Maximum characters of a message; a switch sends none that is longer. */
 const MAX_MESSAGE = 1024 * 1024;
 
-/** What arrived is no stream of a switch's events. */
+/** The data is not a stream of switch events. */
 export class NoEvents extends Error {
   override readonly name = 'NoEvents';
 }

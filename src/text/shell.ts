@@ -1,9 +1,8 @@
 /**
- * Words of a command as a shell reads them: what a message tells somebody to type must do what it says, whatever characters
- * names are made of. Pure.
+ * Shell quoting for commands in messages, so that they are safe to paste whatever characters a name contains. Pure.
  */
 
-/** One word, quoted where a shell would see more in it than its characters. Nothing but printable ASCII comes out. */
+/** One shell word, quoted if necessary. The result is printable ASCII. */
 export function shellWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   if (/^[\x20-\x7e]*$/.test(word)) return `'${word.replaceAll("'", "'\\''")}'`;
@@ -15,7 +14,7 @@ export function shellWord(word: string): string {
   return `$'${escaped.join('')}'`;
 }
 
-/** A command in a message: `command\`ip link set ${dev} up\``, each value in its place one word for a shell. */
+/** A command in a message: `command\`ip link set ${dev} up\``. Each value is quoted as one shell word. */
 export function command(parts: TemplateStringsArray, ...values: readonly (string | number)[]): string {
   return parts.map((part, index) => part + (index < values.length ? shellWord(String(values[index])) : '')).join('');
 }

@@ -1,13 +1,13 @@
 /**
  * Addresses as the configuration writes them: IP addresses, prefixes and MACs.
  *
- * Turns text into one canonical text, so that equal addresses are equal strings, and says in words what is wrong with
- * any other. It knows nothing of files, positions or options.
+ * Converts text to a canonical form, so that equal addresses are equal strings, and explains why other text is invalid.
+ * Independent of files, positions and options.
  */
 import { isIP } from 'node:net';
 import { formatAddress, isLinkLocal, parseAddress } from '../wire/ip-address.js';
 
-/** Why a text was not taken; the message completes "PATH: ". */
+/** Why a text is invalid; the message completes "PATH: ". */
 export class Refusal {
   constructor(readonly message: string) {}
 }
@@ -44,7 +44,7 @@ export function isMulticastIp(canonical: string): boolean {
   return first >= 224 && first <= 239;
 }
 
-/** Reads the address of one host: no multicast, broadcast or unspecified address. */
+/** Reads a host address: not multicast, broadcast or unspecified. */
 export function readHostIp(text: string): string | Refusal {
   const ip = canonicalIp(text);
   if (ip === undefined) {
@@ -56,8 +56,8 @@ export function readHostIp(text: string): string | Refusal {
 }
 
 /**
- * Reads the address of a VTEP: that of one host, and a link-local one may name its link, as fe80::1%eth0 (RFC 4007 section 11).
- * @returns with its zone where it has one
+ * Reads the address of a VTEP: a host address. A link-local one may have a zone, as fe80::1%eth0 (RFC 4007 section 11).
+ * @returns the address, with its zone if present
  */
 export function readVtepIp(text: string): string | Refusal {
   const at = text.indexOf('%');
@@ -71,7 +71,7 @@ export function readVtepIp(text: string): string | Refusal {
   return new Refusal(`expected the name of a device after ${ip}%, found ${JSON.stringify(zone.slice(0, 60))}`);
 }
 
-/** An address without its zone, and the zone. */
+/** Splits an address from its zone. */
 export function splitZone(text: string): { address: string; zone?: string } {
   const at = text.indexOf('%');
   return at < 0 ? { address: text } : { address: text.slice(0, at), zone: text.slice(at + 1) };
@@ -105,7 +105,7 @@ export function readMac(text: string): string | Refusal {
   );
 }
 
-/** Reads a MAC that a NIC can have: no group address and not all zeros. */
+/** Reads a MAC that is valid for a NIC: unicast and not all zeros. */
 export function readNicMac(text: string): string | Refusal {
   const mac = readMac(text);
   if (mac instanceof Refusal) return mac;

@@ -1,13 +1,13 @@
 /**
  * Suggestions for misspelt words.
  *
- * Owns the measure of nearness; it does not know what the words are for.
+ * Owns the distance measure; independent of the meaning of the words.
  */
 
-/** The known word nearest to `word`, or undefined when none is near. */
+/** The known word closest to `word`, or undefined if none is close enough. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const spelt = word.toLowerCase().replaceAll('-', '_');
-  // About one slip in three letters; longer words than any known one are not compared.
+  // About one typing error in three letters. Words longer than every known one are not compared.
   const limit = Math.max(1, Math.floor(spelt.length / 3));
   let best: string | undefined;
   let bestDistance = limit + 1;
@@ -19,7 +19,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other. */
+/** Number of insertions, deletions, replacements and swaps of adjacent letters between two words. */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

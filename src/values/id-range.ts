@@ -1,11 +1,11 @@
 /**
  * Ranges of VLAN IDs and VNIs: a number, or text such as 100-199.
  *
- * Owns their text form and arithmetic. Which ranges may stand together is for the rules.
+ * Owns their text form and arithmetic. The rules decide which ranges are compatible.
  */
 import { Refusal } from './address.js';
 
-/** Both ends belong to it; first <= last. */
+/** An inclusive range; first <= last. */
 export interface IdRange {
   first: number;
   last: number;
@@ -48,12 +48,12 @@ export function readRange(input: number | string, kind: IdKind): IdRange | Refus
   return range;
 }
 
-/** How many IDs a range holds. */
+/** The number of IDs in a range. */
 export function rangeLength(range: IdRange): number {
   return range.last - range.first + 1;
 }
 
-/** The range as a file would write it. */
+/** The range in the file's notation. */
 export function formatRange(range: IdRange): string {
   return range.first === range.last ? String(range.first) : `${range.first}-${range.last}`;
 }

@@ -1,8 +1,8 @@
 /**
- * Values and texts as messages show them: short, on one line, with nothing in them that a terminal would act on.
+ * Values and texts for messages: shortened, on one line, control characters escaped.
  */
 
-/** A value as a message shows it. */
+/** A value for a message. */
 export function show(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   if (typeof value === 'string') return quote(value);
@@ -11,7 +11,7 @@ export function show(value: unknown): string {
   return String(value);
 }
 
-/** Text in quotes, shortened, with control characters made visible. */
+/** Text in quotes, shortened, control characters escaped. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text);
 }

@@ -1,24 +1,24 @@
 /**
  * Zod schemas of single values: numbers, names, addresses, ranges.
  *
- * Owns the messages "expected ..., found ...". It judges a value by itself, never beside another one.
+ * Owns the messages "expected ..., found ...". Each schema checks one value alone, never in relation to others.
  */
 import { z } from 'zod';
 import { Refusal, readHostIp, readMac, readNicAddress, readNicMac, readVtepIp } from './address.js';
 import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from './id-range.js';
 import { quote, show } from './show.js';
 
-/** Bytes, the closing NUL not counted: IFNAMSIZ is 16 (linux/if.h). */
+/** Bytes, without the terminating NUL: IFNAMSIZ is 16 (linux/if.h). */
 const NAME_MAX = 15;
-/** Bytes, the closing NUL not counted: sun_path holds 108 (linux/un.h). */
+/** Bytes, without the terminating NUL: sun_path holds 108 (linux/un.h). */
 const SOCKET_PATH_MAX = 107;
-/** Entries; limits stay within a signed word. */
+/** Entries; limits fit a signed 32-bit word. */
 const COUNT_MAX = 2_147_483_647;
 /** Seconds: the longest ageing time of IEEE 802.1Q and of the kernel's bridge (BR_MAX_AGEING_TIME). */
 const AGEING_MAX = 1_000_000;
-/** Entries: the largest table that the FDB is built for. */
+/** Entries: the largest supported FDB. */
 const FDB_SIZE_MAX = 1_048_576;
-/** Frames of these protocols say something about one link and must not leave it (BR_GROUPFWD_RESTRICTED in the kernel). */
+/** Link-local protocols whose frames are never forwarded (BR_GROUPFWD_RESTRICTED in the kernel). */
 const NEVER_FORWARDED = [
   { bit: 0, what: 'STP' },
   { bit: 1, what: 'MAC pause' },
@@ -29,7 +29,7 @@ interface Issue {
   input?: unknown;
 }
 
-/** The message of a value that is none of `what`. */
+/** The message for a value that is not `what`. */
 export function expected(what: string): (issue: Issue) => string {
   return ({ input }) => (input === undefined ? `is missing; give ${what}` : `expected ${what}, found ${show(input)}`);
 }
@@ -40,7 +40,7 @@ function whole(what: string, min: number, max: number): z.ZodInt {
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
-/** Text that `take` turns into a value or refuses. */
+/** Text that `take` converts to a value or refuses. */
 function text<T>(what: string, take: (input: string) => T | Refusal) {
   return z.string({ error: expected(what) }).transform((input, context) => accepted(take(input), input, context));
 }
@@ -63,17 +63,17 @@ function choice<const T extends readonly [string, ...string[]]>(values: T) {
   return z.enum(values, { error: expected(`${words.slice(0, -1).join(', ')} or ${words.at(-1)}`) });
 }
 
-/** A list whose items are read one by one, so that one bad item hides no other. */
+/** A list whose items are validated separately, so that every invalid item is reported. */
 function list(what: string) {
   return z.array(z.unknown(), { error: expected(`a list of ${what}`) });
 }
 
-/** A mapping whose values are read one by one. */
+/** A mapping whose values are validated separately. */
 export function mapping(what: string) {
   return z.record(z.string(), z.unknown(), { error: expected(`a mapping of ${what}`) });
 }
 
-/** Judges a mask by its bits; what is no mask at all is refused before. */
+/** Checks the bits of a mask; other values have been refused before. */
 function groupForwardMask() {
   return whole('a mask', 0, 65_535).superRefine((mask, context) => {
     const { bit, what } = NEVER_FORWARDED.find((row) => (mask & (1 << row.bit)) !== 0) ?? {};
@@ -90,7 +90,7 @@ const mtuNumber = whole('an MTU', 68, 65_535);
 export const value = {
   flag: z.boolean({ error: expected('true or false') }),
   flagOrAuto: z.union([z.literal('auto'), z.boolean()], { error: expected("true, false or 'auto'") }),
-  /** IPv4's least MTU is 68 (RFC 791); ETH_MAX_MTU is 65,535. */
+  /** The minimum MTU of IPv4 is 68 (RFC 791); ETH_MAX_MTU is 65,535. */
   mtu: z.union([z.literal('auto'), mtuNumber], { error: expected("an MTU from 68 to 65535 or 'auto'") }),
   tos: z.union([z.literal('inherit'), tosNumber], {
     error: expected("a type-of-service byte from 0 to 255 or 'inherit'"),
@@ -109,17 +109,17 @@ export const value = {
   fdbSize: whole('a number of entries', 1, FDB_SIZE_MAX),
   groupForwardMask: groupForwardMask(),
   framesPerSecond: whole('0 for no limit or frames a second', 0, COUNT_MAX),
-  /** 3, which the kernel shows while a router is heard, is no setting. */
+  /** The kernel shows 3 while it detects a router; it is not a setting. */
   mcastRouter: z.union([z.literal(0), z.literal(1), z.literal(2)], {
     error: expected('0 (never), 1 (found out by queries) or 2 (always)'),
   }),
   workers: whole('a number of workers', 1, 16),
   ip: text('an IPv4 or IPv6 address', readHostIp),
-  /** As `ip`, with a zone where it is link-local. */
+  /** As `ip`; a link-local address may have a zone. */
   vtepIp: text('an IPv4 or IPv6 address', readVtepIp),
-  /** Any text: whether there is such a port is a rule of its own. */
+  /** Any text: a separate rule checks that the port exists. */
   linkText: text('the name of a port', (input) => input),
-  /** Any text: whether it is a multicast address is a rule of its own. */
+  /** Any text: a separate rule checks that it is a multicast address. */
   groupText: text('a multicast address', (input) => input),
   nicAddress: text('an address with its prefix length, such as 192.0.2.1/24', readNicAddress),
   mac: text('a MAC address', readMac),
@@ -132,11 +132,11 @@ export const value = {
   list,
 };
 
-/** Takes what the kernel takes as a device's name (net/core/dev.c, dev_valid_name), in printable ASCII. */
+/** Accepts device names that the kernel accepts (net/core/dev.c, dev_valid_name), limited to printable ASCII. */
 export function readDeviceName(name: string): string | Refusal {
   if (name === '') return new Refusal('a link needs a name; the text is empty');
   if (name === '.' || name === '..') return new Refusal(`${quote(name)} cannot name a link; choose another name`);
-  // The kernel would read "%d" as a pattern, and takes bytes beyond ASCII for blanks in part.
+  // The kernel reads "%d" as a pattern and treats some bytes beyond ASCII as white space.
   if (!/^[\x21-\x7e]+$/.test(name) || /[/:%]/.test(name)) {
     return new Refusal(`${quote(name)} cannot name a link; use ASCII letters, digits, '-', '_' or '.'`);
   }
