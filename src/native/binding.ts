@@ -177,7 +177,7 @@ export interface UdpSenderOptions {
 }
 
 declare const nicHandle: unique symbol;
-/** A Nic of the addon. Its memory is freed on garbage collection; `closeNic` closes it before. */
+/** A `PacketIo` of the addon. Its memory is freed on garbage collection; `closeNic` closes it before. */
 export interface NicHandle {
   readonly [nicHandle]: true;
 }
@@ -257,7 +257,7 @@ interface NativeBinding {
   hostAddresses(): HostAddress[];
 
   createNic(options: CreateNicOptions): NicHandle;
-  /** Closes the Nic's own descriptor; attached descriptors stay open and belong to their opener. */
+  /** Closes its own descriptor; attached descriptors stay open and belong to their opener. */
   closeNic(nic: NicHandle): void;
   receive(nic: NicHandle, timeoutMs: number): number;
   transmit(nic: NicHandle, count: number, more: boolean): number;
