@@ -1,4 +1,4 @@
-/** Options of the whole bridge and its ports, and ports that belong to no bridge: what they resolve to. */
+/** Resolution of bridge and port options, and of ports without a bridge. */
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
 import type { SwitchConfig } from '../../src/config/types.js';

@@ -1,4 +1,4 @@
-/** Values that come without a text: the same rules, and faults that have a path and no place. */
+/** Plain values without a text: the same rules, with faults that have a path but no position. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, checkDocument, parseConfig, parseDocument, readDocumentValue } from '../../src/config/load.js';

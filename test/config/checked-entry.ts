@@ -1,4 +1,4 @@
-/** An FDB entry as a request brings it: read by the schema of the API, then judged beside a configuration. */
+/** An FDB entry as in a request: parsed by the API's schema, then checked against a configuration. */
 import { FDB_PUT } from '../../src/api/fdb.js';
 import { checkEntry as checkRead } from '../../src/config/edit/check-entry.js';
 import { EditRefused } from '../../src/config/edit/tree.js';

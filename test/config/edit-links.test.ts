@@ -1,4 +1,4 @@
-/** Edits of links: what `link add`, `link del` and `link set` make of the live document. */
+/** Edits of links: effects of `link add`, `link del` and `link set` on the live document. */
 import { describe, expect, it } from 'vitest';
 import { addLink, deleteLink, setLink } from '../../src/config/edit/links.js';
 import { type Document, EditRefused } from '../../src/config/edit/tree.js';

@@ -1,4 +1,4 @@
-/** Edits over random sequences: nothing is changed in place, every result is judged, and VLANs agree with a simple model. */
+/** Edits over random sequences: no input is modified, every result is checked, and VLANs agree with a simple model. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addLink, deleteLink, setLink } from '../../src/config/edit/links.js';

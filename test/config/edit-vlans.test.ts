@@ -1,4 +1,4 @@
-/** Edits of VLANs: what `vlan add` and `vlan del` make of the live document. */
+/** Edits of VLANs: effects of `vlan add` and `vlan del` on the live document. */
 import { describe, expect, it } from 'vitest';
 import type { VlanRequest } from '../../src/api/api.js';
 import { type Document, EditRefused } from '../../src/config/edit/tree.js';

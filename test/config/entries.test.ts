@@ -1,4 +1,4 @@
-/** The flat form of a configured FDB, and the check of one entry that is to be added. */
+/** The flat list of a configured FDB, and the check of one entry to add. */
 import { describe, expect, it } from 'vitest';
 import { EditRefused } from '../../src/config/edit/tree.js';
 import { entriesOf } from '../../src/config/entries/list.js';

@@ -1,4 +1,4 @@
-/** The example file of the contract, as the tests use it. */
+/** The example file of the documentation, for tests. */
 export const EXAMPLE = `name: host1                              # default: the host's name
 control: /run/overtap/host1.sock         # default: /run/overtap/overtap.sock; mode 0600
 bridges:

@@ -1,4 +1,4 @@
-/** Faults of the bridge's further options, of ports that belong to no bridge, and of entries beside them. */
+/** Faults of further bridge options, of ports without a bridge, and of their entries. */
 import { type Case, inBridge, inFilteredTap, inTap, inTunnel, T, V } from './fault-texts.js';
 
 const top = (...lines: string[]): string => ['bridges: {}', ...lines].join('\n');

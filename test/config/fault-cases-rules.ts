@@ -1,4 +1,4 @@
-/** Faults of names, addresses and of values beside one another. */
+/** Faults of names and addresses, and faults across values. */
 import { type Case, inBridge, inFilteredTap, inTap, inTunnel, inVxlan, T, V } from './fault-texts.js';
 
 export const names: Case[] = [

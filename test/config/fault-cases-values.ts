@@ -1,4 +1,4 @@
-/** Faults that a text or a value has by itself. */
+/** Faults of the text, and of single values. */
 import { type Case, inBridge, inTap, inTunnel, inVxlan, T, V } from './fault-texts.js';
 
 export const syntax: Case[] = [

@@ -1,4 +1,4 @@
-/** Faulty files: each fault has its place, its path and a message that says what to do. */
+/** Invalid files: each fault has a position, a path and a message with the remedy. */
 import { describe, expect, it } from 'vitest';
 import { ConfigError, formatFaults, parseConfig, parseDocument } from '../../src/config/load.js';
 import { bridgeOptions, portOptions, unattached } from './fault-cases-bridge.js';

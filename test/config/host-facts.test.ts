@@ -1,4 +1,4 @@
-/** A configuration beside the host that it is for: what is not there yet, and the host's own addresses in lists of remotes. */
+/** A configuration checked against host facts: missing devices and addresses, and own addresses in lists of remotes. */
 import { describe, expect, it } from 'vitest';
 import { formatFaults, parseDocument } from '../../src/config/load.js';
 import { type HostFacts, NO_FACTS } from '../../src/config/read/host-facts.js';

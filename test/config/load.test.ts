@@ -1,4 +1,4 @@
-/** Sound files: what they resolve to. */
+/** Valid files and their resolved values. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Remotes in the subnet of a NIC of the switch itself: a warning each, and the file stays right. */
+/** Remotes in the subnet of a NIC of the switch itself: one warning each, and the file remains valid. */
 import { describe, expect, it } from 'vitest';
 import { checkDocument } from '../../src/config/load.js';
 import { isInSubnet } from '../../src/wire/ip-address.js';

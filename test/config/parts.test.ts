@@ -1,4 +1,4 @@
-/** The small parts: ranges, addresses, names, suggestions, paths. */
+/** Small functions: ranges, addresses, names, suggestions, paths. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatPath } from '../../src/config/read/faults.js';

@@ -1,4 +1,4 @@
-/** Whatever the text, loading ends with a configuration or a ConfigError whose faults lie within the text. */
+/** For any text, loading returns a configuration or throws a ConfigError whose faults have positions inside the text. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, parseConfig } from '../../src/config/load.js';

@@ -1,4 +1,4 @@
-/** Link-local addresses of the underlay: their link is the port's dev, whether that is given or a zone names it. */
+/** Link-local underlay addresses: the port's `dev` comes from the option or from a zone. */
 import { describe, expect, it } from 'vitest';
 import { checkEntry } from '../../src/config/edit/check-entry.js';
 import { parseConfig } from '../../src/config/load.js';

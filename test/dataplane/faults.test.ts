@@ -1,4 +1,4 @@
-/** What goes wrong below the switch: refused sends, a ring that is too short, devices that go away. */
+/** Faults below the switch: refused sends, a short command list, vanishing devices. */
 
 import { describe, expect, it } from 'vitest';
 import { ORIGINATED_ROOM } from '../../src/dataplane/egress/originate.js';

@@ -1,4 +1,4 @@
-/** Several engines of one switch in one thread: each carries out the same operations, the first one last, as control does it. */
+/** Several engines of one switch in one thread: each carries out the same operations, engine 0 last, as under control. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/dataplane/engine.js';
 import { applyOperations, type Operation } from '../../src/dataplane/operations/operations.js';

@@ -1,7 +1,7 @@
 /**
- * The guests who are not to notice anything: flows of numbered frames between them, in a bridge of their own, and in a VLAN
- * and a VNI of their own on a bridge that is full of noise. Each frame must go out exactly once, to where it is for, by the
- * next turn, with the bytes that it was sent with; and nothing else may come to them.
+ * Guests that must not be affected: flows of numbered frames between them, in a bridge of their own, and in a VLAN and a VNI of
+ * their own on a bridge full of noise. Each frame must leave exactly once, at its destination, by the next turn, with unchanged
+ * bytes; and no other frame may reach them.
  */
 import {
   KIND_FRAME,

@@ -1,6 +1,6 @@
 /**
- * What the control thread does to the switch while it is fuzzed: ports come and go and change their flags, paths become
- * narrow, bindings and entries are put in and flushed, devices fail. Nothing of it touches the bystanders.
+ * Changes by the control thread during fuzzing: ports are added, deleted and change flags, path MTUs drop, bindings and entries
+ * are added and flushed, devices fail. Bystanders are not touched.
  */
 
 import type { Operation } from '../../src/dataplane/operations/operations.js';

@@ -1,6 +1,6 @@
 /**
- * The other end of a fuzzed switch: reads what the engines hand to the control thread, with the control thread's own
- * readers, and sends back what the multicast database makes of it.
+ * The control side of a fuzzed switch: reads the punt rings with the control thread's readers, and returns the operations of
+ * the multicast database.
  */
 import { type Departure, partings } from '../../src/control/model/transition.js';
 import { Mdb } from '../../src/control/tables/mdb.js';

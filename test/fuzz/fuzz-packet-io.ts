@@ -1,9 +1,9 @@
 /**
- * The PacketIo of the fuzzing: frames are made where they lie in the arena, and nothing is kept of what goes out but sums.
- * In return every command is judged: it must send a whole frame of this batch, or one of the switch's own, to a port, sender
- * and remote that there are, with a tag, an offload and a header that fit.
+ * The PacketIo for fuzzing: frames are generated in place in the arena, and output is kept as sums only. Every command is
+ * checked: it must send a whole frame of this batch, or one of the switch's own, to an existing port, sender and remote, with a
+ * valid tag, offload and header.
  *
- * It never decides what is received. A command that is at fault throws, with the bytes of its frame.
+ * It never chooses the input. An invalid command throws, with the bytes of its frame.
  */
 
 import { ORIGINATED_BYTES, ORIGINATED_ROOM } from '../../src/dataplane/egress/originate.js';

@@ -1,6 +1,6 @@
 /**
- * A run of the fuzzing: batch after batch of noise with bystanders' frames among it, changes and audits in between, until
- * so many frames have been. What goes wrong is thrown with the seed and the turn.
+ * A fuzzing run: batches of noise with bystanders' frames in between, changes and audits, up to a number of frames. Failures
+ * are thrown with seed and turn.
  */
 import { Bystanders } from './bystanders.js';
 import { Changes } from './changes.js';

@@ -1,8 +1,8 @@
 /**
- * The switch of `layout.ts` with one or several engines over PacketIos of the fuzzing, its clock, and its accounts: what each port
- * must have counted is summed up beside it, and compared by `audit`.
+ * The switch of `layout.ts` with one or several engines over PacketIos for fuzzing, its clock, and its counters: expected
+ * counts of each port are summed separately, and compared by `audit`.
  *
- * It never looks at frames, and knows of bystanders only that there is a watch over them.
+ * It never inspects frames, and knows only that bystanders are being watched.
  */
 
 import { Engine } from '../../src/dataplane/engine.js';

@@ -1,6 +1,5 @@
 /**
- * The switch that is fuzzed: every kind of port with every option, so that garbage meets each branch, and guests that want
- * nothing but their own frames among it.
+ * The fuzzed switch: every kind of port with every option, so that garbage reaches each branch, and bystanders among them.
  *
  *   calm   calm-a  calm-b  calm-c                          no VLAN filtering; bystanders only
  *   br0    guest-c guest-d  - VLAN 77 -  tunnel            a VLAN and a VNI of the bystanders' own, ...

@@ -1,6 +1,6 @@
 /**
- * What the fuzzing does to a sound frame where it lies: bits, lengths, offsets, ends. Also the repair of a checksum
- * afterwards, so that what is broken is found by the parser and not by the checksum alone.
+ * In-place mutations of a valid frame: bits, lengths, offsets, ends. Also repairs a checksum afterwards, so that parsers are
+ * tested beyond the checksum.
  */
 import { fold, pseudoHeaderSum6, sum16 } from '../../src/wire/checksum.js';
 import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, LAYOUT_WORDS, parseInner } from '../../src/wire/inner.js';

@@ -1,6 +1,6 @@
 /**
- * Noise: random bytes, and sound frames with mutations, from TAPs with whatever offload header, and from the tunnel in
- * whatever datagram. Made where it lies in the arena of a PacketIo, at some hundred nanoseconds a frame.
+ * Noise: random bytes and mutated valid frames, from TAPs with any offload header, and from the tunnel in any datagram.
+ * Generated in place in the arena of a PacketIo, at some hundred nanoseconds per frame.
  *
  * It never sends from a bystander's port or VTEP.
  */

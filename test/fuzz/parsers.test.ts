@@ -1,8 +1,8 @@
 /**
- * Every parser on frames that end where the memory ends: whatever is cut off, longer than it is or points elsewhere, nothing
- * is read behind the frame, nothing is thrown, and what a parser says of offsets lies inside.
+ * Every parser on frames that end at the end of memory: whatever is truncated, too long or points elsewhere, nothing is read
+ * beyond the frame, nothing is thrown, and all returned offsets are inside.
  *
- * FUZZ_FRAMES and FUZZ_SEED change the number and the run; here it is a tenth of the number.
+ * FUZZ_FRAMES and FUZZ_SEED change number and seed; the number here is a tenth of it.
  */
 import { describe, expect, it } from 'vitest';
 import { readNews } from '../../src/doctor/echo.js';

@@ -1,6 +1,6 @@
 /**
- * Random numbers for the fuzzing: xorshift (Marsaglia 2003, 32 bits), since ten million frames need some hundred million
- * of them, and the same seed must give the same run.
+ * Random numbers for fuzzing: xorshift (Marsaglia 2003, 32 bits), since ten million frames need some hundred million of them,
+ * and the same seed must give the same run.
  */
 export class Random {
   private state: number;

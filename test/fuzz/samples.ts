@@ -1,8 +1,7 @@
 /**
- * Sound frames of every protocol that the switch reads, made once: what the fuzzing mutates.
+ * Valid frames of every protocol that the switch parses, built once: the input of mutations.
  *
- * Owns what is on the menu. The bytes come from the builders of src/wire, and from the frames that its tests have written
- * out. It never mutates.
+ * Owns the selection. The bytes come from the builders of src/wire and from literal frames of its tests. It never mutates.
  */
 import { VNET_GSO_TCPV4, VNET_GSO_TCPV6, VNET_GSO_UDP_L4 } from '../../src/port/packet-io.js';
 import { encodeArp } from '../../src/wire/arp.js';

@@ -1,7 +1,6 @@
 /**
- * What a fuzzed switch consists of at the moment, as plain tables, so that each command of an engine can be judged: which
- * ports, bridges, VLANs, VNIs and senders there are. Read from the description that the switch was built by, never from
- * the switch.
+ * The present contents of a fuzzed switch as plain tables, for checking each command of an engine: ports, bridges, VLANs, VNIs
+ * and senders. Derived from the description of the switch, never read from the switch.
  */
 
 import { MAX_PORTS } from '../../src/dataplane/state/counters.js';

@@ -1,9 +1,8 @@
 /**
- * Millions of random and mutated frames and datagrams through a switch with everything on, and guests among them who notice
- * nothing: no exception, no command out of place, none of their frames lost, changed or sent twice, and accounts that
- * balance, at every audit.
+ * Millions of random and mutated frames and datagrams through a switch with all features on, with bystanders among them: no
+ * exception, no invalid command, no bystander's frame lost, changed or duplicated, and counters that balance at every audit.
  *
- * FUZZ_FRAMES and FUZZ_SEED change the number and the run. A fault tells its seed, its turn and the frame.
+ * FUZZ_FRAMES and FUZZ_SEED change number and seed. A failure prints seed, turn and frame.
  */
 import { describe, expect, it } from 'vitest';
 import { DROP_REASONS, type DropReason } from '../../src/dataplane/state/drop-reasons.js';

@@ -1,5 +1,5 @@
 /**
- * Random runs of frames to one TAP, for the tests of merging: TCP flows that go on, and now and then do something else.
+ * Random sequences of frames to one TAP, for tests of coalescing: TCP flows with occasional irregularities.
  */
 import * as L from '../../src/port/packet-io.js';
 import { ACK, type Below, build, CWR, ECE, FIN, noise, type PacketFields, PSH, SYN, UDP } from './packets.js';

@@ -1,10 +1,10 @@
 /**
- * Where the tests of superframes that leave whole happen: a sending host, a wire in the middle, and a far host.
+ * Test bed for superframes sent unsegmented: a sending host, a wire in the middle, and a far host.
  *
  *   near: up0 (up1) --- in0 (in1), bridge, out0 :middle --- eth0 :far
  *
- * What leaves whole passes `in0` so; `out0` has no offloads, so that the kernel makes of it there what a NIC would have made: the far host
- * gets segments with complete checksums.
+ * Such frames pass `in0` unsegmented; `out0` has no offloads, so the kernel segments there as a NIC would: the far host gets
+ * segments with complete checksums.
  */
 import { expect } from 'vitest';
 import { type Capture, openCapture } from '../../src/port/capture.js';

@@ -1,7 +1,7 @@
 /**
- * What the tests of the addon share: namespaces of their own, a small PacketIo, and frames.
+ * Shared by tests of the addon: namespaces, a small PacketIo, and frames.
  *
- * Every namespace is named `ott-<pid>-<n>` and deleted by `cleanUp`, as is everything given to `later`.
+ * Every namespace is named `ott-<pid>-<n>` and deleted by `cleanUp`, as are all resources passed to `later`.
  */
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import { enterNamespace } from '../../src/native/binding.js';

@@ -1,4 +1,4 @@
-/** What asks the kernel by netlink, where it does not answer as it should: over a kernel that is none (fake-kernel.c). */
+/** Netlink requests with invalid answers: over a simulated kernel (fake-kernel.c). */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

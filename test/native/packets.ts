@@ -1,5 +1,5 @@
 /**
- * Frames for the tests of splitting and merging, put together field by field, and the Internet checksum the slow way.
+ * Frames for tests of splitting and coalescing, built field by field, and a slow Internet checksum.
  */
 import type { random } from './native-testbed.js';
 

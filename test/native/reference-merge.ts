@@ -1,6 +1,6 @@
 /**
- * What is written to a TAP for a run of commands, the slow way: the rules of the kernel's `tcp_gro_receive` and
- * `inet_gro_receive` said one by one over whole frames.
+ * Slow reference for the writes to a TAP: the rules of the kernel's `tcp_gro_receive` and `inet_gro_receive`, one by one over
+ * whole frames.
  */
 import { CWR, complete, FIN, type Packet, PSH, pseudoSum, RST, SYN, slowSum, TCP, URG } from './packets.js';
 

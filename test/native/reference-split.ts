@@ -1,6 +1,6 @@
 /**
- * What a NIC makes of a superframe, the slow way: each segment is put together as a whole frame, and every field of it
- * is written, and every sum taken, from nothing but that frame. Obviously right before all else.
+ * Slow reference for the segmentation by a NIC: each segment is built as a whole frame, with every field and checksum computed
+ * from that frame alone. Obviously correct, whatever the cost.
  */
 import { CWR, complete, FIN, type Packet, PSH, slowSum, TCP } from './packets.js';
 

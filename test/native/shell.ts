@@ -1,6 +1,6 @@
 /**
- * One shell beside the test that starts the programs: a start from here is a fork of a process that holds the arenas of many
- * PacketIos, and takes ten times as long as the program (20 ms a start, 20 starts a test).
+ * One shell process that starts the programs of a test: forking the test process, with the arenas of many PacketIos, takes ten
+ * times as long as the program (20 ms per start, 20 starts per test).
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';

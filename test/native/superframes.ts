@@ -1,5 +1,5 @@
 /**
- * Random superframes with their offload words, and the way over a loopback that the tests of splitting send them.
+ * Random superframes with their offload words, and a loopback path for tests of splitting.
  */
 import { expect } from 'vitest';
 import type { NativePacketIo, NativePacketIoOptions } from '../../src/port/native-packet-io.js';

@@ -1,6 +1,5 @@
 /**
- * Frames of IGMP and MLD as they stand on the wire, written out and with checksums worked out by hand, and the way the data
- * path reads one.
+ * Literal frames of IGMP and MLD, with checksums computed by hand, and parsing as in the data path.
  */
 import { fromHex, viewOf } from '../../src/wire/bytes.js';
 import type { GroupMessage } from '../../src/wire/group-message.js';

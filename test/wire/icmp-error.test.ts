@@ -1,4 +1,4 @@
-/** Errors about packets that were too big: their bytes, and which packets have none. */
+/** ICMP errors about packets that were too big: their bytes, and packets that must not cause one. */
 import { describe, expect, it } from 'vitest';
 import { concatBytes, fromHex, toHex, viewOf } from '../../src/wire/bytes.js';
 import { mayTellTooBig, writeTooBig } from '../../src/wire/icmp-error.js';

@@ -1,4 +1,4 @@
-/** IGMP messages of all three versions, literal bytes, and what is none. */
+/** IGMP messages of all three versions in literal bytes, and invalid ones. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHex, viewOf } from '../../src/wire/bytes.js';

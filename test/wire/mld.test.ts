@@ -1,4 +1,4 @@
-/** MLD messages of both versions, literal bytes, and what is none. */
+/** MLD messages of both versions in literal bytes, and invalid ones. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHex, viewOf } from '../../src/wire/bytes.js';

@@ -1,4 +1,4 @@
-/** Neighbour discovery and ARP in bytes: what is a sound message, what is written, and what is not read past its end. */
+/** Neighbour discovery and ARP in literal bytes: validity, writing, and no reads past the end. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ARP_REPLY, encodeArp, writeArpReply } from '../../src/wire/arp.js';

@@ -1,4 +1,4 @@
-/** A thread that dies: here it does at once, since a worker cannot load TypeScript. */
+/** A thread that fails: here at once, since a worker cannot load TypeScript. */
 import { expect, it } from 'vitest';
 import { EngineThread } from '../../../src/control/engines/engine-thread.js';
 

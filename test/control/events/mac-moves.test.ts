@@ -1,4 +1,4 @@
-/** MACs that move too often: told once until they have calmed down, remembered with their ports, few of them. */
+/** MACs that move too often: reported once until stable, remembered with their ports, limited in number. */
 import { afterEach, expect, it } from 'vitest';
 import type { SwitchEvent } from '../../../src/api/api.js';
 import { EventFeed } from '../../../src/control/events/event-feed.js';

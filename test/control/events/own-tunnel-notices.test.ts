@@ -1,4 +1,4 @@
-/** That the route to a remote leads into the switch is said once for each cause, and again when it comes back. */
+/** A route to a remote that leads into the switch is reported once for each cause, and again when it recurs. */
 import { expect, it } from 'vitest';
 import { type OwnTunnelNotice, OwnTunnelNotices } from '../../../src/control/events/own-tunnel-notices.js';
 import type { Port } from '../../../src/control/model/model.js';

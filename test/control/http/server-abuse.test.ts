@@ -1,6 +1,6 @@
 /**
- * Clients that take more than their share. After each abuse the server answers an ordinary request at once, holds no
- * connection of theirs and no memory.
+ * Clients that exceed their share. After each abuse the server answers an ordinary request at once, and holds none of their
+ * connections and memory.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

@@ -1,6 +1,6 @@
 /**
- * What the tests of the control socket share: a switch that only notes what it is asked, a server on a socket of its
- * own, and clients that speak to it byte by byte. It asserts nothing.
+ * Shared by tests of the control socket: a switch that only records requests, a server on a socket of its own, and clients that
+ * speak byte by byte. Asserts nothing.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';

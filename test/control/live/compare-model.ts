@@ -1,5 +1,5 @@
 /**
- * Holds a switch against its model: what it says and what it has open. Every difference throws.
+ * Compares a switch with its model: its listings and its open devices. Every difference throws.
  */
 import { expect } from 'vitest';
 import { Numbers } from '../../../src/control/model/numbers.js';

@@ -1,5 +1,5 @@
 /**
- * Sends frames into every port of a switch and from remotes, and compares each copy that leaves with what the model says.
+ * Sends frames into every port of a switch and from remotes, and compares each egress copy with the model.
  */
 import { expect } from 'vitest';
 import { viewOf } from '../../../src/wire/bytes.js';

@@ -1,6 +1,6 @@
 /**
- * Turns a random change to what is there: to links that exist, VLANs that they are in, entries that could be. Without it
- * most changes would be refused, and little would ever happen. What it makes of a change may be refused all the same.
+ * Adapts a random change to the present state: existing links, their VLANs, possible entries. Otherwise most changes would be
+ * refused. The result may still be refused.
  */
 import type { FdbRequest, LinkRequest, VlanRequest } from '../../../src/api/api.js';
 import { defaultPvid, isFiltering, membersOf, type PortState, type Raw } from './live-config.js';

@@ -1,4 +1,4 @@
-/** `apply` from any state to any document: what it leads to, what it prints, and that it is done wholly or not at all. */
+/** `apply` from any state to any document: the resulting state, the printed commands, and all-or-nothing. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fdbChange, fdbDel } from '../../../src/cli/requests/fdb.js';

@@ -1,6 +1,6 @@
 /**
- * Random changes of a switch and sequences of them, for fast-check; and how they are printed. Some changes ask for what
- * cannot be.
+ * Random changes of a switch and sequences of them, for fast-check, with their printed form. Some changes are invalid on
+ * purpose.
  */
 import fc from 'fast-check';
 import type { FdbRequest, LinkRequest, VlanRequest } from '../../../src/api/api.js';

@@ -1,7 +1,7 @@
 /**
- * The model's half of the configuration: links and memberships as the kernel has them, and what `link` and `vlan` commands
- * make of them. Written from the rules, not from the switch: links are Maps, memberships a Map by VID, and an edit changes
- * a copy. Whether the outcome may be is said by `faultOf` (`live-rules.ts`).
+ * The model's configuration: links and memberships as in the kernel, and the effects of `link` and `vlan` commands. Written
+ * from the rules, independent of the switch: links are Maps, memberships a Map by VID, and an edit changes a copy. `faultOf`
+ * (`live-rules.ts`) judges the result.
  */
 import type { LinkRequest, VlanRequest } from '../../../src/api/api.js';
 

@@ -1,4 +1,4 @@
-/** Remotes that go while frames of theirs are on their way: nothing leads there afterwards, and no number means two. */
+/** Remotes deleted while their frames are in flight: nothing leads there afterwards, and no index has two meanings. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { VxlanPort } from '../../../src/control/model/model.js';
 import { Transition } from '../../../src/control/model/transition.js';

@@ -1,8 +1,8 @@
 /**
- * Devices that are only thought of, for whole switches in tests: TAPs and sockets with made-up descriptors.
+ * Simulated devices for whole switches in tests: TAPs and sockets with invented descriptors.
  *
- * They remember what is open and what of it a PacketIo has, and insist on the order in which real ones must be handled: attached
- * while open, detached before they are closed. The next openings can be made to fail. Nothing here touches the machine.
+ * They record what is open and what is attached to a PacketIo, and enforce the order required of real ones: attached while
+ * open, detached before closing. Opening can be made to fail. Nothing here touches the host.
  */
 import type { NicAddress, TapConfig, VxlanConfig } from '../../../src/config/types.js';
 import { absentTap, NO_FD } from '../../../src/control/devices/absent-tap.js';

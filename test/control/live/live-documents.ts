@@ -1,6 +1,6 @@
 /**
- * Random options and documents of a switch, for fast-check. Names and numbers come from small pools, so that what changes
- * meets what is there.
+ * Random options and documents of a switch, for fast-check. Names and numbers come from small pools, so that changes collide
+ * with existing values.
  */
 import fc from 'fast-check';
 import { type Raw, readConfig } from './live-config.js';

@@ -1,6 +1,5 @@
 /**
- * What the model reads out of a configuration for its tables: ports as frames meet them, VNIs, and the entries that a
- * document or a command means, one for each place. It holds nothing.
+ * Derives the model's tables from a configuration: ports, VNIs, and the rows of entries in documents or commands. Stateless.
  */
 import {
   type BridgeState,

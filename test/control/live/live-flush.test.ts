@@ -1,4 +1,4 @@
-/** Flushes by state, flood lists among what they take, and the count of learned entries beside them. */
+/** Flushes by state, including flood lists, and the count of learned entries. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { FdbRequest } from '../../../src/api/api.js';
 import type { VxlanPort } from '../../../src/control/model/model.js';

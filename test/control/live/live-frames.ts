@@ -1,6 +1,6 @@
 /**
- * The model's forwarding: where one frame goes, as sorted texts, by SEMANTICS.md. It learns as it goes. Slow and made of
- * Maps; a frame has names for MACs and a list of tags, and is never in a batch.
+ * The model's forwarding of one frame, as sorted texts, by docs/semantics.md. It learns. Slow and made of Maps; a frame has
+ * names for MACs and a list of tags, and is never in a batch.
  */
 import type { Config, Members } from './live-config.js';
 import { isFiltering } from './live-config.js';

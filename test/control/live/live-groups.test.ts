@@ -1,4 +1,4 @@
-/** Group entries that were put in by hand, on a whole switch: what keeps them, what ends them, and where they send. */
+/** Permanent group entries on a whole switch: their lifetime and their destinations. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MdbRequest } from '../../../src/api/api.js';
 import type { VxlanPort } from '../../../src/control/model/model.js';

@@ -1,4 +1,4 @@
-/** Entries of a bridge itself: MACs that are the host's own, with a host port to have their frames and without. */
+/** Entries of a bridge itself: the host's own MACs, with and without a host port. */
 import { afterEach, expect, it } from 'vitest';
 import { checkDocument } from '../../../src/config/load.js';
 import { frame } from '../../dataplane/support/frames.js';

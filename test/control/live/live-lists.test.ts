@@ -1,4 +1,4 @@
-/** In how many lists a change reaches the engines: one, so that no frame meets half of it, unless the FDB is very large. */
+/** Number of operation lists of a change: one, so that no frame sees an intermediate state, unless the FDB is very large. */
 import { describe, expect, it } from 'vitest';
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
 import { FDB_SIZE, LiveSwitch } from './live-switch.js';

@@ -1,6 +1,6 @@
 /**
- * The model of a whole switch: simple on purpose, made of Maps and texts, written from SEMANTICS.md and the kernel's rules.
- * It takes the same changes as the switch, and says what the switch must say and where each frame must go.
+ * The model of a whole switch: simple on purpose, made of Maps and texts, written from docs/semantics.md and the kernel's
+ * rules. It takes the same changes as the switch, and predicts its listings and the destinations of each frame.
  */
 import type { FdbRequest, LinkRequest, VlanRequest } from '../../../src/api/api.js';
 import {

@@ -1,4 +1,4 @@
-/** What a running switch prints as its configuration: a file that says all that was done to it, whatever that was. */
+/** `config show` of a running switch: a file with the result of all its changes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatConfig } from '../../../src/cli/format/config.js';

@@ -1,8 +1,8 @@
 /**
- * The model's rules: whether a configuration may be at all. It says why not in a word or two, for the reader of a failed
- * test; the switch has words of its own.
+ * The model's rules: whether a configuration is valid. The reason is a word or two, for the reader of a failed test; the switch
+ * has its own messages.
  *
- * Values by themselves are not judged: the tests give sound ones, or mark them as wrong.
+ * Single values are not checked: the tests give valid ones, or mark them as invalid.
  */
 import {
   type BridgeState,

@@ -1,6 +1,6 @@
 /**
- * A whole switch in one process and without devices, for tests: control as `switch.ts` assembles it, over engines that
- * run here, on PacketIos in memory, with a clock that the test moves. Nothing of control is replaced but devices and threads.
+ * A whole switch in one process without devices, for tests: control as assembled by `switch.ts`, over engines in this thread,
+ * on in-memory PacketIos, with a clock moved by the test. Only devices and threads are replaced.
  */
 import { vi } from 'vitest';
 

@@ -1,8 +1,8 @@
 /**
- * The model's tables: one row for each unicast MAC in a VLAN of a bridge, whoever put it there, and the lists of the
- * all-zeros and of multicast MACs. What a new configuration does to them, and what `fdb` commands do.
+ * The model's tables: one row for each unicast MAC in a VLAN of a bridge, whatever its origin, and the lists of all-zeros and
+ * multicast MACs. Implements the effects of new configurations and of `fdb` commands.
  *
- * There is one table, as in a kernel's bridge: an entry that was put in by hand and has moved since is where it is now.
+ * There is one table, as in a kernel bridge: a configured entry that has moved is at its new location.
  */
 import type { FdbRequest } from '../../../src/api/api.js';
 import { type BridgeState, type Config, isFiltering, Refused } from './live-config.js';

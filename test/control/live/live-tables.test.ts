@@ -1,4 +1,4 @@
-/** Bindings and multicast groups in a file: put in at the start and by apply, printed, taken out again, and kept while links change. */
+/** Bindings and multicast groups in a file: added at start and by apply, printed, removed, and kept while links change. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { mdbChange } from '../../../src/cli/requests/mdb.js';
 import { neighChange, neighDel } from '../../../src/cli/requests/neigh.js';

@@ -1,4 +1,4 @@
-/** UDP ports and VNIs that entries say of a VTEP: what goes there by entries, by flood lists, and by what was learned. */
+/** UDP ports and VNIs in entries for a VTEP: destinations of entries, flood lists and learned MACs. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { VxlanPort } from '../../../src/control/model/model.js';
 import { remotesOf } from '../../../src/control/reconcile/vteps.js';

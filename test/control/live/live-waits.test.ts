@@ -1,6 +1,6 @@
 /**
- * Random sequences of changes of a switch some of whose devices are not there at the start and at times later: their ports wait, all
- * else is as ever, and each has its device once it can be had. Held against the model after each step.
+ * Random sequences of changes of a switch whose devices are missing at times: their ports wait, all others are unaffected, and
+ * each gets its device once it is available. Compared with the model after each step.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

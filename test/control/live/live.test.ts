@@ -1,4 +1,4 @@
-/** Random sequences of changes of a whole switch: after each of them it says and does what a simple model says and does. */
+/** Random sequences of changes of a whole switch, compared with a simple model after each change. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { long } from '../../long.js';

@@ -1,5 +1,5 @@
 /**
- * Ways of a switch to some state, and what it says of itself there, for tests of what leads on from any state.
+ * Leads a switch to a given state and reads its listings there, for tests of transitions from any state.
  */
 import { ChangeRefused } from '../../../src/control/controls.js';
 import { canonical } from './compare-model.js';

@@ -1,6 +1,6 @@
 /**
- * Takes a switch and its model through the same changes, and holds one against the other after each. A refused change must
- * say why and have changed nothing; one that is done must reach the engines in one list.
+ * Applies the same changes to a switch and its model, and compares them after each. A refused change must give a reason and
+ * have no effect; an accepted one must reach the engines in one list.
  */
 import { expect } from 'vitest';
 import type { WritePath, WriteRoutes } from '../../../src/api/routes.js';

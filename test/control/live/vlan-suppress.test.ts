@@ -1,6 +1,6 @@
 /**
- * ARP and ND suppression by VLAN (`neigh_vlan_suppress`, `vlan set`; Linux `br_is_neigh_suppress_enabled`): what files and
- * commands make of it, and that the commands of a change lead to what its file says.
+ * ARP and ND suppression by VLAN (`neigh_vlan_suppress`, `vlan set`; Linux `br_is_neigh_suppress_enabled`): effects of files
+ * and commands, and equivalence of printed commands and files.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

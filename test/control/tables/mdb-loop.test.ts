@@ -1,6 +1,6 @@
 /**
- * The whole loop of snooping: guests' own reports go in as frames, the engine hands them over, the database hears them, and
- * its operations change where the next frame to the group goes. Counted at every TAP and every remote.
+ * The whole loop of snooping: reports of guests enter as frames, the engine punts them, the database processes them, and its
+ * operations change the destinations of the next frame to the group. Counted at every TAP and every remote.
  */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';

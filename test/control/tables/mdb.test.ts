@@ -1,4 +1,4 @@
-/** The multicast database by itself: each timer with a warped clock, who is a router, who is a member, and the bounds. */
+/** The multicast database by itself: each timer with a warped clock, detection of routers and members, limits. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Mdb, type MdbPlace, MEMBERSHIP_MS, QUERIER_MS } from '../../../src/control/tables/mdb.js';
 import {

@@ -1,4 +1,4 @@
-/** How often the paths to remotes are asked for: each look is a socket. Counted, not timed. */
+/** Number of path checks to remotes: each costs a socket. Counted, not timed. */
 import { describe, expect, it } from 'vitest';
 import type { SwitchModel } from '../../../src/control/model/model.js';
 import type { Transition } from '../../../src/control/model/transition.js';

@@ -1,4 +1,4 @@
-/** The bridge: learning, ageing, static entries and limits, seen from outside through where frames go. */
+/** The bridge: learning, ageing, static entries and limits, observed by the destinations of frames. */
 import { describe, expect, it } from 'vitest';
 import { FLAG_ADDED, FLAG_EXTERN_LEARN, FLAG_PERMANENT, FLAG_STATIC, FLAG_STICKY } from '../../../src/fdb/table.js';
 import { formatMac } from '../../../src/wire/ethernet.js';

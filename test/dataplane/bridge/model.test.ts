@@ -1,4 +1,4 @@
-/** Random small switches and random frames: what leaves each port is exactly what the reference model says. */
+/** Random small switches and random frames: the egress copies equal those of the reference model. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FLAG_PINNED, FLAG_STATIC } from '../../../src/fdb/table.js';

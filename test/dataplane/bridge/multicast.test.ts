@@ -1,4 +1,4 @@
-/** Where multicast goes on a snooping bridge that has been told of groups, routers and queriers: exact copies at every port. */
+/** Multicast on a snooping bridge with given groups, routers and queriers: exact copies at every port. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { destinationOf } from '../../../src/dataplane/state/destination.js';

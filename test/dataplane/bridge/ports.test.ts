@@ -1,4 +1,4 @@
-/** The bridge: what the options of ports do to where a frame goes. */
+/** The bridge: effects of port options on forwarding. */
 import { describe, expect, it } from 'vitest';
 import { A, B, BROADCAST, C, frame, MULTICAST } from '../support/frames.js';
 import { type TapSpec, TestSwitch } from '../support/harness.js';

@@ -1,4 +1,4 @@
-/** The bridge: the VLAN a frame enters in, and the tag it leaves with. */
+/** The bridge: ingress VLAN and egress tag of a frame. */
 import { describe, expect, it } from 'vitest';
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
 import { fromHex } from '../../../src/wire/bytes.js';

@@ -1,4 +1,4 @@
-/** Offloads: checksums that a guest or a kernel peer left unfinished, unsegmented frames, and what fits a TAP's MTU. */
+/** Offloads: partial checksums from guests and kernel peers, unsegmented frames, and the MTU of a TAP. */
 import { describe, expect, it } from 'vitest';
 import {
   VNET_GSO_ECN,

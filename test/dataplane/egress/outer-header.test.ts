@@ -1,4 +1,4 @@
-/** What of the outer header the engine chooses for each frame: the socket, by flow and DF, and the type of service. */
+/** Outer header fields chosen per frame by the engine: the socket, by flow and DF, and the type of service. */
 import { describe, expect, it } from 'vitest';
 import { BROADCAST, frame, type PacketFields, packet } from '../support/frames.js';
 import { TestSwitch, type VxlanSpec } from '../support/harness.js';

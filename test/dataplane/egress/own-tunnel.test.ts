@@ -1,6 +1,6 @@
 /**
- * The switch never carries its own tunnel: what it sent itself, come back by a local port, goes into no vxlan port (SEMANTICS
- * "The bridge"). VXLAN that others speak through it is payload like any other.
+ * The switch never carries its own tunnel: its own datagrams received on a local port enter no vxlan port (docs/semantics.md,
+ * T11). VXLAN of others is ordinary payload.
  */
 import { describe, expect, it } from 'vitest';
 import { PUNT_OWN_TUNNEL, PuntReader, subjectOf } from '../../../src/dataplane/state/punt-ring.js';

@@ -1,4 +1,4 @@
-/** Frames that are too long, by the thousand and of every kind; what is known of a path, and what the kernel knows. */
+/** Frames that are too long, in large numbers and of every kind; path MTUs known to the switch and to the kernel. */
 import { describe, expect, it } from 'vitest';
 import { ANSWERS_PER_TICK } from '../../../src/dataplane/state/too-big-list.js';
 import { STATIC_REMOTES } from '../../../src/encap/remotes.js';

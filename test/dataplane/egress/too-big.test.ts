@@ -1,4 +1,4 @@
-/** Frames that do not fit the path or the port where they were to go: dropped, counted, and answered once. */
+/** Frames longer than their path or egress port allows: dropped, counted, and answered once. */
 import { describe, expect, it } from 'vitest';
 import {
   VNET_GSO_ECN,

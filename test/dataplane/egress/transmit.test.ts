@@ -1,4 +1,4 @@
-/** Overlay to underlay: which remotes get a frame, behind which header, from which socket. */
+/** Overlay to underlay: the remotes, the header and the socket of each frame. */
 import { describe, expect, it } from 'vitest';
 import { toHex } from '../../../src/wire/bytes.js';
 import { encodeVlan } from '../../../src/wire/vlan.js';

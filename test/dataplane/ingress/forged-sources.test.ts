@@ -1,4 +1,4 @@
-/** A port with `accept_vteps: any` under datagrams from ever new sources: the bounds, the accounts, and one that is no forgery. */
+/** A port with `accept_vteps: any` under datagrams from ever new sources: limits, counters, and a genuine VTEP among them. */
 import { expect, it } from 'vitest';
 import { MET_IN_TICK, MET_OF_PORT } from '../../../src/encap/introductions.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';

@@ -1,4 +1,4 @@
-/** Whatever comes in, the engine neither throws nor loses count. */
+/** For any input the engine does not throw, and its counters balance. */
 import { describe, expect, it } from 'vitest';
 import { FLAG_STATIC } from '../../../src/fdb/table.js';
 import { KIND_FRAME } from '../../../src/port/packet-io.js';

@@ -1,6 +1,5 @@
 /**
- * Trains: what the switch does with datagrams that came together must be what it does with each that comes alone, in
- * whatever bytes they differ.
+ * GRO batches: datagrams received together are handled as if each came alone, whatever bytes differ.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** Underlay to overlay, rule 7: what is learned from datagrams, and rule 8: what the outer ECN does to the inner one. */
+/** Underlay to overlay, rule 7: learning from datagrams, and rule 8: the effect of the outer ECN on the inner one. */
 import { describe, expect, it } from 'vitest';
 import { destinationOf } from '../../../src/dataplane/state/destination.js';
 import { fidOf } from '../../../src/dataplane/state/fid.js';

@@ -1,4 +1,4 @@
-/** Underlay to overlay: rules 1 to 6 of what a datagram meets, and 9 and 10. Datagrams are written out in bytes. */
+/** Underlay to overlay: rules 1 to 6, 9 and 10 for received datagrams. Datagrams are literal bytes. */
 import { describe, expect, it } from 'vitest';
 import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { concatBytes, fromHex } from '../../../src/wire/bytes.js';

@@ -1,6 +1,5 @@
 /**
- * Runs: what a batch does with frames of equal headers must be what the frames get one at a time; only the number of
- * look-ups differs.
+ * Runs: frames with equal headers in a batch are handled as if each came alone; only the number of look-ups differs.
  */
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';

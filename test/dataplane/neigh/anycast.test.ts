@@ -1,7 +1,7 @@
 /**
- * One gateway MAC on every host: two switches on one underlay, each with the gateway on a port of its own, as a permanent entry (a
- * host port has one) or a static one. Guests reach the gateway that is on their host, and what another host's gateway sends reaches
- * them all the same.
+ * One gateway MAC on every host: two switches on one underlay, each with the gateway on a port of its own, as a permanent entry
+ * (of a host port) or a static one. Guests reach the gateway of their host, and frames of another host's gateway still reach
+ * them.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FLAG_PERMANENT, FLAG_STATIC } from '../../../src/fdb/table.js';

@@ -1,4 +1,4 @@
-/** DOVE: misses that are told of, ARP and ND that end at the tunnel, and the learning of a port. */
+/** DOVE: miss reports, ARP and ND terminated at the tunnel, and learning of a port. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PUNT_L2MISS, PUNT_L3MISS } from '../../../src/dataplane/state/punt-ring.js';
 import { toHex } from '../../../src/wire/bytes.js';

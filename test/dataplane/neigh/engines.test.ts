@@ -1,4 +1,4 @@
-/** Two engines over one neighbour table: what one hears the other answers from, and engine 0 alone carries out. */
+/** Two engines over one neighbour table: bindings snooped by one are used by the other, and only engine 0 carries out changes. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Engine } from '../../../src/dataplane/engine.js';
 import { applyOperations, type Operation } from '../../../src/dataplane/operations/operations.js';

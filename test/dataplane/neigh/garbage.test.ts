@@ -1,4 +1,4 @@
-/** Whatever ARP and ND look like, the engine neither throws nor loses count, and bystanders' frames arrive. */
+/** For any ARP and ND input the engine does not throw, its counters balance, and bystanders' frames arrive. */
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../fdb/table-inspection.js';
 import { A, B, C, D, EXPERIMENTAL, frame, packet } from '../support/frames.js';

@@ -1,4 +1,4 @@
-/** Short cuts past routers (`rsc`): which packets take them, as what, and which are left to the router. */
+/** Route short-circuit (`rsc`): the packets that take it, their rewriting, and those left to the router. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PUNT_L2MISS, PUNT_L3MISS } from '../../../src/dataplane/state/punt-ring.js';
 import { toHex, viewOf } from '../../../src/wire/bytes.js';

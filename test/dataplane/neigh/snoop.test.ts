@@ -1,4 +1,4 @@
-/** What ARP and ND say of who has an address: taken note of, moved, disputed, aged and flushed. */
+/** Address claims in ARP and ND: recorded, moved, disputed, aged and flushed. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PUNT_NEIGH_CONFLICT } from '../../../src/dataplane/state/punt-ring.js';
 import { NEIGH_MANUAL, NEIGH_ROUTER, NEIGH_TUNNEL } from '../../../src/neigh/table.js';

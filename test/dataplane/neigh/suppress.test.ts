@@ -1,4 +1,4 @@
-/** ARP and ND suppression: what is answered and to whom, and what still goes where. */
+/** ARP and ND suppression: answered requests, receivers of answers, and forwarding of all others. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../../../src/wire/bytes.js';
 import { ETHERTYPE_ARP } from '../../../src/wire/ethernet.js';

@@ -1,6 +1,6 @@
 /**
- * After any sequence of changes, with frames in between, a switch behaves as one that was built with the end state: the
- * same copies, the same drops, the same accounts for each of a set of probing frames.
+ * After any sequence of changes, with frames in between, a switch behaves as one built with the end state: the same copies,
+ * drops and counters for a set of probe frames.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** Ports and bridges that come, change and go while frames flow: where frames go, and that no number leaves a trace. */
+/** Ports and bridges added, changed and deleted while frames flow: forwarding, and indexes without leftovers. */
 import { describe, expect, it } from 'vitest';
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
 import { RETIRED as RETIRED_ROW } from '../../../src/dataplane/state/counters.js';

@@ -1,4 +1,4 @@
-/** Numbers that are given again leave no trace of who had them; and bridges that change and end. */
+/** Reused indexes have no state of their former use; bridges changed and deleted. */
 import { describe, expect, it } from 'vitest';
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';

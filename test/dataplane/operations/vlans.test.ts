@@ -1,4 +1,4 @@
-/** VLANs and PVIDs that come, change and go while frames flow. */
+/** VLANs and PVIDs added, changed and deleted while frames flow. */
 import { describe, expect, it } from 'vitest';
 import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { A, B, BROADCAST, frame } from '../support/frames.js';

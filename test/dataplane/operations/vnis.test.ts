@@ -1,4 +1,4 @@
-/** VNIs, flood lists, remotes, pinned MACs and FDB entries that come, change and go while frames flow. */
+/** VNIs, flood lists, remotes, pinned MACs and FDB entries added, changed and deleted while frames flow. */
 import { describe, expect, it } from 'vitest';
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
 import { destinationOf } from '../../../src/dataplane/state/destination.js';

@@ -1,4 +1,4 @@
-/** What floods may cost: in a turn, in time, and how it is divided. The flood lists are long, the clock is the test's. */
+/** The flood budget: per turn, in time, and its division. Flood lists are long, the clock is moved by the test. */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { REASON } from '../../../src/dataplane/state/drop-reasons.js';

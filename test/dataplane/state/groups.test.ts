@@ -1,4 +1,4 @@
-/** The table of multicast groups against a map, over random sequences of changes. */
+/** The table of multicast groups compared with a Map, over random sequences of changes. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fidOf } from '../../../src/dataplane/state/fid.js';

@@ -1,4 +1,7 @@
-/** The ring of punts between two threads: every record is read or counted as lost, in order, and none lies without a ring. */
+/**
+ * The punt ring between two threads: every record is read or counted as lost, in order, and none remains without a
+ * notification.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** What the engine hands to the control thread: which frames, what of them, when it tells, and what a full ring does. */
+/** Punted frames: selection, recorded bytes, notification, and a full ring. */
 import { describe, expect, it } from 'vitest';
 import {
   PUNT_BYTES,

@@ -1,4 +1,4 @@
-/** Storm control: exactly how many frames are flooded from a port in how many seconds. */
+/** Storm control: the exact number of flooded frames of a port in a number of seconds. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StormControl } from '../../../src/dataplane/state/storm.js';

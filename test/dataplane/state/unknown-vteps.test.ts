@@ -1,4 +1,4 @@
-/** Whom datagrams come from that are no remotes: what is remembered, and that no number of forged addresses changes its price. */
+/** Senders that are not remotes: remembered addresses, and a cost independent of the number of forged ones. */
 import { describe, expect, it } from 'vitest';
 import { CounterReader, Counters } from '../../../src/dataplane/state/counters.js';
 import { MAX_UNKNOWN_VTEPS } from '../../../src/dataplane/state/unknown-vteps.js';

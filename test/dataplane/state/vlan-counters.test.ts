@@ -1,4 +1,4 @@
-/** What each membership of a VLAN counts. */
+/** Counters of VLAN memberships. */
 import { describe, expect, it } from 'vitest';
 import { KIND_FRAME } from '../../../src/port/packet-io.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';

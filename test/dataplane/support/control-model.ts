@@ -1,9 +1,8 @@
 /**
- * From a compact description of a switch to the operations that the control thread would send for it, at start and for
- * each change of it.
+ * From a compact description of a switch to the operations of the control thread, at start and for each change.
  *
- * Owns the handing out of numbers in tests (`numbers.ts` does it): bridges, ports, sockets, senders, remotes, headers,
- * accounts, lists. Numbers that are given back are given again, the least one first. It never touches a switch.
+ * Assigns indexes in tests (`numbers.ts`): bridges, ports, sockets, senders, remotes, headers, counters, lists. Released
+ * indexes are reused, the lowest first. It never touches a switch.
  */
 
 import type { Operation } from '../../../src/dataplane/operations/operations.js';

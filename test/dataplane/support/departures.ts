@@ -1,4 +1,4 @@
-/** What follows on operations that take an unknown VTEP from a port, as control has it follow. */
+/** The follow-up of operations that remove learned VTEPs from a port, as done by the control thread. */
 import { partings } from '../../../src/control/model/transition.js';
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
 import { ANY_VTEP } from '../../../src/dataplane/state/forwarding.js';

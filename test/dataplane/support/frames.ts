@@ -1,7 +1,7 @@
 /**
- * Builds the frames that the data path's tests send, and reads what they look at in those that come out.
+ * Builds frames for tests of the data path, and parses the fields they check in output frames.
  *
- * Owns short names for MACs and defaults; the bytes come from the builders of src/wire. It never knows a switch.
+ * Owns short names for MACs and defaults; the bytes come from the builders of src/wire. Independent of the switch.
  */
 import { viewOf } from '../../../src/wire/bytes.js';
 import { internetChecksum } from '../../../src/wire/checksum.js';

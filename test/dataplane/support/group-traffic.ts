@@ -1,6 +1,6 @@
 /**
- * Frames to multicast groups, and of the protocols by which they are joined. Owns names and defaults; the bytes come from
- * the builders of src/wire.
+ * Frames to multicast groups, and of their membership protocols. Owns names and defaults; the bytes come from the builders of
+ * src/wire.
  */
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, formatMac } from '../../../src/wire/ethernet.js';
 import { encodeIgmp, encodeIgmpV3Report, IGMP_QUERY, PROTOCOL_IGMP } from '../../../src/wire/igmp.js';

@@ -1,9 +1,9 @@
 /**
- * A switch without devices, for tests: built from a compact description by the operations that the control thread
- * sends, over a MemoryPacketIo, with a clock that the test moves.
+ * A switch without devices, for tests: built from a compact description by the operations of the control thread, over a
+ * MemoryPacketIo, with a clock moved by the test.
  *
- * Every turn is audited: what the counters say must be what was put in and what came out, port by port, in packets and
- * in bytes, and the accounts must balance. It never looks into the switch's tables to know what it did.
+ * Every turn is audited: counters must equal input and output, port by port, in packets and bytes, and must balance. The
+ * switch's tables are never inspected.
  */
 import { expect } from 'vitest';
 import { Engine } from '../../../src/dataplane/engine.js';

@@ -1,6 +1,6 @@
 /**
- * A switch whose path to a remote is narrow, frames of an exact size, and what an answer to one that was too long says. For the
- * tests of `too-big.ts`; the bytes of answers are theirs to look at.
+ * A switch with a low path MTU to a remote, frames of an exact size, and the parsed answer to one that was too long. For the
+ * tests of `too-big.ts`, which check the bytes of answers.
  */
 import { toHex, viewOf } from '../../../src/wire/bytes.js';
 import { B, type PacketFields, packet, transportOffset } from './frames.js';

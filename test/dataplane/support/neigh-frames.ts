@@ -1,5 +1,5 @@
 /**
- * ARP and neighbour discovery as hosts send them, and a switch with a suppressing tunnel, for the tests of both.
+ * ARP and neighbour discovery frames as sent by hosts, and a switch with a suppressing tunnel, for tests of both.
  */
 
 import type { Operation } from '../../../src/dataplane/operations/operations.js';

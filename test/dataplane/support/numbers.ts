@@ -1,4 +1,4 @@
-/** Numbers that are given out, the least free one first, and may be given back. */
+/** Allocates numbers, the lowest free one first; they may be released. */
 export class Pool {
   private readonly taken = new Set<number>();
 

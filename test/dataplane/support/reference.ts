@@ -1,9 +1,9 @@
 /**
- * The bridge of the model test: slow, made of Maps and strings, and without a batch, an arena or a ring. It says which
- * frames leave where; the switch has to do the same.
+ * The bridge of the model test: slow, made of Maps and strings, without batch, arena or command list. It predicts the egress
+ * copies; the switch must agree.
  *
- * A frame is text fields and a list of 802.1Q tags. Inside a bridge with VLAN filtering the tag that named the VLAN is
- * gone and its priority kept, and each egress puts on what it needs: not the way the switch itself does it.
+ * A frame is text fields and a list of 802.1Q tags. Inside a bridge with VLAN filtering the VLAN's tag is removed and its
+ * priority kept, and each egress adds the tag it needs: a different method than the switch's.
  */
 import type { BridgeSpec, EntrySpec, TapSpec, VxlanSpec } from './control-model.js';
 

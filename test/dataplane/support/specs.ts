@@ -1,6 +1,6 @@
 /**
- * A switch as the tests describe it: bridges, ports and their options, without numbers. Also what of it is numbers of
- * its own: the flags of a port, and MACs.
+ * Description of a switch in tests: bridges, ports and their options, without indexes. Also the values independent of indexes:
+ * port flags, and MACs.
  */
 import * as flag from '../../../src/dataplane/state/forwarding.js';
 import { parseMac } from '../../../src/wire/ethernet.js';
