@@ -1,6 +1,5 @@
 /**
- * What an examination comes to: one check a line, with its level, and the words of a line. Pure. It decides nothing about
- * what is right or wrong; the judges do.
+ * Results of an examination: checks with their levels, and their text, one line each. Pure. The judges decide the level.
  */
 
 /** `warn`: works, or may work, but look at it. `fail`: frames are lost, or the switch cannot run. */
@@ -8,15 +7,15 @@ export type Level = 'ok' | 'warn' | 'fail';
 
 export interface Check {
   readonly level: Level;
-  /** What was looked at: `vxlan0 192.0.2.2`. */
+  /** The examined object: `vxlan0 192.0.2.2`. */
   readonly subject: string;
   readonly finding: string;
-  /** What to do about it; only where something is wrong. */
+  /** The remedy; only for a problem. */
   readonly remedy?: string;
 }
 
 export interface Diagnosis {
-  /** Nothing has failed; there may be warnings. */
+  /** No check failed; there may be warnings. */
   readonly ok: boolean;
   readonly checks: readonly Check[];
 }

@@ -1,6 +1,6 @@
 /**
- * What the network namespace that this process runs in has of what a plan names: addresses, devices, routes, neighbours.
- * It reads, and binds sockets for a moment; what the facts mean is for the judges.
+ * Collects facts of this process's network namespace for a plan: addresses, devices, routes, neighbours.
+ * It reads, and binds sockets briefly; the judges interpret the facts.
  */
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
@@ -15,11 +15,11 @@ const BIND_LIMIT_MS = 500;
 export interface DeviceFacts {
   readonly up: boolean;
   readonly mtu: number;
-  /** Absent: not to be read here. */
+  /** Absent: unreadable. */
   readonly multicast?: boolean;
 }
 
-/** `gone`: there is no such device; `no-netns`: not even its namespace; `hidden`: this user may not look, and why. */
+/** `gone`: no such device; `no-netns`: no such namespace; `hidden`: this user lacks permission, with the reason. */
 export type NicFacts =
   | { state: 'there'; up: boolean; mtu: number }
   | { state: 'gone' }
@@ -28,7 +28,7 @@ export type NicFacts =
 
 export type RouteFacts = { state: 'found'; mtu: number } | { state: 'none'; code: string };
 
-/** What a bind of a UDP socket says: undefined, or the errno's name. */
+/** The result of binding a UDP socket: undefined, or the errno's name. */
 export function bindError(
   port: Pick<VxlanPlan, 'family' | 'dev'>,
   address: string,
@@ -43,11 +43,11 @@ export function bindError(
   return Promise.race([bound, delay(BIND_LIMIT_MS, 'ETIMEDOUT')]).finally(() => socket.close());
 }
 
-/** What the port room is asked for; loaded only when it is needed, since the addon behind it may be missing. */
+/** Functions of `src/port`, loaded on demand, since the addon may be missing. */
 export interface Devices {
   device(name: string): DeviceFacts | undefined;
   nic(nic: Pick<NicPlan, 'ifname' | 'netns'>): NicFacts;
-  /** Addresses of this host's interfaces that are up. */
+  /** Addresses of the interfaces of this host that are up. */
   addresses(): Set<string>;
   route(path: { remote: string; local?: string; dev?: string }): RouteFacts;
 }
@@ -90,7 +90,7 @@ export async function loadDevices(): Promise<Devices> {
   };
 }
 
-/** From sysfs, which may show another namespace than this process's: a device with another MTU is another device. */
+/** From sysfs, which may show another namespace: a device with a different MTU is ignored. */
 function multicastFlag(name: string, mtu: number): boolean | undefined {
   try {
     const read = (file: string): number => Number(readFileSync(`/sys/class/net/${name}/${file}`, 'utf8'));
@@ -100,7 +100,7 @@ function multicastFlag(name: string, mtu: number): boolean | undefined {
   }
 }
 
-/** Remotes that nobody answers ARP for, with the interface they were looked for on. */
+/** Addresses with failed ARP resolution, and the interface of the requests. */
 export function missingNeighbours(): Map<string, string> {
   try {
     return parseArp(readFileSync('/proc/self/net/arp', 'utf8'));
@@ -109,7 +109,7 @@ export function missingNeighbours(): Map<string, string> {
   }
 }
 
-/** Rows of /proc/net/arp whose flags are 0: asked for, and not answered. */
+/** Rows of /proc/net/arp whose flags are 0: requested and not answered. */
 export function parseArp(text: string): Map<string, string> {
   const missing = new Map<string, string>();
   for (const line of text.split('\n').slice(1)) {

@@ -1,7 +1,7 @@
 /**
- * An examination: of a running switch and its surroundings, or of a configuration file on this host. It asks, probes and has
- * the facts judged, within five seconds; nothing is changed. Where the switch is in another network namespace, what
- * depends on the namespace is left out and said to be.
+ * Examines a running switch and its network, or a configuration file on this host: collects facts, probes remotes and runs the
+ * judges, within five seconds and without changes. If the switch is in another network namespace, checks that depend on the
+ * namespace are omitted, and the report says so.
  */
 
 import type { FdbRow, InfoAnswer, LinkRow, StatsAnswer } from '../api/api.js';
@@ -18,7 +18,7 @@ import { judgeWarnings } from './judge-warnings.js';
 import { MOST_REMOTES, type Plan, planOf, type VxlanPlan } from './plan.js';
 import { examineRemotes, type RemoteCase } from './remote-facts.js';
 
-/** Milliseconds that a switch may take for its answers. */
+/** Timeout in milliseconds for the switch's answers. */
 const ASK_LIMIT_MS = 1500;
 
 /** @throws SwitchUnreachable, SwitchRefused */
@@ -39,7 +39,7 @@ export async function examineSwitch(client: SwitchClient): Promise<Diagnosis> {
   return diagnosis([...head, ...judgeStats(stats), ...judgeWarnings(warnings), ...body]);
 }
 
-/** What can be told of a file before it runs. */
+/** Examines a file before a switch runs it. */
 export async function examineConfig({ config, warnings }: Meaning): Promise<Diagnosis> {
   const plan = planOf(config);
   const host = await hostFacts();
@@ -55,7 +55,7 @@ interface Asked extends Meaning {
   info: InfoAnswer;
   links: LinkRow[];
   stats: StatsAnswer;
-  /** Absent: there are too many entries to be read in time. */
+  /** Absent: too many entries to read in time. */
   entries: FdbRow[] | undefined;
 }
 
@@ -76,7 +76,7 @@ async function ask(client: SwitchClient): Promise<Asked> {
   return { ...meaningOf(config, info), info, links, stats, entries };
 }
 
-/** What a switch says of its configuration, resolved. What it runs by is sound, whatever namespaces have gone meanwhile. */
+/** Resolves a switch's configuration. It is valid since the switch runs it, even if a namespace has been deleted since. */
 function meaningOf(value: unknown, { name }: InfoAnswer): Meaning {
   return checkDocument(value, { hostname: () => name, netnsExists: () => true });
 }
@@ -97,12 +97,12 @@ async function intime<T>(answer: Promise<T>, late: Error): Promise<T> {
 
 interface Situation {
   readonly running: boolean;
-  /** The switch is, or is to be, in this network namespace. */
+  /** The switch runs, or will run, in this network namespace. */
   readonly here: boolean;
 }
 
 async function examinePlan(plan: Plan, host: HostFacts, situation: Situation): Promise<Check[]> {
-  // Without the addon, which the host's checks tell of, there are no devices to be seen.
+  // Devices cannot be read without the addon; the host's checks report that it is missing.
   const devices = host.addonError === undefined ? await loadDevices() : undefined;
   const nics = plan.nics.flatMap((nic) => {
     const visible = devices !== undefined && nic.unseen !== true && (situation.here || nic.netns !== undefined);
@@ -116,7 +116,7 @@ async function examinePlan(plan: Plan, host: HostFacts, situation: Situation): P
   return [...nics, ...tunnels.flat(), ...remotes];
 }
 
-/** A part of the report that fails, for want of a right perhaps, is said to, and the others stay. */
+/** Runs one part of the examination. If it fails, for instance for lack of a capability, a check says so and the others continue. */
 async function whole(subject: string, examine: () => Promise<Check[]> | Check[]): Promise<Check[]> {
   try {
     return await examine();

@@ -1,7 +1,7 @@
 /**
- * Echo requests of a given size, and what comes back for them, as packets. Pure codec: it sends nothing and keeps nothing.
+ * Codec of ICMP echo requests of a given size, and of the replies and errors for them. Pure.
  *
- * A request carries a token that its answer has to bring back, so that other programs' pings are not taken for ours.
+ * A request has a token that its reply must return, so that other programs' pings are not mistaken for ours.
  */
 import {
   encodeIcmpEcho,
@@ -36,17 +36,17 @@ export const SMALL_ECHO = { 4: 64, 6: 84 } as const;
 
 export interface EchoRequest {
   family: 4 | 6;
-  /** Over IPv4 "0.0.0.0" leaves it to the kernel. */
+  /** Over IPv4 "0.0.0.0" lets the kernel choose. */
   source: string;
   destination: string;
   identifier: number;
   sequence: number;
   token: Uint8Array;
-  /** Of the whole IP packet, in bytes. */
+  /** Size of the whole IP packet in bytes. */
   size: number;
 }
 
-/** An IP packet with the DF bit set, padded to its size. @throws RangeError when it cannot be that small */
+/** An IP packet with the DF bit set, padded to its size. @throws RangeError if the size is too small */
 export function encodeEcho(request: EchoRequest): Uint8Array {
   const { family, source, destination, identifier, sequence, token, size } = request;
   const payload = new Uint8Array(size - IP_HEADER[family] - ICMP_ECHO_HEADER);
@@ -67,15 +67,15 @@ export function encodeEcho(request: EchoRequest): Uint8Array {
   return encodeIpv6({ source, destination, nextHeader: PROTOCOL_ICMPV6, hopLimit: HOPS, payload: message });
 }
 
-/** What a packet says about one of our requests. */
+/** A reply or error for one of our requests. */
 export type EchoNews = { identifier: number; sequence: number } & (
   | { kind: 'reply'; token: Uint8Array }
-  /** `mtu` is 0 when the router does not say it. */
+  /** `mtu` is 0 if the router does not report it. */
   | { kind: 'too-big'; mtu: number }
   | { kind: 'unreachable'; code: number }
 );
 
-/** Reads what a raw ICMP socket gives: over IPv4 with the IP header. @returns null when it is about no echo request */
+/** Parses a packet of a raw ICMP socket: over IPv4 with the IP header. @returns null if it does not concern an echo request */
 export function readNews(family: 4 | 6, bytes: Uint8Array): EchoNews | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (family === 6) return readMessage6(view, bytes);

@@ -1,6 +1,6 @@
 /**
- * What this host gives a switch: rights, /dev/net/tun, the kernel's features, limits, pings, the control socket. It reads
- * and tries, each in a moment, and leaves nothing behind; what the facts mean is for `judge-host.ts`.
+ * Collects facts of this host: capabilities, /dev/net/tun, kernel features, limits, ICMP, the control socket. Each probe is
+ * short and leaves nothing behind; `judge-host.ts` interprets the facts.
  */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import type { SelfTest } from '../port/self-test.js';
@@ -13,37 +13,37 @@ const CAP_NET_RAW = 13n;
 export interface Rights {
   readonly netAdmin: boolean;
   readonly netRaw: boolean;
-  /** Not in a user namespace of a container, where some rights are none outside it. */
+  /** In the initial user namespace. In a container's, some capabilities are not valid for the host. */
   readonly initialUsers: boolean;
 }
 
 export interface HostFacts {
   readonly rights: Rights;
-  /** The errno's name when /dev/net/tun cannot be opened. */
+  /** The errno's name if /dev/net/tun cannot be opened. */
   readonly tunError?: string;
   /** Absent: the addon cannot be loaded, and `addonError` says why. */
   readonly features?: SelfTest;
   readonly addonError?: string;
-  /** Bytes; absent: not to be read here. */
+  /** Bytes; absent: unreadable. */
   readonly rmemMax?: number;
   readonly wmemMax?: number;
-  /** Why nothing can be pinged. */
+  /** Why ICMP is unavailable. */
   readonly noIcmp?: IcmpUnavailable;
 }
 
 export interface SocketFacts {
   readonly path: string;
-  /** The errno's name when there is nothing to be seen. */
+  /** The errno's name if the socket is not visible. */
   readonly error?: string;
   readonly isSocket: boolean;
   /** Permission bits. */
   readonly mode: number;
 }
 
-/** How the switch's network namespace and this process's are related. */
+/** Relation of the switch's network namespace to this process's. */
 export type Namespaces =
   | { state: 'same' }
-  /** `name` as of `ip netns`, where it has one. */
+  /** `name` as in `ip netns`, if it has one. */
   | { state: 'other'; name?: string }
   | { state: 'unknown'; code: string };
 
@@ -121,7 +121,7 @@ function nameOfNamespace({ ino, dev }: { ino: number; dev: number }): string | u
       return file?.ino === ino && file.dev === dev;
     });
   } catch {
-    return undefined; // no namespace of this machine has a name
+    return undefined; // no named namespaces on this machine
   }
 }
 

@@ -1,8 +1,8 @@
 /**
- * Raw ICMP sockets by the package raw-socket, which is loaded when the first one is wanted: without it, or without the right
- * to use it, the rest of an examination goes on. It owns the socket and its options; what is sent is for others.
+ * Raw ICMP sockets from the package raw-socket, which is loaded on first use: without it, or without CAP_NET_RAW, the rest of an
+ * examination continues. It owns the socket and its options, not the packets.
  *
- * Packets are handed over with their IP header, so that source address and DF bit are ours, over IPv6 too (Linux 4.5).
+ * Packets are sent with their IP header, which sets the source address and the DF bit, also over IPv6 (Linux 4.5).
  */
 import type { RawSocket } from 'raw-socket';
 
@@ -16,7 +16,7 @@ const IP_MTU_DISCOVER = 10;
 const IPPROTO_IPV6 = 41;
 const IPV6_MTU_DISCOVER = 23;
 const IPV6_HDRINCL = 36;
-/** IP_PMTUDISC_PROBE and its IPv6 twin: DF, and the kernel's own idea of the path's MTU is not asked. */
+/** IP_PMTUDISC_PROBE and its IPv6 equivalent: DF is set, and the kernel's cached path MTU is ignored. */
 const PMTUDISC_PROBE = 3;
 const SOL_RAW = 255;
 const ICMP_FILTER = 1;
@@ -24,14 +24,14 @@ const SOL_ICMPV6 = 58;
 const ICMPV6_FILTER = 1;
 
 const LARGEST_PACKET = 65_535;
-/** Bytes: answers of a thousand remotes at once. */
+/** Bytes: room for simultaneous replies of a thousand remotes. */
 const RECEIVE_BUFFER = 4 * 1024 * 1024;
 
-/** Types that are taken in: echo replies, and errors. */
+/** Accepted ICMP types: echo replies and errors. */
 const TYPES = { 4: [0, 3], 6: [1, 2, 129] } as const;
 
 export interface IcmpSocket {
-  /** `refused` hears of a packet that the kernel did not take, with strerror's words. */
+  /** `refused` is called with strerror's text if the kernel refuses the packet. */
   send(packet: Uint8Array, address: string, refused: (words: string) => void): void;
   close(): void;
 }
@@ -39,7 +39,7 @@ export interface IcmpSocket {
 export type IcmpListener = (packet: Uint8Array, source: string) => void;
 export type OpenIcmp = (place: { family: 4 | 6; dev?: string }, listener: IcmpListener) => Promise<IcmpSocket>;
 
-/** Why there is no ICMP. */
+/** ICMP is unavailable; the message is the reason. */
 export class IcmpUnavailable extends Error {
   override readonly name = 'IcmpUnavailable';
 
@@ -56,7 +56,7 @@ export const openIcmpSocket: OpenIcmp = async ({ family, dev }, listener) => {
   const socket = await open(family);
   let dead = false;
   socket.on('error', () => {
-    dead = true; // raw-socket closes it; requests that are on their way stay without an answer
+    dead = true; // raw-socket closes it; pending requests get no reply
   });
   try {
     prepare(socket, family, dev);
@@ -120,11 +120,11 @@ function prepare(socket: RawSocket, family: 4 | 6, dev: string | undefined): voi
   try {
     socket.setOption(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER);
   } catch {
-    // Without CAP_NET_ADMIN the system's default will do: few remotes need more.
+    // Without CAP_NET_ADMIN the system default is used, which suffices for most switches.
   }
 }
 
-/** A set bit keeps a type out; words in the machine's byte order, as every Linux that Node runs on has it little-endian. */
+/** ICMP_FILTER: a set bit blocks a type. Little-endian, assumed to be the byte order of the machine. */
 export function filterOf(family: 4 | 6): Buffer {
   const filter = Buffer.alloc(family === 4 ? 4 : 32, 0xff);
   for (const type of TYPES[family]) filter[type >> 3] = (filter[type >> 3] ?? 0) & ~(1 << (type & 7));

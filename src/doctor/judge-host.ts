@@ -1,17 +1,17 @@
 /**
- * What the facts of a host mean for a switch on it. Pure: facts in, checks out.
+ * Judges the facts of a host. Pure: facts in, checks out.
  */
 import type { OffloadConfig } from '../config/types.js';
 import { command } from '../text/shell.js';
 import { type Check, fail, ok, warn } from './check.js';
 import type { HostFacts, Namespaces, SocketFacts } from './host-facts.js';
 
-/** Bytes of the socket buffers that a switch asks for (RECEIVE_BUFFER and SEND_BUFFER of src/port/underlay.ts). */
+/** Bytes of the socket buffers that a switch requests (RECEIVE_BUFFER and SEND_BUFFER of src/port/underlay.ts). */
 const WANTED = { rmem_max: 8 * 1024 * 1024, wmem_max: 4 * 1024 * 1024 };
 
 const AS_ROOT = 'run it as root, or give the container that capability';
 
-/** @param running a switch runs already: what this process may not do is no harm to it */
+/** @param running a switch runs already, so missing capabilities of this process do not affect it */
 export function judgeHost(facts: HostFacts, offloads: OffloadConfig, running: boolean): Check[] {
   return [
     judgeRights(facts, running),
@@ -44,7 +44,7 @@ function judgeTun({ tunError }: HostFacts): Check {
   return fail(subject, `not usable (${tunError})`, remedy);
 }
 
-/** What the kernel may have, in words, and the key that switches it off: unsegmented UDP shares that of unsegmented TCP. */
+/** Kernel features with their descriptions and configuration keys; unsegmented UDP shares the key of unsegmented TCP. */
 const FEATURES = [
   ['vnetHeader', 'virtio-net header', 'vnet_header'],
   ['tso', 'TSO from TAPs', 'tso'],
@@ -56,7 +56,7 @@ const FEATURES = [
 
 const OF_FEATURES = 'kernel features';
 
-/** An offload, and what is known of it here. */
+/** An offload and its state on this host. */
 interface Feature {
   name: (typeof FEATURES)[number][0];
   words: string;
@@ -75,7 +75,7 @@ function judgeFeatures({ features, addonError, rights, tunError }: HostFacts, of
       ...{ works: features[name], reason: features.reasons[name] },
     }),
   );
-  // Without a TAP to try them on, nothing is known of these; that there is none is told elsewhere.
+  // These need a TAP for the probe. Another check reports why there is none.
   const blind = !rights.netAdmin || tunError !== undefined;
   const known = (row: Feature): boolean => row.works || !blind || row.name === 'udpSegment' || row.name === 'udpGro';
   return [
@@ -85,7 +85,7 @@ function judgeFeatures({ features, addonError, rights, tunError }: HostFacts, of
   ];
 }
 
-/** A reason beside what works says why it is left alone, unless it is asked for. */
+/** An offload that works but has a reason against its use is disabled unless configured. */
 const isLeftAlone = ({ wanted, works, reason }: Feature): boolean => wanted === 'auto' && works && reason !== undefined;
 
 function judgePresent(rows: readonly Feature[]): Check[] {
@@ -98,7 +98,7 @@ function judgePresent(rows: readonly Feature[]): Check[] {
   return findings.length === 0 ? [] : [ok(OF_FEATURES, findings.join('; '))];
 }
 
-/** What nobody asked for by name is not missed: most kernels are without it. */
+/** A missing offload is no problem unless it is configured: most kernels lack it. */
 function judgeOptional(row: Feature): Check[] {
   const { words, key, wanted, works, reason } = row;
   if (isLeftAlone(row)) return [ok(OF_FEATURES, `${words}: ${reason}; "${key}: true" uses it all the same`)];
@@ -115,7 +115,7 @@ function judgeMissing({ name, words, reason }: Feature): Check {
 
 const bracketed = (reason: string | undefined): string => (reason === undefined ? '' : ` (${reason})`);
 
-/** The limits do not concern those who may exceed them (SO_RCVBUFFORCE: CAP_NET_ADMIN outside of user namespaces). */
+/** CAP_NET_ADMIN in the initial user namespace overrides the limits (SO_RCVBUFFORCE). */
 function judgeBuffers({ rights, rmemMax, wmemMax }: HostFacts): Check[] {
   if (rights.netAdmin && rights.initialUsers) return [];
   return (
@@ -153,7 +153,7 @@ export function judgeSocket({ path, error, isSocket, mode }: SocketFacts): Check
   return warn(subject, `mode ${text}: others than its owner may change the switch`, command`chmod 600 ${path}`);
 }
 
-/** @returns no check when they are the same */
+/** @returns no check if they are the same */
 export function judgeNamespaces(namespaces: Namespaces, pid: number, socketPath: string): Check[] {
   const subject = 'network namespace';
   if (namespaces.state === 'same') return [];

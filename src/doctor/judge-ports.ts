@@ -1,22 +1,22 @@
 /**
- * What the facts of ports and their NICs mean. Pure: plans and facts in, checks out.
+ * Judges the facts of ports and their NICs. Pure: plans and facts in, checks out.
  */
 import { command } from '../text/shell.js';
 import { type Check, fail, ok, warn } from './check.js';
 import type { DeviceFacts, NicFacts } from './device-facts.js';
 import type { LinkPlan, NicPlan, VxlanPlan } from './plan.js';
 
-/** What was found of a vxlan port's own end; what is absent was not looked for. */
+/** Facts of a vxlan port's local end; absent ones were not collected. */
 export interface UnderlayFacts {
-  /** The errno's name, or null when the address can be bound to. */
+  /** The errno's name, or null if the address can be bound. */
   readonly localError?: string | null;
-  /** The same for its UDP port; only where no switch runs. */
+  /** The same for its UDP port; only if no switch runs. */
   readonly portError?: string | null;
-  /** Null: there is none of that name. */
+  /** Null: no such device. */
   readonly device?: DeviceFacts | null;
 }
 
-/** Of a port that waits for what is not there. */
+/** Remedy for a port that waits for a missing device, address or namespace. */
 const COMES_UP = 'mend that; the port comes up by itself then';
 
 export function judgeUnderlay(port: VxlanPlan, facts: UnderlayFacts): Check[] {
@@ -83,7 +83,7 @@ function judgeChecksum({ name, family, udpcsum }: VxlanPlan): Check[] {
   return [warn(`${name} udpcsum`, finding, remedy)];
 }
 
-/** @param facts absent: not looked at */
+/** @param facts absent: not collected */
 export function judgeNic(nic: NicPlan, facts: NicFacts | undefined): Check[] {
   const { name, ifname, netns } = nic;
   const subject = `${name} NIC ${ifname}${netns === undefined ? '' : ` in ${netns}`}`;
@@ -116,7 +116,7 @@ function judgeGone({ fault }: NicPlan, subject: string, again: string): Check {
     : fail(subject, `the device is gone, and cannot be made: ${fault}`, COMES_UP);
 }
 
-/** `ip` of a namespace. */
+/** The `ip` command for a namespace. */
 const ipIn = (netns: string | undefined): string => (netns === undefined ? 'ip' : command`ip -n ${netns}`);
 
 function judgeMtu({ name, ifname, netns, configured, tunnelMtu }: NicPlan, subject: string, mtu: number): Check {
@@ -138,7 +138,7 @@ export function judgeLink(link: LinkPlan): Check[] {
   return [fail(name, `${type}, DOWN`, 'see the log of the switch')];
 }
 
-/** Set down by hand, or in no bridge: perhaps meant so. */
+/** A port set down by the configuration, or without a bridge: possibly intended. */
 function shut(name: string, master: string | undefined): Check {
   if (master === undefined) {
     const remedy = command`overtap link set ${name} up; for a port without a bridge: overtap link set ${name} master BR`;

@@ -1,5 +1,5 @@
 /**
- * What the probes of a remote mean: reached or not, path MTU against what the guests send, its UDP port. Pure.
+ * Judges the probes of a remote: reachability, path MTU against the guests' packet size, UDP port. Pure.
  */
 import { command } from '../text/shell.js';
 import { type Check, fail, ok, warn } from './check.js';
@@ -9,13 +9,13 @@ import type { Answer } from './pinger.js';
 import type { RemotePlan, VxlanPlan } from './plan.js';
 import type { UdpFact } from './udp-probe.js';
 
-/** What was found of one remote of one port; what is absent was not tried. */
+/** Facts of one remote of one port; absent ones were not probed. */
 export interface RemoteFacts {
   readonly route: RouteFacts;
-  /** It is an address of this very host. */
+  /** The remote is an address of this host. */
   readonly own: boolean;
   readonly path?: PathFacts;
-  /** The interface on which nobody answered ARP for it. */
+  /** The interface on which its ARP resolution failed. */
   readonly noNeighbour?: string;
   /** By UDP port. */
   readonly ports: ReadonlyMap<number, UdpFact>;
@@ -29,7 +29,7 @@ export function judgeRemote(port: VxlanPlan, remote: RemotePlan, facts: RemoteFa
   if (facts.own) return [fail(subject, 'is an address of this host: frames would come back', 'remove that remote')];
   if (facts.route.state === 'none') return [judgeNoRoute(port, subject, facts.route.code)];
   const reach = judgeReach(port, remote, facts, subject);
-  // Where there is no host, the rest tells nothing.
+  // Without ARP resolution the other probes are meaningless.
   if (facts.noNeighbour !== undefined && facts.path !== undefined && facts.path.echo.kind !== 'reply') return reach;
   return [
     ...reach,
@@ -39,10 +39,10 @@ export function judgeRemote(port: VxlanPlan, remote: RemotePlan, facts: RemoteFa
   ];
 }
 
-/** Frames from which on it tells something that none came back: a guest's first questions. */
+/** Sent frames from which a missing answer is significant: a guest's first ARP requests. */
 const WORTH_AN_ANSWER = 3;
 
-/** A VTEP that does not know this host drops what comes from it, and nothing here shows that but the silence. */
+/** A VTEP without this host as a remote drops its frames; the only sign of it here is the missing answer. */
 function judgeSilence(
   port: VxlanPlan,
   { address, heard, sent }: RemotePlan,
@@ -143,7 +143,7 @@ function cause({ saidBy }: { saidBy?: string }): string {
   return saidBy === undefined ? '' : `, says ${saidBy}`;
 }
 
-/** What the kernel has in mind may be older than the path. */
+/** The kernel's cached path MTU may be outdated. */
 function stale(kernelMtu: number, fits: number | undefined): string {
   return fits !== undefined && kernelMtu < fits
     ? `; the kernel still reckons with ${kernelMtu}: ip route flush cache`

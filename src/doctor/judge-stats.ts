@@ -1,6 +1,6 @@
 /**
- * What a switch's own drop counters mean. Pure. Only reasons that tell of a fault are looked at; others, such as
- * `same_port`, are everyday life.
+ * Judges a switch's drop counters. Pure. Only reasons that indicate a fault are reported; others, such as `same_port`, are
+ * normal.
  */
 import type { StatsAnswer } from '../api/api.js';
 import { type Check, ok, warn } from './check.js';
@@ -45,7 +45,7 @@ const REASONS: Readonly<Record<string, readonly [meaning: string, remedy: string
   ],
 };
 
-/** Addresses, and MACs, that are told one by one. */
+/** Maximum number of addresses, and of MACs, listed in a message. */
 const MOST_ADDRESSES = 4;
 const MOST_MACS = 8;
 
@@ -54,7 +54,7 @@ export function judgeStats(stats: StatsAnswer): Check[] {
   return checks.length > 0 ? checks : [ok('drops', 'none that tells of a fault')];
 }
 
-/** The addresses that are no remotes, the latest first. */
+/** Source addresses that are not remotes, the latest first. */
 function strangers({ unknown_vteps: all = [] }: StatsAnswer): string {
   const named = all.slice(0, MOST_ADDRESSES).map(({ address, port, vni, count, first, last }) => {
     const times = count === 1 ? `at ${last}` : `from ${first} to ${last}`;

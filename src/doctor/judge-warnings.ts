@@ -1,5 +1,5 @@
 /**
- * What a sound configuration is warned of, as checks. Pure. What is not there yet the other judges find by themselves.
+ * Warnings of a valid configuration, as checks. Pure. Other judges report missing devices.
  */
 import type { ConfigWarning } from '../config/load.js';
 import { type Check, warn } from './check.js';

@@ -1,6 +1,6 @@
-/** Doing many things, some at a time. Pure. */
+/** Bounded concurrency. */
 
-/** Runs `work` on every item, at most `limit` at once. @returns the results in the order of the items */
+/** Runs `work` on every item, at most `limit` concurrently. @returns the results in the order of the items */
 export async function limited<T, R>(
   items: readonly T[],
   limit: number,
@@ -15,7 +15,7 @@ export async function limited<T, R>(
   return results;
 }
 
-/** A gate that lets `limit` through at once; the others wait their turn. */
+/** A semaphore: at most `limit` run concurrently, the others wait in order. */
 export function gate(limit: number): <R>(work: () => Promise<R>) => Promise<R> {
   let inside = 0;
   const queue: (() => void)[] = [];
@@ -25,7 +25,7 @@ export function gate(limit: number): <R>(work: () => Promise<R>) => Promise<R> {
     try {
       return await work();
     } finally {
-      // Whoever waits takes the place over.
+      // The next waiter takes over the slot.
       const next = queue.shift();
       if (next === undefined) inside--;
       else next();

@@ -1,35 +1,34 @@
 /**
- * The search for the largest packet that a path carries, by trying. Pure but for the probe that it is given and the clock.
+ * Path MTU search by probing. Pure except for the given probe and the clock.
  *
- * A router that says "too big" tells the answer at once. Where the ICMP messages are filtered, each packet that is too big
- * costs the time in which it might have been answered; so several sizes are tried at once, and the range shrinks to a
- * sixteenth in each round.
+ * A "too big" message of a router gives the answer at once. If such messages are filtered, each oversized packet costs a
+ * timeout; so several sizes are probed concurrently, and each round reduces the range to a sixteenth.
  */
 import type { Answer } from './pinger.js';
 
-/** Sizes that are tried at once. */
+/** Sizes probed concurrently. */
 const AT_ONCE = 15;
 
 export interface PathMtu {
-  /** The largest packet that got through, in bytes; 0: not even the smallest that was tried. */
+  /** The largest packet that was answered, in bytes; 0: none. */
   readonly fits: number;
-  /** Nothing between `fits` and the least that failed is left untried. */
+  /** True if no size between `fits` and the smallest failed one is left to probe. */
   readonly exact: boolean;
-  /** The router that named the MTU. Absent: too big packets vanish without a word, or nothing was too big. */
+  /** The router that reported the MTU. Absent: oversized packets are dropped silently, or none was too big. */
   readonly saidBy?: string;
 }
 
 export interface SearchOptions {
-  /** The least size worth knowing, in bytes. */
+  /** Lower bound of the search in bytes. */
   readonly least: number;
-  /** The largest one. */
+  /** Upper bound. */
   readonly most: number;
-  /** Milliseconds of `now` at which to stop. */
+  /** Deadline in milliseconds of `now`. */
   readonly until: number;
   readonly now: () => number;
 }
 
-/** @param probe sends a packet of so many bytes with DF */
+/** @param probe sends a packet of the given size in bytes with DF */
 export async function findPathMtu(probe: (size: number) => Promise<Answer>, options: SearchOptions): Promise<PathMtu> {
   const { least, most, until, now } = options;
   let low = 0;
@@ -42,7 +41,7 @@ export async function findPathMtu(probe: (size: number) => Promise<Answer>, opti
     for (const { size, answer } of answers) {
       if (answer.kind === 'reply' || size <= low) continue;
       high = Math.min(high, size - 1);
-      // A router that names more than it lets through, or less than what got through, is not believed.
+      // A reported MTU that is larger than a failed size, or smaller than an answered one, is ignored.
       if (answer.kind !== 'too-big' || answer.mtu < Math.max(low, least) || answer.mtu > high) continue;
       high = answer.mtu;
       said = { mtu: answer.mtu, from: answer.from };
@@ -53,13 +52,13 @@ export async function findPathMtu(probe: (size: number) => Promise<Answer>, opti
   return { fits: low, exact: low >= high || high < least, ...named };
 }
 
-/** One packet may get lost: silence counts when it is met twice. */
+/** Probes again after a timeout, since a single packet may get lost. */
 async function twice(probe: (size: number) => Promise<Answer>, size: number): Promise<Answer> {
   const first = await probe(size);
   return first.kind === 'silent' ? probe(size) : first;
 }
 
-/** The upper end, and sizes between at equal distances; the upper end alone, where a router has named it. */
+/** The upper end and equidistant sizes below it; only the upper end if a router has reported it. */
 function nextSizes(low: number, high: number, least: number, named: boolean): number[] {
   const from = Math.max(low + 1, least);
   if (from > high) return [];

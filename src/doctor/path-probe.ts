@@ -1,6 +1,6 @@
 /**
- * What becomes of pings to a remote: whether it answers, and how large a packet gets there. It paces the requests and keeps
- * to its time; what the facts mean is for `judge-remotes.ts`.
+ * Probes a remote by pings: reachability and path MTU. It paces the requests and keeps a deadline; `judge-remotes.ts` interprets
+ * the facts.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { SMALL_ECHO } from './echo.js';
@@ -8,33 +8,33 @@ import { gate } from './limited.js';
 import { findPathMtu, type PathMtu } from './path-mtu.js';
 import type { Answer, Path, Pinger } from './pinger.js';
 
-/** Milliseconds after which each of the pings of a remote leaves. */
+/** Times in milliseconds of the pings of a remote. */
 const PINGS_AT = [0, 150, 300];
 const PING_PATIENCE_MS = 700;
-/** Remotes that are begun with at once, and the milliseconds until the next: their answers have to be taken in. */
+/** Remotes started together, and the milliseconds until the next group, so that their replies can be received. */
 const GROUP = 50;
 const GROUP_EVERY_MS = 10;
-/** Searches for a path's MTU that run at once: each may send hundreds of large packets. */
+/** Concurrent path MTU searches: each may send hundreds of large packets. */
 const SEARCHES = 64;
-/** Bounds of the time in which a large packet has to be answered; between them it follows the round trip. */
+/** Bounds of the timeout for a large packet; between them it follows the round-trip time. */
 const LEAST_PATIENCE_MS = 150;
 const MOST_PATIENCE_MS = 400;
-/** The least packet that every host must be able to take (RFC 791, RFC 8200). */
+/** Packet size that every host must accept (RFC 791, RFC 8200). */
 const LEAST_MTU = { 4: 576, 6: 1280 } as const;
 
 export interface PathRequest {
   readonly path: Path;
-  /** The largest packet worth trying, in bytes. */
+  /** The largest packet to probe, in bytes. */
   readonly most: number;
 }
 
 export interface PathFacts {
   readonly echo: Answer;
-  /** Absent when nothing was answered, or there was no time. */
+  /** Absent without a reply, or when time ran out. */
   readonly mtu?: PathMtu;
 }
 
-/** Pings every path, three times at most, and searches for the MTU of those that answer. @param untilMs of performance.now() */
+/** Pings every path, at most three times, and searches for the MTU of those that reply. @param untilMs of performance.now() */
 export async function probePaths(
   pinger: Pick<Pinger, 'ping'>,
   requests: readonly PathRequest[],
@@ -52,7 +52,7 @@ export async function probePaths(
   );
 }
 
-/** The first reply; without one, what was said instead. */
+/** The first reply; without one, the error received. */
 async function reach(pinger: Pick<Pinger, 'ping'>, path: Path): Promise<Answer> {
   let answered = false;
   const attempt = async (at: number): Promise<Answer> => {
@@ -89,7 +89,7 @@ async function mtuOf(
   return await findPathMtu(probe, { least: LEAST_MTU[path.family], most, until, now });
 }
 
-/** A socket that cannot be had is an answer like others: it concerns this path, and the others go on. */
+/** A failure to open a socket becomes an answer for this path only; the others continue. */
 async function ping(pinger: Pick<Pinger, 'ping'>, path: Path, size: number, patienceMs: number): Promise<Answer> {
   try {
     return await pinger.ping(path, size, patienceMs);

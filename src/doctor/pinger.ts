@@ -1,29 +1,29 @@
 /**
- * Sends echo requests and tells what became of each: answered, too big, unreachable, refused here, or nothing in time.
- * It owns the sockets and the requests under way, whose number is bounded; how many to send, and what the answers mean,
- * is for `path-probe.ts` and the judges.
+ * Sends echo requests and reports the outcome of each: reply, too big, unreachable, refused locally, or timeout.
+ * It owns the sockets and the pending requests, whose number is bounded; `path-probe.ts` decides how many to send, and the
+ * judges interpret the answers.
  */
 import { randomBytes, randomInt } from 'node:crypto';
 import { type EchoNews, encodeEcho, readNews, TOKEN_BYTES } from './echo.js';
 import type { IcmpSocket, OpenIcmp } from './icmp-socket.js';
 
-/** Where an echo request goes, and where from. */
+/** Destination and source of an echo request. */
 export interface Path {
   readonly family: 4 | 6;
   readonly remote: string;
-  /** Over IPv6 it has to be known. */
+  /** Required over IPv6. */
   readonly source?: string;
   readonly dev?: string;
 }
 
 export type Answer =
   | { kind: 'reply'; ms: number }
-  /** A router says so; `mtu` is 0 when it does not tell. */
+  /** Reported by a router; `mtu` is 0 if it is not included. */
   | { kind: 'too-big'; mtu: number; from: string }
   | { kind: 'unreachable'; code: number; from: string }
   /** The packet exceeds the MTU of this host's own interface. */
   | { kind: 'too-long-here' }
-  /** The kernel did not send it, for another reason. */
+  /** The kernel refused to send it, for another reason. */
   | { kind: 'refused'; words: string }
   | { kind: 'silent' };
 
@@ -33,7 +33,7 @@ interface Waiting {
   settle(answer: Answer): void;
 }
 
-/** Requests under way: below the range of the sequence number, so that none is used twice at a time. */
+/** Maximum pending requests: below the range of the sequence number, so that pending ones are unique. */
 const MOST_WAITING = 60_000;
 
 export class Pinger {
@@ -76,7 +76,7 @@ export class Pinger {
     });
   }
 
-  /** What is still under way stays without an answer until its time is over. */
+  /** Closes the sockets; pending requests end by their timeouts. */
   async close(): Promise<void> {
     for (const socket of this.sockets.values())
       await socket.then(
@@ -119,7 +119,7 @@ export class Pinger {
   }
 }
 
-/** A link-local address means something on one link only. */
+/** Adds the zone to a link-local address, which is valid on one link only. */
 export function zoned({ remote, dev }: { remote: string; dev?: string }): string {
   return dev !== undefined && /^fe[89ab]/i.test(remote) ? `${remote}%${dev}` : remote;
 }

@@ -1,6 +1,6 @@
 /**
- * What there is to examine: the vxlan ports with their remotes and the size of what their guests send, and the NICs, out
- * of a configuration and, where a switch runs, of what it says of itself. Pure: nothing is asked or probed here.
+ * Plan of an examination: the vxlan ports with their remotes and their guests' packet sizes, and the NICs. It is derived from a
+ * configuration and, if a switch runs, from its answers. Pure.
  */
 
 import type { FdbRow, LinkRow, StatsAnswer } from '../api/api.js';
@@ -11,25 +11,25 @@ import { IPV6_HEADER } from '../wire/ipv6.js';
 import { UDP_HEADER } from '../wire/udp.js';
 import { VXLAN_HEADER } from '../wire/vxlan.js';
 
-/** Remotes that are probed at most, of all ports together. */
+/** Maximum number of probed remotes, of all ports together. */
 export const MOST_REMOTES = 1000;
 /** MTU of the NICs of a bridge without a vxlan port. */
 const ETHERNET_MTU = 1500;
 const VLAN_TAG = 4;
 
-/** What a running switch says of itself. */
+/** Answers of a running switch. */
 export interface Answers {
   readonly links: readonly LinkRow[];
   readonly stats: StatsAnswer;
-  /** Entries that were put in by hand, flood lists among them. */
+  /** Entries added by commands, including flood lists. */
   readonly entries: readonly FdbRow[];
 }
 
 export interface RemotePlan {
   readonly address: string;
-  /** UDP ports that frames are sent to there. */
+  /** Destination UDP ports of frames to it. */
   readonly ports: readonly number[];
-  /** Frames that have come from it, and that were sent there. */
+  /** Frames received from it, and sent to it. */
   readonly heard: number;
   readonly sent: number;
 }
@@ -42,33 +42,33 @@ export interface VxlanPlan {
   readonly group?: string;
   readonly dstport: number;
   readonly udpcsum: boolean;
-  /** Bytes around a frame's payload, the outer IP header among them. */
+  /** Bytes of the encapsulation around a frame's payload, including the outer IP header. */
   readonly overhead: number;
-  /** The largest payload that guests send into the port; absent: not known, since it will follow the path. */
+  /** The largest payload that guests send into the port; absent: unknown, since it follows the path MTU. */
   readonly guestMtu?: number;
-  /** Guests' ports, for remedies. */
+  /** Names of the guests' ports, for remedies. */
   readonly guests: readonly string[];
   readonly remotes: readonly RemotePlan[];
 }
 
-/** A NIC that the switch makes: of a TAP, or a host port. */
+/** A NIC that the switch creates: of a TAP or a host port. */
 export interface NicPlan {
   /** The link's name. */
   readonly name: string;
-  /** What it is called now, and where it is. */
+  /** Its current name and namespace. */
   readonly ifname: string;
   readonly netns?: string;
-  /** It was moved to a namespace without a name, where it cannot be looked for. */
+  /** It was moved to a namespace without a name, so it cannot be examined. */
   readonly unseen?: true;
-  /** Set up in the configuration, as is its bridge. */
+  /** Configured up, as is its bridge. */
   readonly up: boolean;
   readonly master?: string;
-  /** The MTU that it was configured with. */
+  /** The configured MTU. */
   readonly configured: number | 'auto';
-  /** MTU that the tunnels of its bridge carry; absent: there is none, or it is not known yet. */
+  /** MTU of the tunnels of its bridge; absent: no tunnel, or not known yet. */
   readonly tunnelMtu?: number;
   readonly operstate?: 'UP' | 'DOWN';
-  /** Why it is DOWN, as the switch has it. */
+  /** Why it is DOWN, as reported by the switch. */
   readonly fault?: string;
 }
 
@@ -77,7 +77,7 @@ export interface LinkPlan {
   readonly type: string;
   readonly up: boolean;
   readonly operstate?: 'UP' | 'DOWN';
-  /** As of NicPlan. */
+  /** As in NicPlan. */
   readonly fault?: string;
 }
 
@@ -86,7 +86,7 @@ export interface Plan {
   readonly nics: readonly NicPlan[];
   /** Bridges without a host port, and vxlan ports: links without a NIC. */
   readonly links: readonly LinkPlan[];
-  /** Remotes beyond MOST_REMOTES, which are left out. */
+  /** Number of remotes beyond MOST_REMOTES, which are omitted. */
   readonly leftOut: number;
 }
 
@@ -95,7 +95,7 @@ interface Placed {
   readonly bridge: BridgeConfig | null;
 }
 
-/** @param answers absent: there is only a file */
+/** @param answers absent: only a file, no running switch */
 export function planOf(config: SwitchConfig, answers?: Answers): Plan {
   const placed: Placed[] = [
     ...config.bridges.flatMap((bridge) => bridge.ports.map((port) => ({ port, bridge }))),
@@ -156,7 +156,7 @@ function hostNic(
   bridge: BridgeConfig | null,
   rows: ReadonlyMap<string, LinkRow>,
 ): NicPlan {
-  // The host port of a vxlan link is listed under a name of its own; its NIC is named as the link.
+  // The host port of a vxlan link is listed as NAME@host; its NIC has the link's name.
   const name = 'type' in link ? `${link.name}@host` : link.name;
   return {
     name,
@@ -168,7 +168,7 @@ function hostNic(
   };
 }
 
-/** The row tells of a NIC that its owner has renamed or moved. */
+/** The current place of the NIC: the row has the name and namespace after its owner renamed or moved it. */
 function nicNow(
   ifname: string,
   netns: string | undefined,
@@ -238,13 +238,13 @@ function overheadOf(port: VxlanConfig): number {
   return outer + ETHERNET_HEADER + tag;
 }
 
-/** In a file only what is written there is known; `auto` will follow the path. */
+/** A guest MTU that is fixed by the file; `auto` follows the path and is unknown. */
 function fixedMtu(guests: readonly NicPlan[]): number | undefined {
   const fixed = guests.flatMap(({ configured }) => (configured === 'auto' ? [] : [configured]));
   return fixed.length === 0 ? undefined : Math.max(...fixed);
 }
 
-/** What exceeds the link's MTU never gets into the tunnel, and is judged with the NIC. */
+/** Packets above the link's MTU do not enter the tunnel, and are judged with the NIC. */
 function sentMtu(
   linkMtu: number | undefined,
   guests: readonly NicPlan[],
@@ -255,7 +255,7 @@ function sentMtu(
   return largest === 0 ? linkMtu : Math.min(linkMtu, largest);
 }
 
-/** Every VTEP that frames are sent to or taken from: configured, put in at run time, or met. */
+/** All VTEPs that the port exchanges frames with: configured, added at run time, or learned. */
 function remotesOf(port: VxlanConfig, answers: Answers | undefined): RemotePlan[] {
   const ports = new Map<string, Set<number>>();
   const add = (address: string, udpPort: number): void => {

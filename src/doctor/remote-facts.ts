@@ -1,6 +1,6 @@
 /**
- * Probing of all remotes at once: routes, pings, path MTU, UDP ports. Remotes that several ports share are probed once. It
- * keeps to its time and joins the facts; what they mean is for `judge-remotes.ts`.
+ * Probes all remotes concurrently: routes, pings, path MTU, UDP ports. A remote shared by several ports is probed once. It
+ * keeps a deadline and combines the facts; `judge-remotes.ts` interprets them.
  */
 import { type Devices, missingNeighbours } from './device-facts.js';
 import { openIcmpSocket } from './icmp-socket.js';
@@ -11,12 +11,12 @@ import { Pinger } from './pinger.js';
 import type { RemotePlan, VxlanPlan } from './plan.js';
 import { probeUdpPorts, sourceTowards, type UdpFact, type UdpTarget } from './udp-probe.js';
 
-/** Milliseconds for pings and path MTU, and in which UDP ports are begun with beside them. */
+/** Milliseconds for pings and path MTU, and in which UDP probes are started. */
 const PINGS_MS = 2000;
 const PORTS_MS = 2000;
 /** The longest IP packet. */
 const LONGEST = 65_535;
-/** Sockets that are open at once to ask for a source address. */
+/** Concurrent sockets for source address look-ups. */
 const AT_ONCE = 128;
 
 export interface RemoteCase {
@@ -81,7 +81,7 @@ function pathRequest({ port, remote, route }: RemoteCase & { route: ReturnType<D
 }
 
 async function pathsOf(requests: readonly KeyedRequest[]): Promise<Map<string, PathFacts>> {
-  // Ports that share a path may have guests of different sizes: the largest tells of all.
+  // Ports that share a path may have guests of different MTUs: the largest is probed.
   const byKey = new Map<string, KeyedRequest>();
   for (const request of requests) {
     const known = byKey.get(request.key);
@@ -98,7 +98,7 @@ async function pathsOf(requests: readonly KeyedRequest[]): Promise<Map<string, P
   }
 }
 
-/** Over IPv6 the checksum covers the source address, so it cannot be left to the kernel. */
+/** Adds the source address: over IPv6 the checksum covers it, so the kernel cannot choose it later. */
 async function withSource(request: KeyedRequest): Promise<KeyedRequest> {
   const { path } = request;
   if (path.family === 4 || path.source !== undefined) return request;

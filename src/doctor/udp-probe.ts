@@ -1,6 +1,6 @@
 /**
- * Whether something listens on a UDP port of a remote. A VXLAN datagram is never answered, but a closed port answers with
- * ICMP "port unreachable", which a connected socket is told of. It sends, and judges nothing.
+ * Probes whether a UDP port of a remote is open. A VXLAN datagram is never answered, but a closed port answers with ICMP "port
+ * unreachable", which a connected socket reports. It does not interpret the result.
  *
  * The datagram has the I flag clear: RFC 7348 section 5 has every VTEP drop it, and nothing is learned from it.
  */
@@ -10,9 +10,9 @@ import { VXLAN_HEADER } from '../wire/vxlan.js';
 import { limited } from './limited.js';
 import { zoned } from './pinger.js';
 
-/** Sockets that are open at once. */
+/** Maximum number of open sockets. */
 const AT_ONCE = 256;
-/** Milliseconds after which a datagram leaves, and those that the last one has for its answer. */
+/** Times of the datagrams in milliseconds, and the timeout after the last one. */
 const SENDS_AT = [0, 200];
 const PATIENCE_MS = 300;
 
@@ -24,10 +24,10 @@ export interface UdpTarget {
   readonly dev?: string;
 }
 
-/** `quiet`: nothing came back, so the port is open, or a filter drops on the way. */
+/** `quiet`: no answer, so the port is open or a filter drops the probe. */
 export type UdpFact = { state: 'refused' } | { state: 'quiet' } | { state: 'failed'; code: string };
 
-/** @param untilMs of performance.now(): what is not done by then is not begun, and undefined */
+/** @param untilMs deadline in performance.now(); targets not started by then are undefined */
 export function probeUdpPorts(targets: readonly UdpTarget[], untilMs: number): Promise<(UdpFact | undefined)[]> {
   return limited(targets, AT_ONCE, async (target) =>
     performance.now() < untilMs ? await probeUdpPort(target) : undefined,
@@ -47,7 +47,7 @@ export async function probeUdpPort(target: UdpTarget): Promise<UdpFact> {
     return { state: 'quiet' };
   };
   const probing = probe();
-  // Once the socket has failed, what is left of the probe may fail too: nobody asks for it any more.
+  // After the socket has failed, the rest of the probe may fail too; its result is not used.
   probing.catch(() => undefined);
   try {
     return await Promise.race([failed, probing]);
@@ -90,7 +90,7 @@ async function connect(socket: Socket, target: UdpTarget): Promise<void> {
     await new Promise<void>((done) => socket.bind({ address, port: 0, exclusive: true }, done));
   }
   await new Promise<void>((resolve, reject) => {
-    // Node gives the error here as its only argument, which its types do not tell.
+    // Node passes the error as the only argument, which its types omit.
     socket.connect(target.port, zoned(target), ((error?: Error) =>
       error === undefined || error === null ? resolve() : reject(error)) as () => void);
   });
