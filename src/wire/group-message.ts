@@ -45,7 +45,6 @@ export const MODE_IS_EXCLUDE = 2;
 export const CHANGE_TO_INCLUDE = 3;
 export const CHANGE_TO_EXCLUDE = 4;
 export const ALLOW_NEW_SOURCES = 5;
-export const BLOCK_OLD_SOURCES = 6;
 
 /**
  * Adds one group record to a report. INCLUDE of no sources is a leave; EXCLUDE, or INCLUDE of any source, is a join. After

@@ -35,7 +35,6 @@ export const IPV6_HEADER = 40;
 export const NEXT_HOP_BY_HOP = 0;
 export const NEXT_ROUTING = 43;
 export const NEXT_FRAGMENT = 44;
-export const NEXT_ESP = 50;
 export const NEXT_AUTHENTICATION = 51;
 export const PROTOCOL_ICMPV6 = 58;
 export const NEXT_NONE = 59;

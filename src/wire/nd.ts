@@ -27,7 +27,6 @@ import {
   ipv6HopLimit,
   ipv6NextHeader,
   ipv6PayloadLength,
-  ipv6Source,
   PROTOCOL_ICMPV6,
 } from './ipv6.js';
 import { isIpv6Multicast } from './mld.js';
@@ -119,11 +118,6 @@ function isChecksumRight(view: DataView, l3: number, length: number): boolean {
 
 function isUnspecified(view: DataView, at: number): boolean {
   return (view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8) | view.getInt32(at + 12)) === 0;
-}
-
-/** Whether the IPv6 source is `::`: duplicate address detection. */
-export function ndSourceIsUnspecified(view: DataView, l3: number): boolean {
-  return (ipv6Source(view, l3, 0) | ipv6Source(view, l3, 1) | ipv6Source(view, l3, 2) | ipv6Source(view, l3, 3)) === 0;
 }
 
 /** ND_ROUTER, ND_SOLICITED and ND_OVERRIDE of an advertisement. */

@@ -27,14 +27,8 @@ export const TCP_HEADER = 20;
 /** Offset of the checksum in the header; the csum_offset of a virtio-net header. */
 export const TCP_CHECKSUM = 16;
 
-export const TCP_FIN = 0x01;
-export const TCP_SYN = 0x02;
-export const TCP_RST = 0x04;
 export const TCP_PSH = 0x08;
 export const TCP_ACK = 0x10;
-export const TCP_URG = 0x20;
-export const TCP_ECE = 0x40;
-export const TCP_CWR = 0x80;
 
 export function tcpSourcePort(view: DataView, off: number): number {
   return view.getUint16(off);

@@ -18,8 +18,6 @@ import { concatBytes, viewOf } from './bytes.js';
 export const VXLAN_HEADER = 8;
 /** The port assigned by IANA. */
 export const VXLAN_PORT = 4789;
-/** Largest network identifier. */
-export const VNI_MAX = 0xffffff;
 
 /** The I flag where it stands in the first word: the VNI is valid. */
 const FLAG_VNI = 0x08000000;
