@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { LONG } from './test/long.js';
 
 const E2E = 'test/e2e/**/*.test.ts';
-/** These measure what the machine can do, or have names of their own on it: nothing else runs beside them. */
+/** These measure what the machine can do, or have names of their own on it: at most one more runs beside them. */
 const ALONE = ['bench-path', 'live-macs', 'live-storm', 'soak'].map((name) => `test/e2e/${name}.test.ts`);
 /** For a property over many random cases, and for many rounds in the long run, on a machine that others may be using. */
 const MINUTE = 60_000;
@@ -53,7 +53,8 @@ export default defineConfig({
           globalSetup: 'test/e2e/compile-tools.ts',
           testTimeout: slow(2),
           hookTimeout: MINUTE,
-          maxWorkers: 2,
+          // The soak of half an hour has bounds for a machine of its own.
+          maxWorkers: LONG ? 1 : 2,
           maxConcurrency: 2,
           sequence: { groupOrder: 3 },
         },
