@@ -19,11 +19,11 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborts when whoever runs the program wants it to end (Ctrl-C), or reads its output no more. */
+  /** Aborts on a signal (Ctrl-C), or when the reader of the output has closed it. */
   readonly interrupted?: () => AbortSignal;
 }
 
-/** The rooms that only some commands need. Loading them costs more than most commands do. */
+/** Modules that only some commands need, loaded on demand: loading them takes longer than most commands. */
 export interface Rooms {
   config(): Promise<{
     loadDocument: typeof loadDocument;
@@ -56,11 +56,11 @@ export interface Context {
   readonly json: boolean;
   /** `--details` was given. */
   readonly details: boolean;
-  /** The socket given with `-s`, where one was: unlike `client()` it knows no default. */
+  /** The socket given with `-s`; unlike `client()` without a default. */
   readonly socketOption: string | undefined;
   /** The switch that `-s`, OVERTAP_CONTROL or the default names. */
   client(): Promise<SwitchClient>;
-  /** Writes `text` to stdout, what a terminal would obey made visible; likewise the next two. */
+  /** Writes `text` to stdout with control characters escaped, like the next two. */
   print(text: string): void;
   /** Writes one line to stdout. */
   line(text: string): void;

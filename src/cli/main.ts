@@ -5,10 +5,10 @@ import { watchOutput } from './broken-pipe.js';
 import { EXIT_DONE, EXIT_REFUSED, main } from './program.js';
 
 const output = watchOutput(process.stdout);
-// What standard error does not take, such as on a full disk, can be told nowhere else.
+// A write error of stderr, such as a full disk, cannot be reported anywhere.
 watchOutput(process.stderr);
 
-/** For commands that go on until they are told to end; others keep what a signal does by itself. */
+/** For commands that run until a signal; for others signals keep their default action. */
 function interrupted(): AbortSignal {
   const controller = new AbortController();
   const abort = (): void => controller.abort();
@@ -30,7 +30,7 @@ const stdout = {
 const { stderr, env } = process;
 const status = await main(process.argv.slice(2), { stdout, stderr, env, interrupted });
 if (!hasOutput) process.exit(status);
-// Ends once what was written is out, or cannot be, whatever else may still be open.
+// Exits when the output is written or has failed, even if handles are still open.
 process.stdout.write('', () => setImmediate(end));
 
 function end(): void {

@@ -10,7 +10,7 @@ import { type Context, type Io, lazyRooms, type Rooms } from './context.js';
 import { NotFoundError, UsageError } from './errors.js';
 
 export const EXIT_DONE = 0;
-/** The switch refused, or what was asked about is not there, or the work failed. */
+/** The switch refused, the named object does not exist, or the command failed. */
 export const EXIT_REFUSED = 1;
 /** The command line or the configuration file is wrong. */
 export const EXIT_USAGE = 2;
@@ -22,7 +22,7 @@ const WIDTH = 100;
 /**
  * Runs one command line.
  * @param argv the words after the program's name
- * @returns the exit status; every error has been told on stderr
+ * @returns the exit status; every error has been printed to stderr
  */
 export async function main(argv: readonly string[], io: Io, rooms: Rooms = lazyRooms): Promise<number> {
   const result = { status: EXIT_DONE };
@@ -156,7 +156,7 @@ function socketPath(text: string): string {
   return text;
 }
 
-/** Commander's complaint as one line: what is wrong, what was perhaps meant, where help is. */
+/** Commander's error as one line: the error, a suggestion, and where to find help. */
 function usageLine(text: string): string {
   const wrong = text
     .trim()
@@ -167,9 +167,9 @@ function usageLine(text: string): string {
   return printable(`overtap: ${wrong} (see "overtap --help")\n`);
 }
 
-/** Tells an error in one line on stderr. @returns the exit status that it means */
+/** Prints an error as one line on stderr. @returns its exit status */
 async function tell(error: unknown, io: Io): Promise<number> {
-  // Commander has told its own errors already; help and version end the same way, with status 0.
+  // Commander has already printed its own errors; help and version end the same way, with status 0.
   if (error instanceof CommanderError) {
     return error.exitCode === 0 || error.code === 'commander.help' ? EXIT_DONE : EXIT_USAGE;
   }
@@ -184,7 +184,7 @@ async function tell(error: unknown, io: Io): Promise<number> {
   return error instanceof SwitchUnreachable ? EXIT_NO_SWITCH : EXIT_REFUSED;
 }
 
-/** A fault of this program, where the place in the code says more than the message. */
+/** An internal error, for which the stack trace is more useful than the message. */
 function isDefect(error: unknown): error is Error {
   return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
 }

@@ -16,7 +16,7 @@ export type ReadConfig =
       readonly error: ConfigError;
     };
 
-/** What a file says: as it stands there, and resolved. */
+/** Reads a file: its document, and the resolved configuration. */
 export async function readConfig(context: Context, file: string, deps: LoadDeps = {}): Promise<ReadConfig> {
   const [{ loadDocument, ConfigError }, host] = await Promise.all([context.rooms.config(), factsOf(context)]);
   try {
@@ -27,7 +27,7 @@ export async function readConfig(context: Context, file: string, deps: LoadDeps 
   }
 }
 
-/** A file can be read without the addon, too: then nothing is said of what is not there. */
+/** Facts of this host. Without the addon a file is read without warnings of missing devices. */
 export async function factsOf(context: Context): Promise<HostFacts> {
   try {
     return (await context.rooms.host()).HOST_FACTS;

@@ -1,6 +1,6 @@
 /**
  * The grammar of iproute2: words in any order, most of them followed by a value (`dev PORT vlan VID`).
- * It knows words and numbers only, never what a link or an entry is.
+ * It parses words and numbers, independent of their meaning.
  */
 import { nearest } from '../values/did-you-mean.js';
 import { UsageError } from './errors.js';
@@ -58,7 +58,7 @@ function restKey(grammar: Grammar, word: string): string {
   return grammar.rest.key;
 }
 
-/** The word that was perhaps meant, else all there are. */
+/** The closest known word, otherwise all of them. */
 function hint(grammar: Grammar, word: string): string {
   const words = grammar.rules.map((rule) => rule.word);
   const near = words.includes(word) ? undefined : nearest(word, words);

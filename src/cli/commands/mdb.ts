@@ -44,7 +44,7 @@ async function show(context: Context, words: readonly string[]): Promise<void> {
   const answer = await client.get('/v1/mdb');
   const narrowed: MdbAnswer = {
     mdb: answer.mdb.filter((row) => fits(row) && (grp === undefined || row.grp === grp)),
-    // A router port is of no group: who asks for one group does not ask for it.
+    // A router port belongs to no group, so a listing of one group omits it.
     router: grp === undefined ? answer.router.filter(fits) : [],
   };
   if (context.json) context.printJson(narrowed);

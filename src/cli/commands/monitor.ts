@@ -10,7 +10,7 @@ import { formatEvent } from '../format/event.js';
 
 type Kind = SwitchEvent['event'];
 
-/** What each word asks for. A kind of event is a word of its own, and `lost` is always told. */
+/** The kinds of events that each word selects. Each kind is also a word; `lost` is always included. */
 const GROUPS: Readonly<Record<string, readonly Kind[]>> = {
   fdb: ['learned', 'moved', 'aged', 'added', 'changed', 'deleted', 'mac_moves'],
   link: ['link'],

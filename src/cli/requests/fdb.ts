@@ -64,7 +64,7 @@ export function fdbChange(op: 'add' | 'append' | 'replace', words: readonly stri
   });
 }
 
-/** Words that say what an entry is like (`static`, `sticky`) are taken, as iproute2 does, and tell nothing. @throws UsageError */
+/** Accepts and ignores properties of the entry (`static`, `sticky`), like iproute2. @throws UsageError */
 export function fdbDel(words: readonly string[]): FdbRequest {
   const grammar: Grammar = { command: 'fdb del', rules: ENTRY, rest: MAC };
   return given({ op: 'del', ...entryKey(grammar, parseWords(grammar, words)) });
@@ -112,11 +112,11 @@ export function fdbFlush(words: readonly string[]): FdbFlush {
   });
 }
 
-/** Which entries a listing is about. */
+/** Selects the entries of a listing. */
 export interface FdbQuery {
   readonly dev?: string;
   readonly br?: string;
-  /** What the switch is asked to narrow by, as `?mac=...&dev=...`; empty for everything. */
+  /** The filter in the request, as `?mac=...&dev=...`; empty: all entries. */
   readonly query: '' | `?${string}`;
 }
 

@@ -8,7 +8,7 @@ import { LINK_WORDS, type Options, takeOption, unknownWord, WordFault } from '..
 import { nearest } from '../../values/did-you-mean.js';
 import { UsageError } from '../errors.js';
 
-/** What a command said, before it is known to be enough. */
+/** The parsed words of a command, before the check that it is complete. */
 interface Said {
   name?: string;
   type?: OptionScope;

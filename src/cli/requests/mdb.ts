@@ -37,7 +37,7 @@ export function mdbChange(op: 'add' | 'del', words: readonly string[]): MdbReque
   });
 }
 
-/** Which entries a listing is about. */
+/** Selects the entries of a listing. */
 export interface MdbFilter {
   readonly dev?: string;
   readonly port?: string;

@@ -38,7 +38,7 @@ export function neighChange(op: 'add' | 'replace', words: readonly string[]): Ne
   });
 }
 
-/** What a binding is like may be said, as `ip neigh` lets it, and tells nothing. @throws UsageError */
+/** Accepts and ignores properties of the binding, like `ip neigh`. @throws UsageError */
 export function neighDel(words: readonly string[]): NeighRequest {
   const grammar: Grammar = { command: 'neigh del', rules: [...KEY, ...BINDING], rest: REST };
   const found = parseWords(grammar, words);
@@ -55,7 +55,7 @@ function bindingKey(grammar: Grammar, found: Words, example: string) {
   };
 }
 
-/** Which bindings a listing is about. */
+/** Selects the bindings of a listing. */
 export interface NeighFilter {
   readonly dst?: string;
   readonly dev?: string;
