@@ -16,6 +16,9 @@ export const MAX_GROUPS_OF_BRIDGE = 4096;
 export const MAX_MEMBERS_OF_BRIDGE = 65_536;
 export const MAX_ROUTERS_OF_VLAN = 1024;
 
+/** Members that give way to a new one, at most. */
+const MOST_TRIES = 64;
+
 /** Expiry time of a permanent membership. */
 export const NEVER = Number.POSITIVE_INFINITY;
 
@@ -53,6 +56,11 @@ interface Bridge {
   vlans: Map<number, Vlan>;
   groups: number;
   members: number;
+  /** Groups and members that were put in by hand. They give way to none. */
+  permanentGroups: number;
+  permanentMembers: number;
+  /** Groups that each place has joined by messages, the earliest first. */
+  joined: Map<number, Set<Group>>;
 }
 
 export class MdbTable {
@@ -105,28 +113,66 @@ export class MdbTable {
   private bridge(index: number): Bridge {
     const known = this.bridges.get(index);
     if (known !== undefined) return known;
-    const bridge: Bridge = { vlans: new Map(), groups: 0, members: 0 };
+    const bridge: Bridge = {
+      vlans: new Map(),
+      groups: 0,
+      members: 0,
+      permanentGroups: 0,
+      permanentMembers: 0,
+      joined: new Map(),
+    };
     this.bridges.set(index, bridge);
     return bridge;
   }
 
   // ---- Members ----
 
-  /** Adds a member until a time, or extends it. @returns false when the table is full */
+  /**
+   * Adds a member until a time, or extends it. In a full bridge the place with the most learned groups loses its earliest one: so
+   * no guest keeps others out, however many groups it joins.
+   * @returns false when there is no room
+   */
   setMember(index: number, vid: number, address: GroupAddress, place: number, until: number): boolean {
-    const bridge = this.bridge(index);
     const known = this.find(index, vid, address);
     if (known?.members.has(place) !== true) {
-      if (bridge.members >= MAX_MEMBERS_OF_BRIDGE || (known === undefined && bridge.groups >= MAX_GROUPS_OF_BRIDGE)) {
+      if (!this.makeRoom(this.bridge(index), known, place, until === NEVER)) {
         this.refused++;
         return false;
       }
-      this.enter(known ?? this.newGroup(index, vid, address), place);
+      // Making room may have ended the group.
+      this.enter(this.find(index, vid, address) ?? this.newGroup(index, vid, address), place);
     }
     const group = this.find(index, vid, address) as Group;
+    this.setEnd(group, place, until);
+    this.wake(until);
+    return true;
+  }
+
+  private setEnd(group: Group, place: number, until: number): void {
     this.countPermanent(group, Number(until === NEVER) - Number(group.members.get(place) === NEVER));
     group.members.set(place, until);
-    this.wake(until);
+    const { joined } = this.bridge(group.vlan.bridge);
+    const groups = joined.get(place) ?? new Set();
+    if (until === NEVER) groups.delete(group);
+    else groups.add(group);
+    if (groups.size > 0) joined.set(place, groups);
+    else joined.delete(place);
+  }
+
+  /** @param group the one that is to have the member; undefined: a new one. @param byHand members by hand come before learned ones */
+  private makeRoom(bridge: Bridge, group: Group | undefined, place: number, byHand: boolean): boolean {
+    const isFull = (): boolean =>
+      bridge.members >= MAX_MEMBERS_OF_BRIDGE || (group === undefined && bridge.groups >= MAX_GROUPS_OF_BRIDGE);
+    // A group that others have joined too stays when one member gives way: then the next is tried.
+    for (let tries = 0; isFull(); tries++) {
+      const [greediest, groups] = greediestOf(bridge.joined);
+      if (groups === undefined || tries === MOST_TRIES) return false;
+      if (!byHand && (bridge.joined.get(place)?.size ?? 0) + 1 >= groups.size) return false;
+      for (const earliest of groups) {
+        this.dropMember(earliest, greediest);
+        break;
+      }
+    }
     return true;
   }
 
@@ -135,19 +181,24 @@ export class MdbTable {
     if (more === 0) return;
     const { vlan } = group;
     const [had, vlanHad] = [group.permanent > 0, vlan.permanent > 0];
+    const bridge = this.bridge(vlan.bridge);
     group.permanent += more;
     vlan.permanent += more;
+    bridge.permanentMembers += more;
+    bridge.permanentGroups += Number(group.permanent > 0) - Number(had);
     if (had !== group.permanent > 0) this.changedGroups.add(group);
     if (vlanHad !== vlan.permanent > 0) this.changedVlans.add(vlan);
   }
 
-  /** Whether there is room for a place in the group in each of these VLANs. */
+  /** Whether a permanent member finds room in the group in each of these VLANs; learned members give way to it. */
   hasRoom(index: number, vids: readonly number[], address: GroupAddress, place: number): boolean {
-    const { groups, members } = this.bridge(index);
+    const { permanentGroups, permanentMembers } = this.bridge(index);
     const found = vids.map((vid) => this.find(index, vid, address));
-    const newMembers = found.filter((group) => group?.members.has(place) !== true).length;
-    const newGroups = found.filter((group) => group === undefined).length;
-    return members + newMembers <= MAX_MEMBERS_OF_BRIDGE && groups + newGroups <= MAX_GROUPS_OF_BRIDGE;
+    const newMembers = found.filter((group) => group?.members.get(place) !== NEVER).length;
+    const newGroups = found.filter((group) => group === undefined || group.permanent === 0).length;
+    return (
+      permanentMembers + newMembers <= MAX_MEMBERS_OF_BRIDGE && permanentGroups + newGroups <= MAX_GROUPS_OF_BRIDGE
+    );
   }
 
   private newGroup(index: number, vid: number, address: GroupAddress): Group {
@@ -179,6 +230,9 @@ export class MdbTable {
     const bridge = this.bridge(vlan.bridge);
     if (members.get(place) === NEVER) this.countPermanent(group, -1);
     members.delete(place);
+    const joined = bridge.joined.get(place);
+    joined?.delete(group);
+    if (joined?.size === 0) bridge.joined.delete(place);
     bridge.members--;
     this.changedGroups.add(group);
     this.tell(group, place, 'deleted');
@@ -279,6 +333,13 @@ export class MdbTable {
     this.changedVlans.clear();
     return [...groups, ...routers];
   }
+}
+
+/** The place that has joined most groups. */
+function greediestOf(joined: ReadonlyMap<number, Set<Group>>): [number, Set<Group> | undefined] {
+  let greediest: [number, Set<Group> | undefined] = [0, undefined];
+  for (const one of joined) if (one[1].size > (greediest[1]?.size ?? 0)) greediest = one;
+  return greediest;
 }
 
 function groupOperation({ vlan: { bridge, vid }, address, members, permanent }: Group): Operation {

@@ -15,7 +15,9 @@
  * **On a slow or busy machine** a send takes longer. The duration of long command lists is measured, and both limits are
  * reduced in proportion (`measure`): other sources wait for time, not for sends.
  *
- * **Small fabrics are not limited**: the first FREE_SENDS of each frame do not count.
+ * **Small fabrics are not limited**: the first FREE_SENDS of each frame do not count, unless a send takes far longer than SEND_NS.
+ * That happens where the receiving kernel has much work with each frame, such as ARP requests that fill its neighbour table; one
+ * guest's broadcasts would then delay the frames of all others although each goes to a single port.
  *
  * Each engine has its own budget, since it divides its own time. It only decides; `bridge/flood.ts` drops and counts.
  */
@@ -42,6 +44,8 @@ const FULL_MS = 60_000;
 /** Milliseconds for which a source counts as hungry after a refusal. */
 const PERIOD_MS = 100;
 
+/** Below this scale, where sends take more than eight times SEND_NS, no send is free. */
+const FREE_SCALE = 1 / 8;
 /** Lower bound of the reduction on a slow machine. */
 const LEAST_SCALE = 1 / 64;
 
@@ -74,6 +78,8 @@ export class FloodBudget {
   private sendNs = SEND_NS;
   /** Reduction of both limits: 1 while a send takes its nominal time. */
   private scale = 1;
+  /** A ring was measured in this period. */
+  private isMeasured = false;
 
   /** Begins a turn of the engine. @param now its clock in milliseconds, 31 bits that wrap */
   beginTurn(now: number): void {
@@ -85,6 +91,9 @@ export class FloodBudget {
     this.hungryBefore = period === this.period + 1 ? this.hungry : 0;
     this.hungry = 0;
     this.period = period;
+    // Short rings are not measured, and floods that are bounded make short ones: an old measure is trusted ever less.
+    if (!this.isMeasured) this.setSendNs(this.sendNs - (this.sendNs - SEND_NS) / 16);
+    this.isMeasured = false;
   }
 
   /**
@@ -102,7 +111,7 @@ export class FloodBudget {
 
   /** Records the sends of a frame of the source. */
   charge(source: number, sends: number, ownLimit: boolean): void {
-    const counted = sends - FREE_SENDS;
+    const counted = this.scale < FREE_SCALE ? sends : sends - FREE_SENDS;
     if (counted <= 0) return;
     if (this.spentIn[source] !== this.turn) {
       this.spentIn[source] = this.turn;
@@ -119,7 +128,12 @@ export class FloodBudget {
    */
   measure(microseconds: number, sends: number): void {
     const ns = (microseconds * 1000) / sends;
-    this.sendNs += (ns - this.sendNs) / (ns > this.sendNs ? 2 : 4);
+    this.setSendNs(this.sendNs + (ns - this.sendNs) / (ns > this.sendNs ? 2 : 4));
+    this.isMeasured = true;
+  }
+
+  private setSendNs(ns: number): void {
+    this.sendNs = ns;
     this.scale = Math.min(1, Math.max(LEAST_SCALE, SEND_NS / this.sendNs));
   }
 

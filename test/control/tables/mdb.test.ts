@@ -359,7 +359,7 @@ describe('a permanent member', () => {
     expect(mdb.add(1, [10, 20], words(GROUP), 1)).toBe('exists');
     expect(members()).toEqual([`t1 10 ${GROUP} permanent`, `t1 20 ${GROUP} permanent`]);
     expect(mdb.remove(1, [20, 30], words(GROUP), 1)).toBe(true);
-    for (let i = 2; i < MAX_GROUPS_OF_BRIDGE; i++) join(at(2), `239.2.${i >> 8}.${i & 255}`);
+    for (let i = 2; i < MAX_GROUPS_OF_BRIDGE; i++) mdb.add(1, [20], words(`239.2.${i >> 8}.${i & 255}`), 2);
     expect(mdb.add(1, [30, 40], words('238.1.1.1'), 1)).toBe('full');
     expect(members().filter((row) => row.includes('238.1.1.1'))).toEqual([]);
   });
@@ -471,21 +471,42 @@ describe('the bounds', () => {
   it(`of ${MAX_GROUPS_OF_BRIDGE} groups a bridge: one more is refused and counted, and has room again`, () => {
     for (let i = 0; i < MAX_GROUPS_OF_BRIDGE; i++) join(at(1, 0, i & 1), numbered(i));
     join(at(1), '238.0.0.1');
-    expect(mdb.add(1, [10], words('238.0.0.2'), 1)).toBe('full');
     join(at(2, 0, 1), numbered(1)); // a group that is there has room for a member
-    expect([mdb.refused, mdb.rows(now).mdb.length]).toEqual([2, MAX_GROUPS_OF_BRIDGE + 1]);
+    expect([mdb.refused, mdb.rows(now).mdb.length]).toEqual([1, MAX_GROUPS_OF_BRIDGE + 1]);
     mdb.setPort(5, { bridge: 2, router: 1, fastLeave: false });
     join(at(5), '238.0.0.1');
     mdb.remove(1, [0], words(numbered(0)), 1);
     join(at(1), '238.0.0.1');
-    expect(mdb.refused).toBe(2);
+    expect(mdb.refused).toBe(1);
+  });
+
+  it('of groups: a place that has joined most gives its earliest up for another place, and none for its own', () => {
+    for (let i = 0; i < MAX_GROUPS_OF_BRIDGE; i++) join(at(1), numbered(i));
+    const ofPort2 = ['238.0.0.1', '238.0.0.2', '238.0.0.3'];
+    for (const group of ofPort2) join(at(2), group);
+    expect(members().filter((row) => row.startsWith('t2'))).toEqual(ofPort2.map((group) => `t2 10 ${group} 260`));
+    for (let i = 0; i < 100; i++) join(at(1), `237.0.0.${i}`);
+    expect(members().filter((row) => row.startsWith('t2'))).toHaveLength(3);
+    expect([mdb.refused, mdb.rows(now).mdb.length]).toEqual([100, MAX_GROUPS_OF_BRIDGE]);
+    expect(members()).not.toContain(`t1 10 ${numbered(0)} 260`);
+    expect(members()).toContain(`t1 10 ${numbered(3)} 260`);
+  });
+
+  it('of groups: learned ones give way to those by hand, and these to none', () => {
+    for (let i = 0; i < MAX_GROUPS_OF_BRIDGE; i++) join(at(1), numbered(i));
+    for (let i = 0; i < MAX_GROUPS_OF_BRIDGE; i++)
+      expect(mdb.add(1, [10], words(`238.0.${i >> 8}.${i & 255}`), 2)).toBe('added');
+    expect(mdb.add(1, [10], words('237.0.0.1'), 2)).toBe('full');
+    join(at(3), '237.0.0.1');
+    expect(members()).toHaveLength(MAX_GROUPS_OF_BRIDGE);
   });
 
   it(`of ${MAX_MEMBERS_OF_BRIDGE} members a bridge`, () => {
     for (let i = 0; i < MAX_MEMBERS_OF_BRIDGE; i++) join(behind(1 + (i >> 3)), numbered(i & 7));
     join(behind(60_000), numbered(1));
     join(behind(1), '238.0.0.1');
-    expect([mdb.refused, mdb.rows(now).mdb.length]).toEqual([2, MAX_MEMBERS_OF_BRIDGE]);
+    // The first has nothing, the second as much as any other.
+    expect([mdb.refused, mdb.rows(now).mdb.length]).toEqual([1, MAX_MEMBERS_OF_BRIDGE]);
   });
 
   it(`of ${MAX_ROUTERS_OF_VLAN} learned routers a VLAN`, () => {
