@@ -259,7 +259,9 @@ function explain(socketPath: string, error: Error): Error {
       return new SwitchUnreachable(`the switch on ${socketPath} has too many clients at the moment; try again`);
     case 'ECONNRESET':
     case 'EPIPE':
-      return new SwitchUnreachable(`the switch on ${socketPath} hung up before it had answered`);
+      return new SwitchUnreachable(
+        `the switch on ${socketPath} hung up before it had answered: it ends, or has as many clients as it may have; its log says which`,
+      );
     default:
       if (code.startsWith('HPE_')) return foreign(socketPath);
       return new SwitchUnreachable(`no answer from the switch on ${socketPath}: ${error.message}`);

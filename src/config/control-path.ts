@@ -19,6 +19,8 @@ export function controlPathFault(path: string): string | null {
   const longest = Math.max(Buffer.byteLength(path), Buffer.byteLength(temporaryName(path)));
   if (longest > MAX_PATH)
     return `${path} is too long for a socket by ${longest - MAX_PATH} bytes (at most ${MAX_PATH}); choose a shorter path`;
+  // With a slash at its end a path means what a link leads to, and never a socket.
+  if (path.endsWith('/')) return `${path} ends with a slash, which only directories have; leave it out`;
   const there = look(() => lstatSync(path));
   if (there !== undefined && !there.isSocket())
     return `${path} is ${kindOf(there)}, not a socket, and is left as it is; remove it, or choose another path`;

@@ -7,6 +7,7 @@
 import type { LinkRow, SwitchEvent } from '../../api/api.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
+import type { GuestNic } from '../../port/absence.js';
 import type { DeviceSource } from '../devices/devices.js';
 import type { DesiredPort } from '../model/desired.js';
 import type { Port, PortBase, SwitchModel, TapPort, VxlanPort } from '../model/model.js';
@@ -38,9 +39,9 @@ export interface Opening {
   renewed: readonly string[];
   /**
    * Runs `open`; calls `absent` instead if the device does not exist yet and the port may wait for it.
-   * @param netns see `mayPass`
+   * @param nic see `mayPass`
    */
-  orAbsent<T>(open: () => T, absent: () => T, netns?: string): T;
+  orAbsent<T>(open: () => T, absent: () => T, nic?: GuestNic): T;
   /** The path MTU of a configured port; null: no limit. */
   wayMtu(config: PortConfig): number | null;
   opened: Opened;

@@ -163,6 +163,7 @@ describe('a path', () => {
     expect(controlPathFault(long)).toBeNull();
     await open(long);
     expect(controlPathFault(`${long}x`)).toContain('too long for a socket by 1 bytes');
+    expect(controlPathFault('/run/overtap/')).toContain('ends with a slash');
     await expect(examineSocket(`${long}x`)).rejects.toThrow('too long');
   });
 });
