@@ -2,6 +2,7 @@
  * Joins the compiled modules and their libraries into a few files under dist/bundle, which bin/overtap runs. Otherwise Node
  * reads and links several hundred modules, two thirds of the run time of a command. The addons stay outside.
  */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -9,7 +10,13 @@ import { rolldown } from 'rolldown';
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const BUNDLE = resolve(DIST, 'bundle');
 /** Entry points: programs and threads. Each becomes a file with this name. */
-const ENTRIES = { main: 'cli/main.js', 'engine-worker': 'control/engines/engine-worker.js' };
+const ENTRIES = {
+  main: 'cli/main.js',
+  'engine-worker': 'control/engines/engine-worker.js',
+  agent: 'lab/agents/agent.js',
+  bench: 'bench/path/run.js',
+  'learning-tester': 'bench/path/learning-tester.js',
+};
 /** Files that refer to another entry by a path relative to themselves. */
 const NAMES_AN_ENTRY = new Set(['engine-thread.js']);
 
@@ -26,9 +33,31 @@ const ownAddress = {
 const build = await rolldown({
   input: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, resolve(DIST, path)])),
   platform: 'node',
-  external: ['raw-socket', 'cap'],
+  external: ['raw-socket'],
   plugins: [ownAddress],
   logLevel: 'warn',
 });
-await build.write({ dir: BUNDLE, format: 'esm', sourcemap: true, entryFileNames: '[name].js', cleanDir: true });
+const { output } = await build.write({
+  dir: BUNDLE,
+  format: 'esm',
+  sourcemap: true,
+  entryFileNames: '[name].js',
+  cleanDir: true,
+});
 await build.close();
+writeFileSync(resolve(BUNDLE, 'LICENSES.txt'), licences(output.flatMap(({ moduleIds = [] }) => moduleIds)));
+
+/** The licences of the packages in the bundle, as their terms want it. */
+function licences(modules) {
+  const folders = modules.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? []);
+  return [...new Set(folders)]
+    .sort()
+    .map(licence)
+    .join(`\n${'-'.repeat(80)}\n`);
+}
+
+function licence(folder) {
+  const { name, version, license } = JSON.parse(readFileSync(resolve(folder, 'package.json'), 'utf8'));
+  const file = readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
+  return `${name} ${version} (${license})\n\n${file === undefined ? '' : readFileSync(resolve(folder, file), 'utf8')}`;
+}

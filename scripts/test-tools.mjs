@@ -3,7 +3,7 @@
  * reports all missing ones and the install command in one error.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const TOOLS = [
@@ -42,17 +42,27 @@ function installTools() {
   execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], options);
 }
 
-/** `cap` is an optional dependency, omitted if libpcap's headers were missing at installation. */
-function installCap() {
-  if (loads('cap')) return;
-  const { optionalDependencies } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  const wanted = `cap@${optionalDependencies.cap}`;
-  console.log(`building ${wanted} for the tests`);
-  const done = spawnSync('npm', ['install', '--no-save', '--ignore-scripts=false', wanted], {
+/**
+ * Packages that are compiled at installation, so overtap does not depend on them. `cap` captures frames for the tests; `raw-socket`
+ * sends the doctor's probes if it is installed, and does not compile for Node 24 and later.
+ */
+const COMPILED = [
+  { name: 'cap', version: '^0.2.1', isNeeded: true },
+  { name: 'raw-socket', version: '^1.8.1', isNeeded: Number(process.versions.node.split('.')[0]) < 24 },
+];
+
+function installCompiled() {
+  const missing = COMPILED.filter(({ name, isNeeded }) => isNeeded && !loads(name));
+  if (missing.length === 0) return;
+  // One command: npm removes packages that an earlier command installed without saving.
+  const wanted = COMPILED.filter(({ isNeeded }) => isNeeded).map(({ name, version }) => `${name}@${version}`);
+  console.log(`building ${wanted.join(' and ')} for the tests`);
+  const done = spawnSync('npm', ['install', '--no-save', '--ignore-scripts=false', ...wanted], {
     cwd: new URL('..', import.meta.url),
     encoding: 'utf8',
   });
-  if (!loads('cap')) fail(`${wanted} could not be built:\n${done.stdout}\n${done.stderr}`);
+  const failed = missing.filter(({ name }) => !loads(name));
+  if (failed.length > 0) fail(`${failed.map(({ name }) => name)} could not be built:\n${done.stdout}\n${done.stderr}`);
 }
 
 /** Tried in a separate process, since Node caches a failed load. */
@@ -75,4 +85,4 @@ function fail(message) {
 if (process.platform !== 'linux') fail('overtap runs on Linux only, and so do its tests');
 if (process.getuid?.() !== 0) fail('the tests open TAPs in network namespaces: run them as root');
 installTools();
-installCap();
+installCompiled();

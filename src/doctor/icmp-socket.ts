@@ -1,5 +1,5 @@
 /**
- * Raw ICMP sockets from the package raw-socket, which is loaded on first use: without it, or without CAP_NET_RAW, the rest of an
+ * Raw ICMP sockets from the package raw-socket if it is installed, else from the addon. Without CAP_NET_RAW the rest of an
  * examination continues. It owns the socket and its options, not the packets.
  *
  * Packets are sent with their IP header, which sets the source address and the DF bit, also over IPv6 (Linux 4.5).
@@ -44,7 +44,7 @@ export class IcmpUnavailable extends Error {
   override readonly name = 'IcmpUnavailable';
 
   constructor(
-    readonly lack: 'package' | 'rights' | 'other',
+    readonly lack: 'addon' | 'rights' | 'other',
     message: string,
   ) {
     super(message);
@@ -52,8 +52,53 @@ export class IcmpUnavailable extends Error {
 }
 
 /** @throws IcmpUnavailable */
-export const openIcmpSocket: OpenIcmp = async ({ family, dev }, listener) => {
-  const socket = await open(family);
+export const openIcmpSocket: OpenIcmp = async (place, listener) => {
+  const raw = await rawSocket();
+  return raw === null ? await openOwn(place, listener) : openRaw(raw, place, listener);
+};
+
+type RawSockets = typeof import('raw-socket')['default'];
+
+/** The package; null where it is not installed, or not built for this version of Node. */
+async function rawSocket(): Promise<RawSockets | null> {
+  try {
+    return (await import('raw-socket')).default;
+  } catch {
+    return null;
+  }
+}
+
+export const openOwn: OpenIcmp = async ({ family, dev }, listener) => {
+  let port: typeof import('../port/icmp.js');
+  try {
+    port = await import('../port/icmp.js');
+  } catch (error) {
+    throw new IcmpUnavailable('addon', wordsOf(error));
+  }
+  try {
+    const socket = port.openIcmp({ family, filter: filterOf(family), ...(dev === undefined ? {} : { dev }) }, listener);
+    return {
+      send(packet, address, refused) {
+        try {
+          socket.send(packet, address);
+        } catch (error) {
+          // Without the step and the errno: as raw-socket has it.
+          refused(/^sending to \S+: (.*) \(\w+\)$/.exec(wordsOf(error))?.[1] ?? wordsOf(error));
+        }
+      },
+      close: () => socket.close(),
+    };
+  } catch (error) {
+    throw unavailable(error);
+  }
+};
+
+function openRaw(
+  raw: RawSockets,
+  { family, dev }: { family: 4 | 6; dev?: string },
+  listener: IcmpListener,
+): IcmpSocket {
+  const socket = createRaw(raw, family);
   let dead = false;
   socket.on('error', () => {
     dead = true; // raw-socket closes it; pending requests get no reply
@@ -78,16 +123,9 @@ export const openIcmpSocket: OpenIcmp = async ({ family, dev }, listener) => {
       dead = true;
     },
   };
-};
+}
 
-async function open(family: 4 | 6): Promise<RawSocket> {
-  let raw: typeof import('raw-socket')['default'];
-  try {
-    ({ default: raw } = await import('raw-socket'));
-  } catch (error) {
-    const words = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    throw new IcmpUnavailable('package', words);
-  }
+function createRaw(raw: RawSockets, family: 4 | 6): RawSocket {
   try {
     const protocol = family === 4 ? raw.Protocol.ICMP : raw.Protocol.ICMPv6;
     const addressFamily = family === 4 ? raw.AddressFamily.IPv4 : raw.AddressFamily.IPv6;
@@ -97,8 +135,11 @@ async function open(family: 4 | 6): Promise<RawSocket> {
   }
 }
 
+const wordsOf = (error: unknown): string =>
+  error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+
 function unavailable(error: unknown): IcmpUnavailable {
-  const words = error instanceof Error ? error.message : String(error);
+  const words = wordsOf(error);
   return new IcmpUnavailable(/not permitted|denied/i.test(words) ? 'rights' : 'other', words);
 }
 

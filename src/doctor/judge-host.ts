@@ -136,7 +136,7 @@ function judgeIcmp({ noIcmp }: HostFacts): Check {
   const subject = 'pings';
   if (noIcmp === undefined) return ok(subject, 'can be sent');
   const remedies = {
-    package: 'in the directory of overtap, install it with "npm ci", or build it again with "npm rebuild raw-socket"',
+    addon: 'the addon that overtap needs is missing: see above',
     rights: 'run it as root, or with CAP_NET_RAW',
     other: 'see what the kernel says',
   };

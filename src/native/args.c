@@ -30,12 +30,13 @@ static const char *code_of(int number) {
 }
 
 napi_value ot_throw(napi_env env, const struct ot_fault *fault) {
-  char code[16], message[512], buffer[128];
+  char code[16], message[512];
   const char *name = code_of(fault->number);
   if (name) snprintf(code, sizeof code, "%s", name);
   else snprintf(code, sizeof code, "E%d", fault->number);
-  const char *text = strerror_r(fault->number, buffer, sizeof buffer);
-  snprintf(message, sizeof message, "%s: %s (%s)", fault->step, text, code);
+  /* %m is strerror(errno), safe in threads and the same in every libc. */
+  errno = fault->number;
+  snprintf(message, sizeof message, "%s: %m (%s)", fault->step, code);
   napi_value js_code, js_message, js_syscall, error;
   napi_create_string_utf8(env, code, NAPI_AUTO_LENGTH, &js_code);
   napi_create_string_utf8(env, message, NAPI_AUTO_LENGTH, &js_message);

@@ -6,6 +6,7 @@
  *
  * Set-up functions throw a `NativeError`; data functions return status words and throw only on misuse.
  */
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 /** Thrown by set-up functions: `code` such as 'EPERM', `errno` its number, `syscall` the call or request that failed. */
@@ -241,6 +242,12 @@ interface NativeBinding {
   pathMtu(options: { remote: string; local?: string; dev?: string }): number;
   /** Tests the kernel's features in the thread's namespace. Leaves nothing behind and takes at most a fifth of a second. */
   selfTest(): SelfTest;
+  /** `filter`: a bit for each ICMP type that is kept out. */
+  openIcmp(options: { family: 4 | 6; dev?: string; filter: Uint8Array }): number;
+  /** `packet` begins with its IP header; `address` may have a zone. */
+  sendIcmp(fd: number, packet: Uint8Array, address: string): void;
+  /** `null` when none is waiting. */
+  readIcmp(fd: number, buffer: Uint8Array): { length: number; source: string } | null;
   openPacketSocket(options: TapPlace & { promiscuous?: boolean }): number;
   /** The length of one frame, truncated at the buffer's end; 0 when none is waiting. */
   readPacket(fd: number, buffer: Uint8Array): number;
@@ -274,13 +281,28 @@ interface NativeBinding {
   ring(fd: number): void;
 }
 
-/** `src/native` and `dist/native` lie equally deep. */
-const ADDON = '../../build/Release/overtap.node';
+/** Built on this machine; `src/native` and `dist/native` lie equally deep. */
+const BUILT = '../../build/Release/overtap.node';
+
+/** The addon that the package carries for this machine. */
+function carried(): string {
+  return `../../prebuilds/linux-${process.arch}/overtap.${libc()}.node`;
+}
+
+/** By what is mapped: musl loads a program for glibc too, and it ends at the first function that musl lacks. */
+function libc(): 'glibc' | 'musl' {
+  try {
+    return readFileSync('/proc/self/maps', 'latin1').includes('/ld-musl-') ? 'musl' : 'glibc';
+  } catch {
+    return 'glibc';
+  }
+}
 
 function load(): NativeBinding {
   const require = createRequire(import.meta.url);
+  const isBuilt = existsSync(new URL(BUILT, import.meta.url));
   try {
-    return require(ADDON) as NativeBinding;
+    return require(isBuilt ? BUILT : carried()) as NativeBinding;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     throw new Error(
@@ -304,6 +326,9 @@ export const {
   openUdpSender,
   sendByReceiver,
   pathMtu,
+  openIcmp,
+  sendIcmp,
+  readIcmp,
   openPacketSocket,
   readPacket,
   writePacket,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -35,18 +36,28 @@ int ot_netns_open(const char *path, struct ot_fault *fault) {
   return fd;
 }
 
-ino_t ot_netns_number(int fd) {
+/*
+ * 0: unknown. By the system call, where its struct is that of the C library: a program that uses fstatat of a newer
+ * glibc does not load beside one from before 2.33.
+ */
+static ino_t inode_of(int fd, const char *path) {
   struct stat about;
-  return (fd < 0 ? stat(OWN, &about) : fstat(fd, &about)) < 0 ? 0 : about.st_ino;
+#if defined(SYS_newfstatat) && __SIZEOF_LONG__ == 8
+  long result = syscall(SYS_newfstatat, fd, path, &about, AT_EMPTY_PATH);
+#else
+  int result = fstatat(fd, path, &about, AT_EMPTY_PATH);
+#endif
+  return result < 0 ? 0 : about.st_ino;
 }
+
+ino_t ot_netns_number(int fd) { return fd < 0 ? inode_of(AT_FDCWD, OWN) : inode_of(fd, ""); }
 
 bool ot_netns_is_foreign(const char *path) {
   struct ot_fault ignored;
-  struct stat own, owner;
   int target = ot_netns_open(path, &ignored);
   /* One that is no descendant of the thread's (EPERM) is the owner of the thread's, too. */
   int user = target < 0 ? -1 : ioctl(target, NS_GET_USERNS);
-  bool foreign = user >= 0 && fstat(user, &owner) == 0 && stat(OWN_USER, &own) == 0 && own.st_ino != owner.st_ino;
+  bool foreign = user >= 0 && inode_of(user, "") != inode_of(AT_FDCWD, OWN_USER);
   if (user >= 0) close(user);
   if (target >= 0) close(target);
   return foreign;

@@ -255,4 +255,22 @@ int ot_packet_write(int fd, const uint8_t *frame, size_t length, struct ot_fault
 /* Returns 1 when readable or in error, 0 on timeout. */
 int ot_wait_readable(int fd, int timeout_ms, struct ot_fault *fault);
 
+/* ---- icmp.c ---- */
+
+/* Bytes of an address as text, with a zone. */
+#define OT_ADDRESS 64
+
+struct ot_icmp_options {
+  int family; /* AF_INET or AF_INET6 */
+  char dev[OT_NAME];
+  const uint8_t *filter; /* of linux/icmp.h or linux/icmpv6.h: a bit for each type that is kept out */
+  size_t filter_length;
+};
+
+int ot_icmp_open(const struct ot_icmp_options *options, struct ot_fault *fault);
+/* `packet` begins with its IP header. `address` is numeric. */
+int ot_icmp_send(int fd, const uint8_t *packet, size_t length, const char *address, struct ot_fault *fault);
+/* Returns the length of one packet, over IPv4 with its IP header; 0: none is waiting. */
+int ot_icmp_read(int fd, uint8_t *buffer, size_t length, char source[OT_ADDRESS], struct ot_fault *fault);
+
 #endif

@@ -33,9 +33,8 @@
 #define TRAIN 250
 
 static void because(struct ot_trial *trial, const char *what, int number) {
-  char buffer[96];
-  if (number)
-    snprintf(trial->reason, sizeof trial->reason, "%.50s: %.90s", what, strerror_r(number, buffer, sizeof buffer));
+  errno = number;
+  if (number) snprintf(trial->reason, sizeof trial->reason, "%.50s: %m", what);
   else snprintf(trial->reason, sizeof trial->reason, "%.150s", what);
 }
 

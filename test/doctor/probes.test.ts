@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { encodeEcho, readNews, TOKEN_BYTES } from '../../src/doctor/echo.js';
-import { filterOf, type IcmpListener, type OpenIcmp } from '../../src/doctor/icmp-socket.js';
+import { filterOf, type IcmpListener, type OpenIcmp, openIcmpSocket, openOwn } from '../../src/doctor/icmp-socket.js';
 import { gate, limited } from '../../src/doctor/limited.js';
 import { findPathMtu } from '../../src/doctor/path-mtu.js';
 import { probePaths } from '../../src/doctor/path-probe.js';
@@ -93,6 +93,41 @@ function wire(respond: (packet: Uint8Array, take: IcmpListener) => string | unde
     close: () => undefined,
   });
 }
+
+describe.each([
+  ['the addon', openOwn],
+  ['the package where it is installed', openIcmpSocket],
+] as const)('raw sockets of %s', (_name, openIcmp) => {
+  const own4 = { family: 4, remote: '127.0.0.1', dev: 'lo' } as const;
+  const own6 = { family: 6, remote: '::1', source: '::1' } as const;
+
+  it('ping this host over both families, many at a time, and tell what the kernel refuses', async () => {
+    const pinger = new Pinger(openIcmp);
+    try {
+      const answers = await Promise.all([own4, own6, own4, own6].map((path) => pinger.ping(path, 1000, 2000)));
+      expect(answers).toEqual(answers.map(() => ({ kind: 'reply', ms: expect.any(Number) })));
+      const long = await pinger.ping(own4, 65_535, 500);
+      expect(['reply', 'too-long-here', 'silent']).toContain(long.kind);
+      // A broadcast address, which such a socket may not send to.
+      expect(await pinger.ping({ family: 4, remote: '255.255.255.255', dev: 'lo' }, 100, 200)).toEqual({
+        kind: 'refused',
+        words: 'Permission denied',
+      });
+    } finally {
+      await pinger.close();
+    }
+  });
+
+  it('keep out all types but answers and errors', async () => {
+    const heard: number[] = [];
+    const socket = await openIcmp({ family: 4 }, (packet) => void heard.push(packet[20] ?? -1));
+    const packet = encodeEcho({ ...V4, source: '127.0.0.1', destination: '127.0.0.1', ...IDS, size: 100 });
+    socket.send(packet, '127.0.0.1', (words) => expect.unreachable(words));
+    await vi.waitFor(() => expect(heard).toContain(0));
+    expect(heard).not.toContain(8);
+    socket.close();
+  });
+});
 
 /** The answer to a request over IPv4, as a raw socket gives it. */
 function echoed(packet: Uint8Array): Uint8Array {

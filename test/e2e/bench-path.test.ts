@@ -11,7 +11,7 @@ import type { Result, Sample } from '../../src/bench/path/types.js';
 import { describe as describeEnd, Program } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
 
-const BENCH = fileURLToPath(new URL('../../dist/bench/path/run.js', import.meta.url));
+const BENCH = fileURLToPath(new URL('../../dist/bundle/bench.js', import.meta.url));
 /** A turn of the quick benchmark takes about 12 s on a quiet machine of two cores; on a busy one it may be run twice. */
 const RUN_LIMIT_MS = 480_000;
 

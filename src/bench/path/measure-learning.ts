@@ -8,7 +8,8 @@ import type { LearningSite } from './learning-site.js';
 import type { Values } from './types.js';
 import type { LearningMeasure } from './variant.js';
 
-const TESTER = fileURLToPath(new URL('learning-tester.js', import.meta.url));
+/** The bundled program; the same place seen from src/bench and from dist/bench. */
+const TESTER = fileURLToPath(new URL('../../../dist/bundle/learning-tester.js', import.meta.url));
 /** A million addresses at the pace of a slow machine. */
 const TRIAL_LIMIT_MS = 120_000;
 /** How many addresses a rate is tried with, at most; never more than three quarters of what is to be held. */

@@ -2,16 +2,11 @@
  * The whole-path benchmark's entry (`npm run bench`, `overtap bench`): reads the words, runs, ends with a status:
  * 0 done; 1 something failed; 2 usage; 128 + n after signal n. It owns no measure and no topology.
  */
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { reasonOf } from '../../lab/testbed/errors.js';
 import { readOptions, USAGE, UsageError } from './options.js';
 
 // Without a listener, SIGUSR1 has Node open its debugger on a TCP port.
 process.on('SIGUSR1', () => {});
-
-/** From dist/bench/path. */
-const BUILT = ['../../bundle/main.js', '../../../build/Release'];
 
 async function main(words: readonly string[]): Promise<number> {
   try {
@@ -20,9 +15,6 @@ async function main(words: readonly string[]): Promise<number> {
       process.stdout.write(`${USAGE}\n`);
       return 0;
     }
-    const missing = BUILT.find((path) => !existsSync(new URL(path, import.meta.url)));
-    if (missing !== undefined)
-      throw new Error(`${fileURLToPath(new URL(missing, import.meta.url))} is missing: build overtap first (npm ci)`);
     const { bench } = await import('./bench.js');
     return await bench(options);
   } catch (error) {

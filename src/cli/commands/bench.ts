@@ -11,7 +11,7 @@ import type { Context, Invocation } from '../context.js';
 import { UsageError } from '../errors.js';
 
 /** The same place seen from src/cli/commands and from dist/cli/commands. */
-const PROGRAM = fileURLToPath(new URL('../../../dist/bench/path/run.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../../dist/bundle/bench.js', import.meta.url));
 const PASSED_ON = ['rounds', 'seconds', 'senders', 'only', 'columns', 'variants'];
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 

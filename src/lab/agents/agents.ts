@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { LabError } from '../testbed/errors.js';
 import type { AgentReply, AgentVerb, Answer, Ask } from './agent-protocol.js';
 
-/** The built agent; the same place seen from src/lab and from dist/lab. */
-export const AGENT_FILE = fileURLToPath(new URL('../../../dist/lab/agents/agent.js', import.meta.url));
+/** The bundled agent; the same place seen from src/lab and from dist/lab. */
+export const AGENT_FILE = fileURLToPath(new URL('../../../dist/bundle/agent.js', import.meta.url));
 
 const START_LIMIT_MS = 15_000;
 const END_LIMIT_MS = 2_000;

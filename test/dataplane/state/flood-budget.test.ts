@@ -135,18 +135,18 @@ describe('where a send takes many times as long as it should', () => {
       for (let i = 0; i < turns; i++) {
         for (let n = 0; n < 500; n++) sw.inject('evil', frame({ destination: BROADCAST }));
         refused += sw.turn().drops.filter((drop) => drop.startsWith('evil ')).length;
-        sw.nic.advance(10);
+        sw.io.advance(10);
       }
       return refused;
     };
     expect(refusedOf(20)).toBe(0);
-    sw.nic.commandNs = 20 * SEND_NS;
+    sw.io.commandNs = 20 * SEND_NS;
     refusedOf(20);
     // 3 copies each, 12 sends a millisecond.
     expect(refusedOf(20)).toBeGreaterThan(0.8 * 20 * 500);
     const asked = sw.send('t2', frame({ source: B, destination: BROADCAST }));
     expect(asked.out).toHaveLength(3);
-    sw.nic.commandNs = SEND_NS / 2;
+    sw.io.commandNs = SEND_NS / 2;
     refusedOf(300);
     expect(refusedOf(20)).toBe(0);
   });
