@@ -1,9 +1,8 @@
 /** `/v1/links`: bridges and ports, and changes of them. */
 import { z } from 'zod';
+import { LINK_TYPES } from '../config/options/kinds.js';
 import { expected, value } from '../values/value.js';
 import { linkName, said } from './fields.js';
-
-export const LINK_TYPES = ['bridge', 'tap', 'vxlan'] as const;
 
 const options = z
   .record(z.string(), z.unknown(), { error: expected("a mapping of options, as in the configuration's file") })

@@ -2,6 +2,7 @@
  * The longer help texts: the grammar of each family of commands, with examples. The words of options come from the table
  * that reads them. Text only.
  */
+import { LINK_TYPES, PORT_KINDS, PORT_TYPES } from '../config/options/kinds.js';
 import type { OptionScope } from '../config/options/table.js';
 import { usageWords } from '../config/options/words.js';
 
@@ -9,7 +10,7 @@ const WIDTH = 100;
 
 export const LINK_HELP = `
   link show [[dev] LINK] [master BR | nomaster] [type TYPE] [up]
-  link add [name] NAME [GENERIC] [master BR] type bridge | tap | vxlan [OPTIONS]
+  link add [name] NAME [GENERIC] [master BR] type ${LINK_TYPES.join(' | ')} [OPTIONS]
   link set [dev] NAME [GENERIC] [master BR | nomaster] [type TYPE OPTIONS]
   link del [dev] NAME
 
@@ -29,16 +30,12 @@ ${options('bridge_slave')}
   storm_limit counts packets a second, and a superframe as its segments. For kinds without a limit copies count:
   250,000 a second (250 broadcasts to 1,000 remotes), divided among the ports that exceed it, after the first four
   copies of each frame.
-type tap:
-${options('tap', 'link', 'bridge_slave')}
-type vxlan:
-${options('vxlan', 'link', 'bridge_slave')}
+${PORT_TYPES.map((type) => `type ${type}:\n${options(type, 'link', 'bridge_slave')}`).join('\n')}
 
 Examples:
   overtap link show vxlan0 --json
   overtap link add br0 type bridge vlan_filtering 1
-  overtap link add tap1 master br0 type tap netns ns2 addresses 100.0.1.2/24
-  overtap link add vxlan0 master br0 type vxlan id 42 local 192.0.2.1 remote 192.0.2.2
+${PORT_TYPES.map((type) => `  overtap ${PORT_KINDS[type].command}`).join('\n')}
   overtap link set tap1 type bridge_slave learning off storm_limit broadcast 100
   overtap link set tap1 nomaster
   overtap link del tap1`;

@@ -3,15 +3,16 @@
  *
  * The set of options comes from the table of words, the values from the resolved configuration.
  */
-import { type LinkType, NIC_KEYS, OPTION_ROWS } from './options/table.js';
+import { hasOwnNic } from './options/kinds.js';
+import { NIC_KEYS, OPTION_ROWS } from './options/table.js';
 import type { BridgeConfig, NicAddress, PortConfig, RawOptions } from './types.js';
 
 type Link = BridgeConfig | PortConfig;
 
 /** @param bridge the port's bridge; null: none */
 export function effectiveOptions(link: Link, bridge: BridgeConfig | null): RawOptions {
-  const type: LinkType = 'type' in link ? link.type : 'bridge';
-  const hasNic = type === 'tap' || ('host_port' in link && link.host_port);
+  const type = 'type' in link ? link.type : 'bridge';
+  const hasNic = ('type' in link && hasOwnNic(link)) || ('host_port' in link && link.host_port);
   const isOfNic = (key: string): boolean => NIC_KEYS.some((one) => one === key);
   const keys = [...new Set(OPTION_ROWS[type].map(({ key }) => key))].filter((key) => hasNic || !isOfNic(key));
   const all = keys.map((key): [string, unknown] => [key, inForce(link, key, bridge)]);

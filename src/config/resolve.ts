@@ -9,19 +9,19 @@ import { canonicalIp } from '../values/address.js';
 import { vnisOfEntry } from './entries/rules.js';
 import { bridgeOptions } from './options/bridge.js';
 import { fdbOptions } from './options/entries.js';
+import { hasOwnNic, isTunnelPort, PORT_KINDS } from './options/kinds.js';
 import { nicOptions } from './options/nic.js';
-import { settingsOf } from './options/option.js';
+import { type Rows, settingsOf } from './options/option.js';
 import { deviceOptions, portOptions, stormLimitOptions } from './options/port.js';
 import { offloadOptions, switchOptions } from './options/switch.js';
 import { KEYS_WITHOUT_WORDS } from './options/table.js';
-import { tapOptions } from './options/tap.js';
 import { vxlanOptions } from './options/vxlan.js';
 import type {
   DecodedBridge,
   DecodedEntry,
+  DecodedLocal,
   DecodedPort,
   DecodedSwitch,
-  DecodedTap,
   DecodedVxlan,
   Item,
 } from './read/decoded.js';
@@ -35,12 +35,12 @@ import type {
   BridgeConfig,
   CommonPortConfig,
   FdbEntryConfig,
+  LocalConfig,
   NicSettings,
   OffloadConfig,
   PortConfig,
   RawOptions,
   SwitchConfig,
-  TapConfig,
   VlanMembership,
   VxlanConfig,
 } from './types.js';
@@ -93,17 +93,13 @@ function resolveBridge(bridge: DecodedBridge, host: HostFacts): BridgeConfig {
 
 /** `bridge` is undefined for a port without one. */
 function resolvePort(port: DecodedPort, bridge: DecodedBridge | undefined, host: HostFacts): PortConfig {
-  return port.type === 'tap' ? resolveTap(port, bridge) : resolveVxlan(port, bridge, host);
+  return isTunnelPort(port) ? resolveVxlan(port, bridge, host) : resolveLocal(port, bridge);
 }
 
-function resolveTap(port: DecodedTap, bridge: DecodedBridge | undefined): TapConfig {
-  return {
-    type: 'tap',
-    ...commonOf(port, bridge),
-    ...settingsOf(tapOptions, port.given),
-    ifname: port.given.ifname ?? port.name,
-    ...nicSettings(port),
-  };
+function resolveLocal(port: DecodedLocal, bridge: DecodedBridge | undefined): LocalConfig {
+  const own = settingsOf<Rows>(PORT_KINDS[port.type].options, port.given);
+  const nic = hasOwnNic(port) ? { ifname: port.given.ifname ?? port.name, ...nicSettings(port) } : {};
+  return { type: port.type, ...commonOf(port, bridge), ...own, ...nic } as LocalConfig;
 }
 
 function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined, host: HostFacts): VxlanConfig {
@@ -149,8 +145,8 @@ function resolveEntry(entry: DecodedEntry, port: DecodedPort | DecodedBridge, vl
   const { given, mac } = entry;
   let { vlan } = given;
   const isBridge = 'portList' in port;
-  let { vni, sentVni } = vnisOfEntry(given, !isBridge && port.type === 'vxlan' ? port.given.id : null);
-  if (!isBridge && port.type === 'vxlan') {
+  let { vni, sentVni } = vnisOfEntry(given, !isBridge && isTunnelPort(port) ? port.given.id : null);
+  if (!isBridge && isTunnelPort(port)) {
     const wanted = { vlan, vni };
     const member = vlans.find((m) => m.vni !== undefined && (m.vid === wanted.vlan || m.vni === wanted.vni));
     vlan ??= member?.vid;
@@ -167,7 +163,7 @@ function resolveEntry(entry: DecodedEntry, port: DecodedPort | DecodedBridge, vl
   };
 }
 
-function nicSettings(link: DecodedBridge | DecodedPort): NicSettings {
+function nicSettings(link: Extract<DecodedBridge | DecodedPort, { given: { mtu?: unknown } }>): NicSettings {
   return { ...settingsOf(nicOptions, link.given), addresses: link.addressList.map((item) => item.value) };
 }
 

@@ -8,11 +8,11 @@
 import type { NicAddress } from '../values/address.js';
 import type { bridgeOptions } from './options/bridge.js';
 import type { fdbOptions } from './options/entries.js';
+import type { KindOf, NicType, PortType, TunnelType } from './options/kinds.js';
 import type { nicOptions } from './options/nic.js';
 import type { Settings } from './options/option.js';
 import type { deviceOptions, portOptions, stormLimitOptions } from './options/port.js';
 import type { offloadOptions, switchOptions } from './options/switch.js';
-import type { tapOptions } from './options/tap.js';
 import type { vxlanOptions } from './options/vxlan.js';
 
 export type { NicAddress } from '../values/address.js';
@@ -75,7 +75,7 @@ export interface BridgeConfig extends Settings<typeof bridgeOptions>, NicSetting
   options: RawOptions;
 }
 
-export type PortConfig = TapConfig | VxlanConfig;
+export type PortConfig = LocalConfig | VxlanConfig;
 
 export interface CommonPortConfig extends Settings<typeof deviceOptions>, Settings<typeof portOptions> {
   name: string;
@@ -103,10 +103,15 @@ export interface VlanMembership {
   remotes: string[];
 }
 
-export interface TapConfig extends CommonPortConfig, NicSettings, Settings<typeof tapOptions> {
-  type: 'tap';
-  ifname: string;
-}
+/** The configuration of a local port of one kind; with a NIC, `ifname` is always set. */
+export type LocalConfigOf<T extends LocalType> = CommonPortConfig & { type: T } & Settings<KindOf<T>['options']> &
+  (T extends NicType ? NicSettings & { ifname: string } : unknown);
+
+export type LocalType = Exclude<PortType, TunnelType>;
+
+export type LocalConfig = { [T in LocalType]: LocalConfigOf<T> }[LocalType];
+
+export type TapConfig = LocalConfigOf<'tap'>;
 
 /** The NicSettings of a vxlan port are those of its host port; they are at their defaults when `host_port` is false. */
 export interface VxlanConfig extends CommonPortConfig, NicSettings, Settings<typeof vxlanOptions> {

@@ -4,6 +4,7 @@
  */
 
 import type { FdbRow, LinkRow, StatsAnswer } from '../api/api.js';
+import { hasOwnNic, isTunnelPort } from '../config/options/kinds.js';
 import type { BridgeConfig, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../config/types.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
 import { IPV4_HEADER } from '../wire/ipv4.js';
@@ -84,7 +85,7 @@ export interface LinkPlan {
 export interface Plan {
   readonly vxlans: readonly VxlanPlan[];
   readonly nics: readonly NicPlan[];
-  /** Bridges without a host port, and vxlan ports: links without a NIC. */
+  /** Bridges without a host port, and ports without a NIC of their own. */
   readonly links: readonly LinkPlan[];
   /** Number of remotes beyond MOST_REMOTES, which are omitted. */
   readonly leftOut: number;
@@ -105,13 +106,14 @@ export function planOf(config: SwitchConfig, answers?: Answers): Plan {
   const nics = nicPlans(config, placed, rows);
   const room = { left: MOST_REMOTES, out: 0 };
   const vxlans = placed.flatMap((one) => (isVxlan(one) ? [vxlanPlan(one, nics, rows, answers, room)] : []));
-  const links = [...config.bridges.filter((bridge) => !bridge.host_port), ...placed.filter(isVxlan).map(portOf)].map(
-    (link) => linkPlan(link, placed, rows),
+  const bare = placed.map(portOf).filter((port) => !hasOwnNic(port));
+  const links = [...config.bridges.filter((bridge) => !bridge.host_port), ...bare].map((link) =>
+    linkPlan(link, placed, rows),
   );
   return { vxlans, nics, links, leftOut: room.out };
 }
 
-const isVxlan = (one: Placed): one is Placed & { port: VxlanConfig } => one.port.type === 'vxlan';
+const isVxlan = (one: Placed): one is Placed & { port: VxlanConfig } => isTunnelPort(one.port);
 const portOf = ({ port }: Placed): PortConfig => port;
 
 function operstate(row: LinkRow | undefined): { operstate?: 'UP' | 'DOWN'; fault?: string } {
@@ -134,13 +136,13 @@ function linkPlan(
 function nicPlans(config: SwitchConfig, placed: readonly Placed[], rows: ReadonlyMap<string, LinkRow>): NicPlan[] {
   const hosts = config.bridges.filter(({ host_port }) => host_port).map((bridge) => hostNic(bridge, bridge, rows));
   const ports = placed.flatMap(({ port, bridge }) => {
-    if (port.type === 'tap') return [tapNic(port, bridge, rows)];
-    return port.host_port ? [hostNic(port, bridge, rows)] : [];
+    if (hasOwnNic(port)) return [ownNic(port, bridge, rows)];
+    return isTunnelPort(port) && port.host_port ? [hostNic(port, bridge, rows)] : [];
   });
   return [...hosts, ...ports];
 }
 
-function tapNic(port: TapConfig, bridge: BridgeConfig | null, rows: ReadonlyMap<string, LinkRow>): NicPlan {
+function ownNic(port: TapConfig, bridge: BridgeConfig | null, rows: ReadonlyMap<string, LinkRow>): NicPlan {
   return {
     name: port.name,
     ...nicNow(port.ifname, port.netns, rows.get(port.name)),
@@ -189,7 +191,7 @@ function placeOf(
 ): { master?: string; tunnelMtu?: number } {
   if (bridge === null) return {};
   const tunnels = bridge.ports.flatMap((port) => {
-    const mtu = port.type === 'vxlan' ? rows.get(port.name)?.mtu : undefined;
+    const mtu = isTunnelPort(port) ? rows.get(port.name)?.mtu : undefined;
     return mtu === undefined ? [] : [mtu];
   });
   return { master: bridge.name, ...(tunnels.length === 0 ? {} : { tunnelMtu: Math.min(...tunnels) }) };

@@ -1,14 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { linkAdd, linkSet } from '../../src/cli/requests/link.js';
-import { BRIDGE, STORM_LIMIT, TAP, VXLAN } from '../../src/config/options/schema.js';
-import {
-  KEYS_WITHOUT_WORDS,
-  type LinkType,
-  OPTION_ROWS,
-  type OptionRow,
-  type OptionScope,
-} from '../../src/config/options/table.js';
+import { LINK_TYPES, type LinkType, PORT_TYPES } from '../../src/config/options/kinds.js';
+import { BRIDGE, PORTS, STORM_LIMIT } from '../../src/config/options/schema.js';
+import { KEYS_WITHOUT_WORDS, OPTION_ROWS, type OptionRow, type OptionScope } from '../../src/config/options/table.js';
 import {
   commandText,
   formatLinkAdd,
@@ -145,8 +140,7 @@ describe('the words of options', () => {
         .filter((key) => !KEYS_WITHOUT_WORDS.includes(key))
         .sort();
     expect(keys('bridge')).toEqual(schema(BRIDGE.shape));
-    expect(keys('tap')).toEqual(schema(TAP.shape));
-    expect(keys('vxlan')).toEqual(schema(VXLAN.shape));
+    for (const type of PORT_TYPES) expect(keys(type)).toEqual(schema(PORTS[type].shape));
     const storm = OPTION_ROWS.bridge_slave.find((row) => row.key === 'storm_limit');
     expect(storm?.kind).toEqual({ form: 'numbers', parts: Object.keys(STORM_LIMIT.shape) });
   });
@@ -294,7 +288,7 @@ describe('what is written reads back', () => {
   }
 
   const change = fc
-    .constantFrom<LinkType>('bridge', 'tap', 'vxlan')
+    .constantFrom<LinkType>(...LINK_TYPES)
     .chain((type) => fc.record({ type: fc.constant(type), name: link, options: optionsOf(type) }));
   const some = (options: Options): { options?: Options } => (Object.keys(options).length === 0 ? {} : { options });
 

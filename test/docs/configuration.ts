@@ -5,13 +5,13 @@
 import { z } from 'zod';
 import { bridgeLists, bridgeOptions, bridgePorts } from '../../src/config/options/bridge.js';
 import { fdbOptions, mdbOptions, neighOptions } from '../../src/config/options/entries.js';
+import { PORT_KINDS, PORT_TYPES, type PortType } from '../../src/config/options/kinds.js';
 import { nicOptions } from '../../src/config/options/nic.js';
 import type { Row, Rows } from '../../src/config/options/option.js';
 import { deviceOptions, portLists, portOptions, stormLimitOptions } from '../../src/config/options/port.js';
+import { portRows } from '../../src/config/options/schema.js';
 import { offloadOptions, switchLists, switchOptions } from '../../src/config/options/switch.js';
-import { tapOptions } from '../../src/config/options/tap.js';
 import { vlanOptions } from '../../src/config/options/vlan.js';
-import { vxlanLists, vxlanOptions } from '../../src/config/options/vxlan.js';
 import type { Word } from '../../src/config/options/word.js';
 
 interface Section {
@@ -55,7 +55,7 @@ bridges:
   {
     title: 'Any port',
     text:
-      'The keys of a port of either type, under its name: in the `ports` of a bridge, or in those of the switch. A port that ' +
+      'The keys of a port of any type, under its name: in the `ports` of a bridge, or in those of the switch. A port that ' +
       'leaves its bridge takes `up` along; all else of this table goes back to its default, as in the kernel (a vxlan port ' +
       'also keeps `learning` and its flood list).',
     example: `
@@ -86,27 +86,10 @@ tap0:
   addresses: [100.0.1.2/24, "2001:db8::2/64"]`,
     rows: nicOptions,
   },
-  {
-    title: 'A tap port',
-    text: '`type: tap`, a NIC for a guest or for the host. Beside these keys it takes those of any port and of a NIC.',
-    example: `
-tap0: { type: tap, netns: ns2, ifname: eth0 }`,
-    rows: tapOptions,
-  },
-  {
-    title: 'A vxlan port',
-    text: '`type: vxlan`, a tunnel over UDP. It needs an `id`, or `vlan_tunnel: true`. Beside these keys it takes those of any port.',
-    example: `
-vxlan0:
-  type: vxlan
-  local: 192.0.2.1
-  vlan_tunnel: true
-  remotes: [192.0.2.2]
-  vlans:
-    - { vid: 2, tunnel_info: 2 }
-    - { vid: 100-199, tunnel_info: 10100-10199 }`,
-    rows: { ...vxlanOptions, ...vxlanLists },
-  },
+  ...PORT_TYPES.map((type): Section => {
+    const { doc, example, options, lists } = PORT_KINDS[type];
+    return { title: `A ${type} port`, text: doc, example, rows: { ...options, ...lists } };
+  }),
   {
     title: 'vlans',
     text: 'Items of `vlans`: the VLANs that a port, or the host port of a bridge, is a member of. The list replaces the default.',
@@ -220,7 +203,7 @@ export function schemaText(): string {
   const port = {
     type: 'object',
     required: ['type'],
-    oneOf: [portSchema('tap', tapOptions), portSchema('vxlan', { ...vxlanOptions, ...vxlanLists })],
+    oneOf: PORT_TYPES.map(portSchema),
   };
   const ports = { type: ['object', 'null'], additionalProperties: { $ref: '#/$defs/port' } };
   const bridge = objectSchema({ ...bridgeOptions, ...bridgeLists, ...nicOptions, ...bridgePorts }, { ports });
@@ -234,9 +217,8 @@ export function schemaText(): string {
   return `${JSON.stringify(schema, null, 2)}\n`;
 }
 
-function portSchema(type: string, own: Rows): Json {
-  const rows = { ...own, ...portLists, ...deviceOptions, ...portOptions, ...nicOptions };
-  return objectSchema(rows, {}, { type: { const: type } });
+function portSchema(type: PortType): Json {
+  return objectSchema(portRows(type), {}, { type: { const: type } });
 }
 
 /** @param inside what stands in place of a key's own schema @param first properties that no row has */

@@ -3,7 +3,7 @@
  * change mean is in `requests/link.ts`; what they do is the switch's.
  */
 import type { LinkRequest } from '../../api/api.js';
-import { LINK_TYPES } from '../../config/options/table.js';
+import { LINK_TYPES } from '../../config/options/kinds.js';
 import type { Context, Invocation } from '../context.js';
 import { UsageError } from '../errors.js';
 import { formatLinks } from '../format/link.js';

@@ -3,7 +3,8 @@
  * them. Pure.
  */
 import type { LinkRow } from '../../api/api.js';
-import { type LinkType, OPTION_ROWS } from '../../config/options/table.js';
+import type { LinkType } from '../../config/options/kinds.js';
+import { OPTION_ROWS } from '../../config/options/table.js';
 import { formatOptions } from '../../config/options/words.js';
 
 const FIRST_LINE = new Set(['ifname', 'type', 'master', 'operstate', 'mtu', 'address']);

@@ -3,7 +3,8 @@
  * of options are those of the configuration's table.
  */
 import type { LinkRequest } from '../../api/api.js';
-import { LINK_TYPES, type LinkType, type OptionScope } from '../../config/options/table.js';
+import { LINK_TYPES, type LinkType } from '../../config/options/kinds.js';
+import type { OptionScope } from '../../config/options/table.js';
 import { LINK_WORDS, type Options, takeOption, unknownWord, WordFault } from '../../config/options/words.js';
 import { nearest } from '../../values/did-you-mean.js';
 import { UsageError } from '../errors.js';
@@ -17,7 +18,7 @@ interface Said {
   options: Options;
 }
 
-const ADD = 'link add NAME type bridge|tap|vxlan [OPTIONS]';
+const ADD = `link add NAME type ${LINK_TYPES.join('|')} [OPTIONS]`;
 const SET = 'link set NAME [up|down] [master BR|nomaster] [type TYPE OPTIONS]';
 
 /** @throws UsageError */

@@ -9,6 +9,7 @@ import { quote } from '../../values/show.js';
 import { isLinkLocal } from '../../wire/ip-address.js';
 import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from '../entries/expand.js';
 import { type EntryPort, type EntryValues, entryFaults, vnisOfEntry } from '../entries/rules.js';
+import { isTunnelPort } from '../options/kinds.js';
 import { isOnLink } from '../read/zones.js';
 import { addressFault } from '../rules/vxlan.js';
 import type { BridgeConfig, FdbEntryConfig, PortConfig, SwitchConfig, VxlanConfig } from '../types.js';
@@ -26,11 +27,11 @@ export function checkEntry(config: SwitchConfig, request: EntryRequest): Configu
   for (const { key, message } of entryFaults(values, entryPort(port, bridge))) {
     throw new EditRefused(`${key}: ${message}`);
   }
-  if (port.type === 'vxlan' && entry.dst !== undefined) entry.dst = checkDestination(entry.dst, port);
+  if (isTunnelPort(port) && entry.dst !== undefined) entry.dst = checkDestination(entry.dst, port);
   const rows = expandEntry(entry, port, bridge);
   if (rows.length > 0) return rows;
   throw new EditRefused(
-    port.type === 'tap' || port.id !== undefined
+    !isTunnelPort(port) || port.id !== undefined
       ? `port ${port.name} is a member of no VLAN, so the entry would be in none; add one to it first`
       : `no VLAN of port ${port.name} is mapped to a VNI, so nothing can be sent there; add a VLAN with tunnel_info first`,
   );
@@ -71,7 +72,7 @@ function findPort(config: SwitchConfig, name: string): { port: PortConfig; bridg
 /** The request in two forms: as the entry rules take it, and as an entry of the configuration. */
 function readEntry(request: EntryRequest, of: PortConfig | undefined): { values: EntryValues; entry: FdbEntryConfig } {
   const { mac, vlan, vni, src_vni, dst, port, state, sticky, extern_learn } = request;
-  const vnis = of?.type === 'vxlan' ? vnisOfEntry({ vni, src_vni }, of.id) : {};
+  const vnis = isTunnelPort(of) ? vnisOfEntry({ vni, src_vni }, of.id) : {};
   const places = Object.fromEntries(
     Object.entries({ vlan, dst, port, ...vnis }).filter(([, value]) => value !== undefined),
   );
@@ -92,7 +93,7 @@ function entryPort(port: PortConfig, bridge: BridgeConfig | undefined): EntryPor
     name: port.name,
     type: port.type,
     bridge: bridge === undefined ? null : { name: bridge.name, filtering: bridge.vlan_filtering },
-    id: port.type === 'vxlan' ? (port.id ?? null) : undefined,
+    id: isTunnelPort(port) ? (port.id ?? null) : undefined,
     members: port.vlans,
   };
 }

@@ -7,6 +7,7 @@ import { canonicalIp, Refusal, splitZone, ZERO_MAC } from '../../values/address.
 import { rangeLength, readRange, VLAN_ID } from '../../values/id-range.js';
 import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from '../entries/expand.js';
 import { entriesOf, keyOf } from '../entries/list.js';
+import { isTunnelPort } from '../options/kinds.js';
 import type { BridgeConfig, PortConfig, SwitchConfig } from '../types.js';
 import {
   asMapping,
@@ -122,7 +123,7 @@ const factsOf = ({ vni, dst, udpPort, sentVni, state, sticky, extern_learn }: Co
 /** A port's mapping with exactly these rows: first its lists where still valid, then the remaining rows as entries. */
 function rewritten(body: Mapping, port: PortConfig, bridge: BridgeConfig, rows: Rows): Mapping {
   let out = body;
-  if (port.type === 'vxlan') {
+  if (isTunnelPort(port)) {
     const flood = (dst: string, vlan = 0, vni: number | null = null): ConfiguredEntry => ({
       ...{ mac: ZERO_MAC, port: port.name, vlan, vni, dst },
       ...{ state: 'permanent', sticky: false, extern_learn: false },
@@ -171,7 +172,7 @@ function entryOf(
   { mac, vlan, vni, dst, udpPort, sentVni, state, sticky, extern_learn }: ConfiguredEntry,
   port: PortConfig,
 ): Mapping {
-  const maps = port.type === 'vxlan' && port.vlan_tunnel;
+  const maps = isTunnelPort(port) && port.vlan_tunnel;
   return {
     mac,
     ...(maps && typeof vni === 'number'

@@ -7,6 +7,7 @@
 
 import { Refusal, ZERO_MAC } from '../../values/address.js';
 import { readDeviceName } from '../../values/value.js';
+import { isTunnelType, type LinkType } from '../options/kinds.js';
 import { portOptions } from '../options/port.js';
 import { NIC_KEYS } from '../options/table.js';
 import { withDefaultPvid } from './default-pvid.js';
@@ -34,7 +35,7 @@ export type LinkOptions = { readonly [key: string]: unknown };
 
 export interface LinkAddition {
   name: string;
-  type: 'bridge' | 'tap' | 'vxlan';
+  type: LinkType;
   /** The bridge of the new port; absent: none. */
   master?: string;
   options?: LinkOptions;
@@ -100,12 +101,12 @@ function moveTo(doc: Document, link: FoundLink, master: string | null): Document
  * the device and stay. So does `vlan_tunnel`, which the kernel drops, because here it determines the kind of vxlan port.
  */
 function outOfBridge(body: Mapping): Mapping {
-  const isVxlan = body.type === 'vxlan';
-  const gone = Object.keys(portOptions).filter((key) => !(isVxlan && key === 'learning'));
+  const isTunnel = isTunnelType(body.type);
+  const gone = Object.keys(portOptions).filter((key) => !(isTunnel && key === 'learning'));
   const rest = withoutKey(body, 'vlans', ...gone);
   if (!Object.hasOwn(rest, 'fdb')) return rest;
   const entries = Array.isArray(rest.fdb) ? rest.fdb : [];
-  const kept = isVxlan ? entries.filter((entry) => isFloodRow(asMapping(entry), rest)) : [];
+  const kept = isTunnel ? entries.filter((entry) => isFloodRow(asMapping(entry), rest)) : [];
   return kept.length > 0 ? withKey(rest, 'fdb', kept) : withoutKey(rest, 'fdb');
 }
 
@@ -116,7 +117,7 @@ function isFloodRow(entry: Mapping, port: Mapping): boolean {
 
 /** Host-port settings are dropped with the host port, unless the same request sets them: the rules then refuse that. */
 function withoutHostPort(body: Mapping, link: FoundLink, own: LinkOptions): Mapping {
-  const gone = link.kind === 'bridge' ? [...NIC_KEYS, 'vlans'] : link.body.type === 'vxlan' ? NIC_KEYS : [];
+  const gone = link.kind === 'bridge' ? [...NIC_KEYS, 'vlans'] : isTunnelType(link.body.type) ? NIC_KEYS : [];
   return withoutKey(body, ...gone.filter((key) => !Object.hasOwn(own, key)));
 }
 

@@ -4,6 +4,7 @@
  */
 import type { VlanRequest, VlanSetRequest } from '../../api/api.js';
 import { formatRange, type IdKind, type IdRange, rangeLength, VLAN_ID, VNI } from '../../values/id-range.js';
+import { isTunnelType } from '../options/kinds.js';
 import {
   defaultPvidOf,
   formatVlans,
@@ -123,7 +124,7 @@ function rangeOf(first: number, last: number | undefined, kind: IdKind): IdRange
 }
 
 function checkTunnel(body: Mapping, dev: string, vids: IdRange, vnis: IdRange): void {
-  if (body.type !== 'vxlan') {
+  if (!isTunnelType(body.type)) {
     throw new EditRefused(`${dev} is no vxlan port, and only that can map a VLAN to a VNI; remove tunnel_info`);
   }
   if (body.vlan_tunnel !== true) {

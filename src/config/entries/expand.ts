@@ -5,6 +5,7 @@
  */
 
 import { ZERO_MAC } from '../../values/address.js';
+import { isTunnelPort } from '../options/kinds.js';
 import type { BridgeConfig, FdbEntryConfig, PortConfig, VxlanConfig } from '../types.js';
 
 /** One entry in one VLAN or VNI, or one destination of an all-zeros or multicast MAC. */
@@ -35,7 +36,7 @@ export function expandEntry(
   const { mac, state, sticky, extern_learn } = entry;
   const own = { mac, port: port.name };
   const how = { state, sticky, extern_learn };
-  if (port.type === 'tap') return vidsOf(entry, port, bridge).map((vlan) => ({ ...own, vlan, ...how }));
+  if (!isTunnelPort(port)) return vidsOf(entry, port, bridge).map((vlan) => ({ ...own, vlan, ...how }));
   const to = {
     ...(entry.dst === undefined ? {} : { dst: entry.dst }),
     ...(entry.port === undefined || entry.port === port.dstport ? {} : { udpPort: entry.port }),

@@ -5,6 +5,7 @@
  */
 
 import { ZERO_MAC } from '../../values/address.js';
+import { isTunnelPort } from '../options/kinds.js';
 import type { BridgeConfig, PortConfig, SwitchConfig, VxlanConfig } from '../types.js';
 import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from './expand.js';
 import { isForMany } from './rules.js';
@@ -25,7 +26,7 @@ export function entriesOf(config: SwitchConfig): ConfiguredEntry[] {
 
 /** Skips duplicate rows: the first one counts. */
 function addRows(out: ConfiguredEntry[], port: PortConfig, bridge: BridgeConfig | undefined): void {
-  const lists = port.type === 'vxlan' ? floodRows(port) : [];
+  const lists = isTunnelPort(port) ? floodRows(port) : [];
   const entries = port.fdb.flatMap((entry) => expandEntry(entry, port, bridge));
   const isEverywhere = (row: ConfiguredEntry): boolean => row.mac === ZERO_MAC && row.vni === null;
   const everywhere = new Set([...lists, ...entries].filter(isEverywhere).map(destinationOf));

@@ -5,6 +5,7 @@
  */
 
 import { isMulticastMac, ZERO_MAC } from '../../values/address.js';
+import { isTunnelType, type LinkType } from '../options/kinds.js';
 import type { VlanMembership } from '../types.js';
 
 export interface EntryValues {
@@ -21,7 +22,7 @@ export interface EntryValues {
 export interface EntryPort {
   name: string;
   /** `bridge`: the bridge itself, that is, the host. */
-  type: 'tap' | 'vxlan' | 'bridge';
+  type: LinkType;
   /** Null: the port has no bridge. */
   bridge: { name: string; filtering: boolean | undefined } | null;
   /** The VNI of a single-VNI vxlan port; null: the port has a VLAN to VNI table. */
@@ -38,8 +39,8 @@ export interface EntryFault {
 
 /** All faults of an entry. */
 export function* entryFaults(entry: EntryValues, port: EntryPort): Generator<EntryFault> {
-  if (port.type !== 'vxlan') yield* localFaults(entry, port.type);
-  else yield* vxlanFaults(entry, port);
+  if (isTunnelType(port.type)) yield* vxlanFaults(entry, port);
+  else yield* localFaults(entry, port.type);
   if (port.type === 'bridge' && port.hasHost !== true && (entry.state ?? 'permanent') !== 'permanent') {
     // As in the kernel's fdb_add_entry. A host port is an ordinary port here: its entries may move and age.
     const message = "an entry of a bridge without host_port is the host's own MAC, and permanent; remove the state";
@@ -68,8 +69,8 @@ export function isForMany(mac: string): boolean {
   return mac === ZERO_MAC || isMulticastMac(mac);
 }
 
-function* localFaults(entry: EntryValues, type: 'tap' | 'bridge'): Generator<EntryFault> {
-  const what = type === 'tap' ? 'a tap port' : 'a bridge';
+function* localFaults(entry: EntryValues, type: LinkType): Generator<EntryFault> {
+  const what = type === 'bridge' ? 'a bridge' : `a ${type} port`;
   for (const key of ['dst', 'vni', 'src_vni', 'port'] as const) {
     if (entry[key] === undefined) continue;
     yield { key, message: `is for entries of a vxlan port, and this is ${what}; remove it` };
@@ -137,7 +138,7 @@ function* vlanFaults(
 
 /** Outside of a bridge there is no FDB; a vxlan port still has its flood list. */
 function* unattachedFaults({ mac, vlan }: EntryValues, port: EntryPort): Generator<EntryFault> {
-  if (mac !== ZERO_MAC || port.type !== 'vxlan') {
+  if (mac !== ZERO_MAC || !isTunnelType(port.type)) {
     const message = `an entry is one of a bridge's table, and port ${port.name} belongs to no bridge; put the port into one first, or remove the entry`;
     yield { key: 'mac', message };
   } else if (vlan !== undefined) {

@@ -85,7 +85,8 @@ function row<S extends z.ZodType>({ value, items, otherwise, word = [], change =
   return { value, items, otherwise, words, change, doc };
 }
 
-type Shape<R extends Rows> = {
+/** The zod shape of rows. */
+export type Shape<R extends Rows> = {
   -readonly [K in keyof R]: R[K]['required'] extends true ? R[K]['value'] : z.ZodOptional<R[K]['value']>;
 };
 

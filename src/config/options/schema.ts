@@ -8,13 +8,12 @@ import { z } from 'zod';
 import { expected, mapping, value } from '../../values/value.js';
 import { bridgeLists, bridgeOptions, bridgePorts } from './bridge.js';
 import { fdbOptions, mdbOptions, neighOptions } from './entries.js';
+import { type KindOf, PORT_KINDS, PORT_TYPES, type PortType } from './kinds.js';
 import { nicOptions } from './nic.js';
-import { shapeOf } from './option.js';
+import { type Rows, type Shape, shapeOf } from './option.js';
 import { deviceOptions, portLists, portOptions, stormLimitOptions } from './port.js';
 import { offloadOptions, switchLists, switchOptions } from './switch.js';
-import { tapOptions } from './tap.js';
 import { vlanOptions } from './vlan.js';
-import { vxlanLists, vxlanOptions } from './vxlan.js';
 
 function object<T extends z.ZodRawShape>(what: string, shape: T) {
   return z.strictObject(shape, { error: expected(what) });
@@ -29,17 +28,27 @@ export const BRIDGE = object(
   shapeOf({ ...bridgeOptions, ...bridgeLists, ...nicOptions, ...bridgePorts }),
 );
 
-const anyPort = { ...portLists, ...deviceOptions, ...portOptions, ...nicOptions };
+const anyPort = { ...portLists, ...deviceOptions, ...portOptions };
 
-export const TAP = object('a mapping of port options', {
-  type: z.literal('tap'),
-  ...shapeOf({ ...tapOptions, ...anyPort }),
-});
+/** The rows of a kind of port, in the order of the JSON Schema. */
+export function portRows(type: PortType): Rows {
+  const { options, lists, nic } = PORT_KINDS[type];
+  return { ...options, ...lists, ...anyPort, ...(nic === 'none' ? {} : nicOptions) };
+}
 
-export const VXLAN = object('a mapping of port options', {
-  type: z.literal('vxlan'),
-  ...shapeOf({ ...vxlanOptions, ...vxlanLists, ...anyPort }),
-});
+function portSchema(type: PortType): z.ZodObject {
+  return object('a mapping of port options', { type: z.literal(type), ...shapeOf(portRows(type)) });
+}
+
+type ShapeOf<T extends PortType> = Shape<KindOf<T>['options']> &
+  Shape<KindOf<T>['lists']> &
+  Shape<typeof anyPort> &
+  (KindOf<T>['nic'] extends 'none' ? unknown : Shape<typeof nicOptions>);
+
+/** The schema of each kind of port. */
+export const PORTS = Object.fromEntries(PORT_TYPES.map((type) => [type, portSchema(type)])) as unknown as {
+  readonly [T in PortType]: z.ZodObject<{ type: z.ZodLiteral<T> } & ShapeOf<T>, z.core.$strict>;
+};
 
 export const VLAN = object('a VLAN membership such as { vid: 2 }', shapeOf(vlanOptions));
 
@@ -54,7 +63,7 @@ export const NEIGH_ENTRY = object(
 
 export const MDB_ENTRY = object('a multicast group such as { port: tap0, grp: 239.1.1.1 }', shapeOf(mdbOptions));
 
-/** Determines only which of the two kinds a port is. */
-export const PORT_TYPE = value.choice(['tap', 'vxlan']);
+/** Determines only the kind of a port. */
+export const PORT_TYPE = value.choice(PORT_TYPES);
 /** Refuses only values that are no mapping. */
 export const PORT = mapping('port options');

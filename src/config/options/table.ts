@@ -5,20 +5,16 @@
  * Collects the words of all options by scope. Parsing and printing are in `words.ts`.
  */
 import { bridgeLists, bridgeOptions, bridgePorts } from './bridge.js';
+import { type LinkType, PORT_KINDS, PORT_TYPES, type PortType } from './kinds.js';
 import { nicOptions } from './nic.js';
 import type { Rows } from './option.js';
 import { deviceOptions, portLists, portOptions } from './port.js';
 import { tapOptions } from './tap.js';
-import { vxlanLists, vxlanOptions } from './vxlan.js';
+import { vxlanOptions } from './vxlan.js';
 import { flag, type OptionKind, type Word } from './word.js';
 
 /** Scopes of words: the types after `type`, and `link` for the words before it. */
-export type OptionScope = 'link' | 'bridge' | 'bridge_slave' | 'tap' | 'vxlan';
-
-/** Kinds of link that can be added. */
-export type LinkType = 'bridge' | 'tap' | 'vxlan';
-
-export const LINK_TYPES: readonly LinkType[] = ['bridge', 'tap', 'vxlan'];
+export type OptionScope = 'link' | 'bridge_slave' | LinkType;
 
 export interface OptionRow {
   /** Key of the configuration file. */
@@ -57,19 +53,27 @@ const VLAN_TUNNEL = wordsOf({ vlan_tunnel: vxlanOptions.vlan_tunnel }).slice(0, 
 /** The vxlan device's word and the bridge port's `learning on|off` are one option here. */
 const LEARNING = rowOf('learning', flag());
 
+function portRows(type: PortType): OptionRow[] {
+  const { options, nic, tunnels } = PORT_KINDS[type];
+  const device = nic === 'none' ? wordsOf(deviceOptions) : [...NIC, ...GENERIC];
+  return [...wordsOf(options), ...(tunnels ? [LEARNING] : []), ...SLAVE, ...device];
+}
+
+const PORT_ROWS = Object.fromEntries(PORT_TYPES.map((type) => [type, portRows(type)])) as Record<PortType, OptionRow[]>;
+
 /** The words of each scope; output uses the first row of a key. */
 export const OPTION_ROWS: Readonly<Record<OptionScope, readonly OptionRow[]>> = {
   link: [...GENERIC, ...NETNS],
   bridge: [...specific(bridgeOptions), ...NIC, ...GENERIC],
   bridge_slave: [...SLAVE, ...VLAN_TUNNEL],
-  tap: [...wordsOf(tapOptions), ...SLAVE, ...NIC, ...GENERIC],
-  vxlan: [...wordsOf(vxlanOptions), LEARNING, ...SLAVE, ...NIC, ...GENERIC],
+  ...PORT_ROWS,
 };
 
 /** Keys of links and ports with commands and listings of their own: `vlan`, `fdb`, `neigh`, `mdb`, `link add`. */
 export const KEYS_WITHOUT_WORDS: readonly string[] = [
   'type',
-  ...Object.keys({ ...bridgeLists, ...bridgePorts, ...portLists, ...vxlanLists }),
+  ...Object.keys({ ...bridgeLists, ...bridgePorts, ...portLists }),
+  ...PORT_TYPES.flatMap((type) => Object.keys(PORT_KINDS[type].lists)),
 ];
 
 /** Keys that iproute2 sets before `type`. */

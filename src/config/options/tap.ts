@@ -1,5 +1,6 @@
-/** The options that only a TAP port has. */
+/** TAP ports, and the options that only they have. */
 import { value } from '../../values/value.js';
+import { kind } from './kind.js';
 import { option } from './option.js';
 import { text } from './word.js';
 
@@ -19,3 +20,13 @@ export const tapOptions = {
     doc: 'Name of the NIC in its namespace.',
   }),
 };
+
+export const TAP = kind({
+  options: tapOptions,
+  lists: {},
+  nic: 'own',
+  tunnels: false,
+  doc: '`type: tap`, a NIC for a guest or for the host. Beside these keys it takes those of any port and of a NIC.',
+  example: 'tap0: { type: tap, netns: ns2, ifname: eth0 }',
+  command: 'link add tap1 master br0 type tap netns ns2 addresses 100.0.1.2/24',
+});

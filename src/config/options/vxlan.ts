@@ -1,6 +1,7 @@
-/** The options that only a vxlan port has. */
+/** vxlan ports, and the options that only they have. */
 import { value } from '../../values/value.js';
 import { neighOptions } from './entries.js';
+import { kind } from './kind.js';
 import { choiceOption, option } from './option.js';
 import { remoteList } from './vlan.js';
 import { flag, list, number, numberOr, onOff, pair, text } from './word.js';
@@ -157,3 +158,21 @@ export const vxlanLists = {
     doc: 'Bindings of addresses to MACs behind the tunnel; set with `neigh add` and `neigh del`.',
   }),
 };
+
+export const VXLAN = kind({
+  options: vxlanOptions,
+  lists: vxlanLists,
+  nic: 'host port',
+  tunnels: true,
+  doc: '`type: vxlan`, a tunnel over UDP. It needs an `id`, or `vlan_tunnel: true`. Beside these keys it takes those of any port.',
+  example: `
+vxlan0:
+  type: vxlan
+  local: 192.0.2.1
+  vlan_tunnel: true
+  remotes: [192.0.2.2]
+  vlans:
+    - { vid: 2, tunnel_info: 2 }
+    - { vid: 100-199, tunnel_info: 10100-10199 }`,
+  command: 'link add vxlan0 master br0 type vxlan id 42 local 192.0.2.1 remote 192.0.2.2',
+});

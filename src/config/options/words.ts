@@ -6,10 +6,10 @@
  */
 import { shellWord } from '../../text/shell.js';
 import { nearest } from '../../values/did-you-mean.js';
+import type { LinkType } from './kinds.js';
 import {
   GENERIC_KEYS,
   KEYS_WITHOUT_WORDS,
-  type LinkType,
   OPTION_ROWS,
   type OptionRow,
   type OptionScope,

@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import { nearest } from '../../values/did-you-mean.js';
 import { quote } from '../../values/show.js';
 import { value } from '../../values/value.js';
+import { isTunnelType, PORT_TYPES, type PortType } from '../options/kinds.js';
 import {
   BRIDGE,
   FDB_ENTRY,
@@ -16,20 +17,19 @@ import {
   OFFLOADS,
   PORT,
   PORT_TYPE,
+  PORTS,
   STORM_LIMIT,
   SWITCH,
-  TAP,
   VLAN,
-  VXLAN,
 } from '../options/schema.js';
 import type {
   Decoded,
   DecodedBridge,
   DecodedEntry,
   DecodedLists,
+  DecodedLocal,
   DecodedPort,
   DecodedSwitch,
-  DecodedTap,
   DecodedVlan,
   DecodedVxlan,
   Item,
@@ -90,16 +90,24 @@ function decodePort(name: string, raw: unknown, path: Path, faults: FaultList): 
     faults.at([...path, 'type'], type.error.issues[0]?.message ?? '');
     return undefined;
   }
-  return type.data === 'tap' ? decodeTap(name, raw, path, faults) : decodeVxlan(name, raw, path, faults);
+  return isTunnelType(type.data)
+    ? decodeVxlan(name, raw, path, faults)
+    : decodeLocal(type.data, name, raw, path, faults);
 }
 
-function decodeTap(name: string, raw: unknown, path: Path, faults: FaultList): DecodedTap | undefined {
-  const decoded = decodeObject(TAP, raw, path, faults, { kind: 'tap', others: { vxlan: VXLAN } });
-  return decoded && { ...decoded, type: 'tap', name, ...decodeLists(decoded, faults) };
+function decodeLocal(
+  type: DecodedLocal['type'],
+  name: string,
+  raw: unknown,
+  path: Path,
+  faults: FaultList,
+): DecodedLocal | undefined {
+  const decoded = decodeObject(PORTS[type], raw, path, faults, type);
+  return decoded && ({ ...decoded, type, name, ...decodeLists(decoded, faults) } as DecodedLocal);
 }
 
 function decodeVxlan(name: string, raw: unknown, path: Path, faults: FaultList): DecodedVxlan | undefined {
-  const decoded = decodeObject(VXLAN, raw, path, faults, { kind: 'vxlan', others: { tap: TAP } });
+  const decoded = decodeObject(PORTS.vxlan, raw, path, faults, 'vxlan');
   if (decoded === undefined) return undefined;
   const port: DecodedVxlan = {
     ...decoded,
@@ -114,15 +122,20 @@ function decodeVxlan(name: string, raw: unknown, path: Path, faults: FaultList):
   return port;
 }
 
-function decodeLists(port: Decoded<typeof TAP> | Decoded<typeof VXLAN>, faults: FaultList): Omit<DecodedLists, 'name'> {
+function decodeLists(port: Decoded<(typeof PORTS)[PortType]>, faults: FaultList): Omit<DecodedLists, 'name'> {
   const { vlans, storm_limit } = port.given;
   const storm = decodeObject(STORM_LIMIT, storm_limit ?? {}, [...port.path, 'storm_limit'], faults);
   return {
     vlanList: vlans === undefined ? undefined : decodeVlans(port, vlans, faults),
     entryList: decodeEntries(port, faults),
     stormLimits: storm?.given ?? {},
-    addressList: decodeList(value.nicAddress, port, 'addresses', port.given.addresses, faults),
+    addressList: decodeList(value.nicAddress, port, 'addresses', addressesOf(port.given), faults),
   };
+}
+
+/** None for a kind without a NIC. */
+function addressesOf(given: { addresses?: unknown[] | undefined }): readonly unknown[] | undefined {
+  return given.addresses;
 }
 
 function decodeVlans(port: Parent, items: readonly unknown[], faults: FaultList): DecodedVlan[] {
@@ -205,18 +218,12 @@ function partialOf(schema: z.ZodObject): z.ZodObject {
   return partial;
 }
 
-/** Suggests a known key for a misspelled one. */
-interface Kinds {
-  kind: string;
-  others: Record<string, z.ZodObject>;
-}
-
 function decodeObject<S extends z.ZodObject>(
   schema: S,
   raw: unknown,
   path: Path,
   faults: FaultList,
-  kinds?: Kinds,
+  type?: PortType,
 ): Decoded<S> | undefined {
   const rejected = new Set<string>();
   const unknown = new Set<string>();
@@ -227,7 +234,7 @@ function decodeObject<S extends z.ZodObject>(
     if (issue.code === 'unrecognized_keys') {
       for (const name of issue.keys) {
         unknown.add(name);
-        faults.atKey([...path, name], unknownKey(name, schema, kinds));
+        faults.atKey([...path, name], unknownKey(name, schema, type));
       }
     } else if (key === undefined) {
       faults.at(path, issue.message);
@@ -245,12 +252,10 @@ function decodeObject<S extends z.ZodObject>(
   return { path, given, rejected, raw: source };
 }
 
-function unknownKey(name: string, schema: z.ZodObject, kinds: Kinds | undefined): string {
-  for (const [other, otherSchema] of Object.entries(kinds?.others ?? {})) {
-    if (Object.hasOwn(otherSchema.shape, name)) {
-      return `is an option of ${other} ports, and this is a ${kinds?.kind} port; remove it`;
-    }
-  }
+/** @param type of the port; undefined: it is not a port */
+function unknownKey(name: string, schema: z.ZodObject, type: PortType | undefined): string {
+  const other = type === undefined ? undefined : PORT_TYPES.find((one) => Object.hasOwn(PORTS[one].shape, name));
+  if (other !== undefined) return `is an option of ${other} ports, and this is a ${type} port; remove it`;
   const near = nearest(name, Object.keys(schema.shape));
   const remedy = near === undefined ? 'remove it' : `did you mean ${quote(near)}?`;
   return `unknown key ${quote(name)}; ${remedy}`;

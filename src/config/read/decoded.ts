@@ -3,17 +3,17 @@
  * and the rejected keys. Types for readers and rules; the only code is `allPorts`.
  */
 import type { z } from 'zod';
+import type { PortType, TunnelType } from '../options/kinds.js';
 import type {
   BRIDGE,
   FDB_ENTRY,
   MDB_ENTRY,
   NEIGH_ENTRY,
   OFFLOADS,
+  PORTS,
   STORM_LIMIT,
   SWITCH,
-  TAP,
   VLAN,
-  VXLAN,
 } from '../options/schema.js';
 import type { NicAddress } from '../types.js';
 import type { Path } from './faults.js';
@@ -71,18 +71,20 @@ export interface DecodedLists {
   addressList: Item<NicAddress>[];
 }
 
-export interface DecodedTap extends Decoded<typeof TAP>, DecodedLists {
-  type: 'tap';
+/** A port of one kind. */
+interface DecodedOf<T extends PortType> extends Decoded<(typeof PORTS)[T]>, DecodedLists {
+  type: T;
 }
 
-export interface DecodedVxlan extends Decoded<typeof VXLAN>, DecodedLists {
-  type: 'vxlan';
+export type DecodedLocal = { [T in Exclude<PortType, TunnelType>]: DecodedOf<T> }[Exclude<PortType, TunnelType>];
+
+export interface DecodedVxlan extends DecodedOf<TunnelType> {
   remoteList: Item<string>[];
   peerList: Item<string>[];
   bindingList: Item<z.output<typeof NEIGH_ENTRY>>[];
 }
 
-export type DecodedPort = DecodedTap | DecodedVxlan;
+export type DecodedPort = DecodedLocal | DecodedVxlan;
 
 /** All ports that could be decoded; ports without a bridge come last. */
 export function allPorts(config: DecodedSwitch): DecodedPort[] {

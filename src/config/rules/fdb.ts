@@ -7,6 +7,7 @@
 
 import { ZERO_MAC } from '../../values/address.js';
 import { type EntryPort, entryFaults, isForMany, vnisOfEntry } from '../entries/rules.js';
+import { isTunnelPort } from '../options/kinds.js';
 import { switchOptions } from '../options/switch.js';
 import { vxlanOptions } from '../options/vxlan.js';
 import {
@@ -66,7 +67,7 @@ export function checkFdbSize(config: DecodedSwitch, faults: FaultList): void {
     const everywhere = bridge?.given.vlan_filtering === true ? membershipsOf(port, bridge).length : 1;
     for (const { mac, given, path } of port.entryList) {
       if (mac === ZERO_MAC) continue;
-      const isOfVni = !isBridge && port.type === 'vxlan' && port.given.id === undefined && hasVni(given);
+      const isOfVni = !isBridge && isTunnelPort(port) && port.given.id === undefined && hasVni(given);
       const isOfOne = given.vlan !== undefined || isOfVni;
       count += isOfOne ? 1 : everywhere;
       if (count <= size) continue;
@@ -89,7 +90,7 @@ function entryPort(port: DecodedPort, bridge: DecodedBridge | undefined, members
     name: port.name,
     type: port.type,
     bridge: bridge === undefined ? null : { name: bridge.name, filtering },
-    id: port.type === 'tap' || port.rejected.has('vlan_tunnel') ? undefined : (port.given.id ?? null),
+    id: !isTunnelPort(port) || port.rejected.has('vlan_tunnel') ? undefined : (port.given.id ?? null),
     members: unknown ? undefined : members,
   };
 }
@@ -112,11 +113,11 @@ function checkTwice(
   faults: FaultList,
 ): void {
   const { vlan, dst } = entry.given;
-  const { vni, sentVni } = vnisOfEntry(entry.given, port?.type === 'vxlan' ? port.given.id : null);
+  const { vni, sentVni } = vnisOfEntry(entry.given, isTunnelPort(port) ? port.given.id : null);
   if (['vlan', 'vni', 'src_vni', 'dst', 'port'].some((key) => entry.rejected.has(key))) return;
   const scope = vlan ?? members.find((member) => vni !== undefined && member.vni === vni)?.vid ?? 'all';
   let key = entry.mac;
-  if (port?.type === 'vxlan' && isForMany(entry.mac)) {
+  if (isTunnelPort(port) && isForMany(entry.mac)) {
     key = [
       entry.mac,
       port.name,

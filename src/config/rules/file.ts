@@ -9,6 +9,7 @@ import { Refusal } from '../../values/address.js';
 import { rangeLength } from '../../values/id-range.js';
 import { quote } from '../../values/show.js';
 import { readDeviceName } from '../../values/value.js';
+import { hasOwnNic, isTunnelPort } from '../options/kinds.js';
 import { NIC_KEYS } from '../options/table.js';
 import { vxlanOptions } from '../options/vxlan.js';
 import {
@@ -44,7 +45,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
   checkNics(config, machine, faults);
   checkSharedVnis(config, faults);
   checkSharedSending(
-    allPorts(config).filter((port) => port.type === 'vxlan'),
+    allPorts(config).filter((port) => isTunnelPort(port)),
     faults,
   );
   const fits = checkMemberships(config, faults);
@@ -68,7 +69,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
 
 function checkPort(port: DecodedPort, bridge: DecodedBridge | undefined, faults: FaultList): void {
   checkAddresses(port, faults);
-  if (port.type === 'vxlan') {
+  if (isTunnelPort(port)) {
     checkVxlan(port, faults);
     checkHostNic(port, faults);
   }
@@ -126,7 +127,7 @@ function checkNics(config: DecodedSwitch, machine: Machine, faults: FaultList): 
     if ('host_port' in link.given && link.given.host_port === true) claim('', link.name, link.path);
   }
   for (const port of allPorts(config)) {
-    if (port.type !== 'tap') continue;
+    if (!hasOwnNic(port)) continue;
     const { netns, ifname } = port.given;
     if (netns !== undefined && !machine.netnsExists(netns)) {
       const remedy = netns.includes('/') ? '' : `; create it with "${command`ip netns add ${netns}`}"`;
@@ -169,7 +170,7 @@ function checkAddresses(link: DecodedBridge | DecodedPort, faults: FaultList): v
 function checkSharedVnis(config: DecodedSwitch, faults: FaultList): void {
   const endpoints = new Map<string, Map<number, string>>();
   for (const port of allPorts(config)) {
-    if (port.type !== 'vxlan' || port.rejected.has('local') || port.rejected.has('dstport')) continue;
+    if (!isTunnelPort(port) || port.rejected.has('local') || port.rejected.has('dstport')) continue;
     const endpoint = `${localOf(port)} ${port.given.dstport ?? vxlanOptions.dstport.default}`;
     const holders = endpoints.get(endpoint) ?? new Map<number, string>();
     endpoints.set(endpoint, holders);

@@ -4,6 +4,7 @@
  */
 
 import { quote } from '../../values/show.js';
+import { isTunnelPort } from '../options/kinds.js';
 import type { DecodedPort, DecodedVxlan } from '../read/decoded.js';
 import type { FaultList } from '../read/faults.js';
 import { type HostFacts, isOfHost } from '../read/host-facts.js';
@@ -14,7 +15,7 @@ export function lookAtHost(ports: readonly DecodedPort[], machine: HostFacts, fa
   // Read once: the file may have a thousand ports.
   const addresses = machine.addresses();
   const host: HostFacts = { hasDevice: (name) => machine.hasDevice(name), addresses: () => addresses };
-  for (const port of ports) if (port.type === 'vxlan') lookAtPort(port, host, faults);
+  for (const port of ports) if (isTunnelPort(port)) lookAtPort(port, host, faults);
 }
 
 function lookAtPort(port: DecodedVxlan, host: HostFacts, faults: FaultList): void {

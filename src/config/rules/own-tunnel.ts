@@ -3,7 +3,8 @@
  * to them come back by that NIC and are dropped as `own_tunnel`. The file remains valid.
  */
 import { isInSubnet } from '../../wire/ip-address.js';
-import { allPorts, type DecodedSwitch, type DecodedVxlan } from '../read/decoded.js';
+import { hasOwnNic, isTunnelPort } from '../options/kinds.js';
+import { allPorts, type DecodedPort, type DecodedSwitch, type DecodedVxlan } from '../read/decoded.js';
 import type { FaultList } from '../read/faults.js';
 import type { NicAddress } from '../types.js';
 import { remoteLists } from './vxlan.js';
@@ -19,7 +20,7 @@ interface OwnNic {
 export function lookForOwnTunnel(config: DecodedSwitch, faults: FaultList): void {
   const nics = ownNics(config);
   if (nics.length === 0) return;
-  for (const port of allPorts(config)) if (port.type === 'vxlan') lookAtRemotes(port, nics, faults);
+  for (const port of allPorts(config)) if (isTunnelPort(port)) lookAtRemotes(port, nics, faults);
 }
 
 function lookAtRemotes(port: DecodedVxlan, nics: readonly OwnNic[], faults: FaultList): void {
@@ -46,15 +47,19 @@ function ownNics({ bridgeList, portList }: DecodedSwitch): OwnNic[] {
     const place = `bridge ${bridge.name}`;
     if (bridge.given.host_port === true) nics.push({ name: bridge.name, place, addresses: valuesOf(bridge) });
     for (const port of bridge.portList) {
-      const name = port.type === 'tap' ? (port.given.ifname ?? port.name) : port.name;
-      if (port.type === 'tap' ? port.given.netns === undefined : port.given.host_port === true)
+      const name = hasOwnNic(port) ? (port.given.ifname ?? port.name) : port.name;
+      if (isTunnelPort(port) ? port.given.host_port === true : isHere(port))
         nics.push({ name, place, addresses: valuesOf(port) });
     }
   }
   for (const port of portList)
-    if (port.type === 'tap' && port.given.netns === undefined)
+    if (hasOwnNic(port) && isHere(port))
       nics.push({ name: port.given.ifname ?? port.name, place: `port ${port.name}`, addresses: valuesOf(port) });
   return nics.filter(({ addresses }) => addresses.length > 0);
+}
+
+function isHere(port: DecodedPort): boolean {
+  return hasOwnNic(port) && port.given.netns === undefined;
 }
 
 function valuesOf({ addressList }: { addressList: readonly { value: NicAddress }[] }): NicAddress[] {

@@ -7,6 +7,7 @@
 
 import { canonicalIp, isMulticastIp } from '../../values/address.js';
 import { quote } from '../../values/show.js';
+import { isTunnelPort } from '../options/kinds.js';
 import type { DecodedBridge, DecodedSwitch, DecodedVxlan, Item } from '../read/decoded.js';
 import type { FaultList } from '../read/faults.js';
 import { membershipsOf } from '../read/memberships.js';
@@ -25,12 +26,12 @@ export function readTables(config: DecodedSwitch, faults: FaultList): TableConfi
   const mdb: GroupConfig[] = [];
   for (const bridge of config.bridgeList) {
     for (const port of bridge.portList) {
-      if (port.type === 'vxlan') neigh.push(...readBindings(port, bridge, faults));
+      if (isTunnelPort(port)) neigh.push(...readBindings(port, bridge, faults));
     }
     mdb.push(...readGroups(bridge, faults));
   }
   for (const port of config.portList) {
-    if (port.type !== 'vxlan' || port.bindingList.length === 0) continue;
+    if (!isTunnelPort(port) || port.bindingList.length === 0) continue;
     const remedy = 'put the port into one, or remove neigh';
     faults.at([...port.path, 'neigh'], `bindings are a bridge's, and port ${port.name} belongs to none; ${remedy}`);
   }
@@ -96,7 +97,7 @@ function readGroups(bridge: DecodedBridge, faults: FaultList): GroupConfig[] {
       return refuse('grp', `${quote(grp)} is no multicast address; give a group such as 239.1.1.1`);
     if (isAlwaysFlooded(group)) return refuse('grp', `${group} is always flooded, to members and others; remove it`);
     if (dst !== undefined) {
-      if (port?.type !== 'vxlan') return refuse('dst', 'is for vxlan ports; remove it');
+      if (!isTunnelPort(port)) return refuse('dst', 'is for vxlan ports; remove it');
       const fault = addressFault(dst, familyOfPort(port), port.given.local, 'the port');
       if (fault !== undefined) return refuse('dst', fault);
     }
@@ -119,6 +120,6 @@ function isAlwaysFlooded(group: string): boolean {
 }
 
 function hostPortsOf(bridge: DecodedBridge): string[] {
-  const vxlans = bridge.portList.filter((port) => port.type === 'vxlan' && port.given.host_port === true);
+  const vxlans = bridge.portList.filter((port) => isTunnelPort(port) && port.given.host_port === true);
   return [...(bridge.given.host_port === true ? [bridge.name] : []), ...vxlans.map(({ name }) => `${name}@host`)];
 }

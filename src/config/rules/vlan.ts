@@ -5,6 +5,7 @@
  */
 
 import { formatRange, type IdRange, rangeLength } from '../../values/id-range.js';
+import { isTunnelPort } from '../options/kinds.js';
 import type { DecodedBridge, DecodedPort, DecodedVlan, DecodedVxlan } from '../read/decoded.js';
 import type { FaultList, Path } from '../read/faults.js';
 
@@ -58,7 +59,7 @@ function checkList(port: Member, faults: FaultList): void {
 
 /** Without filtering there are no mappings; plain memberships are stored until it is switched on. */
 function checkFiltering(port: DecodedPort, bridge: DecodedBridge, faults: FaultList): void {
-  if (port.type !== 'vxlan' || port.given.vlan_tunnel !== true) return;
+  if (!isTunnelPort(port) || port.given.vlan_tunnel !== true) return;
   if (bridge.given.vlan_filtering === true || bridge.rejected.has('vlan_filtering')) return;
   faults.at(
     [...port.path, 'vlan_tunnel'],
@@ -107,7 +108,7 @@ function checkRemotes(vlan: DecodedVlan, port: Member, faults: FaultList): void 
 }
 
 function isVxlan(port: Member): port is DecodedVxlan {
-  return 'type' in port && port.type === 'vxlan';
+  return 'type' in port && isTunnelPort(port);
 }
 
 /** Records the holder of each ID of a range. @returns the first ID already in use, with its holder */

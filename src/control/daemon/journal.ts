@@ -4,6 +4,7 @@
 
 import type { ApplyAnswer, ChangeRequest, FlushAnswer } from '../../api/api.js';
 import { ConfigError } from '../../config/load.js';
+import type { LinkType } from '../../config/options/kinds.js';
 import { ChangeRefused } from '../controls.js';
 import { attempt } from '../guard.js';
 import type { Journal } from '../http/routes.js';
@@ -57,6 +58,6 @@ function removedBy(answer: unknown): object {
   return flushed === undefined ? {} : { removed: flushed.removed };
 }
 
-function typeOf(model: SwitchModel, link: string): 'bridge' | 'tap' | 'vxlan' | undefined {
+function typeOf(model: SwitchModel, link: string): LinkType | undefined {
   return model.bridges.has(link) ? 'bridge' : model.ports.get(link)?.kind;
 }

@@ -2,6 +2,7 @@
  * The ports of a configuration in one list: ports of bridges, ports without a bridge, and the host ports of bridges and vxlan
  * ports. Pure; `reconcile/` makes the switch match.
  */
+import { isTunnelPort } from '../../config/options/kinds.js';
 import { defaultsOf } from '../../config/options/option.js';
 import { portOptions } from '../../config/options/port.js';
 import type { BridgeConfig, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../../config/types.js';
@@ -29,19 +30,19 @@ export function desiredPorts(config: SwitchConfig): DesiredPort[] {
 
 /** The configuration of a tunnel port. */
 export function isTunnelConfig(port: PortConfig): port is VxlanConfig {
-  return port.type === 'vxlan';
+  return isTunnelPort(port);
 }
 
 function withHost(bridge: BridgeConfig | null, port: PortConfig): DesiredPort[] {
   const own: DesiredPort = { name: port.name, bridge, role: 'guest', config: port };
-  return isTunnelConfig(port) && port.host_port ? [desiredHost(bridge, port, 'vxlan'), own] : [own];
+  return isTunnelConfig(port) && port.host_port ? [desiredHost(bridge, port, 'tunnel'), own] : [own];
 }
 
 /** A host port: a TAP in the switch's namespace, with the name of its link. */
 function desiredHost(
   bridge: BridgeConfig | null,
   link: BridgeConfig | VxlanConfig,
-  role: 'bridge' | 'vxlan',
+  role: 'bridge' | 'tunnel',
 ): DesiredPort {
   const { name, addresses, mtu, persist } = link;
   const config: TapConfig = {

@@ -86,7 +86,7 @@ export interface TapPort extends LocalPort {
   kind: 'tap';
   config: TapConfig;
   tap: OpenTap;
-  /** 'bridge' and 'vxlan': the host port of a bridge or of a vxlan port. */
+  /** 'bridge' and 'tunnel': the host port of a bridge or of a vxlan port. */
   role: PortRole;
   /** FIDs whose FDB entries hold the host port's own MAC. */
   ownSegments: number[];
@@ -94,7 +94,7 @@ export interface TapPort extends LocalPort {
   ownMac: string;
 }
 
-export type PortRole = 'guest' | 'bridge' | 'vxlan';
+export type PortRole = 'guest' | 'bridge' | 'tunnel';
 
 export interface VxlanPort extends PortBase {
   kind: 'vxlan';

@@ -8,6 +8,7 @@ import type { VlansRequest } from '../../api/api.js';
 import { addLink, deleteLink, setLink } from '../../config/edit/links.js';
 import { type Document, EditRefused } from '../../config/edit/tree.js';
 import { ConfigError, checkDocument } from '../../config/load.js';
+import type { LinkType } from '../../config/options/kinds.js';
 import { KEYS_WITHOUT_WORDS } from '../../config/options/table.js';
 import { commandText, formatLinkAdd, formatLinkSet, type Options } from '../../config/options/words.js';
 import { type HostFacts, NO_FACTS } from '../../config/read/host-facts.js';
@@ -22,8 +23,6 @@ export interface Stated {
   document: Document;
   config: SwitchConfig;
 }
-
-type LinkType = 'bridge' | 'tap' | 'vxlan';
 
 interface Link {
   type: LinkType;

@@ -2,10 +2,9 @@
  * Formats a request of the control socket as the equivalent command, for the log. Pure.
  */
 import type { ChangeRequest, FdbRequest, LinkRequest, MdbRequest, NeighRequest } from '../../api/api.js';
+import type { LinkType } from '../../config/options/kinds.js';
 import { commandText, formatLinkAdd, formatLinkSet } from '../../config/options/words.js';
 import { vlanText } from './commands-vlans.js';
-
-type LinkType = 'bridge' | 'tap' | 'vxlan';
 
 interface FdbEntryFields {
   mac: string;

@@ -162,7 +162,7 @@ function automaticMtuOf({ config, role }: Desired, { next, wayMtu }: Opening): n
   const bridge = next.bridges.find(
     (one) =>
       (role === 'bridge' && one.name === config.name) ||
-      one.ports.some((port) => port.name === config.name || (role === 'vxlan' && port.name === config.ifname)),
+      one.ports.some((port) => port.name === config.name || (role === 'tunnel' && port.name === config.ifname)),
   );
   return automaticMtu((bridge?.ports ?? []).flatMap((port) => wayMtu(port) ?? []));
 }

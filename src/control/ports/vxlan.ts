@@ -160,7 +160,7 @@ function poolOf({ srcport, df, udpcsum, ttl }: VxlanConfig): string {
 
 function hostOf(model: SwitchModel, vxlan: string): TapPort | null {
   for (const port of model.ports.values()) {
-    if (isHostPort(port) && port.role === 'vxlan' && port.config.ifname === vxlan) return port;
+    if (isHostPort(port) && port.role === 'tunnel' && port.config.ifname === vxlan) return port;
   }
   return null;
 }

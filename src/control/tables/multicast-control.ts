@@ -213,7 +213,8 @@ export class MulticastControl {
 
   /** Index of the VTEP of an entry. @throws ChangeRefused, EditRefused, DeviceError */
   private hold(port: Port, dst: string): number {
-    if (!isTunnel(port)) throw new ChangeRefused(`${port.name} is a tap port and has no remotes; leave dst out`);
+    if (!isTunnel(port))
+      throw new ChangeRefused(`${port.name} is a ${port.kind} port and has no remotes; leave dst out`);
     checkDestination(dst, port.config);
     const { vteps } = this.parts;
     vteps.checkRoom([], 1, () => port);

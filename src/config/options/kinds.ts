@@ -1,0 +1,53 @@
+/**
+ * Registry of the kinds of ports, for the configuration. A new kind is one file beside this one and one line here; types,
+ * schemas, words of `link`, help and the reference are derived.
+ */
+import type { Kind } from './kind.js';
+import { TAP } from './tap.js';
+import { VXLAN } from './vxlan.js';
+
+const KINDS = { tap: TAP, vxlan: VXLAN };
+
+type Kinds = typeof KINDS;
+
+export type PortType = keyof Kinds;
+
+export type KindOf<T extends PortType> = Kinds[T];
+
+/** The kinds by type. */
+export const PORT_KINDS: Readonly<Record<PortType, Kind>> = KINDS;
+
+export const PORT_TYPES = Object.keys(KINDS) as [PortType, ...PortType[]];
+
+/** Kinds of links that can be added. */
+export type LinkType = 'bridge' | PortType;
+
+export const LINK_TYPES: readonly ['bridge', ...PortType[]] = ['bridge', ...PORT_TYPES];
+
+/** The kinds of tunnel ports. */
+export type TunnelType = { [T in PortType]: KindOf<T>['tunnels'] extends true ? T : never }[PortType];
+
+/** The kinds whose ports have a NIC of their own. */
+export type NicType = { [T in PortType]: KindOf<T>['nic'] extends 'own' ? T : never }[PortType];
+
+/** Whether a port, or something else with a type, is a tunnel port: it has VTEPs and VNIs. */
+export function isTunnelPort<T extends { readonly type: unknown }>(
+  port: T | undefined,
+): port is Extract<T, { readonly type: TunnelType }> {
+  return port !== undefined && isTunnelType(port.type);
+}
+
+export function isTunnelType(type: unknown): type is TunnelType {
+  return isPortType(type) && PORT_KINDS[type].tunnels;
+}
+
+/** Whether a port has a NIC that the switch creates for it, regardless of `host_port`. */
+export function hasOwnNic<T extends { readonly type: unknown }>(
+  port: T,
+): port is Extract<T, { readonly type: NicType }> {
+  return isPortType(port.type) && PORT_KINDS[port.type].nic === 'own';
+}
+
+function isPortType(type: unknown): type is PortType {
+  return typeof type === 'string' && Object.hasOwn(PORT_KINDS, type);
+}
