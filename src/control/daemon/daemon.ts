@@ -112,7 +112,7 @@ async function serveUntilEnd(run: Run, running: Switch): Promise<number> {
   try {
     logPorts(running, log);
     log.info({ workers: config.workers, ...running.offloads }, 'engine');
-    log.info({ control: config.control, pid: process.pid, waiting: running.model.lost.size }, 'ready');
+    log.info({ control: config.control, waiting: running.model.lost.size }, 'ready');
     signals.begin({
       reload: reloader(run, running),
       logState: () => log.info(stateOf(views.stats(), views.links()), 'state'),

@@ -27,7 +27,8 @@ export function journalOf(changes: ChangeLog, running: Switch): Journal {
   return {
     done(by, change, answer) {
       if (change.kind !== 'apply') note(by, change, { facts: removedBy(answer) });
-      else if (change.request.dry_run !== true) note(by, change, { facts: commandsOf(answer as ApplyAnswer) });
+      else if (change.request.dry_run !== true && hasEffect(answer as ApplyAnswer))
+        note(by, change, { facts: commandsOf(answer as ApplyAnswer) });
     },
     // An internal fault is logged on a line of its own.
     refused: (by, change, error) =>
@@ -40,13 +41,16 @@ export async function reload(read: () => { document: unknown }, running: Switch,
   const by = 'SIGHUP';
   try {
     const answer = await running.controls.apply({ config: read().document });
-    logger.info({ by, change: 'apply', ...commandsOf(answer) }, 'changed');
+    const outcome = hasEffect(answer) ? 'changed' : 'nothing to change: the switch is as the file says';
+    logger.info({ by, change: 'apply', ...commandsOf(answer) }, outcome);
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof ChangeRefused)) throw error;
     const reason = error instanceof ConfigError ? error.format() : error.message;
     logger.error({ by, change: 'apply', reason }, 'change refused; the switch goes on as it was');
   }
 }
+
+const hasEffect = ({ commands, warnings }: ApplyAnswer): boolean => commands.length + (warnings ?? []).length > 0;
 
 function commandsOf({ commands, warnings }: ApplyAnswer): object {
   const more = commands.length - MOST_COMMANDS;

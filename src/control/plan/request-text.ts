@@ -9,6 +9,7 @@ import { vlanText } from './commands-vlans.js';
 interface FdbEntryFields {
   mac: string;
   vni?: number;
+  src_vni?: number;
   state?: string;
   sticky?: boolean;
   extern_learn?: boolean;
@@ -66,9 +67,11 @@ function linkWords(request: LinkRequest, typeOf: (link: string) => LinkType | un
 
 function fdbWords({ op, ...rest }: FdbRequest): string[] {
   if (op === 'flush') return ['fdb', op, ...pairs(rest)];
-  const { mac, vni, state, sticky, extern_learn, ...place } = rest as FdbEntryFields;
+  const { mac, vni, src_vni, state, sticky, extern_learn, ...place } = rest as FdbEntryFields;
+  // A VNI alone is that of the frames, as in the listing; beside `src_vni` it is the VNI to send with.
+  const vnis = src_vni === undefined ? { src_vni: vni } : { src_vni, vni };
   return [
-    ...['fdb', op, mac, ...pairs({ ...place, src_vni: vni })],
+    ...['fdb', op, mac, ...pairs({ ...place, ...vnis })],
     ...[state ?? [], sticky === true ? 'sticky' : [], extern_learn === true ? 'extern_learn' : []].flat(),
   ];
 }

@@ -73,6 +73,14 @@ describe('a request as a command', () => {
       `fdb append ${mac} dev vx dst 192.0.2.3 src_vni 2 static sticky`,
     ],
     [
+      { kind: 'fdb', request: { op: 'append', mac, dev: 'vx', dst: '192.0.2.3', src_vni: 3 } },
+      `fdb append ${mac} dev vx dst 192.0.2.3 src_vni 3`,
+    ],
+    [
+      { kind: 'fdb', request: { op: 'append', mac, dev: 'vx', dst: '192.0.2.3', src_vni: 3, vni: 4 } },
+      `fdb append ${mac} dev vx dst 192.0.2.3 src_vni 3 vni 4`,
+    ],
+    [
       { kind: 'fdb', request: { op: 'flush', br: 'br0', state: ['static', 'dynamic'] } },
       'fdb flush br br0 state static state dynamic',
     ],
