@@ -10,10 +10,13 @@ import ts from 'typescript';
 
 const SOURCES = fileURLToPath(new URL('../../src/', import.meta.url));
 
-/** @returns a new folder with the room, what it stands on, and the given programs beside them; the caller removes it */
-export function translateRoom(programs: Record<string, string>, room: 'fdb' | 'encap' | 'neigh'): string {
+/** @returns a new folder with the room, the rooms that it imports, and the given programs beside them; the caller removes it */
+export function translateRoom(
+  programs: Record<string, string>,
+  room: 'fdb' | 'encap' | 'neigh' | 'shared-memory',
+): string {
   const folder = mkdtempSync(join(tmpdir(), `overtap-${room}-`));
-  for (const name of [room, 'shared-memory', 'wire']) translate(join(SOURCES, name), join(folder, name));
+  for (const name of new Set([room, 'shared-memory', 'wire'])) translate(join(SOURCES, name), join(folder, name));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   for (const [file, text] of Object.entries(programs)) writeFileSync(join(folder, file), text);
   return folder;
