@@ -1,10 +1,11 @@
 /**
- * When an entry is too old.
+ * Whether an entry has expired.
  *
  * Age counts from the last frame *from* the MAC. The limit is the owner's, or its group's where the owner has none.
  *
- * Owns the arithmetic of ages only; the sweep in `table.ts` removes what it finds expired.
+ * It never removes an entry: the sweep in `table.ts` removes the expired ones.
  */
+import { ageOf } from '../shared-memory/age.js';
 import {
   AGEING_NEVER,
   type FdbViews,
@@ -15,16 +16,7 @@ import {
   ROW_STAMP,
 } from './layout.js';
 
-/**
- * Ticks from `stamp` to `now`, right also when the clock has wrapped at 2^31 between them. A stamp that is a tick ahead
- * comes from another thread whose clock has just moved on: its age is 0.
- */
-export function ageOf(now: number, stamp: number): number {
-  const age = (now - stamp) & 0x7fffffff;
-  return age > 0x3fffffff ? 0 : age;
-}
-
-/** The age in ticks at which an owner's entries go, or AGEING_NEVER. */
+/** The age in ticks at which an owner's entries expire, or AGEING_NEVER. */
 export function ageLimitOf(views: FdbViews, owner: number): number {
   const own = views.ageingOfOwner[owner];
   return own > 0 ? own : views.ageingOfGroup[views.groupOfOwner[owner]];

@@ -26,7 +26,7 @@
  *
  * Called with the lock held, since several threads share rings and hands. It never removes an entry: `table.ts` does.
  */
-import { ageOf } from './ageing.js';
+import { ageOf } from '../shared-memory/age.js';
 import {
   type FdbViews,
   HEAD_SAMPLE,

@@ -1,6 +1,6 @@
 /**
- * The FDB's memory: one SharedArrayBuffer that holds a header, counters, limits and rows, and beside the rows what says
- * which of them gives way when there is no room (`eviction.ts`), and what has happened (`events.ts`).
+ * The FDB's memory: one SharedArrayBuffer that holds a header, counters, limits and rows; beside the rows the order of eviction
+ * (`eviction.ts`), and behind them the events (`events.ts`).
  *
  *   byte 0      64         128                                       rows
  *        +------+----------+---------------------------+-------------+-----------------+-----------------+------------+
@@ -15,6 +15,10 @@
  *
  * Owns where each word lies and what its values mean. It never reads or changes a row: `store.ts` does.
  */
+import { allocate, checkRange, HEAD_OWN, HEAD_SLOTS, headerOf, Layout, powerOfTwo } from '../shared-memory/memory.js';
+
+export { HEAD_LOCK, HEAD_SEED, HEAD_SLOTS } from '../shared-memory/memory.js';
+export { EMPTY as SEGMENT_EMPTY } from '../shared-memory/probing.js';
 
 /** Words of a row; 32 bytes, so that two rows fill a cache line and none straddles two. */
 export const ROW_WORDS = 8;
@@ -23,7 +27,7 @@ export const ROW_SHIFT = 3;
 export const ROW_MAC_LOW = 0;
 /** First two bytes of the MAC in bits 0-15, FLAG_* in bits 16-31. */
 export const ROW_MAC_HIGH = 1;
-/** SEGMENT_EMPTY, SEGMENT_TOMBSTONE, or a segment from 1 on. */
+/** EMPTY, TOMBSTONE (`probing.ts`), or a segment from 1 on. */
 export const ROW_SEGMENT = 2;
 export const ROW_DESTINATION = 3;
 /** The clock's tick at which the entry was last refreshed. */
@@ -46,10 +50,6 @@ export const RING_NOTED = 2;
 /** Words of an event; see `events.ts`. */
 export const EVENT_WORDS = 8;
 export const EVENT_SHIFT = 3;
-
-export const SEGMENT_EMPTY = 0;
-/** A removed row that others were probed past: searches go on, insertions reuse it. */
-export const SEGMENT_TOMBSTONE = -1;
 
 /** Never aged; moves by learning and stays static, as in Linux `br_fdb_update`. */
 export const FLAG_STATIC = 1;
@@ -86,38 +86,30 @@ export const COUNTER_REFUSED = 4;
 export const COUNTER_EVICTED = 5;
 const COUNTERS = 8;
 
-/** Words of the header. */
-export const HEAD_MAGIC = 0;
-export const HEAD_CAPACITY = 1;
-export const HEAD_SLOTS = 2;
-export const HEAD_OWNERS = 3;
-export const HEAD_GROUPS = 4;
-export const HEAD_SEED = 5;
+/** Words of the header, after those of every table. */
+export const HEAD_CAPACITY = HEAD_OWN;
+export const HEAD_OWNERS = HEAD_OWN + 1;
+export const HEAD_GROUPS = HEAD_OWN + 2;
 /** The row at which the next sweep starts. */
-export const HEAD_CURSOR = 6;
-export const HEAD_TOMBSTONES = 7;
-/** 1 while a thread changes which rows hold what; see `lock.ts`. */
-export const HEAD_LOCK = 8;
-/** The clock as the table was last told it; what has no clock of its own (a removal) dates its event by it. */
-export const HEAD_TICK = 9;
+export const HEAD_CURSOR = HEAD_OWN + 3;
+export const HEAD_TOMBSTONES = HEAD_OWN + 4;
+/** The latest time that a caller has passed in; changes without a time of their own (a removal) date their events by it. */
+export const HEAD_TICK = HEAD_OWN + 5;
 /** Number of events so far, modulo 2^32: the sequence number of the next one. */
-export const HEAD_EVENTS = 10;
+export const HEAD_EVENTS = HEAD_OWN + 6;
 /** Events that are kept, a power of two. */
-export const HEAD_EVENT_ROOM = 11;
+export const HEAD_EVENT_ROOM = HEAD_OWN + 7;
 /** The row at which the next sample of `eviction.ts` starts. */
-export const HEAD_SAMPLE = 12;
-const HEAD_WORDS = 16;
+export const HEAD_SAMPLE = HEAD_OWN + 8;
 
 /** "FDB" and the version of this layout. */
-const MAGIC = 0x46444202;
+const MAGIC = 0x46444203;
+const NOT_AN_FDB = 'This memory is not an FDB: pass what createFdb(...).memory holds';
 
 export const CAPACITY_MAX = 1_048_576;
 const EVENTS_MIN = 4;
 const EVENTS_MAX = 1_048_576;
-/** Most rows that a search looks at. */
-export const PROBE_LIMIT = 256;
 const SLOTS_MIN = 8;
-const LINE = 64;
 
 export interface FdbOptions {
   /** Most entries, 1 to 1,048,576. Default 65,536. */
@@ -165,20 +157,18 @@ export interface FdbViews {
  * @throws RangeError when an option is out of range
  */
 export function createMemory(options: FdbOptions): SharedArrayBuffer {
-  const capacity = checkRange('capacity', options.capacity ?? 65_536, CAPACITY_MAX);
-  const owners = checkRange('owners', options.owners ?? 1024, 1 << 20);
-  const groups = checkRange('groups', options.groups ?? 256, 1 << 20);
+  const capacity = checkRange('FDB capacity', options.capacity ?? 65_536, 1, CAPACITY_MAX);
+  const owners = checkRange('FDB owners', options.owners ?? 1024, 1, 1 << 20);
+  const groups = checkRange('FDB groups', options.groups ?? 256, 1, 1 << 20);
   const slots = powerOfTwo(Math.max(SLOTS_MIN, capacity * 2));
-  const events = powerOfTwo(Math.max(EVENTS_MIN, checkRange('events', options.events ?? 16_384, EVENTS_MAX)));
-  const words = slots * (ROW_WORDS + RING_WORDS) + events * EVENT_WORDS;
-  const memory = new SharedArrayBuffer(rowsOffset(owners, groups) + words * 4);
-  const header = new Int32Array(memory, 0, HEAD_WORDS);
-  header[HEAD_MAGIC] = MAGIC;
+  const kept = checkRange('FDB events', options.events ?? 16_384, 1, EVENTS_MAX);
+  const events = powerOfTwo(Math.max(EVENTS_MIN, kept));
+  const lay = (layout: Layout): unknown => arraysOf(layout, slots, owners, groups, events);
+  const memory = allocate(lay, MAGIC, slots, options.seed ?? 0);
+  const header = headerOf(memory, MAGIC, NOT_AN_FDB);
   header[HEAD_CAPACITY] = capacity;
-  header[HEAD_SLOTS] = slots;
   header[HEAD_OWNERS] = owners;
   header[HEAD_GROUPS] = groups;
-  header[HEAD_SEED] = options.seed ?? 0;
   header[HEAD_EVENT_ROOM] = events;
   const views = viewsOf(memory);
   views.ageingOfGroup.fill(AGEING_DEFAULT);
@@ -191,39 +181,39 @@ export function createMemory(options: FdbOptions): SharedArrayBuffer {
 
 /** @throws TypeError when the memory is not an FDB's */
 export function viewsOf(memory: SharedArrayBuffer): FdbViews {
-  const header = memory.byteLength >= HEAD_WORDS * 4 ? new Int32Array(memory, 0, HEAD_WORDS) : new Int32Array(1);
-  if (header[HEAD_MAGIC] !== MAGIC)
-    throw new TypeError('This memory is not an FDB: pass what createFdb(...).memory holds');
-  const owners = header[HEAD_OWNERS];
-  const groups = header[HEAD_GROUPS];
-  const slots = header[HEAD_SLOTS];
-  let at = HEAD_WORDS * 4 + COUNTERS * 8;
-  const take = (length: number): Int32Array => {
-    const array = new Int32Array(memory, at, length);
-    at += length * 4;
-    return array;
+  const header = headerOf(memory, MAGIC, NOT_AN_FDB);
+  const [slots, owners, groups] = [header[HEAD_SLOTS], header[HEAD_OWNERS], header[HEAD_GROUPS]];
+  return { header, ...arraysOf(new Layout(memory), slots, owners, groups, header[HEAD_EVENT_ROOM]) };
+}
+
+function arraysOf(
+  layout: Layout,
+  slots: number,
+  owners: number,
+  groups: number,
+  events: number,
+): Omit<FdbViews, 'header'> {
+  const limits = {
+    counters: layout.float64(COUNTERS),
+    ownerLimit: layout.int32(owners),
+    groupOfOwner: layout.int32(owners),
+    ageingOfOwner: layout.int32(owners),
+    learnedByOwner: layout.int32(owners),
+    setByOwner: layout.int32(owners),
+    ranking: layout.int32(owners),
+    rankOfOwner: layout.int32(owners),
+    handOfOwner: layout.int32(owners),
+    oldestOfOwner: layout.int32(owners),
+    groupLimit: layout.int32(groups),
+    ageingOfGroup: layout.int32(groups),
+    learnedByGroup: layout.int32(groups),
   };
-  const byOwner = {
-    ownerLimit: take(owners),
-    groupOfOwner: take(owners),
-    ageingOfOwner: take(owners),
-    learnedByOwner: take(owners),
-    setByOwner: take(owners),
-    ranking: take(owners),
-    rankOfOwner: take(owners),
-    handOfOwner: take(owners),
-    oldestOfOwner: take(owners),
-  };
-  const byGroup = { groupLimit: take(groups), ageingOfGroup: take(groups), learnedByGroup: take(groups) };
-  at = rowsOffset(owners, groups);
+  layout.alignToLine();
   return {
-    header,
-    counters: new Float64Array(memory, HEAD_WORDS * 4, COUNTERS),
-    ...byOwner,
-    ...byGroup,
-    rows: take(slots * ROW_WORDS),
-    rings: take(slots * RING_WORDS),
-    events: take(header[HEAD_EVENT_ROOM] * EVENT_WORDS),
+    ...limits,
+    rows: layout.int32(slots * ROW_WORDS),
+    rings: layout.int32(slots * RING_WORDS),
+    events: layout.int32(events * EVENT_WORDS),
   };
 }
 
@@ -233,20 +223,4 @@ export function homeRow(high: number, low: number, segment: number, seed: number
   h = Math.imul((h ^ (h >>> 15)) + high + Math.imul(segment, 0x27d4eb2f), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) & mask;
-}
-
-function rowsOffset(owners: number, groups: number): number {
-  const end = HEAD_WORDS * 4 + COUNTERS * 8 + (owners * 9 + groups * 3) * 4;
-  return Math.ceil(end / LINE) * LINE;
-}
-
-function powerOfTwo(least: number): number {
-  let size = 1;
-  while (size < least) size *= 2;
-  return size;
-}
-
-function checkRange(name: string, value: number, max: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
-  throw new RangeError(`FDB ${name} is ${value}: give an integer from 1 to ${max}`);
 }

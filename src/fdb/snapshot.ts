@@ -7,7 +7,8 @@
  *
  * Owns reading only. It never writes to the table's memory.
  */
-import { readPatiently } from '../shared-memory/patience.js';
+import { probeLimit } from '../shared-memory/probing.js';
+import { isStable, readPatiently, versionAt } from '../shared-memory/seqlock.js';
 import {
   COUNTER_AGED,
   COUNTER_ENTRIES,
@@ -19,7 +20,6 @@ import {
   HEAD_SEED,
   HEAD_SLOTS,
   homeRow,
-  PROBE_LIMIT,
   ROW_DESTINATION,
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
@@ -136,7 +136,7 @@ export class FdbReader {
   private search(high: number, low: number, segment: number): number {
     const { rows } = this;
     let row = homeRow(high, low, segment, this.seed, this.slots - 1);
-    for (let left = Math.min(this.slots, PROBE_LIMIT); left > 0; left--) {
+    for (let left = probeLimit(this.slots); left > 0; left--) {
       const base = row << ROW_SHIFT;
       const found = Atomics.load(rows, base + ROW_SEGMENT);
       if (found === SEGMENT_EMPTY) return -1;
@@ -155,7 +155,7 @@ export class FdbReader {
   private readonly tryRead = (row: number): FdbRow | null => {
     const rows = this.rows;
     const base = row << ROW_SHIFT;
-    const version = Atomics.load(rows, base + ROW_VERSION);
+    const version = versionAt(rows, base + ROW_VERSION);
     if ((version & 1) !== 0) return null;
     const word = Atomics.load(rows, base + ROW_MAC_HIGH);
     const entry: FdbRow = {
@@ -169,6 +169,6 @@ export class FdbReader {
       stamp: Atomics.load(rows, base + ROW_STAMP),
       moves: Atomics.load(rows, base + ROW_MOVES),
     };
-    return Atomics.load(rows, base + ROW_VERSION) === version ? entry : null;
+    return isStable(rows, base + ROW_VERSION, version) ? entry : null;
   };
 }

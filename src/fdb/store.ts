@@ -1,30 +1,25 @@
 /**
  * The FDB's rows: finding, claiming, writing and freeing them, and the counts that follow from that.
  *
- * Open addressing with linear probing. There are at least twice as many rows as entries are allowed, so searches are
- * short. A row never moves while its entry lives: its index may be kept for a batch, and another thread that walks the
- * table meets each lasting entry exactly once.
- *
- * **Removal.** A removed row stays a tombstone only as long as the search for a living entry passes over it; each
- * removal looks at the rows on the way to its own. Insertion reuses the first tombstone on its path. So churn has a
- * steady state, and a table that empties is as good as new. Rows looked at in a search, measured with random keys:
+ * Open addressing with linear probing (`probing.ts`). There are at least twice as many rows as entries are allowed, so searches
+ * are short. A row never moves while its entry lives: its index stays valid for a batch, and another thread that walks the
+ * table meets each lasting entry exactly once. Rows looked at in a search, measured with random keys:
  *
  *   | table                                    | hit | miss |
  *   |------------------------------------------|-----|------|
  *   | just filled to capacity (load 1/2)       | 1.5 | 2.5  |
  *   | full, each entry replaced 20 times       | 2.3 | 5.3  |
  *
- * **Bound.** No search looks at more than PROBE_LIMIT rows; an entry that would lie further from its home is refused.
- * With a load of one half and a hash that nobody foresees this does not happen.
- *
- * **Other threads** may read at any time. What belongs together is written between two changes of the row's version, all
- * by Atomics: only those are ordered for other threads on every machine. Refreshing writes one word, plainly.
+ * **Other threads** may read at any time: a row is written under its sequence lock (`seqlock.ts`). Refreshing writes one word,
+ * plainly.
  *
  * **Writers** hold the lock of `lock.ts`; `write` and `release` claim rows and change counts, and are called with it held.
  * Finding and refreshing need none, because rows do not move.
  *
  * It never decides whether an entry may be learned, may move or is too old.
  */
+import { findFree, freeRow, type ProbedRows, probeLimit, TOMBSTONE } from '../shared-memory/probing.js';
+import { close, open } from '../shared-memory/seqlock.js';
 import { enterRing, leaveRing } from './eviction.js';
 import {
   COUNTER_ENTRIES,
@@ -34,7 +29,6 @@ import {
   HEAD_SLOTS,
   HEAD_TOMBSTONES,
   homeRow,
-  PROBE_LIMIT,
   ROW_DESTINATION,
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
@@ -45,7 +39,6 @@ import {
   ROW_STAMP,
   ROW_VERSION,
   SEGMENT_EMPTY,
-  SEGMENT_TOMBSTONE,
   viewsOf,
 } from './layout.js';
 import { rankDown, rankUp } from './ranking.js';
@@ -75,7 +68,8 @@ export class FdbStore {
   protected readonly views: FdbViews;
   protected readonly mask: number;
   protected readonly seed: number;
-  protected readonly probeLimit: number;
+  private readonly probeLimit: number;
+  private readonly probed: ProbedRows;
 
   constructor(memory: SharedArrayBuffer) {
     const views: FdbViews = viewsOf(memory);
@@ -95,7 +89,15 @@ export class FdbStore {
     this.slots = views.header[HEAD_SLOTS] as number;
     this.seed = views.header[HEAD_SEED] as number;
     this.mask = this.slots - 1;
-    this.probeLimit = Math.min(this.slots, PROBE_LIMIT);
+    this.probeLimit = probeLimit(this.slots);
+    this.probed = {
+      rows: this.rows,
+      shift: ROW_SHIFT,
+      keyWord: ROW_SEGMENT,
+      mask: this.mask,
+      limit: this.probeLimit,
+      homeOf: (row) => this.homeOf(this.macHighOf(row), this.macLowOf(row), this.segmentOf(row)),
+    };
   }
 
   /** Number of rows that are neither empty nor an entry. */
@@ -161,18 +163,9 @@ export class FdbStore {
     return -1;
   }
 
-  /**
-   * A free row for a key that is not in the table: the first tombstone on its path, else the empty row at its end; -1:
-   * none within PROBE_LIMIT. It has to be looked for again when an entry was removed meanwhile.
-   */
+  /** A free row for a key that is not in the table, or -1; valid until the next removal. */
   protected findFree(high: number, low: number, segment: number): number {
-    let row = this.homeOf(high, low, segment);
-    for (let left = this.probeLimit; left > 0; left--) {
-      // Both kinds of free rows are below every segment.
-      if (this.rows[(row << ROW_SHIFT) + ROW_SEGMENT] <= SEGMENT_EMPTY) return row;
-      row = (row + 1) & this.mask;
-    }
-    return -1;
+    return findFree(this.probed, this.homeOf(high, low, segment));
   }
 
   /** Makes a row hold an entry: one that was found, or a free one. Keeps the counts. */
@@ -192,10 +185,9 @@ export class FdbStore {
     const before = rows[base + ROW_SEGMENT];
     if (before > SEGMENT_EMPTY) this.uncount(row);
     else this.counters[COUNTER_ENTRIES]++;
-    if (before === SEGMENT_TOMBSTONE) this.header[HEAD_TOMBSTONES]--;
+    if (before === TOMBSTONE) this.header[HEAD_TOMBSTONES]--;
 
-    const version = rows[base + ROW_VERSION];
-    Atomics.store(rows, base + ROW_VERSION, version + 1);
+    open(rows, base + ROW_VERSION);
     Atomics.store(rows, base + ROW_MAC_LOW, low);
     Atomics.store(rows, base + ROW_MAC_HIGH, high | (flags << 16));
     Atomics.store(rows, base + ROW_SEGMENT, segment);
@@ -203,58 +195,16 @@ export class FdbStore {
     Atomics.store(rows, base + ROW_STAMP, stamp);
     Atomics.store(rows, base + ROW_MOVES, moves);
     Atomics.store(rows, base + ROW_OWNER, owner);
-    Atomics.store(rows, base + ROW_VERSION, version + 2);
+    close(rows, base + ROW_VERSION);
 
     this.count(row);
   }
 
-  /**
-   * Frees the row of an entry. Keeps the counts.
-   *
-   * Only the searches of this entry end with it, and they led from its home to its row. So the tombstones on that path,
-   * and no others, may have lost their purpose.
-   */
+  /** Frees the row of an entry. Keeps the counts. */
   protected release(row: number): void {
-    const base = row << ROW_SHIFT;
-    const home = this.homeOf(
-      this.rows[base + ROW_MAC_HIGH] & 0xffff,
-      this.rows[base + ROW_MAC_LOW],
-      this.rows[base + ROW_SEGMENT],
-    );
     this.uncount(row);
     this.counters[COUNTER_ENTRIES]--;
-    this.header[HEAD_TOMBSTONES]++;
-    this.mark(row, SEGMENT_TOMBSTONE);
-    for (let at = row; ; at = (at - 1) & this.mask) {
-      if (this.rows[(at << ROW_SHIFT) + ROW_SEGMENT] === SEGMENT_TOMBSTONE && !this.isCrossed(at)) {
-        this.header[HEAD_TOMBSTONES]--;
-        this.mark(at, SEGMENT_EMPTY);
-      }
-      if (at === home) return;
-    }
-  }
-
-  /** True when the search for a living entry passes over this row. */
-  private isCrossed(row: number): boolean {
-    const rows = this.rows;
-    for (let distance = 1; distance < this.probeLimit; distance++) {
-      const at = (row + distance) & this.mask;
-      const base = at << ROW_SHIFT;
-      const segment = rows[base + ROW_SEGMENT];
-      if (segment === SEGMENT_EMPTY) return false;
-      if (segment === SEGMENT_TOMBSTONE) continue;
-      const home = this.homeOf(rows[base + ROW_MAC_HIGH] & 0xffff, rows[base + ROW_MAC_LOW], segment);
-      if (((at - home) & this.mask) >= distance) return true;
-    }
-    return false;
-  }
-
-  private mark(row: number, segment: number): void {
-    const base = row << ROW_SHIFT;
-    const version = this.rows[base + ROW_VERSION];
-    Atomics.store(this.rows, base + ROW_VERSION, version + 1);
-    Atomics.store(this.rows, base + ROW_SEGMENT, segment);
-    Atomics.store(this.rows, base + ROW_VERSION, version + 2);
+    this.header[HEAD_TOMBSTONES] += freeRow(this.probed, row);
   }
 
   /** Counts the entry of a row for its owner and group. Nothing but learning leaves an entry without a flag. */

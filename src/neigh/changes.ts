@@ -5,6 +5,7 @@
  * Owns these changes. It never decides what a frame teaches, nor what is too old: `table.ts` does.
  */
 
+import { ageOf } from '../shared-memory/age.js';
 import { lock, unlock } from '../shared-memory/lock.js';
 import {
   COUNTER_ENTRIES,
@@ -15,7 +16,6 @@ import {
   HEAD_SAMPLE,
   NEIGH_MANUAL,
   NEIGH_ROUTER,
-  neighAge,
   ROUTERS,
   ROW_CHANGES,
   ROW_MAC_HIGH,
@@ -186,7 +186,7 @@ export class NeighChanges extends NeighStore {
       if (this.isBinding(row) && (this.flagsOf(row) & NEIGH_MANUAL) === 0) {
         met++;
         const of = learnedOfPort[rows[(row << ROW_SHIFT) + ROW_PORT]];
-        const age = neighAge(now, rows[(row << ROW_SHIFT) + ROW_STAMP]);
+        const age = ageOf(now, rows[(row << ROW_SHIFT) + ROW_STAMP]);
         if (of > held || (of === held && age > oldest)) {
           victim = row;
           held = of;

@@ -17,12 +17,16 @@
  *
  * Owns where each word lies and what its values mean. It never reads or changes a row: `store.ts` does.
  */
+import { allocate, checkRange, HEAD_OWN, HEAD_SLOTS, headerOf, Layout, powerOfTwo } from '../shared-memory/memory.js';
+
+export { HEAD_LOCK, HEAD_SEED, HEAD_SLOTS } from '../shared-memory/memory.js';
+export { EMPTY as SEGMENT_EMPTY } from '../shared-memory/probing.js';
 
 /** Words of a row; 64 bytes, a cache line. */
 export const ROW_WORDS = 16;
 /** Shift from a row's index to its first word. */
 export const ROW_SHIFT = 4;
-/** SEGMENT_EMPTY, SEGMENT_TOMBSTONE, or a segment from 1 on. */
+/** EMPTY, TOMBSTONE (`probing.ts`), or a segment from 1 on. */
 export const ROW_SEGMENT = 0;
 export const ROW_ADDRESS = 1;
 /** First two bytes of the MAC in bits 0-15, NEIGH_* flags in bits 16-31. */
@@ -38,9 +42,6 @@ export const ROW_CHANGES = 10;
 /** Tick of the first of these changes; while the binding is disputed, of the last claim that was not let through. */
 export const ROW_SINCE = 11;
 
-export const SEGMENT_EMPTY = 0;
-/** A removed row that others were probed past: searches go on, insertions reuse it. */
-export const SEGMENT_TOMBSTONE = -1;
 /** In the segment of a row that stands for a router's MAC. */
 export const ROUTERS = 1 << 28;
 
@@ -67,32 +68,24 @@ export const COUNTER_CONFLICTS = 6;
 export const COUNTER_ROWS = 7;
 const COUNTERS = 8;
 
-/** Words of the header. */
-export const HEAD_MAGIC = 0;
-export const HEAD_CAPACITY = 1;
-export const HEAD_SLOTS = 2;
-export const HEAD_PORTS = 3;
-export const HEAD_SEED = 4;
-export const HEAD_AGEING = 5;
+/** Words of the header, after those of every table. */
+export const HEAD_CAPACITY = HEAD_OWN;
+export const HEAD_PORTS = HEAD_OWN + 1;
+export const HEAD_AGEING = HEAD_OWN + 2;
 /** The row at which the next sweep starts. */
-export const HEAD_CURSOR = 6;
-/** The row at which the next search for what may give way starts. */
-export const HEAD_SAMPLE = 7;
-/** 1 while a thread changes which rows hold what; see `lock.ts`. */
-export const HEAD_LOCK = 8;
-const HEAD_WORDS = 16;
+export const HEAD_CURSOR = HEAD_OWN + 3;
+/** The row at which the next search for a binding to evict starts. */
+export const HEAD_SAMPLE = HEAD_OWN + 4;
 
 /** "NEI" and the version of this layout. */
-const MAGIC = 0x4e454901;
+const MAGIC = 0x4e454902;
+const NOT_A_TABLE = 'This memory is not a neighbour table: pass what createNeighbours(...).memory holds';
 
-/** Most rows that a search looks at. */
-export const PROBE_LIMIT = 256;
 export const NEIGH_CAPACITY = 16_384;
 export const NEIGH_CAPACITY_MAX = 1_048_576;
 /** Ticks after which a binding that was not heard again goes: 300 s. */
 export const NEIGH_AGEING = 3000;
 const SLOTS_MIN = 8;
-const LINE = 64;
 
 export interface NeighOptions {
   /** Most rows, 1 to 1,048,576. Default 16,384. A MAC of routers takes one beside its bindings. */
@@ -117,69 +110,32 @@ export interface NeighViews {
 
 /** Allocates an empty table's memory. @throws RangeError when an option is out of range */
 export function createMemory(options: NeighOptions): SharedArrayBuffer {
-  const capacity = checkRange('capacity', options.capacity ?? NEIGH_CAPACITY, 1, NEIGH_CAPACITY_MAX);
-  const ports = checkRange('ports', options.ports ?? 1024, 1, 1 << 16);
-  let slots = SLOTS_MIN;
-  while (slots < capacity * 2) slots *= 2;
-  const memory = new SharedArrayBuffer(rowsOffset(ports) + slots * ROW_WORDS * 4);
-  const header = new Int32Array(memory, 0, HEAD_WORDS);
-  header[HEAD_MAGIC] = MAGIC;
+  const table = "the neighbour table's";
+  const capacity = checkRange(`${table} capacity`, options.capacity ?? NEIGH_CAPACITY, 1, NEIGH_CAPACITY_MAX);
+  const ports = checkRange(`${table} ports`, options.ports ?? 1024, 1, 1 << 16);
+  const ageing = checkRange(`${table} ageing`, options.ageing ?? NEIGH_AGEING, 0, 0x3fffffff);
+  const slots = powerOfTwo(Math.max(SLOTS_MIN, capacity * 2));
+  const lay = (layout: Layout): unknown => arraysOf(layout, slots, ports);
+  const memory = allocate(lay, MAGIC, slots, options.seed ?? 0);
+  const header = headerOf(memory, MAGIC, NOT_A_TABLE);
   header[HEAD_CAPACITY] = capacity;
-  header[HEAD_SLOTS] = slots;
   header[HEAD_PORTS] = ports;
-  header[HEAD_SEED] = options.seed ?? 0;
-  header[HEAD_AGEING] = checkRange('ageing', options.ageing ?? NEIGH_AGEING, 0, 0x3fffffff);
+  header[HEAD_AGEING] = ageing;
   return memory;
 }
 
 /** @throws TypeError when the memory is not a neighbour table's */
 export function viewsOf(memory: SharedArrayBuffer): NeighViews {
-  const header = memory.byteLength >= HEAD_WORDS * 4 ? new Int32Array(memory, 0, HEAD_WORDS) : new Int32Array(1);
-  if (header[HEAD_MAGIC] !== MAGIC)
-    throw new TypeError('This memory is not a neighbour table: pass what createNeighbours(...).memory holds');
-  const ports = header[HEAD_PORTS];
-  const lists = HEAD_WORDS * 4 + COUNTERS * 8;
-  return {
-    header,
-    counters: new Float64Array(memory, HEAD_WORDS * 4, COUNTERS),
-    ofPort: new Int32Array(memory, lists, ports),
-    learnedOfPort: new Int32Array(memory, lists + ports * 4, ports),
-    rows: new Int32Array(memory, rowsOffset(ports), header[HEAD_SLOTS] * ROW_WORDS),
+  const header = headerOf(memory, MAGIC, NOT_A_TABLE);
+  return { header, ...arraysOf(new Layout(memory), header[HEAD_SLOTS], header[HEAD_PORTS]) };
+}
+
+function arraysOf(layout: Layout, slots: number, ports: number): Omit<NeighViews, 'header'> {
+  const counts = {
+    counters: layout.float64(COUNTERS),
+    ofPort: layout.int32(ports),
+    learnedOfPort: layout.int32(ports),
   };
-}
-
-/** The row at which the search for a key begins. @param mask rows of the table, less one */
-export function homeRow(
-  segment: number,
-  a0: number,
-  a1: number,
-  a2: number,
-  a3: number,
-  seed: number,
-  mask: number,
-): number {
-  let h = Math.imul(a3 ^ seed, 0x9e3779b1);
-  h = Math.imul((h ^ (h >>> 15)) + Math.imul(segment, 0x27d4eb2f), 0x85ebca6b);
-  h = Math.imul(h ^ a2 ^ (h >>> 13), 0xc2b2ae35);
-  h = Math.imul(h ^ Math.imul(a1, 0x9e3779b1) ^ a0 ^ (h >>> 14), 0x27d4eb2f);
-  return (h ^ (h >>> 16)) & mask;
-}
-
-/**
- * Ticks from `stamp` to `now`, right also when the clock has wrapped at 2^31 between them. A stamp that is a tick ahead
- * comes from another thread whose clock has just moved on: its age is 0.
- */
-export function neighAge(now: number, stamp: number): number {
-  const age = (now - stamp) & 0x7fffffff;
-  return age > 0x3fffffff ? 0 : age;
-}
-
-function rowsOffset(ports: number): number {
-  const end = HEAD_WORDS * 4 + COUNTERS * 8 + ports * 2 * 4;
-  return Math.ceil(end / LINE) * LINE;
-}
-
-function checkRange(name: string, value: number, min: number, max: number): number {
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new RangeError(`the neighbour table's ${name} is ${value}: give an integer from ${min} to ${max}`);
+  layout.alignToLine();
+  return { ...counts, rows: layout.int32(slots * ROW_WORDS) };
 }

@@ -7,7 +7,9 @@
  *
  * Owns reading only. It never writes to the table's memory.
  */
-import { readPatiently } from '../shared-memory/patience.js';
+import { hashAddress } from '../shared-memory/hash.js';
+import { probeLimit } from '../shared-memory/probing.js';
+import { isStable, readPatiently, versionAt } from '../shared-memory/seqlock.js';
 import {
   COUNTER_AGED,
   COUNTER_CHANGED,
@@ -19,9 +21,7 @@ import {
   HEAD_CAPACITY,
   HEAD_SEED,
   HEAD_SLOTS,
-  homeRow,
   type NeighViews,
-  PROBE_LIMIT,
   ROUTERS,
   ROW_ADDRESS,
   ROW_MAC_HIGH,
@@ -46,7 +46,7 @@ export interface NeighRow {
   flags: number;
   /** Where it was heard last, or what it was put in for. */
   port: number;
-  /** Tick at which it was heard last, or put in; `neighAge` makes an age of it. */
+  /** Tick at which it was heard last, or put in; `ageOf` makes an age of it. */
   stamp: number;
 }
 
@@ -122,8 +122,8 @@ export class NeighReader {
   private search(segment: number, address: readonly number[]): number {
     const { rows, slots } = this;
     const [a0, a1, a2, a3] = address;
-    let row = homeRow(segment, a0, a1, a2, a3, this.views.header[HEAD_SEED], slots - 1);
-    for (let left = Math.min(slots, PROBE_LIMIT); left > 0; left--) {
+    let row = hashAddress(segment, a0, a1, a2, a3, this.views.header[HEAD_SEED]) & (slots - 1);
+    for (let left = probeLimit(slots); left > 0; left--) {
       const base = row << ROW_SHIFT;
       const found = Atomics.load(rows, base + ROW_SEGMENT);
       if (found === SEGMENT_EMPTY) return -1;
@@ -141,7 +141,7 @@ export class NeighReader {
   private readonly tryRead = (row: number): NeighRow | null => {
     const { rows } = this;
     const base = row << ROW_SHIFT;
-    const version = Atomics.load(rows, base + ROW_VERSION);
+    const version = versionAt(rows, base + ROW_VERSION);
     if ((version & 1) !== 0) return null;
     const word = Atomics.load(rows, base + ROW_MAC_HIGH);
     const at = base + ROW_ADDRESS;
@@ -159,7 +159,7 @@ export class NeighReader {
       port: Atomics.load(rows, base + ROW_PORT),
       stamp: Atomics.load(rows, base + ROW_STAMP),
     };
-    return Atomics.load(rows, base + ROW_VERSION) === version ? binding : null;
+    return isStable(rows, base + ROW_VERSION, version) ? binding : null;
   };
 }
 

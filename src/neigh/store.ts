@@ -1,24 +1,24 @@
 /**
  * The neighbour table's rows: finding, filling and freeing them, and the counts that follow from that.
  *
- * Open addressing with linear probing at a load of one half at most. A row never moves while its binding lives. A removed
- * row stays a tombstone only as long as the search for a living one passes over it, so that churn leaves searches short.
+ * Open addressing with linear probing at a load of one half at most (`probing.ts`). A row never moves while its binding lives.
  *
- * **Other threads** look up at any time: what belongs together is written between two changes of the row's version.
- * Refreshing writes one word, plainly. **Writers** hold the lock of `lock.ts`.
+ * **Other threads** look up at any time: a row is written under its sequence lock (`seqlock.ts`). Refreshing writes one word,
+ * plainly. **Writers** hold the lock of `lock.ts`.
  *
  * It never decides whether a binding may be learned, may change or is too old: `table.ts` does.
  */
+import { hashAddress } from '../shared-memory/hash.js';
+import { findFree, freeRow, type ProbedRows, probeLimit } from '../shared-memory/probing.js';
+import { close, open } from '../shared-memory/seqlock.js';
 import {
   COUNTER_ENTRIES,
   COUNTER_ROWS,
   HEAD_CAPACITY,
   HEAD_SEED,
   HEAD_SLOTS,
-  homeRow,
   NEIGH_MANUAL,
   type NeighViews,
-  PROBE_LIMIT,
   ROUTERS,
   ROW_ADDRESS,
   ROW_CHANGES,
@@ -31,7 +31,6 @@ import {
   ROW_STAMP,
   ROW_VERSION,
   SEGMENT_EMPTY,
-  SEGMENT_TOMBSTONE,
   viewsOf,
 } from './layout.js';
 
@@ -56,6 +55,7 @@ export class NeighStore {
   private readonly mask: number;
   private readonly seed: number;
   private readonly probeLimit: number;
+  private readonly probed: ProbedRows;
 
   constructor(memory: SharedArrayBuffer) {
     const views = viewsOf(memory);
@@ -68,7 +68,15 @@ export class NeighStore {
     this.slots = views.header[HEAD_SLOTS];
     this.seed = views.header[HEAD_SEED];
     this.mask = this.slots - 1;
-    this.probeLimit = Math.min(this.slots, PROBE_LIMIT);
+    this.probeLimit = probeLimit(this.slots);
+    this.probed = {
+      rows: this.rows,
+      shift: ROW_SHIFT,
+      keyWord: ROW_SEGMENT,
+      mask: this.mask,
+      limit: this.probeLimit,
+      homeOf: (row) => this.homeOfRow(row),
+    };
   }
 
   // ---- Search ----
@@ -76,7 +84,7 @@ export class NeighStore {
   /** The row of a key, or -1. @param segment from 1 on */
   protected find(segment: number, a0: number, a1: number, a2: number, a3: number): number {
     const { rows } = this;
-    let row = homeRow(segment, a0, a1, a2, a3, this.seed, this.mask);
+    let row = hashAddress(segment, a0, a1, a2, a3, this.seed) & this.mask;
     for (let left = this.probeLimit; left > 0; left--) {
       const base = row << ROW_SHIFT;
       const found = rows[base + ROW_SEGMENT];
@@ -97,15 +105,9 @@ export class NeighStore {
     );
   }
 
-  /** A free row for a key that is not in the table, or -1. */
+  /** A free row for a key that is not in the table, or -1; valid until the next removal. */
   protected findFree(segment: number, a0: number, a1: number, a2: number, a3: number): number {
-    let row = homeRow(segment, a0, a1, a2, a3, this.seed, this.mask);
-    for (let left = this.probeLimit; left > 0; left--) {
-      // Both kinds of free rows are below every segment.
-      if (this.rows[(row << ROW_SHIFT) + ROW_SEGMENT] <= SEGMENT_EMPTY) return row;
-      row = (row + 1) & this.mask;
-    }
-    return -1;
+    return findFree(this.probed, hashAddress(segment, a0, a1, a2, a3, this.seed) & this.mask);
   }
 
   protected segmentOf(row: number): number {
@@ -125,13 +127,13 @@ export class NeighStore {
   // ---- Change, with the lock held ----
 
   /**
-   * Puts a key into a free row and leaves it open, so that no reader takes it for a binding before `fill` has closed it.
-   * The segment comes last: whoever looks for the key alone meets it whole.
+   * Puts a key into a free row and leaves the row open, so that no reader takes it for a binding before `fill` has closed it.
+   * The segment is written last: a search that compares only the key finds it whole or not at all.
    */
   protected claim(row: number, segment: number, a0: number, a1: number, a2: number, a3: number): void {
     const { rows } = this;
     const base = row << ROW_SHIFT;
-    this.open(base);
+    open(rows, base + ROW_VERSION);
     Atomics.store(rows, base + ROW_ADDRESS, a0);
     Atomics.store(rows, base + ROW_ADDRESS + 1, a1);
     Atomics.store(rows, base + ROW_ADDRESS + 2, a2);
@@ -146,12 +148,12 @@ export class NeighStore {
   protected fill(row: number, high: number, low: number, flags: number, port: number, stamp: number): void {
     const { rows } = this;
     const base = row << ROW_SHIFT;
-    this.open(base);
+    open(rows, base + ROW_VERSION);
     Atomics.store(rows, base + ROW_MAC_HIGH, high | (flags << 16));
     Atomics.store(rows, base + ROW_MAC_LOW, low);
     Atomics.store(rows, base + ROW_PORT, port);
     Atomics.store(rows, base + ROW_STAMP, stamp);
-    this.close(base);
+    close(rows, base + ROW_VERSION);
   }
 
   /** Counts a binding for its port. @param by 1 when it comes, -1 when it goes */
@@ -162,52 +164,15 @@ export class NeighStore {
     if ((this.flagsOf(row) & NEIGH_MANUAL) === 0) this.views.learnedOfPort[port] += by;
   }
 
-  /**
-   * Frees a row. Only the searches for its key end with it, and they led from its home to it: the tombstones on that path,
-   * and no others, may have lost their purpose.
-   */
   protected release(row: number): void {
-    const home = this.homeOf(row);
     this.counters[COUNTER_ROWS]--;
-    this.mark(row, SEGMENT_TOMBSTONE);
-    for (let at = row; ; at = (at - 1) & this.mask) {
-      if (this.segmentOf(at) === SEGMENT_TOMBSTONE && !this.isCrossed(at)) this.mark(at, SEGMENT_EMPTY);
-      if (at === home) return;
-    }
+    freeRow(this.probed, row);
   }
 
-  /** True when the search for a living row passes over this one. */
-  private isCrossed(row: number): boolean {
-    for (let distance = 1; distance < this.probeLimit; distance++) {
-      const at = (row + distance) & this.mask;
-      const segment = this.segmentOf(at);
-      if (segment === SEGMENT_EMPTY) return false;
-      if (segment !== SEGMENT_TOMBSTONE && ((at - this.homeOf(at)) & this.mask) >= distance) return true;
-    }
-    return false;
-  }
-
-  private homeOf(row: number): number {
+  /** The row at which the search for the key of a row in use begins. */
+  private homeOfRow(row: number): number {
     const { rows } = this;
-    const base = row << ROW_SHIFT;
-    const at = base + ROW_ADDRESS;
-    return homeRow(rows[base], rows[at], rows[at + 1], rows[at + 2], rows[at + 3], this.seed, this.mask);
-  }
-
-  private mark(row: number, segment: number): void {
-    const base = row << ROW_SHIFT;
-    this.open(base);
-    Atomics.store(this.rows, base + ROW_SEGMENT, segment);
-    this.close(base);
-  }
-
-  /** Makes the version odd. A row that is open already stays so. */
-  private open(base: number): void {
-    Atomics.or(this.rows, base + ROW_VERSION, 1);
-  }
-
-  /** Makes the version of an open row even, and another one than before. */
-  private close(base: number): void {
-    Atomics.add(this.rows, base + ROW_VERSION, 1);
+    const at = (row << ROW_SHIFT) + ROW_ADDRESS;
+    return hashAddress(this.segmentOf(row), rows[at], rows[at + 1], rows[at + 2], rows[at + 3], this.seed) & this.mask;
   }
 }

@@ -22,7 +22,9 @@
  * The table knows segments, addresses, MACs and ports as integers. It never looks into a frame.
  */
 
+import { ageOf } from '../shared-memory/age.js';
 import { lock, unlock } from '../shared-memory/lock.js';
+import { isStable, versionAt } from '../shared-memory/seqlock.js';
 import { NeighChanges } from './changes.js';
 import {
   COUNTER_AGED,
@@ -39,7 +41,6 @@ import {
   NEIGH_ROUTER,
   NEIGH_TUNNEL,
   type NeighOptions,
-  neighAge,
   ROUTERS,
   ROW_CHANGES,
   ROW_MAC_HIGH,
@@ -54,6 +55,7 @@ import {
 import { HEARD_CHANGED, HEARD_DISPUTE, HEARD_FULL, HEARD_KEPT, HEARD_NEW, HEARD_SAME } from './outcomes.js';
 import { BINDING_FLAGS, BINDING_HIGH, BINDING_LOW, BINDING_PORT } from './store.js';
 
+export { ageOf } from '../shared-memory/age.js';
 export type { NeighMatch } from './changes.js';
 export * from './layout.js';
 export * from './outcomes.js';
@@ -101,14 +103,14 @@ export class Neighbours extends NeighChanges {
       const row = this.find(segment, a0, a1, a2, a3);
       if (row < 0) return false;
       const base = row << ROW_SHIFT;
-      const version = Atomics.load(rows, base + ROW_VERSION);
+      const version = versionAt(rows, base + ROW_VERSION);
       const word = rows[base + ROW_MAC_HIGH];
       out[BINDING_HIGH] = word & 0xffff;
       out[BINDING_FLAGS] = word >>> 16;
       out[BINDING_LOW] = rows[base + ROW_MAC_LOW];
       out[BINDING_PORT] = rows[base + ROW_PORT];
       const same = rows[base + ROW_SEGMENT] === segment && this.isAddress(base, a0, a1, a2, a3);
-      if (same && (version & 1) === 0 && Atomics.load(rows, base + ROW_VERSION) === version) return true;
+      if (same && isStable(rows, base + ROW_VERSION, version)) return true;
     }
   }
 
@@ -198,7 +200,7 @@ export class Neighbours extends NeighChanges {
   private judge(row: number, now: number): number {
     const { rows } = this;
     const base = row << ROW_SHIFT;
-    const isCalm = neighAge(now, rows[base + ROW_SINCE]) > DISPUTE_TICKS;
+    const isCalm = ageOf(now, rows[base + ROW_SINCE]) > DISPUTE_TICKS;
     if ((this.flagsOf(row) & NEIGH_DISPUTED) !== 0) {
       if (!isCalm) {
         rows[base + ROW_SINCE] = now;
@@ -251,12 +253,12 @@ export class Neighbours extends NeighChanges {
   private isExpired(row: number, now: number): boolean {
     const limit = this.header[HEAD_AGEING];
     if (limit === 0 || (this.flagsOf(row) & NEIGH_MANUAL) !== 0) return false;
-    return neighAge(now, this.rows[(row << ROW_SHIFT) + ROW_STAMP]) >= limit;
+    return ageOf(now, this.rows[(row << ROW_SHIFT) + ROW_STAMP]) >= limit;
   }
 
   private isCalmed(row: number, now: number): boolean {
     if ((this.flagsOf(row) & NEIGH_DISPUTED) === 0) return false;
-    return neighAge(now, this.rows[(row << ROW_SHIFT) + ROW_SINCE]) > DISPUTE_TICKS;
+    return ageOf(now, this.rows[(row << ROW_SHIFT) + ROW_SINCE]) > DISPUTE_TICKS;
   }
 
   /** @returns how many bindings it removed */

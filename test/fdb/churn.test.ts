@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PROBE_LIMIT } from '../../src/fdb/layout.js';
 import { createFdb, type Fdb, LEARNED } from '../../src/fdb/table.js';
+import { PROBE_LIMIT } from '../../src/shared-memory/probing.js';
 import { countProbes, seededRandom } from './table-inspection.js';
 
 const SEGMENT = 7;

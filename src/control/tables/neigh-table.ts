@@ -9,12 +9,12 @@ import { TICK_MS } from '../../dataplane/engine.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
 import { fidOf, fidParts } from '../../dataplane/state/fid.js';
 import {
+  ageOf,
   type NeighRow as Heard,
   NEIGH_MANUAL,
   NEIGH_ROUTER,
   NEIGH_TUNNEL,
   type NeighReader,
-  neighAge,
 } from '../../neigh/table.js';
 import { command } from '../../text/shell.js';
 import { formatMac, parseMac } from '../../wire/ethernet.js';
@@ -79,7 +79,7 @@ export class NeighTable {
     const port = model.portAt[index];
     const place = fidParts(segment);
     if (port === undefined || place === null) return null; // deleted meanwhile
-    const updated = Math.floor((neighAge(now, stamp) * TICK_MS) / 1000);
+    const updated = Math.floor((ageOf(now, stamp) * TICK_MS) / 1000);
     const isManual = (flags & NEIGH_MANUAL) !== 0;
     const vni = isTunnel(port) ? vniOf(port, place.vid) : undefined;
     return {
