@@ -6,6 +6,7 @@
  * A network is counted in a bucket that a hash chooses, so two networks that share one have its bound together. All of it
  * lies in shared memory. Counts are changed with the lock of the table of remotes held; `heardAt` is written by any engine.
  */
+import { hashAddress } from '../shared-memory/hash.js';
 import { isMapped } from '../wire/ip-address.js';
 
 /** VTEPs that a port may have met, as long as none of them has gone. */
@@ -34,14 +35,17 @@ export class Introductions {
   }
 
   /** @param memory of `words`, zeros at first */
-  constructor(private readonly memory: Int32Array) {}
+  constructor(
+    private readonly memory: Int32Array,
+    private readonly seed: number,
+  ) {}
 
   /** Whether a port may meet one more VTEP, its address at word `at`. */
   hasRoom(port: number, words: ArrayLike<number>, at: number, tick: number): boolean {
     const { memory } = this;
     if (memory[COUNT + port] >= MET_OF_PORT) return false;
     if (memory[TICK + port] === tick && memory[IN_TICK + port] >= MET_IN_TICK) return false;
-    return memory[BUCKET + networkBucket(port, words, at)] < MET_OF_NETWORK;
+    return memory[BUCKET + networkBucket(port, words, at, this.seed)] < MET_OF_NETWORK;
   }
 
   /** A port has met one. */
@@ -53,13 +57,13 @@ export class Introductions {
     }
     memory[IN_TICK + port]++;
     memory[COUNT + port]++;
-    memory[BUCKET + networkBucket(port, words, at)]++;
+    memory[BUCKET + networkBucket(port, words, at, this.seed)]++;
   }
 
   /** One that a port had met is forgotten. */
   uncount(port: number, words: ArrayLike<number>, at: number): void {
     this.memory[COUNT + port]--;
-    this.memory[BUCKET + networkBucket(port, words, at)]--;
+    this.memory[BUCKET + networkBucket(port, words, at, this.seed)]--;
   }
 
   /** How many VTEPs a port has met. */
@@ -69,7 +73,7 @@ export class Introductions {
 
   /** How many of them are in the network of an address, or share its bucket. */
   ofNetwork(port: number, words: ArrayLike<number>, at: number): number {
-    return this.memory[BUCKET + networkBucket(port, words, at)];
+    return this.memory[BUCKET + networkBucket(port, words, at, this.seed)];
   }
 
   /** A frame has come from a learned remote (hot). @param index 0 for the first of them */
@@ -84,12 +88,9 @@ export class Introductions {
 }
 
 /** Number of the bucket that an address's network is counted in. */
-export function networkBucket(port: number, words: ArrayLike<number>, at: number): number {
+export function networkBucket(port: number, words: ArrayLike<number>, at: number, seed: number): number {
   const mapped = isMapped(words[at], words[at + 1], words[at + 2]);
   const high = mapped ? 0x10000 : words[at];
   const low = mapped ? words[at + 3] >>> 8 : words[at + 1];
-  let h = Math.imul(port ^ 0x2c1b3c6d, 0x9e3779b1);
-  h = Math.imul(h ^ low ^ (h >>> 15), 0x85ebca6b);
-  h = Math.imul(h ^ high ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) & (BUCKETS - 1);
+  return hashAddress(port, high, low, 0, 0, seed) & (BUCKETS - 1);
 }

@@ -1,76 +1,92 @@
 /**
- * The VTEPs a switch knows: one row per (vxlan port, address), in shared memory so that the control thread can
- * name a remote that the engine learned. A row's index is the remote's identity everywhere (FDB destinations, flood
- * lists, the PacketIo's address table, counters), from when it is added until it is removed.
+ * The VTEPs that a switch knows: one row per (vxlan port, address), in shared memory so that the control thread can name a
+ * remote that an engine has learned. A row's index is the remote's identity everywhere (FDB destinations, flood lists, the
+ * PacketIo's address table, counters), from when it is added until it is removed.
  *
  * Addresses are four big-endian words, IPv4 mapped into ::ffff:0:0/96. Index 0 means "no remote".
- * Rows 1..STATIC_REMOTES-1 are numbered by the control thread, the rest by the engines (`accept_vteps: any`), which take
- * a number that was given back before one that never was used.
+ * Rows 1..STATIC_REMOTES-1 are assigned by the control thread, the rest by the engines (`accept_vteps: any`), which reuse
+ * freed indexes first.
  *
- * Several engines may come to know the same VTEP at once. Who changes the table holds its lock and looks again, so all
- * of them end up with one index; looking up takes no lock (`remote-slots.ts`).
+ * Several engines may learn the same VTEP at once. Each takes the lock and searches again before it adds a row, so all of
+ * them end up with one index; looking up takes no lock (`remote-slots.ts`).
  *
- * A number that was removed may soon be another remote's. Whoever removes one first withdraws it, so that nobody comes upon
- * it any more, and sees to it that no FDB entry, no flood list and no frame on its way still names it. A PacketIo is told the
- * address of a number anew when `version` has changed.
+ * The index of a removed remote may soon be another remote's. So removal has three steps: `withdraw` removes the remote from
+ * source lookup, then FDB entries, flood lists and frames in flight that name it have to go, and then `remove` frees the index.
+ * A PacketIo gets the address of an index again when its `version` has changed.
  */
 import { lock, unlock } from '../shared-memory/lock.js';
+import { allocate, HEAD_LOCK, HEAD_OWN, HEAD_SEED, headerOf, Layout } from '../shared-memory/memory.js';
 import { Introductions, networkBucket } from './introductions.js';
-import {
-  expire,
-  fillRow,
-  isFindable,
-  isOf,
-  isSameAddress,
-  LINK,
-  OWNER,
-  publish,
-  ROW,
-  SLOTS,
-  search,
-  setUdpPort,
-  udpPortIn,
-  versionIn,
-  withdraw,
-} from './remote-slots.js';
+import { LINK, OWNER, RemoteSlots, ROW } from './remote-slots.js';
 
 export const MAX_REMOTES = 65_536;
 /** First index that the engines number themselves. */
 export const STATIC_REMOTES = 32_768;
 
-const ROW_WORDS = MAX_REMOTES * ROW;
-/** Words after rows and hash slots. */
-const HEAD_LOCK = 0;
-/** The lowest index that no engine has ever taken. */
-const HEAD_NEXT = 1;
-/** The first of the indexes that were given back; each row links to the next one; 0: none. */
-const HEAD_FREE = 2;
-const HEAD_WORDS = 3;
-const INTRODUCTIONS = ROW_WORDS + SLOTS + HEAD_WORDS;
+const SLOTS = 131_072;
 const LEARNED = MAX_REMOTES - STATIC_REMOTES;
-const WORDS = INTRODUCTIONS + Introductions.words(LEARNED);
+
+/** Words of the header, after those of every table: the lowest index that no engine has ever taken. */
+const HEAD_NEXT = HEAD_OWN;
+/** The first of the freed indexes; each row links to the next one; 0: none. */
+const HEAD_FREE = HEAD_OWN + 1;
+
+/** "RMT" and the version of this layout. */
+const MAGIC = 0x524d5401;
+
+interface RemoteViews {
+  readonly rows: Int32Array;
+  /** Hash slots that hold the indexes of remotes. */
+  readonly slots: Int32Array;
+  readonly met: Int32Array;
+}
+
+function arraysOf(layout: Layout): RemoteViews {
+  return {
+    rows: layout.int32(MAX_REMOTES * ROW),
+    slots: layout.int32(SLOTS),
+    met: layout.int32(Introductions.words(LEARNED)),
+  };
+}
+
+/** The views on the memory of a table of remotes. @throws TypeError when the memory is not one */
+export function viewsOf(memory: SharedArrayBuffer): RemoteViews & { header: Int32Array } {
+  const header = headerOf(
+    memory,
+    MAGIC,
+    'This memory is no table of remotes: pass what createRemotes(...).memory holds',
+  );
+  return { header, ...arraysOf(new Layout(memory)) };
+}
+
+/**
+ * Creates an empty table.
+ * @param seed any integer; makes the hash unpredictable, so that nobody can forge sources that collide. A random one outside of tests
+ */
+export function createRemotes(seed = 0): RemoteTable {
+  const memory = allocate(arraysOf, MAGIC, SLOTS, seed);
+  viewsOf(memory).header[HEAD_NEXT] = STATIC_REMOTES;
+  return new RemoteTable(memory);
+}
 
 export class RemoteTable {
-  readonly memory: SharedArrayBuffer;
   private readonly rows: Int32Array;
-  /** Hash slots holding remote indexes. */
-  private readonly slots: Int32Array;
   private readonly head: Int32Array;
+  private readonly slots: RemoteSlots;
   private readonly met: Introductions;
 
-  /** A new table, or with `memory` the one that another thread has made. */
-  constructor(memory?: SharedArrayBuffer) {
-    this.memory = memory ?? new SharedArrayBuffer(WORDS * 4);
-    this.rows = new Int32Array(this.memory, 0, ROW_WORDS);
-    this.slots = new Int32Array(this.memory, ROW_WORDS * 4, SLOTS);
-    this.head = new Int32Array(this.memory, (ROW_WORDS + SLOTS) * 4, HEAD_WORDS);
-    this.met = new Introductions(new Int32Array(this.memory, INTRODUCTIONS * 4, Introductions.words(LEARNED)));
-    if (memory === undefined) this.head[HEAD_NEXT] = STATIC_REMOTES;
+  /** The table that lies in this memory, which `createRemotes` has made. @throws TypeError when the memory is no such table */
+  constructor(readonly memory: SharedArrayBuffer) {
+    const { header, rows, slots, met } = viewsOf(memory);
+    this.rows = rows;
+    this.head = header;
+    this.slots = new RemoteSlots(rows, slots, header[HEAD_SEED]);
+    this.met = new Introductions(met, header[HEAD_SEED]);
   }
 
   /** The remote of `port` with this address, or 0. One bounded probe sequence. */
   find(port: number, a0: number, a1: number, a2: number, a3: number): number {
-    return search(this.rows, this.slots, port, a0, a1, a2, a3);
+    return this.slots.search(port, a0, a1, a2, a3);
   }
 
   /**
@@ -78,17 +94,17 @@ export class RemoteTable {
    * remote from now on, and from the one that they were from before when it is removed (`behind`).
    */
   add(remote: number, port: number, address: ArrayLike<number>, udpPort: number, known: boolean): void {
-    const { head, rows, slots } = this;
+    const { head, slots } = this;
     const row = remote * ROW;
     lock(head, HEAD_LOCK);
-    const found = isFindable(rows, row);
-    // Told the same once more, the remote is found all the time.
-    if (found && known && isOf(rows, row, port, address[0] | 0, address[1] | 0, address[2] | 0, address[3] | 0)) {
-      setUdpPort(rows, row, udpPort);
+    const found = slots.isFindable(row);
+    // A repeated operation must not interrupt source lookup.
+    if (found && known && slots.isOf(row, port, address[0] | 0, address[1] | 0, address[2] | 0, address[3] | 0)) {
+      slots.setUdpPort(row, udpPort);
     } else {
-      if (found) withdraw(rows, slots, remote);
-      fillRow(rows, row, port, address, 0, udpPort);
-      if (known) publish(rows, slots, remote);
+      if (found) slots.withdraw(remote);
+      slots.fill(row, port, address, 0, udpPort);
+      if (known) slots.publish(remote);
     }
     unlock(head, HEAD_LOCK);
   }
@@ -99,21 +115,21 @@ export class RemoteTable {
    * @param tick the engine's clock
    */
   admit(port: number, words: ArrayLike<number>, at: number, udpPort: number, tick: number): number {
-    const { head, met, rows, slots } = this;
+    const { head, met, slots } = this;
     // What is refused takes no lock: it may be a flood of forged sources. Another engine may have met it meanwhile.
     const isFull = Atomics.load(head, HEAD_FREE) === 0 && Atomics.load(head, HEAD_NEXT) >= MAX_REMOTES;
     if (isFull || !met.hasRoom(port, words, at, tick)) {
-      return search(rows, slots, port, words[at] | 0, words[at + 1] | 0, words[at + 2] | 0, words[at + 3] | 0);
+      return slots.search(port, words[at] | 0, words[at + 1] | 0, words[at + 2] | 0, words[at + 3] | 0);
     }
     lock(head, HEAD_LOCK);
-    let remote = search(rows, slots, port, words[at] | 0, words[at + 1] | 0, words[at + 2] | 0, words[at + 3] | 0);
-    if (remote === 0 && met.hasRoom(port, words, at, tick)) {
+    let remote = slots.search(port, words[at] | 0, words[at + 1] | 0, words[at + 2] | 0, words[at + 3] | 0);
+    if (remote === 0 && met.hasRoom(port, words, at, tick) && slots.hasSlotFor(port, words, at)) {
       remote = this.takeNumber();
       if (remote !== 0) {
         met.count(port, words, at, tick);
         met.hear(remote - STATIC_REMOTES, tick);
-        fillRow(rows, remote * ROW, port, words, at, udpPort);
-        publish(rows, slots, remote);
+        slots.fill(remote * ROW, port, words, at, udpPort);
+        slots.publish(remote);
       }
     }
     unlock(head, HEAD_LOCK);
@@ -136,14 +152,14 @@ export class RemoteTable {
   /** A remote is not found any more. It stays what it is for those who know its number. */
   withdraw(remote: number): void {
     lock(this.head, HEAD_LOCK);
-    if (isFindable(this.rows, remote * ROW)) withdraw(this.rows, this.slots, remote);
+    if (this.slots.isFindable(remote * ROW)) this.slots.withdraw(remote);
     unlock(this.head, HEAD_LOCK);
   }
 
   /** Forgets a remote; it is not found any more, and its number may be given again. @returns false when it was not there */
   remove(remote: number): boolean {
     lock(this.head, HEAD_LOCK);
-    const there = udpPortIn(this.rows, remote * ROW) !== 0;
+    const there = this.slots.udpPort(remote * ROW) !== 0;
     if (there) this.forget(remote);
     unlock(this.head, HEAD_LOCK);
     return there;
@@ -163,24 +179,24 @@ export class RemoteTable {
 
   /** Changes whenever a number gets another address or is given back; odd while it is being written. Never -1. */
   version(remote: number): number {
-    return versionIn(this.rows, remote * ROW);
+    return this.slots.version(remote * ROW);
   }
 
   /** The remote with the same port and address that is found when this one, which is found, is not any more; 0: none. */
   behind(remote: number): number {
-    return isFindable(this.rows, remote * ROW) ? this.rows[remote * ROW + LINK] : 0;
+    return this.slots.isFindable(remote * ROW) ? this.rows[remote * ROW + LINK] : 0;
   }
 
   /** Whether datagrams from some VTEP of the port are this remote's. */
   isFindable(port: number, remote: number): boolean {
-    return this.rows[remote * ROW + OWNER] === port && isFindable(this.rows, remote * ROW);
+    return this.rows[remote * ROW + OWNER] === port && this.slots.isFindable(remote * ROW);
   }
 
   private forget(remote: number): void {
     const { head, rows } = this;
     const row = remote * ROW;
-    if (isFindable(rows, row)) withdraw(rows, this.slots, remote);
-    expire(rows, row);
+    if (this.slots.isFindable(row)) this.slots.withdraw(remote);
+    this.slots.expire(row);
     if (remote < STATIC_REMOTES) return;
     this.met.uncount(rows[row + OWNER], rows, row);
     rows[row + LINK] = head[HEAD_FREE];
@@ -195,12 +211,12 @@ export class RemoteTable {
 
   /** Whether two remotes are one VTEP: the same address, whatever UDP port frames are sent to. */
   isSameVtep(one: number, other: number): boolean {
-    return isSameAddress(this.rows, one * ROW, other * ROW);
+    return this.slots.isSameAddress(one * ROW, other * ROW);
   }
 
   /** The UDP port that frames to a remote go to; 0: there is no such remote. */
   udpPort(remote: number): number {
-    return udpPortIn(this.rows, remote * ROW);
+    return this.slots.udpPort(remote * ROW);
   }
 
   /** A frame has come from a remote (hot). */
@@ -227,7 +243,7 @@ export class RemoteTable {
   /** A number that the learned remotes of a network have in common; another network's may be the same. */
   networkOf(remote: number): number {
     const row = remote * ROW;
-    return networkBucket(this.rows[row + OWNER], this.rows, row);
+    return networkBucket(this.rows[row + OWNER], this.rows, row, this.head[HEAD_SEED]);
   }
 
   /** The vxlan port of a remote, or the last one that the number had. */

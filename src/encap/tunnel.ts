@@ -74,8 +74,8 @@ export function senderChoice(hash: number, whole: boolean): number {
 
 /** @param dfSenders empty: there is one pool */
 function interleave(senders: readonly number[], dfSenders: readonly number[]): Int32Array {
-  const plain = powerOfTwo(senders);
-  const whole = dfSenders.length === 0 ? plain : powerOfTwo(dfSenders);
+  const plain = powerOfTwoOf(senders);
+  const whole = dfSenders.length === 0 ? plain : powerOfTwoOf(dfSenders);
   const pairs = Math.max(plain.length, whole.length);
   const all = new Int32Array(2 * pairs);
   for (let i = 0; i < pairs; i++) {
@@ -85,9 +85,7 @@ function interleave(senders: readonly number[], dfSenders: readonly number[]): I
   return all;
 }
 
-/** As many senders as make a power of two, so that a mask chooses; the ones over are left unused. */
-function powerOfTwo(senders: readonly number[]): readonly number[] {
-  let size = 1;
-  while (size * 2 <= senders.length) size *= 2;
-  return senders.slice(0, size);
+/** The first senders, as many as make a power of two, so that a mask chooses; the others are left unused. */
+function powerOfTwoOf(senders: readonly number[]): readonly number[] {
+  return senders.slice(0, 1 << (31 - Math.clz32(senders.length)));
 }

@@ -19,7 +19,7 @@ import { MtuWatch } from '../../src/control/watch/mtu-watch.js';
 import { PortWatch } from '../../src/control/watch/port-watch.js';
 import { StrangerWatch } from '../../src/control/watch/stranger-watch.js';
 import { VtepWatch } from '../../src/control/watch/vtep-watch.js';
-import { RemoteTable } from '../../src/encap/remotes.js';
+import { createRemotes } from '../../src/encap/remotes.js';
 import type { FdbEvents } from '../../src/fdb/events.js';
 
 const reports: [string, unknown, number][] = [];
@@ -98,7 +98,7 @@ describe('the guard', () => {
 
 /** A model whose every use fails, as a mistake in the code would have it. */
 const broken = new Proxy({}, { get: fault }) as SwitchModel;
-const parts = { model: broken, remotes: new RemoteTable() };
+const parts = { model: broken, remotes: createRemotes() };
 const ignore = (): void => undefined;
 
 describe('each timer of the control thread goes on after a fault', () => {

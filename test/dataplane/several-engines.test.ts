@@ -6,7 +6,7 @@ import { Context } from '../../src/dataplane/state/context.js';
 import { CounterReader, Counters } from '../../src/dataplane/state/counters.js';
 import { REASON } from '../../src/dataplane/state/drop-reasons.js';
 import { StormControl } from '../../src/dataplane/state/storm.js';
-import { RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
+import { createRemotes, RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { createFdb, Fdb } from '../../src/fdb/table.js';
 import { MemoryPacketIo } from '../../src/port/memory.js';
 import { KIND_FRAME, KIND_UDP } from '../../src/port/packet-io.js';
@@ -31,7 +31,7 @@ class Engines {
 
   constructor(bridges: Record<string, BridgeSpec>) {
     const { memory } = createFdb({ capacity: 64, seed: 1 });
-    const remotes = new RemoteTable();
+    const remotes = createRemotes();
     const storm = new StormControl();
     const counters = this.ios.map(() => new Counters());
     this.counters = new CounterReader(counters.map((own) => own.memory));

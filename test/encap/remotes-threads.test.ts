@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
+import { createRemotes, STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { translateRoom } from '../shared-memory/translate-room.js';
 
 const THREADS = 2;
@@ -68,7 +68,7 @@ describe('a table of remotes that several threads change', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   it('finds for each thread what is its own, and what lasts always', async () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     const lasting = 500;
     for (let i = 0; i < lasting; i++) table.add(i + 1, 5, [9, 9, 9, i], 4789, true);
     const results = await Promise.all(
@@ -92,7 +92,7 @@ describe('a table of remotes that several threads change', () => {
   }, 20_000);
 
   it('has one number for a VTEP that several threads meet at once', async () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     const results = await Promise.all(
       Array.from({ length: THREADS }, () => run(join(folder, 'racer.js'), { memory: table.memory, addresses: 20_000 })),
     );

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MET_IN_TICK, MET_OF_NETWORK, MET_OF_PORT } from '../../src/encap/introductions.js';
-import { ROW, SLOTS } from '../../src/encap/remote-slots.js';
-import { MAX_REMOTES, RemoteTable, STATIC_REMOTES } from '../../src/encap/remotes.js';
+import { createRemotes, MAX_REMOTES, RemoteTable, STATIC_REMOTES, viewsOf } from '../../src/encap/remotes.js';
 import { parseAddress } from '../../src/wire/ip-address.js';
 
 function words(text: string): [number, number, number, number] {
@@ -18,7 +17,7 @@ function meet(table: RemoteTable, i: number): number {
 
 describe('the table of remotes', () => {
   it('finds a known remote by port and address', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     table.add(1, 3, words('192.0.2.1'), 4789, true);
     table.add(2, 3, words('2001:db8::1'), 4789, true);
     expect(table.find(3, ...words('192.0.2.1'))).toBe(1);
@@ -26,7 +25,7 @@ describe('the table of remotes', () => {
   });
 
   it('an address of one port is not known on another', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     table.add(1, 3, words('192.0.2.1'), 4789, true);
     expect(table.find(4, ...words('192.0.2.1'))).toBe(0);
     table.add(2, 4, words('192.0.2.1'), 4789, true);
@@ -34,7 +33,7 @@ describe('the table of remotes', () => {
   });
 
   it('an address that differs in one word is another', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     table.add(1, 0, [1, 2, 3, 4], 4789, true);
     expect([
       table.find(0, 9, 2, 3, 4),
@@ -45,7 +44,7 @@ describe('the table of remotes', () => {
   });
 
   it('a remote that is not known is a place to send to only', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     table.add(1, 3, words('192.0.2.1'), 8472, false);
     expect(table.find(3, ...words('192.0.2.1'))).toBe(0);
     expect(table.udpPort(1)).toBe(8472);
@@ -53,7 +52,7 @@ describe('the table of remotes', () => {
   });
 
   it('two remotes at one address are one VTEP, whatever their UDP ports', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     table.add(1, 3, words('2001:db8::1'), 4789, true);
     table.add(2, 3, words('2001:db8::1'), 8472, false);
     table.add(3, 3, words('2001:db8::2'), 4789, true);
@@ -61,7 +60,7 @@ describe('the table of remotes', () => {
   });
 
   it('admits a VTEP that an engine meets, its address somewhere in a ring', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     const ring = Int32Array.from([9, 9, 9, ...words('2001:db8::9'), 9]);
     expect(table.admit(3, ring, 3, 8472, 1)).toBe(STATIC_REMOTES);
     expect(table.find(3, ...words('2001:db8::9'))).toBe(STATIC_REMOTES);
@@ -69,7 +68,7 @@ describe('the table of remotes', () => {
   });
 
   it('engines on one memory agree on the index of a VTEP, whoever is first', () => {
-    const one = new RemoteTable();
+    const one = createRemotes();
     const other = new RemoteTable(one.memory);
     one.add(1, 3, words('192.0.2.1'), 4789, true);
     expect(other.find(3, ...words('192.0.2.1'))).toBe(1);
@@ -80,14 +79,31 @@ describe('the table of remotes', () => {
     expect(one.admit(3, words('192.0.2.8'), 0, 4789, 1)).not.toBe(met);
   });
 
+  it('is no other memory', () => {
+    expect(() => new RemoteTable(new SharedArrayBuffer(16))).toThrow(/no table of remotes/);
+    expect(() => new RemoteTable(new SharedArrayBuffer(4096))).toThrow(/no table of remotes/);
+  });
+
+  it('has a seed, by which remotes lie in other slots, and which whoever attaches to it has too', () => {
+    const tables = [1, 2].map((seed) => createRemotes(seed));
+    const places = tables.map((table) => {
+      for (let i = 0; i < 100; i++) meet(table, i);
+      const reader = new RemoteTable(table.memory);
+      for (let i = 0; i < 100; i++) expect(reader.find(9, 0, 0, 0xffff, i)).toBe(STATIC_REMOTES + i);
+      const { slots } = viewsOf(table.memory);
+      return Array.from({ length: 100 }, (_, i) => slots.indexOf(STATIC_REMOTES + i));
+    });
+    expect(places[0].filter((slot, i) => slot === places[1][i]).length).toBeLessThan(5);
+  });
+
   it('carrying out the same operation again changes nothing', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     for (let i = 0; i < 3; i++) table.add(1, 3, words('192.0.2.1'), 4789, true);
     expect(table.find(3, ...words('192.0.2.1'))).toBe(1);
   });
 
   it('lists what the engines came to know, by port', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     table.add(1, 3, words('192.0.2.1'), 4789, true);
     for (const [port, address] of [
       [3, '192.0.2.7'],
@@ -106,7 +122,7 @@ describe('the table of remotes', () => {
   });
 
   it('holds all that it may, and then says that there is no room', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     for (let remote = 1; remote < STATIC_REMOTES; remote++) {
       table.add(remote, remote & 7, [0, 0, 0xffff, remote], 4789, true);
     }
@@ -123,7 +139,7 @@ describe('the table of remotes', () => {
   });
 
   it('a removed remote is not found any more, and others are', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     table.add(1, 3, words('192.0.2.1'), 4789, true);
     table.add(2, 3, words('192.0.2.2'), 4789, true);
     table.add(3, 3, words('192.0.2.3'), 4789, false);
@@ -133,7 +149,7 @@ describe('the table of remotes', () => {
   });
 
   it('a number that is added again is the new remote only', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     table.add(1, 3, words('192.0.2.1'), 4789, true);
     table.add(1, 4, words('192.0.2.9'), 8472, true);
     expect([table.find(3, ...words('192.0.2.1')), table.find(4, ...words('192.0.2.9'))]).toEqual([0, 1]);
@@ -145,7 +161,7 @@ describe('the table of remotes', () => {
   });
 
   it('of several remotes at one address the last is found, and then the one behind it, until none is left', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     const address = words('2001:db8::1');
     for (const remote of [1, 2, 3, 4]) table.add(remote, 3, address, 4789 + remote, true);
     expect([4, 3, 2, 1].map((remote) => table.behind(remote))).toEqual([3, 2, 1, 0]);
@@ -161,7 +177,7 @@ describe('the table of remotes', () => {
   });
 
   it('a VTEP that was met has the number that it is configured with, at once', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     const address = words('192.0.2.1');
     const met = table.admit(3, address, 0, 4789, 1);
     table.add(7, 3, address, 8472, true);
@@ -171,7 +187,7 @@ describe('the table of remotes', () => {
   });
 
   it('one that is withdrawn is not found, and stays what it is until it is removed', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     const address = words('192.0.2.1');
     const remote = table.admit(3, address, 0, 4789, 1);
     const version = table.version(remote);
@@ -191,7 +207,7 @@ describe('the table of remotes', () => {
   });
 
   it('gives the numbers of VTEPs whose port has gone to others', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     for (let i = 0; i < 10; i++) table.admit(3 + (i & 1), [0, 0, 0xffff, i], 0, 4789, 1);
     expect(table.removeLearnedOf(3)).toBe(5);
     expect(table.removeLearnedOf(3)).toBe(0);
@@ -205,7 +221,7 @@ describe('the table of remotes', () => {
   });
 
   it('has room again when it was full and a VTEP is removed', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     const room = MAX_REMOTES - STATIC_REMOTES;
     for (let i = 0; i < room; i++) meet(table, i);
     expect(meet(table, room)).toBe(0);
@@ -218,8 +234,8 @@ describe('the table of remotes', () => {
     ['random', (i: number) => Math.imul(i, 0x9e3779b1) ^ (i << 7)],
     ['consecutive', (i: number) => i],
   ])('keeps searches short while 100,000 remotes come and go: %s addresses', (_name, last) => {
-    const table = new RemoteTable();
-    const slots = new Int32Array(table.memory, MAX_REMOTES * ROW * 4, SLOTS);
+    const table = createRemotes();
+    const { slots } = viewsOf(table.memory);
     // All the static numbers but one half are taken; the rest of them are given again and again.
     const half = STATIC_REMOTES / 2;
     for (let remote = 1; remote < STATIC_REMOTES; remote++)
@@ -236,7 +252,7 @@ describe('the table of remotes', () => {
     expect(slots.filter((remote) => remote > 0)).toHaveLength(STATIC_REMOTES - 1);
     // A quarter of the slots are taken, and no more tombstones are left than searches pass over.
     expect(longestRun(slots)).toBeLessThan(64);
-    expect(slots.filter((remote) => remote < 0).length).toBeLessThan(SLOTS / 16);
+    expect(slots.filter((remote) => remote < 0).length).toBeLessThan(slots.length / 16);
     for (let remote = 1; remote < STATIC_REMOTES; remote++) table.remove(remote);
     expect(slots.every((remote) => remote === 0)).toBe(true);
   });
@@ -252,7 +268,7 @@ describe('the table of remotes', () => {
       removes: fc.boolean(),
       known: fc.boolean(),
     });
-    const table = new RemoteTable();
+    const table = createRemotes();
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80, size: 'max' }), fc.array(key, { maxLength: 60 }), (steps, asked) => {
         for (let remote = 1; remote <= 30; remote++) table.remove(remote);
@@ -295,7 +311,7 @@ describe('VTEPs that a port meets', () => {
   const far = (table: RemoteTable, i: number, tick = i): number => table.admit(3, [0x20010db8, i, 0, 1], 0, 4789, tick);
 
   it('are so many in a tick', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     let next = 0;
     const met = (tick: number): number =>
       Array.from({ length: 100 }, () => far(table, next++, tick)).filter((remote) => remote !== 0).length;
@@ -305,7 +321,7 @@ describe('VTEPs that a port meets', () => {
   });
 
   it('are so many of a port, and as many more as have gone', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     const all = Array.from({ length: MET_OF_PORT }, (_, i) => far(table, i));
     expect(all).not.toContain(0);
     expect([far(table, MET_OF_PORT), table.learnedOf(3)]).toEqual([0, MET_OF_PORT]);
@@ -320,7 +336,7 @@ describe('VTEPs that a port meets', () => {
   });
 
   it('are so many of an IPv6 network, whatever addresses its hosts choose, and others have room', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     const host = (i: number, network = 7): number =>
       table.admit(3, [0x20010db8, network, i, Math.imul(i, 0x9e3779b1)], 0, 4789, i);
     const all = Array.from({ length: MET_OF_NETWORK + 100 }, (_, i) => host(i));
@@ -332,14 +348,14 @@ describe('VTEPs that a port meets', () => {
   });
 
   it('are all addresses of an IPv4 network', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     for (let i = 0; i < 256; i++)
       if (table.admit(3, [0, 0, 0xffff, 0x0a000000 + i], 0, 4789, i) === 0) expect.fail(`no room for ${i}`);
     expect(table.learnedOf(3)).toBe(256);
   });
 
   it('tell when they were heard last', () => {
-    const table = new RemoteTable();
+    const table = createRemotes();
     const remote = far(table, 10);
     expect(table.heardAt(remote)).toBe(10);
     table.hear(remote, 77);

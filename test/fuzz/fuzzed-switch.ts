@@ -10,7 +10,7 @@ import { applyOperations, type Operation } from '../../src/dataplane/operations/
 import { Context } from '../../src/dataplane/state/context.js';
 import { CounterReader, Counters, MAX_PORTS } from '../../src/dataplane/state/counters.js';
 import { StormControl } from '../../src/dataplane/state/storm.js';
-import { RemoteTable } from '../../src/encap/remotes.js';
+import { createRemotes, RemoteTable } from '../../src/encap/remotes.js';
 import { createFdb, Fdb } from '../../src/fdb/table.js';
 import { createNeighbours, Neighbours } from '../../src/neigh/table.js';
 import { STATUS_NOW } from '../../src/port/packet-io.js';
@@ -33,7 +33,7 @@ export class FuzzedSwitch {
   readonly counters: CounterReader;
   readonly fdbMemory: SharedArrayBuffer;
   readonly neighMemory: SharedArrayBuffer;
-  readonly remotes = new RemoteTable();
+  readonly remotes = createRemotes();
   /** What the ports must have received, and at MAX_PORTS those that are no more. */
   private readonly frames = new Float64Array(MAX_PORTS + 1);
   /** The same of all vxlan ports together: which of them a datagram belongs to is theirs to say. */

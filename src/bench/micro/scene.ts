@@ -8,7 +8,7 @@ import { applyOperations, type Operation } from '../../dataplane/operations/oper
 import { Context } from '../../dataplane/state/context.js';
 import { Counters } from '../../dataplane/state/counters.js';
 import { BCAST_FLOOD, FLOOD, LEARNING, UP, VLAN_TUNNEL } from '../../dataplane/state/forwarding.js';
-import { RemoteTable } from '../../encap/remotes.js';
+import { createRemotes } from '../../encap/remotes.js';
 import { createFdb } from '../../fdb/table.js';
 import { KIND_FRAME, KIND_UDP } from '../../port/packet-io.js';
 import { encodeEthernet } from '../../wire/ethernet.js';
@@ -78,7 +78,7 @@ function remote(number: number): Operation {
 export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, broadcasts = 0, trains = 0 } = {}) {
   const io = new NullPacketIo();
   const fdb = createFdb({ capacity: 65_536 });
-  const context = new Context(io, fdb, new RemoteTable(), new Counters());
+  const context = new Context(io, fdb, createRemotes(), new Counters());
   const flags = UP | LEARNING | FLOOD | BCAST_FLOOD;
   applyOperations(context, [
     { op: 'bridge', bridge: 1, filtering: true, ageingTicks: 3000, maxLearned: 0, groupFwdMask: 0, snooping: false },

@@ -7,7 +7,7 @@ import { CounterReader, Counters, MAX_PORTS } from '../../dataplane/state/counte
 import { MAX_BRIDGES } from '../../dataplane/state/forwarding.js';
 import { PuntReader, PuntRing } from '../../dataplane/state/punt-ring.js';
 import { StormControl } from '../../dataplane/state/storm.js';
-import { RemoteTable } from '../../encap/remotes.js';
+import { createRemotes, type RemoteTable } from '../../encap/remotes.js';
 import { FdbEvents } from '../../fdb/events.js';
 import { createFdb, type FdbOptions, FdbReader } from '../../fdb/table.js';
 import { createNeighbours, NeighReader } from '../../neigh/table.js';
@@ -22,7 +22,7 @@ export interface EnginesOptions {
 
 export class Engines {
   readonly counters: CounterReader;
-  readonly remotes = new RemoteTable();
+  readonly remotes: RemoteTable;
   readonly fdb: FdbReader;
   /** Ring of FDB change records. */
   readonly events: FdbEvents;
@@ -34,6 +34,7 @@ export class Engines {
 
   constructor({ workers, fdb: fdbOptions, offloads, busyPoll }: EnginesOptions, events: EngineThreadEvents) {
     const fdb = createFdb({ ...fdbOptions, owners: MAX_PORTS, groups: MAX_BRIDGES }).memory;
+    this.remotes = createRemotes(fdbOptions.seed);
     const remotes = this.remotes.memory;
     this.fdb = new FdbReader(fdb);
     this.events = FdbEvents.attach(fdb);

@@ -6,7 +6,7 @@ import { NoticeLimit } from '../../../src/control/events/notice-limit.js';
 import type { SwitchModel } from '../../../src/control/model/model.js';
 import { destinationOf } from '../../../src/dataplane/state/destination.js';
 import { fidOf } from '../../../src/dataplane/state/fid.js';
-import { RemoteTable } from '../../../src/encap/remotes.js';
+import { createRemotes } from '../../../src/encap/remotes.js';
 import { FdbEvents } from '../../../src/fdb/events.js';
 import { createFdb } from '../../../src/fdb/table.js';
 
@@ -28,7 +28,7 @@ function scene() {
   const restless: SwitchEvent[] = [];
   const made = new EventFeed({
     model,
-    remotes: new RemoteTable(),
+    remotes: createRemotes(),
     events: FdbEvents.attach(fdb.memory),
     moved: () => 0,
     restless: (event) => restless.push(event),

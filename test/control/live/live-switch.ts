@@ -28,7 +28,7 @@ import { CounterReader, Counters, MAX_PORTS } from '../../../src/dataplane/state
 import { MAX_BRIDGES } from '../../../src/dataplane/state/forwarding.js';
 import { PuntReader, PuntRing } from '../../../src/dataplane/state/punt-ring.js';
 import { StormControl } from '../../../src/dataplane/state/storm.js';
-import { RemoteTable } from '../../../src/encap/remotes.js';
+import { createRemotes, RemoteTable } from '../../../src/encap/remotes.js';
 import { createFdb, Fdb, FdbEvents, FdbReader } from '../../../src/fdb/table.js';
 import { createNeighbours, Neighbours, NeighReader } from '../../../src/neigh/table.js';
 import { KIND_FRAME, KIND_UDP } from '../../../src/port/packet-io.js';
@@ -60,7 +60,7 @@ export interface LiveOptions {
 class Engines {
   readonly fdb: FdbReader;
   readonly events: FdbEvents;
-  readonly remotes = new RemoteTable();
+  readonly remotes = createRemotes();
   readonly counters: CounterReader;
   readonly punts: PuntReader;
   readonly neigh: NeighReader;

@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import type { SwitchModel } from '../../../src/control/model/model.js';
 import type { Transition } from '../../../src/control/model/transition.js';
 import { MtuWatch } from '../../../src/control/watch/mtu-watch.js';
-import { RemoteTable } from '../../../src/encap/remotes.js';
+import { createRemotes } from '../../../src/encap/remotes.js';
 
 const PORT = 3;
 const LOOKS_A_SECOND = 10;
 
 function scene(configured: number) {
-  const remotes = new RemoteTable();
+  const remotes = createRemotes();
   const port = {
     kind: 'vxlan',
     index: PORT,

@@ -3,11 +3,11 @@ import type { SwitchEvent } from '../../../src/api/api.js';
 import type { SwitchModel } from '../../../src/control/model/model.js';
 import { StrangerWatch } from '../../../src/control/watch/stranger-watch.js';
 import { CounterReader, Counters } from '../../../src/dataplane/state/counters.js';
-import { RemoteTable } from '../../../src/encap/remotes.js';
+import { createRemotes } from '../../../src/encap/remotes.js';
 
 function scene() {
   const counters = new Counters();
-  const remotes = new RemoteTable();
+  const remotes = createRemotes();
   const told: SwitchEvent[] = [];
   const said: [string, number][] = [];
   const port = { kind: 'vxlan', name: 'vx', config: { accept_vteps: 'known' } };

@@ -5,13 +5,13 @@ import { VtepWatch } from '../../../src/control/watch/vtep-watch.js';
 import { CounterReader, Counters } from '../../../src/dataplane/state/counters.js';
 import { destinationOf } from '../../../src/dataplane/state/destination.js';
 import { MET_IN_TICK, MET_OF_NETWORK, MET_OF_PORT } from '../../../src/encap/introductions.js';
-import { RemoteTable } from '../../../src/encap/remotes.js';
+import { createRemotes } from '../../../src/encap/remotes.js';
 import { createFdb, FdbReader } from '../../../src/fdb/table.js';
 
 const PORT = 3;
 
 function scene() {
-  const remotes = new RemoteTable();
+  const remotes = createRemotes();
   const counters = new Counters();
   const fdb = createFdb({ capacity: 16 });
   const done: number[][] = [];

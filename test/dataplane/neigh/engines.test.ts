@@ -6,7 +6,7 @@ import { Context } from '../../../src/dataplane/state/context.js';
 import { CounterReader, Counters } from '../../../src/dataplane/state/counters.js';
 import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { PUNT_NEIGH_CONFLICT, PuntReader } from '../../../src/dataplane/state/punt-ring.js';
-import { RemoteTable } from '../../../src/encap/remotes.js';
+import { createRemotes, RemoteTable } from '../../../src/encap/remotes.js';
 import { createFdb, Fdb } from '../../../src/fdb/table.js';
 import { createNeighbours, Neighbours, NeighReader } from '../../../src/neigh/table.js';
 import { MemoryPacketIo } from '../../../src/port/memory.js';
@@ -33,7 +33,7 @@ class Pair {
   constructor() {
     const fdb = createFdb({ capacity: 64, seed: 1 }).memory;
     const neigh = createNeighbours({ capacity: 64, seed: 1 }).memory;
-    const remotes = new RemoteTable().memory;
+    const remotes = createRemotes().memory;
     const counters = this.ios.map(() => new Counters());
     this.counters = new CounterReader(counters.map(({ memory }) => memory));
     this.contexts = this.ios.map(

@@ -11,7 +11,7 @@ import { applyOperations, type Operation } from '../../../src/dataplane/operatio
 import { Context } from '../../../src/dataplane/state/context.js';
 import { CounterReader, Counters } from '../../../src/dataplane/state/counters.js';
 import { DROP_REASONS } from '../../../src/dataplane/state/drop-reasons.js';
-import { RemoteTable } from '../../../src/encap/remotes.js';
+import { createRemotes } from '../../../src/encap/remotes.js';
 import { createFdb } from '../../../src/fdb/table.js';
 import { createNeighbours } from '../../../src/neigh/table.js';
 import { type Arrival, type Departure, MemoryPacketIo, type MemoryPacketIoOptions } from '../../../src/port/memory.js';
@@ -140,7 +140,7 @@ export class TestSwitch {
     const neigh = createNeighbours({ capacity: 256, seed: 1 });
     const own = new Counters();
     this.counters = new CounterReader([own.memory]);
-    this.context = new Context(this.io, fdb, new RemoteTable(), own, 0, undefined, undefined, neigh);
+    this.context = new Context(this.io, fdb, createRemotes(), own, 0, undefined, undefined, neigh);
     this.engine = new Engine(this.context, {
       rung: () => {
         this.rung++;
