@@ -1,8 +1,12 @@
 /**
- * Which vxlan port, and which VLAN of its bridge, a datagram's VNI belongs to: keyed by (receiving socket, VNI),
- * since ports may share a socket. A lookup costs the same whether the VNI is known or not (SEMANTICS: `vni_unknown`
- * at constant cost): load stays at one half or less.
+ * The vxlan port, and the VLAN of its bridge, that a datagram's VNI belongs to: keyed by (receiving socket, VNI), since ports may
+ * share a socket.
+ *
+ * A search costs much the same whether the VNI is known or not, so unknown VNIs cannot slow a switch down: at most half of the
+ * slots are in use, and no search looks at more than PROBE_LIMIT of them; the table grows until every key lies within that of
+ * its home. The keys are those of the configuration. Remotes can only search, so the hash needs no seed.
  */
+import { PROBE_LIMIT } from '../shared-memory/probing.js';
 
 const INITIAL_SLOTS = 256;
 
@@ -20,23 +24,24 @@ export class VniTable {
     const mask = keys.length - 1;
     const key = keyOf(socket, vni);
     let slot = hash(key) & mask;
-    for (;;) {
+    for (let left = PROBE_LIMIT; left > 0; left--) {
       const found = keys[slot];
       if (found === key) return this.values[slot];
       if (found === -1) return VNI_UNKNOWN;
       slot = (slot + 1) & mask;
     }
+    return VNI_UNKNOWN;
   }
 
   /** Maps a VNI of a socket; an earlier mapping of it is replaced. Control path: may allocate. */
   set(socket: number, vni: number, port: number, vid: number): void {
     if ((this.used + 1) * 2 > this.keys.length) this.grow();
-    this.put(keyOf(socket, vni), (port << 12) | vid);
+    while (!this.put(keyOf(socket, vni), (port << 12) | vid)) this.grow();
   }
 
   /**
-   * Ends the mapping of a VNI of a socket. What stands behind it moves up, so that nothing of it is left in the way of
-   * searches however often VNIs come and go. @returns false when there was none
+   * Removes the mapping of a VNI of a socket. The keys behind it move up, so no tombstones lengthen searches however often
+   * VNIs come and go. @returns false when there was none
    */
   remove(socket: number, vni: number): boolean {
     const { keys, values } = this;
@@ -48,7 +53,7 @@ export class VniTable {
       hole = (hole + 1) & mask;
     }
     for (let slot = (hole + 1) & mask; keys[slot] !== -1; slot = (slot + 1) & mask) {
-      // A key may not be moved to before the slot where the search for it begins.
+      // A key may not move to a slot before its home.
       const distance = (slot - hash(keys[slot])) & mask;
       if (distance < ((slot - hole) & mask)) continue;
       keys[hole] = keys[slot];
@@ -60,22 +65,31 @@ export class VniTable {
     return true;
   }
 
-  private put(key: number, value: number): void {
+  /** @returns false when no slot for the key lies within the probe limit */
+  private put(key: number, value: number): boolean {
     const mask = this.keys.length - 1;
     let slot = hash(key) & mask;
-    while (this.keys[slot] !== -1 && this.keys[slot] !== key) slot = (slot + 1) & mask;
-    if (this.keys[slot] === -1) this.used++;
-    this.keys[slot] = key;
-    this.values[slot] = value;
+    for (let left = PROBE_LIMIT; left > 0; left--) {
+      if (this.keys[slot] === -1 || this.keys[slot] === key) {
+        if (this.keys[slot] === -1) this.used++;
+        this.keys[slot] = key;
+        this.values[slot] = value;
+        return true;
+      }
+      slot = (slot + 1) & mask;
+    }
+    return false;
   }
 
+  /** Doubles the table, more than once if a key would lie beyond the probe limit. */
   private grow(): void {
     const { keys, values } = this;
-    this.keys = new Int32Array(keys.length * 2).fill(-1);
-    this.values = new Int32Array(keys.length * 2);
-    this.used = 0;
-    for (let slot = 0; slot < keys.length; slot++) {
-      if (keys[slot] !== -1) this.put(keys[slot], values[slot]);
+    let isWhole = false;
+    for (let slots = keys.length * 2; !isWhole; slots *= 2) {
+      this.keys = new Int32Array(slots).fill(-1);
+      this.values = new Int32Array(slots);
+      this.used = 0;
+      isWhole = keys.every((key, slot) => key === -1 || this.put(key, values[slot]));
     }
   }
 }

@@ -87,4 +87,19 @@ describe('the table of VNIs', () => {
       }),
     );
   });
+
+  it('grows until keys that collide lie within reach of a search', () => {
+    // The table's hash, for socket 0: these VNIs have one home in every table of up to 2,048 slots.
+    const hash = (key: number): number => {
+      const h = Math.imul(key ^ (key >>> 16), 0x85ebca6b);
+      return h ^ (h >>> 13);
+    };
+    const colliding: number[] = [];
+    for (let vni = 1; colliding.length < 400; vni++) if ((hash(vni) & 2047) === 5) colliding.push(vni);
+    const table = new VniTable();
+    for (const vni of colliding) table.set(0, vni, 1, vni & 0xfff);
+    for (const vni of colliding) expect(table.find(0, vni)).toBe(place(1, vni & 0xfff));
+    for (const vni of colliding.slice(0, 200)) expect(table.remove(0, vni)).toBe(true);
+    expect(colliding.map((vni) => table.find(0, vni) !== VNI_UNKNOWN)).toEqual(colliding.map((_, i) => i >= 200));
+  });
 });

@@ -8,8 +8,14 @@
  * ascending and without duplicates, so that two lists can be merged in one pass. A tunnel port without a remote stands for all
  * remotes of its flood list.
  *
+ * Guests choose the groups that they join, so the hash is seeded, and no search looks at more than PROBE_LIMIT rows: the table
+ * grows until every row lies within that of its home. Rows may move, since each engine has a table of its own, which changes
+ * between batches only. So a removal leaves no tombstone: the rows behind it move up.
+ *
  * Changed between batches only. Never inspects a frame.
  */
+import { hashAddress } from '../../shared-memory/hash.js';
+import { probeLimit } from '../../shared-memory/probing.js';
 import { fidOf } from './fid.js';
 
 /** Capacity of an engine: groups, and VLANs with a router or querier. */
@@ -27,8 +33,10 @@ const ADDRESS = 1;
 const LIST = 5;
 const FLAGS = 6;
 const FIRST_SLOTS = 256;
+/** Eight times what MAX_GROUPS needs. */
+const MAX_SLOTS = 1_048_576;
 
-const NOBODY = new Int32Array(0);
+const NO_DESTINATIONS = new Int32Array(0);
 
 export class Groups {
   private rows = new Int32Array(FIRST_SLOTS * ROW);
@@ -42,11 +50,11 @@ export class Groups {
 
   // ---- On the path of frames ----
 
-  /** The row of a group in a fid (`fidOf`); -1 if there is none. */
+  /** The row of a group in a FID (`fidOf`); -1: none. */
   find(fid: number, a0: number, a1: number, a2: number, a3: number): number {
     const { rows, slots } = this;
     let slot = this.slotOf(fid, a0, a1, a2, a3);
-    for (;;) {
+    for (let left = probeLimit(slots); left > 0; left--) {
       const row = slot * ROW;
       const held = rows[row + FID];
       if (held === 0) return -1;
@@ -61,6 +69,7 @@ export class Groups {
       }
       slot = (slot + 1) & (slots - 1);
     }
+    return -1;
   }
 
   /** The row of a VLAN's routers; -1: there is no router and no querier. */
@@ -80,7 +89,7 @@ export class Groups {
 
   /** FDB destinations of a row, ascending. With -1: none. */
   destinationsAt(row: number): Int32Array {
-    return row < 0 ? NOBODY : this.lists[this.rows[row + LIST]];
+    return row < 0 ? NO_DESTINATIONS : this.lists[this.rows[row + LIST]];
   }
 
   // ---- Between batches ----
@@ -142,37 +151,62 @@ export class Groups {
   private claim(fid: number, a0: number, a1: number, a2: number, a3: number): number {
     if (this.used === MAX_GROUPS) throw new RangeError(`the table of multicast groups is full: ${MAX_GROUPS} rows`);
     if ((this.used + 1) * 2 > this.slots) this.grow();
-    const row = this.freeRow(fid, a0, a1, a2, a3);
-    const list = this.freeLists.pop() ?? this.lists.push(NOBODY) - 1;
+    let row = this.freeRow(fid, a0, a1, a2, a3);
+    while (row < 0) {
+      this.grow();
+      row = this.freeRow(fid, a0, a1, a2, a3);
+    }
+    const list = this.freeLists.pop() ?? this.lists.push(NO_DESTINATIONS) - 1;
     this.rows.set([fid, a0, a1, a2, a3, list, 0], row);
     this.used++;
     return row;
   }
 
+  /** The free row nearest to the key's home, or -1 when none lies within the probe limit. */
   private freeRow(fid: number, a0: number, a1: number, a2: number, a3: number): number {
     let slot = this.slotOf(fid, a0, a1, a2, a3);
-    while (this.rows[slot * ROW + FID] !== 0) slot = (slot + 1) & (this.slots - 1);
-    return slot * ROW;
+    for (let left = probeLimit(this.slots); left > 0; left--) {
+      if (this.rows[slot * ROW + FID] === 0) return slot * ROW;
+      slot = (slot + 1) & (this.slots - 1);
+    }
+    return -1;
   }
 
+  /** Doubles the table, more than once if a row would lie beyond the probe limit. */
   private grow(): void {
     const old = this.rows;
-    this.slots *= 2;
-    this.rows = new Int32Array(this.slots * ROW);
-    for (let row = 0; row < old.length; row += ROW) {
-      if (old[row + FID] !== 0) this.rehouse(old.subarray(row, row + ROW));
+    const oldSlots = this.slots;
+    for (let isWhole = false; !isWhole; ) {
+      if (this.slots === MAX_SLOTS) {
+        this.rows = old;
+        this.slots = oldSlots;
+        throw new RangeError(`the table of multicast groups is full: ${this.used} rows, many of which collide`);
+      }
+      this.slots *= 2;
+      this.rows = new Int32Array(this.slots * ROW);
+      isWhole = this.takeOver(old);
     }
   }
 
-  private rehouse(words: Int32Array): void {
-    this.rows.set(words, this.freeRow(words[FID], words[1], words[2], words[3], words[4]));
+  /** Puts the rows of the table before into the present one. @returns false when one lies beyond the probe limit */
+  private takeOver(old: Int32Array): boolean {
+    for (let row = 0; row < old.length; row += ROW) {
+      if (old[row + FID] !== 0 && !this.rehouse(old.subarray(row, row + ROW))) return false;
+    }
+    return true;
   }
 
-  /** Frees a row by backward-shift deletion, so that no search ends too early. */
+  private rehouse(words: Int32Array): boolean {
+    const row = this.freeRow(words[FID], words[1], words[2], words[3], words[4]);
+    if (row >= 0) this.rows.set(words, row);
+    return row >= 0;
+  }
+
+  /** Frees a row by backward-shift deletion: no search ends too early, and no row lies farther from its home than before. */
   private delete(fid: number, address: readonly number[]): void {
     const row = this.find(fid, address[0], address[1], address[2], address[3]);
     if (row < 0) return;
-    this.lists[this.rows[row + LIST]] = NOBODY;
+    this.lists[this.rows[row + LIST]] = NO_DESTINATIONS;
     this.freeLists.push(this.rows[row + LIST]);
     this.rows.fill(0, row, row + ROW);
     this.used--;
@@ -187,10 +221,6 @@ export class Groups {
   }
 
   private slotOf(fid: number, a0: number, a1: number, a2: number, a3: number): number {
-    let h = Math.imul(a3 ^ this.seed, 0x85ebca6b);
-    h = Math.imul(h ^ fid ^ (h >>> 15), 0xc2b2ae35);
-    h = Math.imul(h ^ a2 ^ (h >>> 13), 0x9e3779b1);
-    h = Math.imul(h ^ a1 ^ a0 ^ (h >>> 14), 0x27d4eb2f);
-    return (h ^ (h >>> 16)) & (this.slots - 1);
+    return hashAddress(fid, a0, a1, a2, a3, this.seed) & (this.slots - 1);
   }
 }

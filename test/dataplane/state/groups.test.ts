@@ -88,6 +88,18 @@ it('holds as many as it says, refuses one more, and has room again', () => {
   expect(members(groups, 1, 1, v4(MAX_GROUPS))).toEqual([1]);
 });
 
+it('keeps groups apart that a guest has chosen to collide without a seed', () => {
+  // An unseeded `a1 ^ a0` is the same for all of them.
+  const address = (i: number): Words => [0xff050000 | i, 0x12340000 ^ i, 0, 1];
+  const groups = new Groups(20261129);
+  for (let i = 0; i < 20_000; i++) groups.set(1, 1, address(i), [i & 1023]);
+  for (let i = 0; i < 20_000; i++) {
+    const held = members(groups, 1, 1, address(i));
+    if (held === null || held[0] !== (i & 1023)) expect.fail(`group ${i} is lost`);
+  }
+  expect(members(groups, 1, 2, address(7))).toBeNull();
+});
+
 it('does what a map does', () => {
   const change = fc.record({
     remove: fc.boolean(),
