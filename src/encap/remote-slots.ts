@@ -20,7 +20,7 @@
  */
 import { hashAddress } from '../shared-memory/hash.js';
 import { EMPTY, findFree, freeRow, type ProbedRows, probeLimit, TOMBSTONE } from '../shared-memory/probing.js';
-import { close, isStable, open, versionAt } from '../shared-memory/seqlock.js';
+import { close, open, versionAt } from '../shared-memory/seqlock.js';
 
 /** Words of a row; 32 bytes, so that none straddles two cache lines. */
 export const ROW = 8;
@@ -70,14 +70,14 @@ export class RemoteSlots {
   /** Whether a row has this key. While it is being given to another address it has neither key. */
   isOf(row: number, port: number, a0: number, a1: number, a2: number, a3: number): boolean {
     const { rows } = this;
-    const version = versionAt(rows, row + VERSION);
+    const version = Atomics.load(rows, row + VERSION);
     const same =
       rows[row + 3] === a3 &&
       rows[row + OWNER] === port &&
       rows[row + 2] === a2 &&
       rows[row + 1] === a1 &&
       rows[row] === a0;
-    return same && isStable(rows, row + VERSION, version);
+    return same && (version & 1) === 0 && Atomics.load(rows, row + VERSION) === version;
   }
 
   /** Whether searches can find the remote, now or when those before it in its chain have been removed. */

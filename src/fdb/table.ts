@@ -38,7 +38,6 @@
  */
 
 import { lock, unlock } from '../shared-memory/lock.js';
-import { isStable, versionAt } from '../shared-memory/seqlock.js';
 import { isExpired } from './ageing.js';
 import { FdbChanges } from './changes.js';
 import {
@@ -132,13 +131,13 @@ export class Fdb extends FdbChanges {
       const row = this.find(high, low, segment);
       if (row < 0) return NOT_FOUND;
       const base = row << ROW_SHIFT;
-      const version = versionAt(rows, base + ROW_VERSION);
+      const version = Atomics.load(rows, base + ROW_VERSION);
       const same =
         rows[base + ROW_SEGMENT] === segment &&
         rows[base + ROW_MAC_LOW] === low &&
         (rows[base + ROW_MAC_HIGH] & 0xffff) === high;
       const destination = rows[base + ROW_DESTINATION];
-      if (same && isStable(rows, base + ROW_VERSION, version)) return destination;
+      if (same && (version & 1) === 0 && Atomics.load(rows, base + ROW_VERSION) === version) return destination;
     }
   }
 
