@@ -9,6 +9,10 @@
 
 #include "args.h"
 
+#ifndef SO_SNDBUFFORCE
+#define SO_SNDBUFFORCE 32
+#endif
+
 /* Arguments (status). Ends the process without waiting for threads: one may hang in a write that never returns. */
 static napi_value exit_at_once(napi_env env, napi_callback_info info) {
   napi_value value;
@@ -58,6 +62,31 @@ static napi_value close_descriptor(napi_env env, napi_callback_info info) {
   return ot_throw(env, &fault);
 }
 
+/*
+ * Arguments (bytes). Two joined sockets that keep the bounds of messages: one end of a cable each. `bytes` limits what
+ * is under way in each direction. With SOCK_SEQPACKET the end that is left sees EPOLLHUP when the other one is closed.
+ */
+static napi_value open_pair(napi_env env, napi_callback_info info) {
+  napi_value value, result;
+  int64_t bytes;
+  int fds[2];
+  struct ot_fault fault;
+  if (!ot_arguments(env, info, 1, &value) || !ot_to_int(env, value, "bytes", 1, INT32_MAX / 2, &bytes)) return NULL;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0) {
+    ot_fail(&fault, errno, "socketpair", "joining two ports");
+    return ot_throw(env, &fault);
+  }
+  napi_create_array_with_length(env, 2, &result);
+  for (int i = 0; i < 2; i++) {
+    int size = (int)bytes;
+    /* Beyond the limit of the system only with CAP_NET_ADMIN; a smaller buffer only holds less. */
+    if (setsockopt(fds[i], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) < 0)
+      setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    napi_set_element(env, result, (uint32_t)i, ot_int(env, fds[i]));
+  }
+  return result;
+}
+
 static napi_value enter_namespace(napi_env env, napi_callback_info info) {
   napi_value value;
   char path[OT_PATH];
@@ -86,6 +115,7 @@ void ot_export_process(napi_env env, napi_value exports) {
   ot_export(env, exports, "peerOf", peer_of);
   ot_export(env, exports, "waitReadable", wait_readable);
   ot_export(env, exports, "closeFd", close_descriptor);
+  ot_export(env, exports, "openPair", open_pair);
   ot_export(env, exports, "enterNamespace", enter_namespace);
   ot_export(env, exports, "selfTest", self_test);
 }

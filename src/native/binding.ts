@@ -255,6 +255,11 @@ interface NativeBinding {
   /** Blocks the thread until the descriptor is readable; `false` on timeout. -1: no limit. */
   waitReadable(fd: number, timeoutMs: number): boolean;
   closeFd(fd: number): void;
+  /**
+   * Two joined sockets (SOCK_SEQPACKET), which `attachTap` takes: a frame written to one is read from the other.
+   * @param bytes of frames under way in each direction, with the kernel's overhead
+   */
+  openPair(bytes: number): [number, number];
   /** Moves the calling thread into a namespace permanently. */
   enterNamespace(path: string): void;
   /** Ends the process without waiting for its threads. */
@@ -334,6 +339,7 @@ export const {
   writePacket,
   waitReadable,
   closeFd,
+  openPair,
   enterNamespace,
   exitAtOnce,
   peerOf,
