@@ -7,6 +7,20 @@ import type { Rows } from './option.js';
  */
 export type NicOf = 'own' | 'host port' | 'none';
 
+/** A port as the rules of its kind see it. */
+export interface KindPort {
+  readonly type: string;
+  /** Valid values only. */
+  readonly given: Readonly<Record<string, unknown>>;
+}
+
+/** Receives the faults of one port. */
+export interface KindReport {
+  fault(key: string, message: string): void;
+  /** What is missing may be added by a later command: a fault of a file, a warning of a running switch, where the port waits. */
+  missing(key: string, message: string): void;
+}
+
 export interface Kind<
   O extends Rows = Rows,
   L extends Rows = Rows,
@@ -20,6 +34,16 @@ export interface Kind<
   readonly nic: N;
   /** Whether it is a tunnel port, with VTEPs and VNIs; otherwise it is a local port. */
   readonly tunnels: T;
+  /**
+   * Checks a port against the others of the switch.
+   * @param portOf the port of a name; null: its options are invalid
+   */
+  readonly check?: (
+    name: string,
+    port: KindPort,
+    portOf: (name: string) => KindPort | null | undefined,
+    report: KindReport,
+  ) => void;
   /** Markdown of the reference, below the heading. */
   readonly doc: string;
   /** YAML of one or more ports. */

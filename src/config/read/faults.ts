@@ -85,6 +85,15 @@ export class FaultList {
     this.warned.push({ line, column, path: formatPath(path), message, kind });
   }
 
+  /**
+   * Reports the absence of something that a later command may add: a fault in a file, a warning without a text, where the
+   * document is that of a running switch.
+   */
+  missing(path: Path, message: string): void {
+    if (this.locator === NOWHERE) this.warn(path, 'absent', message);
+    else this.at(path, message);
+  }
+
   get count(): number {
     return this.faults.length;
   }

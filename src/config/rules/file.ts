@@ -9,7 +9,7 @@ import { Refusal } from '../../values/address.js';
 import { rangeLength } from '../../values/id-range.js';
 import { quote } from '../../values/show.js';
 import { readDeviceName } from '../../values/value.js';
-import { hasOwnNic, isTunnelPort } from '../options/kinds.js';
+import { hasOwnNic, isTunnelPort, PORT_KINDS } from '../options/kinds.js';
 import { NIC_KEYS } from '../options/table.js';
 import { vxlanOptions } from '../options/vxlan.js';
 import {
@@ -56,6 +56,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
     checkHostVlans(bridge, faults);
   }
   for (const port of config.portList) checkPort(port, undefined, faults);
+  checkKinds(config, faults);
   // Entries are checked against the expanded memberships.
   if (!fits) return;
   for (const bridge of config.bridgeList) checkFdb(bridge.portList, bridge, faults);
@@ -74,6 +75,20 @@ function checkPort(port: DecodedPort, bridge: DecodedBridge | undefined, faults:
     checkHostNic(port, faults);
   }
   checkVlans(port, bridge, faults);
+}
+
+/** The rules of the kinds of ports. */
+function checkKinds(config: DecodedSwitch, faults: FaultList): void {
+  const ports = allPorts(config);
+  const known = new Map<string, DecodedPort | null>(linkPaths(config).map((path) => [String(path.at(-1)), null]));
+  for (const bridge of config.bridgeList) known.delete(bridge.name);
+  for (const port of ports) known.set(port.name, port);
+  for (const port of ports) {
+    PORT_KINDS[port.type].check?.(port.name, port, (name) => known.get(name), {
+      fault: (key, message) => faults.at([...port.path, key], message),
+      missing: (key, message) => faults.missing([...port.path, key], message),
+    });
+  }
 }
 
 /** All links named by the file, valid or not. */

@@ -29,6 +29,12 @@ export interface DeviceOptions {
   seed: number;
 }
 
+/** A device that consists of one descriptor for each engine. */
+export interface PlainDevice {
+  /** Idempotent. */
+  close(): void;
+}
+
 /** Options for opening devices during a change. */
 export type DeviceSource = Pick<
   Devices,
@@ -42,12 +48,16 @@ export type DeviceSource = Pick<
   | 'senderPort'
   | 'release'
   | 'vxlanMtu'
+  | 'keep'
+  | 'drop'
 >;
 
 export class Devices {
   private readonly sockets: UnderlaySockets;
   /** Each with the names of its ports. */
   private readonly taps = new Map<OpenTap, string>();
+
+  private readonly plain = new Set<PlainDevice>();
 
   constructor(private readonly options: DeviceOptions) {
     this.sockets = new UnderlaySockets(options);
@@ -138,6 +148,20 @@ export class Devices {
     return absentTap(port, mtu, this.options.workers);
   }
 
+  /** Opens a device without state of its own here; it is closed by `drop`, or at the end. @param open gets the number of engines */
+  keep<T extends PlainDevice>(port: string, open: (queues: number) => T): T {
+    return guard(port, () => {
+      const device = open(this.options.workers);
+      this.plain.add(device);
+      return device;
+    });
+  }
+
+  drop(device: PlainDevice): void {
+    this.plain.delete(device);
+    device.close();
+  }
+
   /** See UnderlaySockets, as for the next five methods. */
   absentUnderlay(): OpenUnderlay {
     return this.sockets.absent();
@@ -189,6 +213,7 @@ export class Devices {
   /** Closes all devices, and deletes TAPs that are not persistent. Idempotent. */
   close(): void {
     for (const tap of [...this.taps.keys()]) tap.close();
+    for (const device of [...this.plain]) this.drop(device);
     this.sockets.close();
   }
 }

@@ -6,7 +6,12 @@
  */
 import type { NicAddress, TapConfig, VxlanConfig } from '../../../src/config/types.js';
 import { absentTap, NO_FD } from '../../../src/control/devices/absent-tap.js';
-import { type DeviceSource, type Released, receiverKey } from '../../../src/control/devices/devices.js';
+import {
+  type DeviceSource,
+  type PlainDevice,
+  type Released,
+  receiverKey,
+} from '../../../src/control/devices/devices.js';
 import { DeviceError } from '../../../src/control/model/device-error.js';
 import type { OpenTap, OpenUnderlay, SenderPools } from '../../../src/control/model/model.js';
 import { type Departure, MemoryPacketIo } from '../../../src/port/memory.js';
@@ -243,6 +248,14 @@ export class FakeDevices implements DeviceSource {
         for (const socket of last) this.receivers[socket] = undefined;
       },
     };
+  }
+
+  keep<T extends PlainDevice>(_port: string, open: (queues: number) => T): T {
+    return open(this.workers);
+  }
+
+  drop(device: PlainDevice): void {
+    device.close();
   }
 
   vxlanMtu(): number {
