@@ -134,8 +134,8 @@ function decodeLists(port: Decoded<(typeof PORTS)[PortType]>, faults: FaultList)
 }
 
 /** None for a kind without a NIC. */
-function addressesOf(given: { addresses?: unknown[] | undefined }): readonly unknown[] | undefined {
-  return given.addresses;
+function addressesOf(given: object): readonly unknown[] | undefined {
+  return 'addresses' in given ? (given.addresses as unknown[] | undefined) : undefined;
 }
 
 function decodeVlans(port: Parent, items: readonly unknown[], faults: FaultList): DecodedVlan[] {
