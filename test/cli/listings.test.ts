@@ -216,7 +216,7 @@ describe('link show', () => {
     expect(await ask('link', 'show', 'type', 'veth')).toEqual({
       status: 2,
       out: '',
-      err: 'overtap: "type" takes bridge, tap, vxlan, not "veth"\n',
+      err: 'overtap: "type" takes bridge, tap, vxlan, patch, not "veth"\n',
     });
     expect((await ask('link', 'show', 'master', 'tap1_0')).err).toBe('overtap: "tap1_0" is a tap link, not a bridge\n');
   });

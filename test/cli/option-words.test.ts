@@ -113,6 +113,7 @@ const READINGS: [OptionScope, string, Options][] = [
   ['vxlan', 'inner_vlan keep', { inner_vlan: 'keep' }],
   ['vxlan', 'host_port on addr 10.0.0.1/24', { host_port: true, addresses: ['10.0.0.1/24'] }],
   ['vxlan', 'flood off up', { flood: false, up: true }],
+  ['patch', 'peer p2 learning off down', { peer: 'p2', learning: false, up: false }],
   ['vxlan', 'default local default learning', { local: null, learning: null }],
 ];
 

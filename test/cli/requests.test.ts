@@ -106,12 +106,15 @@ describe('link', () => {
   it.each(cases)('%s', (line, request) => expect(read(line)).toEqual(request));
 
   const wrong: [string, string][] = [
-    ['link add', '"link add" needs a name: link add NAME type bridge|tap|vxlan [OPTIONS]'],
-    ['link add br0', '"link add" needs a type: link add NAME type bridge|tap|vxlan [OPTIONS]'],
-    ['link add br0 type', '"link add": "type" needs a value: type bridge|tap|vxlan'],
+    ['link add', '"link add" needs a name: link add NAME type bridge|tap|vxlan|patch [OPTIONS]'],
+    ['link add br0', '"link add" needs a type: link add NAME type bridge|tap|vxlan|patch [OPTIONS]'],
+    ['link add br0 type', '"link add": "type" needs a value: type bridge|tap|vxlan|patch'],
     ['link add br0 type bridgee', '"link add": there is no type "bridgee"; did you mean "bridge"?'],
-    ['link add br0 type veth', '"link add": there is no type "veth"; there is bridge, tap, vxlan'],
-    ['link add br0 type bridge_slave', '"link add": there is no type "bridge_slave"; there is bridge, tap, vxlan'],
+    ['link add br0 type veth', '"link add": there is no type "veth"; there is bridge, tap, vxlan, patch'],
+    [
+      'link add br0 type bridge_slave',
+      '"link add": there is no type "bridge_slave"; there is bridge, tap, vxlan, patch',
+    ],
     ['link add a type tap type tap', '"link add": "type" is one too many: it is "tap" already'],
     ['link add a dev b type tap', '"link add": "dev" is one too many: the link is "a" already'],
     ['link add name', '"link add": "name" needs a value: name NAME'],

@@ -47,6 +47,62 @@ export const names: Case[] = [
   ['bad dev', inVxlan('id: 1', 'dev: "eth 0"'), '7:14', `${V}.dev`, /cannot name a link/],
 ];
 
+const P = 'bridges.br1.ports.p1';
+
+/** Patch ports: each names the other. */
+export const peers: Case[] = [
+  ['no peer', inBridge('ports:', '  p1: { type: patch }'), '4:7', `${P}.peer`, /is missing; give/],
+  [
+    'peer of no device name',
+    inBridge('ports:', '  p1: { type: patch, peer: a/b }'),
+    '4:32',
+    `${P}.peer`,
+    /cannot name a link/,
+  ],
+  [
+    'peer that is not there',
+    inBridge('ports:', '  p1: { type: patch, peer: p2 }'),
+    '4:32',
+    `${P}.peer`,
+    /there is no port "p2"; add it, with peer: p1/,
+  ],
+  [
+    'peer that is a bridge',
+    inBridge('ports:', '  p1: { type: patch, peer: br1 }'),
+    '4:32',
+    `${P}.peer`,
+    /there is no port "br1"/,
+  ],
+  [
+    'peer that is the port itself',
+    inBridge('ports:', '  p1: { type: patch, peer: p1 }'),
+    '4:32',
+    `${P}.peer`,
+    /joined with itself/,
+  ],
+  [
+    'peer of another kind',
+    inBridge('ports:', '  p1: { type: patch, peer: t }', '  t: { type: tap }'),
+    '4:32',
+    `${P}.peer`,
+    /t is a tap port; give the name of a patch port/,
+  ],
+  [
+    'peer that is joined with another port',
+    `${inBridge('ports:', '  p1: { type: patch, peer: p2 }', '  p2: { type: patch, peer: p3 }')}\nports: { p3: { type: patch, peer: p2 } }`,
+    '4:32',
+    `${P}.peer`,
+    /p2 is joined with p3; give both ports each other as peer/,
+  ],
+  [
+    'mac of a patch port',
+    inBridge('ports:', '  p1: { type: patch, peer: p2, mac: 02:00:00:00:00:01 }', '  p2: { type: patch, peer: p1 }'),
+    '4:36',
+    `${P}.mac`,
+    /is an option of tap ports, and this is a patch port/,
+  ],
+];
+
 export const addresses: Case[] = [
   [
     'no prefix length',

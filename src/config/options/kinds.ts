@@ -3,10 +3,11 @@
  * schemas, words of `link`, help and the reference are derived.
  */
 import type { Kind } from './kind.js';
+import { PATCH } from './patch.js';
 import { TAP } from './tap.js';
 import { VXLAN } from './vxlan.js';
 
-const KINDS = { tap: TAP, vxlan: VXLAN };
+const KINDS = { tap: TAP, vxlan: VXLAN, patch: PATCH };
 
 type Kinds = typeof KINDS;
 

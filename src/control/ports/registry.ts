@@ -5,12 +5,13 @@ import type { PortConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
 import type { DesiredPort } from '../model/desired.js';
 import type { Port } from '../model/model.js';
+import { PATCH } from './patch.js';
 import { portFlags } from './port-flags.js';
 import type { PortKind } from './port-kind.js';
 import { TAP } from './tap.js';
 import { VXLAN } from './vxlan.js';
 
-const KINDS: Readonly<Record<PortConfig['type'], PortKind>> = { tap: TAP, vxlan: VXLAN };
+const KINDS: Readonly<Record<PortConfig['type'], PortKind>> = { tap: TAP, vxlan: VXLAN, patch: PATCH };
 
 /** The kind of a configured port. */
 export function kindOf({ config }: { config: PortConfig }): PortKind {

@@ -142,7 +142,11 @@ describe('bad values', () => {
       { op: 'add', name: 'a/b', type: 'tap' },
       `name: "a/b" cannot name a link; use ASCII letters, digits, '-', '_' or '.'`,
     ],
-    ['/v1/links', { op: 'add', name: 'a', type: 'veth' }, `type: expected 'bridge', 'tap' or 'vxlan', found "veth"`],
+    [
+      '/v1/links',
+      { op: 'add', name: 'a', type: 'veth' },
+      `type: expected 'bridge', 'tap', 'vxlan' or 'patch', found "veth"`,
+    ],
     ['/v1/links', { op: 'set', name: 'a', optons: {} }, 'optons: is not known; did you mean "options"?'],
     ['/v1/links', { op: 'del', name: 'a', colour: 1 }, 'colour: is not known; this request takes op, name'],
     [

@@ -178,6 +178,7 @@ function add(config: Config, { name, type, master, options }: Extract<LinkReques
     config.bridges.set(name, { name, options: merged({}, options), vlans: null });
     return;
   }
+  if (type !== 'tap' && type !== 'vxlan') throw new Error(`the sequences have no ${type} ports`);
   if (master !== undefined && !config.bridges.has(master)) throw new Refused('no such bridge');
   const bridge = master ?? null;
   config.ports.set(name, { name, type, bridge, options: merged({}, options), vlans: null, fdb: [] });
