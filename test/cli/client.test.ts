@@ -127,7 +127,7 @@ describe('an answer', () => {
     });
     expect(await failure(client.get('/cut' as ReadPath))).toMatchObject({
       name: 'SwitchUnreachable',
-      message: `the switch on ${served.socket} hung up before it had answered`,
+      message: `the switch on ${served.socket} hung up before it had answered: it ends, or has as many clients as it may have; its log says which`,
     });
 
     const socket = folder.file('e.sock');

@@ -11,7 +11,7 @@ import { makeGuest, succeed, tunnelGsoLack } from './two-hosts.js';
 
 const LIMIT_MS = 5000;
 /** Of a thousand remotes some are not probed within its time when the machine has other things to do for a moment. */
-const TRIES = 3;
+const TRIES = 8;
 const lack = await tunnelGsoLack();
 
 let world: World;
