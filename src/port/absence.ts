@@ -3,8 +3,8 @@
  * the owner of a guest's namespace controls. Other failures, such as a missing capability or a UDP port in use, are errors.
  */
 import { isNativeError } from '../native/binding.js';
+import { netnsIsForeign } from './netns.js';
 import { TapError } from './tap-error.js';
-import { isHeldHere } from './tap-holder.js';
 import { UnderlayError } from './underlay.js';
 
 /**
@@ -15,28 +15,22 @@ const OF_SOCKETS = new Set(['ENODEV', 'EADDRNOTAVAIL', 'EOPNOTSUPP', 'EAFNOSUPPO
 /** Errors of a namespace's file: missing, or not yet a namespace, as during `ip netns add`. */
 const OF_NAMESPACES = new Set(['open ENOENT', 'open ENOTDIR', 'setns EINVAL']);
 
-/** A NIC in a guest's namespace, which is a name or path. */
-export interface GuestNic {
-  readonly netns: string;
-  readonly ifname: string;
-}
-
 /**
  * A guest must not be able to prevent the start of the switch, for instance by another device with its NIC's name, or by disabling
- * IPv6. So a port waits after any failure in a guest's namespace, except missing capabilities of the switch. It also waits for a TAP
- * that the guest itself has open; if another process of the host has it, such as another switch, that is an error.
+ * IPv6. So a port waits after any failure in a guest's namespace, except missing capabilities of the switch. A TAP that is open in
+ * another process is waited for if another user owns the namespace; otherwise it may be a second switch, and is an error.
  *
  * @param error as of `openTap`, or of what opens sockets
- * @param nic of the guest; absent: the device belongs into the switch's own namespace
+ * @param netns the guest's namespace, name or path; absent: the switch's own
  */
-export function mayPass(error: unknown, nic?: GuestNic): boolean {
-  return isAbsent(error) || (nic !== undefined && isGuestsDoing(error, nic));
+export function mayPass(error: unknown, netns?: string): boolean {
+  return isAbsent(error) || (netns !== undefined && isGuestsDoing(error, netns));
 }
 
-function isGuestsDoing(error: unknown, { netns, ifname }: GuestNic): boolean {
+function isGuestsDoing(error: unknown, netns: string): boolean {
   if (!(error instanceof TapError) || !isNativeError(error.cause)) return false;
   const { syscall, code } = error.cause;
-  if (code === 'EBUSY') return !isHeldHere(ifname, netns);
+  if (code === 'EBUSY') return netnsIsForeign(netns);
   return syscall !== 'open' && syscall !== 'setns' && code !== 'EPERM';
 }
 

@@ -75,21 +75,21 @@ test('it is there when its port is deleted, by a command and by a file', async (
 });
 
 test('it is there after a start that fails, and a change that is refused; what these had made is not', async () => {
-  const taken = await makeGuest(world, 2);
   const own = await makeGuest(world, 3);
   await world.ip(guest.netns, 'tuntap add dev eth0 mode tap');
   await world.ip(guest.netns, 'link set eth0 address 02:00:00:00:0f:01');
-  await world.ip(taken.netns, 'link add eth0 type veth peer name far');
+  // In the switch's own namespace: what a guest does in its own is waited out.
+  await world.ip(host, 'link add taken type veth peer name far');
   const persist = '        persist: true\n';
   const ports = [withoutMac(tapPort('t1', guest)), tapPort('own', own) + persist];
-  const config = world.config('host1', plainBridge(...ports, tapPort('taken', taken)));
+  const config = world.config('host1', plainBridge(...ports, '      taken: { type: tap, ifname: taken }\n'));
   const refused = await world.refusedSwitch(host, config);
   expect(refused.status, describe(refused)).toBe(1);
   await expectKept();
   expect(await world.nics(own.netns)).toEqual([]);
 
   const sw = await startWith(world, host, 'host1', 'bridges: { br1: {} }\n');
-  const file = world.config('host1', plainBridge(...ports, tapPort('taken', taken)));
+  const file = world.config('host1', plainBridge(...ports, '      taken: { type: tap, ifname: taken }\n'));
   await expectRefused(sw, `apply -c ${file}`, /taken/);
   await expectKept();
   expect(await world.nics(own.netns)).toEqual([]);

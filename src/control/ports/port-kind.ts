@@ -7,7 +7,6 @@
 import type { LinkRow, SwitchEvent } from '../../api/api.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
-import type { GuestNic } from '../../port/absence.js';
 import type { DeviceSource } from '../devices/devices.js';
 import type { DesiredPort } from '../model/desired.js';
 import type { Port, PortBase, SwitchModel, TapPort, VxlanPort } from '../model/model.js';
@@ -39,9 +38,9 @@ export interface Opening {
   renewed: readonly string[];
   /**
    * Runs `open`; calls `absent` instead if the device does not exist yet and the port may wait for it.
-   * @param nic see `mayPass`
+   * @param netns see `mayPass`
    */
-  orAbsent<T>(open: () => T, absent: () => T, nic?: GuestNic): T;
+  orAbsent<T>(open: () => T, absent: () => T, netns?: string): T;
   /** The path MTU of a configured port; null: no limit. */
   wayMtu(config: PortConfig): number | null;
   opened: Opened;

@@ -40,7 +40,7 @@ export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
     return orAbsent(
       () => devices.guestTap(config, mtu),
       () => devices.absentTap(config, mtu),
-      config.netns === undefined ? undefined : { netns: config.netns, ifname: config.ifname },
+      config.netns,
     );
   },
 

@@ -142,11 +142,11 @@ export class Reconciler {
     return {
       ...of,
       wayMtu: (config) => kindOf({ config }).wayMtu(config, this.devices),
-      orAbsent(open, absent, nic) {
+      orAbsent(open, absent, netns) {
         try {
           return open();
         } catch (error) {
-          if (!waits || !(error instanceof DeviceError) || !mayPass(error.cause, nic)) throw error;
+          if (!waits || !(error instanceof DeviceError) || !mayPass(error.cause, netns)) throw error;
           of.opened.absent.set(name, reasonOf(error));
           return absent();
         }
