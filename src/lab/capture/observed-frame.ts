@@ -176,9 +176,17 @@ function firstLength(payload: Uint8Array): number | null {
   }
 }
 
-/** Whether a VXLAN header of the same VNI as the first one stands at an offset: padding of a frame would not be one. */
+/** Below it the field is a length (IEEE 802.3, 3.2.6). */
+const LEAST_ETHERTYPE = 0x0600;
+
+/**
+ * Whether a datagram of a train starts at an offset, and not the padding of a frame. Its VNI may be another one: a port that carries
+ * several VNIs sends the frames of all of them by the same sockets.
+ */
 function startsDatagram(payload: Uint8Array, at: number): boolean {
-  if (at + VXLAN_HEADER > payload.length) return false;
-  const view = viewOf(payload);
-  return hasVniFlag(view, at) && vni(view, at) === vni(view, 0);
+  const rest = payload.subarray(at);
+  if (rest.length < VXLAN_HEADER + ETHERNET_HEADER || !hasVniFlag(viewOf(rest), 0)) return false;
+  const length = firstLength(rest);
+  if (length !== null) return length <= Math.min(at, rest.length);
+  return insideOf(rest.subarray(VXLAN_HEADER)).etherType >= LEAST_ETHERTYPE;
 }

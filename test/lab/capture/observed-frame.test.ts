@@ -105,6 +105,22 @@ describe('a VXLAN datagram', () => {
     expect(readTunnel(outer(concatBytes(...cars))).map(({ frame }) => frame.text)).toEqual(['one', 'two', 'six', '4']);
   });
 
+  test('a train of frames of several VNIs too, each with its VNI', () => {
+    const cars = [7, 8, 7].map((vni, index) => encodeVxlan(vni, inner(`no${index}`)));
+    const seen = readTunnel(outer(concatBytes(...cars)));
+    expect(seen.map(({ vni, frame }) => [vni, frame.text])).toEqual([
+      [7, 'no0'],
+      [8, 'no1'],
+      [7, 'no2'],
+    ]);
+  });
+
+  test('padding that begins as a VXLAN header does is no datagram', () => {
+    const padding = new Uint8Array(26);
+    padding[0] = 0x08;
+    expect(readTunnel(outer(concatBytes(encodeVxlan(7, inner('one')), padding)))).toHaveLength(1);
+  });
+
   test('a train of tagged frames too, each with its tag', () => {
     const cars = ['one', 'two', '3'].map((words) => encodeVxlan(7, tagged(10, inner(words))));
     const seen = readTunnel(outer(concatBytes(...cars)));
