@@ -56,10 +56,10 @@ interface Bridge {
   vlans: Map<number, Vlan>;
   groups: number;
   members: number;
-  /** Groups and members that were put in by hand. They give way to none. */
+  /** Groups with a member added by command, and such members. They give way to none. */
   permanentGroups: number;
   permanentMembers: number;
-  /** Groups that each place has joined by messages, the earliest first. */
+  /** Learned groups of each place, the earliest first. */
   joined: Map<number, Set<Group>>;
 }
 
@@ -159,7 +159,7 @@ export class MdbTable {
     else joined.delete(place);
   }
 
-  /** @param group the one that is to have the member; undefined: a new one. @param byHand members by hand come before learned ones */
+  /** @param group the one that is to have the member; undefined: a new one. @param byHand a member added by command displaces learned ones */
   private makeRoom(bridge: Bridge, group: Group | undefined, place: number, byHand: boolean): boolean {
     const isFull = (): boolean =>
       bridge.members >= MAX_MEMBERS_OF_BRIDGE || (group === undefined && bridge.groups >= MAX_GROUPS_OF_BRIDGE);
