@@ -216,11 +216,12 @@ Examples:
     words: true,
     help: `
 Hosts and guests are network namespaces made for the lab; nothing else on the machine is touched. Needs root.
-  list          the labs there are
-  up NAME       builds one
-  check NAME    proves it line by line; the exit status is 1 on any failure
-  down NAME     removes it and all that it made
-  run NAME      up, check and down in one go
+  list          all labs
+  up NAME       builds the lab, which stays up
+  check NAME    proves the claims of the lab, one per line; the exit status is 1 if any fails
+  down NAME     removes the lab and everything that belongs to it
+  run NAME      up, check and down in one run
+Ctrl-C during "up" or "run" removes the lab at once; the exit status is then 130.
 
 Example:
   overtap lab run one-vxlan-many-vlans`,

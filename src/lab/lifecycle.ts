@@ -1,6 +1,5 @@
 /**
- * Owns bringing a lab up and taking it down again: namespaces, underlay, switches, routes, in this order, and back. It
- * never judges what the lab does.
+ * Owns bringing a lab up and taking it down: namespaces, underlay, switches, routes. It never judges what the lab does.
  */
 
 import type { Print } from './checks/findings.js';
@@ -19,15 +18,29 @@ import {
 import { firstStart, untilReady } from './setup/switches.js';
 import { buildUnderlay, furnishOverlay, namespacesOf, segmentConfig } from './setup/topology.js';
 import { type Started, stopProcess } from './testbed/detached.js';
-import { LabError, reasonOf } from './testbed/errors.js';
+import { Interrupted, LabError, reasonOf } from './testbed/errors.js';
 import { addNamespace, deleteNamespace, namespaceExists } from './testbed/namespaces.js';
 import { refuseIfInterrupted } from './testbed/wait.js';
 
 const LOG_LINES = 15;
 
+/** The line printed when a lab and everything that belonged to it are gone. */
+export function downLine(lab: string): string {
+  return `lab ${lab} is down; nothing is left`;
+}
+
+/** A lab while it is built. `state` lists what exists so far. */
+interface Build {
+  readonly lab: Lab;
+  readonly environment: LabEnvironment;
+  readonly state: LabState;
+  readonly print: Print;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
- * Builds the lab; when anything fails, takes away what was built so far.
- * @throws LabError
+ * Builds the lab. After a failure or an interrupt it removes what exists so far, says so, and throws.
+ * @throws LabError; Interrupted once `signal` is aborted
  */
 export async function bringUp(
   lab: Lab,
@@ -36,28 +49,34 @@ export async function bringUp(
   signal?: AbortSignal,
 ): Promise<LabState> {
   if (process.geteuid?.() !== 0) {
-    throw new LabError('LAB_NEEDS_ROOT', 'a lab is made of network namespaces and TAPs, which takes root: try sudo');
+    throw new LabError('LAB_NEEDS_ROOT', 'labs consist of network namespaces and TAPs, which need root: try sudo');
   }
   const state = claimState(environment.root, lab.name);
   try {
-    await build(lab, environment, state, print, signal);
+    await build({ lab, environment, state, print, signal });
     return state;
   } catch (error) {
-    print(`up failed: ${reasonOf(error)}`);
-    const isFailure = !(error instanceof LabError && error.code === 'LAB_INTERRUPTED');
-    for (const record of isFailure ? state.switches : []) {
-      print(`the last lines of ${record.log}:`);
-      for (const line of lastLines(record.log, LOG_LINES)) print(`  ${line}`);
-    }
+    // A signal to the process group may also end a command that is just starting: its failure is not the cause.
+    const cause = signal?.aborted ? new Interrupted(signal.reason as NodeJS.Signals) : error;
+    print(`up failed: ${reasonOf(cause)}`);
+    if (!(cause instanceof Interrupted)) printLogs(state, print);
     await dismantle(state, environment, print);
-    throw error;
+    print(downLine(lab.name));
+    throw cause;
+  }
+}
+
+function printLogs({ switches }: LabState, print: Print): void {
+  for (const { log } of switches) {
+    print(`the last lines of ${log}:`);
+    for (const line of lastLines(log, LOG_LINES)) print(`  ${line}`);
   }
 }
 
 /**
- * Takes the lab down: what its state file lists, and nothing else.
- * @returns false when it was not up
- * @throws LabError LAB_NOT_DOWN when something does not go away; the state file then stays, for another try
+ * Takes the lab down: everything in its state file, and nothing else.
+ * @returns false when the lab was not up
+ * @throws LabError LAB_NOT_DOWN when a part cannot be removed; the state file then stays, so that `down` can be repeated
  */
 export async function takeDown(name: string, environment: LabEnvironment, print: Print): Promise<boolean> {
   const state = loadState(environment.root, name);
@@ -66,30 +85,50 @@ export async function takeDown(name: string, environment: LabEnvironment, print:
   return true;
 }
 
-async function build(
-  lab: Lab,
-  environment: LabEnvironment,
-  state: LabState,
-  print: Print,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const wanted = namespacesOf(lab.topology);
-  for (const name of wanted) {
+async function build(work: Build): Promise<void> {
+  const { lab, print, signal } = work;
+  const { hosts, routes = [] } = lab.topology;
+  await makeNamespaces(work);
+  await buildUnderlay(lab.topology, signal);
+  await startSegment(work);
+  print(`underlay   ${hosts.map((host) => `${host.name} ${host.address}`).join(', ')}`);
+  await startSwitches(work);
+  await furnishOverlay(lab.topology, signal);
+  if (routes.length > 0)
+    print(`routes     ${routes.map(({ from, to, via }) => `${from.netns}: ${to} via ${via}`).join(', ')}`);
+}
+
+async function makeNamespaces({ lab, environment, state, print, signal }: Build): Promise<void> {
+  const names = namespacesOf(lab.topology);
+  for (const name of names) {
     refuseIfInterrupted(signal);
     if (namespaceExists(name)) {
-      const remedy = `if nobody needs it: ip netns del ${name}`;
-      throw new LabError('LAB_NAME_TAKEN', `there is a network namespace ${name} already, not this lab's; ${remedy}`);
+      const remedy = `delete it if it is unused: ip netns del ${name}`;
+      throw new LabError(
+        'LAB_NAME_TAKEN',
+        `network namespace ${name} exists and does not belong to this lab; ${remedy}`,
+      );
     }
     state.namespaces.push(name);
     saveState(environment.root, state);
     await addNamespace(name);
   }
-  print(`namespaces ${wanted.join(', ')}`);
+  print(`namespaces ${names.join(', ')}`);
+}
 
-  await buildUnderlay(lab.topology, signal);
-  await startSegment(lab, environment, state, print, signal);
-  print(`underlay   ${lab.topology.hosts.map((host) => `${host.name} ${host.address}`).join(', ')}`);
+/** Starts the switch that joins the hosts, if the lab has one. It must be ready before theirs, which need its NICs. */
+async function startSegment({ lab, environment, state, print, signal }: Build): Promise<void> {
+  const { segment, hosts } = lab.topology;
+  if (segment === undefined) return;
+  const config = segmentConfig(segment, hosts, switchFiles(environment.root, lab.name, segment.name));
+  const started = await firstStart(segment, config, environment, state);
+  const record = state.switches.at(-1) as SwitchRecord;
+  await untilReady(record, started, environment, signal);
+  print(`switch     ${segment.name} is ready (pid ${record.pid}) and joins the hosts`);
+}
 
+/** Starts the switches of all hosts, then waits until all are ready: their start-up times overlap. */
+async function startSwitches({ lab, environment, state, print, signal }: Build): Promise<void> {
   const started = new Map<string, Started>();
   for (const host of lab.topology.hosts) {
     refuseIfInterrupted(signal);
@@ -98,35 +137,13 @@ async function build(
   }
   for (const record of state.switches) {
     const process = started.get(record.host);
-    if (process === undefined) continue; // the segment's, which was waited for
+    if (process === undefined) continue; // the segment's switch, which is ready
     await untilReady(record, process, environment, signal);
     print(`switch     ${record.host} is ready (pid ${record.pid})`);
   }
-
-  await furnishOverlay(lab.topology, signal);
-  const { routes = [] } = lab.topology;
-  if (routes.length > 0)
-    print(`routes     ${routes.map(({ from, to, via }) => `${from.netns}: ${to} via ${via}`).join(', ')}`);
 }
 
-/** The switch that joins the hosts, if there is one: it has to be there before theirs, which need its NICs. */
-async function startSegment(
-  { name, topology }: Lab,
-  environment: LabEnvironment,
-  state: LabState,
-  print: Print,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const { segment, hosts } = topology;
-  if (segment === undefined) return;
-  const config = segmentConfig(segment, hosts, switchFiles(environment.root, name, segment.name));
-  const started = await firstStart(segment, config, environment, state);
-  const record = state.switches.at(-1) as SwitchRecord;
-  await untilReady(record, started, environment, signal);
-  print(`switch     ${segment.name} is ready (pid ${record.pid}) and joins the hosts`);
-}
-
-/** Goes on after a failure, so that one thing that does not go away keeps no other. */
+/** Removes everything in the state, and continues after a failure: the rest is removed all the same. */
 async function dismantle(state: LabState, environment: LabEnvironment, print: Print): Promise<void> {
   const failures: string[] = [];
   const attempt = async (work: () => Promise<void>): Promise<void> => {
@@ -141,12 +158,12 @@ async function dismantle(state: LabState, environment: LabEnvironment, print: Pr
       attempt(async () => {
         const how = await stopProcess(record.pid, record.config);
         if (how === 'killed') print(`switch     ${record.host} did not end on SIGTERM within 2 s and was killed`);
-        if (how === 'not running') print(`switch     ${record.host} was not running any more`);
+        if (how === 'not running') print(`switch     ${record.host} was not running`);
       }),
     ),
   );
   for (const name of state.namespaces) await attempt(() => deleteNamespace(name));
   if (failures.length > 0)
-    throw new LabError('LAB_NOT_DOWN', `lab ${state.lab} is not all down: ${failures.join('; ')}`);
+    throw new LabError('LAB_NOT_DOWN', `lab ${state.lab} is not completely down: ${failures.join('; ')}`);
   removeState(environment.root, state.lab);
 }

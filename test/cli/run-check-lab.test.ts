@@ -3,6 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Rooms } from '../../src/cli/context.js';
 import { SwitchUnreachable } from '../../src/client/client.js';
 import type { CheckedDocument } from '../../src/config/load.js';
+import { Interrupted } from '../../src/lab/testbed/errors.js';
 import { type CliResult, overtap, scratch } from './harness.js';
 
 const folder = scratch();
@@ -124,11 +125,12 @@ describe('lab', () => {
       calls.push(`${verb} ${name}`);
       print(`${verb}: ${name}`);
       if (name === 'broken') throw new Error('ip: not found; install iproute2');
+      if (name === 'interrupted') throw new Interrupted('SIGINT');
       if (name === 'silent') throw new SwitchUnreachable('no switch answers on /x');
       return name === 'wrong' && typeof answer === 'boolean' ? (false as T) : answer;
     };
   const room: LabRoom = {
-    labs: ['good', 'wrong', 'broken', 'silent'].map((name) => ({ name, summary: `the ${name} one` })),
+    labs: ['good', 'wrong', 'broken', 'silent', 'interrupted'].map((name) => ({ name, summary: `the ${name} one` })),
     labUp: step('up', undefined),
     labDown: step('down', undefined),
     labCheck: step('check', true),
@@ -137,7 +139,8 @@ describe('lab', () => {
   const lab = (...words: string[]): Promise<CliResult> => overtap(['lab', ...words], {}, { lab: async () => room });
 
   it('lists, also when nothing else is asked', async () => {
-    const out = 'good    the good one\nwrong   the wrong one\nbroken  the broken one\nsilent  the silent one\n';
+    const names = ['good', 'wrong', 'broken', 'silent', 'interrupted'];
+    const out = names.map((name) => `${name.padEnd(11)}  the ${name} one\n`).join('');
     expect(await lab('list')).toEqual({ status: 0, out, err: '' });
     expect(await lab()).toEqual({ status: 0, out, err: '' });
     expect(JSON.parse((await lab('list', '--json')).out)).toEqual(room.labs);
@@ -160,12 +163,17 @@ describe('lab', () => {
     expect((await lab('check', 'silent')).status).toBe(3);
   });
 
+  it.each(['up', 'check', 'run'])('ends %s with 130 after Ctrl-C, as a shell reports SIGINT', async (verb) => {
+    const err = 'overtap: interrupted by SIGINT\n';
+    expect(await lab(verb, 'interrupted')).toEqual({ status: 130, out: `${verb}: interrupted\n`, err });
+  });
+
   it('says which labs there are', async () => {
     calls.length = 0;
-    const names = 'good, wrong, broken, silent';
+    const names = 'good, wrong, broken, silent, interrupted';
     const wrong: [string[], string][] = [
       [['up'], `"lab up" needs the name of a lab: ${names}`],
-      [['up', 'x'], `no lab is called "x"; there are: ${names}`],
+      [['up', 'x'], `unknown lab "x"; the labs are: ${names}`],
       [['up', 'good', 'more'], '"more" is one too many; usage: overtap lab up NAME'],
       [['list', 'good'], '"good" is one too many; usage: overtap lab list'],
       [

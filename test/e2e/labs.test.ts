@@ -142,7 +142,9 @@ describe('a lab that is interrupted', () => {
     const running = new Program([process.execPath, OVERTAP, 'lab', 'run', name]);
     await running.line(what, (line) => line.includes(claim), LAB_LIMIT_MS);
     const { ended } = await running.stop('SIGINT');
-    expect(ended.status, described(ended)).toBe(1);
+    expect(ended.status, described(ended)).toBe(130);
+    expect(ended.stdout).toMatch(new RegExp(`lab ${name} is down; nothing is left\\n$`));
+    expect(ended.stderr).toBe('overtap: interrupted by SIGINT\n');
     await expectNothingLeft(name);
   });
 });

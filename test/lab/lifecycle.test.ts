@@ -4,80 +4,23 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
 import type { Lab } from '../../src/lab/lab.js';
 import { bringUp, takeDown } from '../../src/lab/lifecycle.js';
-import type { LabEnvironment } from '../../src/lab/setup/environment.js';
 import { labFolder, loadState, saveState, switchFiles } from '../../src/lab/setup/state.js';
 import { endSwitch, startAgain } from '../../src/lab/setup/switches.js';
-import { namespacesOf, segmentConfig, type Topology } from '../../src/lab/setup/topology.js';
+import { namespacesOf, segmentConfig } from '../../src/lab/setup/topology.js';
 import { isRunning, stopProcess } from '../../src/lab/testbed/detached.js';
 import { addNamespace, deleteNamespace, groupsOf, namespaceExists } from '../../src/lab/testbed/namespaces.js';
 import { must } from '../../src/lab/testbed/program.js';
 import { becomesTrue } from '../../src/lab/testbed/wait.js';
+import { fakeEnvironment, fakeLab, type Mode, topology } from './fake-lab.js';
 import { needRoot, PREFIX, removeFolder, temporaryFolder } from './lab-support.js';
 
-/** Stands for a switch: writes one line, makes the "socket" that says ready, and ends as its configuration says. */
-const FAKE_SWITCH = `
-import { readFileSync, writeFileSync } from 'node:fs';
-const text = readFileSync(process.argv[process.argv.indexOf('-c') + 1], 'utf8');
-const key = (name) => text.match(new RegExp('^' + name + ': (.*)$', 'm'))[1];
-const config = text.startsWith('{') ? JSON.parse(text) : { name: key('name'), control: key('control') };
-console.log('starting ' + config.name);
-if (config.mode === 'fail') { console.log('cannot open the TAP'); process.exit(4); }
-if (config.mode === 'stubborn') process.on('SIGTERM', () => {});
-if (config.mode !== 'silent') writeFileSync(config.control, 'ready');
-setInterval(() => {}, 1000);
-`;
-
 const folder = temporaryFolder();
-const program = join(folder, 'fake-switch.mjs');
-
-const topology = (count: number): Topology => {
-  const hosts = Array.from({ length: count }, (_, i) => ({
-    name: `h${i + 1}`,
-    netns: `${PREFIX}-h${i + 1}`,
-    address: `192.0.2.${i + 1}`,
-  }));
-  const station = { name: 'g', netns: `${PREFIX}-g`, ifname: 'eth0', address: '10.0.0.1', host: 'h1', mac: '' };
-  const router = { netns: `${PREFIX}-net`, address: '192.0.2.254' };
-  return count > 2 ? { hosts, stations: [station], router } : { hosts, stations: [station] };
-};
-
-/** A lab whose switches behave as told, by host. */
-function fakeLab(modes: string[] = [], count = 2): Lab {
-  return {
-    name: 'fake',
-    summary: 'for tests',
-    topology: topology(count),
-    config: (host, files) =>
-      JSON.stringify({ name: host.name, control: files.socket, mode: modes[Number(host.name.slice(1)) - 1] ?? 'good' }),
-    check: async () => {},
-  };
-}
-
-const environment: LabEnvironment = {
-  root: join(folder, 'lab'),
-  switchCommand: [process.execPath, program],
-  connect: (socket) => ({
-    get: async () => {
-      if (!existsSync(socket)) throw new Error('not yet');
-      return JSON.parse('{}');
-    },
-    post: async () => {
-      throw new Error('nothing is to be changed');
-    },
-    // biome-ignore lint/correctness/useYield: nobody is to listen
-    events: async function* () {
-      throw new Error('nobody is to listen');
-    },
-  }),
-};
+const environment = fakeEnvironment(folder);
 
 const printed: string[] = [];
 const print = (line: string): void => void printed.push(line);
 
-beforeAll(() => {
-  needRoot();
-  writeFileSync(program, FAKE_SWITCH);
-});
+beforeAll(needRoot);
 
 afterEach(async () => {
   await takeDown('fake', environment, print);
@@ -140,7 +83,7 @@ describe('up and down', () => {
 
 describe('hosts that a switch joins', () => {
   const segment = { name: 'net', netns: `${PREFIX}-net` };
-  const joined = (modes: string[] = []): Lab => {
+  const joined = (modes: Mode[] = []): Lab => {
     const lab = fakeLab(modes, 3);
     const { hosts, stations } = lab.topology;
     return { ...lab, topology: { hosts, stations, segment } };
@@ -271,6 +214,7 @@ describe('failures', () => {
     controller.abort('SIGINT');
     await outcome;
     expect(nothingLeft(lab, switches)).toBe(true);
+    expect(printed.slice(-2)).toEqual(['up failed: interrupted by SIGINT', 'lab fake is down; nothing is left']);
   });
 
   test("a namespace that is somebody else's is refused and stays", async () => {

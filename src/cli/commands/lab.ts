@@ -1,10 +1,13 @@
 /**
- * `overtap lab`: builds, proves and removes the ready topologies. It owns the words only; the work is the lab room's.
+ * `overtap lab`: the ready topologies. It owns the words and the exit status; the work is done in src/lab.
  */
-import type { Invocation } from '../context.js';
+import { Interrupted } from '../../lab/testbed/errors.js';
+import type { Context, Invocation } from '../context.js';
 import { UsageError } from '../errors.js';
 import { alignColumns } from '../format/columns.js';
 import { type Subcommands, subcommand } from '../words.js';
+
+type LabRoom = Awaited<ReturnType<Context['rooms']['lab']>>;
 
 const FAMILY: Subcommands = {
   command: 'lab',
@@ -21,25 +24,41 @@ export async function run({ context, words, help }: Invocation): Promise<number>
   const room = await context.rooms.lab();
   if (verb === 'list') {
     expectWords(words, 1, 'lab list');
-    if (context.json) context.printJson(room.labs.map(({ name, summary }) => ({ name, summary })));
-    else
-      context.print(
-        alignColumns(
-          room.labs.map(({ name, summary }) => [name, summary]),
-          ['left', 'left'],
-        ),
-      );
+    list(room, context);
     return 0;
   }
+  const name = labName(room, verb, words);
+  try {
+    return await act(room, verb, name, (line) => context.line(line));
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    context.warn(`overtap: ${error.message}`);
+    return error.exitStatus;
+  }
+}
 
-  const names = room.labs.map((lab) => lab.name).join(', ');
+function list({ labs }: LabRoom, context: Context): void {
+  if (context.json) context.printJson(labs.map(({ name, summary }) => ({ name, summary })));
+  else
+    context.print(
+      alignColumns(
+        labs.map(({ name, summary }) => [name, summary]),
+        ['left', 'left'],
+      ),
+    );
+}
+
+function labName({ labs }: LabRoom, verb: string, words: readonly string[]): string {
+  const names = labs.map((lab) => lab.name).join(', ');
   const name = words[1];
   if (name === undefined) throw new UsageError(`"lab ${verb}" needs the name of a lab: ${names}`);
   expectWords(words, 2, `lab ${verb} NAME`);
-  if (!room.labs.some((lab) => lab.name === name))
-    throw new UsageError(`no lab is called "${name}"; there are: ${names}`);
+  if (!labs.some((lab) => lab.name === name)) throw new UsageError(`unknown lab "${name}"; the labs are: ${names}`);
+  return name;
+}
 
-  const print = (line: string): void => context.line(line);
+/** @returns the exit status: 1 when a claim failed */
+async function act(room: LabRoom, verb: string, name: string, print: (line: string) => void): Promise<number> {
   switch (verb) {
     case 'up':
       await room.labUp(name, print);

@@ -1,6 +1,6 @@
 /**
- * Owns one run of a lab's check: the agents, the sniffers and the findings, and that none of the first two outlives
- * it. It never knows what a lab claims.
+ * Owns one run of a lab's check: agents, sniffers and findings. Agents and sniffers end with the check. It never knows
+ * what a lab claims.
  */
 import { openCapture } from '../../port/capture.js';
 import { SHOUT_GROUP, SHOUT_PORT } from '../agents/agent-protocol.js';
@@ -15,75 +15,70 @@ import { type End, namespaceExists } from '../testbed/namespaces.js';
 import { refuseIfInterrupted } from '../testbed/wait.js';
 import { type Finding, findingLine, type Print, type Seen } from './findings.js';
 
-/** Undoes something that was set up for the time of the check. */
+/** Undoes a temporary change of the lab. */
 type Undo = () => Promise<void>;
 
-/** What can be inspected: a lab, as far as an inspection knows it. */
+/** A lab as far as an inspection knows it. */
 export interface Inspected {
   readonly name: string;
   readonly topology: Topology;
-  /** Proves what the lab is there to show. */
+  /** Proves the claims of the lab. */
   check(inspection: Inspection): Promise<void>;
+}
+
+export interface InspectionOptions {
+  readonly state: LabState;
+  readonly environment: LabEnvironment;
+  readonly print: Print;
+  /** Ends the check early when it is aborted. */
+  readonly signal: AbortSignal;
+  /** Gets each finding at once, so that a check that ends early keeps the ones made so far. */
+  readonly findings: Finding[];
+  /** Whether the lab stays up after the check. If not, an interrupt skips undoing, since the lab is removed next. */
+  readonly staysUp: boolean;
 }
 
 export class Inspection {
   readonly topology: Topology;
-  readonly signal: AbortSignal;
-  readonly #findings: Finding[];
-  readonly #state: LabState;
-  readonly #environment: LabEnvironment;
+  readonly #options: InspectionOptions;
   readonly #clients: Map<string, SwitchClient>;
   readonly #agents: Map<string, Agent>;
-  readonly #print: Print;
   readonly #sniffers: Sniffer[] = [];
   readonly #undos: Undo[] = [];
 
-  private constructor(
-    topology: Topology,
-    state: LabState,
-    environment: LabEnvironment,
-    clients: Map<string, SwitchClient>,
-    agents: Map<string, Agent>,
-    findings: Finding[],
-    print: Print,
-    signal: AbortSignal,
-  ) {
-    this.#findings = findings;
+  private constructor(topology: Topology, agents: Map<string, Agent>, options: InspectionOptions) {
+    const { state, environment } = options;
     this.topology = topology;
-    this.#state = state;
-    this.#environment = environment;
-    this.#clients = clients;
+    this.#options = options;
     this.#agents = agents;
-    this.#print = print;
-    this.signal = signal;
+    this.#clients = new Map(state.switches.map(({ host, socket }) => [host, environment.connect(socket)]));
+  }
+
+  /** Aborted by an interrupt. */
+  get signal(): AbortSignal {
+    return this.#options.signal;
   }
 
   /**
-   * Starts an agent at every station, has all of them listen for shouts, runs the lab's check and ends the agents.
-   * @param findings gets each finding as it is made, so that those of a check that ends early are not lost
+   * Starts an agent at every station, makes all of them listen for shouts, runs the lab's check and ends the agents.
+   * @throws LabError LAB_NOT_UP, LAB_AGENT_FAILED, LAB_TIMEOUT; Interrupted
    */
-  static async run(
-    lab: Inspected,
-    state: LabState,
-    environment: LabEnvironment,
-    findings: Finding[],
-    print: Print,
-    signal: AbortSignal,
-  ): Promise<void> {
+  static async run(lab: Inspected, options: InspectionOptions): Promise<void> {
     const { stations } = lab.topology;
+    const { signal } = options;
     const lost = stations.find((station) => !namespaceExists(station.netns));
     if (lost) {
       const remedy = `take the lab down and up again (overtap lab down ${lab.name})`;
       throw new LabError('LAB_NOT_UP', `namespace ${lost.netns} is gone: ${remedy}`);
     }
-    const clients = new Map(state.switches.map((record) => [record.host, environment.connect(record.socket)]));
+    refuseIfInterrupted(signal);
     const agents = await startAgents(stations.map((station) => station.netns));
-    const inspection = new Inspection(lab.topology, state, environment, clients, agents, findings, print, signal);
+    const inspection = new Inspection(lab.topology, agents, options);
+    // On an interrupt the agents end at once, so that no request to them holds the check up.
     const endAgents = (): void => void inspection.#endAgents();
-    // An interrupt ends the agents at once, so that whatever waits for one of them does not have to wait for long.
     signal.addEventListener('abort', endAgents);
     try {
-      // With a switch gone, its TAPs are gone as well, and every further claim would only wait for its time-out.
+      // Without its switch a host has no TAPs, and every other claim would fail by its time-out.
       if (!(await inspection.#switchesAnswer())) return;
       for (const station of stations) {
         await inspection.agent(station).ask('listen', { port: SHOUT_PORT, group: SHOUT_GROUP, at: station.address });
@@ -96,7 +91,7 @@ export class Inspection {
   }
 
   /**
-   * Tries a claim and records what came of it; what is thrown meanwhile makes it fail.
+   * Tries a claim and records the outcome. A proof that throws has failed.
    * @returns whether it holds
    */
   async prove(claim: string, proof: () => Promise<Seen>): Promise<boolean> {
@@ -112,7 +107,7 @@ export class Inspection {
     return outcome.holds;
   }
 
-  /** Records a claim that overtap does not make yet. It fails nothing. */
+  /** Records a claim that overtap does not make yet. It does not fail the check. */
   later(claim: string, why: string): void {
     this.#record({ verdict: 'later', claim, seen: why });
   }
@@ -129,17 +124,17 @@ export class Inspection {
     return client;
   }
 
-  /** Starts to read the VXLAN datagrams that pass an underlay NIC, to the UDP port given or else to 4789. */
+  /** Starts to read the VXLAN datagrams that pass an underlay NIC, to this UDP port (default 4789). */
   sniffUnderlay(end: End, port?: number): Sniffer {
     return this.#sniff(end, 'underlay', port);
   }
 
-  /** Starts to read the frames that pass a guest's NIC, both ways. */
+  /** Starts to read the frames that pass a guest's NIC in both directions. */
   sniffGuest(end: End): Sniffer {
     return this.#sniff(end, 'guest');
   }
 
-  /** Puts frames on the wire of a NIC, as if its namespace sent them. */
+  /** Sends frames by a NIC, as if its namespace's kernel sent them. */
   send(end: End, frames: readonly Uint8Array[]): void {
     const nic = openCapture({ netns: end.netns, ifname: end.ifname, promiscuous: false });
     try {
@@ -149,27 +144,27 @@ export class Inspection {
     }
   }
 
-  /** Ends the switch of a host. When the check ends, however it ends, it is started again. */
+  /** Ends the switch of a host. It is started again when the check ends. */
   async endSwitch(host: string): Promise<'not running' | 'ended' | 'killed'> {
     this.#undos.push(() => this.startSwitch(host));
-    return endSwitch(this.#state, host);
+    return endSwitch(this.#options.state, host);
   }
 
-  /** Starts the switch of a host again, and waits until it answers. */
+  /** Starts the switch of a host again and waits until it answers. */
   startSwitch(host: string): Promise<void> {
-    return startAgain(this.#state, host, this.#environment);
+    return startAgain(this.#options.state, host, this.#options.environment);
   }
 
-  /** Sets something up and remembers how to undo it when the check ends, however it ends. */
+  /** Makes a change and undoes it when the check ends, also after a failure. */
   async temporarily(setUp: () => Promise<void>, undo: Undo): Promise<void> {
     await setUp();
     this.#undos.push(undo);
   }
 
-  /** Undoes what was set up so far, last first; what cannot be undone is said, and keeps nothing else. */
+  /** Undoes all temporary changes, the last one first. A failure is printed and does not stop the others. */
   async undoAll(): Promise<void> {
     for (let undo = this.#undos.pop(); undo; undo = this.#undos.pop()) {
-      await undo().catch((error) => this.#print(`could not be undone: ${reasonOf(error)}`));
+      await undo().catch((error) => this.#options.print(`could not undo a change: ${reasonOf(error)}`));
     }
   }
 
@@ -184,7 +179,7 @@ export class Inspection {
   }
 
   #sniff(end: End, where: 'underlay' | 'guest', port?: number): Sniffer {
-    // Not promiscuous: a check looks on, it changes nothing about the NIC.
+    // Not promiscuous: a check must not change the NIC.
     const capture = openCapture({ netns: end.netns, ifname: end.ifname, promiscuous: false });
     const sniffer = new Sniffer(capture, where, port);
     this.#sniffers.push(sniffer);
@@ -192,8 +187,8 @@ export class Inspection {
   }
 
   #record(finding: Finding): void {
-    this.#findings.push(finding);
-    this.#print(findingLine(finding));
+    this.#options.findings.push(finding);
+    this.#options.print(findingLine(finding));
   }
 
   async #endAgents(): Promise<void> {
@@ -203,6 +198,6 @@ export class Inspection {
   async #close(): Promise<void> {
     for (const sniffer of this.#sniffers) sniffer.stop();
     await this.#endAgents();
-    await this.undoAll();
+    if (this.#options.staysUp || !this.signal.aborted) await this.undoAll();
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Owns the one error class of the labs and its codes. It never decides what to do about an error.
+ * Owns the errors of the labs and their codes. It never decides what to do about an error.
  */
+import { constants } from 'node:os';
 
 export type LabErrorCode =
   | 'LAB_UNKNOWN'
@@ -26,7 +27,23 @@ export class LabError extends Error {
   }
 }
 
-/** The text of anything that was thrown. */
+/** A signal ended the work: SIGINT (Ctrl-C), SIGTERM or SIGHUP. */
+export class Interrupted extends LabError {
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super('LAB_INTERRUPTED', `interrupted by ${signal}`);
+    this.name = 'Interrupted';
+    this.signal = signal;
+  }
+
+  /** Exit status by the convention of shells: 128 plus the number of the signal, so 130 for Ctrl-C. */
+  get exitStatus(): number {
+    return 128 + constants.signals[this.signal];
+  }
+}
+
+/** The message of an error, or the text of anything else that was thrown. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -3,7 +3,7 @@
  * a bound.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { LabError } from './errors.js';
+import { Interrupted, LabError } from './errors.js';
 
 export interface WaitOptions {
   /** Names the condition in the error's message. */
@@ -16,9 +16,15 @@ export interface WaitOptions {
 const LIMIT_MS = 10_000;
 const EVERY_MS = 20;
 
-/** Throws LAB_INTERRUPTED once the signal is aborted. */
+/** @throws Interrupted once the signal is aborted */
 export function refuseIfInterrupted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new LabError('LAB_INTERRUPTED', `interrupted by ${String(signal.reason)}`);
+  if (signal?.aborted) throw new Interrupted(signal.reason as NodeJS.Signals);
+}
+
+/** Sleeps, and throws Interrupted as soon as the signal is aborted. */
+async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+  refuseIfInterrupted(signal);
 }
 
 /** What a probe gave that counts: undefined, null and false are none. */
@@ -30,15 +36,15 @@ async function poll<T>(
   { limitMs, everyMs = EVERY_MS, signal }: Omit<WaitOptions, 'what'>,
 ): Promise<Found<T> | null> {
   const deadline = performance.now() + limitMs;
+  refuseIfInterrupted(signal);
   for (;;) {
-    refuseIfInterrupted(signal);
     const began = performance.now();
     const value = await probe();
     if (value !== undefined && value !== null && value !== false) return value as Found<T>;
     const now = performance.now();
     if (now >= deadline) return null;
     // A probe that starts a program would keep a core busy otherwise.
-    await delay(Math.max(everyMs, now - began));
+    await sleep(Math.max(everyMs, now - began), signal);
   }
 }
 
@@ -79,7 +85,7 @@ export async function within<T>(promise: Promise<T>, limitMs: number, what: stri
   let onAbort = (): void => undefined;
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(late(what, limitMs)), limitMs);
-    onAbort = (): void => reject(new LabError('LAB_INTERRUPTED', `interrupted by ${String(signal?.reason)}`));
+    onAbort = (): void => reject(new Interrupted(signal?.reason as NodeJS.Signals));
     if (signal?.aborted) onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
   });
@@ -95,9 +101,7 @@ export async function within<T>(promise: Promise<T>, limitMs: number, what: stri
  * Lets a time pass in which something must not happen. Absence cannot be polled for, so this is the one plain wait.
  */
 export async function quietFor(ms = 200, signal?: AbortSignal): Promise<void> {
-  refuseIfInterrupted(signal);
-  await delay(ms);
-  refuseIfInterrupted(signal);
+  await sleep(ms, signal);
 }
 
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
