@@ -1,0 +1,27 @@
+/**
+ * What a running switch reports by itself, for the log of its process.
+ */
+import type { MacMoves, UnknownVtep } from '../api/api.js';
+import type { OwnTunnelNotice } from './events/own-tunnel-notices.js';
+
+export interface SwitchEvents {
+  /** A port fails, with the reason; null: it works again. */
+  portFault(name: string, fault: string | null): void;
+  /** The NIC of a port was renamed or moved to another namespace. `heldBack`: suppressed reports before this one. */
+  nicMoved(name: string, nic: string, heldBack: number): void;
+  /** The MAC of a host port's NIC has changed. */
+  macChanged(name: string, before: string, mac: string): void;
+  /** A configured offload is unavailable; `reason` gives the finding. `asked`: it was requested explicitly. */
+  offloadMissing(offload: string, reason: string, asked: boolean): void;
+  /** An offload is available but unused while something speaks against it. */
+  offloadHeldBack(offload: string, reason: string): void;
+  /** An offload failed at run time and was disabled. */
+  offloadLost(offload: string): void;
+  /** The route to a remote leads into a bridge of the switch, which drops its datagrams (own_tunnel). */
+  ownTunnel(notice: OwnTunnelNotice): void;
+  /** Datagrams are dropped because their sender is no remote. @param heldBack suppressed reports since the last one */
+  unknownVtep(vtep: UnknownVtep, heldBack: number): void;
+  /** A MAC moves too often between ports. @param heldBack as above */
+  macMoves(moves: Omit<MacMoves, 'last'>, heldBack: number): void;
+  failed(error: Error): void;
+}
