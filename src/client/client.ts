@@ -180,40 +180,47 @@ function exchange(
   maxBytes: number,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const headers: Record<string, string | number> = { accept: 'application/json' };
-    if (body !== undefined) {
-      headers['content-type'] = 'application/json';
-      headers['content-length'] = Buffer.byteLength(body);
-    }
     // Without an agent the connection closes after the answer, so it does not keep the process alive.
-    const outgoing = request({ socketPath, path, method, headers, agent: false });
-    // Reject with the reason before destroying: a destroyed request reports only a reset connection.
-    const late = (message: string): void => {
+    const outgoing = request({ socketPath, path, method, headers: headersFor(body), agent: false });
+    const deadlines = startDeadlines(deadlineMs, (message) => {
+      // Reject with the reason before destroying: a destroyed request reports only a reset connection.
       reject(new SwitchUnreachable(`the switch on ${socketPath} ${message}`));
       outgoing.destroy();
-    };
-    const silence = setTimeout(() => late(`did not answer within ${deadlineMs / 1000} s`), deadlineMs);
-    const whole = DEADLINES_AN_ANSWER * deadlineMs;
-    const endless = setTimeout(() => late(`did not end its answer within ${whole / 1000} s`), whole);
-    const stop = (): void => {
-      clearTimeout(silence);
-      clearTimeout(endless);
-    };
+    });
     const fail = (error: Error): void => {
-      stop();
+      deadlines.stop();
       outgoing.destroy();
       reject(explain(socketPath, error));
     };
-
     outgoing.on('error', fail);
     outgoing.on('response', (incoming) => {
-      collect(socketPath, incoming, maxBytes, () => silence.refresh()).then((text) => {
-        stop();
+      collect(socketPath, incoming, maxBytes, deadlines.alive).then((text) => {
+        deadlines.stop();
         resolve({ status: incoming.statusCode ?? 0, body: text });
       }, fail);
     });
     outgoing.end(body);
   });
+}
+
+function headersFor(body: string | undefined): Record<string, string | number> {
+  const accept = { accept: 'application/json' };
+  if (body === undefined) return accept;
+  return { ...accept, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+}
+
+/** Deadlines of one answer: for silence, extended by `alive`, and for the whole answer. */
+function startDeadlines(deadlineMs: number, late: (message: string) => void): { alive(): void; stop(): void } {
+  const silence = setTimeout(() => late(`did not answer within ${deadlineMs / 1000} s`), deadlineMs);
+  const wholeMs = DEADLINES_AN_ANSWER * deadlineMs;
+  const whole = setTimeout(() => late(`did not end its answer within ${wholeMs / 1000} s`), wholeMs);
+  return {
+    alive: () => void silence.refresh(),
+    stop() {
+      clearTimeout(silence);
+      clearTimeout(whole);
+    },
+  };
 }
 
 async function collect(

@@ -1,12 +1,12 @@
 /**
- * A raw ICMP socket of the addon, for the doctor's probes: packets are handed over with their IP header, and answers are looked for
- * while any may come. Never part of the switch.
+ * A raw ICMP socket of the addon, for the doctor's probes. Received packets include their IP header. Never part of the switch.
  */
 import * as native from '../native/binding.js';
 
 const LARGEST_PACKET = 65_535;
-/** Answers that come soon after a request are looked for at each turn of the event loop: their time is measured. */
+/** Milliseconds after a request in which each turn of the event loop reads the socket, so that round-trip times are exact. */
 const BUSY_MS = 20;
+/** Milliseconds between two reads afterwards. */
 const POLL_MS = 2;
 
 export interface Icmp {
@@ -20,44 +20,51 @@ export function openIcmp(
   options: { family: 4 | 6; dev?: string; filter: Uint8Array },
   listener: (packet: Uint8Array, source: string) => void,
 ): Icmp {
-  const fd = native.openIcmp(options);
-  const buffer = new Uint8Array(LARGEST_PACKET);
-  let busyUntil = 0;
-  let timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
-  let isOpen = true;
+  return new PolledSocket(native.openIcmp(options), listener);
+}
 
-  function look(): void {
-    timer = undefined;
-    for (;;) {
-      const got = read();
-      if (got === null) break;
-      listener(buffer.slice(0, got.length), got.source);
-      if (!isOpen) return;
-    }
-    timer = performance.now() < busyUntil ? setImmediate(look) : setTimeout(look, POLL_MS).unref();
+/** A raw socket, read by timers. */
+class PolledSocket implements Icmp {
+  private readonly buffer = new Uint8Array(LARGEST_PACKET);
+  private busyUntil = 0;
+  private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  private isOpen = true;
+
+  constructor(
+    private readonly fd: number,
+    private readonly listener: (packet: Uint8Array, source: string) => void,
+  ) {}
+
+  send(packet: Uint8Array, address: string): void {
+    native.sendIcmp(this.fd, packet, address);
+    this.busyUntil = performance.now() + BUSY_MS;
+    this.timer ??= setImmediate(() => this.poll());
   }
 
-  /** An error of the socket is one that an earlier packet met on its way; the probes see no answer then. */
-  function read(): { length: number; source: string } | null {
+  close(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    clearTimeout(this.timer as NodeJS.Timeout | undefined);
+    clearImmediate(this.timer as NodeJS.Immediate | undefined);
+    native.closeFd(this.fd);
+  }
+
+  private poll(): void {
+    this.timer = undefined;
+    for (let got = this.read(); got !== null; got = this.read()) {
+      this.listener(this.buffer.slice(0, got.length), got.source);
+      if (!this.isOpen) return;
+    }
+    const again = (): void => this.poll();
+    this.timer = performance.now() < this.busyUntil ? setImmediate(again) : setTimeout(again, POLL_MS).unref();
+  }
+
+  /** Errors of the socket are those that earlier packets met on their way; the probes then see no answer. */
+  private read(): { length: number; source: string } | null {
     try {
-      return native.readIcmp(fd, buffer);
+      return native.readIcmp(this.fd, this.buffer);
     } catch {
       return null;
     }
   }
-
-  return {
-    send(packet, address) {
-      native.sendIcmp(fd, packet, address);
-      busyUntil = performance.now() + BUSY_MS;
-      timer ??= setImmediate(look);
-    },
-    close() {
-      if (!isOpen) return;
-      isOpen = false;
-      clearTimeout(timer as NodeJS.Timeout | undefined);
-      clearImmediate(timer as NodeJS.Immediate | undefined);
-      native.closeFd(fd);
-    },
-  };
 }

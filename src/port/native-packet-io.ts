@@ -66,21 +66,7 @@ export function createNativePacketIo(options: NativePacketIoOptions = {}): Nativ
   const rx = new Int32Array(maxFrames * RX_STRIDE);
   const tx = new Int32Array((options.txCommands ?? TX_COMMANDS) * TX_STRIDE);
   const status = new Int32Array(STATUS_WORDS);
-  const handle = native.createNic({
-    arena,
-    headerBytes,
-    rx,
-    tx,
-    status,
-    batchBytes: options.batchBytes ?? BATCH_BYTES,
-    maxFrames,
-    vnetHeaderSize: VNET_HEADER_SIZE,
-    udpSegment: options.udpSegment ?? true,
-    tunnelGso: options.tunnelGso ?? false,
-    tunnelGuard: options.tunnelGuard ?? true,
-    merge: options.merge ?? true,
-    spinMicroseconds: options.spinMicroseconds ?? SPIN_MICROSECONDS,
-  });
+  const handle = native.createNic({ arena, headerBytes, rx, tx, status, maxFrames, ...settingsOf(options) });
   return {
     arena,
     headerBase: 0,
@@ -99,5 +85,19 @@ export function createNativePacketIo(options: NativePacketIoOptions = {}): Nativ
     detachSender: (index) => native.detachSender(handle, index),
     setRemote: (index, a0, a1, a2, a3, port) => native.setRemote(handle, index, a0, a1, a2, a3, port),
     close: () => native.closeNic(handle),
+  };
+}
+
+function settingsOf(
+  options: NativePacketIoOptions,
+): Omit<native.CreateNicOptions, 'arena' | 'headerBytes' | 'rx' | 'tx' | 'status' | 'maxFrames'> {
+  return {
+    batchBytes: options.batchBytes ?? BATCH_BYTES,
+    vnetHeaderSize: VNET_HEADER_SIZE,
+    udpSegment: options.udpSegment ?? true,
+    tunnelGso: options.tunnelGso ?? false,
+    tunnelGuard: options.tunnelGuard ?? true,
+    merge: options.merge ?? true,
+    spinMicroseconds: options.spinMicroseconds ?? SPIN_MICROSECONDS,
   };
 }

@@ -3,7 +3,7 @@
  * engines get descriptors as numbers.
  */
 import type { NicSettings, OffloadConfig, TapConfig, VxlanConfig } from '../../config/types.js';
-import { ALL_OFFLOADS, openTap, TapError, TUN_F_CSUM } from '../../port/tap.js';
+import { ALL_OFFLOADS, openTap, TapError, type TapOptions, TUN_F_CSUM } from '../../port/tap.js';
 import { pathMtu } from '../../port/underlay.js';
 import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { VLAN_TAG } from '../../wire/vlan.js';
@@ -11,6 +11,7 @@ import { VXLAN_HEADER } from '../../wire/vxlan.js';
 import { DeviceError } from '../model/device-error.js';
 import type { OpenTap, OpenUnderlay, SenderPools } from '../model/model.js';
 import { absentTap } from './absent-tap.js';
+import { asOpenTap } from './open-tap.js';
 import { type Released, UnderlaySockets } from './underlay-sockets.js';
 
 export { type Released, receiverKey } from './underlay-sockets.js';
@@ -73,59 +74,33 @@ export class Devices {
   }
 
   private openTap(name: string, nic: NicSettings & { mtu: number; netns?: string }, ifname: string): OpenTap {
-    const { offloads, workers } = this.options;
     return guard(name, () => {
-      const tap = this.orOwner(ifname, nic.netns, () =>
-        openTap({
-          vnetHeader: offloads.vnet_header,
-          offload: offloads.tso ? ALL_OFFLOADS : TUN_F_CSUM,
-          queues: workers,
-          ifname,
-          addresses: nic.addresses,
-          mtu: nic.mtu,
-          persist: nic.persist,
-          ...(nic.netns === undefined ? {} : { netns: nic.netns }),
-          ...(nic.mac === undefined ? { newMac: this.options.macOf(name) } : { mac: nic.mac }),
-        }),
-      );
-      const open: OpenTap = {
-        fds: [tap.fd],
-        vnetHeaderSize: tap.vnetHeaderSize,
-        ifname: tap.ifname,
-        get mac() {
-          return tap.mac;
-        },
-        get mtu() {
-          return tap.mtu;
-        },
-        get hasMoved() {
-          return tap.hasMoved;
-        },
-        state: () => tap.state(),
-        isAt: (ifname, netns) => tap.isAt(ifname, netns),
-        setMtu: (bytes) => tap.setMtu(bytes),
-        setMac: (mac) => tap.setMac(mac),
-        addAddresses: (addresses) => tap.addAddresses(addresses),
-        removeAddresses: (addresses) => tap.removeAddresses(addresses),
-        setPersist: (persist) => tap.setPersist(persist),
-        close: () => {
-          this.taps.delete(open);
-          tap.close();
-        },
-        discard: () => {
-          this.taps.delete(open);
-          tap.discard();
-        },
-      };
-      this.taps.set(open, name);
+      const handle = this.orOwner(ifname, nic.netns, () => openTap(this.tapOptions(name, nic, ifname)));
+      const tap = asOpenTap(handle, (closing) => this.taps.delete(closing));
+      this.taps.set(tap, name);
       try {
-        while (open.fds.length < workers) open.fds.push(tap.openQueue());
+        while (tap.fds.length < this.options.workers) tap.fds.push(handle.openQueue());
       } catch (error) {
-        open.discard();
+        tap.discard();
         throw error;
       }
-      return open;
+      return tap;
     });
+  }
+
+  private tapOptions(name: string, nic: NicSettings & { mtu: number; netns?: string }, ifname: string): TapOptions {
+    const { offloads, workers, macOf } = this.options;
+    return {
+      vnetHeader: offloads.vnet_header,
+      offload: offloads.tso ? ALL_OFFLOADS : TUN_F_CSUM,
+      queues: workers,
+      ifname,
+      addresses: nic.addresses,
+      mtu: nic.mtu,
+      persist: nic.persist,
+      ...(nic.netns === undefined ? {} : { netns: nic.netns }),
+      ...(nic.mac === undefined ? { newMac: macOf(name) } : { mac: nic.mac }),
+    };
   }
 
   /** EBUSY may come from another port of this switch, under another spelling of the NIC; the message then names that port. */

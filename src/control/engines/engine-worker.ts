@@ -13,52 +13,25 @@ import { StormControl } from '../../dataplane/state/storm.js';
 import { RemoteTable } from '../../encap/remotes.js';
 import { Fdb } from '../../fdb/table.js';
 import { Neighbours } from '../../neigh/table.js';
-import { createNativePacketIo } from '../../port/native-packet-io.js';
+import { createNativePacketIo, type NativePacketIo } from '../../port/native-packet-io.js';
 import { VXLAN_HEADER } from '../../wire/vxlan.js';
 import type { EngineData, FromEngine, ToEngine } from './engine-protocol.js';
 
+/** Runs the engine until the control thread stops it. */
 function main(): void {
   if (parentPort === null) throw new Error('engine-worker is started by the switch, not by hand');
   const port = parentPort;
   const data = workerData as EngineData;
-  const io = createNativePacketIo({
-    headerBytes: MAX_VNIS * VXLAN_HEADER + ORIGINATED_ROOM,
-    udpSegment: data.offloads.udp_segment,
-    merge: data.offloads.tso,
-    tunnelGso: data.offloads.tunnel_gso !== false,
-    tunnelGuard: data.offloads.tunnel_gso === 'auto',
-    spinMicroseconds: data.busyPoll,
-  });
-  io.attachEvent(data.eventFd);
-  const context = new Context(
-    io,
-    Fdb.attach(data.fdb),
-    new RemoteTable(data.remotes),
-    new Counters(data.counters),
-    data.engine,
-    new StormControl(data.storm),
-    new PuntRing(data.punts),
-    Neighbours.attach(data.neigh),
-  );
+  const io = createIo(data);
+  const context = createContext(io, data);
   const tell = (message: FromEngine): void => port.postMessage(message);
-
   let running = true;
-  const obey = (message: ToEngine): void => {
-    if (message.type === 'stop') {
-      running = false;
-      return;
-    }
-    try {
-      applyOperations(context, message.operations);
-      tell({ type: 'applied', id: message.id });
-    } catch (error) {
-      tell({ type: 'applied', id: message.id, error: error instanceof Error ? error.message : String(error) });
-    }
-  };
   const engine = new Engine(context, {
     rung() {
       for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-        obey(next.message as ToEngine);
+        const message = next.message as ToEngine;
+        if (message.type === 'stop') running = false;
+        else tell(carryOut(context, message));
       }
     },
     portLost: (lost, errno) => tell({ type: 'port-lost', port: lost, errno }),
@@ -71,6 +44,42 @@ function main(): void {
   io.close();
   tell({ type: 'stopped' });
   port.close();
+}
+
+function createIo({ offloads, busyPoll, eventFd }: EngineData): NativePacketIo {
+  const io = createNativePacketIo({
+    headerBytes: MAX_VNIS * VXLAN_HEADER + ORIGINATED_ROOM,
+    udpSegment: offloads.udp_segment,
+    merge: offloads.tso,
+    tunnelGso: offloads.tunnel_gso !== false,
+    tunnelGuard: offloads.tunnel_gso === 'auto',
+    spinMicroseconds: busyPoll,
+  });
+  io.attachEvent(eventFd);
+  return io;
+}
+
+/** The engine's state: tables that all engines share, and counters and punt ring of its own. */
+function createContext(io: NativePacketIo, data: EngineData): Context {
+  return new Context(
+    io,
+    Fdb.attach(data.fdb),
+    new RemoteTable(data.remotes),
+    new Counters(data.counters),
+    data.engine,
+    new StormControl(data.storm),
+    new PuntRing(data.punts),
+    Neighbours.attach(data.neigh),
+  );
+}
+
+function carryOut(context: Context, { id, operations }: Extract<ToEngine, { type: 'apply' }>): FromEngine {
+  try {
+    applyOperations(context, operations);
+    return { type: 'applied', id };
+  } catch (error) {
+    return { type: 'applied', id, error: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 main();

@@ -23,56 +23,85 @@ export async function readJson(incoming: IncomingMessage, limits: Limits, budget
   return value;
 }
 
-/**
- * Collects the body. A refused body is read and discarded for a while: a client that is still sending does not read the answer,
- * and would only see EPIPE if the connection were closed.
- */
+/** Receives the bytes of a body. A body of a declared length that is not even discarded is refused at once. */
 function readBytes(incoming: IncomingMessage, limits: Limits, budget: Budget): Promise<Buffer> {
+  const declared = Number(incoming.headers['content-length'] ?? 0);
+  if (declared > limits.discardBytes) return Promise.reject(tooLarge(limits));
   return new Promise((resolve, reject) => {
-    let chunks: Buffer[] = [];
-    let received = 0;
-    let held = 0;
-    let refusal: HttpRefusal | null = null;
-    let patience: NodeJS.Timeout | undefined;
-
-    const settle = (error: Error | null): void => {
-      clearTimeout(patience);
-      incoming.off('data', take).off('end', end).off('error', broken).off('close', broken);
-      budget.give(held);
-      if (error === null) resolve(Buffer.concat(chunks));
-      else reject(error);
-      chunks = [];
-    };
-    const refuse = (reason: HttpRefusal): void => {
-      refusal = reason;
-      chunks = [];
-      budget.give(held);
-      held = 0;
-      patience = setTimeout(() => settle(reason), limits.discardMs);
-    };
-    const take = (chunk: Buffer): void => {
-      received += chunk.length;
-      if (refusal !== null) {
-        if (received > limits.discardBytes) settle(refusal);
-      } else if (received > limits.bodyBytes) {
-        refuse(tooLarge(limits));
-      } else if (!budget.take(chunk.length)) {
-        refuse(new HttpRefusal(503, 'overloaded', 'too many requests are being received; try again in a moment'));
-      } else {
-        held += chunk.length;
-        chunks.push(chunk);
-      }
-    };
-    const end = (): void => settle(refusal);
-    const broken = (): void => settle(new HttpRefusal(400, 'cut_short', 'the request ended before its body did'));
-
-    const declared = Number(incoming.headers['content-length'] ?? 0);
-    if (declared > limits.discardBytes) {
-      reject(tooLarge(limits));
-      return;
-    }
-    incoming.on('data', take).on('end', end).on('error', broken).on('close', broken);
+    const collector = new BodyCollector(limits, budget, (body) => {
+      incoming.off('data', take).off('end', end).off('error', cut).off('close', cut);
+      if (body instanceof HttpRefusal) reject(body);
+      else resolve(body);
+    });
+    const take = (chunk: Buffer): void => collector.take(chunk);
+    const end = (): void => collector.end();
+    const cut = (): void => collector.cut();
+    incoming.on('data', take).on('end', end).on('error', cut).on('close', cut);
   });
+}
+
+/**
+ * Collects a body within the limits. A refused body is read and discarded for a while: a client that is still sending does not
+ * read the answer, and would only see EPIPE if the connection were closed.
+ */
+class BodyCollector {
+  private chunks: Buffer[] = [];
+  private received = 0;
+  /** Bytes taken from the budget. */
+  private held = 0;
+  private refusal: HttpRefusal | null = null;
+  /** Ends the discarding of a refused body. */
+  private timer: NodeJS.Timeout | undefined;
+
+  /** @param settled called once, with the whole body or its refusal */
+  constructor(
+    private readonly limits: Limits,
+    private readonly budget: Budget,
+    private readonly settled: (body: Buffer | HttpRefusal) => void,
+  ) {}
+
+  take(chunk: Buffer): void {
+    this.received += chunk.length;
+    if (this.refusal !== null) {
+      if (this.received > this.limits.discardBytes) this.settle(this.refusal);
+    } else if (this.received > this.limits.bodyBytes) {
+      this.refuse(tooLarge(this.limits));
+    } else if (!this.budget.take(chunk.length)) {
+      this.refuse(new HttpRefusal(503, 'overloaded', 'too many requests are being received; try again in a moment'));
+    } else {
+      this.held += chunk.length;
+      this.chunks.push(chunk);
+    }
+  }
+
+  /** The request has ended. */
+  end(): void {
+    this.settle(this.refusal);
+  }
+
+  /** The connection has ended before the request. */
+  cut(): void {
+    this.settle(new HttpRefusal(400, 'cut_short', 'the request ended before its body did'));
+  }
+
+  private refuse(reason: HttpRefusal): void {
+    this.refusal = reason;
+    this.release();
+    this.timer = setTimeout(() => this.settle(reason), this.limits.discardMs);
+  }
+
+  private settle(refusal: HttpRefusal | null): void {
+    clearTimeout(this.timer);
+    const body = refusal ?? Buffer.concat(this.chunks);
+    this.release();
+    this.settled(body);
+  }
+
+  private release(): void {
+    this.chunks = [];
+    this.budget.give(this.held);
+    this.held = 0;
+  }
 }
 
 const tooLarge = ({ bodyBytes }: Limits): HttpRefusal =>

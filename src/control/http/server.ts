@@ -68,20 +68,7 @@ export async function serve(
   const report = options.report ?? (() => undefined);
   const door = new Door(options.connectionRefused ?? (() => undefined));
   const events = new EventHub(controls, limits);
-  const app = Fastify({
-    logger: false,
-    forceCloseConnections: true,
-    exposeHeadRoutes: false,
-    serverFactory: (handler) => httpServer(handler as RequestHandler, limits, door),
-    // Connection limits are set in `httpServer`, which also answers malformed requests.
-    clientErrorHandler: () => undefined,
-    frameworkErrors: (error, _request, reply: FastifyReply) => {
-      reply.code(error.statusCode ?? 400).send(errorAnswer('invalid', error.message));
-    },
-  });
-  boundBodies(app, limits);
-  boundAnswers(app, limits);
-  answerFaults(app, report);
+  const app = createApp(limits, door, report);
   const { journal = NO_JOURNAL, log = FIXED_LEVEL } = options;
   addRoutes(app, { views, controls, events, turns: new Turns(), limits, report, journal, log });
 
@@ -104,6 +91,25 @@ export async function serve(
       await app.close();
     },
   };
+}
+
+/** The HTTP server with its limits and answers to faults, still without routes. */
+function createApp(limits: Limits, door: Door, report: (error: unknown) => void): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    serverFactory: (handler) => httpServer(handler as RequestHandler, limits, door),
+    // Connection limits are set in `httpServer`, which also answers malformed requests.
+    clientErrorHandler: () => undefined,
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      reply.code(error.statusCode ?? 400).send(errorAnswer('invalid', error.message));
+    },
+  });
+  boundBodies(app, limits);
+  boundAnswers(app, limits);
+  answerFaults(app, report);
+  return app;
 }
 
 async function listen(app: FastifyInstance, path: string): Promise<void> {

@@ -24,40 +24,55 @@ export function entriesBetween(
   remade: ReadonlySet<string>,
   changes: readonly VlansRequest[],
 ): Entry[] {
-  const placeOf = (config: SwitchConfig): Map<string, string> =>
-    new Map(
-      config.bridges.flatMap(({ name, ports }) => [
-        [name, name] as const,
-        ...ports.map((port) => [port.name, placeText(name, port)] as const),
-      ]),
-    );
-  const was = placeOf(before);
-  const is = placeOf(middle);
+  const was = placesOf(before);
+  const is = placesOf(middle);
   const stays = (port: string): boolean =>
     !remade.has(port) && was.get(port) !== undefined && was.get(port) === is.get(port);
-  const brought = deltaOfEdit(before, middle);
-  const taken = new Set(brought.remove.map(fullKey));
+  const edit = deltaOfEdit(before, middle);
+  const removed = new Set(edit.remove.map(fullKey));
+  const isLeft = leftBehind(before, middle, changes);
+  return oneForEachKey(middle, [
+    ...[...table.all()].filter((entry) => stays(entry.port) && !removed.has(fullKey(entry)) && !isLeft(entry)),
+    ...entriesOf(middle).filter(({ port }) => !stays(port) && is.has(port)),
+    ...edit.add.filter(({ port }) => stays(port)),
+  ]);
+}
+
+/** For each bridge and port, its place as text: the bridge, and the identity of the port. */
+function placesOf(config: SwitchConfig): Map<string, string> {
+  return new Map(
+    config.bridges.flatMap(({ name, ports }) => [
+      [name, name] as const,
+      ...ports.map((port) => [port.name, placeText(name, port)] as const),
+    ]),
+  );
+}
+
+/** Selects entries in VLANs and VNIs that their port has left. */
+function leftBehind(
+  before: SwitchConfig,
+  middle: SwitchConfig,
+  changes: readonly VlansRequest[],
+): (entry: Entry) => boolean {
   const left = leftVlans(before, middle, changes);
   const carried = carriedVnis(middle);
   // A bridge's own entries remain when its host port is deleted, though the VLANs were the host port's.
   const alone = new Set(middle.bridges.flatMap(({ name, host_port }) => (host_port ? [] : [name])));
   const had = new Set(before.bridges.flatMap(({ name, host_port }) => (host_port ? [name] : [])));
-  const isLeft = ({ port, vlan, vni, state }: Entry): boolean =>
+  return ({ port, vlan, vni, state }) =>
     (alone.has(port) && had.has(port) && state !== 'permanent') ||
     (left.has(`${port} ${vlan}`) && !alone.has(port)) ||
     (typeof vni === 'number' && !carried.has(`${port} ${vni}`));
-  const rows = [
-    ...[...table.all()].filter((entry) => stays(entry.port) && !taken.has(fullKey(entry)) && !isLeft(entry)),
-    ...entriesOf(middle).filter(({ port }) => !stays(port) && is.has(port)),
-    ...brought.add.filter(({ port }) => stays(port)),
-  ];
-  // A unicast MAC has one location in a VLAN: the new entry replaces the old one.
-  const homes = new Map(
-    middle.bridges.flatMap(({ name, ports }) => [name, ...ports.map((port) => port.name)].map((link) => [link, name])),
+}
+
+/** A unicast MAC has one location in a VLAN: a later entry replaces an earlier one. */
+function oneForEachKey(config: SwitchConfig, entries: readonly Entry[]): Entry[] {
+  const bridgeOf = new Map(
+    config.bridges.flatMap(({ name, ports }) => [name, ...ports.map((port) => port.name)].map((link) => [link, name])),
   );
   const keyIn = (entry: Entry): string =>
-    isForMany(entry.mac) ? fullKey(entry) : `${homes.get(entry.port)} ${keyOf(entry)}`;
-  return [...new Map(rows.map((entry) => [keyIn(entry), entry])).values()];
+    isForMany(entry.mac) ? fullKey(entry) : `${bridgeOf.get(entry.port)} ${keyOf(entry)}`;
+  return [...new Map(entries.map((entry) => [keyIn(entry), entry])).values()];
 }
 
 /** As `port vni`. */
