@@ -7,6 +7,7 @@
         "src/native/fault.c",
         "src/native/args.c",
         "src/native/bind-process.c",
+        "src/native/bind-service.c",
         "src/native/bind-addresses.c",
         "src/native/bind-tap.c",
         "src/native/bind-udp.c",

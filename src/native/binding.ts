@@ -265,6 +265,10 @@ interface NativeBinding {
   /** Ends the process without waiting for its threads. */
   exitAtOnce(status: number): never;
   peerOf(fd: number): PeerProcess;
+  /** The number of a group by its name; null: the host has none. May wait for the host's name service. */
+  groupId(name: string): number | null;
+  /** One datagram to the service manager (sd_notify(3)). Never waits: EAGAIN when its queue is full. */
+  sendNotice(socket: string, text: string): void;
   /** The IP addresses of the thread's network namespace. */
   hostAddresses(): HostAddress[];
 
@@ -343,6 +347,8 @@ export const {
   enterNamespace,
   exitAtOnce,
   peerOf,
+  groupId,
+  sendNotice,
   hostAddresses,
   createNic,
   closeNic,
