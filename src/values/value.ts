@@ -4,6 +4,7 @@
  * Owns the messages "expected ..., found ...". Each schema checks one value alone, never in relation to others.
  */
 import { z } from 'zod';
+import { readGroup, readListenAddress, readSocketMode } from './access.js';
 import { Refusal, readHostIp, readMac, readNicAddress, readNicMac, readVtepIp } from './address.js';
 import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from './id-range.js';
 import { quote, show } from './show.js';
@@ -43,6 +44,13 @@ function whole(what: string, min: number, max: number): z.ZodInt {
 /** Text that `take` converts to a value or refuses. */
 function text<T>(what: string, take: (input: string) => T | Refusal) {
   return z.string({ error: expected(what) }).transform((input, context) => accepted(take(input), input, context));
+}
+
+/** As `text`, for values that YAML may also read as a number. */
+function textOrNumber<T>(what: string, take: (input: string | number) => T | Refusal) {
+  return z
+    .union([z.number(), z.string()], { error: expected(what) })
+    .transform((input, context) => accepted(take(input), input, context));
 }
 
 function accepted<T>(result: T | Refusal, input: unknown, context: z.RefinementCtx): T {
@@ -128,6 +136,9 @@ export const value = {
   netns: text('the name or path of a network namespace', readNetns),
   switchName: text('a name', readSwitchName),
   socketPath: text('the path of a socket', readSocketPath),
+  group: textOrNumber('the name or number of a group', readGroup),
+  socketMode: textOrNumber("'0600', '0660' or '0666'", readSocketMode),
+  listenAddress: text('an address and a TCP port, such as 127.0.0.1:9477', readListenAddress),
   choice,
   list,
 };

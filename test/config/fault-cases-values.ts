@@ -94,6 +94,9 @@ export const shapes: Case[] = [
     /'auto', found 1/,
   ],
   ['no worker', 'workers: 0\nbridges: {}', '1:10', 'workers', /from 1 to/],
+  ['group that cannot be', 'control_group: "a b"\nbridges: {}', '1:16', 'control_group', /name or number of a group/],
+  ['mode of no use', 'control_mode: 0640\nbridges: {}', '1:15', 'control_mode', /'0600' .*found 640/],
+  ['metrics without a port', 'metrics: 127.0.0.1\nbridges: {}', '1:10', 'metrics', /an address and a TCP port/],
   ['long socket path', `control: /${'x'.repeat(107)}\nbridges: {}`, '1:10', 'control', /108 bytes.*at most 107/],
   ['empty switch name', 'name: ""\nbridges: {}', '1:7', 'name', /1 to 64 characters/],
 ];

@@ -201,6 +201,15 @@ describe('forms of a file', () => {
     });
   });
 
+  it('takes who may reach the switch', () => {
+    const text = 'control_group: netdev\ncontrol_mode: 0660\nmetrics: 127.0.0.1:9477\nbridges: {}';
+    expect(parse(text)).toMatchObject({
+      control_group: 'netdev',
+      control_mode: '0660',
+      metrics: { address: '127.0.0.1', port: 9477 },
+    });
+  });
+
   it('takes workers and offloads, and has none without a virtio header', () => {
     const config = parse('workers: 2\nbusy_poll: 0\noffloads: { vnet_header: false, udp_gro: false }\nbridges: {}');
     expect(config.workers).toBe(2);

@@ -41,7 +41,25 @@ export const switchOptions = {
     value: value.socketPath,
     default: '/run/overtap/overtap.sock',
     change: 'next start',
-    doc: 'Path of the control socket, which only its owner may use (mode 0600).',
+    doc: 'Path of the control socket. Its owner may use it, and others as `control_group` and `control_mode` say.',
+  }),
+  control_group: option({
+    value: value.group,
+    otherwise: 'that of the process',
+    change: 'next start',
+    doc: 'Group of the control socket. With a group `control_mode` defaults to `0660`. Its members control the switch, and thereby the network of the host.',
+  }),
+  control_mode: option({
+    value: value.socketMode,
+    otherwise: '`0600`; `0660` with `control_group`',
+    change: 'next start',
+    doc: 'Mode of the control socket: `0600` for its owner only, `0660` for the group too, `0666` for every user of the host.',
+  }),
+  metrics: option({
+    value: value.listenAddress,
+    otherwise: 'none',
+    change: 'next start',
+    doc: 'Address and TCP port of an HTTP server that answers `GET /metrics` only, for Prometheus. It knows no password: give an address that only the right hosts reach.',
   }),
   workers: option({
     value: value.workers,

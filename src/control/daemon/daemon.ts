@@ -8,7 +8,9 @@ import { exitAtOnce } from '../../port/process.js';
 import { printable } from '../../text/printable.js';
 import { attempt, faultCounts } from '../guard.js';
 import { ControlSocketError, examineSocket } from '../http/control-socket.js';
+import { MetricsServer } from '../http/metrics-server.js';
 import { type ControlServer, serve } from '../http/server.js';
+import { accessOf, type SocketAccess } from '../http/socket-access.js';
 import type { Views } from '../listings.js';
 import { ChangeLog } from '../log/change-log.js';
 import { createLog, type Log } from '../log/logger.js';
@@ -77,6 +79,7 @@ async function runSwitch(run: Run): Promise<number> {
   const { document, config, warnings, shutdown } = run;
   const log = run.log.logger;
   await examineSocket(config.control);
+  const access = accessOf(config);
   for (const { kind, path, message } of warnings) {
     if (kind === 'own_address') log.info({ path }, message);
     if (kind === 'own_tunnel') log.warn({ path }, message);
@@ -89,7 +92,7 @@ async function runSwitch(run: Run): Promise<number> {
     },
   });
   try {
-    return shutdown.isBegun ? await shutdown.status : await serveUntilEnd(run, running);
+    return shutdown.isBegun ? await shutdown.status : await serveUntilEnd(run, running, access);
   } finally {
     run.signals.end();
     await running.stop();
@@ -97,18 +100,20 @@ async function runSwitch(run: Run): Promise<number> {
   }
 }
 
-async function serveUntilEnd(run: Run, running: Switch): Promise<number> {
+async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): Promise<number> {
   const { config, shutdown, signals } = run;
   const log = run.log.logger;
   const views = viewsOf(run, running);
   const changes = new ChangeLog(log);
   const server = await serve(config.control, views, running.controls, {
+    access,
     journal: journalOf(changes, running),
     log: { level: () => log.level as LogLevel, set: (level, by) => setLevel(log, level, by) },
     report: (error) => log.error({ err: error }, 'a request has failed'),
     connectionRefused: onceInAWhile((reason) => log.warn({ reason }, 'connection to the control socket refused')),
   });
   run.server = server;
+  const metrics = metricsServer(run, views);
   try {
     logPorts(running, log);
     log.info({ workers: config.workers, ...running.offloads }, 'engine');
@@ -120,8 +125,20 @@ async function serveUntilEnd(run: Run, running: Switch): Promise<number> {
     return await shutdown.status;
   } finally {
     changes.stop();
+    metrics?.close();
     await server.close();
   }
+}
+
+/** The server of `metrics`, if the configuration asks for one. */
+function metricsServer({ config, log: { logger: log } }: Run, views: Views): MetricsServer | undefined {
+  if (config.metrics === undefined) return undefined;
+  return new MetricsServer(config.metrics, views, {
+    listening: (metrics) => log.info({ metrics }, 'metrics'),
+    waiting: (metrics, reason) =>
+      log.warn({ metrics, reason }, 'metrics: the address cannot be used; the switch runs without, and tries again'),
+    report: (error) => log.error({ err: error }, 'a request for metrics has failed'),
+  });
 }
 
 /** The listings of the switch, extended by facts about the control thread itself. */

@@ -49,7 +49,8 @@ export class SocketName {
     try {
       await listen(temporary);
     } catch (error) {
-      throw notMade(path, error);
+      rmSync(temporary, { force: true });
+      throw error instanceof ControlSocketError ? error : notMade(path, error);
     }
     try {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {

@@ -2,6 +2,7 @@
  * `/metrics`: the counters of a switch in the Prometheus text format 0.0.4. Formatting only.
  */
 import type { LinkCounters, LinkRow, StatsAnswer, TrafficCounters } from '../../api/api.js';
+import type { Views } from '../listings.js';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -16,6 +17,17 @@ export interface MetricSources {
 
 type Labels = Readonly<Record<string, string | undefined>>;
 type Sample = readonly [labels: Labels, value: number];
+
+/** The exposition of a switch. Nothing is counted or built before the first part is read, so that readers wait for their turn. */
+export function* metricsOf(views: Views): Generator<string> {
+  yield* metricParts({
+    info: views.info,
+    stats: views.stats(),
+    links: views.links(),
+    uptimeSeconds: process.uptime(),
+    residentBytes: process.memoryUsage.rss(),
+  });
+}
 
 /** The exposition in parts of one or two lines, since it is long with many remotes. */
 export function* metricParts(sources: MetricSources): Generator<string> {

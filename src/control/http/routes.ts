@@ -11,7 +11,7 @@ import type { Controls } from '../controls.js';
 import type { Views } from '../listings.js';
 import type { EventHub } from './event-stream.js';
 import { HttpRefusal } from './http-refusal.js';
-import { METRICS_TYPE, metricParts } from './metrics.js';
+import { METRICS_TYPE, metricsOf } from './metrics.js';
 import { readKinds, readQuery, readRequest } from './read-request.js';
 import { requester } from './requester.js';
 import type { Limits } from './server-limits.js';
@@ -92,11 +92,7 @@ function addStreams(app: FastifyInstance, served: Served): void {
     stream(reply, JSON_TYPE, jsonArray(views.neigh()), served);
   });
   app.get('/metrics', (_request, reply) => {
-    const { info } = views;
-    const residentBytes = process.memoryUsage.rss();
-    const uptimeSeconds = process.uptime();
-    const parts = metricParts({ info, stats: views.stats(), links: views.links(), uptimeSeconds, residentBytes });
-    stream(reply, METRICS_TYPE, parts, served);
+    stream(reply, METRICS_TYPE, metricsOf(views), served);
   });
   app.get('/v1/events', (request, reply) => {
     const kinds = readKinds(request.query);

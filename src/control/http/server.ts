@@ -2,23 +2,21 @@
  * The control socket: HTTP with JSON bodies over a unix socket (docs/http-api.md). Runs in the control thread; engines never
  * wait for it.
  *
- * Owns the socket and the limits on clients: connections, sizes and times (`server-limits.ts`). Answers are defined in
- * `routes.ts`.
+ * Owns the socket; limits on connections are those of `http-listener.ts`. Answers are defined in `routes.ts`.
  */
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { Socket } from 'node:net';
+import type { IncomingMessage, Server } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { ChangeRefused, type Controls } from '../controls.js';
-import { guarded } from '../guard.js';
 import type { Views } from '../listings.js';
 import { SocketName } from './control-socket.js';
-import { descriptorOf, firstReserved } from './descriptors.js';
 import { EventHub } from './event-stream.js';
+import { Door, httpServer } from './http-listener.js';
 import { CHANGE_STATUS, errorAnswer, HttpRefusal } from './http-refusal.js';
 import { readJson } from './request-body.js';
-import { RequestGate, type RequestHandler } from './request-gate.js';
+import type { RequestHandler } from './request-gate.js';
 import { addRoutes, type Journal, type LevelControl } from './routes.js';
 import { Budget, DEFAULT_LIMITS, type Limits } from './server-limits.js';
+import { giveAccess, PRIVATE, type SocketAccess } from './socket-access.js';
 import { guardSending, Turns } from './text-stream.js';
 
 /** Listen backlog; a unix socket refuses further connections at once. The kernel caps it (somaxconn). */
@@ -48,6 +46,8 @@ export interface ServeOptions {
   journal?: Journal;
   /** The log level; absent: always `info`. */
   log?: LevelControl;
+  /** Who may connect; absent: the owner of the socket. */
+  access?: SocketAccess;
   /** Limits for tests. */
   limits?: Partial<Limits>;
   /** Called for each connection closed on arrival, with the reason. */
@@ -55,8 +55,8 @@ export interface ServeOptions {
 }
 
 /**
- * Listens on the socket, accessible to its owner only.
- * @throws ControlSocketError when another switch uses it, or the path is no socket
+ * Listens on the socket.
+ * @throws ControlSocketError when another switch uses it, the path is no socket, or access to it cannot be given
  */
 export async function serve(
   path: string,
@@ -74,7 +74,7 @@ export async function serve(
 
   let name: SocketName;
   try {
-    name = await SocketName.claim(path, (temporary) => listen(app, temporary));
+    name = await SocketName.claim(path, (temporary) => listen(app, temporary, options.access ?? PRIVATE));
   } catch (error) {
     await app.close();
     throw error;
@@ -100,7 +100,7 @@ function createApp(limits: Limits, door: Door, report: (error: unknown) => void)
     forceCloseConnections: true,
     exposeHeadRoutes: false,
     serverFactory: (handler) => httpServer(handler as RequestHandler, limits, door),
-    // Connection limits are set in `httpServer`, which also answers malformed requests.
+    // `httpServer` answers malformed requests.
     clientErrorHandler: () => undefined,
     frameworkErrors: (error, _request, reply: FastifyReply) => {
       reply.code(error.statusCode ?? 400).send(errorAnswer('invalid', error.message));
@@ -112,96 +112,20 @@ function createApp(limits: Limits, door: Door, report: (error: unknown) => void)
   return app;
 }
 
-async function listen(app: FastifyInstance, path: string): Promise<void> {
-  const mask = process.umask(0o177); // never accessible to others, not even for a moment
+async function listen(app: FastifyInstance, path: string, access: SocketAccess): Promise<void> {
+  const mask = process.umask(0o177); // never accessible to others than those of `access`, not even for a moment
   try {
     await app.listen({ path, backlog: BACKLOG });
   } finally {
     process.umask(mask);
   }
-}
-
-/** Accepts connections while descriptors are available, and counts the refused ones. */
-class Door {
-  refused = 0;
-  private readonly end = firstReserved();
-
-  constructor(private readonly tell: (reason: string) => void) {}
-
-  attach(server: Server): void {
-    server.on(
-      'drop',
-      guarded('connection', () => this.refuse('there are as many connections as there may be')),
-    );
-    server.prependListener(
-      'connection',
-      guarded('connection', (socket: Socket) => {
-        if (descriptorOf(socket) < this.end) return;
-        socket.destroy();
-        this.refuse('the process has few descriptors left (RLIMIT_NOFILE)');
-      }),
-    );
-  }
-
-  private refuse(reason: string): void {
-    this.refused++;
-    this.tell(reason);
-  }
+  giveAccess(path, access);
 }
 
 function countConnections(server: Server): Promise<number> {
   return new Promise((resolve, reject) => {
     server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
   });
-}
-
-/** Node's defaults are 60 s for headers, 300 s for a request, checked every 30 s, and unlimited connections. */
-function httpServer(handler: RequestHandler, limits: Limits, door: Door): Server {
-  const gate = new RequestGate(handler, limits.heldRequests);
-  const server = createServer(
-    {
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.headerMs,
-      requestTimeout: limits.requestMs,
-      keepAliveTimeout: limits.keepAliveMs,
-      connectionsCheckingInterval: limits.checkMs,
-      requireHostHeader: false, // a unix socket has no host name
-    },
-    gate.take,
-  );
-  server.maxConnections = limits.connections + limits.eventStreams;
-  door.attach(server);
-  server.on(
-    'clientError',
-    guarded('connection', (error: NodeJS.ErrnoException, socket: Socket) => refuseConnection(error, socket, gate)),
-  );
-  return server;
-}
-
-/** A malformed, oversized or slow request: answered, unless another answer is in progress, and disconnected. */
-function refuseConnection(error: NodeJS.ErrnoException, socket: Socket, gate: RequestGate): void {
-  if (socket.writable && !gate.isAnswering(socket)) {
-    const [status, code, message] = connectionFault(error.code);
-    const body = JSON.stringify(errorAnswer(code, message));
-    socket.write(
-      `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\n` +
-        `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-    );
-  }
-  socket.destroy();
-}
-
-function connectionFault(code: string | undefined): [status: string, code: string, message: string] {
-  switch (code) {
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return ['408 Request Timeout', 'too_slow', 'the request took too long to come; send it at once'];
-    case 'HPE_HEADER_OVERFLOW':
-      return ['431 Request Header Fields Too Large', 'too_large', 'the headers of the request are too large'];
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return ['413 Payload Too Large', 'too_large', 'the chunk extensions of the request are too large'];
-    default:
-      return ['400 Bad Request', 'bad_http', 'this is not an HTTP/1.1 request'];
-  }
 }
 
 /** Only JSON bodies are accepted. */

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -16,7 +17,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { controlPathFault } from '../../../src/config/control-path.js';
 import { examineSocket, SocketName } from '../../../src/control/http/control-socket.js';
+import type { SwitchConfig } from '../../../src/config/types.js';
 import { type ControlServer, serve } from '../../../src/control/http/server.js';
+import { accessOf } from '../../../src/control/http/socket-access.js';
 import { FakeControls, FakeViews } from './server-harness.js';
 
 let folder: string;
@@ -165,5 +168,44 @@ describe('a path', () => {
     expect(controlPathFault(`${long}x`)).toContain('too long for a socket by 1 bytes');
     expect(controlPathFault('/run/overtap/')).toContain('ends with a slash');
     await expect(examineSocket(`${long}x`)).rejects.toThrow('too long');
+  });
+});
+
+describe('access to the socket', () => {
+  const config = (given: object): SwitchConfig => given as SwitchConfig;
+
+  it("is its owner's, if the configuration says nothing", () => {
+    expect(accessOf(config({}))).toEqual({ mode: 0o600, gid: null });
+    expect(accessOf(config({ control_mode: '0666' }))).toEqual({ mode: 0o666, gid: null });
+  });
+
+  it("is also the group's, if there is one", () => {
+    expect(accessOf(config({ control_group: 'daemon' }))).toEqual({ mode: 0o660, gid: 1 });
+    expect(accessOf(config({ control_group: 77, control_mode: '0600' }))).toEqual({ mode: 0o600, gid: 77 });
+  });
+
+  it('needs a group that exists', () => {
+    expect(() => accessOf(config({ control_group: 'no-such-group' }))).toThrow(/this host has no group no-such-group/);
+  });
+
+  it('is given before the socket has its name', async () => {
+    servers.push(await serve(path, new FakeViews(), new FakeControls(), { access: { mode: 0o660, gid: 1 } }));
+    const { mode, gid } = lstatSync(path);
+    expect([mode & 0o777, gid]).toEqual([0o660, 1]);
+    expect(readdirSync(folder)).toEqual(['control.sock']);
+  });
+
+  it.runIf(process.getuid?.() === 0)('that cannot be given is refused, and leaves nothing behind', async () => {
+    chmodSync(folder, 0o777);
+    process.setegid?.(65_534);
+    process.seteuid?.(65_534);
+    try {
+      const opening = serve(path, new FakeViews(), new FakeControls(), { access: { mode: 0o660, gid: 1 } });
+      await expect(opening).rejects.toThrow(/cannot be given to group 1: EPERM/);
+      expect(readdirSync(folder)).toEqual([]);
+    } finally {
+      process.seteuid?.(0);
+      process.setegid?.(0);
+    }
   });
 });
