@@ -1,13 +1,13 @@
 /**
- * Owns the contract between the labs (scenarios/) and what brings them up, checks them and takes them down. Types only.
+ * The contract between the labs (scenarios/) and the code that brings them up, checks them and takes them down. Types only.
  */
 import type { Inspected } from './checks/inspection.js';
 import type { SwitchFiles } from './setup/state.js';
 import type { Host } from './setup/topology.js';
 
 export interface Lab extends Inspected {
-  /** One line for `lab list`. */
+  /** One line of description for `lab list`. */
   readonly summary: string;
-  /** The configuration file of a host's switch, written so that a student can read it. */
+  /** The text of the configuration file of a host's switch, written for readers. */
   config(host: Host, files: SwitchFiles): string;
 }

@@ -100,14 +100,14 @@ test('a configuration reads as the handbook has it', () => {
       br1:
         vlan_filtering: true
         ports:
-          tap1_0:                          # the switch's end of guest h1-ns2's cable
+          tap1_0:                          # the port of guest h1-ns2
             type: tap
             netns: ovt-1vmv-h1-ns2
             ifname: tap1_1
             mac: 02:00:00:00:02:01
             addresses: [100.0.1.1/24]
             vlans: [{ vid: 2, pvid: true, untagged: true }]
-          tap2_0:                          # the switch's end of guest h1-ns3's cable
+          tap2_0:                          # the port of guest h1-ns3
             type: tap
             netns: ovt-1vmv-h1-ns3
             ifname: tap2_1
@@ -169,7 +169,7 @@ test('two bridges on one switch, the tunnel in one of them', () => {
     name: host2
     control: /run/overtap/lab/routed/host2.sock
     bridges:
-      bridge2:                         # the guests and the router's near leg; no tunnel
+      bridge2:                         # the guests and one NIC of the router; no tunnel
         ports:
           h3:
             type: tap
@@ -189,7 +189,7 @@ test('two bridges on one switch, the tunnel in one of them', () => {
             ifname: lan
             mac: 02:00:00:00:fe:02
             addresses: [10.0.1.254/24]
-      transit2:                        # the router's far leg and the tunnel to the other router
+      transit2:                        # the router's other NIC and the tunnel to the other router
         ports:
           r2-transit:
             type: tap
@@ -221,7 +221,7 @@ test('a tunnel without remotes', () => {
             ifname: eth0
             mac: 02:00:00:00:21:01
             addresses: [10.0.21.1/24]
-          # No remotes here. They are told to the running switch:
+          # No remotes here. This command adds one to the running switch:
           # overtap -s /run/overtap/lab/default-port-8472/host1.sock fdb append 00:00:00:00:00:00 dev vxlan21 dst 192.0.2.2
           vxlan21:
             type: vxlan

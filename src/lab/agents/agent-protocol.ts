@@ -1,37 +1,36 @@
 /**
- * Owns the language between a lab's check and its agents: one JSON object a line, each request answered by exactly one
- * answer with the same id, and the ports and marks that
- * both sides know. It does nothing.
+ * The protocol between a lab's check and its agents: one JSON object per line; each request gets exactly one answer, with
+ * the same id. Also the ports and text formats that both sides use.
  */
 
-/** What an agent can be asked, and what it answers. Times in milliseconds, addresses IPv4, ports of UDP or TCP. */
+/** Requests and answers of each verb. Times are in milliseconds, addresses are IPv4, ports are UDP or TCP ports. */
 export interface AgentVerbs {
-  /** The NIC as its namespace sees it. */
+  /** MTU and MAC of a NIC in the agent's namespace. */
   nic: { ask: { ifname: string }; answer: { mtu: number; mac: string } };
   /**
-   * Sends UDP probes to the echo port of another agent, each when the one before it is answered or given up; with
-   * `untilLost`, the first one that is given up is the last one sent.
+   * Sends UDP probes to the echo port of another agent, one at a time; a probe is lost when no echo arrives within
+   * `timeoutMs`. With `untilLost` the first lost probe is the last one.
    */
   ping: {
     ask: { from: string; to: string; count: number; timeoutMs: number; untilLost: boolean };
     answer: { sent: number; received: number; medianMs: number; error: string | null };
   };
-  /** How many probes this agent has answered, by the address they came from. */
+  /** Number of probes that this agent has answered, by source address. */
   echoed: { ask: Record<string, never>; answer: { bySource: Record<string, number> } };
-  /** Waits for one TCP connection; answered as soon as it listens. */
+  /** Waits for one TCP connection; the answer comes as soon as the agent listens. */
   receiveTcp: { ask: { port: number; timeoutMs: number }; answer: { listening: true } };
-  /** What came by that connection, once its sender has closed it. */
+  /** The data received by that connection; the answer comes when the sender has closed it. */
   receivedTcp: { ask: { port: number }; answer: { bytes: number; sha256: string } };
   /** Sends random bytes over TCP. */
   sendTcp: {
     ask: { to: string; port: number; bytes: number; timeoutMs: number };
     answer: { bytes: number; sha256: string; ms: number };
   };
-  /** Starts to count shouts on a port; with a group, joins it on the NIC that has the address `at`. */
+  /** Starts to count shouts on a port. A multicast group is joined on the NIC with the address `at`. */
   listen: { ask: { port: number; group: string | null; at: string }; answer: { listening: true } };
-  /** How often each shout of a tag was heard, by its number. */
+  /** How often each shout of a series was received, by its number. */
   heard: { ask: { port: number; tag: string }; answer: { times: number[] } };
-  /** Sends numbered datagrams to a broadcast, multicast or unicast address. */
+  /** Sends a series of shouts: datagrams with a tag and a number, to a broadcast, multicast or unicast address. */
   shout: {
     ask: { from: string; to: string; port: number; tag: string; count: number; intervalMs: number };
     answer: { sent: number };
@@ -42,25 +41,25 @@ export type AgentVerb = keyof AgentVerbs;
 export type Ask<V extends AgentVerb> = AgentVerbs[V]['ask'];
 export type Answer<V extends AgentVerb> = AgentVerbs[V]['answer'];
 
-/** A line to the agent. */
+/** A line sent to the agent. */
 export type AgentRequest = { [V in AgentVerb]: { id: number; verb: V; ask: Ask<V> } }[AgentVerb];
 
-/** A line from the agent. The one with id 0 says that it is ready. */
+/** A line from the agent. The line with id 0 reports that the agent is ready. */
 export type AgentReply = { id: number; answer: unknown } | { id: number; error: string };
 
-/** Where every agent answers probes (RFC 862 names port 7 for that). */
+/** UDP port on which every agent answers probes: the echo port of RFC 862. */
 export const ECHO_PORT = 7;
 
-/** Where every agent of a check counts shouts, and the group it joins for them. */
+/** UDP port on which every agent counts shouts, and the multicast group that it joins. */
 export const SHOUT_PORT = 4242;
 export const SHOUT_GROUP = '239.7.7.7';
 
-/** How the text of a shout begins, by which it is known again on the wire too. */
+/** The start of a shout's payload, by which a capture recognises the series. */
 export function shoutMark(tag: string): string {
   return `overtap-shout ${tag} `;
 }
 
-/** The text of one shout of a series. */
+/** The payload of one shout of a series. */
 export function shoutText(tag: string, number: number): string {
   return `${shoutMark(tag)}${number} `;
 }

@@ -1,7 +1,7 @@
 /**
- * The agent: a small program that stands for a guest. It runs inside one network namespace, obeys requests on its
- * standard input (agent-protocol.ts) and proves reachability with the sockets of that namespace's own kernel, so that
- * a lab needs no ping, no iperf3 and no tcpdump. It ends when its standard input closes; it never outlives its check.
+ * The agent: a small program that stands for a guest. It runs in one network namespace, carries out requests from its
+ * standard input (agent-protocol.ts) and uses sockets of that namespace, so a lab needs no ping, iperf3 or tcpdump. It
+ * ends when its standard input closes, so it never outlives its check.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
@@ -20,17 +20,17 @@ import {
   shoutText,
 } from './agent-protocol.js';
 
-// Without a listener, SIGUSR1 has Node open its debugger on a TCP port.
+// Without a listener, Node opens its debugger on a TCP port at SIGUSR1.
 process.on('SIGUSR1', () => undefined);
 
 const PROBE = 'overtap-probe ';
 const ECHO = 'overtap-echo ';
 const SHOUT = /^overtap-shout (\S+) (\d+) /;
-/** Numbers above this are not counted: a bound on what a stray datagram can make the agent keep. */
+/** Shouts with a higher number are ignored: a stray datagram must not make the agent use much memory. */
 const MAX_SHOUTS = 10_000;
 const TCP_CHUNK = 64 * 1024;
 
-/** A UDP socket bound to an address; port 0 takes a free one. */
+/** Opens a UDP socket bound to an address; port 0 chooses a free port. */
 async function bindUdp(address: string, port: number): Promise<UdpSocket> {
   const socket = createSocket({ type: 'udp4', reuseAddr: true });
   socket.bind(port, address);
@@ -57,7 +57,7 @@ async function answerProbes(): Promise<void> {
   });
 }
 
-/** Resolves with the time when the echo of one probe arrives, with null when it does not. */
+/** Waits for the echo of one probe. @returns the time of its arrival, or null if none came in time */
 function echoOf(socket: UdpSocket, expected: string, timeoutMs: number): Promise<number | null> {
   return new Promise((resolve) => {
     const finish = (at: number | null): void => {
@@ -127,7 +127,7 @@ async function receiveTcp({ port, timeoutMs }: Ask<'receiveTcp'>): Promise<Answe
         .finally(() => clearTimeout(timer));
     });
   });
-  // It may fail before anybody asks for the outcome; the one who asks still gets the failure.
+  // A failure before `receivedTcp` must not end the agent; `receivedTcp` still reports it.
   reception.catch(() => {});
   receptions.set(port, reception);
   server.listen(port, '0.0.0.0');
@@ -137,7 +137,7 @@ async function receiveTcp({ port, timeoutMs }: Ask<'receiveTcp'>): Promise<Answe
 
 function receivedTcp({ port }: Ask<'receivedTcp'>): Promise<Answer<'receivedTcp'>> {
   const reception = receptions.get(port);
-  if (!reception) throw new Error(`nothing was expected on TCP port ${port}`);
+  if (!reception) throw new Error(`no receiveTcp request for TCP port ${port}`);
   receptions.delete(port);
   return reception;
 }
@@ -161,9 +161,9 @@ async function sendTcp({ to, port, bytes, timeoutMs }: Ask<'sendTcp'>): Promise<
   }, timeoutMs);
   try {
     await once(socket, 'connect');
-    // The close comes once the other side has taken everything and closed as well.
+    // The socket closes when the receiver has read everything and has closed too.
     const closed = once(socket, 'close');
-    // A failure is thrown by whichever waits for it first.
+    // Not an unhandled rejection: `pour` or the await below reports the failure.
     closed.catch(() => {});
     socket.resume();
     const sha256 = await pour(socket, bytes);
@@ -177,7 +177,7 @@ async function sendTcp({ to, port, bytes, timeoutMs }: Ask<'sendTcp'>): Promise<
 
 // ---- Shouts ------------------------------------------------------------------------------------
 
-/** By port, then by tag: how often each number was heard. */
+/** How often each number was received, by port and tag. */
 const tallies = new Map<number, Map<string, number[]>>();
 
 function tallyOf(port: number, tag: string): number[] {
@@ -245,10 +245,10 @@ function reply(line: AgentReply): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-async function obey(line: string): Promise<void> {
+async function carryOut(line: string): Promise<void> {
   const request = JSON.parse(line) as AgentRequest;
   try {
-    // The union of requests pairs each verb with its own ask; the compiler cannot follow that through the table.
+    // The union pairs each verb with its own request; the compiler cannot follow that through the table.
     const verb = verbs[request.verb] as (ask: AgentRequest['ask']) => unknown;
     reply({ id: request.id, answer: await verb(request.ask) });
   } catch (error) {
@@ -259,6 +259,6 @@ async function obey(line: string): Promise<void> {
 process.stdout.on('error', () => process.exit(0));
 await answerProbes();
 createInterface({ input: process.stdin })
-  .on('line', (line) => void obey(line))
+  .on('line', (line) => void carryOut(line))
   .on('close', () => process.exit(0));
 reply({ id: 0, answer: 'ready' });

@@ -1,6 +1,6 @@
 /**
- * Owns the check's side of the agents: starting them in namespaces, asking them, ending them. It never leaves one
- * behind: an agent ends with its standard input, even when this process is killed.
+ * Owns the check's side of the agents: starting them in namespaces, sending requests, ending them. No agent stays behind:
+ * it ends with its standard input, even when this process is killed.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -10,14 +10,14 @@ import { fileURLToPath } from 'node:url';
 import { LabError } from '../testbed/errors.js';
 import type { AgentReply, AgentVerb, Answer, Ask } from './agent-protocol.js';
 
-/** The bundled agent; the same place seen from src/lab and from dist/lab. */
+/** The bundled agent; the relative path is the same from src/lab and from dist/lab. */
 export const AGENT_FILE = fileURLToPath(new URL('../../../dist/bundle/agent.js', import.meta.url));
 
 const START_LIMIT_MS = 15_000;
 const END_LIMIT_MS = 2_000;
-/** Enough for every request of the labs that names no time of its own. */
+/** Limit of requests without a time limit of their own. */
 const REQUEST_LIMIT_MS = 10_000;
-/** On top of the time that a request gives the agent: the agent's own answer says more than a time-out here. */
+/** Added to a request's own time limit, since the agent's answer explains more than a time-out here. */
 const SLACK_MS = 5_000;
 
 interface Pending {
@@ -38,7 +38,7 @@ export class Agent {
 
   private constructor(netns: string, agentFile: string) {
     this.netns = netns;
-    // A session of its own: a Ctrl-C on the terminal is for the check, which then ends its agents in order.
+    // In a session of its own: Ctrl-C on the terminal reaches only the check, which then ends its agents.
     this.#child = spawn('ip', ['netns', 'exec', netns, process.execPath, agentFile], {
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -61,7 +61,7 @@ export class Agent {
   }
 
   /**
-   * Starts an agent and waits until it can be asked.
+   * Starts an agent and waits until it is ready.
    * @throws LabError LAB_AGENT_FAILED
    */
   static async start(netns: string, agentFile = AGENT_FILE): Promise<Agent> {
@@ -79,8 +79,8 @@ export class Agent {
   }
 
   /**
-   * Asks the agent.
-   * @throws LabError LAB_AGENT_FAILED with the agent's own reason, or LAB_TIMEOUT
+   * Sends a request.
+   * @throws LabError LAB_AGENT_FAILED with the agent's reason, or LAB_TIMEOUT
    */
   ask<V extends AgentVerb>(verb: V, ask: Ask<V>): Promise<Answer<V>> {
     if (this.#dead) return Promise.reject(this.#dead);
@@ -90,7 +90,7 @@ export class Agent {
     return answer as Promise<Answer<V>>;
   }
 
-  /** Ends the agent; open questions fail. */
+  /** Ends the agent; open requests fail. */
   async close(): Promise<void> {
     this.#child.stdin.end();
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), END_LIMIT_MS);
@@ -130,7 +130,7 @@ export class Agent {
   }
 }
 
-/** A request that may take long says so itself. */
+/** The time limit of a request, from the durations in it. */
 function limitOf(ask: object): number {
   const { timeoutMs = 0, count = 1 } = ask as { timeoutMs?: number; count?: number };
   return Math.max(REQUEST_LIMIT_MS, timeoutMs * count + SLACK_MS);
@@ -138,8 +138,8 @@ function limitOf(ask: object): number {
 
 /**
  * Starts one agent in each namespace.
- * @returns by namespace
- * @throws LabError; then none of them is left
+ * @returns the agents by namespace
+ * @throws LabError if one does not start; the others are ended
  */
 export async function startAgents(namespaces: readonly string[], agentFile = AGENT_FILE): Promise<Map<string, Agent>> {
   const outcomes = await Promise.allSettled(namespaces.map((netns) => Agent.start(netns, agentFile)));

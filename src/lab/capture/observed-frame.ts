@@ -1,6 +1,6 @@
 /**
- * Owns reading what passed a NIC: VXLAN datagrams on the underlay, bare frames at a guest. It reads the wire with the
- * codecs of src/wire but shares nothing with the engine, so it sees what the switch sent, not what it meant to send.
+ * Parses captured frames: VXLAN datagrams on the underlay, plain frames at a guest. It uses the codecs of src/wire and
+ * nothing of the engine, so a check is independent of the switch's own view.
  */
 import { ARP_LENGTH } from '../../wire/arp.js';
 import { viewOf } from '../../wire/bytes.js';
@@ -38,19 +38,19 @@ import { type ObservedNeighbour, readNeigh } from './observed-neigh.js';
 export interface ObservedFrame {
   readonly source: string;
   readonly destination: string;
-  /** VID of its 802.1Q tag; null when it has none. */
+  /** VID of its 802.1Q tag; null without one. */
   readonly vid: number | null;
-  /** What it carries, behind the tag. */
+  /** EtherType of the payload, after the tag. */
   readonly etherType: number;
-  /** Time to live of the IPv4 datagram in it; null when it carries none. */
+  /** Time to live of its IPv4 packet; null without one. */
   readonly ttl: number | null;
-  /** The beginning of its UDP payload; empty when it carries none. */
+  /** The start of its UDP payload; empty without one. */
   readonly text: string;
-  /** Who asks for the MAC of an address or answers; null when it is about neither. */
+  /** The ARP or ND request or reply; null for other frames. */
   readonly neigh: ObservedNeighbour | null;
 }
 
-/** A VXLAN datagram with the frame in it. */
+/** A VXLAN datagram with its inner frame. */
 export interface ObservedDatagram {
   readonly from: string;
   readonly to: string;
@@ -63,10 +63,10 @@ export interface ObservedDatagram {
   readonly frame: ObservedFrame;
 }
 
-/** How much of a payload is kept as text. */
+/** Number of payload bytes kept as text. */
 const TEXT_BYTES = 80;
 
-/** Reads an Ethernet frame. @returns null when it is too short to be one */
+/** Parses an Ethernet frame. @returns null when it is too short */
 export function readFrame(bytes: Uint8Array): ObservedFrame | null {
   if (bytes.length < ETHERNET_HEADER) return null;
   const view = viewOf(bytes);
@@ -86,11 +86,11 @@ export function readFrame(bytes: Uint8Array): ObservedFrame | null {
 interface Inside {
   readonly vid: number | null;
   readonly etherType: number;
-  /** Where the payload begins. */
+  /** Offset of the payload. */
   readonly at: number;
 }
 
-/** Looks through the tag of a frame of at least 14 bytes. */
+/** Parses the tag, if any, and the EtherType of a frame of at least 14 bytes. */
 function insideOf(bytes: Uint8Array): Inside {
   const view = viewOf(bytes);
   if (!hasTag(view, 0) || bytes.length < ETHERNET_HEADER + VLAN_TAG) {
@@ -100,8 +100,8 @@ function insideOf(bytes: Uint8Array): Inside {
 }
 
 /**
- * Reads the VXLAN datagrams in an underlay frame: none when it is something else, several when the sender's kernel
- * handed a train of them to the NIC in one piece, as it does on a veth pair.
+ * Parses the VXLAN datagrams in an underlay frame: none in other frames; several when the sender's kernel passed a train to
+ * the NIC in one piece, as on a veth pair.
  */
 export function readTunnel(bytes: Uint8Array, port = VXLAN_PORT): ObservedDatagram[] {
   const udp = udpPayload(bytes);
@@ -124,7 +124,7 @@ interface UdpPayload {
   readonly payload: Uint8Array;
 }
 
-/** The payload of an unfragmented UDP datagram over IPv4, or null. */
+/** Parses an unfragmented UDP datagram over IPv4. @returns null for other frames */
 function udpPayload(bytes: Uint8Array): UdpPayload | null {
   if (bytes.length < ETHERNET_HEADER) return null;
   const { etherType, at: ip } = insideOf(bytes);
@@ -133,7 +133,7 @@ function udpPayload(bytes: Uint8Array): UdpPayload | null {
   const headerLength = ipv4HeaderLength(view, ip);
   if (ipv4Protocol(view, ip) !== PROTOCOL_UDP || headerLength < IPV4_HEADER || ipv4IsFragment(view, ip)) return null;
   const udp = ip + headerLength;
-  // A long train has no length that fits the field; then what was captured is all there is.
+  // The length of a long train does not fit the field, which is then 0; the train is the rest of the capture.
   const total = ipv4TotalLength(view, ip);
   const end = total === 0 ? bytes.length : Math.min(bytes.length, ip + total);
   if (udp + UDP_HEADER > end) return null;
@@ -147,8 +147,8 @@ function udpPayload(bytes: Uint8Array): UdpPayload | null {
 }
 
 /**
- * Takes a train apart. Its datagrams are as long as the first one, the last may be shorter; how long the first is
- * follows from the frame in it. A payload that is one datagram comes back as it is.
+ * Splits a train into its datagrams. All have the length of the first one, only the last may be shorter. The length of the
+ * first follows from its inner frame. A single datagram is returned unchanged.
  */
 function splitTrain(payload: Uint8Array): Uint8Array[] {
   if (payload.length < VXLAN_HEADER + ETHERNET_HEADER) return [];
@@ -159,7 +159,7 @@ function splitTrain(payload: Uint8Array): Uint8Array[] {
   return parts.filter((part) => part.length >= VXLAN_HEADER + ETHERNET_HEADER);
 }
 
-/** Length of the first datagram of a payload, by the length that its inner frame states; null when it states none. */
+/** Length of the first datagram, from the length field of its inner packet; null for packets without one. */
 function firstLength(payload: Uint8Array): number | null {
   const { etherType, at } = insideOf(payload.subarray(VXLAN_HEADER));
   const inner = VXLAN_HEADER + at;
@@ -176,12 +176,12 @@ function firstLength(payload: Uint8Array): number | null {
   }
 }
 
-/** Below it the field is a length (IEEE 802.3, 3.2.6). */
+/** Smaller values are a length, not an EtherType (IEEE 802.3, 3.2.6). */
 const LEAST_ETHERTYPE = 0x0600;
 
 /**
- * Whether a datagram of a train starts at an offset, and not the padding of a frame. Its VNI may be another one: a port that carries
- * several VNIs sends the frames of all of them by the same sockets.
+ * Whether a datagram of a train starts at an offset, and not the padding of a frame. Its VNI may differ: a port with several
+ * VNIs sends all of them by the same sockets.
  */
 function startsDatagram(payload: Uint8Array, at: number): boolean {
   const rest = payload.subarray(at);

@@ -1,6 +1,6 @@
 /**
- * Owns reading who asks for the MAC of an address and who answers: ARP (RFC 826) for IPv4, neighbour solicitations and
- * advertisements (RFC 4861) for IPv6. Like `observed-frame.ts` it reads the wire only, and shares no judgement with the switch.
+ * Parses ARP requests and replies (RFC 826), and neighbour solicitations and advertisements (RFC 4861). Like
+ * observed-frame.ts it uses nothing of the engine.
  */
 import {
   ARP_REPLY,
@@ -16,24 +16,24 @@ import { ETHERTYPE_ARP, ETHERTYPE_IPV6, formatMac, macHigh, macLow } from '../..
 import { formatAddress } from '../../wire/ip-address.js';
 import { IPV6_HEADER, ipv6NextHeader, PROTOCOL_ICMPV6 } from '../../wire/ipv6.js';
 
-/** Somebody asks for the MAC of an address, or answers. */
+/** A request for the MAC of an address, or a reply. */
 export interface ObservedNeighbour {
   readonly kind: 'request' | 'reply';
-  /** The address that is asked for, or whose MAC is told. */
+  /** The requested address, or the address of the reply's MAC. */
   readonly address: string;
-  /** The MAC that a reply tells, and a request as that of its sender; null when it tells none. */
+  /** The MAC in a reply, or the sender's MAC in a request; null in messages without one. */
   readonly mac: string | null;
 }
 
 const SOLICITATION = 135;
 const ADVERTISEMENT = 136;
-/** Both messages are as long before their options, and have the target at the same place. */
+/** Length of both messages before their options; the target is at the same offset in both. */
 const ND_MESSAGE = 24;
 const ND_TARGET = 8;
 const SOURCE_LINK = 1;
 const TARGET_LINK = 2;
 
-/** Reads the payload of a frame that begins at `at`. @returns null when it is neither */
+/** Parses the payload of a frame, at offset `at`. @returns null for other messages */
 export function readNeigh(bytes: Uint8Array, etherType: number, at: number): ObservedNeighbour | null {
   if (etherType === ETHERTYPE_ARP) return readArp(bytes, at);
   return etherType === ETHERTYPE_IPV6 ? readNd(bytes, at) : null;
@@ -67,7 +67,7 @@ function readNd(bytes: Uint8Array, at: number): ObservedNeighbour | null {
   return { kind: isRequest ? 'request' : 'reply', address, mac };
 }
 
-/** The first link-layer address of a kind among the options, which are counted in units of 8 bytes. */
+/** The first link-layer address option of a kind. Option lengths are in units of 8 bytes. */
 function linkAddress(view: DataView, options: number, kind: number): string | null {
   for (let at = options; at + 8 <= view.byteLength; at += 8 * view.getUint8(at + 1)) {
     if (view.getUint8(at + 1) === 0) return null;

@@ -1,27 +1,28 @@
 /**
- * Owns reading a NIC in the background while a check makes traffic. It starts to read when it is made, keeps a bounded
- * number of observed frames, and never sends.
+ * A sniffer reads a NIC in the background while a check sends traffic. It starts when it is constructed, and keeps a bounded
+ * number of parsed frames.
  */
 import { VXLAN_PORT } from '../../wire/vxlan.js';
 import { becomesTrue } from '../testbed/wait.js';
 import { type ObservedDatagram, type ObservedFrame, readFrame, readTunnel } from './observed-frame.js';
 
-/** A source of captured frames, each copied out of the NIC; null when there is none at the moment. */
+/** A source of captured frames. */
 export interface FrameSource {
+  /** A copy of the next frame; null when none waits. */
   read(): Uint8Array | null;
   close(): void;
 }
 
 const POLL_MS = 5;
-/** More than any check makes; a flood that goes round in a loop ends here instead of in memory. */
+/** More than any check sends; a forwarding loop ends here instead of filling the memory. */
 const MAX_OBSERVED = 50_000;
-/** How many frames one turn takes, so that the agents' answers are read as well. */
+/** Frames read in one turn, so that the event loop also serves the agents. */
 const FRAMES_A_TURN = 2_000;
 
 export class Sniffer {
-  /** VXLAN datagrams, when it sniffs an underlay NIC. */
+  /** Parsed VXLAN datagrams of an underlay NIC. */
   readonly tunnel: ObservedDatagram[] = [];
-  /** Bare frames, when it sniffs a guest's NIC. */
+  /** Parsed frames of a guest's NIC. */
   readonly frames: ObservedFrame[] = [];
   readonly #source: FrameSource;
   readonly #where: 'underlay' | 'guest';
@@ -29,7 +30,7 @@ export class Sniffer {
   #timer: NodeJS.Timeout | null;
   #failure: unknown = null;
 
-  /** @param port the UDP port that is VXLAN's on that underlay */
+  /** @param port the UDP port of VXLAN on the underlay */
   constructor(source: FrameSource, where: 'underlay' | 'guest', port = VXLAN_PORT) {
     this.#source = source;
     this.#where = where;
@@ -38,15 +39,15 @@ export class Sniffer {
   }
 
   /**
-   * Takes in what waits in the socket.
-   * @throws what went wrong since the last call: the NIC is gone, or far too much passed it
+   * Reads the frames that wait in the socket.
+   * @throws the failure since the last call: the NIC is gone, or too many frames passed
    */
   drain(): void {
     this.#turn();
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** Waits until a condition on the observed frames holds. @returns false when it does not within the limit */
+  /** Waits until a condition on the parsed frames holds. @returns false when the limit is over first */
   sees(condition: () => boolean, signal: AbortSignal, limitMs = 3000): Promise<boolean> {
     const look = (): boolean => {
       this.drain();
@@ -55,7 +56,7 @@ export class Sniffer {
     return becomesTrue(look, { limitMs, everyMs: POLL_MS, signal });
   }
 
-  /** Ends the reading; the observed frames stay. */
+  /** Stops reading; the parsed frames stay. */
   stop(): void {
     if (this.#timer === null) return;
     clearInterval(this.#timer);
@@ -63,7 +64,7 @@ export class Sniffer {
     this.#source.close();
   }
 
-  /** Run by the timer too, where nobody would catch: a failure is kept for the next `drain`. */
+  /** Also run by the timer, where an exception would end the process: the next `drain` throws a failure. */
   #turn(): void {
     try {
       this.#readSome();
@@ -84,7 +85,7 @@ export class Sniffer {
 
   #keep(bytes: Uint8Array): void {
     if (this.tunnel.length + this.frames.length >= MAX_OBSERVED) {
-      throw new RangeError(`more than ${MAX_OBSERVED} frames passed: they seem to go round in a loop`);
+      throw new RangeError(`more than ${MAX_OBSERVED} frames passed: this looks like a forwarding loop`);
     }
     if (this.#where === 'underlay') {
       this.tunnel.push(...readTunnel(bytes, this.#port));

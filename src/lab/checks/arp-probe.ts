@@ -1,6 +1,6 @@
 /**
- * Owns asking who has an address, in a guest's name and as often as wanted, and counting who answers and what crosses the
- * underlay. It never judges what ought to happen: the labs do.
+ * Sends ARP requests and neighbour solicitations in a guest's name, and counts the replies and the copies on the underlay.
+ * The labs decide which counts are right.
  */
 import { ARP_REQUEST, encodeArp } from '../../wire/arp.js';
 import { ETHERTYPE_ARP, ETHERTYPE_IPV6, encodeEthernet } from '../../wire/ethernet.js';
@@ -16,31 +16,31 @@ import type { Inspection } from './inspection.js';
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
 const LIMIT_MS = 3000;
 
-/** Who asks, and where it is watched. */
+/** The guest that asks, and the captures that watch it. */
 export interface Prober {
   readonly guest: Station;
-  /** What passes the guest's NIC. */
+  /** Capture of the guest's NIC. */
   readonly nic: Sniffer;
-  /** What passes the underlay NIC of its host. */
+  /** Capture of its host's underlay NIC. */
   readonly wire: Sniffer;
-  /** Sends something across and waits until it has arrived: what was sent before it is on the wire then. */
+  /** Exchanges a frame with a guest behind the tunnel; frames sent before it have then passed the wire. */
   fence?(): Promise<unknown>;
 }
 
-/** What must come of asking. */
+/** The expected outcome. */
 export interface Expected {
-  /** Requests that the guest sends. */
+  /** Number of requests to send. */
   readonly requests: number;
-  /** Who answers each of them, exactly once, with this MAC; null: nobody. */
+  /** MAC in the one reply to each request; null: no reply. */
   readonly mac: string | null;
-  /** Datagrams with one of them that leave the host. */
+  /** Number of copies on the underlay. */
   readonly crossing: number;
 }
 
 const hex = (byte: number): string => byte.toString(16).padStart(2, '0');
 
 /**
- * The frame by which a guest asks everybody for the MAC of an address: an ARP request, or a neighbour solicitation.
+ * The frame by which a guest asks for the MAC of an address: an ARP request or a neighbour solicitation.
  * @throws RangeError when the guest has no address of that family
  */
 export function requestFrame(from: Station, target: string): Uint8Array {
@@ -58,7 +58,7 @@ export function requestFrame(from: Station, target: string): Uint8Array {
   return encodeEthernet({ destination, source: from.mac, etherType: ETHERTYPE_IPV6, payload });
 }
 
-/** Asks for an address, and proves that what is expected comes of it, no less and no more. */
+/** Asks for an address and proves that exactly the expected replies and copies follow. */
 export async function probeAddress(
   inspection: Inspection,
   { guest, nic, wire, fence }: Prober,
@@ -85,11 +85,11 @@ export async function probeAddress(
 
   const macs = replies().map(({ neigh }) => neigh?.mac ?? 'none');
   const right = macs.every((mac) => mac === expected.mac);
-  const told = macs.length === 0 ? '' : ` with ${[...new Set(macs)].join(', ')}`;
+  const from = macs.length === 0 ? '' : ` with ${[...new Set(macs)].join(', ')}`;
   const holds = macs.length === wanted && right && crossing() === expected.crossing;
   return {
     holds,
-    seen: `${target}: ${expected.requests} requests, ${macs.length} replies${told}, ${crossing()} on the underlay`,
+    seen: `${target}: ${expected.requests} requests, ${macs.length} replies${from}, ${crossing()} on the underlay`,
   };
 }
 

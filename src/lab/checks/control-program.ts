@@ -1,29 +1,29 @@
 /**
- * A small control program, as docker's overlay network has one: it follows a switch's events, and answers each miss from a
- * table. The switch asks who has an address (`l3miss`), and is told a neighbour; it asks where a MAC is (`l2miss`), and is
- * told an FDB entry. So it need neither flood nor learn.
+ * A small control program, such as that of docker's overlay network. It reads a switch's events and answers each miss from a
+ * table: an `l3miss` (unknown address) with a neighbour entry, an `l2miss` (unknown MAC) with an FDB entry. So the switch
+ * neither floods nor learns.
  *
- * It reaches the switch by the client alone, as any program would. Where its table comes from is not its affair: here
- * it is a lab's topology, in a data centre it would be whatever placed the guests. It never takes back what it told.
+ * It uses only the control socket, as any program would. Here the table comes from a lab's topology, in a data centre from
+ * the system that places the guests. It never removes an entry.
  */
 import type { FdbRequest, NeighRequest, SwitchEvent } from '../../api/api.js';
 import type { SwitchClient } from '../setup/environment.js';
 import { type Reading, readEvents } from './event-log.js';
 
-/** One who can be reached through the tunnel. */
+/** An address behind another host. */
 export interface Resident {
-  /** Its address in the overlay, IPv4 or IPv6 in its shortest form. One with several addresses is several residents. */
+  /** Overlay address, IPv4 or IPv6 in its shortest form. A guest with several addresses is several residents. */
   readonly address: string;
   readonly mac: string;
-  /** The address of the host that it is behind. */
+  /** Underlay address of its host. */
   readonly vtep: string;
-  /** Whether packets to others may be sent to it, and so may be short-cut past it (`rsc`). */
+  /** Whether it is a router, so that route short-circuit (`rsc`) may bypass it. */
   readonly router?: boolean;
 }
 
 export class ControlProgram {
-  /** How many misses of each kind it has answered, and how many it had no answer to. */
-  readonly told = { neighbours: 0, places: 0, unknown: 0 };
+  /** Number of neighbour and FDB entries added, and of misses without an answer in the table. */
+  readonly answered = { neighbours: 0, entries: 0, unknown: 0 };
   readonly #client: SwitchClient;
   readonly #dev: string;
   readonly #byAddress: ReadonlyMap<string, Resident>;
@@ -38,50 +38,50 @@ export class ControlProgram {
   }
 
   /**
-   * Begins to answer the misses of one vxlan port, which has one VNI.
-   * @param table whoever is behind other hosts
-   * @returns once no miss escapes it any more
+   * Starts to answer the misses of one vxlan port with one VNI.
+   * @param table the addresses behind other hosts
+   * @returns when the switch has accepted the event stream, so that no later miss is lost
    */
   static async start(client: SwitchClient, dev: string, table: readonly Resident[]): Promise<ControlProgram> {
     const program = new ControlProgram(client, dev, table);
-    // A record that was lost (`lost`) is no harm: what is missed is missed again with the next frame.
+    // A lost event (`lost`) does no harm: the next frame causes the same miss again.
     program.#reading = await readEvents(client, ['l2miss', 'l3miss'], (event) => program.#answer(event));
     return program;
   }
 
-  /** @throws when the switch has gone, or has refused an answer */
+  /** @throws when the event stream broke, or the switch refused an entry */
   async stop(): Promise<void> {
     await this.#reading?.stop();
     this.#reading = null;
   }
 
   async #answer(event: SwitchEvent): Promise<void> {
-    if (event.event === 'l3miss' && event.ifname === this.#dev) await this.#tellNeighbour(event.dst);
-    if (event.event === 'l2miss' && event.ifname === this.#dev) await this.#tellPlace(event.mac);
+    if (event.event === 'l3miss' && event.ifname === this.#dev) await this.#addNeighbour(event.dst);
+    if (event.event === 'l2miss' && event.ifname === this.#dev) await this.#addEntry(event.mac);
   }
 
-  // Both replace what there is: a guest that asks a second time before it is told must not make the program stumble.
+  // Both use `replace`: a second miss before the first answer must not fail because the entry exists.
 
-  async #tellNeighbour(address: string): Promise<void> {
+  async #addNeighbour(address: string): Promise<void> {
     const resident = this.#byAddress.get(address);
     if (resident === undefined) {
-      this.told.unknown++;
+      this.answered.unknown++;
       return;
     }
     const { mac, router = false } = resident;
     const request: NeighRequest = { op: 'replace', dst: address, lladdr: mac, dev: this.#dev, router };
     await this.#client.post('/v1/neigh', request);
-    this.told.neighbours++;
+    this.answered.neighbours++;
   }
 
-  async #tellPlace(mac: string): Promise<void> {
+  async #addEntry(mac: string): Promise<void> {
     const resident = this.#byMac.get(mac);
     if (resident === undefined) {
-      this.told.unknown++;
+      this.answered.unknown++;
       return;
     }
     const request: FdbRequest = { op: 'replace', mac, dev: this.#dev, dst: resident.vtep };
     await this.#client.post('/v1/fdb', request);
-    this.told.places++;
+    this.answered.entries++;
   }
 }

@@ -1,29 +1,26 @@
-/**
- * Owns what a switch tells on its event stream while a check listens: a bounded record, and waiting for an event. It never
- * answers one; control-program.ts does.
- */
+/** Reading a switch's event stream during a check, and a bounded record of events to wait on. */
 import type { SwitchEvent } from '../../api/api.js';
 import type { SwitchClient } from '../setup/environment.js';
 import { LabError } from '../testbed/errors.js';
 import { becomesTrue } from '../testbed/wait.js';
 
-/** More than any check waits for. */
+/** More than any check needs. */
 const MAX_EVENTS = 10_000;
 
 export type EventKind = SwitchEvent['event'];
-/** The event of a kind, with its own fields. */
+/** The event type of a kind, with its fields. */
 export type EventOf<K extends EventKind> = Extract<SwitchEvent, { event: K }>;
 
-/** A stream of events that is being read. */
+/** An open event stream. */
 export interface Reading {
-  /** Ends it. @throws what ended it before */
+  /** Closes the stream. @throws the error that broke it before */
   stop(): Promise<void>;
 }
 
 /**
- * Reads a switch's events in the background, one after the other: the next when `take` has done with the one before.
- * @returns once the switch has begun to listen
- * @throws what keeps the stream from beginning
+ * Reads a switch's events in the background. `take` gets the next event when it has finished the previous one.
+ * @returns when the switch has accepted the stream
+ * @throws when the switch cannot be reached or refuses the stream
  */
 export async function readEvents(
   client: SwitchClient,
@@ -38,7 +35,7 @@ export async function readEvents(
   const reading = (async () => {
     for await (const event of client.events(controller.signal, { kinds, onOpen: open })) await take(event);
   })();
-  // It may fail before anybody asks; the one who stops it still gets the failure.
+  // Not an unhandled rejection: `stop` reports the failure.
   reading.catch(() => {});
   await Promise.race([opened, reading]);
   return {
@@ -55,24 +52,24 @@ export class EventLog {
 
   private constructor() {}
 
-  /** Begins to record events of these kinds. @returns once what happens from then on is recorded */
+  /** Starts to record events of these kinds. @returns when every later event will be recorded */
   static async open(client: SwitchClient, kinds: readonly EventKind[]): Promise<EventLog> {
     const log = new EventLog();
     log.#reading = await readEvents(client, kinds, (event) => log.#take(event));
     return log;
   }
 
-  /** The events of a kind so far. */
+  /** The recorded events of a kind. */
   of<K extends EventKind>(kind: K): EventOf<K>[] {
     return this.events.filter((event): event is EventOf<K> => event.event === kind);
   }
 
-  /** Waits until the record holds what is looked for. @returns false when it does not within the limit */
+  /** Waits until a condition on the record holds. @returns false when the limit is over first */
   sees(condition: () => boolean, signal: AbortSignal, limitMs = 3000): Promise<boolean> {
     return becomesTrue(condition, { limitMs, everyMs: 5, signal });
   }
 
-  /** Ends the record, which stays. @throws what ended the stream before */
+  /** Ends recording; the record stays. @throws the error that broke the stream before */
   async stop(): Promise<void> {
     await this.#reading?.stop();
     this.#reading = null;
@@ -80,7 +77,7 @@ export class EventLog {
 
   #take(event: SwitchEvent): void {
     if (this.events.length >= MAX_EVENTS)
-      throw new LabError('LAB_TIMEOUT', `more than ${MAX_EVENTS} events, and not the one that was waited for`);
+      throw new LabError('LAB_TIMEOUT', `more than ${MAX_EVENTS} events without the expected one`);
     this.events.push(event);
   }
 }

@@ -1,8 +1,6 @@
-/**
- * Owns what a check found: one line each as it is found, and the closing table. It never decides what is right.
- */
+/** The findings of a check as text: one line per finding, and the closing table. */
 
-/** What a proof came to: whether the claim holds, and what was seen. */
+/** The outcome of a proof: whether the claim holds, and the observation in words. */
 export interface Seen {
   readonly holds: boolean;
   readonly seen: string;
@@ -18,22 +16,22 @@ export interface Finding {
 
 export type Print = (line: string) => void;
 
-/** Milliseconds as seconds with one decimal. */
+/** Formats milliseconds as seconds with one decimal. */
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
 
-/** The line of one finding: `ok`, `FAILED` or `later`, the claim, and what was seen. */
+/** The line of one finding: verdict, claim, observation. */
 export function findingLine(finding: Finding): string {
   return `${finding.verdict.padEnd(6)} ${finding.claim}: ${finding.seen}`;
 }
 
-/** Whether a check has passed: at least one claim was proved and none failed. */
+/** Whether a check has passed: at least one claim holds and none failed. */
 export function allHold(findings: readonly Finding[]): boolean {
   return findings.some(({ verdict }) => verdict === 'ok') && findings.every(({ verdict }) => verdict !== 'FAILED');
 }
 
-/** The closing table of a whole run. @param isComplete false when the check did not come to its end */
+/** The closing table of a run. @param isComplete false when the check ended early */
 export function closingTable(lab: string, findings: readonly Finding[], isComplete: boolean, ms: number): string[] {
   const proved = findings.filter(({ verdict }) => verdict === 'ok').length;
   const claimed = findings.filter(({ verdict }) => verdict !== 'later').length;

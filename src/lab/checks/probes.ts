@@ -1,6 +1,4 @@
-/**
- * Owns the proofs that several labs share: reach, transfer, exactly once, MTU. Each gives what was seen in words.
- */
+/** Proofs that several labs share: reachability, TCP transfer, exactly one copy, MTU. Each returns the observation in words. */
 import { randomBytes } from 'node:crypto';
 import { SHOUT_GROUP, SHOUT_PORT, shoutMark } from '../agents/agent-protocol.js';
 import type { ObservedFrame } from '../capture/observed-frame.js';
@@ -10,30 +8,30 @@ import { becomesTrue, quietFor } from '../testbed/wait.js';
 import type { Seen } from './findings.js';
 import type { Inspection } from './inspection.js';
 
-/** What a guest's NIC must carry on an underlay of 1500 bytes: 20 IPv4, 8 UDP, 8 VXLAN and 14 Ethernet are the tunnel's. */
+/** MTU of a guest's NIC with an underlay MTU of 1500 bytes, less 20 for IPv4, 8 UDP, 8 VXLAN and 14 inner Ethernet. */
 export const GUEST_MTU = 1450;
 
-/** Room for an ARP request that has to be repeated: the kernel does so after a second. */
+/** Long enough for a repeated ARP request: the kernel repeats it after a second. */
 const PROBE_LIMIT_MS = 3000;
 const TRANSFER_BYTES = 10_000_000;
 const TRANSFER_LIMIT_MS = 30_000;
 const TRANSFER_PORT = 5001;
 const HEAR_LIMIT_MS = 5000;
-/** How long a second copy gets to show up after all first ones have. */
+/** How long to wait for a second copy after all first copies have arrived. */
 const ECHO_TIME_MS = 200;
-/** Between two shouts. Wide enough to keep the order on the wire, so that what is seen there can be told apart. */
+/** Milliseconds between two shouts, so that they keep their order on the wire. */
 const SHOUT_INTERVAL_MS = 10;
 
-/** Datagrams in a series. */
+/** Number of shouts in a series. */
 export const SHOUTS = 10;
 export type ShoutKind = 'broadcast' | 'multicast';
 
-/** Every ordered pair of different members. */
+/** All ordered pairs of different members. */
 export function pairsOf<T>(members: readonly T[]): [T, T][] {
   return members.flatMap((one) => members.filter((other) => other !== one).map((other): [T, T] => [one, other]));
 }
 
-/** Proves that a station gets an answer from another: every probe, not most. */
+/** Proves that a station reaches another: every probe is answered. */
 export async function reach(inspection: Inspection, from: Station, to: Station, count = 5): Promise<Seen> {
   const ask = { from: from.address, to: to.address, count, timeoutMs: PROBE_LIMIT_MS, untilLost: true };
   const { sent, received, medianMs, error } = await inspection.agent(from).ask('ping', ask);
@@ -44,7 +42,7 @@ export async function reach(inspection: Inspection, from: Station, to: Station, 
   };
 }
 
-/** Proves that every ordered pair of stations reaches each other. */
+/** Proves that every station reaches every other. */
 export async function allReach(inspection: Inspection, stations: readonly Station[]): Promise<Seen> {
   const failures: string[] = [];
   const pairs = pairsOf(stations);
@@ -56,7 +54,7 @@ export async function allReach(inspection: Inspection, stations: readonly Statio
   return { holds: failures.length === 0, seen };
 }
 
-/** Proves that 10 MB over TCP arrive as they were sent. */
+/** Proves that 10 MB sent over TCP arrive unchanged. */
 export async function transfer(inspection: Inspection, from: Station, to: Station): Promise<Seen> {
   const [sender, receiver] = [inspection.agent(from), inspection.agent(to)];
   const port = TRANSFER_PORT;
@@ -67,11 +65,11 @@ export async function transfer(inspection: Inspection, from: Station, to: Statio
   const holds = got.bytes === TRANSFER_BYTES && got.sha256 === sent.sha256;
   const hashes = holds
     ? `SHA-256 ${got.sha256.slice(0, 12)}... at both ends`
-    : `SHA-256 ${got.sha256.slice(0, 12)}... and not ${sent.sha256.slice(0, 12)}...`;
+    : `SHA-256 ${got.sha256.slice(0, 12)}... received, ${sent.sha256.slice(0, 12)}... sent`;
   return { holds, seen: `${got.bytes} bytes in ${(sent.ms / 1000).toFixed(2)} s, ${hashes}` };
 }
 
-/** Proves that the NIC of every station has the right MTU, which nobody has set by hand. */
+/** Proves that the NIC of every station has the right MTU, although no configuration sets it. */
 export async function mtuIsRight(
   inspection: Inspection,
   stations: readonly Station[],
@@ -87,31 +85,32 @@ export async function mtuIsRight(
   return { holds, seen: seen.join(', ') };
 }
 
-/** A fresh word that marks one series of shouts, on the wire too. */
+/** A new random tag for one series of shouts. */
 export function freshTag(): string {
   return randomBytes(6).toString('hex');
 }
 
-/** The subnet's broadcast address, or the group that every agent has joined. */
+/** The broadcast address of the station's subnet, or the multicast group of the agents. */
 export function shoutAddress(from: Station, kind: ShoutKind): string {
   return kind === 'multicast' ? SHOUT_GROUP : from.address.replace(/\.\d+$/, '.255');
 }
 
-/** Has a station send ten numbered datagrams. */
+/** Sends a series of shouts from a station. */
 export async function shout(inspection: Inspection, from: Station, to: string, tag: string): Promise<void> {
   const ask = { from: from.address, to, port: SHOUT_PORT, tag, count: SHOUTS, intervalMs: SHOUT_INTERVAL_MS };
   await inspection.agent(from).ask('shout', ask);
 }
 
-/** How often each shout of a tag was heard at a station. */
+/** How often a station has received each shout of a series. */
 async function heard(inspection: Inspection, station: Station, tag: string): Promise<number[]> {
   const { times } = await inspection.agent(station).ask('heard', { port: SHOUT_PORT, tag });
   return Array.from({ length: Math.max(SHOUTS, times.length) }, (_, number) => times[number] ?? 0);
 }
 
 /**
- * Proves that a station's broadcasts or multicasts reach each listener exactly once, and the deaf ones never.
- * @param tag as from `freshTag`, when the caller also looks for the shouts on the wire
+ * Proves that each broadcast or multicast of a station reaches every listener exactly once, and no other station.
+ * @param deaf stations that must not receive any
+ * @param tag from `freshTag`, if the caller also looks for the shouts in captures
  */
 export async function heardOnce(
   inspection: Inspection,
@@ -138,17 +137,17 @@ export async function heardOnce(
   }
   for (const station of deaf) {
     const leaked = (await heard(inspection, station, tag)).filter((n) => n > 0).length;
-    if (leaked > 0) failures.push(`${station.name}: heard ${leaked} that are not for it`);
+    if (leaked > 0) failures.push(`${station.name}: received ${leaked} of another segment`);
   }
   const names = (stations: readonly Station[]): string => stations.map(({ name }) => name).join(', ');
   const never = deaf.length > 0 ? `; none at ${names(deaf)}` : '';
-  const good = `${SHOUTS} sent, ${SHOUTS} heard once each at ${names(listeners)}${never}`;
+  const good = `${SHOUTS} sent, ${SHOUTS} received once each at ${names(listeners)}${never}`;
   return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
 }
 
 /**
- * What a sniffer has seen of the shouts of a tag, bare or tunnelled.
- * @param from only what this address of the underlay has sent
+ * The captured shouts of a series, from a guest's NIC or inside VXLAN datagrams.
+ * @param from only datagrams from this underlay address
  */
 export function shoutsIn(sniffer: Sniffer, tag: string, from?: string): ObservedFrame[] {
   sniffer.drain();
@@ -157,7 +156,7 @@ export function shoutsIn(sniffer: Sniffer, tag: string, from?: string): Observed
   return [...sniffer.frames, ...tunnelled.map(({ frame }) => frame)].filter(({ text }) => text.startsWith(mark));
 }
 
-/** How many shouts of a tag a sniffer has seen; as `shoutsIn`. */
+/** The number of captured shouts of a series; parameters as in `shoutsIn`. */
 export function countShouts(sniffer: Sniffer, tag: string, from?: string): number {
   return shoutsIn(sniffer, tag, from).length;
 }

@@ -1,14 +1,13 @@
 /**
- * What the labs of two bridges share: four guests in two subnets, which lie crossed over the bridges of two hosts, and
- * one cable between the bridges.
+ * The common part of the labs with two bridges: four guests in two subnets, with both subnets on both bridges, and one cable
+ * between the bridges.
  *
  *     10.0.0.1  h1 --.                                   .-- h3  10.0.0.2
  *                     bridge1 --- vxlan0 === vxlan0 --- bridge2
  *     10.0.1.1  h2 --'                                   '-- h4  10.0.1.2
  *
- * Two Linux bridges are joined by a veth pair. A port of this switch is a TAP or a VXLAN tunnel, and a TAP's other end
- * is a NIC, never a second bridge; so each bridge is the switch of a host of its own, and the cable between them is a
- * tunnel with a single VNI, which carries frames as they are, as a cable does.
+ * Each bridge belongs to the switch of a host of its own. The cable is a tunnel with one VNI, which carries frames unchanged,
+ * as the veth pair between two Linux bridges does.
  */
 import type { SwitchFiles } from '../setup/state.js';
 import type { Host, Station, Topology } from '../setup/topology.js';
@@ -20,12 +19,12 @@ export const CABLE_VNI = 100;
 export interface CrossedOptions {
   readonly lab: string;
   readonly prefix: string;
-  /** VLANs of the two subnets, on access ports; the cable is then their trunk. Left out: bridges without VLANs. */
+  /** VLANs of the two subnets: guests on access ports, the cable as trunk. Without them the bridges do not filter VLANs. */
   readonly vlans?: readonly [number, number];
 }
 
 export interface CrossedGuest extends Station {
-  /** 0 or 1, which of the two subnets it is in. */
+  /** Its subnet, the first (0) or the second (1). */
   readonly subnet: 0 | 1;
 }
 
@@ -36,7 +35,7 @@ export interface Crossed {
   config(host: Host, files: SwitchFiles): string;
 }
 
-/** The hosts, guests and configuration files of such a lab. */
+/** Creates hosts, guests and configuration files of such a lab. */
 export function crossed(options: CrossedOptions): Crossed {
   const hosts = twoHosts(options.prefix, (number) => `host${number}`);
   const guest = (number: number): CrossedGuest => {

@@ -1,6 +1,6 @@
 /**
- * Lab default-port-8472: a tunnel on the UDP port that Linux used before IANA gave VXLAN its own, and whose remote is
- * not configured but told to the running switch, as one does with `bridge fdb append`. Until then nothing leaves.
+ * Lab default-port-8472: a tunnel on UDP port 8472, which Linux used before IANA assigned 4789 to VXLAN. The configuration
+ * has no remote; it is added to the running switch, as with `bridge fdb append`. Before that nothing leaves the host.
  *
  *     10.0.21.1  g1 --- br0 --- vxlan21 ====== vxlan21 --- br0 --- g2  10.0.21.2
  *                         VNI 100, UDP 8472; remote by
@@ -24,7 +24,7 @@ const DEV = 'vxlan21';
 const VNI = 100;
 const PORT = 8472;
 const ALL_ZEROS = '00:00:00:00:00:00';
-/** Far more than an answer takes here. */
+/** Much longer than an answer takes. */
 const PROBE_LIMIT_MS = 400;
 
 const hosts = twoHosts(PREFIX, (number) => `host${number}`);
@@ -46,7 +46,7 @@ control: ${files.socket}
 bridges:
   br0:
     ports:${tapPort(cableOf(own))}
-      # No remotes here. They are told to the running switch:
+      # No remotes here. This command adds one to the running switch:
       # overtap -s ${files.socket} fdb append ${ALL_ZEROS} dev ${DEV} dst ${otherOf(hosts, host).address}
       ${DEV}:
         type: vxlan
@@ -57,16 +57,16 @@ bridges:
 }
 
 interface Wires {
-  /** Datagrams to port 8472. */
+  /** Captures datagrams to port 8472. */
   readonly own: Sniffer;
-  /** Datagrams to port 4789, of which there must be none. */
+  /** Captures datagrams to port 4789, which must not occur. */
   readonly assigned: Sniffer;
-  /** What leaves and reaches the first guest. */
+  /** Captures frames at the NIC of the first guest. */
   readonly guest: Sniffer;
 }
 
 async function check(inspection: Inspection): Promise<void> {
-  // A check that was killed, or a student, may have told the switches of remotes already.
+  // A killed check, or a user, may have added remotes already.
   for (const host of hosts) await forget(inspection, host);
   const underlay = underlayOf(hosts[0]);
   const wires: Wires = {
@@ -75,14 +75,16 @@ async function check(inspection: Inspection): Promise<void> {
     guest: inspection.sniffGuest(guests[0]),
   };
   const [from, to] = guests;
-  await inspection.prove('the guests have the right MTU by themselves', () => mtuIsRight(inspection, guests));
-  await inspection.prove('before the append nothing is reached and nothing leaves', () => isCutOff(inspection, wires));
+  await inspection.prove('the guests have the right MTU without configuration', () => mtuIsRight(inspection, guests));
+  await inspection.prove('before the append, g1 does not reach g2 and nothing leaves the host', () =>
+    isCutOff(inspection, wires),
+  );
   for (const host of hosts) {
     const { address } = otherOf(hosts, host);
     const claim = `${host.name} takes "fdb append ${ALL_ZEROS} dev ${DEV} dst ${address}" while it runs`;
     await inspection.prove(claim, () => append(inspection, host, address));
   }
-  // What was asked for in vain would be asked again only a second later.
+  // The kernel would repeat its unanswered ARP request only a second later.
   await forgetNeighbours(from);
   await inspection.prove('after the append, g1 reaches g2', () => reach(inspection, from, to));
   await inspection.prove('and g2 reaches g1', () => reach(inspection, to, from));
@@ -93,7 +95,7 @@ async function check(inspection: Inspection): Promise<void> {
   await inspection.prove('10 MB over TCP', () => transfer(inspection, from, to));
 }
 
-/** The first guest asks for the other, which its NIC shows, and no datagram leaves its host. */
+/** The first guest sends an ARP request, which its NIC shows, and no datagram leaves its host. */
 async function isCutOff(inspection: Inspection, wires: Wires): Promise<Seen> {
   const [from, to] = guests;
   const ask = { from: from.address, to: to.address, count: 1, timeoutMs: PROBE_LIMIT_MS, untilLost: false };
@@ -104,7 +106,7 @@ async function isCutOff(inspection: Inspection, wires: Wires): Promise<Seen> {
   const left = wires.own.tunnel.length;
   return {
     holds: received === 0 && asked && left === 0,
-    seen: `${received} of 1 probes answered, ${asked ? 'asked for' : 'never asked for'} at the guest's NIC, ${left} datagrams on the wire`,
+    seen: `${received} of 1 probes answered, ${asked ? 'a' : 'no'} request at the guest's NIC, ${left} datagrams on the wire`,
   };
 }
 
@@ -118,7 +120,7 @@ async function append(inspection: Inspection, host: Host, dst: string): Promise<
   return { holds: remotes.length === 1 && remotes[0] === dst, seen: `fdb show: dst ${remotes.join(', ') || 'none'}` };
 }
 
-/** The remotes that `fdb show` has for what is flooded. */
+/** The remotes of the all-zeros entry in `fdb show`: the flood list. */
 async function remotesOf(inspection: Inspection, host: Host): Promise<string[]> {
   const rows = await inspection.client(host.name).get('/v1/fdb');
   return rows.flatMap(({ mac, ifname, dst }) =>
@@ -126,7 +128,7 @@ async function remotesOf(inspection: Inspection, host: Host): Promise<string[]> 
   );
 }
 
-/** Takes a switch back to where it was before any append: no remotes, and nothing learned from them. */
+/** Removes the remotes and learned entries of a switch, as before any append. */
 async function forget(inspection: Inspection, host: Host): Promise<void> {
   const client = inspection.client(host.name);
   const remove = (dst: string): FdbRequest => ({ op: 'del', mac: ALL_ZEROS, dev: DEV, dst });
@@ -151,7 +153,7 @@ async function portIsRight(inspection: Inspection, { own, assigned }: Wires): Pr
 
 export const defaultPort8472: Lab = {
   name: NAME,
-  summary: 'a tunnel on UDP port 8472 whose remote is told at run time: reachable after fdb append, not before',
+  summary: 'a tunnel on UDP port 8472 whose remote is added at run time: reachable after fdb append, not before',
   topology: { hosts, stations: guests },
   config,
   check,

@@ -1,6 +1,6 @@
 /**
- * The other side of lab dove: a VNI that learns from what comes through the tunnel, within bounds. Frames from MACs that
- * nobody has are put on the second guest's wire, and the first host's switch is asked what it has kept of them.
+ * The second VNI of lab dove: the switch learns from the tunnel, within limits. The second guest sends frames from invented
+ * MACs, and the check reads the FDB of the first host.
  */
 import type { FdbRequest, FdbRow, LinkRequest } from '../../api/api.js';
 import { encodeEthernet } from '../../wire/ethernet.js';
@@ -10,19 +10,19 @@ import type { Inspection } from '../checks/inspection.js';
 import { AGEING, hosts, LEARNING, learners, MAX_ADDRESSES } from './dove-place.js';
 
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
-/** IEEE Std 802: for experiments on one's own network. */
+/** EtherType for local experiments (IEEE Std 802). */
 const EXPERIMENTAL = 0x88b5;
 const PAYLOAD_BYTES = 46;
 const SHORT_AGEING = 1;
-/** Far more than a second of silence and the next look at the table take. */
+/** Much longer than the ageing time and the next sweep of the table. */
 const AGED_LIMIT_MS = 8000;
 
-/** Five times as many as may be learned. */
+/** Invented MACs, five times as many as the port may learn. */
 const STRANGERS = Array.from({ length: 5 * MAX_ADDRESSES }, (_, index) => {
   return `02:00:00:00:99:${(index + 1).toString(16).padStart(2, '0')}`;
 });
 
-/** Sends one frame from each stranger. All arrive, and as many as allowed are remembered. */
+/** Sends one frame from each stranger: all arrive, and the port learns as many MACs as it may. */
 export async function holdsLimit(inspection: Inspection): Promise<Seen> {
   const [near, far] = learners;
   const client = inspection.client(hosts[0].name);
@@ -44,7 +44,7 @@ export async function holdsLimit(inspection: Inspection): Promise<Seen> {
   };
 }
 
-/** Shortens the ageing time, and waits for the events that say what is forgotten. */
+/** Shortens the ageing time and waits for the `aged` events of the strangers. */
 export async function forgetsSilent(inspection: Inspection): Promise<Seen> {
   const client = inspection.client(hosts[0].name);
   const log = await EventLog.open(client, ['aged']);
@@ -61,16 +61,16 @@ export async function forgetsSilent(inspection: Inspection): Promise<Seen> {
   );
   const aged = (): string[] => log.of('aged').flatMap(({ mac, ifname }) => (ifname === LEARNING ? [mac] : []));
   const allAged = (): boolean => silent.every((mac) => aged().includes(mac));
-  const isTold = await log.sees(allAged, inspection.signal, AGED_LIMIT_MS);
+  const isReported = await log.sees(allAged, inspection.signal, AGED_LIMIT_MS);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const left = (await learnedRows(inspection)).filter(({ mac }) => silent.includes(mac)).length;
   return {
-    holds: silent.length > 0 && isTold && left === 0,
+    holds: silent.length > 0 && isReported && left === 0,
     seen: `with an ageing of ${SHORT_AGEING} s, ${aged().length} aged events within ${seconds} s, ${left} of ${silent.length} left`,
   };
 }
 
-/** What the first host has learned from the tunnel in that VNI. */
+/** The entries that the first host has learned from the tunnel in this VNI. */
 async function learnedRows(inspection: Inspection): Promise<FdbRow[]> {
   const rows = await inspection.client(hosts[0].name).get('/v1/fdb');
   return rows.filter(({ ifname, state }) => ifname === LEARNING && state === 'dynamic');

@@ -1,6 +1,6 @@
 /**
- * What lab dove is made of: three hosts, two subnets of guests in one VNI, a router with one NIC, and beside them a second
- * bridge, in a VNI that does learn. Who is where, as a control program's table has it, follows from the same data.
+ * Topology and configuration of lab dove: three hosts, two subnets of guests in one VNI, a router with one NIC, and a second
+ * bridge in a VNI with learning. The tables of the control programs come from the same data.
  *
  *     10.0.0.1  g1 --.            .-- g2  10.0.0.2
  *                     h1 ====== h2
@@ -17,13 +17,13 @@ import { type Cable, cableOf, otherOf, tapPort } from './yaml-fragments.js';
 export const NAME = 'dove';
 const PREFIX = 'ovt-dove';
 
-/** The VNI where nothing is learned and nothing flooded, and its port on every host. */
-export const TOLD_VNI = 42;
-export const TOLD = 'vxlan0';
-/** The VNI that learns, on the first two hosts, and its port. */
+/** The VNI without learning and flooding, and its port on every host. */
+export const CONTROLLED_VNI = 42;
+export const CONTROLLED = 'vxlan0';
+/** The VNI with learning, on the first two hosts, and its port. */
 export const LEARNING_VNI = 43;
 export const LEARNING = 'vxlan1';
-/** How many addresses that port may learn, and for how many seconds it keeps them. */
+/** Number of MACs that this port may learn, and its ageing time in seconds. */
 export const MAX_ADDRESSES = 4;
 export const AGEING = 300;
 
@@ -57,7 +57,7 @@ export const router: Cable = {
   addresses: gateways.map((address) => `${address}/24`),
 };
 
-/** The second NICs of the first two guests, in the VNI that learns. */
+/** The second NICs of the first two guests, in the VNI with learning. */
 const learner = (number: 1 | 2): Cable => ({
   port: `g${number}-b`,
   netns: `${PREFIX}-g${number}`,
@@ -78,7 +78,7 @@ export const topology: Topology = {
   routes,
 };
 
-/** Who is behind the other hosts, with each address: what the control program of a host has to know. */
+/** The addresses behind the other hosts: the table of a host's control program. */
 export function residentsBeyond(own: Host): Resident[] {
   const vtepOf = (name: string): string => (hosts.find((one) => one.name === name) as Host).address;
   const all: Resident[] = [
@@ -96,17 +96,17 @@ control: ${files.socket}
 bridges:
   br0:
     ports:${cables.map((cable) => tapPort(cable)).join('')}
-      ${TOLD}:                            # whatever it has to know, it is told
+      ${CONTROLLED}:                            # a control program adds all entries
         type: vxlan
-        id: ${TOLD_VNI}
+        id: ${CONTROLLED_VNI}
         local: ${own.address}
         dstport: 4789
-        accept_vteps: any                # nobody has told it of the other hosts yet
+        accept_vteps: any                # it has no entry with another host yet
         learning: false
-        l2miss: true                     # where is this MAC?
-        l3miss: true                     # who has this address?
-        proxy: true                      # who has been told of is answered for
-        rsc: true                        # and is reached past the router
+        l2miss: true                     # report unknown MACs
+        l3miss: true                     # report unknown addresses
+        proxy: true                      # answer requests for known addresses
+        rsc: true                        # and send to them directly, not by the router
 ${secondBridge(own)}`;
 }
 
@@ -122,7 +122,7 @@ function secondBridge(own: Host): string {
         local: ${own.address}
         dstport: 4789
         remotes: [${otherOf(hosts.slice(0, 2), own).address}]
-        maxaddress: ${MAX_ADDRESSES}                    # it learns so many addresses
-        ageing: ${AGEING}                      # and forgets those that were silent for so many seconds
+        maxaddress: ${MAX_ADDRESSES}                    # MACs that it may learn
+        ageing: ${AGEING}                      # seconds without a frame until an entry is deleted
 `;
 }

@@ -1,7 +1,7 @@
 /**
- * Lab dove: an overlay that is told everything, as in DOVE, the system for which Linux' vxlan got these options, and as
- * in docker's overlay network. A switch that lacks an address or a place says so; a control program on its event stream
- * answers; so nothing is flooded and nothing learned. How it is built is in dove-place.ts.
+ * Lab dove: an overlay under central control, as in DOVE, for which Linux' vxlan got these options, and in docker's overlay
+ * network. A switch reports each unknown address or MAC as a miss event, and a control program on its event stream adds the
+ * entry. So nothing is flooded and nothing is learned. The topology is in dove-place.ts.
  */
 import type { FdbRequest, FdbRow, LinkRequest, NeighRequest } from '../../api/api.js';
 import type { ObservedDatagram, ObservedFrame } from '../capture/observed-frame.js';
@@ -17,14 +17,24 @@ import { type Host, type Station, underlayOf } from '../setup/topology.js';
 import { forgetNeighbours, setArpRetry } from '../testbed/namespaces.js';
 import { becomesTrue } from '../testbed/wait.js';
 import { forgetsSilent, holdsLimit } from './dove-learning.js';
-import { config, guests, hosts, NAME, residentsBeyond, router, TOLD, TOLD_VNI, topology } from './dove-place.js';
+import {
+  CONTROLLED,
+  CONTROLLED_VNI,
+  config,
+  guests,
+  hosts,
+  NAME,
+  residentsBeyond,
+  router,
+  topology,
+} from './dove-place.js';
 
 const ALL_ZEROS = '00:00:00:00:00:00';
 const REQUESTS = 20;
-/** A probe that must not be answered gets this long: far more than an answer takes here. */
+/** Time limit of a probe that must not be answered: much longer than an answer takes. */
 const LOST_LIMIT_MS = 300;
 const MEETING_LIMIT_MS = 12_000;
-/** Who meets for the first time asks in vain at each hop, and again so many milliseconds later; Linux waits a second. */
+/** The first ARP request on each hop is lost. The kernel repeats it after this many milliseconds (default: a second). */
 const ARP_RETRY_MS = 100;
 const LINUX_ARP_RETRY_MS = 1000;
 
@@ -36,7 +46,7 @@ interface Wires {
 }
 
 async function check(inspection: Inspection): Promise<void> {
-  // A check that was killed, or a student, may have told the switches of something already.
+  // A killed check, or a user, may have added entries already.
   await inspection.temporarily(
     () => forgetAll(inspection),
     () => forgetAll(inspection),
@@ -53,19 +63,19 @@ async function check(inspection: Inspection): Promise<void> {
     third: inspection.sniffGuest(guests[2]),
     router: inspection.sniffGuest(router),
   };
-  await inspection.prove('the guests have the right MTU by themselves', () => mtuIsRight(inspection, guests));
+  await inspection.prove('the guests have the right MTU without configuration', () => mtuIsRight(inspection, guests));
   await checkMisses(inspection, wires);
   await checkControlProgram(inspection, wires);
   for (const wire of [...wires.underlay, wires.first, wires.third, wires.router]) wire.stop();
-  await inspection.prove('maxaddress: the other VNI learns as many addresses as it may, and passes on the rest', () =>
+  await inspection.prove('maxaddress: the other VNI learns as many MACs as it may, and forwards the rest', () =>
     holdsLimit(inspection),
   );
-  await inspection.prove('ageing: it forgets them once they have been silent, and says so', () =>
+  await inspection.prove('ageing: it deletes the entries of silent MACs, with an event for each', () =>
     forgetsSilent(inspection),
   );
 }
 
-// ---- Nobody answers ----------------------------------------------------------------------------
+// ---- Without a control program ----------------------------------------------------------------------------
 
 async function checkMisses(inspection: Inspection, wires: Wires): Promise<void> {
   const [from, to] = guests;
@@ -76,24 +86,27 @@ async function checkMisses(inspection: Inspection, wires: Wires): Promise<void> 
     () => log.stop(),
   );
   const prober: Prober = { guest: from, nic: wires.first, wire: wires.underlay[0] };
-  const told = (): string => log.events.map(describeMiss).join(', ') || 'no event';
+  const events = (): string => log.events.map(describeMiss).join(', ') || 'no event';
 
-  await inspection.prove(`l3miss: ${from.name} asks for ${to.address}, which is told and not flooded`, async () => {
+  await inspection.prove(`l3miss: a request of ${from.name} for ${to.address} is reported, not flooded`, async () => {
     const { holds, seen } = await probeAddress(inspection, prober, to.address, { requests: 1, mac: null, crossing: 0 });
-    const isTold = await log.sees(() => log.of('l3miss').some(({ dst }) => dst === to.address), inspection.signal);
-    return { holds: holds && isTold, seen: `${seen}; ${told()}` };
+    const isReported = await log.sees(() => log.of('l3miss').some(({ dst }) => dst === to.address), inspection.signal);
+    return { holds: holds && isReported, seen: `${seen}; ${events()}` };
   });
   await inspection.prove(`proxy: with "neigh add", each request is answered once and does not cross`, async () => {
-    const add: NeighRequest = { op: 'add', dst: to.address, lladdr: to.mac, dev: TOLD };
+    const add: NeighRequest = { op: 'add', dst: to.address, lladdr: to.mac, dev: CONTROLLED };
     await inspection.client(host.name).post('/v1/neigh', add);
     return probeAddress(inspection, prober, to.address, { requests: REQUESTS, mac: to.mac, crossing: 0 });
   });
-  await inspection.prove(`l2miss: a frame to ${to.mac} has no place to go, which is told and not flooded`, async () => {
+  await inspection.prove(`l2miss: a frame to the unknown MAC ${to.mac} is reported, not flooded`, async () => {
     await forgetNeighbours(from);
     const received = await lostProbe(inspection, from, to);
-    const isTold = await log.sees(() => log.of('l2miss').some(({ mac }) => mac === to.mac), inspection.signal);
-    const crossed = toldFrames(wires).length;
-    return { holds: received === 0 && isTold && crossed === 0, seen: `${told()}; ${crossed} frames on the underlay` };
+    const isReported = await log.sees(() => log.of('l2miss').some(({ mac }) => mac === to.mac), inspection.signal);
+    const crossed = framesOnUnderlay(wires).length;
+    return {
+      holds: received === 0 && isReported && crossed === 0,
+      seen: `${events()}; ${crossed} frames on the underlay`,
+    };
   });
   await log.stop();
 }
@@ -108,14 +121,14 @@ async function lostProbe(inspection: Inspection, from: Station, to: Station): Pr
   return (await inspection.agent(from).ask('ping', ask)).received;
 }
 
-// ---- The control program answers ---------------------------------------------------------------
+// ---- With control programs --------------------------------------------------------------------
 
 async function checkControlProgram(inspection: Inspection, wires: Wires): Promise<void> {
   const [first, second, third] = guests;
   await forgetAll(inspection);
   const programs: ControlProgram[] = [];
   for (const host of hosts) {
-    const program = await ControlProgram.start(inspection.client(host.name), TOLD, residentsBeyond(host));
+    const program = await ControlProgram.start(inspection.client(host.name), CONTROLLED, residentsBeyond(host));
     await inspection.temporarily(
       async () => {},
       () => program.stop(),
@@ -124,26 +137,26 @@ async function checkControlProgram(inspection: Inspection, wires: Wires): Promis
   }
   await shortCuts(inspection, false);
   const claim = 'with a control program that answers the misses, the guests of a subnet reach each other';
-  // Without that, every further claim of it would only wait for its time-out.
+  // Otherwise every further claim would fail by its time-out.
   if (!(await inspection.prove(claim, () => meet(inspection, first, second)))) return;
-  await inspection.prove('without rsc, what is for the other subnet goes by the router', () =>
+  await inspection.prove('without rsc, packets to the other subnet go by the router', () =>
     goesByRouter(inspection, wires),
   );
   await shortCuts(inspection, true);
-  await inspection.prove('rsc: it goes straight to its host, and the router sees none of it', () =>
+  await inspection.prove('rsc: they go directly to the host of their destination, and none to the router', () =>
     goesStraight(inspection, wires),
   );
   await inspection.prove('10 MB over TCP inside the subnet', () => transfer(inspection, first, second));
   await inspection.prove('10 MB over TCP to the other subnet', () => transfer(inspection, first, third));
-  await inspection.prove('learning off: the switches know what they were told, and nothing else', () =>
-    knowsWhatWasTold(inspection, programs),
+  await inspection.prove('learning off: the switches have the entries of the control programs and no others', () =>
+    hasControlledEntries(inspection, programs),
   );
-  await inspection.prove('not one frame was flooded: each that crossed went to the host of its MAC alone', async () =>
+  await inspection.prove('no frame was flooded: each one on the underlay went only to the host of its MAC', async () =>
     nothingFlooded(wires),
   );
 }
 
-/** Probes until one is answered, as long as the first ones have to wait for what must be told, and then without a loss. */
+/** Probes until one is answered, since the first ones wait for entries; then proves that no further probe is lost. */
 async function meet(inspection: Inspection, from: Station, to: Station): Promise<Seen> {
   const start = performance.now();
   const isAnswered = async (): Promise<boolean> => (await lostProbe(inspection, from, to)) > 0;
@@ -155,7 +168,7 @@ async function meet(inspection: Inspection, from: Station, to: Station): Promise
 }
 
 async function shortCuts(inspection: Inspection, rsc: boolean): Promise<void> {
-  const request: LinkRequest = { op: 'set', name: TOLD, options: { rsc } };
+  const request: LinkRequest = { op: 'set', name: CONTROLLED, options: { rsc } };
   await inspection.temporarily(
     async () => {
       for (const { name } of hosts) await inspection.client(name).post('/v1/links', request);
@@ -167,13 +180,13 @@ async function shortCuts(inspection: Inspection, rsc: boolean): Promise<void> {
   );
 }
 
-/** One hop of a series of shouts, as a NIC shows it. */
+/** A series of shouts at one NIC, in words. */
 function hop(frames: readonly ObservedFrame[]): string {
   const kinds = frames.map(({ source, destination, ttl }) => `${source} > ${destination} ttl ${ttl}`);
   return `${frames.length} x ${[...new Set(kinds)].join(', ')}`;
 }
 
-/** A series from the first guest to the third, as it was sent, came to the router, crossed to the host, and arrived. */
+/** Sends a series from the first guest to the third. @returns the shouts at each NIC on the way, and the TTL at the start */
 async function follow(inspection: Inspection, wires: Wires): Promise<{ hops: ObservedFrame[][]; ttl: number }> {
   const [from, , to] = guests;
   const mark = freshTag();
@@ -200,7 +213,7 @@ async function goesByRouter(inspection: Inspection, wires: Wires): Promise<Seen>
   const { hops, ttl } = await follow(inspection, wires);
   const seen = hops.map(hop);
   const arrived = series(router.mac, to.mac, ttl - 1);
-  // The router's one NIC shows both its ways.
+  // The router's one NIC shows received and sent frames.
   const expected = [
     series(from.mac, router.mac, ttl),
     series(from.mac, router.mac, ttl),
@@ -213,7 +226,7 @@ async function goesByRouter(inspection: Inspection, wires: Wires): Promise<Seen>
 
 async function goesStraight(inspection: Inspection, wires: Wires): Promise<Seen> {
   const [from, , to] = guests;
-  // The first frames still go by the router: it is they that make the switches ask.
+  // The first frames still go by the router: they cause the misses.
   const [near, far] = [inspection.client(hosts[0].name), inspection.client(hosts[1].name)];
   const knows = async (client: typeof near, { address, mac }: Station): Promise<boolean> => {
     const neighbours = await client.get('/v1/neigh');
@@ -228,68 +241,68 @@ async function goesStraight(inspection: Inspection, wires: Wires): Promise<Seen>
   const met = await meet(inspection, from, to);
   const { hops, ttl } = await follow(inspection, wires);
   const seen = hops.map(hop);
-  // As if the router had sent it; its time to live stays, as with Linux.
+  // With the router as source MAC, but the TTL unchanged, as with Linux.
   const straight = series(router.mac, to.mac, ttl);
   const expected = [series(from.mac, router.mac, ttl), straight, '0 x ', straight, straight];
   return { holds: met.holds && seen.join() === expected.join(), seen: [met.seen, ...seen].join('; ') };
 }
 
-// ---- What is known, and what has crossed -------------------------------------------------------
+// ---- Entries, and frames on the underlay -------------------------------------------------------
 
-/** Ends the control programs, and compares what the switches know with what their tables have. */
-async function knowsWhatWasTold(inspection: Inspection, programs: readonly ControlProgram[]): Promise<Seen> {
+/** Ends the control programs and compares the entries of the switches with their tables. */
+async function hasControlledEntries(inspection: Inspection, programs: readonly ControlProgram[]): Promise<Seen> {
   for (const program of programs) await program.stop();
   const failures: string[] = [];
-  let places = 0;
+  let entries = 0;
   for (const host of hosts) {
     const table = residentsBeyond(host);
-    for (const row of await toldRows(inspection, host)) {
+    for (const row of await rowsOf(inspection, host)) {
       const isRight = row.state !== 'dynamic' && table.some(({ mac, vtep }) => mac === row.mac && vtep === row.dst);
-      if (isRight) places++;
+      if (isRight) entries++;
       else failures.push(`${host.name}: ${row.mac} dst ${row.dst} ${row.state}`);
     }
   }
-  const neighbours = programs.reduce((sum, { told }) => sum + told.neighbours, 0);
-  const seen = `${neighbours} answers to l3miss, ${places} places told in answer to l2miss`;
-  const holds = neighbours > 0 && places > 0 && failures.length === 0;
+  const neighbours = programs.reduce((sum, { answered }) => sum + answered.neighbours, 0);
+  const seen = `${neighbours} neighbours added after l3miss, ${entries} FDB entries after l2miss`;
+  const holds = neighbours > 0 && entries > 0 && failures.length === 0;
   return { holds, seen: `${seen}; ${failures.length === 0 ? 'none learned' : `but also ${failures.join(', ')}`}` };
 }
 
-async function toldRows(inspection: Inspection, host: Host): Promise<FdbRow[]> {
-  return (await inspection.client(host.name).get('/v1/fdb')).filter(({ ifname }) => ifname === TOLD);
+async function rowsOf(inspection: Inspection, host: Host): Promise<FdbRow[]> {
+  return (await inspection.client(host.name).get('/v1/fdb')).filter(({ ifname }) => ifname === CONTROLLED);
 }
 
-/** What has crossed in the VNI where everything is told, by the wire of the host that sent it. */
-function toldFrames({ underlay }: Wires): ObservedDatagram[] {
+/** The datagrams of the controlled VNI on the underlay, each from the capture of its sending host. */
+function framesOnUnderlay({ underlay }: Wires): ObservedDatagram[] {
   return hosts.flatMap(({ address }, index) => {
     const wire = underlay[index] as Sniffer;
     wire.drain();
-    return wire.tunnel.filter(({ from, vni }) => from === address && vni === TOLD_VNI);
+    return wire.tunnel.filter(({ from, vni }) => from === address && vni === CONTROLLED_VNI);
   });
 }
 
 function nothingFlooded(wires: Wires): Seen {
   const vteps = new Map(hosts.flatMap((host) => residentsBeyond(host).map(({ mac, vtep }) => [mac, vtep])));
-  const all = toldFrames(wires);
+  const all = framesOnUnderlay(wires);
   const flooded = all.filter(({ frame, to }) => vteps.get(frame.destination) !== to);
   const examples = flooded.slice(0, 3).map(({ frame, to }) => `${frame.destination} to ${to}`);
   const rest = flooded.length === 0 ? '' : `: ${examples.join(', ')}`;
   return {
     holds: all.length > 0 && flooded.length === 0,
-    seen: `${all.length} frames crossed, ${flooded.length} of them not to the one host of their MAC${rest}`,
+    seen: `${all.length} frames on the underlay, ${flooded.length} of them to another host than that of their MAC${rest}`,
   };
 }
 
-/** Takes switches and guests back to where nobody has told them of anything. */
+/** Deletes all entries and neighbours of switches and guests in the controlled VNI. */
 async function forgetAll(inspection: Inspection): Promise<void> {
   for (const host of hosts) {
     const client = inspection.client(host.name);
     for (const { dst, ifname } of await client.get('/v1/neigh')) {
-      const del: NeighRequest = { op: 'del', dst, dev: TOLD };
-      if (ifname === TOLD) await client.post('/v1/neigh', del);
+      const del: NeighRequest = { op: 'del', dst, dev: CONTROLLED };
+      if (ifname === CONTROLLED) await client.post('/v1/neigh', del);
     }
-    for (const { mac, dst } of await toldRows(inspection, host)) {
-      const del: FdbRequest = { op: 'del', mac, dev: TOLD };
+    for (const { mac, dst } of await rowsOf(inspection, host)) {
+      const del: FdbRequest = { op: 'del', mac, dev: CONTROLLED };
       await client.post('/v1/fdb', mac === ALL_ZEROS && dst !== undefined ? { ...del, dst } : del);
     }
   }
@@ -298,7 +311,7 @@ async function forgetAll(inspection: Inspection): Promise<void> {
 
 export const dove: Lab = {
   name: NAME,
-  summary: 'a control program on the event stream tells the switches all they need: nothing flooded, nothing learned',
+  summary: 'a control program on the event stream adds all entries: nothing flooded, nothing learned',
   topology,
   config,
   check,

@@ -1,7 +1,6 @@
 /**
- * Lab full-mesh: three switches, each with a tunnel to both others. The tunnels form a ring, and no spanning tree
- * guards it: what keeps frames from going round is split horizon, the rule that a frame from a remote is never sent
- * to another remote.
+ * Lab full-mesh: three switches, each with a tunnel to both others. The tunnels form a ring without a spanning tree. Split
+ * horizon prevents loops: a frame from a remote is never sent to another remote.
  *
  *                  h1-a h1-b
  *                     h1
@@ -42,9 +41,9 @@ const { topology, config } = mesh({
   overlay: (number, guest) => `10.0.0.${number * 10 + guest}`,
 });
 
-/** An address and a MAC that nobody has. */
-const NOBODY = { address: '10.0.0.200', mac: '02:00:00:00:ff:ff' };
-/** How long a frame that goes round gets to show up again. */
+/** An unused address and MAC. */
+const UNUSED = { address: '10.0.0.200', mac: '02:00:00:00:ff:ff' };
+/** How long to wait for a frame that returns by a loop. */
 const ROUND_TRIP_MS = 200;
 
 interface Wires {
@@ -58,13 +57,13 @@ async function check(inspection: Inspection): Promise<void> {
     underlay: new Map(hosts.map((host) => [host, inspection.sniffUnderlay(underlayOf(host))])),
     guest: new Map(stations.map((station) => [station, inspection.sniffGuest(station)])),
   };
-  await inspection.prove('the guests have the right MTU by themselves', () => mtuIsRight(inspection, stations));
+  await inspection.prove('the guests have the right MTU without configuration', () => mtuIsRight(inspection, stations));
   await inspection.prove('unknown unicast reaches every guest once', () => unknownFloodsOnce(inspection, wires));
   await inspection.prove('all pairs of guests reach each other', () => allReach(inspection, stations));
   for (const kind of ['broadcast', 'multicast'] as const) {
     for (const host of hosts) {
       const from = stations.find((station) => station.host === host.name) as Station;
-      const claim = `each ${kind} of ${from.name} arrives once at every guest, and no copy too many is sent`;
+      const claim = `each ${kind} of ${from.name} arrives once at every guest, and no host sends an extra copy`;
       await inspection.prove(claim, () => floodsOnce(inspection, wires, from, kind));
     }
   }
@@ -85,7 +84,7 @@ async function floodsOnce(inspection: Inspection, wires: Wires, from: Station, k
   };
 }
 
-/** The sender's host makes one copy for each other host; no other host sends any. */
+/** The sender's host must send one copy to each other host; the other hosts must send none. */
 function copyFailures(wires: Wires, from: Station, tag: string): string[] {
   return topology.hosts.flatMap((host) => {
     const expected = host.name === from.host ? SHOUTS * (topology.hosts.length - 1) : 0;
@@ -94,22 +93,22 @@ function copyFailures(wires: Wires, from: Station, tag: string): string[] {
   });
 }
 
-/** At the sender's NIC each frame passes once, on its way out. */
+/** Each frame must pass the sender's NIC once, on its way out. */
 function returnFailures(wires: Wires, from: Station, tag: string): string[] {
   const passed = countShouts(wires.guest.get(from) as Sniffer, tag);
   return passed === SHOUTS ? [] : [`${passed} frames passed the NIC of ${from.name}, which sent ${SHOUTS}`];
 }
 
-/** Sends to a MAC that no switch has seen, and counts on every guest's wire. */
+/** Sends to an unknown MAC and counts the copies at every guest's NIC. */
 async function unknownFloodsOnce(inspection: Inspection, wires: Wires): Promise<Seen> {
   const from = topology.stations[0] as Station;
   const others = topology.stations.filter((station) => station !== from);
   const tag = freshTag();
   await inspection.temporarily(
-    () => addNeighbour(from, NOBODY.address, NOBODY.mac),
-    () => deleteNeighbour(from, NOBODY.address),
+    () => addNeighbour(from, UNUSED.address, UNUSED.mac),
+    () => deleteNeighbour(from, UNUSED.address),
   );
-  await shout(inspection, from, NOBODY.address, tag);
+  await shout(inspection, from, UNUSED.address, tag);
   await inspection.undoAll();
   const at = (station: Station): number => countShouts(wires.guest.get(station) as Sniffer, tag);
   const last = wires.guest.get(others.at(-1) as Station) as Sniffer;
@@ -120,13 +119,13 @@ async function unknownFloodsOnce(inspection: Inspection, wires: Wires): Promise<
     .filter((station) => at(station) !== SHOUTS)
     .map((station) => `${at(station)} of ${SHOUTS} at ${station.name}`);
   failures.push(...copyFailures(wires, from, tag), ...returnFailures(wires, from, tag));
-  const good = `${SHOUTS} frames to ${NOBODY.mac}, each once on the wire of ${others.map(({ name }) => name).join(', ')}`;
+  const good = `${SHOUTS} frames to ${UNUSED.mac}, each once at the NICs of ${others.map(({ name }) => name).join(', ')}`;
   return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
 }
 
 export const fullMesh: Lab = {
   name: NAME,
-  summary: 'three switches in a triangle of tunnels: no loop, nothing arrives twice',
+  summary: 'three switches in a triangle of tunnels: no loop, no duplicate',
   topology,
   config,
   check,

@@ -1,6 +1,6 @@
 /**
- * What the labs of three hosts share: a triangle of tunnels over a routed underlay, one bridge without VLANs on each
- * host, one VNI, flood lists by unicast.
+ * The common part of the labs with three hosts: tunnels between all hosts over a routed underlay, one bridge without VLANs
+ * on each host, one VNI, head-end replication.
  */
 import type { SwitchFiles } from '../setup/state.js';
 import type { Host, Station, Topology } from '../setup/topology.js';
@@ -12,15 +12,16 @@ export interface MeshOptions {
   readonly vni: number;
   /** Underlay address of a host, by its number. */
   underlay(number: number): string;
-  /** Last bytes of the hosts' underlay addresses; also their guests'. */
+  /** Numbers of the hosts, from which their and their guests' addresses follow. */
   readonly numbers: readonly number[];
   readonly router: string;
-  /** Guests on each host, by name: overlay addresses count up from `overlay(number, 0)`. */
+  /** Names of the guests on each host. */
   readonly guests: readonly string[];
+  /** Overlay address of a guest, by the number of its host and its index in `guests`. */
   overlay(number: number, guest: number): string;
-  /** IPv6 addresses beside them. Left out: none. */
+  /** Additional IPv6 address of a guest. */
   overlay6?(number: number, guest: number): string;
-  /** Further options of the vxlan port, a line each. */
+  /** Further options of the vxlan port, one line each. */
   readonly tunnel?: readonly string[];
 }
 
@@ -31,7 +32,7 @@ export interface Mesh {
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
 
-/** The hosts, guests and configuration files of such a lab. */
+/** Creates hosts, guests and configuration files of such a lab. */
 export function mesh(options: MeshOptions): Mesh {
   const hosts = options.numbers.map((number, index) => ({
     name: `h${index + 1}`,
@@ -73,6 +74,6 @@ bridges:
         id: ${options.vni}
         local: ${host.address}
         dstport: 4789
-        remotes: [${remotes.join(', ')}]     # who gets a copy of what is flooded${more}
+        remotes: [${remotes.join(', ')}]     # the flood list${more}
 `;
 }

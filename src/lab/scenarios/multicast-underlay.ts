@@ -1,6 +1,6 @@
 /**
- * Lab multicast-underlay: VXLAN as RFC 7348 has it. No host knows of any other: each joins one group of the underlay,
- * what is flooded goes to the group once, and who answers is learned. The underlay is a switch that carries multicast.
+ * Lab multicast-underlay: VXLAN with a multicast group, as in RFC 7348. No host has remotes. Each joins one group of the
+ * underlay, floods go to the group once, and VTEPs are learned. The underlay is a switch that carries multicast.
  *
  *        198.18.0.2        198.18.0.3        198.18.0.4
  *            |                 |                 |
@@ -63,7 +63,7 @@ control: ${files.socket}
 bridges:
   br0:
     ports:${tapPort(cableOf(own))}
-      vxlan0:                            # no remotes: the group stands for all of them
+      vxlan0:                            # a group instead of remotes
         type: vxlan
         id: ${VNI}
         local: ${host.address}
@@ -78,39 +78,39 @@ type Wires = Three<Sniffer>;
 async function check(inspection: Inspection): Promise<void> {
   const wires = hosts.map((host) => inspection.sniffUnderlay(underlayOf(host))) as unknown as Wires;
   const [first, second, third] = guests;
-  await inspection.prove('the guests have the right MTU by themselves', () => mtuIsRight(inspection, guests));
+  await inspection.prove('the guests have the right MTU without configuration', () => mtuIsRight(inspection, guests));
   await inspection.prove(`every host has joined ${GROUP} on ${UNDERLAY_NIC}`, () => membersAre(inspection, hosts));
-  await inspection.prove('no remote is configured: what is flooded goes to the group', () => floodsToGroup(inspection));
+  await inspection.prove('no remote is configured: the flood list is the group', () => floodsToGroup(inspection));
   await inspection.prove('all pairs of guests reach each other', () => allReach(inspection, guests));
   for (const kind of ['broadcast', 'multicast'] as const) {
     for (const [index, guest] of guests.entries()) {
-      const claim = `each ${kind} of ${guest.name} crosses once, to the group, and arrives once at every guest`;
+      const claim = `each ${kind} of ${guest.name} is one datagram to the group, and arrives once at every guest`;
       await inspection.prove(claim, () => crossesOnce(inspection, wires, index, kind));
     }
   }
-  await inspection.prove('once learned, a unicast frame goes to its VTEP and to nobody else', () =>
+  await inspection.prove('once learned, a unicast frame goes to its VTEP only', () =>
     unicastIsDirect(inspection, wires),
   );
-  await inspection.prove(`all that crossed is in VNI ${VNI}, and to the group with a time to live of 1`, async () =>
+  await inspection.prove(`all datagrams are in VNI ${VNI}, and those to the group have a TTL of 1`, async () =>
     headersAreRight(wires),
   );
   for (const wire of wires) wire.stop();
   await inspection.prove('10 MB over TCP', () => transfer(inspection, first, second));
   const [kept, alsoKept, ended] = hosts;
-  await inspection.prove(`the switch of ${ended.name} ends, and has left the group; the others have not`, () =>
+  await inspection.prove(`the switch of ${ended.name} ends and has left the group; the others have not`, () =>
     leaves(inspection, ended, [kept, alsoKept]),
   );
-  await inspection.prove(`it starts again, and has joined it again`, () => joinsAgain(inspection, ended));
+  await inspection.prove('it starts again and has joined the group again', () => joinsAgain(inspection, ended));
   await inspection.prove(`and ${first.name} reaches ${third.name} as before`, () => reach(inspection, first, third));
 }
 
-/** The hosts whose kernel lists the group, by the NIC of the underlay. */
+/** The hosts whose kernel lists the group on the underlay NIC. */
 async function members(): Promise<Host[]> {
   const joined = await Promise.all(hosts.map(async (host) => (await groupsOf(underlayOf(host))).includes(GROUP)));
   return hosts.filter((_, index) => joined[index]);
 }
 
-/** Proves that these hosts and no others are members, now or within the time that leaving may take. */
+/** Proves that exactly these hosts are members, at the latest after the time that leaving may take. */
 async function membersAre({ signal }: Inspection, expected: readonly Host[]): Promise<Seen> {
   let found: Host[] = [];
   const holds = await becomesTrue(
@@ -120,7 +120,7 @@ async function membersAre({ signal }: Inspection, expected: readonly Host[]): Pr
     },
     { limitMs: LEAVE_LIMIT_MS, signal },
   );
-  return { holds, seen: `ip maddress lists it on ${found.map(({ name }) => name).join(', ') || 'no host'}` };
+  return { holds, seen: `ip maddress lists the group on ${found.map(({ name }) => name).join(', ') || 'no host'}` };
 }
 
 async function floodsToGroup(inspection: Inspection): Promise<Seen> {
@@ -131,7 +131,7 @@ async function floodsToGroup(inspection: Inspection): Promise<Seen> {
   return { holds, seen: seen.join('; ') };
 }
 
-/** One datagram on the wire of each host for each shout, and none that comes back to the one who shouted. */
+/** Proves that each shout is one datagram on the wire of each host, and does not return to its sender. */
 async function crossesOnce(inspection: Inspection, wires: Wires, index: number, kind: ShoutKind): Promise<Seen> {
   const [from, host] = [guests[index], hosts[index]] as [Station, Host];
   const others = guests.filter((guest) => guest !== from);
@@ -153,7 +153,7 @@ async function crossesOnce(inspection: Inspection, wires: Wires, index: number, 
   return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
 }
 
-/** Watches the third host's wire while the first two guests talk. */
+/** Captures on the third host's wire while the first two guests exchange probes. */
 async function unicastIsDirect(inspection: Inspection, wires: Wires): Promise<Seen> {
   const [first, second, third] = guests;
   const [own, , far] = wires;
@@ -162,7 +162,7 @@ async function unicastIsDirect(inspection: Inspection, wires: Wires): Promise<Se
   const between = (one: Station, other: Station) => (seen: ObservedDatagram) =>
     seen.frame.source === one.mac && seen.frame.destination === other.mac;
   const talk = await reach(inspection, first, second, 10);
-  // A copy for the third host would have left before this probe does, and the wire keeps the order.
+  // A copy to the third host would have arrived before this probe: the wire keeps the order.
   const fence = await reach(inspection, first, third, 1);
   const inOrder = await far.sees(() => far.tunnel.slice(starts[1]).some(between(first, third)), inspection.signal);
   own.drain();
@@ -206,7 +206,7 @@ async function joinsAgain(inspection: Inspection, host: Host): Promise<Seen> {
 
 export const multicastUnderlay: Lab = {
   name: NAME,
-  summary: 'a group of the underlay instead of remotes: joined on start, left on stop, everybody reached through it',
+  summary: 'a multicast group instead of remotes: joined at start, left at shutdown, all hosts reached through it',
   topology,
   config,
   check,

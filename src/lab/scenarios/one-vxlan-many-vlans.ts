@@ -1,6 +1,6 @@
 /**
- * Lab one-vxlan-many-vlans: one VXLAN port carries every VLAN of a filtering bridge, each in a VNI of its own, and the
- * forwarding database is keyed <mac, VNI>. The system this follows put all VLANs on one VNI; the check looks on the wire.
+ * Lab one-vxlan-many-vlans: one vxlan port carries every VLAN of a filtering bridge, each in its own VNI, and the key of the
+ * FDB is <MAC, VNI>. The check captures on the wire.
  *
  *        ns2 (VLAN 2) --.                                   .-- ns2 (VLAN 2)
  *                        br1 --- vxlan0 ====== vxlan0 --- br1
@@ -51,7 +51,7 @@ function config(host: Host, files: SwitchFiles): string {
     .filter((one) => one.host === host.name)
     .map(
       (one) => `
-      tap${one.vlan - 1}_0:                          # the switch's end of guest ${one.name}'s cable
+      tap${one.vlan - 1}_0:                          # the port of guest ${one.name}
         type: tap
         netns: ${one.netns}
         ifname: ${one.ifname}
@@ -83,7 +83,7 @@ const ofVlan = (vlan: number): Guest[] => guests.filter((one) => one.vlan === vl
 
 async function check(inspection: Inspection): Promise<void> {
   const wire = inspection.sniffUnderlay(underlayOf(hosts[0] as Host));
-  await inspection.prove('the guests have the right MTU by themselves', () => mtuIsRight(inspection, guests));
+  await inspection.prove('the guests have the right MTU without configuration', () => mtuIsRight(inspection, guests));
   for (const vlan of VLANS) {
     const [one, other] = ofVlan(vlan) as [Guest, Guest];
     for (const [from, to] of [[one, other] as const, [other, one] as const]) {
@@ -97,7 +97,7 @@ async function check(inspection: Inspection): Promise<void> {
     const claim = `a broadcast of VLAN ${vlan} stays in VLAN ${vlan}`;
     await inspection.prove(claim, () => heardOnce(inspection, from, 'broadcast', friends, rest));
   }
-  const claim = 'VLAN 2 and VLAN 3 never meet, even with routes and static neighbours';
+  const claim = 'VLAN 2 and VLAN 3 do not reach each other, even with routes and static neighbours';
   await inspection.prove(claim, () =>
     neverMeet(inspection, wire, isolated, (from, seen) => seen.vni === vlanOf.get(from.mac)),
   );
@@ -113,7 +113,7 @@ async function check(inspection: Inspection): Promise<void> {
   }
 }
 
-/** Guests of different VLANs, both ways: on one host and across. */
+/** Ordered pairs of guests in different VLANs, on one host and across. */
 const isolated = guests.flatMap((from) =>
   guests.filter((to) => to.vlan !== from.vlan).map((to) => [from, to] as const),
 );
@@ -126,19 +126,19 @@ async function wireIsRight(inspection: Inspection, wire: Sniffer): Promise<Seen>
 
   const failures = expected
     .filter(({ host, vlan }) => !passed(host, vlan))
-    .map(({ host, vlan }) => `nothing from ${host.name} in VNI ${vlan}`);
+    .map(({ host, vlan }) => `no datagram from ${host.name} in VNI ${vlan}`);
   const count = (what: string, wrong: (seen: ObservedDatagram) => boolean): void => {
     const found = wire.tunnel.filter(wrong);
     const vnis = [...new Set(found.map((seen) => seen.vni ?? 'none'))].join(', ');
     if (found.length > 0) failures.push(`${found.length} datagrams ${what} (VNI ${vnis})`);
   };
   count('with reserved bits set', (seen) => seen.reserved !== 0);
-  count('without a VNI that is mapped', (seen) => !VLANS.some((vlan) => vlan === seen.vni));
-  count("in another VNI than their guest's VLAN", (seen) => vlanOf.get(seen.frame.source) !== seen.vni);
-  count('with a tag inside', (seen) => seen.frame.vid !== null);
+  count('without a mapped VNI', (seen) => !VLANS.some((vlan) => vlan === seen.vni));
+  count("outside the VNI of their guest's VLAN", (seen) => vlanOf.get(seen.frame.source) !== seen.vni);
+  count('with an inner tag', (seen) => seen.frame.vid !== null);
 
   const tally = VLANS.map((vlan) => `${wire.tunnel.filter((seen) => seen.vni === vlan).length} in VNI ${vlan}`);
-  const good = `${wire.tunnel.length} datagrams: ${tally.join(', ')}; all reserved bits zero, no tag inside`;
+  const good = `${wire.tunnel.length} datagrams: ${tally.join(', ')}; all reserved bits zero, no inner tag`;
   return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
 }
 
@@ -153,12 +153,12 @@ async function fdbIsRight(inspection: Inspection, host: Host): Promise<Seen> {
     );
   const holds = found.length === macs.size && guests.filter((one) => macs.has(one.mac)).every(isRight);
   const seen = found.map((row) => `${row.mac} vlan ${row.vlan} vni ${row.vni} dst ${row.dst}`).join(', ');
-  return { holds, seen: seen || 'none of them' };
+  return { holds, seen: seen || 'no entry' };
 }
 
 export const oneVxlanManyVlans: Lab = {
   name: 'one-vxlan-many-vlans',
-  summary: 'two hosts, one VXLAN port for all VLANs: VLAN 2 in VNI 2, VLAN 3 in VNI 3, kept apart',
+  summary: 'two hosts, one vxlan port for all VLANs: VLAN 2 in VNI 2, VLAN 3 in VNI 3, separated',
   topology: { hosts, stations: guests },
   config,
   check,

@@ -1,6 +1,6 @@
 /**
- * Lab point-to-point: the smallest VXLAN there is. Two hosts, one VNI, one remote, no guests: each host has an address
- * on its own port of the tunnel, as one puts an address on a kernel's vxlan device.
+ * Lab point-to-point: the smallest VXLAN network. Two hosts, one VNI, one remote, no guests: each host has an address on the
+ * host port of its tunnel, as on a vxlan device of the kernel.
  *
  *        10.0.42.1                   10.0.42.2
  *         vxlan0 ===== VNI 42 ====== vxlan0
@@ -12,6 +12,7 @@ import { mtuIsRight, reach, transfer } from '../checks/probes.js';
 import type { Lab } from '../lab.js';
 import type { SwitchFiles } from '../setup/state.js';
 import type { Host, Station } from '../setup/topology.js';
+import { otherOf } from './yaml-fragments.js';
 
 const VNI = 42;
 const ALL_ZEROS = '00:00:00:00:00:00';
@@ -31,8 +32,6 @@ const stations: readonly Station[] = hosts.map((host, index) => ({
   mac: `02:00:00:00:42:0${index + 1}`,
 }));
 
-const otherThan = <T>(members: readonly T[], one: T): T => members.find((member) => member !== one) as T;
-
 function config(host: Host, files: SwitchFiles): string {
   const station = stations.find((one) => one.host === host.name) as Station;
   return `# Lab point-to-point, host ${host.name}.
@@ -46,7 +45,7 @@ bridges:
         type: vxlan
         id: ${VNI}
         local: ${host.address}
-        remotes: [${otherThan(hosts, host).address}]
+        remotes: [${otherOf(hosts, host).address}]
         host_port: true                # the host itself gets a NIC named vxlan0
         mac: ${station.mac}
         addresses: [${station.address}/24]
@@ -54,13 +53,13 @@ bridges:
 }
 
 async function check(inspection: Inspection): Promise<void> {
-  await inspection.prove('vxlan0 has the right MTU by itself', () => mtuIsRight(inspection, stations));
+  await inspection.prove('vxlan0 has the right MTU without configuration', () => mtuIsRight(inspection, stations));
   for (const host of hosts) {
     const claim = `the FDB of ${host.name} holds the all-zeros entry for the remote`;
     await inspection.prove(claim, () => holdsEntry(inspection, host, ALL_ZEROS));
   }
   for (const from of stations) {
-    const to = otherThan(stations, from);
+    const to = otherOf(stations, from);
     const claim = `${from.name} reaches ${to.name} by the addresses on vxlan0`;
     await inspection.prove(claim, () => reach(inspection, from, to));
   }
@@ -73,10 +72,10 @@ async function check(inspection: Inspection): Promise<void> {
   await inspection.prove('10 MB over TCP', () => transfer(inspection, from, to));
 }
 
-/** The entry of a MAC behind the remote; a learned one says so. */
+/** Proves that the FDB has exactly one entry of a MAC, with the remote; a guest's entry must be learned. */
 async function holdsEntry(inspection: Inspection, host: Host, mac: string): Promise<Seen> {
   const rows = await inspection.client(host.name).get('/v1/fdb');
-  const remote = otherThan(hosts, host).address;
+  const remote = otherOf(hosts, host).address;
   const found = rows.filter((row) => row.mac === mac && row.ifname === 'vxlan0');
   const right = found.filter((row) => row.dst === remote && (mac === ALL_ZEROS || row.state === 'dynamic'));
   const seen = found.map((row) => `${row.mac} dev ${row.ifname} dst ${row.dst} ${row.state}`).join(', ');

@@ -1,14 +1,14 @@
 /**
- * Lab routed: two bridges that share no cable, joined by two routers. Each router has one leg in its bridge and one in
- * a transit network; that one is a second bridge on each host, and the tunnel belongs to it alone.
+ * Lab routed: two separate bridges, joined by two routers. Each router has one NIC in its bridge and one in a transit network,
+ * which is a second bridge on each host, and the only one with a tunnel.
  *
  *     h1  10.0.0.1 --.                                                        .-- h3  10.0.1.1
  *                     bridge1 -- r1 -- transit1 == VNI 100 == transit2 -- r2 -- bridge2
  *     h2  10.0.0.2 --'     .254   10.0.2.1                10.0.2.2   .254     '-- h4  10.0.1.2
  *
- * So a frame of a guest never leaves its bridge: what crosses is a new one, from router to router. The check tells the
- * two apart by the MACs on the wire, by the time to live, which each router lowers by one, and by broadcasts, which
- * end at the router. The guests' NICs have the full 1500 bytes, the transit has 50 less: the routers say so to TCP.
+ * A guest's frame never leaves its bridge: the routers send the packet on in frames of their own. The check sees this by the
+ * MACs on the wire, by the TTL, which each router decrements, and by broadcasts, which end at the router. The guests have an
+ * MTU of 1500, the transit network 50 less: TCP adapts to the routers' ICMP messages.
  */
 import type { ObservedFrame } from '../capture/observed-frame.js';
 import type { Sniffer } from '../capture/sniffer.js';
@@ -79,7 +79,7 @@ function router(side: 0 | 1): Router {
 }
 const routers = [router(0), router(1)] as const;
 
-/** Guests know their router, and routers each other's subnet. */
+/** Default routes of the guests, and routes of the routers to each other's subnet. */
 const routes: readonly Route[] = hosts.flatMap((host) => {
   const own = routers[sideOf(host)];
   const other = otherOf(routers, own);
@@ -100,9 +100,9 @@ function config(host: Host, files: SwitchFiles): string {
 name: ${host.name}
 control: ${files.socket}
 bridges:
-  bridge${number}:                         # the guests and the router's near leg; no tunnel
+  bridge${number}:                         # the guests and one NIC of the router; no tunnel
     ports:${lan.map((cable) => tapPort(cable)).join('')}
-  transit${number}:                        # the router's far leg and the tunnel to the other router
+  transit${number}:                        # the router's other NIC and the tunnel to the other router
     ports:${tapPort(own.transit)}
       vxlan0:
         type: vxlan
@@ -117,17 +117,17 @@ async function check(inspection: Inspection): Promise<void> {
   const wire = inspection.sniffUnderlay(underlayOf(hosts[0]));
   const [near, neighbour, far, farther] = guests;
   const ends = [inspection.sniffGuest(near), inspection.sniffGuest(far)] as const;
-  const claim = `the guests have the full MTU of ${BRIDGE_MTU} by themselves`;
+  const claim = `the guests have the full MTU of ${BRIDGE_MTU} without configuration`;
   await inspection.prove(claim, () => mtuIsRight(inspection, guests, BRIDGE_MTU));
-  await inspection.prove(`and the transit network ${GUEST_MTU}`, () => transitMtuIsRight(inspection));
+  await inspection.prove(`the transit network has an MTU of ${GUEST_MTU}`, () => transitMtuIsRight(inspection));
   await inspection.prove('all guests reach each other, on their bridge and across', () => allReach(inspection, guests));
-  await inspection.prove("the way across is routed: each router lowers the TTL, and the MACs are the routers'", () =>
+  await inspection.prove("the path is routed: each router decrements the TTL, and the MACs are the routers'", () =>
     isRouted(inspection, wire, ends),
   );
   await inspection.prove('a broadcast of h1 stays on its bridge', () =>
     broadcastStays(inspection, wire, [neighbour], [far, farther]),
   );
-  await inspection.prove('no MAC of a guest ever crossed the wire', async () => macsAreRouters(wire));
+  await inspection.prove('no MAC of a guest was on the wire', async () => macsAreRouters(wire));
   for (const sniffer of [wire, ...ends]) sniffer.stop();
   await inspection.prove('10 MB over TCP across both routers', () => transfer(inspection, near, far));
 }
@@ -140,13 +140,13 @@ async function transitMtuIsRight(inspection: Inspection): Promise<Seen> {
   return { holds, seen: found.map(({ ifname, mtu }) => `${ifname} ${mtu}`).join(', ') || 'no such port' };
 }
 
-/** One hop of a series of shouts, as a NIC on it shows them. */
+/** A series of shouts at one NIC, in words. */
 function hop(frames: readonly ObservedFrame[]): string {
   const kinds = frames.map(({ source, destination, ttl }) => `${source} > ${destination} ttl ${ttl}`);
   return `${frames.length} x ${[...new Set(kinds)].join(', ')}`;
 }
 
-/** Follows a series from the first guest to one behind both routers, over three NICs. */
+/** Sends a series from the first guest to a guest behind both routers, and captures it at three NICs. */
 async function isRouted(inspection: Inspection, wire: Sniffer, ends: readonly [Sniffer, Sniffer]): Promise<Seen> {
   const [from, , to] = guests;
   const mark = freshTag();
@@ -165,7 +165,7 @@ async function isRouted(inspection: Inspection, wire: Sniffer, ends: readonly [S
   return { holds: ttl > 2 && seen.join() === expected.join(), seen: seen.join('; ') };
 }
 
-/** Heard once at the neighbour; a unicast series sent after it is the fence that shows nothing is on its way any more. */
+/** Proves that a broadcast stays on its bridge. A unicast series sent after it shows that no copy is still on its way. */
 async function broadcastStays(
   inspection: Inspection,
   wire: Sniffer,
@@ -179,7 +179,7 @@ async function broadcastStays(
   await shout(inspection, from, to.address, fence);
   const passed = await wire.sees(() => countShouts(wire, fence) >= SHOUTS, inspection.signal);
   const crossed = countShouts(wire, mark);
-  const rest = passed ? '' : '; what was sent across after it did not pass';
+  const rest = passed ? '' : '; the unicast series after it did not pass';
   return { holds: heard.holds && passed && crossed === 0, seen: `${heard.seen}; ${crossed} on the wire${rest}` };
 }
 
@@ -194,7 +194,7 @@ function macsAreRouters(wire: Sniffer): Seen {
 
 export const routed: Lab = {
   name: 'routed',
-  summary: 'two bridges joined by two routers: layer 3 reaches across, no frame and no broadcast does',
+  summary: 'two bridges joined by two routers: layer 3 is connected, layer 2 is not',
   topology,
   config,
   check,

@@ -1,7 +1,7 @@
 /**
- * Lab three-hosts-unicast: three hosts, one VNI, and an underlay without multicast: the sending switch makes a copy
- * for each remote of its flood list, until it has learned where a MAC is. Who asks for a MAC that the switch knows is
- * answered on the spot, so that such questions do not go to all.
+ * Lab three-hosts-unicast: three hosts, one VNI, and an underlay without multicast. The switch sends one copy of a flood to
+ * each remote of its flood list, until it has learned the MAC. It answers ARP and ND requests for known addresses itself
+ * (neigh_suppress), so that they are not flooded.
  *
  *        198.18.0.2        198.18.0.3        198.18.0.4
  *            |                 |                 |
@@ -34,16 +34,16 @@ const { topology, config } = mesh({
   guests: ['g'],
   overlay: (number) => `198.18.0.${number}`,
   overlay6: (number) => `fd00:42::${number}`,
-  tunnel: ['neigh_suppress: true                    # who has a known address is not asked across the underlay'],
+  tunnel: ['neigh_suppress: true                    # answer requests for known addresses here'],
 });
 
 const DEV = 'vxlan0';
-/** Addresses that nobody has, of both families; and such that only `neigh add` tells of. */
-const NOBODY = ['198.18.0.99', 'fd00:42::99'] as const;
-const TOLD = ['198.18.0.104', 'fd00:42::104'] as const;
-/** Requests for what is known: none of them may cross. */
+/** Unused addresses, IPv4 and IPv6; and unused addresses that the check adds by `neigh add`. */
+const UNUSED = ['198.18.0.99', 'fd00:42::99'] as const;
+const ADDED = ['198.18.0.104', 'fd00:42::104'] as const;
+/** Number of requests for a known address: none may enter the tunnel. */
 const REQUESTS = 100;
-/** Requests for what is not: each goes to every other host. */
+/** Number of requests for an unknown address: each goes to every other host. */
 const FLOODED = 5;
 const LEARN_LIMIT_MS = 3000;
 
@@ -53,16 +53,16 @@ async function check(inspection: Inspection): Promise<void> {
   const wires = topology.hosts.map((host) => inspection.sniffUnderlay(underlayOf(host))) as Three<Sniffer>;
   const guests = topology.stations as unknown as Three<Station>;
   const [first, ...others] = guests;
-  await inspection.prove('the guests have the right MTU by themselves', () => mtuIsRight(inspection, guests));
+  await inspection.prove('the guests have the right MTU without configuration', () => mtuIsRight(inspection, guests));
   await inspection.prove('all pairs of guests reach each other', () => allReach(inspection, guests));
   for (const kind of ['broadcast', 'multicast'] as const) {
-    const claim = `each ${kind} of ${first.name} arrives once at both others`;
+    const claim = `each ${kind} of ${first.name} arrives once at both other guests`;
     await inspection.prove(claim, () => heardOnce(inspection, first, kind, others));
   }
   await inspection.prove('once learned, a unicast frame goes to one host only', () =>
     unicastIsDirect(inspection, guests, wires),
   );
-  await inspection.prove('the underlay carries VNI 42 from host to host, and no multicast', () =>
+  await inspection.prove('the underlay carries VNI 42 between the hosts, and no multicast', () =>
     underlayIsUnicast(wires),
   );
   for (const wire of wires) wire.stop();
@@ -70,7 +70,7 @@ async function check(inspection: Inspection): Promise<void> {
   await checkSuppression(inspection, guests);
 }
 
-/** Asks in the first guest's name, as often as it takes to count, and looks at its NIC and at its host's underlay. */
+/** Sends requests in the first guest's name, and captures at its NIC and on its host's underlay. */
 async function checkSuppression(inspection: Inspection, [first, second, third]: Three<Station>): Promise<void> {
   const [host] = topology.hosts;
   const prober: Prober = {
@@ -81,27 +81,27 @@ async function checkSuppression(inspection: Inspection, [first, second, third]: 
   };
   const unknown = { requests: FLOODED, mac: null, crossing: FLOODED * (topology.hosts.length - 1) };
   for (const [index, what] of ['an ARP request', 'a neighbour solicitation'].entries()) {
-    const [nobody, told] = [NOBODY[index], TOLD[index]] as [string, string];
+    const [unused, added] = [UNUSED[index], ADDED[index]] as [string, string];
     await inspection.prove(`${what} for an unknown address is flooded`, () =>
-      probeAddress(inspection, prober, nobody, unknown),
+      probeAddress(inspection, prober, unused, unknown),
     );
     for (const owner of [second, third]) {
       const target = (index === 0 ? owner.address : owner.address6) as string;
-      const claim = `${what} for ${owner.name}, heard of on the wire, is answered once on the spot and does not cross`;
+      const claim = `${what} for ${owner.name}, whose address was snooped, is answered once and not flooded`;
       await inspection.prove(claim, () => isSuppressed(inspection, prober, target, owner.mac));
     }
-    await inspection.prove(`${what} for ${told} crosses before "neigh add", and after it is answered on the spot`, () =>
-      isTold(inspection, prober, told, third.mac, unknown.crossing),
+    await inspection.prove(`${what} for ${added} is flooded before "neigh add", and answered after it`, () =>
+      answersAdded(inspection, prober, added, third.mac, unknown.crossing),
     );
   }
   for (const sniffer of [prober.nic, prober.wire]) sniffer.stop();
-  await inspection.prove("the guest's kernel takes these answers for its own requests", async () => {
+  await inspection.prove("the guest's kernel accepts these answers to its own requests", async () => {
     await forgetNeighbours(first);
     return reach(inspection, first, third);
   });
 }
 
-/** Asks once, which may cross if nobody has heard of the owner yet, and then often, which may not. */
+/** Sends one request, which is flooded if the address is still unknown, and then many, which must not be flooded. */
 async function isSuppressed(inspection: Inspection, prober: Prober, target: string, mac: string): Promise<Seen> {
   const isKnown = (rows: readonly NeighRow[]): boolean => rows.some((row) => row.dst === target && row.lladdr === mac);
   inspection.send(prober.guest, [requestFrame(prober.guest, target)]);
@@ -112,12 +112,13 @@ async function isSuppressed(inspection: Inspection, prober: Prober, target: stri
     limitMs: LEARN_LIMIT_MS,
     signal: inspection.signal,
   });
-  // The answer to the first one is on its way no more once this has come back.
+  // After this exchange the answer to the first request has arrived too.
   await prober.fence?.();
   return probeAddress(inspection, prober, target, { requests: REQUESTS, mac, crossing: 0 });
 }
 
-async function isTold(
+/** Proves that requests are flooded before `neigh add`, and answered after it. */
+async function answersAdded(
   inspection: Inspection,
   prober: Prober,
   target: string,
@@ -137,7 +138,7 @@ async function isTold(
   return { holds: before.holds && after.holds, seen: `before: ${before.seen}; after: ${after.seen}` };
 }
 
-/** Watches the third host's wire while the first two guests talk. */
+/** Captures on the third host's wire while the first two guests exchange probes. */
 async function unicastIsDirect(inspection: Inspection, guests: Three<Station>, wires: Three<Sniffer>): Promise<Seen> {
   const [first, second, third] = guests;
   for (const wire of wires) wire.drain();
@@ -147,7 +148,7 @@ async function unicastIsDirect(inspection: Inspection, guests: Three<Station>, w
       .slice(starts[index])
       .filter(({ frame }) => frame.source === from.mac && frame.destination === to.mac).length;
   const talk = await reach(inspection, first, second, 10);
-  // A copy for the third host would have left before this probe does, and the wire keeps the order.
+  // A copy to the third host would have arrived before this probe: the wire keeps the order.
   const fence = await reach(inspection, first, third, 1);
   const inOrder = await wires[2].sees(() => passed(2, first, third) > 0, inspection.signal);
   const atSecond = (await wires[1].sees(() => passed(1, first, second) >= 10, inspection.signal))

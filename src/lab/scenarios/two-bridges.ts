@@ -1,9 +1,9 @@
 /**
- * Lab two-bridges: two bridges joined by one cable, without VLANs, and two subnets that lie crossed over them. To the
- * bridges all four guests are in one domain; what keeps the subnets apart is only that the guests have no route to the
- * other one. Once both ends have it, they reach each other, with no router anywhere.
+ * Lab two-bridges: two bridges joined by one cable, without VLANs, and two subnets with guests on both. All four guests are
+ * in one broadcast domain; the subnets are separated only because the guests have no routes to each other's. With routes at
+ * both ends the guests reach each other without a router.
  *
- * The picture, and why the cable is a tunnel between two hosts: crossed.ts.
+ * The picture is in crossed.ts, and the reason why the cable is a tunnel.
  */
 
 import type { ObservedDatagram } from '../capture/observed-frame.js';
@@ -17,7 +17,7 @@ import { addRoute, deleteRoute } from '../testbed/namespaces.js';
 import { CABLE_VNI, type CrossedGuest, crossed } from './crossed.js';
 
 const NAME = 'two-bridges';
-/** Far more than an answer takes here; all pairs wait at the same time. */
+/** Much longer than an answer takes; all pairs wait at the same time. */
 const PROBE_LIMIT_MS = 400;
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
 const ETHERTYPE_ARP = 0x0806;
@@ -25,19 +25,19 @@ const ETHERTYPE_ARP = 0x0806;
 const { topology, guests, config } = crossed({ lab: NAME, prefix: 'ovt-2br' });
 
 const pairs = pairsOf<CrossedGuest>(guests);
-/** Of one subnet, so across the bridges. */
+/** Pairs in one subnet, so across the bridges. */
 const friends = pairs.filter(([from, to]) => from.subnet === to.subnet);
-/** Of different subnets: on one bridge and across. */
+/** Pairs in different subnets, on one bridge and across. */
 const isolated = pairs.filter(([from, to]) => from.subnet !== to.subnet);
 const guestsOf = (subnet: 0 | 1): CrossedGuest[] => guests.filter((guest) => guest.subnet === subnet);
 const [firstSubnet, secondSubnet] = [subnetOf(guests[0]), subnetOf(guests[1])];
 const otherSubnet = (guest: CrossedGuest): string => (guest.subnet === 0 ? secondSubnet : firstSubnet);
 
 async function check(inspection: Inspection): Promise<void> {
-  // A check that was killed may have left its routes behind.
+  // A killed check may have left its routes.
   for (const guest of guests) await deleteRoute(guest, otherSubnet(guest));
   const wire = inspection.sniffUnderlay(underlayOf(topology.hosts[0]));
-  await inspection.prove('the guests have the right MTU by themselves', () => mtuIsRight(inspection, guests));
+  await inspection.prove('the guests have the right MTU without configuration', () => mtuIsRight(inspection, guests));
   for (const [from, to] of friends) {
     const claim = `${subnetOf(from)} reaches across the bridges, ${from.name} -> ${to.name}`;
     await inspection.prove(claim, () => reach(inspection, from, to));
@@ -49,15 +49,13 @@ async function check(inspection: Inspection): Promise<void> {
   await addRoutes(inspection, 1);
   await inspection.prove('with routes on both ends all guests reach each other', () => allReach(inspection, guests));
   await inspection.undoAll();
-  await inspection.prove('with the routes gone they do not any more', () => unroutable(inspection));
-  await inspection.prove('the cable carries frames as they are: one VNI, no tags', () =>
-    cableIsPlain(inspection, wire),
-  );
+  await inspection.prove('and without the routes not any longer', () => unroutable(inspection));
+  await inspection.prove('the cable carries frames unchanged: one VNI, no tags', () => cableIsPlain(inspection, wire));
   wire.stop();
   await inspection.prove('10 MB over TCP across the bridges', () => transfer(inspection, guests[0], guests[2]));
 }
 
-/** On-link routes into the other subnet, at both of a subnet's guests. */
+/** Adds on-link routes to the other subnet at both guests of a subnet. */
 async function addRoutes(inspection: Inspection, subnet: 0 | 1): Promise<void> {
   for (const guest of guestsOf(subnet)) {
     await inspection.temporarily(
@@ -74,7 +72,7 @@ interface Attempt {
   readonly error: string | null;
 }
 
-/** One probe from each guest to both of the other subnet. */
+/** Sends one probe from each guest to both guests of the other subnet. */
 function attemptAll(inspection: Inspection): Promise<Attempt[]> {
   return Promise.all(
     isolated.map(async ([from, to]) => {
@@ -85,7 +83,7 @@ function attemptAll(inspection: Inspection): Promise<Attempt[]> {
   );
 }
 
-/** Nobody has a route: the guest's own kernel refuses each probe, so the switch never sees one. */
+/** Proves that no guest has a route: its own kernel refuses each probe, so the switch gets none. */
 async function unroutable(inspection: Inspection): Promise<Seen> {
   const attempts = await attemptAll(inspection);
   const failures = attempts.flatMap(({ name, received, error }) => {
@@ -96,7 +94,7 @@ async function unroutable(inspection: Inspection): Promise<Seen> {
   return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
 }
 
-/** Only the first subnet has a route: what its guests send crosses the cable, and no answer can come back. */
+/** Proves that with routes in the first subnet only, probes of its guests cross the cable, and no answer returns. */
 async function unanswered(inspection: Inspection, wire: Sniffer): Promise<Seen> {
   wire.drain();
   const start = wire.tunnel.length;
@@ -107,14 +105,14 @@ async function unanswered(inspection: Inspection, wire: Sniffer): Promise<Seen> 
   }
   for (const guest of guestsOf(0)) {
     const crossed = await wire.sees(() => wire.tunnel.slice(start).some(isAttemptOf(guest)), inspection.signal);
-    if (!crossed) failures.push(`${guest.name}: nothing of it to the other subnet crossed the cable`);
+    if (!crossed) failures.push(`${guest.name}: no probe to the other subnet crossed the cable`);
   }
   const names = guestsOf(0).map(({ name }) => name);
-  const good = `${attempts.length} pairs tried, none answered; what ${names.join(' and ')} sent crossed the cable`;
+  const good = `${attempts.length} pairs tried, none answered; the probes of ${names.join(' and ')} crossed the cable`;
   return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
 }
 
-/** A frame of a guest to one of the other subnet, or the ARP request for it, if its MAC is not known yet. */
+/** Matches a frame of a guest to a guest of the other subnet, or its ARP request if the MAC is still unknown. */
 function isAttemptOf(guest: CrossedGuest): (seen: ObservedDatagram) => boolean {
   const targets = guestsOf(guest.subnet === 0 ? 1 : 0).map(({ mac }) => mac);
   return ({ frame }) =>
@@ -129,15 +127,15 @@ async function cableIsPlain(inspection: Inspection, wire: Sniffer): Promise<Seen
     seen.vni === CABLE_VNI && seen.reserved === 0 && seen.frame.vid === null;
   const wrong = wire.tunnel.filter((seen) => !isPlain(seen)).length;
   const silent = guests.filter((guest) => !hasPassed(guest)).map(({ name }) => name);
-  const missing = silent.length > 0 ? `; none of ${silent.join(', ')}` : '';
-  const good = `${wire.tunnel.length} datagrams of all four guests in VNI ${CABLE_VNI}, no tag inside`;
-  const bad = `${wrong} of ${wire.tunnel.length} datagrams are not so${missing}`;
+  const missing = silent.length > 0 ? `; no frame of ${silent.join(', ')}` : '';
+  const good = `${wire.tunnel.length} datagrams of all four guests in VNI ${CABLE_VNI}, without inner tag`;
+  const bad = `${wrong} of ${wire.tunnel.length} datagrams have another VNI or a tag${missing}`;
   return { holds: allPassed && wrong === 0, seen: allPassed && wrong === 0 ? good : bad };
 }
 
 export const twoBridges: Lab = {
   name: NAME,
-  summary: 'two bridges on one cable, two subnets crossed over them: the other one is reached by routes alone',
+  summary: 'two bridges on one cable, two subnets on both: reachable only with routes at both ends',
   topology,
   config,
   check,

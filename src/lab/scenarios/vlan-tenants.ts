@@ -1,13 +1,13 @@
 /**
- * Lab vlan-tenants: the two bridges of lab two-bridges, and a VLAN for each tenant: access ports for the guests, a
- * trunk between the bridges. What joined the subnets there, a route at each end, joins nothing here.
+ * Lab vlan-tenants: the two bridges of lab two-bridges, with a VLAN for each tenant: access ports for the guests, a trunk
+ * between the bridges. Routes at both ends, which join the subnets there, join nothing here.
  *
  *     tenant A  VLAN 10  h1 --.                                   .-- h3  VLAN 10
  *                              bridge1 --- vxlan0 === vxlan0 --- bridge2
  *     tenant B  VLAN 20  h2 --'         tags 10 and 20            '-- h4  VLAN 20
  *
- * The trunk is one of IEEE 802.1Q: both VLANs in one VNI, told apart by the tags inside. (Lab one-vxlan-many-vlans has
- * the other way, a VNI for each VLAN and no tags.)
+ * The trunk carries both VLANs in one VNI with inner 802.1Q tags. (Lab one-vxlan-many-vlans instead has a VNI for each VLAN
+ * and no tags.)
  */
 
 import type { ObservedDatagram } from '../capture/observed-frame.js';
@@ -60,8 +60,9 @@ async function check(inspection: Inspection): Promise<void> {
     trunk: inspection.sniffUnderlay(underlayOf(topology.hosts[0])),
     guest: new Map(guests.map((guest) => [guest, inspection.sniffGuest(guest)])),
   };
-  await inspection.prove('the guests have the right MTU by themselves, with room for the tag on the trunk', () =>
-    mtuIsRight(inspection, guests, GUEST_MTU - TAG_BYTES),
+  await inspection.prove(
+    'the guests have the right MTU without configuration, with room for the tag on the trunk',
+    () => mtuIsRight(inspection, guests, GUEST_MTU - TAG_BYTES),
   );
   for (const { name, members } of tenants) {
     for (const from of members) {
@@ -78,10 +79,10 @@ async function check(inspection: Inspection): Promise<void> {
       }
     }
   }
-  await inspection.prove('the tenants never meet, even with routes and static neighbours', () =>
+  await inspection.prove('the tenants do not reach each other, even with routes and static neighbours', () =>
     neverMeet(inspection, wires.trunk, strangers, isTagged),
   );
-  await inspection.prove("no frame of the other tenant ever passed a guest's NIC", async () => nothingForeign(wires));
+  await inspection.prove("no frame of the other tenant passed a guest's NIC", async () => nothingForeign(wires));
   await inspection.prove("the trunk carries every frame with its tenant's tag", async () => trunkIsRight(wires.trunk));
   for (const wire of [wires.trunk, ...wires.guest.values()]) wire.stop();
   for (const { name, members } of tenants) {
@@ -94,7 +95,7 @@ function isTagged(from: { readonly mac: string }, seen: ObservedDatagram): boole
   return seen.vni === CABLE_VNI && seen.frame.vid === vlanOf.get(from.mac);
 }
 
-/** Heard once by the friend; counted on the trunk, with its tag, and at the NICs of the other tenant. */
+/** Proves that each shout arrives once inside the tenant, once on the trunk with its tag, and not at the other tenant. */
 async function staysInside(
   inspection: Inspection,
   wires: Wires,
@@ -119,7 +120,7 @@ async function staysInside(
   return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
 }
 
-/** Looks through all that passed the guests' NICs during the check. */
+/** Proves that all frames at the guests' NICs during the check were untagged and of the guest's own tenant. */
 function nothingForeign({ guest: wires }: Wires): Seen {
   const failures: string[] = [];
   let own = 0;
@@ -151,7 +152,7 @@ function trunkIsRight(trunk: Sniffer): Seen {
 
 export const vlanTenants: Lab = {
   name: NAME,
-  summary: 'two tenants on two bridges, a VLAN each and a trunk between: apart in broadcast too',
+  summary: 'two tenants on two bridges, a VLAN each and a trunk between them: broadcasts are separated too',
   topology,
   config,
   check,

@@ -1,6 +1,4 @@
-/**
- * What the configuration files of several labs are written of, so that the same thing reads the same in all of them.
- */
+/** Common parts of the labs' hosts and configuration files, so that all labs write them the same way. */
 import type { Host, Station } from '../setup/topology.js';
 
 /** Two hosts on one underlay subnet, 192.0.2.1 and .2. */
@@ -13,29 +11,29 @@ export function twoHosts(prefix: string, name: (number: number) => string): read
   return [host(1), host(2)];
 }
 
-/** The other one of two. */
+/** The other member of a pair. */
 export function otherOf<T>(pair: readonly T[], one: T): T {
   return pair.find((member) => member !== one) as T;
 }
 
-/** A port that is the cable to a NIC, as far as it is the same everywhere. */
+/** A tap port and its NIC. */
 export interface Cable {
-  /** The port's name. */
+  /** Name of the port. */
   readonly port: string;
   readonly netns: string;
   readonly ifname: string;
   readonly mac: string;
-  /** Its addresses with their prefix lengths. */
+  /** Addresses of the NIC, with prefix lengths. */
   readonly addresses: readonly string[];
 }
 
-/** The cable to a guest; the port is named after the guest. */
+/** The tap port of a guest, named after the guest. */
 export function cableOf({ name, netns, ifname, mac, address, address6 }: Station): Cable {
   const addresses = [`${address}/24`, ...(address6 === undefined ? [] : [`${address6}/64`])];
   return { port: name, netns, ifname, mac, addresses };
 }
 
-/** A tap port under `ports:`, from its line break on; `more` are further lines of it. */
+/** The YAML of a tap port under `ports:`, starting with a line break. @param more further lines of the port */
 export function tapPort(cable: Cable, ...more: readonly string[]): string {
   const lines = [
     `${cable.port}:`,

@@ -1,7 +1,7 @@
 /**
- * Owns a lab's folder under /run/overtap/lab: the configuration files, logs and sockets of its switches, and
- * state.json, which lists everything `up` made, so that `down` takes away exactly that, even after a crash. It never
- * touches namespaces or processes itself.
+ * Owns a lab's folder under /run/overtap/lab: configuration files, logs and sockets of its switches, and state.json, which
+ * lists everything that `up` created. `down` removes exactly that, even after a crash. It never touches namespaces or
+ * processes itself.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -20,7 +20,7 @@ export interface SwitchRecord {
 
 export interface LabState {
   readonly lab: string;
-  /** Namespaces are listed before they are made: one too many is harmless to `down`, one too few is not. */
+  /** A namespace is listed before it is created: `down` ignores a missing one, but would leave an unlisted one behind. */
   namespaces: string[];
   switches: SwitchRecord[];
 }
@@ -36,7 +36,7 @@ export function labFolder(root: string, lab: string): string {
   return join(root, lab);
 }
 
-/** Where the files of a host's switch lie. */
+/** Paths of the files of a host's switch. */
 export function switchFiles(root: string, lab: string, host: string): SwitchFiles {
   const folder = labFolder(root, lab);
   return {
@@ -47,7 +47,7 @@ export function switchFiles(root: string, lab: string, host: string): SwitchFile
 }
 
 /**
- * Claims the lab's folder; of two that try at the same time, one wins.
+ * Claims the lab's folder. Of two processes that try at the same time, only one succeeds.
  * @throws LabError LAB_IS_UP
  */
 export function claimState(root: string, lab: string): LabState {
@@ -67,7 +67,7 @@ export function claimState(root: string, lab: string): LabState {
   return state;
 }
 
-/** Writes state.json in one step, so that a crash leaves the old or the new one, never half of it. */
+/** Writes state.json atomically: a crash leaves the old or the new file, never half of it. */
 export function saveState(root: string, state: LabState): void {
   const file = join(labFolder(root, state.lab), 'state.json');
   writeFileSync(`${file}.new`, `${JSON.stringify(state, null, 2)}\n`);
@@ -75,8 +75,8 @@ export function saveState(root: string, state: LabState): void {
 }
 
 /**
- * What is up, or null when the lab is not up.
- * @throws LabError LAB_NOT_DOWN when there is a state file that cannot be understood
+ * Reads the state of a lab; null if the lab is not up.
+ * @throws LabError LAB_NOT_DOWN when the state file is damaged
  */
 export function loadState(root: string, lab: string): LabState | null {
   const folder = labFolder(root, lab);
@@ -91,7 +91,7 @@ export function loadState(root: string, lab: string): LabState | null {
     const state: unknown = JSON.parse(text);
     if (isLabState(state)) return state;
   } catch {
-    // Falls through to the one message for text that is no state.
+    // Invalid JSON gets the same message as JSON that is no state.
   }
   throw new LabError(
     'LAB_NOT_DOWN',
@@ -99,13 +99,13 @@ export function loadState(root: string, lab: string): LabState | null {
   );
 }
 
-/** Deletes the lab's folder with all its files. */
+/** Deletes the lab's folder, and after the last lab the folders around it if they are empty. */
 export function removeState(root: string, lab: string): void {
   rmSync(labFolder(root, lab), { recursive: true, force: true });
   for (const folder of [root, dirname(root)]) removeIfEmpty(folder);
 }
 
-/** The last lines of a log, or a sentence that says there is none. */
+/** The last lines of a log, or a note that it is empty or missing. */
 export function lastLines(file: string, count: number): string[] {
   try {
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
@@ -115,7 +115,7 @@ export function lastLines(file: string, count: number): string[] {
   }
 }
 
-/** A crash between claiming the folder and the first save leaves a folder without a state: nothing else was made yet. */
+/** A folder without state.json is left by a crash right after claiming it: nothing else exists yet. */
 function stateOfBareFolder(folder: string, lab: string): LabState | null {
   return existsSync(folder) ? { lab, namespaces: [], switches: [] } : null;
 }
@@ -132,7 +132,6 @@ function isLabState(value: unknown): value is LabState {
   );
 }
 
-/** The last lab takes the folders along that were made for the first one, unless something else is kept there. */
 function removeIfEmpty(folder: string): void {
   try {
     rmdirSync(folder);

@@ -1,6 +1,6 @@
 /**
- * Owns starting and ending the switch of one place of a lab, and that the lab's state always names the process that runs
- * there: first when the lab is built, and again where a check ends a switch to see what becomes of it.
+ * Owns starting and ending the switch of one host of a lab, and keeps the process in the lab's state up to date: when the
+ * lab is built, and when a check ends a switch and starts it again.
  */
 import { writeFileSync } from 'node:fs';
 import { isRunning, type Started, startDetached, stopProcess } from '../testbed/detached.js';
@@ -9,7 +9,7 @@ import { waitUntil } from '../testbed/wait.js';
 import type { LabEnvironment } from './environment.js';
 import { type LabState, type SwitchFiles, type SwitchRecord, saveState, switchFiles } from './state.js';
 
-/** How long a switch may take until it answers. */
+/** How long a switch may take to answer after its start. */
 const READY_LIMIT_MS = 20_000;
 
 /** Where a switch runs. */
@@ -18,7 +18,7 @@ export interface SwitchPlace {
   readonly netns: string;
 }
 
-/** Writes the configuration of a switch that never ran before, and starts it. It need not be ready yet. */
+/** Writes the configuration of a switch, starts it and records it in the state. It does not wait until it is ready. */
 export async function firstStart(
   place: SwitchPlace,
   config: string,
@@ -34,8 +34,8 @@ export async function firstStart(
 }
 
 /**
- * Waits until a switch answers.
- * @throws LabError LAB_SWITCH_FAILED when it ends, LAB_TIMEOUT
+ * Waits until a switch answers on its control socket.
+ * @throws LabError LAB_SWITCH_FAILED when it ends, LAB_TIMEOUT; Interrupted
  */
 export async function untilReady(
   record: SwitchRecord,
@@ -58,13 +58,13 @@ export async function untilReady(
   await waitUntil(answers, { what, limitMs: READY_LIMIT_MS, everyMs: 50, signal });
 }
 
-/** Ends the switch of a host by SIGTERM, as an operator does. @returns how it ended */
+/** Ends the switch of a host by SIGTERM. @returns how it ended */
 export function endSwitch(state: LabState, host: string): Promise<'not running' | 'ended' | 'killed'> {
   const { pid, config } = recordOf(state, host);
   return stopProcess(pid, config);
 }
 
-/** Starts the switch of a host again, with the configuration it had, and waits until it answers. No error if it runs. */
+/** Starts the switch of a host again with its last configuration and waits until it answers. No error if it is running. */
 export async function startAgain(state: LabState, host: string, environment: LabEnvironment): Promise<void> {
   const record = recordOf(state, host);
   if (isRunning(record.pid, record.config)) return;

@@ -1,15 +1,15 @@
 /**
- * Owns what a lab consists of, as data, and how underlay and routes are made from that. It never starts a switch.
+ * Owns the topology of a lab as data, and creates underlay and routes from it. It never starts a switch.
  *
  *   two hosts:    h1 eth0 ======== eth0 h2            one veth pair, one subnet
  *
  *   more hosts:   h1 eth0 === to-h1 +-----+           a namespace that only routes. Each host has a /32 and
- *                 h2 eth0 === to-h2 | net |           reaches the others through it. No bridge is needed:
- *                 h3 eth0 === to-h3 +-----+           the labs must run on kernels that have none.
+ *                 h2 eth0 === to-h2 | net |           reaches the others through it, without a bridge: the labs
+ *                 h3 eth0 === to-h3 +-----+           must run on kernels without the bridge module.
  *
- *   one segment:  h1 eth0 --- h1 +-----+              where the underlay must carry multicast, which no plain route
- *                 h2 eth0 --- h2 | net |              does: the namespace runs one more overtap, as the switch
- *                 h3 eth0 --- h3 +-----+              that the hosts' NICs hang on.
+ *   one segment:  h1 eth0 --- h1 +-----+              for an underlay with multicast, which plain routes do not
+ *                 h2 eth0 --- h2 | net |              carry: the namespace runs one more overtap, and the hosts'
+ *                 h3 eth0 --- h3 +-----+              NICs are its ports.
  */
 import { addAddress, addRoute, addVeth, type End, enableForwarding } from '../testbed/namespaces.js';
 import { refuseIfInterrupted } from '../testbed/wait.js';
@@ -26,29 +26,29 @@ export interface Host {
   readonly address: string;
 }
 
-/** A place with an overlay address: a guest in its namespace, or a host by its own port. An agent of the check sits there. */
+/** A namespace with an overlay address: a guest, or a host with a host port. The check runs an agent there. */
 export interface Station {
   readonly name: string;
   readonly netns: string;
   readonly ifname: string;
-  /** Its overlay address, without prefix length; all subnets of the labs are /24. */
+  /** IPv4 address in the overlay, without prefix length; all subnets of the labs are /24. */
   readonly address: string;
-  /** An IPv6 address beside it, in a /64. */
+  /** Additional IPv6 address in the overlay, in a /64. */
   readonly address6?: string;
-  /** The name of the host whose switch it hangs on. */
+  /** Name of the host whose switch has its port. */
   readonly host: string;
-  /** The MAC the configuration gives it. */
+  /** MAC of its NIC, set by the configuration of the switch. */
   readonly mac: string;
 }
 
-/** A route of a guest or of a router of the overlay. */
+/** A route of a guest or of an overlay router. */
 export interface Route {
   readonly from: End;
   readonly to: string;
   readonly via: string;
 }
 
-/** A switch of the underlay, in a namespace of its own. */
+/** The switch of the underlay, in a namespace of its own. */
 export interface Segment {
   readonly name: string;
   readonly netns: string;
@@ -57,17 +57,17 @@ export interface Segment {
 export interface Topology {
   readonly hosts: readonly Host[];
   readonly stations: readonly Station[];
-  /** The namespace that joins more than two hosts, and its address. */
+  /** The namespace that routes between more than two hosts, and its address. */
   readonly router?: { readonly netns: string; readonly address: string };
-  /** Instead of it: the switch that joins the hosts in one subnet, and that carries multicast between them. */
+  /** Instead of `router`: the switch that joins the hosts in one subnet and carries multicast between them. */
   readonly segment?: Segment;
-  /** Routers of the overlay: namespaces with NICs of a switch, between which they forward IPv4. */
+  /** Routers of the overlay: namespaces that forward IPv4 between NICs of a switch. */
   readonly overlayRouters?: readonly { readonly netns: string }[];
-  /** What guests and routers of the overlay are told beyond the addresses that the configuration files give them. */
+  /** Routes of guests and overlay routers; the configuration files give them addresses only. */
   readonly routes?: readonly Route[];
 }
 
-/** Every namespace of a topology, each once, hosts first. */
+/** All namespaces of a topology without duplicates, hosts first. */
 export function namespacesOf(topology: Topology): string[] {
   const places = [...topology.hosts, ...topology.stations, ...(topology.overlayRouters ?? [])];
   const names = places.map((place) => place.netns);
@@ -85,7 +85,7 @@ export function underlayOf(host: Host): End {
   return { netns: host.netns, ifname: UNDERLAY_NIC };
 }
 
-/** The configuration of the switch that joins the hosts; it gives them their NICs and addresses. */
+/** The configuration of the switch that joins the hosts. It creates their underlay NICs with addresses. */
 export function segmentConfig(segment: Segment, hosts: readonly Host[], files: SwitchFiles): string {
   const port = ({ name, netns, address }: Host): string => `
       ${name}:
@@ -93,7 +93,7 @@ export function segmentConfig(segment: Segment, hosts: readonly Host[], files: S
         netns: ${netns}
         ifname: ${UNDERLAY_NIC}
         addresses: [${address}/24]`;
-  return `# The underlay: a switch that joins the hosts in one subnet. It knows nothing of the tunnels.
+  return `# The underlay: a switch that joins the hosts in one subnet. It has no tunnels.
 name: ${segment.name}
 control: ${files.socket}
 bridges:
@@ -102,7 +102,7 @@ bridges:
 `;
 }
 
-/** Joins the hosts of a topology, whose namespaces are there already, unless a switch is to do that. */
+/** Joins the hosts' namespaces by a veth pair or a router; with a segment its switch does that. */
 export async function buildUnderlay(topology: Topology, signal?: AbortSignal): Promise<void> {
   if (topology.segment) return;
   if (topology.router) await joinByRouter(topology.hosts, topology.router, signal);
@@ -135,7 +135,7 @@ async function joinByRouter(
   }
 }
 
-/** Makes routers of the overlay's routers and sets its routes. The switches run already: the NICs are theirs. */
+/** Turns on forwarding in the overlay routers and sets the routes. The switches must run: they create the NICs. */
 export async function furnishOverlay(topology: Topology, signal?: AbortSignal): Promise<void> {
   for (const { netns } of topology.overlayRouters ?? []) await enableForwarding(netns);
   for (const { from, to, via } of topology.routes ?? []) {

@@ -1,24 +1,24 @@
 /**
- * Owns the switch processes of a lab: starting one in its namespace, knowing it again by its pid, ending it. It never
- * signals a process whose command line is not the one that was started.
+ * Owns the switch processes of a lab, which outlive the command that starts them: starting, recognising and ending one. A
+ * process is signalled only if its command line has the expected argument, since the kernel reuses pids.
  */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { LabError } from './errors.js';
 import { becomesTrue } from './wait.js';
 
-/** How long a switch may take to end by itself, in milliseconds. */
+/** Milliseconds from SIGTERM to SIGKILL, and from SIGKILL to giving up. */
 const GRACE_MS = 2000;
 
 export interface Started {
   readonly pid: number;
-  /** Null while it runs; how it ended otherwise. */
+  /** How the process ended; null while it runs. */
   ending(): string | null;
 }
 
 /**
- * Starts a program inside a namespace, in a session of its own, with its output in a log file. It outlives the caller.
- * `ip netns exec` replaces itself by the program, so the pid is the program's own.
+ * Starts a program in a namespace and in a session of its own, with its output in a log file. It outlives the caller.
+ * `ip netns exec` replaces itself by the program, so the pid is that of the program.
  */
 export function startDetached(netns: string, command: readonly string[], log: string): Promise<Started> {
   const output = openSync(log, 'a', 0o644);
@@ -40,18 +40,18 @@ export function startDetached(netns: string, command: readonly string[], log: st
   });
 }
 
-/** How often an empty command line is read again; the last times a millisecond apart, as the process may wait for a CPU. */
+/** How often an empty command line is read again: at first at once, then every millisecond, as the process may wait for a CPU. */
 const READINGS = 1000;
 const PATIENT_READINGS = 200;
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
-/** Whether a process is there that has ended, and waits for its parent to notice. */
+/** Whether the process has ended but its parent has not yet collected its status. */
 function isZombie(pid: number): boolean {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   return 'ZX'.includes(stat.charAt(stat.lastIndexOf(')') + 2));
 }
 
-/** Nothing where there is no process. While a process becomes another program, for a moment it has no command line at all. */
+/** The command line of a process, empty if there is none. During exec it is empty for a moment, so it is read again. */
 function commandLine(pid: number): string {
   try {
     for (let i = 0; i < READINGS + PATIENT_READINGS; i++) {
@@ -60,15 +60,12 @@ function commandLine(pid: number): string {
       if (text !== '' || isZombie(pid)) return text;
     }
   } catch {
-    // It has ended.
+    // The process is gone.
   }
   return '';
 }
 
-/**
- * Whether the process with this pid is still the one that was started with this argument. Pids are used again: a
- * number alone proves nothing.
- */
+/** Whether the process with this pid runs and has this argument in its command line. */
 export function isRunning(pid: number, argument: string): boolean {
   return commandLine(pid).split('\0').includes(argument);
 }
@@ -82,9 +79,9 @@ function signalIfThere(pid: number, signal: NodeJS.Signals): void {
 }
 
 /**
- * Ends a process: SIGTERM, and SIGKILL when it is still there two seconds later.
- * @returns how it ended: `not running`, `ended`, `killed`
- * @throws LabError LAB_NOT_DOWN when it survives even that
+ * Ends a process by SIGTERM, and by SIGKILL if it still runs two seconds later.
+ * @param argument of its command line, see `isRunning`
+ * @throws LabError LAB_NOT_DOWN when the process survives SIGKILL
  */
 export async function stopProcess(pid: number, argument: string): Promise<'not running' | 'ended' | 'killed'> {
   const gone = (): boolean => !isRunning(pid, argument);
@@ -93,5 +90,5 @@ export async function stopProcess(pid: number, argument: string): Promise<'not r
   if (await becomesTrue(gone, { limitMs: GRACE_MS })) return 'ended';
   signalIfThere(pid, 'SIGKILL');
   if (await becomesTrue(gone, { limitMs: GRACE_MS })) return 'killed';
-  throw new LabError('LAB_NOT_DOWN', `process ${pid} does not end, not even by SIGKILL`);
+  throw new LabError('LAB_NOT_DOWN', `process ${pid} does not end, even after SIGKILL`);
 }

@@ -16,7 +16,7 @@ export type LabErrorCode =
   | 'LAB_NOT_DOWN'
   | 'LAB_INTERRUPTED';
 
-/** An error whose message says what to do; `code` stays stable for programs. */
+/** An error whose message says how to fix the problem. `code` is stable, for programs. */
 export class LabError extends Error {
   readonly code: LabErrorCode;
 

@@ -1,11 +1,11 @@
 /**
- * Owns the verbs of the plumbing: network namespaces, veth pairs, addresses and routes, by the `ip` command. It never
- * remembers what it made; that is the state file's.
+ * Network namespaces, veth pairs, addresses, routes and neighbours, set by the `ip` command. It keeps no record of what it
+ * created; the callers do.
  */
 import { existsSync } from 'node:fs';
 import { must } from './program.js';
 
-/** Where `ip netns` keeps the names. */
+/** The folder of named namespaces of `ip netns`. */
 export const NETNS_DIR = '/run/netns';
 
 /** One end of a veth pair. */
@@ -18,13 +18,13 @@ export function namespaceExists(name: string): boolean {
   return existsSync(`${NETNS_DIR}/${name}`);
 }
 
-/** In one shell, since each start of a program costs as much as the step itself. */
+/** All steps run in one shell, since starting a program takes as long as a step. */
 const MAKE = 'ip netns add "$1" && exec ip netns exec "$1" sh -ec "$2"';
 const SILENCE = 'for f in all default; do echo 1 >/proc/sys/net/ipv6/conf/$f/disable_ipv6; done; ';
 
 /**
- * Makes a namespace with its loopback up.
- * @param ipv6 false: its NICs send no neighbour discovery and no router solicitation
+ * Creates a namespace with its loopback up.
+ * @param ipv6 whether IPv6 is on; without it, NICs send no neighbour discovery and no router solicitations
  */
 export async function addNamespace(name: string, { ipv6 = true } = {}): Promise<void> {
   await must(['sh', '-c', MAKE, 'sh', name, `${ipv6 ? '' : SILENCE}ip link set lo up`], {
@@ -32,7 +32,7 @@ export async function addNamespace(name: string, { ipv6 = true } = {}): Promise<
   });
 }
 
-/** Deletes a namespace; its NICs go with it. One that is not there is no error. */
+/** Deletes a namespace with its NICs. No error if it does not exist. */
 export async function deleteNamespace(name: string): Promise<void> {
   if (namespaceExists(name)) await must(['ip', 'netns', 'del', name]);
 }
@@ -40,7 +40,7 @@ export async function deleteNamespace(name: string): Promise<void> {
 const VETH = 'ip link add "$2" netns "$1" type veth peer name "$4" netns "$3"';
 const VETH_UP = 'ip -n "$1" link set "$2" up && exec ip -n "$3" link set "$4" up';
 
-/** Makes a veth pair between two namespaces, both ends up, with its offloads as the kernel gives them. */
+/** Creates a veth pair between two namespaces, with both ends up and the kernel's default offloads. */
 export async function addVeth(a: End, b: End): Promise<void> {
   await must(['sh', '-c', `${VETH} && ${VETH_UP}`, 'sh', a.netns, a.ifname, b.netns, b.ifname], {
     name: `ip -n ${a.netns} link add ${a.ifname} type veth`,
@@ -49,26 +49,26 @@ export async function addVeth(a: End, b: End): Promise<void> {
 
 /** @param address with its prefix length */
 export async function addAddress(end: End, address: string): Promise<void> {
-  // Without duplicate address detection: the address can be used at once.
+  // Without duplicate address detection the address can be used at once.
   const flags = address.includes(':') ? ['nodad'] : [];
   await must(['ip', '-n', end.netns, 'address', 'add', address, 'dev', end.ifname, ...flags]);
 }
 
 /**
- * Sets a route. One that is there already, as a check that was killed may leave behind, is no error.
- * @param via the next hop; left out: the destination is on the link
+ * Sets a route. No error if it exists: a killed check may have left it.
+ * @param via the next hop; without it, the destination is on the link
  */
 export async function addRoute(end: End, destination: string, via?: string): Promise<void> {
   const hop = via === undefined ? [] : ['via', via];
   await must(['ip', '-n', end.netns, 'route', 'replace', destination, ...hop, 'dev', end.ifname]);
 }
 
-/** Deletes a route. One that is not there is no error. */
+/** Deletes a route. No error if it does not exist. */
 export async function deleteRoute(end: End, destination: string): Promise<void> {
   await must(['ip', '-n', end.netns, 'route', 'flush', 'exact', destination, 'dev', end.ifname]);
 }
 
-/** A neighbour that is never asked for and never forgotten. */
+/** Sets a permanent neighbour, for which the kernel sends no ARP or ND. */
 export async function addNeighbour(end: End, address: string, mac: string): Promise<void> {
   const binding = [address, 'lladdr', mac, 'dev', end.ifname, 'nud', 'permanent'];
   await must(['ip', '-n', end.netns, 'neigh', 'replace', ...binding]);
@@ -78,12 +78,12 @@ export async function deleteNeighbour(end: End, address: string): Promise<void> 
   await must(['ip', '-n', end.netns, 'neigh', 'del', address, 'dev', end.ifname]);
 }
 
-/** Forgets every neighbour that is not permanent, also those that were asked for in vain. */
+/** Deletes all neighbours that are not permanent, including failed ones, so that the kernel asks again at once. */
 export async function forgetNeighbours(end: End): Promise<void> {
   await must(['ip', '-n', end.netns, 'neigh', 'flush', 'dev', end.ifname]);
 }
 
-/** Sets after how many milliseconds without an answer a NIC's namespace asks for an IPv4 neighbour again. Linux: 1000. */
+/** Sets the interval of repeated ARP requests of a NIC, in milliseconds (kernel's default: 1000). */
 export async function setArpRetry(end: End, ms: number): Promise<void> {
   await must([
     'ip',
@@ -100,7 +100,7 @@ export async function setArpRetry(end: End, ms: number): Promise<void> {
   ]);
 }
 
-/** The multicast groups that a NIC has joined, of both families. */
+/** The multicast groups that a NIC has joined, IPv4 and IPv6. */
 export async function groupsOf(end: End): Promise<string[]> {
   const text = await must(['ip', '-n', end.netns, '-json', 'maddress', 'show', 'dev', end.ifname]);
   const [row] = JSON.parse(text || '[]') as { maddr: { address?: string }[] }[];
@@ -108,8 +108,8 @@ export async function groupsOf(end: End): Promise<string[]> {
 }
 
 /**
- * Makes a router of a namespace: one that tells nobody of a shorter way, so that what a lab has routed stays routed.
- * Written to /proc, because a fresh machine need not have `sysctl`.
+ * Makes a namespace an IPv4 router that sends no ICMP redirects, so that guests keep using it. Writes to /proc, since
+ * `sysctl` may not be installed.
  */
 export async function enableForwarding(netns: string): Promise<void> {
   const silence = 'for file in /proc/sys/net/ipv4/conf/*/send_redirects; do echo 0 > $file; done';

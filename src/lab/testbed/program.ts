@@ -1,7 +1,6 @@
 /**
- * Programs that are run to their end or kept in the background, with their output. Every wait has a bound. A signal goes
- * only to a program that was started here and has not ended: a process id that may be another program's by now is
- * never used. It knows nothing of namespaces or switches.
+ * Runs programs, to their end or in the background, and keeps their output. Every wait has a limit. Signals go only to
+ * programs started here that have not ended, since the kernel reuses pids. It knows nothing of namespaces or switches.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { LabError } from './errors.js';
@@ -10,9 +9,9 @@ import { until, within } from './wait.js';
 const RUN_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 10_000;
 const LINE_LIMIT_MS = 10_000;
-/** Between the first signal and SIGKILL. */
+/** Milliseconds from the first signal to SIGKILL. */
 const GRACE_MS = 3000;
-/** Lines of output that an error quotes. */
+/** Number of output lines that an error quotes. */
 const QUOTED_LINES = 8;
 
 /** How a program ended. */
@@ -24,18 +23,18 @@ export interface Ended {
 }
 
 export interface ProgramOptions {
-  /** Variables beside those of this process. */
+  /** Environment variables in addition to those of this process. */
   readonly env?: Readonly<Record<string, string>>;
   /**
-   * Whether it gets a session of its own: Ctrl-C on the terminal does not end it half-way, and its children get the
-   * signals that it gets. Default false.
+   * Whether it gets a session of its own: then Ctrl-C on the terminal does not reach it, and signals sent to it go to its
+   * children too. Default false.
    */
   readonly ownSession?: boolean;
 }
 
 /**
- * Runs a program to its end, whatever its exit status.
- * @throws LabError when it cannot be started, or does not end within the limit; it is killed then
+ * Runs a program to its end, with any exit status.
+ * @throws LabError when it cannot be started, or does not end within the limit and is killed
  */
 export async function run(command: readonly string[], options: { limitMs?: number } = {}): Promise<Ended> {
   const program = new Program(command, { ownSession: true });
@@ -47,8 +46,8 @@ export async function run(command: readonly string[], options: { limitMs?: numbe
 }
 
 /**
- * Runs a program that has to succeed.
- * @param options.name what an error calls it; the command line when left out
+ * Runs a program and requires exit status 0.
+ * @param options.name its name in error messages (default: the command line)
  * @returns its standard output
  * @throws LabError LAB_COMMAND_FAILED with its name and its output
  */
@@ -61,7 +60,7 @@ export async function must(
   throw new LabError('LAB_COMMAND_FAILED', `${name}: ${reasonFor(ended)}`);
 }
 
-/** A shell's status when a command that it was to run is missing. */
+/** Exit status of a shell when a command does not exist. */
 const NOT_FOUND = 127;
 
 function reasonFor(ended: Ended): string {
@@ -83,16 +82,16 @@ function missingHint(program: string): string {
   return `the \`${program}\` command is missing`;
 }
 
-/** A program in the background. Its output is kept. */
+/** A program in the background, with its output. */
 export class Program {
-  /** Complete lines of standard output so far. */
+  /** Complete lines of standard output until now. */
   readonly lines: string[] = [];
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
   readonly #ownSession: boolean;
   readonly #stdout = new Output();
   readonly #stderr = new Output();
-  /** The beginning of a line whose end is still to come. */
+  /** The start of a line that is not complete yet. */
   #partial = '';
   #over: Ended | null = null;
 
@@ -110,7 +109,7 @@ export class Program {
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take(text));
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#stderr.add(text));
     this.ended = this.#end();
-    this.ended.catch(() => undefined); // each caller that awaits it gets the failure
+    this.ended.catch(() => undefined); // callers that await it still get the failure
   }
 
   #end(): Promise<Ended> {
@@ -125,7 +124,7 @@ export class Program {
     });
   }
 
-  /** Its command line. */
+  /** The command line. */
   get name(): string {
     return this.command.join(' ');
   }
@@ -139,22 +138,22 @@ export class Program {
     return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Standard output so far. */
+  /** Standard output until now. */
   get output(): string {
     return this.#stdout.text;
   }
 
-  /** Standard error so far. */
+  /** Standard error until now. */
   get errors(): string {
     return this.#stderr.text;
   }
 
-  /** The end of its output, for the message of an error. */
+  /** The last lines of output, for error messages. */
   get lastWords(): string {
     return `${this.output}\n${this.errors}`.trim().split('\n').slice(-QUOTED_LINES).join('\n');
   }
 
-  /** Does nothing once the program has ended. */
+  /** Sends a signal; does nothing if the program has ended. */
   signal(signal: NodeJS.Signals): void {
     if (!this.running) return;
     if (this.#ownSession) process.kill(-this.pid, signal);
@@ -175,7 +174,7 @@ export class Program {
     return { ended: await this.ended, ms };
   }
 
-  /** Ends it, by SIGKILL when it is still there three seconds after the signal. Ended already: nothing is done. */
+  /** Sends a signal, and SIGKILL if the program still runs three seconds later. Does nothing if it has ended. */
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const closed = this.ended.catch(() => undefined);
     this.signal(signal);
@@ -185,15 +184,15 @@ export class Program {
     } catch {
       this.signal('SIGKILL');
     }
-    // A child of its own may hold the pipes although it has ended itself.
+    // The pipes may be held open by a child of the program after the program's end.
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.destroy();
     await closed;
   }
 
   /**
-   * Waits for its own end.
+   * Waits until the program ends by itself.
    * @returns its standard output
-   * @throws when it fails, does not end within the limit, or the signal is aborted; it is killed then
+   * @throws when it fails; and when the limit is over or the signal is aborted, after killing it
    */
   async toEnd(limitMs: number, signal?: AbortSignal): Promise<string> {
     try {
@@ -206,7 +205,7 @@ export class Program {
     }
   }
 
-  /** The first line, from number `from` on, that `accept` takes. @throws when the program ends first, or the limit is over */
+  /** Waits for a line, from number `from` on, that `accept` accepts. @throws when the program ends first, or the limit is over */
   line(what: string, accept: (line: string) => boolean, limitMs = LINE_LIMIT_MS, from = 0): Promise<string> {
     return until(
       what,
@@ -220,7 +219,7 @@ export class Program {
     ) as Promise<string>;
   }
 
-  /** A line is cut out of the chunks that hold it, never out of all output: a part of a string keeps the whole in memory. */
+  /** Cuts lines from the new chunk only: a slice of the whole output would keep that whole string in memory. */
   #take(text: string): void {
     this.#stdout.add(text);
     const lines = (this.#partial + text).split('\n');
@@ -229,7 +228,7 @@ export class Program {
   }
 }
 
-/** Output as it comes, joined when it is asked for: a string that grows by each chunk would be copied as often. */
+/** Output in chunks, joined on demand: appending each chunk to one string would copy the string each time. */
 class Output {
   readonly #chunks: string[] = [];
 

@@ -1,7 +1,7 @@
 /**
- * One run's namespaces, programs and folder, and their removal. All is named `<prefix>-<pid>-...` or known by its process
- * id; `takeDown` removes all of it, and `sweep` what a killed run left. It touches nothing that bears another name, and
- * knows nothing of cables and switches.
+ * The namespaces, programs and folder of one run, and their removal. Names are `<prefix>-<pid>-...`, and nothing with
+ * another name is touched. `takeDown` removes everything; `sweep` removes the remains of killed runs. It knows nothing of
+ * links and switches.
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { refuseIfInterrupted } from './wait.js';
 
 const RUN_LIMIT_MS = 15_000;
 
-/** The command line that runs a program in a namespace. `ip netns exec` becomes the program: the process id is its own. */
+/** The command line that runs a program in a namespace. `ip netns exec` replaces itself by the program, which keeps the pid. */
 export function inNamespace(netns: string, command: readonly string[]): string[] {
   return ['ip', 'netns', 'exec', netns, ...command];
 }
@@ -27,8 +27,8 @@ export class Testbed {
 
   /**
    * @param prefix of all names, such as `otb`: letters only
-   * @param signal ends every start and every run here
-   * @param ownSession whether its programs get a session of their own (program.ts)
+   * @param options.signal when aborted, nothing more is started and `run` ends
+   * @param options.ownSession whether programs get a session of their own (program.ts)
    */
   constructor(prefix: string, { signal, ownSession = false }: { signal?: AbortSignal; ownSession?: boolean } = {}) {
     if (process.getuid?.() !== 0) throw new Error('network namespaces and TAPs need root');
@@ -37,7 +37,7 @@ export class Testbed {
     this.#ownSession = ownSession;
   }
 
-  /** The name of a namespace of this run. */
+  /** The name of this run's namespace with a label. */
   nameOf(label: string): string {
     return `${this.#prefix}${label}`;
   }
@@ -46,13 +46,13 @@ export class Testbed {
     return this.#namespaces;
   }
 
-  /** Its own folder, which is made when it is asked for first. */
+  /** A temporary folder, created on first use. */
   get folder(): string {
     this.#folder ??= mkdtempSync(join(tmpdir(), this.#prefix));
     return this.#folder;
   }
 
-  /** Makes a namespace with its loopback up. Without `ipv6` its NICs send nothing of their own accord. */
+  /** Creates a namespace with its loopback up. Without `ipv6` its NICs send no frames by themselves. */
   async addNamespace(name: string, { ipv6 = false } = {}): Promise<void> {
     refuseIfInterrupted(this.#signal);
     this.#namespaces.push(name);
@@ -67,7 +67,7 @@ export class Testbed {
     return program;
   }
 
-  /** Runs a program in a namespace, which has to succeed. @returns its standard output */
+  /** Runs a program in a namespace and requires exit status 0. @returns its standard output */
   run(
     netns: string,
     command: readonly string[],
@@ -77,14 +77,15 @@ export class Testbed {
   }
 
   /**
-   * Removes all that was made, even when a part of it does not go; then throws the failures as one AggregateError.
-   * @param signal what the programs get first
+   * Removes everything; a failure does not stop the rest.
+   * @param signal the first signal to the programs
+   * @throws AggregateError of all failures
    */
   async takeDown(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     const failures: unknown[] = [];
     const attempt = (work: () => Promise<unknown>): Promise<unknown> =>
       work().catch((error: unknown) => failures.push(error));
-    // In the reverse order: a switch ends before the database that it uses.
+    // In reverse order, so that a switch ends before the database that it uses.
     if (signal === 'SIGKILL') await Promise.all(this.#programs.map((program) => attempt(() => program.end(signal))));
     else for (const program of this.#programs.reverse()) await attempt(() => program.end(signal));
     await Promise.all(this.#namespaces.map((name) => attempt(() => removeNamespace(name))));
@@ -96,7 +97,7 @@ export class Testbed {
   }
 }
 
-/** Ends the programs of a namespace, and deletes it. Another process may sweep the same one at the same time. */
+/** Ends the programs of a namespace and deletes it. Another process may do the same at the same time. */
 async function removeNamespace(name: string): Promise<void> {
   if (!namespaceExists(name)) return;
   try {
@@ -115,7 +116,7 @@ function kill(pid: number): void {
   }
 }
 
-/** Removes what killed runs left: names with this prefix and the id of a process that does not exist. */
+/** Removes the remains of killed runs: names with this prefix and the pid of a process that does not exist. */
 export async function sweep(prefix: string): Promise<void> {
   const named = new RegExp(`^${prefix}-(\\d+)-`);
   const leftIn = (folder: string): string[] => readdirSync(folder).filter((name) => isLeftOver(named.exec(name)?.[1]));
@@ -123,7 +124,7 @@ export async function sweep(prefix: string): Promise<void> {
   for (const folder of leftIn(tmpdir())) rmSync(join(tmpdir(), folder), { recursive: true, force: true });
 }
 
-/** The folder of names appears with the first namespace of a machine. */
+/** Lists namespaces; the folder of their names does not exist before the first one. */
 function namespacesIn(list: (folder: string) => string[]): string[] {
   try {
     return list(NETNS_DIR);

@@ -1,12 +1,9 @@
-/**
- * Waiting: polling a condition with a limit, and work that Ctrl-C or SIGTERM ends in good order. It never waits without
- * a bound.
- */
+/** Waiting for a condition, always with a limit, and work that a signal such as Ctrl-C interrupts in an orderly way. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Interrupted, LabError } from './errors.js';
 
 export interface WaitOptions {
-  /** Names the condition in the error's message. */
+  /** The condition in words, for the error message. */
   readonly what: string;
   readonly limitMs: number;
   readonly everyMs?: number;
@@ -27,10 +24,10 @@ async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void>
   refuseIfInterrupted(signal);
 }
 
-/** What a probe gave that counts: undefined, null and false are none. */
+/** A result of a probe other than undefined, null and false. */
 type Found<T> = Exclude<T, undefined | null | false>;
 
-/** @returns the probe's first value that counts, or null when the limit is over first */
+/** Repeats a probe. @returns its first result other than undefined, null and false, or null when the limit is over */
 async function poll<T>(
   probe: () => T | Promise<T>,
   { limitMs, everyMs = EVERY_MS, signal }: Omit<WaitOptions, 'what'>,
@@ -43,7 +40,7 @@ async function poll<T>(
     if (value !== undefined && value !== null && value !== false) return value as Found<T>;
     const now = performance.now();
     if (now >= deadline) return null;
-    // A probe that starts a program would keep a core busy otherwise.
+    // A probe that starts a program must not keep a core busy: at least half of the time is pause.
     await sleep(Math.max(everyMs, now - began), signal);
   }
 }
@@ -54,7 +51,7 @@ function late(what: string, limitMs: number): LabError {
 
 /**
  * Polls until the condition holds.
- * @returns true, or false when the limit is over before it held
+ * @returns false when the limit is over first
  */
 export async function becomesTrue(
   condition: () => boolean | Promise<boolean>,
@@ -63,12 +60,12 @@ export async function becomesTrue(
   return (await poll(condition, options)) !== null;
 }
 
-/** Polls until the condition holds; throws LAB_TIMEOUT when the limit is over first. */
+/** Polls until the condition holds. @throws LabError LAB_TIMEOUT when the limit is over first */
 export async function waitUntil(condition: () => boolean | Promise<boolean>, options: WaitOptions): Promise<void> {
   if (!(await becomesTrue(condition, options))) throw late(options.what, options.limitMs);
 }
 
-/** Polls until the probe gives something other than undefined, null or false; throws LAB_TIMEOUT when it does not. */
+/** Polls until the probe returns something other than undefined, null and false. @throws LabError LAB_TIMEOUT */
 export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
@@ -79,7 +76,7 @@ export async function until<T>(
   return value;
 }
 
-/** The promise's value; throws LAB_TIMEOUT when the limit is over first, LAB_INTERRUPTED when the signal is aborted. */
+/** Waits for a promise with a limit. @throws LabError LAB_TIMEOUT; Interrupted once the signal is aborted */
 export async function within<T>(promise: Promise<T>, limitMs: number, what: string, signal?: AbortSignal): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   let onAbort = (): void => undefined;
@@ -97,9 +94,7 @@ export async function within<T>(promise: Promise<T>, limitMs: number, what: stri
   }
 }
 
-/**
- * Lets a time pass in which something must not happen. Absence cannot be polled for, so this is the one plain wait.
- */
+/** Waits for a fixed time in which something must not happen; absence cannot be polled for. */
 export async function quietFor(ms = 200, signal?: AbortSignal): Promise<void> {
   await sleep(ms, signal);
 }
@@ -107,8 +102,8 @@ export async function quietFor(ms = 200, signal?: AbortSignal): Promise<void> {
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Runs work with an AbortSignal that SIGINT, SIGTERM or SIGHUP abort, instead of ending the process on the spot: the
- * work gets the chance to remove what it made.
+ * Runs work with an AbortSignal that SIGINT, SIGTERM and SIGHUP abort. The signal does not end the process, so that the
+ * work can remove what it has created.
  */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();

@@ -81,7 +81,7 @@ describe('the control program', () => {
       { path: '/v1/neigh', body: { ...neigh, dst: 'fd00::2' } },
       { path: '/v1/neigh', body: { ...neigh, dst: '10.0.0.254', lladdr: '02:00:00:00:00:fe', router: true } },
     ]);
-    expect(program.told).toEqual({ neighbours: 3, places: 1, unknown: 0 });
+    expect(program.answered).toEqual({ neighbours: 3, entries: 1, unknown: 0 });
   });
 
   test('counts what it has no answer to, and leaves other ports and other events alone', async () => {
@@ -90,10 +90,10 @@ describe('the control program', () => {
     sw.tell(l3miss('10.0.0.9'), l2miss('02:00:00:00:00:09'));
     sw.tell(l3miss('10.0.0.2', 'vxlan1'), l2miss('02:00:00:00:00:02', 'vxlan1'), { event: 'lost', count: 3 });
     sw.tell(l2miss('02:00:00:00:00:fe'));
-    await settled(() => program.told.places === 1);
+    await settled(() => program.answered.entries === 1);
     await program.stop();
     expect(sw.posts).toHaveLength(1);
-    expect(program.told).toEqual({ neighbours: 0, places: 1, unknown: 2 });
+    expect(program.answered).toEqual({ neighbours: 0, entries: 1, unknown: 2 });
   });
 
   test('says when it stops that the switch has refused an answer', async () => {
@@ -102,7 +102,7 @@ describe('the control program', () => {
     const program = await ControlProgram.start(sw, DEV, TABLE);
     sw.tell(l2miss('02:00:00:00:00:02'));
     await expect(program.stop()).rejects.toThrow('the table is full');
-    expect(program.told.places).toBe(0);
+    expect(program.answered.entries).toBe(0);
   });
 
   test('does not start without a switch', async () => {

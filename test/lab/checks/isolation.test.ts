@@ -92,16 +92,22 @@ beforeEach(() => {
 const proof = (wire: Sniffer) => neverMeet(inspection, wire, [[near, far]], (_, seen) => seen.vni === 2);
 
 test('stations apart whose attempt was seen hold the claim', async () => {
-  // The MAC that `far` is said to have is nobody's on this cable, so nothing arrives.
+  // The static neighbour of `far` has a MAC that does not exist on this cable, so nothing arrives.
   expect(await proof(wireWith(2))).toMatchObject({ holds: true });
 });
 
-test('an attempt that nobody saw proves nothing', async () => {
-  expect(await proof(wireWith(null))).toMatchObject({ holds: false, seen: expect.stringContaining('not on the wire') });
+test('an attempt that was not captured proves nothing', async () => {
+  expect(await proof(wireWith(null))).toMatchObject({
+    holds: false,
+    seen: expect.stringContaining('no probe seen on the wire'),
+  });
 });
 
 test("an attempt that was carried as another's breaks it", async () => {
-  expect(await proof(wireWith(3))).toMatchObject({ holds: false, seen: expect.stringContaining("another's") });
+  expect(await proof(wireWith(3))).toMatchObject({
+    holds: false,
+    seen: expect.stringContaining("outside their sender's segment"),
+  });
 });
 
 test('a probe that arrives breaks it, and routes and neighbours are gone afterwards', async () => {
