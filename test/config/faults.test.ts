@@ -61,15 +61,15 @@ describe('rules over more than one value', () => {
     );
     expect(warned((name) => name === '/x/ns2')).toContain('create it with "ip netns add ns1"');
     expect(warned(() => true)).toBe('');
-    // Beside faults it stands in its place.
+    // Faults come before all warnings.
     const wrong = text.replace('netns: ns1', 'netns: ns1, mtu: 1');
     expect(
       failure(wrong, () => false)
         .format()
         .split('\n'),
     ).toEqual([
-      expect.stringMatching(/^f\.yaml:4:30: .*warning: network namespace "ns1"/),
       expect.stringMatching(/^f\.yaml:4:40: .*expected an MTU/),
+      expect.stringMatching(/^f\.yaml:4:30: .*warning: network namespace "ns1"/),
       expect.stringMatching(/^f\.yaml:5:30: .*warning: network namespace "\/x\/ns2"/),
     ]);
   });

@@ -21,8 +21,9 @@ export interface ConfigFault extends Position {
 }
 
 /**
- * What a sound file may be told of beside: `absent`, what it needs is not there yet, and the port waits for it; `own_address`,
- * a list holds an address of this host, which is left out; `own_tunnel`, the route to a remote leads into the switch itself.
+ * A finding that does not make a file invalid. `absent`: a device, namespace or address does not exist yet, and the port waits for
+ * it; `own_address`: a list contains an address of this host, which is left out; `own_tunnel`: the route to a remote leads into
+ * the switch itself.
  */
 export interface ConfigWarning extends ConfigFault {
   kind: 'absent' | 'own_address' | 'own_tunnel';
@@ -51,12 +52,13 @@ export class ConfigError extends Error {
     readonly fileName: string,
     /** At least one, in text order. */
     readonly faults: readonly ConfigFault[],
+    /** In text order. */
     readonly warnings: readonly ConfigWarning[] = [],
   ) {
-    super(formatFaults(fileName, inOrder([...faults, ...warnings])));
+    super(formatFaults(fileName, [...faults, ...warnings]));
   }
 
-  /** One line for each fault: FILE:LINE:COLUMN: PATH: message, or PATH: message without a text. */
+  /** One line for each fault, then one for each warning: FILE:LINE:COLUMN: PATH: message, or PATH: message without a text. */
   format(): string {
     return this.message;
   }
