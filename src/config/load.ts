@@ -49,7 +49,7 @@ export function loadConfig(path: string, deps: LoadDeps = {}): SwitchConfig {
 
 /** As loadConfig; also returns the plain value of the file. */
 export function loadDocument(path: string, deps: LoadDeps = {}): CheckedDocument {
-  return parseDocument(readText(path, deps.regularFile), path, deps);
+  return parseDocument(readText(path, { regularFile: deps.regularFile }), path, deps);
 }
 
 /** Checks the text of a file; `fileName` is for messages. @throws ConfigError with all faults */

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,8 +44,29 @@ describe('the text of a file', () => {
     expect(faultOf(() => readText(at('fifo')))).toContain('longer than');
   });
 
+  it('is not waited for without end', () => {
+    execFileSync('mkfifo', [at('no-writer'), at('mute-writer')]);
+    const silent = /it is a pipe, and nothing came for 0\.1 s/;
+    expect(faultOf(() => readText(at('no-writer'), { silenceMs: 100 }))).toMatch(silent);
+    const writer = spawn('sh', ['-c', 'exec sleep 20 >"$0"', at('mute-writer')], { stdio: 'ignore' });
+    expect(faultOf(() => readText(at('mute-writer'), { silenceMs: 100 }))).toMatch(silent);
+    writer.kill();
+  });
+
+  it('is at its end where the writer of a pipe without a name has gone', async () => {
+    const reader = spawn('sh', ['-c', ": | sh -c 'echo $$; exec sleep 20'"]);
+    const [pid] = (await once(reader.stdout, 'data')) as [Buffer];
+    expect(readText(`/proc/${Number(pid)}/fd/0`)).toBe('');
+    process.kill(Number(pid));
+    await once(reader, 'exit');
+  });
+
+  it('is empty for a file of the kernel, whose log stays unread', () => {
+    expect(readText('/proc/kmsg')).toBe('');
+  });
+
   it('is not waited for where it may not block', () => {
     execFileSync('mkfifo', [at('silent')]);
-    expect(faultOf(() => readText(at('silent'), true))).toContain('it is a pipe, not a file');
+    expect(faultOf(() => readText(at('silent'), { regularFile: true }))).toContain('it is a pipe, not a file');
   });
 });
