@@ -4,11 +4,13 @@
  * Owns the distance measure; independent of the meaning of the words.
  */
 
-/** The known word closest to `word`, or undefined if none is close enough. */
+/** The known word closest to `word`, or the first that begins like it; undefined if none is close enough. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const spelt = word.toLowerCase().replaceAll('-', '_');
-  // About one typing error in three letters. Words longer than every known one are not compared.
-  const limit = Math.max(1, Math.floor(spelt.length / 3));
+  // In a word of two letters every other error leaves nothing to compare.
+  if (spelt.length < 3) return known.find((candidate) => candidate === spelt || isSwapped(candidate, spelt));
+  // About one typing error in three letters.
+  const limit = Math.floor(spelt.length / 3);
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const candidate of known) {
@@ -16,7 +18,17 @@ export function nearest(word: string, known: readonly string[]): string | undefi
     const distance = editDistance(spelt, candidate);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
-  return best;
+  return best ?? known.find((candidate) => beginsLike(candidate, spelt));
+}
+
+function isSwapped(a: string, b: string): boolean {
+  return a.length === 2 && a[0] === b[1] && a[1] === b[0];
+}
+
+/** Whether a word may be short for a longer one, with one error in its first letters. */
+function beginsLike(long: string, short: string): boolean {
+  const ends = [short.length - 1, short.length, short.length + 1].filter((end) => end < long.length);
+  return short.length >= 4 && ends.some((end) => editDistance(short, long.slice(0, end)) <= 1);
 }
 
 /** Number of insertions, deletions, replacements and swaps of adjacent letters between two words. */

@@ -36,6 +36,14 @@ export const shapes: Case[] = [
     'bridges.br1.vlan-filtering',
     /did you mean "vlan_filtering"/,
   ],
+  [
+    'address of a port',
+    inTap('address: 192.0.2.1/24'),
+    '6:9',
+    `${T}.address`,
+    /unknown key "address"; "addresses" are the IP addresses of the NIC, "mac" is its MAC address/,
+  ],
+  ['addresses, cut short', inTap('addr: [192.0.2.1/24]'), '6:9', `${T}.addr`, /did you mean "addresses"\?/],
   ['misspelt port key', inVxlan('id: 1', 'remote: [192.0.2.2]'), '7:9', `${V}.remote`, /did you mean "remotes"/],
   ['key like nothing', inTap('zzzzzz: 1'), '6:9', `${T}.zzzzzz`, /unknown key "zzzzzz"; remove it/],
   [

@@ -169,6 +169,12 @@ describe('names and paths', () => {
     expect(nearest('tpye', known)).toBe('type');
     expect(nearest('vlan', known)).toBe('vlans');
     expect(nearest('di', known)).toBe('id');
+    expect(nearest('ip', known)).toBeUndefined();
+    const longer = ['up', 'netns', 'addresses', 'peers'];
+    for (const word of ['addr', 'addrs', 'adress', 'addreses', 'Addresses']) {
+      expect(nearest(word, longer), word).toBe('addresses');
+    }
+    expect(nearest('add', longer)).toBeUndefined();
     expect(nearest('colour', known)).toBeUndefined();
     expect(nearest('x'.repeat(100_000), known)).toBeUndefined();
   });

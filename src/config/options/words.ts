@@ -163,12 +163,22 @@ export function takeOption(
 
 /** The message for a word unknown in a scope. @param others words accepted beside the options */
 export function unknownWord(scope: OptionScope, word: string, others: readonly string[] = []): WordFault {
+  const typed = scope === 'link' ? typesWith(word) : [];
+  if (typed.length > 0) {
+    return new WordFault(`"${word}" is an option of a type; give it after "type ${typed.join('" or "type ')}"`);
+  }
   const known = [...OPTION_ROWS[scope].flatMap(wordsOf), ...others];
   const near = nearest(word, known);
   const place = scope === 'link' ? '' : ` after "type ${scope}"`;
   const all = [...usageWords(scope), ...others.map((other) => `[${other}]`)].join(' ');
   const hint = near === undefined ? `it takes ${all}` : `did you mean "${near}"?`;
   return new WordFault(`there is no "${word}"${place}; ${hint}`);
+}
+
+/** Scopes of a type that have an option of this word. */
+function typesWith(word: string): OptionScope[] {
+  const scopes = Object.keys(OPTION_ROWS) as OptionScope[];
+  return scopes.filter((scope) => scope !== 'link' && OPTION_ROWS[scope].flatMap(wordsOf).includes(word));
 }
 
 /** The options of a scope, formatted for help: `[ttl N|auto|inherit]`. */

@@ -256,6 +256,9 @@ function decodeObject<S extends z.ZodObject>(
 function unknownKey(name: string, schema: z.ZodObject, type: PortType | undefined): string {
   const other = type === undefined ? undefined : PORT_TYPES.find((one) => Object.hasOwn(PORTS[one].shape, name));
   if (other !== undefined) return `is an option of ${other} ports, and this is a ${type} port; remove it`;
+  // The word "address" of "ip link" means the MAC address.
+  if (name === 'address' && 'addresses' in schema.shape)
+    return `unknown key "address"; "addresses" are the IP addresses of the NIC, "mac" is its MAC address`;
   const near = nearest(name, Object.keys(schema.shape));
   const remedy = near === undefined ? 'remove it' : `did you mean ${quote(near)}?`;
   return `unknown key ${quote(name)}; ${remedy}`;
