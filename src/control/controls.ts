@@ -13,6 +13,7 @@ import type {
   SwitchEvent,
   VlansRequest,
 } from '../api/api.js';
+import { unknownBridge, unknownLink } from '../values/unknown-link.js';
 
 /** A change is refused; nothing has changed. The message gives the reason and the remedy. */
 export class ChangeRefused extends Error {
@@ -28,8 +29,8 @@ export class ChangeRefused extends Error {
 }
 
 /** No port or bridge has this name. */
-export function unknownLink(kind: 'port' | 'bridge', name: string): ChangeRefused {
-  return new ChangeRefused(`there is no ${kind} "${name}"; "link show" lists those that there are`, 'not_found');
+export function notFound(kind: 'port' | 'bridge', name: string): ChangeRefused {
+  return new ChangeRefused(kind === 'bridge' ? unknownBridge(name) : unknownLink(name), 'not_found');
 }
 
 /** Changes are serialized in the order of their arrival. Each is carried out completely or refused. */

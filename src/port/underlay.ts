@@ -111,7 +111,7 @@ function placeOf(place: UnderlayPlace): { family: 4 | 6; local?: string; dev?: s
 /** Reasons why a device cannot carry multicast, by code. */
 function multicastReasons(dev: string, family: 4 | 6): Record<string, string> {
   return {
-    ENODEV: `there is no interface ${dev}`,
+    ENODEV: `there is no device ${dev}`,
     EOPNOTSUPP: `${dev} does not carry multicast; choose another device, or try "${command`ip link set ${dev} multicast on`}"`,
     EAFNOSUPPORT:
       family === 6
@@ -129,8 +129,8 @@ function explain(
   const at = `${place.local ?? 'any address'}, UDP port ${port}`;
   const reasons: Record<string, string> = {
     EADDRINUSE: 'another process, or a vxlan device of the kernel, has that port; stop it or choose another port',
-    EADDRNOTAVAIL: 'no interface of this host has that address',
-    ENODEV: `there is no interface ${place.dev}`,
+    EADDRNOTAVAIL: 'no device of this host has that address',
+    ENODEV: `there is no device ${place.dev}`,
     EPERM: 'binding to a device needs root or CAP_NET_RAW',
     ...(Number.parseInt(port, 10) < 1024 ? { EACCES: 'a port below 1024 needs root or CAP_NET_BIND_SERVICE' } : {}),
     ...extra,
@@ -277,7 +277,7 @@ export function pathMtu(options: { remote: string; local?: string; dev?: string 
     if (!isNativeError(error)) throw error;
     const reasons: Record<string, string> = {
       ENETUNREACH: 'there is no route to it',
-      ENODEV: `there is no interface ${options.dev}`,
+      ENODEV: `there is no device ${options.dev}`,
       EDESTADDRREQ: 'it is a multicast group, which takes the device by which it is reached (dev)',
     };
     const reason = reasons[error.code] ?? error.message;

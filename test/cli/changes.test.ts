@@ -156,7 +156,11 @@ describe('neigh show', () => {
   });
 
   it('says what cannot be found', async () => {
-    expect(await ask('neigh show dev x')).toEqual({ status: 1, out: '', err: 'overtap: Cannot find link "x"\n' });
+    expect(await ask('neigh show dev x')).toEqual({
+      status: 1,
+      out: '',
+      err: 'overtap: Cannot find device "x"; "link show" lists all links\n',
+    });
   });
 });
 
@@ -184,7 +188,7 @@ describe('mdb show', () => {
   it('says what cannot be found', async () => {
     const err = 'overtap: "tap1" is a tap link, not a bridge\n';
     expect(await ask('mdb show dev tap1')).toEqual({ status: 1, out: '', err });
-    expect((await ask('mdb show port x')).err).toBe('overtap: Cannot find link "x"\n');
+    expect((await ask('mdb show port x')).err).toBe('overtap: Cannot find device "x"; "link show" lists all links\n');
   });
 });
 

@@ -151,15 +151,11 @@ describe('fdb show', () => {
   });
 
   it('says what cannot be found', async () => {
-    for (const words of [
-      ['dev', 'x'],
-      ['br', 'x'],
+    for (const [word = '', expected] of [
+      ['dev', 'Cannot find device "x"; "link show" lists all links'],
+      ['br', 'Cannot find bridge device "x"; "link show type bridge" lists all bridges'],
     ]) {
-      expect(await ask('fdb', 'show', ...words)).toEqual({
-        status: 1,
-        out: '',
-        err: 'overtap: Cannot find link "x"\n',
-      });
+      expect(await ask('fdb', 'show', word, 'x')).toEqual({ status: 1, out: '', err: `overtap: ${expected}\n` });
     }
     const { status, err } = await ask('fdb', 'show', 'br', 'tap1_0');
     expect({ status, err }).toEqual({ status: 1, err: 'overtap: "tap1_0" is a tap link, not a bridge\n' });
@@ -191,7 +187,10 @@ describe('vlan show and tunnelshow', () => {
 
   it('says what cannot be found', async () => {
     const { status, err } = await ask('vlan', 'show', 'dev', 'x');
-    expect({ status, err }).toEqual({ status: 1, err: 'overtap: Cannot find link "x"\n' });
+    expect({ status, err }).toEqual({
+      status: 1,
+      err: 'overtap: Cannot find device "x"; "link show" lists all links\n',
+    });
   });
 });
 
@@ -222,7 +221,11 @@ describe('link show', () => {
   });
 
   it('says what cannot be found', async () => {
-    expect(await ask('link', 'show', 'x')).toEqual({ status: 1, out: '', err: 'overtap: Cannot find link "x"\n' });
+    expect(await ask('link', 'show', 'x')).toEqual({
+      status: 1,
+      out: '',
+      err: 'overtap: Cannot find device "x"; "link show" lists all links\n',
+    });
   });
 });
 
@@ -268,7 +271,11 @@ describe('stats', () => {
   });
 
   it('says what cannot be found', async () => {
-    expect(await ask('stats', 'x')).toEqual({ status: 1, out: '', err: 'overtap: Cannot find link "x"\n' });
+    expect(await ask('stats', 'x')).toEqual({
+      status: 1,
+      out: '',
+      err: 'overtap: Cannot find device "x"; "link show" lists all links\n',
+    });
   });
 });
 

@@ -83,8 +83,8 @@ describe('addLink', () => {
     [{ name: 'br2', type: 'tap' }, 'exists', /there is a link br2 already/],
     [{ name: 'a/b', type: 'tap' }, 'invalid', /cannot name a link/],
     [{ name: '__proto__', type: 'tap' }, 'invalid', /cannot name a link/],
-    [{ name: 'n', type: 'tap', master: 'br9' }, 'not_found', /no bridge "br9"/],
-    [{ name: 'n', type: 'tap', master: 't1' }, 'invalid', /t1 is a port, no bridge/],
+    [{ name: 'n', type: 'tap', master: 'br9' }, 'not_found', /^Cannot find bridge device "br9";/],
+    [{ name: 'n', type: 'tap', master: 't1' }, 'invalid', /"t1" is a port, not a bridge/],
     [{ name: 'n', type: 'bridge', master: 'br1' }, 'invalid', /cannot be the port of another bridge/],
     [{ name: 'n', type: 'tap', options: { type: 'vxlan' } }, 'invalid', /type is no option/],
     [{ name: 'n', type: 'bridge', options: { ports: {} } }, 'invalid', /ports is no option.*one by one/],
@@ -187,10 +187,15 @@ describe('setLink', () => {
   });
 
   it.each([
-    ['t9', {}, 'not_found', /no link "t9"/],
-    ['t9', { master: 'br1' }, 'not_found', /no link "t9"/],
-    ['t1', { master: 'br9' }, 'not_found', /no bridge "br9"; add it first/],
-    ['t1', { master: 'vx' }, 'invalid', /vx is a port, no bridge/],
+    ['t9', {}, 'not_found', /^Cannot find device "t9"; "link show" lists all links$/],
+    ['t9', { master: 'br1' }, 'not_found', /^Cannot find device "t9"; "link show" lists all links$/],
+    [
+      't1',
+      { master: 'br9' },
+      'not_found',
+      /^Cannot find bridge device "br9"; "link show type bridge" lists all bridges$/,
+    ],
+    ['t1', { master: 'vx' }, 'invalid', /"vx" is a port, not a bridge/],
     ['br1', { master: 'br2' }, 'invalid', /br1 is a bridge and cannot be the port of another/],
     ['t1', { options: { type: 'vxlan' } }, 'invalid', /type is no option that can be set; delete the link/],
     ['t1', { options: { ports: {} } }, 'invalid', /ports is no option/],

@@ -99,7 +99,7 @@ describe('addVlans', () => {
   });
 
   it.each([
-    [{ dev: 'no', vid: 2 }, 'not_found', /no link "no"/],
+    [{ dev: 'no', vid: 2 }, 'not_found', /^Cannot find device "no";/],
     [{ dev: 'b', vid: 2 }, 'invalid', /bridge b has no host port.*set host_port: true/],
     [{ dev: 'free', vid: 2 }, 'invalid', /free belongs to no bridge/],
     [{ dev: 't', vid: 0 }, 'invalid', /a VLAN ID from 1 to 4094, found 0/],
@@ -214,7 +214,7 @@ describe('deleteVlans', () => {
     [{ dev: 't', vid: 5 }, /t is not a member of VLAN 5; "vlan show"/],
     [{ dev: 't', vid: 5, vidEnd: 9 }, /not a member of any VLAN of 5-9/],
     [{ dev: 'vx', vid: 2, tunid: 2 }, /no VNI for VLAN 2; "vlan tunnelshow"/],
-    [{ dev: 'no', vid: 2 }, /no link "no"/],
+    [{ dev: 'no', vid: 2 }, /^Cannot find device "no";/],
   ])('refuses %o', (request, message) => {
     expect(refusal(() => deleteVlans(withVlans([{ vid: 3 }]), request))).toMatchObject({
       code: 'not_found',

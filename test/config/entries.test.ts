@@ -189,7 +189,7 @@ ports:
   });
 
   it.each([
-    [{ mac: A, dev: 'no' }, /^there is no port "no"/],
+    [{ mac: A, dev: 'no' }, /^Cannot find device "no";/],
     [{ mac: A, dev: 'b', state: 'static' }, /^state: an entry of a bridge without host_port is the host's own MAC/],
     [{ mac: A, dev: 'b', port: 4789 }, /^port: is for entries of a vxlan port, and this is a bridge/],
     [{ mac: 'x', dev: 't' }, /^mac: expected a MAC address such as/],

@@ -345,7 +345,7 @@ describe('a receiving socket that sends too', () => {
     expect(sent(others).readUInt16BE(14 + 20)).toBe(4789);
     prepare({});
     expect(sent().readUInt16BE(14 + 20)).toBe(4789);
-    expect(() => prepare({ dev: 'eth9' })).toThrow('there is no interface eth9');
+    expect(() => prepare({ dev: 'eth9' })).toThrow('there is no device eth9');
   });
 });
 
@@ -365,10 +365,10 @@ describe('what cannot be opened is refused in plain words', () => {
   test('an address or a device that is not there', () => {
     const ns = makeNamespace();
     expect(() => inside(ns, () => openReceiver({ local: '192.0.2.1', port: 4789 }))).toThrow(
-      'no interface of this host has that address',
+      'no device of this host has that address',
     );
     expect(() => inside(ns, () => openSenders({ dev: 'eth9', range: [40000, 40001], seed: 0 }))).toThrow(
-      'there is no interface eth9',
+      'there is no device eth9',
     );
     expect(() => openSenders({ range: [50000, 40000], seed: 0 })).toThrow('range of source ports');
     expect(() => pathMtu({ remote: 'nowhere' })).toThrow('nowhere is no IPv4 address');

@@ -177,9 +177,9 @@ describe.each(FAMILIES)('what is sent to a group over IPv%i', (family) => {
   test('is not to be sent by a device that cannot', () => {
     const hosts = twoHosts(family);
     const open = (multicast: { dev: string }) => () => senderOn(hosts, { multicast });
-    expect(open({ dev: 'eth9' })).toThrow('there is no interface eth9');
+    expect(open({ dev: 'eth9' })).toThrow('there is no device eth9');
     expect(open({ dev: 'lo' })).toThrow('lo does not carry multicast');
-    expect(() => senderOn(hosts, { dev: 'eth8' })).toThrow('there is no interface eth8');
+    expect(() => senderOn(hosts, { dev: 'eth8' })).toThrow('there is no device eth8');
     if (family === 4) return;
     sysctl(hosts.own, 'ipv6/conf/a0/disable_ipv6', '1');
     expect(() => senderOn(hosts, { local: '::1' })).toThrow('IPv6 is off on a0');
@@ -193,7 +193,7 @@ describe.each(FAMILIES)('what is sent to a group over IPv%i', (family) => {
       inside(hosts.own, () => pathMtu({ remote, ...options }));
     expect(ask({ dev: 'veth8' })()).toBe(9000);
     expect(ask({ dev: 'a0', local: ADDRESSES[family].own })()).toBe(1500);
-    expect(ask({ dev: 'eth9' })).toThrow(`the path to ${remote}: there is no interface eth9`);
+    expect(ask({ dev: 'eth9' })).toThrow(`the path to ${remote}: there is no device eth9`);
     expect(ask({})).toThrow('it is a multicast group, which takes the device by which it is reached (dev)');
   });
 });

@@ -219,7 +219,7 @@ describe.each(FAMILIES)('a group receiver over IPv%i', (family) => {
     const { own, group } = ADDRESSES[family];
     const open = (options: object) => () => groupReceiver(hosts, options);
     expect(open({ dev: 'eth9' })).toThrow(UnderlayError);
-    expect(open({ dev: 'eth9' })).toThrow(`at ${group}, UDP port 4789: there is no interface eth9`);
+    expect(open({ dev: 'eth9' })).toThrow(`at ${group}, UDP port 4789: there is no device eth9`);
     expect(open({ group: own })).toThrow(`${own} is not a multicast address`);
     expect(open({ dev: 'lo' })).toThrow('lo does not carry multicast; choose another device');
     ip(
@@ -294,6 +294,6 @@ test('a group receiver needs a namespace with the device in it', () => {
   const elsewhere = makeNamespace();
   expect(() =>
     inside(elsewhere, () => openGroupReceiver({ group: ADDRESSES[4].group, dev: 'a0', port: 4789 })),
-  ).toThrow('there is no interface a0');
+  ).toThrow('there is no device a0');
   expect(groupReceiver(hosts).port).toBe(4789);
 });

@@ -5,7 +5,7 @@
  */
 import type { FdbPut } from '../../api/api.js';
 import { splitZone } from '../../values/address.js';
-import { quote } from '../../values/show.js';
+import { unknownLink } from '../../values/unknown-link.js';
 import { isLinkLocal } from '../../wire/ip-address.js';
 import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from '../entries/expand.js';
 import { type EntryPort, type EntryValues, entryFaults, vnisOfEntry } from '../entries/rules.js';
@@ -66,7 +66,7 @@ function findPort(config: SwitchConfig, name: string): { port: PortConfig; bridg
   }
   const port = config.ports.find((candidate) => candidate.name === name);
   if (port !== undefined) return { port };
-  throw new EditRefused(`there is no port ${quote(String(name))}; "link show" lists those that there are`, 'not_found');
+  throw new EditRefused(unknownLink(String(name)), 'not_found');
 }
 
 /** The request in two forms: as the entry rules take it, and as an entry of the configuration. */

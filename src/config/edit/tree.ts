@@ -4,6 +4,7 @@
  * No function modifies its input; results share unchanged parts. Knows where links are in the document, not what their options
  * mean.
  */
+import { unknownBridge, unknownLink } from '../../values/unknown-link.js';
 
 /** The plain value of a configuration file: mappings, lists and scalars, as in JSON. Immutable. */
 export type Document = { readonly [key: string]: unknown };
@@ -55,7 +56,7 @@ export function findLink(doc: Document, name: string): FoundLink | undefined {
 export function getLink(doc: Document, name: string): FoundLink {
   const found = findLink(doc, name);
   if (found === undefined) {
-    throw new EditRefused(`there is no link ${text(name)}; "link show" lists those that there are`, 'not_found');
+    throw new EditRefused(unknownLink(name), 'not_found');
   }
   return found;
 }
@@ -64,9 +65,9 @@ export function getLink(doc: Document, name: string): FoundLink {
 export function getBridge(doc: Document, name: string): Mapping {
   const found = findLink(doc, name);
   if (found === undefined) {
-    throw new EditRefused(`there is no bridge ${text(name)}; add it first, or give the name of another`, 'not_found');
+    throw new EditRefused(unknownBridge(name), 'not_found');
   }
-  if (found.kind !== 'bridge') throw new EditRefused(`${name} is a port, no bridge; give the name of a bridge`);
+  if (found.kind !== 'bridge') throw new EditRefused(`"${name}" is a port, not a bridge; give the name of a bridge`);
   return found.body;
 }
 
@@ -116,9 +117,4 @@ export function asMapping(value: unknown): Mapping {
 /** The value of an own key; null is treated as an empty mapping. */
 function member(mapping: Mapping, key: string): unknown {
   return Object.hasOwn(mapping, key) ? (mapping[key] ?? null) : undefined;
-}
-
-/** A name for use in messages: shortened, control characters escaped. */
-function text(name: string): string {
-  return JSON.stringify(name.length > 60 ? `${name.slice(0, 60)}...` : name);
 }

@@ -8,7 +8,7 @@ import { vnisOfEntry } from '../../config/entries/rules.js';
 import { fidOf } from '../../dataplane/state/fid.js';
 import type { FdbMatch } from '../../fdb/table.js';
 import { command } from '../../text/shell.js';
-import { ChangeRefused, unknownLink } from '../controls.js';
+import { ChangeRefused, notFound } from '../controls.js';
 import { type Entry, isFloodRow, isForMany } from '../model/entries.js';
 import { type Holder, holderOf, isHostPort, isTunnel } from '../model/model.js';
 import { macOf } from '../model/naming.js';
@@ -199,7 +199,7 @@ function fits(match: FdbMatch, row: { owner: number; segment: number; destinatio
 function portOf({ model }: FdbTables, name: string): Holder {
   const port = holderOf(model, name);
   if (port !== undefined) return port;
-  throw unknownLink('port', name);
+  throw notFound('port', name);
 }
 
 function canonicalMac(text: string): string {

@@ -13,7 +13,7 @@ import {
   FLAG_PINNED,
   FLAG_STATIC,
 } from '../../fdb/table.js';
-import { unknownLink } from '../controls.js';
+import { notFound } from '../controls.js';
 import { type Entry, isFloodRow } from '../model/entries.js';
 import { type Holder, holderOf, isTunnel, type SwitchModel } from '../model/model.js';
 import { macOf } from '../model/naming.js';
@@ -92,8 +92,8 @@ function vniOf(port: Holder, entry: Entry): number | null {
 function portsOf({ model }: Pick<FdbTables, 'model'>, { dev, br }: Pick<Flush, 'dev' | 'br'>): Holder[] {
   // `bridge fdb flush dev br0` is the usual form.
   if (dev !== undefined && br === undefined && model.bridges.has(dev)) return portsOf({ model }, { br: dev });
-  if (dev !== undefined && !model.ports.has(dev)) throw unknownLink('port', dev);
-  if (br !== undefined && !model.bridges.has(br)) throw unknownLink('bridge', br);
+  if (dev !== undefined && !model.ports.has(dev)) throw notFound('port', dev);
+  if (br !== undefined && !model.bridges.has(br)) throw notFound('bridge', br);
   const bridges = [...model.bridges.keys()].flatMap((name) =>
     model.ports.has(name) ? [] : (holderOf(model, name) ?? []),
   );

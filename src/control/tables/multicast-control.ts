@@ -12,7 +12,7 @@ import type { RemoteTable } from '../../encap/remotes.js';
 import { command } from '../../text/shell.js';
 import type { GroupAddress } from '../../wire/group-message.js';
 import { parseAddress } from '../../wire/ip-address.js';
-import { ChangeRefused, unknownLink } from '../controls.js';
+import { ChangeRefused, notFound } from '../controls.js';
 import { every } from '../guard.js';
 import { type BridgeModel, isTunnel, type Port, type SwitchModel, type VxlanPort } from '../model/model.js';
 import { remoteAddress } from '../model/naming.js';
@@ -166,7 +166,7 @@ export class MulticastControl {
   change({ op, dev, port: portName, grp, vid, dst }: MdbRequest, evenAsleep = false): Operation[] {
     const { model } = this.parts;
     const bridge = model.bridges.get(dev);
-    if (bridge === undefined) throw unknownLink('bridge', dev);
+    if (bridge === undefined) throw notFound('bridge', dev);
     if (!bridge.config.mcast_snooping && !evenAsleep)
       throw new ChangeRefused(`bridge ${dev} does not snoop; set mcast_snooping 1 there first`, 'unavailable');
     const port = bridge.ports.find(({ name }) => name === portName);

@@ -19,7 +19,7 @@ import {
 import { command } from '../../text/shell.js';
 import { formatMac, parseMac } from '../../wire/ethernet.js';
 import { formatAddress, parseAddress } from '../../wire/ip-address.js';
-import { ChangeRefused, unknownLink } from '../controls.js';
+import { ChangeRefused, notFound } from '../controls.js';
 import { isTunnel, type Port, type SwitchModel, type VxlanPort } from '../model/model.js';
 import { macOf, vniOf } from '../model/naming.js';
 
@@ -154,9 +154,9 @@ export class NeighTable {
 
   private portOf(name: string): VxlanPort {
     const port: Port | undefined = this.parts.model.ports.get(name);
-    if (port === undefined) throw unknownLink('port', name);
     if (isTunnel(port)) return port;
-    throw new ChangeRefused(`${name} is a tap port; bindings are answered for what is behind a vxlan port: give one`);
+    if (port === undefined && !this.parts.model.bridges.has(name)) throw notFound('port', name);
+    throw new ChangeRefused(`${name} is no vxlan port; give the vxlan port that leads to the address`);
   }
 }
 

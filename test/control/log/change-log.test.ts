@@ -20,11 +20,11 @@ describe('the log of changes', () => {
   it('has a line for each, with the reason of one that was refused', () => {
     const { changes, lines, add } = scene();
     add();
-    add('uid 1', 'there is no port "tap9"');
+    add('uid 1', 'Cannot find device "tap9"');
     changes.stop();
     expect(lines).toEqual([
       [{ by: 'uid 0', change: 'fdb add X' }, 'changed'],
-      [{ by: 'uid 1', change: 'fdb add X', reason: 'there is no port "tap9"' }, 'change refused'],
+      [{ by: 'uid 1', change: 'fdb add X', reason: 'Cannot find device "tap9"' }, 'change refused'],
     ]);
   });
 
