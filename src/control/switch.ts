@@ -4,6 +4,7 @@
 import { randomInt } from 'node:crypto';
 import type { InfoAnswer } from '../api/api.js';
 import type { Document } from '../config/edit/tree.js';
+import { netnsExists } from '../config/load.js';
 import type { OffloadConfig, SwitchConfig } from '../config/types.js';
 import { type SelfTest, selfTest } from '../port/self-test.js';
 import { assemble, type Parts } from './assemble.js';
@@ -13,6 +14,7 @@ import type { EngineThreadEvents } from './engines/engine-thread.js';
 import { Engines } from './engines/engines.js';
 import type { Views } from './listings.js';
 import type { Port, SwitchModel } from './model/model.js';
+import { kindOf } from './ports/registry.js';
 import { Reconciler } from './reconcile/reconcile.js';
 import type { LiveControl } from './requests/live-control.js';
 import type { SwitchEvents } from './switch-events.js';
@@ -136,7 +138,7 @@ function engineEvents(
 function loseDevice(port: Port, model: SwitchModel, events: SwitchEvents, { parts }: Late): void {
   if (model.lost.has(port.index)) return;
   model.lost.add(port.index);
-  port.fault = 'its device has gone';
+  port.fault = kindOf(port).lossFault(port, { netnsExists });
   events.portFault(port.name, port.fault);
   parts?.multicast.portLost(port.index);
   parts?.feed.tell({ event: 'link', ifname: port.name, type: port.kind, change: 'down' });

@@ -1,6 +1,7 @@
 /**
  * Judges the facts of ports and their NICs. Pure: plans and facts in, checks out.
  */
+import { netnsRemedy } from '../text/netns.js';
 import { command } from '../text/shell.js';
 import { type Check, fail, ok, warn } from './check.js';
 import type { DeviceFacts, NicFacts } from './device-facts.js';
@@ -31,11 +32,7 @@ function judgeLocal(port: VxlanPlan, { localError, portError }: UnderlayFacts): 
     if (localError === null) checks.push(ok(subject, 'is an address of this host'));
     else if (localError === 'EADDRNOTAVAIL')
       checks.push(
-        fail(
-          subject,
-          'no interface of this host has that address',
-          `add it: ip address add ${local}/PREFIX dev DEVICE`,
-        ),
+        fail(subject, 'no device of this host has that address', `add it: ip address add ${local}/PREFIX dev DEVICE`),
       );
     else checks.push(fail(subject, `cannot be bound to (${localError})`, 'see what holds it, or use another address'));
   }
@@ -56,13 +53,13 @@ function judgeDevice({ name, dev, group }: VxlanPlan, { device }: UnderlayFacts)
   if (dev === undefined || device === undefined) return [];
   const subject = `${name} dev ${dev}`;
   if (device === null)
-    return [fail(subject, 'there is no such interface', 'make it, or name another: overtap link set dev')];
-  if (!device.up) return [fail(subject, 'the interface is down', command`ip link set ${dev} up`)];
+    return [fail(subject, 'there is no such device', 'make it, or name another: overtap link set dev')];
+  if (!device.up) return [fail(subject, 'the device is down', command`ip link set ${dev} up`)];
   if (group !== undefined && device.multicast === false)
     return [
       fail(
         subject,
-        `the interface takes no multicast, so ${group} is not heard`,
+        `the device takes no multicast, so ${group} is not heard`,
         command`ip link set ${dev} multicast on`,
       ),
     ];
@@ -92,8 +89,8 @@ export function judgeNic(nic: NicPlan, facts: NicFacts | undefined): Check[] {
     return [
       fail(
         subject,
-        'its network namespace is gone',
-        `make it with "${command`ip netns add ${netns ?? ''}`}"; the port comes up by itself then`,
+        `its network namespace does not exist${netnsRemedy(netns ?? '')}`,
+        'the port comes up by itself then',
       ),
     ];
   // Before a switch runs, there is no NIC.

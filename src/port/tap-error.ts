@@ -4,6 +4,7 @@
  * Owns the wording. Never opens or changes anything.
  */
 import { isNativeError, type NativeError } from '../native/binding.js';
+import { netnsRemedy } from '../text/netns.js';
 import { netnsPath } from './netns.js';
 
 /** Thrown by `openTap` and the methods of a TapHandle: one line for the user. `code` is the errno's name. */
@@ -70,7 +71,7 @@ export function explainOpen(error: NativeError, names: TapNames, mtu: number | u
   if (common !== undefined) return `${start} ${common}`;
   if (missingRight(error)) return `${start} ${reasonOfRights(error, names, 'opening')}`;
   if (about.includes('network namespace') && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-    return `${start} there is no network namespace ${names.netns}; "ip netns list" shows those there are`;
+    return `${start} its network namespace does not exist${netnsRemedy(names.netns ?? '')}`;
   if (error.syscall === 'setns' && error.code === 'EINVAL')
     return `${start} ${netnsPath(names.netns ?? '')} is no network namespace`;
   if (error.code === 'EBUSY')
@@ -86,7 +87,7 @@ export function explainChange(error: NativeError, names: TapNames, mtu: number, 
   const { code, syscall } = error;
   // The file of an unmounted namespace is an ordinary file, which setns refuses.
   if ((syscall === 'open' && (code === 'ENOENT' || code === 'ENOTDIR')) || (syscall === 'setns' && code === 'EINVAL'))
-    return `${start} the network namespace ${names.netns} is gone (${code})`;
+    return `${start} its network namespace is gone (${code})${netnsRemedy(names.netns ?? '')}`;
   if (code === 'ENODEV' || code === 'EBADFD') return `${start} the device is gone (${code})`;
   const common = commonReason(error, mtu);
   if (common !== undefined) return `${start} ${common}`;

@@ -39,7 +39,7 @@ describe('the own end of a tunnel', () => {
   it('needs its address on this host', () => {
     expect(judged({}, { localError: null })).toEqual(['ok    vxlan0 local 192.0.2.1: is an address of this host']);
     expect(judged({}, { localError: 'EADDRNOTAVAIL', portError: 'EADDRNOTAVAIL' })).toEqual([
-      'FAIL  vxlan0 local 192.0.2.1: no interface of this host has that address; add it: ip address add 192.0.2.1/PREFIX dev DEVICE',
+      'FAIL  vxlan0 local 192.0.2.1: no device of this host has that address; add it: ip address add 192.0.2.1/PREFIX dev DEVICE',
     ]);
     expect(judged({}, { localError: null, portError: 'EADDRINUSE' })[1]).toMatch(
       /^WARN {2}vxlan0 UDP port 4789: is taken/,
@@ -51,8 +51,8 @@ describe('the own end of a tunnel', () => {
     const up = { up: true, mtu: 1500, multicast: true };
     const of = (device: typeof up | null): string | undefined => judged(dev, { localError: null, device })[1];
     expect(of(up)).toBe('ok    vxlan0 dev eth0: up, MTU 1500');
-    expect(of({ ...up, up: false })).toBe('FAIL  vxlan0 dev eth0: the interface is down; ip link set eth0 up');
-    expect(of(null)).toMatch(/^FAIL .*there is no such interface/);
+    expect(of({ ...up, up: false })).toBe('FAIL  vxlan0 dev eth0: the device is down; ip link set eth0 up');
+    expect(of(null)).toMatch(/^FAIL .*there is no such device/);
     expect(of({ ...up, multicast: false })).toMatch(
       /^FAIL .*no multicast.*239\.1\.1\.1.*; ip link set eth0 multicast on$/,
     );
@@ -97,7 +97,7 @@ describe('a NIC', () => {
   it('that is gone, or down, or shut is told apart', () => {
     expect(judged({ operstate: 'DOWN' }, { state: 'gone' })[0]).toMatch(/^FAIL .*the device is gone/);
     expect(judged({ operstate: 'DOWN' }, { state: 'no-netns' })[0]).toMatch(
-      /^FAIL .*its network namespace is gone; make it with "ip netns add ns2"; the port comes up by itself then$/,
+      /^FAIL .*its network namespace does not exist; create it with "ip netns add ns2"; the port comes up by itself then$/,
     );
     expect(judged({ operstate: 'DOWN', fault: 'it is busy' }, { state: 'gone' })[0]).toMatch(
       /cannot be made: it is busy; mend that; the port comes up by itself then$/,
@@ -126,10 +126,10 @@ describe('a NIC', () => {
       type: 'vxlan',
       up: true,
       operstate: 'DOWN',
-      fault: 'there is no interface eth9',
+      fault: 'there is no device eth9',
     } as const;
     expect(shown(judgeLink(waits))).toEqual([
-      'FAIL  vxlan0: vxlan, DOWN: there is no interface eth9; mend that; the port comes up by itself then',
+      'FAIL  vxlan0: vxlan, DOWN: there is no device eth9; mend that; the port comes up by itself then',
     ]);
   });
 });

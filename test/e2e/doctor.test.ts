@@ -326,7 +326,7 @@ describe('without a switch', () => {
     expect(ended.stdout).toContain('ok    vxlan0 192.0.2.2 path MTU: 1500; guests may have an MTU of 1450\n');
     expect(ended.stdout).toContain('FAIL  vxlan0 192.0.2.2 UDP port 4789: the host answers pings, but nothing');
     const elsewhere = await doctor(hosts[1].netns, 'doctor', '-c', file);
-    expect(elsewhere.stdout).toContain('FAIL  vxlan0 local 192.0.2.1: no interface of this host has that address');
+    expect(elsewhere.stdout).toContain('FAIL  vxlan0 local 192.0.2.1: no device of this host has that address');
     expect(await world.nics(guest.netns)).toEqual([]);
   });
 

@@ -54,9 +54,9 @@ const comesUp = (sw: RunningSwitch, port: string): Promise<unknown> =>
   });
 
 const LATE = {
-  tap3: /there is no network namespace .*guest3/,
-  vxlan1: /192\.0\.2\.11.*no interface of this host has that address/,
-  vxlan2: /there is no interface late1/,
+  tap3: /guest3: its network namespace does not exist; create it with "ip netns add .*guest3"/,
+  vxlan1: /192\.0\.2\.11.*no device of this host has that address/,
+  vxlan2: /there is no device late1/,
 };
 
 test('what is there forwards, what is not waits and comes up by itself', async () => {

@@ -182,7 +182,7 @@ describe('what cannot be opened is refused in plain words', () => {
     const home = here();
     const error = failure(() => openTap({ netns: 'ott-none', ifname: 'tap1' }));
     expect(error.message).toBe(
-      'cannot open the TAP tap1 in netns ott-none: there is no network namespace ott-none; "ip netns list" shows those there are',
+      'cannot open the TAP tap1 in netns ott-none: its network namespace does not exist; create it with "ip netns add ott-none"',
     );
     expect(error.code).toBe('ENOENT');
     expect(here()).toBe(home);

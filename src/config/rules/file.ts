@@ -4,7 +4,7 @@
  * Runs on decoded values before defaults are filled in, so that every fault has a position. Changes nothing. Rules for a single
  * list or port are in the other files of rules/.
  */
-import { command } from '../../text/shell.js';
+import { netnsRemedy } from '../../text/netns.js';
 import { Refusal } from '../../values/address.js';
 import { rangeLength } from '../../values/id-range.js';
 import { quote } from '../../values/show.js';
@@ -145,8 +145,7 @@ function checkNics(config: DecodedSwitch, machine: Machine, faults: FaultList): 
     if (!hasOwnNic(port)) continue;
     const { netns, ifname } = port.given;
     if (netns !== undefined && !machine.netnsExists(netns)) {
-      const remedy = netns.includes('/') ? '' : `; create it with "${command`ip netns add ${netns}`}"`;
-      const message = `network namespace ${quote(netns)} does not exist; the port waits for it${remedy}`;
+      const message = `network namespace ${quote(netns)} does not exist; the port waits for it${netnsRemedy(netns)}`;
       faults.warn([...port.path, 'netns'], 'absent', message);
     }
     if (port.rejected.has('netns') || port.rejected.has('ifname')) continue;

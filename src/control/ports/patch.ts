@@ -101,6 +101,7 @@ export const PATCH: PortKind<PatchConfig, PatchPort, OpenPatch> = {
   view: ({ device: { end }, mtu }, isLost) => ({ operstate: end === null || isLost ? 'DOWN' : 'UP', mtu }),
   summary: ({ config: { peer }, mtu }) => ({ peer, mtu }),
   watch: () => undefined,
+  lossFault: () => 'its device is gone',
 
   /** Without its peer a port is tried once, for the reason that it shows. */
   mayReturn: (port) => port.peer() !== undefined || port.fault !== missing(port.config),

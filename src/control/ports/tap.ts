@@ -5,6 +5,7 @@ import { keysThat } from '../../config/options/option.js';
 import { tapOptions } from '../../config/options/tap.js';
 import type { TapConfig } from '../../config/types.js';
 import { netnsName } from '../../port/netns.js';
+import { netnsRemedy } from '../../text/netns.js';
 import { automaticMtu } from '../devices/devices.js';
 import type { DesiredPort } from '../model/desired.js';
 import { DeviceError } from '../model/device-error.js';
@@ -118,6 +119,11 @@ export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
     const before = memory.up ?? true;
     memory.up = nic.up;
     if (before !== nic.up) look.tell(linkEvent(port, nic.up ? 'up' : 'down'));
+  },
+
+  lossFault({ config: { netns } }, machine) {
+    if (netns === undefined || machine.netnsExists(netns)) return 'its device is gone';
+    return `its network namespace ${netns} is gone${netnsRemedy(netns)}`;
   },
 
   mayReturn: ({ config: { netns } }, machine) => netns === undefined || machine.netnsExists(netns),

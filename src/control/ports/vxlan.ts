@@ -146,6 +146,8 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
     look.setFault(port, fault);
   },
 
+  lossFault: () => 'its device is gone',
+
   mayReturn({ config: { dev, local } }, machine) {
     return (
       (dev === undefined || machine.nic(dev) !== null) && (local === undefined || isHere(local, machine.addresses()))
