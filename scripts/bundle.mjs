@@ -20,6 +20,9 @@ const ENTRIES = {
 /** Files that refer to another entry by a path relative to themselves. */
 const NAMES_AN_ENTRY = new Set(['engine-thread.js']);
 
+/** Parts of Fastify that it loads only without compilers of one's own (src/control/http/server.ts). */
+const UNUSED = ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler'];
+
 /** A module resolves files relative to its own URL: in the bundle it keeps the URL of its file in dist. */
 const ownAddress = {
   name: 'own-address',
@@ -33,7 +36,7 @@ const ownAddress = {
 const build = await rolldown({
   input: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, resolve(DIST, path)])),
   platform: 'node',
-  external: ['raw-socket'],
+  external: ['raw-socket', ...UNUSED],
   plugins: [ownAddress],
   logLevel: 'warn',
 });

@@ -3,7 +3,7 @@
  */
 import { expect, test } from 'vitest';
 import { must } from '../../src/lab/testbed/program.js';
-import { toolPath } from './compile-tools.js';
+import { toolPath } from './tool-path.js';
 
 interface Report {
   stages: { name: string; frames: number; median: number; low: number; high: number }[];

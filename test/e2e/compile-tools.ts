@@ -3,22 +3,15 @@
  * TypeScript. What they import of src is taken from dist.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
+import { PROGRAMS } from './tool-path.js';
 
 const SOURCES = new URL('tools/', import.meta.url);
-/** As deep below the project's folder as the sources: relative imports hold. */
-const PROGRAMS = new URL('../../node_modules/.cache/overtap-tools/', import.meta.url);
 const OPTIONS: ts.CompilerOptions = {
   module: ts.ModuleKind.ESNext,
   target: ts.ScriptTarget.ES2022,
   verbatimModuleSyntax: true,
 };
-
-/** Path of a compiled tool. */
-export function toolPath(name: string): string {
-  return fileURLToPath(new URL(`${name}.js`, PROGRAMS));
-}
 
 /** Run by vitest before the first end-to-end test (`globalSetup`). */
 export default function compileTools(): void {

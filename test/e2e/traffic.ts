@@ -4,7 +4,7 @@
  */
 
 import { describe, type Ended, type Program } from '../../src/lab/testbed/program.js';
-import { toolPath } from './compile-tools.js';
+import { toolPath } from './tool-path.js';
 import type { End, World } from './host-testbed.js';
 
 /** IEEE 802 local experimental EtherType: no kernel sends or answers it. */

@@ -25,6 +25,11 @@ const BACKLOG = 4096;
 const SMALL_ANSWER = 16 * 1024;
 const NO_JOURNAL: Journal = { done: () => undefined, refused: () => undefined };
 const FIXED_LEVEL: LevelControl = { level: () => 'info', set: () => undefined };
+/**
+ * Requests are checked by zod (`read-request.ts`), so no route gives Fastify a schema. Its compilers of JSON schemas would cost
+ * every switch a tenth of its start and some MiB; the bundle leaves them out (scripts/bundle.mjs).
+ */
+const NO_COMPILERS = { buildValidator: refuseSchema, buildSerializer: refuseSchema };
 /** Most characters of a request's path repeated in a message. */
 const SHOWN_PATH = 200;
 
@@ -99,6 +104,7 @@ function createApp(limits: Limits, door: Door, report: (error: unknown) => void)
     logger: false,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
+    schemaController: { compilersFactory: NO_COMPILERS },
     serverFactory: (handler) => httpServer(handler as RequestHandler, limits, door),
     // `httpServer` answers malformed requests.
     clientErrorHandler: () => undefined,
@@ -110,6 +116,12 @@ function createApp(limits: Limits, door: Door, report: (error: unknown) => void)
   boundAnswers(app, limits);
   answerFaults(app, report);
   return app;
+}
+
+function refuseSchema(): () => never {
+  return () => {
+    throw new Error('a route has a schema of Fastify: requests are checked in read-request.ts');
+  };
 }
 
 async function listen(app: FastifyInstance, path: string, access: SocketAccess): Promise<void> {
