@@ -63,7 +63,7 @@ describe('a large transfer arrives with an equal hash', () => {
   test.each<{ column: Column; megabytes: number; settings: string; way: string }>([
     { column: 'A', megabytes: long(1000), settings: '', way: 'superframes whole' },
     { column: 'A', megabytes: long(1000), settings: NO_TUNNEL_GSO, way: 'trains' },
-    { column: 'B', megabytes: long(1000), settings: '', way: 'single datagrams' },
+    { column: 'B', megabytes: long(1000, 50), settings: '', way: 'single datagrams' },
   ])('$megabytes MB, overtap to overtap, column $column: $way', async ({ column, megabytes, settings, way }) => {
     await setColumn(world, hosts, column);
     const switches = await startPair(world, hosts, [[guests[0]], [guests[1]]], [settings, settings]);
@@ -205,7 +205,7 @@ describe('each offload can be switched off', () => {
 
   test('20 MB each way with all of them, by default', () => expectTraffic([WITH_ALL, WITH_ALL], 'all on'));
 
-  test.each(cases(Object.entries(WITHOUT), 3))('20 MB each way without %s on both hosts', async (name, side) => {
+  test.each(cases(Object.entries(WITHOUT), 2))('20 MB each way without %s on both hosts', async (name, side) => {
     await expectTraffic([side, side], `without ${name}`);
   });
 
@@ -219,13 +219,18 @@ describe('each offload can be switched off', () => {
   });
 });
 
-test('between guests of one host, 200 MB pass as the superframes that they are', async () => {
+/** Of the transfer within a host, in MB. */
+const LENGTH = long(200, 100);
+
+test(`between guests of one host, ${LENGTH} MB pass as the superframes that they are`, async () => {
   const sw = await startSwitch(world, hosts[0], [hosts[1].address], guests);
-  await expectTransfer(world, guests[0], guests[1], 200 * MB, 'TAP to TAP');
+  await expectTransfer(world, guests[0], guests[1], LENGTH * MB, 'TAP to TAP');
   const { links } = await sw.stats();
   const frames = { sent: links.tap0.rx_packets, delivered: links.tap1.tx_packets };
-  console.log(`TAP to TAP, frames: ${JSON.stringify(frames)}; as segments it would be ${Math.ceil((200 * MB) / 1398)}`);
-  expect(links.tap1.tx_bytes).toBeGreaterThan(200 * MB);
-  expect(frames.delivered).toBeLessThan((200 * MB) / 1450 / 8);
+  console.log(
+    `TAP to TAP, frames: ${JSON.stringify(frames)}; as segments it would be ${Math.ceil((LENGTH * MB) / 1398)}`,
+  );
+  expect(links.tap1.tx_bytes).toBeGreaterThan(LENGTH * MB);
+  expect(frames.delivered).toBeLessThan((LENGTH * MB) / 1450 / 8);
   await expectBalance(sw);
 });

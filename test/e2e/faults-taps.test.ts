@@ -26,10 +26,10 @@ import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } fro
 import { kernelPeer, makeGuest, VNI } from './two-hosts.js';
 
 /** Together a thousand in the long run. */
-const DELETIONS = long(800);
-const DELETIONS_OF_TWO_ENGINES = long(200);
+const DELETIONS = long(800, 48);
+const DELETIONS_OF_TWO_ENGINES = long(200, 16);
 /** Of namespaces, deleted and made again. */
-const CYCLES = long(1000);
+const CYCLES = long(1000, 48);
 /** Of a guest's NIC, down and up. */
 const FLAPS = long(1000);
 /** Guests that faults befall, all at the same time. */

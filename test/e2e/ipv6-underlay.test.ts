@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { quietFor, until } from '../../src/lab/testbed/wait.js';
+import { cases } from '../long.js';
 import { World } from './host-testbed.js';
 import { expectReach, give, startWith } from './live-support.js';
 import { kernelDevice, onWire, outerOf, twoHostsOf } from './multicast-support.js';
@@ -14,7 +15,7 @@ import { BROADCAST, experimentalFrame, inject, ping, udpEcho } from './traffic.j
 import { expectBalance, expectTransfer, MB } from './two-hosts.js';
 
 const VNI = 42;
-const BYTES = 20 * MB;
+const BYTES = 10 * MB;
 
 let world: World;
 let hosts: [Host, Host];
@@ -63,57 +64,61 @@ async function mtuOf({ netns, ifname }: Guest): Promise<number> {
   return nic.mtu;
 }
 
-describe.each([
-  { kind: 'id' as const, checksum: true, workers: 1 },
-  { kind: 'id' as const, checksum: false, workers: 1 },
-  { kind: 'vlan_tunnel' as const, checksum: true, workers: 2 },
-  { kind: 'vlan_tunnel' as const, checksum: false, workers: 1 },
-])('$kind, UDP checksums: $checksum, workers: $workers', ({ kind, checksum, workers }) => {
-  test('ping, TCP and UDP each way, and what stands in the outer headers', async () => {
-    const sw = await start({ remotes: [hosts[1].address], kind, checksum, workers });
-    const peer = await kernelPeer(!checksum);
-    expect(await mtuOf(guest)).toBe(1430);
-    // One by one, as on a cable: the checksum of a train is not in the capture.
-    for (const host of hosts) await world.cutTrains(host);
-    const wire = await sniff(world, hosts[1], 'udp dst port 4789 and less 300');
-    const ways = [
-      [guest, peer],
-      [peer, guest],
-    ] as const;
-    for (const [from, to] of ways) {
-      await expectReach(world, from, to);
-      await expectReach(world, from, { address: to.address6 });
-    }
-    // The largest frame, whole.
-    expect(await ping(world, guest.netns, peer.address, { size: 1402, whole: true })).toMatchObject({ received: 3 });
-    // Each way two pings and two answers of either family.
-    await wire.rests(16);
-    await wireIs(wire.packets.map(outerOf));
-    for (const host of hosts) await world.cutTrains(host, false);
+const ports = [
+  { kind: 'id', checksum: true, workers: 1 },
+  { kind: 'id', checksum: false, workers: 1 },
+  { kind: 'vlan_tunnel', checksum: false, workers: 2 },
+  { kind: 'vlan_tunnel', checksum: true, workers: 1 },
+] as const;
+describe.each(cases<(typeof ports)[number]>(ports, 2))(
+  '$kind, UDP checksums: $checksum, workers: $workers',
+  ({ kind, checksum, workers }) => {
+    test('ping, TCP and UDP each way, and what stands in the outer headers', async () => {
+      const sw = await start({ remotes: [hosts[1].address], kind, checksum, workers });
+      const peer = await kernelPeer(!checksum);
+      expect(await mtuOf(guest)).toBe(1430);
+      // One by one, as on a cable: the checksum of a train is not in the capture.
+      for (const host of hosts) await world.cutTrains(host);
+      const wire = await sniff(world, hosts[1], 'udp dst port 4789 and less 300');
+      const ways = [
+        [guest, peer],
+        [peer, guest],
+      ] as const;
+      for (const [from, to] of ways) {
+        await expectReach(world, from, to);
+        await expectReach(world, from, { address: to.address6 });
+      }
+      // The largest frame, whole.
+      expect(await ping(world, guest.netns, peer.address, { size: 1402, whole: true })).toMatchObject({ received: 3 });
+      // Each way two pings and two answers of either family.
+      await wire.rests(16);
+      await wireIs(wire.packets.map(outerOf));
+      for (const host of hosts) await world.cutTrains(host, false);
 
-    for (const [from, to] of ways) {
-      const label = `${kind}, checksums ${checksum}, ${from === peer ? 'from' : 'to'} the kernel`;
-      await expectTransfer(world, from, to, BYTES, label);
-      await expectTransfer(world, from, { ...to, address: to.address6 }, 5 * MB, `${label}, IPv6 inside`);
-      const echoed = await udpEcho(world, from.netns, to.netns, to.address, { size: 1402, count: 10 });
-      expect(echoed).toEqual({ equal: 10, different: 0, lost: 0 });
-    }
-    const learned = (await sw.fdb()).filter(({ mac }) => mac === peer.mac);
-    expect(learned).toEqual([expect.objectContaining({ ifname: 'vxlan0', dst: hosts[1].address, state: 'dynamic' })]);
-    await expectBalance(sw);
-  });
+      for (const [from, to] of ways) {
+        const label = `${kind}, checksums ${checksum}, ${from === peer ? 'from' : 'to'} the kernel`;
+        await expectTransfer(world, from, to, BYTES, label);
+        await expectTransfer(world, from, { ...to, address: to.address6 }, 5 * MB, `${label}, IPv6 inside`);
+        const echoed = await udpEcho(world, from.netns, to.netns, to.address, { size: 1402, count: 10 });
+        expect(echoed).toEqual({ equal: 10, different: 0, lost: 0 });
+      }
+      const learned = (await sw.fdb()).filter(({ mac }) => mac === peer.mac);
+      expect(learned).toEqual([expect.objectContaining({ ifname: 'vxlan0', dst: hosts[1].address, state: 'dynamic' })]);
+      await expectBalance(sw);
+    });
 
-  async function wireIs(outers: readonly ReturnType<typeof outerOf>[]): Promise<void> {
-    for (const [number, host] of hosts.entries()) {
-      const sent = outers.filter(({ source }) => source === onWire(host.address));
-      expect(sent.length).toBeGreaterThan(4);
-      for (const outer of sent)
-        expect(outer).toMatchObject({ destination: onWire(hosts[1 - number].address), vni: VNI, ttl: 64 });
-      // A checksum that the veth leaves to its other end is a sum of the pseudo-header, and not zero.
-      expect(sent.map((outer) => outer.checksum === 0)).toEqual(sent.map(() => !checksum));
+    async function wireIs(outers: readonly ReturnType<typeof outerOf>[]): Promise<void> {
+      for (const [number, host] of hosts.entries()) {
+        const sent = outers.filter(({ source }) => source === onWire(host.address));
+        expect(sent.length).toBeGreaterThan(4);
+        for (const outer of sent)
+          expect(outer).toMatchObject({ destination: onWire(hosts[1 - number].address), vni: VNI, ttl: 64 });
+        // A checksum that the veth leaves to its other end is a sum of the pseudo-header, and not zero.
+        expect(sent.map((outer) => outer.checksum === 0)).toEqual(sent.map(() => !checksum));
+      }
     }
-  }
-});
+  },
+);
 
 test('a flood list by unicast: each remote gets one copy, also of those that are appended and taken back', async () => {
   const remotes = [hosts[1].address, '2001:db8::22'];

@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
+import { cases, long } from '../long.js';
 import { World } from './host-testbed.js';
 import { sniff } from './sniffer.js';
 import { accounts, type RunningSwitch, settledStats } from './switch.js';
@@ -97,13 +98,17 @@ async function settle({ netns, ifname }: { netns: string; ifname: string }): Pro
 
 const PEERS = { 'an address on the vxlan device': addressOnVxlan, 'a bridge and a guest': bridgeAndGuest };
 
-describe.each([
-  { peer: 'an address on the vxlan device' as const, kind: 'vlan_tunnel' as const },
-  { peer: 'an address on the vxlan device' as const, kind: 'id' as const },
-  { peer: 'a bridge and a guest' as const, kind: 'vlan_tunnel' as const },
-  { peer: 'a bridge and a guest' as const, kind: 'id' as const },
-])('a kernel with $peer, overtap with $kind', ({ peer, kind }) => {
-  test('ping, 100 MB of TCP each way, UDP and IPv6', async () => {
+const peers = [
+  { peer: 'an address on the vxlan device', kind: 'vlan_tunnel' },
+  { peer: 'an address on the vxlan device', kind: 'id' },
+  { peer: 'a bridge and a guest', kind: 'id' },
+  { peer: 'a bridge and a guest', kind: 'vlan_tunnel' },
+] as const;
+/** Of a transfer each way, in MB. */
+const LENGTH = long(100, 30);
+
+describe.each(cases<(typeof peers)[number]>(peers, 2))('a kernel with $peer, overtap with $kind', ({ peer, kind }) => {
+  test(`ping, ${LENGTH} MB of TCP each way, UDP and IPv6`, async () => {
     const { guest, sw } = await startOvertap(kind);
     const other = await PEERS[peer]();
     const ways: [Place, Place][] = [
@@ -116,8 +121,14 @@ describe.each([
       expect(result, result.output).toMatchObject({ sent: 3, received: 3, duplicates: 0 });
     }
     for (const [from, to] of ways) {
-      const { sent, received, megabitsPerSecond } = await transfer(world, from.netns, to.netns, to.address, 100 * MB);
-      expect(received).toEqual({ bytes: 100 * MB, sha256: sent.sha256 });
+      const { sent, received, megabitsPerSecond } = await transfer(
+        world,
+        from.netns,
+        to.netns,
+        to.address,
+        LENGTH * MB,
+      );
+      expect(received).toEqual({ bytes: LENGTH * MB, sha256: sent.sha256 });
       console.log(`${kind}, kernel with ${peer}, ${from === guest ? 'to' : 'from'} it: ${megabitsPerSecond} Mb/s`);
     }
     for (const [from, to] of ways) {

@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
+import { cases } from '../long.js';
 import { World } from './host-testbed.js';
 import { expectReach, expectRefused, give, startWith } from './live-support.js';
 import { kernelDevice, onWire, outerOf, twoHostsOf } from './multicast-support.js';
@@ -38,41 +39,45 @@ function sentBy(wire: Sniffer, host: Host): string[] {
   return [...new Set(facts)];
 }
 
-test.each([
-  { family: 4 as const, workers: 1, options: { udpcsum: false } },
-  { family: 4 as const, workers: 2, options: { dev: 'eth0', df: 'set' } },
-  { family: 6 as const, workers: 2, options: {} },
-])('srcport [4789, 4789] over IPv$family, $workers workers', async ({ family, workers, options }) => {
-  const { hosts, guest } = await ends(family);
-  const peer = await kernelDevice(world, hosts[1], {
-    id: 42,
-    to: `remote ${hosts[0].address}`,
-    addresses: ['198.18.0.9/24'],
-    more: 'srcport 4789 4790 udp6zerocsumrx',
-  });
-  const port = { type: 'vxlan', id: 42, local: hosts[0].address, remotes: [hosts[1].address], ...options };
-  const vxlan = `      vxlan0: ${JSON.stringify({ ...port, srcport: [4789, 4789] })}\n`;
-  const settings = `workers: ${workers}\nbridges:\n${plainBridge(tapPort('tap0', guest), vxlan)}`;
-  const sw = await startWith(world, hosts[0].netns, 'host1', settings);
-  const reaches = async (way: string): Promise<void> => {
-    const wire = await sniff(world, hosts[1], 'udp dst port 4789');
-    await expectReach(world, guest, peer);
-    await until(`datagrams ${way} are on the wire`, () => sentBy(wire, hosts[0]).includes(way));
-    expect(sentBy(wire, hosts[0])).toEqual([way]);
-    expect(sentBy(wire, hosts[1])).toEqual(['4789 64']);
-    await wire.stop();
-  };
-  await reaches('4789 64');
-  await expectTransfer(world, guest, peer, 5 * MB, `one port, IPv${family}, ${workers} workers`);
-  await expectTransfer(world, peer, guest, 5 * MB, `one port, IPv${family}, ${workers} workers, back`);
-  await give(sw, 'link set vxlan0 type vxlan ttl 9');
-  await reaches('4789 9');
-  await give(sw, 'link set vxlan0 type vxlan srcport 40000 40000');
-  await reaches('40000 9');
-  await give(sw, 'link set vxlan0 type vxlan srcport 4789 4789 ttl 0');
-  await reaches('4789 64');
-  await expectBalance(sw);
-});
+const tunnels = [
+  { family: 4, workers: 1, options: { udpcsum: false } },
+  { family: 6, workers: 2, options: {} },
+  { family: 4, workers: 2, options: { dev: 'eth0', df: 'set' } },
+] as const;
+test.each(cases<(typeof tunnels)[number]>(tunnels, 2))(
+  'srcport [4789, 4789] over IPv$family, $workers workers',
+  async ({ family, workers, options }) => {
+    const { hosts, guest } = await ends(family);
+    const peer = await kernelDevice(world, hosts[1], {
+      id: 42,
+      to: `remote ${hosts[0].address}`,
+      addresses: ['198.18.0.9/24'],
+      more: 'srcport 4789 4790 udp6zerocsumrx',
+    });
+    const port = { type: 'vxlan', id: 42, local: hosts[0].address, remotes: [hosts[1].address], ...options };
+    const vxlan = `      vxlan0: ${JSON.stringify({ ...port, srcport: [4789, 4789] })}\n`;
+    const settings = `workers: ${workers}\nbridges:\n${plainBridge(tapPort('tap0', guest), vxlan)}`;
+    const sw = await startWith(world, hosts[0].netns, 'host1', settings);
+    const reaches = async (way: string): Promise<void> => {
+      const wire = await sniff(world, hosts[1], 'udp dst port 4789');
+      await expectReach(world, guest, peer);
+      await until(`datagrams ${way} are on the wire`, () => sentBy(wire, hosts[0]).includes(way));
+      expect(sentBy(wire, hosts[0])).toEqual([way]);
+      expect(sentBy(wire, hosts[1])).toEqual(['4789 64']);
+      await wire.stop();
+    };
+    await reaches('4789 64');
+    await expectTransfer(world, guest, peer, 5 * MB, `one port, IPv${family}, ${workers} workers`);
+    await expectTransfer(world, peer, guest, 5 * MB, `one port, IPv${family}, ${workers} workers, back`);
+    await give(sw, 'link set vxlan0 type vxlan ttl 9');
+    await reaches('4789 9');
+    await give(sw, 'link set vxlan0 type vxlan srcport 40000 40000');
+    await reaches('40000 9');
+    await give(sw, 'link set vxlan0 type vxlan srcport 4789 4789 ttl 0');
+    await reaches('4789 64');
+    await expectBalance(sw);
+  },
+);
 
 test('ports that share the socket send alike, or are refused; one of them may go', async () => {
   const { hosts, guest } = await ends(4);

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { quietFor, until } from '../../src/lab/testbed/wait.js';
+import { cases, long } from '../long.js';
 import { World } from './host-testbed.js';
 import { sniff } from './sniffer.js';
 import { type RunningSwitch, settledStats } from './switch.js';
@@ -14,6 +15,8 @@ import { expectBalance, expectTransfer, MB, makeGuest, startPair, startSwitch, s
 
 const WORKERS = 'workers: 2\n';
 const STREAMS = 4;
+/** Of a stream, in MB. */
+const LENGTH = long(40, 15);
 
 describe('two engines on each host', () => {
   const world = new World();
@@ -64,7 +67,7 @@ describe('two engines on each host', () => {
   ])('$way, 4 TCP transfers in parallel arrive with equal hashes, and the accounts balance', async ({ way, ends }) => {
     const transfers = ends.flatMap(([from, to]) =>
       Array.from({ length: STREAMS }, (_, number) =>
-        expectTransfer(world, guests[from], guests[to], 40 * MB, `2 engines, ${way}, stream ${number + 1}`),
+        expectTransfer(world, guests[from], guests[to], LENGTH * MB, `2 engines, ${way}, stream ${number + 1}`),
       ),
     );
     await Promise.all(transfers);
@@ -145,11 +148,12 @@ describe('a second switch on the same address and port', () => {
 
   afterEach(() => world.cleanUp());
 
-  test.each([
-    { first: 2, second: 2 },
+  const numbers = [
     { first: 2, second: 1 },
     { first: 1, second: 2 },
-  ])('is refused: $first engines running, $second wanted', async ({ first, second }) => {
+    { first: 2, second: 2 },
+  ];
+  test.each(cases(numbers, 2))('is refused: $first engines running, $second wanted', async ({ first, second }) => {
     world = new World();
     const hosts = await twoHosts(world);
     const guests = [await makeGuest(world, 1), await makeGuest(world, 2)];

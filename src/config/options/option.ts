@@ -109,8 +109,12 @@ export type Settings<R extends Rows> = {
 
 /** The values of the file, completed with defaults. Lists and mappings are shared with the file. */
 export function settingsOf<const R extends Rows>(rows: R, given: { readonly [K in keyof R]?: unknown }): Settings<R> {
-  const all = Object.entries(rows).map(([key, one]) => [key, given[key] ?? ownCopy(one.default)]);
-  return Object.fromEntries(all.filter(([, one]) => one !== undefined)) as Settings<R>;
+  const settings: Record<string, unknown> = {};
+  for (const key in rows) {
+    const value = given[key] ?? ownCopy(rows[key]?.default);
+    if (value !== undefined) settings[key] = value;
+  }
+  return settings as Settings<R>;
 }
 
 /** Copies defaults, so that configurations never share a list or a mapping. */

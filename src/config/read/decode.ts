@@ -229,7 +229,10 @@ function decodeObject<S extends z.ZodObject>(
   const unknown = new Set<string>();
   // A value may fail several checks of its schema; only the first is reported.
   const reported = new Set<string>();
-  for (const issue of schema.safeParse(raw).error?.issues ?? []) {
+  const source = raw as Record<string, unknown>;
+  const whole = schema.safeParse(raw);
+  if (whole.success) return { path, given: whole.data as Partial<z.output<S>>, rejected, raw: source };
+  for (const issue of whole.error.issues) {
     const key = issue.path[0];
     if (issue.code === 'unrecognized_keys') {
       for (const name of issue.keys) {
@@ -245,7 +248,6 @@ function decodeObject<S extends z.ZodObject>(
       faults.at([...path, ...(issue.path as (string | number)[])], issue.message);
     }
   }
-  const source = raw as Record<string, unknown>;
   const sound = Object.entries(source).filter(([key]) => !rejected.has(key) && !unknown.has(key));
   // The remaining keys are valid; the partial schema tolerates the missing ones.
   const given = partialOf(schema).parse(Object.fromEntries(sound)) as Partial<z.output<S>>;

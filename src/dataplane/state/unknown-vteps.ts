@@ -171,6 +171,7 @@ export class UnknownVtepReader {
 
 function readRow(words: Int32Array, row: number): UnknownVtep | null {
   const version = Atomics.load(words, row + VERSION);
+  if (version === 0) return null; // never used
   const port = words[row + PORT] - 1;
   const address = [...words.subarray(row + ADDRESS, row + ADDRESS + 4)] as UnknownVtep['address'];
   const stranger = {
