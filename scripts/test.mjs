@@ -33,17 +33,9 @@ function run([program, ...words], stdio) {
   });
 }
 
-/** Without type checks, which `npm run types` does in parallel with the tests; the long run has no static checks. */
-const BUILD = LONG
-  ? [script('build')]
-  : [
-      ['npx', '--no-install', 'tsc', '-p', 'tsconfig.build.json', '--noCheck'],
-      ['node', 'scripts/bundle.mjs'],
-    ];
-
 /** Steps required by all others. */
 async function prepare() {
-  for (const command of [['node', 'scripts/test-tools.mjs'], ...BUILD]) {
+  for (const command of [['node', 'scripts/test-tools.mjs'], script('build')]) {
     const { ok } = await run(command, 'inherit');
     if (!ok) finish({ passed: 0, failed: 1, skipped: 0 }, [command.join(' ')]);
   }
