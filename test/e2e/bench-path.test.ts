@@ -252,7 +252,7 @@ describe('the whole-path benchmark', () => {
       expect(inside().length).toBeGreaterThanOrEqual(4); // two switches, and iperf3 twice
       const { ended } = await program.stop(signal, 20_000);
       expect(ended.status, describeEnd(ended)).toBe(status);
-      expect(ended.stderr).toContain(`interrupted by ${signal}; everything is taken away`);
+      expect(ended.stderr).toContain(`interrupted by ${signal}; everything is removed`);
       expect(leftBy(program.pid)).toEqual([]);
       expect(programsIn(leftNamespaces(namespaces))).toEqual([]);
     } finally {

@@ -1,6 +1,6 @@
 /**
- * What a look-up and a learning cost as the table grows: keys are visited in a random order that is drawn beforehand, so
- * that neither the draw nor a pattern is measured. Run by itself it prints only the longest pauses: `node dist/bench/micro/fdb.js`.
+ * Cost of FDB look-ups and learning by table size. Keys are visited in a random order drawn beforehand, so that neither the
+ * drawing nor a pattern is measured. Run by itself, it prints only the longest pauses: `node dist/bench/micro/fdb.js`.
  */
 import { pathToFileURL } from 'node:url';
 import { createFdb, type Fdb } from '../../fdb/table.js';
@@ -8,9 +8,9 @@ import type { Stage } from './measure.js';
 
 export const SIZES = [1024, 65_536, 1_048_576];
 const VISITS = 1 << 16;
-const SEGMENT = 1;
+const FID = 1;
 
-/** A small generator with a seed, so that every run visits the same keys. */
+/** A small random generator with a seed, so that every run visits the same keys. */
 function random(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -19,20 +19,20 @@ function random(seed: number): (below: number) => number {
   };
 }
 
-/** A full table of `entries`, and the lows of keys that are there and of keys that are not. */
+/** Creates a full table. @returns it, and the low words of the MACs to visit, all in the table */
 function fill(entries: number): { fdb: Fdb; visits: Int32Array } {
   const fdb = createFdb({ capacity: entries, seed: 1 });
   const lows = new Int32Array(entries);
   const draw = random(entries);
   for (let i = 0; i < entries; i++) {
     lows[i] = Math.imul(i + 1, 0x9e3779b1);
-    fdb.learn(0x0200, lows[i], SEGMENT, 1, 0, 1);
+    fdb.learn(0x0200, lows[i], FID, 1, 0, 1);
   }
   const visits = Int32Array.from({ length: VISITS }, () => lows[draw(entries)]);
   return { fdb, visits };
 }
 
-/** Stages by name. */
+/** The stages of the FDB, by name. */
 export function fdbStages(): Record<string, Stage> {
   const stages: Record<string, Stage> = {};
   for (const entries of SIZES) {
@@ -42,27 +42,26 @@ export function fdbStages(): Record<string, Stage> {
       for (let i = 0; i < VISITS; i++) sum += visit(visits[i]);
       return sum;
     };
-    // As the engine does it for a batch (warmFdb): first the rows are read, then the look-ups are made.
+    // As the engine does for a batch (warmFdb): it first touches the rows, then makes the look-ups.
     const batch = 256;
     const warmed = () => {
       let sum = 0;
       for (let from = 0; from < VISITS; from += batch) {
-        for (let i = from; i < from + batch; i++) sum |= fdb.touch(0x0200, visits[i], SEGMENT);
-        for (let i = from; i < from + batch; i++) sum += fdb.resolve(0x0200, visits[i], SEGMENT);
+        for (let i = from; i < from + batch; i++) sum |= fdb.touch(0x0200, visits[i], FID);
+        for (let i = from; i < from + batch; i++) sum += fdb.resolve(0x0200, visits[i], FID);
       }
       return sum;
     };
-    // An attack: every address is new, and another of the same port gives way to it.
+    // A MAC flood: every address is new and evicts another one of the same port.
     let fresh = 0;
     const flood = () => {
-      for (let i = 0; i < VISITS; i++)
-        fdb.learn(0x0204, Math.imul(++fresh, 0x9e3779b1), SEGMENT, 1, 0, 1 + (fresh >> 17));
+      for (let i = 0; i < VISITS; i++) fdb.learn(0x0204, Math.imul(++fresh, 0x9e3779b1), FID, 1, 0, 1 + (fresh >> 17));
     };
     const label = entries >= 1_048_576 ? '1 M' : `${entries / 1024} k`;
-    stages[`FDB look-up, hit, ${label} entries`] = [VISITS, each((low) => fdb.resolve(0x0200, low, SEGMENT))];
+    stages[`FDB look-up, hit, ${label} entries`] = [VISITS, each((low) => fdb.resolve(0x0200, low, FID))];
     stages[`FDB look-up, hit, in batches, ${label} entries`] = [VISITS, warmed];
-    stages[`FDB look-up, miss, ${label} entries`] = [VISITS, each((low) => fdb.resolve(0x0206, low, SEGMENT))];
-    stages[`FDB learn, known, ${label} entries`] = [VISITS, each((low) => fdb.learn(0x0200, low, SEGMENT, 1, 0, 1))];
+    stages[`FDB look-up, miss, ${label} entries`] = [VISITS, each((low) => fdb.resolve(0x0206, low, FID))];
+    stages[`FDB learn, known, ${label} entries`] = [VISITS, each((low) => fdb.learn(0x0200, low, FID, 1, 0, 1))];
     stages[`FDB learn, new in a full table, ${label} entries`] = [VISITS, flood];
   }
   return stages;
@@ -77,9 +76,11 @@ interface Pauses {
 }
 
 /**
- * Does the same work PASSES times over, each time with a table made anew, step by step. A step's time is its shortest one:
- * what the machine did in between, or a compiler, does not hit the same step each time.
- * @returns the longest step and their mean, in microseconds
+ * Times each step of some work. The work is repeated PASSES times with a new table, and the shortest time of each step counts:
+ * interrupts and compilation do not hit the same step in every pass.
+ * @param times number of steps
+ * @param prepare creates a table and returns the work of one step
+ * @returns longest and mean time of a step, in microseconds
  */
 function pauses(times: number, prepare: () => (step: number) => unknown): Pauses {
   const shortest = new Float64Array(times).fill(Number.POSITIVE_INFINITY);
@@ -95,20 +96,20 @@ function pauses(times: number, prepare: () => (step: number) => unknown): Pauses
   return { longest: shortest.reduce((most, step) => Math.max(most, step), 0), mean: sum / times };
 }
 
-/** A table of `entries` that `owners` have filled, each its part, with a stamp of its own for each entry. */
+/** A full table, divided equally among owners; every entry has a different stamp. */
 function filledBy(owners: number, entries: number): Fdb {
   const fdb = createFdb({ capacity: entries, owners: Math.max(owners, 2), seed: 1 });
-  for (let i = 0; i < entries; i++) fdb.learn(0x0200, Math.imul(i + 1, 0x9e3779b1), SEGMENT, i % owners, i % owners, i);
+  for (let i = 0; i < entries; i++) fdb.learn(0x0200, Math.imul(i + 1, 0x9e3779b1), FID, i % owners, i % owners, i);
   return fdb;
 }
 
-/** The longest time that one step of ageing, and one learning in a full table, keeps frames waiting. */
+/** Prints the longest delay of frames by one learning in a full table, and by one step of ageing. */
 export function printPauses(entries: number): void {
   const print = (what: string, { longest, mean }: Pauses): void =>
     console.log(
       `${what.padEnd(58)} longest ${longest.toFixed(1).padStart(8)} us, mean ${mean.toFixed(2).padStart(8)} us`,
     );
-  // With 128 entries each the search for the oldest is longest, since each has a stamp of its own.
+  // The search for the oldest entry is longest with 128 entries per owner, all with different stamps.
   for (const [owners, size] of [
     [1, entries],
     [2, entries],
@@ -117,7 +118,7 @@ export function printPauses(entries: number): void {
   ]) {
     const flood = () => {
       const full = filledBy(owners, size);
-      return (i: number) => full.learn(0x0204, Math.imul(i + 1, 0x9e3779b1), SEGMENT, i % owners, i % owners, size + i);
+      return (i: number) => full.learn(0x0204, Math.imul(i + 1, 0x9e3779b1), FID, i % owners, i % owners, size + i);
     };
     print(`new in a full table, ${size} entries, ${owners} owners`, pauses(100_000, flood));
   }

@@ -1,11 +1,11 @@
-/** How a stage is timed: repeated work, and its median and spread for one frame. */
+/** Timing of a stage: repeated work, with median and range per frame. */
 import Benchmark from 'benchmark';
 
-/** How many frames (or other operations) one call of the work handles, and the work. */
+/** The number of frames (or other operations) that one call handles, and the call. */
 export type Stage = readonly [frames: number, work: () => unknown];
 
 export interface Effort {
-  /** Of each stage. */
+  /** Seconds of measuring each stage. */
   readonly seconds?: number;
   readonly samples?: number;
 }
@@ -18,7 +18,7 @@ export interface Timing {
   readonly high: number;
 }
 
-/** @throws what the work threw */
+/** Times one stage. @throws the error that the work threw */
 export function measure(name: string, [frames, work]: Stage, { seconds = 1, samples = 15 }: Effort): Timing {
   const bench = new Benchmark(name, work, { maxTime: seconds, minSamples: samples });
   bench.run({ async: false });

@@ -1,7 +1,6 @@
 /**
- * What the addon takes for a frame, system calls included, in nanoseconds: trains and superframes to a socket of the
- * loopback, segments merged into writes to a TAP. Needs root, for a namespace of its own. Run after the build; `--quick` for
- * a run of a second that only shows that it works.
+ * Nanoseconds per frame in the addon, with system calls: trains and superframes to a loopback socket, and coalesced segments
+ * to a TAP. Needs root, since it creates a namespace, and a build. `--quick`: a run of one second that only shows that it works.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
@@ -20,7 +19,7 @@ const SEGMENTS = 44;
 const PAYLOAD = 1398;
 const HEADERS = 14 + 20 + 20;
 
-/** A TCP frame of IPv4; its payload is zeros, so that its checksum is that of the headers. */
+/** A TCP frame over IPv4. Its payload is zeros, so that the headers alone determine the checksum. */
 function tcpFrame(payload: number, sequence: number, id: number, open: boolean): Buffer {
   const bytes = Buffer.alloc(HEADERS + payload);
   bytes.set([2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 8, 0, 0x45]);
@@ -44,13 +43,13 @@ function sum(bytes: Buffer, from: number, to: number): number {
   return (total & 0xffff) + (total >>> 16);
 }
 
-/** A transmit command: its frame, and its other words by number. */
+/** A transmit command: the frame, and the other words by index. */
 interface Command {
   readonly bytes: Uint8Array;
   readonly [word: number]: number;
 }
 
-/** Fills the command list; returns what executes it. */
+/** Fills the command list. @returns a function that executes it */
 function commands(io: PacketIo, count: number, fill: (i: number) => Command): () => void {
   for (let i = 0; i < count; i++) {
     const offset = FRAME + i * ROOM;
@@ -66,7 +65,7 @@ function commands(io: PacketIo, count: number, fill: (i: number) => Command): ()
   };
 }
 
-/** A PacketIo of its own for each case, so that each keeps its ring. */
+/** The cases by name; each has its own PacketIo, and so its own command list. */
 function cases(devices: Devices): Record<string, Stage> {
   const io = (options: NativePacketIoOptions = {}): PacketIo => {
     const made = createNativePacketIo({ txCommands: 64, ...options });
@@ -110,12 +109,12 @@ interface Devices {
 
 function openDevices(): Devices {
   const [sender] = openSenders({ local: '127.0.0.1', range: [40000, 40099], count: 1, seed: 0 });
-  // No one reads what arrives: it is dropped when the buffer is full.
+  // Nothing reads this socket: the kernel drops datagrams when its buffer is full.
   const receiver = openReceiver({ local: '127.0.0.1', port: 4789, gro: true, receiveBuffer: 4096 });
   return { tap: openTap({ ifname: 'tap0' }), sender, receiver };
 }
 
-/** Runs `body` in a network namespace that is made for it. */
+/** Runs `body` in a new network namespace, which is deleted after it. */
 function inNamespace<T>(body: () => T): T {
   const name = `ot-micro-${process.pid}`;
   const home = openSync('/proc/thread-self/ns/net', 'r');
@@ -131,6 +130,7 @@ function inNamespace<T>(body: () => T): T {
   }
 }
 
+/** Measures all cases. Needs root. */
 export function measureNative(effort: Effort = {}): Timing[] {
   return inNamespace(() => {
     const devices = openDevices();

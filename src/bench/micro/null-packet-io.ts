@@ -1,6 +1,6 @@
 /**
- * A PacketIo that costs nothing: every batch is the same frames, laid into the arena once, and every command succeeds.
- * What is left of a turn's time is the TypeScript of the switch.
+ * A PacketIo without cost: every batch has the same frames, copied into the arena once, and every command succeeds. So the
+ * time of a turn is that of the switch's TypeScript.
  */
 import {
   HEADROOM,
@@ -28,7 +28,7 @@ export class NullPacketIo implements PacketIo {
   cursor = 65_536;
   sent = 0;
 
-  /** Adds a frame to the batch that every `receive` gives. @param train its place in a train of datagrams */
+  /** Adds a frame to the batch of every `receive`. @param train its position in a train of datagrams */
   add(kind: number, index: number, bytes: Uint8Array, address: readonly number[] = [0, 0, 0, 0], train = 0): void {
     const offset = ((this.cursor + HEADROOM + 3) & ~3) + 2;
     new Uint8Array(this.arena).set(bytes, offset);

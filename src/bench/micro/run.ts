@@ -1,6 +1,6 @@
 /**
- * What a frame costs in TypeScript, stage by stage, in nanoseconds, and how often the garbage collector runs in a
- * steady state. `npm run bench:micro`; with `--quick` a run of a few seconds that only shows that it works.
+ * Nanoseconds per frame in TypeScript, by stage, and the number of garbage collections in a steady state.
+ * `npm run bench:micro`; `--quick`: a run of a few seconds that only shows that it works.
  */
 import os from 'node:os';
 import { PerformanceObserver } from 'node:perf_hooks';
@@ -18,10 +18,10 @@ import { makeScene } from './scene.js';
 
 const HALF = 128;
 
-/** The stages by name; each function handles HALF frames (a whole turn: two halves), so that the loop costs nothing. */
+/** The stages by name. One call handles HALF frames (a whole turn both halves), so that the cost of the call is negligible. */
 function stages(): Record<string, Stage> {
   const { context, engine, frames } = makeScene();
-  for (let i = 0; i < 50; i++) engine.turn(0); // every MAC is known from here on
+  for (let i = 0; i < 50; i++) engine.turn(0); // so that every MAC is learned
   return {
     'parse and classify, from a TAP': [
       HALF,
@@ -47,21 +47,21 @@ function stages(): Record<string, Stage> {
   };
 }
 
-/** A batch whose frames all have the same headers, as the segments of a train have. */
+/** A batch in which all frames have the same headers, as the segments of one flow. */
 function oneFlow(): Stage {
   const { engine, frames } = makeScene({ hosts: 1 });
   for (let i = 0; i < 50; i++) engine.turn(0);
   return [frames, () => engine.turn(0)];
 }
 
-/** What a TCP stream through the tunnel is: 220 segments of 1400 bytes, in five trains. */
+/** A TCP stream through the tunnel: 220 segments of 1400 bytes, in five trains. */
 function trains(): Stage {
   const { engine, frames } = makeScene({ trains: 5 });
   for (let i = 0; i < 50; i++) engine.turn(0);
   return [frames, () => engine.turn(0)];
 }
 
-/** A batch of broadcasts to so many remotes; the time is that of a copy. */
+/** Batches of broadcasts to 1, 10 and 1000 remotes; the time is per copy. */
 function floods(): Record<string, Stage> {
   return Object.fromEntries(
     [1, 10, 1000].map((remotes) => {
@@ -75,20 +75,22 @@ function each(work: (row: number) => void): void {
   for (let i = 0; i < HALF; i++) work(i);
 }
 
+/** Measures all stages. */
 export function measureStages(effort: Effort = {}): Timing[] {
   return Object.entries(stages()).map(([name, stage]) => measure(name, stage, effort));
 }
 
-/** What the garbage collector did in a steady state; `grown`: bytes of heap. */
-export interface Steady {
+/** Garbage collections in a steady state. */
+interface Steady {
   readonly collections: number;
   readonly frames: number;
+  /** Growth of the heap in bytes. */
   readonly grown: number;
 }
 
 const pause = () => new Promise<void>((resolve) => setTimeout(resolve, 50));
 
-/** Garbage collections while frames flow for a while, after a warm-up. */
+/** Counts garbage collections during some seconds of traffic, after a warm-up. */
 export async function countCollections({ seconds = 30, hosts = 1000 } = {}): Promise<Steady> {
   const { engine, frames } = makeScene({ hosts });
   const run = (ms: number): number => {
@@ -99,7 +101,7 @@ export async function countCollections({ seconds = 30, hosts = 1000 } = {}): Pro
   };
   run(Math.min(2000, seconds * 500));
   globalThis.gc?.();
-  await pause(); // so that this one is told of before anyone listens
+  await pause(); // so that this collection is reported before the observer starts
   const starts: number[] = [];
   const observer = new PerformanceObserver((list) => {
     for (const { startTime } of list.getEntries()) starts.push(startTime);
@@ -110,9 +112,9 @@ export async function countCollections({ seconds = 30, hosts = 1000 } = {}): Pro
   const turns = run(seconds * 1000);
   const end = performance.now();
   const grown = process.memoryUsage().heapUsed - before;
-  await pause(); // the observer hears of what happened meanwhile
+  await pause(); // so that the observer gets the last collections
   observer.disconnect();
-  // With the traffic over, V8 tidies up in the pause: that is none of the traffic's.
+  // V8 also collects during the pause after the traffic; that does not count.
   const collections = starts.filter((start) => start >= begin && start <= end).length;
   return { collections, frames: turns * frames, grown };
 }
@@ -128,8 +130,8 @@ async function main(quick: boolean): Promise<void> {
   rows.forEach(printRow);
   console.log('the addon, ns per frame or segment, over loopback sockets and a TAP');
   if (process.getuid?.() === 0) measureNative(quick ? { seconds: 0.05, samples: 3 } : {}).forEach(printRow);
-  else console.log('not measured: it opens a TAP in a network namespace, which needs root');
-  console.log('the longest that the FDB keeps frames waiting');
+  else console.log('not measured: a TAP in a network namespace needs root');
+  console.log('longest delays of frames by the FDB');
   printPauses(quick ? SIZES[1] : SIZES[2]);
   const seconds = quick ? 1 : 30;
   const { collections, frames, grown } = await countCollections({ seconds });

@@ -1,6 +1,6 @@
 /**
- * Owns a run: its turns one after the other, what they gave and what failed, and where the result goes. A turn that
- * fails is told, and counted in the exit status; the others go on.
+ * Owns a run: its turns in order, their samples and failures, and the output of the result. A failed turn is reported and sets
+ * the exit status; the other turns continue.
  */
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -15,7 +15,7 @@ import { summarise } from './statistics.js';
 import { planTurns, takeTurn } from './turn.js';
 import type { Failure, Options, Result, Sample, Turn, Values } from './types.js';
 
-/** Of the last minute, before anything is measured. */
+/** Load average of the last minute above which a warning is printed. */
 const BUSY_LOAD = 0.5;
 
 const say = (line: string): unknown => process.stderr.write(`${line}\n`);
@@ -23,25 +23,26 @@ const say = (line: string): unknown => process.stderr.write(`${line}\n`);
 interface Gathered {
   readonly samples: (Sample & { round: number })[];
   readonly failures: Failure[];
-  /** By which the run was interrupted. */
+  /** The signal that interrupted the run. */
   signal: NodeJS.Signals | null;
 }
 
-/** @returns the exit status */
+/** Makes a run and publishes its result. @returns the exit status */
 export async function bench(options: Options): Promise<number> {
   completePath();
   requireTools(options.only);
   const variants = options.variants.filter((name) => name !== 'ovs' || hasOvs());
   if (variants.length < options.variants.length)
-    say('ovs: left out, Open vSwitch is not installed (Debian: apt-get install openvswitch-switch)');
+    say('ovs: skipped, Open vSwitch is not installed (Debian: apt-get install openvswitch-switch)');
   const turns = planTurns({ ...options, variants });
-  if (turns.length === 0) throw new Error('nothing is left to measure: no variant has these measures in these columns');
+  if (turns.length === 0)
+    throw new Error('nothing to measure: none of these variants has these measures in these columns');
 
   const { quick, rounds, seconds, senders, only, columns } = options;
   const started = new Date().toISOString();
   const machine = describeMachine();
   if (machine.load > BUSY_LOAD && !quick)
-    say(`load ${machine.load.toFixed(2)}: other programs are at work, and the figures will show it`);
+    say(`load ${machine.load.toFixed(2)}: other programs are running and will distort the figures`);
   const gathered: Gathered = { samples: [], failures: [], signal: null };
   await sweep();
   await interruptible((signal) => takeTurns(turns, options, gathered, signal));
@@ -88,14 +89,14 @@ async function takeTurns(
     }
     if (signal.aborted) {
       gathered.signal = signal.reason;
-      say(`${title} interrupted by ${signal.reason}; everything is taken away`);
+      say(`${title} interrupted by ${signal.reason}; everything is removed`);
       return;
     }
     say(`${((performance.now() - start) / 1000).toFixed(0).padStart(5)} s ${title} ${outcome}`);
   }
 }
 
-/** The figures of a turn in one line. */
+/** The values of a turn in one line. */
 function headlines(values: Values): string {
   const texts = Object.entries(values).map(([measure, value]) => {
     const row = [...ROWS, ...LEARNING].find((one) => one.measure === measure);

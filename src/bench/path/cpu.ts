@@ -1,15 +1,13 @@
-/**
- * Owns reading what processes and the whole machine have used: processor time and memory.
- */
+/** Processor time of the machine, and memory of processes. */
 import { readFileSync } from 'node:fs';
 import type { Program } from '../../lab/testbed/program.js';
 
-/** Ticks a second in /proc/stat: USER_HZ, the same on every architecture that Node runs on. */
+/** Ticks per second in /proc/stat, the same on every architecture that Node supports. */
 const USER_HZ = 100;
 
 /**
- * Seconds that all processors together have worked since boot, in user space, kernel and interrupts. The machine's sum
- * is the only fair one: the kernel's switch has no process to charge, and a softirq is charged to whoever it hits.
+ * Busy seconds of all processors since boot: user space, kernel and interrupts. Only the sum of the machine is fair: the
+ * kernel's switch has no process, and the kernel charges a softirq to the process that it interrupts.
  */
 export function busySeconds(): number {
   const [, ...fields] = readFileSync('/proc/stat', 'latin1').split('\n', 1)[0].trim().split(/\s+/);
@@ -17,7 +15,7 @@ export function busySeconds(): number {
   return (user + nice + system + irq + softirq) / USER_HZ;
 }
 
-/** Resident memory of some programs together, in MiB. */
+/** Total resident memory of programs, in MiB. */
 export function residentMib(programs: readonly Program[]): number {
   const kib = programs.map(({ pid }) =>
     Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]),

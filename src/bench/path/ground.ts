@@ -1,18 +1,18 @@
 /**
- * The test bed of a turn: namespaces named in advance, programs in sessions of their own, since Ctrl-C is to end the
- * benchmark and not its programs half-way. It knows nothing of cables and switches.
+ * The test bed of a turn. Its programs run in sessions of their own, so that Ctrl-C reaches only the benchmark, which then
+ * ends them. It knows nothing of links and switches.
  */
 import { sweep as sweepBed, Testbed } from '../../lab/testbed/testbed.js';
 
 const PREFIX = 'otb';
 
-/** Removes what killed runs left behind. */
+/** Removes the remains of killed runs. */
 export function sweep(): Promise<void> {
   return sweepBed(PREFIX);
 }
 
 export class Ground extends Testbed {
-  /** Ends every wait here. */
+  /** When aborted, every wait of this turn ends. */
   readonly signal: AbortSignal;
 
   constructor(signal: AbortSignal) {
@@ -20,7 +20,7 @@ export class Ground extends Testbed {
     this.signal = signal;
   }
 
-  /** Makes namespaces. Without IPv6: neighbour discovery and router solicitations would be counted among the frames. */
+  /** Creates namespaces without IPv6: its neighbour discovery and router solicitations would be counted as frames. */
   async addNamespaces(names: readonly string[]): Promise<void> {
     for (const name of names) await this.addNamespace(name);
   }

@@ -1,6 +1,6 @@
 /**
- * Owns bench/results: one JSON file with every sample, one Markdown page and one plot for each result that is kept,
- * named by date and commit. It never replaces an earlier result.
+ * Owns bench/results: for each kept result a JSON file with every sample, a Markdown page and a plot, named by date and
+ * commit. It never replaces an earlier result.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import type { Result } from './types.js';
 
 const RESULTS = fileURLToPath(new URL('../../../bench/results', import.meta.url));
 
-/** @returns the path of the Markdown page */
+/** Writes the files of a result. @returns the path of the Markdown page */
 export function keep(result: Result): string {
   mkdirSync(RESULTS, { recursive: true });
   const base = `${result.started.slice(0, 10)}-${result.machine.commit}`;

@@ -1,18 +1,20 @@
 /**
- * The two searches of RFC 2889, over trials that are given: how many addresses a switch holds, and how fast it learns.
- * They know neither switches nor frames.
+ * The two searches of RFC 2889: how many addresses a switch stores, and how fast it learns them. The trials are injected, so
+ * the searches know neither switches nor frames.
  */
 
-/** A rate is searched until what is too fast exceeds what is not by no more than this part. */
+/** The search for a rate ends when the bounds differ by no more than this fraction of the lower one. */
 const RESOLUTION = 0.05;
-/** Trials of a search for a rate, even if none has passed yet. */
+/** Maximum number of trials of a search for a rate in which no trial has passed yet. */
 const MOST_TRIALS = 14;
 
 /**
- * Address caching capacity (RFC 2889, 5.7): the largest number of addresses that are all held. It first tries `most` and
- * a little less, with growing strides, since a table mostly holds what it was made for; then it halves.
- * @param holds makes a trial
- * @param range what is tried at most, and how exact the answer is to be
+ * Address caching capacity (RFC 2889, 5.7): the largest number of addresses that are all stored. It first tries `most`, then
+ * less in growing steps, since the capacity of a table is mostly its configured size; then it bisects.
+ * @param holds makes a trial: whether this number of addresses is stored
+ * @param range.most largest number to try
+ * @param range.step precision of the answer
+ * @throws when no trial passes
  */
 export async function searchCapacity(
   holds: (addresses: number) => Promise<boolean>,
@@ -30,17 +32,17 @@ export async function searchCapacity(
     if (await holds(middle)) held = middle;
     else tooMany = middle;
   }
-  if (held === 0) throw new Error(`not even ${tooMany} addresses are held`);
+  if (held === 0) throw new Error(`not even ${tooMany} addresses are stored`);
   return held;
 }
 
 /**
- * Address learning rate (5.8): the highest rate at which no address is missed. The first trial is as fast as the sender
- * can: when that passes, the sender is the limit.
- * @param learns makes a trial at a rate, 0 for as fast
- * as can be, and tells which rate it came to
- * @param trials how many, where they do not end before; more, as long as none has passed
- * @returns addresses a second: `learned`, and `offered`, the fastest that the sender came to
+ * Address learning rate (RFC 2889, 5.8): the highest rate at which every address is learned. The first trial is as fast as the
+ * sender can send; if it passes, the sender is the limit.
+ * @param learns makes a trial at a rate in addresses per second, 0 for the maximum, and returns the rate that was reached
+ * @param trials maximum number of trials; more as long as none has passed
+ * @returns addresses per second: `learned`, and `offered`, the maximum of the sender
+ * @throws when no trial passes
  */
 export async function searchRate(
   learns: (rate: number) => Promise<{ rate: number; learned: boolean }>,
@@ -54,7 +56,7 @@ export async function searchRate(
   for (let tried = 1; tried < (learned === 0 ? MOST_TRIALS : trials); tried++) {
     if (tooFast - learned <= RESOLUTION * learned) break;
     const trial = await learns((learned + tooFast) / 2);
-    // The rate that it came to counts: a sender that shares its core does not reach the one that it was to have.
+    // The reached rate counts: a sender that shares its core may not reach the requested one.
     if (trial.learned) learned = Math.max(learned, trial.rate);
     else tooFast = Math.min(tooFast, trial.rate);
   }

@@ -1,6 +1,6 @@
 /**
- * Owns what stands when addresses are learned: one host, and three guests at three ports of its one bridge, as RFC 2889
- * wants them. It knows nothing of switches; topology-learning.ts puts them in.
+ * The site for measuring learning: one host, and three guests at three ports of its one bridge, as in RFC 2889. It knows
+ * nothing of switches; topology-learning.ts adds them.
  *
  *     learning eth0 ---+
  *     test     eth0 ---+ switch of h
@@ -22,25 +22,25 @@ export class LearningSite extends Ground {
   readonly host: { readonly name: string; readonly netns: string };
   readonly ports: readonly Port[];
 
-  /** @param signal ends every wait of this site */
+  /** @param signal when aborted, every wait of this site ends */
   constructor(signal: AbortSignal) {
     super(signal);
     this.host = { name: 'h', netns: this.nameOf('h') };
     this.ports = PORTS.map((name) => ({ name, netns: this.nameOf(name) }));
   }
 
-  /** Makes the namespaces. */
+  /** Creates the namespaces. */
   async build(): Promise<void> {
     await this.addNamespaces([this.host.netns, ...this.ports.map(({ netns }) => netns)]);
   }
 
-  /** Gives a guest the NIC that a switch made for it in the host's namespace. It has no address: nothing speaks there. */
+  /** Moves a NIC that a switch created in the host's namespace to a guest. It gets no address, so it sends no frames by itself. */
   async handOver(port: Port, ifname: string): Promise<void> {
     await must(['ip', '-n', this.host.netns, 'link', 'set', ifname, 'netns', port.netns, 'name', NIC]);
     await must(['ip', '-n', port.netns, 'link', 'set', NIC, 'up']);
   }
 
-  /** Where the tester finds the ports. */
+  /** The namespaces of the ports and the name of their NICs, for the tester. */
   get places(): Record<string, string> {
     return { ...Object.fromEntries(this.ports.map(({ name, netns }) => [name, netns])), ifname: NIC };
   }

@@ -1,45 +1,45 @@
 /**
- * The tester of RFC 2889, one trial of it, as a program of its own (it moves between namespaces and never lets go of its
- * core): sends frames from new addresses into the learning port, then one frame to each of them into the test port, and
- * tells how many the learning port got and how many were flooded to the monitoring port.
+ * One trial of the tester of RFC 2889, as a program of its own, since it enters namespaces and keeps its core busy. It sends
+ * frames from new addresses into the learning port, then one frame to each of them into the test port: a frame to a learned
+ * address arrives at the learning port only, another one is flooded to the monitoring port too.
  *
  *   node learning-tester.js '{"learning": NETNS, "test": NETNS, "monitor": NETNS, "ifname": ..., "series": N,
  *                              "addresses": N, "rate": N or null}'    prints {"rate", "lost", "learned"}
  *
- * `rate`: new addresses a second, 0 for as many as can be; null: none faster than the frames arrive, so that none is lost.
- * What it prints: the rate that it came to, learning frames that did not arrive, and whether all addresses were learned.
- * It knows no switch and searches nothing. What arrives is read from the NICs' counters, which count every frame.
+ * `rate`: new addresses per second, 0 for the maximum; null: no faster than the frames arrive, so that none is lost.
+ * The output: the reached rate, the number of lost learning frames, and whether all addresses were learned. Received frames
+ * are counted by the NICs' counters.
  */
 import { openSync, readSync } from 'node:fs';
 import * as native from '../../native/binding.js';
 
-/** Of a frame without FCS: the shortest that there is. */
+/** Minimum length of an Ethernet frame without FCS. */
 const FRAME_BYTES = 60;
-/** For local experiments (IEEE 802): no guest listens to it. */
+/** EtherType for local experiments (IEEE Std 802), which guests ignore. */
 const ETHER_TYPE = 0x88b5;
 const TEST_MAC = [0x02, 0, 0, 0, 0xb2, 0x02];
 
-/** Frames on their way at once where none is to be lost. A TAP's queue holds more. */
+/** Maximum number of frames in flight when none may be lost; the queue of a TAP is longer. */
 const WINDOW = 512;
-/** Frames between two looks at counters or clock. */
+/** Frames between two readings of counters or clock. */
 const BURST = 64;
-/** How far a sender that was kept from its core may make up for it, in frames. More would be a faster rate. */
+/** Frames that a sender may send faster after a pause by the scheduler. More would exceed the rate. */
 const MOST_BEHIND = 128;
-/** Nothing arrives any more when nothing has arrived for so long: far more than a switch may be off its core. */
+/** Time without a frame after which the missing frames are lost: much longer than the scheduler may stop a switch. */
 const SILENCE_MS = 400;
-/** Between two looks when there is nothing to send. */
+/** Milliseconds between two readings when there is nothing to send. */
 const PAUSE_MS = 0.05;
-/** Between the arrival of a flooded frame at the first port and at the last. */
+/** Milliseconds for a flooded frame to reach the other ports after the first. */
 const FLOOD_MS = 20;
 
-/** A guest's NIC: a socket to send by, and the counter of what it received. */
+/** A guest's NIC: its sending socket and its receive counter. */
 interface Port {
   send(frame: Uint8Array): void;
-  /** Frames so far. */
+  /** Number of received frames until now. */
   received(): number;
 }
 
-/** Frames by their number. */
+/** Creates the frame with a number; the buffer is reused. */
 type Numbered = (number: number) => Uint8Array;
 
 interface Ports {
@@ -48,14 +48,14 @@ interface Ports {
   readonly monitor: Port;
 }
 
-/** `rate`: new addresses a second; 0: as many as can be; null: none faster than the frames arrive. */
+/** `rate`: new addresses per second; 0: the maximum; null: no faster than the frames arrive. */
 interface Trial {
   readonly series: number;
   readonly addresses: number;
   readonly rate: number | null;
 }
 
-/** Namespaces of the ports, the name of their NIC, and the trial. */
+/** The program's argument: namespaces of the ports, the name of their NICs, and the trial. */
 interface Order extends Record<keyof Ports, string>, Trial {
   readonly ifname: string;
 }
@@ -74,7 +74,7 @@ function openPort(netns: string, ifname: string): Port {
   };
 }
 
-/** A full buffer is waited for. */
+/** A function that sends a frame, and retries while the buffer is full. */
 function sender(fd: number): (frame: Uint8Array) => void {
   return (frame) => {
     for (;;) {
@@ -88,12 +88,12 @@ function sender(fd: number): (frame: Uint8Array) => void {
   };
 }
 
-/** A frame whose destination (offset 0) or source (offset 6) `number` chooses. */
+/** Frames whose destination (offset 0) or source (offset 6) contains the number. */
 function numbered(offset: 0 | 6, series: number): Numbered {
   const frame = Buffer.alloc(FRAME_BYTES);
   frame.set(TEST_MAC, 6 - offset);
   frame.writeUInt16BE(ETHER_TYPE, 12);
-  // Each trial has addresses of its own: what is left of an earlier one cannot pass for learned.
+  // Each trial has its own addresses, so that entries of an earlier trial cannot count.
   frame.set([0x02, series & 0xff], offset);
   return (number) => {
     frame.writeUInt32BE(number, offset + 2);
@@ -103,17 +103,17 @@ function numbered(offset: 0 | 6, series: number): Numbered {
 
 const never = new Int32Array(new SharedArrayBuffer(4));
 
-/** Leaves the core to the switch for a while. */
+/** Leaves the core to the switch for some milliseconds. */
 function pause(ms: number): void {
   Atomics.wait(never, 0, 0, ms);
 }
 
-/** What a port receives from a moment on. */
+/** The frames that a port receives from now on. */
 interface Arrivals {
   count(): number;
-  /** Whether the last frame came long ago. */
+  /** Whether no frame has arrived for SILENCE_MS. */
   isSilent(): boolean;
-  /** A frame that was sent is waited for from here on. */
+  /** Restarts the time of silence, since a frame was just sent. */
   restart(): void;
 }
 
@@ -135,7 +135,7 @@ function arrivals(port: Port): Arrivals {
   };
 }
 
-/** Waits for the last of `count` frames. @returns how many have not come */
+/** Waits for `count` frames. @returns the number of missing frames */
 function missing(arrived: Arrivals, count: number): number {
   arrived.restart();
   while (arrived.count() < count && !arrived.isSilent()) pause(PAUSE_MS);
@@ -143,9 +143,9 @@ function missing(arrived: Arrivals, count: number): number {
 }
 
 /**
- * Sends so that no queue on the way overflows: a frame leaves when an earlier one has arrived.
- * @param isOver ends it before its time
- * @returns how many were sent, and how many of them did not arrive
+ * Sends so that no queue overflows: a frame is sent when an earlier one has arrived.
+ * @param isOver ends sending early
+ * @returns the numbers of sent and of lost frames
  */
 function sendCarefully(
   from: Port,
@@ -168,8 +168,8 @@ function sendCarefully(
 }
 
 /**
- * Sends at a rate, whatever becomes of the frames.
- * @param rate frames a second; 0: as many as can be
+ * Sends at a rate, without watching the arrivals.
+ * @param rate frames per second; 0: the maximum
  */
 function sendAt(rate: number, from: Port, frame: Numbered, count: number): void {
   let start = performance.now();
@@ -181,7 +181,7 @@ function sendAt(rate: number, from: Port, frame: Numbered, count: number): void 
   }
 }
 
-/** Sends frames from new addresses into the learning port. */
+/** Sends frames from new addresses into the learning port. @returns the duration, and the number of lost frames */
 function learn({ learning, test }: Ports, { addresses, series, rate }: Trial): { seconds: number; lost: number } {
   const frame = numbered(6, series);
   const arrived = arrivals(test);
@@ -193,9 +193,10 @@ function learn({ learning, test }: Ports, { addresses, series, rate }: Trial): {
 }
 
 /**
- * Sends a frame to each address: one that is flooded was not learned. A frame that is not flooded and does not arrive is
- * a loss of the way, not of the address; the whole is repeated once then.
- * @returns whether all were learned
+ * Sends a frame to each address: if it is flooded, the address was not learned. A frame that is neither flooded nor arrives was
+ * lost on the way, so everything is repeated once.
+ * @returns whether all addresses were learned
+ * @throws when frames are lost again
  */
 function verify({ learning, test, monitor }: Ports, { addresses, series }: Trial): boolean {
   const frame = numbered(0, series);
@@ -205,7 +206,8 @@ function verify({ learning, test, monitor }: Ports, { addresses, series }: Trial
     pause(FLOOD_MS);
     if (flooded.count() > 0) return false;
     if (lost === 0) return true;
-    if (attempt === 2) throw new Error(`${lost} of ${addresses} frames were neither flooded nor did they arrive`);
+    if (attempt === 2)
+      throw new Error(`${lost} of ${addresses} frames were lost: they neither arrived nor were flooded`);
   }
 }
 
@@ -215,7 +217,7 @@ function trial({ learning, test, monitor, ifname, ...what }: Order): { rate: num
     test: openPort(test, ifname),
     monitor: openPort(monitor, ifname),
   };
-  // The test port's own address is known before anything is learned: learning frames are not flooded.
+  // The switch learns the test port's address first, so that it does not flood the learning frames.
   const known = arrivals(ports.learning);
   const announcement = numbered(0, what.series)(what.addresses);
   ports.test.send(announcement);

@@ -1,6 +1,4 @@
-/**
- * Owns what a figure is worth nothing without: the machine, the versions, the commit; and the tools that must be there.
- */
+/** The facts without which figures mean nothing: machine, versions, commit. Also the check for the required tools. */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import os from 'node:os';
@@ -9,7 +7,7 @@ import type { Machine, MeasureGroup } from './types.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Programs that measuring needs, the Debian package of each, and the group of measures that needs it (none: all do). */
+/** Required programs, their Debian packages, and the group of measures that needs them (without: all groups). */
 const TOOLS: readonly { command: string; package: string; group?: MeasureGroup }[] = [
   { command: 'ip', package: 'iproute2' },
   { command: 'ethtool', package: 'ethtool' },
@@ -20,7 +18,7 @@ const TOOLS: readonly { command: string; package: string; group?: MeasureGroup }
 ];
 const OVS_COMMANDS = ['ovs-vswitchd', 'ovsdb-server', 'ovsdb-tool', 'ovs-vsctl'];
 
-/** The folders of daemons are not in every PATH, not even in root's. */
+/** Adds the folders of system programs to PATH, which even root's PATH may lack. */
 export function completePath(): void {
   process.env.PATH = [process.env.PATH, '/usr/local/sbin', '/usr/sbin', '/sbin'].filter(Boolean).join(':');
 }
@@ -36,9 +34,9 @@ function isInstalled(command: string): boolean {
   });
 }
 
-/** @throws one error that names all packages that are missing */
+/** @throws an error that names all missing programs and their packages */
 export function requireTools(only: readonly MeasureGroup[]): void {
-  if (process.getuid?.() !== 0) throw new Error('it makes network namespaces and TAPs, which takes root: try sudo');
+  if (process.getuid?.() !== 0) throw new Error('network namespaces and TAPs need root: try sudo');
   const missing = TOOLS.filter(({ command, group }) => (!group || only.includes(group)) && !isInstalled(command));
   if (missing.length === 0) return;
   const names = missing.map((tool) => tool.command).join(', ');
@@ -49,7 +47,7 @@ export function hasOvs(): boolean {
   return OVS_COMMANDS.every(isInstalled);
 }
 
-/** First line of a program's answer that holds a version, and the version in it. */
+/** The first version number in the output of a program. */
 function version(command: string, args = ['--version']): string {
   const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
   return /\d+\.\d+(\.\d+)?/.exec(`${stdout}${stderr}`)?.[0] ?? 'unknown';
@@ -60,7 +58,7 @@ function git(...args: string[]): string | null {
   return status === 0 ? stdout.trim() : null;
 }
 
-/** @returns what is printed and kept with every result; a tool that is not there is null */
+/** The facts printed and kept with every result. */
 export function describeMachine(): Machine {
   const versionOf = (command: string): string | null => (isInstalled(command) ? version(command) : null);
   return {

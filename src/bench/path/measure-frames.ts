@@ -1,10 +1,10 @@
 /**
- * Frames a second that arrive, counted by guest 2's NIC while trafgen in guest 1 sends as many as it can. By default there
- * is one sender for each core: the kernel's switch works in the sender's thread, and with one sender it would have one
- * core only, while a switch in a process of its own has the others.
+ * Received frames per second, counted by guest 2's NIC while trafgen in guest 1 sends as many as it can. By default there is
+ * one sender per core: the kernel's switch works in the sender's thread, so one sender would give it one core only, and a
+ * switch in its own process the others.
  *
- * The frames are IPv4 and UDP, for a MAC "behind" guest 2: the switches know it, because guest 2 sends one frame from it,
- * but guest 2's own IP stack drops what is for another station at its first look. So its work is not measured along.
+ * The frames are UDP over IPv4 to a MAC "behind" guest 2. The switches have learned it, since guest 2 sends one frame from it,
+ * but guest 2's IP stack drops frames to a foreign MAC at once. So its work hardly counts.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,19 +13,19 @@ import { announcement, datagram, sendOnce, startSenders } from './trafgen.js';
 import type { Values } from './types.js';
 
 const BEHIND = '02:00:00:00:b0:12';
-/** How many bytes more than the frame the counters may say: NICs of the kernel do not agree on what they count. */
+/** Bytes that counters may add per frame: kernel drivers differ in the headers that they count. */
 const SLACK = 24;
 
-export interface FramesMeasure {
+interface FramesMeasure {
   readonly seconds: number;
   /** Length of a frame without FCS. */
   readonly size: number;
   readonly senders: number;
-  /** Any process in guest 2, by which its counters are read without starting a program. */
+  /** Any process in guest 2, to read the counters of its namespace from /proc. */
   readonly counter: { readonly pid: number };
 }
 
-/** @returns thousands of frames a second */
+/** @returns thousands of frames per second */
 export async function measureFrames(site: Site, { seconds, size, senders, counter }: FramesMeasure): Promise<Values> {
   const [from, to] = site.guests;
   await sendOnce(site, to, announcement(BEHIND, from));
@@ -53,7 +53,7 @@ async function countWhile(seconds: number, pid: number, size: number, signal: Ab
   return (frames * 1000) / (after.at - before.at);
 }
 
-/** What the NIC of a process's namespace has received, and when that was read, in ms. */
+/** Receive counters of the NIC in a process's namespace, and the time of reading in ms. */
 function received(pid: number): { bytes: number; frames: number; at: number } {
   const line = readFileSync(`/proc/${pid}/net/dev`, 'latin1')
     .split('\n')

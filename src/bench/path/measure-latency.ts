@@ -1,13 +1,11 @@
-/**
- * Round trips of small UDP datagrams between the guests, one at a time, by sockperf.
- */
+/** Round-trip times of small UDP datagrams between the guests, one at a time, by sockperf. */
 import { waitUntil } from '../../lab/testbed/wait.js';
 import type { Site } from './site.js';
 import type { Values } from './types.js';
 
 const PORT = 5202;
 const MESSAGE_BYTES = 64;
-/** Fewer say nothing about a p99. */
+/** Fewer round trips give no meaningful p99. */
 const LEAST_ROUND_TRIPS = 200;
 
 /** @returns microseconds of a whole round trip: median, p99 and p99.9 */
@@ -33,6 +31,6 @@ export async function measureLatency(site: Site, { seconds }: { seconds: number 
 
 function percentile(text: string, name: string): number {
   const value = Number(new RegExp(`percentile ${name} =\\s*([\\d.]+)`).exec(text)?.[1]);
-  if (!(value > 0)) throw new Error(`sockperf told no percentile ${name}: ${text.slice(-400)}`);
+  if (!(value > 0)) throw new Error(`no percentile ${name} in the output of sockperf: ${text.slice(-400)}`);
   return value;
 }

@@ -1,6 +1,6 @@
 /**
  * Address caching capacity and address learning rate (RFC 2889, 5.7 and 5.8) of one switch. A trial is a run of
- * learning-tester.ts on a switch that has just forgotten everything.
+ * learning-tester.ts on a switch with an empty FDB.
  */
 import { fileURLToPath } from 'node:url';
 import { searchCapacity, searchRate } from './learning-search.js';
@@ -8,22 +8,23 @@ import type { LearningSite } from './learning-site.js';
 import type { Values } from './types.js';
 import type { LearningMeasure } from './variant.js';
 
-/** The bundled program; the same place seen from src/bench and from dist/bench. */
+/** The bundled program; the relative path is the same from src/bench and from dist/bench. */
 const TESTER = fileURLToPath(new URL('../../../dist/bundle/learning-tester.js', import.meta.url));
 /** A million addresses at the pace of a slow machine. */
 const TRIAL_LIMIT_MS = 120_000;
-/** How many addresses a rate is tried with, at most; never more than three quarters of what is to be held. */
+/** Maximum number of addresses in a trial at a rate; never more than three quarters of the capacity. */
 const MOST_AT_A_RATE = 262_144;
-/** Seconds of learning in a trial at a rate. It bounds the time of a search, where a rate is low, by fewer addresses. */
+/** Maximum duration of learning in a trial at a rate: at low rates, fewer addresses keep the search short. */
 const MOST_SECONDS = 1.5;
 const RATE_TRIALS = 8;
-/** A quick run: everything is so much smaller, and the rate is a rough one. */
+/** A quick run divides the number of addresses by this, and its rate is rough. */
 const QUICK_PART = 16;
 const QUICK_TRIALS = 4;
 
 /**
- * @param site built, and empty
- * @returns addresses, and thousands of addresses a second
+ * Measures capacity and learning rate.
+ * @param site built, without a switch
+ * @returns addresses, and thousands of addresses per second
  */
 export async function measureLearning(
   site: LearningSite,
@@ -47,13 +48,13 @@ export async function measureLearning(
   };
 }
 
-/** What a trial came to: addresses a second, and whether all were learned. */
+/** Outcome of a trial: addresses per second, and whether all were learned. */
 interface Trial {
   readonly rate: number;
   readonly learned: boolean;
 }
 
-/** @returns makes a trial; `rate` null: no faster than frames arrive */
+/** @returns a function that makes a trial; `rate` null: no faster than the frames arrive */
 function trials(
   site: LearningSite,
   forget: () => Promise<unknown>,
@@ -65,9 +66,8 @@ function trials(
     const what = JSON.stringify({ ...site.places, series, addresses, rate });
     const answer = await site.run(site.host.netns, [process.execPath, TESTER, what], { limitMs: TRIAL_LIMIT_MS });
     const { lost, ...result } = JSON.parse(answer);
-    // Without an address that was offered, there is nothing to learn; it is not the table that lacks room.
-    if (rate === null && lost > 0)
-      throw new Error(`${lost} of ${addresses} frames were lost on the way to being learned`);
+    // A lost frame offers no address to learn: that is not a full table.
+    if (rate === null && lost > 0) throw new Error(`${lost} of ${addresses} learning frames were lost on the way`);
     return result;
   };
 }

@@ -1,6 +1,6 @@
 /**
- * TCP throughput by iperf3, as the receiver counts it, and the processor time that it costs. The time includes both
- * iperf3 processes, in every variant alike.
+ * TCP throughput by iperf3, counted by the receiver, and its processor time, which includes both iperf3 processes in every
+ * variant.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Program } from '../../lab/testbed/program.js';
@@ -10,10 +10,10 @@ import type { Site } from './site.js';
 import type { Values } from './types.js';
 
 const PORT = 5201;
-/** How long the first connection may take: neighbours and MACs are unknown, and some switches set up their flows lazily. */
+/** Time limit of the first connection: neighbours and MACs are unknown, and some switches set up flows on demand. */
 const REACH_LIMIT_MS = 15_000;
 
-/** Starts the server in guest 2; it serves until the site is taken down. */
+/** Starts the iperf3 server in guest 2; it runs until the site is taken down. */
 export async function startTcpServer(site: Site): Promise<Program> {
   const server = site.start(site.guests[1].netns, ['iperf3', '-s', '-p', `${PORT}`, '--forceflush']);
   const listens = (): boolean => server.output.includes('Server listening');
@@ -21,7 +21,7 @@ export async function startTcpServer(site: Site): Promise<Program> {
   return server;
 }
 
-/** Waits until the guests reach each other, then lets one second of TCP warm the path up. */
+/** Waits until the guests reach each other, and warms the path up by one second of TCP. */
 export async function warmUp(site: Site): Promise<void> {
   const deadline = performance.now() + REACH_LIMIT_MS;
   for (;;) {
@@ -37,7 +37,7 @@ export async function warmUp(site: Site): Promise<void> {
 
 /**
  * Measures both directions, one after the other.
- * @returns Gb/s there and back, and seconds of processor time for each gigabit (10^9 bits) of both
+ * @returns Gb/s in each direction, and seconds of processor time per gigabit (10^9 bits) of both
  */
 export async function measureTcp(
   site: Site,
@@ -66,7 +66,7 @@ async function transfer(
   const received = end?.sum_received;
   if (!(received?.bytes > 0)) {
     const why = error === undefined ? '' : `: ${error}`;
-    throw new Error(`iperf3 moved nothing ${back ? 'back' : 'there'} with ${streams} streams${why}`);
+    throw new Error(`iperf3 transferred nothing ${back ? 'back' : 'there'} with ${streams} streams${why}`);
   }
   return { bitsPerSecond: received.bits_per_second, bytes: received.bytes };
 }

@@ -1,18 +1,18 @@
 /**
- * Owns the words of the benchmark's command line: what they mean, what is refused. It imports nothing of the switch,
- * so that a wrong word is told before anything is loaded or built.
+ * The benchmark's command line. It imports nothing of the switch, so that a wrong option is reported before anything is loaded
+ * or built.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { reasonOf } from '../../lab/testbed/errors.js';
 import type { Column, MeasureGroup, Options, VariantName } from './types.js';
 
-export const MEASURE_GROUPS: readonly MeasureGroup[] = ['tcp', 'frames', 'latency', 'learning'];
-export const COLUMNS: readonly Column[] = ['A', 'B'];
+const MEASURE_GROUPS: readonly MeasureGroup[] = ['tcp', 'frames', 'latency', 'learning'];
+const COLUMNS: readonly Column[] = ['A', 'B'];
 
 /**
  * `mixed` is overtap with a kernel peer, `workers` overtap with two engines, `trains` overtap without tunnel GSO, `replicating`
- * overtap that floods to a thousand remotes meanwhile, `large` overtap with an FDB of a million entries; variants.ts says what they measure.
+ * overtap that also floods to a thousand remotes, `large` overtap with an FDB of a million entries (see variants.ts).
  */
 export const VARIANTS: readonly VariantName[] = [
   'kernel',
@@ -27,27 +27,27 @@ export const VARIANTS: readonly VariantName[] = [
 
 export const USAGE = `usage: npm run bench -- [options]        (or: overtap bench [options])
 
-Measures the whole path, guest - switch - underlay - switch - guest, for overtap and for the kernel's bridge and vxlan,
-and for Open vSwitch's userspace datapath where it is installed: in turn, interleaved, in one go. Needs root. Learning, of how
-many addresses and how fast, is that of one bridge with three ports (RFC 2889).
+Measures the whole path, guest - switch - underlay - switch - guest, for overtap, for the kernel's bridge and vxlan, and for
+Open vSwitch's userspace datapath if it is installed. The variants take turns in every round. Needs root. Learning (number of
+addresses and rate, RFC 2889) is measured on one bridge with three ports.
 
-  --rounds N        how often each of them has its turn (5)
-  --seconds S       how long each measure takes (3); learning takes what it takes
-  --senders N       programs that send frames (one a core)
+  --rounds N        turns of each variant (5)
+  --seconds S       seconds of each measure (3), except learning
+  --senders N       programs that send frames (one per core)
   --only LIST       measures: ${MEASURE_GROUPS.join(',')}
-  --columns LIST    A: offloads as they are; B: the underlay as a plain NIC (A,B)
+  --columns LIST    A: with all offloads; B: the underlay as a plain NIC (A,B)
   --variants LIST   ${VARIANTS.join(',')}
-  --json FILE       writes everything as JSON, every sample included; "-": to stdout instead of the table
-  --quick           one round of one second, small tables: shows that it works, the figures mean nothing
+  --json FILE       also write the result with all samples as JSON; "-": to stdout instead of the table
+  --quick           one round of one second, small tables: only shows that it works
   --help            this text
 
 A run with all measures, both columns and all variants is kept in bench/results. Progress goes to stderr.`;
 
-/** The command line is wrong. */
+/** An error of the command line. */
 export class UsageError extends Error {}
 
 /**
- * @returns what to do; `isWhole` when nothing was left out, so that the result is worth keeping
+ * Parses the command line.
  * @throws UsageError
  */
 export function readOptions(words: readonly string[]): Options {

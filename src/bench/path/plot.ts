@@ -1,6 +1,6 @@
 /**
- * The plot of a result, as SVG: for each row, a bar of overtap's ratio to the kernel, a thinner one of OVS's, and the
- * marks to reach. It draws; what it draws is decided in rows.ts.
+ * The plot of a result, as SVG: for each row a bar of overtap's ratio to the kernel, a thinner one of OVS's, and marks for the
+ * goals. The rows and goals are those of rows.ts.
  */
 import { type Goal, goalOf, ROWS, type Row } from './rows.js';
 import { ratio } from './statistics.js';
@@ -19,7 +19,7 @@ const COLOURS = {
   ink: '#1f2937',
   line: '#d1d5db',
 };
-/** A longer bar is cut here, and its figure says so. */
+/** Longer bars are cut here; an arrow after the figure shows it. */
 const LONGEST = 2.5;
 
 /** A bar, and the thinner one of Open vSwitch below it. */
@@ -31,14 +31,14 @@ interface Bar {
   readonly goal: Goal | undefined;
 }
 
-/** What a plot shows of a result. */
-export interface Plotted {
+/** The parts of a result that a plot shows. */
+interface Plotted {
   readonly summary: Summary;
   readonly machine: Pick<Machine, 'cpu' | 'cores' | 'kernel' | 'commit'>;
   readonly started: string;
 }
 
-/** @returns an SVG document */
+/** Draws a result. @returns an SVG document */
 export function plot({ summary, machine, started }: Plotted): string {
   const panels = [true, false].map((more) => panelRows(summary, more)).filter((rows) => rows.length > 0);
   let y = TOP;
@@ -69,7 +69,7 @@ function panelRows(summary: Summary, more: boolean): Bar[] {
     ROWS.filter((row) => row.more === more).flatMap((row) => {
       const overtap = ratio(summary, column, row.measure, row.variant, 'kernel');
       if (overtap === null) return [];
-      // Beside a mixed path there is no OVS to show.
+      // OVS has no figures for other variants.
       const ovs = row.variant === 'overtap' ? ratio(summary, column, row.measure, 'ovs', 'kernel') : null;
       return [{ row, column, overtap, ovs, goal: goalOf(column, row) }];
     }),
@@ -120,7 +120,7 @@ function legend(y: number): string[] {
   ]);
 }
 
-/** Place of a ratio on the axis. */
+/** X coordinate of a ratio. */
 function at(value: number): number {
   return LEFT + (Math.min(value, LONGEST) / LONGEST) * (WIDTH - LEFT - RIGHT);
 }

@@ -1,7 +1,7 @@
 /**
- * Owns the load beside which unicast is measured: a second bridge in the switch of a host, whose vxlan port has a
- * thousand remotes, and a sender of broadcasts into it. The other host takes the copies in and drops them: it does not
- * forward. That each frame leaves in exactly a thousand copies is a test of its own (test/e2e/replication.test.ts).
+ * The load of variant `replicating`: a second bridge in the switch of a host, whose vxlan port has a thousand remotes, and a
+ * sender of broadcasts into it. The other host receives the copies and drops them, since it does not forward. A test
+ * (test/e2e/replication.test.ts) proves that each frame leaves in exactly a thousand copies.
  */
 import { readFileSync } from 'node:fs';
 import { must, type Program } from '../../lab/testbed/program.js';
@@ -11,13 +11,13 @@ import { attachOvertap } from './topology-overtap.js';
 import { startBroadcasts } from './trafgen.js';
 
 const REMOTES = 1000;
-/** Of the benchmark networks (RFC 2544); the guests have others. */
+/** A network for benchmarks (RFC 2544), which the guests do not use. */
 const NETWORK = '198.18.0.0/16';
 const PORT = 'storm0';
-/** Milliseconds between two broadcasts: ten thousand copies a second. */
+/** Milliseconds between two broadcasts: ten thousand copies per second. */
 const GAP_MS = 100;
 
-/** Puts a switch into a host whose second bridge replicates from now on; its processes are returned. */
+/** Starts the switch of a host, with the load in its second bridge. @returns its processes */
 export async function attachReplicating(site: Site, host: Host): Promise<Program[]> {
   await must(['ip', '-n', host.netns, 'route', 'add', NETWORK, 'via', host.remote, 'dev', NIC]);
   const processes = await attachOvertap(site, host, { beside: secondBridge(host) });
@@ -38,7 +38,7 @@ function secondBridge(host: Host): string {
 `;
 }
 
-/** Packets that have left the host: the copies, and little else while no guest speaks. */
+/** Packets sent by the host: almost only copies while the guests are silent. */
 function copies(pid: number): number {
   const line = readFileSync(`/proc/${pid}/net/dev`, 'latin1')
     .split('\n')

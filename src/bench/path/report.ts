@@ -1,6 +1,4 @@
-/**
- * Owns the words and tables of a result, as plain text for the terminal and as Markdown. Both hold the same cells.
- */
+/** The tables and header of a result, as plain text for the terminal and as Markdown, with the same cells. */
 import { GOALS, LEARNING, ROWS, type Row, reached, verdict } from './rows.js';
 import { ratioOf } from './statistics.js';
 import type { Column, Figure, Figures, Result, Summary } from './types.js';
@@ -11,7 +9,7 @@ const COLUMN_TEXT: Readonly<Record<Column, string>> = {
 };
 const LEARNING_COLUMN = 'A';
 const LEARNING_TEXT = 'RFC 2889: how many addresses are held (5.7), how fast they are learned (5.8)';
-/** `large` is called so in the words of the command line. */
+/** Names of the variants in the table of learning. */
 const LEARNING_NAMES: Readonly<Record<string, string>> = {
   kernel: 'kernel',
   overtap: 'overtap',
@@ -31,7 +29,7 @@ interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** @returns the text for the terminal */
+/** A result as text for the terminal. */
 export function textReport(result: Result): string {
   const blocks = [headLines(result)];
   for (const { title, head, rows } of tables(result)) blocks.push([title, ...align([head, ...rows])]);
@@ -42,7 +40,7 @@ export function textReport(result: Result): string {
     .join('\n\n')}\n`;
 }
 
-/** @param plot name of the plot's file, beside the Markdown's @returns the same as Markdown */
+/** A result as Markdown. @param plot name of the plot's file in the same folder */
 export function markdownReport(result: Result, plot: string): string {
   const [title, ...head] = headLines(result);
   const parts = [`# ${title}`, head.map((line) => `- ${line}`).join('\n'), `![ratios to the kernel](${plot})`];
@@ -97,7 +95,7 @@ function columnTable(column: Column, summary: Summary): Table {
   const rows = ROWS.map((row) => ({ ...row, figures: figuresOf(row, summary[column]?.[row.measure] ?? {}) }));
   const variants = Object.keys(NAMES).filter((name) => rows.some((row) => row.figures[name]));
   const ratios = RATIOS.filter((pair) => pair.every((name) => variants.includes(name)));
-  // A row of another variant than overtap is there for that variant's sake only.
+  // A row of another variant needs a figure of that variant.
   const shown = rows.filter(({ variant, figures }) =>
     variant === 'overtap' ? Object.keys(figures).length > 0 : figures.overtap,
   );
@@ -128,7 +126,7 @@ function learningTable(figures: Record<string, Figures>): Table {
   };
 }
 
-/** The figures of a row under the names of the table's columns. A mixed path has no OVS beside it. */
+/** The figures of a row, by the columns of the table. OVS has no figure beside a mixed path. */
 function figuresOf({ variant }: Row, figures: Figures): Figures {
   const { kernel, ovs } = figures;
   const all: Record<string, Figure | undefined> = {
@@ -163,7 +161,7 @@ function ratioText(value: number | null): string {
   return value === null ? '-' : value.toFixed(value < 0.1 ? 3 : 2);
 }
 
-/** Pads cells to columns: the first to the left, the others to the right. */
+/** Aligns cells in columns: the first to the left, the others to the right. */
 function align(lines: readonly (readonly string[])[]): string[] {
   const widths = lines[0].map((_, index) => Math.max(...lines.map((cells) => cells[index].length)));
   return lines.map((cells) =>

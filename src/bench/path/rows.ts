@@ -1,6 +1,4 @@
-/**
- * Owns what is measured, in words and units, and what overtap is to reach. No figure is made here.
- */
+/** The rows of the tables, with names and units of the measures, and the goals of overtap. */
 import { ratio } from './statistics.js';
 import type { Column, Summary, VariantName } from './types.js';
 
@@ -9,10 +7,11 @@ export interface Row {
   readonly measure: string;
   readonly text: string;
   readonly unit: string;
-  /** Whether more is better. */
+  /** Whether a higher value is better. */
   readonly more: boolean;
+  /** Decimals of the values. */
   readonly digits: number;
-  /** Whose figure stands in overtap's place. */
+  /** The variant whose figure is shown in overtap's column. */
   readonly variant: VariantName;
 }
 
@@ -42,8 +41,7 @@ const latency = (name: string): Unassigned => ({
 });
 
 /**
- * The rows of a table. `more`: whether more is better. `variant`: whose figure stands in overtap's place; the kernel's
- * stays the one of two kernels.
+ * The rows of a table; without `variant` a row is overtap's. The kernel's column always shows kernel to kernel.
  */
 const UNASSIGNED: readonly Unassigned[] = [
   tcp('tcp1-there', 'TCP, 1 stream, there'),
@@ -76,7 +74,7 @@ const UNASSIGNED: readonly Unassigned[] = [
 
 export const ROWS: readonly Row[] = UNASSIGNED.map((row) => ({ variant: 'overtap', ...row }));
 
-/** What is measured of a switch that learns: the columns of the table of RFC 2889, whose rows are the switches. */
+/** The columns of the table of learning (RFC 2889); its rows are the switches. */
 export const LEARNING = [
   { measure: 'addresses', text: 'addresses held', digits: 0 },
   { measure: 'addresses-tried', text: 'most tried', digits: 0 },
@@ -84,17 +82,17 @@ export const LEARNING = [
   { measure: 'learning-offered', text: 'most offered, k/s', digits: 1 },
 ];
 
-/** A ratio to reach. */
+/** A goal: a ratio of two variants to reach. */
 export interface Goal {
   readonly column: Column;
   readonly text: string;
   readonly measures: readonly string[];
   readonly atLeast: number;
   readonly aim: number;
-  /** Whether more is better. */
+  /** Whether a higher ratio is better. */
   readonly more: boolean;
   readonly variants: readonly VariantName[];
-  /** The variant that it is a ratio to. */
+  /** The variant in the denominator. */
   readonly to: VariantName;
 }
 
@@ -117,7 +115,7 @@ const goal = (
   ...more,
 });
 
-/** Ratios to reach: the poorer direction counts; where more than one variant may be used, the better one. */
+/** The goals. The worse direction counts and, with several variants, the best one. */
 export const GOALS: readonly Goal[] = [
   goal('A', 'TCP, 1 stream, to the kernel', bothWays(1), [0.65, 0.9]),
   goal('A', 'frames of 64 B, to the kernel', ['frames64'], [1.2, 2]),
@@ -138,7 +136,7 @@ export const GOALS: readonly Goal[] = [
   }),
 ];
 
-/** The marks that the plot shows at a row of the table, where it is one that counts. */
+/** The goal of a row of the plot, if it has one. */
 export function goalOf(column: Column, row: Row): Goal | undefined {
   return GOALS.find(
     (one) =>
@@ -149,7 +147,7 @@ export function goalOf(column: Column, row: Row): Goal | undefined {
   );
 }
 
-/** What was reached of a goal, or null when it was not measured. */
+/** The reached ratio of a goal, or null when it was not measured. */
 export function reached({ column, measures, variants, to, more }: Goal, summary: Summary): number | null {
   const worse = more ? Math.min : Math.max;
   const better = more ? Math.max : Math.min;
@@ -160,6 +158,7 @@ export function reached({ column, measures, variants, to, more }: Goal, summary:
   return ofVariants.length === 0 ? null : better(...ofVariants);
 }
 
+/** Compares a ratio with the marks of a goal. */
 export function verdict({ atLeast, aim, more }: Goal, value: number): 'aim' | 'at least' | 'short' {
   const passes = (mark: number): boolean => (more ? value >= mark : value <= mark);
   if (passes(aim)) return 'aim';

@@ -1,11 +1,11 @@
 /**
- * The whole-path benchmark's entry (`npm run bench`, `overtap bench`): reads the words, runs, ends with a status:
- * 0 done; 1 something failed; 2 usage; 128 + n after signal n. It owns no measure and no topology.
+ * Entry of the whole-path benchmark (`npm run bench`, `overtap bench`). Exit status: 0 done; 1 something failed; 2 wrong
+ * command line; 128 + n after signal n.
  */
 import { reasonOf } from '../../lab/testbed/errors.js';
 import { readOptions, USAGE, UsageError } from './options.js';
 
-// Without a listener, SIGUSR1 has Node open its debugger on a TCP port.
+// Without a listener, Node opens its debugger on a TCP port at SIGUSR1.
 process.on('SIGUSR1', () => {});
 
 async function main(words: readonly string[]): Promise<number> {

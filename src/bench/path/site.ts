@@ -1,6 +1,6 @@
 /**
- * Owns what every variant stands on in the measures of the whole path: two hosts and two guests as network namespaces,
- * the cable between the hosts, the column's offloads. It knows nothing of switches; the topologies put them in.
+ * The site for measuring the whole path, the same for every variant: two hosts and two guests as network namespaces, the link
+ * between the hosts, and the offloads of the column. It knows nothing of switches; the topology files add them.
  *
  *     g1 eth0 --- switch of h1 --- eth0 ======= eth0 --- switch of h2 --- eth0 g2
  *     10.77.0.1                192.0.2.1         192.0.2.2                10.77.0.2
@@ -10,13 +10,13 @@ import { must } from '../../lab/testbed/program.js';
 import { Ground } from './ground.js';
 import type { Column } from './types.js';
 
-/** The VXLAN network of all variants, and the guests' MTU: 1500 of the underlay less 50 of the encapsulation. */
+/** VNI of all variants, and the guests' MTU: 1500 of the underlay less 50 for encapsulation. */
 export const VNI = 42;
 export const GUEST_MTU = 1450;
-/** The underlay's NIC in every host and the guests' NIC in every guest. */
+/** Name of the underlay NIC in every host and of the NIC in every guest. */
 export const NIC = 'eth0';
 
-/** What the underlay can do in column B: segments and checksums are done before it, as for a plain network card. */
+/** Offloads of the underlay in column B: segmentation and checksums in software, as for a plain NIC. */
 const PLAIN_NIC = {
   'tcp-segmentation-offload': 'off',
   'generic-segmentation-offload': 'off',
@@ -36,9 +36,9 @@ export interface Guest {
 export interface Host {
   readonly name: string;
   readonly netns: string;
-  /** On the underlay. */
+  /** Underlay address. */
   readonly address: string;
-  /** The other host's. */
+  /** Underlay address of the other host. */
   readonly remote: string;
   readonly guest: Guest;
 }
@@ -46,7 +46,7 @@ export interface Host {
 export class Site extends Ground {
   readonly hosts: readonly Host[];
 
-  /** @param signal ends every wait of this site */
+  /** @param signal when aborted, every wait of this site ends */
   constructor(signal: AbortSignal) {
     super(signal);
     this.hosts = [1, 2].map((n) => ({
@@ -62,7 +62,7 @@ export class Site extends Ground {
     return [this.hosts[0].guest, this.hosts[1].guest];
   }
 
-  /** Makes the namespaces and the underlay. */
+  /** Creates the namespaces and the underlay. */
   async build(column: Column): Promise<void> {
     await this.addNamespaces(this.hosts.flatMap((host) => [host.netns, host.guest.netns]));
     const ends = this.hosts.map((host) => ({ netns: host.netns, ifname: NIC }));
@@ -73,7 +73,7 @@ export class Site extends Ground {
     }
   }
 
-  /** Gives a guest the NIC that a switch made for it in its host's namespace. */
+  /** Moves a NIC that a switch created in the host's namespace to the guest, and sets MAC, MTU and address. */
   async handOver(host: Host, ifname: string): Promise<void> {
     const { netns, mac, address } = host.guest;
     await must(['ip', '-n', host.netns, 'link', 'set', ifname, 'netns', netns, 'name', NIC]);
@@ -81,7 +81,7 @@ export class Site extends Ground {
     await addAddress({ netns, ifname: NIC }, `${address}/24`);
   }
 
-  /** Refuses a guest whose NIC is not like the others': variants with unequal MTUs cannot be compared. */
+  /** Checks the MTU of the guests: variants with different MTUs cannot be compared. @throws when one is wrong */
   async checkGuests(): Promise<void> {
     for (const { netns } of this.guests) {
       const [link] = JSON.parse(await must(['ip', '-json', '-n', netns, 'link', 'show', 'dev', NIC]));
@@ -98,8 +98,6 @@ async function makePlain(netns: string): Promise<void> {
     .map((line) => line.trim());
   for (const [feature, wanted] of Object.entries(PLAIN_NIC)) {
     if (!lines.some((line) => line === `${feature}: ${wanted}` || line === `${feature}: ${wanted} [fixed]`))
-      throw new Error(
-        `the underlay in ${netns} does not take "${feature} ${wanted}": column B would not be what it says`,
-      );
+      throw new Error(`the underlay in ${netns} does not support "${feature} ${wanted}", which column B needs`);
   }
 }

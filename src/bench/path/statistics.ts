@@ -1,7 +1,4 @@
-/**
- * Medians, spreads and ratios. It knows neither measures nor variants by name.
- */
-
+/** Medians, ranges and ratios. It knows no measure and no variant by name. */
 import type { Figure, Figures, Sample, Summary } from './types.js';
 
 /** @param values at least one */
@@ -11,6 +8,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** Computes a figure for each column, measure and variant. */
 export function summarise(samples: readonly Sample[]): Summary {
   const summary: Summary = {};
   for (const { column, measure, variant } of samples) {
@@ -28,12 +26,12 @@ function figureOf(values: readonly number[]): Figure {
   return { median: median(values), low: Math.min(...values), high: Math.max(...values), count: values.length };
 }
 
-/** Median of one figure to that of another; null where either is not there. */
+/** Ratio of the medians of two figures; null when either is missing. */
 export function ratioOf(figure: Figure | undefined, to: Figure | undefined): number | null {
   return figure && to ? figure.median / to.median : null;
 }
 
-/** The same by names. */
+/** The same ratio of two variants by their names. */
 export function ratio(summary: Summary, column: string, measure: string, variant: string, to: string): number | null {
   const figures = summary[column]?.[measure];
   return ratioOf(figures?.[variant], figures?.[to]);

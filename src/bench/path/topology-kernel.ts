@@ -1,14 +1,14 @@
 /**
- * The kernel's switch of a host: a plain bridge with a veth pair to the guest and a vxlan device with one remote. The
- * bridge does not filter VLANs, since not every kernel can; neither do the others here. Where the kernel hands bridged
- * frames to iptables, that is switched off: the others have no firewall either.
+ * The kernel's switch of a host: a plain bridge with a veth pair to the guest and a vxlan device with one remote. The bridge
+ * does not filter VLANs, since not every kernel can; neither do the other variants. Bridged frames do not pass iptables,
+ * since the other variants have no firewall either.
  */
 import { must } from '../../lab/testbed/program.js';
 import { GUEST_MTU, type Host, type Site, VNI } from './site.js';
 
 const MTU = ['mtu', `${GUEST_MTU}`];
 
-/** Puts the switch into a host. @returns nothing to ask for its memory: it is the kernel's */
+/** Creates the switch of a host. @returns no processes: it is part of the kernel */
 export async function attachKernel(site: Site, host: Host): Promise<[]> {
   const link = (...words: string[]) => must(['ip', '-n', host.netns, 'link', ...words]);
   const vxlan = ['id', `${VNI}`, 'local', host.address, 'remote', host.remote, 'dstport', '4789'];

@@ -1,6 +1,6 @@
 /**
- * The switches that learn: a bridge with three ports and no VXLAN, which keeps what it has learned for an hour. Each
- * function puts one into the host of a LearningSite; what it returns forgets all learned addresses.
+ * The switches for measuring learning: a bridge with three ports, without VXLAN, with an ageing time of an hour. Each function
+ * starts one in the host of a LearningSite, and returns a function that deletes all learned entries.
  */
 import { must } from '../../lab/testbed/program.js';
 import type { LearningSite } from './learning-site.js';
@@ -10,7 +10,7 @@ import { startOvertap } from './topology-overtap.js';
 /** Longer than all trials of a turn. */
 const AGEING_SECONDS = 3600;
 
-/** @param entries the size of the FDB */
+/** overtap. @param entries the size of the FDB */
 export async function attachLearningOvertap(site: LearningSite, entries: number): Promise<() => Promise<unknown>> {
   const { client } = await startOvertap(site, site.host, (socket) => configuration(site, socket, entries));
   return () => client.post('/v1/fdb', { op: 'flush', dev: 'br0' });
@@ -29,7 +29,7 @@ ${taps.join('\n')}
 `;
 }
 
-/** A plain bridge with a veth pair to each guest. Its table has no size. */
+/** The kernel's bridge with a veth pair to each guest. Its table has no fixed size. */
 export async function attachLearningKernel(site: LearningSite): Promise<() => Promise<unknown>> {
   const link = (...words: string[]) => must(['ip', '-n', site.host.netns, 'link', ...words]);
   // In hundredths of a second.

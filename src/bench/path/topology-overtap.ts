@@ -1,6 +1,6 @@
 /**
- * overtap as the switch of a host, run from this working tree's build and configured as a user would: a bridge, a TAP
- * for the guest, a vxlan port with one remote, everything else by default.
+ * overtap as the switch of a host, from this working tree's build: a bridge, a TAP for the guest, a vxlan port with one remote,
+ * and defaults for all other options.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,19 +14,19 @@ import { type Host, NIC, type Site, VNI } from './site.js';
 const OVERTAP = fileURLToPath(new URL('../../../bin/overtap', import.meta.url));
 const READY_LIMIT_MS = 20_000;
 
-/** Left out: the defaults. */
+/** Options that differ from the defaults. */
 interface Settings {
-  /** How many engines. */
+  /** Number of engines. */
   readonly workers?: number;
-  /** Whether superframes may leave unsegmented. */
+  /** Whether superframes may be sent unsegmented (tunnel GSO). */
   readonly tunnelGso?: boolean;
   /** The YAML of further bridges, indented as `br0` is. */
   readonly beside?: string;
 }
 
 /**
- * Puts the switch into a host and waits until it forwards.
- * @returns the processes whose memory is the switch's
+ * Starts the switch of a host and waits until it answers.
+ * @returns its processes
  */
 export async function attachOvertap(site: Site, host: Host, settings: Settings = {}): Promise<Program[]> {
   const { program } = await startOvertap(site, host, (socket) => configuration(host, socket, settings));
@@ -35,8 +35,8 @@ export async function attachOvertap(site: Site, host: Host, settings: Settings =
 
 /**
  * Starts a switch in a namespace and waits until it answers.
- * @param configure gives the configuration file for this control socket
- * @returns the program, and a client of it
+ * @param configure returns the text of the configuration file for a control socket
+ * @returns the program and a client of its control socket
  */
 export async function startOvertap(
   ground: Ground,

@@ -1,9 +1,9 @@
 /**
- * Open vSwitch's userspace datapath as the switch of a host: a database and an ovs-vswitchd of the host's own, in the
- * site's folder, that know nothing of any Open vSwitch this machine may run.
+ * Open vSwitch's userspace datapath as the switch of a host: a separate database and ovs-vswitchd for each host, with all files
+ * in the site's folder, independent of an Open vSwitch that this machine may run.
  *
- * Two bridges, as its userspace tunnels need them: br-phy holds the underlay's NIC and the host's address, br0 the
- * guest's TAP and the vxlan port. Everything else is left at its default.
+ * Its userspace tunnels need two bridges: br-phy with the underlay NIC and the host's address, br0 with the guest's TAP and
+ * the vxlan port. All other options have their defaults.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,10 +13,10 @@ import { waitUntil } from '../../lab/testbed/wait.js';
 import { GUEST_MTU, type Host, NIC, type Site, VNI } from './site.js';
 
 const START_LIMIT_MS = 15_000;
-/** `ovs-vsctl` waits for ovs-vswitchd to do what it wrote; it gives up after this many seconds. */
+/** `ovs-vsctl` waits this many seconds for ovs-vswitchd to apply a change. */
 const VSCTL_LIMIT_S = 15;
 
-/** Puts the switch into a host. @returns the processes whose memory is the switch's */
+/** Starts the switch of a host. @returns its processes */
 export async function attachOvs(site: Site, host: Host): Promise<Program[]> {
   const folder = join(site.folder, `ovs-${host.name}`);
   mkdirSync(folder);
@@ -54,7 +54,7 @@ export async function attachOvs(site: Site, host: Host): Promise<Program[]> {
   return [vswitchd, ovsdb];
 }
 
-/** The words of ovs-vsctl that add a bridge of the userspace datapath. */
+/** Arguments of ovs-vsctl that add a bridge of the userspace datapath. */
 function bridge(name: string): string[] {
   return ['--', 'add-br', name, '--', 'set', 'bridge', name, 'datapath_type=netdev'];
 }

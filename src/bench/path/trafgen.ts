@@ -1,7 +1,7 @@
 /**
- * Owns trafgen: the frames that it is told to send, and its senders. Each sender is a process of its own that waits in
- * the kernel while its socket's buffer is full: trafgen's ring, which is no faster here, gives up when that happens. It
- * is let off the first core, to which trafgen ties it.
+ * trafgen: its frames and its senders. Each sender is a process that uses `send`, which waits while the socket's buffer is
+ * full; trafgen's ring is no faster here and gives up in that case. trafgen binds its sender to the first core, which is
+ * undone.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,10 +9,10 @@ import { must, type Program } from '../../lab/testbed/program.js';
 import { waitUntil } from '../../lab/testbed/wait.js';
 import { type Guest, NIC, type Site } from './site.js';
 
-/** Without FCS, the headers before the payload. */
+/** Length of the headers before the payload. */
 const HEADERS = 14 + 20 + 8;
 
-/** An IPv4 datagram of UDP, `size` bytes long as a frame, from one guest to a MAC at another. */
+/** A UDP datagram from one guest to a MAC behind another. @param size of the frame in bytes, without FCS */
 export function datagram(from: Guest, to: Guest, mac: string, size: number): string {
   return `{
   eth(da=${mac}, sa=${from.mac}),
@@ -23,7 +23,7 @@ export function datagram(from: Guest, to: Guest, mac: string, size: number): str
 `;
 }
 
-/** A frame by which switches learn that a MAC is here; its type is the one for local experiments (IEEE 802). */
+/** A frame from which switches learn a MAC; its EtherType is for local experiments (IEEE Std 802). */
 export function announcement(mac: string, to: Guest): string {
   return `{ eth(da=${to.mac}, sa=${mac}, type=0x88b5), fill(0x00, 50) }\n`;
 }
@@ -33,7 +33,7 @@ export function sendOnce(site: Site, guest: Guest, frame: string): Promise<strin
   return site.run(guest.netns, [...command(site, 'once', frame), '-n', '1']);
 }
 
-/** Starts senders in a guest, each of which sends a frame again and again, as fast as it can, until it is stopped. */
+/** Starts senders in a guest. Each repeats a frame as fast as it can until it is stopped. */
 export async function startSenders(site: Site, guest: Guest, frame: string, count: number): Promise<Program[]> {
   const words = [...command(site, 'senders', frame), '--gap', '0'];
   const senders = Array.from({ length: count }, () => site.start(guest.netns, words));
@@ -41,20 +41,20 @@ export async function startSenders(site: Site, guest: Guest, frame: string, coun
   return senders;
 }
 
-/** Starts a sender of broadcasts from a NIC of a host, one every `gapMs` milliseconds. */
+/** Starts a sender of broadcasts by a NIC of a host, one every `gapMs` milliseconds. */
 export function startBroadcasts(site: Site, netns: string, ifname: string, gapMs: number): Program {
   const frame = '{ eth(da=ff:ff:ff:ff:ff:ff, sa=02:00:00:00:b0:99, type=0x88b5), fill(0x00, 50) }\n';
   return site.start(netns, [...command(site, 'broadcasts', frame, ifname), '--gap', `${gapMs}ms`]);
 }
 
-/** It is not to touch the machine's own settings. */
+/** A command line that leaves the settings of the machine unchanged. */
 function command(site: Site, name: string, frame: string, ifname = NIC): string[] {
   const file = join(site.folder, `${name}.cfg`);
   writeFileSync(file, frame);
   return ['trafgen', '-o', ifname, '-i', file, '-P', '1', '--no-cpu-stats', '--notouch-irq', '--no-sock-mem'];
 }
 
-/** trafgen sends from a child, which binds itself to the first core before it begins. */
+/** Allows a sender all cores again. trafgen sends from a child process, which first binds itself to the first core. */
 async function untie(sender: Program, signal: AbortSignal): Promise<void> {
   const isTied = (): boolean => {
     if (!sender.running) throw new Error(`${sender.name} ended too early: ${sender.lastWords}`);
@@ -71,7 +71,7 @@ function childOf(pid: number): string | null {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ')[0] || null;
 }
 
-/** As the kernel lists them: `0-1`. */
+/** The allowed cores of a process in the kernel's notation, such as `0-1`. */
 function allowedCores(pid: string): string {
   const text = readFileSync(`/proc/${pid}/status`, 'latin1');
   return /^Cpus_allowed_list:\s+(\S+)/m.exec(text)?.[1] ?? '';

@@ -1,7 +1,6 @@
 /**
- * One turn: one variant in one column, built, measured and taken away again. Nothing of another variant is there
- * meanwhile: ovs-vswitchd works even when no frame comes, and would be measured along. Learning has turns and a site of
- * its own.
+ * A turn: one variant in one column is built, measured and removed. No other variant exists at the same time: ovs-vswitchd uses
+ * processor time even without frames. Learning has its own turns and site.
  */
 import type { Program } from '../../lab/testbed/program.js';
 import { residentMib } from './cpu.js';
@@ -15,17 +14,17 @@ import type { Column, MeasureGroup, Options, Turn, Values, VariantName } from '.
 import type { Attach, LearningMeasure, Measures } from './variant.js';
 import { VARIANTS } from './variants.js';
 
-/** Lengths of the frames that are counted, in bytes without FCS. */
-export const FRAME_SIZES = [64, 512, 1400];
+/** Lengths of the counted frames, in bytes without FCS. */
+const FRAME_SIZES = [64, 512, 1400];
 
-/** Groups of measures on the whole path. Learning is a turn by itself. */
+/** Groups of measures on the whole path; learning has turns of its own. */
 const PATH_GROUPS: readonly MeasureGroup[] = ['tcp', 'frames', 'latency'];
-/** The switches learn from guests, not from the underlay: the columns would be alike. */
+/** Learning is measured in one column only: it does not involve the underlay. */
 const LEARNING_COLUMN: Column = 'A';
 
 type TurnOptions = Pick<Options, 'seconds' | 'senders' | 'quick'>;
 
-/** @returns values by measure (rows.ts names them) */
+/** Takes one turn. @returns values by measure (see rows.ts) */
 export function takeTurn(
   { variant, column, groups }: Omit<Turn, 'round'>,
   options: TurnOptions,
@@ -59,7 +58,7 @@ async function takePath(
     for (const size of groups.includes('frames') ? FRAME_SIZES : [])
       Object.assign(values, await measureFrames(site, { seconds, size, senders, counter: server }));
     if (groups.includes('latency')) Object.assign(values, await measureLatency(site, { seconds }));
-    // Of one host; the kernel's switch has no process, and mixed hosts are not compared.
+    // Memory of one host. The kernel's switch has no process, and mixed hosts are not compared.
     if (processes.every((programs) => programs.length > 0)) values.memory = residentMib(processes[0]);
     return values;
   } finally {
@@ -77,7 +76,7 @@ async function takeLearning(what: LearningMeasure, { quick }: TurnOptions, signa
   }
 }
 
-/** Every turn of a run, in order. Each round begins with another variant, so that none always follows the same one. */
+/** All turns of a run, in order. Each round begins with another variant, so that the order of variants rotates. */
 export function planTurns({
   rounds,
   columns,
@@ -106,7 +105,7 @@ function turnsOf(
   return turns.map((_, i) => turns[(i + round - 1) % turns.length]);
 }
 
-/** What of the wanted is measured with a variant in a column. */
+/** The wanted groups that a variant has in a column. */
 function groupsOf(variant: VariantName, column: Column, wanted: readonly MeasureGroup[]): readonly MeasureGroup[] {
   const { columns, measures } = VARIANTS[variant];
   return columns.includes(column) ? wanted.filter((group) => measures[group] !== undefined) : [];

@@ -1,30 +1,30 @@
-/** What the files of the whole-path benchmark hand to each other. Types only. */
+/** Types shared by the files of the whole-path benchmark. */
 
-/** A: offloads as they are. B: the underlay as a plain NIC. */
+/** A: with all offloads. B: the underlay as a plain NIC. */
 export type Column = 'A' | 'B';
 export type MeasureGroup = 'tcp' | 'frames' | 'latency' | 'learning';
 export type VariantName = 'kernel' | 'overtap' | 'ovs' | 'mixed' | 'workers' | 'trains' | 'replicating' | 'large';
 
-/** The command line. */
+/** The parsed command line. */
 export interface Options {
   readonly help: boolean;
-  /** One short round with small tables: the figures mean nothing. */
+  /** One short round with small tables, which only shows that the benchmark works. */
   readonly quick: boolean;
   readonly rounds: number;
-  /** Of each measure. */
+  /** Duration of each measure. */
   readonly seconds: number;
-  /** Programs that send frames. */
+  /** Number of programs that send frames. */
   readonly senders: number;
   readonly only: readonly MeasureGroup[];
   readonly columns: readonly Column[];
   readonly variants: readonly VariantName[];
-  /** A file, `-` for standard output, or null: none. */
+  /** The file for JSON; `-` for standard output, null for none. */
   readonly json: string | null;
-  /** Nothing was left out, so that the result is worth keeping. */
+  /** Whether all measures, columns and variants are selected: such a result is kept. */
   readonly isWhole: boolean;
 }
 
-/** One variant in one column, measured once. */
+/** One measurement of one variant in one column. */
 export interface Turn {
   readonly round: number;
   readonly column: Column;
@@ -49,9 +49,9 @@ export interface Figure {
   readonly count: number;
 }
 
-/** By variant. */
+/** Figures by variant. */
 export type Figures = Record<string, Figure>;
-/** By column and measure. */
+/** Figures by column and measure. */
 export type Summary = Record<string, Record<string, Figures>>;
 
 export interface Failure {
@@ -61,7 +61,7 @@ export interface Failure {
   readonly reason: string;
 }
 
-/** The machine and the versions; a tool that is not installed is null. */
+/** The machine and the versions of the tools; null if a tool is not installed. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;

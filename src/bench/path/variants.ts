@@ -1,6 +1,4 @@
-/**
- * Owns which switch stands in which host in each variant, and what is measured with it.
- */
+/** The variants: the switch of each host, the columns and the measures. */
 import { attachReplicating } from './replication.js';
 import { attachKernel } from './topology-kernel.js';
 import { attachLearningKernel, attachLearningOvertap } from './topology-learning.js';
@@ -11,7 +9,7 @@ import type { Attach, Measures, Variant } from './variant.js';
 
 const ALL: Measures = { tcp: [1, 4], frames: true, latency: true };
 const MILLION = 1_048_576;
-/** A million addresses take some seconds; so their number is searched coarsely. */
+/** A trial with a million addresses takes seconds, so their number is searched with low precision. */
 const COARSE_STEP = MILLION / 64;
 const trainsOnly: Attach = (site, host) => attachOvertap(site, host, { tunnelGso: false });
 const twoWorkers: Attach = (site, host) => attachOvertap(site, host, { workers: 2 });
@@ -28,7 +26,7 @@ export const VARIANTS: Readonly<Record<VariantName, Variant>> = {
     measures: { ...ALL, learning: { attach: attachLearningOvertap, addresses: 65_536, step: 1 } },
   },
   ovs: { switches: [attachOvs, attachOvs], columns: ['A', 'B'], measures: ALL },
-  /** The way there is from overtap to the kernel, the way back from the kernel to overtap. */
+  /** "There" is from overtap to the kernel, "back" from the kernel to overtap. */
   mixed: {
     switches: [attachOvertap, attachKernel],
     columns: ['A'],
@@ -39,7 +37,7 @@ export const VARIANTS: Readonly<Record<VariantName, Variant>> = {
     columns: ['A', 'B'],
     measures: { tcp: [4] },
   },
-  /** As where no NIC segments frames in UDP tunnels, a firewall wants to see what leaves, or the kernel is older than 6.17. */
+  /** Without tunnel GSO: as with NICs that cannot segment UDP tunnels, with a firewall, or with a kernel before 6.17. */
   trains: {
     switches: [trainsOnly, trainsOnly],
     columns: ['A'],
@@ -51,7 +49,7 @@ export const VARIANTS: Readonly<Record<VariantName, Variant>> = {
     columns: ['A'],
     measures: { tcp: [1] },
   },
-  /** overtap with the largest FDB. It only learns: on the path it would be as overtap is. */
+  /** overtap with the largest FDB. Learning only: on the path it does not differ from overtap. */
   large: {
     switches: [],
     columns: ['A'],
