@@ -1,7 +1,7 @@
 /**
- * The labs, by the command line as a student uses it: all in one go, and step by step; nothing is left of them, and a
- * check of a broken lab fails. Labs have names of their own on the machine, so these tests need it for themselves; two different ones
- * are up at a time, since much of a lab is waiting.
+ * The labs by the command line: all in one run, and step by step. Nothing is left of them, and the check of a broken lab fails.
+ * The namespaces of labs have fixed names, so no other lab may be up on the machine. Two labs run at a time, since a lab mostly
+ * waits.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -39,16 +39,16 @@ function state(name: string): State {
   return JSON.parse(readFileSync(`${ROOT}/${name}/state.json`, 'utf8')) as State;
 }
 
-/** Of the tests of the lab's parts (test/lab/lab-support.ts), which another run may be at. */
+/** Namespaces of the unit tests (test/lab/lab-support.ts), which may run at the same time. */
 const OF_TESTS = /^ovt-t\d+-/;
 
-/** Namespaces of labs on this machine. */
+/** Names of the labs' namespaces on this machine. */
 async function labNamespaces(): Promise<string[]> {
   const rows = JSON.parse((await must(['ip', '-json', 'netns', 'list'])) || '[]') as { name: string }[];
   return rows.map(({ name }) => name).filter((name) => name.startsWith('ovt-') && !OF_TESTS.test(name));
 }
 
-/** Pids of switches that run with a configuration of a lab, or of any. */
+/** Pids of the switches of a lab, or of all labs. */
 function labSwitches(lab?: string): number[] {
   const folder = lab === undefined ? `${ROOT}/` : `${ROOT}/${lab}/`;
   return readdirSync('/proc')
@@ -63,7 +63,7 @@ function labSwitches(lab?: string): number[] {
     .map(Number);
 }
 
-/** Of one lab, while others may be up; or of all. */
+/** @param name of one lab, while others may be up; without it, of all labs */
 async function expectNothingLeft(name?: string): Promise<void> {
   const mine = name === undefined ? '' : `ovt-${name}-`;
   expect((await labNamespaces()).filter((namespace) => namespace.startsWith(mine))).toEqual([]);
@@ -75,9 +75,7 @@ async function expectNothingLeft(name?: string): Promise<void> {
 beforeAll(async () => {
   const up = await labNamespaces();
   if (up.length > 0)
-    throw new Error(
-      `a lab is up on this machine (${up.join(', ')}): take it down before the tests (overtap lab down NAME)`,
-    );
+    throw new Error(`a lab is up on this machine (${up.join(', ')}): take it down first (overtap lab down NAME)`);
 });
 
 describe('a lab in one go', () => {
@@ -95,7 +93,7 @@ describe('a lab in one go', () => {
   test.concurrent.each(LABS)('lab run %s: every claim holds, and nothing is left', async (name) => {
     const ended = await lab('run', name);
     expect(ended.status, described(ended)).toBe(0);
-    const verdicts = ended.stdout.match(/^\s*[\d.]+ s\s+(ok|FAILED|later)\b.*$/gm) ?? [];
+    const verdicts = ended.stdout.match(/^\s*[\d.]+ s\s+(ok|FAILED)\b.*$/gm) ?? [];
     expect(verdicts.length, ended.stdout).toBeGreaterThanOrEqual(3);
     expect(verdicts.filter((line) => line.includes('FAILED'))).toEqual([]);
     expect(verdicts.some((line) => line.includes(' ok '))).toBe(true);
@@ -106,7 +104,7 @@ describe('a lab in one go', () => {
 });
 
 describe('a check that changes its lab', () => {
-  // These checks set routes or remotes, or end a switch, and claim what holds without that.
+  // These checks set routes or remotes, or end a switch, and prove claims about the state before.
   const CHANGED = [
     'default-port-8472',
     'two-bridges',
@@ -138,7 +136,7 @@ describe('a lab that is interrupted', () => {
     ['two-bridges', 'routes are being tried', 'do not reach each other'],
     ['multicast-underlay', 'a switch has ended and is to start again', 'has left the group'],
     ['dove', 'control programs are at work', 'with a control program'],
-  ])('%s: Ctrl-C in the middle of it takes everything away', async (name, what, claim) => {
+  ])('%s: Ctrl-C during a check removes everything', async (name, what, claim) => {
     const running = new Program([process.execPath, OVERTAP, 'lab', 'run', name]);
     await running.line(what, (line) => line.includes(claim), LAB_LIMIT_MS);
     const { ended } = await running.stop('SIGINT');

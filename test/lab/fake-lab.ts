@@ -34,7 +34,7 @@ export function topology(count: number): Topology {
   return count > 2 ? { hosts, stations: [station], router } : { hosts, stations: [station] };
 }
 
-/** @param modes of the hosts' switches, in order; `good` where left out */
+/** A lab with this number of hosts. @param modes of their switches, in order; default `good` */
 export function fakeLab(modes: readonly Mode[] = [], count = 2): Lab {
   return {
     name: 'fake',

@@ -30,7 +30,7 @@ afterEach(async () => {
 
 afterAll(() => removeFolder(folder));
 
-/** Whether the namespaces, processes and files of a lab are all gone. */
+/** Whether all namespaces, processes and files of a lab are gone. */
 function nothingLeft(lab: Lab, switches: readonly { pid: number; config: string }[]): boolean {
   const namespaces = namespacesOf(lab.topology).filter(namespaceExists);
   const running = switches.filter(({ pid, config }) => isRunning(pid, config));
@@ -38,7 +38,7 @@ function nothingLeft(lab: Lab, switches: readonly { pid: number; config: string 
 }
 
 describe('up and down', () => {
-  test('two hosts on a veth pair: everything is there, then nothing is', async () => {
+  test('two hosts on a veth pair: up creates everything, down removes it', async () => {
     const lab = fakeLab();
     const state = await bringUp(lab, environment, print);
     expect(loadState(environment.root, 'fake')).toEqual(state);
@@ -68,7 +68,7 @@ describe('up and down', () => {
     expect(state.switches.map(({ pid, config }) => isRunning(pid, config))).toEqual([true, true]);
   });
 
-  test('down of what is not up says so', async () => {
+  test('down of a lab that is not up reports it', async () => {
     expect(await takeDown('fake', environment, print)).toBe(false);
   });
 
@@ -89,7 +89,7 @@ describe('hosts that a switch joins', () => {
     return { ...lab, topology: { hosts, stations, segment } };
   };
 
-  test('its switch comes first, is waited for, and is taken down like the others', async () => {
+  test('the joining switch starts first and is ready before the others, and is taken down like them', async () => {
     const lab = joined();
     const state = await bringUp(lab, environment, print);
     expect(state.switches.map(({ host, netns }) => [host, netns])).toEqual([
@@ -104,7 +104,7 @@ describe('hosts that a switch joins', () => {
     expect(nothingLeft(lab, state.switches)).toBe(true);
   });
 
-  test('its configuration has a NIC with its address for each host', () => {
+  test('the configuration of the joining switch has a NIC with an address for each host', () => {
     const { hosts } = fakeLab([], 3).topology;
     const text = segmentConfig(segment, hosts, switchFiles('/run/overtap/lab', 'fake', segment.name));
     const { name, bridges } = parseConfig(text, 'net.yaml', { netnsExists: () => true });
@@ -115,7 +115,7 @@ describe('hosts that a switch joins', () => {
     for (const { address } of hosts) expect(text).toContain(`[${address}/24]`);
   });
 
-  test('one of them that ends at once takes everything away again, the joining switch too', async () => {
+  test('if a switch ends at once, everything is removed, the joining switch too', async () => {
     const lab = joined(['good', 'fail']);
     await expect(bringUp(lab, environment, print)).rejects.toMatchObject({ code: 'LAB_SWITCH_FAILED' });
     expect(nothingLeft(lab, [])).toBe(true);
@@ -137,21 +137,21 @@ describe('a switch that a check ends', () => {
     expect(isRunning(second?.pid as number, second?.config as string)).toBe(true);
     expect(loadState(environment.root, 'fake')).toEqual(state);
 
-    // It runs: there is nothing to do.
+    // A running switch is left alone.
     await startAgain(state, 'h2', environment);
     expect(state.switches[1]).toEqual(second);
     await takeDown('fake', environment, print);
     expect(nothingLeft(lab, state.switches)).toBe(true);
   });
 
-  test('is known by the name of its host', async () => {
+  test('is found by the name of its host', async () => {
     const state = { lab: 'fake', namespaces: [], switches: [] };
     expect(() => endSwitch(state, 'h9')).toThrow('no switch runs on h9');
   });
 });
 
 describe('a NIC', () => {
-  test('the groups it has joined', async () => {
+  test('lists the groups that it has joined', async () => {
     const netns = `${PREFIX}-g`;
     await addNamespace(netns);
     const end = { netns, ifname: 'lo' };
@@ -173,7 +173,7 @@ describe('routers and routes of the overlay', () => {
     return { ...lab, topology: { ...lab.topology, overlayRouters, routes } };
   };
 
-  test('are there once the lab is up, and are taken away with it', async () => {
+  test('exist when the lab is up, and are removed with it', async () => {
     const lab = routedLab('192.0.2.2');
     const state = await bringUp(lab, environment, print);
     const inside = (netns: string, ...command: string[]) => must(['ip', 'netns', 'exec', netns, ...command]);
@@ -185,7 +185,7 @@ describe('routers and routes of the overlay', () => {
     expect(nothingLeft(lab, state.switches)).toBe(true);
   });
 
-  test('a route that cannot be set takes everything away again', async () => {
+  test('if a route cannot be set, everything is removed', async () => {
     const lab = routedLab('203.0.113.1');
     await expect(bringUp(lab, environment, print)).rejects.toMatchObject({ code: 'LAB_COMMAND_FAILED' });
     expect(nothingLeft(lab, [])).toBe(true);
@@ -203,7 +203,7 @@ describe('failures', () => {
     expect(nothingLeft(lab, [])).toBe(true);
   });
 
-  test('an interrupt while waiting for a switch takes everything away', async () => {
+  test('an interrupt while waiting for a switch removes everything', async () => {
     const lab = fakeLab(['silent']);
     const controller = new AbortController();
     const up = bringUp(lab, environment, print, controller.signal);
@@ -217,7 +217,7 @@ describe('failures', () => {
     expect(printed.slice(-2)).toEqual(['up failed: interrupted by SIGINT', 'lab fake is down; nothing is left']);
   });
 
-  test("a namespace that is somebody else's is refused and stays", async () => {
+  test('an existing namespace of another owner is refused and stays', async () => {
     const lab = fakeLab();
     const foreign = `${PREFIX}-h2`;
     await addNamespace(foreign);
@@ -237,7 +237,7 @@ describe('failures', () => {
 });
 
 describe('after a crash', () => {
-  test('down ends what the state file lists, also when half of it is gone', async () => {
+  test('down removes everything in the state file, also when half of it is gone', async () => {
     const lab = fakeLab();
     const state = await bringUp(lab, environment, print);
     const [first] = state.switches;
@@ -247,7 +247,7 @@ describe('after a crash', () => {
     expect(nothingLeft(lab, state.switches)).toBe(true);
   });
 
-  test('a process that only has the number of a switch is not touched', async () => {
+  test('another process with the pid of a switch is not touched', async () => {
     const folderOfLab = labFolder(environment.root, 'fake');
     mkdirSync(folderOfLab, { recursive: true });
     const record = { host: 'h1', netns: '', pid: process.pid, config: '/nowhere.yaml', socket: '', log: '' };
@@ -256,7 +256,7 @@ describe('after a crash', () => {
     expect(printed).toEqual([expect.stringContaining('not running')]);
   });
 
-  test('a folder without a state is taken away, and with the last one the folder around them', async () => {
+  test('a folder without a state is removed, and with the last one the folder around them', async () => {
     for (const name of ['fake', 'other']) mkdirSync(labFolder(environment.root, name), { recursive: true });
     expect(await takeDown('fake', environment, print)).toBe(true);
     expect(readdirSync(environment.root)).toEqual(['other']);
@@ -264,7 +264,7 @@ describe('after a crash', () => {
     expect(existsSync(environment.root)).toBe(false);
   });
 
-  test('a damaged state is said, not guessed at', async () => {
+  test('a damaged state is an error', async () => {
     const folderOfLab = labFolder(environment.root, 'fake');
     mkdirSync(folderOfLab, { recursive: true });
     for (const text of ['{"lab":"fake"', '{"lab":"fake","namespaces":[7],"switches":[]}', '[]']) {

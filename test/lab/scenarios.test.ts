@@ -34,12 +34,12 @@ const configOf = (lab: Lab, host: number): string => {
   return lab.config(of, switchFiles('/run/overtap/lab', lab.name, of.name));
 };
 
-test('every lab is offered, with a line that says what it is', () => {
+test('every lab is listed, with a description', () => {
   expect(labs.map(({ name }) => name)).toEqual(ALL.map(({ name }) => name));
   for (const { summary } of labs) expect(summary.length).toBeGreaterThan(20);
 });
 
-test('an unknown lab is refused with the names there are', async () => {
+test('an unknown lab is refused with the names of all labs', async () => {
   for (const verb of [labUp, labDown]) {
     await expect(verb('nonsense', () => {})).rejects.toMatchObject({
       code: 'LAB_UNKNOWN',
@@ -59,7 +59,7 @@ describe.each(ALL.map((lab) => [lab.name, lab] as const))('%s', (_, lab) => {
     }
   });
 
-  test('names fit and are used once', () => {
+  test('names are short enough and unique', () => {
     const { hosts, stations, router, segment } = lab.topology;
     for (const { ifname } of stations) expect(ifname.length).toBeLessThanOrEqual(15);
     for (const values of [
@@ -73,7 +73,7 @@ describe.each(ALL.map((lab) => [lab.name, lab] as const))('%s', (_, lab) => {
     }
   });
 
-  test('every route begins at a NIC that a configuration makes', () => {
+  test('every route starts at a NIC that a configuration creates', () => {
     const nics = lab.topology.hosts.flatMap((host, index) => {
       const parsed = parseConfig(configOf(lab, index), `${host.name}.yaml`, { netnsExists: () => true });
       const ports = parsed.bridges.flatMap((bridge) => bridge.ports);
@@ -91,7 +91,7 @@ test('no two labs share a namespace, so that all can be up at once', () => {
   expect(new Set(names).size).toBe(names.length);
 });
 
-test('a configuration reads as the handbook has it', () => {
+test('the configuration of one port for all VNIs', () => {
   expect(configOf(oneVxlanManyVlans, 0)).toMatchInlineSnapshot(`
     "# Lab one-vxlan-many-vlans, host h1.
     name: h1
@@ -127,7 +127,7 @@ test('a configuration reads as the handbook has it', () => {
   `);
 });
 
-test('a trunk of tags inside one VNI', () => {
+test('the configuration of a trunk with inner tags in one VNI', () => {
   expect(configOf(vlanTenants, 1)).toMatchInlineSnapshot(`
     "# Lab vlan-tenants, host host2.
     name: host2
@@ -163,7 +163,7 @@ test('a trunk of tags inside one VNI', () => {
   `);
 });
 
-test('two bridges on one switch, the tunnel in one of them', () => {
+test('the configuration of two bridges on one switch, one of them with a tunnel', () => {
   expect(configOf(routed, 1)).toMatchInlineSnapshot(`
     "# Lab routed, host host2.
     name: host2
@@ -207,7 +207,7 @@ test('two bridges on one switch, the tunnel in one of them', () => {
   `);
 });
 
-test('a tunnel without remotes', () => {
+test('the configuration of a tunnel without remotes', () => {
   expect(configOf(defaultPort8472, 0)).toMatchInlineSnapshot(`
     "# Lab default-port-8472, host host1.
     name: host1

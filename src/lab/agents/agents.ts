@@ -11,7 +11,7 @@ import { LabError } from '../testbed/errors.js';
 import type { AgentReply, AgentVerb, Answer, Ask } from './agent-protocol.js';
 
 /** The bundled agent; the relative path is the same from src/lab and from dist/lab. */
-export const AGENT_FILE = fileURLToPath(new URL('../../../dist/bundle/agent.js', import.meta.url));
+const AGENT_FILE = fileURLToPath(new URL('../../../dist/bundle/agent.js', import.meta.url));
 
 const START_LIMIT_MS = 15_000;
 const END_LIMIT_MS = 2_000;

@@ -6,7 +6,7 @@ export interface Seen {
   readonly seen: string;
 }
 
-export type Verdict = 'ok' | 'FAILED' | 'later';
+export type Verdict = 'ok' | 'FAILED';
 
 export interface Finding {
   readonly verdict: Verdict;
@@ -28,18 +28,17 @@ export function findingLine(finding: Finding): string {
 
 /** Whether a check has passed: at least one claim holds and none failed. */
 export function allHold(findings: readonly Finding[]): boolean {
-  return findings.some(({ verdict }) => verdict === 'ok') && findings.every(({ verdict }) => verdict !== 'FAILED');
+  return findings.length > 0 && findings.every(({ verdict }) => verdict === 'ok');
 }
 
 /** The closing table of a run. @param isComplete false when the check ended early */
 export function closingTable(lab: string, findings: readonly Finding[], isComplete: boolean, ms: number): string[] {
   const proved = findings.filter(({ verdict }) => verdict === 'ok').length;
-  const claimed = findings.filter(({ verdict }) => verdict !== 'later').length;
   const width = Math.max(0, ...findings.map(({ claim }) => claim.length));
   const rule = '-'.repeat(width + 8);
   return [
     '',
-    `${lab}: ${proved} of ${claimed} claims proved in ${seconds(ms)}${isComplete ? '' : '; the check ended early'}`,
+    `${lab}: ${proved} of ${findings.length} claims proved in ${seconds(ms)}${isComplete ? '' : '; the check ended early'}`,
     rule,
     ...findings.map(({ verdict, claim, seen }) => `${verdict.padEnd(6)}  ${claim.padEnd(width)}  ${seen}`),
     rule,

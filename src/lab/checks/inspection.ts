@@ -107,11 +107,6 @@ export class Inspection {
     return outcome.holds;
   }
 
-  /** Records a claim that overtap does not make yet. It does not fail the check. */
-  later(claim: string, why: string): void {
-    this.#record({ verdict: 'later', claim, seen: why });
-  }
-
   agent(station: Station): Agent {
     const agent = this.#agents.get(station.netns);
     if (!agent) throw new RangeError(`there is no agent in ${station.netns}`);

@@ -91,7 +91,7 @@ export function freshTag(): string {
 }
 
 /** The broadcast address of the station's subnet, or the multicast group of the agents. */
-export function shoutAddress(from: Station, kind: ShoutKind): string {
+function shoutAddress(from: Station, kind: ShoutKind): string {
   return kind === 'multicast' ? SHOUT_GROUP : from.address.replace(/\.\d+$/, '.255');
 }
 

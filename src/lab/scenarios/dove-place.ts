@@ -21,7 +21,7 @@ const PREFIX = 'ovt-dove';
 export const CONTROLLED_VNI = 42;
 export const CONTROLLED = 'vxlan0';
 /** The VNI with learning, on the first two hosts, and its port. */
-export const LEARNING_VNI = 43;
+const LEARNING_VNI = 43;
 export const LEARNING = 'vxlan1';
 /** Number of MACs that this port may learn, and its ageing time in seconds. */
 export const MAX_ADDRESSES = 4;

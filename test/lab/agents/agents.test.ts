@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 describe('probes', () => {
-  test('each probe is answered, and the other side has counted it', async () => {
+  test('each probe is answered and counted at the other side', async () => {
     const before = (await right.ask('echoed', {})).bySource[LEFT.address] ?? 0;
     const ask = { from: LEFT.address, to: RIGHT.address, count: 4, timeoutMs: 2000, untilLost: false };
     const answer = await left.ask('ping', ask);
@@ -40,7 +40,7 @@ describe('probes', () => {
     expect((await right.ask('echoed', {})).bySource[LEFT.address]).toBe(before + 4);
   });
 
-  test('an address that nobody has answers none', async () => {
+  test('an unused address gives no answer', async () => {
     const ask = { from: LEFT.address, to: '10.9.0.77', count: 1, timeoutMs: 100, untilLost: false };
     expect(await left.ask('ping', ask)).toMatchObject({ sent: 1, received: 0 });
   });
@@ -52,7 +52,7 @@ describe('probes', () => {
     expect(answered).toMatchObject({ sent: 5, received: 5 });
   });
 
-  test('an address that cannot be routed says why', async () => {
+  test('without a route, the error is the reason', async () => {
     const ask = { from: LEFT.address, to: '10.8.0.1', count: 1, timeoutMs: 100, untilLost: false };
     const answer = await left.ask('ping', ask);
     expect(answer.received).toBe(0);
@@ -69,12 +69,12 @@ describe('TCP', () => {
     expect(sent.sha256).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  test('a refused connection is the reason', async () => {
+  test('a refused connection is reported', async () => {
     const ask = { to: RIGHT.address, port: 5999, bytes: 10, timeoutMs: 2000 };
     await expect(left.ask('sendTcp', ask)).rejects.toThrow(/ECONNREFUSED/);
   });
 
-  test('a transfer that never comes ends in time', async () => {
+  test('a transfer that never starts ends by its time limit', async () => {
     await right.ask('receiveTcp', { port: 5002, timeoutMs: 100 });
     await expect(right.ask('receivedTcp', { port: 5002 })).rejects.toThrow(/did not end within/);
   });
@@ -97,7 +97,7 @@ describe('shouts', () => {
     expect((await right.ask('heard', { port: 4242, tag: 'other' })).times).toEqual([]);
   });
 
-  test('a second series of the same numbers shows as twice', async () => {
+  test('repeated numbers are counted twice', async () => {
     const ask = { from: LEFT.address, to: '10.9.0.255', port: 4242, tag: 'twice', count: 2, intervalMs: 1 };
     await left.ask('shout', ask);
     await left.ask('shout', { ...ask, count: 1 });
@@ -108,7 +108,7 @@ describe('shouts', () => {
   });
 });
 
-test('the NIC is that of the namespace', async () => {
+test('nic reads the NIC in the namespace of the agent', async () => {
   const { mtu, mac } = await left.ask('nic', { ifname: 'eth0' });
   expect(mtu).toBe(1500);
   expect(mac).toMatch(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/);
@@ -116,7 +116,7 @@ test('the NIC is that of the namespace', async () => {
 });
 
 describe('life of an agent', () => {
-  /** The children of this process that live in a namespace. */
+  /** Children of this process in a namespace. */
   const pidsIn = (netns: string): string[] => {
     const own = process.pid.toString();
     const children = readFileSync(`/proc/${own}/task/${own}/children`, 'utf8').trim().split(/\s+/);
@@ -127,7 +127,7 @@ describe('life of an agent', () => {
     return existsSync(file) ? String(statSync(file).ino) : `gone ${pid}`;
   };
 
-  test('it ends when it is closed, and what is asked afterwards fails', async () => {
+  test('it ends when it is closed, and later requests fail', async () => {
     const agent = await Agent.start(LEFT.netns, agentFile);
     const before = pidsIn(LEFT.netns).length;
     await agent.close();
@@ -135,7 +135,7 @@ describe('life of an agent', () => {
     await expect(agent.ask('echoed', {})).rejects.toMatchObject({ code: 'LAB_AGENT_FAILED' });
   });
 
-  test('an open question fails when the agent ends', async () => {
+  test('an open request fails when the agent ends', async () => {
     const agent = await Agent.start(LEFT.netns, agentFile);
     await agent.ask('receiveTcp', { port: 6001, timeoutMs: 10_000 });
     const open = agent.ask('receivedTcp', { port: 6001 });
@@ -144,7 +144,7 @@ describe('life of an agent', () => {
     await outcome;
   });
 
-  test('one that cannot start says why, and the others are ended', async () => {
+  test('if one cannot start, the error has the reason, and the others are ended', async () => {
     const before = pidsIn(LEFT.netns).length;
     const start = startAgents([LEFT.netns, `${PREFIX}-none`], agentFile);
     await expect(start).rejects.toMatchObject({ code: 'LAB_AGENT_FAILED', message: expect.stringContaining('-none') });

@@ -29,7 +29,7 @@ const inner = (words: string): Uint8Array => udpFrame('10.0.0.1', '10.0.0.2', 42
 const outer = (payload: Uint8Array, port = 4789): Uint8Array => udpFrame('192.0.2.1', '192.0.2.2', port, payload);
 
 describe('a frame', () => {
-  test('its addresses and the text it carries', () => {
+  test('gives its addresses and its text', () => {
     expect(readFrame(inner('hello'))).toEqual({
       source: A,
       destination: B,
@@ -41,11 +41,11 @@ describe('a frame', () => {
     });
   });
 
-  test('the padding behind the datagram is not text', () => {
+  test('the padding after the datagram is not text', () => {
     expect(readFrame(concatBytes(inner('hi'), new Uint8Array(20)))?.text).toBe('hi');
   });
 
-  test('a tag is looked through', () => {
+  test('a tag is parsed', () => {
     expect(readFrame(tagged(10, inner('hello')))).toEqual({
       source: A,
       destination: B,
@@ -57,7 +57,7 @@ describe('a frame', () => {
     });
   });
 
-  test('what carries no IPv4 has no time to live', () => {
+  test('frames without IPv4 have no TTL', () => {
     const arp = encodeEthernet({ destination: B, source: A, etherType: ETHERTYPE_ARP, payload: new Uint8Array(28) });
     expect(readFrame(arp)).toMatchObject({ etherType: ETHERTYPE_ARP, ttl: null, text: '' });
     const stub = inner('x').subarray(0, 33);
@@ -65,14 +65,14 @@ describe('a frame', () => {
     expect(readFrame(tagged(10, inner('x')).subarray(0, 37))).toMatchObject({ vid: 10, ttl: null });
   });
 
-  test('what is too short is none, or has no tag', () => {
+  test('a truncated frame gives null, or has no tag', () => {
     expect(readFrame(new Uint8Array(13))).toBeNull();
     expect(readFrame(tagged(10, inner('x')).subarray(0, 17))).toMatchObject({ vid: null, etherType: ETHERTYPE_VLAN });
   });
 });
 
 describe('a VXLAN datagram', () => {
-  test('its ends, its VNI and its frame', () => {
+  test('gives its VTEPs, its VNI and its frame', () => {
     expect(readTunnel(outer(encodeVxlan(7, inner('hello'))))).toEqual([
       {
         from: '192.0.2.1',
@@ -85,7 +85,7 @@ describe('a VXLAN datagram', () => {
     ]);
   });
 
-  test('reserved bits and a missing I flag are seen', () => {
+  test('reserved bits and a missing I flag are reported', () => {
     const bits = encodeVxlan(7, inner('x'));
     bits[7] = 1;
     expect(readTunnel(outer(bits))[0]?.reserved).not.toBe(0);
@@ -94,20 +94,25 @@ describe('a VXLAN datagram', () => {
     expect(readTunnel(outer(flag))[0]?.vni).toBeNull();
   });
 
-  test('other traffic and cut datagrams are none', () => {
+  test('other traffic and truncated datagrams give nothing', () => {
     expect(readTunnel(outer(encodeVxlan(7, inner('x')), 53))).toEqual([]);
     expect(readTunnel(outer(new Uint8Array(21)))).toEqual([]);
     expect(readTunnel(new Uint8Array(30))).toEqual([]);
   });
 
-  test('a train is as many datagrams as it has cars, the last one shorter', () => {
-    const cars = ['one', 'two', 'six', '4'].map((words) => encodeVxlan(7, inner(words)));
-    expect(readTunnel(outer(concatBytes(...cars))).map(({ frame }) => frame.text)).toEqual(['one', 'two', 'six', '4']);
+  test('a train is split into its datagrams, the last one shorter', () => {
+    const datagrams = ['one', 'two', 'six', '4'].map((words) => encodeVxlan(7, inner(words)));
+    expect(readTunnel(outer(concatBytes(...datagrams))).map(({ frame }) => frame.text)).toEqual([
+      'one',
+      'two',
+      'six',
+      '4',
+    ]);
   });
 
-  test('a train of frames of several VNIs too, each with its VNI', () => {
-    const cars = [7, 8, 7].map((vni, index) => encodeVxlan(vni, inner(`no${index}`)));
-    const seen = readTunnel(outer(concatBytes(...cars)));
+  test('a train with several VNIs is split, each datagram with its VNI', () => {
+    const datagrams = [7, 8, 7].map((vni, index) => encodeVxlan(vni, inner(`no${index}`)));
+    const seen = readTunnel(outer(concatBytes(...datagrams)));
     expect(seen.map(({ vni, frame }) => [vni, frame.text])).toEqual([
       [7, 'no0'],
       [8, 'no1'],
@@ -115,15 +120,15 @@ describe('a VXLAN datagram', () => {
     ]);
   });
 
-  test('padding that begins as a VXLAN header does is no datagram', () => {
+  test('padding that looks like a VXLAN header is no datagram', () => {
     const padding = new Uint8Array(26);
     padding[0] = 0x08;
     expect(readTunnel(outer(concatBytes(encodeVxlan(7, inner('one')), padding)))).toHaveLength(1);
   });
 
-  test('a train of tagged frames too, each with its tag', () => {
-    const cars = ['one', 'two', '3'].map((words) => encodeVxlan(7, tagged(10, inner(words))));
-    const seen = readTunnel(outer(concatBytes(...cars)));
+  test('a train of tagged frames is split, each with its tag', () => {
+    const datagrams = ['one', 'two', '3'].map((words) => encodeVxlan(7, tagged(10, inner(words))));
+    const seen = readTunnel(outer(concatBytes(...datagrams)));
     expect(seen.map(({ frame }) => [frame.vid, frame.text])).toEqual([
       [10, 'one'],
       [10, 'two'],
@@ -131,7 +136,7 @@ describe('a VXLAN datagram', () => {
     ]);
   });
 
-  test('a train of ARP requests too, but not an ARP request with padding', () => {
+  test('a train of ARP requests is split, but not an ARP request with padding', () => {
     const payload = new Uint8Array(28);
     const arp = encodeEthernet({ destination: B, source: A, etherType: ETHERTYPE_ARP, payload });
     expect(readTunnel(outer(concatBytes(encodeVxlan(7, arp), encodeVxlan(7, arp))))).toHaveLength(2);
@@ -161,7 +166,7 @@ describe('a sniffer', () => {
     expect(source.closed).toBe(true);
   });
 
-  test('takes datagrams of the UDP port it is told, and of 4789 else', () => {
+  test('parses datagrams of its UDP port, by default 4789', () => {
     const both = [4789, 8472].map((port) => outer(encodeVxlan(7, inner(`port ${port}`)), port));
     const texts = [undefined, 8472].map((port) => {
       const sniffer = new Sniffer(sourceOf([...both]), 'underlay', port);
@@ -172,14 +177,14 @@ describe('a sniffer', () => {
     expect(texts).toEqual([['port 4789'], ['port 8472']]);
   });
 
-  test('keeps bare frames at a guest', () => {
+  test('parses plain frames at a guest', () => {
     const sniffer = new Sniffer(sourceOf([inner('x')]), 'guest');
     sniffer.drain();
     sniffer.stop();
     expect(sniffer.frames.map((frame) => frame.text)).toEqual(['x']);
   });
 
-  test('gives a failure of its source to the one who looks', () => {
+  test('throws a failure of its source at the next drain', () => {
     const source: FrameSource = {
       read: () => {
         throw new Error('the NIC is gone');

@@ -1,4 +1,4 @@
-/** Frames by which a guest asks, byte by byte, and how questions and answers are read from the wire. */
+/** ARP and ND requests byte by byte, their parsing from captures, and the proof that counts requests and replies. */
 import { describe, expect, test } from 'vitest';
 import { readFrame } from '../../../src/lab/capture/observed-frame.js';
 import { type FrameSource, Sniffer } from '../../../src/lab/capture/sniffer.js';
@@ -24,7 +24,7 @@ const OWNER = '02:00:00:00:00:03';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
-/** A neighbour advertisement of fd00:42::3 to the guest; its checksum is nobody's affair here. */
+/** A neighbour advertisement of fd00:42::3 to the guest; its checksum is not checked. */
 function advertisement(...options: string[]): Uint8Array {
   const body = `88000000e0000000fd000042000000000000000000000003${options.join('')}`;
   const length = (body.length / 2).toString(16).padStart(4, '0');
@@ -33,13 +33,13 @@ function advertisement(...options: string[]): Uint8Array {
 }
 
 describe('a request', () => {
-  test('for an IPv4 address: ARP, to everybody', () => {
+  test('for an IPv4 address: ARP, by broadcast', () => {
     expect(hex(requestFrame(GUEST, '198.18.0.99'))).toBe(
       `ffffffffffff0200000000020806${'0001080006040001'}020000000002c6120002${'000000000000'}c6120063`,
     );
   });
 
-  test("for an IPv6 address: a solicitation, to the address's own group", () => {
+  test('for an IPv6 address: a solicitation, to the solicited-node group', () => {
     const frame = requestFrame(GUEST, 'fd00:42::a1:b2c3');
     expect(hex(frame.subarray(0, 14))).toBe('3333ffa1b2c302000000000286dd');
     expect(hex(frame.subarray(38, 54))).toBe('ff0200000000000000000001ffa1b2c3');
@@ -74,12 +74,12 @@ describe('on the wire', () => {
     expect(neighOf(advertisement())).toMatchObject({ mac: null });
   });
 
-  test('options of length 0 and cut ones end the reading', () => {
+  test('options of length 0 and truncated ones end parsing', () => {
     expect(neighOf(advertisement('0e00000000000000', '0201020000000003'))).toMatchObject({ mac: null });
     expect(neighOf(advertisement('020102000000'))).toMatchObject({ mac: null });
   });
 
-  test('what is neither, or too short', () => {
+  test('other messages and truncated ones give null', () => {
     expect(neighOf(advertisement().subarray(0, 14 + 40 + 23))).toBeNull();
     expect(neighOf(replyFrame('198.18.0.3').subarray(0, 14 + 27))).toBeNull();
     const router = advertisement();
@@ -105,7 +105,7 @@ function crossed(frame: Uint8Array): Uint8Array {
 }
 
 describe('asking', () => {
-  /** A wire on which a switch does with each request what it is made to do. */
+  /** Runs the proof on captures in which a switch reacts to each request in a given way. */
   async function outcome(target: string, mac: string | null, crossing: number, react: (frame: Uint8Array) => World) {
     const [atNic, atWire]: [Uint8Array[], Uint8Array[]] = [[], []];
     const source = (frames: Uint8Array[]): FrameSource => ({ read: () => frames.shift() ?? null, close: () => {} });
@@ -136,20 +136,20 @@ describe('asking', () => {
   }
   const target = '198.18.0.3';
 
-  test('each answered once on the spot', async () => {
+  test('each request answered once and not flooded', async () => {
     const { holds, seen } = await outcome(target, OWNER, 0, () => ({ replies: [replyFrame(target)] }));
     expect(holds, seen).toBe(true);
     expect(seen).toBe(`${target}: 3 requests, 3 replies with ${OWNER}, 0 on the underlay`);
   });
 
-  test('each flooded, and nobody answers', async () => {
+  test('each request flooded, without a reply', async () => {
     expect((await outcome(target, null, 6, () => ({ copies: 2 }))).holds).toBe(true);
   });
 
   test.each([
     ['answered twice', { replies: [replyFrame(target), replyFrame(target)] }],
     ['answered by another', { replies: [replyFrame(target, '02:00:00:00:00:09')] }],
-    ['answered, and sent on all the same', { replies: [replyFrame(target)], copies: 1 }],
+    ['answered and flooded too', { replies: [replyFrame(target)], copies: 1 }],
   ])('it does not hold when it is %s', async (_, world) => {
     expect((await outcome(target, OWNER, 0, () => world)).holds).toBe(false);
   });

@@ -16,7 +16,7 @@ const TABLE: readonly Resident[] = [
 const l3miss = (dst: string, ifname = DEV): SwitchEvent => ({ event: 'l3miss', dst, ifname, vni: 42 });
 const l2miss = (mac: string, ifname = DEV): SwitchEvent => ({ event: 'l2miss', mac, ifname, vni: 42 });
 
-/** A switch that tells what it is made to tell, and keeps what it is told. */
+/** A switch that sends given events and records requests. */
 class FakeSwitch implements SwitchClient {
   readonly posts: { path: string; body: unknown }[] = [];
   readonly asked: (readonly string[] | undefined)[] = [];
@@ -25,7 +25,7 @@ class FakeSwitch implements SwitchClient {
   #wake = (): void => {};
   #isGone = false;
 
-  tell(...events: SwitchEvent[]): void {
+  send(...events: SwitchEvent[]): void {
     this.#queue.push(...events);
     this.#wake();
   }
@@ -36,7 +36,7 @@ class FakeSwitch implements SwitchClient {
   }
 
   get<T>(): Promise<T> {
-    return Promise.reject(new Error('nothing is to be asked'));
+    return Promise.reject(new Error('the test expects no get'));
   }
 
   post<T>(path: string, body: unknown): Promise<T> {
@@ -67,11 +67,11 @@ const limitMs = 10_000;
 const settled = (condition: () => boolean): Promise<boolean> => becomesTrue(condition, { limitMs, everyMs: 1 });
 
 describe('the control program', () => {
-  test('asks for misses only, and tells neighbours and places out of its table', async () => {
+  test('subscribes to misses only, and adds neighbours and FDB entries from its table', async () => {
     const sw = new FakeSwitch();
     const program = await ControlProgram.start(sw, DEV, TABLE);
     expect(sw.asked).toEqual([['l2miss', 'l3miss']]);
-    sw.tell(l3miss('10.0.0.2'), l2miss('02:00:00:00:00:02'), l3miss('fd00::2'), l3miss('10.0.0.254'));
+    sw.send(l3miss('10.0.0.2'), l2miss('02:00:00:00:00:02'), l3miss('fd00::2'), l3miss('10.0.0.254'));
     await settled(() => sw.posts.length === 4);
     await program.stop();
     const neigh = { op: 'replace', dev: DEV, lladdr: '02:00:00:00:00:02', router: false };
@@ -84,23 +84,23 @@ describe('the control program', () => {
     expect(program.answered).toEqual({ neighbours: 3, entries: 1, unknown: 0 });
   });
 
-  test('counts what it has no answer to, and leaves other ports and other events alone', async () => {
+  test('counts misses without an answer, and ignores other ports and events', async () => {
     const sw = new FakeSwitch();
     const program = await ControlProgram.start(sw, DEV, TABLE);
-    sw.tell(l3miss('10.0.0.9'), l2miss('02:00:00:00:00:09'));
-    sw.tell(l3miss('10.0.0.2', 'vxlan1'), l2miss('02:00:00:00:00:02', 'vxlan1'), { event: 'lost', count: 3 });
-    sw.tell(l2miss('02:00:00:00:00:fe'));
+    sw.send(l3miss('10.0.0.9'), l2miss('02:00:00:00:00:09'));
+    sw.send(l3miss('10.0.0.2', 'vxlan1'), l2miss('02:00:00:00:00:02', 'vxlan1'), { event: 'lost', count: 3 });
+    sw.send(l2miss('02:00:00:00:00:fe'));
     await settled(() => program.answered.entries === 1);
     await program.stop();
     expect(sw.posts).toHaveLength(1);
     expect(program.answered).toEqual({ neighbours: 0, entries: 1, unknown: 2 });
   });
 
-  test('says when it stops that the switch has refused an answer', async () => {
+  test('reports on stop that the switch has refused an entry', async () => {
     const sw = new FakeSwitch();
     sw.refusal = new Error('the table is full');
     const program = await ControlProgram.start(sw, DEV, TABLE);
-    sw.tell(l2miss('02:00:00:00:00:02'));
+    sw.send(l2miss('02:00:00:00:00:02'));
     await expect(program.stop()).rejects.toThrow('the table is full');
     expect(program.answered.entries).toBe(0);
   });
@@ -116,25 +116,25 @@ describe('a log of events', () => {
   test('keeps them in order, by kind, until it is stopped', async () => {
     const sw = new FakeSwitch();
     const log = await EventLog.open(sw, ['l2miss', 'l3miss']);
-    sw.tell(l3miss('10.0.0.2'), l2miss('02:00:00:00:00:02'), l3miss('10.0.0.3'));
+    sw.send(l3miss('10.0.0.2'), l2miss('02:00:00:00:00:02'), l3miss('10.0.0.3'));
     expect(await log.sees(() => log.events.length === 3, new AbortController().signal, limitMs)).toBe(true);
     await log.stop();
     await log.stop();
-    sw.tell(l3miss('10.0.0.4'));
+    sw.send(l3miss('10.0.0.4'));
     expect(log.of('l3miss').map(({ dst }) => dst)).toEqual(['10.0.0.2', '10.0.0.3']);
     expect(log.of('l2miss').map(({ mac }) => mac)).toEqual(['02:00:00:00:00:02']);
     expect(log.of('aged')).toEqual([]);
   });
 
-  test('has a bound, and says that it was reached', async () => {
+  test('has a bound, and fails when it is reached', async () => {
     const sw = new FakeSwitch();
     const log = await EventLog.open(sw, ['l3miss']);
-    sw.tell(...Array<SwitchEvent>(10_001).fill(l3miss('10.0.0.2')));
+    sw.send(...Array<SwitchEvent>(10_001).fill(l3miss('10.0.0.2')));
     await settled(() => log.events.length === 10_000);
     await expect(log.stop()).rejects.toThrow('more than 10000 events');
   });
 
-  test('the next event is taken when the one before is done with', async () => {
+  test('the next event is taken when the previous one is finished', async () => {
     const sw = new FakeSwitch();
     const order: string[] = [];
     const reading = await readEvents(sw, ['l3miss'], async (event) => {
@@ -142,7 +142,7 @@ describe('a log of events', () => {
       await Promise.resolve();
       order.push('done');
     });
-    sw.tell(l3miss('10.0.0.2'), l3miss('10.0.0.3'));
+    sw.send(l3miss('10.0.0.2'), l3miss('10.0.0.3'));
     await settled(() => order.length === 4);
     sw.go();
     await expect(reading.stop()).resolves.toBeUndefined();

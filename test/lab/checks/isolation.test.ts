@@ -25,7 +25,7 @@ let far: Station;
 let agents: Map<string, Agent>;
 let undos: (() => Promise<void>)[] = [];
 
-/** As much of an inspection as the proof uses: agents, and what is undone at its end. */
+/** The parts of an inspection that the proof uses: agents and temporary changes. */
 const inspection = {
   signal: new AbortController().signal,
   agent: (station: Station) => agents.get(station.netns),
@@ -47,7 +47,7 @@ const station = (name: string, address: string, mac: string): Station => ({
   mac,
 });
 
-/** A wire on which a frame of the near station to the far one passed in a VNI, or nothing at all. */
+/** A capture with a frame from the near station to the far one in a VNI, or without frames. */
 function wireWith(vni: number | null, destination = far.mac): Sniffer {
   const path = { source: near.address, destination: far.address };
   const payload = encodeUdp({ sourcePort: 1, destinationPort: 7, payload: new Uint8Array(8) }, path);
@@ -91,37 +91,37 @@ beforeEach(() => {
 
 const proof = (wire: Sniffer) => neverMeet(inspection, wire, [[near, far]], (_, seen) => seen.vni === 2);
 
-test('stations apart whose attempt was seen hold the claim', async () => {
+test('it holds for separated stations whose probes were captured', async () => {
   // The static neighbour of `far` has a MAC that does not exist on this cable, so nothing arrives.
   expect(await proof(wireWith(2))).toMatchObject({ holds: true });
 });
 
-test('an attempt that was not captured proves nothing', async () => {
+test('it fails when no probe was captured', async () => {
   expect(await proof(wireWith(null))).toMatchObject({
     holds: false,
     seen: expect.stringContaining('no probe seen on the wire'),
   });
 });
 
-test("an attempt that was carried as another's breaks it", async () => {
+test("it fails when a probe was carried outside its sender's segment", async () => {
   expect(await proof(wireWith(3))).toMatchObject({
     holds: false,
     seen: expect.stringContaining("outside their sender's segment"),
   });
 });
 
-test('a probe that arrives breaks it, and routes and neighbours are gone afterwards', async () => {
+test('it fails when a probe arrives; routes and neighbours are deleted afterwards', async () => {
   const { mac } = await (agents.get(far.netns) as Agent).ask('nic', { ifname: 'eth0' });
   await addRoute(far, '10.9.0.0/24');
   const met = { ...far, mac };
   const seen = await neverMeet(inspection, wireWith(2, mac), [[near, met]], () => true);
-  // Either probe may be too late to be counted.
+  // One of the two probes may arrive too late to be counted.
   expect(seen).toMatchObject({ holds: false, seen: expect.stringMatching(/[12] arrived, [012] answered/) });
   await deleteRoute(far, '10.9.0.0/24');
   const ask = { from: near.address, to: far.address, count: 1, timeoutMs: 50, untilLost: false };
   expect((await (agents.get(near.netns) as Agent).ask('ping', ask)).error).toContain('ENETUNREACH');
 });
 
-test('a route that is not there is deleted without complaint', async () => {
+test('deleting a route that does not exist is no error', async () => {
   await deleteRoute(near, '10.9.8.0/24');
 });

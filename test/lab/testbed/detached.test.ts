@@ -18,9 +18,9 @@ afterAll(async () => {
 });
 
 describe('a process of a lab', () => {
-  it('is known from its first moment on, when it becomes another program', async () => {
+  it('is recognised from its start on, also during exec', async () => {
     for (let i = 0; i < 50; i++) {
-      // An argument by which it is found again.
+      // An argument by which the process is recognised.
       const seconds = String(1000 + i);
       const { pid } = await startDetached(NETNS, ['sleep', seconds], join(folder, 'log'));
       const seen = Array.from({ length: 200 }, () => isRunning(pid, seconds));
@@ -30,7 +30,7 @@ describe('a process of a lab', () => {
     }
   });
 
-  it('is nobody under a number that another one has', async () => {
+  it('is not confused with another process of the same pid', async () => {
     expect(isRunning(process.pid, 'no such argument')).toBe(false);
     expect(await stopProcess(process.pid, 'no such argument')).toBe('not running');
   });

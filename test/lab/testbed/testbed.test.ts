@@ -32,7 +32,7 @@ describe('a test bed', () => {
     expect(() => bed.start(bed.nameOf('a'), ['true'])).toThrow(/interrupted by SIGINT/);
   });
 
-  test('sweeps what runs left that exist no longer, and nothing else', async () => {
+  test('sweep removes the remains of ended runs, and nothing else', async () => {
     const ended = new Program(['true']);
     const { pid } = ended;
     await ended.ended;
@@ -46,7 +46,7 @@ describe('a test bed', () => {
 });
 
 describe('a program', () => {
-  test('gives its lines, its end and its errors', async () => {
+  test('has lines, an end and errors', async () => {
     const program = new Program(['sh', '-c', 'echo one; echo two >&2; sleep 1000'], { ownSession: true });
     expect(await program.line('a line', () => true)).toBe('one');
     await expect(program.line('another', (line) => line === 'two', 10)).rejects.toThrow('another: not within 0.01 s');
@@ -56,19 +56,19 @@ describe('a program', () => {
     await expect(program.line('another', () => false)).rejects.toThrow(/the program ended first/);
   });
 
-  test('that ignores the signal is killed, its children too', async () => {
+  test('that ignores the signal is killed with its children', async () => {
     const program = new Program(['sh', '-c', 'trap "" TERM; echo ready; sleep 1000'], { ownSession: true });
     await program.line('it is ready', (line) => line === 'ready');
     await program.end();
     expect((await program.ended).signal).toBe('SIGKILL');
   });
 
-  test('has a limit', async () => {
+  test('has a time limit', async () => {
     await expect(new Program(['sleep', '1000'], { ownSession: true }).toEnd(20)).rejects.toThrow(/not within 0.02 s/);
     await expect(run(['sleep', '1000'], { limitMs: 20 })).rejects.toMatchObject({ code: 'LAB_TIMEOUT' });
   });
 
-  test('that is missing is named, also by a shell', async () => {
+  test('that does not exist is named in the error, also in a shell', async () => {
     await expect(must(['overtap-no-such-program'])).rejects.toThrow('`overtap-no-such-program` command is missing');
     const inShell = must(['sh', '-c', 'ip2 netns add x'], { name: 'ip netns add x' });
     await expect(inShell).rejects.toThrow('ip netns add x: the `ip2` command is missing');

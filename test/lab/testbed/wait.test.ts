@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { LabError } from '../../../src/lab/testbed/errors.js';
 import { becomesTrue, interruptible, waitUntil } from '../../../src/lab/testbed/wait.js';
 
-test('waiting ends with the condition, the limit or the interrupt', async () => {
+test('waiting ends by the condition, the limit or an interrupt', async () => {
   let turns = 0;
   expect(await becomesTrue(() => ++turns === 3, { limitMs: 10_000, everyMs: 1 })).toBe(true);
   expect(await becomesTrue(() => false, { limitMs: 20, everyMs: 1 })).toBe(false);
