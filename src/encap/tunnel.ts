@@ -1,33 +1,33 @@
 /**
- * What one vxlan port knows: VLAN -> VNI, the VXLAN header that stands ready in the arena for each VNI, and the
- * flood list of each VNI. No I/O: the port's sockets are numbers that the transmit commands carry.
+ * Tables of one vxlan port: VLAN -> VNI, and for each VNI the place of its prepared VXLAN header in the arena and its flood list.
+ * No I/O: the sockets are indexes for transmit commands.
  *
- * All tables are indexed by VID (0-4095), because that is what a frame has when it reaches the port. A port with a
- * single VNI has it at every VID.
+ * All tables are indexed by VID (0-4095), which each frame has when it reaches the port. A port with a single VNI has it at
+ * every VID.
  */
 
 export const VIDS = 4096;
 const NO_REMOTES = new Int32Array(0);
 
-/** TOS is the inner one's (`tos inherit`). */
+/** The outer TOS is a copy of the inner one (`tos inherit`). */
 export const TOS_INHERIT = -1;
 
 export class Tunnel {
   /** 0: the VLAN has no VNI on this port. */
   readonly vniOfVlan = new Int32Array(VIDS);
-  /** Arena offset of the ready-made VXLAN header. */
+  /** Arena offset of the prepared VXLAN header. */
   readonly headerOfVlan = new Int32Array(VIDS);
   /** Index of the VNI's counters. */
   readonly counterOfVlan = new Int32Array(VIDS);
   /** Remotes that get a copy of BUM frames: head-end replication. */
   readonly floodOfVlan: Int32Array[] = new Array<Int32Array>(VIDS).fill(NO_REMOTES);
   /**
-   * Sending sockets, a power of two of them, by `senderChoice`: at even places those for packets that may be fragmented, at
-   * odd ones those for packets that must not, which are the same unless there are two pools (`df inherit`). One array, since
-   * choosing one of two costs a flood 4 % a copy. Changed by `setSenders` only.
+   * Sending sockets, indexed by `senderChoice`; their number is a power of two. Even places: for packets that may be fragmented;
+   * odd places: for packets that must not be. Both are the same without a second pool (`df inherit`). One array, because a choice
+   * between two costs 4 % per copy of a flood. Changed by `setSenders` only.
    */
   senders: Int32Array;
-  /** Outer type of service, or TOS_INHERIT. Changed by `setSenders` only. */
+  /** Outer TOS, or TOS_INHERIT. Changed by `setSenders` only. */
   tos: number;
 
   constructor(
@@ -36,14 +36,14 @@ export class Tunnel {
     readonly udpPort: number,
     tos: number,
     dfSenders: readonly number[] = [],
-    /** The outer source address, four words, IPv4 mapped; null: the route's. */
+    /** Outer source address, four words, IPv4 mapped; null: selected by the route. */
     readonly local: Int32Array | null = null,
   ) {
     this.senders = interleave(senders, dfSenders);
     this.tos = tos;
   }
 
-  /** What the port sends with from now on; its VNIs and flood lists stay. */
+  /** Replaces sockets and TOS; VNIs and flood lists are kept. */
   setSenders(senders: readonly number[], tos: number, dfSenders: readonly number[] = []): void {
     this.senders = interleave(senders, dfSenders);
     this.tos = tos;
@@ -55,24 +55,24 @@ export class Tunnel {
     this.counterOfVlan[vid] = counter;
   }
 
-  /** Leaves a VLAN without VNI, header, counter and flood list, as it was before `mapVlan`. */
+  /** Removes VNI, header, counter and flood list of a VLAN. */
   unmapVlan(vid: number): void {
     this.mapVlan(vid, 0, 0, 0);
     this.floodOfVlan[vid] = NO_REMOTES;
   }
 
-  /** Gives a VLAN its flood list; a remote that is named twice gets one copy. */
+  /** Sets the flood list of a VLAN; duplicates are removed. */
   setFlood(vid: number, remotes: readonly number[]): void {
     this.floodOfVlan[vid] = Int32Array.from(new Set(remotes));
   }
 }
 
-/** What chooses one of a tunnel's senders. @param hash of the flow @param whole the packet must not be fragmented */
+/** Selector of a sender of a tunnel. @param hash of the flow; @param whole the packet must not be fragmented */
 export function senderChoice(hash: number, whole: boolean): number {
   return (hash << 1) | (whole ? 1 : 0);
 }
 
-/** @param dfSenders empty: there is one pool */
+/** @param dfSenders empty: a single pool */
 function interleave(senders: readonly number[], dfSenders: readonly number[]): Int32Array {
   const plain = powerOfTwoOf(senders);
   const whole = dfSenders.length === 0 ? plain : powerOfTwoOf(dfSenders);
@@ -85,7 +85,7 @@ function interleave(senders: readonly number[], dfSenders: readonly number[]): I
   return all;
 }
 
-/** The first senders, as many as make a power of two, so that a mask chooses; the others are left unused. */
+/** The longest beginning of the list whose length is a power of two, so that a mask selects; the rest is unused. */
 function powerOfTwoOf(senders: readonly number[]): readonly number[] {
   return senders.slice(0, 1 << (31 - Math.clz32(senders.length)));
 }

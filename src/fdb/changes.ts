@@ -1,7 +1,7 @@
 /**
- * What control changes in the FDB, and how an entry is put in and taken out: with room made for it, counted, and told of.
+ * Changes of the FDB by control, and the common steps of all changes: eviction, counts and events.
  *
- * Owns these changes. It never decides what a frame teaches, nor what is too old: `table.ts` does.
+ * Learning and ageing are in `table.ts`.
  */
 
 import { lock, unlock } from '../shared-memory/lock.js';
@@ -31,10 +31,10 @@ import { FdbStore } from './store.js';
 
 export class FdbChanges extends FdbStore {
   /**
-   * Puts in an entry, or makes the one that is there as told, a learned one too. Its moves stay counted. In a full table a
-   * learned entry gives way to it.
-   * @param flags FLAG_*; without any the entry ages as if learned, but no limit counts it (FLAG_ADDED)
-   * @returns false when the table is full and nothing in it is learned
+   * Adds an entry, or changes an existing one, learned ones included; its count of moves is kept. A full table evicts a learned
+   * entry.
+   * @param flags FLAG_*; 0: the entry ages like a learned one, but no limit counts it (FLAG_ADDED)
+   * @returns false when the table is full and has no learned entry
    * @throws RangeError when a value is out of range
    */
   set(
@@ -59,7 +59,7 @@ export class FdbChanges extends FdbStore {
     return row >= 0;
   }
 
-  /** Writes what `set` was told, and says what has changed by it. */
+  /** Writes the row of `set`, and records the change if there is one. */
   private put(
     row: number,
     isThere: boolean,
@@ -86,7 +86,7 @@ export class FdbChanges extends FdbStore {
     return row >= 0;
   }
 
-  /** Removes the entry of a row. @returns false when the row holds none */
+  /** Removes the entry of a row. @returns false when the row is empty */
   removeRow(row: number): boolean {
     lock(this.header, HEAD_LOCK);
     const there = this.segmentOf(row) > SEGMENT_EMPTY;
@@ -96,9 +96,9 @@ export class FdbChanges extends FdbStore {
   }
 
   /**
-   * Removes the entries that match, static ones too unless the match's flags say otherwise.
-   * @param fromRow, rowCount the part of the rows to look at, for a table so large that one pass would hold up frames
-   * @returns how many it removed
+   * Removes all matching entries; static ones too, unless the match excludes them by flags.
+   * @param fromRow, rowCount a part of the rows: one pass over a large table would delay frames
+   * @returns the number of removed entries
    */
   flush(match: FdbMatch, fromRow = 0, rowCount = this.slots): number {
     const end = Math.min(fromRow + rowCount, this.slots);
@@ -115,7 +115,7 @@ export class FdbChanges extends FdbStore {
     return removed;
   }
 
-  /** Puts an owner, with the entries counted for it, into a group. The new group's limit is not regarded. */
+  /** Moves an owner and its count of entries to a group, even beyond the group's limit. */
   assignGroup(owner: number, group: number): void {
     if (!(group >= 0 && group < this.groupLimit.length && owner >= 0 && owner < this.ownerLimit.length)) {
       throw new RangeError(`FDB owner ${owner} or group ${group} does not exist: create the table with more of them`);
@@ -128,9 +128,9 @@ export class FdbChanges extends FdbStore {
     unlock(this.header, HEAD_LOCK);
   }
 
-  // ---- What every change is made of, with the lock held
+  // ---- Steps of all changes; the caller holds the lock
 
-  /** A free row for a key that is not in the table, or -1. In a full table an entry gives way for it. */
+  /** A free row for a key that is not in the table, or -1. A full table evicts an entry. */
   protected makeRoom(high: number, low: number, segment: number, owner: number, now: number): number {
     const row = this.findFree(high, low, segment);
     if (row < 0 || this.counters[COUNTER_ENTRIES] < this.capacity) return row;
@@ -141,16 +141,16 @@ export class FdbChanges extends FdbStore {
     return this.findFree(high, low, segment);
   }
 
-  /** Removes the entry of a row, and says so. */
+  /** Removes the entry of a row, and records that. */
   protected drop(row: number, kind: number, cause: number, now: number): void {
     recordEvent(this.views, kind, cause, row, this.destinationOf(row), now);
     this.release(row);
   }
 
-  /** What would otherwise corrupt a row or a count in silence. Not on the path of known addresses. */
+  /** Refuses values that would silently corrupt a row or a count. Not called for known addresses. */
   protected check(high: number, segment: number, owner: number): void {
     if (!(high >= 0 && high <= 0xffff)) throw new RangeError(`FDB MAC high word is ${high}: give 0 to 0xffff`);
-    if (!(segment >= 1)) throw new RangeError(`FDB segment is ${segment}: give a number from 1 on`);
+    if (!(segment >= 1)) throw new RangeError(`FDB segment is ${segment}: give 1 or more`);
     if (!(owner >= 0 && owner < this.ownerLimit.length)) {
       throw new RangeError(
         `FDB owner is ${owner}: give 0 to ${this.ownerLimit.length - 1}, or create the table with more owners`,

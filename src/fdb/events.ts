@@ -1,5 +1,5 @@
 /**
- * What has happened to entries: a ring of records in the FDB's memory, the newest over the oldest.
+ * Records of changes of entries: a ring in the FDB's memory, in which a new record overwrites the oldest.
  *
  *   word of a record   0         1            2           3        4        5            6                7
  *                      +---------+------------+-----------+--------+--------+------------+----------------+-----+
@@ -7,17 +7,15 @@
  *                      | number  |            | first 2   | last 4 |        |            |                |     |
  *                      +---------+------------+-----------+--------+--------+------------+----------------+-----+
  *
- * Each change of an entry makes exactly one record, written under the lock under which the change is made; refreshing an
- * entry is none. A reader in another thread waits for nobody and holds nobody up; what was overwritten before it came is
- * counted as lost.
+ * Each change of an entry writes one record, under the lock of the change; a refresh is no change. Readers in other threads never
+ * wait for a writer or delay one. Records overwritten before they were read count as lost.
  *
- * **Whole records.** A record is written plainly and made known by the counter in the header, the only word stored by
- * Atomics: two records an eviction would otherwise be a quarter of its cost. The counter has to come to n before record n
- * is begun, and since a lock is taken between any two changes (of at most SLACK records each), the places that are being
- * written are those of records n and n + 1. So a reader that finds, after it has copied record k, that the counter has
- * not come within SLACK of k's place again, has a whole one.
+ * **Whole records.** Only the counter in the header is stored by Atomics, after the plain writes of a record: atomic writes of two
+ * records would be a quarter of the cost of an eviction. The counter is n before record n is begun, and changes (of at most
+ * SLACK records) take the lock, so only the places of records n and n + 1 are being written. A copied record k is whole if the
+ * counter is at most k + `room` after the copy: its place is then not yet being written again.
  *
- * Sequence numbers wrap at 2^32: a reader has to come back before 2^31 changes were made.
+ * Sequence numbers wrap at 2^32: a reader must read before another 2^31 changes.
  */
 import {
   EVENT_SHIFT,
@@ -37,26 +35,26 @@ export const EVENT_LEARNED = 1;
 /** Learning gave the entry another destination. */
 export const EVENT_MOVED = 2;
 export const EVENT_AGED = 3;
-/** Removed for another reason than its age; the cause says for which. */
+/** Removed for a reason other than age: see the cause. */
 export const EVENT_DELETED = 4;
-/** Put in by control. */
+/** Added by control. */
 export const EVENT_ADDED = 5;
 /** Given another destination, owner or flags by control. */
 export const EVENT_CHANGED = 6;
 
 // ---- Causes
-/** The kind says it all. */
+/** No cause beside the kind. */
 export const CAUSE_NONE = 0;
 /** Control removed this entry. */
 export const CAUSE_REMOVED = 1;
 /** It matched a flush. */
 export const CAUSE_FLUSHED = 2;
-/** It gave way to another one in a full table. */
+/** Evicted from a full table for another entry. */
 export const CAUSE_EVICTED = 3;
-/** It moved to an owner whose limit leaves no room for it. */
+/** Moved to an owner at its limit. */
 export const CAUSE_LIMIT = 4;
 
-/** Records that one change makes at most: of the entry that gives way and of the one that comes. */
+/** Most records of one change: of the evicted and of the new entry. */
 const SLACK = 2;
 
 const SEQUENCE = 0;
@@ -78,16 +76,16 @@ export interface FdbEvent {
   high: number;
   low: number;
   segment: number;
-  /** After the change; of an entry that is gone, where it was. */
+  /** After the change; for a removed entry, its last one. */
   destination: number;
-  /** Before a move or a change; else as `destination`. */
+  /** Before a move or a change; otherwise as `destination`. */
   oldDestination: number;
-  /** FLAG_* after the change; of an entry that is gone, what it had. */
+  /** FLAG_* after the change; for a removed entry, its last ones. */
   flags: number;
   tick: number;
 }
 
-/** Records what happens to the entry of a row, from the words that are in the row. Called with the lock held. */
+/** Records a change of a row's entry, with the present words of the row. The caller holds the lock. */
 export function recordEvent(
   views: FdbViews,
   kind: number,
@@ -111,17 +109,17 @@ export function recordEvent(
   Atomics.store(header, HEAD_EVENTS, sequence + 1);
 }
 
-/** One reader of a table's events. Any number of them may read, each at its own pace. */
+/** One reader of a table's events. Readers are independent, and their number is not limited. */
 export class FdbEvents {
   private readonly header: Int32Array;
   private readonly events: Int32Array;
   private readonly mask: number;
-  /** Records that can be read: the places less those that may be being written. */
+  /** Most readable records: all places except those that may be being written. */
   readonly room: number;
   /** Sequence number of the next record to read. */
   private next: number;
 
-  /** Begins at the present end: with the next change. @throws TypeError when the memory is not an FDB's */
+  /** A reader that begins with the next change. @throws TypeError when the memory is not an FDB's */
   static attach(memory: SharedArrayBuffer): FdbEvents {
     return new FdbEvents(viewsOf(memory));
   }
@@ -134,20 +132,20 @@ export class FdbEvents {
     this.next = Atomics.load(this.header, HEAD_EVENTS);
   }
 
-  /** Number of records that wait to be read, lost ones included. */
+  /** Number of unread records, including lost ones. */
   get pending(): number {
     return (Atomics.load(this.header, HEAD_EVENTS) - this.next) | 0;
   }
 
-  /** Leaves out what waits to be read. */
+  /** Skips all unread records. */
   skip(): void {
     this.next = Atomics.load(this.header, HEAD_EVENTS);
   }
 
   /**
-   * Calls back for each event since the last call, in order, each with an object of its own.
-   * @param max most events to read in this call
-   * @returns how many were overwritten before they could be read; they lie before or between those of this call
+   * Calls back for each event since the last call, in order, each with a new object.
+   * @param max limit of events in this call
+   * @returns the number of lost records, which were overwritten before this call read them
    */
   read(callback: (event: FdbEvent) => void, max = this.room): number {
     let lost = 0;
@@ -170,7 +168,7 @@ export class FdbEvents {
     return lost;
   }
 
-  /** The record with this number, or null when it has been or is being overwritten. */
+  /** The record with this number; null if it was overwritten or is being overwritten. */
   private tryRead(sequence: number): FdbEvent | null {
     const { events } = this;
     const at = (sequence & this.mask) << EVENT_SHIFT;

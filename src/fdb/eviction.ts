@@ -1,30 +1,29 @@
 /**
- * Which learned entry gives way when the table is full and a new one comes.
+ * Selects the learned entry that a full table evicts for a new one.
  *
- * **The rule.** The owner with the most learned entries gives one up, the newcomer's own where it has as many as any. So
- * whoever fills the table pushes out its own entries, and one that is pushed back to the share of the others loses no
- * more. Of that owner's entries the least recently refreshed one goes; entries with a flag never do.
+ * **Rule.** The entry is the least recently refreshed one of the owner with the most learned entries; of the new entry's owner if
+ * no other has more. So an owner that fills the table evicts its own entries, and loses none once it has no more than the others.
+ * Entries with a flag are never evicted.
  *
- * **Its bound.** The learned entries of an owner form a ring, in the order in which they came; a hand goes round it.
+ * **Cost.** The learned entries of an owner form a ring in the order of their arrival, and a hand moves around it.
  *
- *   | learned entries of the owner | which one goes                                     | looked at                          |
- *   |------------------------------|----------------------------------------------------|------------------------------------|
- *   | up to EXACT_ENTRIES          | the least recently refreshed                       | all of them, once for each new tick|
- *   | more                         | the next that was not refreshed since the hand last| 1 in a flood of addresses that     |
- *   |                              | passed it, if it comes within CHANCES entries      | come once, at most CHANCES         |
- *   |                              | else the oldest of these and of a sample of rows   | CHANCES and SAMPLE_ROWS            |
+ *   | learned entries of the owner | selected entry                               | entries read                              |
+ *   |------------------------------|----------------------------------------------|-------------------------------------------|
+ *   | up to EXACT_ENTRIES          | the least recently refreshed                 | all of them, once for each new tick       |
+ *   | more                         | the next one not refreshed since the hand's  | at most CHANCES; 1 in a flood of addresses|
+ *   |                              | last pass, within CHANCES entries            | that send one frame each                  |
+ *   |                              | otherwise the oldest of these and of a sample| CHANCES, and SAMPLE_ROWS rows             |
  *
- * In the first line the search ends with the first entry that is as old as the last one found: none is older, and among
- * entries of one tick the first is as good as any. The second is the "second chance" of page replacement: it finds what is
- * not used any more without an order by age, which a table could only keep if every refresh wrote more than one word. The
- * third is for where the hand comes into a stretch of entries that are all in use: rows lie in the order of a hash, so a
- * sample of them has what is older in proportion, wherever it is in the ring.
+ * First line: the search ends at the first entry as old as the last selected one, because no entry is older. Second line: the
+ * "second chance" algorithm of page replacement. It finds unused entries without an order by age, for which each refresh
+ * would have to write more than one word. Third line: the hand is among entries that are all in use. Rows are in hash order, so a
+ * sample of rows contains older entries in proportion, wherever they are in the ring.
  *
- * Nothing depends on the size of the table, and an entry that may go is always found if there is one. A flood of new
- * addresses, measured (src/bench/micro/fdb.ts): 0.4 microseconds for each, 0.9 with a million entries, all of learning and
- * telling included; the longest of 100,000 took 8.
+ * The cost does not depend on the size of the table, and an entry is found whenever a learned one exists. Measured with a flood of
+ * new addresses (src/bench/micro/fdb.ts): 0.4 microseconds each, 0.9 with a million entries, including learning and
+ * events; the longest of 100,000 took 8.
  *
- * Called with the lock held, since several threads share rings and hands. It never removes an entry: `table.ts` does.
+ * The caller holds the lock, because threads share rings and hands, and removes the entry (`changes.ts`).
  */
 import { ageOf } from '../shared-memory/age.js';
 import {
@@ -44,14 +43,14 @@ import {
 } from './layout.js';
 import { biggestOwner } from './ranking.js';
 
-/** Most learned entries of an owner of which exactly the least recently refreshed one is found. */
+/** Most learned entries of an owner for which the selection is exact. */
 export const EXACT_ENTRIES = 128;
-/** Most entries that the hand passes where there are more. */
+/** Most entries that the hand passes for one selection. */
 const CHANCES = 16;
-/** Rows that are then looked at. */
+/** Rows of a sample. */
 const SAMPLE_ROWS = 256;
 
-/** Takes an entry that has become a learned one of this owner into its ring, as the last that the hand comes to. */
+/** Adds a new learned entry to the ring of its owner, behind the hand: the hand reaches it last. */
 export function enterRing(views: FdbViews, row: number, owner: number): void {
   const { handOfOwner, rings, rows } = views;
   const at = row << RING_SHIFT;
@@ -72,7 +71,7 @@ export function enterRing(views: FdbViews, row: number, owner: number): void {
   rings[(previous << RING_SHIFT) + RING_NEXT] = row;
 }
 
-/** Takes an entry out of the ring of the owner whose learned one it was. */
+/** Removes an entry from the ring of the owner for which it was learned. */
 export function leaveRing(views: FdbViews, row: number, owner: number): void {
   const { handOfOwner, rings } = views;
   const at = row << RING_SHIFT;
@@ -84,9 +83,9 @@ export function leaveRing(views: FdbViews, row: number, owner: number): void {
 }
 
 /**
- * The row of the entry that gives way to a new one.
- * @param owner the newcomer's
- * @returns -1 when nothing is learned
+ * The row of the entry to evict.
+ * @param owner of the new entry
+ * @returns -1 without learned entries
  */
 export function victimFor(views: FdbViews, owner: number, now: number): number {
   const { learnedByOwner } = views;
@@ -139,7 +138,7 @@ function secondChance(views: FdbViews, owner: number, now: number): number {
   return isUnused ? victim : olderInSample(views, owner, now, victim, most);
 }
 
-/** The owner's oldest learned entry among the next SAMPLE_ROWS rows, or `victim` where none is older than `most`. */
+/** The owner's oldest learned entry in the next SAMPLE_ROWS rows; `victim` if none is older than `most`. */
 function olderInSample(views: FdbViews, owner: number, now: number, victim: number, most: number): number {
   const { header, rows } = views;
   const mask = header[HEAD_SLOTS] - 1;

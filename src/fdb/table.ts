@@ -1,40 +1,39 @@
 /**
- * The forwarding database: which destination a MAC has in a segment.
+ * The forwarding database (FDB): `<MAC, segment> -> destination`. A segment is an FID.
  *
- * | what a frame costs             | words written                           |
- * |--------------------------------|-----------------------------------------|
- * | look up, known or not          | none                                    |
- * | learn, known, same destination | 1 when the tick is a new one, else none |
- * | learn, new or moved            | the row, counts, order and an event     |
+ * | cost of a frame                   | words written                        |
+ * |-----------------------------------|--------------------------------------|
+ * | look-up, hit or miss              | none                                 |
+ * | learning, known, same destination | 1 if the tick has changed, else none |
+ * | learning, new or moved            | the row, counts, order and an event  |
  *
- * **Rows, not columns.** All words of an entry lie side by side in one Int32Array, 32 bytes a row. A table kept as a
- * structure of arrays takes up to six cache lines for a hit, in as many pages (two words of MAC, segment, destination,
- * stamp to refresh, flags); a row takes one. Frames of many flows hit rows at random, so at a million entries, 64 MiB of
- * rows, the cache line is the price of a look-up. Columns would win only where one word of many entries is walked, that
- * is the sweep, and that is spread over time.
+ * **Rows, not columns.** All words of an entry are adjacent in one Int32Array, 32 bytes a row, so a hit costs one cache line.
+ * Separate arrays (two words of MAC, segment, destination, stamp, flags) would cost up to six, each on a page of its own.
+ * Frames of many flows hit random rows, and a million entries take 64 MiB, so cache lines determine the cost of a look-up. Columns
+ * would be faster only for the sweep, which reads one word of many entries and is spread over time.
  *
- * **Who moves.** A learned entry moves at once. What was set by control tells by its flags whether it moves, ages, both
- * or neither; the rules are those of Linux `br_fdb_update` and, for FLAG_PINNED, of `vxlan_snoop`. The caller may name
- * further flags that keep an entry from moving to where its frame came from.
+ * **Moves.** A learned entry moves at once. The flags of an entry set by control determine whether it moves, ages, both or
+ * neither, as in Linux `br_fdb_update` and, for FLAG_PINNED, `vxlan_snoop`. The caller of `learn` may give more flags that prevent
+ * a move.
  *
- * **Limits** count learned entries only, and exactly: an entry is learned if and only if it has no flag. An entry that
- * roams to an owner without room is removed, since where it was it is no more: its frames are flooded, as are those of
- * any address that found no room.
+ * **Limits** count learned entries only, and exactly; an entry is learned if and only if it has no flag. An entry that moves to
+ * an owner without room is removed, because its old destination is wrong: its frames are flooded, like those of every address
+ * that was not learned.
  *
- * **A full table** takes in a new address all the same: a learned one gives way, of the owner that has most (`eviction.ts`).
- * Only where a limit is reached, nothing is learned that could give way, or no row is free near an address's home
- * (`store.ts`, which a hash that nobody foresees makes as good as impossible), is it refused.
+ * **A full table** still learns new addresses: it evicts a learned entry of the owner with the most (`eviction.ts`). It refuses an
+ * address only at a limit, when it has no learned entry, or without a free row in the search range of the address (`store.ts`;
+ * practically impossible, because the hash is seeded).
  *
- * **Events.** Each change of an entry leaves a record for readers in other threads (`events.ts`). A removal is dated by the
- * latest time that the table was told.
+ * **Events.** Each change of an entry is recorded for readers in other threads (`events.ts`). A removal has the last tick that a
+ * caller passed in.
  *
- * **Time** is a number of ticks of 100 ms that the caller passes in. It grows and may wrap at 2^31.
+ * **Time** is a number of ticks of 100 ms, passed in by the caller. It increases and may wrap at 2^31.
  *
- * **Several threads** may look up, learn and set; what they change they change under one lock (`lock.ts`), which neither
- * a look-up nor the refreshing of a known MAC takes. One of them sweeps.
+ * **Threads.** Several may look up, learn and set. Changes are made under one lock (`lock.ts`); look-ups and the refresh of a known
+ * MAC take no lock. One thread sweeps.
  *
- * The table knows MACs, segments, destinations and owners as integers. It never knows ports, bridges, VLANs or VNIs,
- * and never asks what time it is. A destination belongs to one owner.
+ * MACs, segments, destinations and owners are integers here; ports, bridges, VLANs and VNIs are unknown. Each destination belongs
+ * to one owner.
  */
 
 import { lock, unlock } from '../shared-memory/lock.js';
@@ -82,20 +81,20 @@ export * from './layout.js';
 export { type FdbCounters, FdbReader, type FdbRow } from './snapshot.js';
 
 // ---- Outcomes of `learn` -----------------------------------------------------------------------
-/** The entry was there with this destination, and is young again. */
+/** The entry had this destination already; its age is 0 again. */
 export const REFRESHED = 0;
 /** A new entry. */
 export const LEARNED = 1;
 /** The entry had another destination. */
 export const MOVED = 2;
-/** The entry has another destination and does not move: nothing changed. */
+/** The entry has another destination and does not move; unchanged. */
 export const STATIC_OTHER = 3;
-/** An entry that never ages was there with this destination. */
+/** The entry had this destination already and never ages. */
 export const STATIC_SAME = 4;
-/** A limit is reached, or the table is full of entries that do not give way: not learned. */
+/** Not learned: a limit is reached, or the table is full of entries that are never evicted. */
 export const FULL = 5;
 
-/** What `resolve` gives for a MAC that is not there. */
+/** The result of `resolve` for an unknown MAC. */
 export const NOT_FOUND = -1;
 
 /** Creates an empty table. @throws RangeError when an option is out of range */
@@ -104,7 +103,7 @@ export function createFdb(options: FdbOptions = {}): Fdb {
 }
 
 export class Fdb extends FdbChanges {
-  /** The table that lies in this memory. It may have one writing user at a time; see `store.ts`. */
+  /** The table in this memory, made by `createFdb`. `store.ts` has the rules for several threads. */
   static attach(memory: SharedArrayBuffer): Fdb {
     return new Fdb(memory);
   }
@@ -112,18 +111,18 @@ export class Fdb extends FdbChanges {
   // ---- Look-up (hot) ---------------------------------------------------------------------------
 
   /**
-   * The row of an entry, or -1. A row stays the entry's own until the entry is removed.
+   * The row of an entry, or -1. An entry keeps its row until it is removed.
    * @param high first two bytes of the MAC, unsigned
-   * @param low last four, signed
-   * @param segment from 1 on
+   * @param low last four bytes, signed
+   * @param segment at least 1
    */
   lookup(high: number, low: number, segment: number): number {
     return this.find(high, low, segment);
   }
 
   /**
-   * The destination of a MAC, or NOT_FOUND; what a thread asks that is not the only one to write. Another thread may give
-   * the row to another entry between finding it and reading it: the version tells, and the search begins again.
+   * The destination of a MAC, or NOT_FOUND; for threads beside other writers. Another thread may reuse the row between search
+   * and read. The row's version shows that, and the search starts again.
    */
   resolve(high: number, low: number, segment: number): number {
     const rows = this.rows;
@@ -141,7 +140,7 @@ export class Fdb extends FdbChanges {
     }
   }
 
-  /** Reads the row where the search for a key begins, for the cache's sake. @returns something of it, to be used somehow */
+  /** Loads the first row of the search for a key into the cache. @returns a word of it; use it, or the compiler omits the read */
   touch(high: number, low: number, segment: number): number {
     return this.rows[(this.homeOf(high, low, segment) << ROW_SHIFT) + ROW_SEGMENT];
   }
@@ -149,9 +148,9 @@ export class Fdb extends FdbChanges {
   // ---- Learning (hot) --------------------------------------------------------------------------
 
   /**
-   * Takes note that a frame from this MAC came from this destination.
-   * @param now the clock's tick
-   * @param settled flags, any of which keeps an entry from moving there
+   * Learns that a frame from this MAC came from this destination.
+   * @param now the present tick
+   * @param settled flags; an entry with any of them does not move there
    * @returns REFRESHED, LEARNED, MOVED, STATIC_OTHER, STATIC_SAME or FULL
    */
   learn(
@@ -167,14 +166,14 @@ export class Fdb extends FdbChanges {
     if (row >= 0) {
       const base = row << ROW_SHIFT;
       if (this.rows[base + ROW_DESTINATION] === destination) return this.refresh(row, now);
-      // Every frame of an anycast MAC comes here: none takes the lock. Should the row be another entry's by now, only
-      // this one frame teaches nothing.
+      // Every frame of an anycast MAC gets here, so this takes no lock. If another thread has reused the row, only this frame is
+      // not learned from.
       if (staysFor(this.rows[base + ROW_MAC_HIGH] >>> 16, settled)) return STATIC_OTHER;
     }
     return this.change(high, low, segment, destination, owner, now, settled);
   }
 
-  /** The slow half of learning: under the lock the key is looked up once more, since another thread may have been first. */
+  /** The slow half of learning. Looks the key up again under the lock, because another thread may have changed it. */
   private change(
     high: number,
     low: number,
@@ -196,10 +195,10 @@ export class Fdb extends FdbChanges {
     return outcome;
   }
 
-  /** Makes the entry of a row young again. @returns REFRESHED, or STATIC_SAME for one that never ages */
+  /** Sets the age of a row's entry to 0. @returns REFRESHED, or STATIC_SAME for an entry that never ages */
   refresh(row: number, now: number): number {
     const base = row << ROW_SHIFT;
-    // A busy address finds a new tick with few of its frames; the others leave the cache line clean.
+    // Few frames of a busy address come in a new tick; the others leave the cache line clean.
     if (this.rows[base + ROW_STAMP] !== now) this.rows[base + ROW_STAMP] = now;
     return ((this.rows[base + ROW_MAC_HIGH] >>> 16) & FLAGS_NEVER_AGED) === 0 ? REFRESHED : STATIC_SAME;
   }
@@ -229,7 +228,7 @@ export class Fdb extends FdbChanges {
       this.counters[COUNTER_REFUSED]++;
       return FULL;
     }
-    // As in Linux, learning takes over what a control program had put in; it ages from now on, and no limit counts it.
+    // As in Linux, learning takes over an entry of a control program. The entry then ages, and no limit counts it.
     if ((flags & FLAG_EXTERN_LEARN) !== 0) flags = (flags & ~FLAG_EXTERN_LEARN) | FLAG_ADDED;
     const moves = this.rows[base + ROW_MOVES] + 1;
     const from = this.rows[base + ROW_DESTINATION];
@@ -249,7 +248,7 @@ export class Fdb extends FdbChanges {
     return limit === 0 || this.learnedByGroup[group] < limit;
   }
 
-  /** Room for an entry that is counted at `from` now: within an owner or a group its move changes no count. */
+  /** Whether an entry counted for `from` may move to `to`. A move within an owner or a group changes no count. */
   private hasRoomFrom(from: number, to: number): boolean {
     if (from === to) return true;
     const group = this.groupOfOwner[to];
@@ -259,10 +258,9 @@ export class Fdb extends FdbChanges {
   // ---- Ageing ----------------------------------------------------------------------------------
 
   /**
-   * Looks at the next rows in turn and removes the expired entries. Each call takes up where the last one ended; `slots`
-   * rows make one round.
-   * @param maxRemoved ends the call after so many removals, each of which costs as much as looking at thirty rows
-   * @returns how many entries it removed
+   * Removes the expired entries of the next `maxRows` rows. Each call continues where the last one ended; a round is `slots` rows.
+   * @param maxRemoved limit of removals; one costs as much as checking thirty rows
+   * @returns the number of removed entries
    */
   sweep(now: number, maxRows: number, maxRemoved = this.slots): number {
     this.header[HEAD_TICK] = now;
@@ -276,7 +274,7 @@ export class Fdb extends FdbChanges {
     return removed;
   }
 
-  /** Removes an entry that is too old, unless another thread has just refreshed it. */
+  /** Removes an expired entry, unless another thread has just refreshed it. */
   private expire(row: number, now: number): boolean {
     lock(this.header, HEAD_LOCK);
     const expired = this.segmentOf(row) > SEGMENT_EMPTY && isExpired(this.views, row, now);
@@ -289,7 +287,7 @@ export class Fdb extends FdbChanges {
   }
 }
 
-/** Whether flags keep an entry where it is. What a control program has put in may roam, static or not. */
+/** Whether flags prevent a move. An entry of a control program may move, static or not. */
 function staysFor(flags: number, settled: number): boolean {
   const counting = (flags & FLAG_EXTERN_LEARN) === 0 ? settled : settled & FLAGS_NEVER_MOVED;
   return (flags & counting) !== 0;

@@ -1,8 +1,7 @@
 /**
- * What control changes in the neighbour table, and how a binding is put in and taken out: with room made for it, counted,
- * and its MAC noted where it is a router's.
+ * Changes of the neighbour table by control, and the common steps of all changes: eviction, counts and rows of router MACs.
  *
- * Owns these changes. It never decides what a frame teaches, nor what is too old: `table.ts` does.
+ * Learning and ageing are in `table.ts`.
  */
 
 import { ageOf } from '../shared-memory/age.js';
@@ -27,25 +26,25 @@ import {
 } from './layout.js';
 import { NeighStore } from './store.js';
 
-/** Learned bindings among which one is chosen that gives way. */
+/** Learned bindings from which one is selected for eviction. */
 const SAMPLE = 32;
-/** Rows after which the first learned one that was met is good enough. */
+/** Rows read for the selection, if they contain at least one learned binding. */
 const SAMPLE_ROWS = 1024;
 
-/** What is given must all fit. */
+/** Selects bindings; they must match all given conditions. */
 export interface NeighMatch {
   port?: number | undefined;
-  /** Segments from the first to the last of them. */
+  /** First and last segment, inclusive. */
   segments?: readonly [number, number] | undefined;
-  /** Leaves what was put in by hand. */
+  /** Excludes manual bindings. */
   learnedOnly?: boolean | undefined;
 }
 
 export class NeighChanges extends NeighStore {
   /**
-   * Puts in a binding that is never aged nor changed by what is heard, in place of what there is. In a full table a learned
-   * one gives way to it.
-   * @returns false when the table is full of bindings put in by hand
+   * Adds or replaces a manual binding, which never ages and which messages do not change. A full table evicts a learned one.
+   * @param address four words, IPv4 mapped
+   * @returns false when the table is full of manual bindings
    * @throws RangeError when a value is out of range
    */
   set(
@@ -78,7 +77,7 @@ export class NeighChanges extends NeighStore {
     return row >= 0;
   }
 
-  /** Removes the bindings that match. @returns how many */
+  /** Removes all matching bindings. @returns their number */
   flush(match: NeighMatch): number {
     if (this.counters[COUNTER_ENTRIES] === 0) return 0;
     if (match.port !== undefined && this.views.ofPort[match.port] === 0) return 0;
@@ -103,9 +102,9 @@ export class NeighChanges extends NeighStore {
     return learnedOnly !== true || (this.flagsOf(row) & NEIGH_MANUAL) === 0;
   }
 
-  // ---- What every change is made of, with the lock held ----------------------------------------
+  // ---- Steps of all changes; the caller holds the lock -----------------------------------------
 
-  /** A row for a key that is not in the table, its own from now on and open until it is filled; -1 when there is no room. */
+  /** A row for a key that is not in the table, reserved and open until `fill`; -1 without room. A full table evicts a binding. */
   protected makeRow(segment: number, a0: number, a1: number, a2: number, a3: number, now: number): number {
     if (this.counters[COUNTER_ROWS] >= this.capacity) {
       const victim = this.victim(now);
@@ -120,7 +119,7 @@ export class NeighChanges extends NeighStore {
     return row;
   }
 
-  /** Gives the binding of a row its MAC, flags and port. @param isThere whether the row held one before */
+  /** Writes MAC, flags and port of a row's binding. @param isThere the row had a binding before */
   protected bind(
     row: number,
     high: number,
@@ -136,7 +135,7 @@ export class NeighChanges extends NeighStore {
     }
     this.fill(row, high, low, flags, port, now);
     this.count(row, 1);
-    // The last step: it may have a learned binding give way, this one too.
+    // The last step, because it may evict a learned binding, even this one.
     if ((flags & NEIGH_ROUTER) !== 0) this.noteRouter(row, now);
   }
 
@@ -146,7 +145,7 @@ export class NeighChanges extends NeighStore {
     this.release(row);
   }
 
-  /** Counts a binding for the row of its MAC, which may be a new one: then another binding may give way, this one too. */
+  /** Counts a binding in the row of its router MAC. A new row may evict a binding, even this one. */
   private noteRouter(binding: number, now: number): void {
     const { rows } = this;
     const base = binding << ROW_SHIFT;
@@ -172,7 +171,7 @@ export class NeighChanges extends NeighStore {
     if (--this.rows[(row << ROW_SHIFT) + ROW_CHANGES] === 0) this.release(row);
   }
 
-  /** The learned binding that gives way, or -1 when nothing is learned. */
+  /** The row of the learned binding to evict, or -1 without learned bindings. */
   private victim(now: number): number {
     const { rows } = this;
     const { learnedOfPort } = this.views;

@@ -1,16 +1,16 @@
 /**
- * What becomes of a MAC that claims an address: the outcomes of `Neighbours.hear`.
+ * Outcomes of `Neighbours.hear`, when a MAC claims an address.
  */
 
-/** The binding was so already, and is young again. */
+/** The binding is unchanged; its age is 0 again. */
 export const HEARD_SAME = 0;
 /** A new binding. */
 export const HEARD_NEW = 1;
-/** The binding has another MAC, port or role now. */
+/** The binding has another MAC, port or router flag now. */
 export const HEARD_CHANGED = 2;
-/** Nothing changed: put in by hand, disputed, or the message is a weak one. */
+/** Unchanged: the binding is manual or disputed, or the message has HEARD_WEAK. */
 export const HEARD_KEPT = 3;
-/** Nothing changed: several MACs claim the address, as this claim has shown. Given once until they have calmed down. */
+/** Unchanged: this claim begins a dispute. Returned once per dispute. */
 export const HEARD_DISPUTE = 4;
-/** No room. */
+/** Not learned: the table is full. */
 export const HEARD_FULL = 5;

@@ -1,11 +1,10 @@
 /**
  * Reading a neighbour table from another thread, for listings.
  *
- * The writers never wait for a reader. A row is read between two looks at its version, and read again when it was being
- * written. The listing as a whole is no single moment: what changes meanwhile may be in it or not, what lasts is in it
- * exactly once.
+ * Writers never wait for a reader. A row is read again if its version shows a write during the read. A listing is not a snapshot:
+ * it contains each unchanged binding exactly once, and may or may not contain bindings that change meanwhile.
  *
- * Owns reading only. It never writes to the table's memory.
+ * Never writes to the table's memory.
  */
 import { hashAddress } from '../shared-memory/hash.js';
 import { probeLimit } from '../shared-memory/probing.js';
@@ -35,7 +34,7 @@ import {
   viewsOf,
 } from './layout.js';
 
-/** One binding as it was at the moment of reading. */
+/** A binding at the time of reading. */
 export interface NeighRow {
   segment: number;
   /** Four words, IPv4 mapped. */
@@ -44,20 +43,20 @@ export interface NeighRow {
   low: number;
   /** NEIGH_MANUAL, NEIGH_ROUTER, NEIGH_TUNNEL, NEIGH_DISPUTED. */
   flags: number;
-  /** Where it was heard last, or what it was put in for. */
+  /** The port of the last message, or of a manual binding. */
   port: number;
-  /** Tick at which it was heard last, or put in; `ageOf` makes an age of it. */
+  /** Tick of the last message, or of a manual binding's change; `ageOf` converts it to an age. */
   stamp: number;
 }
 
 export interface NeighCounters {
-  /** The present number; the others only grow. */
+  /** The present number; the other counters only increase. */
   entries: number;
   learned: number;
   changed: number;
   aged: number;
   refused: number;
-  /** Learned bindings that gave way to others in a full table. */
+  /** Learned bindings evicted from a full table. */
   evicted: number;
   conflicts: number;
 }
@@ -76,7 +75,7 @@ export class NeighReader {
     this.capacity = this.views.header[HEAD_CAPACITY];
   }
 
-  /** The counters as they stand; each is right, they are not of one moment. */
+  /** The present counters; not a snapshot of one moment. */
   counters(): NeighCounters {
     const { counters } = this.views;
     return {
@@ -91,9 +90,9 @@ export class NeighReader {
   }
 
   /**
-   * Calls back for each binding with an object of its own.
-   * @param fromRow, rowCount the part of the rows to read, so that a large table can be listed in pieces
-   * @returns how many rows could not be read, 0 unless a writer has died while writing one
+   * Calls back for each binding with a new object.
+   * @param fromRow, rowCount a part of the rows, to list a large table in pieces
+   * @returns the number of unreadable rows: 0, unless a writer was killed during a write
    */
   forEach(callback: (binding: NeighRow) => void, fromRow = 0, rowCount = this.slots): number {
     const end = Math.min(fromRow + rowCount, this.slots);

@@ -1,25 +1,25 @@
 /**
- * The neighbour table: which MAC an IPv4 or IPv6 address has in a segment, and since when.
+ * The neighbour table: `<IPv4 or IPv6 address, segment> -> MAC`, with the tick of the last message. A segment is an FID.
  *
- * | what a frame costs                     | words written                           |
- * |----------------------------------------|-----------------------------------------|
- * | look up, known or not                  | none                                    |
- * | hear what is known                     | 1 when the tick is a new one, else none |
- * | hear what is new or different          | the row and counts, under the lock      |
+ * | cost of a message              | words written                        |
+ * |--------------------------------|--------------------------------------|
+ * | look-up, hit or miss           | none                                 |
+ * | a known binding                | 1 if the tick has changed, else none |
+ * | a new or different binding     | the row and counts, under the lock   |
  *
- * **Who wins.** The MAC that was heard last, except over a binding put in by hand. Where the MAC of an address has changed
- * DISPUTE_CHANGES times within DISPUTE_TICKS, several claim it: that is told once, and the binding stays as it is until no
- * other has claimed it for DISPUTE_TICKS. So guests do not see it go to and fro.
+ * **Conflicting claims.** The last claim determines the MAC, except for manual bindings. An address whose MAC has changed
+ * DISPUTE_CHANGES times within DISPUTE_TICKS is disputed: this is reported once, and the binding stays unchanged until no other
+ * MAC has claimed it for DISPUTE_TICKS. So guests do not see an alternating MAC.
  *
- * **A full table.** A learned binding gives way to a new one: of SAMPLE that are met, one of the port that holds most of
- * them all, and of these the one that was heard least recently. So whoever makes up addresses pushes out its own. Where
- * nothing is learned, what is new is refused.
+ * **A full table** evicts a learned binding for a new one: from SAMPLE bindings, those of the port with the most learned bindings,
+ * and of these the one with the oldest message. So a port with invented addresses evicts its own. A table without learned
+ * bindings refuses new ones.
  *
- * **Routers.** A MAC that some binding calls a router's has a row of its own, so that a frame to it is known by its MAC.
+ * **Routers.** The MAC of a binding with the router flag has a row of its own, so that frames to a router are recognized by MAC.
  *
- * **Time** is a number of ticks of 100 ms that the caller passes in. It grows and may wrap at 2^31.
+ * **Time** is a number of ticks of 100 ms, passed in by the caller. It increases and may wrap at 2^31.
  *
- * The table knows segments, addresses, MACs and ports as integers. It never looks into a frame.
+ * Segments, addresses, MACs and ports are integers here. Frames are parsed elsewhere (`dataplane/neigh/`).
  */
 
 import { ageOf } from '../shared-memory/age.js';
@@ -62,18 +62,19 @@ export * from './outcomes.js';
 export { type NeighCounters, NeighReader, type NeighRow } from './reader.js';
 export { BINDING_FLAGS, BINDING_HIGH, BINDING_LOW, BINDING_PORT, BINDING_WORDS } from './store.js';
 
-// ---- What is heard along with a MAC, for `hear` ----
-/** It came through the tunnel. */
+// ---- Traits of a message, for `hear` ----
+/** Received through the tunnel. */
 export const HEARD_BY_TUNNEL = 1;
-/** The message says whether the neighbour is a router, ... */
+/** The message has a router flag. */
 export const HEARD_ROLE = 2;
-/** ... and that it is one. */
+/** The router flag is set. */
 export const HEARD_ROUTER = 4;
-/** The message does not want to take the place of another MAC (an advertisement without the override flag). */
+/** The message must not replace another MAC: an advertisement without the override flag (RFC 4861 section 7.2.5). */
 export const HEARD_WEAK = 8;
 
+/** Changes of the MAC that make an address disputed. */
 export const DISPUTE_CHANGES = 5;
-/** 5 s. */
+/** Their period, and the time without other claims that ends a dispute: 5 s. */
 export const DISPUTE_TICKS = 50;
 
 /** Creates an empty table. @throws RangeError when an option is out of range */
@@ -82,7 +83,7 @@ export function createNeighbours(options: NeighOptions = {}): Neighbours {
 }
 
 export class Neighbours extends NeighChanges {
-  /** The table that lies in this memory. */
+  /** The table in this memory, made by `createNeighbours`. */
   static attach(memory: SharedArrayBuffer): Neighbours {
     return new Neighbours(memory);
   }
@@ -90,8 +91,8 @@ export class Neighbours extends NeighChanges {
   // ---- Look-up (hot) ---------------------------------------------------------------------------
 
   /**
-   * Reads a binding into the BINDING_* words of `out`. A row may be given to another binding between finding and reading it:
-   * the version tells, and the search begins again. @returns false when there is none
+   * Reads a binding into the BINDING_* words of `out`. Another thread may reuse the row between search and read. The row's version
+   * shows that, and the search starts again. @returns false without a binding
    */
   read(segment: number, words: ArrayLike<number>, at: number, out: Int32Array): boolean {
     const { rows } = this;
@@ -114,17 +115,17 @@ export class Neighbours extends NeighChanges {
     }
   }
 
-  /** Whether some binding in the segment calls this MAC a router's. */
+  /** Whether a binding in the segment has this MAC and the router flag. */
   isRouter(segment: number, high: number, low: number): boolean {
     return this.find(segment | ROUTERS, high, low, 0, 0) >= 0;
   }
 
-  // ---- What is heard ---------------------------------------------------------------------------
+  // ---- Learning --------------------------------------------------------------------------------
 
   /**
-   * Takes note that the address at `words[at]` was claimed by a MAC.
-   * @param port where it was heard; @param traits HEARD_BY_TUNNEL and the others; @param now the clock's tick
-   * @param before BINDING_* words: with HEARD_DISPUTE what the binding is, for whoever tells of it
+   * Learns from a message in which a MAC claims the address at `words[at]`.
+   * @param port that received it; @param traits HEARD_BY_TUNNEL and the others; @param now the present tick
+   * @param before gets the present binding (BINDING_* words) with HEARD_DISPUTE, for the report
    * @returns HEARD_SAME, HEARD_NEW, HEARD_CHANGED, HEARD_KEPT, HEARD_DISPUTE or HEARD_FULL
    */
   hear(
@@ -145,7 +146,7 @@ export class Neighbours extends NeighChanges {
       if (((word >>> 16) & NEIGH_MANUAL) !== 0) return HEARD_KEPT;
       const same = (word & 0xffff) === high && this.rows[base + ROW_MAC_LOW] === low;
       if (same && this.rows[base + ROW_PORT] === port && flagsAfter(word >>> 16, traits, true) === word >>> 16) {
-        // Should another thread give the row away meanwhile, the worst is that its new binding is young.
+        // If another thread has reused the row, only its new binding gets a later tick.
         if (this.rows[base + ROW_STAMP] !== now) this.rows[base + ROW_STAMP] = now;
         return HEARD_SAME;
       }
@@ -156,7 +157,7 @@ export class Neighbours extends NeighChanges {
     return outcome;
   }
 
-  /** The slow half: under the lock the key is looked up once more, since another thread may have been first. */
+  /** The slow half of learning. Looks the key up again under the lock, because another thread may have changed it. */
   private take(
     segment: number,
     words: ArrayLike<number>,
@@ -196,7 +197,7 @@ export class Neighbours extends NeighChanges {
     return HEARD_CHANGED;
   }
 
-  /** Whether another MAC may take a binding over: not while it is disputed, nor when that is found with this claim. */
+  /** Whether another MAC may replace the one of a binding: not during a dispute, and not if this claim begins one. */
   private judge(row: number, now: number): number {
     const { rows } = this;
     const base = row << ROW_SHIFT;
@@ -231,8 +232,8 @@ export class Neighbours extends NeighChanges {
   // ---- Ageing ----------------------------------------------------------------------------------
 
   /**
-   * Looks at the next rows in turn, removes the bindings that were not heard for too long, and ends disputes that have
-   * calmed down. @returns how many it removed
+   * Removes the expired bindings of the next `maxRows` rows, and ends disputes without recent claims.
+   * @returns the number of removed bindings
    */
   sweep(now: number, maxRows: number): number {
     if (this.counters[COUNTER_ENTRIES] === 0) return 0;
@@ -261,7 +262,7 @@ export class Neighbours extends NeighChanges {
     return ageOf(now, this.rows[(row << ROW_SHIFT) + ROW_SINCE]) > DISPUTE_TICKS;
   }
 
-  /** @returns how many bindings it removed */
+  /** @returns the number of removed bindings: 0 or 1 */
   private tidy(row: number, now: number): number {
     lock(this.header, HEAD_LOCK);
     const expired = this.isBinding(row) && this.isExpired(row, now);
@@ -276,7 +277,7 @@ export class Neighbours extends NeighChanges {
   }
 }
 
-/** A learned binding's flags after a message. @param same it comes from the MAC that the binding has */
+/** Flags of a learned binding after a message. @param same the message is from the binding's MAC */
 function flagsAfter(flags: number, traits: number, same: boolean): number {
   const place = (traits & HEARD_BY_TUNNEL) !== 0 ? NEIGH_TUNNEL : 0;
   const kept = flags & (same ? NEIGH_ROUTER | NEIGH_DISPUTED : 0);
