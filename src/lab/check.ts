@@ -8,7 +8,7 @@ import { bringUp, downLine, takeDown } from './lifecycle.js';
 import type { LabEnvironment } from './setup/environment.js';
 import { type LabState, loadState } from './setup/state.js';
 import { LabError, reasonOf } from './testbed/errors.js';
-import { refuseIfInterrupted } from './testbed/wait.js';
+import { causeOf, refuseIfInterrupted } from './testbed/wait.js';
 
 /** What a check needs besides its lab. */
 export interface CheckOptions {
@@ -29,7 +29,11 @@ export async function checkLab(lab: Lab, options: CheckOptions): Promise<void> {
   const { environment, print, findings } = options;
   const state = loadState(environment.root, lab.name);
   if (!state) throw new LabError('LAB_NOT_UP', `lab ${lab.name} is not up; bring it up: overtap lab up ${lab.name}`);
-  await Inspection.run(lab, { ...options, state });
+  try {
+    await Inspection.run(lab, { ...options, state });
+  } catch (error) {
+    throw causeOf(error, options.signal);
+  }
   if (!allHold(findings)) for (const line of await dropLines(state, environment)) print(line);
 }
 

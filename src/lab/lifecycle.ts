@@ -20,7 +20,7 @@ import { buildUnderlay, furnishOverlay, namespacesOf, segmentConfig } from './se
 import { type Started, stopProcess } from './testbed/detached.js';
 import { Interrupted, LabError, reasonOf } from './testbed/errors.js';
 import { addNamespace, deleteNamespace, namespaceExists } from './testbed/namespaces.js';
-import { refuseIfInterrupted } from './testbed/wait.js';
+import { causeOf, refuseIfInterrupted } from './testbed/wait.js';
 
 const LOG_LINES = 15;
 
@@ -56,8 +56,7 @@ export async function bringUp(
     await build({ lab, environment, state, print, signal });
     return state;
   } catch (error) {
-    // A signal to the process group may also end a command that is just starting: its failure is not the cause.
-    const cause = signal?.aborted ? new Interrupted(signal.reason as NodeJS.Signals) : error;
+    const cause = causeOf(error, signal);
     print(`up failed: ${reasonOf(cause)}`);
     if (!(cause instanceof Interrupted)) printLogs(state, print);
     await dismantle(state, environment, print);

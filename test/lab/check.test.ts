@@ -8,6 +8,7 @@ import type { Lab } from '../../src/lab/lab.js';
 import { bringUp, takeDown } from '../../src/lab/lifecycle.js';
 import { labFolder } from '../../src/lab/setup/state.js';
 import { namespacesOf } from '../../src/lab/setup/topology.js';
+import { LabError } from '../../src/lab/testbed/errors.js';
 import { namespaceExists } from '../../src/lab/testbed/namespaces.js';
 import { becomesTrue, waitUntil } from '../../src/lab/testbed/wait.js';
 import { fakeEnvironment, fakeLab } from './fake-lab.js';
@@ -89,6 +90,17 @@ describe('a run', () => {
     expect(isUndone).toBe(false);
     expect(printed.at(-1)).toContain('lab fake is down; nothing is left');
   });
+});
+
+test('a command that fails because of the interrupt is not named as the cause', async () => {
+  const controller = new AbortController();
+  const lab = labWith(async () => {
+    controller.abort('SIGINT');
+    throw new LabError('LAB_COMMAND_FAILED', 'ip route: ended with SIGINT');
+  });
+  await expect(runLab(lab, environment, print, controller.signal)).rejects.toMatchObject({ code: 'LAB_INTERRUPTED' });
+  expect(isGone(lab)).toBe(true);
+  expect(printed.join('\n')).toContain('the check ended early: interrupted by SIGINT');
 });
 
 test('an interrupted check of a lab that stays up undoes its changes', async () => {

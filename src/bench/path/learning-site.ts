@@ -34,7 +34,7 @@ export class LearningSite extends Ground {
     await this.addNamespaces([this.host.netns, ...this.ports.map(({ netns }) => netns)]);
   }
 
-  /** Moves a NIC that a switch created in the host's namespace to a guest. It gets no address, so it sends no frames by itself. */
+  /** Moves a NIC that a switch created in the host's namespace to a guest. Without an address it sends nothing by itself. */
   async handOver(port: Port, ifname: string): Promise<void> {
     await must(['ip', '-n', this.host.netns, 'link', 'set', ifname, 'netns', port.netns, 'name', NIC]);
     await must(['ip', '-n', port.netns, 'link', 'set', NIC, 'up']);

@@ -75,7 +75,7 @@ async function check(inspection: Inspection): Promise<void> {
   );
 }
 
-// ---- Without a control program ----------------------------------------------------------------------------
+// ---- Without a control program ------------------------------------------------------------------
 
 async function checkMisses(inspection: Inspection, wires: Wires): Promise<void> {
   const [from, to] = guests;
@@ -93,7 +93,7 @@ async function checkMisses(inspection: Inspection, wires: Wires): Promise<void> 
     const isReported = await log.sees(() => log.of('l3miss').some(({ dst }) => dst === to.address), inspection.signal);
     return { holds: holds && isReported, seen: `${seen}; ${events()}` };
   });
-  await inspection.prove(`proxy: with "neigh add", each request is answered once and does not cross`, async () => {
+  await inspection.prove(`proxy: with "neigh add", each request is answered once and not flooded`, async () => {
     const add: NeighRequest = { op: 'add', dst: to.address, lladdr: to.mac, dev: CONTROLLED };
     await inspection.client(host.name).post('/v1/neigh', add);
     return probeAddress(inspection, prober, to.address, { requests: REQUESTS, mac: to.mac, crossing: 0 });
@@ -121,7 +121,7 @@ async function lostProbe(inspection: Inspection, from: Station, to: Station): Pr
   return (await inspection.agent(from).ask('ping', ask)).received;
 }
 
-// ---- With control programs --------------------------------------------------------------------
+// ---- With control programs ----------------------------------------------------------------------
 
 async function checkControlProgram(inspection: Inspection, wires: Wires): Promise<void> {
   const [first, second, third] = guests;
@@ -247,7 +247,7 @@ async function goesStraight(inspection: Inspection, wires: Wires): Promise<Seen>
   return { holds: met.holds && seen.join() === expected.join(), seen: [met.seen, ...seen].join('; ') };
 }
 
-// ---- Entries, and frames on the underlay -------------------------------------------------------
+// ---- Entries, and frames on the underlay --------------------------------------------------------
 
 /** Ends the control programs and compares the entries of the switches with their tables. */
 async function hasControlledEntries(inspection: Inspection, programs: readonly ControlProgram[]): Promise<Seen> {

@@ -3,7 +3,7 @@
  * in one broadcast domain; the subnets are separated only because the guests have no routes to each other's. With routes at
  * both ends the guests reach each other without a router.
  *
- * The picture is in crossed.ts, and the reason why the cable is a tunnel.
+ * The picture is in crossed.ts.
  */
 
 import type { ObservedDatagram } from '../capture/observed-frame.js';

@@ -18,6 +18,14 @@ export function refuseIfInterrupted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new Interrupted(signal.reason as NodeJS.Signals);
 }
 
+/**
+ * The cause of a failure: the signal, once it is aborted, and else the error. A signal to the process group may also end a
+ * command that is just starting, and its failure would hide the cause.
+ */
+export function causeOf(error: unknown, signal: AbortSignal | undefined): unknown {
+  return signal?.aborted ? new Interrupted(signal.reason as NodeJS.Signals) : error;
+}
+
 /** Sleeps, and throws Interrupted as soon as the signal is aborted. */
 async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => undefined);
