@@ -17,6 +17,10 @@ const TOOLS = [
   { command: 'nft', package: 'nftables' },
   { command: 'trafgen', package: 'netsniff-ng' },
   { command: 'sockperf', package: 'sockperf' },
+  { command: 'man', package: 'man-db' },
+  { command: 'mandoc', package: 'mandoc' },
+  { command: 'zsh', package: 'zsh' },
+  { command: 'fish', package: 'fish' },
   { file: '/usr/include/pcap/pcap.h', package: 'libpcap-dev' },
 ];
 

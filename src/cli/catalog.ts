@@ -2,26 +2,15 @@
  * The commands: their names, their help, and where the code of each is. The code is loaded when its command is used.
  * Nothing here does a command's work.
  */
+import type { CommandFacts, OptionSpec } from './command-facts.js';
 import type { Run } from './context.js';
 import { DOCTOR_HELP, FDB_HELP, LINK_HELP, MDB_HELP, MONITOR_HELP, NEIGH_HELP, VLAN_HELP } from './help.js';
 
-export interface OptionSpec {
-  readonly flags: string;
-  readonly text: string;
-  readonly required?: boolean;
-  readonly choices?: readonly string[];
-  readonly fallback?: string;
-}
-
-export interface CommandSpec {
-  readonly name: string;
-  /** One line for the list of commands. */
-  readonly summary: string;
+export interface CommandSpec extends CommandFacts {
   /** What follows `overtap NAME` in the usage line. */
   readonly usage: string;
   /** What an operator needs to know, with an example. */
   readonly help: string;
-  readonly options?: readonly OptionSpec[];
   /** True when words may follow the name. */
   readonly words: boolean;
   load(): Promise<{ run: Run }>;
@@ -265,6 +254,25 @@ Examples:
   overtap bench --quick
   overtap bench --only frames --columns A --rounds 3`,
     load: () => import('./commands/bench.js'),
+  },
+  {
+    name: 'completion',
+    summary: 'print the completion of the command line for a shell',
+    usage: 'bash | zsh | fish',
+    words: true,
+    help: `
+Prints a script that completes commands, words, options and names of links. Packages put it into its place; by hand:
+
+  bash    source <(overtap completion bash)
+  zsh     source <(overtap completion zsh)      after compinit
+  fish    overtap completion fish | source
+
+With links, bridges or ports it prints these names of the running switch, one a line, and nothing where no switch
+answers: the scripts ask so.
+
+Example:
+  overtap completion bash > /etc/bash_completion.d/overtap`,
+    load: () => import('./commands/completion.js'),
   },
 ];
 

@@ -7,6 +7,7 @@ import type { ConfigError, formatFaults, loadDocument } from '../config/load.js'
 import type { HostFacts } from '../config/read/host-facts.js';
 import type { runDaemon } from '../control/daemon/daemon.js';
 import type { labCheck, labDown, labRun, labs, labUp } from '../lab/index.js';
+import type { CommandFacts } from './command-facts.js';
 
 export interface Output {
   write(text: string): unknown;
@@ -77,6 +78,8 @@ export interface Invocation {
   readonly words: readonly string[];
   /** The command's own options, by name. */
   readonly options: Readonly<Record<string, string | undefined>>;
+  /** All commands. */
+  readonly commands: readonly CommandFacts[];
   /** The command's help text. */
   help(): string;
 }

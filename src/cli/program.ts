@@ -105,6 +105,7 @@ function addCommand(program: Command, spec: CommandSpec, io: Io, rooms: Rooms, r
       context: makeContext(io, rooms, program.opts()),
       words: command.args,
       options: command.opts<Record<string, string | undefined>>(),
+      commands: COMMANDS,
       help: () => helpText(command),
     });
   });

@@ -25,6 +25,9 @@ export interface Grammar {
   readonly rest?: { readonly key: string; readonly value: string };
 }
 
+/** Grammars by subcommand. */
+export type Grammars = Readonly<Record<string, Grammar>>;
+
 export type Words = ReadonlyMap<string, readonly string[]>;
 
 /** Sorts `words` by the grammar's keys. @throws UsageError on a word it does not know, a missing or a repeated value */

@@ -6,7 +6,7 @@ import { UsageError } from '../errors.js';
 import { formatConfig } from '../format/config.js';
 import { SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
 
-const FAMILY: Subcommands = { command: 'config', here: ['show'], aliases: SHOW_ALIASES };
+export const FAMILY: Subcommands = { command: 'config', here: ['show'], aliases: SHOW_ALIASES };
 
 export async function run({ context, words, help }: Invocation): Promise<number> {
   if (subcommand(FAMILY, words[0]) === 'help') {

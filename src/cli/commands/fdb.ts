@@ -11,7 +11,7 @@ import { findBridge, findLink } from '../links.js';
 import { type FdbQuery, fdbChange, fdbDel, fdbFlush, fdbGet, fdbShow } from '../requests/fdb.js';
 import { SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
 
-const FAMILY: Subcommands = {
+export const FAMILY: Subcommands = {
   command: 'fdb',
   here: ['show', 'add', 'append', 'replace', 'del', 'get', 'flush'],
   aliases: { ...SHOW_ALIASES, delete: 'del' },

@@ -9,7 +9,7 @@ import { type Subcommands, subcommand } from '../words.js';
 
 type LabRoom = Awaited<ReturnType<Context['rooms']['lab']>>;
 
-const FAMILY: Subcommands = {
+export const FAMILY: Subcommands = {
   command: 'lab',
   here: ['list', 'up', 'check', 'down', 'run'],
   aliases: { show: 'list', ls: 'list', lst: 'list' },

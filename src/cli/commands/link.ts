@@ -11,13 +11,13 @@ import { findBridge, findLink } from '../links.js';
 import { linkAdd, linkDel, linkSet } from '../requests/link.js';
 import { type Grammar, one, parseWords, SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
 
-const FAMILY: Subcommands = {
+export const FAMILY: Subcommands = {
   command: 'link',
   here: ['show', 'add', 'del', 'set'],
   aliases: { ...SHOW_ALIASES, delete: 'del' },
 };
 
-const SHOW: Grammar = {
+export const SHOW: Grammar = {
   command: 'link show',
   rules: [
     { word: 'dev', key: 'link', value: 'LINK' },

@@ -9,7 +9,7 @@ import { findBridge, findLink } from '../links.js';
 import { mdbChange, mdbShow } from '../requests/mdb.js';
 import { SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
 
-const FAMILY: Subcommands = {
+export const FAMILY: Subcommands = {
   command: 'mdb',
   here: ['show', 'add', 'del'],
   aliases: { ...SHOW_ALIASES, delete: 'del' },

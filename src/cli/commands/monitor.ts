@@ -20,7 +20,7 @@ const GROUPS: Readonly<Record<string, readonly Kind[]>> = {
   vtep: ['vtep_unknown'],
 };
 const KINDS: readonly Kind[] = [...Object.values(GROUPS).flat(), 'lost'];
-const WORDS: readonly string[] = [...new Set([...Object.keys(GROUPS), ...KINDS, 'all'])];
+export const WORDS: readonly string[] = [...new Set([...Object.keys(GROUPS), ...KINDS, 'all'])];
 
 export async function run({ context, words, options, help }: Invocation): Promise<number> {
   if (words[0] === 'help') {

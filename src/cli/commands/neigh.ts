@@ -9,7 +9,7 @@ import { findLink } from '../links.js';
 import { neighChange, neighDel, neighShow } from '../requests/neigh.js';
 import { SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
 
-const FAMILY: Subcommands = {
+export const FAMILY: Subcommands = {
   command: 'neigh',
   here: ['show', 'add', 'replace', 'del'],
   aliases: { ...SHOW_ALIASES, delete: 'del' },

@@ -8,7 +8,7 @@ import { formatLinkStats, formatStats } from '../format/stats.js';
 import { findLink } from '../links.js';
 import { type Grammar, one, parseWords } from '../words.js';
 
-const GRAMMAR: Grammar = {
+export const GRAMMAR: Grammar = {
   command: 'stats',
   rules: [{ word: 'dev', key: 'link', value: 'LINK' }],
   rest: { key: 'link', value: 'LINK' },

@@ -6,22 +6,14 @@ import type { VlansRequest } from '../../api/api.js';
 import type { Context, Invocation } from '../context.js';
 import { formatTunnels, formatVlans } from '../format/vlan.js';
 import { findLink } from '../links.js';
-import { vlanChange, vlanSetting } from '../requests/vlan.js';
-import { type Grammar, integer, one, parseWords, SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
+import { VLAN_GRAMMARS, vlanChange, vlanSetting } from '../requests/vlan.js';
+import { integer, one, parseWords, SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
 
-const FAMILY: Subcommands = {
+export const FAMILY: Subcommands = {
   command: 'vlan',
   here: ['show', 'tunnelshow', 'add', 'del', 'set'],
   aliases: { ...SHOW_ALIASES, delete: 'del' },
 };
-
-const grammar = (command: string): Grammar => ({
-  command,
-  rules: [
-    { word: 'dev', key: 'dev', value: 'PORT' },
-    { word: 'vid', key: 'vid', value: 'VID' },
-  ],
-});
 
 export async function run({ context, words, help }: Invocation): Promise<number> {
   const name = subcommand(FAMILY, words[0]);
@@ -29,7 +21,7 @@ export async function run({ context, words, help }: Invocation): Promise<number>
   if (name === 'help') context.print(help());
   else if (name === 'add' || name === 'del') await change(context, vlanChange(name, rest));
   else if (name === 'set') await change(context, vlanSetting(rest));
-  else await show(context, name, rest);
+  else await show(context, name === 'show' ? name : 'tunnelshow', rest);
   return 0;
 }
 
@@ -38,8 +30,8 @@ async function change(context: Context, request: VlansRequest): Promise<void> {
   await client.post('/v1/vlans', request);
 }
 
-async function show(context: Context, name: string, words: readonly string[]): Promise<void> {
-  const found = parseWords(grammar(`vlan ${name}`), words);
+async function show(context: Context, name: 'show' | 'tunnelshow', words: readonly string[]): Promise<void> {
+  const found = parseWords(VLAN_GRAMMARS[name], words);
   const port = one(found, 'dev');
   const vid = integer(found, 'vid', 1, 4094);
   const client = await context.client();

@@ -4,9 +4,18 @@
 import type { FdbFlush, FdbRequest, FdbState } from '../../api/api.js';
 import { UsageError } from '../errors.js';
 import { address, given, mac, udpPortOf, VNI, vlanOf, vniOf } from '../values.js';
-import { type Grammar, integer, one, parseWords, required, type WordRule, type Words } from '../words.js';
+import {
+  type Grammar,
+  type Grammars,
+  integer,
+  one,
+  parseWords,
+  required,
+  type WordRule,
+  type Words,
+} from '../words.js';
 
-const STATES: readonly FdbState[] = ['dynamic', 'static', 'permanent'];
+export const FDB_STATES: readonly FdbState[] = ['dynamic', 'static', 'permanent'];
 
 /** iproute2's words for a state; `local` and `temp` are the older ones. */
 const STATE_WORDS: Readonly<Record<string, FdbState>> = {
@@ -34,7 +43,7 @@ const TABLE: readonly WordRule[] = ['self', 'master'].map((word) => ({ word, key
 const ONE_STATE: readonly WordRule[] = Object.keys(STATE_WORDS).map((word) => ({ word, key: 'state', many: true }));
 const MANY_STATES: readonly WordRule[] = [
   { word: 'state', key: 'state', value: 'STATE', many: true },
-  ...STATES.map((word) => ({ word, key: 'state', many: true })),
+  ...FDB_STATES.map((word) => ({ word, key: 'state', many: true })),
 ];
 const ENTRY: readonly WordRule[] = [
   { word: 'to', key: 'mac', value: 'MAC' },
@@ -51,9 +60,31 @@ const ENTRY: readonly WordRule[] = [
   { word: 'extern_learn', key: 'extern_learn' },
 ];
 
+/** The words of each subcommand. */
+export const FDB_GRAMMARS = {
+  show: { command: 'fdb show', rules: [BRIDGE, ...DEV, ...PLACE, DST, ...MANY_STATES] },
+  get: {
+    command: 'fdb get',
+    rules: [
+      { word: 'to', key: 'mac', value: 'MAC' },
+      BRIDGE,
+      ...DEV,
+      ...PLACE,
+      ...TABLE,
+      { word: 'dynamic', key: 'dynamic' },
+    ],
+    rest: MAC,
+  },
+  add: { command: 'fdb add', rules: ENTRY, rest: MAC },
+  append: { command: 'fdb append', rules: ENTRY, rest: MAC },
+  replace: { command: 'fdb replace', rules: ENTRY, rest: MAC },
+  del: { command: 'fdb del', rules: ENTRY, rest: MAC },
+  flush: { command: 'fdb flush', rules: [...DEV, BRIDGE, ...PLACE, DST, ...TABLE, ...MANY_STATES] },
+} as const satisfies Grammars;
+
 /** @throws UsageError */
 export function fdbChange(op: 'add' | 'append' | 'replace', words: readonly string[]): FdbRequest {
-  const grammar: Grammar = { command: `fdb ${op}`, rules: ENTRY, rest: MAC };
+  const grammar = FDB_GRAMMARS[op];
   const found = parseWords(grammar, words);
   return given({
     op,
@@ -66,7 +97,7 @@ export function fdbChange(op: 'add' | 'append' | 'replace', words: readonly stri
 
 /** Accepts and ignores properties of the entry (`static`, `sticky`), like iproute2. @throws UsageError */
 export function fdbDel(words: readonly string[]): FdbRequest {
-  const grammar: Grammar = { command: 'fdb del', rules: ENTRY, rest: MAC };
+  const grammar = FDB_GRAMMARS.del;
   return given({ op: 'del', ...entryKey(grammar, parseWords(grammar, words)) });
 }
 
@@ -100,8 +131,7 @@ function oneState(found: Words): FdbState | undefined {
 
 /** @throws UsageError */
 export function fdbFlush(words: readonly string[]): FdbFlush {
-  const rules = [...DEV, BRIDGE, ...PLACE, DST, ...TABLE, ...MANY_STATES];
-  const found = parseWords({ command: 'fdb flush', rules }, words);
+  const found = parseWords(FDB_GRAMMARS.flush, words);
   return given({
     op: 'flush',
     dev: one(found, 'dev'),
@@ -122,25 +152,14 @@ export interface FdbQuery {
 
 /** @throws UsageError */
 export function fdbShow(words: readonly string[]): FdbQuery {
-  const found = parseWords({ command: 'fdb show', rules: [BRIDGE, ...DEV, ...PLACE, DST, ...MANY_STATES] }, words);
+  const found = parseWords(FDB_GRAMMARS.show, words);
   const states = statesOf(found.get('state'));
   return queryOf(found, { state: states === 'all' ? undefined : states?.join(',') });
 }
 
 /** @throws UsageError */
 export function fdbGet(words: readonly string[]): FdbQuery & { readonly mac: string } {
-  const grammar: Grammar = {
-    command: 'fdb get',
-    rules: [
-      { word: 'to', key: 'mac', value: 'MAC' },
-      BRIDGE,
-      ...DEV,
-      ...PLACE,
-      ...TABLE,
-      { word: 'dynamic', key: 'dynamic' },
-    ],
-    rest: MAC,
-  };
+  const grammar = FDB_GRAMMARS.get;
   const found = parseWords(grammar, words);
   const example = 'fdb get MAC [br BR] [dev PORT] [vlan VID] [vni VNI]';
   const lladdr = mac('"fdb get"', required(grammar, found, 'mac', 'a MAC address', example));
@@ -161,7 +180,7 @@ function queryOf(found: Words, more: { mac?: string; state: string | undefined }
 /** The states asked for; undefined when none is named. */
 function statesOf(words: readonly string[] | undefined): 'all' | FdbState[] | undefined {
   if (words === undefined) return undefined;
-  const wrong = words.find((word) => word !== 'all' && !STATES.some((state) => state === word));
-  if (wrong !== undefined) throw new UsageError(`"state" takes ${STATES.join(', ')} or all, not "${wrong}"`);
-  return words.includes('all') ? 'all' : STATES.filter((state) => words.includes(state));
+  const wrong = words.find((word) => word !== 'all' && !FDB_STATES.some((state) => state === word));
+  if (wrong !== undefined) throw new UsageError(`"state" takes ${FDB_STATES.join(', ')} or all, not "${wrong}"`);
+  return words.includes('all') ? 'all' : FDB_STATES.filter((state) => words.includes(state));
 }

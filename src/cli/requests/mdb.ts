@@ -4,7 +4,7 @@
 import type { MdbRequest } from '../../api/api.js';
 import { UsageError } from '../errors.js';
 import { address, given, vlanOf } from '../values.js';
-import { type Grammar, one, parseWords, required, type WordRule } from '../words.js';
+import { type Grammars, one, parseWords, required, type WordRule } from '../words.js';
 
 const RULES: readonly WordRule[] = [
   { word: 'dev', key: 'dev', value: 'BR' },
@@ -14,10 +14,18 @@ const RULES: readonly WordRule[] = [
   { word: 'dst', key: 'dst', value: 'ADDRESS' },
 ];
 
+const STATES: readonly WordRule[] = ['permanent', 'temp'].map((word) => ({ word, key: word }));
+
+/** The words of each subcommand. */
+export const MDB_GRAMMARS = {
+  show: { command: 'mdb show', rules: RULES.filter((rule) => rule.key !== 'dst') },
+  add: { command: 'mdb add', rules: [...RULES, ...STATES] },
+  del: { command: 'mdb del', rules: [...RULES, ...STATES] },
+} as const satisfies Grammars;
+
 /** @throws UsageError */
 export function mdbChange(op: 'add' | 'del', words: readonly string[]): MdbRequest {
-  const states: WordRule[] = ['permanent', 'temp'].map((word) => ({ word, key: word }));
-  const grammar: Grammar = { command: `mdb ${op}`, rules: [...RULES, ...states] };
+  const grammar = MDB_GRAMMARS[op];
   const example = `mdb ${op} dev BR port PORT grp GROUP [vid VID] [dst ADDRESS]`;
   const found = parseWords(grammar, words);
   if (op === 'add' && found.has('temp')) {
@@ -47,8 +55,7 @@ export interface MdbFilter {
 
 /** @throws UsageError */
 export function mdbShow(words: readonly string[]): MdbFilter {
-  const rules = RULES.filter((rule) => rule.key !== 'dst');
-  const found = parseWords({ command: 'mdb show', rules }, words);
+  const found = parseWords(MDB_GRAMMARS.show, words);
   const grp = one(found, 'grp');
   return given({
     dev: one(found, 'dev'),

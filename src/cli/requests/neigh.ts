@@ -4,7 +4,7 @@
 import type { NeighRequest, NeighState } from '../../api/api.js';
 import { UsageError } from '../errors.js';
 import { address, given, mac, vlanOf, vniOf } from '../values.js';
-import { type Grammar, one, parseWords, required, type WordRule, type Words } from '../words.js';
+import { type Grammar, type Grammars, one, parseWords, required, type WordRule, type Words } from '../words.js';
 
 export const NEIGH_STATES: readonly NeighState[] = ['permanent', 'reachable', 'stale', 'noarp'];
 
@@ -23,9 +23,17 @@ const BINDING: readonly WordRule[] = [
 ];
 const REST = { key: 'dst', value: 'ADDRESS' };
 
+/** The words of each subcommand. */
+export const NEIGH_GRAMMARS = {
+  show: { command: 'neigh show', rules: [...KEY, ...BINDING.filter((rule) => rule.key === 'state')], rest: REST },
+  add: { command: 'neigh add', rules: [...KEY, ...BINDING], rest: REST },
+  replace: { command: 'neigh replace', rules: [...KEY, ...BINDING], rest: REST },
+  del: { command: 'neigh del', rules: [...KEY, ...BINDING], rest: REST },
+} as const satisfies Grammars;
+
 /** @throws UsageError */
 export function neighChange(op: 'add' | 'replace', words: readonly string[]): NeighRequest {
-  const grammar: Grammar = { command: `neigh ${op}`, rules: [...KEY, ...BINDING], rest: REST };
+  const grammar = NEIGH_GRAMMARS[op];
   const found = parseWords(grammar, words);
   const example = `neigh ${op} ADDRESS lladdr MAC dev PORT [vlan VID]`;
   const lladdr = required(grammar, found, 'lladdr', 'a MAC address', example);
@@ -40,7 +48,7 @@ export function neighChange(op: 'add' | 'replace', words: readonly string[]): Ne
 
 /** Accepts and ignores properties of the binding, like `ip neigh`. @throws UsageError */
 export function neighDel(words: readonly string[]): NeighRequest {
-  const grammar: Grammar = { command: 'neigh del', rules: [...KEY, ...BINDING], rest: REST };
+  const grammar = NEIGH_GRAMMARS.del;
   const found = parseWords(grammar, words);
   return given({ op: 'del', ...bindingKey(grammar, found, 'neigh del ADDRESS dev PORT [vlan VID]') });
 }
@@ -66,8 +74,7 @@ export interface NeighFilter {
 
 /** @throws UsageError */
 export function neighShow(words: readonly string[]): NeighFilter {
-  const rules = [...KEY, ...BINDING.filter((rule) => rule.key === 'state')];
-  const found = parseWords({ command: 'neigh show', rules, rest: REST }, words);
+  const found = parseWords(NEIGH_GRAMMARS.show, words);
   const dst = one(found, 'dst');
   return given({
     dst: dst === undefined ? undefined : address('"neigh show"', dst),

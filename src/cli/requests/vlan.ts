@@ -5,13 +5,16 @@ import type { VlanRequest, VlanSetRequest } from '../../api/api.js';
 import { type IdRange, rangeLength } from '../../values/id-range.js';
 import { UsageError } from '../errors.js';
 import { given, ids, VLAN_ID, VNI } from '../values.js';
-import { type Grammar, one, parseWords, required } from '../words.js';
+import { type Grammars, one, parseWords, required, type WordRule } from '../words.js';
 
 const EXAMPLE = 'dev PORT vid VID[-VID] [pvid] [untagged] [tunnel_info id VNI[-VNI]]';
 
-const RULES: Grammar['rules'] = [
+const WHERE: readonly WordRule[] = [
   { word: 'dev', key: 'dev', value: 'PORT' },
   { word: 'vid', key: 'vid', value: 'VID' },
+];
+const RULES: readonly WordRule[] = [
+  ...WHERE,
   { word: 'pvid', key: 'pvid' },
   { word: 'untagged', key: 'untagged' },
   // One table stands for both the bridge's and the port's own.
@@ -21,9 +24,21 @@ const RULES: Grammar['rules'] = [
   { word: 'id', key: 'tunid', value: 'VNI' },
 ];
 
+/** The words of each subcommand. */
+export const VLAN_GRAMMARS = {
+  show: { command: 'vlan show', rules: WHERE },
+  tunnelshow: { command: 'vlan tunnelshow', rules: WHERE },
+  add: { command: 'vlan add', rules: RULES },
+  del: { command: 'vlan del', rules: RULES },
+  set: {
+    command: 'vlan set',
+    rules: [...WHERE, { word: 'neigh_suppress', key: 'neigh_suppress', value: 'on|off' }],
+  },
+} as const satisfies Grammars;
+
 /** @throws UsageError */
 export function vlanChange(op: 'add' | 'del', words: readonly string[]): VlanRequest {
-  const grammar: Grammar = { command: `vlan ${op}`, rules: RULES };
+  const grammar = VLAN_GRAMMARS[op];
   const example = `vlan ${op} ${EXAMPLE}`;
   const found = parseWords(grammar, words);
   const dev = required(grammar, found, 'dev', 'a port, or a bridge for its host port', example);
@@ -51,22 +66,13 @@ export function vlanChange(op: 'add' | 'del', words: readonly string[]): VlanReq
   });
 }
 
-const SET: Grammar = {
-  command: 'vlan set',
-  rules: [
-    { word: 'dev', key: 'dev', value: 'PORT' },
-    { word: 'vid', key: 'vid', value: 'VID' },
-    { word: 'neigh_suppress', key: 'neigh_suppress', value: 'on|off' },
-  ],
-};
-
 /** @throws UsageError */
 export function vlanSetting(words: readonly string[]): VlanSetRequest {
   const example = 'vlan set dev PORT vid VID[-VID] neigh_suppress on|off';
-  const found = parseWords(SET, words);
-  const dev = required(SET, found, 'dev', 'a port', example);
-  const vids = ids('"vid"', required(SET, found, 'vid', 'a VLAN', example), VLAN_ID);
-  const text = required(SET, found, 'neigh_suppress', 'what to set', example);
+  const found = parseWords(VLAN_GRAMMARS.set, words);
+  const dev = required(VLAN_GRAMMARS.set, found, 'dev', 'a port', example);
+  const vids = ids('"vid"', required(VLAN_GRAMMARS.set, found, 'vid', 'a VLAN', example), VLAN_ID);
+  const text = required(VLAN_GRAMMARS.set, found, 'neigh_suppress', 'what to set', example);
   if (text !== 'on' && text !== 'off') throw new UsageError(`"neigh_suppress" takes on or off, not "${text}"`);
   return given({ op: 'set' as const, dev, ...ends('vid', 'vidEnd', vids), neigh_suppress: text === 'on' });
 }

@@ -112,7 +112,7 @@ function split(options: Options = {}): { generic: Options; further: Options } {
 
 /** A name that equals a word of the grammar needs a keyword before it. */
 const nameWords = (name: string): string[] =>
-  LINK_WORDS.includes(name) || OPTION_ROWS.link.some((row) => wordsOf(row).includes(name)) ? ['dev', name] : [name];
+  LINK_WORDS.includes(name) || OPTION_ROWS.link.some((row) => allWordsOf(row).includes(name)) ? ['dev', name] : [name];
 
 const masterWords = (master: string | null | undefined): string[] =>
   master === undefined ? [] : master === null ? ['nomaster'] : ['master', master];
@@ -149,12 +149,12 @@ export function takeOption(
   const word = words[at] ?? '';
   if (word === DEFAULT) {
     const name = valueAt(words, at + 1, word, 'OPTION');
-    const row = OPTION_ROWS[scope].find((candidate) => wordsOf(candidate).includes(name));
+    const row = OPTION_ROWS[scope].find((candidate) => allWordsOf(candidate).includes(name));
     if (row === undefined) throw unknownWord(scope, name);
     put(into, row, name, null);
     return at + 2;
   }
-  const row = OPTION_ROWS[scope].find((candidate) => wordsOf(candidate).includes(word));
+  const row = OPTION_ROWS[scope].find((candidate) => allWordsOf(candidate).includes(word));
   if (row === undefined) return undefined;
   const { value, next } = readValue(row, words, at);
   put(into, row, word, value);
@@ -167,7 +167,7 @@ export function unknownWord(scope: OptionScope, word: string, others: readonly s
   if (typed.length > 0) {
     return new WordFault(`"${word}" is an option of a type; give it after "type ${typed.join('" or "type ')}"`);
   }
-  const known = [...OPTION_ROWS[scope].flatMap(wordsOf), ...others];
+  const known = [...OPTION_ROWS[scope].flatMap(allWordsOf), ...others];
   const near = nearest(word, known);
   const place = scope === 'link' ? '' : ` after "type ${scope}"`;
   const all = [...usageWords(scope), ...others.map((other) => `[${other}]`)].join(' ');
@@ -178,7 +178,7 @@ export function unknownWord(scope: OptionScope, word: string, others: readonly s
 /** Scopes of a type that have an option of this word. */
 function typesWith(word: string): OptionScope[] {
   const scopes = Object.keys(OPTION_ROWS) as OptionScope[];
-  return scopes.filter((scope) => scope !== 'link' && OPTION_ROWS[scope].flatMap(wordsOf).includes(word));
+  return scopes.filter((scope) => scope !== 'link' && OPTION_ROWS[scope].flatMap(allWordsOf).includes(word));
 }
 
 /** The options of a scope, formatted for help: `[ttl N|auto|inherit]`. */
@@ -190,8 +190,8 @@ export function usageWords(scope: OptionScope): string[] {
   });
 }
 
-/** All words for this option. */
-function wordsOf({ word, aliases = [], kind }: OptionRow): string[] {
+/** All words of an option, aliases included. */
+export function allWordsOf({ word, aliases = [], kind }: OptionRow): string[] {
   if (kind.form === 'flag') return [word, `no${word}`, ...aliases];
   return kind.form === 'state' ? [word, kind.no, ...aliases] : [word, ...aliases];
 }
