@@ -14,7 +14,7 @@ import { offloadOptions, switchLists, switchOptions } from '../../src/config/opt
 import { vlanOptions } from '../../src/config/options/vlan.js';
 import type { Word } from '../../src/config/options/word.js';
 
-interface Section {
+export interface Section {
   title: string;
   /** Above the table. */
   text: string;
@@ -22,7 +22,7 @@ interface Section {
   rows: Rows;
 }
 
-const SECTIONS: readonly Section[] = [
+export const SECTIONS: readonly Section[] = [
   {
     title: 'The switch',
     text: 'The keys at the top of the file. Only `bridges` is required.',
@@ -180,17 +180,17 @@ function sectionText({ title, text, example, rows }: Section): string {
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 
 /** In the words of the error messages. */
-function valueText(value: z.ZodType): string {
+export function valueText(value: z.ZodType): string {
   const message = value.safeParse(undefined).error?.issues[0]?.message ?? '';
   return message.replace(/^is missing; give /, '');
 }
 
-function defaultText({ otherwise, default: value }: Row): string {
+export function defaultText({ otherwise, default: value }: Row): string {
   if (otherwise !== undefined) return otherwise;
   return `\`${JSON.stringify(value).replaceAll('"', '').replaceAll(',', ', ')}\``;
 }
 
-function wordText(key: string, { word = key, kind, value }: Word): string {
+export function wordText(key: string, { word = key, kind, value }: Word): string {
   if (kind.form === 'flag') return `\`[no]${word}\``;
   if (kind.form === 'state') return `\`${word}\`, \`${kind.no}\``;
   return `\`${word} ${value}\``;
