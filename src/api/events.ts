@@ -72,7 +72,7 @@ export const SWITCH_EVENT = z
       dst: z.string().exactOptional(),
     }),
     z
-      .object({ event: z.literal('lost'), count: said(count, 'Events that are missing here.') })
+      .object({ event: z.literal('lost'), count: said(count, 'Number of lost events.') })
       .meta({ description: 'The reader was too slow, or changes came too fast.' }),
   ])
   .meta({ id: 'SwitchEvent' });

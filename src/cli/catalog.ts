@@ -1,17 +1,16 @@
 /**
- * The commands: their names, their help, and where the code of each is. The code is loaded when its command is used.
- * Nothing here does a command's work.
+ * The commands: names, options, help texts, and loaders of their code. The code of a command is loaded when it is used.
  */
 import type { CommandFacts, OptionSpec } from './command-facts.js';
 import type { Run } from './context.js';
 import { DOCTOR_HELP, FDB_HELP, LINK_HELP, MDB_HELP, MONITOR_HELP, NEIGH_HELP, VLAN_HELP } from './help.js';
 
 export interface CommandSpec extends CommandFacts {
-  /** What follows `overtap NAME` in the usage line. */
+  /** The usage line after `overtap NAME`. */
   readonly usage: string;
-  /** What an operator needs to know, with an example. */
+  /** The rest of the help, with examples. */
   readonly help: string;
-  /** True when words may follow the name. */
+  /** Whether words may follow the name. */
   readonly words: boolean;
   load(): Promise<{ run: Run }>;
 }
@@ -38,23 +37,23 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
     ],
     help: `
-Needs /dev/net/tun and root (or CAP_NET_ADMIN). Logs "ready" once every port forwards; SIGTERM or Ctrl-C
-ends it and removes its TAPs, except those marked "persist". The control socket is the one that the file
-names under "control", unless -s names another.
+Needs /dev/net/tun and root (or CAP_NET_ADMIN). Logs "ready" when all ports forward. SIGTERM or Ctrl-C ends it
+and removes its TAPs, except those with "persist". The control socket is the file's "control", or the one given
+with -s.
 
-Faults of the file are shown all at once, and the exit status is 2: see "overtap check". A port whose namespace,
-device or local address is not there yet waits for it, DOWN; "ready" says how many do.
+All faults of the file are shown at once, and the exit status is 2: see "overtap check". A port whose namespace,
+device or local address does not exist yet is DOWN and waits for it; the "ready" line has the number of such ports.
 
 Signals:
-  SIGTERM, SIGINT, SIGQUIT   end the switch in order; a second one ends it at once
-  SIGHUP    reads the file again and applies it, as "overtap apply" does: all of it or nothing, and the log says
-            what. Where the log went to a terminal that has hung up, it ends the switch in order
-  SIGUSR1   logs the state: links that are down, drops, counters
-  SIGUSR2   logs more by a step, up to trace, then again as much as at the start: see "overtap log-level"
+  SIGTERM, SIGINT, SIGQUIT   shut down; a second signal ends the process at once
+  SIGHUP    reads the file again and applies it as "overtap apply" does, completely or not at all; the log has the
+            commands. If the log was written to a terminal that was closed, it shuts down instead
+  SIGUSR1   logs the state: links that are DOWN, drops, counters
+  SIGUSR2   raises the log level by one step, up to trace, then returns to the initial one: see "overtap log-level"
 
-Each change by a command or a signal is a line of the log, with what asked for it. A log that cannot be written
-(a full disk, a pipe that is not read) holds nothing up: lines are dropped and counted ("overtap stats --json":
-control.log_lost), and the log says so when it can be written again.
+Each change by a command or a signal is logged, with its origin. A log that cannot be written (full disk, pipe
+without a reader) does not delay the switch: lines are dropped and counted ("overtap stats --json":
+control.log_lost), and the count is logged when the log is writable again.
 
 Example:
   overtap run -c host1.yaml`,
@@ -67,9 +66,12 @@ Example:
     words: false,
     options: [CONFIG],
     help: `
-Shows every fault as FILE:LINE:COLUMN: PATH: message on stderr; the exit status is then 2. With --json:
-{"ok", "faults": [{"file", "line", "column", "path", "message"}]} on stdout. What is not there yet, such as a
-network namespace, a device or a local address, is a warning there, and "warnings" with --json: its port would wait.
+Prints all faults, then all warnings, as FILE:LINE:COLUMN: PATH: message on stderr; the exit status with faults is 2.
+With --json: {"ok", "faults": [{"file", "line", "column", "path", "message"}], "warnings": [...]} on stdout, without
+"warnings" if there are none. A network namespace, device or local address that does not exist yet is a warning: its
+port would wait for it.
+
+FILE is a regular file, a pipe that sends data at least once a minute, or - for standard input.
 
 Example:
   overtap check -c host1.yaml
@@ -78,14 +80,14 @@ Example:
   },
   {
     name: 'apply',
-    summary: 'bring a running switch to a configuration file',
+    summary: 'change a running switch to the configuration of a file',
     usage: '-c FILE [--dry-run] [options]',
     words: false,
-    options: [CONFIG, { flags: '--dry-run', text: 'only print what would be done' }],
+    options: [CONFIG, { flags: '--dry-run', text: 'print the commands without applying them' }],
     help: `
-Changes what differs, all of it or nothing, and prints it as the commands that would do the same. Ports that
-the file leaves as they are lose no frame. Faults of the file are shown as "overtap check" shows them, and
-the exit status is then 2. With --json: {"commands": [...]}.
+Applies the differences, completely or not at all, and prints the commands that have the same effect. Unchanged ports
+lose no frames. Faults of the file are shown as by "overtap check", and the exit status is then 2. With --json:
+{"commands": [...]}.
 
 Examples:
   overtap apply -c host1.yaml --dry-run
@@ -98,9 +100,9 @@ Examples:
     usage: '[show]',
     words: true,
     help: `
-Prints YAML that "overtap run" and "overtap apply" take: what the switch was started with, and every change since,
-entries that were put in at run time among them. Comments and the order of the file that it was read from are
-not kept. Learned entries are no configuration. With --json: the same as JSON, as GET /v1/config gives it.
+Prints YAML for "overtap run" and "overtap apply": the initial configuration with all changes since, including entries
+added at run time. Comments and order of the original file are not kept. Learned entries are not included. With
+--json: JSON, as from GET /v1/config.
 
 Examples:
   overtap config show > host1.yaml
@@ -109,12 +111,12 @@ Examples:
   },
   {
     name: 'log-level',
-    summary: 'show or set how much a running switch logs',
+    summary: 'show or set the log level of a running switch',
     usage: '[LEVEL]',
     words: true,
     help: `
-LEVEL is fatal, error, warn, info, debug or trace; without one, the level in force is printed. It holds until the
-switch ends or another one is set; "overtap run --log-level" sets that of the start. SIGUSR2 raises it by a step.
+LEVEL is fatal, error, warn, info, debug or trace; without LEVEL, the present one is printed. It is kept until it is
+changed or the switch ends; "overtap run --log-level" sets the initial one. SIGUSR2 raises it by one step.
 
 Examples:
   overtap log-level
@@ -147,7 +149,7 @@ Examples:
   },
   {
     name: 'neigh',
-    summary: 'show and change the bindings that ARP/ND suppression answers from',
+    summary: 'show and change the bindings of ARP/ND suppression',
     usage: '[show | add | replace | del] ...',
     words: true,
     help: NEIGH_HELP,
@@ -166,7 +168,7 @@ Examples:
     summary: 'show events as they happen',
     usage: '[fdb] [link] [mdb] [miss] [neigh] [vtep] [all] [KIND...] [options]',
     words: true,
-    options: [{ flags: '-t, --timestamp', text: 'put the time before each event' }],
+    options: [{ flags: '-t, --timestamp', text: 'print the time before each event' }],
     help: MONITOR_HELP,
     load: () => import('./commands/monitor.js'),
   },
@@ -176,13 +178,12 @@ Examples:
     usage: '[LINK]',
     words: true,
     help: `
-Frames and bytes a link, its remotes, VNIs and VLANs beneath, and the frames it dropped with the reason. The
-last line holds the accounts together: every frame received, and every further copy that flooding made, was
-either transmitted or dropped for one reason. "retired" is what links that are no more had counted: on the
-left what they received, on the right what they transmitted and dropped. While frames move the balance can be
-off by those under way.
+Frames and bytes of each link, its remotes, VNIs and VLANs, and its drops by reason. The last line is the balance:
+each received frame, and each further copy made by flooding, was either transmitted or dropped for one reason.
+"retired" are the counters of deleted links: received frames on the left, transmitted and dropped ones on the right.
+While traffic flows, the balance can be off by the frames in transit.
 
-With LINK: that link alone; of a bridge, its ports. The JSON then holds "links" only.
+With LINK: only this link, or the ports of a bridge. The JSON then has "links" only.
 
 Examples:
   overtap stats
@@ -191,20 +192,20 @@ Examples:
   },
   {
     name: 'doctor',
-    summary: 'examine a switch, its host and its remotes, and say what to do',
+    summary: 'check a switch, its host and its remotes, and print remedies',
     usage: '[-c FILE] [options]',
     words: false,
-    options: [{ flags: '-c, --config <FILE>', text: 'examine what this file asks for, without a running switch' }],
+    options: [{ flags: '-c, --config <FILE>', text: 'check this file and the host, without a running switch' }],
     help: DOCTOR_HELP,
     load: () => import('./commands/doctor.js'),
   },
   {
     name: 'lab',
-    summary: 'build and prove ready topologies on this machine',
+    summary: 'build and check ready topologies on this machine',
     usage: 'list | up NAME | check NAME | down NAME | run NAME',
     words: true,
     help: `
-Hosts and guests are network namespaces made for the lab; nothing else on the machine is touched. Needs root.
+Hosts and guests are network namespaces of the lab; nothing else on the machine is changed. Needs root.
   list          all labs
   up NAME       builds the lab, which stays up
   check NAME    proves the claims of the lab, one per line; the exit status is 1 if any fails
@@ -218,37 +219,37 @@ Example:
   },
   {
     name: 'bench',
-    summary: 'measure the whole path beside the kernel',
+    summary: 'measure the whole path, compared with the kernel',
     usage: '[options] [--json [FILE]]',
     words: true,
     options: [
-      { flags: '--rounds <N>', text: 'how often each variant has its turn (5)' },
-      { flags: '--seconds <S>', text: 'how long each measure takes (3)' },
-      { flags: '--senders <N>', text: 'programs that send frames (one a core)' },
-      { flags: '--only <LIST>', text: 'of tcp,frames,latency,learning' },
-      { flags: '--columns <LIST>', text: 'of A,B' },
-      { flags: '--variants <LIST>', text: 'of kernel,overtap,ovs,mixed,workers,trains,replicating,large' },
-      { flags: '--quick', text: 'one round of one second: shows that it works' },
+      { flags: '--rounds <N>', text: 'rounds of measurements (5)' },
+      { flags: '--seconds <S>', text: 'duration of each measurement (3)' },
+      { flags: '--senders <N>', text: 'programs that send frames (one per core)' },
+      { flags: '--only <LIST>', text: 'measurements, of tcp,frames,latency,learning' },
+      { flags: '--columns <LIST>', text: 'columns, of A,B' },
+      { flags: '--variants <LIST>', text: 'variants, of kernel,overtap,ovs,mixed,workers,trains,replicating,large' },
+      { flags: '--quick', text: 'one round of one second, as a test' },
     ],
     help: `
-Builds the same topology, guest - switch - underlay - switch - guest, for overtap and for the kernel's bridge
-and vxlan, and for Open vSwitch's userspace datapath where it is installed. Each has its turn in every round;
-nothing of it is left behind. The table at the end holds medians, spreads and ratios; progress goes to stderr.
+Builds the same topology, guest - switch - underlay - switch - guest, for overtap, for the kernel's bridge and vxlan,
+and for Open vSwitch's userspace datapath if it is installed. Each round measures all variants; at the end
+everything is removed. The table has medians, spreads and ratios; progress is printed to stderr.
 
-  column A     offloads as they are
+  column A     all offloads
   column B     the underlay as a plain NIC: no segmentation and no checksums on send
   mixed        overtap with a kernel peer
   workers      overtap with two engine threads
   trains       overtap without tunnel GSO
   replicating  overtap while it floods to a thousand remotes
-  large        overtap with an FDB of a million entries; it only learns
+  large        overtap with an FDB of a million entries; learning only
 
-Learning is RFC 2889's: how many addresses one bridge with three ports holds, and how fast it learns them.
+Learning is measured as in RFC 2889: the capacity of a bridge with three ports, and its learning rate.
 
---json gives every sample on stdout instead of the table; with FILE, there, beside the table.
+--json prints all samples to stdout instead of the table; --json FILE writes them to FILE and prints the table.
 
-Needs root, and iperf3, ethtool, netsniff-ng and sockperf. A whole run takes about 24 minutes, on a machine
-that does nothing else, and is kept in bench/results.
+Needs root, and iperf3, ethtool, netsniff-ng and sockperf. A complete run takes about 24 minutes on an otherwise idle
+machine; results are kept in bench/results.
 
 Examples:
   overtap bench --quick
@@ -261,14 +262,14 @@ Examples:
     usage: 'bash | zsh | fish',
     words: true,
     help: `
-Prints a script that completes commands, words, options and names of links. Packages put it into its place; by hand:
+Prints a script that completes commands, words, options and names of links. Packages install it; by hand:
 
   bash    source <(overtap completion bash)
   zsh     source <(overtap completion zsh)      after compinit
   fish    overtap completion fish | source
 
-With links, bridges or ports it prints these names of the running switch, one a line, and nothing where no switch
-answers: the scripts ask so.
+With links, bridges or ports it prints these names of the running switch, one per line, or nothing without a switch.
+The scripts use that.
 
 Example:
   overtap completion bash > /etc/bash_completion.d/overtap`,
@@ -276,22 +277,21 @@ Example:
   },
 ];
 
-/** Commands of the language that this version does not have. They stay out of the help. */
+/** Reserved names of commands that this version does not have; hidden in the help. */
 export const LATER_COMMANDS = ['trace', 'capture', 'top'];
 
-export const SUMMARY = `A VXLAN switch in one userspace process: TAP devices on one side, VXLAN over UDP on the other, a
-VLAN-aware learning bridge in between. The commands speak iproute2's language.`;
+export const SUMMARY = `A VXLAN switch in one userspace process: TAP devices on one side, VXLAN over UDP on the other, and a
+VLAN-aware learning bridge between them. The commands have the grammar of iproute2.`;
 
 export const EPILOGUE = `
-The switch that a command talks to is the one on the control socket given with -s, else by OVERTAP_CONTROL,
-else on /run/overtap/overtap.sock.
+Commands use the control socket given with -s, or by OVERTAP_CONTROL, or /run/overtap/overtap.sock.
 
 Exit status: 0 done; 1 refused by the switch; 2 usage or configuration; 3 no switch answers.
 
 Examples:
-  overtap lab run one-vxlan-many-vlans      see two hosts talk, and what was proved
+  overtap lab run one-vxlan-many-vlans      build a topology, check it and remove it
   overtap check -c host1.yaml               validate a configuration
   overtap run -c host1.yaml                 run a switch
-  overtap fdb show dev vxlan0               what it learned from the tunnel
-  overtap link set tap1 master br1          change it while it runs
-  overtap help fdb                          the words that a command takes`;
+  overtap fdb show dev vxlan0               show the entries of a port
+  overtap link set tap1 master br1          change a running switch
+  overtap help fdb                          show the grammar of a command`;

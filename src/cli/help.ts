@@ -1,6 +1,6 @@
 /**
- * The longer help texts: the grammar of each family of commands, with examples. The words of options come from the table
- * that reads them. Text only.
+ * The longer help texts: the grammar of each command with subcommands, and examples. The words of options are generated from their
+ * table (`config/options`). Text only.
  */
 import { LINK_TYPES, PORT_KINDS, PORT_TYPES } from '../config/options/kinds.js';
 import type { OptionScope } from '../config/options/table.js';
@@ -14,12 +14,11 @@ export const LINK_HELP = `
   link set [dev] NAME [GENERIC] [master BR | nomaster] [type TYPE OPTIONS]
   link del [dev] NAME
 
-The grammar of "ip link". Two lines a link: MTU, bridge and state first, then its MAC address and its options,
-in the words that set them; with -d every option in force, defaults among them. A change that is refused changes
-nothing.
+The grammar of "ip link". Two lines per link: MTU, bridge and state, then its MAC address and its options, in the
+words of "link set"; with -d all options, including defaults. A refused command changes nothing.
 
-on and off may also be 1 and 0, or true and false. "default OPTION" takes an option back to its default. Times
-are in seconds.
+1, 0, true and false are also accepted for on and off. "default OPTION" resets an option to its default. Times are
+in seconds.
 
 GENERIC, before or after the type:
 ${options('link')}
@@ -27,9 +26,9 @@ type bridge:
 ${options('bridge', 'link')}
 type bridge_slave, or any of these after the port's own type:
 ${options('bridge_slave')}
-  storm_limit counts packets a second, and a superframe as its segments. For kinds without a limit copies count:
-  250,000 a second (250 broadcasts to 1,000 remotes), divided among the ports that exceed it, after the first four
-  copies of each frame.
+  storm_limit is in packets per second; a superframe counts as its segments. For kinds of frames without a limit,
+  copies are limited: 250,000 per second (250 broadcasts to 1,000 remotes), divided among the ports that exceed it, not
+  counting the first four copies of each frame.
 ${PORT_TYPES.map((type) => `type ${type}:\n${options(type, 'link', 'bridge_slave')}`).join('\n')}
 
 Examples:
@@ -41,21 +40,20 @@ ${PORT_TYPES.map((type) => `  overtap ${PORT_KINDS[type].command}`).join('\n')}
   overtap link del tap1`;
 
 export const DOCTOR_HELP = `
-One line for each thing that was looked at: ok, WARN or FAIL, what it was, what was found, and what to do about it.
-Takes five seconds at most and changes nothing. Run it beside the switch, in the same network namespace, as root.
-The exit status is 1 when anything has failed, else 0; with --json: {"ok", "checks": [{"level", "subject",
-"finding", "remedy"}]}.
+One line per check: ok, WARN or FAIL, the subject, the finding and the remedy. Takes at most five seconds and changes
+nothing. Run it on the switch's host, in the same network namespace, as root. The exit status is 1 after a FAIL,
+otherwise 0. With --json: {"ok", "checks": [{"level", "subject", "finding", "remedy"}]}.
 
-  the host    rights, /dev/net/tun, kernel features, buffer limits, the control socket
-  the ports   links that are down, NICs that are gone, their MTU against the tunnel's; local addresses, devices
-  the drops   counters of the switch that tell of a fault
-  remotes     route; pings (a VTEP may not answer them: a warning); path MTU, by pings of all sizes that must not
-              be fragmented, against what the guests send; whether something listens on the UDP port
+  host        capabilities, /dev/net/tun, kernel features, buffer limits, the control socket
+  ports       links that are DOWN, missing NICs, MTUs of NICs and of the tunnel; local addresses, devices
+  drops       counters of the switch that indicate a fault
+  remotes     route; pings (a warning, since a VTEP need not answer them); path MTU, by pings of several sizes that must
+              not be fragmented, compared with the MTU of the guests; the UDP port
 
-A VXLAN datagram is never answered. The port is tried with one that has the I flag clear, which every VTEP drops
-(overtap counts it there as vxlan_flag_missing): a closed port refuses it by ICMP, an open one is silent.
+VXLAN datagrams are never answered. The UDP port is tested with a datagram without the I flag, which every VTEP drops
+(overtap counts it as vxlan_flag_missing): a closed port refuses it by ICMP, an open one does not answer.
 
-With -c no switch is asked: the file is checked, and this host and the remotes against it.
+With -c no switch is needed: the file is checked, and the host and the remotes for this file.
 
 Examples:
   overtap doctor
@@ -76,26 +74,26 @@ export const FDB_HELP = `
   fdb del     MAC dev PORT [vlan VID] [src_vni VNI] [dst ADDRESS] [port UDP-PORT] [vni VNI]
   fdb flush   [br BR] [dev PORT] [vlan VID] [vni VNI] [dst ADDRESS] [state STATE]
 
-The grammar of "bridge fdb"; words in any order. brport means dev. src_vni is the VNI that an entry is of, and vni
-the one that its frames are sent with, where both are given; vni alone means both, but on a port that carries one
-VNI, which is the one that entries are of. self and master are taken and mean nothing, since there is one table.
+The grammar of "bridge fdb"; words in any order. brport is a synonym of dev. src_vni is the VNI of an entry, vni the
+one that its frames are sent with. vni without src_vni means both, except on a port with a single VNI, which is then
+the VNI of the entry. self and master are accepted and have no effect: there is one table.
 
-via is taken where DEV is the port's own dev: no entry has a device of its own, all else follows the routes.
+via is accepted only if DEV is the port's own dev: entries have no devices, and frames follow the routes.
 
-STATE is dynamic (learned), static, permanent or all; the word alone will do: "fdb show static". Given more
-than once, entries of either state. An entry that is added without one is permanent, as with "bridge fdb".
+STATE is dynamic (learned), static, permanent or all; "state" may be omitted: "fdb show static". Several states
+select entries of any of them. An entry added without a state is permanent, as with "bridge fdb".
 
-add refuses an entry that is there, replace makes it as told. append adds a destination to the all-zeros MAC,
-which is the flood list, or to a multicast MAC. Without a VNI the flood list of every VNI of the port is meant.
+add refuses an existing entry, replace changes it. append adds a destination to the all-zeros MAC, which is the flood
+list, or to a multicast MAC. Without a VNI it is added to the flood list of each VNI of the port.
 
-flush removes learned entries alone, or those of the states that are named, and prints how many went. "state all"
-takes the rows of flood lists too, "permanent" and "static" leave them.
+flush removes learned entries, or entries of the given states, and prints their number. "state all" includes the rows
+of flood lists, "permanent" and "static" do not.
 
-An entry of a vxlan port without dst keeps its MAC to that port: its frames go to the port's flood list. One of
-a bridge itself, dev BR, is a MAC of the host: its frames go to the host port, and without one to nobody.
+Frames to the MAC of a vxlan port's entry without dst are sent to the port's flood list. An entry of a bridge, dev BR,
+is a MAC of the host: its frames are sent to the host port, and dropped without one (no_destination).
 
-A row with MAC 00:00:00:00:00:00 is a remote of the flood list: it gets a copy of each broadcast, multicast
-and unknown frame.
+A row with MAC 00:00:00:00:00:00 is a remote of the flood list, which gets a copy of each broadcast, multicast and
+unknown frame.
 
 Examples:
   overtap fdb show dev vxlan0 vlan 2 dynamic
@@ -111,14 +109,14 @@ export const VLAN_HELP = `
   vlan del    dev PORT vid VID[-VID] [tunnel_info id VNI[-VNI]]
   vlan set    dev PORT vid VID[-VID] neigh_suppress on|off
 
-The grammar of "bridge vlan". PORT may be a bridge, for its host port. self and master are taken and mean nothing.
+The grammar of "bridge vlan". PORT may be a bridge, for its host port. self and master are accepted and have no effect.
 
-  show          the VLANs of each port; PVID: given to untagged frames that come in;
-                Egress Untagged: the tag is removed on the way out
-  tunnelshow    which VLAN is carried as which VXLAN network
-  del           with tunnel_info, the mapping alone goes and the VLAN stays
-  set           whether ARP and ND are suppressed in the VLAN, on a port with neigh_vlan_suppress. Where that was never
-                set, it is on with this, and the other VLANs stay as the port's neigh_suppress says
+  show          the VLANs of each port; PVID: the VLAN of received untagged frames;
+                Egress Untagged: the tag is removed before transmission
+  tunnelshow    the VNI of each VLAN
+  del           with tunnel_info, removes only the mapping and keeps the VLAN
+  set           turns ARP/ND suppression of a VLAN on or off, on a port with neigh_vlan_suppress. If that was never set,
+                it is turned on, and other VLANs keep the port's neigh_suppress
 
 Per-VLAN counters: "overtap stats LINK".
 
@@ -135,8 +133,8 @@ export const NEIGH_HELP = `
   neigh replace    as add
   neigh del     ADDRESS dev PORT [vlan VID] [vni VNI]
 
-The grammar of "ip neigh", with vlan or vni (src_vni means the same) for the VLAN that the binding is in. STATE is
-permanent, reachable, stale or noarp. add refuses a binding that is there, replace makes it as told.
+The grammar of "ip neigh", with vlan or vni (synonym: src_vni) for the VLAN of the binding. STATE is permanent,
+reachable, stale or noarp. add refuses an existing binding, replace changes it.
 
 Examples:
   overtap neigh show dev vxlan0
@@ -149,11 +147,10 @@ export const MDB_HELP = `
   mdb add     dev BR port PORT grp GROUP [vid VID] [dst ADDRESS] [permanent]
   mdb del     dev BR port PORT grp GROUP [vid VID] [dst ADDRESS]
 
-The grammar of "bridge mdb". dst is the remote, on a vxlan port: only remotes that joined get a copy. Without vid
-an entry is one of every VLAN that the port is a member of now. An entry that is added is permanent: its group
-goes to members and routers alone, though no querier is heard. temp entries are those that a member reported,
-with the seconds until they end; a line that begins with "router" is a port behind which there is a multicast
-router.
+The grammar of "bridge mdb". dst is the remote, on a vxlan port: only remotes that joined get a copy. Without vid, an
+entry is added in each VLAN of which the port is a member. Added entries are permanent: their group is sent only to
+members and routers, even without a querier. Entries learned from reports are temp, with the seconds until they
+expire. A line that begins with "router" is a port that leads to a multicast router.
 
 Examples:
   overtap mdb show dev br0
@@ -162,23 +159,23 @@ Examples:
   overtap mdb del dev br0 port tap1 grp 239.1.1.1 vid 10`;
 
 export const MONITOR_HELP = `
-Prints a line an event, until Ctrl-C; the exit status is then 0, and 3 when the switch goes away. Words choose:
+Prints one line per event, until Ctrl-C; the exit status is then 0, and 3 when the switch ends. Words select events:
   fdb     learned, moved, aged, added, changed, deleted, mac_moves (a MAC that moves too often)
   link    links added, deleted and changed, going up and down
   mdb     multicast groups joined and left
   miss    l2miss (no entry for a MAC), l3miss (no binding for an address)
   neigh   neigh_conflict (several MACs claim an address)
-  vtep    vtep_unknown (datagrams dropped, since their sender is no remote; each address now and then)
-  all     all of these, as with no word at all
-Each kind, such as "learned", is a word too. How many events were lost, where they came too fast, is always told.
-With --json: a JSON object a line.
+  vtep    vtep_unknown (datagrams dropped because their sender is no remote; limited per address)
+  all     all of these, the default
+A kind, such as "learned", is also a word. The number of lost events is always printed.
+With --json: one JSON object per line.
 
 Examples:
   overtap monitor fdb
   overtap monitor learned moved --timestamp
   overtap monitor miss --json`;
 
-/** The options of a scope in lines of their own, without those of the `others`. */
+/** The options of a scope as indented lines, without the options of `others`. */
 function options(scope: OptionScope, ...others: OptionScope[]): string {
   const elsewhere = others.flatMap((other) => usageWords(other));
   const words = usageWords(scope).filter((word) => !elsewhere.includes(word));

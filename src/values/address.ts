@@ -65,8 +65,7 @@ export function readVtepIp(text: string): string | Refusal {
   const ip = readHostIp(text.slice(0, at));
   if (ip instanceof Refusal) return ip;
   const zone = text.slice(at + 1);
-  if (!isLinkLocal(ip))
-    return new Refusal(`${ip} is no link-local address, and means the same on every link; remove the zone`);
+  if (!isLinkLocal(ip)) return new Refusal(`${ip} is not link-local and needs no zone; remove the zone`);
   if (/^[\x21-\x7e]{1,15}$/.test(zone) && !/[/:%]/.test(zone)) return `${ip}%${zone}`;
   return new Refusal(`expected the name of a device after ${ip}%, found ${JSON.stringify(zone.slice(0, 60))}`);
 }

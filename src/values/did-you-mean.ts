@@ -1,13 +1,11 @@
 /**
  * Suggestions for misspelt words.
- *
- * Owns the distance measure; independent of the meaning of the words.
  */
 
 /** The known word closest to `word`, or the first that begins like it; undefined if none is close enough. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const spelt = word.toLowerCase().replaceAll('-', '_');
-  // In a word of two letters every other error leaves nothing to compare.
+  // In a word of two letters, any other error would match unrelated words.
   if (spelt.length < 3) return known.find((candidate) => candidate === spelt || isSwapped(candidate, spelt));
   // About one typing error in three letters.
   const limit = Math.floor(spelt.length / 3);
@@ -25,7 +23,7 @@ function isSwapped(a: string, b: string): boolean {
   return a.length === 2 && a[0] === b[1] && a[1] === b[0];
 }
 
-/** Whether a word may be short for a longer one, with one error in its first letters. */
+/** Whether `short` is an abbreviation of `long`, with at most one typing error. */
 function beginsLike(long: string, short: string): boolean {
   const ends = [short.length - 1, short.length, short.length + 1].filter((end) => end < long.length);
   return short.length >= 4 && ends.some((end) => editDistance(short, long.slice(0, end)) <= 1);

@@ -219,7 +219,10 @@ describe('apply', () => {
 
   it('says when there is nothing to do', async () => {
     answers['/v1/apply'] = { commands: [] };
-    expect(await ask(`apply -c ${path}`)).toEqual({ ...QUIET, out: 'nothing to do: the switch is as the file says\n' });
+    expect(await ask(`apply -c ${path}`)).toEqual({
+      ...QUIET,
+      out: 'nothing to do: the switch has this configuration\n',
+    });
     expect((await ask(`apply -c ${path} --json`)).out).toBe('{"commands":[]}\n');
   });
 

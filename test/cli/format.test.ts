@@ -333,8 +333,8 @@ describe('event lines', () => {
       { event: 'mdb', change: 'deleted', dev: 'br0', port: 'vxlan0', grp: '239.1.1.1', vid: 2, dst: '192.0.2.2' },
       '[MDB] dev br0 port vxlan0 grp 239.1.1.1 dst 192.0.2.2 vid 2 deleted',
     ],
-    [{ event: 'lost', count: 1 }, '[LOST] 1 event is missing here'],
-    [{ event: 'lost', count: 12 }, '[LOST] 12 events are missing here'],
+    [{ event: 'lost', count: 1 }, '[LOST] 1 event lost'],
+    [{ event: 'lost', count: 12 }, '[LOST] 12 events lost'],
   ];
 
   it.each(cases)('shows %j', (event, line) => {

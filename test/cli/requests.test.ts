@@ -220,7 +220,7 @@ describe('fdb', () => {
     [`fdb add ${MAC} dev tap1 static dynamic`, 'an entry has one state, not static and dynamic'],
     [
       'fdb show dev vxlan0 vni 2 src_vni 3',
-      '"vni" and "src_vni" mean the same here, so they cannot be 2 and 3; give one',
+      '"vni" and "src_vni" mean the same here, but are 2 and 3; give one of them',
     ],
     [`fdb add ${MAC} dev vxlan0 src_vni 0`, '"src_vni" takes a number from 1 to 16777215, not "0"'],
     [`fdb add ${MAC} dev vxlan0 dst 192.0.2`, '"dst": expected an IPv4 or IPv6 address, found "192.0.2"'],

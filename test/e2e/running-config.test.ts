@@ -12,7 +12,7 @@ import { OVERTAP, type RunningSwitch } from './switch.js';
 import { type Host, twoHosts } from './topologies.js';
 
 const MAC = '02:00:00:00:09:01';
-const NOTHING = 'nothing to do: the switch is as the file says\n';
+const NOTHING = 'nothing to do: the switch has this configuration\n';
 
 let world: World;
 let hosts: [Host, Host];

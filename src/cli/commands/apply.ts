@@ -1,6 +1,6 @@
 /**
- * `overtap apply`: brings a running switch to a configuration file. The file is loaded and checked here, as `check` does
- * it; what differs, and how to change it without harm, is for the switch.
+ * `overtap apply`: changes a running switch to the configuration of a file. The file is loaded and checked here; the switch finds
+ * the differences and applies them.
  */
 import type { ApplyRequest } from '../../api/api.js';
 import type { Invocation } from '../context.js';
@@ -18,7 +18,7 @@ export async function run({ context, options }: Invocation): Promise<number> {
   const answer = await client.post('/v1/apply', request);
   for (const warning of answer.warnings ?? []) context.io.stderr.write(`overtap: warning: ${warning}\n`);
   if (context.json) context.printJson(answer);
-  else if (answer.commands.length === 0) context.line('nothing to do: the switch is as the file says');
+  else if (answer.commands.length === 0) context.line('nothing to do: the switch has this configuration');
   else for (const command of answer.commands) context.line(command);
   return 0;
 }

@@ -1,6 +1,6 @@
 /**
- * `overtap bench`: runs the whole-path benchmark (src/bench/path) as a program of its own, and passes the
- * options, the output and the exit status on. What the options mean and what is measured is the benchmark's.
+ * `overtap bench`: runs the whole-path benchmark (src/bench/path) in a separate process, and passes options, output and exit status
+ * on. The benchmark itself interprets the options.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -10,13 +10,13 @@ import { fileURLToPath } from 'node:url';
 import type { Context, Invocation } from '../context.js';
 import { UsageError } from '../errors.js';
 
-/** The same place seen from src/cli/commands and from dist/cli/commands. */
+/** The path is the same relative to src/cli/commands and to dist/cli/commands. */
 const PROGRAM = fileURLToPath(new URL('../../../dist/bundle/bench.js', import.meta.url));
 const PASSED_ON = ['rounds', 'seconds', 'senders', 'only', 'columns', 'variants'];
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export async function run({ context, words, options }: Invocation): Promise<number> {
-  // `--json` belongs to every command and takes no value; here a word after it is the file.
+  // The global option `--json` has no value; for this command, a word after it is a file.
   if (words.length > (context.json ? 1 : 0)) {
     throw new UsageError(`"bench" takes options only, not "${words[words.length - 1]}" (see "overtap bench --help")`);
   }
@@ -32,7 +32,7 @@ export async function run({ context, words, options }: Invocation): Promise<numb
   return pass(args, context);
 }
 
-/** Runs the program to its end; a signal to this process is the program's, which then takes away what it built. */
+/** Runs the program to its end. Signals are forwarded to it, so that it removes its topology. */
 async function pass(args: readonly string[], context: Context): Promise<number> {
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,6 +1,6 @@
 /**
- * `overtap check`: says whether a configuration file is right, and shows every fault if it is not. What a right one needs
- * and is not there yet is a warning. It touches no switch and no device.
+ * `overtap check`: validates a configuration file and shows all faults. A missing device, namespace or address is only a warning.
+ * Uses no switch and changes no device.
  */
 import type { ConfigFault } from '../../config/load.js';
 import type { SwitchConfig } from '../../config/types.js';

@@ -1,5 +1,5 @@
 /**
- * `overtap config`: prints the configuration of a running switch as a file. It reads only.
+ * `overtap config`: prints the configuration of a running switch in the format of a file.
  */
 import type { Invocation } from '../context.js';
 import { UsageError } from '../errors.js';
@@ -13,7 +13,7 @@ export async function run({ context, words, help }: Invocation): Promise<number>
     context.print(help());
     return 0;
   }
-  if (words.length > 1) throw new UsageError(`"config show" takes no further words, and "${words[1]}" is one`);
+  if (words.length > 1) throw new UsageError(`"config show": "${words[1]}" is one too many; it takes no words`);
   const client = await context.client();
   const config = await client.get('/v1/config');
   if (context.json) context.printJson(config);

@@ -1,6 +1,6 @@
 /**
- * `overtap doctor`: examines a running switch and the network around it, or a configuration file, and says in one line each
- * what is wrong and what to do. The examination is the doctor room's.
+ * `overtap doctor`: checks a running switch or a configuration file, the host and the remotes, and prints one line per finding with
+ * its remedy. The checks are in `src/doctor`.
  */
 import { formatCheck, formatSummary } from '../../doctor/check.js';
 import { examineConfig, examineSwitch } from '../../doctor/doctor.js';

@@ -1,6 +1,6 @@
 /**
- * `overtap fdb`: the forwarding database in the grammar and words of `bridge fdb`. What the words mean is in
- * `requests/fdb.ts`; what they do is the switch's.
+ * `overtap fdb`: shows and changes the forwarding database, in the grammar of `bridge fdb`. `requests/fdb.ts` converts the words to
+ * requests.
  */
 import type { FdbFlush, FdbRequest, FdbRow } from '../../api/api.js';
 import type { SwitchClient } from '../../client/client.js';

@@ -1,6 +1,6 @@
 /**
- * `overtap link`: bridges and ports, in the grammar of `ip link`: shows, adds, deletes and sets them. What the words of a
- * change mean is in `requests/link.ts`; what they do is the switch's.
+ * `overtap link`: shows, adds, sets and deletes bridges and ports, in the grammar of `ip link`. `requests/link.ts` converts the words
+ * of a change to a request.
  */
 import type { LinkRequest } from '../../api/api.js';
 import { LINK_TYPES } from '../../config/options/kinds.js';

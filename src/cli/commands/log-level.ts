@@ -1,5 +1,5 @@
 /**
- * `overtap log-level`: shows or sets how much a running switch logs. Its log itself goes where the switch was started.
+ * `overtap log-level`: shows or sets the log level of a running switch.
  */
 import type { LogLevel } from '../../api/api.js';
 import type { Invocation } from '../context.js';
@@ -11,7 +11,7 @@ export async function run({ context, words }: Invocation): Promise<number> {
   const level = one(parseWords(GRAMMAR, words), 'level');
   const client = await context.client();
   if (level !== undefined) {
-    // Which levels there are is for the switch to say, which may be of another version.
+    // The switch validates the level: it may be of another version, with other levels.
     await client.post('/v1/log', { level: level as LogLevel });
     return 0;
   }

@@ -1,6 +1,6 @@
 /**
- * `overtap mdb`: the multicast groups that ports have joined and the ports of multicast routers, in the grammar of
- * `bridge mdb`. What the words of a change mean is in `requests/mdb.ts`.
+ * `overtap mdb`: shows and changes the multicast groups and router ports of bridges, in the grammar of `bridge mdb`.
+ * `requests/mdb.ts` converts the words of a change to a request.
  */
 import type { MdbAnswer, MdbRequest } from '../../api/api.js';
 import type { Context, Invocation } from '../context.js';

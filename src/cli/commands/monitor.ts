@@ -1,6 +1,5 @@
 /**
- * `overtap monitor`: the events of a switch as they come, a line each. It chooses among them and changes nothing; it ends
- * when it is interrupted, or when the switch goes away.
+ * `overtap monitor`: prints the events of a switch, one line each, until it is interrupted or the switch ends.
  */
 import type { SwitchEvent } from '../../api/api.js';
 import { nearest } from '../../values/did-you-mean.js';
@@ -31,17 +30,17 @@ export async function run({ context, words, options, help }: Invocation): Promis
   const stamped = options.timestamp !== undefined;
   const client = await context.client();
   const signal = context.io.interrupted?.() ?? new AbortController().signal;
-  // Without `kinds` the switch also tells what this program has no words for yet.
+  // Without `kinds` the switch also sends kinds that this version does not know.
   for await (const event of client.events(signal, kinds === undefined ? {} : { kinds })) {
     const timestamp = stamped ? new Date().toISOString() : undefined;
     if (context.json) context.printJson(timestamp === undefined ? event : { timestamp, ...event });
     else context.line(timestamp === undefined ? formatEvent(event) : `[${timestamp}] ${formatEvent(event)}`);
   }
-  // A switch that goes away is an error of the stream; its end means that it was interrupted.
+  // The stream ends only by an interrupt; the end of the switch is an error of the stream.
   return 0;
 }
 
-/** The kinds asked for; undefined for all. @throws UsageError for a word that names no events */
+/** The selected kinds; undefined: all. @throws UsageError for an unknown word */
 function kindsOf(words: readonly string[]): Kind[] | undefined {
   const kinds = new Set<Kind>();
   for (const word of words) {

@@ -1,6 +1,6 @@
 /**
- * `overtap neigh`: the bindings that ARP/ND suppression answers from, in the grammar of `ip neigh`. What the words of a
- * change mean is in `requests/neigh.ts`.
+ * `overtap neigh`: shows and changes the bindings of ARP/ND suppression, in the grammar of `ip neigh`. `requests/neigh.ts` converts
+ * the words of a change to a request.
  */
 import type { NeighRequest } from '../../api/api.js';
 import type { Context, Invocation } from '../context.js';

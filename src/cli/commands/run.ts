@@ -1,6 +1,5 @@
 /**
- * `overtap run`: starts a switch in the foreground from a configuration file. It hands over to the daemon and keeps
- * nothing of its own.
+ * `overtap run`: runs a switch in the foreground from a configuration file. The daemon (`src/control/daemon`) does the work.
  */
 import type { CheckedDocument } from '../../config/load.js';
 import type { Invocation } from '../context.js';
@@ -17,7 +16,7 @@ export async function run({ context, options }: Invocation): Promise<number> {
   const control = context.socketOption ?? config.control;
   const { loadDocument } = await context.rooms.config();
   const host = await factsOf(context);
-  // The switch must not wait for what may stand in the file's place by then, such as a FIFO.
+  // A running switch must not block on a FIFO that has replaced the file.
   const reload = (): CheckedDocument => loadDocument(file, { regularFile: true, host });
   return runDaemon(
     { document, warnings, config: { ...config, control } },

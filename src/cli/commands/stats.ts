@@ -1,5 +1,5 @@
 /**
- * `overtap stats`: traffic and drops by reason, of the switch or of one link. It reads only.
+ * `overtap stats`: shows traffic and drops by reason, of the switch or of one link.
  */
 import type { LinkCounters, StatsAnswer } from '../../api/api.js';
 import type { SwitchClient } from '../../client/client.js';
@@ -29,7 +29,7 @@ export async function run({ context, words }: Invocation): Promise<number> {
   return 0;
 }
 
-/** The counters of one link; for a bridge that keeps none itself, those of its ports. */
+/** The counters of one link; for a bridge without counters of its own, those of its ports. */
 async function linksOf(
   client: SwitchClient,
   stats: StatsAnswer,

@@ -1,6 +1,6 @@
 /**
- * `overtap vlan`: VLAN membership of ports and the VLAN to VNI table, in the grammar of `bridge vlan`. What the words of a
- * change mean is in `requests/vlan.ts`.
+ * `overtap vlan`: shows and changes VLAN memberships and the VLAN to VNI table, in the grammar of `bridge vlan`. `requests/vlan.ts`
+ * converts the words of a change to a request.
  */
 import type { VlansRequest } from '../../api/api.js';
 import type { Context, Invocation } from '../context.js';

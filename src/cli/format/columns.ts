@@ -1,13 +1,13 @@
 /**
- * Text in columns. Pure: it returns text and never prints.
+ * Text in columns. Pure.
  */
 
 export type Alignment = 'left' | 'right';
 
 /**
- * Lines up `rows`, two spaces between columns, nothing after the last character of a line. Columns beyond
- * `alignments` are aligned to the right.
- * @returns one line a row, each with its newline
+ * Aligns the columns of `rows`, with two spaces between them and no trailing spaces. Columns beyond `alignments` are aligned to
+ * the right.
+ * @returns one line per row, each with its newline
  */
 export function alignColumns(rows: readonly (readonly string[])[], alignments: readonly Alignment[]): string {
   const widths: number[] = [];

@@ -1,12 +1,12 @@
 /**
- * The configuration of a running switch as a file: YAML, as an operator would write it. Pure.
+ * The configuration of a running switch as a YAML file. Pure.
  */
 import { Document, isMap, isScalar, isSeq, type Node, visit } from 'yaml';
 
-/** Longest entry that stands on one line. */
+/** Maximum line length, in characters. */
 const WIDTH = 120;
 
-/** The text of a configuration file. @param config its value, as the switch tells it */
+/** The text of a configuration file. @param config the answer to GET /v1/config */
 export function formatConfig(config: Readonly<Record<string, unknown>>): string {
   const document = new Document(config, { version: '1.2', aliasDuplicateObjects: false });
   visit(document, {
@@ -15,11 +15,11 @@ export function formatConfig(config: Readonly<Record<string, unknown>>): string 
     },
   });
   document.commentBefore =
-    ' The configuration in force, run-time changes included. Comments of the file that it was read from are not kept.';
+    ' The present configuration, with all changes since the start. Comments of the original file are not kept.';
   return document.toString({ lineWidth: WIDTH, flowCollectionPadding: true });
 }
 
-/** A list of plain values, or a mapping of such: an entry, a membership. */
+/** Whether a node fits on one line: a list of scalars, or a mapping of scalars and such lists. */
 function isSmall(node: Node): boolean {
   if (isSeq(node)) return node.items.every((item) => isScalar(item));
   const isPlain = (value: unknown): boolean => isScalar(value) || (isSeq(value) && isSmall(value));

@@ -1,10 +1,10 @@
 /**
- * Events of a switch, a line each, in the manner of `bridge monitor`: what it is about first, what happened last. Pure.
+ * Events of a switch, one line each, as in `bridge monitor`: first the object, last the change. Pure.
  */
 import type { EventEntry, SwitchEvent } from '../../api/api.js';
 import { entryWords } from './fdb.js';
 
-/** One event as one line, without its newline. */
+/** One event as a line, without its newline. */
 export function formatEvent(event: SwitchEvent): string {
   switch (event.event) {
     case 'moved':
@@ -37,9 +37,9 @@ export function formatEvent(event: SwitchEvent): string {
       return line('MDB', [...words, change]);
     }
     case 'lost':
-      return line('LOST', [event.count, event.count === 1 ? 'event is' : 'events are', 'missing here']);
+      return line('LOST', [event.count, event.count === 1 ? 'event' : 'events', 'lost']);
     default:
-      // A switch newer than this program may have more to tell.
+      // A newer switch may send other kinds.
       return JSON.stringify(event);
   }
 }

@@ -5,7 +5,7 @@ import type { FdbRow } from '../../api/api.js';
 
 type Place = Pick<FdbRow, 'mac' | 'ifname' | 'vlan' | 'dst' | 'port' | 'vni' | 'src_vni'>;
 
-/** Which entry it is and where it leads: `MAC dev PORT vlan VID dst ADDRESS src_vni VNI`, with `vni` where it is sent with another. */
+/** Key and destination of an entry: `MAC dev PORT vlan VID dst ADDRESS src_vni VNI`, with `vni` if its frames are sent with another. */
 export function entryWords({ mac, ifname, vlan, dst, port, vni, src_vni }: Place): string[] {
   const words = [mac, 'dev', ifname];
   if (vlan !== undefined) words.push('vlan', String(vlan));
@@ -16,10 +16,10 @@ export function entryWords({ mac, ifname, vlan, dst, port, vni, src_vni }: Place
   return words;
 }
 
-/** One entry as one line, without its newline. */
+/** One entry as a line, without its newline. */
 export function formatFdbRow(row: FdbRow, details = false): string {
   const words = [...entryWords(row), ...row.flags];
-  // `self` says that the entry belongs to the port, which is the opposite of its bridge, as in iproute2's output.
+  // As in iproute2's output: `self` is an entry of the port, `master` one of its bridge.
   if (!row.flags.includes('self')) words.push('master', row.master);
   if (row.state !== 'dynamic') words.push(row.state);
   if (details && row.updated !== undefined) words.push('used', String(row.updated));
@@ -27,7 +27,7 @@ export function formatFdbRow(row: FdbRow, details = false): string {
   return words.join(' ');
 }
 
-/** All entries, a line each. @param details with the seconds since each was used, and how often it moved */
+/** All entries, one line each. @param details adds the seconds since the last use, and the number of moves */
 export function formatFdb(rows: readonly FdbRow[], details = false): string {
   return rows.map((row) => `${formatFdbRow(row, details)}\n`).join('');
 }

@@ -1,6 +1,5 @@
 /**
- * Links, two lines each, in the manner of `ip link show`: state first, then the options, in the words that would set
- * them. Pure.
+ * Links, two lines each, as in `ip link show`: first the state, then the options, in the words of `link set`. Pure.
  */
 import type { LinkRow } from '../../api/api.js';
 import type { LinkType } from '../../config/options/kinds.js';
@@ -21,17 +20,17 @@ function formatLink(row: LinkRow): string {
   const second = row.address === undefined ? [] : ['link/ether', row.address];
   second.push('type', row.type);
   for (const [option, value] of Object.entries(row)) {
-    // The MAC that a NIC was given is the one that it has.
+    // A configured MAC is also the NIC's `address`.
     if (!FIRST_LINE.has(option) && option !== 'mac') second.push(...optionWords(row.type, option, value));
   }
   return `${first.join(' ')}\n    ${second.join(' ')}\n`;
 }
 
-/** An option as it would be typed; nothing for tables (VLANs, entries), which have listings of their own. */
+/** The words of an option; none for tables (VLANs, entries), which have their own listings. */
 function optionWords(type: string, option: string, value: unknown): string[] {
   const rows = Object.hasOwn(OPTION_ROWS, type) ? OPTION_ROWS[type as LinkType] : [];
   if (rows.some((row) => row.key === option)) return formatOptions(type as LinkType, { [option]: value });
-  // What is shown beside the options, such as the NIC's name.
+  // Facts that are no options, such as the name of the NIC.
   if (typeof value === 'boolean') return [option, value ? 'on' : 'off'];
   return typeof value === 'number' || typeof value === 'string' ? [option, String(value)] : [];
 }

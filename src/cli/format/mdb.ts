@@ -3,7 +3,7 @@
  */
 import type { MdbAnswer, MdbRouterRow, MdbRow } from '../../api/api.js';
 
-/** Groups first, then router ports, a line each. */
+/** Groups, then router ports, one line each. */
 export function formatMdb({ mdb, router }: MdbAnswer): string {
   const lines = [
     ...mdb.map((row) => ['dev', row.dev, 'port', row.port, 'grp', row.grp, ...tail(row, row.state)]),

@@ -3,7 +3,7 @@
  */
 import type { NeighRow } from '../../api/api.js';
 
-/** All bindings, a line each. */
+/** All bindings, one line each. */
 export function formatNeigh(rows: readonly NeighRow[]): string {
   return rows.map((row) => `${formatNeighRow(row)}\n`).join('');
 }

@@ -1,6 +1,6 @@
 /**
- * The switch's accounts as a table: traffic a link, its remotes, VNIs and VLANs, drops by reason beneath, and at the end
- * whether the accounts balance. Pure.
+ * The switch's counters as a table: traffic of links with their remotes, VNIs and VLANs, drops by reason, and the balance of the
+ * counters. Pure.
  */
 import type {
   ControlCounters,
@@ -14,7 +14,7 @@ import { alignColumns } from './columns.js';
 
 const HEADER = ['link', 'rx packets', 'rx bytes', 'rx dropped', 'tx packets', 'tx bytes', 'tx dropped'];
 
-/** Every link, and the sums of the switch. */
+/** All links, and the totals of the switch. */
 export function formatStats(stats: StatsAnswer): string {
   return [
     formatLinkStats(stats.links),
@@ -30,7 +30,7 @@ export function formatStats(stats: StatsAnswer): string {
   ].join('');
 }
 
-/** The table alone, for some of the links. */
+/** The table of these links. */
 export function formatLinkStats(links: Readonly<Record<string, LinkCounters>>): string {
   const rows: string[][] = [HEADER];
   const notes = new Map<number, string>();
@@ -59,7 +59,7 @@ function trafficRow(name: string, traffic: TrafficCounters, rxDropped: string, t
   return [name, String(rx_packets), String(rx_bytes), rxDropped, String(tx_packets), String(tx_bytes), txDropped];
 }
 
-/** `no_destination 2, no_pvid 1`, the most frequent first; undefined when nothing was dropped. */
+/** As `no_destination 2, no_pvid 1`, the most frequent reason first; undefined without drops. */
 function dropsText(drops: DropCounters): string | undefined {
   const counted = Object.entries(drops).filter(([, count]) => count > 0);
   if (counted.length === 0) return undefined;
@@ -67,14 +67,14 @@ function dropsText(drops: DropCounters): string | undefined {
   return counted.map(([reason, count]) => `${reason} ${count}`).join(', ');
 }
 
-/** `evicted` is told where the switch counts it. */
+/** A switch may have no counter `evicted`. */
 function fdbText(counters: FdbCounters & { readonly evicted?: number }): string {
   const { entries, learned, moved, aged, refused, evicted } = counters;
   const all = `${entries} entries, ${learned} learned, ${moved} moved, ${aged} aged, ${refused} refused`;
   return evicted === undefined ? all : `${all}, ${evicted} evicted`;
 }
 
-/** Troubles of the control thread in a line of their own; nothing while there are none. */
+/** A line with the faults of the control thread; empty without faults. */
 function controlText(counters: ControlCounters | undefined): string {
   if (counters === undefined) return '';
   const { log_lost, connections_refused, faults } = counters;
@@ -86,7 +86,7 @@ function controlText(counters: ControlCounters | undefined): string {
   return parts.length === 0 ? '' : `control: ${parts.join(', ')}\n`;
 }
 
-/** Counters of deleted links stand on both sides as `retired`. */
+/** The balance; `retired` are the counters of deleted links, on both sides. */
 function balanceText({ links, drops, replicated, retired }: StatsAnswer): string {
   let received = 0;
   let transmitted = 0;

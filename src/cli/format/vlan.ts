@@ -4,15 +4,15 @@
 import type { TunnelRow, VlanRow } from '../../api/api.js';
 import { range } from './columns.js';
 
-/** Widths that scripts written for iproute2 may count on: IFNAMSIZ for the name, 9 for a range of VIDs. */
+/** Column widths of iproute2, for scripts that depend on them: IFNAMSIZ for a name, 9 for a range of VIDs. */
 const NAME = 16;
 const VLAN_ID = 9;
 
 const nameColumn = (name: string): string => `${name.padEnd(NAME)}  `;
 
 /**
- * As `bridge vlan show`: one line a VID or range; a port without VLANs has no line.
- * @param details as `bridge -d`: of ports that suppress by VLAN, which do
+ * As `bridge vlan show`: one line per VID or range; a port without VLANs has no line.
+ * @param details as `bridge -d`: adds `neigh_suppress` of each VLAN, for ports with `neigh_vlan_suppress`
  */
 export function formatVlans(rows: readonly VlanRow[], details = false): string {
   let text = `${nameColumn('port')}vlan-id\n`;

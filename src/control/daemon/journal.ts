@@ -41,7 +41,7 @@ export async function reload(read: () => { document: unknown }, running: Switch,
   const by = 'SIGHUP';
   try {
     const answer = await running.controls.apply({ config: read().document });
-    const outcome = hasEffect(answer) ? 'changed' : 'nothing to change: the switch is as the file says';
+    const outcome = hasEffect(answer) ? 'changed' : 'nothing to change: the switch has this configuration';
     logger.info({ by, change: 'apply', ...commandsOf(answer) }, outcome);
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof ChangeRefused)) throw error;
