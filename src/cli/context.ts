@@ -1,6 +1,5 @@
 /**
- * What every command is given: where to print, which switch to ask, and the other rooms of the house, each loaded
- * only when a command needs it. It owns no command's behaviour.
+ * The context of a command: output, the client of its switch, and other modules of the program, loaded on demand.
  */
 import type { SwitchClient } from '../client/client.js';
 import type { ConfigError, formatFaults, loadDocument } from '../config/load.js';

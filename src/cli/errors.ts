@@ -1,14 +1,13 @@
 /**
- * What a command throws to end with a line on stderr. Which exit status each means is decided in `program.ts`;
- * nothing here prints.
+ * Errors that end a command with a line on stderr. `program.ts` prints them and selects the exit status.
  */
 
-/** The command line is wrong: exit status 2. The message says what to type instead. */
+/** The command line is invalid: exit status 2. The message has the remedy. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** The command is right, but what it names is not there: exit status 1. */
+/** The command is valid, but the named object does not exist: exit status 1. */
 export class NotFoundError extends Error {
   override readonly name = 'NotFoundError';
 }

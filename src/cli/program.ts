@@ -1,6 +1,6 @@
 /**
- * The command line: global options, choosing a command, exit statuses and the one line an error is told in. It owns
- * no command's behaviour (`commands/`) and no help text (`catalog.ts`), and it never touches the process itself.
+ * The command line: global options, selection of a command, exit statuses, and errors as one line. Commands are in `commands/`, help
+ * texts in `catalog.ts`. Independent of the process: `main.ts` connects it.
  */
 import { Command, CommanderError, Option } from 'commander';
 import { programVersion } from '../control/daemon/version.js';
@@ -66,7 +66,7 @@ function buildProgram(io: Io, rooms: Rooms, result: { status: number }): Command
   return program;
 }
 
-/** Commander's own help command answers an unknown name with the general help and status 0; this one says so. */
+/** Commander's own help command answers an unknown name with the general help and status 0; this one with an error. */
 function addHelpCommand(program: Command): void {
   program
     .command('help')
@@ -140,7 +140,7 @@ function makeContext(io: Io, rooms: Rooms, options: { control?: string; json?: b
   };
 }
 
-/** The help of a command with what stands after it, as `--help` shows it. */
+/** The complete help of a command, as by `--help`. */
 function helpText(command: Command): string {
   let text = '';
   command.configureOutput({

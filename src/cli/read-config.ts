@@ -1,6 +1,6 @@
 /**
- * Reading a configuration file for `run`, `check` and `apply`. It turns faults of the file into a value, since these
- * commands show all of them; every other error passes through.
+ * Reads a configuration file for commands. Faults of the file are returned as a value, because the commands print all of them;
+ * other errors are thrown.
  */
 import { controlPathFault } from '../config/control-path.js';
 import type { CheckedDocument, ConfigError, LoadDeps } from '../config/load.js';
@@ -36,7 +36,7 @@ export async function factsOf(context: Context): Promise<HostFacts> {
   }
 }
 
-/** For commands to which the file's control socket matters: whether it can be made, unless `-s` names another one. */
+/** A check whether the file's control socket can be created, unless `-s` gives another one. */
 export function controlCheck(context: Context): LoadDeps {
   return context.socketOption === undefined ? { controlFault: controlPathFault } : {};
 }

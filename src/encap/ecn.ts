@@ -1,6 +1,6 @@
 /**
- * The outer type-of-service byte: what goes out with a frame, and what a frame's inner ECN becomes when it comes
- * in (RFC 6040, as Linux `INET_ECN_encapsulate` and `__INET_ECN_decapsulate` do it).
+ * ECN and the outer TOS byte: the outer TOS of a sent frame, and the inner ECN of a received one (RFC 6040, as in Linux
+ * `INET_ECN_encapsulate` and `__INET_ECN_decapsulate`).
  */
 
 export const ECN_NOT_ECT = 0;
@@ -8,7 +8,7 @@ export const ECN_ECT1 = 1;
 export const ECN_ECT0 = 2;
 export const ECN_CE = 3;
 
-/** Outer CE on a frame whose transport cannot be told: the frame is dropped. */
+/** Outer CE on a frame whose transport does not support ECN: the frame is dropped. */
 export const ECN_INVALID = -1;
 
 /**

@@ -16,7 +16,7 @@
  * **Other threads** look up at any time. A row may be given to another address meanwhile, so it is compared under its sequence
  * lock (`seqlock.ts`). Methods that change rows or slots are called with the table's lock held.
  *
- * Owns rows and slots. It never decides which index a remote gets: `remotes.ts` does.
+ * `remotes.ts` assigns the indexes.
  */
 import { hashAddress } from '../shared-memory/hash.js';
 import { EMPTY, findFree, freeRow, type ProbedRows, probeLimit, TOMBSTONE } from '../shared-memory/probing.js';
@@ -67,7 +67,7 @@ export class RemoteSlots {
     return 0;
   }
 
-  /** Whether a row has this key. While it is being given to another address it has neither key. */
+  /** Whether a row has this key. During a change of its address it has neither key. */
   isOf(row: number, port: number, a0: number, a1: number, a2: number, a3: number): boolean {
     const { rows } = this;
     const version = Atomics.load(rows, row + VERSION);
@@ -80,7 +80,7 @@ export class RemoteSlots {
     return same && (version & 1) === 0 && Atomics.load(rows, row + VERSION) === version;
   }
 
-  /** Whether searches can find the remote, now or when those before it in its chain have been removed. */
+  /** Whether searches can find the remote, now or after the removal of those before it in its chain. */
   isFindable(row: number): boolean {
     return (this.rows[row + UDP_PORT] & FINDABLE) !== 0;
   }
@@ -90,7 +90,7 @@ export class RemoteSlots {
     return this.rows[row + UDP_PORT] & 0xffff;
   }
 
-  /** Odd while the row is being written, and different after each writing. */
+  /** Odd during a write of the row, and different after each one. */
   version(row: number): number {
     return versionAt(this.rows, row + VERSION);
   }
@@ -106,9 +106,9 @@ export class RemoteSlots {
     );
   }
 
-  // ---- Changes, with the table's lock held
+  // ---- Changes; the caller holds the table's lock
 
-  /** Changes the UDP port that frames to a remote are sent to; it stays as findable as it was. */
+  /** Changes the UDP port of a remote; FINDABLE is kept. */
   setUdpPort(row: number, udpPort: number): void {
     Atomics.store(this.rows, row + UDP_PORT, (this.rows[row + UDP_PORT] & FINDABLE) | udpPort);
   }
@@ -139,7 +139,7 @@ export class RemoteSlots {
 
   /**
    * Makes a filled row findable: at the head of the chain of its key, or by a slot of its own.
-   * @returns false when there is no free slot within the probe limit; the remote can be sent to, and is not found
+   * @returns false without a free slot within the probe limit: frames can be sent to the remote, but searches do not find it
    */
   publish(remote: number): boolean {
     const { rows, slots } = this;

@@ -1,7 +1,7 @@
 /**
- * The VTEPs that a switch knows: one row per (vxlan port, address), in shared memory so that the control thread can name a
- * remote that an engine has learned. A row's index is the remote's identity everywhere (FDB destinations, flood lists, the
- * PacketIo's address table, counters), from when it is added until it is removed.
+ * The table of remotes: one row for each, in shared memory, so that the control thread can show remotes learned by an engine. The
+ * index of a row is the remote's identity everywhere (FDB destinations, flood lists, address table of the PacketIo, counters) until
+ * it is removed.
  *
  * Addresses are four big-endian words, IPv4 mapped into ::ffff:0:0/96. Index 0 means "no remote".
  * Rows 1..STATIC_REMOTES-1 are assigned by the control thread, the rest by the engines (`accept_vteps: any`), which reuse
@@ -11,7 +11,7 @@
  * them end up with one index; looking up takes no lock (`remote-slots.ts`).
  *
  * The index of a removed remote may soon be another remote's. So removal has three steps: `withdraw` removes the remote from
- * source lookup, then FDB entries, flood lists and frames in flight that name it have to go, and then `remove` frees the index.
+ * source lookup; then FDB entries, flood lists and queued frames with its index are removed; then `remove` frees the index.
  * A PacketIo gets the address of an index again when its `version` has changed.
  */
 import { lock, unlock } from '../shared-memory/lock.js';
@@ -20,13 +20,13 @@ import { Introductions, networkBucket } from './introductions.js';
 import { LINK, OWNER, RemoteSlots, ROW } from './remote-slots.js';
 
 export const MAX_REMOTES = 65_536;
-/** First index that the engines number themselves. */
+/** The first index that engines assign. */
 export const STATIC_REMOTES = 32_768;
 
 const SLOTS = 131_072;
 const LEARNED = MAX_REMOTES - STATIC_REMOTES;
 
-/** Words of the header, after those of every table: the lowest index that no engine has ever taken. */
+/** Words of the header, after the common ones: the lowest index that no engine has assigned yet. */
 const HEAD_NEXT = HEAD_OWN;
 /** The first of the freed indexes; each row links to the next one; 0: none. */
 const HEAD_FREE = HEAD_OWN + 1;
@@ -61,7 +61,7 @@ export function viewsOf(memory: SharedArrayBuffer): RemoteViews & { header: Int3
 
 /**
  * Creates an empty table.
- * @param seed any integer; makes the hash unpredictable, so that nobody can forge sources that collide. A random one outside of tests
+ * @param seed any integer; makes the hash unpredictable, so that forged sources cannot be chosen to collide. Random outside of tests
  */
 export function createRemotes(seed = 0): RemoteTable {
   const memory = allocate(arraysOf, MAGIC, SLOTS, seed);
@@ -75,7 +75,7 @@ export class RemoteTable {
   private readonly slots: RemoteSlots;
   private readonly met: Introductions;
 
-  /** The table that lies in this memory, which `createRemotes` has made. @throws TypeError when the memory is no such table */
+  /** The table in this memory, made by `createRemotes`. @throws TypeError when the memory is no such table */
   constructor(readonly memory: SharedArrayBuffer) {
     const { header, rows, slots, met } = viewsOf(memory);
     this.rows = rows;
@@ -90,8 +90,8 @@ export class RemoteTable {
   }
 
   /**
-   * Fills row `remote`, in place of what it was. With `known`, datagrams from that address to that port are from this
-   * remote from now on, and from the one that they were from before when it is removed (`behind`).
+   * Fills row `remote`, replacing its contents. With `known`, source lookup of that address and port finds this remote, until it is
+   * removed; then it finds the previous one again (`behind`).
    */
   add(remote: number, port: number, address: ArrayLike<number>, udpPort: number, known: boolean): void {
     const { head, slots } = this;
@@ -110,13 +110,13 @@ export class RemoteTable {
   }
 
   /**
-   * A VTEP that an engine meets, its address at word `at`: its index, newly taken unless another engine was first;
-   * 0 when there is no room left, or as many have come as may (`introductions.ts`).
-   * @param tick the engine's clock
+   * Adds a learned VTEP, whose address is at `words[at]`, unless another engine has added it.
+   * @param tick the present tick of the engine
+   * @returns its index; 0 if the table is full or a limit is reached (`introductions.ts`)
    */
   admit(port: number, words: ArrayLike<number>, at: number, udpPort: number, tick: number): number {
     const { head, met, slots } = this;
-    // What is refused takes no lock: it may be a flood of forged sources. Another engine may have met it meanwhile.
+    // A refusal takes no lock, because it may be one of a flood of forged sources. Another engine may have added the VTEP.
     const isFull = Atomics.load(head, HEAD_FREE) === 0 && Atomics.load(head, HEAD_NEXT) >= MAX_REMOTES;
     if (isFull || !met.hasRoom(port, words, at, tick)) {
       return slots.search(port, words[at] | 0, words[at + 1] | 0, words[at + 2] | 0, words[at + 3] | 0);
@@ -149,14 +149,14 @@ export class RemoteTable {
     return next;
   }
 
-  /** A remote is not found any more. It stays what it is for those who know its number. */
+  /** Removes a remote from source lookup. Its index stays valid for FDB entries, flood lists and queued frames. */
   withdraw(remote: number): void {
     lock(this.head, HEAD_LOCK);
     if (this.slots.isFindable(remote * ROW)) this.slots.withdraw(remote);
     unlock(this.head, HEAD_LOCK);
   }
 
-  /** Forgets a remote; it is not found any more, and its number may be given again. @returns false when it was not there */
+  /** Removes a remote and frees its index. @returns false if there was none */
   remove(remote: number): boolean {
     lock(this.head, HEAD_LOCK);
     const there = this.slots.udpPort(remote * ROW) !== 0;
@@ -165,29 +165,29 @@ export class RemoteTable {
     return there;
   }
 
-  /** Withdraws every remote of a port that engines came to know by themselves. */
+  /** Removes all learned remotes of a port from source lookup. */
   withdrawLearnedOf(port: number): void {
     for (const remote of this.learned(port)) this.withdraw(remote);
   }
 
-  /** Forgets every remote of a port that engines came to know by themselves. @returns how many they were */
+  /** Removes all learned remotes of a port. @returns their number */
   removeLearnedOf(port: number): number {
     let removed = 0;
     for (const remote of this.learned(port)) if (this.remove(remote)) removed++;
     return removed;
   }
 
-  /** Changes whenever a number gets another address or is given back; odd while it is being written. Never -1. */
+  /** Changes when an index gets another address or is freed; odd during a write. Never -1. */
   version(remote: number): number {
     return this.slots.version(remote * ROW);
   }
 
-  /** The remote with the same port and address that is found when this one, which is found, is not any more; 0: none. */
+  /** The remote with the same port and address that source lookup finds after the removal of this one; 0: none. */
   behind(remote: number): number {
     return this.slots.isFindable(remote * ROW) ? this.rows[remote * ROW + LINK] : 0;
   }
 
-  /** Whether datagrams from some VTEP of the port are this remote's. */
+  /** Whether the remote is one of this port's, and source lookup can find it, at once or after others of its chain. */
   isFindable(port: number, remote: number): boolean {
     return this.rows[remote * ROW + OWNER] === port && this.slots.isFindable(remote * ROW);
   }
@@ -203,60 +203,60 @@ export class RemoteTable {
     Atomics.store(head, HEAD_FREE, remote);
   }
 
-  /** The four words of a remote's address. Allocates: not for the path of frames. */
+  /** The four words of a remote's address. Allocates: not for the data path. */
   address(remote: number): [number, number, number, number] {
     const row = remote * ROW;
     return [this.rows[row], this.rows[row + 1], this.rows[row + 2], this.rows[row + 3]];
   }
 
-  /** Whether two remotes are one VTEP: the same address, whatever UDP port frames are sent to. */
+  /** Whether two remotes have the same address, with any UDP ports. */
   isSameVtep(one: number, other: number): boolean {
     return this.slots.isSameAddress(one * ROW, other * ROW);
   }
 
-  /** The UDP port that frames to a remote go to; 0: there is no such remote. */
+  /** The UDP port of a remote; 0: there is no such remote. */
   udpPort(remote: number): number {
     return this.slots.udpPort(remote * ROW);
   }
 
-  /** A frame has come from a remote (hot). */
+  /** Records a datagram from a learned remote (hot). */
   hear(remote: number, tick: number): void {
     if (remote >= STATIC_REMOTES) this.met.hear(remote - STATIC_REMOTES, tick);
   }
 
-  /** The tick in which a learned remote was heard last. */
+  /** Tick of the last datagram from a learned remote. */
   heardAt(remote: number): number {
     return this.met.heardAt(remote - STATIC_REMOTES);
   }
 
-  /** How many learned remotes a port has. */
+  /** Number of a port's learned remotes. */
   learnedOf(port: number): number {
     return this.met.ofPort(port);
   }
 
-  /** How many learned remotes a port has in the network of a learned one. */
+  /** Number of a port's learned remotes in the network of one of them, or in its bucket (`introductions.ts`). */
   learnedBeside(remote: number): number {
     const row = remote * ROW;
     return this.met.ofNetwork(this.rows[row + OWNER], this.rows, row);
   }
 
-  /** A number that the learned remotes of a network have in common; another network's may be the same. */
+  /** The bucket of a learned remote's network. */
   networkOf(remote: number): number {
     const row = remote * ROW;
     return networkBucket(this.rows[row + OWNER], this.rows, row, this.head[HEAD_SEED]);
   }
 
-  /** The vxlan port of a remote, or the last one that the number had. */
+  /** The vxlan port of a remote, or of the last remote with this index. */
   portOf(remote: number): number {
     return this.rows[remote * ROW + OWNER];
   }
 
-  /** No learned remote has this number, or a higher one. */
+  /** All indexes of learned remotes are below this. */
   get learnedEnd(): number {
     return Atomics.load(this.head, HEAD_NEXT);
   }
 
-  /** The remotes of a port that the engines came to know by themselves, until they are removed. For any thread. */
+  /** The learned remotes of a port that are not removed. For any thread. */
   *learned(port: number): Generator<number> {
     for (let remote = STATIC_REMOTES; remote < Atomics.load(this.head, HEAD_NEXT); remote++) {
       if (this.rows[remote * ROW + OWNER] === port && this.udpPort(remote) !== 0) yield remote;

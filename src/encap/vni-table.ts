@@ -10,7 +10,7 @@ import { PROBE_LIMIT } from '../shared-memory/probing.js';
 
 const INITIAL_SLOTS = 256;
 
-/** A VNI that no port has. */
+/** No port has the VNI. */
 export const VNI_UNKNOWN = -1;
 
 export class VniTable {
@@ -33,7 +33,7 @@ export class VniTable {
     return VNI_UNKNOWN;
   }
 
-  /** Maps a VNI of a socket; an earlier mapping of it is replaced. Control path: may allocate. */
+  /** Maps a VNI of a socket, replacing an earlier mapping. Control path: may allocate. */
   set(socket: number, vni: number, port: number, vid: number): void {
     if ((this.used + 1) * 2 > this.keys.length) this.grow();
     while (!this.put(keyOf(socket, vni), (port << 12) | vid)) this.grow();
@@ -41,7 +41,7 @@ export class VniTable {
 
   /**
    * Removes the mapping of a VNI of a socket. The keys behind it move up, so no tombstones lengthen searches however often
-   * VNIs come and go. @returns false when there was none
+   * VNIs are added and removed. @returns false if there was none
    */
   remove(socket: number, vni: number): boolean {
     const { keys, values } = this;
@@ -104,7 +104,7 @@ export function vniVid(found: number): number {
   return found & 0xfff;
 }
 
-/** Sockets are few (under 128), so both fit one word. */
+/** Fewer than 128 sockets: socket and VNI fit one word. */
 function keyOf(socket: number, vni: number): number {
   return (socket << 24) | vni;
 }

@@ -3,7 +3,7 @@
  *
  * Age counts from the last frame *from* the MAC. The limit is the owner's, or its group's where the owner has none.
  *
- * It never removes an entry: the sweep in `table.ts` removes the expired ones.
+ * The sweep in `table.ts` removes expired entries.
  */
 import { ageOf } from '../shared-memory/age.js';
 import {

@@ -1,16 +1,14 @@
 /**
- * Which entries a flush takes (cold).
- *
- * Owns the match and its test against a row. It never removes: `table.ts` does.
+ * Selects the entries of a flush (control path). `changes.ts` removes them.
  */
 import { type FdbViews, ROW_DESTINATION, ROW_MAC_HIGH, ROW_OWNER, ROW_SEGMENT, ROW_SHIFT } from './layout.js';
 
-/** What is given must all fit; an empty match fits every entry, static ones too. */
+/** Selects entries; they must match all given conditions. An empty match selects all entries, static ones too. */
 export interface FdbMatch {
   owner?: number | undefined;
   segment?: number | undefined;
   destination?: number | undefined;
-  /** Entries that lead to one of these. */
+  /** Entries with one of these destinations. */
   destinations?: ReadonlySet<number> | undefined;
   /** Entries in segments up to this one. */
   lastSegment?: number | undefined;

@@ -1,6 +1,6 @@
 /**
- * The FDB's memory: one SharedArrayBuffer that holds a header, counters, limits and rows; beside the rows the order of eviction
- * (`eviction.ts`), and behind them the events (`events.ts`).
+ * The FDB's memory: one SharedArrayBuffer with header, counters, limits, rows, the order of eviction (`eviction.ts`) and events
+ * (`events.ts`).
  *
  *   byte 0      64         128                                       rows
  *        +------+----------+---------------------------+-------------+-----------------+-----------------+------------+
@@ -13,7 +13,7 @@
  *                   | last 4 | high 16 b. | 2 bytes    |        |            |      |      |        |      |
  *                   +--------+------------+------------+--------+------------+------+------+--------+------+
  *
- * Owns where each word lies and what its values mean. It never reads or changes a row: `store.ts` does.
+ * Defines places and values only; `store.ts` reads and changes rows.
  */
 import { allocate, checkRange, HEAD_OWN, HEAD_SLOTS, headerOf, Layout, powerOfTwo } from '../shared-memory/memory.js';
 
@@ -27,12 +27,12 @@ export const ROW_SHIFT = 3;
 export const ROW_MAC_LOW = 0;
 /** First two bytes of the MAC in bits 0-15, FLAG_* in bits 16-31. */
 export const ROW_MAC_HIGH = 1;
-/** EMPTY, TOMBSTONE (`probing.ts`), or a segment from 1 on. */
+/** EMPTY, TOMBSTONE (`probing.ts`), or a segment (at least 1). */
 export const ROW_SEGMENT = 2;
 export const ROW_DESTINATION = 3;
-/** The clock's tick at which the entry was last refreshed. */
+/** Tick of the last refresh. */
 export const ROW_STAMP = 4;
-/** How often learning gave the entry another destination. */
+/** Number of moves by learning. */
 export const ROW_MOVES = 5;
 /** Even: stable. Odd: being written. */
 export const ROW_VERSION = 6;
@@ -44,7 +44,7 @@ export const RING_WORDS = 4;
 export const RING_SHIFT = 2;
 export const RING_NEXT = 0;
 export const RING_PREVIOUS = 1;
-/** The entry's stamp when the hand last passed it, or when it came into the ring. */
+/** The entry's stamp when the hand last passed it, or when it was added to the ring. */
 export const RING_NOTED = 2;
 
 /** Words of an event; see `events.ts`. */
@@ -57,23 +57,23 @@ export const FLAG_STATIC = 1;
 export const FLAG_PERMANENT = 2;
 /** Never moves by learning. */
 export const FLAG_STICKY = 4;
-/** Put in by a control program: never aged. Learning may move it, and then takes it over: the flag goes, it ages. */
+/** Added by a control program: never aged. A move by learning replaces the flag by FLAG_ADDED, so that it ages. */
 export const FLAG_EXTERN_LEARN = 8;
 /** A static entry with a remote: never aged, never moves by learning. */
 export const FLAG_PINNED = 16;
-/** Ages like a learned entry, but was set by control, so that no limit counts it. `set` gives it where no flag is asked. */
+/** Set by control without another flag: ages like a learned entry, but no limit counts it. */
 export const FLAG_ADDED = 32;
 
-/** Any of these keeps an entry from ageing. */
+/** An entry with any of these never ages. */
 export const FLAGS_NEVER_AGED = FLAG_STATIC | FLAG_PERMANENT | FLAG_EXTERN_LEARN | FLAG_PINNED;
-/** Any of these keeps an entry from moving by learning. */
+/** An entry with any of these is never moved by learning. */
 export const FLAGS_NEVER_MOVED = FLAG_PERMANENT | FLAG_STICKY | FLAG_PINNED;
 /** Flags that `set` accepts. */
 export const FLAGS_ALL = FLAGS_NEVER_AGED | FLAGS_NEVER_MOVED | FLAG_ADDED;
 
 /** An ageing limit that no entry reaches. */
 export const AGEING_NEVER = 0x7fffffff;
-/** The ageing limit a group starts with: 300 s in ticks of 100 ms, as in Linux. */
+/** Initial ageing limit of a group: 300 s in ticks of 100 ms, as in Linux. */
 export const AGEING_DEFAULT = 3000;
 
 /** Indices into the counters. */
@@ -82,18 +82,18 @@ export const COUNTER_LEARNED = 1;
 export const COUNTER_MOVED = 2;
 export const COUNTER_AGED = 3;
 export const COUNTER_REFUSED = 4;
-/** Learned entries that gave way to others in a full table. */
+/** Learned entries evicted from a full table. */
 export const COUNTER_EVICTED = 5;
 const COUNTERS = 8;
 
-/** Words of the header, after those of every table. */
+/** Words of the header, after the common ones. */
 export const HEAD_CAPACITY = HEAD_OWN;
 export const HEAD_OWNERS = HEAD_OWN + 1;
 export const HEAD_GROUPS = HEAD_OWN + 2;
 /** The row at which the next sweep starts. */
 export const HEAD_CURSOR = HEAD_OWN + 3;
 export const HEAD_TOMBSTONES = HEAD_OWN + 4;
-/** The latest time that a caller has passed in; changes without a time of their own (a removal) date their events by it. */
+/** The last tick that a caller has passed in; events of changes without a tick (removals) have it. */
 export const HEAD_TICK = HEAD_OWN + 5;
 /** Number of events so far, modulo 2^32: the sequence number of the next one. */
 export const HEAD_EVENTS = HEAD_OWN + 6;
@@ -121,8 +121,8 @@ export interface FdbOptions {
   /** Places for events, rounded up to a power of two of at least 4; 1 to 1,048,576. Default 16,384. */
   events?: number | undefined;
   /**
-   * Any integer; makes the hash unforeseeable, so that a guest cannot choose MACs that all collide. Give a random one
-   * outside of tests. Default 0.
+   * Any integer; makes the hash unpredictable, so that a guest cannot choose colliding MACs. Random outside of tests.
+   * Default 0.
    */
   seed?: number | undefined;
 }
@@ -135,9 +135,9 @@ export interface FdbViews {
   readonly groupOfOwner: Int32Array;
   readonly ageingOfOwner: Int32Array;
   readonly learnedByOwner: Int32Array;
-  /** Entries with a flag: those that control has set. */
+  /** Number of entries with a flag, which were set by control. */
   readonly setByOwner: Int32Array;
-  /** Owners by number of learned entries, most first, as a binary heap; and where each stands in it. See `ranking.ts`. */
+  /** Owners by number of learned entries, most first, as a binary heap; and the place of each owner in it. See `ranking.ts`. */
   readonly ranking: Int32Array;
   readonly rankOfOwner: Int32Array;
   /** One more than the row that the hand of an owner's ring points at; 0: the ring is empty. */

@@ -1,17 +1,17 @@
 /**
- * Which owner has the most learned entries: a binary heap of the owners, the biggest on top. A count changes by one, so
- * keeping the order costs a comparison most of the time, and one for each level of the heap at worst.
+ * The owner with the most learned entries: a binary heap of the owners. Counts change by one, so a change usually costs one
+ * comparison, and at most one for each level of the heap.
  *
- * Called with the lock held. It counts nothing itself: `store.ts` does.
+ * The caller holds the lock; `store.ts` changes the counts.
  */
 import type { FdbViews } from './layout.js';
 
-/** The owner with the most learned entries; one of them where several have as many. */
+/** The owner with the most learned entries, or one of several. */
 export function biggestOwner(views: FdbViews): number {
   return views.ranking[0];
 }
 
-/** Puts an owner in its place again after its count has grown. */
+/** Restores the order after the count of an owner has increased. */
 export function rankUp(views: FdbViews, owner: number): void {
   const { learnedByOwner, ranking } = views;
   const count = learnedByOwner[owner];
@@ -25,7 +25,7 @@ export function rankUp(views: FdbViews, owner: number): void {
   put(views, place, owner);
 }
 
-/** Puts an owner in its place again after its count has shrunk. */
+/** Restores the order after the count of an owner has decreased. */
 export function rankDown(views: FdbViews, owner: number): void {
   const { learnedByOwner, ranking } = views;
   const count = learnedByOwner[owner];

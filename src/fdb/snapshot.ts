@@ -1,11 +1,11 @@
 /**
  * Reading an FDB from another thread, for listings.
  *
- * The writer never waits for a reader. A row is read between two looks at its version: if that was odd or has changed,
- * the row was being written, and is read again. So no row shows half of one entry and half of another. The listing as a
- * whole is no single moment: what changes meanwhile may be in it or not, what lasts is in it exactly once.
+ * Writers never wait for a reader. A row is read again if its version was odd or has changed during the read, so each row is
+ * consistent. A listing is not a snapshot: it contains each unchanged entry exactly once, and may or may not contain
+ * entries that change meanwhile.
  *
- * Owns reading only. It never writes to the table's memory.
+ * Never writes to the table's memory.
  */
 import { probeLimit } from '../shared-memory/probing.js';
 import { isStable, readPatiently, versionAt } from '../shared-memory/seqlock.js';
@@ -33,7 +33,7 @@ import {
   viewsOf,
 } from './layout.js';
 
-/** One entry as it was at the moment of reading. */
+/** An entry at the time of reading. */
 export interface FdbRow {
   row: number;
   high: number;
@@ -54,7 +54,7 @@ export interface FdbCounters {
   moved: number;
   aged: number;
   refused: number;
-  /** Learned entries that gave way to others in a full table. */
+  /** Learned entries evicted from a full table. */
   evicted: number;
 }
 
@@ -64,7 +64,7 @@ export class FdbReader {
   /** Present numbers of learned entries. */
   readonly learnedByOwner: Int32Array;
   readonly learnedByGroup: Int32Array;
-  /** Present numbers of entries with a flag: those that control has set. */
+  /** Present numbers of entries with a flag, which were set by control. */
   readonly setByOwner: Int32Array;
   private readonly seed: number;
   private readonly rows: Int32Array;
@@ -87,7 +87,7 @@ export class FdbReader {
     return new FdbReader(memory);
   }
 
-  /** The counters as they stand; each is right, they are not of one moment. */
+  /** The present counters; not a snapshot of one moment. */
   counters(): FdbCounters {
     return {
       entries: this.totals[COUNTER_ENTRIES],
@@ -100,9 +100,9 @@ export class FdbReader {
   }
 
   /**
-   * Calls back for each entry with an object of its own.
-   * @param fromRow, rowCount the part of the rows to read, so that a large table can be listed in pieces
-   * @returns how many rows could not be read, 0 unless the writer has died while writing one
+   * Calls back for each entry with a new object.
+   * @param fromRow, rowCount a part of the rows, to list a large table in pieces
+   * @returns the number of unreadable rows: 0, unless a writer was killed during a write
    */
   forEach(callback: (entry: FdbRow) => void, fromRow = 0, rowCount = this.slots): number {
     const end = Math.min(fromRow + rowCount, this.slots);
@@ -117,11 +117,10 @@ export class FdbReader {
   }
 
   /**
-   * The entry of a key, or null. A row may be given to another entry between finding and reading it: then the search
-   * begins again.
+   * The entry of a key, or null. If another thread reuses the row between search and read, the search starts again.
    * @param high first two bytes of the MAC, unsigned
-   * @param low last four, signed
-   * @param segment from 1 on
+   * @param low last four bytes, signed
+   * @param segment at least 1
    */
   find(high: number, low: number, segment: number): FdbRow | null {
     for (;;) {

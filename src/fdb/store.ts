@@ -1,22 +1,21 @@
 /**
- * The FDB's rows: finding, claiming, writing and freeing them, and the counts that follow from that.
+ * The rows of the FDB: search, writes, release, and their counts.
  *
  * Open addressing with linear probing (`probing.ts`). There are at least twice as many rows as entries are allowed, so searches
- * are short. A row never moves while its entry lives: its index stays valid for a batch, and another thread that walks the
- * table meets each lasting entry exactly once. Rows looked at in a search, measured with random keys:
+ * are short. An entry keeps its row until it is removed: its index stays valid for a batch, and a thread that reads all rows finds
+ * each unchanged entry exactly once. Rows read in a search, measured with random keys:
  *
  *   | table                                    | hit | miss |
  *   |------------------------------------------|-----|------|
  *   | just filled to capacity (load 1/2)       | 1.5 | 2.5  |
  *   | full, each entry replaced 20 times       | 2.3 | 5.3  |
  *
- * **Other threads** may read at any time: a row is written under its sequence lock (`seqlock.ts`). Refreshing writes one word,
- * plainly.
+ * **Other threads** may read at any time: a row is written under its sequence lock (`seqlock.ts`). A refresh is one plain write.
  *
- * **Writers** hold the lock of `lock.ts`; `write` and `release` claim rows and change counts, and are called with it held.
- * Finding and refreshing need none, because rows do not move.
+ * **Writers** hold the lock of `lock.ts` for `write` and `release`, which change rows and counts. Search and refresh need no lock,
+ * because rows do not move.
  *
- * It never decides whether an entry may be learned, may move or is too old.
+ * `table.ts` decides whether an entry is learned, moved or expired.
  */
 import { findFree, freeRow, type ProbedRows, probeLimit, TOMBSTONE } from '../shared-memory/probing.js';
 import { close, open } from '../shared-memory/seqlock.js';
@@ -49,22 +48,22 @@ export class FdbStore {
   readonly capacity: number;
   readonly slots: number;
   readonly rows: Int32Array;
-  /** COUNTER_*; entries is the present number, the others only grow. */
+  /** COUNTER_*; `entries` is the present number, the others only increase. */
   readonly counters: Float64Array;
-  /** Most learned entries of an owner, 0: no limit. To be set by the table's user. */
+  /** Most learned entries of an owner, 0: no limit. Set by the user of the table. */
   readonly ownerLimit: Int32Array;
-  /** Most learned entries of a group, 0: no limit. To be set by the table's user. */
+  /** Most learned entries of a group, 0: no limit. Set by the user of the table. */
   readonly groupLimit: Int32Array;
-  /** Ageing limit of an owner's entries in ticks; 0: its group's. To be set by the table's user. */
+  /** Ageing limit of an owner's entries in ticks; 0: its group's. Set by the user of the table. */
   readonly ageingOfOwner: Int32Array;
-  /** Ageing limit in ticks. To be set by the table's user. */
+  /** Ageing limit in ticks. Set by the user of the table. */
   readonly ageingOfGroup: Int32Array;
   /** Group of an owner. Changed by `assignGroup` only, which keeps the counts right. */
   readonly groupOfOwner: Int32Array;
   readonly learnedByOwner: Int32Array;
   readonly learnedByGroup: Int32Array;
   readonly header: Int32Array;
-  /** All of the above, and what else lies in the memory. */
+  /** All views on the memory. */
   protected readonly views: FdbViews;
   protected readonly mask: number;
   protected readonly seed: number;
@@ -148,7 +147,7 @@ export class FdbStore {
     return homeRow(high, low, segment, this.seed, this.mask);
   }
 
-  /** The row of a key, or -1 (hot). @param segment from 1 on */
+  /** The row of a key, or -1 (hot). @param segment at least 1 */
   find(high: number, low: number, segment: number): number {
     const rows = this.rows;
     let row = this.homeOf(high, low, segment);
@@ -168,7 +167,7 @@ export class FdbStore {
     return findFree(this.probed, this.homeOf(high, low, segment));
   }
 
-  /** Makes a row hold an entry: one that was found, or a free one. Keeps the counts. */
+  /** Writes an entry to a found or free row, and updates the counts. */
   protected write(
     row: number,
     high: number,
@@ -200,14 +199,14 @@ export class FdbStore {
     this.count(row);
   }
 
-  /** Frees the row of an entry. Keeps the counts. */
+  /** Frees the row of an entry, and updates the counts. */
   protected release(row: number): void {
     this.uncount(row);
     this.counters[COUNTER_ENTRIES]--;
     this.header[HEAD_TOMBSTONES] += freeRow(this.probed, row);
   }
 
-  /** Counts the entry of a row for its owner and group. Nothing but learning leaves an entry without a flag. */
+  /** Counts the entry of a row for its owner and group. Only learned entries have no flag. */
   private count(row: number): void {
     const base = row << ROW_SHIFT;
     const owner = this.rows[base + ROW_OWNER];

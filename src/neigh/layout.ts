@@ -12,10 +12,10 @@
  *                   |        |         | high 16 b. | 2 bytes   | last 4 |     |      |        |        |       |      |
  *                   +--------+---------+------------+-----------+--------+-----+------+--------+--------+-------+------+
  *
- * An address is four words, IPv4 mapped into ::ffff:0:0/96. Beside the bindings there is a row for each MAC that some
- * binding calls a router's: its segment has ROUTERS set, its address begins with the MAC, and word 10 counts the bindings.
+ * An address is four words, IPv4 mapped into ::ffff:0:0/96. Beside the bindings there is a row for each MAC of a binding with the
+ * router flag: its segment has ROUTERS set, its address begins with the MAC, and word 10 is the number of such bindings.
  *
- * Owns where each word lies and what its values mean. It never reads or changes a row: `store.ts` does.
+ * Defines places and values only; `store.ts` reads and changes rows.
  */
 import { allocate, checkRange, HEAD_OWN, HEAD_SLOTS, headerOf, Layout, powerOfTwo } from '../shared-memory/memory.js';
 
@@ -26,32 +26,32 @@ export { EMPTY as SEGMENT_EMPTY } from '../shared-memory/probing.js';
 export const ROW_WORDS = 16;
 /** Shift from a row's index to its first word. */
 export const ROW_SHIFT = 4;
-/** EMPTY, TOMBSTONE (`probing.ts`), or a segment from 1 on. */
+/** EMPTY, TOMBSTONE (`probing.ts`), or a segment (at least 1). */
 export const ROW_SEGMENT = 0;
 export const ROW_ADDRESS = 1;
 /** First two bytes of the MAC in bits 0-15, NEIGH_* flags in bits 16-31. */
 export const ROW_MAC_HIGH = 5;
 export const ROW_MAC_LOW = 6;
 export const ROW_PORT = 7;
-/** Tick at which the binding was last heard, or set. */
+/** Tick of the last message, or of `set`. */
 export const ROW_STAMP = 8;
 /** Even: stable. Odd: being written. */
 export const ROW_VERSION = 9;
-/** How often the MAC has changed since ROW_SINCE; of a router's row: how many bindings name it. */
+/** Number of changes of the MAC since ROW_SINCE; in a router's row: number of its bindings. */
 export const ROW_CHANGES = 10;
-/** Tick of the first of these changes; while the binding is disputed, of the last claim that was not let through. */
+/** Tick of the first of these changes; during a dispute, of the last refused claim. */
 export const ROW_SINCE = 11;
 
-/** In the segment of a row that stands for a router's MAC. */
+/** Bit in the segment of a router's row. */
 export const ROUTERS = 1 << 28;
 
-/** Put in by hand: never aged, never changed by what is heard. */
+/** A manual binding: never aged, and not changed by messages. */
 export const NEIGH_MANUAL = 1;
 /** The neighbour is a router. */
 export const NEIGH_ROUTER = 2;
-/** Heard through the tunnel, not on a local port. */
+/** Learned through the tunnel, not on a local port. */
 export const NEIGH_TUNNEL = 4;
-/** Several MACs claim the address; the binding stays as it is until they have calmed down. */
+/** Several MACs claim the address; the binding is unchanged until the dispute ends. */
 export const NEIGH_DISPUTED = 8;
 
 /** Indices into the counters. */
@@ -59,16 +59,16 @@ export const COUNTER_ENTRIES = 0;
 export const COUNTER_LEARNED = 1;
 export const COUNTER_CHANGED = 2;
 export const COUNTER_AGED = 3;
-/** Bindings that found no room. */
+/** Bindings refused because the table was full. */
 export const COUNTER_REFUSED = 4;
-/** Learned bindings that gave way to others in a full table. */
+/** Learned bindings evicted from a full table. */
 export const COUNTER_EVICTED = 5;
 export const COUNTER_CONFLICTS = 6;
 /** Rows in use: bindings and routers. */
 export const COUNTER_ROWS = 7;
 const COUNTERS = 8;
 
-/** Words of the header, after those of every table. */
+/** Words of the header, after the common ones. */
 export const HEAD_CAPACITY = HEAD_OWN;
 export const HEAD_PORTS = HEAD_OWN + 1;
 export const HEAD_AGEING = HEAD_OWN + 2;
@@ -83,18 +83,18 @@ const NOT_A_TABLE = 'This memory is not a neighbour table: pass what createNeigh
 
 export const NEIGH_CAPACITY = 16_384;
 export const NEIGH_CAPACITY_MAX = 1_048_576;
-/** Ticks after which a binding that was not heard again goes: 300 s. */
+/** Default ageing time of learned bindings in ticks: 300 s. */
 export const NEIGH_AGEING = 3000;
 const SLOTS_MIN = 8;
 
 export interface NeighOptions {
-  /** Most rows, 1 to 1,048,576. Default 16,384. A MAC of routers takes one beside its bindings. */
+  /** Most rows, 1 to 1,048,576. Default 16,384. The MAC of a router uses one row beside its bindings. */
   capacity?: number | undefined;
   /** Ports are 0 to one less than this. Default 1024. */
   ports?: number | undefined;
-  /** In ticks; 0: never. Default 3000. */
+  /** Ageing time in ticks; 0: never. Default 3000. */
   ageing?: number | undefined;
-  /** Any integer; makes the hash unforeseeable. Give a random one outside of tests. Default 0. */
+  /** Any integer; makes the hash unpredictable. Random outside of tests. Default 0. */
   seed?: number | undefined;
 }
 
@@ -102,7 +102,7 @@ export interface NeighOptions {
 export interface NeighViews {
   readonly header: Int32Array;
   readonly counters: Float64Array;
-  /** Bindings of a port, and those among them that were learned. */
+  /** Number of bindings of each port, and of its learned ones. */
   readonly ofPort: Int32Array;
   readonly learnedOfPort: Int32Array;
   readonly rows: Int32Array;

@@ -1,12 +1,12 @@
 /**
- * The neighbour table's rows: finding, filling and freeing them, and the counts that follow from that.
+ * The rows of the neighbour table: search, writes, release, and their counts.
  *
- * Open addressing with linear probing at a load of one half at most (`probing.ts`). A row never moves while its binding lives.
+ * Open addressing with linear probing at a load of one half at most (`probing.ts`). A binding keeps its row until it is removed.
  *
- * **Other threads** look up at any time: a row is written under its sequence lock (`seqlock.ts`). Refreshing writes one word,
- * plainly. **Writers** hold the lock of `lock.ts`.
+ * **Other threads** may look up at any time: a row is written under its sequence lock (`seqlock.ts`). A refresh is one plain write.
+ * **Writers** hold the lock of `lock.ts`.
  *
- * It never decides whether a binding may be learned, may change or is too old: `table.ts` does.
+ * `table.ts` decides whether a binding is learned, changed or expired.
  */
 import { hashAddress } from '../shared-memory/hash.js';
 import { findFree, freeRow, type ProbedRows, probeLimit } from '../shared-memory/probing.js';
@@ -34,7 +34,7 @@ import {
   viewsOf,
 } from './layout.js';
 
-/** Words that `read` gives. */
+/** Words of the result of `read`. */
 export const BINDING_HIGH = 0;
 export const BINDING_LOW = 1;
 /** NEIGH_* flags. */
@@ -47,7 +47,7 @@ export class NeighStore {
   readonly memory: SharedArrayBuffer;
   readonly capacity: number;
   readonly slots: number;
-  /** COUNTER_*; entries and rows are the present numbers, the others only grow. */
+  /** COUNTER_*; entries and rows are present numbers, the others only increase. */
   readonly counters: Float64Array;
   protected readonly views: NeighViews;
   protected readonly header: Int32Array;
@@ -81,7 +81,7 @@ export class NeighStore {
 
   // ---- Search ----
 
-  /** The row of a key, or -1. @param segment from 1 on */
+  /** The row of a key, or -1. @param segment at least 1 */
   protected find(segment: number, a0: number, a1: number, a2: number, a3: number): number {
     const { rows } = this;
     let row = hashAddress(segment, a0, a1, a2, a3, this.seed) & this.mask;
@@ -118,17 +118,17 @@ export class NeighStore {
     return this.rows[(row << ROW_SHIFT) + ROW_MAC_HIGH] >>> 16;
   }
 
-  /** Whether the row holds a binding, and not a router's MAC or nothing. */
+  /** Whether the row has a binding; false for a router's row and an empty one. */
   protected isBinding(row: number): boolean {
     const segment = this.segmentOf(row);
     return segment > SEGMENT_EMPTY && segment < ROUTERS;
   }
 
-  // ---- Change, with the lock held ----
+  // ---- Changes; the caller holds the lock ----
 
   /**
-   * Puts a key into a free row and leaves the row open, so that no reader takes it for a binding before `fill` has closed it.
-   * The segment is written last: a search that compares only the key finds it whole or not at all.
+   * Writes a key to a free row and leaves its sequence lock open until `fill`, so that readers do not take it for a binding. The
+   * segment is written last, so that a search, which compares only keys, finds a complete key or none.
    */
   protected claim(row: number, segment: number, a0: number, a1: number, a2: number, a3: number): void {
     const { rows } = this;
@@ -144,7 +144,7 @@ export class NeighStore {
     this.counters[COUNTER_ROWS]++;
   }
 
-  /** What a row holds from now on, one that was just claimed or a binding that changes. */
+  /** Writes the rest of a claimed row, or changes a binding. */
   protected fill(row: number, high: number, low: number, flags: number, port: number, stamp: number): void {
     const { rows } = this;
     const base = row << ROW_SHIFT;
@@ -156,7 +156,7 @@ export class NeighStore {
     close(rows, base + ROW_VERSION);
   }
 
-  /** Counts a binding for its port. @param by 1 when it comes, -1 when it goes */
+  /** Counts a binding for its port. @param by 1: added, -1: removed */
   protected count(row: number, by: number): void {
     const port = this.rows[(row << ROW_SHIFT) + ROW_PORT];
     this.counters[COUNTER_ENTRIES] += by;
