@@ -6,7 +6,7 @@
 function __overtap_words
   switch $argv[1]
     case ''
-      printf '%s\n' 'run	run a switch in the foreground' 'check	validate a configuration file, without running it' 'apply	bring a running switch to a configuration file' 'config	print the configuration of a running switch as a file' 'log-level	show or set how much a running switch logs' 'link	show, add, delete and set bridges and ports' 'fdb	show and change the forwarding database' 'vlan	show and change VLAN membership and the VLAN to VNI table' 'neigh	show and change the bindings that ARP/ND suppression answers from' 'mdb	show and change multicast group membership' 'monitor	show events as they happen' 'stats	show traffic, and drops by reason' 'doctor	examine a switch, its host and its remotes, and say what to do' 'lab	build and prove ready topologies on this machine' 'bench	measure the whole path beside the kernel' 'completion	print the completion of the command line for a shell' 'help	show the help of a command'
+      printf '%s\n' 'run	run a switch in the foreground' 'check	validate a configuration file, without running it' 'apply	change a running switch to the configuration of a file' 'config	print the configuration of a running switch as a file' 'log-level	show or set the log level of a running switch' 'link	show, add, delete and set bridges and ports' 'fdb	show and change the forwarding database' 'vlan	show and change VLAN membership and the VLAN to VNI table' 'neigh	show and change the bindings of ARP/ND suppression' 'mdb	show and change multicast group membership' 'monitor	show events as they happen' 'stats	show traffic, and drops by reason' 'doctor	check a switch, its host and its remotes, and print remedies' 'lab	build and check ready topologies on this machine' 'bench	measure the whole path, compared with the kernel' 'completion	print the completion of the command line for a shell' 'help	show the help of a command'
     case 'config'
       printf '%s\n' 'show'
     case 'link'
@@ -92,13 +92,13 @@ function __overtap_options
     case 'check'
       printf '%s\n' '-c	the configuration file (YAML); - reads standard input' '--config	the configuration file (YAML); - reads standard input'
     case 'apply'
-      printf '%s\n' '-c	the configuration file (YAML); - reads standard input' '--config	the configuration file (YAML); - reads standard input' '--dry-run	only print what would be done'
+      printf '%s\n' '-c	the configuration file (YAML); - reads standard input' '--config	the configuration file (YAML); - reads standard input' '--dry-run	print the commands without applying them'
     case 'monitor'
-      printf '%s\n' '-t	put the time before each event' '--timestamp	put the time before each event'
+      printf '%s\n' '-t	print the time before each event' '--timestamp	print the time before each event'
     case 'doctor'
-      printf '%s\n' '-c	examine what this file asks for, without a running switch' '--config	examine what this file asks for, without a running switch'
+      printf '%s\n' '-c	check this file and the host, without a running switch' '--config	check this file and the host, without a running switch'
     case 'bench'
-      printf '%s\n' '--rounds	how often each variant has its turn (5)' '--seconds	how long each measure takes (3)' '--senders	programs that send frames (one a core)' '--only	of tcp,frames,latency,learning' '--columns	of A,B' '--variants	of kernel,overtap,ovs,mixed,workers,trains,replicating,large' '--quick	one round of one second: shows that it works'
+      printf '%s\n' '--rounds	rounds of measurements (5)' '--seconds	duration of each measurement (3)' '--senders	programs that send frames (one per core)' '--only	measurements, of tcp,frames,latency,learning' '--columns	columns, of A,B' '--variants	variants, of kernel,overtap,ovs,mixed,workers,trains,replicating,large' '--quick	one round of one second, as a test'
   end
 end
 

@@ -51,6 +51,9 @@ Signals:
   SIGUSR1   logs the state: links that are DOWN, drops, counters
   SIGUSR2   raises the log level by one step, up to trace, then returns to the initial one: see "overtap log-level"
 
+A service manager that started it (NOTIFY_SOCKET) is told of start, reload and end, and its watchdog
+(WATCHDOG_USEC) is fed while the control thread and every engine make progress.
+
 Each change by a command or a signal is logged, with its origin. A log that cannot be written (full disk, pipe
 without a reader) does not delay the switch: lines are dropped and counted ("overtap stats --json":
 control.log_lost), and the count is logged when the log is writable again.

@@ -87,6 +87,11 @@ export class Switch {
     };
   }
 
+  /** The clock of each engine: it stands still when the engine does. */
+  engineTicks(): number[] {
+    return this.parts.engines.counters.ticks;
+  }
+
   /** Stops forwarding and closes all devices; TAPs that are not persistent are deleted. */
   async stop(): Promise<void> {
     rest(this.parts);

@@ -6,7 +6,7 @@ import type { LogLevel } from '../../api/api.js';
 import type { CheckedDocument } from '../../config/load.js';
 import { exitAtOnce } from '../../port/process.js';
 import { printable } from '../../text/printable.js';
-import { attempt, faultCounts } from '../guard.js';
+import { attempt, faultCounts, forget } from '../guard.js';
 import { ControlSocketError, examineSocket } from '../http/control-socket.js';
 import { MetricsServer } from '../http/metrics-server.js';
 import { type ControlServer, serve } from '../http/server.js';
@@ -18,9 +18,10 @@ import { DeviceError } from '../model/device-error.js';
 import { Switch } from '../switch.js';
 import { journalOf, reload } from './journal.js';
 import { keepRunning } from './last-resort.js';
+import { ServiceManager } from './service-manager.js';
 import { Shutdown } from './shutdown.js';
 import { Signals, setLevel } from './signals.js';
-import { stateOf } from './state-line.js';
+import { stateOf, statusText } from './state-line.js';
 import { eventLines, logPorts } from './switch-log.js';
 import { programVersion } from './version.js';
 
@@ -44,6 +45,7 @@ interface Run extends CheckedDocument {
   readonly log: Log;
   readonly shutdown: Shutdown;
   readonly signals: Signals;
+  readonly manager: ServiceManager;
   /** Set once the control socket is open. */
   server: ControlServer | null;
 }
@@ -57,7 +59,14 @@ export async function runDaemon(checked: CheckedDocument, options: RunOptions): 
     attempt('end', () => run.server?.releaseName());
     exitAtOnce(EXIT_REFUSED);
   });
-  const run: Run = { ...checked, options, log, shutdown, signals: new Signals(log.logger), server: null };
+  const manager = ServiceManager.of(process.env, process.pid, (error) =>
+    log.logger.warn({ err: error }, 'the service manager cannot be told anything; the switch goes on'),
+  );
+  forget(
+    'end',
+    shutdown.status.then(() => manager.stopping()),
+  );
+  const run: Run = { ...checked, options, log, shutdown, signals: new Signals(log.logger), manager, server: null };
   const status = await runOrRefuse(run);
   shutdown.done();
   // A write may block in the kernel forever, as on a network file system; the end does not wait for it.
@@ -101,7 +110,7 @@ async function runSwitch(run: Run): Promise<number> {
 }
 
 async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): Promise<number> {
-  const { config, shutdown, signals } = run;
+  const { config, shutdown, signals, manager } = run;
   const log = run.log.logger;
   const views = viewsOf(run, running);
   const changes = new ChangeLog(log);
@@ -118,8 +127,10 @@ async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): P
     logPorts(running, log);
     log.info({ workers: config.workers, ...running.offloads }, 'engine');
     log.info({ control: config.control, waiting: running.model.lost.size }, 'ready');
+    manager.ready({ status: () => statusText(views.links()), engineTicks: () => running.engineTicks() });
+    const apply = reloader(run, running);
     signals.begin({
-      reload: reloader(run, running),
+      reload: () => manager.reload(apply),
       logState: () => log.info(stateOf(views.stats(), views.links()), 'state'),
     });
     return await shutdown.status;

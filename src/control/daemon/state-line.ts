@@ -23,3 +23,11 @@ export function stateOf(stats: StatsAnswer, links: readonly LinkRow[]): Record<s
     control: stats.control,
   };
 }
+
+/** The state in a few words, for the service manager. @param links of the switch, with their state */
+export function statusText(links: readonly Pick<LinkRow, 'ifname' | 'type' | 'operstate'>[]): string {
+  const ports = links.filter(({ type }) => type !== 'bridge');
+  const down = ports.filter(({ operstate }) => operstate === 'DOWN').map(({ ifname }) => ifname);
+  const number = `${ports.length} ${ports.length === 1 ? 'port' : 'ports'}`;
+  return `Forwarding: ${number}${down.length === 0 ? '' : `, down: ${down.join(' ')}`}`;
+}

@@ -167,6 +167,11 @@ export class CounterReader {
     return this.engines[0][TICK];
   }
 
+  /** The clock of each engine, in ticks: while it works, it moves on every 100 ms. */
+  get ticks(): number[] {
+    return this.engines.map((words) => words[TICK]);
+  }
+
   /** Copies that flooding made beyond the first of each frame. */
   get replicated(): number {
     return this.sum(REPLICATED);
