@@ -17,6 +17,8 @@ const TOOLS = [
   { command: 'nft', package: 'nftables' },
   { command: 'trafgen', package: 'netsniff-ng' },
   { command: 'sockperf', package: 'sockperf' },
+  { command: 'capsh', package: 'libcap2-bin' },
+  { command: 'systemd-analyze', package: 'systemd' },
   { command: 'man', package: 'man-db' },
   { command: 'mandoc', package: 'mandoc' },
   { command: 'zsh', package: 'zsh' },
