@@ -5,6 +5,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { programVersion } from '../control/daemon/version.js';
 import { printable, printableJson } from '../text/printable.js';
+import { readGlobals, runBatch } from './batch.js';
 import { COMMANDS, type CommandSpec, EPILOGUE, LATER_COMMANDS, SUMMARY } from './catalog.js';
 import { type Context, type Io, lazyRooms, type Rooms } from './context.js';
 import { NotFoundError, UsageError } from './errors.js';
@@ -25,14 +26,28 @@ const WIDTH = 100;
  * @returns the exit status; every error has been printed to stderr
  */
 export async function main(argv: readonly string[], io: Io, rooms: Rooms = lazyRooms): Promise<number> {
-  const result = { status: EXIT_DONE };
-  const program = buildProgram(io, rooms, result);
   try {
-    await program.parseAsync([...argv], { from: 'user' });
-    return result.status;
+    const { words, batch } = readGlobals(argv);
+    const runCommand = commandRunner(io, rooms);
+    return await (batch === undefined ? runCommand(words) : runBatch(batch, io, runCommand));
   } catch (error) {
     return tell(error, io);
   }
+}
+
+/** Runs command lines one after the other, by one program: building it costs as much as a change. */
+function commandRunner(io: Io, rooms: Rooms): (words: string[]) => Promise<number> {
+  const result = { status: EXIT_DONE };
+  const program = buildProgram(io, rooms, result);
+  return async (words) => {
+    result.status = EXIT_DONE;
+    try {
+      await program.parseAsync(words, { from: 'user' });
+      return result.status;
+    } catch (error) {
+      return tell(error, io);
+    }
+  };
 }
 
 function buildProgram(io: Io, rooms: Rooms, result: { status: number }): Command {
@@ -45,6 +60,8 @@ function buildProgram(io: Io, rooms: Rooms, result: { status: number }): Command
     .option('-s, --control <SOCK>', 'control socket of the switch', socketPath)
     .option('-j, --json', 'print listings as JSON')
     .option('-d, --details', 'show more: every option of a link, age and moves of an FDB entry')
+    .option('-b, --batch <FILE>', 'run the commands in FILE, one per line; -: those of standard input')
+    .option('--force', 'with --batch: go on after a command that failed')
     .addHelpText('after', EPILOGUE)
     .configureHelp({
       showGlobalOptions: true,
