@@ -29,10 +29,12 @@ export function isOwnAddress(
   dev: string | undefined,
   dst: string | undefined,
 ): boolean {
+  if (dst === undefined) return false;
   const port = vxlansOf(config).find(({ name }) => name === dev);
+  if (port === undefined || port.local !== undefined) return false;
+  // Asked last: the kernel lists all addresses of the host for it.
   const addresses = host.addresses();
-  if (dst === undefined || port === undefined || port.local !== undefined || addresses === undefined) return false;
-  return isOfHost(dst, port.dev, addresses);
+  return addresses !== undefined && isOfHost(dst, port.dev, addresses);
 }
 
 /**
