@@ -3,6 +3,7 @@
  * texts in `catalog.ts`. Independent of the process: `main.ts` connects it.
  */
 import { Command, CommanderError, Option } from 'commander';
+import type { SwitchClient } from '../client/client.js';
 import { programVersion } from '../control/daemon/version.js';
 import { printable, printableJson } from '../text/printable.js';
 import { readGlobals, runBatch } from './batch.js';
@@ -28,17 +29,20 @@ const WIDTH = 100;
 export async function main(argv: readonly string[], io: Io, rooms: Rooms = lazyRooms): Promise<number> {
   try {
     const { words, batch } = readGlobals(argv);
-    const runCommand = commandRunner(io, rooms);
+    const runCommand = commandRunner(io, rooms, batch !== undefined);
     return await (batch === undefined ? runCommand(words) : runBatch(batch, io, runCommand));
   } catch (error) {
     return tell(error, io);
   }
 }
 
-/** Runs command lines one after the other, by one program: building it costs as much as a change. */
-function commandRunner(io: Io, rooms: Rooms): (words: string[]) => Promise<number> {
+/**
+ * Runs command lines one after the other, by one program: building it costs as much as a change.
+ * @param keepAlive many of them go to one switch by one connection
+ */
+function commandRunner(io: Io, rooms: Rooms, keepAlive: boolean): (words: string[]) => Promise<number> {
   const result = { status: EXIT_DONE };
-  const program = buildProgram(io, rooms, result);
+  const program = buildProgram(io, rooms, { result, connect: connector(keepAlive) });
   return async (words) => {
     result.status = EXIT_DONE;
     try {
@@ -50,7 +54,26 @@ function commandRunner(io: Io, rooms: Rooms): (words: string[]) => Promise<numbe
   };
 }
 
-function buildProgram(io: Io, rooms: Rooms, result: { status: number }): Command {
+type Connect = (socket: string) => Promise<SwitchClient>;
+
+/** One client for each socket, made when it is first asked for. */
+function connector(keepAlive: boolean): Connect {
+  const clients = new Map<string, SwitchClient>();
+  return async (socket) => {
+    const { createClient } = await import('../client/client.js');
+    const client = clients.get(socket) ?? createClient(socket, { keepAlive });
+    clients.set(socket, client);
+    return client;
+  };
+}
+
+/** What the actions of the program share. */
+interface Runner {
+  readonly result: { status: number };
+  readonly connect: Connect;
+}
+
+function buildProgram(io: Io, rooms: Rooms, runner: Runner): Command {
   const program = new Command('overtap')
     .description(SUMMARY)
     .usage('[options] COMMAND ...')
@@ -77,7 +100,7 @@ function buildProgram(io: Io, rooms: Rooms, result: { status: number }): Command
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
-  for (const spec of COMMANDS) addCommand(program, spec, io, rooms, result);
+  for (const spec of COMMANDS) addCommand(program, spec, io, rooms, runner);
   for (const name of LATER_COMMANDS) addLaterCommand(program, name);
   addHelpCommand(program);
   return program;
@@ -101,7 +124,7 @@ function addHelpCommand(program: Command): void {
     });
 }
 
-function addCommand(program: Command, spec: CommandSpec, io: Io, rooms: Rooms, result: { status: number }): void {
+function addCommand(program: Command, spec: CommandSpec, io: Io, rooms: Rooms, { result, connect }: Runner): void {
   const command = program
     .command(spec.name)
     .summary(spec.summary)
@@ -119,7 +142,7 @@ function addCommand(program: Command, spec: CommandSpec, io: Io, rooms: Rooms, r
   command.action(async () => {
     const { run } = await spec.load();
     result.status = await run({
-      context: makeContext(io, rooms, program.opts()),
+      context: makeContext(io, rooms, connect, program.opts()),
       words: command.args,
       options: command.opts<Record<string, string | undefined>>(),
       commands: COMMANDS,
@@ -141,7 +164,12 @@ function addLaterCommand(program: Command, name: string): void {
 
 const notAvailable = (name: string): UsageError => new UsageError(`"${name}" is not available in this version`);
 
-function makeContext(io: Io, rooms: Rooms, options: { control?: string; json?: boolean; details?: boolean }): Context {
+function makeContext(
+  io: Io,
+  rooms: Rooms,
+  connect: Connect,
+  options: { control?: string; json?: boolean; details?: boolean },
+): Context {
   const socket = options.control ?? (io.env.OVERTAP_CONTROL || DEFAULT_SOCKET);
   return {
     io,
@@ -149,7 +177,7 @@ function makeContext(io: Io, rooms: Rooms, options: { control?: string; json?: b
     json: options.json === true,
     details: options.details === true,
     socketOption: options.control,
-    client: async () => (await import('../client/client.js')).createClient(socket),
+    client: () => connect(socket),
     print: (text) => void io.stdout.write(printable(text)),
     line: (text) => void io.stdout.write(`${printable(text)}\n`),
     warn: (text) => void io.stderr.write(`${printable(text)}\n`),

@@ -3,7 +3,7 @@
  * maximum size, so that a faulty switch can neither block its client nor exhaust its memory.
  * It never retries and does not interpret answers.
  */
-import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { AnswerTo, ReadPath, ReadRoutes, SwitchEvent, WritePath, WriteRoutes } from '../api/api.js';
 import { NoEvents, readEvents } from './event-reader.js';
 
@@ -44,6 +44,8 @@ export interface ClientOptions {
   readonly deadlineMs?: number;
   /** Maximum size of an answer in bytes. Default 256 MiB. */
   readonly maxAnswerBytes?: number;
+  /** Keeps the connection for the next request; the caller then ends the process by itself. Default false. */
+  readonly keepAlive?: boolean;
 }
 
 export interface SwitchClient {
@@ -80,11 +82,13 @@ interface Answer {
 export function createClient(socketPath: string, options: ClientOptions = {}): SwitchClient {
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   const maxBytes = options.maxAnswerBytes ?? MAX_ANSWER_BYTES;
+  // Without an agent the connection closes after the answer, so it does not keep the process alive.
+  const agent = options.keepAlive === true && new Agent({ keepAlive: true, maxSockets: 1 });
 
   const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
     checkPath(socketPath);
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const answer = await exchange(socketPath, method, path, text, deadlineMs, maxBytes);
+    const answer = await exchange({ socketPath, method, path, agent }, text, deadlineMs, maxBytes);
     if (method === 'GET' && answer.body === '' && isSuccess(answer.status)) throw foreign(socketPath);
     return readAnswer<T>(socketPath, answer);
   };
@@ -172,16 +176,14 @@ const gone = (socketPath: string): SwitchUnreachable =>
 // ---- requests ----
 
 function exchange(
-  socketPath: string,
-  method: string,
-  path: string,
+  target: { socketPath: string; method: string; path: string; agent: Agent | false },
   body: string | undefined,
   deadlineMs: number,
   maxBytes: number,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    // Without an agent the connection closes after the answer, so it does not keep the process alive.
-    const outgoing = request({ socketPath, path, method, headers: headersFor(body), agent: false });
+    const { socketPath } = target;
+    const outgoing = request({ ...target, headers: headersFor(body) });
     const deadlines = startDeadlines(deadlineMs, (message) => {
       // Reject with the reason before destroying: a destroyed request reports only a reset connection.
       reject(new SwitchUnreachable(`the switch on ${socketPath} ${message}`));

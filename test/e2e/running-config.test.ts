@@ -79,6 +79,24 @@ test('config show prints a file that apply finds equal, run-time entries among i
   expect(await give(sw, 'config show')).toBe(shown);
 });
 
+test('-batch runs the commands that apply --dry-run prints, and a thousand others', async () => {
+  const sw = await start('host1');
+  await give(sw, 'link add tap9 master br1 type tap', 'vlan add dev tap9 vid 2 pvid untagged');
+  const shown = await give(sw, 'config show');
+  const file = world.file('shown.yaml', shown);
+  await give(sw, 'link del tap9', 'vlan del dev vxlan0 vid 2');
+  expect(fed(sw, '-batch -', await give(sw, `apply -c ${file} --dry-run`))).toBe('');
+  expect(await give(sw, 'config show')).toBe(shown);
+
+  const macs = Array.from(
+    { length: 1000 },
+    (_, at) => `02:00:00:01:${Buffer.of(at >> 8, at).toString('hex', 0, 1)}:${Buffer.of(at).toString('hex')}`,
+  );
+  expect(fed(sw, '-batch -', macs.map((mac) => `fdb add ${mac} dev tap9 vlan 2 master static\n`).join(''))).toBe('');
+  const held = new Set((await sw.fdb('dev tap9')).map(({ mac }) => mac));
+  expect(macs.filter((mac) => !held.has(mac))).toEqual([]);
+});
+
 test('link show -d tells every option in force, under the keys of the file', async () => {
   const sw = await start('host2');
   const rows = (await sw.json('link show -d')) as LinkRow[];
