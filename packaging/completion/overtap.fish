@@ -86,7 +86,7 @@ end
 function __overtap_options
   switch $argv[1]
     case ''
-      printf '%s\n' '-s	control socket of the switch' '--control	control socket of the switch' '-j	print listings as JSON' '--json	print listings as JSON' '-d	show more' '--details	show more' '-h	show help' '--help	show help' '-V	show the version' '--version	show the version'
+      printf '%s\n' '-s	control socket of the switch' '--control	control socket of the switch' '-j	print listings as JSON' '--json	print listings as JSON' '-d	show more: every option of a link, age and moves of an FDB entry' '--details	show more: every option of a link, age and moves of an FDB entry' '-b	run the commands in FILE, one per line; -: those of standard input' '--batch	run the commands in FILE, one per line; -: those of standard input' '--force	with --batch: go on after a command that failed' '-h	show help' '--help	show help' '-V	show the version' '--version	show the version'
     case 'run'
       printf '%s\n' '-c	the configuration file (YAML); - reads standard input' '--config	the configuration file (YAML); - reads standard input' '--log-level	least important message to log'
     case 'check'
@@ -108,6 +108,10 @@ function __overtap_value
     case '-s'
       printf '%s\n' 'files'
     case '--control'
+      printf '%s\n' 'files'
+    case '-b'
+      printf '%s\n' 'files'
+    case '--batch'
       printf '%s\n' 'files'
     case 'run -c'
       printf '%s\n' 'files'

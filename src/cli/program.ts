@@ -8,6 +8,7 @@ import { programVersion } from '../control/daemon/version.js';
 import { printable, printableJson } from '../text/printable.js';
 import { readGlobals, runBatch } from './batch.js';
 import { COMMANDS, type CommandSpec, EPILOGUE, LATER_COMMANDS, SUMMARY } from './catalog.js';
+import { GLOBAL_OPTIONS, HELP_OPTION, VERSION_OPTION } from './command-facts.js';
 import { type Context, type Io, lazyRooms, type Rooms } from './context.js';
 import { NotFoundError, UsageError } from './errors.js';
 
@@ -77,14 +78,9 @@ function buildProgram(io: Io, rooms: Rooms, runner: Runner): Command {
   const program = new Command('overtap')
     .description(SUMMARY)
     .usage('[options] COMMAND ...')
-    .version(programVersion(), '-V, --version', 'show the version')
-    .helpOption('-h, --help', 'show help')
+    .version(programVersion(), VERSION_OPTION.flags, VERSION_OPTION.text)
+    .helpOption(HELP_OPTION.flags, HELP_OPTION.text)
     .helpCommand(false)
-    .option('-s, --control <SOCK>', 'control socket of the switch', socketPath)
-    .option('-j, --json', 'print listings as JSON')
-    .option('-d, --details', 'show more: every option of a link, age and moves of an FDB entry')
-    .option('-b, --batch <FILE>', 'run the commands in FILE, one per line; -: those of standard input')
-    .option('--force', 'with --batch: go on after a command that failed')
     .addHelpText('after', EPILOGUE)
     .configureHelp({
       showGlobalOptions: true,
@@ -100,6 +96,10 @@ function buildProgram(io: Io, rooms: Rooms, runner: Runner): Command {
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
+  for (const { flags, text } of GLOBAL_OPTIONS) {
+    const option = new Option(flags, text);
+    program.addOption(option.name() === 'control' ? option.argParser(socketPath) : option);
+  }
   for (const spec of COMMANDS) addCommand(program, spec, io, rooms, runner);
   for (const name of LATER_COMMANDS) addLaterCommand(program, name);
   addHelpCommand(program);

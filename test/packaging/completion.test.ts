@@ -6,7 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/catalog.js';
 import { SHELLS, type Shell } from '../../src/cli/completion/table.js';
 import { overtap } from '../cli/harness.js';
@@ -53,7 +53,7 @@ const FISH = 'complete -e -c overtap; source $argv[1]; complete -C $argv[2]';
 
 /** The candidates for the last word of a line, without their meanings. */
 function complete(shell: Shell, line: string): string[] {
-  const file = join(PACKAGING, FILES[shell]);
+  const file = join(folder, 'scripts', FILES[shell]);
   if (shell === 'bash') return run('bash', BASH, file, line);
   if (shell === 'fish') return run('fish', FISH, file, line).map((one) => one.replace(/\t.*/, ''));
   const begun = line.slice(line.lastIndexOf(' ') + 1);
@@ -96,7 +96,17 @@ const CASES: readonly [line: string, some: readonly string[], none: readonly str
   ['overtap run --log-level ', ['debug', 'fatal'], ['-c']],
   ['overtap run -c ', ['host1.yaml'], ['run']],
   ['overtap -s ', ['host1.yaml'], ['run']],
+  ['overtap --batch ', ['host1.yaml'], ['run']],
 ];
+
+/** The scripts as they are now, which those of packaging/completion may not be yet. */
+beforeAll(async () => {
+  mkdirSync(join(folder, 'scripts'));
+  for (const shell of SHELLS) {
+    const { out } = await overtap(['completion', shell]);
+    writeFileSync(join(folder, 'scripts', FILES[shell]), out);
+  }
+});
 
 describe.each(SHELLS)('%s', (shell) => {
   it('has the script that overtap prints', async () => {
@@ -116,5 +126,5 @@ describe.each(SHELLS)('%s', (shell) => {
 
 it.runIf(isInstalled('zsh'))('zsh takes the file by its name, with compinit', () => {
   const script = `fpath=("$0" $fpath); autoload -Uz compinit; compinit -u -D; print -r -- $_comps[overtap]; autoload +X _overtap && echo loaded`;
-  expect(run('zsh', script, PACKAGING)).toEqual(['_overtap', 'loaded']);
+  expect(run('zsh', script, join(folder, 'scripts'))).toEqual(['_overtap', 'loaded']);
 });

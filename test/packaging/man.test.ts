@@ -1,7 +1,9 @@
 /** The man pages are made from the program's tables (`npm run docs` writes them), and man and mandoc read them without a complaint. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/catalog.js';
 import { switchOptions } from '../../src/config/options/switch.js';
 import { vxlanOptions } from '../../src/config/options/vxlan.js';
@@ -15,14 +17,18 @@ const PAGES = [
   ['overtap.yaml.5', configurationPage(programVersion())],
 ] as const;
 
+const folder = mkdtempSync(join(tmpdir(), 'overtap-man-'));
+for (const [name, text] of PAGES) writeFileSync(join(folder, name), text);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
 const has = (program: string): boolean => spawnSync(program, ['--help']).error === undefined;
 const read = (page: string): string =>
   spawnSync('man', ['-l', page], { env: { ...process.env, MANWIDTH: '100' }, encoding: 'utf8' }).stdout;
 
 describe.each(PAGES)('%s', (name, text) => {
-  const page = `${MAN}${name}`;
+  const page = join(folder, name);
 
-  it('is made from the tables', () => expect(text).toMatchFileSnapshot(page));
+  it('is made from the tables', () => expect(text).toMatchFileSnapshot(`${MAN}${name}`));
 
   it.runIf(has('mandoc'))('has no fault that mandoc finds', () => {
     const { stdout, stderr } = spawnSync('mandoc', ['-Tlint', '-Wwarning', page], { encoding: 'utf8' });
@@ -40,7 +46,7 @@ describe.each(PAGES)('%s', (name, text) => {
 
 describe.runIf(has('man'))('as man shows them', () => {
   it('overtap(1) has every command with its help', () => {
-    const shown = read(`${MAN}overtap.1`);
+    const shown = read(join(folder, 'overtap.1'));
     for (const { name, help } of COMMANDS) {
       expect(shown).toContain(`overtap ${name}`);
       const example = help.trimEnd().split('\n').at(-1)?.trim() ?? '';
@@ -49,7 +55,7 @@ describe.runIf(has('man'))('as man shows them', () => {
   });
 
   it('overtap.yaml(5) has the keys', () => {
-    const shown = read(`${MAN}overtap.yaml.5`);
+    const shown = read(join(folder, 'overtap.yaml.5'));
     for (const key of Object.keys({ ...switchOptions, ...vxlanOptions }))
       expect(shown).toMatch(new RegExp(`^ +${key}\\b`, 'm'));
   });

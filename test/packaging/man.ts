@@ -3,21 +3,13 @@
  * packaging/man. Pure.
  */
 import { COMMANDS, EPILOGUE, SUMMARY } from '../../src/cli/catalog.js';
-import type { OptionSpec } from '../../src/cli/command-facts.js';
+import { GLOBAL_OPTIONS, HELP_OPTION, type OptionSpec, VERSION_OPTION } from '../../src/cli/command-facts.js';
 import type { Row } from '../../src/config/options/option.js';
 import { defaultText, SECTIONS, type Section, valueText, wordText } from '../docs/configuration.js';
 import { escapeRoff, helpText, inline, line, verbatim } from './roff.js';
 
 /** Of the pages' form, since mandoc wants a date; their contents are those of the version. */
 const DATE = '2026-11-29';
-const COMMAND_LINE = [
-  ['\\-s\\fR, \\fB\\-\\-control \\fISOCK', 'Control socket of the switch.'],
-  ['\\-j\\fR, \\fB\\-\\-json', 'Print listings as JSON.'],
-  ['\\-d\\fR, \\fB\\-\\-details', 'Show more: every option of a link, age and moves of an FDB entry.'],
-  ['\\-h\\fR, \\fB\\-\\-help', 'Show help, of the program or of a command.'],
-  ['\\-V\\fR, \\fB\\-\\-version', 'Show the version.'],
-] as const;
-
 const head = (name: string, section: number, version: string, title: string): string[] => [
   '.\\" Made by "npm run docs" from the tables of the program; do not edit it by hand.',
   `.TH ${name} ${section} ${DATE} "overtap ${version}" "${title}"`,
@@ -35,7 +27,7 @@ export function commandPage(version: string): string {
     '.SH DESCRIPTION',
     ...SUMMARY.split('\n').map(line),
     '.SH OPTIONS',
-    ...COMMAND_LINE.flatMap(([flags, text]) => ['.TP', `\\fB${flags}\\fR`, text]),
+    ...[...GLOBAL_OPTIONS, HELP_OPTION, VERSION_OPTION].flatMap(optionText),
     '.SH COMMANDS',
     ...COMMANDS.flatMap((command) => commandText(command)),
     '.SH EXIT STATUS',

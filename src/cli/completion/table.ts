@@ -7,7 +7,7 @@
 import { LINK_TYPES } from '../../config/options/kinds.js';
 import { OPTION_ROWS, type OptionRow, type OptionScope } from '../../config/options/table.js';
 import { allWordsOf } from '../../config/options/words.js';
-import type { CommandFacts, OptionSpec } from '../command-facts.js';
+import { type CommandFacts, GLOBAL_OPTIONS, HELP_OPTION, type OptionSpec, VERSION_OPTION } from '../command-facts.js';
 import { FAMILY as CONFIG } from '../commands/config.js';
 import { FAMILY as FDB } from '../commands/fdb.js';
 import { FAMILY as LAB } from '../commands/lab.js';
@@ -70,14 +70,6 @@ interface Building {
   readonly aliases: Map<string, string>;
 }
 
-/** Options before or after any command (`program.ts`). */
-const GLOBAL: readonly OptionSpec[] = [
-  { flags: '-s, --control <FILE>', text: 'control socket of the switch' },
-  { flags: '-j, --json', text: 'print listings as JSON' },
-  { flags: '-d, --details', text: 'show more' },
-  { flags: '-h, --help', text: 'show help' },
-  { flags: '-V, --version', text: 'show the version' },
-];
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'];
 const FAMILIES: readonly Subcommands[] = [LINK, FDB, VLAN, NEIGH, MDB, CONFIG, LAB];
 const GRAMMARS: readonly Grammars[] = [FDB_GRAMMARS, VLAN_GRAMMARS, NEIGH_GRAMMARS, MDB_GRAMMARS];
@@ -122,7 +114,7 @@ function addCommands(table: Building, commands: readonly CommandFacts[]): void {
     '',
     [...commands, help].map(({ name, summary }) => ({ word: name, about: summary })),
   );
-  addOptions(table, '', GLOBAL);
+  addOptions(table, '', [...GLOBAL_OPTIONS, HELP_OPTION, VERSION_OPTION]);
   for (const { name, options = [] } of commands) {
     table.words.set(name, []);
     addOptions(table, name, options);
@@ -135,7 +127,8 @@ function addOptions(table: Building, command: string, options: readonly OptionSp
     const { spellings, argument } = flagsOf(flags);
     if (argument !== undefined)
       for (const spelling of spellings) {
-        const value: Value = choices !== undefined ? { words: choices } : argument === 'FILE' ? 'files' : 'any';
+        const value: Value =
+          choices !== undefined ? { words: choices } : ['FILE', 'SOCK'].includes(argument) ? 'files' : 'any';
         table.values.set(`${command} ${spelling}`.trim(), value);
       }
     return spellings.map((word) => ({ word, about: text }));
