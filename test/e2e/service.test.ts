@@ -248,6 +248,24 @@ describe('as the unit is', () => {
   });
 });
 
+test('rules and board know the metrics of a switch that runs', async () => {
+  const service = await startService(
+    unitSettings(),
+    plainBridge('      tap0: { type: tap }\n'),
+    'metrics: 127.0.0.1:9477\n',
+  );
+  await service.sw.logged('the metrics', ({ msg }) => msg === 'metrics');
+  const script = "fetch('http://127.0.0.1:9477/metrics').then((a) => a.text()).then((text) => console.log(text))";
+  const { stdout } = await world.exec(hosts[0].netns, [process.execPath, '-e', script]);
+  const known = new Set([...stdout.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name));
+  expect(known.size).toBeGreaterThan(30);
+  const files = ['prometheus/overtap.rules.yml', 'grafana/overtap.json'].map((name) => join(PACKAGING, '..', name));
+  const used = files.flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/\b(?:overtap|process)_[a-z_]+/g)].map(([name]) => name),
+  );
+  expect([...new Set(used)].filter((name) => !known.has(name))).toEqual([]);
+});
+
 describe('the unit', () => {
   const has = (program: string): boolean => spawnSync(program, ['--version']).error === undefined;
 
