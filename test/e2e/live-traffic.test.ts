@@ -6,7 +6,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { StatsAnswer, WritePath } from '../../src/api/api.js';
 import { checkDocument } from '../../src/config/load.js';
-import { long } from '../long.js';
+import { LONG, long } from '../long.js';
 import { World } from './host-testbed.js';
 import { Bystanders, clientOf, descriptorsOf, give, residentMiB, startWith } from './live-support.js';
 import { type RunningSwitch, settledStats } from './switch.js';
@@ -21,7 +21,7 @@ const ROUNDS = 20;
 const RATE = 2000;
 /** What the switch may hold more after all the changes than after a quarter of them: less than 8 KiB for each. */
 const MORE_MEMORY_MIB = 56;
-const APPLY_LIMIT_MS = 300_000;
+const APPLY_LIMIT_MS = LONG ? 1_800_000 : 300_000;
 const LET_GO_MS = 10_000;
 
 type Value = Record<string, unknown>;

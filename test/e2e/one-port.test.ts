@@ -41,8 +41,8 @@ function sentBy(wire: Sniffer, host: Host): string[] {
 
 const tunnels = [
   { family: 4, workers: 1, options: { udpcsum: false } },
-  { family: 6, workers: 2, options: {} },
   { family: 4, workers: 2, options: { dev: 'eth0', df: 'set' } },
+  { family: 6, workers: 2, options: {} },
 ] as const;
 test.each(cases<(typeof tunnels)[number]>(tunnels, 2))(
   'srcport [4789, 4789] over IPv$family, $workers workers',

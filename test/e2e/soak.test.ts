@@ -163,7 +163,7 @@ test(`a bystander pair loses next to nothing in ${SECONDS} s of attacks`, {
   expect.soft(peer.links.by.rx_packets).toBeGreaterThanOrEqual(received);
   for (const curve of curves) {
     const { mib, descriptors } = curve.growth();
-    console.log(`from the first third to the last: ${mib.toFixed(1)} MiB, ${descriptors} descriptors`);
+    console.log(`from the second quarter to the last: ${mib.toFixed(1)} MiB, ${descriptors} descriptors`);
     expect.soft(mib).toBeLessThan(MAY_GROW.mib);
     expect.soft(descriptors).toBeLessThan(MAY_GROW.descriptors);
   }

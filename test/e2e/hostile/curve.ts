@@ -38,12 +38,12 @@ export class Curve {
     await this.sampling;
   }
 
-  /** From the median of the first third to that of the last. */
+  /** From the median of the second quarter to that of the last: in the first one buffers and heaps get their size. */
   growth(): { mib: number; descriptors: number } {
-    const third = Math.ceil(this.samples.length / 3);
+    const quarter = Math.ceil(this.samples.length / 4);
     const of = (key: 'mib' | 'descriptors'): number =>
-      median(this.samples.slice(-third).map((one) => one[key])) -
-      median(this.samples.slice(0, third).map((one) => one[key]));
+      median(this.samples.slice(-quarter).map((one) => one[key])) -
+      median(this.samples.slice(quarter, 2 * quarter).map((one) => one[key]));
     return { mib: of('mib'), descriptors: of('descriptors') };
   }
 
