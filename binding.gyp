@@ -19,6 +19,7 @@
         "src/native/netlink.c",
         "src/native/rtnetlink.c",
         "src/native/link-state.c",
+        "src/native/link-plain.c",
         "src/native/tun.c",
         "src/native/tap.c",
         "src/native/tap-change.c",

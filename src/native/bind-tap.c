@@ -105,6 +105,7 @@ static napi_value open_tap(napi_env env, napi_callback_info info) {
   ot_set(env, result, "offload", ot_int(env, tap.offload));
   ot_set_bool(env, result, "takenOver", tap.taken_over);
   ot_set_bool(env, result, "isForeign", tap.is_foreign);
+  ot_set_bool(env, result, "madeInside", tap.made_inside);
   ot_set(env, result, "foundVnetHeaderSize", ot_int(env, tap.found_vnet_size));
   napi_value more;
   napi_create_array(env, &more);

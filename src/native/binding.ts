@@ -60,6 +60,8 @@ export interface OpenedTap {
   takenOver: boolean;
   /** The device existed before and was not created by overtap: it lacks the alias. */
   isForeign: boolean;
+  /** It was made in its namespace, which its descriptor keeps alive, instead of being moved there. */
+  madeInside: boolean;
   /** Size of its virtio-net header before it was taken over. */
   foundVnetHeaderSize: number;
 }

@@ -86,7 +86,10 @@ int ot_netlink_listen(struct ot_fault *fault);
  * The index of a changed link from the next notification; 0: no notification is waiting, -1: notifications were lost.
  */
 int ot_link_changed(int listener);
-/* Each returns 0 or an errno. */
+/*
+ * Each returns 0 or an errno. `netlink` -1: a sandbox refuses netlink, and link-plain.c does what it can; EOPNOTSUPP
+ * where it cannot.
+ */
 int ot_link_set_gso_segments(int netlink, int index, unsigned segments);
 int ot_link_get(int netlink, const char *ifname, struct ot_link *link);
 int ot_link_set_mtu(int netlink, int index, unsigned mtu);
@@ -153,6 +156,7 @@ struct ot_tap {
   int more[OT_MAX_QUEUES - 1]; /* descriptors of its further queues */
   int more_count;
   bool taken_over, is_foreign; /* it existed before; and was not made by overtap */
+  bool made_inside;            /* opened in its namespace without having existed there: it keeps that one alive */
   int found_vnet_size;
 };
 

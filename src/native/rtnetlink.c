@@ -2,6 +2,7 @@
  * Links, addresses and routes by rtnetlink(7), in the namespace where the socket was opened. One request at a time;
  * each waits for its answer.
  */
+#include "link-plain.h"
 #include "netlink.h"
 #include "overtap.h"
 
@@ -158,31 +159,43 @@ static struct request link_request(int type, int flags, int index) {
   return request;
 }
 
+/* By ioctls (link-state.c): IFF_RUNNING stands for the carrier, and a mark is not seen. */
+static int look_without(const char *ifname, struct ot_link *link) {
+  int number = ot_link_look(ifname, link);
+  link->carrier = !number && (link->flags & IFF_RUNNING);
+  return number;
+}
+
 int ot_link_get(int netlink, const char *ifname, struct ot_link *link) {
+  if (netlink < 0) return look_without(ifname, link);
   struct request request = link_request(RTM_GETLINK, 0, 0);
   add(&request, IFLA_IFNAME, ifname, strlen(ifname) + 1);
   return ask_for(netlink, &request, RTM_NEWLINK, read_link, link);
 }
 
 int ot_link_set_mtu(int netlink, int index, unsigned mtu) {
+  if (netlink < 0) return ot_plain_set_mtu(index, mtu);
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   add(&request, IFLA_MTU, &mtu, sizeof mtu);
   return ask(netlink, &request);
 }
 
 int ot_link_set_mac(int netlink, int index, const uint8_t mac[6]) {
+  if (netlink < 0) return ot_plain_set_mac(index, mac);
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   add(&request, IFLA_ADDRESS, mac, 6);
   return ask(netlink, &request);
 }
 
 int ot_link_set_gso_segments(int netlink, int index, unsigned segments) {
+  if (netlink < 0) return EOPNOTSUPP;
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   add(&request, IFLA_GSO_MAX_SEGS, &segments, sizeof segments);
   return ask(netlink, &request);
 }
 
 int ot_link_set_name(int netlink, int index, const char *ifname) {
+  if (netlink < 0) return EOPNOTSUPP;
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   add(&request, IFLA_IFNAME, ifname, strlen(ifname) + 1);
   return ask(netlink, &request);
@@ -196,12 +209,14 @@ int ot_link_set_netns(int netlink, int index, int netns) {
 }
 
 int ot_link_mark(int netlink, int index) {
+  if (netlink < 0) return EOPNOTSUPP;
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   add(&request, IFLA_IFALIAS, MARK, sizeof MARK - 1);
   return ask(netlink, &request);
 }
 
 int ot_link_set_up(int netlink, int index) {
+  if (netlink < 0) return ot_plain_set_up(index);
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   request.link.ifi_flags = IFF_UP;
   request.link.ifi_change = IFF_UP;
@@ -209,6 +224,7 @@ int ot_link_set_up(int netlink, int index) {
 }
 
 int ot_link_set_promotion(int netlink, int index, bool on) {
+  if (netlink < 0) return 0; /* each address has a label of its own (link-plain.c) */
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
   struct {
     struct rtattr family, settings, setting;
@@ -241,11 +257,13 @@ static int address_request(int netlink, int type, int flags, int index, const st
 }
 
 int ot_address_set(int netlink, int index, const struct ot_address *address) {
+  if (netlink < 0) return ot_plain_address_set(index, address);
   /* An existing address, as on a TAP that is taken over, is no error. */
   return address_request(netlink, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, address);
 }
 
 int ot_address_remove(int netlink, int index, const struct ot_address *address) {
+  if (netlink < 0) return ot_plain_address_remove(index, address);
   int number = address_request(netlink, RTM_DELADDR, 0, index, address);
   /* A missing address is success. ENXIO: the device has no IPv6. */
   return number == EADDRNOTAVAIL || number == ENXIO ? 0 : number;

@@ -24,16 +24,33 @@
 #define TUN_F_USO6 0x40
 #endif
 
-/* Sets the offloads that the kernel supports. Returns those, or -1. */
+/*
+ * Sets the offloads that the kernel supports. Returns those; 0 where it refuses them all, as gVisor does, which is the
+ * state of a new TAP; -1 when the device is gone.
+ */
 static int set_offload(int fd, unsigned wanted, struct ot_fault *fault) {
   const unsigned allowed[] = {~0u, ~(unsigned)(TUN_F_USO4 | TUN_F_USO6), TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6,
                               TUN_F_CSUM, 0};
   for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
     unsigned flags = wanted & allowed[i];
     if (ioctl(fd, TUNSETOFFLOAD, (unsigned long)flags) == 0) return (int)flags;
-    if (errno != EINVAL) break;
+    if (errno == EBADFD) return ot_fail(fault, errno, "TUNSETOFFLOAD", "setting the offloads of the TAP");
   }
-  return ot_fail(fault, errno, "TUNSETOFFLOAD", "setting the offloads of the TAP");
+  return 0;
+}
+
+/*
+ * Sets the size of the virtio-net header. Where the kernel refuses that, the present one will do. Returns the size, or
+ * -1.
+ */
+static int set_header(int fd, struct ot_fault *fault) {
+  int size = VNET_HEADER_SIZE;
+  if (ioctl(fd, TUNSETVNETHDRSZ, &size) == 0) return size;
+  int number = errno;
+  /* Where not even that is told, it is the default: nobody could have set another one. */
+  if (ioctl(fd, TUNGETVNETHDRSZ, &size) < 0) size = VNET_HEADER_SIZE;
+  if (number != EBADFD && (size == VNET_HEADER_SIZE || size == VNET_HEADER_SIZE + 2)) return size;
+  return ot_fail(fault, number, "TUNSETVNETHDRSZ", "setting the virtio-net header's size");
 }
 
 /* Notes the state of an existing TAP. No process has it open, so it is persistent. */
@@ -159,28 +176,26 @@ static int visit(const struct ot_tap_options *options, const char *moved, int *f
                  struct ot_fault *fault) {
   int home, result = -1;
   if (ot_netns_enter(options->netns, &home, fault) < 0) return -1;
+  /* -1: a sandbox refuses it. */
   int netlink = ot_netlink_open(fault);
-  if (netlink >= 0) {
-    if (moved) {
-      result = name_it(moved, options->ifname, netlink, fault);
-    } else {
-      *fd = take_over(options, netlink, tap, fault);
-      /* Without a namespace of its own the TAP is made here. */
-      if (*fd == -2 && !options->netns[0])
-        *fd = ot_tun_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
-      result = *fd == -2 ? 1 : *fd < 0 ? -1 : open_queues(options, options->ifname, tap, fault);
-    }
-    if (result == 0) result = set_attributes(options, netlink, tap, fault);
-    close(netlink);
+  if (moved) {
+    result = name_it(moved, options->ifname, netlink, fault);
+  } else {
+    *fd = take_over(options, netlink, tap, fault);
+    /* Without a namespace of its own the TAP is made here, and without netlink, which would move it there. */
+    tap->made_inside = *fd == -2 && (!options->netns[0] || netlink < 0);
+    if (tap->made_inside) *fd = ot_tun_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
+    result = *fd == -2 ? 1 : *fd < 0 ? -1 : open_queues(options, options->ifname, tap, fault);
   }
+  if (result == 0) result = set_attributes(options, netlink, tap, fault);
+  if (netlink >= 0) close(netlink);
   ot_netns_leave(home);
   return result;
 }
 
 static int finish(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
-  int size = options->vnet_header ? VNET_HEADER_SIZE : 0;
-  if (size && ioctl(tap->fd, TUNSETVNETHDRSZ, &size) < 0)
-    return ot_fail(fault, errno, "TUNSETVNETHDRSZ", "setting the virtio-net header's size");
+  int size = options->vnet_header ? set_header(tap->fd, fault) : 0;
+  if (size < 0) return -1;
   /* Without a virtio-net header partial checksums and superframes cannot be described. */
   int offload = set_offload(tap->fd, size ? options->offload : 0, fault);
   if (offload < 0) return -1;
@@ -188,9 +203,7 @@ static int finish(const struct ot_tap_options *options, struct ot_tap *tap, stru
    * Done last: an earlier failure then neither leaves a new TAP behind nor deletes a persistent one. A foreign TAP
    * keeps its setting.
    */
-  if (!tap->is_foreign && ioctl(tap->fd, TUNSETPERSIST, options->persist ? 1ul : 0ul) < 0)
-    return ot_fail(fault, errno, "TUNSETPERSIST", "making the TAP %s %s", options->ifname,
-                   options->persist ? "persistent" : "non-persistent");
+  if (!tap->is_foreign && ot_tap_set_persist(tap->fd, options->persist, fault) < 0) return -1;
   snprintf(tap->ifname, sizeof tap->ifname, "%s", options->ifname);
   tap->vnet_size = size;
   tap->offload = (unsigned)offload;

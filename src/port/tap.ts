@@ -184,10 +184,15 @@ class OpenedTap implements TapHandle {
     return this.seen;
   }
 
-  /** The descriptor of a TAP that was taken over keeps its namespace alive after the namespace has lost its name. */
+  /** The descriptor of a TAP that was opened in its namespace keeps that alive after the namespace has lost its name. */
   private isLeftBehind(): boolean {
     const { opened, path, home, seen } = this;
-    return opened.takenOver && path.netns !== undefined && seen?.netns === home && netnsNumber(path.netns) !== home;
+    return (
+      (opened.takenOver || opened.madeInside) &&
+      path.netns !== undefined &&
+      seen?.netns === home &&
+      netnsNumber(path.netns) !== home
+    );
   }
 
   isAt(ifname: string, netns?: string): boolean {

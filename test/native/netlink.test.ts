@@ -8,7 +8,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { long } from '../long.js';
 
 const [EPERM, ENOBUFS, ETIMEDOUT] = [1, 105, 110];
-const READERS = ['fault.c', 'netlink.c', 'rtnetlink.c', 'gso-tap-guard.c'].map((name) => `../../src/native/${name}`);
+const READERS = [
+  ...['fault.c', 'netlink.c', 'rtnetlink.c', 'gso-tap-guard.c'],
+  ...['link-plain.c', 'link-state.c', 'netns.c'],
+].map((name) => `../../src/native/${name}`);
 /** Answers with an odd length somewhere, and mutated ones. */
 const FUZZED = long(5_000_000, 100_000);
 const place = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
