@@ -19,7 +19,7 @@ export const RECOVERY_MS = 10_000;
 /** For what an engine has yet to let go. */
 const LET_GO_MS = 10_000;
 const POLL_MS = 25;
-/** What a switch may hold more after all the faults than after the first tenth of them. */
+/** What a switch may hold more after all the faults than after half of them: heaps grow to their size in the first thousand. */
 const MORE_MEMORY_MIB = 40;
 
 /** Expects that each recovery came in time: see RECOVERY_MS. */

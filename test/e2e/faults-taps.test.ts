@@ -101,7 +101,7 @@ async function befall(count: number, label: string, fault: Fault): Promise<void>
       await links.until(`tap${number}`, 'UP');
       if (time % PROBE === 0) await timeToReach(world, guest, bystanders[0]);
       times.push(performance.now() - over);
-      if (times.length === Math.floor(count / 10)) holdings.warm();
+      if (times.length === Math.floor(count / 2)) holdings.warm();
     }
   };
   await Promise.all(victims.map(one));
