@@ -59,7 +59,7 @@ export const switchOptions = {
     value: value.listenAddress,
     otherwise: 'none',
     change: 'next start',
-    doc: 'Address and TCP port of an HTTP server that answers `GET /metrics` only, for Prometheus. It knows no password: give an address that only the right hosts reach.',
+    doc: 'Address and TCP port of an HTTP server that answers `GET /metrics` only, for Prometheus. It knows no password: give an address that only the right hosts reach. `[::]:9477` is every address of the host.',
   }),
   workers: option({
     value: value.workers,

@@ -79,6 +79,7 @@ async function runOrRefuse(run: Run): Promise<number> {
     return await runSwitch(run);
   } catch (error) {
     if (!(error instanceof DeviceError || error instanceof ControlSocketError)) throw error;
+    run.manager.refused(error.message);
     process.stderr.write(printable(`overtap: ${error.message}\n`));
     return EXIT_REFUSED;
   }
@@ -148,6 +149,7 @@ function metricsServer({ config, log: { logger: log } }: Run, views: Views): Met
     listening: (metrics) => log.info({ metrics }, 'metrics'),
     waiting: (metrics, reason) =>
       log.warn({ metrics, reason }, 'metrics: the address cannot be used; the switch runs without, and tries again'),
+    connectionRefused: onceInAWhile((reason) => log.warn({ reason }, 'connection to the metrics server refused')),
     report: (error) => log.error({ err: error }, 'a request for metrics has failed'),
   });
 }

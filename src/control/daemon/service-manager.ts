@@ -5,7 +5,7 @@
  * Never throws and never waits: a manager that does not read delays nothing.
  */
 import { sendNotice } from '../../port/service.js';
-import { every, guarded } from '../guard.js';
+import { every, guarded, onProgress } from '../guard.js';
 
 /** Interval of another attempt, of a notice that did not fit into the manager's queue and of a look for progress. */
 const RETRY_MS = 250;
@@ -70,6 +70,11 @@ export class ServiceManager {
     if (this.watchdogMs !== null) this.watch(state, this.watchdogMs / 2);
   }
 
+  /** The switch does not start. */
+  refused(reason: string): void {
+    this.tell(statusLine(reason));
+  }
+
   /** Runs a reload of the configuration; the manager waits for its end, whatever it is. */
   async reload(work: () => Promise<void> | undefined): Promise<void> {
     const now = process.hrtime.bigint() / 1000n; // CLOCK_MONOTONIC, in microseconds
@@ -85,28 +90,38 @@ export class ServiceManager {
   stopping(): void {
     clearInterval(this.statusTimer);
     clearTimeout(this.watchdogTimer);
+    onProgress(() => undefined);
     this.tell('STOPPING=1');
   }
 
   /**
    * Feeds the watchdog every `halfMs`, as long as this thread comes to it and every engine has moved on since the last time.
-   * An engine that has not is looked at again soon: the whole process may have been stopped for a while.
+   * An engine that has not is looked at again soon: the whole process may have been stopped for a while. This thread comes to it by
+   * a timer, or between two steps of long work.
    */
   private watch(state: ServiceState, halfMs: number): void {
     let before: readonly number[] = [];
-    const look = (): void => {
+    let fedAt = 0;
+    const feed = (): boolean => {
       const now = state.engineTicks();
-      const isAlive = now.every((tick, engine) => tick !== before[engine]);
-      if (isAlive) this.tell('WATCHDOG=1');
-      if (isAlive) before = now;
-      const ms = isAlive ? halfMs : Math.min(RETRY_MS, halfMs);
+      if (now.some((tick, engine) => tick === before[engine])) return false;
+      before = now;
+      fedAt = performance.now();
+      this.tell('WATCHDOG=1');
+      return true;
+    };
+    const look = (): void => {
+      const ms = feed() ? halfMs : Math.min(RETRY_MS, halfMs);
       this.watchdogTimer = setTimeout(guarded('watchdog', look), ms).unref();
     };
+    onProgress(() => {
+      if (performance.now() - fedAt >= halfMs) feed();
+    });
     look();
   }
 
   private statusOf(state: ServiceState): string {
-    this.lastStatus = `STATUS=${state.status().replaceAll('\n', ' ').slice(0, STATUS_LENGTH)}`;
+    this.lastStatus = statusLine(state.status());
     return this.lastStatus;
   }
 
@@ -141,6 +156,9 @@ export class ServiceManager {
     this.failed(error);
   }
 }
+
+/** Every character that could begin another line of the notice is taken out. */
+const statusLine = (text: string): string => `STATUS=${text.replaceAll(/[\r\n]/g, ' ').slice(0, STATUS_LENGTH)}`;
 
 /** The manager's queue is full, or it is being restarted (systemctl daemon-reexec). */
 function isForAMoment(error: unknown): boolean {

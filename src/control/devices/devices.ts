@@ -8,6 +8,7 @@ import { pathMtu } from '../../port/underlay.js';
 import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { VLAN_TAG } from '../../wire/vlan.js';
 import { VXLAN_HEADER } from '../../wire/vxlan.js';
+import { progress } from '../guard.js';
 import { DeviceError } from '../model/device-error.js';
 import type { OpenTap, OpenUnderlay, SenderPools } from '../model/model.js';
 import { absentTap } from './absent-tap.js';
@@ -194,6 +195,7 @@ export class Devices {
 }
 
 function guard<T>(name: string, open: () => T): T {
+  progress();
   try {
     return open();
   } catch (error) {

@@ -2,6 +2,7 @@
  * An open TAP as a device of the model.
  */
 import type { TapHandle } from '../../port/tap.js';
+import { progress } from '../guard.js';
 import type { OpenTap } from '../model/model.js';
 
 /** @param closing called before the TAP is closed or discarded */
@@ -21,12 +22,16 @@ export function asOpenTap(handle: TapHandle, closing: (tap: OpenTap) => void): O
     },
     state: () => handle.state(),
     isAt: (ifname, netns) => handle.isAt(ifname, netns),
-    setMtu: (bytes) => handle.setMtu(bytes),
+    setMtu(bytes) {
+      progress();
+      handle.setMtu(bytes);
+    },
     setMac: (mac) => handle.setMac(mac),
     addAddresses: (addresses) => handle.addAddresses(addresses),
     removeAddresses: (addresses) => handle.removeAddresses(addresses),
     setPersist: (persist) => handle.setPersist(persist),
     close() {
+      progress();
       closing(tap);
       handle.close();
     },

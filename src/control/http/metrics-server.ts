@@ -21,6 +21,8 @@ export interface MetricsOptions {
   /** Called when the server listens, and when it cannot, with the reason: once until it does. */
   listening(address: string): void;
   waiting(address: string, reason: string): void;
+  /** Called for each connection closed on arrival, with the reason. */
+  connectionRefused(reason: string): void;
   /** Called for faults of the switch during a request. */
   report(error: unknown): void;
   limits?: Partial<Limits>;
@@ -45,7 +47,7 @@ export class MetricsServer {
     this.server = httpServer(
       guarded('metrics', (incoming: IncomingMessage, outgoing: ServerResponse) => this.answer(incoming, outgoing)),
       this.limits,
-      new Door(() => undefined),
+      new Door((reason) => options.connectionRefused(reason)),
     );
     this.server.on(
       'listening',
@@ -69,7 +71,7 @@ export class MetricsServer {
 
   private listen(): void {
     const { address, port } = this.at;
-    this.server.listen({ host: address, port, ipv6Only: true });
+    this.server.listen({ host: address, port });
   }
 
   private wait(error: Error): void {

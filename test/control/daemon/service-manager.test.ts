@@ -1,6 +1,7 @@
 /** What the service manager is told, and when its watchdog is fed. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ServiceManager, type ServiceState } from '../../../src/control/daemon/service-manager.js';
+import { progress } from '../../../src/control/guard.js';
 import { statusText } from '../../../src/control/daemon/state-line.js';
 
 let told: string[];
@@ -72,6 +73,11 @@ describe('a service manager', () => {
     expect(told.slice(-1)).toEqual(['STOPPING=1']);
   });
 
+  it('hears why the switch does not start, in one line', () => {
+    manager().refused('no device\nREADY=1');
+    expect(told).toEqual(['STATUS=no device READY=1']);
+  });
+
   it('that is busy hears it later, in order', () => {
     refusals = ['EAGAIN', 'ECONNREFUSED'];
     const one = manager();
@@ -128,6 +134,29 @@ describe('the watchdog', () => {
     const before = fed();
     pass(400);
     expect(fed() - before).toBe(1);
+  });
+
+  it('is fed between the steps of long work, when its time has come', () => {
+    manager(3000).ready(state);
+    const began = performance.now();
+    const clock = vi.spyOn(performance, 'now');
+    let steps = 0;
+    for (let ms = 100; ms <= 30_000; ms += 100) {
+      clock.mockReturnValue(began + ms);
+      ticks = ticks.map((tick) => tick + 1);
+      progress();
+      steps++;
+    }
+    clock.mockRestore();
+    expect([steps, fed()]).toEqual([300, 21]);
+  });
+
+  it('is not fed by long work while an engine stands still', () => {
+    manager(3000).ready(state);
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 10_000);
+    for (let i = 0; i < 10; i++) progress();
+    clock.mockRestore();
+    expect(fed()).toBe(1);
   });
 
   it('is left alone where the manager has none', () => {

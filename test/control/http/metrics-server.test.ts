@@ -28,13 +28,15 @@ interface Started {
   views: FakeViews;
   said: string[];
   faults: unknown[];
+  refused: string[];
 }
 
 async function start(port: number, options: Partial<MetricsOptions> = {}): Promise<Started> {
-  const started: Started = { port, views: new FakeViews(), said: [], faults: [] };
+  const started: Started = { port, views: new FakeViews(), said: [], faults: [], refused: [] };
   const server = new MetricsServer({ address: '127.0.0.1', port }, started.views, {
     listening: (address) => started.said.push(`listening ${address}`),
     waiting: (address) => started.said.push(`waiting ${address}`),
+    connectionRefused: (reason) => started.refused.push(reason),
     report: (error) => started.faults.push(error),
     ...options,
   });
@@ -113,9 +115,10 @@ describe('the server of metrics', () => {
   });
 
   it('closes connections beyond its limit, and goes on for others', async () => {
-    const { port } = await start(await freePort(), { limits: { connections: 3, headerMs: 300, checkMs: 50 } });
+    const { port, refused } = await start(await freePort(), { limits: { connections: 3, headerMs: 300, checkMs: 50 } });
     const silent = Array.from({ length: 10 }, () => connect(port));
     await until('seven closed on arrival', () => silent.filter(({ closed }) => closed).length === 7);
+    expect(refused).toHaveLength(7);
     await until('the silent ones closed in time', () => silent.every(({ closed }) => closed));
     expect((await ask(port, 'GET', '/metrics')).status).toBe(200);
   });
