@@ -196,9 +196,15 @@ Examples:
   {
     name: 'doctor',
     summary: 'check a switch, its host and its remotes, and print remedies',
-    usage: '[-c FILE] [options]',
+    usage: '[-c FILE | --host] [options]',
     words: false,
-    options: [{ flags: '-c, --config <FILE>', text: 'check this file and the host, without a running switch' }],
+    options: [
+      { flags: '-c, --config <FILE>', text: 'check this file and the host, without a running switch' },
+      {
+        flags: '--host',
+        text: 'check this host alone: rights, kernel features, what a sandbox refuses and what that costs',
+      },
+    ],
     help: DOCTOR_HELP,
     load: () => import('./commands/doctor.js'),
   },

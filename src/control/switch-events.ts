@@ -2,6 +2,8 @@
  * What a running switch reports by itself, for the log of its process.
  */
 import type { MacMoves, UnknownVtep } from '../api/api.js';
+import type { OffloadConfig } from '../config/types.js';
+import type { Refusal } from '../port/refusals.js';
 import type { OwnTunnelNotice } from './events/own-tunnel-notices.js';
 
 export interface SwitchEvents {
@@ -11,8 +13,10 @@ export interface SwitchEvents {
   nicMoved(name: string, nic: string, heldBack: number): void;
   /** The MAC of a host port's NIC has changed. */
   macChanged(name: string, before: string, mac: string): void;
+  /** The host refuses a part of the kernel. `isNeeded`: the configuration makes use of it. */
+  refused(refusal: Refusal, isNeeded: boolean): void;
   /** A configured offload is unavailable; `reason` gives the finding. `asked`: it was requested explicitly. */
-  offloadMissing(offload: string, reason: string, asked: boolean): void;
+  offloadMissing(offload: keyof OffloadConfig, reason: string, asked: boolean): void;
   /** An offload is available but unused while something speaks against it. */
   offloadHeldBack(offload: string, reason: string): void;
   /** An offload failed at run time and was disabled. */

@@ -5,8 +5,8 @@ import { randomInt } from 'node:crypto';
 import type { InfoAnswer } from '../api/api.js';
 import type { Document } from '../config/edit/tree.js';
 import { netnsExists } from '../config/load.js';
-import type { OffloadConfig, SwitchConfig } from '../config/types.js';
-import { type SelfTest, selfTest } from '../port/self-test.js';
+import type { SwitchConfig } from '../config/types.js';
+import { selfTest } from '../port/self-test.js';
 import { assemble, type Parts } from './assemble.js';
 import { Devices } from './devices/devices.js';
 import { machineId, stableMac } from './devices/stable-mac.js';
@@ -18,6 +18,7 @@ import { kindOf } from './ports/registry.js';
 import { Reconciler } from './reconcile/reconcile.js';
 import type { LiveControl } from './requests/live-control.js';
 import type { SwitchEvents } from './switch-events.js';
+import { type Usable, usable } from './usable.js';
 import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from './views/views.js';
 
 export type { SwitchEvents } from './switch-events.js';
@@ -30,8 +31,8 @@ interface Late {
 export class Switch {
   private constructor(
     private readonly parts: Parts,
-    /** Offloads in use, out of the configured ones. */
-    readonly offloads: OffloadConfig,
+    /** What is in use, out of what is configured. */
+    readonly mode: Usable,
   ) {}
 
   /**
@@ -41,18 +42,18 @@ export class Switch {
    * @throws DeviceError
    */
   static async start(document: Document, config: SwitchConfig, events: SwitchEvents): Promise<Switch> {
-    const offloads = usable(config.offloads, events);
-    const devices = createDevices(config, offloads);
+    const mode = usable(config, selfTest(), events);
+    const devices = createDevices(config, mode);
     const reconciler = new Reconciler({ ...config, bridges: [], ports: [] }, devices);
     const { model } = reconciler;
     const late: Late = {};
     const lose = (port: Port): void => loseDevice(port, model, events, late);
-    const engines = createEngines(config, offloads, engineEvents(model, events, lose, late));
+    const engines = createEngines(config, mode, engineEvents(model, events, lose, late));
     try {
       const parts = assemble(document, { reconciler, engines, devices }, events, lose);
       late.parts = parts;
       await parts.controls.start(config);
-      return new Switch(parts, offloads);
+      return new Switch(parts, mode);
     } catch (error) {
       if (late.parts !== undefined) rest(late.parts);
       await engines.stop();
@@ -105,19 +106,18 @@ function rest({ feed, multicast, ports, mtus, vteps, strangers }: Parts): void {
   for (const clock of [feed, multicast, ports, mtus, vteps, strangers]) clock.stop();
 }
 
-function createDevices({ name, control, workers }: SwitchConfig, offloads: OffloadConfig): Devices {
+function createDevices({ name, control }: SwitchConfig, mode: Usable): Devices {
   const host = machineId();
   return new Devices({
-    workers,
-    offloads,
+    ...mode,
     macOf: (port) => stableMac(host, name, control, port),
     seed: randomInt(1 << 20),
   });
 }
 
-function createEngines(config: SwitchConfig, offloads: OffloadConfig, events: EngineThreadEvents): Engines {
+function createEngines(config: SwitchConfig, mode: Usable, events: EngineThreadEvents): Engines {
   const fdb = { seed: randomInt(2 ** 31), capacity: config.fdb_size };
-  return new Engines({ workers: config.workers, busyPoll: config.busy_poll, offloads, fdb }, events);
+  return new Engines({ ...mode, busyPoll: config.busy_poll, fdb }, events);
 }
 
 /** Passes the engines' reports on. */
@@ -147,35 +147,4 @@ function loseDevice(port: Port, model: SwitchModel, events: SwitchEvents, { part
   events.portFault(port.name, port.fault);
   parts?.multicast.portLost(port.index);
   parts?.feed.tell({ event: 'link', ifname: port.name, type: port.kind, change: 'down' });
-}
-
-const LACKING = 'the kernel lacks it';
-
-/** Offloads both configured and supported by the kernel. */
-function usable(wanted: OffloadConfig, events: SwitchEvents): OffloadConfig {
-  const found = selfTest();
-  const has = (
-    key: 'tso' | 'udp_segment' | 'udp_gro' | 'vnet_header',
-    name: 'tso' | 'udpSegment' | 'udpGro' | 'vnetHeader',
-  ): boolean => {
-    if (wanted[key] && !found[name]) events.offloadMissing(key, found.reasons[name] ?? LACKING, true);
-    return wanted[key] && found[name];
-  };
-  const vnet_header = has('vnet_header', 'vnetHeader');
-  return {
-    vnet_header,
-    tso: vnet_header && has('tso', 'tso'),
-    udp_segment: has('udp_segment', 'udpSegment'),
-    tunnel_gso: usableTunnelGso(wanted.tunnel_gso, found, events),
-    udp_gro: has('udp_gro', 'udpGro'),
-  };
-}
-
-/** Not reported unless requested explicitly: most kernels do not support it yet. */
-function usableTunnelGso(wanted: boolean | 'auto', found: SelfTest, events: SwitchEvents): boolean | 'auto' {
-  if (wanted === false) return false;
-  const reason = found.reasons.tunnelGso;
-  if (!found.tunnelGso) events.offloadMissing('tunnel_gso', reason ?? LACKING, wanted === true);
-  else if (wanted === 'auto' && reason !== undefined) events.offloadHeldBack('tunnel_gso', reason);
-  return found.tunnelGso && wanted;
 }

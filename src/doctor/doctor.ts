@@ -7,6 +7,8 @@
 import type { FdbRow, InfoAnswer, LinkRow, StatsAnswer } from '../api/api.js';
 import { type SwitchClient, SwitchUnreachable } from '../client/client.js';
 import { type CheckedDocument, checkDocument } from '../config/load.js';
+import { settingsOf } from '../config/options/option.js';
+import { offloadOptions } from '../config/options/switch.js';
 import { type Check, type Diagnosis, diagnosis, warn } from './check.js';
 import { bindError, type Devices, loadDevices } from './device-facts.js';
 import { compareNamespaces, type HostFacts, hostFacts, socketFacts } from './host-facts.js';
@@ -45,6 +47,11 @@ export async function examineConfig({ config, warnings }: Meaning): Promise<Diag
   const host = await hostFacts();
   const head = [...judgeHost(host, config.offloads, false), ...judgeWarnings(warnings)];
   return diagnosis([...head, ...(await examinePlan(plan, host, { running: false, here: true }))]);
+}
+
+/** Examines this host alone, for a switch with all options at their defaults. */
+export async function examineHost(): Promise<Diagnosis> {
+  return diagnosis(judgeHost(await hostFacts(), settingsOf(offloadOptions, {}), false));
 }
 
 // ---- The switch ----

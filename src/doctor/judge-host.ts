@@ -2,6 +2,7 @@
  * Judges the facts of a host. Pure: facts in, checks out.
  */
 import type { OffloadConfig } from '../config/types.js';
+import { refusalsOf } from '../port/refusals.js';
 import { command } from '../text/shell.js';
 import { type Check, fail, ok, warn } from './check.js';
 import type { HostFacts, Namespaces, SocketFacts } from './host-facts.js';
@@ -17,6 +18,7 @@ export function judgeHost(facts: HostFacts, offloads: OffloadConfig, running: bo
     judgeRights(facts, running),
     judgeTun(facts),
     ...judgeFeatures(facts, offloads),
+    ...judgeRefusals(facts, running),
     ...judgeBuffers(facts),
     judgeIcmp(facts),
   ];
@@ -115,9 +117,20 @@ function judgeMissing({ name, words, reason }: Feature): Check {
 
 const bracketed = (reason: string | undefined): string => (reason === undefined ? '' : ` (${reason})`);
 
+/**
+ * What the kernel or a sandbox refuses besides offloads. Socket buffers have checks of their own. A running switch may have
+ * rights that this process lacks.
+ */
+function judgeRefusals({ features, rights }: HostFacts, running: boolean): Check[] {
+  if (features === undefined || (running && !rights.netAdmin)) return [];
+  return refusalsOf(features)
+    .filter(({ trial }) => trial !== 'buffers')
+    .map(({ part, reason, costs, remedy }) => warn(`${part} refused`, `done without (${reason}): ${costs}`, remedy));
+}
+
 /** CAP_NET_ADMIN in the initial user namespace overrides the limits (SO_RCVBUFFORCE). */
-function judgeBuffers({ rights, rmemMax, wmemMax }: HostFacts): Check[] {
-  if (rights.netAdmin && rights.initialUsers) return [];
+function judgeBuffers({ rights, features, rmemMax, wmemMax }: HostFacts): Check[] {
+  if (rights.netAdmin && rights.initialUsers && features?.buffers !== false) return [];
   return (
     [
       ['rmem_max', rmemMax],

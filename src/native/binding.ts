@@ -79,9 +79,28 @@ export interface SelfTest {
   uso: boolean;
   /** A TAP accepts superframes in their outer headers, and sends them on (Linux 6.17). */
   tunnelGso: boolean;
+  /** A TAP has several queues (IFF_MULTI_QUEUE). */
+  multiQueue: boolean;
+  /** A TAP outlives its descriptors (TUNSETPERSIST). */
+  persist: boolean;
+  /** The size of the virtio-net header can be set (TUNSETVNETHDRSZ). */
+  headerSize: boolean;
+  /** A TAP tells its present namespace (TUNGETDEVNETNS). */
+  deviceNetns: boolean;
+  /** A socket gets a receive buffer of the wanted size (SO_RCVBUFFORCE, or the limit of the system allows it). */
+  buffers: boolean;
+  /** IPv6 sockets can be opened. */
+  ipv6: boolean;
+  /** Netlink sockets can be opened. */
+  netlink: boolean;
+  /** Network namespaces can be entered. */
+  setns: boolean;
   /** By the names above: why it does not work, or is assumed to without a test; for `tunnelGso` also why it is unused. */
-  reasons: Partial<Record<'udpSegment' | 'udpGro' | 'vnetHeader' | 'tso' | 'uso' | 'tunnelGso', string>>;
+  reasons: Partial<Record<Trial, string>>;
 }
+
+/** What the self-test tries. */
+export type Trial = Exclude<keyof SelfTest, 'reasons'>;
 
 export interface TapPlace {
   netns?: string;

@@ -95,7 +95,8 @@ int ot_link_get(int netlink, const char *ifname, struct ot_link *link);
 int ot_link_set_mtu(int netlink, int index, unsigned mtu);
 int ot_link_set_mac(int netlink, int index, const uint8_t mac[6]);
 int ot_link_set_name(int netlink, int index, const char *ifname);
-int ot_link_set_netns(int netlink, int index, int netns);
+/* `ifname`: its name there. */
+int ot_link_set_netns(int netlink, int index, int netns, const char *ifname);
 int ot_link_set_up(int netlink, int index);
 /* Marks the device as made by overtap, so that the next switch that takes it over may delete it. */
 int ot_link_mark(int netlink, int index);
@@ -156,6 +157,7 @@ struct ot_tap {
   int more[OT_MAX_QUEUES - 1]; /* descriptors of its further queues */
   int more_count;
   bool taken_over, is_foreign; /* it existed before; and was not made by overtap */
+  bool is_sent;                /* its namespace may not be entered: the NIC is DOWN there, without addresses */
   bool made_inside;            /* opened in its namespace without having existed there: it keeps that one alive */
   int found_vnet_size;
 };
@@ -244,6 +246,14 @@ enum {
   OT_TRIAL_TSO,
   OT_TRIAL_USO,
   OT_TRIAL_TUNNEL_GSO,
+  OT_TRIAL_MULTI_QUEUE,
+  OT_TRIAL_PERSIST,
+  OT_TRIAL_HEADER_SIZE,
+  OT_TRIAL_DEVICE_NETNS,
+  OT_TRIAL_BUFFERS,
+  OT_TRIAL_IPV6,
+  OT_TRIAL_NETLINK,
+  OT_TRIAL_SETNS,
   OT_TRIALS
 };
 

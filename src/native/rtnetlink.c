@@ -201,8 +201,9 @@ int ot_link_set_name(int netlink, int index, const char *ifname) {
   return ask(netlink, &request);
 }
 
-int ot_link_set_netns(int netlink, int index, int netns) {
+int ot_link_set_netns(int netlink, int index, int netns, const char *ifname) {
   struct request request = link_request(RTM_SETLINK, NLM_F_ACK, index);
+  add(&request, IFLA_IFNAME, ifname, strlen(ifname) + 1);
   uint32_t descriptor = (uint32_t)netns;
   add(&request, IFLA_NET_NS_FD, &descriptor, sizeof descriptor);
   return ask(netlink, &request);

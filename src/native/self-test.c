@@ -11,6 +11,7 @@
 #include <linux/if_tun.h>
 #include <netinet/udp.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -19,6 +20,12 @@
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #define UDP_GRO 104
+#endif
+#ifndef SO_RCVBUFFORCE
+#define SO_RCVBUFFORCE 33
+#endif
+#ifndef TUNGETDEVNETNS
+#define TUNGETDEVNETNS _IO('T', 227)
 #endif
 #ifndef SOL_UDP
 #define SOL_UDP 17
@@ -103,23 +110,97 @@ static void try_sockets(struct ot_trial *segments, struct ot_trial *gro) {
   if (out >= 0) close(out);
 }
 
-static void try_tap(struct ot_trial *header, struct ot_trial *tso, struct ot_trial *uso) {
-  struct ifreq request = {.ifr_name = "ottry%d", .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-  const char *missing = "not tried, for want of a TAP with a virtio-net header";
+/* A temporary TAP. Returns its descriptor, or -1 with errno and the step that failed. */
+static int make_tap(int flags, const char **step) {
+  struct ifreq request = {.ifr_name = "ottry%d", .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | flags)};
   int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
-  header->works = fd >= 0 && ioctl(fd, TUNSETIFF, &request) == 0;
-  if (!header->works) {
-    because(header, fd < 0 ? "opening /dev/net/tun" : "making a TAP", errno);
-    because(tso, missing, 0);
-    because(uso, missing, 0);
+  *step = fd < 0 ? "opening /dev/net/tun" : "making a TAP";
+  if (fd < 0 || ioctl(fd, TUNSETIFF, &request) == 0) return fd;
+  int number = errno;
+  close(fd);
+  errno = number;
+  return -1;
+}
+
+static void conclude(struct ot_trial *trial, bool works, const char *what) {
+  trial->works = works;
+  if (!works) because(trial, what, errno);
+}
+
+static void try_offloads(int fd, struct ot_trial *tso, struct ot_trial *uso) {
+  unsigned long base = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+  conclude(tso, ioctl(fd, TUNSETOFFLOAD, base) == 0, "asking a TAP for TSO");
+  conclude(uso, ioctl(fd, TUNSETOFFLOAD, base | TUN_F_USO4 | TUN_F_USO6) == 0, "asking a TAP for USO");
+}
+
+/* What any TAP has on a full kernel. */
+static void try_requests(int fd, struct ot_trial trials[OT_TRIALS]) {
+  int size = VNET_HEADER_SIZE;
+  conclude(&trials[OT_TRIAL_PERSIST], ioctl(fd, TUNSETPERSIST, 0ul) == 0, "TUNSETPERSIST");
+  conclude(&trials[OT_TRIAL_HEADER_SIZE], ioctl(fd, TUNSETVNETHDRSZ, &size) == 0, "TUNSETVNETHDRSZ");
+  int netns = ioctl(fd, TUNGETDEVNETNS, 0);
+  conclude(&trials[OT_TRIAL_DEVICE_NETNS], netns >= 0, "TUNGETDEVNETNS");
+  if (netns >= 0) close(netns);
+  const char *step;
+  int queue = make_tap(IFF_MULTI_QUEUE, &step);
+  conclude(&trials[OT_TRIAL_MULTI_QUEUE], queue >= 0, "IFF_MULTI_QUEUE");
+  if (queue >= 0) close(queue);
+}
+
+static void try_tap(struct ot_trial trials[OT_TRIALS]) {
+  static const int requests[] = {OT_TRIAL_PERSIST, OT_TRIAL_HEADER_SIZE, OT_TRIAL_DEVICE_NETNS, OT_TRIAL_MULTI_QUEUE};
+  const char *missing = "not tried, for want of a TAP with a virtio-net header", *step;
+  int fd = make_tap(IFF_VNET_HDR, &step);
+  conclude(&trials[OT_TRIAL_VNET_HEADER], fd >= 0, step);
+  if (fd >= 0) {
+    try_offloads(fd, &trials[OT_TRIAL_TSO], &trials[OT_TRIAL_USO]);
   } else {
-    unsigned long base = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
-    tso->works = ioctl(fd, TUNSETOFFLOAD, base) == 0;
-    if (!tso->works) because(tso, "asking a TAP for TSO", errno);
-    uso->works = ioctl(fd, TUNSETOFFLOAD, base | TUN_F_USO4 | TUN_F_USO6) == 0;
-    if (!uso->works) because(uso, "asking a TAP for USO", errno);
+    because(&trials[OT_TRIAL_TSO], missing, 0);
+    because(&trials[OT_TRIAL_USO], missing, 0);
+    fd = make_tap(0, &step);
   }
+  if (fd >= 0) {
+    try_requests(fd, trials);
+    close(fd);
+    return;
+  }
+  /* A TAP that is there may be taken over, and may have them. */
+  for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+    trials[requests[i]].works = true;
+    because(&trials[requests[i]], "not tried, for want of a TAP", 0);
+  }
+}
+
+/* Whether a socket gets a buffer as large as the switch asks for (RECEIVE_BUFFER of src/port/underlay.ts). */
+static void try_buffers(struct ot_trial *buffers) {
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), wanted = 8 << 20, got = 0, number = 0;
+  socklen_t size = sizeof got;
+  if (fd >= 0 && set(fd, SOL_SOCKET, SO_RCVBUFFORCE, wanted) < 0) {
+    number = errno;
+    set(fd, SOL_SOCKET, SO_RCVBUF, wanted);
+  }
+  /* The kernel tells twice the value, for its own overhead. */
+  buffers->works = fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &got, &size) == 0 && got / 2 >= wanted;
   if (fd >= 0) close(fd);
+  errno = number;
+  if (!buffers->works)
+    snprintf(buffers->reason, sizeof buffers->reason, "SO_RCVBUFFORCE: %m; %d bytes instead of %d", got / 2, wanted);
+}
+
+static void try_system(struct ot_trial trials[OT_TRIALS]) {
+  struct ot_fault fault;
+  int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  conclude(&trials[OT_TRIAL_IPV6], fd >= 0, "opening an IPv6 socket");
+  if (fd >= 0) close(fd);
+  fd = ot_netlink_open(&fault);
+  trials[OT_TRIAL_NETLINK].works = fd >= 0;
+  if (fd < 0) because(&trials[OT_TRIAL_NETLINK], fault.step, fault.number);
+  if (fd >= 0) close(fd);
+  /* To the namespace where the thread is. */
+  fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+  conclude(&trials[OT_TRIAL_SETNS], fd >= 0 && setns(fd, CLONE_NEWNET) == 0, "entering a network namespace");
+  if (fd >= 0) close(fd);
+  try_buffers(&trials[OT_TRIAL_BUFFERS]);
 }
 
 /*
@@ -136,9 +217,12 @@ static void try_tunnel(struct ot_trial *tunnel_gso) {
 }
 
 void ot_self_test(struct ot_trial trials[OT_TRIALS]) {
-  static const char *const names[OT_TRIALS] = {"udpSegment", "udpGro", "vnetHeader", "tso", "uso", "tunnelGso"};
+  static const char *const names[OT_TRIALS] = {"udpSegment", "udpGro",     "vnetHeader", "tso",        "uso",
+                                               "tunnelGso",  "multiQueue", "persist",    "headerSize", "deviceNetns",
+                                               "buffers",    "ipv6",       "netlink",    "setns"};
   for (int i = 0; i < OT_TRIALS; i++) trials[i] = (struct ot_trial){.name = names[i]};
   try_sockets(&trials[OT_TRIAL_UDP_SEGMENT], &trials[OT_TRIAL_UDP_GRO]);
-  try_tap(&trials[OT_TRIAL_VNET_HEADER], &trials[OT_TRIAL_TSO], &trials[OT_TRIAL_USO]);
+  try_tap(trials);
+  try_system(trials);
   try_tunnel(&trials[OT_TRIAL_TUNNEL_GSO]);
 }

@@ -87,16 +87,34 @@ static int take_over(const struct ot_tap_options *options, int netlink, struct o
   return fd;
 }
 
-static int set_attributes(const struct ot_tap_options *options, int netlink, struct ot_tap *tap,
+/* Whether a NIC that was there stays as it is: its user may open it (ip-tuntap(8)), and lacks the right to change it.
+ */
+static bool stays(const struct ot_tap *tap, int number) { return tap->taken_over && number == EPERM; }
+
+/* What may be done only where the device will stay: a move to another namespace takes addresses away, and sets it DOWN.
+ */
+static int set_up(const struct ot_tap_options *options, const char *name, int netlink, int index, struct ot_tap *tap,
+                  struct ot_fault *fault) {
+  int number;
+  if (ot_tap_add_addresses(options->addresses, options->address_count, netlink, name, index, fault) < 0 &&
+      !stays(tap, fault->number))
+    return -1;
+  if (options->up && (number = ot_link_set_up(netlink, index)) && !stays(tap, number))
+    return ot_fail(fault, number, "RTM_SETLINK", "setting %s up", name);
+  return 0;
+}
+
+static int set_attributes(const struct ot_tap_options *options, const char *name, int netlink, struct ot_tap *tap,
                           struct ot_fault *fault) {
   struct ot_link link;
-  const char *name = options->ifname;
   int number = ot_link_get(netlink, name, &link);
   if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for %s", name);
-  if (options->mtu && options->mtu != link.mtu && (number = ot_link_set_mtu(netlink, link.index, options->mtu)))
+  if (options->mtu && options->mtu != link.mtu && (number = ot_link_set_mtu(netlink, link.index, options->mtu)) &&
+      !stays(tap, number))
     return ot_fail(fault, number, "RTM_SETLINK", "setting the MTU of %s to %u", name, options->mtu);
   bool has_mac = options->has_mac && !(options->mac_if_new && tap->taken_over);
-  if (has_mac && memcmp(options->mac, link.mac, 6) && (number = ot_link_set_mac(netlink, link.index, options->mac)))
+  if (has_mac && memcmp(options->mac, link.mac, 6) && (number = ot_link_set_mac(netlink, link.index, options->mac)) &&
+      !stays(tap, number))
     return ot_fail(fault, number, "RTM_SETLINK", "setting the MAC address of %s", name);
   /* Only for speed: superframes then fit one send. A kernel may refuse. */
   if (options->gso_segments) ot_link_set_gso_segments(netlink, link.index, options->gso_segments);
@@ -105,9 +123,7 @@ static int set_attributes(const struct ot_tap_options *options, int netlink, str
    * persistent.
    */
   if (options->persist && !tap->taken_over) ot_link_mark(netlink, link.index);
-  if (ot_tap_add_addresses(options->addresses, options->address_count, netlink, name, link.index, fault) < 0) return -1;
-  if (options->up && (number = ot_link_set_up(netlink, link.index)))
-    return ot_fail(fault, number, "RTM_SETLINK", "setting %s up", name);
+  if (!tap->is_sent && set_up(options, name, netlink, link.index, tap, fault) < 0) return -1;
   if ((number = ot_link_get(netlink, name, &link)))
     return ot_fail(fault, number, "RTM_GETLINK", "reading the state of %s", name);
   memcpy(tap->mac, link.mac, 6);
@@ -141,17 +157,21 @@ static int make_here(const struct ot_tap_options *options, char *name, struct ot
   return fd;
 }
 
-static int move_there(const char *name, const char *netns, struct ot_fault *fault) {
+/* Moves a new TAP to its namespace. One that `is_sent` gets all that it can get, and its name on the way. */
+static int move_there(const struct ot_tap_options *options, const char *name, struct ot_tap *tap,
+                      struct ot_fault *fault) {
   struct ot_link link;
   int result = -1, number;
-  int target = ot_netns_open(netns, fault);
+  int target = ot_netns_open(options->netns, fault);
   if (target < 0) return -1;
   int netlink = ot_netlink_open(fault);
   if (netlink >= 0) {
     if ((number = ot_link_get(netlink, name, &link))) ot_fail(fault, number, "RTM_GETLINK", "looking for %s", name);
-    else if ((number = ot_link_set_netns(netlink, link.index, target)))
-      ot_fail(fault, number, "RTM_SETLINK", "moving the new TAP into the network namespace %s", netns);
-    else result = 0;
+    else if (!tap->is_sent || set_attributes(options, name, netlink, tap, fault) == 0)
+      result = ot_link_set_netns(netlink, link.index, target, tap->is_sent ? options->ifname : name);
+    if (result > 0)
+      result =
+          ot_fail(fault, result, "RTM_SETLINK", "moving the new TAP into the network namespace %s", options->netns);
     close(netlink);
   }
   close(target);
@@ -187,7 +207,7 @@ static int visit(const struct ot_tap_options *options, const char *moved, int *f
     if (tap->made_inside) *fd = ot_tun_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
     result = *fd == -2 ? 1 : *fd < 0 ? -1 : open_queues(options, options->ifname, tap, fault);
   }
-  if (result == 0) result = set_attributes(options, netlink, tap, fault);
+  if (result == 0) result = set_attributes(options, options->ifname, netlink, tap, fault);
   if (netlink >= 0) close(netlink);
   ot_netns_leave(home);
   return result;
@@ -210,16 +230,31 @@ static int finish(const struct ot_tap_options *options, struct ot_tap *tap, stru
   return 0;
 }
 
-int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
+/* Makes the TAP here and moves it to its namespace, which this process may enter, or not (`is_sent`). */
+static int make_and_move(const struct ot_tap_options *options, int *fd, struct ot_tap *tap, struct ot_fault *fault) {
   char name[OT_NAME];
+  *fd = make_here(options, name, fault);
+  if (*fd < 0 || open_queues(options, name, tap, fault) < 0 || move_there(options, name, tap, fault) < 0) return -1;
+  return tap->is_sent ? 0 : visit(options, name, fd, tap, fault);
+}
+
+/* A sandbox forbids to enter namespaces, or the process lacks CAP_SYS_ADMIN. */
+static bool may_not_enter(const struct ot_fault *fault) {
+  return !strcmp(fault->syscall, "setns") && (fault->number == EPERM || fault->number == ENOSYS);
+}
+
+int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
   int fd = -1;
   memset(tap, 0, sizeof *tap);
   int result = visit(options, NULL, &fd, tap, fault);
   if (result == 1) {
-    fd = make_here(options, name, fault);
-    result = fd < 0 ? -1 : open_queues(options, name, tap, fault);
-    if (result == 0) result = move_there(name, options->netns, fault);
-    if (result == 0) result = visit(options, name, &fd, tap, fault);
+    result = make_and_move(options, &fd, tap, fault);
+  } else if (result < 0 && may_not_enter(fault)) {
+    struct ot_fault first = *fault;
+    tap->is_sent = true;
+    result = make_and_move(options, &fd, tap, fault);
+    /* The right that is missing is that of entering. */
+    if (result < 0 && fault->number == EPERM) *fault = first;
   }
   tap->fd = fd;
   if (result == 0) result = finish(options, tap, fault);

@@ -4,10 +4,10 @@
  * and `vnetHeader` of the TAP).
  */
 
-import type { SelfTest } from '../native/binding.js';
+import type { SelfTest, Trial } from '../native/binding.js';
 import * as native from '../native/binding.js';
 
-export type { SelfTest };
+export type { SelfTest, Trial };
 
 /** Takes at most 0.2 s. The socket probes need no capabilities; the others need those for a TAP. */
 export function selfTest(): SelfTest {

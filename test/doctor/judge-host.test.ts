@@ -7,11 +7,18 @@ import { judgeHost, judgeNamespaces, judgeSocket } from '../../src/doctor/judge-
 import type { SelfTest } from '../../src/port/self-test.js';
 import { expectRemedies, levels, shown } from './check-lines.js';
 
+/** What a host has besides offloads. */
+const REST = {
+  ...{ multiQueue: true, persist: true, headerSize: true, deviceNetns: true },
+  ...{ buffers: true, ipv6: true, netlink: true, setns: true },
+};
+
 describe('the host', () => {
   const ALL: OffloadConfig = { tso: true, udp_segment: true, tunnel_gso: 'auto', udp_gro: true, vnet_header: true };
   const good: HostFacts = {
     rights: { netAdmin: true, netRaw: true, initialUsers: true },
     features: {
+      ...REST,
       ...{ udpSegment: true, udpGro: true, vnetHeader: true, tso: true, uso: true, tunnelGso: true },
       reasons: {},
     },
@@ -43,6 +50,21 @@ describe('the host', () => {
     ]);
   });
 
+  it('says of each refusal what is done without, what that costs and what to do', () => {
+    const found = { ...good.features, multiQueue: false, setns: false, reasons: { setns: 'EPERM' } } as SelfTest;
+    const refused = (more: Partial<HostFacts>, running = false): string[] =>
+      shown(judged({ features: found, ...more }, ALL, running)).filter((line) => line.includes('refused'));
+    expect(refused({})).toEqual([
+      'WARN  IFF_MULTI_QUEUE refused: done without (the kernel lacks it): one engine thread, whatever "workers" says; a kernel or sandbox with multi-queue TAPs has it',
+      expect.stringMatching(/^WARN {2}setns refused: done without \(EPERM\): a NIC .*; give it CAP_SYS_ADMIN/),
+    ]);
+    // A switch that runs has rights of its own.
+    expect(refused({ rights: { netAdmin: false, netRaw: false, initialUsers: true } }, true)).toEqual([]);
+    // A sandbox may refuse what a capability allows.
+    const small = { ...found, buffers: false };
+    expect(shown(judged({ features: small })).filter((line) => line.includes('rmem_max'))).toHaveLength(1);
+  });
+
   it('without /dev/net/tun says what to do by the reason', () => {
     expect(shown(judged({ tunError: 'ENOENT' }))[1]).toMatch(
       /^FAIL {2}\/dev\/net\/tun: not usable \(ENOENT\); .*modprobe/,
@@ -54,6 +76,7 @@ describe('the host', () => {
 
   it('with an older kernel is slower, not broken; what is switched off is not missed', () => {
     const features = {
+      ...REST,
       ...{ udpSegment: false, udpGro: true, vnetHeader: true, tso: true, uso: false, tunnelGso: true },
       reasons: { udpSegment: 'setting UDP_SEGMENT: Protocol not available' },
     };
@@ -75,6 +98,7 @@ describe('the host', () => {
     const LACK = 'TUNSETOFFLOAD: Invalid argument';
     const BESIDES = 'virtio-net header, TSO from TAPs, USO from TAPs, UDP_SEGMENT';
     const found = (tunnelGso: boolean, reason?: string): SelfTest => ({
+      ...REST,
       ...{ udpSegment: true, udpGro: true, vnetHeader: true, tso: true, uso: true, tunnelGso },
       reasons: reason === undefined ? {} : { tunnelGso: reason },
     });

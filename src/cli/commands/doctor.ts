@@ -3,14 +3,18 @@
  * its remedy. The checks are in `src/doctor`.
  */
 import { formatCheck, formatSummary } from '../../doctor/check.js';
-import { examineConfig, examineSwitch } from '../../doctor/doctor.js';
+import { examineConfig, examineHost, examineSwitch } from '../../doctor/doctor.js';
 import type { Invocation } from '../context.js';
+import { UsageError } from '../errors.js';
 import { readConfig } from '../read-config.js';
 
 export async function run({ context, options }: Invocation): Promise<number> {
-  const { config: file } = options;
+  const { config: file, host } = options;
   let found: Awaited<ReturnType<typeof examineConfig>>;
-  if (file === undefined) {
+  if (host !== undefined) {
+    if (file !== undefined) throw new UsageError('doctor takes either --host or -c FILE, which examines the host too');
+    found = await examineHost();
+  } else if (file === undefined) {
     found = await examineSwitch(await context.client());
   } else {
     const read = await readConfig(context, file);

@@ -126,7 +126,7 @@ async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): P
   const metrics = metricsServer(run, views);
   try {
     logPorts(running, log);
-    log.info({ workers: config.workers, ...running.offloads }, 'engine');
+    log.info({ workers: running.mode.workers, ...running.mode.offloads }, 'engine');
     log.info({ control: config.control, waiting: running.model.lost.size }, 'ready');
     manager.ready({ status: () => statusText(views.links()), engineTicks: () => running.engineTicks() });
     const apply = reloader(run, running);

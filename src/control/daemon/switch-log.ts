@@ -2,6 +2,7 @@
  * Log lines about a switch: its ports at the start, later events of ports and offloads.
  */
 
+import { OFFLOAD_COSTS } from '../../port/refusals.js';
 import type { Logger } from '../log/logger.js';
 import { kindOf } from '../ports/registry.js';
 import type { Switch, SwitchEvents } from '../switch.js';
@@ -16,7 +17,12 @@ export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
     macChanged: (port, before, mac) =>
       log.info({ port, before, mac }, "the MAC of a host port's NIC has changed: its entries follow"),
     offloadMissing: (offload, reason, asked) =>
-      log[asked ? 'warn' : 'info']({ offload, reason }, 'offload not available: doing without'),
+      log[asked ? 'warn' : 'info'](
+        { offload, reason, costs: OFFLOAD_COSTS[offload] },
+        'offload not available: doing without',
+      ),
+    refused: ({ part, reason, costs }, isNeeded) =>
+      log[isNeeded ? 'warn' : 'info']({ part, reason, costs }, 'refused by this host: doing without'),
     offloadHeldBack: (offload, reason) => log.info({ offload, reason }, 'offload not used for the time being'),
     offloadLost: (offload) => log.warn({ offload }, 'offload failed and is not used any more'),
     unknownVtep: ({ port, address, vni, count }, heldBack) =>

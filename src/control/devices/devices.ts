@@ -40,6 +40,7 @@ export interface PlainDevice {
 /** Options for opening devices during a change. */
 export type DeviceSource = Pick<
   Devices,
+  | 'workers'
   | 'guestTap'
   | 'absentTap'
   | 'absentUnderlay'
@@ -63,6 +64,11 @@ export class Devices {
 
   constructor(private readonly options: DeviceOptions) {
     this.sockets = new UnderlaySockets(options);
+  }
+
+  /** Engines: descriptors of each device. */
+  get workers(): number {
+    return this.options.workers;
   }
 
   /** The TAP of a TAP port. */

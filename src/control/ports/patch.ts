@@ -43,7 +43,7 @@ export const PATCH: PortKind<PatchConfig, PatchPort, OpenPatch> = {
       // A waiting port that is tried again goes on waiting.
       if (renewed.includes(name)) throw new DeviceError(`${name}: ${reason}`, { cause: new Error(reason) });
       opened.absent.set(name, reason);
-      return { fds: Array.from({ length: next.workers }, () => NO_FD), end: null, isTaken: false };
+      return { fds: Array.from({ length: devices.workers }, () => NO_FD), end: null, isTaken: false };
     }
     const free = pairOf(config.peer, { opened, ...opening })?.takeOther();
     const end = devices.keep(name, (queues) => free ?? openPatch(queues));

@@ -73,7 +73,7 @@ export class FakeDevices implements DeviceSource {
   private readonly receivers: (Receiver | undefined)[] = [];
   private readonly senders: (number | undefined)[] = [];
 
-  constructor(private readonly workers: number) {}
+  constructor(readonly workers: number) {}
 
   /** What is open, as sorted texts: one for each TAP, receiving socket and pool of senders. */
   get open(): string[] {

@@ -1,0 +1,70 @@
+/**
+ * The best mode that this host has: what the configuration wants and the kernel gives. Each refusal is reported once, at start.
+ */
+import { hasOwnNic } from '../config/options/kinds.js';
+import type { OffloadConfig, SwitchConfig } from '../config/types.js';
+import { refusalsOf } from '../port/refusals.js';
+import type { SelfTest, Trial } from '../port/self-test.js';
+import type { SwitchEvents } from './switch-events.js';
+
+const LACKING = 'the kernel lacks it';
+
+export interface Usable {
+  /** Offloads both configured and supported. */
+  offloads: OffloadConfig;
+  /** Engine threads. */
+  workers: number;
+}
+
+/** @param events gets a report of each refusal */
+export function usable(config: SwitchConfig, found: SelfTest, events: SwitchEvents): Usable {
+  const needed = neededBy(config);
+  for (const refusal of refusalsOf(found)) events.refused(refusal, needed.has(refusal.trial));
+  return {
+    offloads: usableOffloads(config.offloads, found, events),
+    // A TAP with one queue has one reader: of two, each would get part of a flow's frames.
+    workers: found.multiQueue ? config.workers : 1,
+  };
+}
+
+/** What the links of a configuration make use of. */
+function neededBy({ workers, bridges, ports }: SwitchConfig): Set<Trial> {
+  const needed = new Set<Trial>(workers > 1 ? ['multiQueue'] : []);
+  const all = [...ports, ...bridges.flatMap((bridge) => bridge.ports)];
+  for (const port of all) {
+    if (port.type === 'vxlan') needed.add('buffers');
+    if (port.type === 'vxlan' && port.family === 6) needed.add('ipv6');
+    if (port.type === 'tap' && port.netns !== undefined) needed.add('setns');
+  }
+  const nics = [...bridges.filter(({ host_port }) => host_port), ...all.filter(hasOwnNic)];
+  if (nics.length > 0) needed.add('netlink');
+  if (nics.some(({ persist }) => persist)) needed.add('persist');
+  return needed;
+}
+
+function usableOffloads(wanted: OffloadConfig, found: SelfTest, events: SwitchEvents): OffloadConfig {
+  const has = (
+    key: 'tso' | 'udp_segment' | 'udp_gro' | 'vnet_header',
+    name: 'tso' | 'udpSegment' | 'udpGro' | 'vnetHeader',
+  ): boolean => {
+    if (wanted[key] && !found[name]) events.offloadMissing(key, found.reasons[name] ?? LACKING, true);
+    return wanted[key] && found[name];
+  };
+  const vnet_header = has('vnet_header', 'vnetHeader');
+  return {
+    vnet_header,
+    tso: vnet_header && has('tso', 'tso'),
+    udp_segment: has('udp_segment', 'udpSegment'),
+    tunnel_gso: usableTunnelGso(wanted.tunnel_gso, found, events),
+    udp_gro: has('udp_gro', 'udpGro'),
+  };
+}
+
+/** Not reported unless requested explicitly: most kernels do not support it yet. */
+function usableTunnelGso(wanted: boolean | 'auto', found: SelfTest, events: SwitchEvents): boolean | 'auto' {
+  if (wanted === false) return false;
+  const reason = found.reasons.tunnelGso;
+  if (!found.tunnelGso) events.offloadMissing('tunnel_gso', reason ?? LACKING, wanted === true);
+  else if (wanted === 'auto' && reason !== undefined) events.offloadHeldBack('tunnel_gso', reason);
+  return found.tunnelGso && wanted;
+}
