@@ -1,5 +1,5 @@
 /**
- * A switch on a host that refuses parts of the kernel: the preload library of tools/refuse.c, and what it has refused.
+ * A switch on a host that refuses parts of the kernel: the preload library of preload/refuse.c, and what it has refused.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { World } from './host-testbed.js';
 import { RunningSwitch, switchCommand } from './switch.js';
 
-const SOURCE = fileURLToPath(new URL('tools/refuse.c', import.meta.url));
+const SOURCE = fileURLToPath(new URL('preload/refuse.c', import.meta.url));
 
 /** What can be refused; `=ERRNO` behind one replaces its usual errno. */
 export type Part =
