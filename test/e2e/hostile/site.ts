@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '../../../src/client/client.js';
 import { until } from '../../../src/lab/testbed/wait.js';
@@ -131,13 +131,13 @@ export class LogDisk {
 function compilePrograms(): Pick<Site, 'program' | 'removePrograms'> {
   const folder = mkdtempSync(join(tmpdir(), 'overtap-hostile-'));
   chmodSync(folder, 0o755);
-  const sources = [fileURLToPath(new URL('.', import.meta.url)), fileURLToPath(new URL('../tools', import.meta.url))];
-  for (const source of sources)
-    for (const name of readdirSync(source).filter((file) => file.endsWith('.c')))
-      execFileSync(process.env.CC ?? 'cc', [
-        ...['-O1', '-Wall', '-D_GNU_SOURCE'],
-        ...['-o', join(folder, name.slice(0, -2)), join(source, name)],
-      ]);
+  const here = fileURLToPath(new URL('.', import.meta.url));
+  const own = readdirSync(here).filter((file) => file.endsWith('.c'));
+  for (const source of [...own, '../tools/flood.c'])
+    execFileSync(process.env.CC ?? 'cc', [
+      ...['-O1', '-Wall', '-D_GNU_SOURCE'],
+      ...['-o', join(folder, basename(source, '.c')), join(here, source)],
+    ]);
   return {
     program: (name) => join(folder, name),
     removePrograms: () => rmSync(folder, { recursive: true, force: true }),
