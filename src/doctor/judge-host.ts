@@ -117,14 +117,16 @@ function judgeMissing({ name, words, reason }: Feature): Check {
 
 const bracketed = (reason: string | undefined): string => (reason === undefined ? '' : ` (${reason})`);
 
+/** Rights, /dev/net/tun and socket buffers have checks of their own. */
+const CHECKED_APART: ReadonlySet<string> = new Set(['tap', 'buffers']);
+
 /**
- * What the kernel or a sandbox refuses besides offloads. Socket buffers have checks of their own. A running switch may have
- * rights that this process lacks.
+ * What the kernel or a sandbox refuses besides offloads. A running switch may have rights that this process lacks.
  */
 function judgeRefusals({ features, rights }: HostFacts, running: boolean): Check[] {
   if (features === undefined || (running && !rights.netAdmin)) return [];
   return refusalsOf(features)
-    .filter(({ trial }) => trial !== 'buffers')
+    .filter(({ trial }) => !CHECKED_APART.has(trial))
     .map(({ part, reason, costs, remedy }) => warn(`${part} refused`, `done without (${reason}): ${costs}`, remedy));
 }
 

@@ -79,6 +79,8 @@ export interface SelfTest {
   uso: boolean;
   /** A TAP accepts superframes in their outer headers, and sends them on (Linux 6.17). */
   tunnelGso: boolean;
+  /** A TAP can be created, with a virtio-net header or without. */
+  tap: boolean;
   /** A TAP has several queues (IFF_MULTI_QUEUE). */
   multiQueue: boolean;
   /** A TAP outlives its descriptors (TUNSETPERSIST). */
@@ -242,7 +244,10 @@ interface NativeBinding {
    * unchanged).
    */
   leaveTap(fd: number, vnetHeaderSize: number): void;
-  /** `null` when the device is gone. @param seen the last result: if it still holds, the descriptor itself is not queried */
+  /**
+   * `null` when the device is gone. With `mtu` 0 its namespace may not be entered, and MTU, MAC and index are unknown.
+   * @param seen the last result: if it still holds, the descriptor itself is not queried
+   */
   tapState(tap: TapDescriptor & { seen?: TapState }): TapState | null;
   /** `null` when the link or its namespace is gone. */
   linkState(place: TapPlace): LinkState | null;

@@ -10,6 +10,7 @@
 #include <net/if_arp.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -161,4 +162,54 @@ int ot_plain_address_remove(int index, const struct ot_address *address) {
   if (address->family == AF_INET) return remove_inet(index, address);
   int number = change_inet6(index, SIOCDIFADDR, address);
   return number == EADDRNOTAVAIL || number == ENXIO ? 0 : number;
+}
+
+/* The rest of a row, once it has its address; the label of a further address is no part of the name. */
+static void complete(struct ot_plain_address *row, const char *label) {
+  struct ot_link link;
+  snprintf(row->ifname, sizeof row->ifname, "%.*s", (int)strcspn(label, ":"), label);
+  row->up = ot_link_look(row->ifname, &link) == 0 && (link.flags & IFF_UP) && (link.flags & IFF_RUNNING);
+}
+
+static int list_inet(struct ot_plain_address *addresses, int room) {
+  struct ifconf list = {.ifc_len = room * (int)sizeof(struct ifreq)};
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), count = -1;
+  if (fd < 0) return -1;
+  list.ifc_req = calloc((size_t)room, sizeof(struct ifreq));
+  if (list.ifc_req && ioctl(fd, SIOCGIFCONF, &list) == 0) count = list.ifc_len / (int)sizeof(struct ifreq);
+  int number = errno;
+  for (int i = 0; i < count; i++) {
+    struct sockaddr_in address;
+    memcpy(&address, &list.ifc_req[i].ifr_addr, sizeof address);
+    inet_ntop(AF_INET, &address.sin_addr, addresses[i].text, sizeof addresses[i].text);
+    complete(&addresses[i], list.ifc_req[i].ifr_name);
+  }
+  free(list.ifc_req);
+  close(fd);
+  errno = number;
+  return count;
+}
+
+/* Without IPv6 there is no such file. */
+static int list_inet6(struct ot_plain_address *addresses, int room) {
+  FILE *file = fopen("/proc/thread-self/net/if_inet6", "re");
+  char digits[33], name[IFNAMSIZ];
+  int count = 0;
+  while (file && count < room && fscanf(file, "%32s %*s %*s %*s %*s %15s", digits, name) == 2) {
+    struct in6_addr address;
+    for (int i = 0; i < 16; i++) {
+      unsigned byte = 0;
+      sscanf(digits + 2 * i, "%2x", &byte);
+      address.s6_addr[i] = (uint8_t)byte;
+    }
+    inet_ntop(AF_INET6, &address, addresses[count].text, sizeof addresses[count].text);
+    complete(&addresses[count++], name);
+  }
+  if (file) fclose(file);
+  return count;
+}
+
+int ot_plain_addresses(struct ot_plain_address *addresses, int room) {
+  int count = list_inet(addresses, room);
+  return count < 0 ? -1 : count + list_inet6(addresses + count, room - count);
 }

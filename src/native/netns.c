@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -61,6 +62,10 @@ bool ot_netns_is_foreign(const char *path) {
   if (user >= 0) close(user);
   if (target >= 0) close(target);
   return foreign;
+}
+
+bool ot_netns_is_closed(const struct ot_fault *fault) {
+  return !strcmp(fault->syscall, "setns") && (fault->number == EPERM || fault->number == ENOSYS);
 }
 
 int ot_netns_move(const char *path, struct ot_fault *fault) {

@@ -1,9 +1,10 @@
 /*
  * The addon of overtap: the work of a network card, and no decision of a switch.
  *
- * It opens devices (tap.c, tap-change.c, udp.c, packet.c, with netns.c, rtnetlink.c and link-state.c) and tests what
- * the kernel can do (self-test.c). A Nic (nic.h) waits for devices, receives batches and executes lists of commands.
- * Only addon.c and bind-*.c call Node's API. There are no mutable globals: any number of threads may load the addon.
+ * It opens devices (tap.c, tap-change.c, udp.c, packet.c, with netns.c, rtnetlink.c, link-plain.c and link-state.c) and
+ * tests what the kernel can do (self-test.c). A Nic (nic.h) waits for devices, receives batches and executes lists of
+ * commands. Only addon.c and bind-*.c call Node's API. There are no mutable globals: any number of threads may load the
+ * addon.
  */
 #ifndef OVERTAP_H
 #define OVERTAP_H
@@ -56,6 +57,8 @@ int ot_netns_visit(int target, int *home, struct ot_fault *fault);
 int ot_netns_enter(const char *path, int *home, struct ot_fault *fault);
 /* Returns to `home` and closes it. Ends the process on failure: a thread in the wrong namespace must not go on. */
 void ot_netns_leave(int home);
+/* Whether a visit failed for want of a right: a sandbox forbids setns, or the process lacks CAP_SYS_ADMIN. */
+bool ot_netns_is_closed(const struct ot_fault *fault);
 /* Moves this thread for good. */
 int ot_netns_move(const char *path, struct ot_fault *fault);
 
@@ -80,6 +83,11 @@ struct ot_address {
 };
 
 int ot_netlink_open(struct ot_fault *fault);
+/*
+ * A socket for the functions below; *netlink is -1 where a sandbox refuses netlink, and they do without. Returns 0, or
+ * -1 when resources are short.
+ */
+int ot_links_open(int *netlink, struct ot_fault *fault);
 /* A socket that receives link notifications. */
 int ot_netlink_listen(struct ot_fault *fault);
 /*
@@ -126,10 +134,10 @@ int ot_route_get(int netlink, int family, const void *destination, const void *s
 /* ---- tun.c ---- */
 
 /*
- * Opens /dev/net/tun for a device of the thread's namespace, which is made if there is none. Returns the descriptor, or
- * -1.
+ * Opens /dev/net/tun for a device of the thread's namespace, which is made if there is none. `vnet_header`: whether
+ * frames have one; false afterwards where the kernel refuses it. Returns the descriptor, or -1.
  */
-int ot_tun_attach(const char *ifname, bool multi_queue, bool vnet_header, struct ot_fault *fault);
+int ot_tun_attach(const char *ifname, bool multi_queue, bool *vnet_header, struct ot_fault *fault);
 
 /* ---- tap.c ---- */
 
@@ -157,6 +165,7 @@ struct ot_tap {
   int more[OT_MAX_QUEUES - 1]; /* descriptors of its further queues */
   int more_count;
   bool taken_over, is_foreign; /* it existed before; and was not made by overtap */
+  bool has_header;             /* a virtio-net header */
   bool is_sent;                /* its namespace may not be entered: the NIC is DOWN there, without addresses */
   bool made_inside;            /* opened in its namespace without having existed there: it keeps that one alive */
   int found_vnet_size;
@@ -195,7 +204,7 @@ struct ot_tap_state {
 
 /*
  * Returns 1 and fills `state` in; 0: the device is gone; -1: fault. On entry `state` holds the name, namespace and
- * index last seen; index 0: none.
+ * index last seen; index 0: none. MTU 0: the namespace may not be entered, so MTU, MAC and index are unknown.
  */
 int ot_tap_state(int fd, const char *netns, struct ot_tap_state *state, struct ot_fault *fault);
 
@@ -246,6 +255,7 @@ enum {
   OT_TRIAL_TSO,
   OT_TRIAL_USO,
   OT_TRIAL_TUNNEL_GSO,
+  OT_TRIAL_TAP,
   OT_TRIAL_MULTI_QUEUE,
   OT_TRIAL_PERSIST,
   OT_TRIAL_HEADER_SIZE,

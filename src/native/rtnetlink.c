@@ -50,6 +50,14 @@ int ot_netlink_open(struct ot_fault *fault) {
   return fd;
 }
 
+int ot_links_open(int *netlink, struct ot_fault *fault) {
+  *netlink = ot_netlink_open(fault);
+  if (*netlink >= 0) return 0;
+  int number = fault->number;
+  bool is_short = number == EMFILE || number == ENFILE || number == ENOMEM || number == ENOBUFS;
+  return is_short ? -1 : 0;
+}
+
 int ot_netlink_listen(struct ot_fault *fault) {
   int group = RTNLGRP_LINK, fd = ot_netlink_open(fault);
   /* A connected socket has an address and cannot be bound again: groups are joined by option. */

@@ -159,6 +159,7 @@ static void try_tap(struct ot_trial trials[OT_TRIALS]) {
     because(&trials[OT_TRIAL_USO], missing, 0);
     fd = make_tap(0, &step);
   }
+  conclude(&trials[OT_TRIAL_TAP], fd >= 0, step);
   if (fd >= 0) {
     try_requests(fd, trials);
     close(fd);
@@ -217,9 +218,9 @@ static void try_tunnel(struct ot_trial *tunnel_gso) {
 }
 
 void ot_self_test(struct ot_trial trials[OT_TRIALS]) {
-  static const char *const names[OT_TRIALS] = {"udpSegment", "udpGro",     "vnetHeader", "tso",        "uso",
-                                               "tunnelGso",  "multiQueue", "persist",    "headerSize", "deviceNetns",
-                                               "buffers",    "ipv6",       "netlink",    "setns"};
+  static const char *const names[OT_TRIALS] = {"udpSegment",  "udpGro",  "vnetHeader", "tso",     "uso",
+                                               "tunnelGso",   "tap",     "multiQueue", "persist", "headerSize",
+                                               "deviceNetns", "buffers", "ipv6",       "netlink", "setns"};
   for (int i = 0; i < OT_TRIALS; i++) trials[i] = (struct ot_trial){.name = names[i]};
   try_sockets(&trials[OT_TRIAL_UDP_SEGMENT], &trials[OT_TRIAL_UDP_GRO]);
   try_tap(trials);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -110,9 +111,26 @@ static bool is_as_seen(const char *netns, struct ot_tap_state *state) {
   return same;
 }
 
+/*
+ * What the descriptor tells where the namespace may not be entered. A TAP takes frames while it is set up
+ * (tun_chr_poll): then it is writable.
+ */
+static int look_from_outside(int fd, const char *netns, struct ot_tap_state *state, struct ot_fault *fault) {
+  struct place place;
+  struct pollfd wait = {.fd = fd, .events = POLLOUT};
+  if (find(fd, netns, &place, fault)) return -1;
+  memset(state, 0, sizeof *state);
+  memcpy(state->ifname, place.ifname, OT_NAME);
+  state->netns = ot_netns_number(place.netns);
+  state->link.flags = poll(&wait, 1, 0) == 1 && (wait.revents & POLLOUT) ? IFF_UP : 0;
+  close(place.netns);
+  return 0;
+}
+
 int ot_tap_state(int fd, const char *netns, struct ot_tap_state *state, struct ot_fault *fault) {
   if (state->link.index > 0 && is_as_seen(netns, state)) return 1;
   if (follow(fd, netns, look, state, fault) == 0) return 1;
+  if (ot_netns_is_closed(fault) && look_from_outside(fd, netns, state, fault) == 0) return 1;
   return fault->number == EBADFD ? 0 : -1;
 }
 
@@ -130,7 +148,7 @@ static int open_queue(int fd, const struct place *place, void *with, struct ot_f
   int number = ot_link_look(place->ifname, &link);
   if (number == ENODEV) return ENODEV;
   if (number) return ot_fail(fault, number, "ioctl", "looking for %s", place->ifname);
-  queue->fd = ot_tun_attach(place->ifname, true, queue->vnet_header, fault);
+  queue->fd = ot_tun_attach(place->ifname, true, &queue->vnet_header, fault);
   if (queue->fd < 0) return -1;
   if (has_stayed(fd, place)) return 0;
   close(queue->fd);
@@ -209,7 +227,8 @@ static int change_link(const struct ot_tap_changes *changes, int netlink, const 
 
 static int change(int fd, const struct place *place, void *with, struct ot_fault *fault) {
   struct ot_link link;
-  int netlink = ot_netlink_open(fault); /* -1: a sandbox refuses it */
+  int netlink;
+  if (ot_links_open(&netlink, fault) < 0) return -1;
   int result, number = ot_link_get(netlink, place->ifname, &link);
   if (number == ENODEV || (number == 0 && !has_stayed(fd, place))) result = ENODEV;
   else if (number) result = ot_fail(fault, number, "RTM_GETLINK", "looking for %s", place->ifname);

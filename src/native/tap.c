@@ -66,7 +66,7 @@ static int take_over(const struct ot_tap_options *options, int netlink, struct o
   int number = ot_link_get(netlink, options->ifname, &link);
   if (number == ENODEV) return -2;
   if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for %s", options->ifname);
-  int fd = ot_tun_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
+  int fd = ot_tun_attach(options->ifname, options->multi_queue, &tap->has_header, fault);
   if (fd < 0) {
     if (fault->number == EINVAL)
       ot_fail(fault, EINVAL, "TUNSETIFF", "opening the TAP %s: a device of that name exists and is no TAP",
@@ -135,7 +135,8 @@ static int set_attributes(const struct ot_tap_options *options, const char *name
 static int open_queues(const struct ot_tap_options *options, const char *name, struct ot_tap *tap,
                        struct ot_fault *fault) {
   while (tap->more_count < options->queues - 1) {
-    int fd = ot_tun_attach(name, true, options->vnet_header, fault);
+    bool has_header = tap->has_header;
+    int fd = ot_tun_attach(name, true, &has_header, fault);
     if (fd < 0) return -1;
     tap->more[tap->more_count++] = fd;
   }
@@ -143,12 +144,12 @@ static int open_queues(const struct ot_tap_options *options, const char *name, s
 }
 
 /* Makes a TAP in our own namespace, under a random name. */
-static int make_here(const struct ot_tap_options *options, char *name, struct ot_fault *fault) {
+static int make_here(const struct ot_tap_options *options, char *name, struct ot_tap *tap, struct ot_fault *fault) {
   uint32_t random = 0;
   if (getrandom(&random, sizeof random, 0) != sizeof random)
     return ot_fail(fault, errno, "getrandom", "choosing a name");
   snprintf(name, OT_NAME, "ot%08x", random);
-  int fd = ot_tun_attach(name, options->multi_queue, options->vnet_header, fault);
+  int fd = ot_tun_attach(name, options->multi_queue, &tap->has_header, fault);
   if (fd < 0) {
     char step[sizeof fault->step];
     snprintf(step, sizeof step, "%s", fault->step);
@@ -194,17 +195,17 @@ static int name_it(const char *from, const char *to, int netlink, struct ot_faul
  */
 static int visit(const struct ot_tap_options *options, const char *moved, int *fd, struct ot_tap *tap,
                  struct ot_fault *fault) {
-  int home, result = -1;
+  int home, netlink, result;
   if (ot_netns_enter(options->netns, &home, fault) < 0) return -1;
-  /* -1: a sandbox refuses it. */
-  int netlink = ot_netlink_open(fault);
-  if (moved) {
+  if (ot_links_open(&netlink, fault) < 0) {
+    result = -1;
+  } else if (moved) {
     result = name_it(moved, options->ifname, netlink, fault);
   } else {
     *fd = take_over(options, netlink, tap, fault);
     /* Without a namespace of its own the TAP is made here, and without netlink, which would move it there. */
     tap->made_inside = *fd == -2 && (!options->netns[0] || netlink < 0);
-    if (tap->made_inside) *fd = ot_tun_attach(options->ifname, options->multi_queue, options->vnet_header, fault);
+    if (tap->made_inside) *fd = ot_tun_attach(options->ifname, options->multi_queue, &tap->has_header, fault);
     result = *fd == -2 ? 1 : *fd < 0 ? -1 : open_queues(options, options->ifname, tap, fault);
   }
   if (result == 0) result = set_attributes(options, options->ifname, netlink, tap, fault);
@@ -214,7 +215,7 @@ static int visit(const struct ot_tap_options *options, const char *moved, int *f
 }
 
 static int finish(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
-  int size = options->vnet_header ? set_header(tap->fd, fault) : 0;
+  int size = tap->has_header ? set_header(tap->fd, fault) : 0;
   if (size < 0) return -1;
   /* Without a virtio-net header partial checksums and superframes cannot be described. */
   int offload = set_offload(tap->fd, size ? options->offload : 0, fault);
@@ -233,23 +234,19 @@ static int finish(const struct ot_tap_options *options, struct ot_tap *tap, stru
 /* Makes the TAP here and moves it to its namespace, which this process may enter, or not (`is_sent`). */
 static int make_and_move(const struct ot_tap_options *options, int *fd, struct ot_tap *tap, struct ot_fault *fault) {
   char name[OT_NAME];
-  *fd = make_here(options, name, fault);
+  *fd = make_here(options, name, tap, fault);
   if (*fd < 0 || open_queues(options, name, tap, fault) < 0 || move_there(options, name, tap, fault) < 0) return -1;
   return tap->is_sent ? 0 : visit(options, name, fd, tap, fault);
-}
-
-/* A sandbox forbids to enter namespaces, or the process lacks CAP_SYS_ADMIN. */
-static bool may_not_enter(const struct ot_fault *fault) {
-  return !strcmp(fault->syscall, "setns") && (fault->number == EPERM || fault->number == ENOSYS);
 }
 
 int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
   int fd = -1;
   memset(tap, 0, sizeof *tap);
+  tap->has_header = options->vnet_header;
   int result = visit(options, NULL, &fd, tap, fault);
   if (result == 1) {
     result = make_and_move(options, &fd, tap, fault);
-  } else if (result < 0 && may_not_enter(fault)) {
+  } else if (result < 0 && ot_netns_is_closed(fault)) {
     struct ot_fault first = *fault;
     tap->is_sent = true;
     result = make_and_move(options, &fd, tap, fault);

@@ -22,6 +22,12 @@ const UNKNOWN = 'the kernel lacks it';
 
 const LACKS: readonly Lack[] = [
   {
+    trial: 'tap',
+    part: 'making TAPs',
+    costs: 'a TAP has to be there, made and set up for the user of the switch (ip tuntap add)',
+    remedy: 'give it /dev/net/tun and CAP_NET_ADMIN',
+  },
+  {
     trial: 'multiQueue',
     part: 'IFF_MULTI_QUEUE',
     costs: 'one engine thread, whatever "workers" says',
@@ -68,7 +74,7 @@ const LACKS: readonly Lack[] = [
     trial: 'setns',
     part: 'setns',
     costs:
-      'a NIC in a namespace of its own is DOWN and without addresses until its guest sets it up, and its state is not seen',
+      'a NIC in a namespace of its own is DOWN and without addresses until its guest sets it up, and its MTU is not followed',
     remedy: 'give it CAP_SYS_ADMIN; a systemd unit takes namespaces.conf',
   },
 ];
@@ -83,9 +89,8 @@ export function refusalsOf(found: SelfTest): Refusal[] {
 
 /** What the absence of an offload costs, by its key in the configuration. */
 export const OFFLOAD_COSTS = {
-  vnet_header:
-    'each segment of TCP is a frame of its own between guest and switch, with its checksum: several times the CPU',
-  tso: 'each segment of TCP is a frame of its own between guest and switch: several times the CPU',
+  vnet_header: 'each segment of TCP is a frame of its own between guest and switch, with its checksum: more CPU',
+  tso: 'each segment of TCP is a frame of its own between guest and switch: more CPU',
   udp_segment: 'each datagram is sent by itself: more CPU',
   udp_gro: 'each datagram is received by itself: more CPU',
   tunnel_gso: 'TCP leaves in trains of datagrams: more CPU',

@@ -175,7 +175,9 @@ class OpenedTap implements TapHandle {
     if (this.fds.length === 0) return null;
     const { fd, path, seen } = this;
     try {
-      this.seen = native.tapState({ fd, ...path, ...(seen === null ? {} : { seen }) });
+      const found = native.tapState({ fd, ...path, ...(seen === null ? {} : { seen }) });
+      // Of a namespace that may not be entered, the NIC's MTU and MAC are taken to be those last set.
+      this.seen = found?.mtu === 0 ? { ...found, mac: this.mac, mtu: this.mtu } : found;
     } catch {
       // No descriptor was free, or the owner renames and moves the device continuously.
     }

@@ -20,10 +20,10 @@ export const DEFAULT_GROUP_TTL = 1;
 export class UnderlayError extends Error {
   readonly code: string;
 
-  constructor(message: string, cause: NativeError) {
+  constructor(message: string, cause: NativeError, code = cause.code) {
     super(message, { cause });
     this.name = 'UnderlayError';
-    this.code = cause.code;
+    this.code = code;
   }
 }
 
@@ -127,6 +127,10 @@ function explain(
   extra: Record<string, string> = {},
 ): UnderlayError {
   const at = `${place.local ?? 'any address'}, UDP port ${port}`;
+  if (refusesIpv6(error, place)) {
+    const reason = `this host opens no IPv6 sockets (${error.code}); start its kernel without ipv6.disable=1, or let the sandbox open them`;
+    return new UnderlayError(`cannot open the underlay's socket at ${at}: ${reason}`, error, 'EAFNOSUPPORT');
+  }
   const reasons: Record<string, string> = {
     EADDRINUSE: 'another process, or a vxlan device of the kernel, has that port; stop it or choose another port',
     EADDRNOTAVAIL: 'no device of this host has that address',
@@ -137,6 +141,11 @@ function explain(
   };
   const reason = reasons[error.code] ?? error.message;
   return new UnderlayError(`cannot open the underlay's socket at ${at}: ${reason}`, error);
+}
+
+/** Kernels say EAFNOSUPPORT, and filters of sandboxes what they like, mostly EPERM. */
+function refusesIpv6({ syscall, code }: NativeError, place: UnderlayPlace): boolean {
+  return syscall === 'socket' && familyOf(place) === 6 && !/^(EMFILE|ENFILE|ENOMEM|ENOBUFS)$/.test(code);
 }
 
 /** Closes a descriptor only once, since its number may be reused afterwards. */

@@ -9,7 +9,7 @@ import { expectRemedies, levels, shown } from './check-lines.js';
 
 /** What a host has besides offloads. */
 const REST = {
-  ...{ multiQueue: true, persist: true, headerSize: true, deviceNetns: true },
+  ...{ tap: true, multiQueue: true, persist: true, headerSize: true, deviceNetns: true },
   ...{ buffers: true, ipv6: true, netlink: true, setns: true },
 };
 

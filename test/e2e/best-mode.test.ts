@@ -2,18 +2,23 @@
  * Hosts and sandboxes that refuse parts of the kernel: the switch starts and does without, and traffic flows. The other end is
  * the kernel's vxlan device.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { LinkRow } from '../../src/api/api.js';
 import type { Diagnosis } from '../../src/doctor/check.js';
 import { cases } from '../long.js';
 import { World } from './host-testbed.js';
 import { compileRefusals, type Part, type Refusal, refusedSoFar, refusing, startConfined } from './refuse.js';
+import { NOBODY } from './service-sandbox.js';
 import { OVERTAP, overtap, type RunningSwitch } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { ping } from './traffic.js';
 import { expectTransfer, kernelPeer, MB, makeGuest, VNI } from './two-hosts.js';
+
+const PROCESS = new URL('../../dist/port/process.js', import.meta.url).href;
 
 let folder: string;
 let library: string;
@@ -45,7 +50,8 @@ function settingsOf(nic: string, more = ''): string {
 
 /** A switch for which the kernel refuses parts. */
 function start(refusals: readonly Refusal[], settings = settingsOf(tapPort('tap0', guest))): Promise<RunningSwitch> {
-  return startConfined(world, hosts[0].netns, 'confined', settings, refusing(library, refusals, refusedLog()));
+  const config = world.config('confined', settings);
+  return startConfined(world, hosts[0].netns, 'confined', config, refusing(library, refusals, refusedLog()));
 }
 
 async function expectTraffic(label: string): Promise<void> {
@@ -117,16 +123,93 @@ describe.each([
   });
 });
 
-test('setns refused: a guest sets its NIC up itself', async () => {
+/** What the switch shows of a port. */
+async function linkOf(sw: RunningSwitch, name: string): Promise<LinkRow | undefined> {
+  return (await sw.links()).find(({ ifname }) => ifname === name);
+}
+
+test('setns refused: a guest names its NIC and sets it up, which the switch sees', async () => {
   const sw = await start(['SETNS']);
   expectSaid(sw, ['SETNS']);
   const [{ address, mtu }] = await world.ipJson<{ address: string; mtu: number }[]>(guest.netns, 'link show eth0');
   expect([address, mtu]).toEqual([guest.mac, 1450]);
-  await world.ip(guest.netns, `addr add ${guest.address}/24 dev eth0`);
-  await world.ip(guest.netns, 'link set eth0 up');
+  expect((await linkOf(sw, 'tap0'))?.operstate).toBe('DOWN');
+  await world.ip(guest.netns, 'link set eth0 name lan0');
+  await world.ip(guest.netns, `addr add ${guest.address}/24 dev lan0`);
+  await world.ip(guest.netns, 'link set lan0 up');
+  expect(await linkOf(sw, 'tap0')).toMatchObject({ operstate: 'UP', nic: 'lan0', address: guest.mac, mtu: 1450 });
   await Promise.all([expectTraffic('setns refused'), expectListed(['SETNS'])]);
   expect((await sw.stop()).ended.status).toBe(0);
   expect(await world.nics(guest.netns)).toEqual([]);
+});
+
+test('IPv6 sockets refused by a filter: a port over IPv6 waits, the others have traffic', async () => {
+  const over6 = '  br2:\n    ports:\n      vxlan6: { type: vxlan, local: "2001:db8::1", id: 43 }\n';
+  const sw = await start(['IPV6=EPERM'], settingsOf(tapPort('tap0', guest), over6));
+  expect(await linkOf(sw, 'vxlan6')).toMatchObject({
+    operstate: 'DOWN',
+    fault: expect.stringContaining('opens no IPv6 sockets (EPERM)'),
+  });
+  expect(await ping(world, guest.netns, peer.address)).toMatchObject({ sent: 3, received: 3 });
+});
+
+test('netlink refused: the addresses of the host are known all the same', async () => {
+  const netns = await world.netns('addresses', { ipv6: true });
+  await world.veth({ netns, ifname: 'eth0' }, { netns, ifname: 'eth1' });
+  for (const address of ['192.0.2.7/24', '192.0.2.8/24', '2001:db8::7/64']) {
+    await world.address({ netns, ifname: 'eth0' }, address);
+  }
+  const script = `import('${PROCESS}').then(({ hostAddresses }) => console.log(JSON.stringify(hostAddresses())))`;
+  const list = async (refusals: Refusal[]): Promise<string[]> => {
+    const words = refusing(library, refusals, refusedLog());
+    const { stdout } = await world.exec(netns, [...words, process.execPath, '-e', script]);
+    const rows = JSON.parse(stdout) as Record<string, unknown>[];
+    return rows.map(({ ifname, address, up }) => `${ifname} ${address} ${up}`).sort();
+  };
+  const [all, plain] = [await list([]), await list(['NETLINK'])];
+  expect(all).toEqual(expect.arrayContaining(['eth0 192.0.2.8 true', 'eth0 2001:db8::7 true', 'lo 127.0.0.1 true']));
+  expect(plain).toEqual(all);
+  expect(refusedSoFar(refusedLog())).toEqual(['NETLINK']);
+});
+
+test('no capabilities: a TAP that was made for the user is used as it is', async () => {
+  const { netns } = hosts[0];
+  guest = { ...guest, netns, ifname: 'tap0' };
+  await world.ip(netns, `tuntap add dev tap0 mode tap user ${NOBODY}`);
+  await world.ip(netns, 'link set tap0 mtu 1450 up');
+  await world.address(guest, `${guest.address}/24`);
+  const config = world.config('confined', settingsOf('      tap0: { type: tap }\n'));
+  const folderOf = dirname(config);
+  chownSync(folderOf, NOBODY, NOBODY);
+  execFileSync('mknod', ['-m', '666', join(folder, 'tun'), 'c', '10', '200']);
+  const powerless = [
+    'setpriv',
+    `--reuid=${NOBODY}`,
+    `--regid=${NOBODY}`,
+    '--clear-groups',
+    '--bounding-set=-all',
+    '--',
+  ];
+  const script = 'mount --bind "$0" /dev/net/tun && exec "$@"';
+  const mounted = ['unshare', '-m', '--propagation', 'slave', 'sh', '-c', script, join(folder, 'tun')];
+  const sw = await startConfined(world, netns, 'confined', config, [...mounted, ...powerless]);
+  const said = sw.log().filter(({ part, level }) => part === 'making TAPs' && level === 40);
+  expect(said).toHaveLength(1);
+  expect(sw.log().find(({ msg }) => msg === 'engine')).toMatchObject({ vnet_header: true, tso: true });
+  await expectTraffic('no capabilities');
+  expect((await sw.stop()).ended.status).toBe(0);
+  expect(await world.nics(netns)).toEqual(['eth0', 'tap0']);
+});
+
+test('/dev/net/tun of another user: the start is refused with its remedy, which the doctor knows too', async () => {
+  const before = refusing(library, ['TUN'], refusedLog());
+  const config = world.config('confined', settingsOf(tapPort('tap0', guest)));
+  const [refused, listed] = await Promise.all([
+    world.refusedSwitch(hosts[0].netns, config, before),
+    world.exec(hosts[0].netns, [...before, process.execPath, OVERTAP, 'doctor', '--host']),
+  ]);
+  expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining('"chmod 0666 /dev/net/tun"')]);
+  expect([listed.status, listed.stdout]).toEqual([1, expect.stringMatching(/^FAIL .*"chmod 0666 \/dev\/net\/tun"/m)]);
 });
 
 test('all refused together: the host itself has traffic, by one thread, and nothing stays behind', async () => {

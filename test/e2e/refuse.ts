@@ -45,15 +45,15 @@ export function refusedSoFar(log: string): string[] {
   return existsSync(log) ? [...new Set(readFileSync(log, 'utf8').trim().split('\n'))] : [];
 }
 
-/** Starts a switch as World.startSwitch does. @param before the words of `refusing` */
+/** Starts a switch as World.startSwitch does. @param config path of its file @param before words in front of the command */
 export async function startConfined(
   world: World,
   netns: string,
   name: string,
-  bridges: string,
+  config: string,
   before: readonly string[],
 ): Promise<RunningSwitch> {
-  const program = world.spawn(netns, [...before, ...switchCommand(world.config(name, bridges))]);
+  const program = world.spawn(netns, [...before, ...switchCommand(config)]);
   const started = new RunningSwitch(program, world.control(name));
   await started.ready();
   return started;
