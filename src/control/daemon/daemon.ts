@@ -52,7 +52,7 @@ interface Run extends CheckedDocument {
 
 /** Runs the switch. @returns the exit status, after all resources are closed and the log is written */
 export async function runDaemon(checked: CheckedDocument, options: RunOptions): Promise<number> {
-  const log = createLog(checked.config.name, options.logLevel);
+  const log = await createLog(checked.config.name, options.logLevel);
   keepRunning(log.logger);
   const shutdown = new Shutdown((reason) => {
     log.logger.fatal({ reason }, 'not waiting for an orderly end');

@@ -3,7 +3,6 @@
  */
 import { isatty } from 'node:tty';
 import { type Logger, pino } from 'pino';
-import { isColorSupported, prettyFactory } from 'pino-pretty';
 import type { LogLevel } from '../../api/api.js';
 import { printable } from '../../text/printable.js';
 import { caught } from '../guard.js';
@@ -26,11 +25,11 @@ export interface Log {
 }
 
 /** The log on standard output. @param fd another descriptor, for tests */
-export function createLog(name: string, level: string, fd = STDOUT): Log {
+export async function createLog(name: string, level: string, fd = STDOUT): Promise<Log> {
   const sink = new LogSink(fd, (lost, reason) =>
     logger.warn({ lost, reason }, 'lines of the log could not be written'),
   );
-  const format = isatty(fd) ? readable() : (line: string): string => line;
+  const format = isatty(fd) ? await readable() : (line: string): string => line;
   const logger = pino(
     {
       name,
@@ -50,8 +49,12 @@ export function createLog(name: string, level: string, fd = STDOUT): Log {
   return { logger, lost: () => sink.lost, flush: (ms) => sink.flush(ms) };
 }
 
-/** For a terminal. Names come from guests too, so control characters are escaped (`printable`). */
-export function readable(): (line: string) => string {
+/**
+ * For a terminal. Names come from guests too, so control characters are escaped (`printable`). The formatter is loaded only here:
+ * a switch that runs as a service has no terminal.
+ */
+export async function readable(): Promise<(line: string) => string> {
+  const { isColorSupported, prettyFactory } = await import('pino-pretty');
   const pretty = prettyFactory({ colorize: isColorSupported, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' });
   return (line) =>
     pretty(JSON.parse(line, (_key, value: unknown) => (typeof value === 'string' ? printable(value) : value)));

@@ -146,7 +146,7 @@ describe('a log sink', () => {
 describe('the log', () => {
   it('counts every line that /dev/full refuses', async () => {
     const fd = openSync('/dev/full', 'w');
-    const log = createLog('test', 'info', fd);
+    const log = await createLog('test', 'info', fd);
     for (let i = 0; i < 100; i++) log.logger.info({ i }, 'line');
     expect(await log.flush(5000)).toBe(true);
     expect(log.lost()).toBe(100);
@@ -156,7 +156,7 @@ describe('the log', () => {
   it('bears what cannot be put into a line, and loses no line before or behind it', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'overtap-log-'));
     const fd = openSync(join(folder, 'log'), 'w');
-    const log = createLog('test', 'info', fd);
+    const log = await createLog('test', 'info', fd);
     log.logger.info('before');
     log.logger.info(
       {
