@@ -3,16 +3,21 @@
  */
 import type { CommandFacts, OptionSpec } from './command-facts.js';
 import type { Run } from './context.js';
-import { DOCTOR_HELP, FDB_HELP, LINK_HELP, MDB_HELP, MONITOR_HELP, NEIGH_HELP, VLAN_HELP } from './help.js';
+import { DOCTOR_HELP, FDB_HELP, MDB_HELP, MONITOR_HELP, NEIGH_HELP, VLAN_HELP } from './help.js';
 
 export interface CommandSpec extends CommandFacts {
   /** The usage line after `overtap NAME`. */
   readonly usage: string;
-  /** The rest of the help, with examples. */
-  readonly help: string;
+  /** The rest of the help, with examples; a function loads it. */
+  readonly help: string | (() => Promise<string>);
   /** Whether words may follow the name. */
   readonly words: boolean;
   load(): Promise<{ run: Run }>;
+}
+
+/** The longer help of a command. */
+export async function helpOf({ help }: CommandSpec): Promise<string> {
+  return typeof help === 'string' ? help : help();
 }
 
 const CONFIG: OptionSpec = {
@@ -131,7 +136,7 @@ Examples:
     summary: 'show, add, delete and set bridges and ports',
     usage: '[show | add | set | del] ...',
     words: true,
-    help: LINK_HELP,
+    help: async () => (await import('./link-help.js')).LINK_HELP,
     load: () => import('./commands/link.js'),
   },
   {

@@ -80,7 +80,7 @@ export interface Invocation {
   /** All commands. */
   readonly commands: readonly CommandFacts[];
   /** The command's help text. */
-  help(): string;
+  help(): Promise<string>;
 }
 
 /** A command's work. @returns the exit status */

@@ -7,7 +7,7 @@ import type { SwitchClient } from '../client/client.js';
 import { programVersion } from '../control/daemon/version.js';
 import { printable, printableJson } from '../text/printable.js';
 import { readGlobals, runBatch } from './batch.js';
-import { COMMANDS, type CommandSpec, EPILOGUE, LATER_COMMANDS, SUMMARY } from './catalog.js';
+import { COMMANDS, type CommandSpec, EPILOGUE, helpOf, LATER_COMMANDS, SUMMARY } from './catalog.js';
 import { GLOBAL_OPTIONS, HELP_OPTION, VERSION_OPTION } from './command-facts.js';
 import { type Context, type Io, lazyRooms, type Rooms } from './context.js';
 import { NotFoundError, UsageError } from './errors.js';
@@ -47,6 +47,7 @@ function commandRunner(io: Io, rooms: Rooms, keepAlive: boolean): (words: string
   return async (words) => {
     result.status = EXIT_DONE;
     try {
+      if (words.some(asksForHelp)) await Promise.all(COMMANDS.map(loadHelp));
       await program.parseAsync(words, { from: 'user' });
       return result.status;
     } catch (error) {
@@ -54,6 +55,17 @@ function commandRunner(io: Io, rooms: Rooms, keepAlive: boolean): (words: string
     }
   };
 }
+
+/** Help that has been loaded, by command. */
+const loadedHelp = new Map<string, string>();
+
+/** Loads a command's help before commander prints it, which cannot wait. */
+async function loadHelp(spec: CommandSpec): Promise<void> {
+  loadedHelp.set(spec.name, await helpOf(spec));
+}
+
+/** Whether commander may take a word, or an abbreviation of several, for a request of help. */
+const asksForHelp = (word: string): boolean => word === 'help' || word === '--help' || /^-[a-z]*h/.test(word);
 
 type Connect = (socket: string) => Promise<SwitchClient>;
 
@@ -131,7 +143,7 @@ function addCommand(program: Command, spec: CommandSpec, io: Io, rooms: Rooms, {
     .description(`${spec.summary.charAt(0).toUpperCase()}${spec.summary.slice(1)}.`)
     .usage(spec.usage)
     .helpOption('-h, --help', 'show help')
-    .addHelpText('after', spec.help);
+    .addHelpText('after', () => loadedHelp.get(spec.name) ?? '');
   if (spec.words) command.argument('[words...]');
   for (const { flags, text, required, choices, fallback } of spec.options ?? []) {
     const option = new Option(flags, text).makeOptionMandatory(required ?? false);
@@ -146,7 +158,10 @@ function addCommand(program: Command, spec: CommandSpec, io: Io, rooms: Rooms, {
       words: command.args,
       options: command.opts<Record<string, string | undefined>>(),
       commands: COMMANDS,
-      help: () => helpText(command),
+      async help() {
+        await loadHelp(spec);
+        return helpText(command);
+      },
     });
   });
 }

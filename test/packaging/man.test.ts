@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { COMMANDS } from '../../src/cli/catalog.js';
+import { COMMANDS, helpOf } from '../../src/cli/catalog.js';
 import { switchOptions } from '../../src/config/options/switch.js';
 import { vxlanOptions } from '../../src/config/options/vxlan.js';
 import { programVersion } from '../../src/control/daemon/version.js';
@@ -13,7 +13,7 @@ import { helpText, inline, line } from './roff.js';
 
 const MAN = new URL('../../packaging/man/', import.meta.url).pathname;
 const PAGES = [
-  ['overtap.1', commandPage(programVersion())],
+  ['overtap.1', await commandPage(programVersion())],
   ['overtap.yaml.5', configurationPage(programVersion())],
 ] as const;
 
@@ -45,11 +45,11 @@ describe.each(PAGES)('%s', (name, text) => {
 });
 
 describe.runIf(has('man'))('as man shows them', () => {
-  it('overtap(1) has every command with its help', () => {
+  it('overtap(1) has every command with its help', async () => {
     const shown = read(join(folder, 'overtap.1'));
-    for (const { name, help } of COMMANDS) {
-      expect(shown).toContain(`overtap ${name}`);
-      const example = help.trimEnd().split('\n').at(-1)?.trim() ?? '';
+    for (const command of COMMANDS) {
+      expect(shown).toContain(`overtap ${command.name}`);
+      const example = (await helpOf(command)).trimEnd().split('\n').at(-1)?.trim() ?? '';
       expect(shown).toContain(example);
     }
   });

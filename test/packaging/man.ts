@@ -2,7 +2,7 @@
  * The man pages overtap(1) and overtap.yaml(5), made from the commands and from the rows of the options. `npm run docs` writes
  * packaging/man. Pure.
  */
-import { COMMANDS, EPILOGUE, SUMMARY } from '../../src/cli/catalog.js';
+import { COMMANDS, EPILOGUE, helpOf, SUMMARY } from '../../src/cli/catalog.js';
 import { GLOBAL_OPTIONS, HELP_OPTION, type OptionSpec, VERSION_OPTION } from '../../src/cli/command-facts.js';
 import type { Row } from '../../src/config/options/option.js';
 import { defaultText, SECTIONS, type Section, valueText, wordText } from '../docs/configuration.js';
@@ -16,7 +16,7 @@ const head = (name: string, section: number, version: string, title: string): st
 ];
 
 /** overtap(1). */
-export function commandPage(version: string): string {
+export async function commandPage(version: string): Promise<string> {
   const [examples = '', ...rest] = EPILOGUE.split('\nExamples:\n').reverse();
   return [
     ...head('OVERTAP', 1, version, 'User Commands'),
@@ -29,7 +29,7 @@ export function commandPage(version: string): string {
     '.SH OPTIONS',
     ...[...GLOBAL_OPTIONS, HELP_OPTION, VERSION_OPTION].flatMap(optionText),
     '.SH COMMANDS',
-    ...COMMANDS.flatMap((command) => commandText(command)),
+    ...(await Promise.all(COMMANDS.map((command) => commandText(command)))).flat(),
     '.SH EXIT STATUS',
     ...exitStatus(rest.join('')),
     '.SH ENVIRONMENT',
@@ -54,14 +54,15 @@ export function commandPage(version: string): string {
   ].join('\n');
 }
 
-function commandText({ name, usage, summary, help, options = [] }: (typeof COMMANDS)[number]): string[] {
+async function commandText(command: (typeof COMMANDS)[number]): Promise<string[]> {
+  const { name, usage, summary, options = [] } = command;
   return [
     `.SS overtap ${escapeRoff(name)}`,
     `\\fBovertap ${escapeRoff(name)}\\fR ${escapeRoff(usage)}`,
     '.PP',
     `${line(summary.charAt(0).toUpperCase() + summary.slice(1))}.`,
     ...options.flatMap(optionText),
-    ...helpText(help),
+    ...helpText(await helpOf(command)),
   ];
 }
 

@@ -10,7 +10,7 @@ export const FAMILY: Subcommands = { command: 'config', here: ['show'], aliases:
 
 export async function run({ context, words, help }: Invocation): Promise<number> {
   if (subcommand(FAMILY, words[0]) === 'help') {
-    context.print(help());
+    context.print(await help());
     return 0;
   }
   if (words.length > 1) throw new UsageError(`"config show": "${words[1]}" is one too many; it takes no words`);

@@ -39,7 +39,7 @@ export async function run({ context, words, help }: Invocation): Promise<number>
       await flush(context, fdbFlush(rest));
       break;
     default:
-      context.print(help());
+      context.print(await help());
   }
   return 0;
 }

@@ -18,7 +18,7 @@ export const FAMILY: Subcommands = {
 export async function run({ context, words, help }: Invocation): Promise<number> {
   const verb = subcommand(FAMILY, words[0]);
   if (verb === 'help') {
-    context.print(help());
+    context.print(await help());
     return 0;
   }
   const room = await context.rooms.lab();

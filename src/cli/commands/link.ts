@@ -32,7 +32,7 @@ export const SHOW: Grammar = {
 export async function run({ context, words, help }: Invocation): Promise<number> {
   const name = subcommand(FAMILY, words[0]);
   const rest = words.slice(1);
-  if (name === 'help') context.print(help());
+  if (name === 'help') context.print(await help());
   else if (name === 'show') await show(context, rest);
   else await change(context, name === 'add' ? linkAdd(rest) : name === 'set' ? linkSet(rest) : linkDel(rest));
   return 0;

@@ -23,7 +23,7 @@ export const WORDS: readonly string[] = [...new Set([...Object.keys(GROUPS), ...
 
 export async function run({ context, words, options, help }: Invocation): Promise<number> {
   if (words[0] === 'help') {
-    context.print(help());
+    context.print(await help());
     return 0;
   }
   const kinds = kindsOf(words);

@@ -18,7 +18,7 @@ export const FAMILY: Subcommands = {
 export async function run({ context, words, help }: Invocation): Promise<number> {
   const name = subcommand(FAMILY, words[0]);
   const rest = words.slice(1);
-  if (name === 'help') context.print(help());
+  if (name === 'help') context.print(await help());
   else if (name === 'show') await show(context, rest);
   else await change(context, name === 'del' ? neighDel(rest) : neighChange(name as 'add' | 'replace', rest));
   return 0;

@@ -18,7 +18,7 @@ export const FAMILY: Subcommands = {
 export async function run({ context, words, help }: Invocation): Promise<number> {
   const name = subcommand(FAMILY, words[0]);
   const rest = words.slice(1);
-  if (name === 'help') context.print(help());
+  if (name === 'help') context.print(await help());
   else if (name === 'add' || name === 'del') await change(context, vlanChange(name, rest));
   else if (name === 'set') await change(context, vlanSetting(rest));
   else await show(context, name === 'show' ? name : 'tunnelshow', rest);
