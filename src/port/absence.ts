@@ -1,6 +1,7 @@
 /**
  * Classifies failures to open a device: a port waits for a missing device, address or network namespace, and for conditions that
- * the owner of a guest's namespace controls. Other failures, such as a missing capability or a UDP port in use, are errors.
+ * the owner of a guest's namespace controls, and for rights while other ports work. Other failures, such as a UDP port in use,
+ * are errors.
  */
 import { isNativeError } from '../native/binding.js';
 import { netnsIsForeign } from './netns.js';
@@ -12,6 +13,8 @@ import { UnderlayError } from './underlay.js';
  * or IPv6 (EAFNOSUPPORT) later.
  */
 const OF_SOCKETS = new Set(['ENODEV', 'EADDRNOTAVAIL', 'EOPNOTSUPP', 'EAFNOSUPPORT']);
+/** Errors of /dev/net/tun: no such file, no module. */
+const NO_TUN = new Set(['ENOENT', 'ENODEV', 'ENXIO']);
 /** Errors of a namespace's file: missing, or not yet a namespace, as during `ip netns add`. */
 const OF_NAMESPACES = new Set(['open ENOENT', 'open ENOTDIR', 'setns EINVAL']);
 
@@ -32,6 +35,17 @@ function isGuestsDoing(error: unknown, netns: string): boolean {
   const { syscall, code } = error.cause;
   if (code === 'EBUSY') return netnsIsForeign(netns);
   return syscall !== 'open' && syscall !== 'setns' && code !== 'EPERM';
+}
+
+/**
+ * Whether a TAP could not be opened because the switch may not: no usable /dev/net/tun, a missing capability, a sandbox. The owner
+ * of the host may grant it later.
+ */
+export function lacksRight(error: unknown): boolean {
+  if (!(error instanceof TapError) || !isNativeError(error.cause)) return false;
+  const { syscall, code, message } = error.cause;
+  if (code === 'EPERM' || code === 'EACCES') return true;
+  return syscall === 'open' && message.includes('/dev/net/tun') && NO_TUN.has(code);
 }
 
 /** @param error as of `openTap`, or of what opens sockets */

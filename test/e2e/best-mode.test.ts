@@ -3,12 +3,13 @@
  * the kernel's vxlan device.
  */
 import { execFileSync } from 'node:child_process';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { LinkRow } from '../../src/api/api.js';
 import type { Diagnosis } from '../../src/doctor/check.js';
+import { until } from '../../src/lab/testbed/wait.js';
 import { cases } from '../long.js';
 import { World } from './host-testbed.js';
 import { compileRefusals, type Part, type Refusal, refusedSoFar, refusing, startConfined } from './refuse.js';
@@ -172,16 +173,15 @@ test('netlink refused: the addresses of the host are known all the same', async 
   expect(refusedSoFar(refusedLog())).toEqual(['NETLINK']);
 });
 
-test('no capabilities: a TAP that was made for the user is used as it is', async () => {
+/** Starts a switch as a user without capabilities, in whose sight /dev/net/tun is `node`; tap0 of the host belongs to that user. */
+async function startPowerless(node: string, settings: string): Promise<RunningSwitch> {
   const { netns } = hosts[0];
   guest = { ...guest, netns, ifname: 'tap0' };
   await world.ip(netns, `tuntap add dev tap0 mode tap user ${NOBODY}`);
   await world.ip(netns, 'link set tap0 mtu 1450 up');
   await world.address(guest, `${guest.address}/24`);
-  const config = world.config('confined', settingsOf('      tap0: { type: tap }\n'));
-  const folderOf = dirname(config);
-  chownSync(folderOf, NOBODY, NOBODY);
-  execFileSync('mknod', ['-m', '666', join(folder, 'tun'), 'c', '10', '200']);
+  const config = world.config('confined', settings);
+  chownSync(dirname(config), NOBODY, NOBODY);
   const powerless = [
     'setpriv',
     `--reuid=${NOBODY}`,
@@ -191,17 +191,52 @@ test('no capabilities: a TAP that was made for the user is used as it is', async
     '--',
   ];
   const script = 'mount --bind "$0" /dev/net/tun && exec "$@"';
-  const mounted = ['unshare', '-m', '--propagation', 'slave', 'sh', '-c', script, join(folder, 'tun')];
+  const mounted = ['unshare', '-m', '--propagation', 'slave', 'sh', '-c', script, node];
   const sw = await startConfined(world, netns, 'confined', config, [...mounted, ...powerless]);
-  const said = sw.log().filter(({ part, level }) => part === 'making TAPs' && level === 40);
-  expect(said).toHaveLength(1);
+  expect(sw.log().filter(({ part, level }) => part === 'making TAPs' && level === 40)).toHaveLength(1);
+  return sw;
+}
+
+const OWN_TAP = '      tap0: { type: tap }\n';
+
+/** A device file like /dev/net/tun. */
+function tunNode(mode: '600' | '666'): string {
+  const node = join(folder, `tun-${mode}`);
+  execFileSync('mknod', ['-m', mode, node, 'c', '10', '200']);
+  return node;
+}
+
+test('no capabilities: a TAP that was made for the user is used as it is', async () => {
+  const sw = await startPowerless(tunNode('666'), settingsOf(OWN_TAP));
   expect(sw.log().find(({ msg }) => msg === 'engine')).toMatchObject({ vnet_header: true, tso: true });
   await expectTraffic('no capabilities');
   expect((await sw.stop()).ended.status).toBe(0);
-  expect(await world.nics(netns)).toEqual(['eth0', 'tap0']);
+  expect(await world.nics(hosts[0].netns)).toEqual(['eth0', 'tap0']);
 });
 
-test('/dev/net/tun of another user: the start is refused with its remedy, which the doctor knows too', async () => {
+test('/dev/net/tun of another user: tunnels are joined all the same, and the TAP waits for the right', async () => {
+  const vxlan = (id: number): string =>
+    `      vxlan${id}: { type: vxlan, local: ${hosts[0].address}, id: ${id}, remotes: [${hosts[1].address}] }\n`;
+  const second = `  br2:\n    ports:\n      b: { type: patch, peer: a }\n${vxlan(VNI + 1)}`;
+  const first = plainBridge(OWN_TAP, '      a: { type: patch, peer: b }\n', vxlan(VNI));
+  const node = tunNode('600');
+  const sw = await startPowerless(node, `${first}${second}`);
+  expect(await linkOf(sw, 'tap0')).toMatchObject({ operstate: 'DOWN', fault: expect.stringContaining('chmod 0666') });
+  const far = { netns: await world.netns('far'), ifname: 'vx1' };
+  const { address: local, netns } = hosts[1];
+  const device = `type vxlan id ${VNI + 1} remote ${hosts[0].address} local ${local} dstport 4789`;
+  await world.ip(netns, `link add vx1 ${device}`);
+  await world.ip(netns, `link set vx1 netns ${far.netns}`);
+  await world.ip(far.netns, 'link set vx1 up');
+  await world.address(far, '198.18.0.8/24');
+  expect(await ping(world, far.netns, peer.address)).toMatchObject({ sent: 3, received: 3 });
+
+  chmodSync(node, 0o666);
+  await until('the TAP comes up', async () => (await linkOf(sw, 'tap0'))?.operstate === 'UP');
+  expect(await ping(world, guest.netns, peer.address)).toMatchObject({ sent: 3, received: 3 });
+});
+
+test('/dev/net/tun of another user, and nothing but TAPs: the start is refused with its remedy, which the doctor knows too', async () => {
   const before = refusing(library, ['TUN'], refusedLog());
   const config = world.config('confined', settingsOf(tapPort('tap0', guest)));
   const [refused, listed] = await Promise.all([
@@ -217,7 +252,10 @@ test('all refused together: the host itself has traffic, by one thread, and noth
   guest = { ...guest, netns: hosts[0].netns, ifname: 'tap0' };
   const addresses = `addresses: [${guest.address}/24, 198.18.1.1/24]`;
   const nic = `      tap0: { type: tap, mac: "${guest.mac}", persist: true, ${addresses} }\n`;
-  const sw = await start(all, settingsOf(nic, 'workers: 3\n'));
+  // Without netlink it cannot be moved, and without setns not be made there.
+  const other = `      tap1: { type: tap, netns: ${await world.netns('other')} }\n`;
+  const sw = await start(all, settingsOf(`${nic}${other}`, 'workers: 3\n'));
+  expect((await linkOf(sw, 'tap1'))?.fault).toContain('CAP_SYS_ADMIN');
   expectSaid(sw, all);
   const engine = sw.log().find(({ msg }) => msg === 'engine');
   expect(engine).toMatchObject({ workers: 1, vnet_header: false, tso: false, udp_segment: false, udp_gro: false });

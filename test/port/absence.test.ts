@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { Program } from '../../src/lab/testbed/program.js';
 import type { NativeError } from '../../src/native/binding.js';
-import { isAbsent, mayPass } from '../../src/port/absence.js';
+import { isAbsent, lacksRight, mayPass } from '../../src/port/absence.js';
 import { netnsIsForeign } from '../../src/port/netns.js';
 import { TapError } from '../../src/port/tap-error.js';
 import { UnderlayError } from '../../src/port/underlay.js';
@@ -34,6 +34,17 @@ test.each([
 ] as const)("%s %s, %s: waited out in a guest's namespace: %s", (syscall, code, message, waits) => {
   expect(mayPass(failure(syscall, code, message), OWN)).toBe(waits);
   expect(mayPass(failure(syscall, code, message))).toBe(false);
+});
+
+test.each([
+  ['open', 'EACCES', 'opening /dev/net/tun', true],
+  ['open', 'ENOENT', 'opening /dev/net/tun', true],
+  ['open', 'EMFILE', 'opening /dev/net/tun', false],
+  ['open', 'ENOENT', 'opening the network namespace /run/netns/a', false],
+  ['setns', 'EPERM', 'entering the network namespace /run/netns/a', true],
+  ['TUNSETIFF', 'EBUSY', 'attaching to eth0', false],
+] as const)('%s %s, %s: for want of a right: %s', (syscall, code, message, powerless) => {
+  expect(lacksRight(failure(syscall, code, message))).toBe(powerless);
 });
 
 test('a TAP in use is waited out where another user owns the namespace', async () => {

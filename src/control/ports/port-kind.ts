@@ -9,6 +9,7 @@ import type { PortConfig, SwitchConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
 import type { DeviceSource } from '../devices/devices.js';
 import type { DesiredPort } from '../model/desired.js';
+import type { DeviceError } from '../model/device-error.js';
 import type { Port, PortBase, SwitchModel, TapPort, VxlanPort } from '../model/model.js';
 import type { Transition } from '../model/transition.js';
 
@@ -20,6 +21,8 @@ export interface Opened {
   inherited: Set<object>;
   /** Why the devices of ports cannot be opened yet, by port name. */
   absent: Map<string, string>;
+  /** The first failure of those for want of a right. */
+  powerless: DeviceError | null;
   /** Reopened parts of devices of present ports, by name; the type is defined by the kind. */
   renewals: Map<string, unknown>;
   /** Undoes changes of present devices, last change first. */

@@ -6,9 +6,10 @@
  * not at all.
  */
 import { entriesOf } from '../../config/entries/list.js';
+import { isTunnelPort } from '../../config/options/kinds.js';
 import type { BridgeConfig, SwitchConfig } from '../../config/types.js';
 import { MAX_BRIDGES } from '../../dataplane/state/forwarding.js';
-import { mayPass } from '../../port/absence.js';
+import { lacksRight, mayPass } from '../../port/absence.js';
 import { DEFAULT_MTU, type DeviceSource } from '../devices/devices.js';
 import { type DesiredPort, desiredPorts } from '../model/desired.js';
 import { DeviceError } from '../model/device-error.js';
@@ -92,6 +93,7 @@ export class Reconciler {
       devices: new Map(),
       inherited: new Set(),
       absent: new Map(),
+      powerless: null,
       renewals: new Map(),
       undo: [],
     };
@@ -103,6 +105,7 @@ export class Reconciler {
           this.open(port, this.openingOf(port.name, opening, waits));
         else this.reopen(port, this.openingOf(port.name, opening, waits));
       }
+      this.checkRights(desired, opened);
     } catch (error) {
       this.abandon(desired, opened);
       throw error;
@@ -146,12 +149,28 @@ export class Reconciler {
         try {
           return open();
         } catch (error) {
-          if (!waits || !(error instanceof DeviceError) || !mayPass(error.cause, netns)) throw error;
+          if (!waits || !(error instanceof DeviceError)) throw error;
+          const isPowerless = lacksRight(error.cause);
+          if (!isPowerless && !mayPass(error.cause, netns)) throw error;
+          if (isPowerless) of.opened.powerless ??= error;
           of.opened.absent.set(name, reasonOf(error));
           return absent();
         }
       },
     };
+  }
+
+  /**
+   * A port that lacks a right waits while others work. When no local port works, somebody forgot to start the switch as root:
+   * the change is refused with that reason.
+   */
+  private checkRights(desired: readonly DesiredPort[], { absent, powerless }: Opened): void {
+    if (powerless === null) return;
+    const works = ({ name }: DesiredPort): boolean => {
+      const port = this.model.ports.get(name);
+      return !absent.has(name) && (port === undefined || !this.model.lost.has(port.index));
+    };
+    if (!desired.some((port) => !isTunnelPort(port.config) && works(port))) throw powerless;
   }
 
   private open(port: DesiredPort, opening: Opening): void {
