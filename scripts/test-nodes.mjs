@@ -35,7 +35,8 @@ function step(name, { folder, bin }, command) {
     encoding: 'utf8',
     timeout: STEP_LIMIT_MS,
     maxBuffer: 256 * 1024 * 1024,
-    env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
+    // The headers of the same version: `cap` is bound to the ABI of one.
+    env: { ...process.env, PATH: `${bin}:${process.env.PATH}`, npm_config_nodedir: join(bin, '..') },
   });
   if (status === 0) return (performance.now() - began) / 1000;
   console.log(`${name} failed:\n${`${stdout}${stderr}${error ?? ''}`.slice(-4000)}`);
