@@ -25,7 +25,7 @@ import {
   FLAGS_ALL,
   HEAD_LOCK,
   HEAD_TICK,
-  SEGMENT_EMPTY,
+  FID_EMPTY,
 } from './layout.js';
 import { FdbStore } from './store.js';
 
@@ -37,24 +37,16 @@ export class FdbChanges extends FdbStore {
    * @returns false when the table is full and has no learned entry
    * @throws RangeError when a value is out of range
    */
-  set(
-    high: number,
-    low: number,
-    segment: number,
-    destination: number,
-    owner: number,
-    flags: number,
-    now: number,
-  ): boolean {
-    this.check(high, segment, owner);
+  set(high: number, low: number, fid: number, destination: number, owner: number, flags: number, now: number): boolean {
+    this.check(high, fid, owner);
     if ((flags & ~FLAGS_ALL) !== 0) throw new RangeError(`FDB flags are ${flags}: give a union of FLAG_* values`);
     const given = flags === 0 ? FLAG_ADDED : flags;
     lock(this.header, HEAD_LOCK);
     this.header[HEAD_TICK] = now;
-    const found = this.find(high, low, segment);
-    const row = found >= 0 ? found : this.makeRoom(high, low, segment, owner, now);
+    const found = this.find(high, low, fid);
+    const row = found >= 0 ? found : this.makeRoom(high, low, fid, owner, now);
     if (row < 0) this.counters[COUNTER_REFUSED]++;
-    else this.put(row, found >= 0, high, low, segment, destination, owner, given, now);
+    else this.put(row, found >= 0, high, low, fid, destination, owner, given, now);
     unlock(this.header, HEAD_LOCK);
     return row >= 0;
   }
@@ -65,7 +57,7 @@ export class FdbChanges extends FdbStore {
     isThere: boolean,
     high: number,
     low: number,
-    segment: number,
+    fid: number,
     destination: number,
     owner: number,
     flags: number,
@@ -73,14 +65,14 @@ export class FdbChanges extends FdbStore {
   ): void {
     const from = isThere ? this.destinationOf(row) : destination;
     const changes = !isThere || from !== destination || this.ownerOf(row) !== owner || this.flagsOf(row) !== flags;
-    this.write(row, high, low, segment, destination, owner, flags, now, isThere ? this.movesOf(row) : 0);
+    this.write(row, high, low, fid, destination, owner, flags, now, isThere ? this.movesOf(row) : 0);
     if (changes) recordEvent(this.views, isThere ? EVENT_CHANGED : EVENT_ADDED, CAUSE_NONE, row, from, now);
   }
 
   /** @returns false when there was no such entry */
-  remove(high: number, low: number, segment: number): boolean {
+  remove(high: number, low: number, fid: number): boolean {
     lock(this.header, HEAD_LOCK);
-    const row = this.find(high, low, segment);
+    const row = this.find(high, low, fid);
     if (row >= 0) this.drop(row, EVENT_DELETED, CAUSE_REMOVED, this.header[HEAD_TICK]);
     unlock(this.header, HEAD_LOCK);
     return row >= 0;
@@ -89,7 +81,7 @@ export class FdbChanges extends FdbStore {
   /** Removes the entry of a row. @returns false when the row is empty */
   removeRow(row: number): boolean {
     lock(this.header, HEAD_LOCK);
-    const there = this.segmentOf(row) > SEGMENT_EMPTY;
+    const there = this.fidAt(row) > FID_EMPTY;
     if (there) this.drop(row, EVENT_DELETED, CAUSE_REMOVED, this.header[HEAD_TICK]);
     unlock(this.header, HEAD_LOCK);
     return there;
@@ -104,9 +96,9 @@ export class FdbChanges extends FdbStore {
     const end = Math.min(fromRow + rowCount, this.slots);
     let removed = 0;
     for (let row = fromRow; row < end; row++) {
-      if (!(this.segmentOf(row) > SEGMENT_EMPTY && matches(this.views, row, match))) continue;
+      if (!(this.fidAt(row) > FID_EMPTY && matches(this.views, row, match))) continue;
       lock(this.header, HEAD_LOCK);
-      if (this.segmentOf(row) > SEGMENT_EMPTY && matches(this.views, row, match)) {
+      if (this.fidAt(row) > FID_EMPTY && matches(this.views, row, match)) {
         this.drop(row, EVENT_DELETED, CAUSE_FLUSHED, this.header[HEAD_TICK]);
         removed++;
       }
@@ -131,14 +123,14 @@ export class FdbChanges extends FdbStore {
   // ---- Steps of all changes; the caller holds the lock
 
   /** A free row for a key that is not in the table, or -1. A full table evicts an entry. */
-  protected makeRoom(high: number, low: number, segment: number, owner: number, now: number): number {
-    const row = this.findFree(high, low, segment);
+  protected makeRoom(high: number, low: number, fid: number, owner: number, now: number): number {
+    const row = this.findFree(high, low, fid);
     if (row < 0 || this.counters[COUNTER_ENTRIES] < this.capacity) return row;
     const victim = victimFor(this.views, owner, now);
     if (victim < 0) return -1;
     this.drop(victim, EVENT_DELETED, CAUSE_EVICTED, now);
     this.counters[COUNTER_EVICTED]++;
-    return this.findFree(high, low, segment);
+    return this.findFree(high, low, fid);
   }
 
   /** Removes the entry of a row, and records that. */
@@ -148,9 +140,9 @@ export class FdbChanges extends FdbStore {
   }
 
   /** Refuses values that would silently corrupt a row or a count. Not called for known addresses. */
-  protected check(high: number, segment: number, owner: number): void {
+  protected check(high: number, fid: number, owner: number): void {
     if (!(high >= 0 && high <= 0xffff)) throw new RangeError(`FDB MAC high word is ${high}: give 0 to 0xffff`);
-    if (!(segment >= 1)) throw new RangeError(`FDB segment is ${segment}: give 1 or more`);
+    if (!(fid >= 1)) throw new RangeError(`FDB fid is ${fid}: give 1 or more`);
     if (!(owner >= 0 && owner < this.ownerLimit.length)) {
       throw new RangeError(
         `FDB owner is ${owner}: give 0 to ${this.ownerLimit.length - 1}, or create the table with more owners`,

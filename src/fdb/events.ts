@@ -3,7 +3,7 @@
  *
  *   word of a record   0         1            2           3        4        5            6                7
  *                      +---------+------------+-----------+--------+--------+------------+----------------+-----+
- *                      | sequence| cause, kind| flags, MAC| MAC,   | segment| destination| old destination| tick|
+ *                      | sequence| cause, kind| flags, MAC| MAC,   | FID| destination| old destination| tick|
  *                      | number  |            | first 2   | last 4 |        |            |                |     |
  *                      +---------+------------+-----------+--------+--------+------------+----------------+-----+
  *
@@ -25,7 +25,7 @@ import {
   ROW_DESTINATION,
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
-  ROW_SEGMENT,
+  ROW_FID,
   ROW_SHIFT,
   viewsOf,
 } from './layout.js';
@@ -61,7 +61,7 @@ const SEQUENCE = 0;
 const KIND = 1;
 const MAC_HIGH = 2;
 const MAC_LOW = 3;
-const SEGMENT = 4;
+const FID = 4;
 const DESTINATION = 5;
 const OLD_DESTINATION = 6;
 const TICK = 7;
@@ -75,7 +75,7 @@ export interface FdbEvent {
   cause: number;
   high: number;
   low: number;
-  segment: number;
+  fid: number;
   /** After the change; for a removed entry, its last one. */
   destination: number;
   /** Before a move or a change; otherwise as `destination`. */
@@ -102,7 +102,7 @@ export function recordEvent(
   events[at + KIND] = (cause << 8) | kind;
   events[at + MAC_HIGH] = rows[base + ROW_MAC_HIGH];
   events[at + MAC_LOW] = rows[base + ROW_MAC_LOW];
-  events[at + SEGMENT] = rows[base + ROW_SEGMENT];
+  events[at + FID] = rows[base + ROW_FID];
   events[at + DESTINATION] = rows[base + ROW_DESTINATION];
   events[at + OLD_DESTINATION] = oldDestination;
   events[at + TICK] = tick;
@@ -180,7 +180,7 @@ export class FdbEvents {
       cause: kind >>> 8,
       high: word & 0xffff,
       low: Atomics.load(events, at + MAC_LOW),
-      segment: Atomics.load(events, at + SEGMENT),
+      fid: Atomics.load(events, at + FID),
       destination: Atomics.load(events, at + DESTINATION),
       oldDestination: Atomics.load(events, at + OLD_DESTINATION),
       flags: word >>> 16,

@@ -36,10 +36,10 @@ import {
   RING_SHIFT,
   ROW_MAC_HIGH,
   ROW_OWNER,
-  ROW_SEGMENT,
+  ROW_FID,
   ROW_SHIFT,
   ROW_STAMP,
-  SEGMENT_EMPTY,
+  FID_EMPTY,
 } from './layout.js';
 import { biggestOwner } from './ranking.js';
 
@@ -147,7 +147,7 @@ function olderInSample(views: FdbViews, owner: number, now: number, victim: numb
   let age = most;
   for (let left = SAMPLE_ROWS; left > 0; left--) {
     const base = row << ROW_SHIFT;
-    const isLearned = rows[base + ROW_SEGMENT] > SEGMENT_EMPTY && rows[base + ROW_MAC_HIGH] >>> 16 === 0;
+    const isLearned = rows[base + ROW_FID] > FID_EMPTY && rows[base + ROW_MAC_HIGH] >>> 16 === 0;
     if (isLearned && rows[base + ROW_OWNER] === owner && ageOf(now, rows[base + ROW_STAMP]) > age) {
       age = ageOf(now, rows[base + ROW_STAMP]);
       oldest = row;

@@ -9,7 +9,7 @@
  *
  *   word of a row   0        1                         2        3            4      5      6        7
  *                   +--------+------------+------------+--------+------------+------+------+--------+------+
- *                   | MAC,   | flags,     | MAC, first | segment| destination| stamp| moves| version| owner|
+ *                   | MAC,   | flags,     | MAC, first | FID| destination| stamp| moves| version| owner|
  *                   | last 4 | high 16 b. | 2 bytes    |        |            |      |      |        |      |
  *                   +--------+------------+------------+--------+------------+------+------+--------+------+
  *
@@ -18,7 +18,7 @@
 import { allocate, checkRange, HEAD_OWN, HEAD_SLOTS, headerOf, Layout, powerOfTwo } from '../shared-memory/memory.js';
 
 export { HEAD_LOCK, HEAD_SEED, HEAD_SLOTS } from '../shared-memory/memory.js';
-export { EMPTY as SEGMENT_EMPTY } from '../shared-memory/probing.js';
+export { EMPTY as FID_EMPTY } from '../shared-memory/probing.js';
 
 /** Words of a row; 32 bytes, so that two rows fill a cache line and none straddles two. */
 export const ROW_WORDS = 8;
@@ -27,8 +27,8 @@ export const ROW_SHIFT = 3;
 export const ROW_MAC_LOW = 0;
 /** First two bytes of the MAC in bits 0-15, FLAG_* in bits 16-31. */
 export const ROW_MAC_HIGH = 1;
-/** EMPTY, TOMBSTONE (`probing.ts`), or a segment (at least 1). */
-export const ROW_SEGMENT = 2;
+/** EMPTY, TOMBSTONE (`probing.ts`), or a FID (at least 1). */
+export const ROW_FID = 2;
 export const ROW_DESTINATION = 3;
 /** Tick of the last refresh. */
 export const ROW_STAMP = 4;
@@ -218,9 +218,9 @@ function arraysOf(
 }
 
 /** The row at which the search for a key begins. @param mask rows of the table, less one */
-export function homeRow(high: number, low: number, segment: number, seed: number, mask: number): number {
+export function homeRow(high: number, low: number, fid: number, seed: number, mask: number): number {
   let h = Math.imul(low ^ seed, 0x9e3779b1);
-  h = Math.imul((h ^ (h >>> 15)) + high + Math.imul(segment, 0x27d4eb2f), 0x85ebca6b);
+  h = Math.imul((h ^ (h >>> 15)) + high + Math.imul(fid, 0x27d4eb2f), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) & mask;
 }

@@ -25,11 +25,11 @@ import {
   ROW_MAC_LOW,
   ROW_MOVES,
   ROW_OWNER,
-  ROW_SEGMENT,
+  ROW_FID,
   ROW_SHIFT,
   ROW_STAMP,
   ROW_VERSION,
-  SEGMENT_EMPTY,
+  FID_EMPTY,
   viewsOf,
 } from './layout.js';
 
@@ -38,7 +38,7 @@ export interface FdbRow {
   row: number;
   high: number;
   low: number;
-  segment: number;
+  fid: number;
   destination: number;
   owner: number;
   /** FLAG_*; 0 for a learned entry. */
@@ -108,10 +108,10 @@ export class FdbReader {
     const end = Math.min(fromRow + rowCount, this.slots);
     let unreadable = 0;
     for (let row = fromRow; row < end; row++) {
-      if (Atomics.load(this.rows, (row << ROW_SHIFT) + ROW_SEGMENT) <= SEGMENT_EMPTY) continue;
+      if (Atomics.load(this.rows, (row << ROW_SHIFT) + ROW_FID) <= FID_EMPTY) continue;
       const entry = this.read(row);
       if (entry === null) unreadable++;
-      else if (entry.segment > SEGMENT_EMPTY) callback(entry);
+      else if (entry.fid > FID_EMPTY) callback(entry);
     }
     return unreadable;
   }
@@ -120,28 +120,28 @@ export class FdbReader {
    * The entry of a key, or null. If another thread reuses the row between search and read, the search starts again.
    * @param high first two bytes of the MAC, unsigned
    * @param low last four bytes, signed
-   * @param segment at least 1
+   * @param FID at least 1
    */
-  find(high: number, low: number, segment: number): FdbRow | null {
+  find(high: number, low: number, fid: number): FdbRow | null {
     for (;;) {
-      const row = this.search(high, low, segment);
+      const row = this.search(high, low, fid);
       if (row < 0) return null;
       const entry = this.read(row);
       if (entry === null) return null;
-      if (entry.segment === segment && entry.low === low && entry.high === high) return entry;
+      if (entry.fid === fid && entry.low === low && entry.high === high) return entry;
     }
   }
 
-  private search(high: number, low: number, segment: number): number {
+  private search(high: number, low: number, fid: number): number {
     const { rows } = this;
-    let row = homeRow(high, low, segment, this.seed, this.slots - 1);
+    let row = homeRow(high, low, fid, this.seed, this.slots - 1);
     for (let left = probeLimit(this.slots); left > 0; left--) {
       const base = row << ROW_SHIFT;
-      const found = Atomics.load(rows, base + ROW_SEGMENT);
-      if (found === SEGMENT_EMPTY) return -1;
+      const found = Atomics.load(rows, base + ROW_FID);
+      if (found === FID_EMPTY) return -1;
       const same =
         Atomics.load(rows, base + ROW_MAC_LOW) === low && (Atomics.load(rows, base + ROW_MAC_HIGH) & 0xffff) === high;
-      if (found === segment && same) return row;
+      if (found === fid && same) return row;
       row = (row + 1) & (this.slots - 1);
     }
     return -1;
@@ -161,7 +161,7 @@ export class FdbReader {
       row,
       high: word & 0xffff,
       low: Atomics.load(rows, base + ROW_MAC_LOW),
-      segment: Atomics.load(rows, base + ROW_SEGMENT),
+      fid: Atomics.load(rows, base + ROW_FID),
       destination: Atomics.load(rows, base + ROW_DESTINATION),
       owner: Atomics.load(rows, base + ROW_OWNER),
       flags: word >>> 16,

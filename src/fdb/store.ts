@@ -33,11 +33,11 @@ import {
   ROW_MAC_LOW,
   ROW_MOVES,
   ROW_OWNER,
-  ROW_SEGMENT,
+  ROW_FID,
   ROW_SHIFT,
   ROW_STAMP,
   ROW_VERSION,
-  SEGMENT_EMPTY,
+  FID_EMPTY,
   viewsOf,
 } from './layout.js';
 import { rankDown, rankUp } from './ranking.js';
@@ -92,10 +92,10 @@ export class FdbStore {
     this.probed = {
       rows: this.rows,
       shift: ROW_SHIFT,
-      keyWord: ROW_SEGMENT,
+      keyWord: ROW_FID,
       mask: this.mask,
       limit: this.probeLimit,
-      homeOf: (row) => this.homeOf(this.macHighOf(row), this.macLowOf(row), this.segmentOf(row)),
+      homeOf: (row) => this.homeOf(this.macHighOf(row), this.macLowOf(row), this.fidAt(row)),
     };
   }
 
@@ -120,8 +120,8 @@ export class FdbStore {
   }
 
   /** 0 or -1 when the row holds no entry. */
-  segmentOf(row: number): number {
-    return this.rows[(row << ROW_SHIFT) + ROW_SEGMENT];
+  fidAt(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_FID];
   }
 
   macHighOf(row: number): number {
@@ -143,19 +143,19 @@ export class FdbStore {
   // ---- Search and change
 
   /** The row at which the search for a key begins. */
-  homeOf(high: number, low: number, segment: number): number {
-    return homeRow(high, low, segment, this.seed, this.mask);
+  homeOf(high: number, low: number, fid: number): number {
+    return homeRow(high, low, fid, this.seed, this.mask);
   }
 
-  /** The row of a key, or -1 (hot). @param segment at least 1 */
-  find(high: number, low: number, segment: number): number {
+  /** The row of a key, or -1 (hot). @param FID at least 1 */
+  find(high: number, low: number, fid: number): number {
     const rows = this.rows;
-    let row = this.homeOf(high, low, segment);
+    let row = this.homeOf(high, low, fid);
     for (let left = this.probeLimit; left > 0; left--) {
       const base = row << ROW_SHIFT;
-      const found = rows[base + ROW_SEGMENT];
-      if (found === SEGMENT_EMPTY) return -1;
-      if (found === segment && rows[base + ROW_MAC_LOW] === low && (rows[base + ROW_MAC_HIGH] & 0xffff) === high)
+      const found = rows[base + ROW_FID];
+      if (found === FID_EMPTY) return -1;
+      if (found === fid && rows[base + ROW_MAC_LOW] === low && (rows[base + ROW_MAC_HIGH] & 0xffff) === high)
         return row;
       row = (row + 1) & this.mask;
     }
@@ -163,8 +163,8 @@ export class FdbStore {
   }
 
   /** A free row for a key that is not in the table, or -1; valid until the next removal. */
-  protected findFree(high: number, low: number, segment: number): number {
-    return findFree(this.probed, this.homeOf(high, low, segment));
+  protected findFree(high: number, low: number, fid: number): number {
+    return findFree(this.probed, this.homeOf(high, low, fid));
   }
 
   /** Writes an entry to a found or free row, and updates the counts. */
@@ -172,7 +172,7 @@ export class FdbStore {
     row: number,
     high: number,
     low: number,
-    segment: number,
+    fid: number,
     destination: number,
     owner: number,
     flags: number,
@@ -181,15 +181,15 @@ export class FdbStore {
   ): void {
     const rows = this.rows;
     const base = row << ROW_SHIFT;
-    const before = rows[base + ROW_SEGMENT];
-    if (before > SEGMENT_EMPTY) this.uncount(row);
+    const before = rows[base + ROW_FID];
+    if (before > FID_EMPTY) this.uncount(row);
     else this.counters[COUNTER_ENTRIES]++;
     if (before === TOMBSTONE) this.header[HEAD_TOMBSTONES]--;
 
     open(rows, base + ROW_VERSION);
     Atomics.store(rows, base + ROW_MAC_LOW, low);
     Atomics.store(rows, base + ROW_MAC_HIGH, high | (flags << 16));
-    Atomics.store(rows, base + ROW_SEGMENT, segment);
+    Atomics.store(rows, base + ROW_FID, fid);
     Atomics.store(rows, base + ROW_DESTINATION, destination);
     Atomics.store(rows, base + ROW_STAMP, stamp);
     Atomics.store(rows, base + ROW_MOVES, moves);

@@ -1,5 +1,5 @@
 /**
- * The forwarding database (FDB): `<MAC, segment> -> destination`. A segment is an FID.
+ * The forwarding database (FDB): `<MAC, fid> -> destination`. A FID is an FID.
  *
  * | cost of a frame                   | words written                        |
  * |-----------------------------------|--------------------------------------|
@@ -8,7 +8,7 @@
  * | learning, new or moved            | the row, counts, order and an event  |
  *
  * **Rows, not columns.** All words of an entry are adjacent in one Int32Array, 32 bytes a row, so a hit costs one cache line.
- * Separate arrays (two words of MAC, segment, destination, stamp, flags) would cost up to six, each on a page of its own.
+ * Separate arrays (two words of MAC, FID, destination, stamp, flags) would cost up to six, each on a page of its own.
  * Frames of many flows hit random rows, and a million entries take 64 MiB, so cache lines determine the cost of a look-up. Columns
  * would be faster only for the sweep, which reads one word of many entries and is spread over time.
  *
@@ -32,7 +32,7 @@
  * **Threads.** Several may look up, learn and set. Changes are made under one lock (`lock.ts`); look-ups and the refresh of a known
  * MAC take no lock. One thread sweeps.
  *
- * MACs, segments, destinations and owners are integers here; ports, bridges, VLANs and VNIs are unknown. Each destination belongs
+ * MACs, FIDs, destinations and owners are integers here; ports, bridges, VLANs and VNIs are unknown. Each destination belongs
  * to one owner.
  */
 
@@ -67,11 +67,11 @@ import {
   ROW_MAC_LOW,
   ROW_MOVES,
   ROW_OWNER,
-  ROW_SEGMENT,
+  ROW_FID,
   ROW_SHIFT,
   ROW_STAMP,
   ROW_VERSION,
-  SEGMENT_EMPTY,
+  FID_EMPTY,
 } from './layout.js';
 
 export { ageOf } from '../shared-memory/age.js';
@@ -114,25 +114,25 @@ export class Fdb extends FdbChanges {
    * The row of an entry, or -1. An entry keeps its row until it is removed.
    * @param high first two bytes of the MAC, unsigned
    * @param low last four bytes, signed
-   * @param segment at least 1
+   * @param FID at least 1
    */
-  lookup(high: number, low: number, segment: number): number {
-    return this.find(high, low, segment);
+  lookup(high: number, low: number, fid: number): number {
+    return this.find(high, low, fid);
   }
 
   /**
    * The destination of a MAC, or NOT_FOUND; for threads beside other writers. Another thread may reuse the row between search
    * and read. The row's version shows that, and the search starts again.
    */
-  resolve(high: number, low: number, segment: number): number {
+  resolve(high: number, low: number, fid: number): number {
     const rows = this.rows;
     for (;;) {
-      const row = this.find(high, low, segment);
+      const row = this.find(high, low, fid);
       if (row < 0) return NOT_FOUND;
       const base = row << ROW_SHIFT;
       const version = Atomics.load(rows, base + ROW_VERSION);
       const same =
-        rows[base + ROW_SEGMENT] === segment &&
+        rows[base + ROW_FID] === fid &&
         rows[base + ROW_MAC_LOW] === low &&
         (rows[base + ROW_MAC_HIGH] & 0xffff) === high;
       const destination = rows[base + ROW_DESTINATION];
@@ -141,8 +141,8 @@ export class Fdb extends FdbChanges {
   }
 
   /** Loads the first row of the search for a key into the cache. @returns a word of it; use it, or the compiler omits the read */
-  touch(high: number, low: number, segment: number): number {
-    return this.rows[(this.homeOf(high, low, segment) << ROW_SHIFT) + ROW_SEGMENT];
+  touch(high: number, low: number, fid: number): number {
+    return this.rows[(this.homeOf(high, low, fid) << ROW_SHIFT) + ROW_FID];
   }
 
   // ---- Learning (hot) --------------------------------------------------------------------------
@@ -156,13 +156,13 @@ export class Fdb extends FdbChanges {
   learn(
     high: number,
     low: number,
-    segment: number,
+    fid: number,
     destination: number,
     owner: number,
     now: number,
     settled = FLAGS_NEVER_MOVED,
   ): number {
-    const row = this.find(high, low, segment);
+    const row = this.find(high, low, fid);
     if (row >= 0) {
       const base = row << ROW_SHIFT;
       if (this.rows[base + ROW_DESTINATION] === destination) return this.refresh(row, now);
@@ -170,25 +170,25 @@ export class Fdb extends FdbChanges {
       // not learned from.
       if (staysFor(this.rows[base + ROW_MAC_HIGH] >>> 16, settled)) return STATIC_OTHER;
     }
-    return this.change(high, low, segment, destination, owner, now, settled);
+    return this.change(high, low, fid, destination, owner, now, settled);
   }
 
   /** The slow half of learning. Looks the key up again under the lock, because another thread may have changed it. */
   private change(
     high: number,
     low: number,
-    segment: number,
+    fid: number,
     destination: number,
     owner: number,
     now: number,
     settled: number,
   ): number {
-    this.check(high, segment, owner);
+    this.check(high, fid, owner);
     lock(this.header, HEAD_LOCK);
     this.header[HEAD_TICK] = now;
-    const row = this.find(high, low, segment);
+    const row = this.find(high, low, fid);
     let outcome: number;
-    if (row < 0) outcome = this.admit(high, low, segment, destination, owner, now);
+    if (row < 0) outcome = this.admit(high, low, fid, destination, owner, now);
     else if (this.destinationOf(row) !== destination) outcome = this.roam(row, destination, owner, now, settled);
     else outcome = this.refresh(row, now);
     unlock(this.header, HEAD_LOCK);
@@ -203,14 +203,14 @@ export class Fdb extends FdbChanges {
     return ((this.rows[base + ROW_MAC_HIGH] >>> 16) & FLAGS_NEVER_AGED) === 0 ? REFRESHED : STATIC_SAME;
   }
 
-  private admit(high: number, low: number, segment: number, destination: number, owner: number, now: number): number {
+  private admit(high: number, low: number, fid: number, destination: number, owner: number, now: number): number {
     const hasRoom = this.ownerHasRoom(owner) && this.groupHasRoom(this.groupOfOwner[owner]);
-    const row = hasRoom ? this.makeRoom(high, low, segment, owner, now) : -1;
+    const row = hasRoom ? this.makeRoom(high, low, fid, owner, now) : -1;
     if (row < 0) {
       this.counters[COUNTER_REFUSED]++;
       return FULL;
     }
-    this.write(row, high, low, segment, destination, owner, 0, now, 0);
+    this.write(row, high, low, fid, destination, owner, 0, now, 0);
     this.counters[COUNTER_LEARNED]++;
     recordEvent(this.views, EVENT_LEARNED, CAUSE_NONE, row, destination, now);
     return LEARNED;
@@ -222,7 +222,7 @@ export class Fdb extends FdbChanges {
     let flags = word >>> 16;
     if (staysFor(flags, settled)) return STATIC_OTHER;
     const high = word & 0xffff;
-    const segment = this.rows[base + ROW_SEGMENT];
+    const fid = this.rows[base + ROW_FID];
     if (flags === 0 && !this.hasRoomFrom(this.rows[base + ROW_OWNER], owner)) {
       this.drop(row, EVENT_DELETED, CAUSE_LIMIT, now);
       this.counters[COUNTER_REFUSED]++;
@@ -232,7 +232,7 @@ export class Fdb extends FdbChanges {
     if ((flags & FLAG_EXTERN_LEARN) !== 0) flags = (flags & ~FLAG_EXTERN_LEARN) | FLAG_ADDED;
     const moves = this.rows[base + ROW_MOVES] + 1;
     const from = this.rows[base + ROW_DESTINATION];
-    this.write(row, high, this.rows[base + ROW_MAC_LOW], segment, destination, owner, flags, now, moves);
+    this.write(row, high, this.rows[base + ROW_MAC_LOW], fid, destination, owner, flags, now, moves);
     this.counters[COUNTER_MOVED]++;
     recordEvent(this.views, EVENT_MOVED, CAUSE_NONE, row, from, now);
     return MOVED;
@@ -267,7 +267,7 @@ export class Fdb extends FdbChanges {
     let row = this.header[HEAD_CURSOR];
     let removed = 0;
     for (let left = Math.min(maxRows, this.slots); left > 0 && removed < maxRemoved; left--) {
-      if (this.segmentOf(row) > SEGMENT_EMPTY && isExpired(this.views, row, now) && this.expire(row, now)) removed++;
+      if (this.fidAt(row) > FID_EMPTY && isExpired(this.views, row, now) && this.expire(row, now)) removed++;
       row = (row + 1) & this.mask;
     }
     this.header[HEAD_CURSOR] = row;
@@ -277,7 +277,7 @@ export class Fdb extends FdbChanges {
   /** Removes an expired entry, unless another thread has just refreshed it. */
   private expire(row: number, now: number): boolean {
     lock(this.header, HEAD_LOCK);
-    const expired = this.segmentOf(row) > SEGMENT_EMPTY && isExpired(this.views, row, now);
+    const expired = this.fidAt(row) > FID_EMPTY && isExpired(this.views, row, now);
     if (expired) {
       this.drop(row, EVENT_AGED, CAUSE_NONE, now);
       this.counters[COUNTER_AGED]++;

@@ -20,7 +20,7 @@ import {
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
   ROW_PORT,
-  ROW_SEGMENT,
+  ROW_FID,
   ROW_SHIFT,
   ROW_STAMP,
 } from './layout.js';
@@ -34,8 +34,8 @@ const SAMPLE_ROWS = 1024;
 /** Selects bindings; they must match all given conditions. */
 export interface NeighMatch {
   port?: number | undefined;
-  /** First and last segment, inclusive. */
-  segments?: readonly [number, number] | undefined;
+  /** First and last FID, inclusive. */
+  fids?: readonly [number, number] | undefined;
   /** Excludes manual bindings. */
   learnedOnly?: boolean | undefined;
 }
@@ -48,7 +48,7 @@ export class NeighChanges extends NeighStore {
    * @throws RangeError when a value is out of range
    */
   set(
-    segment: number,
+    fid: number,
     address: ArrayLike<number>,
     high: number,
     low: number,
@@ -56,22 +56,22 @@ export class NeighChanges extends NeighStore {
     port: number,
     now: number,
   ): boolean {
-    if (!(segment >= 1 && segment < ROUTERS)) throw new RangeError(`the neighbour's segment is ${segment}`);
+    if (!(fid >= 1 && fid < ROUTERS)) throw new RangeError(`the neighbour's fid is ${fid}`);
     if (!(high >= 0 && high <= 0xffff)) throw new RangeError(`the neighbour's MAC high word is ${high}`);
     if (!(port >= 0 && port < this.views.ofPort.length)) throw new RangeError(`the neighbour's port is ${port}`);
     const [a0, a1, a2, a3] = [address[0] | 0, address[1] | 0, address[2] | 0, address[3] | 0];
     lock(this.header, HEAD_LOCK);
-    const found = this.find(segment, a0, a1, a2, a3);
-    const row = found >= 0 ? found : this.makeRow(segment, a0, a1, a2, a3, now);
+    const found = this.find(fid, a0, a1, a2, a3);
+    const row = found >= 0 ? found : this.makeRow(fid, a0, a1, a2, a3, now);
     if (row >= 0) this.bind(row, high, low, NEIGH_MANUAL | (router ? NEIGH_ROUTER : 0), port, now, found >= 0);
     unlock(this.header, HEAD_LOCK);
     return row >= 0;
   }
 
   /** @returns false when there was no such binding */
-  remove(segment: number, address: ArrayLike<number>): boolean {
+  remove(fid: number, address: ArrayLike<number>): boolean {
     lock(this.header, HEAD_LOCK);
-    const row = this.find(segment, address[0] | 0, address[1] | 0, address[2] | 0, address[3] | 0);
+    const row = this.find(fid, address[0] | 0, address[1] | 0, address[2] | 0, address[3] | 0);
     if (row >= 0) this.drop(row);
     unlock(this.header, HEAD_LOCK);
     return row >= 0;
@@ -94,18 +94,18 @@ export class NeighChanges extends NeighStore {
     return removed;
   }
 
-  private matches(row: number, { port, segments, learnedOnly }: NeighMatch): boolean {
+  private matches(row: number, { port, fids, learnedOnly }: NeighMatch): boolean {
     if (!this.isBinding(row)) return false;
     if (port !== undefined && this.rows[(row << ROW_SHIFT) + ROW_PORT] !== port) return false;
-    const segment = this.segmentOf(row);
-    if (segments !== undefined && (segment < segments[0] || segment > segments[1])) return false;
+    const fid = this.fidOf(row);
+    if (fids !== undefined && (fid < fids[0] || fid > fids[1])) return false;
     return learnedOnly !== true || (this.flagsOf(row) & NEIGH_MANUAL) === 0;
   }
 
   // ---- Steps of all changes; the caller holds the lock -----------------------------------------
 
   /** A row for a key that is not in the table, reserved and open until `fill`; -1 without room. A full table evicts a binding. */
-  protected makeRow(segment: number, a0: number, a1: number, a2: number, a3: number, now: number): number {
+  protected makeRow(fid: number, a0: number, a1: number, a2: number, a3: number, now: number): number {
     if (this.counters[COUNTER_ROWS] >= this.capacity) {
       const victim = this.victim(now);
       if (victim >= 0) {
@@ -113,9 +113,9 @@ export class NeighChanges extends NeighStore {
         this.counters[COUNTER_EVICTED]++;
       }
     }
-    const row = this.counters[COUNTER_ROWS] >= this.capacity ? -1 : this.findFree(segment, a0, a1, a2, a3);
+    const row = this.counters[COUNTER_ROWS] >= this.capacity ? -1 : this.findFree(fid, a0, a1, a2, a3);
     if (row < 0) this.counters[COUNTER_REFUSED]++;
-    else this.claim(row, segment, a0, a1, a2, a3);
+    else this.claim(row, fid, a0, a1, a2, a3);
     return row;
   }
 
@@ -149,12 +149,12 @@ export class NeighChanges extends NeighStore {
   private noteRouter(binding: number, now: number): void {
     const { rows } = this;
     const base = binding << ROW_SHIFT;
-    const segment = rows[base + ROW_SEGMENT] | ROUTERS;
+    const fid = rows[base + ROW_FID] | ROUTERS;
     const high = rows[base + ROW_MAC_HIGH] & 0xffff;
     const low = rows[base + ROW_MAC_LOW];
-    let row = this.find(segment, high, low, 0, 0);
+    let row = this.find(fid, high, low, 0, 0);
     if (row < 0) {
-      row = this.makeRow(segment, high, low, 0, 0, now);
+      row = this.makeRow(fid, high, low, 0, 0, now);
       if (row < 0) return;
       this.fill(row, 0, 0, 0, 0, now);
     }
@@ -166,7 +166,7 @@ export class NeighChanges extends NeighStore {
     if ((this.flagsOf(binding) & NEIGH_ROUTER) === 0) return;
     const base = binding << ROW_SHIFT;
     const high = this.rows[base + ROW_MAC_HIGH] & 0xffff;
-    const row = this.find(this.rows[base + ROW_SEGMENT] | ROUTERS, high, this.rows[base + ROW_MAC_LOW], 0, 0);
+    const row = this.find(this.rows[base + ROW_FID] | ROUTERS, high, this.rows[base + ROW_MAC_LOW], 0, 0);
     if (row < 0) return;
     if (--this.rows[(row << ROW_SHIFT) + ROW_CHANGES] === 0) this.release(row);
   }

@@ -8,26 +8,26 @@
  *
  *   word of a row   0        1 .. 4    5                        6        7     8      9        10       11
  *                   +--------+---------+------------+-----------+--------+-----+------+--------+--------+-------+------+
- *                   | segment| address | flags,     | MAC, first| MAC,   | port| stamp| version| changes| since | none |
+ *                   | FID| address | flags,     | MAC, first| MAC,   | port| stamp| version| changes| since | none |
  *                   |        |         | high 16 b. | 2 bytes   | last 4 |     |      |        |        |       |      |
  *                   +--------+---------+------------+-----------+--------+-----+------+--------+--------+-------+------+
  *
  * An address is four words, IPv4 mapped into ::ffff:0:0/96. Beside the bindings there is a row for each MAC of a binding with the
- * router flag: its segment has ROUTERS set, its address begins with the MAC, and word 10 is the number of such bindings.
+ * router flag: its FID has ROUTERS set, its address begins with the MAC, and word 10 is the number of such bindings.
  *
  * Defines places and values only; `store.ts` reads and changes rows.
  */
 import { allocate, checkRange, HEAD_OWN, HEAD_SLOTS, headerOf, Layout, powerOfTwo } from '../shared-memory/memory.js';
 
 export { HEAD_LOCK, HEAD_SEED, HEAD_SLOTS } from '../shared-memory/memory.js';
-export { EMPTY as SEGMENT_EMPTY } from '../shared-memory/probing.js';
+export { EMPTY as FID_EMPTY } from '../shared-memory/probing.js';
 
 /** Words of a row; 64 bytes, a cache line. */
 export const ROW_WORDS = 16;
 /** Shift from a row's index to its first word. */
 export const ROW_SHIFT = 4;
-/** EMPTY, TOMBSTONE (`probing.ts`), or a segment (at least 1). */
-export const ROW_SEGMENT = 0;
+/** EMPTY, TOMBSTONE (`probing.ts`), or a FID (at least 1). */
+export const ROW_FID = 0;
 export const ROW_ADDRESS = 1;
 /** First two bytes of the MAC in bits 0-15, NEIGH_* flags in bits 16-31. */
 export const ROW_MAC_HIGH = 5;
@@ -42,7 +42,7 @@ export const ROW_CHANGES = 10;
 /** Tick of the first of these changes; during a dispute, of the last refused claim. */
 export const ROW_SINCE = 11;
 
-/** Bit in the segment of a router's row. */
+/** Bit in the FID of a router's row. */
 export const ROUTERS = 1 << 28;
 
 /** A manual binding: never aged, and not changed by messages. */

@@ -26,17 +26,17 @@ import {
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
   ROW_PORT,
-  ROW_SEGMENT,
+  ROW_FID,
   ROW_SHIFT,
   ROW_STAMP,
   ROW_VERSION,
-  SEGMENT_EMPTY,
+  FID_EMPTY,
   viewsOf,
 } from './layout.js';
 
 /** A binding at the time of reading. */
 export interface NeighRow {
-  segment: number;
+  fid: number;
   /** Four words, IPv4 mapped. */
   address: [number, number, number, number];
   high: number;
@@ -98,36 +98,35 @@ export class NeighReader {
     const end = Math.min(fromRow + rowCount, this.slots);
     let unreadable = 0;
     for (let row = fromRow; row < end; row++) {
-      if (!isBinding(Atomics.load(this.rows, (row << ROW_SHIFT) + ROW_SEGMENT))) continue;
+      if (!isBinding(Atomics.load(this.rows, (row << ROW_SHIFT) + ROW_FID))) continue;
       const binding = this.read(row);
       if (binding === null) unreadable++;
-      else if (isBinding(binding.segment)) callback(binding);
+      else if (isBinding(binding.fid)) callback(binding);
     }
     return unreadable;
   }
 
   /** The binding of an address, or null. @param address four words, IPv4 mapped */
-  find(segment: number, address: readonly number[]): NeighRow | null {
+  find(fid: number, address: readonly number[]): NeighRow | null {
     for (;;) {
-      const row = this.search(segment, address);
+      const row = this.search(fid, address);
       if (row < 0) return null;
       const binding = this.read(row);
       if (binding === null) return null;
-      if (binding.segment === segment && binding.address.every((word, index) => word === address[index]))
-        return binding;
+      if (binding.fid === fid && binding.address.every((word, index) => word === address[index])) return binding;
     }
   }
 
-  private search(segment: number, address: readonly number[]): number {
+  private search(fid: number, address: readonly number[]): number {
     const { rows, slots } = this;
     const [a0, a1, a2, a3] = address;
-    let row = hashAddress(segment, a0, a1, a2, a3, this.views.header[HEAD_SEED]) & (slots - 1);
+    let row = hashAddress(fid, a0, a1, a2, a3, this.views.header[HEAD_SEED]) & (slots - 1);
     for (let left = probeLimit(slots); left > 0; left--) {
       const base = row << ROW_SHIFT;
-      const found = Atomics.load(rows, base + ROW_SEGMENT);
-      if (found === SEGMENT_EMPTY) return -1;
+      const found = Atomics.load(rows, base + ROW_FID);
+      if (found === FID_EMPTY) return -1;
       const isSame = address.every((word, index) => word === Atomics.load(rows, base + ROW_ADDRESS + index));
-      if (found === segment && isSame) return row;
+      if (found === fid && isSame) return row;
       row = (row + 1) & (slots - 1);
     }
     return -1;
@@ -145,7 +144,7 @@ export class NeighReader {
     const word = Atomics.load(rows, base + ROW_MAC_HIGH);
     const at = base + ROW_ADDRESS;
     const binding: NeighRow = {
-      segment: Atomics.load(rows, base + ROW_SEGMENT),
+      fid: Atomics.load(rows, base + ROW_FID),
       address: [
         Atomics.load(rows, at),
         Atomics.load(rows, at + 1),
@@ -162,6 +161,6 @@ export class NeighReader {
   };
 }
 
-function isBinding(segment: number): boolean {
-  return segment > SEGMENT_EMPTY && segment < ROUTERS;
+function isBinding(fid: number): boolean {
+  return fid > FID_EMPTY && fid < ROUTERS;
 }

@@ -25,12 +25,12 @@ import {
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
   ROW_PORT,
-  ROW_SEGMENT,
+  ROW_FID,
   ROW_SHIFT,
   ROW_SINCE,
   ROW_STAMP,
   ROW_VERSION,
-  SEGMENT_EMPTY,
+  FID_EMPTY,
   viewsOf,
 } from './layout.js';
 
@@ -72,7 +72,7 @@ export class NeighStore {
     this.probed = {
       rows: this.rows,
       shift: ROW_SHIFT,
-      keyWord: ROW_SEGMENT,
+      keyWord: ROW_FID,
       mask: this.mask,
       limit: this.probeLimit,
       homeOf: (row) => this.homeOfRow(row),
@@ -81,15 +81,15 @@ export class NeighStore {
 
   // ---- Search ----
 
-  /** The row of a key, or -1. @param segment at least 1 */
-  protected find(segment: number, a0: number, a1: number, a2: number, a3: number): number {
+  /** The row of a key, or -1. @param FID at least 1 */
+  protected find(fid: number, a0: number, a1: number, a2: number, a3: number): number {
     const { rows } = this;
-    let row = hashAddress(segment, a0, a1, a2, a3, this.seed) & this.mask;
+    let row = hashAddress(fid, a0, a1, a2, a3, this.seed) & this.mask;
     for (let left = this.probeLimit; left > 0; left--) {
       const base = row << ROW_SHIFT;
-      const found = rows[base + ROW_SEGMENT];
-      if (found === SEGMENT_EMPTY) return -1;
-      if (found === segment && this.isAddress(base, a0, a1, a2, a3)) return row;
+      const found = rows[base + ROW_FID];
+      if (found === FID_EMPTY) return -1;
+      if (found === fid && this.isAddress(base, a0, a1, a2, a3)) return row;
       row = (row + 1) & this.mask;
     }
     return -1;
@@ -106,12 +106,12 @@ export class NeighStore {
   }
 
   /** A free row for a key that is not in the table, or -1; valid until the next removal. */
-  protected findFree(segment: number, a0: number, a1: number, a2: number, a3: number): number {
-    return findFree(this.probed, hashAddress(segment, a0, a1, a2, a3, this.seed) & this.mask);
+  protected findFree(fid: number, a0: number, a1: number, a2: number, a3: number): number {
+    return findFree(this.probed, hashAddress(fid, a0, a1, a2, a3, this.seed) & this.mask);
   }
 
-  protected segmentOf(row: number): number {
-    return this.rows[(row << ROW_SHIFT) + ROW_SEGMENT];
+  protected fidOf(row: number): number {
+    return this.rows[(row << ROW_SHIFT) + ROW_FID];
   }
 
   protected flagsOf(row: number): number {
@@ -120,17 +120,17 @@ export class NeighStore {
 
   /** Whether the row has a binding; false for a router's row and an empty one. */
   protected isBinding(row: number): boolean {
-    const segment = this.segmentOf(row);
-    return segment > SEGMENT_EMPTY && segment < ROUTERS;
+    const fid = this.fidOf(row);
+    return fid > FID_EMPTY && fid < ROUTERS;
   }
 
   // ---- Changes; the caller holds the lock ----
 
   /**
    * Writes a key to a free row and leaves its sequence lock open until `fill`, so that readers do not take it for a binding. The
-   * segment is written last, so that a search, which compares only keys, finds a complete key or none.
+   * FID is written last, so that a search, which compares only keys, finds a complete key or none.
    */
-  protected claim(row: number, segment: number, a0: number, a1: number, a2: number, a3: number): void {
+  protected claim(row: number, fid: number, a0: number, a1: number, a2: number, a3: number): void {
     const { rows } = this;
     const base = row << ROW_SHIFT;
     open(rows, base + ROW_VERSION);
@@ -140,7 +140,7 @@ export class NeighStore {
     Atomics.store(rows, base + ROW_ADDRESS + 3, a3);
     Atomics.store(rows, base + ROW_CHANGES, 0);
     Atomics.store(rows, base + ROW_SINCE, 0);
-    Atomics.store(rows, base + ROW_SEGMENT, segment);
+    Atomics.store(rows, base + ROW_FID, fid);
     this.counters[COUNTER_ROWS]++;
   }
 
@@ -173,6 +173,6 @@ export class NeighStore {
   private homeOfRow(row: number): number {
     const { rows } = this;
     const at = (row << ROW_SHIFT) + ROW_ADDRESS;
-    return hashAddress(this.segmentOf(row), rows[at], rows[at + 1], rows[at + 2], rows[at + 3], this.seed) & this.mask;
+    return hashAddress(this.fidOf(row), rows[at], rows[at + 1], rows[at + 2], rows[at + 3], this.seed) & this.mask;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The neighbour table: `<IPv4 or IPv6 address, segment> -> MAC`, with the tick of the last message. A segment is an FID.
+ * The neighbour table: `<IPv4 or IPv6 address, fid> -> MAC`, with the tick of the last message. A FID is an FID.
  *
  * | cost of a message              | words written                        |
  * |--------------------------------|--------------------------------------|
@@ -19,7 +19,7 @@
  *
  * **Time** is a number of ticks of 100 ms, passed in by the caller. It increases and may wrap at 2^31.
  *
- * Segments, addresses, MACs and ports are integers here. Frames are parsed elsewhere (`dataplane/neigh/`).
+ * FIDs, addresses, MACs and ports are integers here. Frames are parsed elsewhere (`dataplane/neigh/`).
  */
 
 import { ageOf } from '../shared-memory/age.js';
@@ -46,7 +46,7 @@ import {
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
   ROW_PORT,
-  ROW_SEGMENT,
+  ROW_FID,
   ROW_SHIFT,
   ROW_SINCE,
   ROW_STAMP,
@@ -94,14 +94,14 @@ export class Neighbours extends NeighChanges {
    * Reads a binding into the BINDING_* words of `out`. Another thread may reuse the row between search and read. The row's version
    * shows that, and the search starts again. @returns false without a binding
    */
-  read(segment: number, words: ArrayLike<number>, at: number, out: Int32Array): boolean {
+  read(fid: number, words: ArrayLike<number>, at: number, out: Int32Array): boolean {
     const { rows } = this;
     const a0 = words[at];
     const a1 = words[at + 1];
     const a2 = words[at + 2];
     const a3 = words[at + 3];
     for (;;) {
-      const row = this.find(segment, a0, a1, a2, a3);
+      const row = this.find(fid, a0, a1, a2, a3);
       if (row < 0) return false;
       const base = row << ROW_SHIFT;
       const version = versionAt(rows, base + ROW_VERSION);
@@ -110,14 +110,14 @@ export class Neighbours extends NeighChanges {
       out[BINDING_FLAGS] = word >>> 16;
       out[BINDING_LOW] = rows[base + ROW_MAC_LOW];
       out[BINDING_PORT] = rows[base + ROW_PORT];
-      const same = rows[base + ROW_SEGMENT] === segment && this.isAddress(base, a0, a1, a2, a3);
+      const same = rows[base + ROW_FID] === fid && this.isAddress(base, a0, a1, a2, a3);
       if (same && isStable(rows, base + ROW_VERSION, version)) return true;
     }
   }
 
-  /** Whether a binding in the segment has this MAC and the router flag. */
-  isRouter(segment: number, high: number, low: number): boolean {
-    return this.find(segment | ROUTERS, high, low, 0, 0) >= 0;
+  /** Whether a binding in the FID has this MAC and the router flag. */
+  isRouter(fid: number, high: number, low: number): boolean {
+    return this.find(fid | ROUTERS, high, low, 0, 0) >= 0;
   }
 
   // ---- Learning --------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ export class Neighbours extends NeighChanges {
    * @returns HEARD_SAME, HEARD_NEW, HEARD_CHANGED, HEARD_KEPT, HEARD_DISPUTE or HEARD_FULL
    */
   hear(
-    segment: number,
+    fid: number,
     words: ArrayLike<number>,
     at: number,
     high: number,
@@ -139,7 +139,7 @@ export class Neighbours extends NeighChanges {
     now: number,
     before: Int32Array,
   ): number {
-    const row = this.find(segment, words[at], words[at + 1], words[at + 2], words[at + 3]);
+    const row = this.find(fid, words[at], words[at + 1], words[at + 2], words[at + 3]);
     if (row >= 0) {
       const base = row << ROW_SHIFT;
       const word = this.rows[base + ROW_MAC_HIGH];
@@ -152,14 +152,14 @@ export class Neighbours extends NeighChanges {
       }
     }
     lock(this.header, HEAD_LOCK);
-    const outcome = this.take(segment, words, at, high, low, port, traits, now, before);
+    const outcome = this.take(fid, words, at, high, low, port, traits, now, before);
     unlock(this.header, HEAD_LOCK);
     return outcome;
   }
 
   /** The slow half of learning. Looks the key up again under the lock, because another thread may have changed it. */
   private take(
-    segment: number,
+    fid: number,
     words: ArrayLike<number>,
     at: number,
     high: number,
@@ -169,9 +169,9 @@ export class Neighbours extends NeighChanges {
     now: number,
     before: Int32Array,
   ): number {
-    let row = this.find(segment, words[at], words[at + 1], words[at + 2], words[at + 3]);
+    let row = this.find(fid, words[at], words[at + 1], words[at + 2], words[at + 3]);
     if (row < 0) {
-      row = this.makeRow(segment, words[at], words[at + 1], words[at + 2], words[at + 3], now);
+      row = this.makeRow(fid, words[at], words[at + 1], words[at + 2], words[at + 3], now);
       if (row < 0) return HEARD_FULL;
       this.counters[COUNTER_LEARNED]++;
       this.bind(row, high, low, flagsAfter(0, traits, false), port, now, false);

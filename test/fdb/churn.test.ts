@@ -3,7 +3,7 @@ import { createFdb, type Fdb, LEARNED } from '../../src/fdb/table.js';
 import { PROBE_LIMIT } from '../../src/shared-memory/probing.js';
 import { countProbes, seededRandom } from './table-inspection.js';
 
-const SEGMENT = 7;
+const FID = 7;
 
 interface Probes {
   hitMean: number;
@@ -13,12 +13,12 @@ interface Probes {
 
 function measure(fdb: Fdb, live: number[], random: (below: number) => number): Probes {
   let hits = 0;
-  for (const low of live) hits += countProbes(fdb, 0x0200, low, SEGMENT);
+  for (const low of live) hits += countProbes(fdb, 0x0200, low, FID);
   let misses = 0;
   let missMax = 0;
   for (let i = 0; i < 10_000; i++) {
     // Another first half than any entry has: never there.
-    const probes = countProbes(fdb, 0x0600, random(2 ** 32) | 0, SEGMENT);
+    const probes = countProbes(fdb, 0x0600, random(2 ** 32) | 0, FID);
     misses += probes;
     missMax = Math.max(missMax, probes);
   }
@@ -31,7 +31,7 @@ function churn(fdb: Fdb, rounds: number, nextMac: (i: number) => number, random:
   let fresh = 0;
   const add = (): void => {
     const low = nextMac(fresh++);
-    expect(fdb.learn(0x0200, low, SEGMENT, 1, 1, 0)).toBe(LEARNED);
+    expect(fdb.learn(0x0200, low, FID, 1, 1, 0)).toBe(LEARNED);
     live.push(low);
   };
   for (let i = 0; i < fdb.capacity; i++) add();
@@ -40,7 +40,7 @@ function churn(fdb: Fdb, rounds: number, nextMac: (i: number) => number, random:
     const low = live[victim] as number;
     live[victim] = live[live.length - 1] as number;
     live.pop();
-    if (!fdb.remove(0x0200, low, SEGMENT)) throw new Error(`entry ${low} was lost`);
+    if (!fdb.remove(0x0200, low, FID)) throw new Error(`entry ${low} was lost`);
     add();
   }
   return live;
@@ -74,11 +74,11 @@ describe('a full table under churn', () => {
     expect(probes.missMean).toBeLessThan(3);
   });
 
-  it('spreads one MAC in many segments', () => {
+  it('spreads one MAC in many fids', () => {
     const fdb = createFdb({ capacity: 4096, seed: 8 });
-    for (let segment = 1; segment <= 4096; segment++) fdb.learn(0x0200, 1, segment, 1, 1, 0);
+    for (let fid = 1; fid <= 4096; fid++) fdb.learn(0x0200, 1, fid, 1, 1, 0);
     let probes = 0;
-    for (let segment = 1; segment <= 4096; segment++) probes += countProbes(fdb, 0x0200, 1, segment);
+    for (let fid = 1; fid <= 4096; fid++) probes += countProbes(fdb, 0x0200, 1, fid);
     expect(probes / 4096).toBeLessThan(1.7);
   });
 
@@ -86,7 +86,7 @@ describe('a full table under churn', () => {
     const random = seededRandom(5);
     const fdb = createFdb({ capacity: 1024 });
     const live = churn(fdb, 5, () => random(2 ** 32) | 0, random);
-    for (const low of live) fdb.remove(0x0200, low, SEGMENT);
+    for (const low of live) fdb.remove(0x0200, low, FID);
     expect(fdb.tombstones).toBe(0);
     expect(measure(fdb, [1], random).missMean).toBe(1);
   });

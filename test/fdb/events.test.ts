@@ -42,7 +42,7 @@ describe('the events of an FDB', () => {
     fdb.learn(HIGH, -1, 7, 11, 2, 102);
     fdb.set(HIGH, -1, 7, 12, 2, FLAG_STATIC, 103);
     fdb.set(HIGH, -1, 7, 12, 2, FLAG_STATIC, 104);
-    const key = { high: HIGH, low: -1, segment: 7 };
+    const key = { high: HIGH, low: -1, fid: 7 };
     const learned = {
       kind: EVENT_LEARNED,
       cause: CAUSE_NONE,
@@ -86,7 +86,7 @@ describe('the events of an FDB', () => {
     }
     const events = FdbEvents.attach(fdb.memory);
     act(fdb);
-    const about = { high: HIGH, low: 1, segment: 1, destination: 10, oldDestination: 10, flags: 0 };
+    const about = { high: HIGH, low: 1, fid: 1, destination: 10, oldDestination: 10, flags: 0 };
     expect(all(events)[0]).toMatchObject({ kind, cause, tick, ...about });
   });
 

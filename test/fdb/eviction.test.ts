@@ -16,20 +16,20 @@ import { long } from '../long.js';
 import { seededRandom } from './table-inspection.js';
 
 const HIGH = 0x0200;
-const SEGMENT = 1;
+const FID = 1;
 
 /** The first halves of the MACs of those that the noisy port must not push out: it never has them. */
 const QUIET_HIGH = 0x0600;
 
 const learn = (fdb: Fdb, low: number, owner: number, now: number): number =>
-  fdb.learn(HIGH, low, SEGMENT, owner, owner, now);
-const has = (fdb: Fdb, low: number): boolean => fdb.lookup(HIGH, low, SEGMENT) >= 0;
+  fdb.learn(HIGH, low, FID, owner, owner, now);
+const has = (fdb: Fdb, low: number): boolean => fdb.lookup(HIGH, low, FID) >= 0;
 
 /** Entries of the quiet ports that are there. */
 function quietOnes(fdb: Fdb, owners: number, each: number): number {
   let there = 0;
   for (let owner = 1; owner <= owners; owner++) {
-    for (let i = 0; i < each; i++) if (fdb.lookup(QUIET_HIGH, owner * 65_536 + i, SEGMENT) >= 0) there++;
+    for (let i = 0; i < each; i++) if (fdb.lookup(QUIET_HIGH, owner * 65_536 + i, FID) >= 0) there++;
   }
   return there;
 }
@@ -41,12 +41,12 @@ describe('in a full table', () => {
   ])('one port with %i random MACs leaves every entry of the others: %s', (macs, _name, capacity, owners, each) => {
     const fdb = createFdb({ capacity, seed: 11 });
     for (let owner = 1; owner <= owners; owner++) {
-      for (let i = 0; i < each; i++) fdb.learn(QUIET_HIGH, owner * 65_536 + i, SEGMENT, owner, owner, 0);
+      for (let i = 0; i < each; i++) fdb.learn(QUIET_HIGH, owner * 65_536 + i, FID, owner, owner, 0);
     }
     const random = seededRandom(17);
     const noisy = owners + 1;
     for (let i = 0; i < macs; i++) {
-      if (fdb.learn(HIGH, random(2 ** 32) | 0, SEGMENT, noisy, noisy, 1 + (i >> 12)) === FULL) expect.fail('refused');
+      if (fdb.learn(HIGH, random(2 ** 32) | 0, FID, noisy, noisy, 1 + (i >> 12)) === FULL) expect.fail('refused');
     }
     expect(quietOnes(fdb, owners, each)).toBe(owners * each);
     expect(fdb.learnedByOwner[noisy]).toBe(capacity - owners * each);
@@ -128,9 +128,9 @@ describe('in a full table', () => {
     const fdb = createFdb({ capacity: 4 });
     learn(fdb, 1, 1, 5);
     learn(fdb, 2, 1, 4);
-    for (let low = 10; low < 14; low++) expect(fdb.set(HIGH, low, SEGMENT, 2, 2, FLAG_STATIC, 9)).toBe(true);
+    for (let low = 10; low < 14; low++) expect(fdb.set(HIGH, low, FID, 2, 2, FLAG_STATIC, 9)).toBe(true);
     expect([1, 2].map((low) => has(fdb, low))).toEqual([false, false]);
-    expect(fdb.set(HIGH, 14, SEGMENT, 2, 2, FLAG_PERMANENT, 9)).toBe(false);
+    expect(fdb.set(HIGH, 14, FID, 2, 2, FLAG_PERMANENT, 9)).toBe(false);
     expect(learn(fdb, 3, 1, 9)).toBe(FULL);
     expect([fdb.counters[COUNTER_EVICTED], fdb.counters[COUNTER_REFUSED]]).toEqual([2, 2]);
     for (let low = 10; low < 14; low++) expect(has(fdb, low)).toBe(true);
@@ -149,13 +149,13 @@ describe('in a full table', () => {
 
   it('the largest table as any other', () => {
     const fdb = createFdb({ capacity: CAPACITY_MAX, seed: 7 });
-    for (let i = 0; i < 1000; i++) fdb.learn(QUIET_HIGH, 65_536 + i, SEGMENT, 1, 1, 0);
-    for (let i = 0; i < CAPACITY_MAX; i++) fdb.learn(HIGH, Math.imul(i, 0x9e3779b1), SEGMENT, 2, 2, 1 + (i >> 16));
+    for (let i = 0; i < 1000; i++) fdb.learn(QUIET_HIGH, 65_536 + i, FID, 1, 1, 0);
+    for (let i = 0; i < CAPACITY_MAX; i++) fdb.learn(HIGH, Math.imul(i, 0x9e3779b1), FID, 2, 2, 1 + (i >> 16));
     expect(quietOnes(fdb, 1, 1000)).toBe(1000);
     expect([1, 2].map((owner) => fdb.learnedByOwner[owner])).toEqual([1000, CAPACITY_MAX - 1000]);
     expect(fdb.counters[COUNTER_EVICTED]).toBe(1000);
-    for (let i = 0; i < 1000; i++) expect(fdb.lookup(HIGH, Math.imul(i, 0x9e3779b1), SEGMENT)).toBe(-1);
-    expect(fdb.set(HIGH, 5, SEGMENT, 3, 3, FLAG_STATIC, 99)).toBe(true);
+    for (let i = 0; i < 1000; i++) expect(fdb.lookup(HIGH, Math.imul(i, 0x9e3779b1), FID)).toBe(-1);
+    expect(fdb.set(HIGH, 5, FID, 3, 3, FLAG_STATIC, 99)).toBe(true);
     expect(fdb.counters[COUNTER_EVICTED]).toBe(1001);
   });
 

@@ -33,7 +33,7 @@ type Command =
   | { do: 'remove'; key: number }
   | { do: 'wait'; ticks: number }
   | { do: 'sweep'; rows: number }
-  | { do: 'flush'; owner: number | undefined; segment: number | undefined; flagsMask: number | undefined }
+  | { do: 'flush'; owner: number | undefined; fid: number | undefined; flagsMask: number | undefined }
   | { do: 'regroup'; owner: number; group: number }
   | { do: 'limit'; owner: number; group: number; most: number };
 
@@ -127,18 +127,14 @@ class Pair {
     for (const key of gone) model.age(key, now);
   }
 
-  private flush(match: {
-    owner: number | undefined;
-    segment: number | undefined;
-    flagsMask: number | undefined;
-  }): void {
+  private flush(match: { owner: number | undefined; fid: number | undefined; flagsMask: number | undefined }): void {
     const count = this.model.flush(
       (key, entry) =>
         (match.owner === undefined || match.owner === entry.owner) &&
-        (match.segment === undefined || match.segment === keyOf(key)[2]) &&
+        (match.fid === undefined || match.fid === keyOf(key)[2]) &&
         (match.flagsMask === undefined || (entry.flags & match.flagsMask) === 0),
     );
-    expect(this.fdb.flush({ owner: match.owner, segment: match.segment, flagsMask: match.flagsMask })).toBe(count);
+    expect(this.fdb.flush({ owner: match.owner, fid: match.fid, flagsMask: match.flagsMask })).toBe(count);
   }
 
   private check(): void {
@@ -153,9 +149,9 @@ class Pair {
         this.rowOf.delete(key);
         continue;
       }
-      const [high, low, segment] = keyOf(key);
-      if (!isDeepStrictEqual(read, { row, high, low, segment, ...entry }))
-        expect(read).toEqual({ row, high, low, segment, ...entry });
+      const [high, low, fid] = keyOf(key);
+      if (!isDeepStrictEqual(read, { row, high, low, fid, ...entry }))
+        expect(read).toEqual({ row, high, low, fid, ...entry });
       same(this.rowOf.get(key) ?? row, row);
       this.rowOf.set(key, row);
     }
@@ -206,10 +202,10 @@ class Pair {
     const crossed = new Set<number>();
     const tombstones: number[] = [];
     for (let row = 0; row < fdb.slots; row++) {
-      const segment = fdb.segmentOf(row);
-      if (segment === -1) tombstones.push(row);
-      if (segment <= 0) continue;
-      const home = fdb.homeOf(fdb.macHighOf(row), fdb.macLowOf(row), segment);
+      const fid = fdb.fidAt(row);
+      if (fid === -1) tombstones.push(row);
+      if (fid <= 0) continue;
+      const home = fdb.homeOf(fdb.macHighOf(row), fdb.macLowOf(row), fid);
       for (let at = home; at !== row; at = (at + 1) % fdb.slots) crossed.add(at);
     }
     expect(fdb.tombstones).toBe(tombstones.length);
@@ -241,7 +237,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('flush' as const),
       owner: fc.option(owner, { nil: undefined }),
-      segment: fc.option(fc.constantFrom(1, 2), { nil: undefined }),
+      fid: fc.option(fc.constantFrom(1, 2), { nil: undefined }),
       flagsMask: fc.option(fc.constantFrom(FLAGS_ALL, FLAG_STATIC), { nil: undefined }),
     }),
   },

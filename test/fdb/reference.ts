@@ -47,8 +47,8 @@ export type Told = Omit<FdbEvent, 'sequence'>;
 /** Which of several entries, any of which may give way, the table has chosen. */
 export type Chosen = (among: number[]) => number;
 
-/** Forty keys in two segments, some of which differ in the first half of the MAC only. */
-export const keyOf = (key: number): [high: number, low: number, segment: number] => [
+/** Forty keys in two FIDs, some of which differ in the first half of the MAC only. */
+export const keyOf = (key: number): [high: number, low: number, fid: number] => [
   0x0200 + (key & 1),
   (key >> 2) * 0x1000193,
   1 + ((key >> 1) & 1),
@@ -68,9 +68,9 @@ export class Model {
   constructor(readonly capacity: number) {}
 
   private tell(kind: number, cause: number, key: number, entry: Entry, oldDestination: number, tick: number): void {
-    const [high, low, segment] = keyOf(key);
+    const [high, low, fid] = keyOf(key);
     const { destination, flags } = entry;
-    this.told.push({ kind, cause, high, low, segment, destination, oldDestination, flags, tick });
+    this.told.push({ kind, cause, high, low, fid, destination, oldDestination, flags, tick });
   }
 
   private drop(key: number, kind: number, cause: number, tick: number): void {

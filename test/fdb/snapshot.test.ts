@@ -45,7 +45,7 @@ describe('FdbReader', () => {
         row: fdb.lookup(0x0200, 1, 5),
         high: 0x0200,
         low: 1,
-        segment: 5,
+        fid: 5,
         destination: 11,
         owner: 4,
         flags: 0,
@@ -56,7 +56,7 @@ describe('FdbReader', () => {
         row: fdb.lookup(0xfe00, 2, 6),
         high: 0xfe00,
         low: 2,
-        segment: 6,
+        fid: 6,
         destination: -1,
         owner: 2,
         flags: FLAG_STATIC,
@@ -103,7 +103,7 @@ import { workerData, parentPort } from 'node:worker_threads';
 import { Fdb } from './fdb/table.js';
 const fdb = Fdb.attach(workerData.memory);
 const stop = new Int32Array(workerData.stop);
-const mix = (low, segment, owner) => Math.imul(low * 31 + segment * 7 + owner, 0x9e3779b1);
+const mix = (low, fid, owner) => Math.imul(low * 31 + fid * 7 + owner, 0x9e3779b1);
 // These two are never removed.
 fdb.set(0x0600, 1000, 1, mix(1000, 1, 9), 9, 1, 0);
 fdb.set(0x0600, 1001, 2, mix(1001, 2, 9), 9, 1, 0);
@@ -113,17 +113,17 @@ let writes = 0;
 while (Atomics.load(stop, 0) === 0) {
   state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
   const low = (state >> 8) & 7;
-  const segment = 1 + ((state >> 11) & 1);
+  const fid = 1 + ((state >> 11) & 1);
   const owner = (state >> 12) & 7;
-  if ((state >> 16) % 3 === 0) fdb.remove(0x0200 + owner, low, segment);
-  else fdb.learn(0x0200 + (low & 1), low, segment, mix(low, segment, owner), owner, mix(low, segment, owner) >>> 1);
+  if ((state >> 16) % 3 === 0) fdb.remove(0x0200 + owner, low, fid);
+  else fdb.learn(0x0200 + (low & 1), low, fid, mix(low, fid, owner), owner, mix(low, fid, owner) >>> 1);
   writes++;
 }
 parentPort.postMessage(writes);
 `;
 
-const mixOf = ({ low, segment, owner }: { low: number; segment: number; owner: number }): number =>
-  Math.imul(low * 31 + segment * 7 + owner, 0x9e3779b1);
+const mixOf = ({ low, fid, owner }: { low: number; fid: number; owner: number }): number =>
+  Math.imul(low * 31 + fid * 7 + owner, 0x9e3779b1);
 
 describe('FdbReader beside a writing thread', () => {
   let folder = '';
@@ -163,7 +163,7 @@ describe('FdbReader beside a writing thread', () => {
       for (let low = 0; low < 8; low++) {
         const row = reader.find(0x0200 + (low & 1), low, 1);
         const isOther = row !== null && (row.low !== low || row.destination !== mixOf(row));
-        if (isOther || reader.find(0x0600, 1000, 1)?.destination !== mixOf({ low: 1000, segment: 1, owner: 9 })) {
+        if (isOther || reader.find(0x0600, 1000, 1)?.destination !== mixOf({ low: 1000, fid: 1, owner: 9 })) {
           wrongAnswers++;
         }
       }

@@ -4,21 +4,21 @@ import {
   RING_SHIFT,
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
-  ROW_SEGMENT,
+  ROW_FID,
   ROW_SHIFT,
-  SEGMENT_EMPTY,
+  FID_EMPTY,
   viewsOf,
 } from '../../src/fdb/layout.js';
 import type { FdbStore } from '../../src/fdb/store.js';
 
 /** Rows that a search for this key looks at. */
-export function countProbes(store: FdbStore, high: number, low: number, segment: number): number {
-  let row = store.homeOf(high, low, segment);
+export function countProbes(store: FdbStore, high: number, low: number, fid: number): number {
+  let row = store.homeOf(high, low, fid);
   for (let probes = 1; probes <= store.slots; probes++) {
     const base = row << ROW_SHIFT;
-    const found = store.rows[base + ROW_SEGMENT];
-    if (found === SEGMENT_EMPTY) return probes;
-    const isKey = found === segment && store.rows[base + ROW_MAC_LOW] === low;
+    const found = store.rows[base + ROW_FID];
+    if (found === FID_EMPTY) return probes;
+    const isKey = found === fid && store.rows[base + ROW_MAC_LOW] === low;
     if (isKey && (store.rows[base + ROW_MAC_HIGH] & 0xffff) === high) return probes;
     row = (row + 1) & (store.slots - 1);
   }

@@ -72,8 +72,8 @@ describe('the memory', () => {
 describe('lookup and learn', () => {
   it('refuses what would corrupt the table', () => {
     const fdb = createFdb({ capacity: 8, owners: 4 });
-    expect(() => fdb.learn(HIGH, 1, 0, 1, 0, 0)).toThrow(/segment is 0/);
-    expect(() => fdb.learn(HIGH, 1, -1, 1, 0, 0)).toThrow(/segment is -1/);
+    expect(() => fdb.learn(HIGH, 1, 0, 1, 0, 0)).toThrow(/fid is 0/);
+    expect(() => fdb.learn(HIGH, 1, -1, 1, 0, 0)).toThrow(/fid is -1/);
     expect(() => fdb.learn(HIGH, 1, 1, 1, 4, 0)).toThrow(/owner is 4: give 0 to 3/);
     expect(() => fdb.learn(0x10000, 1, 1, 1, 0, 0)).toThrow(/MAC high word/);
     expect(() => fdb.set(HIGH, 1, 1, 1, -1, FLAG_STATIC, 0)).toThrow(/owner is -1/);
@@ -84,7 +84,7 @@ describe('lookup and learn', () => {
     expect(fdb.destinationOf(fdb.lookup(HIGH, 1, 1))).toBe(1);
   });
 
-  it('does not take an empty row for the MAC of zeros in no segment', () => {
+  it('does not take an empty row for the MAC of zeros in no fid', () => {
     expect(createFdb({ capacity: 8 }).lookup(0, 0, 0)).toBe(-1);
   });
 
@@ -93,7 +93,7 @@ describe('lookup and learn', () => {
     expect(fdb.lookup(0xfeff, -1, 0xffffff)).toBe(-1);
     expect(fdb.learn(0xfeff, -1, 0xffffff, -5, 7, 1000)).toBe(LEARNED);
     const row = fdb.lookup(0xfeff, -1, 0xffffff);
-    expect([fdb.macHighOf(row), fdb.macLowOf(row), fdb.segmentOf(row)]).toEqual([0xfeff, -1, 0xffffff]);
+    expect([fdb.macHighOf(row), fdb.macLowOf(row), fdb.fidAt(row)]).toEqual([0xfeff, -1, 0xffffff]);
     expect([fdb.destinationOf(row), fdb.ownerOf(row), fdb.flagsOf(row)]).toEqual([-5, 7, 0]);
     expect([fdb.stampOf(row), fdb.movesOf(row)]).toEqual([1000, 0]);
   });
@@ -104,8 +104,7 @@ describe('lookup and learn', () => {
     fdb.learn(HIGH, 1, 2, 20, 0, 0);
     fdb.learn(HIGH, 2, 1, 30, 0, 0);
     fdb.learn(HIGH + 1, 1, 1, 40, 0, 0);
-    const to = (high: number, low: number, segment: number): number =>
-      fdb.destinationOf(fdb.lookup(high, low, segment));
+    const to = (high: number, low: number, fid: number): number => fdb.destinationOf(fdb.lookup(high, low, fid));
     expect([to(HIGH, 1, 1), to(HIGH, 1, 2), to(HIGH, 2, 1), to(HIGH + 1, 1, 1)]).toEqual([10, 20, 30, 40]);
     expect(fdb.lookup(HIGH + 1, 2, 1)).toBe(-1);
   });
@@ -326,13 +325,13 @@ describe('flush', () => {
   it.each([
     ['everything', {}, 11],
     ['an owner', { owner: 0 }, 4],
-    ['a segment', { segment: 2 }, 5],
+    ['a fid', { fid: 2 }, 5],
     ['a destination', { destination: 11 }, 5],
     ['several destinations', { destinations: new Set([10, 11, 12]) }, 11],
     ['one of several destinations', { destinations: new Set([11, 12]) }, 5],
-    ['up to a segment', { lastSegment: 1 }, 6],
-    ['a destination up to a segment', { destinations: new Set([11]), lastSegment: 1 }, 2],
-    ['an owner in a segment', { owner: 1, segment: 2 }, 3],
+    ['up to a fid', { lastFid: 1 }, 6],
+    ['a destination up to a fid', { destinations: new Set([11]), lastFid: 1 }, 2],
+    ['an owner in a fid', { owner: 1, fid: 2 }, 3],
     ['learned entries', { flagsMask: FLAGS_ALL }, 8],
     ['learned entries of an owner', { owner: 0, flagsMask: FLAGS_ALL, flagsValue: 0 }, 2],
     ['static entries, sticky or not', { flagsMask: FLAG_STATIC, flagsValue: FLAG_STATIC }, 2],

@@ -20,24 +20,24 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Fdb, NOT_FOUND } from './fdb/table.js';
 const { memory, seed, rounds } = workerData;
 const fdb = Fdb.attach(memory);
-const key = (low, segment) => low * 16 + segment;
+const key = (low, fid) => low * 16 + fid;
 let state = seed;
 let wrong = 0;
 let found = 0;
 for (let i = 0; i < rounds; i++) {
   state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
   const low = (state >> 8) & 15;
-  const segment = 1 + ((state >> 12) & 3);
+  const fid = 1 + ((state >> 12) & 3);
   const owner = (state >> 14) & 3;
   const what = (state >> 16) % 8;
-  if (what === 0) fdb.remove(0x0200, low, segment);
+  if (what === 0) fdb.remove(0x0200, low, fid);
   else if (what === 1) fdb.sweep(i, 8);
-  else if (what < 5) fdb.learn(0x0200, low, segment, key(low, segment) * 4 + owner, owner, i);
+  else if (what < 5) fdb.learn(0x0200, low, fid, key(low, fid) * 4 + owner, owner, i);
   else {
-    const destination = fdb.resolve(0x0200, low, segment);
+    const destination = fdb.resolve(0x0200, low, fid);
     if (destination !== NOT_FOUND) {
       found++;
-      if (destination >> 2 !== key(low, segment)) wrong++;
+      if (destination >> 2 !== key(low, fid)) wrong++;
     }
   }
 }
@@ -70,9 +70,9 @@ describe('an FDB that several threads learn into', () => {
     }
     const rows: FdbRow[] = [];
     expect(new FdbReader(fdb.memory).forEach((row) => void rows.push(row))).toBe(0);
-    const keys = rows.map(({ low, segment }) => low * 16 + segment);
+    const keys = rows.map(({ low, fid }) => low * 16 + fid);
     expect(new Set(keys).size).toBe(keys.length); // no key twice
-    for (const { low, segment, destination, owner } of rows) expect(destination).toBe((low * 16 + segment) * 4 + owner);
+    for (const { low, fid, destination, owner } of rows) expect(destination).toBe((low * 16 + fid) * 4 + owner);
     expect(fdb.counters[0]).toBe(rows.length);
     for (let owner = 0; owner < 4; owner++) {
       const own = rows.filter((row) => row.owner === owner);

@@ -16,14 +16,14 @@ import {
 } from '../../src/neigh/table.js';
 
 type Command =
-  | { do: 'hear'; host: number; segment: number; mac: number; port: number; traits: number }
-  | { do: 'set'; host: number; segment: number; mac: number; port: number; router: boolean }
-  | { do: 'remove'; host: number; segment: number }
+  | { do: 'hear'; host: number; fid: number; mac: number; port: number; traits: number }
+  | { do: 'set'; host: number; fid: number; mac: number; port: number; router: boolean }
+  | { do: 'remove'; host: number; fid: number }
   | { do: 'wait'; ticks: number }
-  | { do: 'flush'; port: number | undefined; segment: number | undefined; learnedOnly: boolean };
+  | { do: 'flush'; port: number | undefined; fid: number | undefined; learnedOnly: boolean };
 
 interface Bound {
-  segment: number;
+  fid: number;
   host: number;
   mac: number;
   port: number;
@@ -41,8 +41,8 @@ class Model {
   readonly rows = new Map<string, Bound>();
 
   hear(command: Command & { do: 'hear' }, now: number): void {
-    const { host, segment, mac, port, traits } = command;
-    const key = `${segment} ${host}`;
+    const { host, fid, mac, port, traits } = command;
+    const key = `${fid} ${host}`;
     const held = this.rows.get(key);
     if (held !== undefined && (held.flags & NEIGH_MANUAL) !== 0) return;
     const same = held !== undefined && held.mac === mac;
@@ -68,12 +68,12 @@ class Model {
     }
     const before = held?.changes ?? [];
     const changes = held === undefined || same ? before : [...before, now];
-    this.rows.set(key, { segment, host, mac, port, flags, stamp: now, changes, rival: held?.rival ?? 0 });
+    this.rows.set(key, { fid, host, mac, port, flags, stamp: now, changes, rival: held?.rival ?? 0 });
   }
 
-  set({ host, segment, mac, port, router }: Command & { do: 'set' }, now: number): void {
+  set({ host, fid, mac, port, router }: Command & { do: 'set' }, now: number): void {
     const flags = NEIGH_MANUAL | (router ? NEIGH_ROUTER : 0);
-    this.rows.set(`${segment} ${host}`, { segment, host, mac, port, flags, stamp: now, changes: [], rival: 0 });
+    this.rows.set(`${fid} ${host}`, { fid, host, mac, port, flags, stamp: now, changes: [], rival: 0 });
   }
 
   pass(now: number): void {
@@ -86,16 +86,16 @@ class Model {
     }
   }
 
-  flush({ port, segment, learnedOnly }: Command & { do: 'flush' }): void {
+  flush({ port, fid, learnedOnly }: Command & { do: 'flush' }): void {
     for (const [key, held] of this.rows) {
       if (port !== undefined && held.port !== port) continue;
-      if (segment !== undefined && held.segment !== segment) continue;
+      if (fid !== undefined && held.fid !== fid) continue;
       if (!learnedOnly || (held.flags & NEIGH_MANUAL) === 0) this.rows.delete(key);
     }
   }
 }
 
-const key = { host: fc.nat(11), segment: fc.integer({ min: 1, max: 2 }) };
+const key = { host: fc.nat(11), fid: fc.integer({ min: 1, max: 2 }) };
 const told = { ...key, mac: fc.integer({ min: 1, max: 3 }), port: fc.nat(2) };
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 10, arbitrary: fc.record({ do: fc.constant('hear' as const), ...told, traits: fc.nat(15) }) },
@@ -111,7 +111,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('flush' as const),
       port: fc.option(fc.nat(2), { nil: undefined }),
-      segment: fc.option(fc.integer({ min: 1, max: 2 }), { nil: undefined }),
+      fid: fc.option(fc.integer({ min: 1, max: 2 }), { nil: undefined }),
       learnedOnly: fc.boolean(),
     }),
   },
@@ -119,18 +119,18 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 
 function expectSame(model: Model, rows: NeighRow[]): void {
   const shown = rows
-    .map(({ segment, address: words, low, port, flags, stamp }) => ({
-      segment,
+    .map(({ fid, address: words, low, port, flags, stamp }) => ({
+      fid,
       host: words[3],
       mac: low,
       port,
       flags,
       stamp,
     }))
-    .sort((one, other) => one.segment - other.segment || one.host - other.host);
+    .sort((one, other) => one.fid - other.fid || one.host - other.host);
   const expected = [...model.rows.values()]
-    .map(({ segment, host, mac, port, flags, stamp }) => ({ segment, host, mac, port, flags, stamp }))
-    .sort((one, other) => one.segment - other.segment || one.host - other.host);
+    .map(({ fid, host, mac, port, flags, stamp }) => ({ fid, host, mac, port, flags, stamp }))
+    .sort((one, other) => one.fid - other.fid || one.host - other.host);
   expect(shown).toEqual(expected);
 }
 
@@ -145,32 +145,30 @@ it('does what the model does', () => {
       for (const step of commands) {
         if (step.do === 'hear') {
           model.hear(step, now);
-          table.hear(step.segment, address(step.host), 0, 0x0200, step.mac, step.port, step.traits, now, before);
+          table.hear(step.fid, address(step.host), 0, 0x0200, step.mac, step.port, step.traits, now, before);
         } else if (step.do === 'set') {
           model.set(step, now);
-          table.set(step.segment, address(step.host), 0x0200, step.mac, step.router, step.port, now);
+          table.set(step.fid, address(step.host), 0x0200, step.mac, step.router, step.port, now);
         } else if (step.do === 'remove') {
-          expect(table.remove(step.segment, address(step.host))).toBe(
-            model.rows.delete(`${step.segment} ${step.host}`),
-          );
+          expect(table.remove(step.fid, address(step.host))).toBe(model.rows.delete(`${step.fid} ${step.host}`));
         } else if (step.do === 'wait') {
           now += step.ticks;
           model.pass(now);
           table.sweep(now, table.slots);
         } else {
           model.flush(step);
-          const { port, segment, learnedOnly } = step;
-          table.flush({ port, segments: segment === undefined ? undefined : [segment, segment], learnedOnly });
+          const { port, fid, learnedOnly } = step;
+          table.flush({ port, fids: fid === undefined ? undefined : [fid, fid], learnedOnly });
         }
         const rows: NeighRow[] = [];
         reader.forEach((row) => void rows.push(row));
         expectSame(model, rows);
-        for (let segment = 1; segment <= 2; segment++) {
+        for (let fid = 1; fid <= 2; fid++) {
           for (let mac = 1; mac <= 3; mac++) {
             const isRouter = [...model.rows.values()].some(
-              (held) => held.segment === segment && held.mac === mac && (held.flags & NEIGH_ROUTER) !== 0,
+              (held) => held.fid === fid && held.mac === mac && (held.flags & NEIGH_ROUTER) !== 0,
             );
-            expect(table.isRouter(segment, 0x0200, mac)).toBe(isRouter);
+            expect(table.isRouter(fid, 0x0200, mac)).toBe(isRouter);
           }
         }
       }

@@ -9,7 +9,7 @@ import {
   ROUTERS,
   ROW_ADDRESS,
   ROW_MAC_LOW,
-  ROW_SEGMENT,
+  ROW_FID,
   ROW_SHIFT,
   ROW_VERSION,
   viewsOf,
@@ -39,32 +39,32 @@ beforeEach(() => {
 
 afterEach(() => void vi.restoreAllMocks());
 
-/** The MAC of a binding is made of its address and segment, so that what does not belong together is seen. */
-function macOf(host: number, segment: number): number {
-  return host * 8 + segment;
+/** The MAC of a binding is made of its address and FID, so that what does not belong together is seen. */
+function macOf(host: number, fid: number): number {
+  return host * 8 + fid;
 }
 
 function look(): void {
   moments++;
   const { rows } = viewsOf(table.memory);
   for (let base = 0; base < rows.length; base += 1 << ROW_SHIFT) {
-    const segment = rows[base + ROW_SEGMENT];
-    if ((rows[base + ROW_VERSION] & 1) !== 0 || segment <= 0 || segment >= ROUTERS) continue;
+    const fid = rows[base + ROW_FID];
+    if ((rows[base + ROW_VERSION] & 1) !== 0 || fid <= 0 || fid >= ROUTERS) continue;
     const host = rows[base + ROW_ADDRESS + 3];
     const low = rows[base + ROW_MAC_LOW] & ~0x8000;
-    if (low !== macOf(host, segment)) wrong.push(`${host} in ${segment} has ${low}`);
+    if (low !== macOf(host, fid)) wrong.push(`${host} in ${fid} has ${low}`);
   }
 }
 
 it('is nothing but what was heard, whole', () => {
-  const keys = Array.from({ length: 400 }, (_, i) => ({ host: 1 + ((i * 7) % 23), segment: 1 + (i % 3), i }));
-  for (const { host, segment, i } of keys) {
+  const keys = Array.from({ length: 400 }, (_, i) => ({ host: 1 + ((i * 7) % 23), fid: 1 + (i % 3), i }));
+  for (const { host, fid, i } of keys) {
     // Bit 15 stands for another MAC of the same address.
-    const low = macOf(host, segment) | (i % 5 === 0 ? 0x8000 : 0);
+    const low = macOf(host, fid) | (i % 5 === 0 ? 0x8000 : 0);
     const traits = i % 4 === 0 ? HEARD_ROLE | HEARD_ROUTER : 0;
-    if (i % 6 === 5) table.remove(segment, address(host));
-    else if (i % 11 === 7) table.set(segment, address(host), 0x0200, low, i % 2 === 0, 1, i);
-    else table.hear(segment, address(host), 0, 0x0200, low, i & 1, traits, i, out);
+    if (i % 6 === 5) table.remove(fid, address(host));
+    else if (i % 11 === 7) table.set(fid, address(host), 0x0200, low, i % 2 === 0, 1, i);
+    else table.hear(fid, address(host), 0, 0x0200, low, i & 1, traits, i, out);
   }
   expect(wrong).toEqual([]);
   expect(moments).toBeGreaterThan(2000);

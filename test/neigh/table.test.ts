@@ -21,18 +21,18 @@ import {
   type NeighRow,
 } from '../../src/neigh/table.js';
 
-const SEGMENT = 7;
+const FID = 7;
 const out = new Int32Array(4);
 let table: Neighbours;
 
 const address = (host: number): number[] => [0, 0, 0xffff, 0xc6120000 | host | 0];
 
-function hear(host: number, low: number, now: number, port = 1, traits = 0, segment = SEGMENT): number {
-  return table.hear(segment, address(host), 0, 0x0200, low, port, traits, now, out);
+function hear(host: number, low: number, now: number, port = 1, traits = 0, fid = FID): number {
+  return table.hear(fid, address(host), 0, 0x0200, low, port, traits, now, out);
 }
 
-function row(host: number, segment = SEGMENT): NeighRow | null {
-  return new NeighReader(table.memory).find(segment, address(host));
+function row(host: number, fid = FID): NeighRow | null {
+  return new NeighReader(table.memory).find(fid, address(host));
 }
 
 function all(): NeighRow[] {
@@ -48,12 +48,12 @@ beforeEach(() => {
 describe('what is heard', () => {
   it('is known from then on, to every view on the memory', () => {
     expect(hear(1, 10, 5, 3, HEARD_BY_TUNNEL)).toBe(HEARD_NEW);
-    expect(Neighbours.attach(table.memory).read(SEGMENT, address(1), 0, out)).toBe(true);
+    expect(Neighbours.attach(table.memory).read(FID, address(1), 0, out)).toBe(true);
     expect([...out]).toEqual([0x0200, 10, NEIGH_TUNNEL, 3]);
-    const expected = { segment: SEGMENT, address: address(1), high: 0x0200, low: 10, port: 3, stamp: 5 };
+    const expected = { fid: FID, address: address(1), high: 0x0200, low: 10, port: 3, stamp: 5 };
     expect(all()).toEqual([{ ...expected, flags: NEIGH_TUNNEL }]);
-    expect(table.read(SEGMENT + 1, address(1), 0, out)).toBe(false);
-    expect(table.read(SEGMENT, address(2), 0, out)).toBe(false);
+    expect(table.read(FID + 1, address(1), 0, out)).toBe(false);
+    expect(table.read(FID, address(2), 0, out)).toBe(false);
   });
 
   it('again makes it young', () => {
@@ -81,13 +81,13 @@ describe('what is heard', () => {
     hear(1, 10, 1, 1, HEARD_ROLE | HEARD_ROUTER);
     expect(hear(1, 10, 2)).toBe(HEARD_SAME);
     expect(row(1)?.flags).toBe(NEIGH_ROUTER);
-    expect(table.isRouter(SEGMENT, 0x0200, 10)).toBe(true);
-    expect(table.isRouter(SEGMENT + 1, 0x0200, 10)).toBe(false);
+    expect(table.isRouter(FID, 0x0200, 10)).toBe(true);
+    expect(table.isRouter(FID + 1, 0x0200, 10)).toBe(false);
     hear(1, 10, 3, 1, HEARD_ROLE);
-    expect([row(1)?.flags, table.isRouter(SEGMENT, 0x0200, 10)]).toEqual([0, false]);
+    expect([row(1)?.flags, table.isRouter(FID, 0x0200, 10)]).toEqual([0, false]);
     hear(1, 10, 4, 1, HEARD_ROLE | HEARD_ROUTER);
     hear(1, 11, 5);
-    expect([row(1)?.flags, table.isRouter(SEGMENT, 0x0200, 10), table.isRouter(SEGMENT, 0x0200, 11)]).toEqual([
+    expect([row(1)?.flags, table.isRouter(FID, 0x0200, 10), table.isRouter(FID, 0x0200, 11)]).toEqual([
       0,
       false,
       false,
@@ -140,7 +140,7 @@ describe('two MACs that claim one address', () => {
 
 describe('what is put in by hand', () => {
   const set = (host: number, low: number, router = false, port = 2): boolean =>
-    table.set(SEGMENT, address(host), 0x0200, low, router, port, 50);
+    table.set(FID, address(host), 0x0200, low, router, port, 50);
 
   it('stays whatever is heard, and never ages', () => {
     hear(1, 10, 1);
@@ -153,28 +153,28 @@ describe('what is put in by hand', () => {
   it('is replaced and removed by hand', () => {
     set(1, 20, true);
     set(1, 21, true);
-    expect([table.isRouter(SEGMENT, 0x0200, 20), table.isRouter(SEGMENT, 0x0200, 21)]).toEqual([false, true]);
-    expect([table.remove(SEGMENT, address(1)), table.remove(SEGMENT, address(1))]).toEqual([true, false]);
-    expect([row(1), table.isRouter(SEGMENT, 0x0200, 21)]).toEqual([null, false]);
+    expect([table.isRouter(FID, 0x0200, 20), table.isRouter(FID, 0x0200, 21)]).toEqual([false, true]);
+    expect([table.remove(FID, address(1)), table.remove(FID, address(1))]).toEqual([true, false]);
+    expect([row(1), table.isRouter(FID, 0x0200, 21)]).toEqual([null, false]);
     expect(hear(1, 10, 60)).toBe(HEARD_NEW);
   });
 
   it('makes its MAC a router’s for as long as some binding says so', () => {
     set(1, 20, true);
     set(2, 20, true);
-    table.remove(SEGMENT, address(1));
-    expect(table.isRouter(SEGMENT, 0x0200, 20)).toBe(true);
+    table.remove(FID, address(1));
+    expect(table.isRouter(FID, 0x0200, 20)).toBe(true);
     set(2, 20, false);
-    expect(table.isRouter(SEGMENT, 0x0200, 20)).toBe(false);
+    expect(table.isRouter(FID, 0x0200, 20)).toBe(false);
     expect(all()).toHaveLength(1);
   });
 
   it.each([
-    ['a segment', [0, 0x0200, 1]],
-    ['a MAC', [SEGMENT, 0x10000, 1]],
-    ['a port', [SEGMENT, 0x0200, 8]],
-  ])('is refused with %s out of range', (_name, [segment, high, port]) => {
-    expect(() => table.set(segment, address(1), high, 1, false, port, 0)).toThrow(RangeError);
+    ['a fid', [0, 0x0200, 1]],
+    ['a MAC', [FID, 0x10000, 1]],
+    ['a port', [FID, 0x0200, 8]],
+  ])('is refused with %s out of range', (_name, [fid, high, port]) => {
+    expect(() => table.set(fid, address(1), high, 1, false, port, 0)).toThrow(RangeError);
   });
 });
 
@@ -191,9 +191,9 @@ describe('a full table', () => {
   it('takes what is put in by hand in place of what was learned, and nothing where all is by hand', () => {
     for (let host = 0; host < 64; host++) hear(host, host, host);
     for (let host = 0; host < 64; host++)
-      expect(table.set(SEGMENT, address(1000 + host), 2, host, false, 1, 99)).toBe(true);
+      expect(table.set(FID, address(1000 + host), 2, host, false, 1, 99)).toBe(true);
     expect(all().every(({ flags }) => flags === NEIGH_MANUAL)).toBe(true);
-    expect(table.set(SEGMENT, address(2000), 2, 1, false, 1, 99)).toBe(false);
+    expect(table.set(FID, address(2000), 2, 1, false, 1, 99)).toBe(false);
     expect(hear(1, 1, 100)).toBe(HEARD_FULL);
     expect(all()).toHaveLength(64);
   });
@@ -201,7 +201,7 @@ describe('a full table', () => {
   it('is one of rows: routers take one each', () => {
     for (let host = 0; host < 64; host++) hear(host, host, host, 1, HEARD_ROLE | HEARD_ROUTER);
     const routers = all().filter(({ flags }) => (flags & NEIGH_ROUTER) !== 0);
-    for (const { low } of routers) expect(table.isRouter(SEGMENT, 0x0200, low)).toBe(true);
+    for (const { low } of routers) expect(table.isRouter(FID, 0x0200, low)).toBe(true);
     expect(routers.length).toBeGreaterThanOrEqual(31);
     expect(all().length).toBeLessThanOrEqual(33);
     table.flush({});
@@ -230,14 +230,14 @@ describe('a flush', () => {
     hear(1, 10, 0, 1);
     hear(2, 11, 0, 2);
     hear(3, 12, 0, 2, 0, 9);
-    table.set(SEGMENT, address(4), 2, 2, false, 2, 0);
+    table.set(FID, address(4), 2, 2, false, 2, 0);
   });
 
   it.each([
     [{}, 4],
     [{ port: 2 }, 3],
     [{ port: 2, learnedOnly: true }, 2],
-    [{ segments: [8, 9] as [number, number] }, 1],
+    [{ fids: [8, 9] as [number, number] }, 1],
     [{ port: 3 }, 0],
   ])('%j takes %i', (match, count) => {
     expect(table.flush(match)).toBe(count);

@@ -22,15 +22,15 @@ let found = 0;
 for (let i = 0; i < rounds; i++) {
   state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
   words[3] = (state >> 8) & 15;
-  const segment = 1 + ((state >> 12) & 3);
-  const key = words[3] * 16 + segment;
+  const fid = 1 + ((state >> 12) & 3);
+  const key = words[3] * 16 + fid;
   const port = (state >> 14) & 3;
   const what = (state >> 16) % 9;
-  if (what === 0) table.remove(segment, words);
+  if (what === 0) table.remove(fid, words);
   else if (what === 1) table.sweep(i, 8);
-  else if (what === 2) table.isRouter(segment, 0x0200, key * 4);
-  else if (what < 6) table.hear(segment, words, 0, 0x0200, key * 4 + (state & 1), port, (state >> 20) & 7, i, out);
-  else if (table.read(segment, words, 0, out)) {
+  else if (what === 2) table.isRouter(fid, 0x0200, key * 4);
+  else if (what < 6) table.hear(fid, words, 0, 0x0200, key * 4 + (state & 1), port, (state >> 20) & 7, i, out);
+  else if (table.read(fid, words, 0, out)) {
     found++;
     if (out[1] >> 2 !== key || out[0] !== 0x0200) wrong++;
   }
@@ -53,7 +53,7 @@ it('never answers with what belongs to another key, and keeps rows and counts wh
     const rows: NeighRow[] = [];
     const reader = new NeighReader(table.memory);
     expect(reader.forEach((row) => void rows.push(row))).toBe(0);
-    const keys = rows.map(({ address, segment }) => address[3] * 16 + segment);
+    const keys = rows.map(({ address, fid }) => address[3] * 16 + fid);
     expect(new Set(keys).size).toBe(keys.length);
     expect(rows.map(({ low }) => low >> 2)).toEqual(keys);
     expect(reader.counters().entries).toBe(rows.length);

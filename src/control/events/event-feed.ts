@@ -121,9 +121,9 @@ export class EventFeed {
     if (event !== undefined) this.tell({ event, ...entry });
   }
 
-  private entryOf({ high, low, segment, destination, flags }: FdbEvent): EventEntry | null {
+  private entryOf({ high, low, fid, destination, flags }: FdbEvent): EventEntry | null {
     const { model } = this.sources;
-    const part = fidParts(segment);
+    const part = fidParts(fid);
     const bridge = part === null ? undefined : model.bridgeAt[part.bridge];
     const isOwn = bridge !== undefined && destinationPort(destination) === ABSENT_HOST_PORT;
     const place = isOwn ? { ifname: bridge.name } : this.placeOf(destination);

@@ -89,7 +89,7 @@ export interface TapPort extends LocalPort {
   /** 'bridge' and 'tunnel': the host port of a bridge or of a vxlan port. */
   role: PortRole;
   /** FIDs whose FDB entries hold the host port's own MAC. */
-  ownSegments: number[];
+  ownFids: number[];
   /** The MAC of these entries. */
   ownMac: string;
 }

@@ -69,7 +69,7 @@ export interface Departure {
 export function partings(gone: readonly Departure[], operations: readonly Operation[], slots: number): Operation[][] {
   const destinations = new Set(gone.map(({ port, remote }) => destinationOf(port, remote)));
   const frees = gone.map(({ remote }): Operation => ({ op: 'remote-free', remote }));
-  return [...cut(operations, [{ destinations, lastSegment: LAST_FID }], [], slots), frees];
+  return [...cut(operations, [{ destinations, lastFid: LAST_FID }], [], slots), frees];
 }
 
 function cut(

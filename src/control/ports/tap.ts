@@ -54,7 +54,7 @@ export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
   },
 
   create(base, { config, role }, tap) {
-    return { ...base, kind: 'tap', config, tap, role, ownSegments: [], ownMac: tap.mac };
+    return { ...base, kind: 'tap', config, tap, role, ownFids: [], ownMac: tap.mac };
   },
 
   attach(port, _around, change) {
@@ -67,7 +67,7 @@ export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
   update: () => undefined,
 
   moved(port) {
-    port.ownSegments = [];
+    port.ownFids = [];
   },
 
   end({ tap }, inherited, _around, change) {
@@ -134,8 +134,8 @@ export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
  */
 export function followMac(port: TapPort, model: SwitchModel, change: Transition): void {
   if (port.role === 'guest' || port.ownMac === port.tap.mac) return;
-  for (const fid of port.ownSegments) change.structure.push({ op: 'fdb-del', ...macOf(port.ownMac), fid });
-  port.ownSegments = [];
+  for (const fid of port.ownFids) change.structure.push({ op: 'fdb-del', ...macOf(port.ownMac), fid });
+  port.ownFids = [];
   port.ownMac = port.tap.mac;
   // No binding may keep the old MAC; frames of the host announce the new one.
   change.structure.push({ op: 'neigh-flush', port: port.index, learnedOnly: true });

@@ -44,7 +44,7 @@ export class Memberships {
       if (port.bridge === null) continue;
       const bridge = port.bridge.index;
       change.structure.push({ op: 'neigh-flush', port: port.index, bridge, vid, learnedOnly: true });
-      change.flushes.push({ owner: port.index, segment: fidOf(bridge, vid) });
+      change.flushes.push({ owner: port.index, fid: fidOf(bridge, vid) });
     }
     for (const { vid, untagged, neigh_suppress: suppresses = false } of port.config.vlans) {
       const present = port.vlans.get(vid);
@@ -71,10 +71,9 @@ export class Memberships {
     const fids = vids.map((vid) => fidOf(bridge.index, vid));
     const mac = macOf(port.ownMac);
     const place = { destination: port.index, owner: port.index, flags: FLAG_PERMANENT };
-    for (const fid of port.ownSegments) if (!fids.includes(fid)) change.structure.push({ op: 'fdb-del', ...mac, fid });
-    for (const fid of fids)
-      if (!port.ownSegments.includes(fid)) change.entries.push({ op: 'fdb', ...mac, fid, ...place });
-    port.ownSegments = fids;
+    for (const fid of port.ownFids) if (!fids.includes(fid)) change.structure.push({ op: 'fdb-del', ...mac, fid });
+    for (const fid of fids) if (!port.ownFids.includes(fid)) change.entries.push({ op: 'fdb', ...mac, fid, ...place });
+    port.ownFids = fids;
   }
 
   /** The VLAN to VNI table, or the single VNI. */
@@ -88,7 +87,7 @@ export class Memberships {
       change.afterwards.push(() => this.vnis.give(header));
       this.entries.forgetVni(port, vni, change);
       if (port.bridge !== null && vid !== null)
-        change.flushes.push({ owner: port.index, segment: fidOf(port.bridge.index, vid) });
+        change.flushes.push({ owner: port.index, fid: fidOf(port.bridge.index, vid) });
     }
     const kept = port.vnis.filter((one) => !gone.includes(one));
     const known = new Set(kept.map(({ vni }) => vni));

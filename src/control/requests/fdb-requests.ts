@@ -99,7 +99,7 @@ export function deleteEntry(tables: FdbTables, request: Deletion, change: Transi
   if (isHostPort(port) && port.ownMac === mac)
     throw new ChangeRefused(`${mac} is the address of ${port.name} itself, and stays as long as that is there`);
   const configured = configuredRows(tables, port, { ...request, mac });
-  const learned = isForMany(mac) ? [] : learnedSegments(tables, port, { ...request, mac });
+  const learned = isForMany(mac) ? [] : learnedFids(tables, port, { ...request, mac });
   if (configured.length + learned.length === 0)
     throw new ChangeRefused(
       `port ${port.name} has no such entry of ${mac}; "${command`fdb show dev ${port.name}`}" lists those it has`,
@@ -142,7 +142,7 @@ function udpPortOf(port: Holder, udpPort: number | undefined): number | undefine
 }
 
 /** FIDs in which the MAC was learned behind the port. */
-function learnedSegments(tables: FdbTables, port: Holder, request: Deletion): number[] {
+function learnedFids(tables: FdbTables, port: Holder, request: Deletion): number[] {
   const { bridge } = port;
   const { mac, dst } = request;
   if (bridge === null || udpPortOf(port, request.port) !== udpPortOf(port, undefined)) return [];
@@ -187,10 +187,10 @@ export function flushEntries(tables: FdbTables, request: Flush, change: Transiti
   return count;
 }
 
-function fits(match: FdbMatch, row: { owner: number; segment: number; destination: number; flags: number }): boolean {
+function fits(match: FdbMatch, row: { owner: number; fid: number; destination: number; flags: number }): boolean {
   return (
     (match.owner === undefined || match.owner === row.owner) &&
-    (match.segment === undefined || match.segment === row.segment) &&
+    (match.fid === undefined || match.fid === row.fid) &&
     (match.destination === undefined || match.destination === row.destination) &&
     (row.flags & (match.flagsMask ?? 0)) === (match.flagsValue ?? 0)
   );

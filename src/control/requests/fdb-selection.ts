@@ -41,16 +41,16 @@ export function flushMatches(tables: FdbTables, request: Flush): FdbMatch[] {
   const flagsMask = state === undefined ? LASTING | FLAG_EXTERN_LEARN : LASTING;
   return ports.flatMap((port) => {
     const { bridge } = port;
-    const segments = segmentsOf(port, request);
-    if (bridge === null || segments === null) return [];
+    const fids = fidsOf(port, request);
+    if (bridge === null || fids === null) return [];
     const remotes = dst === undefined ? [undefined] : tables.remotesAt(port.index, dst);
-    const places = vlan !== undefined ? segments.filter((one) => one === fidOf(bridge.index, vlan)) : segments;
+    const places = vlan !== undefined ? fids.filter((one) => one === fidOf(bridge.index, vlan)) : fids;
     return remotes.flatMap((remote) =>
-      (places.length === 0 && vlan === undefined ? [undefined] : places).map((segment) => ({
+      (places.length === 0 && vlan === undefined ? [undefined] : places).map((fid) => ({
         owner: port.index,
         flagsMask,
         flagsValue: 0,
-        ...(segment === undefined ? {} : { segment }),
+        ...(fid === undefined ? {} : { fid }),
         ...(remote === undefined ? {} : { destination: destinationOf(port.index, remote) }),
       })),
     );
@@ -103,7 +103,7 @@ function portsOf({ model }: Pick<FdbTables, 'model'>, { dev, br }: Pick<Flush, '
 }
 
 /** FIDs of a port selected by VLAN and VNI; empty: all, null: none. */
-function segmentsOf(port: Holder, { vlan, vni }: Flush): number[] | null {
+function fidsOf(port: Holder, { vlan, vni }: Flush): number[] | null {
   const { bridge } = port;
   if (bridge === null) return null;
   const ofVlan = vlan === undefined ? [] : [fidOf(bridge.index, vlan)];

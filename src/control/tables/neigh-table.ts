@@ -74,10 +74,10 @@ export class NeighTable {
     }
   }
 
-  private rowOf({ segment, address, high, low, flags, port: index, stamp }: Heard, now: number): NeighRow | null {
+  private rowOf({ fid, address, high, low, flags, port: index, stamp }: Heard, now: number): NeighRow | null {
     const { model } = this.parts;
     const port = model.portAt[index];
-    const place = fidParts(segment);
+    const place = fidParts(fid);
     if (port === undefined || place === null) return null; // deleted meanwhile
     const updated = Math.floor((ageOf(now, stamp) * TICK_MS) / 1000);
     const isManual = (flags & NEIGH_MANUAL) !== 0;

@@ -146,7 +146,7 @@ function destinationRow(port: VxlanPort, master: string, entry: Entry): FdbRow {
 }
 
 function entryRow({ model, remotes }: Sources, entry: FdbEntry, now: number): FdbRow | null {
-  const place = fidParts(entry.segment);
+  const place = fidParts(entry.fid);
   if (place === null) return null; // a pinned multicast MAC: shown from the model
   const bridge = model.bridgeAt[place.bridge];
   const port = model.portAt[destinationPort(entry.destination)];

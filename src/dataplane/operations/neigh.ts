@@ -34,6 +34,6 @@ export interface NeighFlush {
 
 export function flushNeighbours({ engine, neigh }: Context, { port, bridge, vid, learnedOnly }: NeighFlush): void {
   if (engine !== 0) return;
-  const segments = bridge === undefined ? undefined : ([fidOf(bridge, vid ?? 0), fidOf(bridge, vid ?? 0xfff)] as const);
-  neigh.flush({ port, segments, learnedOnly });
+  const fids = bridge === undefined ? undefined : ([fidOf(bridge, vid ?? 0), fidOf(bridge, vid ?? 0xfff)] as const);
+  neigh.flush({ port, fids, learnedOnly });
 }

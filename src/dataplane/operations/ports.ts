@@ -129,7 +129,7 @@ export function changePort(sw: Context, o: PortSettings & { mtu: number }): void
 function removeEntries({ engine, fdb }: Context, port: number): void {
   if (engine !== 0) return;
   for (let row = 0; row < fdb.slots; row++) {
-    const fid = fdb.segmentOf(row);
+    const fid = fdb.fidAt(row);
     if (fid > 0 && fid <= LAST_FID && fdb.ownerOf(row) === port) fdb.removeRow(row);
   }
 }

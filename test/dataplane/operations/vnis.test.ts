@@ -207,7 +207,7 @@ describe('FDB entries', () => {
     expect(sw.send('in', frame()).drops).toEqual(['in no_destination']);
   });
 
-  it('flushed in pieces, by port, by segment, by destination, by kind', () => {
+  it('flushed in pieces, by port, by FID, by destination, by kind', () => {
     const rows = { fromRow: 0, rowCount: 128 };
     const learn = (): TestSwitch => {
       const sw = tunnelled();
@@ -225,7 +225,7 @@ describe('FDB entries', () => {
     };
     const sw = learn();
     expect(left(sw, { owner: sw.port('t2') })).toBe(3);
-    expect(left(learn(), { segment: fidOf(1, 2) })).toBe(2);
+    expect(left(learn(), { fid: fidOf(1, 2) })).toBe(2);
     expect(left(learn(), { destination: destinationOf(sw.port('vx'), 1) })).toBe(3);
     expect(left(learn(), { flagsMask: FLAGS_ALL })).toBe(1);
     const halves = [

@@ -285,7 +285,7 @@ export class Topology {
       { op: 'vlan-del', port: port.number, vid },
       {
         op: 'flush',
-        match: { owner: port.number, segment: fidOf(this.bridgeNumber(port.bridge), vid) },
+        match: { owner: port.number, fid: fidOf(this.bridgeNumber(port.bridge), vid) },
         fromRow: 0,
         rowCount: ALL_ROWS,
       },
