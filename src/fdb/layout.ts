@@ -51,7 +51,7 @@ export const RING_NOTED = 2;
 export const EVENT_WORDS = 8;
 export const EVENT_SHIFT = 3;
 
-/** Never aged; moves by learning and stays static, as in Linux `br_fdb_update`. */
+/** Never aged. A frame from a local port moves it, and it stays static (Linux `br_fdb_update`); a frame from a remote does not. */
 export const FLAG_STATIC = 1;
 /** Never aged, never moves: a local address. */
 export const FLAG_PERMANENT = 2;

@@ -287,7 +287,7 @@ export class Fdb extends FdbChanges {
   }
 }
 
-/** Whether flags prevent a move. An entry of a control program may move, static or not. */
+/** Whether flags prevent a move. For an entry of a control program (`extern_learn`) FLAG_STATIC alone does not. */
 function staysFor(flags: number, settled: number): boolean {
   const counting = (flags & FLAG_EXTERN_LEARN) === 0 ? settled : settled & FLAGS_NEVER_MOVED;
   return (flags & counting) !== 0;

@@ -116,7 +116,7 @@ function emitToLocal(sw: Context, frame: number, port: number, tag: number, coun
   tx[at + TX_COOKIE2] = counters;
 }
 
-/** One command that sends a frame, which `mayEnterTunnel`, to a remote behind the VXLAN header of its VNI. */
+/** One command that sends a frame to a remote behind the VXLAN header of its VNI. `mayEnterTunnel` has allowed the frame. */
 export function emitToRemote(sw: Context, frame: number, port: number, remote: number): void {
   const { batch, tx } = sw;
   const tunnel = sw.forwarding.tunnels[port];

@@ -6,7 +6,8 @@
  * A frame is own traffic when it is UDP from a tunnel's local address to one of its remotes (or its group), at a UDP port that frames
  * are sent to. A tunnel without `local` sends from the route's address, so the source ports of the sending sockets identify
  * it. Guests can therefore speak VXLAN among themselves. Fragments have no ports; their addresses decide.
- */ import type { RemoteTable } from '../../encap/remotes.js';
+ */
+import type { RemoteTable } from '../../encap/remotes.js';
 import { L3_KIND, L3_OFFSET, L4_OFFSET, parseInner } from '../../wire/inner.js';
 import { setMapped } from '../../wire/ip-address.js';
 import { ipv4Destination, ipv4Source } from '../../wire/ipv4.js';

@@ -1,6 +1,6 @@
 /**
  * Runs: consecutive frames of a batch with equal headers, such as the segments of one flow. The first frame's path through the
- * bridge holds for all of them, so a run costs one look-up. Facts that may differ within a run are checked for each frame:
+ * bridge holds for all of them, so a forwarded run costs one look-up. Facts that may differ within a run are checked for each frame:
  * lengths, offloads, checksums, flow.
  *
  * A frame that ingress dropped starts no run, and only unicast decisions of the bridge are inherited (`engine.ts`).

@@ -7,7 +7,7 @@ import { hasTag, tci, VLAN_TAG, vidOf } from '../../wire/vlan.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
 
-/** Sets the frame's `vid` and `tci`; without VLAN filtering both stay as the row began, and tags are payload. @returns false when the frame was dropped */
+/** Sets the frame's `vid` and `tci`; without VLAN filtering both stay 0 and NO_TAG, and tags are payload. @returns false when the frame was dropped */
 export function classifyVlan(sw: Context, frame: number, port: number): boolean {
   const { batch, forwarding, view } = sw;
   if (forwarding.bridgeFiltering[forwarding.portBridge[port]] === 0) return true;

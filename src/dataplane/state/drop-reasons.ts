@@ -1,6 +1,6 @@
 /**
  * Why a frame was not forwarded. The names are public (statistics, metrics): add, never rename. On the data path a
- * reason is its index in this list; a new one takes one line here and `REASON.its_name` where frames are dropped.
+ * reason is its index in this list; CONTRIBUTING.md says what a new one takes.
  */
 export const DROP_REASONS = [
   'frame_too_short',
