@@ -8,8 +8,8 @@ import { World } from './host-testbed.js';
 import { type Guest, plainBridge, tapPort } from './topologies.js';
 
 /** MiB of the switch's own: without the program files of Node and libraries, which the kernel shares among processes. */
-const OWN_LIMIT = 56;
-const RESIDENT_LIMIT = 120;
+const OWN_LIMIT = 72;
+const RESIDENT_LIMIT = 144;
 
 let world: World;
 
