@@ -135,7 +135,7 @@ Architecture: ${arch}
 Maintainer: ${MAINTAINER}
 Installed-Size: ${Math.ceil(bytes / 1024)}
 Depends: nodejs (>= ${manifest.engines.node.replace('>=', '')}), libc6 (>= ${glibcOf(join(ROOT, addonOf(arch)))})
-Recommends: iproute2
+Recommends: iproute2, procps
 Section: net
 Priority: optional
 Description: userspace VXLAN switch

@@ -1,0 +1,226 @@
+/**
+ * `npm run test:install [-- --packed]`: installs what a user gets on a Debian without compiler, Python or make, and runs it there:
+ *
+ * - `npm i -g overtap-VERSION.tgz`, which must compile nothing and take less than 10 s, then a lab;
+ * - the .deb: unit and user, a lab, the upgrade to the next revision, removal and purge, after which nothing is left.
+ *
+ * Root, debootstrap and a mirror of Debian are needed; the base is made once, in the folder for temporary files. All of it happens in
+ * mount, process and network namespaces of its own, over a file system in memory, so nothing is left on this machine. Node is this
+ * machine's. `--packed`: takes the packages in the project's folder as they are.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const SUITE = 'bookworm';
+/** What a lab (iproute2) and the unit (systemd, and kill of procps) need. */
+const PACKAGES = 'iproute2,procps,systemd';
+const BASE = join(tmpdir(), `overtap-base-${SUITE}`);
+const WORK = join(tmpdir(), 'overtap-install');
+const HOST = join(WORK, 'host');
+const INSTALL_LIMIT_S = 10;
+const STEP_LIMIT_MS = 5 * 60_000;
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'net/tun'];
+const COMPILERS = ['gcc', 'cc', 'c++', 'make', 'python3'];
+const LAB = ['lab', 'run', 'one-vxlan-many-vlans'];
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const arch = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim();
+const deb = (revision) => `overtap_${version}-${revision}_${arch}.deb`;
+const tarball = `overtap-${version}.tgz`;
+
+function run(program, ...args) {
+  execFileSync(program, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+// ---- On this machine: the packages and the base ----------------------------------------------
+
+/** Under another name until it is complete, so that what an interrupted run leaves is not taken for a base. */
+function makeBase() {
+  if (existsSync(BASE)) return;
+  console.log(`making ${BASE} with debootstrap`);
+  rmSync(`${BASE}.part`, { recursive: true, force: true });
+  run(
+    'debootstrap',
+    '--variant=minbase',
+    `--include=${PACKAGES}`,
+    SUITE,
+    `${BASE}.part`,
+    'http://deb.debian.org/debian',
+  );
+  run('mv', `${BASE}.part`, BASE);
+}
+
+function makePackages() {
+  run('npm', 'pack', '--silent');
+  for (const revision of [1, 2]) run('node', 'scripts/package-deb.mjs', '--arch', arch, '--revision', `${revision}`);
+}
+
+/** Runs this script once more in namespaces of its own; all that it mounts and starts ends with it. */
+function enter() {
+  mkdirSync(WORK, { recursive: true });
+  const namespaces = ['--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child', '--mount-proc'];
+  const self = fileURLToPath(import.meta.url);
+  const { status } = spawnSync('unshare', [...namespaces, process.execPath, self, '--inside'], { stdio: 'inherit' });
+  rmSync(WORK, { recursive: true, force: true });
+  return status ?? 1;
+}
+
+// ---- Inside --------------------------------------------------------------------------------
+
+/** The base, with writes in memory, a /dev of a few devices, and this machine's Node. */
+function makeHost() {
+  run('mount', '-t', 'tmpfs', 'tmpfs', WORK);
+  for (const name of ['upper', 'work', 'host']) mkdirSync(join(WORK, name));
+  const layers = `lowerdir=${BASE},upperdir=${join(WORK, 'upper')},workdir=${join(WORK, 'work')}`;
+  run('mount', '-t', 'overlay', 'overlay', '-o', layers, HOST);
+  for (const kind of ['proc', 'sysfs', 'tmpfs']) {
+    run('mount', '-t', kind, kind, join(HOST, { proc: 'proc', sysfs: 'sys', tmpfs: 'run' }[kind]));
+  }
+  run('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', join(HOST, 'dev'));
+  mkdirSync(join(HOST, 'dev/net'));
+  mkdirSync(join(HOST, 'dev/shm'));
+  for (const name of DEVICES) {
+    writeFileSync(join(HOST, 'dev', name), '');
+    run('mount', '--bind', join('/dev', name), join(HOST, 'dev', name));
+  }
+  run('ip', 'link', 'set', 'lo', 'up');
+  for (const name of [tarball, deb(1), deb(2)]) cpSync(join(ROOT, name), join(HOST, 'root', name));
+}
+
+/** Node as a package, since the package of overtap depends on it; npm beside it, as Node's own archives have it. */
+function putNode() {
+  const npm = join(execFileSync('npm', ['root', '-g'], { encoding: 'utf8' }).trim(), 'npm');
+  const stage = join(WORK, 'nodejs');
+  mkdirSync(join(stage, 'DEBIAN'), { recursive: true });
+  mkdirSync(join(stage, 'usr/bin'), { recursive: true });
+  cpSync(process.execPath, join(stage, 'usr/bin/node'));
+  chmodSync(join(stage, 'usr/bin/node'), 0o755);
+  cpSync(npm, join(stage, 'usr/lib/node_modules/npm'), { recursive: true });
+  symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(stage, 'usr/bin/npm'));
+  const fields = {
+    Package: 'nodejs',
+    Version: process.versions.node,
+    Architecture: arch,
+    Maintainer: 'nobody <nobody@localhost>',
+  };
+  const lines = Object.entries({ ...fields, Description: "this machine's Node" }).map(
+    ([key, value]) => `${key}: ${value}\n`,
+  );
+  writeFileSync(join(stage, 'DEBIAN/control'), lines.join(''));
+  run('dpkg-deb', '-Znone', '--build', stage, join(HOST, 'root/nodejs.deb'));
+  step('Node', 'dpkg', '-i', '/root/nodejs.deb');
+}
+
+/** Runs a program on the host. @throws with its output if it fails */
+function on(...command) {
+  const { status, stdout, stderr, error } = spawnSync('chroot', [HOST, ...command], {
+    encoding: 'utf8',
+    timeout: STEP_LIMIT_MS,
+    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LC_ALL: 'C.UTF-8' },
+  });
+  if (status !== 0) throw new Error(`${command.join(' ')}: ${`${stdout}${stderr}${error ?? ''}`.slice(-4000)}`);
+  return `${stdout}${stderr}`;
+}
+
+/** Runs a program on the host and prints how long it took. @returns its output, and seconds */
+function step(name, ...command) {
+  const began = performance.now();
+  const output = on(...command);
+  const seconds = (performance.now() - began) / 1000;
+  console.log(`${name.padEnd(52)}${seconds.toFixed(1).padStart(6)} s`);
+  return { output, seconds };
+}
+
+function claim(text, holds) {
+  if (!holds) throw new Error(`not so: ${text}`);
+  console.log(text);
+}
+
+const has = (path) => existsSync(join(HOST, path));
+const missing = (program) => spawnSync('chroot', [HOST, 'sh', '-c', `command -v ${program}`]).status !== 0;
+
+function installTarball() {
+  const { seconds } = step('npm install -g', 'npm', 'install', '-g', '--no-audit', '--no-fund', `/root/${tarball}`);
+  claim(`took less than ${INSTALL_LIMIT_S} s`, seconds < INSTALL_LIMIT_S);
+  const [folder] = ['usr/lib/node_modules/overtap', 'usr/local/lib/node_modules/overtap'].filter(has);
+  claim('compiled nothing', folder !== undefined && !has(`${folder}/build`));
+  claim('installed no other package', !has(`${folder}/node_modules`));
+  step('the lab, with all its properties', 'overtap', ...LAB);
+  step('npm uninstall -g', 'npm', 'uninstall', '-g', 'overtap');
+}
+
+const STARTED = '/root/started';
+
+/** A switch that runs across the upgrade, as one that systemd started would. */
+const KEEP = `overtap run -c /etc/overtap/host1.yaml >${STARTED} 2>&1 & echo $!`;
+const CONFIG = 'control: /run/host1.sock\nbridges: { br1: { ports: { tap1: { type: tap } } } }\n';
+
+function installDeb() {
+  step(deb(1), 'dpkg', '-i', `/root/${deb(1)}`);
+  claim('the user of the service is there', /^overtap:/m.test(on('cat', '/etc/passwd')));
+  writeFileSync(join(HOST, 'etc/overtap/host1.yaml'), CONFIG);
+  const { output } = step('systemd-analyze verify', 'systemd-analyze', 'verify', '--man=no', 'overtap@host1.service');
+  claim('the unit has no faults', !output.includes('overtap@'));
+  for (const page of ['man1/overtap.1.gz', 'man5/overtap.yaml.5.gz']) on('gzip', '-t', `/usr/share/man/${page}`);
+  on('bash', '-n', '/usr/share/bash-completion/completions/overtap');
+  step('the lab, with all its properties', 'overtap', ...LAB);
+}
+
+function upgradeAndRemove() {
+  const pid = on('sh', '-c', KEEP).trim();
+  on('sh', '-c', `for i in $(seq 100); do grep -q ready ${STARTED} && exit; sleep 0.1; done; exit 1`);
+  step(deb(2), 'dpkg', '-i', `/root/${deb(2)}`);
+  claim('the upgrade kept the configuration', has('etc/overtap/host1.yaml'));
+  claim('the switch went on across it', existsSync(`/proc/${pid}`));
+  on('overtap', '-s', '/run/host1.sock', 'link', 'show');
+  on('kill', pid);
+  const files = on('dpkg', '-L', 'overtap')
+    .split('\n')
+    .filter((path) => path !== '' && path !== '/.');
+  const wants = 'etc/systemd/system/multi-user.target.wants';
+  on('systemctl', 'enable', 'overtap@host1.service');
+  step('dpkg --remove', 'dpkg', '--remove', 'overtap');
+  claim("the removal left the administrator's file", has('etc/overtap/host1.yaml'));
+  rmSync(join(HOST, 'etc/overtap/host1.yaml'));
+  step('dpkg --purge', 'dpkg', '--purge', 'overtap');
+  claim(
+    'nothing enabled is left',
+    readdirSync(join(HOST, wants)).every((name) => !name.startsWith('overtap')),
+  );
+  claim('no file is left', !files.some((path) => path.includes('overtap') && has(path)));
+}
+
+function inside() {
+  makeHost();
+  claim(`${SUITE} without ${COMPILERS.join(', ')}`, COMPILERS.every(missing));
+  putNode();
+  console.log(`Node ${on('node', '--version').trim()}, npm ${on('npm', '--version').trim()}`);
+  installTarball();
+  installDeb();
+  upgradeAndRemove();
+}
+
+try {
+  if (process.argv.includes('--inside')) inside();
+  else {
+    makeBase();
+    if (!process.argv.includes('--packed')) makePackages();
+    process.exitCode = enter();
+  }
+} catch (error) {
+  console.error(`test:install: ${error.message}`);
+  process.exitCode = 1;
+}
