@@ -26,8 +26,8 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SUITE = 'bookworm';
-/** What a lab (iproute2) and the unit (systemd, and kill of procps) need. */
-const PACKAGES = 'iproute2,procps,systemd';
+/** What a lab (iproute2), the unit (systemd, and kill of procps) and Node 26 (libatomic1) need. */
+const PACKAGES = 'iproute2,libatomic1,procps,systemd';
 const BASE = join(tmpdir(), `overtap-base-${SUITE}`);
 const WORK = join(tmpdir(), 'overtap-install');
 const HOST = join(WORK, 'host');
