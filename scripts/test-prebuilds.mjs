@@ -94,23 +94,42 @@ int main(int count, char **words) {
   run(join(scratch, 'host'), [addon]);
 }
 
+/** The names that a file takes from outside and neither musl nor Node-API has. */
+function foreignIn(file, offered) {
+  return symbolsOf(file, true).filter((name) => !name.startsWith('napi_') && !offered.has(name));
+}
+
+/** The checks must see a function of glibc's own. @throws if they do not */
+function checkTheChecks(offered, scratch) {
+  const file = join(scratch, 'foreign.so');
+  const source =
+    'extern int gnu_get_libc_version(void); int napi_register_module_v1(void) { return gnu_get_libc_version(); }';
+  writeFileSync(join(scratch, 'foreign.c'), source);
+  run('gcc', ['-shared', '-fPIC', '-nostdlib', '-o', file, join(scratch, 'foreign.c')]);
+  let bound = true;
+  try {
+    bindWithMusl(file, [], scratch);
+  } catch {
+    bound = false;
+  }
+  if (bound || foreignIn(file, offered).length !== 1) throw new Error('a function that musl lacks is not noticed');
+}
+
 function testMusl(scratch) {
   const libc = run('sh', ['-c', 'readlink -f /lib/ld-musl-*.so.1']).trim();
   // Names are the same in all architectures; WEAK ones are offered too.
-  const offered = new Set(
-    run('sh', ['-c', `readelf --dyn-syms --wide ${libc} | awk '$7 != "UND" {print $8}'`]).split('\n'),
-  );
+  const listing = `readelf --dyn-syms --wide ${libc} | awk '$7 != "UND" {print $8}'`;
+  const offered = new Set(run('sh', ['-c', listing]).split('\n'));
+  checkTheChecks(offered, scratch);
   for (const arch of ['x64', 'arm64']) {
-    const names = symbolsOf(addonOf(arch, 'musl'), true);
-    const foreign = names.filter((name) => !name.startsWith('napi_') && !offered.has(name));
+    const file = addonOf(arch, 'musl');
+    const names = symbolsOf(file, true);
+    const foreign = foreignIn(file, offered);
     if (foreign.length > 0) throw new Error(`${arch}, musl: not in musl ${libc}: ${foreign.join(' ')}`);
     console.log(`${arch}, musl: ${names.length} functions from outside, all of musl or Node-API`);
     if (arch !== process.arch) continue;
-    bindWithMusl(
-      addonOf(arch, 'musl'),
-      names.filter((name) => name.startsWith('napi_')),
-      scratch,
-    );
+    const stubs = names.filter((name) => name.startsWith('napi_'));
+    bindWithMusl(file, stubs, scratch);
     console.log(`${arch}, musl: bound by musl's loader`);
   }
 }
