@@ -2,7 +2,8 @@
  * `npm run test:install [-- --packed]`: installs what a user gets on a Debian without compiler, Python or make, and runs it there:
  *
  * - `npm i -g overtap-VERSION.tgz`, which must compile nothing and take less than 10 s, then a lab;
- * - the .deb: unit and user, a lab, the upgrade to the next revision, removal and purge, after which nothing is left.
+ * - the .deb: unit and user, a lab, the upgrade to the next revision, removal and purge, after which nothing is left;
+ * - the .deb where systemd runs (booted by systemd-nspawn, if that may): a switch goes on across the upgrade and ends with the package.
  *
  * Root, debootstrap and a mirror of Debian are needed; the base is made once, in the folder for temporary files. All of it happens in
  * mount, process and network namespaces of its own, over a file system in memory, so nothing is left on this machine. Node is this
@@ -68,24 +69,29 @@ function makePackages() {
   for (const revision of [1, 2]) run('node', 'scripts/package-deb.mjs', '--arch', arch, '--revision', `${revision}`);
 }
 
-/** Runs this script once more in namespaces of its own; all that it mounts and starts ends with it. */
-function enter() {
+/** Runs a part of this script in namespaces of its own; all that it mounts and starts ends with it. */
+function enter(part, ...namespaces) {
   mkdirSync(WORK, { recursive: true });
-  const namespaces = ['--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child', '--mount-proc'];
-  const self = fileURLToPath(import.meta.url);
-  const { status } = spawnSync('unshare', [...namespaces, process.execPath, self, '--inside'], { stdio: 'inherit' });
+  const self = [process.execPath, fileURLToPath(import.meta.url), part];
+  const { status } = spawnSync('unshare', ['--mount', ...namespaces, ...self], { stdio: 'inherit' });
   rmSync(WORK, { recursive: true, force: true });
   return status ?? 1;
 }
 
 // ---- Inside --------------------------------------------------------------------------------
 
-/** The base, with writes in memory, a /dev of a few devices, and this machine's Node. */
-function makeHost() {
+/** The base, with writes in memory, and the packages. */
+function mountBase() {
   run('mount', '-t', 'tmpfs', 'tmpfs', WORK);
   for (const name of ['upper', 'work', 'host']) mkdirSync(join(WORK, name));
   const layers = `lowerdir=${BASE},upperdir=${join(WORK, 'upper')},workdir=${join(WORK, 'work')}`;
   run('mount', '-t', 'overlay', 'overlay', '-o', layers, HOST);
+  for (const name of [tarball, deb(1), deb(2)]) cpSync(join(ROOT, name), join(HOST, 'root', name));
+}
+
+/** A host that runs programs without being booted: the mounts that they need, and a /dev of a few devices. */
+function makeHost() {
+  mountBase();
   for (const kind of ['proc', 'sysfs', 'tmpfs']) {
     run('mount', '-t', kind, kind, join(HOST, { proc: 'proc', sysfs: 'sys', tmpfs: 'run' }[kind]));
   }
@@ -97,11 +103,10 @@ function makeHost() {
     run('mount', '--bind', join('/dev', name), join(HOST, 'dev', name));
   }
   run('ip', 'link', 'set', 'lo', 'up');
-  for (const name of [tarball, deb(1), deb(2)]) cpSync(join(ROOT, name), join(HOST, 'root', name));
 }
 
 /** Node as a package, since the package of overtap depends on it; npm beside it, as Node's own archives have it. */
-function putNode() {
+function packNode() {
   const npm = join(execFileSync('npm', ['root', '-g'], { encoding: 'utf8' }).trim(), 'npm');
   const stage = join(WORK, 'nodejs');
   mkdirSync(join(stage, 'DEBIAN'), { recursive: true });
@@ -121,7 +126,6 @@ function putNode() {
   );
   writeFileSync(join(stage, 'DEBIAN/control'), lines.join(''));
   run('dpkg-deb', '-Znone', '--build', stage, join(HOST, 'root/nodejs.deb'));
-  step('Node', 'dpkg', '-i', '/root/nodejs.deb');
 }
 
 /** Runs a program on the host. @throws with its output if it fails */
@@ -203,10 +207,62 @@ function upgradeAndRemove() {
   claim('no file is left', !files.some((path) => path.includes('overtap') && has(path)));
 }
 
+// ---- Booted --------------------------------------------------------------------------------
+
+/** Each line of its output that begins with "- " is a finding. */
+const EXAMINE = `#!/bin/bash
+exec >/root/found 2>&1
+show() { systemctl show -P "$1" overtap@host1; }
+dpkg -i /root/nodejs.deb /root/${deb(1)}
+printf '%s' '${CONFIG.replace('/run/', '/run/overtap/')}' >/etc/overtap/host1.yaml
+systemctl enable --now overtap@host1
+echo "- started: $(systemctl is-active overtap@host1) as $(ps -o user= -p "$(show MainPID)")"
+systemctl reload overtap@host1; echo "- reload: $?"
+pid=$(show MainPID)
+dpkg -i /root/${deb(2)} >/root/upgrade
+echo "- $(grep '^overtap: ' /root/upgrade)"
+echo "- upgrade: same process $([ "$(show MainPID)" = "$pid" ] && echo yes), NeedDaemonReload=$(show NeedDaemonReload)"
+systemctl restart overtap@host1; echo "- restart: $? $(systemctl is-active overtap@host1)"
+dpkg --remove overtap; echo "- removed: $(systemctl is-active overtap@host1)"
+rm /etc/overtap/host1.yaml; dpkg --purge overtap
+echo "- left:$(find /etc /usr /var/lib/dpkg /lib/ -xdev -name '*overtap*')"
+`;
+const FOUND = [
+  'started: active as overtap',
+  'reload: 0',
+  `overtap: running switches go on with version ${version}-1; each takes the new one with: systemctl restart overtap@NAME`,
+  'upgrade: same process yes, NeedDaemonReload=no',
+  'restart: 0 active',
+  'removed: inactive',
+  'left:',
+];
+
+/** The .deb where systemd runs: a switch starts, goes on across an upgrade, and ends with the package. */
+function booted() {
+  mountBase();
+  packNode();
+  writeFileSync(join(HOST, 'root/examine'), EXAMINE, { mode: 0o755 });
+  const unit =
+    '[Unit]\nRequires=sysinit.target\nAfter=sysinit.target\nSuccessAction=poweroff-force\nFailureAction=poweroff-force\n' +
+    '[Service]\nType=oneshot\nExecStart=/root/examine\nTimeoutStartSec=80\n';
+  writeFileSync(join(HOST, 'etc/systemd/system/examine.service'), unit);
+  const tun = join(WORK, 'tun');
+  run('mknod', '-m', '666', tun, 'c', '10', '200');
+  const quiet = ['--register=no', '--keep-unit', '--quiet', '--console=pipe', '--private-network', '--capability=all'];
+  const words = [`--directory=${HOST}`, `--bind=${tun}:/dev/net/tun`, '--boot', 'systemd.unit=examine.service'];
+  spawnSync('systemd-nspawn', [...quiet, ...words], { stdio: 'ignore', timeout: STEP_LIMIT_MS, killSignal: 'SIGKILL' });
+  if (!has('root/found')) return console.log('not booted: no systemd-nspawn, or it may not');
+  const text = readFileSync(join(HOST, 'root/found'), 'utf8');
+  const found = text.split('\n').filter((line) => line.startsWith('- '));
+  if (found.join() !== FOUND.map((line) => `- ${line}`).join()) throw new Error(`under systemd:\n${text}`);
+  console.log(`under systemd:\n${found.join('\n')}`);
+}
+
 function inside() {
   makeHost();
   claim(`${SUITE} without ${COMPILERS.join(', ')}`, COMPILERS.every(missing));
-  putNode();
+  packNode();
+  step('Node', 'dpkg', '-i', '/root/nodejs.deb');
   console.log(`Node ${on('node', '--version').trim()}, npm ${on('npm', '--version').trim()}`);
   installTarball();
   installDeb();
@@ -215,10 +271,12 @@ function inside() {
 
 try {
   if (process.argv.includes('--inside')) inside();
+  else if (process.argv.includes('--booted')) booted();
   else {
     makeBase();
     if (!process.argv.includes('--packed')) makePackages();
-    process.exitCode = enter();
+    const own = ['--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child', '--mount-proc'];
+    process.exitCode = enter('--inside', ...own) || enter('--booted');
   }
 } catch (error) {
   console.error(`test:install: ${error.message}`);
