@@ -3,6 +3,7 @@
  * of them, since starting Node takes ten times as long as a command. What a line does is the command's own affair.
  */
 import { createReadStream } from 'node:fs';
+import { GLOBAL_OPTIONS } from './command-facts.js';
 import type { Io } from './context.js';
 import { UsageError } from './errors.js';
 
@@ -29,7 +30,10 @@ const SPELLINGS: Readonly<Record<string, string>> = {
   '-details': '--details',
   '-Version': '--version',
 };
-const WITH_A_VALUE: ReadonlySet<string> = new Set(['-s', '--control']);
+/** Both spellings of the options with a value, as in `-s, --control <SOCK>`. */
+const WITH_A_VALUE: ReadonlySet<string> = new Set(
+  GLOBAL_OPTIONS.filter(({ flags }) => flags.includes('<')).flatMap(({ flags }) => flags.match(/--?[a-z]+/g) ?? []),
+);
 
 /**
  * Reads the words before the command.

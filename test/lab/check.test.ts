@@ -34,6 +34,21 @@ function labWith(check: (inspection: Inspection) => Promise<void>): Lab {
   return { ...lab, topology: { ...lab.topology, stations: [] }, check };
 }
 
+/** A lab with a change that its check undoes, and that never ends by itself. */
+function labThatUndoes(): { lab: Lab; isUndone: () => boolean } {
+  let isUndone = false;
+  const lab = labWith(async (inspection) => {
+    await inspection.temporarily(
+      async () => {},
+      async () => {
+        isUndone = true;
+      },
+    );
+    await endless.check(inspection);
+  });
+  return { lab, isUndone: () => isUndone };
+}
+
 function isGone({ name, topology }: Lab): boolean {
   return !namespacesOf(topology).some(namespaceExists) && !existsSync(labFolder(environment.root, name));
 }
@@ -66,16 +81,7 @@ describe('a run', () => {
   });
 
   test('ends at once when it is interrupted, without undoing what is removed anyway', async () => {
-    let isUndone = false;
-    const lab = labWith(async (inspection) => {
-      await inspection.temporarily(
-        async () => {},
-        async () => {
-          isUndone = true;
-        },
-      );
-      await endless.check(inspection);
-    });
+    const { lab, isUndone } = labThatUndoes();
     const controller = new AbortController();
     const outcome = expect(runLab(lab, environment, print, controller.signal)).rejects.toMatchObject({
       code: 'LAB_INTERRUPTED',
@@ -87,7 +93,7 @@ describe('a run', () => {
     await outcome;
     expect(performance.now() - start).toBeLessThan(5000);
     expect(isGone(lab)).toBe(true);
-    expect(isUndone).toBe(false);
+    expect(isUndone()).toBe(false);
     expect(printed.at(-1)).toContain('lab fake is down; nothing is left');
   });
 });
@@ -104,16 +110,7 @@ test('a command that fails because of the interrupt is not named as the cause', 
 });
 
 test('an interrupted check of a lab that stays up undoes its changes', async () => {
-  let isUndone = false;
-  const lab = labWith(async (inspection) => {
-    await inspection.temporarily(
-      async () => {},
-      async () => {
-        isUndone = true;
-      },
-    );
-    await endless.check(inspection);
-  });
+  const { lab, isUndone } = labThatUndoes();
   await bringUp(lab, environment, print);
   const controller = new AbortController();
   const findings: Finding[] = [];
@@ -122,7 +119,7 @@ test('an interrupted check of a lab that stays up undoes its changes', async () 
   expect(await isWaiting()).toBe(true);
   controller.abort('SIGTERM');
   await outcome;
-  expect(isUndone).toBe(true);
+  expect(isUndone()).toBe(true);
   expect(findings).toHaveLength(2);
   expect(isGone(lab)).toBe(false);
 });

@@ -1,35 +1,17 @@
 /** The completion script of fish, which reads the command line as that of bash and zsh does (`posix.ts`). Pure. */
-import type { Candidate, Table, Value } from './table.js';
-import { allContexts, headOf, valueText } from './text.js';
+import type { Table } from './table.js';
+import { headOf, type LookUp, lookUps } from './text.js';
 
 export function fishScript(table: Table): string {
-  return [
-    headOf('fish', '#'),
-    '# The words of a context, with what they mean after a tab.',
-    lookUp('__overtap_words', table.words, candidates),
-    '# The options of a command.',
-    lookUp('__overtap_options', table.options, candidates),
-    '# The value that follows a word: names to ask for, or words.',
-    lookUp('__overtap_value', table.values, value),
-    '# What else may stand in a context.',
-    lookUp('__overtap_rest', table.rests, value),
-    '# A context by its own spelling; nothing when there is none.',
-    lookUp('__overtap_context', allContexts(table), (context) => [context]),
-    FISH,
-  ].join('\n');
+  return [headOf('fish', '#'), ...lookUps(table, lookUp), FISH].join('\n');
 }
 
-const candidates = (list: readonly Candidate[]): string[] =>
-  list.map(({ word, about }) => (about === '' ? word : `${word}\t${about}`));
-const value = (one: Value): string[] => [valueText(one)];
-
-function lookUp<T>(name: string, map: ReadonlyMap<string, T>, body: (item: T) => readonly string[]): string {
-  const cases = [...map].map(([key, item]) => [key, body(item)] as const).filter(([, lines]) => lines.length > 0);
+const lookUp: LookUp = (name, cases) => {
   const text = cases.map(
     ([key, lines]) => `    case ${quoted(key)}\n      printf '%s\\n' ${lines.map(quoted).join(' ')}\n`,
   );
   return `function ${name}\n  switch $argv[1]\n${text.join('')}  end\nend\n`;
-}
+};
 
 const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 

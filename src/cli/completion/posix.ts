@@ -1,7 +1,7 @@
 /** The completion scripts of bash and zsh. The tables and the reading of the command line are the same text in both. Pure. */
 
-import type { Candidate, Table, Value } from './table.js';
-import { allContexts, headOf, valueText } from './text.js';
+import type { Table } from './table.js';
+import { headOf, type LookUp, lookUps } from './text.js';
 
 export function bashScript(table: Table): string {
   return `${headOf('bash', '#')}\n${common(table)}\n${BASH}`;
@@ -11,34 +11,16 @@ export function zshScript(table: Table): string {
   return `#compdef overtap\n${headOf('zsh', '#')}\n${common(table)}\n${ZSH}`;
 }
 
-/** A shell function that prints, for its argument, what stands in the map. */
-function lookUp<T>(name: string, map: ReadonlyMap<string, T>, body: (item: T) => string): string {
-  const cases = [...map].map(([key, item]) => [key, body(item)] as const).filter(([, text]) => text !== '');
-  const lines = cases.map(([key, text]) => `    ${quoted(key)}) ${text} ;;`);
+/** The function fails where its argument has no case. */
+const lookUp: LookUp = (name, cases) => {
+  const lines = cases.map(([key, found]) => `    ${quoted(key)}) printf '%s\\n' ${found.map(quoted).join(' ')} ;;`);
   return `${name}() {\n  case $1 in\n${lines.join('\n')}\n    *) return 1 ;;\n  esac\n}\n`;
-}
+};
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
-const print = (lines: readonly string[]): string =>
-  lines.length === 0 ? '' : `printf '%s\\n' ${lines.map(quoted).join(' ')}`;
-const candidates = (list: readonly Candidate[]): string =>
-  print(list.map(({ word, about }) => (about === '' ? word : `${word}\t${about}`)));
-const value = (one: Value): string => print([valueText(one)]);
 
 function common(table: Table): string {
-  return [
-    '# The words of a context, with what they mean after a tab.',
-    lookUp('__overtap_words', table.words, candidates),
-    '# The options of a command.',
-    lookUp('__overtap_options', table.options, candidates),
-    '# The value that follows a word: names to ask for, or words.',
-    lookUp('__overtap_value', table.values, value),
-    '# What else may stand in a context.',
-    lookUp('__overtap_rest', table.rests, value),
-    '# A context by its own spelling; fails when there is none.',
-    lookUp('__overtap_context', allContexts(table), (context) => print([context])),
-    COMMON,
-  ].join('\n');
+  return [...lookUps(table, lookUp), COMMON].join('\n');
 }
 
 const COMMON = `# Reads the words before the one to be completed.
