@@ -1,7 +1,8 @@
 /** Flushes by state, including flood lists, and the count of learned entries. */
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { FdbRequest } from '../../../src/api/api.js';
 import type { VxlanPort } from '../../../src/control/model/model.js';
+import { FdbReader } from '../../../src/fdb/table.js';
 import { frame } from '../../dataplane/support/frames.js';
 import { FDB_SIZE, LiveSwitch } from './live-switch.js';
 
@@ -70,4 +71,24 @@ it('fdb_n_learned counts what the limit counts: it ends at the limit, and follow
   expect(learned()).toBe(1);
   live.wait(15);
   expect(learned()).toBe(0);
+});
+
+it('a command looks up a few entries, however many there are', async () => {
+  const find = vi.spyOn(FdbReader.prototype, 'find');
+  const looksOf = async (count: number, first: number): Promise<number> => {
+    find.mockClear();
+    for (let number = first; number < first + count; number++) {
+      const mac = `02:00:00:00:02:${number.toString(16).padStart(2, '0')}`;
+      await live.controls.fdb({ op: 'add', mac, dev: 't1', state: 'static' });
+    }
+    return find.mock.calls.length;
+  };
+  try {
+    const few = await looksOf(10, 0);
+    expect(few).toBeGreaterThan(0);
+    await looksOf(50, 10);
+    expect(await looksOf(10, 60)).toBeLessThanOrEqual(few);
+  } finally {
+    find.mockRestore();
+  }
 });
