@@ -27,6 +27,7 @@
         "src/native/packet.c",
         "src/native/icmp.c",
         "src/native/self-test.c",
+        "src/native/self-test-udp.c",
         "src/native/nic.c",
         "src/native/receive.c",
         "src/native/headers.c",

@@ -2,7 +2,7 @@
  * The best mode that this host has: what the configuration wants and the kernel gives. Each refusal is reported once, at start.
  */
 import { hasOwnNic } from '../config/options/kinds.js';
-import type { OffloadConfig, SwitchConfig } from '../config/types.js';
+import type { OffloadConfig, SwitchConfig, VxlanConfig } from '../config/types.js';
 import { refusalsOf } from '../port/refusals.js';
 import type { SelfTest, Trial } from '../port/self-test.js';
 import type { SwitchEvents } from './switch-events.js';
@@ -22,24 +22,38 @@ export function usable(config: SwitchConfig, found: SelfTest, events: SwitchEven
   for (const refusal of refusalsOf(found)) events.refused(refusal, needed.has(refusal.trial));
   return {
     offloads: usableOffloads(config.offloads, found, events),
-    // A TAP with one queue has one reader: of two, each would get part of a flow's frames.
-    workers: found.multiQueue ? config.workers : 1,
+    // A TAP with one queue has one reader: of two, each would get part of a flow's frames. A UDP port that is not shared
+    // has one receiving socket.
+    workers: found.multiQueue && found.reusePort ? config.workers : 1,
   };
 }
 
 /** What the links of a configuration make use of. */
 function neededBy({ workers, bridges, ports }: SwitchConfig): Set<Trial> {
-  const needed = new Set<Trial>(workers > 1 ? ['multiQueue'] : []);
+  const needed = new Set<Trial>(workers > 1 ? ['multiQueue', 'reusePort'] : []);
   const all = [...ports, ...bridges.flatMap((bridge) => bridge.ports)];
   for (const port of all) {
-    if (port.type === 'vxlan') needed.add('buffers');
-    if (port.type === 'vxlan' && port.family === 6) needed.add('ipv6');
+    if (port.type === 'vxlan') for (const trial of neededByTunnel(port)) needed.add(trial);
     if (port.type === 'tap' && port.netns !== undefined) needed.add('setns');
   }
   const nics = [...bridges.filter(({ host_port }) => host_port), ...all.filter(hasOwnNic)];
   if (nics.length > 0) needed.add('netlink').add('tap');
   if (nics.some(({ persist }) => persist)) needed.add('persist');
   return needed;
+}
+
+function neededByTunnel({ family, local, dev, group, ttl, udpcsum }: VxlanConfig): Trial[] {
+  return [
+    'buffers',
+    'pathMtu',
+    ...(family === 6 ? (['ipv6', 'recvTclass', 'noCheck6Rx', 'mtuDiscover6'] as const) : []),
+    ...(family === 4 ? (['recvTos', 'mtuDiscover'] as const) : []),
+    ...(local === undefined ? (['multicastAll'] as const) : []),
+    ...(dev === undefined ? [] : (['bindToDevice'] as const)),
+    ...(group === undefined ? [] : (['reusePort'] as const)),
+    ...(ttl === 0 ? [] : (['ttl'] as const)),
+    ...(udpcsum ? [] : (['noChecksum'] as const)),
+  ];
 }
 
 function usableOffloads(wanted: OffloadConfig, found: SelfTest, events: SwitchEvents): OffloadConfig {

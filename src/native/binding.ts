@@ -97,6 +97,30 @@ export interface SelfTest {
   netlink: boolean;
   /** Network namespaces can be entered. */
   setns: boolean;
+  /** A socket tells the TOS of received datagrams (IP_RECVTOS). */
+  recvTos: boolean;
+  /** As above, over IPv6 (IPV6_RECVTCLASS). This and the next ones over IPv6 hold where there is no IPv6. */
+  recvTclass: boolean;
+  /** A socket takes datagrams without a checksum over IPv6 (UDP_NO_CHECK6_RX). */
+  noCheck6Rx: boolean;
+  /** A socket takes no datagrams of groups that it has not joined (IP_MULTICAST_ALL, and over IPv6). */
+  multicastAll: boolean;
+  /** A socket has a filter (SO_ATTACH_FILTER). */
+  socketFilter: boolean;
+  /** A socket sends no fragments, with DF and without (IP_MTU_DISCOVER). */
+  mtuDiscover: boolean;
+  /** A socket sends no fragments over IPv6 (IPV6_MTU_DISCOVER, IPV6_DONTFRAG). */
+  mtuDiscover6: boolean;
+  /** A connected socket tells the MTU of its path (IP_MTU). */
+  pathMtu: boolean;
+  /** Sockets share a port (SO_REUSEPORT). */
+  reusePort: boolean;
+  /** A socket is bound to a device (SO_BINDTODEVICE). */
+  bindToDevice: boolean;
+  /** A socket sets the TTL or hop limit (IP_TTL, IPV6_UNICAST_HOPS). */
+  ttl: boolean;
+  /** A socket leaves the checksum out (SO_NO_CHECK, UDP_NO_CHECK6_TX). */
+  noChecksum: boolean;
   /** By the names above: why it does not work, or is assumed to without a test; for `tunnelGso` also why it is unused. */
   reasons: Partial<Record<Trial, string>>;
 }

@@ -208,8 +208,13 @@ int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_f
   int family, segment;
   socklen_t size = sizeof family;
   if (usable(nic, fd, fault) < 0) return -1;
-  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
-    return ot_fail(fault, errno, "getsockopt", "attaching the sender %d", fd);
+  struct sockaddr_in6 own;
+  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0) {
+    size = sizeof own;
+    if (getsockname(fd, (struct sockaddr *)&own, &size) < 0)
+      return ot_fail(fault, errno, "getsockname", "attaching the sender %d", fd);
+    family = own.sin6_family;
+  }
   if (family != AF_INET && family != AF_INET6)
     return ot_fail(fault, EAFNOSUPPORT, "attach", "sender %d is no UDP socket", fd);
   if (place(&nic->senders, index, fd, family, fault) < 0) return -1;

@@ -264,11 +264,27 @@ enum {
   OT_TRIAL_IPV6,
   OT_TRIAL_NETLINK,
   OT_TRIAL_SETNS,
+  OT_TRIAL_RECV_TOS,
+  OT_TRIAL_RECV_TCLASS,
+  OT_TRIAL_NO_CHECK6_RX,
+  OT_TRIAL_MULTICAST_ALL,
+  OT_TRIAL_SOCKET_FILTER,
+  OT_TRIAL_MTU_DISCOVER,
+  OT_TRIAL_MTU_DISCOVER6,
+  OT_TRIAL_PATH_MTU,
+  OT_TRIAL_REUSE_PORT,
+  OT_TRIAL_BIND_TO_DEVICE,
+  OT_TRIAL_TTL,
+  OT_TRIAL_NO_CHECKSUM,
   OT_TRIALS
 };
 
 /* Tries each in the thread's namespace; leaves nothing behind. */
 void ot_self_test(struct ot_trial trials[OT_TRIALS]);
+
+/* ---- self-test-udp.c ---- */
+
+void ot_self_test_udp(struct ot_trial trials[OT_TRIALS]);
 
 /* ---- packet.c ---- */
 

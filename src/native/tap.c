@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef TUN_F_USO4
@@ -146,8 +147,12 @@ static int open_queues(const struct ot_tap_options *options, const char *name, s
 /* Makes a TAP in our own namespace, under a random name. */
 static int make_here(const struct ot_tap_options *options, char *name, struct ot_tap *tap, struct ot_fault *fault) {
   uint32_t random = 0;
-  if (getrandom(&random, sizeof random, 0) != sizeof random)
-    return ot_fail(fault, errno, "getrandom", "choosing a name");
+  /* It is a name for a moment, and one that is in use is refused: without getrandom (Linux 3.17) the clock will do. */
+  if (getrandom(&random, sizeof random, 0) != sizeof random) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    random = (uint32_t)now.tv_nsec ^ (uint32_t)getpid() << 16;
+  }
   snprintf(name, OT_NAME, "ot%08x", random);
   int fd = ot_tun_attach(name, options->multi_queue, &tap->has_header, fault);
   if (fd < 0) {

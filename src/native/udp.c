@@ -1,4 +1,12 @@
-/* UDP sockets of the underlay and their multicast memberships. Opens them; never receives or sends. */
+/*
+ * UDP sockets of the underlay and their multicast memberships. Opens them; never receives or sends.
+ *
+ * An option that a kernel or sandbox refuses is done without where the tunnel works without it, whatever the errno:
+ * filters choose their own. self-test-udp.c finds these out, and src/port/refusals.ts says what each costs. What stays
+ * fatal would send or receive in the wrong place: the device of a group or of a receiver, a membership, the device and
+ * the loop of datagrams to groups.
+ */
+#include "link-plain.h"
 #include "overtap.h"
 
 #include <arpa/inet.h>
@@ -9,6 +17,7 @@
 #include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -63,6 +72,9 @@
 #define IPV6_MULTICAST_ALL 29
 #endif
 
+/* Of a host, among which that of a route is looked for. */
+#define MOST_ADDRESSES 256
+
 union address {
   struct sockaddr any;
   struct sockaddr_in v4;
@@ -89,14 +101,40 @@ static int parse(union address *address, int family, const char *text, int port,
 
 static int set(int fd, int level, int option, int value) { return setsockopt(fd, level, option, &value, sizeof value); }
 
-/* Opens and binds a socket: the steps common to receivers and senders. */
-static int open_socket(int family, const char *dev, struct ot_fault *fault) {
+/* The kernel takes the index in network byte order. Restricts where a socket sends, not where it receives. */
+static int send_by(int fd, bool v6, unsigned index) {
+  return set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_UNICAST_IF : IP_UNICAST_IF, (int)htonl(index));
+}
+
+/* Before Linux 5.7, and in sandboxes, binding to a device takes CAP_NET_RAW: a sender can do without. */
+static int bind_to_device(int fd, int family, const char *dev, bool only_sends) {
+  if (!dev[0] || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, dev, (socklen_t)strlen(dev) + 1) == 0) return 0;
+  int number = errno;
+  unsigned index = only_sends && number != ENODEV ? if_nametoindex(dev) : 0;
+  if (index && send_by(fd, family == AF_INET6, index) == 0) return 0;
+  errno = number;
+  return -1;
+}
+
+/* Without the option, and where it is not the host's default, a socket of all addresses would take those of IPv4 too.
+ */
+static int restrict_to_v6(int fd, const char *local) {
+  int value = 0, number;
+  socklen_t size = sizeof value;
+  if (set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) == 0 || local[0]) return 0;
+  number = errno;
+  if (getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &value, &size) == 0 && value) return 0;
+  errno = number;
+  return -1;
+}
+
+/* Opens a socket: the steps common to receivers and senders. */
+static int open_socket(int family, const char *local, const char *dev, bool only_sends, struct ot_fault *fault) {
   int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP);
   if (fd < 0) return ot_fail(fault, errno, "socket", "opening a UDP socket");
   const char *step = NULL;
-  if (family == AF_INET6 && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0) step = "restricting a UDP socket to IPv6";
-  if (!step && dev[0] && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, dev, (socklen_t)strlen(dev) + 1) < 0)
-    step = "binding a UDP socket to the device";
+  if (family == AF_INET6 && restrict_to_v6(fd, local) < 0) step = "restricting a UDP socket to IPv6";
+  if (!step && bind_to_device(fd, family, dev, only_sends) < 0) step = "binding a UDP socket to the device";
   if (!step) return fd;
   ot_fail(fault, errno, "setsockopt", "%s %s", step, dev);
   close(fd);
@@ -183,15 +221,36 @@ static int join(int fd, const struct ot_udp_options *options, struct ot_fault *f
 
 /* ---- Receivers ---- */
 
-/* Do not receive from groups that other sockets of this host have joined (ip_mc_sf_allow, inet6_mc_check). */
-static int refuse_foreign_groups(int fd, const struct ot_udp_options *options) {
-  if (options->family == AF_INET) return set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
-  int result = set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
-  /*
-   * Before Linux 4.20 a socket bound to any address would receive the group's datagrams as well, so groups over IPv6
-   * need this option.
-   */
-  return result < 0 && errno == ENOPROTOOPT && !options->group[0] ? 0 : result;
+/*
+ * A filter that drops datagrams to a group: the destination begins at byte 16 of an IPv4 header and at byte 24 of an
+ * IPv6 header.
+ */
+static int drop_groups(int fd, bool v6) {
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_NET_OFF + (v6 ? 24 : 16))),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, v6 ? 0xff : 0xf0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, v6 ? 0xff : 0xe0, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+  };
+  struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+/*
+ * Do not receive from groups that other sockets of this host have joined (ip_mc_sf_allow, inet6_mc_check). Only a
+ * socket of all addresses gets such datagrams: where the kernel lacks the option (for IPv6 before Linux 4.20), a filter
+ * keeps them out. A group's socket is bound to it and to its device.
+ */
+static void refuse_foreign_groups(int fd, const struct ot_udp_options *options) {
+  bool v6 = options->family == AF_INET6, all = !options->group[0] && !options->local[0];
+  int result = v6 ? set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0) : set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+  if (result < 0 && all) drop_groups(fd, v6);
+}
+
+/* A link-local address binds to its link by itself (inet6_bind). */
+static const char *device_of(const struct ot_udp_options *options) {
+  return options->group[0] || strncasecmp(options->local, "fe80:", 5) ? options->dev : "";
 }
 
 /*
@@ -201,23 +260,20 @@ static int refuse_foreign_groups(int fd, const struct ot_udp_options *options) {
  */
 int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, struct ot_fault *fault) {
   bool v6 = options->family == AF_INET6, group = options->group[0];
-  int fd = open_socket(options->family, options->dev, fault);
+  int fd = open_socket(options->family, options->local, device_of(options), false, fault), result = 0;
   if (fd < 0) return -1;
-  int result = v6 ? set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) : set(fd, IPPROTO_IP, IP_RECVTOS, 1);
+  /* Without it, a congestion mark of the underlay is not seen (RFC 6040). */
+  (void)(v6 ? set(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) : set(fd, IPPROTO_IP, IP_RECVTOS, 1));
   /* RFC 7348 section 4.1 and RFC 6935: a tunnel accepts datagrams without a checksum, over IPv6 too. */
-  if (result == 0 && v6) result = set(fd, SOL_UDP, UDP_NO_CHECK6_RX, 1);
-  if (result == 0) result = refuse_foreign_groups(fd, options);
-  if (result == 0 && (options->reuse_port || group)) result = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  if (result < 0) {
-    ot_fail(fault, errno, "setsockopt", "preparing a receiving UDP socket");
-  } else {
-    set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options->buffer);
-    *gro = options->gro && set(fd, SOL_UDP, UDP_GRO, 1) == 0;
-    if (group) result = join(fd, options, fault);
-    if (result == 0) result = bind_socket(fd, options, port, fault);
-    if (result == 0 && !group && !options->local[0] && set(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0)
-      result = ot_fail(fault, errno, "setsockopt", "letting groups share a port");
-  }
+  if (v6) set(fd, SOL_UDP, UDP_NO_CHECK6_RX, 1);
+  refuse_foreign_groups(fd, options);
+  /* Where sharing is refused, bind says whether the port is free. */
+  if (options->reuse_port || group) set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options->buffer);
+  *gro = options->gro && set(fd, SOL_UDP, UDP_GRO, 1) == 0;
+  if (group) result = join(fd, options, fault);
+  if (result == 0) result = bind_socket(fd, options, port, fault);
+  if (result == 0 && !group && !options->local[0]) set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (result == 0) return fd;
   close(fd);
   return -1;
@@ -225,11 +281,13 @@ int ot_udp_receiver(const struct ot_udp_options *options, int *port, bool *gro, 
 
 /* ---- Senders ---- */
 
-/* A filter that drops all datagrams to a sending socket before they are queued. */
-static int drop_input(int fd) {
+/* A filter that drops all datagrams to a sending socket before they are queued; where it is refused, a queue for one.
+ */
+static void drop_input(int fd) {
   struct sock_filter nothing[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
   struct sock_fprog program = {.len = 1, .filter = nothing};
-  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+  setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+  set(fd, SOL_SOCKET, SO_RCVBUF, 2048);
 }
 
 /*
@@ -237,18 +295,23 @@ static int drop_input(int fd) {
  * the device's MTU only, and like DO fails with EMSGSIZE instead of fragmenting (ip_sk_ignore_df in the kernel's
  * include/net/ip.h).
  *
+ * Before Linux 3.13 DO is the only one of them. Without both, the engine still knows the path MTU (mtu-watch.ts).
+ *
  * IPv6 has no DF bit and no fragmentation by routers, so the path MTU applies in any case.
  */
-static int forbid_fragments(int fd, bool v6, bool df) {
-  if (!v6) return set(fd, IPPROTO_IP, IP_MTU_DISCOVER, df ? IP_PMTUDISC_DO : IP_PMTUDISC_INTERFACE);
-  if (set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO) < 0) return -1;
-  return set(fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
+static void forbid_fragments(int fd, bool v6, bool df) {
+  if (v6) {
+    set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO);
+    set(fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
+  } else if (df || set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_INTERFACE) < 0) {
+    set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
+  }
 }
 
 /* 0: the route's; -1 resets a socket that had another. */
-static int set_ttl(int fd, bool v6, int ttl) {
+static void set_ttl(int fd, bool v6, int ttl) {
   int value = ttl ? ttl : -1;
-  return v6 ? set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, value) : set(fd, IPPROTO_IP, IP_TTL, value);
+  (void)(v6 ? set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, value) : set(fd, IPPROTO_IP, IP_TTL, value));
 }
 
 /* Device, TTL and loopback (off) of multicast datagrams. Unicast is not affected. */
@@ -261,7 +324,8 @@ static int prepare_groups(int fd, const struct ot_udp_options *options, struct o
   if ((v6 ? set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index)
           : setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &device, sizeof device)) < 0)
     return ot_fail(fault, errno, "setsockopt", "sending to groups by way of %s", dev);
-  if (set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_MULTICAST_HOPS : IP_MULTICAST_TTL, ttl) < 0)
+  /* The kernel's own value is 1. */
+  if (set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_MULTICAST_HOPS : IP_MULTICAST_TTL, ttl) < 0 && ttl != 1)
     return ot_fail(fault, errno, "setsockopt", "setting the TTL of datagrams to groups");
   if (set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_MULTICAST_LOOP : IP_MULTICAST_LOOP, 0) < 0)
     return ot_fail(fault, errno, "setsockopt", "keeping datagrams to groups from coming back");
@@ -272,42 +336,38 @@ static int prepare_groups(int fd, const struct ot_udp_options *options, struct o
  * No flow label, like the kernel's vxlan device: superframes that bypass the socket (gso-tap.c) have none either, so
  * routers that hash it keep a flow together. Flows differ by source port.
  */
-static int no_flow_label(int fd, bool v6) { return v6 ? set(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0) : 0; }
+static void no_flow_label(int fd, bool v6) {
+  if (v6) set(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0);
+}
+
+/* Where it is refused, datagrams have the checksum that is any socket's default. */
+static void set_checksum(int fd, bool v6, bool checksum) {
+  (void)(v6 ? set(fd, SOL_UDP, UDP_NO_CHECK6_TX, !checksum) : set(fd, SOL_SOCKET, SO_NO_CHECK, !checksum));
+}
 
 /* Sets the header fields of a socket's datagrams; it may have had others before. */
 static int prepare_sending(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
   bool v6 = options->family == AF_INET6;
-  const char *step = NULL;
-  if (forbid_fragments(fd, v6, options->df) < 0) step = "forbidding fragments";
-  else if (set_ttl(fd, v6, options->ttl) < 0) step = "setting the TTL";
-  else if (no_flow_label(fd, v6) < 0 && errno != ENOPROTOOPT) step = "leaving the flow label out";
-  else if ((v6 ? set(fd, SOL_UDP, UDP_NO_CHECK6_TX, !options->checksum)
-               : set(fd, SOL_SOCKET, SO_NO_CHECK, !options->checksum)) < 0)
-    step = "setting the UDP checksum";
-  if (step) return ot_fail(fault, errno, "setsockopt", "%s", step);
+  forbid_fragments(fd, v6, options->df);
+  set_ttl(fd, v6, options->ttl);
+  no_flow_label(fd, v6);
+  set_checksum(fd, v6, options->checksum);
   set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options->buffer);
   return options->multicast_dev[0] ? prepare_groups(fd, options, fault) : 0;
 }
 
 int ot_udp_sender(const struct ot_udp_options *options, int *port, struct ot_fault *fault) {
-  int fd = open_socket(options->family, options->dev, fault);
+  int fd = open_socket(options->family, options->local, options->dev, true, fault);
   if (fd < 0) return -1;
-  int result =
-      drop_input(fd) < 0 ? ot_fail(fault, errno, "setsockopt", "closing the receiving side of a sending socket") : 0;
-  if (result == 0) result = prepare_sending(fd, options, fault);
-  if (result == 0) {
-    set(fd, SOL_SOCKET, SO_RCVBUF, 2048);
-    result = bind_socket(fd, options, port, fault);
-  }
+  drop_input(fd);
+  int result = prepare_sending(fd, options, fault);
+  if (result == 0) result = bind_socket(fd, options, port, fault);
   if (result == 0) return fd;
   close(fd);
   return -1;
 }
 
-/*
- * Unlike SO_BINDTODEVICE this does not restrict reception. The kernel takes the index in network byte order, and
- * refuses it for a socket bound to a device, as one with a link-local address is.
- */
+/* The kernel refuses this for a socket bound to a device, as one with a link-local address is. */
 static int send_by_device(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
   int bound = 0;
   socklen_t size = sizeof bound;
@@ -315,8 +375,7 @@ static int send_by_device(int fd, const struct ot_udp_options *options, struct o
   unsigned index = options->dev[0] ? if_nametoindex(options->dev) : 0;
   if (options->dev[0] && !index)
     return ot_fail(fault, ENODEV, "if_nametoindex", "asking for the device %s", options->dev);
-  bool v6 = options->family == AF_INET6;
-  if (set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_UNICAST_IF : IP_UNICAST_IF, (int)htonl(index)) == 0) return 0;
+  if (send_by(fd, options->family == AF_INET6, index) == 0 || !index) return 0;
   return ot_fail(fault, errno, "setsockopt", "sending by the device %s", options->dev);
 }
 
@@ -326,6 +385,24 @@ int ot_udp_send_by_receiver(int fd, const struct ot_udp_options *options, struct
 
 /* ---- The MTU of a path ---- */
 
+/* The MTU of the device that has the address of a connected socket, where the kernel does not tell that of the path. */
+static int device_mtu(int fd, int family) {
+  struct ot_plain_address rows[MOST_ADDRESSES];
+  struct ot_fault ignored;
+  union address own;
+  struct ifreq answer;
+  socklen_t size = sizeof own;
+  char text[INET6_ADDRSTRLEN] = "";
+  if (getsockname(fd, &own.any, &size) < 0) return -1;
+  const void *bytes = family == AF_INET6 ? (void *)&own.v6.sin6_addr : (void *)&own.v4.sin_addr;
+  inet_ntop(family, bytes, text, sizeof text);
+  int count = ot_plain_addresses(rows, MOST_ADDRESSES);
+  for (int i = 0; i < count; i++)
+    if (!strcmp(rows[i].text, text))
+      return ask_device(fd, SIOCGIFMTU, rows[i].ifname, &answer, &ignored) < 0 ? -1 : answer.ifr_mtu;
+  return -1;
+}
+
 static int route_mtu(int fd, int family, const union address *there, socklen_t length, const char *remote,
                      struct ot_fault *fault) {
   int mtu = -1;
@@ -334,7 +411,10 @@ static int route_mtu(int fd, int family, const union address *there, socklen_t l
     return ot_fail(fault, errno, "connect", "looking up the route to %s", remote);
   int result = family == AF_INET6 ? getsockopt(fd, IPPROTO_IPV6, IPV6_MTU, &mtu, &size)
                                   : getsockopt(fd, IPPROTO_IP, IP_MTU, &mtu, &size);
-  return result < 0 ? ot_fail(fault, errno, "getsockopt", "asking for the path MTU to %s", remote) : mtu;
+  if (result == 0) return mtu;
+  int number = errno;
+  mtu = device_mtu(fd, family);
+  return mtu < 0 ? ot_fail(fault, number, "getsockopt", "asking for the path MTU to %s", remote) : mtu;
 }
 
 /* A group is reached by a device and not by a route, so only the device's MTU is known. */
@@ -347,7 +427,7 @@ static int group_mtu(int fd, const char *group, const char *dev, struct ot_fault
 
 int ot_path_mtu(const char *remote, const char *local, const char *dev, struct ot_fault *fault) {
   int family = strchr(remote, ':') ? AF_INET6 : AF_INET;
-  int fd = open_socket(family, dev, fault);
+  int fd = open_socket(family, local, dev, true, fault);
   if (fd < 0) return -1;
   union address there, here;
   int length = parse(&there, family, remote, 4789, dev, fault);

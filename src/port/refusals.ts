@@ -20,6 +20,86 @@ export interface Refusal extends Lack {
 
 const UNKNOWN = 'the kernel lacks it';
 
+const OPTION = 'let the sandbox set that option of UDP sockets';
+
+/** Options of UDP sockets (`native/self-test-udp.c`). */
+const LACKS_OF_SOCKETS: readonly Lack[] = [
+  {
+    trial: 'recvTos',
+    part: 'IP_RECVTOS',
+    costs: 'a congestion mark that the underlay sets (ECN) does not reach the guests',
+    remedy: OPTION,
+  },
+  {
+    trial: 'recvTclass',
+    part: 'IPV6_RECVTCLASS',
+    costs: 'a congestion mark that an underlay over IPv6 sets (ECN) does not reach the guests',
+    remedy: OPTION,
+  },
+  {
+    trial: 'noCheck6Rx',
+    part: 'UDP_NO_CHECK6_RX',
+    costs: 'the kernel drops datagrams over IPv6 that have no checksum',
+    remedy: 'Linux 3.16 has it; set udpcsum on the remote VTEPs',
+  },
+  {
+    trial: 'multicastAll',
+    part: 'IP_MULTICAST_ALL',
+    costs:
+      'nothing, as a filter keeps foreign groups out; if SO_ATTACH_FILTER is refused too, a port without "local" takes datagrams to groups that other programs have joined',
+    remedy: 'Linux 4.20 has it; without SO_ATTACH_FILTER, give each vxlan port its "local"',
+  },
+  {
+    trial: 'socketFilter',
+    part: 'SO_ATTACH_FILTER',
+    costs: 'nothing: what is sent to a sending socket fills its queue of one datagram in place of being dropped',
+    remedy: OPTION,
+  },
+  {
+    trial: 'mtuDiscover',
+    part: 'IP_MTU_DISCOVER',
+    costs:
+      'datagrams of "df: unset" may have DF, or those of "df: set" lack it; when a path MTU shrinks, the host may send fragments until the switch knows it (1 s)',
+    remedy: 'Linux 3.13 has it; the sandbox may have to allow it',
+  },
+  {
+    trial: 'mtuDiscover6',
+    part: 'IPV6_MTU_DISCOVER',
+    costs: 'when a path MTU over IPv6 shrinks, the host may send fragments until the switch knows it (1 s)',
+    remedy: OPTION,
+  },
+  {
+    trial: 'pathMtu',
+    part: 'IP_MTU',
+    costs: 'a path MTU is that of the device: a smaller one further on is not known',
+    remedy: 'give the NICs their "mtu", and let the sandbox read that option of UDP sockets',
+  },
+  {
+    trial: 'reusePort',
+    part: 'SO_REUSEPORT',
+    costs: 'one engine thread, whatever "workers" says; a port with a group needs "local"',
+    remedy: 'Linux 3.9 has it; the sandbox may have to allow it',
+  },
+  {
+    trial: 'bindToDevice',
+    part: 'SO_BINDTODEVICE',
+    costs: 'nothing for senders, which choose the device by IP_UNICAST_IF; a port with a group waits or is refused',
+    remedy: 'give it CAP_NET_RAW',
+  },
+  {
+    trial: 'ttl',
+    part: 'IP_TTL',
+    costs: 'datagrams have the TTL of the host, whatever "ttl" says',
+    remedy: OPTION,
+  },
+  {
+    trial: 'noChecksum',
+    part: 'SO_NO_CHECK',
+    costs: 'datagrams have a UDP checksum, whatever "udpcsum" says: more CPU',
+    remedy: OPTION,
+  },
+];
+
 const LACKS: readonly Lack[] = [
   {
     trial: 'tap',
@@ -77,6 +157,7 @@ const LACKS: readonly Lack[] = [
       'a NIC in a namespace of its own is DOWN and without addresses until its guest sets it up, and its MTU is not followed',
     remedy: 'give it CAP_SYS_ADMIN; a systemd unit takes namespaces.conf',
   },
+  ...LACKS_OF_SOCKETS,
 ];
 
 /** The parts that this host refuses, in a fixed order; offloads are not among them. */

@@ -11,6 +11,8 @@ import { expectRemedies, levels, shown } from './check-lines.js';
 const REST = {
   ...{ tap: true, multiQueue: true, persist: true, headerSize: true, deviceNetns: true },
   ...{ buffers: true, ipv6: true, netlink: true, setns: true },
+  ...{ recvTos: true, recvTclass: true, noCheck6Rx: true, multicastAll: true, socketFilter: true, mtuDiscover: true },
+  ...{ mtuDiscover6: true, pathMtu: true, reusePort: true, bindToDevice: true, ttl: true, noChecksum: true },
 };
 
 describe('the host', () => {

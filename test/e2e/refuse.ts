@@ -24,6 +24,20 @@ export type Part =
   | 'IPV6'
   | 'NETLINK'
   | 'SETNS'
+  | 'IP_RECVTOS'
+  | 'IPV6_RECVTCLASS'
+  | 'UDP_NO_CHECK6_RX'
+  | 'IP_MULTICAST_ALL'
+  | 'SO_ATTACH_FILTER'
+  | 'IP_MTU_DISCOVER'
+  | 'IPV6_MTU_DISCOVER'
+  | 'IP_MTU'
+  | 'SO_REUSEPORT'
+  | 'SO_BINDTODEVICE'
+  | 'IP_TTL'
+  | 'SO_NO_CHECK'
+  | 'IPV6_AUTOFLOWLABEL'
+  | 'SO_DOMAIN'
   | 'TUN';
 export type Refusal = Part | `${Part}=${string}`;
 

@@ -11,6 +11,7 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -28,6 +29,16 @@
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #define UDP_GRO 104
+#endif
+#ifndef UDP_NO_CHECK6_TX
+#define UDP_NO_CHECK6_TX 101
+#define UDP_NO_CHECK6_RX 102
+#endif
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29
+#endif
+#ifndef IPV6_AUTOFLOWLABEL
+#define IPV6_AUTOFLOWLABEL 70
 #endif
 
 static const struct {
@@ -97,12 +108,52 @@ int ioctl(int fd, unsigned long request, ...) {
   return next(fd, request, argument);
 }
 
+/* Options of sockets. */
+static const struct {
+  int level, option;
+  const char *name;
+  int number;
+} options[] = {
+    {SOL_UDP, UDP_SEGMENT, "UDP_SEGMENT", ENOPROTOOPT},
+    {SOL_UDP, UDP_GRO, "UDP_GRO", ENOPROTOOPT},
+    {SOL_UDP, UDP_NO_CHECK6_RX, "UDP_NO_CHECK6_RX", ENOPROTOOPT},
+    {SOL_UDP, UDP_NO_CHECK6_TX, "SO_NO_CHECK", ENOPROTOOPT},
+    {SOL_SOCKET, SO_NO_CHECK, "SO_NO_CHECK", ENOPROTOOPT},
+    {SOL_SOCKET, SO_RCVBUFFORCE, "SO_RCVBUFFORCE", EPERM},
+    {SOL_SOCKET, SO_SNDBUFFORCE, "SO_RCVBUFFORCE", EPERM},
+    {SOL_SOCKET, SO_ATTACH_FILTER, "SO_ATTACH_FILTER", ENOPROTOOPT},
+    {SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT", ENOPROTOOPT},
+    {SOL_SOCKET, SO_BINDTODEVICE, "SO_BINDTODEVICE", EPERM},
+    {IPPROTO_IP, IP_RECVTOS, "IP_RECVTOS", ENOPROTOOPT},
+    {IPPROTO_IP, IP_MULTICAST_ALL, "IP_MULTICAST_ALL", ENOPROTOOPT},
+    {IPPROTO_IP, IP_MTU_DISCOVER, "IP_MTU_DISCOVER", EINVAL},
+    {IPPROTO_IP, IP_MTU, "IP_MTU", ENOPROTOOPT},
+    {IPPROTO_IP, IP_TTL, "IP_TTL", ENOPROTOOPT},
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, "IP_TTL", ENOPROTOOPT},
+    {IPPROTO_IPV6, IPV6_MULTICAST_ALL, "IP_MULTICAST_ALL", ENOPROTOOPT},
+    {IPPROTO_IPV6, IPV6_RECVTCLASS, "IPV6_RECVTCLASS", ENOPROTOOPT},
+    {IPPROTO_IPV6, IPV6_MTU_DISCOVER, "IPV6_MTU_DISCOVER", EINVAL},
+    {IPPROTO_IPV6, IPV6_DONTFRAG, "IPV6_MTU_DISCOVER", EINVAL},
+    {IPPROTO_IPV6, IPV6_MTU, "IP_MTU", ENOPROTOOPT},
+    {IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, "IPV6_AUTOFLOWLABEL", EPERM},
+};
+
+static bool refuses_option(int level, int option) {
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+    if (options[i].level == level && options[i].option == option) return refuses(options[i].name, options[i].number);
+  return false;
+}
+
 int setsockopt(int fd, int level, int option, const void *value, socklen_t length) {
-  if (level == SOL_UDP && option == UDP_SEGMENT && refuses("UDP_SEGMENT", ENOPROTOOPT)) return -1;
-  if (level == SOL_UDP && option == UDP_GRO && refuses("UDP_GRO", ENOPROTOOPT)) return -1;
-  if (level == SOL_SOCKET && (option == SO_RCVBUFFORCE || option == SO_SNDBUFFORCE) && refuses("SO_RCVBUFFORCE", EPERM))
-    return -1;
+  if (refuses_option(level, option)) return -1;
   int (*next)(int, int, int, const void *, socklen_t) = dlsym(RTLD_NEXT, "setsockopt");
+  return next(fd, level, option, value, length);
+}
+
+int getsockopt(int fd, int level, int option, void *value, socklen_t *length) {
+  if (level == SOL_SOCKET && option == SO_DOMAIN && refuses("SO_DOMAIN", ENOPROTOOPT)) return -1;
+  if (level != SOL_SOCKET && refuses_option(level, option)) return -1;
+  int (*next)(int, int, int, void *, socklen_t *) = dlsym(RTLD_NEXT, "getsockopt");
   return next(fd, level, option, value, length);
 }
 
