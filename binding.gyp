@@ -23,6 +23,7 @@
         "src/native/tun.c",
         "src/native/tap.c",
         "src/native/tap-change.c",
+        "src/native/tap-adopt.c",
         "src/native/udp.c",
         "src/native/packet.c",
         "src/native/icmp.c",

@@ -113,6 +113,9 @@ export type LocalConfig = { [T in LocalType]: LocalConfigOf<T> }[LocalType];
 
 export type TapConfig = LocalConfigOf<'tap'>;
 
+/** A port with a NIC of its own. */
+export type NicConfig = LocalConfigOf<NicType>;
+
 /** The NicSettings of a vxlan port are those of its host port; they are at their defaults when `host_port` is false. */
 export interface VxlanConfig extends CommonPortConfig, NicSettings, Settings<typeof vxlanOptions> {
   type: 'vxlan';

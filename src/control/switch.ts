@@ -9,6 +9,7 @@ import type { SwitchConfig } from '../config/types.js';
 import { selfTest } from '../port/self-test.js';
 import { assemble, type Parts } from './assemble.js';
 import { Devices } from './devices/devices.js';
+import { Inherited } from './devices/inherited.js';
 import { machineId, stableMac } from './devices/stable-mac.js';
 import type { EngineThreadEvents } from './engines/engine-thread.js';
 import { Engines } from './engines/engines.js';
@@ -53,6 +54,7 @@ export class Switch {
       const parts = assemble(document, { reconciler, engines, devices }, events, lose);
       late.parts = parts;
       await parts.controls.start(config);
+      devices.startEnded();
       return new Switch(parts, mode);
     } catch (error) {
       if (late.parts !== undefined) rest(late.parts);
@@ -112,6 +114,7 @@ function createDevices({ name, control }: SwitchConfig, mode: Usable): Devices {
     ...mode,
     macOf: (port) => stableMac(host, name, control, port),
     seed: randomInt(1 << 20),
+    inherited: new Inherited(process.env, process.pid),
   });
 }
 

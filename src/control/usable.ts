@@ -36,7 +36,9 @@ function neededBy({ workers, bridges, ports }: SwitchConfig): Set<Trial> {
     if (port.type === 'vxlan') for (const trial of neededByTunnel(port)) needed.add(trial);
     if (port.type === 'tap' && port.netns !== undefined) needed.add('setns');
   }
-  const nics = [...bridges.filter(({ host_port }) => host_port), ...all.filter(hasOwnNic)];
+  // A NIC that is given as a descriptor is made by others.
+  const made = all.filter(hasOwnNic).filter(({ fd }) => fd === undefined);
+  const nics = [...bridges.filter(({ host_port }) => host_port), ...made];
   if (nics.length > 0) needed.add('netlink').add('tap');
   if (nics.some(({ persist }) => persist)) needed.add('persist');
   return needed;

@@ -159,18 +159,22 @@ static napi_value transmit(napi_env env, napi_callback_info info) {
 enum table { TAPS, SOCKETS, SENDERS };
 
 static napi_value attach(napi_env env, napi_callback_info info, enum table table) {
-  napi_value values[4];
+  napi_value values[5];
   napi_valuetype type;
   int64_t index, fd, vnet;
+  bool layer3 = false;
   struct ot_fault fault;
-  struct handle *handle = read_handle(env, info, 4, values);
+  struct handle *handle = read_handle(env, info, 5, values);
   if (!handle || !ot_to_int(env, values[1], "index", 0, OT_MAX_PORTS - 1, &index)) return NULL;
   if (!ot_to_int(env, values[2], "fd", 0, INT32_MAX, &fd)) return NULL;
   struct ot_nic *nic = handle->nic;
   vnet = nic->vnet_size;
   napi_typeof(env, values[3], &type);
   if (type != napi_undefined && !ot_to_int(env, values[3], "vnetHeaderSize", 0, 12, &vnet)) return NULL;
-  int result = table == TAPS      ? ot_nic_attach_tap(nic, (uint32_t)index, (int)fd, (uint32_t)vnet, &fault)
+  napi_typeof(env, values[4], &type);
+  if (type != napi_undefined && napi_get_value_bool(env, values[4], &layer3) != napi_ok)
+    return ot_throw_argument(env, "layer3 must be true or false");
+  int result = table == TAPS      ? ot_nic_attach_tap(nic, (uint32_t)index, (int)fd, (uint32_t)vnet, layer3, &fault)
                : table == SOCKETS ? ot_nic_attach_socket(nic, (uint32_t)index, (int)fd, &fault)
                                   : ot_nic_attach_sender(nic, (uint32_t)index, (int)fd, &fault);
   return result < 0 ? ot_throw(env, &fault) : NULL;

@@ -71,6 +71,7 @@ static bool read_tap(napi_env env, napi_value options, struct ot_tap_options *ta
       !ot_get_int(env, options, "offload", true, 0, 0x7fffffff, &offload))
     return false;
   if (!ot_get_bool(env, options, "vnetHeader", false, &tap->vnet_header) ||
+      !ot_get_bool(env, options, "layer3", false, &tap->layer3) ||
       !ot_get_int(env, options, "gsoMaxSegs", false, 1, 65535, &segments) ||
       !ot_get_int(env, options, "queues", false, 1, OT_MAX_QUEUES, &queues))
     return false;
@@ -85,33 +86,48 @@ static bool read_tap(napi_env env, napi_value options, struct ot_tap_options *ta
   return true;
 }
 
-static napi_value open_tap(napi_env env, napi_callback_info info) {
-  napi_value argument, result;
+static napi_value tap_result(napi_env env, const struct ot_tap *tap) {
+  napi_value result, more;
+  napi_create_object(env, &result);
+  ot_set(env, result, "fd", ot_int(env, tap->fd));
+  ot_set_text(env, result, "ifname", tap->ifname);
+  ot_set_mac(env, result, tap->mac);
+  ot_set(env, result, "mtu", ot_int(env, tap->mtu));
+  ot_set(env, result, "vnetHeaderSize", ot_int(env, tap->vnet_size));
+  ot_set(env, result, "offload", ot_int(env, tap->offload));
+  ot_set_bool(env, result, "takenOver", tap->taken_over);
+  ot_set_bool(env, result, "isForeign", tap->is_foreign);
+  ot_set_bool(env, result, "madeInside", tap->made_inside);
+  ot_set(env, result, "foundVnetHeaderSize", ot_int(env, tap->found_vnet_size));
+  napi_create_array(env, &more);
+  for (int i = 0; i < tap->more_count; i++) napi_set_element(env, more, (uint32_t)i, ot_int(env, tap->more[i]));
+  ot_set(env, result, "moreQueues", more);
+  return result;
+}
+
+/* `fd`: of a device that is open already; -1: it is to be opened. */
+static napi_value take_tap(napi_env env, napi_value argument, int fd) {
   struct ot_fault fault;
   struct ot_tap tap;
   struct ot_tap_options *options = calloc(1, sizeof *options);
   if (!options) return ot_throw_argument(env, "out of memory");
-  bool ok = ot_arguments(env, info, 1, &argument) && read_tap(env, argument, options);
-  int opened = ok ? ot_tap_open(options, &tap, &fault) : 0;
+  bool ok = read_tap(env, argument, options);
+  int opened = !ok ? 0 : fd < 0 ? ot_tap_open(options, &tap, &fault) : ot_tap_adopt(fd, options, &tap, &fault);
   free(options);
   if (!ok) return NULL;
-  if (opened < 0) return ot_throw(env, &fault);
-  napi_create_object(env, &result);
-  ot_set(env, result, "fd", ot_int(env, tap.fd));
-  ot_set_text(env, result, "ifname", tap.ifname);
-  ot_set_mac(env, result, tap.mac);
-  ot_set(env, result, "mtu", ot_int(env, tap.mtu));
-  ot_set(env, result, "vnetHeaderSize", ot_int(env, tap.vnet_size));
-  ot_set(env, result, "offload", ot_int(env, tap.offload));
-  ot_set_bool(env, result, "takenOver", tap.taken_over);
-  ot_set_bool(env, result, "isForeign", tap.is_foreign);
-  ot_set_bool(env, result, "madeInside", tap.made_inside);
-  ot_set(env, result, "foundVnetHeaderSize", ot_int(env, tap.found_vnet_size));
-  napi_value more;
-  napi_create_array(env, &more);
-  for (int i = 0; i < tap.more_count; i++) napi_set_element(env, more, (uint32_t)i, ot_int(env, tap.more[i]));
-  ot_set(env, result, "moreQueues", more);
-  return result;
+  return opened < 0 ? ot_throw(env, &fault) : tap_result(env, &tap);
+}
+
+static napi_value open_tap(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  return ot_arguments(env, info, 1, &argument) ? take_tap(env, argument, -1) : NULL;
+}
+
+static napi_value adopt_tap(napi_env env, napi_callback_info info) {
+  napi_value values[2];
+  int64_t fd;
+  if (!ot_arguments(env, info, 2, values) || !ot_to_int(env, values[0], "fd", 3, INT32_MAX, &fd)) return NULL;
+  return take_tap(env, values[1], (int)fd);
 }
 
 /* Reads the arguments that name an open TAP: a descriptor, and the namespace where it was opened. */
@@ -246,6 +262,7 @@ static napi_value tap_state(napi_env env, napi_callback_info info) {
 
 void ot_export_taps(napi_env env, napi_value exports) {
   ot_export(env, exports, "openTap", open_tap);
+  ot_export(env, exports, "adoptTap", adopt_tap);
   ot_export(env, exports, "openTapQueue", open_tap_queue);
   ot_export(env, exports, "setTapNic", set_tap_nic);
   ot_export(env, exports, "setTapPersist", set_tap_persist);

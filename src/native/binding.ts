@@ -43,6 +43,8 @@ export interface OpenTapOptions {
   gsoMaxSegs?: number;
   /** More than one needs `multiQueue`. Default 1. */
   queues?: number;
+  /** A TUN, which carries IP packets and has no MAC, instead of a TAP. Default false. */
+  layer3?: boolean;
 }
 
 export interface OpenedTap {
@@ -257,6 +259,11 @@ export interface CreateNicOptions {
 interface NativeBinding {
   /** Creates a TAP, or takes over a persistent one of that name with its addresses. */
   openTap(options: OpenTapOptions): OpenedTap;
+  /**
+   * Takes a TAP or TUN that another program has opened; what this process may not change stays as it is. Of the options the name,
+   * the namespace and `persist` do not matter. After a failure the descriptor is still open.
+   */
+  adoptTap(fd: number, options: OpenTapOptions): OpenedTap;
   /** An additional queue of a multi-queue TAP that this process has open; `vnetHeader` as when it was opened. */
   openTapQueue(options: TapDescriptor & { vnetHeader?: boolean }): number;
   /** Changes the NIC of an existing TAP. Steps before a failed one remain in effect. */
@@ -327,7 +334,7 @@ interface NativeBinding {
   closeNic(nic: NicHandle): void;
   receive(nic: NicHandle, timeoutMs: number): number;
   transmit(nic: NicHandle, count: number, more: boolean): number;
-  attachTap(nic: NicHandle, index: number, fd: number, vnetHeaderSize?: number): void;
+  attachTap(nic: NicHandle, index: number, fd: number, vnetHeaderSize?: number, layer3?: boolean): void;
   attachSocket(nic: NicHandle, index: number, fd: number): void;
   attachSender(nic: NicHandle, index: number, fd: number): void;
   attachEvent(nic: NicHandle, fd: number): void;
@@ -373,6 +380,7 @@ function load(): NativeBinding {
 
 export const {
   openTap,
+  adoptTap,
   openTapQueue,
   selfTest,
   setTapNic,

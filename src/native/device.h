@@ -49,6 +49,7 @@ struct ot_port {
   int fd; /* -1: not attached */
   int family;
   uint32_t vnet_size; /* TAPs: bytes of the virtio-net header, 0: none */
+  uint32_t lacks;     /* bytes of the Ethernet header: those of a TUN, which has IP packets only; else 0 */
   uint32_t reserve;   /* receiving sockets: descriptors that one datagram may take */
   uint32_t typical;   /* receiving sockets: bytes of a recent datagram */
   bool trains;        /* senders: UDP_SEGMENT may be tried */

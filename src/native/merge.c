@@ -185,7 +185,11 @@ static int write_merged(const struct ot_nic *nic, const struct ot_port *port, co
   uint8_t headers[MOST_HEADERS];
   struct ot_vnet vnet;
   struct iovec vectors[2 + OT_MERGE_MEMBERS];
-  vectors[1] = (struct iovec){.iov_base = headers, .iov_len = stamp(merge, headers, &vnet)};
+  /* Without the Ethernet header that a TUN does not get. */
+  uint32_t lacks = port->lacks, length = stamp(merge, headers, &vnet) - lacks;
+  vnet.hdr_len = (uint16_t)(vnet.hdr_len - lacks);
+  vnet.csum_start = (uint16_t)(vnet.csum_start - lacks);
+  vectors[1] = (struct iovec){.iov_base = headers + lacks, .iov_len = length};
   vectors[0] = (struct iovec){.iov_base = &vnet, .iov_len = port->vnet_size};
   int count = 2;
   for (int32_t at = merge->first; at >= 0; at = nic->links[at]) {

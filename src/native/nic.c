@@ -159,11 +159,13 @@ static int attach(struct ot_nic *nic, struct ot_table *table, enum ot_kind kind,
   return -1;
 }
 
-int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_size, struct ot_fault *fault) {
+int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_size, bool layer3,
+                      struct ot_fault *fault) {
   if (vnet_size != 0 && vnet_size != 10 && vnet_size != 12)
     return ot_fail(fault, EINVAL, "attach", "a virtio-net header has 10 or 12 bytes, or there is none");
   if (attach(nic, &nic->taps, OT_TAP, index, fd, fault) < 0) return -1;
   nic->taps.ports[index].vnet_size = vnet_size;
+  nic->taps.ports[index].lacks = layer3 ? OT_ETHERNET : 0;
   return 0;
 }
 

@@ -23,7 +23,8 @@ struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fau
 /* Closes the epoll descriptor and keeps the memory, which an open handle still uses. */
 void ot_nic_close(struct ot_nic *nic);
 void ot_nic_free(struct ot_nic *nic);
-int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_size, struct ot_fault *fault);
+int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_size, bool layer3,
+                      struct ot_fault *fault);
 int ot_nic_attach_socket(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault);
 int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault);
 int ot_nic_attach_event(struct ot_nic *nic, int fd, struct ot_fault *fault);

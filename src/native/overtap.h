@@ -134,12 +134,16 @@ int ot_route_get(int netlink, int family, const void *destination, const void *s
 /* ---- tun.c ---- */
 
 /*
- * Opens /dev/net/tun for a device of the thread's namespace, which is made if there is none. `vnet_header`: whether
- * frames have one; false afterwards where the kernel refuses it. Returns the descriptor, or -1.
+ * Opens /dev/net/tun for a device of the thread's namespace, which is made if there is none. `layer3`: a TUN, which
+ * carries IP packets, not a TAP. `vnet_header`: whether frames have one; false afterwards where the kernel refuses it.
+ * Returns the descriptor, or -1.
  */
-int ot_tun_attach(const char *ifname, bool multi_queue, bool *vnet_header, struct ot_fault *fault);
+int ot_tun_attach(const char *ifname, bool layer3, bool multi_queue, bool *vnet_header, struct ot_fault *fault);
+/* The present name and the IFF_* flags of an open device. Returns 0 or an errno; EBADFD: the device is gone. */
+int ot_tun_flags(int fd, char ifname[OT_NAME], int *flags);
+static inline const char *ot_tun_kind(bool layer3) { return layer3 ? "TUN" : "TAP"; }
 
-/* ---- tap.c ---- */
+/* ---- tap.c: TAPs, and TUNs, which have no MAC (`layer3`) ---- */
 
 struct ot_tap_options {
   char netns[OT_PATH]; /* empty: the thread's own */
@@ -149,7 +153,7 @@ struct ot_tap_options {
   unsigned mtu; /* 0: as it is */
   struct ot_address addresses[OT_MAX_ADDRESSES];
   int address_count;
-  bool persist, multi_queue, up, vnet_header;
+  bool persist, multi_queue, up, vnet_header, layer3;
   unsigned offload;
   unsigned gso_segments; /* 0: as it is */
   int queues;
@@ -172,6 +176,16 @@ struct ot_tap {
 };
 
 int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault);
+/* Sets the size of its virtio-net header, where there is one, and its offloads. Returns 0, or -1. */
+int ot_tap_set_offloads(struct ot_tap *tap, unsigned offload, struct ot_fault *fault);
+
+/* ---- tap-adopt.c ---- */
+
+/*
+ * Takes a device that somebody else has opened, as its descriptor: of `options` the name, the namespace and `persist`
+ * do not matter. What this process may not change stays as it is. On failure the descriptor stays open.
+ */
+int ot_tap_adopt(int fd, const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault);
 
 /* ---- tap-change.c: `fd` is one of the TAP's, `netns` where it was opened (empty: the thread's own) ---- */
 
@@ -182,6 +196,7 @@ struct ot_tap_changes {
   unsigned mtu;          /* 0: as it is */
   unsigned gso_segments; /* 0: as it is */
   bool has_mac, mark;    /* see ot_link_mark */
+  bool up;
   uint8_t mac[6];
   struct ot_address addresses[OT_MAX_ADDRESSES], removed[OT_MAX_ADDRESSES];
   int address_count, removed_count;

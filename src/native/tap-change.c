@@ -26,12 +26,8 @@ struct place {
 };
 
 static int name_of(int fd, char ifname[OT_NAME]) {
-  struct ifreq request;
-  memset(&request, 0, sizeof request);
-  if (ioctl(fd, TUNGETIFF, &request) < 0) return errno;
-  memcpy(ifname, request.ifr_name, OT_NAME);
-  ifname[OT_NAME - 1] = 0;
-  return 0;
+  int flags;
+  return ot_tun_flags(fd, ifname, &flags);
 }
 
 /* Failures that are no refusal: the device is gone, or resources are short for a moment. */
@@ -130,7 +126,9 @@ static int look_from_outside(int fd, const char *netns, struct ot_tap_state *sta
 int ot_tap_state(int fd, const char *netns, struct ot_tap_state *state, struct ot_fault *fault) {
   if (state->link.index > 0 && is_as_seen(netns, state)) return 1;
   if (follow(fd, netns, look, state, fault) == 0) return 1;
-  if (ot_netns_is_closed(fault) && look_from_outside(fd, netns, state, fault) == 0) return 1;
+  /* EAGAIN: it is not where it was opened, and the kernel does not tell this process where it is. */
+  bool is_unseen = ot_netns_is_closed(fault) || fault->number == EAGAIN;
+  if (is_unseen && look_from_outside(fd, netns, state, fault) == 0) return 1;
   return fault->number == EBADFD ? 0 : -1;
 }
 
@@ -148,7 +146,10 @@ static int open_queue(int fd, const struct place *place, void *with, struct ot_f
   int number = ot_link_look(place->ifname, &link);
   if (number == ENODEV) return ENODEV;
   if (number) return ot_fail(fault, number, "ioctl", "looking for %s", place->ifname);
-  queue->fd = ot_tun_attach(place->ifname, true, &queue->vnet_header, fault);
+  char ifname[OT_NAME];
+  int flags;
+  if (ot_tun_flags(fd, ifname, &flags)) return ENODEV;
+  queue->fd = ot_tun_attach(place->ifname, flags & IFF_TUN, true, &queue->vnet_header, fault);
   if (queue->fd < 0) return -1;
   if (has_stayed(fd, place)) return 0;
   close(queue->fd);
@@ -216,6 +217,8 @@ static int change_link(const struct ot_tap_changes *changes, int netlink, const 
     return ot_fail(fault, number, "RTM_SETLINK", "setting the MTU of %s to %u", name, changes->mtu);
   /* Only for speed: superframes then fit one send. A kernel may refuse. */
   if (changes->gso_segments) ot_link_set_gso_segments(netlink, link->index, changes->gso_segments);
+  if (changes->up && (number = ot_link_set_up(netlink, link->index)))
+    return ot_fail(fault, number, "RTM_SETLINK", "setting %s up", name);
   if (changes->mark) ot_link_mark(netlink, link->index);
   /* A TAP allows this while it is up (IFF_LIVE_ADDR_CHANGE). */
   if (changes->has_mac && (number = ot_link_set_mac(netlink, link->index, changes->mac)))

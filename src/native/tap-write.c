@@ -1,6 +1,6 @@
 /*
- * Writes one frame to a TAP. Owns the virtio-net header before it; for a device without that header, completes
- * checksums and segments superframes.
+ * Writes one frame to a TAP, or its packet to a TUN. Owns the virtio-net header before it; for a device without that
+ * header, completes checksums and segments superframes.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,9 +16,10 @@ int ot_write(int fd, const struct iovec *vectors, int count) {
   return written < 0 ? errno : 0;
 }
 
-/* The command's offload words, with offsets adjusted for the tag operation. */
-static int fill_vnet(struct ot_nic *nic, const int32_t *tx, struct ot_vnet *vnet) {
-  int32_t shift = ot_tag_shift(tx);
+/* The command's offload words, with offsets adjusted for the tag operation, and for the header that a TUN does not get.
+ */
+static int fill_vnet(struct ot_nic *nic, const struct ot_port *port, const int32_t *tx, struct ot_vnet *vnet) {
+  int32_t shift = ot_tag_shift(tx) - (int32_t)port->lacks, least = OT_ETHERNET - (int32_t)port->lacks;
   memset(vnet, 0, sizeof *vnet);
   vnet->flags = (uint8_t)tx[TX_VNET];
   vnet->gso_type = (uint8_t)(tx[TX_VNET] >> 8);
@@ -26,7 +27,7 @@ static int fill_vnet(struct ot_nic *nic, const int32_t *tx, struct ot_vnet *vnet
   int32_t header = (int32_t)((uint32_t)tx[TX_GSO] >> 16);
   if (header) {
     header += shift;
-    if (header < OT_ETHERNET || header > 0xffff) return OFFLOAD_MISFIT;
+    if (header < least || header > 0xffff) return OFFLOAD_MISFIT;
     vnet->hdr_len = (uint16_t)header;
   }
   if (!(vnet->flags & VNET_NEEDS_CSUM)) return 0;
@@ -35,7 +36,7 @@ static int fill_vnet(struct ot_nic *nic, const int32_t *tx, struct ot_vnet *vnet
     return 0;
   }
   int32_t start = (int32_t)ot_csum_start(tx) + shift;
-  if (start < OT_ETHERNET || start > 0xffff) return OFFLOAD_MISFIT;
+  if (start < least || start > 0xffff) return OFFLOAD_MISFIT;
   vnet->csum_start = (uint16_t)start;
   vnet->csum_offset = (uint16_t)ot_csum_offset(tx);
   return 0;
@@ -47,11 +48,24 @@ static int write_segments(struct ot_nic *nic, const struct ot_port *port, const 
   int result = ot_split_begin(nic, tx, &split);
   for (uint32_t i = 0; result == 0 && i < split.count; i++) {
     uint32_t length = ot_split_stamp(&split, i, headers);
-    struct iovec vectors[2] = {{.iov_base = headers, .iov_len = split.header_length},
+    struct iovec vectors[2] = {{.iov_base = headers + port->lacks, .iov_len = split.header_length - port->lacks},
                                {.iov_base = (uint8_t *)split.payload + (size_t)i * split.segment, .iov_len = length}};
     result = ot_write(port->fd, vectors, 2);
   }
   return result;
+}
+
+/* Bytes of the link header of a frame to a TUN, its tag included. */
+static uint32_t link_header(const int32_t *tx) { return OT_ETHERNET + (tx[TX_TAG] & TAG_POP ? 4 : 0); }
+
+/* The packet in a frame to a TUN, as one vector; 0: the command is invalid. A TUN has no place for a tag. */
+static int gather_packet(const struct ot_nic *nic, const int32_t *tx, struct iovec *vectors) {
+  int32_t operation = tx[TX_TAG] & TAG_REPLACE, length = tx[TX_LENGTH], header = (int32_t)link_header(tx);
+  if ((operation != TAG_KEEP && operation != TAG_POP) || !ot_inside(nic, tx[TX_OFFSET], length) || length <= header)
+    return 0;
+  vectors[0] =
+      (struct iovec){.iov_base = nic->arena + tx[TX_OFFSET] + header, .iov_len = (size_t)length - (size_t)header};
+  return 1;
 }
 
 /*
@@ -62,9 +76,9 @@ static int write_segments(struct ot_nic *nic, const struct ot_port *port, const 
 static int write_in_one(struct ot_nic *nic, const struct ot_port *port, const int32_t *tx, const struct ot_vnet *vnet) {
   uint8_t prefix[sizeof *vnet + 16], covered[sizeof prefix];
   uint8_t *frame = nic->arena + tx[TX_OFFSET];
-  uint32_t rest = tx[TX_TAG] & TAG_POP ? 16 : 12, size = port->vnet_size;
+  uint32_t rest = port->lacks ? link_header(tx) : tx[TX_TAG] & TAG_POP ? 16 : 12, size = port->vnet_size;
   memcpy(prefix, vnet, size);
-  size += ot_copy_headers(tx, frame, rest, prefix + size);
+  if (!port->lacks) size += ot_copy_headers(tx, frame, rest, prefix + size);
   if ((size_t)tx[TX_OFFSET] + rest < size) return -1;
   uint8_t *start = frame + rest - size;
   size_t length = size + (size_t)tx[TX_LENGTH] - rest;
@@ -84,14 +98,14 @@ int ot_tap_write(struct ot_nic *nic, const struct ot_port *port, const int32_t *
   struct ot_vnet vnet;
   struct iovec vectors[4];
   uint8_t tag[4];
-  int count = ot_gather(nic, tx, vectors + 1, tag), number = 0;
+  int count = port->lacks ? gather_packet(nic, tx, vectors + 1) : ot_gather(nic, tx, vectors + 1, tag), number = 0;
   if (!count) return EINVAL;
   if (!port->vnet_size) {
     if (ot_gso_type(tx) != VNET_GSO_NONE) return write_segments(nic, port, tx);
     if (tx[TX_VNET] & VNET_NEEDS_CSUM) number = ot_finish(nic, tx);
     return number ? number : ot_write(port->fd, vectors + 1, count);
   }
-  number = fill_vnet(nic, tx, &vnet);
+  number = fill_vnet(nic, port, tx, &vnet);
   if (number == 0) number = write_in_one(nic, port, tx, &vnet);
   if (number >= 0) return number;
   vectors[0] = (struct iovec){.iov_base = &vnet, .iov_len = port->vnet_size};

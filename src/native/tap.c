@@ -64,16 +64,17 @@ static void note_found(int fd, const struct ot_link *link, struct ot_tap *tap) {
 /* Takes over an existing TAP, in its namespace. Returns its descriptor, -1 on failure, -2 when there is none. */
 static int take_over(const struct ot_tap_options *options, int netlink, struct ot_tap *tap, struct ot_fault *fault) {
   struct ot_link link;
+  const char *kind = ot_tun_kind(options->layer3);
   int number = ot_link_get(netlink, options->ifname, &link);
   if (number == ENODEV) return -2;
   if (number) return ot_fail(fault, number, "RTM_GETLINK", "looking for %s", options->ifname);
-  int fd = ot_tun_attach(options->ifname, options->multi_queue, &tap->has_header, fault);
+  int fd = ot_tun_attach(options->ifname, options->layer3, options->multi_queue, &tap->has_header, fault);
   if (fd < 0) {
     if (fault->number == EINVAL)
-      ot_fail(fault, EINVAL, "TUNSETIFF", "opening the TAP %s: a device of that name exists and is no TAP",
-              options->ifname);
+      ot_fail(fault, EINVAL, "TUNSETIFF", "opening the %s %s: a device of that name exists and is no %s", kind,
+              options->ifname, kind);
     else if (fault->number == EBUSY)
-      ot_fail(fault, EBUSY, "TUNSETIFF", "opening the TAP %s: another process has it open", options->ifname);
+      ot_fail(fault, EBUSY, "TUNSETIFF", "opening the %s %s: another process has it open", kind, options->ifname);
     return -1;
   }
   /*
@@ -82,7 +83,7 @@ static int take_over(const struct ot_tap_options *options, int netlink, struct o
    */
   if (link.carrier) {
     close(fd);
-    return ot_fail(fault, EBUSY, "TUNSETIFF", "opening the TAP %s: another process has it open", options->ifname);
+    return ot_fail(fault, EBUSY, "TUNSETIFF", "opening the %s %s: another process has it open", kind, options->ifname);
   }
   note_found(fd, &link, tap);
   return fd;
@@ -137,7 +138,7 @@ static int open_queues(const struct ot_tap_options *options, const char *name, s
                        struct ot_fault *fault) {
   while (tap->more_count < options->queues - 1) {
     bool has_header = tap->has_header;
-    int fd = ot_tun_attach(name, true, &has_header, fault);
+    int fd = ot_tun_attach(name, options->layer3, true, &has_header, fault);
     if (fd < 0) return -1;
     tap->more[tap->more_count++] = fd;
   }
@@ -154,7 +155,7 @@ static int make_here(const struct ot_tap_options *options, char *name, struct ot
     random = (uint32_t)now.tv_nsec ^ (uint32_t)getpid() << 16;
   }
   snprintf(name, OT_NAME, "ot%08x", random);
-  int fd = ot_tun_attach(name, options->multi_queue, &tap->has_header, fault);
+  int fd = ot_tun_attach(name, options->layer3, options->multi_queue, &tap->has_header, fault);
   if (fd < 0) {
     char step[sizeof fault->step];
     snprintf(step, sizeof step, "%s", fault->step);
@@ -210,7 +211,8 @@ static int visit(const struct ot_tap_options *options, const char *moved, int *f
     *fd = take_over(options, netlink, tap, fault);
     /* Without a namespace of its own the TAP is made here, and without netlink, which would move it there. */
     tap->made_inside = *fd == -2 && (!options->netns[0] || netlink < 0);
-    if (tap->made_inside) *fd = ot_tun_attach(options->ifname, options->multi_queue, &tap->has_header, fault);
+    if (tap->made_inside)
+      *fd = ot_tun_attach(options->ifname, options->layer3, options->multi_queue, &tap->has_header, fault);
     result = *fd == -2 ? 1 : *fd < 0 ? -1 : open_queues(options, options->ifname, tap, fault);
   }
   if (result == 0) result = set_attributes(options, options->ifname, netlink, tap, fault);
@@ -219,20 +221,25 @@ static int visit(const struct ot_tap_options *options, const char *moved, int *f
   return result;
 }
 
-static int finish(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
+int ot_tap_set_offloads(struct ot_tap *tap, unsigned offload, struct ot_fault *fault) {
   int size = tap->has_header ? set_header(tap->fd, fault) : 0;
   if (size < 0) return -1;
   /* Without a virtio-net header partial checksums and superframes cannot be described. */
-  int offload = set_offload(tap->fd, size ? options->offload : 0, fault);
-  if (offload < 0) return -1;
+  int accepted = set_offload(tap->fd, size ? offload : 0, fault);
+  if (accepted < 0) return -1;
+  tap->vnet_size = size;
+  tap->offload = (unsigned)accepted;
+  return 0;
+}
+
+static int finish(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
+  if (ot_tap_set_offloads(tap, options->offload, fault) < 0) return -1;
   /*
    * Done last: an earlier failure then neither leaves a new TAP behind nor deletes a persistent one. A foreign TAP
    * keeps its setting.
    */
   if (!tap->is_foreign && ot_tap_set_persist(tap->fd, options->persist, fault) < 0) return -1;
   snprintf(tap->ifname, sizeof tap->ifname, "%s", options->ifname);
-  tap->vnet_size = size;
-  tap->offload = (unsigned)offload;
   return 0;
 }
 

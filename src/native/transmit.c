@@ -44,7 +44,8 @@ static int to_tap(struct ot_nic *nic, int32_t at) {
   const int32_t *tx = ot_command(nic, at);
   struct ot_port *port = ot_port_at(&nic->taps, tx[TX_INDEX]);
   if (!port) return EBADF;
-  if (!nic->merge || !port->vnet_size) return ot_tap_write(nic, port, tx);
+  /* What a TUN cannot take is refused before it is merged. */
+  if (!nic->merge || !port->vnet_size || (port->lacks && tx[TX_TAG] & TAG_PUSH)) return ot_tap_write(nic, port, tx);
   ot_merge(nic, port, at);
   return 0;
 }

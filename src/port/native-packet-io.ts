@@ -76,7 +76,8 @@ export function createNativePacketIo(options: NativePacketIoOptions = {}): Nativ
     status,
     receive: (timeoutMs) => native.receive(handle, timeoutMs),
     transmit: (count, more = false) => native.transmit(handle, count, more),
-    attachTap: (index, fd, vnetHeaderSize = VNET_HEADER_SIZE) => native.attachTap(handle, index, fd, vnetHeaderSize),
+    attachTap: (index, fd, vnetHeaderSize = VNET_HEADER_SIZE, layer3 = false) =>
+      native.attachTap(handle, index, fd, vnetHeaderSize, layer3),
     attachSocket: (index, fd) => native.attachSocket(handle, index, fd),
     attachSender: (index, fd) => native.attachSender(handle, index, fd),
     attachEvent: (fd) => native.attachEvent(handle, fd),

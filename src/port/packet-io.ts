@@ -18,7 +18,10 @@ export const RX_STRIDE = 16;
 export const RX_KIND = 0;
 /** The index given to `attachTap` or `attachSocket`. */
 export const RX_INDEX = 1;
-/** Byte offset in the arena: the Ethernet header of a TAP's frame, the payload of a datagram. Headroom precedes it. */
+/**
+ * Byte offset in the arena: the Ethernet header of a TAP's frame, the payload of a datagram. Headroom precedes it. The packet of a
+ * TUN is preceded by an Ethernet header of zeros, which counts in all offsets and lengths.
+ */
 export const RX_OFFSET = 2;
 /** Length in bytes from RX_OFFSET. */
 export const RX_LENGTH = 3;
@@ -152,8 +155,11 @@ export interface PacketIo {
    * @returns the number of failed commands; TX_STATUS of each has its errno
    */
   transmit(count: number, more?: boolean): number;
-  /** @param vnetHeaderSize bytes of the virtio-net header, 0: none. Default: the size that the PacketIo was created with */
-  attachTap(index: number, fd: number, vnetHeaderSize?: number): void;
+  /**
+   * @param vnetHeaderSize bytes of the virtio-net header, 0: none. Default: the size that the PacketIo was created with
+   * @param layer3 a TUN: it gets and gives IP packets. A frame to it is written without its Ethernet header. Default false
+   */
+  attachTap(index: number, fd: number, vnetHeaderSize?: number, layer3?: boolean): void;
   /** A receiving socket. */
   attachSocket(index: number, fd: number): void;
   /** A sending socket: TX_INDEX of KIND_UDP commands. */

@@ -22,6 +22,12 @@ export class TapError extends Error {
 export interface TapNames {
   ifname: string;
   netns?: string | undefined;
+  /** A TUN. */
+  layer3?: boolean | undefined;
+}
+
+export function kindOf({ layer3 }: Pick<TapNames, 'layer3'>): 'TAP' | 'TUN' {
+  return layer3 === true ? 'TUN' : 'TAP';
 }
 
 /** The minimum MTU of a link that carries IPv6 (RFC 8200, section 5). */
@@ -47,7 +53,7 @@ function reasonOfRights({ code, syscall, message }: NativeError, names: TapNames
     return `this user may not open the file of the network namespace ${names.netns} (${code}); run it as root`;
   if (syscall === 'setns') return 'entering a network namespace needs root (CAP_SYS_ADMIN)';
   const where = names.netns === undefined ? '' : ` over the network namespace ${names.netns}`;
-  return `${what} a TAP needs root or CAP_NET_ADMIN${where} (${syscall}: ${code})`;
+  return `${what} a ${kindOf(names)} needs root or CAP_NET_ADMIN${where} (${syscall}: ${code})`;
 }
 
 /** Reasons common to opening and changing, or `undefined`. `mtu`: the device's, if known. */
@@ -63,7 +69,7 @@ function commonReason(error: NativeError, mtu: number | undefined): string | und
 
 /** The message for a TAP that could not be opened. */
 export function explainOpen(error: NativeError, names: TapNames, mtu: number | undefined): string {
-  const start = `cannot open the TAP ${nameOf(names)}:`;
+  const start = `cannot open the ${kindOf(names)} ${nameOf(names)}:`;
   const about = error.message;
   if (error.syscall === 'open' && about.includes('/dev/net/tun') && !missingRight(error))
     return `${start} /dev/net/tun is not usable (${error.code}); load the module with "modprobe tun", or give the container that device`;
@@ -77,13 +83,30 @@ export function explainOpen(error: NativeError, names: TapNames, mtu: number | u
   if (error.code === 'EBUSY')
     return `${start} another process has it open (a virtual machine, another switch); stop that one or choose another ifname`;
   if (error.syscall === 'TUNSETIFF' && error.code === 'EINVAL')
-    return `${start} a device of that name is there and is no TAP; choose another ifname`;
+    return `${start} a device of that name is there and is no ${kindOf(names)}; choose another ifname`;
   return `${start} ${about}`;
+}
+
+/** What to do about a descriptor that was refused, by the reason. */
+const ADOPTION_REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [/is not open/, 'start the switch with it, as a shell does with "overtap run ... 5<>FILE", or a service manager'],
+  [/has no device/, 'give one that a device was created with (TUNSETIFF)'],
+  [/is no TAP and no TUN/, 'give a descriptor of /dev/net/tun'],
+  [/is a TUN/, 'use type: tun for it'],
+  [/is a TAP/, 'use type: tap for it'],
+  [/IFF_NO_PI/, 'create the device with IFF_NO_PI'],
+  [/IFF_MULTI_QUEUE/, 'create the device with IFF_MULTI_QUEUE, or set workers: 1'],
+];
+
+/** The message for a descriptor that could not be taken. */
+export function explainAdoption({ message }: NativeError, fd: number): string {
+  const remedy = ADOPTION_REMEDIES.find(([pattern]) => pattern.test(message))?.[1];
+  return `cannot use descriptor ${fd}: ${message}${remedy === undefined ? '' : `; ${remedy}`}`;
 }
 
 /** The message for an open TAP that could not be changed. @param verb the attempted change */
 export function explainChange(error: NativeError, names: TapNames, mtu: number, verb: string): string {
-  const start = `cannot ${verb} the TAP ${nameOf(names)}:`;
+  const start = `cannot ${verb} the ${kindOf(names)} ${nameOf(names)}:`;
   const { code, syscall } = error;
   // The file of an unmounted namespace is an ordinary file, which setns refuses.
   if ((syscall === 'open' && (code === 'ENOENT' || code === 'ENOTDIR')) || (syscall === 'setns' && code === 'EINVAL'))

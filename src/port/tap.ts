@@ -8,7 +8,7 @@ import type { LinkState, TapAddress, TapNicChanges, TapState } from '../native/b
 import * as native from '../native/binding.js';
 import { netnsNumber, netnsPath } from './netns.js';
 import { SEND_BYTES, SEND_SEGMENTS } from './packet-io.js';
-import { explainChange, explainOpen, nameOf, TapError, withWords } from './tap-error.js';
+import { explainAdoption, explainChange, explainOpen, kindOf, nameOf, TapError, withWords } from './tap-error.js';
 
 export type { LinkState, TapState } from '../native/binding.js';
 export { netnsPath } from './netns.js';
@@ -53,7 +53,12 @@ export interface TapOptions {
   gsoMaxSegs?: number;
   /** Number of queues, which `openQueue` returns. Frames in a queue without a reader are lost. Default 1. */
   queues?: number;
+  /** A TUN. It has no MAC of its own: `mac` or `newMac` is the one under which others know it. Default false. */
+  layer3?: boolean;
 }
+
+/** As for `openTap`; the descriptor tells the device. */
+export type AdoptOptions = Omit<TapOptions, 'netns' | 'persist'>;
 
 /** An open TAP. The handle stays valid when its NIC is renamed or moved to another namespace. */
 export interface TapHandle {
@@ -125,18 +130,47 @@ export function segmentsPerSend(mtu: number): number {
  * @throws TapError; a failed opening leaves nothing behind
  */
 export function openTap(options: TapOptions): TapHandle {
-  const { netns, persist = false, multiQueue = true, up = true, offload = ALL_OFFLOADS, gsoMaxSegs, ...rest } = options;
-  const segments = (mtu: number): { gsoMaxSegs?: number } => {
-    const most = gsoMaxSegs ?? ((offload & TSO) === 0 ? undefined : segmentsPerSend(mtu));
-    return most === undefined ? {} : { gsoMaxSegs: most };
-  };
-  const path = pathOf(netns);
+  const path = pathOf(options.netns);
   const opened = withWords(
-    () =>
-      native.openTap({ ...rest, ...path, persist, multiQueue, up, offload, ...segments(options.mtu ?? DEFAULT_MTU) }),
+    () => native.openTap({ ...nativeOptions(options), ...path }),
     (error) => explainOpen(error, options, options.mtu),
   );
-  return new OpenedTap(options, opened, path, segments);
+  return new OpenedTap(options, opened, path, netnsNumber(path.netns));
+}
+
+/**
+ * Takes a TAP or TUN as the descriptor of another program, such as the one that started this process. The device keeps what this
+ * process may not change, and outlives the handle if others have it open or it is persistent.
+ * @throws TapError; the descriptor stays open then
+ */
+export function adoptTap(fd: number, options: AdoptOptions): TapHandle {
+  const opened = withWords(
+    () => native.adoptTap(fd, nativeOptions(options)),
+    (error) => explainAdoption(error, fd),
+  );
+  const home = native.tapState({ fd })?.netns ?? netnsNumber(undefined);
+  return new OpenedTap({ ...options, ifname: opened.ifname }, opened, {}, home);
+}
+
+function nativeOptions(options: AdoptOptions & { persist?: boolean }): native.OpenTapOptions {
+  const { multiQueue = true, up = true, offload = ALL_OFFLOADS, persist = false, layer3 = false } = options;
+  const { ifname, mtu, addresses, vnetHeader, queues, mac, newMac } = options;
+  // A TUN has no MAC.
+  const macs = layer3 ? {} : { ...given('mac', mac), ...given('newMac', newMac) };
+  return {
+    ...{ ifname, multiQueue, up, offload, persist, layer3, ...macs, ...segmentsOf(options, mtu ?? DEFAULT_MTU) },
+    ...{ ...given('mtu', mtu), ...given('addresses', addresses), ...given('vnetHeader', vnetHeader) },
+    ...given('queues', queues),
+  };
+}
+
+function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
+}
+
+function segmentsOf({ offload = ALL_OFFLOADS, gsoMaxSegs }: AdoptOptions, mtu: number): { gsoMaxSegs?: number } {
+  const most = gsoMaxSegs ?? ((offload & TSO) === 0 ? undefined : segmentsPerSend(mtu));
+  return given('gsoMaxSegs', most);
 }
 
 class OpenedTap implements TapHandle {
@@ -152,21 +186,21 @@ class OpenedTap implements TapHandle {
   private readonly fds: number[];
   private given = 1;
   private seen: TapState | null;
-  /** Number of the namespace at opening. */
-  private readonly home: number;
 
+  /** @param home number of its namespace */
   constructor(
     private readonly options: TapOptions,
     private readonly opened: native.OpenedTap,
     private readonly path: { netns?: string },
-    private readonly segments: (mtu: number) => { gsoMaxSegs?: number },
+    private readonly home: number,
   ) {
     ({ fd: this.fd, offload: this.offload, vnetHeaderSize: this.vnetHeaderSize, isForeign: this.isForeign } = opened);
     ({ ifname: this.ifname, mac: this.mac, mtu: this.mtu } = opened);
     this.netns = path.netns;
     this.fds = [opened.fd, ...opened.moreQueues];
-    const { ifname, mac, mtu } = opened;
-    this.home = netnsNumber(path.netns);
+    const { ifname, mtu } = opened;
+    if (options.layer3 === true) this.mac = (options.mac ?? options.newMac ?? opened.mac).toLowerCase();
+    const { mac } = this;
     this.seen = { ifname, mac, mtu, netns: this.home, index: 0, up: options.up ?? true };
     this.seen = this.state();
   }
@@ -178,6 +212,7 @@ class OpenedTap implements TapHandle {
       const found = native.tapState({ fd, ...path, ...(seen === null ? {} : { seen }) });
       // Of a namespace that may not be entered, the NIC's MTU and MAC are taken to be those last set.
       this.seen = found?.mtu === 0 ? { ...found, mac: this.mac, mtu: this.mtu } : found;
+      if (this.seen !== null && this.options.layer3 === true) this.seen = { ...this.seen, mac: this.mac };
     } catch {
       // No descriptor was free, or the owner renames and moves the device continuously.
     }
@@ -209,10 +244,11 @@ class OpenedTap implements TapHandle {
   private attempt<T>(verb: string, action: () => T): T {
     const { fds, options } = this;
     // The descriptor number may have been reused.
-    if (fds.length === 0) throw new TapError(`cannot ${verb} the TAP ${options.ifname}: it was closed`, 'EBADF');
+    const kind = kindOf(options);
+    if (fds.length === 0) throw new TapError(`cannot ${verb} the ${kind} ${options.ifname}: it was closed`, 'EBADF');
     if (this.isLeftBehind())
       throw new TapError(
-        `cannot ${verb} the TAP ${nameOf(options)}: the network namespace ${options.netns} is gone`,
+        `cannot ${verb} the ${kind} ${nameOf(options)}: the network namespace ${options.netns} is gone`,
         'ENOENT',
       );
     return withWords(action, (error) => explainChange(error, options, this.mtu, verb));
@@ -223,12 +259,12 @@ class OpenedTap implements TapHandle {
   }
 
   setMtu(mtu: number): void {
-    this.change({ mtu, ...this.segments(mtu) });
+    this.change({ mtu, ...segmentsOf(this.options, mtu) });
     this.mtu = mtu;
   }
 
   setMac(mac: string): void {
-    this.change({ mac });
+    if (this.options.layer3 !== true) this.change({ mac });
     this.mac = mac.toLowerCase();
   }
 

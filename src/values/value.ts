@@ -17,6 +17,9 @@ const SOCKET_PATH_MAX = 107;
 const COUNT_MAX = 2_147_483_647;
 /** Seconds: the longest ageing time of IEEE 802.1Q and of the kernel's bridge (BR_MAX_AGEING_TIME). */
 const AGEING_MAX = 1_000_000;
+/** Descriptors: the first behind the standard streams, and the most that Linux allows (fs.nr_open). */
+const FD_MIN = 3;
+const FD_MAX = 1_073_741_816;
 /** Entries: the largest supported FDB. */
 const FDB_SIZE_MAX = 1_048_576;
 /** Link-local protocols whose frames are never forwarded (BR_GROUPFWD_RESTRICTED in the kernel). */
@@ -133,6 +136,7 @@ export const value = {
   mac: text('a MAC address', readMac),
   nicMac: text('a MAC address', readNicMac),
   netdev: text('the name of a network device', readDeviceName),
+  descriptor: textOrNumber('the number or name of a descriptor', readDescriptor),
   netns: text('the name or path of a network namespace', readNetns),
   switchName: text('a name', readSwitchName),
   socketPath: text('the path of a socket', readSocketPath),
@@ -153,6 +157,18 @@ export function readDeviceName(name: string): string | Refusal {
   }
   if (name.length <= NAME_MAX) return name;
   return new Refusal(`${quote(name)} has ${name.length} characters; the name of a link has at most ${NAME_MAX}`);
+}
+
+/** 0 to 2 are the standard streams; names are those of systemd's FileDescriptorName= (sd_listen_fds(3)). */
+function readDescriptor(given: string | number): string | number | Refusal {
+  const number = typeof given === 'number' || /^[0-9]+$/.test(given) ? Number(given) : undefined;
+  if (number !== undefined) {
+    if (Number.isInteger(number) && number >= FD_MIN && number <= FD_MAX) return number;
+    return new Refusal(`expected a descriptor from ${FD_MIN} to ${FD_MAX} or its name, found ${given}`);
+  }
+  if (typeof given === 'string' && /^[^\p{Cc}:]{1,255}$/u.test(given)) return given;
+  const rule = 'a name has 1 to 255 characters, without colons and control characters';
+  return new Refusal(`expected the number or name of a descriptor, found ${quote(String(given))}; ${rule}`);
 }
 
 function readNetns(name: string): string | Refusal {

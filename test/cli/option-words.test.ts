@@ -110,6 +110,8 @@ const READINGS: [OptionScope, string, Options][] = [
   ['vxlan', 'external vlan_tunnel on', { vlan_tunnel: true }],
   ['vxlan', 'accept_vteps any', { accept_vteps: 'any' }],
   ['vxlan', 'reserved_bits drop', { reserved_bits: 'drop' }],
+  ['tap', 'fd 5', { fd: '5' }],
+  ['tap', 'fd web addresses 10.0.0.1/24', { fd: 'web', addresses: ['10.0.0.1/24'] }],
   ['vxlan', 'inner_vlan keep', { inner_vlan: 'keep' }],
   ['vxlan', 'host_port on addr 10.0.0.1/24', { host_port: true, addresses: ['10.0.0.1/24'] }],
   ['vxlan', 'flood off up', { flood: false, up: true }],

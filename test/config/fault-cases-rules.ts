@@ -103,6 +103,29 @@ export const peers: Case[] = [
   ],
 ];
 
+/** Ports whose NIC is an open descriptor. */
+export const descriptors: Case[] = [
+  ['standard stream', inTap('fd: 2'), '6:13', `${T}.fd`, /expected a descriptor from 3 to \d+ or its name, found 2/],
+  ['descriptor of no name', inTap('fd: ""'), '6:13', `${T}.fd`, /the number or name of a descriptor, found ""/],
+  ['name with a colon', inTap('fd: a:b'), '6:13', `${T}.fd`, /without colons and control characters/],
+  [
+    'name of the NIC beside it',
+    inTap('fd: 5', 'ifname: eth0'),
+    '7:17',
+    `${T}.ifname`,
+    /fd tells it; remove this or fd/,
+  ],
+  ['namespace beside it', inTap('fd: 5', 'netns: ns2'), '7:16', `${T}.netns`, /fd tells it; remove this or fd/],
+  ['persist beside it', inTap('fd: 5', 'persist: true'), '7:18', `${T}.persist`, /belongs to the one who opened it/],
+  [
+    'descriptor used twice',
+    inBridge('ports:', '  p1: { type: tap, fd: 5 }', '  t: { type: tap, fd: "5" }'),
+    '5:27',
+    `${T}.fd`,
+    /5 is the NIC of bridges\.br1\.ports\.p1; give each port a descriptor of its own/,
+  ],
+];
+
 export const addresses: Case[] = [
   [
     'no prefix length',

@@ -43,6 +43,7 @@ export interface Machine extends HostFacts {
 export function checkRules(config: DecodedSwitch, machine: Machine, faults: FaultList): void {
   checkLinks(config, faults);
   checkNics(config, machine, faults);
+  checkDescriptors(config, faults);
   checkSharedVnis(config, faults);
   checkSharedSending(
     allPorts(config).filter((port) => isTunnelPort(port)),
@@ -148,8 +149,24 @@ function checkNics(config: DecodedSwitch, machine: Machine, faults: FaultList): 
       const message = `network namespace ${quote(netns)} does not exist; the port waits for it${netnsRemedy(netns)}`;
       faults.warn([...port.path, 'netns'], 'absent', message);
     }
-    if (port.rejected.has('netns') || port.rejected.has('ifname')) continue;
+    if (port.rejected.has('netns') || port.rejected.has('ifname') || port.given.fd !== undefined) continue;
     claim(netnsKey(netns), ifname ?? port.name, port.path);
+  }
+}
+
+/** A descriptor has one reader. */
+function checkDescriptors(config: DecodedSwitch, faults: FaultList): void {
+  const seen = new Map<string | number, Path>();
+  for (const port of allPorts(config)) {
+    const fd = 'fd' in port.given ? port.given.fd : undefined;
+    if (fd === undefined) continue;
+    const other = seen.get(fd);
+    if (other === undefined) seen.set(fd, port.path);
+    else
+      faults.at(
+        [...port.path, 'fd'],
+        `${fd} is the NIC of ${formatPath(other)}; give each port a descriptor of its own`,
+      );
   }
 }
 

@@ -1,14 +1,14 @@
 /**
  * Placeholder for a TAP that cannot be opened yet: the port exists and carries no frames.
  */
-import type { TapConfig } from '../../config/types.js';
+import type { NicConfig } from '../../config/types.js';
 import type { OpenTap } from '../model/model.js';
 
 /** Placeholder for a descriptor: the engine has none. */
 export const NO_FD = -1;
 
 /** @param workers engines */
-export function absentTap({ ifname }: TapConfig, mtu: number, workers: number): OpenTap {
+export function absentTap({ ifname }: NicConfig, mtu: number, workers: number): OpenTap {
   const tap: OpenTap = {
     fds: Array.from({ length: workers }, () => NO_FD),
     vnetHeaderSize: 0,

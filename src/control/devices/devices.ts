@@ -2,8 +2,16 @@
  * Opens the devices of a configuration, TAPs and underlay sockets, all or nothing. The only module that tracks open devices;
  * engines get descriptors as numbers.
  */
-import type { NicSettings, OffloadConfig, TapConfig, VxlanConfig } from '../../config/types.js';
-import { ALL_OFFLOADS, openTap, TapError, type TapOptions, TUN_F_CSUM } from '../../port/tap.js';
+import type { NicConfig, OffloadConfig, VxlanConfig } from '../../config/types.js';
+import {
+  ALL_OFFLOADS,
+  adoptTap,
+  openTap,
+  TapError,
+  type TapHandle,
+  type TapOptions,
+  TUN_F_CSUM,
+} from '../../port/tap.js';
 import { pathMtu } from '../../port/underlay.js';
 import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { VLAN_TAG } from '../../wire/vlan.js';
@@ -12,6 +20,7 @@ import { progress } from '../guard.js';
 import { DeviceError } from '../model/device-error.js';
 import type { OpenTap, OpenUnderlay, SenderPools } from '../model/model.js';
 import { absentTap } from './absent-tap.js';
+import type { Inherited } from './inherited.js';
 import { asOpenTap } from './open-tap.js';
 import { type Released, UnderlaySockets } from './underlay-sockets.js';
 
@@ -29,6 +38,8 @@ export interface DeviceOptions {
   macOf(port: string): string;
   /** First port that a pool of sending sockets tries in its `srcport` range. */
   seed: number;
+  /** Open descriptors that ports may take. */
+  inherited: Inherited;
 }
 
 /** A device that consists of one descriptor for each engine. */
@@ -71,18 +82,15 @@ export class Devices {
     return this.options.workers;
   }
 
-  /** The TAP of a TAP port. */
-  guestTap(port: TapConfig, mtu: number): OpenTap {
-    return this.openTap(
-      port.name,
-      { ...port, mtu, ...(port.netns === undefined ? {} : { netns: port.netns }) },
-      port.ifname,
-    );
-  }
-
-  private openTap(name: string, nic: NicSettings & { mtu: number; netns?: string }, ifname: string): OpenTap {
+  /** The TAP of a TAP port, or the TUN of a TUN port. */
+  guestTap(port: NicConfig, mtu: number): OpenTap {
+    const { name, ifname, netns, fd } = port;
+    const options = this.tapOptions(port, mtu);
     return guard(name, () => {
-      const handle = this.orOwner(ifname, nic.netns, () => openTap(this.tapOptions(name, nic, ifname)));
+      const handle =
+        fd === undefined
+          ? this.orOwner(ifname, netns, () => openTap(options))
+          : this.adopt(this.options.inherited.take(fd, name), options);
       const tap = asOpenTap(handle, (closing) => this.taps.delete(closing));
       this.taps.set(tap, name);
       try {
@@ -95,15 +103,26 @@ export class Devices {
     });
   }
 
-  private tapOptions(name: string, nic: NicSettings & { mtu: number; netns?: string }, ifname: string): TapOptions {
+  /** A number may stand for a descriptor that the switch itself has opened. */
+  private adopt(fd: number, options: TapOptions): TapHandle {
+    const owner = [...this.taps].find(([tap]) => tap.fds.includes(fd))?.[1];
+    if (owner !== undefined)
+      throw new Error(
+        `descriptor ${fd} is the NIC that the switch has made for port ${owner}; give one that it inherits`,
+      );
+    return adoptTap(fd, options);
+  }
+
+  private tapOptions(nic: NicConfig, mtu: number): TapOptions {
     const { offloads, workers, macOf } = this.options;
+    const { name, ifname } = nic;
     return {
       vnetHeader: offloads.vnet_header,
       offload: offloads.tso ? ALL_OFFLOADS : TUN_F_CSUM,
       queues: workers,
       ifname,
       addresses: nic.addresses,
-      mtu: nic.mtu,
+      mtu,
       persist: nic.persist,
       ...(nic.netns === undefined ? {} : { netns: nic.netns }),
       ...(nic.mac === undefined ? { newMac: macOf(name) } : { mac: nic.mac }),
@@ -126,7 +145,7 @@ export class Devices {
   }
 
   /** Placeholder for a TAP that cannot be opened yet. */
-  absentTap(port: TapConfig, mtu: number): OpenTap {
+  absentTap(port: NicConfig, mtu: number): OpenTap {
     return absentTap(port, mtu, this.options.workers);
   }
 
@@ -190,6 +209,11 @@ export class Devices {
     let least = Number.POSITIVE_INFINITY;
     for (const remote of addresses) least = Math.min(least, this.pathMtu(port, remote) ?? least);
     return (Number.isFinite(least) ? least : DEFAULT_MTU) - overhead(port.family) - tagInside(port);
+  }
+
+  /** Descriptors that no port has taken by now are none of the switch's. */
+  startEnded(): void {
+    this.options.inherited.end();
   }
 
   /** Closes all devices, and deletes TAPs that are not persistent. Idempotent. */

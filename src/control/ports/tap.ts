@@ -38,6 +38,8 @@ export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
       return tap;
     }
     const mtu = tapMtu(config, automaticMtuOf(desired, opening));
+    // A descriptor is there or not: nothing is waited for.
+    if (config.fd !== undefined) return devices.guestTap(config, mtu);
     return orAbsent(
       () => devices.guestTap(config, mtu),
       () => devices.absentTap(config, mtu),
@@ -121,12 +123,15 @@ export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
     if (before !== nic.up) look.tell(linkEvent(port, nic.up ? 'up' : 'down'));
   },
 
-  lossFault({ config: { netns } }, machine) {
+  lossFault({ config: { netns, fd } }, machine) {
+    if (fd !== undefined)
+      return `its device is gone, and fd ${fd} with it; start the switch again with another descriptor`;
     if (netns === undefined || machine.netnsExists(netns)) return 'its device is gone';
     return `its network namespace ${netns} is gone${netnsRemedy(netns)}`;
   },
 
-  mayReturn: ({ config: { netns } }, machine) => netns === undefined || machine.netnsExists(netns),
+  mayReturn: ({ config: { netns, fd } }, machine) =>
+    fd === undefined && (netns === undefined || machine.netnsExists(netns)),
 };
 
 /**
@@ -153,9 +158,10 @@ function tapMtu(config: TapConfig, automatic: number): number {
  * A NIC cannot be opened twice: a port under a new name takes over the open device. The file may also follow a NIC that was
  * renamed or moved.
  */
-function isSameNic(model: SwitchModel, port: TapPort, { netns, ifname }: TapConfig): boolean {
+function isSameNic(model: SwitchModel, port: TapPort, { netns, ifname, fd }: TapConfig): boolean {
   if (model.lost.has(port.index)) return false;
   const { config, tap } = port;
+  if (fd !== undefined || config.fd !== undefined) return config.fd === fd;
   return (config.netns === netns && config.ifname === ifname) || tap.isAt(ifname, netns);
 }
 
