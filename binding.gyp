@@ -27,6 +27,8 @@
         "src/native/udp.c",
         "src/native/packet.c",
         "src/native/icmp.c",
+        "src/native/privilege.c",
+        "src/native/bind-privilege.c",
         "src/native/self-test.c",
         "src/native/self-test-udp.c",
         "src/native/nic.c",

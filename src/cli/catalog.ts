@@ -42,7 +42,9 @@ export const COMMANDS: readonly CommandSpec[] = [
       },
     ],
     help: `
-Needs /dev/net/tun and root (or CAP_NET_ADMIN). Logs "ready" when all ports forward. SIGTERM or Ctrl-C ends it
+Needs /dev/net/tun and root (or CAP_NET_ADMIN). Once ready it gives up all capabilities but NET_ADMIN, NET_RAW,
+NET_BIND_SERVICE, SYS_ADMIN and BPF, and as root DAC_READ_SEARCH and SYS_PTRACE: the log line "rights" has those that
+are left. Logs "ready" when all ports forward. SIGTERM or Ctrl-C ends it
 and removes its TAPs, except those with "persist". The control socket is the file's "control", or the one given
 with -s.
 

@@ -11,8 +11,8 @@ import { settingsOf } from '../config/options/option.js';
 import { offloadOptions } from '../config/options/switch.js';
 import { type Check, type Diagnosis, diagnosis, warn } from './check.js';
 import { bindError, type Devices, loadDevices } from './device-facts.js';
-import { compareNamespaces, type HostFacts, hostFacts, socketFacts } from './host-facts.js';
-import { judgeHost, judgeNamespaces, judgeSocket } from './judge-host.js';
+import { capabilitiesOf, compareNamespaces, type HostFacts, hostFacts, socketFacts } from './host-facts.js';
+import { judgeHost, judgeNamespaces, judgeSocket, judgeSwitchRights } from './judge-host.js';
 import { judgeLink, judgeNic, judgeUnderlay, type UnderlayFacts } from './judge-ports.js';
 import { judgeRemote } from './judge-remotes.js';
 import { judgeStats } from './judge-stats.js';
@@ -32,6 +32,7 @@ export async function examineSwitch(client: SwitchClient): Promise<Diagnosis> {
   const late = 'the table was not read in time: remotes that were added at run time may be missing here';
   const head = [
     ...judgeNamespaces(namespaces, info.pid, client.socketPath),
+    ...judgeSwitchRights(capabilitiesOf(info.pid), info.pid),
     ...judgeHost(host, config.offloads, true),
     judgeSocket(socketFacts(client.socketPath)),
     ...(entries === undefined ? [warn('fdb', late, 'try again')] : []),

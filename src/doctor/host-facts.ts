@@ -3,6 +3,7 @@
  * short and leaves nothing behind; `judge-host.ts` interprets the facts.
  */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { namesOf } from '../port/capabilities.js';
 import type { SelfTest } from '../port/self-test.js';
 import { IcmpUnavailable, openIcmpSocket } from './icmp-socket.js';
 
@@ -100,6 +101,12 @@ export function socketFacts(path: string): SocketFacts {
   } catch (error) {
     return { path, isSocket: false, mode: 0, error: codeOf(error) };
   }
+}
+
+/** The capabilities of a process; undefined: unknown, as in another PID namespace. @param pid the switch's */
+export function capabilitiesOf(pid: number): string[] | undefined {
+  const hex = /^CapEff:\s*([0-9a-f]+)$/m.exec(textOf(`/proc/${pid}/status`) ?? '')?.[1];
+  return hex === undefined ? undefined : namesOf(BigInt(`0x${hex}`));
 }
 
 /** @param pid the switch's */

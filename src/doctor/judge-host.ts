@@ -168,6 +168,13 @@ export function judgeSocket({ path, error, isSocket, mode }: SocketFacts): Check
   return warn(subject, `mode ${text}: others than its owner may change the switch`, command`chmod 600 ${path}`);
 }
 
+/** What a running switch may do: the rights that it has kept. */
+export function judgeSwitchRights(capabilities: readonly string[] | undefined, pid: number): Check[] {
+  if (capabilities === undefined) return [];
+  const finding = capabilities.length === 0 ? 'no capabilities' : capabilities.join(', ');
+  return [ok(`rights of the switch, process ${pid}`, finding)];
+}
+
 /** @returns no check if they are the same */
 export function judgeNamespaces(namespaces: Namespaces, pid: number, socketPath: string): Check[] {
   const subject = 'network namespace';

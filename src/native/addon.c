@@ -3,6 +3,7 @@
 
 NAPI_MODULE_INIT() {
   ot_export_process(env, exports);
+  ot_export_privilege(env, exports);
   ot_export_service(env, exports);
   ot_export_addresses(env, exports);
   ot_export_taps(env, exports);

@@ -37,6 +37,7 @@ void ot_export(napi_env env, napi_value exports, const char *name, napi_callback
 
 /* Each exports the verbs of one file: bind-process.c, bind-addresses.c and so on. */
 void ot_export_process(napi_env env, napi_value exports);
+void ot_export_privilege(napi_env env, napi_value exports);
 void ot_export_service(napi_env env, napi_value exports);
 void ot_export_addresses(napi_env env, napi_value exports);
 void ot_export_taps(napi_env env, napi_value exports);

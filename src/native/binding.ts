@@ -321,6 +321,13 @@ interface NativeBinding {
   enterNamespace(path: string): void;
   /** Ends the process without waiting for its threads. */
   exitAtOnce(status: number): never;
+  /**
+   * Takes all capabilities but these (numbers of linux/capability.h) from all threads of the process, for good, and sets
+   * no_new_privs.
+   */
+  keepCapabilities(capabilities: readonly number[]): void;
+  /** Replaces the process by another program, as execve(2) does. Returns only by throwing. */
+  execute(path: string, words: readonly string[], environment: readonly string[]): never;
   peerOf(fd: number): PeerProcess;
   /** The number of a group by its name; null: the host has none. May wait for the host's name service. */
   groupId(name: string): number | null;
@@ -404,6 +411,8 @@ export const {
   openPair,
   enterNamespace,
   exitAtOnce,
+  keepCapabilities,
+  execute,
   peerOf,
   groupId,
   sendNotice,

@@ -13,6 +13,26 @@ export function exitAtOnce(status: number): never {
   return native.exitAtOnce(status);
 }
 
+/** Takes all capabilities but these from all threads, for good, and sets no_new_privs. @throws NativeError */
+export function keepCapabilities(capabilities: readonly number[]): void {
+  native.keepCapabilities(capabilities);
+}
+
+/**
+ * Replaces this process by another program with the same number, descriptors 0 to 2, folder and terminal.
+ * @throws NativeError
+ */
+export function execute(
+  path: string,
+  words: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): never {
+  const texts = Object.entries(environment).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${value}`],
+  );
+  return native.execute(path, words, texts);
+}
+
 /** The process that connected to the socket `fd`. @throws NativeError */
 export function peerOf(fd: number): native.PeerProcess {
   return native.peerOf(fd);

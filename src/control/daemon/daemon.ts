@@ -18,6 +18,7 @@ import { DeviceError } from '../model/device-error.js';
 import { Switch } from '../switch.js';
 import { journalOf, reload } from './journal.js';
 import { keepRunning } from './last-resort.js';
+import { giveUpRights } from './rights.js';
 import { ServiceManager } from './service-manager.js';
 import { Shutdown } from './shutdown.js';
 import { Signals, setLevel } from './signals.js';
@@ -125,6 +126,7 @@ async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): P
   run.server = server;
   const metrics = metricsServer(run, views);
   try {
+    giveUpRights(config.control, log);
     logPorts(running, log);
     log.info({ workers: running.mode.workers, ...running.mode.offloads }, 'engine');
     log.info({ control: config.control, waiting: running.model.lost.size }, 'ready');

@@ -1,0 +1,71 @@
+/**
+ * The rights of a running switch: which capabilities it may need at any time, and giving up all others once it is ready. The
+ * kernel limits what one that was taken over by a fault could do; no rule of the switch depends on it.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { CAPABILITIES, namesOf } from '../../port/capabilities.js';
+import { keepCapabilities } from '../../port/process.js';
+import type { Logger } from '../log/logger.js';
+
+/** Of any switch, with its use; those that it does not have are not gained. */
+const NEEDED = {
+  NET_ADMIN: 'making TAPs and setting NICs',
+  NET_RAW: 'binding sockets to devices',
+  NET_BIND_SERVICE: 'UDP and TCP ports below 1024',
+  SYS_ADMIN: 'entering network namespaces',
+  BPF: 'tunnel_gso',
+} as const;
+
+/** Of root, who otherwise reads and enters only what is root's own. */
+const NEEDED_BY_ROOT = {
+  DAC_READ_SEARCH: 'reading a configuration file of another user at SIGHUP',
+  SYS_PTRACE: 'network namespaces of processes (/proc/PID/ns/net)',
+} as const;
+
+/** Removing the control socket at the end, in a folder where root may not write by its mode. */
+const FOREIGN_FOLDER = 'DAC_OVERRIDE';
+
+/** @param control path of the control socket @returns numbers of capabilities */
+export function neededCapabilities(control: string, isRoot: boolean): number[] {
+  const names = [
+    ...Object.keys(NEEDED),
+    ...(isRoot ? Object.keys(NEEDED_BY_ROOT) : []),
+    ...(isRoot && !isWritable(dirname(control)) ? [FOREIGN_FOLDER] : []),
+  ];
+  return names.map((name) => CAPABILITIES.indexOf(name));
+}
+
+/** Whether root may write to a folder without a capability. */
+function isWritable(folder: string): boolean {
+  try {
+    const { uid, mode } = statSync(folder);
+    return (mode & (uid === 0 ? 0o200 : 0o002)) !== 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Gives up what the switch does not need, and says what is left. A failure is no reason to end. */
+export function giveUpRights(control: string, log: Logger): void {
+  try {
+    const needed = neededCapabilities(control, process.geteuid?.() === 0);
+    if (!isLimited(needed)) keepCapabilities(needed);
+    log.info({ capabilities: namesOf(ownSet('CapPrm')) }, 'rights');
+  } catch (error) {
+    log.warn({ err: error }, 'rights that the switch does not need could not be given up; it goes on with them');
+  }
+}
+
+/** Whether there is nothing to give up: a service manager has limited the process at its start. */
+function isLimited(needed: readonly number[]): boolean {
+  const mask = needed.reduce((set, number) => set | (1n << BigInt(number)), 0n);
+  const excess = ['CapPrm', 'CapInh', 'CapBnd'].some((name) => (ownSet(name) & ~mask) !== 0n);
+  return !excess && /^NoNewPrivs:\s*1$/m.test(ownStatus());
+}
+
+const ownStatus = (): string => readFileSync('/proc/self/status', 'utf8');
+
+function ownSet(name: string): bigint {
+  return BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(ownStatus())?.[1] ?? '0'}`);
+}
