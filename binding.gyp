@@ -31,6 +31,7 @@
         "src/native/bind-privilege.c",
         "src/native/self-test.c",
         "src/native/self-test-udp.c",
+        "src/native/start-pages.c",
         "src/native/nic.c",
         "src/native/receive.c",
         "src/native/headers.c",

@@ -110,6 +110,11 @@ static napi_value self_test(napi_env env, napi_callback_info info) {
   return result;
 }
 
+static napi_value release_start_pages(napi_env env, napi_callback_info info) {
+  (void)info;
+  return ot_int(env, (int64_t)ot_release_start_pages());
+}
+
 void ot_export_process(napi_env env, napi_value exports) {
   ot_export(env, exports, "exitAtOnce", exit_at_once);
   ot_export(env, exports, "peerOf", peer_of);
@@ -118,4 +123,5 @@ void ot_export_process(napi_env env, napi_value exports) {
   ot_export(env, exports, "openPair", open_pair);
   ot_export(env, exports, "enterNamespace", enter_namespace);
   ot_export(env, exports, "selfTest", self_test);
+  ot_export(env, exports, "releaseStartPages", release_start_pages);
 }

@@ -328,6 +328,8 @@ interface NativeBinding {
   keepCapabilities(capabilities: readonly number[]): void;
   /** Replaces the process by another program, as execve(2) does. Returns only by throwing. */
   execute(path: string, words: readonly string[], environment: readonly string[]): never;
+  /** Gives back the clean pages of Node's program file; the next use maps them again. @returns bytes */
+  releaseStartPages(): number;
   peerOf(fd: number): PeerProcess;
   /** The number of a group by its name; null: the host has none. May wait for the host's name service. */
   groupId(name: string): number | null;
@@ -413,6 +415,7 @@ export const {
   exitAtOnce,
   keepCapabilities,
   execute,
+  releaseStartPages,
   peerOf,
   groupId,
   sendNotice,

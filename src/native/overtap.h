@@ -310,6 +310,11 @@ int ot_packet_write(int fd, const uint8_t *frame, size_t length, struct ot_fault
 /* Returns 1 when readable or in error, 0 on timeout. */
 int ot_wait_readable(int fd, int timeout_ms, struct ot_fault *fault);
 
+/* ---- start-pages.c ---- */
+
+/* Gives back the pages of Node's program file that only the start needed. Returns the bytes given back. */
+size_t ot_release_start_pages(void);
+
 /* ---- icmp.c ---- */
 
 /* Bytes of an address as text, with a zone. */

@@ -33,6 +33,14 @@ export function execute(
   return native.execute(path, words, texts);
 }
 
+/**
+ * Gives back the memory that only the start needed: the clean pages of Node's program file, about 25 MiB. A page that is used
+ * later is mapped again from the page cache. @returns bytes of the pages
+ */
+export function releaseStartPages(): number {
+  return native.releaseStartPages();
+}
+
 /** The process that connected to the socket `fd`. @throws NativeError */
 export function peerOf(fd: number): native.PeerProcess {
   return native.peerOf(fd);

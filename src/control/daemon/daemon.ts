@@ -4,7 +4,7 @@
 import { isatty } from 'node:tty';
 import type { LogLevel } from '../../api/api.js';
 import type { CheckedDocument } from '../../config/load.js';
-import { exitAtOnce } from '../../port/process.js';
+import { exitAtOnce, releaseStartPages } from '../../port/process.js';
 import { printable } from '../../text/printable.js';
 import { attempt, faultCounts, forget } from '../guard.js';
 import { ControlSocketError, examineSocket } from '../http/control-socket.js';
@@ -38,6 +38,8 @@ const EXIT_REFUSED = 1;
 const FLUSH_MS = 300;
 /** Minimum milliseconds between two log lines about refused connections. */
 const REFUSED_MS = 10_000;
+/** Milliseconds from "ready" until the memory of the start is given back: by then the compilers are done with the start's code. */
+const SETTLED_MS = 2000;
 const STDOUT = 1;
 
 /** State of a run, valid in every phase. */
@@ -131,6 +133,7 @@ async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): P
     log.info({ workers: running.mode.workers, ...running.mode.offloads }, 'engine');
     log.info({ control: config.control, waiting: running.model.lost.size }, 'ready');
     manager.ready({ status: () => statusText(views.links()), engineTicks: () => running.engineTicks() });
+    setTimeout(() => attempt('memory', releaseStartPages), SETTLED_MS).unref();
     const apply = reloader(run, running);
     signals.begin({
       reload: () => manager.reload(apply),
