@@ -50,6 +50,7 @@ const READINGS: [OptionScope, string, Options][] = [
   ['bridge', 'group_fwd_mask 8', { group_fwd_mask: 8 }],
   ['bridge', 'mcast_snooping 0', { mcast_snooping: false }],
   ['bridge', 'mac_move_limit 5', { mac_move_limit: 5 }],
+  ['bridge', 'xconnect on', { xconnect: true }],
   ['bridge', 'host_port on', { host_port: true }],
   ['bridge', 'addresses 192.0.2.1/24 persist off', { addresses: ['192.0.2.1/24'], persist: false }],
   ['bridge', 'mtu 9000 address 02:00:00:00:00:02 up', { mtu: 9000, mac: '02:00:00:00:00:02', up: true }],

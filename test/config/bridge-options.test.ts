@@ -15,7 +15,7 @@ describe('options of a switch and its bridges', () => {
 
   it('take a mask of what is forwarded', () => {
     expect(bridge('group_fwd_mask: 0').group_fwd_mask).toBe(0);
-    expect(bridge('group_fwd_mask: 0xfff8').group_fwd_mask).toBe(0xfff8);
+    expect(bridge('group_fwd_mask: 0xffff').group_fwd_mask).toBe(0xffff);
   });
 
   it('take snooping and the limit of moves', () => {

@@ -48,6 +48,7 @@ describe('the example of the contract', () => {
         ageing_time: 300,
         fdb_max_learned: 0,
         group_fwd_mask: 0,
+        xconnect: false,
         mcast_snooping: true,
         mac_move_limit: 10,
         vlans: [],

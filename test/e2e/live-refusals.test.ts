@@ -51,7 +51,7 @@ test.each<[words: string, reason: RegExp]>([
   ['link set tap9 up', /tap9/],
   ['link set tap1 master tap2', /tap2/],
   ['link set tap1 mtu 12', /mtu/],
-  ['link set br1 type bridge group_fwd_mask 0x1', /group_fwd_mask/],
+  ['link set br1 type bridge group_fwd_mask 0x10000', /group_fwd_mask/],
   ['link set vxlan0 type vxlan local 198.51.100.99', /198\.51\.100\.99/],
   ['vlan add dev tap9 vid 2', /tap9/],
   ['vlan add dev tap1 vid 20 tunnel_info id 120', /tap1|tunnel/],

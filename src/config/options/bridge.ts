@@ -40,7 +40,13 @@ export const bridgeOptions = {
     value: value.groupForwardMask,
     default: 0,
     word: hex('MASK'),
-    doc: 'Bit n set: frames to 01:80:c2:00:00:0n are forwarded. Bits 0 to 2 (STP, pause, LACP) cannot be set.',
+    doc: 'Bit n set: frames to 01:80:c2:00:00:0n are forwarded. Bits 0 to 2 (STP, pause, LACP), which Linux refuses, join the link protocols of both sides: for labs.',
+  }),
+  xconnect: option({
+    value: value.flag,
+    default: false,
+    word: onOff(),
+    doc: 'The bridge joins two ports as a cable does: every frame passes, link protocols (STP, LACP, pause) too. Nothing is learned, filtered, snooped or answered.',
   }),
   mcast_snooping: option({
     value: value.flag,

@@ -27,6 +27,7 @@ import { lookForOwnTunnel } from './own-tunnel.js';
 import { readTables } from './tables.js';
 import { checkHostVlans, checkVlans } from './vlan.js';
 import { checkSharedSending, checkVxlan, localOf } from './vxlan.js';
+import { checkCrossConnect } from './xconnect.js';
 
 /** Bridges and ports of one file. */
 export const MAX_LINKS = 1000;
@@ -55,6 +56,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
     for (const port of bridge.portList) checkPort(port, bridge, faults);
     checkAddresses(bridge, faults);
     checkHostVlans(bridge, faults);
+    checkCrossConnect(bridge, faults);
   }
   for (const port of config.portList) checkPort(port, undefined, faults);
   checkKinds(config, faults);

@@ -17,7 +17,8 @@ export function portFlags(bridge: BridgeConfig | null, port: PortConfig): number
     (port.isolated ? flag.ISOLATED : 0) |
     (port.locked ? flag.LOCKED : 0) |
     (port.neigh_suppress ? flag.NEIGH_SUPPRESS : 0) |
-    (port.neigh_vlan_suppress ? flag.NEIGH_VLAN_SUPPRESS : 0)
+    (port.neigh_vlan_suppress ? flag.NEIGH_VLAN_SUPPRESS : 0) |
+    (bridge?.xconnect ? flag.XCONNECT : 0)
   );
 }
 

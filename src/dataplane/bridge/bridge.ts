@@ -17,8 +17,9 @@ import type { Context } from '../state/context.js';
 import { destinationOf, destinationPort, destinationRemote } from '../state/destination.js';
 import { REASON } from '../state/drop-reasons.js';
 import { fidOf } from '../state/fid.js';
-import { LEARNING, LOCKED, SHORT_CIRCUITS, SNOOPS_NEIGHBOURS } from '../state/forwarding.js';
+import { LEARNING, LOCKED, SHORT_CIRCUITS, SNOOPS_NEIGHBOURS, XCONNECT } from '../state/forwarding.js';
 import { ALLOWED, whyNot } from '../state/may-forward.js';
+import { crossConnect } from './cross-connect.js';
 
 /** Entries that a frame from a remote does not move: those set by hand on this host. */
 const SETTLED_FOR_REMOTES = FLAGS_NEVER_MOVED | FLAG_STATIC;
@@ -32,6 +33,10 @@ export function bridgeFrame(sw: Context, frame: number): void {
   const port = batch.port[frame];
   const bridge = sw.forwarding.portBridge[port];
   const flags = sw.forwarding.portFlags[port];
+  if ((flags & XCONNECT) !== 0) {
+    crossConnect(sw, frame);
+    return;
+  }
   if (isLinkLocalReserved(high, low) && ((sw.forwarding.bridgeGroupFwdMask[bridge] >>> (low & 0x0f)) & 1) === 0) {
     batch.drop(frame, REASON.link_local); // IEEE 802.1D section 7.12.6
     return;

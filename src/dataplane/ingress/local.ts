@@ -15,11 +15,12 @@ import {
   VNET_GSO_UDP_L4,
   VNET_NEEDS_CSUM,
 } from '../../port/packet-io.js';
-import { ETHERNET_HEADER, isMulticastHigh, isZeroMac, sourceHigh, sourceLow } from '../../wire/ethernet.js';
+import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
 import { UP } from '../state/forwarding.js';
+import { acceptSource } from './source.js';
 import { classifyVlan } from './vlan.js';
 
 /**
@@ -41,11 +42,7 @@ export function ingressLocal(sw: Context, frame: number, at: number): boolean {
   if (length < ETHERNET_HEADER) return batch.drop(frame, REASON.frame_too_short);
   const headers = hasTag(view, offset) ? ETHERNET_HEADER + VLAN_TAG : ETHERNET_HEADER;
   if (!takeOffload(sw, frame, at, headers)) return batch.drop(frame, REASON.offload_invalid);
-  const high = sourceHigh(view, offset);
-  if (isMulticastHigh(high) || isZeroMac(high, sourceLow(view, offset))) {
-    return batch.drop(frame, REASON.source_mac_invalid);
-  }
-  return classifyVlan(sw, frame, port);
+  return acceptSource(sw, frame, port) && classifyVlan(sw, frame, port);
 }
 
 /**

@@ -4,13 +4,14 @@
  */
 import { VNI_UNKNOWN, vniPort, vniVid } from '../../encap/vni-table.js';
 import { RX_ADDRESS, RX_INDEX, RX_LENGTH, RX_OFFSET, RX_TOS } from '../../port/packet-io.js';
-import { ETHERNET_HEADER, isMulticastHigh, isZeroMac, sourceHigh, sourceLow } from '../../wire/ethernet.js';
+import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { hasTag } from '../../wire/vlan.js';
 import { hasVniFlag, reservedBits, VXLAN_HEADER, vni } from '../../wire/vxlan.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
 import { ANY_VTEP, DROP_RESERVED_BITS, UP, VLAN_TUNNEL } from '../state/forwarding.js';
 import { decapsulate } from './decap.js';
+import { acceptSource } from './source.js';
 import { classifyVlan, enterVlan } from './vlan.js';
 
 /** Fills row `frame` of the batch from the descriptor at word `at`. @returns false when the frame was dropped */
@@ -54,16 +55,9 @@ function dropUnknownVtep({ batch, counters, rx, tick, view }: Context, frame: nu
 
 /** The checks of the inner frame, its VLAN, its ECN and its checksum. @returns false when the frame was dropped */
 function acceptInner(sw: Context, frame: number, port: number, vid: number, outerTos: number): boolean {
-  const { batch, forwarding, view } = sw;
-  const offset = batch.offset[frame];
+  const { batch } = sw;
   if (batch.length[frame] < ETHERNET_HEADER) return batch.drop(frame, REASON.frame_too_short);
-  const high = sourceHigh(view, offset);
-  const low = sourceLow(view, offset);
-  if (isMulticastHigh(high) || isZeroMac(high, low)) return batch.drop(frame, REASON.source_mac_invalid);
-  if (low === forwarding.portMacLow[port] && high === forwarding.portMacHigh[port]) {
-    return batch.drop(frame, REASON.source_is_own);
-  }
-  return enterVlanOfVni(sw, frame, port, vid) && decapsulate(sw, frame, outerTos);
+  return acceptSource(sw, frame, port) && enterVlanOfVni(sw, frame, port, vid) && decapsulate(sw, frame, outerTos);
 }
 
 /** VNI to VLAN: by the port's map on a `vlan_tunnel` port, by tag and PVID on a port with a single VNI. */

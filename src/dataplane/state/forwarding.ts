@@ -47,6 +47,8 @@ export const SHORT_CIRCUITS = 1 << 18;
 const OF_BRIDGE = SNOOPS_NEIGHBOURS | SHORT_CIRCUITS;
 /** Suppression is set by VLAN: the SUPPRESSES flag of the membership applies instead of NEIGH_SUPPRESS. */
 export const NEIGH_VLAN_SUPPRESS = 1 << 19;
+/** The bridge is a cross-connect of two ports. */
+export const XCONNECT = 1 << 20;
 
 // VLAN membership of a (port, VID).
 const MEMBER = 1;

@@ -22,6 +22,8 @@ interface PortSpec {
   /** Flags of the port that are off, of those that are on by default. */
   off?: ('up' | 'learning' | 'flood' | 'mcast_flood' | 'bcast_flood')[];
   isolated?: boolean;
+  /** The bridge of the port is a cross-connect. */
+  xconnect?: boolean;
   locked?: boolean;
   neighSuppress?: boolean;
   /** NEIGH_SUPPRESS is as the `vlans` say: `10 suppress`. */
@@ -93,6 +95,7 @@ export function flagsOf(spec: TapSpec | VxlanSpec): number {
   if (!off.includes('mcast_flood')) flags |= flag.MCAST_FLOOD;
   if (!off.includes('bcast_flood')) flags |= flag.BCAST_FLOOD;
   if (spec.isolated) flags |= flag.ISOLATED;
+  if (spec.xconnect) flags |= flag.XCONNECT;
   if (spec.locked) flags |= flag.LOCKED;
   if (spec.neighSuppress) flags |= flag.NEIGH_SUPPRESS;
   if (spec.neighVlanSuppress) flags |= flag.NEIGH_VLAN_SUPPRESS;

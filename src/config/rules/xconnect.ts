@@ -1,0 +1,24 @@
+/**
+ * Rules of a cross-connect: a bridge that joins two ports as a cable does.
+ */
+import type { DecodedBridge } from '../read/decoded.js';
+import type { FaultList } from '../read/faults.js';
+
+/** Ports of a cross-connect; one that has fewer waits, and drops frames as `no_destination`. */
+const ENDS = 2;
+
+/** Checks a bridge with `xconnect`: its number of ports, and what it cannot do. */
+export function checkCrossConnect(bridge: DecodedBridge, faults: FaultList): void {
+  if (bridge.given.xconnect !== true) return;
+  if (bridge.given.vlan_filtering === true) {
+    faults.at(
+      [...bridge.path, 'vlan_filtering'],
+      `${bridge.name} is a cross-connect, which passes all tags as they are; remove vlan_filtering or xconnect`,
+    );
+  }
+  const hosts = bridge.given.host_port === true ? 1 : 0;
+  const third = bridge.portList[ENDS - hosts];
+  if (third === undefined) return;
+  const why = hosts === 1 ? ', its host port being one' : '';
+  faults.atKey(third.path, `${bridge.name} is a cross-connect, which has two ports${why}; put this one elsewhere`);
+}
