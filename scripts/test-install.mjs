@@ -1,7 +1,7 @@
 /**
  * `npm run test:install [-- --packed]`: installs what a user gets on a Debian without compiler, Python or make, and runs it there:
  *
- * - `npm i -g overtap-VERSION.tgz`, which must compile nothing and take less than 10 s, then a lab;
+ * - `npm i -g overtap-VERSION.tgz`, which must compile nothing and take less than 10 s, then a lab; the lab by `npx` too;
  * - the .deb: unit and user, a lab, the upgrade to the next revision, removal and purge, after which nothing is left;
  * - the .deb where systemd runs (booted by systemd-nspawn, if that may): a switch goes on across the upgrade and ends with the package.
  *
@@ -164,6 +164,8 @@ function installTarball() {
   claim('installed no other package', !has(`${folder}/node_modules`));
   step('the lab, with all its properties', 'overtap', ...LAB);
   step('npm uninstall -g', 'npm', 'uninstall', '-g', 'overtap');
+  const npx = ['node', '/usr/lib/node_modules/npm/bin/npx-cli.js', '--yes', `--package=/root/${tarball}`];
+  step('npx, without an installation', ...npx, '--', 'overtap', ...LAB);
 }
 
 const STARTED = '/root/started';

@@ -1,10 +1,10 @@
 /** A cross-connect: a bridge that joins two ports as a cable does. */
 import { describe, expect, it } from 'vitest';
 import { A, B, BROADCAST, frame, MULTICAST } from '../support/frames.js';
-import { TestSwitch } from '../support/harness.js';
+import { type TapSpec, TestSwitch, type VxlanSpec } from '../support/harness.js';
 
-const tap = { type: 'tap', xconnect: true } as const;
-const wire = { type: 'vxlan', vni: 42, remotes: ['192.0.2.2', '192.0.2.3'], xconnect: true } as const;
+const tap: TapSpec = { type: 'tap', xconnect: true };
+const wire: VxlanSpec = { type: 'vxlan', vni: 42, remotes: ['192.0.2.2', '192.0.2.3'], xconnect: true };
 const LINK_LOCAL = Array.from({ length: 16 }, (_, low) => `01:80:c2:00:00:0${low.toString(16)}`);
 
 describe('a cross-connect', () => {
