@@ -40,6 +40,12 @@ export const COMMANDS: readonly CommandSpec[] = [
         choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
         fallback: 'info',
       },
+      {
+        flags: '--rootless <WHEN>',
+        text: 'use namespaces of its own when not root',
+        choices: ['auto', 'always', 'never'],
+        fallback: 'auto',
+      },
     ],
     help: `
 Needs /dev/net/tun and root (or CAP_NET_ADMIN). Once ready it gives up all capabilities but NET_ADMIN, NET_RAW,
@@ -47,6 +53,10 @@ NET_BIND_SERVICE, SYS_ADMIN and BPF, and as root DAC_READ_SEARCH and SYS_PTRACE:
 are left. Logs "ready" when all ports forward. SIGTERM or Ctrl-C ends it
 and removes its TAPs, except those with "persist". The control socket is the file's "control", or the one given
 with -s.
+
+An ordinary user's switch whose NICs are not there yet runs in user, network and mount namespaces of its own, where
+the host allows that: guests reach each other there, and the host's devices and routes are not there. Its default
+control socket is $XDG_RUNTIME_DIR/overtap/overtap.sock, which the user's other commands find by themselves.
 
 All faults of the file are shown at once, and the exit status is 2: see "overtap check". A port whose namespace,
 device or local address does not exist yet is DOWN and waits for it; the "ready" line has the number of such ports.
@@ -221,7 +231,8 @@ Examples:
     usage: 'list | up NAME | check NAME | down NAME | run NAME',
     words: true,
     help: `
-Hosts and guests are network namespaces of the lab; nothing else on the machine is changed. Needs root.
+Hosts and guests are network namespaces of the lab; nothing else on the machine is changed. An ordinary user's
+lab is in user, network and mount namespaces of its own, where the host allows that (see "overtap doctor --host").
   list          all labs
   up NAME       builds the lab, which stays up
   check NAME    proves the claims of the lab, one per line; the exit status is 1 if any fails

@@ -5,7 +5,8 @@ import type { SwitchClient } from '../client/client.js';
 import type { ConfigError, formatFaults, loadDocument } from '../config/load.js';
 import type { HostFacts } from '../config/read/host-facts.js';
 import type { runDaemon } from '../control/daemon/daemon.js';
-import type { labCheck, labDown, labRun, labs, labUp } from '../lab/index.js';
+import type { goRootless, isReadableAgain, isRootless, ownSocket } from '../control/daemon/own-namespaces.js';
+import type { goRootless as goRootlessLab, labCheck, labDown, labRun, labs, labUp } from '../lab/index.js';
 import type { CommandFacts } from './command-facts.js';
 
 export interface Output {
@@ -33,7 +34,15 @@ export interface Rooms {
   /** What is on this host. */
   host(): Promise<{ HOST_FACTS: HostFacts }>;
   daemon(): Promise<{ runDaemon: typeof runDaemon }>;
+  /** Namespaces of an ordinary user's switch. */
+  rootless(): Promise<{
+    goRootless: typeof goRootless;
+    isReadableAgain: typeof isReadableAgain;
+    isRootless: typeof isRootless;
+    ownSocket: typeof ownSocket;
+  }>;
   lab(): Promise<{
+    goRootless: typeof goRootlessLab;
     labs: typeof labs;
     labUp: typeof labUp;
     labCheck: typeof labCheck;
@@ -46,6 +55,7 @@ export const lazyRooms: Rooms = {
   config: () => import('../config/load.js'),
   host: () => import('../control/devices/host-facts.js'),
   daemon: () => import('../control/daemon/daemon.js'),
+  rootless: () => import('../control/daemon/own-namespaces.js'),
   lab: () => import('../lab/index.js'),
 };
 

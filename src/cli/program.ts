@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, Option } from 'commander';
 import type { SwitchClient } from '../client/client.js';
+import { defaultSocket } from '../config/user-folder.js';
 import { programVersion } from '../control/daemon/version.js';
 import { printable, printableJson } from '../text/printable.js';
 import { readGlobals, runBatch } from './batch.js';
@@ -19,7 +20,6 @@ export const EXIT_REFUSED = 1;
 export const EXIT_USAGE = 2;
 export const EXIT_NO_SWITCH = 3;
 
-const DEFAULT_SOCKET = '/run/overtap/overtap.sock';
 const WIDTH = 100;
 
 /**
@@ -185,7 +185,7 @@ function makeContext(
   connect: Connect,
   options: { control?: string; json?: boolean; details?: boolean },
 ): Context {
-  const socket = options.control ?? (io.env.OVERTAP_CONTROL || DEFAULT_SOCKET);
+  const socket = options.control ?? (io.env.OVERTAP_CONTROL || defaultSocket(io.env, process.geteuid?.()));
   return {
     io,
     rooms,

@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { namesOf } from '../port/capabilities.js';
+import { lacksRights, type Obstacle, obstacle } from '../port/rootless.js';
 import type { SelfTest } from '../port/self-test.js';
 import { IcmpUnavailable, openIcmpSocket } from './icmp-socket.js';
 
@@ -20,6 +21,8 @@ export interface Rights {
 
 export interface HostFacts {
   readonly rights: Rights;
+  /** Why an ordinary user's switch cannot have namespaces of its own; null: it can. Absent: not asked, as for root. */
+  readonly noNamespaces?: Obstacle | null;
   /** The errno's name if /dev/net/tun cannot be opened. */
   readonly tunError?: string;
   /** Absent: the addon cannot be loaded, and `addonError` says why. */
@@ -44,8 +47,8 @@ export interface SocketFacts {
 /** Relation of the switch's network namespace to this process's. */
 export type Namespaces =
   | { state: 'same' }
-  /** `name` as in `ip netns`, if it has one. */
-  | { state: 'other'; name?: string }
+  /** `name` as in `ip netns`, if it has one. `isForeign`: in a user namespace of its own. */
+  | { state: 'other'; name?: string; isForeign?: boolean }
   | { state: 'unknown'; code: string };
 
 export async function hostFacts(): Promise<HostFacts> {
@@ -55,6 +58,7 @@ export async function hostFacts(): Promise<HostFacts> {
   const noIcmp = await icmpFault();
   return {
     rights: rights(),
+    ...(lacksRights() ? { noNamespaces: obstacle() ?? null } : {}),
     ...(tunError === undefined ? {} : { tunError }),
     ...(await features()),
     ...(rmemMax === undefined ? {} : { rmemMax }),
@@ -115,7 +119,8 @@ export function compareNamespaces(pid: number): Namespaces {
     const theirs = readlinkSync(`/proc/${pid}/ns/net`);
     if (theirs === readlinkSync('/proc/self/ns/net')) return { state: 'same' };
     const name = nameOfNamespace(statSync(`/proc/${pid}/ns/net`));
-    return name === undefined ? { state: 'other' } : { state: 'other', name };
+    const isForeign = readlinkSync(`/proc/${pid}/ns/user`) !== readlinkSync('/proc/self/ns/user');
+    return name === undefined ? { state: 'other', isForeign } : { state: 'other', name };
   } catch (error) {
     return { state: 'unknown', code: codeOf(error) };
   }

@@ -3,6 +3,7 @@
  */
 import type { OffloadConfig } from '../config/types.js';
 import { refusalsOf } from '../port/refusals.js';
+import { nsenter } from '../port/rootless.js';
 import { command } from '../text/shell.js';
 import { type Check, fail, ok, warn } from './check.js';
 import type { HostFacts, Namespaces, SocketFacts } from './host-facts.js';
@@ -24,10 +25,16 @@ export function judgeHost(facts: HostFacts, offloads: OffloadConfig, running: bo
   ];
 }
 
-function judgeRights({ rights }: HostFacts, running: boolean): Check {
+function judgeRights({ rights, noNamespaces }: HostFacts, running: boolean): Check {
+  if (noNamespaces === null) {
+    const finding = "not root: switches and labs run in namespaces of their own, without the host's devices";
+    return warn('rights', finding, `for NICs and tunnels of the host ${AS_ROOT}`);
+  }
   if (!rights.netAdmin) {
-    const finding = 'CAP_NET_ADMIN is missing: a switch that is started like this can make no TAP';
-    return running ? warn('rights', finding, AS_ROOT) : fail('rights', finding, AS_ROOT);
+    const more = noNamespaces === undefined ? '' : `, and no namespaces of its own: ${noNamespaces.reason}`;
+    const finding = `CAP_NET_ADMIN is missing: a switch that is started like this can make no TAP${more}`;
+    const way = noNamespaces === undefined ? AS_ROOT : `${noNamespaces.remedy}; or ${AS_ROOT}`;
+    return running ? warn('rights', finding, way) : fail('rights', finding, way);
   }
   if (!rights.netRaw)
     return warn('rights', 'CAP_NET_RAW is missing: nothing can be pinged, and no device bound to', AS_ROOT);
@@ -183,8 +190,9 @@ export function judgeNamespaces(namespaces: Namespaces, pid: number, socketPath:
     const finding = `that of the switch, process ${pid}, cannot be read (${namespaces.code}); taken to be this one`;
     return [warn(subject, finding, 'run doctor as root, where the switch runs')];
   }
-  const { name } = namespaces;
-  const enter = name === undefined ? `nsenter --net=/proc/${pid}/ns/net` : command`ip netns exec ${name}`;
+  const { name, isForeign } = namespaces;
+  const unnamed = isForeign ? nsenter(pid).join(' ') : `nsenter --net=/proc/${pid}/ns/net`;
+  const enter = name === undefined ? unnamed : command`ip netns exec ${name}`;
   const where = name === undefined ? 'another one' : `"${name}"`;
   const finding = `the switch runs in ${where}, so addresses, devices and remotes are not examined from here`;
   return [fail(subject, finding, `run it there: ${enter} ${command`overtap -s ${socketPath} doctor`}`)];

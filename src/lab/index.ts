@@ -4,10 +4,12 @@
  */
 import { fileURLToPath } from 'node:url';
 import { createClient } from '../client/client.js';
+import { nsenter, OWN_FOLDER } from '../port/rootless.js';
 import { checkLab, runLab } from './check.js';
 import { allHold, type Finding, type Print } from './checks/findings.js';
 import type { Lab } from './lab.js';
 import { bringUp, downLine, takeDown } from './lifecycle.js';
+import { labsFolder } from './own-namespaces.js';
 import { defaultPort8472 } from './scenarios/default-port-8472.js';
 import { dove } from './scenarios/dove.js';
 import { fullMesh } from './scenarios/full-mesh.js';
@@ -22,6 +24,8 @@ import type { LabEnvironment } from './setup/environment.js';
 import type { LabState } from './setup/state.js';
 import { Interrupted, LabError } from './testbed/errors.js';
 import { interruptible } from './testbed/wait.js';
+
+export { goRootless } from './own-namespaces.js';
 
 const LABS: readonly Lab[] = [
   oneVxlanManyVlans,
@@ -39,7 +43,7 @@ const LABS: readonly Lab[] = [
 const OVERTAP = fileURLToPath(new URL('../../bin/overtap', import.meta.url));
 
 const ENVIRONMENT: LabEnvironment = {
-  root: '/run/overtap/lab',
+  root: labsFolder(),
   switchCommand: [process.execPath, OVERTAP, 'run'],
   connect: (socket) => createClient(socket, { deadlineMs: 3000 }),
 };
@@ -120,7 +124,8 @@ function invitation(lab: Lab, state: LabState): string[] {
     for (const command of ['fdb show', 'vlan show', 'link show', 'stats']) {
       lines.push(`  overtap -s ${first.socket} ${command}`);
     }
-    lines.push(`  ip netns exec ${from.netns} ip neigh`, `  ip netns exec ${first.netns} ip address`);
+    const enter = process.env[OWN_FOLDER] === undefined ? '' : `${nsenter(first.pid).join(' ')} `;
+    lines.push(`  ${enter}ip netns exec ${from.netns} ip neigh`, `  ${enter}ip netns exec ${first.netns} ip address`);
     lines.push('Commands to check it, and to take it down:');
     lines.push(`  overtap lab check ${lab.name}`, `  overtap lab down ${lab.name}`);
   }

@@ -131,6 +131,7 @@ describe('lab', () => {
     };
   const room: LabRoom = {
     labs: ['good', 'wrong', 'broken', 'silent', 'interrupted'].map((name) => ({ name, summary: `the ${name} one` })),
+    goRootless: () => undefined,
     labUp: step('up', undefined),
     labDown: step('down', undefined),
     labCheck: step('check', true),

@@ -28,6 +28,7 @@ export async function run({ context, words, help }: Invocation): Promise<number>
     return 0;
   }
   const name = labName(room, verb, words);
+  room.goRootless(verb, name, (line) => context.warn(`overtap: ${line}`));
   try {
     return await act(room, verb, name, (line) => context.line(line));
   } catch (error) {

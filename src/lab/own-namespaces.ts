@@ -1,0 +1,59 @@
+/**
+ * `overtap lab` of an ordinary user: labs are made in namespaces of the user's own, and a lab that is up is reached by entering
+ * those of its switches.
+ */
+import { mkdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { isPrivate, userFolder } from '../config/user-folder.js';
+import { enterOwn, joinOwn, ownCommand } from '../port/enter-own.js';
+import { OWN_FOLDER, obstacle } from '../port/rootless.js';
+import { loadState } from './setup/state.js';
+import { LabError } from './testbed/errors.js';
+
+const LABS = 'lab';
+const uid = (): number => process.geteuid?.() ?? 0;
+
+/** The folder of the labs of this user. */
+export function labsFolder(): string {
+  const own = process.env[OWN_FOLDER];
+  if (own !== undefined) return join(own, LABS);
+  return join(uid() === 0 ? '/run/overtap' : userFolder(process.env, uid()), LABS);
+}
+
+/**
+ * Replaces the process by the same one in the namespaces that it needs. Returns if it is root, and if there is nothing to enter.
+ * @param say takes one line about what is done
+ * @throws LabError LAB_NEEDS_ROOT: this host does not allow it
+ */
+export function goRootless(verb: string, name: string, say: (line: string) => void): void {
+  if (uid() === 0) return;
+  const folder = userFolder(process.env, uid());
+  if (verb !== 'up' && verb !== 'run') {
+    const pid = aliveSwitch(name);
+    if (pid !== undefined) joinOwn(pid, folder, ownCommand());
+    return;
+  }
+  const found = obstacle();
+  if (found !== undefined) {
+    const words = 'labs need root, or namespaces of your own, which are not possible';
+    throw new LabError('LAB_NEEDS_ROOT', `${words}: ${found.reason}; ${found.remedy}, or try sudo`);
+  }
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (!isPrivate(folder, uid()))
+    throw new LabError('LAB_NEEDS_ROOT', `${folder} belongs to others: set XDG_RUNTIME_DIR to a folder of your own`);
+  say('not root: the lab is made in user, network and mount namespaces of its own');
+  enterOwn(folder, ownCommand());
+}
+
+/** A process of the lab whose namespaces this user may enter. */
+function aliveSwitch(name: string): number | undefined {
+  return loadState(labsFolder(), name)?.switches.find(({ pid }) => mayEnter(pid))?.pid;
+}
+
+function mayEnter(pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/user`) !== readlinkSync('/proc/self/ns/user');
+  } catch {
+    return false;
+  }
+}
