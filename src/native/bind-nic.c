@@ -180,6 +180,40 @@ static napi_value attach(napi_env env, napi_callback_info info, enum table table
   return result < 0 ? ot_throw(env, &fault) : NULL;
 }
 
+/* Arguments (Nic, index, descriptor, tail, whether frames are received here). */
+static napi_value attach_stream(napi_env env, napi_callback_info info) {
+  napi_value values[5];
+  int64_t index, fd, tail;
+  bool reads;
+  struct ot_fault fault;
+  struct handle *handle = read_handle(env, info, 5, values);
+  if (!handle || !ot_to_int(env, values[1], "index", 0, OT_MAX_PORTS - 1, &index) ||
+      !ot_to_int(env, values[2], "fd", 0, INT32_MAX, &fd) || !ot_to_int(env, values[3], "tail", 0, INT32_MAX, &tail))
+    return NULL;
+  if (napi_get_value_bool(env, values[4], &reads) != napi_ok)
+    return ot_throw_argument(env, "reads must be true or false");
+  int result = ot_nic_attach_stream(handle->nic, (uint32_t)index, (int)fd, (int)tail, reads, &fault);
+  return result < 0 ? ot_throw(env, &fault) : NULL;
+}
+
+/* Arguments (Nic, index, descriptor, whether frames are received here, path of the remote). */
+static napi_value attach_datagrams(napi_env env, napi_callback_info info) {
+  napi_value values[5];
+  int64_t index, fd;
+  bool reads;
+  char remote[OT_PATH];
+  struct ot_fault fault;
+  struct handle *handle = read_handle(env, info, 5, values);
+  if (!handle || !ot_to_int(env, values[1], "index", 0, OT_MAX_PORTS - 1, &index) ||
+      !ot_to_int(env, values[2], "fd", 0, INT32_MAX, &fd))
+    return NULL;
+  if (napi_get_value_bool(env, values[3], &reads) != napi_ok)
+    return ot_throw_argument(env, "reads must be true or false");
+  if (!ot_to_text(env, values[4], "remote", remote, sizeof remote)) return NULL;
+  int result = ot_nic_attach_datagrams(handle->nic, (uint32_t)index, (int)fd, reads, remote, &fault);
+  return result < 0 ? ot_throw(env, &fault) : NULL;
+}
+
 static napi_value detach(napi_env env, napi_callback_info info, enum table table) {
   napi_value values[2];
   int64_t index;
@@ -243,6 +277,8 @@ void ot_export_nic(napi_env env, napi_value exports) {
   ot_export(env, exports, "receive", receive);
   ot_export(env, exports, "transmit", transmit);
   ot_export(env, exports, "attachTap", attach_tap);
+  ot_export(env, exports, "attachStream", attach_stream);
+  ot_export(env, exports, "attachDatagrams", attach_datagrams);
   ot_export(env, exports, "attachSocket", attach_socket);
   ot_export(env, exports, "attachSender", attach_sender);
   ot_export(env, exports, "attachEvent", attach_event);

@@ -317,6 +317,28 @@ interface NativeBinding {
    * @param bytes of frames under way in each direction, with the kernel's overhead
    */
   openPair(bytes: number): [number, number];
+  /** Connects to a unix stream socket; never waits: EAGAIN when its backlog is full. */
+  connectStream(path: string): number;
+  /** A listening unix stream socket whose file, which must not exist, is for its owner only. */
+  listenStream(path: string): number;
+  /** The next peer of a listening socket; `null` when none is waiting. */
+  acceptStream(fd: number): number | null;
+  /** For `attachStream`: memory that all PacketIos share which write to one socket. It ends with its descriptors and attachments. */
+  openTail(): number;
+  /** A unix datagram socket, its file as of `listenStream`. */
+  bindDatagrams(path: string): number;
+  /** A UDP socket that exchanges datagrams with one remote only. */
+  connectDatagrams(options: {
+    family: 4 | 6;
+    local: string;
+    localPort: number;
+    remote: string;
+    remotePort: number;
+  }): number;
+  /** Connects such a socket to another remote. */
+  reconnectDatagrams(fd: number, options: { family: 4 | 6; remote: string; remotePort: number }): void;
+  /** Whether a process has the unix socket of that path open, of whatever type. */
+  socketAnswers(path: string): boolean;
   /** Moves the calling thread into a namespace permanently. */
   enterNamespace(path: string): void;
   /** Ends the process without waiting for its threads. */
@@ -344,6 +366,9 @@ interface NativeBinding {
   receive(nic: NicHandle, timeoutMs: number): number;
   transmit(nic: NicHandle, count: number, more: boolean): number;
   attachTap(nic: NicHandle, index: number, fd: number, vnetHeaderSize?: number, layer3?: boolean): void;
+  attachStream(nic: NicHandle, index: number, fd: number, tail: number, reads: boolean): void;
+  /** `remote`: a path, or empty. */
+  attachDatagrams(nic: NicHandle, index: number, fd: number, reads: boolean, remote: string): void;
   attachSocket(nic: NicHandle, index: number, fd: number): void;
   attachSender(nic: NicHandle, index: number, fd: number): void;
   attachEvent(nic: NicHandle, fd: number): void;
@@ -411,6 +436,14 @@ export const {
   waitReadable,
   closeFd,
   openPair,
+  connectStream,
+  listenStream,
+  acceptStream,
+  openTail,
+  bindDatagrams,
+  connectDatagrams,
+  reconnectDatagrams,
+  socketAnswers,
   enterNamespace,
   exitAtOnce,
   keepCapabilities,
@@ -425,6 +458,8 @@ export const {
   receive,
   transmit,
   attachTap,
+  attachStream,
+  attachDatagrams,
   attachSocket,
   attachSender,
   attachEvent,

@@ -7,6 +7,7 @@
 #ifndef OVERTAP_DEVICE_H
 #define OVERTAP_DEVICE_H
 
+#include <sys/un.h>
 #include <time.h>
 
 #include "overtap.h"
@@ -45,8 +46,15 @@ struct ot_vnet {
   uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
 };
 
+/* How frames go through the descriptor of a local port: one with each read and write, as a stream, or as datagrams. */
+enum ot_way { OT_WHOLE, OT_STREAM, OT_DATAGRAMS };
+
 struct ot_port {
   int fd; /* -1: not attached */
+  enum ot_way way;
+  bool reads;               /* streams and datagrams: received here */
+  struct ot_stream *stream; /* streams: stream.c */
+  struct sockaddr_un *peer; /* datagrams: where they go; NULL: the socket is connected */
   int family;
   uint32_t vnet_size; /* TAPs: bytes of the virtio-net header, 0: none */
   uint32_t lacks;     /* bytes of the Ethernet header: those of a TUN, which has IP packets only; else 0 */
@@ -57,11 +65,12 @@ struct ot_port {
   uint32_t bound_to;  /* senders: index of the device that they are bound to, 0: none */
   uint16_t source_port;
   uint8_t ttl;
-  bool df, checksum;   /* senders: DF and UDP checksum of their datagrams */
-  int32_t first, last; /* within one call: list of a sender's commands, or of a TAP's open merges */
-  int32_t next;        /* the next sender with commands, or TAP with open merges */
-  uint32_t open;       /* TAPs: number of open merges */
-  bool listed;         /* TAPs: in the list of TAPs with merges */
+  bool df, checksum; /* senders: DF and UDP checksum of their datagrams */
+  int32_t first,
+      last;      /* within one call: list of the commands of a sender, stream or datagram port, or of open merges */
+  int32_t next;  /* the next one with commands, or TAP with open merges */
+  uint32_t open; /* TAPs: number of open merges */
+  bool listed;   /* TAPs: in the list of TAPs with merges */
 };
 
 struct ot_table {
@@ -117,6 +126,7 @@ struct ot_nic {
   uint32_t frames, turn;
   size_t bytes, next;
   struct ot_inbox inbox;
+  struct ot_stream *waiting; /* streams with frames that were read already */
 
   /* The command list being executed: links of the lists by sender, and the set of checksum fields completed so far. */
   uint32_t failed;
@@ -126,6 +136,7 @@ struct ot_nic {
   /* More commands on the same frames follow in the next call, so the set of completed checksum fields stays valid. */
   bool mid_batch;
   struct ot_outbox *outbox;
+  struct ot_parcel *parcel;
   struct ot_gso_tap *gso_tap; /* NULL: none */
   uint32_t tunnelled;
   struct ot_merge *merges;

@@ -21,6 +21,7 @@
 #define RX_SOURCE_PORT 12
 #define RX_SEGMENT 13
 #define RX_TRAIN 14
+#define RX_STRANGER 15
 
 #define TX_STRIDE 16
 #define TX_KIND 0
@@ -67,6 +68,8 @@
 #define OFFLOAD_MISFIT 74
 
 #define HEADROOM 64
+#define LONGEST_FRAME 65599
+#define LONGEST_STREAM_FRAME 65550
 
 /*
  * Distance in the arena of two datagrams taken in by one call; holds the largest one. An odd number of cache lines:

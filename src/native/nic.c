@@ -13,6 +13,7 @@
 
 #include "gso-tap.h"
 #include "nic.h"
+#include "receive.h"
 #include "offload.h"
 
 #ifndef UDP_SEGMENT
@@ -84,16 +85,27 @@ struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fau
   nic->done_at = calloc(places, sizeof *nic->done_at);
   nic->done_in = calloc(places, sizeof *nic->done_in);
   nic->outbox = ot_outbox_create();
+  nic->parcel = ot_parcel_create();
   nic->merges = ot_merges_create();
   nic->epoll = epoll_create1(EPOLL_CLOEXEC);
   /* The self-test reports whether it works; here a failure only disables it. */
   if (options->tunnel_gso && !(nic->gso_tap = ot_gso_tap_open(options->tunnel_guard, fault)))
     nic->latched |= LATCHED_TUNNEL_GSO;
-  if (nic->epoll >= 0 && nic->links && nic->done_at && nic->done_in && nic->outbox && nic->merges) return nic;
+  if (nic->epoll >= 0 && nic->links && nic->done_at && nic->done_in && nic->outbox && nic->parcel && nic->merges)
+    return nic;
   if (nic->epoll < 0) ot_fail(fault, errno, "epoll_create1", "creating a Nic");
   else ot_fail(fault, ENOMEM, "malloc", "creating a Nic");
   ot_nic_free(nic);
   return NULL;
+}
+
+/* Frees what a local port over a socket has. */
+static void forget_socket(struct ot_nic *nic, struct ot_port *port) {
+  if (port->fd < 0) return;
+  if (port->stream) ot_stream_free(nic, port->stream);
+  free(port->peer);
+  port->stream = NULL;
+  port->peer = NULL;
 }
 
 void ot_nic_close(struct ot_nic *nic) {
@@ -101,6 +113,7 @@ void ot_nic_close(struct ot_nic *nic) {
   nic->epoll = -1;
   ot_gso_tap_close(nic->gso_tap);
   nic->gso_tap = NULL;
+  for (uint32_t i = 0; i < nic->taps.size; i++) forget_socket(nic, &nic->taps.ports[i]);
   struct ot_table *tables[] = {&nic->taps, &nic->sockets, &nic->senders};
   for (int i = 0; i < 3; i++) {
     free(tables[i]->ports);
@@ -116,6 +129,7 @@ void ot_nic_free(struct ot_nic *nic) {
   free(nic->done_at);
   free(nic->done_in);
   free(nic->outbox);
+  free(nic->parcel);
   free(nic->merges);
   free(nic);
 }
@@ -167,6 +181,46 @@ int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_
   nic->taps.ports[index].vnet_size = vnet_size;
   nic->taps.ports[index].lacks = layer3 ? OT_ETHERNET : 0;
   return 0;
+}
+
+static int attach_frames(struct ot_nic *nic, uint32_t index, const struct ot_port *how, struct ot_fault *fault) {
+  struct ot_table *table = &nic->taps;
+  if (usable(nic, how->fd, fault) < 0 || place(table, index, how->fd, 0, fault) < 0) return -1;
+  struct ot_port *port = &table->ports[index];
+  port->way = how->way;
+  port->reads = how->reads;
+  if (!port->reads || watch(nic, OT_TAP, index, how->fd, fault) == 0) return 0;
+  port->fd = -1;
+  return -1;
+}
+
+int ot_nic_attach_stream(struct ot_nic *nic, uint32_t index, int fd, int tail, bool reads, struct ot_fault *fault) {
+  struct ot_stream *stream = ot_stream_create(index, tail, fault);
+  if (!stream) return -1;
+  if (attach_frames(nic, index, &(struct ot_port){.fd = fd, .way = OT_STREAM, .reads = reads}, fault) == 0) {
+    nic->taps.ports[index].stream = stream;
+    return 0;
+  }
+  ot_stream_free(nic, stream);
+  return -1;
+}
+
+int ot_nic_attach_datagrams(struct ot_nic *nic, uint32_t index, int fd, bool reads, const char *peer,
+                            struct ot_fault *fault) {
+  struct sockaddr_un *name = NULL;
+  if (strlen(peer) >= sizeof name->sun_path)
+    return ot_fail(fault, EINVAL, "attach", "the path of a socket has at most %zu bytes", sizeof name->sun_path - 1);
+  if (peer[0] && !(name = calloc(1, sizeof *name))) return ot_fail(fault, ENOMEM, "malloc", "attaching a socket");
+  if (name) {
+    name->sun_family = AF_UNIX;
+    memcpy(name->sun_path, peer, strlen(peer));
+  }
+  if (attach_frames(nic, index, &(struct ot_port){.fd = fd, .way = OT_DATAGRAMS, .reads = reads}, fault) == 0) {
+    nic->taps.ports[index].peer = name;
+    return 0;
+  }
+  free(name);
+  return -1;
 }
 
 /* The value of an integer socket option, or `fallback` where the kernel does not have it. */
@@ -244,6 +298,7 @@ void ot_nic_detach(struct ot_nic *nic, struct ot_table *table, uint32_t index) {
   if (!port) return;
   /* A descriptor that its owner has closed has left epoll by itself. */
   if (table != &nic->senders) epoll_ctl(nic->epoll, EPOLL_CTL_DEL, port->fd, NULL);
+  if (table == &nic->taps) forget_socket(nic, port);
   port->fd = -1;
 }
 

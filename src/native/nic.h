@@ -25,6 +25,13 @@ void ot_nic_close(struct ot_nic *nic);
 void ot_nic_free(struct ot_nic *nic);
 int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_size, bool layer3,
                       struct ot_fault *fault);
+/*
+ * Local ports over sockets (device.h, OT_STREAM and OT_DATAGRAMS); `reads`: frames are received here. `tail`: of
+ * ot_tail_open. `peer`: path of the unix socket that frames go to, empty: the socket is connected.
+ */
+int ot_nic_attach_stream(struct ot_nic *nic, uint32_t index, int fd, int tail, bool reads, struct ot_fault *fault);
+int ot_nic_attach_datagrams(struct ot_nic *nic, uint32_t index, int fd, bool reads, const char *peer,
+                            struct ot_fault *fault);
 int ot_nic_attach_socket(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault);
 int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault);
 int ot_nic_attach_event(struct ot_nic *nic, int fd, struct ot_fault *fault);

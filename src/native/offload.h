@@ -69,6 +69,14 @@ struct ot_outbox *ot_outbox_create(void);
 /* Sends the commands in a sender's list, which transmit.c has checked. */
 void ot_send_queue(struct ot_nic *nic, struct ot_port *sender);
 
+/* ---- parcel.c: frames to streams and datagram ports ---- */
+
+struct ot_parcel *ot_parcel_create(void);
+/* Appends a command to the port's list, after its check, with its checksum completed. Returns 0 or an errno. */
+int ot_parcel_queue(struct ot_nic *nic, struct ot_port *port, int32_t at, int32_t *first_port);
+/* Sends the commands in a port's list, superframes segmented. */
+void ot_parcel_send(struct ot_nic *nic, struct ot_port *port);
+
 /* ---- tap-write.c ---- */
 
 /*

@@ -187,6 +187,30 @@ int ot_tap_set_offloads(struct ot_tap *tap, unsigned offload, struct ot_fault *f
  */
 int ot_tap_adopt(int fd, const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault);
 
+/* ---- stream.c ---- */
+
+/* Memory that the engines share which write to one stream socket (stream.h). Returns a descriptor, or -1. */
+int ot_tail_open(struct ot_fault *fault);
+
+/* ---- frame-sockets.c: sockets of local ports ---- */
+
+/* Each returns a descriptor, or -1. Names of unix sockets are paths. */
+int ot_stream_connect(const char *path, struct ot_fault *fault);
+/* Its file is its owner's only. */
+int ot_stream_listen(const char *path, struct ot_fault *fault);
+/* 0: nobody is waiting. */
+int ot_stream_accept(int fd, struct ot_fault *fault);
+/* Its file is its owner's only. */
+int ot_datagrams_bind(const char *path, struct ot_fault *fault);
+/* A UDP socket from one address to another: what others send to it is refused. */
+int ot_datagrams_connect(int family, const char *local, int local_port, const char *remote, int remote_port,
+                         struct ot_fault *fault);
+int ot_datagrams_reconnect(int fd, int family, const char *remote, int remote_port, struct ot_fault *fault);
+/*
+ * Whether a process has the unix socket of that path open. Returns 1, 0, or -1: the socket may not be asked.
+ */
+int ot_socket_answers(const char *path, struct ot_fault *fault);
+
 /* ---- tap-change.c: `fd` is one of the TAP's, `netns` where it was opened (empty: the thread's own) ---- */
 
 /* A further queue. Returns its descriptor, or -1. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "nic.h"
+#include "receive.h"
 
 #ifndef UDP_GRO
 #define UDP_GRO 104
@@ -29,26 +30,6 @@
  * read.
  */
 #define MAX_MISSES 16
-
-/* Drained: the queue is empty. Full: a bound was reached first. Gone: the device no longer exists; errno tells how. */
-enum outcome { DRAINED, FULL, GONE };
-
-static size_t after(size_t end) { return ((end + HEADROOM + 63) & ~(size_t)63) + 2; }
-
-static bool room_left(const struct ot_nic *nic) {
-  return nic->frames < nic->max_frames && nic->bytes < nic->batch_bytes && nic->next + SLOT_BYTES <= nic->arena_bytes;
-}
-
-static int32_t *describe(struct ot_nic *nic, int32_t kind, int32_t index, size_t offset, size_t length) {
-  int32_t *rx = nic->rx + (size_t)nic->frames++ * RX_STRIDE;
-  memset(rx, 0, RX_STRIDE * sizeof *rx);
-  rx[RX_KIND] = kind;
-  rx[RX_INDEX] = index;
-  rx[RX_OFFSET] = (int32_t)offset;
-  rx[RX_LENGTH] = (int32_t)length;
-  nic->bytes += length;
-  return rx;
-}
 
 static bool device_gone(int number) {
   return number == EBADFD || number == ENODEV || number == EBADF || number == ENXIO;
@@ -210,10 +191,26 @@ static void lose(struct ot_nic *nic, struct ot_table *table, int32_t kind, int32
     nic->status[STATUS_MORE] = 1;
     return;
   }
+  struct ot_port *port = ot_port_at(table, index);
+  /* The peer of a stream sees the end at once, before the descriptor is closed by its owner. */
+  if (port && port->way == OT_STREAM) shutdown(port->fd, SHUT_RDWR);
   ot_nic_detach(nic, table, (uint32_t)index);
   nic->status[STATUS_LOST_ERRNO] = number;
   nic->status[STATUS_LOST_KIND] = kind;
   nic->status[STATUS_LOST_INDEX] = index;
+}
+
+static void clear_error(int fd) {
+  int number;
+  socklen_t size = sizeof number;
+  getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &size);
+}
+
+static enum outcome take_frames(struct ot_nic *nic, int32_t index, struct ot_port *port, uint32_t most,
+                                size_t most_bytes) {
+  if (port->way == OT_STREAM) return ot_stream_take(nic, index, port, most, most_bytes);
+  if (port->way == OT_DATAGRAMS) return ot_datagrams_take(nic, index, port, most, most_bytes);
+  return take_tap(nic, index, port, most, most_bytes);
 }
 
 /* Reads from one device. Returns whether more is waiting. */
@@ -221,20 +218,21 @@ static bool take(struct ot_nic *nic, const struct epoll_event *event, uint32_t m
   int32_t index = (int32_t)(event->data.u64 & 0xffffffff), kind = (int32_t)(event->data.u64 >> 32);
   struct ot_table *table = kind == KIND_FRAME ? &nic->taps : &nic->sockets;
   struct ot_port *port = ot_port_at(table, index);
-  if (!port || !room_left(nic)) return port != NULL;
-  enum outcome outcome = kind == KIND_FRAME ? take_tap(nic, index, port, most, most_bytes)
+  if (!port) return false;
+  if (port->stream && event->events & EPOLLOUT) ot_stream_drain(nic, (uint32_t)index, port);
+  if (port->way != OT_WHOLE && !port->reads) return false;
+  if (!room_left(nic)) return true;
+  enum outcome outcome = kind == KIND_FRAME ? take_frames(nic, index, port, most, most_bytes)
                                             : take_socket(nic, index, port, most, most_bytes);
   if (outcome == GONE) {
     lose(nic, table, kind, index, errno);
-  } else if (kind == KIND_FRAME && (event->events & (EPOLLERR | EPOLLHUP))) {
+  } else if (kind == KIND_FRAME && port->way == OT_WHOLE && (event->events & (EPOLLERR | EPOLLHUP))) {
     /*
      * A TAP reports EPOLLERR only while it is being deleted. A link that is down is no error: there is nothing to read.
      */
     lose(nic, table, kind, index, ENODEV);
-  } else if (kind == KIND_UDP && (event->events & EPOLLERR)) {
-    int number;
-    socklen_t size = sizeof number;
-    getsockopt(port->fd, SOL_SOCKET, SO_ERROR, &number, &size);
+  } else if ((kind == KIND_UDP || port->way == OT_DATAGRAMS) && (event->events & EPOLLERR)) {
+    clear_error(port->fd);
   }
   return outcome == FULL;
 }
@@ -273,7 +271,7 @@ int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault) {
   nic->frames = 0;
   nic->bytes = 0;
   nic->next = after(nic->header_bytes);
-  int ready = wait_for(nic, busy, events, timeout_ms);
+  int ready = wait_for(nic, busy, events, nic->waiting ? 0 : timeout_ms);
   if (ready < 0 && errno != EINTR) return ot_fail(fault, errno, "epoll_wait", "waiting for frames");
   nic->status[STATUS_NOW] = (int32_t)(ot_nanoseconds() / 1000000 & 0x7fffffff);
 
@@ -282,6 +280,7 @@ int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault) {
     if (events[i].data.u64 >> 32 == OT_EVENT) drain_event(nic);
     else events[devices++] = events[i];
   }
+  if (nic->waiting) devices = ot_stream_events(nic, events, devices, MAX_EVENTS);
   if (!devices) return 0;
   /*
    * First pass: an equal share for each device, starting with another one each time. Second pass: the rest of the

@@ -3,7 +3,8 @@
  * goes.
  *
  * Writes to TAPs happen in order, or are held back for merging (merge.c). Sends are queued by sending socket and follow
- * (train.c): the order per device is kept, and a flood over several devices takes as few calls as possible.
+ * (train.c), as do frames to local ports over sockets (parcel.c): the order per device is kept, and a flood over
+ * several devices takes as few calls as possible.
  */
 #include <errno.h>
 
@@ -40,10 +41,11 @@ static int queue_send(struct ot_nic *nic, int32_t at, int32_t *first_sender) {
   return 0;
 }
 
-static int to_tap(struct ot_nic *nic, int32_t at) {
+static int to_port(struct ot_nic *nic, int32_t at, int32_t *first_port) {
   const int32_t *tx = ot_command(nic, at);
   struct ot_port *port = ot_port_at(&nic->taps, tx[TX_INDEX]);
   if (!port) return EBADF;
+  if (port->way != OT_WHOLE) return ot_parcel_queue(nic, port, at, first_port);
   /* What a TUN cannot take is refused before it is merged. */
   if (!nic->merge || !port->vnet_size || (port->lacks && tx[TX_TAG] & TAG_PUSH)) return ot_tap_write(nic, port, tx);
   ot_merge(nic, port, at);
@@ -52,7 +54,7 @@ static int to_tap(struct ot_nic *nic, int32_t at) {
 
 /* See nic.h. */
 uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more) {
-  int32_t first_sender = -1;
+  int32_t first_sender = -1, first_port = -1;
   uint64_t begin = count < OT_MEASURED ? 0 : ot_nanoseconds();
   nic->failed = 0;
   if (!nic->mid_batch) ot_finish_begin(nic);
@@ -62,11 +64,16 @@ uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more) {
     int32_t *tx = ot_command(nic, at);
     int number = EINVAL;
     tx[TX_STATUS] = 0;
-    if (tx[TX_KIND] == KIND_FRAME) number = to_tap(nic, at);
+    if (tx[TX_KIND] == KIND_FRAME) number = to_port(nic, at, &first_port);
     else if (tx[TX_KIND] == KIND_UDP) number = queue_send(nic, at, &first_sender);
     if (number) ot_command_failed(nic, at, number);
   }
   ot_merge_end(nic);
+  while (first_port >= 0) {
+    struct ot_port *port = &nic->taps.ports[first_port];
+    first_port = port->next;
+    ot_parcel_send(nic, port);
+  }
   while (first_sender >= 0) {
     struct ot_port *sender = &nic->senders.ports[first_sender];
     first_sender = sender->next;

@@ -23,6 +23,7 @@ import {
   RX_OFFSET,
   RX_SEGMENT,
   RX_SOURCE_PORT,
+  RX_STRANGER,
   RX_STRIDE,
   RX_TOS,
   RX_TRAIN,
@@ -75,6 +76,8 @@ export interface Arrival {
   /** For a datagram of a train: the train's segment size, and the datagram's position in it. */
   segment?: number;
   train?: number;
+  /** A datagram of another sender than the local port's remote. */
+  stranger?: boolean;
 }
 
 /** A sent frame or datagram, after its tag operation and with its encapsulation header. */
@@ -194,6 +197,7 @@ export class MemoryPacketIo implements PacketIo {
     rx[at + RX_TOS] = arrival.tos ?? 0;
     rx[at + RX_SEGMENT] = arrival.segment ?? 0;
     rx[at + RX_TRAIN] = arrival.train ?? 0;
+    rx[at + RX_STRANGER] = arrival.stranger === true ? 1 : 0;
     rx[at + RX_SOURCE_PORT] = arrival.sourcePort ?? DEFAULT_SOURCE_PORT;
     for (let word = 0; word < 4; word++) rx[at + RX_ADDRESS + word] = arrival.address?.[word] ?? 0;
   }
@@ -239,6 +243,8 @@ export class MemoryPacketIo implements PacketIo {
   }
 
   attachTap(_index: number, _fd: number): void {}
+  attachStream(_index: number, _fd: number, _tail: number, _reads: boolean): void {}
+  attachDatagrams(_index: number, _fd: number, _reads: boolean): void {}
   attachSocket(_index: number, _fd: number): void {}
   attachSender(_index: number, _fd: number): void {}
   detachTap(_index: number): void {}

@@ -78,6 +78,8 @@ export function createNativePacketIo(options: NativePacketIoOptions = {}): Nativ
     transmit: (count, more = false) => native.transmit(handle, count, more),
     attachTap: (index, fd, vnetHeaderSize = VNET_HEADER_SIZE, layer3 = false) =>
       native.attachTap(handle, index, fd, vnetHeaderSize, layer3),
+    attachStream: (index, fd, tail, reads) => native.attachStream(handle, index, fd, tail, reads),
+    attachDatagrams: (index, fd, reads, remote = '') => native.attachDatagrams(handle, index, fd, reads, remote),
     attachSocket: (index, fd) => native.attachSocket(handle, index, fd),
     attachSender: (index, fd) => native.attachSender(handle, index, fd),
     attachEvent: (fd) => native.attachEvent(handle, fd),

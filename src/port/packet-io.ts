@@ -44,6 +44,8 @@ export const RX_SEGMENT = 13;
  * descriptors, one for each datagram, with the same source, and never spans two batches. Only the first one has headroom.
  */
 export const RX_TRAIN = 14;
+/** 1: a datagram of a local port that came from another sender than the port's remote. */
+export const RX_STRANGER = 15;
 
 // ---- Transmit commands: TX_STRIDE words each ---------------------------------------------------
 export const TX_STRIDE = 16;
@@ -125,6 +127,10 @@ export const OFFLOAD_MISFIT = 74;
 
 /** Free bytes before every received frame. */
 export const HEADROOM = 64;
+/** Bytes of the longest frame of a local port: a longer one fills its slot, and may have been cut off. */
+export const LONGEST_FRAME = 65_599;
+/** Bytes of the longest frame of a stream (`attachStream`): 64 KiB and an Ethernet header. */
+export const LONGEST_STREAM_FRAME = 65_550;
 /**
  * Distance of two datagrams of a batch in the arena, in bytes; fits the largest one. An odd number of cache lines: an even
  * number would map all datagrams to a few cache sets.
@@ -160,6 +166,18 @@ export interface PacketIo {
    * @param layer3 a TUN: it gets and gives IP packets. A frame to it is written without its Ethernet header. Default false
    */
   attachTap(index: number, fd: number, vnetHeaderSize?: number, layer3?: boolean): void;
+  /**
+   * A local port over a connected stream socket: a 32-bit big-endian length before each frame, no virtio-net header. Ended like a
+   * TAP, with `detachTap`. A frame is never sent in part; a wrong length is reported as a loss, with EPROTO, and ends the connection.
+   * @param tail a descriptor of `openTail`, the same for all that write to the socket
+   * @param reads whether frames are received here: by one PacketIo only
+   */
+  attachStream(index: number, fd: number, tail: number, reads: boolean): void;
+  /**
+   * A local port over a datagram socket: a frame each, no virtio-net header. Ended with `detachTap`.
+   * @param remote path of the unix socket that frames go to, and that alone is believed; absent: the socket is connected
+   */
+  attachDatagrams(index: number, fd: number, reads: boolean, remote?: string): void;
   /** A receiving socket. */
   attachSocket(index: number, fd: number): void;
   /** A sending socket: TX_INDEX of KIND_UDP commands. */

@@ -129,7 +129,7 @@ export class Bystanders implements Watch {
   private put(sw: FuzzedSwitch, engine: number, from: string, frame: Uint8Array, flow: number): void {
     const io = sw.ios[engine];
     const offset = io.nextOffset;
-    const common = { offset, vnet: 0, gso: 0, csum: 0, tos: 0 };
+    const common = { offset, vnet: 0, gso: 0, csum: 0, tos: 0, stranger: false };
     if (from === FAR) {
       const datagram = encodeVxlan(CALM_VNI, frame);
       io.bytes.set(datagram, offset);

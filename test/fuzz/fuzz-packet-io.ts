@@ -52,6 +52,8 @@ export interface Arrival {
   gso: number;
   csum: number;
   tos: number;
+  /** From another sender than the remote of a `udp` port. */
+  stranger: boolean;
 }
 
 export class FuzzPacketIo implements L.PacketIo {
@@ -131,6 +133,7 @@ export class FuzzPacketIo implements L.PacketIo {
     rx[at + L.RX_GSO] = arrival.gso;
     rx[at + L.RX_CSUM] = arrival.csum;
     rx[at + L.RX_TOS] = arrival.tos;
+    rx[at + L.RX_STRANGER] = arrival.stranger ? 1 : 0;
     for (let word = 0; word < 4; word++) rx[at + L.RX_ADDRESS + word] = address[word];
     rx[at + L.RX_SOURCE_PORT] = 50_000;
     const frame = kind === L.KIND_FRAME ? offset : offset + VXLAN_HEADER;
@@ -314,6 +317,8 @@ export class FuzzPacketIo implements L.PacketIo {
   }
 
   attachTap(): void {}
+  attachStream(): void {}
+  attachDatagrams(): void {}
   attachSocket(): void {}
   attachSender(): void {}
   detachTap(): void {}

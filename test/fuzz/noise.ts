@@ -40,7 +40,17 @@ export class Noise {
   private socketOfVni: number[] = [];
   private readonly address = new Int32Array(4);
   private readonly vteps = VTEPS.map((text) => parseAddress(text)?.words ?? [0, 0, 0, 0]);
-  private readonly arrival: Arrival = { kind: 0, index: 0, offset: 0, length: 0, vnet: 0, gso: 0, csum: 0, tos: 0 };
+  private readonly arrival: Arrival = {
+    kind: 0,
+    index: 0,
+    offset: 0,
+    length: 0,
+    vnet: 0,
+    gso: 0,
+    csum: 0,
+    tos: 0,
+    stranger: false,
+  };
 
   constructor(private readonly random: Random) {}
 
@@ -106,6 +116,7 @@ export class Noise {
     arrival.kind = KIND_FRAME;
     arrival.index = random.pick(this.taps);
     arrival.tos = 0;
+    arrival.stranger = random.once(500);
     this.offload(sample, length);
     this.finish(sw, io, at, length, isLast);
   }

@@ -13,7 +13,7 @@ export const FRAME = 8 * 1024 * 1024 + 2;
 const VXLAN = Buffer.from('0800000000002a00', 'hex');
 const OPERATIONS = ['keep', 'pop', 'push', 'replace'] as const;
 type Operation = (typeof OPERATIONS)[number];
-const TAGS = { keep: L.TAG_KEEP, pop: L.TAG_POP, push: L.TAG_PUSH, replace: L.TAG_REPLACE };
+export const TAGS = { keep: L.TAG_KEEP, pop: L.TAG_POP, push: L.TAG_PUSH, replace: L.TAG_REPLACE };
 
 function gsoType({ protocol, family }: Packet): number {
   if (protocol === UDP) return L.VNET_GSO_UDP_L4;

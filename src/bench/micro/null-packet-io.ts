@@ -53,6 +53,8 @@ export class NullPacketIo implements PacketIo {
   }
 
   attachTap(): void {}
+  attachStream(): void {}
+  attachDatagrams(): void {}
   attachSocket(): void {}
   attachSender(): void {}
   detachTap(): void {}

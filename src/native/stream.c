@@ -1,0 +1,184 @@
+/*
+ * Frames of streams: framing, and the frame that the socket took in part (stream.h).
+ *
+ * Reads are as long as there is room, and frames are copied into the arena one by one: a frame may be spread over any
+ * number of reads, and a peer that sends half a frame and waits costs nothing but its inbox. A length that is no
+ * frame's ends the connection, since the next frame cannot be found then.
+ */
+#include <errno.h>
+#include <string.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "receive.h"
+#include "stream.h"
+
+int ot_tail_open(struct ot_fault *fault) {
+  int fd = memfd_create("overtap-tail", MFD_CLOEXEC);
+  if (fd < 0) return ot_fail(fault, errno, "memfd_create", "sharing a stream");
+  pthread_mutexattr_t attributes;
+  struct ot_tail *tail = MAP_FAILED;
+  if (ftruncate(fd, sizeof *tail) == 0) tail = mmap(NULL, sizeof *tail, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (tail == MAP_FAILED) {
+    ot_fail(fault, errno, "mmap", "sharing a stream");
+    close(fd);
+    return -1;
+  }
+  pthread_mutexattr_init(&attributes);
+  /* Each engine has a mapping of its own: a lock that is private to the process goes by the address. */
+  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  pthread_mutex_init(&tail->lock, &attributes);
+  pthread_mutexattr_destroy(&attributes);
+  munmap(tail, sizeof *tail);
+  return fd;
+}
+
+struct ot_stream *ot_stream_create(uint32_t index, int tail, struct ot_fault *fault) {
+  off_t size = lseek(tail, 0, SEEK_END);
+  if (size != (off_t)sizeof(struct ot_tail)) {
+    ot_fail(fault, EINVAL, "lseek", "descriptor %d is no tail", tail);
+    return NULL;
+  }
+  struct ot_stream *stream = calloc(1, sizeof *stream);
+  if (!stream) {
+    ot_fail(fault, ENOMEM, "malloc", "attaching a stream");
+    return NULL;
+  }
+  stream->index = index;
+  stream->tail = mmap(NULL, sizeof *stream->tail, PROT_READ | PROT_WRITE, MAP_SHARED, tail, 0);
+  if (stream->tail != MAP_FAILED) return stream;
+  ot_fail(fault, errno, "mmap", "attaching a stream");
+  free(stream);
+  return NULL;
+}
+
+void ot_stream_free(struct ot_nic *nic, struct ot_stream *stream) {
+  for (struct ot_stream **at = &nic->waiting; *at; at = &(*at)->next) {
+    if (*at != stream) continue;
+    *at = stream->next;
+    break;
+  }
+  munmap(stream->tail, sizeof *stream->tail);
+  free(stream);
+}
+
+/* ---- Reading ---- */
+
+/* Bytes of the next frame; 0: its length is not there yet. */
+static uint32_t next_length(const struct ot_stream *stream) {
+  const uint8_t *at = stream->inbox + stream->begin;
+  if (stream->end - stream->begin < OT_STREAM_LENGTH) return 0;
+  uint32_t length = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+  /* No frame has none: the caller refuses what is out of bounds. */
+  return length ? length : UINT32_MAX;
+}
+
+static bool is_frame_length(uint32_t length) { return length >= OT_ETHERNET && length <= LONGEST_STREAM_FRAME; }
+
+/* Whether the next frame, or the fault in its place, was read already. */
+static bool has_next(const struct ot_stream *stream) {
+  uint32_t length = next_length(stream);
+  return length && (!is_frame_length(length) || stream->end - stream->begin >= OT_STREAM_LENGTH + length);
+}
+
+/* Reads on. Returns 1, 0 when nothing is there, or -1 when the connection has ended. */
+static int fill(struct ot_stream *stream, int fd) {
+  memmove(stream->inbox, stream->inbox + stream->begin, stream->end - stream->begin);
+  stream->end -= stream->begin;
+  stream->begin = 0;
+  ssize_t got;
+  do got = recv(fd, stream->inbox + stream->end, OT_STREAM_INBOX - stream->end, MSG_DONTWAIT);
+  while (got < 0 && errno == EINTR);
+  if (got > 0) {
+    stream->end += (size_t)got;
+    return 1;
+  }
+  if (got == 0) errno = EPIPE;
+  return got < 0 && errno == EAGAIN ? 0 : -1;
+}
+
+static void wait_for_turn(struct ot_nic *nic, struct ot_stream *stream) {
+  if (stream->is_waiting || !has_next(stream)) return;
+  stream->is_waiting = true;
+  stream->next = nic->waiting;
+  nic->waiting = stream;
+}
+
+enum outcome ot_stream_take(struct ot_nic *nic, int32_t index, struct ot_port *port, uint32_t most, size_t most_bytes) {
+  struct ot_stream *stream = port->stream;
+  uint32_t last = most < nic->max_frames - nic->frames ? nic->frames + most : nic->max_frames;
+  size_t stop = nic->bytes + most_bytes;
+  while (nic->frames < last && nic->bytes < stop && room_left(nic)) {
+    if (!has_next(stream)) {
+      int more = fill(stream, port->fd);
+      if (more > 0) continue;
+      return more ? GONE : DRAINED;
+    }
+    uint32_t length = next_length(stream);
+    if (!is_frame_length(length)) {
+      /* The loss may have to wait for the report of another one. */
+      wait_for_turn(nic, stream);
+      errno = EPROTO;
+      return GONE;
+    }
+    memcpy(nic->arena + nic->next, stream->inbox + stream->begin + OT_STREAM_LENGTH, length);
+    describe(nic, KIND_FRAME, index, nic->next, length);
+    nic->next = after(nic->next + length);
+    stream->begin += OT_STREAM_LENGTH + length;
+  }
+  wait_for_turn(nic, stream);
+  return FULL;
+}
+
+int ot_stream_events(struct ot_nic *nic, struct epoll_event *events, int count, int most) {
+  for (int i = 0; i < count; i++) {
+    struct ot_port *port = ot_port_at(&nic->taps, (int32_t)(events[i].data.u64 & 0xffffffff));
+    if (events[i].data.u64 >> 32 == OT_TAP && port && port->stream) port->stream->seen = nic->turn;
+  }
+  /* Those beyond `most` keep their place in the list. */
+  struct ot_stream **at = &nic->waiting;
+  while (*at) {
+    struct ot_stream *stream = *at;
+    if (stream->seen != nic->turn && count == most) {
+      at = &stream->next;
+      continue;
+    }
+    *at = stream->next;
+    stream->is_waiting = false;
+    if (stream->seen != nic->turn)
+      events[count++] = (struct epoll_event){.events = EPOLLIN, .data.u64 = (uint64_t)OT_TAP << 32 | stream->index};
+  }
+  return count;
+}
+
+/* ---- The rest of a frame ---- */
+
+int ot_tail_send(struct ot_tail *tail, int fd) {
+  while (tail->at < tail->end) {
+    ssize_t sent = send(fd, tail->bytes + tail->at, tail->end - tail->at, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0) tail->at += (uint32_t)sent;
+    else if (errno != EINTR) return errno;
+  }
+  return 0;
+}
+
+static void watch_output(struct ot_nic *nic, uint32_t index, struct ot_port *port, bool on) {
+  struct epoll_event event = {.events = (port->reads ? EPOLLIN : 0) | (on ? EPOLLOUT : 0),
+                              .data.u64 = (uint64_t)OT_TAP << 32 | index};
+  /* One that does not read is not in epoll otherwise, which would report the end of the connection again and again. */
+  int operation = port->reads ? EPOLL_CTL_MOD : on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
+  if (epoll_ctl(nic->epoll, operation, port->fd, &event) == 0) port->stream->is_armed = on;
+}
+
+void ot_stream_arm(struct ot_nic *nic, uint32_t index, struct ot_port *port) {
+  if (!port->stream->is_armed) watch_output(nic, index, port, true);
+}
+
+void ot_stream_drain(struct ot_nic *nic, uint32_t index, struct ot_port *port) {
+  struct ot_tail *tail = port->stream->tail;
+  pthread_mutex_lock(&tail->lock);
+  int number = ot_tail_send(tail, port->fd);
+  pthread_mutex_unlock(&tail->lock);
+  if (number != EAGAIN && port->stream->is_armed) watch_output(nic, index, port, false);
+}
