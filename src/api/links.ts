@@ -51,6 +51,15 @@ export const LINK_ROW = z
       "The NIC's name where that is not the link's: as the file has it, or as its owner has renamed it.",
     ).exactOptional(),
     nic_netns: said(z.string(), 'The namespace that the NIC was moved to, by name, or `net:[number]`.').exactOptional(),
+    connections: said(z.int(), 'Of a qemu port: peers that were connected so far.').exactOptional(),
+    framing_errors: said(
+      z.int(),
+      'Of a qemu port: peers that were cut off because they sent a length that no frame has.',
+    ).exactOptional(),
+    refused_peers: said(
+      z.int(),
+      'Of a qemu port that listens: peers that were sent away because another one was connected.',
+    ).exactOptional(),
     fault: said(z.string(), 'Why a port is DOWN though it is set up: its device, address or routes.').exactOptional(),
   })
   .meta({ id: 'LinkRow', description: "A link. The further keys are the link's options as configured." });

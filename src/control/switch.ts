@@ -29,6 +29,9 @@ interface Late {
   parts?: Parts;
 }
 
+/** Records that a port has lost its device. */
+type Lose = (port: Port, errno?: number) => void;
+
 export class Switch {
   private constructor(
     private readonly parts: Parts,
@@ -48,7 +51,7 @@ export class Switch {
     const reconciler = new Reconciler({ ...config, bridges: [], ports: [] }, devices);
     const { model } = reconciler;
     const late: Late = {};
-    const lose = (port: Port): void => loseDevice(port, model, events, late);
+    const lose: Lose = (port, errno = 0) => loseDevice(port, errno, model, events, late);
     const engines = createEngines(config, mode, engineEvents(model, events, lose, late));
     try {
       const parts = assemble(document, { reconciler, engines, devices }, events, lose);
@@ -124,16 +127,11 @@ function createEngines(config: SwitchConfig, mode: Usable, events: EngineThreadE
 }
 
 /** Passes the engines' reports on. */
-function engineEvents(
-  model: SwitchModel,
-  events: SwitchEvents,
-  lose: (port: Port) => void,
-  late: Late,
-): EngineThreadEvents {
+function engineEvents(model: SwitchModel, events: SwitchEvents, lose: Lose, late: Late): EngineThreadEvents {
   return {
-    portLost(number) {
+    portLost(number, errno) {
       const port = model.portAt[number];
-      if (port !== undefined) lose(port);
+      if (port !== undefined) lose(port, errno);
     },
     offloadLost: (offload) => events.offloadLost(offload),
     punted: () => late.parts?.punts.drain(),
@@ -143,10 +141,10 @@ function engineEvents(
 }
 
 /** Records and reports once that a port has lost its device; the port watch opens it again. */
-function loseDevice(port: Port, model: SwitchModel, events: SwitchEvents, { parts }: Late): void {
+function loseDevice(port: Port, errno: number, model: SwitchModel, events: SwitchEvents, { parts }: Late): void {
   if (model.lost.has(port.index)) return;
   model.lost.add(port.index);
-  port.fault = kindOf(port).lossFault(port, { netnsExists });
+  port.fault = kindOf(port).lossFault(port, { netnsExists }, errno);
   events.portFault(port.name, port.fault);
   parts?.multicast.portLost(port.index);
   parts?.feed.tell({ event: 'link', ifname: port.name, type: port.kind, change: 'down' });

@@ -5,6 +5,7 @@
  */
 import { isNativeError } from '../native/binding.js';
 import { netnsIsForeign } from './netns.js';
+import { FrameSocketError } from './frame-socket-error.js';
 import { TapError } from './tap-error.js';
 import { UnderlayError } from './underlay.js';
 
@@ -13,6 +14,8 @@ import { UnderlayError } from './underlay.js';
  * or IPv6 (EAFNOSUPPORT) later.
  */
 const OF_SOCKETS = new Set(['ENODEV', 'EADDRNOTAVAIL', 'EOPNOTSUPP', 'EAFNOSUPPORT']);
+/** Errors of the sockets of qemu and udp ports: no directory, address or route. */
+const OF_FRAME_SOCKETS = new Set(['ENOENT', 'ENOTDIR', 'EADDRNOTAVAIL', 'ENETUNREACH', 'EHOSTUNREACH', 'EAFNOSUPPORT']);
 /** Errors of /dev/net/tun: no such file, no module. */
 const NO_TUN = new Set(['ENOENT', 'ENODEV', 'ENXIO']);
 /** Errors of a namespace's file: missing, or not yet a namespace, as during `ip netns add`. */
@@ -51,6 +54,7 @@ export function lacksRight(error: unknown): boolean {
 /** @param error as of `openTap`, or of what opens sockets */
 export function isAbsent(error: unknown): boolean {
   if (error instanceof UnderlayError) return OF_SOCKETS.has(error.code);
+  if (error instanceof FrameSocketError) return OF_FRAME_SOCKETS.has(error.code);
   if (!(error instanceof TapError) || !isNativeError(error.cause)) return false;
   const { syscall, code, message } = error.cause;
   // The owner of the namespace renamed, moved or deleted the NIC during opening. It can be created again.

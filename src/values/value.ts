@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { readGroup, readListenAddress, readSocketMode } from './access.js';
 import { Refusal, readHostIp, readMac, readNicAddress, readNicMac, readVtepIp } from './address.js';
+import { readFrameAddress } from './frame-address.js';
 import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from './id-range.js';
 import { quote, show } from './show.js';
 
@@ -86,6 +87,7 @@ export const value = {
   flagOrAuto: z.union([z.literal('auto'), z.boolean()], { error: expected("true, false or 'auto'") }),
   /** The minimum MTU of IPv4 is 68 (RFC 791); ETH_MAX_MTU is 65,535. */
   mtu: z.union([z.literal('auto'), mtuNumber], { error: expected("an MTU from 68 to 65535 or 'auto'") }),
+  mtuNumber,
   tos: z.union([z.literal('inherit'), tosNumber], {
     error: expected("a type-of-service byte from 0 to 255 or 'inherit'"),
   }),
@@ -123,6 +125,10 @@ export const value = {
   netns: text('the name or path of a network namespace', readNetns),
   switchName: text('a name', readSwitchName),
   socketPath: text('the path of a socket', readSocketPath),
+  absolutePath: text('the absolute path of a socket', readAbsolutePath),
+  frameAddress: text('ADDRESS:PORT or the absolute path of a socket', (input) =>
+    input.startsWith('/') ? readAbsolutePath(input) : readFrameAddress(input),
+  ),
   group: textOrNumber('the name or number of a group', readGroup),
   socketMode: textOrNumber("'0600', '0660' or '0666'", readSocketMode),
   listenAddress: text('an address and a TCP port, such as 127.0.0.1:9477', readListenAddress),
@@ -162,6 +168,15 @@ function readNetns(name: string): string | Refusal {
 function readSwitchName(name: string): string | Refusal {
   if (/^[^\p{Cc}]{1,64}$/u.test(name)) return name;
   return new Refusal(`expected a name of 1 to 64 characters without control characters, found ${quote(name)}`);
+}
+
+/** The directory of the one who types a command is not that of the switch. */
+function readAbsolutePath(path: string): string | Refusal {
+  if (!path.startsWith('/'))
+    return new Refusal(`expected an absolute path, such as /run/vm1/net0.sock, found ${quote(path)}`);
+  if (path.endsWith('/'))
+    return new Refusal(`${quote(path)} ends with a slash, which only directories have; leave it out`);
+  return readSocketPath(path);
 }
 
 function readSocketPath(path: string): string | Refusal {

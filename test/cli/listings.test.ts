@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { FdbRow, LinkRow, StatsAnswer, VlansAnswer } from '../../src/api/api.js';
+import { LINK_TYPES } from '../../src/config/options/kinds.js';
 import { type CliResult, type FakeSwitch, fakeSwitch, type Handler, overtap, routes, scratch } from './harness.js';
 
 const LINKS: LinkRow[] = [
@@ -215,7 +216,7 @@ describe('link show', () => {
     expect(await ask('link', 'show', 'type', 'veth')).toEqual({
       status: 2,
       out: '',
-      err: 'overtap: "type" takes bridge, tap, vxlan, patch, not "veth"\n',
+      err: `overtap: "type" takes ${LINK_TYPES.join(', ')}, not "veth"\n`,
     });
     expect((await ask('link', 'show', 'master', 'tap1_0')).err).toBe('overtap: "tap1_0" is a tap link, not a bridge\n');
   });

@@ -117,6 +117,19 @@ const READINGS: [OptionScope, string, Options][] = [
   ['vxlan', 'host_port on addr 10.0.0.1/24', { host_port: true, addresses: ['10.0.0.1/24'] }],
   ['vxlan', 'flood off up', { flood: false, up: true }],
   ['patch', 'peer p2 learning off down', { peer: 'p2', learning: false, up: false }],
+  ['qemu', 'connect /run/vm1.net mtu 9000 locked on', { connect: '/run/vm1.net', mtu: 9000, locked: true }],
+  ['qemu', 'listen /run/vm1.net socket_group kvm', { listen: '/run/vm1.net', socket_group: 'kvm' }],
+  ['qemu', 'socket_mode 0660 default mtu', { socket_mode: '0660', mtu: null }],
+  [
+    'udp',
+    'local 127.0.0.1:10001 remote [::1]:10000 mtu 1400',
+    { local: '127.0.0.1:10001', remote: '[::1]:10000', mtu: 1400 },
+  ],
+  [
+    'udp',
+    'local /run/a remote /run/b socket_group 0 socket_mode 0666',
+    { local: '/run/a', remote: '/run/b', socket_group: '0', socket_mode: '0666' },
+  ],
   ['vxlan', 'default local default learning', { local: null, learning: null }],
 ];
 

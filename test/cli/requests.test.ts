@@ -6,6 +6,7 @@ import { linkAdd, linkDel, linkSet } from '../../src/cli/requests/link.js';
 import { mdbChange, mdbShow } from '../../src/cli/requests/mdb.js';
 import { neighChange, neighDel, neighShow } from '../../src/cli/requests/neigh.js';
 import { vlanChange, vlanSetting } from '../../src/cli/requests/vlan.js';
+import { LINK_TYPES } from '../../src/config/options/kinds.js';
 import { OPTION_ROWS } from '../../src/config/options/table.js';
 
 /** The same cases each time; others with OVERTAP_SEED. */
@@ -106,14 +107,14 @@ describe('link', () => {
   it.each(cases)('%s', (line, request) => expect(read(line)).toEqual(request));
 
   const wrong: [string, string][] = [
-    ['link add', '"link add" needs a name: link add NAME type bridge|tap|vxlan|patch [OPTIONS]'],
-    ['link add br0', '"link add" needs a type: link add NAME type bridge|tap|vxlan|patch [OPTIONS]'],
-    ['link add br0 type', '"link add": "type" needs a value: type bridge|tap|vxlan|patch'],
+    ['link add', `"link add" needs a name: link add NAME type ${LINK_TYPES.join('|')} [OPTIONS]`],
+    ['link add br0', `"link add" needs a type: link add NAME type ${LINK_TYPES.join('|')} [OPTIONS]`],
+    ['link add br0 type', `"link add": "type" needs a value: type ${LINK_TYPES.join('|')}`],
     ['link add br0 type bridgee', '"link add": there is no type "bridgee"; did you mean "bridge"?'],
-    ['link add br0 type veth', '"link add": there is no type "veth"; there is bridge, tap, vxlan, patch'],
+    ['link add br0 type veth', `"link add": there is no type "veth"; there is ${LINK_TYPES.join(', ')}`],
     [
       'link add br0 type bridge_slave',
-      '"link add": there is no type "bridge_slave"; there is bridge, tap, vxlan, patch',
+      `"link add": there is no type "bridge_slave"; there is ${LINK_TYPES.join(', ')}`,
     ],
     ['link add a type tap type tap', '"link add": "type" is one too many: it is "tap" already'],
     ['link add a dev b type tap', '"link add": "dev" is one too many: the link is "a" already'],

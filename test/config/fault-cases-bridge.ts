@@ -110,7 +110,7 @@ export const portOptions: Case[] = [
 
 export const unattached: Case[] = [
   ['list of ports', top('ports: []'), '2:8', 'ports', /expected a mapping of port names to ports, found a list/],
-  ['port of no type', top('ports: { a: {} }'), '2:10', 'ports.a.type', /is missing; give 'tap', 'vxlan' or 'patch'/],
+  ['port of no type', top('ports: { a: {} }'), '2:10', 'ports.a.type', /is missing; give 'tap', 'vxlan', /],
   ['option of a port', top('ports: { a: { type: tap, mtu: 5 } }'), '2:31', 'ports.a.mtu', /an MTU from 68/],
   ['name', top('ports: { a/b: { type: tap } }'), '2:10', 'ports["a/b"]', /cannot name a link/],
   [

@@ -126,6 +126,91 @@ export const descriptors: Case[] = [
   ],
 ];
 
+/** Ports over sockets. */
+export const sockets: Case[] = [
+  ['neither end', inBridge('ports:', '  p1: { type: qemu }'), '4:7', `${P}.connect`, /is missing; give the path/],
+  [
+    'both ends',
+    inBridge('ports:', '  p1: { type: qemu, connect: /a, listen: /b }'),
+    '4:46',
+    `${P}.listen`,
+    /either connects or listens/,
+  ],
+  [
+    'relative path',
+    inBridge('ports:', '  p1: { type: qemu, connect: a.net }'),
+    '4:34',
+    `${P}.connect`,
+    /expected an absolute path/,
+  ],
+  [
+    'path of a directory',
+    inBridge('ports:', '  p1: { type: qemu, listen: /run/ }'),
+    '4:33',
+    `${P}.listen`,
+    /ends with a slash/,
+  ],
+  [
+    'path that is too long',
+    inBridge('ports:', `  p1: { type: qemu, listen: /${'a'.repeat(107)} }`),
+    '4:33',
+    `${P}.listen`,
+    /at most 107/,
+  ],
+  [
+    "mode of QEMU's socket",
+    inBridge('ports:', '  p1: { type: qemu, connect: /a, socket_mode: "0660" }'),
+    '4:51',
+    `${P}.socket_mode`,
+    /made by QEMU and not by the port/,
+  ],
+  ['no remote', inBridge('ports:', '  p1: { type: udp, local: /a }'), '4:7', `${P}.remote`, /is missing; give/],
+  [
+    'no port of UDP',
+    inBridge('ports:', '  p1: { type: udp, local: 127.0.0.1, remote: "127.0.0.1:1" }'),
+    '4:31',
+    `${P}.local`,
+    /expected an address and a UDP port/,
+  ],
+  [
+    'port 0',
+    inBridge('ports:', '  p1: { type: udp, local: "127.0.0.1:0", remote: "127.0.0.1:1" }'),
+    '4:31',
+    `${P}.local`,
+    /expected a UDP port from 1/,
+  ],
+  [
+    'group',
+    inBridge('ports:', '  p1: { type: udp, local: "127.0.0.1:1", remote: "224.0.0.9:1" }'),
+    '4:54',
+    `${P}.remote`,
+    /is a multicast address/,
+  ],
+  [
+    'two families',
+    inBridge('ports:', '  p1: { type: udp, local: "127.0.0.1:1", remote: "[::1]:1" }'),
+    '4:54',
+    `${P}.remote`,
+    /is an IPv6 address, and "local" is an IPv4 address/,
+  ],
+  [
+    'two kinds',
+    inBridge('ports:', '  p1: { type: udp, local: /a, remote: "[::1]:1" }'),
+    '4:43',
+    `${P}.remote`,
+    /is an IPv6 address, and "local" is a unix socket/,
+  ],
+  ['itself', inBridge('ports:', '  p1: { type: udp, local: /a, remote: /a }'), '4:43', `${P}.remote`, /"local" itself/],
+  [
+    'group of a UDP port',
+    inBridge('ports:', '  p1: { type: udp, local: "127.0.0.1:1", remote: "127.0.0.1:2", socket_group: kvm }'),
+    '4:83',
+    `${P}.socket_group`,
+    /has no socket file/,
+  ],
+  ['auto', inBridge('ports:', '  p1: { type: qemu, connect: /a, mtu: auto }'), '4:43', `${P}.mtu`, /an MTU from 68/],
+];
+
 export const addresses: Case[] = [
   [
     'no prefix length',

@@ -20,8 +20,18 @@ function make(maxCommands = 1024, remotes = [PEER]): TestSwitch {
 const ERRNOS = {
   mtu_exceeded: { EMSGSIZE: 90 },
   tx_backpressure: { EAGAIN: 11, ENOMEM: 12, ENOBUFS: 105 },
-  port_down: { EIO: 5, EBADF: 9, ENODEV: 19, EBADFD, ENETDOWN: 100 },
-  tx_error: { EPERM: 1, EINVAL: 22, ENETUNREACH: 101, ECONNREFUSED: 111, EHOSTUNREACH: 113 },
+  port_down: {
+    EIO: 5,
+    EBADF: 9,
+    ENODEV: 19,
+    EBADFD,
+    ENETDOWN: 100,
+    ENOENT: 2,
+    EPIPE: 32,
+    ECONNRESET: 104,
+    ECONNREFUSED: 111,
+  },
+  tx_error: { EPERM: 1, EINVAL: 22, ENETUNREACH: 101, EHOSTUNREACH: 113 },
 };
 const outcomes = Object.entries(ERRNOS).flatMap(([reason, errnos]) =>
   Object.entries(errnos).map(([name, errno]) => ({ reason, name, errno })),

@@ -14,7 +14,7 @@ const SEED = Number(process.env.FUZZ_SEED ?? 1);
 const MINUTES = 15;
 
 /**
- * Reasons that this run cannot meet: the first two never occur (ARCHITECTURE.md), the others need a flood list or a route that the
+ * Reasons that this run cannot meet: the first is of sockets that cut a datagram off, the second never occurs (ARCHITECTURE.md), the others need a flood list or a route that the
  * fuzzed switch does not have. All others must occur, so that a run that met nothing does not pass.
  */
 const NEVER_MET: readonly DropReason[] = ['frame_too_long', 'checksum_bad', 'turn_exceeded', 'own_tunnel'];

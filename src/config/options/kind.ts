@@ -12,6 +12,8 @@ export interface KindPort {
   readonly type: string;
   /** Valid values only. */
   readonly given: Readonly<Record<string, unknown>>;
+  /** Keys whose values are invalid. */
+  readonly rejected: ReadonlySet<string>;
 }
 
 /** Receives the faults of one port. */

@@ -4,10 +4,12 @@
  */
 import type { Kind } from './kind.js';
 import { PATCH } from './patch.js';
+import { QEMU } from './qemu.js';
 import { TAP } from './tap.js';
+import { UDP } from './udp.js';
 import { VXLAN } from './vxlan.js';
 
-const KINDS = { tap: TAP, vxlan: VXLAN, patch: PATCH };
+const KINDS = { tap: TAP, vxlan: VXLAN, patch: PATCH, qemu: QEMU, udp: UDP };
 
 type Kinds = typeof KINDS;
 

@@ -256,6 +256,8 @@ function decodeObject<S extends z.ZodObject>(
 
 /** @param type of the port; undefined: it is not a port */
 function unknownKey(name: string, schema: z.ZodObject, type: PortType | undefined): string {
+  const plural = `${name}s`;
+  if (plural in schema.shape) return `unknown key ${quote(name)}; did you mean ${quote(plural)}?`;
   const other = type === undefined ? undefined : PORT_TYPES.find((one) => Object.hasOwn(PORTS[one].shape, name));
   if (other !== undefined) return `is an option of ${other} ports, and this is a ${type} port; remove it`;
   // The word "address" of "ip link" means the MAC address.

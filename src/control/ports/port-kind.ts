@@ -131,8 +131,8 @@ export interface PortKind<C extends PortConfig = PortConfig, P extends Port = Po
   summary(port: P): Record<string, unknown>;
   /** Checks a port that has its device. */
   watch(port: P, look: Look): void;
-  /** The fault of a port whose device has just been lost. */
-  lossFault(port: P, machine: Pick<Machine, 'netnsExists'>): string;
+  /** The fault of a port whose device has just been lost. @param errno how, as the engine has it; 0: it did not report the loss */
+  lossFault(port: P, machine: Pick<Machine, 'netnsExists'>, errno: number): string;
   /** Whether a missing device may exist by now. */
   mayReturn(port: P, machine: Machine): boolean;
 }

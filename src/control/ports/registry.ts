@@ -8,10 +8,18 @@ import type { Port } from '../model/model.js';
 import { PATCH } from './patch.js';
 import { portFlags } from './port-flags.js';
 import type { PortKind } from './port-kind.js';
+import { QEMU } from './qemu.js';
 import { TAP } from './tap.js';
+import { UDP } from './udp.js';
 import { VXLAN } from './vxlan.js';
 
-const KINDS: Readonly<Record<PortConfig['type'], PortKind>> = { tap: TAP, vxlan: VXLAN, patch: PATCH };
+const KINDS: Readonly<Record<PortConfig['type'], PortKind>> = {
+  tap: TAP,
+  vxlan: VXLAN,
+  patch: PATCH,
+  qemu: QEMU,
+  udp: UDP,
+};
 
 /** The kind of a configured port. */
 export function kindOf({ config }: { config: PortConfig }): PortKind {

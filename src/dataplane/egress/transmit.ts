@@ -18,15 +18,19 @@ import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
 import { tagGrowth } from './tag.js';
 
+const ENOENT = 2;
 const EIO = 5;
 const EBADF = 9;
 const EAGAIN = 11;
 const ENOMEM = 12;
 const ENODEV = 19;
+const EPIPE = 32;
 const EBADFD = 77;
 const EMSGSIZE = 90;
 const ENETDOWN = 100;
+const ECONNRESET = 104;
 const ENOBUFS = 105;
+const ECONNREFUSED = 111;
 
 /** Word of the next free command in `tx`; when all are used, they are transmitted first. */
 export function nextCommand(sw: Context): number {
@@ -101,6 +105,11 @@ function reasonOf(errno: number): number {
     case EBADFD:
     case ENODEV:
     case ENETDOWN:
+    // The far side of a socket is not there.
+    case ENOENT:
+    case EPIPE:
+    case ECONNRESET:
+    case ECONNREFUSED:
       return REASON.port_down;
     default:
       return REASON.tx_error;

@@ -2,11 +2,13 @@
  * A frame from a local port: whether it is valid, and its VLAN.
  */
 import {
+  LONGEST_FRAME,
   RX_CSUM,
   RX_GSO,
   RX_INDEX,
   RX_LENGTH,
   RX_OFFSET,
+  RX_STRANGER,
   RX_VNET,
   VNET_GSO_ECN,
   VNET_GSO_NONE,
@@ -39,7 +41,9 @@ export function ingressLocal(sw: Context, frame: number, at: number): boolean {
   const length = rx[at + RX_LENGTH];
   batch.begin(frame, port, offset, length);
   if ((sw.forwarding.portFlags[port] & UP) === 0) return batch.drop(frame, REASON.port_down);
+  if (rx[at + RX_STRANGER] !== 0) return batch.drop(frame, REASON.remote_unknown);
   if (length < ETHERNET_HEADER) return batch.drop(frame, REASON.frame_too_short);
+  if (length > LONGEST_FRAME) return batch.drop(frame, REASON.frame_too_long);
   const headers = hasTag(view, offset) ? ETHERNET_HEADER + VLAN_TAG : ETHERNET_HEADER;
   if (!takeOffload(sw, frame, at, headers)) return batch.drop(frame, REASON.offload_invalid);
   return acceptSource(sw, frame, port) && classifyVlan(sw, frame, port);

@@ -7,11 +7,13 @@
  */
 import {
   KIND_FRAME,
+  LONGEST_FRAME,
   RX_ADDRESS,
   RX_INDEX,
   RX_KIND,
   RX_LENGTH,
   RX_OFFSET,
+  RX_STRANGER,
   RX_STRIDE,
   RX_TOS,
 } from '../../port/packet-io.js';
@@ -44,7 +46,8 @@ function continuesFromLocal(sw: Context, frame: number, at: number): boolean {
   const { rx, view } = sw;
   const offset = rx[at + RX_OFFSET];
   const length = rx[at + RX_LENGTH];
-  if (length < MIN_LENGTH || !isSame(view, offset, rx[at - RX_STRIDE + RX_OFFSET], SHARED)) return false;
+  if (length < MIN_LENGTH || length > LONGEST_FRAME || rx[at + RX_STRANGER] !== 0) return false;
+  if (!isSame(view, offset, rx[at - RX_STRIDE + RX_OFFSET], SHARED)) return false;
   sw.batch.inherit(frame, offset, length);
   return takeOffload(sw, frame, at, hasTag(view, offset) ? MIN_LENGTH : ETHERNET_HEADER);
 }

@@ -38,6 +38,8 @@ export type Operation =
       vnetHeaderSize: number;
       flags: number;
       mtu: number;
+      /** Absent: a frame for each read and write, with the virtio-net header, if any. */
+      socket?: ports.FrameSocket;
     }
   | {
       op: 'tunnel-port';

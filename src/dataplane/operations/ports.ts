@@ -61,14 +61,30 @@ interface PortSettings {
   flags: number;
 }
 
-export function addLocalPort(
-  sw: Context,
-  o: PortSettings & { fds: readonly number[]; vnetHeaderSize: number; mtu: number },
-): void {
+/** How frames go through a socket: every engine sends by it, and one receives. */
+export type FrameSocket =
+  | { form: 'stream'; tail: number; reader: number }
+  | { form: 'datagrams'; remote?: string; reader: number };
+
+interface LocalDevice {
+  port: number;
+  fds: readonly number[];
+  vnetHeaderSize: number;
+  socket?: FrameSocket;
+}
+
+export function addLocalPort(sw: Context, o: PortSettings & LocalDevice & { mtu: number }): void {
   beginPort(sw, o, PORT_LOCAL);
   sw.forwarding.portMtu[o.port] = o.mtu;
   // Without a device, frames to the port are dropped as port_down.
-  if (o.fds[sw.engine] !== NO_FD) sw.io.attachTap(o.port, o.fds[sw.engine], o.vnetHeaderSize);
+  if (o.fds[sw.engine] !== NO_FD) attachLocal(sw, o);
+}
+
+function attachLocal({ engine, io }: Context, { port, fds, vnetHeaderSize, socket }: LocalDevice): void {
+  const fd = fds[engine];
+  if (socket === undefined) io.attachTap(port, fd, vnetHeaderSize);
+  else if (socket.form === 'stream') io.attachStream(port, fd, socket.tail, engine === socket.reader);
+  else io.attachDatagrams(port, fd, engine === socket.reader, socket.remote);
 }
 
 interface TunnelSettings {

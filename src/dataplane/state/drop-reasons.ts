@@ -32,6 +32,7 @@ export const DROP_REASONS = [
   'storm_limited',
   'turn_exceeded',
   'own_tunnel',
+  'remote_unknown',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { LINK_TYPES } from '../../../src/config/options/kinds.js';
 import { ChangeRefused } from '../../../src/control/controls.js';
 import { ask, askJson, type Harness, harness } from './server-harness.js';
 
@@ -131,6 +132,10 @@ describe('changes', () => {
   });
 });
 
+const quotedTypes = LINK_TYPES.map((type) => `'${type}'`)
+  .join(', ')
+  .replace(/, ('\w+')$/, ' or $1');
+
 describe('bad values', () => {
   const bad: [url: string, body: unknown, message: string][] = [
     ['/v1/links', [], 'the body must be a JSON object with the fields of the request'],
@@ -142,11 +147,7 @@ describe('bad values', () => {
       { op: 'add', name: 'a/b', type: 'tap' },
       `name: "a/b" cannot name a link; use ASCII letters, digits, '-', '_' or '.'`,
     ],
-    [
-      '/v1/links',
-      { op: 'add', name: 'a', type: 'veth' },
-      `type: expected 'bridge', 'tap', 'vxlan' or 'patch', found "veth"`,
-    ],
+    ['/v1/links', { op: 'add', name: 'a', type: 'veth' }, `type: expected ${quotedTypes}, found "veth"`],
     ['/v1/links', { op: 'set', name: 'a', optons: {} }, 'optons: is not known; did you mean "options"?'],
     ['/v1/links', { op: 'del', name: 'a', colour: 1 }, 'colour: is not known; this request takes op, name'],
     [

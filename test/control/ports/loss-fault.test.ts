@@ -6,7 +6,7 @@ type LostPort = Parameters<typeof TAP.lossFault>[0];
 
 function faultIn(netns: string | undefined, exists: boolean): string {
   const port = { config: { netns } } as unknown as LostPort;
-  return TAP.lossFault(port, { netnsExists: () => exists });
+  return TAP.lossFault(port, { netnsExists: () => exists }, 0);
 }
 
 it('names a namespace that is gone with its NIC', () => {

@@ -56,7 +56,8 @@ export interface Turn {
   drops: string[];
 }
 
-type Offload = Pick<Arrival, 'vnet' | 'gso' | 'csum'>;
+/** Words of the descriptor of a frame from a local port. */
+type Offload = Pick<Arrival, 'vnet' | 'gso' | 'csum' | 'stranger'>;
 type Outer = Pick<Arrival, 'tos' | 'sourcePort' | 'segment' | 'train'>;
 
 interface Traffic {

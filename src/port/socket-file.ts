@@ -1,0 +1,152 @@
+/**
+ * The file of a unix socket of a port: made in place of a dead one, and removed at the end if it is still the port's own. A socket
+ * that a process has open, and files other than sockets, are left as they are.
+ */
+import { type BigIntStats, chmodSync, chownSync, linkSync, lstatSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { closeFd, groupId, socketAnswers } from '../native/binding.js';
+import { codeOf, FrameSocketError } from './frame-socket-error.js';
+
+export interface SocketFileAccess {
+  /** Name or number; absent: that of the process. */
+  group?: string | number | undefined;
+  /** Permission bits as text; absent: 0600, with a group 0660. */
+  mode?: string | undefined;
+}
+
+/** Most dead sockets removed in a row; more than one indicates a race. */
+const ATTEMPTS = 4;
+
+export interface SocketFile {
+  readonly fd: number;
+  /** @throws FrameSocketError */
+  setAccess(access: SocketFileAccess): void;
+  /** Removes the file, unless it is another one by now. The descriptor stays open. */
+  remove(): void;
+}
+
+/**
+ * Opens a socket with a file of its own. @param open makes the file, for its owner only; fails with EADDRINUSE if there is one
+ * @throws FrameSocketError; EADDRINUSE: a process has the socket open, EEXIST: the file is no socket
+ */
+export function openSocketFile(path: string, access: SocketFileAccess, open: (path: string) => number): SocketFile {
+  const fd = openInPlace(path, open);
+  const own = identify(path);
+  const remove = (): void => {
+    if (own !== null && identify(path) === own) rmSync(path, { force: true });
+  };
+  try {
+    if (access.group !== undefined || access.mode !== undefined) giveAccess(path, access);
+  } catch (error) {
+    remove();
+    closeFd(fd);
+    throw error;
+  }
+  return { fd, remove, setAccess: (next) => giveAccess(path, next) };
+}
+
+function openInPlace(path: string, open: (path: string) => number): number {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return open(path);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== 'EADDRINUSE') throw notMade(path, code, error);
+      if (attempt === ATTEMPTS) throw taken(path);
+      clearDead(path);
+    }
+  }
+}
+
+/** @throws FrameSocketError unless the path is free now, or was a moment ago */
+function clearDead(path: string): void {
+  const seen = identify(path);
+  if (seen === null) {
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+    throw new FrameSocketError(
+      `${path} exists and is no socket; it is left as it is: remove it, or choose another path`,
+      'EEXIST',
+    );
+  }
+  if (isAlive(path)) throw taken(path);
+  const grave = join(dirname(path), `.ot${process.pid}x`);
+  try {
+    renameSync(path, grave);
+  } catch {
+    return; // another process was faster
+  }
+  // If another process has taken the path between check and move, its socket is moved back.
+  if (identify(grave) !== seen) moveBack(grave, path);
+  unlinkSync(grave);
+}
+
+function moveBack(from: string, path: string): void {
+  try {
+    linkSync(from, path);
+  } catch {
+    // It has been made anew there.
+  }
+}
+
+function isAlive(path: string): boolean {
+  try {
+    return socketAnswers(path);
+  } catch (error) {
+    throw notMade(path, codeOf(error), error);
+  }
+}
+
+/** Identity of a socket file, independent of its name; null: no socket exists. */
+function identify(path: string): string | null {
+  let there: BigIntStats;
+  try {
+    there = lstatSync(path, { bigint: true });
+  } catch {
+    return null;
+  }
+  return there.isSocket() ? `${there.dev} ${there.ino} ${there.mtimeNs}` : null;
+}
+
+function giveAccess(path: string, { group, mode }: SocketFileAccess): void {
+  const bits = Number.parseInt(mode ?? (group === undefined ? '0600' : '0660'), 8);
+  try {
+    chownSync(path, -1, gidOf(group));
+    chmodSync(path, bits);
+  } catch (error) {
+    if (error instanceof FrameSocketError) throw error;
+    const { message, code = '' } = error as NodeJS.ErrnoException;
+    throw new FrameSocketError(
+      `${path} cannot be given to group ${group ?? 'of the process'}: ${message}; run the switch with that group or with CAP_CHOWN`,
+      code,
+      error,
+    );
+  }
+}
+
+function gidOf(group: string | number | undefined): number {
+  if (typeof group === 'number') return group;
+  if (group === undefined) return process.getegid?.() ?? -1;
+  const gid = groupId(group);
+  if (gid !== null) return gid;
+  throw new FrameSocketError(
+    `this host has no group ${group}; create it (groupadd ${group}) or name another one`,
+    'EINVAL',
+  );
+}
+
+function taken(path: string): FrameSocketError {
+  return new FrameSocketError(
+    `a process has the socket ${path} open already; stop it, or choose another path`,
+    'EADDRINUSE',
+  );
+}
+
+function notMade(path: string, code: string, error: unknown): FrameSocketError {
+  const reasons: Record<string, string> = {
+    ENOENT: `there is no directory ${dirname(path)}; make it, or choose another path`,
+    EACCES: 'the switch may not write to its directory; choose another path',
+    EROFS: 'its directory is read-only for the switch; choose another path, such as one in /run/overtap',
+  };
+  const reason = reasons[code] ?? (error instanceof Error ? error.message : String(error));
+  return new FrameSocketError(`the socket ${path} cannot be made: ${reason}`, code, error);
+}
