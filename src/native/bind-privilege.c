@@ -58,17 +58,39 @@ static char **words_of(napi_env env, napi_value list, const char *name) {
   return words;
 }
 
-/* Arguments (path, words, environment). */
+#define MOST_DESCRIPTORS 1024
+
+/* Reads a list of descriptors. Returns their number, or -1 with an exception pending. */
+static int descriptors_of(napi_env env, napi_value list, int fds[MOST_DESCRIPTORS]) {
+  uint32_t length = 0;
+  if (napi_get_array_length(env, list, &length) != napi_ok || length > MOST_DESCRIPTORS) {
+    ot_throw_argument(env, "descriptors must be an array");
+    return -1;
+  }
+  for (uint32_t i = 0; i < length; i++) {
+    napi_value value;
+    int64_t fd;
+    napi_get_element(env, list, i, &value);
+    if (!ot_to_int(env, value, "descriptor", 0, INT32_MAX, &fd)) return -1;
+    fds[i] = (int)fd;
+  }
+  return (int)length;
+}
+
+/* Arguments (path, words, environment, descriptors). */
 static napi_value execute(napi_env env, napi_callback_info info) {
-  napi_value values[3];
+  napi_value values[4];
   char path[OT_PATH];
+  int fds[MOST_DESCRIPTORS];
   struct ot_fault fault;
-  if (!ot_arguments(env, info, 3, values) || !ot_to_text(env, values[0], "path", path, sizeof path)) return NULL;
+  if (!ot_arguments(env, info, 4, values) || !ot_to_text(env, values[0], "path", path, sizeof path)) return NULL;
+  int count = descriptors_of(env, values[3], fds);
+  if (count < 0) return NULL;
   char **words = words_of(env, values[1], "words");
   if (!words) return NULL;
   char **environment = words_of(env, values[2], "environment");
   if (environment) {
-    ot_execute(path, words, environment, &fault);
+    ot_execute(path, words, environment, fds, (size_t)count, &fault);
     ot_throw(env, &fault);
   }
   release(words);

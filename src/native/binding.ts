@@ -348,8 +348,16 @@ interface NativeBinding {
    * no_new_privs.
    */
   keepCapabilities(capabilities: readonly number[]): void;
-  /** Replaces the process by another program, as execve(2) does. Returns only by throwing. */
-  execute(path: string, words: readonly string[], environment: readonly string[]): never;
+  /**
+   * Replaces the process by another program, as execve(2) does. Returns only by throwing.
+   * @param descriptors that it inherits besides 0 to 2
+   */
+  execute(
+    path: string,
+    words: readonly string[],
+    environment: readonly string[],
+    descriptors: readonly number[],
+  ): never;
   /** Gives back the clean pages of Node's program file; the next use maps them again. @returns bytes */
   releaseStartPages(): number;
   peerOf(fd: number): PeerProcess;

@@ -151,12 +151,14 @@ int ot_keep_capabilities(uint64_t keep, struct ot_fault *fault) {
  * Node closes its descriptors in other programs (uv_disable_stdio_inheritance), sets pipes to O_NONBLOCK, and ignores
  * SIGPIPE: the next program expects none of that.
  */
-int ot_execute(const char *path, char *const words[], char *const environment[], struct ot_fault *fault) {
+int ot_execute(const char *path, char *const words[], char *const environment[], const int *more, size_t count,
+               struct ot_fault *fault) {
   for (int fd = 0; fd < 3; fd++) {
     int flags = fcntl(fd, F_GETFL);
     fcntl(fd, F_SETFD, 0);
     if (flags >= 0 && (flags & O_NONBLOCK)) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
   }
+  for (size_t i = 0; i < count; i++) fcntl(more[i], F_SETFD, 0);
   signal(SIGPIPE, SIG_DFL);
   execve(path, words, environment);
   return ot_fail(fault, errno, "execve", "running %s", path);

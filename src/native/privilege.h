@@ -10,7 +10,8 @@
  */
 int ot_keep_capabilities(uint64_t keep, struct ot_fault *fault);
 
-/* Replaces this process, whose number and standard descriptors stay. Returns only on failure. */
-int ot_execute(const char *path, char *const words[], char *const environment[], struct ot_fault *fault);
+/* Replaces this process, whose number, standard descriptors and `more` stay. Returns only on failure. */
+int ot_execute(const char *path, char *const words[], char *const environment[], const int *more, size_t count,
+               struct ot_fault *fault);
 
 #endif

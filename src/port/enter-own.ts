@@ -30,20 +30,21 @@ exec "$@"`;
 /**
  * Replaces this process by another one in namespaces of its own.
  * @param folder the user's, which is /run/overtap there @param command program and words
+ * @param descriptors that it inherits besides 0 to 2
  * @throws NativeError
  */
-export function enterOwn(folder: string, command: readonly string[]): never {
-  return replace([...UNSHARE, 'sh', '-c', SETUP, folder, ...command], folder);
+export function enterOwn(folder: string, command: readonly string[], descriptors: readonly number[] = []): never {
+  return replace([...UNSHARE, 'sh', '-c', SETUP, folder, ...command], folder, descriptors);
 }
 
 /** Replaces this process by another one in the namespaces of a process of the same user. @throws NativeError */
 export function joinOwn(pid: number, folder: string, command: readonly string[]): never {
-  return replace([...nsenter(pid), ...command], folder);
+  return replace([...nsenter(pid), ...command], folder, []);
 }
 
 /** By env(1), which finds the program. */
-function replace(command: readonly string[], folder: string): never {
-  return execute('/usr/bin/env', ['env', ...command], { ...process.env, [OWN_FOLDER]: folder });
+function replace(command: readonly string[], folder: string, descriptors: readonly number[]): never {
+  return execute('/usr/bin/env', ['env', ...command], { ...process.env, [OWN_FOLDER]: folder }, descriptors);
 }
 
 /** This process's own command line, to be run again. @param first words before those of the user */

@@ -20,17 +20,19 @@ export function keepCapabilities(capabilities: readonly number[]): void {
 
 /**
  * Replaces this process by another program with the same number, descriptors 0 to 2, folder and terminal.
+ * @param descriptors that it inherits too
  * @throws NativeError
  */
 export function execute(
   path: string,
   words: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
+  descriptors: readonly number[],
 ): never {
   const texts = Object.entries(environment).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${value}`],
   );
-  return native.execute(path, words, texts);
+  return native.execute(path, words, texts, descriptors);
 }
 
 /**

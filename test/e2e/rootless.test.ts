@@ -172,6 +172,13 @@ describe('run', () => {
     expect(readlinkSync(`/proc/${program.pid}/ns/net`)).toBe(`net:[${statSync(`/run/netns/${netns}`).ino}]`);
   });
 
+  test('a descriptor that the switch was given is there in its namespaces too', async () => {
+    const config = configOf('  br1:\n    ports:\n      a: { type: tap, ifname: ta }\n      b: { type: tap, fd: 7 }\n');
+    const words = ['sh', '-c', 'exec "$@" 7<>/dev/null', 'sh'];
+    const { status, stderr } = await world.exec(netns, asUser(['run', '-c', config], { before: words }));
+    expect([status, stderr]).toEqual([1, expect.stringContaining('descriptor 7 is no TAP and no TUN')]);
+  });
+
   /** Without any user namespace in a user namespace that this test makes. */
   const NO_USERS = [
     ...['unshare', '--user', '--map-current-user', '--keep-caps', 'sh', '-c'],

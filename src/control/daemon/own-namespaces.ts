@@ -47,7 +47,7 @@ export function goRootless(run: RootlessRun): void {
   say(
     `not root: runs in user, network and mount namespaces of its own, without the host's devices; "${enter}" enters them`,
   );
-  enterOwn(userFolder(process.env, uid), ownCommand(socket === undefined ? [] : ['-s', socket]));
+  enterOwn(userFolder(process.env, uid), ownCommand(socket === undefined ? [] : ['-s', socket]), inherited(config));
 }
 
 /**
@@ -69,6 +69,8 @@ function mayWrite(folder: string): boolean {
   }
 }
 
+/** Descriptors of a service manager, at most. */
+const MOST_LISTENED = 256;
 const DEFAULT_CONTROL = '/run/overtap/overtap.sock';
 
 /** Makes the user's folder. Another user may have made one of that name in /tmp. */
@@ -87,7 +89,17 @@ function folderObstacle(uid: number): Obstacle | undefined {
 function hasItsNics({ bridges, ports }: SwitchConfig, uid: number): boolean {
   const all = [...ports, ...bridges.flatMap((bridge) => bridge.ports)];
   if ([...bridges, ...all].some((one) => 'host_port' in one && one.host_port)) return false;
-  return all.every((port) => !hasOwnNic(port) || (port.netns === undefined && ownerOf(port.ifname) === uid));
+  return all.every(
+    (port) => !hasOwnNic(port) || port.fd !== undefined || (port.netns === undefined && ownerOf(port.ifname) === uid),
+  );
+}
+
+/** The descriptors that a switch is given: those that the file names by number, and those of a service manager (sd_listen_fds(3)). */
+function inherited(config: SwitchConfig | undefined): number[] {
+  const ports = config === undefined ? [] : [...config.ports, ...config.bridges.flatMap((bridge) => bridge.ports)];
+  const named = ports.flatMap((port) => (hasOwnNic(port) && typeof port.fd === 'number' ? [port.fd] : []));
+  const count = Math.min(Number(process.env.LISTEN_FDS ?? 0) || 0, MOST_LISTENED);
+  return [...named, ...Array.from({ length: count }, (_, at) => 3 + at)];
 }
 
 function ownerOf(ifname: string): number | undefined {
