@@ -116,7 +116,7 @@ function giveAccess(path: string, { group, mode }: SocketFileAccess): void {
     if (error instanceof FrameSocketError) throw error;
     const { message, code = '' } = error as NodeJS.ErrnoException;
     throw new FrameSocketError(
-      `${path} cannot be given to group ${group ?? 'of the process'}: ${message}; run the switch with that group or with CAP_CHOWN`,
+      `${path} cannot be given to group ${group ?? 'of the process'}: ${message}; run the switch with that group, or with CAP_CHOWN and this port in its file`,
       code,
       error,
     );

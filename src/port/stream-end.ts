@@ -154,7 +154,7 @@ function dialFault(path: string, error: unknown): string {
     ENOENT: `there is no socket ${path} yet`,
     ECONNREFUSED: `nothing listens on ${path} yet`,
     EAGAIN: `${path} has no room for a further peer`,
-    EACCES: `the switch may not connect to ${path}`,
+    EACCES: `the switch may not connect to ${path}; give it the right to write there, or restart it with this port in its file`,
     EPROTOTYPE: `${path} is no stream socket`,
   };
   return reasons[codeOf(error)] ?? (error instanceof Error ? error.message : String(error));

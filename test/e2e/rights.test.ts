@@ -2,11 +2,21 @@
  * What a switch that is ready may still do: every thread has the documented capabilities and no others, and all that it needs
  * after the start still works. The service's set is in service.test.ts.
  */
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
 import { CAPABILITIES, namesOf } from '../../src/port/capabilities.js';
+import { FrameServer } from './frame-peers.js';
 import { World } from './host-testbed.js';
 import { NOBODY } from './service-sandbox.js';
 import { command, RunningSwitch, switchCommand } from './switch.js';
@@ -118,6 +128,30 @@ test('of root with its socket in a folder of another user: it is removed at the 
   expect(existsSync(control)).toBe(true);
   expect((await sw.stop()).ended.status).toBe(0);
   expect(existsSync(control)).toBe(false);
+});
+
+test('of root with the sockets of virtual machines: it connects again to one of another user, and gives its own to a group', async () => {
+  const folder = world.path('of-nobody');
+  mkdirSync(folder, { mode: 0o700 });
+  chownSync(folder, NOBODY, NOBODY);
+  const [there, own] = [join(folder, 'vm1.net'), join(folder, 'vm2.net')];
+  const ports = `      vm1: { type: qemu, connect: ${there} }\n      vm2: { type: qemu, listen: ${own}, socket_group: ${NOBODY} }\n`;
+  const sw = await world.startSwitch(hosts[0].netns, 'sw', `  br1:\n    ports:\n${ports}`);
+  expectRights(sw, [...OF_ROOT, 'CHOWN', 'DAC_OVERRIDE']);
+  const qemu = await FrameServer.listen(there);
+  try {
+    chownSync(there, NOBODY, NOBODY);
+    chmodSync(there, 0o755);
+    await until('it is connected', async () =>
+      (await sw.links()).some(({ ifname, operstate }) => ifname === 'vm1' && operstate === 'UP'),
+    );
+  } finally {
+    qemu.close();
+  }
+  await change(sw, `link add vm3 master br1 type qemu listen ${join(folder, 'vm3.net')} socket_group ${NOBODY}`);
+  for (const path of [own, join(folder, 'vm3.net')]) expect(statSync(path).gid).toBe(NOBODY);
+  expect((await sw.stop()).ended.status).toBe(0);
+  expect(existsSync(own)).toBe(false);
 });
 
 test('of an ordinary user with two ambient capabilities: these, and nothing is gained', async () => {

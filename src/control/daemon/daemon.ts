@@ -128,7 +128,7 @@ async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): P
   run.server = server;
   const metrics = metricsServer(run, views);
   try {
-    giveUpRights(config.control, log);
+    giveUpRights(config, log);
     logPorts(running, log);
     log.info({ workers: running.mode.workers, ...running.mode.offloads }, 'engine');
     log.info({ control: config.control, waiting: running.model.lost.size }, 'ready');

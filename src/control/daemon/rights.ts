@@ -4,6 +4,7 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { PortConfig, SwitchConfig } from '../../config/types.js';
 import { CAPABILITIES, namesOf } from '../../port/capabilities.js';
 import { keepCapabilities } from '../../port/process.js';
 import type { Logger } from '../log/logger.js';
@@ -23,17 +24,33 @@ const NEEDED_BY_ROOT = {
   SYS_PTRACE: 'network namespaces of processes (/proc/PID/ns/net)',
 } as const;
 
-/** Removing the control socket at the end, in a folder where root may not write by its mode. */
-const FOREIGN_FOLDER = 'DAC_OVERRIDE';
+/**
+ * Of root: removing the control socket at the end, in a folder where root may not write by its mode; connecting to the sockets of
+ * virtual machines, which belong to their users.
+ */
+const OF_OTHERS = 'DAC_OVERRIDE';
+/** Making the socket of a port anew with its group. */
+const GROUPS = 'CHOWN';
 
-/** @param control path of the control socket @returns numbers of capabilities */
-export function neededCapabilities(control: string, isRoot: boolean): number[] {
+/** @returns numbers of capabilities */
+export function neededCapabilities(
+  config: Pick<SwitchConfig, 'control' | 'bridges' | 'ports'>,
+  isRoot: boolean,
+): number[] {
+  const ports = [...config.bridges.flatMap((bridge) => bridge.ports), ...config.ports];
+  const isOthers = !isWritable(dirname(config.control)) || ports.some(usesPath);
   const names = [
     ...Object.keys(NEEDED),
     ...(isRoot ? Object.keys(NEEDED_BY_ROOT) : []),
-    ...(isRoot && !isWritable(dirname(control)) ? [FOREIGN_FOLDER] : []),
+    ...(isRoot && isOthers ? [OF_OTHERS] : []),
+    ...(ports.some((port) => 'socket_group' in port && port.socket_group !== undefined) ? [GROUPS] : []),
   ];
   return names.map((name) => CAPABILITIES.indexOf(name));
+}
+
+/** Whether a port uses the unix socket of another process, or makes one in a folder of another user. */
+function usesPath(port: PortConfig): boolean {
+  return port.type === 'qemu' || (port.type === 'udp' && port.remote.startsWith('/'));
 }
 
 /** Whether root may write to a folder without a capability. */
@@ -47,9 +64,9 @@ function isWritable(folder: string): boolean {
 }
 
 /** Gives up what the switch does not need, and says what is left. A failure is no reason to end. */
-export function giveUpRights(control: string, log: Logger): void {
+export function giveUpRights(config: SwitchConfig, log: Logger): void {
   try {
-    const needed = neededCapabilities(control, process.geteuid?.() === 0);
+    const needed = neededCapabilities(config, process.geteuid?.() === 0);
     if (!isLimited(needed)) keepCapabilities(needed);
     log.info({ capabilities: namesOf(ownSet('CapPrm')) }, 'rights');
   } catch (error) {
