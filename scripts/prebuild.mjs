@@ -60,7 +60,9 @@ function muslOptions(of, folder) {
   }
   const own = execFileSync(of.compiler, ['-print-file-name=include'], { encoding: 'utf8' }).trim();
   const include = [muslHeaders(of, folder), own, seen].flatMap((place) => ['-isystem', place]);
-  return ['-nostdinc', ...include, '-nostdlib', '-Wl,--no-as-needed'];
+  // The compiler's own library asks glibc which atomic instructions an arm64 has; the plain ones work on each.
+  const atomics = of.arch === 'arm64' ? ['-mno-outline-atomics'] : [];
+  return ['-nostdinc', ...include, ...atomics, '-nostdlib', '-Wl,--no-as-needed'];
 }
 
 function compile(of, folder) {
