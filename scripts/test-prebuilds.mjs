@@ -2,7 +2,7 @@
  * `npm run test:prebuilds`: what can be shown of the prebuilt addons (scripts/prebuild.mjs) that this machine cannot load itself:
  *
  * - arm64, glibc: Node of npm under qemu-user loads it, and it passes those unit tests whose calls qemu carries out. qemu 7.2 refuses socket
- *   options of UDP and packet sockets (ENOPROTOOPT), so tests that open an underlay are left out.
+ *   options of UDP and packet sockets (ENOPROTOOPT), so tests that open an underlay are left out; `npm run test:arm64` has a whole machine.
  * - musl: each function that the addon takes from outside is one of musl or of Node-API, and for x64 musl's own loader binds them all.
  *   There is no Node for musl on npm, so nothing is run.
  */
