@@ -89,6 +89,7 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
       local: localOf(config),
       ...tunnelOptions(config),
       mac: host === null ? null : macOf(host.ownMac),
+      mtu: port.mtu,
     });
     around.note(port, tunnelOperation(port));
   },
@@ -110,13 +111,15 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
 
   flags: ({ config }) => vxlanFlags(config),
   sockets: socketsOf,
-  frameMtu: () => 0,
+  /** Frames to remotes have limits of their own; this one is for unsegmented frames that come out of the tunnel. */
+  frameMtu: ({ mtu }) => mtu,
 
   wayMtu: (config, devices, port) => devices.vxlanMtu(config, port?.vteps.keys() ?? remotesOf(config)),
 
   setMtu(port, way) {
-    port.mtu = way ?? port.mtu;
-    return false;
+    const before = port.mtu;
+    port.mtu = way ?? before;
+    return port.mtu !== before;
   },
 
   view({ host, mtu, fault }) {

@@ -87,9 +87,9 @@ export function mayEnterTunnel(sw: Context, frame: number, port: number): boolea
 /** One command that writes the frame to a local port, with the offload header for the guest. */
 function emitToLocal(sw: Context, frame: number, port: number, tag: number, counters: number): void {
   const { batch, tx } = sw;
-  const mtu = sw.forwarding.portMtu[port];
   let vnet = batch.vnet[frame];
   let gso = batch.gso[frame];
+  const mtu = localMtu(sw, frame, port);
   // Every port has room for one tag beyond its MTU, as in Linux is_skb_forwardable.
   if (batch.length[frame] + tagGrowth(tag) > mtu + ETHERNET_HEADER + VLAN_TAG && vnet >>> 8 === 0) {
     const header = batch.gsoHeader[frame] & 0xffff;
@@ -98,7 +98,7 @@ function emitToLocal(sw: Context, frame: number, port: number, tag: number, coun
       refuse(sw, frame, port, mtu);
       return;
     }
-    // An unsegmented TCP frame from a kernel peer: passed on whole, to be segmented to the port's MTU.
+    // An unsegmented TCP frame from a kernel peer: passed on whole, to be segmented to this MTU.
     vnet = VNET_NEEDS_CSUM | ((batch.gsoHeader[frame] >>> 16) << 8);
     gso = segment | (header << 16);
   }
@@ -114,6 +114,17 @@ function emitToLocal(sw: Context, frame: number, port: number, tag: number, coun
   tx[at + TX_REMOTE] = 0;
   tx[at + TX_COOKIE] = port;
   tx[at + TX_COOKIE2] = counters;
+}
+
+/**
+ * The MTU of a frame to a local port: that of the port; for what may be an unsegmented frame, also that of the tunnel that it comes
+ * from, since larger segments may be too long behind the port.
+ */
+function localMtu({ batch, forwarding }: Context, frame: number, port: number): number {
+  const mtu = forwarding.portMtu[port];
+  if (batch.gsoHeader[frame] === 0) return mtu;
+  const way = forwarding.portMtu[batch.port[frame]];
+  return way === 0 || way > mtu ? mtu : way;
 }
 
 /** One command that sends a frame to a remote behind the VXLAN header of its VNI. `mayEnterTunnel` has allowed the frame. */

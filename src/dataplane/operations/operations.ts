@@ -60,6 +60,8 @@ export type Operation =
       maxLearned: number;
       /** The MAC of the port's host port, if it has one. */
       mac: { high: number; low: number } | null;
+      /** The inner packet that its tunnels carry; absent or 0: not known. */
+      mtu?: number;
     }
   /**
    * Bridge, flags and MTU of a present port. A TAP whose device is gone stays down regardless of the flags. A port that changes

@@ -104,10 +104,12 @@ export function addTunnelPort(
       udpPort: number;
       local?: readonly number[] | null;
       mac: { high: number; low: number } | null;
+      mtu?: number;
     },
 ): void {
   const { forwarding } = sw;
   beginPort(sw, o, PORT_TUNNEL);
+  forwarding.portMtu[o.port] = o.mtu ?? 0;
   const local = o.local == null ? null : Int32Array.from(o.local);
   forwarding.setTunnel(o.port, new Tunnel(o.socket, o.senders, o.udpPort, o.tos, o.dfSenders, local));
   forwarding.portMacHigh[o.port] = o.mac?.high ?? 0;

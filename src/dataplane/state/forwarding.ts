@@ -71,7 +71,7 @@ export class Forwarding {
   readonly portGone = new Uint8Array(MAX_PORTS);
   /** 0: none. */
   readonly portPvid = new Int32Array(MAX_PORTS);
-  /** Largest payload of an Ethernet frame that goes out of the port, in bytes. */
+  /** Largest payload of an Ethernet frame that goes out of a local port, or comes out of a tunnel (0: not known), in bytes. */
   readonly portMtu = new Int32Array(MAX_PORTS);
   /** The port's own MAC, zero if it has none (`source_is_own`). */
   readonly portMacHigh = new Int32Array(MAX_PORTS);

@@ -240,6 +240,18 @@ describe('unsegmented frames of a kernel peer', () => {
     expect(out.find(({ to }) => to === 'jumbo')).toMatchObject({ vnet: VNET_NEEDS_CSUM, gso: 0 });
   });
 
+  it('with segments that the tunnel carries too: behind the port there may be no larger MTU', () => {
+    const tap = { type: 'tap', mtu: 9000 } as const;
+    const vx = { type: 'vxlan' as const, vni: 42, remotes: [PEER], mtu: 1450 };
+    const wide = new TestSwitch({ br0: { ports: { tap1: tap, tap2: tap, vx } } });
+    const fields: PacketFields = { data: 5000 };
+    const header = transportOffset(fields) + 20;
+    const { out } = wide.tunnel('vx', PEER, 42, packet({ ...fields, checksum: 'partial' }));
+    expect(out.map(({ gso }) => gso & 0xffff)).toEqual([1464 - header, 1464 - header]);
+    // What has its checksum is no superframe: the sender has seen to its length.
+    expect(wide.tunnel('vx', PEER, 42, packet(fields)).out.map(({ gso }) => gso)).toEqual([0, 0]);
+  });
+
   it('64 KiB, the largest that an outer datagram can hold', () => {
     const fields: PacketFields = { data: 65_507 - VXLAN_HEADER - 54 };
     const payload = encodeVxlan(42, packet({ ...fields, checksum: 'partial' }));

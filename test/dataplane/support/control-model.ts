@@ -170,6 +170,7 @@ export class Topology {
         udpPort: spec.dstport ?? 4789,
         local: spec.local === undefined ? null : (parseAddress(spec.local)?.words ?? null),
         mac: spec.mac === undefined ? null : mac(spec.mac),
+        mtu: spec.mtu ?? 0,
       },
     ];
   }
@@ -229,7 +230,7 @@ export class Topology {
     const moved = port.bridge !== bridge;
     port.bridge = bridge;
     port.spec = { ...spec, vlans: port.spec.vlans ?? [] };
-    const mtu = spec.type === 'tap' ? (spec.mtu ?? 1450) : 0;
+    const mtu = spec.mtu ?? (spec.type === 'tap' ? 1450 : 0);
     const operations: Operation[] = [
       { op: 'port', port: port.number, bridge: this.bridgeNumber(bridge), flags: flagsOf(spec), mtu },
       this.storm(port),

@@ -44,6 +44,8 @@ export interface VxlanSpec extends PortSpec {
   tunnel?: Record<number, number>;
   /** The one VNI of all that the port carries. */
   vni?: number;
+  /** The inner packet that its tunnels carry; default: not known. */
+  mtu?: number;
   /** Flood list of every VNI, and by VID one of a VNI's own beside it. */
   remotes?: string[];
   own?: Record<number, string[]>;
