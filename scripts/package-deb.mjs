@@ -104,7 +104,7 @@ function putDocuments(stage) {
   write(stage, `${DOC}/changelog.Debian.gz`, zip(debianChangelog()));
   put(stage, 'README.md', `${DOC}/README.md`);
   for (const file of readdirSync(join(ROOT, 'docs'))) put(stage, `docs/${file}`, `${DOC}/docs/${file}`);
-  for (const file of ['namespaces.conf', 'tunnel-gso.conf']) {
+  for (const file of ['namespaces.conf', 'netdev.conf', 'tunnel-gso.conf']) {
     put(stage, `packaging/systemd/${file}`, `${DOC}/examples/${file}`);
   }
   put(stage, 'packaging/prometheus/overtap.rules.yml', `${DOC}/examples/overtap.rules.yml`);

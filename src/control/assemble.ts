@@ -149,6 +149,11 @@ function createPortWatch(site: Site, lose: (port: Port) => void): PortWatch {
         'MAC of a NIC',
         controls().own(() => followMac(site, port)),
       ),
+    stateChanged: () =>
+      forget(
+        'state of an interface',
+        controls().own(() => followStates(site)),
+      ),
     addressesChanged: () => forget('address change', controls().refresh()),
   });
 }
@@ -159,6 +164,13 @@ function followMac({ reconciler, events }: Site, port: TapPort): Transition {
   const before = port.ownMac;
   reconciler.followMac(port, change);
   if (port.ownMac !== before) events.macChanged(port.name, before, port.ownMac);
+  return change;
+}
+
+function followStates({ reconciler }: Site): Transition {
+  const change = new Transition();
+  reconciler.setMtus(change);
+  reconciler.setFlags(change);
   return change;
 }
 

@@ -144,7 +144,9 @@ function engineEvents(model: SwitchModel, events: SwitchEvents, lose: Lose, late
 function loseDevice(port: Port, errno: number, model: SwitchModel, events: SwitchEvents, { parts }: Late): void {
   if (model.lost.has(port.index)) return;
   model.lost.add(port.index);
-  port.fault = kindOf(port).lossFault(port, { netnsExists }, errno);
+  const kind = kindOf(port);
+  kind.release?.(port);
+  port.fault = kind.lossFault(port, { netnsExists }, errno);
   events.portFault(port.name, port.fault);
   parts?.multicast.portLost(port.index);
   parts?.feed.tell({ event: 'link', ifname: port.name, type: port.kind, change: 'down' });

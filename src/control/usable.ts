@@ -1,7 +1,7 @@
 /**
  * The best mode that this host has: what the configuration wants and the kernel gives. Each refusal is reported once, at start.
  */
-import { hasOwnNic } from '../config/options/kinds.js';
+import { hasOwnNic, namesInterface } from '../config/options/kinds.js';
 import type { OffloadConfig, SwitchConfig, VxlanConfig } from '../config/types.js';
 import { refusalsOf } from '../port/refusals.js';
 import type { SelfTest, Trial } from '../port/self-test.js';
@@ -34,7 +34,8 @@ function neededBy({ workers, bridges, ports }: SwitchConfig): Set<Trial> {
   const all = [...ports, ...bridges.flatMap((bridge) => bridge.ports)];
   for (const port of all) {
     if (port.type === 'vxlan') for (const trial of neededByTunnel(port)) needed.add(trial);
-    if (port.type === 'tap' && port.netns !== undefined) needed.add('setns');
+    if (namesInterface(port) && port.netns !== undefined) needed.add('setns');
+    if (port.type === 'netdev' && !port.host) needed.add('tcx');
   }
   // A NIC that is given as a descriptor is made by others.
   const made = all.filter(hasOwnNic).filter(({ fd }) => fd === undefined);

@@ -5,9 +5,9 @@
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { canonicalAddress } from '../wire/ip-address.js';
+import { canonicalAddress, isLinkLocal } from '../wire/ip-address.js';
 import { zoned } from './pinger.js';
-import type { NicPlan, VxlanPlan } from './plan.js';
+import type { NetdevPlan, NicPlan, VxlanPlan } from './plan.js';
 
 const IFF_MULTICAST = 0x1000;
 const BIND_LIMIT_MS = 500;
@@ -25,6 +25,15 @@ export type NicFacts =
   | { state: 'gone' }
   | { state: 'no-netns' }
   | { state: 'hidden'; reason: string };
+
+/** Facts of an attached interface; absent ones were not collected. */
+export interface NetdevFacts {
+  readonly nic: NicFacts;
+  /** The device of the default route that depends on it; null: none. */
+  readonly routed?: string | null;
+  /** Its IP addresses, without link-local ones. */
+  readonly addresses?: readonly string[];
+}
 
 export type RouteFacts = { state: 'found'; mtu: number } | { state: 'none'; code: string };
 
@@ -47,33 +56,44 @@ export function bindError(
 export interface Devices {
   device(name: string): DeviceFacts | undefined;
   nic(nic: Pick<NicPlan, 'ifname' | 'netns'>): NicFacts;
+  /** An interface that is attached as it is. */
+  netdev(plan: Pick<NetdevPlan, 'ifname' | 'netns'>): NetdevFacts;
   /** Addresses of the interfaces of this host that are up. */
   addresses(): Set<string>;
   route(path: { remote: string; local?: string; dev?: string }): RouteFacts;
 }
 
 export async function loadDevices(): Promise<Devices> {
-  const [{ hostAddresses }, { tapState }, { pathMtu, UnderlayError }, { netnsExists }] = await Promise.all([
-    import('../port/process.js'),
-    import('../port/tap.js'),
-    import('../port/underlay.js'),
-    import('../config/load.js'),
-  ]);
+  const [{ hostAddresses }, { tapState }, { pathMtu, UnderlayError }, { netnsExists }, { deviceOfDefaultRoute }] =
+    await Promise.all([
+      import('../port/process.js'),
+      import('../port/tap.js'),
+      import('../port/underlay.js'),
+      import('../config/load.js'),
+      import('../port/default-route.js'),
+    ]);
+  const nic = ({ ifname, netns }: Pick<NicPlan, 'ifname' | 'netns'>): NicFacts => {
+    if (netns !== undefined && !netnsExists(netns)) return { state: 'no-netns' };
+    try {
+      const state = tapState(ifname, netns);
+      return state === null ? { state: 'gone' } : { state: 'there', up: state.up, mtu: state.mtu };
+    } catch (error) {
+      return { state: 'hidden', reason: error instanceof Error ? error.message : String(error) };
+    }
+  };
   return {
+    nic,
+    netdev(plan) {
+      if (plan.netns !== undefined) return { nic: nic(plan) };
+      const own = hostAddresses().filter(({ ifname }) => ifname === plan.ifname);
+      const addresses = own.map(({ address }) => canonicalAddress(address)).filter((address) => !isLinkLocal(address));
+      return { nic: nic(plan), routed: deviceOfDefaultRoute(plan.ifname), addresses };
+    },
     device(name) {
       const state = tapState(name);
       if (state === null) return undefined;
       const multicast = multicastFlag(name, state.mtu);
       return { up: state.up, mtu: state.mtu, ...(multicast === undefined ? {} : { multicast }) };
-    },
-    nic({ ifname, netns }) {
-      if (netns !== undefined && !netnsExists(netns)) return { state: 'no-netns' };
-      try {
-        const state = tapState(ifname, netns);
-        return state === null ? { state: 'gone' } : { state: 'there', up: state.up, mtu: state.mtu };
-      } catch (error) {
-        return { state: 'hidden', reason: error instanceof Error ? error.message : String(error) };
-      }
     },
     addresses() {
       const up = hostAddresses().filter((one) => one.up);

@@ -13,6 +13,7 @@ import { type Check, type Diagnosis, diagnosis, warn } from './check.js';
 import { bindError, type Devices, loadDevices } from './device-facts.js';
 import { capabilitiesOf, compareNamespaces, type HostFacts, hostFacts, socketFacts } from './host-facts.js';
 import { judgeHost, judgeNamespaces, judgeSocket, judgeSwitchRights } from './judge-host.js';
+import { judgeNetdev } from './judge-netdev.js';
 import { judgeLink, judgeNic, judgeUnderlay, type UnderlayFacts } from './judge-ports.js';
 import { judgeRemote } from './judge-remotes.js';
 import { judgeStats } from './judge-stats.js';
@@ -116,12 +117,16 @@ async function examinePlan(plan: Plan, host: HostFacts, situation: Situation): P
     const visible = devices !== undefined && nic.unseen !== true && (situation.here || nic.netns !== undefined);
     return judgeNic(nic, visible ? devices.nic(nic) : undefined);
   });
-  if (!situation.here) return nics;
+  const attached = plan.netdevs.flatMap((port) => {
+    const visible = devices !== undefined && (situation.here || port.netns !== undefined);
+    return judgeNetdev(port, visible ? devices.netdev(port) : undefined);
+  });
+  if (!situation.here) return [...nics, ...attached];
   const tunnels = await Promise.all(
     plan.vxlans.map((port) => whole(port.name, () => judgeTunnel(port, devices, situation))),
   );
   const remotes = devices === undefined ? [] : await whole('remotes', () => remoteChecks(plan, host, devices));
-  return [...nics, ...tunnels.flat(), ...remotes];
+  return [...nics, ...attached, ...tunnels.flat(), ...remotes];
 }
 
 /** Runs one part of the examination. If it fails, for instance for lack of a capability, a check says so and the others continue. */

@@ -4,8 +4,8 @@
  */
 
 import type { FdbRow, LinkRow, StatsAnswer } from '../api/api.js';
-import { hasOwnNic, isTunnelPort } from '../config/options/kinds.js';
-import type { BridgeConfig, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../config/types.js';
+import { hasOwnNic, isTunnelPort, namesInterface } from '../config/options/kinds.js';
+import type { BridgeConfig, LocalConfigOf, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../config/types.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
 import { IPV4_HEADER } from '../wire/ipv4.js';
 import { IPV6_HEADER } from '../wire/ipv6.js';
@@ -73,6 +73,22 @@ export interface NicPlan {
   readonly fault?: string;
 }
 
+/** An existing interface that a port attaches. */
+export interface NetdevPlan {
+  /** The port's name. */
+  readonly name: string;
+  /** Its current name. */
+  readonly ifname: string;
+  readonly netns?: string;
+  readonly host: boolean;
+  readonly force: boolean;
+  /** Configured up, as is its bridge. */
+  readonly up: boolean;
+  readonly operstate?: 'UP' | 'DOWN';
+  /** As in NicPlan. */
+  readonly fault?: string;
+}
+
 export interface LinkPlan {
   readonly name: string;
   readonly type: string;
@@ -85,6 +101,7 @@ export interface LinkPlan {
 export interface Plan {
   readonly vxlans: readonly VxlanPlan[];
   readonly nics: readonly NicPlan[];
+  readonly netdevs: readonly NetdevPlan[];
   /** Bridges without a host port, and ports without a NIC of their own. */
   readonly links: readonly LinkPlan[];
   /** Number of remotes beyond MOST_REMOTES, which are omitted. */
@@ -106,11 +123,14 @@ export function planOf(config: SwitchConfig, answers?: Answers): Plan {
   const nics = nicPlans(config, placed, rows);
   const room = { left: MOST_REMOTES, out: 0 };
   const vxlans = placed.flatMap((one) => (isVxlan(one) ? [vxlanPlan(one, nics, rows, answers, room)] : []));
-  const bare = placed.map(portOf).filter((port) => !hasOwnNic(port));
+  const bare = placed.map(portOf).filter((port) => !namesInterface(port));
   const links = [...config.bridges.filter((bridge) => !bridge.host_port), ...bare].map((link) =>
     linkPlan(link, placed, rows),
   );
-  return { vxlans, nics, links, leftOut: room.out };
+  const netdevs = placed.flatMap(({ port, bridge }) =>
+    port.type === 'netdev' ? [netdevPlan(port, bridge, rows)] : [],
+  );
+  return { vxlans, nics, netdevs, links, leftOut: room.out };
 }
 
 const isVxlan = (one: Placed): one is Placed & { port: VxlanConfig } => isTunnelPort(one.port);
@@ -195,6 +215,19 @@ function placeOf(
     return mtu === undefined ? [] : [mtu];
   });
   return { master: bridge.name, ...(tunnels.length === 0 ? {} : { tunnelMtu: Math.min(...tunnels) }) };
+}
+
+function netdevPlan(
+  { name, ifname = name, netns, host, force, up }: LocalConfigOf<'netdev'>,
+  bridge: BridgeConfig | null,
+  rows: ReadonlyMap<string, LinkRow>,
+): NetdevPlan {
+  const row = rows.get(name);
+  return {
+    ...{ name, ifname: row?.nic ?? ifname, host, force, up: up && bridge?.up === true },
+    ...(netns === undefined ? {} : { netns }),
+    ...operstate(row),
+  };
 }
 
 // ---- Tunnels ----

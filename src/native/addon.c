@@ -8,6 +8,7 @@ NAPI_MODULE_INIT() {
   ot_export_addresses(env, exports);
   ot_export_taps(env, exports);
   ot_export_udp(env, exports);
+  ot_export_netdevs(env, exports);
   ot_export_packets(env, exports);
   ot_export_frame_sockets(env, exports);
   ot_export_icmp(env, exports);

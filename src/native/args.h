@@ -42,6 +42,7 @@ void ot_export_service(napi_env env, napi_value exports);
 void ot_export_addresses(napi_env env, napi_value exports);
 void ot_export_taps(napi_env env, napi_value exports);
 void ot_export_udp(napi_env env, napi_value exports);
+void ot_export_netdevs(napi_env env, napi_value exports);
 void ot_export_packets(napi_env env, napi_value exports);
 void ot_export_frame_sockets(napi_env env, napi_value exports);
 void ot_export_icmp(napi_env env, napi_value exports);

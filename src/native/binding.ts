@@ -123,6 +123,8 @@ export interface SelfTest {
   ttl: boolean;
   /** A socket leaves the checksum out (SO_NO_CHECK, UDP_NO_CHECK6_TX). */
   noChecksum: boolean;
+  /** A program can be linked to what an interface receives (tcx). */
+  tcx: boolean;
   /** By the names above: why it does not work, or is assumed to without a test; for `tunnelGso` also why it is unused. */
   reasons: Partial<Record<Trial, string>>;
 }
@@ -186,6 +188,20 @@ export interface TapState extends LinkState {
   ifname: string;
   /** Its present namespace: the inode number of the namespace file. */
   netns: number;
+}
+
+/** Packet sockets on an existing interface. */
+export interface OpenedNetdev {
+  /** One for each queue. */
+  fds: number[];
+  /** The host's stack gets nothing from the interface until it is closed; -1: not asked for, or refused by the kernel. */
+  silencer: number;
+}
+
+export interface NetdevState extends LinkState {
+  /** Its present name. */
+  ifname: string;
+  carrier: boolean;
 }
 
 export interface UdpReceiverOptions {
@@ -284,6 +300,10 @@ interface NativeBinding {
   linkState(place: TapPlace): LinkState | null;
   /** Whether another user namespace than the process's owns the network namespace; false if the kernel does not tell. */
   netnsIsForeign(place: { netns: string }): boolean;
+  /** Attaches an interface in promiscuous mode. `attachTap` takes each descriptor, with a virtio-net header of 10 bytes. */
+  openNetdev(options: TapPlace & { queues: number; silence: boolean }): OpenedNetdev;
+  /** `null` when the interface was deleted or moved to another namespace. */
+  netdevState(fd: number): NetdevState | null;
   openUdpReceiver(options: UdpReceiverOptions): { fd: number; port: number; gro: boolean };
   /** A socket for sending only: the kernel drops whatever it receives. */
   openUdpSender(options: UdpSenderOptions): { fd: number; port: number };
@@ -431,6 +451,8 @@ export const {
   tapState,
   linkState,
   netnsIsForeign,
+  openNetdev,
+  netdevState,
   openUdpReceiver,
   openUdpSender,
   sendByReceiver,

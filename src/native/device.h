@@ -33,6 +33,8 @@
 #define OT_TAP_MERGES 8
 #define OT_MERGES 64
 #define OT_MERGE_MEMBERS 64
+/* Commands to a packet socket sent by one sendmmsg. */
+#define OT_PACKET_MESSAGES 64
 /* Lists of at least this many commands are timed (STATUS_SENDING). */
 #define OT_MEASURED 256
 
@@ -46,13 +48,16 @@ struct ot_vnet {
   uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
 };
 
-/* How frames go through the descriptor of a local port: one with each read and write, as a stream, or as datagrams. */
-enum ot_way { OT_WHOLE, OT_STREAM, OT_DATAGRAMS };
+/*
+ * How frames go through the descriptor of a local port: one with each read and write, as a stream, as datagrams, or by
+ * the packet socket of an existing interface.
+ */
+enum ot_way { OT_WHOLE, OT_STREAM, OT_DATAGRAMS, OT_PACKETS };
 
 struct ot_port {
   int fd; /* -1: not attached */
   enum ot_way way;
-  bool reads;               /* streams and datagrams: received here */
+  bool reads;               /* but for OT_WHOLE: received here */
   struct ot_stream *stream; /* streams: stream.c */
   struct sockaddr_un *peer; /* datagrams: where they go; NULL: the socket is connected */
   int family;
@@ -71,6 +76,7 @@ struct ot_port {
   int32_t next;  /* the next one with commands, or TAP with open merges */
   uint32_t open; /* TAPs: number of open merges */
   bool listed;   /* TAPs: in the list of TAPs with merges */
+  struct ot_packet_queue *packets; /* packet sockets: netdev-write.c */
 };
 
 struct ot_table {
@@ -141,6 +147,7 @@ struct ot_nic {
   uint32_t tunnelled;
   struct ot_merge *merges;
   int32_t free_merge, merging_tap;
+  int32_t sending_packets; /* first of the packet sockets with queued commands, or -1 */
 };
 
 enum ot_kind { OT_TAP = KIND_FRAME, OT_UDP = KIND_UDP, OT_EVENT = 3 };
@@ -185,6 +192,9 @@ static inline int32_t ot_tag_shift(const int32_t *tx) {
   int32_t operation = tx[TX_TAG] & TAG_REPLACE;
   return operation == TAG_PUSH ? 4 : operation == TAG_POP ? -4 : 0;
 }
+
+/* An offset of the virtio-net header, in a frame that gets a header or a tag in front. */
+static inline uint32_t ot_moved(uint16_t offset, uint32_t by) { return offset > 0xffff - by ? 0xffff : offset + by; }
 
 /* In network byte order; the bytes need not be aligned. */
 static inline void ot_put_word(uint8_t *bytes, uint32_t value) {

@@ -1,6 +1,6 @@
 /*
  * The BPF program at the ingress of the GSO TAP (gso-tap.c): redirects written frames to the device that leads to their
- * outer destination, as the kernel's vxlan device would. Owns the program's instructions and their loading.
+ * outer destination, as the kernel's vxlan device would. Owns the program's instructions.
  *
  * A frame does not meet the host's forwarding settings or FORWARD rules, and keeps its TTL. The program runs in the
  * context of write(2), so the verdict is there when the call returns.
@@ -14,26 +14,18 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "gso-tap.h"
+#include "tcx.h"
 
 /* Constants that older kernel headers lack. */
-#define LINK_CREATE 28
-#define TCX_INGRESS 46 /* Linux 6.6 */
 #define MMAPABLE (1u << 10)
 #define FIB_SKIP_NEIGHBOUR 4
 #define REDIRECT_NEIGHBOUR 152
-
-struct link_create {
-  uint32_t program, device, type, flags;
-  uint8_t rest[64]; /* the fields behind are zero */
-};
 
 /* struct bpf_redir_neigh */
 struct neighbour {
@@ -199,8 +191,6 @@ static void write_program(struct program *program, int map) {
   emit(program, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
-static int bpf(int command, void *attributes, size_t size) { return (int)syscall(SYS_bpf, command, attributes, size); }
-
 static int make_map(struct ot_fault *fault) {
   union bpf_attr attributes;
   memset(&attributes, 0, sizeof attributes);
@@ -209,29 +199,14 @@ static int make_map(struct ot_fault *fault) {
   attributes.value_size = sizeof(struct ot_gso_tap_shared);
   attributes.max_entries = 1;
   attributes.map_flags = MMAPABLE;
-  int fd = bpf(BPF_MAP_CREATE, &attributes, sizeof attributes);
+  int fd = ot_bpf(BPF_MAP_CREATE, &attributes, sizeof attributes);
   return fd < 0 ? ot_fail(fault, errno, "bpf", "making a BPF map") : fd;
 }
 
 static int load_program(int map, struct ot_fault *fault) {
   struct program program = {.count = 0};
-  union bpf_attr attributes;
   write_program(&program, map);
-  memset(&attributes, 0, sizeof attributes);
-  attributes.prog_type = BPF_PROG_TYPE_SCHED_CLS;
-  attributes.insns = (uintptr_t)program.text;
-  attributes.insn_cnt = (uint32_t)program.count;
-  /* bpf_fib_lookup requires a GPL-compatible licence. */
-  attributes.license = (uintptr_t)"Dual MIT/GPL";
-  memcpy(attributes.prog_name, "overtap_tunnel", 15);
-  int fd = bpf(BPF_PROG_LOAD, &attributes, sizeof attributes);
-  return fd < 0 ? ot_fail(fault, errno, "bpf", "loading the program of the GSO TAP") : fd;
-}
-
-static int link_program(int program, int device, struct ot_fault *fault) {
-  struct link_create attributes = {.program = (uint32_t)program, .device = (uint32_t)device, .type = TCX_INGRESS};
-  int fd = bpf(LINK_CREATE, &attributes, sizeof attributes);
-  return fd < 0 ? ot_fail(fault, errno, "bpf", "linking a program to the GSO TAP") : fd;
+  return ot_tcx_load(program.text, program.count, "overtap_tunnel", "the GSO TAP", fault);
 }
 
 int ot_gso_tap_program(int device, volatile struct ot_gso_tap_shared **shared, struct ot_fault *fault) {
@@ -240,7 +215,7 @@ int ot_gso_tap_program(int device, volatile struct ot_gso_tap_shared **shared, s
   void *memory = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
   int program = memory == MAP_FAILED ? ot_fail(fault, errno, "mmap", "sharing a BPF map") : load_program(map, fault);
   if (program >= 0) {
-    link = link_program(program, device, fault);
+    link = ot_tcx_link(program, device, "the GSO TAP", fault);
     close(program);
   }
   close(map);

@@ -17,7 +17,7 @@ static int ask(int fd, unsigned long what, const char *ifname, struct ifreq *ans
   return ioctl(fd, what, answer) < 0 ? errno : 0;
 }
 
-static int look(int fd, const char *ifname, struct ot_link *link) {
+int ot_link_ask(int fd, const char *ifname, struct ot_link *link) {
   struct ifreq answer;
   int number;
   if ((number = ask(fd, SIOCGIFINDEX, ifname, &answer))) return number;
@@ -28,6 +28,7 @@ static int look(int fd, const char *ifname, struct ot_link *link) {
   link->mtu = (unsigned)answer.ifr_mtu;
   if ((number = ask(fd, SIOCGIFHWADDR, ifname, &answer))) return number;
   memcpy(link->mac, answer.ifr_hwaddr.sa_data, 6);
+  link->type = answer.ifr_hwaddr.sa_family;
   return 0;
 }
 
@@ -35,7 +36,7 @@ int ot_link_look(const char *ifname, struct ot_link *link) {
   memset(link, 0, sizeof *link);
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno;
-  int number = look(fd, ifname, link);
+  int number = ot_link_ask(fd, ifname, link);
   close(fd);
   return number;
 }

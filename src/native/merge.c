@@ -181,7 +181,7 @@ static uint32_t stamp(const struct ot_merge *merge, uint8_t *headers, struct ot_
   return length;
 }
 
-static int write_merged(const struct ot_nic *nic, const struct ot_port *port, const struct ot_merge *merge) {
+static int write_merged(struct ot_nic *nic, struct ot_port *port, const struct ot_merge *merge) {
   uint8_t headers[MOST_HEADERS];
   struct ot_vnet vnet;
   struct iovec vectors[2 + OT_MERGE_MEMBERS];
@@ -198,11 +198,21 @@ static int write_merged(const struct ot_nic *nic, const struct ot_port *port, co
     vectors[count++] =
         (struct iovec){.iov_base = nic->arena + tx[TX_OFFSET] + payload, .iov_len = (uint32_t)tx[TX_LENGTH] - payload};
   }
-  return ot_write(port->fd, vectors, count);
+  if (!port->packets) return ot_write(port->fd, vectors, count);
+  ot_packet_flush(nic, port);
+  int number = ot_write(port->fd, vectors, count);
+  return number ? ot_packet_errno(nic, port, number) : 0;
 }
 
-static void write_merge(struct ot_nic *nic, const struct ot_port *port, const struct ot_merge *merge) {
-  int number = merge->count == 1 ? ot_tap_write(nic, port, merge->head.tx) : write_merged(nic, port, merge);
+/* Writes a frame unchanged. Returns 0 or an errno. */
+static int write_alone(struct ot_nic *nic, struct ot_port *port, int32_t at) {
+  if (!port->packets) return ot_tap_write(nic, port, ot_command(nic, at));
+  ot_packet_queue(nic, port, at);
+  return 0;
+}
+
+static void write_merge(struct ot_nic *nic, struct ot_port *port, const struct ot_merge *merge) {
+  int number = merge->count == 1 ? write_alone(nic, port, merge->first) : write_merged(nic, port, merge);
   for (int32_t at = merge->first; number && at >= 0; at = nic->links[at]) ot_command_failed(nic, at, number);
 }
 
@@ -287,7 +297,7 @@ void ot_merge(struct ot_nic *nic, struct ot_port *port, int32_t at) {
       return;
     }
   }
-  int number = ot_tap_write(nic, port, tx);
+  int number = write_alone(nic, port, at);
   if (number) ot_command_failed(nic, at, number);
 }
 

@@ -39,6 +39,9 @@
 #define SO_NO_CHECK 11
 #endif
 
+/* Frames that a packet socket's buffer holds, and some more. */
+#define MOST_DRAINED 65536
+
 static int check_options(const struct ot_nic_options *options, struct ot_fault *fault) {
   size_t smallest = options->header_bytes + HEADROOM + 2 * 64 + SLOT_BYTES;
   if (options->arena_bytes > INT32_MAX || options->header_bytes > INT32_MAX || options->arena_bytes < smallest)
@@ -104,8 +107,10 @@ static void forget_socket(struct ot_nic *nic, struct ot_port *port) {
   if (port->fd < 0) return;
   if (port->stream) ot_stream_free(nic, port->stream);
   free(port->peer);
+  free(port->packets);
   port->stream = NULL;
   port->peer = NULL;
+  port->packets = NULL;
 }
 
 void ot_nic_close(struct ot_nic *nic) {
@@ -142,7 +147,7 @@ static int place(struct ot_table *table, uint32_t index, int fd, int family, str
     while (size <= index) size *= 2;
     struct ot_port *ports = realloc(table->ports, size * sizeof *ports);
     if (!ports) return ot_fail(fault, ENOMEM, "realloc", "attaching index %u", index);
-    for (uint32_t i = table->size; i < size; i++) ports[i].fd = -1;
+    for (uint32_t i = table->size; i < size; i++) ports[i] = (struct ot_port){.fd = -1};
     table->ports = ports;
     table->size = size;
   }
@@ -171,16 +176,6 @@ static int attach(struct ot_nic *nic, struct ot_table *table, enum ot_kind kind,
   if (watch(nic, kind, index, fd, fault) == 0) return 0;
   table->ports[index].fd = -1;
   return -1;
-}
-
-int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_size, bool layer3,
-                      struct ot_fault *fault) {
-  if (vnet_size != 0 && vnet_size != 10 && vnet_size != 12)
-    return ot_fail(fault, EINVAL, "attach", "a virtio-net header has 10 or 12 bytes, or there is none");
-  if (attach(nic, &nic->taps, OT_TAP, index, fd, fault) < 0) return -1;
-  nic->taps.ports[index].vnet_size = vnet_size;
-  nic->taps.ports[index].lacks = layer3 ? OT_ETHERNET : 0;
-  return 0;
 }
 
 static int attach_frames(struct ot_nic *nic, uint32_t index, const struct ot_port *how, struct ot_fault *fault) {
@@ -228,6 +223,36 @@ static int option(int fd, int level, int name, int fallback) {
   int value = fallback;
   socklen_t size = sizeof value;
   return getsockopt(fd, level, name, &value, &size) < 0 ? fallback : value;
+}
+
+/*
+ * What a packet socket has received before it is attached belongs to nobody, or to the port that had the interface
+ * until now and has read it by a socket of its own.
+ */
+static void drain(int fd) {
+  uint8_t bytes[64];
+  for (int i = 0; i < MOST_DRAINED; i++)
+    if (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) < 0 && errno == EAGAIN) return;
+}
+
+int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_size, bool layer3,
+                      struct ot_fault *fault) {
+  if (vnet_size != 0 && vnet_size != 10 && vnet_size != 12)
+    return ot_fail(fault, EINVAL, "attach", "a virtio-net header has 10 or 12 bytes, or there is none");
+  bool packets = option(fd, SOL_SOCKET, SO_DOMAIN, 0) == AF_PACKET;
+  if (packets && vnet_size != VNET_HEADER_SIZE)
+    return ot_fail(fault, EINVAL, "attach", "a packet socket needs a virtio-net header of %d bytes", VNET_HEADER_SIZE);
+  if (attach(nic, &nic->taps, OT_TAP, index, fd, fault) < 0) return -1;
+  struct ot_port *port = &nic->taps.ports[index];
+  port->vnet_size = vnet_size;
+  port->lacks = layer3 ? OT_ETHERNET : 0;
+  if (!packets) return 0;
+  drain(fd);
+  port->way = OT_PACKETS;
+  port->reads = true;
+  if ((port->packets = ot_packet_queue_create())) return 0;
+  ot_nic_detach(nic, &nic->taps, index);
+  return ot_fail(fault, ENOMEM, "malloc", "attaching index %u", index);
 }
 
 int ot_nic_attach_socket(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault) {

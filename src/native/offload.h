@@ -1,6 +1,7 @@
 /*
  * What a network card does to frames: parsing (headers.c), checksums (finish.c), TSO and USO (split.c), GRO towards
- * TAPs (merge.c), writes to a TAP (tap-write.c), and UDP_SEGMENT sends (train.c).
+ * TAPs (merge.c), writes to a TAP (tap-write.c), frames of existing interfaces (netdev-read.c, netdev-write.c), and
+ * UDP_SEGMENT sends (train.c).
  */
 #ifndef OVERTAP_OFFLOAD_H
 #define OVERTAP_OFFLOAD_H
@@ -85,6 +86,34 @@ void ot_parcel_send(struct ot_nic *nic, struct ot_port *port);
  */
 int ot_tap_write(struct ot_nic *nic, const struct ot_port *port, const int32_t *tx);
 int ot_write(int fd, const struct iovec *vectors, int count);
+/*
+ * The command's offload words, with offsets adjusted for the tag operation, and for the header that a TUN does not get.
+ * Returns 0 or OFFLOAD_MISFIT.
+ */
+int ot_fill_vnet(struct ot_nic *nic, const struct ot_port *port, const int32_t *tx, struct ot_vnet *vnet);
+
+/* ---- netdev-read.c: a TAP's frame, but for its outer tag, which is beside it ---- */
+
+/* Bytes by which a frame is received behind its place, for the tag that is put back. */
+#define OT_TAG_ROOM 4
+
+/*
+ * Describes a message that recvmmsg has put behind the virtio-net header at `offset`. `rx`: a cleared descriptor.
+ */
+void ot_netdev_describe(struct ot_nic *nic, const struct mmsghdr *message, size_t offset, int32_t *rx);
+/* Describes a frame that was lost, since it does not fit a virtio-net header or the arena: it is counted as invalid. */
+void ot_netdev_describe_lost(struct ot_nic *nic, size_t offset, int32_t *rx);
+
+/* ---- netdev-write.c ---- */
+
+struct ot_packet_queue *ot_packet_queue_create(void);
+/* Queues a command for the packet socket, and sends what is queued when it is full. */
+void ot_packet_queue(struct ot_nic *nic, struct ot_port *port, int32_t at);
+/* Sends what is queued. */
+void ot_packet_flush(struct ot_nic *nic, struct ot_port *port);
+void ot_packet_flush_all(struct ot_nic *nic);
+/* What the errno of a send means: a device without carrier answers as a full queue does. */
+int ot_packet_errno(struct ot_nic *nic, const struct ot_port *port, int number);
 
 /* ---- merge.c ---- */
 

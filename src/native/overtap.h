@@ -1,10 +1,10 @@
 /*
  * The addon of overtap: the work of a network card, and no decision of a switch.
  *
- * It opens devices (tap.c, tap-change.c, udp.c, packet.c, with netns.c, rtnetlink.c, link-plain.c and link-state.c) and
- * tests what the kernel can do (self-test.c). A Nic (nic.h) waits for devices, receives batches and executes lists of
- * commands. Only addon.c and bind-*.c call Node's API. There are no mutable globals: any number of threads may load the
- * addon.
+ * It opens devices (tap.c, tap-change.c, netdev.c, udp.c, packet.c, with netns.c, rtnetlink.c, link-plain.c and
+ * link-state.c) and tests what the kernel can do (self-test.c). A Nic (nic.h) waits for devices, receives batches and
+ * executes lists of commands. Only addon.c and bind-*.c call Node's API. There are no mutable globals: any number of
+ * threads may load the addon.
  */
 #ifndef OVERTAP_H
 #define OVERTAP_H
@@ -70,6 +70,7 @@ struct ot_link {
   unsigned mtu;
   unsigned gso_segments; /* gso_max_segs; 0: not reported by the kernel */
   uint8_t mac[6];
+  unsigned short type; /* ARPHRD_*; 0: not asked */
   bool carrier;
   bool promotes;  /* see ot_link_set_promotion */
   bool is_marked; /* see ot_link_mark */
@@ -251,8 +252,32 @@ int ot_tap_state(int fd, const char *netns, struct ot_tap_state *state, struct o
 
 /* Index, flags, MTU and MAC of a link of the thread's namespace. Returns 0 or an errno. */
 int ot_link_look(const char *ifname, struct ot_link *link);
+/* The same by a socket of the link's namespace. */
+int ot_link_ask(int fd, const char *ifname, struct ot_link *link);
 /* Returns 1 and fills `link` in; 0: the link or its namespace (empty: the thread's own) is gone; -1: fault. */
 int ot_link_state(const char *netns, const char *ifname, struct ot_link *link, struct ot_fault *fault);
+
+/* ---- netdev.c ---- */
+
+struct ot_netdev_options {
+  char netns[OT_PATH]; /* empty: the thread's own */
+  char ifname[OT_NAME];
+  int queues;
+  bool silence; /* keep what it receives from the host's stack, where the kernel can */
+};
+
+struct ot_netdev {
+  int fds[OT_MAX_QUEUES]; /* packet sockets */
+  int count;
+  int silencer; /* the host's stack is silenced until it is closed; -1: it is not */
+};
+
+int ot_netdev_open(const struct ot_netdev_options *options, struct ot_netdev *netdev, struct ot_fault *fault);
+/* Whether the interface of a packet socket was deleted or moved to another namespace. */
+bool ot_netdev_is_gone(int fd);
+bool ot_netdev_has_carrier(int fd);
+/* Returns 1 and fills name and link in; 0: the interface is gone; -1: fault. */
+int ot_netdev_state(int fd, char ifname[OT_NAME], struct ot_link *link, struct ot_fault *fault);
 
 /* ---- udp.c ---- */
 
@@ -315,6 +340,7 @@ enum {
   OT_TRIAL_BIND_TO_DEVICE,
   OT_TRIAL_TTL,
   OT_TRIAL_NO_CHECKSUM,
+  OT_TRIAL_TCX,
   OT_TRIALS
 };
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "nic.h"
+#include "offload.h"
 #include "receive.h"
 
 #ifndef UDP_GRO
@@ -34,9 +35,6 @@
 static bool device_gone(int number) {
   return number == EBADFD || number == ENODEV || number == EBADF || number == ENXIO;
 }
-
-/* An offset of the virtio-net header, in a packet that gets an Ethernet header. */
-static uint32_t moved(uint16_t offset, uint32_t by) { return offset > 0xffff - by ? 0xffff : offset + by; }
 
 static enum outcome take_tap(struct ot_nic *nic, int32_t index, const struct ot_port *port, uint32_t most,
                              size_t most_bytes) {
@@ -62,8 +60,8 @@ static enum outcome take_tap(struct ot_nic *nic, int32_t index, const struct ot_
     memset(nic->arena + nic->next, 0, port->lacks);
     int32_t *rx = describe(nic, KIND_FRAME, index, nic->next, length);
     rx[RX_VNET] = header.flags | header.gso_type << 8;
-    rx[RX_GSO] = (int32_t)(header.gso_size | moved(header.hdr_len, port->lacks) << 16);
-    rx[RX_CSUM] = (int32_t)(moved(header.csum_start, port->lacks) | (uint32_t)header.csum_offset << 16);
+    rx[RX_GSO] = (int32_t)(header.gso_size | ot_moved(header.hdr_len, port->lacks) << 16);
+    rx[RX_CSUM] = (int32_t)(ot_moved(header.csum_start, port->lacks) | (uint32_t)header.csum_offset << 16);
     nic->next = after(nic->next + length);
   }
   return FULL;
@@ -103,9 +101,11 @@ static void read_control(struct msghdr *message, int32_t *rx) {
   }
 }
 
-static void prepare(struct ot_nic *nic, uint32_t i, size_t offset) {
+/* The virtio-net header of a packet socket goes into the headroom. */
+static void prepare(struct ot_nic *nic, const struct ot_port *port, uint32_t i, size_t offset) {
   struct ot_inbox *inbox = &nic->inbox;
-  inbox->vectors[i] = (struct iovec){.iov_base = nic->arena + offset, .iov_len = OT_ROOM};
+  inbox->vectors[i] =
+      (struct iovec){.iov_base = nic->arena + offset - port->vnet_size, .iov_len = port->vnet_size + OT_ROOM};
   inbox->messages[i].msg_hdr = (struct msghdr){.msg_name = &inbox->sources[i],
                                                .msg_namelen = sizeof inbox->sources[i],
                                                .msg_iov = &inbox->vectors[i],
@@ -152,28 +152,56 @@ static void describe_train(struct ot_nic *nic, int32_t index, uint32_t message, 
   }
 }
 
+/*
+ * A failed recvmmsg. Returns true when the queue is empty or the device gone, with the outcome; false: an error or a
+ * broken frame was consumed, and more may follow.
+ */
+static bool ends_reading(struct ot_nic *nic, int32_t index, const struct ot_port *port, enum outcome *outcome) {
+  *outcome = errno == EAGAIN ? DRAINED : GONE;
+  if (errno == EAGAIN || errno == EBADF || errno == ENOTSOCK) return true;
+  if (!port->packets) return false;
+  if (errno == EINVAL) {
+    ot_netdev_describe_lost(nic, nic->next, describe(nic, KIND_FRAME, index, nic->next, OT_ETHERNET));
+    nic->next = after(nic->next + OT_ETHERNET);
+    return false;
+  }
+  if (!ot_netdev_is_gone(port->fd)) return false;
+  errno = ENODEV;
+  return true;
+}
+
+static void describe_message(struct ot_nic *nic, int32_t index, const struct ot_port *port, uint32_t message,
+                             size_t offset) {
+  if (!port->packets) describe_train(nic, index, message, offset);
+  else
+    ot_netdev_describe(nic, &nic->inbox.messages[message], offset,
+                       describe(nic, KIND_FRAME, index, offset, nic->inbox.messages[message].msg_len));
+}
+
+/* Reads datagrams, or frames of a packet socket. */
 static enum outcome take_socket(struct ot_nic *nic, int32_t index, struct ot_port *port, uint32_t most,
                                 size_t most_bytes) {
   uint32_t last = most < nic->max_frames - nic->frames ? nic->frames + most : nic->max_frames;
   size_t stop = nic->batch_bytes - nic->bytes < most_bytes ? nic->batch_bytes : nic->bytes + most_bytes;
+  size_t shift = port->packets ? OT_TAG_ROOM : 0;
+  enum outcome outcome;
   int misses = 0;
   while (nic->frames < last && nic->bytes < stop && room_left(nic)) {
     uint32_t asked = ask_for(nic, port, stop - nic->bytes);
     if (port->reserve == 1 && asked > last - nic->frames) asked = last - nic->frames;
     if (!asked) return FULL;
-    for (uint32_t i = 0; i < asked; i++) prepare(nic, i, nic->next + (size_t)i * SLOT_BYTES);
+    for (uint32_t i = 0; i < asked; i++) prepare(nic, port, i, nic->next + shift + (size_t)i * SLOT_BYTES);
     int got = recvmmsg(port->fd, nic->inbox.messages, asked, MSG_DONTWAIT, NULL);
     if (got < 0) {
-      if (errno == EAGAIN) return DRAINED;
-      if (errno == EBADF || errno == ENOTSOCK) return GONE;
       /* A pending socket error (ECONNREFUSED, ENETDOWN ...) is cleared by the call that reports it. */
+      if (ends_reading(nic, index, port, &outcome)) return outcome;
       if (++misses >= MAX_MISSES) return FULL;
       continue;
     }
-    size_t base = nic->next;
+    size_t base = nic->next + shift;
     for (uint32_t i = 0; i < (uint32_t)got; i++) {
       size_t offset = base + (size_t)i * SLOT_BYTES, length = nic->inbox.messages[i].msg_len;
-      describe_train(nic, index, i, offset);
+      describe_message(nic, index, port, i, offset);
       nic->next = after(offset + length);
       port->typical = (uint32_t)(port->typical * 3 / 4 + length / 4) + 1;
     }
@@ -210,6 +238,7 @@ static enum outcome take_frames(struct ot_nic *nic, int32_t index, struct ot_por
                                 size_t most_bytes) {
   if (port->way == OT_STREAM) return ot_stream_take(nic, index, port, most, most_bytes);
   if (port->way == OT_DATAGRAMS) return ot_datagrams_take(nic, index, port, most, most_bytes);
+  if (port->way == OT_PACKETS) return take_socket(nic, index, port, most, most_bytes);
   return take_tap(nic, index, port, most, most_bytes);
 }
 

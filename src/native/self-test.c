@@ -3,6 +3,7 @@
  * what does not work.
  */
 #include "gso-tap.h"
+#include "tcx.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -133,6 +134,17 @@ static void try_offloads(int fd, struct ot_trial *tso, struct ot_trial *uso) {
   conclude(uso, ioctl(fd, TUNSETOFFLOAD, base | TUN_F_USO4 | TUN_F_USO6) == 0, "asking a TAP for USO");
 }
 
+static void try_tcx(int fd, struct ot_trial *tcx) {
+  struct ot_fault fault;
+  struct ot_link link;
+  struct ifreq request = {0};
+  int number = ioctl(fd, TUNGETIFF, &request) < 0 ? errno : ot_link_look(request.ifr_name, &link);
+  int silencer = number ? -1 : ot_tcx_silence(link.index, &fault);
+  tcx->works = silencer >= 0;
+  if (silencer >= 0) close(silencer);
+  else because(tcx, number ? "looking for a TAP" : fault.step, number ? number : fault.number);
+}
+
 /* What any TAP has on a full kernel. */
 static void try_requests(int fd, struct ot_trial trials[OT_TRIALS]) {
   int size = VNET_HEADER_SIZE;
@@ -141,6 +153,7 @@ static void try_requests(int fd, struct ot_trial trials[OT_TRIALS]) {
   int netns = ioctl(fd, TUNGETDEVNETNS, 0);
   conclude(&trials[OT_TRIAL_DEVICE_NETNS], netns >= 0, "TUNGETDEVNETNS");
   if (netns >= 0) close(netns);
+  try_tcx(fd, &trials[OT_TRIAL_TCX]);
   const char *step;
   int queue = make_tap(IFF_MULTI_QUEUE, &step);
   conclude(&trials[OT_TRIAL_MULTI_QUEUE], queue >= 0, "IFF_MULTI_QUEUE");
@@ -148,7 +161,8 @@ static void try_requests(int fd, struct ot_trial trials[OT_TRIALS]) {
 }
 
 static void try_tap(struct ot_trial trials[OT_TRIALS]) {
-  static const int requests[] = {OT_TRIAL_PERSIST, OT_TRIAL_HEADER_SIZE, OT_TRIAL_DEVICE_NETNS, OT_TRIAL_MULTI_QUEUE};
+  static const int requests[] = {OT_TRIAL_PERSIST, OT_TRIAL_HEADER_SIZE, OT_TRIAL_DEVICE_NETNS, OT_TRIAL_MULTI_QUEUE,
+                                 OT_TRIAL_TCX};
   const char *missing = "not tried, for want of a TAP with a virtio-net header", *step;
   int fd = make_tap(IFF_VNET_HDR, &step);
   conclude(&trials[OT_TRIAL_VNET_HEADER], fd >= 0, step);
@@ -222,7 +236,7 @@ void ot_self_test(struct ot_trial trials[OT_TRIALS]) {
       "udpSegment",   "udpGro",  "vnetHeader", "tso",          "uso",          "tunnelGso",    "tap",
       "multiQueue",   "persist", "headerSize", "deviceNetns",  "buffers",      "ipv6",         "netlink",
       "setns",        "recvTos", "recvTclass", "noCheck6Rx",   "multicastAll", "socketFilter", "mtuDiscover",
-      "mtuDiscover6", "pathMtu", "reusePort",  "bindToDevice", "ttl",          "noChecksum"};
+      "mtuDiscover6", "pathMtu", "reusePort",  "bindToDevice", "ttl",          "noChecksum",   "tcx"};
   for (int i = 0; i < OT_TRIALS; i++) trials[i] = (struct ot_trial){.name = names[i]};
   try_sockets(&trials[OT_TRIAL_UDP_SEGMENT], &trials[OT_TRIAL_UDP_GRO]);
   try_tap(trials);

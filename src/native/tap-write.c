@@ -16,9 +16,7 @@ int ot_write(int fd, const struct iovec *vectors, int count) {
   return written < 0 ? errno : 0;
 }
 
-/* The command's offload words, with offsets adjusted for the tag operation, and for the header that a TUN does not get.
- */
-static int fill_vnet(struct ot_nic *nic, const struct ot_port *port, const int32_t *tx, struct ot_vnet *vnet) {
+int ot_fill_vnet(struct ot_nic *nic, const struct ot_port *port, const int32_t *tx, struct ot_vnet *vnet) {
   int32_t shift = ot_tag_shift(tx) - (int32_t)port->lacks, least = OT_ETHERNET - (int32_t)port->lacks;
   memset(vnet, 0, sizeof *vnet);
   vnet->flags = (uint8_t)tx[TX_VNET];
@@ -105,7 +103,7 @@ int ot_tap_write(struct ot_nic *nic, const struct ot_port *port, const int32_t *
     if (tx[TX_VNET] & VNET_NEEDS_CSUM) number = ot_finish(nic, tx);
     return number ? number : ot_write(port->fd, vectors + 1, count);
   }
-  number = fill_vnet(nic, port, tx, &vnet);
+  number = ot_fill_vnet(nic, port, tx, &vnet);
   if (number == 0) number = write_in_one(nic, port, tx, &vnet);
   if (number >= 0) return number;
   vectors[0] = (struct iovec){.iov_base = &vnet, .iov_len = port->vnet_size};

@@ -2,9 +2,9 @@
  * Executes a list of commands. Every outcome is a status word; nothing here throws, waits or decides where a frame
  * goes.
  *
- * Writes to TAPs happen in order, or are held back for merging (merge.c). Sends are queued by sending socket and follow
- * (train.c), as do frames to local ports over sockets (parcel.c): the order per device is kept, and a flood over
- * several devices takes as few calls as possible.
+ * Writes to TAPs happen in order, or are held back for merging (merge.c). Those to packet sockets are queued by socket
+ * (netdev-write.c), as are frames to other local ports over sockets (parcel.c), and sends (train.c): the order per
+ * device is kept, and a flood over several devices takes as few calls as possible.
  */
 #include <errno.h>
 
@@ -45,10 +45,12 @@ static int to_port(struct ot_nic *nic, int32_t at, int32_t *first_port) {
   const int32_t *tx = ot_command(nic, at);
   struct ot_port *port = ot_port_at(&nic->taps, tx[TX_INDEX]);
   if (!port) return EBADF;
-  if (port->way != OT_WHOLE) return ot_parcel_queue(nic, port, at, first_port);
+  if (port->way == OT_STREAM || port->way == OT_DATAGRAMS) return ot_parcel_queue(nic, port, at, first_port);
   /* What a TUN cannot take is refused before it is merged. */
-  if (!nic->merge || !port->vnet_size || (port->lacks && tx[TX_TAG] & TAG_PUSH)) return ot_tap_write(nic, port, tx);
-  ot_merge(nic, port, at);
+  bool merges = nic->merge && port->vnet_size && !(port->lacks && tx[TX_TAG] & TAG_PUSH);
+  if (merges) ot_merge(nic, port, at);
+  else if (port->packets) ot_packet_queue(nic, port, at);
+  else return ot_tap_write(nic, port, tx);
   return 0;
 }
 
@@ -60,6 +62,7 @@ uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more) {
   if (!nic->mid_batch) ot_finish_begin(nic);
   nic->mid_batch = more;
   ot_merge_begin(nic);
+  nic->sending_packets = -1;
   for (int32_t at = 0; at < (int32_t)count; at++) {
     int32_t *tx = ot_command(nic, at);
     int number = EINVAL;
@@ -69,6 +72,7 @@ uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more) {
     if (number) ot_command_failed(nic, at, number);
   }
   ot_merge_end(nic);
+  ot_packet_flush_all(nic);
   while (first_port >= 0) {
     struct ot_port *port = &nic->taps.ports[first_port];
     first_port = port->next;

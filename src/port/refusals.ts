@@ -151,6 +151,12 @@ const LACKS: readonly Lack[] = [
     remedy: 'let the sandbox open AF_NETLINK sockets',
   },
   {
+    trial: 'tcx',
+    part: 'tcx',
+    costs: 'the host answers on the interfaces of netdev ports too, as with "host: true"',
+    remedy: 'Linux 6.6 has it, for CAP_BPF and CAP_NET_ADMIN of the host; or give the interfaces no addresses',
+  },
+  {
     trial: 'setns',
     part: 'setns',
     costs:

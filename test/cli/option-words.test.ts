@@ -121,6 +121,11 @@ const READINGS: [OptionScope, string, Options][] = [
   ['qemu', 'listen /run/vm1.net socket_group kvm', { listen: '/run/vm1.net', socket_group: 'kvm' }],
   ['qemu', 'socket_mode 0660 default mtu', { socket_mode: '0660', mtu: null }],
   [
+    'netdev',
+    'netns ns2 ifname eth1 host on force on isolated on up',
+    { netns: 'ns2', ifname: 'eth1', host: true, force: true, isolated: true, up: true },
+  ],
+  [
     'udp',
     'local 127.0.0.1:10001 remote [::1]:10000 mtu 1400',
     { local: '127.0.0.1:10001', remote: '[::1]:10000', mtu: 1400 },

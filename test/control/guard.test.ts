@@ -120,6 +120,7 @@ describe('each timer of the control thread goes on after a fault', () => {
           lost: ignore,
           moved: () => undefined,
           macChanged: () => undefined,
+          stateChanged: () => undefined,
           addressesChanged: ignore,
         }),
     ],
@@ -230,6 +231,7 @@ describe('a fault of one', () => {
       lost: ignore,
       moved: () => undefined,
       macChanged: () => undefined,
+      stateChanged: () => undefined,
       addressesChanged: ignore,
       machine,
     });

@@ -10,7 +10,7 @@ import { expectRemedies, levels, shown } from './check-lines.js';
 /** What a host has besides offloads. */
 const REST = {
   ...{ tap: true, multiQueue: true, persist: true, headerSize: true, deviceNetns: true },
-  ...{ buffers: true, ipv6: true, netlink: true, setns: true },
+  ...{ buffers: true, ipv6: true, netlink: true, setns: true, tcx: true },
   ...{ recvTos: true, recvTclass: true, noCheck6Rx: true, multicastAll: true, socketFilter: true, mtuDiscover: true },
   ...{ mtuDiscover6: true, pathMtu: true, reusePort: true, bindToDevice: true, ttl: true, noChecksum: true },
 };

@@ -76,7 +76,7 @@ const CASES: readonly [line: string, some: readonly string[], none: readonly str
   ['overtap link set ', ['br0', 'tap1', 'master', 'type', 'up', 'down'], ['vni', 'ttl']],
   ['overtap link set t', ['tap1', 'type'], ['vxlan0']],
   ['overtap link set tap1 master ', ['br0'], ['tap1']],
-  ['overtap link add vxlan1 type ', ['bridge', 'tap', 'vxlan', 'patch'], ['bridge_slave']],
+  ['overtap link add vxlan1 type ', ['bridge', 'tap', 'vxlan', 'patch', 'netdev'], ['bridge_slave']],
   ['overtap link set vxlan0 type ', ['bridge_slave', 'vxlan'], []],
   ['overtap link set vxlan0 type vxlan ', ['ttl', 'udpcsum', 'noudpcsum', 'remotes', 'isolated', 'master'], ['show']],
   ['overtap link set vxlan0 type vxlan df ', ['unset', 'set', 'inherit'], ['ttl']],

@@ -3,9 +3,10 @@ import type { Rows } from './option.js';
 
 /**
  * The NIC of a port: `own`, the switch creates it, and the kind has the options `netns` and `ifname`; `host port`, with
- * `host_port` only; `none`, the options of a NIC are refused.
+ * `host_port` only; `attached`, an interface that exists already, which the kind's own options `netns` and `ifname` name; `none`.
+ * With the last two the options of a NIC are refused.
  */
-export type NicOf = 'own' | 'host port' | 'none';
+export type NicOf = 'own' | 'host port' | 'attached' | 'none';
 
 /** A port as the rules of its kind see it. */
 export interface KindPort {

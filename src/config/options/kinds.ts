@@ -3,13 +3,14 @@
  * schemas, words of `link`, help and the reference are derived.
  */
 import type { Kind } from './kind.js';
+import { NETDEV } from './netdev.js';
 import { PATCH } from './patch.js';
 import { QEMU } from './qemu.js';
 import { TAP } from './tap.js';
 import { UDP } from './udp.js';
 import { VXLAN } from './vxlan.js';
 
-const KINDS = { tap: TAP, vxlan: VXLAN, patch: PATCH, qemu: QEMU, udp: UDP };
+const KINDS = { tap: TAP, vxlan: VXLAN, patch: PATCH, qemu: QEMU, udp: UDP, netdev: NETDEV };
 
 type Kinds = typeof KINDS;
 
@@ -33,6 +34,9 @@ export type TunnelType = { [T in PortType]: KindOf<T>['tunnels'] extends true ? 
 /** The kinds whose ports have a NIC of their own. */
 export type NicType = { [T in PortType]: KindOf<T>['nic'] extends 'own' ? T : never }[PortType];
 
+/** The kinds whose ports have an interface by name: of their own, or one that exists already. */
+export type InterfaceType = { [T in PortType]: KindOf<T>['nic'] extends 'own' | 'attached' ? T : never }[PortType];
+
 /** Whether a port, or something else with a type, is a tunnel port: it has VTEPs and VNIs. */
 export function isTunnelPort<T extends { readonly type: unknown }>(
   port: T | undefined,
@@ -49,6 +53,13 @@ export function hasOwnNic<T extends { readonly type: unknown }>(
   port: T,
 ): port is Extract<T, { readonly type: NicType }> {
   return isPortType(port.type) && PORT_KINDS[port.type].nic === 'own';
+}
+
+/** Whether a port names an interface of a namespace, by the options `netns` and `ifname`. */
+export function namesInterface<T extends { readonly type: unknown }>(
+  port: T,
+): port is Extract<T, { readonly type: InterfaceType }> {
+  return isPortType(port.type) && ['own', 'attached'].includes(PORT_KINDS[port.type].nic);
 }
 
 function isPortType(type: unknown): type is PortType {

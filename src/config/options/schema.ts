@@ -33,7 +33,7 @@ const anyPort = { ...portLists, ...deviceOptions, ...portOptions };
 /** The rows of a kind of port, in the order of the JSON Schema. */
 export function portRows(type: PortType): Rows {
   const { options, lists, nic } = PORT_KINDS[type];
-  return { ...options, ...lists, ...anyPort, ...(nic === 'none' ? {} : nicOptions) };
+  return { ...options, ...lists, ...anyPort, ...(nic === 'none' || nic === 'attached' ? {} : nicOptions) };
 }
 
 function portSchema(type: PortType): z.ZodObject {
@@ -43,7 +43,7 @@ function portSchema(type: PortType): z.ZodObject {
 type ShapeOf<T extends PortType> = Shape<KindOf<T>['options']> &
   Shape<KindOf<T>['lists']> &
   Shape<typeof anyPort> &
-  (KindOf<T>['nic'] extends 'none' ? unknown : Shape<typeof nicOptions>);
+  (KindOf<T>['nic'] extends 'none' | 'attached' ? unknown : Shape<typeof nicOptions>);
 
 /** The schema of each kind of port. */
 export const PORTS = Object.fromEntries(PORT_TYPES.map((type) => [type, portSchema(type)])) as unknown as {

@@ -55,7 +55,7 @@ const LEARNING = rowOf('learning', flag());
 
 function portRows(type: PortType): OptionRow[] {
   const { options, nic, tunnels } = PORT_KINDS[type];
-  const device = nic === 'none' ? wordsOf(deviceOptions) : [...NIC, ...GENERIC];
+  const device = nic === 'none' || nic === 'attached' ? wordsOf(deviceOptions) : [...NIC, ...GENERIC];
   return [...wordsOf(options), ...(tunnels ? [LEARNING] : []), ...SLAVE, ...device];
 }
 

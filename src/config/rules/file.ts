@@ -9,7 +9,7 @@ import { Refusal } from '../../values/address.js';
 import { rangeLength } from '../../values/id-range.js';
 import { quote } from '../../values/show.js';
 import { readDeviceName } from '../../values/value.js';
-import { hasOwnNic, isTunnelPort, PORT_KINDS } from '../options/kinds.js';
+import { isTunnelPort, namesInterface, PORT_KINDS } from '../options/kinds.js';
 import { NIC_KEYS } from '../options/table.js';
 import { vxlanOptions } from '../options/vxlan.js';
 import {
@@ -145,15 +145,20 @@ function checkNics(config: DecodedSwitch, machine: Machine, faults: FaultList): 
     if ('host_port' in link.given && link.given.host_port === true) claim('', link.name, link.path);
   }
   for (const port of allPorts(config)) {
-    if (!hasOwnNic(port)) continue;
+    if (!namesInterface(port)) continue;
     const { netns, ifname } = port.given;
     if (netns !== undefined && !machine.netnsExists(netns)) {
       const message = `network namespace ${quote(netns)} does not exist; the port waits for it${netnsRemedy(netns)}`;
       faults.warn([...port.path, 'netns'], 'absent', message);
     }
-    if (port.rejected.has('netns') || port.rejected.has('ifname') || port.given.fd !== undefined) continue;
+    if (port.rejected.has('netns') || port.rejected.has('ifname') || hasDescriptor(port)) continue;
     claim(netnsKey(netns), ifname ?? port.name, port.path);
   }
+}
+
+/** The NIC of a descriptor is named by whoever made it. */
+function hasDescriptor({ given }: DecodedPort): boolean {
+  return 'fd' in given && given.fd !== undefined;
 }
 
 /** A descriptor has one reader. */

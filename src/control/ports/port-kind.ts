@@ -89,8 +89,10 @@ export interface Look {
   moved(port: Port, nic: string): void;
   /** The MAC of a host port's NIC differs from its entries. */
   macChanged(port: TapPort): void;
+  /** The state of an interface that the switch does not set has changed: `isDark`, or its MTU. */
+  stateChanged(): void;
   /** A device is gone. */
-  lost(port: TapPort): void;
+  lost(port: Port): void;
   /** The port's device must be reopened, although it exists. */
   renew(port: Port): void;
 }
@@ -117,6 +119,8 @@ export interface PortKind<C extends PortConfig = PortConfig, P extends Port = Po
   end(port: P, inherited: ReadonlySet<object>, around: Surroundings, change: Transition): void;
   /** The flags of the data path, except those of the bridge. */
   flags(port: P): number;
+  /** Whether frames to the port are dropped for the state of its device. Absent: no. */
+  isDark?(port: P): boolean;
   /** Indexes of its receiving sockets. */
   sockets(port: P): number[];
   /** Largest payload of a frame that engines may send there, in bytes; 0: no limit of its own. */
@@ -131,6 +135,8 @@ export interface PortKind<C extends PortConfig = PortConfig, P extends Port = Po
   summary(port: P): Record<string, unknown>;
   /** Checks a port that has its device. */
   watch(port: P, look: Look): void;
+  /** Lets go of what an interface that is gone, but not deleted, must not keep. Absent: nothing. */
+  release?(port: P): void;
   /** The fault of a port whose device has just been lost. @param errno how, as the engine has it; 0: it did not report the loss */
   lossFault(port: P, machine: Pick<Machine, 'netnsExists'>, errno: number): string;
   /** Whether a missing device may exist by now. */

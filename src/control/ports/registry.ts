@@ -3,8 +3,10 @@
  */
 import type { PortConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
+import { UP } from '../../dataplane/state/forwarding.js';
 import type { DesiredPort } from '../model/desired.js';
 import type { Port } from '../model/model.js';
+import { NETDEV } from './netdev.js';
 import { PATCH } from './patch.js';
 import { portFlags } from './port-flags.js';
 import type { PortKind } from './port-kind.js';
@@ -19,6 +21,7 @@ const KINDS: Readonly<Record<PortConfig['type'], PortKind>> = {
   patch: PATCH,
   qemu: QEMU,
   udp: UDP,
+  netdev: NETDEV,
 };
 
 /** The kind of a configured port. */
@@ -32,7 +35,9 @@ export function identityOf(port: Port | Pick<DesiredPort, 'role' | 'config'>): s
 }
 
 export function flagsOf(port: Port): number {
-  return portFlags(port.bridge?.config ?? null, port.config) | kindOf(port).flags(port);
+  const kind = kindOf(port);
+  const flags = portFlags(port.bridge?.config ?? null, port.config) | kind.flags(port);
+  return kind.isDark?.(port) === true ? flags & ~UP : flags;
 }
 
 /** Bridge, flags and MTU of a present port. */

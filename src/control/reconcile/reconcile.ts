@@ -236,6 +236,11 @@ export class Reconciler {
     this.settings.setMtus(change);
   }
 
+  /** Sets the flags of ports by the present states of their devices. */
+  setFlags(change: Transition): void {
+    this.settings.setAllFlags(change);
+  }
+
   // ---- Bridges ----
 
   private setBridge(config: BridgeConfig, change: Transition): void {

@@ -42,8 +42,10 @@ export interface PortWatchParts {
   moved(port: string, nic: string, heldBack: number): void;
   /** The MAC of a host port's NIC differs from its entries. */
   macChanged(port: TapPort): void;
-  /** A TAP vanished without a report from an engine. */
-  lost(port: TapPort): void;
+  /** The carrier or the MTU of an attached interface has changed. */
+  stateChanged(): void;
+  /** A device vanished without a report from an engine. */
+  lost(port: Port): void;
   /** The addresses of the namespace have changed. */
   addressesChanged(): void;
   machine?: Machine;
@@ -96,12 +98,13 @@ export class PortWatch {
   }
 
   private lookWith(addresses: () => Set<string> | undefined): Look {
-    const { tell, macChanged, lost, moved } = this.parts;
+    const { tell, macChanged, stateChanged, lost, moved } = this.parts;
     return {
       machine: this.machine,
       addresses,
       tell,
       macChanged,
+      stateChanged,
       lost,
       memory: (port) => remembered(this.memories, port, () => ({})),
       moved: (port, nic) => remembered(this.moves, port, newLimit).offer((heldBack) => moved(port.name, nic, heldBack)),

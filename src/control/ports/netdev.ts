@@ -1,0 +1,158 @@
+/**
+ * Netdev ports: existing interfaces, attached by packet sockets. The switch changes nothing of them; the port shows their state.
+ */
+
+import { netdevOptions } from '../../config/options/netdev.js';
+import { keysThat } from '../../config/options/option.js';
+import type { LocalConfigOf } from '../../config/types.js';
+import { hasInterface, type NetdevHandle, type NetdevState, openNetdev } from '../../port/netdev.js';
+import { netnsRemedy } from '../../text/netns.js';
+import { NO_FD } from '../devices/absent-tap.js';
+import { DEFAULT_MTU } from '../devices/devices.js';
+import type { LocalPort } from '../model/model.js';
+import { portFlags } from './port-flags.js';
+import type { PortKind } from './port-kind.js';
+
+type NetdevConfig = LocalConfigOf<'netdev'>;
+
+/** `null`: the interface is missing. */
+interface OpenNetdev {
+  handle: NetdevHandle | null;
+}
+
+interface NetdevPort extends LocalPort {
+  kind: 'netdev';
+  config: NetdevConfig;
+  device: OpenNetdev;
+  /** The MTU that the engines have. */
+  mtu: number;
+  /** Whether the interface is down, or without carrier: the kernel then drops frames without a word. */
+  isDark: boolean;
+}
+
+export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
+  identity: (config) =>
+    JSON.stringify([config.type, nameOf(config), ...keysThat('new port', netdevOptions).map((key) => config[key])]),
+
+  room: () => ({ vnis: 0, vteps: 0 }),
+
+  open({ name, config }, { devices, orAbsent }) {
+    const { netns, host, force } = config;
+    const place = { ifname: nameOf(config), ...(netns === undefined ? {} : { netns }) };
+    return orAbsent<OpenNetdev>(
+      () => ({ handle: devices.keep(name, (queues) => openNetdev({ ...place, queues, host, force })) }),
+      () => ({ handle: null }),
+      netns,
+    );
+  },
+
+  reopen: () => undefined,
+
+  discard(device, _renewal, devices) {
+    if (device?.handle != null) devices.drop(device.handle);
+  },
+
+  create: (base, { config }, device) => ({
+    ...base,
+    kind: 'netdev',
+    config,
+    device,
+    mtu: device.handle?.mtu ?? DEFAULT_MTU,
+    isDark: false,
+  }),
+
+  attach(port, { devices }, change) {
+    const { handle } = port.device;
+    change.structure.push({
+      op: 'local-port',
+      port: port.index,
+      bridge: port.bridge?.index ?? 0,
+      fds: [...(handle?.fds ?? Array.from({ length: devices.workers }, () => NO_FD))],
+      vnetHeaderSize: handle?.vnetHeaderSize ?? 0,
+      flags: portFlags(port.bridge?.config ?? null, port.config),
+      mtu: port.mtu,
+    });
+  },
+
+  update: () => undefined,
+  moved: () => undefined,
+
+  end({ device: { handle } }, _inherited, { devices }, change) {
+    if (handle !== null) change.afterwards.push(() => devices.drop(handle));
+  },
+
+  flags: () => 0,
+  isDark: ({ isDark }) => isDark,
+  sockets: () => [],
+  frameMtu: ({ mtu }) => mtu,
+
+  /** A bridge follows a small MTU. A large one does not make the NICs of its guests larger than usual. */
+  wayMtu: (_config, _devices, port) => {
+    const mtu = port?.device.handle?.mtu ?? DEFAULT_MTU;
+    return mtu < DEFAULT_MTU ? mtu : null;
+  },
+
+  setMtu(port) {
+    const before = port.mtu;
+    port.mtu = port.device.handle?.mtu ?? before;
+    return port.mtu !== before;
+  },
+
+  view(port, isLost) {
+    const state = isLost ? null : stateOf(port);
+    return {
+      operstate: state !== null && faultOf(state) === null ? 'UP' : 'DOWN',
+      mtu: state?.mtu ?? port.mtu,
+      ...(state === null ? {} : { address: state.mac }),
+      ...(state === null || state.ifname === port.name ? {} : { nic: state.ifname }),
+    };
+  },
+
+  summary: ({ config, mtu, device: { handle } }) => ({
+    ifname: nameOf(config),
+    netns: config.netns,
+    mtu,
+    host: handle?.isSilent === false,
+  }),
+
+  watch(port, look) {
+    const state = stateOf(port);
+    if (state === null) {
+      look.lost(port);
+      return;
+    }
+    const fault = faultOf(state);
+    const wasDark = port.isDark;
+    port.isDark = fault !== null;
+    if (state.mtu !== port.mtu || port.isDark !== wasDark) look.stateChanged();
+    const memory = look.memory(port);
+    if ((memory.ifname ?? nameOf(port.config)) !== state.ifname) look.moved(port, state.ifname);
+    memory.ifname = state.ifname;
+    look.setFault(port, fault);
+  },
+
+  release({ device: { handle } }) {
+    handle?.release();
+  },
+
+  lossFault({ config: { netns } }, machine) {
+    if (netns === undefined || machine.netnsExists(netns))
+      return 'its interface is gone: deleted, or moved to another network namespace';
+    return `its network namespace ${netns} is gone${netnsRemedy(netns)}`;
+  },
+
+  mayReturn: ({ config }) => hasInterface({ ifname: nameOf(config), netns: config.netns }),
+};
+
+function nameOf({ ifname, name }: NetdevConfig): string {
+  return ifname ?? name;
+}
+
+function stateOf({ device: { handle } }: NetdevPort): NetdevState | null {
+  return handle?.state() ?? null;
+}
+
+function faultOf({ ifname, up, carrier }: NetdevState): string | null {
+  if (!up) return `the interface ${ifname} is down`;
+  return carrier ? null : `the interface ${ifname} has no carrier`;
+}
