@@ -5,6 +5,7 @@ NAPI_MODULE_INIT() {
   ot_export_process(env, exports);
   ot_export_privilege(env, exports);
   ot_export_service(env, exports);
+  ot_export_rights(env, exports);
   ot_export_addresses(env, exports);
   ot_export_taps(env, exports);
   ot_export_udp(env, exports);

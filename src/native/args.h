@@ -39,6 +39,7 @@ void ot_export(napi_env env, napi_value exports, const char *name, napi_callback
 void ot_export_process(napi_env env, napi_value exports);
 void ot_export_privilege(napi_env env, napi_value exports);
 void ot_export_service(napi_env env, napi_value exports);
+void ot_export_rights(napi_env env, napi_value exports);
 void ot_export_addresses(napi_env env, napi_value exports);
 void ot_export_taps(napi_env env, napi_value exports);
 void ot_export_udp(napi_env env, napi_value exports);

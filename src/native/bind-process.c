@@ -62,6 +62,20 @@ static napi_value close_descriptor(napi_env env, napi_callback_info info) {
   return ot_throw(env, &fault);
 }
 
+/* Arguments (descriptor), which becomes the standard error. */
+static napi_value keep_stderr(napi_env env, napi_callback_info info) {
+  napi_value value;
+  int64_t fd;
+  struct ot_fault fault;
+  if (!ot_arguments(env, info, 1, &value) || !ot_to_int(env, value, "fd", 3, INT32_MAX, &fd)) return NULL;
+  if (dup2((int)fd, STDERR_FILENO) >= 0) {
+    close((int)fd);
+    return NULL;
+  }
+  ot_fail(&fault, errno, "dup2", "moving descriptor %d", (int)fd);
+  return ot_throw(env, &fault);
+}
+
 /*
  * Arguments (bytes). Two joined sockets that keep the bounds of messages: one end of a cable each. `bytes` limits what
  * is under way in each direction. With SOCK_SEQPACKET the end that is left sees EPOLLHUP when the other one is closed.
@@ -120,6 +134,7 @@ void ot_export_process(napi_env env, napi_value exports) {
   ot_export(env, exports, "peerOf", peer_of);
   ot_export(env, exports, "waitReadable", wait_readable);
   ot_export(env, exports, "closeFd", close_descriptor);
+  ot_export(env, exports, "keepStderr", keep_stderr);
   ot_export(env, exports, "openPair", open_pair);
   ot_export(env, exports, "enterNamespace", enter_namespace);
   ot_export(env, exports, "selfTest", self_test);

@@ -332,6 +332,8 @@ interface NativeBinding {
   /** Blocks the thread until the descriptor is readable; `false` on timeout. -1: no limit. */
   waitReadable(fd: number, timeoutMs: number): boolean;
   closeFd(fd: number): void;
+  /** Makes a descriptor the standard error, and closes its former number. */
+  keepStderr(fd: number): void;
   /**
    * Two joined sockets (SOCK_SEQPACKET), which `attachTap` takes: a frame written to one is read from the other.
    * @param bytes of frames under way in each direction, with the kernel's overhead
@@ -385,6 +387,18 @@ interface NativeBinding {
   groupId(name: string): number | null;
   /** One datagram to the service manager (sd_notify(3)). Never waits: EAGAIN when its queue is full. */
   sendNotice(socket: string, text: string): void;
+  /** A connected stream socket, in blocking mode. Waits at most five seconds. */
+  connectUnix(path: string): number;
+  /**
+   * Sends bytes over a unix socket, and descriptors with the first of them; at most 250. Never waits: EAGAIN when the queue is
+   * full. @returns how many of the bytes were sent
+   */
+  sendRights(fd: number, bytes: Uint8Array, fds: readonly number[]): number;
+  /**
+   * Blocks until bytes come. Descriptors that come with them belong to the caller. EMFILE: there was no room for them, and all are
+   * closed. `length` 0: the peer has closed.
+   */
+  receiveRights(fd: number, buffer: Uint8Array): { length: number; fds: number[] };
   /** The IP addresses of the thread's network namespace. */
   hostAddresses(): HostAddress[];
 
@@ -465,6 +479,7 @@ export const {
   writePacket,
   waitReadable,
   closeFd,
+  keepStderr,
   openPair,
   connectStream,
   listenStream,
@@ -482,6 +497,9 @@ export const {
   peerOf,
   groupId,
   sendNotice,
+  connectUnix,
+  sendRights,
+  receiveRights,
   hostAddresses,
   createNic,
   closeNic,

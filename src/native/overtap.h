@@ -5,6 +5,10 @@
  * link-state.c) and tests what the kernel can do (self-test.c). A Nic (nic.h) waits for devices, receives batches and
  * executes lists of commands. Only addon.c and bind-*.c call Node's API. There are no mutable globals: any number of
  * threads may load the addon.
+ * It opens devices (tap.c, tap-change.c, udp.c, packet.c, with netns.c, rtnetlink.c, link-plain.c and link-state.c),
+ * passes them on to another process (rights.c) and tests what the kernel can do (self-test.c). A Nic (nic.h) waits for
+ * devices, receives batches and executes lists of commands. Only addon.c and bind-*.c call Node's API. There are no
+ * mutable globals: any number of threads may load the addon.
  */
 #ifndef OVERTAP_H
 #define OVERTAP_H
@@ -26,6 +30,9 @@
 #define OT_NAME 16
 #define OT_MAX_ADDRESSES 64
 #define OT_MAX_QUEUES 64
+
+/* Descriptors in one message; the kernel's limit is 253 (SCM_MAX_FD). */
+#define OT_MAX_RIGHTS 250
 
 /* ---- checksum.c ---- */
 
@@ -364,6 +371,22 @@ int ot_wait_readable(int fd, int timeout_ms, struct ot_fault *fault);
 
 /* Gives back the pages of Node's program file that only the start needed. Returns the bytes given back. */
 size_t ot_release_start_pages(void);
+
+/* ---- rights.c ---- */
+
+/* A connected stream socket. Waits at most five seconds. Returns its descriptor, or -1. */
+int ot_unix_connect(const char *path, struct ot_fault *fault);
+/*
+ * Sends bytes, and descriptors with the first of them. Never waits. Returns how many bytes were sent, or -1.
+ */
+ssize_t ot_rights_send(int fd, const uint8_t *bytes, size_t length, const int *fds, size_t count,
+                       struct ot_fault *fault);
+/*
+ * Waits for bytes; descriptors that come with them are the caller's then. Returns the number of bytes; 0: the peer has
+ * closed; -1: fault.
+ */
+ssize_t ot_rights_receive(int fd, uint8_t *buffer, size_t length, int fds[OT_MAX_RIGHTS], size_t *count,
+                          struct ot_fault *fault);
 
 /* ---- icmp.c ---- */
 
