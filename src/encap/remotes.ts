@@ -136,6 +136,29 @@ export class RemoteTable {
     return remote;
   }
 
+  /**
+   * Adds a learned VTEP that another switch knew; no limit applies but the size of the table.
+   * @param words its address
+   * @param heard the tick of its last datagram
+   * @returns its index; 0 without room
+   */
+  restore(port: number, words: ArrayLike<number>, udpPort: number, heard: number): number {
+    const { head, met, slots } = this;
+    lock(head, HEAD_LOCK);
+    let remote = slots.search(port, words[0] | 0, words[1] | 0, words[2] | 0, words[3] | 0);
+    if (remote === 0 && slots.hasSlotFor(port, words, 0)) {
+      remote = this.takeNumber();
+      if (remote !== 0) {
+        met.count(port, words, 0, heard);
+        slots.fill(remote * ROW, port, words, 0, udpPort);
+        slots.publish(remote);
+      }
+    }
+    if (remote >= STATIC_REMOTES) met.hear(remote - STATIC_REMOTES, heard);
+    unlock(head, HEAD_LOCK);
+    return remote;
+  }
+
   private takeNumber(): number {
     const { head, rows } = this;
     const free = head[HEAD_FREE];

@@ -15,7 +15,7 @@ import {
   EVENT_DELETED,
   recordEvent,
 } from './events.js';
-import { victimFor } from './eviction.js';
+import { noteOldest, victimFor } from './eviction.js';
 import { type FdbMatch, matches } from './flush.js';
 import {
   COUNTER_ENTRIES,
@@ -67,6 +67,37 @@ export class FdbChanges extends FdbStore {
     const changes = !isThere || from !== destination || this.ownerOf(row) !== owner || this.flagsOf(row) !== flags;
     this.write(row, high, low, fid, destination, owner, flags, now, isThere ? this.movesOf(row) : 0);
     if (changes) recordEvent(this.views, isThere ? EVENT_CHANGED : EVENT_ADDED, CAUSE_NONE, row, from, now);
+  }
+
+  /**
+   * Puts an entry in as another table had it, with flags (0: a learned one), age and moves, and without an event. Its limits held
+   * there.
+   * @param stamp the tick of its last refresh
+   * @returns false when there is no room
+   * @throws RangeError when a value is out of range
+   */
+  restore(
+    high: number,
+    low: number,
+    fid: number,
+    destination: number,
+    owner: number,
+    flags: number,
+    stamp: number,
+    moves: number,
+  ): boolean {
+    this.check(high, fid, owner);
+    if ((flags & ~FLAGS_ALL) !== 0) throw new RangeError(`FDB flags are ${flags}: give a union of FLAG_* values`);
+    lock(this.header, HEAD_LOCK);
+    const found = this.find(high, low, fid);
+    const hasRoom = found >= 0 || this.counters[COUNTER_ENTRIES] < this.capacity;
+    const row = found >= 0 || !hasRoom ? found : this.findFree(high, low, fid);
+    if (row >= 0) {
+      this.write(row, high, low, fid, destination, owner, flags, stamp, moves);
+      if (flags === 0) noteOldest(this.views, owner, stamp);
+    }
+    unlock(this.header, HEAD_LOCK);
+    return row >= 0;
   }
 
   /** @returns false when there was no such entry */

@@ -71,6 +71,11 @@ export function enterRing(views: FdbViews, row: number, owner: number): void {
   rings[(previous << RING_SHIFT) + RING_NEXT] = row;
 }
 
+/** An entry of the owner has this stamp, which may be older than those of the entries before it. */
+export function noteOldest({ oldestOfOwner }: FdbViews, owner: number, stamp: number): void {
+  if (ageOf(oldestOfOwner[owner], stamp) > 0) oldestOfOwner[owner] = stamp;
+}
+
 /** Removes an entry from the ring of the owner for which it was learned. */
 export function leaveRing(views: FdbViews, row: number, owner: number): void {
   const { handOfOwner, rings } = views;

@@ -99,6 +99,11 @@ export class FdbReader {
     };
   }
 
+  /** All rows, for `transfer.ts`. They change while engines run; rows of a copy that was made meanwhile may be torn. */
+  get words(): Int32Array {
+    return this.rows;
+  }
+
   /**
    * Calls back for each entry with a new object.
    * @param fromRow, rowCount a part of the rows, to list a large table in pieces

@@ -104,6 +104,12 @@ export class FdbStore {
     return this.header[HEAD_TOMBSTONES] as number;
   }
 
+  /** Goes on counting from the counters of another table; the number of entries is the table's own. */
+  continueCounters(counters: readonly number[]): void {
+    for (let index = COUNTER_ENTRIES + 1; index < this.counters.length; index++)
+      this.counters[index] = counters[index] ?? 0;
+  }
+
   // ---- Words of a row, by their names
 
   destinationOf(row: number): number {

@@ -79,6 +79,7 @@ export * from './events.js';
 export type { FdbMatch } from './flush.js';
 export * from './layout.js';
 export { type FdbCounters, FdbReader, type FdbRow } from './snapshot.js';
+export * from './transfer.js';
 
 // ---- Outcomes of `learn` -----------------------------------------------------------------------
 /** The entry had this destination already; its age is 0 again. */

@@ -15,6 +15,7 @@ import {
   HEAD_SAMPLE,
   NEIGH_MANUAL,
   NEIGH_ROUTER,
+  NEIGH_TUNNEL,
   ROUTERS,
   ROW_CHANGES,
   ROW_MAC_HIGH,
@@ -56,9 +57,7 @@ export class NeighChanges extends NeighStore {
     port: number,
     now: number,
   ): boolean {
-    if (!(fid >= 1 && fid < ROUTERS)) throw new RangeError(`the neighbour's fid is ${fid}`);
-    if (!(high >= 0 && high <= 0xffff)) throw new RangeError(`the neighbour's MAC high word is ${high}`);
-    if (!(port >= 0 && port < this.views.ofPort.length)) throw new RangeError(`the neighbour's port is ${port}`);
+    this.check(fid, high, port);
     const [a0, a1, a2, a3] = [address[0] | 0, address[1] | 0, address[2] | 0, address[3] | 0];
     lock(this.header, HEAD_LOCK);
     const found = this.find(fid, a0, a1, a2, a3);
@@ -66,6 +65,38 @@ export class NeighChanges extends NeighStore {
     if (row >= 0) this.bind(row, high, low, NEIGH_MANUAL | (router ? NEIGH_ROUTER : 0), port, now, found >= 0);
     unlock(this.header, HEAD_LOCK);
     return row >= 0;
+  }
+
+  /**
+   * Puts a learned binding in as another table had it. A dispute is not continued: it begins anew with the next claims.
+   * @param flags NEIGH_ROUTER and NEIGH_TUNNEL
+   * @param stamp the tick of its last message
+   * @returns false when there is no room, or a configured binding of the address
+   * @throws RangeError when a value is out of range
+   */
+  restore(
+    fid: number,
+    address: ArrayLike<number>,
+    high: number,
+    low: number,
+    flags: number,
+    port: number,
+    stamp: number,
+  ): boolean {
+    this.check(fid, high, port);
+    const [a0, a1, a2, a3] = [address[0] | 0, address[1] | 0, address[2] | 0, address[3] | 0];
+    lock(this.header, HEAD_LOCK);
+    const isNew = this.find(fid, a0, a1, a2, a3) < 0 && this.counters[COUNTER_ROWS] < this.capacity;
+    const row = isNew ? this.makeRow(fid, a0, a1, a2, a3, stamp) : -1;
+    if (row >= 0) this.bind(row, high, low, flags & (NEIGH_ROUTER | NEIGH_TUNNEL), port, stamp, false);
+    unlock(this.header, HEAD_LOCK);
+    return row >= 0;
+  }
+
+  private check(fid: number, high: number, port: number): void {
+    if (!(fid >= 1 && fid < ROUTERS)) throw new RangeError(`the neighbour's fid is ${fid}`);
+    if (!(high >= 0 && high <= 0xffff)) throw new RangeError(`the neighbour's MAC high word is ${high}`);
+    if (!(port >= 0 && port < this.views.ofPort.length)) throw new RangeError(`the neighbour's port is ${port}`);
   }
 
   /** @returns false when there was no such binding */

@@ -24,6 +24,25 @@ describe('the table of remotes', () => {
     expect(table.find(3, ...words('2001:db8::1'))).toBe(2);
   });
 
+  it('takes learned remotes of another table, whatever their number in a tick, and none twice', () => {
+    const table = createRemotes();
+    table.add(1, 3, words('192.0.2.1'), 4789, true);
+    const found = Array.from({ length: 2 * MET_IN_TICK }, (_, i) => table.restore(3, [0, 0, 0xffff, i + 1], 4789, 50));
+    expect(new Set(found).size).toBe(2 * MET_IN_TICK);
+    expect(Math.min(...found)).toBe(STATIC_REMOTES);
+    expect(found.map((_, i) => table.find(3, 0, 0, 0xffff, i + 1))).toEqual(found);
+    expect(table.learnedOf(3)).toBe(2 * MET_IN_TICK);
+    expect(table.heardAt(found[0])).toBe(50);
+    expect(table.restore(3, [0, 0, 0xffff, 1], 4789, 60)).toBe(found[0]);
+    expect(table.heardAt(found[0])).toBe(60);
+    // One that is configured stays that.
+    expect(table.restore(3, words('192.0.2.1'), 4789, 60)).toBe(1);
+    expect(table.learnedOf(3)).toBe(2 * MET_IN_TICK);
+    // Limits hold for the next that an engine meets.
+    expect(table.remove(found[0])).toBe(true);
+    expect(table.learnedOf(3)).toBe(2 * MET_IN_TICK - 1);
+  });
+
   it('an address of one port is not known on another', () => {
     const table = createRemotes();
     table.add(1, 3, words('192.0.2.1'), 4789, true);

@@ -45,6 +45,27 @@ beforeEach(() => {
   table = createNeighbours({ capacity: 64, ports: 8, seed: 1 });
 });
 
+describe('a binding from another table', () => {
+  it('is as it was there, and neither displaces another nor a configured one', () => {
+    table = createNeighbours({ capacity: 4 });
+    expect(table.restore(FID, address(1), 0x0200, 7, NEIGH_ROUTER | NEIGH_TUNNEL | NEIGH_DISPUTED, 2, 100)).toBe(true);
+    expect(row(1)).toMatchObject({ low: 7, flags: NEIGH_ROUTER | NEIGH_TUNNEL, port: 2, stamp: 100 });
+    expect(table.isRouter(FID, 0x0200, 7)).toBe(true);
+    table.set(FID, address(2), 0x0200, 8, false, 1, 5);
+    expect(table.restore(FID, address(2), 0x0200, 9, 0, 2, 100)).toBe(false);
+    expect(row(2)).toMatchObject({ low: 8, flags: NEIGH_MANUAL });
+    expect(table.restore(FID, address(3), 0x0200, 9, 0, 2, 100)).toBe(true);
+    expect(table.restore(FID, address(4), 0x0200, 9, 0, 2, 100)).toBe(false);
+    // It ages from its stamp on.
+    table.sweep(100 + 2999, 100);
+    expect(row(3)).not.toBeNull();
+    table.sweep(100 + 3000, 100);
+    expect(row(3)).toBeNull();
+    expect(() => table.restore(0, address(5), 0, 1, 0, 1, 1)).toThrow(RangeError);
+    expect(() => table.restore(FID, address(5), 0, 1, 0, 5000, 1)).toThrow(RangeError);
+  });
+});
+
 describe('what is heard', () => {
   it('is known from then on, to every view on the memory', () => {
     expect(hear(1, 10, 5, 3, HEARD_BY_TUNNEL)).toBe(HEARD_NEW);

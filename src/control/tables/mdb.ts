@@ -56,6 +56,15 @@ export interface MdbChanges {
   events: SwitchEvent[];
 }
 
+/** What was learned in one VLAN of a bridge. Times are milliseconds from now; places are FDB destinations. */
+export interface HeardVlan {
+  bridge: number;
+  vid: number;
+  groups: { address: GroupAddress; members: [place: number, left: number][] }[];
+  routers: [place: number, left: number][];
+  queriers: { family: 4 | 6; source: GroupAddress; left: number; settled: number }[];
+}
+
 export class Mdb {
   private readonly ports = new Map<number, MdbPortSettings>();
   private events: SwitchEvent[] = [];
@@ -191,6 +200,51 @@ export class Mdb {
       this.settle(vlan, 0);
       this.table.prune(vlan);
     }
+  }
+
+  // ---- From one process to the next ----
+
+  /** All that was learned. */
+  heard(now: number): HeardVlan[] {
+    return [...this.table.vlans()].map(({ bridge, vid, groups, routers, queriers }) => ({
+      bridge,
+      vid,
+      groups: [...groups.values()].flatMap(({ address, members }) => {
+        const learned = [...members].filter(([, until]) => until !== NEVER);
+        return learned.length === 0
+          ? []
+          : [{ address, members: learned.map(([place, until]) => [place, until - now]) }];
+      }),
+      routers: [...routers].map(([place, until]) => [place, until - now]),
+      queriers: ([4, 6] as const).flatMap((family) => {
+        const querier = queriers[family];
+        if (querier === null) return [];
+        const { source, until, settled } = querier;
+        return [{ family, source, left: until - now, settled: settled - now }];
+      }),
+    }));
+  }
+
+  /** Goes on from what another MDB has learned, beside what was added by command. */
+  restore(vlans: readonly HeardVlan[], now: number): void {
+    for (const { bridge, vid, groups, routers, queriers } of vlans) {
+      const vlan = this.table.vlan(bridge, vid);
+      for (const { family, source, left, settled } of queriers) {
+        vlan.queriers[family] = { source, until: now + left, settled: now + settled };
+        this.table.wake(settled > 0 ? now + settled : now + left);
+      }
+      for (const [place, left] of routers) this.table.setRouter(vlan, place, now + left);
+      for (const { address, members } of groups) {
+        for (const [place, left] of members) this.restoreMember(vlan, address, place, now + left);
+      }
+      this.settle(vlan, now);
+      this.table.prune(vlan);
+    }
+  }
+
+  private restoreMember({ bridge, vid }: Vlan, address: GroupAddress, place: number, until: number): void {
+    const isPermanent = this.table.find(bridge, vid, address)?.members.get(place) === NEVER;
+    if (isSnooped(address) && !isPermanent) this.table.setMember(bridge, vid, address, place, until);
   }
 
   // ---- Output ----

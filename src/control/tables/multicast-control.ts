@@ -17,7 +17,7 @@ import { every } from '../guard.js';
 import { type BridgeModel, isTunnel, type Port, type SwitchModel, type VxlanPort } from '../model/model.js';
 import { remoteAddress } from '../model/naming.js';
 import type { Vteps } from '../reconcile/vteps.js';
-import { Mdb } from './mdb.js';
+import { type HeardVlan, Mdb } from './mdb.js';
 import { hearPunt } from './mdb-feed.js';
 
 const TICK_MS = 250;
@@ -104,6 +104,17 @@ export class MulticastControl {
   portLost(port: number): void {
     this.mdb.forgetLearned(port);
     this.publish();
+  }
+
+  /** What was learned by snooping. */
+  heard(): HeardVlan[] {
+    return this.mdb.heard(performance.now());
+  }
+
+  /** Goes on from what another switch has learned. @returns operations for the engines */
+  restore(vlans: readonly HeardVlan[]): Operation[] {
+    this.mdb.restore(vlans, performance.now());
+    return this.take();
   }
 
   /** A frame punted by an engine. */

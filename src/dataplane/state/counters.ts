@@ -51,6 +51,13 @@ export interface Drops {
   drops: Partial<Record<DropReason, number>>;
 }
 
+/** The counters of one port, with its drops in each direction by reason. */
+export interface PortAccount {
+  traffic: Traffic;
+  rx: Partial<Record<DropReason, number>>;
+  tx: Partial<Record<DropReason, number>>;
+}
+
 export class Counters {
   readonly memory: SharedArrayBuffer;
   /** Senders of datagrams dropped as `vtep_unknown`. */
@@ -122,6 +129,36 @@ export class Counters {
 
   setTick(tick: number): void {
     this.words[TICK] = tick;
+  }
+
+  // ---- Counters that another switch has counted. Control path, before the engine runs. ----
+
+  creditPort(port: number, { traffic, rx, tx }: PortAccount): void {
+    const row = PORTS + port * PORT_ROW;
+    this.credit(row, traffic);
+    DROP_REASONS.forEach((name, reason) => {
+      this.words[row + TRAFFIC + reason] += rx[name] ?? 0;
+      this.words[row + TRAFFIC + REASONS + reason] += tx[name] ?? 0;
+    });
+  }
+
+  creditRemote(remote: number, traffic: Traffic): void {
+    this.credit(REMOTES + remote * TRAFFIC, traffic);
+  }
+
+  creditVni(counter: number, traffic: Traffic): void {
+    this.credit(VNIS + counter * TRAFFIC, traffic);
+  }
+
+  creditVlan(counter: number, traffic: Traffic): void {
+    this.credit(VLANS + counter * TRAFFIC, traffic);
+  }
+
+  private credit(row: number, { rx_packets, rx_bytes, tx_packets, tx_bytes }: Traffic): void {
+    this.words[row + RX_PACKETS] += rx_packets;
+    this.words[row + RX_BYTES] += rx_bytes;
+    this.words[row + TX_PACKETS] += tx_packets;
+    this.words[row + TX_BYTES] += tx_bytes;
   }
 
   // ---- Released indexes. Control path. ----
@@ -202,6 +239,18 @@ export class CounterReader {
   /** The counters of deleted ports. */
   get retired(): Traffic & Drops {
     return { ...this.port(RETIRED), ...this.portDrops(RETIRED) };
+  }
+
+  /** All counters of a port; RETIRED: of the deleted ones. */
+  account(port: number): PortAccount {
+    const account: PortAccount = { traffic: this.port(port), rx: {}, tx: {} };
+    DROP_REASONS.forEach((name, reason) => {
+      const received = this.rxDrops(port, reason);
+      const sent = this.txDrops(port, reason);
+      if (received > 0) account.rx[name] = received;
+      if (sent > 0) account.tx[name] = sent;
+    });
+    return account;
   }
 
   portDrops(port: number): Drops {
