@@ -15,6 +15,8 @@ export interface PatchEnd {
   readonly vnetHeaderSize: number;
   /** The other end, if it is free; it is in use from then on. */
   takeOther(): PatchEnd | undefined;
+  /** What `adoptPatch` in another process needs: the descriptors of this end, and behind them those of a free other end. */
+  bequeath(): number[];
   /** Undoes `takeOther` of the other end. */
   giveBack(): void;
   /** Closes it, and with it a free other end. An other end in use is reported as lost by its PacketIo. Idempotent. */
@@ -40,6 +42,18 @@ export function openPatch(queues: number): PatchEnd {
   return end;
 }
 
+/**
+ * Goes on with an end that another process has open.
+ * @param fds as given by `bequeath`
+ * @param peer the other end, if it is in use and was adopted before
+ */
+export function adoptPatch(queues: number, fds: readonly number[], peer: PatchEnd | null): PatchEnd {
+  const end = new End(fds.slice(0, queues), true);
+  if (fds.length > queues) end.join(new End(fds.slice(queues), false));
+  else if (peer instanceof End) end.join(peer);
+  return end;
+}
+
 class End implements PatchEnd {
   readonly vnetHeaderSize = VNET_HEADER_SIZE;
   private isOpen = true;
@@ -59,6 +73,10 @@ class End implements PatchEnd {
     if (!this.isOpen || !this.other.isOpen || this.other.isUsed) return undefined;
     this.other.isUsed = true;
     return this.other;
+  }
+
+  bequeath(): number[] {
+    return [...this.fds, ...(this.other.isUsed ? [] : this.other.fds)];
   }
 
   giveBack(): void {

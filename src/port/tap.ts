@@ -104,8 +104,28 @@ export interface TapHandle {
   openQueue(): number;
   /** Closes all queues, which must be detached first. Deletes a TAP that is not persistent. A second call does nothing. */
   close(): void;
+  /** What `continueTap` in another process needs; the descriptors stay this handle's too. */
+  bequeath(): { facts: TapFacts; fds: number[] };
   /** Closes it and reverts the opening: a created TAP is deleted, even if persistent; one that was taken over stays. */
   discard(): void;
+}
+
+/** An open TAP as another process goes on with it. */
+export interface TapFacts
+  extends Pick<
+    native.OpenedTap,
+    | 'ifname'
+    | 'mac'
+    | 'mtu'
+    | 'vnetHeaderSize'
+    | 'offload'
+    | 'takenOver'
+    | 'isForeign'
+    | 'madeInside'
+    | 'foundVnetHeaderSize'
+  > {
+  /** Number of the namespace at opening. */
+  home: number;
 }
 
 /**
@@ -173,6 +193,21 @@ function segmentsOf({ offload = ALL_OFFLOADS, gsoMaxSegs }: AdoptOptions, mtu: n
   return given('gsoMaxSegs', most);
 }
 
+/**
+ * Goes on with a TAP that the process before this one has open. Changes nothing about it.
+ * @param fds one for each queue
+ * @param custody while it is not ours, closing the handle closes descriptors and leaves the device as it is
+ */
+export function continueTap(
+  options: TapOptions,
+  { home, ...facts }: TapFacts,
+  fds: readonly number[],
+  custody: { readonly isOurs: boolean },
+): TapHandle {
+  const [fd, ...moreQueues] = fds;
+  return new OpenedTap(options, { ...facts, fd, moreQueues }, pathOf(options.netns), home, custody);
+}
+
 class OpenedTap implements TapHandle {
   readonly fd: number;
   readonly ifname: string;
@@ -193,6 +228,7 @@ class OpenedTap implements TapHandle {
     private readonly opened: native.OpenedTap,
     private readonly path: { netns?: string },
     private readonly home: number,
+    private readonly custody: { readonly isOurs: boolean } = { isOurs: true },
   ) {
     ({ fd: this.fd, offload: this.offload, vnetHeaderSize: this.vnetHeaderSize, isForeign: this.isForeign } = opened);
     ({ ifname: this.ifname, mac: this.mac, mtu: this.mtu } = opened);
@@ -291,15 +327,21 @@ class OpenedTap implements TapHandle {
     return fds[this.given++];
   }
 
+  bequeath(): { facts: TapFacts; fds: number[] } {
+    const { fd: _, moreQueues: __, ...opened } = this.opened;
+    return { facts: { ...opened, mac: this.mac, mtu: this.mtu, home: this.home }, fds: [...this.fds] };
+  }
+
   close(): void {
     const fds = this.fds.splice(0);
-    if (fds.length > 0 && this.isForeign) native.leaveTap(this.fd, this.opened.foundVnetHeaderSize);
+    if (fds.length > 0 && this.isForeign && this.custody.isOurs)
+      native.leaveTap(this.fd, this.opened.foundVnetHeaderSize);
     for (const fd of fds) native.closeFd(fd);
     this.given = 0;
   }
 
   discard(): void {
-    if (this.fds.length > 0 && !this.isForeign) {
+    if (this.fds.length > 0 && !this.isForeign && this.custody.isOurs) {
       try {
         native.setTapPersist(this.fd, this.opened.takenOver);
       } catch {

@@ -207,6 +207,11 @@ export function* portsOf(range: readonly [number, number], seed: number): Genera
   for (let i = 0; i < size; i++) yield low + ((start + i) % size);
 }
 
+/** A receiving or sending socket that another process has opened. Closing it closes this process's descriptor. */
+export function adoptSocket(fd: number, port: number): Sender {
+  return { fd, port, close: closer(fd) };
+}
+
 /** The options of a sending socket for the addon. */
 function sendingOf(options: SendingOptions): Omit<native.UdpSenderOptions, 'port'> {
   const { multicast, ttl = 0, df = false, checksum = true, sendBuffer = SEND_BUFFER } = options;

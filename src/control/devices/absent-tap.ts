@@ -26,6 +26,7 @@ export function absentTap({ ifname }: NicConfig, mtu: number, workers: number): 
     addAddresses: () => undefined,
     removeAddresses: () => undefined,
     setPersist: () => undefined,
+    bequeath: () => ({ facts: null, fds: [] }),
     close: () => undefined,
     discard: () => undefined,
   };

@@ -6,8 +6,10 @@ import type { NicConfig, OffloadConfig, VxlanConfig } from '../../config/types.j
 import {
   ALL_OFFLOADS,
   adoptTap,
+  continueTap,
   openTap,
   TapError,
+  type TapFacts,
   type TapHandle,
   type TapOptions,
   TUN_F_CSUM,
@@ -17,14 +19,15 @@ import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { VLAN_TAG } from '../../wire/vlan.js';
 import { VXLAN_HEADER } from '../../wire/vxlan.js';
 import { progress } from '../guard.js';
+import type { Custody } from '../model/bequest.js';
 import { DeviceError } from '../model/device-error.js';
 import type { OpenTap, OpenUnderlay, SenderPools } from '../model/model.js';
 import { absentTap } from './absent-tap.js';
 import type { Inherited } from './inherited.js';
 import { asOpenTap } from './open-tap.js';
-import { type Released, UnderlaySockets } from './underlay-sockets.js';
+import { type GivenSockets, type Released, UnderlaySockets } from './underlay-sockets.js';
 
-export { type Released, receiverKey } from './underlay-sockets.js';
+export { type GivenSockets, type Released, receiverKey } from './underlay-sockets.js';
 
 export const DEFAULT_MTU = 1500;
 const UDP_HEADER = 8;
@@ -64,6 +67,8 @@ export type DeviceSource = Pick<
   | 'vxlanMtu'
   | 'keep'
   | 'drop'
+  | 'continueTap'
+  | 'adoptUnderlay'
 >;
 
 export class Devices {
@@ -111,6 +116,15 @@ export class Devices {
         `descriptor ${fd} is the NIC that the switch has made for port ${owner}; give one that it inherits`,
       );
     return adoptTap(fd, options);
+  }
+
+  /** Goes on with the TAP of the process before. @param facts as its `bequeath` gave them; changes nothing about the device */
+  continueTap(port: NicConfig, { facts, fds }: { facts: TapFacts; fds: number[] }, custody: Custody): OpenTap {
+    const handle = continueTap(this.tapOptions(port, facts.mtu), facts, fds, custody);
+    const tap = asOpenTap(handle, (closing) => this.taps.delete(closing));
+    this.taps.set(tap, port.name);
+    while (tap.fds.length < fds.length) tap.fds.push(handle.openQueue());
+    return tap;
   }
 
   private tapOptions(nic: NicConfig, mtu: number): TapOptions {
@@ -163,13 +177,17 @@ export class Devices {
     device.close();
   }
 
-  /** See UnderlaySockets, as for the next five methods. */
+  /** See UnderlaySockets, as for the next six methods. */
   absentUnderlay(): OpenUnderlay {
     return this.sockets.absent();
   }
 
   underlay(port: VxlanConfig, deaf?: OpenUnderlay): OpenUnderlay {
     return guard(port.name, () => this.sockets.underlay(port, deaf));
+  }
+
+  adoptUnderlay(port: VxlanConfig, given: GivenSockets): OpenUnderlay {
+    return guard(port.name, () => this.sockets.adopt(port, given));
   }
 
   poolsOf(port: VxlanConfig): SenderPools {

@@ -30,6 +30,7 @@ export function asOpenTap(handle: TapHandle, closing: (tap: OpenTap) => void): O
     addAddresses: (addresses) => handle.addAddresses(addresses),
     removeAddresses: (addresses) => handle.removeAddresses(addresses),
     setPersist: (persist) => handle.setPersist(persist),
+    bequeath: () => handle.bequeath(),
     close() {
       progress();
       closing(tap);

@@ -34,10 +34,20 @@ interface Sender {
   close(): void;
 }
 
-interface Opened {
+export interface Opened {
   readonly fd: number;
   readonly port: number;
   close(): void;
+}
+
+/** The sockets of a vxlan port that another process has opened. */
+export interface GivenSockets {
+  /** One for each engine. */
+  receivers: readonly Opened[];
+  group: Opened | null;
+  /** Empty: it sends by its receivers. */
+  senders: readonly Opened[];
+  dfSenders: readonly Opened[];
 }
 
 /** The receiving sockets of one local address and port: one for each engine. */
@@ -96,6 +106,22 @@ export class UnderlaySockets {
     }
   }
 
+  /** Goes on with the sockets of a vxlan port of another process; those that ports share may be given more than once. */
+  adopt(port: VxlanConfig, { receivers, group, senders, dfSenders }: GivenSockets): OpenUnderlay {
+    const socket = this.shareOrKeep(receiverKey(port), receivers);
+    const groupSocket = group === null ? null : this.shareOrKeep(groupKey(port), [group]);
+    if (sendsByReceiver(port)) return { socket, group: groupSocket, pools: this.pools(port, socket) };
+    const pools = { senders: this.numbered(senders), dfSenders: this.numbered(dfSenders) };
+    return { socket, group: groupSocket, pools };
+  }
+
+  private shareOrKeep(key: string, given: readonly Opened[]): number {
+    const shared = this.share(key);
+    if (shared === null) return this.keep(key, given);
+    for (const one of given) one.close();
+    return shared;
+  }
+
   /** Placeholder for sockets that cannot be opened yet: indexes without descriptors. @throws DeviceError */
   absent(): OpenUnderlay {
     const socket = this.keep(UNSHARED, []);
@@ -139,6 +165,11 @@ export class UnderlaySockets {
       range: port.srcport,
       seed: this.options.seed + this.senders.length,
     });
+    return this.numbered(pool);
+  }
+
+  /** Gives the sockets of a pool their indexes, or closes them all. */
+  private numbered(pool: readonly Opened[]): number[] {
     const numbers: number[] = [];
     try {
       for (const sender of pool) {
@@ -222,7 +253,7 @@ export class UnderlaySockets {
   private groupReceiver(port: VxlanConfig): number | null {
     const { group, dev, dstport } = port;
     if (group === undefined || dev === undefined) return null;
-    const key = `group ${group} ${dev} ${receiverKey(port)}`;
+    const key = groupKey(port);
     return (
       this.share(key) ??
       this.keep(key, [openGroupReceiver({ group, dev, port: dstport, gro: this.options.offloads.udp_gro })])
@@ -312,8 +343,12 @@ export function receiverKey({ local, dev, family, dstport }: VxlanConfig): strin
   return `${local ?? 'any'}${link} ${family} ${dstport}`;
 }
 
+function groupKey(port: VxlanConfig): string {
+  return `group ${port.group} ${port.dev} ${receiverKey(port)}`;
+}
+
 /** Whether the port's only source port is its dstport. */
-function sendsByReceiver({ srcport: [low, high], dstport }: VxlanConfig): boolean {
+export function sendsByReceiver({ srcport: [low, high], dstport }: VxlanConfig): boolean {
   return low === dstport && high === dstport;
 }
 

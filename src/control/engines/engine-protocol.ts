@@ -19,9 +19,16 @@ export interface EngineData {
   offloads: OffloadConfig;
   /** Microseconds. */
   busyPoll: number;
+  /** It begins standing still: it carries operations out, and takes in no frame. */
+  held: boolean;
 }
 
-export type ToEngine = { type: 'apply'; id: number; operations: Operation[] } | { type: 'stop' };
+export type ToEngine =
+  | { type: 'apply'; id: number; operations: Operation[] }
+  /** Stands still after the present batch; frames wait in the kernel. Answered by `applied`. */
+  | { type: 'hold'; id: number }
+  | { type: 'go-on' }
+  | { type: 'stop' };
 
 export type FromEngine =
   | { type: 'applied'; id: number; error?: string }

@@ -55,11 +55,25 @@ export class EngineThread {
 
   /** Carries operations out between two batches. Rejects when an operation is invalid or the engine has failed. */
   apply(operations: Operation[]): Promise<void> {
+    return this.ask((id) => ({ type: 'apply', id, operations }));
+  }
+
+  /** Stands still after its current batch, until `goOn`. Rejects when the engine has failed. */
+  hold(): Promise<void> {
+    return this.ask((id) => ({ type: 'hold', id }));
+  }
+
+  /** Ends `hold`, or a start that was held. */
+  goOn(): void {
+    this.say({ type: 'go-on' });
+  }
+
+  private ask(message: (id: number) => ToEngine): Promise<void> {
     if (this.death !== null) return Promise.reject(this.death);
     return new Promise((resolve, reject) => {
       const id = this.nextId++;
       this.waiting.set(id, { resolve, reject });
-      this.say({ type: 'apply', id, operations });
+      this.say(message(id));
     });
   }
 

@@ -17,6 +17,10 @@ import { createNativePacketIo, type NativePacketIo } from '../../port/native-pac
 import { VXLAN_HEADER } from '../../wire/vxlan.js';
 import type { EngineData, FromEngine, ToEngine } from './engine-protocol.js';
 
+type Phase = 'running' | 'held' | 'stopped';
+
+const PHASES = { hold: 'held', 'go-on': 'running', stop: 'stopped' } as const satisfies Record<string, Phase>;
+
 /** Runs the engine until the control thread stops it. */
 function main(): void {
   if (parentPort === null) throw new Error('engine-worker is started by the switch, not by hand');
@@ -25,14 +29,16 @@ function main(): void {
   const io = createIo(data);
   const context = createContext(io, data);
   const tell = (message: FromEngine): void => port.postMessage(message);
-  let running = true;
+  let phase: Phase = data.held ? 'held' : 'running';
+  const obey = (message: ToEngine): void => {
+    if (message.type === 'apply') tell(carryOut(context, message));
+    else phase = PHASES[message.type];
+    if (message.type === 'hold') tell({ type: 'applied', id: message.id });
+  };
   const engine = new Engine(context, {
     rung() {
-      for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-        const message = next.message as ToEngine;
-        if (message.type === 'stop') running = false;
-        else tell(carryOut(context, message));
-      }
+      for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port))
+        obey(next.message as ToEngine);
     },
     portLost: (lost, errno) => tell({ type: 'port-lost', port: lost, errno }),
     offloadLost: (offload) => tell({ type: 'offload-lost', offload }),
@@ -40,10 +46,20 @@ function main(): void {
     tooBig: (remote) => tell({ type: 'too-big', remote }),
   });
 
-  while (running) engine.turn(TICK_MS);
-  io.close();
-  tell({ type: 'stopped' });
-  port.close();
+  const work = (): void => {
+    while (phase === 'running') engine.turn(TICK_MS);
+    if (phase === 'held') {
+      port.once('message', (message: ToEngine) => {
+        obey(message);
+        work();
+      });
+      return;
+    }
+    io.close();
+    tell({ type: 'stopped' });
+    port.close();
+  };
+  work();
 }
 
 function createIo({ offloads, busyPoll, eventFd }: EngineData): NativePacketIo {

@@ -9,8 +9,8 @@ import { PuntReader, PuntRing } from '../../dataplane/state/punt-ring.js';
 import { StormControl } from '../../dataplane/state/storm.js';
 import { createRemotes, type RemoteTable } from '../../encap/remotes.js';
 import { FdbEvents } from '../../fdb/events.js';
-import { createFdb, type FdbOptions, FdbReader } from '../../fdb/table.js';
-import { createNeighbours, NeighReader } from '../../neigh/table.js';
+import { createFdb, Fdb, type FdbOptions, FdbReader } from '../../fdb/table.js';
+import { createNeighbours, NeighReader, Neighbours } from '../../neigh/table.js';
 import { EngineThread, type EngineThreadEvents } from './engine-thread.js';
 
 export interface EnginesOptions {
@@ -18,6 +18,15 @@ export interface EnginesOptions {
   fdb: FdbOptions;
   offloads: OffloadConfig;
   busyPoll: number;
+  /** They begin standing still, until `goOn`. Default false. */
+  held?: boolean;
+}
+
+/** What a switch writes that goes on from another one. */
+export interface Legacy {
+  fdb: Fdb;
+  neigh: Neighbours;
+  counters: Counters;
 }
 
 export class Engines {
@@ -30,9 +39,14 @@ export class Engines {
   readonly neigh: NeighReader;
   /** Punt rings of the engines; the event `punted` announces records. */
   readonly punts: PuntReader;
+  /** The tables and counters that engine 0 writes, for what another switch has left; the engines must stand still. */
+  readonly legacy: Legacy;
   private readonly threads: EngineThread[];
 
-  constructor({ workers, fdb: fdbOptions, offloads, busyPoll }: EnginesOptions, events: EngineThreadEvents) {
+  constructor(
+    { workers, fdb: fdbOptions, offloads, busyPoll, held = false }: EnginesOptions,
+    events: EngineThreadEvents,
+  ) {
     const fdb = createFdb({ ...fdbOptions, owners: MAX_PORTS, groups: MAX_BRIDGES }).memory;
     this.remotes = createRemotes(fdbOptions.seed);
     const remotes = this.remotes.memory;
@@ -45,7 +59,8 @@ export class Engines {
     const storm = new StormControl().memory;
     const neigh = createNeighbours({ ports: MAX_PORTS, seed: fdbOptions.seed }).memory;
     this.neigh = new NeighReader(neigh);
-    const shared = { fdb, remotes, storm, neigh, offloads, busyPoll };
+    this.legacy = { fdb: Fdb.attach(fdb), neigh: Neighbours.attach(neigh), counters: new Counters(counters[0]) };
+    const shared = { fdb, remotes, storm, neigh, offloads, busyPoll, held };
     this.threads = counters.map(
       (own, engine) => new EngineThread({ ...shared, engine, counters: own, punts: punts[engine] }, events),
     );
@@ -54,6 +69,15 @@ export class Engines {
   /** Carries operations out in every engine; engine 0 last, because it writes the shared tables. */
   async apply(operations: Operation[]): Promise<void> {
     for (const thread of [...this.threads].reverse()) await thread.apply(operations);
+  }
+
+  /** All engines stand still when it resolves: between two batches, with every frame that they took in counted. */
+  async hold(): Promise<void> {
+    await Promise.all(this.threads.map((thread) => thread.hold()));
+  }
+
+  goOn(): void {
+    for (const thread of this.threads) thread.goOn();
   }
 
   async stop(): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import type { BridgeConfig, NicAddress, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../../config/types.js';
 import { ABSENT_HOST_PORT } from '../../dataplane/state/destination.js';
+import type { Bequest } from './bequest.js';
 import type { EntryTable } from './entries.js';
 
 /** An open TAP of a port; it is followed wherever its NIC goes. */
@@ -30,6 +31,8 @@ export interface OpenTap {
   removeAddresses(addresses: readonly NicAddress[]): void;
   /** No effect on a TAP that existed before and was not created by overtap: it persists. */
   setPersist(persist: boolean): void;
+  /** For the next process; see port/tap.ts. */
+  bequeath(): Bequest;
   close(): void;
   /** Closes it, and restores the state before opening. */
   discard(): void;

@@ -5,7 +5,7 @@
 import { keysThat } from '../../config/options/option.js';
 import { patchOptions } from '../../config/options/patch.js';
 import type { LocalConfigOf, PortConfig, SwitchConfig } from '../../config/types.js';
-import { openPatch, type PatchEnd } from '../../port/patch.js';
+import { adoptPatch, openPatch, type PatchEnd } from '../../port/patch.js';
 import { NO_FD } from '../devices/absent-tap.js';
 import { DEFAULT_MTU, type DeviceSource } from '../devices/devices.js';
 import { DeviceError } from '../model/device-error.js';
@@ -48,6 +48,14 @@ export const PATCH: PortKind<PatchConfig, PatchPort, OpenPatch> = {
     const free = pairOf(config.peer, { opened, ...opening })?.takeOther();
     const end = devices.keep(name, (queues) => free ?? openPatch(queues));
     return { fds: end.fds, end, isTaken: free !== undefined };
+  },
+
+  bequeath: ({ device: { end } }) => ({ facts: null, fds: end?.bequeath() ?? [] }),
+
+  inherit({ name, config }, { fds }, _custody, { devices, ...opening }) {
+    const peer = pairOf(config.peer, opening);
+    const end = devices.keep(name, (queues) => adoptPatch(queues, fds, peer));
+    return { fds: end.fds, end, isTaken: peer !== null };
   },
 
   reopen: () => undefined,

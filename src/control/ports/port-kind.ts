@@ -8,6 +8,7 @@ import type { LinkRow, SwitchEvent } from '../../api/api.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
 import type { DeviceSource } from '../devices/devices.js';
+import type { Bequest, Custody, Legacy } from '../model/bequest.js';
 import type { DesiredPort } from '../model/desired.js';
 import type { DeviceError } from '../model/device-error.js';
 import type { Port, PortBase, SwitchModel, TapPort, VxlanPort } from '../model/model.js';
@@ -39,6 +40,8 @@ export interface Opening {
   ending: readonly string[];
   /** Names of ports that stay and whose devices are reopened. */
   renewed: readonly string[];
+  /** The devices of the process that this one replaces; undefined: all are opened. */
+  legacy?: Legacy | undefined;
   /**
    * Runs `open`; calls `absent` instead if the device does not exist yet and the port may wait for it.
    * @param netns see `mayPass`
@@ -104,6 +107,10 @@ export interface PortKind<C extends PortConfig = PortConfig, P extends Port = Po
   room(config: C): { vnis: number; vteps: number };
   /** @throws DeviceError; nothing has changed then */
   open(desired: DesiredPort & { config: C }, opening: Opening): D;
+  /** What the next process needs to go on with the port's open device. Absent: devices of this kind cannot be given away. */
+  bequeath?(port: P, devices: DeviceSource): Bequest;
+  /** Goes on with a device given away by `bequeath`. Changes nothing about it. @throws DeviceError */
+  inherit?(desired: DesiredPort & { config: C }, bequest: Bequest, custody: Custody, opening: Opening): D;
   /** Reopens and changes the devices of a present port. @throws DeviceError; nothing has changed then */
   reopen(port: P, config: C, opening: Opening): void;
   /** Undoes `open` and `reopen`: the device, and the contents of `renewals`. */

@@ -1,6 +1,7 @@
 /**
  * TAP ports: guests' NICs, and the host ports of bridges and vxlan ports.
  */
+import { z } from 'zod';
 import { keysThat } from '../../config/options/option.js';
 import { tapOptions } from '../../config/options/tap.js';
 import type { TapConfig } from '../../config/types.js';
@@ -14,8 +15,23 @@ import { macOf } from '../model/naming.js';
 import type { Transition } from '../model/transition.js';
 import { linkEvent } from './link-event.js';
 import { changeNic } from './nic-changes.js';
+import { readFacts } from './facts.js';
 import { portFlags } from './port-flags.js';
 import type { Look, Opening, PortKind } from './port-kind.js';
+
+/** See TapFacts in port/tap.ts. */
+const FACTS = z.object({
+  ifname: z.string(),
+  mac: z.string(),
+  mtu: z.int(),
+  vnetHeaderSize: z.int(),
+  offload: z.int(),
+  takenOver: z.boolean(),
+  isForeign: z.boolean(),
+  madeInside: z.boolean(),
+  foundVnetHeaderSize: z.int(),
+  home: z.number(),
+});
 
 type Desired = DesiredPort & { config: TapConfig };
 
@@ -45,6 +61,12 @@ export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
       () => devices.absentTap(config, mtu),
       config.netns,
     );
+  },
+
+  bequeath: ({ tap }) => tap.bequeath(),
+
+  inherit({ name, config }, bequest, custody, { devices }) {
+    return devices.continueTap(config, { ...bequest, facts: readFacts(name, FACTS, bequest) }, custody);
   },
 
   reopen({ name, tap, config: before }, config, { opened }) {

@@ -1,6 +1,7 @@
 /**
  * vxlan ports: sockets on the underlay, and the engines' settings of the tunnel.
  */
+import { z } from 'zod';
 import { keysThat } from '../../config/options/option.js';
 import { vxlanOptions } from '../../config/options/vxlan.js';
 import type { VxlanConfig } from '../../config/types.js';
@@ -8,9 +9,12 @@ import { TICK_MS } from '../../dataplane/engine.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
 import { TOS_INHERIT } from '../../encap/tunnel.js';
 import { AGEING_NEVER } from '../../fdb/table.js';
+import { adoptSocket } from '../../port/underlay.js';
 import { parseAddress } from '../../wire/ip-address.js';
 import { DEFAULT_MTU, type DeviceSource, type Released } from '../devices/devices.js';
+import { type Opened, sendsByReceiver } from '../devices/underlay-sockets.js';
 import { vnisOf } from '../model/desired.js';
+import { DeviceError } from '../model/device-error.js';
 import {
   isHostPort,
   isTunnel,
@@ -22,12 +26,17 @@ import {
 } from '../model/model.js';
 import { macOf } from '../model/naming.js';
 import type { Transition } from '../model/transition.js';
+import { readFacts } from './facts.js';
 import { portFlags, vxlanFlags } from './port-flags.js';
 import type { Look, PortKind, Surroundings } from './port-kind.js';
 
 const TICKS_PER_SECOND = 1000 / TICK_MS;
 /** Remotes of a port whose routes are queried in one pass: a port is faulty only when none has a route. */
 const ASKED = 32;
+
+const PORTS = z.array(z.int().min(0).max(65_535));
+/** Numbers of descriptors, in this order, and the source ports of sending sockets. */
+const FACTS = z.object({ receivers: z.int().min(0), group: z.int().min(0).max(1), senders: PORTS, dfSenders: PORTS });
 
 export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
   /** The receiving address; and whether there is a host port, whose MAC the port must know. */
@@ -45,6 +54,37 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
       () => devices.underlay(config, deaf),
       () => devices.absentUnderlay(),
     );
+  },
+
+  bequeath({ config, underlay: { socket, group, pools } }, devices) {
+    const byReceiver = sendsByReceiver(config);
+    const pool = (senders: readonly number[]): number[] =>
+      byReceiver ? [] : senders.map((one) => devices.senderFds(one)[0]);
+    const receivers = devices.receiverFds(socket);
+    const groups = group === null ? [] : devices.receiverFds(group).slice(0, 1);
+    const [senders, dfSenders] = [pool(pools.senders), pool(pools.dfSenders)];
+    const portsOf = (numbers: readonly number[]): number[] =>
+      byReceiver ? [] : numbers.map((one) => devices.senderPort(one));
+    return {
+      facts: {
+        receivers: receivers.length,
+        group: groups.length,
+        senders: portsOf(pools.senders),
+        dfSenders: portsOf(pools.dfSenders),
+      },
+      fds: [...receivers, ...groups, ...senders, ...dfSenders],
+    };
+  },
+
+  inherit({ name, config }, bequest, _custody, { devices }) {
+    const { receivers, group, senders, dfSenders } = readFacts(name, FACTS, bequest);
+    if (bequest.fds.length !== receivers + group + senders.length + dfSenders.length || receivers !== devices.workers)
+      throw new DeviceError(`${name}: the sockets that the other process gives are not those that it names`);
+    const fds = [...bequest.fds];
+    const take = (ports: readonly number[]): Opened[] => ports.map((port) => adoptSocket(fds.shift() as number, port));
+    const at = (count: number): number[] => new Array<number>(count).fill(config.dstport);
+    const given = { receivers: take(at(receivers)), group: take(at(group))[0] ?? null };
+    return devices.adoptUnderlay(config, { ...given, senders: take(senders), dfSenders: take(dfSenders) });
   },
 
   reopen({ name, config: before }, config, { devices, opened }) {

@@ -11,6 +11,7 @@ import type { BridgeConfig, SwitchConfig } from '../../config/types.js';
 import { MAX_BRIDGES } from '../../dataplane/state/forwarding.js';
 import { lacksRight, mayPass } from '../../port/absence.js';
 import { DEFAULT_MTU, type DeviceSource } from '../devices/devices.js';
+import type { Legacy } from '../model/bequest.js';
 import { type DesiredPort, desiredPorts } from '../model/desired.js';
 import { DeviceError } from '../model/device-error.js';
 import { type Entry, EntryTable } from '../model/entries.js';
@@ -35,6 +36,8 @@ export interface How {
   renewed?: readonly string[];
   /** Whether a port without its device may wait for it; otherwise the change is refused. */
   waits?: boolean;
+  /** The devices of the process that this one replaces. */
+  legacy?: Legacy | undefined;
 }
 
 /** A prepared change. */
@@ -83,7 +86,7 @@ export class Reconciler {
    * Opens the devices of the change.
    * @throws DeviceError; nothing has changed then
    */
-  prepare(next: SwitchConfig, delta: EntryDelta, { renewed = [], waits = false }: How = {}): Prepared {
+  prepare(next: SwitchConfig, delta: EntryDelta, { renewed = [], waits = false, legacy }: How = {}): Prepared {
     const desired = desiredPorts(next);
     const staying = new Map(desired.map((port) => [port.name, identityOf(port)]));
     const ending = [...this.model.ports.values()]
@@ -97,7 +100,7 @@ export class Reconciler {
       renewals: new Map(),
       undo: [],
     };
-    const opening = { model: this.model, devices: this.devices, next, ending, renewed, opened };
+    const opening = { model: this.model, devices: this.devices, next, ending, renewed, opened, legacy };
     try {
       this.checkRoom(next, desired, ending, delta);
       for (const port of desired) {
@@ -174,7 +177,9 @@ export class Reconciler {
   }
 
   private open(port: DesiredPort, opening: Opening): void {
-    opening.opened.devices.set(port.name, kindOf(port).open(port, opening));
+    const device =
+      opening.legacy === undefined ? kindOf(port).open(port, opening) : inherit(port, opening.legacy, opening);
+    opening.opened.devices.set(port.name, device);
   }
 
   /** Reopens parts of a present port. A port without its device is skipped: the watch opens it later. */
@@ -266,6 +271,21 @@ export class Reconciler {
       });
     }
   }
+}
+
+/** The device of a port from the process before. A port that waited there goes on waiting: no device is opened before that has ended. */
+function inherit(port: DesiredPort, { bequests, custody }: Legacy, opening: Opening): object {
+  const kind = kindOf(port);
+  const bequest = bequests.get(port.name) ?? { absent: 'the switch before this one did not have it' };
+  if ('fds' in bequest) {
+    if (kind.inherit !== undefined) return kind.inherit(port, bequest, custody, opening);
+    throw new DeviceError(`${port.name}: a ${port.config.type} port cannot be taken over from another process`);
+  }
+  const orAbsent: Opening['orAbsent'] = (_open, absent) => {
+    opening.opened.absent.set(port.name, bequest.absent);
+    return absent();
+  };
+  return kind.open(port, { ...opening, orAbsent });
 }
 
 /** The message of a DeviceError without its leading port name. */

@@ -17,6 +17,7 @@ it('rejects what it is asked for, whether it dies before or after, and tells of 
       neigh: memory,
       offloads: { vnet_header: true, tso: true, udp_segment: true, tunnel_gso: false, udp_gro: true },
       busyPoll: 0,
+      held: false,
     },
     {
       portLost: ignore,

@@ -144,6 +144,7 @@ export class FakeDevices implements DeviceSource {
       state: () => ({ ifname: config.ifname, netns: 0, up: true, mtu: tap.mtu, mac: tap.mac }),
       isAt: (ifname, netns) => nic === `${netns ?? ''} ${ifname}`,
       hasMoved: false,
+      bequeath: () => ({ facts: null, fds: [] }),
       discard: () => tap.close(),
       setMtu(bytes) {
         tap.mtu = bytes;
@@ -205,6 +206,14 @@ export class FakeDevices implements DeviceSource {
     this.maybeFail(port.name);
     const fds = Array.from({ length: this.workers }, () => this.device('receiver', key));
     return put(this.receivers, { key, fds, users: 1 });
+  }
+
+  continueTap(): never {
+    throw new Error('nothing is taken over here');
+  }
+
+  adoptUnderlay(): never {
+    throw new Error('nothing is taken over here');
   }
 
   poolsOf(port: VxlanConfig): SenderPools {
