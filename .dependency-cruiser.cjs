@@ -41,8 +41,9 @@ const controlRooms = {
   views: ['reconcile', 'ports', 'model'],
   watch: ['reconcile', 'views', 'ports', 'events', 'model'],
   requests: ['plan', 'reconcile', 'tables', 'engines', 'events', 'model'],
+  handover: ['reconcile', 'ports', 'tables', 'devices', 'engines', 'events', 'model'],
   http: [],
-  daemon: ['http', 'log', 'plan', 'ports', 'model'],
+  daemon: ['http', 'handover', 'log', 'plan', 'ports', 'model'],
 };
 
 /** Files of src/control that stand beside its rooms: contracts and the guard, which every room may use. */

@@ -35,6 +35,7 @@ export type {
   InfoAnswer,
   LogAnswer,
   LogLevel,
+  UpgradeAnswer,
 } from './switch.js';
 export type {
   TunnelRange,

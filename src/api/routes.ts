@@ -9,7 +9,16 @@ import { LINK_REQUEST, LINK_ROW, LINKS_QUERY } from './links.js';
 import { MDB_ANSWER, MDB_REQUEST } from './mdb.js';
 import { NEIGH_REQUEST, NEIGH_ROW } from './neigh.js';
 import { STATS_ANSWER } from './stats.js';
-import { APPLY_ANSWER, APPLY_REQUEST, CONFIG_ANSWER, INFO_ANSWER, LOG_ANSWER, LOG_REQUEST } from './switch.js';
+import {
+  APPLY_ANSWER,
+  APPLY_REQUEST,
+  CONFIG_ANSWER,
+  INFO_ANSWER,
+  LOG_ANSWER,
+  LOG_REQUEST,
+  UPGRADE_ANSWER,
+  UPGRADE_REQUEST,
+} from './switch.js';
 import { VLANS_ANSWER, VLANS_REQUEST } from './vlans.js';
 
 const NO_QUERY = z.strictObject({});
@@ -54,6 +63,11 @@ export const WRITE_ROUTES = {
     answer: APPLY_ANSWER,
   },
   '/v1/log': { summary: 'Sets the level of the log.', request: LOG_REQUEST, answer: null },
+  '/v1/upgrade': {
+    summary: 'Starts the installed program anew, and gives it the switch: guests, tables and counters go on.',
+    request: UPGRADE_REQUEST,
+    answer: UPGRADE_ANSWER,
+  },
 } as const;
 
 /** Paths that answer GET with text. */

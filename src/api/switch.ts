@@ -41,6 +41,16 @@ export const LOG_ANSWER = z.object({ level: z.enum(LOG_LEVELS) }).meta({ id: 'Lo
 /** The log level. */
 export type LogAnswer = z.output<typeof LOG_ANSWER>;
 
+export const UPGRADE_REQUEST = z.strictObject({});
+export const UPGRADE_ANSWER = z
+  .object({
+    pid: said(z.int(), 'The process that runs the switch now.'),
+    version: said(z.string(), 'Its version.'),
+    gap_ms: said(z.number(), 'Milliseconds in which no frame was forwarded; they waited.'),
+  })
+  .meta({ id: 'UpgradeAnswer' });
+export type UpgradeAnswer = z.output<typeof UPGRADE_ANSWER>;
+
 export const ERROR_ANSWER = z
   .object({
     error: z.object({ code: said(z.string(), 'Stable, for programs.'), message: said(z.string(), 'For people.') }),

@@ -46,6 +46,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         choices: ['auto', 'always', 'never'],
         fallback: 'auto',
       },
+      { flags: '--take-over', text: 'take over the switch that runs at the control socket: see "overtap upgrade"' },
     ],
     help: `
 Needs /dev/net/tun and root (or CAP_NET_ADMIN). Once ready it gives up all capabilities but NET_ADMIN, NET_RAW,
@@ -113,6 +114,30 @@ Examples:
   overtap apply -c host1.yaml --dry-run
   overtap apply -c host1.yaml`,
     load: () => import('./commands/apply.js'),
+  },
+  {
+    name: 'upgrade',
+    summary: 'replace the process of a running switch by the installed program',
+    usage: '[options]',
+    words: false,
+    help: `
+The running switch starts the program at the path and with the words that it was started with itself, as a rule a
+newer version by now, and gives it everything: TAPs and sockets, the running configuration with all changes made at
+run time, the FDB with ages, neighbours, groups and counters. No NIC changes. Frames wait for some milliseconds
+meanwhile; the answer says how many. When the new process cannot start, the reason is printed, the exit status is 1
+and the old one goes on. With --json: {"pid", "version", "gap_ms"}.
+
+The new process has a PID of its own, and runs in the same service, with the same rights, output and log level;
+systemd is told (MAINPID). Of a switch in the foreground of a shell it goes on in the background. Clients of
+"overtap monitor" have to connect again. A switch that is process 1 of a container cannot be replaced.
+
+By hand, for another program or another path, run as the same user in the same namespaces:
+  overtap run --take-over -c FILE
+FILE then names the control socket and is read again on SIGHUP; the configuration is the running one.
+
+Example:
+  overtap upgrade      after npm install -g or apt-get install of another version`,
+    load: () => import('./commands/upgrade.js'),
   },
   {
     name: 'config',

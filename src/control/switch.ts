@@ -2,6 +2,7 @@
  * One running switch: creates devices, engines and model, and stops them. `assemble.ts` connects its other parts.
  */
 import { randomInt } from 'node:crypto';
+import type { Socket } from 'node:net';
 import type { InfoAnswer } from '../api/api.js';
 import type { Document } from '../config/edit/tree.js';
 import { netnsExists } from '../config/load.js';
@@ -15,14 +16,21 @@ import type { EngineThreadEvents } from './engines/engine-thread.js';
 import { Engines } from './engines/engines.js';
 import type { Views } from './listings.js';
 import type { Port, SwitchModel } from './model/model.js';
+import { Giver, type GiverParts, type Given } from './handover/giver.js';
+import type { Taken, Taker } from './handover/taker.js';
 import { kindOf } from './ports/registry.js';
 import { Reconciler } from './reconcile/reconcile.js';
-import type { LiveControl } from './requests/live-control.js';
+import type { Inheritance, LiveControl } from './requests/live-control.js';
 import type { SwitchEvents } from './switch-events.js';
 import { type Usable, usable } from './usable.js';
 import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from './views/views.js';
 
 export type { SwitchEvents } from './switch-events.js';
+
+/** What the process before has left. */
+export interface SwitchInheritance extends Inheritance {
+  mode: Usable;
+}
 
 /** The engines are created before the parts that get their reports. */
 interface Late {
@@ -43,20 +51,27 @@ export class Switch {
    * Opens all devices and starts forwarding; on failure nothing remains open.
    * @param document the configuration as given
    * @param config its resolved form
+   * @param inheritance of the process before: its devices are taken over, and the engines stand still until `takeOver`
    * @throws DeviceError
    */
-  static async start(document: Document, config: SwitchConfig, events: SwitchEvents): Promise<Switch> {
-    const mode = usable(config, selfTest(), events);
+  static async start(
+    document: Document,
+    config: SwitchConfig,
+    events: SwitchEvents,
+    inheritance?: SwitchInheritance,
+  ): Promise<Switch> {
+    const mode = inheritance?.mode ?? usable(config, selfTest(), events);
+    const held = inheritance !== undefined;
     const devices = createDevices(config, mode);
     const reconciler = new Reconciler({ ...config, bridges: [], ports: [] }, devices);
     const { model } = reconciler;
     const late: Late = {};
     const lose: Lose = (port, errno = 0) => loseDevice(port, errno, model, events, late);
-    const engines = createEngines(config, mode, engineEvents(model, events, lose, late));
+    const engines = createEngines(config, mode, held, engineEvents(model, events, lose, late));
     try {
       const parts = assemble(document, { reconciler, engines, devices }, events, lose);
       late.parts = parts;
-      await parts.controls.start(config);
+      await parts.controls.start(config, inheritance);
       devices.startEnded();
       return new Switch(parts, mode);
     } catch (error) {
@@ -98,6 +113,35 @@ export class Switch {
     return this.parts.engines.counters.ticks;
   }
 
+  /**
+   * Gives the switch to another process, which has asked for it over this socket. When it resolves, the other one forwards, and
+   * `leave` is all that may follow.
+   * @param given called at that moment, with its PID
+   * @throws when it could not; this switch forwards
+   */
+  async handOver(socket: Socket, fd: number, logLevel: string, given: (pid: number) => void): Promise<Given> {
+    const { controls, devices, engines, multicast, punts } = this.parts;
+    const { model, mode } = this;
+    const still: GiverParts['still'] = (work) => controls.still(work);
+    return new Giver(socket, fd, { model, devices, engines, multicast, punts, mode, still }, logLevel).give((pid) => {
+      controls.end(`the switch was given to process ${pid}; ask again`);
+      rest(this.parts);
+      given(pid);
+    });
+  }
+
+  /** Goes on from the state of the process before. @param begin called as soon as the devices are this process's own */
+  takeOver(taker: Taker, version: string, begin: () => void): Promise<Taken> {
+    const { controls, engines, multicast } = this.parts;
+    return controls.still(() => taker.complete({ model: this.model, engines, multicast }, version, begin));
+  }
+
+  /** Ends the engines of a switch that was given to another process; the devices are left as they are. */
+  async leave(): Promise<void> {
+    rest(this.parts);
+    await this.parts.engines.stop();
+  }
+
   /** Stops forwarding and closes all devices; TAPs that are not persistent are deleted. */
   async stop(): Promise<void> {
     rest(this.parts);
@@ -121,9 +165,9 @@ function createDevices({ name, control }: SwitchConfig, mode: Usable): Devices {
   });
 }
 
-function createEngines(config: SwitchConfig, mode: Usable, events: EngineThreadEvents): Engines {
+function createEngines(config: SwitchConfig, mode: Usable, held: boolean, events: EngineThreadEvents): Engines {
   const fdb = { seed: randomInt(2 ** 31), capacity: config.fdb_size };
-  return new Engines({ ...mode, busyPoll: config.busy_poll, fdb }, events);
+  return new Engines({ ...mode, busyPoll: config.busy_poll, fdb, held }, events);
 }
 
 /** Passes the engines' reports on. */

@@ -25,7 +25,7 @@ export async function run({ context, options }: Invocation): Promise<number> {
   const reload = (): CheckedDocument => loadDocument(file, { regularFile: true, host });
   return runDaemon(
     { document, warnings, config: { ...config, control } },
-    { logLevel: options.logLevel ?? 'info', reload },
+    { logLevel: options.logLevel ?? 'info', takeOver: options.takeOver !== undefined, reload },
   );
 }
 

@@ -2,20 +2,23 @@
  * `overtap run`: a switch and its control socket in the foreground, until a signal.
  */
 import { isatty } from 'node:tty';
+import { LOG_LEVELS } from '../../api/switch.js';
 import type { LogLevel } from '../../api/api.js';
 import type { CheckedDocument } from '../../config/load.js';
 import { exitAtOnce, releaseStartPages } from '../../port/process.js';
 import { printable } from '../../text/printable.js';
 import { attempt, faultCounts, forget } from '../guard.js';
+import { TakeOverError } from '../handover/taker.js';
 import { ControlSocketError, examineSocket } from '../http/control-socket.js';
 import { MetricsServer } from '../http/metrics-server.js';
 import { type ControlServer, serve } from '../http/server.js';
 import { accessOf, type SocketAccess } from '../http/socket-access.js';
 import type { Views } from '../listings.js';
 import { ChangeLog } from '../log/change-log.js';
-import { createLog, type Log } from '../log/logger.js';
+import { createLog, type Log, type Logger } from '../log/logger.js';
 import { DeviceError } from '../model/device-error.js';
 import { Switch } from '../switch.js';
+import { HandOver } from './hand-over.js';
 import { journalOf, reload } from './journal.js';
 import { keepRunning } from './last-resort.js';
 import { giveUpRights } from './rights.js';
@@ -23,11 +26,14 @@ import { ServiceManager } from './service-manager.js';
 import { Shutdown } from './shutdown.js';
 import { Signals, setLevel } from './signals.js';
 import { stateOf, statusText } from './state-line.js';
+import { type Estate, inheritStderr, takeEstate } from './take-over.js';
 import { eventLines, logPorts } from './switch-log.js';
 import { programVersion } from './version.js';
 
 export interface RunOptions {
   logLevel: string;
+  /** Takes over the switch that runs at the control socket. */
+  takeOver: boolean;
   /** Reads the configuration file again. @throws ConfigError */
   reload(): CheckedDocument;
 }
@@ -44,6 +50,8 @@ const STDOUT = 1;
 
 /** State of a run, valid in every phase. */
 interface Run extends CheckedDocument {
+  /** Of the process before; null: all is opened. */
+  readonly estate: Estate | null;
   readonly options: RunOptions;
   readonly log: Log;
   readonly shutdown: Shutdown;
@@ -51,6 +59,8 @@ interface Run extends CheckedDocument {
   readonly manager: ServiceManager;
   /** Set once the control socket is open. */
   server: ControlServer | null;
+  /** Another process has the switch. */
+  isGiven: boolean;
 }
 
 /** Runs the switch. @returns the exit status, after all resources are closed and the log is written */
@@ -69,7 +79,8 @@ export async function runDaemon(checked: CheckedDocument, options: RunOptions): 
     'end',
     shutdown.status.then(() => manager.stopping()),
   );
-  const run: Run = { ...checked, options, log, shutdown, signals: new Signals(log.logger), manager, server: null };
+  const signals = new Signals(log.logger);
+  const run: Run = { ...checked, estate: null, options, log, shutdown, signals, manager, server: null, isGiven: false };
   const status = await runOrRefuse(run);
   shutdown.done();
   // A write may block in the kernel forever, as on a network file system; the end does not wait for it.
@@ -81,7 +92,8 @@ async function runOrRefuse(run: Run): Promise<number> {
   try {
     return await runSwitch(run);
   } catch (error) {
-    if (!(error instanceof DeviceError || error instanceof ControlSocketError)) throw error;
+    const isExpected = [DeviceError, ControlSocketError, TakeOverError].some((kind) => error instanceof kind);
+    if (!isExpected || !(error instanceof Error)) throw error;
     run.manager.refused(error.message);
     process.stderr.write(printable(`overtap: ${error.message}\n`));
     return EXIT_REFUSED;
@@ -89,27 +101,47 @@ async function runOrRefuse(run: Run): Promise<number> {
 }
 
 async function runSwitch(run: Run): Promise<number> {
-  const { document, config, warnings, shutdown } = run;
+  const { config, warnings, shutdown } = run;
   const log = run.log.logger;
-  await examineSocket(config.control);
-  const access = accessOf(config);
-  for (const { kind, path, message } of warnings) {
+  if (run.options.takeOver) await inherit(run);
+  else await examineSocket(config.control);
+  const access = accessOf(run.config);
+  for (const { kind, path, message } of run.estate === null ? warnings : []) {
     if (kind === 'own_address') log.info({ path }, message);
     if (kind === 'own_tunnel') log.warn({ path }, message);
   }
-  const running = await Switch.start(document, config, {
-    ...eventLines(log),
-    failed: (error) => {
-      log.fatal({ err: error }, 'the engine has failed');
-      shutdown.begin(EXIT_REFUSED);
-    },
-  });
+  const running = await startSwitch(run);
   try {
     return shutdown.isBegun ? await shutdown.status : await serveUntilEnd(run, running, access);
   } finally {
     run.signals.end();
-    await running.stop();
-    log.info('stopped');
+    await (run.isGiven ? running.leave() : running.stop());
+    log.info(run.isGiven ? 'left to the other process' : 'stopped');
+  }
+}
+
+/** The running configuration takes the place of the file's. @throws TakeOverError */
+async function inherit(run: Run): Promise<void> {
+  const estate = await takeEstate(run.config.control);
+  const { document, config, warnings } = estate;
+  Object.assign(run, { document, config, warnings, estate });
+  if (LOG_LEVELS.includes(estate.taker.plan.logLevel as LogLevel)) run.log.logger.level = estate.taker.plan.logLevel;
+}
+
+/** @throws DeviceError */
+async function startSwitch({ document, config, estate, shutdown, log: { logger: log } }: Run): Promise<Switch> {
+  const events = {
+    ...eventLines(log),
+    failed: (error: Error) => {
+      log.fatal({ err: error }, 'the engine has failed');
+      shutdown.begin(EXIT_REFUSED);
+    },
+  };
+  try {
+    return await Switch.start(document, config, events, estate?.inheritance);
+  } catch (error) {
+    await estate?.taker.giveUp((error as Error).message);
+    throw error;
   }
 }
 
@@ -118,14 +150,19 @@ async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): P
   const log = run.log.logger;
   const views = viewsOf(run, running);
   const changes = new ChangeLog(log);
+  const handOver = handOverOf(run, running);
   const server = await serve(config.control, views, running.controls, {
     access,
     journal: journalOf(changes, running),
     log: { level: () => log.level as LogLevel, set: (level, by) => setLevel(log, level, by) },
     report: (error) => log.error({ err: error }, 'a request has failed'),
     connectionRefused: onceInAWhile((reason) => log.warn({ reason }, 'connection to the control socket refused')),
+    tunnel: (request) => handOver.take(request),
+    upgrade: (by) => handOver.upgrade(by),
+    succeeds: run.estate !== null,
   });
   run.server = server;
+  if (run.estate !== null) await takeOver(run.estate, running, server, log);
   const metrics = metricsServer(run, views);
   try {
     giveUpRights(config, log);
@@ -145,6 +182,32 @@ async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): P
     metrics?.close();
     await server.close();
   }
+}
+
+/** @throws TakeOverError; the former process goes on */
+async function takeOver({ taker }: Estate, running: Switch, server: ControlServer, log: Logger): Promise<void> {
+  try {
+    const { gap, entries } = await running.takeOver(taker, programVersion(), () => server.takeName());
+    inheritStderr();
+    log.info({ gap: gap === null ? undefined : Math.round(gap * 10) / 10, entries }, 'taken over');
+    if (gap === null) log.warn('the former process died meanwhile: what it counted and learned is lost');
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+function handOverOf(run: Run, running: Switch): HandOver {
+  return new HandOver({
+    running,
+    log: run.log.logger,
+    isEnding: () => run.shutdown.isBegun,
+    given(pid) {
+      run.isGiven = true;
+      run.manager.successor(pid);
+    },
+    end: () => run.shutdown.begin(EXIT_OK),
+  });
 }
 
 /** The server of `metrics`, if the configuration asks for one. */

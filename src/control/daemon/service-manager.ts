@@ -36,6 +36,7 @@ export class ServiceManager {
   private statusTimer: NodeJS.Timeout | undefined;
   private watchdogTimer: NodeJS.Timeout | undefined;
   private lastStatus = '';
+  private hasSuccessor = false;
 
   /**
    * @param send delivers one datagram or throws; null: no manager
@@ -86,6 +87,15 @@ export class ServiceManager {
     }
   }
 
+  /** Another process runs the switch, and is the main process of the service from now on. It tells the rest by itself. */
+  successor(pid: number): void {
+    clearInterval(this.statusTimer);
+    clearTimeout(this.watchdogTimer);
+    onProgress(() => undefined);
+    this.tell(`MAINPID=${pid}`);
+    this.hasSuccessor = true;
+  }
+
   /** The switch begins to end. The watchdog is fed no more: the end has a time limit of its own. */
   stopping(): void {
     clearInterval(this.statusTimer);
@@ -126,7 +136,7 @@ export class ServiceManager {
   }
 
   private tell(text: string): void {
-    if (this.send === null) return;
+    if (this.send === null || this.hasSuccessor) return;
     this.waiting.push(text);
     if (this.waiting.length > MOST_WAITING) this.waiting.shift();
     this.flush();

@@ -31,6 +31,13 @@ export async function examineSocket(path: string): Promise<void> {
   if (identify(path) !== null && (await answers(path))) throw taken(path);
 }
 
+/** A listening socket whose path is another process's still. */
+export interface Successor {
+  /** Gives it the path, at once: no client finds none. @throws NodeJS.ErrnoException */
+  take(): SocketName;
+  release(): void;
+}
+
 /** The path of a listening socket. */
 export class SocketName {
   private constructor(
@@ -61,6 +68,28 @@ export class SocketName {
     } finally {
       rmSync(temporary, { force: true });
     }
+  }
+
+  /**
+   * Listens beside the path, which another process has; `take` then takes it from that process.
+   * @throws ControlSocketError
+   */
+  static async beside(path: string, listen: (temporary: string) => Promise<void>): Promise<Successor> {
+    const temporary = temporaryName(path);
+    rmSync(temporary, { force: true });
+    try {
+      await listen(temporary);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error instanceof ControlSocketError ? error : notMade(path, error);
+    }
+    return {
+      take() {
+        renameSync(temporary, path);
+        return new SocketName(path, identify(path) ?? '');
+      },
+      release: () => rmSync(temporary, { force: true }),
+    };
   }
 
   /** Removes the path, unless it is another file by now. */

@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { ChangeRequest, LogLevel } from '../../api/api.js';
+import type { ChangeRequest, LogLevel, UpgradeAnswer } from '../../api/api.js';
 import { openApiDocument } from '../../api/openapi.js';
 import { READ_ROUTES, type ReadPath, type ReadRoutes, type WriteRoutes } from '../../api/routes.js';
 import type { Controls } from '../controls.js';
@@ -31,6 +31,9 @@ export interface LevelControl {
   set(level: LogLevel, by: string): void;
 }
 
+/** Replaces the process of the switch. @param by the requester @throws ChangeRefused */
+export type Upgrade = (by: string) => Promise<UpgradeAnswer>;
+
 /** The kind of change of each path. */
 const CHANGES = {
   '/v1/links': 'link',
@@ -50,6 +53,7 @@ export interface Served {
   limits: Limits;
   journal: Journal;
   log: LevelControl;
+  upgrade: Upgrade;
   /** Called for faults of the switch, not of its clients. */
   report(error: unknown): void;
 }
@@ -104,7 +108,7 @@ function addStreams(app: FastifyInstance, served: Served): void {
   });
 }
 
-function addChanges(app: FastifyInstance, { controls, journal, log }: Served): void {
+function addChanges(app: FastifyInstance, { controls, journal, log, upgrade }: Served): void {
   const change = <P extends keyof typeof CHANGES>(
     path: P,
     carry: (request: WriteRoutes[P]['request']) => Promise<WriteRoutes[P]['answer'] | undefined>,
@@ -129,6 +133,10 @@ function addChanges(app: FastifyInstance, { controls, journal, log }: Served): v
   change('/v1/neigh', (request) => controls.neigh(request).then(nothing));
   change('/v1/mdb', (request) => controls.mdb(request).then(nothing));
   change('/v1/apply', (request) => controls.apply(request));
+  app.post('/v1/upgrade', (request) => {
+    readRequest('/v1/upgrade', request.body);
+    return upgrade(requester(request.raw.socket));
+  });
   app.post('/v1/log', (request, reply) => {
     log.set(readRequest('/v1/log', request.body).level, requester(request.raw.socket));
     return reply.code(204).send();

@@ -8,22 +8,26 @@ import type { IncomingMessage, Server } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { ChangeRefused, type Controls } from '../controls.js';
 import type { Views } from '../listings.js';
-import { SocketName } from './control-socket.js';
+import { SocketName, type Successor } from './control-socket.js';
 import { EventHub } from './event-stream.js';
 import { Door, httpServer } from './http-listener.js';
 import { CHANGE_STATUS, errorAnswer, HttpRefusal } from './http-refusal.js';
 import { readJson } from './request-body.js';
 import type { RequestHandler } from './request-gate.js';
-import { addRoutes, type Journal, type LevelControl } from './routes.js';
+import { addRoutes, type Journal, type LevelControl, type Upgrade } from './routes.js';
 import { Budget, DEFAULT_LIMITS, type Limits } from './server-limits.js';
 import { giveAccess, PRIVATE, type SocketAccess } from './socket-access.js';
 import { guardSending, Turns } from './text-stream.js';
+import { serveTunnels, type TunnelRequest } from './tunnel.js';
 
 /** Listen backlog; a unix socket refuses further connections at once. The kernel caps it (somaxconn). */
 const BACKLOG = 4096;
 /** Answers up to this many characters are always sent: even for all connections together they are negligible. */
 const SMALL_ANSWER = 16 * 1024;
 const NO_JOURNAL: Journal = { done: () => undefined, refused: () => undefined };
+const NO_UPGRADE: Upgrade = () => {
+  throw new ChangeRefused('this switch cannot be replaced', 'unavailable');
+};
 const FIXED_LEVEL: LevelControl = { level: () => 'info', set: () => undefined };
 /**
  * Requests are checked by zod (`read-request.ts`), so no route gives Fastify a schema. Its compilers of JSON schemas would cost
@@ -38,6 +42,8 @@ export interface ControlServer {
   connections(): Promise<number>;
   /** Connections closed on arrival: too many connections, or too few descriptors. */
   readonly refused: number;
+  /** Takes the path from the process that has it, with `succeeds`. */
+  takeName(): void;
   /** Removes the socket's path, unless it is another file by now. For an exit that does not wait. */
   releaseName(): void;
   /** Ends all answers and event streams, and removes the socket. */
@@ -55,6 +61,12 @@ export interface ServeOptions {
   access?: SocketAccess;
   /** Limits for tests. */
   limits?: Partial<Limits>;
+  /** Called for each request for a tunnel (CONNECT); absent: they are closed. */
+  tunnel?: (request: TunnelRequest) => void;
+  /** The path belongs to a process that this one succeeds: it gets another name until `takeName`. */
+  succeeds?: boolean;
+  /** Replaces this process by another one (`POST /v1/upgrade`). */
+  upgrade?: Upgrade;
   /** Called for each connection closed on arrival, with the reason. */
   connectionRefused?: (reason: string) => void;
 }
@@ -74,12 +86,17 @@ export async function serve(
   const door = new Door(options.connectionRefused ?? (() => undefined));
   const events = new EventHub(controls, limits);
   const app = createApp(limits, door, report);
-  const { journal = NO_JOURNAL, log = FIXED_LEVEL } = options;
-  addRoutes(app, { views, controls, events, turns: new Turns(), limits, report, journal, log });
+  const { journal = NO_JOURNAL, log = FIXED_LEVEL, upgrade = NO_UPGRADE } = options;
+  addRoutes(app, { views, controls, events, turns: new Turns(), limits, report, journal, log, upgrade });
 
-  let name: SocketName;
+  if (options.tunnel !== undefined) serveTunnels(app.server, options.tunnel);
+
+  let name: Pick<SocketName, 'release'>;
+  let successor: Successor | null = null;
+  const open = (temporary: string): Promise<void> => listen(app, temporary, options.access ?? PRIVATE);
   try {
-    name = await SocketName.claim(path, (temporary) => listen(app, temporary, options.access ?? PRIVATE));
+    if (options.succeeds === true) name = successor = await SocketName.beside(path, open);
+    else name = await SocketName.claim(path, open);
   } catch (error) {
     await app.close();
     throw error;
@@ -90,6 +107,10 @@ export async function serve(
       return door.refused;
     },
     releaseName: () => name.release(),
+    takeName() {
+      name = successor?.take() ?? name;
+      successor = null;
+    },
     async close() {
       name.release();
       events.close();

@@ -26,7 +26,9 @@ import { ChangeRefused, type Controls } from '../controls.js';
 import type { Engines } from '../engines/engines.js';
 import type { EventFeed } from '../events/event-feed.js';
 import { linkChanges } from '../events/link-events.js';
+import type { Legacy } from '../model/bequest.js';
 import { DeviceError } from '../model/device-error.js';
+import type { Entry } from '../model/entries.js';
 import { type Departure, partings, Transition } from '../model/transition.js';
 import { commandsBetween } from '../plan/commands.js';
 import { editVlans } from '../plan/commands-vlans.js';
@@ -56,6 +58,19 @@ export interface LiveParts {
   broken(error: Error): void;
 }
 
+/** What a start takes over from the process before. */
+export interface Inheritance {
+  entries: readonly Entry[];
+  legacy: Legacy;
+}
+
+/** The configuration as it is held here. */
+export interface HeldConfig {
+  document: Document;
+  entries: Entry[];
+  tables: TableConfig;
+}
+
 /** Settings read at start only. */
 const FIXED = keysThat('restart', switchOptions);
 
@@ -65,6 +80,8 @@ export class LiveControl implements Controls {
   /** Counters of the changes that take an entry away or elsewhere, at the last check of entries. */
   private settled = '';
   private readonly tables: LiveTables;
+  /** Why no change is carried out any more. */
+  private ended: string | null = null;
 
   /** @param document the initial live document; `reconciler.model.config` is its resolved form */
   constructor(
@@ -77,10 +94,17 @@ export class LiveControl implements Controls {
     });
   }
 
-  /** Applies the first configuration to a switch without links. @throws DeviceError */
-  async start({ tables = NO_TABLES, ...config }: SwitchConfig): Promise<void> {
+  /**
+   * Applies the first configuration to a switch without links.
+   * @param inheritance entries and devices of the process before, in place of those that the configuration asks for
+   * @throws DeviceError
+   */
+  async start({ tables = NO_TABLES, ...config }: SwitchConfig, inheritance?: Inheritance): Promise<void> {
     this.document = withoutTables(this.document);
-    await this.reconcile(config, deltaOfEdit(this.parts.reconciler.model.config, config), { waits: true });
+    const { entries, legacy } = inheritance ?? {};
+    const delta =
+      entries === undefined ? deltaOfEdit(this.parts.reconciler.model.config, config) : { add: entries, remove: [] };
+    await this.reconcile(config, delta, { waits: true, legacy });
     try {
       await this.setTables(tables);
     } catch (error) {
@@ -179,13 +203,32 @@ export class LiveControl implements Controls {
     });
   }
 
+  /**
+   * Runs work with no change beside it: requests and the switch's own changes wait for its end.
+   * @param work gets a reader of the configuration as it is then
+   */
+  still<T>(work: (held: () => HeldConfig) => Promise<T>): Promise<T> {
+    return this.exclusively(() =>
+      work(() => {
+        this.settle();
+        const { entries } = this.parts.reconciler.model;
+        return { document: this.document, entries: [...entries.all()], tables: this.tables.held };
+      }),
+    );
+  }
+
+  /** Refuses every later change, also those that wait. @param reason for the client */
+  end(reason: string): void {
+    this.ended = reason;
+  }
+
   subscribe(listener: (event: SwitchEvent) => void): () => void {
     return this.parts.feed.subscribe(listener);
   }
 
   /** Opens missing devices of ports. @returns the reason while they are unavailable; null: open */
   renew(ports: readonly string[]): Promise<string | null> {
-    return this.exclusively(async () => {
+    const renewed = this.exclusively(async () => {
       this.settle();
       const { model } = this.parts.reconciler;
       const present = ports.filter((name) => model.ports.has(name));
@@ -200,21 +243,34 @@ export class LiveControl implements Controls {
         throw error;
       }
     });
+    return this.unlessEnded(renewed, null);
   }
 
   /** Host addresses have changed: own addresses in lists of remotes are excluded, former ones included again. */
   refresh(): Promise<void> {
-    return this.exclusively(async () => {
+    const refreshed = this.exclusively(async () => {
       const { config: before } = this.parts.reconciler.model;
       if (!hasAnyLocal(before)) return;
       const { document, config } = this.check(this.document);
       if (ownRemotes(before) !== ownRemotes(config)) await this.become(document, config, deltaOfEdit(before, config));
     });
+    return this.unlessEnded(refreshed, undefined);
   }
 
   /** Carries out operations of the switch itself, such as those of multicast timers, between two requests. */
   own(operations: () => Transition): Promise<void> {
-    return this.exclusively(() => this.carryOut(operations()));
+    return this.unlessEnded(
+      this.exclusively(() => this.carryOut(operations())),
+      undefined,
+    );
+  }
+
+  /** A change of the switch's own is not missed once the switch is another process's. */
+  private unlessEnded<T>(change: Promise<T>, otherwise: T): Promise<T> {
+    return change.catch((error: unknown) => {
+      if (this.ended === null) throw error;
+      return otherwise;
+    });
   }
 
   private get host(): HostFacts {
@@ -345,9 +401,14 @@ export class LiveControl implements Controls {
 
   /** Serializes changes; refusals by rules and devices are converted to ChangeRefused. */
   private exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.last.then(work).catch((error: unknown) => {
-      throw explain(error);
-    });
+    const turn = this.last
+      .then(() => {
+        if (this.ended !== null) throw new ChangeRefused(this.ended, 'unavailable');
+        return work();
+      })
+      .catch((error: unknown) => {
+        throw explain(error);
+      });
     this.last = turn.catch(() => undefined);
     return turn;
   }

@@ -47,6 +47,18 @@ describe('a service manager', () => {
     expect(told).toEqual(['READY=1\nSTATUS=Forwarding: 2 ports', 'STATUS=Forwarding: 2 ports, down: tap1 READY=0']);
   });
 
+  it('hears of the process that runs the switch next, and nothing after that', () => {
+    const one = manager(1000);
+    one.ready(state);
+    pass(1000);
+    told = [];
+    one.successor(4711);
+    pass(20_000);
+    progress();
+    one.stopping();
+    expect(told).toEqual(['MAINPID=4711']);
+  });
+
   it('hears of the begin of a reload with the time, and of its end, whatever it is', async () => {
     const one = manager();
     let end: () => void = () => undefined;

@@ -69,6 +69,32 @@ const others: [string, () => void, string][] = [
   ],
 ];
 
+describe('a server that succeeds another one', () => {
+  it('takes its path at once, and the former one leaves it there', async () => {
+    const former = await open();
+    const next = await serve(path, new FakeViews(), new FakeControls(), { succeeds: true });
+    servers.push(next);
+    const before = lstatSync(path).ino;
+    expect(await next.connections()).toBe(0);
+    next.takeName();
+    expect(lstatSync(path).ino).not.toBe(before);
+    expect(readdirSync(folder)).toEqual(['control.sock']);
+    await former.close();
+    expect(existsSync(path)).toBe(true);
+    await next.close();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('leaves nothing when it does not', async () => {
+    await open();
+    const before = lstatSync(path).ino;
+    const next = await serve(path, new FakeViews(), new FakeControls(), { succeeds: true });
+    await next.close();
+    expect(readdirSync(folder)).toEqual(['control.sock']);
+    expect(lstatSync(path).ino).toBe(before);
+  });
+});
+
 describe('a path that is taken by', () => {
   it.each(others)('%s is refused, and what is there stays', async (_what, make, kind) => {
     make();

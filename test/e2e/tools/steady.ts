@@ -2,11 +2,11 @@
  * Numbered UDP datagrams at a steady rate, counted one by one where they arrive.
  *
  *   node steady.js receive ADDRESS
- *       prints {"port"}; then, a while after the sender's last word: {"sent", "received", "late", "twice"} and ends
+ *       prints {"port"}; then, a while after the sender's last word: {"sent", "received", "late", "twice", "gap"} and ends
  *   node steady.js send ADDRESS PORT RATE    RATE in datagrams a second
  *       prints {"sending": true} with the first one; SIGTERM ends it, with a last word to the receiver: {"sent"}
  *
- * `late`: datagrams that came after one of a higher number.
+ * `late`: datagrams that came after one of a higher number. `gap`: the longest time without one, in milliseconds.
  */
 import { createSocket } from 'node:dgram';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -27,7 +27,8 @@ const [mode, address, port, rate] = process.argv.slice(2);
 
 function receive(): void {
   const seen = new Uint8Array(MOST);
-  const result = { sent: 0, received: 0, late: 0, twice: 0 };
+  const result = { sent: 0, received: 0, late: 0, twice: 0, gap: 0 };
+  let last: number | undefined;
   let highest = -1;
   let isOver = false;
   const socket = createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 });
@@ -43,6 +44,9 @@ function receive(): void {
       isOver = true;
       return;
     }
+    const now = performance.now();
+    result.gap = Math.max(result.gap, Math.round(now - (last ?? now)));
+    last = now;
     if (seen[number] === 1) result.twice++;
     else result.received++;
     seen[number] = 1;

@@ -1,0 +1,85 @@
+/** What a running switch leaves to the next process. Reads only. */
+import { RETIRED, type CounterReader, type Traffic } from '../../dataplane/state/counters.js';
+import { ageOf, type FdbReader } from '../../fdb/table.js';
+import type { RemoteTable } from '../../encap/remotes.js';
+import { ChangeRefused } from '../controls.js';
+import type { DeviceSource } from '../devices/devices.js';
+import type { Absence, Bequest } from '../model/bequest.js';
+import { isTunnel, type Port, type SwitchModel } from '../model/model.js';
+import { remoteAddress } from '../model/naming.js';
+import { kindOf } from '../ports/registry.js';
+import { remotesOf } from '../reconcile/vteps.js';
+import type { Counts, Names } from './estate.js';
+
+export interface Captured {
+  model: SwitchModel;
+  remotes: RemoteTable;
+  counters: CounterReader;
+  fdb: FdbReader;
+}
+
+/** The devices of all ports. @throws ChangeRefused when one of them cannot be given away */
+export function bequests(model: SwitchModel, devices: DeviceSource): [string, Bequest | Absence][] {
+  return [...model.ports.values()].map((port) => [port.name, bequestOf(port, model, devices)]);
+}
+
+function bequestOf(port: Port, model: SwitchModel, devices: DeviceSource): Bequest | Absence {
+  if (model.lost.has(port.index)) return { absent: port.fault ?? 'its device is missing' };
+  const given = kindOf(port).bequeath?.(port, devices);
+  if (given !== undefined) return given;
+  const kind = port.config.type;
+  throw new ChangeRefused(
+    `port ${port.name} is a ${kind} port, whose device cannot be given to another process; stop the switch and start it again`,
+    'unavailable',
+  );
+}
+
+/** The meaning of all indexes. */
+export function names({ model, remotes }: Captured, tick: number): Names {
+  return {
+    bridges: [...model.bridges.values()].map(({ index, name }) => [index, name]),
+    ports: [...model.ports.values()].map(({ index, name }) => [index, name]),
+    remotes: [...model.ports.values()].filter(isTunnel).flatMap((port): Names['remotes'] => {
+      const configured = [...remotesOf(port)].map(([index, address]) => {
+        const vni = port.sentVnis.get(index)?.vni;
+        return { index, address, ...(vni === undefined ? {} : { vni }) };
+      });
+      const learned = [...remotes.learned(port.index)].map((index) => ({
+        index,
+        address: remoteAddress(remotes, index),
+        heard: ageOf(tick, remotes.heardAt(index)),
+      }));
+      return [...configured, ...learned].flatMap((remote) => {
+        const udpPort = remotes.udpPort(remote.index);
+        return udpPort === 0 ? [] : [{ ...remote, port: port.name, udpPort }];
+      });
+    }),
+  };
+}
+
+/** All counters, by name; those at zero are left out where there may be many. */
+export function counts({ model, counters, fdb }: Captured, { remotes }: Names): Counts {
+  const ports = [...model.ports.values()];
+  const { learned, moved, aged, refused, evicted } = fdb.counters();
+  const vnis = ports.filter(isTunnel).flatMap((port) => [...port.vnis, ...port.sentVnis.values()]);
+  return {
+    ports: ports.map(({ name, index }) => [name, counters.account(index)]),
+    retired: counters.account(RETIRED),
+    replicated: counters.replicated,
+    tunnelled: counters.tunnelled,
+    remotes: remotes.flatMap(({ index }) => nonZero([index], counters.remote(index))),
+    vnis: [...new Map(vnis.map(({ vni, counter }) => [vni, counter]))].flatMap(([vni, counter]) =>
+      nonZero([vni], counters.vni(counter)),
+    ),
+    vlans: ports.flatMap(({ name, vlans }) =>
+      [...vlans].flatMap(([vid, { counter }]) =>
+        counter === 0 ? [] : nonZero<[string, number]>([name, vid], counters.vlan(counter)),
+      ),
+    ),
+    fdb: [0, learned, moved, aged, refused, evicted],
+  };
+}
+
+function nonZero<K extends unknown[]>(key: K, traffic: Traffic): [...K, Traffic][] {
+  return traffic.rx_packets + traffic.tx_packets === 0 ? [] : [[...key, traffic]];
+}

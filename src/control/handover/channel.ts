@@ -1,0 +1,127 @@
+/**
+ * The conversation of `frames.ts` over a connected socket. Every wait has a limit, and a fault that the other side tells of ends it.
+ */
+import type { Socket } from 'node:net';
+import { guarded } from '../guard.js';
+import { encodeJson, type Frame, FrameError, type FrameReader, type FrameType, jsonOf } from './frames.js';
+
+/** The other side has closed without a word: it has died, or this side does not know why. */
+export class PeerGone extends Error {
+  override readonly name = 'PeerGone';
+}
+
+/** The other side has said why it does not go on. */
+export class PeerRefused extends Error {
+  override readonly name = 'PeerRefused';
+}
+
+/** Longest text of a fault that is repeated. */
+const MOST_TEXT = 1000;
+
+export class Channel {
+  private readonly frames: Frame[] = [];
+  private failure: Error | null = null;
+  private wake: () => void = () => undefined;
+
+  /** @param reader may hold bytes that were read before */
+  constructor(
+    private readonly socket: Socket,
+    private readonly reader: FrameReader,
+  ) {
+    socket.on(
+      'data',
+      guarded('hand-over', (bytes: Buffer) => this.take(bytes)),
+    );
+    const gone = (): void => this.fail(new PeerGone('it has closed the connection'));
+    socket.on('error', gone).on('end', gone).on('close', gone);
+    this.read();
+  }
+
+  /** Whether the other side has closed the connection, or ended. */
+  get isClosed(): boolean {
+    return this.failure instanceof PeerGone;
+  }
+
+  /** Sends a frame. @throws PeerGone */
+  send(frame: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.socket.write(frame, (error) => {
+        if (error == null) resolve();
+        else reject(new PeerGone(`it does not read: ${error.message}`));
+      });
+    });
+  }
+
+  /** Tells the other side why this one does not go on. Never throws. */
+  async refuse(message: string): Promise<void> {
+    await this.send(encodeJson('fault', { message })).catch(() => undefined);
+  }
+
+  /**
+   * The next frame, which must be of this type.
+   * @throws PeerRefused, PeerGone; FrameError when another one comes, or none in time
+   */
+  async expect(type: FrameType, ms: number): Promise<Frame> {
+    const frame = await this.next(type, ms);
+    if (frame.type === 'fault') throw new PeerRefused(messageOf(frame));
+    if (frame.type !== type) throw new FrameError(`it sends ${frame.type} where ${type} is due`);
+    return frame;
+  }
+
+  private async next(type: FrameType, ms: number): Promise<Frame> {
+    const end = performance.now() + ms;
+    for (;;) {
+      const frame = this.frames.shift();
+      if (frame !== undefined) return frame;
+      if (this.failure !== null) throw this.failure;
+      const left = end - performance.now();
+      if (left <= 0) throw new FrameError(`its answer (${type}) has not come in ${Math.round(ms / 1000)} s`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  /** Waits until the other side has closed. @returns false when it has not in time */
+  async closed(ms: number): Promise<boolean> {
+    const end = performance.now() + ms;
+    while (!this.isClosed && performance.now() < end) {
+      this.frames.length = 0;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return this.isClosed;
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  private take(bytes: Buffer): void {
+    this.reader.push(bytes);
+    this.read();
+  }
+
+  private read(): void {
+    try {
+      for (let frame = this.reader.next(); frame !== null; frame = this.reader.next()) this.frames.push(frame);
+    } catch (error) {
+      this.fail(error as Error);
+      this.socket.destroy();
+    }
+    this.wake();
+  }
+
+  private fail(error: Error): void {
+    this.failure ??= error;
+    this.wake();
+  }
+}
+
+function messageOf(frame: Frame): string {
+  const value = jsonOf(frame) as { message?: unknown } | null;
+  return typeof value?.message === 'string' ? value.message.slice(0, MOST_TEXT) : 'it does not say why';
+}

@@ -1,0 +1,120 @@
+/**
+ * What one process leaves to the next one, as JSON: the plan, which the new process prepares itself by while the former one still
+ * forwards, and the state at the moment when that stands still. Large tables are words instead (`fdb/transfer.ts`, `tables.ts`).
+ *
+ * Links, remotes and VLANs have their names here, since the new process assigns indexes of its own. Only shapes: the values pass
+ * through the rules of a configuration or the checks of the tables.
+ */
+import { z } from 'zod';
+import type { TableConfig } from '../../config/types.js';
+import { PROTOCOL } from './frames.js';
+
+const INDEX = z.int().min(0).max(1_048_576);
+const COUNT = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+const WORD = z.int().min(-2_147_483_648).max(4_294_967_295);
+const ADDRESS = z.tuple([WORD, WORD, WORD, WORD]);
+
+const ENTRY = z.strictObject({
+  mac: z.string(),
+  port: z.string(),
+  vlan: z.int(),
+  vni: z.int().nullable().exactOptional(),
+  dst: z.string().exactOptional(),
+  udpPort: z.int().exactOptional(),
+  sentVni: z.int().exactOptional(),
+  state: z.enum(['static', 'permanent', 'dynamic']),
+  sticky: z.boolean(),
+  extern_learn: z.boolean(),
+});
+
+const OFFLOADS = z.object({
+  vnet_header: z.boolean(),
+  tso: z.boolean(),
+  udp_segment: z.boolean(),
+  tunnel_gso: z.union([z.boolean(), z.literal('auto')]),
+  udp_gro: z.boolean(),
+});
+
+export const PLAN = z.object({
+  protocol: z.literal(PROTOCOL),
+  name: z.string(),
+  /** The live document, without entries that were added by command and without bindings and groups. */
+  document: z.record(z.string(), z.unknown()),
+  /** All configured FDB entries, those added by command among them. */
+  entries: z.array(ENTRY),
+  tables: z.custom<TableConfig>(
+    (value) => typeof value === 'object' && value !== null && 'neigh' in value && 'mdb' in value,
+  ),
+  /** What is in use, out of what is configured: descriptors are as they were opened. */
+  mode: z.object({ offloads: OFFLOADS, workers: z.int().min(1).max(64) }),
+  /** By name: the device's facts and its number of descriptors, which come in this order; or why there is none. */
+  ports: z.array(
+    z.tuple([
+      z.string(),
+      z.union([
+        z.strictObject({ facts: z.unknown(), fds: z.int().min(0).max(4096) }),
+        z.strictObject({ absent: z.string() }),
+      ]),
+    ]),
+  ),
+  logLevel: z.string(),
+});
+export type Plan = z.output<typeof PLAN>;
+
+/** The meaning of the former process's indexes. */
+export const NAMES = z.object({
+  bridges: z.array(z.tuple([INDEX, z.string()])),
+  ports: z.array(z.tuple([INDEX, z.string()])),
+  remotes: z.array(
+    z.object({
+      index: INDEX,
+      port: z.string(),
+      address: z.string(),
+      udpPort: z.int().min(1).max(65_535),
+      /** The VNI of all frames to it, where it has one of its own. */
+      vni: z.int().exactOptional(),
+      /** Of a learned VTEP: ticks since its last datagram. */
+      heard: z.int().min(0).exactOptional(),
+    }),
+  ),
+});
+export type Names = z.output<typeof NAMES>;
+
+const TRAFFIC = z.object({ rx_packets: COUNT, rx_bytes: COUNT, tx_packets: COUNT, tx_bytes: COUNT });
+const DROPS = z.record(z.string(), COUNT);
+const ACCOUNT = z.object({ traffic: TRAFFIC, rx: DROPS, tx: DROPS });
+
+export const COUNTS = z.object({
+  ports: z.array(z.tuple([z.string(), ACCOUNT])),
+  retired: ACCOUNT,
+  replicated: COUNT,
+  tunnelled: COUNT,
+  /** By the former process's index. */
+  remotes: z.array(z.tuple([INDEX, TRAFFIC])),
+  vnis: z.array(z.tuple([z.int(), TRAFFIC])),
+  vlans: z.array(z.tuple([z.string(), z.int(), TRAFFIC])),
+  /** Of the FDB; see COUNTER_*. */
+  fdb: z.array(COUNT),
+});
+export type Counts = z.output<typeof COUNTS>;
+
+const PLACES = z.array(z.tuple([z.int(), z.number()]));
+
+export const STATE = z.object({
+  counts: COUNTS,
+  /** See HeardVlan. */
+  groups: z.array(
+    z.object({
+      bridge: INDEX,
+      vid: z.int().min(0).max(4095),
+      groups: z.array(z.object({ address: ADDRESS, members: PLACES })),
+      routers: PLACES,
+      queriers: z.array(
+        z.object({ family: z.literal([4, 6]), source: ADDRESS, left: z.number(), settled: z.number() }),
+      ),
+    }),
+  ),
+  /** CLOCK_MONOTONIC in milliseconds, when the former process was told to stand still. */
+  heldAt: z.number(),
+});
+export type State = z.output<typeof STATE>;

@@ -1,0 +1,410 @@
+/**
+ * One process after the other runs a switch: no guest notices. TCP connections live on, datagrams arrive once and in order, tables
+ * and counters continue, and no NIC changes. Whatever a new process does wrong, the old one goes on.
+ */
+import { readFileSync, readlinkSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { FdbRow } from '../../src/api/api.js';
+import { createClient } from '../../src/client/client.js';
+import { describe as describeEnd, type Ended, type Program } from '../../src/lab/testbed/program.js';
+import { until } from '../../src/lab/testbed/wait.js';
+import { cases, long } from '../long.js';
+import { World } from './host-testbed.js';
+import { Bystanders, clientOf, expectReach, give, startWith } from './live-support.js';
+import { kernelDevice } from './multicast-support.js';
+import { command, OVERTAP, overtap, RunningSwitch, settledStats } from './switch.js';
+import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
+import { inject, tool } from './traffic.js';
+import { expectBalance, makeGuest, VNI } from './two-hosts.js';
+
+const UPGRADES = long(200, 4);
+/** Bytes a second of each TCP connection, and datagrams a second. */
+const PACE = 2_000_000;
+const RATE = 500;
+const GROUP = '239.1.2.3';
+
+let world: World;
+let hosts: [Host, Host];
+let guests: Guest[];
+let peer: Guest;
+
+beforeEach(async () => {
+  world = new World();
+  hosts = await twoHosts(world);
+  guests = [await makeGuest(world, 1), await makeGuest(world, 2)];
+  const addresses = ['198.18.0.9/24'];
+  peer = await kernelDevice(world, hosts[1], { id: VNI, to: `remote ${hosts[0].address}`, addresses });
+});
+
+afterEach(() => world.cleanUp());
+
+function start(settings = '', more = ''): Promise<RunningSwitch> {
+  const taps = guests.map((guest, index) => tapPort(`tap${index}`, guest));
+  const bridges = plainBridge(...taps, singlePort(hosts[0].address, [hosts[1].address], VNI));
+  return startWith(world, hosts[0].netns, 'host1', `${settings}bridges:\n${bridges}${more}`);
+}
+
+const pidOf = async (sw: RunningSwitch): Promise<number> => (await clientOf(sw).get('/v1/info')).pid;
+
+/** @returns milliseconds in which nobody forwarded */
+async function upgrade(sw: RunningSwitch): Promise<number> {
+  const before = await pidOf(sw);
+  const answer = await createClient(sw.control, { deadlineMs: 60_000 }).post('/v1/upgrade', {});
+  expect(answer.pid).not.toBe(before);
+  expect(await pidOf(sw)).toBe(answer.pid);
+  return answer.gap_ms;
+}
+
+interface Stream {
+  sender: Program;
+  receiver: Program;
+}
+
+async function stream(from: Guest, to: Guest): Promise<Stream> {
+  const receiver = world.spawn(to.netns, tool('paced', 'receive', to.address));
+  const { port } = JSON.parse(await receiver.line('the receiver listens', () => true)) as { port: number };
+  const sender = world.spawn(from.netns, tool('paced', 'send', to.address, port, PACE));
+  await sender.line('bytes flow', () => true);
+  return { sender, receiver };
+}
+
+/** Ends the stream, and expects that all bytes have come by the one connection. @returns the longest time without any */
+async function expectWhole({ sender, receiver }: Stream): Promise<number> {
+  const sent = (await sender.stop('SIGTERM')).ended;
+  expect(sent.status, describeEnd(sent)).toBe(0);
+  const { bytes, sha256 } = JSON.parse(sent.stdout.trim().split('\n').at(-1) ?? '') as {
+    bytes: number;
+    sha256: string;
+  };
+  const last = await receiver.line('the receiver tells its hash', (line) => line.includes('sha256'));
+  const got = JSON.parse(last) as { bytes: number; gap: number };
+  expect(got).toMatchObject({ bytes, sha256 });
+  expect(bytes).toBeGreaterThan(0);
+  return got.gap;
+}
+
+interface Nic {
+  ifindex: number;
+  ifname: string;
+  address: string;
+  mtu: number;
+  flags: string[];
+}
+
+const nicOf = async ({ netns, ifname }: Guest): Promise<Nic> =>
+  (await world.ipJson<Nic[]>(netns, `-details link show dev ${ifname}`))[0];
+
+/** Rows without what time changes. */
+const placesOf = (rows: readonly FdbRow[]): string[] =>
+  rows.map(({ updated: _, ...row }) => JSON.stringify(row)).sort();
+
+describe('upgrades', () => {
+  test.each(cases([{ workers: 1 }, { workers: 2 }], 2))(
+    `workers: $workers; ${UPGRADES} in a row under TCP in three directions: no connection is lost, accounts continue`,
+    async ({ workers }) => {
+      const sw = await start(`workers: ${workers}\n`);
+      // A switch with tunnel GSO has a TAP of its own beside the underlay's NIC (otgso0), as each process has.
+      const monitors = [...guests, hosts[0]].map(({ netns, ifname }) =>
+        world.spawn(netns, ['ip', 'monitor', 'link', 'dev', ifname]),
+      );
+      await expectReach(world, guests[0], peer);
+      await expectReach(world, guests[1], guests[0]);
+      await expectReach(world, guests[1], peer);
+      const nics = await Promise.all(guests.map(nicOf));
+      const before = placesOf(await sw.fdb());
+      const streams = [
+        await stream(guests[0], peer),
+        await stream(peer, guests[1]),
+        await stream(guests[1], guests[0]),
+      ];
+      const datagrams = await Bystanders.begin(world, guests[0], guests[1], RATE);
+      const gaps: number[] = [];
+      for (let number = 0; number < UPGRADES; number++) gaps.push(await upgrade(sw));
+      const waits = await Promise.all(streams.map(expectWhole));
+      await datagrams.expectAll(RATE);
+      gaps.sort((a, b) => a - b);
+      console.log(
+        `${UPGRADES} upgrades, ${workers} workers: frames waited ${gaps[gaps.length >> 1]} ms (median), at most ${gaps.at(-1)} ms; ` +
+          `longest time without a datagram ${datagrams.gap} ms, without TCP data ${Math.max(...waits)} ms`,
+      );
+      await expectBalance(sw);
+      const { links, drops } = await settledStats(sw);
+      // Every frame of the datagrams and of their way back is counted, through all processes.
+      expect(links.tap0.rx_packets).toBeGreaterThan(UPGRADES);
+      expect(drops).toEqual({});
+      expect(placesOf(await sw.fdb())).toEqual(before);
+      expect(await Promise.all(guests.map(nicOf))).toEqual(nics);
+      expect(monitors.flatMap(({ lines }) => lines)).toEqual([]);
+    },
+  );
+
+  test('keep what was learned, what was changed at run time, and what is counted, exactly', async () => {
+    const other = `  br2:
+    vlan_filtering: true
+    vlan_default_pvid: 7
+    host_port: true
+    ports:
+      up: { type: patch, peer: down }
+  br3:
+    ports:
+      down: { type: patch, peer: up }
+      gone: { type: tap, netns: ${world.path('nowhere')}, ifname: eth0 }
+      any: { type: vxlan, id: 77, local: ${hosts[0].address}, accept_vteps: any, neigh_suppress: true }
+`;
+    const sw = await start('', other);
+    await give(
+      sw,
+      'link add late type bridge',
+      `fdb add 02:00:00:00:00:77 dev vxlan0 dst ${hosts[1].address} extern_learn`,
+      'fdb add 02:00:00:00:00:78 dev tap1 master dynamic',
+      'neigh add 198.18.9.9 lladdr 02:00:00:00:00:79 dev any',
+      'mdb add dev br1 port tap0 grp 239.9.9.9 permanent',
+      'link set tap0 type tap isolated on',
+      'link set tap0 type tap isolated off',
+      'log-level debug',
+    );
+    // A VTEP that nobody has named is learned, with who is behind it.
+    const addresses = ['198.18.7.1/24'];
+    const stranger = await kernelDevice(world, hosts[1], { id: 77, to: `remote ${hosts[0].address}`, addresses });
+    await world.exec(hosts[1].netns, ['ping', '-c', '1', '-W', '1', '198.18.7.2']);
+    await expectReach(world, guests[0], peer);
+    await expectReach(world, guests[0], guests[1]);
+    await joinGroup(sw);
+    const ageIn = (rows: readonly FdbRow[]): number => rows.find(({ mac }) => mac === stranger.mac)?.updated ?? -1;
+    await until('an entry has an age', async () => ageIn(await sw.fdb()) >= 2);
+    await settledStats(sw);
+    const [fdb, stats, mdb, neigh, config, links] = await everything(sw);
+    expect(placesOf(fdb).join()).toContain('02:00:00:00:00:77');
+    const learned = { mac: stranger.mac, ifname: 'any', dst: hosts[1].address, state: 'dynamic' };
+    expect(fdb).toContainEqual(expect.objectContaining(learned));
+    expect(stats.links.any.remotes?.[hosts[1].address].rx_packets).toBeGreaterThan(0);
+    expect(mdb.mdb.map(({ grp }) => grp).sort()).toEqual([GROUP, '239.9.9.9']);
+    await upgrade(sw);
+    const [fdb2, stats2, mdb2, neigh2, config2, links2] = await everything(sw);
+    expect(placesOf(fdb2)).toEqual(placesOf(fdb));
+    expect(ageIn(fdb2)).toBeGreaterThanOrEqual(ageIn(fdb));
+    const { control: _, ...counted } = stats;
+    expect(stats2).toMatchObject(counted);
+    const untimed = (rows: readonly { timer?: number }[]): string[] =>
+      rows.map(({ timer: __, ...row }) => JSON.stringify(row)).sort();
+    expect({ mdb: untimed(mdb2.mdb), router: untimed(mdb2.router) }).toEqual({
+      mdb: untimed(mdb.mdb),
+      router: untimed(mdb.router),
+    });
+    const timer = mdb2.mdb.find(({ grp }) => grp === GROUP)?.timer ?? 0;
+    expect(timer).toBeLessThanOrEqual(mdb.mdb.find(({ grp }) => grp === GROUP)?.timer ?? 0);
+    expect(timer).toBeGreaterThan(200);
+    expect(neigh2.map(({ updated: __, ...row }) => row)).toEqual(neigh.map(({ updated: __, ...row }) => row));
+    expect(config2).toEqual(config);
+    expect(links2).toEqual(links);
+    expect(await sw.json('log-level')).toEqual({ level: 'debug' });
+    // The next process goes on from the restored state alike, and changes find what they name.
+    await upgrade(sw);
+    await give(sw, `fdb del 02:00:00:00:00:77 dev vxlan0 dst ${hosts[1].address}`, 'link del late', 'link del tap1');
+    await expectReach(world, guests[0], peer);
+    expect(await world.nics(guests[1].netns)).toEqual([]);
+    await expectBalance(sw);
+  });
+
+  /** A guest joins a group, in a VLAN with a querier. */
+  async function joinGroup(sw: RunningSwitch): Promise<void> {
+    // A general query of IGMPv2 (RFC 2236) with the Router Alert option, to be answered within a fifth of a second.
+    const ethernet = `01005e000001${guests[1].mac.replaceAll(':', '')}0800`;
+    const query = `${ethernet}4600002000000000010200000a000002e0000001940400001102eefd00000000`;
+    await inject(world, guests[1], ipChecksum(query).padEnd(120, '0'));
+    const joiner = world.spawn(guests[0].netns, tool('group', 'join', GROUP, guests[0].address, guests[0].ifname));
+    await joiner.line('the guest has joined', () => true);
+    await until('the group is known', async () =>
+      (await clientOf(sw).get('/v1/mdb')).mdb.some(({ grp }) => grp === GROUP),
+    );
+    await until('the router is known', async () => (await clientOf(sw).get('/v1/mdb')).router.length > 0);
+  }
+});
+
+/** Sets the checksum of an IPv4 header of 24 bytes behind an Ethernet header. */
+function ipChecksum(hex: string): string {
+  const bytes = Buffer.from(hex, 'hex');
+  let sum = 0;
+  for (let at = 14; at < 38; at += 2) sum += bytes.readUInt16BE(at);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  bytes.writeUInt16BE(~sum & 0xffff, 24);
+  return bytes.toString('hex');
+}
+
+async function everything(sw: RunningSwitch) {
+  const client = clientOf(sw);
+  return Promise.all([
+    sw.fdb(),
+    sw.stats(),
+    client.get('/v1/mdb'),
+    client.get('/v1/neigh'),
+    client.get('/v1/config'),
+    client.get('/v1/links?details=1'),
+  ]);
+}
+
+describe('a new process that fails', () => {
+  /** The switch forwards, in the same process, and can still be upgraded. */
+  async function expectUnharmed(sw: RunningSwitch, pid: number, datagrams: Bystanders): Promise<void> {
+    expect(await pidOf(sw)).toBe(pid);
+    await expectReach(world, guests[0], peer);
+    // Changes wait no longer, and a NIC is where it was.
+    await give(sw, 'link set tap0 type tap isolated on', 'link set tap0 type tap isolated off');
+    await datagrams.expectAll(10);
+    expect(await world.nics(guests[0].netns)).toEqual([guests[0].ifname]);
+    await upgrade(sw);
+    await expectReach(world, guests[0], guests[1]);
+    await expectBalance(sw);
+  }
+
+  const half = async (sw: RunningSwitch, ...words: (string | number)[]): Promise<Program> => {
+    const program = world.spawn(hosts[0].netns, tool('half-taker', sw.control, ...words));
+    await program.line('it has come so far', () => true, 40_000);
+    return program;
+  };
+
+  test('is killed or closes at each step: the old one goes on, without loss', async () => {
+    const sw = await start();
+    const pid = await pidOf(sw);
+    const datagrams = await Bystanders.begin(world, guests[0], guests[1], RATE);
+    for (const end of cases(['die', 'close'], 1)) {
+      for (const steps of [0, 1, 2, 3, 4, 5]) {
+        const program = await half(sw, steps, end);
+        await program.ended;
+        await until(
+          'the switch says so',
+          () => sw.log().filter(({ msg }) => msg.startsWith('the switch was not taken over')).length > 0,
+        );
+        await until('the next one is not refused', async () => (await pidOf(sw)) === pid);
+      }
+    }
+    await expectUnharmed(sw, pid, datagrams);
+  });
+
+  test('hangs while the switch stands still: it is killed, and the old one goes on, without loss', async () => {
+    const sw = await start();
+    const pid = await pidOf(sw);
+    // What a guest's NIC and a receiver's socket hold for two seconds.
+    const datagrams = await Bystanders.begin(world, guests[0], guests[1], 100);
+    for (const steps of cases([4, 5], 2)) {
+      const ended = await (await half(sw, steps, 'hang')).ended;
+      expect(ended.signal).toBe('SIGKILL');
+    }
+    await expectUnharmed(sw, pid, datagrams);
+  });
+
+  test('talks nonsense, asks for another version, or comes second: it is refused', async () => {
+    const sw = await start();
+    const pid = await pidOf(sw);
+    const datagrams = await Bystanders.begin(world, guests[0], guests[1], RATE);
+    const old = await half(sw, 0, 'close', 'take-over:0');
+    expect(old.output).toContain('the versions differ too much');
+    for (const end of ['junk', 'huge']) {
+      const program = await half(sw, 1, end);
+      await until('the switch says so', () =>
+        sw.log().some(({ pid: of, reason }) => of !== pid && reason !== undefined),
+      );
+      program.signal('SIGKILL');
+      await program.ended;
+    }
+    const first = await half(sw, 1, 'hang');
+    expect((await half(sw, 0, 'close')).output).toMatch(/takes the switch over already/);
+    const refused = await overtap('-s', sw.control, 'upgrade');
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('takes the switch over already') });
+    first.signal('SIGKILL');
+    await first.ended;
+    await until('the switch is free', () => sw.log().at(-1)?.msg.startsWith('the switch was not taken over'));
+    await expectUnharmed(sw, pid, datagrams);
+  });
+
+  test('does not start: the command tells why', async () => {
+    // The program is what a link leads to, as a package manager would replace it.
+    const link = world.path('overtap');
+    symlinkSync(OVERTAP, link);
+    const config = world.config('host1', plainBridge(...guests.map((guest, index) => tapPort(`tap${index}`, guest))));
+    const sw = new RunningSwitch(
+      world.spawn(hosts[0].netns, [process.execPath, link, 'run', '-c', config]),
+      world.control('host1'),
+    );
+    await sw.ready();
+    const pid = await pidOf(sw);
+    const refusedBecause = async (reason: RegExp): Promise<void> => {
+      const ended: Ended = await command('-s', sw.control, 'upgrade');
+      expect(ended.status, describeEnd(ended)).toBe(1);
+      expect(ended.stderr).toMatch(reason);
+      expect(ended.stderr).toMatch(/the switch goes on/);
+      expect(await pidOf(sw)).toBe(pid);
+      await expectReach(world, guests[0], guests[1]);
+    };
+    unlinkSync(link);
+    await refusedBecause(/Cannot find module/);
+    writeFileSync(link, 'process.stderr.write("overtap: the native addon cannot be loaded\\n"); process.exit(1);');
+    await refusedBecause(/the native addon cannot be loaded/);
+    writeFileSync(link, 'process.kill(process.pid, "SIGKILL");');
+    await refusedBecause(/SIGKILL/);
+    unlinkSync(link);
+    symlinkSync(OVERTAP, link);
+    const text = readFileSync(config, 'utf8');
+    writeFileSync(config, 'bridges: 5\n');
+    await refusedBecause(/bridges: expected a mapping/);
+    writeFileSync(config, text);
+    await upgrade(sw);
+    await expectReach(world, guests[0], guests[1]);
+  });
+});
+
+test('the old process is killed in the middle: the new one goes on with the devices and the configuration', async () => {
+  const sw = await start();
+  await expectReach(world, guests[0], peer);
+  const nics = await Promise.all(guests.map(nicOf));
+  const old = sw.program.pid;
+  // It stops when it has answered, before it can send all.
+  const taker = world.spawn(hosts[0].netns, [process.execPath, OVERTAP, 'run', '-c', configOf(sw), '--take-over']);
+  await until('the new process has the descriptors of the NICs', () => tapsOf(taker.pid) >= guests.length);
+  process.kill(old, 'SIGKILL');
+  await taker.line(
+    'the new process forwards',
+    (line) => line.includes('"msg":"ready"') || line.includes('taken over'),
+    30_000,
+  );
+  await until('it answers', async () => (await pidOf(sw).catch(() => old)) === taker.pid);
+  await expectReach(world, guests[0], peer);
+  await expectReach(world, guests[1], guests[0]);
+  expect(await Promise.all(guests.map(nicOf))).toEqual(nics);
+  expect((await taker.stop('SIGTERM')).ended.status).toBe(0);
+  expect(await world.nics(guests[0].netns)).toEqual([]);
+});
+
+test('by hand: a process of the same user; and there must be a switch', async () => {
+  const sw = await start();
+  const file = configOf(sw);
+  const other = await world.exec(hosts[0].netns, [
+    ...['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--inh-caps=-all', process.execPath, OVERTAP],
+    ...['-s', sw.control, 'stats'],
+  ]);
+  expect(other.status).not.toBe(0);
+  const taker = world.spawn(hosts[0].netns, [process.execPath, OVERTAP, 'run', '-c', file, '--take-over']);
+  await taker.line('the new process forwards', (line) => line.includes('"msg":"ready"'), 30_000);
+  expect((await sw.program.ended).status).toBe(0);
+  await expectReach(world, guests[0], peer);
+  expect((await taker.stop('SIGTERM')).ended.status).toBe(0);
+  // The NICs are this process's own: they go with it.
+  expect(await world.nics(guests[0].netns)).toEqual([]);
+  const none = await world.exec(hosts[0].netns, [process.execPath, OVERTAP, 'run', '-c', file, '--take-over']);
+  expect(none).toMatchObject({ status: 1, stderr: expect.stringContaining('no switch answers') });
+});
+
+const configOf = (sw: RunningSwitch): string => sw.control.replace(/\.sock$/, '.yaml');
+
+/** Descriptors of TAPs that a process has. */
+function tapsOf(pid: number): number {
+  let taps = 0;
+  for (let fd = 0; fd < 400; fd++) {
+    try {
+      if (readlinkSync(`/proc/${pid}/fd/${fd}`) === '/dev/net/tun') taps++;
+    } catch {
+      // Not open.
+    }
+  }
+  return taps;
+}
