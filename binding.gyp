@@ -30,6 +30,7 @@
         "src/native/udp.c",
         "src/native/netdev.c",
         "src/native/netdev-read.c",
+        "src/native/netdev-tunnel.c",
         "src/native/netdev-write.c",
         "src/native/packet.c",
         "src/native/frame-sockets.c",

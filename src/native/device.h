@@ -131,6 +131,8 @@ struct ot_nic {
   /* The batch being taken in. */
   uint32_t frames, turn;
   size_t bytes, next;
+  size_t spill;  /* free part of the arena behind the messages of one recvmmsg, for segments */
+  uint32_t owed; /* those of the messages that need a descriptor yet */
   struct ot_inbox inbox;
   struct ot_stream *waiting; /* streams with frames that were read already */
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "offload.h"
+#include "receive.h"
 
 #ifndef TP_STATUS_VLAN_VALID
 #define TP_STATUS_VLAN_VALID 0x10
@@ -37,20 +38,23 @@ static bool find_tag(const struct msghdr *message, uint8_t tag[4]) {
   return false;
 }
 
-static void describe_header(const struct ot_vnet *header, uint32_t shift, int32_t *rx) {
-  uint32_t length = header->hdr_len ? ot_moved(header->hdr_len, shift) : 0; /* 0: not told */
+static void describe_frame(struct ot_nic *nic, int32_t index, const struct ot_vnet *header, size_t offset,
+                           size_t length, uint32_t shift) {
+  uint32_t headers = header->hdr_len ? ot_moved(header->hdr_len, shift) : 0; /* 0: not told */
+  int32_t *rx = describe(nic, KIND_FRAME, index, offset, length);
   rx[RX_VNET] = header->flags | header->gso_type << 8;
-  rx[RX_GSO] = (int32_t)(header->gso_size | length << 16);
+  rx[RX_GSO] = (int32_t)(header->gso_size | headers << 16);
   rx[RX_CSUM] = (int32_t)(ot_moved(header->csum_start, shift) | (uint32_t)header->csum_offset << 16);
 }
 
-void ot_netdev_describe(struct ot_nic *nic, const struct mmsghdr *message, size_t offset, int32_t *rx) {
+void ot_netdev_describe(struct ot_nic *nic, int32_t index, struct ot_port *port, const struct mmsghdr *message,
+                        size_t offset) {
   struct ot_vnet header = {0};
   uint8_t tag[4], *frame = nic->arena + offset;
   size_t got = message->msg_len, length = got > VNET_HEADER_SIZE ? got - VNET_HEADER_SIZE : 0;
   uint32_t shift = 0;
   if (message->msg_hdr.msg_flags & MSG_TRUNC) {
-    ot_netdev_describe_lost(nic, offset, rx);
+    ot_netdev_describe_lost(nic, index, offset);
     return;
   }
   if (length) memcpy(&header, frame - VNET_HEADER_SIZE, VNET_HEADER_SIZE);
@@ -60,14 +64,17 @@ void ot_netdev_describe(struct ot_nic *nic, const struct mmsghdr *message, size_
     frame -= shift;
     memcpy(frame + 12, tag, sizeof tag);
   }
-  rx[RX_OFFSET] = (int32_t)(frame - nic->arena);
-  rx[RX_LENGTH] = (int32_t)(length + shift);
-  describe_header(&header, shift, rx);
+  uint32_t start = ot_moved(header.csum_start, shift);
+  if (!header.gso_type || !ot_tunnel_superframe(&header, frame, length + shift, start)) {
+    describe_frame(nic, index, &header, offset - shift, length + shift, shift);
+    return;
+  }
+  if (!ot_tunnel_split(nic, index, &header, offset - shift, length + shift, start))
+    ot_netdev_describe_lost(nic, index, offset);
+  if (nic->max_frames >= OT_TRAIN_IN) port->reserve = OT_TRAIN_IN;
 }
 
-void ot_netdev_describe_lost(struct ot_nic *nic, size_t offset, int32_t *rx) {
+void ot_netdev_describe_lost(struct ot_nic *nic, int32_t index, size_t offset) {
   memset(nic->arena + offset, 0, OT_ETHERNET);
-  rx[RX_OFFSET] = (int32_t)offset;
-  rx[RX_LENGTH] = OT_ETHERNET;
-  rx[RX_VNET] = NO_GSO_TYPE << 8;
+  describe(nic, KIND_FRAME, index, offset, OT_ETHERNET)[RX_VNET] = NO_GSO_TYPE << 8;
 }

@@ -1,7 +1,7 @@
 /*
  * Packet sockets as the data path's end of an existing interface, packet(7): opens them, one for each engine, and reads
  * the interface's state. Frames have a virtio-net header, so superframes and unfinished checksums pass both ways.
- * netdev-read.c and netdev-write.c move the frames; packet.c is for observers.
+ * netdev-read.c, netdev-tunnel.c and netdev-write.c move the frames; packet.c is for observers.
  */
 #include "tcx.h"
 

@@ -1,7 +1,7 @@
 /*
  * What a network card does to frames: parsing (headers.c), checksums (finish.c), TSO and USO (split.c), GRO towards
- * TAPs (merge.c), writes to a TAP (tap-write.c), frames of existing interfaces (netdev-read.c, netdev-write.c), and
- * UDP_SEGMENT sends (train.c).
+ * TAPs (merge.c), writes to a TAP (tap-write.c), frames of existing interfaces (netdev-read.c, netdev-tunnel.c,
+ * netdev-write.c), and UDP_SEGMENT sends (train.c).
  */
 #ifndef OVERTAP_OFFLOAD_H
 #define OVERTAP_OFFLOAD_H
@@ -98,11 +98,23 @@ int ot_fill_vnet(struct ot_nic *nic, const struct ot_port *port, const int32_t *
 #define OT_TAG_ROOM 4
 
 /*
- * Describes a message that recvmmsg has put behind the virtio-net header at `offset`. `rx`: a cleared descriptor.
+ * Describes a message that recvmmsg has put behind the virtio-net header at `offset`; a superframe of a tunnel becomes
+ * its segments, for which the next calls of recvmmsg leave descriptors free.
  */
-void ot_netdev_describe(struct ot_nic *nic, const struct mmsghdr *message, size_t offset, int32_t *rx);
+void ot_netdev_describe(struct ot_nic *nic, int32_t index, struct ot_port *port, const struct mmsghdr *message,
+                        size_t offset);
 /* Describes a frame that was lost, since it does not fit a virtio-net header or the arena: it is counted as invalid. */
-void ot_netdev_describe_lost(struct ot_nic *nic, size_t offset, int32_t *rx);
+void ot_netdev_describe_lost(struct ot_nic *nic, int32_t index, size_t offset);
+
+/* ---- netdev-tunnel.c ---- */
+
+/*
+ * Whether the virtio-net header describes a packet inside of the frame's own IP packet. `start`: its checksum's start.
+ */
+bool ot_tunnel_superframe(const struct ot_vnet *header, const uint8_t *frame, size_t length, uint32_t start);
+/* Writes and describes its segments. Returns false, and has done nothing, when it is no such frame, or has no room. */
+bool ot_tunnel_split(struct ot_nic *nic, int32_t index, const struct ot_vnet *header, size_t offset, size_t length,
+                     uint32_t start);
 
 /* ---- netdev-write.c ---- */
 

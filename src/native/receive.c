@@ -161,7 +161,7 @@ static bool ends_reading(struct ot_nic *nic, int32_t index, const struct ot_port
   if (errno == EAGAIN || errno == EBADF || errno == ENOTSOCK) return true;
   if (!port->packets) return false;
   if (errno == EINVAL) {
-    ot_netdev_describe_lost(nic, nic->next, describe(nic, KIND_FRAME, index, nic->next, OT_ETHERNET));
+    ot_netdev_describe_lost(nic, index, nic->next);
     nic->next = after(nic->next + OT_ETHERNET);
     return false;
   }
@@ -170,12 +170,9 @@ static bool ends_reading(struct ot_nic *nic, int32_t index, const struct ot_port
   return true;
 }
 
-static void describe_message(struct ot_nic *nic, int32_t index, const struct ot_port *port, uint32_t message,
-                             size_t offset) {
-  if (!port->packets) describe_train(nic, index, message, offset);
-  else
-    ot_netdev_describe(nic, &nic->inbox.messages[message], offset,
-                       describe(nic, KIND_FRAME, index, offset, nic->inbox.messages[message].msg_len));
+static void describe_message(struct ot_nic *nic, int32_t index, struct ot_port *port, uint32_t message, size_t offset) {
+  if (port->packets) ot_netdev_describe(nic, index, port, &nic->inbox.messages[message], offset);
+  else describe_train(nic, index, message, offset);
 }
 
 /* Reads datagrams, or frames of a packet socket. */
@@ -199,12 +196,16 @@ static enum outcome take_socket(struct ot_nic *nic, int32_t index, struct ot_por
       continue;
     }
     size_t base = nic->next + shift;
+    nic->spill = after(base + (size_t)got * SLOT_BYTES);
+    size_t unused = nic->spill;
     for (uint32_t i = 0; i < (uint32_t)got; i++) {
+      nic->owed = (uint32_t)got - i - 1;
       size_t offset = base + (size_t)i * SLOT_BYTES, length = nic->inbox.messages[i].msg_len;
       describe_message(nic, index, port, i, offset);
       nic->next = after(offset + length);
       port->typical = (uint32_t)(port->typical * 3 / 4 + length / 4) + 1;
     }
+    if (nic->spill > unused) nic->next = nic->spill;
     if ((uint32_t)got < asked) return DRAINED;
   }
   return FULL;
