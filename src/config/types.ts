@@ -112,9 +112,10 @@ export type LocalType = Exclude<PortType, TunnelType>;
 export type LocalConfig = { [T in LocalType]: LocalConfigOf<T> }[LocalType];
 
 export type TapConfig = LocalConfigOf<'tap'>;
+export type TunConfig = LocalConfigOf<'tun'>;
 
 /** A port with a NIC of its own. */
-export type NicConfig = LocalConfigOf<NicType>;
+export type NicConfig = { [T in NicType]: LocalConfigOf<T> }[NicType];
 
 /** The NicSettings of a vxlan port are those of its host port; they are at their defaults when `host_port` is false. */
 export interface VxlanConfig extends CommonPortConfig, NicSettings, Settings<typeof vxlanOptions> {

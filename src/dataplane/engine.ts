@@ -10,6 +10,8 @@
  *                 the copies of a flood, `neigh/answer.ts` sends answers, `egress/too-big.ts` ICMP errors.
  *   5. Transmit.  The PacketIo executes the commands; `egress/transmit.ts` counts what became of each.
  *
+ * At the end of a turn, steps 2 to 5 are taken again for what the engine itself has to say for layer-3 ports (`layer3/speak.ts`).
+ *
  * The engine also runs the slow clock: ageing in small steps, and reports to its owner.
  *
  * It owns no thread and opens nothing: the control thread gives it a PacketIo and calls `turn` in a loop, as tests do.
@@ -39,8 +41,18 @@ import { takeInGroBatch } from './ingress/gro-batch.js';
 import { ingressLocal } from './ingress/local.js';
 import { continuesRun } from './ingress/run.js';
 import { ingressTunnel } from './ingress/tunnel.js';
+import { hasToSpeak, settle, speak } from './layer3/speak.js';
 import { actOnUnicastRequest } from './neigh/answer.js';
-import { ALONE, type Batch, CONTINUES, DROPPED, ENTERED, OUTCOME_ANSWER, OUTCOME_DROP } from './state/batch.js';
+import {
+  ALONE,
+  type Batch,
+  CONTINUES,
+  DROPPED,
+  ENTERED,
+  OUTCOME_ANSWER,
+  OUTCOME_DROP,
+  OUTCOME_HELD,
+} from './state/batch.js';
 import type { Context } from './state/context.js';
 import { destinationPort, destinationRemote } from './state/destination.js';
 import { PORT_TUNNEL, UP } from './state/forwarding.js';
@@ -88,12 +100,13 @@ export class Engine {
   turn(timeoutMs: number): number {
     const sw = this.context;
     const { status } = sw.io;
-    const count = sw.io.receive(timeoutMs);
+    const count = sw.io.receive(sw.layer3.isDue ? 0 : timeoutMs);
     if (status[STATUS_NOW] !== this.clock) this.advance(status[STATUS_NOW]);
-    if (count > 0) {
-      sw.floodBudget.beginTurn(status[STATUS_NOW]);
-      processBatch(sw, count);
-    }
+    const speaks = hasToSpeak(sw);
+    if (count > 0 || speaks) sw.floodBudget.beginTurn(status[STATUS_NOW]);
+    if (count > 0) processBatch(sw, count);
+    // An answer in this batch lets packets go on.
+    if (speaks || sw.layer3.isDue) sayForHosts(sw);
     if (sw.punts.rang) {
       sw.punts.rang = false;
       this.events.punted();
@@ -167,6 +180,13 @@ export function processBatch(sw: Context, count: number): void {
   transmitCommands(sw);
 }
 
+/** What the engine has to say for the hosts of layer-3 ports, and their packets that need not wait any more: a batch of their own. */
+function sayForHosts(sw: Context): void {
+  const frames = speak(sw);
+  if (frames > 0) processBatch(sw, frames);
+  settle(sw);
+}
+
 /** Takes in a frame, and those behind it in its GRO batch that are like it. @returns the next frame */
 function takeIn(sw: Context, frame: number, count: number): number {
   const at = frame * RX_STRIDE;
@@ -174,6 +194,7 @@ function takeIn(sw: Context, frame: number, count: number): number {
   if (!continuesRun(sw, frame, at)) {
     const entered = sw.rx[at + RX_KIND] === KIND_FRAME ? ingressLocal(sw, frame, at) : ingressTunnel(sw, frame, at);
     stage[frame] = entered ? ENTERED : DROPPED;
+    if (!entered && sw.batch.outcome[frame] === OUTCOME_HELD) return frame + 1;
   }
   const next = stage[frame] === DROPPED ? frame + 1 : takeInGroBatch(sw, frame, count);
   countReceived(sw, frame, next - frame);
@@ -196,7 +217,7 @@ function act(sw: Context, frame: number, count: number): number {
   if (outcome < 0) {
     if (outcome === OUTCOME_DROP) sw.counters.droppedIn(batch.port[frame], batch.reason[frame]);
     else if (outcome === OUTCOME_ANSWER) actOnUnicastRequest(sw, frame);
-    else flood(sw, frame);
+    else if (outcome !== OUTCOME_HELD) flood(sw, frame);
     return frame + 1;
   }
   const port = destinationPort(outcome);

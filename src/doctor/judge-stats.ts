@@ -30,6 +30,10 @@ const REASONS: Readonly<Record<string, readonly [meaning: string, remedy: string
     "of the switch's own tunnel, come back to it: the route to a remote leads into one of its bridges",
     'the log names the remote and the bridge; give the remote a route by another device: ip route add REMOTE dev DEVICE',
   ],
+  no_route: [
+    'of a TUN to destinations outside of the prefixes of its addresses',
+    'give the port a router of its subnet: overtap link set PORT type tun gateway ADDRESS (gateway6 for IPv6)',
+  ],
   inner_vlan_tagged: [
     'with a second tag, towards the tunnel or from it',
     'carry it as payload at both ends: overtap link set PORT type vxlan inner_vlan keep; or send no tag inside of a tag',

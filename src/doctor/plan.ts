@@ -5,7 +5,7 @@
 
 import type { FdbRow, LinkRow, StatsAnswer } from '../api/api.js';
 import { hasOwnNic, isTunnelPort, namesInterface } from '../config/options/kinds.js';
-import type { BridgeConfig, LocalConfigOf, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../config/types.js';
+import type { BridgeConfig, LocalConfigOf, NicConfig, PortConfig, SwitchConfig, VxlanConfig } from '../config/types.js';
 import { ETHERNET_HEADER } from '../wire/ethernet.js';
 import { IPV4_HEADER } from '../wire/ipv4.js';
 import { IPV6_HEADER } from '../wire/ipv6.js';
@@ -162,7 +162,7 @@ function nicPlans(config: SwitchConfig, placed: readonly Placed[], rows: Readonl
   return [...hosts, ...ports];
 }
 
-function ownNic(port: TapConfig, bridge: BridgeConfig | null, rows: ReadonlyMap<string, LinkRow>): NicPlan {
+function ownNic(port: NicConfig, bridge: BridgeConfig | null, rows: ReadonlyMap<string, LinkRow>): NicPlan {
   return {
     name: port.name,
     ...nicNow(port.ifname, port.netns, rows.get(port.name)),

@@ -14,6 +14,7 @@ import { close, open } from '../shared-memory/seqlock.js';
 import {
   COUNTER_ENTRIES,
   COUNTER_ROWS,
+  FID_EMPTY,
   HEAD_CAPACITY,
   HEAD_SEED,
   HEAD_SLOTS,
@@ -22,15 +23,14 @@ import {
   ROUTERS,
   ROW_ADDRESS,
   ROW_CHANGES,
+  ROW_FID,
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
   ROW_PORT,
-  ROW_FID,
   ROW_SHIFT,
   ROW_SINCE,
   ROW_STAMP,
   ROW_VERSION,
-  FID_EMPTY,
   viewsOf,
 } from './layout.js';
 
@@ -40,7 +40,9 @@ export const BINDING_LOW = 1;
 /** NEIGH_* flags. */
 export const BINDING_FLAGS = 2;
 export const BINDING_PORT = 3;
-export const BINDING_WORDS = 4;
+/** Tick of the last message. */
+export const BINDING_STAMP = 4;
+export const BINDING_WORDS = 5;
 
 export class NeighStore {
   /** What `attach` and `NeighReader` take. */

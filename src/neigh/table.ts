@@ -43,24 +43,31 @@ import {
   type NeighOptions,
   ROUTERS,
   ROW_CHANGES,
+  ROW_FID,
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
   ROW_PORT,
-  ROW_FID,
   ROW_SHIFT,
   ROW_SINCE,
   ROW_STAMP,
   ROW_VERSION,
 } from './layout.js';
 import { HEARD_CHANGED, HEARD_DISPUTE, HEARD_FULL, HEARD_KEPT, HEARD_NEW, HEARD_SAME } from './outcomes.js';
-import { BINDING_FLAGS, BINDING_HIGH, BINDING_LOW, BINDING_PORT } from './store.js';
+import { BINDING_FLAGS, BINDING_HIGH, BINDING_LOW, BINDING_PORT, BINDING_STAMP } from './store.js';
 
 export { ageOf } from '../shared-memory/age.js';
 export type { NeighMatch } from './changes.js';
 export * from './layout.js';
 export * from './outcomes.js';
 export { type NeighCounters, NeighReader, type NeighRow } from './reader.js';
-export { BINDING_FLAGS, BINDING_HIGH, BINDING_LOW, BINDING_PORT, BINDING_WORDS } from './store.js';
+export {
+  BINDING_FLAGS,
+  BINDING_HIGH,
+  BINDING_LOW,
+  BINDING_PORT,
+  BINDING_STAMP,
+  BINDING_WORDS,
+} from './store.js';
 
 // ---- Traits of a message, for `hear` ----
 /** Received through the tunnel. */
@@ -110,6 +117,7 @@ export class Neighbours extends NeighChanges {
       out[BINDING_FLAGS] = word >>> 16;
       out[BINDING_LOW] = rows[base + ROW_MAC_LOW];
       out[BINDING_PORT] = rows[base + ROW_PORT];
+      out[BINDING_STAMP] = rows[base + ROW_STAMP];
       const same = rows[base + ROW_FID] === fid && this.isAddress(base, a0, a1, a2, a3);
       if (same && isStable(rows, base + ROW_VERSION, version)) return true;
     }

@@ -98,9 +98,9 @@ export interface MemoryPacketIoOptions {
 }
 
 export class MemoryPacketIo implements PacketIo {
-  readonly arena = new ArrayBuffer(1 << 21);
+  readonly arena = new ArrayBuffer(5 << 19);
   readonly headerBase = 0;
-  readonly headerBytes = 327_680;
+  readonly headerBytes = 634_880;
   readonly rx: Int32Array;
   readonly tx: Int32Array;
   readonly status = new Int32Array(STATUS_WORDS);

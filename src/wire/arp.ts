@@ -64,10 +64,36 @@ export function writeArpReply(
   targetLow: number,
   targetAddress: number,
 ): void {
+  writeArp(view, off, ARP_REPLY, senderHigh, senderLow, senderAddress, targetHigh, targetLow, targetAddress);
+}
+
+/** Writes a request of 28 bytes; one for the sender's own address announces it (RFC 5227 section 2.3). */
+export function writeArpRequest(
+  view: DataView,
+  off: number,
+  senderHigh: number,
+  senderLow: number,
+  senderAddress: number,
+  targetAddress: number,
+): void {
+  writeArp(view, off, ARP_REQUEST, senderHigh, senderLow, senderAddress, 0, 0, targetAddress);
+}
+
+function writeArp(
+  view: DataView,
+  off: number,
+  operation: number,
+  senderHigh: number,
+  senderLow: number,
+  senderAddress: number,
+  targetHigh: number,
+  targetLow: number,
+  targetAddress: number,
+): void {
   view.setUint16(off, 1);
   view.setUint16(off + 2, ETHERTYPE_IPV4);
   view.setUint16(off + 4, 0x0604);
-  view.setUint16(off + 6, ARP_REPLY);
+  view.setUint16(off + 6, operation);
   writeMac(view, off + ARP_SENDER_MAC, senderHigh, senderLow);
   view.setInt32(off + 14, senderAddress);
   writeMac(view, off + ARP_TARGET_MAC, targetHigh, targetLow);

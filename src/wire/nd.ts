@@ -52,6 +52,8 @@ const HOP_LIMIT = 255;
 
 /** Bytes of an advertisement with the target's link-layer address, IPv6 header included. */
 export const ADVERTISEMENT_PACKET = IPV6_HEADER + ND_MESSAGE + LINK_OPTION;
+/** Bytes of a solicitation with the source's link-layer address, IPv6 header included. */
+export const SOLICITATION_PACKET = ADVERTISEMENT_PACKET;
 
 /** Whether `length` bytes at `l3` look like neighbour discovery. A cheap test; `ndMessage` validates. */
 export function looksLikeNd(view: DataView, l3: number, length: number): boolean {
@@ -156,18 +158,62 @@ export function writeAdvertisement(
 ): void {
   const l4 = l3 + IPV6_HEADER;
   const length = ND_MESSAGE + LINK_OPTION;
-  view.setUint32(l3, 0x60000000);
-  view.setUint16(l3 + 4, length);
-  view.setUint8(l3 + 6, PROTOCOL_ICMPV6);
-  view.setUint8(l3 + 7, HOP_LIMIT);
-  view.setUint32(l4, ND_ADVERTISEMENT * 0x1000000);
+  beginMessage(view, l3, length, ND_ADVERTISEMENT);
   view.setUint32(l4 + 4, flags * 0x1000000);
   for (let word = 0; word < 4; word++) {
     view.setInt32(l3 + 8 + word * 4, target[targetAt + word]);
     view.setInt32(l3 + 24 + word * 4, to[toAt + word]);
     view.setInt32(l4 + ND_TARGET + word * 4, target[targetAt + word]);
   }
-  view.setUint8(l4 + ND_MESSAGE, ND_TARGET_LINK);
+  endMessage(view, l3, length, ND_TARGET_LINK, high, low);
+}
+
+/**
+ * Writes a solicitation of a neighbour with the source's link-layer address.
+ * @param l3 where the IPv6 header goes; SOLICITATION_PACKET bytes are written
+ * @param words has the source's address at `from` and the target's at `target`, four words each
+ * @param toAll to the target's solicited-node group (RFC 4291 section 2.7.1); false: to the target itself
+ */
+export function writeSolicitation(
+  view: DataView,
+  l3: number,
+  words: ArrayLike<number>,
+  from: number,
+  target: number,
+  toAll: boolean,
+  high: number,
+  low: number,
+): void {
+  const l4 = l3 + IPV6_HEADER;
+  const length = ND_MESSAGE + LINK_OPTION;
+  beginMessage(view, l3, length, ND_SOLICITATION);
+  view.setUint32(l4 + 4, 0);
+  for (let word = 0; word < 4; word++) {
+    view.setInt32(l3 + 8 + word * 4, words[from + word]);
+    view.setInt32(l3 + 24 + word * 4, words[target + word]);
+    view.setInt32(l4 + ND_TARGET + word * 4, words[target + word]);
+  }
+  if (toAll) {
+    view.setInt32(l3 + 24, 0xff020000);
+    view.setInt32(l3 + 28, 0);
+    view.setInt32(l3 + 32, 1);
+    view.setUint8(l3 + 36, 0xff);
+  }
+  endMessage(view, l3, length, ND_SOURCE_LINK, high, low);
+}
+
+function beginMessage(view: DataView, l3: number, length: number, type: number): void {
+  view.setUint32(l3, 0x60000000);
+  view.setUint16(l3 + 4, length);
+  view.setUint8(l3 + 6, PROTOCOL_ICMPV6);
+  view.setUint8(l3 + 7, HOP_LIMIT);
+  view.setUint32(l3 + IPV6_HEADER, type * 0x1000000);
+}
+
+/** Writes the link-layer address option and the checksum. */
+function endMessage(view: DataView, l3: number, length: number, option: number, high: number, low: number): void {
+  const l4 = l3 + IPV6_HEADER;
+  view.setUint8(l4 + ND_MESSAGE, option);
   view.setUint8(l4 + ND_MESSAGE + 1, 1);
   writeMac(view, l4 + ND_MESSAGE + 2, high, low);
   const sum = sum16(view, l4, length, pseudoHeaderSum6(view, l3, PROTOCOL_ICMPV6, length));

@@ -112,6 +112,7 @@ const READINGS: [OptionScope, string, Options][] = [
   ['vxlan', 'accept_vteps any', { accept_vteps: 'any' }],
   ['vxlan', 'reserved_bits drop', { reserved_bits: 'drop' }],
   ['tap', 'fd 5', { fd: '5' }],
+  ['tun', 'netns ns2 gateway 10.0.0.9 gateway6 fe80::1', { netns: 'ns2', gateway: '10.0.0.9', gateway6: 'fe80::1' }],
   ['tap', 'fd web addresses 10.0.0.1/24', { fd: 'web', addresses: ['10.0.0.1/24'] }],
   ['vxlan', 'inner_vlan keep', { inner_vlan: 'keep' }],
   ['vxlan', 'host_port on addr 10.0.0.1/24', { host_port: true, addresses: ['10.0.0.1/24'] }],

@@ -211,6 +211,52 @@ export const sockets: Case[] = [
   ['auto', inBridge('ports:', '  p1: { type: qemu, connect: /a, mtu: auto }'), '4:43', `${P}.mtu`, /an MTU from 68/],
 ];
 
+const N = 'bridges.br1.ports.n';
+/** Options of one tun port: the first stands in line 6, column 9. */
+const inTun = (...lines: string[]): string =>
+  inBridge('ports:', '  n:', '    type: tun', ...lines.map((line) => `    ${line}`));
+
+/** TUN ports. */
+export const tuns: Case[] = [
+  [
+    'gateway of the other family',
+    inTun('addresses: ["fd00::1/64"]', 'gateway: fd00::2'),
+    '7:18',
+    `${N}.gateway`,
+    /fd00::2 is no IPv4 address; give it as gateway6/,
+  ],
+  [
+    'gateway out of reach',
+    inTun('addresses: [192.0.2.1/24]', 'gateway: 198.51.100.1'),
+    '7:18',
+    `${N}.gateway`,
+    /198\.51\.100\.1 is in no prefix of addresses/,
+  ],
+  ['gateway without addresses', inTun('gateway: 192.0.2.1'), '6:18', `${N}.gateway`, /in no prefix of addresses/],
+  [
+    'gateway that is the port itself',
+    inTun('addresses: [192.0.2.1/24]', 'gateway: 192.0.2.1'),
+    '7:18',
+    `${N}.gateway`,
+    /an address of the port itself/,
+  ],
+  [
+    'in a cross-connect',
+    inBridge('xconnect: true', 'ports:', '  n: { type: tun }'),
+    '5:7',
+    N,
+    /a cross-connect, which passes frames; a tun port has IP only/,
+  ],
+  ['name beside a descriptor', inTun('fd: 5', 'ifname: tun0'), '7:17', `${N}.ifname`, /fd tells it/],
+  [
+    'tagged VLAN',
+    inBridge('vlan_filtering: true', 'ports:', '  n:', '    type: tun', '    vlans: [{ vid: 2 }]'),
+    '7:16',
+    `${N}.vlans`,
+    /has no place for tags; give each VLAN with untagged: true/,
+  ],
+];
+
 export const addresses: Case[] = [
   [
     'no prefix length',

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, formatFaults, parseConfig, parseDocument } from '../../src/config/load.js';
 import { bridgeOptions, portOptions, unattached } from './fault-cases-bridge.js';
-import { addresses, descriptors, fdb, names, peers, sockets, vlans } from './fault-cases-rules.js';
+import { addresses, descriptors, fdb, names, peers, sockets, tuns, vlans } from './fault-cases-rules.js';
 import { numbers, shapes, syntax } from './fault-cases-values.js';
 import { inBridge, inVxlan } from './fault-texts.js';
 
@@ -24,6 +24,7 @@ describe.each([
   ['peers', peers],
   ['descriptors', descriptors],
   ['sockets', sockets],
+  ['tuns', tuns],
   ['addresses', addresses],
   ['vlans', vlans],
   ['fdb', fdb],

@@ -13,14 +13,15 @@ export function giving(world: World, ...devices: string[]): string[] {
   return [program, ...devices, '--'];
 }
 
-/** Starts a switch as World.startSwitch does. @param before words in front of the command */
+/** Starts a switch as World.startSwitch does. @param before words in front of the command; @param name of its control socket */
 export async function startGiven(
   world: World,
   netns: string,
   config: string,
   before: readonly string[],
+  name = 'given',
 ): Promise<RunningSwitch> {
-  const sw = new RunningSwitch(world.spawn(netns, [...before, ...switchCommand(config)]), world.control('given'));
+  const sw = new RunningSwitch(world.spawn(netns, [...before, ...switchCommand(config)]), world.control(name));
   await sw.ready();
   return sw;
 }

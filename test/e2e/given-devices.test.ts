@@ -5,6 +5,7 @@
 import { chmodSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
+import { cases } from '../long.js';
 import { giving, startGiven } from './give.js';
 import { World } from './host-testbed.js';
 import { expectReach, expectRefused, give, linkOf } from './live-support.js';
@@ -41,18 +42,23 @@ async function expectUse(sw: RunningSwitch, ifname: string): Promise<void> {
   await expectBalance(sw);
 }
 
-test.each([
+const WAYS = [
   ['5', 'tap:given1:5:v'],
   ['5', 'tap:given1:5:-'],
   ['web', 'tap:given1:3:v:web'],
-])('a TAP as fd %s (%s): the switch finds its name, sets it up and uses it', async (fd, device) => {
-  const file = config(`p1: { type: tap, fd: ${fd}, addresses: [${ADDRESS}/24], mac: "02:00:00:00:00:77" }`);
-  const sw = await startGiven(world, host, file, giving(world, device));
-  await expectUse(sw, 'given1');
-  expect(await linkOf(sw, 'p1')).toMatchObject({ nic: 'given1', operstate: 'UP', address: '02:00:00:00:00:77' });
-  await sw.stop();
-  expect(await world.nics(host)).toEqual([]);
-});
+] as const;
+
+test.each(cases(WAYS, 2))(
+  'a TAP as fd %s (%s): the switch finds its name, sets it up and uses it',
+  async (fd, device) => {
+    const file = config(`p1: { type: tap, fd: ${fd}, addresses: [${ADDRESS}/24], mac: "02:00:00:00:00:77" }`);
+    const sw = await startGiven(world, host, file, giving(world, device));
+    await expectUse(sw, 'given1');
+    expect(await linkOf(sw, 'p1')).toMatchObject({ nic: 'given1', operstate: 'UP', address: '02:00:00:00:00:77' });
+    await sw.stop();
+    expect(await world.nics(host)).toEqual([]);
+  },
+);
 
 test('two workers, and a device that lives on in another namespace', async () => {
   const far = await world.netns('far');

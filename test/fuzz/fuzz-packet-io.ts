@@ -18,7 +18,7 @@ import { type Facts, TAGGED, TAP, VXLAN } from './switch-tables.js';
 const MAX_FRAMES = 512;
 /** Few, so that a batch often needs several rings. */
 const MAX_COMMANDS = 256;
-const HEADER_BYTES = 327_680;
+const HEADER_BYTES = 634_880;
 /** Bytes of a batch, as of the real PacketIo, and room for one more superframe. */
 const BATCH_BYTES = 400 * 1024;
 export const LONGEST = 66_000;

@@ -18,9 +18,9 @@ import {
 } from '../../port/packet-io.js';
 
 export class NullPacketIo implements PacketIo {
-  arena = new ArrayBuffer(1 << 20);
+  arena = new ArrayBuffer(3 << 19);
   headerBase = 0;
-  headerBytes = 327_680;
+  headerBytes = 634_880;
   rx = new Int32Array(256 * RX_STRIDE);
   tx = new Int32Array(4096 * TX_STRIDE);
   status = new Int32Array(STATUS_WORDS);

@@ -37,6 +37,8 @@ export interface Kind<
   readonly nic: N;
   /** Whether it is a tunnel port, with VTEPs and VNIs; otherwise it is a local port. */
   readonly tunnels: T;
+  /** Its device has IP packets only. */
+  readonly layer3?: true;
   /**
    * Checks a port against the others of the switch.
    * @param portOf the port of a name; null: its options are invalid

@@ -7,10 +7,11 @@ import { NETDEV } from './netdev.js';
 import { PATCH } from './patch.js';
 import { QEMU } from './qemu.js';
 import { TAP } from './tap.js';
+import { TUN } from './tun.js';
 import { UDP } from './udp.js';
 import { VXLAN } from './vxlan.js';
 
-const KINDS = { tap: TAP, vxlan: VXLAN, patch: PATCH, qemu: QEMU, udp: UDP, netdev: NETDEV };
+const KINDS = { tap: TAP, vxlan: VXLAN, patch: PATCH, qemu: QEMU, udp: UDP, netdev: NETDEV, tun: TUN };
 
 type Kinds = typeof KINDS;
 

@@ -8,7 +8,7 @@ export const nicOptions = {
     value: value.nicMac,
     otherwise: 'derived from host, switch and port: the same at each start',
     word: generic(text('MAC', 'address', 'mac')),
-    doc: 'MAC address of the NIC. On the host port of a vxlan port a new one makes the port anew.',
+    doc: 'MAC address of the NIC; of a TUN, which has none, the one that its neighbours see. On the host port of a vxlan port a new one makes the port anew.',
   }),
   addresses: option({
     value: value.list('addresses such as [192.0.2.1/24]'),

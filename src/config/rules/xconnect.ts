@@ -1,6 +1,7 @@
 /**
  * Rules of a cross-connect: a bridge that joins two ports as a cable does.
  */
+import { PORT_KINDS } from '../options/kinds.js';
 import type { DecodedBridge } from '../read/decoded.js';
 import type { FaultList } from '../read/faults.js';
 
@@ -15,6 +16,13 @@ export function checkCrossConnect(bridge: DecodedBridge, faults: FaultList): voi
       [...bridge.path, 'vlan_filtering'],
       `${bridge.name} is a cross-connect, which passes all tags as they are; remove vlan_filtering or xconnect`,
     );
+  }
+  for (const { type, path } of bridge.portList) {
+    if (PORT_KINDS[type].layer3 === true)
+      faults.atKey(
+        path,
+        `${bridge.name} is a cross-connect, which passes frames; a ${type} port has IP only: put it elsewhere`,
+      );
   }
   const hosts = bridge.given.host_port === true ? 1 : 0;
   const third = bridge.portList[ENDS - hosts];

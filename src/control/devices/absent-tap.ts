@@ -7,13 +7,13 @@ import type { OpenTap } from '../model/model.js';
 /** Placeholder for a descriptor: the engine has none. */
 export const NO_FD = -1;
 
-/** @param workers engines */
-export function absentTap({ ifname }: NicConfig, mtu: number, workers: number): OpenTap {
+/** @param workers engines; @param mac if it is known already */
+export function absentTap({ ifname }: NicConfig, mtu: number, workers: number, mac = ''): OpenTap {
   const tap: OpenTap = {
     fds: Array.from({ length: workers }, () => NO_FD),
     vnetHeaderSize: 0,
     ifname,
-    mac: '',
+    mac,
     mtu,
     state: () => null,
     isAt: () => false,

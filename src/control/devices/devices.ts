@@ -134,6 +134,7 @@ export class Devices {
       vnetHeader: offloads.vnet_header,
       offload: offloads.tso ? ALL_OFFLOADS : TUN_F_CSUM,
       queues: workers,
+      layer3: nic.type === 'tun',
       ifname,
       addresses: nic.addresses,
       mtu,
@@ -160,7 +161,9 @@ export class Devices {
 
   /** Placeholder for a TAP that cannot be opened yet. */
   absentTap(port: NicConfig, mtu: number): OpenTap {
-    return absentTap(port, mtu, this.options.workers);
+    const { workers, macOf } = this.options;
+    // The MAC of a TUN is the switch's, with or without the device.
+    return absentTap(port, mtu, workers, port.type === 'tun' ? (port.mac ?? macOf(port.name)) : '');
   }
 
   /** Opens a device without state of its own here; it is closed by `drop`, or at the end. @param open gets the number of engines */

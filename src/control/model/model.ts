@@ -2,7 +2,7 @@
  * The control thread's model of the switch: names, options and engine indexes. Plain data; `reconcile/` changes it with the
  * configuration, `views/` displays it. Opens no device.
  */
-import type { BridgeConfig, NicAddress, PortConfig, SwitchConfig, TapConfig, VxlanConfig } from '../../config/types.js';
+import type { BridgeConfig, NicAddress, NicConfig, PortConfig, SwitchConfig, VxlanConfig } from '../../config/types.js';
 import { ABSENT_HOST_PORT } from '../../dataplane/state/destination.js';
 import type { Bequest } from './bequest.js';
 import type { EntryTable } from './entries.js';
@@ -85,13 +85,14 @@ export interface LocalPort extends PortBase {
 
 type LocalConfig = Exclude<PortConfig, VxlanConfig>;
 
+/** A port with a NIC of its own: a TAP or a TUN. */
 export interface TapPort extends LocalPort {
-  kind: 'tap';
-  config: TapConfig;
+  kind: NicConfig['type'];
+  config: NicConfig;
   tap: OpenTap;
   /** 'bridge' and 'tunnel': the host port of a bridge or of a vxlan port. */
   role: PortRole;
-  /** FIDs whose FDB entries hold the host port's own MAC. */
+  /** FIDs whose FDB entries hold the port's own MAC, of a port that has one (`hasOwnMac`). */
   ownFids: number[];
   /** The MAC of these entries. */
   ownMac: string;
@@ -125,6 +126,11 @@ export function isTunnel(port: Holder | undefined): port is VxlanPort {
 /** The host port of a bridge or of a vxlan port. */
 export function isHostPort(port: Holder | undefined): port is TapPort {
   return port !== undefined && 'role' in port && port.role !== 'guest';
+}
+
+/** A port whose MAC is known without being learned: a host port, or a TUN, whose MAC is the switch's. */
+export function hasOwnMac(port: Holder | undefined): port is TapPort {
+  return port?.kind === 'tun' || isHostPort(port);
 }
 
 /** The host port of a bridge: its entries belong to the bridge and remain with it. */

@@ -2,7 +2,7 @@
  * Changes to the NIC of an open TAP: MAC, addresses, persistence. Each returns its undo, because a change of the switch is done
  * completely or not at all.
  */
-import type { NicAddress, TapConfig } from '../../config/types.js';
+import type { NicAddress, NicConfig } from '../../config/types.js';
 import type { OpenTap } from '../model/model.js';
 
 type Undo = () => void;
@@ -12,7 +12,7 @@ type Undo = () => void;
  * @returns the undo, last change first
  * @throws when the kernel refuses; earlier changes are undone then
  */
-export function changeNic(tap: OpenTap, before: TapConfig, after: TapConfig): Undo[] {
+export function changeNic(tap: OpenTap, before: NicConfig, after: NicConfig): Undo[] {
   const undo: Undo[] = [];
   const attempt = (change: Undo, back: Undo): void => {
     change();

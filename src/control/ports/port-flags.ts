@@ -11,7 +11,8 @@ export function portFlags(bridge: BridgeConfig | null, port: PortConfig): number
   return (
     (port.up && bridge?.up !== false ? flag.UP : 0) |
     (learning ? flag.LEARNING : 0) |
-    (port.flood ? flag.FLOOD : 0) |
+    // The MAC behind a TUN is known: nothing unknown is for it.
+    (port.flood && port.type !== 'tun' ? flag.FLOOD : 0) |
     (port.mcast_flood ? flag.MCAST_FLOOD : 0) |
     (port.bcast_flood ? flag.BCAST_FLOOD : 0) |
     (port.isolated ? flag.ISOLATED : 0) |

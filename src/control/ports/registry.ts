@@ -12,6 +12,7 @@ import { portFlags } from './port-flags.js';
 import type { PortKind } from './port-kind.js';
 import { QEMU } from './qemu.js';
 import { TAP } from './tap.js';
+import { TUN } from './tun.js';
 import { UDP } from './udp.js';
 import { VXLAN } from './vxlan.js';
 
@@ -22,6 +23,7 @@ const KINDS: Readonly<Record<PortConfig['type'], PortKind>> = {
   qemu: QEMU,
   udp: UDP,
   netdev: NETDEV,
+  tun: TUN,
 };
 
 /** The kind of a configured port. */

@@ -1,16 +1,24 @@
 /**
- * TAP ports: guests' NICs, and the host ports of bridges and vxlan ports.
+ * TAP ports: guests' NICs, and the host ports of bridges and vxlan ports. TUN ports are as these, but for `tun.ts`.
  */
 import { z } from 'zod';
 import { keysThat } from '../../config/options/option.js';
 import { tapOptions } from '../../config/options/tap.js';
-import type { TapConfig } from '../../config/types.js';
+import type { NicConfig } from '../../config/types.js';
 import { netnsName } from '../../port/netns.js';
 import { netnsRemedy } from '../../text/netns.js';
 import { automaticMtu } from '../devices/devices.js';
 import type { DesiredPort } from '../model/desired.js';
 import { DeviceError } from '../model/device-error.js';
-import { isTunnel, type NicState, type OpenTap, type Port, type SwitchModel, type TapPort } from '../model/model.js';
+import {
+  hasOwnMac,
+  isTunnel,
+  type NicState,
+  type OpenTap,
+  type Port,
+  type SwitchModel,
+  type TapPort,
+} from '../model/model.js';
 import { macOf } from '../model/naming.js';
 import type { Transition } from '../model/transition.js';
 import { linkEvent } from './link-event.js';
@@ -33,10 +41,11 @@ const FACTS = z.object({
   home: z.number(),
 });
 
-type Desired = DesiredPort & { config: TapConfig };
+type Desired = DesiredPort & { config: NicConfig };
 
-export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
-  identity: (config, role) => JSON.stringify([role, ...keysThat('new port', tapOptions).map((key) => config[key])]),
+export const TAP: PortKind<NicConfig, TapPort, OpenTap> = {
+  identity: (config, role) =>
+    JSON.stringify([config.type, role, ...keysThat('new port', tapOptions).map((key) => config[key])]),
 
   room: () => ({ vnis: 0, vteps: 0 }),
 
@@ -78,7 +87,7 @@ export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
   },
 
   create(base, { config, role }, tap) {
-    return { ...base, kind: 'tap', config, tap, role, ownFids: [], ownMac: tap.mac };
+    return { ...base, kind: config.type, config, tap, role, ownFids: [], ownMac: tap.mac };
   },
 
   attach(port, _around, change) {
@@ -157,10 +166,10 @@ export const TAP: PortKind<TapConfig, TapPort, OpenTap> = {
 };
 
 /**
- * Updates a host port's entries to the present MAC of its NIC. The caller sets the new entries.
+ * Updates the entries of a host port or a TUN to its present MAC. The caller sets the new entries.
  */
 export function followMac(port: TapPort, model: SwitchModel, change: Transition): void {
-  if (port.role === 'guest' || port.ownMac === port.tap.mac) return;
+  if (!hasOwnMac(port) || port.ownMac === port.tap.mac) return;
   for (const fid of port.ownFids) change.structure.push({ op: 'fdb-del', ...macOf(port.ownMac), fid });
   port.ownFids = [];
   port.ownMac = port.tap.mac;
@@ -172,7 +181,7 @@ export function followMac(port: TapPort, model: SwitchModel, change: Transition)
   }
 }
 
-function tapMtu(config: TapConfig, automatic: number): number {
+function tapMtu(config: NicConfig, automatic: number): number {
   return config.mtu === 'auto' ? automatic : config.mtu;
 }
 
@@ -180,15 +189,15 @@ function tapMtu(config: TapConfig, automatic: number): number {
  * A NIC cannot be opened twice: a port under a new name takes over the open device. The file may also follow a NIC that was
  * renamed or moved.
  */
-function isSameNic(model: SwitchModel, port: TapPort, { netns, ifname, fd }: TapConfig): boolean {
-  if (model.lost.has(port.index)) return false;
+function isSameNic(model: SwitchModel, port: TapPort, { type, netns, ifname, fd }: NicConfig): boolean {
+  if (model.lost.has(port.index) || port.kind !== type) return false;
   const { config, tap } = port;
   if (fd !== undefined || config.fd !== undefined) return config.fd === fd;
   return (config.netns === netns && config.ifname === ifname) || tap.isAt(ifname, netns);
 }
 
 function isTap(port: Port | undefined): port is TapPort {
-  return port?.kind === 'tap';
+  return port?.kind === 'tap' || port?.kind === 'tun';
 }
 
 /** The value of `mtu: auto` for a new TAP, from the configuration alone. */

@@ -5,7 +5,7 @@ import { MAX_VLAN_COUNTERS } from '../../dataplane/state/counters.js';
 import { fidOf } from '../../dataplane/state/fid.js';
 import { FLAG_PERMANENT } from '../../fdb/table.js';
 import { vnisOf } from '../model/desired.js';
-import { isHostPort, isTunnel, type Port, type TapPort, type VxlanPort } from '../model/model.js';
+import { hasOwnMac, isTunnel, type Port, type TapPort, type VxlanPort } from '../model/model.js';
 import { macOf } from '../model/naming.js';
 import { Numbers } from '../model/numbers.js';
 import type { Transition } from '../model/transition.js';
@@ -56,17 +56,17 @@ export class Memberships {
     const pvid = port.config.vlans.find((vlan) => vlan.pvid)?.vid ?? 0;
     if (pvid !== port.pvid) change.structure.push({ op: 'pvid', port: port.index, vid: pvid });
     port.pvid = pvid;
-    if (isHostPort(port)) this.setOwnMac(port, change);
+    if (hasOwnMac(port)) this.setOwnMac(port, change);
   }
 
   private giveCounter(counter: number, change: Transition): void {
     if (counter !== 0) change.afterwards.push(() => this.vlanCounters.give(counter));
   }
 
-  /** A host port's MAC is known from the start in each of its VLANs. */
+  /** The MAC of a host port or a TUN is known from the start in each of its VLANs. */
   setOwnMac(port: TapPort, change: Transition): void {
     const { bridge } = port;
-    if (port.role === 'guest' || bridge === null) return;
+    if (!hasOwnMac(port) || bridge === null) return;
     const vids = bridge.config.vlan_filtering ? [...port.vlans.keys()] : [0];
     const fids = vids.map((vid) => fidOf(bridge.index, vid));
     const mac = macOf(port.ownMac);

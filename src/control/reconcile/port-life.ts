@@ -7,8 +7,8 @@ import type { DeviceSource } from '../devices/devices.js';
 import type { DesiredPort } from '../model/desired.js';
 import {
   type BridgeModel,
+  hasOwnMac,
   isHostOfBridge,
-  isHostPort,
   type Port,
   type SwitchModel,
   type TapPort,
@@ -97,12 +97,12 @@ export class PortLife implements Surroundings {
     port.config = desired.config;
     if (bridge !== port.bridge) this.move(port, bridge, change);
     this.settings.setStorm(port, change);
-    if (isHostPort(port)) this.followMac(port, change);
+    if (hasOwnMac(port)) this.followMac(port, change);
     this.memberships.setVlans(port, change);
     kindOf(port).update(port, before, this, change, opened.renewals.get(port.name));
   }
 
-  /** A host port follows the MAC of its NIC, whatever has changed it. */
+  /** The entries of a host port or a TUN follow its MAC, whatever has changed it. */
   followMac(port: TapPort, change: Transition): void {
     followMac(port, this.model, change);
   }

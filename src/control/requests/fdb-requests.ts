@@ -10,7 +10,7 @@ import type { FdbMatch } from '../../fdb/table.js';
 import { command } from '../../text/shell.js';
 import { ChangeRefused, notFound } from '../controls.js';
 import { type Entry, isFloodRow, isForMany } from '../model/entries.js';
-import { type Holder, holderOf, isHostPort, isTunnel } from '../model/model.js';
+import { type Holder, hasOwnMac, holderOf, isTunnel } from '../model/model.js';
 import { macOf } from '../model/naming.js';
 import type { Transition } from '../model/transition.js';
 import { type FdbTables, type Flush, flushMatches, isBehind, selectsEntry } from './fdb-selection.js';
@@ -68,7 +68,7 @@ function refuseOwn({ model, fdb }: FdbTables, port: Holder, row: Entry): void {
   const { high, low } = macOf(row.mac);
   const found = fdb.find(high, low, fidOf(port.bridge?.index ?? 0, row.vlan));
   const holder = found === null ? undefined : model.portAt[found.owner];
-  if (!isHostPort(holder) || holder.ownMac !== row.mac) return;
+  if (!hasOwnMac(holder) || holder.ownMac !== row.mac) return;
   throw new ChangeRefused(
     `${row.mac} is the address of ${holder.name} itself, and stays there; give another MAC`,
     'exists',
@@ -96,7 +96,7 @@ export function deleteEntry(tables: FdbTables, request: Deletion, change: Transi
   const mac = canonicalMac(request.mac);
   if (isForMany(mac) && request.dst === undefined)
     throw new ChangeRefused(`${mac} may have many destinations; say with dst which of them goes`);
-  if (isHostPort(port) && port.ownMac === mac)
+  if (hasOwnMac(port) && port.ownMac === mac)
     throw new ChangeRefused(`${mac} is the address of ${port.name} itself, and stays as long as that is there`);
   const configured = configuredRows(tables, port, { ...request, mac });
   const learned = isForMany(mac) ? [] : learnedFids(tables, port, { ...request, mac });

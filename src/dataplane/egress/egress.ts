@@ -36,10 +36,12 @@ import { TCP_HEADER, tcpHeaderLength } from '../../wire/tcp.js';
 import { UDP_HEADER } from '../../wire/udp.js';
 import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
 import { VXLAN_HEADER } from '../../wire/vxlan.js';
+import { whyNotToHost } from '../layer3/egress.js';
 import { FLOW_KNOWN, FLOW_OWN_TUNNEL, NO_TAG } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
-import { PORT_LOCAL } from '../state/forwarding.js';
+import { LAYER3, PORT_LOCAL } from '../state/forwarding.js';
+import { ALLOWED } from '../state/may-forward.js';
 import { installRemote } from './install-remote.js';
 import { isOwnTunnel, reportOwnTunnel } from './own-tunnel.js';
 import { tagGrowth, tagOnEgress } from './tag.js';
@@ -87,6 +89,13 @@ export function mayEnterTunnel(sw: Context, frame: number, port: number): boolea
 /** One command that writes the frame to a local port, with the offload header for the guest. */
 function emitToLocal(sw: Context, frame: number, port: number, tag: number, counters: number): void {
   const { batch, tx } = sw;
+  if ((sw.forwarding.portFlags[port] & LAYER3) !== 0) {
+    const reason = whyNotToHost(sw, frame, port, tag);
+    if (reason !== ALLOWED) {
+      sw.counters.droppedOut(port, reason);
+      return;
+    }
+  }
   let vnet = batch.vnet[frame];
   let gso = batch.gso[frame];
   const mtu = localMtu(sw, frame, port);

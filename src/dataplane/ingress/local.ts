@@ -19,9 +19,10 @@ import {
 } from '../../port/packet-io.js';
 import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
+import { addressPacket, beginPacket, isFrame } from '../layer3/ingress.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
-import { UP } from '../state/forwarding.js';
+import { LAYER3, UP } from '../state/forwarding.js';
 import { acceptSource } from './source.js';
 import { classifyVlan } from './vlan.js';
 
@@ -44,9 +45,12 @@ export function ingressLocal(sw: Context, frame: number, at: number): boolean {
   if (rx[at + RX_STRANGER] !== 0) return batch.drop(frame, REASON.remote_unknown);
   if (length < ETHERNET_HEADER) return batch.drop(frame, REASON.frame_too_short);
   if (length > LONGEST_FRAME) return batch.drop(frame, REASON.frame_too_long);
+  const isPacket = (sw.forwarding.portFlags[port] & LAYER3) !== 0 && !isFrame(sw, frame);
+  if (isPacket && !beginPacket(sw, frame, port)) return false;
   const headers = hasTag(view, offset) ? ETHERNET_HEADER + VLAN_TAG : ETHERNET_HEADER;
   if (!takeOffload(sw, frame, at, headers)) return batch.drop(frame, REASON.offload_invalid);
-  return acceptSource(sw, frame, port) && classifyVlan(sw, frame, port);
+  if (!acceptSource(sw, frame, port) || !classifyVlan(sw, frame, port)) return false;
+  return !isPacket || addressPacket(sw, frame, port);
 }
 
 /**

@@ -3,6 +3,7 @@
  * short-circuit. It decides; answers are sent by `answer.ts`.
  */
 import { NOT_FOUND } from '../../fdb/table.js';
+import { answerForHost, isForeignClaim } from '../layer3/answer.js';
 import { ALONE } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { SHORT_CIRCUITS, SNOOPS_NEIGHBOURS } from '../state/forwarding.js';
@@ -24,8 +25,12 @@ export function neighStage(sw: Context, frame: number, fid: number, destination:
   if ((flags & SNOOPS_NEIGHBOURS) === 0) return false;
   const kind = readNeighbour(sw, frame);
   if (kind === NEIGHBOUR_NONE) return false;
-  snoopNeighbour(sw, frame, fid);
+  const hasHosts = sw.layer3.ports.length > 0;
+  if (!hasHosts || !isForeignClaim(sw, frame)) snoopNeighbour(sw, frame, fid);
+  // A question of a layer-3 port may be answered now.
+  if (sw.layer3.askCount > 0) sw.layer3.isDue = true;
   if (kind !== NEIGHBOUR_REQUEST) return false;
+  if (hasHosts && answerForHost(sw, frame, fid, destination)) return true;
   if (destination === NOT_FOUND) return decideFloodedRequest(sw, frame, fid);
   return decideUnicastRequest(sw, frame, fid, destination);
 }

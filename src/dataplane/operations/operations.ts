@@ -40,7 +40,11 @@ export type Operation =
       mtu: number;
       /** Absent: a frame for each read and write, with the virtio-net header, if any. */
       socket?: ports.FrameSocket;
+      /** Its device has IP packets; the flag LAYER3 goes with it, and the operation `layer3` follows. */
+      layer3?: boolean;
     }
+  /** MAC, addresses and gateways of the host of a layer-3 port, which the engines speak for. */
+  | ({ op: 'layer3' } & ports.Layer3Settings)
   | {
       op: 'tunnel-port';
       port: number;
@@ -191,6 +195,7 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   bridge: ports.setBridge,
   'bridge-del': (sw, o) => ports.removeBridge(sw, o.bridge),
   'local-port': ports.addLocalPort,
+  layer3: ports.setLayer3,
   'tunnel-port': ports.addTunnelPort,
   port: ports.changePort,
   tunnel: ports.changeTunnel,

@@ -6,10 +6,12 @@
  */
 import { Tunnel } from '../../encap/tunnel.js';
 import { AGEING_DEFAULT } from '../../fdb/table.js';
+import { forget as forgetHost } from '../layer3/speak.js';
 import type { Context } from '../state/context.js';
 import { RETIRED } from '../state/counters.js';
 import { LAST_FID } from '../state/fid.js';
 import { ANY_VTEP, HAS_PINS, NO_BRIDGE, PORT_LOCAL, PORT_TUNNEL } from '../state/forwarding.js';
+import { Layer3Port } from '../state/layer3.js';
 import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from '../state/storm.js';
 import { flushNeighbours } from './neigh.js';
 import { clearVlans, clearVnis } from './vlans.js';
@@ -71,6 +73,7 @@ interface LocalDevice {
   fds: readonly number[];
   vnetHeaderSize: number;
   socket?: FrameSocket;
+  layer3?: boolean;
 }
 
 export function addLocalPort(sw: Context, o: PortSettings & LocalDevice & { mtu: number }): void {
@@ -80,11 +83,30 @@ export function addLocalPort(sw: Context, o: PortSettings & LocalDevice & { mtu:
   if (o.fds[sw.engine] !== NO_FD) attachLocal(sw, o);
 }
 
-function attachLocal({ engine, io }: Context, { port, fds, vnetHeaderSize, socket }: LocalDevice): void {
+function attachLocal({ engine, io }: Context, { port, fds, vnetHeaderSize, socket, layer3 }: LocalDevice): void {
   const fd = fds[engine];
-  if (socket === undefined) io.attachTap(port, fd, vnetHeaderSize);
+  if (socket === undefined) io.attachTap(port, fd, vnetHeaderSize, layer3 === true);
   else if (socket.form === 'stream') io.attachStream(port, fd, socket.tail, engine === socket.reader);
   else io.attachDatagrams(port, fd, engine === socket.reader, socket.remote);
+}
+
+/** The host of a layer-3 port, as its neighbours are to see it. */
+export interface Layer3Settings {
+  port: number;
+  mac: { high: number; low: number };
+  /** Four words each, IPv4 mapped, and their prefix lengths of 128 bits. */
+  addresses: readonly { words: readonly number[]; prefix: number }[];
+  /** Next hops for other destinations, one of each family at most. */
+  gateways: readonly (readonly number[])[];
+}
+
+export function setLayer3(sw: Context, { port, mac, addresses, gateways }: Layer3Settings): void {
+  sw.forwarding.needPort(port, PORT_LOCAL);
+  const own = Int32Array.from(addresses.flatMap(({ words }) => words));
+  const prefixes = Int32Array.from(addresses, ({ prefix }) => prefix);
+  // What the host had announced before may not hold any more.
+  flushNeighbours(sw, { port, learnedOnly: true });
+  sw.layer3.set(port, new Layer3Port(mac.high, mac.low, own, prefixes, Int32Array.from(gateways.flat())));
 }
 
 interface TunnelSettings {
@@ -186,6 +208,7 @@ export function removePort(sw: Context, port: number): void {
 
 function clearPort(sw: Context, port: number): void {
   const { fdb, forwarding, io } = sw;
+  forgetHost(sw, port);
   clearVlans(sw, port);
   if (forwarding.portKind[port] === PORT_TUNNEL) {
     clearVnis(sw, port);

@@ -12,6 +12,8 @@ export const OUTCOME_DROP = -2;
 export const OUTCOME_FLOOD_REQUEST = -3;
 /** The switch answers an ARP or ND request and forwards it nowhere. */
 export const OUTCOME_ANSWER = -4;
+/** Not yet: a packet of a layer-3 port waits for the MAC of its next hop, and comes again in a later batch. */
+export const OUTCOME_HELD = -5;
 
 // ---- Stages: how far ingress has taken a frame.
 /** Dropped by ingress. */

@@ -12,6 +12,7 @@ import type { Counters } from './counters.js';
 import { FloodBudget } from './flood-budget.js';
 import { Flooding } from './flooding.js';
 import { Forwarding } from './forwarding.js';
+import { Layer3 } from './layer3.js';
 import { MissLimiter } from './miss-limiter.js';
 import { PuntRing } from './punt-ring.js';
 import { StormControl } from './storm.js';
@@ -22,6 +23,7 @@ export class Context {
   readonly tx: Int32Array;
   /** The arena, for the header codecs. */
   readonly view: DataView;
+  readonly bytes: Uint8Array;
   readonly batch: Batch;
   readonly forwarding = new Forwarding();
   /** How long a frame may be that goes to a remote. */
@@ -30,6 +32,8 @@ export class Context {
   readonly tooBig = new TooBigList();
   readonly missLimiter = new MissLimiter();
   readonly floodBudget = new FloodBudget();
+  /** The layer-3 ports. */
+  readonly layer3: Layer3;
   /** The frame being flooded; `bridge/flood.ts` owns it. */
   readonly flooding = new Flooding();
   /** By engine-numbered remote: the version of its row whose address this engine's PacketIo has; -1: none (`egress/install-remote.ts`). */
@@ -63,6 +67,8 @@ export class Context {
     this.rx = io.rx;
     this.tx = io.tx;
     this.view = new DataView(io.arena);
+    this.bytes = new Uint8Array(io.arena);
+    this.layer3 = new Layer3(io);
     this.batch = new Batch(io.rx.length / RX_STRIDE);
   }
 }

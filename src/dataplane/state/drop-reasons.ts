@@ -33,6 +33,9 @@ export const DROP_REASONS = [
   'turn_exceeded',
   'own_tunnel',
   'remote_unknown',
+  'not_layer3',
+  'no_route',
+  'neigh_failed',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];

@@ -49,6 +49,8 @@ const OF_BRIDGE = SNOOPS_NEIGHBOURS | SHORT_CIRCUITS;
 export const NEIGH_VLAN_SUPPRESS = 1 << 19;
 /** The bridge is a cross-connect of two ports. */
 export const XCONNECT = 1 << 20;
+/** A layer-3 port: its device has IP packets, and the engine is the Ethernet half of its host (`layer3/`). */
+export const LAYER3 = 1 << 21;
 
 // VLAN membership of a (port, VID).
 const MEMBER = 1;
@@ -136,7 +138,7 @@ export class Forwarding {
     const { portFlags } = this;
     const ports = this.bridgePorts[bridge];
     const all = ports.reduce((flags, port) => flags | portFlags[port], 0);
-    const asks = NEIGH_SUPPRESS | NEIGH_VLAN_SUPPRESS | PROXY | L3MISS;
+    const asks = NEIGH_SUPPRESS | NEIGH_VLAN_SUPPRESS | PROXY | L3MISS | LAYER3;
     const snoops = (all & asks) !== 0 ? SNOOPS_NEIGHBOURS : 0;
     const flags = snoops | ((all & RSC) !== 0 ? SHORT_CIRCUITS : 0);
     for (const port of ports) portFlags[port] = (portFlags[port] & ~OF_BRIDGE) | flags;

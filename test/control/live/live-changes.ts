@@ -166,7 +166,7 @@ const WRONG: Change[] = [
   { kind: 'fdb', request: { op: 'flush', dev: 'nobody' } },
   { kind: 'fdb', request: { op: 'flush', br: 't1' } },
   { kind: 'apply', document: { ...EMPTY, workers: 7 } },
-  { kind: 'apply', document: { ...EMPTY, bridges: { br1: { ports: { t1: { type: 'tun' } } } } } },
+  { kind: 'apply', document: { ...EMPTY, bridges: { br1: { ports: { t1: { type: 'veth' } } } } } },
 ];
 
 // ---- Sequences

@@ -11,7 +11,16 @@ import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { FLAG_PINNED, FLAG_STATIC } from '../../../src/fdb/table.js';
 import { parseAddress } from '../../../src/wire/ip-address.js';
 import { Pool } from './numbers.js';
-import { type BridgeSpec, type EntrySpec, flagsOf, mac, remoteKey, type TapSpec, type VxlanSpec } from './specs.js';
+import {
+  type BridgeSpec,
+  type EntrySpec,
+  flagsOf,
+  type HostSpec,
+  mac,
+  remoteKey,
+  type TapSpec,
+  type VxlanSpec,
+} from './specs.js';
 
 /** The memory PacketIo asks for no descriptors. */
 const FD = -1;
@@ -130,10 +139,22 @@ export class Topology {
     };
     this.ports.set(name, port);
     const operations = spec.type === 'tap' ? [this.tap(port, spec)] : this.vxlan(port, spec);
+    if (spec.type === 'tap' && spec.host !== undefined) operations.push(this.host(name, spec.host));
     operations.push(...this.vlans(name, spec.vlans ?? []));
     if (spec.type === 'vxlan') operations.push(...this.tunnels(port, spec));
     if (spec.storm !== undefined) operations.push(this.storm(port));
     return operations;
+  }
+
+  /** What engines are told of the host of a layer-3 port. */
+  host(port: string, { mac: text, addresses, gateways = [] }: HostSpec): Operation {
+    const wordsOf = (address: string): number[] => [...(parseAddress(address)?.words ?? [])];
+    const own = addresses.map((one) => {
+      const [address = '', prefix] = one.split('/');
+      return { words: wordsOf(address), prefix: Number(prefix) + (address.includes(':') ? 0 : 96) };
+    });
+    const { number } = this.port(port);
+    return { op: 'layer3', port: number, mac: mac(text), addresses: own, gateways: gateways.map(wordsOf) };
   }
 
   private tap(port: PortState, spec: TapSpec): Operation {
@@ -145,6 +166,7 @@ export class Topology {
       vnetHeaderSize: 10,
       flags: flagsOf(spec),
       mtu: spec.mtu ?? 1450,
+      ...(spec.host === undefined ? {} : { layer3: true }),
     };
   }
 

@@ -16,6 +16,7 @@ import { createFdb } from '../../../src/fdb/table.js';
 import { createNeighbours } from '../../../src/neigh/table.js';
 import { type Arrival, type Departure, MemoryPacketIo, type MemoryPacketIoOptions } from '../../../src/port/memory.js';
 import { KIND_FRAME, KIND_UDP } from '../../../src/port/packet-io.js';
+import { concatBytes } from '../../../src/wire/bytes.js';
 import { formatAddress, parseAddress } from '../../../src/wire/ip-address.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { type BridgeSpec, Topology } from './control-model.js';
@@ -232,6 +233,24 @@ export class TestSwitch {
     if (traffic === undefined) throw new Error(`no port ${port} in this switch`);
     traffic.rx_packets++;
     traffic.rx_bytes += length;
+  }
+
+  /** Puts a packet into a layer-3 port: it comes behind an Ethernet header of zeros. */
+  injectPacket(port: string, packet: Uint8Array, offload: Offload = {}): void {
+    this.inject(port, concatBytes(new Uint8Array(14), packet), offload);
+  }
+
+  /** One packet into a layer-3 port, one turn. */
+  sendPacket(port: string, packet: Uint8Array, offload?: Offload): Turn {
+    this.injectPacket(port, packet, offload);
+    return this.turn();
+  }
+
+  /** Corrects the accounts: packets of a port begin (-1) or end (1) to wait; those that wait are not counted. */
+  waits(port: string, packets: number, bytes: number): void {
+    const traffic = this.expected.get(port) as Traffic;
+    traffic.rx_packets += packets;
+    traffic.rx_bytes += bytes;
   }
 
   /** One frame into a TAP, one turn. */

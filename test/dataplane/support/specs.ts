@@ -33,9 +33,19 @@ interface PortSpec {
   fdb?: readonly EntrySpec[];
 }
 
+/** The host of a layer-3 port. */
+export interface HostSpec {
+  mac: string;
+  /** ADDRESS/PREFIX. */
+  addresses: readonly string[];
+  gateways?: readonly string[];
+}
+
 export interface TapSpec extends PortSpec {
   type: 'tap';
   mtu?: number;
+  /** A TUN: a layer-3 port. */
+  host?: HostSpec;
 }
 
 export interface VxlanSpec extends PortSpec {
@@ -101,7 +111,7 @@ export function flagsOf(spec: TapSpec | VxlanSpec): number {
   if (spec.locked) flags |= flag.LOCKED;
   if (spec.neighSuppress) flags |= flag.NEIGH_SUPPRESS;
   if (spec.neighVlanSuppress) flags |= flag.NEIGH_VLAN_SUPPRESS;
-  if (spec.type === 'tap') return flags;
+  if (spec.type === 'tap') return spec.host === undefined ? flags : (flags | flag.LAYER3) & ~flag.FLOOD;
   if (spec.tunnel !== undefined) flags |= flag.VLAN_TUNNEL;
   if (spec.acceptAny) flags |= flag.ANY_VTEP;
   if (spec.dropReserved) flags |= flag.DROP_RESERVED_BITS;

@@ -1,0 +1,109 @@
+/**
+ * Packets of layer-3 ports that wait for the MAC of their next hop: a copy each, in a slot of the arena that no batch overwrites. They
+ * come again as frames of a later batch, and are counted then.
+ */
+import {
+  KIND_FRAME,
+  RX_CSUM,
+  RX_GSO,
+  RX_INDEX,
+  RX_KIND,
+  RX_LENGTH,
+  RX_OFFSET,
+  RX_STRIDE,
+  RX_VNET,
+} from '../../port/packet-io.js';
+import { OUTCOME_HELD } from '../state/batch.js';
+import type { Context } from '../state/context.js';
+import { REASON } from '../state/drop-reasons.js';
+import { ASK_HELD, HELD_BYTES, HELD_OF_HOP, HELD_OF_PORT, HELD_PACKETS } from '../state/layer3.js';
+import { NO_ASK } from './ask.js';
+
+/** A slot that a packet has left for the present batch. */
+const LEAVING = -2;
+const FREE = -1;
+
+/** Keeps the packet until its question is answered. @returns false: it goes no further now */
+export function hold(sw: Context, frame: number, ask: number): false {
+  const { batch, layer3 } = sw;
+  const slot = ask === NO_ASK ? -1 : freeSlot(sw, ask, batch.port[frame]);
+  // One that has waited does so once.
+  if (slot < 0 || batch.length[frame] > HELD_BYTES || isReleased(sw, frame))
+    return batch.drop(frame, REASON.neigh_failed);
+  const from = batch.offset[frame];
+  sw.bytes.copyWithin(layer3.heldAt(slot), from, from + batch.length[frame]);
+  // Again a packet without an Ethernet header.
+  sw.bytes.fill(0, layer3.heldAt(slot), layer3.heldAt(slot) + 12);
+  layer3.heldFor[slot] = ask;
+  layer3.heldOrder[slot] = layer3.order++;
+  layer3.heldPort[slot] = batch.port[frame];
+  layer3.heldLength[slot] = batch.length[frame];
+  layer3.heldVnet[slot] = batch.vnet[frame];
+  layer3.heldGso[slot] = batch.gso[frame];
+  layer3.heldCsum[slot] = batch.csum[frame];
+  layer3.asks[layer3.askAt(ask) + ASK_HELD]++;
+  batch.outcome[frame] = OUTCOME_HELD;
+  return false;
+}
+
+function isReleased({ layer3 }: Context, frame: number): boolean {
+  return frame >= layer3.spoken && frame < layer3.spoken + layer3.released;
+}
+
+/** @returns -1: the question, the port or the engine has as many packets as it may have */
+function freeSlot({ layer3 }: Context, ask: number, port: number): number {
+  if (layer3.asks[layer3.askAt(ask) + ASK_HELD] >= HELD_OF_HOP) return -1;
+  let free = -1;
+  let ofPort = 0;
+  for (let slot = 0; slot < HELD_PACKETS; slot++) {
+    if (layer3.heldFor[slot] === FREE) free = slot;
+    else if (layer3.heldPort[slot] === port) ofPort++;
+  }
+  return ofPort < HELD_OF_PORT ? free : -1;
+}
+
+/** The packet that has waited longest for the answer; -1: none waits. */
+function firstOf({ layer3 }: Context, ask: number): number {
+  let first = -1;
+  for (let slot = 0; slot < HELD_PACKETS; slot++) {
+    if (layer3.heldFor[slot] !== ask) continue;
+    if (first < 0 || layer3.heldOrder[slot] < layer3.heldOrder[first]) first = slot;
+  }
+  return first;
+}
+
+/** Has the packets of a question come again, in their order, as descriptors from `row` on. @returns the row behind the last */
+export function release(sw: Context, ask: number, row: number): number {
+  const { layer3, rx } = sw;
+  let next = row;
+  for (let slot = firstOf(sw, ask); slot >= 0; slot = firstOf(sw, ask)) {
+    const at = next++ * RX_STRIDE;
+    rx.fill(0, at, at + RX_STRIDE);
+    rx[at + RX_KIND] = KIND_FRAME;
+    rx[at + RX_INDEX] = layer3.heldPort[slot];
+    rx[at + RX_OFFSET] = layer3.heldAt(slot);
+    rx[at + RX_LENGTH] = layer3.heldLength[slot];
+    rx[at + RX_VNET] = layer3.heldVnet[slot];
+    rx[at + RX_GSO] = layer3.heldGso[slot];
+    rx[at + RX_CSUM] = layer3.heldCsum[slot];
+    layer3.heldFor[slot] = LEAVING;
+  }
+  return next;
+}
+
+/** The batch of the released packets is through. */
+export function freeLeft({ layer3 }: Context): void {
+  for (let slot = 0; slot < HELD_PACKETS; slot++) if (layer3.heldFor[slot] === LEAVING) layer3.heldFor[slot] = FREE;
+}
+
+/** Drops the packets of a question that nobody has answered. */
+export function giveUp(sw: Context, ask: number, reason: number): void {
+  const { counters, layer3 } = sw;
+  for (let slot = firstOf(sw, ask); slot >= 0; slot = firstOf(sw, ask)) {
+    layer3.heldFor[slot] = FREE;
+    // A port that is gone has no counters any more.
+    if (sw.forwarding.portKind[layer3.heldPort[slot]] === 0) continue;
+    counters.received(layer3.heldPort[slot], layer3.heldLength[slot], 1);
+    counters.droppedIn(layer3.heldPort[slot], reason);
+  }
+}
