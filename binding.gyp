@@ -36,6 +36,7 @@
         "src/native/frame-sockets.c",
         "src/native/rights.c",
         "src/native/icmp.c",
+        "src/native/messages.c",
         "src/native/privilege.c",
         "src/native/bind-privilege.c",
         "src/native/tcx.c",

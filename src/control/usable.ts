@@ -48,6 +48,7 @@ function neededBy({ workers, bridges, ports }: SwitchConfig): Set<Trial> {
 function neededByTunnel({ family, local, dev, group, ttl, udpcsum }: VxlanConfig): Trial[] {
   return [
     'buffers',
+    'messages',
     'pathMtu',
     ...(family === 6 ? (['ipv6', 'recvTclass', 'noCheck6Rx', 'mtuDiscover6'] as const) : []),
     ...(family === 4 ? (['recvTos', 'mtuDiscover'] as const) : []),

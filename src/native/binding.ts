@@ -123,6 +123,8 @@ export interface SelfTest {
   ttl: boolean;
   /** A socket leaves the checksum out (SO_NO_CHECK, UDP_NO_CHECK6_TX). */
   noChecksum: boolean;
+  /** Many datagrams are moved by one call (recvmmsg, sendmmsg). */
+  messages: boolean;
   /** A program can be linked to what an interface receives (tcx). */
   tcx: boolean;
   /** By the names above: why it does not work, or is assumed to without a test; for `tunnelGso` also why it is unused. */

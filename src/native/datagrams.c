@@ -48,7 +48,7 @@ enum outcome ot_datagrams_take(struct ot_nic *nic, int32_t index, struct ot_port
     if (asked > OT_RECEIVE_MESSAGES) asked = OT_RECEIVE_MESSAGES;
     if (asked > fit) asked = fit;
     for (uint32_t i = 0; i < asked; i++) prepare(nic, i, &names[i]);
-    int got = recvmmsg(port->fd, nic->inbox.messages, (unsigned)asked, MSG_DONTWAIT, NULL);
+    int got = ot_receive_messages(port->fd, nic->inbox.messages, (unsigned)asked);
     if (got < 0) {
       if (errno == EAGAIN) return DRAINED;
       if (errno == EBADF || errno == ENOTSOCK) return GONE;

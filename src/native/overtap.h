@@ -307,6 +307,14 @@ int ot_udp_send_by_receiver(int fd, const struct ot_udp_options *options, struct
 /* For a group: the MTU of `dev`. */
 int ot_path_mtu(const char *remote, const char *local, const char *dev, struct ot_fault *fault);
 
+/* ---- messages.c ---- */
+
+struct mmsghdr;
+
+/* As recvmmsg(2) and sendmmsg(2), without waiting. Where these are refused, at most one message is moved. */
+int ot_receive_messages(int fd, struct mmsghdr *messages, unsigned count);
+int ot_send_messages(int fd, struct mmsghdr *messages, unsigned count, int flags);
+
 /* ---- self-test.c ---- */
 
 struct ot_trial {
@@ -343,6 +351,7 @@ enum {
   OT_TRIAL_BIND_TO_DEVICE,
   OT_TRIAL_TTL,
   OT_TRIAL_NO_CHECKSUM,
+  OT_TRIAL_MESSAGES,
   OT_TRIAL_TCX,
   OT_TRIALS
 };

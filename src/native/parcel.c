@@ -116,8 +116,9 @@ static void ship_datagrams(struct ot_nic *nic, const struct ot_port *port) {
                                                   .msg_iov = parcel->vectors[i],
                                                   .msg_iovlen = parcel->parts[i]};
   for (uint32_t i = 0; i < parcel->count;) {
-    int sent =
-        parcel->full ? -1 : sendmmsg(port->fd, parcel->messages + i, parcel->count - i, MSG_DONTWAIT | MSG_NOSIGNAL);
+    int sent = parcel->full
+                   ? -1
+                   : ot_send_messages(port->fd, parcel->messages + i, parcel->count - i, MSG_DONTWAIT | MSG_NOSIGNAL);
     int number = parcel->full ? parcel->full : errno;
     if (sent < 0 && number == EINTR) continue;
     if (sent < 0) ot_command_failed(nic, parcel->at[i], number);

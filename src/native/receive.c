@@ -188,7 +188,7 @@ static enum outcome take_socket(struct ot_nic *nic, int32_t index, struct ot_por
     if (port->reserve == 1 && asked > last - nic->frames) asked = last - nic->frames;
     if (!asked) return FULL;
     for (uint32_t i = 0; i < asked; i++) prepare(nic, port, i, nic->next + shift + (size_t)i * SLOT_BYTES);
-    int got = recvmmsg(port->fd, nic->inbox.messages, asked, MSG_DONTWAIT, NULL);
+    int got = ot_receive_messages(port->fd, nic->inbox.messages, asked);
     if (got < 0) {
       /* A pending socket error (ECONNREFUSED, ENETDOWN ...) is cleared by the call that reports it. */
       if (ends_reading(nic, index, port, &outcome)) return outcome;

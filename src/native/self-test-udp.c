@@ -94,6 +94,14 @@ static void try_path_mtu(int fd, struct ot_trial *trial) {
     refute(trial, "IP_MTU");
 }
 
+/* Of no messages: the calls themselves. */
+static void try_messages(int fd, struct ot_trial *trial) {
+  struct mmsghdr none;
+  memset(&none, 0, sizeof none);
+  if (recvmmsg(fd, &none, 0, MSG_DONTWAIT, NULL) < 0 && errno != EAGAIN) refute(trial, "recvmmsg");
+  if (sendmmsg(fd, &none, 0, MSG_DONTWAIT) < 0) refute(trial, "sendmmsg");
+}
+
 static void try_options(int fd, int family, struct ot_trial trials[OT_TRIALS]) {
   for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
     const struct try *one = &tries[i];
@@ -104,13 +112,14 @@ static void try_options(int fd, int family, struct ot_trial trials[OT_TRIALS]) {
 
 void ot_self_test_udp(struct ot_trial trials[OT_TRIALS]) {
   int v4 = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), v6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  for (int i = OT_TRIAL_RECV_TOS; i <= OT_TRIAL_NO_CHECKSUM; i++) trials[i].works = true;
+  for (int i = OT_TRIAL_RECV_TOS; i <= OT_TRIAL_MESSAGES; i++) trials[i].works = true;
   if (v6 >= 0) try_options(v6, AF_INET6, trials);
   if (v4 >= 0) {
     try_options(v4, AF_INET, trials);
     if (setsockopt(v4, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof "lo") < 0)
       refute(&trials[OT_TRIAL_BIND_TO_DEVICE], "SO_BINDTODEVICE");
     try_filter(v4, &trials[OT_TRIAL_SOCKET_FILTER]);
+    try_messages(v4, &trials[OT_TRIAL_MESSAGES]);
     try_path_mtu(v4, &trials[OT_TRIAL_PATH_MTU]);
   }
   if (v4 >= 0) close(v4);

@@ -233,10 +233,11 @@ static void try_tunnel(struct ot_trial *tunnel_gso) {
 
 void ot_self_test(struct ot_trial trials[OT_TRIALS]) {
   static const char *const names[OT_TRIALS] = {
-      "udpSegment",   "udpGro",  "vnetHeader", "tso",          "uso",          "tunnelGso",    "tap",
-      "multiQueue",   "persist", "headerSize", "deviceNetns",  "buffers",      "ipv6",         "netlink",
-      "setns",        "recvTos", "recvTclass", "noCheck6Rx",   "multicastAll", "socketFilter", "mtuDiscover",
-      "mtuDiscover6", "pathMtu", "reusePort",  "bindToDevice", "ttl",          "noChecksum",   "tcx"};
+      "udpSegment",   "udpGro",       "vnetHeader",  "tso",          "uso",         "tunnelGso",
+      "tap",          "multiQueue",   "persist",     "headerSize",   "deviceNetns", "buffers",
+      "ipv6",         "netlink",      "setns",       "recvTos",      "recvTclass",  "noCheck6Rx",
+      "multicastAll", "socketFilter", "mtuDiscover", "mtuDiscover6", "pathMtu",     "reusePort",
+      "bindToDevice", "ttl",          "noChecksum",  "messages",     "tcx"};
   for (int i = 0; i < OT_TRIALS; i++) trials[i] = (struct ot_trial){.name = names[i]};
   try_sockets(&trials[OT_TRIAL_UDP_SEGMENT], &trials[OT_TRIAL_UDP_GRO]);
   try_tap(trials);

@@ -117,7 +117,7 @@ static void send_apart(struct ot_nic *nic, const struct ot_port *sender, uint32_
   const int32_t *owners = nic->outbox->owners + nic->outbox->trains[i].datagram;
   uint32_t count = take_apart(nic, sender, i, singles);
   for (uint32_t at = 0; at < count;) {
-    int sent = sendmmsg(sender->fd, singles + at, count - at, MSG_DONTWAIT);
+    int sent = ot_send_messages(sender->fd, singles + at, count - at, MSG_DONTWAIT);
     if (sent > 0) {
       /* The datagrams can be sent alone but not as a train: this sender cannot use UDP_SEGMENT. */
       if (at == 0 && refused && nic->udp_segment) {
@@ -148,7 +148,7 @@ static void flush(struct ot_nic *nic, const struct ot_port *sender) {
   struct ot_outbox *box = nic->outbox;
   for (uint32_t i = 0; i < box->count; i++) finish_message(nic, sender, i);
   for (uint32_t at = 0; at < box->count;) {
-    int sent = sendmmsg(sender->fd, box->messages + at, box->count - at, MSG_DONTWAIT);
+    int sent = ot_send_messages(sender->fd, box->messages + at, box->count - at, MSG_DONTWAIT);
     if (sent > 0) at += (uint32_t)sent;
     else if (sent == 0 || errno != EINTR) message_failed(nic, sender, at++, sent == 0 ? EIO : errno);
   }

@@ -98,6 +98,12 @@ const LACKS_OF_SOCKETS: readonly Lack[] = [
     costs: 'datagrams have a UDP checksum, whatever "udpcsum" says: more CPU',
     remedy: OPTION,
   },
+  {
+    trial: 'messages',
+    part: 'recvmmsg',
+    costs: 'one system call for each datagram or train: more CPU',
+    remedy: 'Linux 3.0 has recvmmsg and sendmmsg; let the sandbox use them',
+  },
 ];
 
 const LACKS: readonly Lack[] = [

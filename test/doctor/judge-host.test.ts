@@ -12,7 +12,15 @@ const REST = {
   ...{ tap: true, multiQueue: true, persist: true, headerSize: true, deviceNetns: true },
   ...{ buffers: true, ipv6: true, netlink: true, setns: true, tcx: true },
   ...{ recvTos: true, recvTclass: true, noCheck6Rx: true, multicastAll: true, socketFilter: true, mtuDiscover: true },
-  ...{ mtuDiscover6: true, pathMtu: true, reusePort: true, bindToDevice: true, ttl: true, noChecksum: true },
+  ...{
+    mtuDiscover6: true,
+    pathMtu: true,
+    reusePort: true,
+    bindToDevice: true,
+    ttl: true,
+    noChecksum: true,
+    messages: true,
+  },
 };
 
 describe('the host', () => {

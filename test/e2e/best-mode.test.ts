@@ -117,6 +117,7 @@ const WORDS: Record<Exclude<Part, Silent>, { log: string; doctor: string }> = {
   SO_REUSEPORT: { log: 'SO_REUSEPORT', doctor: 'SO_REUSEPORT refused' },
   SO_BINDTODEVICE: { log: 'SO_BINDTODEVICE', doctor: 'SO_BINDTODEVICE refused' },
   IP_TTL: { log: 'IP_TTL', doctor: 'IP_TTL refused' },
+  RECVMMSG: { log: 'recvmmsg', doctor: 'recvmmsg refused' },
   SO_NO_CHECK: { log: 'SO_NO_CHECK', doctor: 'SO_NO_CHECK refused' },
 };
 /** No line of the log: not refused together with others, or without any effect. */
@@ -131,6 +132,7 @@ const PARTS = (Object.keys(WORDS) as Known[]).filter((part) => part !== 'SETNS')
 const BY_EPERM: Refusal[] = [
   ...(['TUNSETOFFLOAD=EPERM', 'TUNGETDEVNETNS=EPERM', 'TUNSETPERSIST=ENOTTY', 'IPV6=EPERM'] as const),
   ...(['IP_RECVTOS=EPERM', 'IP_MULTICAST_ALL=ENOSYS', 'IP_MTU_DISCOVER=EPERM', 'SO_ATTACH_FILTER=EINVAL'] as const),
+  'RECVMMSG=EPERM',
 ];
 const PAIRS = PARTS.flatMap((one, at) => PARTS.slice(at + 1).map((other): Refusal[] => [one, other]));
 const ROWS = [...PARTS, ...BY_EPERM].map((refusal): Refusal[] => [refusal]);

@@ -36,6 +36,7 @@ export type Part =
   | 'SO_BINDTODEVICE'
   | 'IP_TTL'
   | 'SO_NO_CHECK'
+  | 'RECVMMSG'
   | 'IPV6_AUTOFLOWLABEL'
   | 'SO_DOMAIN'
   | 'TUN';

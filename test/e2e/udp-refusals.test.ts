@@ -18,7 +18,7 @@ import { expectBalance, expectTransfer, MB, makeGuest, VNI } from './two-hosts.j
 const OPTIONS: Refusal[] = [
   ...(['IP_RECVTOS', 'IPV6_RECVTCLASS', 'UDP_NO_CHECK6_RX', 'IP_MULTICAST_ALL', 'SO_ATTACH_FILTER'] as const),
   ...(['IP_MTU_DISCOVER', 'IPV6_MTU_DISCOVER', 'IP_MTU', 'SO_REUSEPORT', 'SO_BINDTODEVICE', 'IP_TTL'] as const),
-  ...(['SO_NO_CHECK', 'IPV6_AUTOFLOWLABEL', 'SO_DOMAIN'] as const),
+  ...(['SO_NO_CHECK', 'IPV6_AUTOFLOWLABEL', 'SO_DOMAIN', 'RECVMMSG'] as const),
 ];
 
 let folder: string;

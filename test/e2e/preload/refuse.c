@@ -157,6 +157,18 @@ int getsockopt(int fd, int level, int option, void *value, socklen_t *length) {
   return next(fd, level, option, value, length);
 }
 
+int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout) {
+  if (refuses("RECVMMSG", ENOSYS)) return -1;
+  int (*next)(int, struct mmsghdr *, unsigned, int, struct timespec *) = dlsym(RTLD_NEXT, "recvmmsg");
+  return next(fd, messages, count, flags, timeout);
+}
+
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
+  if (refuses("RECVMMSG", ENOSYS)) return -1;
+  int (*next)(int, struct mmsghdr *, unsigned, int) = dlsym(RTLD_NEXT, "sendmmsg");
+  return next(fd, messages, count, flags);
+}
+
 int socket(int domain, int type, int protocol) {
   if (domain == AF_INET6 && refuses("IPV6", EAFNOSUPPORT)) return -1;
   if (domain == AF_NETLINK && refuses("NETLINK", EPERM)) return -1;
