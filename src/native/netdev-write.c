@@ -68,7 +68,7 @@ void ot_packet_flush(struct ot_nic *nic, struct ot_port *port) {
   queue->count = 0;
   while (sent < count) {
     /* Stops at the first message that fails, and tells why when that is the first one. */
-    int result = sendmmsg(port->fd, queue->messages + sent, count - sent, MSG_DONTWAIT);
+    int result = ot_send_messages(port->fd, queue->messages + sent, count - sent, MSG_DONTWAIT);
     if (result > 0) {
       sent += (uint32_t)result;
     } else if (errno != EINTR) {
