@@ -194,6 +194,7 @@ int ot_nic_attach_stream(struct ot_nic *nic, uint32_t index, int fd, int tail, b
   if (!stream) return -1;
   if (attach_frames(nic, index, &(struct ot_port){.fd = fd, .way = OT_STREAM, .reads = reads}, fault) == 0) {
     nic->taps.ports[index].stream = stream;
+    ot_stream_resume(nic, index, &nic->taps.ports[index]);
     return 0;
   }
   ot_stream_free(nic, stream);

@@ -98,7 +98,7 @@ static uint32_t write_stream(struct ot_parcel *parcel, const struct ot_port *por
 static void ship_stream(struct ot_nic *nic, uint32_t index, struct ot_port *port) {
   struct ot_parcel *parcel = nic->parcel;
   struct ot_tail *tail = port->stream->tail;
-  pthread_mutex_lock(&tail->lock);
+  ot_tail_lock(tail);
   uint32_t sent = write_stream(parcel, port);
   bool is_left = tail->at < tail->end;
   pthread_mutex_unlock(&tail->lock);

@@ -34,6 +34,8 @@ static inline int32_t *describe(struct ot_nic *nic, int32_t kind, int32_t index,
 
 /* The state of an attached stream; `tail` is a descriptor of ot_tail_open. NULL: no memory. */
 struct ot_stream *ot_stream_create(uint32_t index, int tail, struct ot_fault *fault);
+/* Looks at what was under way before the stream was attached, in the next turn. */
+void ot_stream_resume(struct ot_nic *nic, uint32_t index, struct ot_port *port);
 void ot_stream_free(struct ot_nic *nic, struct ot_stream *stream);
 enum outcome ot_stream_take(struct ot_nic *nic, int32_t index, struct ot_port *port, uint32_t most, size_t most_bytes);
 /* Sends what is left of a frame that was sent in part, as far as the socket takes it. */

@@ -28,10 +28,21 @@ int ot_tail_open(struct ot_fault *fault) {
   pthread_mutexattr_init(&attributes);
   /* Each engine has a mapping of its own: a lock that is private to the process goes by the address. */
   pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
   pthread_mutex_init(&tail->lock, &attributes);
   pthread_mutexattr_destroy(&attributes);
   munmap(tail, sizeof *tail);
   return fd;
+}
+
+void ot_tail_lock(struct ot_tail *tail) {
+  if (pthread_mutex_lock(&tail->lock) == EOWNERDEAD) pthread_mutex_consistent(&tail->lock);
+}
+
+/* The memory may come from another process. */
+static bool is_sound(const struct ot_tail *tail) {
+  return tail->at <= tail->end && tail->end <= sizeof tail->bytes && tail->read_begin <= tail->read_end &&
+         tail->read_end <= sizeof tail->inbox;
 }
 
 struct ot_stream *ot_stream_create(uint32_t index, int tail, struct ot_fault *fault) {
@@ -47,8 +58,9 @@ struct ot_stream *ot_stream_create(uint32_t index, int tail, struct ot_fault *fa
   }
   stream->index = index;
   stream->tail = mmap(NULL, sizeof *stream->tail, PROT_READ | PROT_WRITE, MAP_SHARED, tail, 0);
-  if (stream->tail != MAP_FAILED) return stream;
-  ot_fail(fault, errno, "mmap", "attaching a stream");
+  if (stream->tail != MAP_FAILED && is_sound(stream->tail)) return stream;
+  ot_fail(fault, stream->tail == MAP_FAILED ? errno : EINVAL, "mmap", "attaching a stream");
+  if (stream->tail != MAP_FAILED) munmap(stream->tail, sizeof *stream->tail);
   free(stream);
   return NULL;
 }
@@ -66,9 +78,9 @@ void ot_stream_free(struct ot_nic *nic, struct ot_stream *stream) {
 /* ---- Reading ---- */
 
 /* Bytes of the next frame; 0: its length is not there yet. */
-static uint32_t next_length(const struct ot_stream *stream) {
-  const uint8_t *at = stream->inbox + stream->begin;
-  if (stream->end - stream->begin < OT_STREAM_LENGTH) return 0;
+static uint32_t next_length(const struct ot_tail *tail) {
+  const uint8_t *at = tail->inbox + tail->read_begin;
+  if (tail->read_end - tail->read_begin < OT_STREAM_LENGTH) return 0;
   uint32_t length = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
   /* No frame has none: the caller refuses what is out of bounds. */
   return length ? length : UINT32_MAX;
@@ -77,55 +89,59 @@ static uint32_t next_length(const struct ot_stream *stream) {
 static bool is_frame_length(uint32_t length) { return length >= OT_ETHERNET && length <= LONGEST_STREAM_FRAME; }
 
 /* Whether the next frame, or the fault in its place, was read already. */
-static bool has_next(const struct ot_stream *stream) {
-  uint32_t length = next_length(stream);
-  return length && (!is_frame_length(length) || stream->end - stream->begin >= OT_STREAM_LENGTH + length);
+static bool has_next(const struct ot_tail *tail) {
+  uint32_t length = next_length(tail);
+  return length && (!is_frame_length(length) || tail->read_end - tail->read_begin >= OT_STREAM_LENGTH + length);
 }
 
 /* Reads on. Returns 1, 0 when nothing is there, or -1 when the connection has ended. */
-static int fill(struct ot_stream *stream, int fd) {
-  memmove(stream->inbox, stream->inbox + stream->begin, stream->end - stream->begin);
-  stream->end -= stream->begin;
-  stream->begin = 0;
+static int fill(struct ot_tail *tail, int fd) {
+  memmove(tail->inbox, tail->inbox + tail->read_begin, tail->read_end - tail->read_begin);
+  tail->read_end -= tail->read_begin;
+  tail->read_begin = 0;
   ssize_t got;
-  do got = recv(fd, stream->inbox + stream->end, OT_STREAM_INBOX - stream->end, MSG_DONTWAIT);
+  do got = recv(fd, tail->inbox + tail->read_end, OT_STREAM_INBOX - tail->read_end, MSG_DONTWAIT);
   while (got < 0 && errno == EINTR);
   if (got > 0) {
-    stream->end += (size_t)got;
+    tail->read_end += (uint32_t)got;
     return 1;
   }
   if (got == 0) errno = EPIPE;
   return got < 0 && errno == EAGAIN ? 0 : -1;
 }
 
-static void wait_for_turn(struct ot_nic *nic, struct ot_stream *stream) {
-  if (stream->is_waiting || !has_next(stream)) return;
+static void enter_list(struct ot_nic *nic, struct ot_stream *stream) {
   stream->is_waiting = true;
   stream->next = nic->waiting;
   nic->waiting = stream;
 }
 
+static void wait_for_turn(struct ot_nic *nic, struct ot_stream *stream) {
+  if (!stream->is_waiting && has_next(stream->tail)) enter_list(nic, stream);
+}
+
 enum outcome ot_stream_take(struct ot_nic *nic, int32_t index, struct ot_port *port, uint32_t most, size_t most_bytes) {
   struct ot_stream *stream = port->stream;
+  struct ot_tail *tail = stream->tail;
   uint32_t last = most < nic->max_frames - nic->frames ? nic->frames + most : nic->max_frames;
   size_t stop = nic->bytes + most_bytes;
   while (nic->frames < last && nic->bytes < stop && room_left(nic)) {
-    if (!has_next(stream)) {
-      int more = fill(stream, port->fd);
+    if (!has_next(tail)) {
+      int more = fill(tail, port->fd);
       if (more > 0) continue;
       return more ? GONE : DRAINED;
     }
-    uint32_t length = next_length(stream);
+    uint32_t length = next_length(tail);
     if (!is_frame_length(length)) {
       /* The loss may have to wait for the report of another one. */
       wait_for_turn(nic, stream);
       errno = EPROTO;
       return GONE;
     }
-    memcpy(nic->arena + nic->next, stream->inbox + stream->begin + OT_STREAM_LENGTH, length);
+    memcpy(nic->arena + nic->next, tail->inbox + tail->read_begin + OT_STREAM_LENGTH, length);
     describe(nic, KIND_FRAME, index, nic->next, length);
     nic->next = after(nic->next + length);
-    stream->begin += OT_STREAM_LENGTH + length;
+    tail->read_begin += OT_STREAM_LENGTH + length;
   }
   wait_for_turn(nic, stream);
   return FULL;
@@ -175,9 +191,18 @@ void ot_stream_arm(struct ot_nic *nic, uint32_t index, struct ot_port *port) {
   if (!port->stream->is_armed) watch_output(nic, index, port, true);
 }
 
+void ot_stream_resume(struct ot_nic *nic, uint32_t index, struct ot_port *port) {
+  bool is_known = port->stream->tail->is_known;
+  port->stream->tail->is_known = true;
+  if (!is_known) return;
+  port->stream->seen = nic->turn - 1;
+  if (port->reads) enter_list(nic, port->stream);
+  ot_stream_arm(nic, index, port);
+}
+
 void ot_stream_drain(struct ot_nic *nic, uint32_t index, struct ot_port *port) {
   struct ot_tail *tail = port->stream->tail;
-  pthread_mutex_lock(&tail->lock);
+  ot_tail_lock(tail);
   int number = ot_tail_send(tail, port->fd);
   pthread_mutex_unlock(&tail->lock);
   if (number != EAGAIN && port->stream->is_armed) watch_output(nic, index, port, false);

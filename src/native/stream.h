@@ -16,13 +16,17 @@
 #define OT_STREAM_INBOX (128 * 1024)
 
 /*
- * The rest of a frame that the socket took in part. It is sent before any other frame, whichever engine has the next
- * one: the memory is shared by all engines, each of which has mapped it.
+ * What a stream has under way: the rest of a frame that the socket took in part, which is sent before any other frame,
+ * whichever engine has the next one; and what was read and is no whole frame yet. The memory is shared by all engines,
+ * each of which has mapped it, and goes on to the next process with its descriptor.
  */
 struct ot_tail {
   pthread_mutex_t lock; /* held for each write to the socket; writes never wait */
   uint32_t at, end;     /* what is left of `bytes` */
   uint8_t bytes[OT_STREAM_LENGTH + LONGEST_STREAM_FRAME];
+  bool is_known;                 /* it was attached before, by an engine or another process */
+  uint32_t read_begin, read_end; /* what was read and not taken yet; of the engine that reads */
+  uint8_t inbox[OT_STREAM_INBOX];
 };
 
 struct ot_stream {
@@ -32,10 +36,10 @@ struct ot_stream {
   uint32_t seen;   /* the turn in which epoll has last reported it */
   uint32_t index;
   struct ot_stream *next;
-  size_t begin, end; /* what was read and not taken yet */
-  uint8_t inbox[OT_STREAM_INBOX];
 };
 
+/* A holder of the lock may have been killed: what it has not counted as sent is sent again. */
+void ot_tail_lock(struct ot_tail *tail);
 /* With the lock held. Returns 0 when nothing is left, or an errno: EAGAIN while the socket takes no more. */
 int ot_tail_send(struct ot_tail *tail, int fd);
 /* Has the rest of a frame sent as soon as the socket takes it. */

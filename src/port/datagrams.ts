@@ -1,7 +1,7 @@
 /** Datagram sockets of ports: one Ethernet frame a datagram, over UDP or between two unix sockets. */
 import { bindDatagrams, closeFd, connectDatagrams, reconnectDatagrams } from '../native/binding.js';
 import { codeOf, FrameSocketError } from './frame-socket-error.js';
-import { openSocketFile, type SocketFileAccess } from './socket-file.js';
+import { continueSocketFile, openSocketFile, type SocketFile, type SocketFileAccess } from './socket-file.js';
 
 /** An address and a UDP port, or the absolute path of a unix socket. */
 export type FrameAddress = { address: string; port: number } | { path: string };
@@ -31,8 +31,22 @@ export function openDatagrams(local: FrameAddress, remote: FrameAddress, access:
   return openUdp(local, remote as { address: string; port: number });
 }
 
+/** Goes on with the socket of the process before this one. @param custody until it is ours, a file is left as it is */
+export function continueDatagrams(
+  fd: number,
+  local: FrameAddress,
+  remote: FrameAddress,
+  custody: { readonly isOurs: boolean },
+): DatagramSocket {
+  if ('path' in local) return unixSocket(continueSocketFile(local.path, fd, custody), remote);
+  return udpSocket(fd, local);
+}
+
 function openUnix(path: string, remote: FrameAddress, access: SocketFileAccess): DatagramSocket {
-  const file = openSocketFile(path, access, bindDatagrams);
+  return unixSocket(openSocketFile(path, access, bindDatagrams), remote);
+}
+
+function unixSocket(file: SocketFile, remote: FrameAddress): DatagramSocket {
   let to = remote;
   let isOpen = true;
   return {
@@ -54,11 +68,18 @@ function openUnix(path: string, remote: FrameAddress, access: SocketFileAccess):
 }
 
 function openUdp(local: { address: string; port: number }, remote: { address: string; port: number }): DatagramSocket {
-  const family = local.address.includes(':') ? 6 : 4;
-  const to = (there: { address: string; port: number }) => ({ remote: there.address, remotePort: there.port });
-  const fd = explained(local, remote, () =>
-    connectDatagrams({ family, local: local.address, localPort: local.port, ...to(remote) }),
+  const at = { family: familyOf(local), local: local.address, localPort: local.port };
+  return udpSocket(
+    explained(local, remote, () => connectDatagrams({ ...at, ...to(remote) })),
+    local,
   );
+}
+
+const familyOf = ({ address }: { address: string }): 4 | 6 => (address.includes(':') ? 6 : 4);
+const to = (there: { address: string; port: number }) => ({ remote: there.address, remotePort: there.port });
+
+function udpSocket(fd: number, local: { address: string; port: number }): DatagramSocket {
+  const family = familyOf(local);
   let isOpen = true;
   return {
     fd,

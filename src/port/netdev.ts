@@ -37,6 +37,8 @@ export interface NetdevHandle {
   readonly mtu: number;
   /** `null`: the interface was deleted or moved to another namespace; the handle stays without one then. */
   state(): NetdevState | null;
+  /** What `continueNetdev` in another process needs; the descriptors stay this handle's too. */
+  bequeath(): { home: number; silencer: boolean; fds: number[] };
   /** Gives the host's stack its frames back: a moved interface would stay silenced. Idempotent. */
   release(): void;
   /** Idempotent. */
@@ -56,6 +58,19 @@ export function openNetdev(options: NetdevOptions): NetdevHandle {
   } catch (error) {
     throw native.isNativeError(error) ? new NetdevError(explainNetdev(error, options), error.code, error) : error;
   }
+}
+
+/**
+ * Goes on with an interface that the process before this one has attached.
+ * @param fds as given by `bequeath`: packet sockets, and the silencer behind them
+ */
+export function continueNetdev(
+  netns: string | undefined,
+  { home, silencer }: { home: number; silencer: boolean },
+  fds: readonly number[],
+): NetdevHandle {
+  const sockets = silencer ? fds.slice(0, -1) : [...fds];
+  return new OpenedNetdev({ fds: sockets, silencer: silencer ? (fds.at(-1) ?? -1) : -1 }, netns, home);
 }
 
 /** Whether the interface is there, as far as can be told. @param netns as in NetdevOptions */
@@ -87,17 +102,21 @@ class OpenedNetdev implements NetdevHandle {
   mtu = 0;
   private isOpen = true;
   private seen: NetdevState | null = null;
-  /** Number of the namespace at opening. */
-  private readonly home: number;
 
+  /** @param home number of the namespace at opening */
   constructor(
     private readonly opened: native.OpenedNetdev,
     private readonly netns: string | undefined,
+    private readonly home = netnsNumber(netns),
   ) {
     this.fds = opened.fds;
     this.isSilent = opened.silencer >= 0;
-    this.home = netnsNumber(netns);
     this.state();
+  }
+
+  bequeath(): { home: number; silencer: boolean; fds: number[] } {
+    const { home, isSilent } = this;
+    return { home, silencer: isSilent, fds: [...this.fds, ...(isSilent ? [this.opened.silencer] : [])] };
   }
 
   state(): NetdevState | null {

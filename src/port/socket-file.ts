@@ -31,18 +31,31 @@ export interface SocketFile {
  */
 export function openSocketFile(path: string, access: SocketFileAccess, open: (path: string) => number): SocketFile {
   const fd = openInPlace(path, open);
-  const own = identify(path);
-  const remove = (): void => {
-    if (own !== null && identify(path) === own) rmSync(path, { force: true });
-  };
+  const file = fileOf(path, fd, () => true);
   try {
     if (access.group !== undefined || access.mode !== undefined) giveAccess(path, access);
   } catch (error) {
-    remove();
+    file.remove();
     closeFd(fd);
     throw error;
   }
-  return { fd, remove, setAccess: (next) => giveAccess(path, next) };
+  return file;
+}
+
+/** The file of a socket that the process before this one has opened. @param custody until it is ours, the file is left as it is */
+export function continueSocketFile(path: string, fd: number, custody: { readonly isOurs: boolean }): SocketFile {
+  return fileOf(path, fd, () => custody.isOurs);
+}
+
+function fileOf(path: string, fd: number, isOurs: () => boolean): SocketFile {
+  const own = identify(path);
+  return {
+    fd,
+    remove() {
+      if (own !== null && isOurs() && identify(path) === own) rmSync(path, { force: true });
+    },
+    setAccess: (next) => giveAccess(path, next),
+  };
 }
 
 function openInPlace(path: string, open: (path: string) => number): number {

@@ -4,7 +4,7 @@
  */
 import { acceptStream, closeFd, connectStream, listenStream, openTail } from '../native/binding.js';
 import { codeOf } from './frame-socket-error.js';
-import { openSocketFile, type SocketFile, type SocketFileAccess } from './socket-file.js';
+import { continueSocketFile, openSocketFile, type SocketFile, type SocketFileAccess } from './socket-file.js';
 
 /** Milliseconds until the next attempt: doubled after each one, up to the bound. */
 const FIRST_PAUSE_MS = 100;
@@ -25,34 +25,78 @@ export interface StreamPeer {
   close(): void;
 }
 
+/** A peer by its connection, and by what is under way there. */
+export function peerOf(fd: number, tail: number): StreamPeer {
+  let isOpen = true;
+  return {
+    fd,
+    tail,
+    close: () => {
+      if (!isOpen) return;
+      isOpen = false;
+      closeFd(fd);
+      closeFd(tail);
+    },
+  };
+}
+
+/** The end of the process before this one. */
+export interface FormerEnd {
+  connections: number;
+  framingErrors: number;
+  refused: number;
+  /** Descriptors; null: none. */
+  listener: number | null;
+  waiting: number | null;
+  /** Until it is ours, the file of the socket is left as it is. */
+  custody: { readonly isOurs: boolean };
+}
+
 export class StreamEnd {
   /** Peers that were connected so far. */
-  connections = 0;
+  connections: number;
   /** Peers that were cut off because of a length that no frame has. */
-  framingErrors = 0;
+  framingErrors: number;
   /** Peers that were sent away, since another one was connected. */
-  refused = 0;
+  refused: number;
   private readonly listener: SocketFile | null;
   /** Connected, and not taken yet. */
-  private waiting: number | null = null;
+  private waiting: number | null;
   private pause = FIRST_PAUSE_MS;
   private nextAt = Number.NEGATIVE_INFINITY;
   private connectedAt = Number.NEGATIVE_INFINITY;
   private reason: string;
   private isOpen = true;
 
-  /** @throws FrameSocketError when it listens and the socket cannot be made */
+  /**
+   * @param former the end of the process before this one, to go on with
+   * @throws FrameSocketError when it listens and the socket cannot be made
+   */
   constructor(
     readonly place: StreamPlace,
     private readonly now: () => number = () => performance.now(),
+    former?: FormerEnd,
   ) {
-    if ('connect' in place) {
+    this.connections = former?.connections ?? 0;
+    this.framingErrors = former?.framingErrors ?? 0;
+    this.refused = former?.refused ?? 0;
+    this.waiting = former?.waiting ?? null;
+    if (former?.listener != null && 'listen' in place) {
+      this.listener = continueSocketFile(place.listen, former.listener, former.custody);
+      this.reason = `nobody has connected to ${place.listen} yet`;
+    } else if ('connect' in place) {
       this.listener = null;
       this.reason = `nothing listens on ${place.connect} yet`;
     } else {
       this.listener = openSocketFile(place.listen, place.access, listenStream);
       this.reason = `nobody has connected to ${place.listen} yet`;
     }
+  }
+
+  /** What another process needs to go on with it; the descriptors stay this end's too. */
+  bequeath(): Omit<FormerEnd, 'custody'> {
+    const { connections, framingErrors, refused, waiting, listener } = this;
+    return { connections, framingErrors, refused, waiting, listener: listener?.fd ?? null };
   }
 
   /** Of the socket that it listens on. @throws FrameSocketError */
@@ -103,17 +147,7 @@ export class StreamEnd {
     const tail = openTail();
     this.waiting = null;
     this.connections++;
-    let isOpen = true;
-    return {
-      fd,
-      tail,
-      close: () => {
-        if (!isOpen) return;
-        isOpen = false;
-        closeFd(fd);
-        closeFd(tail);
-      },
-    };
+    return peerOf(fd, tail);
   }
 
   /** The peer is gone. @param wasNonsense it sent a length that no frame has */

@@ -1,6 +1,6 @@
 /**
  * The unit under systemd itself, booted in a container (systemd-nspawn) whose root is this host's, behind an overlay: start, status,
- * a namespace that comes late, reload, the watchdog, end. Left out where systemd-nspawn is missing or cannot do so.
+ * a namespace that comes late, reload, an upgrade, the watchdog, end. Left out where systemd-nspawn is missing or cannot do so.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import {
@@ -52,7 +52,14 @@ sed -i 's/ifname: eth0, addresses: .198.18.1.1/isolated: true, &/' /etc/overtap/
 systemctl reload $unit; echo "reload=$?"
 wait_for 'overtap -s /run/overtap/host1.sock link show tap1 | grep -c isolated' 1
 echo "after_reload=$(systemctl is-active $unit)"
+old=$(show MainPID)
+overtap -s /run/overtap/host1.sock upgrade >&2; echo "upgrade=$?"
 pid=$(show MainPID)
+echo "main_process=$([ "$pid" != "$old" ] && ps -o user=,args= -p "$pid" | grep -c '^overtap .*--take-over')"
+sleep 4 # the old process has ended, and the watchdog of the new one has been fed
+echo "after_upgrade=$(systemctl is-active $unit) $(show NRestarts) $(show StatusText)"
+echo "processes=$(ps -u overtap -o pid= | wc -l)"
+ip netns exec early ping -q -c 2 -i 0.2 198.18.1.2 >&2; echo "ping_after=$?"
 kill -STOP "$pid"
 wait_for 'show NRestarts' 1
 wait_for "systemctl is-active $unit" active
@@ -149,6 +156,11 @@ describe('under systemd', () => {
       'ping=0',
       'reload=0',
       'after_reload=active',
+      'upgrade=0',
+      'main_process=1',
+      'after_upgrade=active 0 Forwarding: 2 ports',
+      'processes=1',
+      'ping_after=0',
       'watchdog=1 restart',
       'other_process=yes',
       'stop=0',

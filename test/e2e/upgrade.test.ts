@@ -2,19 +2,20 @@
  * One process after the other runs a switch: no guest notices. TCP connections live on, datagrams arrive once and in order, tables
  * and counters continue, and no NIC changes. Whatever a new process does wrong, the old one goes on.
  */
-import { readFileSync, readlinkSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FdbRow } from '../../src/api/api.js';
 import { createClient } from '../../src/client/client.js';
 import { describe as describeEnd, type Ended, type Program } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
 import { cases, long } from '../long.js';
+import { dial } from './frame-peers.js';
 import { World } from './host-testbed.js';
-import { Bystanders, clientOf, expectReach, give, startWith } from './live-support.js';
+import { Bystanders, clientOf, expectReach, give, linkOf, startWith } from './live-support.js';
 import { kernelDevice } from './multicast-support.js';
 import { command, OVERTAP, overtap, RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
-import { inject, tool } from './traffic.js';
+import { experimentalFrame, inject, tool } from './traffic.js';
 import { expectBalance, makeGuest, VNI } from './two-hosts.js';
 
 const UPGRADES = long(200, 4);
@@ -204,6 +205,59 @@ describe('upgrades', () => {
     await expectReach(world, guests[0], peer);
     expect(await world.nics(guests[1].netns)).toEqual([]);
     await expectBalance(sw);
+  });
+
+  test('keep ports of all kinds: interfaces, virtual machines at their sockets, datagram sockets', async () => {
+    const cabled = await makeGuest(world, 3);
+    await world.veth(cabled, { netns: hosts[0].netns, ifname: 'nd' });
+    await world.ip(cabled.netns, `link set ${cabled.ifname} address ${cabled.mac}`);
+    await world.address(cabled, `${cabled.address}/24`);
+    const socket = world.path('vm.sock');
+    const bridges = `  br1:
+    ports:
+${tapPort('tap0', guests[0])}      nd: { type: netdev }
+      vm: { type: qemu, listen: ${socket} }
+      later: { type: qemu, listen: ${world.path('later.sock')} }
+      near: { type: udp, local: "127.0.0.1:10001", remote: "127.0.0.1:10002" }
+  br2:
+    ports:
+${tapPort('tap1', guests[1])}      far: { type: udp, local: "127.0.0.1:10002", remote: "127.0.0.1:10001" }
+`;
+    const sw = await startWith(world, hosts[0].netns, 'host1', `bridges:\n${bridges}`);
+    const vm = await dial(socket);
+    let sent = 0;
+    /** A frame each way, and everyone else. */
+    const expectAll = async (): Promise<void> => {
+      for (const guest of [cabled, guests[1]]) await expectReach(world, guests[0], guest);
+      const text = `number ${++sent}`;
+      const from = { destination: '52:54:00:00:00:01', source: guests[0].mac };
+      vm.send(experimentalFrame({ destination: guests[0].mac, source: from.destination, text: 'here' }));
+      await until('the machine is known', async () => (await sw.fdb('dev vm')).length > 0);
+      await inject(world, guests[0], experimentalFrame({ ...from, text: `${text};` }));
+      await until('the machine gets a frame', () => vm.texts.includes(text));
+    };
+    try {
+      await until('the machine is connected', async () => (await linkOf(sw, 'vm'))?.operstate === 'UP');
+      await expectAll();
+      // A port that was opened again is shown last until the next start.
+      const linksOf = async (): Promise<string[]> => (await sw.links()).map((link) => JSON.stringify(link)).sort();
+      const links = await linksOf();
+      for (let number = 0; number < 2; number++) {
+        await upgrade(sw);
+        await expectAll();
+      }
+      expect(vm.texts).toHaveLength(3);
+      expect(await linksOf()).toEqual(links);
+      // The host's stack still gets nothing from the interface, and one that comes later finds its socket.
+      const late = await dial(world.path('later.sock'));
+      await until('the late one is connected', async () => (await linkOf(sw, 'later'))?.operstate === 'UP');
+      late.close();
+      await expectBalance(sw);
+    } finally {
+      vm.close();
+    }
+    process.kill(await pidOf(sw), 'SIGTERM');
+    await until('the sockets are removed', () => !existsSync(socket) && !existsSync(world.path('later.sock')));
   });
 
   /** A guest joins a group, in a VLAN with a querier. */

@@ -328,6 +328,35 @@ describe('frames to a stream', () => {
     expect(bytes).toBe(sent * 60_018);
   });
 
+  test('what is under way goes on in a PacketIo that takes its place: rests each way, and frames that were read already', () => {
+    const { io, peer, fd, tail } = wire({ maxFrames: 2, arenaBytes: 16 << 20 });
+    const next = makePacketIo();
+    // Attached while nothing is under way; what comes now, the first one reads.
+    next.attachStream(PORT, fd, tail, true);
+    later(() => next.detachTap(PORT));
+    const frames = [60, 200, 1514, 70].map((length, index) => frame(length, { first: index }));
+    const bytes = Buffer.concat(frames.map(framed));
+    writeSync(peer, bytes.subarray(0, bytes.length - 30));
+    expect(receiveSome(io)).toBe(2);
+    put(io, FRAME, frame(60_000));
+    let sent = 0;
+    for (let i = 0; i < 50; i++) {
+      command(io, 0, { ...TO_PEER, TX_LENGTH: 60_014 });
+      if (io.transmit(1) === 0) sent++;
+    }
+    io.detachTap(PORT);
+    expect(text(receiveAll(next))).toEqual(text(frames.slice(2, 3)));
+    writeSync(peer, bytes.subarray(bytes.length - 30));
+    expect(receiveSome(next)).toBe(1);
+    expect(text([rxBytes(next, 0)])).toEqual(text(frames.slice(3)));
+    let out = 0;
+    for (let turn = 0; turn < 100; turn++) {
+      out += readAll(peer).length;
+      next.receive(0);
+    }
+    expect(out).toBe(sent * 60_018);
+  });
+
   test('two that write to one socket never mix their frames', () => {
     const { io, peer, fd, tail } = wire();
     const other = makePacketIo();

@@ -24,12 +24,13 @@ export function bequests(model: SwitchModel, devices: DeviceSource): [string, Be
 }
 
 function bequestOf(port: Port, model: SwitchModel, devices: DeviceSource): Bequest | Absence {
-  if (model.lost.has(port.index)) return { absent: port.fault ?? 'its device is missing' };
-  const given = kindOf(port).bequeath?.(port, devices);
+  const kind = kindOf(port);
+  if (model.lost.has(port.index))
+    return { ...kind.bequeathWaiting?.(port), absent: port.fault ?? 'its device is missing' };
+  const given = kind.bequeath?.(port, devices);
   if (given !== undefined) return given;
-  const kind = port.config.type;
   throw new ChangeRefused(
-    `port ${port.name} is a ${kind} port, whose device cannot be given to another process; stop the switch and start it again`,
+    `port ${port.name} is a ${port.config.type} port, whose device cannot be given to another process; stop the switch and start it again`,
     'unavailable',
   );
 }

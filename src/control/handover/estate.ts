@@ -52,7 +52,11 @@ export const PLAN = z.object({
     z.tuple([
       z.string(),
       z.union([
-        z.strictObject({ facts: z.unknown(), fds: z.int().min(0).max(4096) }),
+        z.strictObject({
+          facts: z.unknown(),
+          fds: z.int().min(0).max(4096),
+          absent: z.string().exactOptional(),
+        }),
         z.strictObject({ absent: z.string() }),
       ]),
     ]),

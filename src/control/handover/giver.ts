@@ -212,8 +212,5 @@ export class Giver {
 }
 
 function portsOf(given: readonly [string, Bequest | Absence][]): Plan['ports'] {
-  return given.map(([name, bequest]) => [
-    name,
-    'fds' in bequest ? { facts: bequest.facts, fds: bequest.fds.length } : bequest,
-  ]);
+  return given.map(([name, bequest]) => [name, 'fds' in bequest ? { ...bequest, fds: bequest.fds.length } : bequest]);
 }

@@ -276,9 +276,9 @@ function bequestsOf({ ports }: Plan, fds: readonly number[]): Map<string, Beques
   let at = 0;
   return new Map<string, Bequest | Absence>(
     ports.map(([name, port]) => {
-      if ('absent' in port) return [name, port] as const;
+      if (!('fds' in port)) return [name, port] as const;
       at += port.fds;
-      return [name, { facts: port.facts, fds: fds.slice(at - port.fds, at) }] as const;
+      return [name, { ...port, facts: port.facts, fds: fds.slice(at - port.fds, at) }] as const;
     }),
   );
 }

@@ -8,6 +8,8 @@ export interface Bequest {
   facts: unknown;
   /** They stay open in both processes. */
   fds: number[];
+  /** Why the port waits for the rest of its device, such as a peer; absent: it does not. */
+  absent?: string;
 }
 
 /** A port without its device, and why. */

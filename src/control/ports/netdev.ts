@@ -2,16 +2,21 @@
  * Netdev ports: existing interfaces, attached by packet sockets. The switch changes nothing of them; the port shows their state.
  */
 
+import { z } from 'zod';
 import { netdevOptions } from '../../config/options/netdev.js';
 import { keysThat } from '../../config/options/option.js';
 import type { LocalConfigOf } from '../../config/types.js';
-import { hasInterface, type NetdevHandle, type NetdevState, openNetdev } from '../../port/netdev.js';
+import { continueNetdev, hasInterface, type NetdevHandle, type NetdevState, openNetdev } from '../../port/netdev.js';
 import { netnsRemedy } from '../../text/netns.js';
 import { NO_FD } from '../devices/absent-tap.js';
 import { DEFAULT_MTU } from '../devices/devices.js';
 import type { LocalPort } from '../model/model.js';
+import { readFacts } from './facts.js';
 import { portFlags } from './port-flags.js';
 import type { PortKind } from './port-kind.js';
+
+/** See `NetdevHandle.bequeath`. */
+const FACTS = z.object({ home: z.number(), silencer: z.boolean() });
 
 type NetdevConfig = LocalConfigOf<'netdev'>;
 
@@ -44,6 +49,16 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
       () => ({ handle: null }),
       netns,
     );
+  },
+
+  bequeath({ device: { handle } }) {
+    const { fds, ...facts } = handle?.bequeath() ?? { fds: [] };
+    return { facts, fds };
+  },
+
+  inherit({ name, config: { netns } }, bequest, _custody, { devices }) {
+    const facts = readFacts(name, FACTS, bequest);
+    return { handle: devices.keep(name, () => continueNetdev(netns, facts, bequest.fds)) };
   },
 
   reopen: () => undefined,

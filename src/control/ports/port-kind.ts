@@ -109,6 +109,8 @@ export interface PortKind<C extends PortConfig = PortConfig, P extends Port = Po
   open(desired: DesiredPort & { config: C }, opening: Opening): D;
   /** What the next process needs to go on with the port's open device. Absent: devices of this kind cannot be given away. */
   bequeath?(port: P, devices: DeviceSource): Bequest;
+  /** The same for a port that waits, of which a part may be open. Absent: nothing is. */
+  bequeathWaiting?(port: P): Omit<Bequest, 'absent'>;
   /** Goes on with a device given away by `bequeath`. Changes nothing about it. @throws DeviceError */
   inherit?(desired: DesiredPort & { config: C }, bequest: Bequest, custody: Custody, opening: Opening): D;
   /** Reopens and changes the devices of a present port. @throws DeviceError; nothing has changed then */

@@ -2,12 +2,14 @@
  * Ports over QEMU's stream sockets. The port has a peer or is without its device; the end of the stream, which dials or listens,
  * stays the same from one peer to the next.
  */
+import { z } from 'zod';
 import type { LocalConfigOf } from '../../config/types.js';
-import { type StreamPeer, StreamEnd, type StreamPlace } from '../../port/stream-end.js';
+import { peerOf, type StreamPeer, StreamEnd, type StreamPlace } from '../../port/stream-end.js';
 import { NO_FD } from '../devices/absent-tap.js';
 import type { DeviceSource } from '../devices/devices.js';
 import { DeviceError } from '../model/device-error.js';
 import type { LocalPort, Port } from '../model/model.js';
+import { readFacts } from './facts.js';
 import { accessOf, deviceErrors } from './frame-socket.js';
 import { portFlags } from './port-flags.js';
 import type { Opened, Opening, PortKind } from './port-kind.js';
@@ -16,6 +18,16 @@ type QemuConfig = LocalConfigOf<'qemu'>;
 
 /** The errno of a stream with a length that no frame has. */
 const EPROTO = 71;
+
+/** Descriptors that are given away, in this order, as far as they are there. */
+const PARTS = ['listener', 'waiting', 'connection', 'tail'] as const;
+const COUNT = z.int().min(0);
+const FACTS = z.object({
+  has: z.array(z.enum(['end', ...PARTS])),
+  connections: COUNT,
+  framingErrors: COUNT,
+  refused: COUNT,
+});
 
 interface OpenStream {
   end: SharedEnd | null;
@@ -53,6 +65,21 @@ export const QEMU: PortKind<QemuConfig, QemuPort, OpenStream> = {
       () => openStream(name, before?.device.end ?? openEnd(name, config, devices), opening),
       () => ({ end: null, peer: null }),
     );
+  },
+
+  bequeath: ({ device }) => bequestOf(device),
+  bequeathWaiting: ({ device: { end } }) => bequestOf({ end, peer: null }),
+
+  inherit({ name, config }, bequest, custody, { devices }) {
+    const { has, ...counts } = readFacts(name, FACTS, bequest);
+    const fds = [...bequest.fds];
+    const take = (part: (typeof PARTS)[number]): number | null => (has.includes(part) ? (fds.shift() ?? null) : null);
+    const [listener, waiting, connection, tail] = PARTS.map(take);
+    if (!has.includes('end')) return { end: null, peer: null };
+    const former = { ...counts, listener, waiting, custody };
+    const stream = devices.keep(name, () => new StreamEnd(placeOf(config), undefined, former));
+    const peer = connection === null || tail === null ? null : devices.keep(name, () => peerOf(connection, tail));
+    return { end: { stream, users: 1 }, peer };
   },
 
   reopen: () => undefined,
@@ -124,6 +151,14 @@ export const QEMU: PortKind<QemuConfig, QemuPort, OpenStream> = {
     return reason === null;
   },
 };
+
+function bequestOf({ end, peer }: OpenStream): { facts: unknown; fds: number[] } {
+  if (end === null) return { facts: { has: [], connections: 0, framingErrors: 0, refused: 0 }, fds: [] };
+  const { listener, waiting, ...counts } = end.stream.bequeath();
+  const all = [listener, waiting, peer?.fd ?? null, peer?.tail ?? null];
+  const has = PARTS.filter((_, part) => all[part] !== null);
+  return { facts: { has: ['end', ...has], ...counts }, fds: all.filter((fd) => fd !== null) };
+}
 
 /** Takes the peer, if there is one; otherwise the port waits. */
 function openStream(name: string, end: SharedEnd, { devices, opened, renewed }: Opening): OpenStream {

@@ -1,7 +1,8 @@
 /** Ports over datagram sockets. */
 import type { LocalConfigOf } from '../../config/types.js';
-import { type DatagramSocket, frameAddress, openDatagrams } from '../../port/datagrams.js';
+import { continueDatagrams, type DatagramSocket, frameAddress, openDatagrams } from '../../port/datagrams.js';
 import { NO_FD } from '../devices/absent-tap.js';
+import { DeviceError } from '../model/device-error.js';
 import type { LocalPort } from '../model/model.js';
 import { accessOf, deviceErrors } from './frame-socket.js';
 import { portFlags } from './port-flags.js';
@@ -45,6 +46,14 @@ export const UDP: PortKind<UdpConfig, UdpPort, OpenDatagrams> = {
       }),
       (): OpenDatagrams => ({ socket: null }),
     );
+  },
+
+  bequeath: ({ device: { socket } }) => ({ facts: null, fds: socket === null ? [] : [socket.fd] }),
+
+  inherit({ name, config: { local, remote } }, { fds: [fd] }, custody, { devices }) {
+    if (fd === undefined) throw new DeviceError(`${name}: the other process gives no socket for it`);
+    const [here, there] = [frameAddress(local), frameAddress(remote)];
+    return { socket: devices.keep(name, () => continueDatagrams(fd, here, there, custody)) };
   },
 
   reopen: () => undefined,

@@ -278,6 +278,7 @@ function inherit(port: DesiredPort, { bequests, custody }: Legacy, opening: Open
   const kind = kindOf(port);
   const bequest = bequests.get(port.name) ?? { absent: 'the switch before this one did not have it' };
   if ('fds' in bequest) {
+    if (bequest.absent !== undefined) opening.opened.absent.set(port.name, bequest.absent);
     if (kind.inherit !== undefined) return kind.inherit(port, bequest, custody, opening);
     throw new DeviceError(`${port.name}: a ${port.config.type} port cannot be taken over from another process`);
   }
