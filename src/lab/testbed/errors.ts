@@ -8,6 +8,7 @@ export type LabErrorCode =
   | 'LAB_IS_UP'
   | 'LAB_NOT_UP'
   | 'LAB_NEEDS_ROOT'
+  | 'LAB_LACKS_TOOL'
   | 'LAB_NAME_TAKEN'
   | 'LAB_COMMAND_FAILED'
   | 'LAB_SWITCH_FAILED'
