@@ -3,11 +3,13 @@
  * happens to its device.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createClient } from '../../src/client/client.js';
 import { until } from '../../src/lab/testbed/wait.js';
 import { cases } from '../long.js';
 import { giving, startGiven } from './give.js';
 import { World } from './host-testbed.js';
 import { expectReach, give, linkOf, startWith } from './live-support.js';
+import { compileRefusals, type Refusal, refusing, startConfined } from './refuse.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, singlePort, tapPort, twoHosts } from './topologies.js';
 import { inject, ping } from './traffic.js';
@@ -73,6 +75,12 @@ async function expectCounts(sw: RunningSwitch, port: string, { netns, ifname }: 
     tx_packets: await read('rx_packets'),
   });
 }
+
+/** As on gVisor, OpenVZ and old kernels. */
+const REFUSED: readonly Refusal[] = [
+  ...(['IFF_VNET_HDR', 'IFF_MULTI_QUEUE', 'TUNSETPERSIST', 'TUNSETOFFLOAD', 'TUNSETVNETHDRSZ'] as const),
+  ...(['TUNGETVNETHDRSZ', 'TUNGETDEVNETNS', 'NETLINK'] as const),
+];
 
 const WAYS: readonly [string, string][] = [
   ['as it is', ''],
@@ -243,6 +251,28 @@ describe('the device', () => {
     await expectReach(world, here, b);
     await expectReach(world, b, here);
     await expectTransfer(world, here, b, 20 * MB, device);
+    await expectBalance(sw);
+  });
+
+  test('goes over to a new process, as a descriptor too', async () => {
+    const given = '      tun3: { type: tun, fd: 5, addresses: [198.18.0.3/24] }\n';
+    const config = world.config('given', `  br1:\n    ports:\n${tunPort('tun1', a)}${tapPort('tap2', b)}${given}`);
+    const sw = await startGiven(world, host, config, giving(world, 'tun:given1:5:v'));
+    await expectReach(world, b, { address: '198.18.0.3' });
+    await createClient(sw.control, { deadlineMs: 60_000 }).post('/v1/upgrade', {});
+    await expectReach(world, b, a);
+    await expectReach(world, b, { address: '198.18.0.3' });
+    await expectReach(world, a, b);
+    await expectCounts(sw, 'tun1', a);
+    await expectBalance(sw);
+  });
+
+  test('works where the kernel refuses all that a TUN need not have', async () => {
+    const refusals = refusing(compileRefusals(world.path('')), REFUSED, world.path('refused'));
+    const config = world.config('tun', `  br1:\n    ports:\n${tunPort('tun1', a)}${tapPort('tap2', b)}`);
+    const sw = await startConfined(world, host, 'tun', config, refusals);
+    await expectAll(a, b, 2 * MB, 'tun, all refused');
+    await expectCounts(sw, 'tun1', a);
     await expectBalance(sw);
   });
 
