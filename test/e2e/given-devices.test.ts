@@ -120,11 +120,18 @@ describe('descriptors that are refused', () => {
   });
 });
 
-test('without any right: the NIC stays as its owner has set it, and works', async () => {
+test('without any right: the NIC stays as its owner has set it, and works; host ports wait', async () => {
   chmodSync(world.path(''), 0o777);
   const file = world.config(
     'given',
-    '  br1:\n    ports:\n      p1: { type: tap, fd: 5, mtu: 1400 }\n      p2: { type: tap, fd: 6 }\n',
+    `  br1:
+    host_port: true
+    ports:
+      p1: { type: tap, fd: 5, mtu: 1400 }
+      p2: { type: tap, fd: 6 }
+      vx: { type: vxlan, id: 5, host_port: true, local: 127.0.0.1, remotes: [127.0.0.2] }
+      n3: { type: tun, addresses: [198.18.0.9/24] }
+`,
   );
   const far = guest.netns;
   const script = `ip addr add ${ADDRESS}/24 dev given1; ip link set given1 up; ip link set given2 netns ${far};
@@ -135,6 +142,12 @@ test('without any right: the NIC stays as its owner has set it, and works', asyn
   await expectReach(world, here('given1'), guest);
   await expectTransfer(world, here('given1'), guest, 5 * MB, 'as nobody');
   expect(await linkOf(sw, 'p1')).toMatchObject({ operstate: 'UP', mtu: 1500, nic: 'given1' });
+  expect(await linkOf(sw, 'br1')).toMatchObject({ operstate: 'DOWN' });
+  for (const waiting of ['vx@host', 'n3'])
+    expect(await linkOf(sw, waiting)).toMatchObject({
+      operstate: 'DOWN',
+      fault: expect.stringMatching(/\/dev\/net\/tun/),
+    });
   await expectBalance(sw);
 });
 

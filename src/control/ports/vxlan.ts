@@ -128,7 +128,7 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
       udpPort: config.dstport,
       local: localOf(config),
       ...tunnelOptions(config),
-      mac: host === null ? null : macOf(host.ownMac),
+      mac: host === null || host.ownMac === '' ? null : macOf(host.ownMac),
       mtu: port.mtu,
     });
     around.note(port, tunnelOperation(port));

@@ -66,7 +66,8 @@ export class Memberships {
   /** The MAC of a host port or a TUN is known from the start in each of its VLANs. */
   setOwnMac(port: TapPort, change: Transition): void {
     const { bridge } = port;
-    if (!hasOwnMac(port) || bridge === null) return;
+    // A NIC that cannot be made yet may have no MAC.
+    if (!hasOwnMac(port) || bridge === null || port.ownMac === '') return;
     const vids = bridge.config.vlan_filtering ? [...port.vlans.keys()] : [0];
     const fids = vids.map((vid) => fidOf(bridge.index, vid));
     const mac = macOf(port.ownMac);
