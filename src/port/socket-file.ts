@@ -2,10 +2,11 @@
  * The file of a unix socket of a port: made in place of a dead one, and removed at the end if it is still the port's own. A socket
  * that a process has open, and files other than sockets, are left as they are.
  */
-import { type BigIntStats, chmodSync, chownSync, linkSync, lstatSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { type BigIntStats, linkSync, lstatSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { closeFd, groupId, socketAnswers } from '../native/binding.js';
 import { codeOf, FrameSocketError } from './frame-socket-error.js';
+import { setSocketRights } from './socket-rights.js';
 
 export interface SocketFileAccess {
   /** Name or number; absent: that of the process. */
@@ -123,11 +124,11 @@ function identify(path: string): string | null {
 function giveAccess(path: string, { group, mode }: SocketFileAccess): void {
   const bits = Number.parseInt(mode ?? (group === undefined ? '0600' : '0660'), 8);
   try {
-    chownSync(path, -1, gidOf(group));
-    chmodSync(path, bits);
+    setSocketRights(path, { gid: gidOf(group), mode: bits });
   } catch (error) {
     if (error instanceof FrameSocketError) throw error;
     const { message, code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'ESTALE') throw new FrameSocketError(`${message}; choose another path`, code, error);
     throw new FrameSocketError(
       `${path} cannot be given to group ${group ?? 'of the process'}: ${message}; run the switch with that group, or with CAP_CHOWN and this port in its file`,
       code,

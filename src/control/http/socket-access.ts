@@ -2,9 +2,9 @@
  * Who may connect to the control socket: its group and mode. A new socket is its owner's only; access is widened before the
  * socket gets its final name.
  */
-import { chmodSync, chownSync } from 'node:fs';
 import type { SwitchConfig } from '../../config/types.js';
 import { groupId } from '../../port/service.js';
+import { setSocketRights } from '../../port/socket-rights.js';
 import { ControlSocketError } from './control-socket.js';
 
 export interface SocketAccess {
@@ -25,16 +25,13 @@ export function accessOf({ control_group: group, control_mode: mode }: SwitchCon
 
 /** Gives a socket its group and mode. @throws ControlSocketError */
 export function giveAccess(path: string, { mode, gid }: SocketAccess): void {
-  if (gid !== null) giveGroup(path, gid);
-  if (mode !== PRIVATE.mode) chmodSync(path, mode);
-}
-
-/** Only with CAP_CHOWN may a process give its socket to a group that it is no member of (chown(2)). */
-function giveGroup(path: string, gid: number): void {
+  if (gid === null && mode === PRIVATE.mode) return;
   try {
-    chownSync(path, -1, gid);
+    setSocketRights(path, { mode, gid: gid ?? -1 });
   } catch (error) {
-    const { message } = error as Error;
+    const { message, code } = error as NodeJS.ErrnoException;
+    // Only with CAP_CHOWN may a process give its socket to a group that it is no member of (chown(2)).
+    if (gid === null || code !== 'EPERM') throw error;
     throw new ControlSocketError(
       `control_group: the socket cannot be given to group ${gid}: ${message}; run the switch with that group (SupplementaryGroups= of its unit) or with CAP_CHOWN`,
     );
