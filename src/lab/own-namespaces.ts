@@ -2,10 +2,11 @@
  * `overtap lab` of an ordinary user: labs are made in namespaces of the user's own, and a lab that is up is reached by entering
  * those of its switches.
  */
-import { mkdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { isPrivate, userFolder } from '../config/user-folder.js';
 import { enterOwn, joinOwn, ownCommand } from '../port/enter-own.js';
+import { makeFolder } from '../port/folder.js';
 import { OWN_FOLDER, obstacle } from '../port/rootless.js';
 import { loadState } from './setup/state.js';
 import { LabError } from './testbed/errors.js';
@@ -29,7 +30,8 @@ export function goRootless(verb: string, name: string, say: (line: string) => vo
   if (uid() === 0) return;
   const folder = userFolder(process.env, uid());
   if (verb !== 'up' && verb !== 'run') {
-    const pid = aliveSwitch(name);
+    // What another user has written there names processes and namespaces of its choice.
+    const pid = isOwn(folder) ? aliveSwitch(name) : undefined;
     if (pid !== undefined) joinOwn(pid, folder, ownCommand());
     return;
   }
@@ -38,11 +40,29 @@ export function goRootless(verb: string, name: string, say: (line: string) => vo
     const words = 'labs need root, or namespaces of your own, which are not possible';
     throw new LabError('LAB_NEEDS_ROOT', `${words}: ${found.reason}; ${found.remedy}, or try sudo`);
   }
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (!isPrivate(folder, uid()))
-    throw new LabError('LAB_NEEDS_ROOT', `${folder} belongs to others: set XDG_RUNTIME_DIR to a folder of your own`);
+  makeOwnFolder(folder);
   say('not root: the lab is made in user, network and mount namespaces of its own');
   enterOwn(folder, ownCommand());
+}
+
+/** Whether the user's folder is there. @throws LabError LAB_NEEDS_ROOT: it is another user's, and nothing is read in it */
+function isOwn(folder: string): boolean {
+  if (isPrivate(folder, uid())) return true;
+  if (!existsSync(folder)) return false;
+  throw new LabError('LAB_NEEDS_ROOT', `${folder} belongs to others: set XDG_RUNTIME_DIR to a folder of your own`);
+}
+
+/** @throws LabError LAB_NEEDS_ROOT */
+function makeOwnFolder(folder: string): void {
+  try {
+    makeFolder(folder, 0o700);
+  } catch (error) {
+    throw new LabError(
+      'LAB_NEEDS_ROOT',
+      `${folder} cannot be made (${(error as NodeJS.ErrnoException).code}): set XDG_RUNTIME_DIR to a folder of your own`,
+    );
+  }
+  isOwn(folder);
 }
 
 /** A process of the lab whose namespaces this user may enter. */

@@ -14,6 +14,7 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -177,6 +178,34 @@ describe('run', () => {
     const words = ['sh', '-c', 'exec "$@" 7<>/dev/null', 'sh'];
     const { status, stderr } = await world.exec(netns, asUser(['run', '-c', config], { before: words }));
     expect([status, stderr]).toEqual([1, expect.stringContaining('descriptor 7 is no TAP and no TUN')]);
+  });
+
+  test('a runtime folder that cannot be is named at once', async () => {
+    const env = ['XDG_RUNTIME_DIR=/proc/none'];
+    const [lab, plain] = await Promise.all(
+      [
+        ['lab', 'up', 'point-to-point'],
+        ['run', '-c', configOf('  br1: { ports: {} }\n')],
+      ].map((words) => world.exec(netns, asUser(words, { env }))),
+    );
+    const says = '/proc/none/overtap cannot be made (ENOENT)';
+    expect([lab.status, lab.stderr]).toEqual([1, expect.stringContaining(says)]);
+    expect([plain.status, plain.stderr]).toEqual([1, expect.stringContaining(says)]);
+  });
+
+  test("nothing is read in another user's folder of labs", async () => {
+    const labs = join(runtime, 'overtap/lab/point-to-point');
+    mkdirSync(labs, { recursive: true });
+    const planted = { lab: 'point-to-point', namespaces: ['precious'], switches: [] };
+    writeFileSync(join(labs, 'state.json'), JSON.stringify(planted));
+    for (const verb of ['down', 'check']) {
+      const { status, stderr } = await run('lab', verb, 'point-to-point');
+      expect([status, stderr], verb).toEqual([
+        1,
+        expect.stringContaining('/overtap belongs to others: set XDG_RUNTIME_DIR'),
+      ]);
+    }
+    rmSync(join(runtime, 'overtap'), { recursive: true });
   });
 
   /** Without any user namespace in a user namespace that this test makes. */

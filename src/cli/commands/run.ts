@@ -43,14 +43,13 @@ async function rootless(context: Context, file: string, when: WhenRootless): Pro
   if (process.geteuid?.() === 0) return undefined;
   const room = await context.rooms.rootless();
   if (!room.isRootless(when)) return undefined;
+  const around = {
+    hasSocket: context.socketOption !== undefined,
+    say: (line: string) => context.warn(`overtap: ${line}`),
+  };
   return {
     isBlind: !room.isReadableAgain(file),
-    socketOf: (config) => room.ownSocket({ config, hasSocket: context.socketOption !== undefined }),
-    go: (config) =>
-      room.goRootless({
-        ...{ when, hasSocket: context.socketOption !== undefined },
-        ...(config === undefined ? {} : { config }),
-        say: (line) => context.warn(`overtap: ${line}`),
-      }),
+    socketOf: (config) => room.ownSocket({ ...around, config }),
+    go: (config) => room.goRootless({ ...around, when, ...(config === undefined ? {} : { config }) }),
   };
 }

@@ -1,12 +1,13 @@
 /**
  * `overtap run` of an ordinary user: whether it needs namespaces of its own, and going there.
  */
-import { accessSync, constants, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { hasOwnNic } from '../../config/options/kinds.js';
 import type { SwitchConfig } from '../../config/types.js';
 import { isPrivate, userFolder, userSocket } from '../../config/user-folder.js';
 import { enterOwn, ownCommand } from '../../port/enter-own.js';
+import { makeFolder } from '../../port/folder.js';
 import { lacksRights, nsenter, type Obstacle, obstacle } from '../../port/rootless.js';
 
 export type WhenRootless = 'auto' | 'always' | 'never';
@@ -54,10 +55,13 @@ export function goRootless(run: RootlessRun): void {
  * The control socket of a switch for which none was named, when the user may not use the default one; undefined: use that which is
  * named. In namespaces of its own the default one is the same by another name.
  */
-export function ownSocket({ config, hasSocket }: Pick<RootlessRun, 'config' | 'hasSocket'>): string | undefined {
+export function ownSocket({ config, hasSocket, say }: Omit<RootlessRun, 'when'>): string | undefined {
   if (hasSocket || config?.control !== DEFAULT_CONTROL || mayWrite(dirname(DEFAULT_CONTROL))) return undefined;
   const uid = process.geteuid?.() ?? 0;
-  return folderObstacle(uid) === undefined ? userSocket(process.env, uid) : undefined;
+  const found = folderObstacle(uid);
+  if (found === undefined) return userSocket(process.env, uid);
+  say(`no folder for the control socket: ${found.reason}; ${found.remedy}`);
+  return undefined;
 }
 
 function mayWrite(folder: string): boolean {
@@ -78,7 +82,7 @@ function folderObstacle(uid: number): Obstacle | undefined {
   const folder = userFolder(process.env, uid);
   const remedy = 'set XDG_RUNTIME_DIR to a folder of your own';
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
   } catch (error) {
     return { reason: `${folder} cannot be made (${(error as NodeJS.ErrnoException).code})`, remedy };
   }

@@ -5,10 +5,11 @@
  * The socket is created under a temporary name and renamed by link(2), which never replaces a file; so of two switches that
  * start at once one is refused. A stale socket is moved away first. Files other than sockets are never moved or removed.
  */
-import { type BigIntStats, linkSync, lstatSync, mkdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { type BigIntStats, linkSync, lstatSync, renameSync, rmSync, unlinkSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { controlPathFault, temporaryName } from '../../config/control-path.js';
+import { makeFolder } from '../../port/folder.js';
 
 const CONNECT_MS = 1000;
 /** Most stale sockets removed in a row; more than one indicates a race. */
@@ -27,7 +28,7 @@ export class ControlSocketError extends Error {
 export async function examineSocket(path: string): Promise<void> {
   const fault = controlPathFault(path);
   if (fault !== null) throw new ControlSocketError(`the control socket: ${fault}`);
-  makeFolder(path);
+  makeFolderOf(path);
   if (identify(path) !== null && (await answers(path))) throw taken(path);
 }
 
@@ -50,13 +51,13 @@ export class SocketName {
    * @throws ControlSocketError when another switch uses the path or it is no socket; the caller then closes the listener
    */
   static async claim(path: string, listen: (temporary: string) => Promise<void>): Promise<SocketName> {
-    makeFolder(path);
+    makeFolderOf(path);
     const temporary = temporaryName(path);
-    rmSync(temporary, { force: true }); // left by a dead process with the same PID
+    remove(temporary); // left by a dead process with the same PID
     try {
       await listen(temporary);
     } catch (error) {
-      rmSync(temporary, { force: true });
+      remove(temporary);
       throw error instanceof ControlSocketError ? error : notMade(path, error);
     }
     try {
@@ -66,7 +67,7 @@ export class SocketName {
       }
       throw taken(path);
     } finally {
-      rmSync(temporary, { force: true });
+      remove(temporary);
     }
   }
 
@@ -95,6 +96,15 @@ export class SocketName {
   /** Removes the path, unless it is another file by now. */
   release(): void {
     if (identify(this.path) === this.own) rmSync(this.path, { force: true });
+  }
+}
+
+/** What may not be removed stays: another user has put it there, and then no socket can be made either. */
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // As told.
   }
 }
 
@@ -148,13 +158,9 @@ function identify(path: string): string | null {
   return there.isSocket() ? `${there.dev} ${there.ino} ${there.mtimeNs}` : null;
 }
 
-/** As `mkdir -p`. Node's recursive mkdir loops forever where the kernel answers ENOENT, as in /proc. */
-function makeFolder(path: string): void {
-  const missing: string[] = [];
-  const isMissing = (folder: string): boolean => lstatSync(folder, { throwIfNoEntry: false }) === undefined;
+function makeFolderOf(path: string): void {
   try {
-    for (let folder = dirname(resolve(path)); isMissing(folder); folder = dirname(folder)) missing.unshift(folder);
-    for (const folder of missing) if (isMissing(folder)) mkdirSync(folder);
+    makeFolder(dirname(path));
   } catch (error) {
     const { message } = error as Error;
     throw new ControlSocketError(`no directory for the control socket ${path}: ${message}; choose another "control:"`);

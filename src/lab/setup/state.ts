@@ -5,6 +5,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../port/folder.js';
 import { LabError } from '../testbed/errors.js';
 
 /** One switch that `up` started. */
@@ -52,7 +53,7 @@ export function switchFiles(root: string, lab: string, host: string): SwitchFile
  */
 export function claimState(root: string, lab: string): LabState {
   const folder = labFolder(root, lab);
-  mkdirSync(dirname(folder), { recursive: true });
+  makeFolder(dirname(folder));
   try {
     mkdirSync(folder, { mode: 0o755 });
   } catch (error) {

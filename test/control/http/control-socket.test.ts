@@ -15,7 +15,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { controlPathFault } from '../../../src/config/control-path.js';
+import { controlPathFault, temporaryName } from '../../../src/config/control-path.js';
 import { examineSocket, SocketName } from '../../../src/control/http/control-socket.js';
 import type { SwitchConfig } from '../../../src/config/types.js';
 import { type ControlServer, serve } from '../../../src/control/http/server.js';
@@ -178,6 +178,11 @@ describe('a path', () => {
       await expect(examineSocket(kernel)).rejects.toThrow('no socket can be made in');
       await expect(open(kernel)).rejects.toThrow(/directory|cannot be made|no socket/);
     }
+  });
+
+  it('whose temporary name is taken by others is refused, with the reason', async () => {
+    mkdirSync(temporaryName(path));
+    await expect(open()).rejects.toThrow(/control socket .* cannot be made: .*EADDRINUSE/);
   });
 
   it('that leads through a file is refused', async () => {
