@@ -3,6 +3,7 @@
  * of them, since starting Node takes ten times as long as a command. What a line does is the command's own affair.
  */
 import { createReadStream } from 'node:fs';
+import { printable } from '../text/printable.js';
 import { GLOBAL_OPTIONS } from './command-facts.js';
 import type { Io } from './context.js';
 import { UsageError } from './errors.js';
@@ -75,7 +76,7 @@ export async function runBatch({ file, force, globals }: Batch, io: Io, runLine:
   for await (const { number, text } of commandsOf(file)) {
     const status = await runCommand(text, globals, io, runLine);
     if (status === 0) continue;
-    io.stderr.write(`Command failed ${file}:${number}\n`);
+    io.stderr.write(printable(`Command failed ${file}:${number}\n`));
     failures++;
     if (!force) break;
   }
@@ -91,7 +92,7 @@ async function runCommand(text: string, globals: readonly string[], io: Io, runL
     if (name?.startsWith('-')) throw new UsageError('in a batch a line begins with a command');
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    io.stderr.write(`overtap: ${error.message}\n`);
+    io.stderr.write(printable(`overtap: ${error.message}\n`));
     return 2;
   }
   return words.length === 0 ? 0 : runLine([...globals, ...words]);

@@ -235,7 +235,7 @@ async function tell(error: unknown, io: Io): Promise<number> {
     return error.exitCode === 0 || error.code === 'commander.help' ? EXIT_DONE : EXIT_USAGE;
   }
   if (isDefect(error)) {
-    io.stderr.write(`overtap: internal error; please report it:\n${error.stack ?? error.message}\n`);
+    io.stderr.write(printable(`overtap: internal error; please report it:\n${error.stack ?? error.message}\n`));
     return EXIT_REFUSED;
   }
   io.stderr.write(printable(`overtap: ${error instanceof Error ? error.message : String(error)}\n`));

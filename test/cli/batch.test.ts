@@ -49,6 +49,14 @@ describe('-batch', () => {
     expect(out).not.toContain('Usage: overtap apply');
   });
 
+  it('control characters of a line or of the name of the file are shown, not obeyed', async () => {
+    const open = await batch('help "\x1b]0;title\x07\n');
+    expect(open.err).toContain('a quote is not closed: "\\x1b]0;title\\x07\n');
+    const strange = folder.file('b\x1b[31m');
+    writeFileSync(strange, 'nonsense\n');
+    expect((await overtap(['-batch', strange])).err).toContain('Command failed ' + strange.replace('\x1b', '\\x1b'));
+  });
+
   it('goes on with -force', async () => {
     const { status, out, err } = await batch('help nonsense\nhelp apply\n', '-force');
     expect(status).toBe(1);

@@ -16,7 +16,7 @@ export async function run({ context, options }: Invocation): Promise<number> {
   if (options.dryRun !== undefined) request.dry_run = true;
   const client = await context.client();
   const answer = await client.post('/v1/apply', request);
-  for (const warning of answer.warnings ?? []) context.io.stderr.write(`overtap: warning: ${warning}\n`);
+  for (const warning of answer.warnings ?? []) context.warn(`overtap: warning: ${warning}`);
   if (context.json) context.printJson(answer);
   else if (answer.commands.length === 0) context.line('nothing to do: the switch has this configuration');
   else for (const command of answer.commands) context.line(command);
