@@ -10,6 +10,9 @@ import { errorAnswer } from './http-refusal.js';
 import { RequestGate, type RequestHandler } from './request-gate.js';
 import type { Limits } from './server-limits.js';
 
+/** Connections that have given way, and whose descriptors are not closed yet. */
+const PARTING = 16;
+
 /** Accepts connections while descriptors are available, and counts the refused ones. */
 export class Door {
   refused = 0;
@@ -32,6 +35,27 @@ export class Door {
     );
   }
 
+  /**
+   * Beyond `most` connections, the one that has been without a request for longest gives way to a new one, so that clients which
+   * say nothing keep nobody out. Without such a one the new one is closed.
+   */
+  makeRoom(server: Server, most: number, gate: Pick<RequestGate, 'isResting'>): void {
+    const open = new Set<Socket>();
+    server.on(
+      'connection',
+      guarded('connection', (socket: Socket) => {
+        if (socket.destroyed) return;
+        open.add(socket);
+        socket.once('close', () => open.delete(socket));
+        if (open.size <= most) return;
+        const parting = [...open].find((one) => one !== socket && gate.isResting(one)) ?? socket;
+        open.delete(parting);
+        parting.destroy();
+        this.refuse('there are as many connections as there may be');
+      }),
+    );
+  }
+
   private refuse(reason: string): void {
     this.refused++;
     this.tell(reason);
@@ -41,8 +65,9 @@ export class Door {
 /**
  * Creates the server; the caller listens. Node's defaults are 60 s for headers, 300 s for a request, checked every 30 s, and
  * unlimited connections.
+ * @param isForAnybody strangers can connect: see `Door.makeRoom`
  */
-export function httpServer(handler: RequestHandler, limits: Limits, door: Door): Server {
+export function httpServer(handler: RequestHandler, limits: Limits, door: Door, isForAnybody = false): Server {
   const gate = new RequestGate(handler, limits.heldRequests);
   const server = createServer(
     {
@@ -55,8 +80,12 @@ export function httpServer(handler: RequestHandler, limits: Limits, door: Door):
     },
     gate.take,
   );
-  server.maxConnections = limits.connections + limits.eventStreams;
+  // Node itself would answer 417 to each such request, past the gate; RFC 9110 section 10.1.1 lets a server pass it over.
+  server.on('checkExpectation', gate.take);
+  const most = limits.connections + limits.eventStreams;
+  server.maxConnections = isForAnybody ? most + PARTING : most;
   door.attach(server);
+  if (isForAnybody) door.makeRoom(server, most, gate);
   server.on(
     'clientError',
     guarded('connection', (error: NodeJS.ErrnoException, socket: Socket) => refuseConnection(error, socket, gate)),

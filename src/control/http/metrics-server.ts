@@ -15,13 +15,16 @@ import { guardSending, sendText, Turns } from './text-stream.js';
 
 /** Clients are few: each Prometheus server keeps one connection. */
 const CONNECTIONS = 64;
+/** Prometheus waits for each answer. */
+const HELD_REQUESTS = 1024;
+const OWN_LIMITS: Partial<Limits> = { connections: CONNECTIONS, eventStreams: 0, heldRequests: HELD_REQUESTS };
 const RETRY_MS = 5000;
 
 export interface MetricsOptions {
   /** Called when the server listens, and when it cannot, with the reason: once until it does. */
   listening(address: string): void;
   waiting(address: string, reason: string): void;
-  /** Called for each connection closed on arrival, with the reason. */
+  /** Called for each connection closed on arrival or in favour of another, with the reason. */
   connectionRefused(reason: string): void;
   /** Called for faults of the switch during a request. */
   report(error: unknown): void;
@@ -43,11 +46,12 @@ export class MetricsServer {
     private readonly views: Views,
     private readonly options: MetricsOptions,
   ) {
-    this.limits = { ...DEFAULT_LIMITS, connections: CONNECTIONS, eventStreams: 0, ...options.limits };
+    this.limits = { ...DEFAULT_LIMITS, ...OWN_LIMITS, ...options.limits };
     this.server = httpServer(
       guarded('metrics', (incoming: IncomingMessage, outgoing: ServerResponse) => this.answer(incoming, outgoing)),
       this.limits,
       new Door((reason) => options.connectionRefused(reason)),
+      true,
     );
     this.server.on(
       'listening',

@@ -58,6 +58,11 @@ export class RequestGate {
     return this.lines.get(socket)?.current?.headersSent === true;
   }
 
+  /** Whether no request of the connection is being answered. */
+  isResting(socket: Socket): boolean {
+    return (this.lines.get(socket)?.current ?? null) === null;
+  }
+
   private open(socket: Socket): Line {
     const line: Line = { current: null, waiting: [], stopped: false };
     this.lines.set(socket, line);

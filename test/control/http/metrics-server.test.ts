@@ -114,13 +114,29 @@ describe('the server of metrics', () => {
     expect(endless.text).toContain('overtap_info');
   });
 
-  it('closes connections beyond its limit, and goes on for others', async () => {
-    const { port, refused } = await start(await freePort(), { limits: { connections: 3, headerMs: 300, checkMs: 50 } });
+  it('closes connections beyond its limit, silent ones first, and goes on for others', async () => {
+    const { port, refused } = await start(await freePort(), {
+      limits: { connections: 3, headerMs: 3000, checkMs: 50 },
+    });
     const silent = Array.from({ length: 10 }, () => connect(port));
-    await until('seven closed on arrival', () => silent.filter(({ closed }) => closed).length === 7);
+    await until('seven have given way', () => silent.filter(({ closed }) => closed).length === 7);
     expect(refused).toHaveLength(7);
+    expect((await ask(port, 'GET', '/metrics')).status).toBe(200);
     await until('the silent ones closed in time', () => silent.every(({ closed }) => closed));
     expect((await ask(port, 'GET', '/metrics')).status).toBe(200);
+  });
+
+  it('closes new connections while all others are being answered', async () => {
+    const { port, refused, views } = await start(await freePort(), { limits: { connections: 3 } });
+    const { stats } = views;
+    const links = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`l${i}`, stats().links.tap1]));
+    views.stats = () => ({ ...stats(), links }) as ReturnType<typeof stats>;
+    const slow = Array.from({ length: 3 }, () => connect(port, 'GET /metrics HTTP/1.1\r\n\r\n'));
+    for (const { socket } of slow) socket.pause();
+    await until('their answers have begun', () => slow.every(({ socket }) => socket.bytesRead > 0));
+    const late = connect(port);
+    await until('the late one is closed', () => late.closed);
+    expect([refused.length, slow.some(({ closed }) => closed)]).toEqual([1, false]);
   });
 
   it('refuses what is no HTTP', async () => {

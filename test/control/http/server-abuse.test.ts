@@ -242,6 +242,16 @@ describe('pipelined requests', () => {
     await recovers(64);
   });
 
+  it('with an expectation that nobody knows wait their turn like others', async () => {
+    await start();
+    const [client] = (await open()) as [RawClient];
+    client.write('GET /v1/info HTTP/1.1\r\nexpect: wonders\r\n\r\n'.repeat(1000));
+    await serves();
+    expect(client.text.split('HTTP/1.1 ').length).toBeLessThan(1001);
+    await until('all are answered', () => client.text.split('HTTP/1.1 200 ').length === 1001, 20_000);
+    await recovers(64);
+  });
+
   it('on many connections together are bounded', async () => {
     await start({ heldRequests: 2000 });
     server.views.fdbRows = 100_000;
