@@ -11,7 +11,7 @@ import { World } from './host-testbed.js';
 import { expectReach, expectRefused, give, linkOf } from './live-support.js';
 import type { RunningSwitch } from './switch.js';
 import { type Guest, tapPort } from './topologies.js';
-import { expectBalance, expectTransfer, MB, makeGuest } from './two-hosts.js';
+import { expectBalance, expectTransfer, MB, makeGuest, succeed } from './two-hosts.js';
 
 let world: World;
 let host: string;
@@ -59,6 +59,24 @@ test.each(cases(WAYS, 2))(
     expect(await world.nics(host)).toEqual([]);
   },
 );
+
+test('the file of a macvtap, as a socket unit gives it: the network behind its lower NIC', async () => {
+  const far = { netns: await world.netns('far'), ifname: 'eth0', address: ADDRESS, mac: '' };
+  await world.veth({ netns: host, ifname: 'lower0' }, far);
+  await world.address(far, `${ADDRESS}/24`);
+  await world.ip(host, 'link add link lower0 name upper0 type macvtap mode passthru');
+  await world.ip(host, 'link set upper0 up');
+  const device = await succeed(world, host, ['sh', '-c', 'cat /sys/class/net/upper0/macvtap/*/dev']);
+  const node = world.path('tap');
+  await succeed(world, host, ['mknod', node, 'c', ...device.trim().split(':')]);
+  const file = config('p1: { type: tap, fd: uplink }');
+  const sw = await startGiven(world, host, file, giving(world, `file:${node}:3:-:uplink`));
+  await expectReach(world, far, guest);
+  await expectTransfer(world, far, guest, 5 * MB, 'a macvtap');
+  await expectTransfer(world, guest, far, 5 * MB, 'a macvtap, back');
+  expect(await linkOf(sw, 'p1')).toMatchObject({ nic: 'upper0', operstate: 'UP' });
+  await expectBalance(sw);
+});
 
 test('two workers, and a device that lives on in another namespace', async () => {
   const far = await world.netns('far');

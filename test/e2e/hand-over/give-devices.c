@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
     int to;
     if (sscanf(argv[at], "%7[^:]:%255[^:]:%d:%7[^:]:%63s", kind, name, &to, flags, listen) < 4)
       errx(2, "%s: KIND:NAME:FD:FLAGS[:FDNAME]", argv[at]);
-    int fd = strcmp(kind, "file") ? open_device(kind, name, flags) : open(name, O_RDONLY);
+    int fd = strcmp(kind, "file") ? open_device(kind, name, flags) : open(name, O_RDWR);
     if (fd < 0) err(1, "%s", name);
     if (fd != to) {
       if (dup2(fd, to) < 0) err(1, "dup2");
