@@ -101,7 +101,7 @@ static void ship_stream(struct ot_nic *nic, uint32_t index, struct ot_port *port
   ot_tail_lock(tail);
   uint32_t sent = write_stream(parcel, port);
   bool is_left = tail->at < tail->end;
-  pthread_mutex_unlock(&tail->lock);
+  ot_tail_unlock(tail);
   if (is_left) ot_stream_arm(nic, index, port);
   for (uint32_t i = sent; i < parcel->count; i++) ot_command_failed(nic, parcel->at[i], parcel->full);
 }

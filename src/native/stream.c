@@ -6,9 +6,12 @@
  * frame's ends the connection, since the next frame cannot be found then.
  */
 #include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
 #include <string.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "receive.h"
@@ -17,26 +20,43 @@
 int ot_tail_open(struct ot_fault *fault) {
   int fd = memfd_create("overtap-tail", MFD_CLOEXEC);
   if (fd < 0) return ot_fail(fault, errno, "memfd_create", "sharing a stream");
-  pthread_mutexattr_t attributes;
-  struct ot_tail *tail = MAP_FAILED;
-  if (ftruncate(fd, sizeof *tail) == 0) tail = mmap(NULL, sizeof *tail, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (tail == MAP_FAILED) {
-    ot_fail(fault, errno, "mmap", "sharing a stream");
-    close(fd);
-    return -1;
-  }
-  pthread_mutexattr_init(&attributes);
-  /* Each engine has a mapping of its own: a lock that is private to the process goes by the address. */
-  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-  pthread_mutex_init(&tail->lock, &attributes);
-  pthread_mutexattr_destroy(&attributes);
-  munmap(tail, sizeof *tail);
-  return fd;
+  if (ftruncate(fd, sizeof(struct ot_tail)) == 0) return fd;
+  ot_fail(fault, errno, "ftruncate", "sharing a stream");
+  close(fd);
+  return -1;
 }
 
+/* ---- The lock ---- */
+
+/* In the lock: somebody waits for its holder. */
+#define WAITED 0x80000000u
+
+/* Not private to the process for the kernel: each engine has a mapping of its own. Returns 0 or an errno. */
+static int futex(uint32_t *word, int operation, uint32_t value) {
+  const struct timespec limit = {.tv_nsec = 10 * 1000 * 1000};
+  return syscall(SYS_futex, word, operation, value, &limit, NULL, 0) < 0 ? errno : 0;
+}
+
+static bool swap(uint32_t *word, uint32_t from, uint32_t to) {
+  return __atomic_compare_exchange_n(word, &from, to, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static bool is_dead(uint32_t thread) { return kill((pid_t)thread, 0) < 0 && errno == ESRCH; }
+
 void ot_tail_lock(struct ot_tail *tail) {
-  if (pthread_mutex_lock(&tail->lock) == EOWNERDEAD) pthread_mutex_consistent(&tail->lock);
+  uint32_t self = (uint32_t)syscall(SYS_gettid);
+  while (!swap(&tail->lock, 0, self)) {
+    uint32_t holder = __atomic_load_n(&tail->lock, __ATOMIC_RELAXED), waited = holder | WAITED;
+    if (!holder || (holder != waited && !swap(&tail->lock, holder, waited))) continue;
+    /* Others may wait too: whoever has waited wakes the next one. */
+    self |= WAITED;
+    if (futex(&tail->lock, FUTEX_WAIT, waited) != ETIMEDOUT || !is_dead(holder & ~WAITED)) continue;
+    if (swap(&tail->lock, waited, self)) return;
+  }
+}
+
+void ot_tail_unlock(struct ot_tail *tail) {
+  if (__atomic_exchange_n(&tail->lock, 0, __ATOMIC_RELEASE) & WAITED) futex(&tail->lock, FUTEX_WAKE, 1);
 }
 
 /* The memory may come from another process. */
@@ -204,6 +224,6 @@ void ot_stream_drain(struct ot_nic *nic, uint32_t index, struct ot_port *port) {
   struct ot_tail *tail = port->stream->tail;
   ot_tail_lock(tail);
   int number = ot_tail_send(tail, port->fd);
-  pthread_mutex_unlock(&tail->lock);
+  ot_tail_unlock(tail);
   if (number != EAGAIN && port->stream->is_armed) watch_output(nic, index, port, false);
 }

@@ -5,7 +5,6 @@
 #ifndef OVERTAP_STREAM_H
 #define OVERTAP_STREAM_H
 
-#include <pthread.h>
 #include <sys/epoll.h>
 
 #include "device.h"
@@ -21,8 +20,8 @@
  * each of which has mapped it, and goes on to the next process with its descriptor.
  */
 struct ot_tail {
-  pthread_mutex_t lock; /* held for each write to the socket; writes never wait */
-  uint32_t at, end;     /* what is left of `bytes` */
+  uint32_t lock;    /* the thread that writes to the socket, 0: none; writes never wait */
+  uint32_t at, end; /* what is left of `bytes` */
   uint8_t bytes[OT_STREAM_LENGTH + LONGEST_STREAM_FRAME];
   bool is_known;                 /* it was attached before, by an engine or another process */
   uint32_t read_begin, read_end; /* what was read and not taken yet; of the engine that reads */
@@ -38,8 +37,12 @@ struct ot_stream {
   struct ot_stream *next;
 };
 
-/* A holder of the lock may have been killed: what it has not counted as sent is sent again. */
+/*
+ * A holder of the lock may have been killed: what it has not counted as sent is sent again. It is a lock of its own, as
+ * those of the C library that outlive a holder would take glibc 2.34.
+ */
 void ot_tail_lock(struct ot_tail *tail);
+void ot_tail_unlock(struct ot_tail *tail);
 /* With the lock held. Returns 0 when nothing is left, or an errno: EAGAIN while the socket takes no more. */
 int ot_tail_send(struct ot_tail *tail, int fd);
 /* Has the rest of a frame sent as soon as the socket takes it. */

@@ -1,10 +1,14 @@
 import { closeSync, mkdtempSync, rmSync, writeSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { acceptStream, connectStream, listenStream, openTail } from '../../src/native/binding.js';
 import type { NativePacketIo } from '../../src/port/native-packet-io.js';
+import { long } from '../long.js';
 import * as L from '../../src/port/packet-io.js';
 import {
   cleanUp,
@@ -400,6 +404,86 @@ describe('frames to a stream', () => {
     expect([outcome(io, 0), outcome(io, 1)]).toEqual([EPIPE, EPIPE]);
     expect(receiveSome(io, 10)).toBe(0);
   });
+});
+
+/** A thread that sends numbered frames of one byte each, ten a call, and repeats what the socket refuses. */
+const WRITER = `
+const { workerData: { addon, fd, tail, mark, count, stride, kind } } = require('node:worker_threads');
+const native = require(addon);
+const SIZE = 9000, TEN = 10;
+const arena = new ArrayBuffer(1 << 20), bytes = new Uint8Array(arena), view = new DataView(arena);
+const tx = new Int32Array(64 * stride), status = new Int32Array(16), rx = new Int32Array(64 * 16);
+const nic = native.createNic({ arena, headerBytes: 0, rx, tx, status, batchBytes: 4096, maxFrames: 64, vnetHeaderSize: 10 });
+native.attachStream(nic, 0, fd, tail, false);
+let next = 0;
+while (next < count) {
+  const frames = Math.min(TEN, count - next);
+  tx.fill(0);
+  for (let i = 0; i < frames; i++) {
+    const at = 2048 + i * SIZE;
+    bytes.fill(mark, at, at + SIZE);
+    view.setUint32(at, next + i);
+    tx.set([kind, 0, at, SIZE], i * stride);
+  }
+  native.transmit(nic, frames, false);
+  // The first refused frame and all behind it: the order is kept.
+  let sent = 0;
+  while (sent < frames && tx[sent * stride + 12] === 0) sent++;
+  next += sent;
+  if (sent < frames) native.receive(nic, 1);
+}
+for (let i = 0; i < 2000; i++) native.receive(nic, 1);
+native.closeNic(nic);
+`;
+const ADDON = fileURLToPath(new URL('../../build/Release/overtap.node', import.meta.url));
+
+test('threads that write to one socket at the same time never mix their frames, and lose none', async () => {
+  const { peer, fd, tail } = wire();
+  const count = long(20_000, 1000);
+  const marks = [1, 2, 3];
+  const workers = marks.map(
+    (mark) =>
+      new Worker(WRITER, {
+        eval: true,
+        workerData: { addon: ADDON, fd, tail, mark, count, stride: L.TX_STRIDE, kind: L.KIND_FRAME },
+      }),
+  );
+  const next = new Map(marks.map((mark) => [mark, 0]));
+  let left = Buffer.alloc(0);
+  const isOver = (): boolean => [...next.values()].every((number) => number === count);
+  for (let idle = 0; !isOver() && idle < 2000; idle++) {
+    const part = readNow(peer, 300_000);
+    if (part === 'nothing' || part === 'end') {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      continue;
+    }
+    idle = 0;
+    const { frames, rest } = unframed(Buffer.concat([left, part]));
+    left = Buffer.from(rest);
+    for (const one of frames) {
+      const mark = one[4];
+      expect([one.length, one.readUInt32BE()]).toEqual([9000, next.get(mark)]);
+      expect(one.subarray(4).every((byte) => byte === mark)).toBe(true);
+      next.set(mark, one.readUInt32BE() + 1);
+    }
+  }
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  expect([...next.values()]).toEqual(marks.map(() => count));
+  expect(left).toHaveLength(0);
+});
+
+test('a lock whose holder was killed is taken over', () => {
+  const { io, peer, tail } = wire();
+  const word = Buffer.alloc(4);
+  const child = spawnSync('true');
+  word.writeUInt32LE(child.pid);
+  writeSync(tail, word, 0, 4, 0);
+  put(io, FRAME, frame(46));
+  for (let i = 0; i < 2; i++) {
+    command(io, 0, { ...TO_PEER, TX_LENGTH: 60 });
+    expect(io.transmit(1)).toBe(0);
+  }
+  expect(unframed(readAll(peer)).frames).toEqual([frame(46), frame(46)]);
 });
 
 test('what is no tail is refused', () => {
