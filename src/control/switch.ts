@@ -27,6 +27,12 @@ import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from './views/
 
 export type { SwitchEvents } from './switch-events.js';
 
+export interface HandOverAttempt {
+  outcome: Promise<Given>;
+  /** The outcome rejects then, unless the other process forwards already. */
+  cancel(reason: string): void;
+}
+
 /** What the process before has left. */
 export interface SwitchInheritance extends Inheritance {
   mode: Usable;
@@ -114,20 +120,21 @@ export class Switch {
   }
 
   /**
-   * Gives the switch to another process, which has asked for it over this socket. When it resolves, the other one forwards, and
-   * `leave` is all that may follow.
+   * Gives the switch to another process, which has asked for it over this socket. When the outcome resolves, the other one forwards,
+   * and `leave` is all that may follow; when it rejects, this switch forwards.
    * @param given called at that moment, with its PID
-   * @throws when it could not; this switch forwards
    */
-  async handOver(socket: Socket, fd: number, logLevel: string, given: (pid: number) => void): Promise<Given> {
+  handOver(socket: Socket, fd: number, logLevel: string, given: (pid: number) => void): HandOverAttempt {
     const { controls, devices, engines, multicast, punts } = this.parts;
     const { model, mode } = this;
     const still: GiverParts['still'] = (work) => controls.still(work);
-    return new Giver(socket, fd, { model, devices, engines, multicast, punts, mode, still }, logLevel).give((pid) => {
+    const giver = new Giver(socket, fd, { model, devices, engines, multicast, punts, mode, still }, logLevel);
+    const outcome = giver.give((pid) => {
       controls.end(`the switch was given to process ${pid}; ask again`);
       rest(this.parts);
       given(pid);
     });
+    return { outcome, cancel: (reason) => giver.cancel(reason) };
   }
 
   /** Goes on from the state of the process before. @param begin called as soon as the devices are this process's own */

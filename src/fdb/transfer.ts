@@ -31,6 +31,9 @@ export const SENT_MOVES = 6;
 /** Words of a key: MAC low, MAC high, FID. */
 export const KEY_WORDS = 3;
 
+/** Rows that are compared at once: 4 KiB. */
+const PIECE_WORDS = 128 * ROW_WORDS;
+
 export interface FdbDifference {
   /** SENT_WORDS for each entry that is new or has changed. */
   entries: Int32Array;
@@ -47,10 +50,12 @@ export interface FdbDifference {
 export function differenceOf(now: Int32Array, before: Int32Array | null, tick: number): FdbDifference {
   const changed: number[] = [];
   const left: number[] = [];
-  for (let base = 0; base < now.length; base += ROW_WORDS) {
-    if (before !== null && isSame(now, before, base)) continue;
-    if (before !== null && before[base + ROW_FID] > FID_EMPTY && !isSameKey(now, before, base)) left.push(base);
-    if (now[base + ROW_FID] > FID_EMPTY && (now[base + ROW_VERSION] & 1) === 0) changed.push(base);
+  for (const [from, end] of piecesThatDiffer(now, before)) {
+    for (let base = from; base < end; base += ROW_WORDS) {
+      if (before !== null && isSame(now, before, base)) continue;
+      if (before !== null && before[base + ROW_FID] > FID_EMPTY && !isSameKey(now, before, base)) left.push(base);
+      if (now[base + ROW_FID] > FID_EMPTY && (now[base + ROW_VERSION] & 1) === 0) changed.push(base);
+    }
   }
   const entries = new Int32Array(changed.length * SENT_WORDS);
   for (let index = 0; index < changed.length; index++) pack(entries, index * SENT_WORDS, now, changed[index], tick);
@@ -64,6 +69,17 @@ export function differenceOf(now: Int32Array, before: Int32Array | null, tick: n
   });
   return { entries, gone };
 }
+
+/** Pieces of the rows that are not all the same, as first word and the word after the last one. */
+function* piecesThatDiffer(now: Int32Array, before: Int32Array | null): Generator<[number, number]> {
+  const [one, other] = [bytesOf(now), before === null ? null : bytesOf(before)];
+  for (let from = 0; from < now.length; from += PIECE_WORDS) {
+    const end = Math.min(from + PIECE_WORDS, now.length);
+    if (other === null || one.compare(other, from * 4, end * 4, from * 4, end * 4) !== 0) yield [from, end];
+  }
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array): Buffer => Buffer.from(buffer, byteOffset, byteLength);
 
 function isSame(now: Int32Array, before: Int32Array, base: number): boolean {
   for (let word = base; word < base + ROW_WORDS; word++) if (now[word] !== before[word]) return false;

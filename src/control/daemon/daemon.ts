@@ -178,6 +178,7 @@ async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): P
     });
     return await shutdown.status;
   } finally {
+    await handOver.cancel();
     changes.stop();
     metrics?.close();
     await server.close();

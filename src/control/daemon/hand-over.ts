@@ -9,7 +9,7 @@ import { TAKE_OVER_TARGET } from '../handover/frames.js';
 import type { Given } from '../handover/giver.js';
 import type { TunnelRequest } from '../http/tunnel.js';
 import type { Logger } from '../log/logger.js';
-import type { Switch } from '../switch.js';
+import type { HandOverAttempt, Switch } from '../switch.js';
 import { startSuccessor } from './successor.js';
 
 export interface HandOverParts {
@@ -24,13 +24,13 @@ export interface HandOverParts {
 }
 
 /** A hand-over in progress: the process that gets the switch, and how it ends. */
-interface Attempt {
+interface Attempt extends HandOverAttempt {
   pid: number;
-  outcome: Promise<Given>;
 }
 
 export class HandOver {
   private current: Attempt | null = null;
+  private completed: Attempt | null = null;
   /** The process started by `upgrade`. */
   private isUpgrading = false;
   private waiting: ((attempt: Attempt) => void) | null = null;
@@ -49,8 +49,9 @@ export class HandOver {
     log.info({ by: request.by }, 'another process takes the switch over');
     request.accept();
     const { pid } = peerOf(request.fd);
-    const outcome = running.handOver(request.socket, request.fd, log.level, (heir) => this.parts.given(heir));
-    this.current = { pid, outcome };
+    const attempt = running.handOver(request.socket, request.fd, log.level, (heir) => this.parts.given(heir));
+    const { outcome } = attempt;
+    this.current = { pid, ...attempt };
     this.waiting?.(this.current);
     forget(
       'hand-over',
@@ -75,6 +76,7 @@ export class HandOver {
 
   private done({ pid, version, gap }: Given): void {
     const { log, end } = this.parts;
+    this.completed = this.current;
     log.info({ pid, version, gap: rounded(gap) }, 'the switch was given to another process: ending');
     // The answer of `upgrade` goes out first.
     setTimeout(end, this.isUpgrading ? 100 : 0);
@@ -84,6 +86,14 @@ export class HandOver {
     const reason = (error as Error).message;
     this.parts.log.error({ pid: this.current?.pid, reason }, 'the switch was not taken over; it goes on');
     this.current = null;
+  }
+
+  /** This process ends: the other one must not go on in its place. When it resolves, it is settled who has the switch. */
+  async cancel(): Promise<void> {
+    const { current } = this;
+    if (current === null || current === this.completed) return;
+    current.cancel('the switch is ending');
+    await current.outcome.catch(() => undefined);
   }
 
   /** Starts the program anew, and gives it the switch. @throws ChangeRefused */

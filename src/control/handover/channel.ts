@@ -21,6 +21,8 @@ const MOST_TEXT = 1000;
 export class Channel {
   private readonly frames: Frame[] = [];
   private failure: Error | null = null;
+  /** The other side has closed the connection, or ended. */
+  isClosed = false;
   private wake: () => void = () => undefined;
 
   /** @param reader may hold bytes that were read before */
@@ -32,14 +34,12 @@ export class Channel {
       'data',
       guarded('hand-over', (bytes: Buffer) => this.take(bytes)),
     );
-    const gone = (): void => this.fail(new PeerGone('it has closed the connection'));
+    const gone = (): void => {
+      this.isClosed = true;
+      this.fail(new PeerGone('it has closed the connection'));
+    };
     socket.on('error', gone).on('end', gone).on('close', gone);
     this.read();
-  }
-
-  /** Whether the other side has closed the connection, or ended. */
-  get isClosed(): boolean {
-    return this.failure instanceof PeerGone;
   }
 
   /** Sends a frame. @throws PeerGone */
@@ -55,6 +55,11 @@ export class Channel {
   /** Tells the other side why this one does not go on. Never throws. */
   async refuse(message: string): Promise<void> {
     await this.send(encodeJson('fault', { message })).catch(() => undefined);
+  }
+
+  /** Ends every wait for a frame. */
+  cancel(reason: string): void {
+    this.fail(new Error(reason));
   }
 
   /**

@@ -104,6 +104,11 @@ export class Giver {
     });
   }
 
+  /** This process does not give its switch away after all; `give` rejects then, unless the other one forwards already. */
+  cancel(reason: string): void {
+    this.channel.cancel(reason);
+  }
+
   private async sendPlan(held: () => Held): Promise<void> {
     const { model, devices, engines, mode } = this.parts;
     // The copy is the earlier one: an entry that ages or moves in between is part of a difference then.
