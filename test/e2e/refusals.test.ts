@@ -142,7 +142,7 @@ describe('a bad configuration file', () => {
     ['    ageing_time: -1', 18],
     ['    ports:'],
     ['      tap0:'],
-    ['        type: tun', 15],
+    ['        type: veth', 15],
     ['      tap1:'],
     ['        type: tap'],
     ['        netns: ote-0-no-such-namespace', 16],

@@ -41,11 +41,12 @@ export function ingressLocal(sw: Context, frame: number, at: number): boolean {
   const offset = rx[at + RX_OFFSET];
   const length = rx[at + RX_LENGTH];
   batch.begin(frame, port, offset, length);
-  if ((sw.forwarding.portFlags[port] & UP) === 0) return batch.drop(frame, REASON.port_down);
+  const flags = sw.forwarding.portFlags[port];
+  if ((flags & UP) === 0) return batch.drop(frame, REASON.port_down);
   if (rx[at + RX_STRANGER] !== 0) return batch.drop(frame, REASON.remote_unknown);
   if (length < ETHERNET_HEADER) return batch.drop(frame, REASON.frame_too_short);
   if (length > LONGEST_FRAME) return batch.drop(frame, REASON.frame_too_long);
-  const isPacket = (sw.forwarding.portFlags[port] & LAYER3) !== 0 && !isFrame(sw, frame);
+  const isPacket = (flags & LAYER3) !== 0 && !isFrame(sw, frame);
   if (isPacket && !beginPacket(sw, frame, port)) return false;
   const headers = hasTag(view, offset) ? ETHERNET_HEADER + VLAN_TAG : ETHERNET_HEADER;
   if (!takeOffload(sw, frame, at, headers)) return batch.drop(frame, REASON.offload_invalid);
