@@ -12,7 +12,7 @@ import { NoticeLimit } from './events/notice-limit.js';
 import { OwnTunnelNotices } from './events/own-tunnel-notices.js';
 import { PuntFeed } from './events/punt-feed.js';
 import { forget } from './guard.js';
-import { isTunnel, type Port, type SwitchModel, type TapPort } from './model/model.js';
+import { isTunnel, type OwnMacPort, type Port, type SwitchModel } from './model/model.js';
 import { Transition } from './model/transition.js';
 import type { Reconciler } from './reconcile/reconcile.js';
 import { LiveControl } from './requests/live-control.js';
@@ -158,8 +158,8 @@ function createPortWatch(site: Site, lose: (port: Port) => void): PortWatch {
   });
 }
 
-/** The change of entries after the MAC of a host port's NIC has changed. */
-function followMac({ reconciler, events }: Site, port: TapPort): Transition {
+/** The change of entries after the MAC of a NIC that leads to the host has changed. */
+function followMac({ reconciler, events }: Site, port: OwnMacPort): Transition {
   const change = new Transition();
   const before = port.ownMac;
   reconciler.followMac(port, change);

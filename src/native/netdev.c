@@ -44,23 +44,34 @@ static int filter(int fd, struct sock_filter *text, unsigned short count, struct
   return ot_fail(fault, errno, "setsockopt", "filtering a packet socket");
 }
 
-/* Nothing is received before all sockets are members of the group: one alone would get what belongs to others. */
+/*
+ * Nothing is received before the socket is attached: until then the frames belong to nobody, or to the port that has
+ * the interface by a socket of its own.
+ */
 static int close_ears(int fd, struct ot_fault *fault) {
   struct sock_filter none = {.code = BPF_RET | BPF_K, .k = 0};
   return filter(fd, &none, 1, fault);
 }
 
-/* What this host sends by the interface, the switch's own frames among it, is not received. */
-static int open_ears(int fd, bool ignores, struct ot_fault *fault) {
+/* Whether the kernel leaves out what this host sends by the interface, the switch's own frames among it. */
+static bool ignores_outgoing(int fd) {
+  int group = 0, ignores = 0;
+  socklen_t size = sizeof group;
+  if (getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &group, &size) == 0 && group)
+    return (uint32_t)group >> 16 & PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+  return getsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &ignores, &size) == 0 && ignores;
+}
+
+int ot_netdev_listen(int fd, struct ot_fault *fault) {
   struct sock_filter others[] = {
       {.code = BPF_LD | BPF_B | BPF_ABS, .k = (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)},
       {.code = BPF_JMP | BPF_JEQ | BPF_K, .k = PACKET_OUTGOING, .jt = 1},
       {.code = BPF_RET | BPF_K, .k = 0xffffffff},
       {.code = BPF_RET | BPF_K, .k = 0},
   };
-  if (!ignores) return filter(fd, others, 4, fault);
+  if (!ignores_outgoing(fd)) return filter(fd, others, 4, fault);
   int unused = 0;
-  if (setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused) == 0) return 0;
+  if (setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused) == 0 || errno == ENOENT) return 0;
   return ot_fail(fault, errno, "setsockopt", "opening a packet socket");
 }
 
@@ -88,10 +99,7 @@ static int make_socket(int device, struct ot_fault *fault) {
 
 static int fanout(int fd, int id, int flags) { return set(fd, PACKET_FANOUT, id | (PACKET_FANOUT_HASH | flags) << 16); }
 
-/*
- * Spreads flows over the sockets: each frame goes to one of them, by a hash that is the same in both directions.
- * Returns whether outgoing frames are left out, or -1.
- */
+/* Spreads flows over the sockets: each frame goes to one of them, by a hash that is the same in both directions. */
 static int join_group(const struct ot_netdev *netdev, struct ot_fault *fault) {
   int first = netdev->fds[0], flags = PACKET_FANOUT_FLAG_IGNORE_OUTGOING, id = 0;
   socklen_t size = sizeof id;
@@ -105,7 +113,7 @@ static int join_group(const struct ot_netdev *netdev, struct ot_fault *fault) {
   for (int i = 1; i < netdev->count; i++)
     if (fanout(netdev->fds[i], id & 0xffff, flags) < 0)
       return ot_fail(fault, errno, "setsockopt", "joining a fanout group");
-  return flags != 0;
+  return 0;
 }
 
 static int open_sockets(int device, int queues, struct ot_netdev *netdev, struct ot_fault *fault) {
@@ -114,13 +122,12 @@ static int open_sockets(int device, int queues, struct ot_netdev *netdev, struct
     if (fd < 0) return -1;
     netdev->fds[netdev->count++] = fd;
   }
-  int ignores = queues > 1 ? join_group(netdev, fault) : set(netdev->fds[0], PACKET_IGNORE_OUTGOING, 1) == 0;
-  if (ignores < 0) return -1;
+  if (queues > 1 && join_group(netdev, fault) < 0) return -1;
+  /* Where the kernel lacks it, a filter does it. */
+  if (queues == 1) set(netdev->fds[0], PACKET_IGNORE_OUTGOING, 1);
   struct packet_mreq request = {.mr_ifindex = device, .mr_type = PACKET_MR_PROMISC};
   if (setsockopt(netdev->fds[0], SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request) < 0)
     return ot_fail(fault, errno, "setsockopt", "setting interface %d promiscuous", device);
-  for (int i = 0; i < netdev->count; i++)
-    if (open_ears(netdev->fds[i], ignores, fault) < 0) return -1;
   return 0;
 }
 

@@ -39,9 +39,6 @@
 #define SO_NO_CHECK 11
 #endif
 
-/* Frames that a packet socket's buffer holds, and some more. */
-#define MOST_DRAINED 65536
-
 static int check_options(const struct ot_nic_options *options, struct ot_fault *fault) {
   size_t smallest = options->header_bytes + HEADROOM + 2 * 64 + SLOT_BYTES;
   if (options->arena_bytes > INT32_MAX || options->header_bytes > INT32_MAX || options->arena_bytes < smallest)
@@ -226,16 +223,6 @@ static int option(int fd, int level, int name, int fallback) {
   return getsockopt(fd, level, name, &value, &size) < 0 ? fallback : value;
 }
 
-/*
- * What a packet socket has received before it is attached belongs to nobody, or to the port that had the interface
- * until now and has read it by a socket of its own.
- */
-static void drain(int fd) {
-  uint8_t bytes[64];
-  for (int i = 0; i < MOST_DRAINED; i++)
-    if (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) < 0 && errno == EAGAIN) return;
-}
-
 int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_size, bool layer3,
                       struct ot_fault *fault) {
   if (vnet_size != 0 && vnet_size != 10 && vnet_size != 12)
@@ -248,12 +235,13 @@ int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_
   port->vnet_size = vnet_size;
   port->lacks = layer3 ? OT_ETHERNET : 0;
   if (!packets) return 0;
-  drain(fd);
   port->way = OT_PACKETS;
   port->reads = true;
-  if ((port->packets = ot_packet_queue_create())) return 0;
-  ot_nic_detach(nic, &nic->taps, index);
-  return ot_fail(fault, ENOMEM, "malloc", "attaching index %u", index);
+  port->packets = ot_packet_queue_create();
+  int result =
+      port->packets ? ot_netdev_listen(fd, fault) : ot_fail(fault, ENOMEM, "malloc", "attaching index %u", index);
+  if (result < 0) ot_nic_detach(nic, &nic->taps, index);
+  return result;
 }
 
 int ot_nic_attach_socket(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault) {

@@ -275,7 +275,10 @@ struct ot_netdev {
   int silencer; /* the host's stack is silenced until it is closed; -1: it is not */
 };
 
+/* The sockets receive nothing yet. */
 int ot_netdev_open(const struct ot_netdev_options *options, struct ot_netdev *netdev, struct ot_fault *fault);
+/* Lets one of them receive. */
+int ot_netdev_listen(int fd, struct ot_fault *fault);
 /* Whether the interface of a packet socket was deleted or moved to another namespace. */
 bool ot_netdev_is_gone(int fd);
 bool ot_netdev_has_carrier(int fd);

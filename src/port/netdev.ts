@@ -33,8 +33,9 @@ export interface NetdevHandle {
   readonly vnetHeaderSize: number;
   /** Whether the host's stack gets nothing from the interface. */
   readonly isSilent: boolean;
-  /** Last known MTU in bytes. */
+  /** Last known MTU in bytes, and MAC. */
   readonly mtu: number;
+  readonly mac: string;
   /** `null`: the interface was deleted or moved to another namespace; the handle stays without one then. */
   state(): NetdevState | null;
   /** What `continueNetdev` in another process needs; the descriptors stay this handle's too. */
@@ -100,6 +101,7 @@ class OpenedNetdev implements NetdevHandle {
   readonly vnetHeaderSize = VNET_HEADER_SIZE;
   isSilent: boolean;
   mtu = 0;
+  mac = '';
   private isOpen = true;
   private seen: NetdevState | null = null;
 
@@ -128,6 +130,7 @@ class OpenedNetdev implements NetdevHandle {
       // It was renamed while the question was asked.
     }
     this.mtu = this.seen?.mtu ?? this.mtu;
+    this.mac = this.seen?.mac ?? this.mac;
     return this.seen;
   }
 

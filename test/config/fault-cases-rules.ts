@@ -104,6 +104,45 @@ export const peers: Case[] = [
 ];
 
 /** Ports whose NIC is an open descriptor. */
+export const attached: Case[] = [
+  [
+    'an interface of two ports',
+    inBridge('ports:', '  t: { type: netdev, ifname: e1 }', '  u: { type: netdev, ifname: e1, host: true }'),
+    '5:34',
+    'bridges.br1.ports.u.ifname',
+    /"e1" is the NIC of bridges\.br1\.ports\.t in the same namespace/,
+  ],
+  [
+    'an interface that is a NIC of the switch',
+    inBridge('ports:', '  t: { type: tap }', '  u: { type: netdev, ifname: t }'),
+    '5:34',
+    'bridges.br1.ports.u.ifname',
+    /"t" is the NIC of bridges\.br1\.ports\.t/,
+  ],
+  [
+    'an interface that tunnels use',
+    inBridge(
+      'ports:',
+      '  t: { type: netdev, ifname: e1 }',
+      '  v: { type: vxlan, id: 7, dev: e1, remotes: [192.0.2.2] }',
+    ),
+    '4:18',
+    `${T}.type`,
+    /the tunnels of v use e1, and the host would get nothing from it; set host: true/,
+  ],
+  [
+    'an interface that carries the group',
+    inBridge(
+      'ports:',
+      '  t: { type: netdev, ifname: e1, host: true }',
+      '  v: { type: vxlan, id: 7, dev: e1, group: 239.1.1.1 }',
+    ),
+    '4:18',
+    `${T}.type`,
+    /datagrams to the group of v would come in by e1/,
+  ],
+];
+
 export const descriptors: Case[] = [
   ['standard stream', inTap('fd: 2'), '6:13', `${T}.fd`, /expected a descriptor from 3 to \d+ or its name, found 2/],
   ['descriptor of no name', inTap('fd: ""'), '6:13', `${T}.fd`, /the number or name of a descriptor, found ""/],

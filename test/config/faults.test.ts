@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError, formatFaults, parseConfig, parseDocument } from '../../src/config/load.js';
 import { bridgeOptions, portOptions, unattached } from './fault-cases-bridge.js';
-import { addresses, descriptors, fdb, names, peers, sockets, tuns, vlans } from './fault-cases-rules.js';
+import { addresses, attached, descriptors, fdb, names, peers, sockets, tuns, vlans } from './fault-cases-rules.js';
 import { numbers, shapes, syntax } from './fault-cases-values.js';
 import { inBridge, inVxlan } from './fault-texts.js';
 
@@ -22,6 +22,7 @@ describe.each([
   ['numbers', numbers],
   ['names', names],
   ['peers', peers],
+  ['attached interfaces', attached],
   ['descriptors', descriptors],
   ['sockets', sockets],
   ['tuns', tuns],

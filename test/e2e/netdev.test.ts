@@ -254,6 +254,11 @@ describe("the host's stack", () => {
     return (await ping(world, from.netns, HOST, { count: 2 })).received;
   }
 
+  const isEntry =
+    (wanted: string) =>
+    ({ mac, state }: { mac: string; state: string }): boolean =>
+      mac === wanted && state === 'permanent';
+
   test('is silent while the port is there, unless that is not wanted; after kill -9 it answers again', async () => {
     const a = await cabled(1, 'p1');
     const b = await cabled(2, 'p2');
@@ -266,7 +271,16 @@ describe("the host's stack", () => {
     const file = (option: string): string =>
       world.file('next.yaml', `name: netdev\ncontrol: ${world.control('netdev')}\n${lines(option)}`);
     await give(sw, `apply -c ${file(', host: true')}`);
+    // What is the host's is flooded to no guest, also when the interface gets another MAC.
+    const wire = await sniff(world, b, 'icmp and not dst 198.18.0.2');
     expect(await answers(a)).toBe(2);
+    await world.ip(host, 'link set p1 address 02:00:00:00:00:77');
+    await world.ip(a.netns, 'neigh flush all');
+    await until('the entry has followed', async () => (await sw.fdb()).some(isEntry('02:00:00:00:00:77')));
+    expect(await answers(a)).toBe(2);
+    await wire.rests();
+    await wire.stop();
+    expect(wire.packets).toEqual([]);
     await expectReach(world, a, b);
     await give(sw, `apply -c ${file('')}`);
     expect(await answers(a)).toBe(0);

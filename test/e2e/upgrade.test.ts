@@ -11,7 +11,7 @@ import { until } from '../../src/lab/testbed/wait.js';
 import { cases, long } from '../long.js';
 import { dial } from './frame-peers.js';
 import { World } from './host-testbed.js';
-import { Bystanders, clientOf, expectReach, give, linkOf, startWith } from './live-support.js';
+import { Bystanders, clientOf, expectNoReach, expectReach, give, linkOf, startWith } from './live-support.js';
 import { kernelDevice } from './multicast-support.js';
 import { command, OVERTAP, overtap, RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
@@ -421,6 +421,23 @@ describe('a new process that fails', () => {
     await upgrade(sw);
     await expectReach(world, guests[0], guests[1]);
   });
+});
+
+test('an attached interface goes along, silenced as it was, and its guest loses no datagram', async () => {
+  const wired = await makeGuest(world, 3);
+  await world.veth(wired, { netns: hosts[0].netns, ifname: 'p3' });
+  await world.address(wired, `${wired.address}/24`);
+  await world.ip(hosts[0].netns, 'address add 198.18.0.33/24 dev p3');
+  const sw = await start('workers: 2\n', '      p3: { type: netdev }\n');
+  await expectReach(world, guests[0], wired);
+  const streams = await Bystanders.begin(world, wired, guests[0], RATE);
+  for (let i = 0; i < 3; i++) {
+    await upgrade(sw);
+    await expectNoReach(world, wired, { address: '198.18.0.33' });
+  }
+  await streams.expectAll(RATE);
+  await expectReach(world, guests[1], wired);
+  await expectBalance(sw);
 });
 
 test('the old process is killed in the middle: the new one goes on with the devices and the configuration', async () => {

@@ -59,6 +59,8 @@ function attached(): { io: NativePacketIo; fd: number } {
   const io = makePacketIo();
   const [fd] = netdev(near, 'e0');
   io.attachTap(0, fd);
+  // The question makes the kernel do at once what follows from the link's state: else it would drop the first frames.
+  expect(netdevState(fd)?.carrier).toBe(true);
   return { io, fd };
 }
 

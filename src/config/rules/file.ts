@@ -23,6 +23,7 @@ import { type FaultList, formatPath, type Path } from '../read/faults.js';
 import type { HostFacts } from '../read/host-facts.js';
 import { checkFdb, checkFdbSize } from './fdb.js';
 import { lookAtHost } from './host.js';
+import { checkUnderlays } from './netdev.js';
 import { lookForOwnTunnel } from './own-tunnel.js';
 import { readTables } from './tables.js';
 import { checkHostVlans, checkVlans } from './vlan.js';
@@ -46,6 +47,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
   checkNics(config, machine, faults);
   checkDescriptors(config, faults);
   checkSharedVnis(config, faults);
+  checkUnderlays(config, faults);
   checkSharedSending(
     allPorts(config).filter((port) => isTunnelPort(port)),
     faults,

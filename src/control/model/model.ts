@@ -85,17 +85,23 @@ export interface LocalPort extends PortBase {
 
 type LocalConfig = Exclude<PortConfig, VxlanConfig>;
 
+/** A port with entries of its NIC's MAC, which lead to it and follow the MAC. */
+export interface OwnMacPort extends LocalPort {
+  /** FIDs whose FDB entries hold the MAC. */
+  ownFids: number[];
+  /** The MAC of these entries; empty: there is none. */
+  ownMac: string;
+  /** The MAC that the NIC has now. */
+  nicMac(): string;
+}
+
 /** A port with a NIC of its own: a TAP or a TUN. */
-export interface TapPort extends LocalPort {
+export interface TapPort extends OwnMacPort {
   kind: NicConfig['type'];
   config: NicConfig;
   tap: OpenTap;
   /** 'bridge' and 'tunnel': the host port of a bridge or of a vxlan port. */
   role: PortRole;
-  /** FIDs whose FDB entries hold the port's own MAC, of a port that has one (`hasOwnMac`). */
-  ownFids: number[];
-  /** The MAC of these entries. */
-  ownMac: string;
 }
 
 export type PortRole = 'guest' | 'bridge' | 'tunnel';
@@ -128,9 +134,14 @@ export function isHostPort(port: Holder | undefined): port is TapPort {
   return port !== undefined && 'role' in port && port.role !== 'guest';
 }
 
-/** A port whose MAC is known without being learned: a host port, or a TUN, whose MAC is the switch's. */
-export function hasOwnMac(port: Holder | undefined): port is TapPort {
-  return port?.kind === 'tun' || isHostPort(port);
+/**
+ * A port whose MAC is known without being learned: a host port, a TUN, whose MAC is the switch's, or an attached interface that is the
+ * host's too.
+ */
+export function hasOwnMac(port: Holder | undefined): port is OwnMacPort {
+  return (
+    port?.kind === 'tun' || isHostPort(port) || (port?.kind === 'netdev' && 'ownMac' in port && port.ownMac !== '')
+  );
 }
 
 /** The host port of a bridge: its entries belong to the bridge and remain with it. */

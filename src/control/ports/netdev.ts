@@ -10,7 +10,7 @@ import { continueNetdev, hasInterface, type NetdevHandle, type NetdevState, open
 import { netnsRemedy } from '../../text/netns.js';
 import { NO_FD } from '../devices/absent-tap.js';
 import { DEFAULT_MTU } from '../devices/devices.js';
-import type { LocalPort } from '../model/model.js';
+import type { OwnMacPort } from '../model/model.js';
 import { readFacts } from './facts.js';
 import { portFlags } from './port-flags.js';
 import type { PortKind } from './port-kind.js';
@@ -25,7 +25,7 @@ interface OpenNetdev {
   handle: NetdevHandle | null;
 }
 
-interface NetdevPort extends LocalPort {
+interface NetdevPort extends OwnMacPort {
   kind: 'netdev';
   config: NetdevConfig;
   device: OpenNetdev;
@@ -74,6 +74,10 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
     device,
     mtu: device.handle?.mtu ?? DEFAULT_MTU,
     isDark: false,
+    ownFids: [],
+    // Without it all that the host gets by the interface would be flooded.
+    ownMac: config.host ? (device.handle?.mac ?? '') : '',
+    nicMac: () => device.handle?.mac ?? '',
   }),
 
   attach(port, { devices }, change) {
@@ -90,7 +94,10 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
   },
 
   update: () => undefined,
-  moved: () => undefined,
+
+  moved(port) {
+    port.ownFids = [];
+  },
 
   end({ device: { handle } }, _inherited, { devices }, change) {
     if (handle !== null) change.afterwards.push(() => devices.drop(handle));
@@ -143,6 +150,7 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
     const memory = look.memory(port);
     if ((memory.ifname ?? nameOf(port.config)) !== state.ifname) look.moved(port, state.ifname);
     memory.ifname = state.ifname;
+    if (port.ownMac !== '' && port.ownMac !== state.mac) look.macChanged(port);
     look.setFault(port, fault);
   },
 

@@ -11,7 +11,7 @@ import type { DeviceSource } from '../devices/devices.js';
 import type { Bequest, Custody, Legacy } from '../model/bequest.js';
 import type { DesiredPort } from '../model/desired.js';
 import type { DeviceError } from '../model/device-error.js';
-import type { Port, PortBase, SwitchModel, TapPort, VxlanPort } from '../model/model.js';
+import type { OwnMacPort, Port, PortBase, SwitchModel, VxlanPort } from '../model/model.js';
 import type { Transition } from '../model/transition.js';
 
 /** Devices opened by a change. */
@@ -90,8 +90,8 @@ export interface Look {
   tell(event: SwitchEvent): void;
   /** The NIC of a port has changed its name or namespace since the last pass. */
   moved(port: Port, nic: string): void;
-  /** The MAC of a host port's NIC differs from its entries. */
-  macChanged(port: TapPort): void;
+  /** The MAC of a NIC that leads to the host differs from its entries. */
+  macChanged(port: OwnMacPort): void;
   /** The state of an interface that the switch does not set has changed: `isDark`, or its MTU. */
   stateChanged(): void;
   /** A device is gone. */

@@ -15,15 +15,16 @@ import {
   isTunnel,
   type NicState,
   type OpenTap,
+  type OwnMacPort,
   type Port,
   type SwitchModel,
   type TapPort,
 } from '../model/model.js';
 import { macOf } from '../model/naming.js';
 import type { Transition } from '../model/transition.js';
+import { readFacts } from './facts.js';
 import { linkEvent } from './link-event.js';
 import { changeNic } from './nic-changes.js';
-import { readFacts } from './facts.js';
 import { portFlags } from './port-flags.js';
 import type { Look, Opening, PortKind } from './port-kind.js';
 
@@ -87,7 +88,7 @@ export const TAP: PortKind<NicConfig, TapPort, OpenTap> = {
   },
 
   create(base, { config, role }, tap) {
-    return { ...base, kind: config.type, config, tap, role, ownFids: [], ownMac: tap.mac };
+    return { ...base, kind: config.type, config, tap, role, ownFids: [], ownMac: tap.mac, nicMac: () => tap.mac };
   },
 
   attach(port, _around, change) {
@@ -166,13 +167,14 @@ export const TAP: PortKind<NicConfig, TapPort, OpenTap> = {
 };
 
 /**
- * Updates the entries of a host port or a TUN to its present MAC. The caller sets the new entries.
+ * Updates the entries of a NIC's own MAC to its present one. The caller sets the new entries.
  */
-export function followMac(port: TapPort, model: SwitchModel, change: Transition): void {
-  if (!hasOwnMac(port) || port.ownMac === port.tap.mac) return;
+export function followMac(port: OwnMacPort, model: SwitchModel, change: Transition): void {
+  const mac = port.nicMac();
+  if (!hasOwnMac(port) || port.ownMac === mac) return;
   for (const fid of port.ownFids) change.structure.push({ op: 'fdb-del', ...macOf(port.ownMac), fid });
   port.ownFids = [];
-  port.ownMac = port.tap.mac;
+  port.ownMac = mac;
   // No binding may keep the old MAC; frames of the host announce the new one.
   change.structure.push({ op: 'neigh-flush', port: port.index, learnedOnly: true });
   for (const other of model.ports.values()) {

@@ -5,7 +5,7 @@ import { MAX_VLAN_COUNTERS } from '../../dataplane/state/counters.js';
 import { fidOf } from '../../dataplane/state/fid.js';
 import { FLAG_PERMANENT } from '../../fdb/table.js';
 import { vnisOf } from '../model/desired.js';
-import { hasOwnMac, isTunnel, type Port, type TapPort, type VxlanPort } from '../model/model.js';
+import { hasOwnMac, isTunnel, type OwnMacPort, type Port, type VxlanPort } from '../model/model.js';
 import { macOf } from '../model/naming.js';
 import { Numbers } from '../model/numbers.js';
 import type { Transition } from '../model/transition.js';
@@ -63,8 +63,8 @@ export class Memberships {
     if (counter !== 0) change.afterwards.push(() => this.vlanCounters.give(counter));
   }
 
-  /** The MAC of a host port or a TUN is known from the start in each of its VLANs. */
-  setOwnMac(port: TapPort, change: Transition): void {
+  /** The MAC of a host port, a TUN or an interface of the host is known from the start in each of its VLANs. */
+  setOwnMac(port: OwnMacPort, change: Transition): void {
     const { bridge } = port;
     // A NIC that cannot be made yet may have no MAC.
     if (!hasOwnMac(port) || bridge === null || port.ownMac === '') return;

@@ -9,9 +9,9 @@ import {
   type BridgeModel,
   hasOwnMac,
   isHostOfBridge,
+  type OwnMacPort,
   type Port,
   type SwitchModel,
-  type TapPort,
   type VxlanPort,
 } from '../model/model.js';
 import { Numbers } from '../model/numbers.js';
@@ -102,8 +102,8 @@ export class PortLife implements Surroundings {
     kindOf(port).update(port, before, this, change, opened.renewals.get(port.name));
   }
 
-  /** The entries of a host port or a TUN follow its MAC, whatever has changed it. */
-  followMac(port: TapPort, change: Transition): void {
+  /** The entries of a NIC's own MAC follow it, whatever has changed it. */
+  followMac(port: OwnMacPort, change: Transition): void {
     followMac(port, this.model, change);
   }
 

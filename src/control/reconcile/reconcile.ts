@@ -15,7 +15,7 @@ import type { Legacy } from '../model/bequest.js';
 import { type DesiredPort, desiredPorts } from '../model/desired.js';
 import { DeviceError } from '../model/device-error.js';
 import { type Entry, EntryTable } from '../model/entries.js';
-import type { Port, SwitchModel, TapPort } from '../model/model.js';
+import type { OwnMacPort, Port, SwitchModel } from '../model/model.js';
 import { Numbers } from '../model/numbers.js';
 import { Transition } from '../model/transition.js';
 import type { EntryDelta } from '../plan/delta.js';
@@ -223,8 +223,8 @@ export class Reconciler {
     return change;
   }
 
-  /** Updates a host port's entries to the present MAC of its NIC. */
-  followMac(port: TapPort, change: Transition): void {
+  /** Updates the entries of the host's MAC at a port to the present one of its NIC. */
+  followMac(port: OwnMacPort, change: Transition): void {
     if (this.model.ports.get(port.name) !== port) return;
     this.ports.followMac(port, change);
     this.memberships.setOwnMac(port, change);

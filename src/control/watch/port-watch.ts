@@ -15,7 +15,7 @@ import { pathMtu, UnderlayError } from '../../port/underlay.js';
 import { canonicalAddress } from '../../wire/ip-address.js';
 import { NoticeLimit } from '../events/notice-limit.js';
 import { attempt, caught, every } from '../guard.js';
-import { isTunnel, type Port, type SwitchModel, type TapPort } from '../model/model.js';
+import { isTunnel, type OwnMacPort, type Port, type SwitchModel } from '../model/model.js';
 import { linkEvent } from '../ports/link-event.js';
 import type { Look, Machine } from '../ports/port-kind.js';
 import { kindOf } from '../ports/registry.js';
@@ -40,8 +40,8 @@ export interface PortWatchParts {
   changed(port: string, fault: string | null): void;
   /** The NIC of a port has a new name or namespace; for the log. */
   moved(port: string, nic: string, heldBack: number): void;
-  /** The MAC of a host port's NIC differs from its entries. */
-  macChanged(port: TapPort): void;
+  /** The MAC of a NIC that leads to the host differs from its entries. */
+  macChanged(port: OwnMacPort): void;
   /** The carrier or the MTU of an attached interface has changed. */
   stateChanged(): void;
   /** A device vanished without a report from an engine. */
