@@ -246,14 +246,15 @@ test('/dev/net/tun of another user: tunnels are joined all the same, and the TAP
   const node = tunNode('600');
   const sw = await startPowerless(node, `${first}${second}`);
   expect(await linkOf(sw, 'tap0')).toMatchObject({ operstate: 'DOWN', fault: expect.stringContaining('chmod 0666') });
-  const far = { netns: await world.netns('far'), ifname: 'vx1' };
+  const far = { ...guest, netns: await world.netns('far'), ifname: 'vx1', address: '198.18.0.8' };
   const { address: local, netns } = hosts[1];
   const device = `type vxlan id ${VNI + 1} remote ${hosts[0].address} local ${local} dstport 4789`;
   await world.ip(netns, `link add vx1 ${device}`);
   await world.ip(netns, `link set vx1 netns ${far.netns}`);
   await world.ip(far.netns, 'link set vx1 up');
-  await world.address(far, '198.18.0.8/24');
+  await world.address(far, `${far.address}/24`);
   expect(await ping(world, far.netns, peer.address)).toMatchObject({ sent: 3, received: 3 });
+  await expectTransfer(world, far, peer, 2 * MB, 'no TAP');
 
   chmodSync(node, 0o666);
   await until('the TAP comes up', async () => (await linkOf(sw, 'tap0'))?.operstate === 'UP');
