@@ -7,8 +7,8 @@ import { cases, long } from '../long.js';
 import { World } from './host-testbed.js';
 import { expectReach, startWith } from './live-support.js';
 import { type RunningSwitch, settledStats } from './switch.js';
-import { tapPort } from './topologies.js';
-import { expectBalance, expectTransfer, MB, makeGuest, succeed } from './two-hosts.js';
+import { singlePort, tapPort, twoHosts } from './topologies.js';
+import { expectBalance, expectTransfer, kernelPeer, MB, makeGuest, succeed, VNI } from './two-hosts.js';
 
 const BYTES = long(100, 10) * MB;
 const TRUNK = '[{ vid: 2 }, { vid: 3, pvid: true, untagged: true }]';
@@ -75,3 +75,34 @@ test.each(cases(ROWS, 4))('$way, tagged: $tagged, offloads: $offloads, $workers 
   expect(near.rx_packets).toBeGreaterThan(BYTES / 1500);
   await expectBalance(...switches);
 });
+
+test.each(cases(['qemu', 'udp over unix sockets'], 1))(
+  'between a vxlan device of the kernel and a guest behind %s: its superframes and partial checksums are made good',
+  async (way) => {
+    const [near, far] = await twoHosts(world);
+    await succeed(world, near.netns, ['sysctl', '-qw', 'net.unix.max_dgram_qlen=512']);
+    const guest = await makeGuest(world, 1);
+    const peer = await kernelPeer(world, far, near.address, '198.18.0.9');
+    const [one, other] = WAYS[way]();
+    const sw = await startWith(
+      world,
+      near.netns,
+      'vtep',
+      `bridges:\n  br1:\n    ports:\n${singlePort(near.address, [far.address], VNI)}      far: { ${one} }\n`,
+    );
+    const behind = await startWith(
+      world,
+      near.netns,
+      'behind',
+      `bridges:\n  br1:\n    ports:\n${tapPort('tap1', guest)}      far: { ${other} }\n`,
+    );
+    await expectReach(world, guest, peer);
+    await expectTransfer(world, peer, guest, BYTES, `kernel, vxlan, ${way}`);
+    // The guest has an MTU of 1500 and is told of the tunnel's.
+    await expectTransfer(world, guest, peer, BYTES, `${way}, vxlan, kernel`);
+    // A superframe counts as one where it is split, and as its segments behind the socket.
+    const { links } = await settledStats(behind);
+    expect(links.far.rx_packets).toBeGreaterThan(BYTES / 1500);
+    await expectBalance(sw, behind);
+  },
+);
