@@ -221,6 +221,7 @@ describe('upgrades', () => {
     ports:
 ${tapPort('tap0', guests[0])}      nd: { type: netdev }
       vm: { type: qemu, listen: ${socket} }
+      tn: { type: tun, ifname: tun0, addresses: [198.18.0.4/24] }
       later: { type: qemu, listen: ${world.path('later.sock')} }
       near: { type: udp, local: "127.0.0.1:10001", remote: "127.0.0.1:10002" }
   br2:
@@ -232,7 +233,9 @@ ${tapPort('tap1', guests[1])}      far: { type: udp, local: "127.0.0.1:10002", r
     let sent = 0;
     /** A frame each way, and everyone else. */
     const expectAll = async (): Promise<void> => {
-      for (const guest of [cabled, guests[1]]) await expectReach(world, guests[0], guest);
+      const ip = { netns: hosts[0].netns, address: '198.18.0.4' };
+      for (const guest of [cabled, guests[1], ip]) await expectReach(world, guests[0], guest);
+      await expectReach(world, ip, guests[1]);
       const text = `number ${++sent}`;
       const from = { destination: '52:54:00:00:00:01', source: guests[0].mac };
       vm.send(experimentalFrame({ destination: guests[0].mac, source: from.destination, text: 'here' }));
