@@ -15,6 +15,8 @@ export class PeerRefused extends Error {
   override readonly name = 'PeerRefused';
 }
 
+/** Time in milliseconds for the other side to read a frame without tables. */
+const SEND_MS = 2000;
 /** Longest text of a fault that is repeated. */
 const MOST_TEXT = 1000;
 
@@ -42,10 +44,17 @@ export class Channel {
     this.read();
   }
 
-  /** Sends a frame. @throws PeerGone */
-  send(frame: Buffer): Promise<void> {
+  /**
+   * Sends a frame.
+   * @param ms time for the other side to read it, as far as it does not fit into the socket's buffer
+   * @throws PeerGone; FrameError when the other side does not read
+   */
+  send(frame: Buffer, ms = SEND_MS): Promise<void> {
     return new Promise((resolve, reject) => {
+      const late = (): void => reject(new FrameError(`it has not read what was sent in ${Math.round(ms / 1000)} s`));
+      const timer = setTimeout(late, ms);
       this.socket.write(frame, (error) => {
+        clearTimeout(timer);
         if (error == null) resolve();
         else reject(new PeerGone(`it does not read: ${error.message}`));
       });

@@ -117,7 +117,7 @@ export class Giver {
     const ports = portsOf(given);
     const { name } = model.config;
     const plan: Plan = { protocol: PROTOCOL, name, ...held(), mode, logLevel: this.logLevel, ports };
-    await this.channel.send(encodeJson('plan', plan));
+    await this.channel.send(encodeJson('plan', plan), PREPARE_MS);
     await this.sendDescriptors(given.flatMap(([, bequest]) => ('fds' in bequest ? bequest.fds : [])));
   }
 
@@ -129,7 +129,7 @@ export class Giver {
    */
   private async rehearse(before: Int32Array | null): Promise<Int32Array> {
     const rows = before === null ? this.first : this.parts.engines.fdb.words.slice();
-    await this.sendState(differenceOf(rows, before, this.tick));
+    await this.sendState(differenceOf(rows, before, this.tick), PREPARE_MS);
     await this.channel.expect('prepared', PREPARE_MS);
     return rows;
   }
@@ -175,7 +175,7 @@ export class Giver {
       await engines.hold();
       // What the engines have reported and nobody has read.
       attempt('hand-over', () => punts.drain());
-      await this.sendState(differenceOf(engines.fdb.words, rows, this.tick), started);
+      await this.sendState(differenceOf(engines.fdb.words, rows, this.tick), STEP_MS, started);
       await this.channel.expect('ready', STEP_MS);
       await this.channel.send(encodeFrame('go'));
       const { payload } = await this.channel.expect('running', STEP_MS);
@@ -187,7 +187,8 @@ export class Giver {
     }
   }
 
-  private async sendState({ entries, gone }: FdbDifference, heldAt = 0): Promise<void> {
+  /** @param ms time for the other process to read it */
+  private async sendState({ entries, gone }: FdbDifference, ms: number, heldAt = 0): Promise<void> {
     const { engines, multicast } = this.parts;
     const meaning = names(this.captured, this.tick);
     const state: State = {
@@ -202,7 +203,7 @@ export class Giver {
       encodeWords('neighbours', learnedBindings(engines.neigh, this.tick)),
       encodeJson('state', state),
     ];
-    await this.channel.send(Buffer.concat(frames));
+    await this.channel.send(Buffer.concat(frames), ms);
   }
 
   /** Makes sure that the other process does not forward, before this one goes on. */
