@@ -1,10 +1,10 @@
 /*
  * The addon of overtap: the work of a network card, and no decision of a switch.
  *
- * It opens devices (tap.c, tap-change.c, netdev.c, udp.c, packet.c, with netns.c, rtnetlink.c, link-plain.c and
- * link-state.c), passes them on to another process (rights.c) and tests what the kernel can do (self-test.c). A Nic
- * (nic.h) waits for devices, receives batches and executes lists of commands. Only addon.c and bind-*.c call Node's
- * API. There are no mutable globals: any number of threads may load the addon.
+ * It opens devices (tap.c, tap-adopt.c, tap-change.c, netdev.c, udp.c, packet.c, with netns.c, rtnetlink.c,
+ * link-plain.c and link-state.c), passes them on to another process (rights.c) and tests what the kernel can do
+ * (self-test.c). A Nic (nic.h) waits for devices, receives batches and executes lists of commands. Only addon.c and
+ * bind-*.c call Node's API. There are no mutable globals: any number of threads may load the addon.
  */
 #ifndef OVERTAP_H
 #define OVERTAP_H

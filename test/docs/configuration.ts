@@ -77,7 +77,7 @@ storm_limit: { broadcast: 1000, unknown_unicast: 5000 }`,
   {
     title: 'A NIC',
     text:
-      'The NIC of a TAP port. A bridge and a vxlan port take these keys too, with `host_port: true`; they are those of the ' +
+      'The NIC of a TAP or TUN port. A bridge and a vxlan port take these keys too, with `host_port: true`; they are those of the ' +
       'host port.',
     example: `
 tap0:

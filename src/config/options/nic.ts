@@ -1,4 +1,4 @@
-/** The options of a NIC created by the switch: of a TAP port or of a host port. */
+/** The options of a NIC created by the switch: of a TAP or TUN port, or of a host port. */
 import { value } from '../../values/value.js';
 import { option } from './option.js';
 import { generic, list, numberOr, onOff, text } from './word.js';

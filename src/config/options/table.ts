@@ -80,5 +80,5 @@ export const KEYS_WITHOUT_WORDS: readonly string[] = [
 export const GENERIC_KEYS: readonly string[] = Object.keys(genericOptions);
 /** Keys that iproute2 sets with `type bridge_slave`. */
 export const SLAVE_KEYS: readonly string[] = Object.keys(portOptions);
-/** Keys of the NIC of a TAP port or of a host port. */
+/** Keys of the NIC of a TAP or TUN port, or of a host port. */
 export const NIC_KEYS = Object.keys(nicOptions) as (keyof typeof nicOptions)[];
