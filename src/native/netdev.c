@@ -48,9 +48,11 @@ static int filter(int fd, struct sock_filter *text, unsigned short count, struct
  * Nothing is received before the socket is attached: until then the frames belong to nobody, or to the port that has
  * the interface by a socket of its own.
  */
-static int close_ears(int fd, struct ot_fault *fault) {
+static void close_ears(int fd) {
   struct sock_filter none = {.code = BPF_RET | BPF_K, .k = 0};
-  return filter(fd, &none, 1, fault);
+  struct ot_fault ignored;
+  /* Where filters are refused, frames of that short time may come twice. */
+  filter(fd, &none, 1, &ignored);
 }
 
 /* Whether the kernel leaves out what this host sends by the interface, the switch's own frames among it. */
@@ -87,8 +89,9 @@ static int make_socket(int device, struct ot_fault *fault) {
   if (fd < 0) return ot_fail(fault, errno, "socket", "opening a packet socket");
   set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, RECEIVE_BYTES);
   set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BYTES_QUEUED);
-  int result = close_ears(fd, fault);
-  if (result == 0 && (set(fd, PACKET_VNET_HDR, 1) < 0 || set(fd, PACKET_AUXDATA, 1) < 0))
+  close_ears(fd);
+  int result = 0;
+  if (set(fd, PACKET_VNET_HDR, 1) < 0 || set(fd, PACKET_AUXDATA, 1) < 0)
     result = ot_fail(fault, errno, "setsockopt", "asking a packet socket for virtio-net headers and tags");
   if (result == 0 && bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
     result = ot_fail(fault, errno, "bind", "binding a packet socket to interface %d", device);
@@ -164,6 +167,12 @@ static int device_of(int fd) {
   socklen_t size = sizeof address;
   if (getsockname(fd, (struct sockaddr *)&address, &size) < 0 || address.sll_ifindex <= 0) return 0;
   return address.sll_ifindex;
+}
+
+bool ot_netdev_is_packet(int fd) {
+  struct sockaddr_ll address = {.sll_family = AF_UNSPEC};
+  socklen_t size = sizeof address;
+  return getsockname(fd, (struct sockaddr *)&address, &size) == 0 && address.sll_family == AF_PACKET;
 }
 
 bool ot_netdev_is_gone(int fd) { return device_of(fd) == 0; }

@@ -227,7 +227,7 @@ int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_
                       struct ot_fault *fault) {
   if (vnet_size != 0 && vnet_size != 10 && vnet_size != 12)
     return ot_fail(fault, EINVAL, "attach", "a virtio-net header has 10 or 12 bytes, or there is none");
-  bool packets = option(fd, SOL_SOCKET, SO_DOMAIN, 0) == AF_PACKET;
+  bool packets = ot_netdev_is_packet(fd);
   if (packets && vnet_size != VNET_HEADER_SIZE)
     return ot_fail(fault, EINVAL, "attach", "a packet socket needs a virtio-net header of %d bytes", VNET_HEADER_SIZE);
   if (attach(nic, &nic->taps, OT_TAP, index, fd, fault) < 0) return -1;

@@ -279,6 +279,8 @@ struct ot_netdev {
 int ot_netdev_open(const struct ot_netdev_options *options, struct ot_netdev *netdev, struct ot_fault *fault);
 /* Lets one of them receive. */
 int ot_netdev_listen(int fd, struct ot_fault *fault);
+/* Whether a descriptor is a packet socket. */
+bool ot_netdev_is_packet(int fd);
 /* Whether the interface of a packet socket was deleted or moved to another namespace. */
 bool ot_netdev_is_gone(int fd);
 bool ot_netdev_has_carrier(int fd);

@@ -119,6 +119,7 @@ const WORDS: Record<Exclude<Part, Silent>, { log: string; doctor: string }> = {
   IP_TTL: { log: 'IP_TTL', doctor: 'IP_TTL refused' },
   RECVMMSG: { log: 'recvmmsg', doctor: 'recvmmsg refused' },
   SO_NO_CHECK: { log: 'SO_NO_CHECK', doctor: 'SO_NO_CHECK refused' },
+  TCX: { log: 'tcx', doctor: 'tcx refused' },
 };
 /** No line of the log: not refused together with others, or without any effect. */
 type Silent = 'TUN' | 'TUNGETVNETHDRSZ' | 'IPV6_AUTOFLOWLABEL' | 'SO_DOMAIN';
@@ -176,6 +177,23 @@ test('IPv6 sockets refused by a filter: a port over IPv6 waits, the others have 
     fault: expect.stringContaining('opens no IPv6 sockets (EPERM)'),
   });
   expect(await ping(world, guest.netns, peer.address)).toMatchObject({ sent: 3, received: 3 });
+});
+
+test.each<{ refusals: Refusal[]; answers: number }>([
+  { refusals: ['TCX'], answers: 3 },
+  { refusals: ['SO_ATTACH_FILTER', 'SO_DOMAIN', 'RECVMMSG'], answers: 0 },
+])('$refusals refused: an interface is attached all the same', async ({ refusals, answers }) => {
+  const { netns } = hosts[0];
+  await world.veth(guest, { netns, ifname: 'p1' });
+  await world.ip(guest.netns, 'link set eth0 mtu 1450');
+  await world.address(guest, `${guest.address}/24`);
+  await world.ip(netns, 'address add 198.18.0.33/24 dev p1');
+  const sw = await start(refusals, settingsOf('      p1: { type: netdev }\n', 'workers: 2\n'));
+  // A silenced host is of use to the configuration: its absence is a warning.
+  const said = sw.log().filter(({ part }) => part === 'tcx');
+  expect(said.map(({ level }) => level)).toEqual(answers > 0 ? [40] : []);
+  expect((await ping(world, guest.netns, '198.18.0.33')).received).toBe(answers);
+  await Promise.all([expectTraffic(`${refusals.join(', ')} refused`), expectListed(answers > 0 ? refusals : [])]);
 });
 
 test('netlink refused: the addresses of the host are known all the same', async () => {

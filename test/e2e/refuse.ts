@@ -37,6 +37,7 @@ export type Part =
   | 'IP_TTL'
   | 'SO_NO_CHECK'
   | 'RECVMMSG'
+  | 'TCX'
   | 'IPV6_AUTOFLOWLABEL'
   | 'SO_DOMAIN'
   | 'TUN';

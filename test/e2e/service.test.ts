@@ -201,6 +201,22 @@ test('with tunnel-gso.conf, what the kernel has of it works', async () => {
   if (lack === null) expect((await service.sw.stats()).tunnel_gso).toBeGreaterThan(100);
 });
 
+test('with netdev.conf, an interface is attached, and the host is silenced on it', async () => {
+  const settings = unitSettings(['netdev.conf']);
+  const guests: [Guest, Guest] = [await makeGuest(world, 1), await makeGuest(world, 2)];
+  await world.veth(guests[0], { netns: hosts[0].netns, ifname: 'p1' });
+  await world.ip(guests[0].netns, 'link set eth0 mtu 1450');
+  await world.address(guests[0], `${guests[0].address}/24`);
+  await world.ip(hosts[0].netns, 'address add 198.18.0.33/24 dev p1');
+  const service = await startBoth(settings, guests, '      p1: { type: netdev }\n');
+  expectConfined(service.sw.program, settings);
+  await expectTransfer(world, guests[0], guests[1], 20 * MB, 'out of the sandbox, by an interface');
+  expect((await ping(world, guests[0].netns, '198.18.0.33')).received).toBe(0);
+  await stopService(service, service.sw.program.pid);
+  const answers = async (): Promise<boolean> => (await ping(world, guests[0].netns, '198.18.0.33')).received === 3;
+  await until('the host answers again', answers);
+});
+
 describe('as the unit is', () => {
   const settings = unitSettings();
   const yaml = (text: string): string => `      tap0: { type: tap, mac: "02:00:00:00:00:01", ${text} }\n`;

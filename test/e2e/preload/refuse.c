@@ -21,7 +21,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#define BPF_LINK_CREATE 28
 
 #ifndef TUNGETDEVNETNS
 #define TUNGETDEVNETNS _IO('T', 227)
@@ -155,6 +158,18 @@ int getsockopt(int fd, int level, int option, void *value, socklen_t *length) {
   if (level != SOL_SOCKET && refuses_option(level, option)) return -1;
   int (*next)(int, int, int, void *, socklen_t *) = dlsym(RTLD_NEXT, "getsockopt");
   return next(fd, level, option, value, length);
+}
+
+/* As on a kernel before Linux 6.6, which has no links to what an interface receives. */
+long syscall(long number, ...) {
+  va_list rest;
+  long at[6];
+  va_start(rest, number);
+  for (int i = 0; i < 6; i++) at[i] = va_arg(rest, long);
+  va_end(rest);
+  if (number == SYS_bpf && at[0] == BPF_LINK_CREATE && refuses("TCX", EINVAL)) return -1;
+  long (*next)(long, ...) = dlsym(RTLD_NEXT, "syscall");
+  return next(number, at[0], at[1], at[2], at[3], at[4], at[5]);
 }
 
 int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout) {
