@@ -20,6 +20,9 @@ export interface UnderlayFacts {
 /** Remedy for a port that waits for a missing device, address or namespace. */
 const COMES_UP = 'mend that; the port comes up by itself then';
 
+/** Of a port whose virtual machine is missing. */
+const PEER_COMES = 'start its QEMU, or mend that; the port comes up by itself then';
+
 export function judgeUnderlay(port: VxlanPlan, facts: UnderlayFacts): Check[] {
   return [...judgeLocal(port, facts), ...judgeDevice(port, facts), ...judgeFlooding(port), ...judgeChecksum(port)];
 }
@@ -131,6 +134,8 @@ export function judgeLink(link: LinkPlan): Check[] {
   if (operstate === undefined) return [];
   if (operstate === 'UP') return [ok(name, `${type}, UP`)];
   if (!up) return [shut(name, undefined)];
+  // A virtual machine that is off is no fault of the switch.
+  if (link.fault !== undefined && type === 'qemu') return [warn(name, `${type}, DOWN: ${link.fault}`, PEER_COMES)];
   if (link.fault !== undefined) return [fail(name, `${type}, DOWN: ${link.fault}`, COMES_UP)];
   return [fail(name, `${type}, DOWN`, 'see the log of the switch')];
 }

@@ -30,6 +30,11 @@ const REASONS: Readonly<Record<string, readonly [meaning: string, remedy: string
     "of the switch's own tunnel, come back to it: the route to a remote leads into one of its bridges",
     'the log names the remote and the bridge; give the remote a route by another device: ip route add REMOTE dev DEVICE',
   ],
+  remote_unknown: [
+    'from another socket than the remote of its port',
+    'see who may write to the socket of the port (socket_mode), and whether its remote is right: overtap link show PORT',
+  ],
+  frame_too_long: ['longer than any frame', 'see what sends to the socket of the port: that is no Ethernet'],
   no_route: [
     'of a TUN to destinations outside of the prefixes of its addresses',
     'give the port a router of its subnet: overtap link set PORT type tun gateway ADDRESS (gateway6 for IPv6)',

@@ -131,6 +131,10 @@ describe('a NIC', () => {
     expect(shown(judgeLink(waits))).toEqual([
       'FAIL  vxlan0: vxlan, DOWN: there is no device eth9; mend that; the port comes up by itself then',
     ]);
+    const off = { name: 'vm1', type: 'qemu', up: true, operstate: 'DOWN', fault: 'nothing listens on /a yet' } as const;
+    expect(shown(judgeLink(off))).toEqual([
+      'WARN  vm1: qemu, DOWN: nothing listens on /a yet; start its QEMU, or mend that; the port comes up by itself then',
+    ]);
   });
 });
 
@@ -293,7 +297,15 @@ describe('the drops', () => {
 
   it('that tell of a fault say where, how many and what to do', () => {
     const reasons = ['checksum_bad', 'offload_invalid', 'ecn_invalid', 'vtep_unknown', 'vni_unknown'];
-    const more = ['own_tunnel', 'inner_vlan_tagged', 'mtu_exceeded', 'tx_error', 'tx_backpressure'];
+    const more = [
+      'own_tunnel',
+      'remote_unknown',
+      'frame_too_long',
+      'inner_vlan_tagged',
+      'mtu_exceeded',
+      'tx_error',
+      'tx_backpressure',
+    ];
     const all = Object.fromEntries([...reasons, ...more].map((reason) => [reason, 1]));
     const checks = judgeStats(stats({ vxlan0: all }));
     expectRemedies(checks);

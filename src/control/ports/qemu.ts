@@ -119,16 +119,12 @@ export const QEMU: PortKind<QemuConfig, QemuPort, OpenStream> = {
   wayMtu: () => null,
   setMtu: () => false,
 
-  view({ device: { end, peer }, config: { mtu } }, isLost) {
-    const counts =
-      end === null
-        ? {}
-        : {
-            connections: end.stream.connections,
-            framing_errors: end.stream.framingErrors,
-            refused_peers: end.stream.refused,
-          };
-    return { operstate: peer === null || isLost ? 'DOWN' : 'UP', mtu, ...counts };
+  view({ device: { end, peer }, config: { mtu, listen } }, isLost) {
+    const operstate = peer === null || isLost ? 'DOWN' : 'UP';
+    if (end === null) return { operstate, mtu };
+    const { connections, framingErrors, refused } = end.stream;
+    const refusals = listen === undefined ? {} : { refused_peers: refused };
+    return { operstate, mtu, connections, framing_errors: framingErrors, ...refusals };
   },
 
   summary: ({ config: { connect, listen, mtu } }) => ({ connect, listen, mtu }),
