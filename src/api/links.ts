@@ -60,6 +60,10 @@ export const LINK_ROW = z
       z.int(),
       'Of a qemu port that listens: peers that were sent away because another one was connected.',
     ).exactOptional(),
+    rx_missed: said(
+      z.int(),
+      'Of a netdev port: frames that the kernel had no room for, since the engines did not read them in time.',
+    ).exactOptional(),
     fault: said(z.string(), 'Why a port is DOWN though it is set up: its device, address or routes.').exactOptional(),
   })
   .meta({ id: 'LinkRow', description: "A link. The further keys are the link's options as configured." });

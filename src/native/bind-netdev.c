@@ -44,7 +44,15 @@ static napi_value netdev_state(napi_env env, napi_callback_info info) {
   return result;
 }
 
+static napi_value netdev_missed(napi_env env, napi_callback_info info) {
+  napi_value value;
+  int64_t fd;
+  if (!ot_arguments(env, info, 1, &value) || !ot_to_int(env, value, "fd", 3, INT32_MAX, &fd)) return NULL;
+  return ot_int(env, ot_netdev_missed((int)fd));
+}
+
 void ot_export_netdevs(napi_env env, napi_value exports) {
   ot_export(env, exports, "openNetdev", open_netdev);
   ot_export(env, exports, "netdevState", netdev_state);
+  ot_export(env, exports, "netdevMissed", netdev_missed);
 }

@@ -306,6 +306,8 @@ interface NativeBinding {
   openNetdev(options: TapPlace & { queues: number; silence: boolean }): OpenedNetdev;
   /** `null` when the interface was deleted or moved to another namespace. */
   netdevState(fd: number): NetdevState | null;
+  /** Frames that were lost for want of room in the socket's queue since the last call. */
+  netdevMissed(fd: number): number;
   openUdpReceiver(options: UdpReceiverOptions): { fd: number; port: number; gro: boolean };
   /** A socket for sending only: the kernel drops whatever it receives. */
   openUdpSender(options: UdpSenderOptions): { fd: number; port: number };
@@ -469,6 +471,7 @@ export const {
   netnsIsForeign,
   openNetdev,
   netdevState,
+  netdevMissed,
   openUdpReceiver,
   openUdpSender,
   sendByReceiver,

@@ -193,6 +193,12 @@ bool ot_netdev_has_carrier(int fd) {
   return request.ifr_ifindex && !ask(fd, SIOCGIFNAME, &request) && carrier_of(fd, request.ifr_name, true);
 }
 
+unsigned ot_netdev_missed(int fd) {
+  struct tpacket_stats counts = {0};
+  socklen_t size = sizeof counts;
+  return getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &counts, &size) < 0 ? 0 : counts.tp_drops;
+}
+
 int ot_netdev_state(int fd, char ifname[OT_NAME], struct ot_link *link, struct ot_fault *fault) {
   struct ifreq request = {.ifr_ifindex = device_of(fd)};
   memset(link, 0, sizeof *link);

@@ -284,6 +284,8 @@ bool ot_netdev_is_packet(int fd);
 /* Whether the interface of a packet socket was deleted or moved to another namespace. */
 bool ot_netdev_is_gone(int fd);
 bool ot_netdev_has_carrier(int fd);
+/* Frames that were lost for want of room in the socket's queue since the last question. */
+unsigned ot_netdev_missed(int fd);
 /* Returns 1 and fills name and link in; 0: the interface is gone; -1: fault. */
 int ot_netdev_state(int fd, char ifname[OT_NAME], struct ot_link *link, struct ot_fault *fault);
 

@@ -36,6 +36,8 @@ export interface NetdevHandle {
   /** Last known MTU in bytes, and MAC. */
   readonly mtu: number;
   readonly mac: string;
+  /** Frames lost so far because the engines did not read them in time. */
+  readonly missed: number;
   /** `null`: the interface was deleted or moved to another namespace; the handle stays without one then. */
   state(): NetdevState | null;
   /** What `continueNetdev` in another process needs; the descriptors stay this handle's too. */
@@ -102,6 +104,7 @@ class OpenedNetdev implements NetdevHandle {
   isSilent: boolean;
   mtu = 0;
   mac = '';
+  missed = 0;
   private isOpen = true;
   private seen: NetdevState | null = null;
 
@@ -125,6 +128,7 @@ class OpenedNetdev implements NetdevHandle {
     // The sockets keep a namespace alive that has lost its name.
     if (!this.isOpen || netnsNumber(this.netns) !== this.home) return null;
     try {
+      for (const fd of this.fds) this.missed += native.netdevMissed(fd);
       this.seen = native.netdevState(this.fds[0]);
     } catch {
       // It was renamed while the question was asked.

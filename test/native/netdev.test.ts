@@ -3,7 +3,7 @@
  * sends is on the wire at the other end.
  */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { closeFd, netdevState, openNetdev } from '../../src/native/binding.js';
+import { closeFd, netdevMissed, netdevState, openNetdev } from '../../src/native/binding.js';
 import type { NativePacketIo } from '../../src/port/native-packet-io.js';
 import * as L from '../../src/port/packet-io.js';
 import {
@@ -327,6 +327,20 @@ describe("the host's stack", () => {
     attached();
     expect(pings()).toContain('2 received');
   });
+});
+
+test('what the queue has no room for is counted', () => {
+  const { io, fd } = attached();
+  const wire = captureIn(far, 'e1');
+  const sent = 40_000;
+  const bytes = frame(46);
+  for (let i = 0; i < sent; i++) wire.write(bytes);
+  let received = 0;
+  for (let count = receiveSome(io); count > 0; count = receiveSome(io, 50)) received += count;
+  const missed = netdevMissed(fd);
+  expect(missed).toBeGreaterThan(0);
+  expect(received + missed).toBe(sent);
+  expect(netdevMissed(fd)).toBe(0);
 });
 
 test('several sockets share the flows: each frame comes once, and none of their own', () => {

@@ -126,6 +126,7 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
       operstate: state !== null && faultOf(state) === null ? 'UP' : 'DOWN',
       mtu: state?.mtu ?? port.mtu,
       ...(state === null ? {} : { address: state.mac }),
+      ...(port.device.handle === null ? {} : { rx_missed: port.device.handle.missed }),
       ...(state === null || state.ifname === port.name ? {} : { nic: state.ifname }),
     };
   },
