@@ -20,10 +20,13 @@ import { routed } from './scenarios/routed.js';
 import { threeHostsUnicast } from './scenarios/three-hosts-unicast.js';
 import { twoBridges } from './scenarios/two-bridges.js';
 import { vlanTenants } from './scenarios/vlan-tenants.js';
+import { vmsAndContainers, vmsAndContainersUnicast } from './scenarios/vms-and-containers.js';
 import type { LabEnvironment } from './setup/environment.js';
 import type { LabState } from './setup/state.js';
 import { Interrupted, LabError } from './testbed/errors.js';
 import { interruptible } from './testbed/wait.js';
+import { guestImage } from './vm/guest-image.js';
+import { logPath } from './vm/virtual-machine.js';
 
 export { goRootless } from './own-namespaces.js';
 
@@ -38,6 +41,8 @@ const LABS: readonly Lab[] = [
   vlanTenants,
   routed,
   fullMesh,
+  vmsAndContainers,
+  vmsAndContainersUnicast,
 ];
 
 const OVERTAP = fileURLToPath(new URL('../../bin/overtap', import.meta.url));
@@ -46,6 +51,7 @@ const ENVIRONMENT: LabEnvironment = {
   root: labsFolder(),
   switchCommand: [process.execPath, OVERTAP, 'run'],
   connect: (socket) => createClient(socket, { deadlineMs: 3000 }),
+  image: (print, signal) => guestImage({ say: (line) => print(`download   ${line}`), signal }),
 };
 
 /** Name and one line of description of every lab. */
@@ -126,6 +132,8 @@ function invitation(lab: Lab, state: LabState): string[] {
     }
     const enter = process.env[OWN_FOLDER] === undefined ? '' : `${nsenter(first.pid).join(' ')} `;
     lines.push(`  ${enter}ip netns exec ${from.netns} ip neigh`, `  ${enter}ip netns exec ${first.netns} ip address`);
+    for (const { name, folder } of state.machines)
+      lines.push(`  tail -f ${logPath(folder)}    # the console of ${name}`);
     lines.push('Commands to check it, and to take it down:');
     lines.push(`  overtap lab check ${lab.name}`, `  overtap lab down ${lab.name}`);
   }

@@ -1,10 +1,12 @@
 /**
- * Owns bringing a lab up and taking it down: namespaces, underlay, switches, routes. It never judges what the lab does.
+ * Owns bringing a lab up and taking it down: namespaces, underlay, switches, routes, virtual machines. It never judges what the lab does.
  */
 
+import { OWN_FOLDER } from '../port/rootless.js';
 import type { Print } from './checks/findings.js';
 import type { Lab } from './lab.js';
 import type { LabEnvironment } from './setup/environment.js';
+import { endMachine, machineReady, qemuLog, startMachine } from './setup/machines.js';
 import {
   claimState,
   type LabState,
@@ -15,12 +17,13 @@ import {
   saveState,
   switchFiles,
 } from './setup/state.js';
-import { firstStart, untilReady } from './setup/switches.js';
+import { bridgeMtu, firstStart, untilReady } from './setup/switches.js';
 import { buildUnderlay, furnishOverlay, namespacesOf, segmentConfig } from './setup/topology.js';
 import { type Started, stopProcess } from './testbed/detached.js';
 import { Interrupted, LabError, reasonOf } from './testbed/errors.js';
 import { addNamespace, deleteNamespace, namespaceExists } from './testbed/namespaces.js';
 import { causeOf, refuseIfInterrupted } from './testbed/wait.js';
+import type { GuestImage } from './vm/guest-image.js';
 
 const LOG_LINES = 15;
 
@@ -34,6 +37,8 @@ interface Build {
   readonly lab: Lab;
   readonly environment: LabEnvironment;
   readonly state: LabState;
+  /** What its virtual machines boot, if it has any. */
+  readonly image: GuestImage | undefined;
   readonly print: Print;
   readonly signal: AbortSignal | undefined;
 }
@@ -51,9 +56,10 @@ export async function bringUp(
   if (process.geteuid?.() !== 0) {
     throw new LabError('LAB_NEEDS_ROOT', 'labs consist of network namespaces and TAPs, which need root: try sudo');
   }
+  const image = await imageFor(lab, environment, print, signal);
   const state = claimState(environment.root, lab.name);
   try {
-    await build({ lab, environment, state, print, signal });
+    await build({ lab, environment, state, image, print, signal });
     return state;
   } catch (error) {
     const cause = causeOf(error, signal);
@@ -65,8 +71,28 @@ export async function bringUp(
   }
 }
 
-function printLogs({ switches }: LabState, print: Print): void {
-  for (const { log } of switches) {
+/** Before anything is made: what virtual machines need may be missing. */
+async function imageFor(
+  lab: Lab,
+  environment: LabEnvironment,
+  print: Print,
+  signal: AbortSignal | undefined,
+): Promise<GuestImage | undefined> {
+  if (lab.topology.machines === undefined) return undefined;
+  if (process.env[OWN_FOLDER] !== undefined)
+    throw new LabError('LAB_NEEDS_ROOT', `lab ${lab.name} has virtual machines, which need root here: try sudo`);
+  try {
+    const image = await environment.image(print, signal);
+    print(`guests     boot Linux ${image.version} and busybox of Debian: ${image.kernel}`);
+    return image;
+  } catch (error) {
+    throw causeOf(error, signal);
+  }
+}
+
+function printLogs({ switches, machines }: LabState, print: Print): void {
+  const logs = [...switches.map(({ log }) => log), ...machines.map(({ folder }) => qemuLog(folder))];
+  for (const log of logs) {
     print(`the last lines of ${log}:`);
     for (const line of lastLines(log, LOG_LINES)) print(`  ${line}`);
   }
@@ -93,6 +119,7 @@ async function build(work: Build): Promise<void> {
   print(`underlay   ${hosts.map((host) => `${host.name} ${host.address}`).join(', ')}`);
   await startSwitches(work);
   await furnishOverlay(lab.topology, signal);
+  await startMachines(work);
   if (routes.length > 0)
     print(`routes     ${routes.map(({ from, to, via }) => `${from.netns}: ${to} via ${via}`).join(', ')}`);
 }
@@ -142,6 +169,21 @@ async function startSwitches({ lab, environment, state, print, signal }: Build):
   }
 }
 
+/** Starts all machines, then waits until all are ready. The switches must run: they know the MTU, and make the TAPs. */
+async function startMachines({ lab, environment, state, image, print, signal }: Build): Promise<void> {
+  if (image === undefined) return;
+  const started = new Map<string, Started>();
+  for (const machine of lab.topology.machines ?? []) {
+    refuseIfInterrupted(signal);
+    const mtu = await bridgeMtu(state, machine.host, environment);
+    started.set(machine.name, await startMachine(machine, image, mtu, environment, state));
+  }
+  for (const record of state.machines) {
+    await machineReady(record, started.get(record.name) as Started, signal);
+    print(`machine    ${record.name} is ready (pid ${record.pid})`);
+  }
+}
+
 /** Removes everything in the state, and continues after a failure: the rest is removed all the same. */
 async function dismantle(state: LabState, environment: LabEnvironment, print: Print): Promise<void> {
   const failures: string[] = [];
@@ -152,6 +194,7 @@ async function dismantle(state: LabState, environment: LabEnvironment, print: Pr
       failures.push(reasonOf(error));
     }
   };
+  await Promise.all(state.machines.map((record) => attempt(async () => void (await endMachine(record)))));
   await Promise.all(
     state.switches.map((record) =>
       attempt(async () => {

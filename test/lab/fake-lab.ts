@@ -19,6 +19,8 @@ if (config.mode !== 'silent') writeFileSync(config.control, 'ready');
 setInterval(() => {}, 1000);
 `;
 
+const LINKS = '[{ "ifname": "br0", "type": "bridge", "operstate": "UP", "mtu": 1450 }]';
+
 /** How a switch behaves: `fail` ends at once, `silent` never answers, `stubborn` ignores SIGTERM. */
 export type Mode = 'good' | 'fail' | 'silent' | 'stubborn';
 
@@ -53,10 +55,11 @@ export function fakeEnvironment(folder: string): LabEnvironment {
   return {
     root: join(folder, 'lab'),
     switchCommand: [process.execPath, program],
+    image: async () => ({ kernel: '/kernel', initrd: '/initrd', version: '6.1' }),
     connect: (socket) => ({
-      get: async () => {
+      get: async (path) => {
         if (!existsSync(socket)) throw new Error('not yet');
-        return JSON.parse('{}');
+        return JSON.parse(path === '/v1/links' ? LINKS : '{}');
       },
       post: async () => {
         throw new Error('the test expects no changes');

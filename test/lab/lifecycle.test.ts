@@ -129,6 +129,9 @@ describe('a switch that a check ends', () => {
     const before = state.switches.map(({ pid }) => pid);
     expect(await endSwitch(state, 'h2')).toBe('ended');
     expect(await endSwitch(state, 'h2')).toBe('not running');
+    expect(await endSwitch(state, 'h1', 'SIGKILL')).toBe('killed');
+    await startAgain(state, 'h1', environment);
+    before[0] = state.switches[0]?.pid as number;
 
     await startAgain(state, 'h2', environment);
     const [first, second] = state.switches;
@@ -145,7 +148,7 @@ describe('a switch that a check ends', () => {
   });
 
   test('is found by the name of its host', async () => {
-    const state = { lab: 'fake', namespaces: [], switches: [] };
+    const state = { lab: 'fake', namespaces: [], switches: [], machines: [] };
     expect(() => endSwitch(state, 'h9')).toThrow('no switch runs on h9');
   });
 });
@@ -251,7 +254,7 @@ describe('after a crash', () => {
     const folderOfLab = labFolder(environment.root, 'fake');
     mkdirSync(folderOfLab, { recursive: true });
     const record = { host: 'h1', netns: '', pid: process.pid, config: '/nowhere.yaml', socket: '', log: '' };
-    saveState(environment.root, { lab: 'fake', namespaces: [], switches: [record] });
+    saveState(environment.root, { lab: 'fake', namespaces: [], switches: [record], machines: [] });
     expect(await takeDown('fake', environment, print)).toBe(true);
     expect(printed).toEqual([expect.stringContaining('not running')]);
   });

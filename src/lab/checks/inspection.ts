@@ -7,12 +7,15 @@ import { SHOUT_GROUP, SHOUT_PORT } from '../agents/agent-protocol.js';
 import { type Agent, startAgents } from '../agents/agents.js';
 import { Sniffer } from '../capture/sniffer.js';
 import type { LabEnvironment, SwitchClient } from '../setup/environment.js';
-import type { LabState } from '../setup/state.js';
+import { endMachine, machineAgain } from '../setup/machines.js';
+import { type LabState, recordOf } from '../setup/state.js';
 import { endSwitch, startAgain } from '../setup/switches.js';
-import type { Station, Topology } from '../setup/topology.js';
+import type { Machine, Station, Topology } from '../setup/topology.js';
 import { LabError, reasonOf } from '../testbed/errors.js';
 import { type End, namespaceExists } from '../testbed/namespaces.js';
 import { refuseIfInterrupted } from '../testbed/wait.js';
+import { GuestConsole } from '../vm/console.js';
+import { consolePath } from '../vm/virtual-machine.js';
 import { type Finding, findingLine, type Print, type Seen } from './findings.js';
 
 /** Undoes a temporary change of the lab. */
@@ -43,6 +46,7 @@ export class Inspection {
   readonly #options: InspectionOptions;
   readonly #clients: Map<string, SwitchClient>;
   readonly #agents: Map<string, Agent>;
+  readonly #consoles = new Map<string, GuestConsole>();
   readonly #sniffers: Sniffer[] = [];
   readonly #undos: Undo[] = [];
 
@@ -74,8 +78,11 @@ export class Inspection {
     refuseIfInterrupted(signal);
     const agents = await startAgents(stations.map((station) => station.netns));
     const inspection = new Inspection(lab.topology, agents, options);
-    // On an interrupt the agents end at once, so that no request to them holds the check up.
-    const endAgents = (): void => void inspection.#endAgents();
+    // On an interrupt the agents end at once, so that no request to them holds the check up; so do the consoles of machines.
+    const endAgents = (): void => {
+      void inspection.#endAgents();
+      inspection.#closeConsoles();
+    };
     signal.addEventListener('abort', endAgents);
     try {
       // Without its switch a host has no TAPs, and every other claim would fail by its time-out.
@@ -113,6 +120,16 @@ export class Inspection {
     return agent;
   }
 
+  /** The console of a virtual machine, which must be ready. */
+  async guest(machine: Machine): Promise<GuestConsole> {
+    const known = this.#consoles.get(machine.name);
+    if (known) return known;
+    const { folder } = recordOf(this.#options.state.machines, machine.name);
+    const made = await GuestConsole.connect(consolePath(folder));
+    this.#consoles.set(machine.name, made);
+    return made;
+  }
+
   client(host: string): SwitchClient {
     const client = this.#clients.get(host);
     if (!client) throw new RangeError(`no switch runs on ${host}`);
@@ -140,9 +157,23 @@ export class Inspection {
   }
 
   /** Ends the switch of a host. It is started again when the check ends. */
-  async endSwitch(host: string): Promise<'not running' | 'ended' | 'killed'> {
+  async endSwitch(host: string, by: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<'not running' | 'ended' | 'killed'> {
     this.#undos.push(() => this.startSwitch(host));
-    return endSwitch(this.#options.state, host);
+    return endSwitch(this.#options.state, host, by);
+  }
+
+  /** Switches a virtual machine off. It is started again when the check ends. */
+  async endMachine(machine: Machine): Promise<'not running' | 'ended' | 'killed'> {
+    const { state, environment } = this.#options;
+    this.#undos.push(() => machineAgain(state, machine.name, environment));
+    this.#consoles.get(machine.name)?.close();
+    this.#consoles.delete(machine.name);
+    return endMachine(recordOf(state.machines, machine.name));
+  }
+
+  /** Starts a virtual machine again and waits until its guest is ready. */
+  startMachine({ name }: Machine): Promise<void> {
+    return machineAgain(this.#options.state, name, this.#options.environment, this.signal);
   }
 
   /** Starts the switch of a host again and waits until it answers. */
@@ -186,6 +217,11 @@ export class Inspection {
     this.#options.print(findingLine(finding));
   }
 
+  #closeConsoles(): void {
+    for (const console of this.#consoles.values()) console.close();
+    this.#consoles.clear();
+  }
+
   async #endAgents(): Promise<void> {
     await Promise.all([...this.#agents.values()].map((agent) => agent.close()));
   }
@@ -193,6 +229,7 @@ export class Inspection {
   async #close(): Promise<void> {
     for (const sniffer of this.#sniffers) sniffer.stop();
     await this.#endAgents();
+    this.#closeConsoles();
     if (this.#options.staysUp || !this.signal.aborted) await this.undoAll();
   }
 }

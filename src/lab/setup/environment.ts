@@ -1,6 +1,8 @@
 /** Dependencies of the labs: how a switch is run and reached, and where states are kept. Types only. */
 
 import type { SwitchClient as ControlClient } from '../../client/client.js';
+import type { Print } from '../checks/findings.js';
+import type { GuestImage } from '../vm/guest-image.js';
 
 /** The methods of the control socket's client that the labs use. */
 export type SwitchClient = Pick<ControlClient, 'get' | 'post' | 'events'>;
@@ -12,4 +14,10 @@ export interface LabEnvironment {
   /** The command line that runs a switch, without its `-c FILE`. */
   readonly switchCommand: readonly string[];
   connect(socket: string): SwitchClient;
+  /**
+   * What virtual machines boot.
+   * @param print takes a line about what is downloaded
+   * @throws LabError LAB_LACKS_TOOL, LAB_COMMAND_FAILED; Interrupted
+   */
+  image(print: Print, signal: AbortSignal | undefined): Promise<GuestImage>;
 }

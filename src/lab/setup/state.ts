@@ -1,6 +1,6 @@
 /**
- * Owns a lab's folder under /run/overtap/lab: configuration files, logs and sockets of its switches, and state.json, which
- * lists everything that `up` created. `down` removes exactly that, even after a crash. It never touches namespaces or
+ * Owns a lab's folder under /run/overtap/lab: configuration files, logs and sockets of its switches, the folders of its virtual
+ * machines, and state.json, which lists everything that `up` created. `down` removes exactly that, even after a crash. It never touches namespaces or
  * processes itself.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,11 +19,23 @@ export interface SwitchRecord {
   readonly log: string;
 }
 
+/** One virtual machine that `up` started. */
+export interface MachineRecord {
+  readonly name: string;
+  readonly netns: string;
+  readonly pid: number;
+  /** Its files: console, log, socket. */
+  readonly folder: string;
+  /** What starts it, in its namespace. */
+  readonly command: readonly string[];
+}
+
 export interface LabState {
   readonly lab: string;
   /** A namespace is listed before it is created: `down` ignores a missing one, but would leave an unlisted one behind. */
   namespaces: string[];
   switches: SwitchRecord[];
+  machines: MachineRecord[];
 }
 
 export interface SwitchFiles {
@@ -47,6 +59,18 @@ export function switchFiles(root: string, lab: string, host: string): SwitchFile
   };
 }
 
+/** The record of a machine. @throws RangeError */
+export function recordOf(machines: readonly MachineRecord[], name: string): MachineRecord {
+  const record = machines.find((one) => one.name === name);
+  if (!record) throw new RangeError(`no virtual machine ${name} runs`);
+  return record;
+}
+
+/** The folder of a virtual machine, in that of its lab. */
+export function machineFolder(lab: string, machine: string): string {
+  return join(lab, machine);
+}
+
 /**
  * Claims the lab's folder. Of two processes that try at the same time, only one succeeds.
  * @throws LabError LAB_IS_UP
@@ -63,7 +87,7 @@ export function claimState(root: string, lab: string): LabState {
       `lab ${lab} is up already (${folder}); take it down first: overtap lab down ${lab}`,
     );
   }
-  const state: LabState = { lab, namespaces: [], switches: [] };
+  const state: LabState = { lab, namespaces: [], switches: [], machines: [] };
   saveState(root, state);
   return state;
 }
@@ -89,7 +113,8 @@ export function loadState(root: string, lab: string): LabState | null {
     throw error;
   }
   try {
-    const state: unknown = JSON.parse(text);
+    // A version without virtual machines had no list of them.
+    const state: unknown = { machines: [], ...JSON.parse(text) };
     if (isLabState(state)) return state;
   } catch {
     // Invalid JSON gets the same message as JSON that is no state.
@@ -118,20 +143,24 @@ export function lastLines(file: string, count: number): string[] {
 
 /** A folder without state.json is left by a crash right after claiming it: nothing else exists yet. */
 function stateOfBareFolder(folder: string, lab: string): LabState | null {
-  return existsSync(folder) ? { lab, namespaces: [], switches: [] } : null;
+  return existsSync(folder) ? { lab, namespaces: [], switches: [], machines: [] } : null;
 }
 
 function isLabState(value: unknown): value is LabState {
   if (typeof value !== 'object' || value === null) return false;
-  const { lab, namespaces, switches } = value as Partial<LabState>;
+  const { lab, namespaces, switches, machines } = value as Partial<LabState>;
   return (
     typeof lab === 'string' &&
     Array.isArray(namespaces) &&
     namespaces.every((name) => typeof name === 'string') &&
     Array.isArray(switches) &&
-    switches.every((record) => Number.isInteger(record.pid) && record.pid > 1 && typeof record.config === 'string')
+    switches.every(({ pid, config }) => isPid(pid) && typeof config === 'string') &&
+    Array.isArray(machines) &&
+    machines.every(({ pid, folder, command }) => isPid(pid) && typeof folder === 'string' && Array.isArray(command))
   );
 }
+
+const isPid = (value: unknown): boolean => Number.isInteger(value) && Number(value) > 1;
 
 function removeIfEmpty(folder: string): void {
   try {

@@ -58,10 +58,22 @@ export async function untilReady(
   await waitUntil(answers, { what, limitMs: READY_LIMIT_MS, everyMs: 50, signal });
 }
 
-/** Ends the switch of a host by SIGTERM. @returns how it ended */
-export function endSwitch(state: LabState, host: string): Promise<'not running' | 'ended' | 'killed'> {
+/** The largest payload that the bridge of a host carries to the others. */
+export async function bridgeMtu(state: LabState, host: string, environment: LabEnvironment): Promise<number> {
+  const links = await environment.connect(recordOf(state, host).socket).get('/v1/links');
+  const bridge = links.find(({ type }) => type === 'bridge');
+  if (!bridge) throw new RangeError(`the switch of ${host} has no bridge`);
+  return bridge.mtu;
+}
+
+/** Ends the switch of a host. @param by the first signal @returns how it ended */
+export function endSwitch(
+  state: LabState,
+  host: string,
+  by: 'SIGTERM' | 'SIGKILL' = 'SIGTERM',
+): Promise<'not running' | 'ended' | 'killed'> {
   const { pid, config } = recordOf(state, host);
-  return stopProcess(pid, config);
+  return stopProcess(pid, config, by);
 }
 
 /** Starts the switch of a host again with its last configuration and waits until it answers. No error if it is running. */

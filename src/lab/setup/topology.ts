@@ -41,6 +41,20 @@ export interface Station {
   readonly mac: string;
 }
 
+/** A virtual machine at a port of its host's switch. */
+export interface Machine {
+  readonly name: string;
+  /** Name of the host whose switch has its port, of the machine's name. */
+  readonly host: string;
+  /** The host's namespace, where QEMU runs. */
+  readonly netns: string;
+  /** IPv4 address in the overlay, without prefix length, in a /24. */
+  readonly address: string;
+  readonly mac: string;
+  /** By QEMU's socket to a port of type qemu, or by a macvtap on the TAP of a port of type tap. */
+  readonly attachment: 'socket' | 'macvtap';
+}
+
 /** A route of a guest or of an overlay router. */
 export interface Route {
   readonly from: End;
@@ -57,6 +71,8 @@ export interface Segment {
 export interface Topology {
   readonly hosts: readonly Host[];
   readonly stations: readonly Station[];
+  /** Virtual machines: no namespaces, so they are no stations. */
+  readonly machines?: readonly Machine[];
   /** The namespace that routes between more than two hosts, and its address. */
   readonly router?: { readonly netns: string; readonly address: string };
   /** Instead of `router`: the switch that joins the hosts in one subnet and carries multicast between them. */

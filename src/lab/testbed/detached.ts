@@ -81,13 +81,18 @@ function signalIfThere(pid: number, signal: NodeJS.Signals): void {
 /**
  * Ends a process by SIGTERM, and by SIGKILL if it still runs two seconds later.
  * @param argument of its command line, see `isRunning`
+ * @param by SIGKILL: at once
  * @throws LabError LAB_NOT_DOWN when the process survives SIGKILL
  */
-export async function stopProcess(pid: number, argument: string): Promise<'not running' | 'ended' | 'killed'> {
+export async function stopProcess(
+  pid: number,
+  argument: string,
+  by: 'SIGTERM' | 'SIGKILL' = 'SIGTERM',
+): Promise<'not running' | 'ended' | 'killed'> {
   const gone = (): boolean => !isRunning(pid, argument);
   if (gone()) return 'not running';
-  signalIfThere(pid, 'SIGTERM');
-  if (await becomesTrue(gone, { limitMs: GRACE_MS })) return 'ended';
+  signalIfThere(pid, by);
+  if (by === 'SIGTERM' && (await becomesTrue(gone, { limitMs: GRACE_MS }))) return 'ended';
   signalIfThere(pid, 'SIGKILL');
   if (await becomesTrue(gone, { limitMs: GRACE_MS })) return 'killed';
   throw new LabError('LAB_NOT_DOWN', `process ${pid} does not end, even after SIGKILL`);

@@ -47,6 +47,17 @@ export async function addVeth(a: End, b: End): Promise<void> {
   });
 }
 
+/** On Debian's defaults both would have addresses of their own, and send router solicitations and MLD reports from their MACs. */
+const QUIET = 'echo 1 > "/proc/sys/net/ipv6/conf/$1/disable_ipv6"; echo 1 > "/proc/sys/net/ipv6/conf/$2/disable_ipv6"';
+
+/** Creates a macvtap that passes all frames of a TAP, and has its MAC; both up and without IPv6. */
+export async function addMacvtap(tap: End, name: string): Promise<void> {
+  const ip = ['ip', '-n', tap.netns, 'link'];
+  await must([...ip, 'add', 'link', tap.ifname, 'name', name, 'type', 'macvtap', 'mode', 'passthru']);
+  await must(['ip', 'netns', 'exec', tap.netns, 'sh', '-ec', QUIET, 'sh', tap.ifname, name]);
+  await must([...ip, 'set', name, 'up']);
+}
+
 /** @param address with its prefix length */
 export async function addAddress(end: End, address: string): Promise<void> {
   // Without duplicate address detection the address can be used at once.

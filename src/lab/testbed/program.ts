@@ -32,14 +32,25 @@ export interface ProgramOptions {
   readonly ownSession?: boolean;
 }
 
+/** When a program is killed that has not ended by itself. */
+interface Bounds {
+  limitMs?: number;
+  signal?: AbortSignal | undefined;
+}
+
 /**
  * Runs a program to its end, with any exit status.
  * @throws LabError when it cannot be started, or does not end within the limit and is killed
  */
-export async function run(command: readonly string[], options: { limitMs?: number } = {}): Promise<Ended> {
+export async function run(command: readonly string[], options: Bounds = {}): Promise<Ended> {
   const program = new Program(command, { ownSession: true });
   try {
-    return await within(program.ended, options.limitMs ?? RUN_LIMIT_MS, `the end of: ${command.join(' ')}`);
+    return await within(
+      program.ended,
+      options.limitMs ?? RUN_LIMIT_MS,
+      `the end of: ${command.join(' ')}`,
+      options.signal,
+    );
   } finally {
     program.signal('SIGKILL');
   }
@@ -53,9 +64,9 @@ export async function run(command: readonly string[], options: { limitMs?: numbe
  */
 export async function must(
   command: readonly string[],
-  { name = command.join(' '), limitMs = RUN_LIMIT_MS }: { name?: string; limitMs?: number } = {},
+  { name = command.join(' '), ...bounds }: Bounds & { name?: string } = {},
 ): Promise<string> {
-  const ended = await run(command, { limitMs });
+  const ended = await run(command, bounds);
   if (ended.status === 0) return ended.stdout;
   throw new LabError('LAB_COMMAND_FAILED', `${name}: ${reasonFor(ended)}`);
 }

@@ -37,6 +37,10 @@ export interface GuestImageOptions {
   programs?: readonly string[];
   /** Where images are kept; default: a folder of this user in that of temporary files. */
   folder?: string;
+  /** Takes a line about what is downloaded. */
+  say?: (line: string) => void;
+  /** Ends the work when it is aborted: nothing of a download is left. */
+  signal?: AbortSignal | undefined;
 }
 
 const BUSYBOX = '/bin/busybox';
@@ -80,9 +84,11 @@ export async function guestImage({
   modules = [],
   programs = [],
   folder = ownFolder(),
+  say = () => undefined,
+  signal,
 }: GuestImageOptions = {}): Promise<GuestImage> {
   needVirtualMachines();
-  const tree = await kernelTree(folder);
+  const tree = await kernelTree(folder, say, signal);
   const version = readdirSync(join(tree, 'lib/modules'))[0];
   const entries = [...FILES, ...moduleEntries(await modulePaths(tree, version, [...MODULES, ...modules]))];
   entries.push(...(await programEntries(programs)));
@@ -118,22 +124,28 @@ function inPlace(path: string, make: (path: string) => void): void {
 // ---- The kernel ----
 
 /** The files of the kernel's package, of its present version. */
-async function kernelTree(folder: string): Promise<string> {
+async function kernelTree(
+  folder: string,
+  say: (line: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const described = await must(['apt-cache', 'depends', PACKAGE], { name: `apt-cache depends ${PACKAGE}` });
   const name = /Depends: (linux-image-\S+)/.exec(described)?.[1];
   if (name === undefined)
     throw new LabError('LAB_COMMAND_FAILED', `this host knows no package ${PACKAGE}: run apt-get update, on Debian`);
   const tree = join(folder, name);
   if (existsSync(tree)) return tree;
+  say(`apt-get download ${name}: the kernel of virtual machines, kept in ${folder}`);
   const download = mkdtempSync(join(folder, 'download-'));
   try {
     await must(['sh', '-c', 'cd "$0" && apt-get -q download "$1"', download, name], {
       name: `apt-get download ${name} (apt-get update first?)`,
       limitMs: DOWNLOAD_LIMIT_MS,
+      signal,
     });
     const [archive] = readdirSync(download).filter((file) => file.endsWith('.deb'));
     const unpacked = join(download, 'tree');
-    await must(['dpkg-deb', '-x', join(download, archive), unpacked]);
+    await must(['dpkg-deb', '-x', join(download, archive), unpacked], { signal });
     const [version] = readdirSync(join(unpacked, 'lib/modules'));
     await must(['depmod', '-b', unpacked, version]);
     inPlace(tree, (path) => renameSync(unpacked, path));

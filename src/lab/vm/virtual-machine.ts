@@ -12,6 +12,8 @@ export interface VirtualNic {
   /** The backend as of `-netdev`, without its id: `stream,server=on,addr.type=unix,addr.path=PATH`. */
   netdev: string;
   mac: string;
+  /** Its MTU, of which virtio-net tells the guest; without it the guest has 1500. */
+  mtu?: number;
 }
 
 export interface VirtualMachineOptions {
@@ -37,7 +39,8 @@ export function streamNetdev(path: string): string {
 /** Path of the socket on which commands are taken. */
 export const consolePath = (folder: string): string => join(folder, 'console');
 
-const logPath = (folder: string): string => join(folder, 'console.log');
+/** Path of what the guest writes on its console. */
+export const logPath = (folder: string): string => join(folder, 'console.log');
 
 /** The command line. */
 export function qemuCommand({
@@ -60,9 +63,9 @@ export function qemuCommand({
     ...['-kernel', image.kernel, '-initrd', image.initrd, '-append', append],
     ...['-chardev', `file,id=s0,path=${logPath(folder)}`, '-serial', 'chardev:s0'],
     ...['-chardev', `socket,id=s1,path=${consolePath(folder)},server=on,wait=off`, '-serial', 'chardev:s1'],
-    ...nics.flatMap(({ netdev, mac }, i) => {
+    ...nics.flatMap(({ netdev, mac, mtu }, i) => {
       const [kind, ...options] = netdev.split(',');
-      const device = `virtio-net-pci,romfile=,netdev=n${i},mac=${mac}`;
+      const device = `virtio-net-pci,romfile=,netdev=n${i},mac=${mac}${mtu === undefined ? '' : `,host_mtu=${mtu}`}`;
       return ['-netdev', [kind, `id=n${i}`, ...options].join(','), '-device', device];
     }),
     ...words,

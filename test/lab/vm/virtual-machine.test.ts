@@ -20,15 +20,15 @@ test('each NIC has a backend and a device of one number', () => {
   const image = { kernel: '/k', initrd: '/i', version: '6' };
   const nics = [
     { netdev: streamNetdev('/run/a.net'), mac: '52:54:00:00:00:01' },
-    { netdev: 'dgram,local.type=unix', mac: '52:54:00:00:00:02' },
+    { netdev: 'dgram,local.type=unix', mac: '52:54:00:00:00:02', mtu: 1450 },
   ];
   const words = qemuCommand({ image, folder, nics, address: '10.0.0.1/24', words: ['-S'] });
   const line = words.join(' ');
   expect(line).toContain(
-    '-netdev stream,id=n0,server=on,addr.type=unix,addr.path=/run/a.net -device virtio-net-pci,romfile=,netdev=n0,mac=52:54:00:00:00:01',
+    '-netdev stream,id=n0,server=on,addr.type=unix,addr.path=/run/a.net -device virtio-net-pci,romfile=,netdev=n0,mac=52:54:00:00:00:01 ',
   );
   expect(line).toContain(
-    '-netdev dgram,id=n1,local.type=unix -device virtio-net-pci,romfile=,netdev=n1,mac=52:54:00:00:00:02',
+    '-netdev dgram,id=n1,local.type=unix -device virtio-net-pci,romfile=,netdev=n1,mac=52:54:00:00:00:02,host_mtu=1450 ',
   );
   expect(line).toMatch(/-kernel \/k -initrd \/i -append .* no_timer_check .*ip4=10\.0\.0\.1\/24 /);
   expect(words.at(-1)).toBe('-S');
