@@ -858,13 +858,13 @@ function __overtap_rest
     case 'completion'
       printf '%s\n' 'words bash zsh fish'
     case 'lab up'
-      printf '%s\n' 'words one-vxlan-many-vlans three-hosts-unicast multicast-underlay point-to-point default-port-8472 dove two-bridges vlan-tenants routed full-mesh'
+      printf '%s\n' 'words one-vxlan-many-vlans three-hosts-unicast multicast-underlay point-to-point default-port-8472 dove two-bridges vlan-tenants routed full-mesh vms-and-containers vms-and-containers-unicast'
     case 'lab check'
-      printf '%s\n' 'words one-vxlan-many-vlans three-hosts-unicast multicast-underlay point-to-point default-port-8472 dove two-bridges vlan-tenants routed full-mesh'
+      printf '%s\n' 'words one-vxlan-many-vlans three-hosts-unicast multicast-underlay point-to-point default-port-8472 dove two-bridges vlan-tenants routed full-mesh vms-and-containers vms-and-containers-unicast'
     case 'lab down'
-      printf '%s\n' 'words one-vxlan-many-vlans three-hosts-unicast multicast-underlay point-to-point default-port-8472 dove two-bridges vlan-tenants routed full-mesh'
+      printf '%s\n' 'words one-vxlan-many-vlans three-hosts-unicast multicast-underlay point-to-point default-port-8472 dove two-bridges vlan-tenants routed full-mesh vms-and-containers vms-and-containers-unicast'
     case 'lab run'
-      printf '%s\n' 'words one-vxlan-many-vlans three-hosts-unicast multicast-underlay point-to-point default-port-8472 dove two-bridges vlan-tenants routed full-mesh'
+      printf '%s\n' 'words one-vxlan-many-vlans three-hosts-unicast multicast-underlay point-to-point default-port-8472 dove two-bridges vlan-tenants routed full-mesh vms-and-containers vms-and-containers-unicast'
   end
 end
 

@@ -3,11 +3,14 @@
  * The namespaces of labs have fixed names, so no other lab may be up on the machine. Two labs run at a time, since a lab mostly
  * waits.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { describe as described, type Ended, must, Program, run } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
-import { cases } from '../long.js';
+import { cases, LONG } from '../long.js';
 import { OVERTAP } from './switch.js';
 
 const LABS = [
@@ -22,8 +25,11 @@ const LABS = [
   'routed',
   'full-mesh',
 ] as const;
+/** With virtual machines, which boot in the long form only. */
+const WITH_MACHINES = ['vms-and-containers', 'vms-and-containers-unicast'] as const;
 const ROOT = '/run/overtap/lab';
 const LAB_LIMIT_MS = 90_000;
+const LIMIT_WITH_MACHINES_MS = 600_000;
 
 function lab(...words: string[]): Promise<Ended> {
   return run([process.execPath, OVERTAP, 'lab', ...words], { limitMs: LAB_LIMIT_MS });
@@ -63,6 +69,27 @@ function labSwitches(lab?: string): number[] {
     .map(Number);
 }
 
+/** Of `lab run`: there are claims, and all hold. */
+function expectProved(ended: Ended): void {
+  expect(ended.status, described(ended)).toBe(0);
+  const verdicts = ended.stdout.match(/^\s*[\d.]+ s\s+(ok|FAILED)\b.*$/gm) ?? [];
+  expect(verdicts.length, ended.stdout).toBeGreaterThanOrEqual(3);
+  expect(verdicts.filter((line) => line.includes('FAILED'))).toEqual([]);
+  expect(verdicts.some((line) => line.includes(' ok '))).toBe(true);
+}
+
+/** Pids of QEMU with files of a lab. */
+function labMachines(name: string): string[] {
+  const folder = `${ROOT}/${name}/`;
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`path=${folder}`);
+    } catch {
+      return false; // ended meanwhile
+    }
+  });
+}
+
 /** @param name of one lab, while others may be up; without it, of all labs */
 async function expectNothingLeft(name?: string): Promise<void> {
   const mine = name === undefined ? '' : `ovt-${name}-`;
@@ -87,20 +114,62 @@ describe('a lab in one go', () => {
         .trimEnd()
         .split('\n')
         .map((line) => line.split(/\s+/)[0]),
-    ).toEqual(LABS);
+    ).toEqual([...LABS, ...WITH_MACHINES]);
   });
 
   test.concurrent.each(LABS)('lab run %s: every claim holds, and nothing is left', async (name) => {
-    const ended = await lab('run', name);
-    expect(ended.status, described(ended)).toBe(0);
-    const verdicts = ended.stdout.match(/^\s*[\d.]+ s\s+(ok|FAILED)\b.*$/gm) ?? [];
-    expect(verdicts.length, ended.stdout).toBeGreaterThanOrEqual(3);
-    expect(verdicts.filter((line) => line.includes('FAILED'))).toEqual([]);
-    expect(verdicts.some((line) => line.includes(' ok '))).toBe(true);
+    expectProved(await lab('run', name));
     await expectNothingLeft(name);
   });
 
   afterAll(() => expectNothingLeft());
+});
+
+describe('a lab with virtual machines', () => {
+  afterEach(async () => {
+    for (const name of WITH_MACHINES) await lab('down', name);
+    await expectNothingLeft();
+  });
+
+  test.runIf(LONG).each(WITH_MACHINES)('lab run %s: every claim holds, and nothing is left', async (name) => {
+    const ended = await run([process.execPath, OVERTAP, 'lab', 'run', name], { limitMs: LIMIT_WITH_MACHINES_MS });
+    expectProved(ended);
+    console.log(ended.stdout);
+    expect(labMachines(name)).toEqual([]);
+    await expectNothingLeft(name);
+  });
+
+  test.runIf(LONG).each([
+    ['vms-and-containers', 'machines boot', 'h2 is ready'],
+    ['vms-and-containers-unicast', 'a machine sends', 'from c2 to vm1'],
+    ['vms-and-containers', 'a machine restarts', 'from vm2 to vm1'],
+  ])('%s: Ctrl-C while %s removes everything', async (name, _, line) => {
+    const running = new Program([process.execPath, OVERTAP, 'lab', 'run', name]);
+    await running.line(line, (one) => one.includes(line), LIMIT_WITH_MACHINES_MS);
+    await delay(1000);
+    const { ended } = await running.stop('SIGINT', LAB_LIMIT_MS);
+    expect(ended.status, described(ended)).toBe(130);
+    expect(ended.stdout).toMatch(new RegExp(`lab ${name} is down; nothing is left\\n$`));
+    expect(labMachines(name)).toEqual([]);
+    await expectNothingLeft(name);
+  });
+
+  test('where QEMU is missing, lab run says which package to install, and nothing is made', async () => {
+    const tools = mkdtempSync(join(tmpdir(), 'overtap-lab-'));
+    for (const tool of ['apt-get', 'dpkg-deb', 'ip']) {
+      const [path] = ['/usr/bin', '/usr/sbin', '/bin', '/sbin'].map((at) => join(at, tool)).filter(existsSync);
+      symlinkSync(path, join(tools, tool));
+    }
+    for (const name of WITH_MACHINES) {
+      const running = new Program([process.execPath, OVERTAP, 'lab', 'run', name], { env: { PATH: tools } });
+      const ended = await running.ended;
+      expect(ended.status, described(ended)).toBe(1);
+      expect(ended.stderr).toMatch(/apt-get install --no-install-recommends qemu-system-x86\b/);
+      expect(ended.stdout).not.toContain('namespaces');
+      await expectNothingLeft(name);
+    }
+    rmSync(tools, { recursive: true });
+  });
 });
 
 describe('a check that changes its lab', () => {

@@ -12,6 +12,7 @@ import { routed } from '../../src/lab/scenarios/routed.js';
 import { threeHostsUnicast } from '../../src/lab/scenarios/three-hosts-unicast.js';
 import { twoBridges } from '../../src/lab/scenarios/two-bridges.js';
 import { vlanTenants } from '../../src/lab/scenarios/vlan-tenants.js';
+import { vmsAndContainers, vmsAndContainersUnicast } from '../../src/lab/scenarios/vms-and-containers.js';
 import { switchFiles } from '../../src/lab/setup/state.js';
 import { namespacesOf } from '../../src/lab/setup/topology.js';
 
@@ -26,6 +27,8 @@ const ALL: readonly Lab[] = [
   vlanTenants,
   routed,
   fullMesh,
+  vmsAndContainers,
+  vmsAndContainersUnicast,
 ];
 
 const configOf = (lab: Lab, host: number): string => {
@@ -60,12 +63,12 @@ describe.each(ALL.map((lab) => [lab.name, lab] as const))('%s', (_, lab) => {
   });
 
   test('names are short enough and unique', () => {
-    const { hosts, stations, router, segment } = lab.topology;
+    const { hosts, stations, router, segment, machines = [] } = lab.topology;
     for (const { ifname } of stations) expect(ifname.length).toBeLessThanOrEqual(15);
     for (const values of [
       hosts.map((host) => host.address),
-      [...stations.map((station) => station.address)],
-      stations.map((station) => station.mac),
+      [...stations, ...machines].map(({ address }) => address),
+      [...stations, ...machines].map(({ mac }) => mac),
       stations.map((station) => station.netns),
       [...hosts.map((host) => host.netns), ...(router ? [router.netns] : []), ...(segment ? [segment.netns] : [])],
     ]) {
@@ -230,4 +233,44 @@ test('the configuration of a tunnel without remotes', () => {
             dstport: 8472
     "
   `);
+});
+
+test('the configuration of a virtual machine, by its socket and by a macvtap', () => {
+  const own = (lab: Lab, host: number): string => /vm\d:[\s\S]*?vxlan0:[\s\S]*/.exec(configOf(lab, host))?.[0] ?? '';
+  expect(own(vmsAndContainers, 1)).toMatchInlineSnapshot(`
+    "vm2:
+            type: qemu
+            connect: /run/overtap/lab/vms-and-containers/vm2/net    # QEMU listens there
+          vxlan0:
+            type: vxlan
+            id: 100
+            local: 192.0.2.2
+            dstport: 4789
+            group: 239.0.0.1
+            dev: eth0
+    "
+  `);
+  expect(own(vmsAndContainersUnicast, 1)).toMatchInlineSnapshot(`
+    "vm2:
+            type: tap
+            mac: 52:54:00:00:01:02          # the machine's: its NIC is a macvtap on this TAP
+            persist: true
+          vxlan0:
+            type: vxlan
+            id: 100
+            local: 192.0.2.2
+            dstport: 4789
+            remotes: [192.0.2.1]
+    "
+  `);
+});
+
+test('the machines of both forms have a socket, and one has a macvtap on its TAP', () => {
+  const attachments = [vmsAndContainers, vmsAndContainersUnicast].map(({ topology }) =>
+    topology.machines?.map(({ attachment }) => attachment),
+  );
+  expect(attachments).toEqual([
+    ['socket', 'socket'],
+    ['socket', 'macvtap'],
+  ]);
 });
