@@ -95,8 +95,9 @@ const labRooms = {
   testbed: [],
   capture: ['testbed'],
   agents: ['testbed'],
-  setup: ['testbed'],
-  checks: ['setup', 'agents', 'capture', 'testbed'],
+  vm: ['testbed'],
+  setup: ['vm', 'testbed'],
+  checks: ['setup', 'agents', 'capture', 'vm', 'testbed'],
   scenarios: ['checks', 'setup', 'agents', 'capture', 'testbed'],
 };
 

@@ -1,7 +1,6 @@
 /** Dependencies of the labs: how a switch is run and reached, and where states are kept. Types only. */
 
 import type { SwitchClient as ControlClient } from '../../client/client.js';
-import type { Print } from '../checks/findings.js';
 import type { GuestImage } from '../vm/guest-image.js';
 
 /** The methods of the control socket's client that the labs use. */
@@ -19,5 +18,5 @@ export interface LabEnvironment {
    * @param print takes a line about what is downloaded
    * @throws LabError LAB_LACKS_TOOL, LAB_COMMAND_FAILED; Interrupted
    */
-  image(print: Print, signal: AbortSignal | undefined): Promise<GuestImage>;
+  image(print: (line: string) => void, signal: AbortSignal | undefined): Promise<GuestImage>;
 }
