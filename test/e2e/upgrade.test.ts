@@ -329,7 +329,7 @@ describe('a new process that fails', () => {
     const pid = await pidOf(sw);
     const datagrams = await Bystanders.begin(world, guests[0], guests[1], RATE);
     for (const end of cases(['die', 'close'], 1)) {
-      for (const steps of [0, 1, 2, 3, 4, 5]) {
+      for (const steps of [0, 1, 2, 3, 4]) {
         const program = await half(sw, steps, end);
         await program.ended;
         await until(
@@ -347,10 +347,8 @@ describe('a new process that fails', () => {
     const pid = await pidOf(sw);
     // What a guest's NIC and a receiver's socket hold for two seconds.
     const datagrams = await Bystanders.begin(world, guests[0], guests[1], 100);
-    for (const steps of cases([4, 5], 2)) {
-      const ended = await (await half(sw, steps, 'hang')).ended;
-      expect(ended.signal).toBe('SIGKILL');
-    }
+    const { signal } = await (await half(sw, 4, 'hang')).ended;
+    expect(signal).toBe('SIGKILL');
     await expectUnharmed(sw, pid, datagrams);
   });
 
@@ -434,6 +432,11 @@ test('an attached interface goes along, silenced as it was, and its guest loses 
   await world.ip(hosts[0].netns, 'address add 198.18.0.33/24 dev p3');
   const sw = await start('workers: 2\n', '      p3: { type: netdev }\n');
   await expectReach(world, guests[0], wired);
+  // What looks for the host's address forgets all neighbours but this one, and datagrams would wait for its MAC.
+  await world.ip(
+    wired.netns,
+    `neigh replace ${guests[0].address} dev ${wired.ifname} lladdr ${guests[0].mac} nud permanent`,
+  );
   const streams = await Bystanders.begin(world, wired, guests[0], RATE);
   for (let i = 0; i < 3; i++) {
     await upgrade(sw);

@@ -100,14 +100,19 @@ export class Channel {
     }
   }
 
-  /** Waits until the other side has closed. @returns false when it has not in time */
-  async closed(ms: number): Promise<boolean> {
+  /**
+   * Waits for the end of the conversation, whatever else is said.
+   * @returns a frame of the type, if one has come; null when the other side has closed; `nothing`: neither has happened in time
+   */
+  async lastWord(type: FrameType, ms: number): Promise<Frame | null | 'nothing'> {
     const end = performance.now() + ms;
-    while (!this.isClosed && performance.now() < end) {
-      this.frames.length = 0;
+    for (;;) {
+      const found = this.frames.find((frame) => frame.type === type);
+      if (found !== undefined) return found;
+      if (this.isClosed) return null;
+      if (performance.now() >= end) return 'nothing';
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    return this.isClosed;
   }
 
   destroy(): void {

@@ -27,16 +27,17 @@ export const FRAME = {
   gone: 6,
   /** Words of learned bindings (`tables.ts`). */
   neighbours: 7,
-  /** JSON: counters and groups; ends a part. During the last part the former process stands still. */
+  /**
+   * JSON: counters and groups; ends a part. During the last part the former process stands still, and the new one forwards as soon as
+   * it has it.
+   */
   state: 8,
-  ready: 9,
-  /** The new process forwards from here on. */
-  go: 10,
-  running: 11,
+  /** The new process forwards; with the version of its program. */
+  running: 9,
   /** The former process ends. */
-  bye: 12,
+  bye: 10,
   /** JSON: why it does not go on. From either side. */
-  fault: 13,
+  fault: 11,
 } as const;
 
 export type FrameType = keyof typeof FRAME;

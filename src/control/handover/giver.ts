@@ -20,7 +20,7 @@ import type { MulticastControl } from '../tables/multicast-control.js';
 import { bequests, counts, names } from './capture.js';
 import { Channel } from './channel.js';
 import type { Plan, State } from './estate.js';
-import { encodeFrame, encodeJson, encodeWords, FrameReader, PROTOCOL } from './frames.js';
+import { encodeFrame, encodeJson, encodeWords, type Frame, FrameReader, PROTOCOL } from './frames.js';
 import { monotonicMs } from './clock.js';
 import { learnedBindings } from './tables.js';
 
@@ -94,6 +94,8 @@ export class Giver {
         const { gap, version } = await this.stepAside(rows);
         attempt('hand-over', () => given(this.peer.pid));
         await this.channel.send(encodeFrame('bye')).catch(() => undefined);
+        // It closes the connection once it has the path of the control socket: who asks there next asks the other process.
+        await this.channel.lastWord('bye', END_MS);
         return { pid: this.peer.pid, version, gap };
       } catch (error) {
         if (!this.channel.isClosed) await this.channel.refuse((error as Error).message);
@@ -171,20 +173,22 @@ export class Giver {
   private async stepAside(rows: Int32Array): Promise<Pick<Given, 'gap' | 'version'>> {
     const { engines, punts } = this.parts;
     const started = monotonicMs();
+    let running: Frame;
     try {
       await engines.hold();
       // What the engines have reported and nobody has read.
       attempt('hand-over', () => punts.drain());
       await this.sendState(differenceOf(engines.fdb.words, rows, this.tick), STEP_MS, started);
-      await this.channel.expect('ready', STEP_MS);
-      await this.channel.send(encodeFrame('go'));
-      const { payload } = await this.channel.expect('running', STEP_MS);
-      return { gap: monotonicMs() - started, version: payload.toString('utf8').slice(0, MOST_VERSION) };
+      running = await this.channel.expect('running', STEP_MS);
     } catch (error) {
-      await this.recover(error as Error);
-      engines.goOn();
-      throw error;
+      const late = await this.recover(error as Error);
+      if (late === null) {
+        engines.goOn();
+        throw error;
+      }
+      running = late;
     }
+    return { gap: monotonicMs() - started, version: running.payload.toString('utf8').slice(0, MOST_VERSION) };
   }
 
   /** @param ms time for the other process to read it */
@@ -206,14 +210,18 @@ export class Giver {
     await this.channel.send(Buffer.concat(frames), ms);
   }
 
-  /** Makes sure that the other process does not forward, before this one goes on. */
-  private async recover(error: Error): Promise<void> {
-    if (this.channel.isClosed) return;
+  /**
+   * Makes sure that the other process does not forward, before this one goes on.
+   * @returns its word that it does, which has come after all
+   */
+  private async recover(error: Error): Promise<Frame | null> {
     await Promise.race([this.channel.refuse(error.message), new Promise((resolve) => setTimeout(resolve, END_MS))]);
-    if (await this.channel.closed(END_MS)) return;
+    const last = await this.channel.lastWord('running', END_MS);
+    if (last !== 'nothing') return last;
     const { pid } = this.peer;
     attempt('hand-over', () => pid > 1 && pid !== process.pid && process.kill(pid, 'SIGKILL'));
-    await this.channel.closed(END_MS);
+    await this.channel.lastWord('running', END_MS);
+    return null;
   }
 }
 

@@ -3,7 +3,7 @@
  * descriptors: nothing else runs in this process yet, so it waits for them. Then it sets itself up as the plan says, with engines
  * that stand still, and at last goes on from the state of the former process.
  *
- * Until the former process says `go` this one changes nothing: ending is all that a failure takes. If the former process dies in the
+ * Until it has the whole state this process changes nothing: ending is all that a failure takes. If the former process dies in the
  * meantime, this one goes on with what it has.
  */
 import { Socket } from 'node:net';
@@ -114,22 +114,23 @@ export class Taker {
    * @throws TakeOverError; the former process forwards
    */
   async complete(parts: TakerParts, version: string, begin: () => void): Promise<Taken> {
+    let taken: Awaited<ReturnType<Taker['continue']>>;
     try {
-      const taken = await this.continue(parts);
-      this.legacy.custody.isOurs = true;
-      parts.engines.goOn();
-      begin();
-      await this.channel.send(encodeFrame('running', Buffer.from(version))).catch(() => undefined);
-      const gap = taken.heldAt === null ? null : monotonicMs() - taken.heldAt;
-      await this.channel.expect('bye', BYE_MS).catch(() => undefined);
-      this.channel.destroy();
-      return { gap, entries: taken.entries };
+      taken = await this.continue(parts);
     } catch (error) {
-      if (this.legacy.custody.isOurs) throw error;
       const { message } = error as Error;
       await this.giveUp(message);
       throw new TakeOverError(`${message}; the former switch goes on`);
     }
+    this.legacy.custody.isOurs = true;
+    parts.engines.goOn();
+    const said = this.channel.send(encodeFrame('running', Buffer.from(version))).catch(() => undefined);
+    const gap = taken.heldAt === null ? null : monotonicMs() - taken.heldAt;
+    begin();
+    await said;
+    await this.channel.expect('bye', BYE_MS).catch(() => undefined);
+    this.channel.destroy();
+    return { gap, entries: taken.entries };
   }
 
   private async continue(parts: TakerParts): Promise<{ entries: number; heldAt: number | null }> {
@@ -143,8 +144,6 @@ export class Taker {
       restoreBindings(last.bindings, last.by, last.to);
       restoreCounts(last.state.counts, last.by, last.to);
       await this.restoreGroups(last.state, last.by, parts);
-      await this.channel.send(encodeFrame('ready'));
-      await this.channel.expect('go', ANSWER_MS);
       return { entries: entries + last.entries, heldAt: last.state.heldAt };
     } catch (error) {
       if (!(error instanceof PeerGone) || !hasEnded(this.former)) throw error;

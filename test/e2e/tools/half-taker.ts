@@ -6,7 +6,7 @@
  *       `die`s by SIGKILL, `close`s the connection, `hang`s, sends `junk`, or sends a `huge` length
  *
  * Steps: 0 accepted; 1 the plan and the descriptors have come; 2, 3 "prepared" said once, twice; 4 all has come while the switch
- * stands still; 5 "ready" said and told to go.
+ * stands still, so that nobody forwards.
  */
 import { encodeFrame, FrameReader, TAKE_OVER_TARGET } from '../../../src/control/handover/frames.js';
 import { connectUnix, receiveRights, sendRights } from '../../../src/port/rights.js';
@@ -53,10 +53,6 @@ const WAY: readonly (() => void)[] = [
     sendRights(socket, encodeFrame('prepared'));
   },
   () => until('state'),
-  () => {
-    sendRights(socket, encodeFrame('ready'));
-    until('go');
-  },
 ];
 for (const step of WAY.slice(0, Number(steps))) step();
 process.stdout.write(`${JSON.stringify({ at: Number(steps), descriptors })}\n`, () => {

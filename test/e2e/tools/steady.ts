@@ -2,13 +2,16 @@
  * Numbered UDP datagrams at a steady rate, counted one by one where they arrive.
  *
  *   node steady.js receive ADDRESS
- *       prints {"port"}; then, a while after the sender's last word: {"sent", "received", "late", "twice", "gap"} and ends
+ *       prints {"port"}; then, a while after the sender's last word: {"sent", "received", "late", "twice", "gap",
+ *       "noRoom"} and ends
  *   node steady.js send ADDRESS PORT RATE    RATE in datagrams a second
  *       prints {"sending": true} with the first one; SIGTERM ends it, with a last word to the receiver: {"sent"}
  *
- * `late`: datagrams that came after one of a higher number. `gap`: the longest time without one, in milliseconds.
+ * `late`: datagrams that came after one of a higher number. `gap`: the longest time without one, in
+ * milliseconds. `noRoom`: datagrams that the namespace's sockets had no room for meanwhile.
  */
 import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const BYTES = 200;
@@ -25,14 +28,25 @@ const BURST = 64;
 const print = (value: object): unknown => process.stdout.write(`${JSON.stringify(value)}\n`);
 const [mode, address, port, rate] = process.argv.slice(2);
 
+/** UDP RcvbufErrors of this namespace. */
+function receiveErrors(): number {
+  const lines = readFileSync('/proc/self/net/snmp', 'latin1')
+    .split('\n')
+    .filter((line) => line.startsWith('Udp:'));
+  const [names, values] = lines.map((line) => line.split(' '));
+  return Number(values[names.indexOf('RcvbufErrors')]);
+}
+
 function receive(): void {
   const seen = new Uint8Array(MOST);
-  const result = { sent: 0, received: 0, late: 0, twice: 0, gap: 0 };
+  const result = { sent: 0, received: 0, late: 0, twice: 0, gap: 0, noRoom: 0 };
+  const before = receiveErrors();
   let last: number | undefined;
   let highest = -1;
   let isOver = false;
   const socket = createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 });
   const end = (): void => {
+    result.noRoom = receiveErrors() - before;
     print(result);
     socket.close();
   };
