@@ -40,12 +40,22 @@ describe('a channel', () => {
   });
 
   it('gives up on a side that says nothing', async () => {
-    await expect(channel.expect('ready', 20)).rejects.toThrow(/its answer \(ready\) has not come/);
+    await expect(channel.expect('running', 20)).rejects.toThrow(/its answer \(running\) has not come/);
   });
 
   it('tells a side that closes from one that is slow', async () => {
     far.destroy();
-    await expect(channel.expect('ready', 5000)).rejects.toThrow(/closed the connection/);
+    await expect(channel.expect('running', 5000)).rejects.toThrow(/closed the connection/);
     expect(channel.isClosed).toBe(true);
+  });
+
+  it('finds the last word of a side that it waits for no longer', async () => {
+    channel.cancel('enough');
+    await expect(channel.expect('running', 5000)).rejects.toThrow('enough');
+    expect(await channel.lastWord('running', 20)).toBe('nothing');
+    far.write(Buffer.concat([encodeFrame('prepared'), encodeFrame('running', Buffer.from('1.2'))]));
+    expect(await channel.lastWord('running', 5000)).toMatchObject({ type: 'running', payload: Buffer.from('1.2') });
+    far.destroy();
+    expect(await channel.lastWord('bye', 5000)).toBeNull();
   });
 });
