@@ -149,10 +149,10 @@ function createPortWatch(site: Site, lose: (port: Port) => void): PortWatch {
         'MAC of a NIC',
         controls().own(() => followMac(site, port)),
       ),
-    stateChanged: () =>
+    stateChanged: (isMtu) =>
       forget(
         'state of an interface',
-        controls().own(() => followStates(site)),
+        controls().own(() => followStates(site, isMtu)),
       ),
     addressesChanged: () => forget('address change', controls().refresh()),
   });
@@ -167,9 +167,10 @@ function followMac({ reconciler, events }: Site, port: OwnMacPort): Transition {
   return change;
 }
 
-function followStates({ reconciler }: Site): Transition {
+/** Path MTUs are not asked for when a guest only pulls its cable. */
+function followStates({ reconciler }: Site, isMtu: boolean): Transition {
   const change = new Transition();
-  reconciler.setMtus(change);
+  if (isMtu) reconciler.setMtus(change);
   reconciler.setFlags(change);
   return change;
 }

@@ -233,6 +233,37 @@ describe('offloads pass both ways', () => {
   });
 });
 
+test('the TAP of a virtual machine is an interface too, with its offloads', () => {
+  const io = makePacketIo();
+  // As QEMU opens it, whose guest is at the descriptor; the switch is at the device.
+  const tap = tapIn(near, 'vnet0');
+  io.attachTap(1, tap.fd);
+  const [fd] = netdev(near, 'vnet0', { silence: true });
+  io.attachTap(0, fd);
+  expect(netdevState(fd)).toMatchObject({ ifname: 'vnet0', carrier: true });
+  const packet = build({ payload: Buffer.alloc(50_000, 3), checksum: 'open' });
+  const words = {
+    TX_VNET: L.VNET_NEEDS_CSUM | (L.VNET_GSO_TCPV4 << 8),
+    TX_GSO: 1448 | (packet.payload << 16),
+    TX_CSUM: packet.l4 | (16 << 16),
+  };
+  for (const [from, to] of [
+    [1, 0],
+    [0, 1],
+  ]) {
+    send(io, 0, packet.bytes, { ...words, TX_INDEX: from });
+    expect(io.transmit(1)).toBe(0);
+    expect(receiveSome(io)).toBe(1);
+    expect([L.RX_INDEX, L.RX_LENGTH, L.RX_VNET].map((word) => rx(io, 0, word))).toEqual([
+      to,
+      packet.bytes.length,
+      words.TX_VNET,
+    ]);
+    expect(rxBytes(io, 0)).toEqual(packet.bytes);
+  }
+  expect(io.receive(50)).toBe(0);
+});
+
 describe('what happens to the interface', () => {
   test('down and up: sends fail as ENETDOWN, the socket stays, and all works again', () => {
     const { io } = attached();

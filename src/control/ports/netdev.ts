@@ -147,7 +147,8 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
     const fault = faultOf(state);
     const wasDark = port.isDark;
     port.isDark = fault !== null;
-    if (state.mtu !== port.mtu || port.isDark !== wasDark) look.stateChanged();
+    const isMtu = state.mtu !== port.mtu;
+    if (isMtu || port.isDark !== wasDark) look.stateChanged(isMtu);
     const memory = look.memory(port);
     if ((memory.ifname ?? nameOf(port.config)) !== state.ifname) look.moved(port, state.ifname);
     memory.ifname = state.ifname;

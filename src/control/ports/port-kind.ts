@@ -92,8 +92,8 @@ export interface Look {
   moved(port: Port, nic: string): void;
   /** The MAC of a NIC that leads to the host differs from its entries. */
   macChanged(port: OwnMacPort): void;
-  /** The state of an interface that the switch does not set has changed: `isDark`, or its MTU. */
-  stateChanged(): void;
+  /** The state of an interface that the switch does not set has changed: `isDark`, or its MTU as well. */
+  stateChanged(isMtu: boolean): void;
   /** A device is gone. */
   lost(port: Port): void;
   /** The port's device must be reopened, although it exists. */

@@ -42,8 +42,8 @@ export interface PortWatchParts {
   moved(port: string, nic: string, heldBack: number): void;
   /** The MAC of a NIC that leads to the host differs from its entries. */
   macChanged(port: OwnMacPort): void;
-  /** The carrier or the MTU of an attached interface has changed. */
-  stateChanged(): void;
+  /** The carrier of attached interfaces, or the MTU of some as well, has changed. At most once in a round. */
+  stateChanged(isMtu: boolean): void;
   /** A device vanished without a report from an engine. */
   lost(port: Port): void;
   /** The addresses of the namespace have changed. */
@@ -86,6 +86,8 @@ export class PortWatch {
       // A fault at one port does not keep the others from being checked.
       attempt('port-watch', () => kindOf(port).watch(port, look));
     }
+    if (this.changes !== null) this.parts.stateChanged(this.changes.isMtu);
+    this.changes = null;
     return this.renewGone(ports);
   }
 
@@ -98,13 +100,15 @@ export class PortWatch {
   }
 
   private lookWith(addresses: () => Set<string> | undefined): Look {
-    const { tell, macChanged, stateChanged, lost, moved } = this.parts;
+    const { tell, macChanged, lost, moved } = this.parts;
     return {
       machine: this.machine,
       addresses,
       tell,
       macChanged,
-      stateChanged,
+      stateChanged: (isMtu) => {
+        this.changes = { isMtu: isMtu || this.changes?.isMtu === true };
+      },
       lost,
       memory: (port) => remembered(this.memories, port, () => ({})),
       moved: (port, nic) => remembered(this.moves, port, newLimit).offer((heldBack) => moved(port.name, nic, heldBack)),
@@ -113,6 +117,8 @@ export class PortWatch {
     };
   }
 
+  /** What has changed in this round at attached interfaces; null: nothing. */
+  private changes: { isMtu: boolean } | null = null;
   /** Ports whose present devices must be reopened, by name. */
   private readonly gone = new Set<string>();
   /** Rounds until a port is retried. */
