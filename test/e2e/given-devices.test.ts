@@ -122,6 +122,12 @@ describe('descriptors that are refused', () => {
       ['tap:given1:3:v:web'],
       /port p. has descriptor 3 already/,
     ],
+    [
+      'two queues of one NIC, for two ports',
+      'fd: 5 }\n      p0: { type: tap, fd: 6',
+      ['tap:given1:5:vm', 'tap:given1:6:vm'],
+      /p.: descriptor . is the NIC given1, which port p. has already; give each NIC to one port/,
+    ],
   ])('%s', async (_what, fd, devices, message) => {
     const file = config(`p1: { type: tap, ${fd} }`);
     const ended = await world.refusedSwitch(host, file, giving(world, ...devices));

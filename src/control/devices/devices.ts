@@ -115,7 +115,27 @@ export class Devices {
       throw new Error(
         `descriptor ${fd} is the NIC that the switch has made for port ${owner}; give one that it inherits`,
       );
-    return adoptTap(fd, options);
+    const handle = adoptTap(fd, options);
+    try {
+      this.refuseSecond(fd, handle);
+    } catch (error) {
+      handle.discard();
+      throw error;
+    }
+    return handle;
+  }
+
+  /** Each of two descriptors of one NIC would get a part of its frames. */
+  private refuseSecond(fd: number, handle: TapHandle): void {
+    const nic = handle.state();
+    if (nic === null) return;
+    for (const [tap, port] of this.taps) {
+      const other = tap.state();
+      if (other?.ifname !== nic.ifname || other.netns !== nic.netns) continue;
+      throw new Error(
+        `descriptor ${fd} is the NIC ${nic.ifname}, which port ${port} has already; give each NIC to one port`,
+      );
+    }
   }
 
   /** Goes on with the TAP of the process before. @param facts as its `bequeath` gave them; changes nothing about the device */
