@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto';
 import {
   existsSync,
   lstatSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -17,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { makeFolder } from '../../port/folder.js';
 import { LabError } from '../testbed/errors.js';
 import { must, Program } from '../testbed/program.js';
 import { type CpioEntry, cpio } from './cpio.js';
@@ -101,7 +101,7 @@ export async function guestImage({
 /** In a folder for everyone, it must be this user's, or another one could choose the kernel. */
 function ownFolder(): string {
   const folder = join(tmpdir(), `overtap-guest-${process.getuid?.() ?? 0}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const { uid, mode } = lstatSync(folder);
   if (uid === process.getuid?.() && (mode & 0o022) === 0) return folder;
   throw new LabError('LAB_NAME_TAKEN', `${folder} belongs to another user, or others may write there: remove it`);
