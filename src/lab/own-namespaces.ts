@@ -14,11 +14,14 @@ import { LabError } from './testbed/errors.js';
 const LABS = 'lab';
 const uid = (): number => process.geteuid?.() ?? 0;
 
+/** Of root. Not in /run/overtap, which may belong to the user of the service: state.json names processes that `down` ends. */
+const ROOTS = '/run/overtap-lab';
+
 /** The folder of the labs of this user. */
 export function labsFolder(): string {
   const own = process.env[OWN_FOLDER];
   if (own !== undefined) return join(own, LABS);
-  return join(uid() === 0 ? '/run/overtap' : userFolder(process.env, uid()), LABS);
+  return uid() === 0 ? ROOTS : join(userFolder(process.env, uid()), LABS);
 }
 
 /**

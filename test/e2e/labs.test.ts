@@ -27,7 +27,7 @@ const LABS = [
 ] as const;
 /** With virtual machines, which boot in the long form only. */
 const WITH_MACHINES = ['vms-and-containers', 'vms-and-containers-unicast'] as const;
-const ROOT = '/run/overtap/lab';
+const ROOT = '/run/overtap-lab';
 const LAB_LIMIT_MS = 90_000;
 const LIMIT_WITH_MACHINES_MS = 600_000;
 

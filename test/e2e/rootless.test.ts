@@ -108,6 +108,26 @@ test('a lab that is up is checked, shown and taken down by other commands of the
   expectNothingLeft();
 });
 
+test("root reads no state of labs in /run/overtap, which may be the service's", async () => {
+  const state = { lab: 'point-to-point', namespaces: [], switches: [] };
+  const script = `mount -t tmpfs tmpfs /run/overtap && mkdir -p /run/overtap/lab/point-to-point
+    echo '${JSON.stringify(state)}' >/run/overtap/lab/point-to-point/state.json && exec "$@"`;
+  mkdirSync('/run/overtap', { recursive: true });
+  const down = [process.execPath, OVERTAP, 'lab', 'down', 'point-to-point'];
+  const ended = await world.exec(netns, [
+    'unshare',
+    '-m',
+    '--propagation',
+    'private',
+    'sh',
+    '-c',
+    script,
+    'sh',
+    ...down,
+  ]);
+  expect(ended).toMatchObject({ status: 0, stdout: 'lab point-to-point is not up\n' });
+});
+
 describe('run', () => {
   const TWO = `  br1:
     ports:

@@ -106,7 +106,7 @@ describe('hosts that a switch joins', () => {
 
   test('the configuration of the joining switch has a NIC with an address for each host', () => {
     const { hosts } = fakeLab([], 3).topology;
-    const text = segmentConfig(segment, hosts, switchFiles('/run/overtap/lab', 'fake', segment.name));
+    const text = segmentConfig(segment, hosts, switchFiles('/run/overtap-lab', 'fake', segment.name));
     const { name, bridges } = parseConfig(text, 'net.yaml', { netnsExists: () => true });
     expect(name).toBe('net');
     expect(bridges[0]?.ports).toMatchObject(

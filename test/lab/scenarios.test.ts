@@ -34,7 +34,7 @@ const ALL: readonly Lab[] = [
 const configOf = (lab: Lab, host: number): string => {
   const of = lab.topology.hosts[host];
   if (!of) throw new RangeError('no such host');
-  return lab.config(of, switchFiles('/run/overtap/lab', lab.name, of.name));
+  return lab.config(of, switchFiles('/run/overtap-lab', lab.name, of.name));
 };
 
 test('every lab is listed, with a description', () => {
@@ -98,7 +98,7 @@ test('the configuration of one port for all VNIs', () => {
   expect(configOf(oneVxlanManyVlans, 0)).toMatchInlineSnapshot(`
     "# Lab one-vxlan-many-vlans, host h1.
     name: h1
-    control: /run/overtap/lab/one-vxlan-many-vlans/h1.sock
+    control: /run/overtap-lab/one-vxlan-many-vlans/h1.sock
     bridges:
       br1:
         vlan_filtering: true
@@ -134,7 +134,7 @@ test('the configuration of a trunk with inner tags in one VNI', () => {
   expect(configOf(vlanTenants, 1)).toMatchInlineSnapshot(`
     "# Lab vlan-tenants, host host2.
     name: host2
-    control: /run/overtap/lab/vlan-tenants/host2.sock
+    control: /run/overtap-lab/vlan-tenants/host2.sock
     bridges:
       bridge2:
         vlan_filtering: true
@@ -170,7 +170,7 @@ test('the configuration of two bridges on one switch, one of them with a tunnel'
   expect(configOf(routed, 1)).toMatchInlineSnapshot(`
     "# Lab routed, host host2.
     name: host2
-    control: /run/overtap/lab/routed/host2.sock
+    control: /run/overtap-lab/routed/host2.sock
     bridges:
       bridge2:                         # the guests and one NIC of the router; no tunnel
         ports:
@@ -214,7 +214,7 @@ test('the configuration of a tunnel without remotes', () => {
   expect(configOf(defaultPort8472, 0)).toMatchInlineSnapshot(`
     "# Lab default-port-8472, host host1.
     name: host1
-    control: /run/overtap/lab/default-port-8472/host1.sock
+    control: /run/overtap-lab/default-port-8472/host1.sock
     bridges:
       br0:
         ports:
@@ -225,7 +225,7 @@ test('the configuration of a tunnel without remotes', () => {
             mac: 02:00:00:00:21:01
             addresses: [10.0.21.1/24]
           # No remotes here. This command adds one to the running switch:
-          # overtap -s /run/overtap/lab/default-port-8472/host1.sock fdb append 00:00:00:00:00:00 dev vxlan21 dst 192.0.2.2
+          # overtap -s /run/overtap-lab/default-port-8472/host1.sock fdb append 00:00:00:00:00:00 dev vxlan21 dst 192.0.2.2
           vxlan21:
             type: vxlan
             id: 100
@@ -240,7 +240,7 @@ test('the configuration of a virtual machine, by its socket and by a macvtap', (
   expect(own(vmsAndContainers, 1)).toMatchInlineSnapshot(`
     "vm2:
             type: qemu
-            connect: /run/overtap/lab/vms-and-containers/vm2/net    # QEMU listens there
+            connect: /run/overtap-lab/vms-and-containers/vm2/net    # QEMU listens there
           vxlan0:
             type: vxlan
             id: 100

@@ -1,7 +1,7 @@
 /**
- * Owns a lab's folder under /run/overtap/lab: configuration files, logs and sockets of its switches, the folders of its virtual
- * machines, and state.json, which lists everything that `up` created. `down` removes exactly that, even after a crash. It never touches namespaces or
- * processes itself.
+ * Owns a lab's folder under /run/overtap-lab, or in the user's folder: configuration files, logs and sockets of its switches, the
+ * folders of its virtual machines, and state.json, which lists everything that `up` created. `down` removes exactly that, even after
+ * a crash. It never touches namespaces or processes itself.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -125,10 +125,11 @@ export function loadState(root: string, lab: string): LabState | null {
   );
 }
 
-/** Deletes the lab's folder, and after the last lab the folders around it if they are empty. */
+/** Deletes the lab's folder, and after the last lab the folder around it, and that of the user, if they are empty. */
 export function removeState(root: string, lab: string): void {
   rmSync(labFolder(root, lab), { recursive: true, force: true });
-  for (const folder of [root, dirname(root)]) removeIfEmpty(folder);
+  removeIfEmpty(root);
+  if (dirname(root) !== '/run') removeIfEmpty(dirname(root));
 }
 
 /** The last lines of a log, or a note that it is empty or missing. */
