@@ -7,10 +7,13 @@ import { nsenter, OWN_FOLDER, UNSHARE } from './rootless.js';
 
 /**
  * A copy of /run in which root may write: everything that is there, and own folders for namespaces and sockets. `ip netns exec`
- * needs a /sys that it may mount; the loopback is up as on any host.
+ * needs a /sys that it may mount; the loopback is up as on any host. Nothing is left in /tmp where it fails.
  */
 const SETUP = `set -e
 new=$(mktemp -d /tmp/overtap.XXXXXX)
+say='overtap: its own /run cannot be made; run it as root'
+trap 'umount -n -l "$new" 2>/dev/null; rmdir "$new"; [ -z "$say" ] || echo "$say" >&2' EXIT
+trap 'say=; exit 130' INT TERM HUP
 mount -n -t tmpfs -o mode=755 tmpfs "$new"
 mkdir "$new/overtap" "$new/netns"
 for old in /run/* /run/.[!.]*; do
@@ -24,6 +27,7 @@ done
 mount -n -o bind "$0" "$new/overtap"
 mount -n -o move "$new" /run
 rmdir "$new"
+trap - EXIT INT TERM HUP
 ip link set lo up 2>/dev/null || :
 exec "$@"`;
 

@@ -200,6 +200,17 @@ describe('run', () => {
     expect([status, stderr]).toEqual([1, expect.stringContaining('descriptor 7 is no TAP and no TUN')]);
   });
 
+  test('a /run that cannot be copied: one line says so, and nothing is left', async () => {
+    const tools = world.path('tools');
+    mkdirSync(tools);
+    writeFileSync(join(tools, 'mount'), '#!/bin/sh\ncase "$*" in *rbind*) exit 32;; esac; exec /bin/mount "$@"\n');
+    chmodSync(join(tools, 'mount'), 0o755);
+    const words = ['run', '-c', configOf(TWO)];
+    const { status, stderr } = await world.exec(netns, asUser(words, { env: [`PATH=${tools}:${process.env.PATH}`] }));
+    expect([status, stderr]).toEqual([32, expect.stringContaining('overtap: its own /run cannot be made')]);
+    expectNothingLeft();
+  });
+
   test('a runtime folder that cannot be is named at once', async () => {
     const env = ['XDG_RUNTIME_DIR=/proc/none'];
     const [lab, plain] = await Promise.all(
