@@ -190,3 +190,26 @@ test('of an ordinary user with two ambient capabilities: these, and nothing is g
   expect(await world.nics(nic.netns)).toEqual(expect.arrayContaining(['tap0', 'tap1']));
   expect((await sw.stop()).ended.status).toBe(0);
 });
+
+test('of a control socket with a group: the next process may give it that group, or tells why it has none', async () => {
+  const GROUP = 12_345;
+  const folder = world.path('control');
+  mkdirSync(folder);
+  const control = join(folder, 'sw.sock');
+  const path = world.file('sw.yaml', `control: ${control}\ncontrol_group: ${GROUP}\nbridges:\n${settings()}`);
+  const sw = new RunningSwitch(world.spawn(hosts[0].netns, switchCommand(path)), control);
+  await sw.ready();
+  expectRights(sw, [...OF_ROOT, 'CHOWN']);
+
+  chmodSync(folder, 0o555);
+  const refused = await command('-s', control, 'upgrade');
+  expect(refused.status).toBe(1);
+  expect(refused.stderr).toMatch(/EACCES.*the switch goes on/s);
+  await expectPing(guest);
+
+  chmodSync(folder, 0o755);
+  await change(sw, 'upgrade --json');
+  expect(statSync(control)).toMatchObject({ gid: GROUP });
+  expect(statSync(control).mode & 0o777).toBe(0o660);
+  await expectPing(guest);
+});

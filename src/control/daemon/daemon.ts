@@ -92,6 +92,8 @@ async function runOrRefuse(run: Run): Promise<number> {
   try {
     return await runSwitch(run);
   } catch (error) {
+    // A former process whose switch was to be taken over hears why, and goes on.
+    await run.estate?.taker.giveUp((error as Error).message);
     const isExpected = [DeviceError, ControlSocketError, TakeOverError].some((kind) => error instanceof kind);
     if (!isExpected || !(error instanceof Error)) throw error;
     run.manager.refused(error.message);
@@ -137,12 +139,7 @@ async function startSwitch({ document, config, estate, shutdown, log: { logger: 
       shutdown.begin(EXIT_REFUSED);
     },
   };
-  try {
-    return await Switch.start(document, config, events, estate?.inheritance);
-  } catch (error) {
-    await estate?.taker.giveUp((error as Error).message);
-    throw error;
-  }
+  return Switch.start(document, config, events, estate?.inheritance);
 }
 
 async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): Promise<number> {

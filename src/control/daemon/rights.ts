@@ -29,21 +29,23 @@ const NEEDED_BY_ROOT = {
  * virtual machines, which belong to their users.
  */
 const OF_OTHERS = 'DAC_OVERRIDE';
-/** Making the socket of a port anew with its group. */
+/** Giving a socket that is made later its group: one of a port, and the control socket of the next process (`upgrade`). */
 const GROUPS = 'CHOWN';
 
 /** @returns numbers of capabilities */
 export function neededCapabilities(
-  config: Pick<SwitchConfig, 'control' | 'bridges' | 'ports'>,
+  config: Pick<SwitchConfig, 'control' | 'control_group' | 'bridges' | 'ports'>,
   isRoot: boolean,
 ): number[] {
   const ports = [...config.bridges.flatMap((bridge) => bridge.ports), ...config.ports];
   const isOthers = !isWritable(dirname(config.control)) || ports.some(usesPath);
+  const hasGroup = (port: PortConfig): boolean => 'socket_group' in port && port.socket_group !== undefined;
+  const givesGroups = config.control_group !== undefined || ports.some(hasGroup);
   const names = [
     ...Object.keys(NEEDED),
     ...(isRoot ? Object.keys(NEEDED_BY_ROOT) : []),
     ...(isRoot && isOthers ? [OF_OTHERS] : []),
-    ...(ports.some((port) => 'socket_group' in port && port.socket_group !== undefined) ? [GROUPS] : []),
+    ...(givesGroups ? [GROUPS] : []),
   ];
   return names.map((name) => CAPABILITIES.indexOf(name));
 }
