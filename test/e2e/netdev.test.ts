@@ -165,6 +165,26 @@ describe('TCP, with equal hashes', () => {
     await expectBalance(sw, other);
   });
 
+  test.each(cases(['qemu', 'udp'], 1))('by a pair of %s ports between two bridges', async (kind) => {
+    const a = await cabled(1, 'p1');
+    const b = await cabled(2, 'p2');
+    const socket = world.path('pair.sock');
+    const ends =
+      kind === 'qemu'
+        ? [`listen: ${socket}`, `connect: ${socket}`]
+        : [
+            'local: "127.0.0.1:10001", remote: "127.0.0.1:10002"',
+            'local: "127.0.0.1:10002", remote: "127.0.0.1:10001"',
+          ];
+    const [near, far] = ends.map((end, at) => `      end${at}: { type: ${kind}, ${end} }\n`);
+    const two = `  br2:\n    ports:\n${netdevPort('p2')}${far}`;
+    const sw = await startWith(world, host, 'netdev', `bridges:\n${plainBridge(netdevPort('p1'), near)}${two}`);
+    await until('the ends are joined', async () => (await sw.links()).every(({ operstate }) => operstate === 'UP'));
+    await expectTransfer(world, a, b, BYTES, `netdev to netdev by ${kind}`);
+    await expectTransfer(world, b, a, BYTES, `netdev to netdev by ${kind}, back`);
+    await expectBalance(sw);
+  });
+
   test('in a VLAN of the guests, tagged on both cables', async () => {
     const a = await cabled(1, 'p1');
     const b = await cabled(2, 'p2');
