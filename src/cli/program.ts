@@ -143,6 +143,7 @@ function addCommand(program: Command, spec: CommandSpec, io: Io, rooms: Rooms, {
     .description(`${spec.summary.charAt(0).toUpperCase()}${spec.summary.slice(1)}.`)
     .usage(spec.usage)
     .helpOption('-h, --help', 'show help')
+    .configureOutput({ outputError: (text) => io.stderr.write(usageLine(text, spec.name)) })
     .addHelpText('after', () => loadedHelp.get(spec.name) ?? '');
   if (spec.words) command.argument('[words...]');
   for (const { flags, text, required, choices, fallback } of spec.options ?? []) {
@@ -217,15 +218,15 @@ function socketPath(text: string): string {
   return text;
 }
 
-/** Commander's error as one line: the error, a suggestion, and where to find help. */
-function usageLine(text: string): string {
+/** Commander's error as one line: the error, a suggestion, and where to find help: that of the command, if it is one of its own. */
+function usageLine(text: string, command?: string): string {
   const wrong = text
     .trim()
     .replace(/^error: /, '')
     .replace(/\.?\s*\(Did you mean (?:one of )?(.+?)\?\)/, '; did you mean $1?')
     .replace(/\s*\n\s*/g, ' ')
     .replace(/\.$/, '');
-  return printable(`overtap: ${wrong} (see "overtap --help")\n`);
+  return printable(`overtap: ${wrong} (see "overtap ${command === undefined ? '' : `${command} `}--help")\n`);
 }
 
 /** Prints an error as one line on stderr. @returns its exit status */

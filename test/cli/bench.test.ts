@@ -37,7 +37,7 @@ describe('bench', () => {
     const { status, err } = await overtap(['bench', '--round', '1']);
     expect({ status, err }).toEqual({
       status: 2,
-      err: `overtap: unknown option '--round'; did you mean --rounds? (see "overtap --help")\n`,
+      err: `overtap: unknown option '--round'; did you mean --rounds? (see "overtap bench --help")\n`,
     });
   });
 });

@@ -241,7 +241,7 @@ describe('apply', () => {
 
   it('needs a file, and a switch', async () => {
     expect((await ask('apply')).err).toBe(
-      `overtap: required option '-c, --config <FILE>' not specified (see "overtap --help")\n`,
+      `overtap: required option '-c, --config <FILE>' not specified (see "overtap apply --help")\n`,
     );
     expect((await overtap(['apply', '-c', path, '-s', folder.file('none.sock')])).status).toBe(3);
   });

@@ -63,14 +63,14 @@ describe('version', () => {
 describe('usage errors', () => {
   it('names what was perhaps meant', async () => {
     await usageError(['fbd'], `unknown command 'fbd'; did you mean fdb? (see "overtap --help")`);
-    await usageError(['fdb', '--jso'], `unknown option '--jso'; did you mean --json? (see "overtap --help")`);
+    await usageError(['fdb', '--jso'], `unknown option '--jso'; did you mean --json? (see "overtap fdb --help")`);
     await usageError(['zzz'], `unknown command 'zzz' (see "overtap --help")`);
     await usageError(['help', 'zzz'], `unknown command 'zzz' (see "overtap --help")`);
   });
 
   it('names what is missing or too much', async () => {
-    await usageError(['run'], `required option '-c, --config <FILE>' not specified (see "overtap --help")`);
-    await usageError(['check', '-c'], `option '-c, --config <FILE>' argument missing (see "overtap --help")`);
+    await usageError(['run'], `required option '-c, --config <FILE>' not specified (see "overtap run --help")`);
+    await usageError(['check', '-c'], `option '-c, --config <FILE>' argument missing (see "overtap check --help")`);
     await usageError(['-s', '', 'fdb'], '-s needs the path of a control socket');
     await usageError(['stats', 'a', 'b'], '"stats": "b" is one too many; it takes [dev LINK] [LINK]');
     await usageError(['fdb', 'show', 'state', 'stale'], '"state" takes dynamic, static, permanent or all, not "stale"');

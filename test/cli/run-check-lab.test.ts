@@ -111,7 +111,7 @@ describe('run', () => {
     expect(given).toEqual([]);
     expect(result.status).toBe(2);
     expect(result.err).toBe(
-      `overtap: option '--log-level <LEVEL>' argument 'loud' is invalid. Allowed choices are trace, debug, info, warn, error, fatal (see "overtap --help")\n`,
+      `overtap: option '--log-level <LEVEL>' argument 'loud' is invalid. Allowed choices are trace, debug, info, warn, error, fatal (see "overtap run --help")\n`,
     );
   });
 });
