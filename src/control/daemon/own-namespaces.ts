@@ -8,6 +8,7 @@ import type { SwitchConfig } from '../../config/types.js';
 import { isPrivate, userFolder, userSocket } from '../../config/user-folder.js';
 import { enterOwn, ownCommand } from '../../port/enter-own.js';
 import { makeFolder } from '../../port/folder.js';
+import { LISTEN_FDS_START, listenedDescriptors } from '../../port/listened.js';
 import { lacksRights, nsenter, type Obstacle, obstacle } from '../../port/rootless.js';
 
 export type WhenRootless = 'auto' | 'always' | 'never';
@@ -73,8 +74,6 @@ function mayWrite(folder: string): boolean {
   }
 }
 
-/** Descriptors of a service manager, at most. */
-const MOST_LISTENED = 256;
 const DEFAULT_CONTROL = '/run/overtap/overtap.sock';
 
 /** Makes the user's folder. Another user may have made one of that name in /tmp. */
@@ -102,8 +101,8 @@ function hasItsNics({ bridges, ports }: SwitchConfig, uid: number): boolean {
 function inherited(config: SwitchConfig | undefined): number[] {
   const ports = config === undefined ? [] : [...config.ports, ...config.bridges.flatMap((bridge) => bridge.ports)];
   const named = ports.flatMap((port) => (hasOwnNic(port) && typeof port.fd === 'number' ? [port.fd] : []));
-  const count = Math.min(Number(process.env.LISTEN_FDS ?? 0) || 0, MOST_LISTENED);
-  return [...named, ...Array.from({ length: count }, (_, at) => 3 + at)];
+  const count = listenedDescriptors(process.env, process.pid);
+  return [...named, ...Array.from({ length: count }, (_, at) => LISTEN_FDS_START + at)];
 }
 
 function ownerOf(ifname: string): number | undefined {

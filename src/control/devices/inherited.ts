@@ -5,14 +5,11 @@
  * Owns the translation of names, and who has taken which. Never opens or closes one.
  */
 
-/** The first descriptor that a service manager passes. */
-const LISTEN_FDS_START = 3;
-/** Bounds what an environment can make the process keep. */
-const MOST = 4096;
+import { type Environment, LISTEN_FDS_START, listenedDescriptors } from '../../port/listened.js';
+import { quote } from '../../values/show.js';
 
-export interface InheritedEnvironment {
-  readonly [name: string]: string | undefined;
-}
+/** Names that a message lists. */
+const MOST_NAMED = 8;
 
 export class Inherited {
   /** By name; a name may stand for several. */
@@ -22,12 +19,11 @@ export class Inherited {
   private isOver = false;
 
   /** @param env LISTEN_FDS and LISTEN_FDNAMES count if LISTEN_PID is @param pid this process */
-  constructor(env: InheritedEnvironment, pid: number) {
-    const count = Number(env.LISTEN_FDS ?? 0);
-    if (Number(env.LISTEN_PID) !== pid || !Number.isInteger(count) || count < 1) return;
+  constructor(env: Environment, pid: number) {
+    const count = listenedDescriptors(env, pid);
     // Without names all are called "unknown", as in sd_listen_fds_with_names(3).
     const names = env.LISTEN_FDNAMES?.split(':') ?? [];
-    for (let i = 0; i < Math.min(count, MOST); i++) {
+    for (let i = 0; i < count; i++) {
       const name = names[i] ?? 'unknown';
       this.named.set(name, [...(this.named.get(name) ?? []), LISTEN_FDS_START + i]);
     }
@@ -55,7 +51,7 @@ export class Inherited {
   private numberOf(name: string): number {
     const [number, ...others] = this.named.get(name) ?? [];
     if (number === undefined) {
-      const known = [...this.named.keys()].map((one) => `"${one}"`).join(', ');
+      const known = listOf([...this.named.keys()]);
       throw new Error(
         `the switch was not given a descriptor named "${name}" (LISTEN_FDNAMES)${known === '' ? '; its service needs FileDescriptorName= in a socket unit, or give the number' : `; it has ${known}`}`,
       );
@@ -66,4 +62,9 @@ export class Inherited {
       );
     return number;
   }
+}
+
+function listOf(names: readonly string[]): string {
+  const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : '';
+  return names.slice(0, MOST_NAMED).map(quote).join(', ') + more;
 }

@@ -25,6 +25,8 @@ describe('inherited descriptors', () => {
     ['without a name', of('1'), /it has "unknown"/],
     ['of two with one name', of('2', 'a:a'), /2 descriptors are named "a"/],
     ['more than there are names', of('100000000', 'b'), /it has "b", "unknown"/],
+    ['that are many', of('9', 'b:c:d:e:f:g:h:i:j'), /"h", "i" and 1 more$/],
+    ['with a line break', of('1', 'b\n\u001b[2J'), /it has "b\\n\\u001b\[2J"$/],
   ])('names %s are refused', (_what, inherited, message) => {
     expect(() => inherited.take('a', 'p1')).toThrow(message);
   });
