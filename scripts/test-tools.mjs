@@ -24,6 +24,14 @@ const TOOLS = [
   { command: 'zsh', package: 'zsh' },
   { command: 'fish', package: 'fish' },
   { file: '/usr/include/pcap/pcap.h', package: 'libpcap-dev' },
+  // Virtual machines: their kernel is downloaded by the tests, from Debian too.
+  ...(process.env.OVERTAP_LONG === '1'
+    ? [
+        { command: 'qemu-system-x86_64', package: 'qemu-system-x86' },
+        { file: '/bin/busybox', package: 'busybox-static' },
+        { command: 'modprobe', package: 'kmod' },
+      ]
+    : []),
 ];
 
 const FOLDERS = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];

@@ -45,8 +45,9 @@ export const NETDEV = kind({
     '`type: netdev`, an interface that exists already: a veth end, the `vnet0` of a virtual machine, a NIC, a bond. It is attached ' +
     'by a packet socket, in promiscuous mode; MTU, addresses and MAC stay as they are, and nothing of it remains when the ' +
     'switch ends, however it ends. Beside these keys it takes those of any port. Frames have offloads and VLAN tags (802.1Q, 802.1ad, ' +
-    "priority tags) both ways; what the host sends by the interface does not enter the switch. `mtu` is the interface's own; " +
-    'where it is smaller than 1500, the bridge follows it. The port is DOWN, and says why, while the interface is down, has no ' +
+    "priority tags) both ways; what the host sends by the interface does not enter the switch. `mtu` is the interface's own: a " +
+    'frame may be longer by a tag of 802.1Q, not by one of 802.1ad (a limit of packet sockets: make the MTU 4 larger). ' +
+    'Where the MTU is smaller than 1500, the bridge follows it. The port is DOWN, and says why, while the interface is down, has no ' +
     'carrier, was deleted or moved to another namespace; it comes up by itself when an interface of that name is back.',
   example: 'eth1: { type: netdev }',
   command: 'link add eth1 master br0 type netdev host on',

@@ -1,7 +1,7 @@
 /**
  * One end of a TCP transfer; both ends print what they saw as a JSON line.
  *
- *   node transfer.js receive ADDRESS        prints {"port"}, takes in one connection until its end
+ *   node transfer.js receive ADDRESS [PORT] prints {"port"}, takes in one connection until its end
  *   node transfer.js send ADDRESS PORT BYTES SEED
  */
 import { createCipheriv, createHash } from 'node:crypto';
@@ -17,7 +17,7 @@ function fail(error: Error): never {
   process.exit(1);
 }
 
-function receive(address: string): void {
+function receive(address: string, port: number): void {
   const server = createServer((socket) => {
     server.close();
     const hash = createHash('sha256');
@@ -35,7 +35,7 @@ function receive(address: string): void {
     });
   });
   server.on('error', fail);
-  server.listen(0, address, () => print({ port: (server.address() as AddressInfo).port }));
+  server.listen(port, address, () => print({ port: (server.address() as AddressInfo).port }));
 }
 
 /** Pseudo-random bytes, the same for the same seed: the key stream of a cipher. */
@@ -71,5 +71,5 @@ function send(address: string, port: number, total: number, seed: string): void 
 }
 
 const [mode, address, port, bytes, seed] = process.argv.slice(2);
-if (mode === 'receive') receive(address);
+if (mode === 'receive') receive(address, Number(port ?? 0));
 else send(address, Number(port), Number(bytes), seed);
