@@ -5,6 +5,7 @@
 import type { Machine, Station } from '../setup/topology.js';
 import { run } from '../testbed/program.js';
 import { inNamespace } from '../testbed/testbed.js';
+import { BUSYBOX } from '../vm/guest-image.js';
 import { guestListens, guestPing, guestReceived, guestSends } from '../vm/guest-traffic.js';
 import type { Seen } from './findings.js';
 import type { Inspection } from './inspection.js';
@@ -39,7 +40,7 @@ export function containerEnd(inspection: Inspection, station: Station): Endpoint
     address: station.address,
     mtu: async () => (await agent.ask('nic', { ifname: station.ifname })).mtu,
     ping: async (address, count) => {
-      const command = ['busybox', 'ping', '-c', String(count), '-W', '2', address];
+      const command = [BUSYBOX, 'ping', '-c', String(count), '-W', '2', address];
       const { stdout } = await run(inNamespace(station.netns, command), { signal: inspection.signal });
       return Number(/(\d+) packets received/.exec(stdout)?.[1] ?? 0);
     },

@@ -43,7 +43,8 @@ export interface GuestImageOptions {
   signal?: AbortSignal | undefined;
 }
 
-const BUSYBOX = '/bin/busybox';
+/** Of the guests, and what a container pings with. */
+export const BUSYBOX = '/bin/busybox';
 const PACKAGE = 'linux-image-cloud-amd64';
 /** virtio itself is a module of that kernel. */
 const MODULES = ['virtio_pci', 'virtio_net'];

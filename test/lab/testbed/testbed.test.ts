@@ -3,6 +3,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { addNamespace, namespaceExists } from '../../../src/lab/testbed/namespaces.js';
 import { must, Program, run } from '../../../src/lab/testbed/program.js';
 import { sweep, Testbed } from '../../../src/lab/testbed/testbed.js';
+import { until } from '../../../src/lab/testbed/wait.js';
 import { needRoot } from '../lab-support.js';
 
 const PREFIX = 'ott';
@@ -66,6 +67,17 @@ describe('a program', () => {
   test('has a time limit', async () => {
     await expect(new Program(['sleep', '1000'], { ownSession: true }).toEnd(20)).rejects.toThrow(/not within 0.02 s/);
     await expect(run(['sleep', '1000'], { limitMs: 20 })).rejects.toMatchObject({ code: 'LAB_TIMEOUT' });
+  });
+
+  test('ends at once when the work is interrupted, with its children', async () => {
+    const controller = new AbortController();
+    const mark = `1000.${process.pid}`;
+    const running = must(['sh', '-c', `sleep ${mark}; true`], { signal: controller.signal });
+    const lives = async (): Promise<boolean> => (await run(['pgrep', '-f', `^sleep ${mark}$`])).status === 0;
+    await until('the child runs', lives);
+    controller.abort('SIGINT');
+    await expect(running).rejects.toMatchObject({ code: 'LAB_INTERRUPTED' });
+    await until('the child has ended', async () => !(await lives()));
   });
 
   test('that does not exist is named in the error, also in a shell', async () => {
