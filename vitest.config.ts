@@ -5,6 +5,8 @@ import { LONG } from './test/long.js';
 const E2E = 'test/e2e/**/*.test.ts';
 /** These measure what the machine can do, or have names of their own on it: at most one more runs beside them. */
 const ALONE = ['bench-path', 'live-macs', 'live-storm', 'soak'].map((name) => `test/e2e/${name}.test.ts`);
+/** These boot virtual machines. */
+const LONG_ONLY = ['kernel-vm', 'vm'].map((name) => `test/e2e/${name}.test.ts`);
 /** For a property over many random cases, and for many rounds in the long run, on a machine that others may be using. */
 const MINUTE = 60_000;
 const slow = (minutes: number): number => (LONG ? 60 : minutes) * MINUTE;
@@ -13,7 +15,8 @@ const slow = (minutes: number): number => (LONG ? 60 : minutes) * MINUTE;
 function wanted(patterns: string[]): string[] {
   if (!LONG) return patterns;
   const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts'));
-  return files.map((name) => `test/${name}`).filter((name) => readFileSync(name, 'utf8').includes("/long.js'"));
+  const paths = files.map((name) => `test/${name}`);
+  return paths.filter((name) => LONG_ONLY.includes(name) || readFileSync(name, 'utf8').includes("/long.js'"));
 }
 
 /** One after the other: unit tests and end-to-end tests three at a time, since they wait a good deal, those that measure two at a time. */
@@ -38,7 +41,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: wanted([E2E]),
-          exclude: ['test/!(e2e)/**', ...ALONE],
+          exclude: ['test/!(e2e)/**', ...ALONE, ...(LONG ? [] : LONG_ONLY)],
           globalSetup: 'test/e2e/compile-tools.ts',
           testTimeout: slow(2),
           hookTimeout: MINUTE,

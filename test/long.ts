@@ -12,7 +12,7 @@
 export const LONG = process.env.OVERTAP_LONG === '1';
 
 /**
- * Rows of a table of alike cases: all of them with OVERTAP_LONG=1, else `few`, spread evenly from the first on.
+ * Rows of a table of alike cases: all of them with OVERTAP_LONG=1, else `few` (0: none), spread evenly from the first on.
  *
  *     test.each(cases(OFFLOADS, 3))('without %s', ...)
  */

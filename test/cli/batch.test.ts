@@ -54,7 +54,7 @@ describe('-batch', () => {
     expect(open.err).toContain('a quote is not closed: "\\x1b]0;title\\x07\n');
     const strange = folder.file('b\x1b[31m');
     writeFileSync(strange, 'nonsense\n');
-    expect((await overtap(['-batch', strange])).err).toContain('Command failed ' + strange.replace('\x1b', '\\x1b'));
+    expect((await overtap(['-batch', strange])).err).toContain(`Command failed ${strange.replace('\x1b', '\\x1b')}`);
   });
 
   it('goes on with -force', async () => {

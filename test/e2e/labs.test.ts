@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { describe as described, type Ended, must, Program, run } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
-import { cases, LONG } from '../long.js';
+import { cases } from '../long.js';
 import { OVERTAP } from './switch.js';
 
 const LABS = [
@@ -131,7 +131,7 @@ describe('a lab with virtual machines', () => {
     await expectNothingLeft();
   });
 
-  test.runIf(LONG).each(WITH_MACHINES)('lab run %s: every claim holds, and nothing is left', async (name) => {
+  test.each(cases(WITH_MACHINES, 0))('lab run %s: every claim holds, and nothing is left', async (name) => {
     const ended = await run([process.execPath, OVERTAP, 'lab', 'run', name], { limitMs: LIMIT_WITH_MACHINES_MS });
     expectProved(ended);
     console.log(ended.stdout);
@@ -139,11 +139,12 @@ describe('a lab with virtual machines', () => {
     await expectNothingLeft(name);
   });
 
-  test.runIf(LONG).each([
+  const MOMENTS = [
     ['vms-and-containers', 'machines boot', 'h2 is ready'],
     ['vms-and-containers-unicast', 'a machine sends', 'from c2 to vm1'],
     ['vms-and-containers', 'a machine restarts', 'from vm2 to vm1'],
-  ])('%s: Ctrl-C while %s removes everything', async (name, _, line) => {
+  ] as const;
+  test.each(cases(MOMENTS, 0))('%s: Ctrl-C while %s removes everything', async (name, _, line) => {
     const running = new Program([process.execPath, OVERTAP, 'lab', 'run', name]);
     await running.line(line, (one) => one.includes(line), LIMIT_WITH_MACHINES_MS);
     await delay(1000);

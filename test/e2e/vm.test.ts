@@ -10,7 +10,6 @@ import { guestPing, guestTransfer } from '../../src/lab/vm/guest-traffic.js';
 import { consolePath, guestReady, qemuCommand, streamNetdev } from '../../src/lab/vm/virtual-machine.js';
 import type { Program } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
-import { LONG } from '../long.js';
 import { World } from './host-testbed.js';
 import { linkOf, startWith } from './live-support.js';
 import { type RunningSwitch, settledStats } from './switch.js';
@@ -25,7 +24,7 @@ let world: World;
 let host: string;
 
 beforeAll(async () => {
-  if (LONG) image = await guestImage();
+  image = await guestImage();
 }, 300_000);
 
 beforeEach(async () => {
@@ -79,38 +78,35 @@ async function expectBytes(from: Machine, to: Machine): Promise<void> {
   expect(bytes).toBe(MEGABYTES * 1024 * 1024);
 }
 
-test.runIf(LONG)(
-  'two machines whose QEMU listens: ping and TCP; the switch or a machine may be killed and come back',
-  async () => {
-    const socket = (number: number): string => world.path(`vm${number}.net`);
-    const machines = await Promise.all([1, 2].map((number) => start(number, streamNetdev(socket(number)))));
-    const [one, other] = machines;
-    const lines = `bridges:\n  br1:\n    ports:\n${[1, 2].map((n) => `      vm${n}: { type: qemu, connect: ${socket(n)} }\n`).join('')}`;
-    const sw = await startWith(world, host, 'vms', lines);
-    await up(sw, 'vm1');
-    await up(sw, 'vm2');
-    await expectPing(one, other);
-    await expectBytes(one, other);
-    await expectBytes(other, one);
-    const { links } = await settledStats(sw);
-    expect(links.vm1.rx_packets).toBeGreaterThan((MEGABYTES * MB) / 1500);
-    await expectBalance(sw);
+test('two machines whose QEMU listens: ping and TCP; the switch or a machine may be killed and come back', async () => {
+  const socket = (number: number): string => world.path(`vm${number}.net`);
+  const machines = await Promise.all([1, 2].map((number) => start(number, streamNetdev(socket(number)))));
+  const [one, other] = machines;
+  const lines = `bridges:\n  br1:\n    ports:\n${[1, 2].map((n) => `      vm${n}: { type: qemu, connect: ${socket(n)} }\n`).join('')}`;
+  const sw = await startWith(world, host, 'vms', lines);
+  await up(sw, 'vm1');
+  await up(sw, 'vm2');
+  await expectPing(one, other);
+  await expectBytes(one, other);
+  await expectBytes(other, one);
+  const { links } = await settledStats(sw);
+  expect(links.vm1.rx_packets).toBeGreaterThan((MEGABYTES * MB) / 1500);
+  await expectBalance(sw);
 
-    await sw.stop('SIGKILL');
-    const again = await startWith(world, host, 'vms', lines);
-    await expectPing(one, other);
+  await sw.stop('SIGKILL');
+  const again = await startWith(world, host, 'vms', lines);
+  await expectPing(one, other);
 
-    await other.qemu.stop('SIGKILL');
-    await until('the port is down', async () => (await linkOf(again, 'vm2'))?.operstate === 'DOWN');
-    const restarted = await start(2, streamNetdev(socket(2)));
-    await up(again, 'vm2');
-    await expectPing(one, restarted);
-    await expectBytes(restarted, one);
-    await expectBalance(again);
-  },
-);
+  await other.qemu.stop('SIGKILL');
+  await until('the port is down', async () => (await linkOf(again, 'vm2'))?.operstate === 'DOWN');
+  const restarted = await start(2, streamNetdev(socket(2)));
+  await up(again, 'vm2');
+  await expectPing(one, restarted);
+  await expectBytes(restarted, one);
+  await expectBalance(again);
+});
 
-test.runIf(LONG)('machines whose QEMU connects, or sends datagrams over UDP or unix sockets, and a TAP', async () => {
+test('machines whose QEMU connects, or sends datagrams over UDP or unix sockets, and a TAP', async () => {
   const path = (name: string): string => world.path(name);
   const guest = await makeGuest(world, 9);
   const sw = await startWith(
