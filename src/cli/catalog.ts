@@ -281,6 +281,7 @@ Example:
       { flags: '--only <LIST>', text: 'measurements, of tcp,frames,latency,learning' },
       { flags: '--columns <LIST>', text: 'columns, of A,B' },
       { flags: '--variants <LIST>', text: 'variants, of kernel,overtap,ovs,mixed,workers,trains,replicating,large' },
+      { flags: '--local', text: 'two guests on one switch; without --columns' },
       { flags: '--quick', text: 'one round of one second, as a test' },
     ],
     help: `
@@ -298,6 +299,9 @@ everything is removed. The table has medians, spreads and ratios; progress is pr
 
 Learning is measured as in RFC 2889: the capacity of a bridge with three ports, and its learning rate.
 
+--local measures local ports: TCP, frames of 64 bytes and round trips between two guests on one switch, of the variants
+kernel (veth ends on a bridge), overtap (TAPs), netdev (overtap with the veth ends attached) and ovs (veth ends).
+
 --json prints all samples to stdout instead of the table; --json FILE writes them to FILE and prints the table.
 
 Needs root, and iperf3, ethtool, netsniff-ng and sockperf. A complete run takes about 24 minutes on an otherwise idle
@@ -305,7 +309,8 @@ machine; results are kept in bench/results.
 
 Examples:
   overtap bench --quick
-  overtap bench --only frames --columns A --rounds 3`,
+  overtap bench --only frames --columns A --rounds 3
+  overtap bench --local --variants overtap,netdev`,
     load: () => import('./commands/bench.js'),
   },
   {

@@ -9,6 +9,7 @@ describe('bench', () => {
       [['--seconds', 'x'], '--seconds takes a whole number from 1 to 600, not "x"'],
       [['--senders', '65'], '--senders takes a whole number from 1 to 64, not "65"'],
       [['--quick', '--only', 'tcp,udp'], '--only takes tcp, frames, latency, learning, joined by commas, not "udp"'],
+      [['--local', '--columns', 'A'], '--local has no columns: leave --columns out'],
       [['--columns', 'C'], '--columns takes A, B, joined by commas, not "C"'],
       [
         ['--variants', ''],

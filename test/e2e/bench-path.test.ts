@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { searchCapacity, searchRate } from '../../src/bench/path/learning-search.js';
+import { readOptions, UsageError } from '../../src/bench/path/options.js';
 import { plot } from '../../src/bench/path/plot.js';
 import { GOALS, type Goal, reached, verdict } from '../../src/bench/path/rows.js';
 import { summarise } from '../../src/bench/path/statistics.js';
 import type { Result, Sample } from '../../src/bench/path/types.js';
 import { describe as describeEnd, Program } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import { cases } from '../long.js';
 
 const BENCH = fileURLToPath(new URL('../../dist/bundle/bench.js', import.meta.url));
 /** A turn of the quick benchmark takes about 12 s on a quiet machine of two cores; on a busy one it may be run twice. */
@@ -153,6 +155,33 @@ interface Trial {
   readonly learned: boolean;
 }
 
+describe('the command line of the benchmark', () => {
+  it('has measures and variants of its own for local ports', () => {
+    const { only, columns, variants, isWhole } = readOptions(['--local']);
+    expect({ only, columns, variants, isWhole }).toEqual({
+      only: ['tcp', 'frames', 'latency'],
+      columns: ['L'],
+      variants: ['kernel', 'overtap', 'netdev', 'ovs'],
+      isWhole: true,
+    });
+    expect(readOptions(['--local', '--variants', 'netdev']).isWhole).toBe(false);
+    expect(readOptions([]).columns).toEqual(['A', 'B']);
+  });
+
+  it.each([
+    [['--local', '--columns', 'A'], '--local has no columns: leave --columns out'],
+    [['--local', '--only', 'learning'], '--only takes tcp, frames, latency, joined by commas, not "learning"'],
+    [
+      ['--local', '--variants', 'mixed'],
+      '--variants takes kernel, overtap, netdev, ovs, joined by commas, not "mixed"',
+    ],
+    [['--variants', 'netdev'], /^--variants takes kernel, overtap, ovs, .*not "netdev"$/],
+  ])('refuses %s', (words, message) => {
+    expect(() => readOptions(words)).toThrow(UsageError);
+    expect(() => readOptions(words)).toThrow(message);
+  });
+});
+
 describe('the searches of RFC 2889', () => {
   it.each([1, 2, 500, 999, 1000])('find that a table of 1,000 holds %i', async (room) => {
     const tried: number[] = [];
@@ -237,6 +266,21 @@ describe('the whole-path benchmark', () => {
     expectPositive(result.samples, 'kernel', FRAMES);
     expectPositive(result.samples, 'overtap', [...FRAMES, 'memory']);
   });
+
+  it.each(cases(['netdev', 'overtap', 'kernel'], 1))(
+    'measures local ports of %s, without an underlay',
+    { timeout: RUN_LIMIT_MS },
+    async (variant) => {
+      const options = ['--local', '--only', 'frames,latency', '--variants', variant];
+      const { result, table } = await quick(`local-${variant}`, ...options);
+      expect(result.failures).toEqual([]);
+      expect([...new Set(result.samples.map((sample) => sample.column))]).toEqual(['L']);
+      const memory = variant === 'kernel' ? [] : ['memory'];
+      expectPositive(result.samples, variant, ['frames64', ...LATENCY, ...memory]);
+      expect(table).toMatch(/^Local ports: two guests on one switch/m);
+      expect(table).toMatch(/^round trip, p99, us +[\d.]+$/m);
+    },
+  );
 
   it.each([
     ['SIGINT', 130],

@@ -1,6 +1,6 @@
 /**
  * Owns bench/results: for each kept result a JSON file with every sample, a Markdown page and a plot, named by date and
- * commit. It never replaces an earlier result.
+ * commit; one of local ports has no plot. It never replaces an earlier result.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -13,12 +13,13 @@ const RESULTS = fileURLToPath(new URL('../../../bench/results', import.meta.url)
 /** Writes the files of a result. @returns the path of the Markdown page */
 export function keep(result: Result): string {
   mkdirSync(RESULTS, { recursive: true });
-  const base = `${result.started.slice(0, 10)}-${result.machine.commit}`;
+  const isLocal = result.settings.columns.includes('L');
+  const base = `${result.started.slice(0, 10)}-${result.machine.commit}${isLocal ? '-local' : ''}`;
   let name = base;
   for (let n = 2; existsSync(`${RESULTS}/${name}.json`); n++) name = `${base}-${n}`;
   writeFileSync(`${RESULTS}/${name}.json`, jsonReport(result));
-  writeFileSync(`${RESULTS}/${name}.svg`, plot(result));
-  writeFileSync(`${RESULTS}/${name}.md`, markdownReport(result, `${name}.svg`));
+  if (!isLocal) writeFileSync(`${RESULTS}/${name}.svg`, plot(result));
+  writeFileSync(`${RESULTS}/${name}.md`, markdownReport(result, isLocal ? null : `${name}.svg`));
   return `${RESULTS}/${name}.md`;
 }
 

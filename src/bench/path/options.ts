@@ -9,6 +9,9 @@ import type { Column, MeasureGroup, Options, VariantName } from './types.js';
 
 const MEASURE_GROUPS: readonly MeasureGroup[] = ['tcp', 'frames', 'latency', 'learning'];
 const COLUMNS: readonly Column[] = ['A', 'B'];
+/** Of `--local`. */
+const LOCAL_GROUPS: readonly MeasureGroup[] = ['tcp', 'frames', 'latency'];
+const LOCAL_COLUMNS: readonly Column[] = ['L'];
 
 /**
  * `mixed` is overtap with a kernel peer, `workers` overtap with two engines, `trains` overtap without tunnel GSO, `replicating`
@@ -25,11 +28,15 @@ export const VARIANTS: readonly VariantName[] = [
   'large',
 ];
 
+/** Of `--local`: ports of one switch. `overtap` has TAPs, `netdev` is overtap with attached interfaces. */
+const LOCAL_VARIANTS: readonly VariantName[] = ['kernel', 'overtap', 'netdev', 'ovs'];
+
 export const USAGE = `usage: npm run bench -- [options]        (or: overtap bench [options])
 
 Measures the whole path, guest - switch - underlay - switch - guest, for overtap, for the kernel's bridge and vxlan, and for
 Open vSwitch's userspace datapath if it is installed. The variants take turns in every round. Needs root. Learning (number of
-addresses and rate, RFC 2889) is measured on one bridge with three ports.
+addresses and rate, RFC 2889) is measured on one bridge with three ports. With --local both guests are on one switch: overtap
+with TAPs and with attached interfaces (netdev), the kernel's bridge, Open vSwitch.
 
   --rounds N        turns of each variant (5)
   --seconds S       seconds of each measure (3), except learning
@@ -37,11 +44,12 @@ addresses and rate, RFC 2889) is measured on one bridge with three ports.
   --only LIST       measures: ${MEASURE_GROUPS.join(',')}
   --columns LIST    A: with all offloads; B: the underlay as a plain NIC (A,B)
   --variants LIST   ${VARIANTS.join(',')}
+  --local           two guests on one switch; --only ${LOCAL_GROUPS.join(',')}; --variants ${LOCAL_VARIANTS.join(',')}
   --json FILE       also write the result with all samples as JSON; "-": to stdout instead of the table
   --quick           one round of one second, small tables: only shows that it works
   --help            this text
 
-A run with all measures, both columns and all variants is kept in bench/results. Progress goes to stderr.`;
+A run with all measures, columns and variants is kept in bench/results, also with --local. Progress goes to stderr.`;
 
 /** An error of the command line. */
 export class UsageError extends Error {}
@@ -53,9 +61,14 @@ export class UsageError extends Error {}
 export function readOptions(words: readonly string[]): Options {
   const given = parseWords(words);
   const quick = given.quick === true;
-  const only = list('--only', given.only, MEASURE_GROUPS);
-  const columns = list('--columns', given.columns, COLUMNS);
-  const variants = list('--variants', given.variants, VARIANTS);
+  const local = given.local === true;
+  if (local && given.columns !== undefined) throw new UsageError('--local has no columns: leave --columns out');
+  const known = local
+    ? { only: LOCAL_GROUPS, columns: LOCAL_COLUMNS, variants: LOCAL_VARIANTS }
+    : { only: MEASURE_GROUPS, columns: COLUMNS, variants: VARIANTS };
+  const only = list('--only', given.only, known.only);
+  const columns = list('--columns', given.columns, known.columns);
+  const variants = list('--variants', given.variants, known.variants);
   return {
     help: given.help === true,
     quick,
@@ -66,7 +79,7 @@ export function readOptions(words: readonly string[]): Options {
     columns,
     variants,
     json: given.json ?? null,
-    isWhole: !quick && [only, columns, variants].flat().length === [MEASURE_GROUPS, COLUMNS, VARIANTS].flat().length,
+    isWhole: !quick && [only, columns, variants].flat().length === Object.values(known).flat().length,
   };
 }
 
@@ -75,7 +88,10 @@ function parseWords(words: readonly string[]) {
   const flag = { type: 'boolean' } as const;
   const options = { rounds: text, seconds: text, senders: text, only: text, columns: text, variants: text, json: text };
   try {
-    return parseArgs({ args: [...words], options: { ...options, quick: flag, help: { ...flag, short: 'h' } } }).values;
+    return parseArgs({
+      args: [...words],
+      options: { ...options, local: flag, quick: flag, help: { ...flag, short: 'h' } },
+    }).values;
   } catch (error) {
     throw new UsageError(reasonOf(error).split('. ')[0]);
   }

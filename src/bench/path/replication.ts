@@ -19,8 +19,10 @@ const GAP_MS = 100;
 
 /** Starts the switch of a host, with the load in its second bridge. @returns its processes */
 export async function attachReplicating(site: Site, host: Host): Promise<Program[]> {
-  await must(['ip', '-n', host.netns, 'route', 'add', NETWORK, 'via', host.remote, 'dev', NIC]);
-  const processes = await attachOvertap(site, host, { beside: secondBridge(host) });
+  if (host.uplink === undefined) throw new Error(`${host.name} has no underlay to replicate to`);
+  const { address, remote } = host.uplink;
+  await must(['ip', '-n', host.netns, 'route', 'add', NETWORK, 'via', remote, 'dev', NIC]);
+  const processes = await attachOvertap(site, host, { beside: secondBridge(address) });
   await startBroadcasts(site, host.netns, PORT, GAP_MS);
   const pid = processes[0].pid;
   const start = copies(pid);
@@ -29,12 +31,12 @@ export async function attachReplicating(site: Site, host: Host): Promise<Program
   return processes;
 }
 
-function secondBridge(host: Host): string {
+function secondBridge(address: string): string {
   const remotes = Array.from({ length: REMOTES }, (_, i) => `198.18.${1 + (i >> 7)}.${1 + (i & 127)}`);
   return `  br1:
     ports:
       ${PORT}: { type: tap }
-      vxlan1: { type: vxlan, id: 43, local: ${host.address}, dstport: 4790, remotes: [${remotes.join(', ')}] }
+      vxlan1: { type: vxlan, id: 43, local: ${address}, dstport: 4790, remotes: [${remotes.join(', ')}] }
 `;
 }
 

@@ -6,6 +6,7 @@ import type { Column, Figure, Figures, Result, Summary } from './types.js';
 const COLUMN_TEXT: Readonly<Record<Column, string>> = {
   A: 'A: offloads as they are',
   B: 'B: the underlay as a plain NIC (no segmentation, no checksums on send; GRO)',
+  L: 'Local ports: two guests on one switch; overtap has TAPs, all others veth ends',
 };
 const LEARNING_COLUMN = 'A';
 const LEARNING_TEXT = 'RFC 2889: how many addresses are held (5.7), how fast they are learned (5.8)';
@@ -15,11 +16,19 @@ const LEARNING_NAMES: Readonly<Record<string, string>> = {
   overtap: 'overtap',
   large: 'overtap, large FDB',
 };
-const NAMES: Readonly<Record<string, string>> = { kernel: 'kernel', overtap: 'overtap', ovs: 'OVS userspace' };
+const NAMES: Readonly<Record<string, string>> = {
+  kernel: 'kernel',
+  overtap: 'overtap',
+  netdev: 'overtap, netdev',
+  ovs: 'OVS userspace',
+};
 const RATIOS: readonly [name: string, to: string][] = [
   ['overtap', 'kernel'],
   ['ovs', 'kernel'],
   ['overtap', 'ovs'],
+  ['netdev', 'kernel'],
+  ['netdev', 'overtap'],
+  ['netdev', 'ovs'],
 ];
 
 /** A table's cells, as text. */
@@ -40,10 +49,11 @@ export function textReport(result: Result): string {
     .join('\n\n')}\n`;
 }
 
-/** A result as Markdown. @param plot name of the plot's file in the same folder */
-export function markdownReport(result: Result, plot: string): string {
+/** A result as Markdown. @param plot name of the plot's file in the same folder; null: it has none */
+export function markdownReport(result: Result, plot: string | null): string {
   const [title, ...head] = headLines(result);
-  const parts = [`# ${title}`, head.map((line) => `- ${line}`).join('\n'), `![ratios to the kernel](${plot})`];
+  const parts = [`# ${title}`, head.map((line) => `- ${line}`).join('\n')];
+  if (plot !== null) parts.push(`![ratios to the kernel](${plot})`);
   for (const table of tables(result)) {
     const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
     const rule = table.head.map((_, index) => (index === 0 ? '---' : '---:'));
@@ -128,10 +138,11 @@ function learningTable(figures: Record<string, Figures>): Table {
 
 /** The figures of a row, by the columns of the table. OVS has no figure beside a mixed path. */
 function figuresOf({ variant }: Row, figures: Figures): Figures {
-  const { kernel, ovs } = figures;
+  const { kernel, netdev, ovs } = figures;
   const all: Record<string, Figure | undefined> = {
     kernel,
     overtap: figures[variant],
+    ...(variant === 'overtap' ? { netdev } : {}),
     ...(variant === 'mixed' ? {} : { ovs }),
   };
   return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, Figure] => entry[1] !== undefined));

@@ -4,6 +4,8 @@
  *
  *     g1 eth0 --- switch of h1 --- eth0 ======= eth0 --- switch of h2 --- eth0 g2
  *     10.77.0.1                192.0.2.1         192.0.2.2                10.77.0.2
+ *
+ * In column L one host has both guests, and no underlay.
  */
 import { addAddress, addVeth } from '../../lab/testbed/namespaces.js';
 import { must } from '../../lab/testbed/program.js';
@@ -36,46 +38,68 @@ export interface Guest {
 export interface Host {
   readonly name: string;
   readonly netns: string;
-  /** Underlay address. */
+  readonly guests: readonly Guest[];
+  /** Without it the host has no underlay, and its switch no vxlan port. */
+  readonly uplink?: Uplink;
+}
+
+/** The underlay addresses of a host, and of the other host. */
+export interface Uplink {
   readonly address: string;
-  /** Underlay address of the other host. */
   readonly remote: string;
-  readonly guest: Guest;
 }
 
 export class Site extends Ground {
   readonly hosts: readonly Host[];
+  readonly guests: readonly [Guest, Guest];
+  readonly #column: Column;
 
   /** @param signal when aborted, every wait of this site ends */
-  constructor(signal: AbortSignal) {
+  constructor(column: Column, signal: AbortSignal) {
     super(signal);
-    this.hosts = [1, 2].map((n) => ({
-      name: `h${n}`,
-      netns: this.nameOf(`h${n}`),
-      address: `192.0.2.${n}`,
-      remote: `192.0.2.${3 - n}`,
-      guest: { netns: this.nameOf(`g${n}`), address: `10.77.0.${n}`, mac: `02:00:00:00:b0:0${n}` },
-    }));
+    this.#column = column;
+    this.guests = [this.#guest(1), this.#guest(2)];
+    const host = (n: number) => ({ name: `h${n}`, netns: this.nameOf(`h${n}`) });
+    const uplink = (n: number): Uplink => ({ address: `192.0.2.${n}`, remote: `192.0.2.${3 - n}` });
+    this.hosts =
+      column === 'L'
+        ? [{ ...host(1), guests: this.guests }]
+        : [1, 2].map((n) => ({ ...host(n), guests: [this.guests[n - 1]], uplink: uplink(n) }));
   }
 
-  get guests(): [Guest, Guest] {
-    return [this.hosts[0].guest, this.hosts[1].guest];
+  #guest(n: number): Guest {
+    return { netns: this.nameOf(`g${n}`), address: `10.77.0.${n}`, mac: `02:00:00:00:b0:0${n}` };
   }
 
   /** Creates the namespaces and the underlay. */
-  async build(column: Column): Promise<void> {
-    await this.addNamespaces(this.hosts.flatMap((host) => [host.netns, host.guest.netns]));
-    const ends = this.hosts.map((host) => ({ netns: host.netns, ifname: NIC }));
-    await addVeth(ends[0], ends[1]);
-    for (const host of this.hosts) {
-      await addAddress({ netns: host.netns, ifname: NIC }, `${host.address}/24`);
-      if (column === 'B') await makePlain(host.netns);
+  async build(): Promise<void> {
+    await this.addNamespaces([...this.hosts, ...this.guests].map(({ netns }) => netns));
+    const [one, two] = this.hosts.map(({ netns }) => ({ netns, ifname: NIC }));
+    if (two !== undefined) await addVeth(one, two);
+    for (const { netns, uplink } of this.hosts) {
+      if (uplink === undefined) continue;
+      await addAddress({ netns, ifname: NIC }, `${uplink.address}/24`);
+      if (this.#column === 'B') await makePlain(netns);
     }
   }
 
-  /** Moves a NIC that a switch created in the host's namespace to the guest, and sets MAC, MTU and address. */
-  async handOver(host: Host, ifname: string): Promise<void> {
-    const { netns, mac, address } = host.guest;
+  /**
+   * Gives each guest of a host a veth pair with the guests' MTU. @returns the names of the ends in the host, which are up
+   */
+  async addGuestPairs(host: Host): Promise<string[]> {
+    const names = host.guests.map((_, index) => `guest${index + 1}`);
+    for (const [index, name] of names.entries()) {
+      const mtu = ['mtu', `${GUEST_MTU}`];
+      const peer = `${name}-nic`;
+      await must(['ip', '-n', host.netns, 'link', 'add', name, ...mtu, 'type', 'veth', 'peer', 'name', peer]);
+      await must(['ip', '-n', host.netns, 'link', 'set', name, 'up']);
+      await this.handOver(host, peer, host.guests[index]);
+    }
+    return names;
+  }
+
+  /** Moves a NIC that a switch created in the host's namespace to a guest, and sets MAC, MTU and address. */
+  async handOver(host: Host, ifname: string, { netns, mac, address }: Guest): Promise<void> {
     await must(['ip', '-n', host.netns, 'link', 'set', ifname, 'netns', netns, 'name', NIC]);
     await must(['ip', '-n', netns, 'link', 'set', NIC, 'address', mac, 'mtu', `${GUEST_MTU}`, 'up']);
     await addAddress({ netns, ifname: NIC }, `${address}/24`);

@@ -1,5 +1,5 @@
 /**
- * overtap as the switch of a host, from this working tree's build: a bridge, a TAP for the guest, a vxlan port with one remote,
+ * overtap as the switch of a host, from this working tree's build: a bridge, a port for each guest, a vxlan port with one remote,
  * and defaults for all other options.
  */
 import { writeFileSync } from 'node:fs';
@@ -9,13 +9,15 @@ import { createClient, type SwitchClient } from '../../client/client.js';
 import type { Program } from '../../lab/testbed/program.js';
 import { waitUntil } from '../../lab/testbed/wait.js';
 import type { Ground } from './ground.js';
-import { type Host, NIC, type Site, VNI } from './site.js';
+import { GUEST_MTU, type Host, NIC, type Site, VNI } from './site.js';
 
 const OVERTAP = fileURLToPath(new URL('../../../bin/overtap', import.meta.url));
 const READY_LIMIT_MS = 20_000;
 
 /** Options that differ from the defaults. */
 interface Settings {
+  /** The interfaces to attach, one for each guest. Without it, each guest has a TAP. */
+  readonly interfaces?: readonly string[];
   /** Number of engines. */
   readonly workers?: number;
   /** Whether superframes may be sent unsegmented (tunnel GSO). */
@@ -31,6 +33,11 @@ interface Settings {
 export async function attachOvertap(site: Site, host: Host, settings: Settings = {}): Promise<Program[]> {
   const { program } = await startOvertap(site, host, (socket) => configuration(host, socket, settings));
   return [program];
+}
+
+/** The same, with one end of a veth pair to each guest attached as a port. */
+export async function attachNetdev(site: Site, host: Host): Promise<Program[]> {
+  return attachOvertap(site, host, { interfaces: await site.addGuestPairs(host) });
 }
 
 /**
@@ -60,14 +67,23 @@ export async function startOvertap(
   return { program, client };
 }
 
-function configuration(host: Host, socket: string, { workers, tunnelGso, beside = '' }: Settings): string {
-  const { netns, mac, address } = host.guest;
+function configuration(host: Host, socket: string, settings: Settings): string {
+  const { workers, tunnelGso, interfaces, beside = '' } = settings;
+  // A vxlan port sets the guests' MTU by itself: that is checked (Site.checkGuests).
+  const mtu = host.uplink === undefined ? `, mtu: ${GUEST_MTU}` : '';
+  const taps = host.guests.map(
+    ({ netns, mac, address }, index) =>
+      `tap${index}: { type: tap, netns: ${netns}, ifname: ${NIC}, mac: "${mac}", addresses: [${address}/24]${mtu} }`,
+  );
+  const ports = interfaces === undefined ? taps : interfaces.map((name) => `${name}: { type: netdev }`);
+  if (host.uplink !== undefined) {
+    const { address, remote } = host.uplink;
+    ports.push(`vxlan0: { type: vxlan, id: ${VNI}, local: ${address}, remotes: [${remote}] }`);
+  }
   return `name: ${host.name}
 control: ${socket}
 ${workers === undefined ? '' : `workers: ${workers}\n`}${tunnelGso === undefined ? '' : `offloads: { tunnel_gso: ${tunnelGso} }\n`}bridges:
   br0:
     ports:
-      tap0: { type: tap, netns: ${netns}, ifname: ${NIC}, mac: "${mac}", addresses: [${address}/24] }
-      vxlan0: { type: vxlan, id: ${VNI}, local: ${host.address}, remotes: [${host.remote}] }
-${beside}`;
+${ports.map((port) => `      ${port}\n`).join('')}${beside}`;
 }

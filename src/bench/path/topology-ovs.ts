@@ -3,14 +3,15 @@
  * in the site's folder, independent of an Open vSwitch that this machine may run.
  *
  * Its userspace tunnels need two bridges: br-phy with the underlay NIC and the host's address, br0 with the guest's TAP and
- * the vxlan port. All other options have their defaults.
+ * the vxlan port. A host without an underlay has br0 only, with one end of a veth pair to each guest. All other options have
+ * their defaults.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { addAddress } from '../../lab/testbed/namespaces.js';
 import { must, type Program } from '../../lab/testbed/program.js';
 import { waitUntil } from '../../lab/testbed/wait.js';
-import { GUEST_MTU, type Host, NIC, type Site, VNI } from './site.js';
+import { GUEST_MTU, type Host, NIC, type Site, type Uplink, VNI } from './site.js';
 
 const START_LIMIT_MS = 15_000;
 /** `ovs-vsctl` waits this many seconds for ovs-vswitchd to apply a change. */
@@ -23,7 +24,7 @@ export async function attachOvs(site: Site, host: Host): Promise<Program[]> {
   const env = { OVS_RUNDIR: folder, OVS_LOGDIR: folder, OVS_DBDIR: folder, OVS_SYSCONFDIR: folder };
   const at = (name: string): string => join(folder, name);
   const database = `unix:${at('db.sock')}`;
-  const vsctl = (...words: string[]): Promise<string> =>
+  const vsctl: Vsctl = (...words) =>
     site.run(host.netns, ['ovs-vsctl', `--timeout=${VSCTL_LIMIT_S}`, `--db=${database}`, ...words], {
       env,
       limitMs: (VSCTL_LIMIT_S + 5) * 1000,
@@ -41,17 +42,31 @@ export async function attachOvs(site: Site, host: Host): Promise<Program[]> {
     ['ovs-vswitchd', database, `--unixctl=${at('vswitchd.ctl')}`, '--disable-system'],
     { env },
   );
+  if (host.uplink === undefined) await addLocalPorts(site, host, vsctl);
+  else await addPathPorts(site, host, host.uplink, vsctl);
+  return [vswitchd, ovsdb];
+}
+
+type Vsctl = (...words: string[]) => Promise<string>;
+
+async function addLocalPorts(site: Site, host: Host, vsctl: Vsctl): Promise<void> {
+  const names = await site.addGuestPairs(host);
+  // Without userspace TSO, its packet sockets pass no superframes and leave unfinished checksums as they are.
+  for (const { netns } of host.guests) await must(['ip', 'netns', 'exec', netns, 'ethtool', '-K', NIC, 'tx', 'off']);
+  await vsctl(...bridge('br0'), ...names.flatMap((name) => port('br0', name)));
+}
+
+async function addPathPorts(site: Site, host: Host, { address, remote }: Uplink, vsctl: Vsctl): Promise<void> {
   await vsctl(...bridge('br-phy'), ...port('br-phy', NIC));
   await vsctl(
     ...bridge('br0'),
     ...port('br0', 'tap0', 'type=tap', `mtu_request=${GUEST_MTU}`),
-    ...port('br0', 'vxlan0', 'type=vxlan', `options:remote_ip=${host.remote}`, `options:key=${VNI}`),
+    ...port('br0', 'vxlan0', 'type=vxlan', `options:remote_ip=${remote}`, `options:key=${VNI}`),
   );
   await must(['ip', '-n', host.netns, 'address', 'flush', 'dev', NIC]);
   await must(['ip', '-n', host.netns, 'link', 'set', 'br-phy', 'up']);
-  await addAddress({ netns: host.netns, ifname: 'br-phy' }, `${host.address}/24`);
-  await site.handOver(host, 'tap0');
-  return [vswitchd, ovsdb];
+  await addAddress({ netns: host.netns, ifname: 'br-phy' }, `${address}/24`);
+  await site.handOver(host, 'tap0', host.guests[0]);
 }
 
 /** Arguments of ovs-vsctl that add a bridge of the userspace datapath. */

@@ -15,7 +15,7 @@ import type { Attach, LearningMeasure, Measures } from './variant.js';
 import { VARIANTS } from './variants.js';
 
 /** Lengths of the counted frames, in bytes without FCS. */
-const FRAME_SIZES = [64, 512, 1400];
+const FRAME_SIZES: Readonly<Record<Column, readonly number[]>> = { A: [64, 512, 1400], B: [64, 512, 1400], L: [64] };
 
 /** Groups of measures on the whole path; learning has turns of its own. */
 const PATH_GROUPS: readonly MeasureGroup[] = ['tcp', 'frames', 'latency'];
@@ -43,11 +43,11 @@ async function takePath(
   signal: AbortSignal,
 ): Promise<Values> {
   const { switches, measures, column, groups } = what;
-  const site = new Site(signal);
+  const site = new Site(column, signal);
   try {
-    await site.build(column);
+    await site.build();
     const processes: Program[][] = [];
-    for (const [index, attach] of switches.entries()) processes.push(await attach(site, site.hosts[index]));
+    for (const [index, host] of site.hosts.entries()) processes.push(await switches[index](site, host));
     await site.checkGuests();
     const server = await startTcpServer(site);
     await warmUp(site);
@@ -55,7 +55,7 @@ async function takePath(
     const values: Values = {};
     for (const streams of groups.includes('tcp') ? (measures.tcp ?? []) : [])
       Object.assign(values, await measureTcp(site, { seconds, streams }));
-    for (const size of groups.includes('frames') ? FRAME_SIZES : [])
+    for (const size of groups.includes('frames') ? FRAME_SIZES[column] : [])
       Object.assign(values, await measureFrames(site, { seconds, size, senders, counter: server }));
     if (groups.includes('latency')) Object.assign(values, await measureLatency(site, { seconds }));
     // Memory of one host. The kernel's switch has no process, and mixed hosts are not compared.

@@ -1,9 +1,18 @@
 /** Types shared by the files of the whole-path benchmark. */
 
-/** A: with all offloads. B: the underlay as a plain NIC. */
-export type Column = 'A' | 'B';
+/** A: with all offloads. B: the underlay as a plain NIC. L: local ports, both guests on one switch. */
+export type Column = 'A' | 'B' | 'L';
 export type MeasureGroup = 'tcp' | 'frames' | 'latency' | 'learning';
-export type VariantName = 'kernel' | 'overtap' | 'ovs' | 'mixed' | 'workers' | 'trains' | 'replicating' | 'large';
+export type VariantName =
+  | 'kernel'
+  | 'overtap'
+  | 'netdev'
+  | 'ovs'
+  | 'mixed'
+  | 'workers'
+  | 'trains'
+  | 'replicating'
+  | 'large';
 
 /** The parsed command line. */
 export interface Options {

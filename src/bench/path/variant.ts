@@ -26,7 +26,7 @@ export interface Measures {
   readonly learning?: LearningMeasure;
 }
 
-/** A variant: the switches of host 1 and host 2, its columns and its measures. */
+/** A variant: the switches of host 1 and host 2, its columns and its measures. Column L uses the first switch only. */
 export interface Variant {
   readonly switches: readonly Attach[];
   readonly columns: readonly Column[];

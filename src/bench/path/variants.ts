@@ -2,7 +2,7 @@
 import { attachReplicating } from './replication.js';
 import { attachKernel } from './topology-kernel.js';
 import { attachLearningKernel, attachLearningOvertap } from './topology-learning.js';
-import { attachOvertap } from './topology-overtap.js';
+import { attachNetdev, attachOvertap } from './topology-overtap.js';
 import { attachOvs } from './topology-ovs.js';
 import type { VariantName } from './types.js';
 import type { Attach, Measures, Variant } from './variant.js';
@@ -17,15 +17,17 @@ const twoWorkers: Attach = (site, host) => attachOvertap(site, host, { workers: 
 export const VARIANTS: Readonly<Record<VariantName, Variant>> = {
   kernel: {
     switches: [attachKernel, attachKernel],
-    columns: ['A', 'B'],
+    columns: ['A', 'B', 'L'],
     measures: { ...ALL, learning: { attach: attachLearningKernel, addresses: MILLION, step: COARSE_STEP } },
   },
   overtap: {
     switches: [attachOvertap, attachOvertap],
-    columns: ['A', 'B'],
+    columns: ['A', 'B', 'L'],
     measures: { ...ALL, learning: { attach: attachLearningOvertap, addresses: 65_536, step: 1 } },
   },
-  ovs: { switches: [attachOvs, attachOvs], columns: ['A', 'B'], measures: ALL },
+  /** The guests' NICs are veth pairs, and their other ends the ports. */
+  netdev: { switches: [attachNetdev], columns: ['L'], measures: ALL },
+  ovs: { switches: [attachOvs, attachOvs], columns: ['A', 'B', 'L'], measures: ALL },
   /** "There" is from overtap to the kernel, "back" from the kernel to overtap. */
   mixed: {
     switches: [attachOvertap, attachKernel],

@@ -13,6 +13,7 @@ import { UsageError } from '../errors.js';
 /** The path is the same relative to src/cli/commands and to dist/cli/commands. */
 const PROGRAM = fileURLToPath(new URL('../../../dist/bundle/bench.js', import.meta.url));
 const PASSED_ON = ['rounds', 'seconds', 'senders', 'only', 'columns', 'variants'];
+const FLAGS = ['local', 'quick'];
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export async function run({ context, words, options }: Invocation): Promise<number> {
@@ -27,7 +28,7 @@ export async function run({ context, words, options }: Invocation): Promise<numb
     const value = options[name];
     return value === undefined ? [] : [`--${name}=${value}`];
   });
-  if (options.quick !== undefined) args.push('--quick');
+  for (const name of FLAGS) if (options[name] !== undefined) args.push(`--${name}`);
   if (context.json) args.push(`--json=${words[0] ?? '-'}`);
   return pass(args, context);
 }
