@@ -106,7 +106,7 @@ function __overtap_options
     case 'doctor'
       printf '%s\n' '-c	check this file and the host, without a running switch' '--config	check this file and the host, without a running switch' '--host	check this host alone: rights, kernel features, what a sandbox refuses and what that costs'
     case 'bench'
-      printf '%s\n' '--rounds	rounds of measurements (5)' '--seconds	duration of each measurement (3)' '--senders	programs that send frames (one per core)' '--only	measurements, of tcp,frames,latency,learning' '--columns	columns, of A,B' '--variants	variants, of kernel,overtap,ovs,mixed,workers,trains,replicating,large' '--quick	one round of one second, as a test'
+      printf '%s\n' '--rounds	rounds of measurements (5)' '--seconds	duration of each measurement (3)' '--senders	programs that send frames (one per core)' '--only	measurements, of tcp,frames,latency,learning' '--columns	columns, of A,B' '--variants	variants, of kernel,overtap,ovs,mixed,workers,trains,replicating,large' '--local	two guests on one switch; without --columns' '--quick	one round of one second, as a test'
   end
 end
 
