@@ -8,10 +8,7 @@
 #include <unistd.h>
 
 #include "args.h"
-
-#ifndef SO_SNDBUFFORCE
-#define SO_SNDBUFFORCE 32
-#endif
+#include "socket-options.h"
 
 /* Arguments (status). Ends the process without waiting for threads: one may hang in a write that never returns. */
 static napi_value exit_at_once(napi_env env, napi_callback_info info) {

@@ -11,15 +11,7 @@
 #include <unistd.h>
 
 #include "overtap.h"
-
-#ifndef SO_RCVBUFFORCE
-#define SO_SNDBUFFORCE 32
-#define SO_RCVBUFFORCE 33
-#endif
-#ifndef SO_ATTACH_FILTER
-#define SO_ATTACH_FILTER 26
-#define SO_DETACH_FILTER 27
-#endif
+#include "socket-options.h"
 
 /* Bytes under way in each direction; the kernel doubles the limit and counts its own overhead. */
 #define BUFFER (2 << 20)

@@ -4,6 +4,7 @@
  * netdev-read.c, netdev-tunnel.c and netdev-write.c move the frames; packet.c is for observers.
  */
 #include "tcx.h"
+#include "socket-options.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,10 +28,6 @@
 #endif
 #ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
 #define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000 /* Linux 5.14 */
-#endif
-#ifndef SO_RCVBUFFORCE
-#define SO_SNDBUFFORCE 32
-#define SO_RCVBUFFORCE 33
 #endif
 
 #define RECEIVE_BYTES (8 << 20)

@@ -15,29 +15,7 @@
 #include "nic.h"
 #include "receive.h"
 #include "offload.h"
-
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#define UDP_GRO 104
-#endif
-#ifndef UDP_NO_CHECK6_TX
-#define UDP_NO_CHECK6_TX 101
-#endif
-#ifndef SOL_UDP
-#define SOL_UDP 17
-#endif
-#ifndef SO_BINDTOIFINDEX
-#define SO_BINDTOIFINDEX 62
-#endif
-#ifndef IP_UNICAST_IF
-#define IP_UNICAST_IF 50
-#endif
-#ifndef IPV6_UNICAST_IF
-#define IPV6_UNICAST_IF 76
-#endif
-#ifndef SO_NO_CHECK
-#define SO_NO_CHECK 11
-#endif
+#include "socket-options.h"
 
 static int check_options(const struct ot_nic_options *options, struct ot_fault *fault) {
   size_t smallest = options->header_bytes + HEADROOM + 2 * 64 + SLOT_BYTES;

@@ -17,13 +17,7 @@
 #include "nic.h"
 #include "offload.h"
 #include "receive.h"
-
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
-#ifndef SOL_UDP
-#define SOL_UDP 17
-#endif
+#include "socket-options.h"
 
 #define MAX_EVENTS 256
 /*

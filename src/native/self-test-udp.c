@@ -3,6 +3,7 @@
  * itself, on sockets that are bound to nothing.
  */
 #include "overtap.h"
+#include "socket-options.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,38 +14,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#ifndef UDP_NO_CHECK6_TX
-#define UDP_NO_CHECK6_TX 101
-#define UDP_NO_CHECK6_RX 102
-#endif
-#ifndef SOL_UDP
-#define SOL_UDP 17
-#endif
-#ifndef IP_PMTUDISC_INTERFACE
-#define IP_PMTUDISC_INTERFACE 4
-#endif
-#ifndef IPV6_DONTFRAG
-#define IPV6_DONTFRAG 62
-#endif
-#ifndef SO_NO_CHECK
-#define SO_NO_CHECK 11
-#endif
-#ifndef SO_ATTACH_FILTER
-#define SO_ATTACH_FILTER 26
-#endif
-#ifndef SO_REUSEPORT
-#define SO_REUSEPORT 15
-#endif
-#ifndef IP_MTU
-#define IP_MTU 14
-#endif
-#ifndef IP_MULTICAST_ALL
-#define IP_MULTICAST_ALL 49
-#endif
-#ifndef IPV6_MULTICAST_ALL
-#define IPV6_MULTICAST_ALL 29
-#endif
 
 /* An option of one family, with the value that the switch gives it. */
 struct try {

@@ -4,6 +4,7 @@
  */
 #include "gso-tap.h"
 #include "tcx.h"
+#include "socket-options.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,18 +19,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#define UDP_GRO 104
-#endif
-#ifndef SO_RCVBUFFORCE
-#define SO_RCVBUFFORCE 33
-#endif
 #ifndef TUNGETDEVNETNS
 #define TUNGETDEVNETNS _IO('T', 227)
-#endif
-#ifndef SOL_UDP
-#define SOL_UDP 17
 #endif
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20

@@ -12,13 +12,7 @@
 #include <string.h>
 
 #include "gso-tap.h"
-
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef SOL_UDP
-#define SOL_UDP 17
-#endif
+#include "socket-options.h"
 
 #define VECTORS 2048
 #define DATAGRAMS 1024

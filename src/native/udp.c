@@ -8,6 +8,7 @@
  */
 #include "link-plain.h"
 #include "overtap.h"
+#include "socket-options.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,57 +21,6 @@
 #include <strings.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
-#ifndef UDP_NO_CHECK6_TX
-#define UDP_NO_CHECK6_TX 101
-#define UDP_NO_CHECK6_RX 102
-#endif
-#ifndef SOL_UDP
-#define SOL_UDP 17
-#endif
-#ifndef IP_PMTUDISC_INTERFACE
-#define IP_PMTUDISC_INTERFACE 4
-#endif
-#ifndef IPV6_DONTFRAG
-#define IPV6_DONTFRAG 62
-#endif
-#ifndef SO_NO_CHECK
-#define SO_NO_CHECK 11
-#endif
-#ifndef SO_RCVBUFFORCE
-#define SO_SNDBUFFORCE 32
-#define SO_RCVBUFFORCE 33
-#endif
-#ifndef SO_ATTACH_FILTER
-#define SO_ATTACH_FILTER 26
-#endif
-#ifndef IP_MTU
-#define IP_MTU 14
-#endif
-#ifndef IPV6_AUTOFLOWLABEL
-#define IPV6_AUTOFLOWLABEL 70
-#endif
-#ifndef IPV6_MTU
-#define IPV6_MTU 24
-#endif
-#ifndef IP_MULTICAST_ALL
-#define IP_MULTICAST_ALL 49
-#endif
-#ifndef SO_BINDTOIFINDEX
-#define SO_BINDTOIFINDEX 62
-#endif
-#ifndef IP_UNICAST_IF
-#define IP_UNICAST_IF 50
-#endif
-#ifndef IPV6_UNICAST_IF
-#define IPV6_UNICAST_IF 76
-#endif
-#ifndef IPV6_MULTICAST_ALL
-#define IPV6_MULTICAST_ALL 29
-#endif
 
 /* Of a host, among which that of a route is looked for. */
 #define MOST_ADDRESSES 256

@@ -2,9 +2,10 @@
  * The file of a unix socket of a port: made in place of a dead one, and removed at the end if it is still the port's own. A socket
  * that a process has open, and files other than sockets, are left as they are.
  */
-import { type BigIntStats, linkSync, lstatSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { closeFd, groupId, socketAnswers } from '../native/binding.js';
+import { bury, identify } from './dead-socket.js';
 import { codeOf, FrameSocketError } from './frame-socket-error.js';
 import { setSocketRights } from './socket-rights.js';
 
@@ -83,23 +84,7 @@ function clearDead(path: string): void {
     );
   }
   if (isAlive(path)) throw taken(path);
-  const grave = join(dirname(path), `.ot${process.pid}x`);
-  try {
-    renameSync(path, grave);
-  } catch {
-    return; // another process was faster
-  }
-  // If another process has taken the path between check and move, its socket is moved back.
-  if (identify(grave) !== seen) moveBack(grave, path);
-  unlinkSync(grave);
-}
-
-function moveBack(from: string, path: string): void {
-  try {
-    linkSync(from, path);
-  } catch {
-    // It has been made anew there.
-  }
+  bury(path, seen, join(dirname(path), `.ot${process.pid}x`));
 }
 
 function isAlive(path: string): boolean {
@@ -108,17 +93,6 @@ function isAlive(path: string): boolean {
   } catch (error) {
     throw notMade(path, codeOf(error), error);
   }
-}
-
-/** Identity of a socket file, independent of its name; null: no socket exists. */
-function identify(path: string): string | null {
-  let there: BigIntStats;
-  try {
-    there = lstatSync(path, { bigint: true });
-  } catch {
-    return null;
-  }
-  return there.isSocket() ? `${there.dev} ${there.ino} ${there.mtimeNs}` : null;
 }
 
 function giveAccess(path: string, { group, mode }: SocketFileAccess): void {

@@ -5,10 +5,11 @@
  * The socket is created under a temporary name and renamed by link(2), which never replaces a file; so of two switches that
  * start at once one is refused. A stale socket is moved away first. Files other than sockets are never moved or removed.
  */
-import { type BigIntStats, linkSync, lstatSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { linkSync, renameSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { dirname } from 'node:path';
 import { controlPathFault, temporaryName } from '../../config/control-path.js';
+import { bury, identify } from '../../port/dead-socket.js';
 import { makeFolder } from '../../port/folder.js';
 
 const CONNECT_MS = 1000;
@@ -126,15 +127,7 @@ async function clearDead(path: string): Promise<void> {
   const seen = identify(path);
   if (seen === null) return;
   if (await answers(path)) throw taken(path);
-  const grave = `${temporaryName(path)}x`;
-  try {
-    renameSync(path, grave);
-  } catch {
-    return; // another switch was faster
-  }
-  // If another switch has taken the path between check and move, its socket is moved back.
-  if (identify(grave) !== seen) tryLink(grave, path);
-  unlinkSync(grave);
+  bury(path, seen, `${temporaryName(path)}x`);
 }
 
 function notMade(path: string, error: unknown): ControlSocketError {
@@ -146,17 +139,6 @@ const taken = (path: string): ControlSocketError =>
   new ControlSocketError(
     `a switch already answers on ${path}; stop it first, or give this one another "control:" in its configuration`,
   );
-
-/** Identity of a socket file, independent of its name; null: no socket exists. */
-function identify(path: string): string | null {
-  let there: BigIntStats;
-  try {
-    there = lstatSync(path, { bigint: true });
-  } catch {
-    return null;
-  }
-  return there.isSocket() ? `${there.dev} ${there.ino} ${there.mtimeNs}` : null;
-}
 
 function makeFolderOf(path: string): void {
   try {
