@@ -366,7 +366,7 @@ enum {
 /* Tries each in the thread's namespace; leaves nothing behind. */
 void ot_self_test(struct ot_trial trials[OT_TRIALS]);
 
-/* ---- self-test-udp.c ---- */
+/* ---- self-test/udp.c ---- */
 
 void ot_self_test_udp(struct ot_trial trials[OT_TRIALS]);
 

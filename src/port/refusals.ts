@@ -22,7 +22,7 @@ const UNKNOWN = 'the kernel lacks it';
 
 const OPTION = 'let the sandbox set that option of UDP sockets';
 
-/** Options of UDP sockets (`native/self-test-udp.c`). */
+/** Options of UDP sockets (`native/self-test/udp.c`). */
 const LACKS_OF_SOCKETS: readonly Lack[] = [
   {
     trial: 'recvTos',

@@ -31,7 +31,7 @@ const lack = await tunnelGsoLack();
 const NAME = `tunnel GSO${lack === null ? '' : `, left out since the kernel has none: ${lack}`}`;
 
 const OFF = 'offloads: { tunnel_gso: false }\n';
-/** How long it may take until who looks at what is sent is noticed, and that nobody does any more (gso-tap-path.c), and a little. */
+/** How long it may take until who looks at what is sent is noticed, and that nobody does any more (gso-tap/path.c), and a little. */
 const NOTICED_MS = 3000;
 const FORGOTTEN_MS = 9000;
 /** And until it is noticed what a NIC can do. */

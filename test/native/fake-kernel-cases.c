@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/native/gso-tap.h"
+#include "../../src/native/gso-tap/gso-tap.h"
 #include "fake-kernel.h"
 
 #define LONG 20000

@@ -1,6 +1,6 @@
 /*
  * A kernel that has nothing to say, says it late, says too much or says it wrong, to what asks by netlink (netlink.c,
- * rtnetlink.c, gso-tap-guard.c). The calls here stand in for those of the C library. netlink.test.ts runs it by way of
+ * rtnetlink.c, gso-tap/guard.c). The calls here stand in for those of the C library. netlink.test.ts runs it by way of
  * fake-kernel-cases.c and fuzz-netlink.c.
  */
 #include "fake-kernel.h"
@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../src/native/gso-tap.h"
+#include "../../src/native/gso-tap/gso-tap.h"
 
 struct fake fake;
 

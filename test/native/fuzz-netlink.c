@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/native/netlink.h"
-#include "../../src/native/gso-tap.h"
+#include "../../src/native/host/netlink.h"
+#include "../../src/native/gso-tap/gso-tap.h"
 #include "fake-kernel.h"
 
 #define ROOM 2048

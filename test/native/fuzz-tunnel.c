@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/native/offload.h"
-#include "../../src/native/receive.h"
+#include "../../src/native/frames/offload.h"
+#include "../../src/native/nic/receive.h"
 
 #define FRAMES 256
 #define ARENA (4 * SLOT_BYTES)

@@ -1,4 +1,4 @@
-/** Superframes sent unsegmented in outer headers, by a TAP of the PacketIo (src/native/gso-tap.c). */
+/** Superframes sent unsegmented in outer headers, by a TAP of the PacketIo (src/native/gso-tap/gso-tap.c). */
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { NativePacketIo } from '../../src/port/native-packet-io.js';

@@ -9,8 +9,8 @@ import { long } from '../long.js';
 
 const [EPERM, ENOBUFS, ETIMEDOUT] = [1, 105, 110];
 const READERS = [
-  ...['fault.c', 'netlink.c', 'rtnetlink.c', 'gso-tap-guard.c'],
-  ...['link-plain.c', 'link-state.c', 'netns.c'],
+  ...['fault.c', 'host/netlink.c', 'host/rtnetlink.c', 'gso-tap/guard.c'],
+  ...['host/link-plain.c', 'host/link-state.c', 'host/netns.c'],
 ].map((name) => `../../src/native/${name}`);
 /** Answers with an odd length somewhere, and mutated ones. */
 const FUZZED = long(5_000_000, 100_000);

@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { long } from '../long.js';
 
-const SOURCES = ['netdev-tunnel.c', 'headers.c', 'checksum.c'].map((name) => `../../src/native/${name}`);
+const SOURCES = ['nic/netdev-tunnel.c', 'frames/headers.c', 'frames/checksum.c'].map(
+  (name) => `../../src/native/${name}`,
+);
 const FUZZED = long(1_000_000, 10_000);
 const place = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
