@@ -16,6 +16,8 @@ const MODULES = [
   ...['ifb', 'sch_ingress', 'cls_matchall', 'act_mirred'],
 ];
 const MACHINE = '192.0.2.2';
+/** In frames. */
+const QUEUE = 20_000;
 
 /** Of this host's programs, not of busybox, whose own would come first. */
 const TOOLS = 'ip() { /usr/sbin/ip "$@"; }; bridge() { /usr/sbin/bridge "$@"; }; tc() { /usr/sbin/tc "$@"; }; ';
@@ -49,6 +51,7 @@ export class KernelVm implements Commands {
     const machine = new KernelVm(await GuestConsole.connect(consolePath(folder)), host, address);
     console.log(`a virtual machine with Linux ${await machine.do('uname -r')}: ${ready}`);
     await machine.quieten();
+    await machine.widen(world, host.netns, [host.ifname, netdev]);
     await machine.knowHost();
     await world.ip(host.netns, `link set ${netdev} up`);
     await world.ip(host.netns, `link set ${host.ifname} up`);
@@ -64,6 +67,19 @@ export class KernelVm implements Commands {
       'mkdir -p /run /var/run',
       'ip link set eth1 up',
       'ip link set eth2 up',
+    );
+  }
+
+  /** Queues hold what comes while QEMU waits for a processor: on a busy machine 0.3 s have been seen. */
+  private async widen(world: World, netns: string, taps: string[]): Promise<void> {
+    for (const tap of taps) await world.ip(netns, `link set ${tap} txqueuelen ${QUEUE}`);
+    await this.do(
+      `sysctl -qw net.core.netdev_max_backlog=${QUEUE} net.core.default_qdisc=pfifo_fast`,
+      // A queue that was deleted is followed by one of the default kind, which is not fq_codel now: that drops what waits long.
+      ...['eth0', 'eth1', 'eth2'].map(
+        (nic) =>
+          `ip link set ${nic} txqueuelen ${QUEUE} && tc qdisc add dev ${nic} root pfifo && tc qdisc delete dev ${nic} root`,
+      ),
     );
   }
 
