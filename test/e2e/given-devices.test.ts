@@ -109,7 +109,7 @@ test('a device that is gone is not made again, and a running switch takes no des
 });
 
 describe('descriptors that are refused', () => {
-  test.each([
+  const REFUSED = [
     ['closed', 'fd: 55', [], /p1: cannot use descriptor 55: .*not open.*start the switch with it/],
     ['a file', 'fd: 5', ['file:/dev/null:5:-'], /p1: cannot use descriptor 5: .*no TAP and no TUN.*\/dev\/net\/tun/],
     ['no device', 'fd: 5', ['file:/dev/net/tun:5:-'], /p1: cannot use descriptor 5: .*has no device.*TUNSETIFF/],
@@ -128,7 +128,8 @@ describe('descriptors that are refused', () => {
       ['tap:given1:5:vm', 'tap:given1:6:vm'],
       /p.: descriptor . is the NIC given1, which port p. has already; give each NIC to one port/,
     ],
-  ])('%s', async (_what, fd, devices, message) => {
+  ] as const;
+  test.each(cases(REFUSED, 3))('%s', async (_what, fd, devices, message) => {
     const file = config(`p1: { type: tap, ${fd} }`);
     const ended = await world.refusedSwitch(host, file, giving(world, ...devices));
     expect({ status: ended.status, message: ended.stderr }).toEqual({

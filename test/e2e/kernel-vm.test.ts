@@ -5,7 +5,6 @@
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
-import { LONG } from '../long.js';
 import { type End, World } from './host-testbed.js';
 import { KernelVm } from './kernel-vm.js';
 import { type Flow, HostPlace, move, type Place } from './places.js';
@@ -31,7 +30,6 @@ let machine: KernelVm;
 let world: World;
 
 beforeAll(async () => {
-  if (!LONG) return;
   machines = new World();
   host = { netns: await machines.netns('host'), ifname: 'vnet0', address: '192.0.2.1' };
   machine = await KernelVm.boot(machines, host, machines.path('eth1.net'), NETDEV);
@@ -127,7 +125,7 @@ async function expectBytes(label: string, one: [Place, string], two: [Place, str
 
 const whole = (flow: number, received: number): Flow => ({ flow, received, twice: 0, late: 0 });
 
-describe.runIf(LONG)('one vxlan device for many VLANs', () => {
+describe('one vxlan device for many VLANs', () => {
   const COUNT = 5000;
 
   /** What a datagram says of its VLAN: addresses and numbers of flows end with it. */
@@ -206,7 +204,7 @@ describe.runIf(LONG)('one vxlan device for many VLANs', () => {
   });
 });
 
-describe.runIf(LONG)('a tag inside of a VNI, by which a guest would change VLANs', () => {
+describe('a tag inside of a VNI, by which a guest would change VLANs', () => {
   const COUNT = 50;
   /** VLAN 2, and in it VLAN 3. */
   const TAGS = '8100000281000003';
@@ -247,7 +245,7 @@ describe.runIf(LONG)('a tag inside of a VNI, by which a guest would change VLANs
   });
 });
 
-describe.runIf(LONG)('an underlay in a VRF', () => {
+describe('an underlay in a VRF', () => {
   test('its vxlan device reaches overtap by the table of the VRF', async () => {
     await machine.do(
       'ip link add vrf-u type vrf table 10',
@@ -266,7 +264,7 @@ describe.runIf(LONG)('an underlay in a VRF', () => {
   });
 });
 
-describe.runIf(LONG)('a bad underlay', () => {
+describe('a bad underlay', () => {
   /** What netem says of its frames, on the way to the host and from it. */
   async function netem(): Promise<Record<'out' | 'in', { packets: number; drops: number }>> {
     const [out, into] = await Promise.all(
@@ -340,7 +338,7 @@ describe.runIf(LONG)('a bad underlay', () => {
   });
 });
 
-describe.runIf(LONG)('VLAN interfaces of the kernel at trunk ports', () => {
+describe('VLAN interfaces of the kernel at trunk ports', () => {
   const TAGGED = [10, 20];
   const NICS = [
     { nic: 'eth1', kind: 'qemu', number: 1 },

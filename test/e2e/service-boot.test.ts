@@ -20,6 +20,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OVERTAP } from './switch.js';
 
 const UNITS = fileURLToPath(new URL('../../packaging/systemd/', import.meta.url));
+/** This project, and where the container has it: below /tmp or a home directory the unit would not see it. */
+const PROJECT = dirname(dirname(OVERTAP));
+const PLACE = '/usr/lib/overtap';
 const BOOT_LIMIT_MS = 110_000;
 
 const CONFIG = `
@@ -110,7 +113,7 @@ function furnish(): void {
   put('usr/lib/sysusers.d/overtap.conf', unit('overtap.sysusers'));
   put('etc/overtap/host1.yaml', CONFIG);
   rmSync(join(root, 'usr/bin/overtap'), { force: true });
-  symlinkSync(OVERTAP, join(root, 'usr/bin/overtap'));
+  symlinkSync(`${PLACE}/bin/overtap`, join(root, 'usr/bin/overtap'));
   put('root/examine', SCRIPT, 0o755);
   // Nothing else of this host is started.
   const examine =
@@ -127,6 +130,7 @@ function boot(): Promise<void> {
   const more = [
     '--capability=all',
     `--bind=${tun}:/dev/net/tun`,
+    `--bind-ro=${PROJECT}:${PLACE}`,
     '--console=pipe',
     '--boot',
     'systemd.unit=examine.service',
