@@ -146,7 +146,7 @@ test(`${KILLS} times kill -9 and a new start under load`, { timeout: LIMIT_MS },
   const { ready, reached } = await restart(site, KILLS);
   console.log(`${KILLS} restarts: ready: ${summary(ready)}; reached: ${summary(reached)}`);
   expectInTime(reached, 'a frame gets through');
-  await pair.expectAll(KILLS * RATE * 0.1);
+  await pair.expectAll();
   // Nothing runs in the host's namespace any more but the switch that nobody killed.
   const pids = await must(['ip', 'netns', 'pids', site.hosts[0].netns]);
   expect(pids.split('\n').filter(Boolean).map(Number)).toEqual([sw.program.pid]);

@@ -80,7 +80,7 @@ test('one that fills the netlink sockets of the switch is not listened to', asyn
     expect(rows.find(({ ifname }) => ifname === 'tap3')).toMatchObject({ mtu, operstate: 'UP' });
   }
   await until('it has gone on', () => tried() > before + 1000);
-  await pair.expectAll(RATE / 4);
+  await pair.expectAll();
   await expectSound(sw);
 });
 
@@ -110,6 +110,6 @@ test('one that renames, moves and deletes its NICs all the time harms only itsel
   }
   expect((await statsOf(sw)).links.tap0.rx_packets).toBeGreaterThan(0);
   await attacker.stop('SIGKILL');
-  await pair.expectAll(RATE / 4);
+  await pair.expectAll();
   await expectSound(sw);
 });
