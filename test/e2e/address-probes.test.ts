@@ -45,6 +45,12 @@ beforeAll(async () => {
       vxlan0: { type: vxlan, local: ${here.address}, id: ${VNI}, remotes: [${remotes}], neigh_suppress: true }
 `,
   );
+  // All have asked for their own addresses, those of the link too: what is seen from here on is the test's.
+  for (const end of [guest, owner, bystander])
+    await until(`${end.netns} has its addresses`, async () => {
+      const { stdout } = await world.exec(end.netns, ['ip', '-6', 'address', 'show', 'dev', end.ifname]);
+      return stdout.includes('fe80:') && !stdout.includes('tentative');
+    });
   for (const address of [OWNER.address, OWNER.address6]) {
     const { received, output } = await ping(world, guest.netns, address);
     expect(received, output).toBe(3);
