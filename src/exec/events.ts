@@ -1,0 +1,102 @@
+/** Events of a switch as messages of rtnetlink's groups: `ip monitor` and `bridge monitor`. */
+import type { EventEntry, MdbRow, SwitchEvent } from '../api/api.js';
+import { NUD, NTF, writeNeighbour } from '../netlink/neigh.js';
+import { writeMessage } from '../netlink/message.js';
+import { AF, IFF, RTM, writeIfinfo } from '../netlink/rtnetlink.js';
+import { stringAttribute, writeAttributes } from '../netlink/attributes.js';
+import type { Caller, Conversation } from './exchange.js';
+import { datagrams, WORD } from './exchange.js';
+import { Kernel } from './kernel.js';
+import { linkPayload } from './link-messages.js';
+import { groupsOf, placesOf } from './mdb.js';
+import type { Switches } from './switches.js';
+import { deviceOf, View, virtualIndex } from './view.js';
+
+/** RTNLGRP_LINK, RTNLGRP_NEIGH and RTNLGRP_MDB (linux/rtnetlink.h). */
+const GROUP = { LINK: 1, NEIGH: 3, MDB: 26 } as const;
+const KINDS = {
+  [GROUP.LINK]: ['link'],
+  [GROUP.NEIGH]: ['learned', 'moved', 'aged', 'deleted', 'added', 'changed'],
+  [GROUP.MDB]: ['mdb'],
+} as const;
+const IFNAME = 3;
+/** Bytes of events that wait for a program, as one that is stopped; beyond that they are lost, as from the kernel. */
+const MAX_UNREAD = 1024 * 1024;
+
+/** Sends events of the group until the program has gone. */
+export async function bringEvents(
+  switches: Pick<Switches, 'of'>,
+  caller: Caller,
+  groups: Buffer,
+  conversation: Pick<Conversation, 'ask' | 'say' | 'unread'>,
+  gone: AbortSignal,
+): Promise<void> {
+  const group = groups.length >= 4 ? groups.readUInt32LE(0) : 0;
+  if (group !== GROUP.LINK && group !== GROUP.NEIGH && group !== GROUP.MDB) return;
+  const here = await switches.of(caller.netns);
+  if (here === undefined) return;
+  for await (const event of here.client.events(gone, { kinds: [...KINDS[group]] })) {
+    if (conversation.unread > MAX_UNREAD) continue;
+    const message = await messageOf(new View(here.client, new Kernel(conversation), caller, here.links), event);
+    if (message !== null) conversation.say(WORD.ANSWER, datagrams([message]));
+  }
+}
+
+async function messageOf(view: View, event: SwitchEvent): Promise<Buffer | null> {
+  if (event.event === 'link') return linkMessage(view, event);
+  if (event.event === 'mdb') return groupMessage(view, event);
+  if (!('state' in event) || !('mac' in event)) return null;
+  const isGone = event.event === 'aged' || event.event === 'deleted';
+  return neighMessage(view, event, isGone ? RTM.DELNEIGH : RTM.NEWNEIGH);
+}
+
+async function linkMessage(view: View, event: Extract<SwitchEvent, { event: 'link' }>): Promise<Buffer | null> {
+  const head = { flags: 0, seq: 0, pid: 0 };
+  if (event.change === 'deleted') {
+    // Others had a device, whose end the kernel tells.
+    if (event.type !== 'vxlan' && event.type !== 'geneve') return null;
+    const own = writeIfinfo({ index: virtualIndex(event.ifname), flags: IFF.BROADCAST | IFF.MULTICAST });
+    const payload = Buffer.concat([own, writeAttributes([stringAttribute(IFNAME, event.ifname)])]);
+    return writeMessage({ ...head, type: RTM.DELLINK, payload });
+  }
+  const row = (await view.links()).find(({ ifname }) => ifname === event.ifname);
+  // What has a device is told by the kernel itself.
+  if (row === undefined || deviceOf(row) !== undefined) return null;
+  return writeMessage({ ...head, type: RTM.NEWLINK, payload: await linkPayload(view, row) });
+}
+
+/** What has gone is told as the event has it. */
+async function groupMessage(view: View, event: Extract<SwitchEvent, { event: 'mdb' }>): Promise<Buffer | null> {
+  const dev = (await view.links()).find(({ ifname }) => ifname === event.dev);
+  if (dev === undefined) return null;
+  const gone: MdbRow = { ...event, state: 'temp', protocol: 'unspec', flags: [] };
+  const isSame = (row: MdbRow): boolean =>
+    row.dev === event.dev &&
+    row.port === event.port &&
+    row.grp === event.grp &&
+    row.vid === event.vid &&
+    row.dst === event.dst;
+  const there = event.change === 'added' ? (await view.client.get('/v1/mdb')).mdb.find(isSame) : undefined;
+  const facts = { mdb: [there ?? gone], router: [] };
+  const [payload] = groupsOf(dev, facts, await placesOf(view));
+  const type = event.change === 'added' ? RTM.NEWMDB : RTM.DELMDB;
+  return payload === undefined ? null : writeMessage({ type, flags: 0, seq: 0, pid: 0, payload });
+}
+
+async function neighMessage(view: View, entry: EventEntry, type: number): Promise<Buffer | null> {
+  const index = await view.indexOfName(entry.ifname);
+  if (index === 0) return null;
+  const master = await view.indexOfName(entry.master);
+  const state = entry.state === 'permanent' ? NUD.PERMANENT : entry.state === 'static' ? NUD.NOARP : NUD.REACHABLE;
+  const payload = writeNeighbour({
+    family: AF.BRIDGE,
+    index,
+    ...(entry.dst === undefined && master !== 0 ? { master } : {}),
+    state,
+    flags: entry.dst === undefined ? 0 : NTF.SELF,
+    mac: entry.mac,
+    dst: entry.dst,
+    vlan: entry.vlan,
+  });
+  return writeMessage({ type, flags: 0, seq: 0, pid: 0, payload });
+}

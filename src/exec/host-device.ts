@@ -1,0 +1,47 @@
+/**
+ * `ip addr` on a vxlan device: its host port in the kernel. A vxlan device of the kernel needs no bridge for that; a port of a switch does,
+ * so a device without one gets a bridge of its own, which no listing shows.
+ */
+import type { LinkRow } from '../api/api.js';
+import { NetlinkFault } from '../netlink/fault.js';
+import { type Message, writeMessage } from '../netlink/message.js';
+import { RTM } from '../netlink/rtnetlink.js';
+import { isVirtual, type View, virtualIndex } from './view.js';
+
+/** `struct ifaddrmsg`: family, prefix length, flags, scope, index. */
+const IFADDR_BYTES = 8;
+const EADDRNOTAVAIL = 99;
+
+/** RTM_NEWADDR and RTM_DELADDR. @returns null: the link has a device, so it is the kernel's */
+export async function changeAddress(view: View, request: Message): Promise<Buffer[] | null> {
+  if (request.payload.length < IFADDR_BYTES) return null;
+  const index = request.payload.readUInt32LE(4);
+  if (!isVirtual(index)) return null;
+  const row = await view.need(index);
+  if (request.type === RTM.DELADDR) throw new NetlinkFault(`${row.ifname} has no such address`, EADDRNOTAVAIL);
+  if (row.type !== 'vxlan' && row.type !== 'geneve' && row.type !== 'bridge') {
+    throw new NetlinkFault(`${row.ifname} has no device in this namespace that could have an address`);
+  }
+  await giveHostPort(view, row);
+  const device = await view.kernel.byName(row.ifname);
+  if (device === undefined)
+    throw new NetlinkFault(`the host port of ${row.ifname} is not there; see "overtap link show"`);
+  const payload = Buffer.from(request.payload);
+  payload.writeUInt32LE(device.index, 4);
+  const { last } = await view.kernel.request(request.type, request.flags, payload);
+  return [writeMessage({ ...last, seq: request.seq, pid: view.caller.portid })];
+}
+
+async function giveHostPort(view: View, row: LinkRow): Promise<void> {
+  const name = row.ifname;
+  if (row.type === 'bridge' || row.master !== undefined) {
+    await view.post({ op: 'set', name, options: { host_port: true } });
+    return;
+  }
+  const bridge = ownBridge(name);
+  await view.post({ op: 'add', name: bridge, type: 'bridge' });
+  await view.post({ op: 'set', name, master: bridge, options: { host_port: true } });
+}
+
+/** The bridge that a tunnel device without one gets. */
+const ownBridge = (name: string): string => `hp-${virtualIndex(name).toString(16).padStart(8, '0')}`;

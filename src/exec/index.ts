@@ -1,0 +1,51 @@
+/** `overtap exec`: a command in which rtnetlink about a switch's links is answered by the switch. */
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { preloadable } from './folder.js';
+import { serve } from './server.js';
+import type { Switches } from './switches.js';
+export { netnsOf, Switches } from './switches.js';
+export { programFault } from './program.js';
+
+export interface ExecOptions {
+  readonly command: readonly string[];
+  readonly switches: Switches;
+  /** Path of the preloaded library. */
+  readonly library: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Something that must not happen. */
+  report(error: unknown): void;
+}
+
+/** Signals that end or stop the command, as if it had been started without this program between. */
+const FORWARDED = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+/** A shell's status of a command that a signal has ended. */
+const SIGNALLED = 128;
+
+/** Runs the command to its end. @returns its exit status @throws Error when it cannot be started */
+export async function runCommand({ command, switches, library, env, report }: ExecOptions): Promise<number> {
+  const server = await serve(switches, report);
+  const preload = [preloadable(library, server.folder), env.LD_PRELOAD]
+    .filter((path) => path !== undefined && path !== '')
+    .join(':');
+  const [program = '', ...words] = command;
+  // Ctrl-C is for the command, which has it from the terminal.
+  const ignore = (): void => undefined;
+  process.on('SIGINT', ignore);
+  process.on('SIGQUIT', ignore);
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      const child = spawn(program, words, {
+        stdio: 'inherit',
+        env: { ...env, LD_PRELOAD: preload, OVERTAP_EXEC: server.path },
+      });
+      for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
+      child.once('error', reject);
+      child.once('exit', (status, signal) => resolve(status ?? SIGNALLED + signalNumber(signal)));
+    });
+  } finally {
+    server.close();
+  }
+}
+
+const signalNumber = (signal: NodeJS.Signals | null): number => (signal === null ? 1 : constants.signals[signal]);
