@@ -64,6 +64,8 @@ export interface OpenedTap {
   isForeign: boolean;
   /** It was made in its namespace, which its descriptor keeps alive, instead of being moved there. */
   madeInside: boolean;
+  /** Of several queues: a program chooses one for each flow. Absent: not known. */
+  isSteered?: boolean;
   /** Size of its virtio-net header before it was taken over. */
   foundVnetHeaderSize: number;
 }
@@ -81,6 +83,8 @@ export interface SelfTest {
   uso: boolean;
   /** A TAP accepts superframes in their outer headers, and sends them on (Linux 6.17). */
   tunnelGso: boolean;
+  /** Frames are moved from and to a TAP, and datagrams sent, several in one call (io_uring; Linux 6.4). */
+  ioUring: boolean;
   /** A TAP can be created, with a virtio-net header or without. */
   tap: boolean;
   /** A TAP has several queues (IFF_MULTI_QUEUE). */
@@ -127,6 +131,8 @@ export interface SelfTest {
   messages: boolean;
   /** A program can be linked to what an interface receives (tcx). */
   tcx: boolean;
+  /** A packet socket receives by shared memory (PACKET_RX_RING). Holds where no packet socket can be opened. */
+  packetRing: boolean;
   /** By the names above: why it does not work, or is assumed to without a test; for `tunnelGso` also why it is unused. */
   reasons: Partial<Record<Trial, string>>;
 }
@@ -239,6 +245,8 @@ export interface UdpSenderOptions {
   df: 'unset' | 'set';
   /** Outer UDP checksum. */
   checksum: boolean;
+  /** Datagrams have the flow label that the sender is attached with (IPv6); absent: none. */
+  labels?: boolean;
   dev?: string;
   /** Bytes; 0: the system's default. */
   sendBuffer: number;
@@ -270,8 +278,12 @@ export interface CreateNicOptions {
   /** Default true. */
   tunnelGuard?: boolean;
   merge?: boolean;
+  /** Default false. */
+  ioUring?: boolean;
   /** Default 0: `receive` sleeps at once when there is no frame. */
   spinMicroseconds?: number;
+  /** Default false: `receive` always looks for frames that long. */
+  spinAdapts?: boolean;
 }
 
 interface NativeBinding {
@@ -302,8 +314,11 @@ interface NativeBinding {
   linkState(place: TapPlace): LinkState | null;
   /** Whether another user namespace than the process's owns the network namespace; false if the kernel does not tell. */
   netnsIsForeign(place: { netns: string }): boolean;
-  /** Attaches an interface in promiscuous mode. `attachTap` takes each descriptor, with a virtio-net header of 10 bytes. */
-  openNetdev(options: TapPlace & { queues: number; silence: boolean }): OpenedNetdev;
+  /**
+   * Attaches an interface in promiscuous mode. `attachTap` takes each descriptor, with a virtio-net header of 10 bytes.
+   * `ring`: where the kernel can, frames come by memory that is shared with it (PACKET_RX_RING): 2 MiB for each descriptor.
+   */
+  openNetdev(options: TapPlace & { queues: number; silence: boolean; ring: boolean }): OpenedNetdev;
   /** `null` when the interface was deleted or moved to another namespace. */
   netdevState(fd: number): NetdevState | null;
   /** Frames that were lost for want of room in the socket's queue since the last call. */
@@ -384,6 +399,8 @@ interface NativeBinding {
     environment: readonly string[],
     descriptors: readonly number[],
   ): never;
+  /** Collects all garbage of the calling thread and shrinks its heap. @returns 0 if this Node cannot */
+  collectGarbage(): number;
   /** Gives back the clean pages of Node's program file; the next use maps them again. @returns bytes */
   releaseStartPages(): number;
   peerOf(fd: number): PeerProcess;
@@ -416,7 +433,8 @@ interface NativeBinding {
   /** `remote`: a path, or empty. */
   attachDatagrams(nic: NicHandle, index: number, fd: number, reads: boolean, remote: string): void;
   attachSocket(nic: NicHandle, index: number, fd: number): void;
-  attachSender(nic: NicHandle, index: number, fd: number): void;
+  /** `flowLabel`: of datagrams over IPv6 of a socket with `labels`, 0-0xfffff; 0: none. */
+  attachSender(nic: NicHandle, index: number, fd: number, flowLabel: number): void;
   attachEvent(nic: NicHandle, fd: number): void;
   detachTap(nic: NicHandle, index: number): void;
   detachSocket(nic: NicHandle, index: number): void;
@@ -498,6 +516,7 @@ export const {
   exitAtOnce,
   keepCapabilities,
   execute,
+  collectGarbage,
   releaseStartPages,
   peerOf,
   groupId,

@@ -36,14 +36,17 @@
 #define TX_HEADER_LENGTH 9
 #define TX_REMOTE 10
 #define TX_TOS 11
+#define TX_FRAGMENT_SHIFT 8
 #define TX_STATUS 12
 #define TX_COOKIE 13
 #define TX_COOKIE2 14
+#define TX_COOKIE3 15
 
 #define TAG_KEEP 0
 #define TAG_POP (1 << 16)
 #define TAG_PUSH (2 << 16)
 #define TAG_REPLACE (3 << 16)
+#define TAG_SERVICE (1 << 18)
 
 #define VNET_NEEDS_CSUM 1
 #define VNET_GSO_NONE 0
@@ -64,6 +67,8 @@
 #define STATUS_SENDING 8
 #define LATCHED_UDP_SEGMENT 1
 #define LATCHED_TUNNEL_GSO 2
+#define LATCHED_PACKET_RING 4
+#define LATCHED_IO_URING 8
 
 #define OFFLOAD_MISFIT 74
 

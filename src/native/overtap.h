@@ -1,10 +1,10 @@
 /*
  * The addon of overtap: the work of a network card, and no decision of a switch.
  *
- * It opens devices (tap.c, tap-adopt.c, tap-change.c, netdev.c, udp.c, packet.c, with netns.c, rtnetlink.c,
- * link-plain.c and link-state.c), passes them on to another process (rights.c) and tests what the kernel can do
- * (self-test.c). A Nic (nic.h) waits for devices, receives batches and executes lists of commands. Only addon.c and
- * bind-*.c call Node's API. There are no mutable globals: any number of threads may load the addon.
+ * It opens devices (tap.c, tap-adopt.c, tap-change.c, netdev.c, packet-ring.c, udp.c, packet.c, with netns.c,
+ * rtnetlink.c, link-plain.c and link-state.c), passes them on to another process (rights.c) and tests what the kernel
+ * can do (self-test.c). A Nic (nic.h) waits for devices, receives batches and executes lists of commands. Only addon.c
+ * and bind-*.c call Node's API. There are no mutable globals: any number of threads may load the addon.
  */
 #ifndef OVERTAP_H
 #define OVERTAP_H
@@ -176,12 +176,19 @@ struct ot_tap {
   bool has_header;             /* a virtio-net header */
   bool is_sent;                /* its namespace may not be entered: the NIC is DOWN there, without addresses */
   bool made_inside;            /* opened in its namespace without having existed there: it keeps that one alive */
+  bool is_steered;             /* of several queues: a program chooses among them */
   int found_vnet_size;
 };
 
 int ot_tap_open(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault);
 /* Sets the size of its virtio-net header, where there is one, and its offloads. Returns 0, or -1. */
 int ot_tap_set_offloads(struct ot_tap *tap, unsigned offload, struct ot_fault *fault);
+
+/* ---- steer.c ---- */
+
+/* Of several queues one gets all frames of a flow, whatever is written. Needs CAP_BPF, or a kernel that lets anybody
+ * load filters. */
+void ot_tap_steer(const struct ot_tap_options *options, struct ot_tap *tap);
 
 /* ---- tap-adopt.c ---- */
 
@@ -251,6 +258,11 @@ struct ot_tap_state {
  */
 int ot_tap_state(int fd, const char *netns, struct ot_tap_state *state, struct ot_fault *fault);
 
+/* ---- large-receive.c ---- */
+
+/* Turns LRO off, in the thread's namespace; others than root may not. Returns 0 or an errno. */
+int ot_link_receive_plain(const char *ifname);
+
 /* ---- link-state.c ---- */
 
 /* Index, flags, MTU and MAC of a link of the thread's namespace. Returns 0 or an errno. */
@@ -267,6 +279,7 @@ struct ot_netdev_options {
   char ifname[OT_NAME];
   int queues;
   bool silence; /* keep what it receives from the host's stack, where the kernel can */
+  bool ring;    /* receive by a ring (packet-ring.h), where the kernel can */
 };
 
 struct ot_netdev {
@@ -303,6 +316,7 @@ struct ot_udp_options {
   /* Of senders. */
   int ttl; /* of unicast datagrams; 0: the route's */
   bool df, checksum;
+  bool labels;                 /* the flow label is that of the address sent to, else none; IPv6 */
   char multicast_dev[OT_NAME]; /* empty: sends to no group */
   int multicast_ttl;
 };
@@ -360,6 +374,8 @@ enum {
   OT_TRIAL_NO_CHECKSUM,
   OT_TRIAL_MESSAGES,
   OT_TRIAL_TCX,
+  OT_TRIAL_PACKET_RING,
+  OT_TRIAL_IO_URING,
   OT_TRIALS
 };
 
@@ -370,6 +386,11 @@ void ot_self_test(struct ot_trial trials[OT_TRIALS]);
 
 void ot_self_test_udp(struct ot_trial trials[OT_TRIALS]);
 
+/* ---- self-test/uring.c ---- */
+
+/* `tap`: a TAP that is down, -1: there is none, and only the calls themselves are tried. */
+void ot_self_test_uring(int tap, struct ot_trial *trial);
+
 /* ---- packet.c ---- */
 
 int ot_packet_open(const char *netns, const char *ifname, bool promiscuous, struct ot_fault *fault);
@@ -378,6 +399,13 @@ int ot_packet_read(int fd, uint8_t *buffer, size_t length, struct ot_fault *faul
 int ot_packet_write(int fd, const uint8_t *frame, size_t length, struct ot_fault *fault);
 /* Returns 1 when readable or in error, 0 on timeout. */
 int ot_wait_readable(int fd, int timeout_ms, struct ot_fault *fault);
+
+/* ---- start-heap.c ---- */
+
+/* Has malloc() map large memory from now on, so that a page of a table is resident once it is written. */
+void ot_spare_memory(void);
+/* Collects all garbage of the calling thread's isolate, and shrinks its heap. Returns 0 if this Node cannot. */
+int ot_collect_garbage(void);
 
 /* ---- start-pages.c ---- */
 

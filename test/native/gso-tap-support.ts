@@ -137,7 +137,7 @@ export function makeSite(options: SiteOptions = {}): Site {
     inside(wire.near, () => makePacketIo({ txCommands: 512, tunnelGso, ...nicOptions })),
   );
   for (const one of [io, plain]) {
-    inside(wire.near, () => one.attachSender(0, sender.fd));
+    inside(wire.near, () => one.attachSender(0, sender.fd, senderOptions.flowLabel));
     setRemote(one, 0, remote ?? FAR[family]);
     put(one, 0, VXLAN);
   }

@@ -12,6 +12,7 @@ import {
   type NativePacketIoOptions,
 } from '../../src/port/native-packet-io.js';
 import * as layout from '../../src/port/packet-io.js';
+import { selfTest } from '../../src/port/self-test.js';
 import { openTap, type TapHandle, type TapOptions } from '../../src/port/tap.js';
 import { quoted, shell, shellLine } from './shell.js';
 
@@ -84,8 +85,11 @@ export function captureIn(netns: string, ifname: string): Capture {
   return capture;
 }
 
+/** With io_uring, as a switch has it where it works; with OVERTAP_IO_URING=off the tests run without. */
+export const ioUring = process.env.OVERTAP_IO_URING !== 'off' && selfTest().ioUring;
+
 export function makePacketIo(options: NativePacketIoOptions = { txCommands: 512 }): NativePacketIo {
-  const io = createNativePacketIo(options);
+  const io = createNativePacketIo({ ioUring, ...options });
   later(() => io.close());
   return io;
 }

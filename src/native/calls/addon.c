@@ -2,6 +2,7 @@
 #include "args.h"
 
 NAPI_MODULE_INIT() {
+  ot_spare_memory();
   ot_export_process(env, exports);
   ot_export_privilege(env, exports);
   ot_export_service(env, exports);

@@ -9,7 +9,8 @@ static napi_value open_netdev(napi_env env, napi_callback_info info) {
   int64_t queues = 1;
   if (!ot_arguments(env, info, 1, &argument) || !ot_get_place(env, argument, options.netns, options.ifname) ||
       !ot_get_int(env, argument, "queues", true, 1, OT_MAX_QUEUES, &queues) ||
-      !ot_get_bool(env, argument, "silence", true, &options.silence))
+      !ot_get_bool(env, argument, "silence", true, &options.silence) ||
+      !ot_get_bool(env, argument, "ring", true, &options.ring))
     return NULL;
   options.queues = (int)queues;
   if (ot_netdev_open(&options, &netdev, &fault) < 0) return ot_throw(env, &fault);

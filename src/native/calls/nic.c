@@ -103,7 +103,9 @@ static bool read_options(napi_env env, napi_value options, struct handle *handle
   return ot_get_bool(env, options, "udpSegment", false, &result->udp_segment) &&
          ot_get_bool(env, options, "merge", false, &result->merge) &&
          ot_get_bool(env, options, "tunnelGso", false, &result->tunnel_gso) &&
-         ot_get_bool(env, options, "tunnelGuard", false, &result->tunnel_guard);
+         ot_get_bool(env, options, "tunnelGuard", false, &result->tunnel_guard) &&
+         ot_get_bool(env, options, "ioUring", false, &result->io_uring) &&
+         ot_get_bool(env, options, "spinAdapts", false, &result->spin_adapts);
 }
 
 static napi_value create_nic(napi_env env, napi_callback_info info) {
@@ -174,9 +176,8 @@ static napi_value attach(napi_env env, napi_callback_info info, enum table table
   napi_typeof(env, values[4], &type);
   if (type != napi_undefined && napi_get_value_bool(env, values[4], &layer3) != napi_ok)
     return ot_throw_argument(env, "layer3 must be true or false");
-  int result = table == TAPS      ? ot_nic_attach_tap(nic, (uint32_t)index, (int)fd, (uint32_t)vnet, layer3, &fault)
-               : table == SOCKETS ? ot_nic_attach_socket(nic, (uint32_t)index, (int)fd, &fault)
-                                  : ot_nic_attach_sender(nic, (uint32_t)index, (int)fd, &fault);
+  int result = table == TAPS ? ot_nic_attach_tap(nic, (uint32_t)index, (int)fd, (uint32_t)vnet, layer3, &fault)
+                             : ot_nic_attach_socket(nic, (uint32_t)index, (int)fd, &fault);
   return result < 0 ? ot_throw(env, &fault) : NULL;
 }
 
@@ -226,7 +227,21 @@ static napi_value detach(napi_env env, napi_callback_info info, enum table table
 
 static napi_value attach_tap(napi_env env, napi_callback_info info) { return attach(env, info, TAPS); }
 static napi_value attach_socket(napi_env env, napi_callback_info info) { return attach(env, info, SOCKETS); }
-static napi_value attach_sender(napi_env env, napi_callback_info info) { return attach(env, info, SENDERS); }
+
+/* Arguments (Nic, index, descriptor, flow label). */
+static napi_value attach_sender(napi_env env, napi_callback_info info) {
+  napi_value values[4];
+  int64_t index, fd, label;
+  struct ot_fault fault;
+  struct handle *handle = read_handle(env, info, 4, values);
+  if (!handle || !ot_to_int(env, values[1], "index", 0, OT_MAX_PORTS - 1, &index) ||
+      !ot_to_int(env, values[2], "fd", 0, INT32_MAX, &fd) ||
+      !ot_to_int(env, values[3], "flowLabel", 0, 0xfffff, &label))
+    return NULL;
+  int result = ot_nic_attach_sender(handle->nic, (uint32_t)index, (int)fd, (uint32_t)label, &fault);
+  return result < 0 ? ot_throw(env, &fault) : NULL;
+}
+
 static napi_value detach_tap(napi_env env, napi_callback_info info) { return detach(env, info, TAPS); }
 static napi_value detach_socket(napi_env env, napi_callback_info info) { return detach(env, info, SOCKETS); }
 static napi_value detach_sender(napi_env env, napi_callback_info info) { return detach(env, info, SENDERS); }

@@ -126,6 +126,11 @@ static napi_value release_start_pages(napi_env env, napi_callback_info info) {
   return ot_int(env, (int64_t)ot_release_start_pages());
 }
 
+static napi_value collect_garbage(napi_env env, napi_callback_info info) {
+  (void)info;
+  return ot_int(env, ot_collect_garbage());
+}
+
 void ot_export_process(napi_env env, napi_value exports) {
   ot_export(env, exports, "exitAtOnce", exit_at_once);
   ot_export(env, exports, "peerOf", peer_of);
@@ -135,5 +140,6 @@ void ot_export_process(napi_env env, napi_value exports) {
   ot_export(env, exports, "openPair", open_pair);
   ot_export(env, exports, "enterNamespace", enter_namespace);
   ot_export(env, exports, "selfTest", self_test);
+  ot_export(env, exports, "collectGarbage", collect_garbage);
   ot_export(env, exports, "releaseStartPages", release_start_pages);
 }

@@ -98,6 +98,7 @@ static napi_value tap_result(napi_env env, const struct ot_tap *tap) {
   ot_set_bool(env, result, "takenOver", tap->taken_over);
   ot_set_bool(env, result, "isForeign", tap->is_foreign);
   ot_set_bool(env, result, "madeInside", tap->made_inside);
+  ot_set_bool(env, result, "isSteered", tap->is_steered);
   ot_set(env, result, "foundVnetHeaderSize", ot_int(env, tap->found_vnet_size));
   napi_create_array(env, &more);
   for (int i = 0; i < tap->more_count; i++) napi_set_element(env, more, (uint32_t)i, ot_int(env, tap->more[i]));

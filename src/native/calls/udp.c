@@ -31,7 +31,8 @@ static bool read_udp(napi_env env, napi_value options, struct ot_udp_options *ud
   if (!ot_get_bool(env, options, "gro", false, &udp->gro) || !ot_get_int(env, options, "ttl", false, 0, 255, &ttl))
     return false;
   if (!ot_get_text(env, options, "df", false, df, sizeof df) ||
-      !ot_get_bool(env, options, "checksum", false, &udp->checksum))
+      !ot_get_bool(env, options, "checksum", false, &udp->checksum) ||
+      !ot_get_bool(env, options, "labels", false, &udp->labels))
     return false;
   if (family == 5 || (strcmp(df, "unset") && strcmp(df, "set"))) {
     ot_throw_argument(env, family == 5 ? "family must be 4 or 6" : "df must be 'unset' or 'set'");

@@ -1,10 +1,11 @@
 /*
  * Packet sockets as the data path's end of an existing interface, packet(7): opens them, one for each engine, and reads
  * the interface's state. Frames have a virtio-net header, so superframes and unfinished checksums pass both ways.
- * netdev-read.c, netdev-tunnel.c and netdev-write.c move the frames; packet.c is for observers.
+ * ring-read.c, netdev-read.c, netdev-tunnel.c and netdev-write.c move the frames; packet.c is for observers.
  */
-#include "tcx.h"
+#include "packet-ring.h"
 #include "socket-options.h"
+#include "tcx.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -79,8 +80,11 @@ static void set_buffer(int fd, int forced, int plain, int bytes) {
     setsockopt(fd, SOL_SOCKET, plain, &bytes, sizeof bytes);
 }
 
-/* Protocol 0 until it is bound: otherwise it would first receive frames of all other interfaces. */
-static int make_socket(int device, struct ot_fault *fault) {
+/*
+ * Protocol 0 until it is bound: otherwise it would first receive frames of all other interfaces. `*ring`: whether it is
+ * to have a ring, and whether it has one.
+ */
+static int make_socket(int device, bool *ring, struct ot_fault *fault) {
   struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = device};
   int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return ot_fail(fault, errno, "socket", "opening a packet socket");
@@ -90,6 +94,7 @@ static int make_socket(int device, struct ot_fault *fault) {
   int result = 0;
   if (set(fd, PACKET_VNET_HDR, 1) < 0 || set(fd, PACKET_AUXDATA, 1) < 0)
     result = ot_fail(fault, errno, "setsockopt", "asking a packet socket for virtio-net headers and tags");
+  if (result == 0 && *ring) *ring = ot_packet_ring_make(fd) == 0;
   if (result == 0 && bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
     result = ot_fail(fault, errno, "bind", "binding a packet socket to interface %d", device);
   if (result == 0) return fd;
@@ -116,9 +121,9 @@ static int join_group(const struct ot_netdev *netdev, struct ot_fault *fault) {
   return 0;
 }
 
-static int open_sockets(int device, int queues, struct ot_netdev *netdev, struct ot_fault *fault) {
+static int open_sockets(int device, int queues, bool ring, struct ot_netdev *netdev, struct ot_fault *fault) {
   while (netdev->count < queues) {
-    int fd = make_socket(device, fault);
+    int fd = make_socket(device, &ring, fault);
     if (fd < 0) return -1;
     netdev->fds[netdev->count++] = fd;
   }
@@ -139,7 +144,9 @@ static int open_here(const struct ot_netdev_options *options, struct ot_netdev *
   if (number) return ot_fail(fault, number, "ioctl", "looking for the interface %s", options->ifname);
   if (link.type != ARPHRD_ETHER)
     return ot_fail(fault, EAFNOSUPPORT, "bind", "%s is no Ethernet interface", options->ifname);
-  if (open_sockets(link.index, options->queues, netdev, fault) < 0) return -1;
+  /* Where it is refused, netdev-lro.c takes what comes. */
+  ot_link_receive_plain(options->ifname);
+  if (open_sockets(link.index, options->queues, options->ring, netdev, fault) < 0) return -1;
   if (!options->silence) return 0;
   /* Done without where the kernel refuses it: the self-test reports that. */
   netdev->silencer = ot_tcx_silence(link.index, &refused);
@@ -193,7 +200,15 @@ bool ot_netdev_has_carrier(int fd) {
 unsigned ot_netdev_missed(int fd) {
   struct tpacket_stats counts = {0};
   socklen_t size = sizeof counts;
-  return getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &counts, &size) < 0 ? 0 : counts.tp_drops;
+  if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &counts, &size) < 0) return 0;
+  uint8_t *ring = ot_packet_ring_map(fd);
+  if (!ring) return counts.tp_drops;
+  struct ot_ring_record *record = ot_ring_record(ring);
+  unsigned cut = __atomic_exchange_n(&record->cut, 0, __ATOMIC_RELAXED);
+  /* Lost ones are among the frames that the kernel counts. */
+  if (counts.tp_drops && counts.tp_packets == counts.tp_drops) __atomic_fetch_add(&record->stalls, 1, __ATOMIC_RELAXED);
+  ot_packet_ring_unmap(ring);
+  return counts.tp_drops + cut;
 }
 
 int ot_netdev_state(int fd, char ifname[OT_NAME], struct ot_link *link, struct ot_fault *fault) {

@@ -115,8 +115,10 @@ int ot_tap_adopt(int fd, const struct ot_tap_options *options, struct ot_tap *ta
   if (ioctl(fd, TUNGETVNETHDRSZ, &tap->found_vnet_size) < 0) tap->found_vnet_size = VNET_HEADER_SIZE;
   if (ot_tap_set_offloads(tap, options->vnet_header ? options->offload : 0, fault) == 0 &&
       set_nic(fd, options, fault) == 0 && read_nic(fd, options, tap, fault) == 0 &&
-      open_queues(fd, options, tap, fault) == 0)
+      open_queues(fd, options, tap, fault) == 0) {
+    ot_tap_steer(options, tap);
     return 0;
+  }
   for (int i = 0; i < tap->more_count; i++) close(tap->more[i]);
   return -1;
 }

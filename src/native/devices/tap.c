@@ -234,6 +234,7 @@ int ot_tap_set_offloads(struct ot_tap *tap, unsigned offload, struct ot_fault *f
 
 static int finish(const struct ot_tap_options *options, struct ot_tap *tap, struct ot_fault *fault) {
   if (ot_tap_set_offloads(tap, options->offload, fault) < 0) return -1;
+  ot_tap_steer(options, tap);
   /*
    * Done last: an earlier failure then neither leaves a new TAP behind nor deletes a persistent one. A foreign TAP
    * keeps its setting.

@@ -16,6 +16,9 @@
 #define TCX_INGRESS 46 /* Linux 6.6 */
 #define BEFORE (1u << 3)
 
+/* Of loading a program. */
+#define MOST_TRIES 10
+
 struct link_create {
   uint32_t program, device, type, flags;
   uint8_t rest[64]; /* the fields behind are zero */
@@ -32,7 +35,10 @@ int ot_tcx_load(const struct bpf_insn *text, int count, const char *name, const 
   /* Some helpers require a GPL-compatible licence. */
   attributes.license = (uintptr_t)"Dual MIT/GPL";
   strncpy(attributes.prog_name, name, sizeof attributes.prog_name - 1);
-  int fd = ot_bpf(BPF_PROG_LOAD, &attributes, sizeof attributes);
+  int fd, tries = 0;
+  /* The verifier gives up with EAGAIN when a signal is pending, or work of a ring that was closed (nic/uring.c). */
+  do fd = ot_bpf(BPF_PROG_LOAD, &attributes, sizeof attributes);
+  while (fd < 0 && errno == EAGAIN && ++tries < MOST_TRIES);
   return fd < 0 ? ot_fail(fault, errno, "bpf", "loading the program of %s", what) : fd;
 }
 

@@ -4,7 +4,7 @@
  * An option that a kernel or sandbox refuses is done without where the tunnel works without it, whatever the errno:
  * filters choose their own. self-test/udp.c finds these out, and src/port/refusals.ts says what each costs. What stays
  * fatal would send or receive in the wrong place: the device of a group or of a receiver, a membership, the device and
- * the loop of datagrams to groups.
+ * the loop of datagrams to groups; or without the flow label that was asked for.
  */
 #include "../host/link-plain.h"
 #include "../overtap.h"
@@ -283,11 +283,16 @@ static int prepare_groups(int fd, const struct ot_udp_options *options, struct o
 }
 
 /*
- * No flow label, like the kernel's vxlan device: superframes that bypass the socket (gso-tap.c) have none either, so
- * routers that hash it keep a flow together. Flows differ by source port.
+ * No flow label, or one for all datagrams, like the kernel's vxlan device: superframes that bypass the socket
+ * (gso-tap.c) have the same, so routers that hash it keep a flow together. Flows differ by source port.
+ *
+ * The label is in the addresses that datagrams are sent to (sin6_flowinfo, train.c).
  */
-static void no_flow_label(int fd, bool v6) {
-  if (v6) set(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0);
+static int set_flow_label(int fd, const struct ot_udp_options *options, struct ot_fault *fault) {
+  if (options->family != AF_INET6) return 0;
+  set(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0);
+  if (set(fd, IPPROTO_IPV6, IPV6_FLOWINFO_SEND, options->labels) == 0 || !options->labels) return 0;
+  return ot_fail(fault, errno, "setsockopt", "sending with a flow label");
 }
 
 /* Where it is refused, datagrams have the checksum that is any socket's default. */
@@ -300,9 +305,9 @@ static int prepare_sending(int fd, const struct ot_udp_options *options, struct 
   bool v6 = options->family == AF_INET6;
   forbid_fragments(fd, v6, options->df);
   set_ttl(fd, v6, options->ttl);
-  no_flow_label(fd, v6);
   set_checksum(fd, v6, options->checksum);
   set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options->buffer);
+  if (set_flow_label(fd, options, fault) < 0) return -1;
   return options->multicast_dev[0] ? prepare_groups(fd, options, fault) : 0;
 }
 

@@ -64,19 +64,22 @@ struct ot_port {
   uint32_t vnet_size; /* TAPs: bytes of the virtio-net header, 0: none */
   uint32_t lacks;     /* bytes of the Ethernet header: those of a TUN, which has IP packets only; else 0 */
   uint32_t reserve;   /* receiving sockets: descriptors that one datagram may take */
-  uint32_t typical;   /* receiving sockets: bytes of a recent datagram */
+  uint32_t typical;   /* bytes of a recent datagram, or frame of a TAP */
+  uint32_t expected;  /* TAPs: frames that it may have (tap-read.c) */
   bool trains;        /* senders: UDP_SEGMENT may be tried */
   uint8_t local[16];  /* senders: local address, zeros: not bound */
   uint32_t bound_to;  /* senders: index of the device that they are bound to, 0: none */
   uint16_t source_port;
   uint8_t ttl;
-  bool df, checksum; /* senders: DF and UDP checksum of their datagrams */
+  bool df, checksum;   /* senders: DF and UDP checksum of their datagrams */
+  uint32_t flow_label; /* IPv6 senders: the label, in network byte order, as in sin6_flowinfo */
   int32_t first,
       last;      /* within one call: list of the commands of a sender, stream or datagram port, or of open merges */
   int32_t next;  /* the next one with commands, or TAP with open merges */
   uint32_t open; /* TAPs: number of open merges */
   bool listed;   /* TAPs: in the list of TAPs with merges */
   struct ot_packet_queue *packets; /* packet sockets: netdev-write.c */
+  struct ot_ring *ring;            /* packet sockets: ring-read.c; NULL: frames come through the socket's queue */
 };
 
 struct ot_table {
@@ -122,19 +125,30 @@ struct ot_nic {
   uint32_t vnet_size;
   bool udp_segment, merge;
   uint64_t spin_ns; /* how long `receive` polls before it sleeps */
-  int32_t latched;  /* LATCHED_* bits that `receive` has not reported yet */
-  int epoll, event; /* -1: closed, none */
+  bool spin_adapts; /* only while that succeeds often enough: wait.c */
+  int32_t spin_credit;
+  uint32_t spin_waits;
+  struct ot_uring *uring;         /* calls made together: uring.c; NULL: one by one */
+  struct ot_uring *failed_uring;  /* one that is not used any more */
+  struct ot_tap_queue *tap_queue; /* tap-queue.c */
+  int32_t latched;                /* LATCHED_* bits that `receive` has not reported yet */
+  int epoll, event;               /* -1: closed, none */
   struct ot_table taps, sockets, senders;
   struct ot_remote *remotes;
   uint32_t remote_count;
 
-  /* The batch being taken in. */
+  /* The batch being taken in; `prompt`: its frames were there before the last one was done. */
+  bool prompt;
   uint32_t frames, turn;
   size_t bytes, next;
   size_t spill;  /* free part of the arena behind the messages of one recvmmsg, for segments */
   uint32_t owed; /* those of the messages that need a descriptor yet */
   struct ot_inbox inbox;
   struct ot_stream *waiting; /* streams with frames that were read already */
+  uint32_t rings;            /* packet sockets with a ring */
+  struct ot_ring *polled;    /* those that are not in epoll while they are busy: ring-poll.c */
+  uint32_t polled_count;
+  uint32_t rings_seen_ms; /* when they were looked at last */
 
   /* The command list being executed: links of the lists by sender, and the set of checksum fields completed so far. */
   uint32_t failed;

@@ -117,6 +117,12 @@ uint64_t ot_pseudo_sum(const uint8_t *ip, int family, uint8_t protocol) {
   return addresses + htons(protocol);
 }
 
+/* The EtherType of the tag that an operation leaves. */
+static void put_tpid(const int32_t *tx, const uint8_t *frame, uint8_t *tag) {
+  bool push = (tx[TX_TAG] & TAG_REPLACE) == TAG_PUSH;
+  ot_put_word(tag, !push ? word_at(frame + 12) : tx[TX_TAG] & TAG_SERVICE ? 0x88a8 : 0x8100);
+}
+
 uint32_t ot_copy_headers(const int32_t *tx, const uint8_t *frame, uint32_t length, uint8_t *copy) {
   int32_t operation = tx[TX_TAG] & TAG_REPLACE;
   if (operation == TAG_KEEP) {
@@ -126,8 +132,7 @@ uint32_t ot_copy_headers(const int32_t *tx, const uint8_t *frame, uint32_t lengt
   uint32_t rest = operation == TAG_PUSH ? 12 : 16, at = 12;
   memcpy(copy, frame, 12);
   if (operation != TAG_POP) {
-    copy[12] = operation == TAG_PUSH ? 0x81 : frame[12];
-    copy[13] = operation == TAG_PUSH ? 0x00 : frame[13];
+    put_tpid(tx, frame, copy + 12);
     copy[14] = (uint8_t)(tx[TX_TAG] >> 8);
     copy[15] = (uint8_t)tx[TX_TAG];
     at = 16;
@@ -149,8 +154,7 @@ int ot_gather(const struct ot_nic *nic, const int32_t *tx, struct iovec *vectors
     vectors[1] = (struct iovec){.iov_base = frame + 16, .iov_len = size - 16};
     return 2;
   }
-  tag[0] = operation == TAG_PUSH ? 0x81 : frame[12];
-  tag[1] = operation == TAG_PUSH ? 0x00 : frame[13];
+  put_tpid(tx, frame, tag);
   tag[2] = (uint8_t)(tx[TX_TAG] >> 8);
   tag[3] = (uint8_t)tx[TX_TAG];
   size_t rest = operation == TAG_PUSH ? 12 : 16;

@@ -66,37 +66,45 @@ static int gather_packet(const struct ot_nic *nic, const int32_t *tx, struct iov
   return 1;
 }
 
+uint32_t ot_tap_prefix(const struct ot_port *port, const int32_t *tx, const uint8_t *frame, const struct ot_vnet *vnet,
+                       uint8_t prefix[OT_TAP_PREFIX], uint32_t *rest) {
+  *rest = port->lacks ? link_header(tx) : tx[TX_TAG] & TAG_POP ? 16 : 12;
+  memcpy(prefix, vnet, port->vnet_size);
+  return port->vnet_size + (port->lacks ? 0 : ot_copy_headers(tx, frame, *rest, prefix + port->vnet_size));
+}
+
 /*
  * One buffer is cheaper for the kernel than several: 64-byte frames are 10 % faster. So the bytes that precede the rest
  * of the frame are written in front of it in the arena, over headroom or another frame, and the overwritten bytes are
  * restored afterwards. Returns -1 when there is no room.
  */
 static int write_in_one(struct ot_nic *nic, const struct ot_port *port, const int32_t *tx, const struct ot_vnet *vnet) {
-  uint8_t prefix[sizeof *vnet + 16], covered[sizeof prefix];
+  uint8_t prefix[OT_TAP_PREFIX], covered[OT_TAP_PREFIX];
   uint8_t *frame = nic->arena + tx[TX_OFFSET];
-  uint32_t rest = port->lacks ? link_header(tx) : tx[TX_TAG] & TAG_POP ? 16 : 12, size = port->vnet_size;
-  memcpy(prefix, vnet, size);
-  if (!port->lacks) size += ot_copy_headers(tx, frame, rest, prefix + size);
+  uint32_t rest, size = ot_tap_prefix(port, tx, frame, vnet, prefix, &rest);
   if ((size_t)tx[TX_OFFSET] + rest < size) return -1;
   uint8_t *start = frame + rest - size;
   size_t length = size + (size_t)tx[TX_LENGTH] - rest;
   memcpy(covered, start, size);
   memcpy(start, prefix, size);
   ssize_t written;
-  do
-    written =
-        syscall(SYS_write, port->fd, start, length); /* a bare system call, for the reason in take_tap (receive.c) */
+  do written = syscall(SYS_write, port->fd, start, length); /* a bare system call, as in nic/tap-read.c */
   while (written < 0 && errno == EINTR);
   int number = written < 0 ? errno : 0;
   memcpy(start, covered, size);
   return number;
 }
 
+int ot_tap_gather(const struct ot_nic *nic, const struct ot_port *port, const int32_t *tx, struct iovec *vectors,
+                  uint8_t tag[4]) {
+  return port->lacks ? gather_packet(nic, tx, vectors) : ot_gather(nic, tx, vectors, tag);
+}
+
 int ot_tap_write(struct ot_nic *nic, const struct ot_port *port, const int32_t *tx) {
   struct ot_vnet vnet;
   struct iovec vectors[4];
   uint8_t tag[4];
-  int count = port->lacks ? gather_packet(nic, tx, vectors + 1) : ot_gather(nic, tx, vectors + 1, tag), number = 0;
+  int count = ot_tap_gather(nic, port, tx, vectors + 1, tag), number = 0;
   if (!count) return EINVAL;
   if (!port->vnet_size) {
     if (ot_gso_type(tx) != VNET_GSO_NONE) return write_segments(nic, port, tx);

@@ -54,7 +54,8 @@ enum { OT_GSO_TAP_NFTABLES, OT_GSO_TAP_XFRM, OT_GSO_TAP_SUBSYSTEMS };
 struct ot_gso_tap {
   int fd, program; /* descriptors of the TAP (-1 until the first superframe) and of the program's link */
   int netlink, ioctl, listener;
-  uint32_t news; /* incremented on each change of a cached device */
+  uint32_t news;        /* incremented on each change of a cached device */
+  uint32_t heard_round; /* the list of commands for which news were read last */
   volatile struct ot_gso_tap_shared *shared;
   int feature, feature_checksum; /* ethtool feature numbers, or -1 */
   struct ot_gso_tap_device devices[OT_GSO_TAP_DEVICES];

@@ -109,10 +109,13 @@ static const struct ot_gso_tap_device *find_device(struct ot_nic *nic, uint32_t 
 }
 
 /*
- * Reads link notifications and drops the cached abilities of the named devices. Bounded per turn, so that a stream of
- * notifications does not hold the engine up.
+ * Reads link notifications and drops the cached abilities of the named devices. Once for a list of commands: to ask for
+ * each superframe would be a system call more for each. Bounded, so that a stream of notifications does not hold the
+ * engine up.
  */
-static void hear_news(struct ot_gso_tap *gso_tap) {
+static void hear_news(struct ot_gso_tap *gso_tap, uint32_t round) {
+  if (gso_tap->heard_round == round) return;
+  gso_tap->heard_round = round;
   for (int read = 0; read < MOST_NEWS; read++) {
     int index = ot_link_changed(gso_tap->listener);
     if (!index) return;
@@ -195,7 +198,7 @@ static void renew_path(struct ot_nic *nic, const struct ot_port *sender, struct 
 /* The guard comes last: its queries cost most, and are needless where the path is unfit anyway. */
 bool ot_gso_tap_judge(struct ot_nic *nic, const struct ot_port *sender, struct ot_remote *remote, uint32_t segments) {
   struct ot_path *path = &remote->path;
-  hear_news(nic->gso_tap);
+  hear_news(nic->gso_tap, nic->round);
   bool current = path->asked && path->news == nic->gso_tap->news && !expired(nic, path->asked_ms, PATH_MS);
   if (!current || !asked_as(path, sender)) renew_path(nic, sender, remote);
   return path->device && segments <= path->segments && !is_watched(nic);

@@ -198,7 +198,10 @@ static int write_merged(struct ot_nic *nic, struct ot_port *port, const struct o
     vectors[count++] =
         (struct iovec){.iov_base = nic->arena + tx[TX_OFFSET] + payload, .iov_len = (uint32_t)tx[TX_LENGTH] - payload};
   }
-  if (!port->packets) return ot_write(port->fd, vectors, count);
+  if (!port->packets) {
+    ot_tap_flush(nic);
+    return ot_write(port->fd, vectors, count);
+  }
   ot_packet_flush(nic, port);
   int number = ot_write(port->fd, vectors, count);
   return number ? ot_packet_errno(nic, port, number) : 0;
@@ -206,7 +209,7 @@ static int write_merged(struct ot_nic *nic, struct ot_port *port, const struct o
 
 /* Writes a frame unchanged. Returns 0 or an errno. */
 static int write_alone(struct ot_nic *nic, struct ot_port *port, int32_t at) {
-  if (!port->packets) return ot_tap_write(nic, port, ot_command(nic, at));
+  if (!port->packets) return ot_tap_queue(nic, port, at);
   ot_packet_queue(nic, port, at);
   return 0;
 }

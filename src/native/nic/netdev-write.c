@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../frames/offload.h"
+#include "receive.h"
 
 /* The virtio-net header, and a frame in three parts. */
 #define MOST_VECTORS 4
@@ -76,6 +77,7 @@ void ot_packet_flush(struct ot_nic *nic, struct ot_port *port) {
       sent++;
     }
   }
+  if (port->ring) ot_ring_busy(nic, port->ring, sent);
 }
 
 void ot_packet_queue(struct ot_nic *nic, struct ot_port *port, int32_t at) {

@@ -14,6 +14,7 @@
 #include "../gso-tap/gso-tap.h"
 #include "nic.h"
 #include "receive.h"
+#include "uring.h"
 #include "../frames/offload.h"
 #include "../devices/socket-options.h"
 
@@ -55,6 +56,7 @@ struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fau
   nic->merge = options->merge;
   /* With a single CPU nothing can arrive while this thread polls. */
   nic->spin_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? (uint64_t)options->spin_us * 1000 : 0;
+  nic->spin_adapts = options->spin_adapts;
   nic->event = -1;
   uint32_t places = 64;
   while (places < nic->tx_capacity * 2) places *= 2;
@@ -65,11 +67,14 @@ struct ot_nic *ot_nic_create(const struct ot_nic_options *options, struct ot_fau
   nic->outbox = ot_outbox_create();
   nic->parcel = ot_parcel_create();
   nic->merges = ot_merges_create();
+  nic->tap_queue = ot_tap_queue_create();
   nic->epoll = epoll_create1(EPOLL_CLOEXEC);
   /* The self-test reports whether it works; here a failure only disables it. */
   if (options->tunnel_gso && !(nic->gso_tap = ot_gso_tap_open(options->tunnel_guard, fault)))
     nic->latched |= LATCHED_TUNNEL_GSO;
-  if (nic->epoll >= 0 && nic->links && nic->done_at && nic->done_in && nic->outbox && nic->parcel && nic->merges)
+  if (options->io_uring && !(nic->uring = ot_uring_open(fault))) nic->latched |= LATCHED_IO_URING;
+  if (nic->epoll >= 0 && nic->links && nic->done_at && nic->done_in && nic->outbox && nic->parcel && nic->merges &&
+      nic->tap_queue)
     return nic;
   if (nic->epoll < 0) ot_fail(fault, errno, "epoll_create1", "creating a Nic");
   else ot_fail(fault, ENOMEM, "malloc", "creating a Nic");
@@ -83,6 +88,12 @@ static void forget_socket(struct ot_nic *nic, struct ot_port *port) {
   if (port->stream) ot_stream_free(nic, port->stream);
   free(port->peer);
   free(port->packets);
+  if (port->ring) {
+    ot_ring_forget(nic, port->ring);
+    ot_ring_free(port->ring);
+    nic->rings--;
+  }
+  port->ring = NULL;
   port->stream = NULL;
   port->peer = NULL;
   port->packets = NULL;
@@ -93,6 +104,9 @@ void ot_nic_close(struct ot_nic *nic) {
   nic->epoll = -1;
   ot_gso_tap_close(nic->gso_tap);
   nic->gso_tap = NULL;
+  ot_uring_close(nic->uring);
+  ot_uring_close(nic->failed_uring);
+  nic->uring = nic->failed_uring = NULL;
   for (uint32_t i = 0; i < nic->taps.size; i++) forget_socket(nic, &nic->taps.ports[i]);
   struct ot_table *tables[] = {&nic->taps, &nic->sockets, &nic->senders};
   for (int i = 0; i < 3; i++) {
@@ -111,6 +125,7 @@ void ot_nic_free(struct ot_nic *nic) {
   free(nic->outbox);
   free(nic->parcel);
   free(nic->merges);
+  free(nic->tap_queue);
   free(nic);
 }
 
@@ -127,8 +142,14 @@ static int place(struct ot_table *table, uint32_t index, int fd, int family, str
     table->size = size;
   }
   if (table->ports[index].fd >= 0) return ot_fail(fault, EEXIST, "attach", "index %u is in use", index);
-  table->ports[index] =
-      (struct ot_port){.fd = fd, .family = family, .reserve = 1, .typical = 1500, .first = -1, .last = -1, .next = -1};
+  table->ports[index] = (struct ot_port){.fd = fd,
+                                         .family = family,
+                                         .reserve = 1,
+                                         .typical = 1500,
+                                         .expected = OT_URING_CALLS,
+                                         .first = -1,
+                                         .last = -1,
+                                         .next = -1};
   return 0;
 }
 
@@ -216,6 +237,8 @@ int ot_nic_attach_tap(struct ot_nic *nic, uint32_t index, int fd, uint32_t vnet_
   port->way = OT_PACKETS;
   port->reads = true;
   port->packets = ot_packet_queue_create();
+  port->ring = ot_ring_create(index, fd);
+  if (port->ring) nic->rings++;
   int result =
       port->packets ? ot_netdev_listen(fd, fault) : ot_fail(fault, ENOMEM, "malloc", "attaching index %u", index);
   if (result < 0) ot_nic_detach(nic, &nic->taps, index);
@@ -252,7 +275,7 @@ static void describe_sender(struct ot_port *sender) {
   else memcpy(sender->local, &v4->sin_addr, 4);
 }
 
-int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault) {
+int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, uint32_t label, struct ot_fault *fault) {
   int family, segment;
   socklen_t size = sizeof family;
   if (usable(nic, fd, fault) < 0) return -1;
@@ -273,6 +296,7 @@ int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_f
     nic->latched |= LATCHED_UDP_SEGMENT;
   }
   describe_sender(&nic->senders.ports[index]);
+  nic->senders.ports[index].flow_label = htonl(label);
   nic->senders.ports[index].trains = nic->senders.ports[index].checksum;
   return 0;
 }

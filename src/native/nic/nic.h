@@ -13,8 +13,9 @@ struct ot_nic_options {
   int32_t *rx, *tx, *status;
   size_t rx_words, tx_words, status_words;
   size_t batch_bytes, max_frames, vnet_size;
-  bool udp_segment, merge, tunnel_gso, tunnel_guard;
+  bool udp_segment, merge, tunnel_gso, tunnel_guard, io_uring;
   uint32_t spin_us;
+  bool spin_adapts;
 };
 
 /* ---- nic.c ---- */
@@ -33,7 +34,8 @@ int ot_nic_attach_stream(struct ot_nic *nic, uint32_t index, int fd, int tail, b
 int ot_nic_attach_datagrams(struct ot_nic *nic, uint32_t index, int fd, bool reads, const char *peer,
                             struct ot_fault *fault);
 int ot_nic_attach_socket(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault);
-int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, struct ot_fault *fault);
+/* `label`: the flow label of datagrams over IPv6 (RFC 6437), 0: none. */
+int ot_nic_attach_sender(struct ot_nic *nic, uint32_t index, int fd, uint32_t label, struct ot_fault *fault);
 int ot_nic_attach_event(struct ot_nic *nic, int fd, struct ot_fault *fault);
 void ot_nic_detach(struct ot_nic *nic, struct ot_table *table, uint32_t index);
 int ot_nic_set_remote(struct ot_nic *nic, uint32_t index, const uint32_t address[4], int port, struct ot_fault *fault);

@@ -8,10 +8,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/udp.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "nic.h"
@@ -20,46 +18,6 @@
 #include "../devices/socket-options.h"
 
 #define MAX_EVENTS 256
-/*
- * Consecutive failed reads of one device, each of which consumes a broken frame or an error, before the next device is
- * read.
- */
-#define MAX_MISSES 16
-
-static bool device_gone(int number) {
-  return number == EBADFD || number == ENODEV || number == EBADF || number == ENXIO;
-}
-
-static enum outcome take_tap(struct ot_nic *nic, int32_t index, const struct ot_port *port, uint32_t most,
-                             size_t most_bytes) {
-  uint32_t last = most < nic->max_frames - nic->frames ? nic->frames + most : nic->max_frames;
-  size_t stop = nic->bytes + most_bytes;
-  int misses = 0;
-  while (nic->frames < last && nic->bytes < stop && room_left(nic)) {
-    /*
-     * The virtio-net header goes into the headroom: one buffer is cheaper for the kernel than two. The bare system call
-     * avoids the thread cancellation handling of read(2), 4 % of a 64-byte frame's time.
-     */
-    uint8_t *start = nic->arena + nic->next + port->lacks - port->vnet_size;
-    ssize_t got = syscall(SYS_read, port->fd, start, port->vnet_size + OT_ROOM);
-    if (got <= (ssize_t)port->vnet_size) {
-      if (got < 0 && errno == EAGAIN) return DRAINED;
-      if (got < 0 && device_gone(errno)) return GONE;
-      if (++misses >= MAX_MISSES) return FULL;
-      continue;
-    }
-    size_t length = (size_t)got - port->vnet_size + port->lacks;
-    struct ot_vnet header = {0};
-    memcpy(&header, start, port->vnet_size);
-    memset(nic->arena + nic->next, 0, port->lacks);
-    int32_t *rx = describe(nic, KIND_FRAME, index, nic->next, length);
-    rx[RX_VNET] = header.flags | header.gso_type << 8;
-    rx[RX_GSO] = (int32_t)(header.gso_size | ot_moved(header.hdr_len, port->lacks) << 16);
-    rx[RX_CSUM] = (int32_t)(ot_moved(header.csum_start, port->lacks) | (uint32_t)header.csum_offset << 16);
-    nic->next = after(nic->next + length);
-  }
-  return FULL;
-}
 
 static void read_source(const struct sockaddr_in6 *source, int32_t *rx) {
   uint32_t words[4] = {0, 0, 0xffff, 0};
@@ -93,23 +51,6 @@ static void read_control(struct msghdr *message, int32_t *rx) {
       rx[RX_TOS] = control_value(at) & 0xff;
     else if (at->cmsg_level == SOL_UDP && at->cmsg_type == UDP_GRO) rx[RX_SEGMENT] = control_value(at);
   }
-}
-
-/*
- * The virtio-net header of a packet socket goes into the headroom. Its frames need no source: to leave it out saves 7 %
- * of the call's time per frame.
- */
-static void prepare(struct ot_nic *nic, const struct ot_port *port, uint32_t i, size_t offset) {
-  struct ot_inbox *inbox = &nic->inbox;
-  bool named = !port->packets;
-  inbox->vectors[i] =
-      (struct iovec){.iov_base = nic->arena + offset - port->vnet_size, .iov_len = port->vnet_size + OT_ROOM};
-  inbox->messages[i].msg_hdr = (struct msghdr){.msg_name = named ? &inbox->sources[i] : NULL,
-                                               .msg_namelen = named ? sizeof inbox->sources[i] : 0,
-                                               .msg_iov = &inbox->vectors[i],
-                                               .msg_iovlen = 1,
-                                               .msg_control = inbox->control[i],
-                                               .msg_controllen = sizeof inbox->control[i]};
 }
 
 /*
@@ -185,7 +126,7 @@ static enum outcome take_socket(struct ot_nic *nic, int32_t index, struct ot_por
     uint32_t asked = ask_for(nic, port, stop - nic->bytes);
     if (port->reserve == 1 && asked > last - nic->frames) asked = last - nic->frames;
     if (!asked) return FULL;
-    for (uint32_t i = 0; i < asked; i++) prepare(nic, port, i, nic->next + shift + (size_t)i * SLOT_BYTES);
+    for (uint32_t i = 0; i < asked; i++) ot_inbox_prepare(nic, port, i, nic->next + shift + (size_t)i * SLOT_BYTES);
     int got = ot_receive_messages(port->fd, nic->inbox.messages, asked);
     if (got < 0) {
       /* A pending socket error (ECONNREFUSED, ENETDOWN ...) is cleared by the call that reports it. */
@@ -233,12 +174,21 @@ static void clear_error(int fd) {
   getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &size);
 }
 
+static enum outcome take_ring(struct ot_nic *nic, int32_t index, struct ot_port *port, uint32_t most,
+                              size_t most_bytes) {
+  uint32_t taken = port->ring->taken;
+  enum outcome outcome = ot_ring_take(nic, index, port, most, most_bytes);
+  ot_ring_busy(nic, port->ring, port->ring->taken - taken);
+  return outcome;
+}
+
 static enum outcome take_frames(struct ot_nic *nic, int32_t index, struct ot_port *port, uint32_t most,
                                 size_t most_bytes) {
   if (port->way == OT_STREAM) return ot_stream_take(nic, index, port, most, most_bytes);
   if (port->way == OT_DATAGRAMS) return ot_datagrams_take(nic, index, port, most, most_bytes);
+  if (port->ring) return take_ring(nic, index, port, most, most_bytes);
   if (port->way == OT_PACKETS) return take_socket(nic, index, port, most, most_bytes);
-  return take_tap(nic, index, port, most, most_bytes);
+  return ot_tap_take(nic, index, port, most, most_bytes);
 }
 
 /* Reads from one device. Returns whether more is waiting. */
@@ -261,6 +211,9 @@ static bool take(struct ot_nic *nic, const struct epoll_event *event, uint32_t m
     lose(nic, table, kind, index, ENODEV);
   } else if ((kind == KIND_UDP || port->way == OT_DATAGRAMS) && (event->events & EPOLLERR)) {
     clear_error(port->fd);
+  } else if (port->ring && (event->events & EPOLLERR)) {
+    clear_error(port->fd);
+    if (ot_netdev_is_gone(port->fd)) lose(nic, table, kind, index, ENODEV);
   }
   return outcome == FULL;
 }
@@ -270,25 +223,8 @@ static void drain_event(struct ot_nic *nic) {
   if (read(nic->event, &count, sizeof count) == (ssize_t)sizeof count) nic->status[STATUS_RUNG] = 1;
 }
 
-/*
- * After a batch the next one often follows soon: polling for a while before sleeping saves the wake-up and, in a
- * virtual machine, the exit from the idle state. sched_yield lets other threads run meanwhile.
- */
-static int wait_for(struct ot_nic *nic, bool busy, struct epoll_event *events, int timeout_ms) {
-  if (busy && nic->spin_ns && timeout_ms) {
-    uint64_t most = timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms * 1000000;
-    uint64_t end = ot_nanoseconds() + (nic->spin_ns < most ? nic->spin_ns : most);
-    do {
-      int ready = epoll_wait(nic->epoll, events, MAX_EVENTS, 0);
-      if (ready) return ready;
-      sched_yield();
-    } while (ot_nanoseconds() < end);
-  }
-  return epoll_wait(nic->epoll, events, MAX_EVENTS, timeout_ms);
-}
-
 int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault) {
-  struct epoll_event events[MAX_EVENTS];
+  struct epoll_event events[MAX_EVENTS + OT_POLLED_RINGS];
   bool busy = nic->frames > 0;
   memset(nic->status, 0, STATUS_WORDS * sizeof *nic->status);
   nic->status[STATUS_LATCHED] = nic->latched;
@@ -299,16 +235,19 @@ int ot_nic_receive(struct ot_nic *nic, int timeout_ms, struct ot_fault *fault) {
   nic->frames = 0;
   nic->bytes = 0;
   nic->next = after(nic->header_bytes);
-  int ready = wait_for(nic, busy, events, nic->waiting ? 0 : timeout_ms);
-  if (ready < 0 && errno != EINTR) return ot_fail(fault, errno, "epoll_wait", "waiting for frames");
+  bool is_filled = nic->waiting || ot_rings_filled(nic);
+  int ready = ot_wait(nic, busy, events, MAX_EVENTS, is_filled ? 0 : timeout_ms);
+  if (ready < 0) return ot_fail(fault, errno, "epoll_wait", "waiting for frames");
   nic->status[STATUS_NOW] = (int32_t)(ot_nanoseconds() / 1000000 & 0x7fffffff);
+  ot_rings_watch(nic, (uint32_t)nic->status[STATUS_NOW]);
 
   int devices = 0;
   for (int i = 0; i < ready; i++) {
     if (events[i].data.u64 >> 32 == OT_EVENT) drain_event(nic);
     else events[devices++] = events[i];
   }
-  if (nic->waiting) devices = ot_stream_events(nic, events, devices, MAX_EVENTS);
+  devices = ot_rings_events(nic, events, devices);
+  if (nic->waiting) devices = ot_stream_events(nic, events, devices, MAX_EVENTS + OT_POLLED_RINGS);
   if (!devices) return 0;
   /*
    * First pass: an equal share for each device, starting with another one each time. Second pass: the rest of the

@@ -2,9 +2,9 @@
  * Executes a list of commands. Every outcome is a status word; nothing here throws, waits or decides where a frame
  * goes.
  *
- * Writes to TAPs happen in order, or are held back for merging (merge.c). Those to packet sockets are queued by socket
- * (netdev-write.c), as are frames to other local ports over sockets (parcel.c), and sends (train.c): the order per
- * device is kept, and a flood over several devices takes as few calls as possible.
+ * Writes to TAPs happen in order (tap-queue.c), or are held back for merging (merge.c). Those to packet sockets are
+ * queued by socket (netdev-write.c), as are frames to other local ports over sockets (parcel.c), and sends (train.c):
+ * the order per device is kept, and a flood over several devices takes as few calls as possible.
  */
 #include <errno.h>
 
@@ -50,7 +50,7 @@ static int to_port(struct ot_nic *nic, int32_t at, int32_t *first_port) {
   bool merges = nic->merge && port->vnet_size && !(port->lacks && tx[TX_TAG] & TAG_PUSH);
   if (merges) ot_merge(nic, port, at);
   else if (port->packets) ot_packet_queue(nic, port, at);
-  else return ot_tap_write(nic, port, tx);
+  else return ot_tap_queue(nic, port, at);
   return 0;
 }
 
@@ -72,6 +72,7 @@ uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more) {
     if (number) ot_command_failed(nic, at, number);
   }
   ot_merge_end(nic);
+  ot_tap_flush(nic);
   ot_packet_flush_all(nic);
   while (first_port >= 0) {
     struct ot_port *port = &nic->taps.ports[first_port];
@@ -83,6 +84,7 @@ uint32_t ot_nic_transmit(struct ot_nic *nic, uint32_t count, bool more) {
     first_sender = sender->next;
     ot_send_queue(nic, sender);
   }
+  ot_send_end(nic);
   nic->status[STATUS_SENDING] = begin ? (int32_t)((ot_nanoseconds() - begin) / 1000 & 0x7fffffff) : 0;
   return nic->failed;
 }

@@ -3,6 +3,7 @@
  * what does not work.
  */
 #include "../gso-tap/gso-tap.h"
+#include "../devices/packet-ring.h"
 #include "../devices/tcx.h"
 #include "../devices/socket-options.h"
 
@@ -165,6 +166,7 @@ static void try_tap(struct ot_trial trials[OT_TRIALS]) {
     fd = make_tap(0, &step);
   }
   conclude(&trials[OT_TRIAL_TAP], fd >= 0, step);
+  ot_self_test_uring(fd, &trials[OT_TRIAL_IO_URING]);
   if (fd >= 0) {
     try_requests(fd, trials);
     close(fd);
@@ -209,6 +211,20 @@ static void try_system(struct ot_trial trials[OT_TRIALS]) {
   try_buffers(&trials[OT_TRIAL_BUFFERS]);
 }
 
+/* Without packet sockets there is nothing that lacks a ring. */
+static void try_packet_ring(struct ot_trial *ring) {
+  int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), number;
+  ring->works = true;
+  if (fd < 0) {
+    because(ring, "not tried, for want of a packet socket", 0);
+    return;
+  }
+  number = set(fd, SOL_PACKET, PACKET_VNET_HDR, 1) < 0 ? errno : ot_packet_ring_make(fd);
+  ring->works = number == 0;
+  if (number) because(ring, "PACKET_RX_RING", number);
+  close(fd);
+}
+
 /*
  * Delivery cannot be tested without traffic: a superframe that the TAP refuses is sent through the socket (gso-tap.c).
  */
@@ -224,15 +240,16 @@ static void try_tunnel(struct ot_trial *tunnel_gso) {
 
 void ot_self_test(struct ot_trial trials[OT_TRIALS]) {
   static const char *const names[OT_TRIALS] = {
-      "udpSegment",   "udpGro",       "vnetHeader",  "tso",          "uso",         "tunnelGso",
-      "tap",          "multiQueue",   "persist",     "headerSize",   "deviceNetns", "buffers",
-      "ipv6",         "netlink",      "setns",       "recvTos",      "recvTclass",  "noCheck6Rx",
-      "multicastAll", "socketFilter", "mtuDiscover", "mtuDiscover6", "pathMtu",     "reusePort",
-      "bindToDevice", "ttl",          "noChecksum",  "messages",     "tcx"};
+      "udpSegment",   "udpGro",     "vnetHeader", "tso",          "uso",          "tunnelGso",    "tap",
+      "multiQueue",   "persist",    "headerSize", "deviceNetns",  "buffers",      "ipv6",         "netlink",
+      "setns",        "recvTos",    "recvTclass", "noCheck6Rx",   "multicastAll", "socketFilter", "mtuDiscover",
+      "mtuDiscover6", "pathMtu",    "reusePort",  "bindToDevice", "ttl",          "noChecksum",   "messages",
+      "tcx",          "packetRing", "ioUring"};
   for (int i = 0; i < OT_TRIALS; i++) trials[i] = (struct ot_trial){.name = names[i]};
   try_sockets(&trials[OT_TRIAL_UDP_SEGMENT], &trials[OT_TRIAL_UDP_GRO]);
   try_tap(trials);
   try_system(trials);
+  try_packet_ring(&trials[OT_TRIAL_PACKET_RING]);
   ot_self_test_udp(trials);
   try_tunnel(&trials[OT_TRIAL_TUNNEL_GSO]);
 }
