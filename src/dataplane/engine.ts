@@ -19,6 +19,8 @@
 import { COUNTER_ENTRIES } from '../fdb/table.js';
 import {
   KIND_FRAME,
+  LATCHED_IO_URING,
+  LATCHED_PACKET_RING,
   LATCHED_TUNNEL_GSO,
   LATCHED_UDP_SEGMENT,
   RX_KIND,
@@ -34,6 +36,9 @@ import {
 import { bridgeFrame, warmFdb } from './bridge/bridge.js';
 import { flood, floodTo } from './bridge/flood.js';
 import { emitRun } from './egress/egress.js';
+import { emitMirrored } from './egress/mirror.js';
+import { mirrorReceived } from './egress/mirror-notes.js';
+import { clampSegments } from './egress/mss.js';
 import { answerTooBig } from './egress/too-big.js';
 import { transmitCommands } from './egress/transmit.js';
 import { countReceived } from './ingress/count.js';
@@ -55,7 +60,9 @@ import {
 } from './state/batch.js';
 import type { Context } from './state/context.js';
 import { destinationPort, destinationRemote } from './state/destination.js';
-import { PORT_TUNNEL, UP } from './state/forwarding.js';
+import { dropIn } from './state/drop.js';
+import { MIRROR, PORT_TUNNEL, UP } from './state/forwarding.js';
+import { observeDecided } from './state/observe.js';
 
 export const TICK_MS = 100;
 /** Rows aged in one step at most: well under a millisecond. */
@@ -77,7 +84,7 @@ export interface EngineEvents {
   /** A TAP's device is gone; the port is down. */
   portLost(port: number, errno: number): void;
   /** The PacketIo has disabled an offload that failed. */
-  offloadLost(offload: 'udp_segment' | 'tunnel_gso'): void;
+  offloadLost(offload: 'udp_segment' | 'tunnel_gso' | 'packet_ring' | 'io_uring'): void;
   /** The punt ring, which was empty, has frames. */
   punted(): void;
   /** EMSGSIZE: datagrams to a remote exceed the path MTU. At most once per tick. */
@@ -101,6 +108,7 @@ export class Engine {
     const sw = this.context;
     const { status } = sw.io;
     const count = sw.io.receive(sw.layer3.isDue ? 0 : timeoutMs);
+    sw.forwarding.adoptStates(sw.states);
     if (status[STATUS_NOW] !== this.clock) this.advance(status[STATUS_NOW]);
     const speaks = hasToSpeak(sw);
     if (count > 0 || speaks) sw.floodBudget.beginTurn(status[STATUS_NOW]);
@@ -149,6 +157,8 @@ export class Engine {
   private tellLatched(latched: number): void {
     if ((latched & LATCHED_UDP_SEGMENT) !== 0) this.events.offloadLost('udp_segment');
     if ((latched & LATCHED_TUNNEL_GSO) !== 0) this.events.offloadLost('tunnel_gso');
+    if ((latched & LATCHED_PACKET_RING) !== 0) this.events.offloadLost('packet_ring');
+    if ((latched & LATCHED_IO_URING) !== 0) this.events.offloadLost('io_uring');
   }
 
   private tellTooBig(): void {
@@ -164,7 +174,7 @@ export class Engine {
     if (status[STATUS_LOST_KIND] !== KIND_FRAME) return;
     const port = status[STATUS_LOST_INDEX];
     this.context.forwarding.portGone[port] = 1;
-    this.context.forwarding.portFlags[port] &= ~UP;
+    this.context.forwarding.portFlags[port] &= ~(UP | MIRROR);
     this.events.portLost(port, status[STATUS_LOST_ERRNO]);
   }
 }
@@ -175,9 +185,16 @@ export function processBatch(sw: Context, count: number): void {
   for (let frame = 0; frame < count; ) frame = takeIn(sw, frame, count);
   if (sw.fdb.counters[COUNTER_ENTRIES] >= WARM_FROM) warmFdb(sw, count);
   for (let frame = 0; frame < count; frame++) decide(sw, frame);
+  if (sw.observer !== null) observeDecided(sw, sw.observer, count);
+  if (sw.sampler !== null) observeDecided(sw, sw.sampler, count);
+  if (sw.forwarding.clamps) clampSegments(sw, count);
+  if (sw.mirrors.list.length > 0) mirrorReceived(sw, count);
   for (let frame = 0; frame < count; ) frame = act(sw, frame, count);
   if (sw.tooBig.count > 0) answerTooBig(sw);
+  if (sw.mirrors.list.length > 0) emitMirrored(sw);
   transmitCommands(sw);
+  if (sw.observer !== null) sw.observer.end();
+  if (sw.sampler !== null) sw.sampler.end();
 }
 
 /** What the engine has to say for the hosts of layer-3 ports, and their packets that need not wait any more: a batch of their own. */
@@ -215,7 +232,7 @@ function act(sw: Context, frame: number, count: number): number {
   const { batch } = sw;
   const outcome = batch.outcome[frame];
   if (outcome < 0) {
-    if (outcome === OUTCOME_DROP) sw.counters.droppedIn(batch.port[frame], batch.reason[frame]);
+    if (outcome === OUTCOME_DROP) dropIn(sw, frame, batch.reason[frame]);
     else if (outcome === OUTCOME_ANSWER) actOnUnicastRequest(sw, frame);
     else if (outcome !== OUTCOME_HELD) flood(sw, frame);
     return frame + 1;

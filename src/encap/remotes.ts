@@ -117,8 +117,7 @@ export class RemoteTable {
   admit(port: number, words: ArrayLike<number>, at: number, udpPort: number, tick: number): number {
     const { head, met, slots } = this;
     // A refusal takes no lock, because it may be one of a flood of forged sources. Another engine may have added the VTEP.
-    const isFull = Atomics.load(head, HEAD_FREE) === 0 && Atomics.load(head, HEAD_NEXT) >= MAX_REMOTES;
-    if (isFull || !met.hasRoom(port, words, at, tick)) {
+    if (!this.hasRoomFor(port, words, at, tick)) {
       return slots.search(port, words[at] | 0, words[at + 1] | 0, words[at + 2] | 0, words[at + 3] | 0);
     }
     lock(head, HEAD_LOCK);
@@ -134,6 +133,13 @@ export class RemoteTable {
     }
     unlock(head, HEAD_LOCK);
     return remote;
+  }
+
+  /** Whether another VTEP may be learned, as far as can be told without the lock. */
+  hasRoomFor(port: number, words: ArrayLike<number>, at: number, tick: number): boolean {
+    const { head, met } = this;
+    const isFull = Atomics.load(head, HEAD_FREE) === 0 && Atomics.load(head, HEAD_NEXT) >= MAX_REMOTES;
+    return !isFull && met.hasRoom(port, words, at, tick);
   }
 
   /**
@@ -230,6 +236,12 @@ export class RemoteTable {
   address(remote: number): [number, number, number, number] {
     const row = remote * ROW;
     return [this.rows[row], this.rows[row + 1], this.rows[row + 2], this.rows[row + 3]];
+  }
+
+  /** As `address`, into `words`. */
+  addressInto(remote: number, words: Int32Array): void {
+    const row = remote * ROW;
+    for (let word = 0; word < 4; word++) words[word] = this.rows[row + word];
   }
 
   /** Whether two remotes have the same address, with any UDP ports. */

@@ -1,10 +1,11 @@
 /**
- * Tables of one vxlan port: VLAN -> VNI, and for each VNI the place of its prepared VXLAN header in the arena and its flood list.
+ * Tables of one tunnel port: VLAN -> VNI, and for each VNI the place of its prepared VXLAN or Geneve header in the arena and its flood list.
  * No I/O: the sockets are indexes for transmit commands.
  *
  * All tables are indexed by VID (0-4095), which each frame has when it reaches the port. A port with a single VNI has it at
  * every VID.
  */
+import { RESERVED_HIGH, RESERVED_LOW } from '../wire/vxlan.js';
 
 export const VIDS = 4096;
 const NO_REMOTES = new Int32Array(0);
@@ -15,7 +16,7 @@ export const TOS_INHERIT = -1;
 export class Tunnel {
   /** 0: the VLAN has no VNI on this port. */
   readonly vniOfVlan = new Int32Array(VIDS);
-  /** Arena offset of the prepared VXLAN header. */
+  /** Arena offset of the prepared header: eight bytes, of VXLAN or of Geneve without options. */
   readonly headerOfVlan = new Int32Array(VIDS);
   /** Index of the VNI's counters. */
   readonly counterOfVlan = new Int32Array(VIDS);
@@ -29,6 +30,11 @@ export class Tunnel {
   senders: Int32Array;
   /** Outer TOS, or TOS_INHERIT. Changed by `setSenders` only. */
   tos: number;
+  /** The bits of the VXLAN header that drop a datagram, on a port with DROP_RESERVED_BITS. */
+  reservedHigh = RESERVED_HIGH;
+  reservedLow = RESERVED_LOW;
+  /** The policy ID in its headers (`gbp_id`); 0: none. Set before any VNI is mapped. */
+  policy = 0;
 
   constructor(
     readonly socket: number,
@@ -38,6 +44,8 @@ export class Tunnel {
     dfSenders: readonly number[] = [],
     /** Outer source address, four words, IPv4 mapped; null: selected by the route. */
     readonly local: Int32Array | null = null,
+    /** Geneve in place of VXLAN. */
+    readonly isGeneve = false,
   ) {
     this.senders = interleave(senders, dfSenders);
     this.tos = tos;

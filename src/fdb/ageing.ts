@@ -1,5 +1,5 @@
 /**
- * Whether an entry has expired.
+ * Whether an entry has expired, or is out of use.
  *
  * Age counts from the last frame *from* the MAC. The limit is the owner's, or its group's where the owner has none.
  *
@@ -9,6 +9,8 @@ import { ageOf } from '../shared-memory/age.js';
 import {
   AGEING_NEVER,
   type FdbViews,
+  FLAG_INACTIVE,
+  FLAG_NOTIFY,
   FLAGS_NEVER_AGED,
   ROW_MAC_HIGH,
   ROW_OWNER,
@@ -22,10 +24,14 @@ export function ageLimitOf(views: FdbViews, owner: number): number {
   return own > 0 ? own : views.ageingOfGroup[views.groupOfOwner[owner]];
 }
 
-/** True when the row's entry ages and has reached its limit. @param row the row of an entry */
-export function isExpired(views: FdbViews, row: number, now: number): boolean {
+/**
+ * True when the row's entry has reached its limit and ages, or tells that it is not in use and has not yet (Linux br_fdb_cleanup).
+ * @param row the row of an entry
+ */
+export function isDue(views: FdbViews, row: number, now: number): boolean {
   const base = row << ROW_SHIFT;
-  if (((views.rows[base + ROW_MAC_HIGH] >>> 16) & FLAGS_NEVER_AGED) !== 0) return false;
+  const flags = views.rows[base + ROW_MAC_HIGH] >>> 16;
+  if ((flags & FLAGS_NEVER_AGED) !== 0 && (flags & (FLAG_NOTIFY | FLAG_INACTIVE)) !== FLAG_NOTIFY) return false;
   const limit = ageLimitOf(views, views.rows[base + ROW_OWNER]);
   return limit !== AGEING_NEVER && ageOf(now, views.rows[base + ROW_STAMP]) >= limit;
 }

@@ -5,6 +5,7 @@
  */
 
 import { lock, unlock } from '../shared-memory/lock.js';
+import { close, open } from '../shared-memory/seqlock.js';
 import {
   CAUSE_EVICTED,
   CAUSE_FLUSHED,
@@ -22,31 +23,54 @@ import {
   COUNTER_EVICTED,
   COUNTER_REFUSED,
   FLAG_ADDED,
+  FLAG_INACTIVE,
   FLAGS_ALL,
+  FLAGS_SET,
   HEAD_LOCK,
   HEAD_TICK,
   FID_EMPTY,
+  ROW_MAC_HIGH,
+  ROW_SHIFT,
+  ROW_VERSION,
 } from './layout.js';
 import { FdbStore } from './store.js';
+
+/** An inactive entry becomes active with the next frame, also within this tick. */
+function stampFor(flags: number, now: number): number {
+  return (flags & FLAG_INACTIVE) === 0 ? now : (now - 1) & 0x7fffffff;
+}
 
 export class FdbChanges extends FdbStore {
   /**
    * Adds an entry, or changes an existing one, learned ones included; its count of moves is kept. A full table evicts a learned
    * entry.
-   * @param flags FLAG_*; 0: the entry ages like a learned one, but no limit counts it (FLAG_ADDED)
+   * @param flags of FLAGS_SET; 0: the entry ages like a learned one, but no limit counts it (FLAG_ADDED)
+   * @param refreshes false: the age of a present entry stays
    * @returns false when the table is full and has no learned entry
    * @throws RangeError when a value is out of range
    */
-  set(high: number, low: number, fid: number, destination: number, owner: number, flags: number, now: number): boolean {
+  set(
+    high: number,
+    low: number,
+    fid: number,
+    destination: number,
+    owner: number,
+    flags: number,
+    now: number,
+    refreshes = true,
+  ): boolean {
     this.check(high, fid, owner);
-    if ((flags & ~FLAGS_ALL) !== 0) throw new RangeError(`FDB flags are ${flags}: give a union of FLAG_* values`);
+    if ((flags & ~FLAGS_SET) !== 0) throw new RangeError(`FDB flags are ${flags}: give a union of FLAG_* values`);
     const given = flags === 0 ? FLAG_ADDED : flags;
     lock(this.header, HEAD_LOCK);
     this.header[HEAD_TICK] = now;
     const found = this.find(high, low, fid);
     const row = found >= 0 ? found : this.makeRoom(high, low, fid, owner, now);
     if (row < 0) this.counters[COUNTER_REFUSED]++;
-    else this.put(row, found >= 0, high, low, fid, destination, owner, given, now);
+    else {
+      const stamp = refreshes || found < 0 ? stampFor(given, now) : this.stampOf(row);
+      this.put(row, found >= 0, high, low, fid, destination, owner, given, stamp, now);
+    }
     unlock(this.header, HEAD_LOCK);
     return row >= 0;
   }
@@ -61,16 +85,17 @@ export class FdbChanges extends FdbStore {
     destination: number,
     owner: number,
     flags: number,
+    stamp: number,
     now: number,
   ): void {
     const from = isThere ? this.destinationOf(row) : destination;
     const changes = !isThere || from !== destination || this.ownerOf(row) !== owner || this.flagsOf(row) !== flags;
-    this.write(row, high, low, fid, destination, owner, flags, now, isThere ? this.movesOf(row) : 0);
+    this.write(row, high, low, fid, destination, owner, flags, stamp, isThere ? this.movesOf(row) : 0);
     if (changes) recordEvent(this.views, isThere ? EVENT_CHANGED : EVENT_ADDED, CAUSE_NONE, row, from, now);
   }
 
   /**
-   * Puts an entry in as another table had it, with flags (0: a learned one), age and moves, and without an event. Its limits held
+   * Puts an entry in as another table had it, with flags (none of FLAGS_SET: a learned one), age and moves, and without an event. Its limits held
    * there.
    * @param stamp the tick of its last refresh
    * @returns false when there is no room
@@ -94,7 +119,7 @@ export class FdbChanges extends FdbStore {
     const row = found >= 0 || !hasRoom ? found : this.findFree(high, low, fid);
     if (row >= 0) {
       this.write(row, high, low, fid, destination, owner, flags, stamp, moves);
-      if (flags === 0) noteOldest(this.views, owner, stamp);
+      if ((flags & FLAGS_SET) === 0) noteOldest(this.views, owner, stamp);
     }
     unlock(this.header, HEAD_LOCK);
     return row >= 0;
@@ -162,6 +187,15 @@ export class FdbChanges extends FdbStore {
     this.drop(victim, EVENT_DELETED, CAUSE_EVICTED, now);
     this.counters[COUNTER_EVICTED]++;
     return this.findFree(high, low, fid);
+  }
+
+  /** Gives an entry other flags, of those that no count depends on, and records that. */
+  protected reflag(row: number, flags: number, now: number): void {
+    const base = row << ROW_SHIFT;
+    open(this.rows, base + ROW_VERSION);
+    Atomics.store(this.rows, base + ROW_MAC_HIGH, this.macHighOf(row) | (flags << 16));
+    close(this.rows, base + ROW_VERSION);
+    recordEvent(this.views, EVENT_CHANGED, CAUSE_NONE, row, this.destinationOf(row), now);
   }
 
   /** Removes the entry of a row, and records that. */

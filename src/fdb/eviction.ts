@@ -3,7 +3,7 @@
  *
  * **Rule.** The entry is the least recently refreshed one of the owner with the most learned entries; of the new entry's owner if
  * no other has more. So an owner that fills the table evicts its own entries, and loses none once it has no more than the others.
- * Entries with a flag are never evicted.
+ * Entries that control has set are never evicted.
  *
  * **Cost.** The learned entries of an owner form a ring in the order of their arrival, and a hand moves around it.
  *
@@ -30,6 +30,7 @@ import {
   type FdbViews,
   HEAD_SAMPLE,
   HEAD_SLOTS,
+  isLearnedWord,
   RING_NEXT,
   RING_NOTED,
   RING_PREVIOUS,
@@ -152,7 +153,7 @@ function olderInSample(views: FdbViews, owner: number, now: number, victim: numb
   let age = most;
   for (let left = SAMPLE_ROWS; left > 0; left--) {
     const base = row << ROW_SHIFT;
-    const isLearned = rows[base + ROW_FID] > FID_EMPTY && rows[base + ROW_MAC_HIGH] >>> 16 === 0;
+    const isLearned = rows[base + ROW_FID] > FID_EMPTY && isLearnedWord(rows[base + ROW_MAC_HIGH]);
     if (isLearned && rows[base + ROW_OWNER] === owner && ageOf(now, rows[base + ROW_STAMP]) > age) {
       age = ageOf(now, rows[base + ROW_STAMP]);
       oldest = row;

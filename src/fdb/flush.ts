@@ -10,9 +10,10 @@ export interface FdbMatch {
   destination?: number | undefined;
   /** Entries with one of these destinations. */
   destinations?: ReadonlySet<number> | undefined;
-  /** Entries in FIDs up to this one. */
+  /** Entries in FIDs from this one on, and up to the other one. */
+  firstFid?: number | undefined;
   lastFid?: number | undefined;
-  /** Entries whose `flags & flagsMask` equals `flagsValue` (0 where left out). Learned entries: flagsMask FLAGS_ALL. */
+  /** Entries whose `flags & flagsMask` equals `flagsValue` (0 where left out). Learned entries: flagsMask FLAGS_SET. */
   flagsMask?: number | undefined;
   flagsValue?: number | undefined;
   /** Entries with at least one of these flags. Static ones of every kind: flagsAny FLAGS_NEVER_AGED, flagsMask FLAG_PERMANENT. */
@@ -27,6 +28,7 @@ export function matches(views: FdbViews, row: number, match: FdbMatch): boolean 
   if (match.fid !== undefined && match.fid !== rows[base + ROW_FID]) return false;
   if (match.destination !== undefined && match.destination !== rows[base + ROW_DESTINATION]) return false;
   if (match.destinations?.has(rows[base + ROW_DESTINATION]) === false) return false;
+  if (match.firstFid !== undefined && match.firstFid > rows[base + ROW_FID]) return false;
   if (match.lastFid !== undefined && match.lastFid < rows[base + ROW_FID]) return false;
   const flags = rows[base + ROW_MAC_HIGH] >>> 16;
   if (match.flagsAny !== undefined && (match.flagsAny & flags) === 0) return false;

@@ -63,13 +63,30 @@ export const FLAG_EXTERN_LEARN = 8;
 export const FLAG_PINNED = 16;
 /** Set by control without another flag: ages like a learned entry, but no limit counts it. */
 export const FLAG_ADDED = 32;
+/** Kept for listings only (NTF_ROUTER). */
+export const FLAG_ROUTER = 64;
+/** Never-ageing entries with it become FLAG_INACTIVE, with an event, where others would age, and active with the next frame. */
+export const FLAG_NOTIFY = 128;
+export const FLAG_INACTIVE = 256;
+/**
+ * Learned on a locked port with MAC authentication bypass (MAB): frames from the MAC are not let in there (Linux BR_FDB_LOCKED). It ages
+ * and counts as a learned entry; a move to another port clears the flag, and so does control.
+ */
+export const FLAG_LOCKED = 512;
 
 /** An entry with any of these never ages. */
 export const FLAGS_NEVER_AGED = FLAG_STATIC | FLAG_PERMANENT | FLAG_EXTERN_LEARN | FLAG_PINNED;
 /** An entry with any of these is never moved by learning. */
 export const FLAGS_NEVER_MOVED = FLAG_PERMANENT | FLAG_STICKY | FLAG_PINNED;
-/** Flags that `set` accepts. */
-export const FLAGS_ALL = FLAGS_NEVER_AGED | FLAGS_NEVER_MOVED | FLAG_ADDED;
+/** An entry without any of these is a learned one: only control gives them. */
+export const FLAGS_SET = FLAGS_NEVER_AGED | FLAGS_NEVER_MOVED | FLAG_ADDED | FLAG_ROUTER | FLAG_NOTIFY | FLAG_INACTIVE;
+/** All flags. */
+export const FLAGS_ALL = FLAGS_SET | FLAG_LOCKED;
+
+/** Whether the word ROW_MAC_HIGH of an entry is that of a learned one. */
+export function isLearnedWord(word: number): boolean {
+  return (word & (FLAGS_SET << 16)) === 0;
+}
 
 /** An ageing limit that no entry reaches. */
 export const AGEING_NEVER = 0x7fffffff;
@@ -135,7 +152,7 @@ export interface FdbViews {
   readonly groupOfOwner: Int32Array;
   readonly ageingOfOwner: Int32Array;
   readonly learnedByOwner: Int32Array;
-  /** Number of entries with a flag, which were set by control. */
+  /** Number of entries with a flag of FLAGS_SET, which were set by control. */
   readonly setByOwner: Int32Array;
   /** Owners by number of learned entries, most first, as a binary heap; and the place of each owner in it. See `ranking.ts`. */
   readonly ranking: Int32Array;

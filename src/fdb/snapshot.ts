@@ -41,7 +41,7 @@ export interface FdbRow {
   fid: number;
   destination: number;
   owner: number;
-  /** FLAG_*; 0 for a learned entry. */
+  /** FLAG_*; a learned entry has none of FLAGS_SET. */
   flags: number;
   /** Tick of the last refresh. */
   stamp: number;
@@ -64,7 +64,7 @@ export class FdbReader {
   /** Present numbers of learned entries. */
   readonly learnedByOwner: Int32Array;
   readonly learnedByGroup: Int32Array;
-  /** Present numbers of entries with a flag, which were set by control. */
+  /** Present numbers of entries with a flag of FLAGS_SET, which were set by control. */
   readonly setByOwner: Int32Array;
   private readonly seed: number;
   private readonly rows: Int32Array;

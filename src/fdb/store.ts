@@ -28,6 +28,7 @@ import {
   HEAD_SLOTS,
   HEAD_TOMBSTONES,
   homeRow,
+  isLearnedWord,
   ROW_DESTINATION,
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
@@ -116,7 +117,7 @@ export class FdbStore {
     return this.rows[(row << ROW_SHIFT) + ROW_DESTINATION];
   }
 
-  /** FLAG_*; 0 for a learned entry. */
+  /** FLAG_*; a learned entry has none of FLAGS_SET. */
   flagsOf(row: number): number {
     return this.rows[(row << ROW_SHIFT) + ROW_MAC_HIGH] >>> 16;
   }
@@ -212,11 +213,11 @@ export class FdbStore {
     this.header[HEAD_TOMBSTONES] += freeRow(this.probed, row);
   }
 
-  /** Counts the entry of a row for its owner and group. Only learned entries have no flag. */
+  /** Counts the entry of a row for its owner and group. */
   private count(row: number): void {
     const base = row << ROW_SHIFT;
     const owner = this.rows[base + ROW_OWNER];
-    if (this.rows[base + ROW_MAC_HIGH] >>> 16 !== 0) {
+    if (!isLearnedWord(this.rows[base + ROW_MAC_HIGH])) {
       this.views.setByOwner[owner]++;
       return;
     }
@@ -229,7 +230,7 @@ export class FdbStore {
   private uncount(row: number): void {
     const base = row << ROW_SHIFT;
     const owner = this.rows[base + ROW_OWNER];
-    if (this.rows[base + ROW_MAC_HIGH] >>> 16 !== 0) {
+    if (!isLearnedWord(this.rows[base + ROW_MAC_HIGH])) {
       this.views.setByOwner[owner]--;
       return;
     }

@@ -16,7 +16,7 @@
  * neither, as in Linux `br_fdb_update` and, for FLAG_PINNED, `vxlan_snoop`. The caller of `learn` may give more flags that prevent
  * a move.
  *
- * **Limits** count learned entries only, and exactly; an entry is learned if and only if it has no flag. An entry that moves to
+ * **Limits** count learned entries only, and exactly; an entry is learned if and only if it has no flag of FLAGS_SET. An entry that moves to
  * an owner without room is removed, because its old destination is wrong: its frames are flooded, like those of every address
  * that was not learned.
  *
@@ -37,7 +37,7 @@
  */
 
 import { lock, unlock } from '../shared-memory/lock.js';
-import { isExpired } from './ageing.js';
+import { isDue } from './ageing.js';
 import { FdbChanges } from './changes.js';
 import {
   CAUSE_LIMIT,
@@ -57,6 +57,8 @@ import {
   type FdbOptions,
   FLAG_ADDED,
   FLAG_EXTERN_LEARN,
+  FLAG_INACTIVE,
+  FLAG_LOCKED,
   FLAGS_NEVER_AGED,
   FLAGS_NEVER_MOVED,
   HEAD_CURSOR,
@@ -94,6 +96,9 @@ export const STATIC_OTHER = 3;
 export const STATIC_SAME = 4;
 /** Not learned: a limit is reached, or the table is full of entries that are never evicted. */
 export const FULL = 5;
+
+/** FLAG_INACTIVE in the word of a row that has the flags. */
+const INACTIVE_BIT = FLAG_INACTIVE << 16;
 
 /** The result of `resolve` for an unknown MAC. */
 export const NOT_FOUND = -1;
@@ -171,7 +176,19 @@ export class Fdb extends FdbChanges {
       // not learned from.
       if (staysFor(this.rows[base + ROW_MAC_HIGH] >>> 16, settled)) return STATIC_OTHER;
     }
-    return this.change(high, low, fid, destination, owner, now, settled);
+    return this.change(high, low, fid, destination, owner, now, settled, 0);
+  }
+
+  /**
+   * Learns where a MAC is that may not send there yet: a new entry has FLAG_LOCKED. One that is here already is refreshed, and one that
+   * is elsewhere stays there.
+   * @returns REFRESHED, LEARNED, STATIC_OTHER, STATIC_SAME or FULL
+   */
+  learnLocked(high: number, low: number, fid: number, destination: number, owner: number, now: number): number {
+    const row = this.find(high, low, fid);
+    if (row >= 0 && this.rows[(row << ROW_SHIFT) + ROW_DESTINATION] === destination) return this.refresh(row, now);
+    if (row >= 0) return STATIC_OTHER;
+    return this.change(high, low, fid, destination, owner, now, FLAGS_NEVER_MOVED, FLAG_LOCKED);
   }
 
   /** The slow half of learning. Looks the key up again under the lock, because another thread may have changed it. */
@@ -183,15 +200,18 @@ export class Fdb extends FdbChanges {
     owner: number,
     now: number,
     settled: number,
+    flags: number,
   ): number {
     this.check(high, fid, owner);
     lock(this.header, HEAD_LOCK);
     this.header[HEAD_TICK] = now;
     const row = this.find(high, low, fid);
     let outcome: number;
-    if (row < 0) outcome = this.admit(high, low, fid, destination, owner, now);
-    else if (this.destinationOf(row) !== destination) outcome = this.roam(row, destination, owner, now, settled);
-    else outcome = this.refresh(row, now);
+    if (row < 0) outcome = this.admit(high, low, fid, destination, owner, now, flags);
+    else if (this.destinationOf(row) === destination) outcome = this.refresh(row, now);
+    // It came up elsewhere meanwhile, perhaps as a learned one, which no flag keeps there.
+    else if (flags !== 0) outcome = STATIC_OTHER;
+    else outcome = this.roam(row, destination, owner, now, settled);
     unlock(this.header, HEAD_LOCK);
     return outcome;
   }
@@ -200,18 +220,37 @@ export class Fdb extends FdbChanges {
   refresh(row: number, now: number): number {
     const base = row << ROW_SHIFT;
     // Few frames of a busy address come in a new tick; the others leave the cache line clean.
-    if (this.rows[base + ROW_STAMP] !== now) this.rows[base + ROW_STAMP] = now;
+    if (this.rows[base + ROW_STAMP] !== now) {
+      this.rows[base + ROW_STAMP] = now;
+      if ((this.rows[base + ROW_MAC_HIGH] & INACTIVE_BIT) !== 0) this.markActive(row, now);
+    }
     return ((this.rows[base + ROW_MAC_HIGH] >>> 16) & FLAGS_NEVER_AGED) === 0 ? REFRESHED : STATIC_SAME;
   }
 
-  private admit(high: number, low: number, fid: number, destination: number, owner: number, now: number): number {
+  /** A frame came from the MAC of an entry that tells whether it is in use (Linux br_fdb_update). */
+  private markActive(row: number, now: number): void {
+    lock(this.header, HEAD_LOCK);
+    if (this.fidAt(row) > FID_EMPTY && (this.flagsOf(row) & FLAG_INACTIVE) !== 0)
+      this.reflag(row, this.flagsOf(row) & ~FLAG_INACTIVE, now);
+    unlock(this.header, HEAD_LOCK);
+  }
+
+  private admit(
+    high: number,
+    low: number,
+    fid: number,
+    destination: number,
+    owner: number,
+    now: number,
+    flags: number,
+  ): number {
     const hasRoom = this.ownerHasRoom(owner) && this.groupHasRoom(this.groupOfOwner[owner]);
     const row = hasRoom ? this.makeRoom(high, low, fid, owner, now) : -1;
     if (row < 0) {
       this.counters[COUNTER_REFUSED]++;
       return FULL;
     }
-    this.write(row, high, low, fid, destination, owner, 0, now, 0);
+    this.write(row, high, low, fid, destination, owner, flags, now, 0);
     this.counters[COUNTER_LEARNED]++;
     recordEvent(this.views, EVENT_LEARNED, CAUSE_NONE, row, destination, now);
     return LEARNED;
@@ -220,7 +259,7 @@ export class Fdb extends FdbChanges {
   private roam(row: number, destination: number, owner: number, now: number, settled: number): number {
     const base = row << ROW_SHIFT;
     const word = this.rows[base + ROW_MAC_HIGH];
-    let flags = word >>> 16;
+    let flags = (word >>> 16) & ~(FLAG_INACTIVE | FLAG_LOCKED);
     if (staysFor(flags, settled)) return STATIC_OTHER;
     const high = word & 0xffff;
     const fid = this.rows[base + ROW_FID];
@@ -268,17 +307,20 @@ export class Fdb extends FdbChanges {
     let row = this.header[HEAD_CURSOR];
     let removed = 0;
     for (let left = Math.min(maxRows, this.slots); left > 0 && removed < maxRemoved; left--) {
-      if (this.fidAt(row) > FID_EMPTY && isExpired(this.views, row, now) && this.expire(row, now)) removed++;
+      if (this.fidAt(row) > FID_EMPTY && isDue(this.views, row, now) && this.expire(row, now)) removed++;
       row = (row + 1) & this.mask;
     }
     this.header[HEAD_CURSOR] = row;
     return removed;
   }
 
-  /** Removes an expired entry, unless another thread has just refreshed it. */
+  /** Removes an expired entry, or marks it as out of use, unless another thread has just refreshed it. @returns whether it is removed */
   private expire(row: number, now: number): boolean {
     lock(this.header, HEAD_LOCK);
-    const expired = this.fidAt(row) > FID_EMPTY && isExpired(this.views, row, now);
+    const due = this.fidAt(row) > FID_EMPTY && isDue(this.views, row, now);
+    const flags = this.flagsOf(row);
+    const expired = due && (flags & FLAGS_NEVER_AGED) === 0;
+    if (due && !expired) this.reflag(row, flags | FLAG_INACTIVE, now);
     if (expired) {
       this.drop(row, EVENT_AGED, CAUSE_NONE, now);
       this.counters[COUNTER_AGED]++;

@@ -23,11 +23,13 @@ import {
   type NeighViews,
   ROUTERS,
   ROW_ADDRESS,
+  ROW_CHANGES,
   ROW_MAC_HIGH,
   ROW_MAC_LOW,
   ROW_PORT,
   ROW_FID,
   ROW_SHIFT,
+  ROW_SINCE,
   ROW_STAMP,
   ROW_VERSION,
   FID_EMPTY,
@@ -115,6 +117,15 @@ export class NeighReader {
       if (binding === null) return null;
       if (binding.fid === fid && binding.address.every((word, index) => word === address[index])) return binding;
     }
+  }
+
+  /** ROW_CHANGES and ROW_SINCE of a binding, as they are at the moment; zeros without one. */
+  claims(fid: number, address: readonly number[]): { changes: number; since: number } {
+    const row = this.search(fid, address);
+    const base = row << ROW_SHIFT;
+    return row < 0
+      ? { changes: 0, since: 0 }
+      : { changes: this.rows[base + ROW_CHANGES], since: this.rows[base + ROW_SINCE] };
   }
 
   private search(fid: number, address: readonly number[]): number {

@@ -29,12 +29,18 @@ export interface GroupQuery {
   suppress: boolean;
 }
 
-/** Joins and leaves of whole groups; source lists are omitted. */
+/** What a report says about one group. Reports of the versions without sources are records too (RFC 3376 section 7.3.2). */
+export interface GroupRecord {
+  /** MODE_IS_INCLUDE and the like. */
+  type: number;
+  group: GroupAddress;
+  sources: GroupAddress[];
+}
+
 export interface GroupReport {
   kind: 'report';
   family: 4 | 6;
-  joins: GroupAddress[];
-  leaves: GroupAddress[];
+  records: GroupRecord[];
 }
 
 export type GroupMessage = GroupQuery | GroupReport;
@@ -45,24 +51,37 @@ export const MODE_IS_EXCLUDE = 2;
 export const CHANGE_TO_INCLUDE = 3;
 export const CHANGE_TO_EXCLUDE = 4;
 export const ALLOW_NEW_SOURCES = 5;
+export const BLOCK_OLD_SOURCES = 6;
+
+/** A report of a version without sources: every source is wanted. */
+export function joinRecord(group: GroupAddress): GroupRecord {
+  return { type: MODE_IS_EXCLUDE, group, sources: [] };
+}
+
+/** A leave, or done message. */
+export function leaveRecord(group: GroupAddress): GroupRecord {
+  return { type: CHANGE_TO_INCLUDE, group, sources: [] };
+}
 
 /**
- * Adds one group record to a report. INCLUDE of no sources is a leave; EXCLUDE, or INCLUDE of any source, is a join. After
- * BLOCK the host remains a member for the remaining sources, which it will report; otherwise the membership expires.
+ * The code of a time that may be too long for its bits: a floating-point number with a mantissa of `bits` and an exponent of three
+ * (RFC 3376 sections 4.1.1 and 4.1.7, RFC 3810 section 5.1.3). The largest code for what exceeds it.
  */
-export function enterRecord(report: GroupReport, type: number, sources: number, group: GroupAddress): void {
-  switch (type) {
-    case MODE_IS_EXCLUDE:
-    case CHANGE_TO_EXCLUDE:
-      report.joins.push(group);
-      return;
-    case MODE_IS_INCLUDE:
-    case CHANGE_TO_INCLUDE:
-      if (sources === 0) report.leaves.push(group);
-      else report.joins.push(group);
-      return;
-    case ALLOW_NEW_SOURCES:
-      if (sources > 0) report.joins.push(group);
-      return;
+export function floatCode(units: number, bits: number): number {
+  const whole = Math.max(0, Math.round(units));
+  const linear = 1 << (bits + 3);
+  if (whole < linear) return whole;
+  for (let exponent = 0; exponent < 8; exponent++) {
+    const mantissa = Math.floor(whole / 2 ** (exponent + 3));
+    if (mantissa < 1 << (bits + 1)) return linear | (exponent << bits) | (mantissa & ((1 << bits) - 1));
   }
+  return (linear << 1) - 1;
+}
+
+/** The fields of a query that hosts take over (RFC 3376 section 4.1). */
+export interface QueryTimes {
+  /** Milliseconds within which listeners answer. */
+  maxDelay: number;
+  /** Milliseconds between two general queries. */
+  interval: number;
 }

@@ -27,14 +27,17 @@
 import { concatBytes, viewOf } from './bytes.js';
 import { internetChecksum } from './checksum.js';
 import {
-  enterRecord,
+  floatCode,
   type GroupAddress,
   type GroupMessage,
   type GroupReport,
+  joinRecord,
+  leaveRecord,
   MESSAGE_LEAVE,
   MESSAGE_NONE,
   MESSAGE_QUERY,
   MESSAGE_REPORT,
+  type QueryTimes,
 } from './group-message.js';
 import { addressBytes } from './ip-address.js';
 import { ipv4Destination, ipv4Source } from './ipv4.js';
@@ -124,10 +127,10 @@ export function readIgmp(view: DataView, l3: number, l4: number, end: number): G
   if (end - l4 < IGMP_HEADER) return null;
   const type = view.getUint8(l4);
   if (type === IGMP_QUERY) return readQuery(view, l3, l4, end);
-  const report: GroupReport = { kind: 'report', family: 4, joins: [], leaves: [] };
+  const report: GroupReport = { kind: 'report', family: 4, records: [] };
   if (type === IGMP_V3_REPORT) readRecords(view, l4, end, report);
-  else if (type === IGMP_V2_LEAVE) report.leaves.push(groupAt(view, l4 + 4));
-  else report.joins.push(groupAt(view, l4 + 4));
+  else if (type === IGMP_V2_LEAVE) report.records.push(leaveRecord(groupAt(view, l4 + 4)));
+  else report.records.push(joinRecord(groupAt(view, l4 + 4)));
   return report;
 }
 
@@ -155,7 +158,9 @@ function readRecords(view: DataView, l4: number, end: number, report: GroupRepor
   let at = l4 + IGMP_HEADER;
   for (let left = view.getUint16(l4 + 6); left > 0; left--) {
     if (end - at < RECORD || at + recordLength(view, at) > end) return;
-    enterRecord(report, view.getUint8(at), view.getUint16(at + 2), groupAt(view, at + 4));
+    const count = view.getUint16(at + 2);
+    const sources = Array.from({ length: count }, (_, index) => groupAt(view, at + RECORD + index * 4));
+    report.records.push({ type: view.getUint8(at), group: groupAt(view, at + 4), sources });
     at += recordLength(view, at);
   }
 }
@@ -171,8 +176,8 @@ export interface IgmpFields {
   group?: string;
   /** Max resp code. */
   code?: number;
-  /** Makes a query one of version 3. */
-  version3?: { sources?: string[]; suppress?: boolean };
+  /** Makes a query one of version 3; `interval` in seconds, default 125. */
+  version3?: { sources?: string[]; suppress?: boolean; interval?: number };
 }
 
 /** Builds a query, a report of version 1 or 2, or a leave (cold). @throws RangeError when an address cannot be read */
@@ -182,11 +187,18 @@ export function encodeIgmp(fields: IgmpFields): Uint8Array {
   head.set(addressBytes(fields.group ?? '0.0.0.0'), 4);
   const sources = fields.version3?.sources ?? [];
   if (fields.version3 !== undefined) {
-    // Robustness 2, a query every 125 seconds: the defaults (RFC 3376 section 8).
-    head.set([(fields.version3.suppress ? 0x08 : 0) | 2, 125], 8);
+    // Robustness 2: the default (RFC 3376 section 8.1).
+    head.set([(fields.version3.suppress ? 0x08 : 0) | 2, floatCode(fields.version3.interval ?? 125, 4)], 8);
     viewOf(head).setUint16(10, sources.length);
   }
   return finish(concatBytes(head, ...sources.map(addressBytes)));
+}
+
+/** The fields of a query with these times (cold). In version 2 the longest delay is 25.5 seconds. */
+export function igmpQueryFields(version: 2 | 3, { maxDelay, interval }: QueryTimes, suppress: boolean): IgmpFields {
+  const tenths = Math.max(1, Math.round(maxDelay / 100));
+  if (version === 2) return { type: IGMP_QUERY, code: Math.min(tenths, 0xff) };
+  return { type: IGMP_QUERY, code: floatCode(tenths, 4), version3: { suppress, interval: interval / 1000 } };
 }
 
 /** Builds a report of version 3 (cold). @throws RangeError when an address cannot be read */

@@ -23,7 +23,7 @@ import {
 import { IPV6_HEADER, ipv6PayloadLength, walkExtensions } from './ipv6.js';
 import { TCP_HEADER } from './tcp.js';
 import { UDP_HEADER } from './udp.js';
-import { taggedEtherType, VLAN_TAG } from './vlan.js';
+import { isTag, VLAN_TAG } from './vlan.js';
 
 /** Words of a layout. All offsets are relative to the view, as `frameOff` is. */
 export const LAYOUT_WORDS = 5;
@@ -41,8 +41,11 @@ export const L4_PROTOCOL = 3;
 /** End of the packet by its IP header, without padding. Without IP, or truncated: the end of the frame. */
 export const L3_END = 4;
 
+/** The tag of the bridge's VLAN, and one that is payload. */
+const MOST_TAGS = 2;
+
 /**
- * Finds the headers of a frame with at most one 802.1Q tag.
+ * Finds the headers of a frame with at most two tags, of 802.1Q or 802.1ad: one of the bridge's VLAN, and one that is payload.
  *
  * A length of 0 in the IP header means "to the end of the frame": senders leave it so in offloaded frames over 64 KiB. A length
  * beyond the frame marks a truncated packet: its IP header is used, the transport header is not.
@@ -57,12 +60,21 @@ export function parseInner(view: DataView, frameOff: number, length: number, lay
   layout[L4_PROTOCOL] = 0;
   layout[L3_END] = end;
   if (length < ETHERNET_HEADER) return;
-  let type = etherType(view, frameOff);
-  let l3 = frameOff + ETHERNET_HEADER;
-  if (type === ETHERTYPE_VLAN) {
+  const type = etherType(view, frameOff);
+  const l3 = frameOff + ETHERNET_HEADER;
+  if (type === ETHERTYPE_IPV4) parseIpv4(view, l3, end, layout);
+  else if (type === ETHERTYPE_IPV6) parseIpv6(view, l3, end, layout);
+  else if (isTag(type)) parseTagged(view, l3, end, layout);
+}
+
+/** @param first offset behind the EtherType of the first tag */
+function parseTagged(view: DataView, first: number, end: number, layout: Int32Array): void {
+  let l3 = first;
+  let type = ETHERTYPE_VLAN;
+  for (let tags = 0; tags < MOST_TAGS && isTag(type); tags++) {
     l3 += VLAN_TAG;
     if (l3 > end) return;
-    type = taggedEtherType(view, frameOff);
+    type = view.getUint16(l3 - 2);
   }
   if (type === ETHERTYPE_IPV4) parseIpv4(view, l3, end, layout);
   else if (type === ETHERTYPE_IPV6) parseIpv6(view, l3, end, layout);

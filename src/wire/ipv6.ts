@@ -31,6 +31,8 @@ import { addressBytes } from './ip-address.js';
 
 /** Length of the fixed header. */
 export const IPV6_HEADER = 40;
+/** Offset of the source address. */
+export const IPV6_SOURCE = 8;
 
 export const NEXT_HOP_BY_HOP = 0;
 export const NEXT_ROUTING = 43;
@@ -70,7 +72,7 @@ export function ipv6HopLimit(view: DataView, off: number): number {
 
 /** One of the four words of the source address, signed. */
 export function ipv6Source(view: DataView, off: number, word: number): number {
-  return view.getInt32(off + 8 + (word << 2));
+  return view.getInt32(off + IPV6_SOURCE + (word << 2));
 }
 
 /** One of the four words of the destination address, signed. */
@@ -135,7 +137,8 @@ export function findFragmentHeader(view: DataView, off: number, end: number): nu
   return 0;
 }
 
-function isExtension(next: number): boolean {
+/** Whether a next header is an extension header that says where the following one is. */
+export function isExtension(next: number): boolean {
   switch (next) {
     case NEXT_HOP_BY_HOP:
     case NEXT_ROUTING:

@@ -30,14 +30,17 @@
 import { concatBytes, viewOf } from './bytes.js';
 import { fold, pseudoHeaderSum6, sum16 } from './checksum.js';
 import {
-  enterRecord,
+  floatCode,
   type GroupAddress,
   type GroupMessage,
   type GroupReport,
+  joinRecord,
+  leaveRecord,
   MESSAGE_LEAVE,
   MESSAGE_NONE,
   MESSAGE_QUERY,
   MESSAGE_REPORT,
+  type QueryTimes,
 } from './group-message.js';
 import { addressBytes } from './ip-address.js';
 import {
@@ -70,6 +73,11 @@ export function isIpv6Multicast(a0: number): boolean {
 /** True for ff02::1, to which every host listens without a report. */
 export function isAllNodes(a0: number, a1: number, a2: number, a3: number): boolean {
   return a0 >>> 0 === 0xff020000 && (a1 | a2) === 0 && a3 === 1;
+}
+
+/** True for link-local addresses: groups of that scope (RFC 4291 section 2.7), and fe80::/10. @param a0 the first word */
+export function isLinkLocalDestination(a0: number): boolean {
+  return (a0 & 0xff0f0000) >>> 0 === 0xff020000 || a0 >>> 22 === 0xfe80 >>> 6;
 }
 
 /**
@@ -154,10 +162,10 @@ export function readMld(view: DataView, l3: number, l4: number, end: number): Gr
   if (end - l4 < MLD_MESSAGE) return null;
   const type = view.getUint8(l4);
   if (type === MLD_QUERY) return readQuery(view, l3, l4, end);
-  const report: GroupReport = { kind: 'report', family: 6, joins: [], leaves: [] };
+  const report: GroupReport = { kind: 'report', family: 6, records: [] };
   if (type === MLD_V2_REPORT) readRecords(view, l4, end, report);
-  else if (type === MLD_V1_DONE) report.leaves.push(groupAt(view, l4 + 8));
-  else report.joins.push(groupAt(view, l4 + 8));
+  else if (type === MLD_V1_DONE) report.records.push(leaveRecord(groupAt(view, l4 + 8)));
+  else report.records.push(joinRecord(groupAt(view, l4 + 8)));
   return report;
 }
 
@@ -184,7 +192,9 @@ function readRecords(view: DataView, l4: number, end: number, report: GroupRepor
   let at = l4 + V2_REPORT;
   for (let left = view.getUint16(l4 + 6); left > 0; left--) {
     if (end - at < RECORD || at + recordLength(view, at) > end) return;
-    enterRecord(report, view.getUint8(at), view.getUint16(at + 2), groupAt(view, at + 4));
+    const count = view.getUint16(at + 2);
+    const sources = Array.from({ length: count }, (_, index) => groupAt(view, at + RECORD + index * 16));
+    report.records.push({ type: view.getUint8(at), group: groupAt(view, at + 4), sources });
     at += recordLength(view, at);
   }
 }
@@ -200,8 +210,8 @@ export interface MldFields {
   group?: string;
   /** Max response delay in ms, or in a version 2 query its code. */
   code?: number;
-  /** Makes a query one of version 2. */
-  version2?: { sources?: string[]; suppress?: boolean };
+  /** Makes a query one of version 2; `interval` in seconds, default 125. */
+  version2?: { sources?: string[]; suppress?: boolean; interval?: number };
 }
 
 /** Builds a message of version 1 or a query, without its checksum (cold). @throws RangeError for a bad address */
@@ -212,11 +222,18 @@ export function encodeMld(fields: MldFields): Uint8Array {
   head.set(addressBytes(fields.group ?? '::'), 8);
   const sources = fields.version2?.sources ?? [];
   if (fields.version2 !== undefined) {
-    // Robustness 2, a query every 125 seconds: the defaults (RFC 3810 section 9).
-    head.set([(fields.version2.suppress ? 0x08 : 0) | 2, 125], 24);
+    // Robustness 2: the default (RFC 3810 section 9.1).
+    head.set([(fields.version2.suppress ? 0x08 : 0) | 2, floatCode(fields.version2.interval ?? 125, 4)], 24);
     viewOf(head).setUint16(26, sources.length);
   }
   return concatBytes(head, ...sources.map(addressBytes));
+}
+
+/** The fields of a query with these times (cold). In version 1 the longest delay is 65.5 seconds. */
+export function mldQueryFields(version: 1 | 2, { maxDelay, interval }: QueryTimes, suppress: boolean): MldFields {
+  const delay = Math.max(1, Math.round(maxDelay));
+  if (version === 1) return { type: MLD_QUERY, code: Math.min(delay, 0xffff) };
+  return { type: MLD_QUERY, code: floatCode(delay, 12), version2: { suppress, interval: interval / 1000 } };
 }
 
 /** Builds a report of version 2, without its checksum (cold). @throws RangeError for a bad address */

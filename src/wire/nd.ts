@@ -33,8 +33,11 @@ import { isIpv6Multicast } from './mld.js';
 import { fillChecksum } from './transport.js';
 
 export const ND_NONE = 0;
+export const ND_ROUTER_SOLICITATION = 133;
+export const ND_ROUTER_ADVERTISEMENT = 134;
 export const ND_SOLICITATION = 135;
 export const ND_ADVERTISEMENT = 136;
+export const ND_REDIRECT = 137;
 /** Bytes before the options. */
 export const ND_MESSAGE = 24;
 /** Offset of the target from that of the message. */
@@ -60,6 +63,13 @@ export function looksLikeNd(view: DataView, l3: number, length: number): boolean
   if (length < IPV6_HEADER + ND_MESSAGE || view.getUint8(l3 + 6) !== PROTOCOL_ICMPV6) return false;
   const type = view.getUint8(l3 + IPV6_HEADER);
   return type === ND_SOLICITATION || type === ND_ADVERTISEMENT;
+}
+
+/** Bytes before the options of a message from ND_ROUTER_SOLICITATION to ND_REDIRECT (RFC 4861 section 4). */
+export function ndFixedLength(type: number): number {
+  if (type === ND_ROUTER_SOLICITATION) return 8;
+  if (type === ND_ROUTER_ADVERTISEMENT) return 16;
+  return type === ND_REDIRECT ? 40 : ND_MESSAGE;
 }
 
 /** End of the message behind the IPv6 header at `l3`. */
@@ -118,7 +128,8 @@ function isChecksumRight(view: DataView, l3: number, length: number): boolean {
   return fold(sum16(view, l3 + IPV6_HEADER, length, pseudoHeaderSum6(view, l3, PROTOCOL_ICMPV6, length))) === 0xffff;
 }
 
-function isUnspecified(view: DataView, at: number): boolean {
+/** Whether the 16 bytes at `at` are `::`. */
+export function isUnspecified(view: DataView, at: number): boolean {
   return (view.getInt32(at) | view.getInt32(at + 4) | view.getInt32(at + 8) | view.getInt32(at + 12)) === 0;
 }
 

@@ -27,6 +27,7 @@ export const TCP_HEADER = 20;
 /** Offset of the checksum in the header; the csum_offset of a virtio-net header. */
 export const TCP_CHECKSUM = 16;
 
+export const TCP_SYN = 0x02;
 export const TCP_PSH = 0x08;
 export const TCP_ACK = 0x10;
 

@@ -8,11 +8,12 @@
  *          TPID, 16 bits    3    1          12 bits
  *                         |<--------- TCI ------------->|
  *
- * Owns the tag's offsets and the parts of the TCI. It never moves bytes: transmit commands push and pop tags. An 802.1ad tag
- * (0x88a8) is payload here.
+ * A service tag (802.1ad) has 0x88a8 as TPID, and another tag behind it, or the payload.
+ *
+ * Owns the tag's offsets and the parts of the TCI. It never moves bytes: transmit commands push and pop tags.
  */
 import { concatBytes, viewOf } from './bytes.js';
-import { ETHERTYPE_VLAN } from './ethernet.js';
+import { ETHERTYPE_QINQ, ETHERTYPE_VLAN } from './ethernet.js';
 
 export const VLAN_TAG = 4;
 
@@ -23,6 +24,11 @@ const INNER_TYPE = 16;
 /** True when the frame carries an 802.1Q tag. Reads bytes 12 and 13 only. */
 export function hasTag(view: DataView, frameOff: number): boolean {
   return view.getUint16(frameOff + TPID) === ETHERTYPE_VLAN;
+}
+
+/** Whether an EtherType is that of a tag: of 802.1Q or of 802.1ad. */
+export function isTag(type: number): boolean {
+  return type === ETHERTYPE_VLAN || type === ETHERTYPE_QINQ;
 }
 
 /** Priority, drop eligibility and VID of a tagged frame of at least 16 bytes. */

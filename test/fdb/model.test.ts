@@ -15,13 +15,18 @@ import {
   FdbEvents,
   FdbReader,
   FLAG_EXTERN_LEARN,
+  FLAG_INACTIVE,
+  FLAG_LOCKED,
+  FLAG_NOTIFY,
   FLAG_PERMANENT,
   FLAG_PINNED,
+  FLAG_ROUTER,
   FLAG_STATIC,
   FLAG_STICKY,
   FLAGS_ALL,
+  FLAGS_SET,
 } from '../../src/fdb/table.js';
-import { AGEING_OF_GROUP, AGEING_OF_OWNER, GROUPS, keyOf, Model, OWNERS, type Told } from './reference.js';
+import { AGEING_OF_GROUP, AGEING_OF_OWNER, GROUPS, isLearned, keyOf, Model, OWNERS, type Told } from './reference.js';
 import { ringOf } from './table-inspection.js';
 
 /** The same cases each time; others with OVERTAP_SEED. */
@@ -29,7 +34,8 @@ const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);
 
 type Command =
   | { do: 'learn'; key: number; owner: number; variant: number }
-  | { do: 'set'; key: number; owner: number; variant: number; flags: number }
+  | { do: 'learn locked'; key: number; owner: number; variant: number }
+  | { do: 'set'; key: number; owner: number; variant: number; flags: number; refreshes: boolean }
   | { do: 'remove'; key: number }
   | { do: 'wait'; ticks: number }
   | { do: 'sweep'; rows: number }
@@ -76,10 +82,17 @@ class Pair {
         expect(outcome).toBe(model.learn(command.key, destination, command.owner, now, this.chosen));
         break;
       }
+      case 'learn locked': {
+        const destination = destinationFor(command.owner, command.variant);
+        const outcome = fdb.learnLocked(...keyOf(command.key), destination, command.owner, now);
+        expect(outcome).toBe(model.learnLocked(command.key, destination, command.owner, now, this.chosen));
+        break;
+      }
       case 'set': {
         const destination = destinationFor(command.owner, command.variant);
-        const done = fdb.set(...keyOf(command.key), destination, command.owner, command.flags, now);
-        expect(done).toBe(model.set(command.key, destination, command.owner, command.flags, now, this.chosen));
+        const { key: at, owner: to, flags: how, refreshes } = command;
+        const done = fdb.set(...keyOf(at), destination, to, how, now, refreshes);
+        expect(done).toBe(model.set(at, destination, to, how, now, this.chosen, refreshes));
         break;
       }
       case 'remove':
@@ -125,6 +138,10 @@ class Pair {
     if (rows >= fdb.slots) expect(gone).toEqual(expired);
     model.lastTold = now;
     for (const key of gone) model.age(key, now);
+    const unused = [...model.entries].filter(([, entry]) => model.isUnused(entry, now)).map(([key]) => key);
+    const told = unused.filter((key) => (fdb.flagsOf(fdb.lookup(...keyOf(key))) & FLAG_INACTIVE) !== 0);
+    if (rows >= fdb.slots) expect(told).toEqual(unused);
+    for (const key of told) model.rest(key, now);
   }
 
   private flush(match: { owner: number | undefined; fid: number | undefined; flagsMask: number | undefined }): void {
@@ -164,7 +181,7 @@ class Pair {
   /** Each ring holds the learned entries of its owner, each once; the owner with most is on top. */
   private checkRings(): void {
     for (let owner = 0; owner < OWNERS; owner++) {
-      const learned = [...this.model.entries].filter(([, entry]) => entry.flags === 0 && entry.owner === owner);
+      const learned = [...this.model.entries].filter(([, entry]) => isLearned(entry) && entry.owner === owner);
       const rows = learned.map(([key]) => this.fdb.lookup(...keyOf(key)));
       expect(ringOf(this.fdb.memory, owner)).toEqual(rows.sort((a, b) => a - b));
     }
@@ -225,10 +242,18 @@ const flags = fc.constantFrom(
   FLAG_EXTERN_LEARN,
   FLAG_PINNED,
   FLAG_EXTERN_LEARN | FLAG_STATIC,
+  FLAG_STATIC | FLAG_NOTIFY,
+  FLAG_STATIC | FLAG_NOTIFY | FLAG_INACTIVE,
+  FLAG_PERMANENT | FLAG_NOTIFY | FLAG_ROUTER,
+  FLAG_EXTERN_LEARN | FLAG_NOTIFY,
 );
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ do: fc.constant('learn' as const), key, owner, variant }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('set' as const), key, owner, variant, flags }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('learn locked' as const), key, owner, variant }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('set' as const), key, owner, variant, flags, refreshes: fc.boolean() }),
+  },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('remove' as const), key }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const), ticks: fc.nat(90) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('sweep' as const), rows: fc.constantFrom(1, 5, 64) }) },
@@ -238,7 +263,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       do: fc.constant('flush' as const),
       owner: fc.option(owner, { nil: undefined }),
       fid: fc.option(fc.constantFrom(1, 2), { nil: undefined }),
-      flagsMask: fc.option(fc.constantFrom(FLAGS_ALL, FLAG_STATIC), { nil: undefined }),
+      flagsMask: fc.option(fc.constantFrom(FLAGS_ALL, FLAGS_SET, FLAG_LOCKED, FLAG_STATIC), { nil: undefined }),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('regroup' as const), owner, group: fc.nat(GROUPS - 1) }) },

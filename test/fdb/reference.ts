@@ -15,6 +15,9 @@ import {
   type FdbEvent,
   FLAG_ADDED,
   FLAG_EXTERN_LEARN,
+  FLAG_INACTIVE,
+  FLAG_LOCKED,
+  FLAG_NOTIFY,
   FLAG_PERMANENT,
   FLAG_PINNED,
   FLAG_STATIC,
@@ -81,15 +84,15 @@ export class Model {
   }
 
   learnedOf(owner: number): number {
-    return [...this.entries.values()].filter((e) => e.flags === 0 && e.owner === owner).length;
+    return [...this.entries.values()].filter((e) => isLearned(e) && e.owner === owner).length;
   }
 
   learnedIn(group: number): number {
-    return [...this.entries.values()].filter((e) => e.flags === 0 && this.groupOf[e.owner] === group).length;
+    return [...this.entries.values()].filter((e) => isLearned(e) && this.groupOf[e.owner] === group).length;
   }
 
   setOf(owner: number): number {
-    return [...this.entries.values()].filter((e) => e.flags !== 0 && e.owner === owner).length;
+    return [...this.entries.values()].filter((e) => !isLearned(e) && e.owner === owner).length;
   }
 
   /** Whether the limits hold if the entries were these. */
@@ -114,7 +117,7 @@ export class Model {
   }
 
   private oldestOf(owner: number, now: number): number[] {
-    const learned = [...this.entries].filter(([, e]) => e.flags === 0 && e.owner === owner);
+    const learned = [...this.entries].filter(([, e]) => isLearned(e) && e.owner === owner);
     const most = Math.max(...learned.map(([, { stamp }]) => age(stamp, now)));
     return learned.filter(([, { stamp }]) => age(stamp, now) === most).map(([key]) => key);
   }
@@ -136,22 +139,41 @@ export class Model {
       return LEARNED;
     }
     if (entry.destination === destination) {
+      // A frame in the tick of the last one changes nothing.
+      if (entry.stamp !== now && entry.flags & FLAG_INACTIVE) {
+        entry.flags &= ~FLAG_INACTIVE;
+        this.tell(EVENT_CHANGED, CAUSE_NONE, key, entry, destination, now);
+      }
       entry.stamp = now;
       const ages = !(entry.flags & (FLAG_STATIC | FLAG_PERMANENT | FLAG_EXTERN_LEARN | FLAG_PINNED));
       return ages ? REFRESHED : STATIC_SAME;
     }
     if (isSettled) return STATIC_OTHER;
-    if (entry.flags === 0 && entry.owner !== owner && !this.allowsMove(entry.owner, owner)) {
+    if (isLearned(entry) && entry.owner !== owner && !this.allowsMove(entry.owner, owner)) {
       this.drop(key, EVENT_DELETED, CAUSE_LIMIT, now);
       this.counters.refused++;
       return FULL;
     }
-    const flags = entry.flags & FLAG_EXTERN_LEARN ? (entry.flags ^ FLAG_EXTERN_LEARN) | FLAG_ADDED : entry.flags;
+    const active = entry.flags & ~(FLAG_INACTIVE | FLAG_LOCKED);
+    const flags = active & FLAG_EXTERN_LEARN ? (active ^ FLAG_EXTERN_LEARN) | FLAG_ADDED : active;
     const moved = { destination, owner, flags, stamp: now, moves: entry.moves + 1 };
     this.entries.set(key, moved);
     this.counters.moved++;
     this.tell(EVENT_MOVED, CAUSE_NONE, key, moved, entry.destination, now);
     return MOVED;
+  }
+
+  /** Learns for a locked port: only what nobody knows. */
+  learnLocked(key: number, destination: number, owner: number, now: number, chosen: Chosen): number {
+    const entry = this.entries.get(key);
+    if (entry !== undefined && entry.destination !== destination) return STATIC_OTHER;
+    const told = this.told.length;
+    const outcome = this.learn(key, destination, owner, now, chosen);
+    const made = this.entries.get(key);
+    if (outcome !== LEARNED || made === undefined) return outcome;
+    made.flags = FLAG_LOCKED;
+    for (const event of this.told.slice(told)) if (event.kind === EVENT_LEARNED) event.flags = FLAG_LOCKED;
+    return outcome;
   }
 
   private allowsMove(from: number, to: number): boolean {
@@ -162,14 +184,25 @@ export class Model {
     return mostOfGroup === 0 || this.learnedIn(this.groupOf[to] as number) < mostOfGroup;
   }
 
-  set(key: number, destination: number, owner: number, flags: number, now: number, chosen: Chosen): boolean {
+  set(
+    key: number,
+    destination: number,
+    owner: number,
+    flags: number,
+    now: number,
+    chosen: Chosen,
+    refreshes = true,
+  ): boolean {
     this.lastTold = now;
     const entry = this.entries.get(key);
     if (entry === undefined && !this.makeRoom(owner, now, chosen)) {
       this.counters.refused++;
       return false;
     }
-    const given = { destination, owner, flags: flags || FLAG_ADDED, stamp: now, moves: entry?.moves ?? 0 };
+    // The next frame makes an inactive entry active, also in this tick.
+    const fresh = flags & FLAG_INACTIVE ? (now - 1) & 0x7fffffff : now;
+    const stamp = refreshes ? fresh : (entry?.stamp ?? fresh);
+    const given = { destination, owner, flags: flags || FLAG_ADDED, stamp, moves: entry?.moves ?? 0 };
     this.entries.set(key, given);
     if (entry === undefined) this.tell(EVENT_ADDED, CAUSE_NONE, key, given, destination, now);
     else if (entry.destination !== destination || entry.owner !== owner || entry.flags !== given.flags)
@@ -194,11 +227,35 @@ export class Model {
     this.counters.aged++;
   }
 
+  /** Whether an entry that tells so is out of use, and has not told yet. */
+  isUnused(entry: Entry, now: number): boolean {
+    const tells = (entry.flags & (FLAG_NOTIFY | FLAG_INACTIVE)) === FLAG_NOTIFY;
+    return tells && this.stays(entry) && this.isOld(entry, now);
+  }
+
+  rest(key: number, now: number): void {
+    const entry = this.entries.get(key) as Entry;
+    entry.flags |= FLAG_INACTIVE;
+    this.tell(EVENT_CHANGED, CAUSE_NONE, key, entry, entry.destination, now);
+  }
+
   isExpired(entry: Entry, now: number): boolean {
-    if (entry.flags & (FLAG_STATIC | FLAG_PERMANENT | FLAG_EXTERN_LEARN | FLAG_PINNED)) return false;
+    return this.stays(entry) ? false : this.isOld(entry, now);
+  }
+
+  private stays({ flags }: Entry): boolean {
+    return (flags & (FLAG_STATIC | FLAG_PERMANENT | FLAG_EXTERN_LEARN | FLAG_PINNED)) !== 0;
+  }
+
+  private isOld(entry: Entry, now: number): boolean {
     const limit = AGEING_OF_OWNER[entry.owner] || (AGEING_OF_GROUP[this.groupOf[entry.owner] as number] as number);
     return limit !== AGEING_NEVER && age(entry.stamp, now) >= limit;
   }
+}
+
+/** Entries that control has not set; a locked one is learned too. */
+export function isLearned({ flags }: Pick<Entry, 'flags'>): boolean {
+  return flags === 0 || flags === FLAG_LOCKED;
 }
 
 function age(stamp: number, now: number): number {

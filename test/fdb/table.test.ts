@@ -77,7 +77,7 @@ describe('lookup and learn', () => {
     expect(() => fdb.learn(HIGH, 1, 1, 1, 4, 0)).toThrow(/owner is 4: give 0 to 3/);
     expect(() => fdb.learn(0x10000, 1, 1, 1, 0, 0)).toThrow(/MAC high word/);
     expect(() => fdb.set(HIGH, 1, 1, 1, -1, FLAG_STATIC, 0)).toThrow(/owner is -1/);
-    expect(() => fdb.set(HIGH, 1, 1, 1, 0, 64, 0)).toThrow(/flags are 64/);
+    expect(() => fdb.set(HIGH, 1, 1, 1, 0, 512, 0)).toThrow(/flags are 512/);
     expect(fdb.counters[COUNTER_ENTRIES]).toBe(0);
     fdb.learn(HIGH, 1, 1, 1, 0, 0);
     expect(() => fdb.learn(HIGH, 1, 1, 2, 9, 0)).toThrow(/owner is 9/);

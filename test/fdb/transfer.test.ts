@@ -133,7 +133,7 @@ describe('entries of a table for another process', () => {
     const fdb = createFdb(OPTIONS);
     expect(() => fdb.restore(1, 1, 0, 1, 1, 0, 0, 0)).toThrow(RangeError);
     expect(() => fdb.restore(1, 1, 1, 1, 4, 0, 0, 0)).toThrow(RangeError);
-    expect(() => fdb.restore(1, 1, 1, 1, 1, 0x80, 0, 0)).toThrow(RangeError);
+    expect(() => fdb.restore(1, 1, 1, 1, 1, 0x400, 0, 0)).toThrow(RangeError);
     for (let mac = 0; mac < OPTIONS.capacity; mac++) expect(fdb.restore(1, mac, 1, 1, 1, FLAG_ADDED, 0, 0)).toBe(true);
     expect(fdb.restore(1, 1000, 1, 1, 1, 0, 0, 0)).toBe(false);
   });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHex, viewOf } from '../../src/wire/bytes.js';
 import { internetChecksum } from '../../src/wire/checksum.js';
-import { MESSAGE_LEAVE, MESSAGE_NONE, MESSAGE_QUERY, MESSAGE_REPORT } from '../../src/wire/group-message.js';
+import { floatCode, MESSAGE_LEAVE, MESSAGE_NONE, MESSAGE_QUERY, MESSAGE_REPORT } from '../../src/wire/group-message.js';
 import {
   encodeIgmp,
   encodeIgmpV3Report,
@@ -13,7 +13,7 @@ import {
   isIpv4Multicast,
   isLocalControlGroup,
 } from '../../src/wire/igmp.js';
-import { parseAddress } from '../../src/wire/ip-address.js';
+import { formatAddress, parseAddress } from '../../src/wire/ip-address.js';
 import { changed, IGMP, IGMP_AT, readFrame } from './group-frames.js';
 
 const words = (text: string) => parseAddress(text)?.words as readonly number[];
@@ -41,12 +41,21 @@ describe('a message is read', () => {
   });
 
   it.each([
-    ['v1Report', MESSAGE_REPORT, [GROUP], []],
-    ['v2Report', MESSAGE_REPORT, [GROUP], []],
-    ['v2Leave', MESSAGE_LEAVE, [], [GROUP]],
-    ['v3Report', MESSAGE_REPORT, [GROUP, words('232.1.1.1')], [words('239.1.1.2')]],
-  ] as const)('%s', (name, kind, joins, leaves) => {
-    expect(read(IGMP[name])).toEqual({ kind, message: { kind: 'report', family: 4, joins, leaves } });
+    ['v1Report', MESSAGE_REPORT, [{ type: 2, group: GROUP, sources: [] }]],
+    ['v2Report', MESSAGE_REPORT, [{ type: 2, group: GROUP, sources: [] }]],
+    ['v2Leave', MESSAGE_LEAVE, [{ type: 3, group: GROUP, sources: [] }]],
+    [
+      'v3Report',
+      MESSAGE_REPORT,
+      [
+        { type: 4, group: GROUP, sources: [] },
+        { type: 3, group: words('239.1.1.2'), sources: [] },
+        { type: 1, group: words('232.1.1.1'), sources: [words('198.51.100.9')] },
+        { type: 6, group: words('232.1.1.2'), sources: [words('198.51.100.9')] },
+      ],
+    ],
+  ] as const)('%s', (name, kind, records) => {
+    expect(read(IGMP[name])).toEqual({ kind, message: { kind: 'report', family: 4, records } });
   });
 
   it('with padding behind it, as a NIC sends short frames', () => {
@@ -65,11 +74,14 @@ describe('a message is read', () => {
     const message = encodeIgmpV3Report([...records, { type: 7, group: '239.9.9.9' }]);
     viewOf(frame).setUint16(16, 24 + message.length);
     const { message: found } = readFrame(4, Uint8Array.from([...frame, ...message]));
-    const last = (list: readonly (readonly number[])[]) => list.map((group) => (group[3] & 0xffff).toString(16));
-    expect(found?.kind).toBe('report');
-    if (found?.kind !== 'report') return;
-    expect(last(found.joins)).toEqual(['101', '2', '102', '103', '4', '104', '105']);
-    expect(last(found.leaves)).toEqual(['1', '3']);
+    if (found?.kind !== 'report') expect.fail('no report');
+    const asText = found.records.map(({ type, group, sources: named }) =>
+      [type, formatAddress(...group), ...named.map((source) => formatAddress(...source))].join(' '),
+    );
+    expect(asText).toEqual([
+      ...records.map((record) => [record.type, record.group, ...('sources' in record ? sources : [])].join(' ')),
+      '7 239.9.9.9',
+    ]);
   });
 });
 
@@ -105,6 +117,21 @@ it('builds the same bytes', () => {
   const source = { sources: ['198.51.100.9'], suppress: true };
   const built = encodeIgmp({ type: IGMP_QUERY, code: 10, group: '239.1.1.1', version3: source });
   expect(toHex(built)).toBe(tail(IGMP.v3SourceQuery));
+});
+
+it.each([
+  [0, 4, 0],
+  [127, 4, 127],
+  [128, 4, 0x80],
+  [129, 4, 0x80],
+  [248, 4, 0x8f],
+  [31_744, 4, 0xff],
+  [1e9, 4, 0xff],
+  [32_767, 12, 32_767],
+  [32_768, 12, 0x8000],
+  [8_387_584, 12, 0xffff],
+])('writes %i, with a mantissa of %i bits, as %i', (units, bits, code) => {
+  expect(floatCode(units, bits)).toBe(code);
 });
 
 it('knows which groups there are', () => {

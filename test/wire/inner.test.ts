@@ -41,8 +41,11 @@ describe('frames without a sound IP header', () => {
     ['of 14 bytes, of type 802.1Q', frameOf(0x8100, new Uint8Array(0))],
     ['of 17 bytes with half a tag', frameOf(0x8100, fromHex('000508'))],
     ['of type ARP', frameOf(0x0806, new Uint8Array(40).fill(0x45))],
-    ['with an 802.1ad tag', frameOf(0x88a8, encodeVlan(5, 0x0800, v4().slice(14)))],
-    ['with two tags', frameOf(0x8100, encodeVlan(5, 0x8100, encodeVlan(6, 0x0800, v4().slice(14))))],
+    [
+      'with three tags',
+      frameOf(0x88a8, encodeVlan(5, 0x8100, encodeVlan(6, 0x8100, encodeVlan(7, 0x0800, v4().slice(14))))),
+    ],
+    ['of 21 bytes with half a second tag', frameOf(0x88a8, fromHex('00058100060800').slice(0, 7))],
     ['of type IPv4 with an IPv6 packet', frameOf(0x0800, v6().slice(14))],
     ['of type IPv6 with an IPv4 packet', frameOf(0x86dd, v4({ payload: new Uint8Array(40) }).slice(14))],
     ['with an IPv4 header cut off by a byte', v4().slice(0, 33)],

@@ -40,11 +40,18 @@ describe('a message is read', () => {
   });
 
   it.each([
-    ['v1Report', MESSAGE_REPORT, [GROUP], []],
-    ['v1Done', MESSAGE_LEAVE, [], [GROUP]],
-    ['v2Report', MESSAGE_REPORT, [GROUP], [words('ff0e::124')]],
-  ] as const)('%s', (name, kind, joins, leaves) => {
-    expect(read(MLD[name])).toEqual({ kind, message: { kind: 'report', family: 6, joins, leaves } });
+    ['v1Report', MESSAGE_REPORT, [{ type: 2, group: GROUP, sources: [] }]],
+    ['v1Done', MESSAGE_LEAVE, [{ type: 3, group: GROUP, sources: [] }]],
+    [
+      'v2Report',
+      MESSAGE_REPORT,
+      [
+        { type: 4, group: GROUP, sources: [] },
+        { type: 3, group: words('ff0e::124'), sources: [] },
+      ],
+    ],
+  ] as const)('%s', (name, kind, records) => {
+    expect(read(MLD[name])).toEqual({ kind, message: { kind: 'report', family: 6, records } });
   });
 
   it('a report from the unspecified address, as hosts send before they have one (RFC 3590)', () => {

@@ -28,6 +28,16 @@ export function segmentsOf({ batch }: Context, frame: number): number {
   return Math.max(1, Math.ceil((length - header) / (batch.gso[frame] & 0xffff)));
 }
 
+/** Bytes of a frame on the wire in so many packets: each has the headers of a superframe. */
+export function wireBytes({ batch }: Context, frame: number, packets: number): number {
+  const length = batch.length[frame];
+  if (packets === 1) return length;
+  const type = (batch.vnet[frame] >>> 8) & ~VNET_GSO_ECN;
+  if (type === VNET_GSO_NONE) return length + (packets - 1) * (batch.gsoHeader[frame] & 0xffff);
+  const header = (batch.csum[frame] & 0xffff) + (type === VNET_GSO_UDP_L4 ? UDP_HEADER : TCP_HEADER);
+  return length + (packets - 1) * header;
+}
+
 /** Cost of a copy in sends: messages of one packet that take the same time. */
 export function sendsOf(segments: number, length: number): number {
   return 1 + (segments >>> SEGMENTS_OF_SEND) + (length >>> BYTES_OF_SEND);

@@ -10,6 +10,7 @@ import { emit } from '../egress/egress.js';
 import { actOnFloodedRequest } from '../neigh/answer.js';
 import { OUTCOME_FLOOD_REQUEST } from '../state/batch.js';
 import type { Context } from '../state/context.js';
+import { dropIn } from '../state/drop.js';
 import { REASON } from '../state/drop-reasons.js';
 import { floodSource } from '../state/flood-budget.js';
 import { BCAST_FLOOD, FLOOD, MCAST_FLOOD, PORT_LOCAL, UP } from '../state/forwarding.js';
@@ -22,7 +23,8 @@ import { replicate, withhold } from './replicate.js';
 
 const EVERY_PORT = -1;
 
-type Kind = typeof STORM_BROADCAST | typeof STORM_UNKNOWN_UNICAST | typeof STORM_MULTICAST;
+/** STORM_*: the kinds of traffic that are flooded. */
+export type Kind = typeof STORM_BROADCAST | typeof STORM_UNKNOWN_UNICAST | typeof STORM_MULTICAST;
 
 /** Sends the copies of a frame whose outcome is a flood. */
 export function flood(sw: Context, frame: number): void {
@@ -39,21 +41,22 @@ export function floodTo(sw: Context, frame: number, port: number): void {
 
 /** @param only the one port that the frame may leave by, or EVERY_PORT */
 function sendWithinLimits(sw: Context, frame: number, kind: Kind, only: number): void {
-  const { batch, counters, floodBudget, flooding } = sw;
+  const { batch, floodBudget, flooding } = sw;
+  sw.counters.flooded();
   const ingress = batch.port[frame];
   const segments = segmentsOf(sw, frame);
   const source = floodSource(ingress, batch.remote[frame]);
   const ownLimit = sw.storm.isLimited(ingress, kind);
   const refusal = floodBudget.refusal(source, ownLimit);
   if (refusal >= 0 || !sw.storm.take(ingress, kind, segments)) {
-    counters.droppedIn(ingress, refusal >= 0 ? refusal : REASON.storm_limited);
+    dropIn(sw, frame, refusal >= 0 ? refusal : REASON.storm_limited);
     return;
   }
   const sends = sendsOf(segments, batch.length[frame]);
   flooding.begin(sends, sw.commands);
   const copies = only === EVERY_PORT ? sendCopies(sw, frame, kind) : replicate(sw, frame, only);
   flooding.end(sw.commands);
-  countCopies(sw, ingress, copies);
+  countCopies(sw, frame, copies);
   // Copies that egress dropped have cost nearly as much.
   floodBudget.charge(source, copies * sends, ownLimit);
 }
@@ -77,14 +80,15 @@ function beginRequest(sw: Context, frame: number): void {
   flooding.probed = batch.messages[message + PLACE];
 }
 
-function kindOf({ view }: Context, offset: number): Kind {
+/** The kind of a flooded frame, by its destination MAC at `offset`. */
+export function kindOf({ view }: Context, offset: number): Kind {
   const high = destinationHigh(view, offset);
   if (!isMulticastHigh(high)) return STORM_UNKNOWN_UNICAST;
   return isBroadcast(high, destinationLow(view, offset)) ? STORM_BROADCAST : STORM_MULTICAST;
 }
 
 /** The flag of ports to which this kind of frame is flooded. */
-function flagOf(kind: Kind): number {
+export function flagOf(kind: Kind): number {
   if (kind === STORM_MULTICAST) return MCAST_FLOOD;
   return kind === STORM_BROADCAST ? BCAST_FLOOD : FLOOD;
 }
@@ -108,7 +112,7 @@ function floodAll(sw: Context, frame: number, needed: number): number {
 }
 
 /** Counts a frame without a copy as dropped, and the copies beyond the first. */
-function countCopies({ counters }: Context, ingress: number, copies: number): void {
-  if (copies === 0) counters.droppedIn(ingress, REASON.no_destination);
-  else counters.replicated(copies - 1);
+function countCopies(sw: Context, frame: number, copies: number): void {
+  if (copies === 0) dropIn(sw, frame, REASON.no_destination);
+  else sw.counters.replicated(copies - 1);
 }

@@ -8,10 +8,14 @@ import { emit, emitToRemote, mayEnterTunnel } from '../egress/egress.js';
 import { reportL2Miss } from '../neigh/misses.js';
 import type { Context } from '../state/context.js';
 import { destinationPort, destinationRemote } from '../state/destination.js';
+import { dropOut } from '../state/drop.js';
 import { REASON } from '../state/drop-reasons.js';
 import { pinFidOf } from '../state/fid.js';
 import { TURN_SENDS } from '../state/flood-budget.js';
-import { HAS_PINS, L2MISS } from '../state/forwarding.js';
+import { HAS_PINS, L2MISS, POLICED_OUT } from '../state/forwarding.js';
+import { POLICE_OUT } from '../state/policers.js';
+import { passesPolice } from './police.js';
+import { tunnelGroupRemotes } from './tunnel-groups.js';
 
 /**
  * Whether the port gets no copy of an ARP or ND request, because the switch has answered it or keeps it out of the tunnel
@@ -23,7 +27,7 @@ export function withhold(sw: Context, frame: number, port: number): boolean {
   const { probed, withheld } = flooding;
   if (withheld === 0 || (forwarding.flagsIn(port, sw.batch.vid[frame]) & withheld) === 0) return false;
   if (probed !== NOT_FOUND && destinationPort(probed) === port) emit(sw, frame, port, destinationRemote(probed));
-  else sw.counters.droppedOut(port, REASON.suppressed);
+  else dropOut(sw, frame, port, REASON.suppressed);
   return true;
 }
 
@@ -38,8 +42,10 @@ export function pinOf(sw: Context, frame: number, port: number): number {
   );
 }
 
-/** The remotes to which a tunnel port sends a flooded frame: those of the VNI, or those that its MAC is pinned to. */
+/** The remotes to which a tunnel port sends a flooded frame: those of its group, or that its MAC is pinned to, or of the VNI. */
 export function floodList(sw: Context, frame: number, port: number): Int32Array {
+  const members = tunnelGroupRemotes(sw, frame, port);
+  if (members !== null) return members;
   const pin = pinOf(sw, frame, port);
   if (pin !== NOT_FOUND) return sw.forwarding.pinned[pin];
   return sw.forwarding.tunnels[port].floodOfVlan[sw.batch.vid[frame]];
@@ -58,14 +64,18 @@ export function replicate(sw: Context, frame: number, port: number): number {
   const remotes = floodList(sw, frame, port);
   if (remotes.length === 0) {
     if ((sw.forwarding.portFlags[port] & L2MISS) !== 0) reportL2Miss(sw, frame, port);
-    sw.counters.droppedOut(port, REASON.no_destination);
+    dropOut(sw, frame, port, REASON.no_destination);
     return 1;
   }
   if (!mayEnterTunnel(sw, frame, port)) return 1;
   if (exceedsTurn(sw, remotes.length)) {
-    sw.counters.droppedOut(port, REASON.turn_exceeded);
+    dropOut(sw, frame, port, REASON.turn_exceeded);
     return 1;
   }
-  for (let index = 0; index < remotes.length; index++) emitToRemote(sw, frame, port, remotes[index]);
+  const isPoliced = (sw.forwarding.portFlags[port] & POLICED_OUT) !== 0;
+  for (let index = 0; index < remotes.length; index++) {
+    if (!isPoliced || passesPolice(sw, frame, port, POLICE_OUT)) emitToRemote(sw, frame, port, remotes[index]);
+    else dropOut(sw, frame, port, REASON.policed, remotes[index]);
+  }
   return remotes.length;
 }

@@ -7,19 +7,19 @@
 import {
   destinationHigh,
   destinationLow,
-  ETHERNET_HEADER,
   isMulticastHigh,
   sourceHigh,
   sourceLow,
   writeMac,
 } from '../../wire/ethernet.js';
 import { mayTellTooBig, writeTooBig } from '../../wire/icmp-error.js';
-import { parseInner } from '../../wire/inner.js';
-import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
-import { NO_TAG } from '../state/batch.js';
+import { L3_OFFSET, parseInner } from '../../wire/inner.js';
+import { VLAN_TAG } from '../../wire/vlan.js';
 import type { Context } from '../state/context.js';
 import { beginOriginated, NO_ROOM, sendBack } from './originate.js';
 
+/** Bytes of both MACs. */
+const MACS = 12;
 /** Scratch of this file: the headers of the frame at hand. */
 const layout = new Int32Array(8);
 
@@ -47,19 +47,15 @@ function answerFrame(sw: Context, frame: number, mtu: number): void {
 }
 
 /**
- * Writes the Ethernet header of an answer: the frame's, with its addresses swapped. A tag that is payload is copied; the tag of the
- * frame's VLAN is pushed by the port that the answer leaves by. @returns its length
+ * Writes the Ethernet header of an answer: the frame's, with its addresses swapped. Tags that are payload are copied; the tag of the
+ * frame's VLAN is pushed by the port that the answer leaves by. `layout` has the frame's headers. @returns its length
  */
 function writeLink({ batch, view }: Context, frame: number, at: number): number {
   const offset = batch.offset[frame];
   writeMac(view, at, sourceHigh(view, offset), sourceLow(view, offset));
   writeMac(view, at + 6, destinationHigh(view, offset), destinationLow(view, offset));
-  const tagged = hasTag(view, offset);
-  if (tagged && batch.tci[frame] === NO_TAG) {
-    view.setInt32(at + 12, view.getInt32(offset + 12));
-    view.setUint16(at + 16, view.getUint16(offset + 16));
-    return ETHERNET_HEADER + VLAN_TAG;
-  }
-  view.setUint16(at + 12, view.getUint16(offset + (tagged ? 16 : 12)));
-  return ETHERNET_HEADER;
+  const own = batch.tci[frame] < 0 ? 0 : VLAN_TAG;
+  const length = layout[L3_OFFSET] - offset - own;
+  for (let byte = MACS; byte < length; byte += 2) view.setUint16(at + byte, view.getUint16(offset + own + byte));
+  return length;
 }

@@ -7,6 +7,7 @@ import {
   STATUS_SENDING,
   TX_COOKIE,
   TX_COOKIE2,
+  TX_COOKIE3,
   TX_KIND,
   TX_LENGTH,
   TX_REMOTE,
@@ -15,7 +16,10 @@ import {
   TX_TAG,
 } from '../../port/packet-io.js';
 import type { Context } from '../state/context.js';
+import { dropOut } from '../state/drop.js';
 import { REASON } from '../state/drop-reasons.js';
+import { observeSent } from '../state/observe.js';
+import { mirrorSent } from './mirror-notes.js';
 import { tagGrowth } from './tag.js';
 
 const ENOENT = 2;
@@ -47,13 +51,17 @@ export function packCounters(vniCounter: number, vlanCounter: number): number {
 export function transmitCommands(sw: Context, more = false): void {
   const count = sw.commands;
   if (count === 0) return;
+  if (sw.mirrors.list.length > 0) mirrorSent(sw);
   sw.io.transmit(count, more);
   const took = sw.io.status[STATUS_SENDING];
   const sends = sw.flooding.settle(count);
   if (took !== 0) sw.floodBudget.measure(took, sends);
   const end = count * TX_STRIDE;
   for (let at = 0; at < end; ) at = sw.tx[at + TX_STATUS] === 0 ? countSent(sw, at, end) : countFailed(sw, at);
+  if (sw.observer !== null) observeSent(sw, sw.observer, count);
+  if (sw.sampler !== null) observeSent(sw, sw.sampler, count);
   sw.commands = 0;
+  sw.mirrors.looked = 0;
 }
 
 /** Counts the commands from `at` on that were sent and have the counters of the first. @returns the first of the others */
@@ -84,8 +92,9 @@ function countSent({ counters, tx }: Context, at: number, end: number): number {
 function countFailed(sw: Context, at: number): number {
   const { tx } = sw;
   const status = tx[at + TX_STATUS];
-  sw.counters.droppedOut(tx[at + TX_COOKIE], reasonOf(status));
-  if (status === EMSGSIZE && tx[at + TX_KIND] === KIND_UDP) sw.tooBig.refusedTo = tx[at + TX_REMOTE];
+  const remote = tx[at + TX_KIND] === KIND_UDP ? tx[at + TX_REMOTE] : 0;
+  dropOut(sw, tx[at + TX_COOKIE3], tx[at + TX_COOKIE], reasonOf(status), remote);
+  if (status === EMSGSIZE && remote !== 0) sw.tooBig.refusedTo = remote;
   return at + TX_STRIDE;
 }
 

@@ -10,15 +10,12 @@ import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { L3_KIND, L3_OFFSET, L4_OFFSET } from '../../wire/inner.js';
 import { IPV4_HEADER } from '../../wire/ipv4.js';
 import { IPV6_HEADER } from '../../wire/ipv6.js';
-import { VXLAN_HEADER } from '../../wire/vxlan.js';
 import type { Context } from '../state/context.js';
 import { checksumField, innerLayout, partialChecksum } from './decap.js';
 import { isSame } from './run.js';
 
-/** Offset of the inner IP header in a datagram. */
-const IP = VXLAN_HEADER + ETHERNET_HEADER;
-/** Bytes that all frames share: the VXLAN header, both MACs, the EtherType, and the first two of the IP header. */
-const SHARED = IP + 2;
+/** Bytes behind the tunnel header that all frames share: both MACs, the EtherType, and the first two of the IP header. */
+const SHARED = ETHERNET_HEADER + 2;
 
 /**
  * Takes in the frames of a GRO batch that follow `head`, which was taken in last, and are like it: equal headers except the fields that
@@ -37,15 +34,17 @@ export function takeInGroBatch(sw: Context, head: number, count: number): number
   const partial = partialChecksum(view, innerLayout);
   const datagram = rx[headAt + RX_OFFSET];
   const length = rx[headAt + RX_LENGTH];
+  const header = batch.offset[head] - datagram;
+  const ip = header + ETHERNET_HEADER;
   const checksum = innerLayout[L4_OFFSET] + field - datagram;
   const v4 = innerLayout[L3_KIND] === 4;
   let frame = next;
   for (let at = headAt + RX_STRIDE; frame < count; frame++, at += RX_STRIDE) {
     const offset = rx[at + RX_OFFSET];
     if (rx[at + RX_TRAIN] === 0 || rx[at + RX_LENGTH] !== length) break;
-    if (!isSame(view, offset, datagram, SHARED) || !isSameIp(view, offset + IP, datagram + IP, v4)) break;
+    if (!isSame(view, offset, datagram, header + SHARED) || !isSameIp(view, offset + ip, datagram + ip, v4)) break;
     if (view.getUint16(offset + checksum) === partial) break;
-    batch.inherit(frame, offset + VXLAN_HEADER, length - VXLAN_HEADER);
+    batch.inherit(frame, offset + header, length - header);
   }
   return frame;
 }

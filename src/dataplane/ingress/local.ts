@@ -17,12 +17,13 @@ import {
   VNET_GSO_UDP_L4,
   VNET_NEEDS_CSUM,
 } from '../../port/packet-io.js';
-import { ETHERNET_HEADER } from '../../wire/ethernet.js';
-import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
+import { ETHERNET_HEADER, etherType } from '../../wire/ethernet.js';
+import { isTag, VLAN_TAG } from '../../wire/vlan.js';
 import { addressPacket, beginPacket, isFrame } from '../layer3/ingress.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
 import { LAYER3, UP } from '../state/forwarding.js';
+import { refuseClosed } from './closed.js';
 import { acceptSource } from './source.js';
 import { classifyVlan } from './vlan.js';
 
@@ -36,33 +37,32 @@ const MAX_SEGMENTS = 512;
 
 /** Fills row `frame` of the batch from the descriptor at word `at`. @returns false when the frame was dropped */
 export function ingressLocal(sw: Context, frame: number, at: number): boolean {
-  const { batch, rx, view } = sw;
+  const { batch, rx } = sw;
   const port = rx[at + RX_INDEX];
   const offset = rx[at + RX_OFFSET];
   const length = rx[at + RX_LENGTH];
   batch.begin(frame, port, offset, length);
   const flags = sw.forwarding.portFlags[port];
-  if ((flags & UP) === 0) return batch.drop(frame, REASON.port_down);
+  if ((flags & UP) === 0) return refuseClosed(sw, frame, port);
   if (rx[at + RX_STRANGER] !== 0) return batch.drop(frame, REASON.remote_unknown);
   if (length < ETHERNET_HEADER) return batch.drop(frame, REASON.frame_too_short);
   if (length > LONGEST_FRAME) return batch.drop(frame, REASON.frame_too_long);
   const isPacket = (flags & LAYER3) !== 0 && !isFrame(sw, frame);
   if (isPacket && !beginPacket(sw, frame, port)) return false;
-  const headers = hasTag(view, offset) ? ETHERNET_HEADER + VLAN_TAG : ETHERNET_HEADER;
-  if (!takeOffload(sw, frame, at, headers)) return batch.drop(frame, REASON.offload_invalid);
+  if (!takeOffload(sw, frame, at)) return batch.drop(frame, REASON.offload_invalid);
   if (!acceptSource(sw, frame, port) || !classifyVlan(sw, frame, port)) return false;
   return !isPacket || addressPacket(sw, frame, port);
 }
 
 /**
  * Copies the virtio-net words of the descriptor at word `at` into the frame's row, if they are valid for its length.
- * @param headers bytes of the Ethernet header, its tag included @returns false when they are not valid
+ * @returns false when they are not valid
  */
-export function takeOffload({ batch, rx }: Context, frame: number, at: number, headers: number): boolean {
+export function takeOffload({ batch, rx, view }: Context, frame: number, at: number): boolean {
   const vnet = rx[at + RX_VNET];
   const gso = rx[at + RX_GSO];
   const csum = rx[at + RX_CSUM];
-  if (!isValidOffload(vnet, gso, csum, headers, rx[at + RX_LENGTH])) return false;
+  if (vnet !== 0 && !isValidOffload(vnet, gso, csum, view, rx[at + RX_OFFSET], rx[at + RX_LENGTH])) return false;
   batch.vnet[frame] = vnet;
   batch.gso[frame] = gso;
   batch.csum[frame] = csum;
@@ -73,14 +73,22 @@ export function takeOffload({ batch, rx }: Context, frame: number, at: number, h
  * Whether a virtio-net header stays inside its frame (virtio 1.2 section 5.1.6.2): the checksum field it points to,
  * and a plausible segment size where there is a segmentation type. `hdr_len` is a hint and ignored.
  *
- * The checksum must start behind the tag: a device that completes it in place would otherwise write a VID of the guest's choice
+ * The checksum must start behind the first tag: a device that completes it in place would otherwise write a VID of the guest's choice
  * into a frame whose VLAN was checked.
  */
-function isValidOffload(vnet: number, gso: number, csum: number, headers: number, length: number): boolean {
+function isValidOffload(
+  vnet: number,
+  gso: number,
+  csum: number,
+  view: DataView,
+  offset: number,
+  length: number,
+): boolean {
   const needsChecksum = (vnet & VNET_NEEDS_CSUM) !== 0;
   if (needsChecksum) {
     const start = csum & 0xffff;
     const field = start + (csum >>> 16);
+    const headers = isTag(etherType(view, offset)) ? ETHERNET_HEADER + VLAN_TAG : ETHERNET_HEADER;
     if (start < headers || field + 2 > length) return false;
   }
   const segmentation = (vnet >>> 8) & 0xff;

@@ -18,8 +18,7 @@ import {
   RX_TOS,
 } from '../../port/packet-io.js';
 import { ETHERNET_HEADER } from '../../wire/ethernet.js';
-import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
-import { VXLAN_HEADER } from '../../wire/vxlan.js';
+import { VLAN_TAG } from '../../wire/vlan.js';
 import { DROPPED } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { decapsulate } from './decap.js';
@@ -49,20 +48,22 @@ function continuesFromLocal(sw: Context, frame: number, at: number): boolean {
   if (length < MIN_LENGTH || length > LONGEST_FRAME || rx[at + RX_STRANGER] !== 0) return false;
   if (!isSame(view, offset, rx[at - RX_STRIDE + RX_OFFSET], SHARED)) return false;
   sw.batch.inherit(frame, offset, length);
-  return takeOffload(sw, frame, at, hasTag(view, offset) ? MIN_LENGTH : ETHERNET_HEADER);
+  return takeOffload(sw, frame, at);
 }
 
 function continuesFromRemote(sw: Context, frame: number, at: number): boolean {
   const { batch, rx, view } = sw;
   const before = at - RX_STRIDE;
+  // Behind the header of Geneve there may be options, equal ones in a run.
+  const header = batch.offset[frame - 1] - rx[before + RX_OFFSET];
   for (let word = RX_ADDRESS; word < RX_ADDRESS + 4; word++) {
     if (rx[at + word] !== rx[before + word]) return false;
   }
   const datagram = rx[at + RX_OFFSET];
   const length = rx[at + RX_LENGTH];
-  if (rx[at + RX_TOS] !== rx[before + RX_TOS] || length < VXLAN_HEADER + MIN_LENGTH) return false;
-  if (!isSame(view, datagram, rx[before + RX_OFFSET], VXLAN_HEADER + SHARED)) return false;
-  batch.inherit(frame, datagram + VXLAN_HEADER, length - VXLAN_HEADER);
+  if (rx[at + RX_TOS] !== rx[before + RX_TOS] || length < header + MIN_LENGTH) return false;
+  if (!isSame(view, datagram, rx[before + RX_OFFSET], header + SHARED)) return false;
+  batch.inherit(frame, datagram + header, length - header);
   if (!decapsulate(sw, frame, rx[at + RX_TOS])) batch.stage[frame] = DROPPED;
   return true;
 }

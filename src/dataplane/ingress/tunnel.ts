@@ -6,11 +6,13 @@ import { VNI_UNKNOWN, vniPort, vniVid } from '../../encap/vni-table.js';
 import { RX_ADDRESS, RX_INDEX, RX_LENGTH, RX_OFFSET, RX_TOS } from '../../port/packet-io.js';
 import { ETHERNET_HEADER } from '../../wire/ethernet.js';
 import { hasTag } from '../../wire/vlan.js';
-import { hasVniFlag, reservedBits, VXLAN_HEADER, vni } from '../../wire/vxlan.js';
+import { reservedBits, VXLAN_HEADER, vni } from '../../wire/vxlan.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
 import { ANY_VTEP, DROP_RESERVED_BITS, UP, VLAN_TUNNEL } from '../state/forwarding.js';
+import { refuseClosedTunnel } from './closed.js';
 import { decapsulate } from './decap.js';
+import { isGeneve, takeGeneveHeader } from './geneve.js';
 import { acceptSource } from './source.js';
 import { classifyVlan, enterVlan } from './vlan.js';
 
@@ -21,8 +23,12 @@ export function ingressTunnel(sw: Context, frame: number, at: number): boolean {
   const datagram = rx[at + RX_OFFSET];
   const length = rx[at + RX_LENGTH] - VXLAN_HEADER;
   batch.begin(frame, forwarding.socketOwner[socket], datagram + VXLAN_HEADER, length);
-  if (length < 0) return batch.drop(frame, REASON.vxlan_too_short);
-  if (!hasVniFlag(view, datagram)) return batch.drop(frame, REASON.vxlan_flag_missing);
+  if (length < 0)
+    return batch.drop(frame, isGeneve(forwarding, socket) ? REASON.geneve_too_short : REASON.vxlan_too_short);
+  if ((view.getUint8(datagram) & forwarding.socketFlag[socket]) === 0) {
+    if (!isGeneve(forwarding, socket)) return batch.drop(frame, REASON.vxlan_flag_missing);
+    if (!takeGeneveHeader(sw, frame, at)) return false;
+  }
   const found = forwarding.vnis.find(forwarding.socketOf[socket], vni(view, datagram));
   if (found === VNI_UNKNOWN) return batch.drop(frame, REASON.vni_unknown);
 
@@ -30,8 +36,8 @@ export function ingressTunnel(sw: Context, frame: number, at: number): boolean {
   const vid = vniVid(found);
   const flags = forwarding.portFlags[port];
   batch.port[frame] = port;
-  if ((flags & UP) === 0) return batch.drop(frame, REASON.port_down);
-  if ((flags & DROP_RESERVED_BITS) !== 0 && reservedBits(view, datagram) !== 0) {
+  if ((flags & UP) === 0) return refuseClosedTunnel(sw, frame, at, port, vid);
+  if ((flags & DROP_RESERVED_BITS) !== 0 && hasReserved(sw, port, datagram)) {
     return batch.drop(frame, REASON.vxlan_reserved_bits);
   }
   const address = at + RX_ADDRESS;
@@ -44,6 +50,12 @@ export function ingressTunnel(sw: Context, frame: number, at: number): boolean {
   sw.remotes.hear(remote, sw.tick);
   batch.remote[frame] = remote;
   return true;
+}
+
+/** Whether a bit is set that the port's `reserved_bits` names. */
+function hasReserved({ forwarding, view }: Context, port: number, datagram: number): boolean {
+  const { reservedHigh, reservedLow } = forwarding.tunnels[port];
+  return reservedBits(view, datagram, reservedHigh, reservedLow) !== 0;
 }
 
 /** Drops a datagram whose source is no remote of the port, and records the source. */

@@ -2,32 +2,55 @@
  * The VLAN in which a frame enters the bridge (Linux `__allowed_ingress`), for frames whose VLAN is in their own bytes: from a
  * local port, or from a tunnel port with a single VNI.
  */
-import { ETHERNET_HEADER } from '../../wire/ethernet.js';
+import { destinationHigh, destinationLow, ETHERNET_HEADER, ETHERTYPE_QINQ, etherType } from '../../wire/ethernet.js';
 import { hasTag, tci, VLAN_TAG, vidOf } from '../../wire/vlan.js';
+import { takeBpdu } from '../bridge/for-switch.js';
+import { NO_SERVICE_TAG } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
 
 /** Sets the frame's `vid` and `tci`; without VLAN filtering both stay 0 and NO_TAG, and tags are payload. @returns false when the frame was dropped */
 export function classifyVlan(sw: Context, frame: number, port: number): boolean {
   const { batch, forwarding, view } = sw;
-  if (forwarding.bridgeFiltering[forwarding.portBridge[port]] === 0) return true;
+  const tpid = forwarding.bridgeTpid[forwarding.portBridge[port]];
+  if (tpid === 0) return true;
   const offset = batch.offset[frame];
   let vid = 0;
-  if (hasTag(view, offset)) {
+  // A tag of the other protocol is payload.
+  if (etherType(view, offset) === tpid) {
     if (batch.length[frame] < ETHERNET_HEADER + VLAN_TAG) return batch.drop(frame, REASON.frame_too_short);
     batch.tci[frame] = tci(view, offset);
     vid = vidOf(batch.tci[frame]);
+  } else if (tpid === ETHERTYPE_QINQ) {
+    batch.tci[frame] = NO_SERVICE_TAG;
+    vid = serviceVid(sw, frame, port);
   }
   if (vid === 0) {
     // Untagged, or with a priority tag (VID 0).
     vid = forwarding.portPvid[port];
-    if (vid === 0) return batch.drop(frame, REASON.no_pvid);
+    if (vid === 0) return refuseWithoutPvid(sw, frame);
   }
   return enterVlan(sw, frame, port, vid);
+}
+
+/** The service VLAN of a frame's customer VLAN by the port's `cvlan_map`; 0: none, so it has the PVID. */
+function serviceVid({ batch, forwarding, view }: Context, frame: number, port: number): number {
+  const vids = forwarding.serviceVids[port];
+  const offset = batch.offset[frame];
+  if (vids.length === 0 || batch.length[frame] < ETHERNET_HEADER + VLAN_TAG || !hasTag(view, offset)) return 0;
+  return vids[vidOf(tci(view, offset))];
 }
 
 /** Sets the frame's `vid`, if the port is a member of that VLAN. @returns false when the frame was dropped */
 export function enterVlan({ batch, forwarding }: Context, frame: number, port: number, vid: number): boolean {
   batch.vid[frame] = vid;
   return forwarding.isMember(port, vid) || batch.drop(frame, REASON.vlan_not_allowed);
+}
+
+/** BPDUs have no VLAN: a bridge with a spanning tree hears them where no untagged frame may enter. @returns false */
+function refuseWithoutPvid(sw: Context, frame: number): false {
+  const { batch, view } = sw;
+  if (takeBpdu(sw, frame, destinationHigh(view, batch.offset[frame]), destinationLow(view, batch.offset[frame])))
+    return false;
+  return batch.drop(frame, REASON.no_pvid);
 }

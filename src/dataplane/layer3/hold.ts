@@ -15,6 +15,7 @@ import {
 } from '../../port/packet-io.js';
 import { OUTCOME_HELD } from '../state/batch.js';
 import type { Context } from '../state/context.js';
+import { dropKept } from '../state/drop.js';
 import { REASON } from '../state/drop-reasons.js';
 import { ASK_HELD, HELD_BYTES, HELD_OF_HOP, HELD_OF_PORT, HELD_PACKETS } from '../state/layer3.js';
 import { NO_ASK } from './ask.js';
@@ -104,6 +105,6 @@ export function giveUp(sw: Context, ask: number, reason: number): void {
     // A port that is gone has no counters any more.
     if (sw.forwarding.portKind[layer3.heldPort[slot]] === 0) continue;
     counters.received(layer3.heldPort[slot], layer3.heldLength[slot], 1);
-    counters.droppedIn(layer3.heldPort[slot], reason);
+    dropKept(sw, layer3.heldPort[slot], reason, layer3.heldAt(slot), layer3.heldLength[slot]);
   }
 }

@@ -17,7 +17,7 @@ export function configuredOwner(sw: Context, bridge: number, vid: number, words:
   for (let index = 0; index < ports.length; index++) {
     const port = ports[index];
     if (forwarding.portBridge[port] !== bridge || (forwarding.portFlags[port] & UP) === 0) continue;
-    if (forwarding.bridgeFiltering[bridge] !== 0 && !forwarding.isMember(port, vid)) continue;
+    if (forwarding.bridgeTpid[bridge] !== 0 && !forwarding.isMember(port, vid)) continue;
     const own = layer3.of[port]?.own;
     if (own !== undefined && indexOf(own, words, at) >= 0) return port;
   }

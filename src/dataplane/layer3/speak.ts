@@ -182,7 +182,7 @@ export function defend({ layer3, tick }: Context, port: number): void {
 function announce(sw: Context, port: number): void {
   const { forwarding, layer3, tick } = sw;
   const host = layer3.of[port] as Layer3Port;
-  const filters = forwarding.bridgeFiltering[forwarding.portBridge[port]] !== 0;
+  const filters = forwarding.bridgeTpid[forwarding.portBridge[port]] !== 0;
   const isUp = (forwarding.portFlags[port] & UP) !== 0 && (!filters || forwarding.portPvid[port] !== 0);
   // Once for the switch, whatever the number of its engines.
   if (isUp && !host.wasUp && sw.engine === 0) {

@@ -10,6 +10,7 @@ import { beginOriginated, NO_ROOM, sendBack } from '../egress/originate.js';
 import { transmitCommands } from '../egress/transmit.js';
 import type { Context } from '../state/context.js';
 import { destinationPort } from '../state/destination.js';
+import { dropIn } from '../state/drop.js';
 import { REASON } from '../state/drop-reasons.js';
 import { L3MISS, PROXY } from '../state/forwarding.js';
 import { mayForward } from '../state/may-forward.js';
@@ -45,7 +46,7 @@ export function actOnFloodedRequest(sw: Context, frame: number): void {
 
 /** A request that ends here (OUTCOME_ANSWER), whether there is an answer or not. */
 export function actOnUnicastRequest(sw: Context, frame: number): void {
-  const { batch, counters, forwarding } = sw;
+  const { batch, forwarding } = sw;
   const message = frame * MESSAGE_WORDS;
   const verdict = batch.messages[message + VERDICT];
   const port = destinationPort(batch.messages[message + PLACE]);
@@ -53,7 +54,7 @@ export function actOnUnicastRequest(sw: Context, frame: number): void {
   else if (verdict === VERDICT_MISS && (forwarding.portFlags[port] & L3MISS) !== 0) {
     reportL3Miss(sw, frame, port, batch.messages, message + TARGET);
   }
-  counters.droppedIn(batch.port[frame], REASON.suppressed);
+  dropIn(sw, frame, REASON.suppressed);
 }
 
 /** Reports a miss for each port that would have sent the request into its tunnel, had it no `proxy`. */

@@ -46,7 +46,7 @@ import {
   ndMessage,
 } from '../../wire/nd.js';
 import { VLAN_TAG } from '../../wire/vlan.js';
-import { type Batch, NO_TAG } from '../state/batch.js';
+import type { Batch } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import {
   CLAIMS,
@@ -64,7 +64,7 @@ import {
 
 /** Offset of the frame's network header in the arena. */
 export function networkOffset(batch: Batch, frame: number): number {
-  return batch.offset[frame] + ETHERNET_HEADER + (batch.tci[frame] === NO_TAG ? 0 : VLAN_TAG);
+  return batch.offset[frame] + ETHERNET_HEADER + (batch.tci[frame] < 0 ? 0 : VLAN_TAG);
 }
 
 /** A cheap test: whether the frame may be such a message. */

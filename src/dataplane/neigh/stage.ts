@@ -11,7 +11,7 @@ import { NEIGHBOUR_NONE, NEIGHBOUR_REQUEST } from '../state/neigh-message.js';
 import { looksLikeNeighbour, readNeighbour } from './parse.js';
 import { shortCircuit } from './route-shortcircuit.js';
 import { snoopNeighbour } from './snoop.js';
-import { decideFloodedRequest, decideUnicastRequest } from './suppress.js';
+import { decideAnnouncement, decideFloodedRequest, decideUnicastRequest } from './suppress.js';
 
 /** @param destination the frame's FDB destination, or NOT_FOUND @returns whether the frame's outcome is decided */
 export function neighStage(sw: Context, frame: number, fid: number, destination: number): boolean {
@@ -29,7 +29,7 @@ export function neighStage(sw: Context, frame: number, fid: number, destination:
   if (!hasHosts || !isForeignClaim(sw, frame)) snoopNeighbour(sw, frame, fid);
   // A question of a layer-3 port may be answered now.
   if (sw.layer3.askCount > 0) sw.layer3.isDue = true;
-  if (kind !== NEIGHBOUR_REQUEST) return false;
+  if (kind !== NEIGHBOUR_REQUEST) return destination === NOT_FOUND && decideAnnouncement(sw, frame);
   if (hasHosts && answerForHost(sw, frame, fid, destination)) return true;
   if (destination === NOT_FOUND) return decideFloodedRequest(sw, frame, fid);
   return decideUnicastRequest(sw, frame, fid, destination);

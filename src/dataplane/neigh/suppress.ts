@@ -12,6 +12,8 @@
  * Ports with `neigh_suppress` get no copy of a request that is answered or whose owner is known to be here; other local ports do.
  * A request without a known owner is flooded, but never into a port with `proxy`.
  *
+ * Announcements are flooded, so that roaming works; not by a port with `neigh_suppress` whose `neigh_forward_grat` is off.
+ *
  * Requests from a tunnel are not answered: the switch of the owner will answer. Requests by the owner itself are flooded, not
  * answered, so that every switch learns that it moved.
  *
@@ -32,7 +34,7 @@ import { destinationHigh, isMulticastHigh, sourceHigh, sourceLow } from '../../w
 import { OUTCOME_ANSWER, OUTCOME_FLOOD_REQUEST } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { destinationPort, destinationRemote } from '../state/destination.js';
-import { NEIGH_SUPPRESS, PORT_TUNNEL, PROXY } from '../state/forwarding.js';
+import { HOLDS_GRATUITOUS, NEIGH_SUPPRESS, PORT_TUNNEL, PROXY } from '../state/forwarding.js';
 import { mayForward } from '../state/may-forward.js';
 import {
   MESSAGE_WORDS,
@@ -49,6 +51,7 @@ import {
   VERDICT_NONE,
   WITHHELD,
 } from '../state/neigh-message.js';
+import { placeOf } from '../state/place.js';
 import { isAnnouncement, isProbe } from './parse.js';
 
 /** Scratch of this file: the binding of the request's target. */
@@ -63,12 +66,36 @@ export function decideFloodedRequest(sw: Context, frame: number, fid: number): b
   if (forwarding.portKind[batch.port[frame]] === PORT_TUNNEL) return false;
   const message = frame * MESSAGE_WORDS;
   batch.outcome[frame] = OUTCOME_FLOOD_REQUEST;
-  batch.messages[message + WITHHELD] = PROXY;
+  batch.messages[message + WITHHELD] = isAnnouncement(batch, frame) ? PROXY | heldBack(sw, frame) : PROXY;
   batch.messages[message + PLACE] = NOT_FOUND;
   batch.messages[message + VERDICT] = VERDICT_NONE;
   if (!sw.neigh.read(fid, batch.messages, message + TARGET, owner)) batch.messages[message + VERDICT] = VERDICT_MISS;
   else if (!isFromOwner(sw, frame)) decideForOwner(sw, frame, fid);
   return true;
+}
+
+/**
+ * An unsolicited answer (gratuitous ARP, neighbour advertisement to a group): ports that hold announcements back get no copy.
+ * @returns whether the outcome is decided; if not, the frame is flooded like any other
+ */
+export function decideAnnouncement(sw: Context, frame: number): boolean {
+  const { batch, forwarding, view } = sw;
+  const isToGroup = isMulticastHigh(destinationHigh(view, batch.offset[frame]));
+  const held = heldBack(sw, frame);
+  if (held === 0 || !isToGroup || forwarding.portKind[batch.port[frame]] === PORT_TUNNEL) return false;
+  if (!isAnnouncement(batch, frame)) return false;
+  const message = frame * MESSAGE_WORDS;
+  batch.outcome[frame] = OUTCOME_FLOOD_REQUEST;
+  batch.messages[message + WITHHELD] = held;
+  batch.messages[message + PLACE] = NOT_FOUND;
+  batch.messages[message + VERDICT] = VERDICT_NONE;
+  return true;
+}
+
+/** The flag of ports that get no copy of an announcement (`neigh_forward_grat`); 0 where the sender is behind such a port itself. */
+function heldBack({ batch, forwarding }: Context, frame: number): number {
+  const flags = forwarding.flagsIn(batch.port[frame], batch.vid[frame]);
+  return (flags & NEIGH_SUPPRESS) === 0 ? HOLDS_GRATUITOUS : 0;
 }
 
 /** As above, for a request whose target has a binding and which its owner did not send. */
@@ -79,7 +106,7 @@ function decideForOwner(sw: Context, frame: number, fid: number): void {
   const suppresses =
     isMulticastHigh(destinationHigh(view, batch.offset[frame])) &&
     (forwarding.flagsIn(ingress, batch.vid[frame]) & NEIGH_SUPPRESS) === 0;
-  const place = sw.fdb.resolve(owner[BINDING_HIGH], owner[BINDING_LOW], fid);
+  const place = placeOf(sw, owner[BINDING_HIGH], owner[BINDING_LOW], fid);
   const probes = suppresses && isProbe(batch, frame);
   if (probes && mayReachOwner(sw, place)) {
     batch.messages[message + PLACE] = place;
@@ -108,7 +135,7 @@ export function decideUnicastRequest(sw: Context, frame: number, fid: number, de
   if (!sw.neigh.read(fid, batch.messages, message + TARGET, owner)) {
     batch.messages[message + VERDICT] = VERDICT_MISS;
   } else if (!isFromOwner(sw, frame)) {
-    const place = sw.fdb.resolve(owner[BINDING_HIGH], owner[BINDING_LOW], fid);
+    const place = placeOf(sw, owner[BINDING_HIGH], owner[BINDING_LOW], fid);
     if (isAnsweredFor(sw, frame, portOfOwner(sw, place), PROXY)) noteAnswer(sw, frame);
   }
   return true;

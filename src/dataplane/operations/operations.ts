@@ -7,10 +7,23 @@
  * knows all that its entries refer to.
  */
 import type { FdbMatch } from '../../fdb/table.js';
+import { type OwnQuery, sendQuery } from '../egress/own-query.js';
 import type { Context } from '../state/context.js';
+import type { PoliceLimits } from '../state/policers.js';
+import type { Membership } from '../state/forwarding.js';
+import type { GuardSettings } from '../state/port-guard.js';
 import * as neigh from './neigh.js';
 import * as ports from './ports.js';
 import * as vlans from './vlans.js';
+
+/** Words of an address, IPv4 mapped, and where frames to it go. */
+export interface GroupRow {
+  address: number[];
+  destinations: number[];
+  /** Hosts behind local ports that get a copy each in place of the port's: the port, and the halves of the MAC. */
+  hosts?: [port: number, high: number, low: number][];
+  permanent?: boolean;
+}
 
 export type Operation =
   // ---- Bridges. Number 0 is "no bridge": where a port is that belongs to none.
@@ -19,12 +32,20 @@ export type Operation =
       op: 'bridge';
       bridge: number;
       filtering: boolean;
+      /** VLANs are said by tags of 802.1ad; absent: by those of 802.1Q. */
+      serviceTags?: boolean;
       ageingTicks: number;
       /** 0: no limit. */
       maxLearned: number;
       /** Bit n: frames to 01:80:c2:00:00:0n are forwarded. */
       groupFwdMask: number;
       snooping: boolean;
+      /** MACs of the host have the VID 0, for all VLANs. Default false. */
+      localVlan0?: boolean;
+      /** Random number of the bridge in its loop probes, two words; absent: no loop guard. */
+      guard?: readonly [number, number];
+      /** BPDUs are for the bridge itself. Default false. */
+      stp?: boolean;
     }
   /** Its ports were deleted or moved before. */
   | { op: 'bridge-del'; bridge: number }
@@ -57,7 +78,13 @@ export type Operation =
       udpPort: number;
       /** The outer source address, four words, IPv4 mapped; absent or null: chosen by the route. */
       local?: number[] | null;
+      /** Geneve in place of VXLAN, for the socket too: its ports have one encapsulation. */
+      geneve?: boolean;
+      /** Policy ID in the headers of VXLAN; absent or 0: none. */
+      policy?: number;
       tos: number;
+      /** Bits that drop a datagram, of both words of the VXLAN header; absent: all 39 reserved ones. */
+      reserved?: { high: number; low: number };
       /** In ticks; 0: the bridge's. */
       ageingTicks: number;
       /** Most learned entries; 0: no limit for the port. */
@@ -80,6 +107,7 @@ export type Operation =
       senders: number[];
       dfSenders: number[];
       tos: number;
+      reserved?: { high: number; low: number };
       ageingTicks: number;
       maxLearned: number;
     }
@@ -90,8 +118,25 @@ export type Operation =
    * `flush` removes its FDB entries; after that the index may be reused.
    */
   | { op: 'port-del'; port: number }
+  /** What frames from the port may claim; empty lists: anything. */
+  | ({ op: 'guard'; port: number } & GuardSettings)
+  /** What the port may receive and send. */
+  | { op: 'police'; port: number; input: PoliceLimits; output: PoliceLimits }
   /** Flooded frames per second from the port; 0: no limit. */
   | { op: 'storm'; port: number; broadcast: number; unknownUnicast: number; multicast: number }
+  /** Largest MSS of TCP SYN segments that pass the port in either direction; MSS_AUTO, or 0: any. */
+  | { op: 'mss'; port: number; mss: number }
+  /**
+   * What the port mirrors of its bridge, with the flag MIRROR: MIRROR_* bits, 0: it is no mirror; null: all ports, all VLANs.
+   */
+  | { op: 'mirror'; port: number; directions: number; ports: number[] | null; vlans: number[] | null }
+
+  /** Bit n: frames to 01:80:c2:00:00:0n that come in by the port are forwarded, as by `groupFwdMask` of its bridge. */
+  | { op: 'group-fwd'; port: number; mask: number }
+  /** The port that unicast frames go to while this one is down, and the remote there: a nexthop group, or 0. */
+  | { op: 'backup'; port: number; backup: number | null; remote: number }
+  /** Service VLANs of customer VLANs on a port, replacing earlier ones. */
+  | { op: 'cvlans'; port: number; maps: { first: number; last: number; service: number }[] }
 
   // ---- Sockets
   /**
@@ -102,16 +147,17 @@ export type Operation =
   /** The port that counts datagrams of the socket that belong to no port. */
   | { op: 'socket-owner'; socket: number; owner: number }
   | { op: 'socket-del'; socket: number }
-  /** `fds`: the sending socket of each engine; often the same. `udpPort`: the outer source port. */
-  | { op: 'sender'; sender: number; fds: readonly number[]; udpPort?: number }
+  /**
+   * `fds`: the sending socket of each engine; often the same. `udpPort`: the outer source port. `flowLabel`: of IPv6; absent: none.
+   */
+  | { op: 'sender'; sender: number; fds: readonly number[]; udpPort?: number; flowLabel?: number }
   | { op: 'sender-del'; sender: number }
 
   // ---- VLANs and VNIs
   /**
-   * Adds or replaces a membership. `counter` is the index of its counters (state/counters.ts); 0: none. `suppresses`:
-   * NEIGH_SUPPRESS for this VLAN, on a port with NEIGH_VLAN_SUPPRESS.
+   * Adds or replaces a membership.
    */
-  | { op: 'vlan'; port: number; vid: number; untagged: boolean; suppresses?: boolean; counter: number }
+  | ({ op: 'vlan'; port: number; vid: number } & Membership)
   /** Deletes a membership; reused counters start at zero. A `flush` removes its entries. */
   | { op: 'vlan-del'; port: number; vid: number }
   /** 0: none. */
@@ -146,6 +192,23 @@ export type Operation =
   | { op: 'remote-mtu'; remote: number; mtu: number }
   | { op: 'flood'; port: number; vid: number | null; remotes: number[] }
 
+  /**
+   * Remotes of a tunnel port that frames of a VNI to a group go to, replacing earlier ones; `remotes: null`: no entry of the group
+   * itself. `sources`: remotes of frames from these sources, in place of the others; the list replaces the one before. The group is
+   * zero for all without an entry. An address is four words, IPv4 mapped into ::ffff:0:0/96.
+   */
+  | {
+      op: 'tunnel-group';
+      port: number;
+      vni: number;
+      address: number[];
+      remotes: number[] | null;
+      sources: { address: number[]; destinations: number[] }[];
+    }
+
+  /** The remote of each bucket of a nexthop group, NEXTHOP_BUCKETS of them, replacing earlier ones; none: it leads nowhere. */
+  | { op: 'nexthop'; group: number; remotes: number[] }
+
   // ---- FDB
   /** Remotes of a multicast MAC on a vxlan port, replacing earlier ones; `list` is the index of the list. */
   | { op: 'pin'; port: number; vid: number; high: number; low: number; list: number; remotes: number[]; flags: number }
@@ -158,6 +221,8 @@ export type Operation =
       destination: number;
       owner: number;
       flags: number;
+      /** False: the age of a present entry stays. */
+      refreshes?: boolean;
     }
   | { op: 'fdb-del'; high: number; low: number; fid: number }
   /** Removes matching entries among `rowCount` rows from `fromRow` on, so that a large table can be flushed in pieces. */
@@ -182,12 +247,18 @@ export type Operation =
   // ---- Multicast groups (IGMP and MLD snooping). An address is four words, IPv4 mapped into ::ffff:0:0/96.
   /**
    * Destinations of a group in a VLAN of a bridge, in addition to the router ports. An empty list: routers only. `permanent`:
-   * restricted even without a querier.
+   * restricted even without a querier. `sources`: destinations of frames from these sources, in place of the others; the list
+   * replaces the one before. A group MAC is a zero, a mark and its two halves (`control/tables/group-address.ts`).
    */
-  | { op: 'group'; bridge: number; vid: number; address: number[]; destinations: number[]; permanent?: boolean }
+  | ({ op: 'group'; bridge: number; vid: number } & GroupRow & { sources?: GroupRow[] })
   | { op: 'group-del'; bridge: number; vid: number; address: number[] }
   /** Destinations of multicast routers, and the families with a querier: without one, only permanent groups restrict flooding. */
-  | { op: 'routers'; bridge: number; vid: number; destinations: number[]; querier4: boolean; querier6: boolean };
+  | { op: 'routers'; bridge: number; vid: number; destinations: number[]; querier4: boolean; querier6: boolean }
+  /**
+   * Sends a query of the switch's own: by every port of the VLAN, or with `port` by that one, there with `remote` to that remote. The
+   * frame has no tag. Engine 0 only.
+   */
+  | ({ op: 'query' } & OwnQuery);
 
 type Of<Op extends Operation['op']> = Extract<Operation, { op: Op }>;
 
@@ -201,7 +272,26 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   tunnel: ports.changeTunnel,
   'tunnel-mac': ports.changeTunnelMac,
   'port-del': (sw, o) => ports.removePort(sw, o.port),
+  guard: ({ forwarding }, o) => {
+    forwarding.needPort(o.port);
+    forwarding.setGuard(o.port, o);
+  },
+  police: ports.changePolice,
   storm: ports.changeStorm,
+  mirror: ({ mirrors }, o) => mirrors.set(o.port, o.directions, o.ports, o.vlans),
+  cvlans: ({ forwarding }, o) => {
+    forwarding.needPort(o.port);
+    forwarding.setServiceVids(o.port, o.maps);
+  },
+  mss: ({ forwarding }, o) => {
+    forwarding.needPort(o.port);
+    forwarding.setMss(o.port, o.mss);
+  },
+  'group-fwd': ({ forwarding }, o) => {
+    forwarding.needPort(o.port);
+    forwarding.portGroupFwdMask[o.port] = o.mask;
+  },
+  backup: ({ forwarding }, o) => forwarding.setBackup(o.port, o.backup, o.remote),
   socket: ports.addSocket,
   'socket-owner': (sw, o) => {
     sw.forwarding.socketOwner[o.socket] = o.owner;
@@ -219,6 +309,8 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   'remote-free': vlans.freeRemote,
   'remote-mtu': (sw, o) => vlans.setRemoteMtu(sw, o),
   flood: vlans.setFlood,
+  'tunnel-group': vlans.setTunnelGroup,
+  nexthop: vlans.setNexthop,
   pin: vlans.setPin,
   'pin-del': vlans.removePin,
   fdb: vlans.setEntry,
@@ -229,9 +321,10 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   neigh: neigh.setNeighbour,
   'neigh-del': neigh.removeNeighbour,
   'neigh-flush': neigh.flushNeighbours,
-  group: ({ forwarding }, o) => forwarding.groups.set(o.bridge, o.vid, o.address, o.destinations, o.permanent),
+  group: ({ forwarding }, o) => forwarding.groups.set(o.bridge, o.vid, o, o.sources),
   'group-del': ({ forwarding }, o) => forwarding.groups.remove(o.bridge, o.vid, o.address),
   routers: ({ forwarding }, o) => forwarding.groups.setRouters(o.bridge, o.vid, o.destinations, o.querier4, o.querier6),
+  query: sendQuery,
 };
 
 /** Carries the operations out in order. @throws for an invalid operation: a bug of the control thread */

@@ -6,13 +6,27 @@
  */
 import { Tunnel } from '../../encap/tunnel.js';
 import { AGEING_DEFAULT } from '../../fdb/table.js';
+import { STATUS_NOW } from '../../port/packet-io.js';
 import { forget as forgetHost } from '../layer3/speak.js';
 import type { Context } from '../state/context.js';
 import { RETIRED } from '../state/counters.js';
 import { LAST_FID } from '../state/fid.js';
-import { ANY_VTEP, HAS_PINS, NO_BRIDGE, PORT_LOCAL, PORT_TUNNEL } from '../state/forwarding.js';
+import {
+  ANY_VTEP,
+  GUARDED,
+  HAS_PINS,
+  NO_BRIDGE,
+  NO_FLAG,
+  POLICED_IN,
+  POLICED_OUT,
+  PORT_LOCAL,
+  PORT_TUNNEL,
+} from '../state/forwarding.js';
 import { Layer3Port } from '../state/layer3.js';
+import { NO_POLICE, POLICE_IN, POLICE_OUT, type PoliceLimits } from '../state/policers.js';
 import { STORM_BROADCAST, STORM_MULTICAST, STORM_UNKNOWN_UNICAST } from '../state/storm.js';
+import { ETHERTYPE_QINQ, ETHERTYPE_VLAN } from '../../wire/ethernet.js';
+import { RESERVED_HIGH, RESERVED_LOW, VNI_FLAG_BYTE } from '../../wire/vxlan.js';
 import { flushNeighbours } from './neigh.js';
 import { clearVlans, clearVnis } from './vlans.js';
 
@@ -24,18 +38,29 @@ const NO_FD = -1;
 interface BridgeSettings {
   bridge: number;
   filtering: boolean;
+  /** Tags of 802.1ad in place of those of 802.1Q. */
+  serviceTags?: boolean;
   ageingTicks: number;
   maxLearned: number;
   groupFwdMask: number;
   snooping: boolean;
+  /** MACs of the host have the VID 0, for all VLANs. Default false. */
+  localVlan0?: boolean;
+  /** Random number of the bridge in its loop probes, two words; absent: no loop guard. */
+  guard?: readonly [number, number];
+  /** BPDUs are for the bridge itself. Default false. */
+  stp?: boolean;
 }
 
 export function setBridge(sw: Context, o: BridgeSettings): void {
   const { forwarding, fdb } = sw;
   if (o.bridge === NO_BRIDGE) throw new RangeError('bridge 0 is none: bridges have numbers from 1 on');
-  forwarding.bridgeFiltering[o.bridge] = o.filtering ? 1 : 0;
+  forwarding.bridgeTpid[o.bridge] = !o.filtering ? 0 : o.serviceTags === true ? ETHERTYPE_QINQ : ETHERTYPE_VLAN;
   forwarding.bridgeGroupFwdMask[o.bridge] = o.groupFwdMask;
   forwarding.bridgeSnooping[o.bridge] = o.snooping ? 1 : 0;
+  [forwarding.bridgeGuard0[o.bridge], forwarding.bridgeGuard1[o.bridge]] = o.guard ?? [0, 0];
+  forwarding.bridgeLocalVlan0[o.bridge] = o.filtering && o.localVlan0 === true ? 1 : 0;
+  forwarding.bridgeStp[o.bridge] = o.stp === true ? 1 : 0;
   if (sw.engine !== 0) return;
   fdb.ageingOfGroup[o.bridge] = o.ageingTicks;
   fdb.groupLimit[o.bridge] = o.maxLearned;
@@ -46,9 +71,11 @@ export function removeBridge(sw: Context, bridge: number): void {
   if (forwarding.bridgePorts[bridge].length > 0) {
     throw new RangeError(`bridge ${bridge} has ports: end them, or put them elsewhere, before it`);
   }
-  forwarding.bridgeFiltering[bridge] = 0;
+  forwarding.bridgeTpid[bridge] = 0;
   forwarding.bridgeGroupFwdMask[bridge] = 0;
   forwarding.bridgeSnooping[bridge] = 0;
+  forwarding.bridgeLocalVlan0[bridge] = 0;
+  forwarding.bridgeGuard0[bridge] = forwarding.bridgeGuard1[bridge] = forwarding.bridgeStp[bridge] = 0;
   forwarding.groups.dropBridge(bridge);
   if (sw.engine !== 0) return;
   fdb.ageingOfGroup[bridge] = AGEING_DEFAULT;
@@ -114,6 +141,8 @@ interface TunnelSettings {
   senders: readonly number[];
   dfSenders: readonly number[];
   tos: number;
+  /** Both words of the VXLAN header; absent: all 39 reserved bits. */
+  reserved?: { high: number; low: number };
   ageingTicks: number;
   maxLearned: number;
 }
@@ -127,13 +156,18 @@ export function addTunnelPort(
       local?: readonly number[] | null;
       mac: { high: number; low: number } | null;
       mtu?: number;
+      geneve?: boolean;
+      policy?: number;
     },
 ): void {
   const { forwarding } = sw;
   beginPort(sw, o, PORT_TUNNEL);
   forwarding.portMtu[o.port] = o.mtu ?? 0;
   const local = o.local == null ? null : Int32Array.from(o.local);
-  forwarding.setTunnel(o.port, new Tunnel(o.socket, o.senders, o.udpPort, o.tos, o.dfSenders, local));
+  forwarding.socketFlag[o.socket] = o.geneve === true ? NO_FLAG : VNI_FLAG_BYTE;
+  forwarding.setTunnel(o.port, new Tunnel(o.socket, o.senders, o.udpPort, o.tos, o.dfSenders, local, o.geneve));
+  forwarding.tunnels[o.port].policy = o.policy ?? 0;
+  setReserved(sw, o);
   forwarding.portMacHigh[o.port] = o.mac?.high ?? 0;
   forwarding.portMacLow[o.port] = o.mac?.low ?? 0;
   limitLearning(sw, o);
@@ -160,8 +194,8 @@ export function changePort(sw: Context, o: PortSettings & { mtu: number }): void
     if (sw.engine === 0) sw.fdb.assignGroup(o.port, o.bridge);
   }
   if ((before & ~o.flags & ANY_VTEP) !== 0 && sw.engine === 0) sw.remotes.withdrawLearnedOf(o.port);
-  // The operations for pins set this flag.
-  forwarding.setFlags(o.port, o.flags | (before & HAS_PINS));
+  // Operations of their own set these flags.
+  forwarding.setFlags(o.port, o.flags | (before & (HAS_PINS | GUARDED | POLICED_IN | POLICED_OUT)));
   forwarding.portMtu[o.port] = o.mtu;
 }
 
@@ -177,7 +211,14 @@ function removeEntries({ engine, fdb }: Context, port: number): void {
 export function changeTunnel(sw: Context, o: TunnelSettings): void {
   sw.forwarding.needPort(o.port, PORT_TUNNEL);
   sw.forwarding.tunnels[o.port].setSenders(o.senders, o.tos, o.dfSenders);
+  setReserved(sw, o);
   limitLearning(sw, o);
+}
+
+function setReserved({ forwarding }: Context, { port, reserved }: TunnelSettings): void {
+  const tunnel = forwarding.tunnels[port];
+  tunnel.reservedHigh = reserved?.high ?? RESERVED_HIGH;
+  tunnel.reservedLow = reserved?.low ?? RESERVED_LOW;
 }
 
 export function changeTunnelMac(
@@ -196,13 +237,16 @@ function limitLearning({ engine, fdb }: Context, { port, ageingTicks, maxLearned
 }
 
 export function removePort(sw: Context, port: number): void {
-  const { counters, forwarding } = sw;
+  const { counters, drops, forwarding } = sw;
   if (forwarding.portKind[port] !== 0) clearPort(sw, port);
   for (let socket = 0; socket < forwarding.socketOwner.length; socket++) {
     if (forwarding.socketOwner[socket] === port) forwarding.socketOwner[socket] = RETIRED;
   }
   setStorm(sw, { port, broadcast: 0, unknownUnicast: 0, multicast: 0 });
+  setPolice(sw, { port, input: NO_POLICE, output: NO_POLICE });
+  sw.mirrors.set(port, 0, null, null);
   counters.retire(port);
+  drops.forget(port);
   counters.unknownVteps.clearPort(port);
 }
 
@@ -248,6 +292,24 @@ function setStorm({ engine, storm }: Context, o: StormLimits): void {
   storm.setLimit(o.port, STORM_MULTICAST, o.multicast, engine === 0);
 }
 
+export function changePolice(sw: Context, o: { port: number; input: PoliceLimits; output: PoliceLimits }): void {
+  sw.forwarding.needPort(o.port);
+  setPolice(sw, o);
+}
+
+function setPolice(
+  { engine, forwarding, io, policers }: Context,
+  { port, input, output }: { port: number; input: PoliceLimits; output: PoliceLimits },
+): void {
+  const now = io.status[STATUS_NOW];
+  policers.setLimits(port, POLICE_IN, input, engine === 0, now);
+  policers.setLimits(port, POLICE_OUT, output, engine === 0, now);
+  const flagOf = (direction: number, flag: number): number =>
+    policers.limitsOf(port, direction) === undefined ? 0 : flag;
+  const flags = flagOf(POLICE_IN, POLICED_IN) | flagOf(POLICE_OUT, POLICED_OUT);
+  forwarding.portFlags[port] = (forwarding.portFlags[port] & ~(POLICED_IN | POLICED_OUT)) | flags;
+}
+
 // ---- Sockets ----
 
 export function addSocket(
@@ -262,15 +324,16 @@ export function addSocket(
 
 export function removeSocket(sw: Context, socket: number): void {
   sw.forwarding.socketOwner[socket] = RETIRED;
+  sw.forwarding.socketFlag[socket] = VNI_FLAG_BYTE;
   sw.io.detachSocket(socket);
 }
 
 export function addSender(
   { engine, forwarding, io }: Context,
-  o: { sender: number; fds: readonly number[]; udpPort?: number },
+  o: { sender: number; fds: readonly number[]; udpPort?: number; flowLabel?: number },
 ): void {
   io.detachSender(o.sender);
-  if (o.fds[engine] !== NO_FD) io.attachSender(o.sender, o.fds[engine]);
+  if (o.fds[engine] !== NO_FD) io.attachSender(o.sender, o.fds[engine], o.flowLabel);
   forwarding.endpoints.addSender(o.sender, o.udpPort);
 }
 

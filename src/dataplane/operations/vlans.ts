@@ -4,27 +4,26 @@
  * Memory shared by the engines is written by engine 0 only.
  */
 import { STATIC_REMOTES } from '../../encap/remotes.js';
-import { VIDS } from '../../encap/tunnel.js';
+import { type Tunnel, VIDS } from '../../encap/tunnel.js';
 import { VNI_UNKNOWN, vniPort, vniVid } from '../../encap/vni-table.js';
 import { NOT_FOUND } from '../../fdb/table.js';
+import { writeGeneveHeader } from '../../wire/geneve.js';
 import { VXLAN_HEADER, writeVxlanHeader } from '../../wire/vxlan.js';
 import { installRemote } from '../egress/install-remote.js';
 import { ORIGINATED_ROOM } from '../egress/originate.js';
 import type { Context } from '../state/context.js';
 import { pinFidOf } from '../state/fid.js';
-import { HAS_PINS, PORT_TUNNEL } from '../state/forwarding.js';
+import { HAS_PINS, type Membership, PORT_TUNNEL } from '../state/forwarding.js';
+import { Groups } from '../state/groups.js';
 
 // ---- VLANs ----
 
-export function setVlan(
-  sw: Context,
-  o: { port: number; vid: number; untagged: boolean; suppresses?: boolean; counter: number },
-): void {
+export function setVlan(sw: Context, o: Membership & { port: number; vid: number }): void {
   const { forwarding } = sw;
   forwarding.needPort(o.port);
   const before = forwarding.vlanCounter(o.port, o.vid);
   if (before !== o.counter) clearCounter(sw, before);
-  forwarding.setVlan(o.port, o.vid, o.untagged, o.suppresses ?? false, o.counter);
+  forwarding.setVlan(o.port, o.vid, o);
 }
 
 export function setPvid({ forwarding }: Context, { port, vid }: { port: number; vid: number }): void {
@@ -62,8 +61,8 @@ export function mapVni(
 ): void {
   const { forwarding } = sw;
   forwarding.needPort(o.port, PORT_TUNNEL);
-  const offset = writeHeader(sw, o.header, o.vni);
   const tunnel = forwarding.tunnels[o.port];
+  const offset = writeHeader(sw, o.header, o.vni, tunnel);
   const place = o.vid ?? 0;
   const elsewhere = forwarding.vnis.find(tunnel.socket, o.vni);
   forwarding.vniUsers[o.counter]++;
@@ -75,12 +74,13 @@ export function mapVni(
   forwarding.vnis.set(tunnel.socket, o.vni, o.port, place);
 }
 
-/** Writes a VNI's header into the arena. @returns its offset there */
-function writeHeader({ io, view }: Context, header: number, vni: number): number {
+/** Writes a VNI's header into the arena; those of VXLAN and Geneve have one length. @returns its offset there */
+function writeHeader({ io, view }: Context, header: number, vni: number, tunnel: Tunnel): number {
   const offset = io.headerBase + header * VXLAN_HEADER;
   if (offset + VXLAN_HEADER > io.headerBase + io.headerBytes - ORIGINATED_ROOM)
     throw new RangeError('no room for another VNI');
-  writeVxlanHeader(view, offset, vni);
+  if (tunnel.isGeneve) writeGeneveHeader(view, offset, vni);
+  else writeVxlanHeader(view, offset, vni, tunnel.policy);
   return offset;
 }
 
@@ -140,7 +140,7 @@ export function addRemote(
   sw.pathMtus.begin(o.remote, o.address);
   removeSent(sw, o.remote);
   if (o.sent === undefined) return;
-  sw.sentHeader[o.remote] = writeHeader(sw, o.sent.header, o.sent.vni);
+  sw.sentHeader[o.remote] = writeHeader(sw, o.sent.header, o.sent.vni, sw.forwarding.tunnels[o.port]);
   sw.sentCounter[o.remote] = o.sent.counter;
   sw.forwarding.vniUsers[o.sent.counter]++;
 }
@@ -180,6 +180,38 @@ export function setFlood(
   if (o.vid === null) tunnel.floodOfVlan.fill(tunnel.floodOfVlan[0]);
 }
 
+/** Sets where the frames of a VNI to a group go, replacing an earlier entry; `remotes: null` without sources removes it. */
+export function setTunnelGroup(
+  { forwarding }: Context,
+  o: {
+    port: number;
+    vni: number;
+    address: readonly number[];
+    remotes: readonly number[] | null;
+    sources: readonly { address: readonly number[]; destinations: readonly number[] }[];
+  },
+): void {
+  forwarding.needPort(o.port, PORT_TUNNEL);
+  const { address, remotes, sources, vni } = o;
+  const [high, low] = [vni >>> 12, vni & 0xfff];
+  if (remotes !== null || sources.length > 0) {
+    forwarding.tunnelGroups[o.port] ??= new Groups();
+    const row = { address, destinations: remotes ?? [], permanent: remotes !== null };
+    forwarding.tunnelGroups[o.port]?.set(high, low, row, sources);
+    return;
+  }
+  forwarding.tunnelGroups[o.port]?.remove(high, low, address);
+  if (forwarding.tunnelGroups[o.port]?.size === 0) forwarding.tunnelGroups[o.port] = undefined;
+}
+
+export function setNexthop(
+  { forwarding: { nexthops } }: Context,
+  { group, remotes }: { group: number; remotes: readonly number[] },
+): void {
+  while (nexthops.length <= group) nexthops.push(new Int32Array(0));
+  nexthops[group] = Int32Array.from(remotes);
+}
+
 // ---- FDB ----
 
 interface Key {
@@ -209,10 +241,10 @@ export function removePin(sw: Context, o: Key & { port: number; vid: number }): 
 
 export function setEntry(
   { engine, fdb, tick }: Context,
-  o: Key & { fid: number; destination: number; owner: number; flags: number },
+  o: Key & { fid: number; destination: number; owner: number; flags: number; refreshes?: boolean },
 ): void {
   if (engine !== 0) return;
-  if (!fdb.set(o.high, o.low, o.fid, o.destination, o.owner, o.flags, tick)) {
+  if (!fdb.set(o.high, o.low, o.fid, o.destination, o.owner, o.flags, tick, o.refreshes)) {
     throw new RangeError('the FDB is full');
   }
 }

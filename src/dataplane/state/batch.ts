@@ -25,8 +25,10 @@ export const CONTINUES = 2;
 /** As ENTERED, and decided by facts outside the run's shared headers: the next frame must not inherit the outcome. */
 export const ALONE = 3;
 
-/** `tci` of a frame without an 802.1Q tag that the bridge looks at. */
+/** `tci` of a frame without a tag that the bridge looks at. Below it is NO_SERVICE_TAG: "no tag" is a negative TCI. */
 export const NO_TAG = -1;
+/** The same on a bridge with `vlan_protocol 802.1ad`, where the frame may have an 802.1Q tag as payload. */
+export const NO_SERVICE_TAG = -2;
 
 /** `flowKnown`: `flow` and `tos` are computed, and the frame may enter a tunnel. */
 export const FLOW_KNOWN = 1;
@@ -46,7 +48,7 @@ export class Batch {
   readonly length: Int32Array;
   /** VLAN of the frame; 0 in a bridge without VLAN filtering. */
   readonly vid: Int32Array;
-  /** TCI of the tag in the frame's bytes, or NO_TAG. */
+  /** TCI of the tag in the frame's bytes; negative: NO_TAG or NO_SERVICE_TAG. */
   readonly tci: Int32Array;
   /** virtio-net words, as in the descriptors of the PacketIo. */
   readonly vnet: Int32Array;

@@ -8,12 +8,19 @@ import type { Fdb } from '../../fdb/table.js';
 import { createNeighbours } from '../../neigh/table.js';
 import { type PacketIo, RX_STRIDE } from '../../port/packet-io.js';
 import { Batch } from './batch.js';
+import { ControlLimiter } from './control-limiter.js';
 import type { Counters } from './counters.js';
+import { DropRing } from './drop-ring.js';
 import { FloodBudget } from './flood-budget.js';
 import { Flooding } from './flooding.js';
 import { Forwarding } from './forwarding.js';
 import { Layer3 } from './layer3.js';
 import { MissLimiter } from './miss-limiter.js';
+import { Mirrors } from './mirrors.js';
+import type { Observer } from './observer.js';
+import { Policers } from './policers.js';
+import { Claim } from './port-guard.js';
+import { PortStates } from './port-states.js';
 import { PuntRing } from './punt-ring.js';
 import { StormControl } from './storm.js';
 import { TooBigList } from './too-big-list.js';
@@ -25,13 +32,12 @@ export class Context {
   readonly view: DataView;
   readonly bytes: Uint8Array;
   readonly batch: Batch;
+  readonly mirrors: Mirrors;
   readonly forwarding = new Forwarding();
   /** How long a frame may be that goes to a remote. */
   readonly pathMtus = new PathMtus();
   /** Frames of this batch that were too long for their path. */
   readonly tooBig = new TooBigList();
-  readonly missLimiter = new MissLimiter();
-  readonly floodBudget = new FloodBudget();
   /** The layer-3 ports. */
   readonly layer3: Layer3;
   /** The frame being flooded; `bridge/flood.ts` owns it. */
@@ -41,12 +47,19 @@ export class Context {
   /** By remote with a VNI of its own: the arena offset of its VXLAN header, or -1: the VLAN's header; and its VNI counter. */
   readonly sentHeader = new Int32Array(STATIC_REMOTES).fill(-1);
   readonly sentCounter = new Int32Array(STATIC_REMOTES);
+  /** What the last frame that a guard refused had claimed. */
+  readonly claim = new Claim();
+  readonly controlLimiter = new ControlLimiter();
   /** Coarse clock, in ticks of 100 ms. */
   tick = 0;
   /** Frames that the switch has originated in this batch. */
   originated = 0;
   /** Transmit commands written and not yet handed to the PacketIo. */
   commands = 0;
+  /** Records what becomes of frames; null: nobody looks. */
+  observer: Observer | null = null;
+  /** Records samples of frames for exporters; null: nobody wants any. */
+  sampler: Observer | null = null;
   /** Sink of `warmFdb`, so that its reads are not optimised away. */
   warmed = 0;
 
@@ -63,6 +76,14 @@ export class Context {
     readonly punts = new PuntRing(),
     /** Shared by the engines of a switch. */
     readonly neigh = createNeighbours(),
+    /** The last dropped frames; each engine has its own ring. */
+    readonly drops = new DropRing(),
+    readonly floodBudget = new FloodBudget(),
+    readonly missLimiter = new MissLimiter(),
+    /** Written by the control thread. */
+    readonly states = new PortStates(),
+    /** Shared by the engines of a switch. */
+    readonly policers = new Policers(),
   ) {
     this.rx = io.rx;
     this.tx = io.tx;
@@ -70,5 +91,6 @@ export class Context {
     this.bytes = new Uint8Array(io.arena);
     this.layer3 = new Layer3(io);
     this.batch = new Batch(io.rx.length / RX_STRIDE);
+    this.mirrors = new Mirrors(this.batch.port.length);
   }
 }

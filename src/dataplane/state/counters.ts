@@ -24,6 +24,13 @@ export const TX_PACKETS = 2;
 export const TX_BYTES = 3;
 const TRAFFIC = 4;
 
+// Losses of a VNI.
+const RX_DROPS = 0;
+const RX_ERRORS = 1;
+const TX_DROPS = 2;
+const TX_ERRORS = 3;
+const LOSSES = 4;
+
 const REASONS = DROP_REASONS.length;
 const PORT_ROW = TRAFFIC + 2 * REASONS;
 
@@ -31,10 +38,12 @@ const GLOBAL = 8;
 const REPLICATED = 0;
 const TICK = 1;
 const TUNNELLED = 2;
+const FLOODED = 3;
 const PORTS = GLOBAL;
 const REMOTES = PORTS + (RETIRED + 1) * PORT_ROW;
 const VNIS = REMOTES + MAX_REMOTES * TRAFFIC;
-const VLANS = VNIS + MAX_VNIS * TRAFFIC;
+const VNI_LOSSES = VNIS + MAX_VNIS * TRAFFIC;
+const VLANS = VNI_LOSSES + MAX_VNIS * LOSSES;
 const WORDS = VLANS + MAX_VLAN_COUNTERS * TRAFFIC;
 
 export interface Traffic {
@@ -42,6 +51,14 @@ export interface Traffic {
   rx_bytes: number;
   tx_packets: number;
   tx_bytes: number;
+}
+
+/** Frames of a VNI that were dropped, by direction. Errors are those that are nobody's wish: a bad congestion mark, a failed send. */
+export interface Losses {
+  rx_drops: number;
+  rx_errors: number;
+  tx_drops: number;
+  tx_errors: number;
 }
 
 export interface Drops {
@@ -118,8 +135,23 @@ export class Counters {
     this.words[PORTS + port * PORT_ROW + TRAFFIC + REASONS + reason] += 1;
   }
 
+  /** A datagram of a VNI that was dropped on ingress: counted beside `droppedIn`. */
+  lostIn(vni: number, isError: boolean): void {
+    this.words[VNI_LOSSES + vni * LOSSES + (isError ? RX_ERRORS : RX_DROPS)] += 1;
+  }
+
+  /** A copy into a VNI that was dropped on egress: counted beside `droppedOut`. */
+  lostOut(vni: number, isError: boolean): void {
+    this.words[VNI_LOSSES + vni * LOSSES + (isError ? TX_ERRORS : TX_DROPS)] += 1;
+  }
+
   replicated(copies: number): void {
     this.words[REPLICATED] += copies;
+  }
+
+  /** A frame is to be flooded, whether limits let it or not. */
+  flooded(): void {
+    this.words[FLOODED] += 1;
   }
 
   /** Superframes sent unsegmented, for a device to segment. */
@@ -150,6 +182,14 @@ export class Counters {
     this.credit(VNIS + counter * TRAFFIC, traffic);
   }
 
+  creditLosses(counter: number, { rx_drops, rx_errors, tx_drops, tx_errors }: Losses): void {
+    const row = VNI_LOSSES + counter * LOSSES;
+    this.words[row + RX_DROPS] += rx_drops;
+    this.words[row + RX_ERRORS] += rx_errors;
+    this.words[row + TX_DROPS] += tx_drops;
+    this.words[row + TX_ERRORS] += tx_errors;
+  }
+
   creditVlan(counter: number, traffic: Traffic): void {
     this.credit(VLANS + counter * TRAFFIC, traffic);
   }
@@ -177,6 +217,8 @@ export class Counters {
 
   clearVni(counter: number): void {
     this.clear(VNIS + counter * TRAFFIC);
+    const losses = VNI_LOSSES + counter * LOSSES;
+    this.words.fill(0, losses, losses + LOSSES);
   }
 
   clearVlan(counter: number): void {
@@ -214,6 +256,11 @@ export class CounterReader {
     return this.sum(REPLICATED);
   }
 
+  /** Frames that were to be flooded. */
+  get flooded(): number {
+    return this.sum(FLOODED);
+  }
+
   /** Superframes sent unsegmented, for a device to segment. */
   get tunnelled(): number {
     return this.sum(TUNNELLED);
@@ -229,6 +276,17 @@ export class CounterReader {
 
   vni(counter: number): Traffic {
     return this.traffic(VNIS + counter * TRAFFIC);
+  }
+
+  /** What was dropped of a VNI. */
+  losses(counter: number): Losses {
+    const row = VNI_LOSSES + counter * LOSSES;
+    return {
+      rx_drops: this.sum(row + RX_DROPS),
+      rx_errors: this.sum(row + RX_ERRORS),
+      tx_drops: this.sum(row + TX_DROPS),
+      tx_errors: this.sum(row + TX_ERRORS),
+    };
   }
 
   /** @param counter of a membership, as in the operation `vlan` */

@@ -36,6 +36,18 @@ export const DROP_REASONS = [
   'not_layer3',
   'no_route',
   'neigh_failed',
+  'mirror_port',
+  'geneve_too_short',
+  'geneve_version',
+  'geneve_control',
+  'geneve_critical',
+  'geneve_protocol',
+  'arp_guard',
+  'dhcp_guard',
+  'mac_not_allowed',
+  'loop_blocked',
+  'stp_blocked',
+  'policed',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];

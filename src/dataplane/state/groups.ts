@@ -8,6 +8,9 @@
  * ascending and without duplicates, so that two lists can be merged in one pass. A tunnel port without a remote stands for all
  * remotes of its flood list.
  *
+ * A source with destinations of its own is a row too: its key is the number of its group's list, negative as no FID is, and its
+ * address. So a frame to a group without such sources costs no look-up more.
+ *
  * Guests choose the groups that they join, so the hash is seeded, and no search looks at more than PROBE_LIMIT rows: the table
  * grows until every row lies within that of its home. Rows may move, since each engine has a table of its own, which changes
  * between batches only. So a removal leaves no tombstone: the rows behind it move up.
@@ -18,13 +21,19 @@ import { hashAddress } from '../../shared-memory/hash.js';
 import { probeLimit } from '../../shared-memory/probing.js';
 import { fidOf } from './fid.js';
 
-/** Capacity of an engine: groups, and VLANs with a router or querier. */
-export const MAX_GROUPS = 65_536;
+/** Capacity of an engine: groups, pairs of source and group, and VLANs with a router or querier (`control/tables/mdb-state.ts`). */
+export const MAX_GROUPS = 98_304;
 
 export const QUERIER4 = 1;
 export const QUERIER6 = 2;
-/** Of a group. */
+/** Of a group: restricted even without a querier; some of its sources have destinations of their own. */
 const PERMANENT = 4;
+const HAS_SOURCES = 8;
+/** Of any row: hosts behind a port of it get copies of their own. */
+const HAS_HOSTS = 16;
+
+/** Second word of a group MAC, behind a zero; its halves follow. No group of IP begins so. */
+export const MAC_GROUP = 0x006d6163;
 
 const ROW = 8;
 /** 0: the row is free. */
@@ -33,10 +42,33 @@ const ADDRESS = 1;
 const LIST = 5;
 const FLAGS = 6;
 const FIRST_SLOTS = 256;
-/** Eight times what MAX_GROUPS needs. */
+/** More than five times what MAX_GROUPS needs. */
 const MAX_SLOTS = 1_048_576;
 
 const NO_DESTINATIONS = new Int32Array(0);
+/** No hosts: the port gets the frame as it is. */
+export const NO_HOSTS = new Int32Array(0);
+
+interface Row {
+  /** Four words, IPv4 mapped. */
+  readonly address: readonly number[];
+  readonly destinations: readonly number[];
+  /** Port and halves of the MAC of hosts with a copy of their own. */
+  readonly hosts?: readonly (readonly [port: number, high: number, low: number])[];
+  /** Restricted even without a querier. */
+  readonly permanent?: boolean;
+}
+
+/** In place of the FID: the key of the sources of a group. */
+function keyOf(list: number): number {
+  return -1 - list;
+}
+
+function byPort(hosts: NonNullable<Row['hosts']>): Map<number, Int32Array> {
+  const macs = new Map<number, number[]>();
+  for (const [port, high, low] of hosts) macs.set(port, [...(macs.get(port) ?? []), high, low]);
+  return new Map([...macs].map(([port, halves]) => [port, Int32Array.from(halves)]));
+}
 
 export class Groups {
   private rows = new Int32Array(FIRST_SLOTS * ROW);
@@ -44,6 +76,10 @@ export class Groups {
   private used = 0;
   private readonly lists: Int32Array[] = [];
   private readonly freeLists: number[] = [];
+  /** By the number of a list, and by port: the halves of the hosts' MACs, in turn. */
+  private readonly hosts = new Map<number, ReadonlyMap<number, Int32Array>>();
+  /** By the number of a group's list: the addresses of its sources. */
+  private readonly sources = new Map<number, readonly (readonly number[])[]>();
 
   /** @param seed random, so that guests cannot choose groups that collide */
   constructor(private readonly seed = Math.floor(Math.random() * 0x7fffffff)) {}
@@ -82,6 +118,20 @@ export class Groups {
     return this.rows[row + FLAGS];
   }
 
+  /**
+   * The row that says where a frame from a source to the group of a row goes: the source's own, or the group's. With -1: -1.
+   */
+  rowFor(row: number, s0: number, s1: number, s2: number, s3: number): number {
+    if (row < 0 || (this.rows[row + FLAGS] & HAS_SOURCES) === 0) return row;
+    const own = this.find(keyOf(this.rows[row + LIST]), s0, s1, s2, s3);
+    return own < 0 ? row : own;
+  }
+
+  /** Whether any source of the group of a row has destinations of its own. */
+  hasSources(row: number): boolean {
+    return row >= 0 && (this.rows[row + FLAGS] & HAS_SOURCES) !== 0;
+  }
+
   /** Whether the group of a row is restricted to its members even without a querier. With -1: no. */
   isPermanent(row: number): boolean {
     return row >= 0 && (this.rows[row + FLAGS] & PERMANENT) !== 0;
@@ -92,34 +142,63 @@ export class Groups {
     return row < 0 ? NO_DESTINATIONS : this.lists[this.rows[row + LIST]];
   }
 
+  /** MACs of the hosts behind a port that get copies of their own, as halves in turn. Usually NO_HOSTS. */
+  hostsAt(row: number, port: number): Int32Array {
+    if (row < 0 || (this.rows[row + FLAGS] & HAS_HOSTS) === 0) return NO_HOSTS;
+    return this.hosts.get(this.rows[row + LIST])?.get(port) ?? NO_HOSTS;
+  }
+
+  /** Whether any host of the members of a row gets a copy of its own. With -1: no. */
+  hasHosts(row: number): boolean {
+    return row >= 0 && (this.rows[row + FLAGS] & HAS_HOSTS) !== 0;
+  }
+
   // ---- Between batches ----
 
   /**
-   * Sets the destinations of a group, replacing earlier ones.
-   * @param address four words, IPv4 mapped
-   * @param permanent restricted even without a querier
+   * Sets the destinations of a group and of its sources, replacing earlier ones.
    * @throws RangeError when the table is full
    */
-  set(
-    bridge: number,
-    vid: number,
-    address: readonly number[],
-    destinations: readonly number[],
-    permanent = false,
-  ): void {
-    this.put(fidOf(bridge, vid), address, destinations, permanent ? PERMANENT : 0);
+  set(bridge: number, vid: number, group: Row, sources: readonly Row[] = []): void {
+    const fid = fidOf(bridge, vid);
+    this.put(fid, group, sources.length > 0 ? HAS_SOURCES : 0);
+    const list = this.listOf(fid, group.address);
+    const wanted = new Set(sources.map(({ address }) => address.join()));
+    for (const address of this.sources.get(list) ?? []) {
+      if (!wanted.has(address.join())) this.delete(keyOf(list), address);
+    }
+    if (sources.length === 0) this.sources.delete(list);
+    else
+      this.sources.set(
+        list,
+        sources.map(({ address }) => address),
+      );
+    for (const source of sources) this.put(keyOf(list), source);
   }
 
-  /** Removes a group; a missing one is no error. */
+  /** Removes a group and its sources; a missing one is no error. */
   remove(bridge: number, vid: number, address: readonly number[]): void {
-    this.delete(fidOf(bridge, vid), address);
+    this.removeAt(fidOf(bridge, vid), address);
+  }
+
+  private removeAt(fid: number, address: readonly number[]): void {
+    const list = this.listOf(fid, address);
+    if (list < 0) return;
+    for (const source of this.sources.get(list) ?? []) this.delete(keyOf(list), source);
+    this.sources.delete(list);
+    this.delete(fid, address);
+  }
+
+  private listOf(fid: number, address: readonly number[]): number {
+    const row = this.find(fid, address[0], address[1], address[2], address[3]);
+    return row < 0 ? -1 : this.rows[row + LIST];
   }
 
   /** Sets the routers of a VLAN, and the families with a querier. @throws RangeError as `set` */
   setRouters(bridge: number, vid: number, destinations: readonly number[], querier4: boolean, querier6: boolean): void {
     const flags = (querier4 ? QUERIER4 : 0) | (querier6 ? QUERIER6 : 0);
     if (flags === 0 && destinations.length === 0) this.delete(fidOf(bridge, vid), [0, 0, 0, 0]);
-    else this.put(fidOf(bridge, vid), [0, 0, 0, 0], destinations, flags);
+    else this.put(fidOf(bridge, vid), { address: [0, 0, 0, 0], destinations }, flags);
   }
 
   /** Removes all groups and routers of a bridge. */
@@ -132,7 +211,7 @@ export class Groups {
       if (fid < from || fid > to) continue;
       doomed.push({ fid, address: [...this.rows.subarray(row + ADDRESS, row + ADDRESS + 4)] });
     }
-    for (const { fid, address } of doomed) this.delete(fid, address);
+    for (const { fid, address } of doomed) this.removeAt(fid, address);
   }
 
   /** Rows in use. */
@@ -140,12 +219,15 @@ export class Groups {
     return this.used;
   }
 
-  private put(fid: number, address: readonly number[], destinations: readonly number[], flags: number): void {
+  private put(fid: number, { address, destinations, hosts = [], permanent = false }: Row, flags = 0): void {
     const [a0, a1, a2, a3] = address;
     let row = this.find(fid, a0, a1, a2, a3);
     if (row < 0) row = this.claim(fid, a0, a1, a2, a3);
-    this.rows[row + FLAGS] = flags;
-    this.lists[this.rows[row + LIST]] = Int32Array.from(new Set(destinations)).sort();
+    const list = this.rows[row + LIST];
+    this.rows[row + FLAGS] = flags | (permanent ? PERMANENT : 0) | (hosts.length > 0 ? HAS_HOSTS : 0);
+    this.lists[list] = Int32Array.from(new Set(destinations)).sort();
+    if (hosts.length === 0) this.hosts.delete(list);
+    else this.hosts.set(list, byPort(hosts));
   }
 
   private claim(fid: number, a0: number, a1: number, a2: number, a3: number): number {
@@ -207,6 +289,7 @@ export class Groups {
     const row = this.find(fid, address[0], address[1], address[2], address[3]);
     if (row < 0) return;
     this.lists[this.rows[row + LIST]] = NO_DESTINATIONS;
+    this.hosts.delete(this.rows[row + LIST]);
     this.freeLists.push(this.rows[row + LIST]);
     this.rows.fill(0, row, row + ROW);
     this.used--;

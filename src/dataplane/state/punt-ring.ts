@@ -1,7 +1,8 @@
 /**
  * Frames for the control thread: a ring in shared memory with one engine as the writer and the control thread as the reader.
  * The frame itself is forwarded; the ring holds a copy of its beginning. A full ring drops and counts new records, so that a
- * guest can neither block the engine nor grow the memory.
+ * guest can neither block the engine nor grow the memory. A port may hold as many records as are free, so the one that floods the
+ * ring leaves half of it, and each further one finds a share.
  *
  * Each side owns one of the two cursors, which only increase (modulo 2^32). The engine notifies its owner when it writes to an
  * empty ring. Each side moves its own cursor before it reads the other one, so no record is left without a notification.
@@ -21,6 +22,11 @@ export const PUNT_L3MISS = 5;
 export const PUNT_NEIGH_CONFLICT = 6;
 /** A datagram of the switch's own, to this address, came in by the port (`egress/own-tunnel.ts`). */
 export const PUNT_OWN_TUNNEL = 7;
+// With a frame, which goes no further.
+/** A loop probe of the bridge itself has come back (`bridge/for-switch.ts`). */
+export const PUNT_PROBE = 8;
+/** A BPDU, on a bridge with a spanning tree. */
+export const PUNT_BPDU = 9;
 
 /** Recorded bytes of a frame: enough for a report that fills a frame of the usual MTU. */
 export const PUNT_BYTES = 1536;
@@ -42,6 +48,9 @@ const LENGTH = 4;
 const RECORD_HEAD = 8;
 const RECORD_WORDS = RECORD_HEAD + PUNT_BYTES / 4;
 
+/** Counts of records by port: as many as there may be ports (`counters.ts`). */
+const PORT_COUNTS = 1024;
+
 const WORDS = HEAD_WORDS + PUNT_SLOTS * RECORD_WORDS;
 
 /** Words instead of a frame: an address, a MAC, another MAC. */
@@ -54,15 +63,19 @@ export class PuntRing {
   rang = false;
   private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
+  /** By port: records from `counted` on, which the reader has not taken yet as far as is known. */
+  private readonly held = new Int32Array(PORT_COUNTS);
+  private counted: number;
 
   /** A new ring, or with `memory` one created by another thread. */
   constructor(memory?: SharedArrayBuffer) {
     this.memory = memory ?? new SharedArrayBuffer(WORDS * 4);
     this.words = new Int32Array(this.memory);
     this.bytes = new Uint8Array(this.memory);
+    this.counted = this.words[WRITTEN];
   }
 
-  /** Copies the beginning of the frame at `offset` into the ring; counts it as lost when the ring is full. */
+  /** Copies the beginning of the frame at `offset` into the ring; counts it as lost when there is no room. */
   push(kind: number, port: number, remote: number, vid: number, view: DataView, offset: number, length: number): void {
     const record = this.begin(kind, port, remote, vid, length);
     if (record < 0) return;
@@ -97,21 +110,35 @@ export class PuntRing {
     this.finish();
   }
 
-  /** The next record with its header filled; -1 when the ring is full. */
+  /** The next record with its header filled; -1 when there is no room. */
   private begin(kind: number, port: number, remote: number, vid: number, length: number): number {
     const { words } = this;
     const written = words[WRITTEN];
-    if (((written - Atomics.load(words, READ)) | 0) === PUNT_SLOTS) {
+    if (!this.hasRoom(kind, port, written)) {
       Atomics.add(words, LOST, 1);
       return -1;
     }
     const record = recordAt(written);
+    this.held[port & (PORT_COUNTS - 1)]++;
     words[record + KIND] = kind;
     words[record + PORT] = port;
     words[record + REMOTE] = remote;
     words[record + VID] = vid;
     words[record + LENGTH] = length;
     return record;
+  }
+
+  private hasRoom(kind: number, port: number, written: number): boolean {
+    const { held, words } = this;
+    const read = Atomics.load(words, READ);
+    // A record that the reader has taken remains in its place until it is written again.
+    for (; ((read - this.counted) | 0) > 0; this.counted = (this.counted + 1) | 0) {
+      held[words[recordAt(this.counted) + PORT] & (PORT_COUNTS - 1)]--;
+    }
+    const free = PUNT_SLOTS - ((written - read) | 0);
+    // Probes and BPDUs are limited already: a port that floods the ring must not hide its loop.
+    const isLimited = kind === PUNT_PROBE || kind === PUNT_BPDU;
+    return free > 0 && (isLimited || held[port & (PORT_COUNTS - 1)] < free);
   }
 
   private finish(): void {

@@ -16,7 +16,7 @@ import { MAX_PORTS } from './counters.js';
 export const STORM_BROADCAST = 0;
 export const STORM_UNKNOWN_UNICAST = 1;
 export const STORM_MULTICAST = 2;
-const KINDS = 3;
+export const KINDS = 3;
 
 /** Units of a frame in a bucket; a tick adds one unit for each frame per second of the limit. */
 const FRAME = 10;
@@ -66,6 +66,22 @@ export class StormControl {
       if (left < FRAME) return false;
       if (Atomics.compareExchange(this.words, index, left, left - FRAME * packets) === left) return true;
     }
+  }
+
+  /** Units in a bucket as of `filledAt`; below 0: owed. For the next process. */
+  level(port: number, kind: number): number {
+    return Atomics.load(this.words, port * KINDS + kind);
+  }
+
+  get filledAt(): number {
+    return Atomics.load(this.words, FILLED);
+  }
+
+  /** Goes on from a bucket of another process, whose limit is the same; never with more than there is. The engines must stand still. */
+  restore(port: number, kind: number, level: number, filledAt: number): void {
+    const index = port * KINDS + kind;
+    Atomics.store(this.words, index, Math.min(level, Atomics.load(this.words, index)));
+    Atomics.store(this.words, FILLED, filledAt);
   }
 
   /** Fills the buckets up to a tick, unless another engine has done so. */

@@ -1,10 +1,14 @@
 /** Random small switches and random frames: the egress copies equal those of the reference model. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FLAG_PINNED, FLAG_STATIC } from '../../../src/fdb/table.js';
+import { destinationPort, destinationRemote } from '../../../src/dataplane/state/destination.js';
+import { fidParts } from '../../../src/dataplane/state/fid.js';
+import { FdbReader, FLAG_LOCKED, FLAG_PERMANENT, FLAG_PINNED, FLAG_STATIC } from '../../../src/fdb/table.js';
+import { formatAddress } from '../../../src/wire/ip-address.js';
 import { viewOf } from '../../../src/wire/bytes.js';
-import { ETHERTYPE_VLAN, encodeEthernet, formatMac } from '../../../src/wire/ethernet.js';
-import { encodeVlan } from '../../../src/wire/vlan.js';
+import { ETHERTYPE_QINQ, ETHERTYPE_VLAN, encodeEthernet, formatMac } from '../../../src/wire/ethernet.js';
+import { encodeGeneve } from '../../../src/wire/geneve.js';
+import { encodeVlan, isTag } from '../../../src/wire/vlan.js';
 import { encodeVxlan, vni } from '../../../src/wire/vxlan.js';
 import { long } from '../../long.js';
 import type { BridgeSpec, TapSpec, VxlanSpec } from '../support/control-model.js';
@@ -23,13 +27,17 @@ const SINGLE_VNI = 50;
 const flags = {
   off: fc.subarray(['learning', 'flood', 'mcast_flood', 'bcast_flood'] as const, { maxLength: 2 }),
   down: fc.integer({ min: 0, max: 15 }).map((n) => n === 0),
-  isolated: fc.boolean(),
-  locked: fc.integer({ min: 0, max: 7 }).map((n) => n === 0),
+  isolated: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
+  lock: fc.constantFrom('open', 'open', 'open', 'open', 'open', 'locked', 'mab'),
+  hairpin: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
+  mask: fc.constantFrom(0, 0, 0, 4),
+  macs: fc.oneof({ weight: 5, arbitrary: fc.constant([]) }, fc.subarray(UNICAST, { minLength: 2 })),
 };
 
 const vlans = fc.record({
   members: fc.subarray(VIDS, { minLength: 1 }),
   untagged: fc.subarray(VIDS),
+  isolated: fc.subarray(VIDS),
   pvid: fc.constantFrom(0, ...VIDS),
 });
 
@@ -46,14 +54,21 @@ const portFields = fc.record({
   peers: fc.subarray(REMOTES),
   mapped: fc.subarray(VIDS, { minLength: 1 }),
   keepInnerVlan: fc.boolean(),
+  geneve: fc.boolean(),
+  ownsHost: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
+  isHosts: fc.boolean(),
+  hostMac: fc.constantFrom(...UNICAST),
   entryRemote: fc.constantFrom(...REMOTES),
 });
 type PortFields = typeof portFields extends fc.Arbitrary<infer T> ? T : never;
 
 const bridgeFields = fc.record({
   filtering: fc.boolean(),
+  serviceTags: fc.boolean(),
   ageingSeconds: fc.constantFrom(2, 5, 300),
   maxLearned: fc.constantFrom(0, 0, 1, 3),
+  mask: fc.constantFrom(0, 0, 0, 4),
+  localVlan0: fc.boolean(),
   ports: fc.array(portFields, { minLength: 1, maxLength: 5 }),
 });
 type BridgeFields = typeof bridgeFields extends fc.Arbitrary<infer T> ? T : never;
@@ -62,20 +77,31 @@ function portSpec(filtering: boolean, fields: PortFields): TapSpec | VxlanSpec {
   const common = {
     off: [...fields.off, ...(fields.down ? (['up'] as const) : [])],
     isolated: fields.isolated,
-    locked: fields.locked,
+    locked: fields.lock !== 'open',
+    mab: fields.lock === 'mab' && !fields.off.includes('learning'),
+    groupFwdMask: fields.mask,
+    guard: { macs: fields.macs },
     vlans: fields.vlans.members.map((vid) => {
       const untagged = fields.vlans.untagged.includes(vid) ? ' untagged' : '';
-      return `${vid}${fields.vlans.pvid === vid ? ' pvid' : ''}${untagged}`;
+      const isolated = fields.vlans.isolated.includes(vid) ? ' isolated' : '';
+      return `${vid}${fields.vlans.pvid === vid ? ' pvid' : ''}${untagged}${isolated}`;
     }),
   };
   const entries = fields.entry === null ? [] : [{ mac: fields.entry.mac, vlan: filtering ? fields.entry.vlan : 0 }];
-  if (fields.kind === 'tap') return { type: 'tap', ...common, fdb: entries.map((e) => ({ ...e, flags: FLAG_STATIC })) };
+  if (fields.kind === 'tap') {
+    // Without a VLAN, a permanent entry counts as the host's own.
+    const flags = fields.isHosts ? FLAG_PERMANENT : FLAG_STATIC;
+    const own = filtering && fields.ownsHost ? [{ mac: fields.hostMac, vlan: 0, flags }] : [];
+    const fdb = [...entries.map((e) => ({ ...e, flags: FLAG_STATIC })), ...own];
+    return { type: 'tap', ...common, hairpin: fields.hairpin, fdb };
+  }
   const vxlan = {
     type: 'vxlan' as const,
     ...common,
     remotes: fields.remotes,
     peers: fields.peers,
     keepInnerVlan: fields.keepInnerVlan,
+    geneve: fields.geneve,
     fdb: entries.map((e) => ({ ...e, dst: fields.entryRemote, flags: FLAG_STATIC | FLAG_PINNED })),
   };
   if (fields.kind === 'single' || !filtering) return { ...vxlan, vni: SINGLE_VNI };
@@ -89,9 +115,10 @@ function portSpec(filtering: boolean, fields: PortFields): TapSpec | VxlanSpec {
 
 function topology(bridges: BridgeFields[]): Record<string, BridgeSpec> {
   let number = 0;
-  const entries = bridges.map(({ filtering, ageingSeconds, maxLearned, ports }, index) => {
+  const entries = bridges.map(({ ports, mask, ...bridge }, index) => {
+    const { filtering } = bridge;
     const named = ports.map((fields) => [`p${number++}`, portSpec(filtering, fields)] as const);
-    return [`br${index}`, { filtering, ageingSeconds, maxLearned, ports: Object.fromEntries(named) }] as const;
+    return [`br${index}`, { ...bridge, groupFwdMask: mask, ports: Object.fromEntries(named) }] as const;
   });
   return dropDuplicateEntries(Object.fromEntries(entries));
 }
@@ -109,7 +136,7 @@ function dropDuplicateEntries(bridges: Record<string, BridgeSpec>): Record<strin
 
 // ---- Frames ----
 
-const tag = fc.record({ priority: fc.nat(15), vid: fc.constantFrom(0, 1, 2, 3, 4) });
+const tag = fc.record({ service: fc.boolean(), priority: fc.nat(15), vid: fc.constantFrom(0, 1, 2, 3, 4) });
 
 const step = fc.record({
   seconds: fc.constantFrom(0, 0, 0, 1, 3),
@@ -117,9 +144,10 @@ const step = fc.record({
   port: fc.nat(9),
   source: fc.constantFrom(...UNICAST, ...UNICAST, ...UNICAST, MULTICAST),
   destination: fc.constantFrom(...UNICAST, ...UNICAST, BROADCAST, MULTICAST, '01:80:c2:00:00:02'),
-  tags: fc.oneof({ weight: 4, arbitrary: fc.array(tag, { maxLength: 1 }) }, fc.array(tag, { maxLength: 2 })),
+  tags: fc.oneof({ weight: 4, arbitrary: fc.array(tag, { maxLength: 1 }) }, fc.array(tag, { maxLength: 3 })),
   from: fc.constantFrom(...REMOTES, ...REMOTES, STRANGER),
   vni: fc.constantFrom(101, 102, 103, SINGLE_VNI, 7),
+  options: fc.constantFrom(0, 0, 0, 1, 63),
   matchVni: fc.integer({ min: 0, max: 3 }).map((n) => n > 0),
 });
 
@@ -128,19 +156,27 @@ function encode({ source, destination, tags, id }: ModelFrame): Uint8Array {
   viewOf(last).setUint32(0, id);
   let etherType = EXPERIMENTAL;
   let payload: Uint8Array = last;
-  for (const { priority, vid } of [...tags].reverse()) {
+  for (const { service, priority, vid } of [...tags].reverse()) {
     payload = encodeVlan((priority << 12) | vid, etherType, payload);
-    etherType = ETHERTYPE_VLAN;
+    etherType = service ? ETHERTYPE_QINQ : ETHERTYPE_VLAN;
   }
   return encodeEthernet({ source, destination, etherType, payload });
+}
+
+/** Options of Geneve, in words, are skipped. */
+function datagram({ geneve }: VxlanSpec, number: number, options: number, inner: Uint8Array): Uint8Array {
+  return geneve === true
+    ? encodeGeneve(number, inner, new Uint8Array(4 * options).fill(0x7f))
+    : encodeVxlan(number, inner);
 }
 
 function describeOut({ to, header, frame }: Out): string {
   const view = viewOf(frame);
   const tags: ModelTag[] = [];
   let at = 12;
-  for (; view.getUint16(at) === ETHERTYPE_VLAN; at += 4) {
-    tags.push({ priority: view.getUint16(at + 2) >>> 12, vid: view.getUint16(at + 2) & 0xfff });
+  for (; isTag(view.getUint16(at)); at += 4) {
+    const service = view.getUint16(at) === ETHERTYPE_QINQ;
+    tags.push({ service, priority: view.getUint16(at + 2) >>> 12, vid: view.getUint16(at + 2) & 0xfff });
   }
   const where = header.length === 0 ? to : `${to} vni ${vni(viewOf(header), 0)}`;
   const destination = formatMac(view.getUint16(0), view.getInt32(2));
@@ -148,8 +184,25 @@ function describeOut({ to, header, frame }: Out): string {
   return describeModelFrame(where, { source, destination, tags, id: view.getUint32(at + 2) });
 }
 
+/** `BRIDGE VLAN MAC PORT[>REMOTE][ locked]` of each FDB entry. */
+function entriesOf({ context: { fdb, remotes }, topology }: TestSwitch): string[] {
+  const bridges = new Map([...topology.bridges].map(([name, number]) => [number, name]));
+  const ports = new Map([...topology.ports.values()].map(({ name, number }) => [number, name]));
+  const found: string[] = [];
+  new FdbReader(fdb.memory).forEach(({ high, low, fid, destination, flags }) => {
+    const place = fidParts(fid);
+    if (place === null) return;
+    const remote = destinationRemote(destination);
+    const behind = remote === 0 ? '' : `>${formatAddress(...remotes.address(remote))}`;
+    const where = `${ports.get(destinationPort(destination))}${behind}`;
+    const locked = (flags & FLAG_LOCKED) === 0 ? '' : ' locked';
+    found.push(`${bridges.get(place.bridge)} ${place.vid} ${formatMac(high, low)} ${where}${locked}`);
+  });
+  return found.sort();
+}
+
 describe('the bridge against its model', () => {
-  it('sends exactly the frames that the model sends, and its accounts balance', () => {
+  it('sends exactly the frames that the model sends and learns what it learns, and its accounts balance', () => {
     fc.assert(
       fc.property(
         fc.array(bridgeFields, { minLength: 1, maxLength: 2 }),
@@ -162,9 +215,10 @@ describe('the bridge against its model', () => {
           let expected: string[] = [];
           const compare = (): void => {
             expect(sw.turn().out.map(describeOut).sort()).toEqual(expected.sort());
+            expect(entriesOf(sw)).toEqual(model.entries());
             expected = [];
           };
-          for (const [id, { seconds, turn, ...fields }] of steps.entries()) {
+          for (const [id, { seconds, turn, options, ...fields }] of steps.entries()) {
             if (seconds > 0) {
               compare();
               sw.wait(seconds);
@@ -177,7 +231,7 @@ describe('the bridge against its model', () => {
               expected.push(...model.fromTap(name, frame));
             } else {
               const number = fields.matchVni && port.vni !== undefined ? port.vni : fields.vni;
-              sw.injectDatagram(name, fields.from, encodeVxlan(number, encode(frame)));
+              sw.injectDatagram(name, fields.from, datagram(port, number, options, encode(frame)));
               expected.push(...model.fromTunnel(name, fields.from, number, frame));
             }
             if (turn) compare();

@@ -34,17 +34,19 @@ describe('a frame that is longer than the path to its remote carries', () => {
     expect(turn.out[0]).toMatchObject({ vnet: 0, gso: 0, csum: 0 });
   });
 
-  it('IPv4 with DF: 576 bytes of answer, the MTU that is left', () => {
-    const long = sized(1351);
-    const { out, drops } = setMtu(plain(), 1400).send('t1', long);
-    expect(drops).toEqual(['vx mtu_exceeded']);
-    expect(out).toHaveLength(1);
-    expect(out[0].frame).toHaveLength(14 + 576);
-    expect(toHex(out[0].frame.subarray(0, 42))).toBe(
-      `${SWAPPED}0800${'45000240000040004001ac95c6120002c6120001'}${'03048d8c00000546'}`,
-    );
-    expect(out[0].frame.subarray(42)).toEqual(long.subarray(14, 14 + 548));
-  });
+  it.each(['8100000581000006', '88a8000581000006'])(
+    'with the tags %s: answered with both, the MTU that is left',
+    (tags) => {
+      const long = sized(1400);
+      const tagged = concatBytes(long.subarray(0, 12), fromHex(tags), long.subarray(12));
+      const { out, drops } = setMtu(plain(), 1400).send('t1', tagged);
+      expect(drops).toEqual(['vx mtu_exceeded']);
+      const answer = toHex(out[0].frame);
+      expect(answer.slice(0, 88)).toBe(`${SWAPPED}${tags}080045000240000040004001ac95c6120002c61200010304`);
+      // Of the ICMP message: 8 bytes less than without tags.
+      expect(answer.slice(92, 100)).toBe('0000053e');
+    },
+  );
 
   it('IPv6: 1280 bytes of answer, the MTU that is left', () => {
     const long = sized(1351, { version: 6 });
@@ -246,8 +248,8 @@ describe('counted, and not answered', () => {
     ['IPv4 without DF', packet({ protocol: 'udp', data: 1400 })],
     ['what is not IP', frame({ payload: new Uint8Array(1400) })],
     [
-      'two tags',
-      frame({ tci: 5, etherType: 0x8100, payload: concatBytes(fromHex('00060800'), sized(1400).subarray(14)) }),
+      'three tags',
+      frame({ tci: 5, etherType: 0x8100, payload: concatBytes(fromHex('0006810000070800'), sized(1400).subarray(14)) }),
     ],
     ['a source that is no host', sized(1400, { sourceAddress: '0.0.0.0' })],
     ['an IPv6 source that is none', sized(1400, { version: 6, sourceAddress: '::' })],

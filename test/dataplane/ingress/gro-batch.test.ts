@@ -123,7 +123,7 @@ describe('any train', () => {
         expect(together.turn().out).toEqual(out);
         expect(together.drops()).toEqual(alone.drops());
       }),
-      { numRuns: long(500, 100) },
+      { numRuns: long(500, 40) },
     );
   });
 });

@@ -95,7 +95,7 @@ describe('a batch', () => {
         expect(batch.turn().out).toEqual(alone);
         expect(batch.drops()).toEqual(single.drops());
       }),
-      { numRuns: long(300, 75) },
+      { numRuns: long(300, 30) },
     );
   });
 });

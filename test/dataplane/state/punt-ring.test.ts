@@ -1,10 +1,12 @@
 /** Punted frames: selection, recorded bytes, notification, and a full ring. */
 import { describe, expect, it } from 'vitest';
 import {
+  PUNT_BPDU,
   PUNT_BYTES,
   PUNT_IGMP,
   PUNT_MLD,
   PUNT_PIM,
+  PUNT_PROBE,
   PUNT_SLOTS,
   type Punt,
   PuntReader,
@@ -109,13 +111,50 @@ describe('the ring', () => {
   });
 
   it('goes on where the cursors wrap', () => {
-    const punts = new PuntRing();
-    new Int32Array(punts.memory).fill(0x7fffffff, 0, 2);
+    const { memory } = new PuntRing();
+    new Int32Array(memory).fill(0x7fffffff, 0, 2);
+    const punts = new PuntRing(memory);
     const reader = new PuntReader([punts.memory]);
     for (let mark = 0; mark < PUNT_SLOTS + 1; mark++) push(punts, mark);
     expect(punts.rang).toBe(true);
     expect(drain(reader)).toHaveLength(PUNT_SLOTS);
     expect([reader.lost, drain(reader).length]).toEqual([1, 0]);
+  });
+
+  it('leaves half of itself to others when a port floods it, and a share to each port', () => {
+    const punts = new PuntRing();
+    const reader = new PuntReader([punts.memory]);
+    // More than once: what was read is counted no more.
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 10_000; i++) push(punts, 1);
+      for (let i = 0; i < 10_000; i++) push(punts, 2);
+      for (let i = 0; i < 3; i++) push(punts, 3);
+      const ports = drain(reader).map(({ port }) => port);
+      expect([1, 2, 3].map((port) => ports.filter((one) => one === port).length)).toEqual([
+        PUNT_SLOTS / 2,
+        PUNT_SLOTS / 4,
+        3,
+      ]);
+    }
+  });
+
+  it('takes probes and BPDUs of a port that floods it: their own limit bounds them', () => {
+    const punts = new PuntRing();
+    for (let i = 0; i < 1000; i++) push(punts, 1);
+    punts.push(PUNT_PROBE, 1, 0, 0, view, 0, 60);
+    punts.push(PUNT_BPDU, 1, 0, 0, view, 0, 60);
+    const kinds = drain(new PuntReader([punts.memory])).map(({ kind }) => kind);
+    expect(kinds.slice(PUNT_SLOTS / 2)).toEqual([PUNT_PROBE, PUNT_BPDU]);
+  });
+
+  it('takes reports of a guest beside the flood of another one', () => {
+    const { sw, reader } = snooping();
+    for (let turn = 0; turn < 10; turn++) {
+      for (let i = 0; i < 64; i++) sw.inject('t1', igmpFrame(0x16, GROUP));
+      sw.turn();
+    }
+    sw.send('t2', igmpFrame(0x16, GROUP));
+    expect(drain(reader).filter(({ port }) => port === sw.port('t2'))).toHaveLength(1);
   });
 
   it('hands over at most a ringful at a time, and says that there is more', () => {

@@ -7,10 +7,13 @@
 
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
 import { destinationOf } from '../../../src/dataplane/state/destination.js';
+import { MSS_AUTO } from '../../../src/dataplane/state/forwarding.js';
+import { NO_POLICE } from '../../../src/dataplane/state/policers.js';
 import { fidOf } from '../../../src/dataplane/state/fid.js';
 import { FLAG_PINNED, FLAG_STATIC } from '../../../src/fdb/table.js';
 import { parseAddress } from '../../../src/wire/ip-address.js';
 import { Pool } from './numbers.js';
+import { rangeOf } from '../../../src/control/ports/port-guards.js';
 import {
   type BridgeSpec,
   type EntrySpec,
@@ -81,6 +84,7 @@ export class Topology {
     }
     for (const [port, portSpec] of Object.entries(spec.ports)) operations.push(...this.makePort(name, port, portSpec));
     for (const port of Object.keys(spec.ports)) operations.push(...this.entries(this.port(port)));
+    for (const port of Object.keys(spec.ports)) operations.push(...this.mirror(port));
     return operations;
   }
 
@@ -90,10 +94,14 @@ export class Topology {
       op: 'bridge',
       bridge: this.bridgeNumber(name),
       filtering: spec.filtering ?? false,
+      serviceTags: spec.serviceTags ?? false,
       ageingTicks: (spec.ageingSeconds ?? 300) * 10,
       maxLearned: spec.maxLearned ?? 0,
       groupFwdMask: spec.groupFwdMask ?? 0,
+      ...(spec.localVlan0 === undefined ? {} : { localVlan0: spec.localVlan0 }),
       snooping: spec.snooping ?? false,
+      ...(spec.guard === undefined ? {} : { guard: spec.guard }),
+      ...(spec.stp === undefined ? {} : { stp: spec.stp }),
     };
   }
 
@@ -143,6 +151,10 @@ export class Topology {
     operations.push(...this.vlans(name, spec.vlans ?? []));
     if (spec.type === 'vxlan') operations.push(...this.tunnels(port, spec));
     if (spec.storm !== undefined) operations.push(this.storm(port));
+    if (spec.mss !== undefined) operations.push(this.mss(port));
+    if (spec.guard !== undefined) operations.push(this.guard(port));
+    if (spec.police !== undefined) operations.push(this.police(port));
+    if (spec.groupFwdMask !== undefined) operations.push(this.groupFwd(port));
     return operations;
   }
 
@@ -190,6 +202,7 @@ export class Topology {
         senders,
         dfSenders,
         udpPort: spec.dstport ?? 4789,
+        ...(spec.geneve === true ? { geneve: true } : {}),
         local: spec.local === undefined ? null : (parseAddress(spec.local)?.words ?? null),
         mac: spec.mac === undefined ? null : mac(spec.mac),
         mtu: spec.mtu ?? 0,
@@ -207,8 +220,9 @@ export class Topology {
 
   private sending(name: string, spec: VxlanSpec): Operation & { op: 'tunnel' } {
     const { number, senders, dfSenders } = this.port(name);
+    const reserved = spec.reserved === undefined ? {} : { reserved: spec.reserved };
     const learning = { ageingTicks: (spec.ageingSeconds ?? 0) * 10, maxLearned: spec.maxLearned ?? 0 };
-    return { op: 'tunnel', port: number, senders, dfSenders, tos: spec.tos ?? 0, ...learning };
+    return { op: 'tunnel', port: number, senders, dfSenders, tos: spec.tos ?? 0, ...reserved, ...learning };
   }
 
   /** Ends a port, and what refers to it. Its number is free again. */
@@ -256,6 +270,10 @@ export class Topology {
     const operations: Operation[] = [
       { op: 'port', port: port.number, bridge: this.bridgeNumber(bridge), flags: flagsOf(spec), mtu },
       this.storm(port),
+      this.mss(port),
+      this.guard(port),
+      this.police(port),
+      this.groupFwd(port),
     ];
     if (spec.type === 'vxlan') operations.push(this.sending(name, spec), ...this.tunnels(port, spec));
     return moved ? [...operations, ...this.entries(port)] : operations;
@@ -275,6 +293,33 @@ export class Topology {
     return { op: 'storm', port: number, broadcast, unknownUnicast, multicast };
   }
 
+  /** What engines are told of a mirror. */
+  mirror(name: string): Operation[] {
+    const { number, spec } = this.port(name);
+    if (spec.mirror === undefined) return [];
+    const { directions, ports, vlans } = spec.mirror;
+    const numbers = ports?.map((port) => this.port(port).number) ?? null;
+    return [{ op: 'mirror', port: number, directions, ports: numbers, vlans: vlans ?? null }];
+  }
+
+  private mss({ number, spec }: PortState): Operation {
+    return { op: 'mss', port: number, mss: spec.mss === 'auto' ? MSS_AUTO : (spec.mss ?? 0) };
+  }
+
+  private guard({ number, spec }: PortState): Operation {
+    const { addresses = [], macs = [], dhcp = false, ra = false } = spec.guard ?? {};
+    return { op: 'guard', port: number, addresses: addresses.map(rangeOf), macs: macs.map(mac), dhcp, ra };
+  }
+
+  private police({ number, spec }: PortState): Operation {
+    const { input = {}, output = {} } = spec.police ?? {};
+    return { op: 'police', port: number, input: { ...NO_POLICE, ...input }, output: { ...NO_POLICE, ...output } };
+  }
+
+  private groupFwd({ number, spec }: PortState): Operation {
+    return { op: 'group-fwd', port: number, mask: spec.groupFwdMask ?? 0 };
+  }
+
   // ---- VLANs ----
 
   /** Adds memberships, or replaces those of the same VID. */
@@ -288,7 +333,8 @@ export class Topology {
       port.counters.set(vid, counter);
       const suppresses = words.includes('suppress');
       const untagged = words.includes('untagged');
-      operations.push({ op: 'vlan', port: port.number, vid, untagged, suppresses, counter });
+      const isolated = words.includes('isolated');
+      operations.push({ op: 'vlan', port: port.number, vid, untagged, suppresses, isolated, counter });
       const hadPvid = port.spec.vlans?.some((vlan) => vlan.startsWith(`${vid} `) && vlan.split(' ').includes('pvid'));
       const pvid = words.includes('pvid');
       if (pvid) port.spec.vlans = (port.spec.vlans ?? []).map((vlan) => vlan.replace(' pvid', ''));

@@ -2,8 +2,8 @@
  * A switch without devices, for tests: built from a compact description by the operations of the control thread, over a
  * MemoryPacketIo, with a clock moved by the test.
  *
- * Every turn is audited: counters must equal input and output, port by port, in packets and bytes, and must balance. The
- * switch's tables are never inspected.
+ * Every turn is audited: counters must equal input and output, port by port, in packets and bytes, and must balance; each counted
+ * drop must have been offered to the ring of dropped frames. The switch's tables are never inspected.
  */
 import { expect } from 'vitest';
 import { Engine } from '../../../src/dataplane/engine.js';
@@ -11,16 +11,20 @@ import { applyOperations, type Operation } from '../../../src/dataplane/operatio
 import { Context } from '../../../src/dataplane/state/context.js';
 import { CounterReader, Counters } from '../../../src/dataplane/state/counters.js';
 import { DROP_REASONS } from '../../../src/dataplane/state/drop-reasons.js';
+import { Observer, observerMemory } from '../../../src/dataplane/state/observer.js';
+import { type FrameRecord, ObserverReader } from '../../../src/dataplane/state/observer-reader.js';
 import { createRemotes } from '../../../src/encap/remotes.js';
 import { createFdb } from '../../../src/fdb/table.js';
 import { createNeighbours } from '../../../src/neigh/table.js';
 import { type Arrival, type Departure, MemoryPacketIo, type MemoryPacketIoOptions } from '../../../src/port/memory.js';
 import { KIND_FRAME, KIND_UDP } from '../../../src/port/packet-io.js';
 import { concatBytes } from '../../../src/wire/bytes.js';
+import { encodeGeneve } from '../../../src/wire/geneve.js';
 import { formatAddress, parseAddress } from '../../../src/wire/ip-address.js';
 import { encodeVxlan } from '../../../src/wire/vxlan.js';
 import { type BridgeSpec, Topology } from './control-model.js';
 import { departuresOf } from './departures.js';
+import { innerLength } from './inner-length.js';
 
 export type { BridgeSpec, TapSpec, VxlanSpec } from './control-model.js';
 
@@ -29,6 +33,8 @@ export interface SwitchOptions extends MemoryPacketIoOptions {
   fdbCapacity?: number;
   /** Sending sockets of each vxlan port. Default 1. */
   senders?: number;
+  /** Whether the observer's records are audited. Default: those of every fourth switch, since that takes time. */
+  observed?: boolean;
 }
 
 /** What came out in a turn. */
@@ -44,6 +50,8 @@ export interface Out {
   gso: number;
   csum: number;
   tos: number;
+  /** Most bytes of a frame, where it is sent as fragments; 0: whole. */
+  most: number;
   /** Number of the sending socket, and the UDP port that it sends to. */
   sender: number;
   udpPort: number;
@@ -74,7 +82,11 @@ export const RETIRED = 'retired';
 const WORDS = ['rx_packets', 'rx_bytes', 'tx_packets', 'tx_bytes'] as const;
 const nothing = (): Traffic => ({ rx_packets: 0, rx_bytes: 0, tx_packets: 0, tx_bytes: 0 });
 
+/** Room for the records of a turn. */
+const OBSERVED_WORDS = 2 ** 19;
 const EBADF = 9;
+/** Switches made so far. */
+let made = 0;
 /** Beside KIND_FRAME and KIND_UDP, which are what frames go to. */
 const SOCKETS = 3;
 
@@ -135,6 +147,10 @@ export class TestSwitch {
   /** What the ports that are no more had counted. */
   private readonly retired = nothing();
   private seenDrops = new Map<string, number>();
+  private readonly observations: ObserverReader;
+  private readonly isObserved: boolean;
+  /** What the observer has told of: copies that were sent, and drops by reason. */
+  private readonly observed = { sent: 0, drops: new Map<string, number>() };
 
   constructor(bridges: Record<string, BridgeSpec>, options: SwitchOptions = {}) {
     this.io = new AttachingNic(options);
@@ -154,6 +170,16 @@ export class TestSwitch {
       tooBig: (remote) => this.tooBig.push(formatAddress(...this.context.remotes.address(remote))),
       portLost: (port, errno) => this.lost.push(`${this.nameOf(port)} ${errno}`),
     });
+    const memory = observerMemory(OBSERVED_WORDS);
+    this.isObserved = options.observed ?? made++ % 4 === 0;
+    if (this.isObserved)
+      this.context.observer = new Observer(
+        memory,
+        { ports: null, snaplen: 0 },
+        this.context.batch.port.length,
+        Date.now,
+      );
+    this.observations = new ObserverReader([memory]);
     this.topology = new Topology(options.senders ?? 1);
     for (const [name, spec] of Object.entries(bridges)) this.apply(this.topology.addBridge(name, spec));
     this.engine.turn(0); // the clock starts with the first turn
@@ -194,6 +220,12 @@ export class TestSwitch {
     return retired;
   }
 
+  /** Carries out one operation that sends frames, and audits the accounts. */
+  say(operation: Operation): Turn {
+    applyOperations(this.context, [operation]);
+    return this.turn();
+  }
+
   /** Number of a port. */
   port(name: string): number {
     return this.topology.port(name).number;
@@ -221,10 +253,10 @@ export class TestSwitch {
 
   /** Puts a datagram into the socket of a vxlan port; `account` is the port that is to count it. */
   injectDatagram(port: string, from: string, payload: Uint8Array, outer: Outer = {}, account = port): void {
-    const { socket } = this.topology.port(port);
+    const { socket, spec } = this.topology.port(port);
     const address = parseAddress(from);
     if (socket < 0 || address === null) throw new Error(`no vxlan port ${port}, or no address ${from}`);
-    this.arrived(account, Math.max(0, payload.length - 8));
+    this.arrived(account, innerLength(payload, spec.type === 'vxlan' && spec.geneve === true));
     this.io.arrive({ kind: KIND_UDP, index: socket, bytes: payload, address: address.words, ...outer });
   }
 
@@ -267,7 +299,9 @@ export class TestSwitch {
 
   /** One frame in a VNI from a remote, one turn. */
   tunnel(port: string, from: string, vni: number, frame: Uint8Array, outer?: Outer): Turn {
-    return this.receive(port, from, encodeVxlan(vni, frame), outer);
+    const { spec } = this.topology.port(port);
+    const isGeneve = spec.type === 'vxlan' && spec.geneve === true;
+    return this.receive(port, from, isGeneve ? encodeGeneve(vni, frame) : encodeVxlan(vni, frame), outer);
   }
 
   // ---- Time ----
@@ -288,6 +322,7 @@ export class TestSwitch {
     const before = this.seenDrops;
     do {
       const taken = this.engine.turn(0);
+      if (this.isObserved) this.observations.drain(OBSERVED_WORDS, (frame) => this.observe(frame));
       for (const departure of this.io.take()) out.push(this.name(departure));
       if (taken === 0) break;
     } while (this.io.waiting > 0);
@@ -301,8 +336,27 @@ export class TestSwitch {
     return { out, to: out.map(({ to }) => to).sort(), drops: difference(before, this.seenDrops) };
   }
 
+  private observe({ reason, copies }: FrameRecord): void {
+    const { drops } = this.observed;
+    const count = (index: number): void => {
+      const name = DROP_REASONS[index];
+      drops.set(name, (drops.get(name) ?? 0) + 1);
+    };
+    if (reason >= 0) count(reason);
+    for (const copy of copies) {
+      if (copy.reason >= 0) count(copy.reason);
+      else this.observed.sent++;
+    }
+  }
+
   private name({ bytes, ...departure }: Departure): Out {
-    const rest = { vnet: departure.vnet, gso: departure.gso, csum: departure.csum, tos: departure.tos };
+    const rest = {
+      vnet: departure.vnet,
+      gso: departure.gso,
+      csum: departure.csum,
+      tos: departure.tos,
+      most: departure.most,
+    };
     if (departure.kind === KIND_FRAME) {
       const port = this.nameOf(departure.index);
       return { to: port, port, frame: bytes, header: new Uint8Array(0), ...rest, sender: -1, udpPort: 0 };
@@ -344,14 +398,30 @@ export class TestSwitch {
     let received = counters.replicated + retired.rx_packets;
     let accounted = retired.tx_packets;
     if (!isSame(retired, this.retired)) expect({ ...retired }).toMatchObject(this.retired);
+    let transmitted = retired.tx_packets;
     for (const { name, number: port } of this.topology.ports.values()) {
       const traffic = counters.port(port);
+      transmitted += traffic.tx_packets;
       const expected = this.expected.get(name) ?? nothing();
       if (!isSame(traffic, expected)) expect({ port: name, ...traffic }).toEqual({ port: name, ...expected });
       received += traffic.rx_packets;
       accounted += traffic.tx_packets;
     }
-    for (const count of this.drops().values()) accounted += count;
+    const offered = new Map<string, number>();
+    if (this.isObserved && this.observed.sent !== transmitted)
+      expect.fail(`${this.observed.sent} copies observed, ${transmitted} counted`);
+    for (const [drop, count] of this.drops()) {
+      accounted += count;
+      const reason = drop.slice(drop.indexOf(' ') + 1);
+      offered.set(reason, (offered.get(reason) ?? 0) + count);
+    }
+    for (const [index, reason] of DROP_REASONS.entries()) {
+      const count = this.context.drops.count(index);
+      const observed = this.observed.drops.get(reason) ?? 0;
+      if (this.isObserved && observed !== count) expect.fail(`${reason}: ${observed} observed, ${count} counted`);
+      if (count !== (offered.get(reason) ?? 0))
+        expect.fail(`${reason}: offered ${count} frames, not ${offered.get(reason) ?? 0}`);
+    }
     if (accounted === received) return;
     expect.fail(`sum(tx_packets) + sum(drops) is ${accounted}, sum(rx_packets) + replicated is ${received}`);
   }

@@ -2,14 +2,17 @@
  * The bridge of the model test: slow, made of Maps and strings, without batch, arena or command list. It predicts the egress
  * copies; the switch must agree.
  *
- * A frame is text fields and a list of 802.1Q tags. Inside a bridge with VLAN filtering the VLAN's tag is removed and its
+ * A frame is text fields and a list of tags. Inside a bridge with VLAN filtering the VLAN's tag is removed and its
  * priority kept, and each egress adds the tag it needs: a different method than the switch's.
  */
+import { FLAG_PERMANENT } from '../../../src/fdb/table.js';
 import type { BridgeSpec, EntrySpec, TapSpec, VxlanSpec } from './control-model.js';
 
 export interface ModelTag {
   priority: number;
   vid: number;
+  /** Of 802.1ad. */
+  service: boolean;
 }
 
 export interface ModelFrame {
@@ -31,6 +34,8 @@ interface Entry {
   remote: string;
   seen: number;
   kind: 'learned' | 'static' | 'fixed';
+  /** Waits for its authentication; learned. */
+  locked?: boolean;
 }
 
 interface Inside {
@@ -41,7 +46,7 @@ interface Inside {
 
 /** What leaves a switch, as text. */
 export function describeModelFrame(to: string, { source, destination, tags, id }: ModelFrame): string {
-  const tagText = tags.map(({ priority, vid }) => ` [${priority} ${vid}]`).join('');
+  const tagText = tags.map(({ priority, vid, service }) => ` [${service ? 's' : 'c'} ${priority} ${vid}]`).join('');
   return `${to}: ${source} > ${destination}${tagText} #${id}`;
 }
 
@@ -65,11 +70,12 @@ export class ReferenceSwitch {
 
   private setEntry(port: Port, entry: EntrySpec): void {
     const remote = entry.dst ?? '';
+    const stays = remote !== '' || entry.flags === FLAG_PERMANENT;
     this.fdb.set(`${port.bridge} ${entry.vlan ?? 0} ${entry.mac}`, {
       port,
       remote,
       seen: 0,
-      kind: remote === '' ? 'static' : 'fixed',
+      kind: stays ? 'fixed' : 'static',
     });
   }
 
@@ -79,6 +85,16 @@ export class ReferenceSwitch {
     for (const [key, { kind, seen, port }] of [...this.fdb]) {
       if (kind === 'learned' && this.now - seen >= this.ageing(port.bridge)) this.fdb.delete(key);
     }
+  }
+
+  /** The FDB: `BRIDGE VLAN MAC PORT[>REMOTE][ locked]`, sorted. */
+  entries(): string[] {
+    return [...this.fdb]
+      .map(([key, { port, remote, locked }]) => {
+        const where = remote === '' ? port.name : `${port.name}>${remote}`;
+        return `${key} ${where}${locked === true ? ' locked' : ''}`;
+      })
+      .sort();
   }
 
   private ageing(bridge: string): number {
@@ -106,7 +122,7 @@ export class ReferenceSwitch {
     const mapping = Object.entries(spec.tunnel ?? {}).find(([, mapped]) => mapped === vni);
     if (mapping === undefined) return [];
     const vlan = Number(mapping[0]);
-    if (frame.tags.length > 0 && spec.keepInnerVlan !== true) return [];
+    if (isCustomers(frame.tags[0]) && spec.keepInnerVlan !== true) return [];
     return isMember(port, vlan) ? this.forward(port, address, { vlan, priority: 0, frame }) : [];
   }
 
@@ -119,33 +135,57 @@ export class ReferenceSwitch {
   /** The VLAN of a frame that brings it along; null: dropped. */
   private classify(port: Port, frame: ModelFrame): Inside | null {
     if (!this.bridges[port.bridge].filtering) return { vlan: 0, priority: 0, frame };
-    const [tag, ...rest] = frame.tags;
+    const isOwn = frame.tags[0]?.service === this.hasServiceTags(port);
+    const tag = isOwn ? frame.tags[0] : undefined;
+    const rest = isOwn ? frame.tags.slice(1) : frame.tags;
     const named = tag === undefined || tag.vid === 0 ? pvidOf(port) : tag.vid;
     if (named === 0 || !isMember(port, named)) return null;
     return { vlan: named, priority: tag?.priority ?? 0, frame: { ...frame, tags: rest } };
   }
 
+  private hasServiceTags({ bridge }: Port): boolean {
+    return this.bridges[bridge].serviceTags === true;
+  }
+
   private forward(from: Port, remote: string, inside: Inside): string[] {
-    const { destination } = inside.frame;
-    if (isLinkLocal(destination)) return [];
+    const { destination, source } = inside.frame;
+    const { macs = [] } = from.spec.guard ?? {};
+    if (macs.length > 0 && !macs.includes(source)) return [];
+    const bridge = this.bridges[from.bridge];
+    const mask = (bridge.groupFwdMask ?? 0) | (from.spec.groupFwdMask ?? 0);
+    if (isLinkLocal(destination) && ((mask >>> Number.parseInt(destination.slice(-1), 16)) & 1) === 0) return [];
     if (!this.admitSource(from, remote, inside)) return [];
-    const entry = isGroup(destination) ? undefined : this.fdb.get(`${from.bridge} ${inside.vlan} ${destination}`);
+    const own = this.hostEntry(from, destination);
+    const entry = isGroup(destination)
+      ? undefined
+      : (this.fdb.get(`${from.bridge} ${inside.vlan} ${destination}`) ?? own);
     if (entry === undefined) return this.flood(from, inside);
     return this.mayGo(from, entry.port, inside.vlan) ? this.leave(entry.port, [entry.remote], inside) : [];
+  }
+
+  /** The entry of the host's own MAC without a VLAN, where the bridge keeps it there. */
+  private hostEntry({ bridge }: Port, mac: string): Entry | undefined {
+    const { filtering, localVlan0 } = this.bridges[bridge];
+    const entry = filtering === true && localVlan0 === true ? this.fdb.get(`${bridge} 0 ${mac}`) : undefined;
+    return entry?.kind === 'fixed' ? entry : undefined;
   }
 
   /** Learns the source. @returns false when the frame is to be dropped for it */
   private admitSource(from: Port, remote: string, { vlan, frame }: Inside): boolean {
     const key = `${from.bridge} ${vlan} ${frame.source}`;
     const entry = this.fdb.get(key);
-    if (from.spec.locked === true && entry?.port !== from) return false;
+    if (from.spec.locked === true) {
+      const isOwn = this.hostEntry(from, frame.source) !== undefined;
+      if (entry === undefined && from.spec.mab === true && !isOwn && this.hasRoom(from))
+        this.fdb.set(key, { port: from, remote, seen: this.now, kind: 'learned', locked: true });
+      if (entry?.port !== from) return false;
+      if (entry.locked === true) entry.seen = this.now;
+      if (entry.locked === true) return false;
+    }
     if (from.spec.off?.includes('learning')) return true;
     if (entry === undefined) {
-      const limit = this.bridges[from.bridge].maxLearned ?? 0;
-      const learned = [...this.fdb.values()].filter(
-        (e) => e.kind === 'learned' && e.port.bridge === from.bridge,
-      ).length;
-      if (limit === 0 || learned < limit) this.fdb.set(key, { port: from, remote, seen: this.now, kind: 'learned' });
+      if (this.hostEntry(from, frame.source) !== undefined) return true;
+      if (this.hasRoom(from)) this.fdb.set(key, { port: from, remote, seen: this.now, kind: 'learned' });
       return true;
     }
     const same = entry.port === from && entry.remote === remote;
@@ -153,6 +193,12 @@ export class ReferenceSwitch {
     if (!same && entry.kind === 'fixed') return true;
     this.fdb.set(key, { port: from, remote, seen: this.now, kind: entry.kind });
     return true;
+  }
+
+  private hasRoom({ bridge }: Port): boolean {
+    const limit = this.bridges[bridge].maxLearned ?? 0;
+    const learned = [...this.fdb.values()].filter((e) => e.kind === 'learned' && e.port.bridge === bridge).length;
+    return limit === 0 || learned < limit;
   }
 
   private flood(from: Port, inside: Inside): string[] {
@@ -170,9 +216,9 @@ export class ReferenceSwitch {
   }
 
   private mayGo(from: Port, to: Port, vlan: number): boolean {
-    if (from === to || isDown(to)) return false;
+    if ((from === to && from.spec.hairpin !== true) || isDown(to)) return false;
     if (from.spec.type === 'vxlan' && to.spec.type === 'vxlan') return false;
-    if (from.spec.isolated === true && to.spec.isolated === true) return false;
+    if (isIsolated(from, vlan) && isIsolated(to, vlan)) return false;
     return !this.bridges[to.bridge].filtering || isMember(to, vlan);
   }
 
@@ -180,14 +226,20 @@ export class ReferenceSwitch {
     const { spec } = port;
     const filtering = this.bridges[port.bridge].filtering === true;
     const bare = !filtering || (spec.type === 'vxlan' && spec.tunnel !== undefined) || isUntagged(port, vlan);
-    const left = bare ? frame : { ...frame, tags: [{ priority, vid: vlan }, ...frame.tags] };
+    const left = bare
+      ? frame
+      : { ...frame, tags: [{ priority, vid: vlan, service: this.hasServiceTags(port) }, ...frame.tags] };
     if (spec.type === 'tap') return [describeModelFrame(port.name, left)];
     const vni = spec.vni ?? spec.tunnel?.[vlan];
     if (vni === undefined) return [];
     // What the far end would drop is not sent.
-    if (spec.tunnel !== undefined && spec.keepInnerVlan !== true && left.tags.length > 0) return [];
+    if (spec.tunnel !== undefined && spec.keepInnerVlan !== true && isCustomers(left.tags[0])) return [];
     return remotes.map((address) => describeModelFrame(`${port.name}>${address} vni ${vni}`, left));
   }
+}
+
+function isCustomers(tag: ModelTag | undefined): boolean {
+  return tag?.service === false;
 }
 
 function isDown(port: Port): boolean {
@@ -200,6 +252,10 @@ function wordsOf(port: Port, vid: number): string[] | undefined {
 
 function isMember(port: Port, vid: number): boolean {
   return wordsOf(port, vid) !== undefined;
+}
+
+function isIsolated(port: Port, vid: number): boolean {
+  return port.spec.isolated === true || wordsOf(port, vid)?.includes('isolated') === true;
 }
 
 function isUntagged(port: Port, vid: number): boolean {

@@ -3,6 +3,7 @@
  * port flags, and MACs.
  */
 import * as flag from '../../../src/dataplane/state/forwarding.js';
+import type { PoliceLimits } from '../../../src/dataplane/state/policers.js';
 import { parseMac } from '../../../src/wire/ethernet.js';
 
 export interface EntrySpec {
@@ -17,7 +18,7 @@ export interface EntrySpec {
 }
 
 interface PortSpec {
-  /** `10 pvid untagged`, `20`. */
+  /** `10 pvid untagged`, `20`; `suppress` and `isolated` are those of the VLAN. */
   vlans?: readonly string[];
   /** Flags of the port that are off, of those that are on by default. */
   off?: ('up' | 'learning' | 'flood' | 'mcast_flood' | 'bcast_flood')[];
@@ -25,12 +26,25 @@ interface PortSpec {
   /** The bridge of the port is a cross-connect. */
   xconnect?: boolean;
   locked?: boolean;
+  mab?: boolean;
+  hairpin?: boolean;
+  groupFwdMask?: number;
+  /** Announcements do not leave by the port where it suppresses. */
+  holdsGratuitous?: boolean;
   neighSuppress?: boolean;
   /** NEIGH_SUPPRESS is as the `vlans` say: `10 suppress`. */
   neighVlanSuppress?: boolean;
   /** Frames a second. */
+  /** Largest MSS of SYN segments; 0: any. */
+  mss?: number | 'auto';
+  /** The port is the output of a mirror: MIRROR_* bits, names of ports, VLANs. */
+  mirror?: { directions: number; ports?: string[]; vlans?: number[] };
   storm?: { broadcast?: number; unknownUnicast?: number; multicast?: number };
   fdb?: readonly EntrySpec[];
+  /** Bits and packets a second, and those of a burst. */
+  police?: { input?: Partial<PoliceLimits>; output?: Partial<PoliceLimits> };
+  /** What frames from the port may claim: addresses or prefixes, MACs; and whether messages of servers and routers are refused. */
+  guard?: { addresses?: readonly string[]; macs?: readonly string[]; dhcp?: boolean; ra?: boolean };
 }
 
 /** The host of a layer-3 port. */
@@ -65,7 +79,10 @@ export interface VxlanSpec extends PortSpec {
   pins?: { mac: string; vlan?: number; dst: string[] }[];
   acceptAny?: boolean;
   dropReserved?: boolean;
+  /** In place of all: the bits in both words of the header. */
+  reserved?: { high: number; low: number };
   keepInnerVlan?: boolean;
+  fragment?: boolean;
   proxy?: boolean;
   rsc?: boolean;
   l2miss?: boolean;
@@ -80,16 +97,24 @@ export interface VxlanSpec extends PortSpec {
   local?: string;
   maxLearned?: number;
   ageingSeconds?: number;
+  /** Geneve in place of VXLAN. */
+  geneve?: boolean;
   /** Name of an earlier vxlan port whose socket this one shares. */
   shares?: string;
 }
 
 export interface BridgeSpec {
   filtering?: boolean;
+  /** `vlan_protocol 802.1ad`. */
+  serviceTags?: boolean;
   ageingSeconds?: number;
   maxLearned?: number;
   groupFwdMask?: number;
+  localVlan0?: boolean;
   snooping?: boolean;
+  /** Number of the bridge in its loop probes. Default: no loop guard. */
+  guard?: readonly [number, number];
+  stp?: boolean;
   ports: Record<string, TapSpec | VxlanSpec>;
 }
 
@@ -101,12 +126,16 @@ export function remoteKey(spec: VxlanSpec, address: string, udpPort = spec.dstpo
 export function flagsOf(spec: TapSpec | VxlanSpec): number {
   const off = spec.off ?? [];
   let flags = 0;
-  if (!off.includes('up')) flags |= flag.UP;
+  if (!off.includes('up')) flags |= spec.mirror === undefined ? flag.UP : flag.MIRROR;
   if (!off.includes('learning')) flags |= flag.LEARNING;
   if (!off.includes('flood')) flags |= flag.FLOOD;
   if (!off.includes('mcast_flood')) flags |= flag.MCAST_FLOOD;
   if (!off.includes('bcast_flood')) flags |= flag.BCAST_FLOOD;
   if (spec.isolated) flags |= flag.ISOLATED;
+  else if (spec.vlans?.some((vlan) => vlan.includes('isolated'))) flags |= flag.ISOLATED | flag.VLAN_ISOLATED;
+  if (spec.mab) flags |= flag.MAB;
+  if (spec.hairpin) flags |= flag.HAIRPIN;
+  if (spec.holdsGratuitous) flags |= flag.HOLDS_GRATUITOUS;
   if (spec.xconnect) flags |= flag.XCONNECT;
   if (spec.locked) flags |= flag.LOCKED;
   if (spec.neighSuppress) flags |= flag.NEIGH_SUPPRESS;
@@ -116,6 +145,7 @@ export function flagsOf(spec: TapSpec | VxlanSpec): number {
   if (spec.acceptAny) flags |= flag.ANY_VTEP;
   if (spec.dropReserved) flags |= flag.DROP_RESERVED_BITS;
   if (spec.keepInnerVlan) flags |= flag.KEEP_INNER_VLAN;
+  if (spec.fragment) flags |= flag.FRAGMENTS;
   if (spec.proxy) flags |= flag.PROXY;
   if (spec.rsc) flags |= flag.RSC;
   if (spec.l2miss) flags |= flag.L2MISS;
