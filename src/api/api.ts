@@ -8,6 +8,7 @@ import type { FdbRequest } from './fdb.js';
 import type { LinkRequest } from './links.js';
 import type { MdbRequest } from './mdb.js';
 import type { NeighRequest } from './neigh.js';
+import type { NexthopRequest } from './nexthop.js';
 import type { ApplyRequest } from './switch.js';
 import type { VlansRequest } from './vlans.js';
 
@@ -16,16 +17,20 @@ export type { FdbDelete, FdbFilter, FdbFlush, FdbPut, FdbRequest, FdbRow, FdbSta
 export type { LinkOptions, LinkRequest, LinkRow } from './links.js';
 export type { MdbAnswer, MdbRequest, MdbRouterRow, MdbRow } from './mdb.js';
 export type { NeighRequest, NeighRow, NeighState } from './neigh.js';
+export type { NexthopRequest, NexthopRow } from './nexthop.js';
 export type { AnswerTo, ReadPath, ReadRoutes, WritePath, WriteRoutes } from './routes.js';
+export type { DroppedFrame } from './sight.js';
 export type {
   ControlCounters,
   DropCounters,
   FdbCounters,
   LinkCounters,
+  LoopFacts,
   MacMoves,
   StatsAnswer,
   TrafficCounters,
   UnknownVtep,
+  VniCounters,
 } from './stats.js';
 export type {
   ApplyAnswer,
@@ -37,13 +42,21 @@ export type {
   LogLevel,
   UpgradeAnswer,
 } from './switch.js';
+export type { TraceAnswer, TraceCopy, TraceRequest, TraceStep, Verdict } from './trace.js';
 export type {
   TunnelRange,
   TunnelRow,
   VlanFlag,
+  GlobalRange,
+  GlobalRow,
+  VlanGlobalRequest,
   VlanRange,
   VlanRequest,
   VlanRow,
+  VniAddRequest,
+  VniDelRequest,
+  VniRange,
+  VniRow,
   VlanSetRequest,
   VlansAnswer,
   VlansRequest,
@@ -56,4 +69,5 @@ export type ChangeRequest =
   | { kind: 'vlan'; request: VlansRequest }
   | { kind: 'neigh'; request: NeighRequest }
   | { kind: 'mdb'; request: MdbRequest }
+  | { kind: 'nexthop'; request: NexthopRequest }
   | { kind: 'apply'; request: ApplyRequest };

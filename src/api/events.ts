@@ -10,7 +10,11 @@ const entry = {
   vlan: z.int().exactOptional(),
   vni: z.int().exactOptional(),
   dst: z.string().exactOptional(),
+  nhid: z.int().exactOptional(),
   state: z.enum(FDB_STATES),
+  activity_notify: z.literal(true).exactOptional(),
+  inactive: z.literal(true).exactOptional(),
+  locked: said(z.literal(true), 'Learned on a port with `mab`: the MAC waits for its authentication.').exactOptional(),
 };
 const ENTRY = z.object(entry);
 
@@ -62,6 +66,29 @@ export const SWITCH_EVENT = z
       change: z.enum(['added', 'deleted', 'changed', 'up', 'down']),
       master: z.string().exactOptional(),
     }),
+    z
+      .object({
+        event: z.literal('loop'),
+        ifname: z.string(),
+        master: z.string(),
+        with: z.string(),
+        vlan: z.int().exactOptional(),
+        change: z.enum(['found', 'gone']),
+      })
+      .meta({ description: 'Loop guard has blocked the port `ifname`, or has opened it again.' }),
+    z
+      .object({
+        event: z.literal('stp'),
+        ifname: z.string(),
+        master: z.string(),
+        change: z.enum(['state', 'bpdu_guard', 'topology_change']),
+        state: z.enum(['disabled', 'blocking', 'listening', 'learning', 'forwarding']).exactOptional(),
+        role: z.enum(['disabled', 'root', 'designated', 'alternate', 'backup']).exactOptional(),
+      })
+      .meta({
+        description:
+          'A port has another state in the spanning tree of its bridge, a BPDU has closed it (`bpdu_guard`), or it tells of a change of the topology.',
+      }),
     z.object({
       event: z.literal('mdb'),
       change: z.enum(['added', 'deleted']),

@@ -1,5 +1,6 @@
 /** `/v1/fdb`: the forwarding database, and changes of it. */
 import { z } from 'zod';
+import { PROTOCOLS } from '../config/options/nexthop.js';
 import { expected, value } from '../values/value.js';
 import { anyIp, count, linkName, said } from './fields.js';
 
@@ -22,7 +23,8 @@ const flushStates = z
   })
   .meta({
     anyOf: [{ const: 'all' }, { type: 'array', items: { enum: [...FDB_STATES] }, minItems: 1 }],
-    description: 'States of the entries that go. Default: learned ones only; `all`: flood lists too.',
+    description:
+      'States of the entries that go. Default: learned ones only, or any with a flag or `nhid`; `all`: flood lists too.',
   });
 
 const key = {
@@ -35,6 +37,7 @@ const key = {
   ).exactOptional(),
   src_vni: said(value.vni, 'The VNI that the entry is of, where `vni` is another one.').exactOptional(),
   port: said(value.udpPort, 'UDP port of `dst`.').exactOptional(),
+  nhid: said(value.nexthopId, 'A group of nexthops, in place of `dst`.').exactOptional(),
   via: said(
     value.netdev,
     'Device that frames to `dst` leave by: that of the port (`dev`), or the request is refused.',
@@ -52,6 +55,18 @@ export const FDB_PUT = z.strictObject({
   state: said(state, 'Default: `permanent`, as with `bridge fdb`.').exactOptional(),
   sticky: value.flag.exactOptional(),
   extern_learn: value.flag.exactOptional(),
+  router: value.flag.exactOptional(),
+  proto: value.choice(PROTOCOLS).exactOptional(),
+  activity_notify: said(
+    value.flag,
+    'An event tells when a lasting entry has had no frame for the ageing time, and when it has one again.',
+  ).exactOptional(),
+  inactive: said(value.flag, 'With `activity_notify`: it begins as inactive.').exactOptional(),
+  norefresh: said(value.flag, 'The age of an entry that is replaced stays.').exactOptional(),
+  use: said(
+    value.flag,
+    'As if a frame from the MAC had come by the port: learned, moved or refreshed, and never against a static entry.',
+  ).exactOptional(),
 });
 
 const del = z.strictObject({ op: z.literal('del'), ...key, dst: anyIp.exactOptional() });
@@ -62,9 +77,18 @@ const flush = z
     dev: linkName.exactOptional(),
     br: linkName.exactOptional(),
     vlan: value.vid.exactOptional(),
-    vni: value.vni.exactOptional(),
+    vni: said(value.vni, 'That frames are sent with.').exactOptional(),
+    src_vni: said(value.vni, 'That the entry is of.').exactOptional(),
     dst: anyIp.exactOptional(),
+    port: said(value.udpPort, 'UDP port of the remote.').exactOptional(),
+    via: said(value.netdev, 'Device that frames leave by: the `dev` of the port.').exactOptional(),
+    nhid: value.nexthopId.exactOptional(),
     state: flushStates.exactOptional(),
+    added_by_user: said(value.flag, 'True: entries that were not learned; false: learned ones.').exactOptional(),
+    extern_learn: said(value.flag, 'True: entries with the flag; false: without; so the next ones.').exactOptional(),
+    sticky: value.flag.exactOptional(),
+    router: value.flag.exactOptional(),
+    offloaded: said(value.flag, 'True: none.').exactOptional(),
   })
   .meta({ description: 'Removes the entries that fit all fields given. Answers with the number removed.' });
 
@@ -118,8 +142,12 @@ export const FDB_ROW = z
     src_vni: said(z.int(), 'The VNI that the entry is of, where `vni` is another one.').exactOptional(),
     dst: said(z.string(), 'Address of the remote that the MAC is behind.').exactOptional(),
     port: said(z.int(), "UDP port of that remote, where it is not the port's own.").exactOptional(),
+    nhid: said(z.int(), 'The group of nexthops that the MAC is behind.').exactOptional(),
     state: z.enum(FDB_STATES),
     flags: said(z.array(z.string()), "iproute2's words: `self`, `sticky`, `extern_learn` and the like."),
+    proto: said(z.string(), 'The routing protocol that put it in.').exactOptional(),
+    activity_notify: said(z.literal(true), 'Events tell whether it is in use.').exactOptional(),
+    inactive: said(z.literal(true), 'With `activity_notify`: no frame came for the ageing time.').exactOptional(),
     updated: said(count, 'Seconds since the last refresh; absent for permanent entries.').exactOptional(),
     moves: said(count, 'How often the entry moved to another destination.'),
   })

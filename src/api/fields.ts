@@ -3,7 +3,7 @@
  * RFC 5952. Semantic checks against the running switch happen in the control thread.
  */
 import { z } from 'zod';
-import { canonicalIp, isMulticastIp, splitZone } from '../values/address.js';
+import { canonicalIp, isMulticastIp, isMulticastMac, readMac, Refusal, splitZone } from '../values/address.js';
 import { quote } from '../values/show.js';
 import { expected, value } from '../values/value.js';
 import { isLinkLocal } from '../wire/ip-address.js';
@@ -29,8 +29,16 @@ export const anyIp = z.string({ error: expected('an IPv4 or IPv6 address') }).tr
   return z.NEVER;
 });
 
-export const groupIp = anyIp.refine((text) => isMulticastIp(text), {
-  error: 'is no multicast address; give one such as 239.1.1.1 or ff05::1',
+/** A multicast address, a group MAC, or the zero address, which stands for all groups without an entry. */
+export const groupAddress = z.string({ error: expected('a multicast address') }).transform((text, context) => {
+  const mac = readMac(text);
+  const group = mac instanceof Refusal ? canonicalIp(text)?.text : mac;
+  const isIpGroup = (address: string): boolean => isMulticastIp(address) || address === '0.0.0.0' || address === '::';
+  const isGroup = group !== undefined && (mac instanceof Refusal ? isIpGroup(group) : isMulticastMac(group));
+  if (isGroup) return group;
+  const message = 'is no multicast address; give one such as 239.1.1.1, ff05::1 or 01:02:03:04:05:06';
+  context.issues.push({ code: 'custom', message, input: text });
+  return z.NEVER;
 });
 
 /** VLAN ID. */

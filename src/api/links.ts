@@ -64,6 +64,25 @@ export const LINK_ROW = z
       z.int(),
       'Of a netdev port: frames that the kernel had no room for, since the engines did not read them in time.',
     ).exactOptional(),
+    mcast_n_groups: said(z.int(), 'Entries of the port in the multicast database, with `details`.').exactOptional(),
+    loop_with: said(z.string(), 'Of a port that loop guard blocks: the other port of the loop.').exactOptional(),
+    loop_vlan: said(z.int(), 'The VLAN of that loop.').exactOptional(),
+    state: said(
+      z.enum(['disabled', 'blocking', 'listening', 'learning', 'forwarding']),
+      'Of a port in a spanning tree: its state, as the kernel has it.',
+    ).exactOptional(),
+    role: said(
+      z.enum(['disabled', 'root', 'designated', 'alternate', 'backup']),
+      'Of such a port: its role. With `details=1` there are `port_id`, `port_no`, `root_id`, `designated_bridge`, `designated_port`, `designated_cost`, `oper_edge`, `protocol`, `rx_bpdu`, `tx_bpdu` and `bpdu_skipped` too.',
+    ).exactOptional(),
+    closed_by: said(z.literal('bpdu_guard'), 'Why such a port is disabled though it is up.').exactOptional(),
+    bridge_id: said(
+      z.string(),
+      'Of a bridge with `stp_state`: priority and MAC, as `8000.02:00:00:00:00:01`. With `details=1` there are `topology_change`, `topology_changes`, `since_topology_change` (seconds) and the times of the root too.',
+    ).exactOptional(),
+    root_id: said(z.string(), 'The root of its tree.').exactOptional(),
+    root_port: said(z.string(), 'The port that leads to the root; `none` at the root.').exactOptional(),
+    root_path_cost: said(z.int(), 'Sum of the path costs to the root.').exactOptional(),
     fault: said(z.string(), 'Why a port is DOWN though it is set up: its device, address or routes.').exactOptional(),
   })
   .meta({ id: 'LinkRow', description: "A link. The further keys are the link's options as configured." });

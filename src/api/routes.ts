@@ -8,6 +8,8 @@ import { FDB_QUERY, FDB_REQUEST, FDB_ROW, FLUSH_ANSWER, type FlushAnswer } from 
 import { LINK_REQUEST, LINK_ROW, LINKS_QUERY } from './links.js';
 import { MDB_ANSWER, MDB_REQUEST } from './mdb.js';
 import { NEIGH_REQUEST, NEIGH_ROW } from './neigh.js';
+import { NEXTHOP_REQUEST, NEXTHOP_ROW } from './nexthop.js';
+import { CAPTURE_QUERY, DROPPED_FRAME, DROPS_QUERY } from './sight.js';
 import { STATS_ANSWER } from './stats.js';
 import {
   APPLY_ANSWER,
@@ -19,6 +21,7 @@ import {
   UPGRADE_ANSWER,
   UPGRADE_REQUEST,
 } from './switch.js';
+import { TRACE_ANSWER, TRACE_REQUEST } from './trace.js';
 import { VLANS_ANSWER, VLANS_REQUEST } from './vlans.js';
 
 const NO_QUERY = z.strictObject({});
@@ -39,7 +42,17 @@ export const READ_ROUTES = {
     answer: z.array(NEIGH_ROW),
   },
   '/v1/mdb': { summary: 'Multicast groups and routers.', query: NO_QUERY, answer: MDB_ANSWER },
+  '/v1/nexthops': {
+    summary: 'VTEPs and groups of VTEPs that FDB entries name.',
+    query: NO_QUERY,
+    answer: z.array(NEXTHOP_ROW),
+  },
   '/v1/stats': { summary: 'Counters, and drops by reason.', query: NO_QUERY, answer: STATS_ANSWER },
+  '/v1/drops': {
+    summary: 'The last dropped frames of each reason, with their beginning; the earliest first.',
+    query: DROPS_QUERY,
+    answer: z.array(DROPPED_FRAME),
+  },
   '/v1/config': { summary: 'The running configuration.', query: NO_QUERY, answer: CONFIG_ANSWER },
   '/v1/info': { summary: 'Name, version and process of the switch.', query: NO_QUERY, answer: INFO_ANSWER },
   '/v1/log': { summary: 'The level of the log.', query: NO_QUERY, answer: LOG_ANSWER },
@@ -57,10 +70,20 @@ export const WRITE_ROUTES = {
   '/v1/vlans': { summary: 'Changes memberships in VLANs and the VNIs of VLANs.', request: VLANS_REQUEST, answer: null },
   '/v1/neigh': { summary: 'Adds, replaces or deletes a binding.', request: NEIGH_REQUEST, answer: null },
   '/v1/mdb': { summary: 'Adds or deletes a multicast group of a port.', request: MDB_REQUEST, answer: null },
+  '/v1/nexthops': {
+    summary: 'Adds, replaces, deletes or flushes nexthops; entries go with their group.',
+    request: NEXTHOP_REQUEST,
+    answer: null,
+  },
   '/v1/apply': {
     summary: 'Brings the switch to a configuration: all or nothing.',
     request: APPLY_REQUEST,
     answer: APPLY_ANSWER,
+  },
+  '/v1/trace': {
+    summary: 'What the switch would do with a frame, and why. Changes nothing, unless `apply` is set.',
+    request: TRACE_REQUEST,
+    answer: TRACE_ANSWER,
   },
   '/v1/log': { summary: 'Sets the level of the log.', request: LOG_REQUEST, answer: null },
   '/v1/upgrade': {
@@ -70,12 +93,18 @@ export const WRITE_ROUTES = {
   },
 } as const;
 
-/** Paths that answer GET with text. */
+/** Paths that answer GET with text, or with bytes. */
 export const TEXT_ROUTES = {
   '/v1/events': {
     summary: 'A stream of server-sent events; each has its kind as `event` and a SwitchEvent as `data`.',
     query: EVENTS_QUERY,
     type: 'text/event-stream',
+  },
+  '/v1/capture': {
+    summary:
+      'Frames as they are forwarded, as a capture file (pcapng) without an end; decisions are comments. A client that reads nothing for a minute is disconnected.',
+    query: CAPTURE_QUERY,
+    type: 'application/x-pcapng',
   },
   '/metrics': { summary: 'Counters for Prometheus.', query: NO_QUERY, type: 'text/plain' },
 } as const;

@@ -6,6 +6,16 @@ const traffic = { rx_packets: count, rx_bytes: count, tx_packets: count, tx_byte
 const TRAFFIC = z.object(traffic).meta({ id: 'TrafficCounters', description: 'Inner frames and their bytes.' });
 const DROPS = z.record(z.string(), count).meta({ id: 'DropCounters', description: 'Frames by drop reason.' });
 const byKey = z.record(z.string(), TRAFFIC);
+const VNI_COUNTERS = z
+  .object({
+    ...traffic,
+    rx_drops: said(count, 'Datagrams of the VNI that were dropped.').exactOptional(),
+    rx_errors: said(count, 'Likewise, as `ecn_invalid`.').exactOptional(),
+    tx_drops: said(count, 'Copies into the VNI that were dropped.').exactOptional(),
+    tx_errors: said(count, 'Likewise, as `tx_error`.').exactOptional(),
+  })
+  .meta({ id: 'VniCounters' });
+const byVni = z.record(z.string(), VNI_COUNTERS);
 const time = z.string().meta({ description: 'ISO 8601.' });
 
 const LINK_COUNTERS = z
@@ -15,7 +25,7 @@ const LINK_COUNTERS = z
     tx_dropped: count,
     drops: DROPS,
     remotes: said(byKey, "By the remote's address.").exactOptional(),
-    vnis: said(byKey, 'By VNI.').exactOptional(),
+    vnis: said(byVni, 'By VNI.').exactOptional(),
     vlans: said(byKey, 'By VLAN ID, on a bridge with VLAN filtering.').exactOptional(),
   })
   .meta({ id: 'LinkCounters' });
@@ -41,6 +51,17 @@ const MAC_MOVES = z
     last: said(z.string(), 'When that was last reported; ISO 8601.'),
   })
   .meta({ id: 'MacMoves', description: 'A MAC that moves too often.' });
+
+const LOOP = z
+  .object({
+    port: said(z.string(), 'The blocked port.'),
+    with: said(z.string(), 'The other port that the loop goes through; the same where it is behind one port.'),
+    master: z.string(),
+    vlan: z.int().exactOptional(),
+    since: time,
+    state: said(z.enum(['blocked', 'gone']), '`gone`: the port is open again.'),
+  })
+  .meta({ id: 'Loop', description: 'A loop that loop guard has found.' });
 
 const FDB_COUNTERS = z
   .object({
@@ -72,10 +93,14 @@ export const STATS_ANSWER = z
       z.array(MAC_MOVES),
       'MACs that moved more often than `mac_move_limit` allows, the latest first.',
     ).exactOptional(),
+    loops: said(
+      z.array(LOOP),
+      'Loops that loop guard has found: those that are there, then the last ones that are gone.',
+    ).exactOptional(),
     links: z.record(z.string(), LINK_COUNTERS),
     drops: said(DROPS, 'Summed over the links, as are `remotes` and `vnis`.'),
     remotes: byKey,
-    vnis: byKey,
+    vnis: byVni,
     replicated: said(count, 'Copies that flooding made beyond the first of each frame.'),
     tunnel_gso: said(count, 'TCP superframes that left unsegmented, for the NIC to segment.').exactOptional(),
     retired: z
@@ -91,10 +116,12 @@ export const STATS_ANSWER = z
 
 /** Frames and bytes of the inner frames, since the switch started. */
 export type TrafficCounters = z.output<typeof TRAFFIC>;
+export type VniCounters = z.output<typeof VNI_COUNTERS>;
 export type DropCounters = z.output<typeof DROPS>;
 export type LinkCounters = z.output<typeof LINK_COUNTERS>;
 export type UnknownVtep = z.output<typeof UNKNOWN_VTEP>;
 export type MacMoves = z.output<typeof MAC_MOVES>;
+export type LoopFacts = z.output<typeof LOOP>;
 export type FdbCounters = z.output<typeof FDB_COUNTERS>;
 export type ControlCounters = z.output<typeof CONTROL_COUNTERS>;
 export type StatsAnswer = z.output<typeof STATS_ANSWER>;

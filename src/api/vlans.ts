@@ -1,6 +1,8 @@
 /** `/v1/vlans`: memberships of ports in VLANs, their VNIs, and changes of both. */
 import { z } from 'zod';
 import { value } from '../values/value.js';
+import { snoopingOptions } from '../config/options/mcast.js';
+import { shapeOf } from '../config/options/option.js';
 import { lastVid, linkName, said } from './fields.js';
 
 const range = { vid: value.vid, vidEnd: lastVid.exactOptional() };
@@ -22,21 +24,68 @@ const set = z.strictObject({
   neigh_suppress: said(
     value.flag,
     "Whether the VLAN suppresses: with `neigh_vlan_suppress` on that port. Where that was never given it is on from now on, and the other VLANs are as the port's `neigh_suppress` says.",
-  ),
+  ).exactOptional(),
+  isolated: said(value.flag, 'Whether the port is isolated in the VLAN, where it is not as a whole.').exactOptional(),
+  mcast_router: said(value.mcastRouter, 'With `mcast_vlan_snooping` of the bridge, as the next.').exactOptional(),
+  mcast_max_groups: value.count.exactOptional(),
 });
 
-export const VLANS_REQUEST = z.discriminatedUnion('op', [change, set]);
+const SNOOPING = shapeOf(snoopingOptions);
 
-/** `add` and `del` of memberships, or `set` for options of present ones. */
+const global = z.strictObject({
+  op: z.literal('global'),
+  dev: said(linkName, 'A bridge.'),
+  ...range,
+  options: said(z.strictObject(SNOOPING), 'Options of the VLAN itself, for `mcast_vlan_snooping`; others stay.'),
+});
+
+export type VlanGlobalRequest = z.output<typeof global>;
+
+/** Every option of a VLAN, as a number. */
+function mcastNumbers(): Record<keyof typeof snoopingOptions, z.ZodInt> {
+  const numbers = Object.keys(snoopingOptions).map((key) => [key, z.int()]);
+  return Object.fromEntries(numbers) as Record<keyof typeof snoopingOptions, z.ZodInt>;
+}
+const vnis = { vni: value.vni, vniEnd: said(value.vni, 'Last VNI of a range, inclusive.').exactOptional() };
+
+const addVni = z.strictObject({
+  op: z.literal('vni_add'),
+  dev: said(linkName, 'A vxlan port with `vlan_tunnel`.'),
+  ...vnis,
+  group: said(
+    value.groupText,
+    'The multicast group of the VNI. Without it the VNI has that of the port.',
+  ).exactOptional(),
+  remote: said(value.vtepIp, 'The one address of the flood list of the VNI.').exactOptional(),
+});
+
+const delVni = z.strictObject({
+  op: z.literal('vni_del'),
+  dev: said(linkName, 'A vxlan port with `vlan_tunnel`.'),
+  ...vnis,
+});
+
+export const VLANS_REQUEST = z.discriminatedUnion('op', [change, set, global, addVni, delVni]);
+
+/**
+ * `add` and `del` of memberships, `set` for options of present ones, `global` for those of VLANs of a bridge, `vni_add` and `vni_del`
+ * for the VNIs that VLANs are mapped to.
+ */
 export type VlansRequest = z.output<typeof VLANS_REQUEST>;
 export type VlanRequest = z.output<typeof change>;
 export type VlanSetRequest = z.output<typeof set>;
+export type VniAddRequest = z.output<typeof addVni>;
+export type VniDelRequest = z.output<typeof delVni>;
 
 const VLAN_RANGE = z.object({
   vlan: z.int(),
   vlanEnd: said(z.int(), 'Last VLAN ID of a range, inclusive.').exactOptional(),
   flags: z.array(z.enum(['PVID', 'Egress Untagged'])),
   neigh_suppress: said(z.boolean(), 'Of a port with `neigh_vlan_suppress`.').exactOptional(),
+  isolated: said(z.boolean(), 'Of a port that is isolated in some VLAN.').exactOptional(),
+  mcast_router: said(z.int(), 'Of a bridge with `mcast_vlan_snooping`, as the next two.').exactOptional(),
+  mcast_max_groups: z.int().exactOptional(),
+  mcast_n_groups: said(z.int(), 'Entries of the multicast database.').exactOptional(),
 });
 
 const TUNNEL_RANGE = z.object({
@@ -46,16 +95,40 @@ const TUNNEL_RANGE = z.object({
   tunidEnd: z.int().exactOptional(),
 });
 
+const GLOBAL_RANGE = z.object({ vlan: z.int(), vlanEnd: z.int().exactOptional(), ...mcastNumbers() });
+
+const GLOBAL_ROW = z.object({ ifname: z.string(), vlans: z.array(GLOBAL_RANGE) });
+
 const VLAN_ROW = z.object({ ifname: z.string(), vlans: z.array(VLAN_RANGE) });
 const TUNNEL_ROW = z.object({ ifname: z.string(), tunnels: z.array(TUNNEL_RANGE) });
 
+const VNI_RANGE = z.object({
+  vni: z.int(),
+  vniEnd: z.int().exactOptional(),
+  group: said(z.string(), 'Its multicast group, where it has one of its own.').exactOptional(),
+  remote: said(z.string(), 'The first address of its own flood list.').exactOptional(),
+});
+const VNI_ROW = z.object({ ifname: z.string(), vnis: z.array(VNI_RANGE) });
+
 export const VLANS_ANSWER = z
-  .object({ vlans: z.array(VLAN_ROW), tunnels: z.array(TUNNEL_ROW) })
+  .object({
+    vlans: z.array(VLAN_ROW),
+    tunnels: z.array(TUNNEL_ROW),
+    globals: said(
+      z.array(GLOBAL_ROW),
+      'Options of VLANs, of bridges with `vlan_filtering`; flags are 0 or 1, as `bridge -j vlan global show` prints them.',
+    ).exactOptional(),
+    vnis: said(z.array(VNI_ROW), 'The VNIs of vxlan and geneve ports.').exactOptional(),
+  })
   .meta({ id: 'VlansAnswer' });
 
+export type GlobalRow = z.output<typeof GLOBAL_ROW>;
+export type GlobalRange = z.output<typeof GLOBAL_RANGE>;
 export type VlanRange = z.output<typeof VLAN_RANGE>;
 export type VlanFlag = VlanRange['flags'][number];
 export type TunnelRange = z.output<typeof TUNNEL_RANGE>;
 export type VlanRow = z.output<typeof VLAN_ROW>;
+export type VniRange = z.output<typeof VNI_RANGE>;
+export type VniRow = z.output<typeof VNI_ROW>;
 export type TunnelRow = z.output<typeof TUNNEL_ROW>;
 export type VlansAnswer = z.output<typeof VLANS_ANSWER>;

@@ -1,6 +1,7 @@
 /**
  * Checks whether a path is usable for the control socket: what exists there, and whether a socket can be created. Read-only.
  */
+import { randomBytes } from 'node:crypto';
 import { lstatSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
@@ -9,9 +10,12 @@ const MAX_PATH = 107;
 /** `f_type` of procfs and sysfs, where user space cannot create files (statfs(2)). */
 const KERNEL_FILES: ReadonlySet<number> = new Set([0x9fa0, 0x62656572]);
 
-/** Temporary name of the socket until link(2) gives it the final one; in the same directory, so on the same file system. */
+/**
+ * A name for a socket until link(2) gives it the final one; in the same directory, so on the same file system. Another one at each
+ * call, of one length: switches in several PID namespaces have equal process ids, and may share a directory.
+ */
 export function temporaryName(path: string): string {
-  return join(dirname(path), `.ot${process.pid}`);
+  return join(dirname(path), `.ot${randomBytes(4).toString('hex')}`);
 }
 
 /** Why a control socket cannot be created at the path; null if it can. An existing socket is no obstacle: it may be stale. */

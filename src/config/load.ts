@@ -79,6 +79,11 @@ export function readDocumentValue(text: string, fileName: string): unknown {
   return readDocument(text, fileName).value;
 }
 
+/** Checks the plain value of a file whose text is a part of another file. @param locator of that part @throws ConfigError */
+export function checkPart(value: unknown, fileName: string, locator: Locator, deps: LoadDeps = {}): CheckedDocument {
+  return check(value, fileName, locator, deps);
+}
+
 function check(value: unknown, fileName: string, locator: Locator, deps: LoadDeps): CheckedDocument {
   const faults = new FaultList(locator);
   const decoded = decodeSwitch(value, faults);

@@ -8,11 +8,14 @@
 import { canonicalIp } from '../values/address.js';
 import { vnisOfEntry } from './entries/rules.js';
 import { bridgeOptions } from './options/bridge.js';
+import { cniOptions, dockerOptions } from './options/containers.js';
 import { fdbOptions } from './options/entries.js';
 import { hasOwnNic, isTunnelPort, PORT_KINDS } from './options/kinds.js';
+import { snoopingOptions } from './options/mcast.js';
+import { nexthopMemberOptions, nexthopOptions } from './options/nexthop.js';
 import { nicOptions } from './options/nic.js';
 import { type Rows, settingsOf } from './options/option.js';
-import { deviceOptions, portOptions, stormLimitOptions } from './options/port.js';
+import { deviceOptions, policeOptions, portOptions, stormLimitOptions } from './options/port.js';
 import { offloadOptions, switchOptions } from './options/switch.js';
 import { KEYS_WITHOUT_WORDS } from './options/table.js';
 import { vxlanOptions } from './options/vxlan.js';
@@ -30,17 +33,19 @@ import type { HostFacts } from './read/host-facts.js';
 import { membershipsOf, suppressesByVlan } from './read/memberships.js';
 import { isOwnRemote } from './rules/host.js';
 import { readTables } from './rules/tables.js';
-import { familyOfPort, remoteLists } from './rules/vxlan.js';
+import { familyOfPort, groupsOf, remoteLists } from './rules/vxlan.js';
 import type {
   BridgeConfig,
   CommonPortConfig,
   FdbEntryConfig,
   LocalConfig,
+  NexthopConfig,
   NicSettings,
   OffloadConfig,
   PortConfig,
   RawOptions,
   SwitchConfig,
+  VlanGlobalConfig,
   VlanMembership,
   VxlanConfig,
 } from './types.js';
@@ -59,15 +64,41 @@ export function resolveSwitch(config: DecodedSwitch, facts: ResolveFacts): Switc
     ...settingsOf(switchOptions, config.given),
     name: config.given.name ?? facts.hostname(),
     offloads: resolveOffloads(config),
+    ...driversOf(config),
     ...tablesOf(config),
+    ...nexthopsOf(config),
     bridges: config.bridgeList.map((bridge) => resolveBridge(bridge, host)),
     ports: config.portList.map((port) => resolvePort(port, undefined, host)),
+  };
+}
+
+function nexthopsOf({ nexthopList }: DecodedSwitch): Pick<SwitchConfig, 'nexthops'> {
+  return nexthopList.length === 0 ? {} : { nexthops: nexthopList.map(({ value }) => resolveNexthop(value)) };
+}
+
+function resolveNexthop(given: DecodedSwitch['nexthopList'][number]['value']): NexthopConfig {
+  const { group, ...own } = settingsOf(nexthopOptions, given);
+  return {
+    ...own,
+    ...optional(
+      'group',
+      group?.map((member) => settingsOf(nexthopMemberOptions, member)),
+    ),
   };
 }
 
 function tablesOf(config: DecodedSwitch): Pick<SwitchConfig, 'tables'> {
   const tables = readTables(config, new FaultList(NOWHERE));
   return tables.neigh.length + tables.mdb.length === 0 ? {} : { tables };
+}
+
+function driversOf({ docker, cni }: DecodedSwitch): Pick<SwitchConfig, 'docker' | 'cni'> {
+  return {
+    ...(docker?.bridge === undefined
+      ? {}
+      : { docker: settingsOf(dockerOptions, { ...docker, bridge: docker.bridge }) }),
+    ...(cni?.bridge === undefined ? {} : { cni: settingsOf(cniOptions, { ...cni, bridge: cni.bridge }) }),
+  };
 }
 
 function resolveOffloads(config: DecodedSwitch): OffloadConfig {
@@ -87,8 +118,17 @@ function resolveBridge(bridge: DecodedBridge, host: HostFacts): BridgeConfig {
     vlans: bridge.given.host_port === true ? membershipsOf(bridge, bridge) : [],
     fdb: bridge.entryList.map((entry) => resolveEntry(entry, bridge, [])),
     ports: bridge.portList.map((port) => resolvePort(port, bridge, host)),
+    vlan_global: vlanGlobals(bridge),
     options: optionsOf(bridge),
   };
+}
+
+function vlanGlobals(bridge: DecodedBridge): VlanGlobalConfig[] {
+  const all = bridge.globalList.flatMap(({ value: { vid, ...given } }) => {
+    const settings = settingsOf(snoopingOptions, given);
+    return Array.from({ length: vid.last - vid.first + 1 }, (_, at) => ({ vid: vid.first + at, ...settings }));
+  });
+  return all.sort((one, other) => one.vid - other.vid);
 }
 
 /** `bridge` is undefined for a port without one. */
@@ -108,9 +148,9 @@ function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined, hos
   const others = (list: readonly string[]): string[] => list.filter((address) => !own.has(address));
   const { vlans, ...common } = commonOf(port, bridge);
   return {
-    type: 'vxlan',
+    type: port.type,
     ...common,
-    ...settingsOf(vxlanOptions, port.given),
+    ...settingsOf({ ...vxlanOptions, ...PORT_KINDS[port.type].options }, port.given),
     ...nicSettings(port),
     vlans: vlans.map((vlan) => ({ ...vlan, remotes: others(vlan.remotes) })),
     family: familyOfPort(port),
@@ -118,7 +158,7 @@ function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined, hos
     remotes: others(distinct(port.remoteList)),
     peers: others(distinct(port.peerList)),
     ...optional('ownRemotes', own.size === 0 ? undefined : [...own]),
-    accept_vteps: accept_vteps ?? (group === undefined ? 'known' : 'any'),
+    accept_vteps: accept_vteps ?? (groupsOf(port).length === 0 ? 'known' : 'any'),
   };
 }
 
@@ -135,6 +175,10 @@ function commonOf(port: DecodedPort, bridge: DecodedBridge | undefined): CommonP
     vlans,
     neigh_vlan_suppress: byVlan,
     storm_limit: settingsOf(stormLimitOptions, port.stormLimits),
+    police_in: settingsOf(policeOptions, port.policed.police_in),
+    police_out: settingsOf(policeOptions, port.policed.police_out),
+    arp_guard: distinct(port.claimList),
+    allowed_macs: distinct(port.macList),
     fdb: port.entryList.map((entry) => resolveEntry(entry, port, vlans)),
     options: optionsOf(port),
   };

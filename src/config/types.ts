@@ -9,6 +9,8 @@ import type { NicAddress } from '../values/address.js';
 import type { bridgeOptions } from './options/bridge.js';
 import type { fdbOptions } from './options/entries.js';
 import type { KindOf, NicType, PortType, TunnelType } from './options/kinds.js';
+import type { snoopingOptions } from './options/mcast.js';
+import type { nexthopMemberOptions, nexthopOptions } from './options/nexthop.js';
 import type { nicOptions } from './options/nic.js';
 import type { Settings } from './options/option.js';
 import type { deviceOptions, portOptions, stormLimitOptions } from './options/port.js';
@@ -23,10 +25,17 @@ export type RawOptions = Record<string, unknown>;
 export interface SwitchConfig extends Settings<typeof switchOptions> {
   name: string;
   bridges: BridgeConfig[];
+  /** VTEPs and groups of them, in the order of the file; ids are unique. Absent: none. */
+  nexthops?: NexthopConfig[];
   /** Bindings and multicast groups; absent: none. */
   tables?: TableConfig;
   /** Ports without a bridge: their devices are open, and their frames are dropped as `port_down`. */
   ports: PortConfig[];
+}
+
+/** A VTEP (`via`), or a group of such nexthops (`group`). */
+export interface NexthopConfig extends Omit<Settings<typeof nexthopOptions>, 'group'> {
+  group?: Settings<typeof nexthopMemberOptions>[];
 }
 
 export interface TableConfig {
@@ -45,9 +54,9 @@ export interface NeighConfig {
   router: boolean;
 }
 
-/** A permanent member of a multicast group. */
+/** A permanent member of a multicast group, or a remote of an entry of a tunnel. */
 export interface GroupConfig {
-  /** Name of the bridge. */
+  /** Name of the bridge, or of the vxlan port, which is `port` too. */
   dev: string;
   port: string;
   grp: string;
@@ -55,6 +64,20 @@ export interface GroupConfig {
   vid?: number;
   /** The remote, on a vxlan port; absent: all remotes. */
   dst?: string;
+  /** Of a pair of source and group. */
+  src?: string;
+  /** Absent: all sources. */
+  filter_mode?: 'include' | 'exclude';
+  source_list?: string[];
+  /** Absent: static. */
+  proto?: string;
+  /** In entries of a tunnel, as the rest; absent: that of the port. */
+  dst_port?: number;
+  /** That frames are sent with; absent: that of the entry. */
+  vni?: number;
+  /** That the entry is of; absent: the one of the port. */
+  src_vni?: number;
+  via?: string;
 }
 
 /** Kernel features that the switch may use where available. */
@@ -72,12 +95,21 @@ export interface BridgeConfig extends Settings<typeof bridgeOptions>, NicSetting
   /** MACs of the host itself in this bridge: frames to them go to the host port, and are dropped without one. */
   fdb: FdbEntryConfig[];
   ports: PortConfig[];
+  /** Options of VLANs, ascending and unique; for `mcast_vlan_snooping`. Others have the defaults. */
+  vlan_global: VlanGlobalConfig[];
   options: RawOptions;
+}
+
+/** How one VLAN of a bridge snoops. */
+export interface VlanGlobalConfig extends Settings<typeof snoopingOptions> {
+  vid: number;
 }
 
 export type PortConfig = LocalConfig | VxlanConfig;
 
-export interface CommonPortConfig extends Settings<typeof deviceOptions>, Settings<typeof portOptions> {
+export interface CommonPortConfig
+  extends Settings<typeof deviceOptions>,
+    Omit<Settings<typeof portOptions>, 'arp_guard' | 'allowed_macs'> {
   name: string;
   /**
    * One membership for each VID, ascending. Without `vlan_filtering` these are the memberships of the file, possibly none; they
@@ -85,6 +117,10 @@ export interface CommonPortConfig extends Settings<typeof deviceOptions>, Settin
    */
   vlans: VlanMembership[];
   fdb: FdbEntryConfig[];
+  /** Addresses and prefixes, canonical, without duplicates; empty: any. */
+  arp_guard: string[];
+  /** Likewise. */
+  allowed_macs: string[];
   options: RawOptions;
 }
 
@@ -97,8 +133,16 @@ export interface VlanMembership {
   untagged: boolean;
   /** True: ARP and ND are suppressed, on a port with `neigh_vlan_suppress`; absent: not suppressed. */
   neigh_suppress?: true;
+  /** True: isolated in this VLAN, whatever the port is. */
+  isolated?: true;
+  /** With `mcast_vlan_snooping`; absent: 1. */
+  mcast_router?: 0 | 1 | 2;
+  /** Likewise; absent: no limit. */
+  mcast_max_groups?: number;
   /** The VNI that the VLAN is mapped to, on a port with `vlan_tunnel`. */
   vni?: number;
+  /** The multicast group of this VNI, in place of that of the port. */
+  group?: string;
   /** The flood list of this VNI, in addition to the port's. A remote in both gets one copy. */
   remotes: string[];
 }
@@ -117,9 +161,12 @@ export type TunConfig = LocalConfigOf<'tun'>;
 /** A port with a NIC of its own. */
 export type NicConfig = { [T in NicType]: LocalConfigOf<T> }[NicType];
 
-/** The NicSettings of a vxlan port are those of its host port; they are at their defaults when `host_port` is false. */
+/**
+ * A tunnel port; a kind without some option of a vxlan port has its default. The NicSettings of a vxlan port are those of its host port; they are
+ * at their defaults when `host_port` is false.
+ */
 export interface VxlanConfig extends CommonPortConfig, NicSettings, Settings<typeof vxlanOptions> {
-  type: 'vxlan';
+  type: TunnelType;
   /** The outer address family: that of `local` and of every remote. */
   family: 4 | 6;
   /** Without duplicates, and without this host's own addresses. */

@@ -3,19 +3,28 @@
  */
 import type { Document } from '../config/edit/tree.js';
 import type { Operation } from '../dataplane/operations/operations.js';
+import type { FdbMatch } from '../fdb/table.js';
 import { parseAddress } from '../wire/ip-address.js';
 import type { Devices } from './devices/devices.js';
 import { HOST_FACTS } from './devices/host-facts.js';
+import { machineId, stableMac } from './devices/stable-mac.js';
 import type { Engines } from './engines/engines.js';
 import { EventFeed } from './events/event-feed.js';
 import { NoticeLimit } from './events/notice-limit.js';
 import { OwnTunnelNotices } from './events/own-tunnel-notices.js';
 import { PuntFeed } from './events/punt-feed.js';
+import { Exporter } from './export/exporter.js';
 import { forget } from './guard.js';
+import { LoopControl } from './loops/loop-control.js';
+import { PortClosing } from './loops/port-closing.js';
 import { isTunnel, type OwnMacPort, type Port, type SwitchModel } from './model/model.js';
 import { Transition } from './model/transition.js';
+import { Observation } from './observe/observation.js';
+import { isUp } from './ports/registry.js';
+import { bridgeOperation } from './reconcile/bridge-operation.js';
 import type { Reconciler } from './reconcile/reconcile.js';
 import { LiveControl } from './requests/live-control.js';
+import { TreeControl } from './spanning-tree/tree-control.js';
 import type { SwitchEvents } from './switch-events.js';
 import { MulticastControl } from './tables/multicast-control.js';
 import { NeighTable } from './tables/neigh-table.js';
@@ -36,6 +45,8 @@ export interface Core {
 
 export interface Parts extends Core {
   feed: EventFeed;
+  observation: Observation;
+  exporter: Exporter;
   multicast: MulticastControl;
   neigh: NeighTable;
   ports: PortWatch;
@@ -43,6 +54,8 @@ export interface Parts extends Core {
   vteps: VtepWatch;
   strangers: StrangerWatch;
   punts: PuntFeed;
+  loops: LoopControl;
+  trees: TreeControl;
   controls: LiveControl;
 }
 
@@ -61,15 +74,22 @@ interface Site extends Core {
  * Connects the parts of a switch. Their timers run from now on.
  * @param document the initial live document
  * @param lose records that a port has lost its device
+ * @param isHeld the process before forwards until it gives its state
  */
-export function assemble(document: Document, core: Core, events: SwitchEvents, lose: (port: Port) => void): Parts {
+export function assemble(
+  document: Document,
+  core: Core,
+  events: SwitchEvents,
+  lose: (port: Port) => void,
+  isHeld: boolean,
+): Parts {
   const { engines, reconciler } = core;
   const { model } = reconciler;
   const site: Site = {
     ...core,
     model,
     events,
-    feed: createFeed(core, events),
+    feed: createFeed(core, events, (bridge, vid, ports) => loops.moved(bridge, vid, ports)),
     remotesAt: (port, address) => numbersOf(engines, model, port, address),
     controls: () => controls,
   };
@@ -77,13 +97,40 @@ export function assemble(document: Document, core: Core, events: SwitchEvents, l
   const neigh = new NeighTable({ model, neigh: engines.neigh, tick: () => engines.counters.tick });
   const multicast = createMulticast(site);
   const mtus = createMtuWatch(site);
+  const observation = new Observation(model, engines);
+  const exporter = new Exporter({
+    model,
+    engines,
+    isUp: (port) => {
+      const found = model.portAt[port];
+      return found !== undefined && isUp(found);
+    },
+    now: Date.now,
+  });
+  const closing = new PortClosing(engines.states);
+  const trees = createTrees(site, closing, isHeld);
   const controls: LiveControl = new LiveControl(document, {
     reconciler,
     engines,
-    tables: { model, entries: reconciler.entries, fdb: engines.fdb, remotesAt: site.remotesAt },
+    tables: {
+      model,
+      entries: reconciler.entries,
+      fdb: engines.fdb,
+      remotesAt: site.remotesAt,
+      udpPortOf: (remote) => engines.remotes.udpPort(remote),
+    },
     neigh,
     multicast,
+    trees,
     feed,
+    observation: {
+      subscribe: (request, listener) => observation.subscribe(request, listener),
+      ports: () => observation.ports(),
+      drain: () => {
+        observation.drain();
+        exporter.drain();
+      },
+    },
     renumbered: (remote) => mtus.begin(remote),
     broken: (error) => events.failed(error),
     host: HOST_FACTS,
@@ -91,28 +138,52 @@ export function assemble(document: Document, core: Core, events: SwitchEvents, l
   const ports = createPortWatch(site, lose);
   const vteps = createVtepWatch(site, multicast);
   const strangers = createStrangerWatch(site);
-  const punts = createPuntFeed(site, multicast);
-  return { ...core, feed, multicast, neigh, ports, mtus, vteps, strangers, punts, controls };
+  const loops = createLoopControl(site, closing);
+  const punts = createPuntFeed(site, multicast, loops, trees);
+  return {
+    ...core,
+    feed,
+    observation,
+    exporter,
+    multicast,
+    neigh,
+    ports,
+    mtus,
+    vteps,
+    strangers,
+    punts,
+    loops,
+    trees,
+    controls,
+  };
 }
 
-function createFeed({ reconciler, engines }: Core, events: SwitchEvents): EventFeed {
+function createFeed(
+  { reconciler, engines }: Core,
+  events: SwitchEvents,
+  met: (bridge: number, vid: number, ports: readonly number[]) => void,
+): EventFeed {
   const macNotices = new NoticeLimit(MAC_LINES, MAC_LINE_MS, () => performance.now());
   return new EventFeed({
     model: reconciler.model,
     remotes: engines.remotes,
     events: engines.events,
     moved: () => engines.fdb.counters().moved,
+    met,
     restless: ({ event: _, ...moves }) => macNotices.offer((heldBack) => events.macMoves(moves, heldBack)),
   });
 }
 
 function createMulticast({ model, engines, reconciler, feed, remotesAt, controls }: Site): MulticastControl {
+  const host = machineId();
   return new MulticastControl({
     model,
     remotes: engines.remotes,
     remotesAt,
     vteps: reconciler.entries.vteps,
+    tunnelGroups: reconciler.entries.tunnelGroups,
     tell: (event) => feed.tell(event),
+    macOf: (bridge) => stableMac(host, model.config.name, model.config.control, bridge),
     carryOut: (operations) =>
       forget(
         'multicast change',
@@ -121,7 +192,49 @@ function createMulticast({ model, engines, reconciler, feed, remotesAt, controls
   });
 }
 
-function createPuntFeed({ model, engines, events, feed }: Site, multicast: MulticastControl): PuntFeed {
+function createTrees(
+  { model, engines, events, feed, controls }: Site,
+  closing: PortClosing,
+  isHeld: boolean,
+): TreeControl {
+  const host = machineId();
+  const own = (change: () => Transition): void => forget('spanning tree', controls().own(change));
+  return new TreeControl({
+    model,
+    closing,
+    isHeld,
+    send: (frames) => engines.send(frames),
+    flush: (matches) => own(() => withFlushes(matches)),
+    ageing: (bridge) =>
+      own(() => withOperation(model.bridges.get(bridge.name) === bridge ? bridgeOperation(bridge) : null)),
+    macOf: (bridge) => stableMac(host, model.config.name, model.config.control, bridge),
+    tell: (event) => feed.tell(event),
+    say: (notice) => events.tree(notice),
+  });
+}
+
+function createLoopControl({ model, engines, events, feed, controls }: Site, closing: PortClosing): LoopControl {
+  return new LoopControl({
+    model,
+    closing,
+    send: (frames) => engines.send(frames),
+    floods: () => engines.counters.flooded,
+    flush: (matches) =>
+      forget(
+        'loop guard',
+        controls().own(() => withFlushes(matches)),
+      ),
+    tell: (event) => feed.tell(event),
+    say: (loop, isThere) => events.loop(loop, isThere),
+  });
+}
+
+function createPuntFeed(
+  { model, engines, events, feed }: Site,
+  multicast: MulticastControl,
+  loops: LoopControl,
+  trees: TreeControl,
+): PuntFeed {
   const notices = new OwnTunnelNotices(
     (notice) => events.ownTunnel(notice),
     () => performance.now(),
@@ -130,6 +243,8 @@ function createPuntFeed({ model, engines, events, feed }: Site, multicast: Multi
     model,
     punts: engines.punts,
     multicast,
+    loops,
+    trees,
     tell: (event) => feed.tell(event),
     ownTunnel: (port, remote) => notices.meet(port, remote),
   });
@@ -205,6 +320,18 @@ function createStrangerWatch({ model, engines, events, feed }: Site): StrangerWa
     tell: (event) => feed.tell(event),
     say: (vtep, heldBack) => events.unknownVtep(vtep, heldBack),
   });
+}
+
+function withFlushes(matches: readonly FdbMatch[]): Transition {
+  const change = new Transition();
+  change.flushes.push(...matches);
+  return change;
+}
+
+function withOperation(operation: Operation | null): Transition {
+  const change = new Transition();
+  if (operation !== null) change.structure.push(operation);
+  return change;
 }
 
 function withEntries(operations: readonly Operation[]): Transition {

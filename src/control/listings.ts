@@ -3,13 +3,17 @@
  * on this interface, never on the switch. Stateless.
  */
 import type {
+  DroppedFrame,
   FdbFilter,
   FdbRow,
   InfoAnswer,
   LinkRow,
   MdbAnswer,
   NeighRow,
+  NexthopRow,
   StatsAnswer,
+  TraceAnswer,
+  TraceRequest,
   VlansAnswer,
 } from '../api/api.js';
 
@@ -28,7 +32,12 @@ export interface Views {
   /** As `fdb`. */
   neigh(): Iterable<NeighRow | undefined>;
   mdb(): MdbAnswer;
+  nexthops(): NexthopRow[];
   stats(): StatsAnswer;
+  /** @param reason the one that is wanted @returns null for a name that is no reason */
+  drops(reason?: string): DroppedFrame[] | null;
+  /** What the switch would do with a frame, or with `apply` does. @throws ChangeRefused */
+  trace(request: TraceRequest): Promise<TraceAnswer>;
   /** The present state of the switch as a configuration; called between two changes. */
   config(): Record<string, unknown> | Promise<Record<string, unknown>>;
 }

@@ -4,6 +4,8 @@
 import type { MacMoves, UnknownVtep } from '../api/api.js';
 import type { OffloadConfig } from '../config/types.js';
 import type { Refusal } from '../port/refusals.js';
+import type { Loop } from './loops/loop-guard.js';
+import type { TreeNotice } from './spanning-tree/tree-control.js';
 import type { OwnTunnelNotice } from './events/own-tunnel-notices.js';
 
 export interface SwitchEvents {
@@ -27,5 +29,9 @@ export interface SwitchEvents {
   unknownVtep(vtep: UnknownVtep, heldBack: number): void;
   /** A MAC moves too often between ports. @param heldBack as above */
   macMoves(moves: Omit<MacMoves, 'last'>, heldBack: number): void;
+  /** A port was blocked because a loop goes through it, or is open again. */
+  loop(loop: Loop, isThere: boolean): void;
+  /** A port has another state in a spanning tree, or a BPDU has closed it. */
+  tree(notice: TreeNotice): void;
   failed(error: Error): void;
 }

@@ -3,7 +3,7 @@
  */
 import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { InfoAnswer } from '../api/api.js';
+import type { InfoAnswer, TraceAnswer, TraceRequest } from '../api/api.js';
 import type { Document } from '../config/edit/tree.js';
 import { netnsExists } from '../config/load.js';
 import type { SwitchConfig } from '../config/types.js';
@@ -22,8 +22,13 @@ import { kindOf } from './ports/registry.js';
 import { Reconciler } from './reconcile/reconcile.js';
 import type { Inheritance, LiveControl } from './requests/live-control.js';
 import type { SwitchEvents } from './switch-events.js';
+import { traceFrame } from './trace/trace.js';
+import { TraceGate } from './trace/trace-gate.js';
 import { type Usable, usable } from './usable.js';
-import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from './views/views.js';
+import { viewNexthops } from './views/nexthops.js';
+import { viewDrops } from './views/drops.js';
+import { viewVlans } from './views/vlans.js';
+import { type Sources, viewFdb, viewLinks, viewStats } from './views/views.js';
 
 export type { SwitchEvents } from './switch-events.js';
 
@@ -53,6 +58,8 @@ export class Switch {
     readonly mode: Usable,
   ) {}
 
+  private readonly traces = new TraceGate();
+
   /**
    * Opens all devices and starts forwarding; on failure nothing remains open.
    * @param document the configuration as given
@@ -75,7 +82,7 @@ export class Switch {
     const lose: Lose = (port, errno = 0) => loseDevice(port, errno, model, events, late);
     const engines = createEngines(config, mode, held, engineEvents(model, events, lose, late));
     try {
-      const parts = assemble(document, { reconciler, engines, devices }, events, lose);
+      const parts = assemble(document, { reconciler, engines, devices }, events, lose, held);
       late.parts = parts;
       await parts.controls.start(config, inheritance);
       devices.startEnded();
@@ -98,10 +105,11 @@ export class Switch {
 
   /** The listings for the control socket. @param info identity of the switch */
   views(info: InfoAnswer): Views {
-    const { engines, multicast, neigh } = this.parts;
+    const { engines, loops, multicast, neigh, trees } = this.parts;
     const { counters, remotes, fdb } = engines;
     const { feed } = this.parts;
-    const sources: Sources = { model: this.model, counters, remotes, fdb, macMoves: () => feed.macMoves };
+    const macMoves = () => feed.macMoves;
+    const sources: Sources = { model: this.model, counters, remotes, fdb, loops, trees, multicast, macMoves };
     return {
       info,
       links: (details) => viewLinks(sources, details),
@@ -109,9 +117,22 @@ export class Switch {
       vlans: () => viewVlans(sources),
       neigh: () => neigh.list(),
       mdb: () => multicast.list(),
+      nexthops: () => viewNexthops(this.model.config.nexthops ?? []),
       stats: () => viewStats(sources),
+      drops: (reason) => viewDrops(this.model, engines.drops, reason),
       config: () => this.controls.stated(),
+      trace: (request) => this.traces.pass(() => this.trace(request)),
     };
+  }
+
+  private async trace(request: TraceRequest): Promise<TraceAnswer> {
+    const { engines } = this.parts;
+    const { counters, fdb, neigh, shadow } = engines;
+    const { answer, arrival } = traceFrame(request, { model: this.model, counters, fdb, neigh, shadow });
+    if (request.apply !== true) return answer;
+    // Between two changes: the answer is what happens, unless a frame has come meanwhile.
+    await this.controls.still(() => engines.inject(arrival));
+    return { ...answer, applied: true };
   }
 
   /** The clock of each engine: it stands still when the engine does. */
@@ -125,10 +146,15 @@ export class Switch {
    * @param given called at that moment, with its PID
    */
   handOver(socket: Socket, fd: number, logLevel: string, given: (pid: number) => void): HandOverAttempt {
-    const { controls, devices, engines, multicast, punts } = this.parts;
+    const { controls, devices, engines, loops, multicast, punts, trees } = this.parts;
     const { model, mode } = this;
     const still: GiverParts['still'] = (work) => controls.still(work);
-    const giver = new Giver(socket, fd, { model, devices, engines, multicast, punts, mode, still }, logLevel);
+    const giver = new Giver(
+      socket,
+      fd,
+      { model, devices, engines, loops, trees, multicast, punts, mode, still },
+      logLevel,
+    );
     const outcome = giver.give((pid) => {
       controls.end(`the switch was given to process ${pid}; ask again`);
       rest(this.parts);
@@ -139,8 +165,9 @@ export class Switch {
 
   /** Goes on from the state of the process before. @param begin called as soon as the devices are this process's own */
   takeOver(taker: Taker, version: string, begin: () => void): Promise<Taken> {
-    const { controls, engines, multicast } = this.parts;
-    return controls.still(() => taker.complete({ model: this.model, engines, multicast }, version, begin));
+    const { controls, engines, loops, multicast, trees } = this.parts;
+    const parts = { model: this.model, engines, loops, multicast, trees };
+    return controls.still(() => taker.complete(parts, version, begin));
   }
 
   /** Ends the engines of a switch that was given to another process; the devices are left as they are. */
@@ -158,8 +185,9 @@ export class Switch {
 }
 
 /** Stops the timers. */
-function rest({ feed, multicast, ports, mtus, vteps, strangers }: Parts): void {
-  for (const clock of [feed, multicast, ports, mtus, vteps, strangers]) clock.stop();
+function rest({ feed, observation, exporter, multicast, ports, mtus, vteps, strangers, loops, trees }: Parts): void {
+  for (const clock of [feed, observation, exporter, multicast, ports, mtus, vteps, strangers, loops, trees])
+    clock.stop();
 }
 
 function createDevices({ name, control }: SwitchConfig, mode: Usable): Devices {

@@ -1,7 +1,7 @@
 /**
  * The best mode that this host has: what the configuration wants and the kernel gives. Each refusal is reported once, at start.
  */
-import { hasOwnNic, namesInterface } from '../config/options/kinds.js';
+import { hasOwnNic, isTunnelPort, namesInterface } from '../config/options/kinds.js';
 import type { OffloadConfig, SwitchConfig, VxlanConfig } from '../config/types.js';
 import { refusalsOf } from '../port/refusals.js';
 import type { SelfTest, Trial } from '../port/self-test.js';
@@ -21,7 +21,7 @@ export function usable(config: SwitchConfig, found: SelfTest, events: SwitchEven
   const needed = neededBy(config);
   for (const refusal of refusalsOf(found)) events.refused(refusal, needed.has(refusal.trial));
   return {
-    offloads: usableOffloads(config.offloads, found, events),
+    offloads: usableOffloads(config.offloads, found, needed, events),
     // A TAP with one queue has one reader: of two, each would get part of a flow's frames. A UDP port that is not shared
     // has one receiving socket.
     workers: found.multiQueue && found.reusePort ? config.workers : 1,
@@ -33,8 +33,9 @@ function neededBy({ workers, bridges, ports }: SwitchConfig): Set<Trial> {
   const needed = new Set<Trial>(workers > 1 ? ['multiQueue', 'reusePort'] : []);
   const all = [...ports, ...bridges.flatMap((bridge) => bridge.ports)];
   for (const port of all) {
-    if (port.type === 'vxlan') for (const trial of neededByTunnel(port)) needed.add(trial);
+    if (isTunnelPort(port)) for (const trial of neededByTunnel(port)) needed.add(trial);
     if (namesInterface(port) && port.netns !== undefined) needed.add('setns');
+    if (port.type === 'netdev') needed.add('packetRing');
     if (port.type === 'netdev' && !port.host) needed.add('tcx');
   }
   // A NIC that is given as a descriptor is made by others.
@@ -60,14 +61,20 @@ function neededByTunnel({ family, local, dev, group, ttl, udpcsum }: VxlanConfig
   ];
 }
 
-function usableOffloads(wanted: OffloadConfig, found: SelfTest, events: SwitchEvents): OffloadConfig {
+function usableOffloads(
+  wanted: OffloadConfig,
+  found: SelfTest,
+  needed: ReadonlySet<Trial>,
+  events: SwitchEvents,
+): OffloadConfig {
   const has = (
-    key: 'tso' | 'udp_segment' | 'udp_gro' | 'vnet_header',
-    name: 'tso' | 'udpSegment' | 'udpGro' | 'vnetHeader',
+    key: 'tso' | 'udp_segment' | 'udp_gro' | 'vnet_header' | 'packet_ring',
+    name: 'tso' | 'udpSegment' | 'udpGro' | 'vnetHeader' | 'packetRing',
   ): boolean => {
     // What could not be tried for want of a TAP is tried with the TAP that is there.
     if (!found.tap && (key === 'vnet_header' || key === 'tso')) return wanted[key];
-    if (wanted[key] && !found[name]) events.offloadMissing(key, found.reasons[name] ?? LACKING, true);
+    const isAsked = key !== 'packet_ring' || needed.has('packetRing');
+    if (wanted[key] && !found[name]) events.offloadMissing(key, found.reasons[name] ?? LACKING, isAsked);
     return wanted[key] && found[name];
   };
   const vnet_header = has('vnet_header', 'vnetHeader');
@@ -77,7 +84,16 @@ function usableOffloads(wanted: OffloadConfig, found: SelfTest, events: SwitchEv
     udp_segment: has('udp_segment', 'udpSegment'),
     tunnel_gso: usableTunnelGso(wanted.tunnel_gso, found, events),
     udp_gro: has('udp_gro', 'udpGro'),
+    packet_ring: has('packet_ring', 'packetRing'),
+    io_uring: usableIoUring(wanted.io_uring, found, events),
   };
+}
+
+/** Not reported unless requested explicitly: many hosts forbid it, and all works without. */
+function usableIoUring(wanted: boolean | 'auto', found: SelfTest, events: SwitchEvents): boolean {
+  if (wanted === false) return false;
+  if (!found.ioUring) events.offloadMissing('io_uring', found.reasons.ioUring ?? LACKING, wanted === true);
+  return found.ioUring;
 }
 
 /** Not reported unless requested explicitly: most kernels do not support it yet. */

@@ -2,7 +2,9 @@
  * Files of unix sockets that nobody has open any more: told apart from those of others, and removed without ever removing another
  * file. Shared by the control socket and the sockets of ports.
  */
+import { randomBytes } from 'node:crypto';
 import { type BigIntStats, linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /** Identity of a socket file, independent of its name; null: no socket exists. */
 export function identify(path: string): string | null {
@@ -18,9 +20,10 @@ export function identify(path: string): string | null {
 /**
  * Removes a socket file that was found dead.
  * @param seen its identity at that moment; if another process has taken the path since, its socket is moved back
- * @param grave a free name in the same folder
  */
-export function bury(path: string, seen: string, grave: string): void {
+export function bury(path: string, seen: string): void {
+  // Never a process id: switches in several PID namespaces may share the folder.
+  const grave = join(dirname(path), `.ot${randomBytes(4).toString('hex')}`);
   try {
     renameSync(path, grave);
   } catch {

@@ -3,7 +3,7 @@
  * was sent.
  *
  * Like the addon it adjusts the offload header of a frame to a TAP by the tag operation. Unlike the addon it does not segment a
- * superframe to a socket.
+ * superframe to a socket, nor does it fragment a packet.
  */
 import { concatBytes, viewOf } from '../wire/bytes.js';
 import { internetChecksum } from '../wire/checksum.js';
@@ -11,6 +11,7 @@ import { UDP_CHECKSUM } from '../wire/udp.js';
 import { VLAN_TAG } from '../wire/vlan.js';
 import {
   HEADROOM,
+  type Injection,
   KIND_FRAME,
   KIND_UDP,
   type PacketIo,
@@ -40,7 +41,10 @@ import {
   TAG_POP,
   TAG_PUSH,
   TAG_REPLACE,
+  TAG_SERVICE,
+  TX_COOKIE,
   TX_CSUM,
+  TX_FRAGMENT_SHIFT,
   TX_GSO,
   TX_HEADER,
   TX_HEADER_LENGTH,
@@ -62,16 +66,7 @@ const DEFAULT_SOURCE_PORT = 50_000;
 const MEASURED = 256;
 
 /** An injected frame or datagram. */
-export interface Arrival {
-  kind: number;
-  index: number;
-  bytes: Uint8Array;
-  vnet?: number;
-  gso?: number;
-  csum?: number;
-  tos?: number;
-  /** Outer source address, four words. */
-  address?: ArrayLike<number>;
+export interface Arrival extends Injection {
   sourcePort?: number;
   /** For a datagram of a train: the train's segment size, and the datagram's position in it. */
   segment?: number;
@@ -87,20 +82,31 @@ export interface Departure {
   bytes: Uint8Array;
   remote: number;
   tos: number;
+  /** Most bytes of a frame: it is sent as fragments; 0: whole. */
+  most: number;
   vnet: number;
   gso: number;
   csum: number;
+  /** Of the command: what the sender has put into TX_COOKIE, and where in the arena the frame lies. */
+  cookie: number;
+  offset: number;
 }
 
 export interface MemoryPacketIoOptions {
   maxFrames?: number;
   maxCommands?: number;
+  /** Bytes of the arena for headers, and for the frames of a batch. */
+  headerBytes?: number;
+  frameBytes?: number;
 }
 
+const HEADER_BYTES = 634_880;
+const FRAME_BYTES = (5 << 19) - HEADER_BYTES;
+
 export class MemoryPacketIo implements PacketIo {
-  readonly arena = new ArrayBuffer(5 << 19);
+  readonly arena: ArrayBuffer;
   readonly headerBase = 0;
-  readonly headerBytes = 634_880;
+  readonly headerBytes: number;
   readonly rx: Int32Array;
   readonly tx: Int32Array;
   readonly status = new Int32Array(STATUS_WORDS);
@@ -114,10 +120,13 @@ export class MemoryPacketIo implements PacketIo {
   private queue: Arrival[] = [];
   private rung = false;
   private lost: { kind: number; index: number; errno: number } | null = null;
-  private readonly bytes = new Uint8Array(this.arena);
+  private readonly bytes: Uint8Array;
   private readonly maxFrames: number;
 
   constructor(options: MemoryPacketIoOptions = {}) {
+    this.headerBytes = options.headerBytes ?? HEADER_BYTES;
+    this.arena = new ArrayBuffer(this.headerBytes + (options.frameBytes ?? FRAME_BYTES));
+    this.bytes = new Uint8Array(this.arena);
     this.maxFrames = options.maxFrames ?? 256;
     this.rx = new Int32Array(this.maxFrames * RX_STRIDE);
     this.tx = new Int32Array((options.maxCommands ?? 1024) * TX_STRIDE);
@@ -224,11 +233,12 @@ export class MemoryPacketIo implements PacketIo {
     const kind = tx[at + TX_KIND];
     const tag = tx[at + TX_TAG];
     const frame = this.bytes.slice(tx[at + TX_OFFSET], tx[at + TX_OFFSET] + tx[at + TX_LENGTH]);
-    const common = { kind, index: tx[at + TX_INDEX], vnet: tx[at + TX_VNET] };
+    const place = { cookie: tx[at + TX_COOKIE], offset: tx[at + TX_OFFSET] };
+    const common = { ...place, kind, index: tx[at + TX_INDEX], vnet: tx[at + TX_VNET] };
     if (kind !== KIND_UDP) {
       const shift = tagShift(tag);
       const { gso, csum } = shiftOffload(common.vnet, tx[at + TX_GSO], tx[at + TX_CSUM], shift);
-      return { ...common, bytes: withTag(frame, tag), remote: 0, tos: 0, gso, csum };
+      return { ...common, bytes: withTag(frame, tag), remote: 0, tos: 0, most: 0, gso, csum };
     }
     if ((common.vnet & VNET_NEEDS_CSUM) !== 0 && common.vnet >>> 8 === 0) completeChecksum(frame, tx[at + TX_CSUM]);
     const header = this.bytes.slice(tx[at + TX_HEADER], tx[at + TX_HEADER] + tx[at + TX_HEADER_LENGTH]);
@@ -236,7 +246,8 @@ export class MemoryPacketIo implements PacketIo {
       ...common,
       bytes: concatBytes(header, withTag(frame, tag)),
       remote: tx[at + TX_REMOTE],
-      tos: tx[at + TX_TOS],
+      tos: tx[at + TX_TOS] & 0xff,
+      most: tx[at + TX_TOS] >>> TX_FRAGMENT_SHIFT,
       gso: tx[at + TX_GSO],
       csum: tx[at + TX_CSUM],
     };
@@ -291,6 +302,8 @@ function withTag(frame: Uint8Array, tag: number): Uint8Array {
   if (operation === TAG_KEEP) return frame;
   const addresses = frame.slice(0, 12);
   if (operation === TAG_POP) return concatBytes(addresses, frame.slice(16));
-  const bytes = Uint8Array.of(0x81, 0x00, (tag >> 8) & 0xff, tag & 0xff);
+  const [high, low] =
+    operation === TAG_REPLACE ? frame.subarray(12) : (tag & TAG_SERVICE) !== 0 ? [0x88, 0xa8] : [0x81, 0x00];
+  const bytes = Uint8Array.of(high, low, (tag >> 8) & 0xff, tag & 0xff);
   return concatBytes(addresses, bytes, frame.slice(operation === TAG_PUSH ? 12 : 16));
 }

@@ -47,8 +47,10 @@ export interface NativePacketIoOptions {
   tunnelGuard?: boolean;
   /** Coalesces consecutive TCP segments of a flow into one write to a TAP. Default true. */
   merge?: boolean;
-  /** Default SPIN_MICROSECONDS; 0: no polling. */
-  spinMicroseconds?: number;
+  /** Makes system calls on TAPs, and sends of many flows, in batches (io_uring). Default false. */
+  ioUring?: boolean;
+  /** Microseconds that `receive` polls, 0: not at all. Default 'auto': SPIN_MICROSECONDS, while that finds something often enough. */
+  spinMicroseconds?: number | 'auto';
 }
 
 export interface NativePacketIo extends PacketIo {
@@ -81,7 +83,7 @@ export function createNativePacketIo(options: NativePacketIoOptions = {}): Nativ
     attachStream: (index, fd, tail, reads) => native.attachStream(handle, index, fd, tail, reads),
     attachDatagrams: (index, fd, reads, remote = '') => native.attachDatagrams(handle, index, fd, reads, remote),
     attachSocket: (index, fd) => native.attachSocket(handle, index, fd),
-    attachSender: (index, fd) => native.attachSender(handle, index, fd),
+    attachSender: (index, fd, flowLabel = 0) => native.attachSender(handle, index, fd, flowLabel),
     attachEvent: (fd) => native.attachEvent(handle, fd),
     detachTap: (index) => native.detachTap(handle, index),
     detachSocket: (index) => native.detachSocket(handle, index),
@@ -101,6 +103,13 @@ function settingsOf(
     tunnelGso: options.tunnelGso ?? false,
     tunnelGuard: options.tunnelGuard ?? true,
     merge: options.merge ?? true,
-    spinMicroseconds: options.spinMicroseconds ?? SPIN_MICROSECONDS,
+    ioUring: options.ioUring ?? false,
+    ...spinOf(options.spinMicroseconds ?? 'auto'),
   };
+}
+
+function spinOf(wanted: number | 'auto'): Pick<native.CreateNicOptions, 'spinMicroseconds' | 'spinAdapts'> {
+  return wanted === 'auto'
+    ? { spinMicroseconds: SPIN_MICROSECONDS, spinAdapts: true }
+    : { spinMicroseconds: wanted, spinAdapts: false };
 }

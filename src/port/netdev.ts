@@ -2,7 +2,7 @@
  * Existing interfaces, attached by packet sockets: a veth end, the vnet0 of a virtual machine, a NIC, a bond.
  *
  * Owns the descriptors: closing them takes the interface out of promiscuous mode and gives the host's stack its frames back, also
- * when the process is killed. Changes nothing of the interface. Never moves a frame: the PacketIo does.
+ * when the process is killed. Changes nothing of the interface but its LRO. Never moves a frame: the PacketIo does.
  */
 import type { NetdevState } from '../native/binding.js';
 import * as native from '../native/binding.js';
@@ -21,6 +21,8 @@ export interface NetdevOptions {
   ifname: string;
   /** Packet sockets, one for each engine. */
   queues: number;
+  /** They receive by rings, where the kernel can do that. */
+  ring: boolean;
   /** The host's stack keeps what the interface receives. */
   host: boolean;
   /** Attaches the interface of the default route even without `host`. */
@@ -54,10 +56,10 @@ export interface NetdevHandle {
  */
 export function openNetdev(options: NetdevOptions): NetdevHandle {
   refuseDefaultRoute(options);
-  const { netns, ifname, queues, host } = options;
+  const { netns, ifname, queues, ring, host } = options;
   try {
     const place = netns === undefined ? { ifname } : { ifname, netns: netnsPath(netns) };
-    return new OpenedNetdev(native.openNetdev({ ...place, queues, silence: !host }), netns);
+    return new OpenedNetdev(native.openNetdev({ ...place, queues, ring, silence: !host }), netns);
   } catch (error) {
     throw native.isNativeError(error) ? new NetdevError(explainNetdev(error, options), error.code, error) : error;
   }

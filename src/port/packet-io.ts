@@ -57,7 +57,7 @@ export const TX_INDEX = 1;
 export const TX_OFFSET = 2;
 /** Length of the frame in the arena in bytes, before the tag operation. */
 export const TX_LENGTH = 3;
-/** 802.1Q tag operation on transmission: TAG_* in bits 16-17, the TCI in bits 0-15. */
+/** Tag operation on transmission: TAG_* in bits 16-18, the TCI in bits 0-15. */
 export const TX_TAG = 4;
 /**
  * virtio-net header, as RX_VNET. It is written before a frame to a TAP. For a socket, and for a TAP without such a header, a
@@ -72,21 +72,28 @@ export const TX_HEADER = 8;
 export const TX_HEADER_LENGTH = 9;
 /** Index of the remote given to `setRemote` (KIND_UDP). */
 export const TX_REMOTE = 10;
-/** Outer type-of-service byte (KIND_UDP). */
+/**
+ * Outer type-of-service byte (KIND_UDP), and above it (TX_FRAGMENT_SHIFT), if not 0, the most bytes of an Ethernet frame after the tag
+ * operation: a longer one, which has an IPv4 packet without DF, is sent as fragments.
+ */
 export const TX_TOS = 11;
+export const TX_FRAGMENT_SHIFT = 8;
 /** Written by the PacketIo: 0, or the errno of the failure; OFFLOAD_MISFIT is one of them. */
 export const TX_STATUS = 12;
 /** For the caller's own use; ignored by the PacketIo. */
 export const TX_COOKIE = 13;
 export const TX_COOKIE2 = 14;
+export const TX_COOKIE3 = 15;
 
 export const TAG_KEEP = 0;
 /** Remove the four bytes at offset 12. */
 export const TAG_POP = 1 << 16;
-/** Insert 0x8100 and the TCI at offset 12. */
+/** Insert 0x8100, or with TAG_SERVICE 0x88a8, and the TCI at offset 12. */
 export const TAG_PUSH = 2 << 16;
 /** Overwrite the TCI of the existing tag. */
 export const TAG_REPLACE = 3 << 16;
+/** With TAG_PUSH: a service tag (802.1ad). */
+export const TAG_SERVICE = 1 << 18;
 
 // virtio-net header (virtio 1.2, section 5.1.6)
 export const VNET_NEEDS_CSUM = 1;
@@ -121,6 +128,10 @@ export const STATUS_SENDING = 8;
 export const LATCHED_UDP_SEGMENT = 1;
 /** Tunnel GSO is disabled: its TAP could not be created, or is gone. Nothing was lost. */
 export const LATCHED_TUNNEL_GSO = 2;
+/** The kernel does not fill the ring of a packet socket any more: its frames come through the socket's queue. */
+export const LATCHED_PACKET_RING = 4;
+/** System calls are made one by one again. */
+export const LATCHED_IO_URING = 8;
 
 /** EBADMSG as a TX_STATUS: the virtio-net header does not match the frame, or requests an unsupported offload. */
 export const OFFLOAD_MISFIT = 74;
@@ -180,11 +191,27 @@ export interface PacketIo {
   attachDatagrams(index: number, fd: number, reads: boolean, remote?: string): void;
   /** A receiving socket. */
   attachSocket(index: number, fd: number): void;
-  /** A sending socket: TX_INDEX of KIND_UDP commands. */
-  attachSender(index: number, fd: number): void;
+  /**
+   * A sending socket: TX_INDEX of KIND_UDP commands.
+   * @param flowLabel of its datagrams over IPv6, 0-0xfffff (RFC 6437), of a socket opened with `flowLabel`; default 0: none
+   */
+  attachSender(index: number, fd: number, flowLabel?: number): void;
   detachTap(index: number): void;
   detachSocket(index: number): void;
   detachSender(index: number): void;
   /** Address (four big-endian words, IPv4 mapped) and port that TX_REMOTE stands for. */
   setRemote(index: number, a0: number, a1: number, a2: number, a3: number, port: number): void;
+}
+
+/** A frame or datagram that no device has received, for tests and `overtap trace --apply`: words as in a receive descriptor. */
+export interface Injection {
+  kind: number;
+  index: number;
+  bytes: Uint8Array;
+  vnet?: number;
+  gso?: number;
+  csum?: number;
+  tos?: number;
+  /** Outer source address, four words. */
+  address?: ArrayLike<number>;
 }

@@ -3,7 +3,7 @@
  * that a process has open, and files other than sockets, are left as they are.
  */
 import { lstatSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { closeFd, groupId, socketAnswers } from '../native/binding.js';
 import { bury, identify } from './dead-socket.js';
 import { codeOf, FrameSocketError } from './frame-socket-error.js';
@@ -84,7 +84,7 @@ function clearDead(path: string): void {
     );
   }
   if (isAlive(path)) throw taken(path);
-  bury(path, seen, join(dirname(path), `.ot${process.pid}x`));
+  bury(path, seen);
 }
 
 function isAlive(path: string): boolean {

@@ -76,6 +76,8 @@ export interface TapHandle {
   readonly vnetHeaderSize: number;
   /** A persistent TAP that overtap did not create: it stays persistent. */
   readonly isForeign: boolean;
+  /** It has several queues, and the kernel chooses among them: a flow may change its queue at its first answer. */
+  readonly isUnsteered?: boolean;
   /** Current name, namespace and state; the last known ones while the kernel does not report them. `null` if the device is gone. */
   state(): TapState | null;
   /** Whether it currently has this name in this namespace (name or path; absent: the switch's own). */
@@ -215,6 +217,7 @@ class OpenedTap implements TapHandle {
   readonly offload: number;
   readonly vnetHeaderSize: number;
   readonly isForeign: boolean;
+  readonly isUnsteered: boolean;
   mac: string;
   mtu: number;
   /** Descriptors of its queues; empty when closed. */
@@ -234,6 +237,7 @@ class OpenedTap implements TapHandle {
     ({ ifname: this.ifname, mac: this.mac, mtu: this.mtu } = opened);
     this.netns = path.netns;
     this.fds = [opened.fd, ...opened.moreQueues];
+    this.isUnsteered = opened.moreQueues.length > 0 && opened.isSteered === false;
     const { ifname, mtu } = opened;
     if (options.layer3 === true) this.mac = (options.mac ?? options.newMac ?? opened.mac).toLowerCase();
     const { mac } = this;

@@ -75,6 +75,8 @@ export interface SendingOptions extends UnderlayPlace {
   /** Sets the DF bit. This host never fragments. Default false. */
   df?: boolean;
   checksum?: boolean;
+  /** Flow label of datagrams over IPv6, 0-0xfffff: the socket allows it, `attachSender` says which. Default 0: none. */
+  flowLabel?: number;
   sendBuffer?: number;
 }
 
@@ -214,12 +216,20 @@ export function adoptSocket(fd: number, port: number): Sender {
 
 /** The options of a sending socket for the addon. */
 function sendingOf(options: SendingOptions): Omit<native.UdpSenderOptions, 'port'> {
-  const { multicast, ttl = 0, df = false, checksum = true, sendBuffer = SEND_BUFFER } = options;
+  const { multicast, ttl = 0, df = false, checksum = true, flowLabel = 0, sendBuffer = SEND_BUFFER } = options;
   const groups =
     multicast === undefined
       ? {}
       : { multicastDev: multicast.dev, multicastTtl: multicast.ttl || ttl || DEFAULT_GROUP_TTL };
-  return { ...placeOf(options), ...groups, ttl, df: df ? 'set' : 'unset', checksum, sendBuffer };
+  return {
+    ...placeOf(options),
+    ...groups,
+    ttl,
+    df: df ? 'set' : 'unset',
+    checksum,
+    labels: flowLabel !== 0,
+    sendBuffer,
+  };
 }
 
 function explainSending(error: unknown, options: SendingOptions, port: number): unknown {

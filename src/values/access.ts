@@ -68,6 +68,15 @@ export function readListenAddress(text: string): ListenAddress | Refusal {
   return { address: ip.text, port };
 }
 
+/** Reads where datagrams are sent to. */
+export function readCollector(text: string): ListenAddress | Refusal {
+  const address = readListenAddress(text);
+  if (!(address instanceof Refusal)) return address;
+  return new Refusal(
+    `expected an address and a UDP port, such as 192.0.2.9:6343 or "[::1]:6343", found ${quote(text)}`,
+  );
+}
+
 /** As in the file and in a URL. */
 export function listenText({ address, port }: ListenAddress): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

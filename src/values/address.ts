@@ -55,6 +55,12 @@ export function readHostIp(text: string): string | Refusal {
   return fault === undefined ? ip.text : new Refusal(`${ip.text} is ${fault}; give the address of one host`);
 }
 
+/** Reads the address of a host, or of a group. */
+export function readRemoteIp(text: string): string | Refusal {
+  const group = canonicalIp(text)?.text;
+  return group !== undefined && isMulticastIp(group) ? group : readHostIp(text);
+}
+
 /**
  * Reads the address of a VTEP: a host address. A link-local one may have a zone, as fe80::1%eth0 (RFC 4007 section 11).
  * @returns the address, with its zone if present
@@ -94,6 +100,20 @@ export function readNicAddress(text: string): NicAddress | Refusal {
   const fault = notOneHost(ip.text);
   if (fault !== undefined) return new Refusal(`${ip.text} is ${fault}; give the address of one host`);
   return { address: ip.text, prefix: Number(prefixText), family: ip.family };
+}
+
+/** Reads the address of one host, or a prefix of addresses as ADDRESS/PREFIX. @returns canonical text; a whole prefix is left out */
+export function readAddressOrPrefix(text: string): string | Refusal {
+  const [address = '', prefixText, rest] = text.split('/');
+  if (prefixText === undefined) return readHostIp(address);
+  const ip = canonicalIp(address);
+  const longest = ip?.family === 4 ? 32 : 128;
+  const isPrefix = /^[0-9]{1,3}$/.test(prefixText) && Number(prefixText) <= longest;
+  if (ip === undefined || rest !== undefined || !isPrefix) {
+    const found = JSON.stringify(text.slice(0, 60));
+    return new Refusal(`expected an address or a prefix such as 2001:db8::/64, found ${found}`);
+  }
+  return Number(prefixText) === longest ? readHostIp(ip.text) : `${ip.text}/${Number(prefixText)}`;
 }
 
 /** Reads six bytes in hexadecimal with colons. @returns lower case */

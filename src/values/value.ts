@@ -4,10 +4,21 @@
  * Owns the messages "expected ..., found ...". Each schema checks one value alone, never in relation to others.
  */
 import { z } from 'zod';
-import { readGroup, readListenAddress, readSocketMode } from './access.js';
-import { Refusal, readHostIp, readMac, readNicAddress, readNicMac, readVtepIp } from './address.js';
+import { readCollector, readGroup, readListenAddress, readSocketMode } from './access.js';
+import {
+  Refusal,
+  readAddressOrPrefix,
+  readHostIp,
+  readRemoteIp,
+  readMac,
+  readNicAddress,
+  readNicMac,
+  readVtepIp,
+} from './address.js';
+import { readCvlanMaps } from './cvlan-map.js';
 import { readFrameAddress } from './frame-address.js';
 import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from './id-range.js';
+import { readReservedBits } from './reserved-bits.js';
 import { quote, show } from './show.js';
 
 /** Bytes, without the terminating NUL: IFNAMSIZ is 16 (linux/if.h). */
@@ -18,11 +29,17 @@ const SOCKET_PATH_MAX = 107;
 const COUNT_MAX = 2_147_483_647;
 /** Seconds: the longest ageing time of IEEE 802.1Q and of the kernel's bridge (BR_MAX_AGEING_TIME). */
 const AGEING_MAX = 1_000_000;
+/** Groups of a bridge: the engines' table has room for those of some bridges. */
+const GROUPS_MAX = 32_768;
 /** Descriptors: the first behind the standard streams, and the most that Linux allows (fs.nr_open). */
 const FD_MIN = 3;
 const FD_MAX = 1_073_741_816;
 /** Entries: the largest supported FDB. */
 const FDB_SIZE_MAX = 1_048_576;
+/** A u32 that is not 0 (NHA_ID). */
+const NEXTHOP_MAX = 4_294_967_295;
+/** Linux 6.12 has 16 bits for a weight, as one less than it (struct nexthop_grp). */
+const WEIGHT_MAX = 65_536;
 interface Issue {
   input?: unknown;
 }
@@ -80,6 +97,7 @@ export function mapping(what: string) {
 
 const udpPort = whole('a UDP port', 1, 65_535);
 const tosNumber = whole('a type-of-service byte', 0, 255);
+const mssNumber = whole('a maximum segment size', 88, 65_495);
 const mtuNumber = whole('an MTU', 68, 65_535);
 
 export const value = {
@@ -91,7 +109,14 @@ export const value = {
   tos: z.union([z.literal('inherit'), tosNumber], {
     error: expected("a type-of-service byte from 0 to 255 or 'inherit'"),
   }),
+  /** TCP_MIN_MSS of Linux is 88; an MTU is at most 65,535. */
+  mssClamp: z.union([z.literal('auto'), z.literal('off'), mssNumber], {
+    error: expected("'auto', 'off' or a maximum segment size from 88 to 65495"),
+  }),
   ttl: whole('a TTL', 0, 255),
+  policyId: whole('a policy ID', 0, 0xffff),
+  /** RFC 6437: 20 bits. */
+  flowLabel: whole('a flow label', 0, 0xfffff),
   udpPort,
   portRange: z.tuple([udpPort, udpPort], { error: expected('two UDP ports such as [32768, 61000]') }),
   pvid: whole('0 for none or a VLAN ID', 0, 4094),
@@ -101,20 +126,68 @@ export const value = {
   vnis: range(VNI),
   seconds: whole('whole seconds', 0, AGEING_MAX),
   count: whole('a number', 0, COUNT_MAX),
-  microseconds: whole('whole microseconds', 0, 10_000),
+  busyPoll: z.union([z.literal('auto'), whole('whole microseconds', 0, 10_000)], {
+    error: expected("whole microseconds from 0 to 10000 or 'auto'"),
+  }),
+  nexthopId: whole('the ID of a nexthop', 1, NEXTHOP_MAX),
+  /** 0: none. */
+  nexthopOrNone: whole('0 for none or the ID of a nexthop', 0, NEXTHOP_MAX),
+  weight: whole('a weight', 1, WEIGHT_MAX),
   fdbSize: whole('a number of entries', 1, FDB_SIZE_MAX),
+  /** The bits of the VXLAN header that drop a datagram; a number of YAML has not the precision. */
+  reservedBits: text("'ignore', 'drop' or a mask such as '0xf7ffffff000000ff', in quotes", readReservedBits),
+  /** Customer VLANs to service VLANs. */
+  cvlanMap: z
+    .array(z.string({ error: expected("a map such as '10-19:100'") }), {
+      error: expected("maps such as ['10-19:100']"),
+    })
+    .transform((input, context): string[] => accepted(readCvlanMaps(input), input, context)),
   groupForwardMask: whole('a mask', 0, 65_535),
   framesPerSecond: whole('0 for no limit or frames a second', 0, COUNT_MAX),
+  bits: whole('0 for no limit or bits', 0, 1_000_000_000_000),
   /** The kernel shows 3 while it detects a router; it is not a setting. */
   mcastRouter: z.union([z.literal(0), z.literal(1), z.literal(2)], {
     error: expected('0 (never), 1 (found out by queries) or 2 (always)'),
   }),
+  igmpVersion: z.union([z.literal(2), z.literal(3)], { error: expected('2 or 3') }),
+  mldVersion: z.union([z.literal(1), z.literal(2)], { error: expected('1 or 2') }),
+  // The kernel's limits of queries: a second, and a day (BR_MULTICAST_QUERY_INTVL_MIN and MAX).
+  queryInterval: whole('hundredths of a second', 100, 8_640_000),
+  // A query says at least the smallest time that it can.
+  responseInterval: whole('hundredths of a second', 0, 8_640_000),
+  mcastInterval: whole('hundredths of a second', 100, 864_000_000),
+  queryCount: whole('a number of queries', 0, 100),
+  groupCount: whole('a number of groups', 1, GROUPS_MAX),
+  bridgePriority: whole('a priority', 0, 65_535),
+  // 6 bits of the port identifier; the cost has 32 in a BPDU, and 802.1D-2004 names 200,000,000.
+  portPriority: whole('a priority', 0, 63),
+  pathCost: whole('a cost', 1, 200_000_000),
+  // The kernel's limits (net/bridge/br_private_stp.h); a forward delay below 200 only while there is no spanning tree.
+  helloTime: whole('hundredths of a second', 100, 1000),
+  maxAge: whole('hundredths of a second', 600, 4000),
+  forwardDelay: whole('hundredths of a second', 0, 3000),
   workers: whole('a number of workers', 1, 16),
   ip: text('an IPv4 or IPv6 address', readHostIp),
+  /** As `ip`, or a multicast address. */
+  remoteIp: text('an IPv4 or IPv6 address', readRemoteIp),
+  addressOrPrefix: text('an IPv4 or IPv6 address or a prefix', readAddressOrPrefix),
   /** As `ip`; a link-local address may have a zone. */
   vtepIp: text('an IPv4 or IPv6 address', readVtepIp),
   /** Any text: a separate rule checks that the port exists. */
   linkText: text('the name of a port', (input) => input),
+  collectors: z.array(text('an address and a UDP port such as 192.0.2.9:6343', readCollector), {
+    error: expected("a list of addresses and UDP ports such as ['192.0.2.9:6343']"),
+  }),
+  samplingInterval: whole('a number of frames', 1, 16_777_215),
+  domain: whole('a number', 0, 4_294_967_295),
+  flowCache: whole('a number of flows', 16, 65_536),
+  timeout: whole('whole seconds', 1, 86_400),
+  /** Names of ports, of which some may not be there. */
+  linkTexts: z.array(
+    text('the name of a port', (input) => input),
+    { error: expected('a list of ports such as [tap1]') },
+  ),
+  vidList: z.array(range(VLAN_ID), { error: expected('a list of VLAN IDs such as [10, 20-29]') }),
   /** Any text: a separate rule checks that it is a multicast address. */
   groupText: text('a multicast address', (input) => input),
   nicAddress: text('an address with its prefix length, such as 192.0.2.1/24', readNicAddress),

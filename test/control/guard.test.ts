@@ -14,6 +14,7 @@ import {
 import type { SwitchModel } from '../../src/control/model/model.js';
 import type { Machine } from '../../src/control/ports/port-kind.js';
 import { Mdb } from '../../src/control/tables/mdb.js';
+import { TunnelGroups } from '../../src/control/reconcile/tunnel-groups.js';
 import { MulticastControl } from '../../src/control/tables/multicast-control.js';
 import { MtuWatch } from '../../src/control/watch/mtu-watch.js';
 import { PortWatch } from '../../src/control/watch/port-watch.js';
@@ -176,8 +177,10 @@ describe('each timer of the control thread goes on after a fault', () => {
       ...parts,
       remotesAt: () => [],
       vteps: broken as never,
+      tunnelGroups: new TunnelGroups(broken as never),
       tell: ignore,
       carryOut: fault,
+      macOf: () => '',
     });
     vi.spyOn(Mdb.prototype, 'due', 'get').mockImplementation(fault);
     const count = await faultsOf('multicast', () => vi.advanceTimersByTimeAsync(500));

@@ -7,16 +7,18 @@ import type { FdbPut } from '../../api/api.js';
 import { splitZone } from '../../values/address.js';
 import { unknownLink } from '../../values/unknown-link.js';
 import { isLinkLocal } from '../../wire/ip-address.js';
+import { attributesGiven, PLAIN } from '../entries/attributes.js';
 import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from '../entries/expand.js';
 import { type EntryPort, type EntryValues, entryFaults, vnisOfEntry } from '../entries/rules.js';
 import { isTunnelPort } from '../options/kinds.js';
 import { isOnLink } from '../read/zones.js';
+import { nexthopsById } from '../entries/nexthops.js';
 import { addressFault } from '../rules/vxlan.js';
 import type { BridgeConfig, FdbEntryConfig, PortConfig, SwitchConfig, VxlanConfig } from '../types.js';
 import { EditRefused } from './tree.js';
 
 /** An entry of a request, already parsed by its schema. Without `vlan` and `vni` it applies to the whole port. */
-export type EntryRequest = Omit<FdbPut, 'op' | 'via'>;
+export type EntryRequest = Omit<FdbPut, 'op' | 'via' | 'use' | 'norefresh'>;
 
 /** The rows of the entry; at least one. @throws EditRefused with the reason */
 export function checkEntry(config: SwitchConfig, request: EntryRequest): ConfiguredEntry[] {
@@ -24,7 +26,7 @@ export function checkEntry(config: SwitchConfig, request: EntryRequest): Configu
   if (own !== undefined) return checkBridgeEntry(own, request);
   const { port, bridge } = findPort(config, request.dev);
   const { values, entry } = readEntry(request, port);
-  for (const { key, message } of entryFaults(values, entryPort(port, bridge))) {
+  for (const { key, message } of entryFaults(values, entryPort(port, bridge, config))) {
     throw new EditRefused(`${key}: ${message}`);
   }
   if (isTunnelPort(port) && entry.dst !== undefined) entry.dst = checkDestination(entry.dst, port);
@@ -71,29 +73,30 @@ function findPort(config: SwitchConfig, name: string): { port: PortConfig; bridg
 
 /** The request in two forms: as the entry rules take it, and as an entry of the configuration. */
 function readEntry(request: EntryRequest, of: PortConfig | undefined): { values: EntryValues; entry: FdbEntryConfig } {
-  const { mac, vlan, vni, src_vni, dst, port, state, sticky, extern_learn } = request;
+  const { mac, vlan, vni, src_vni, dst, port, nhid, state } = request;
   const vnis = isTunnelPort(of) ? vnisOfEntry({ vni, src_vni }, of.id) : {};
   const places = Object.fromEntries(
-    Object.entries({ vlan, dst, port, ...vnis }).filter(([, value]) => value !== undefined),
+    Object.entries({ vlan, dst, port, nhid, ...vnis }).filter(([, value]) => value !== undefined),
   );
+  const how = { ...PLAIN, ...attributesGiven(request) };
   return {
-    values: { mac, vlan, vni, src_vni, dst, port },
+    values: { ...how, mac, vlan, vni, src_vni, dst, port, nhid, state },
     entry: {
       mac,
-      ...(places as Pick<FdbEntryConfig, 'vlan' | 'vni' | 'sentVni' | 'dst' | 'port'>),
-      state: state ?? 'permanent',
-      sticky: sticky ?? false,
-      extern_learn: extern_learn ?? false,
+      ...(places as Pick<FdbEntryConfig, 'vlan' | 'vni' | 'sentVni' | 'dst' | 'port' | 'nhid'>),
+      ...how,
     },
   };
 }
 
-function entryPort(port: PortConfig, bridge: BridgeConfig | undefined): EntryPort {
+function entryPort(port: PortConfig, bridge: BridgeConfig | undefined, { nexthops }: SwitchConfig): EntryPort {
   return {
     name: port.name,
     type: port.type,
     bridge: bridge === undefined ? null : { name: bridge.name, filtering: bridge.vlan_filtering },
     id: isTunnelPort(port) ? (port.id ?? null) : undefined,
+    family: isTunnelPort(port) ? port.family : undefined,
+    nexthops: nexthopsById(nexthops ?? []),
     members: port.vlans,
   };
 }

@@ -6,6 +6,7 @@
 import { canonicalIp, Refusal, splitZone, ZERO_MAC } from '../../values/address.js';
 import { rangeLength, readRange, VLAN_ID } from '../../values/id-range.js';
 import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from '../entries/expand.js';
+import { attributeKeys, factsText, PLAIN } from '../entries/attributes.js';
 import { entriesOf, keyOf } from '../entries/list.js';
 import { isTunnelPort } from '../options/kinds.js';
 import type { BridgeConfig, PortConfig, SwitchConfig } from '../types.js';
@@ -73,13 +74,9 @@ function withOwnEntries(
   );
 }
 
-function ownEntryOf({ mac, vlan, state, sticky, extern_learn }: ConfiguredEntry): Mapping {
-  const flags = {
-    ...(state === 'permanent' ? {} : { state }),
-    ...(sticky ? { sticky } : {}),
-    ...(extern_learn ? { extern_learn: true } : {}),
-  };
-  return { mac, ...(vlan === 0 ? {} : { vlan }), ...flags };
+function ownEntryOf(entry: ConfiguredEntry): Mapping {
+  const { mac, vlan, state } = entry;
+  return { mac, ...(vlan === 0 ? {} : { vlan }), ...(state === 'permanent' ? {} : { state }), ...attributeKeys(entry) };
 }
 
 /** After VLAN filtering was switched on or off, entries of the former mode are inactive; the file format cannot express them. */
@@ -102,7 +99,7 @@ class Rows {
 
   has(row: ConfiguredEntry): boolean {
     const there = this.byKey.get(keyOf(row));
-    return there !== undefined && factsOf(there) === factsOf(row);
+    return there !== undefined && factsText(there) === factsText(row);
   }
 
   /** Marks rows as written by the document. @returns false, marking none, when one of them does not exist */
@@ -117,18 +114,17 @@ class Rows {
   }
 }
 
-const factsOf = ({ vni, dst, udpPort, sentVni, state, sticky, extern_learn }: ConfiguredEntry): string =>
-  JSON.stringify([vni, dst, udpPort, sentVni, state, sticky, extern_learn]);
-
 /** A port's mapping with exactly these rows: first its lists where still valid, then the remaining rows as entries. */
 function rewritten(body: Mapping, port: PortConfig, bridge: BridgeConfig, rows: Rows): Mapping {
   let out = body;
   if (isTunnelPort(port)) {
     const flood = (dst: string, vlan = 0, vni: number | null = null): ConfiguredEntry => ({
       ...{ mac: ZERO_MAC, port: port.name, vlan, vni, dst },
-      ...{ state: 'permanent', sticky: false, extern_learn: false },
+      ...PLAIN,
     });
     if (port.group !== undefined) rows.say([flood(port.group)]);
+    for (const { vid, vni, group } of port.vlans)
+      if (vni !== undefined && group !== undefined) rows.say([flood(group, vid, vni)]);
     // Own addresses of this host stay in the list, though no flood list contains them.
     const isOwn = (remote: string): boolean => port.ownRemotes?.includes(remote) === true;
     out = withList(out, 'remotes', (remote) => isOwn(remote) || rows.say([flood(remote)]));
@@ -168,10 +164,8 @@ function vidsIn({ vid }: Mapping): (vid: number) => boolean {
 }
 
 /** A row in file syntax. On a port that maps VLANs the VNI identifies the VLAN too. */
-function entryOf(
-  { mac, vlan, vni, dst, udpPort, sentVni, state, sticky, extern_learn }: ConfiguredEntry,
-  port: PortConfig,
-): Mapping {
+function entryOf(entry: ConfiguredEntry, port: PortConfig): Mapping {
+  const { mac, vlan, vni, dst, udpPort, sentVni, nhid, state } = entry;
   const maps = isTunnelPort(port) && port.vlan_tunnel;
   return {
     mac,
@@ -185,8 +179,8 @@ function entryOf(
     ...(sentVni === undefined ? {} : { vni: sentVni }),
     ...(dst === undefined ? {} : { dst }),
     ...(udpPort === undefined ? {} : { port: udpPort }),
+    ...(nhid === undefined ? {} : { nhid }),
     state,
-    ...(sticky ? { sticky } : {}),
-    ...(extern_learn ? { extern_learn } : {}),
+    ...attributeKeys(entry),
   };
 }

@@ -81,7 +81,7 @@ export function setLink(doc: Document, name: string, { master, options = {} }: L
   const link = getLink(moved, name);
   let body = merged(link.body, own);
   if (Object.hasOwn(own, 'host_port') && body.host_port !== true) body = withoutHostPort(body, link, own);
-  if (link.kind === 'bridge') body = withDefaultPvid(link.body, body);
+  if (link.kind === 'bridge') body = withDefaultPvid(link.body, withoutVlanSnooping(body, own));
   return withBody(moved, link, body);
 }
 
@@ -113,6 +113,12 @@ function outOfBridge(body: Mapping): Mapping {
 /** A flood-list destination that does not depend on a VLAN of the port. */
 function isFloodRow(entry: Mapping, port: Mapping): boolean {
   return entry.mac === ZERO_MAC && entry.vlan === undefined && (entry.vni === undefined || entry.vni === port.id);
+}
+
+/** Snooping by VLAN ends with VLAN filtering, as in the kernel, unless the same request sets it: the rules then refuse that. */
+function withoutVlanSnooping(body: Mapping, own: LinkOptions): Mapping {
+  const ends = Object.hasOwn(own, 'vlan_filtering') && body.vlan_filtering !== true;
+  return ends && !Object.hasOwn(own, 'mcast_vlan_snooping') ? withoutKey(body, 'mcast_vlan_snooping') : body;
 }
 
 /** Host-port settings are dropped with the host port, unless the same request sets them: the rules then refuse that. */

@@ -14,10 +14,18 @@ export interface Membership {
   untagged: boolean;
   /** As written in the document; absent: not given for this VLAN. */
   neigh_suppress?: boolean;
+  isolated?: boolean;
+  mcast_router?: number;
+  mcast_max_groups?: number;
   vni?: number;
+  /** The multicast group of the VNI, likewise. */
+  group?: string;
   /** The flood list of the VNI, as written in the document. */
   remotes?: unknown;
 }
+
+/** Options of a membership that `vlan set` sets. */
+export const VLAN_SETTINGS = ['neigh_suppress', 'isolated', 'mcast_router', 'mcast_max_groups'] as const;
 
 /** By VID. */
 export type Memberships = Map<number, Membership>;
@@ -48,13 +56,23 @@ export function readVlans(link: Mapping, defaultPvid: number, name: string): Mem
       members.set(vids.first + i, {
         pvid: item.pvid === true,
         untagged: item.untagged === true,
-        ...(typeof item.neigh_suppress === 'boolean' ? { neigh_suppress: item.neigh_suppress } : {}),
+        ...settingsOf(item),
         ...(vnis === undefined ? {} : { vni: vnis.first + i }),
+        ...(typeof item.group === 'string' ? { group: item.group } : {}),
         ...(item.remotes === undefined ? {} : { remotes: item.remotes }),
       });
     }
   }
   return members;
+}
+
+function settingsOf({ neigh_suppress, isolated, mcast_router, mcast_max_groups }: Mapping): Partial<Membership> {
+  return {
+    ...(typeof neigh_suppress === 'boolean' ? { neigh_suppress } : {}),
+    ...(typeof isolated === 'boolean' ? { isolated } : {}),
+    ...(typeof mcast_router === 'number' ? { mcast_router } : {}),
+    ...(typeof mcast_max_groups === 'number' ? { mcast_max_groups } : {}),
+  };
 }
 
 /** The shortest list: adjacent memberships with equal settings become one range. */
@@ -96,20 +114,22 @@ function range(value: unknown, kind: typeof VLAN_ID): IdRange | undefined {
 
 function continues(vids: IdRange, first: Membership, vid: number, member: Membership): boolean {
   if (vid !== vids.last + 1 || first.pvid || member.pvid || first.untagged !== member.untagged) return false;
-  if (first.neigh_suppress !== member.neigh_suppress) return false;
+  if (first.group !== member.group || VLAN_SETTINGS.some((key) => first[key] !== member[key])) return false;
   const vni = first.vni === undefined ? undefined : first.vni + vid - vids.first;
   return member.vni === vni && JSON.stringify(member.remotes) === JSON.stringify(first.remotes);
 }
 
-function formatItem(vids: IdRange, { pvid, untagged, neigh_suppress, vni, remotes }: Membership): Mapping {
+function formatItem(vids: IdRange, member: Membership): Mapping {
+  const { pvid, untagged, vni, group, remotes } = member;
   const length = rangeLength(vids);
   const written = (range: IdRange): number | string => (length === 1 ? range.first : formatRange(range));
   return {
     vid: written(vids),
     ...(pvid ? { pvid } : {}),
     ...(untagged ? { untagged } : {}),
-    ...(neigh_suppress === undefined ? {} : { neigh_suppress }),
+    ...Object.fromEntries(VLAN_SETTINGS.flatMap((key) => (member[key] === undefined ? [] : [[key, member[key]]]))),
     ...(vni === undefined ? {} : { tunnel_info: written({ first: vni, last: vni + length - 1 }) }),
+    ...(group === undefined ? {} : { group }),
     ...(remotes === undefined ? {} : { remotes }),
   };
 }

@@ -11,6 +11,7 @@ import {
   type Membership,
   type Memberships,
   readVlans,
+  VLAN_SETTINGS,
   withoutEntriesOf,
 } from './memberships.js';
 import { type Document, EditRefused, getBridge, getLink, type Mapping, withBody, withKey } from './tree.js';
@@ -62,20 +63,25 @@ export function deleteVlans(doc: Document, request: Change): Document {
   return withBody(doc, link, withoutEntriesOf(body, gone));
 }
 
-function withoutMapping({ vni: _vni, remotes: _remotes, ...rest }: Membership): Membership {
+function withoutMapping({ vni: _vni, group: _group, remotes: _remotes, ...rest }: Membership): Membership {
   return rest;
 }
 
 /** Sets options of existing VLANs, as `bridge vlan set`. @throws EditRefused also when a VLAN of the range does not exist */
 export function setVlans(doc: Document, request: Omit<VlanSetRequest, 'op'>): Document {
   const { vids, members, link } = targetOf(doc, request);
+  const settings = Object.fromEntries(
+    VLAN_SETTINGS.flatMap((key) => (request[key] === undefined ? [] : [[key, request[key]]])),
+  );
+  const keys = Object.keys(settings);
+  if (keys.length === 0) throw new EditRefused(`nothing is to be set; give one of ${VLAN_SETTINGS.join(', ')}`);
   if (link.kind === 'bridge')
-    throw new EditRefused(`a host port has no neigh_suppress; set it on the ports of bridge ${link.name}`);
+    throw new EditRefused(`a host port has no ${keys[0]}; set it on the ports of bridge ${link.name}`);
   for (let vid = vids.first; vid <= vids.last; vid++) {
     const old = members.get(vid);
     if (old === undefined)
       throw new EditRefused(nothingThere(request, { first: vid, last: vid }, undefined), 'not_found');
-    members.set(vid, { ...old, neigh_suppress: request.neigh_suppress });
+    members.set(vid, { ...old, ...settings });
   }
   return withBody(doc, link, withKey(link.body, 'vlans', formatVlans(members)));
 }

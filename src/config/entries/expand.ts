@@ -6,10 +6,11 @@
 
 import { ZERO_MAC } from '../../values/address.js';
 import { isTunnelPort } from '../options/kinds.js';
+import { type Attributes, attributesOf } from './attributes.js';
 import type { BridgeConfig, FdbEntryConfig, PortConfig, VxlanConfig } from '../types.js';
 
 /** One entry in one VLAN or VNI, or one destination of an all-zeros or multicast MAC. */
-export interface ConfiguredEntry {
+export interface ConfiguredEntry extends Attributes {
   /** Lower case. */
   mac: string;
   port: string;
@@ -22,9 +23,8 @@ export interface ConfiguredEntry {
   udpPort?: number;
   /** The VNI of frames sent to `dst`, if it differs from the entry's own VNI. */
   sentVni?: number;
-  state: 'static' | 'permanent' | 'dynamic';
-  sticky: boolean;
-  extern_learn: boolean;
+  /** A group of nexthops, in place of `dst`. */
+  nhid?: number;
 }
 
 /** The rows of an entry; none where the port has no matching VLAN or VNI. */
@@ -33,14 +33,15 @@ export function expandEntry(
   port: PortConfig,
   bridge: BridgeConfig | undefined,
 ): ConfiguredEntry[] {
-  const { mac, state, sticky, extern_learn } = entry;
+  const { mac } = entry;
   const own = { mac, port: port.name };
-  const how = { state, sticky, extern_learn };
+  const how = attributesOf(entry);
   if (!isTunnelPort(port)) return vidsOf(entry, port, bridge).map((vlan) => ({ ...own, vlan, ...how }));
   const to = {
     ...(entry.dst === undefined ? {} : { dst: entry.dst }),
     ...(entry.port === undefined || entry.port === port.dstport ? {} : { udpPort: entry.port }),
     ...(entry.sentVni === undefined ? {} : { sentVni: entry.sentVni }),
+    ...(entry.nhid === undefined ? {} : { nhid: entry.nhid }),
   };
   return placesOf(entry, port, bridge).map(({ vlan, vni }) => ({ ...own, vlan, vni, ...to, ...how }));
 }
@@ -50,12 +51,12 @@ export function expandEntry(
  * device in the kernel; without a default PVID there are no rows.
  */
 export function expandBridgeEntry(entry: FdbEntryConfig, bridge: BridgeConfig): ConfiguredEntry[] {
-  const { mac, state, sticky, extern_learn } = entry;
+  const { mac } = entry;
   const own = bridge.host_port
     ? bridge.vlans.map(({ vid }) => vid)
     : [bridge.vlan_default_pvid].filter((vid) => vid > 0);
   const vids = !bridge.vlan_filtering ? [0] : entry.vlan === undefined ? own : [entry.vlan];
-  return vids.map((vlan) => ({ mac, port: bridge.name, vlan, state, sticky, extern_learn }));
+  return vids.map((vlan) => ({ mac, port: bridge.name, vlan, ...attributesOf(entry) }));
 }
 
 interface Place {

@@ -7,6 +7,7 @@
 import { ZERO_MAC } from '../../values/address.js';
 import { isTunnelPort } from '../options/kinds.js';
 import type { BridgeConfig, PortConfig, SwitchConfig, VxlanConfig } from '../types.js';
+import { type Attributes, PLAIN } from './attributes.js';
 import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from './expand.js';
 import { isForMany } from './rules.js';
 
@@ -45,7 +46,7 @@ function addDistinct(out: ConfiguredEntry[], rows: readonly ConfiguredEntry[]): 
   }
 }
 
-/** The port's `remotes`, and those of its VLANs. */
+/** The port's group and `remotes`, and those of its VNIs. */
 function floodRows(port: VxlanConfig): ConfiguredEntry[] {
   const row = (dst: string, vlan: number, vni: number | null): ConfiguredEntry => ({
     mac: ZERO_MAC,
@@ -53,12 +54,10 @@ function floodRows(port: VxlanConfig): ConfiguredEntry[] {
     vlan,
     vni,
     dst,
-    state: 'permanent',
-    sticky: false,
-    extern_learn: false,
+    ...PLAIN,
   });
-  const ofVlans = port.vlans.flatMap(({ vid, vni, remotes }) =>
-    vni === undefined ? [] : remotes.map((dst) => row(dst, vid, vni)),
+  const ofVlans = port.vlans.flatMap(({ vid, vni, group, remotes }) =>
+    vni === undefined ? [] : [...(group === undefined ? [] : [group]), ...remotes].map((dst) => row(dst, vid, vni)),
   );
   const group = port.group === undefined ? [] : [port.group];
   return [...[...group, ...port.remotes].map((dst) => row(dst, 0, null)), ...ofVlans];
@@ -69,7 +68,7 @@ function destinationOf({ dst, udpPort, sentVni }: EntryKey): string {
 }
 
 /** The key of an entry. */
-export type EntryKey = Omit<ConfiguredEntry, 'state' | 'sticky' | 'extern_learn'>;
+export type EntryKey = Omit<ConfiguredEntry, keyof Attributes>;
 
 /**
  * The identity of an entry on its port. A unicast MAC has one location in each VLAN; all-zeros and multicast MACs have any

@@ -6,6 +6,7 @@
 
 import { isMulticastMac, ZERO_MAC } from '../../values/address.js';
 import { isTunnelType, type LinkType } from '../options/kinds.js';
+import { type NexthopFacts, nhidFault } from './nexthops.js';
 import type { VlanMembership } from '../types.js';
 
 export interface EntryValues {
@@ -15,7 +16,11 @@ export interface EntryValues {
   src_vni?: number | undefined;
   dst?: string | undefined;
   port?: number | undefined;
+  nhid?: number | undefined;
   state?: string | undefined;
+  router?: boolean | undefined;
+  activity_notify?: boolean | undefined;
+  inactive?: boolean | undefined;
 }
 
 /** The facts about the port that the rules need. Undefined: unknown, because the file's value is invalid. */
@@ -28,6 +33,10 @@ export interface EntryPort {
   /** The VNI of a single-VNI vxlan port; null: the port has a VLAN to VNI table. */
   id: number | null | undefined;
   members: readonly VlanMembership[] | undefined;
+  /** Of a vxlan port: the outer address family. */
+  family?: 4 | 6 | undefined;
+  /** By their IDs. */
+  nexthops?: ReadonlyMap<number, NexthopFacts>;
   /** Of a bridge: it has a host port, which holds its entries. */
   hasHost?: boolean;
 }
@@ -41,6 +50,7 @@ export interface EntryFault {
 export function* entryFaults(entry: EntryValues, port: EntryPort): Generator<EntryFault> {
   if (isTunnelType(port.type)) yield* vxlanFaults(entry, port);
   else yield* localFaults(entry, port.type);
+  yield* activityFaults(entry);
   if (port.type === 'bridge' && port.hasHost !== true && (entry.state ?? 'permanent') !== 'permanent') {
     // As in the kernel's fdb_add_entry. A host port is an ordinary port here: its entries may move and age.
     const message = "an entry of a bridge without host_port is the host's own MAC, and permanent; remove the state";
@@ -71,8 +81,8 @@ export function isForMany(mac: string): boolean {
 
 function* localFaults(entry: EntryValues, type: LinkType): Generator<EntryFault> {
   const what = type === 'bridge' ? 'a bridge' : `a ${type} port`;
-  for (const key of ['dst', 'vni', 'src_vni', 'port'] as const) {
-    if (entry[key] === undefined) continue;
+  for (const key of ['dst', 'vni', 'src_vni', 'port', 'nhid', 'router'] as const) {
+    if (entry[key] === undefined || entry[key] === false) continue;
     yield { key, message: `is for entries of a vxlan port, and this is ${what}; remove it` };
   }
   if (isForMany(entry.mac)) {
@@ -83,7 +93,8 @@ function* localFaults(entry: EntryValues, type: LinkType): Generator<EntryFault>
 function* vxlanFaults(entry: EntryValues, port: EntryPort): Generator<EntryFault> {
   const { vlan } = entry;
   const { vni, sentVni } = vnisOfEntry(entry, port.id);
-  if (entry.dst === undefined) yield* listFaults(entry, sentVni);
+  if (entry.nhid !== undefined) yield* nhidFaults(entry, entry.nhid, sentVni, port);
+  else if (entry.dst === undefined) yield* listFaults(entry, sentVni);
   if (typeof port.id === 'number') {
     if (vni !== port.id)
       yield { key: 'src_vni', message: `the port carries VNI ${port.id} only; write that or remove src_vni` };
@@ -106,6 +117,34 @@ function* vxlanFaults(entry: EntryValues, port: EntryPort): Generator<EntryFault
   } else if (vlan !== undefined && vlan !== mapped.vid) {
     const message = `VNI ${vni} belongs to VLAN ${mapped.vid} on this port, and the entry says VLAN ${vlan}; remove one of the two`;
     yield { key, message };
+  }
+}
+
+/** As vxlan_fdb_parse: a nexthop group says where the frames go, and nothing else does. */
+function* nhidFaults(
+  entry: EntryValues,
+  nhid: number,
+  sentVni: number | undefined,
+  port: EntryPort,
+): Generator<EntryFault> {
+  if (isForMany(entry.mac)) {
+    yield { key: 'nhid', message: `an entry of ${entry.mac} has destinations of its own; give dst instead` };
+  }
+  for (const key of ['dst', 'port', 'vni'] as const) {
+    if (key === 'vni' ? sentVni === undefined : entry[key] === undefined) continue;
+    yield { key, message: 'beside nhid, frames have no other destination; remove one of the two' };
+  }
+  const fault = port.nexthops === undefined ? undefined : nhidFault(nhid, port.nexthops, port.family);
+  if (fault !== undefined) yield { key: 'nhid', message: fault };
+}
+
+/** The entry says whether it is in use; only one that never ages lives long enough for that. */
+function* activityFaults({ activity_notify, inactive, state }: EntryValues): Generator<EntryFault> {
+  if (inactive === true && activity_notify !== true)
+    yield { key: 'inactive', message: 'is for an entry with activity_notify; give that too, or remove it' };
+  if (activity_notify === true && state === 'dynamic') {
+    const message = 'is for an entry that does not age; remove it, or give state static';
+    yield { key: 'activity_notify', message };
   }
 }
 

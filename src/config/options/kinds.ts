@@ -2,6 +2,7 @@
  * Registry of the kinds of ports, for the configuration. A new kind is one file beside this one and one line here; types,
  * schemas, words of `link`, help and the reference are derived.
  */
+import { GENEVE } from './geneve.js';
 import type { Kind } from './kind.js';
 import { NETDEV } from './netdev.js';
 import { PATCH } from './patch.js';
@@ -11,7 +12,7 @@ import { TUN } from './tun.js';
 import { UDP } from './udp.js';
 import { VXLAN } from './vxlan.js';
 
-const KINDS = { tap: TAP, vxlan: VXLAN, patch: PATCH, qemu: QEMU, udp: UDP, netdev: NETDEV, tun: TUN };
+const KINDS = { tap: TAP, vxlan: VXLAN, geneve: GENEVE, patch: PATCH, qemu: QEMU, udp: UDP, netdev: NETDEV, tun: TUN };
 
 type Kinds = typeof KINDS;
 

@@ -7,11 +7,14 @@
 import { z } from 'zod';
 import { expected, mapping, value } from '../../values/value.js';
 import { bridgeLists, bridgeOptions, bridgePorts } from './bridge.js';
-import { fdbOptions, mdbOptions, neighOptions } from './entries.js';
+import { fdbOptions, mdbOptions, neighOptions, tunnelMdbOptions } from './entries.js';
+import { cniOptions, dockerOptions } from './containers.js';
 import { type KindOf, PORT_KINDS, PORT_TYPES, type PortType } from './kinds.js';
+import { vlanGlobalOptions } from './mcast.js';
+import { nexthopOptions } from './nexthop.js';
 import { nicOptions } from './nic.js';
 import { type Rows, type Shape, shapeOf } from './option.js';
-import { deviceOptions, portLists, portOptions, stormLimitOptions } from './port.js';
+import { deviceOptions, policeOptions, portLists, portOptions, stormLimitOptions } from './port.js';
 import { offloadOptions, switchLists, switchOptions } from './switch.js';
 import { vlanOptions } from './vlan.js';
 
@@ -22,6 +25,10 @@ function object<T extends z.ZodRawShape>(what: string, shape: T) {
 export const SWITCH = object('a mapping with the key "bridges"', shapeOf({ ...switchOptions, ...switchLists }));
 
 export const OFFLOADS = object('a mapping of offloads', shapeOf(offloadOptions));
+
+export const DOCKER = object('a mapping of options of the network driver', shapeOf(dockerOptions));
+
+export const CNI = object('a mapping of options of the CNI plugin', shapeOf(cniOptions));
 
 export const BRIDGE = object(
   'a mapping of bridge options',
@@ -52,6 +59,13 @@ export const PORTS = Object.fromEntries(PORT_TYPES.map((type) => [type, portSche
 
 export const VLAN = object('a VLAN membership such as { vid: 2 }', shapeOf(vlanOptions));
 
+export const VLAN_GLOBAL = object(
+  'options of a VLAN such as { vid: 2, mcast_querier: true }',
+  shapeOf(vlanGlobalOptions),
+);
+
+export const POLICE = object('a mapping of limits', shapeOf(policeOptions));
+
 export const STORM_LIMIT = object('a mapping of limits', shapeOf(stormLimitOptions));
 
 export const FDB_ENTRY = object('an FDB entry such as { mac: "02:00:00:00:00:01" }', shapeOf(fdbOptions));
@@ -61,7 +75,14 @@ export const NEIGH_ENTRY = object(
   shapeOf(neighOptions),
 );
 
+export const NEXTHOP = object('a nexthop such as { id: 1, via: 192.0.2.2 }', shapeOf(nexthopOptions));
+
 export const MDB_ENTRY = object('a multicast group such as { port: tap0, grp: 239.1.1.1 }', shapeOf(mdbOptions));
+
+export const TUNNEL_MDB_ENTRY = object(
+  'an entry such as { grp: 239.1.1.1, dst: 192.0.2.2 }',
+  shapeOf(tunnelMdbOptions),
+);
 
 /** Determines only the kind of a port. */
 export const PORT_TYPE = value.choice(PORT_TYPES);

@@ -1,5 +1,7 @@
 /** The keys at the top of the file. */
 import { mapping, value } from '../../values/value.js';
+import { cniOptions, dockerOptions } from './containers.js';
+import { nexthopOptions } from './nexthop.js';
 import { defaultsOf, option, required } from './option.js';
 
 export const offloadOptions = {
@@ -22,6 +24,16 @@ export const offloadOptions = {
     value: value.flag,
     default: true,
     doc: 'Segments of a flow arrive in one piece (UDP_GRO).',
+  }),
+  packet_ring: option({
+    value: value.flag,
+    default: true,
+    doc: 'Attached interfaces (`type: netdev`) deliver frames by memory that is shared with the kernel, without system calls; 2 MiB for each of them and each engine.',
+  }),
+  io_uring: option({
+    value: value.flagOrAuto,
+    default: 'auto',
+    doc: 'Several frames move from and to TAPs with one system call (io_uring, Linux 6.4), and datagrams of many flows leave with one. Many hosts do not allow it: `auto` does without, `true` also warns.',
   }),
   vnet_header: option({
     value: value.flag,
@@ -68,10 +80,10 @@ export const switchOptions = {
     doc: 'Engine threads. Each has a queue of every TAP and a receiving socket of every vxlan port.',
   }),
   busy_poll: option({
-    value: value.microseconds,
-    default: 50,
+    value: value.busyPoll,
+    default: 'auto',
     change: 'restart',
-    doc: 'Microseconds that an engine looks for frames before it sleeps. 0 saves CPU and costs latency.',
+    doc: 'Microseconds that an engine looks for frames before it sleeps. 0 saves CPU and costs latency. `auto`: 50, as long as that finds frames at least one time in four.',
   }),
   offloads: option({
     value: mapping('offloads to true or false'),
@@ -80,6 +92,71 @@ export const switchOptions = {
     otherwise: 'all that the kernel has',
     change: 'restart',
     doc: 'What the switch may use. Each is tried at start; what the kernel lacks is logged and done without.',
+  }),
+  sflow: option({
+    value: value.collectors,
+    default: [],
+    otherwise: 'none',
+    items: value.collectors.element,
+    doc: 'Collectors that get sFlow version 5: samples of frames, and counters of ports. An export costs nothing without collectors ([export.md](export.md)).',
+  }),
+  sflow_agent: option({
+    value: value.ip,
+    otherwise: 'the first `local` of a vxlan port, else 0.0.0.0',
+    doc: 'Address by which collectors know the switch.',
+  }),
+  sflow_sampling: option({
+    value: value.samplingInterval,
+    default: 1000,
+    doc: 'One frame of so many is sampled, at random. With `ipfix` too, the lower one of the two holds for both.',
+  }),
+  sflow_polling: option({ value: value.timeout, default: 20, doc: 'Seconds between two counter samples of a port.' }),
+  ipfix: option({
+    value: value.collectors,
+    default: [],
+    otherwise: 'none',
+    items: value.collectors.element,
+    doc: 'Collectors that get IPFIX (RFC 7011): flows of inner addresses, with VNI, VTEPs and the fate of their frames, counted from samples.',
+  }),
+  ipfix_sampling: option({
+    value: value.samplingInterval,
+    default: 1000,
+    doc: 'One frame of so many is sampled, and counts for as many. 1: every frame, as far as the control thread keeps up.',
+  }),
+  ipfix_domain: option({ value: value.domain, default: 0, doc: 'Observation domain ID.' }),
+  ipfix_active_timeout: option({
+    value: value.timeout,
+    default: 60,
+    doc: 'Seconds after which a flow that goes on is exported.',
+  }),
+  ipfix_inactive_timeout: option({
+    value: value.timeout,
+    default: 15,
+    doc: 'Seconds after the last frame when a flow is exported.',
+  }),
+  ipfix_template_interval: option({
+    value: value.timeout,
+    default: 60,
+    doc: 'Seconds between two transmissions of the templates.',
+  }),
+  ipfix_cache: option({
+    value: value.flowCache,
+    default: 8192,
+    doc: 'Most flows at a time; with more, the oldest one is exported.',
+  }),
+  docker: option({
+    value: mapping('options of the network driver such as { bridge: br1 }'),
+    fields: dockerOptions,
+    otherwise: 'no driver',
+    change: 'restart',
+    doc: 'A network driver for Docker: its containers are ports of a bridge ([containers.md](containers.md)).',
+  }),
+  cni: option({
+    value: mapping('options of the CNI plugin such as { bridge: br1 }'),
+    fields: cniOptions,
+    otherwise: 'no plugin',
+    change: 'restart',
+    doc: 'The switch for the CNI plugin `overtap-cni`, as podman and Kubernetes use it ([containers.md](containers.md#cni)).',
   }),
   fdb_size: option({
     value: value.fdbSize,
@@ -95,5 +172,11 @@ export const switchLists = {
     value: mapping('port names to ports').nullable(),
     otherwise: 'none',
     doc: 'Ports that belong to no bridge: their devices are there, and their frames are dropped as `port_down`.',
+  }),
+  nexthops: option({
+    value: value.list('nexthops such as { id: 1, via: 192.0.2.2 }'),
+    items: nexthopOptions,
+    otherwise: 'none',
+    doc: 'VTEPs and groups of VTEPs that FDB entries name by `nhid`; set with `nexthop add` and `nexthop del`.',
   }),
 };

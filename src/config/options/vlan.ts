@@ -18,10 +18,30 @@ export const vlanOptions = {
     otherwise: 'the `neigh_suppress` of the port',
     doc: 'ARP and ND suppression in this VLAN. Only on ports, not for a host port; see `neigh_vlan_suppress`.',
   }),
+  isolated: option({
+    value: value.flag,
+    otherwise: 'the `isolated` of the port',
+    doc: 'In this VLAN no frame passes between the port and other isolated ports (`isolated_port`), as in a private VLAN. Only on ports, not for a host port.',
+  }),
+  mcast_router: option({
+    value: value.mcastRouter,
+    otherwise: '1',
+    doc: 'As `mcast_router` of the port, in this VLAN, on a bridge with `mcast_vlan_snooping`. Only on ports, as the next.',
+  }),
+  mcast_max_groups: option({
+    value: value.count,
+    otherwise: '0',
+    doc: 'As `mcast_max_groups` of the port, in this VLAN, on a bridge with `mcast_vlan_snooping`.',
+  }),
   tunnel_info: option({
     value: value.vnis,
     otherwise: 'not carried',
     doc: 'The VNI that carries the VLAN, on a vxlan port with `vlan_tunnel`. A range is as long as that of `vid`.',
+  }),
+  group: option({
+    value: value.groupText,
+    otherwise: 'the `group` of the port, if there is one',
+    doc: "Multicast group of this VNI, in place of the port's `group`: joined on the port's `dev`. Set by `vni add`.",
   }),
   remotes: option({
     value: remoteList,

@@ -1,10 +1,10 @@
 /** vxlan ports, and the options that only they have. */
 import { value } from '../../values/value.js';
-import { neighOptions } from './entries.js';
+import { neighOptions, tunnelMdbOptions } from './entries.js';
 import { kind } from './kind.js';
 import { choiceOption, option } from './option.js';
 import { remoteList } from './vlan.js';
-import { flag, list, number, numberOr, onOff, pair, text } from './word.js';
+import { flag, hex, list, number, numberOr, onOff, pair, text } from './word.js';
 
 export const vxlanOptions = {
   id: option({
@@ -82,9 +82,21 @@ export const vxlanOptions = {
     word: numberOr({ inherit: 'inherit' }),
     doc: 'Type of service, or traffic class, of the outer header. `inherit`: that of the inner packet.',
   }),
+  flowlabel: option({
+    value: value.flowLabel,
+    default: 0,
+    word: hex('LABEL'),
+    doc: 'Flow label of the outer IPv6 header, 0-0xfffff; 0: none. Needs an IPv6 underlay.',
+  }),
   df: choiceOption(['unset', 'set', 'inherit'], {
     default: 'unset',
     doc: "Don't Fragment bit of the outer IPv4 header. `inherit`: that of the inner packet.",
+  }),
+  fragment: option({
+    value: value.flag,
+    default: false,
+    word: onOff(),
+    doc: "IPv4 packets without Don't Fragment that are too long for the path to the remote are sent as fragments, which the receiving host puts together. False: they are dropped as `mtu_exceeded`.",
   }),
   udpcsum: option({
     value: value.flag,
@@ -130,12 +142,28 @@ export const vxlanOptions = {
   }),
   accept_vteps: choiceOption(['known', 'any'], {
     default: 'known',
-    otherwise: '`known`; `any` with `group`',
+    otherwise: '`known`; `any` with a `group` of the port or of a VNI',
     doc: '`known`: datagrams from an address that is neither a remote, nor a peer, nor the `dst` of an entry are dropped as `vtep_unknown`. `any`: they are accepted and learned from.',
   }),
-  reserved_bits: choiceOption(['ignore', 'drop'], {
+  reserved_bits: option({
+    value: value.reservedBits,
     default: 'ignore',
-    doc: 'Datagrams with reserved bits set in the VXLAN header. RFC 7348 ignores the bits; `drop` counts `vxlan_reserved_bits`.',
+    word: text('ignore|drop|0xMASK'),
+    doc: 'Datagrams with reserved bits set in the VXLAN header. RFC 7348 ignores the bits; `drop` counts `vxlan_reserved_bits`. A mask of the 64 bits of the header, in quotes in a file, drops those in it: `"0xf7ffffff000000ff"` are all, as the kernel has them by default.',
+  }),
+  gbp: option({
+    value: value.flag,
+    default: false,
+    change: 'new port',
+    word: flag(),
+    doc: "The Group Policy Option, as the kernel's device has it: its bits are none of `reserved_bits`. Policy IDs of datagrams are not looked at.",
+  }),
+  gbp_id: option({
+    value: value.policyId,
+    default: 0,
+    change: 'new port',
+    word: number(),
+    doc: 'Policy ID in the header of every datagram that is sent, on a port with `gbp`; 0: none. The kernel sends the mark of a packet.',
   }),
   inner_vlan: choiceOption(['drop', 'keep'], {
     default: 'drop',
@@ -156,6 +184,12 @@ export const vxlanLists = {
     items: neighOptions,
     otherwise: 'none',
     doc: 'Bindings of addresses to MACs behind the tunnel; set with `neigh add` and `neigh del`.',
+  }),
+  mdb: option({
+    value: value.list('entries such as { grp: 239.1.1.1, dst: 192.0.2.2 }'),
+    items: tunnelMdbOptions,
+    otherwise: 'none',
+    doc: 'Remotes that get the frames to groups of IP, in place of the flood list; set with `mdb add` and `mdb del`.',
   }),
 };
 

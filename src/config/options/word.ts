@@ -13,8 +13,8 @@ export type OptionKind =
   | { readonly form: 'flag' }
   /** WORD N, or a name for a value. `hex`: printed as 0x8. */
   | { readonly form: 'number'; readonly hex?: true; readonly names?: Readonly<Record<string, number | string>> }
-  /** WORD TEXT. */
-  | { readonly form: 'text' }
+  /** WORD TEXT; NONE without a value: the default. */
+  | { readonly form: 'text'; readonly none?: string }
   /** WORD ONE-OF-THESE. */
   | { readonly form: 'choice'; readonly choices: readonly string[] }
   /** WORD A or WORD A,B or WORD more than once; WORD none: the empty list. */
@@ -65,6 +65,9 @@ export const text = (value: string, word?: string, ...aliases: string[]): Word =
   kind: { form: 'text' },
   value,
 });
+
+/** As `text`, with a word that takes the value away. */
+export const textOrNone = (value: string, none: string): Word => ({ kind: { form: 'text', none }, value });
 
 export const list = (value: string, ...aliases: string[]): Word => ({ aliases, kind: { form: 'list' }, value });
 

@@ -186,6 +186,7 @@ export function usageWords(scope: OptionScope): string[] {
   return OPTION_ROWS[scope].map(({ word, kind, value }) => {
     if (kind.form === 'flag') return `[[no]${word}]`;
     if (kind.form === 'state') return `[${word}|${kind.no}]`;
+    if (kind.form === 'text' && kind.none !== undefined) return `[${word} ${value}|${kind.none}]`;
     return `[${word} ${value}]`;
   });
 }
@@ -193,6 +194,7 @@ export function usageWords(scope: OptionScope): string[] {
 /** All words of an option, aliases included. */
 export function allWordsOf({ word, aliases = [], kind }: OptionRow): string[] {
   if (kind.form === 'flag') return [word, `no${word}`, ...aliases];
+  if (kind.form === 'text' && kind.none !== undefined) return [word, kind.none, ...aliases];
   return kind.form === 'state' ? [word, kind.no, ...aliases] : [word, ...aliases];
 }
 
@@ -222,6 +224,7 @@ function readValue(row: OptionRow, words: readonly string[], at: number): Read {
     const told = readBoolean(words[at + 1]);
     return told === undefined ? { value: true, next: at + 1 } : { value: told, next: at + 2 };
   }
+  if (kind.form === 'text' && word === kind.none) return { value: null, next: at + 1 };
   const text = valueAt(words, at + 1, word, row.value);
   switch (kind.form) {
     case 'switch':

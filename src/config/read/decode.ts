@@ -8,19 +8,25 @@ import type { z } from 'zod';
 import { nearest } from '../../values/did-you-mean.js';
 import { quote } from '../../values/show.js';
 import { value } from '../../values/value.js';
-import { isTunnelType, PORT_TYPES, type PortType } from '../options/kinds.js';
+import { isTunnelType, PORT_TYPES, type PortType, type TunnelType } from '../options/kinds.js';
 import {
   BRIDGE,
+  CNI,
+  DOCKER,
   FDB_ENTRY,
   MDB_ENTRY,
   NEIGH_ENTRY,
+  TUNNEL_MDB_ENTRY,
+  NEXTHOP,
   OFFLOADS,
+  POLICE,
   PORT,
   PORT_TYPE,
   PORTS,
   STORM_LIMIT,
   SWITCH,
   VLAN,
+  VLAN_GLOBAL,
 } from '../options/schema.js';
 import type {
   Decoded,
@@ -48,7 +54,10 @@ export function decodeSwitch(raw: unknown, faults: FaultList): DecodedSwitch | u
     if (bridge !== undefined) bridgeList.push(bridge);
   }
   const offloads = decodeObject(OFFLOADS, decoded.given.offloads ?? {}, ['offloads'], faults)?.given ?? {};
-  return { ...decoded, bridgeList, portList: decodePorts(decoded, [], faults), offloads };
+  const docker = decoded.given.docker && decodeObject(DOCKER, decoded.given.docker, ['docker'], faults)?.given;
+  const cni = decoded.given.cni && decodeObject(CNI, decoded.given.cni, ['cni'], faults)?.given;
+  const nexthopList = decodeObjects(NEXTHOP, decoded, 'nexthops', decoded.given.nexthops, faults);
+  return { ...decoded, bridgeList, portList: decodePorts(decoded, [], faults), offloads, docker, cni, nexthopList };
 }
 
 function decodeBridge(name: string, raw: unknown, path: Path, faults: FaultList): DecodedBridge | undefined {
@@ -62,6 +71,7 @@ function decodeBridge(name: string, raw: unknown, path: Path, faults: FaultList)
     addressList: decodeList(value.nicAddress, decoded, 'addresses', decoded.given.addresses, faults),
     vlanList: vlans === undefined ? undefined : decodeVlans(decoded, vlans, faults),
     groupList: decodeObjects(MDB_ENTRY, decoded, 'mdb', decoded.given.mdb, faults),
+    globalList: decodeObjects(VLAN_GLOBAL, decoded, 'vlan_global', decoded.given.vlan_global, faults),
     entryList: decodeEntries(decoded, faults),
   };
 }
@@ -91,7 +101,7 @@ function decodePort(name: string, raw: unknown, path: Path, faults: FaultList): 
     return undefined;
   }
   return isTunnelType(type.data)
-    ? decodeVxlan(name, raw, path, faults)
+    ? decodeTunnel(type.data, name, raw, path, faults)
     : decodeLocal(type.data, name, raw, path, faults);
 }
 
@@ -106,30 +116,43 @@ function decodeLocal(
   return decoded && ({ ...decoded, type, name, ...decodeLists(decoded, faults) } as DecodedLocal);
 }
 
-function decodeVxlan(name: string, raw: unknown, path: Path, faults: FaultList): DecodedVxlan | undefined {
-  const decoded = decodeObject(PORTS.vxlan, raw, path, faults, 'vxlan');
+/** The keys of every kind of tunnel are among those of a vxlan port. */
+function decodeTunnel(
+  type: TunnelType,
+  name: string,
+  raw: unknown,
+  path: Path,
+  faults: FaultList,
+): DecodedVxlan | undefined {
+  const decoded: Decoded<typeof PORTS.vxlan> | undefined = decodeObject(PORTS[type], raw, path, faults, type);
   if (decoded === undefined) return undefined;
   const port: DecodedVxlan = {
     ...decoded,
-    type: 'vxlan',
+    type,
     name,
     ...decodeLists(decoded, faults),
     remoteList: decodeList(value.vtepIp, decoded, 'remotes', decoded.given.remotes, faults),
     peerList: decodeList(value.vtepIp, decoded, 'peers', decoded.given.peers, faults),
     bindingList: decodeObjects(NEIGH_ENTRY, decoded, 'neigh', decoded.given.neigh, faults),
+    groupList: decodeObjects(TUNNEL_MDB_ENTRY, decoded, 'mdb', decoded.given.mdb, faults),
   };
   takeZones(port, faults);
   return port;
 }
 
 function decodeLists(port: Decoded<(typeof PORTS)[PortType]>, faults: FaultList): Omit<DecodedLists, 'name'> {
-  const { vlans, storm_limit } = port.given;
+  const { vlans, storm_limit, arp_guard, allowed_macs, police_in, police_out } = port.given;
+  const policed = (key: string, given: unknown) =>
+    decodeObject(POLICE, given ?? {}, [...port.path, key], faults)?.given ?? {};
   const storm = decodeObject(STORM_LIMIT, storm_limit ?? {}, [...port.path, 'storm_limit'], faults);
   return {
     vlanList: vlans === undefined ? undefined : decodeVlans(port, vlans, faults),
     entryList: decodeEntries(port, faults),
     stormLimits: storm?.given ?? {},
+    policed: { police_in: policed('police_in', police_in), police_out: policed('police_out', police_out) },
     addressList: decodeList(value.nicAddress, port, 'addresses', addressesOf(port.given), faults),
+    claimList: decodeList(value.addressOrPrefix, port, 'arp_guard', arp_guard, faults),
+    macList: decodeList(value.nicMac, port, 'allowed_macs', allowed_macs, faults),
   };
 }
 
@@ -218,7 +241,8 @@ function partialOf(schema: z.ZodObject): z.ZodObject {
   return partial;
 }
 
-function decodeObject<S extends z.ZodObject>(
+/** Decodes one mapping; its own nested values stay as they are. @returns undefined when it is no mapping */
+export function decodeObject<S extends z.ZodObject>(
   schema: S,
   raw: unknown,
   path: Path,

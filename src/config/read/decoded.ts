@@ -9,11 +9,17 @@ import type {
   FDB_ENTRY,
   MDB_ENTRY,
   NEIGH_ENTRY,
+  TUNNEL_MDB_ENTRY,
+  NEXTHOP,
+  CNI,
+  DOCKER,
   OFFLOADS,
+  POLICE,
   PORTS,
   STORM_LIMIT,
   SWITCH,
   VLAN,
+  VLAN_GLOBAL,
 } from '../options/schema.js';
 import type { NicAddress } from '../types.js';
 import type { Path } from './faults.js';
@@ -39,6 +45,10 @@ export interface DecodedSwitch extends Decoded<typeof SWITCH> {
   /** Ports without a bridge. */
   portList: DecodedPort[];
   offloads: Partial<z.output<typeof OFFLOADS>>;
+  /** Undefined when not given. */
+  docker: Partial<z.output<typeof DOCKER>> | undefined;
+  cni: Partial<z.output<typeof CNI>> | undefined;
+  nexthopList: Item<z.output<typeof NEXTHOP>>[];
 }
 
 export interface DecodedBridge extends Decoded<typeof BRIDGE> {
@@ -48,6 +58,7 @@ export interface DecodedBridge extends Decoded<typeof BRIDGE> {
   /** Memberships of the host port; undefined when not given. */
   vlanList: DecodedVlan[] | undefined;
   groupList: Item<z.output<typeof MDB_ENTRY>>[];
+  globalList: Item<z.output<typeof VLAN_GLOBAL>>[];
   /** Entries of the bridge itself. */
   entryList: DecodedEntry[];
 }
@@ -68,7 +79,12 @@ export interface DecodedLists {
   vlanList: DecodedVlan[] | undefined;
   entryList: DecodedEntry[];
   stormLimits: Partial<z.output<typeof STORM_LIMIT>>;
+  /** Of `police_in` and `police_out`. */
+  policed: Record<'police_in' | 'police_out', Partial<z.output<typeof POLICE>>>;
   addressList: Item<NicAddress>[];
+  /** Of `arp_guard` and `allowed_macs`. */
+  claimList: Item<string>[];
+  macList: Item<string>[];
 }
 
 /** A port of one kind. */
@@ -78,10 +94,13 @@ interface DecodedOf<T extends PortType> extends Decoded<(typeof PORTS)[T]>, Deco
 
 export type DecodedLocal = { [T in Exclude<PortType, TunnelType>]: DecodedOf<T> }[Exclude<PortType, TunnelType>];
 
-export interface DecodedVxlan extends DecodedOf<TunnelType> {
+/** A tunnel port: a vxlan port, or one of a kind whose keys are a part of its keys. */
+export interface DecodedVxlan extends Decoded<(typeof PORTS)['vxlan']>, DecodedLists {
+  type: TunnelType;
   remoteList: Item<string>[];
   peerList: Item<string>[];
   bindingList: Item<z.output<typeof NEIGH_ENTRY>>[];
+  groupList: Item<z.output<typeof TUNNEL_MDB_ENTRY>>[];
 }
 
 export type DecodedPort = DecodedLocal | DecodedVxlan;

@@ -38,8 +38,12 @@ interface Place {
   inside: Map<string | number, Place>;
 }
 
-/** Parses YAML 1.2 text. @throws ConfigError with all syntax faults, or for an empty file */
-export function readDocument(source: string, fileName: string): ConfigDocument {
+/**
+ * Parses YAML 1.2 text.
+ * @param first the keys that every such file has, for the message about an empty one
+ * @throws ConfigError with all syntax faults, or for an empty file
+ */
+export function readDocument(source: string, fileName: string, first = '"bridges:"'): ConfigDocument {
   const text = source.replace(/^\uFEFF/, '');
   if (text.length > MAX_TEXT) {
     throw wholeFileError(fileName, `the file is longer than ${MAX_TEXT} characters; is it the right one?`);
@@ -61,7 +65,7 @@ export function readDocument(source: string, fileName: string): ConfigDocument {
   }
   const document = compose(tokens, text.length, add);
   if (faults.length > 0 || document === undefined) return fail();
-  if (document.contents === null) throw wholeFileError(fileName, 'the file is empty; give at least "bridges:"');
+  if (document.contents === null) throw wholeFileError(fileName, `the file is empty; give at least ${first}`);
 
   const reader = new ValueReader(document, add);
   const root: Place = { value: startOf(document.contents) ?? 0, key: 0, inside: new Map() };

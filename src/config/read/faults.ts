@@ -23,10 +23,10 @@ export interface ConfigFault extends Position {
 /**
  * A finding that does not make a file invalid. `absent`: a device, namespace or address does not exist yet, and the port waits for
  * it; `own_address`: a list contains an address of this host, which is left out; `own_tunnel`: the route to a remote leads into
- * the switch itself.
+ * the switch itself; `contradiction`: two settings cut some guest off.
  */
 export interface ConfigWarning extends ConfigFault {
-  kind: 'absent' | 'own_address' | 'own_tunnel';
+  kind: 'absent' | 'own_address' | 'own_tunnel' | 'contradiction';
 }
 
 /** Position of a path in the text. */
@@ -137,7 +137,13 @@ export function formatFaults(fileName: string, faults: readonly (ConfigFault | C
   return faults.map((one) => `${place(fileName, one)}${one.path}: ${WORDS[kindOf(one)]}${one.message}`).join('\n');
 }
 
-const WORDS = { fault: '', absent: 'warning: ', own_address: 'note: ', own_tunnel: 'warning: ' };
+const WORDS = {
+  fault: '',
+  absent: 'warning: ',
+  own_address: 'note: ',
+  own_tunnel: 'warning: ',
+  contradiction: 'warning: ',
+};
 
 function kindOf(one: ConfigFault | ConfigWarning): keyof typeof WORDS {
   return 'kind' in one ? one.kind : 'fault';

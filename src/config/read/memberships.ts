@@ -4,6 +4,7 @@
  * Also provides the default membership. Input has passed the rules; nothing is reported here.
  */
 
+import { canonicalIp } from '../../values/address.js';
 import { rangeLength } from '../../values/id-range.js';
 import { bridgeOptions } from '../options/bridge.js';
 import type { VlanMembership } from '../types.js';
@@ -42,10 +43,19 @@ export function suppressesByVlan(port: DecodedPort): boolean {
   return port.given.neigh_vlan_suppress ?? some;
 }
 
+/** Defaults are left out. */
+function multicastOf({ mcast_router = 1, mcast_max_groups = 0 }: DecodedVlan['given']): Partial<VlanMembership> {
+  return {
+    ...(mcast_router === 1 ? {} : { mcast_router }),
+    ...(mcast_max_groups === 0 ? {} : { mcast_max_groups }),
+  };
+}
+
 function* expand(vlan: DecodedVlan, suppresses: boolean): Generator<VlanMembership> {
   const { vid, given } = vlan;
   const vnis = given.tunnel_info;
   const mapped = vnis !== undefined && rangeLength(vnis) === rangeLength(vid);
+  const group = given.group === undefined ? undefined : canonicalIp(given.group)?.text;
   const remotes = [...new Set(vlan.remoteList.map((item) => item.value))];
   for (let i = 0; i < rangeLength(vid); i++) {
     yield {
@@ -53,7 +63,10 @@ function* expand(vlan: DecodedVlan, suppresses: boolean): Generator<VlanMembersh
       pvid: given.pvid ?? false,
       untagged: given.untagged ?? false,
       ...((given.neigh_suppress ?? suppresses) ? { neigh_suppress: true as const } : {}),
+      ...(given.isolated === true ? { isolated: true as const } : {}),
+      ...multicastOf(given),
       ...(mapped ? { vni: vnis.first + i } : {}),
+      ...(group === undefined ? {} : { group }),
       remotes: [...remotes],
     };
   }

@@ -9,7 +9,6 @@ import { ZERO_MAC } from '../../values/address.js';
 import { type EntryPort, entryFaults, isForMany, vnisOfEntry } from '../entries/rules.js';
 import { isTunnelPort } from '../options/kinds.js';
 import { switchOptions } from '../options/switch.js';
-import { vxlanOptions } from '../options/vxlan.js';
 import {
   allPorts,
   type DecodedBridge,
@@ -20,15 +19,22 @@ import {
 import { type FaultList, formatPath, type Path } from '../read/faults.js';
 import { membershipsOf } from '../read/memberships.js';
 import type { VlanMembership } from '../types.js';
+import type { NexthopFacts } from '../entries/nexthops.js';
+import { dstportOf, familyOfPort } from './vxlan.js';
 
 /** Checks the entries of all ports of one bridge, or of the ports without a bridge. */
-export function checkFdb(ports: readonly DecodedPort[], bridge: DecodedBridge | undefined, faults: FaultList): void {
+export function checkFdb(
+  ports: readonly DecodedPort[],
+  bridge: DecodedBridge | undefined,
+  nexthops: ReadonlyMap<number, NexthopFacts>,
+  faults: FaultList,
+): void {
   const seen: Seen = new Map();
   if (bridge !== undefined) checkOwn(bridge, seen, faults);
   for (const port of ports) {
     if (port.entryList.length === 0) continue;
     const members = membershipsOf(port, bridge);
-    const facts = entryPort(port, bridge, members);
+    const facts = { ...entryPort(port, bridge, members), nexthops };
     for (const entry of port.entryList) {
       checkEntry(entry, facts, faults);
       checkTwice(entry, port, members, seen, faults);
@@ -89,6 +95,7 @@ function entryPort(port: DecodedPort, bridge: DecodedBridge | undefined, members
   return {
     name: port.name,
     type: port.type,
+    family: isTunnelPort(port) && !port.rejected.has('local') ? familyOfPort(port) : undefined,
     bridge: bridge === undefined ? null : { name: bridge.name, filtering },
     id: !isTunnelPort(port) || port.rejected.has('vlan_tunnel') ? undefined : (port.given.id ?? null),
     members: unknown ? undefined : members,
@@ -118,13 +125,7 @@ function checkTwice(
   const scope = vlan ?? members.find((member) => vni !== undefined && member.vni === vni)?.vid ?? 'all';
   let key = entry.mac;
   if (isTunnelPort(port) && isForMany(entry.mac)) {
-    key = [
-      entry.mac,
-      port.name,
-      dst,
-      entry.given.port ?? port.given.dstport ?? vxlanOptions.dstport.default,
-      sentVni,
-    ].join(' ');
+    key = [entry.mac, port.name, dst, entry.given.port ?? dstportOf(port), sentVni].join(' ');
   }
   const scopes = seen.get(key) ?? new Map<number | 'all', Path>();
   seen.set(key, scopes);

@@ -9,9 +9,9 @@ import { Refusal } from '../../values/address.js';
 import { rangeLength } from '../../values/id-range.js';
 import { quote } from '../../values/show.js';
 import { readDeviceName } from '../../values/value.js';
+import { nexthopsById } from '../entries/nexthops.js';
 import { isTunnelPort, namesInterface, PORT_KINDS } from '../options/kinds.js';
 import { NIC_KEYS } from '../options/table.js';
-import { vxlanOptions } from '../options/vxlan.js';
 import {
   allPorts,
   type DecodedBridge,
@@ -21,13 +21,18 @@ import {
 } from '../read/decoded.js';
 import { type FaultList, formatPath, type Path } from '../read/faults.js';
 import type { HostFacts } from '../read/host-facts.js';
+import { checkBackups } from './backups.js';
 import { checkFdb, checkFdbSize } from './fdb.js';
+import { checkGuards, lookForContradictions } from './guards.js';
 import { lookAtHost } from './host.js';
 import { checkUnderlays } from './netdev.js';
+import { checkNexthops } from './nexthops.js';
+import { checkPortSecurity } from './port-security.js';
 import { lookForOwnTunnel } from './own-tunnel.js';
 import { readTables } from './tables.js';
-import { checkHostVlans, checkVlans } from './vlan.js';
-import { checkSharedSending, checkVxlan, localOf } from './vxlan.js';
+import { checkHostVlans, checkVlanGlobals, checkVlans } from './vlan.js';
+import { checkSharedSending, checkVxlan, dstportOf, localOf } from './vxlan.js';
+import { checkMirrors } from './mirror.js';
 import { checkCrossConnect } from './xconnect.js';
 
 /** Bridges and ports of one file. */
@@ -47,6 +52,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
   checkNics(config, machine, faults);
   checkDescriptors(config, faults);
   checkSharedVnis(config, faults);
+  checkEncapsulations(config, faults);
   checkUnderlays(config, faults);
   checkSharedSending(
     allPorts(config).filter((port) => isTunnelPort(port)),
@@ -58,19 +64,27 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
     for (const port of bridge.portList) checkPort(port, bridge, faults);
     checkAddresses(bridge, faults);
     checkHostVlans(bridge, faults);
+    checkVlanGlobals(bridge, faults);
     checkCrossConnect(bridge, faults);
+    checkBackups(bridge, faults);
   }
+  checkMirrors(config.bridgeList, faults);
+  checkDrivers(config, faults);
   for (const port of config.portList) checkPort(port, undefined, faults);
   checkKinds(config, faults);
+  checkGuards(config, faults);
   // Entries are checked against the expanded memberships.
   if (!fits) return;
-  for (const bridge of config.bridgeList) checkFdb(bridge.portList, bridge, faults);
-  checkFdb(config.portList, undefined, faults);
+  checkNexthops(config, faults);
+  const nexthops = nexthopsById(config.nexthopList.map(({ value }) => value));
+  for (const bridge of config.bridgeList) checkFdb(bridge.portList, bridge, nexthops, faults);
+  checkFdb(config.portList, undefined, nexthops, faults);
   checkFdbSize(config, faults);
   readTables(config, faults);
   if (faults.count > 0) return;
   lookAtHost(allPorts(config), machine, faults);
   lookForOwnTunnel(config, faults);
+  lookForContradictions(config, faults);
 }
 
 function checkPort(port: DecodedPort, bridge: DecodedBridge | undefined, faults: FaultList): void {
@@ -80,6 +94,16 @@ function checkPort(port: DecodedPort, bridge: DecodedBridge | undefined, faults:
     checkHostNic(port, faults);
   }
   checkVlans(port, bridge, faults);
+  checkPortSecurity(port, faults);
+}
+
+/** Containers need their bridge at the start. */
+function checkDrivers({ docker, cni, bridgeList }: DecodedSwitch, faults: FaultList): void {
+  for (const [key, driver] of Object.entries({ docker, cni })) {
+    const bridge = driver?.bridge;
+    if (bridge === undefined || bridgeList.some(({ name }) => name === bridge)) continue;
+    faults.at([key, 'bridge'], `there is no bridge ${quote(bridge)}; containers join one of "bridges"`);
+  }
 }
 
 /** The rules of the kinds of ports. */
@@ -211,7 +235,7 @@ function checkSharedVnis(config: DecodedSwitch, faults: FaultList): void {
   const endpoints = new Map<string, Map<number, string>>();
   for (const port of allPorts(config)) {
     if (!isTunnelPort(port) || port.rejected.has('local') || port.rejected.has('dstport')) continue;
-    const endpoint = `${localOf(port)} ${port.given.dstport ?? vxlanOptions.dstport.default}`;
+    const endpoint = `${localOf(port)} ${dstportOf(port)}`;
     const holders = endpoints.get(endpoint) ?? new Map<number, string>();
     endpoints.set(endpoint, holders);
     for (const { first, last, path } of vnisOf(port)) {
@@ -226,6 +250,23 @@ function checkSharedVnis(config: DecodedSwitch, faults: FaultList): void {
         break;
       }
     }
+  }
+}
+
+/** A socket has the datagrams of one encapsulation. */
+function checkEncapsulations(config: DecodedSwitch, faults: FaultList): void {
+  const holders = new Map<string, DecodedVxlan>();
+  for (const port of allPorts(config)) {
+    if (!isTunnelPort(port) || port.rejected.has('local') || port.rejected.has('dstport')) continue;
+    const dstport = dstportOf(port);
+    const endpoint = `${localOf(port)} ${dstport}`;
+    const holder = holders.get(endpoint) ?? port;
+    holders.set(endpoint, holder);
+    if (holder.type === port.type) continue;
+    faults.atKey(
+      port.path,
+      `is a ${port.type} port at the local address and dstport (${dstport}) of the ${holder.type} port ${holder.name}; give one of them another dstport`,
+    );
   }
 }
 

@@ -5,19 +5,23 @@
  * Parses and checks both.
  */
 
-import { canonicalIp, isMulticastIp } from '../../values/address.js';
 import { quote } from '../../values/show.js';
+import { value } from '../../values/value.js';
 import { isTunnelPort } from '../options/kinds.js';
 import type { DecodedBridge, DecodedSwitch, DecodedVxlan, Item } from '../read/decoded.js';
 import type { FaultList } from '../read/faults.js';
 import { membershipsOf } from '../read/memberships.js';
 import type { GroupConfig, NeighConfig, TableConfig, VlanMembership } from '../types.js';
+import { canonicalGroup, groupEntryFault } from './group-entry.js';
+import { tunnelGroupFault } from './tunnel-group.js';
 import { addressFault, familyOfPort } from './vxlan.js';
 
 /** Maximum number of configured bindings of a switch. */
 export const MAX_BINDINGS = 8192;
 
 export type DecodedBinding = Item<{ dst: string; lladdr: string; vlan?: number; vni?: number; router?: boolean }>;
+type TunnelGroupValues = Omit<DecodedVxlan['groupList'][number]['value'], 'source_list'> & { source_list?: string[] };
+
 export type DecodedGroup = Item<{ port: string; grp: string; vid?: number; dst?: string }>;
 
 /** Parses and checks all of a file's. Invalid ones are reported and omitted. */
@@ -26,14 +30,23 @@ export function readTables(config: DecodedSwitch, faults: FaultList): TableConfi
   const mdb: GroupConfig[] = [];
   for (const bridge of config.bridgeList) {
     for (const port of bridge.portList) {
-      if (isTunnelPort(port)) neigh.push(...readBindings(port, bridge, faults));
+      if (!isTunnelPort(port)) continue;
+      neigh.push(...readBindings(port, bridge, faults));
+      mdb.push(...readTunnelGroups(port, faults));
     }
     mdb.push(...readGroups(bridge, faults));
   }
   for (const port of config.portList) {
-    if (!isTunnelPort(port) || port.bindingList.length === 0) continue;
-    const remedy = 'put the port into one, or remove neigh';
-    faults.at([...port.path, 'neigh'], `bindings are a bridge's, and port ${port.name} belongs to none; ${remedy}`);
+    if (!isTunnelPort(port)) continue;
+    for (const [key, list] of [
+      ['neigh', port.bindingList],
+      ['mdb', port.groupList],
+    ] as const) {
+      if (list.length === 0) continue;
+      const what = key === 'neigh' ? 'bindings are' : 'groups are';
+      const remedy = `put the port into one, or remove ${key}`;
+      faults.at([...port.path, key], `${what} a bridge's, and port ${port.name} belongs to none; ${remedy}`);
+    }
   }
   if (neigh.length > MAX_BINDINGS)
     faults.at(['bridges'], `there are ${neigh.length} bindings, and a switch holds ${MAX_BINDINGS}; remove some`);
@@ -84,7 +97,7 @@ function vidOf(
 
 function readGroups(bridge: DecodedBridge, faults: FaultList): GroupConfig[] {
   const filters = bridge.given.vlan_filtering === true;
-  return bridge.groupList.flatMap(({ path, value: { port: name, grp, vid, dst } }) => {
+  return bridge.groupList.flatMap(({ path, value: { port: name, grp, vid, dst, ...rest } }) => {
     const refuse = (key: string, message: string): [] => {
       faults.at([...path, key], message);
       return [];
@@ -92,16 +105,23 @@ function readGroups(bridge: DecodedBridge, faults: FaultList): GroupConfig[] {
     const port = bridge.portList.find((one) => one.name === name);
     const isHost = hostPortsOf(bridge).includes(name);
     if (port === undefined && !isHost) return refuse('port', `bridge ${bridge.name} has no port ${quote(name)}`);
-    const group = canonicalIp(grp)?.text;
-    if (group === undefined || !isMulticastIp(group))
-      return refuse('grp', `${quote(grp)} is no multicast address; give a group such as 239.1.1.1`);
-    if (isAlwaysFlooded(group)) return refuse('grp', `${group} is always flooded, to members and others; remove it`);
+    const sources = readSources(rest.source_list);
+    if (sources === null) return refuse('source_list', 'expected addresses such as [192.0.2.1]');
+    const group = canonicalGroup(grp) ?? grp;
+    const entry = {
+      ...(rest.src === undefined ? {} : { src: rest.src }),
+      ...(rest.filter_mode === undefined ? {} : { filter_mode: rest.filter_mode }),
+      ...(sources === undefined ? {} : { source_list: sources }),
+      ...(rest.proto === undefined ? {} : { proto: rest.proto }),
+    };
+    const wrong = groupEntryFault({ ...entry, grp: group });
+    if (wrong !== undefined) return refuse(wrong.key, wrong.message);
     if (dst !== undefined) {
       if (!isTunnelPort(port)) return refuse('dst', 'is for vxlan ports; remove it');
       const fault = addressFault(dst, familyOfPort(port), port.given.local, 'the port');
       if (fault !== undefined) return refuse('dst', fault);
     }
-    const to = { dev: bridge.name, port: name, grp: group, ...(dst === undefined ? {} : { dst }) };
+    const to = { dev: bridge.name, port: name, grp: group, ...(dst === undefined ? {} : { dst }), ...entry };
     if (!filters)
       return vid === undefined ? [to] : refuse('vid', `bridge ${bridge.name} does not look at VLANs; remove vid`);
     const vids = membershipsOf(port ?? bridge, bridge).map((member) => member.vid);
@@ -114,12 +134,55 @@ function readGroups(bridge: DecodedBridge, faults: FaultList): GroupConfig[] {
   });
 }
 
-/** RFC 4541 sections 2.1.2 and 3: 224.0.0.0/24 and the all-nodes address. */
-function isAlwaysFlooded(group: string): boolean {
-  return group.startsWith('224.0.0.') || group === 'ff02::1';
+/** @returns null when one is no address */
+function readSources(given: readonly unknown[] | undefined): string[] | null | undefined {
+  if (given === undefined) return undefined;
+  const sources = given.map((one) => value.ip.safeParse(one));
+  return sources.every(({ success }) => success) ? sources.map(({ data }) => data as string) : null;
 }
 
 function hostPortsOf(bridge: DecodedBridge): string[] {
   const vxlans = bridge.portList.filter((port) => isTunnelPort(port) && port.given.host_port === true);
   return [...(bridge.given.host_port === true ? [bridge.name] : []), ...vxlans.map(({ name }) => `${name}@host`)];
+}
+
+// ---- mdb of a vxlan port ----
+
+function readTunnelGroups(port: DecodedVxlan, faults: FaultList): GroupConfig[] {
+  const { id, dev } = port.given;
+  const seen = new Set<string>();
+  return port.groupList.flatMap(({ path, value: { source_list, ...given } }) => {
+    const refuse = (key: string, message: string): [] => {
+      faults.at([...path, key], message);
+      return [];
+    };
+    const sources = readSources(source_list);
+    if (sources === null) return refuse('source_list', 'expected addresses such as [192.0.2.1]');
+    const grp = canonicalGroup(given.grp) ?? given.grp;
+    const entry = { ...given, grp, ...(sources === undefined ? {} : { source_list: sources }) };
+    const wrong = tunnelGroupFault(entry, { name: port.name, id, dev });
+    if (wrong !== undefined) return refuse(wrong.key, wrong.message);
+    const fault = addressFault(entry.dst, familyOfPort(port), port.given.local, 'the port');
+    if (fault !== undefined) return refuse('dst', fault);
+    // The sources of a group's entry are pairs too.
+    const places = [entry.src ?? '', ...(sources ?? [])].map(
+      (src) => `${entry.src_vni ?? id} ${grp} ${src} ${entry.dst}`,
+    );
+    if (places.some((place) => seen.has(place)))
+      return refuse('dst', `${entry.dst} is a remote of ${entry.src ?? ''} ${grp} already; remove one`);
+    for (const place of places) seen.add(place);
+    return [groupOf(port, entry)];
+  });
+}
+
+/** `src_vni` and `vni` of a port with one VNI say nothing new. */
+function groupOf({ name, given: { id } }: DecodedVxlan, entry: TunnelGroupValues): GroupConfig {
+  const { src_vni, vni, ...rest } = entry;
+  const own = Object.fromEntries(Object.entries(rest).filter(([, one]) => one !== undefined)) as typeof rest;
+  return {
+    ...{ dev: name, port: name },
+    ...(own as Omit<GroupConfig, 'dev' | 'port'>),
+    ...(vni === undefined || vni === id ? {} : { vni }),
+    ...(src_vni === undefined || id !== undefined ? {} : { src_vni }),
+  };
 }

@@ -29,6 +29,23 @@ export function checkHostVlans(bridge: DecodedBridge, faults: FaultList): void {
   checkList(bridge, faults);
 }
 
+/** Checks the options of a bridge's VLANs. */
+export function checkVlanGlobals(bridge: DecodedBridge, faults: FaultList): void {
+  const seen = new Map<number, Path>();
+  for (const { path, value } of bridge.globalList) {
+    const taken = claim(seen, value.vid, path);
+    if (taken === undefined) continue;
+    const by = `vlan_global[${taken.by.at(-1)}]`;
+    faults.at([...path, 'vid'], `VLAN ${taken.id} is in ${by} already; give the options of a VLAN once`);
+  }
+  if (bridge.given.mcast_vlan_snooping !== true || bridge.given.vlan_filtering === true) return;
+  if (bridge.rejected.has('vlan_filtering')) return;
+  faults.at(
+    [...bridge.path, 'mcast_vlan_snooping'],
+    `snoops by VLAN, and bridge ${bridge.name} does not look at VLANs; set vlan_filtering: true, or remove it`,
+  );
+}
+
 /** A link with memberships. A bridge stands for its host port, which has no VNI mapping. */
 type Member = DecodedPort | DecodedBridge;
 
@@ -40,8 +57,8 @@ function checkList(port: Member, faults: FaultList): void {
     checkVid(vlan, vids, faults);
     checkTunnel(vlan, port, vnis, faults);
     checkRemotes(vlan, port, faults);
-    if (vlan.given.neigh_suppress !== undefined && !('type' in port))
-      faults.at([...vlan.path, 'neigh_suppress'], 'is for ports, and this is a host port; remove it');
+    checkGroup(vlan, port, faults);
+    if (!('type' in port)) checkHostVlan(vlan, faults);
     if (vlan.given.pvid !== true) continue;
     const at = [...vlan.path, 'pvid'];
     if (rangeLength(vlan.vid) > 1) {
@@ -54,6 +71,12 @@ function checkList(port: Member, faults: FaultList): void {
     } else {
       pvidAt = vlan.path;
     }
+  }
+}
+
+function checkHostVlan({ path, given }: DecodedVlan, faults: FaultList): void {
+  for (const key of ['neigh_suppress', 'isolated', 'mcast_router', 'mcast_max_groups'] as const) {
+    if (given[key] !== undefined) faults.at([...path, key], 'is for ports, and this is a host port; remove it');
   }
 }
 
@@ -104,6 +127,16 @@ function checkRemotes(vlan: DecodedVlan, port: Member, faults: FaultList): void 
       at,
       'is the flood list of a VNI, and the entry has none; add tunnel_info, or move the addresses to the remotes of the port',
     );
+  }
+}
+
+function checkGroup(vlan: DecodedVlan, port: Member, faults: FaultList): void {
+  if (vlan.given.group === undefined) return;
+  const at = [...vlan.path, 'group'];
+  if (!isVxlan(port) || port.type !== 'vxlan') {
+    faults.at(at, 'is the multicast group of a VNI, which only a vxlan port has; remove it');
+  } else if (vlan.given.tunnel_info === undefined && !vlan.rejected.has('tunnel_info')) {
+    faults.at(at, 'is the multicast group of a VNI, and the entry has none; add tunnel_info');
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Rules for one vxlan port: its options and underlay addresses.
+ * Rules for one tunnel port: its options and underlay addresses.
  *
  * Its VLAN to VNI table is checked in `vlan.ts`, its FDB entries in `fdb.ts`.
  */
@@ -7,23 +7,36 @@
 import { canonicalIp, familyOf, isMulticastIp } from '../../values/address.js';
 import { quote } from '../../values/show.js';
 import { isLinkLocal } from '../../wire/ip-address.js';
+import { geneveOptions } from '../options/geneve.js';
+import type { TunnelType } from '../options/kinds.js';
 import { vxlanOptions } from '../options/vxlan.js';
 import type { DecodedVxlan, Item } from '../read/decoded.js';
 import type { FaultList } from '../read/faults.js';
 
-/** Checks one vxlan port. */
+const TUNNEL_OPTIONS: Readonly<Record<TunnelType, { dstport: { default: number } }>> = {
+  vxlan: vxlanOptions,
+  geneve: geneveOptions,
+};
+
+/** Checks one vxlan or geneve port. */
 export function checkVxlan(port: DecodedVxlan, faults: FaultList): void {
   checkCarried(port, faults);
-  checkGroup(port, faults);
+  for (const group of groupsOf(port)) checkGroup(port, group, faults);
   checkSourcePorts(port, faults);
   checkUnderlay(port, faults);
+  checkFlowLabel(port, faults);
+  checkPolicy(port, faults);
+}
+
+/** The UDP port that a tunnel port receives on. */
+export function dstportOf({ type, given }: DecodedVxlan): number {
+  return given.dstport ?? TUNNEL_OPTIONS[type].dstport.default;
 }
 
 /** The outer address family of a port: that of `local`, else of the first address it names. */
 export function familyOfPort(port: DecodedVxlan): 4 | 6 {
-  const { local, group } = port.given;
-  const first =
-    local ?? (group === undefined ? undefined : canonicalIp(group)?.text) ?? underlayAddresses(port)[0]?.value;
+  const group = groupsOf(port).flatMap(({ value }) => canonicalIp(value)?.text ?? [])[0];
+  const first = port.given.local ?? group ?? underlayAddresses(port)[0]?.value;
   return first === undefined ? 4 : familyOf(first);
 }
 
@@ -39,23 +52,32 @@ function checkCarried(port: DecodedVxlan, faults: FaultList): void {
   if (!tunnels && port.given.id === undefined) {
     faults.atKey(
       port.path,
-      'a vxlan port needs a VNI; give "id: VNI", or "vlan_tunnel: true" with tunnel_info in vlans',
+      `a ${port.type} port needs a VNI; give "id: VNI", or "vlan_tunnel: true" with tunnel_info in vlans`,
     );
   }
 }
 
-function checkGroup(port: DecodedVxlan, faults: FaultList): void {
-  const { group, dev } = port.given;
-  if (group === undefined) return;
-  const at = [...port.path, 'group'];
+/** The multicast groups of a port, and of its VNIs. */
+export function groupsOf({ path, given, vlanList }: DecodedVxlan): Item<string>[] {
+  const own = given.group === undefined ? [] : [{ path: [...path, 'group'], value: given.group }];
+  const ofVnis = (vlanList ?? []).flatMap((vlan) =>
+    vlan.given.group === undefined ? [] : [{ path: [...vlan.path, 'group'], value: vlan.given.group }],
+  );
+  return [...own, ...ofVnis];
+}
+
+function checkGroup(port: DecodedVxlan, { path: at, value: group }: Item<string>, faults: FaultList): void {
+  const { dev, local } = port.given;
   const ip = canonicalIp(group);
+  const family = familyOfPort(port);
   if (ip === undefined || !isMulticastIp(ip.text)) {
     faults.at(
       at,
       `${quote(group)} is not a multicast address; give one such as 239.1.1.1, or use remotes for single hosts`,
     );
-  } else if (port.given.local !== undefined && familyOf(port.given.local) !== ip.family) {
-    faults.at(at, `is an IPv${ip.family} address, and local is IPv${familyOf(port.given.local)}; use one family`);
+  } else if (family !== ip.family) {
+    const of = local === undefined ? 'the first address of the port' : 'local';
+    faults.at(at, `is an IPv${ip.family} address, and ${of} is IPv${family}; use one family`);
   }
   if (dev === undefined && !port.rejected.has('dev')) {
     faults.at(at, 'needs dev: the device of the underlay on which the group is joined');
@@ -71,6 +93,16 @@ function checkSourcePorts(port: DecodedVxlan, faults: FaultList): void {
   if (low === high && two) {
     faults.at(at, 'df: inherit sends frames of either kind from a port of its own; give a range of two ports or more');
   }
+}
+
+function checkPolicy({ given, path }: DecodedVxlan, faults: FaultList): void {
+  if ((given.gbp_id ?? 0) === 0 || given.gbp === true) return;
+  faults.at([...path, 'gbp_id'], 'a policy ID is of the Group Policy Option; give "gbp: true" too, or remove it');
+}
+
+function checkFlowLabel(port: DecodedVxlan, faults: FaultList): void {
+  if ((port.given.flowlabel ?? 0) === 0 || familyOfPort(port) === 6) return;
+  faults.at([...port.path, 'flowlabel'], 'IPv4 has no flow label; remove it, or give the port an IPv6 local');
 }
 
 function checkUnderlay(port: DecodedVxlan, faults: FaultList): void {
@@ -134,7 +166,7 @@ function destinations(port: DecodedVxlan): Item<string>[] {
 export function checkSharedSending(ports: readonly DecodedVxlan[], faults: FaultList): void {
   const senders = new Map<string, DecodedVxlan>();
   for (const port of ports) {
-    const dstport = port.given.dstport ?? vxlanOptions.dstport.default;
+    const dstport = dstportOf(port);
     const [low, high] = port.given.srcport ?? vxlanOptions.srcport.default;
     if (low !== dstport || high !== dstport || port.rejected.has('local')) continue;
     const endpoint = `${localOf(port)} ${dstport}`;
@@ -150,10 +182,11 @@ export function checkSharedSending(ports: readonly DecodedVxlan[], faults: Fault
 }
 
 /** Options of sent datagrams. */
-const SENDING = ['ttl', 'df', 'udpcsum', 'dev'] as const;
+const SENDING = ['ttl', 'flowlabel', 'df', 'udpcsum', 'dev'] as const;
 
-function sendingOf({ given }: DecodedVxlan, key: (typeof SENDING)[number]): unknown {
+function sendingOf(port: DecodedVxlan, key: (typeof SENDING)[number]): unknown {
+  const { given } = port;
   // With a group, `dev` applies to group datagrams only.
-  if (key === 'dev') return JSON.stringify([given.dev ?? null, given.dev !== undefined && given.group !== undefined]);
+  if (key === 'dev') return JSON.stringify([given.dev ?? null, given.dev !== undefined && groupsOf(port).length > 0]);
   return given[key] ?? vxlanOptions[key].default;
 }

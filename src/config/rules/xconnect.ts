@@ -17,6 +17,12 @@ export function checkCrossConnect(bridge: DecodedBridge, faults: FaultList): voi
       `${bridge.name} is a cross-connect, which passes all tags as they are; remove vlan_filtering or xconnect`,
     );
   }
+  if (bridge.given.stp_state === true) {
+    faults.at(
+      [...bridge.path, 'stp_state'],
+      `${bridge.name} is a cross-connect, which passes the BPDUs of others; remove stp_state or xconnect`,
+    );
+  }
   for (const { type, path } of bridge.portList) {
     if (PORT_KINDS[type].layer3 === true)
       faults.atKey(

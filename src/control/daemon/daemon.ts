@@ -5,10 +5,12 @@ import { isatty } from 'node:tty';
 import { LOG_LEVELS } from '../../api/switch.js';
 import type { LogLevel } from '../../api/api.js';
 import type { CheckedDocument } from '../../config/load.js';
-import { exitAtOnce, releaseStartPages } from '../../port/process.js';
+import { collectGarbage, exitAtOnce, releaseStartPages } from '../../port/process.js';
 import { printable } from '../../text/printable.js';
 import { attempt, faultCounts, forget } from '../guard.js';
 import { TakeOverError } from '../handover/taker.js';
+import { RecordsError } from '../containers/records.js';
+import type { Service } from '../containers/service.js';
 import { ControlSocketError, examineSocket } from '../http/control-socket.js';
 import { MetricsServer } from '../http/metrics-server.js';
 import { type ControlServer, serve } from '../http/server.js';
@@ -18,6 +20,7 @@ import { ChangeLog } from '../log/change-log.js';
 import { createLog, type Log, type Logger } from '../log/logger.js';
 import { DeviceError } from '../model/device-error.js';
 import { Switch } from '../switch.js';
+import { driversOf } from './containers.js';
 import { HandOver } from './hand-over.js';
 import { journalOf, reload } from './journal.js';
 import { keepRunning } from './last-resort.js';
@@ -59,6 +62,8 @@ interface Run extends CheckedDocument {
   readonly manager: ServiceManager;
   /** Set once the control socket is open. */
   server: ControlServer | null;
+  /** For container engines; open once the switch forwards. */
+  drivers: Service[];
   /** Another process has the switch. */
   isGiven: boolean;
 }
@@ -80,7 +85,18 @@ export async function runDaemon(checked: CheckedDocument, options: RunOptions): 
     shutdown.status.then(() => manager.stopping()),
   );
   const signals = new Signals(log.logger);
-  const run: Run = { ...checked, estate: null, options, log, shutdown, signals, manager, server: null, isGiven: false };
+  const run: Run = {
+    ...checked,
+    estate: null,
+    options,
+    log,
+    shutdown,
+    signals,
+    manager,
+    server: null,
+    drivers: [],
+    isGiven: false,
+  };
   const status = await runOrRefuse(run);
   shutdown.done();
   // A write may block in the kernel forever, as on a network file system; the end does not wait for it.
@@ -94,7 +110,9 @@ async function runOrRefuse(run: Run): Promise<number> {
   } catch (error) {
     // A former process whose switch was to be taken over hears why, and goes on.
     await run.estate?.taker.giveUp((error as Error).message);
-    const isExpected = [DeviceError, ControlSocketError, TakeOverError].some((kind) => error instanceof kind);
+    const isExpected = [DeviceError, ControlSocketError, RecordsError, TakeOverError].some(
+      (kind) => error instanceof kind,
+    );
     if (!isExpected || !(error instanceof Error)) throw error;
     run.manager.refused(error.message);
     process.stderr.write(printable(`overtap: ${error.message}\n`));
@@ -110,7 +128,7 @@ async function runSwitch(run: Run): Promise<number> {
   const access = accessOf(run.config);
   for (const { kind, path, message } of run.estate === null ? warnings : []) {
     if (kind === 'own_address') log.info({ path }, message);
-    if (kind === 'own_tunnel') log.warn({ path }, message);
+    if (kind === 'own_tunnel' || kind === 'contradiction') log.warn({ path }, message);
   }
   const running = await startSwitch(run);
   try {
@@ -154,6 +172,7 @@ async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): P
     log: { level: () => log.level as LogLevel, set: (level, by) => setLevel(log, level, by) },
     report: (error) => log.error({ err: error }, 'a request has failed'),
     connectionRefused: onceInAWhile((reason) => log.warn({ reason }, 'connection to the control socket refused')),
+    captureStalled: (lost) => log.warn({ lost }, 'a client of capture read nothing for a minute: disconnected'),
     tunnel: (request) => handOver.take(request),
     upgrade: (by) => handOver.upgrade(by),
     succeeds: run.estate !== null,
@@ -162,12 +181,13 @@ async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): P
   if (run.estate !== null) await takeOver(run.estate, running, server, log);
   const metrics = metricsServer(run, views);
   try {
+    run.drivers = await driversOf(config, running, log, run.estate !== null);
     giveUpRights(config, log);
     logPorts(running, log);
     log.info({ workers: running.mode.workers, ...running.mode.offloads }, 'engine');
     log.info({ control: config.control, waiting: running.model.lost.size }, 'ready');
     manager.ready({ status: () => statusText(views.links()), engineTicks: () => running.engineTicks() });
-    setTimeout(() => attempt('memory', releaseStartPages), SETTLED_MS).unref();
+    setTimeout(() => attempt('memory', giveBackMemory), SETTLED_MS).unref();
     const apply = reloader(run, running);
     signals.begin({
       reload: () => manager.reload(apply),
@@ -178,8 +198,15 @@ async function serveUntilEnd(run: Run, running: Switch, access: SocketAccess): P
     await handOver.cancel();
     changes.stop();
     metrics?.close();
+    for (const driver of run.drivers) driver.close();
     await server.close();
   }
+}
+
+/** The garbage first: collecting it uses pages that are given back then. */
+function giveBackMemory(): void {
+  collectGarbage();
+  releaseStartPages();
 }
 
 /** @throws TakeOverError; the former process goes on */
@@ -202,6 +229,7 @@ function handOverOf(run: Run, running: Switch): HandOver {
     isEnding: () => run.shutdown.isBegun,
     given(pid) {
       run.isGiven = true;
+      for (const driver of run.drivers) driver.givenAway();
       run.manager.successor(pid);
     },
     end: () => run.shutdown.begin(EXIT_OK),

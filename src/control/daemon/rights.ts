@@ -18,8 +18,8 @@ const NEEDED = {
   BPF: 'tunnel_gso',
 } as const;
 
-/** Of root, who otherwise reads and enters only what is root's own. */
-const NEEDED_BY_ROOT = {
+/** Of root, who otherwise reads and enters only what is root's own; and of drivers of containers, whose namespaces are root's. */
+const NEEDED_FOR_OTHERS = {
   DAC_READ_SEARCH: 'reading a configuration file of another user at SIGHUP',
   SYS_PTRACE: 'network namespaces of processes (/proc/PID/ns/net)',
 } as const;
@@ -34,16 +34,17 @@ const GROUPS = 'CHOWN';
 
 /** @returns numbers of capabilities */
 export function neededCapabilities(
-  config: Pick<SwitchConfig, 'control' | 'control_group' | 'bridges' | 'ports'>,
+  config: Pick<SwitchConfig, 'control' | 'control_group' | 'bridges' | 'ports' | 'docker' | 'cni'>,
   isRoot: boolean,
 ): number[] {
   const ports = [...config.bridges.flatMap((bridge) => bridge.ports), ...config.ports];
   const isOthers = !isWritable(dirname(config.control)) || ports.some(usesPath);
   const hasGroup = (port: PortConfig): boolean => 'socket_group' in port && port.socket_group !== undefined;
+  const hasContainers = config.docker !== undefined || config.cni !== undefined;
   const givesGroups = config.control_group !== undefined || ports.some(hasGroup);
   const names = [
     ...Object.keys(NEEDED),
-    ...(isRoot ? Object.keys(NEEDED_BY_ROOT) : []),
+    ...(isRoot || hasContainers ? Object.keys(NEEDED_FOR_OTHERS) : []),
     ...(isRoot && isOthers ? [OF_OTHERS] : []),
     ...(givesGroups ? [GROUPS] : []),
   ];

@@ -32,6 +32,20 @@ export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
       ),
     macMoves: (moves, heldBack) =>
       log.warn({ ...moves, heldBack }, 'a MAC moves between ports: a loop, or two guests with one MAC'),
+    loop: ({ bridge, port, with: other, vid }, isThere) => {
+      const facts = { bridge, port, with: other, ...(vid === 0 ? {} : { vlan: vid }) };
+      if (!isThere) log.info(facts, 'the loop is gone: the port is open again');
+      else if (port === other)
+        log.warn(facts, 'loop behind a port: it is blocked (loop_blocked) until the loop is gone');
+      else log.warn(facts, 'loop between two ports: one is blocked (loop_blocked) until the loop is gone');
+    },
+    tree: ({ bridge, port, state, role, what }) => {
+      const facts = { bridge, port, state, role };
+      if (what === 'bpdu_guard')
+        log.warn(facts, 'a bridge is behind a port with bpdu_guard: the port is closed until it is set down and up');
+      else if (state === 'learning') log.debug(facts, 'port in the spanning tree');
+      else log.info(facts, 'port in the spanning tree');
+    },
     ownTunnel: ({ port, bridge, remote }) =>
       log.warn(
         { port, bridge, remote },

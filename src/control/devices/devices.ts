@@ -55,10 +55,12 @@ export interface PlainDevice {
 export type DeviceSource = Pick<
   Devices,
   | 'workers'
+  | 'packetRing'
   | 'guestTap'
   | 'absentTap'
   | 'absentUnderlay'
   | 'underlay'
+  | 'groupsOf'
   | 'poolsOf'
   | 'receiverFds'
   | 'senderFds'
@@ -85,6 +87,11 @@ export class Devices {
   /** Engines: descriptors of each device. */
   get workers(): number {
     return this.options.workers;
+  }
+
+  /** Whether attached interfaces deliver frames by a ring. */
+  get packetRing(): boolean {
+    return this.options.offloads.packet_ring;
   }
 
   /** The TAP of a TAP port, or the TUN of a TUN port. */
@@ -200,7 +207,7 @@ export class Devices {
     device.close();
   }
 
-  /** See UnderlaySockets, as for the next six methods. */
+  /** See UnderlaySockets, as for the next seven methods. */
   absentUnderlay(): OpenUnderlay {
     return this.sockets.absent();
   }
@@ -211,6 +218,10 @@ export class Devices {
 
   adoptUnderlay(port: VxlanConfig, given: GivenSockets): OpenUnderlay {
     return guard(port.name, () => this.sockets.adopt(port, given));
+  }
+
+  groupsOf(port: VxlanConfig, addresses: readonly string[]): Map<string, number> {
+    return guard(port.name, () => this.sockets.groupsOf(port, addresses));
   }
 
   poolsOf(port: VxlanConfig): SenderPools {
@@ -249,7 +260,7 @@ export class Devices {
   vxlanMtu(port: VxlanConfig, addresses: Iterable<string>): number {
     let least = Number.POSITIVE_INFINITY;
     for (const remote of addresses) least = Math.min(least, this.pathMtu(port, remote) ?? least);
-    return (Number.isFinite(least) ? least : DEFAULT_MTU) - overhead(port.family) - tagInside(port);
+    return tunnelMtu(port, Number.isFinite(least) ? least : DEFAULT_MTU);
   }
 
   /** Descriptors that no port has taken by now are none of the switch's. */
@@ -277,6 +288,11 @@ function guard<T>(name: string, open: () => T): T {
 /** Overhead of a vxlan port in bytes, from inner payload to underlay MTU: 50 over IPv4, 70 over IPv6. */
 export function overhead(family: 4 | 6): number {
   return IP_HEADER[family] + UDP_HEADER + VXLAN_HEADER + ETHERNET_HEADER;
+}
+
+/** The largest inner packet of a vxlan port over a path with this MTU. */
+export function tunnelMtu(port: VxlanConfig, way: number): number {
+  return way - overhead(port.family) - tagInside(port);
 }
 
 /** Bytes of the inner tag: a port with a single VNI sends its tagged VLANs with their tags. */

@@ -17,6 +17,7 @@ export function asOpenTap(handle: TapHandle, closing: (tap: OpenTap) => void): O
     get mtu() {
       return handle.mtu;
     },
+    isUnsteered: handle.isUnsteered === true,
     get hasMoved() {
       return handle.hasMoved;
     },

@@ -44,7 +44,8 @@ export interface Opened {
 export interface GivenSockets {
   /** One for each engine. */
   receivers: readonly Opened[];
-  group: Opened | null;
+  /** By address. */
+  groups: ReadonlyMap<string, Opened>;
   /** Empty: it sends by its receivers. */
   senders: readonly Opened[];
   dfSenders: readonly Opened[];
@@ -89,30 +90,44 @@ export class UnderlaySockets {
 
   /**
    * The sockets of a vxlan port: a receiving socket, shared where possible, and a pool of sending sockets.
-   * @param deaf the port's former socket that no longer receives its group; it is excluded from sharing
+   * @param deaf the port's former sockets that no longer receive their groups; they are excluded from sharing
    * @throws UnderlayError, DeviceError; nothing is open then
    */
   underlay(port: VxlanConfig, deaf?: OpenUnderlay): OpenUnderlay {
-    const outdated = deaf?.group == null ? undefined : this.receivers[deaf.group];
-    if (outdated !== undefined) outdated.key = UNSHARED;
+    for (const socket of deaf?.groups.values() ?? []) {
+      const outdated = this.receivers[socket];
+      if (outdated !== undefined) outdated.key = UNSHARED;
+    }
     const socket = this.receiver(port);
-    let group: number | null = null;
+    let groups: ReadonlyMap<string, number> = new Map();
     try {
-      group = this.groupReceiver(port);
-      return { socket, group, pools: this.pools(port, socket) };
+      groups = this.groupsOf(port, groupsOf(port));
+      return { socket, groups, pools: this.pools(port, socket) };
     } catch (error) {
-      this.release({ sockets: [socket, group], senders: [] }).close();
+      this.release({ sockets: [socket, ...groups.values()], senders: [] }).close();
+      throw error;
+    }
+  }
+
+  /** The sockets of multicast groups of a port. @throws UnderlayError, DeviceError; nothing is open then */
+  groupsOf(port: VxlanConfig, addresses: readonly string[]): Map<string, number> {
+    const sockets = new Map<string, number>();
+    try {
+      for (const group of addresses) sockets.set(group, this.groupReceiver(port, group));
+      return sockets;
+    } catch (error) {
+      this.release({ sockets: [...sockets.values()], senders: [] }).close();
       throw error;
     }
   }
 
   /** Goes on with the sockets of a vxlan port of another process; those that ports share may be given more than once. */
-  adopt(port: VxlanConfig, { receivers, group, senders, dfSenders }: GivenSockets): OpenUnderlay {
+  adopt(port: VxlanConfig, { receivers, groups: given, senders, dfSenders }: GivenSockets): OpenUnderlay {
     const socket = this.shareOrKeep(receiverKey(port), receivers);
-    const groupSocket = group === null ? null : this.shareOrKeep(groupKey(port), [group]);
-    if (sendsByReceiver(port)) return { socket, group: groupSocket, pools: this.pools(port, socket) };
+    const groups = new Map([...given].map(([group, one]) => [group, this.shareOrKeep(groupKey(port, group), [one])]));
+    if (sendsByReceiver(port)) return { socket, groups, pools: this.pools(port, socket) };
     const pools = { senders: this.numbered(senders), dfSenders: this.numbered(dfSenders) };
-    return { socket, group: groupSocket, pools };
+    return { socket, groups, pools };
   }
 
   private shareOrKeep(key: string, given: readonly Opened[]): number {
@@ -128,7 +143,7 @@ export class UnderlaySockets {
     try {
       const sender = this.senderNumbers.take();
       this.senders[sender] = { fds: this.ofEach(() => NO_FD), port: 0, close: () => undefined };
-      return { socket, group: null, pools: { senders: [sender], dfSenders: [] } };
+      return { socket, groups: new Map(), pools: { senders: [sender], dfSenders: [] } };
     } catch (error) {
       this.release({ sockets: [socket], senders: [] }).close();
       throw error;
@@ -249,11 +264,11 @@ export class UnderlaySockets {
     throw new Error(`${at}: a vxlan port of this switch sends from that port; ${remedy}`, { cause });
   }
 
-  /** The socket of a port's multicast group. Every socket of a group receives every datagram, so only one engine has it. */
-  private groupReceiver(port: VxlanConfig): number | null {
-    const { group, dev, dstport } = port;
-    if (group === undefined || dev === undefined) return null;
-    const key = groupKey(port);
+  /** The socket of a multicast group. Every socket of a group receives every datagram, so only one engine has it. */
+  private groupReceiver(port: VxlanConfig, group: string): number {
+    // The rules demand a device.
+    const { dev = '', dstport } = port;
+    const key = groupKey(port, group);
     return (
       this.share(key) ??
       this.keep(key, [openGroupReceiver({ group, dev, port: dstport, gro: this.options.offloads.udp_gro })])
@@ -343,8 +358,14 @@ export function receiverKey({ local, dev, family, dstport }: VxlanConfig): strin
   return `${local ?? 'any'}${link} ${family} ${dstport}`;
 }
 
-function groupKey(port: VxlanConfig): string {
-  return `group ${port.group} ${port.dev} ${receiverKey(port)}`;
+/** The multicast groups of a port and of its VNIs, each once. */
+export function groupsOf({ group, vlans }: VxlanConfig): string[] {
+  const ofVnis = vlans.flatMap(({ vni, group: own }) => (vni === undefined || own === undefined ? [] : [own]));
+  return [...new Set([...(group === undefined ? [] : [group]), ...ofVnis])];
+}
+
+function groupKey(port: VxlanConfig, group: string): string {
+  return `group ${group} ${port.dev} ${receiverKey(port)}`;
 }
 
 /** Whether the port's only source port is its dstport. */
@@ -352,15 +373,18 @@ export function sendsByReceiver({ srcport: [low, high], dstport }: VxlanConfig):
   return low === dstport && high === dstport;
 }
 
-function sendingOf({ family, local, dev, group, udpcsum, ttl }: VxlanConfig, df: boolean): SendingOptions {
+function sendingOf(port: VxlanConfig, df: boolean): SendingOptions {
+  const { family, local, dev, group, udpcsum, ttl, flowlabel } = port;
+  const sendsToGroups = groupsOf(port).length > 0;
   return {
     family,
     df,
     checksum: udpcsum,
+    ...(flowlabel === 0 ? {} : { flowLabel: flowlabel }),
     ...(local === undefined ? {} : { local }),
-    ...(dev === undefined || (group !== undefined && !isOnLink({ local, group })) ? {} : { dev }),
+    ...(dev === undefined || (sendsToGroups && !isOnLink({ local, group })) ? {} : { dev }),
     ttl,
-    ...(group === undefined || dev === undefined ? {} : { multicast: { dev } }),
+    ...(sendsToGroups && dev !== undefined ? { multicast: { dev } } : {}),
   };
 }
 

@@ -4,6 +4,9 @@
  */
 import type { OffloadConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
+import type { OwnFrame } from '../../dataplane/send.js';
+import type { ObserverSettings } from '../../dataplane/state/observer.js';
+import type { Injection } from '../../port/packet-io.js';
 
 /** Start parameters of an engine thread. */
 export interface EngineData {
@@ -13,12 +16,18 @@ export interface EngineData {
   counters: SharedArrayBuffer;
   remotes: SharedArrayBuffer;
   storm: SharedArrayBuffer;
+  police: SharedArrayBuffer;
   neigh: SharedArrayBuffer;
-  /** The punt ring of this engine. */
+  /** The punt ring and the flood budget of this engine. */
   punts: SharedArrayBuffer;
+  /** The dropped frames of this engine. */
+  drops: SharedArrayBuffer;
+  budget: SharedArrayBuffer;
+  /** Whether loop guard or the spanning tree keeps ports closed; written by the control thread. */
+  states: SharedArrayBuffer;
   offloads: OffloadConfig;
   /** Microseconds. */
-  busyPoll: number;
+  busyPoll: number | 'auto';
   /** It begins standing still: it carries operations out, and takes in no frame. */
   held: boolean;
 }
@@ -27,7 +36,15 @@ export type ToEngine =
   | { type: 'apply'; id: number; operations: Operation[] }
   /** Stands still after the present batch; frames wait in the kernel. Answered by `applied`. */
   | { type: 'hold'; id: number }
+  /** Takes a frame in that no device has received. Answered by `applied`. */
+  | { type: 'inject'; id: number; injection: Injection }
+  /** Sends frames; while it stands still they are left out. Not answered. */
+  | { type: 'send'; frames: readonly OwnFrame[] }
   | { type: 'go-on' }
+  /** Memory: records what it does with frames there. Null: not any more. Absent: only the settings change. */
+  | { type: 'observe'; memory?: SharedArrayBuffer | null; settings: ObserverSettings }
+  /** Memory: records one frame of `interval` there. Null: none any more. */
+  | { type: 'sample'; memory: SharedArrayBuffer | null; interval: number }
   | { type: 'stop' };
 
 export type FromEngine =

@@ -3,6 +3,9 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Operation } from '../../dataplane/operations/operations.js';
+import type { ObserverSettings } from '../../dataplane/state/observer.js';
+import type { OwnFrame } from '../../dataplane/send.js';
+import type { Injection } from '../../port/packet-io.js';
 import { createWake } from '../../port/wake.js';
 import { forget, guarded } from '../guard.js';
 import type { EngineData, FromEngine, ToEngine } from './engine-protocol.js';
@@ -58,6 +61,16 @@ export class EngineThread {
     return this.ask((id) => ({ type: 'apply', id, operations }));
   }
 
+  /** Takes in a frame that no device has received. Rejects when the engine stands still, or has failed. */
+  inject(injection: Injection): Promise<void> {
+    return this.ask((id) => ({ type: 'inject', id, injection }));
+  }
+
+  /** Sends frames of the control thread out of ports. */
+  send(frames: readonly OwnFrame[]): void {
+    if (this.death === null) this.say({ type: 'send', frames });
+  }
+
   /** Stands still after its current batch, until `goOn`. Rejects when the engine has failed. */
   hold(): Promise<void> {
     return this.ask((id) => ({ type: 'hold', id }));
@@ -66,6 +79,16 @@ export class EngineThread {
   /** Ends `hold`, or a start that was held. */
   goOn(): void {
     this.say({ type: 'go-on' });
+  }
+
+  /** Records what the engine does with frames into `memory`; null: not any more; absent: only the settings change. */
+  observe(settings: ObserverSettings, memory?: SharedArrayBuffer | null): void {
+    this.say({ type: 'observe', settings, ...(memory === undefined ? {} : { memory }) });
+  }
+
+  /** Records samples of what the engine does into `memory`; null: not any more. */
+  sample(memory: SharedArrayBuffer | null, interval: number): void {
+    this.say({ type: 'sample', memory, interval });
   }
 
   private ask(message: (id: number) => ToEngine): Promise<void> {

@@ -5,15 +5,26 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { ORIGINATED_ROOM } from '../../dataplane/egress/originate.js';
 import { Engine, TICK_MS } from '../../dataplane/engine.js';
+import { injectFrame } from '../../dataplane/inject.js';
 import { applyOperations } from '../../dataplane/operations/operations.js';
+import { sendFrames } from '../../dataplane/send.js';
 import { Context } from '../../dataplane/state/context.js';
 import { Counters, MAX_VNIS } from '../../dataplane/state/counters.js';
+import { DropRing } from '../../dataplane/state/drop-ring.js';
+import { FloodBudget } from '../../dataplane/state/flood-budget.js';
+import { Observer } from '../../dataplane/state/observer.js';
+import { PortStates } from '../../dataplane/state/port-states.js';
 import { PuntRing } from '../../dataplane/state/punt-ring.js';
+import { Policers } from '../../dataplane/state/policers.js';
+import { Sampler } from '../../dataplane/state/sampler.js';
 import { StormControl } from '../../dataplane/state/storm.js';
+import { wallClock } from '../../dataplane/state/wall-clock.js';
 import { RemoteTable } from '../../encap/remotes.js';
 import { Fdb } from '../../fdb/table.js';
 import { Neighbours } from '../../neigh/table.js';
 import { createNativePacketIo, type NativePacketIo } from '../../port/native-packet-io.js';
+import type { Injection } from '../../port/packet-io.js';
+import { collectGarbage } from '../../port/process.js';
 import { VXLAN_HEADER } from '../../wire/vxlan.js';
 import type { EngineData, FromEngine, ToEngine } from './engine-protocol.js';
 
@@ -31,7 +42,12 @@ function main(): void {
   const tell = (message: FromEngine): void => port.postMessage(message);
   let phase: Phase = data.held ? 'held' : 'running';
   const obey = (message: ToEngine): void => {
-    if (message.type === 'apply') tell(carryOut(context, message));
+    if (message.type === 'apply') tell(answer(message.id, () => applyOperations(context, message.operations)));
+    else if (message.type === 'inject')
+      tell(answer(message.id, () => inject(context, message.injection, phase === 'running')));
+    else if (message.type === 'observe') observe(context, message);
+    else if (message.type === 'send') phase === 'running' && sendFrames(context, message.frames);
+    else if (message.type === 'sample') sample(context, message);
     else phase = PHASES[message.type];
     if (message.type === 'hold') tell({ type: 'applied', id: message.id });
   };
@@ -59,6 +75,7 @@ function main(): void {
     tell({ type: 'stopped' });
     port.close();
   };
+  collectGarbage(); // of the start, before the first frame
   work();
 }
 
@@ -69,13 +86,14 @@ function createIo({ offloads, busyPoll, eventFd }: EngineData): NativePacketIo {
     merge: offloads.tso,
     tunnelGso: offloads.tunnel_gso !== false,
     tunnelGuard: offloads.tunnel_gso === 'auto',
+    ioUring: offloads.io_uring !== false,
     spinMicroseconds: busyPoll,
   });
   io.attachEvent(eventFd);
   return io;
 }
 
-/** The engine's state: tables that all engines share, and counters and punt ring of its own. */
+/** The engine's state: tables that all engines share, and counters and rings of its own. */
 function createContext(io: NativePacketIo, data: EngineData): Context {
   return new Context(
     io,
@@ -86,12 +104,33 @@ function createContext(io: NativePacketIo, data: EngineData): Context {
     new StormControl(data.storm),
     new PuntRing(data.punts),
     Neighbours.attach(data.neigh),
+    new DropRing(data.drops),
+    new FloodBudget(data.budget),
+    undefined,
+    new PortStates(data.states),
+    new Policers(data.police),
   );
 }
 
-function carryOut(context: Context, { id, operations }: Extract<ToEngine, { type: 'apply' }>): FromEngine {
+function observe(context: Context, { memory, settings }: Extract<ToEngine, { type: 'observe' }>): void {
+  if (memory === null) context.observer = null;
+  else if (memory !== undefined) {
+    context.observer = new Observer(memory, settings, context.batch.port.length, wallClock());
+  } else if (context.observer !== null) context.observer.settings = settings;
+}
+
+function sample(context: Context, { memory, interval }: Extract<ToEngine, { type: 'sample' }>): void {
+  context.sampler = memory === null ? null : new Sampler(memory, context.batch.port.length, wallClock(), interval);
+}
+
+function inject(context: Context, injection: Injection, isRunning: boolean): void {
+  if (!isRunning) throw new Error('the engine stands still');
+  injectFrame(context, injection);
+}
+
+function answer(id: number, work: () => void): FromEngine {
   try {
-    applyOperations(context, operations);
+    work();
     return { type: 'applied', id };
   } catch (error) {
     return { type: 'applied', id, error: error instanceof Error ? error.message : String(error) };

@@ -4,20 +4,30 @@
 import type { OffloadConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
 import { CounterReader, Counters, MAX_PORTS } from '../../dataplane/state/counters.js';
+import { DropReader, DropRing } from '../../dataplane/state/drop-ring.js';
+import { FloodBudget } from '../../dataplane/state/flood-budget.js';
 import { MAX_BRIDGES } from '../../dataplane/state/forwarding.js';
+import { type ObserverSettings, observerMemory } from '../../dataplane/state/observer.js';
+import { ObserverReader } from '../../dataplane/state/observer-reader.js';
+import { PortStates } from '../../dataplane/state/port-states.js';
+import { SAMPLER_WORDS } from '../../dataplane/state/sampler.js';
 import { PuntReader, PuntRing } from '../../dataplane/state/punt-ring.js';
+import { Policers } from '../../dataplane/state/policers.js';
 import { StormControl } from '../../dataplane/state/storm.js';
 import { createRemotes, type RemoteTable } from '../../encap/remotes.js';
 import { FdbEvents } from '../../fdb/events.js';
 import { createFdb, Fdb, type FdbOptions, FdbReader } from '../../fdb/table.js';
-import { createNeighbours, NeighReader, Neighbours } from '../../neigh/table.js';
+import { createNeighbours, Neighbours, NeighReader } from '../../neigh/table.js';
+import type { OwnFrame } from '../../dataplane/send.js';
+import type { Injection } from '../../port/packet-io.js';
+import { Shadow } from '../shadow/shadow.js';
 import { EngineThread, type EngineThreadEvents } from './engine-thread.js';
 
 export interface EnginesOptions {
   workers: number;
   fdb: FdbOptions;
   offloads: OffloadConfig;
-  busyPoll: number;
+  busyPoll: number | 'auto';
   /** They begin standing still, until `goOn`. Default false. */
   held?: boolean;
 }
@@ -27,6 +37,9 @@ export interface Legacy {
   fdb: Fdb;
   neigh: Neighbours;
   counters: Counters;
+  storm: StormControl;
+  /** Of each engine. */
+  budgets: FloodBudget[];
 }
 
 export class Engines {
@@ -39,8 +52,14 @@ export class Engines {
   readonly neigh: NeighReader;
   /** Punt rings of the engines; the event `punted` announces records. */
   readonly punts: PuntReader;
-  /** The tables and counters that engine 0 writes, for what another switch has left; the engines must stand still. */
+  /** Which ports loops close. Only the control thread writes. */
+  readonly states = new PortStates();
+  /** The last dropped frames. */
+  readonly drops: DropReader;
+  /** What the engines write, for what another switch has left, and for the next one; to write it they must stand still. */
   readonly legacy: Legacy;
+  /** Says what the engines would do with a frame. */
+  readonly shadow: Shadow;
   private readonly threads: EngineThread[];
 
   constructor(
@@ -56,19 +75,57 @@ export class Engines {
     this.counters = new CounterReader(counters);
     const punts = counters.map(() => new PuntRing().memory);
     this.punts = new PuntReader(punts);
+    const drops = counters.map(() => new DropRing().memory);
+    this.drops = new DropReader(drops);
     const storm = new StormControl().memory;
+    const police = new Policers().memory;
     const neigh = createNeighbours({ ports: MAX_PORTS, seed: fdbOptions.seed }).memory;
     this.neigh = new NeighReader(neigh);
-    this.legacy = { fdb: Fdb.attach(fdb), neigh: Neighbours.attach(neigh), counters: new Counters(counters[0]) };
-    const shared = { fdb, remotes, storm, neigh, offloads, busyPoll, held };
+    const budgets = counters.map(() => new FloodBudget().memory);
+    this.legacy = {
+      fdb: Fdb.attach(fdb),
+      neigh: Neighbours.attach(neigh),
+      counters: new Counters(counters[0]),
+      storm: new StormControl(storm),
+      budgets: budgets.map((memory) => new FloodBudget(memory)),
+    };
+    this.shadow = new Shadow({ fdb, neigh, remotes, storm, police, budget: budgets[0], states: this.states.memory });
+    const shared = { fdb, remotes, storm, police, neigh, states: this.states.memory, offloads, busyPoll, held };
     this.threads = counters.map(
-      (own, engine) => new EngineThread({ ...shared, engine, counters: own, punts: punts[engine] }, events),
+      (own, engine) =>
+        new EngineThread(
+          {
+            ...shared,
+            ...{ counters: own, punts: punts[engine], drops: drops[engine] },
+            engine,
+            budget: budgets[engine],
+          },
+          { ...events, portLost: (port, errno) => this.losePort(port, errno, events) },
+        ),
     );
   }
 
   /** Carries operations out in every engine; engine 0 last, because it writes the shared tables. */
   async apply(operations: Operation[]): Promise<void> {
-    for (const thread of [...this.threads].reverse()) await thread.apply(operations);
+    const [first, ...others] = this.threads;
+    for (const thread of others.reverse()) await thread.apply(operations);
+    this.shadow.apply(operations);
+    await first.apply(operations);
+  }
+
+  /** Takes in a frame that no device has received, by the first engine. */
+  inject(injection: Injection): Promise<void> {
+    return this.threads[0].inject(injection);
+  }
+
+  /** Sends frames of the control thread out of ports, by the first engine. */
+  send(frames: readonly OwnFrame[]): void {
+    if (frames.length > 0) this.threads[0].send(frames);
+  }
+
+  private losePort(port: number, errno: number, events: EngineThreadEvents): void {
+    this.shadow.portLost(port);
+    events.portLost(port, errno);
   }
 
   /** All engines stand still when it resolves: between two batches, with every frame that they took in counted. */
@@ -78,6 +135,35 @@ export class Engines {
 
   goOn(): void {
     for (const thread of this.threads) thread.goOn();
+  }
+
+  /** Every engine begins to record what it does with frames. @returns the reader of the records */
+  observe(settings: ObserverSettings): ObserverReader {
+    const memories = this.threads.map(() => observerMemory());
+    for (const [engine, thread] of this.threads.entries()) thread.observe(settings, memories[engine]);
+    return new ObserverReader(memories);
+  }
+
+  /** Every engine records one frame of `interval`. @returns the reader of the records */
+  sample(interval: number): ObserverReader {
+    const memories = this.threads.map(() => observerMemory(SAMPLER_WORDS));
+    for (const [engine, thread] of this.threads.entries()) thread.sample(memories[engine], interval);
+    return new ObserverReader(memories);
+  }
+
+  /** Ends `sample`. */
+  sampleNoMore(): void {
+    for (const thread of this.threads) thread.sample(null, 1);
+  }
+
+  /** Other settings for `observe`. */
+  observeOther(settings: ObserverSettings): void {
+    for (const thread of this.threads) thread.observe(settings);
+  }
+
+  /** Ends `observe`. */
+  observeNoMore(): void {
+    for (const thread of this.threads) thread.observe({ ports: null, snaplen: 0 }, null);
   }
 
   async stop(): Promise<void> {

@@ -6,7 +6,7 @@
  */
 
 import type { EventEntry, MacMoves, SwitchEvent } from '../../api/api.js';
-import { ABSENT_HOST_PORT, destinationPort, destinationRemote } from '../../dataplane/state/destination.js';
+import { ABSENT_HOST_PORT, destinationPort, destinationRemote, isGroup } from '../../dataplane/state/destination.js';
 import { fidParts } from '../../dataplane/state/fid.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import {
@@ -22,7 +22,8 @@ import {
 import { formatMac } from '../../wire/ethernet.js';
 import { attempt, every } from '../guard.js';
 import { isTunnel, type SwitchModel } from '../model/model.js';
-import { remoteAddress, stateOf, vniOf } from '../model/naming.js';
+import { eventKeysOf, stateOf } from '../model/fdb-flags.js';
+import { nhidOf, remoteAddress, vniOf } from '../model/naming.js';
 
 const POLL_MS = 100;
 const MOVES_WINDOW_MS = 1000;
@@ -51,6 +52,8 @@ export interface FeedSources {
   events: FdbEvents;
   /** Moves since the start. While it is unchanged and there are no subscribers, there is nothing to read. */
   moved(): number;
+  /** A MAC has moved in a VLAN of a bridge between two ports, given by index; for every record that is read. */
+  met?: (bridge: number, vid: number, ports: readonly number[]) => void;
   /** A MAC moves too often; same rate as the event. */
   restless?: (event: Extract<SwitchEvent, { event: 'mac_moves' }>) => void;
 }
@@ -109,6 +112,7 @@ export class EventFeed {
   }
 
   private take(record: FdbEvent): void {
+    if (record.kind === EVENT_MOVED) this.meetMove(record);
     const entry = this.entryOf(record);
     if (entry === null) return;
     if (record.kind === EVENT_MOVED) {
@@ -119,6 +123,12 @@ export class EventFeed {
     }
     const event = KINDS[record.kind];
     if (event !== undefined) this.tell({ event, ...entry });
+  }
+
+  private meetMove({ fid, oldDestination, destination }: FdbEvent): void {
+    const place = fidParts(fid);
+    if (place === null) return;
+    this.sources.met?.(place.bridge, place.vid, [destinationPort(oldDestination), destinationPort(destination)]);
   }
 
   private entryOf({ high, low, fid, destination, flags }: FdbEvent): EventEntry | null {
@@ -137,14 +147,20 @@ export class EventFeed {
       ...(part.vid === 0 ? {} : { vlan: part.vid }),
       ...(vni === undefined ? {} : { vni }),
       ...(place.dst === undefined ? {} : { dst: place.dst }),
+      ...(place.nhid === undefined ? {} : { nhid: place.nhid }),
       state: stateOf(flags),
+      ...eventKeysOf(flags),
     };
   }
 
-  private placeOf(destination: number): { ifname: string; dst?: string } | null {
+  private placeOf(destination: number): { ifname: string; dst?: string; nhid?: number } | null {
     const port = this.sources.model.portAt[destinationPort(destination)];
     if (port === undefined) return null;
     const remote = destinationRemote(destination);
+    if (isGroup(remote)) {
+      const nhid = isTunnel(port) ? nhidOf(port, remote) : undefined;
+      return { ifname: port.name, ...(nhid === undefined ? {} : { nhid }) };
+    }
     return { ifname: port.name, ...(remote === 0 ? {} : { dst: remoteAddress(this.sources.remotes, remote) }) };
   }
 

@@ -5,10 +5,12 @@
 
 import type { SwitchEvent } from '../../api/api.js';
 import {
+  PUNT_BPDU,
   PUNT_L2MISS,
   PUNT_L3MISS,
   PUNT_NEIGH_CONFLICT,
   PUNT_OWN_TUNNEL,
+  PUNT_PROBE,
   type Punt,
   type PuntReader,
   subjectOf,
@@ -25,6 +27,10 @@ export interface PuntFeedParts {
   model: SwitchModel;
   punts: PuntReader;
   multicast: { hear(punt: Punt): void; publish(): void };
+  /** Gets loop probes that have come back. */
+  loops: { hear(punt: Punt): void };
+  /** Gets BPDUs. */
+  trees: { hear(punt: Punt): void; publish(): void };
   tell(event: SwitchEvent): void;
   /** A datagram of the switch's own tunnel to this remote was received on the port; for every report of an engine. */
   ownTunnel(port: Port, remote: string): void;
@@ -35,14 +41,23 @@ export class PuntFeed {
 
   /** Reads the punt rings. */
   drain(): void {
-    const { punts, multicast } = this.parts;
+    const { punts, multicast, trees } = this.parts;
     // An unreadable frame is skipped: the ring must be drained.
     const more = punts.drain((punt) => attempt('punt', () => this.take(punt)));
     if (more) soon('punt', () => this.drain());
     multicast.publish();
+    trees.publish();
   }
 
   private take(punt: Punt): void {
+    if (punt.kind === PUNT_PROBE) {
+      this.parts.loops.hear(punt);
+      return;
+    }
+    if (punt.kind === PUNT_BPDU) {
+      this.parts.trees.hear(punt);
+      return;
+    }
     if (!WITHOUT_FRAME.includes(punt.kind)) {
       this.parts.multicast.hear(punt);
       return;

@@ -55,6 +55,9 @@ export function names({ model, remotes }: Captured, tick: number): Names {
         return udpPort === 0 ? [] : [{ ...remote, port: port.name, udpPort }];
       });
     }),
+    groups: [...model.ports.values()]
+      .filter(isTunnel)
+      .flatMap(({ name, nexthops }) => [...nexthops.values()].map(({ index, nhid }) => ({ index, port: name, nhid }))),
   };
 }
 
@@ -62,16 +65,19 @@ export function names({ model, remotes }: Captured, tick: number): Names {
 export function counts({ model, counters, fdb }: Captured, { remotes }: Names): Counts {
   const ports = [...model.ports.values()];
   const { learned, moved, aged, refused, evicted } = fdb.counters();
-  const vnis = ports.filter(isTunnel).flatMap((port) => [...port.vnis, ...port.sentVnis.values()]);
+  const carried = ports.filter(isTunnel).flatMap((port) => [...port.vnis, ...port.sentVnis.values()]);
+  const vnis = [...new Map(carried.map(({ vni, counter }) => [vni, counter]))];
   return {
     ports: ports.map(({ name, index }) => [name, counters.account(index)]),
     retired: counters.account(RETIRED),
     replicated: counters.replicated,
     tunnelled: counters.tunnelled,
     remotes: remotes.flatMap(({ index }) => nonZero([index], counters.remote(index))),
-    vnis: [...new Map(vnis.map(({ vni, counter }) => [vni, counter]))].flatMap(([vni, counter]) =>
-      nonZero([vni], counters.vni(counter)),
-    ),
+    vnis: vnis.flatMap(([vni, counter]) => nonZero([vni], counters.vni(counter))),
+    losses: vnis.flatMap(([vni, counter]) => {
+      const losses = counters.losses(counter);
+      return Object.values(losses).some((count) => count > 0) ? [[vni, losses]] : [];
+    }),
     vlans: ports.flatMap(({ name, vlans }) =>
       [...vlans].flatMap(([vid, { counter }]) =>
         counter === 0 ? [] : nonZero<[string, number]>([name, vid], counters.vlan(counter)),

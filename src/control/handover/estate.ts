@@ -6,6 +6,7 @@
  * through the rules of a configuration or the checks of the tables.
  */
 import { z } from 'zod';
+import { PROTOCOLS } from '../../config/options/nexthop.js';
 import type { TableConfig } from '../../config/types.js';
 import { PROTOCOL } from './frames.js';
 
@@ -22,9 +23,15 @@ const ENTRY = z.strictObject({
   dst: z.string().exactOptional(),
   udpPort: z.int().exactOptional(),
   sentVni: z.int().exactOptional(),
+  nhid: z.int().exactOptional(),
   state: z.enum(['static', 'permanent', 'dynamic']),
   sticky: z.boolean(),
   extern_learn: z.boolean(),
+  // Versions that had none do not say them.
+  router: z.boolean().exactOptional(),
+  proto: z.enum(PROTOCOLS).exactOptional(),
+  activity_notify: z.boolean().exactOptional(),
+  inactive: z.boolean().exactOptional(),
 });
 
 const OFFLOADS = z.object({
@@ -33,6 +40,9 @@ const OFFLOADS = z.object({
   udp_segment: z.boolean(),
   tunnel_gso: z.union([z.boolean(), z.literal('auto')]),
   udp_gro: z.boolean(),
+  // Versions that had none do not say them.
+  packet_ring: z.boolean().default(false),
+  io_uring: z.union([z.boolean(), z.literal('auto')]).default(false),
 });
 
 export const PLAN = z.object({
@@ -81,10 +91,13 @@ export const NAMES = z.object({
       heard: z.int().min(0).exactOptional(),
     }),
   ),
+  /** Nexthop groups on their ports, as destinations have them. */
+  groups: z.array(z.object({ index: INDEX, port: z.string(), nhid: z.int() })).default([]),
 });
 export type Names = z.output<typeof NAMES>;
 
 const TRAFFIC = z.object({ rx_packets: COUNT, rx_bytes: COUNT, tx_packets: COUNT, tx_bytes: COUNT });
+const LOSSES = z.object({ rx_drops: COUNT, rx_errors: COUNT, tx_drops: COUNT, tx_errors: COUNT });
 const DROPS = z.record(z.string(), COUNT);
 const ACCOUNT = z.object({ traffic: TRAFFIC, rx: DROPS, tx: DROPS });
 
@@ -96,6 +109,8 @@ export const COUNTS = z.object({
   /** By the former process's index. */
   remotes: z.array(z.tuple([INDEX, TRAFFIC])),
   vnis: z.array(z.tuple([z.int(), TRAFFIC])),
+  /** By VNI. Older processes give none. */
+  losses: z.array(z.tuple([z.int(), LOSSES])).default([]),
   vlans: z.array(z.tuple([z.string(), z.int(), TRAFFIC])),
   /** Of the FDB; see COUNTER_*. */
   fdb: z.array(COUNT),
@@ -103,21 +118,69 @@ export const COUNTS = z.object({
 export type Counts = z.output<typeof COUNTS>;
 
 const PLACES = z.array(z.tuple([z.int(), z.number()]));
+const FILTERS = z.array(
+  z.object({
+    place: z.int(),
+    left: z.number(),
+    isExclude: z.boolean(),
+    sources: z.array(z.object({ address: ADDRESS, left: z.number() })),
+  }),
+);
+
+/** 31 bits that wrap. */
+const CLOCK = z.int().min(0).max(0x7fffffff);
+const LEVEL = z.int().min(-0x40000000).max(0x7fffffff);
+
+export const LIMITS = z.object({
+  /** The tick up to which the storm buckets were filled. */
+  filled: CLOCK,
+  /** Port, kind, units in the bucket. */
+  storm: z.array(z.tuple([INDEX, z.int().min(0).max(2), LEVEL])),
+  /** Of each engine: source (`floodSource`), sends taken, and the millisecond as of which. */
+  floods: z.array(z.array(z.tuple([INDEX, LEVEL, CLOCK]))),
+});
+export type Limits = z.output<typeof LIMITS>;
 
 export const STATE = z.object({
   counts: COUNTS,
+  /** Absent: the former process is of a version that does not say. */
+  limits: LIMITS.exactOptional(),
   /** See HeardVlan. */
   groups: z.array(
     z.object({
       bridge: INDEX,
       vid: z.int().min(0).max(4095),
-      groups: z.array(z.object({ address: ADDRESS, members: PLACES })),
+      // Versions without source filters do not say them, nor what the switch's own querier has got to.
+      groups: z.array(z.object({ address: ADDRESS, members: PLACES, filters: FILTERS.exactOptional() })),
       routers: PLACES,
       queriers: z.array(
         z.object({ family: z.literal([4, 6]), source: ADDRESS, left: z.number(), settled: z.number() }),
       ),
+      own: z.array(z.object({ family: z.literal([4, 6]), settled: z.number() })).exactOptional(),
     }),
   ),
+  /** Ports that loop guard blocks, by names. Versions that had no loop guard do not say them. */
+  loops: z
+    .array(z.object({ bridge: z.string(), port: z.string(), with: z.string(), vid: z.int(), since: z.number() }))
+    .default([]),
+  /** Spanning trees. Versions that had none do not say them. */
+  trees: z
+    .array(
+      z.object({
+        bridge: z.string(),
+        id: z.string(),
+        isRapid: z.boolean(),
+        ports: z.array(
+          z.object({
+            port: z.string(),
+            number: z.int().min(1).max(1023),
+            isGuarded: z.boolean(),
+            kept: z.record(z.string(), z.unknown()),
+          }),
+        ),
+      }),
+    )
+    .default([]),
   /** CLOCK_MONOTONIC in milliseconds, when the former process was told to stand still. */
   heldAt: z.number(),
 });

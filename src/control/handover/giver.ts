@@ -18,6 +18,7 @@ import type { Absence, Bequest } from '../model/bequest.js';
 import type { SwitchModel } from '../model/model.js';
 import type { MulticastControl } from '../tables/multicast-control.js';
 import { bequests, counts, names } from './capture.js';
+import { limitsOf } from './limits.js';
 import { Channel } from './channel.js';
 import type { Plan, State } from './estate.js';
 import { encodeFrame, encodeJson, encodeWords, type Frame, FrameReader, PROTOCOL } from './frames.js';
@@ -43,6 +44,8 @@ export interface GiverParts {
   devices: DeviceSource;
   engines: Engines;
   multicast: MulticastControl;
+  loops: { loops(): State['loops'] };
+  trees: { saved(): State['trees'] };
   punts: PuntFeed;
   mode: { offloads: OffloadConfig; workers: number };
   /** Runs work with no change beside it. @param work gets a reader of the configuration as it is then */
@@ -193,11 +196,14 @@ export class Giver {
 
   /** @param ms time for the other process to read it */
   private async sendState({ entries, gone }: FdbDifference, ms: number, heldAt = 0): Promise<void> {
-    const { engines, multicast } = this.parts;
+    const { engines, loops, multicast, trees } = this.parts;
     const meaning = names(this.captured, this.tick);
     const state: State = {
       counts: counts(this.captured, meaning),
+      limits: limitsOf(this.parts.model, engines.legacy),
       groups: multicast.heard() as State['groups'],
+      loops: loops.loops(),
+      trees: trees.saved(),
       heldAt,
     };
     const frames = [

@@ -7,6 +7,7 @@ import {
   destinationOf,
   destinationPort,
   destinationRemote,
+  GROUP_REMOTES,
 } from '../../dataplane/state/destination.js';
 import { fidOf, fidParts } from '../../dataplane/state/fid.js';
 import { RETIRED } from '../../dataplane/state/counters.js';
@@ -36,7 +37,7 @@ const MOST_AGE = 0x3fffffff;
 export interface Restored {
   model: SwitchModel;
   remotes: RemoteTable;
-  tables: Tables;
+  tables: Pick<Tables, 'fdb' | 'neigh' | 'counters'>;
   /** The present tick of engines that start now. */
   tick: number;
 }
@@ -48,7 +49,7 @@ export class Translation {
   private readonly remotes = new Map<number, number>();
 
   constructor(
-    { bridges, ports, remotes }: Names,
+    { bridges, ports, remotes, groups }: Names,
     private readonly to: Restored,
   ) {
     const { model } = to;
@@ -58,6 +59,11 @@ export class Translation {
     for (const remote of remotes) {
       const found = this.remoteOf(remote);
       if (found !== 0) this.remotes.set(remote.index, found);
+    }
+    for (const { index, port: name, nhid } of groups) {
+      const port = model.ports.get(name);
+      const use = isTunnel(port) ? port.nexthops.get(nhid) : undefined;
+      if (use !== undefined) this.remotes.set(GROUP_REMOTES + index, GROUP_REMOTES + use.index);
     }
   }
 
@@ -171,6 +177,10 @@ export function restoreCounts(counts: Counts, by: Translation, { model, tables: 
     const counter = vnis.get(vni)?.counter;
     if (counter !== undefined) counters.creditVni(counter, traffic);
   }
+  for (const [vni, losses] of counts.losses) {
+    const counter = vnis.get(vni)?.counter;
+    if (counter !== undefined) counters.creditLosses(counter, losses);
+  }
   for (const [name, vid, traffic] of counts.vlans) {
     const counter = model.ports.get(name)?.vlans.get(vid)?.counter ?? 0;
     if (counter !== 0) counters.creditVlan(counter, traffic);
@@ -185,10 +195,17 @@ export function groupsOf({ groups }: State, by: Translation): HeardVlan[] {
       const here = by.destination(place);
       return here === undefined ? [] : [[here, left] as [number, number]];
     });
-  return groups.flatMap(({ bridge, vid, groups: heard, routers, queriers }) => {
+  return groups.flatMap(({ bridge, vid, groups: heard, routers, queriers, own }) => {
     const index = by.bridge(bridge);
     if (index === undefined) return [];
-    const learned = heard.map(({ address, members }) => ({ address, members: places(members) }));
-    return [{ bridge: index, vid, groups: learned, routers: places(routers), queriers }];
+    const learned = heard.map(({ address, members, filters = [] }) => ({
+      address,
+      members: places(members),
+      filters: filters.flatMap((filter) => {
+        const place = by.destination(filter.place);
+        return place === undefined ? [] : [{ ...filter, place }];
+      }),
+    }));
+    return [{ bridge: index, vid, groups: learned, routers: places(routers), queriers, own: own ?? [] }];
   });
 }

@@ -19,6 +19,7 @@ import { Channel, PeerGone } from './channel.js';
 import { monotonicMs, presentTick } from './clock.js';
 import { NAMES, PLAN, type Plan, STATE, type State } from './estate.js';
 import { encodeFrame, type Frame, FrameError, FrameReader, jsonOf, TAKE_OVER_TARGET, wordsOf } from './frames.js';
+import { restoreLimits } from './limits.js';
 import {
   groupsOf,
   removeEntries,
@@ -52,6 +53,8 @@ export interface TakerParts {
   model: SwitchModel;
   engines: Engines;
   multicast: Pick<MulticastControl, 'restore'>;
+  loops: { restore(loops: State['loops']): void };
+  trees: { restore(trees: State['trees']): void; begin(): void };
 }
 
 interface Part {
@@ -124,6 +127,7 @@ export class Taker {
     }
     this.legacy.custody.isOurs = true;
     parts.engines.goOn();
+    parts.trees.begin();
     const said = this.channel.send(encodeFrame('running', Buffer.from(version))).catch(() => undefined);
     const gap = taken.heldAt === null ? null : monotonicMs() - taken.heldAt;
     begin();
@@ -143,7 +147,10 @@ export class Taker {
       const last = await this.receive(parts);
       restoreBindings(last.bindings, last.by, last.to);
       restoreCounts(last.state.counts, last.by, last.to);
+      if (last.state.limits !== undefined) restoreLimits(last.state.limits, last.by, parts.engines.legacy);
       await this.restoreGroups(last.state, last.by, parts);
+      parts.loops.restore(last.state.loops);
+      parts.trees.restore(last.state.trees);
       return { entries: entries + last.entries, heldAt: last.state.heldAt };
     } catch (error) {
       if (!(error instanceof PeerGone) || !hasEnded(this.former)) throw error;

@@ -54,7 +54,6 @@ export class SocketName {
   static async claim(path: string, listen: (temporary: string) => Promise<void>): Promise<SocketName> {
     makeFolderOf(path);
     const temporary = temporaryName(path);
-    remove(temporary); // left by a dead process with the same PID
     try {
       await listen(temporary);
     } catch (error) {
@@ -74,11 +73,12 @@ export class SocketName {
 
   /**
    * Listens beside the path, which another process has; `take` then takes it from that process.
-   * @throws ControlSocketError
+   * @throws ControlSocketError, also when the path is no socket's by now: `take` would replace a file
    */
   static async beside(path: string, listen: (temporary: string) => Promise<void>): Promise<Successor> {
+    const fault = controlPathFault(path);
+    if (fault !== null) throw new ControlSocketError(fault);
     const temporary = temporaryName(path);
-    rmSync(temporary, { force: true });
     try {
       await listen(temporary);
     } catch (error) {
@@ -127,7 +127,7 @@ async function clearDead(path: string): Promise<void> {
   const seen = identify(path);
   if (seen === null) return;
   if (await answers(path)) throw taken(path);
-  bury(path, seen, `${temporaryName(path)}x`);
+  bury(path, seen);
 }
 
 function notMade(path: string, error: unknown): ControlSocketError {

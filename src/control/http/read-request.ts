@@ -37,9 +37,14 @@ export function readKinds(query: unknown): ReadonlySet<EventKind> | null {
 
 /** Two ranges map one to one; the message names the missing or wrong end. */
 function checkRanges(request: WriteRoutes['/v1/vlans']['request']): void {
+  if (request.op === 'vni_add' || request.op === 'vni_del') {
+    const { vni, vniEnd = vni } = request;
+    if (vniEnd < vni) throw invalid(`vniEnd: ${vniEnd} is before vni ${vni}; give the last VNI of the range`);
+    return;
+  }
   const { vid, vidEnd = vid } = request;
   if (vidEnd < vid) throw invalid(`vidEnd: ${vidEnd} is before vid ${vid}; give the last VLAN ID of the range`);
-  if (request.op === 'set') return;
+  if (request.op === 'set' || request.op === 'global') return;
   const { tunid, tunidEnd } = request;
   if (tunid === undefined) {
     if (tunidEnd !== undefined) throw invalid('tunid: is missing; give the VNI that vid maps to beside tunidEnd');

@@ -3,21 +3,21 @@
  * and returns the answers; knows neither sockets nor the switch's internals.
  */
 import type { ServerResponse } from 'node:http';
-import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ChangeRequest, LogLevel, UpgradeAnswer } from '../../api/api.js';
 import { openApiDocument } from '../../api/openapi.js';
-import { READ_ROUTES, type ReadPath, type ReadRoutes, type WriteRoutes } from '../../api/routes.js';
+import { READ_ROUTES, type ReadPath, type ReadRoutes, TEXT_ROUTES, type WriteRoutes } from '../../api/routes.js';
+import { quote } from '../../values/show.js';
 import type { Controls } from '../controls.js';
 import type { Views } from '../listings.js';
+import type { CaptureHub } from './capture-stream.js';
 import type { EventHub } from './event-stream.js';
 import { HttpRefusal } from './http-refusal.js';
 import { METRICS_TYPE, metricsOf } from './metrics.js';
 import { readKinds, readQuery, readRequest } from './read-request.js';
 import { requester } from './requester.js';
+import { JSON_TYPE, type Router, STREAMED } from './router.js';
 import type { Limits } from './server-limits.js';
 import { jsonArray, sendText, type Turns } from './text-stream.js';
-
-const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** Called for each requested change. Must not throw. */
 export interface Journal {
@@ -41,6 +41,7 @@ const CHANGES = {
   '/v1/vlans': 'vlan',
   '/v1/neigh': 'neigh',
   '/v1/mdb': 'mdb',
+  '/v1/nexthops': 'nexthop',
   '/v1/apply': 'apply',
 } as const satisfies Partial<Record<keyof WriteRoutes, ChangeRequest['kind']>>;
 
@@ -49,6 +50,7 @@ export interface Served {
   views: Views;
   controls: Controls;
   events: EventHub;
+  captures: CaptureHub;
   turns: Turns;
   limits: Limits;
   journal: Journal;
@@ -58,16 +60,16 @@ export interface Served {
   report(error: unknown): void;
 }
 
-export function addRoutes(app: FastifyInstance, served: Served): void {
+export function addRoutes(app: Router, served: Served): void {
   addListings(app, served);
   addStreams(app, served);
   addChanges(app, served);
 }
 
 /** Listings that are small enough to be built at once. */
-function addListings(app: FastifyInstance, { views, log }: Served): void {
+function addListings(app: Router, { views, log }: Served): void {
   const listing = <P extends ReadPath>(path: P, view: () => ReadRoutes[P] | Promise<ReadRoutes[P]>): void => {
-    app.get(path, (request) => {
+    app.add('GET', path, (request) => {
       readQuery(READ_ROUTES[path].query, request.query);
       return view();
     });
@@ -75,52 +77,62 @@ function addListings(app: FastifyInstance, { views, log }: Served): void {
   listing('/v1/info', () => views.info);
   listing('/v1/log', () => ({ level: log.level() }));
   listing('/v1/openapi.json', () => openApiDocument(views.info.version));
-  app.get('/v1/links', (request): ReadRoutes['/v1/links'] =>
+  app.add('GET', '/v1/links', (request): ReadRoutes['/v1/links'] =>
     views.links(readQuery(READ_ROUTES['/v1/links'].query, request.query).details === '1'),
   );
   listing('/v1/vlans', () => views.vlans());
   listing('/v1/mdb', () => views.mdb());
+  listing('/v1/nexthops', () => views.nexthops());
   listing('/v1/stats', () => views.stats());
   listing('/v1/config', () => views.config());
+  app.add('GET', '/v1/drops', (request): ReadRoutes['/v1/drops'] => {
+    const { reason } = readQuery(READ_ROUTES['/v1/drops'].query, request.query);
+    const found = views.drops(reason);
+    if (found !== null) return found;
+    throw new HttpRefusal(400, 'invalid', `reason: there is no drop reason ${quote(reason ?? '')}`);
+  });
 }
 
 /** Answers that are streamed in pieces or without an end. */
-function addStreams(app: FastifyInstance, served: Served): void {
-  const { views, events } = served;
-  app.get('/v1/fdb', (request, reply) => {
+function addStreams(app: Router, served: Served): void {
+  const { views, captures, events } = served;
+  app.add('GET', '/v1/fdb', (request, outgoing) => {
     const filter = readQuery(READ_ROUTES['/v1/fdb'].query, request.query);
-    stream(reply, JSON_TYPE, jsonArray(views.fdb(filter)), served);
+    return stream(outgoing, JSON_TYPE, jsonArray(views.fdb(filter)), served);
   });
-  app.get('/v1/neigh', (request, reply) => {
+  app.add('GET', '/v1/neigh', (request, outgoing) => {
     readQuery(READ_ROUTES['/v1/neigh'].query, request.query);
-    stream(reply, JSON_TYPE, jsonArray(views.neigh()), served);
+    return stream(outgoing, JSON_TYPE, jsonArray(views.neigh()), served);
   });
-  app.get('/metrics', (_request, reply) => {
-    stream(reply, METRICS_TYPE, metricsOf(views), served);
+  app.add('GET', '/metrics', (_request, outgoing) => stream(outgoing, METRICS_TYPE, metricsOf(views), served));
+  app.add('GET', '/v1/capture', (request, outgoing) => {
+    captures.open(readQuery(TEXT_ROUTES['/v1/capture'].query, request.query), outgoing);
+    return STREAMED;
   });
-  app.get('/v1/events', (request, reply) => {
+  app.add('GET', '/v1/events', (request, outgoing) => {
     const kinds = readKinds(request.query);
     if (events.full) {
       const most = served.limits.eventStreams;
       throw new HttpRefusal(503, 'overloaded', `${most} clients read events already; end one of them first`);
     }
-    events.open(taken(reply), kinds);
+    events.open(outgoing, kinds);
+    return STREAMED;
   });
 }
 
-function addChanges(app: FastifyInstance, { controls, journal, log, upgrade }: Served): void {
+function addChanges(app: Router, { controls, views, journal, log, upgrade }: Served): void {
   const change = <P extends keyof typeof CHANGES>(
     path: P,
     carry: (request: WriteRoutes[P]['request']) => Promise<WriteRoutes[P]['answer'] | undefined>,
   ): void => {
-    app.post(path, async (request, reply) => {
+    app.add('POST', path, async (request) => {
       const asked = readRequest(path, request.body);
-      const by = requester(request.raw.socket);
+      const by = requester(request.incoming.socket);
       const told = { kind: CHANGES[path], request: asked } as ChangeRequest;
       try {
         const answer = await carry(asked);
         journal.done(by, told, answer);
-        return answer === undefined ? reply.code(204).send() : answer;
+        return answer;
       } catch (error) {
         journal.refused(by, told, error);
         throw error;
@@ -132,25 +144,27 @@ function addChanges(app: FastifyInstance, { controls, journal, log, upgrade }: S
   change('/v1/vlans', (request) => controls.vlan(request).then(nothing));
   change('/v1/neigh', (request) => controls.neigh(request).then(nothing));
   change('/v1/mdb', (request) => controls.mdb(request).then(nothing));
+  change('/v1/nexthops', (request) => controls.nexthop(request).then(nothing));
   change('/v1/apply', (request) => controls.apply(request));
-  app.post('/v1/upgrade', (request) => {
+  app.add('POST', '/v1/upgrade', (request) => {
     readRequest('/v1/upgrade', request.body);
-    return upgrade(requester(request.raw.socket));
+    return upgrade(requester(request.incoming.socket));
   });
-  app.post('/v1/log', (request, reply) => {
-    log.set(readRequest('/v1/log', request.body).level, requester(request.raw.socket));
-    return reply.code(204).send();
+  app.add('POST', '/v1/trace', (request) => views.trace(readRequest('/v1/trace', request.body)));
+  app.add('POST', '/v1/log', (request) => {
+    log.set(readRequest('/v1/log', request.body).level, requester(request.incoming.socket));
   });
 }
 
 const nothing = (): undefined => undefined;
 
-function stream(reply: FastifyReply, type: string, parts: Iterable<string | undefined>, served: Served): void {
-  sendText(taken(reply), type, parts, served.turns, served.limits).catch(served.report);
-}
-
-/** The raw response, detached from the framework. */
-function taken(reply: FastifyReply): ServerResponse {
-  reply.hijack();
-  return reply.raw;
+/** Sends the parts; the router has nothing left to do. */
+function stream(
+  outgoing: ServerResponse,
+  type: string,
+  parts: Iterable<string | undefined>,
+  served: Served,
+): typeof STREAMED {
+  sendText(outgoing, type, parts, served.turns, served.limits).catch(served.report);
+  return STREAMED;
 }

@@ -37,7 +37,13 @@ export interface Limits {
   pingMs: number;
   /** Unread bytes of an event stream's client, beyond the socket buffer. */
   eventBufferBytes: number;
-  /** Milliseconds that such a client may read nothing while events wait. */
+  /** Most clients of `/v1/capture`; further ones get status 503. */
+  captures: number;
+  /** Unread bytes of such a client, beyond the socket buffer. */
+  captureBufferBytes: number;
+  /** Milliseconds between two statistics of a capture, at which its client is looked at. */
+  captureTickMs: number;
+  /** Milliseconds that a client of an event stream or a capture may read nothing while something waits for it. */
   eventStallMs: number;
 }
 
@@ -62,6 +68,9 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   heldRequests: 16_384,
   pingMs: 15_000,
   eventBufferBytes: 256 * KIB,
+  captures: 8,
+  captureBufferBytes: 8 * MIB,
+  captureTickMs: 1000,
   eventStallMs: 60_000,
 };
 

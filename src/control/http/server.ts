@@ -4,39 +4,28 @@
  *
  * Owns the socket; limits on connections are those of `http-listener.ts`. Answers are defined in `routes.ts`.
  */
-import type { IncomingMessage, Server } from 'node:http';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Server } from 'node:http';
 import { ChangeRefused, type Controls } from '../controls.js';
 import type { Views } from '../listings.js';
 import { SocketName, type Successor } from './control-socket.js';
+import { CaptureHub } from './capture-stream.js';
 import { EventHub } from './event-stream.js';
 import { Door, httpServer } from './http-listener.js';
-import { CHANGE_STATUS, errorAnswer, HttpRefusal } from './http-refusal.js';
-import { readJson } from './request-body.js';
-import type { RequestHandler } from './request-gate.js';
+import { CHANGE_STATUS, errorAnswer } from './http-refusal.js';
+import { type Fault, refusalOf, Router } from './router.js';
 import { addRoutes, type Journal, type LevelControl, type Upgrade } from './routes.js';
-import { Budget, DEFAULT_LIMITS, type Limits } from './server-limits.js';
+import { DEFAULT_LIMITS, type Limits } from './server-limits.js';
 import { giveAccess, PRIVATE, type SocketAccess } from './socket-access.js';
-import { guardSending, Turns } from './text-stream.js';
+import { Turns } from './text-stream.js';
 import { serveTunnels, type TunnelRequest } from './tunnel.js';
 
 /** Listen backlog; a unix socket refuses further connections at once. The kernel caps it (somaxconn). */
 const BACKLOG = 4096;
-/** Answers up to this many characters are always sent: even for all connections together they are negligible. */
-const SMALL_ANSWER = 16 * 1024;
 const NO_JOURNAL: Journal = { done: () => undefined, refused: () => undefined };
 const NO_UPGRADE: Upgrade = () => {
   throw new ChangeRefused('this switch cannot be replaced', 'unavailable');
 };
 const FIXED_LEVEL: LevelControl = { level: () => 'info', set: () => undefined };
-/**
- * Requests are checked by zod (`read-request.ts`), so no route gives Fastify a schema. Its compilers of JSON schemas would cost
- * every switch a tenth of its start and some MiB; the bundle leaves them out (scripts/bundle.mjs).
- */
-const NO_COMPILERS = { buildValidator: refuseSchema, buildSerializer: refuseSchema };
-/** Most characters of a request's path repeated in a message. */
-const SHOWN_PATH = 200;
-
 export interface ControlServer {
   /** Number of open connections. */
   connections(): Promise<number>;
@@ -69,6 +58,8 @@ export interface ServeOptions {
   upgrade?: Upgrade;
   /** Called for each connection closed on arrival, with the reason. */
   connectionRefused?: (reason: string) => void;
+  /** Called for each capture whose client was disconnected because it read nothing, with the packets that it has lost. */
+  captureStalled?: (lost: number) => void;
 }
 
 /**
@@ -85,24 +76,31 @@ export async function serve(
   const report = options.report ?? (() => undefined);
   const door = new Door(options.connectionRefused ?? (() => undefined));
   const events = new EventHub(controls, limits);
-  const app = createApp(limits, door, report);
+  const captures = new CaptureHub(
+    controls,
+    limits,
+    `overtap ${views.info.version}`,
+    options.captureStalled ?? (() => undefined),
+  );
+  const router = new Router(limits, faultsOf(report));
+  const server = httpServer(router.handle, limits, door);
   const { journal = NO_JOURNAL, log = FIXED_LEVEL, upgrade = NO_UPGRADE } = options;
-  addRoutes(app, { views, controls, events, turns: new Turns(), limits, report, journal, log, upgrade });
+  addRoutes(router, { views, controls, captures, events, turns: new Turns(), limits, report, journal, log, upgrade });
 
-  if (options.tunnel !== undefined) serveTunnels(app.server, options.tunnel);
+  if (options.tunnel !== undefined) serveTunnels(server, options.tunnel);
 
   let name: Pick<SocketName, 'release'>;
   let successor: Successor | null = null;
-  const open = (temporary: string): Promise<void> => listen(app, temporary, options.access ?? PRIVATE);
+  const open = (temporary: string): Promise<void> => listen(server, temporary, options.access ?? PRIVATE);
   try {
     if (options.succeeds === true) name = successor = await SocketName.beside(path, open);
     else name = await SocketName.claim(path, open);
   } catch (error) {
-    await app.close();
+    await closeServer(server);
     throw error;
   }
   return {
-    connections: () => countConnections(app.server),
+    connections: () => countConnections(server),
     get refused() {
       return door.refused;
     },
@@ -114,45 +112,34 @@ export async function serve(
     async close() {
       name.release();
       events.close();
-      await app.close();
+      captures.close();
+      await closeServer(server);
     },
   };
 }
 
-/** The HTTP server with its limits and answers to faults, still without routes. */
-function createApp(limits: Limits, door: Door, report: (error: unknown) => void): FastifyInstance {
-  const app = Fastify({
-    logger: false,
-    forceCloseConnections: true,
-    exposeHeadRoutes: false,
-    schemaController: { compilersFactory: NO_COMPILERS },
-    serverFactory: (handler) => httpServer(handler as RequestHandler, limits, door),
-    // `httpServer` answers malformed requests.
-    clientErrorHandler: () => undefined,
-    frameworkErrors: (error, _request, reply: FastifyReply) => {
-      reply.code(error.statusCode ?? 400).send(errorAnswer('invalid', error.message));
-    },
-  });
-  boundBodies(app, limits);
-  boundAnswers(app, limits);
-  answerFaults(app, report);
-  return app;
-}
-
-function refuseSchema(): () => never {
-  return () => {
-    throw new Error('a route has a schema of Fastify: requests are checked in read-request.ts');
-  };
-}
-
-async function listen(app: FastifyInstance, path: string, access: SocketAccess): Promise<void> {
+async function listen(server: Server, path: string, access: SocketAccess): Promise<void> {
   const mask = process.umask(0o177); // never accessible to others than those of `access`, not even for a moment
   try {
-    await app.listen({ path, backlog: BACKLOG });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ path, backlog: BACKLOG }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
   } finally {
     process.umask(mask);
   }
   giveAccess(path, access);
+}
+
+/** Ends every connection. */
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
 }
 
 function countConnections(server: Server): Promise<number> {
@@ -161,65 +148,15 @@ function countConnections(server: Server): Promise<number> {
   });
 }
 
-/** Only JSON bodies are accepted. */
-function boundBodies(app: FastifyInstance, limits: Limits): void {
-  const budget = new Budget(limits.heldBodyBytes);
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', (_request: FastifyRequest, payload: IncomingMessage) =>
-    readJson(payload, limits, budget),
-  );
-}
-
-/**
- * Listings built at once are held until clients have read them, within a common limit of bytes and time. The answer to a change
- * is never refused: it is short, and the change is done.
- */
-function boundAnswers(app: FastifyInstance, limits: Limits): void {
-  const budget = new Budget(limits.heldAnswerBytes);
-  /** Paths whose last listing exceeded the budget; refused without building it again until some memory is released. */
-  const inVain = new Set<string | undefined>();
-  app.addHook('onRequest', async (request) => {
-    if (inVain.has(request.routeOptions.url) && request.method === 'GET') throw tooManyHeld();
-  });
-  app.addHook('onSend', async (request, reply, payload: unknown) => {
-    guardSending(reply.raw, limits);
-    if (typeof payload !== 'string' || payload.length <= SMALL_ANSWER || request.method !== 'GET') return payload;
-    if (!budget.take(payload.length)) {
-      const { code, message } = tooManyHeld();
-      inVain.add(request.routeOptions.url);
-      reply.code(503);
-      return JSON.stringify(errorAnswer(code, message));
-    }
-    reply.raw.once('close', () => {
-      budget.give(payload.length);
-      inVain.clear();
-    });
-    return payload;
-  });
-}
-
-const tooManyHeld = (): HttpRefusal =>
-  new HttpRefusal(503, 'overloaded', 'too many answers wait for their readers; try again in a moment');
-
-function answerFaults(app: FastifyInstance, report: (error: unknown) => void): void {
-  app.setNotFoundHandler((request, reply) => {
-    const asked = `${request.method} ${request.url.slice(0, SHOWN_PATH)}`;
-    return reply.code(404).send(errorAnswer('not_found', `this switch has no ${asked}`));
-  });
-  app.setErrorHandler((error: { statusCode?: number; code?: string; message: string }, request, reply) => {
+/** How errors of handlers are answered; faults of the switch are reported. */
+function faultsOf(report: (error: unknown) => void): Fault {
+  return (error) => {
     if (error instanceof ChangeRefused) {
-      return reply.code(CHANGE_STATUS[error.code]).send(errorAnswer(error.code, error.message));
+      return { status: CHANGE_STATUS[error.code], answer: errorAnswer(error.code, error.message) };
     }
-    if (error instanceof HttpRefusal) return reply.code(error.statusCode).send(errorAnswer(error.code, error.message));
-    if (error.statusCode === 415) {
-      const type = request.headers['content-type'] ?? 'without a content-type';
-      const message = `the body must be sent as application/json, not ${type.slice(0, SHOWN_PATH)}`;
-      return reply.code(415).send(errorAnswer('unsupported_media_type', message));
-    }
-    if (error.statusCode !== undefined && error.statusCode < 500) {
-      return reply.code(error.statusCode).send(errorAnswer('invalid', error.message));
-    }
+    const refusal = refusalOf(error);
+    if (refusal !== undefined) return refusal;
     report(error);
-    return reply.code(500).send(errorAnswer('internal', error.message));
-  });
+    return { status: 500, answer: errorAnswer('internal', error instanceof Error ? error.message : String(error)) };
+  };
 }

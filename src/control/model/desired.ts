@@ -48,6 +48,11 @@ function desiredHost(
   const config: TapConfig = {
     type: 'tap',
     ...defaultsOf(portOptions),
+    mirror_ports: [],
+    mirror_vlans: [],
+    arp_guard: [],
+    allowed_macs: [],
+    trusted: true,
     up: link.up,
     name: role === 'bridge' ? name : hostPortName(name),
     ifname: name,

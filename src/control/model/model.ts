@@ -22,6 +22,8 @@ export interface OpenTap {
   state(): NicState | null;
   /** Whether the NIC has this name in this namespace (absent: the switch's own). */
   isAt(ifname: string, netns: string | undefined): boolean;
+  /** It has several queues, and the kernel chooses among them: a flow may change its engine at its first answer. */
+  readonly isUnsteered?: boolean;
   /** Whether the NIC was moved to another namespace. */
   readonly hasMoved: boolean;
   /** Sets the NIC's MTU in bytes. @throws when the device is gone, as the next three */
@@ -52,8 +54,8 @@ export interface NicState {
 export interface OpenUnderlay {
   /** Index of the receiving socket; shared by ports with the same local address and dstport. */
   socket: number;
-  /** Index of the socket that receives the port's multicast group; null: none. */
-  group: number | null;
+  /** Indexes of the sockets that receive the multicast groups of the port and of its VNIs, by address. */
+  groups: ReadonlyMap<string, number>;
   pools: SenderPools;
 }
 
@@ -71,7 +73,7 @@ export interface PortBase {
   /** Null: no bridge. */
   bridge: BridgeModel | null;
   /** Memberships in force by VID; `counter` is the index of the counters, 0: none. */
-  vlans: Map<number, { untagged: boolean; suppresses: boolean; counter: number }>;
+  vlans: Map<number, { untagged: boolean; suppresses: boolean; isolated: boolean; counter: number }>;
   pvid: number;
   /** Why it carries no frames, as far as devices and routes are concerned; null: no fault. */
   fault: string | null;
@@ -118,6 +120,8 @@ export interface VxlanPort extends PortBase {
   vteps: Map<string, Vtep>;
   /** By remote: the VNI of frames to it, where an entry gives one of its own. */
   sentVnis: Map<number, SentVni>;
+  /** By ID: nexthop groups named by entries of the port, or as its backup. */
+  nexthops: Map<number, NexthopUse>;
   /** Indexes of the remote lists of pinned multicast MACs, by `mac vlan`. */
   pins: Map<string, number>;
 }
@@ -177,6 +181,16 @@ export interface Vtep {
   users: number;
 }
 
+/** A nexthop group on a port. */
+export interface NexthopUse {
+  nhid: number;
+  /** Engine index. */
+  index: number;
+  /** Number of entries and backups that name it. */
+  users: number;
+  members: { id: number; weight: number; address: string }[];
+}
+
 export interface OtherRemote {
   remote: number;
   udpPort: number;
@@ -209,6 +223,10 @@ export interface BridgeModel {
   /** Includes host ports. */
   ports: Port[];
   mtu: number;
+  /** Random number of the bridge in its loop probes, two words, not both 0. */
+  probeId: readonly [number, number];
+  /** Seconds, in place of a longer `ageing_time`: the topology of a spanning tree of STP has changed (802.1D-2004 17.11). */
+  fastAgeing?: number;
 }
 
 export interface SwitchModel {

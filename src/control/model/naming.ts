@@ -1,10 +1,9 @@
 /**
- * Translates engine indexes and flags to the words of listings and events.
+ * Translates engine indexes to the names of listings and events.
  */
 
-import type { FdbState } from '../../api/api.js';
+import { GROUP_REMOTES } from '../../dataplane/state/destination.js';
 import type { RemoteTable } from '../../encap/remotes.js';
-import { FLAG_EXTERN_LEARN, FLAG_PERMANENT, FLAG_PINNED, FLAG_STATIC, FLAG_STICKY } from '../../fdb/table.js';
 import { parseMac } from '../../wire/ethernet.js';
 import { formatAddress } from '../../wire/ip-address.js';
 import type { VxlanPort } from './model.js';
@@ -30,15 +29,7 @@ export function vniOf(port: VxlanPort, vid: number): number | undefined {
   return port.vnis.find((mapped) => mapped.vid === null || mapped.vid === vid)?.vni;
 }
 
-export function stateOf(flags: number): FdbState {
-  if ((flags & FLAG_PERMANENT) !== 0) return 'permanent';
-  return (flags & (FLAG_STATIC | FLAG_PINNED)) !== 0 ? 'static' : 'dynamic';
-}
-
-/** iproute2's words for flags other than the state. */
-export function flagWords(flags: number): string[] {
-  const words: string[] = [];
-  if ((flags & FLAG_STICKY) !== 0) words.push('sticky');
-  if ((flags & FLAG_EXTERN_LEARN) !== 0) words.push('extern_learn');
-  return words;
+/** The ID of a nexthop group by its remote in a destination; undefined: it is gone. */
+export function nhidOf(port: VxlanPort, remote: number): number | undefined {
+  return [...port.nexthops.values()].find(({ index }) => GROUP_REMOTES + index === remote)?.nhid;
 }

@@ -2,6 +2,7 @@
  * Differences of FDB entries as commands. Pure.
  */
 import type { VlansRequest } from '../../api/api.js';
+import { attributeWords, factsText } from '../../config/entries/attributes.js';
 import { entriesOf } from '../../config/entries/list.js';
 import { commandText } from '../../config/options/words.js';
 import type { PortConfig, SwitchConfig } from '../../config/types.js';
@@ -88,8 +89,10 @@ function leftVlans(before: SwitchConfig, middle: SwitchConfig, changes: readonly
   for (const [dev, vlans] of membershipsByLink(before)) {
     for (const { vid } of vlans) if (has.get(dev)?.some((vlan) => vlan.vid === vid) !== true) left.add(`${dev} ${vid}`);
   }
-  for (const { op, dev, vid, vidEnd = vid } of changes) {
-    for (let one = vid; op === 'del' && one <= vidEnd; one++) left.add(`${dev} ${one}`);
+  for (const request of changes) {
+    if (request.op !== 'del') continue;
+    const { dev, vid, vidEnd = vid } = request;
+    for (let one = vid; one <= vidEnd; one++) left.add(`${dev} ${one}`);
   }
   return left;
 }
@@ -106,8 +109,10 @@ export function entryCommands(before: readonly Entry[], config: SwitchConfig): s
   const tunnels = new Set(config.bridges.flatMap(({ ports }) => ports.filter(isTunnel).map(({ name }) => name)));
   const isNamed = namedBy(after);
   const isGone = (entry: Entry): boolean => !wanted.has(fullKey(entry)) && (!entry.extern_learn || isNamed(entry));
-  const isNew = (entry: Entry): boolean =>
-    JSON.stringify(facts(had.get(fullKey(entry)))) !== JSON.stringify(facts(entry));
+  const isNew = (entry: Entry): boolean => {
+    const before = had.get(fullKey(entry));
+    return before === undefined || factsText({ ...before, vni: null }) !== factsText({ ...entry, vni: null });
+  };
   const place = (entry: Entry): string[] => placeWords(entry, tunnels.has(entry.port));
   const come = after.filter(isNew);
   // Appending an existing destination does not change its attributes; it must be deleted first.
@@ -125,12 +130,8 @@ function isTunnel(port: PortConfig): boolean {
   return isTunnelConfig(port) && port.vlan_tunnel;
 }
 
-function facts(entry: Entry | undefined): unknown {
-  return entry && [entry.dst, entry.udpPort, entry.sentVni, entry.state, entry.sticky, entry.extern_learn];
-}
-
 /** On a port that maps VLANs the VNI selects, on every other port the VLAN. */
-function placeWords({ mac, port, vlan, vni, dst, udpPort, sentVni }: Entry, isTunnelled: boolean): string[] {
+function placeWords({ mac, port, vlan, vni, dst, udpPort, sentVni, nhid }: Entry, isTunnelled: boolean): string[] {
   return [
     mac,
     'dev',
@@ -138,14 +139,11 @@ function placeWords({ mac, port, vlan, vni, dst, udpPort, sentVni }: Entry, isTu
     ...(dst === undefined ? [] : ['dst', dst]),
     ...(udpPort === undefined ? [] : ['port', `${udpPort}`]),
     ...(sentVni === undefined ? [] : ['vni', `${sentVni}`]),
+    ...(nhid === undefined ? [] : ['nhid', `${nhid}`]),
     ...(isTunnelled && typeof vni === 'number' ? ['src_vni', `${vni}`] : vlan === 0 ? [] : ['vlan', `${vlan}`]),
   ];
 }
 
-function stateWords({ state, sticky, extern_learn }: Entry): string[] {
-  return [
-    ...(state === 'permanent' ? [] : ['master', state]),
-    ...(sticky ? ['sticky'] : []),
-    ...(extern_learn ? ['extern_learn'] : []),
-  ];
+function stateWords(entry: Entry): string[] {
+  return [...(entry.state === 'permanent' ? [] : ['master', entry.state]), ...attributeWords(entry)];
 }

@@ -1,11 +1,14 @@
 /**
  * Differences of VLAN memberships and mappings as requests and as commands. Pure.
  */
-import type { VlanRequest, VlanSetRequest, VlansRequest } from '../../api/api.js';
+import type { VlanRequest, VlanSetRequest, VlansRequest, VniAddRequest, VniDelRequest } from '../../api/api.js';
 import type { Document } from '../../config/edit/tree.js';
 import { addVlans, deleteVlans, setVlans } from '../../config/edit/vlans.js';
+import { setVlanGlobals } from '../../config/edit/vlan-globals.js';
+import { deleteVnis, setVnis } from '../../config/edit/vnis.js';
 import { commandText } from '../../config/options/words.js';
 import type { SwitchConfig, VlanMembership } from '../../config/types.js';
+import { mcastSettings, vlanGlobalChanges, vlanGlobalWords } from './commands-vlan-options.js';
 
 /** The document after a request. @throws EditRefused */
 export function editVlans(document: Document, request: VlansRequest): Document {
@@ -16,6 +19,12 @@ export function editVlans(document: Document, request: VlansRequest): Document {
       return deleteVlans(document, request);
     case 'set':
       return setVlans(document, request);
+    case 'global':
+      return setVlanGlobals(document, request);
+    case 'vni_add':
+      return setVnis(document, request);
+    case 'vni_del':
+      return deleteVnis(document, request);
   }
 }
 
@@ -39,28 +48,45 @@ export function vlanChanges(before: SwitchConfig, after: SwitchConfig): VlansReq
     for (const run of runsOf(bare.map(({ vni: _, ...vlan }) => vlan))) come.push(vlanAdd(dev, run));
     for (const run of runsOf(added)) come.push(vlanAdd(dev, run));
     const kept = old.filter(({ vid }) => !lost.some((vlan) => vlan.vid === vid));
-    come.push(...settings(dev, kept, vlans, byVlan.has(dev)));
+    come.push(...settings(dev, kept, vlans, byVlan.has(dev)), ...mcastSettings(dev, kept, vlans));
+    come.push(...groupChanges(dev, kept, vlans));
   }
-  return [...gone, ...come];
+  return [...gone, ...come, ...vlanGlobalChanges(before, after)];
 }
 
-/** The VLANs whose suppression differs. @param byVlan suppression is set by VLAN: a new VLAN always gets it explicitly */
+/** The VLANs whose suppression or isolation differs. @param byVlan suppression is set by VLAN: a new VLAN always gets it explicitly */
 function settings(
   dev: string,
   kept: readonly VlanMembership[],
   after: readonly VlanMembership[],
   byVlan: boolean,
 ): VlanSetRequest[] {
-  const suppresses = ({ neigh_suppress }: VlanMembership): boolean => neigh_suppress === true;
-  const differs = (vlan: VlanMembership): boolean => {
-    const before = kept.find(({ vid }) => vid === vlan.vid);
-    return before === undefined ? byVlan || suppresses(vlan) : suppresses(before) !== suppresses(vlan);
-  };
-  return [true, false].flatMap((wanted) => {
-    const those = after.filter((vlan) => suppresses(vlan) === wanted && differs(vlan));
-    const plain = those.map(({ vid }) => ({ vid, pvid: false, untagged: false, remotes: [] }));
-    return runsOf(plain).map((run): VlanSetRequest => ({ op: 'set', dev, ...range(run), neigh_suppress: wanted }));
+  return (['neigh_suppress', 'isolated'] as const).flatMap((key) => {
+    const isSaid = key === 'neigh_suppress' && byVlan;
+    const has = (vlan: VlanMembership): boolean => vlan[key] === true;
+    const differs = (vlan: VlanMembership): boolean => {
+      const before = kept.find(({ vid }) => vid === vlan.vid);
+      return before === undefined ? isSaid || has(vlan) : has(before) !== has(vlan);
+    };
+    return [true, false].flatMap((wanted) => {
+      const those = after.filter((vlan) => has(vlan) === wanted && differs(vlan));
+      const plain = those.map(({ vid }) => ({ vid, pvid: false, untagged: false, remotes: [] }));
+      return runsOf(plain).map((run): VlanSetRequest => ({ op: 'set', dev, ...range(run), [key]: wanted }));
+    });
   });
+}
+
+/** The VNIs whose group differs; consecutive ones with one group in one request. */
+function groupChanges(dev: string, kept: readonly VlanMembership[], after: readonly VlanMembership[]): VniAddRequest[] {
+  const changes: VniAddRequest[] = [];
+  for (const { vid, vni, group } of after) {
+    const had = kept.find((one) => one.vid === vid)?.group;
+    if (vni === undefined || had === group) continue;
+    const last = changes.at(-1);
+    if (last !== undefined && last.group === group && vni === (last.vniEnd ?? last.vni) + 1) last.vniEnd = vni;
+    else changes.push({ op: 'vni_add', dev, vni, ...(group === undefined ? {} : { group }) });
+  }
+  return changes;
 }
 
 function portsThatSuppressByVlan({ bridges, ports }: SwitchConfig): Set<string> {
@@ -81,13 +107,30 @@ export function vlanText(request: VlansRequest): string {
   const text = (first: number, last: number | undefined): string =>
     last === undefined ? `${first}` : `${first}-${last}`;
   if (request.op === 'set') {
-    const { dev, vid, vidEnd, neigh_suppress: on } = request;
-    return commandText(['vlan', 'set', 'dev', dev, 'vid', text(vid, vidEnd), 'neigh_suppress', on ? 'on' : 'off']);
+    const { dev, vid, vidEnd, op, ...settings } = request;
+    const words = Object.entries(settings).flatMap(([key, value]) => [
+      key,
+      typeof value === 'boolean' ? (value ? 'on' : 'off') : String(value),
+    ]);
+    return commandText(['vlan', op, 'dev', dev, 'vid', text(vid, vidEnd), ...words]);
   }
+  if (request.op === 'global') {
+    const { dev, vid, vidEnd, options } = request;
+    return commandText(['vlan', 'global', 'set', 'dev', dev, 'vid', text(vid, vidEnd), ...vlanGlobalWords(options)]);
+  }
+  if (request.op === 'vni_add' || request.op === 'vni_del') return vniText(request, text);
   const { op, dev, vid, vidEnd, tunid, tunidEnd, ...flags } = request;
   const words = Object.entries(flags).flatMap(([word, given]) => (given === true ? [word] : []));
   const tunnel = tunid === undefined ? [] : ['tunnel_info', 'id', text(tunid, tunidEnd)];
   return commandText(['vlan', op, 'dev', dev, 'vid', text(vid, vidEnd), ...words, ...tunnel]);
+}
+
+function vniText(
+  { op, dev, vni, vniEnd, ...places }: VniAddRequest | VniDelRequest,
+  text: (first: number, last: number | undefined) => string,
+): string {
+  const verb = op === 'vni_add' ? 'add' : 'del';
+  return commandText(['vni', verb, 'dev', dev, 'vni', text(vni, vniEnd), ...Object.entries(places).flat()]);
 }
 
 function vlanAdd(dev: string, run: readonly VlanMembership[]): VlanRequest {

@@ -16,6 +16,7 @@ import type { PortConfig, SwitchConfig } from '../../config/types.js';
 import type { EntryTable } from '../model/entries.js';
 import { identityOf } from '../ports/registry.js';
 import { entriesBetween, entryCommands } from './commands-entries.js';
+import { nexthopCommands } from './commands-nexthops.js';
 import { editVlans, vlanChanges, vlanText } from './commands-vlans.js';
 
 /** A configuration with its document. */
@@ -89,8 +90,17 @@ function plan(from: Stated, to: Stated, entries: EntryTable, stays: Stays, simul
   const remade = changeLinks(linksOf(from), linksOf(to), simulation, stays);
   const changes = vlanChanges(simulation.config, to.config);
   for (const change of changes) simulation.vlan(change);
-  const there = entriesBetween(from.config, simulation.config, entries, remade, changes);
-  return [...simulation.commands, ...entryCommands(there, to.config), ...simulation.last];
+  const nexthops = nexthopCommands(from.config.nexthops ?? [], to.config.nexthops ?? []);
+  const there = entriesBetween(from.config, simulation.config, entries, remade, changes).filter(
+    ({ nhid }) => nhid === undefined || !nexthops.remade.has(nhid),
+  );
+  return [
+    ...nexthops.first,
+    ...simulation.commands,
+    ...entryCommands(there, to.config),
+    ...nexthops.last,
+    ...simulation.last,
+  ];
 }
 
 /** @throws ConfigError */
@@ -206,7 +216,7 @@ function linksOf({ document, config }: Stated): Link[] {
     links.push({ type: port.type, name: port.name, master, options, identity, facts, whole, isSaid, speaks, members });
   };
   for (const bridge of config.bridges) {
-    const { ports, options: _, vlans: _vlans, fdb: _fdb, ...rest } = bridge;
+    const { ports, options: _, vlans: _vlans, fdb: _fdb, vlan_global: _globals, ...rest } = bridge;
     const raw = bridges[bridge.name] ?? {};
     const facts = JSON.stringify(rest);
     const place = { name: bridge.name, master: null, identity: 'bridge', whole: '' };

@@ -1,6 +1,7 @@
 /**
  * FDB entries to add and to remove by a change of the configuration. Pure.
  */
+import { factsText } from '../../config/entries/attributes.js';
 import { entriesOf } from '../../config/entries/list.js';
 import type { SwitchConfig } from '../../config/types.js';
 import { type Entry, type EntryTable, fullKey, isForMany } from '../model/entries.js';
@@ -62,14 +63,5 @@ export function placed(config: SwitchConfig): Entry[] {
 }
 
 function isSame(one: Entry | undefined, other: Entry): boolean {
-  return (
-    one !== undefined &&
-    one.dst === other.dst &&
-    one.udpPort === other.udpPort &&
-    one.sentVni === other.sentVni &&
-    one.vni === other.vni &&
-    one.state === other.state &&
-    one.sticky === other.sticky &&
-    one.extern_learn === other.extern_learn
-  );
+  return one !== undefined && factsText(one) === factsText(other);
 }

@@ -1,18 +1,19 @@
 /**
  * Formats a request of the control socket as the equivalent command, for the log. Pure.
  */
-import type { ChangeRequest, FdbRequest, LinkRequest, MdbRequest, NeighRequest } from '../../api/api.js';
+import type { ChangeRequest, FdbRequest, LinkRequest, NeighRequest, NexthopRequest } from '../../api/api.js';
 import type { LinkType } from '../../config/options/kinds.js';
 import { commandText, formatLinkAdd, formatLinkSet } from '../../config/options/words.js';
+import { nexthopWords } from './commands-nexthops.js';
 import { vlanText } from './commands-vlans.js';
+import { mdbWords } from './mdb-words.js';
 
 interface FdbEntryFields {
   mac: string;
   vni?: number;
   src_vni?: number;
   state?: string;
-  sticky?: boolean;
-  extern_learn?: boolean;
+  [key: string]: unknown;
 }
 
 /** Most characters of a command in the log: a link may have thousands of remotes. */
@@ -53,6 +54,8 @@ function textOf(change: ChangeRequest, typeOf: (link: string) => LinkType | unde
       return commandText(neighWords(change.request));
     case 'mdb':
       return commandText(mdbWords(change.request));
+    case 'nexthop':
+      return commandText(nexthopWordsOf(change.request));
   }
 }
 
@@ -67,13 +70,12 @@ function linkWords(request: LinkRequest, typeOf: (link: string) => LinkType | un
 
 function fdbWords({ op, ...rest }: FdbRequest): string[] {
   if (op === 'flush') return ['fdb', op, ...pairs(rest)];
-  const { mac, vni, src_vni, state, sticky, extern_learn, ...place } = rest as FdbEntryFields;
+  const { mac, vni, src_vni, state, ...more } = rest as FdbEntryFields;
+  const flags = Object.keys(more).filter((key) => more[key] === true);
+  const place = Object.fromEntries(Object.entries(more).filter(([, value]) => typeof value !== 'boolean'));
   // A VNI alone is that of the frames, as in the listing; beside `src_vni` it is the VNI to send with.
   const vnis = src_vni === undefined ? { src_vni: vni } : { src_vni, vni };
-  return [
-    ...['fdb', op, mac, ...pairs({ ...place, ...vnis })],
-    ...[state ?? [], sticky === true ? 'sticky' : [], extern_learn === true ? 'extern_learn' : []].flat(),
-  ];
+  return [...['fdb', op, mac, ...pairs({ ...place, ...vnis })], ...(state === undefined ? [] : [state]), ...flags];
 }
 
 function neighWords({ op, dst, ...rest }: NeighRequest): string[] {
@@ -81,14 +83,17 @@ function neighWords({ op, dst, ...rest }: NeighRequest): string[] {
   return ['neigh', op, dst, ...pairs({ ...place, nud: state }), ...(router === true ? ['router'] : [])];
 }
 
-function mdbWords({ op, ...rest }: MdbRequest): string[] {
-  return ['mdb', op, ...pairs(rest)];
+function nexthopWordsOf(request: NexthopRequest): string[] {
+  const { op } = request;
+  if (op === 'flush') return ['nexthop', op];
+  return ['nexthop', op, ...(op === 'del' ? ['id', `${request.id}`] : nexthopWords(request))];
 }
 
 /** Fields as words with their values; absent fields are omitted. */
 function pairs(fields: object): string[] {
   return Object.entries(fields).flatMap(([word, value]) => {
     if (value === undefined || word === 'op') return [];
+    if (typeof value === 'boolean') return [value ? word : `no${word}`];
     if (Array.isArray(value)) return value.flatMap((one) => [word, String(one)]);
     return [word, String(value)];
   });

@@ -15,8 +15,16 @@ import { readFacts } from './facts.js';
 import { portFlags } from './port-flags.js';
 import type { PortKind } from './port-kind.js';
 
-/** See `NetdevHandle.bequeath`. */
-const FACTS = z.object({ home: z.number(), silencer: z.boolean() });
+/**
+ * See `NetdevHandle.bequeath`. Versions without packet rings say `silencer`, and know nothing else: one that takes a port over from this
+ * version must refuse, and leave it to the former process, since it would wait for frames that go into the ring.
+ */
+export const FACTS = z.union([
+  z.object({ home: z.number(), silenced: z.boolean() }),
+  z
+    .object({ home: z.number(), silencer: z.boolean() })
+    .transform(({ home, silencer }) => ({ home, silenced: silencer })),
+]);
 
 type NetdevConfig = LocalConfigOf<'netdev'>;
 
@@ -36,6 +44,8 @@ interface NetdevPort extends OwnMacPort {
 }
 
 export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
+  isShared: true,
+
   identity: (config) =>
     JSON.stringify([config.type, nameOf(config), ...keysThat('new port', netdevOptions).map((key) => config[key])]),
 
@@ -44,21 +54,23 @@ export const NETDEV: PortKind<NetdevConfig, NetdevPort, OpenNetdev> = {
   open({ name, config }, { devices, orAbsent }) {
     const { netns, host, force } = config;
     const place = { ifname: nameOf(config), ...(netns === undefined ? {} : { netns }) };
+    const ring = devices.packetRing;
     return orAbsent<OpenNetdev>(
-      () => ({ handle: devices.keep(name, (queues) => openNetdev({ ...place, queues, host, force })) }),
+      () => ({ handle: devices.keep(name, (queues) => openNetdev({ ...place, queues, ring, host, force })) }),
       () => ({ handle: null }),
       netns,
     );
   },
 
   bequeath({ device: { handle } }) {
-    const { fds, ...facts } = handle?.bequeath() ?? { fds: [] };
-    return { facts, fds };
+    if (handle === null) return { facts: {}, fds: [] };
+    const { fds, home, silencer } = handle.bequeath();
+    return { facts: { home, silenced: silencer }, fds };
   },
 
   inherit({ name, config: { netns } }, bequest, _custody, { devices }) {
-    const facts = readFacts(name, FACTS, bequest);
-    return { handle: devices.keep(name, () => continueNetdev(netns, facts, bequest.fds)) };
+    const { home, silenced } = readFacts(name, FACTS, bequest);
+    return { handle: devices.keep(name, () => continueNetdev(netns, { home, silencer: silenced }, bequest.fds)) };
   },
 
   reopen: () => undefined,

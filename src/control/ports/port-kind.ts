@@ -128,6 +128,8 @@ export interface PortKind<C extends PortConfig = PortConfig, P extends Port = Po
   end(port: P, inherited: ReadonlySet<object>, around: Surroundings, change: Transition): void;
   /** The flags of the data path, except those of the bridge. */
   flags(port: P): number;
+  /** The network behind the port is also that of others, beside this switch: it is the last to be blocked. Absent: no. */
+  readonly isShared?: true;
   /** Whether frames to the port are dropped for the state of its device. Absent: no. */
   isDark?(port: P): boolean;
   /** Indexes of its receiving sockets. */

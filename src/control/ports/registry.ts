@@ -3,7 +3,7 @@
  */
 import type { PortConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
-import { UP } from '../../dataplane/state/forwarding.js';
+import { MIRROR, UP } from '../../dataplane/state/forwarding.js';
 import type { DesiredPort } from '../model/desired.js';
 import type { Port } from '../model/model.js';
 import { NETDEV } from './netdev.js';
@@ -19,6 +19,7 @@ import { VXLAN } from './vxlan.js';
 const KINDS: Readonly<Record<PortConfig['type'], PortKind>> = {
   tap: TAP,
   vxlan: VXLAN,
+  geneve: VXLAN,
   patch: PATCH,
   qemu: QEMU,
   udp: UDP,
@@ -39,7 +40,7 @@ export function identityOf(port: Port | Pick<DesiredPort, 'role' | 'config'>): s
 export function flagsOf(port: Port): number {
   const kind = kindOf(port);
   const flags = portFlags(port.bridge?.config ?? null, port.config) | kind.flags(port);
-  return kind.isDark?.(port) === true ? flags & ~UP : flags;
+  return kind.isDark?.(port) === true ? flags & ~(UP | MIRROR) : flags;
 }
 
 /** Bridge, flags and MTU of a present port. */

@@ -136,8 +136,9 @@ export const TAP: PortKind<NicConfig, TapPort, OpenTap> = {
     };
   },
 
-  summary({ config: { netns }, tap: { ifname, mac, mtu } }) {
-    return { ifname, netns, mac, mtu };
+  summary({ config: { netns }, tap: { ifname, mac, mtu, isUnsteered } }) {
+    // For want of CAP_BPF: flows may change their engine once.
+    return { ifname, netns, mac, mtu, ...(isUnsteered === true ? { steered: false } : {}) };
   },
 
   watch(port, look) {

@@ -1,5 +1,5 @@
 /**
- * vxlan ports: sockets on the underlay, and the engines' settings of the tunnel.
+ * vxlan ports, and geneve ports, which differ in their header only: sockets on the underlay, and the engines' settings of the tunnel.
  */
 import { z } from 'zod';
 import { keysThat } from '../../config/options/option.js';
@@ -11,8 +11,9 @@ import { TOS_INHERIT } from '../../encap/tunnel.js';
 import { AGEING_NEVER } from '../../fdb/table.js';
 import { adoptSocket } from '../../port/underlay.js';
 import { parseAddress } from '../../wire/ip-address.js';
+import { GBP_BITS, RESERVED_HIGH, RESERVED_LOW } from '../../wire/vxlan.js';
 import { DEFAULT_MTU, type DeviceSource, type Released } from '../devices/devices.js';
-import { type Opened, sendsByReceiver } from '../devices/underlay-sockets.js';
+import { groupsOf, type Opened, sendsByReceiver } from '../devices/underlay-sockets.js';
 import { vnisOf } from '../model/desired.js';
 import { DeviceError } from '../model/device-error.js';
 import {
@@ -36,7 +37,20 @@ const ASKED = 32;
 
 const PORTS = z.array(z.int().min(0).max(65_535));
 /** Numbers of descriptors, in this order, and the source ports of sending sockets. */
-const FACTS = z.object({ receivers: z.int().min(0), group: z.int().min(0).max(1), senders: PORTS, dfSenders: PORTS });
+const FACTS = z.object({
+  receivers: z.int().min(0),
+  /** Multicast groups; a process of an older version gives the number of that of the port: 0 or 1. */
+  groups: z.array(z.string()).exactOptional(),
+  group: z.int().min(0).max(1).exactOptional(),
+  senders: PORTS,
+  dfSenders: PORTS,
+});
+
+/** New sockets of a port, in place of present ones. */
+interface Renewal {
+  pools?: SenderPools;
+  groups?: Map<string, number>;
+}
 
 export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
   /** The receiving address; and whether there is a host port, whose MAC the port must know. */
@@ -56,19 +70,19 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
     );
   },
 
-  bequeath({ config, underlay: { socket, group, pools } }, devices) {
+  bequeath({ config, underlay: { socket, groups: joined, pools } }, devices) {
     const byReceiver = sendsByReceiver(config);
     const pool = (senders: readonly number[]): number[] =>
       byReceiver ? [] : senders.map((one) => devices.senderFds(one)[0]);
     const receivers = devices.receiverFds(socket);
-    const groups = group === null ? [] : devices.receiverFds(group).slice(0, 1);
+    const groups = [...joined.values()].map((group) => devices.receiverFds(group)[0]);
     const [senders, dfSenders] = [pool(pools.senders), pool(pools.dfSenders)];
     const portsOf = (numbers: readonly number[]): number[] =>
       byReceiver ? [] : numbers.map((one) => devices.senderPort(one));
     return {
       facts: {
         receivers: receivers.length,
-        group: groups.length,
+        groups: [...joined.keys()],
         senders: portsOf(pools.senders),
         dfSenders: portsOf(pools.dfSenders),
       },
@@ -77,26 +91,40 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
   },
 
   inherit({ name, config }, bequest, _custody, { devices }) {
-    const { receivers, group, senders, dfSenders } = readFacts(name, FACTS, bequest);
-    if (bequest.fds.length !== receivers + group + senders.length + dfSenders.length || receivers !== devices.workers)
+    const { receivers, groups: named, group = 0, senders, dfSenders } = readFacts(name, FACTS, bequest);
+    const groups = named ?? (group === 0 || config.group === undefined ? [] : [config.group]);
+    if (
+      bequest.fds.length !== receivers + groups.length + senders.length + dfSenders.length ||
+      receivers !== devices.workers
+    )
       throw new DeviceError(`${name}: the sockets that the other process gives are not those that it names`);
     const fds = [...bequest.fds];
     const take = (ports: readonly number[]): Opened[] => ports.map((port) => adoptSocket(fds.shift() as number, port));
     const at = (count: number): number[] => new Array<number>(count).fill(config.dstport);
-    const given = { receivers: take(at(receivers)), group: take(at(group))[0] ?? null };
+    const given = { receivers: take(at(receivers)), groups: new Map(groups.map((one) => [one, take(at(1))[0]])) };
     return devices.adoptUnderlay(config, { ...given, senders: take(senders), dfSenders: take(dfSenders) });
   },
 
   reopen({ name, config: before }, config, { devices, opened }) {
-    if (poolOf(before) !== poolOf(config)) opened.renewals.set(name, devices.poolsOf(config));
+    const renewal: Renewal = {};
+    const [joined, wanted] = [groupsOf(before), groupsOf(config)];
+    const added = wanted.filter((group) => !joined.includes(group));
+    const isSame = poolOf(before) === poolOf(config);
+    if (isSame && added.length === 0) return;
+    opened.renewals.set(name, renewal);
+    if (added.length > 0) renewal.groups = devices.groupsOf(config, added);
+    if (!isSame) renewal.pools = devices.poolsOf(config);
   },
 
-  discard(underlay, pools, devices) {
+  discard(underlay, renewal, devices) {
     if (underlay !== undefined) {
-      const { socket, group } = underlay;
-      devices.release({ sockets: [socket, group], senders: allSenders(underlay.pools) }).close();
+      const { socket, groups } = underlay;
+      devices.release({ sockets: [socket, ...groups.values()], senders: allSenders(underlay.pools) }).close();
     }
-    if (pools !== undefined) devices.release({ sockets: [], senders: allSenders(pools as SenderPools) }).close();
+    if (renewal === undefined) return;
+    const { pools, groups } = renewal as Renewal;
+    const senders = pools === undefined ? [] : allSenders(pools);
+    devices.release({ sockets: [...(groups?.values() ?? [])], senders }).close();
   },
 
   create(base, { config, name }, underlay, model) {
@@ -110,6 +138,7 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
       vnis: [],
       vteps: new Map(),
       sentVnis: new Map(),
+      nexthops: new Map(),
       pins: new Map(),
     };
   },
@@ -117,7 +146,7 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
   attach(port, around, change) {
     const { config, underlay, host } = port;
     for (const socket of socketsOf(port)) attachSocket(port, socket, around, change);
-    attachSenders(allSenders(underlay.pools), around.devices, change);
+    attachSenders(config, allSenders(underlay.pools), around.devices, change);
     change.structure.push({
       op: 'tunnel-port',
       port: port.index,
@@ -127,6 +156,8 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
       ...underlay.pools,
       udpPort: config.dstport,
       local: localOf(config),
+      ...(config.type === 'geneve' ? { geneve: true } : {}),
+      ...(config.gbp_id === 0 ? {} : { policy: config.gbp_id }),
       ...tunnelOptions(config),
       mac: host === null || host.ownMac === '' ? null : macOf(host.ownMac),
       mtu: port.mtu,
@@ -135,7 +166,7 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
   },
 
   update(port, before, around, change, renewal) {
-    if (before !== null) updateTunnel(port, before, around, change, renewal as SenderPools | undefined);
+    if (before !== null) updateTunnel(port, before, around, change, renewal as Renewal | undefined);
     around.setVnis(port, change);
     around.setPeers(port, before?.peers ?? [], port.config.peers);
   },
@@ -199,8 +230,9 @@ export const VXLAN: PortKind<VxlanConfig, VxlanPort, OpenUnderlay> = {
 };
 
 /** The settings of a pool of sending sockets. */
-function poolOf({ srcport, df, udpcsum, ttl }: VxlanConfig): string {
-  return JSON.stringify([srcport, df, udpcsum, ttl]);
+function poolOf(port: VxlanConfig): string {
+  const { srcport, df, udpcsum, ttl, flowlabel } = port;
+  return JSON.stringify([srcport, df, udpcsum, ttl, flowlabel, groupsOf(port).length > 0]);
 }
 
 function hostOf(model: SwitchModel, vxlan: string): TapPort | null {
@@ -221,10 +253,16 @@ function attachSocket(port: VxlanPort, socket: number, { model, devices }: Surro
   change.structure.push({ op: 'socket', socket, fds, owner: port.index, as: port.underlay.socket });
 }
 
-function attachSenders(senders: readonly number[], devices: DeviceSource, change: Transition): void {
+function attachSenders(
+  { flowlabel }: VxlanConfig,
+  senders: readonly number[],
+  devices: DeviceSource,
+  change: Transition,
+): void {
+  const label = flowlabel === 0 ? {} : { flowLabel: flowlabel };
   for (const sender of senders) {
     const fds = devices.senderFds(sender);
-    change.structure.push({ op: 'sender', sender, fds, udpPort: devices.senderPort(sender) });
+    change.structure.push({ op: 'sender', sender, fds, udpPort: devices.senderPort(sender), ...label });
   }
 }
 
@@ -233,16 +271,36 @@ function updateTunnel(
   before: VxlanConfig,
   around: Surroundings,
   change: Transition,
-  pools: SenderPools | undefined,
+  renewal: Renewal | undefined,
 ): void {
   const old = port.underlay.pools;
+  const pools = renewal?.pools;
+  updateGroups(port, renewal?.groups, around, change);
   if (pools !== undefined) {
-    attachSenders(allSenders(pools), around.devices, change);
+    attachSenders(port.config, allSenders(pools), around.devices, change);
     port.underlay.pools = pools;
   }
   around.tell(port, tunnelOperation(port), change);
   if (pools !== undefined) letGo(around.devices.release({ sockets: [], senders: allSenders(old) }), [], change);
   if (before.accept_vteps === 'any' && port.config.accept_vteps !== 'any') change.retiring.push(port.index);
+}
+
+/** Joins the groups that were added, and leaves those that the port does not have any more. */
+function updateGroups(
+  port: VxlanPort,
+  added: ReadonlyMap<string, number> | undefined,
+  around: Surroundings,
+  change: Transition,
+): void {
+  const { groups } = port.underlay;
+  const wanted = groupsOf(port.config);
+  const left = [...groups].filter(([group]) => !wanted.includes(group));
+  if (added === undefined && left.length === 0) return;
+  const kept = [...groups].filter(([group]) => wanted.includes(group));
+  for (const socket of added?.values() ?? []) attachSocket(port, socket, around, change);
+  port.underlay.groups = new Map([...kept, ...(added ?? [])]);
+  const sockets = left.map(([, socket]) => socket);
+  letGo(around.devices.release({ sockets, senders: [] }), sockets, change);
 }
 
 /** Tunnel settings that may change in place; `tunnel-port` sends the initial ones. */
@@ -257,16 +315,30 @@ function letGo(released: Released, sockets: readonly number[], change: Transitio
   change.afterwards.push(() => released.close());
 }
 
-function tunnelOptions({ tos, ageing, maxaddress }: VxlanConfig): {
+function tunnelOptions({ tos, ageing, maxaddress, reserved_bits, gbp }: VxlanConfig): {
   tos: number;
+  reserved?: { high: number; low: number };
   ageingTicks: number;
   maxLearned: number;
 } {
   return {
     tos: tos === 'inherit' ? TOS_INHERIT : tos,
+    ...(reserved_bits === 'ignore' ? {} : { reserved: droppingBits(reserved_bits, gbp) }),
     ageingTicks: ageing === undefined ? 0 : ageing === 0 ? AGEING_NEVER : ageing * TICKS_PER_SECOND,
     maxLearned: maxaddress,
   };
+}
+
+/** Both words of the header's bits that drop a datagram. Those of the Group Policy Option are not reserved on a port with it. */
+function droppingBits(reserved: string, gbp: boolean): { high: number; low: number } {
+  const { high, low } = reserved === 'drop' ? { high: RESERVED_HIGH, low: RESERVED_LOW } : wordsOfMask(reserved);
+  return { high: gbp ? high & ~GBP_BITS : high, low };
+}
+
+/** Both words of a mask of 64 bits in hexadecimal. */
+function wordsOfMask(mask: string): { high: number; low: number } {
+  const bits = BigInt(mask);
+  return { high: Number(BigInt.asIntN(32, bits >> 32n)), low: Number(BigInt.asIntN(32, bits)) };
 }
 
 /** The outer source address as four words; null: chosen by the route. */
@@ -278,15 +350,15 @@ function allSenders({ senders, dfSenders }: SenderPools): number[] {
   return [...senders, ...dfSenders];
 }
 
-function socketsOf({ underlay: { socket, group } }: VxlanPort): number[] {
-  return group === null ? [socket] : [socket, group];
+function socketsOf({ underlay: { socket, groups } }: VxlanPort): number[] {
+  return [socket, ...groups.values()];
 }
 
 /** All possible destination addresses. */
 function remotesOf(port: VxlanConfig): Set<string> {
   const own = port.vlans.flatMap((vlan) => vlan.remotes);
   const entries = port.fdb.flatMap((entry) => (entry.dst === undefined ? [] : [entry.dst]));
-  return new Set([...(port.group === undefined ? [] : [port.group]), ...port.remotes, ...own, ...entries]);
+  return new Set([...groupsOf(port), ...port.remotes, ...own, ...entries]);
 }
 
 /** Whether at least one remote has a route; a port without remotes waits for them. */

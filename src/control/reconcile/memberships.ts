@@ -46,12 +46,13 @@ export class Memberships {
       change.structure.push({ op: 'neigh-flush', port: port.index, bridge, vid, learnedOnly: true });
       change.flushes.push({ owner: port.index, fid: fidOf(bridge, vid) });
     }
-    for (const { vid, untagged, neigh_suppress: suppresses = false } of port.config.vlans) {
+    for (const { vid, untagged, neigh_suppress: suppresses = false, isolated = false } of port.config.vlans) {
       const present = port.vlans.get(vid);
-      if (present?.untagged === untagged && present.suppresses === suppresses) continue;
+      const isSame = present?.untagged === untagged && present.suppresses === suppresses;
+      if (isSame && present.isolated === isolated) continue;
       const counter = present?.counter ?? this.vlanCounters.tryTake() ?? 0;
-      port.vlans.set(vid, { untagged, suppresses, counter });
-      change.structure.push({ op: 'vlan', port: port.index, vid, untagged, suppresses, counter });
+      port.vlans.set(vid, { untagged, suppresses, isolated, counter });
+      change.structure.push({ op: 'vlan', port: port.index, vid, untagged, suppresses, isolated, counter });
     }
     const pvid = port.config.vlans.find((vlan) => vlan.pvid)?.vid ?? 0;
     if (pvid !== port.pvid) change.structure.push({ op: 'pvid', port: port.index, vid: pvid });
@@ -68,7 +69,9 @@ export class Memberships {
     const { bridge } = port;
     // A NIC that cannot be made yet may have no MAC.
     if (!hasOwnMac(port) || bridge === null || port.ownMac === '') return;
-    const vids = bridge.config.vlan_filtering ? [...port.vlans.keys()] : [0];
+    // With fdb_local_vlan_0 the one entry without a VLAN holds in all of them.
+    const byVlan = bridge.config.vlan_filtering && !bridge.config.fdb_local_vlan_0;
+    const vids = byVlan ? [...port.vlans.keys()] : [0];
     const fids = vids.map((vid) => fidOf(bridge.index, vid));
     const mac = macOf(port.ownMac);
     const place = { destination: port.index, owner: port.index, flags: FLAG_PERMANENT };

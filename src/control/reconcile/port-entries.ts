@@ -2,23 +2,21 @@
  * Translates entries with names and addresses to FDB rows, flood lists and pinned multicast MACs of the engines. `vteps.ts`
  * chooses the remote of each.
  */
+import type { NexthopConfig } from '../../config/types.js';
 import { destinationOf } from '../../dataplane/state/destination.js';
 import { fidOf } from '../../dataplane/state/fid.js';
-import {
-  FLAG_ADDED,
-  FLAG_EXTERN_LEARN,
-  FLAG_PERMANENT,
-  FLAG_PINNED,
-  FLAG_STATIC,
-  FLAG_STICKY,
-} from '../../fdb/table.js';
+import { FLAG_PINNED, FLAG_STATIC } from '../../fdb/table.js';
+import { ZERO_MAC } from '../../values/address.js';
 import { isMulticastHigh } from '../../wire/ethernet.js';
 import { type Entry, isFloodRow, isForMany } from '../model/entries.js';
 import { type Holder, holderOf, isTunnel, type Port, type SwitchModel, type VxlanPort } from '../model/model.js';
+import { flagsOf } from '../model/fdb-flags.js';
 import { macOf } from '../model/naming.js';
 import { Numbers } from '../model/numbers.js';
 import type { Transition } from '../model/transition.js';
+import { Nexthops } from './nexthops.js';
 import type { VniNumbers } from './vni-numbers.js';
+import { TunnelGroups } from './tunnel-groups.js';
 import { remoteOf, Vteps } from './vteps.js';
 
 /** Most lists of pinned MACs in a switch. */
@@ -26,6 +24,8 @@ const MAX_PINS = 65_536;
 
 export class PortEntries {
   readonly vteps: Vteps;
+  readonly nexthops: Nexthops;
+  readonly tunnelGroups: TunnelGroups;
   private readonly pinNumbers = new Numbers('multicast entries with remotes', 0, MAX_PINS);
   /** Ports whose flood lists must be sent again. */
   private readonly stale = new Set<VxlanPort>();
@@ -36,6 +36,9 @@ export class PortEntries {
   /** Entries whose rows must be sent once their remotes are settled. */
   private readonly untold = new Map<Holder, Set<Entry>>();
 
+  /** Entries whose ages stay, of those to be sent. */
+  private readonly ageless = new Set<Entry>();
+
   /** Bridges whose own entries must be sent again. */
   private readonly rehoused = new Set<string>();
 
@@ -44,28 +47,54 @@ export class PortEntries {
     vnis: VniNumbers,
   ) {
     this.vteps = new Vteps(vnis);
+    this.nexthops = new Nexthops(this.vteps);
+    this.tunnelGroups = new TunnelGroups(this.vteps);
   }
 
   /** @throws DeviceError when there is no room for the new entries; nothing has changed then */
-  checkRoom(added: readonly Entry[], peers: number): void {
-    this.vteps.checkRoom(added, peers, (name) => {
+  checkRoom(added: readonly Entry[], peers: number, nexthops = this.model.config.nexthops ?? []): void {
+    const members = this.nexthops.needRoom(added, nexthops);
+    this.vteps.checkRoom(added, peers + members, (name) => {
       const port = this.model.ports.get(name);
       return isTunnel(port) ? port : undefined;
     });
   }
 
-  /** Adds entries, replacing those with the same key. Entries of a port without a bridge are only stored. */
-  add(entries: readonly Entry[], change: Transition): void {
+  /**
+   * Adds entries, replacing those with the same key. Entries of a port without a bridge are only stored.
+   * @param refreshes false: the ages of present entries stay
+   */
+  add(entries: readonly Entry[], change: Transition, refreshes = true): void {
     for (const entry of entries) {
+      if (!refreshes) this.ageless.add(entry);
       const port = holderOf(this.model, entry.port);
       if (port === undefined || port.bridge === null) continue;
       const before = this.model.entries.get(entry);
       if (before !== undefined) this.drop(port, before, change, true);
       this.model.entries.set(entry);
       this.takePlace(port, entry, change);
-      if (isTunnel(port)) this.vteps.name(port, entry);
+      if (isTunnel(port)) this.name(port, entry);
       this.touchEntry(port, entry);
     }
+  }
+
+  /** Adds the reference of an entry to its remote or group. */
+  private name(port: VxlanPort, entry: Entry): void {
+    if (entry.nhid === undefined) this.vteps.name(port, entry);
+    else this.nexthops.hold(port, entry.nhid);
+  }
+
+  private unname(port: VxlanPort, entry: Entry): void {
+    if (entry.nhid === undefined) this.vteps.unname(port, entry);
+    else this.nexthops.release(port, entry.nhid);
+  }
+
+  /** The nexthops from now on: entries of groups that are gone go too (vxlan_fdb_nh_flush). */
+  defineNexthops(nexthops: readonly NexthopConfig[], change: Transition): void {
+    this.nexthops.define(nexthops, [...this.model.ports.values()].filter(isTunnel));
+    const isLost = ({ nhid }: Entry): boolean => nhid !== undefined && !this.nexthops.isGroup(nhid);
+    for (const port of this.model.ports.values())
+      if (isTunnel(port) && port.nexthops.size > 0) this.remove(this.having(port, isLost), change);
   }
 
   /** Removes a MAC from the port where it was before. */
@@ -86,7 +115,7 @@ export class PortEntries {
     const port = holderOf(this.model, entry.port);
     if (port === undefined || !this.model.entries.delete(entry)) return;
     this.places.delete(placeKey(port, entry));
-    if (now?.dst === undefined && isTunnel(port)) this.vteps.unname(port, entry);
+    if (now?.dst === undefined && isTunnel(port)) this.unname(port, entry);
     if (now === null) return;
     this.model.entries.set(now);
     this.places.set(placeKey(port, now), now.port);
@@ -167,12 +196,16 @@ export class PortEntries {
     this.stalePins.delete(port);
     this.untold.delete(port);
     for (const key of [...port.pins.keys()]) this.endPin(port, key, change);
+    this.nexthops.endPort(port, change);
+    this.tunnelGroups.end(port);
     this.vteps.end(port, change);
   }
 
   /** Removes remotes without references, and sends the changed rows and lists. */
   finish(change: Transition): void {
-    for (const [port, addresses] of this.vteps.settle(change)) {
+    this.nexthops.settle(change);
+    const moved = this.vteps.settle(change);
+    for (const [port, addresses] of moved) {
       for (const entry of this.having(port, ({ dst }) => dst !== undefined && addresses.has(dst)))
         this.touchEntry(port, entry);
     }
@@ -183,6 +216,9 @@ export class PortEntries {
     this.rehoused.clear();
     for (const [port, entries] of this.untold) for (const entry of entries) this.tellRow(port, entry, change);
     this.untold.clear();
+    this.ageless.clear();
+    this.nexthops.tell(moved, change);
+    this.tunnelGroups.tell(moved, change);
     for (const port of this.stale) this.tellFlood(port, change);
     this.stale.clear();
     for (const [port, keys] of this.stalePins) for (const key of keys) this.tellPin(port, key, change);
@@ -213,6 +249,7 @@ export class PortEntries {
       destination: destinationOf(port.index, isTunnel(port) ? remoteOf(port, entry) : 0),
       owner: port.index,
       flags: flagsOf(entry),
+      ...(this.ageless.has(entry) ? { refreshes: false } : {}),
     });
   }
 
@@ -224,7 +261,7 @@ export class PortEntries {
     } else if (!replaced && port.bridge !== null) {
       change.structure.push({ op: 'fdb-del', ...macOf(entry.mac), fid: fidOf(port.bridge.index, entry.vlan) });
     }
-    if (isTunnel(port)) this.vteps.unname(port, entry);
+    if (isTunnel(port)) this.unname(port, entry);
   }
 
   private touchPin(port: VxlanPort, { mac, vlan }: Entry): void {
@@ -255,7 +292,10 @@ export class PortEntries {
     change.afterwards.push(() => this.pinNumbers.give(list));
   }
 
-  /** Sends the port's list for all VLANs, then those of VNIs with additional remotes. */
+  /**
+   * Sends the port's list for all VLANs, then those of VNIs with additional remotes, or with a group in place of the port's
+   * (vxlan_vni_update_group).
+   */
   private tellFlood(port: VxlanPort, change: Transition): void {
     const common: number[] = [];
     const own = new Map<number, number[]>();
@@ -267,8 +307,15 @@ export class PortEntries {
       else if (vid !== undefined) own.set(vid, [...(own.get(vid) ?? []), remote]);
     }
     change.entries.push({ op: 'flood', port: port.index, vid: null, remotes: [...new Set(common)] });
-    for (const [vid, more] of own)
-      change.entries.push({ op: 'flood', port: port.index, vid, remotes: [...new Set([...common, ...more])] });
+    const { group, vlans } = port.config;
+    const groupRow = remoteOf(port, { mac: ZERO_MAC, ...(group === undefined ? {} : { dst: group }) });
+    const replaced = new Set(
+      vlans.flatMap((vlan) => (vlan.group === undefined || vlan.group === group ? [] : [vlan.vid])),
+    );
+    for (const [vid, more] of own) {
+      const shared = replaced.has(vid) ? common.filter((remote) => remote !== groupRow) : common;
+      change.entries.push({ op: 'flood', port: port.index, vid, remotes: [...new Set([...shared, ...more])] });
+    }
   }
 }
 
@@ -279,12 +326,4 @@ function placeKey(port: Holder, { vlan, mac }: Entry): string {
 function pinOf(key: string): { mac: string; vlan: number } {
   const [mac, vlan] = key.split(' ');
   return { mac, vlan: Number(vlan) };
-}
-
-/** An entry with a remote is pinned: learning does not move it (vxlan_snoop). */
-function flagsOf({ state, sticky, extern_learn, dst }: Entry): number {
-  const more = (sticky ? FLAG_STICKY : 0) | (extern_learn ? FLAG_EXTERN_LEARN : 0);
-  if (state === 'permanent') return FLAG_PERMANENT | more;
-  if (state === 'dynamic') return extern_learn ? more : FLAG_ADDED | more;
-  return FLAG_STATIC | (dst === undefined ? 0 : FLAG_PINNED) | more;
 }

@@ -57,6 +57,8 @@ export class PortLife implements Surroundings {
     if (isHostOfBridge(port)) this.entries.beginHost(name);
     this.settings.begin(port);
     this.settings.setStorm(port, change);
+    this.settings.setMss(port, change);
+    this.settings.setCvlans(port, change);
     this.memberships.setVlans(port, change);
     kind.update(port, null, this, change);
   }
@@ -97,6 +99,8 @@ export class PortLife implements Surroundings {
     port.config = desired.config;
     if (bridge !== port.bridge) this.move(port, bridge, change);
     this.settings.setStorm(port, change);
+    this.settings.setMss(port, change);
+    this.settings.setCvlans(port, change);
     if (hasOwnMac(port)) this.followMac(port, change);
     this.memberships.setVlans(port, change);
     kindOf(port).update(port, before, this, change, opened.renewals.get(port.name));

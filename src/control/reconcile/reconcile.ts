@@ -5,6 +5,7 @@
  * `prepare` opens every new device and may fail without effect. The later steps cannot fail, so a change is done completely or
  * not at all.
  */
+import { randomInt } from 'node:crypto';
 import { entriesOf } from '../../config/entries/list.js';
 import { isTunnelPort } from '../../config/options/kinds.js';
 import type { BridgeConfig, SwitchConfig } from '../../config/types.js';
@@ -22,6 +23,7 @@ import type { EntryDelta } from '../plan/delta.js';
 import { takeBack } from '../ports/nic-changes.js';
 import type { Opened, Opening } from '../ports/port-kind.js';
 import { identityOf, kindOf } from '../ports/registry.js';
+import { Backups } from './backups.js';
 import { bridgeOperation } from './bridge-operation.js';
 import { Memberships } from './memberships.js';
 import { PortEntries } from './port-entries.js';
@@ -58,6 +60,7 @@ export class Reconciler {
   private readonly bridgeNumbers = new Numbers('bridges', 1, MAX_BRIDGES);
   private readonly memberships: Memberships;
   private readonly settings: PortSettings;
+  private readonly backups: Backups;
   private readonly ports: PortLife;
   private readonly told = new Told();
 
@@ -78,7 +81,8 @@ export class Reconciler {
     const vnis = new VniNumbers();
     this.entries = new PortEntries(this.model, vnis);
     this.memberships = new Memberships(this.entries, vnis);
-    this.settings = new PortSettings(this.model, devices, this.told);
+    this.backups = new Backups(this.model, this.entries.nexthops, this.told);
+    this.settings = new PortSettings(this.model, devices, this.told, this.backups);
     this.ports = new PortLife(this.model, devices, this.entries, this.memberships, this.settings, this.told);
   }
 
@@ -141,6 +145,7 @@ export class Reconciler {
     this.entries.checkRoom(
       delta.add,
       room.reduce((sum, { vteps }) => sum + vteps, 0),
+      next.nexthops ?? [],
     );
   }
 
@@ -203,6 +208,7 @@ export class Reconciler {
   commit({ next, delta, desired, ending, restated, opened }: Prepared): Transition {
     const change = new Transition();
     this.entries.remove(delta.remove, change);
+    this.entries.defineNexthops(next.nexthops ?? [], change);
     const staying = new Set(next.bridges.map(({ name }) => name));
     for (const name of this.model.bridges.keys()) if (!staying.has(name)) this.entries.forgetBridge(name, change);
     for (const name of ending) this.ports.end(this.model.ports.get(name) as Port, opened, change);
@@ -214,12 +220,15 @@ export class Reconciler {
     }
     this.entries.add(restated, change);
     this.entries.add(delta.add, change);
+    this.backups.settle();
     this.entries.finish(change);
+    this.backups.tell(change);
     this.settings.setAllFlags(change);
     this.endBridges(next, change);
     this.model.config = next;
     this.settings.setMtus(change);
     this.settings.setSocketOwners(change);
+    this.settings.setMirrors(change);
     return change;
   }
 
@@ -251,7 +260,8 @@ export class Reconciler {
   private setBridge(config: BridgeConfig, change: Transition): void {
     let bridge = this.model.bridges.get(config.name);
     if (bridge === undefined) {
-      bridge = { index: this.bridgeNumbers.take(), name: config.name, config, ports: [], mtu: DEFAULT_MTU };
+      const probeId = [randomInt(0x7fffffff), randomInt(1, 0x7fffffff)] as const;
+      bridge = { index: this.bridgeNumbers.take(), name: config.name, config, ports: [], mtu: DEFAULT_MTU, probeId };
       this.model.bridges.set(config.name, bridge);
       this.model.bridgeAt[bridge.index] = bridge;
     }

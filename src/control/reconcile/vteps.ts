@@ -8,6 +8,7 @@
  *
  * Indexes are settled at the end of a change, because all entries of a VTEP together determine its remotes.
  */
+import { GROUP_REMOTES } from '../../dataplane/state/destination.js';
 import { STATIC_REMOTES } from '../../encap/remotes.js';
 import { parseAddress } from '../../wire/ip-address.js';
 import { type Entry, isFloodRow } from '../model/entries.js';
@@ -17,7 +18,7 @@ import type { Transition } from '../model/transition.js';
 import type { VniNumbers } from './vni-numbers.js';
 
 /** Destination of an entry. */
-export type Destination = Pick<Entry, 'mac' | 'dst' | 'udpPort' | 'sentVni'>;
+export type Destination = Pick<Entry, 'mac' | 'dst' | 'udpPort' | 'sentVni' | 'nhid'>;
 
 export class Vteps {
   private readonly numbers = new Numbers('remotes', 1, STATIC_REMOTES); // 0 means none
@@ -27,7 +28,11 @@ export class Vteps {
   constructor(private readonly vnis: VniNumbers) {}
 
   /** @param others VTEPs added without an entry @throws DeviceError when the table of remotes is too full */
-  checkRoom(added: readonly Entry[], others: number, portOf: (name: string) => VxlanPort | undefined): void {
+  checkRoom(
+    added: readonly (Destination & Pick<Entry, 'port'>)[],
+    others: number,
+    portOf: (name: string) => VxlanPort | undefined,
+  ): void {
     const homes = new Set<string>();
     const apart = new Set<string>();
     const withVni = new Set<string>();
@@ -189,11 +194,18 @@ function keyOf(port: VxlanPort, { udpPort, sentVni }: Destination): string {
 
 /** Index of the remote that an entry sends to; 0: none. Valid after settling. */
 export function remoteOf(port: VxlanPort, destination: Destination): number {
-  const { dst, udpPort, sentVni } = destination;
+  const { dst, udpPort, sentVni, nhid } = destination;
+  if (nhid !== undefined) return groupRemote(port, nhid);
   const vtep = dst === undefined ? undefined : port.vteps.get(dst);
   if (vtep === undefined) return 0;
   if (sentVni === undefined && (udpPort ?? port.config.dstport) === vtep.udpPort) return vtep.home;
   return vtep.others.get(keyOf(port, destination))?.remote ?? 0;
+}
+
+/** The remote of a nexthop group in FDB destinations; 0: the port does not have it. */
+function groupRemote(port: VxlanPort, nhid: number): number {
+  const use = port.nexthops.get(nhid);
+  return use === undefined ? 0 : GROUP_REMOTES + use.index;
 }
 
 /** All remotes of a port with their addresses. */

@@ -14,13 +14,18 @@ import { type Holder, hasOwnMac, holderOf, isTunnel } from '../model/model.js';
 import { macOf } from '../model/naming.js';
 import type { Transition } from '../model/transition.js';
 import { type FdbTables, type Flush, flushMatches, isBehind, selectsEntry } from './fdb-selection.js';
+import { useEntry } from './fdb-use.js';
 
 type Addition = Extract<FdbRequest, { op: 'add' | 'append' | 'replace' }>;
 type Deletion = Extract<FdbRequest, { op: 'del' }>;
 /** @throws ChangeRefused; EditRefused and DeviceError from the rules shared with the file */
 export function addEntry(tables: FdbTables, request: Addition, change: Transition): void {
   const { model, entries } = tables;
-  const { op: _, via, ...entry } = request;
+  const { op: _, via, use, norefresh, ...entry } = request;
+  if (use === true) {
+    useEntry(tables, request, change);
+    return;
+  }
   const rows = checkEntry(model.config, entry);
   const port = portOf(tables, request.dev);
   refuseVia(port, via);
@@ -44,7 +49,7 @@ export function addEntry(tables: FdbTables, request: Addition, change: Transitio
       'full',
     );
   entries.checkRoom(come, 0);
-  entries.add(come, change);
+  entries.add(come, change, norefresh !== true);
 }
 
 /** As with `bridge fdb add`, a learned entry counts as existing. */
@@ -55,6 +60,7 @@ function refuseKnown({ model, fdb }: FdbTables, port: Holder, row: Entry): void 
         (entry) => entry.mac === row.mac && entry.vlan === row.vlan && entry.vni === row.vni,
       )
     : model.entries.get(row) !== undefined || fdb.find(high, low, fidOf(port.bridge?.index ?? 0, row.vlan)) !== null;
+  if (!known) refuseOwn({ model, fdb }, port, row);
   if (!known) return;
   const remedy = isForMany(row.mac) ? 'use append for another destination' : 'use replace, or del first';
   throw new ChangeRefused(
@@ -64,9 +70,11 @@ function refuseKnown({ model, fdb }: FdbTables, port: Holder, row: Entry): void 
 }
 
 /** A host port's own MAC cannot be moved. */
-function refuseOwn({ model, fdb }: FdbTables, port: Holder, row: Entry): void {
+function refuseOwn({ model, fdb }: Pick<FdbTables, 'model' | 'fdb'>, port: Holder, row: Entry): void {
   const { high, low } = macOf(row.mac);
-  const found = fdb.find(high, low, fidOf(port.bridge?.index ?? 0, row.vlan));
+  const bridge = port.bridge?.index ?? 0;
+  const common = port.bridge?.config.fdb_local_vlan_0 === true ? fdb.find(high, low, fidOf(bridge, 0)) : null;
+  const found = fdb.find(high, low, fidOf(bridge, row.vlan)) ?? common;
   const holder = found === null ? undefined : model.portAt[found.owner];
   if (!hasOwnMac(holder) || holder.ownMac !== row.mac) return;
   throw new ChangeRefused(
@@ -175,8 +183,7 @@ function vidsOf(port: Holder, request: Deletion): number[] {
 export function flushEntries(tables: FdbTables, request: Flush, change: Transition): number {
   const matches: FdbMatch[] = flushMatches(tables, request);
   const configured = [...tables.model.entries.all()].filter((entry) => selectsEntry(tables, request, entry));
-  // Ageing unicast entries are counted in the table, together with the learned ones.
-  let count = configured.filter(({ mac, state }) => state !== 'dynamic' || isForMany(mac)).length;
+  let count = configured.length;
   if (matches.length > 0) {
     tables.fdb.forEach((row) => {
       if (matches.some((match) => fits(match, row))) count++;
@@ -191,7 +198,7 @@ function fits(match: FdbMatch, row: { owner: number; fid: number; destination: n
   return (
     (match.owner === undefined || match.owner === row.owner) &&
     (match.fid === undefined || match.fid === row.fid) &&
-    (match.destination === undefined || match.destination === row.destination) &&
+    (match.destinations === undefined || match.destinations.has(row.destination)) &&
     (row.flags & (match.flagsMask ?? 0)) === (match.flagsValue ?? 0)
   );
 }

@@ -1,21 +1,17 @@
 /**
- * Entries selected by a flush: by port, bridge, VLAN, VNI, remote and state, in any combination. Pure.
+ * Entries selected by a flush: by place, destination, state and flags, in any combination. Pure.
+ *
+ * Without a word about what entries are (state, flag, nexthop), a flush means the learned ones: without their configured entries and
+ * flood lists, guests are unreachable.
  */
 
 import type { FdbRequest } from '../../api/api.js';
 import { destinationOf, destinationRemote } from '../../dataplane/state/destination.js';
 import { fidOf } from '../../dataplane/state/fid.js';
-import {
-  type FdbMatch,
-  type FdbReader,
-  FLAG_EXTERN_LEARN,
-  FLAG_PERMANENT,
-  FLAG_PINNED,
-  FLAG_STATIC,
-} from '../../fdb/table.js';
+import { type FdbMatch, type FdbReader, FLAGS_SET } from '../../fdb/table.js';
 import { notFound } from '../controls.js';
 import { type Entry, isFloodRow } from '../model/entries.js';
-import { type Holder, holderOf, isTunnel, type SwitchModel } from '../model/model.js';
+import { type Holder, holderOf, isTunnel, type SwitchModel, type VxlanPort } from '../model/model.js';
 import { macOf } from '../model/naming.js';
 import type { PortEntries } from '../reconcile/port-entries.js';
 
@@ -28,51 +24,93 @@ export interface FdbTables {
   fdb: FdbReader;
   /** Remotes of a VTEP on a port, including learned ones. */
   remotesAt(port: number, address: string): number[];
+  /** The UDP port of a remote. */
+  udpPortOf(remote: number): number;
 }
 
-/** Entries that never age. Entries of a control program are excluded too, unless selected by state. */
-const LASTING = FLAG_STATIC | FLAG_PERMANENT | FLAG_PINNED;
+/** Flags of entries that a flush may name. Learned entries have none of them. */
+const FLAGS = ['added_by_user', 'extern_learn', 'sticky', 'router', 'offloaded'] as const;
 
-/** Flush operations for ageing entries, one for each FID; none if the request excludes them. */
+/** Whether the request says nothing about what entries are. */
+function meansLearned(request: Flush): boolean {
+  return (
+    request.state === undefined && request.nhid === undefined && FLAGS.every((flag) => request[flag] === undefined)
+  );
+}
+
+/** Flush operations for learned entries, one for each FID; none if the request excludes them. */
 export function flushMatches(tables: FdbTables, request: Flush): FdbMatch[] {
-  const { state, vlan, dst } = request;
-  const ports = portsOf(tables, request).filter((port) => port.kind !== 'bridge');
+  const { state, nhid } = request;
   if (state !== undefined && state !== 'all' && !state.includes('dynamic')) return [];
-  const flagsMask = state === undefined ? LASTING | FLAG_EXTERN_LEARN : LASTING;
+  if (nhid !== undefined || FLAGS.some((flag) => request[flag] === true)) return [];
+  const ports = portsOf(tables, request).filter((port) => port.kind !== 'bridge' && leavesBy(port, request));
   return ports.flatMap((port) => {
-    const { bridge } = port;
     const fids = fidsOf(port, request);
-    if (bridge === null || fids === null) return [];
-    const remotes = dst === undefined ? [undefined] : tables.remotesAt(port.index, dst);
-    const places = vlan !== undefined ? fids.filter((one) => one === fidOf(bridge.index, vlan)) : fids;
-    return remotes.flatMap((remote) =>
-      (places.length === 0 && vlan === undefined ? [undefined] : places).map((fid) => ({
-        owner: port.index,
-        flagsMask,
-        flagsValue: 0,
-        ...(fid === undefined ? {} : { fid }),
-        ...(remote === undefined ? {} : { destination: destinationOf(port.index, remote) }),
-      })),
-    );
+    if (port.bridge === null || fids === null) return [];
+    const destinations = destinationsOf(tables, port, request);
+    return (fids.length === 0 ? [undefined] : fids).map((fid) => ({
+      owner: port.index,
+      flagsMask: FLAGS_SET,
+      flagsValue: 0,
+      ...(fid === undefined ? {} : { fid }),
+      ...(destinations === undefined ? {} : { destinations }),
+    }));
   });
 }
 
-/**
- * Whether a configured entry is selected. Flood-list rows are selected by `all` only: without them unknown destinations are
- * unreachable.
- */
+/** Destinations of learned entries that the request selects; undefined: all. */
+function destinationsOf(tables: FdbTables, port: Holder, { dst, port: udpPort }: Flush): Set<number> | undefined {
+  if (dst === undefined && udpPort === undefined) return undefined;
+  if (!isTunnel(port)) return new Set();
+  const remotes = dst === undefined ? learnedRemotes(tables, port) : tables.remotesAt(port.index, dst);
+  const fitting = remotes.filter((remote) => udpPort === undefined || tables.udpPortOf(remote) === udpPort);
+  return new Set(fitting.map((remote) => destinationOf(port.index, remote)));
+}
+
+/** The remotes that learned entries of a port lead to. */
+function learnedRemotes({ fdb }: FdbTables, port: VxlanPort): number[] {
+  const found = new Set<number>();
+  fdb.forEach(({ owner, flags, destination }) => {
+    if (owner === port.index && (flags & FLAGS_SET) === 0) found.add(destinationRemote(destination));
+  });
+  return [...found];
+}
+
+/** Whether a configured entry is selected. Flood-list rows are selected by `all` only. */
 export function selectsEntry(tables: FdbTables, request: Flush, entry: Entry): boolean {
-  const states = request.state ?? ['dynamic'];
-  if (isFloodRow(entry) && states !== 'all') return false;
+  if (isFloodRow(entry) && request.state !== 'all') return false;
   const port = portsOf(tables, request).find(({ name }) => name === entry.port);
   return (
     port !== undefined &&
-    (states === 'all' || states.includes(entry.state)) &&
-    (request.state !== undefined || !entry.extern_learn) &&
+    isOfKind(request, entry) &&
     (request.vlan === undefined || request.vlan === entry.vlan) &&
-    (request.vni === undefined || vniOf(port, entry) === request.vni) &&
-    (request.dst === undefined || isBehind(tables, port, entry, request.dst))
+    (request.src_vni === undefined || vniOf(port, entry) === request.src_vni) &&
+    (request.vni === undefined || (entry.sentVni ?? vniOf(port, entry)) === request.vni) &&
+    (request.nhid === undefined || entry.nhid === request.nhid) &&
+    (request.dst === undefined || isBehind(tables, port, entry, request.dst)) &&
+    (request.port === undefined || udpPortOf(port, entry) === request.port) &&
+    leavesBy(port, request)
   );
+}
+
+/** Whether state and flags of an entry are those of the request. */
+function isOfKind(request: Flush, entry: Entry): boolean {
+  if (meansLearned(request)) return entry.state === 'dynamic' && !entry.extern_learn;
+  const { state } = request;
+  if (state !== undefined && state !== 'all' && !state.includes(entry.state)) return false;
+  const has = { ...entry, added_by_user: true, offloaded: false };
+  return FLAGS.every((flag) => request[flag] === undefined || request[flag] === (has[flag] ?? false));
+}
+
+/** Whether frames of the port leave by the device `via`; without it any port will do. */
+function leavesBy(port: Holder, { via }: Flush): boolean {
+  return via === undefined || (isTunnel(port) && port.config.dev === via);
+}
+
+/** The UDP port that frames of an entry are sent to; undefined: the entry has no remote of its own. */
+function udpPortOf(port: Holder, entry: Entry): number | undefined {
+  if (!isTunnel(port) || entry.dst === undefined) return undefined;
+  return entry.udpPort ?? port.config.dstport;
 }
 
 /** Whether an entry leads to a VTEP. An entry moved to another remote by learning matches none. */
@@ -102,14 +140,18 @@ function portsOf({ model }: Pick<FdbTables, 'model'>, { dev, br }: Pick<Flush, '
   );
 }
 
-/** FIDs of a port selected by VLAN and VNI; empty: all, null: none. */
-function fidsOf(port: Holder, { vlan, vni }: Flush): number[] | null {
+/** FIDs of a port selected by VLAN and VNIs; empty: all, null: none. Learned entries are sent with the VNI that they are of. */
+function fidsOf(port: Holder, { vlan, vni, src_vni }: Flush): number[] | null {
   const { bridge } = port;
   if (bridge === null) return null;
-  const ofVlan = vlan === undefined ? [] : [fidOf(bridge.index, vlan)];
-  if (vni === undefined) return ofVlan;
+  const fid = vlan === undefined ? undefined : fidOf(bridge.index, vlan);
+  if (vni !== undefined && src_vni !== undefined && vni !== src_vni) return null;
+  const own = src_vni ?? vni;
+  if (own === undefined) return fid === undefined ? [] : [fid];
   if (!isTunnel(port)) return null;
-  const mapped = port.vnis.find((one) => one.vni === vni);
+  const mapped = port.vnis.find((one) => one.vni === own);
   if (mapped === undefined) return null;
-  return mapped.vid === null ? ofVlan : [fidOf(bridge.index, mapped.vid)];
+  if (mapped.vid === null) return fid === undefined ? [] : [fid];
+  const ofVni = fidOf(bridge.index, mapped.vid);
+  return fid === undefined || fid === ofVni ? [ofVni] : null;
 }

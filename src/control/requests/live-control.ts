@@ -10,11 +10,13 @@ import type {
   LinkRequest,
   MdbRequest,
   NeighRequest,
+  NexthopRequest,
   SwitchEvent,
   VlansRequest,
 } from '../../api/api.js';
 import { withEntries } from '../../config/edit/entries.js';
 import { addLink, deleteLink, setLink } from '../../config/edit/links.js';
+import { editNexthops } from '../../config/edit/nexthops.js';
 import { withoutTables, withTables } from '../../config/edit/tables.js';
 import type { Document } from '../../config/edit/tree.js';
 import { type CheckedDocument, checkDocument, netnsExists } from '../../config/load.js';
@@ -22,9 +24,16 @@ import { keysThat } from '../../config/options/option.js';
 import { switchOptions } from '../../config/options/switch.js';
 import { type HostFacts, NO_FACTS } from '../../config/read/host-facts.js';
 import type { SwitchConfig, TableConfig } from '../../config/types.js';
-import { ChangeRefused, type Controls } from '../controls.js';
+import {
+  ChangeRefused,
+  type Controls,
+  type ObservedListener,
+  type ObservedPort,
+  type ObserveRequest,
+} from '../controls.js';
 import type { Engines } from '../engines/engines.js';
 import type { EventFeed } from '../events/event-feed.js';
+import type { Observation } from '../observe/observation.js';
 import { linkChanges } from '../events/link-events.js';
 import type { Legacy } from '../model/bequest.js';
 import { DeviceError } from '../model/device-error.js';
@@ -49,7 +58,10 @@ export interface LiveParts {
   tables: FdbTables;
   neigh: Pick<NeighTable, 'change' | 'follow' | 'manual'>;
   multicast: Pick<MulticastControl, 'change' | 'follow' | 'forgetRemotes' | 'permanent'>;
+  /** Spanning trees follow a change before the engines know of it. */
+  trees: { follow(): void };
   feed: Pick<EventFeed, 'tell' | 'drain' | 'subscribe'>;
+  observation: Pick<Observation, 'subscribe' | 'drain' | 'ports'>;
   /** Host facts for the rules; absent: none. */
   host?: HostFacts;
   /** The VTEP of this index was replaced or removed. */
@@ -64,12 +76,22 @@ export interface Inheritance {
   legacy: Legacy;
 }
 
+/** What is kept beside the file by another part of the switch: links that no file names. */
+export interface Keeper {
+  /** A new document with these links, as they are in the present one. @throws EditRefused where they do not fit */
+  keep(given: Document, present: Document): Document;
+  /** The document without them. */
+  strip(document: Document): Document;
+}
+
 /** The configuration as it is held here. */
 export interface HeldConfig {
   document: Document;
   entries: Entry[];
   tables: TableConfig;
 }
+
+const NO_ENTRIES: EntryDelta = { add: [], remove: [] };
 
 /** Settings read at start only. */
 const FIXED = keysThat('restart', switchOptions);
@@ -80,6 +102,7 @@ export class LiveControl implements Controls {
   /** Counters of the changes that take an entry away or elsewhere, at the last check of entries. */
   private settled = '';
   private readonly tables: LiveTables;
+  private readonly keepers: Keeper[] = [];
   /** Why no change is carried out any more. */
   private ended: string | null = null;
 
@@ -90,7 +113,7 @@ export class LiveControl implements Controls {
   ) {
     this.tables = new LiveTables({
       ...parts,
-      isOwn: ({ port, dst }) => isOwnAddress(parts.reconciler.model.config, this.host, port, dst),
+      isOwn: (port, dst) => isOwnAddress(parts.reconciler.model.config, this.host, port, dst),
     });
   }
 
@@ -129,6 +152,11 @@ export class LiveControl implements Controls {
     return this.edit((document) => editVlans(document, request));
   }
 
+  nexthop(request: NexthopRequest): Promise<void> {
+    // Entries go by what they name now, which may be other than in the document: `PortEntries.defineNexthops`.
+    return this.edit((document) => editNexthops(document, request), NO_ENTRIES);
+  }
+
   fdb(request: FdbRequest): Promise<FlushAnswer | undefined> {
     return this.exclusively(async () => {
       this.settle();
@@ -159,7 +187,8 @@ export class LiveControl implements Controls {
     return this.exclusively(async () => {
       const change = new Transition();
       const { reconciler, multicast } = this.parts;
-      if (request.op === 'add') refuseOwnAddress(reconciler.model.config, this.host, request.port, request.dst);
+      if (request.op === 'add' || request.op === 'replace')
+        refuseOwnAddress(reconciler.model.config, this.host, request.port, request.dst);
       const operations = multicast.change(request);
       reconciler.finishEntries(change);
       change.entries.push(...operations);
@@ -171,7 +200,7 @@ export class LiveControl implements Controls {
     return this.exclusively(async () => {
       this.settle();
       const { model } = this.parts.reconciler;
-      const { document: given, config } = this.check(value);
+      const { document: given, config } = this.checkWithKept(value);
       const { tables = NO_TABLES, ...links } = config;
       const document = withoutTables(given);
       const next = this.keepFixed(links);
@@ -199,8 +228,18 @@ export class LiveControl implements Controls {
       const links = withEntries(this.document, config, (port) => entries.ofPort(port));
       const document = withTables(links, this.tables.held);
       // The socket path may come from the command line.
-      return { name, ...document, control };
+      return { name, ...this.keepers.reduce((out, keeper) => keeper.strip(out), document), control };
     });
+  }
+
+  /** Changes links on behalf of a part of the switch, by the rules of a request. @throws ChangeRefused */
+  revise(change: (document: Document) => Document): Promise<void> {
+    return this.edit(change);
+  }
+
+  /** From now on files are applied, and the running configuration is shown, without the links that this keeper has, beside others. */
+  keepBy(keeper: Keeper): void {
+    this.keepers.push(keeper);
   }
 
   /**
@@ -224,6 +263,14 @@ export class LiveControl implements Controls {
 
   subscribe(listener: (event: SwitchEvent) => void): () => void {
     return this.parts.feed.subscribe(listener);
+  }
+
+  observe(request: ObserveRequest, listener: ObservedListener): () => void {
+    return this.parts.observation.subscribe(request, listener);
+  }
+
+  observable(): ObservedPort[] {
+    return this.parts.observation.ports();
   }
 
   /** Opens missing devices of ports. @returns the reason while they are unavailable; null: open */
@@ -297,13 +344,21 @@ export class LiveControl implements Controls {
     for (const { entry, now } of strayedEntries(model, fdb)) entries.stray(entry, now);
   }
 
-  private edit(change: (document: Document) => Document): Promise<void> {
+  /** @param delta entries to add and to remove; absent: those that the documents differ by */
+  private edit(change: (document: Document) => Document, delta?: EntryDelta): Promise<void> {
     return this.exclusively(async () => {
       this.settle();
       const { document, config } = this.check(change(this.document));
       // As with `ip link`, a missing namespace is refused, since it may be a typing error.
-      await this.become(document, config, deltaOfEdit(this.parts.reconciler.model.config, config));
+      await this.become(document, config, delta ?? deltaOfEdit(this.parts.reconciler.model.config, config));
     });
+  }
+
+  /** A file, and beside it what the keeper keeps. */
+  private checkWithKept(value: unknown): CheckedDocument {
+    const given = this.check(value);
+    const document = this.keepers.reduce((out, keeper) => keeper.keep(out, this.document), given.document);
+    return document === given.document ? given : this.check(document);
   }
 
   /** The namespace of a present port may be gone: not a fault of this change. */
@@ -351,9 +406,10 @@ export class LiveControl implements Controls {
   }
 
   private async reconcile(config: SwitchConfig, delta: EntryDelta, how: How): Promise<ReadonlyMap<string, string>> {
-    const { reconciler, neigh, multicast } = this.parts;
+    const { reconciler, neigh, multicast, trees } = this.parts;
     const prepared = reconciler.prepare(config, delta, how);
     const change = reconciler.commit(prepared);
+    trees.follow();
     const operations = multicast.follow();
     // Removed groups may have held the last references to a VTEP.
     reconciler.finishEntries(change);
@@ -363,7 +419,7 @@ export class LiveControl implements Controls {
   }
 
   private async carryOut(change: Transition): Promise<void> {
-    const { engines, feed, broken, multicast, renumbered } = this.parts;
+    const { engines, feed, broken, multicast, observation, renumbered } = this.parts;
     const { slots } = engines.fdb;
     let gone: Departure[] = [];
     try {
@@ -380,6 +436,7 @@ export class LiveControl implements Controls {
     for (const operation of change.entries) if (operation.op === 'remote') renumbered(operation.remote);
     for (const { remote } of gone) renumbered(remote);
     feed.drain(); // before indexes are reused
+    observation.drain();
     for (const step of change.afterwards) step();
   }
 

@@ -3,7 +3,6 @@
  * them by those of a file.
  */
 
-import type { MdbRequest } from '../../api/api.js';
 import type { SwitchConfig, TableConfig } from '../../config/types.js';
 import { Transition } from '../model/transition.js';
 import { stayingTables, tableChanges, tableCommands } from '../plan/table-changes.js';
@@ -19,7 +18,7 @@ export interface LiveTablesParts {
   neigh: Pick<NeighTable, 'change' | 'manual'>;
   multicast: Pick<MulticastControl, 'change' | 'permanent'>;
   /** Whether an entry would lead back to this host. */
-  isOwn(request: MdbRequest): boolean;
+  isOwn(port: string, dst: string | undefined): boolean;
 }
 
 export class LiveTables {
@@ -46,7 +45,7 @@ export class LiveTables {
     const change = new Transition();
     for (const request of changes.neigh) change.entries.push(...neigh.change(request));
     const groups = changes.mdb
-      .filter((request) => !isOwn(request))
+      .filter((request) => request.op === 'flush' || !isOwn(request.port, request.dst))
       .flatMap((request) => multicast.change(request, true));
     // Groups are added after the VTEPs they name.
     reconciler.finishEntries(change);

@@ -6,17 +6,18 @@
  */
 import { PUNT_IGMP, PUNT_MLD, PUNT_PIM, type Punt } from '../../dataplane/state/punt-ring.js';
 import { viewOf } from '../../wire/bytes.js';
+import { isMulticastHigh, isZeroMac, sourceHigh, sourceLow } from '../../wire/ethernet.js';
 import { readIgmp } from '../../wire/igmp.js';
 import { L3_END, L3_OFFSET, L4_OFFSET, LAYOUT_WORDS, parseInner } from '../../wire/inner.js';
 import { readMld } from '../../wire/mld.js';
-import type { Mdb } from './mdb.js';
+import type { Mdb, MdbPlace } from './mdb.js';
 
 const layout = new Int32Array(LAYOUT_WORDS);
 
 /** Passes a frame to the MDB. @returns false for a frame that is irrelevant to it */
 export function hearPunt(mdb: Mdb, punt: Punt, now: number): boolean {
   const { kind, port, remote, vid } = punt;
-  const place = { port, remote, vid };
+  const place: MdbPlace = { port, remote, vid };
   if (kind === PUNT_PIM) {
     mdb.hearRouter(place, now);
     return true;
@@ -28,8 +29,14 @@ export function hearPunt(mdb: Mdb, punt: Punt, now: number): boolean {
   const end = Math.min(layout[L3_END], punt.bytes.length);
   const read = kind === PUNT_IGMP ? readIgmp : readMld;
   const message = read(view, layout[L3_OFFSET], layout[L4_OFFSET], end);
-  if (message !== null) mdb.hear(message, place, now);
+  if (message !== null) mdb.hear(message, { ...place, ...hostOf(view) }, now);
   return true;
+}
+
+/** The sender, if frames may be sent to it. */
+function hostOf(view: DataView): { host?: number } {
+  const [high, low] = [sourceHigh(view, 0), sourceLow(view, 0)];
+  return isMulticastHigh(high) || isZeroMac(high, low) ? {} : { host: (high >>> 0) * 2 ** 32 + (low >>> 0) };
 }
 
 /** The frame at its full length, zero-filled, so that the length fields of its headers are valid. */

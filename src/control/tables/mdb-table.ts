@@ -1,88 +1,71 @@
 /**
- * Contents of the multicast database: for each bridge and VLAN the groups with their members, and the routers. Bounded; records
- * changes not sent to the engines yet.
+ * Contents of the multicast database: for each bridge and VLAN the groups with their members, and the routers. Bounded; notes what
+ * engines do not know yet.
  *
- * Knows no protocol and no names: `mdb.ts` decides what is added and when it expires.
+ * Knows no protocol and no names: `mdb.ts` decides what is added and when it expires. The sources of members are in `mdb-sources.ts`.
  */
 
 import type { Operation } from '../../dataplane/operations/operations.js';
 import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/state/destination.js';
 import type { GroupAddress } from '../../wire/group-message.js';
 import { formatAddress } from '../../wire/ip-address.js';
+import { MdbCounts } from './mdb-counts.js';
+import { baseOf, isHost, isMemberAt, MdbHosts, placesAt } from './mdb-hosts.js';
+import { groupOperation, routersOperation } from './mdb-operations.js';
+import { MdbRoom } from './mdb-room.js';
+import { makeRoomForRouter } from './mdb-routers.js';
+import { MdbSources } from './mdb-sources.js';
+import {
+  type Bridge,
+  type Group,
+  MAX_GROUPS_OF_BRIDGE,
+  MAX_MEMBERS_OF_BRIDGE,
+  MAX_ROWS,
+  MAX_VLANS,
+  type Member,
+  NEVER,
+  PROTO_KERNEL,
+  STOPPED,
+  type Vlan,
+} from './mdb-state.js';
 
-/** Groups of a bridge (the kernel's `mcast_hash_max`). */
-export const MAX_GROUPS_OF_BRIDGE = 4096;
-/** Memberships of a bridge, and learned routers of a VLAN: learned remotes can be many. */
-export const MAX_MEMBERS_OF_BRIDGE = 65_536;
-export const MAX_ROUTERS_OF_VLAN = 1024;
-
-/** Members that give way to a new one, at most. */
-const MOST_TRIES = 64;
-
-/** Expiry time of a permanent membership. */
-export const NEVER = Number.POSITIVE_INFINITY;
-
-export interface Querier {
-  source: GroupAddress;
-  until: number;
-  /** When the answers to its first query are complete: the response time has passed. */
-  settled: number;
-}
-
-export interface Group {
-  vlan: Vlan;
-  address: GroupAddress;
-  /** Expiry time by place. A place is an FDB destination. */
-  members: Map<number, number>;
-  /** Members added by command. A group with one is restricted to its members even without a querier. */
-  permanent: number;
-}
-
-export interface Vlan {
-  bridge: number;
-  vid: number;
-  /** By the text of their addresses. */
-  groups: Map<string, Group>;
-  /** Expiry times of learned routers. */
-  routers: Map<number, number>;
-  queriers: { 4: Querier | null; 6: Querier | null };
-  /** Whether a querier is present, so that groups are restricted. */
-  heard: { 4: boolean; 6: boolean };
-  /** Members added by command. */
-  permanent: number;
-}
-
-interface Bridge {
-  vlans: Map<number, Vlan>;
-  groups: number;
-  members: number;
-  /** Groups with a member added by command, and such members. They give way to none. */
-  permanentGroups: number;
-  permanentMembers: number;
-  /** Learned groups of each place, the earliest first. */
-  joined: Map<number, Set<Group>>;
-}
+type Doomed = (place: number, until: number, vlan: Vlan, proto: number) => boolean;
 
 export class MdbTable {
-  /** Members, groups and routers rejected for lack of room. */
+  /** Members, groups, sources and routers rejected for lack of room. */
   refused = 0;
   /** Lower bound of the next expiry. */
   due = NEVER;
-  private readonly bridges = new Map<number, Bridge>();
+  readonly counts = new MdbCounts();
+  readonly hosts = new MdbHosts();
+  /** Ports with `mcast_to_unicast`. */
+  private readonly unicastPorts = new Set<number>();
+  readonly sources = new MdbSources(this);
+  private readonly room = new MdbRoom(this);
+  private readonly all = new Map<number, Bridge>();
   private readonly changedGroups = new Set<Group>();
   private readonly changedVlans = new Set<Vlan>();
+  /** VLANs whose routers and queriers engines know. */
+  private readonly toldVlans = new Set<Vlan>();
+  private groups = 0;
+  /** Groups of all bridges with a member added by command. */
+  private permanentGroups = 0;
 
   /** @param tell called for each added or removed member */
   constructor(private readonly tell: (group: Group, place: number, change: 'added' | 'deleted') => void) {}
 
   // ---- Finding ----
 
+  bridges(): Iterable<Bridge> {
+    return this.all.values();
+  }
+
   *vlans(): Generator<Vlan> {
-    for (const { vlans } of this.bridges.values()) yield* vlans.values();
+    for (const { vlans } of this.all.values()) yield* vlans.values();
   }
 
   vlansOf(bridge: number): Iterable<Vlan> {
-    return this.bridges.get(bridge)?.vlans.values() ?? [];
+    return this.all.get(bridge)?.vlans.values() ?? [];
   }
 
   /** The VLAN, created if missing. */
@@ -96,7 +79,10 @@ export class MdbTable {
       groups: new Map(),
       routers: new Map(),
       queriers: { 4: null, 6: null },
+      own: { 4: null, 6: null },
       heard: { 4: false, 6: false },
+      filters: { 4: false, 6: false },
+      isOff: false,
       permanent: 0,
     };
     vlans.set(vid, vlan);
@@ -104,16 +90,18 @@ export class MdbTable {
   }
 
   find(bridge: number, vid: number, address: GroupAddress): Group | undefined {
-    return this.bridges
+    return this.all
       .get(bridge)
       ?.vlans.get(vid)
       ?.groups.get(formatAddress(...address));
   }
 
   private bridge(index: number): Bridge {
-    const known = this.bridges.get(index);
+    const known = this.all.get(index);
     if (known !== undefined) return known;
     const bridge: Bridge = {
+      index,
+      maxGroups: MAX_GROUPS_OF_BRIDGE,
       vlans: new Map(),
       groups: 0,
       members: 0,
@@ -121,63 +109,117 @@ export class MdbTable {
       permanentMembers: 0,
       joined: new Map(),
     };
-    this.bridges.set(index, bridge);
+    this.all.set(index, bridge);
     return bridge;
+  }
+
+  bridgeOf({ vlan }: Group): Bridge {
+    return this.bridge(vlan.bridge);
+  }
+
+  /** Room for one more row of the bridge of a group: other bridges may have to give way. */
+  hasRowFor(group: Group): boolean {
+    return this.room.forRow(this.bridgeOf(group));
+  }
+
+  /** Groups that a bridge may have. Present ones stay. */
+  setMaxGroups(index: number, maxGroups: number): void {
+    this.bridge(index).maxGroups = maxGroups;
   }
 
   // ---- Members ----
 
   /**
-   * Adds a member until a time, or extends it. In a full bridge the place with the most learned groups loses its earliest one: so
-   * no guest keeps others out, however many groups it joins.
-   * @returns false when there is no room
+   * The membership of a place, made if missing: then it has no timers yet and asks for no source. In a full bridge the place with the
+   * most learned groups loses its earliest one: so no guest keeps others out, however many groups it joins.
+   * @param byHand added by command, for which `reserve` has made room
+   * @returns undefined when there is no room
    */
-  setMember(index: number, vid: number, address: GroupAddress, place: number, until: number): boolean {
+  claim(vlan: Vlan, address: GroupAddress, place: number, byHand = false): Member | undefined {
+    const { bridge: index, vid } = vlan;
     const known = this.find(index, vid, address);
-    if (known?.members.has(place) !== true) {
-      if (!this.makeRoom(this.bridge(index), known, place, until === NEVER)) {
-        this.refused++;
-        return false;
-      }
-      // Making room may have ended the group.
-      this.enter(this.find(index, vid, address) ?? this.newGroup(index, vid, address), place);
+    const present = known?.members.get(place);
+    if (present !== undefined) return present;
+    // A command has made room already.
+    const mayJoin = byHand || this.counts.hasRoom(destinationPort(place), vid);
+    const base = baseOf(place);
+    const isFurther = known !== undefined && isMemberAt(known, base);
+    const hasRoom = byHand || isFurther || this.room.forLearned(this.bridge(index), base, known === undefined);
+    if (!mayJoin || !hasRoom) {
+      this.refused++;
+      return undefined;
     }
-    const group = this.find(index, vid, address) as Group;
-    this.setEnd(group, place, until);
-    this.wake(until);
-    return true;
+    // Making room may have ended the group.
+    const group = this.find(index, vid, address) ?? this.newGroup(vlan, address);
+    const member: Member = {
+      place,
+      until: STOPPED,
+      isExclude: false,
+      sources: new Map(),
+      asks: 0,
+      nextAsk: NEVER,
+      proto: PROTO_KERNEL,
+    };
+    group.members.set(place, member);
+    if (!isFurther) this.bridge(index).members++;
+    if (isHost(place)) this.hosts.count(group, place, 1);
+    this.counts.add(destinationPort(place), vid, 1);
+    this.joinedBy(index, base).add(group);
+    this.changedGroups.add(group);
+    this.tell(group, place, 'added');
+    return member;
   }
 
-  private setEnd(group: Group, place: number, until: number): void {
-    this.countPermanent(group, Number(until === NEVER) - Number(group.members.get(place) === NEVER));
-    group.members.set(place, until);
-    const { joined } = this.bridge(group.vlan.bridge);
+  /** Sets the end of the group timer; NEVER makes the member permanent. */
+  setEnd(group: Group, place: number, member: Member, until: number): void {
+    this.countPermanent(group, Number(until === NEVER) - Number(member.until === NEVER));
+    this.sources.setLearned(group, member, until !== NEVER);
+    member.until = until;
+    if (until === NEVER) this.leftBy(group.vlan.bridge, place, group);
+    else {
+      this.joinedBy(group.vlan.bridge, baseOf(place)).add(group);
+      if (until !== STOPPED) this.wake(until);
+    }
+  }
+
+  /** Shortens a membership; never a permanent one. */
+  lower(member: Member, end: number): void {
+    if (member.until === NEVER || member.until <= end) return;
+    member.until = end;
+    this.wake(end);
+  }
+
+  setMode(group: Group, member: Member, isExclude: boolean): void {
+    if (member.isExclude === isExclude) return;
+    member.isExclude = isExclude;
+    this.changedGroups.add(group);
+  }
+
+  private joinedBy(index: number, place: number): Set<Group> {
+    const { joined } = this.bridge(index);
     const groups = joined.get(place) ?? new Set();
-    if (until === NEVER) groups.delete(group);
-    else groups.add(group);
-    if (groups.size > 0) joined.set(place, groups);
-    else joined.delete(place);
+    joined.set(place, groups);
+    return groups;
   }
 
-  /** @param group the one that is to have the member; undefined: a new one. @param byHand a member added by command displaces learned ones */
-  private makeRoom(bridge: Bridge, group: Group | undefined, place: number, byHand: boolean): boolean {
-    const isFull = (): boolean =>
-      bridge.members >= MAX_MEMBERS_OF_BRIDGE || (group === undefined && bridge.groups >= MAX_GROUPS_OF_BRIDGE);
-    // A group that others have joined too stays when one member gives way: then the next is tried.
-    for (let tries = 0; isFull(); tries++) {
-      const [greediest, groups] = greediestOf(bridge.joined);
-      if (groups === undefined || tries === MOST_TRIES) return false;
-      if (!byHand && (bridge.joined.get(place)?.size ?? 0) + 1 >= groups.size) return false;
-      for (const earliest of groups) {
-        this.dropMember(earliest, greediest);
-        break;
-      }
-    }
-    return true;
+  /** A learned membership is over, unless another one of the same port is there. */
+  private leftBy(index: number, place: number, group: Group): void {
+    const base = baseOf(place);
+    const left = group.members.get(base);
+    if (group.hosts.has(base) || (left !== undefined && left.until !== NEVER)) return;
+    const { joined } = this.bridge(index);
+    const groups = joined.get(base);
+    groups?.delete(group);
+    if (groups?.size === 0) joined.delete(base);
+  }
+
+  /** Groups, and pairs of source and group, of all bridges: what engines have rows for. */
+  get rows(): number {
+    return this.groups + this.sources.pairs;
   }
 
   /** Engines know restricted groups only, and the routers of VLANs with such a group. */
-  private countPermanent(group: Group, more: number): void {
+  countPermanent(group: Group, more: number): void {
     if (more === 0) return;
     const { vlan } = group;
     const [had, vlanHad] = [group.permanent > 0, vlan.permanent > 0];
@@ -185,67 +227,89 @@ export class MdbTable {
     group.permanent += more;
     vlan.permanent += more;
     bridge.permanentMembers += more;
-    bridge.permanentGroups += Number(group.permanent > 0) - Number(had);
+    const groups = Number(group.permanent > 0) - Number(had);
+    bridge.permanentGroups += groups;
+    this.permanentGroups += groups;
     if (had !== group.permanent > 0) this.changedGroups.add(group);
     if (vlanHad !== vlan.permanent > 0) this.changedVlans.add(vlan);
   }
 
-  /** Whether a permanent member finds room in the group in each of these VLANs; learned members give way to it. */
-  hasRoom(index: number, vids: readonly number[], address: GroupAddress, place: number): boolean {
-    const { permanentGroups, permanentMembers } = this.bridge(index);
+  /**
+   * Makes room for an entry by command in each of these VLANs: what was learned gives way.
+   * @param sources that the entry names in each VLAN
+   * @returns false when there is none; nothing is to be added then
+   */
+  reserve(index: number, vids: readonly number[], address: GroupAddress, place: number, sources: number): boolean {
+    const bridge = this.bridge(index);
     const found = vids.map((vid) => this.find(index, vid, address));
-    const newMembers = found.filter((group) => group?.members.get(place) !== NEVER).length;
+    const newMembers = found.filter((group) => group?.members.get(place)?.until !== NEVER).length;
     const newGroups = found.filter((group) => group === undefined || group.permanent === 0).length;
-    return (
-      permanentMembers + newMembers <= MAX_MEMBERS_OF_BRIDGE && permanentGroups + newGroups <= MAX_GROUPS_OF_BRIDGE
-    );
+    const more = sources * vids.length;
+    const fits =
+      bridge.permanentMembers + newMembers <= MAX_MEMBERS_OF_BRIDGE &&
+      bridge.permanentGroups + newGroups <= bridge.maxGroups &&
+      this.permanentGroups + newGroups + more <= MAX_ROWS &&
+      this.sources.couldHold(index, more);
+    if (!fits) return false;
+    // Learned groups among those found may have to give way too.
+    const room = { groups: newGroups, members: newMembers, rows: newGroups + more };
+    return this.room.forCommand(bridge, room) && this.sources.reserve(bridge, more);
   }
 
-  private newGroup(index: number, vid: number, address: GroupAddress): Group {
-    const vlan = this.vlan(index, vid);
-    const group: Group = { vlan, address, members: new Map(), permanent: 0 };
+  /** A group without members. The caller gives it one, or a pair. */
+  newGroup(vlan: Vlan, address: GroupAddress): Group {
+    const group: Group = {
+      vlan,
+      address,
+      members: new Map(),
+      hosts: new Map(),
+      pairs: new Map(),
+      named: new Map(),
+      permanent: 0,
+    };
     vlan.groups.set(formatAddress(...address), group);
-    this.bridge(index).groups++;
+    this.bridge(vlan.bridge).groups++;
+    this.groups++;
     return group;
-  }
-
-  private enter(group: Group, place: number): void {
-    group.members.set(place, 0);
-    this.bridge(group.vlan.bridge).members++;
-    this.changedGroups.add(group);
-    this.tell(group, place, 'added');
-  }
-
-  /** Shortens a membership; never a permanent one. */
-  lower({ members }: Group, place: number, end: number): void {
-    const until = members.get(place);
-    if (until === undefined || until === NEVER || until <= end) return;
-    members.set(place, end);
-    this.wake(end);
   }
 
   /** Removes a member, and a group without members. */
   dropMember(group: Group, place: number): void {
-    const { vlan, address, members } = group;
-    const bridge = this.bridge(vlan.bridge);
-    if (members.get(place) === NEVER) this.countPermanent(group, -1);
+    const { vlan, members } = group;
+    const member = members.get(place);
+    if (member === undefined) return;
+    this.sources.forget(group, member);
+    if (member.until === NEVER) this.countPermanent(group, -1);
     members.delete(place);
-    const joined = bridge.joined.get(place);
-    joined?.delete(group);
-    if (joined?.size === 0) bridge.joined.delete(place);
-    bridge.members--;
+    if (isHost(place)) this.hosts.count(group, place, -1);
+    this.leftBy(vlan.bridge, place, group);
+    if (!isMemberAt(group, baseOf(place))) this.bridge(vlan.bridge).members--;
+    this.counts.add(destinationPort(place), vlan.vid, -1);
     this.changedGroups.add(group);
     this.tell(group, place, 'deleted');
-    if (members.size > 0) return;
-    vlan.groups.delete(formatAddress(...address));
-    bridge.groups--;
+    this.dropIfEmpty(group);
+  }
+
+  /** Removes the learned members at a port or remote. */
+  dropLearnedAt(group: Group, base: number): void {
+    for (const place of placesAt(group, base)) {
+      if (group.members.get(place)?.until !== NEVER) this.dropMember(group, place);
+    }
+  }
+
+  dropIfEmpty(group: Group): void {
+    const { vlan, address, members, pairs } = group;
+    if (members.size > 0 || pairs.size > 0) return;
+    if (!vlan.groups.delete(formatAddress(...address))) return;
+    this.bridge(vlan.bridge).groups--;
+    this.groups--;
   }
 
   // ---- Routers ----
 
   setRouter(vlan: Vlan, place: number, until: number): void {
     if (!vlan.routers.has(place)) {
-      if (vlan.routers.size >= MAX_ROUTERS_OF_VLAN) {
+      if (!makeRoomForRouter(vlan.routers, place)) {
         this.refused++;
         return;
       }
@@ -267,44 +331,59 @@ export class MdbTable {
 
   /** Moves memberships and router state to another index of the same VTEP, keeping the later expiry. */
   rename(remote: number, heir: number): void {
-    const later = (one: number, other: number | undefined): number => Math.max(one, other ?? 0);
+    const heirOf = (place: number): number => destinationOf(destinationPort(place), heir);
     for (const vlan of this.vlans()) {
       for (const group of [...vlan.groups.values()]) {
-        for (const [place, until] of [...group.members]) {
-          if (destinationRemote(place) !== remote) continue;
-          const other = destinationOf(destinationPort(place), heir);
-          const { members, address } = group;
-          const found = members.get(other);
-          this.dropMember(group, place);
-          this.setMember(vlan.bridge, vlan.vid, address, other, later(until, found));
+        this.sources.renamePairs(group, remote, heirOf);
+        for (const [place, member] of [...group.members]) {
+          if (destinationRemote(place) === remote) this.inherit(group, place, heirOf(place), member);
         }
       }
       for (const [place, until] of [...vlan.routers]) {
         if (destinationRemote(place) !== remote) continue;
-        const other = destinationOf(destinationPort(place), heir);
-        const found = vlan.routers.get(other);
+        const found = vlan.routers.get(heirOf(place)) ?? STOPPED;
         this.dropRouters(vlan, (one) => one === place);
-        this.setRouter(vlan, other, later(until, found));
+        this.setRouter(vlan, heirOf(place), Math.max(until, found));
       }
     }
+  }
+
+  private inherit(group: Group, place: number, other: number, member: Member): void {
+    const { vlan, address } = group;
+    const { until, isExclude, proto, sources } = { ...member, sources: [...member.sources.values()] };
+    this.dropMember(group, place);
+    const heir = this.claim(vlan, address, other, until === NEVER);
+    const found = this.find(vlan.bridge, vlan.vid, address);
+    if (heir === undefined || found === undefined) return;
+    if (until > heir.until) this.setEnd(found, other, heir, until);
+    heir.proto = proto;
+    this.setMode(found, heir, heir.isExclude || isExclude);
+    for (const source of sources) this.sources.set(found, heir, source.address, source.until);
+    if (heir.isExclude || heir.sources.size > 0) return;
+    this.setMode(found, heir, true);
+    this.setEnd(found, other, heir, Math.max(until, ...sources.map((source) => source.until)));
   }
 
   /** Removes every member and router that matches. */
-  drop(isDoomed: (place: number, until: number, vlan: Vlan) => boolean): void {
-    for (const vlan of this.vlans()) {
-      for (const group of vlan.groups.values()) {
-        for (const [place, until] of group.members) {
-          if (isDoomed(place, until, vlan)) this.dropMember(group, place);
-        }
+  drop(isDoomed: Doomed, routersToo = true): void {
+    for (const vlan of this.vlans()) this.dropIn(vlan, isDoomed, routersToo);
+  }
+
+  /** The same in one VLAN. */
+  dropIn(vlan: Vlan, isDoomed: Doomed, routersToo = true): void {
+    for (const group of vlan.groups.values()) {
+      this.sources.dropPairs(group, (place, { until, proto }) => isDoomed(place, until, vlan, proto));
+      for (const [place, { until, proto }] of group.members) {
+        if (isDoomed(place, until, vlan, proto)) this.dropMember(group, place);
       }
-      this.dropRouters(vlan, (place, until) => isDoomed(place, until, vlan));
     }
+    if (routersToo) this.dropRouters(vlan, (place, until) => isDoomed(place, until, vlan, PROTO_KERNEL));
   }
 
   /** Removes an empty VLAN. */
-  prune({ bridge, vid, groups, routers, queriers }: Vlan): void {
+  prune({ bridge, vid, groups, routers, queriers, own }: Vlan): void {
     if (groups.size > 0 || routers.size > 0 || queriers[4] !== null || queriers[6] !== null) return;
-    this.bridges.get(bridge)?.vlans.delete(vid);
+    if (own[4] === null && own[6] === null) this.all.get(bridge)?.vlans.delete(vid);
   }
 
   /** Lowers the time of the next expiry. */
@@ -319,31 +398,40 @@ export class MdbTable {
     this.changedVlans.add(vlan);
   }
 
+  /** `mcast_to_unicast` of a port. */
+  setUnicast(port: number, isUnicast: boolean): void {
+    if (this.unicastPorts.has(port) === isUnicast) return;
+    if (isUnicast) this.unicastPorts.add(port);
+    else this.unicastPorts.delete(port);
+    for (const { groups } of this.vlans()) {
+      for (const group of groups.values()) if (group.hosts.has(destinationOf(port, 0))) this.changedGroups.add(group);
+    }
+  }
+
+  touchGroup(group: Group): void {
+    this.changedGroups.add(group);
+  }
+
   /** Operations for all changes since the last call. @param routersOf places of a VLAN's routers */
   operations(routersOf: (vlan: Vlan) => number[]): Operation[] {
-    const groups = [...this.changedGroups].map((group) => groupOperation(group));
-    const routers = [...this.changedVlans].map((vlan): Operation => {
-      const { bridge, vid, heard } = vlan;
-      const [querier4, querier6] = [heard[4], heard[6]];
-      // Without restricted groups all multicast is flooded, and engines do not need the routers.
-      const destinations = querier4 || querier6 || vlan.permanent > 0 ? routersOf(vlan) : [];
-      return { op: 'routers', bridge, vid, destinations, querier4, querier6 };
-    });
+    const macOf = (place: number): number | undefined =>
+      this.unicastPorts.has(destinationPort(place)) ? this.hosts.macOf(place) : undefined;
+    const groups = [...this.changedGroups].map((group) => groupOperation(group, macOf));
+    const routers = [...this.changedVlans].flatMap((vlan) => this.tellRouters(vlan, routersOf));
     this.changedGroups.clear();
     this.changedVlans.clear();
     return [...groups, ...routers];
   }
-}
 
-/** The place that has joined most groups. */
-function greediestOf(joined: ReadonlyMap<number, Set<Group>>): [number, Set<Group> | undefined] {
-  let greediest: [number, Set<Group> | undefined] = [0, undefined];
-  for (const one of joined) if (one[1].size > (greediest[1]?.size ?? 0)) greediest = one;
-  return greediest;
-}
-
-function groupOperation({ vlan: { bridge, vid }, address, members, permanent }: Group): Operation {
-  if (members.size === 0) return { op: 'group-del', bridge, vid, address: [...address] };
-  const group = { bridge, vid, address: [...address], destinations: [...members.keys()] };
-  return { op: 'group', ...group, ...(permanent > 0 ? { permanent: true } : {}) };
+  private tellRouters(vlan: Vlan, routersOf: (vlan: Vlan) => number[]): Operation[] {
+    const operation = routersOperation(vlan, routersOf);
+    const isNothing = operation.destinations.length === 0 && !operation.querier4 && !operation.querier6;
+    if (isNothing) this.toldVlans.delete(vlan);
+    else if (!this.toldVlans.has(vlan) && this.toldVlans.size >= MAX_VLANS) {
+      // Its groups are flooded.
+      this.refused++;
+      return [];
+    } else this.toldVlans.add(vlan);
+    return [operation];
+  }
 }

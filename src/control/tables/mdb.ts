@@ -5,50 +5,57 @@
  * A place is an FDB destination: a local port, or a remote behind a tunnel port; a tunnel port without a remote means all its
  * remotes. Each VLAN of a bridge has its own groups, routers and queriers.
  *
- * Memberships are per group: source filters of IGMPv3 and MLDv2 are ignored, so a host may receive more than it asked for,
- * never less. The switch sends no queries: without a querier in the VLAN all multicast is flooded, except groups with a member
- * added by command.
+ * With IGMPv3 or MLDv2 set, members have sources (`group-filter.ts`); with the older versions source filters are ignored, so a host may
+ * receive more than it asked for, never less. Without a querier in the VLAN, another one or the switch itself (`mdb-querier.ts`), all
+ * multicast is flooded, except groups with a member added by command.
  */
 
-import type { MdbAnswer, MdbRow, SwitchEvent } from '../../api/api.js';
+import type { MdbAnswer, SwitchEvent } from '../../api/api.js';
+import type { GroupConfig } from '../../config/types.js';
 import type { Operation } from '../../dataplane/operations/operations.js';
 import { destinationOf, destinationPort, destinationRemote } from '../../dataplane/state/destination.js';
-import type { GroupAddress, GroupMessage, GroupQuery } from '../../wire/group-message.js';
-import { isIpv4Multicast, isLocalControlGroup } from '../../wire/igmp.js';
-import { formatAddress, isMapped } from '../../wire/ip-address.js';
-import { isAllNodes, isIpv6Multicast } from '../../wire/mld.js';
-import { MdbTable, NEVER, type Vlan } from './mdb-table.js';
+import type { GroupAddress, GroupMessage } from '../../wire/group-message.js';
+import { familyOf, formatGroup } from './group-address.js';
+import { MdbElection } from './mdb-election.js';
+import { heardVlans, type HeardVlan, restoreVlan } from './mdb-heard.js';
+import { type MdbEntry, type MdbOutcome, putEntry, removeEntry } from './mdb-entries.js';
+import { FAMILIES, MdbQuerier } from './mdb-querier.js';
+import { configuredGroups, type MdbNames, placeOf, showVlan } from './mdb-rows.js';
+import {
+  filtersSources,
+  groupMembershipInterval,
+  type QuerierIdentity,
+  type SnoopSettings,
+  snoopSettings,
+} from './mdb-settings.js';
+import { MAX_GROUPS_OF_BRIDGE, type MdbPlace, type MdbPortSettings, NEVER, routerIn, type Vlan } from './mdb-state.js';
+import { MdbReports } from './mdb-reports.js';
+import { MdbTable } from './mdb-table.js';
+import { bridgeOptions } from '../../config/options/bridge.js';
+import { defaultsOf } from '../../config/options/option.js';
 
-// The kernel's defaults, in milliseconds.
-export const MEMBERSHIP_MS = 260_000;
+export type { HeardVlan } from './mdb-heard.js';
+export type { MdbNames } from './mdb-rows.js';
+export type { MdbPlace, MdbPortSettings } from './mdb-state.js';
+
+const DEFAULTS = snoopSettings(defaultsOf(bridgeOptions));
+export const MEMBERSHIP_MS = DEFAULTS.membershipInterval;
 /** Time without a message after which a querier or router has expired. */
-export const QUERIER_MS = 255_000;
-const LAST_MEMBER_COUNT = 2;
-const LAST_MEMBER_MS = 1000;
+export const QUERIER_MS = DEFAULTS.querierInterval;
 
-/** Names of links and remotes, read while they still exist. */
-export interface MdbNames {
-  bridge(bridge: number): string;
-  port(port: number): string;
-  /** Address of a remote. */
-  remote(remote: number): string;
+export interface MdbBridgeSettings {
+  settings: SnoopSettings;
+  identity: QuerierIdentity;
+  /** With `mcast_vlan_snooping`: the settings of VLANs, in place of the bridge's. Those that are not there have the defaults. */
+  ofVlans?: ReadonlyMap<number, SnoopSettings> | undefined;
+  /** VLANs with a port, in which the switch may be a querier; 0 in a bridge without VLAN filtering. */
+  vids: ReadonlySet<number>;
+  /** `mcast_hash_max`; absent: its default. */
+  maxGroups?: number;
 }
 
-export interface MdbPortSettings {
-  bridge: number;
-  /** `mcast_router`: 0 never, 1 learned, 2 always. */
-  router: 0 | 1 | 2;
-  /** `mcast_fast_leave`. */
-  fastLeave: boolean;
-}
-
-/** Ingress of a frame. */
-export interface MdbPlace {
-  port: number;
-  /** 0: from a local port. */
-  remote: number;
-  /** 0 in a bridge without VLAN filtering. */
-  vid: number;
+function settingsIn({ settings, ofVlans }: MdbBridgeSettings, vid: number): SnoopSettings {
+  return ofVlans === undefined ? settings : (ofVlans.get(vid) ?? DEFAULTS);
 }
 
 export interface MdbChanges {
@@ -56,22 +63,21 @@ export interface MdbChanges {
   events: SwitchEvent[];
 }
 
-/** What was learned in one VLAN of a bridge. Times are milliseconds from now; places are FDB destinations. */
-export interface HeardVlan {
-  bridge: number;
-  vid: number;
-  groups: { address: GroupAddress; members: [place: number, left: number][] }[];
-  routers: [place: number, left: number][];
-  queriers: { family: 4 | 6; source: GroupAddress; left: number; settled: number }[];
-}
-
 export class Mdb {
   private readonly ports = new Map<number, MdbPortSettings>();
+  private readonly bridges = new Map<number, MdbBridgeSettings>();
   private events: SwitchEvent[] = [];
   private readonly table = new MdbTable((group, place, change) => {
-    const row = this.rowOf(group.vlan, place);
-    this.events.push({ event: 'mdb', change, ...row, grp: formatAddress(...group.address) });
+    const row = placeOf(this.names, group.vlan, place);
+    this.events.push({ event: 'mdb', change, ...row, grp: formatGroup(group.address) });
   });
+  private readonly querier = new MdbQuerier({
+    settings: (vlan) => this.settingsOf(vlan),
+    identity: (bridge) => this.bridges.get(bridge)?.identity,
+    wake: (at) => this.table.wake(at),
+  });
+  private readonly election = new MdbElection(this.table, this.querier, (vlan) => this.settingsOf(vlan));
+  private readonly reports = new MdbReports(this.table, this.querier, (vlan) => this.settingsOf(vlan));
 
   constructor(private readonly names: MdbNames) {}
 
@@ -82,29 +88,96 @@ export class Mdb {
     if (this.ports.get(port)?.bridge !== settings.bridge) this.forgetPort(port);
     const before = this.ports.get(port);
     this.ports.set(port, { ...settings });
-    const always = settings.router === 2;
+    this.table.counts.setLimits(port, settings.limits);
+    this.table.setUnicast(port, settings.toUnicast === true);
     for (const vlan of this.table.vlansOf(settings.bridge)) {
-      if (settings.router !== 1) this.table.dropRouters(vlan, (place) => destinationPort(place) === port);
-      if (always !== (before?.router === 2)) this.table.touch(vlan);
+      const router = routerIn(settings, vlan.vid);
+      if (router !== 1) this.table.dropRouters(vlan, (place) => destinationPort(place) === port);
+      if ((router === 2) !== (before !== undefined && routerIn(before, vlan.vid) === 2)) this.table.touch(vlan);
     }
+  }
+
+  /** Entries of a port, or of it in a VLAN (`mcast_n_groups`). */
+  entriesOf(port: number, vid?: number): number {
+    return vid === undefined ? this.table.counts.of(port) : this.table.counts.inVlan(port, vid);
+  }
+
+  /** Adds a bridge or changes its settings. A bridge that is not told of has the defaults, and no querier. */
+  setBridge(bridge: number, settings: MdbBridgeSettings, now: number): void {
+    this.bridges.set(bridge, settings);
+    this.table.setMaxGroups(bridge, settings.maxGroups ?? MAX_GROUPS_OF_BRIDGE);
+    const isQuerier = (vid: number): boolean => {
+      const { querier, snooping } = settingsIn(settings, vid);
+      return querier && snooping && settings.settings.snooping && settings.vids.has(vid);
+    };
+    for (const vid of settings.vids) if (isQuerier(vid)) this.table.vlan(bridge, vid);
+    for (const vlan of this.table.vlansOf(bridge)) {
+      this.querier.follow(vlan, isQuerier(vlan.vid), now);
+      this.followSettings(vlan);
+      this.election.settle(vlan, now);
+      this.table.prune(vlan);
+    }
+  }
+
+  /** A port has come up, or into a VLAN: its hosts are asked at once. */
+  askAgain(bridge: number, vids: Iterable<number>, now: number): void {
+    for (const vid of vids) {
+      if (this.bridges.get(bridge)?.vids.has(vid) !== true) continue;
+      for (const family of FAMILIES) this.querier.begin(this.table.vlan(bridge, vid), family, now);
+    }
+  }
+
+  private settingsOf({ bridge, vid }: Vlan): SnoopSettings {
+    const settings = this.bridges.get(bridge);
+    return settings === undefined ? DEFAULTS : settingsIn(settings, vid);
+  }
+
+  private vlanOf(bridge: number, vid: number): Vlan {
+    const vlan = this.table.vlan(bridge, vid);
+    this.followSettings(vlan);
+    return vlan;
+  }
+
+  /** Snooping, or forwarding by source, begins or ends. */
+  private followSettings(vlan: Vlan): void {
+    const settings = this.settingsOf(vlan);
+    if (vlan.isOff === settings.snooping) this.switchSnooping(vlan);
+    for (const family of FAMILIES) {
+      const filters = filtersSources(settings, family);
+      if (filters === vlan.filters[family]) continue;
+      vlan.filters[family] = filters;
+      for (const group of vlan.groups.values()) if (familyOf(group.address) === family) this.table.touchGroup(group);
+    }
+  }
+
+  /** In a VLAN that does not snoop only what was added by command is kept, and engines know nothing of it. */
+  private switchSnooping(vlan: Vlan): void {
+    vlan.isOff = !vlan.isOff;
+    if (vlan.isOff) {
+      this.table.dropIn(vlan, (_place, until) => until !== NEVER);
+      vlan.queriers = { 4: null, 6: null };
+    }
+    for (const group of vlan.groups.values()) this.table.touchGroup(group);
+    this.table.touch(vlan);
   }
 
   /** A valid message received at a place. Messages from unknown ports are ignored. */
   hear(message: GroupMessage, place: MdbPlace, now: number): void {
     const settings = this.ports.get(place.port);
     if (settings === undefined) return;
-    if (message.kind === 'query') {
-      this.hearQuery(message, settings, place, now);
-      return;
-    }
-    for (const group of message.joins) this.join(settings.bridge, place, group, now);
-    for (const group of message.leaves) this.leave(settings, place, group, now);
+    const vlan = this.vlanOf(settings.bridge, place.vid);
+    if (vlan.isOff) return;
+    if (message.kind === 'query') this.election.hear(message, vlan, settings, place, now);
+    else for (const record of message.records) this.reports.hear(record, vlan, settings, place, now);
+    this.table.prune(vlan);
   }
 
   /** A multicast router announced itself other than by a query: PIM. */
   hearRouter(place: MdbPlace, now: number): void {
     const settings = this.ports.get(place.port);
-    if (settings !== undefined) this.markRouter(settings, place, now);
+    if (settings === undefined) return;
+    const vlan = this.vlanOf(settings.bridge, place.vid);
+    if (!vlan.isOff) this.election.markRouter(vlan, settings, place, now);
   }
 
   /** Expires entries. Cheap while nothing is due. */
@@ -115,8 +188,8 @@ export class Mdb {
   }
 
   /**
-   * Adds a permanent member in each of the VLANs; a learned one becomes permanent. A tunnel port with remote 0 means all its
-   * remotes. Done completely or not at all. `exists`: it is a member in all of them; `invalid`: a group that is never
+   * Adds an entry in each of the VLANs, permanent unless it says otherwise; a learned one becomes permanent. A tunnel port with remote 0
+   * means all its remotes. Done completely or not at all. `exists`: it is there in all of them; `invalid`: a group that is never
    * restricted, such as 224.0.0.1.
    */
   add(
@@ -124,24 +197,36 @@ export class Mdb {
     vids: readonly number[],
     address: GroupAddress,
     place: number,
-  ): 'added' | 'exists' | 'full' | 'invalid' {
-    if (!isSnooped(address)) return 'invalid';
-    const missing = vids.filter((vid) => this.table.find(bridge, vid, address)?.members.get(place) !== NEVER);
-    if (missing.length === 0) return 'exists';
-    if (!this.table.hasRoom(bridge, missing, address, place)) {
-      this.table.refused++;
-      return 'full';
-    }
-    for (const vid of missing) this.table.setMember(bridge, vid, address, place, NEVER);
-    return 'added';
+    entry: MdbEntry = {},
+    now = 0,
+  ): MdbOutcome {
+    const vlans = vids.map((vid) => this.vlanOf(bridge, vid));
+    const outcome = putEntry(this.table, vlans, address, place, entry, (vlan) => {
+      const settings = this.settingsOf(vlan);
+      return { member: now + settings.membershipInterval, source: now + groupMembershipInterval(settings) };
+    });
+    for (const vlan of vlans) this.table.prune(vlan);
+    return outcome;
   }
 
   /** Removes a member, permanent or learned, from each of the VLANs. @returns false when it is a member in none */
-  remove(bridge: number, vids: readonly number[], address: GroupAddress, place: number): boolean {
-    const groups = vids.flatMap((vid) => this.table.find(bridge, vid, address) ?? []);
-    const holding = groups.filter(({ members }) => members.has(place));
-    for (const group of holding) this.table.dropMember(group, place);
-    return holding.length > 0;
+  remove(
+    bridge: number,
+    vids: readonly number[],
+    address: GroupAddress,
+    place: number,
+    source?: GroupAddress,
+  ): boolean {
+    return removeEntry(this.table, bridge, vids, address, place, source);
+  }
+
+  /** Removes the entries of a bridge that match. */
+  flush(bridge: number, isDoomed: (place: number, until: number, vid: number, proto: number) => boolean): void {
+    this.table.drop(
+      (place, until, vlan, proto) => vlan.bridge === bridge && isDoomed(place, until, vlan.vid, proto),
+      false,
+    );
+    for (const vlan of this.table.vlansOf(bridge)) this.table.prune(vlan);
   }
 
   // ---- Removal. Called while names still exist ----
@@ -152,8 +237,10 @@ export class Mdb {
     if (settings === undefined) return;
     this.ports.delete(port);
     this.table.drop((place) => destinationPort(place) === port);
-    if (settings.router !== 2) return;
-    for (const vlan of this.table.vlansOf(settings.bridge)) this.table.touch(vlan);
+    this.table.counts.setLimits(port, undefined);
+    this.table.setUnicast(port, false);
+    for (const vlan of this.table.vlansOf(settings.bridge))
+      if (routerIn(settings, vlan.vid) === 2) this.table.touch(vlan);
   }
 
   /** A port is down: learned state is removed, permanent members remain (`br_multicast_disable_port`). */
@@ -170,9 +257,13 @@ export class Mdb {
   /** The remotes that are permanent members. */
   permanentRemotes(): Set<number> {
     const remotes = new Set<number>();
+    const add = (place: number, until: number): void => {
+      if (until === NEVER) remotes.add(destinationRemote(place));
+    };
     for (const { groups } of this.table.vlans()) {
-      for (const { members } of groups.values()) {
-        for (const [place, until] of members) if (until === NEVER) remotes.add(destinationRemote(place));
+      for (const { members, pairs } of groups.values()) {
+        for (const [place, { until }] of members) add(place, until);
+        for (const pair of pairs.values()) for (const [place, { until }] of pair.members) add(place, until);
       }
     }
     return remotes;
@@ -194,10 +285,12 @@ export class Mdb {
   }
 
   private forgetIn(bridge: number, isOver: (until: number) => boolean): void {
+    this.bridges.delete(bridge);
     this.table.drop((_place, until, vlan) => vlan.bridge === bridge && isOver(until));
     for (const vlan of this.table.vlansOf(bridge)) {
       vlan.queriers = { 4: null, 6: null };
-      this.settle(vlan, 0);
+      vlan.own = { 4: null, 6: null };
+      this.election.settle(vlan, 0);
       this.table.prune(vlan);
     }
   }
@@ -206,45 +299,17 @@ export class Mdb {
 
   /** All that was learned. */
   heard(now: number): HeardVlan[] {
-    return [...this.table.vlans()].map(({ bridge, vid, groups, routers, queriers }) => ({
-      bridge,
-      vid,
-      groups: [...groups.values()].flatMap(({ address, members }) => {
-        const learned = [...members].filter(([, until]) => until !== NEVER);
-        return learned.length === 0
-          ? []
-          : [{ address, members: learned.map(([place, until]) => [place, until - now]) }];
-      }),
-      routers: [...routers].map(([place, until]) => [place, until - now]),
-      queriers: ([4, 6] as const).flatMap((family) => {
-        const querier = queriers[family];
-        if (querier === null) return [];
-        const { source, until, settled } = querier;
-        return [{ family, source, left: until - now, settled: settled - now }];
-      }),
-    }));
+    return heardVlans(this.table.vlans(), now);
   }
 
   /** Goes on from what another MDB has learned, beside what was added by command. */
   restore(vlans: readonly HeardVlan[], now: number): void {
-    for (const { bridge, vid, groups, routers, queriers } of vlans) {
-      const vlan = this.table.vlan(bridge, vid);
-      for (const { family, source, left, settled } of queriers) {
-        vlan.queriers[family] = { source, until: now + left, settled: now + settled };
-        this.table.wake(settled > 0 ? now + settled : now + left);
-      }
-      for (const [place, left] of routers) this.table.setRouter(vlan, place, now + left);
-      for (const { address, members } of groups) {
-        for (const [place, left] of members) this.restoreMember(vlan, address, place, now + left);
-      }
-      this.settle(vlan, now);
+    for (const heard of vlans) {
+      const vlan = this.vlanOf(heard.bridge, heard.vid);
+      restoreVlan(this.table, vlan, heard, now);
+      this.election.settle(vlan, now);
       this.table.prune(vlan);
     }
-  }
-
-  private restoreMember({ bridge, vid }: Vlan, address: GroupAddress, place: number, until: number): void {
-    const isPermanent = this.table.find(bridge, vid, address)?.members.get(place) === NEVER;
-    if (isSnooped(address) && !isPermanent) this.table.setMember(bridge, vid, address, place, until);
   }
 
   // ---- Output ----
@@ -253,7 +318,8 @@ export class Mdb {
   take(): MdbChanges {
     const { events } = this;
     this.events = [];
-    return { operations: this.table.operations((vlan) => this.routersOf(vlan)), events };
+    const operations = this.table.operations((vlan) => this.routersOf(vlan));
+    return { operations: [...operations, ...this.querier.take()], events };
   }
 
   /** When `tick` is due next; Infinity: not until more messages arrive. */
@@ -261,7 +327,7 @@ export class Mdb {
     return this.table.due;
   }
 
-  /** Members, groups and routers rejected for lack of room. */
+  /** Members, groups, sources and routers rejected for lack of room. */
   get refused(): number {
     return this.table.refused;
   }
@@ -269,107 +335,27 @@ export class Mdb {
   /** All contents, in the shape of `bridge -j mdb`. */
   rows(now: number): MdbAnswer {
     const answer: MdbAnswer = { mdb: [], router: [] };
-    for (const [port, { bridge, router }] of this.ports) {
-      if (router !== 2) continue;
-      answer.router.push({ dev: this.names.bridge(bridge), port: this.names.port(port), type: 'permanent' });
+    for (const [port, settings] of this.ports) {
+      const at = { dev: this.names.bridge(settings.bridge), port: this.names.port(port) };
+      if (settings.routers === undefined && settings.router === 2) answer.router.push({ ...at, type: 'permanent' });
+      for (const [vid, router] of settings.routers ?? []) {
+        if (router === 2) answer.router.push({ ...at, vid, type: 'permanent' });
+      }
     }
-    for (const vlan of this.table.vlans()) this.showVlan(vlan, now, answer);
+    for (const vlan of this.table.vlans()) showVlan(vlan, this.names, now, answer);
     return answer;
   }
 
-  private showVlan(vlan: Vlan, now: number, { mdb, router }: MdbAnswer): void {
-    for (const { address, members } of vlan.groups.values()) {
-      for (const [place, until] of members) {
-        const row: MdbRow = { ...this.rowOf(vlan, place), grp: formatAddress(...address), state: 'permanent' };
-        mdb.push(until === NEVER ? row : { ...row, state: 'temp', timer: secondsTo(until, now) });
-      }
-    }
-    for (const [place, until] of vlan.routers) {
-      router.push({ ...this.rowOf(vlan, place), type: 'temp', timer: secondsTo(until, now) });
-    }
+  /** What was added by command. */
+  configured(): GroupConfig[] {
+    return [...this.table.vlans()].flatMap((vlan) => configuredGroups(vlan, this.names));
   }
 
-  private rowOf({ bridge, vid }: Vlan, place: number): { dev: string; port: string; vid?: number; dst?: string } {
-    const remote = destinationRemote(place);
-    return {
-      dev: this.names.bridge(bridge),
-      port: this.names.port(destinationPort(place)),
-      ...(vid === 0 ? {} : { vid }),
-      ...(remote === 0 ? {} : { dst: this.names.remote(remote) }),
-    };
-  }
-
-  private routersOf({ bridge, routers }: Vlan): number[] {
-    const always = [...this.ports].filter(([, settings]) => settings.bridge === bridge && settings.router === 2);
+  private routersOf({ bridge, vid, routers }: Vlan): number[] {
+    const always = [...this.ports].filter(
+      ([, settings]) => settings.bridge === bridge && routerIn(settings, vid) === 2,
+    );
     return [...always.map(([port]) => destinationOf(port, 0)), ...routers.keys()];
-  }
-
-  // ---- Queries ----
-
-  private hearQuery(query: GroupQuery, settings: MdbPortSettings, place: MdbPlace, now: number): void {
-    // Sources are ignored; the S flag says that the querier has received an answer already.
-    if (query.sources > 0 || (query.group !== null && query.suppress)) return;
-    if (query.group === null) {
-      this.hearQuerier(query, settings, place, now);
-      return;
-    }
-    const group = this.table.find(settings.bridge, place.vid, query.group);
-    if (group === undefined) return;
-    const end = now + query.maxDelay * LAST_MEMBER_COUNT;
-    for (const member of group.members.keys()) this.table.lower(group, member, end);
-  }
-
-  /** The querier election: the lowest address wins (RFC 3376 section 6.6.2, Linux `br_multicast_select_querier`). */
-  private hearQuerier(query: GroupQuery, settings: MdbPortSettings, place: MdbPlace, now: number): void {
-    const vlan = this.table.vlan(settings.bridge, place.vid);
-    const before = vlan.queriers[query.family];
-    const known = before !== null && before.until > now;
-    if (known && compare(query.source, before.source) > 0 && !isUnspecified(before.source)) return;
-    const until = now + QUERIER_MS;
-    const settled = known ? before.settled : now + query.maxDelay;
-    vlan.queriers[query.family] = { source: query.source, until, settled };
-    this.table.wake(settled > now ? settled : until);
-    this.settle(vlan, now);
-    this.markRouter(settings, place, now);
-  }
-
-  private markRouter(settings: MdbPortSettings, { port, remote, vid }: MdbPlace, now: number): void {
-    if (settings.router !== 1) return;
-    this.table.setRouter(this.table.vlan(settings.bridge, vid), destinationOf(port, remote), now + QUERIER_MS);
-  }
-
-  /** Records the families that have a querier whose first answers are complete. */
-  private settle(vlan: Vlan, now: number): void {
-    for (const family of [4, 6] as const) {
-      const querier = vlan.queriers[family];
-      const heard = querier !== null && querier.until > now && querier.settled <= now;
-      if (heard === vlan.heard[family]) continue;
-      vlan.heard[family] = heard;
-      this.table.touch(vlan);
-    }
-  }
-
-  // ---- Reports ----
-
-  private join(bridge: number, { port, remote, vid }: MdbPlace, address: GroupAddress, now: number): void {
-    const place = destinationOf(port, remote);
-    if (!isSnooped(address) || this.table.find(bridge, vid, address)?.members.get(place) === NEVER) return;
-    this.table.setMember(bridge, vid, address, place, now + MEMBERSHIP_MS);
-  }
-
-  private leave(settings: MdbPortSettings, { port, remote, vid }: MdbPlace, address: GroupAddress, now: number): void {
-    const group = this.table.find(settings.bridge, vid, address);
-    const place = destinationOf(port, remote);
-    const until = group?.members.get(place);
-    if (group === undefined || until === undefined || until === NEVER) return;
-    if (settings.fastLeave) {
-      this.table.dropMember(group, place);
-      return;
-    }
-    // The querier asks for remaining members, and its query lowers the timers.
-    const querier = group.vlan.queriers[familyOf(address)];
-    if (querier !== null && querier.until > now) return;
-    this.table.lower(group, place, now + LAST_MEMBER_COUNT * LAST_MEMBER_MS);
   }
 
   // ---- Time ----
@@ -377,47 +363,15 @@ export class Mdb {
   private tickVlan(vlan: Vlan, now: number): void {
     const { table } = this;
     for (const group of vlan.groups.values()) {
-      for (const [place, until] of group.members) {
-        if (until <= now) table.dropMember(group, place);
-        else table.wake(until);
-      }
+      for (const [place, member] of group.members) this.reports.tick(group, place, member, now);
+      table.sources.dropPairs(group, (_place, { until }) => until <= now);
+      for (const { members } of group.pairs.values()) for (const { until } of members.values()) table.wake(until);
     }
     table.dropRouters(vlan, (_place, until) => until <= now);
     for (const until of vlan.routers.values()) table.wake(until);
-    for (const family of [4, 6] as const) {
-      const querier = vlan.queriers[family];
-      if (querier === null) continue;
-      if (querier.until <= now) vlan.queriers[family] = null;
-      else table.wake(querier.settled > now ? querier.settled : querier.until);
-    }
-    this.settle(vlan, now);
+    this.election.tick(vlan, now);
+    this.querier.tick(vlan, now);
+    this.election.settle(vlan, now);
     table.prune(vlan);
   }
-}
-
-/** Whether a group is ever restricted, so that its members matter. */
-function isSnooped([a0, a1, a2, a3]: GroupAddress): boolean {
-  if (isMapped(a0, a1, a2)) return isIpv4Multicast(a3) && !isLocalControlGroup(a3);
-  return isIpv6Multicast(a0) && !isAllNodes(a0, a1, a2, a3);
-}
-
-function familyOf([a0, a1, a2]: GroupAddress): 4 | 6 {
-  return isMapped(a0, a1, a2) ? 4 : 6;
-}
-
-/** 0.0.0.0: a snooping switch that queries without an address of its own. */
-function isUnspecified([a0, a1, a2, a3]: GroupAddress): boolean {
-  return isMapped(a0, a1, a2) && a3 === 0;
-}
-
-/** Compares address bytes. */
-function compare(one: GroupAddress, other: GroupAddress): number {
-  for (let word = 0; word < 4; word++) {
-    if (one[word] !== other[word]) return (one[word] >>> 0) - (other[word] >>> 0);
-  }
-  return 0;
-}
-
-function secondsTo(until: number, now: number): number {
-  return Math.max(0, Math.round((until - now) / 10) / 100);
 }

@@ -8,21 +8,18 @@ import type {
   FdbRow,
   LinkCounters,
   LinkRow,
+  LoopFacts,
   MacMoves,
   StatsAnswer,
   TrafficCounters,
-  TunnelRange,
-  VlanRange,
-  VlansAnswer,
 } from '../../api/api.js';
 import { effectiveOptions } from '../../config/effective-options.js';
-import type { PortConfig, VlanMembership } from '../../config/types.js';
 import { TICK_MS } from '../../dataplane/engine.js';
 import type { CounterReader, Traffic } from '../../dataplane/state/counters.js';
-import { ABSENT_HOST_PORT, destinationPort, destinationRemote } from '../../dataplane/state/destination.js';
+import { ABSENT_HOST_PORT, destinationPort, destinationRemote, isGroup } from '../../dataplane/state/destination.js';
 import { fidParts } from '../../dataplane/state/fid.js';
 import type { RemoteTable } from '../../encap/remotes.js';
-import { ageOf, type FdbRow as FdbEntry, type FdbReader } from '../../fdb/table.js';
+import { ageOf, FLAG_STICKY, FLAGS_SET, type FdbRow as FdbEntry, type FdbReader } from '../../fdb/table.js';
 import { formatMac } from '../../wire/ethernet.js';
 import { fitsFilter } from '../listings.js';
 import { type Entry, isForMany } from '../model/entries.js';
@@ -34,10 +31,24 @@ import {
   type SwitchModel,
   type VxlanPort,
 } from '../model/model.js';
-import { flagWords, remoteAddress, stateOf, vniOf } from '../model/naming.js';
+import { activityOf, flagWords, stateOf } from '../model/fdb-flags.js';
+import { nhidOf, remoteAddress, vniOf } from '../model/naming.js';
 import { isUp, kindOf } from '../ports/registry.js';
 import { remotesOf } from '../reconcile/vteps.js';
+import { bridgeRow, portRow } from '../spanning-tree/facts.js';
+import type { TreeControl } from '../spanning-tree/tree-control.js';
 import { unknownVteps } from './unknown-vteps.js';
+
+/** A loop by names; `since` is in milliseconds since 1970. */
+export interface FoundLoop {
+  bridge: string;
+  port: string;
+  with: string;
+  vid: number;
+  since: number;
+}
+
+type TreesOfSwitch = Pick<TreeControl, 'trees' | 'memberOf'>;
 
 /** Sources of the views. */
 export interface Sources {
@@ -45,23 +56,63 @@ export interface Sources {
   counters: CounterReader;
   remotes: RemoteTable;
   fdb: FdbReader;
+  /** Loops that loop guard has found. */
+  loops?: { loops(): FoundLoop[]; endedLoops(): FoundLoop[] };
+  /** Entries of a port in the multicast database, or of it in a VLAN. */
+  multicast?: { entriesOf(port: number, vid?: number): number };
+  /** Spanning trees. */
+  trees?: TreesOfSwitch;
   /** MACs that moved too often. */
   macMoves?: () => MacMoves[];
 }
 
 // ---- links ----
 
+type LinkSources = Pick<Sources, 'model' | 'fdb' | 'loops' | 'multicast' | 'trees'>;
+
 /** @param details all options in force including defaults; otherwise the configured ones */
-export function viewLinks({ model, fdb }: Pick<Sources, 'model' | 'fdb'>, details = false): LinkRow[] {
+export function viewLinks(sources: LinkSources, details = false): LinkRow[] {
+  const { model, fdb, trees } = sources;
+  const loops = new Map(sources.loops?.loops().map((loop) => [loop.port, loop]));
+  const groups = (port: Port): Pick<LinkRow, 'mcast_n_groups'> =>
+    details && port.bridge !== null ? { mcast_n_groups: sources.multicast?.entriesOf(port.index) ?? 0 } : {};
+  const row = (port: Port): LinkRow => ({
+    ...portLink(port, model, details),
+    ...groups(port),
+    ...treePart(trees, port, details),
+    ...loopPart(loops.get(port.name)),
+  });
   const shown = (port: Port): boolean => !isHostOfBridge(port);
   const free = [...model.ports.values()].filter((port) => port.bridge === null);
   return [
     ...[...model.bridges.values()].flatMap((bridge) => [
-      bridgeLink(bridge, model, fdb.learnedByGroup[bridge.index], details),
-      ...bridge.ports.filter(shown).map((port) => portLink(port, model, details)),
+      {
+        ...bridgeLink(bridge, model, fdb.learnedByGroup[bridge.index], details),
+        ...bridgeTreePart(trees, bridge, details),
+      },
+      ...bridge.ports.filter(shown).map(row),
     ]),
-    ...free.map((port) => portLink(port, model, details)),
+    ...free.map(row),
   ];
+}
+
+function treePart(trees: TreesOfSwitch | undefined, port: Port, details: boolean): Record<string, unknown> {
+  const member = trees?.memberOf(port);
+  return member === undefined ? {} : portRow(member, details);
+}
+
+function bridgeTreePart(
+  trees: TreesOfSwitch | undefined,
+  bridge: BridgeModel,
+  details: boolean,
+): Record<string, unknown> {
+  const tree = trees?.trees.get(bridge);
+  return tree === undefined ? {} : bridgeRow(tree, details);
+}
+
+function loopPart(loop: FoundLoop | undefined): Pick<LinkRow, 'loop_with' | 'loop_vlan'> {
+  if (loop === undefined) return {};
+  return { loop_with: loop.with, ...(loop.vid === 0 ? {} : { loop_vlan: loop.vid }) };
 }
 
 /** @param learned number of learned entries, as counted for `fdb_max_learned` (IFLA_BR_FDB_N_LEARNED) */
@@ -140,12 +191,18 @@ function destinationRow(port: VxlanPort, master: string, entry: Entry): FdbRow {
     ...(dst === undefined ? {} : { dst }),
     ...(udpPort === undefined ? {} : { port: udpPort }),
     state,
-    flags: ['self'],
+    flags: ['self', ...(entry.router ? ['router'] : [])],
+    ...(entry.proto === undefined ? {} : { proto: entry.proto }),
     moves: 0,
   };
 }
 
-function entryRow({ model, remotes }: Sources, entry: FdbEntry, now: number): FdbRow | null {
+/** The row of an entry; null for a pinned multicast MAC, which is shown from the model. */
+export function entryRow(
+  { model, remotes }: Pick<Sources, 'model' | 'remotes'>,
+  entry: FdbEntry,
+  now: number,
+): FdbRow | null {
   const place = fidParts(entry.fid);
   if (place === null) return null; // a pinned multicast MAC: shown from the model
   const bridge = model.bridgeAt[place.bridge];
@@ -153,17 +210,28 @@ function entryRow({ model, remotes }: Sources, entry: FdbEntry, now: number): Fd
   // Entries of a deleted link may exist for a moment longer.
   if (bridge === undefined || (port === undefined && entry.owner !== ABSENT_HOST_PORT)) return null;
   const state = stateOf(entry.flags);
+  const mac = formatMac(entry.high, entry.low);
+  const remote = destinationRemote(entry.destination);
+  const proto = (entry.flags & FLAGS_SET) === 0 ? undefined : protoOf(model, mac, port?.name ?? bridge.name, place.vid);
   return {
-    mac: formatMac(entry.high, entry.low),
+    mac,
     ifname: port?.name ?? bridge.name,
     master: bridge.name,
     ...(place.vid === 0 ? {} : { vlan: place.vid }),
-    ...(isTunnel(port) ? remotePart(port, remotes, destinationRemote(entry.destination), place.vid) : {}),
+    ...(isTunnel(port) ? remotePart(port, remotes, remote, place.vid) : {}),
     state,
-    flags: flagWords(entry.flags),
+    // An entry of a group is sticky in any case.
+    flags: flagWords(isGroup(remote) ? entry.flags & ~FLAG_STICKY : entry.flags),
+    ...(proto === undefined ? {} : { proto }),
+    ...activityOf(entry.flags),
     ...(state === 'permanent' ? {} : { updated: Math.floor((ageOf(now, entry.stamp) * TICK_MS) / 1000) }),
     moves: entry.moves,
   };
+}
+
+/** As told by whoever put the entry in. */
+function protoOf({ entries }: SwitchModel, mac: string, port: string, vlan: number): string | undefined {
+  return entries.get({ mac, port, vlan })?.proto;
 }
 
 /** @param vni of the entry @param sentVni of its own, the VNI of its frames */
@@ -175,66 +243,13 @@ function vniPart(vni: number | undefined, sentVni: number | undefined): Pick<Fdb
 function remotePart(port: VxlanPort, remotes: RemoteTable, remote: number, vid: number): Partial<FdbRow> {
   const vni = vniOf(port, vid);
   if (remote === 0) return vniPart(vni, undefined);
+  if (isGroup(remote)) return { ...vniPart(vni, undefined), ...present({ nhid: nhidOf(port, remote) }) };
   const udpPort = remotes.udpPort(remote);
   return {
     ...vniPart(vni, port.sentVnis.get(remote)?.vni),
     dst: remoteAddress(remotes, remote),
     ...(udpPort === port.config.dstport ? {} : { port: udpPort }),
   };
-}
-
-// ---- vlans ----
-
-export function viewVlans({ model }: Sources): VlansAnswer {
-  const ports = [...model.ports.values()];
-  const vlans = ports
-    .filter((port) => port.config.vlans.length > 0)
-    .map((port) => ({ ifname: port.name, vlans: vlanRanges(port.config) }));
-  const tunnels = ports.flatMap((port) =>
-    isTunnel(port) && port.config.vlan_tunnel ? [{ ifname: port.name, tunnels: tunnelRanges(port.config.vlans) }] : [],
-  );
-  return { vlans, tunnels };
-}
-
-/** Merges consecutive VIDs with equal flags into one row; the PVID has a row of its own, as in `bridge vlan show`. */
-function vlanRanges({ vlans, neigh_vlan_suppress }: PortConfig): VlanRange[] {
-  const ranges: VlanRange[] = [];
-  let previous: VlanMembership | undefined;
-  for (const vlan of vlans) {
-    const last = ranges.at(-1);
-    const joins =
-      previous !== undefined &&
-      previous.vid + 1 === vlan.vid &&
-      previous.untagged === vlan.untagged &&
-      (!neigh_vlan_suppress || previous.neigh_suppress === vlan.neigh_suppress);
-    if (last !== undefined && joins && !vlan.pvid && previous?.pvid === false) {
-      last.vlanEnd = vlan.vid;
-    } else {
-      const flags: VlanRange['flags'] = [];
-      if (vlan.pvid) flags.push('PVID');
-      if (vlan.untagged) flags.push('Egress Untagged');
-      const suppression = neigh_vlan_suppress ? { neigh_suppress: vlan.neigh_suppress === true } : {};
-      ranges.push({ vlan: vlan.vid, flags, ...suppression });
-    }
-    previous = vlan;
-  }
-  return ranges;
-}
-
-/** Merges runs in which VID and VNI both increase by one into one row. */
-function tunnelRanges(vlans: readonly VlanMembership[]): TunnelRange[] {
-  const ranges: TunnelRange[] = [];
-  for (const { vid, vni } of vlans) {
-    if (vni === undefined) continue;
-    const last = ranges.at(-1);
-    if (last !== undefined && vid === (last.vlanEnd ?? last.vlan) + 1 && vni === (last.tunidEnd ?? last.tunid) + 1) {
-      last.vlanEnd = vid;
-      last.tunidEnd = vni;
-    } else {
-      ranges.push({ vlan: vid, tunid: vni });
-    }
-  }
-  return ranges;
 }
 
 // ---- stats ----
@@ -252,6 +267,7 @@ export function viewStats(sources: Sources): StatsAnswer {
     fdb: { ...fdb.counters(), capacity: fdb.capacity },
     unknown_vteps: unknownVteps(sources),
     mac_moves: sources.macMoves?.() ?? [],
+    loops: foundLoops(sources),
   };
   for (const port of model.ports.values()) {
     const link = linkCounters(sources, port);
@@ -264,13 +280,29 @@ export function viewStats(sources: Sources): StatsAnswer {
   return answer;
 }
 
+function foundLoops({ loops }: Sources): LoopFacts[] {
+  const facts =
+    (state: LoopFacts['state']) =>
+    (loop: FoundLoop): LoopFacts => ({
+      port: loop.port,
+      with: loop.with,
+      master: loop.bridge,
+      ...(loop.vid === 0 ? {} : { vlan: loop.vid }),
+      since: new Date(loop.since).toISOString(),
+      state,
+    });
+  return [...(loops?.loops().map(facts('blocked')) ?? []), ...(loops?.endedLoops().map(facts('gone')) ?? [])];
+}
+
 function linkCounters(sources: Sources, port: Port): LinkCounters {
   const { counters } = sources;
   const link: LinkCounters = { ...counters.port(port.index), ...counters.portDrops(port.index) };
   if (isTunnel(port)) {
     link.remotes = remoteCounters(sources, port);
     const carried = [...port.vnis, ...port.sentVnis.values()];
-    link.vnis = Object.fromEntries(carried.map(({ vni, counter }) => [vni, counters.vni(counter)]));
+    link.vnis = Object.fromEntries(
+      carried.map(({ vni, counter }) => [vni, { ...counters.vni(counter), ...counters.losses(counter) }]),
+    );
   }
   const counted = [...port.vlans].filter(([, { counter }]) => counter !== 0);
   if (port.bridge?.config.vlan_filtering === true && counted.length > 0)

@@ -93,7 +93,11 @@ export class MtuWatch {
   }
 
   private vxlanPorts(): VxlanPort[] {
-    return [...this.parts.model.ports.values()].flatMap((port) => (isTunnel(port) ? [port] : []));
+    const found: VxlanPort[] = [];
+    this.parts.model.ports.forEach((port) => {
+      if (isTunnel(port)) found.push(port);
+    });
+    return found;
   }
 
   private select(ports: readonly VxlanPort[], wanted: (remote: number) => boolean): Path[] {
@@ -127,6 +131,7 @@ export class MtuWatch {
   }
 
   private update(found: readonly Path[]): void {
+    if (found.length === 0) return; // as in most rounds
     const change = new Transition();
     let isConfigured = false;
     for (const [remote, port, address] of found) {

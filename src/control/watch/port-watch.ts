@@ -75,8 +75,7 @@ export class PortWatch {
   /** One round: a tenth of the ports, and all that are down. */
   look(): Promise<void> {
     this.turn = (this.turn + 1) % LOOKS;
-    const ports = [...this.parts.model.ports.values()];
-    const here = ports.filter((port) => port.index % LOOKS === this.turn);
+    const here = this.portsThat((port) => port.index % LOOKS === this.turn);
     const addresses = here.some(isTunnel) ? this.machine.addresses() : undefined;
     if (addresses !== undefined && addresses.size > 0) attempt('port-watch', () => this.compare(addresses));
     const look = this.lookWith(() => addresses);
@@ -88,7 +87,16 @@ export class PortWatch {
     }
     if (this.changes !== null) this.parts.stateChanged(this.changes.isMtu);
     this.changes = null;
-    return this.renewGone(ports);
+    return this.renewGone();
+  }
+
+  /** Neither a list of all ports nor an iterator, whose every step is an object: most rounds find little. */
+  private portsThat(wanted: (port: Port) => boolean): Port[] {
+    const found: Port[] = [];
+    this.parts.model.ports.forEach((port) => {
+      if (wanted(port)) found.push(port);
+    });
+    return found;
   }
 
   private compare(addresses: ReadonlySet<string>): void {
@@ -133,11 +141,14 @@ export class PortWatch {
   }
 
   /** Opens available devices, one port after another: each is a change of the switch. */
-  private async renewGone(ports: readonly Port[]): Promise<void> {
+  private async renewGone(): Promise<void> {
     if (this.isRenewing) return;
+    const down = this.portsThat((port) => this.isDown(port));
+    if (down.length === 0) return;
     this.isRenewing = true;
     try {
-      for (const port of ports) {
+      for (const port of down) {
+        if (!this.isDown(port)) continue;
         try {
           await this.renewPort(port);
         } catch (error) {
@@ -161,6 +172,10 @@ export class PortWatch {
     this.gone.delete(port.name);
     changed(port.name, null);
     tell(linkEvent(model.ports.get(port.name) ?? port, 'up'));
+  }
+
+  private isDown(port: Port): boolean {
+    return this.gone.has(port.name) || this.parts.model.lost.has(port.index);
   }
 
   private mayBeBack(port: Port): boolean {

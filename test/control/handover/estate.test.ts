@@ -11,7 +11,15 @@ const plan = {
   entries: [{ mac: '02:00:00:00:00:01', port: 'tap0', vlan: 0, state: 'static', sticky: false, extern_learn: false }],
   tables: { neigh: [], mdb: [] },
   mode: {
-    offloads: { vnet_header: true, tso: true, udp_segment: true, tunnel_gso: 'auto', udp_gro: true },
+    offloads: {
+      vnet_header: true,
+      tso: true,
+      udp_segment: true,
+      tunnel_gso: 'auto',
+      udp_gro: true,
+      packet_ring: true,
+      io_uring: true,
+    },
     workers: 1,
   },
   ports: [
@@ -24,6 +32,7 @@ const names = {
   bridges: [[1, 'br0']],
   ports: [[0, 'tap0']],
   remotes: [{ index: 1, port: 'vx', address: '192.0.2.1', udpPort: 4789 }],
+  groups: [{ index: 2, port: 'vx', nhid: 10 }],
 };
 const state = {
   counts: {
@@ -33,6 +42,7 @@ const state = {
     tunnelled: 0,
     remotes: [[1, TRAFFIC]],
     vnis: [],
+    losses: [],
     vlans: [['tap0', 5, TRAFFIC]],
     fdb: [0, 1, 2, 3, 4, 5],
   },
@@ -45,8 +55,25 @@ const state = {
       queriers: [{ family: 4, source: [0, 0, 65535, 1], left: 1, settled: -2 }],
     },
   ],
+  loops: [{ bridge: 'br0', port: 'tap0', with: 'vx', vid: 5, since: 1_700_000_000_000 }],
+  trees: [
+    {
+      bridge: 'br0',
+      id: '8000020000000001',
+      isRapid: true,
+      ports: [{ port: 'tap0', number: 1, isGuarded: false, kept: { role: 'root', fdWhile: 0 } }],
+    },
+  ],
   heldAt: 12.5,
 };
+
+describe('the plan of an earlier version', () => {
+  it('does not say the offloads that it had none of: they are off', () => {
+    const { packet_ring: _, io_uring: __, ...offloads } = plan.mode.offloads;
+    const earlier = { ...plan, mode: { ...plan.mode, offloads } };
+    expect(PLAN.parse(earlier).mode.offloads).toEqual({ ...offloads, packet_ring: false, io_uring: false });
+  });
+});
 
 describe('an estate', () => {
   it('is read as it was written', () => {

@@ -17,7 +17,7 @@ import type { Counts, Names, State } from '../../../src/control/handover/estate.
 import { BINDING_SENT_WORDS, learnedBindings } from '../../../src/control/handover/tables.js';
 import type { SwitchModel, VxlanPort } from '../../../src/control/model/model.js';
 import { CounterReader, Counters, RETIRED } from '../../../src/dataplane/state/counters.js';
-import { ABSENT_HOST_PORT, destinationOf } from '../../../src/dataplane/state/destination.js';
+import { ABSENT_HOST_PORT, destinationOf, GROUP_REMOTES } from '../../../src/dataplane/state/destination.js';
 import { fidOf, pinFidOf } from '../../../src/dataplane/state/fid.js';
 import { createRemotes, type RemoteTable, STATIC_REMOTES } from '../../../src/encap/remotes.js';
 import { createFdb, differenceOf, FdbReader, FLAG_PERMANENT, KEY_WORDS, SENT_WORDS } from '../../../src/fdb/table.js';
@@ -47,6 +47,11 @@ const names: Names = {
     { index: 10, port: 'tap0', address: '192.0.2.1', udpPort: 4789 },
     { index: 11, port: 'vx', address: 'nonsense', udpPort: 4789 },
   ],
+  groups: [
+    { index: 2, port: 'vx', nhid: 10 },
+    { index: 3, port: 'vx', nhid: 11 },
+    { index: 4, port: 'tap0', nhid: 10 },
+  ],
 };
 
 let to: Restored;
@@ -64,11 +69,12 @@ beforeEach(() => {
       },
     ],
   ]);
-  const vlans = new Map([[5, { untagged: false, suppresses: false, counter: 40 }]]);
+  const vlans = new Map([[5, { untagged: false, suppresses: false, isolated: false, counter: 40 }]]);
+  const nexthops = new Map([[10, { nhid: 10, index: 7, users: 1, members: [] }]]);
   const vx = { kind: 'vxlan', name: 'vx', index: 6, vteps, vlans, vnis: [{ vni: 42, vid: 5, header: 0, counter: 2 }] };
   const ports = new Map<string, unknown>([
     ['tap0', { kind: 'tap', name: 'tap0', index: 8, vlans: new Map() }],
-    ['vx', { ...vx, sentVnis: new Map() } as Partial<VxlanPort>],
+    ['vx', { ...vx, sentVnis: new Map(), nexthops } as Partial<VxlanPort>],
   ]);
   const model = { bridges: new Map([['br0', { index: 5 }]]), ports } as unknown as SwitchModel;
   remotes = createRemotes(1);
@@ -107,6 +113,9 @@ describe('indexes of the former process', () => {
     expect(by.fid(pinFidOf(1, 5))).toBeUndefined();
     expect(by.destination(destinationOf(1, 3))).toBe(destinationOf(6, 21));
     expect(by.destination(destinationOf(1, 5))).toBeUndefined();
+    // A group of nexthops by its ID on the port; one that is not used here has no place.
+    expect(by.destination(destinationOf(1, GROUP_REMOTES + 2))).toBe(destinationOf(6, GROUP_REMOTES + 7));
+    for (const index of [3, 4]) expect(by.destination(destinationOf(1, GROUP_REMOTES + index))).toBeUndefined();
   });
 
   it('of learned VTEPs are made anew, with their age', () => {
@@ -186,7 +195,7 @@ describe('rows', () => {
       [destinationOf(6, 21), 9],
     ];
     expect(groupsOf(state, by)).toEqual([
-      { bridge: 5, vid: 5, groups: [{ address, members: here }], routers: here, queriers: [] },
+      { bridge: 5, vid: 5, groups: [{ address, members: here, filters: [] }], routers: here, queriers: [], own: [] },
     ]);
   });
 
@@ -203,6 +212,7 @@ describe('rows', () => {
         ['gone0', account(2)],
       ],
       retired: account(4),
+      losses: [],
       replicated: 11,
       tunnelled: 12,
       remotes: [

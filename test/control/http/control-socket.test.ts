@@ -15,7 +15,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { controlPathFault, temporaryName } from '../../../src/config/control-path.js';
+import { controlPathFault } from '../../../src/config/control-path.js';
 import { examineSocket, SocketName } from '../../../src/control/http/control-socket.js';
 import type { SwitchConfig } from '../../../src/config/types.js';
 import { type ControlServer, serve } from '../../../src/control/http/server.js';
@@ -92,6 +92,14 @@ describe('a server that succeeds another one', () => {
     await next.close();
     expect(readdirSync(folder)).toEqual(['control.sock']);
     expect(lstatSync(path).ino).toBe(before);
+  });
+
+  it.each(others)('does not replace %s', async (_what, make, kind) => {
+    make();
+    const before = lstatSync(path);
+    const next = SocketName.beside(path, () => Promise.reject(new Error('it listens')));
+    await expect(next).rejects.toThrow(`is ${kind}, not a socket`);
+    expect(lstatSync(path).ino).toBe(before.ino);
   });
 });
 
@@ -180,9 +188,20 @@ describe('a path', () => {
     }
   });
 
-  it('whose temporary name is taken by others is refused, with the reason', async () => {
-    mkdirSync(temporaryName(path));
-    await expect(open()).rejects.toThrow(/control socket .* cannot be made: .*EADDRINUSE/);
+  it('is made while a process of the same number makes another one beside it, as in two PID namespaces', async () => {
+    const other = join(folder, 'other.sock');
+    const servers = [createServer(), createServer()] as const;
+    const listen = (server: Server) => (at: string) => new Promise<void>((done) => server.listen(at, done));
+    try {
+      await SocketName.claim(path, async (temporary) => {
+        await listen(servers[0])(temporary);
+        await SocketName.claim(other, listen(servers[1]));
+      });
+      expect([path, other].every((one) => lstatSync(one).isSocket())).toBe(true);
+      expect(readdirSync(folder).sort()).toEqual(['control.sock', 'other.sock']);
+    } finally {
+      for (const server of servers) server.close();
+    }
   });
 
   it('that leads through a file is refused', async () => {

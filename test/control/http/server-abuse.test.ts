@@ -197,16 +197,16 @@ describe('endless requests', () => {
       client.write(`POST /v1/links HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: ${MIB}\r\n\r\n`);
       client.write(most);
     }
-    await until(
-      'most are refused',
-      () => senders.filter(({ text }) => text.includes(' 503 ')).length > 0.9 * CLIENTS,
-      20_000,
-    );
+    // For want of room; where all of them have to wait for the machine, some for want of time.
+    const answered = (...statuses: string[]): number =>
+      senders.filter(({ text }) => statuses.some((status) => text.includes(` ${status} `))).length;
+    await until('most are refused', () => answered('503', '408') > 0.9 * CLIENTS, 40_000);
+    expect(answered('503')).toBeGreaterThan(CLIENTS / 4);
     await serves();
     await until('the rest is cut off', () => senders.every(({ closed }) => closed), 20_000);
-    expect(senders.filter(({ text }) => text.includes(' 408 ')).length).toBeGreaterThan(10);
+    expect(answered('408')).toBeGreaterThan(10);
     await recovers(150);
-  });
+  }, 90_000);
 });
 
 describe('pipelined requests', () => {

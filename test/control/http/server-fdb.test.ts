@@ -51,6 +51,7 @@ describe('the FDB', () => {
       ['?state=old', `state[0]: expected 'dynamic', 'static' or 'permanent', found "old"`],
       ['?vid=1', 'vid: is not known; this request takes mac, dev, br, vlan, vni, dst, state'],
       ['?vlann=1', 'vlann: is not known; did you mean "vlan"?'],
+      [`?${'&'.repeat(2000)}dev=tap1&dev=tap2`, 'dev: is given 2 times; give it once'],
       ['?dev=tap1&dev=tap2', 'dev: is given 2 times; give it once'],
     ];
     for (const [query, message] of bad) {

@@ -7,8 +7,23 @@ import { request } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ApplyAnswer, FdbFilter, FdbRow, FlushAnswer, StatsAnswer, SwitchEvent } from '../../../src/api/api.js';
-import type { Controls } from '../../../src/control/controls.js';
+import type {
+  ApplyAnswer,
+  DroppedFrame,
+  FdbFilter,
+  FdbRow,
+  FlushAnswer,
+  StatsAnswer,
+  SwitchEvent,
+} from '../../../src/api/api.js';
+import {
+  ChangeRefused,
+  type Controls,
+  notFound,
+  type ObservedListener,
+  type ObservedPort,
+  type ObserveRequest,
+} from '../../../src/control/controls.js';
 import { type ControlServer, type ServeOptions, serve } from '../../../src/control/http/server.js';
 import { fitsFilter, type Views } from '../../../src/control/listings.js';
 
@@ -28,12 +43,25 @@ export class FakeControls implements Controls {
   vlan = (body: unknown): Promise<void> => this.note('vlan', body, undefined);
   neigh = (body: unknown): Promise<void> => this.note('neigh', body, undefined);
   mdb = (body: unknown): Promise<void> => this.note('mdb', body, undefined);
+  nexthop = (body: unknown): Promise<void> => this.note('nexthop', body, undefined);
   apply = (body: unknown): Promise<ApplyAnswer> => this.note('apply', body, { commands: ['link del tap1'] });
 
   subscribe(listener: (event: SwitchEvent) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
+
+  readonly watchers = new Map<ObservedListener, ObserveRequest>();
+  ports: ObservedPort[] = [];
+
+  observe(request: ObserveRequest, listener: ObservedListener): () => void {
+    for (const name of request.ports ?? [])
+      if (!this.ports.some((port) => port.name === name)) throw notFound('port', name);
+    this.watchers.set(listener, request);
+    return () => this.watchers.delete(listener);
+  }
+
+  observable = (): ObservedPort[] => this.ports;
 
   emit(event: SwitchEvent): void {
     for (const listener of this.listeners) listener(event);
@@ -67,6 +95,17 @@ export const STATS: StatsAnswer = {
   fdb: { entries: 12, learned: 13, moved: 14, aged: 15, refused: 16 },
 };
 
+export const DROPS: DroppedFrame[] = ['no_pvid', 'link_local'].map((reason, number) => ({
+  time: '2026-01-02T03:04:05.678Z',
+  port: 'tap1',
+  direction: 'rx',
+  reason,
+  length: 60,
+  frame: '020000000002020000000001',
+  engine: 0,
+  number,
+}));
+
 /** Learned entries of a bridge `br0`, as many as asked for, made when they are asked for. */
 export class FakeViews implements Views {
   readonly info = { name: 'host1', version: '1.2.3', pid: process.pid };
@@ -83,8 +122,12 @@ export class FakeViews implements Views {
   vlans = () => ({ vlans: [{ ifname: 'tap1', vlans: [{ vlan: 2, flags: [] }] }], tunnels: [] });
   neigh = () => [{ dst: '198.18.0.2', lladdr: '02:00:00:00:00:02', ifname: 'vxlan0', state: 'permanent' } as const];
   mdb = () => ({ mdb: [], router: [] });
+  nexthops = () => [{ id: 1, gateway: '192.0.2.2', scope: 'link' as const, flags: [], fdb: null }];
   stats = () => STATS;
+  drops = (reason?: string) =>
+    reason === 'nothing' ? null : DROPS.filter((row) => (reason ?? row.reason) === row.reason);
   config = () => ({ name: 'host1' });
+  trace = () => Promise.reject(new ChangeRefused('there is nothing to trace', 'unavailable'));
 
   *fdb(filter: FdbFilter): Generator<FdbRow | undefined> {
     this.open++;
@@ -124,13 +167,13 @@ export interface Harness {
 }
 
 /** A server in a folder of its own. */
-export async function harness(limits: ServeOptions['limits'] = {}): Promise<Harness> {
+export async function harness(limits: ServeOptions['limits'] = {}, more: ServeOptions = {}): Promise<Harness> {
   const folder = mkdtempSync(join(tmpdir(), 'overtap-control-'));
   const path = join(folder, 'control.sock');
   const controls = new FakeControls();
   const views = new FakeViews();
   const faults: unknown[] = [];
-  const server = await serve(path, views, controls, { limits, report: (error) => faults.push(error) });
+  const server = await serve(path, views, controls, { limits, report: (error) => faults.push(error), ...more });
   return {
     path,
     controls,

@@ -29,6 +29,15 @@ describe('listings', () => {
     expect((await get('/v1/config')).value).toEqual({ name: 'host1' });
   });
 
+  it('dropped frames, also of one reason; a name that is no reason is refused', async () => {
+    expect((await get('/v1/drops')).value).toEqual(server.views.drops());
+    expect((await get('/v1/drops?reason=no_pvid')).value).toEqual(server.views.drops('no_pvid'));
+    expect(await get('/v1/drops?reason=nothing')).toEqual({
+      status: 400,
+      value: { error: { code: 'invalid', message: 'reason: there is no drop reason "nothing"' } },
+    });
+  });
+
   it('what is not there is a 404 with the path', async () => {
     expect(await get('/v2/links')).toEqual({
       status: 404,
@@ -183,7 +192,7 @@ describe('bad values', () => {
     [
       '/v1/mdb',
       { op: 'add', dev: 'br0', port: 'tap1', grp: '192.0.2.1' },
-      'grp: is no multicast address; give one such as 239.1.1.1 or ff05::1',
+      'grp: is no multicast address; give one such as 239.1.1.1, ff05::1 or 01:02:03:04:05:06',
     ],
     ['/v1/apply', { dry_run: true }, 'config: is missing; give the value of a configuration file'],
   ];

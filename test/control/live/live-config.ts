@@ -62,11 +62,36 @@ const SLAVE_KEYS = [
   'bcast_flood',
   'isolated',
   'locked',
+  'mab',
+  'hairpin',
+  'group_fwd_mask',
+  'neigh_forward_grat',
+  'backup_port',
+  'backup_nhid',
   'neigh_suppress',
   'neigh_vlan_suppress',
   'mcast_router',
   'mcast_fast_leave',
+  'mcast_to_unicast',
+  'mcast_max_groups',
   'storm_limit',
+  'mss_clamp',
+  'mirror',
+  'mirror_ports',
+  'mirror_vlans',
+  'arp_guard',
+  'allowed_macs',
+  'trusted',
+  'stp',
+  'cost',
+  'priority',
+  'bpdu_guard',
+  'root_block',
+  'edge',
+  'point_to_point',
+  'cvlan_map',
+  'police_in',
+  'police_out',
 ];
 
 // ---- Reading documents
@@ -203,6 +228,8 @@ function leaveBridge(port: PortState): void {
   port.bridge = null;
 }
 
+const BY_VLAN = 'mcast_vlan_snooping';
+
 function set(config: Config, { name, master, options }: Extract<LinkRequest, { op: 'set' }>): void {
   const port = config.ports.get(name);
   const bridge = config.bridges.get(name);
@@ -223,6 +250,14 @@ function set(config: Config, { name, master, options }: Extract<LinkRequest, { o
   const hadHost = bridge.options.host_port === true;
   dropHostPort(bridge, options ?? {}, NIC_KEYS);
   bridge.options = merged(bridge.options, options);
+  // Snooping by VLAN ends with filtering, unless the same request says it.
+  const given = options ?? {};
+  if (
+    Object.hasOwn(given, 'vlan_filtering') &&
+    bridge.options.vlan_filtering !== true &&
+    !Object.hasOwn(given, BY_VLAN)
+  )
+    delete bridge.options[BY_VLAN];
   if (bridge.options.host_port !== true) bridge.vlans = null;
   const to = defaultPvid(bridge);
   if (from === to) return;

@@ -12,6 +12,7 @@ import {
   type Released,
   receiverKey,
 } from '../../../src/control/devices/devices.js';
+import { groupsOf } from '../../../src/control/devices/underlay-sockets.js';
 import { DeviceError } from '../../../src/control/model/device-error.js';
 import type { OpenTap, OpenUnderlay, SenderPools } from '../../../src/control/model/model.js';
 import { type Departure, MemoryPacketIo } from '../../../src/port/memory.js';
@@ -54,6 +55,7 @@ export function automaticMac(name: string): string {
 }
 
 export class FakeDevices implements DeviceSource {
+  readonly packetRing = true;
   /** By port. */
   readonly taps = new Map<string, FakeTap>();
   /** By descriptor; those that were closed too. */
@@ -181,14 +183,14 @@ export class FakeDevices implements DeviceSource {
     this.waiting.add(this.lastMissed);
     const fds = Array.from({ length: this.workers }, () => NO_FD);
     const socket = put(this.receivers, { key: 'absent', fds, users: 1 });
-    return { socket, group: null, pools: { senders: [put(this.senders, NO_FD)], dfSenders: [] } };
+    return { socket, groups: new Map(), pools: { senders: [put(this.senders, NO_FD)], dfSenders: [] } };
   }
 
   underlay(port: VxlanConfig): OpenUnderlay {
     this.find(port.name);
     const socket = this.receiver(port);
     try {
-      return { socket, group: null, pools: this.poolsOf(port) };
+      return { socket, groups: this.groupsOf(port, groupsOf(port)), pools: this.poolsOf(port) };
     } catch (error) {
       this.release({ sockets: [socket], senders: [] }).close();
       throw error;
@@ -214,6 +216,17 @@ export class FakeDevices implements DeviceSource {
 
   adoptUnderlay(): never {
     throw new Error('nothing is taken over here');
+  }
+
+  groupsOf(port: VxlanConfig, addresses: readonly string[]): Map<string, number> {
+    this.maybeFail(port.name);
+    const fds = (): number[] => Array.from({ length: this.workers }, () => this.device('receiver', port.name));
+    return new Map(
+      addresses.map((group) => [
+        group,
+        put(this.receivers, { key: `group ${group} ${port.name}`, fds: fds(), users: 1 }),
+      ]),
+    );
   }
 
   poolsOf(port: VxlanConfig): SenderPools {

@@ -24,6 +24,8 @@ interface Port {
   members: Members;
   pvid: number;
   isUp: boolean;
+  /** Link protocols that come in by it are forwarded. */
+  mask: number;
   /** Options of its link, those of a bridge for none of its host port's. */
   option: (key: string, otherwise: boolean) => boolean;
   vnis: Map<number | 'all', number>;
@@ -83,6 +85,7 @@ export class Wires {
         filtering: bridge !== null && isFiltering(config.bridges.get(bridge)),
         pvid: [...members].find(([, { pvid }]) => pvid)?.[0] ?? 0,
         isUp: bridge !== null && (state === undefined || options.up !== false),
+        mask: (own.group_fwd_mask as number | undefined) ?? 0,
         option: (key, otherwise) => (own[key] as boolean | undefined) ?? otherwise,
         vnis: kind === 'vxlan' ? vnisOf(config, name) : new Map(),
         isTunnel: kind === 'vxlan' && options.vlan_tunnel === true,
@@ -156,7 +159,8 @@ export class Wires {
     const bridge = this.bridges.get(from.bridge ?? '');
     if (bridge === undefined) return [];
     const reserved = /^01:80:c2:00:00:0([0-9a-f])$/.exec(destination);
-    if (reserved !== null && ((bridge.mask >>> Number.parseInt(reserved[1], 16)) & 1) === 0) return [];
+    const mask = bridge.mask | from.mask;
+    if (reserved !== null && ((mask >>> Number.parseInt(reserved[1], 16)) & 1) === 0) return [];
     if (!this.admit(from, bridge, address, vid, frame)) return [];
     const row = isGroup(destination) ? undefined : this.tables.rows.get(`${from.bridge} ${destination} ${vid}`);
     if (row === undefined) return this.flood(from, vid, tags, frame);
@@ -243,7 +247,7 @@ export class Wires {
   }
 
   private mayGo(from: Port, to: Port, vid: number): boolean {
-    if (from === to || !to.isUp || to.bridge !== from.bridge) return false;
+    if ((from === to && !from.option('hairpin', false)) || !to.isUp || to.bridge !== from.bridge) return false;
     if (from.kind === 'vxlan' && to.kind === 'vxlan') return false;
     if (from.option('isolated', false) && to.option('isolated', false)) return false;
     return !to.filtering || to.members.has(vid);

@@ -28,6 +28,7 @@ export function faultOf(config: Config): string | null {
 function* faults(config: Config): Generator<string> {
   for (const bridge of config.bridges.values()) {
     if (config.ports.has(bridge.name)) yield 'a name is used twice';
+    if (bridge.options.mcast_vlan_snooping === true && !isFiltering(bridge)) yield 'snooping by VLAN without VLANs';
     if (bridge.options.host_port === true) continue;
     if (bridge.vlans !== null || NIC_KEYS.some((key) => key in bridge.options)) yield 'no host port';
   }

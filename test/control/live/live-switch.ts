@@ -20,13 +20,15 @@ import { Reconciler } from '../../../src/control/reconcile/reconcile.js';
 import { LiveControl } from '../../../src/control/requests/live-control.js';
 import { MulticastControl } from '../../../src/control/tables/multicast-control.js';
 import { NeighTable } from '../../../src/control/tables/neigh-table.js';
-import { type Sources, viewFdb, viewLinks, viewStats, viewVlans } from '../../../src/control/views/views.js';
+import { type Sources, viewFdb, viewLinks, viewStats } from '../../../src/control/views/views.js';
+import { viewVlans } from '../../../src/control/views/vlans.js';
 import { Engine } from '../../../src/dataplane/engine.js';
 import { applyOperations, type Operation } from '../../../src/dataplane/operations/operations.js';
 import { Context } from '../../../src/dataplane/state/context.js';
 import { CounterReader, Counters, MAX_PORTS } from '../../../src/dataplane/state/counters.js';
 import { MAX_BRIDGES } from '../../../src/dataplane/state/forwarding.js';
 import { PuntReader, PuntRing } from '../../../src/dataplane/state/punt-ring.js';
+import { Policers } from '../../../src/dataplane/state/policers.js';
 import { StormControl } from '../../../src/dataplane/state/storm.js';
 import { createRemotes, RemoteTable } from '../../../src/encap/remotes.js';
 import { createFdb, Fdb, FdbEvents, FdbReader } from '../../../src/fdb/table.js';
@@ -54,6 +56,8 @@ export interface LiveOptions {
   fdbCapacity?: number;
   /** Ports whose devices are not there at the start. */
   absent?: ReadonlySet<string>;
+  /** Clock of the multicast database, in milliseconds; absent: that of the process. */
+  groupClock?: () => number;
 }
 
 /** The engines of a switch, carried by the thread that asks. */
@@ -71,6 +75,7 @@ class Engines {
   private constructor(devices: FakeDevices, workers: number, capacity: number) {
     const memory = createFdb({ capacity, seed: 1, owners: MAX_PORTS, groups: MAX_BRIDGES, events: 1024 }).memory;
     const storm = new StormControl().memory;
+    const police = new Policers().memory;
     const counters = Array.from({ length: workers }, () => new Counters().memory);
     const punts = counters.map(() => new PuntRing().memory);
     this.fdb = new FdbReader(memory);
@@ -90,6 +95,11 @@ class Engines {
         new StormControl(storm),
         new PuntRing(punts[number]),
         Neighbours.attach(neighbours),
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        new Policers(police),
       );
       const ignore = (): void => undefined;
       const engine = new Engine(context, {
@@ -136,11 +146,11 @@ export class LiveSwitch {
   readonly workers: number;
   /** Set when engines and model have come apart. */
   broken: Error | null = null;
-  private readonly feed: EventFeed;
+  readonly feed: EventFeed;
   private readonly multicast: MulticastControl;
   private readonly sources: Sources;
 
-  private constructor(document: Document, { workers = 1, fdbCapacity = FDB_SIZE }: LiveOptions) {
+  private constructor(document: Document, { workers = 1, fdbCapacity = FDB_SIZE, groupClock }: LiveOptions) {
     const { config } = checkDocument(document, { hostname: () => 'live' });
     this.workers = workers;
     this.devices = new FakeDevices(workers);
@@ -157,7 +167,10 @@ export class LiveSwitch {
       remotes,
       remotesAt,
       vteps: this.reconciler.entries.vteps,
+      tunnelGroups: this.reconciler.entries.tunnelGroups,
       tell: (event) => this.feed.tell(event),
+      macOf: () => '02:00:00:00:00:99',
+      ...(groupClock === undefined ? {} : { now: groupClock }),
       carryOut: (operations) => {
         void this.controls.own(() => {
           const change = new Transition();
@@ -166,13 +179,22 @@ export class LiveSwitch {
         });
       },
     });
+    this.sources.multicast = this.multicast;
     this.controls = new LiveControl(document, {
       reconciler: this.reconciler,
       engines: this.engines,
-      tables: { model, entries: this.reconciler.entries, fdb, remotesAt },
+      tables: {
+        model,
+        entries: this.reconciler.entries,
+        fdb,
+        remotesAt,
+        udpPortOf: (remote) => remotes.udpPort(remote),
+      },
       neigh: this.neigh,
       multicast: this.multicast,
+      trees: { follow: () => undefined },
       feed: this.feed,
+      observation: { subscribe: () => () => undefined, drain: () => undefined, ports: () => [] },
       renumbered: () => undefined,
       broken: (error) => {
         this.broken = error;
@@ -223,6 +245,11 @@ export class LiveSwitch {
 
   links(): Record<string, unknown>[] {
     return viewLinks(this.sources);
+  }
+
+  /** With all options in force. */
+  linkDetails(): Record<string, unknown>[] {
+    return viewLinks(this.sources, true);
   }
 
   vlans(): ReturnType<typeof viewVlans> {
@@ -292,10 +319,22 @@ export class LiveSwitch {
     return left;
   }
 
+  /** Tells subscribers what has happened to entries. */
+  drainEvents(): void {
+    this.feed.drain();
+  }
+
   /** Lets snooping hear what the engines have handed over. */
   hearPunts(): void {
     this.engines.punts.drain((punt) => this.multicast.hear(punt));
     this.multicast.publish();
+  }
+
+  /** Lets the multicast database look at its clock, and the engines do what it says. */
+  async tickGroups(): Promise<void> {
+    this.multicast.advance();
+    // Behind the operations that wait.
+    await this.controls.own(() => new Transition());
   }
 
   /** Lets seconds pass; all entries that are too old are gone then. */

@@ -6,7 +6,7 @@ import { type Sequence, sequence, textOf } from './live-changes.js';
 import { runSequence } from './run-sequence.js';
 
 /** Sequences; another number with OVERTAP_SEQUENCES. */
-const SEQUENCES = Number(process.env.OVERTAP_SEQUENCES ?? long(10_000));
+const SEQUENCES = Number(process.env.OVERTAP_SEQUENCES ?? long(10_000, 200));
 /** The same ones each time; others with OVERTAP_SEED. */
 const SEED = Number(process.env.OVERTAP_SEED ?? 20_261_121);
 const TIMEOUT = 60_000 + SEQUENCES * 90;

@@ -1,15 +1,17 @@
 /**
  * ARP and ND suppression by VLAN (`neigh_vlan_suppress`, `vlan set`; Linux `br_is_neigh_suppress_enabled`): effects of files
- * and commands, and equivalence of printed commands and files.
+ * and commands, and equivalence of printed commands and files, with the multicast options of VLANs beside it.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { VlansRequest } from '../../../src/api/api.js';
 import { linkSet } from '../../../src/cli/requests/link.js';
-import { vlanChange, vlanSetting } from '../../../src/cli/requests/vlan.js';
+import { vlanChange, vlanGlobal, vlanSetting } from '../../../src/cli/requests/vlan.js';
 import { setLink } from '../../../src/config/edit/links.js';
 import type { Document } from '../../../src/config/edit/tree.js';
 import { ConfigError, checkDocument } from '../../../src/config/load.js';
+import { snoopingOptions } from '../../../src/config/options/mcast.js';
+import { defaultsOf } from '../../../src/config/options/option.js';
 import { EntryTable } from '../../../src/control/model/entries.js';
 import { commandsBetween } from '../../../src/control/plan/commands.js';
 import { editVlans } from '../../../src/control/plan/commands-vlans.js';
@@ -114,21 +116,40 @@ describe('the commands of a change', () => {
         vid: fc.integer({ min: 1, max: 5 }),
         untagged: fc.boolean(),
         neigh_suppress: choice,
+        mcast_router: fc.constantFrom(undefined, undefined, 0, 1, 2),
+        mcast_max_groups: fc.constantFrom(undefined, undefined, 0, 5),
         tunnel_info: fc.constantFrom(undefined, 100, 200),
       }),
       { selector: ({ vid }) => vid, maxLength: 5 },
     ),
+    globals: fc.uniqueArray(
+      fc.record({
+        vid: fc.integer({ min: 1, max: 5 }),
+        mcast_snooping: choice,
+        mcast_querier: choice,
+        mcast_igmp_version: fc.constantFrom(undefined, 2, 3),
+        mcast_query_interval: fc.constantFrom(undefined, 100, 12_500),
+      }),
+      { selector: ({ vid }) => vid, maxLength: 3 },
+    ),
   });
   type Fields = typeof port extends fc.Arbitrary<infer T> ? T : never;
 
-  function documentOf({ vlans, ...options }: Fields): Document {
+  function documentOf({ vlans, globals, ...options }: Fields): Document {
     const defined = (given: Given): Given =>
       Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
     const items = vlans.map(({ tunnel_info: vni, ...vlan }) =>
       defined({ ...vlan, ...(vni === undefined ? {} : { tunnel_info: vni + vlan.vid }) }),
     );
-    return withPort(defined(options), items, 'vxlan');
+    const document = withPort(defined(options), items, 'vxlan') as { bridges: { br0: object } };
+    const br0 = { ...document.bridges.br0, vlan_global: globals.map(defined) };
+    return { ...document, bridges: { br0 } } as Document;
   }
+
+  /** A VLAN without options of its own needs no item. */
+  const DEFAULTS: Given = defaultsOf(snoopingOptions);
+  const isDefault = ({ vid: _, ...given }: Given): boolean =>
+    Object.entries(given).every(([key, value]) => DEFAULTS[key] === value);
 
   function carryOut(document: Document, command: string): Document {
     const [object, verb, ...words] = command.split(' ').filter((word) => word !== 'overtap');
@@ -138,6 +159,7 @@ describe('the commands of a change', () => {
       return setLink(document, request.name, request);
     }
     if (object !== 'vlan') throw new Error(command);
+    if (verb === 'global') return editVlans(document, vlanGlobal(words));
     const request: VlansRequest = verb === 'set' ? vlanSetting(words) : vlanChange(verb as 'add' | 'del', words);
     return editVlans(document, request);
   }
@@ -152,12 +174,13 @@ describe('the commands of a change', () => {
         const reached = stated(commands.reduce(carryOut, from.document));
         const facts = ({ config }: typeof to): unknown => {
           const { options: _, ...rest } = config.bridges[0].ports[0];
-          return rest;
+          const globals = config.bridges[0].vlan_global.filter((one) => !isDefault({ ...one }));
+          return [rest, globals];
         };
         expect(facts(reached)).toEqual(facts(to));
         expect(commandsBetween(reached, to, new EntryTable())).toEqual([]);
       }),
-      { numRuns: long(1000, 100) },
+      { numRuns: long(1000, 60) },
     );
   });
 });

@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { Mdb, MEMBERSHIP_MS, QUERIER_MS } from '../../../src/control/tables/mdb.js';
 import { destinationOf } from '../../../src/dataplane/state/destination.js';
-import type { GroupAddress } from '../../../src/wire/group-message.js';
+import { type GroupAddress, joinRecord } from '../../../src/wire/group-message.js';
 import { parseAddress } from '../../../src/wire/ip-address.js';
+import { SnoopingSwitch } from '../../conformance/support/snooping.js';
 
 const words = (text: string): GroupAddress => parseAddress(text)?.words as GroupAddress;
 const GROUP = words('239.1.1.1');
@@ -20,8 +21,8 @@ function heard(now: number): Mdb {
   const mdb = makeMdb();
   const query = { kind: 'query', family: 4, maxDelay: 1000, sources: 0, suppress: false, group: null } as const;
   mdb.hear({ ...query, source: words('198.18.0.1') }, { port: 2, remote: 0, vid: 10 }, now);
-  mdb.hear({ kind: 'report', family: 4, joins: [GROUP], leaves: [] }, { port: 1, remote: 0, vid: 10 }, now);
-  mdb.hear({ kind: 'report', family: 4, joins: [GROUP], leaves: [] }, { port: 9, remote: 3, vid: 10 }, now + 500);
+  mdb.hear({ kind: 'report', family: 4, records: [joinRecord(GROUP)] }, { port: 1, remote: 0, vid: 10 }, now);
+  mdb.hear({ kind: 'report', family: 4, records: [joinRecord(GROUP)] }, { port: 9, remote: 3, vid: 10 }, now + 500);
   mdb.add(1, [10], GROUP, destinationOf(2, 0));
   mdb.add(1, [10], OTHER, destinationOf(2, 0));
   return mdb;
@@ -83,5 +84,22 @@ describe('an MDB that goes on from another one', () => {
     const groups = [GROUP, words('224.0.0.1'), words('10.0.0.1')].map((address) => ({ address, members }));
     second.restore([{ bridge: 1, vid: 10, groups, routers: [], queriers: [] }], 0);
     expect(second.rows(0).mdb).toEqual([expect.objectContaining({ grp: '239.1.1.1', state: 'permanent' })]);
+  });
+
+  it('has source filters, and a querier of its own whose first answers were complete', () => {
+    const first = new SnoopingSwitch();
+    first.report(4, '239.1.1.1', ['192.0.2.1', '192.0.2.2']);
+    first.report(5, '239.1.1.1', ['192.0.2.2']);
+    first.report(1, '239.1.1.2', ['192.0.2.1'], 't3');
+    const second = new SnoopingSwitch({ mcast_querier: false });
+    second.set({ mcast_querier: true });
+    second.mdb.restore(JSON.parse(JSON.stringify(first.mdb.heard(first.now))) as ReturnType<Mdb['heard']>, second.now);
+    second.settle();
+    const rows = ({ mdb, now }: SnoopingSwitch): string[] => mdb.rows(now).mdb.map((row) => JSON.stringify(row));
+    expect(rows(second).sort()).toEqual(rows(first).sort());
+    for (const source of ['192.0.2.1', '192.0.2.2', '192.0.2.3']) {
+      for (const group of ['239.1.1.1', '239.1.1.2'])
+        expect(second.reaches(group, source)).toEqual(first.reaches(group, source));
+    }
   });
 });

@@ -5,9 +5,9 @@ import {
   MAX_GROUPS_OF_BRIDGE,
   MAX_MEMBERS_OF_BRIDGE,
   MAX_ROUTERS_OF_VLAN,
-} from '../../../src/control/tables/mdb-table.js';
+} from '../../../src/control/tables/mdb-state.js';
 import { destinationOf } from '../../../src/dataplane/state/destination.js';
-import type { GroupAddress, GroupQuery } from '../../../src/wire/group-message.js';
+import { type GroupAddress, type GroupQuery, joinRecord, leaveRecord } from '../../../src/wire/group-message.js';
 import { parseAddress } from '../../../src/wire/ip-address.js';
 
 const words = (text: string): GroupAddress => parseAddress(text)?.words as GroupAddress;
@@ -40,9 +40,9 @@ function wait(ms: number): void {
 
 const familyOf = (text: string): 4 | 6 => (text.includes(':') ? 6 : 4);
 const join = (place: MdbPlace, group = GROUP): void =>
-  mdb.hear({ kind: 'report', family: familyOf(group), joins: [words(group)], leaves: [] }, place, now);
+  mdb.hear({ kind: 'report', family: familyOf(group), records: [joinRecord(words(group))] }, place, now);
 const leave = (place: MdbPlace, group = GROUP): void =>
-  mdb.hear({ kind: 'report', family: familyOf(group), joins: [], leaves: [words(group)] }, place, now);
+  mdb.hear({ kind: 'report', family: familyOf(group), records: [leaveRecord(words(group))] }, place, now);
 const query = (
   place: MdbPlace,
   fields: Partial<Omit<GroupQuery, 'group' | 'source'>> & { group?: string; source?: string } = {},

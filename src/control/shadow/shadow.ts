@@ -1,0 +1,144 @@
+/**
+ * The shadow of a running switch: what it would do with a frame, by the data path's own functions, while nothing of it changes.
+ *
+ * The shadow is as one more engine, in the control thread, to which no frame comes. It carries out every list of operations as the
+ * others do, so its forwarding state is theirs, index by index. Tables that engines share are read where they are, and decided upon
+ * by copies of single rows; limits by copies of their buckets. Its PacketIo is in memory.
+ *
+ * What it cannot know: the millisecond within a tick, by which limits of ports are filled; what becomes of a copy in a device or on the network, the packets that wait in an engine for the MAC of their
+ * next hop, and which of several engines would receive the frame: budgets for floods are those of the first one.
+ */
+import { processBatch, TICK_MS } from '../../dataplane/engine.js';
+import { ORIGINATED_ROOM } from '../../dataplane/egress/originate.js';
+import { applyOperations, type Operation } from '../../dataplane/operations/operations.js';
+import { Context } from '../../dataplane/state/context.js';
+import { MAX_PORTS, MAX_VNIS } from '../../dataplane/state/counters.js';
+import { DropRing } from '../../dataplane/state/drop-ring.js';
+import { MIRROR, UP } from '../../dataplane/state/forwarding.js';
+import { PortStates } from '../../dataplane/state/port-states.js';
+import { FdbReader } from '../../fdb/table.js';
+import { NeighReader } from '../../neigh/table.js';
+import { type Arrival, type Departure, MemoryPacketIo } from '../../port/memory.js';
+import { LONGEST_FRAME, STATUS_NOW } from '../../port/packet-io.js';
+import { VXLAN_HEADER } from '../../wire/vxlan.js';
+import { type Fact, Recorder } from './facts.js';
+import { ShadowFdb } from './shadow-fdb.js';
+import { ShadowBudget, ShadowCounters, ShadowMisses, ShadowPolice, ShadowPunts, ShadowStorm } from './shadow-limits.js';
+import { ShadowNeigh } from './shadow-neigh.js';
+import { ShadowRemotes } from './shadow-remotes.js';
+
+/** Any number that is not that of engine 0, which alone writes to shared memory. */
+const SHADOW_ENGINE = 0xff;
+/** Room for the longest frame and its alignment. */
+const FRAME_BYTES = LONGEST_FRAME + 4096;
+
+/** The memory that the engines of a switch share. */
+export interface SharedTables {
+  fdb: SharedArrayBuffer;
+  neigh: SharedArrayBuffer;
+  remotes: SharedArrayBuffer;
+  storm: SharedArrayBuffer;
+  police: SharedArrayBuffer;
+  /** The flood budget of the first engine. */
+  budget: SharedArrayBuffer;
+  /** Which ports loops close. */
+  states: SharedArrayBuffer;
+}
+
+/** What the switch would do with a frame. */
+export interface Shadowed {
+  facts: readonly Fact[];
+  /** Copies and answers, in their order. */
+  departures: readonly Departure[];
+  /** The state that decided, with the frame in row 0 of its batch; valid until the next call. */
+  context: Context;
+}
+
+export class Shadow {
+  readonly context: Context;
+  private readonly recorder = new Recorder();
+  private readonly io: MemoryPacketIo;
+  private readonly fdb: ShadowFdb;
+  private readonly neigh: ShadowNeigh;
+  private readonly remotes: ShadowRemotes;
+  private readonly storm: ShadowStorm;
+  private readonly budget: ShadowBudget;
+  private readonly police: ShadowPolice;
+
+  constructor(tables: SharedTables) {
+    const { recorder } = this;
+    this.io = new MemoryPacketIo({
+      maxFrames: 1,
+      headerBytes: MAX_VNIS * VXLAN_HEADER + ORIGINATED_ROOM,
+      frameBytes: FRAME_BYTES,
+    });
+    this.fdb = new ShadowFdb(new FdbReader(tables.fdb), tables.fdb, recorder);
+    this.neigh = new ShadowNeigh(new NeighReader(tables.neigh), tables.neigh, MAX_PORTS, recorder);
+    this.remotes = new ShadowRemotes(tables.remotes, recorder);
+    this.storm = new ShadowStorm(tables.storm, recorder);
+    this.budget = new ShadowBudget(tables.budget, recorder);
+    this.police = new ShadowPolice(tables.police, recorder);
+    const counters = new ShadowCounters(recorder);
+    this.context = new Context(
+      this.io,
+      this.fdb,
+      this.remotes,
+      counters,
+      SHADOW_ENGINE,
+      this.storm,
+      new ShadowPunts(recorder),
+      this.neigh,
+      new DropRing(),
+      this.budget,
+      new ShadowMisses(),
+      new PortStates(tables.states),
+      this.police,
+    );
+    counters.sent = () => this.io.departures.length + this.context.commands;
+  }
+
+  /** Carries out what every engine does, before engine 0: by then rows that a removal names are still in the tables. */
+  apply(operations: readonly Operation[]): void {
+    this.fdb.begin();
+    applyOperations(this.context, operations);
+  }
+
+  /** The engines have found the device of a port gone. */
+  portLost(port: number): void {
+    this.context.forwarding.portGone[port] = 1;
+    this.context.forwarding.portFlags[port] &= ~(UP | MIRROR);
+  }
+
+  /** @param tick the engines' clock */
+  run(arrival: Arrival, tick: number): Shadowed {
+    const { context, io, recorder } = this;
+    this.begin(tick);
+    io.take();
+    io.arrive(arrival);
+    context.forwarding.adoptStates(context.states);
+    processBatch(context, io.receive(0));
+    this.forgetHeld();
+    return { facts: recorder.facts, departures: io.take(), context };
+  }
+
+  private begin(tick: number): void {
+    this.recorder.facts = [];
+    this.fdb.begin();
+    this.neigh.begin();
+    this.remotes.begin();
+    this.storm.begin();
+    this.police.begin();
+    this.budget.begin((tick * TICK_MS) & 0x7fffffff);
+    this.context.tick = tick;
+    this.io.status[STATUS_NOW] = (tick * TICK_MS) & 0x7fffffff;
+  }
+
+  /** Packets that would wait, and questions for MACs, last for one frame. */
+  private forgetHeld(): void {
+    const { layer3 } = this.context;
+    layer3.asks.fill(-1);
+    layer3.heldFor.fill(-1);
+    layer3.askCount = 0;
+    layer3.isDue = false;
+  }
+}
