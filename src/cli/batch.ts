@@ -11,7 +11,17 @@ import { UsageError } from './errors.js';
 /** Most characters of a line with its continuation lines. */
 const LONGEST_LINE = 64 * 1024;
 /** Commands that never end by themselves, or that take over the process. */
-const NOT_IN_A_BATCH: ReadonlySet<string> = new Set(['run', 'monitor', 'lab', 'bench']);
+const NOT_IN_A_BATCH: ReadonlySet<string> = new Set([
+  'run',
+  'monitor',
+  'lab',
+  'bench',
+  'log',
+  'capture',
+  'top',
+  'exec',
+  'shell',
+]);
 
 export interface Batch {
   /** A path; `-`: standard input. */
@@ -31,10 +41,36 @@ const SPELLINGS: Readonly<Record<string, string>> = {
   '-details': '--details',
   '-Version': '--version',
 };
+/** Short options of a command that would be the program's own before it: `capture -s 128` is a length. */
+const OWN_SPELLINGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  capture: { '-s': '--snaplen' },
+  top: { '-b': '--plain' },
+};
+
+/** Commands whose words are another program's, from the first that is no option of theirs. */
+const RUNS_ANOTHER: ReadonlySet<string> = new Set(['exec', 'shell']);
+
 /** Both spellings of the options with a value, as in `-s, --control <SOCK>`. */
 const WITH_A_VALUE: ReadonlySet<string> = new Set(
   GLOBAL_OPTIONS.filter(({ flags }) => flags.includes('<')).flatMap(({ flags }) => flags.match(/--?[a-z]+/g) ?? []),
 );
+
+/** What such a command understands itself. */
+const OWN_OPTIONS: ReadonlySet<string> = new Set([...WITH_A_VALUE, '-h', '--help']);
+
+/** Puts `--` before the words of another program, so that its options are not taken for overtap's. */
+function leaveAlone(words: readonly string[]): string[] {
+  let at = 1;
+  while (OWN_OPTIONS.has(words[at] ?? '')) at += WITH_A_VALUE.has(words[at] as string) ? 2 : 1;
+  const rest = words.slice(at);
+  return [...words.slice(0, at), ...(rest[0] === '--' || rest.length === 0 ? [] : ['--']), ...rest];
+}
+
+function ownSpelling(words: readonly string[]): string[] {
+  if (RUNS_ANOTHER.has(words[0] ?? '')) return leaveAlone(words);
+  const own = OWN_SPELLINGS[words[0] ?? ''] ?? {};
+  return words.map((word) => (Object.hasOwn(own, word) ? (own[word] as string) : word));
+}
 
 /**
  * Reads the words before the command.
@@ -55,7 +91,7 @@ export function readGlobals(argv: readonly string[]): { words: string[]; batch?:
   }
   if (file === undefined) {
     if (force) throw new UsageError('-force belongs to -batch FILE');
-    return { words: [...globals, ...argv.slice(at)] };
+    return { words: [...globals, ...ownSpelling(argv.slice(at))] };
   }
   if (file === '') throw new UsageError('-batch needs a file with commands, or "-" for standard input');
   if (at < argv.length) throw new UsageError(`-batch takes its commands from ${file}: leave out "${argv[at]}"`);

@@ -3,9 +3,27 @@
  */
 import type { CommandFacts, OptionSpec } from './command-facts.js';
 import type { Run } from './context.js';
-import { DOCTOR_HELP, FDB_HELP, MDB_HELP, MONITOR_HELP, NEIGH_HELP, VLAN_HELP } from './help.js';
+import {
+  CAPTURE_HELP,
+  DOCTOR_HELP,
+  DROPS_HELP,
+  FDB_HELP,
+  LOG_HELP,
+  MDB_HELP,
+  MONITOR_HELP,
+  NEIGH_HELP,
+  NEXTHOP_HELP,
+  TOP_HELP,
+  VLAN_HELP,
+  VNI_HELP,
+} from './help.js';
+import { EXERCISE_HELP } from './exercise-help.js';
+import { EXEC_HELP, SHELL_HELP } from './exec-help.js';
+import { REPLAY_HELP, TRACE_HELP } from './trace-help.js';
 
 export interface CommandSpec extends CommandFacts {
+  /** Options for other programs, which help and completion do not show. */
+  readonly hidden?: readonly OptionSpec[];
   /** The usage line after `overtap NAME`. */
   readonly usage: string;
   /** The rest of the help, with examples; a function loads it. */
@@ -50,10 +68,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     help: `
 Needs /dev/net/tun and root (or CAP_NET_ADMIN). Once ready it gives up all capabilities but NET_ADMIN, NET_RAW,
-NET_BIND_SERVICE, SYS_ADMIN and BPF, and as root DAC_READ_SEARCH and SYS_PTRACE: the log line "rights" has those that
-are left. Logs "ready" when all ports forward. SIGTERM or Ctrl-C ends it
-and removes its TAPs, except those with "persist". The control socket is the file's "control", or the one given
-with -s.
+NET_BIND_SERVICE, SYS_ADMIN and BPF, and as root or for containers DAC_READ_SEARCH and SYS_PTRACE: the log
+line "rights" has those that are left. Logs "ready" when all ports forward. SIGTERM or Ctrl-C ends it and removes its
+TAPs, except those with "persist". The control socket is the file's "control", or the one given with -s.
 
 An ordinary user's switch whose NICs are not there yet runs in user, network and mount namespaces of its own, where
 the host allows that: guests reach each other there, and the host's devices and routes are not there. Its default
@@ -193,6 +210,14 @@ Examples:
     load: () => import('./commands/vlan.js'),
   },
   {
+    name: 'vni',
+    summary: 'show and change the groups, remotes and counters of VNIs',
+    usage: '[show | add | del] ...',
+    words: true,
+    help: VNI_HELP,
+    load: () => import('./commands/vni.js'),
+  },
+  {
     name: 'neigh',
     summary: 'show and change the bindings of ARP/ND suppression',
     usage: '[show | add | replace | del] ...',
@@ -203,10 +228,18 @@ Examples:
   {
     name: 'mdb',
     summary: 'show and change multicast group membership',
-    usage: '[show | add | del] ...',
+    usage: '[show | get | add | replace | del | flush] ...',
     words: true,
     help: MDB_HELP,
     load: () => import('./commands/mdb.js'),
+  },
+  {
+    name: 'nexthop',
+    summary: 'show and change nexthops that FDB entries name',
+    usage: '[show | get | add | replace | del | flush] ...',
+    words: true,
+    help: NEXTHOP_HELP,
+    load: () => import('./commands/nexthop.js'),
   },
   {
     name: 'monitor',
@@ -236,6 +269,100 @@ Examples:
     load: () => import('./commands/stats.js'),
   },
   {
+    name: 'drops',
+    summary: 'show the last dropped frames, with the reason in words',
+    usage: '[--reason REASON] [--follow] [options]',
+    words: false,
+    options: [
+      { flags: '--reason <REASON>', text: 'only frames dropped for this reason' },
+      { flags: '-f, --follow', text: 'show the drops from now on, until Ctrl-C' },
+    ],
+    help: DROPS_HELP,
+    load: () => import('./commands/drops.js'),
+  },
+  {
+    name: 'log',
+    summary: 'show what the switch decides about frames, as they come',
+    usage: '[FILTER] [-n N] [--paths] [options]',
+    words: true,
+    options: [
+      { flags: '-n, --count <N>', text: 'end after N frames' },
+      { flags: '--paths', text: 'show groups of frames that went the same way, at the end' },
+      { flags: '--rate <N>', text: 'lines a second at most (100)' },
+      { flags: '--lab <NAME>', text: 'all switches of a lab that is up, by time' },
+    ],
+    help: LOG_HELP,
+    load: () => import('./commands/log.js'),
+  },
+  {
+    name: 'capture',
+    summary: 'capture frames with the decisions, for Wireshark',
+    usage: '-w FILE|- [-i PORT|REMOTE]... [-s SNAPLEN] [-c N] [FILTER]',
+    words: true,
+    options: [
+      { flags: '-w, --write <FILE>', text: 'the file; - is standard output' },
+      { flags: '-i, --interface <PLACE>', text: 'only packets of this port or remote; may be repeated', many: true },
+      { flags: '--snaplen <BYTES>', text: 'most bytes of a packet; also -s' },
+      { flags: '-c, --count <N>', text: 'end after N packets' },
+      { flags: '--lab <NAME>', text: 'all switches of a lab that is up, in one capture' },
+      { flags: '--files <N>', text: 'a ring of numbered files, of which the last N stay' },
+      { flags: '--size <MIB>', text: 'size of each numbered file in MiB (64)' },
+      { flags: '--install-extcap [FOLDER]', text: 'add the switches of this host to the interfaces of Wireshark' },
+    ],
+    hidden: [{ flags: '--extcap', text: 'answer Wireshark' }],
+    help: CAPTURE_HELP,
+    load: () => import('./commands/capture.js'),
+  },
+  {
+    name: 'top',
+    summary: 'show rates of ports, remotes, VNIs and drops',
+    usage: '[-n N] [-b] [--sort KEY] [options]',
+    words: false,
+    options: [
+      { flags: '-n, --count <N>', text: 'end after N pages' },
+      { flags: '--plain', text: 'print pages one after the other, for scripts; also -b' },
+      { flags: '--sort <KEY>', text: 'rx, tx, drops or name', fallback: 'rx' },
+    ],
+    help: TOP_HELP,
+    load: () => import('./commands/top.js'),
+  },
+  {
+    name: 'trace',
+    summary: 'say what the switch would do with a frame, and why',
+    usage: 'PORT FRAME [options]',
+    words: true,
+    options: [
+      { flags: '--from <ADDRESS>', text: 'PORT is a vxlan port: the VTEP whose datagram brings the frame' },
+      { flags: '--vni <VNI>', text: 'the VNI of that datagram' },
+      {
+        flags: '--peer <NAME=SOCK>',
+        text: 'go on at the switch with this control socket; several times for several switches',
+        many: true,
+      },
+      { flags: '--apply', text: 'also take the frame in, as if it had come by PORT: it is learned from, and sent' },
+    ],
+    help: TRACE_HELP,
+    load: () => import('./commands/trace.js'),
+  },
+  {
+    name: 'replay',
+    summary: 'run a capture through a switch in memory',
+    usage: '-c FILE IN.pcapng [options]',
+    words: true,
+    options: [
+      CONFIG,
+      {
+        flags: '-w, --write <OUT>',
+        text: 'write what the switch sends to this capture file; - writes to standard output',
+      },
+      { flags: '-i, --port <PORT>', text: 'the port of frames whose interface names none' },
+      { flags: '--ndjson', text: 'print each frame, and what became of it, as a line of JSON' },
+      { flags: '--expect <FILE>', text: 'compare what the switch sends with this capture file' },
+    ],
+    help: REPLAY_HELP,
+    load: () => import('./commands/replay.js'),
+  },
+  {
     name: 'doctor',
     summary: 'check a switch, its host and its remotes, and print remedies',
     usage: '[-c FILE | --host] [options]',
@@ -252,65 +379,156 @@ Examples:
   },
   {
     name: 'lab',
-    summary: 'build and check ready topologies on this machine',
-    usage: 'list | up NAME | check NAME | down NAME | run NAME',
+    summary: 'build and check topologies on this machine',
+    usage: '[list | up | check | down | run | shell | graph | weather | new] ...',
     words: true,
+    options: [
+      { flags: '--page', text: 'after "up": serve the live page of the lab until Ctrl-C; the lab stays up' },
+      { flags: '--lab <NAME>', text: 'of shell and weather: the lab, if several are up' },
+    ],
     help: `
-Hosts and guests are network namespaces of the lab; nothing else on the machine is changed. An ordinary user's
+LAB is the name of a ready lab, or the path of a lab file: see docs/lab-file.md, and "new". Hosts and guests are network
+namespaces of the lab; nothing else on the machine is changed. An ordinary user's
 lab is in user, network and mount namespaces of its own, where the host allows that (see "overtap doctor --host").
-  list          all labs
-  up NAME       builds the lab, which stays up
-  check NAME    proves the claims of the lab, one per line; the exit status is 1 if any fails
-  down NAME     removes the lab and everything that belongs to it
-  run NAME      up, check and down in one run
-Ctrl-C during "up" or "run" removes the lab at once; the exit status is then 130.
+  list          all labs, and which are up, with their age
+  up LAB        builds the lab, which stays up; prints guests, a drawing and commands to try
+  check LAB     proves the claims of the lab, one per line; the exit status is 1 if any fails
+  down LAB      removes the lab and everything that belongs to it
+  run LAB       up, check and down in one run
+  shell GUEST [-- CMD]
+                a shell, or a command, at a guest, router or host; overtap there speaks to the switch of its host
+  graph LAB     prints a drawing as SVG
+  weather       shows what the links with weather do, with counts
+  weather LINK [clear] [delay TIME] [jitter TIME] [loss SHARE] [reorder SHARE] [duplicate SHARE] [corrupt SHARE]
+          [rate RATE] [limit N] [seed N] [from END]
+                changes it, in both directions or in the one from an end; "clear" puts all else back
+  new NAME      writes NAME.yaml, an example to edit
+Ctrl-C during "up" or "run" removes the lab at once; the exit status is then 130. Faults of a file are shown with line
+and column; the exit status is then 2.
 
-Example:
-  overtap lab run one-vxlan-many-vlans`,
+Examples:
+  overtap lab run one-vxlan-many-vlans
+  overtap lab new mine && overtap lab up mine.yaml
+  overtap lab weather alice delay 20ms loss 1% from alice`,
     load: () => import('./commands/lab.js'),
+  },
+  {
+    name: 'exercise',
+    summary: 'learn how the switch works: exercises that grade themselves',
+    usage: '[list | start | check | hint | report] [NAME] [options]',
+    words: true,
+    options: [
+      { flags: '--student <ID>', text: 'the student; of report: only this one' },
+      { flags: '--csv', text: 'of report: comma-separated values' },
+    ],
+    help: EXERCISE_HELP,
+    load: () => import('./commands/exercise.js'),
+  },
+  {
+    name: 'exec',
+    summary: 'run a command in which ip, bridge and others reach the switch',
+    usage: '[options] [--] COMMAND [WORDS]',
+    words: true,
+    help: EXEC_HELP,
+    load: () => import('./commands/exec.js'),
+  },
+  {
+    name: 'shell',
+    summary: 'open a shell in which ip, bridge and others reach the switch',
+    usage: '[options] [--] [WORDS]',
+    words: true,
+    help: SHELL_HELP,
+    load: () => import('./commands/shell.js'),
+  },
+  {
+    name: 'page',
+    summary: 'show a lab, or switches, in a browser while frames flow',
+    usage: '[LAB | NAME=SOCKET...] [--listen 127.0.0.1:PORT]',
+    words: true,
+    options: [{ flags: '--listen <ADDRESS:PORT>', text: 'address of this machine (127.0.0.1 and a free port)' }],
+    help: `
+Serves a page to a browser on this machine, until Ctrl-C, and prints its address. The address contains a token: whoever
+has it may watch. Topology, frames on their way, FDB, VLANs, neighbours, drops and rates; a click on a frame, an entry
+or a drop shows its trace. With LAB: a lab that is up, into whose ports the page can send frames. With NAME=SOCKET:
+several switches, drawn together. Otherwise the switch at the control socket.
+
+The page is a client of the control sockets; the switch itself listens nowhere. See docs/page.md.
+
+Examples:
+  overtap page two-bridges
+  overtap page h1=/run/overtap/h1.sock h2=/run/overtap/h2.sock
+  ssh -L 8080:127.0.0.1:8080 HOST overtap page --listen 127.0.0.1:8080`,
+    load: () => import('./commands/page.js'),
   },
   {
     name: 'bench',
     summary: 'measure the whole path, compared with the kernel',
-    usage: '[options] [--json [FILE]]',
+    usage: '[far-end] [options] [--json [FILE]]',
     words: true,
     options: [
       { flags: '--rounds <N>', text: 'rounds of measurements (5)' },
       { flags: '--seconds <S>', text: 'duration of each measurement (3)' },
       { flags: '--senders <N>', text: 'programs that send frames (one per core)' },
-      { flags: '--only <LIST>', text: 'measurements, of tcp,frames,latency,learning' },
+      { flags: '--only <LIST>', text: 'of tcp,frames,flows,latency,load,ndr,learning; all but ndr' },
       { flags: '--columns <LIST>', text: 'columns, of A,B' },
-      { flags: '--variants <LIST>', text: 'variants, of kernel,overtap,ovs,mixed,workers,trains,replicating,large' },
+      {
+        flags: '--variants <LIST>',
+        text: 'variants, of kernel,floor,overtap,ovs,ovs-tso,mixed,workers,trains,replicating,large',
+      },
+      { flags: '--underlay <FAMILY>', text: 'ipv4 or ipv6 (ipv4)' },
       { flags: '--local', text: 'two guests on one switch; without --columns' },
+      { flags: '--goals', text: 'also compare with the goals of this project' },
+      { flags: '--peer <ADDR:PORT>', text: 'measure between two machines: where the far end listens' },
+      { flags: '--token <TOKEN>', text: 'the token that the far end printed' },
+      { flags: '--listen <ADDR:PORT>', text: 'for "bench far-end": where to listen' },
+      { flags: '--compare <OLD>', text: 'compare a result of --json, OLD, with the one in the next word' },
       { flags: '--quick', text: 'one round of one second, as a test' },
     ],
     help: `
 Builds the same topology, guest - switch - underlay - switch - guest, for overtap, for the kernel's bridge and vxlan,
-and for Open vSwitch's userspace datapath if it is installed. Each round measures all variants; at the end
-everything is removed. The table has medians, spreads and ratios; progress is printed to stderr.
+for a bare C forwarder, and for Open vSwitch's userspace datapath if it is installed. Each round measures all
+variants; at the end everything is removed. The table has medians, spreads and ratios; progress is printed to stderr.
 
   column A     all offloads
   column B     the underlay as a plain NIC: no segmentation and no checksums on send
+  floor        one TAP, one remote and no decisions, in C with plain system calls; needs a C compiler
   mixed        overtap with a kernel peer
   workers      overtap with two engine threads
   trains       overtap without tunnel GSO
   replicating  overtap while it floods to a thousand remotes
   large        overtap with an FDB of a million entries; learning only
 
+  tcp      1, 4 and 16 streams
+  frames   of 64, 512 and 1400 bytes, as fast as they can be sent
+  flows    the same with 1,024 flows: 64 bytes, and a mix of lengths
+  latency  round trips; "load": the same while half as many frames flow as arrive at most
+  ndr      the highest rates without loss, and with a loss of 0.5 %, by a search for both
+
+Each measure reads counters of devices and switches before and after it, and fails when its traffic went another way
+than the one that is to be measured.
+
 Learning is measured as in RFC 2889: the capacity of a bridge with three ports, and its learning rate.
 
 --local measures local ports: TCP, frames of 64 bytes and round trips between two guests on one switch, of the variants
 kernel (veth ends on a bridge), overtap (TAPs), netdev (overtap with the veth ends attached) and ovs (veth ends).
 
+Two machines: "overtap bench far-end --listen ADDR:PORT" on one of them prints the command for the other one. Both get
+a guest, and a switch in the machine's own network (floor, overtap). Whoever knows the token can start and stop these
+there, and nothing else.
+
+--compare OLD NEW compares two files of --json: changes of medians, with significance (Mann-Whitney U test, five
+rounds at least). The exit status is 1 if something of overtap got worse.
+
 --json prints all samples to stdout instead of the table; --json FILE writes them to FILE and prints the table.
 
-Needs root, and iperf3, ethtool, netsniff-ng and sockperf. A complete run takes about 24 minutes on an otherwise idle
-machine; results are kept in bench/results.
+Needs root, iperf3, ethtool, netsniff-ng, sockperf and a C compiler. A complete run takes about 40 minutes on an
+otherwise idle machine; results are kept in bench/results.
 
 Examples:
   overtap bench --quick
   overtap bench --only frames --columns A --rounds 3
-  overtap bench --local --variants overtap,netdev`,
+  overtap bench --local --variants overtap,netdev
+  overtap bench --compare before.json after.json`,
     load: () => import('./commands/bench.js'),
   },
   {
@@ -335,7 +553,7 @@ Example:
 ];
 
 /** Reserved names of commands that this version does not have; hidden in the help. */
-export const LATER_COMMANDS = ['trace', 'capture', 'top'];
+export const LATER_COMMANDS: readonly string[] = [];
 
 export const SUMMARY = `A VXLAN switch in one userspace process: TAP devices on one side, VXLAN over UDP on the other, and a
 VLAN-aware learning bridge between them. The commands have the grammar of iproute2.`;

@@ -7,6 +7,8 @@ export interface OptionSpec {
   readonly required?: boolean;
   readonly choices?: readonly string[];
   readonly fallback?: string;
+  /** May be given more than once; the values are joined by commas. */
+  readonly many?: boolean;
 }
 
 export interface CommandFacts {

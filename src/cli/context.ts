@@ -6,7 +6,8 @@ import type { ConfigError, formatFaults, loadDocument } from '../config/load.js'
 import type { HostFacts } from '../config/read/host-facts.js';
 import type { runDaemon } from '../control/daemon/daemon.js';
 import type { goRootless, isReadableAgain, isRootless, ownSocket } from '../control/daemon/own-namespaces.js';
-import type { goRootless as goRootlessLab, labCheck, labDown, labRun, labs, labUp } from '../lab/index.js';
+import type { servePage } from '../page/page.js';
+import type { runReplay } from '../replay/run.js';
 import type { CommandFacts } from './command-facts.js';
 
 export interface Output {
@@ -41,14 +42,11 @@ export interface Rooms {
     isRootless: typeof isRootless;
     ownSocket: typeof ownSocket;
   }>;
-  lab(): Promise<{
-    goRootless: typeof goRootlessLab;
-    labs: typeof labs;
-    labUp: typeof labUp;
-    labCheck: typeof labCheck;
-    labDown: typeof labDown;
-    labRun: typeof labRun;
-  }>;
+  /** A switch in memory. */
+  replay(): Promise<{ runReplay: typeof runReplay }>;
+  lab(): Promise<typeof import('../lab/index.js')>;
+  exercise(): Promise<typeof import('../exercise/index.js')>;
+  page(): Promise<{ servePage: typeof servePage }>;
 }
 
 export const lazyRooms: Rooms = {
@@ -56,7 +54,10 @@ export const lazyRooms: Rooms = {
   host: () => import('../control/devices/host-facts.js'),
   daemon: () => import('../control/daemon/daemon.js'),
   rootless: () => import('../control/daemon/own-namespaces.js'),
+  replay: () => import('../replay/run.js'),
   lab: () => import('../lab/index.js'),
+  exercise: () => import('../exercise/index.js'),
+  page: () => import('../page/page.js'),
 };
 
 export interface Context {

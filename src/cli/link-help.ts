@@ -10,7 +10,7 @@ const WIDTH = 100;
 
 export const LINK_HELP = `
   link show [[dev] LINK] [master BR | nomaster] [type TYPE] [up]
-  link add [name] NAME [GENERIC] [master BR] type ${LINK_TYPES.join(' | ')} [OPTIONS]
+  link add [name] NAME [GENERIC] [master BR] type ${LINK_TYPES.join('|')} [OPTIONS]
   link set [dev] NAME [GENERIC] [master BR | nomaster] [type TYPE OPTIONS]
   link del [dev] NAME
 

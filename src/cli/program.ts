@@ -146,12 +146,15 @@ function addCommand(program: Command, spec: CommandSpec, io: Io, rooms: Rooms, {
     .configureOutput({ outputError: (text) => io.stderr.write(usageLine(text, spec.name)) })
     .addHelpText('after', () => loadedHelp.get(spec.name) ?? '');
   if (spec.words) command.argument('[words...]');
-  for (const { flags, text, required, choices, fallback } of spec.options ?? []) {
+  for (const { flags, text, required, choices, fallback, many } of spec.options ?? []) {
     const option = new Option(flags, text).makeOptionMandatory(required ?? false);
     if (choices !== undefined) option.choices(choices);
     if (fallback !== undefined) option.default(fallback);
+    if (many === true)
+      option.argParser((value: string, before?: string) => (before === undefined ? value : `${before},${value}`));
     command.addOption(option);
   }
+  for (const { flags, text } of spec.hidden ?? []) command.addOption(new Option(flags, text).hideHelp());
   command.action(async () => {
     const { run } = await spec.load();
     result.status = await run({
@@ -243,7 +246,16 @@ async function tell(error: unknown, io: Io): Promise<number> {
   if (error instanceof UsageError) return EXIT_USAGE;
   if (error instanceof NotFoundError) return EXIT_REFUSED;
   const { SwitchUnreachable } = await import('../client/client.js');
-  return error instanceof SwitchUnreachable ? EXIT_NO_SWITCH : EXIT_REFUSED;
+  if (!(error instanceof SwitchUnreachable)) return EXIT_REFUSED;
+  if (error.absent !== undefined) await tellOthers(error.absent, io);
+  return EXIT_NO_SWITCH;
+}
+
+/** The switch that was meant may be another one. */
+async function tellOthers(socket: string, { env, stderr }: Io): Promise<void> {
+  const { otherSwitchesLine } = await import('./other-switches.js');
+  const line = await otherSwitchesLine(env, socket);
+  if (line !== '') stderr.write(printable(`overtap: ${line}\n`));
 }
 
 /** An internal error, for which the stack trace is more useful than the message. */

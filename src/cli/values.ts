@@ -2,6 +2,7 @@
  * Values in a command line: MACs, IP addresses, ranges of VLANs and VNIs, read by the rules of the configuration file
  * (`src/values`). A refusal becomes a usage error.
  */
+import { PROTOCOLS } from '../config/options/nexthop.js';
 import { canonicalIp, Refusal, readMac, readVtepIp } from '../values/address.js';
 import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from '../values/id-range.js';
 import { UsageError } from './errors.js';
@@ -48,6 +49,18 @@ export function vniOf(words: Words): number | undefined {
 /** The UDP port under `key`. @throws UsageError */
 export const udpPortOf = (words: Words, key: string): number | undefined => integer(words, key, 1, 65_535);
 
+/** The largest ID of a nexthop. */
+export const NEXTHOP_MAX = 4_294_967_295;
+
+/** The routing protocol under `key`. @throws UsageError */
+export function protocolOf(found: Words, key: string): (typeof PROTOCOLS)[number] | undefined {
+  const text = found.get(key)?.[0];
+  const known = PROTOCOLS.find((name) => name === text);
+  if (text !== undefined && known === undefined)
+    throw new UsageError(`"${key}" takes one of ${PROTOCOLS.join(', ')}, not "${text.slice(0, 40)}"`);
+  return known;
+}
+
 /** T with optional keys in place of values that may be undefined. */
 export type Given<T> = { -readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
   -readonly [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
@@ -56,4 +69,12 @@ export type Given<T> = { -readonly [K in keyof T as undefined extends T[K] ? nev
 /** `value` without undefined keys, so that a request contains typed options only. */
 export function given<const T extends object>(value: T): Given<T> {
   return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as Given<T>;
+}
+
+/** The value of an option as a whole number; undefined: it was not given. @throws UsageError */
+export function wholeNumber(option: string, text: string | undefined, min: number, max: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new UsageError(`${option} takes a number from ${min} to ${max}, not "${text}"`);
 }

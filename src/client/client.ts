@@ -22,6 +22,14 @@ const MAX_SOCKET_PATH_BYTES = 107;
 /** No switch answers: the socket does not exist, has no listener, or its listener is not a switch. */
 export class SwitchUnreachable extends Error {
   override readonly name = 'SwitchUnreachable';
+
+  /** @param absent the socket at which there is no switch at all */
+  constructor(
+    message: string,
+    readonly absent?: string,
+  ) {
+    super(message);
+  }
 }
 
 /** The switch refused the request. The message is its reason. */
@@ -46,6 +54,17 @@ export interface ClientOptions {
   readonly maxAnswerBytes?: number;
   /** Keeps the connection for the next request; the caller then ends the process by itself. Default false. */
   readonly keepAlive?: boolean;
+  /** What to do when there is no switch, for the error. */
+  readonly remedy?: string;
+}
+
+const REMEDY = 'start one with "overtap run -c FILE" or name its socket with -s';
+
+/** How a switch is reached. */
+interface Reach {
+  readonly socketPath: string;
+  readonly deadlineMs: number;
+  readonly remedy: string;
 }
 
 export interface SwitchClient {
@@ -64,6 +83,19 @@ export interface SwitchClient {
    * @throws SwitchUnreachable, SwitchRefused
    */
   events(signal?: AbortSignal, options?: EventOptions): AsyncGenerator<SwitchEvent, void, undefined>;
+  /**
+   * What the switch does with frames from now on, as the bytes of a capture file (pcapng); ends as `events` does.
+   * @throws SwitchUnreachable, SwitchRefused
+   */
+  capture(signal: AbortSignal, query?: CaptureOptions): AsyncGenerator<Uint8Array, void, undefined>;
+}
+
+export interface CaptureOptions {
+  /** Ports and addresses of remotes. Default: all. */
+  readonly interfaces?: readonly string[];
+  readonly snaplen?: number;
+  /** Words of a filter (`values/frame-filter.ts`). */
+  readonly filter?: readonly string[];
 }
 
 export interface EventOptions {
@@ -80,7 +112,8 @@ interface Answer {
 
 /** A client of the switch whose control socket is at `socketPath`. Nothing is opened until it is used. */
 export function createClient(socketPath: string, options: ClientOptions = {}): SwitchClient {
-  const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+  const { deadlineMs = DEADLINE_MS, remedy = REMEDY } = options;
+  const reach = { socketPath, deadlineMs, remedy };
   const maxBytes = options.maxAnswerBytes ?? MAX_ANSWER_BYTES;
   // Without an agent the connection closes after the answer, so it does not keep the process alive.
   const agent = options.keepAlive === true && new Agent({ keepAlive: true, maxSockets: 1 });
@@ -88,7 +121,7 @@ export function createClient(socketPath: string, options: ClientOptions = {}): S
   const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
     checkPath(socketPath);
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const answer = await exchange({ socketPath, method, path, agent }, text, deadlineMs, maxBytes);
+    const answer = await exchange({ method, path, agent }, text, reach, maxBytes);
     if (method === 'GET' && answer.body === '' && isSuccess(answer.status)) throw foreign(socketPath);
     return readAnswer<T>(socketPath, answer);
   };
@@ -97,7 +130,8 @@ export function createClient(socketPath: string, options: ClientOptions = {}): S
     socketPath,
     get: (path) => call('GET', path),
     post: (path, body) => call('POST', path, body),
-    events: (signal, eventOptions) => followEvents(socketPath, deadlineMs, signal, eventOptions),
+    events: (signal, eventOptions) => followEvents(reach, signal, eventOptions),
+    capture: (signal, query) => followCapture(reach, signal, query),
   };
 }
 
@@ -111,11 +145,11 @@ function checkPath(socketPath: string): void {
 // ---- events ----
 
 async function* followEvents(
-  socketPath: string,
-  deadlineMs: number,
+  reach: Reach,
   signal: AbortSignal | undefined,
   { kinds, onOpen }: EventOptions = {},
 ): AsyncGenerator<SwitchEvent, void, undefined> {
+  const { socketPath } = reach;
   checkPath(socketPath);
   const unwanted = (): boolean => signal?.aborted === true;
   if (unwanted()) return;
@@ -124,7 +158,7 @@ async function* followEvents(
   const abort = (): void => void outgoing.destroy();
   signal?.addEventListener('abort', abort, { once: true });
   try {
-    const incoming = await answerTo(outgoing, socketPath, deadlineMs);
+    const incoming = await answerTo(outgoing, reach);
     if (!isSuccess(incoming.statusCode ?? 0)) throw await streamRefused(socketPath, incoming);
     outgoing.setTimeout(EVENT_SILENCE_MS, () => {
       if (incoming.readableLength > 0) return; // the reader is slow, not the switch
@@ -141,8 +175,43 @@ async function* followEvents(
   }
 }
 
+/** A switch ends the capture of a client that does not read, too. */
+const CAPTURE_ENDS = 'has ended the capture: it has gone, or nothing was read for a minute';
+const EVENTS_END = 'has gone; no more events will come';
+
+async function* followCapture(
+  reach: Reach,
+  signal: AbortSignal,
+  { interfaces, snaplen, filter = [] }: CaptureOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { socketPath } = reach;
+  checkPath(socketPath);
+  const query = new URLSearchParams({
+    ...(interfaces === undefined || interfaces.length === 0 ? {} : { interfaces: interfaces.join(',') }),
+    ...(snaplen === undefined ? {} : { snaplen: String(snaplen) }),
+    ...(filter.length === 0 ? {} : { filter: filter.join(' ') }),
+  });
+  const outgoing = request({ socketPath, path: `/v1/capture?${query}`, agent: false });
+  const abort = (): void => void outgoing.destroy();
+  if (signal.aborted) return;
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    const incoming = await answerTo(outgoing, reach);
+    if (!isSuccess(incoming.statusCode ?? 0)) throw await streamRefused(socketPath, incoming);
+    for await (const chunk of incoming) yield chunk as Buffer;
+    throw gone(socketPath, CAPTURE_ENDS);
+  } catch (error) {
+    if (signal.aborted) return;
+    throw streamFailure(socketPath, error, CAPTURE_ENDS);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    outgoing.destroy();
+  }
+}
+
 /** Resolves with the head of the answer. Later errors belong to the body and are thrown to its reader. */
-function answerTo(outgoing: ClientRequest, socketPath: string, deadlineMs: number): Promise<IncomingMessage> {
+function answerTo(outgoing: ClientRequest, reach: Reach): Promise<IncomingMessage> {
+  const { socketPath, deadlineMs } = reach;
   return new Promise((resolve, reject) => {
     const late = new SwitchUnreachable(`the switch on ${socketPath} did not answer within ${deadlineMs / 1000} s`);
     const timer = setTimeout(() => outgoing.destroy(late), deadlineMs);
@@ -152,7 +221,7 @@ function answerTo(outgoing: ClientRequest, socketPath: string, deadlineMs: numbe
     });
     outgoing.on('error', (error) => {
       clearTimeout(timer);
-      reject(explain(socketPath, error));
+      reject(explain(reach, error));
     });
     outgoing.end();
   });
@@ -163,27 +232,27 @@ async function streamRefused(socketPath: string, incoming: IncomingMessage): Pro
   return refusal(incoming.statusCode ?? 0, body);
 }
 
-function streamFailure(socketPath: string, error: unknown): unknown {
+function streamFailure(socketPath: string, error: unknown, what = EVENTS_END): unknown {
   if (error instanceof NoEvents) return foreign(socketPath);
   // Node reports a truncated answer as ECONNRESET.
-  if (error instanceof Error && 'code' in error && error.code === 'ECONNRESET') return gone(socketPath);
+  if (error instanceof Error && 'code' in error && error.code === 'ECONNRESET') return gone(socketPath, what);
   return error;
 }
 
-const gone = (socketPath: string): SwitchUnreachable =>
-  new SwitchUnreachable(`the switch on ${socketPath} has gone; no more events will come`);
+const gone = (socketPath: string, what = EVENTS_END): SwitchUnreachable =>
+  new SwitchUnreachable(`the switch on ${socketPath} ${what}`);
 
 // ---- requests ----
 
 function exchange(
-  target: { socketPath: string; method: string; path: string; agent: Agent | false },
+  target: { method: string; path: string; agent: Agent | false },
   body: string | undefined,
-  deadlineMs: number,
+  reach: Reach,
   maxBytes: number,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const { socketPath } = target;
-    const outgoing = request({ ...target, headers: headersFor(body) });
+    const { socketPath, deadlineMs } = reach;
+    const outgoing = request({ ...target, socketPath, headers: headersFor(body) });
     const deadlines = startDeadlines(deadlineMs, (message) => {
       // Reject with the reason before destroying: a destroyed request reports only a reset connection.
       reject(new SwitchUnreachable(`the switch on ${socketPath} ${message}`));
@@ -192,7 +261,7 @@ function exchange(
     const fail = (error: Error): void => {
       deadlines.stop();
       outgoing.destroy();
-      reject(explain(socketPath, error));
+      reject(explain(reach, error));
     };
     outgoing.on('error', fail);
     outgoing.on('response', (incoming) => {
@@ -248,7 +317,7 @@ async function collect(
 }
 
 /** The error message for a failed connection. */
-function explain(socketPath: string, error: Error): Error {
+function explain({ socketPath, remedy }: Reach, error: Error): Error {
   if (error instanceof SwitchUnreachable) return error;
   const code = 'code' in error ? String(error.code) : '';
   switch (code) {
@@ -256,9 +325,7 @@ function explain(socketPath: string, error: Error): Error {
     case 'ECONNREFUSED':
     case 'ENOTDIR':
     case 'ENOTSOCK':
-      return new SwitchUnreachable(
-        `no switch answers on ${socketPath}; start one with "overtap run -c FILE" or name its socket with -s`,
-      );
+      return new SwitchUnreachable(`no switch answers on ${socketPath}; ${remedy}`, socketPath);
     case 'EACCES':
     case 'EPERM':
       return new SwitchUnreachable(

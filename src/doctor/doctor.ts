@@ -17,6 +17,7 @@ import { judgeNetdev } from './judge-netdev.js';
 import { judgeLink, judgeNic, judgeUnderlay, type UnderlayFacts } from './judge-ports.js';
 import { judgeRemote } from './judge-remotes.js';
 import { judgeStats } from './judge-stats.js';
+import { judgeTrees } from './judge-trees.js';
 import { judgeWarnings } from './judge-warnings.js';
 import { MOST_REMOTES, type Plan, planOf, type VxlanPlan } from './plan.js';
 import { examineRemotes, type RemoteCase } from './remote-facts.js';
@@ -40,7 +41,8 @@ export async function examineSwitch(client: SwitchClient): Promise<Diagnosis> {
     ...plan.links.flatMap(judgeLink),
   ];
   const body = await examinePlan(plan, host, { running: true, here: namespaces.state !== 'other' });
-  return diagnosis([...head, ...judgeStats(stats), ...judgeWarnings(warnings), ...body]);
+  const trees = judgeTrees(links);
+  return diagnosis([...head, ...trees, ...judgeStats(stats), ...judgeWarnings(warnings), ...body]);
 }
 
 /** Examines a file before a switch runs it. */

@@ -3,6 +3,7 @@
  * short and leaves nothing behind; `judge-host.ts` interprets the facts.
  */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { cniPluginPath, preloadLibraryPath } from '../exec/native-files.js';
 import { namesOf } from '../port/capabilities.js';
 import { lacksRights, type Obstacle, obstacle } from '../port/rootless.js';
 import type { SelfTest } from '../port/self-test.js';
@@ -33,6 +34,13 @@ export interface HostFacts {
   readonly wmemMax?: number;
   /** Why ICMP is unavailable. */
   readonly noIcmp?: IcmpUnavailable;
+  readonly programs: NativePrograms;
+}
+
+/** Paths of the native programs beside the addon; absent: missing. */
+export interface NativePrograms {
+  readonly execLibrary?: string;
+  readonly cniPlugin?: string;
 }
 
 export interface SocketFacts {
@@ -64,6 +72,15 @@ export async function hostFacts(): Promise<HostFacts> {
     ...(rmemMax === undefined ? {} : { rmemMax }),
     ...(wmemMax === undefined ? {} : { wmemMax }),
     ...(noIcmp === undefined ? {} : { noIcmp }),
+    programs: nativePrograms(),
+  };
+}
+
+function nativePrograms(): NativePrograms {
+  const [execLibrary, cniPlugin] = [preloadLibraryPath(), cniPluginPath()];
+  return {
+    ...(execLibrary === undefined ? {} : { execLibrary }),
+    ...(cniPlugin === undefined ? {} : { cniPlugin }),
   };
 }
 

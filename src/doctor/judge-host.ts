@@ -2,6 +2,7 @@
  * Judges the facts of a host. Pure: facts in, checks out.
  */
 import type { OffloadConfig } from '../config/types.js';
+import { MISSING_REMEDY } from '../exec/native-files.js';
 import { refusalsOf } from '../port/refusals.js';
 import { nsenter } from '../port/rootless.js';
 import { command } from '../text/shell.js';
@@ -21,6 +22,7 @@ export function judgeHost(facts: HostFacts, offloads: OffloadConfig, running: bo
     ...judgeFeatures(facts, offloads),
     ...judgeRefusals(facts, running),
     ...judgeBuffers(facts),
+    ...judgePrograms(facts),
     judgeIcmp(facts),
   ];
 }
@@ -61,7 +63,11 @@ const FEATURES = [
   ['udpSegment', 'UDP_SEGMENT', 'udp_segment'],
   ['tunnelGso', 'UDP tunnel GSO', 'tunnel_gso'],
   ['udpGro', 'UDP_GRO', 'udp_gro'],
+  ['packetRing', 'PACKET_RX_RING', 'packet_ring'],
+  ['ioUring', 'io_uring', 'io_uring'],
 ] as const;
+
+const NEEDS_NO_TAP: ReadonlySet<string> = new Set(['udpSegment', 'udpGro', 'packetRing']);
 
 const OF_FEATURES = 'kernel features';
 
@@ -86,7 +92,7 @@ function judgeFeatures({ features, addonError, rights, tunError }: HostFacts, of
   );
   // These need a TAP for the probe. Another check reports why there is none.
   const blind = !rights.netAdmin || tunError !== undefined;
-  const known = (row: Feature): boolean => row.works || !blind || row.name === 'udpSegment' || row.name === 'udpGro';
+  const known = ({ works, name }: Feature): boolean => works || !blind || NEEDS_NO_TAP.has(name);
   return [
     ...judgePresent(rows),
     ...rows.filter(known).flatMap(judgeOptional),
@@ -109,13 +115,18 @@ function judgePresent(rows: readonly Feature[]): Check[] {
 
 /** A missing offload is no problem unless it is configured: most kernels lack it. */
 function judgeOptional(row: Feature): Check[] {
-  const { words, key, wanted, works, reason } = row;
+  const { name, words, key, wanted, works, reason } = row;
   if (isLeftAlone(row)) return [ok(OF_FEATURES, `${words}: ${reason}; "${key}: true" uses it all the same`)];
   if (wanted !== 'auto' || works) return [];
-  return [ok(OF_FEATURES, `no ${words}${bracketed(reason)}: TCP leaves in trains of datagrams`)];
+  const costs = name === 'ioUring' ? 'a system call for each frame of a TAP' : 'TCP leaves in trains of datagrams';
+  return [ok(OF_FEATURES, `no ${words}${bracketed(reason)}: ${costs}`)];
 }
 
-const SINCE: Partial<Record<Feature['name'], string>> = { uso: 'Linux 6.2', tunnelGso: 'Linux 6.17' };
+const SINCE: Partial<Record<Feature['name'], string>> = {
+  uso: 'Linux 6.2',
+  tunnelGso: 'Linux 6.17',
+  ioUring: 'Linux 6.4',
+};
 
 function judgeMissing({ name, words, reason }: Feature): Check {
   const finding = `no ${words}${bracketed(reason)}: the switch works, and is slower`;
@@ -164,6 +175,17 @@ function judgeIcmp({ noIcmp }: HostFacts): Check {
   };
   const finding = `cannot be sent (${noIcmp.message}): remotes and path MTU are judged by the routes alone`;
   return warn(subject, finding, remedies[noIcmp.lack]);
+}
+
+/** A switch needs neither, so only the place of the plugin, which runtimes ask for, is said of what is there. */
+function judgePrograms({ programs: { execLibrary, cniPlugin } }: HostFacts): Check[] {
+  const plugin = 'CNI plugin';
+  return [
+    ...(execLibrary === undefined
+      ? [warn('overtap exec', 'its library overtap-exec.so is missing', MISSING_REMEDY)]
+      : []),
+    cniPlugin === undefined ? warn(plugin, 'overtap-cni is missing', MISSING_REMEDY) : ok(plugin, cniPlugin),
+  ];
 }
 
 export function judgeSocket({ path, error, isSocket, mode }: SocketFacts): Check {

@@ -12,7 +12,7 @@ import type { UdpFact } from './udp-probe.js';
 /** Facts of one remote of one port; absent ones were not probed. */
 export interface RemoteFacts {
   readonly route: RouteFacts;
-  /** The remote is an address of this host. */
+  /** The remote is an address at which the port itself receives. */
   readonly own: boolean;
   readonly path?: PathFacts;
   /** The interface on which its ARP resolution failed. */

@@ -34,6 +34,22 @@ const REASONS: Readonly<Record<string, readonly [meaning: string, remedy: string
     'from another socket than the remote of its port',
     'see who may write to the socket of the port (socket_mode), and whether its remote is right: overtap link show PORT',
   ],
+  arp_guard: [
+    'that claimed addresses which are not those of their port',
+    'see who claims what with overtap drops --reason arp_guard; if the guest may, add it to arp_guard of the port (link-local addresses too)',
+  ],
+  dhcp_guard: [
+    'of DHCP servers or routers behind ports that are not trusted',
+    'see them with overtap drops --reason dhcp_guard; if the server is yours: overtap link set PORT type bridge_slave trusted on',
+  ],
+  policed: [
+    'beyond the limits of their ports',
+    'if a guest needs more, raise police_in or police_out of its port: overtap -d link show PORT',
+  ],
+  mac_not_allowed: [
+    'from MACs that are not among the allowed ones of their port',
+    'see them with overtap drops --reason mac_not_allowed; if the MAC is the guest, add it to allowed_macs of the port',
+  ],
   frame_too_long: ['longer than any frame', 'see what sends to the socket of the port: that is no Ethernet'],
   no_route: [
     'of a TUN to destinations outside of the prefixes of its addresses',
@@ -57,9 +73,10 @@ const REASONS: Readonly<Record<string, readonly [meaning: string, remedy: string
 /** Maximum number of addresses, and of MACs, listed in a message. */
 const MOST_ADDRESSES = 4;
 const MOST_MACS = 8;
+const MOST_LOOPS = 8;
 
 export function judgeStats(stats: StatsAnswer): Check[] {
-  const checks = [...judgeReasons(stats), ...judgeMoves(stats)];
+  const checks = [...judgeLoops(stats), ...judgeReasons(stats), ...judgeMoves(stats)];
   return checks.length > 0 ? checks : [ok('drops', 'none that tells of a fault')];
 }
 
@@ -72,6 +89,20 @@ function strangers({ unknown_vteps: all = [] }: StatsAnswer): string {
   if (named.length === 0) return '';
   const more = all.length - named.length;
   return `; from ${named.join(', ')}${more === 0 ? '' : `, and ${more} more addresses`}`;
+}
+
+function judgeLoops({ loops = [] }: StatsAnswer): Check[] {
+  return loops.slice(0, MOST_LOOPS).map(({ port, with: other, master, vlan, since, state }) => {
+    const where = vlan === undefined ? master : `VLAN ${vlan} of ${master}`;
+    const way = port === other ? `behind port ${port}` : `through ports ${port} and ${other}`;
+    const blocked =
+      state === 'blocked' ? `${port} is blocked since ${since}` : `it is gone; ${port} was blocked at ${since}`;
+    return warn(
+      `loop in ${where}`,
+      `a loop ${way}: ${blocked}`,
+      `two ways join the same network: take one of them away, or let a spanning tree choose; the port opens by itself`,
+    );
+  });
 }
 
 function judgeMoves({ mac_moves: all = [] }: StatsAnswer): Check[] {

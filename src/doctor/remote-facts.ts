@@ -34,7 +34,7 @@ export async function examineRemotes(
   const routed = cases.map(({ port, remote }) => ({
     port,
     remote,
-    own: own.has(remote.address),
+    own: own.has(remote.address) && comesBack(port, remote),
     route: devices.route({ remote: remote.address, ...placeOf(port) }),
   }));
   const usable = routed.filter((one) => !one.own && one.route.state === 'found');
@@ -54,6 +54,11 @@ export async function examineRemotes(
       ports: ports.get(keyOf(port, remote)) ?? new Map<number, UdpFact>(),
     };
   });
+}
+
+/** Of a port with a `local` another switch of this host may have the other addresses; one without has them all. */
+function comesBack({ local }: VxlanPlan, { address }: RemotePlan): boolean {
+  return local === undefined || local === address;
 }
 
 function placeOf({ local, dev }: VxlanPlan): { local?: string; dev?: string } {

@@ -2,14 +2,18 @@
  * Owns bringing a lab up and taking it down: namespaces, underlay, switches, routes, virtual machines. It never judges what the lab does.
  */
 
+import { writeFileSync } from 'node:fs';
 import { OWN_FOLDER } from '../port/rootless.js';
 import type { Print } from './checks/findings.js';
+import { streamOf } from './file/weather-plan.js';
 import type { Lab } from './lab.js';
 import type { LabEnvironment } from './setup/environment.js';
 import { endMachine, machineReady, qemuLog, startMachine } from './setup/machines.js';
 import {
   claimState,
+  fileCopy,
   type LabState,
+  labFolder,
   lastLines,
   loadState,
   removeState,
@@ -17,13 +21,15 @@ import {
   saveState,
   switchFiles,
 } from './setup/state.js';
-import { bridgeMtu, firstStart, untilReady } from './setup/switches.js';
+import { bridgeMtu, firstStart, portMtu, untilReady } from './setup/switches.js';
 import { buildUnderlay, furnishOverlay, namespacesOf, segmentConfig } from './setup/topology.js';
+import { connectWeather, endWeather, startWeather } from './setup/weather.js';
 import { type Started, stopProcess } from './testbed/detached.js';
 import { Interrupted, LabError, reasonOf } from './testbed/errors.js';
 import { addNamespace, deleteNamespace, namespaceExists } from './testbed/namespaces.js';
 import { causeOf, refuseIfInterrupted } from './testbed/wait.js';
 import type { GuestImage } from './vm/guest-image.js';
+import type { WeatherPlan } from './weather/protocol.js';
 
 const LOG_LINES = 15;
 
@@ -114,10 +120,13 @@ async function build(work: Build): Promise<void> {
   const { lab, print, signal } = work;
   const { hosts, routes = [] } = lab.topology;
   await makeNamespaces(work);
-  await buildUnderlay(lab.topology, signal);
-  await startSegment(work);
+  const plan = await startLinks(work);
+  const stormy = new Set(plan?.cables.flatMap(({ names }) => names));
+  await buildUnderlay(lab.topology, stormy, signal);
+  await startSegment(work, plan);
   print(`underlay   ${hosts.map((host) => `${host.name} ${host.address}`).join(', ')}`);
   await startSwitches(work);
+  if (plan !== undefined) await connectLinks(work, plan);
   await furnishOverlay(lab.topology, signal);
   await startMachines(work);
   if (routes.length > 0)
@@ -142,15 +151,49 @@ async function makeNamespaces({ lab, environment, state, print, signal }: Build)
   print(`namespaces ${names.join(', ')}`);
 }
 
+/** Starts the weather process, if the lab has links with weather, and keeps a copy of the lab's file. */
+async function startLinks({ lab, environment, state, print, signal }: Build): Promise<WeatherPlan | undefined> {
+  if (lab.file !== undefined) writeFileSync(fileCopy(environment.root, lab.name), lab.file.source);
+  const plan = lab.weather?.(labFolder(environment.root, lab.name));
+  const [host] = lab.topology.hosts;
+  if (plan === undefined || host === undefined) return undefined;
+  await startWeather(plan, host.netns, environment, state, signal);
+  print(`weather    ${plan.cables.map(({ names }) => names.join('-')).join(', ')} (pid ${state.weather?.pid})`);
+  return plan;
+}
+
+/** The MTU of a guest's NIC is that of the bridge that it is in. */
+async function connectLinks({ lab, environment, state, signal }: Build, plan: WeatherPlan): Promise<void> {
+  const mtuOf = async (guest: string): Promise<number | undefined> => {
+    const station = lab.topology.stations.find(({ name }) => name === guest);
+    const folder = labFolder(environment.root, lab.name);
+    return station && portMtu(state, station.host, streamOf(folder, guest), environment);
+  };
+  await connectWeather(plan, mtuOf, environment, state, signal);
+}
+
 /** Starts the switch that joins the hosts, if the lab has one. It must be ready before theirs, which need its NICs. */
-async function startSegment({ lab, environment, state, print, signal }: Build): Promise<void> {
+async function startSegment(
+  { lab, environment, state, print, signal }: Build,
+  plan: WeatherPlan | undefined,
+): Promise<void> {
   const { segment, hosts } = lab.topology;
   if (segment === undefined) return;
-  const config = segmentConfig(segment, hosts, switchFiles(environment.root, lab.name, segment.name));
+  const streams = streamsOf(plan);
+  const config = segmentConfig(segment, hosts, switchFiles(environment.root, lab.name, segment.name), streams);
   const started = await firstStart(segment, config, environment, state);
   const record = state.switches.at(-1) as SwitchRecord;
   await untilReady(record, started, environment, signal);
   print(`switch     ${segment.name} is ready (pid ${record.pid}) and joins the hosts`);
+}
+
+/** Sockets by the first name of their cables. */
+function streamsOf(plan: WeatherPlan | undefined): Map<string, string> {
+  return new Map(
+    plan?.cables.flatMap(({ names: [name = ''], devices: [, far] }) =>
+      far.form === 'stream' ? [[name, far.socket] as const] : [],
+    ),
+  );
 }
 
 /** Starts the switches of all hosts, then waits until all are ready: their start-up times overlap. */
@@ -204,6 +247,8 @@ async function dismantle(state: LabState, environment: LabEnvironment, print: Pr
       }),
     ),
   );
+  const { weather } = state;
+  if (weather !== undefined) await attempt(async () => void (await endWeather(weather)));
   for (const name of state.namespaces) await attempt(() => deleteNamespace(name));
   if (failures.length > 0)
     throw new LabError('LAB_NOT_DOWN', `lab ${state.lab} is not completely down: ${failures.join('; ')}`);

@@ -24,6 +24,12 @@ export function labsFolder(): string {
   return uid() === 0 ? ROOTS : join(userFolder(process.env, uid()), LABS);
 }
 
+/** As `labsFolder`, if what is there may be believed: any user may have made a folder of that name in /tmp. */
+export function trustedLabsFolder(): string | undefined {
+  const inside = process.env[OWN_FOLDER] !== undefined;
+  return uid() === 0 || inside || isPrivate(userFolder(process.env, uid()), uid()) ? labsFolder() : undefined;
+}
+
 /**
  * Replaces the process by the same one in the namespaces that it needs. Returns if it is root, and if there is nothing to enter.
  * @param say takes one line about what is done

@@ -8,12 +8,18 @@ describe('bench', () => {
       [['--rounds', '0'], '--rounds takes a whole number from 1 to 1000, not "0"'],
       [['--seconds', 'x'], '--seconds takes a whole number from 1 to 600, not "x"'],
       [['--senders', '65'], '--senders takes a whole number from 1 to 64, not "65"'],
-      [['--quick', '--only', 'tcp,udp'], '--only takes tcp, frames, latency, learning, joined by commas, not "udp"'],
+      [
+        ['--quick', '--only', 'tcp,udp'],
+        '--only takes tcp, frames, flows, latency, load, ndr, learning, joined by commas, not "udp"',
+      ],
       [['--local', '--columns', 'A'], '--local has no columns: leave --columns out'],
+      [['--underlay', 'ipx'], '--underlay takes ipv4 or ipv6, not "ipx"'],
+      [['--local', '--underlay', 'ipv6'], '--local has no underlay: leave --underlay out'],
+      [['--compare', 'a.json'], '--compare takes two files: OLD.json NEW.json'],
       [['--columns', 'C'], '--columns takes A, B, joined by commas, not "C"'],
       [
         ['--variants', ''],
-        '--variants takes kernel, overtap, ovs, mixed, workers, trains, replicating, large, joined by commas, not ""',
+        '--variants takes kernel, floor, overtap, ovs, ovs-tso, mixed, workers, trains, replicating, large, joined by commas, not ""',
       ],
     ];
     for (const [options, message] of cases) {

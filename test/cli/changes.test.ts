@@ -1,7 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { LinkRow, MdbAnswer, NeighRow } from '../../src/api/api.js';
+import type { LinkRow, MdbAnswer, MdbRow, NeighRow } from '../../src/api/api.js';
 import { type CliResult, type FakeSwitch, fakeSwitch, overtap, type Post, scratch, taking } from './harness.js';
+
+/** Beside the place of a member that has reported a group without sources. */
+const LEARNED: Pick<MdbRow, 'filter_mode' | 'protocol' | 'flags'> = {
+  filter_mode: 'exclude',
+  protocol: 'kernel',
+  flags: [],
+};
 
 const LINKS: LinkRow[] = [
   { ifname: 'br0', type: 'bridge', operstate: 'UP', mtu: 1450 },
@@ -14,8 +21,8 @@ const NEIGH: NeighRow[] = [
 ];
 const MDB: MdbAnswer = {
   mdb: [
-    { dev: 'br0', port: 'tap1', grp: '239.1.1.1', vid: 10, state: 'temp', timer: 250 },
-    { dev: 'br0', port: 'vxlan0', grp: 'ff05::2', dst: '192.0.2.2', state: 'permanent' },
+    { dev: 'br0', port: 'tap1', grp: '239.1.1.1', vid: 10, state: 'temp', ...LEARNED, timer: 250 },
+    { dev: 'br0', port: 'vxlan0', grp: 'ff05::2', dst: '192.0.2.2', state: 'permanent', ...LEARNED },
   ],
   router: [{ dev: 'br0', port: 'tap1', type: 'temp', timer: 12 }],
 };
@@ -180,9 +187,16 @@ describe('mdb show', () => {
     expect(await ask(`mdb show${words}`)).toEqual({ ...QUIET, out: expected.map((index) => lines[index]).join('') });
   });
 
-  it('passes JSON on', async () => {
-    expect(JSON.parse((await ask('mdb --json')).out)).toEqual(MDB);
-    expect(JSON.parse((await ask('mdb show grp ff05::2 --json')).out)).toEqual({ mdb: [MDB.mdb[1]], router: [] });
+  it('prints JSON as bridge -j -d -s mdb show does', async () => {
+    const common = { index: 1, dev: 'br0' };
+    const learned = { filter_mode: 'exclude', protocol: 'kernel', flags: [] };
+    const rows = [
+      { ...common, port: 'tap1', grp: '239.1.1.1', state: 'temp', ...learned, vid: 10, timer: ' 250.00' },
+      { ...common, port: 'vxlan0', grp: 'ff05::2', state: 'permanent', ...learned, timer: '   0.00', dst: '192.0.2.2' },
+    ];
+    const router = { br0: [{ port: 'tap1', timer: '  12.00', type: 'temp' }] };
+    expect(JSON.parse((await ask('mdb --json')).out)).toEqual([{ mdb: rows, router }]);
+    expect(JSON.parse((await ask('mdb show grp ff05::2 --json')).out)).toEqual([{ mdb: [rows[1]], router: {} }]);
   });
 
   it('says what cannot be found', async () => {

@@ -1,4 +1,5 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { ReadPath } from '../../src/api/api.js';
@@ -63,6 +64,27 @@ describe('where no switch answers', () => {
   it('the path is longer than a socket can have', async () => {
     const long = folder.file('x'.repeat(120));
     await unreachable(long, `the path of a control socket has at most 107 bytes; this one is longer: ${long}`);
+  });
+
+  it('the switches that do answer are named', async () => {
+    const answers = createHttpServer((_, outgoing) => outgoing.end('{"name":"host1","version":"1","pid":1}'));
+    await new Promise<void>((resolve) => answers.listen(folder.file('h1.sock'), resolve));
+    writeFileSync(folder.file('h2.sock'), '');
+    try {
+      const { status, err } = await overtap(['link', '-s', folder.file('none.sock')]);
+      expect(status).toBe(3);
+      expect(err).toContain(`${nobody(folder.file('none.sock'))}\n`);
+      expect(err).toContain(`-s ${folder.file('h1.sock')} (host1)`);
+      expect(err).not.toContain('h2.sock');
+    } finally {
+      await new Promise((resolve) => answers.close(resolve));
+      rmSync(folder.file('h2.sock'));
+    }
+  });
+
+  it('the remedy is that of its owner', async () => {
+    const error = await failure(createClient(folder.file('x.sock'), { remedy: 'turn it on' }).get('/v1/info'));
+    expect(error).toMatchObject({ message: `no switch answers on ${folder.file('x.sock')}; turn it on` });
   });
 
   it('the default socket is the one tried', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FdbRow, StatsAnswer, SwitchEvent } from '../../src/api/api.js';
+import type { FdbRow, MdbRow, StatsAnswer, SwitchEvent } from '../../src/api/api.js';
 import { alignColumns, range } from '../../src/cli/format/columns.js';
 import { formatEvent } from '../../src/cli/format/event.js';
 import { formatFdb, formatFdbRow } from '../../src/cli/format/fdb.js';
@@ -8,6 +8,13 @@ import { formatMdb } from '../../src/cli/format/mdb.js';
 import { formatNeigh } from '../../src/cli/format/neigh.js';
 import { formatLinkStats, formatStats } from '../../src/cli/format/stats.js';
 import { formatTunnels, formatVlans } from '../../src/cli/format/vlan.js';
+
+/** Beside the place of a member that has reported a group without sources. */
+const LEARNED: Pick<MdbRow, 'filter_mode' | 'protocol' | 'flags'> = {
+  filter_mode: 'exclude',
+  protocol: 'kernel',
+  flags: [],
+};
 
 const text = (...lines: string[]): string => `${lines.join('\n')}\n`;
 
@@ -277,8 +284,8 @@ describe('mdb lines', () => {
     expect(
       formatMdb({
         mdb: [
-          { dev: 'br0', port: 'tap1', grp: '239.1.1.1', vid: 10, state: 'temp', timer: 250 },
-          { dev: 'br0', port: 'vxlan0', grp: 'ff05::2', dst: '192.0.2.2', state: 'permanent' },
+          { dev: 'br0', port: 'tap1', grp: '239.1.1.1', vid: 10, state: 'temp', ...LEARNED, timer: 250 },
+          { dev: 'br0', port: 'vxlan0', grp: 'ff05::2', dst: '192.0.2.2', state: 'permanent', ...LEARNED },
         ],
         router: [{ dev: 'br0', port: 'tap2', type: 'temp', timer: 12 }],
       }),

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/cli/errors.js';
 import { fdbChange, fdbDel, fdbFlush, fdbGet, fdbShow } from '../../src/cli/requests/fdb.js';
 import { linkAdd, linkDel, linkSet } from '../../src/cli/requests/link.js';
-import { mdbChange, mdbShow } from '../../src/cli/requests/mdb.js';
+import { mdbChange, mdbFlush, mdbGet, mdbShow } from '../../src/cli/requests/mdb.js';
 import { neighChange, neighDel, neighShow } from '../../src/cli/requests/neigh.js';
-import { vlanChange, vlanSetting } from '../../src/cli/requests/vlan.js';
+import { vlanChange, vlanGlobal, vlanSetting } from '../../src/cli/requests/vlan.js';
 import { LINK_TYPES } from '../../src/config/options/kinds.js';
 import { OPTION_ROWS } from '../../src/config/options/table.js';
 
@@ -29,11 +29,15 @@ const GRAMMARS: Readonly<Record<string, (words: Words) => unknown>> = {
   'vlan add': (words) => vlanChange('add', words),
   'vlan del': (words) => vlanChange('del', words),
   'vlan set': (words) => vlanSetting(words),
+  'vlan global': (words) => vlanGlobal(words),
   'neigh add': (words) => neighChange('add', words),
   'neigh replace': (words) => neighChange('replace', words),
   'neigh del': neighDel,
   'neigh show': neighShow,
   'mdb add': (words) => mdbChange('add', words),
+  'mdb replace': (words) => mdbChange('replace', words),
+  'mdb get': mdbGet,
+  'mdb flush': mdbFlush,
   'mdb del': (words) => mdbChange('del', words),
   'mdb show': mdbShow,
 };
@@ -122,7 +126,7 @@ describe('link', () => {
     ['link add a type tap flod off', '"link add": there is no "flod" after "type tap"; did you mean "flood"?'],
     [
       'link set a addresses 192.0.2.1/24',
-      '"link set": "addresses" is an option of a type; give it after "type bridge" or "type tap" or "type vxlan" or "type tun"',
+      '"link set": "addresses" is an option of a type; give it after "type bridge" or "type tap" or "type vxlan" or "type geneve" or "type tun"',
     ],
     ['link set a mut 1400', '"link set": there is no "mut"; did you mean "mtu"?'],
     ['link set a type bridge ageing_time', '"link set": "ageing_time" needs a value: ageing_time SECONDS'],
@@ -249,6 +253,13 @@ describe('vlan', () => {
     ],
     ['vlan set vid 2 dev v neigh_suppress off', { op: 'set', dev: 'v', vid: 2, neigh_suppress: false }],
     ['vlan set dev v vid 2-9 neigh_suppress on', { op: 'set', dev: 'v', vid: 2, vidEnd: 9, neigh_suppress: true }],
+    ['vlan set dev v vid 2 isolated on', { op: 'set', dev: 'v', vid: 2, isolated: true }],
+    ['vlan set dev v vid 2 mcast_router 2', { op: 'set', dev: 'v', vid: 2, mcast_router: 2 }],
+    ['vlan set dev v vid 2 mcast_max_groups 9', { op: 'set', dev: 'v', vid: 2, mcast_max_groups: 9 }],
+    [
+      'vlan global set vid 10-11 dev br0 mcast_querier 1 mcast_igmp_version 3',
+      { op: 'global', dev: 'br0', vid: 10, vidEnd: 11, options: { mcast_querier: true, mcast_igmp_version: 3 } },
+    ],
     ['vlan del dev tap1 vid 2', { op: 'del', dev: 'tap1', vid: 2 }],
     [
       'vlan del dev vxlan0 vid 2-3 tunnel_info id 20-21',
@@ -276,7 +287,23 @@ describe('vlan', () => {
       '"tunnel_info id": expected a VNI from 1 to 16777215, found 16777216',
     ],
     ['vlan set dev v vid 2 neigh_suppress maybe', '"neigh_suppress" takes on or off, not "maybe"'],
-    ['vlan set dev v vid 2', '"vlan set" needs what to set: vlan set dev PORT vid VID[-VID] neigh_suppress on|off'],
+    [
+      'vlan set dev v vid 2',
+      '"vlan set" needs what to set: vlan set dev PORT vid VID[-VID] [neigh_suppress on|off] [isolated on|off] [mcast_router 0|1|2] [mcast_max_groups N]',
+    ],
+    ['vlan set dev v vid 2 isolated', '"vlan set": "isolated" needs a value: isolated on|off'],
+    ['vlan set dev v vid 2 mcast_router 3', '"mcast_router" takes a number from 0 to 2, not "3"'],
+    ['vlan global set dev br0', '"vlan global" needs a VLAN: vlan global set dev BR vid VID[-VID] mcast_querier 1'],
+    ['vlan global set vid 2', '"vlan global" needs a bridge: vlan global set dev BR vid VID[-VID] mcast_querier 1'],
+    [
+      'vlan global set dev br0 vid 2',
+      '"vlan global set" needs what to set: vlan global set dev BR vid VID[-VID] mcast_querier 1',
+    ],
+    ['vlan global set dev br0 vid 2 mcast_querier 2', '"mcast_querier" takes a number from 0 to 1, not "2"'],
+    [
+      'vlan global set dev br0 vid 2 mcast_querrier 1',
+      '"vlan global" does not know "mcast_querrier"; did you mean "mcast_querier"?',
+    ],
     ['vlan add dev v vid 2 untaged', '"vlan add" does not know "untaged"; did you mean "untagged"?'],
   ];
   it.each(wrong)('refuses %s', (line, message) => expect(complaint(line)).toBe(message));
@@ -324,6 +351,25 @@ describe('mdb', () => {
       { op: 'add', dev: 'br0', port: 'vxlan0', grp: 'ff05::2', dst: '192.0.2.2' },
     ],
     ['mdb del dev br0 port tap1 grp 239.1.1.1 vid 10 temp', { op: 'del', ...key, vid: 10 }],
+    [
+      'mdb add dev br0 port tap1 grp 239.1.1.1 temp filter_mode include source_list 192.0.2.1,192.0.2.2 proto bgp',
+      {
+        op: 'add',
+        ...key,
+        state: 'temp',
+        filter_mode: 'include',
+        source_list: ['192.0.2.1', '192.0.2.2'],
+        proto: 'bgp',
+      },
+    ],
+    ['mdb replace dev br0 port tap1 grp 239.1.1.1 src 192.0.2.1', { op: 'replace', ...key, src: '192.0.2.1' }],
+    ['mdb add dev br0 port tap1 grp 01:02:03:04:05:0A', { op: 'add', ...key, grp: '01:02:03:04:05:0a' }],
+    ['mdb get dev br0 grp 239.1.1.1 src 192.0.2.1 vid 9', { dev: 'br0', grp: '239.1.1.1', src: '192.0.2.1', vid: 9 }],
+    [
+      'mdb flush dev br0 port tap1 vid 9 nopermanent proto bgp',
+      { op: 'flush', dev: 'br0', port: 'tap1', vid: 9, state: 'temp', proto: 'bgp' },
+    ],
+    ['mdb flush dev br0', { op: 'flush', dev: 'br0' }],
     ['mdb show dev br0 grp 239.1.1.1', { dev: 'br0', grp: '239.1.1.1' }],
   ];
   it.each(cases)('%s', (line, request) => expect(read(line)).toEqual(request));
@@ -334,10 +380,7 @@ describe('mdb', () => {
     ['mdb add dev br0 grp 239.1.1.1', `"mdb add" needs a port: ${EXAMPLE}`],
     ['mdb add dev br0 port tap1', `"mdb add" needs a group: ${EXAMPLE}`],
     ['mdb add dev br0 port tap1 grp all', '"grp": expected an IPv4 or IPv6 address, found "all"'],
-    [
-      'mdb add dev br0 port tap1 grp 239.1.1.1 temp',
-      '"mdb add": "temp" entries come from reports alone; one put in by hand is permanent',
-    ],
+    ['mdb add dev br0 port tap1 grp 239.1.1.1 filter_mode none', '"filter_mode" takes include or exclude, not "none"'],
     ['mdb show grop 239.1.1.1', '"mdb show" does not know "grop"; did you mean "grp"?'],
   ];
   it.each(wrong)('refuses %s', (line, message) => expect(complaint(line)).toBe(message));

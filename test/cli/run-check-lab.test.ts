@@ -4,6 +4,7 @@ import type { Rooms } from '../../src/cli/context.js';
 import { SwitchUnreachable } from '../../src/client/client.js';
 import type { CheckedDocument } from '../../src/config/load.js';
 import { Interrupted } from '../../src/lab/testbed/errors.js';
+import { parseWeather, weatherLines } from '../../src/lab/weather/words.js';
 import { type CliResult, overtap, scratch } from './harness.js';
 
 const folder = scratch();
@@ -129,13 +130,37 @@ describe('lab', () => {
       if (name === 'silent') throw new SwitchUnreachable('no switch answers on /x');
       return name === 'wrong' && typeof answer === 'boolean' ? (false as T) : answer;
     };
+  let up: ReturnType<LabRoom['labsUp']> = [];
   const room: LabRoom = {
+    gradeLab: async () => ({ isUp: false, solved: false }),
+    labSwitches: () => [],
+    connectInLab: () => {
+      throw new Error('no lab is up');
+    },
     labs: ['good', 'wrong', 'broken', 'silent', 'interrupted'].map((name) => ({ name, summary: `the ${name} one` })),
+    labsUp: () => up,
+    isLabFile: (word) => word.endsWith('.yaml'),
+    labNameOf: (word) => word,
+    labWith: async () => 'good',
+    labShell: async (name, guest, command) => {
+      throw new Error(`shell ${name} ${guest} ${command.join(' ')}`);
+    },
+    labGraph: async (word) => `<svg>${word}</svg>\n`,
+    labNew: (name) => `${name}.yaml`,
+    labWeather: async (name, request) => {
+      calls.push(`weather ${name} ${JSON.stringify(request)}`);
+      return [];
+    },
+    parseWeather,
+    weatherLines,
     goRootless: () => undefined,
     labUp: step('up', undefined),
     labDown: step('down', undefined),
     labCheck: step('check', true),
     labRun: step('run', true),
+    labSite: async () => ({ switches: [], guests: [] }),
+    isInOwnNamespaces: () => false,
+    sendInto: () => async () => undefined,
   };
   const lab = (...words: string[]): Promise<CliResult> => overtap(['lab', ...words], {}, { lab: async () => room });
 
@@ -145,6 +170,36 @@ describe('lab', () => {
     expect(await lab('list')).toEqual({ status: 0, out, err: '' });
     expect(await lab()).toEqual({ status: 0, out, err: '' });
     expect(JSON.parse((await lab('list', '--json')).out)).toEqual(room.labs);
+  });
+
+  it('says which are up, and for how long', async () => {
+    up = [
+      { name: 'good', summary: 'the good one', age: 7300 },
+      { name: 'mine', summary: 'of a file', age: 61 },
+    ];
+    try {
+      const { out } = await lab('list');
+      expect(out.split('\n')[0]).toBe('good         up 2 h   the good one');
+      expect(out.trimEnd().split('\n').at(-1)).toBe('mine         up 61 s  of a file');
+      const rows: unknown[] = JSON.parse((await lab('list', '--json')).out);
+      expect(rows[0]).toEqual({ name: 'good', summary: 'the good one', up: true, age: 7300 });
+      expect(rows[1]).toEqual({ name: 'wrong', summary: 'the wrong one' });
+      expect(await lab('down', 'mine')).toEqual({ status: 0, out: 'down: mine\n', err: '' });
+    } finally {
+      up = [];
+    }
+  });
+
+  it('takes a file in place of a name, a guest, and the words of a weather', async () => {
+    calls.length = 0;
+    expect(await lab('up', 'x.yaml')).toEqual({ status: 0, out: 'up: x.yaml\n', err: '' });
+    expect((await lab('shell', 'alice', '--', 'ip', '-br', 'a')).err).toBe('overtap: shell good alice ip -br a\n');
+    expect((await lab('shell', 'alice', '--lab', 'mine')).err).toBe('overtap: shell mine alice \n');
+    expect((await lab('graph', 'good')).out).toBe('<svg>good</svg>\n');
+    await lab('weather', 'alice', 'loss', '1%', 'from', 'h1', '--lab', 'mine');
+    const request = { op: 'set', link: 'alice', from: 'h1', weather: { loss: 0.01 }, clear: false };
+    expect(calls).toEqual(['up x.yaml', `weather mine ${JSON.stringify(request)}`]);
+    expect((await lab('up', 'good', '--lab', 'mine')).status).toBe(2);
   });
 
   it.each(['up', 'check', 'down', 'run'])('hands %s over and prints its lines', async (verb) => {
@@ -174,12 +229,13 @@ describe('lab', () => {
     const names = 'good, wrong, broken, silent, interrupted';
     const wrong: [string[], string][] = [
       [['up'], `"lab up" needs the name of a lab: ${names}`],
-      [['up', 'x'], `unknown lab "x"; the labs are: ${names}`],
+      [['up', 'x'], `unknown lab "x"; the labs are: ${names}; or give the path of a lab file`],
+      [['down', 'goood'], 'unknown lab "goood"; did you mean "good"?'],
       [['up', 'good', 'more'], '"more" is one too many; usage: overtap lab up NAME'],
       [['list', 'good'], '"good" is one too many; usage: overtap lab list'],
       [
         ['start', 'good'],
-        `"lab" has no command "start"; there is ${['list', 'up', 'check', 'down', 'run'].map((verb) => `"overtap lab ${verb}"`).join(', ')}`,
+        `"lab" has no command "start"; there is ${['list', 'up', 'check', 'down', 'run', 'shell', 'graph', 'weather', 'new'].map((verb) => `"overtap lab ${verb}"`).join(', ')}`,
       ],
     ];
     for (const [words, message] of wrong) {

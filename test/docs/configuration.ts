@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { bridgeLists, bridgeOptions, bridgePorts } from '../../src/config/options/bridge.js';
+import { cniOptions, dockerOptions } from '../../src/config/options/containers.js';
 import { fdbOptions, mdbOptions, neighOptions } from '../../src/config/options/entries.js';
 import { PORT_KINDS, PORT_TYPES, type PortType } from '../../src/config/options/kinds.js';
 import { nicOptions } from '../../src/config/options/nic.js';
@@ -11,6 +12,7 @@ import type { Row, Rows } from '../../src/config/options/option.js';
 import { deviceOptions, portLists, portOptions, stormLimitOptions } from '../../src/config/options/port.js';
 import { portRows } from '../../src/config/options/schema.js';
 import { offloadOptions, switchLists, switchOptions } from '../../src/config/options/switch.js';
+import { vlanGlobalOptions } from '../../src/config/options/mcast.js';
 import { vlanOptions } from '../../src/config/options/vlan.js';
 import type { Word } from '../../src/config/options/word.js';
 
@@ -39,6 +41,20 @@ bridges:
     example: `
 offloads: { tunnel_gso: false }`,
     rows: offloadOptions,
+  },
+  {
+    title: 'docker',
+    text: 'The network driver for Docker, read once at start ([containers.md](containers.md)).',
+    example: `
+docker: { bridge: br1 }`,
+    rows: dockerOptions,
+  },
+  {
+    title: 'cni',
+    text: 'The CNI plugin, read once at start ([containers.md](containers.md#cni)).',
+    example: `
+cni: { bridge: br1 }`,
+    rows: cniOptions,
   },
   {
     title: 'A bridge',
@@ -122,6 +138,14 @@ neigh: [{ dst: 198.18.0.3, lladdr: "02:00:00:00:00:03", vlan: 4 }]`,
 mdb: [{ port: tap0, grp: 239.1.1.1, vid: 2 }]`,
     rows: mdbOptions,
   },
+  {
+    title: 'vlan_global',
+    text: 'Items of `vlan_global`: how VLANs of a bridge with `mcast_vlan_snooping` snoop. A VLAN that is not there has the defaults.',
+    example: `
+mcast_vlan_snooping: true
+vlan_global: [{ vid: 2, mcast_querier: true, mcast_igmp_version: 3 }]`,
+    rows: vlanGlobalOptions,
+  },
 ];
 
 const HEAD = `# The configuration file
@@ -154,7 +178,7 @@ export function referenceText(): string {
   return `${[HEAD, ...SECTIONS.map(sectionText)].join('\n')}`;
 }
 
-function sectionText({ title, text, example, rows }: Section): string {
+export function sectionText({ title, text, example, rows }: Section): string {
   const hasWords = Object.values(rows).some(({ words }) => words.length > 0);
   const hasChange = hasWords || Object.values(rows).some(({ change }) => change !== 'live');
   const columns = [
@@ -196,7 +220,7 @@ export function wordText(key: string, { word = key, kind, value }: Word): string
   return `\`${word} ${value}\``;
 }
 
-type Json = { readonly [key: string]: unknown };
+export type Json = { readonly [key: string]: unknown };
 
 /** docs/configuration.schema.json. */
 export function schemaText(): string {
@@ -221,8 +245,8 @@ function portSchema(type: PortType): Json {
   return objectSchema(portRows(type), {}, { type: { const: type } });
 }
 
-/** @param inside what stands in place of a key's own schema @param first properties that no row has */
-function objectSchema(rows: Rows, inside: Json = {}, first: Json = {}): Json {
+/** The schema of a mapping. @param inside what stands in place of a key's own schema @param first properties that no row has */
+export function objectSchema(rows: Rows, inside: Json = {}, first: Json = {}): Json {
   const properties = Object.entries(rows).map(([key, row]) => [key, rowSchema(row, inside[key] as Json | undefined)]);
   const required = Object.keys(rows).filter((key) => rows[key]?.required === true);
   return {

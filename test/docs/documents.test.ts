@@ -23,7 +23,7 @@ const DOCUMENTS = [
   'bench/README.md',
   inFolder('docs').filter((name) => name.endsWith('.md')),
 );
-const SOURCES = ['src', 'test', 'bench', 'scripts', 'docs', 'bin', 'packaging', '.github']
+const SOURCES = ['src', 'test', 'bench', 'scripts', 'docs', 'bin', 'packaging', '.github', 'exercises']
   .flatMap(inFolder)
   .concat(readdirSync(ROOT));
 

@@ -10,7 +10,7 @@ import { expectRemedies, levels, shown } from './check-lines.js';
 /** What a host has besides offloads. */
 const REST = {
   ...{ tap: true, multiQueue: true, persist: true, headerSize: true, deviceNetns: true },
-  ...{ buffers: true, ipv6: true, netlink: true, setns: true, tcx: true },
+  ...{ buffers: true, ipv6: true, netlink: true, setns: true, tcx: true, packetRing: true },
   ...{ recvTos: true, recvTclass: true, noCheck6Rx: true, multicastAll: true, socketFilter: true, mtuDiscover: true },
   ...{
     mtuDiscover6: true,
@@ -24,16 +24,25 @@ const REST = {
 };
 
 describe('the host', () => {
-  const ALL: OffloadConfig = { tso: true, udp_segment: true, tunnel_gso: 'auto', udp_gro: true, vnet_header: true };
+  const ALL: OffloadConfig = {
+    tso: true,
+    udp_segment: true,
+    tunnel_gso: 'auto',
+    udp_gro: true,
+    packet_ring: true,
+    io_uring: 'auto',
+    vnet_header: true,
+  };
   const good: HostFacts = {
     rights: { netAdmin: true, netRaw: true, initialUsers: true },
     features: {
       ...REST,
-      ...{ udpSegment: true, udpGro: true, vnetHeader: true, tso: true, uso: true, tunnelGso: true },
+      ...{ udpSegment: true, udpGro: true, vnetHeader: true, tso: true, uso: true, tunnelGso: true, ioUring: true },
       reasons: {},
     },
     rmemMax: 212_992,
     wmemMax: 212_992,
+    programs: { execLibrary: '/lib/overtap-exec.so', cniPlugin: '/lib/overtap-cni' },
   };
   const judged = (more: Partial<HostFacts>, offloads: OffloadConfig = ALL, running = false): Check[] => {
     const checks = judgeHost({ ...good, ...more }, offloads, running);
@@ -42,7 +51,7 @@ describe('the host', () => {
   };
 
   it('that has everything is all right, whatever limits it may exceed', () => {
-    expect(levels(judged({}))).toBe('ok ok ok ok');
+    expect(levels(judged({}))).toBe('ok ok ok ok ok');
   });
 
   it('without rights cannot start a switch; one that runs is not harmed', () => {
@@ -50,6 +59,15 @@ describe('the host', () => {
     expect(shown(judged({ rights }))[0]).toMatch(/^FAIL {2}rights: CAP_NET_ADMIN is missing/);
     expect(shown(judged({ rights }, ALL, true))[0]).toMatch(/^WARN {2}rights: CAP_NET_ADMIN is missing/);
     expect(shown(judged({ rights: { ...rights, netAdmin: true } }))[0]).toMatch(/^WARN {2}rights: CAP_NET_RAW/);
+  });
+
+  it('may lack the native programs beside the addon, which no switch needs', () => {
+    const found = shown(judged({ programs: {} })).filter((line) => line.startsWith('WARN'));
+    expect(found).toEqual([
+      expect.stringMatching(/^WARN {2}overtap exec: .*overtap-exec\.so is missing; install .*npm run build:native/),
+      expect.stringMatching(/^WARN {2}CNI plugin: overtap-cni is missing; install .*npm run build:native/),
+    ]);
+    expect(shown(judged({}))).toContain('ok    CNI plugin: /lib/overtap-cni');
   });
 
   it('has limits that matter to those who cannot exceed them', () => {
@@ -87,20 +105,36 @@ describe('the host', () => {
   it('with an older kernel is slower, not broken; what is switched off is not missed', () => {
     const features = {
       ...REST,
-      ...{ udpSegment: false, udpGro: true, vnetHeader: true, tso: true, uso: false, tunnelGso: true },
+      ...{ udpSegment: false, udpGro: true, vnetHeader: true, tso: true, uso: false, tunnelGso: true, ioUring: true },
       reasons: { udpSegment: 'setting UDP_SEGMENT: Protocol not available' },
     };
     expect(shown(judged({ features })).slice(2, 5)).toEqual([
-      'ok    kernel features: virtio-net header, TSO from TAPs, UDP tunnel GSO, UDP_GRO',
+      'ok    kernel features: virtio-net header, TSO from TAPs, UDP tunnel GSO, UDP_GRO, PACKET_RX_RING, io_uring',
       'WARN  kernel features: no USO from TAPs: the switch works, and is slower; Linux 6.2 has it',
       'WARN  kernel features: no UDP_SEGMENT (setting UDP_SEGMENT: Protocol not available): the switch works, and is slower; a newer kernel has it',
     ]);
     expect(shown(judged({ features }, { ...ALL, tso: false, udp_segment: false, tunnel_gso: false }))[2]).toBe(
-      'ok    kernel features: virtio-net header, UDP_GRO; switched off by the configuration: tso, udp_segment, tunnel_gso',
+      'ok    kernel features: virtio-net header, UDP_GRO, PACKET_RX_RING, io_uring; switched off by the configuration: tso, udp_segment, tunnel_gso',
     );
     // What could not be tried for want of a TAP is not called missing.
     const blind = { ...features, vnetHeader: false, tso: false, tunnelGso: false };
-    expect(levels(judged({ features: blind, tunError: 'ENOENT' }))).toBe('ok fail ok warn ok');
+    expect(levels(judged({ features: blind, tunError: 'ENOENT' }))).toBe('ok fail ok warn ok ok');
+  });
+
+  it('without io_uring is told why; a warning is for those who asked for it', () => {
+    const features: SelfTest = {
+      ...REST,
+      ...{ udpSegment: true, udpGro: true, vnetHeader: true, tso: true, uso: true, tunnelGso: true, ioUring: false },
+      reasons: { ioUring: 'io_uring_setup: Operation not permitted' },
+    };
+    const lines = (io_uring: OffloadConfig['io_uring']): string =>
+      shown(judged({ features }, { ...ALL, io_uring })).filter((line) => line.includes('io_uring'))[0];
+    const reason = '(io_uring_setup: Operation not permitted)';
+    expect(lines('auto')).toBe(`ok    kernel features: no io_uring ${reason}: a system call for each frame of a TAP`);
+    expect(lines(true)).toBe(
+      `WARN  kernel features: no io_uring ${reason}: the switch works, and is slower; Linux 6.4 has it`,
+    );
+    expect(lines(false)).toMatch(/switched off by the configuration: io_uring$/);
   });
 
   describe('has UDP tunnel GSO as an extra', () => {
@@ -109,15 +143,15 @@ describe('the host', () => {
     const BESIDES = 'virtio-net header, TSO from TAPs, USO from TAPs, UDP_SEGMENT';
     const found = (tunnelGso: boolean, reason?: string): SelfTest => ({
       ...REST,
-      ...{ udpSegment: true, udpGro: true, vnetHeader: true, tso: true, uso: true, tunnelGso },
+      ...{ udpSegment: true, udpGro: true, vnetHeader: true, tso: true, uso: true, tunnelGso, ioUring: true },
       reasons: reason === undefined ? {} : { tunnelGso: reason },
     });
     const lines = (features: SelfTest, tunnelGso: OffloadConfig['tunnel_gso'], more = {}): string[] =>
       shown(judged({ features, ...more }, { ...ALL, tunnel_gso: tunnelGso })).filter((line) =>
         line.includes('kernel features'),
       );
-    const without = `ok    kernel features: ${BESIDES}, UDP_GRO`;
-    const all = `ok    kernel features: ${BESIDES}, UDP tunnel GSO, UDP_GRO`;
+    const without = `ok    kernel features: ${BESIDES}, UDP_GRO, PACKET_RX_RING, io_uring`;
+    const all = `ok    kernel features: ${BESIDES}, UDP tunnel GSO, UDP_GRO, PACKET_RX_RING, io_uring`;
 
     it('which is in the list when it is used', () => {
       expect(lines(found(true), 'auto')).toEqual([all]);

@@ -6,6 +6,7 @@ import { gate, limited } from '../../src/doctor/limited.js';
 import { findPathMtu } from '../../src/doctor/path-mtu.js';
 import { probePaths } from '../../src/doctor/path-probe.js';
 import { type Answer, Pinger, zoned } from '../../src/doctor/pinger.js';
+import { examineRemotes, type RemoteCase } from '../../src/doctor/remote-facts.js';
 import { probeUdpPort, sourceTowards } from '../../src/doctor/udp-probe.js';
 import { concatBytes, fromHex, toHex } from '../../src/wire/bytes.js';
 
@@ -354,5 +355,28 @@ describe('a UDP port', () => {
   it('is reached from an address that the kernel chooses', async () => {
     expect(await sourceTowards({ family: 4, remote: '127.0.0.1' })).toBe('127.0.0.1');
     expect(await sourceTowards({ family: 4, remote: '255.255.255.255' })).toBeUndefined();
+  });
+});
+
+describe('addresses of this host among the remotes', () => {
+  it("are another switch's, unless the port receives there itself", async () => {
+    const devices = {
+      route: () => ({ state: 'none', code: 'X' }) as const,
+      addresses: () => new Set(['192.0.2.1', '192.0.2.2']),
+    };
+    const port = (local?: string) => ({
+      name: 'vxlan0',
+      family: 4,
+      ports: [],
+      ...(local === undefined ? {} : { local }),
+    });
+    const own = async (local: string | undefined, address: string) => {
+      const one = { port: port(local), remote: { address, ports: [], heard: 0, sent: 0 } } as unknown as RemoteCase;
+      return (await examineRemotes([one], devices, { pings: false }))[0].own;
+    };
+    expect(await own('192.0.2.1', '192.0.2.1')).toBe(true);
+    expect(await own('192.0.2.1', '192.0.2.2')).toBe(false);
+    expect(await own(undefined, '192.0.2.2')).toBe(true);
+    expect(await own(undefined, '192.0.2.3')).toBe(false);
   });
 });

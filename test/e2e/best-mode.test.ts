@@ -10,15 +10,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { LinkRow } from '../../src/api/api.js';
 import type { Diagnosis } from '../../src/doctor/check.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import { selfTest } from '../../src/port/self-test.js';
 import { cases } from '../long.js';
 import { World } from './host-testbed.js';
 import { compileRefusals, type Part, type Refusal, refusedSoFar, refusing, startConfined } from './refuse.js';
 import { NOBODY } from './service-sandbox.js';
 import { OVERTAP, overtap, type RunningSwitch } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
-import { ping } from './traffic.js';
+import { numbered, ping } from './traffic.js';
 import { expectTransfer, kernelPeer, MB, makeGuest, VNI } from './two-hosts.js';
 
+const { ioUring } = selfTest();
 const PROCESS = new URL('../../dist/port/process.js', import.meta.url).href;
 
 let folder: string;
@@ -120,9 +122,10 @@ const WORDS: Record<Exclude<Part, Silent>, { log: string; doctor: string }> = {
   RECVMMSG: { log: 'recvmmsg', doctor: 'recvmmsg refused' },
   SO_NO_CHECK: { log: 'SO_NO_CHECK', doctor: 'SO_NO_CHECK refused' },
   TCX: { log: 'tcx', doctor: 'tcx refused' },
+  PACKET_RX_RING: { log: 'packet_ring', doctor: 'no PACKET_RX_RING' },
 };
 /** No line of the log: not refused together with others, or without any effect. */
-type Silent = 'TUN' | 'TUNGETVNETHDRSZ' | 'IPV6_AUTOFLOWLABEL' | 'SO_DOMAIN';
+type Silent = 'IO_URING' | 'IO_URING_LATER' | 'TUN' | 'TUNGETVNETHDRSZ' | 'IPV6_AUTOFLOWLABEL' | 'SO_DOMAIN';
 type Known = keyof typeof WORDS;
 /** Options of IPv6 sockets, which nobody asks for where there are none. */
 const OVER_IPV6: readonly Refusal[] = ['IPV6_RECVTCLASS', 'UDP_NO_CHECK6_RX', 'IPV6_MTU_DISCOVER'];
@@ -169,6 +172,34 @@ test('setns refused: a guest names its NIC and sets it up, which the switch sees
   expect(await world.nics(guest.netns)).toEqual([]);
 });
 
+test('io_uring refused: said, and a warning only where it is asked for', async ({ skip }) => {
+  skip(!ioUring, 'no io_uring here');
+  for (const [offloads, level] of [
+    ['', 30],
+    ['offloads: { io_uring: true }\n', 40],
+  ] as const) {
+    const sw = await start(['IO_URING'], settingsOf(tapPort('tap0', guest), offloads));
+    const said = sw.log().filter(({ offload }) => offload === 'io_uring');
+    expect(said).toMatchObject([{ level, reason: expect.stringContaining('not permitted') }]);
+    expect(sw.log().find(({ msg }) => msg === 'engine')).toMatchObject({ io_uring: false });
+    await expectTraffic('io_uring refused');
+    expect((await sw.stop()).ended.status).toBe(0);
+  }
+});
+
+test('io_uring refused later: said once, and nothing is lost', async ({ skip }) => {
+  skip(!ioUring, 'no io_uring here');
+  const sw = await start(['IO_URING_LATER']);
+  expect(sw.log().find(({ msg }) => msg === 'engine')).toMatchObject({ io_uring: true });
+  const count = 4000;
+  const { sent, received } = await numbered(world, guest.netns, peer.netns, peer.address, { flows: 4, count });
+  expect(received).toMatchObject({ received: sent.sent, twice: 0, late: 0, flows: 4 });
+  await expectTraffic('io_uring refused later');
+  await sw.logged('that it is not used any more', ({ offload }) => offload === 'io_uring');
+  await expectTraffic('without io_uring');
+  expect(sw.log().filter(({ offload }) => offload === 'io_uring')).toHaveLength(1);
+});
+
 test('IPv6 sockets refused by a filter: a port over IPv6 waits, the others have traffic', async () => {
   const over6 = '  br2:\n    ports:\n      vxlan6: { type: vxlan, local: "2001:db8::1", id: 43 }\n';
   const sw = await start(['IPV6=EPERM'], settingsOf(tapPort('tap0', guest), over6));
@@ -181,7 +212,7 @@ test('IPv6 sockets refused by a filter: a port over IPv6 waits, the others have 
 
 test.each<{ refusals: Refusal[]; answers: number }>([
   { refusals: ['TCX'], answers: 3 },
-  { refusals: ['SO_ATTACH_FILTER', 'SO_DOMAIN', 'RECVMMSG'], answers: 0 },
+  { refusals: ['PACKET_RX_RING', 'SO_ATTACH_FILTER', 'SO_DOMAIN', 'RECVMMSG'], answers: 0 },
 ])('$refusals refused: an interface is attached all the same', async ({ refusals, answers }) => {
   const { netns } = hosts[0];
   await world.veth(guest, { netns, ifname: 'p1' });
@@ -301,7 +332,14 @@ test('all refused together: the host itself has traffic, by one thread, and noth
   expect((await linkOf(sw, 'tap1'))?.fault).toContain('CAP_SYS_ADMIN');
   expectSaid(sw, all);
   const engine = sw.log().find(({ msg }) => msg === 'engine');
-  expect(engine).toMatchObject({ workers: 1, vnet_header: false, tso: false, udp_segment: false, udp_gro: false });
+  expect(engine).toMatchObject({
+    workers: 1,
+    vnet_header: false,
+    tso: false,
+    udp_segment: false,
+    udp_gro: false,
+    packet_ring: false,
+  });
   await Promise.all([expectTraffic('all refused'), expectListed(all)]);
   expect(await world.ip(guest.netns, '-o addr show tap0')).toMatch(/198\.18\.1\.1\/24/);
   const again = await overtap('-s', sw.control, 'apply', '-c', world.path('confined.yaml'));

@@ -221,13 +221,15 @@ describe('UDP tunnel GSO', () => {
 
   const OUTPUT = 'table inet looker {\n  chain out {\n    type filter hook output priority 0;\n  }\n}\n';
 
-  test.skipIf(lack !== null)('is there, and used', async () => {
+  test('is there, and used', async ({ skip }) => {
+    skip(lack !== null, `no tunnel GSO here: ${lack}`);
     const { findings } = await told('{}');
     expect(findings).toEqual([expect.stringContaining(TUNNEL)]);
     expect(findings[0]).not.toContain('switched off');
   });
 
-  test.skipIf(lack !== null)('is not used beside a firewall at output, which is no fault', async () => {
+  test('is not used beside a firewall at output, which is no fault', async ({ skip }) => {
+    skip(lack !== null, `no tunnel GSO here: ${lack}`);
     const { findings } = await told('{}', OUTPUT);
     expect(findings).toHaveLength(2);
     expect(findings[0]).not.toContain(TUNNEL);
@@ -236,7 +238,8 @@ describe('UDP tunnel GSO', () => {
     );
   });
 
-  test.skipIf(lack !== null)('is used all the same when it is asked for', async () => {
+  test('is used all the same when it is asked for', async ({ skip }) => {
+    skip(lack !== null, `no tunnel GSO here: ${lack}`);
     const { findings } = await told('{ tunnel_gso: true }', OUTPUT);
     expect(findings).toEqual([expect.stringContaining(TUNNEL)]);
   });

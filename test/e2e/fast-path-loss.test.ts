@@ -76,7 +76,7 @@ test.each(cases(pairs, 3))(
  * Above, one loss takes what the kernel has in one piece there: a train on its way in. Here a router loses single datagrams
  * of plain network cards, and what arrives is merged across the gaps.
  */
-test.each<Peer>(['overtap', 'kernel'])(
+test.each(cases<Peer>(['kernel', 'overtap'], 1))(
   `${LENGTH} MB each way with equal hashes: overtap and %s, 1 % of the single datagrams lost on a router`,
   async (peer) => {
     const { hosts, router } = await routedHosts();

@@ -6,6 +6,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { must } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import { selfTest } from '../../src/port/self-test.js';
 import { cases, long } from '../long.js';
 import { World } from './host-testbed.js';
 import { type Dump, dump, type Sniffer, sniff } from './sniffer.js';
@@ -29,6 +30,7 @@ import {
 /** By default superframes leave whole where the underlay takes them so, as column A does: both ways are tested. */
 const NO_TUNNEL_GSO = 'offloads: { tunnel_gso: false }\n';
 const lacksTunnelGso = (await tunnelGsoLack()) !== null;
+const { ioUring } = selfTest();
 
 let world: World;
 let hosts: [Host, Host];
@@ -61,9 +63,9 @@ describe('a large transfer arrives with an equal hash', () => {
   }
 
   test.each<{ column: Column; megabytes: number; settings: string; way: string }>([
-    { column: 'A', megabytes: long(1000), settings: '', way: 'superframes whole' },
-    { column: 'A', megabytes: long(1000), settings: NO_TUNNEL_GSO, way: 'trains' },
-    { column: 'B', megabytes: long(1000, 50), settings: '', way: 'single datagrams' },
+    { column: 'A', megabytes: long(1000, 50), settings: '', way: 'superframes whole' },
+    { column: 'A', megabytes: long(1000, 50), settings: NO_TUNNEL_GSO, way: 'trains' },
+    { column: 'B', megabytes: long(1000, 20), settings: '', way: 'single datagrams' },
   ])('$megabytes MB, overtap to overtap, column $column: $way', async ({ column, megabytes, settings, way }) => {
     await setColumn(world, hosts, column);
     const switches = await startPair(world, hosts, [[guests[0]], [guests[1]]], [settings, settings]);
@@ -78,8 +80,8 @@ describe('a large transfer arrives with an equal hash', () => {
   });
 
   test.each([
-    { megabytes: long(1000), settings: '', way: 'superframes whole' },
-    { megabytes: long(300), settings: NO_TUNNEL_GSO, way: 'trains' },
+    { megabytes: long(1000, 40), settings: '', way: 'superframes whole' },
+    { megabytes: long(300, 20), settings: NO_TUNNEL_GSO, way: 'trains' },
   ])('$megabytes MB to a kernel peer and as much back, column A: $way', async ({ megabytes, settings, way }) => {
     const sw = await startSwitch(world, hosts[0], [hosts[1].address], [guests[0]], settings);
     const peer = await kernelPeer(world, hosts[1], hosts[0].address, guests[1].address);
@@ -142,14 +144,33 @@ interface Used {
   tso: boolean;
   udp_segment: boolean;
   tunnel_gso: boolean | 'auto';
+  io_uring: boolean;
   udp_gro: boolean;
+  packet_ring: boolean;
 }
 
 describe('each offload can be switched off', () => {
   const AUTO = lacksTunnelGso ? false : 'auto';
-  const ON: Used = { vnet_header: true, tso: true, udp_segment: true, tunnel_gso: AUTO, udp_gro: true };
-  const OFF: Used = { vnet_header: false, tso: false, udp_segment: false, tunnel_gso: false, udp_gro: false };
-  const ALL_OFF = '{ tso: false, udp_segment: false, tunnel_gso: false, udp_gro: false, vnet_header: false }';
+  const ON: Used = {
+    vnet_header: true,
+    tso: true,
+    udp_segment: true,
+    tunnel_gso: AUTO,
+    udp_gro: true,
+    packet_ring: true,
+    io_uring: ioUring,
+  };
+  const OFF: Used = {
+    vnet_header: false,
+    tso: false,
+    udp_segment: false,
+    tunnel_gso: false,
+    udp_gro: false,
+    packet_ring: false,
+    io_uring: false,
+  };
+  const ALL_OFF =
+    '{ tso: false, udp_segment: false, tunnel_gso: false, udp_gro: false, packet_ring: false, vnet_header: false, io_uring: false }';
   interface Side {
     offloads: string;
     used: Used;
@@ -160,6 +181,7 @@ describe('each offload can be switched off', () => {
     udp_segment: { offloads: '{ udp_segment: false }', used: { ...ON, udp_segment: false, tunnel_gso: false } },
     tunnel_gso: { offloads: '{ tunnel_gso: false }', used: { ...ON, tunnel_gso: false } },
     udp_gro: { offloads: '{ udp_gro: false }', used: { ...ON, udp_gro: false } },
+    io_uring: { offloads: '{ io_uring: false }', used: { ...ON, io_uring: false } },
     // Without the header in front of a frame there is no telling that it is a superframe.
     vnet_header: {
       offloads: '{ vnet_header: false }',
@@ -223,7 +245,7 @@ describe('each offload can be switched off', () => {
 });
 
 /** Of the transfer within a host, in MB. */
-const LENGTH = long(200, 100);
+const LENGTH = long(200, 50);
 
 test(`between guests of one host, ${LENGTH} MB pass as the superframes that they are`, async () => {
   const sw = await startSwitch(world, hosts[0], [hosts[1].address], guests);

@@ -5,6 +5,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
 import { cases } from '../long.js';
+import { know } from './faults-support.js';
 import { World } from './host-testbed.js';
 import { descriptorsOf, expectNoReach, expectReach, linkOf, startWith } from './live-support.js';
 import { type RunningSwitch, settledStats } from './switch.js';
@@ -39,6 +40,8 @@ async function start(workers = 1): Promise<void> {
   const ports = plainBridge('      p1: { type: netdev }\n', tapPort('tap2', b));
   sw = await startWith(world, host, 'netdev', `workers: ${workers}\nbridges:\n${ports}`);
   await expectReach(world, a, b);
+  // Else its kernel asks again after some seconds whether the other is there, and that frame is dropped beside the test's.
+  await know(world, b.netns, b.ifname, a);
 }
 
 async function expectRow(row: Record<string, unknown>): Promise<void> {

@@ -14,7 +14,7 @@ import { RunningSwitch, switchCommand } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
 import { kernelPeer, makeGuest } from './two-hosts.js';
 
-const KILLS = long(100);
+const KILLS = long(100, 4);
 const VNI = 42;
 const RATE = 500;
 const LIMIT_MS = 400_000;

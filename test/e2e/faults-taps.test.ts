@@ -26,16 +26,16 @@ import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } fro
 import { kernelPeer, makeGuest, VNI } from './two-hosts.js';
 
 /** Together a thousand in the long run. */
-const DELETIONS = long(800, 48);
+const DELETIONS = long(800, 16);
 const DELETIONS_OF_TWO_ENGINES = long(200, 16);
 /** Of namespaces, deleted and made again. */
-const CYCLES = long(1000, 48);
+const CYCLES = long(1000, 16);
 /** Of a guest's NIC, down and up. */
 const FLAPS = long(1000);
 /** Guests that faults befall, all at the same time. */
 const VICTIMS = 16;
 /** After so many faults of a guest a frame has to get through, too. */
-const PROBE = long(10, 2);
+const PROBE = long(10, 1);
 /** Numbered datagrams a second. */
 const RATE = 1000;
 const LIMIT_MS = 300_000;

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { StatsAnswer } from '../../src/api/api.js';
 import { describe, type Program } from '../../src/lab/testbed/program.js';
-import { long } from '../long.js';
+import { cases, long } from '../long.js';
 import { World } from './host-testbed.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, twoHosts } from './topologies.js';
@@ -77,7 +77,7 @@ const difference = (
   reason: 'storm_limited' | 'turn_exceeded' | 'offload_invalid',
 ) => (after.drops[reason] ?? 0) - (before.drops[reason] ?? 0);
 
-test.each([
+const FLOODS = [
   { kind: 'broadcasts', words: [BROADCAST], reasons: ['storm_limited', 'turn_exceeded'] },
   { kind: 'multicast', words: [GROUP], reasons: ['storm_limited', 'turn_exceeded'] },
   { kind: 'unknown unicast', words: [UNKNOWN], reasons: ['storm_limited', 'turn_exceeded'] },
@@ -85,21 +85,26 @@ test.each([
   { kind: 'superframes of 400 segments', words: [BROADCAST, 150, 60_000], reasons: ['turn_exceeded'] },
   { kind: 'superframes of 7 segments', words: [BROADCAST, 1000, 7000], reasons: ['storm_limited', 'turn_exceeded'] },
   { kind: 'unicast superframes of 400 segments', words: ['02:00:00:00:00:02', 150, 60_000], reasons: [] },
-] as const)('$kind cost the others none of their pings', async ({ kind, words, reasons }) => {
-  const before = await settledStats(sw);
-  const [destination, ...superframe] = words;
-  const attacker = flood(destination, ...superframe);
-  await attacker.line('it floods', (line) => line === 'flooding');
-  const result = await pings();
-  const { ended } = await attacker.stop('SIGTERM');
-  expect(ended.status, describe(ended)).toBe(0);
-  const at = (part: number): number => result.times[Math.floor((result.times.length - 1) * part)];
-  console.log(
-    `${kind}: ${ended.stdout.split('\n')[1]} sent; ${result.received} of ${PINGS} pings; ms: p50 ${at(0.5)}, p99 ${at(0.99)}`,
-  );
-  expect(result.received, result.output).toBeGreaterThanOrEqual(PINGS * 0.99);
-  const after = await settledStats(sw);
-  const dropped = reasons.map((reason) => difference(after, before, reason));
-  if (reasons.length > 0) expect(dropped.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
-  await expectBalance(sw);
-});
+] as const;
+
+test.each(cases<(typeof FLOODS)[number]>(FLOODS, 5))(
+  '$kind cost the others none of their pings',
+  async ({ kind, words, reasons }) => {
+    const before = await settledStats(sw);
+    const [destination, ...superframe] = words;
+    const attacker = flood(destination, ...superframe);
+    await attacker.line('it floods', (line) => line === 'flooding');
+    const result = await pings();
+    const { ended } = await attacker.stop('SIGTERM');
+    expect(ended.status, describe(ended)).toBe(0);
+    const at = (part: number): number => result.times[Math.floor((result.times.length - 1) * part)];
+    console.log(
+      `${kind}: ${ended.stdout.split('\n')[1]} sent; ${result.received} of ${PINGS} pings; ms: p50 ${at(0.5)}, p99 ${at(0.99)}`,
+    );
+    expect(result.received, result.output).toBeGreaterThanOrEqual(PINGS * 0.99);
+    const after = await settledStats(sw);
+    const dropped = reasons.map((reason) => difference(after, before, reason));
+    if (reasons.length > 0) expect(dropped.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
+    await expectBalance(sw);
+  },
+);

@@ -48,7 +48,7 @@ const ROWS: Row[] = Object.keys(WAYS).flatMap((way) =>
   ),
 );
 
-test.each(cases(ROWS, 4))('$way, tagged: $tagged, offloads: $offloads, $workers workers', async ({ way, ...row }) => {
+test.each(cases(ROWS, 3))('$way, tagged: $tagged, offloads: $offloads, $workers workers', async ({ way, ...row }) => {
   const { tagged, offloads, workers } = row;
   const guests = [await makeGuest(world, 1), await makeGuest(world, 2)];
   const settings = `workers: ${workers}\n${offloads ? '' : 'offloads: { tso: false }\n'}`;

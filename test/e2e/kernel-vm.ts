@@ -12,7 +12,7 @@ import { COUNTED, type Commands, compileCounted, LIMIT_MS, MachinePlace, type Pl
 import type { Host } from './topologies.js';
 
 const MODULES = [
-  ...['bridge', 'veth', 'vxlan', '8021q', 'vrf', 'sch_netem'],
+  ...['bridge', 'veth', 'vxlan', 'geneve', '8021q', 'vrf', 'sch_netem'],
   ...['ifb', 'sch_ingress', 'cls_matchall', 'act_mirred'],
 ];
 const MACHINE = '192.0.2.2';
@@ -117,7 +117,7 @@ export class KernelVm implements Commands {
   async reset(): Promise<void> {
     await this.try(
       'ip -all netns delete; ' +
-        'for kind in vxlan bridge vlan vrf; do ip -br link show type $kind | sed "s/[ @].*//" | while read -r name; do ip link delete $name; done; done; ' +
+        'for kind in vxlan geneve bridge vlan vrf; do ip -br link show type $kind | sed "s/[ @].*//" | while read -r name; do ip link delete $name; done; done; ' +
         `ip route delete unreachable ${this.host.address}; ` +
         'tc qdisc delete dev eth0 root; tc qdisc delete dev eth0 ingress; tc qdisc delete dev ifb0 root',
     );

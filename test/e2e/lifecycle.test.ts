@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { namespaceExists } from '../../src/lab/testbed/namespaces.js';
 import type { Program } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import { cases } from '../long.js';
 import { World } from './host-testbed.js';
 import type { RunningSwitch } from './switch.js';
 import { type Guest, type Host, plainBridge, singlePort, tapPort, twoHosts } from './topologies.js';
@@ -58,7 +59,7 @@ beforeEach(async () => {
 
 afterEach(() => world.cleanUp());
 
-describe.each(['SIGTERM', 'SIGINT'] as const)('%s under traffic', (signal) => {
+describe.each(cases(['SIGTERM', 'SIGINT'] as const, 1))('%s under traffic', (signal) => {
   async function traffic(sw: RunningSwitch): Promise<Program[]> {
     await expectPing(guests[0], guests[1]);
     const { tx_packets: before } = (await sw.stats()).links.vxlan0;
@@ -130,26 +131,29 @@ describe('a TAP with "persist: true"', () => {
     return { ifindex, address, addr_info: addr_info.map(({ local, prefixlen }) => ({ local, prefixlen })) };
   }
 
-  test.each(['SIGTERM', 'SIGKILL'] as const)('outlives %s with its addresses, and is taken over', async (signal) => {
-    const bridges = firstHost('        persist: true\n');
-    const [first] = await Promise.all([
-      world.startSwitch(hosts[0].netns, 'host1', bridges),
-      world.startSwitch(hosts[1].netns, 'host2', secondHost()),
-    ]);
-    await expectPing(guests[0], guests[1]);
-    await world.address(guests[0], '198.18.0.77/24');
-    const before = await nic();
-    expect(before.addr_info.map(({ local }) => local)).toEqual(['198.18.0.1', '198.18.0.77']);
+  test.each(cases(['SIGKILL', 'SIGTERM'] as const, 1))(
+    'outlives %s with its addresses, and is taken over',
+    async (signal) => {
+      const bridges = firstHost('        persist: true\n');
+      const [first] = await Promise.all([
+        world.startSwitch(hosts[0].netns, 'host1', bridges),
+        world.startSwitch(hosts[1].netns, 'host2', secondHost()),
+      ]);
+      await expectPing(guests[0], guests[1]);
+      await world.address(guests[0], '198.18.0.77/24');
+      const before = await nic();
+      expect(before.addr_info.map(({ local }) => local)).toEqual(['198.18.0.1', '198.18.0.77']);
 
-    await first.stop(signal);
-    expect(await nic()).toEqual(before);
-    expect(await world.nics(guests[2].netns)).toEqual([]); // this one is not persistent
+      await first.stop(signal);
+      expect(await nic()).toEqual(before);
+      expect(await world.nics(guests[2].netns)).toEqual([]); // this one is not persistent
 
-    await world.startSwitch(hosts[0].netns, 'host1', bridges);
-    expect(await nic()).toEqual(before);
-    await expectPing(guests[0], guests[1]);
-    await expectPing(guests[1], { ...guests[0], address: '198.18.0.77' });
-  });
+      await world.startSwitch(hosts[0].netns, 'host1', bridges);
+      expect(await nic()).toEqual(before);
+      await expectPing(guests[0], guests[1]);
+      await expectPing(guests[1], { ...guests[0], address: '198.18.0.77' });
+    },
+  );
 });
 
 describe('under a running switch', () => {

@@ -6,6 +6,7 @@ import { request } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { StatsAnswer, SwitchEvent } from '../../src/api/api.js';
 import { quietFor, until } from '../../src/lab/testbed/wait.js';
+import { cases } from '../long.js';
 import { World } from './host-testbed.js';
 import { clientOf, expectReach, give, Monitor, startWith } from './live-support.js';
 import { type RunningSwitch, settledStats } from './switch.js';
@@ -38,7 +39,7 @@ function frameFrom(source: string, guest: Guest, text = 'here'): Promise<void> {
   return inject(world, guest, experimentalFrame({ destination: BROADCAST, source, text }));
 }
 
-describe.each([{ workers: 1 }, { workers: 2 }])('workers: $workers', ({ workers }) => {
+describe.each(cases([{ workers: 2 }, { workers: 1 }], 1))('workers: $workers', ({ workers }) => {
   let sw: RunningSwitch;
   let monitor: Monitor;
 

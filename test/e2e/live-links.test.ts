@@ -3,6 +3,7 @@
  * and a kernel peer notice of it, and what `link show` tells.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { cases } from '../long.js';
 import { World } from './host-testbed.js';
 import { clientOf, expectNoReach, expectReach, give, linkOf, startWith } from './live-support.js';
 import type { RunningSwitch } from './switch.js';
@@ -50,7 +51,7 @@ async function nic(netns: string, ifname: string): Promise<Nic> {
   return { ...found, addr_info: found.addr_info.map(({ local, prefixlen }) => ({ local, prefixlen })) };
 }
 
-test.each([{ workers: 1 }, { workers: 2 }])(
+test.each(cases([{ workers: 2 }, { workers: 1 }], 1))(
   'a bridge, TAPs and a vxlan port come into being, carry traffic, and go again: workers: $workers',
   async ({ workers }) => {
     await start(workers);

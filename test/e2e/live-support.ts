@@ -203,7 +203,8 @@ function lookAtDescriptors(sw: RunningSwitch): Record<string, number> {
   const kinds: Record<string, number> = {};
   for (const target of targets) {
     const socket = /^socket:\[(\d+)\]$/.exec(target)?.[1];
-    if (target === '' || (socket !== undefined && unix.includes(` ${socket}`))) continue;
+    // Once, some seconds after the start, it looks at its own pages (src/native/process/start-pages.c).
+    if (target === '' || target.endsWith('/pagemap') || (socket !== undefined && unix.includes(` ${socket}`))) continue;
     const kind = target.replace(/\[\d+\]/, '');
     kinds[kind] = (kinds[kind] ?? 0) + 1;
   }

@@ -16,7 +16,7 @@ import { expectBalance, expectTransfer, MB, makeGuest, succeed, VNI } from './tw
 const FRAMES = 50;
 /** None, 802.1Q with a priority, a priority tag, 802.1ad, and 802.1Q in 802.1ad. */
 const TAGS = ['', '8100a00a', '8100e000', '88a80064', '88a860648100000a'];
-const BYTES = long(100, 20) * MB;
+const BYTES = long(100, 10) * MB;
 
 let world: World;
 let host: string;
@@ -49,12 +49,15 @@ async function withoutOffloads({ netns, ifname }: Guest, port: string): Promise<
 const netdevPort = (port: string, more = ''): string => `      ${port}: { type: netdev${more} }\n`;
 
 /** Hex of a frame of the experimental type with tags before it, numbered. */
-function numberedFrame(to: string, from: Guest, tags: string, number: number): string {
-  const payload = Buffer.alloc(50);
+function numberedFrame(to: string, from: Guest, tags: string, number: number, bytes = 50): string {
+  const payload = Buffer.alloc(bytes);
   payload.writeUInt32BE(number);
   const macs = `${to}${from.mac}`.replaceAll(':', '');
   return `${macs}${tags}88b5${payload.toString('hex')}`;
 }
+
+/** Megabytes of a capture that holds all of them unread: 64 KiB each (see `sniff`), so that a capture that waits for a CPU loses none. */
+const roomFor = (frames: readonly string[]): number => Math.ceil(frames.length / 8);
 
 /**
  * Sends frames with each of these tags, and expects all of them at the other guest, once, with the same bytes, and in order where
@@ -62,7 +65,7 @@ function numberedFrame(to: string, from: Guest, tags: string, number: number): s
  */
 async function expectFrames(from: Guest, to: Guest, isOrdered: boolean): Promise<void> {
   const frames = TAGS.flatMap((tags) => Array.from({ length: FRAMES }, (_, i) => numberedFrame(to.mac, from, tags, i)));
-  const wire = await sniff(world, to, `ether src ${from.mac}`);
+  const wire = await sniff(world, to, `ether src ${from.mac}`, roomFor(frames));
   await inject(world, from, ...frames);
   await wire.rests(frames.length);
   await wire.stop();
@@ -81,7 +84,7 @@ async function packetsOf(sw: RunningSwitch, port: string): Promise<{ rx: number;
 }
 
 describe('each frame arrives once, as it was sent', () => {
-  test.each([1, 2])('%i workers: netdev to netdev, and to a TAP and back', async (workers) => {
+  test.each(cases([2, 1], 1))('%i workers: netdev to netdev, and to a TAP and back', async (workers) => {
     const a = await cabled(1, 'p1');
     const b = await cabled(2, 'p2');
     const c = await makeGuest(world, 3);
@@ -128,18 +131,37 @@ describe('each frame arrives once, as it was sent', () => {
   });
 });
 
+test('frames that are longer than a slot of the ring keep their places among the others', async () => {
+  const a = await cabled(1, 'p1');
+  const b = await cabled(2, 'p2');
+  for (const { netns, ifname } of [a, b]) await world.ip(netns, `link set ${ifname} mtu 9000`);
+  for (const port of ['p1', 'p2']) await world.ip(host, `link set ${port} mtu 9000`);
+  const sw = await startWith(world, host, 'netdev', `bridges:\n${plainBridge(netdevPort('p1'), netdevPort('p2'))}`);
+  await give(sw, `fdb add ${b.mac} dev p2 master static`);
+  const length = (number: number): number => [50, 1500, 1525, 5000, 8900][((number * number) % 7) % 5];
+  const frames = Array.from({ length: 150 }, (_, i) => numberedFrame(b.mac, a, TAGS[i % TAGS.length], i, length(i)));
+  const wire = await sniff(world, b, `ether src ${a.mac}`, roomFor(frames));
+  await inject(world, a, ...frames);
+  await wire.rests(frames.length);
+  await wire.stop();
+  // The sniffer keeps the beginning of a frame.
+  const heads = (all: readonly string[]): string[] => all.map((hex) => hex.slice(0, 80));
+  expect(heads(bytesOf(wire))).toEqual(heads(frames));
+  await expectBalance(sw);
+});
+
 describe('TCP, with equal hashes', () => {
   test.each(
     cases(
       [
-        { offloads: 'on', workers: 1 },
-        { offloads: 'off', workers: 1 },
-        { offloads: 'off', workers: 2 },
-        { offloads: 'on', workers: 2 },
+        { offloads: 'on', workers: 1, ring: true },
+        { offloads: 'off', workers: 1, ring: true },
+        { offloads: 'off', workers: 2, ring: false },
+        { offloads: 'on', workers: 2, ring: false },
       ],
       2,
     ),
-  )('offloads $offloads, $workers workers: netdev, TAP and tunnel', async ({ offloads, workers }) => {
+  )('offloads $offloads, $workers workers, ring $ring: netdev, TAP and tunnel', async ({ offloads, workers, ring }) => {
     const [one, two] = await twoHosts(world);
     host = one.netns;
     const a = await cabled(1, 'p1');
@@ -152,7 +174,12 @@ describe('TCP, with equal hashes', () => {
     const here = plainBridge(...ports, tunnel(one.address, two.address));
     const there = plainBridge(tapPort('tap4', d), tunnel(two.address, one.address));
     for (const guest of [a, b]) await world.ip(guest.netns, 'link set eth0 mtu 1450');
-    const sw = await startWith(world, one.netns, 'one', `workers: ${workers}\nbridges:\n${here}`);
+    const sw = await startWith(
+      world,
+      one.netns,
+      'one',
+      `workers: ${workers}\noffloads: { packet_ring: ${ring} }\nbridges:\n${here}`,
+    );
     const other = await startWith(world, two.netns, 'two', `workers: ${workers}\nbridges:\n${there}`);
     const label = (way: string): string => `${way}, offloads ${offloads}, ${workers} workers`;
     await expectTransfer(world, a, b, BYTES, label('netdev to netdev'));
@@ -210,11 +237,11 @@ describe("a tunnel of the guests' own kernels", () => {
   test.each(
     cases(
       [
+        { over: 'IPv6', more: 'udpcsum', local: (n: number) => `2001:db8::${n}` },
         { over: 'IPv4', more: 'udpcsum', local: (n: number) => `198.18.0.${n}` },
         { over: 'IPv4 without checksums', more: 'noudpcsum', local: (n: number) => `198.18.0.${n}` },
-        { over: 'IPv6', more: 'udpcsum', local: (n: number) => `2001:db8::${n}` },
       ],
-      2,
+      1,
     ),
   )('vxlan over $over: it is segmented, with all checksums', async ({ more, local }) => {
     const a = await cabled(1, 'p1');

@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
+import { cases } from '../long.js';
 import { World } from './host-testbed.js';
 import { expectReach, expectRefused, startWith } from './live-support.js';
 import { overtap, type RunningSwitch } from './switch.js';
@@ -40,7 +41,7 @@ async function floodOf(sw: RunningSwitch): Promise<string[]> {
   return rows.flatMap(({ mac, dst }) => (mac === '00:00:00:00:00:00' && dst !== undefined ? [dst] : [])).sort();
 }
 
-test.each([true, false])('is taken by each without itself (local is given: %s)', async (local) => {
+test.each(cases([true, false], 1))('is taken by each without itself (local is given: %s)', async (local) => {
   const switches: RunningSwitch[] = [];
   for (const [number, host] of hosts.entries()) {
     const sw = await startWith(world, host.netns, `host${number}`, linesOf(number, local));

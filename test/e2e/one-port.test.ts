@@ -61,7 +61,11 @@ test.each(cases<(typeof tunnels)[number]>(tunnels, 2))(
     const reaches = async (way: string): Promise<void> => {
       const wire = await sniff(world, hosts[1], 'udp dst port 4789');
       await expectReach(world, guest, peer);
-      await until(`datagrams ${way} are on the wire`, () => sentBy(wire, hosts[0]).includes(way));
+      // A capture tells a moment late, of the answers too.
+      await until(
+        `datagrams ${way} are on the wire`,
+        () => sentBy(wire, hosts[0]).includes(way) && sentBy(wire, hosts[1]).length > 0,
+      );
       expect(sentBy(wire, hosts[0])).toEqual([way]);
       expect(sentBy(wire, hosts[1])).toEqual(['4789 64']);
       await wire.stop();

@@ -6,9 +6,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
 import { cases } from '../long.js';
 import { World } from './host-testbed.js';
+import { give } from './live-support.js';
 import { DF, type Outer, readOuter } from './outer-headers.js';
 import { type Sniffer, sniff } from './sniffer.js';
-import type { RunningSwitch } from './switch.js';
+import { type RunningSwitch, settledStats } from './switch.js';
 import { type Guest, type Host, plainBridge, tapPort } from './topologies.js';
 import { inject, transfer } from './traffic.js';
 import { succeed } from './two-hosts.js';
@@ -93,6 +94,7 @@ function expected(family: Family, more: Partial<Outer>): object {
     destination: peer.address,
     ttl: 64,
     tos: 0,
+    label: 0,
     fragment: 0,
     destinationPort: 4789,
     checksum: 'right',
@@ -126,6 +128,30 @@ describe.each(FAMILIES)('over IPv%i', (family) => {
     expect(outer).toEqual([0xb8, 0xb9, 0xba, 0xba].map((tos) => expected(family, { ...options, tos })));
   });
 
+  test.runIf(family === 6)(
+    'flowlabel: of every datagram, changed at any time, from either kind of source port',
+    async () => {
+      await build(family);
+      const own = await startSwitch('flowlabel: 0x12345, tos: inherit');
+      const sniffer = await wire();
+      const labelled = async (port: number, label: number): Promise<void> => {
+        // Others have the inner type of service beside the label, and one train of datagrams has one label.
+        const frames = [0, 0, 0xb8, 0xb8].map((tos, i) => frame({ port: port + i, tos }));
+        const outer = await outerOf(sniffer, ...frames);
+        expect(outer).toEqual([0, 0, 0xb8, 0xb8].map((tos) => expected(family, { tos, label })));
+      };
+      await labelled(1000, 0x12345);
+      await give(own, 'link set vxlan0 type vxlan flowlabel 0xfffff');
+      await labelled(1010, 0xfffff);
+      await give(own, 'link set vxlan0 type vxlan flowlabel 0');
+      await labelled(1020, 0);
+      await give(own, 'link set vxlan0 type vxlan flowlabel 1 srcport 4789 4789');
+      await labelled(1030, 1);
+      await give(own, 'link set vxlan0 type vxlan flowlabel 0');
+      await labelled(1040, 0);
+    },
+  );
+
   // Of inner IPv6 once, over either: the type of service is read apart from the outer family.
   test.each(cases(family === 4 ? FAMILIES : ([6, 4] as const), 1 + (family === 4 ? 1 : 0)))(
     'tos inherit, with all four of ECN, of inner IPv%i',
@@ -145,19 +171,22 @@ describe.each(FAMILIES)('over IPv%i', (family) => {
     for (const { sourcePort } of outer) expect(sourcePort >= 5000 && sourcePort <= 5063).toBe(true);
   });
 
-  test('srcport: within the range, spread, and the same for all frames of a flow', async () => {
-    await build(family);
-    await startSwitch('srcport: [5000, 5003]');
-    const sniffer = await wire();
-    const ports = Array.from({ length: 32 }, (_, flow) => 2000 + flow);
-    // The same flow with another type of service is another frame to look for.
-    const frames = [0, 0x10, 0x20].flatMap((tos) => ports.map((port) => frame({ port, tos })));
-    const outer = await outerOf(sniffer, ...frames);
-    const used = outer.map(({ sourcePort }) => sourcePort);
-    expect([...new Set(used)].sort()).toEqual([5000, 5001, 5002, 5003]);
-    expect(used.slice(32, 64)).toEqual(used.slice(0, 32));
-    expect(used.slice(64)).toEqual(used.slice(0, 32));
-  });
+  test.each(cases(FAMILIES, 1).filter((one) => one === family))(
+    'srcport: within the range, spread, and the same for all frames of a flow',
+    async () => {
+      await build(family);
+      await startSwitch('srcport: [5000, 5003]');
+      const sniffer = await wire();
+      const ports = Array.from({ length: 32 }, (_, flow) => 2000 + flow);
+      // The same flow with another type of service is another frame to look for.
+      const frames = [0, 0x10, 0x20].flatMap((tos) => ports.map((port) => frame({ port, tos })));
+      const outer = await outerOf(sniffer, ...frames);
+      const used = outer.map(({ sourcePort }) => sourcePort);
+      expect([...new Set(used)].sort()).toEqual([5000, 5001, 5002, 5003]);
+      expect(used.slice(32, 64)).toEqual(used.slice(0, 32));
+      expect(used.slice(64)).toEqual(used.slice(0, 32));
+    },
+  );
 
   test('udpcsum off: zero', async () => {
     await build(family);
@@ -166,13 +195,38 @@ describe.each(FAMILIES)('over IPv%i', (family) => {
     expect(outer).toEqual(expected(family, { checksum: 'none' }));
   });
 
+  const once = cases(FAMILIES, 1).filter((one) => one === family);
+  test.each(once)('gbp: the policy ID of the port, and any from the kernel, with reserved_bits drop', async () => {
+    await build(family);
+    const [own, peer] = hosts;
+    const zero = family === 6 ? ' udp6zerocsumrx' : '';
+    const device = `link add vx0 type vxlan id 42 remote ${own.address} local ${peer.address} dstport 4789${zero} gbp`;
+    await world.ip(peer.netns, device);
+    await world.ip(peer.netns, 'link set vx0 up');
+    await world.address({ netns: peer.netns, ifname: 'vx0' }, '198.18.0.2/24');
+    const sw = await startSwitch('gbp: true, gbp_id: 0x1234, reserved_bits: drop');
+    const [sniffer, back] = [await wire(), await sniff(world, own, 'udp dst port 4789')];
+    // The kernel's device takes what the switch sends, and sends the mark of a packet as its policy ID.
+    await succeed(world, peer.netns, ['ping', '-s', '8', '-c', '2', '-W', '2', '-m', String(0xabcd), '198.18.0.1']);
+    await succeed(world, guest.netns, ['ping', '-s', '8', '-c', '2', '-W', '2', '198.18.0.2']);
+    const headers = ({ packets }: Sniffer, from: Host): string[] =>
+      packets
+        .filter(({ length }) => length <= 128)
+        .map(readOuter)
+        .flatMap(({ source, vxlan }) => (source === from.address ? [vxlan] : []));
+    await until('the policy of the kernel was seen', () => headers(back, peer).includes('8800abcd00002a00'));
+    await until('the policy of the switch was seen', () => headers(sniffer, own).length >= 4);
+    expect([...new Set(headers(sniffer, own))]).toEqual(['8800123400002a00']);
+    expect((await settledStats(sw)).drops.vxlan_reserved_bits ?? 0).toBe(0);
+  });
+
   const kernels = [
     { name: 'udpcsum off', options: 'udpcsum: false', kernel: family === 6 ? 'udp6zerocsumrx' : '', port: 4789 },
     { name: 'tos inherit', options: 'tos: inherit', kernel: 'tos inherit', port: 4789 },
     { name: 'another dstport', options: 'dstport: 8472', kernel: '', port: 8472 },
     { name: 'df inherit', options: 'df: inherit', kernel: family === 6 ? '' : 'df inherit', port: 4789 },
   ];
-  test.each(cases(kernels, 2))(
+  test.each(cases(kernels, family === 4 ? 2 : 1))(
     'a kernel peer takes it: TCP with equal hashes, $name',
     async ({ options, kernel, port }) => {
       await build(family);

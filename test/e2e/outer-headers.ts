@@ -10,6 +10,8 @@ export interface Outer {
   readonly faults: string[];
   readonly ttl: number;
   readonly tos: number;
+  /** The flow label of IPv6; 0 over IPv4. */
+  readonly label: number;
   /** The three flag bits and the fragment offset of IPv4; 0 over IPv6. */
   readonly fragment: number;
   readonly source: string;
@@ -44,6 +46,7 @@ function read4(ip: Buffer): Outer {
   return {
     family: 4,
     tos: ip[1],
+    label: 0,
     fragment: ip.readUInt16BE(6),
     ttl: ip[8],
     source: [...ip.subarray(12, 16)].join('.'),
@@ -60,6 +63,7 @@ function read6(ip: Buffer): Outer {
   return {
     family: 6,
     tos: (ip.readUInt16BE(0) >>> 4) & 0xff,
+    label: ip.readUInt32BE(0) & 0xfffff,
     fragment: 0,
     ttl: ip[7],
     source: words(ip.subarray(8, 24)),

@@ -99,7 +99,7 @@ export class HostPlace implements Place {
   }
 
   async ping(address: string, count: number, words = ''): Promise<number> {
-    const command = `ping -n -i 0.1 -W 5 -c ${count} ${words} ${address}`.split(/ +/);
+    const command = `ping -n -l ${count} -i 3 -W 5 -c ${count} ${words} ${address}`.split(/ +/);
     return answers((await this.world.exec(this.netns, command, { limitMs: 60_000 })).stdout);
   }
 

@@ -6,6 +6,7 @@ import { existsSync, lstatSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
+import { cases } from '../long.js';
 import { dial, type FramePeer, FrameServer, framed } from './frame-peers.js';
 import { World } from './host-testbed.js';
 import { expectReach, expectRefused, give, linkOf, startWith } from './live-support.js';
@@ -90,7 +91,7 @@ async function expectEach(sw: RunningSwitch, peer: FramePeer): Promise<void> {
 /** A shorter frame than Ethernet has, as virtio-net sends it: an ARP request. */
 const short = `ffffffffffff${VM.replaceAll(':', '')}08060001080006040001${VM.replaceAll(':', '')}c6120009000000000000c6120001`;
 
-test.each([1, 2])('frames to a socket on which QEMU listens, %i workers', async (workers) => {
+test.each(cases([2, 1], 1))('frames to a socket on which QEMU listens, %i workers', async (workers) => {
   const path = world.path('vm1.net');
   const qemu = await server(path);
   const sw = await startWith(world, host, 'vm', bridge(`connect: ${path}`, `workers: ${workers}\n`));

@@ -38,8 +38,11 @@ export type Part =
   | 'SO_NO_CHECK'
   | 'RECVMMSG'
   | 'TCX'
+  | 'PACKET_RX_RING'
   | 'IPV6_AUTOFLOWLABEL'
   | 'SO_DOMAIN'
+  | 'IO_URING'
+  | 'IO_URING_LATER'
   | 'TUN';
 export type Refusal = Part | `${Part}=${string}`;
 

@@ -19,6 +19,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { templateOf } from '../../src/lab/file/template.js';
 import type { Ended } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
 import { World } from './host-testbed.js';
@@ -70,9 +71,10 @@ async function done(...words: string[]): Promise<string> {
   return ended.stdout;
 }
 
+/** Namespaces with the number of a process are those of other tests. */
 const expectNothingLeft = (): void => {
   expect(readdirSync(runtime).flatMap((name) => readdirSync(join(runtime, name)))).toEqual([]);
-  expect(readdirSync('/run/netns').filter((name) => name.startsWith('ovt-'))).toEqual([]);
+  expect(readdirSync('/run/netns').filter((name) => /^ovt-(?!t\d+-)/.test(name))).toEqual([]);
   expect(readdirSync('/tmp').filter((name) => /^overtap\.\w{6}$/.test(name))).toEqual([]);
 };
 
@@ -97,14 +99,27 @@ test('a lab that is up is checked, shown and taken down by other commands of the
   const up = await done('lab', 'up', 'point-to-point');
   const socket = join(runtime, 'overtap/lab/point-to-point/h1.sock');
   expect(up).toContain(`overtap -s ${socket} fdb show`);
-  const explore = /^ {2}(nsenter .*) ip neigh$/m.exec(up)?.[1]?.split(' ') ?? [];
-  const shown = await world.exec(netns, [...USER, ...explore, 'ip', '-br', 'link']);
-  expect(shown).toMatchObject({ status: 0, stdout: expect.stringContaining('vxlan0') });
+  expect(up).toContain('overtap lab shell h1 --lab point-to-point -- ip neigh');
+  expect(await done('lab', 'shell', 'h1', '--', 'ip', '-br', 'link')).toContain('vxlan0');
+  expect(await done('lab', 'list')).toMatch(/^point-to-point +up \d+ s /m);
   const checked = await done('lab', 'check', 'point-to-point');
   expect(checked).not.toMatch(/^FAIL/m);
   expect(checked).toMatch(/^ok +10 MB over TCP/m);
   expect(await done('-s', socket, 'fdb', 'show')).toContain('dst 192.0.2.2');
   await done('lab', 'down', 'point-to-point');
+  expectNothingLeft();
+});
+
+test("a lab of a file, with weather, is the user's own too", async () => {
+  const file = world.path('mine.yaml');
+  writeFileSync(file, templateOf('mine'));
+  chmodSync(file, 0o644);
+  expect(await done('lab', 'up', file)).toContain('alice  10.0.10.1/24 on eth0');
+  expect(await done('lab', 'shell', 'alice', '--', 'ip', '-br', 'address')).toContain('10.0.10.1/24');
+  await done('lab', 'weather', 'alice', 'clear', 'delay', '3ms', 'from', 'alice');
+  expect(await done('lab', 'weather')).toContain('alice  alice -> h1: delay 3ms');
+  expect(await done('lab', 'check', 'mine')).not.toMatch(/^FAIL/m);
+  await done('lab', 'down', file);
   expectNothingLeft();
 });
 
@@ -229,13 +244,19 @@ describe('run', () => {
     mkdirSync(labs, { recursive: true });
     const planted = { lab: 'point-to-point', namespaces: ['precious'], switches: [] };
     writeFileSync(join(labs, 'state.json'), JSON.stringify(planted));
-    for (const verb of ['down', 'check']) {
-      const { status, stderr } = await run('lab', verb, 'point-to-point');
-      expect([status, stderr], verb).toEqual([
+    for (const words of [
+      ['down', 'point-to-point'],
+      ['check', 'point-to-point'],
+      ['shell', 'h1', '--lab', 'point-to-point'],
+      ['weather', '--lab', 'point-to-point'],
+    ]) {
+      const { status, stderr } = await run('lab', ...words);
+      expect([status, stderr], words.join(' ')).toEqual([
         1,
         expect.stringContaining('/overtap belongs to others: set XDG_RUNTIME_DIR'),
       ]);
     }
+    expect(await done('lab', 'list')).not.toMatch(/ up /);
     rmSync(join(runtime, 'overtap'), { recursive: true });
   });
 

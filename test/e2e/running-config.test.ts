@@ -107,5 +107,5 @@ test('link show -d tells every option in force, under the keys of the file', asy
     ...{ accept_vteps: 'known', inner_vlan: 'drop', reserved_bits: 'ignore', learning: true, mcast_router: 1 },
   });
   expect((await sw.json('link show')) as LinkRow[]).not.toContainEqual(expect.objectContaining({ df: 'unset' }));
-  expect(await give(sw, '-d link show vxlan0')).toMatch(/ dstport 4789 .* ttl auto .* df unset udpcsum /);
+  expect(await give(sw, '-d link show vxlan0')).toMatch(/ dstport 4789 .* ttl auto .* df unset fragment off udpcsum /);
 });

@@ -93,11 +93,14 @@ export async function sniff(world: World, { netns, ifname }: End, filter: string
 async function rest(what: string, number: () => number, least: number): Promise<void> {
   let before = -1;
   let since = 0;
-  await until(what, () => {
+  const isAtRest = (): boolean => {
     const now = number();
     if (now !== before) since = performance.now();
     before = now;
     return now >= least && performance.now() - since > REST_MS;
+  };
+  await until(what, isAtRest).catch((error: Error) => {
+    throw new Error(`${error.message}; ${before} so far`, { cause: error });
   });
 }
 

@@ -5,6 +5,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { must } from '../../src/lab/testbed/program.js';
 import { until } from '../../src/lab/testbed/wait.js';
+import { cases } from '../long.js';
 import { World } from './host-testbed.js';
 import { clientOf, expectReach, give, linkOf, startWith } from './live-support.js';
 import { OVERTAP, type RunningSwitch } from './switch.js';
@@ -64,11 +65,13 @@ async function moveTo(netns: string, from: string, ifname: string): Promise<void
 const ups = (sw: RunningSwitch): unknown[] =>
   sw.log().filter(({ port, msg }) => port === 't1' && ['port down', 'port up again'].includes(msg));
 
-describe.each([
-  { workers: 1, persist: false },
-  { workers: 1, persist: true },
+const KINDS = [
   { workers: 2, persist: false },
-])('workers: $workers, persist: $persist', ({ workers, persist }) => {
+  { workers: 1, persist: true },
+  { workers: 1, persist: false },
+];
+
+describe.each(cases(KINDS, 2))('workers: $workers, persist: $persist', ({ workers, persist }) => {
   test('renamed and moved, it stays the same port, and follows what it is told', async () => {
     const sw = await start(workers, persist);
     const before = await nicIn(guest.netns, 'eth0');

@@ -30,6 +30,12 @@ export interface PingOptions {
   whole?: boolean;
 }
 
+/**
+ * Once it has sent all, `ping` waits for the last answer no longer than twice the longest round trip or its interval: on a busy
+ * machine one that is late would count as lost. So all are sent at once, at an interval that is long; it ends with the last answer.
+ */
+const PING_INTERVAL_S = 3;
+
 /** Answers to pings, counted by `ping`. */
 export async function ping(
   world: World,
@@ -38,7 +44,7 @@ export async function ping(
   options: PingOptions = {},
 ): Promise<{ sent: number; received: number; duplicates: number; output: string }> {
   const { count = 3, size, whole = false } = options;
-  const words = ['ping', '-n', '-c', String(count), '-i', '0.1', '-W', '2'];
+  const words = ['ping', '-n', '-c', String(count), '-l', String(count), '-i', String(PING_INTERVAL_S), '-W', '2'];
   if (size !== undefined) words.push('-s', String(size));
   if (whole) words.push('-M', 'do');
   const ended = await world.exec(netns, [...words, address]);

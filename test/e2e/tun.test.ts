@@ -85,18 +85,24 @@ async function countsOf({ netns, ifname }: Guest): Promise<Counts> {
   };
 }
 
-async function expectCounts(sw: RunningSwitch, port: string, guest: Guest): Promise<void> {
+/** @param merging segments from a tunnel that are one packet to the device are so many frames to the switch (native/nic/merge.c) */
+async function expectCounts(sw: RunningSwitch, port: string, guest: Guest, merging = false): Promise<void> {
   const own = async (): Promise<Counts> => {
     const { rx_packets, rx_bytes, tx_packets } = (await settledStats(sw)).links[port];
     return { rx_packets, rx_bytes, tx_packets };
   };
   // A packet of its host, such as a neighbour solicitation, may pass between two looks.
   let [device, counted] = [await countsOf(guest), await own()];
-  for (let looks = 1; looks < MOST_LOOKS && !isDeepStrictEqual(counted, device); looks++) {
+  const agree = (): boolean =>
+    isDeepStrictEqual(
+      merging && counted.tx_packets > device.tx_packets ? { ...counted, tx_packets: device.tx_packets } : counted,
+      device,
+    );
+  for (let looks = 1; looks < MOST_LOOKS && !agree(); looks++) {
     device = await countsOf(guest);
     counted = await own();
   }
-  expect(counted).toEqual(device);
+  expect(agree(), JSON.stringify({ counted, device })).toBe(true);
 }
 
 /** As on gVisor, OpenVZ and old kernels. */
@@ -111,7 +117,7 @@ const WAYS: readonly [string, string][] = [
   ['without a virtio-net header', 'offloads: { vnet_header: false }\n'],
 ];
 
-test.each(cases(WAYS, 2))(
+test.each(cases(WAYS, 1))(
   'a TUN and a TAP on a bridge, %s: IPv4 and IPv6, both ways, whole and counted',
   async (_name, settings) => {
     const host = await world.netns('host');
@@ -147,7 +153,7 @@ test('behind a tunnel: the MTU is right by itself, and whole packets arrive', as
   const whole = await ping(world, a.netns, b.address, { size: 1450 - 28, whole: true });
   expect(whole, whole.output).toMatchObject({ sent: 3, received: 3 });
   await expectAll(a, b, 20 * MB, 'tun over vxlan');
-  await expectCounts(one, 'tun1', a);
+  await expectCounts(one, 'tun1', a, true);
   await expectBalance(one, other);
 });
 

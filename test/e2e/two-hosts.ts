@@ -17,7 +17,7 @@ export const VNI = 42;
 /** Column A: the underlay's offloads as a veth has them. Column B: what is done before a plain network card is reached. */
 export type Column = 'A' | 'B';
 
-/** As the benchmark sets it (src/bench/path/site.ts). */
+/** As the benchmark sets it (src/bench/path/site/site.ts). */
 const PLAIN_NIC = [
   ...['tcp-segmentation-offload', 'generic-segmentation-offload', 'tx-udp-segmentation'],
   ...['tx-udp_tnl-segmentation', 'tx-udp_tnl-csum-segmentation', 'tx-checksum-ip-generic'],

@@ -73,7 +73,7 @@ const ROWS = KINDS.flatMap(([what, kind], i) =>
   [1, 2].map((workers) => ({ what, kind, workers: ((workers + i) % 2) + 1 })),
 );
 
-test.each(cases(ROWS, 3))(
+test.each(cases(ROWS, 2))(
   'over $what each frame goes once and is counted, with its tag, $workers workers',
   async ({ kind, workers }) => {
     const switches = await pair(kind, `workers: ${workers}\n`);
@@ -90,28 +90,32 @@ test.each(cases(ROWS, 3))(
   },
 );
 
-test.each(cases(KINDS, 2))('over %s the other side may go and come back, which is no fault', async (what, kind) => {
-  const [one, other] = await pair(kind);
-  await expectReach(world, a, b);
-  await other.stop('SIGKILL');
-  for (let i = 0; i < 3; i++)
-    await inject(
-      world,
-      a,
-      ...Array.from({ length: 10 }, () => experimentalFrame({ destination: b.mac, source: a.mac, text: 'lost' })),
-    );
-  // A refusal of UDP comes later than its datagram, which counts as sent.
-  if (what === 'unix sockets') expect((await settledStats(one)).links.far.drops?.port_down).toBeGreaterThanOrEqual(30);
-  expect(await linkOf(one, 'far')).toMatchObject({ operstate: 'UP' });
-  const [here, there] = kind();
-  const again = await startWith(world, host, 'b', lines(b, there, here));
-  await expectReach(world, a, b);
-  await expectEach(b, a);
-  await expectBalance(one, again);
-  await again.stop();
-  expect(existsSync(there)).toBe(false);
-  if (what === 'unix sockets') expect((statSync(here).mode & 0o777).toString(8)).toBe('600');
-});
+test.each(cases([...KINDS].reverse(), 1))(
+  'over %s the other side may go and come back, which is no fault',
+  async (what, kind) => {
+    const [one, other] = await pair(kind);
+    await expectReach(world, a, b);
+    await other.stop('SIGKILL');
+    for (let i = 0; i < 3; i++)
+      await inject(
+        world,
+        a,
+        ...Array.from({ length: 10 }, () => experimentalFrame({ destination: b.mac, source: a.mac, text: 'lost' })),
+      );
+    // A refusal of UDP comes later than its datagram, which counts as sent.
+    if (what === 'unix sockets')
+      expect((await settledStats(one)).links.far.drops?.port_down).toBeGreaterThanOrEqual(30);
+    expect(await linkOf(one, 'far')).toMatchObject({ operstate: 'UP' });
+    const [here, there] = kind();
+    const again = await startWith(world, host, 'b', lines(b, there, here));
+    await expectReach(world, a, b);
+    await expectEach(b, a);
+    await expectBalance(one, again);
+    await again.stop();
+    expect(existsSync(there)).toBe(false);
+    if (what === 'unix sockets') expect((statSync(here).mode & 0o777).toString(8)).toBe('600');
+  },
+);
 
 test('by commands and by apply: another remote, another name, another mode, and the local address stays open', async () => {
   const sw = await startWith(world, host, 'a', `bridges:\n  br1:\n    ports:\n${tapPort('tap1', a)}`);

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../src/lab/testbed/wait.js';
+import { cases } from '../long.js';
 import { World } from './host-testbed.js';
 import { GROUPS, kernelDevice, twoHostsOf } from './multicast-support.js';
 import { compileRefusals, type Refusal, refusedSoFar, refusing, startConfined } from './refuse.js';
@@ -73,15 +74,19 @@ describe.each([{ family: 4 as const }, { family: 6 as const }])('IPv$family', ({
     { refusals: ['IP_MULTICAST_ALL'], heard: false },
     { refusals: ['IP_MULTICAST_ALL', 'SO_ATTACH_FILTER'], heard: true },
   ] satisfies { refusals: Refusal[]; heard: boolean }[];
-  test.each(rows)('$refusals refused: datagrams to a group of another program, heard: $heard', async (row) => {
-    const [group] = GROUPS[family];
-    const script = `const s = require('node:dgram').createSocket('udp${family}');
+  // Of IPv6 one in the short run: that all is heard where nothing can be asked for.
+  test.each(cases([...rows].reverse(), family === 4 ? 3 : 1))(
+    '$refusals refused: datagrams to a group of another program, heard: $heard',
+    async (row) => {
+      const [group] = GROUPS[family];
+      const script = `const s = require('node:dgram').createSocket('udp${family}');
 s.bind(5000, () => { s.addMembership('${group}', '${family === 4 ? hosts[0].address : '::%eth0'}'); console.log('joined'); });`;
-    const other = world.spawn(hosts[0].netns, [process.execPath, '-e', script]);
-    await until('the other program is in the group', () => other.output.includes('joined'));
-    const peer = await peerAt(`group ${group} dev eth0`);
-    await start('srcport: [4789, 4789]', row.refusals);
-    const { received } = await ping(world, peer.netns, guest.address, { count: 2 });
-    expect(received).toBe(row.heard ? 2 : 0);
-  });
+      const other = world.spawn(hosts[0].netns, [process.execPath, '-e', script]);
+      await until('the other program is in the group', () => other.output.includes('joined'));
+      const peer = await peerAt(`group ${group} dev eth0`);
+      await start('srcport: [4789, 4789]', row.refusals);
+      const { received } = await ping(world, peer.netns, guest.address, { count: 2 });
+      expect(received).toBe(row.heard ? 2 : 0);
+    },
+  );
 });

@@ -133,8 +133,8 @@ export class Bystanders implements Watch {
     if (from === FAR) {
       const datagram = encodeVxlan(CALM_VNI, frame);
       io.bytes.set(datagram, offset);
-      sw.countDatagram(datagram.length);
       const index = sw.topology.port('tunnel').socket;
+      sw.countDatagram(index, datagram);
       io.put({ ...common, kind: KIND_UDP, index, length: datagram.length }, this.address, flow);
     } else {
       const index = sw.topology.port(from).number;

@@ -3,6 +3,8 @@
  * are added and flushed, devices fail. Bystanders are not touched.
  */
 
+import { destinationOf, GROUP_REMOTES, NEXTHOP_BUCKETS } from '../../src/dataplane/state/destination.js';
+import { fidOf } from '../../src/dataplane/state/fid.js';
 import type { Operation } from '../../src/dataplane/operations/operations.js';
 import {
   ANY_VTEP,
@@ -16,6 +18,7 @@ import {
   RSC,
   UP,
 } from '../../src/dataplane/state/forwarding.js';
+import { FLAG_PINNED, FLAG_STATIC } from '../../src/fdb/table.js';
 import { STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { parseAddress } from '../../src/wire/ip-address.js';
 import { flagsOf } from '../dataplane/support/specs.js';
@@ -51,6 +54,8 @@ export class Changes {
       () => this.settings(),
       () => this.senders(),
       () => this.loss(),
+      () => this.nexthops(),
+      () => this.backup(),
     ];
   }
 
@@ -154,6 +159,35 @@ export class Changes {
 
   private senders(): Operation[] {
     return this.sw.topology.setSenders(this.random.pick(['wide', 'six', 'single']), this.random.pick([1, 2, 4, 8]));
+  }
+
+  /** A group of nexthops changes, and an entry leads to it: to remotes, to none, or to a group that was never told. */
+  private nexthops(): Operation[] {
+    const { random, sw } = this;
+    const group = random.below(4);
+    const { number: owner, bridge, remotes: own, spec } = sw.topology.port(random.pick(['wide', 'six', 'single']));
+    // Those of its list stay: the others go with their entries.
+    const listed = spec.type === 'vxlan' ? (spec.remotes ?? []) : [];
+    const remotes = [...own].flatMap(([key, remote]) => (listed.includes(key.split(' ')[0]) ? [remote] : []));
+    const chosen = Array.from({ length: NEXTHOP_BUCKETS }, () => remotes[random.below(remotes.length)]);
+    const fid = fidOf(sw.topology.bridgeNumber(bridge), bridge === 'br0' ? 2 + random.below(2) : 0);
+    const place = { high: 0x0200, low: 0x00010000 | random.below(24), fid, owner };
+    const destination = destinationOf(owner, GROUP_REMOTES + random.below(5));
+    return [
+      { op: 'nexthop', group, remotes: remotes.length === 0 || random.once(4) ? [] : chosen },
+      random.once(3)
+        ? { op: 'fdb-del', ...place }
+        : { op: 'fdb', ...place, destination, flags: FLAG_STATIC | FLAG_PINNED },
+    ];
+  }
+
+  private backup(): Operation[] {
+    const { random, sw } = this;
+    const port = sw.topology.port(this.noisyPort()).number;
+    // The bystanders share `tunnel`.
+    const name = this.noisyPort();
+    const backup = random.once(3) || name === 'tunnel' ? null : sw.topology.port(name).number;
+    return [{ op: 'backup', port, backup, remote: random.once(2) ? 0 : GROUP_REMOTES + random.below(5) }];
   }
 
   /** The device of a port goes: it stays down until it is made anew. */

@@ -2,6 +2,10 @@
  * The control side of a fuzzed switch: reads the punt rings with the control thread's readers, and returns the operations of
  * the multicast database.
  */
+import { bridgeOptions } from '../../src/config/options/bridge.js';
+import { defaultsOf } from '../../src/config/options/option.js';
+import type { BridgeConfig } from '../../src/config/types.js';
+import { querierIdentity, snoopSettings } from '../../src/control/tables/mdb-settings.js';
 import { type Departure, partings } from '../../src/control/model/transition.js';
 import { Mdb } from '../../src/control/tables/mdb.js';
 import { hearPunt } from '../../src/control/tables/mdb-feed.js';
@@ -9,6 +13,8 @@ import {
   PUNT_IGMP,
   PUNT_MLD,
   PUNT_PIM,
+  PUNT_BPDU,
+  PUNT_PROBE,
   type Punt,
   PuntReader,
   subjectOf,
@@ -18,13 +24,20 @@ import { FdbReader } from '../../src/fdb/snapshot.js';
 import { NeighReader } from '../../src/neigh/table.js';
 import { STATUS_NOW } from '../../src/port/packet-io.js';
 import { formatAddress } from '../../src/wire/ip-address.js';
+import { decodeBpdu } from '../../src/wire/bpdu.js';
+import { decodeProbe } from '../../src/wire/loop-probe.js';
 import type { FuzzedSwitch } from './fuzzed-switch.js';
 import { GUARDED } from './layout.js';
 
 /** Looks between two at the MDB, which is so full that its listing takes long. */
 const MDB_LOOK = 32;
 
-const KINDS = ['', 'igmp', 'mld', 'pim', 'l2miss', 'l3miss', 'neigh conflict'];
+const SETTINGS = snoopSettings({ ...defaultsOf(bridgeOptions), mcast_igmp_version: 3, mcast_mld_version: 2 });
+const IDENTITY = querierIdentity(
+  { mac: undefined, host_port: false, mcast_query_use_ifaddr: false, addresses: [] } as unknown as BridgeConfig,
+  '02:00:00:00:00:99',
+);
+const KINDS = ['', 'igmp', 'mld', 'pim', 'l2miss', 'l3miss', 'neigh conflict', 'own tunnel', 'probe', 'bpdu'];
 
 export class ControlSide {
   /** What was read, by kind, and how often. */
@@ -60,6 +73,10 @@ export class ControlSide {
       const router = name === 'left' ? 2 : 1;
       this.mdb.setPort(number, { bridge: topology.bridgeNumber(bridge), router, fastLeave: name === 'right' });
     }
+    // Sources are read and kept too.
+    for (const bridge of new Set([...topology.ports.values()].map((port) => topology.bridgeNumber(port.bridge)))) {
+      this.mdb.setBridge(bridge, { settings: SETTINGS, identity: IDENTITY, vids: new Set() }, 0);
+    }
     this.publish();
     this.part(forgetful.flatMap((port) => [...this.sw.remotes.learned(port)].map((remote) => ({ port, remote }))));
   }
@@ -93,6 +110,14 @@ export class ControlSide {
     const name = this.sw.facts.names[punt.port];
     if (name === undefined || GUARDED.includes(name)) throw new Error(`a punt of port ${punt.port}, ${name ?? 'none'}`);
     this.count(KINDS[punt.kind]);
+    if (punt.kind === PUNT_BPDU) {
+      decodeBpdu(punt.bytes);
+      return;
+    }
+    if (punt.kind === PUNT_PROBE) {
+      decodeProbe(punt.bytes);
+      return;
+    }
     if (hearPunt(this.mdb, punt, now)) return;
     if (punt.kind === PUNT_IGMP || punt.kind === PUNT_MLD || punt.kind === PUNT_PIM) {
       throw new Error(`a message that cannot be read: ${Buffer.from(punt.bytes).toString('hex')}`);

@@ -11,8 +11,10 @@ import { MAX_PORTS } from '../../src/dataplane/state/counters.js';
 import type { RemoteTable } from '../../src/encap/remotes.js';
 import { MAX_REMOTES } from '../../src/encap/remotes.js';
 import * as L from '../../src/port/packet-io.js';
+import { ETHERTYPE_QINQ } from '../../src/wire/ethernet.js';
 import { vidOf } from '../../src/wire/vlan.js';
 import { VXLAN_HEADER } from '../../src/wire/vxlan.js';
+import { innerLength } from '../dataplane/support/inner-length.js';
 import { type Facts, TAGGED, TAP, VXLAN } from './switch-tables.js';
 
 const MAX_FRAMES = 512;
@@ -136,12 +138,17 @@ export class FuzzPacketIo implements L.PacketIo {
     rx[at + L.RX_STRANGER] = arrival.stranger ? 1 : 0;
     for (let word = 0; word < 4; word++) rx[at + L.RX_ADDRESS + word] = address[word];
     rx[at + L.RX_SOURCE_PORT] = 50_000;
-    const frame = kind === L.KIND_FRAME ? offset : offset + VXLAN_HEADER;
+    const frame = kind === L.KIND_FRAME ? offset : offset + this.tunnelHeader(arrival);
     this.lengths[place] = offset + length - frame;
     this.flows[place] = flow;
     this.placeAt[frame >> 2] = place;
     this.stamps[frame >> 2] = this.stamp;
     this.cursor = offset + length;
+  }
+
+  private tunnelHeader({ index, offset, length }: Arrival): number {
+    if (length < VXLAN_HEADER) return VXLAN_HEADER;
+    return length - innerLength(this.bytes.subarray(offset, offset + length), this.facts.geneve[index] === 1);
   }
 
   /** A device has gone; the next `receive` tells. */
@@ -244,7 +251,7 @@ export class FuzzPacketIo implements L.PacketIo {
     if (tx[at + L.TX_HEADER_LENGTH] !== VXLAN_HEADER || header % VXLAN_HEADER !== 0) this.fail(at, 'header');
     if (header < 0 || header + VXLAN_HEADER > HEADER_BYTES - ORIGINATED_ROOM)
       this.fail(at, 'header outside of its room');
-    if (view.getUint32(header) !== 0x08000000 || view.getUint8(header + 7) !== 0) this.fail(at, 'reserved bits');
+    if (view.getInt32(header) !== facts.header[port] || view.getUint8(header + 7) !== 0) this.fail(at, 'reserved bits');
     if (!facts.vnis[port].has(view.getUint32(header + 4) >>> 8)) this.fail(at, "not one of the port's VNIs");
     if (tx[at + L.TX_TOS] < 0 || tx[at + L.TX_TOS] > 255) this.fail(at, 'TOS');
     this.judgeRemote(at);
@@ -266,12 +273,13 @@ export class FuzzPacketIo implements L.PacketIo {
     const { facts, tx } = this;
     const tag = tx[at + L.TX_TAG];
     const operation = tag & L.TAG_REPLACE;
-    if ((tag & ~(L.TAG_REPLACE | 0xffff)) !== 0) this.fail(at, 'tag');
+    const isService = operation === L.TAG_PUSH && facts.tpid[port] === ETHERTYPE_QINQ;
+    if ((tag & ~(L.TAG_REPLACE | 0xffff)) !== (isService ? L.TAG_SERVICE : 0)) this.fail(at, 'tag');
     if (operation === L.TAG_KEEP) return;
     if (facts.filtering[port] === 0) this.fail(at, 'a tag where VLANs mean nothing');
     if (operation !== L.TAG_PUSH) {
       const offset = tx[at + L.TX_OFFSET];
-      const isTagged = tx[at + L.TX_LENGTH] >= 18 && this.view.getUint16(offset + 12) === 0x8100;
+      const isTagged = tx[at + L.TX_LENGTH] >= 18 && this.view.getUint16(offset + 12) === facts.tpid[port];
       if (!isTagged) this.fail(at, 'no tag to take off');
     }
     if (operation === L.TAG_POP) return;

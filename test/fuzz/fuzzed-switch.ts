@@ -9,12 +9,14 @@ import { Engine } from '../../src/dataplane/engine.js';
 import { applyOperations, type Operation } from '../../src/dataplane/operations/operations.js';
 import { Context } from '../../src/dataplane/state/context.js';
 import { CounterReader, Counters, MAX_PORTS } from '../../src/dataplane/state/counters.js';
+import { Policers } from '../../src/dataplane/state/policers.js';
 import { StormControl } from '../../src/dataplane/state/storm.js';
 import { createRemotes, RemoteTable } from '../../src/encap/remotes.js';
 import { createFdb, Fdb } from '../../src/fdb/table.js';
 import { createNeighbours, Neighbours } from '../../src/neigh/table.js';
 import { STATUS_NOW } from '../../src/port/packet-io.js';
 import { Topology } from '../dataplane/support/control-model.js';
+import { innerLength } from '../dataplane/support/inner-length.js';
 import { flagsOf } from '../dataplane/support/specs.js';
 import { FuzzPacketIo, type Watch } from './fuzz-packet-io.js';
 import { BRIDGES, FURTHER_FLAGS } from './layout.js';
@@ -54,6 +56,7 @@ export class FuzzedSwitch {
     this.fdbMemory = fdb;
     this.neighMemory = neigh;
     const storm = new StormControl();
+    const policers = new Policers();
     const counters = Array.from({ length: engines }, () => new Counters());
     this.counters = new CounterReader(counters.map(({ memory }) => memory));
     this.ios = counters.map(() => new FuzzPacketIo(this.facts, this.remotes, watch));
@@ -61,7 +64,22 @@ export class FuzzedSwitch {
       const remotes = new RemoteTable(this.remotes.memory);
       const buckets = new StormControl(storm.memory);
       const bindings = Neighbours.attach(neigh);
-      return new Context(io, Fdb.attach(fdb), remotes, counters[engine], engine, buckets, undefined, bindings);
+      const context = new Context(
+        io,
+        Fdb.attach(fdb),
+        remotes,
+        counters[engine],
+        engine,
+        buckets,
+        undefined,
+        bindings,
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        new Policers(policers.memory),
+      );
+      return context;
     });
     this.engines = this.contexts.map((context) => new Engine(context, this.eventsOf()));
     for (const engine of this.engines) engine.turn(0);
@@ -120,9 +138,9 @@ export class FuzzedSwitch {
     this.bytes[port] += length;
   }
 
-  countDatagram(length: number): void {
+  countDatagram(socket: number, payload: Uint8Array): void {
     this.datagrams++;
-    this.datagramBytes += Math.max(0, length - 8);
+    this.datagramBytes += innerLength(payload, this.facts.geneve[socket] === 1);
   }
 
   /** A port is about to end: what it counted goes over to those that are no more. */

@@ -5,12 +5,13 @@
  *   br0    guest-c guest-d  - VLAN 77 -  tunnel            a VLAN and a VNI of the bystanders' own, ...
  *          access trunk locked stormy ...                  ... noise in VLANs 1 to 3
  *   br1    plain quiet small  single strict                no VLAN filtering; proxy, rsc and misses
- *   br2    left right  six                                 snooping, suppression, IPv6 underlay
+ *   br3    customer carrier  nni service                 ... 802.1ad, with tags of customers in VNIs
+ *   br2    left right  six gnv                               snooping, suppression, IPv6 underlay
  */
 import { L2MISS, L3MISS, NEIGH_SUPPRESS, PROXY, RSC } from '../../src/dataplane/state/forwarding.js';
 import { FLAG_STATIC } from '../../src/fdb/table.js';
 import { type BridgeSpec, NO_BRIDGE, type TapSpec, type VxlanSpec } from '../dataplane/support/control-model.js';
-import { C, D, MULTICAST } from '../dataplane/support/frames.js';
+import { A, C, D, MULTICAST } from '../dataplane/support/frames.js';
 
 /** The VLAN, VNI and VTEP of the bystanders. No noise comes from that address. */
 export const CALM_VID = 77;
@@ -20,10 +21,14 @@ export const CALM_VTEP = '192.0.2.200';
 export const FAR_MAC = '02:aa:00:00:00:0f';
 
 export const VTEPS = ['192.0.2.1', '192.0.2.2', '2001:db8:1::3', '198.51.100.9'];
-export const FILTERING: ReadonlySet<string> = new Set(['br0']);
+export const FILTERING: ReadonlySet<string> = new Set(['br0', 'br3']);
+/** Bridges of 802.1ad. */
+export const SERVICE: ReadonlySet<string> = new Set(['br3']);
 /** The one bridge where ports may have `rsc`. */
 export const SHORT_CUTS: ReadonlySet<string> = new Set(['br1']);
-const SNOOPING = { snooping: true, ageingSeconds: 2 };
+/** Number of the bridges in their loop probes: the samples have it. */
+export const PROBE_ID = [0x0badcafe, 0x5eed] as const;
+const SNOOPING = { snooping: true, ageingSeconds: 2, guard: PROBE_ID, stp: true };
 
 export const BRIDGES: Record<string, BridgeSpec> = {
   calm: {
@@ -80,9 +85,14 @@ export const BRIDGES: Record<string, BridgeSpec> = {
   br1: {
     ageingSeconds: 2,
     ports: {
-      plain: { type: 'tap', mtu: 1280 },
-      quiet: { type: 'tap', off: ['bcast_flood', 'mcast_flood'] },
-      small: { type: 'tap', mtu: 200 },
+      plain: { type: 'tap', mtu: 1280, guard: { addresses: ['198.18.0.1', '2001:db8::/126'], dhcp: true, ra: true } },
+      quiet: { type: 'tap', off: ['bcast_flood', 'mcast_flood'], isolated: true },
+      small: {
+        type: 'tap',
+        mtu: 200,
+        isolated: true,
+        police: { input: { rate: 20_000_000, burst: 100_000 }, output: { pktsRate: 2000, pktsBurst: 20 } },
+      },
       single: { type: 'vxlan', vni: 42, remotes: VTEPS.slice(0, 1), acceptAny: true, tos: -1, mac: C },
       strict: { type: 'vxlan', vni: 43, shares: 'single', remotes: VTEPS.slice(0, 3), dropReserved: true, tos: 0xb8 },
       empty: { type: 'vxlan', vni: 45, shares: 'single', peers: VTEPS.slice(0, 2) },
@@ -91,9 +101,36 @@ export const BRIDGES: Record<string, BridgeSpec> = {
   br2: {
     ...SNOOPING,
     ports: {
-      left: { type: 'tap' },
+      left: { type: 'tap', guard: { macs: [A, C, D], addresses: ['198.18.0.0/16', '::/0'] } },
       right: { type: 'tap', mtu: 9000 },
+      gnv: {
+        type: 'vxlan',
+        geneve: true,
+        vni: 47,
+        dstport: 6081,
+        remotes: VTEPS.slice(0, 2),
+        acceptAny: true,
+        fdb: [{ mac: C, dst: VTEPS[0] }],
+      },
       six: { type: 'vxlan', vni: 44, remotes: [VTEPS[2], '2001:db8:1::4'], acceptAny: true },
+    },
+  },
+  br3: {
+    ...SNOOPING,
+    filtering: true,
+    serviceTags: true,
+    ports: {
+      customer: { type: 'tap', vlans: ['2 pvid untagged'] },
+      carrier: { type: 'tap', vlans: ['2', '3'], mtu: 1500 },
+      nni: {
+        type: 'vxlan',
+        vlans: ['2', '3'],
+        tunnel: { 2: 202, 3: 302 },
+        remotes: VTEPS.slice(0, 2),
+        fdb: [{ mac: C, vlan: 2, dst: VTEPS[0] }],
+        keepInnerVlan: true,
+      },
+      service: { type: 'vxlan', vni: 48, vlans: ['3 pvid untagged'], remotes: VTEPS.slice(1, 2), acceptAny: true },
     },
   },
   [NO_BRIDGE]: { ports: { loose: { type: 'tap' } } },

@@ -151,9 +151,10 @@ export class Noise {
   private fromTunnel(sw: FuzzedSwitch, io: FuzzPacketIo, sample: Sample, isLast = false): void {
     const { arrival, random } = this;
     const at = io.nextOffset;
-    let length = VXLAN_HEADER + this.frame(io, at + VXLAN_HEADER, sample);
-    io.view.setInt32(at, random.once(30) ? random.next() : 0x08000000);
-    io.view.setInt32(at + 4, this.chooseVni() << 8);
+    const vni = this.chooseVni();
+    const header = this.tunnelHeader(sw, io, at);
+    let length = header + this.frame(io, at + header, sample);
+    io.view.setInt32(at + 4, vni << 8);
     if (random.once(30)) io.bytes[at + random.below(VXLAN_HEADER)] ^= 1 << random.below(8);
     if (random.once(200)) length = random.below(30);
     arrival.kind = KIND_UDP;
@@ -163,6 +164,18 @@ export class Noise {
     arrival.tos = random.once(2) ? 0 : random.below(256);
     this.chooseVtep(io.view.getUint32(at + 4) >>> 8 === CALM_VNI);
     this.finish(sw, io, at, Math.min(length, 65_535), isLast);
+  }
+
+  /** The header of the socket's encapsulation, now and then any; with Geneve some options. @returns its length, as far as it is right */
+  private tunnelHeader(sw: FuzzedSwitch, io: FuzzPacketIo, at: number): number {
+    const { random } = this;
+    const isGeneve = sw.facts.geneve[this.arrival.index] === 1;
+    const options = isGeneve && random.once(3) ? 4 * random.below(8) : 0;
+    const flags = isGeneve && random.once(20) ? random.below(256) << 16 : 0;
+    const first = isGeneve ? (options << 22) | flags | 0x6558 : 0x08000000;
+    io.view.setInt32(at, random.once(30) ? random.next() : first);
+    random.fill(io.bytes, at + VXLAN_HEADER, at + VXLAN_HEADER + options);
+    return VXLAN_HEADER + options;
   }
 
   /** A VNI, most often one of the socket that the datagram comes in by; the bystanders' one too, but never from their VTEP. */
@@ -251,7 +264,7 @@ export class Noise {
     arrival.offset = isLast ? io.moveToEnd(length) : at;
     arrival.length = length;
     if (arrival.kind === KIND_FRAME) sw.countTap(arrival.index, length);
-    else sw.countDatagram(length);
+    else sw.countDatagram(arrival.index, io.bytes.subarray(arrival.offset, arrival.offset + length));
     io.put(arrival, this.address, NOISE);
     this.frames++;
   }

@@ -9,6 +9,8 @@ import { readNews } from '../../src/doctor/echo.js';
 import { flowHash } from '../../src/encap/flow.js';
 import { readFrame, readTunnel } from '../../src/lab/capture/observed-frame.js';
 import { ARP_LENGTH, arpOperation, arpSenderAddress, arpTargetAddress, isArp4 } from '../../src/wire/arp.js';
+import { decodeBpdu } from '../../src/wire/bpdu.js';
+import { isDhcp4ServerMessage, isDhcp6ServerMessage, isDhcpPort } from '../../src/wire/dhcp.js';
 import { ETHERNET_HEADER } from '../../src/wire/ethernet.js';
 import { MESSAGE_NONE } from '../../src/wire/group-message.js';
 import { ICMPV6_ERROR_LIMIT, mayTellTooBig, writeTooBig } from '../../src/wire/icmp-error.js';
@@ -16,7 +18,9 @@ import { igmpMessage, PROTOCOL_IGMP, readIgmp } from '../../src/wire/igmp.js';
 import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, LAYOUT_WORDS, parseInner } from '../../src/wire/inner.js';
 import { mldMessage, readMld } from '../../src/wire/mld.js';
 import { ND_NONE, ND_SOURCE_LINK, ND_TARGET_LINK, ndEnd, ndLinkAddress, ndMessage } from '../../src/wire/nd.js';
+import { findPayload, TYPE_NONE } from '../../src/wire/payload.js';
 import { isPimHello } from '../../src/wire/pim.js';
+import { findUpper4, findUpper6, UPPER_FOUND, UPPER_LEAST, UPPER_WORDS } from '../../src/wire/upper-layer.js';
 import { long } from '../long.js';
 import { mutate } from './mutate.js';
 import { Random } from './random.js';
@@ -27,6 +31,12 @@ const SEED = Number(process.env.FUZZ_SEED ?? 1);
 /** The frame begins here, so that an answer can be written before it. */
 const START = 2048;
 const HEADS = 200;
+const EXTREMES = [0, 1, 0x7f, 0x80, 0xff];
+/** So many of them in a byte of a sample; others in the next byte, and in the same one of the next sample. */
+const VALUES = long(EXTREMES.length, 3);
+/** Ends to which a message is read. */
+const CUTS = long(500, 12);
+let messages = 0;
 
 const samples = makeSamples();
 const buffer = new ArrayBuffer(START + 4096);
@@ -53,9 +63,12 @@ function readAll(length: number): string {
   if (kind === 4 && l4 !== 0) readMessages4(view, protocol);
   if (kind === 6 && l4 !== 0) readMessages6(view);
   readNeighbours(view, length);
+  const fault = readPayload(view, length);
+  if (fault !== '') return fault;
   const bytes = ground.bytes.subarray(START, end);
   if (readFrame(bytes) !== null) note('sighting');
   if (readTunnel(bytes).length > 0) note('tunnel sighting');
+  if (decodeBpdu(bytes) !== null) note('bpdu');
   const packet = ground.bytes.subarray(Math.min(START + ETHERNET_HEADER, end), end);
   if (readNews(4, packet) !== null) note('news');
   if (readNews(6, packet.subarray(Math.min(40, packet.length))) !== null) note('news6');
@@ -73,8 +86,7 @@ function readMessages4(view: DataView, protocol: number): void {
   note('igmp');
   igmpMessage(view, l3, l4, end, true);
   readIgmp(view, l3, l4, end);
-  // What reaches the control thread may be cut off.
-  for (let cut = l4; cut < end; cut += 3) readIgmp(new DataView(buffer, 0, cut), l3, l4, cut);
+  cutOff(l4, end, (cut) => readIgmp(new DataView(buffer, 0, cut), l3, l4, cut));
 }
 
 function readMessages6(view: DataView): void {
@@ -86,7 +98,13 @@ function readMessages6(view: DataView): void {
   note('mld');
   mldMessage(view, l3, l4, end, true);
   readMld(view, l3, l4, end);
-  for (let cut = l4; cut < end; cut += 3) readMld(new DataView(buffer, 0, cut), l3, l4, cut);
+  cutOff(l4, end, (cut) => readMld(new DataView(buffer, 0, cut), l3, l4, cut));
+}
+
+/** What reaches the control thread may be cut off: anywhere, over all messages; a long one is not read to each of its ends. */
+function cutOff(l4: number, end: number, read: (cut: number) => void): void {
+  const step = Math.max(3, Math.ceil((end - l4) / CUTS));
+  for (let cut = l4 + (messages++ % step); cut < end; cut += step) read(cut);
 }
 
 /** ARP and neighbour discovery, wherever a tag or none would put them, whatever the type says. */
@@ -105,6 +123,25 @@ function readNeighbours(view: DataView, length: number): void {
     ndMessage(view, l3, end, true);
     for (const type of [ND_SOURCE_LINK, ND_TARGET_LINK]) ndLinkAddress(view, l3 + 40, ndEnd(view, l3), type);
   }
+}
+
+/** What guards look for, behind tags and headers of any kind. @returns what is wrong; empty: nothing is */
+function readPayload(view: DataView, length: number): string {
+  const end = START + length;
+  const payload = new Int32Array(2);
+  const upper = new Int32Array(UPPER_WORDS);
+  findPayload(view, START, length, payload);
+  const [type, at] = payload;
+  if (type !== TYPE_NONE && (at > end || at < START + ETHERNET_HEADER)) return `payload ${payload}`;
+  for (const find of [findUpper4, findUpper6]) {
+    const found = find(view, at, end, upper);
+    if (found !== UPPER_FOUND) continue;
+    note(`upper ${find === findUpper4 ? 4 : 6}`);
+    const [offset, , upperEnd] = upper;
+    if (upperEnd > end || offset + UPPER_LEAST > upperEnd || offset < at + 20) return `upper layer ${upper}`;
+    for (const reads of [isDhcp4ServerMessage, isDhcp6ServerMessage, isDhcpPort]) reads(view, offset, upperEnd);
+  }
+  return '';
 }
 
 function tellTooBig(view: DataView): string {
@@ -141,9 +178,10 @@ describe('every parser', { timeout: 300_000 }, () => {
   });
 
   it('of every sample, with each byte of its headers at its extremes', () => {
-    for (const { bytes, name } of [...samples.usual, ...samples.control]) {
+    for (const [number, { bytes, name }] of [...samples.usual, ...samples.control].entries()) {
       for (let at = 12; at < Math.min(bytes.length, 110); at++) {
-        for (const value of [0, 1, 0x7f, 0x80, 0xff]) {
+        for (const [turn, value] of EXTREMES.entries()) {
+          if ((number + at + turn) % EXTREMES.length >= VALUES) continue;
           ground.bytes.set(bytes, START);
           ground.bytes[START + at] = value;
           tryAll(bytes.length, `${name}, byte ${at} ${value}`);
@@ -164,6 +202,7 @@ describe('every parser', { timeout: 300_000 }, () => {
     for (const what of [
       'igmp',
       'mld',
+      'bpdu',
       'pim',
       'nd',
       'arp',

@@ -27,7 +27,10 @@ import { encodeUdp } from '../../src/wire/udp.js';
 import { encodeVlan } from '../../src/wire/vlan.js';
 import { encodeVxlan } from '../../src/wire/vxlan.js';
 import { A, B, BROADCAST, bytes, EXPERIMENTAL, MULTICAST } from '../dataplane/support/frames.js';
+import { encodeBpdu } from '../../src/wire/bpdu.js';
+import { encodeProbe } from '../../src/wire/loop-probe.js';
 import { IGMP, MLD } from '../wire/group-frames.js';
+import { PROBE_ID } from './layout.js';
 
 export interface Sample {
   name: string;
@@ -308,10 +311,33 @@ export interface Samples {
   superframes: Sample[];
 }
 
+const BPDU = {
+  topologyChange: true,
+  topologyChangeAck: false,
+  proposal: true,
+  agreement: true,
+  learning: true,
+  forwarding: true,
+  role: 'designated',
+  root: '1000020000000b02',
+  cost: 4,
+  bridge: '8000020000000a01',
+  port: 0x8001,
+  times: { messageAge: 1000, maxAge: 20_000, helloTime: 2000, forwardDelay: 15_000 },
+} as const;
+
+/** A probe of the switch's own, as loop guard sends it. */
+function probe(vid: number): Uint8Array {
+  return encodeProbe({ vid, bridge: PROBE_ID, port: 7, moment: 9 }, () => new Uint8Array(16).fill(0xaa));
+}
+
 /** All samples: as they are, with two of the usual tags each, and some with two tags or another one. */
 export function makeSamples(): Samples {
   const messages = [...arps(), ...discoveries(), ...otherControl6(), ...longReports(), pimHello()];
   const control: [string, Uint8Array][] = messages.map((one) => [one[0], untagged(one)]);
+  for (const vid of [0, 2]) control.push([`probe of VLAN ${vid}`, probe(vid)]);
+  for (const kind of ['tcn', 'config', 'rst'] as const)
+    control.push([`BPDU ${kind}`, encodeBpdu({ ...BPDU, kind }, '020000000a01')]);
   for (const [name, hex] of [...Object.entries(IGMP), ...Object.entries(MLD)]) control.push([name, fromHex(hex)]);
   const packets: [string, Uint8Array][] = [...packets4(), ...packets6(), ...others()].map((one) => [
     one[0],

@@ -4,9 +4,11 @@
  */
 
 import { MAX_PORTS } from '../../src/dataplane/state/counters.js';
+import { MAX_SOCKETS } from '../../src/dataplane/state/forwarding.js';
 import { VIDS } from '../../src/encap/tunnel.js';
+import { ETHERTYPE_QINQ, ETHERTYPE_VLAN } from '../../src/wire/ethernet.js';
 import type { Topology, VxlanSpec } from '../dataplane/support/control-model.js';
-import { FILTERING, SHORT_CUTS } from './layout.js';
+import { FILTERING, SERVICE, SHORT_CUTS } from './layout.js';
 
 export const NONE = 0;
 export const TAP = 1;
@@ -24,12 +26,18 @@ export class Facts {
   readonly bridge = new Int32Array(MAX_PORTS);
   /** 1: the bridge filters VLANs. */
   readonly filtering = new Uint8Array(MAX_PORTS);
+  /** Of the tags that say a VLAN. */
+  readonly tpid = new Uint16Array(MAX_PORTS);
   /** 1: tags are always off on the way out of the port. */
   readonly tunnels = new Uint8Array(MAX_PORTS);
   /** 1: a frame may go out of the TAP that it came in by, since `rsc` leads it past its router. */
   readonly turnsBack = new Uint8Array(MAX_PORTS);
   /** TAGGED, UNTAGGED or 0 by `port << 12 | vid`. */
   readonly member = new Uint8Array(MAX_PORTS * VIDS);
+  /** The first word of the headers of frames into the tunnel, by port. */
+  readonly header = new Int32Array(MAX_PORTS);
+  /** 1: datagrams of Geneve, by socket. */
+  readonly geneve = new Uint8Array(MAX_SOCKETS);
   /** Vxlan port by sender; -1: there is no such sender. */
   readonly portOfSender = new Int32Array(PLACES).fill(-1);
   /** VNIs by port. */
@@ -40,12 +48,17 @@ export class Facts {
     this.kind.fill(NONE);
     this.portOfSender.fill(-1);
     this.names = [];
-    for (const { number, name, spec, bridge, senders, dfSenders, vnis } of topology.ports.values()) {
+    this.geneve.fill(0);
+    for (const { number, name, spec, bridge, socket, senders, dfSenders, vnis } of topology.ports.values()) {
       this.names[number] = name;
       this.kind[number] = spec.type === 'tap' ? TAP : VXLAN;
       this.bridge[number] = topology.bridgeNumber(bridge);
       this.filtering[number] = FILTERING.has(bridge) ? 1 : 0;
+      this.tpid[number] = SERVICE.has(bridge) ? ETHERTYPE_QINQ : ETHERTYPE_VLAN;
       this.turnsBack[number] = SHORT_CUTS.has(bridge) ? 1 : 0;
+      const isGeneve = spec.type === 'vxlan' && spec.geneve === true;
+      this.header[number] = isGeneve ? 0x6558 : 0x08000000;
+      if (isGeneve) this.geneve[socket] = 1;
       this.tunnels[number] = (spec as VxlanSpec).tunnel === undefined ? 0 : 1;
       this.vnis[number] = new Set([...vnis.values()].map(({ vni }) => vni));
       for (const sender of [...senders, ...dfSenders]) this.portOfSender[sender] = number;

@@ -1,13 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
+import { readyLab } from '../../src/lab/file/ready.js';
 import { labDown, labs, labUp } from '../../src/lab/index.js';
 import type { Lab } from '../../src/lab/lab.js';
 import { defaultPort8472 } from '../../src/lab/scenarios/default-port-8472.js';
 import { dove } from '../../src/lab/scenarios/dove.js';
-import { fullMesh } from '../../src/lab/scenarios/full-mesh.js';
 import { multicastUnderlay } from '../../src/lab/scenarios/multicast-underlay.js';
-import { oneVxlanManyVlans } from '../../src/lab/scenarios/one-vxlan-many-vlans.js';
-import { pointToPoint } from '../../src/lab/scenarios/point-to-point.js';
 import { routed } from '../../src/lab/scenarios/routed.js';
 import { threeHostsUnicast } from '../../src/lab/scenarios/three-hosts-unicast.js';
 import { twoBridges } from '../../src/lab/scenarios/two-bridges.js';
@@ -15,6 +13,10 @@ import { vlanTenants } from '../../src/lab/scenarios/vlan-tenants.js';
 import { vmsAndContainers, vmsAndContainersUnicast } from '../../src/lab/scenarios/vms-and-containers.js';
 import { switchFiles } from '../../src/lab/setup/state.js';
 import { namespacesOf } from '../../src/lab/setup/topology.js';
+
+const oneVxlanManyVlans = readyLab('one-vxlan-many-vlans');
+const pointToPoint = readyLab('point-to-point');
+const fullMesh = readyLab('full-mesh');
 
 const ALL: readonly Lab[] = [
   oneVxlanManyVlans,
@@ -39,6 +41,7 @@ const configOf = (lab: Lab, host: number): string => {
 
 test('every lab is listed, with a description', () => {
   expect(labs.map(({ name }) => name)).toEqual(ALL.map(({ name }) => name));
+  expect(labs.map(({ summary }) => summary)).toEqual(ALL.map(({ summary }) => summary));
   for (const { summary } of labs) expect(summary.length).toBeGreaterThan(20);
 });
 

@@ -106,7 +106,7 @@ beforeAll(async () => {
     const { out } = await overtap(['completion', shell]);
     writeFileSync(join(folder, 'scripts', FILES[shell]), out);
   }
-});
+}, 60_000);
 
 describe.each(SHELLS)('%s', (shell) => {
   it('has the script that overtap prints', async () => {

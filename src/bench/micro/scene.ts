@@ -115,7 +115,7 @@ function addBothWays(io: NullPacketIo, hosts: number, perSide: number, size: num
  */
 export function makeScene({ hosts = 64, perSide = 128, size = 64, remotes = 1, broadcasts = 0, trains = 0 } = {}) {
   const io = new NullPacketIo();
-  const context = new Context(io, createFdb({ capacity: 65_536 }), createRemotes(), new Counters());
+  const context = new Context(io, createFdb({ capacity: 65_536, seed: 1 }), createRemotes(), new Counters());
   applyOperations(context, bridgeOf(remotes));
   let frames: number;
   if (broadcasts > 0) frames = addBroadcasts(io, context, broadcasts, size);

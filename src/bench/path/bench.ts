@@ -6,23 +6,35 @@ import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { reasonOf } from '../../lab/testbed/errors.js';
 import { interruptible } from '../../lab/testbed/wait.js';
-import { sweep } from './ground.js';
-import { jsonReport, keep } from './keep.js';
-import { completePath, describeMachine, hasOvs, requireTools } from './machine.js';
-import { textReport } from './report.js';
-import { LEARNING, ROWS } from './rows.js';
-import { summarise } from './statistics.js';
-import { planTurns, takeTurn } from './turn.js';
-import type { Failure, Options, Result, Sample, Turn, Values } from './types.js';
+import { completePath, describeMachine, missingFor, requireTools } from './machine/machine.js';
+import {
+  lookForOthers,
+  measurePrices,
+  type Prices,
+  priceLine,
+  readCpuTimes,
+  stolenDuring,
+  unstablePrices,
+} from './machine/prices.js';
+import { connectPeer, takePeerTurn } from './peer/near.js';
+import { compiler, NO_COMPILER, removePrograms } from './programs/compile.js';
+import { jsonReport, keep } from './report/keep.js';
+import { textReport } from './report/report.js';
+import { LEARNING, ROWS } from './report/rows.js';
+import { summarise } from './report/statistics.js';
+import { sweep } from './site/ground.js';
+import { planTurns, type Taken, takeTurn } from './turn.js';
+import type { Failure, MachinePrices, MeasureGroup, Options, Path, Result, Sample, Turn, Values } from './types.js';
 
-/** Load average of the last minute above which a warning is printed. */
-const BUSY_LOAD = 0.5;
+/** Measures by the benchmark's own sender. */
+const COMPILED: readonly MeasureGroup[] = ['flows', 'load', 'ndr'];
 
 const say = (line: string): unknown => process.stderr.write(`${line}\n`);
 
 interface Gathered {
   readonly samples: (Sample & { round: number })[];
   readonly failures: Failure[];
+  readonly paths: Path[];
   /** The signal that interrupted the run. */
   signal: NodeJS.Signals | null;
 }
@@ -31,44 +43,91 @@ interface Gathered {
 export async function bench(options: Options): Promise<number> {
   completePath();
   requireTools(options.only);
-  const variants = options.variants.filter((name) => name !== 'ovs' || hasOvs());
-  if (variants.length < options.variants.length)
-    say('ovs: skipped, Open vSwitch is not installed (Debian: apt-get install openvswitch-switch)');
-  const turns = planTurns({ ...options, variants });
+  const only = measurable(options.only);
+  const variants = options.variants.filter((name) => {
+    const missing = missingFor(name);
+    if (missing !== null) say(`${name}: skipped, ${missing}`);
+    return missing === null;
+  });
+  const turns = planTurns({ ...options, only, variants });
   if (turns.length === 0)
     throw new Error('nothing to measure: none of these variants has these measures in these columns');
 
-  const { quick, rounds, seconds, senders, only, columns } = options;
+  const { quick, rounds, seconds, senders, columns, underlay, goals } = options;
   const started = new Date().toISOString();
   const machine = describeMachine();
-  if (machine.load > BUSY_LOAD && !quick)
-    say(`load ${machine.load.toFixed(2)}: other programs are running and will distort the figures`);
-  const gathered: Gathered = { samples: [], failures: [], signal: null };
+  const gathered: Gathered = { samples: [], failures: [], paths: [], signal: null };
   await sweep();
-  await interruptible((signal) => takeTurns(turns, options, gathered, signal));
+  const peer = options.peer === null ? null : await connectPeer(options.peer, options.peer.token);
+  const take = (turn: Turn, signal: AbortSignal): Promise<Taken> =>
+    peer === null ? takeTurn(turn, options, signal) : takePeerTurn(turn, options, peer, signal);
+  const about = await interruptible((signal) =>
+    priced(quick, signal, () => takeTurns(turns, take, options.rounds, gathered, signal)),
+  ).finally(() => peer?.socket.destroy());
 
-  const { samples, failures } = gathered;
-  const settings = { quick, rounds, seconds, senders, only, columns, variants };
+  const { samples, failures, paths } = gathered;
+  const settings = { quick, rounds, seconds, senders, only, columns, variants, underlay, goals };
   const isComplete = gathered.signal === null;
   const summary = summarise(samples);
-  const result = {
-    started,
-    ended: new Date().toISOString(),
-    isComplete,
-    settings,
-    machine,
-    summary,
-    failures,
-    samples,
-  };
-  publish(result, options);
+  const ended = new Date().toISOString();
+  publish({ started, ended, isComplete, settings, machine, ...about, summary, failures, samples, paths }, options);
   if (gathered.signal !== null) return 128 + os.constants.signals[gathered.signal];
   return failures.length > 0 ? 1 : 0;
 }
 
+/** The measures that can be made here: some need a program that has to be compiled. */
+function measurable(only: readonly MeasureGroup[]): readonly MeasureGroup[] {
+  if (compiler() !== null) return only;
+  const without = only.filter((group) => COMPILED.includes(group));
+  if (without.length > 0) say(`${without.join(', ')}: skipped, there is no C compiler. ${NO_COMPILER}`);
+  return only.filter((group) => !COMPILED.includes(group));
+}
+
+/** Does the work between two measurements of the machine's prices, and says at once what is wrong with the machine. */
+async function priced(
+  quick: boolean,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+): Promise<{ prices: MachinePrices | null; warnings: string[] }> {
+  const warnings: string[] = [];
+  const warn = (found: readonly string[]): void => {
+    for (const text of found) say(text);
+    warnings.push(...found);
+  };
+  try {
+    if (!quick) warn(await lookForOthers(signal));
+    const before = await pricesNow(quick, signal);
+    const start = readCpuTimes();
+    await work();
+    warn(stolenDuring(start, readCpuTimes()));
+    const after = before === null || signal.aborted ? null : await pricesNow(quick, signal);
+    if (before !== null && after !== null && !quick) warn(unstablePrices(before, after));
+    return { prices: before === null ? null : { before, after }, warnings };
+  } finally {
+    removePrograms();
+  }
+}
+
+/** Measures and prints the prices. @returns null when they cannot be measured, or when the run is interrupted */
+async function pricesNow(quick: boolean, signal: AbortSignal): Promise<Prices | null> {
+  if (compiler() === null) {
+    say(`prices: not measured, there is no C compiler. ${NO_COMPILER}`);
+    return null;
+  }
+  try {
+    const prices = await measurePrices(signal, quick);
+    say(priceLine(prices));
+    return prices;
+  } catch (error) {
+    if (!signal.aborted) say(`prices: not measured: ${reasonOf(error)}`);
+    return null;
+  }
+}
+
 async function takeTurns(
   turns: readonly Turn[],
-  options: Options,
+  take: (turn: Turn, signal: AbortSignal) => Promise<Taken>,
+  rounds: number,
   gathered: Gathered,
   signal: AbortSignal,
 ): Promise<void> {
@@ -76,13 +135,15 @@ async function takeTurns(
   for (const [index, turn] of turns.entries()) {
     const { round, column, variant } = turn;
     const place = `${index + 1}/${turns.length}`.padStart(7);
-    const title = `${place}  round ${round}/${options.rounds}  ${column}  ${variant.padEnd(8)}`;
+    const title = `${place}  round ${round}/${rounds}  ${column}  ${variant.padEnd(8)}`;
     let outcome: string;
     try {
-      const values = await takeTurn(turn, options, signal);
+      const { values, paths, failures } = await take(turn, signal);
       for (const [measure, value] of Object.entries(values))
         gathered.samples.push({ round, column, variant, measure, value });
-      outcome = headlines(values);
+      for (const shown of paths) gathered.paths.push({ round, column, variant, ...shown });
+      for (const reason of failures) gathered.failures.push({ round, column, variant, reason });
+      outcome = [headlines(values), ...failures.map((reason) => `FAILED: ${reason}`)].join('  ');
     } catch (error) {
       if (!signal.aborted) gathered.failures.push({ round, column, variant, reason: reasonOf(error) });
       outcome = `FAILED: ${reasonOf(error)}`;

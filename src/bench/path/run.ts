@@ -1,6 +1,6 @@
 /**
- * Entry of the whole-path benchmark (`npm run bench`, `overtap bench`). Exit status: 0 done; 1 something failed; 2 wrong
- * command line; 128 + n after signal n.
+ * Entry of the whole-path benchmark (`npm run bench`, `overtap bench`). Exit status: 0 done; 1 something failed, or got worse in
+ * a comparison; 2 wrong command line; 128 + n after signal n.
  */
 import { reasonOf } from '../../lab/testbed/errors.js';
 import { readOptions, USAGE, UsageError } from './options.js';
@@ -14,6 +14,14 @@ async function main(words: readonly string[]): Promise<number> {
     if (options.help) {
       process.stdout.write(`${USAGE}\n`);
       return 0;
+    }
+    if (options.compare !== null) {
+      const { compareFiles } = await import('./compare/compare.js');
+      return compareFiles(options.compare);
+    }
+    if (options.listen !== null) {
+      const { serveFarEnd } = await import('./peer/far-end.js');
+      return await serveFarEnd(options.listen);
     }
     const { bench } = await import('./bench.js');
     return await bench(options);

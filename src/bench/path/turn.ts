@@ -2,68 +2,111 @@
  * A turn: one variant in one column is built, measured and removed. No other variant exists at the same time: ovs-vswitchd uses
  * processor time even without frames. Learning has its own turns and site.
  */
+import { reasonOf } from '../../lab/testbed/errors.js';
 import type { Program } from '../../lab/testbed/program.js';
-import { residentMib } from './cpu.js';
-import { LearningSite } from './learning-site.js';
-import { measureFrames } from './measure-frames.js';
-import { measureLatency } from './measure-latency.js';
-import { measureLearning } from './measure-learning.js';
-import { measureTcp, startTcpServer, warmUp } from './measure-tcp.js';
-import { Site } from './site.js';
+import { measureLearning } from './learning/measure.js';
+import { LearningSite } from './learning/site.js';
+import { residentMib } from './measures/cpu.js';
+import { MIXES, measureFlows } from './measures/flows.js';
+import { measureFrames } from './measures/frames.js';
+import { measureLatency } from './measures/latency.js';
+import { measureLoad } from './measures/load.js';
+import { measureLossRates } from './measures/ndr.js';
+import { measureTcp, startTcpServer, warmUp } from './measures/tcp.js';
+import type { Expectation, Shown } from './proof/path.js';
+import { type Measured, type Proved, prove } from './proof/prove.js';
+import { Site } from './site/site.js';
+import type { LearningMeasure, RunningSwitch } from './switches/variant.js';
+import { VARIANTS } from './switches/variants.js';
 import type { Column, MeasureGroup, Options, Turn, Values, VariantName } from './types.js';
-import type { Attach, LearningMeasure, Measures } from './variant.js';
-import { VARIANTS } from './variants.js';
 
 /** Lengths of the counted frames, in bytes without FCS. */
-const FRAME_SIZES: Readonly<Record<Column, readonly number[]>> = { A: [64, 512, 1400], B: [64, 512, 1400], L: [64] };
+const FRAME_SIZES: Readonly<Record<Column, readonly number[]>> = {
+  A: [64, 512, 1400],
+  B: [64, 512, 1400],
+  L: [64],
+  P: [64],
+};
 
 /** Groups of measures on the whole path; learning has turns of its own. */
-const PATH_GROUPS: readonly MeasureGroup[] = ['tcp', 'frames', 'latency'];
+const PATH_GROUPS: readonly MeasureGroup[] = ['tcp', 'frames', 'flows', 'latency', 'load', 'ndr'];
 /** Learning is measured in one column only: it does not involve the underlay. */
 const LEARNING_COLUMN: Column = 'A';
+/** Any way is right that the counters of the underlay and of the switches show. */
+const ANY_PATH: Expectation = { superframes: null, tunnelGso: null };
 
-type TurnOptions = Pick<Options, 'seconds' | 'senders' | 'quick'>;
+type TurnOptions = Pick<Options, 'seconds' | 'senders' | 'quick' | 'underlay'>;
 
-/** Takes one turn. @returns values by measure (see rows.ts) */
-export function takeTurn(
-  { variant, column, groups }: Omit<Turn, 'round'>,
-  options: TurnOptions,
-  signal: AbortSignal,
-): Promise<Values> {
-  const { switches, measures } = VARIANTS[variant];
-  if (groups.includes('learning') && measures.learning !== undefined)
-    return takeLearning(measures.learning, options, signal);
-  return takePath({ switches, measures, column, groups }, options, signal);
+/** What came of a turn. A measure that fails does not end the turn: the others are made. */
+export interface Taken {
+  /** Values by measure (report/rows.ts). */
+  readonly values: Values;
+  /** What carried the measures. */
+  readonly paths: (Shown & { readonly measures: string })[];
+  readonly failures: string[];
+}
+
+/** Takes one turn. @throws when there is nothing to measure: no site, no switch, no path */
+export async function takeTurn(turn: Omit<Turn, 'round'>, options: TurnOptions, signal: AbortSignal): Promise<Taken> {
+  const { learning } = VARIANTS[turn.variant].measures;
+  if (turn.groups.includes('learning') && learning !== undefined)
+    return { values: await takeLearning(learning, options, signal), paths: [], failures: [] };
+  return takePath(turn, options, signal);
 }
 
 /** The measures of the whole path. */
-async function takePath(
-  what: { switches: readonly Attach[]; measures: Measures; column: Column; groups: readonly MeasureGroup[] },
-  { seconds, senders }: TurnOptions,
-  signal: AbortSignal,
-): Promise<Values> {
-  const { switches, measures, column, groups } = what;
-  const site = new Site(column, signal);
+async function takePath(turn: Omit<Turn, 'round'>, options: TurnOptions, signal: AbortSignal): Promise<Taken> {
+  const { switches, path = ANY_PATH } = VARIANTS[turn.variant];
+  const { column } = turn;
+  const site = new Site(column, options.underlay, signal);
+  const taken: Taken = { values: {}, paths: [], failures: [] };
   try {
     await site.build();
-    const processes: Program[][] = [];
-    for (const [index, host] of site.hosts.entries()) processes.push(await switches[index](site, host));
+    const running: RunningSwitch[] = [];
+    for (const [index, host] of site.hosts.entries()) running.push(await switches[index](site, host));
     await site.checkGuests();
     const server = await startTcpServer(site);
     await warmUp(site);
-
-    const values: Values = {};
-    for (const streams of groups.includes('tcp') ? (measures.tcp ?? []) : [])
-      Object.assign(values, await measureTcp(site, { seconds, streams }));
-    for (const size of groups.includes('frames') ? FRAME_SIZES[column] : [])
-      Object.assign(values, await measureFrames(site, { seconds, size, senders, counter: server }));
-    if (groups.includes('latency')) Object.assign(values, await measureLatency(site, { seconds }));
+    for (const work of worksOf(turn, options, site, server, taken.values))
+      await attempt(taken, signal, () => prove(site, running, { expected: path, plain: column === 'B' }, work));
     // Memory of one host. The kernel's switch has no process, and mixed hosts are not compared.
-    if (processes.every((programs) => programs.length > 0)) values.memory = residentMib(processes[0]);
-    return values;
+    if (running.every(({ processes }) => processes.length > 0)) taken.values.memory = residentMib(running[0].processes);
+    return taken;
   } finally {
     await site.takeDown();
   }
+}
+
+async function attempt(taken: Taken, signal: AbortSignal, work: () => Promise<Proved>): Promise<void> {
+  try {
+    const { values, shown } = await work();
+    Object.assign(taken.values, values);
+    if (shown !== null) taken.paths.push({ measures: Object.keys(values).join(','), ...shown });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    taken.failures.push(reasonOf(error));
+  }
+}
+
+/** The measures of a turn, in order. @param values what was measured before */
+function* worksOf(
+  { variant, column, groups }: Omit<Turn, 'round'>,
+  { seconds, senders, quick }: TurnOptions,
+  site: Site,
+  server: Program,
+  values: Values,
+): Generator<() => Promise<Measured>> {
+  const { measures } = VARIANTS[variant];
+  for (const streams of groups.includes('tcp') ? (measures.tcp ?? []) : [])
+    yield () => measureTcp(site, { seconds, streams });
+  for (const size of groups.includes('frames') ? FRAME_SIZES[column] : [])
+    yield () => measureFrames(site, { seconds, size, senders, counter: server });
+  if (groups.includes('flows')) for (const mix of MIXES) yield () => measureFlows(site, mix, { seconds, senders });
+  if (groups.includes('latency')) yield () => measureLatency(site, { seconds });
+  if (groups.includes('load'))
+    yield () =>
+      measureLoad(site, { seconds, senders, most: values.frames64 === undefined ? null : values.frames64 * 1000 });
+  if (groups.includes('ndr')) yield () => measureLossRates(site, { senders, quick });
 }
 
 async function takeLearning(what: LearningMeasure, { quick }: TurnOptions, signal: AbortSignal): Promise<Values> {

@@ -12,13 +12,26 @@ import { UsageError } from '../errors.js';
 
 /** The path is the same relative to src/cli/commands and to dist/cli/commands. */
 const PROGRAM = fileURLToPath(new URL('../../../dist/bundle/bench.js', import.meta.url));
-const PASSED_ON = ['rounds', 'seconds', 'senders', 'only', 'columns', 'variants'];
-const FLAGS = ['local', 'quick'];
+const PASSED_ON = [
+  'rounds',
+  'seconds',
+  'senders',
+  'only',
+  'columns',
+  'variants',
+  'underlay',
+  'peer',
+  'token',
+  'listen',
+];
+const FLAGS = ['local', 'goals', 'quick'];
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export async function run({ context, words, options }: Invocation): Promise<number> {
   // The global option `--json` has no value; for this command, a word after it is a file.
-  if (words.length > (context.json ? 1 : 0)) {
+  const isComparison = options.compare !== undefined;
+  const isFarEnd = words.length === 1 && words[0] === 'far-end' && !isComparison;
+  if (!isFarEnd && words.length > (isComparison || context.json ? 1 : 0)) {
     throw new UsageError(`"bench" takes options only, not "${words[words.length - 1]}" (see "overtap bench --help")`);
   }
   if (!existsSync(PROGRAM)) {
@@ -29,7 +42,9 @@ export async function run({ context, words, options }: Invocation): Promise<numb
     return value === undefined ? [] : [`--${name}=${value}`];
   });
   for (const name of FLAGS) if (options[name] !== undefined) args.push(`--${name}`);
-  if (context.json) args.push(`--json=${words[0] ?? '-'}`);
+  if (isComparison) args.push(`--compare=${options.compare}`, '--', ...words);
+  else if (isFarEnd) args.push('far-end');
+  else if (context.json) args.push(`--json=${words[0] ?? '-'}`);
   return pass(args, context);
 }
 

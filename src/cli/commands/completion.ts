@@ -29,12 +29,14 @@ export async function run({ context, words, commands }: Invocation): Promise<num
   if (more !== undefined) throw new UsageError(`"completion" takes one word, and "${more}" is one too many`);
   if (shell !== undefined) {
     const { labs } = await context.rooms.lab();
+    const { exerciseNames } = await context.rooms.exercise();
     // Not through `print`, which escapes the tabs of the tables.
     context.io.stdout.write(
       SCRIPTS[shell](
         completionTable(
           commands,
           labs.map(({ name }) => name),
+          exerciseNames(),
         ),
       ),
     );

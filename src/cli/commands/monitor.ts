@@ -13,6 +13,8 @@ type Kind = SwitchEvent['event'];
 const GROUPS: Readonly<Record<string, readonly Kind[]>> = {
   fdb: ['learned', 'moved', 'aged', 'added', 'changed', 'deleted', 'mac_moves'],
   link: ['link'],
+  loop: ['loop'],
+  stp: ['stp'],
   mdb: ['mdb'],
   miss: ['l2miss', 'l3miss'],
   neigh: ['neigh_conflict'],

@@ -4,14 +4,14 @@
  */
 import type { VlansRequest } from '../../api/api.js';
 import type { Context, Invocation } from '../context.js';
-import { formatTunnels, formatVlans } from '../format/vlan.js';
+import { formatGlobals, formatTunnels, formatVlans } from '../format/vlan.js';
 import { findLink } from '../links.js';
-import { VLAN_GRAMMARS, vlanChange, vlanSetting } from '../requests/vlan.js';
+import { VLAN_GRAMMARS, vlanChange, vlanGlobal, vlanSetting } from '../requests/vlan.js';
 import { integer, one, parseWords, SHOW_ALIASES, type Subcommands, subcommand } from '../words.js';
 
 export const FAMILY: Subcommands = {
   command: 'vlan',
-  here: ['show', 'tunnelshow', 'add', 'del', 'set'],
+  here: ['show', 'tunnelshow', 'add', 'del', 'set', 'global'],
   aliases: { ...SHOW_ALIASES, delete: 'del' },
 };
 
@@ -21,6 +21,7 @@ export async function run({ context, words, help }: Invocation): Promise<number>
   if (name === 'help') context.print(await help());
   else if (name === 'add' || name === 'del') await change(context, vlanChange(name, rest));
   else if (name === 'set') await change(context, vlanSetting(rest));
+  else if (name === 'global') await runGlobal(context, rest);
   else await show(context, name === 'show' ? name : 'tunnelshow', rest);
   return 0;
 }
@@ -28,6 +29,25 @@ export async function run({ context, words, help }: Invocation): Promise<number>
 async function change(context: Context, request: VlansRequest): Promise<void> {
   const client = await context.client();
   await client.post('/v1/vlans', request);
+}
+
+async function runGlobal(context: Context, words: readonly string[]): Promise<void> {
+  const found = parseWords(VLAN_GRAMMARS.global, words);
+  if (one(found, 'verb') === 'set') {
+    await change(context, vlanGlobal(words));
+    return;
+  }
+  const bridge = one(found, 'dev');
+  const vid = integer(found, 'vid', 1, 4094);
+  const client = await context.client();
+  if (bridge !== undefined) findLink(await client.get('/v1/links'), bridge);
+  const { globals = [] } = await client.get('/v1/vlans');
+  const rows = globals
+    .filter((row) => bridge === undefined || row.ifname === bridge)
+    .map((row) => ({ ...row, vlans: row.vlans.filter((entry) => covers(entry, vid)) }))
+    .filter((row) => row.vlans.length > 0);
+  if (context.json) context.printJson(rows);
+  else context.print(formatGlobals(rows));
 }
 
 async function show(context: Context, name: 'show' | 'tunnelshow', words: readonly string[]): Promise<void> {

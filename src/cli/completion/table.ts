@@ -10,17 +10,22 @@ import { allWordsOf } from '../../config/options/words.js';
 import { type CommandFacts, GLOBAL_OPTIONS, HELP_OPTION, type OptionSpec, VERSION_OPTION } from '../command-facts.js';
 import { FAMILY as CONFIG } from '../commands/config.js';
 import { FAMILY as FDB } from '../commands/fdb.js';
-import { FAMILY as LAB } from '../commands/lab.js';
+import { EXERCISE_FAMILY as EXERCISE, EXERCISE_VERBS } from '../commands/exercise.js';
+import { FAMILY as LAB, LAB_VERBS } from '../commands/lab.js';
 import { FAMILY as LINK, SHOW as LINK_SHOW } from '../commands/link.js';
 import { FAMILY as MDB } from '../commands/mdb.js';
+import { FAMILY as NEXTHOP } from '../commands/nexthop.js';
 import { WORDS as EVENT_WORDS } from '../commands/monitor.js';
 import { FAMILY as NEIGH } from '../commands/neigh.js';
 import { GRAMMAR as STATS } from '../commands/stats.js';
 import { FAMILY as VLAN } from '../commands/vlan.js';
+import { FAMILY as VNI } from '../commands/vni.js';
 import { FDB_GRAMMARS, FDB_STATES } from '../requests/fdb.js';
 import { MDB_GRAMMARS } from '../requests/mdb.js';
+import { NEXTHOP_GRAMMARS } from '../requests/nexthop.js';
 import { NEIGH_GRAMMARS, NEIGH_STATES } from '../requests/neigh.js';
 import { VLAN_GRAMMARS } from '../requests/vlan.js';
+import { VNI_GRAMMARS } from '../requests/vni.js';
 import type { Grammar, Grammars, Subcommands, WordRule } from '../words.js';
 
 /** Names that `overtap completion NAMES` asks the running switch for. */
@@ -71,8 +76,15 @@ interface Building {
 }
 
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'];
-const FAMILIES: readonly Subcommands[] = [LINK, FDB, VLAN, NEIGH, MDB, CONFIG, LAB];
-const GRAMMARS: readonly Grammars[] = [FDB_GRAMMARS, VLAN_GRAMMARS, NEIGH_GRAMMARS, MDB_GRAMMARS];
+const FAMILIES: readonly Subcommands[] = [LINK, FDB, VLAN, VNI, NEIGH, MDB, NEXTHOP, CONFIG, LAB, EXERCISE];
+const GRAMMARS: readonly Grammars[] = [
+  FDB_GRAMMARS,
+  VLAN_GRAMMARS,
+  VNI_GRAMMARS,
+  NEIGH_GRAMMARS,
+  MDB_GRAMMARS,
+  NEXTHOP_GRAMMARS,
+];
 /** Words of `link add` and `link set` beside the options. */
 const LINK_RULES: readonly WordRule[] = [
   { word: 'master', key: 'master', value: 'BR' },
@@ -85,8 +97,12 @@ const NAME_AND_TYPE: readonly WordRule[] = [
   { word: 'type', key: 'type', value: 'TYPE' },
 ];
 
-/** @param labs names of the labs */
-export function completionTable(commands: readonly CommandFacts[], labs: readonly string[]): Table {
+/** @param labs names of the labs @param exercises names of the exercises */
+export function completionTable(
+  commands: readonly CommandFacts[],
+  labs: readonly string[],
+  exercises: readonly string[],
+): Table {
   const table: Building = {
     words: new Map(),
     options: new Map(),
@@ -104,7 +120,8 @@ export function completionTable(commands: readonly CommandFacts[], labs: readonl
   table.rests.set('log-level', { words: LEVELS });
   table.rests.set('help', { words: commands.map(({ name }) => name) });
   table.rests.set('completion', { words: SHELLS });
-  for (const verb of LAB.here) if (verb !== 'list') table.rests.set(`lab ${verb}`, { words: labs });
+  for (const verb of LAB_VERBS) table.rests.set(`lab ${verb}`, { words: labs });
+  for (const verb of EXERCISE_VERBS) table.rests.set(`exercise ${verb}`, { words: exercises });
   return table;
 }
 
@@ -202,10 +219,16 @@ function addOption(table: Building, context: string, row: OptionRow): void {
   if (kind.form === 'flag' || kind.form === 'state') return;
   for (const word of allWordsOf(row)) table.values.set(`${context} ${word}`, optionValue(row));
   if (kind.form !== 'numbers') return;
-  for (const part of kind.parts) {
-    table.words.get(context)?.push({ word: part, about: `${row.word} ${part} N` });
-    table.values.set(`${context} ${part}`, 'any');
-  }
+  for (const part of kind.parts) addPart(table, context, part, `${row.word} ${part} N`);
+}
+
+/** A part of an option's value, which may follow another part of it. Several options may have parts of one name. */
+function addPart(table: Building, context: string, part: string, about: string): void {
+  const words = table.words.get(context);
+  const at = words?.findIndex(({ word }) => word === part) ?? -1;
+  if (words !== undefined && at >= 0) words[at] = { word: part, about: `${words[at].about}, ${about}` };
+  else words?.push({ word: part, about });
+  table.values.set(`${context} ${part}`, 'any');
 }
 
 function optionValue({ kind, value }: OptionRow): Value {

@@ -31,6 +31,15 @@ export function formatEvent(event: SwitchEvent): string {
       const { ifname, type, master, change } = event;
       return line('LINK', [ifname, 'type', type, ...optional('master', master), change]);
     }
+    case 'loop': {
+      const { ifname, master, vlan, change } = event;
+      return line('LOOP', [ifname, 'with', event.with, ...optional('vlan', vlan), 'master', master, change]);
+    }
+    case 'stp': {
+      const { ifname, master, state, role, change } = event;
+      const words = [ifname, ...optional('state', state), ...optional('role', role), 'master', master];
+      return line('STP', change === 'state' ? words : [...words, change]);
+    }
     case 'mdb': {
       const { dev, port, grp, vid, dst, change } = event;
       const words = ['dev', dev, 'port', port, 'grp', grp, ...optional('dst', dst), ...optional('vid', vid)];
@@ -46,7 +55,8 @@ export function formatEvent(event: SwitchEvent): string {
 
 function fdbLine(entry: EventEntry, change: readonly string[]): string {
   const state = entry.state === 'dynamic' ? [] : [entry.state];
-  return line('FDB', [...entryWords(entry), 'master', entry.master, ...state, ...change]);
+  const activity = (['activity_notify', 'inactive', 'locked'] as const).filter((word) => entry[word]);
+  return line('FDB', [...entryWords(entry), ...activity, 'master', entry.master, ...state, ...change]);
 }
 
 const place = (at: { ifname: string; vlan?: number; vni?: number }): string[] => [

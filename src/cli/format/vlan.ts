@@ -1,7 +1,7 @@
 /**
  * VLAN membership and the VLAN to VNI table in the columns of `bridge vlan`. Pure.
  */
-import type { TunnelRow, VlanRow } from '../../api/api.js';
+import type { GlobalRow, TunnelRow, VlanRange, VlanRow } from '../../api/api.js';
 import { range } from './columns.js';
 
 /** Column widths of iproute2, for scripts that depend on them: IFNAMSIZ for a name, 9 for a range of VIDs. */
@@ -12,16 +12,38 @@ const nameColumn = (name: string): string => `${name.padEnd(NAME)}  `;
 
 /**
  * As `bridge vlan show`: one line per VID or range; a port without VLANs has no line.
- * @param details as `bridge -d`: adds `neigh_suppress` of each VLAN, for ports with `neigh_vlan_suppress`
+ * @param details as `bridge -d`: adds `neigh_suppress` of each VLAN, for ports with `neigh_vlan_suppress`, `isolated` for ports that have it by VLAN, and the multicast options of
+ * bridges with `mcast_vlan_snooping`
  */
 export function formatVlans(rows: readonly VlanRow[], details = false): string {
   let text = `${nameColumn('port')}vlan-id\n`;
   for (const row of rows) {
     row.vlans.forEach((entry, index) => {
-      const isShown = details && entry.neigh_suppress !== undefined;
-      const suppression = isShown ? [`neigh_suppress ${entry.neigh_suppress === true ? 'on' : 'off'}`] : [];
-      const words = [range(entry.vlan, entry.vlanEnd), ...entry.flags, ...suppression];
+      const words = [range(entry.vlan, entry.vlanEnd), ...entry.flags, ...(details ? detailsOf(entry) : [])];
       text += `${nameColumn(index === 0 ? row.ifname : '')}${words.join(' ')}\n`;
+    });
+  }
+  return text;
+}
+
+function detailsOf({ neigh_suppress, isolated, mcast_router, mcast_max_groups, mcast_n_groups }: VlanRange): string[] {
+  const flags = Object.entries({ neigh_suppress, isolated }).flatMap(([key, value]) =>
+    value === undefined ? [] : [`${key} ${value ? 'on' : 'off'}`],
+  );
+  const numbers = Object.entries({ mcast_router, mcast_max_groups, mcast_n_groups });
+  return [...flags, ...numbers.flatMap(([key, value]) => (value === undefined ? [] : [`${key} ${value}`]))];
+}
+
+/** As `bridge vlan global show`: for each VLAN or range its options, on lines of their own. */
+export function formatGlobals(rows: readonly GlobalRow[]): string {
+  let text = `${nameColumn('port')}vlan-id\n`;
+  for (const row of rows) {
+    row.vlans.forEach(({ vlan, vlanEnd, ...options }, index) => {
+      const words = Object.entries(options).map(([key, value]) => `${key} ${value}`);
+      text += `${nameColumn(index === 0 ? row.ifname : '')}${range(vlan, vlanEnd)}\n`;
+      // Four on a line.
+      for (let from = 0; from < words.length; from += 4)
+        text += `${nameColumn('')}  ${words.slice(from, from + 4).join(' ')}\n`;
     });
   }
   return text;

@@ -3,7 +3,7 @@
  */
 import type { FdbFlush, FdbRequest, FdbState } from '../../api/api.js';
 import { UsageError } from '../errors.js';
-import { address, given, mac, udpPortOf, VNI, vlanOf, vniOf } from '../values.js';
+import { address, given, mac, NEXTHOP_MAX, protocolOf, udpPortOf, VNI, vlanOf, vniOf } from '../values.js';
 import {
   type Grammar,
   type Grammars,
@@ -45,19 +45,30 @@ const MANY_STATES: readonly WordRule[] = [
   { word: 'state', key: 'state', value: 'STATE', many: true },
   ...FDB_STATES.map((word) => ({ word, key: 'state', many: true })),
 ];
-const ENTRY: readonly WordRule[] = [
-  { word: 'to', key: 'mac', value: 'MAC' },
-  DEV[0] as WordRule,
+/** Words of an entry that are true where they stand. */
+const ENTRY_FLAGS = ['sticky', 'extern_learn', 'router', 'activity_notify', 'inactive', 'norefresh', 'use'] as const;
+/** Words of `flush` that may be negated, beside the states. */
+const FLUSH_FLAGS = ['added_by_user', 'extern_learn', 'sticky', 'router', 'offloaded'] as const;
+const BRPORT: WordRule = { word: 'brport', key: 'brport', value: 'PORT' };
+/** Where an entry is, and what its remote is. */
+const VLAN_AND_REMOTE: readonly WordRule[] = [
   { word: 'vlan', key: 'vlan', value: 'VID' },
   { word: 'vni', key: 'vni', value: 'VNI' },
   { word: 'src_vni', key: 'src_vni', value: 'VNI' },
   DST,
   { word: 'port', key: 'port', value: 'UDP-PORT' },
   { word: 'via', key: 'via', value: 'DEV' },
+];
+const NHID: WordRule = { word: 'nhid', key: 'nhid', value: 'ID' };
+const ENTRY: readonly WordRule[] = [
+  { word: 'to', key: 'mac', value: 'MAC' },
+  DEV[0] as WordRule,
+  ...VLAN_AND_REMOTE,
   ...TABLE,
   ...ONE_STATE,
-  { word: 'sticky', key: 'sticky' },
-  { word: 'extern_learn', key: 'extern_learn' },
+  NHID,
+  { word: 'proto', key: 'proto', value: 'PROTO' },
+  ...ENTRY_FLAGS.map((word) => ({ word, key: word })),
 ];
 
 /** The words of each subcommand. */
@@ -79,7 +90,20 @@ export const FDB_GRAMMARS = {
   append: { command: 'fdb append', rules: ENTRY, rest: MAC },
   replace: { command: 'fdb replace', rules: ENTRY, rest: MAC },
   del: { command: 'fdb del', rules: ENTRY, rest: MAC },
-  flush: { command: 'fdb flush', rules: [...DEV, BRIDGE, ...PLACE, DST, ...TABLE, ...MANY_STATES] },
+  flush: {
+    command: 'fdb flush',
+    rules: [
+      DEV[0] as WordRule,
+      BRPORT,
+      BRIDGE,
+      ...VLAN_AND_REMOTE,
+      NHID,
+      ...TABLE,
+      ...MANY_STATES,
+      ...FDB_STATES.map((state) => ({ word: `no${state}`, key: 'nostate', many: true })),
+      ...FLUSH_FLAGS.flatMap((word) => [word, `no${word}`].map((one) => ({ word: one, key: word }))),
+    ],
+  },
 } as const satisfies Grammars;
 
 /** @throws UsageError */
@@ -90,8 +114,8 @@ export function fdbChange(op: 'add' | 'append' | 'replace', words: readonly stri
     op,
     ...entryKey(grammar, found),
     state: oneState(found),
-    sticky: found.has('sticky') || undefined,
-    extern_learn: found.has('extern_learn') || undefined,
+    proto: protocolOf(found, 'proto'),
+    ...Object.fromEntries(ENTRY_FLAGS.flatMap((flag) => (found.has(flag) ? [[flag, true]] : []))),
   });
 }
 
@@ -112,6 +136,7 @@ function entryKey(grammar: Grammar, found: Words) {
     src_vni: integer(found, 'src_vni', 1, VNI.max),
     dst: addressOf(found),
     port: udpPortOf(found, 'port'),
+    nhid: integer(found, 'nhid', 1, NEXTHOP_MAX),
     via: one(found, 'via'),
   };
 }
@@ -132,14 +157,37 @@ function oneState(found: Words): FdbState | undefined {
 /** @throws UsageError */
 export function fdbFlush(words: readonly string[]): FdbFlush {
   const found = parseWords(FDB_GRAMMARS.flush, words);
+  const dev = one(found, 'dev');
+  const brport = one(found, 'brport');
+  const flags = FLUSH_FLAGS.flatMap((flag) => (found.has(flag) ? [[flag, one(found, flag) === flag]] : []));
   return given({
     op: 'flush',
-    dev: one(found, 'dev'),
-    br: one(found, 'br'),
-    ...placeOf(found),
+    // `dev BR brport PORT`, as in iproute2.
+    dev: brport ?? dev,
+    br: one(found, 'br') ?? (brport === undefined ? undefined : dev),
+    vlan: vlanOf(found, 'vlan'),
+    vni: integer(found, 'vni', 1, VNI.max),
+    src_vni: integer(found, 'src_vni', 1, VNI.max),
     dst: addressOf(found),
-    state: statesOf(found.get('state')),
+    port: udpPortOf(found, 'port'),
+    via: one(found, 'via'),
+    nhid: integer(found, 'nhid', 1, NEXTHOP_MAX),
+    state: flushStates(found),
+    ...(Object.fromEntries(flags) as { [F in (typeof FLUSH_FLAGS)[number]]?: boolean }),
   });
+}
+
+/** The states that are named, without those with `no` before them. @throws UsageError */
+function flushStates(found: Words): 'all' | FdbState[] | undefined {
+  const named = statesOf(found.get('state'));
+  const not = found.get('nostate');
+  if (not === undefined) return named;
+  if (named === 'all') throw new UsageError(`"state all" excludes nothing; leave it or "${not[0]}" out`);
+  // A permanent entry is static too (NUD_NOARP), so `nostatic` is dynamic ones.
+  const excluded = not.includes('nostatic') ? [...not, 'nopermanent'] : not;
+  const left = (named ?? FDB_STATES).filter((state) => !excluded.includes(`no${state}`));
+  if (left.length === 0) throw new UsageError(`no entry is of no state; leave one of ${not.join(', ')} out`);
+  return left;
 }
 
 /** Selects the entries of a listing. */

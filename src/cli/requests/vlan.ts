@@ -1,13 +1,18 @@
 /**
  * The words of `bridge vlan add`, `del` and `set` as requests. Pure.
  */
-import type { VlanRequest, VlanSetRequest } from '../../api/api.js';
+import type { VlanGlobalRequest, VlanRequest, VlanSetRequest } from '../../api/api.js';
+import { snoopingOptions } from '../../config/options/mcast.js';
+import type { Row } from '../../config/options/option.js';
 import { type IdRange, rangeLength } from '../../values/id-range.js';
 import { UsageError } from '../errors.js';
 import { given, ids, VLAN_ID, VNI } from '../values.js';
-import { type Grammars, one, parseWords, required, type WordRule } from '../words.js';
+import { type Grammars, integer, one, parseWords, required, type WordRule } from '../words.js';
 
 const EXAMPLE = 'dev PORT vid VID[-VID] [pvid] [untagged] [tunnel_info id VNI[-VNI]]';
+
+/** What the switch takes at most, it says itself. */
+const MAX_COUNT = 2_147_483_647;
 
 const WHERE: readonly WordRule[] = [
   { word: 'dev', key: 'dev', value: 'PORT' },
@@ -24,6 +29,8 @@ const RULES: readonly WordRule[] = [
   { word: 'id', key: 'tunid', value: 'VNI' },
 ];
 
+const GLOBAL_OPTIONS = Object.entries<Row>(snoopingOptions);
+
 /** The words of each subcommand. */
 export const VLAN_GRAMMARS = {
   show: { command: 'vlan show', rules: WHERE },
@@ -32,7 +39,23 @@ export const VLAN_GRAMMARS = {
   del: { command: 'vlan del', rules: RULES },
   set: {
     command: 'vlan set',
-    rules: [...WHERE, { word: 'neigh_suppress', key: 'neigh_suppress', value: 'on|off' }],
+    rules: [
+      ...WHERE,
+      { word: 'neigh_suppress', key: 'neigh_suppress', value: 'on|off' },
+      { word: 'isolated', key: 'isolated', value: 'on|off' },
+      { word: 'mcast_router', key: 'mcast_router', value: '0|1|2' },
+      { word: 'mcast_max_groups', key: 'mcast_max_groups', value: 'N' },
+    ],
+  },
+  global: {
+    command: 'vlan global',
+    rules: [
+      { word: 'show', key: 'verb' },
+      { word: 'set', key: 'verb' },
+      { word: 'dev', key: 'dev', value: 'BR' },
+      { word: 'vid', key: 'vid', value: 'VID' },
+      ...GLOBAL_OPTIONS.map(([key, { words }]) => ({ word: key, key, value: words[0]?.value ?? 'N' })),
+    ],
   },
 } as const satisfies Grammars;
 
@@ -68,13 +91,53 @@ export function vlanChange(op: 'add' | 'del', words: readonly string[]): VlanReq
 
 /** @throws UsageError */
 export function vlanSetting(words: readonly string[]): VlanSetRequest {
-  const example = 'vlan set dev PORT vid VID[-VID] neigh_suppress on|off';
+  const example =
+    'vlan set dev PORT vid VID[-VID] [neigh_suppress on|off] [isolated on|off] [mcast_router 0|1|2] [mcast_max_groups N]';
   const found = parseWords(VLAN_GRAMMARS.set, words);
   const dev = required(VLAN_GRAMMARS.set, found, 'dev', 'a port', example);
   const vids = ids('"vid"', required(VLAN_GRAMMARS.set, found, 'vid', 'a VLAN', example), VLAN_ID);
-  const text = required(VLAN_GRAMMARS.set, found, 'neigh_suppress', 'what to set', example);
-  if (text !== 'on' && text !== 'off') throw new UsageError(`"neigh_suppress" takes on or off, not "${text}"`);
-  return given({ op: 'set' as const, dev, ...ends('vid', 'vidEnd', vids), neigh_suppress: text === 'on' });
+  const flag = (word: string): boolean | undefined => {
+    const text = one(found, word);
+    if (text !== undefined && text !== 'on' && text !== 'off')
+      throw new UsageError(`"${word}" takes on or off, not "${text}"`);
+    return text === undefined ? undefined : text === 'on';
+  };
+  const settings = {
+    neigh_suppress: flag('neigh_suppress'),
+    isolated: flag('isolated'),
+    mcast_router: integer(found, 'mcast_router', 0, 2) as 0 | 1 | 2 | undefined,
+    mcast_max_groups: integer(found, 'mcast_max_groups', 0, MAX_COUNT),
+  };
+  if (Object.values(settings).every((value) => value === undefined))
+    throw new UsageError(`"vlan set" needs what to set: ${example}`);
+  return given({ op: 'set' as const, dev, ...ends('vid', 'vidEnd', vids), ...settings });
+}
+
+/** The words behind `vlan global set`. @throws UsageError */
+export function vlanGlobal(words: readonly string[]): VlanGlobalRequest {
+  const example = 'vlan global set dev BR vid VID[-VID] mcast_querier 1';
+  const found = parseWords(VLAN_GRAMMARS.global, words);
+  const dev = required(VLAN_GRAMMARS.global, found, 'dev', 'a bridge', example);
+  const vids = ids('"vid"', required(VLAN_GRAMMARS.global, found, 'vid', 'a VLAN', example), VLAN_ID);
+  const options = GLOBAL_OPTIONS.flatMap(
+    ([
+      key,
+      {
+        words: [word],
+      },
+    ]): [string, boolean | number][] => {
+      const number = integer(found, key, 0, word?.kind.form === 'bit' ? 1 : MAX_COUNT);
+      if (number === undefined) return [];
+      return [[key, word?.kind.form === 'bit' ? number === 1 : number]];
+    },
+  );
+  if (options.length === 0) throw new UsageError(`"vlan global set" needs what to set: ${example}`);
+  return {
+    op: 'global',
+    dev,
+    ...given(ends('vid', 'vidEnd', vids)),
+    options: Object.fromEntries(options) as VlanGlobalRequest['options'],
+  };
 }
 
 function ends<F extends string, L extends string>(first: F, last: L, range: IdRange) {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { SHOUT_GROUP, SHOUT_PORT, shoutMark } from '../agents/agent-protocol.js';
 import type { ObservedFrame } from '../capture/observed-frame.js';
 import type { Sniffer } from '../capture/sniffer.js';
-import type { Station } from '../setup/topology.js';
+import { broadcastOf, type Station } from '../setup/topology.js';
 import { becomesTrue, quietFor } from '../testbed/wait.js';
 import type { Seen } from './findings.js';
 import type { Inspection } from './inspection.js';
@@ -13,7 +13,9 @@ export const GUEST_MTU = 1450;
 
 /** Long enough for a repeated ARP request: the kernel repeats it after a second. */
 const PROBE_LIMIT_MS = 3000;
-const TRANSFER_BYTES = 10_000_000;
+export const TRANSFER_BYTES = 10_000_000;
+/** Much longer than an answer takes. */
+const SILENCE_MS = 400;
 const TRANSFER_LIMIT_MS = 30_000;
 const TRANSFER_PORT = 5001;
 const HEAR_LIMIT_MS = 5000;
@@ -54,15 +56,32 @@ export async function allReach(inspection: Inspection, stations: readonly Statio
   return { holds: failures.length === 0, seen };
 }
 
-/** Proves that 10 MB sent over TCP arrive unchanged. */
-export async function transfer(inspection: Inspection, from: Station, to: Station): Promise<Seen> {
+/** Sends two probes. Proves that none arrives. */
+export async function unanswered(inspection: Inspection, from: Station, to: Station): Promise<Seen> {
+  const arrivals = async (): Promise<number> =>
+    (await inspection.agent(to).ask('echoed', {})).bySource[from.address] ?? 0;
+  const before = await arrivals();
+  const ask = { from: from.address, to: to.address, count: 2, timeoutMs: SILENCE_MS, untilLost: false };
+  const { sent, received, error } = await inspection.agent(from).ask('ping', ask);
+  const arrived = (await arrivals()) - before;
+  const why = error === null ? '' : ` (${error})`;
+  return { holds: received + arrived === 0, seen: `${sent} probes, ${arrived} arrived, ${received} answered${why}` };
+}
+
+/** Proves that bytes sent over TCP arrive unchanged. */
+export async function transfer(
+  inspection: Inspection,
+  from: Station,
+  to: Station,
+  size = TRANSFER_BYTES,
+): Promise<Seen> {
   const [sender, receiver] = [inspection.agent(from), inspection.agent(to)];
   const port = TRANSFER_PORT;
   await receiver.ask('receiveTcp', { port, timeoutMs: TRANSFER_LIMIT_MS });
-  const ask = { to: to.address, port, bytes: TRANSFER_BYTES, timeoutMs: TRANSFER_LIMIT_MS };
+  const ask = { to: to.address, port, bytes: size, timeoutMs: TRANSFER_LIMIT_MS };
   const sent = await sender.ask('sendTcp', ask);
   const got = await receiver.ask('receivedTcp', { port });
-  const holds = got.bytes === TRANSFER_BYTES && got.sha256 === sent.sha256;
+  const holds = got.bytes === size && got.sha256 === sent.sha256;
   const hashes = holds
     ? `SHA-256 ${got.sha256.slice(0, 12)}... at both ends`
     : `SHA-256 ${got.sha256.slice(0, 12)}... received, ${sent.sha256.slice(0, 12)}... sent`;
@@ -92,7 +111,7 @@ export function freshTag(): string {
 
 /** The broadcast address of the station's subnet, or the multicast group of the agents. */
 function shoutAddress(from: Station, kind: ShoutKind): string {
-  return kind === 'multicast' ? SHOUT_GROUP : from.address.replace(/\.\d+$/, '.255');
+  return kind === 'multicast' ? SHOUT_GROUP : broadcastOf(from);
 }
 
 /** Sends a series of shouts from a station. */

@@ -11,15 +11,14 @@ import { VXLAN_PORT } from '../../wire/vxlan.js';
 import type { Sniffer } from '../capture/sniffer.js';
 import type { Seen } from '../checks/findings.js';
 import type { Inspection } from '../checks/inspection.js';
-import { mtuIsRight, reach, transfer } from '../checks/probes.js';
+import { reach } from '../checks/probes.js';
+import { type FileChecks, readyLab } from '../file/ready.js';
 import type { Lab } from '../lab.js';
-import type { SwitchFiles } from '../setup/state.js';
 import { type Host, type Station, underlayOf } from '../setup/topology.js';
 import { forgetNeighbours } from '../testbed/namespaces.js';
-import { cableOf, otherOf, tapPort, twoHosts } from './yaml-fragments.js';
+import { otherOf } from './yaml-fragments.js';
 
 const NAME = 'default-port-8472';
-const PREFIX = 'ovt-8472';
 const DEV = 'vxlan21';
 const VNI = 100;
 const PORT = 8472;
@@ -27,34 +26,9 @@ const ALL_ZEROS = '00:00:00:00:00:00';
 /** Much longer than an answer takes. */
 const PROBE_LIMIT_MS = 400;
 
-const hosts = twoHosts(PREFIX, (number) => `host${number}`);
-const guest = (host: Host, number: number): Station => ({
-  name: `g${number}`,
-  netns: `${PREFIX}-g${number}`,
-  ifname: 'eth0',
-  address: `10.0.21.${number}`,
-  host: host.name,
-  mac: `02:00:00:00:21:0${number}`,
-});
-const guests = [guest(hosts[0], 1), guest(hosts[1], 2)] as const;
-
-function config(host: Host, files: SwitchFiles): string {
-  const own = guests.find((one) => one.host === host.name) as Station;
-  return `# Lab ${NAME}, host ${host.name}.
-name: ${host.name}
-control: ${files.socket}
-bridges:
-  br0:
-    ports:${tapPort(cableOf(own))}
-      # No remotes here. This command adds one to the running switch:
-      # overtap -s ${files.socket} fdb append ${ALL_ZEROS} dev ${DEV} dst ${otherOf(hosts, host).address}
-      ${DEV}:
-        type: vxlan
-        id: ${VNI}
-        local: ${host.address}
-        dstport: ${PORT}
-`;
-}
+export const defaultPort8472: Lab = readyLab(NAME, check);
+const hosts = defaultPort8472.topology.hosts as unknown as readonly [Host, Host];
+const guests = defaultPort8472.topology.stations as unknown as readonly [Station, Station];
 
 interface Wires {
   /** Captures datagrams to port 8472. */
@@ -65,7 +39,7 @@ interface Wires {
   readonly guest: Sniffer;
 }
 
-async function check(inspection: Inspection): Promise<void> {
+async function check(inspection: Inspection, words: FileChecks): Promise<void> {
   // A killed check, or a user, may have added remotes already.
   for (const host of hosts) await forget(inspection, host);
   const underlay = underlayOf(hosts[0]);
@@ -75,7 +49,7 @@ async function check(inspection: Inspection): Promise<void> {
     guest: inspection.sniffGuest(guests[0]),
   };
   const [from, to] = guests;
-  await inspection.prove('the guests have the right MTU without configuration', () => mtuIsRight(inspection, guests));
+  await words.look();
   await inspection.prove('before the append, g1 does not reach g2 and nothing leaves the host', () =>
     isCutOff(inspection, wires),
   );
@@ -92,7 +66,7 @@ async function check(inspection: Inspection): Promise<void> {
     portIsRight(inspection, wires),
   );
   for (const wire of [wires.own, wires.assigned, wires.guest]) wire.stop();
-  await inspection.prove('10 MB over TCP', () => transfer(inspection, from, to));
+  await words.move();
 }
 
 /** The first guest sends an ARP request, which its NIC shows, and no datagram leaves its host. */
@@ -150,11 +124,3 @@ async function portIsRight(inspection: Inspection, { own, assigned }: Wires): Pr
     seen: `${own.tunnel.length} datagrams to port ${PORT}, ${ways}${astray}; ${elsewhere} to port ${VXLAN_PORT}`,
   };
 }
-
-export const defaultPort8472: Lab = {
-  name: NAME,
-  summary: 'a tunnel on UDP port 8472 whose remote is added at run time: reachable after fdb append, not before',
-  topology: { hosts, stations: guests },
-  config,
-  check,
-};

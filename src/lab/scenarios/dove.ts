@@ -17,17 +17,7 @@ import { type Host, type Station, underlayOf } from '../setup/topology.js';
 import { forgetNeighbours, setArpRetry } from '../testbed/namespaces.js';
 import { becomesTrue } from '../testbed/wait.js';
 import { forgetsSilent, holdsLimit } from './dove-learning.js';
-import {
-  CONTROLLED,
-  CONTROLLED_VNI,
-  config,
-  guests,
-  hosts,
-  NAME,
-  residentsBeyond,
-  router,
-  topology,
-} from './dove-place.js';
+import { CONTROLLED, CONTROLLED_VNI, guests, hosts, residentsBeyond, router, place } from './dove-place.js';
 
 const ALL_ZEROS = '00:00:00:00:00:00';
 const REQUESTS = 20;
@@ -309,10 +299,4 @@ async function forgetAll(inspection: Inspection): Promise<void> {
   for (const place of [...guests, router]) await forgetNeighbours(place);
 }
 
-export const dove: Lab = {
-  name: NAME,
-  summary: 'a control program on the event stream adds all entries: nothing flooded, nothing learned',
-  topology,
-  config,
-  check,
-};
+export const dove: Lab = { ...place, check };

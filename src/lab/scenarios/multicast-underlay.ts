@@ -12,26 +12,14 @@ import type { ObservedDatagram } from '../capture/observed-frame.js';
 import type { Sniffer } from '../capture/sniffer.js';
 import type { Seen } from '../checks/findings.js';
 import type { Inspection } from '../checks/inspection.js';
-import {
-  allReach,
-  countShouts,
-  freshTag,
-  heardOnce,
-  mtuIsRight,
-  reach,
-  SHOUTS,
-  type ShoutKind,
-  transfer,
-} from '../checks/probes.js';
+import { countShouts, freshTag, heardOnce, reach, SHOUTS, type ShoutKind } from '../checks/probes.js';
+import { type FileChecks, readyLab } from '../file/ready.js';
 import type { Lab } from '../lab.js';
-import type { SwitchFiles } from '../setup/state.js';
 import { type Host, type Station, UNDERLAY_NIC, underlayOf } from '../setup/topology.js';
 import { groupsOf } from '../testbed/namespaces.js';
 import { becomesTrue } from '../testbed/wait.js';
-import { cableOf, tapPort } from './yaml-fragments.js';
 
 const NAME = 'multicast-underlay';
-const PREFIX = 'ovt-mcu';
 const VNI = 42;
 const GROUP = '239.1.1.1';
 const ALL_ZEROS = '00:00:00:00:00:00';
@@ -39,49 +27,18 @@ const LEAVE_LIMIT_MS = 2000;
 
 type Three<T> = readonly [T, T, T];
 
-const three = <T>(make: (number: number) => T): Three<T> => [make(1), make(2), make(3)];
-const hosts = three(
-  (number): Host => ({ name: `h${number}`, netns: `${PREFIX}-h${number}`, address: `192.168.0.${number + 1}` }),
-);
-const guests = three(
-  (number): Station => ({
-    name: `g${number}`,
-    netns: `${PREFIX}-g${number}`,
-    ifname: 'eth0',
-    address: `198.18.0.${number + 1}`,
-    host: `h${number}`,
-    mac: `02:00:00:00:42:0${number}`,
-  }),
-);
-const topology = { hosts, stations: guests, segment: { name: 'net', netns: `${PREFIX}-net` } };
-
-function config(host: Host, files: SwitchFiles): string {
-  const own = guests.find((guest) => guest.host === host.name) as Station;
-  return `# Lab ${NAME}, host ${host.name}.
-name: ${host.name}
-control: ${files.socket}
-bridges:
-  br0:
-    ports:${tapPort(cableOf(own))}
-      vxlan0:                            # a group instead of remotes
-        type: vxlan
-        id: ${VNI}
-        local: ${host.address}
-        dstport: 4789
-        group: ${GROUP}
-        dev: ${UNDERLAY_NIC}
-`;
-}
+export const multicastUnderlay: Lab = readyLab(NAME, check);
+const hosts = multicastUnderlay.topology.hosts as unknown as Three<Host>;
+const guests = multicastUnderlay.topology.stations as unknown as Three<Station>;
 
 type Wires = Three<Sniffer>;
 
-async function check(inspection: Inspection): Promise<void> {
+async function check(inspection: Inspection, words: FileChecks): Promise<void> {
   const wires = hosts.map((host) => inspection.sniffUnderlay(underlayOf(host))) as unknown as Wires;
-  const [first, second, third] = guests;
-  await inspection.prove('the guests have the right MTU without configuration', () => mtuIsRight(inspection, guests));
+  const [first, , third] = guests;
   await inspection.prove(`every host has joined ${GROUP} on ${UNDERLAY_NIC}`, () => membersAre(inspection, hosts));
   await inspection.prove('no remote is configured: the flood list is the group', () => floodsToGroup(inspection));
-  await inspection.prove('all pairs of guests reach each other', () => allReach(inspection, guests));
+  await words.look();
   for (const kind of ['broadcast', 'multicast'] as const) {
     for (const [index, guest] of guests.entries()) {
       const claim = `each ${kind} of ${guest.name} is one datagram to the group, and arrives once at every guest`;
@@ -95,7 +52,7 @@ async function check(inspection: Inspection): Promise<void> {
     headersAreRight(wires),
   );
   for (const wire of wires) wire.stop();
-  await inspection.prove('10 MB over TCP', () => transfer(inspection, first, second));
+  await words.move();
   const [kept, alsoKept, ended] = hosts;
   await inspection.prove(`the switch of ${ended.name} ends and has left the group; the others have not`, () =>
     leaves(inspection, ended, [kept, alsoKept]),
@@ -203,11 +160,3 @@ async function joinsAgain(inspection: Inspection, host: Host): Promise<Seen> {
   await inspection.startSwitch(host.name);
   return membersAre(inspection, hosts);
 }
-
-export const multicastUnderlay: Lab = {
-  name: NAME,
-  summary: 'a multicast group instead of remotes: joined at start, left at shutdown, all hosts reached through it',
-  topology,
-  config,
-  check,
-};

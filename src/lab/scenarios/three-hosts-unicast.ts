@@ -14,28 +14,18 @@ import type { Sniffer } from '../capture/sniffer.js';
 import { type Prober, probeAddress, requestFrame } from '../checks/arp-probe.js';
 import type { Seen } from '../checks/findings.js';
 import type { Inspection } from '../checks/inspection.js';
-import { allReach, heardOnce, mtuIsRight, reach, transfer } from '../checks/probes.js';
+import { reach } from '../checks/probes.js';
+import { type FileChecks, readyLab } from '../file/ready.js';
 import type { Lab } from '../lab.js';
 import { type Host, type Station, underlayOf } from '../setup/topology.js';
 import { forgetNeighbours } from '../testbed/namespaces.js';
 import { waitUntil } from '../testbed/wait.js';
-import { mesh } from './mesh.js';
 
 const NAME = 'three-hosts-unicast';
 const VNI = 42;
 
-const { topology, config } = mesh({
-  lab: NAME,
-  prefix: 'ovt-3hu',
-  vni: VNI,
-  numbers: [2, 3, 4],
-  underlay: (number) => `192.168.0.${number}`,
-  router: '192.168.0.1',
-  guests: ['g'],
-  overlay: (number) => `198.18.0.${number}`,
-  overlay6: (number) => `fd00:42::${number}`,
-  tunnel: ['neigh_suppress: true                    # answer requests for known addresses here'],
-});
+export const threeHostsUnicast: Lab = readyLab(NAME, check);
+const { topology } = threeHostsUnicast;
 
 const DEV = 'vxlan0';
 /** Unused addresses, IPv4 and IPv6; and unused addresses that the check adds by `neigh add`. */
@@ -49,16 +39,10 @@ const LEARN_LIMIT_MS = 3000;
 
 type Three<T> = [T, T, T];
 
-async function check(inspection: Inspection): Promise<void> {
+async function check(inspection: Inspection, words: FileChecks): Promise<void> {
   const wires = topology.hosts.map((host) => inspection.sniffUnderlay(underlayOf(host))) as Three<Sniffer>;
   const guests = topology.stations as unknown as Three<Station>;
-  const [first, ...others] = guests;
-  await inspection.prove('the guests have the right MTU without configuration', () => mtuIsRight(inspection, guests));
-  await inspection.prove('all pairs of guests reach each other', () => allReach(inspection, guests));
-  for (const kind of ['broadcast', 'multicast'] as const) {
-    const claim = `each ${kind} of ${first.name} arrives once at both other guests`;
-    await inspection.prove(claim, () => heardOnce(inspection, first, kind, others));
-  }
+  await words.look();
   await inspection.prove('once learned, a unicast frame goes to one host only', () =>
     unicastIsDirect(inspection, guests, wires),
   );
@@ -66,7 +50,7 @@ async function check(inspection: Inspection): Promise<void> {
     underlayIsUnicast(wires),
   );
   for (const wire of wires) wire.stop();
-  await inspection.prove('10 MB over TCP', () => transfer(inspection, guests[0], guests[1]));
+  await words.move();
   await checkSuppression(inspection, guests);
 }
 
@@ -175,11 +159,3 @@ async function underlayIsUnicast(wires: readonly Sniffer[]): Promise<Seen> {
       : `${all.length} datagrams on three wires, all unicast in VNI ${VNI}, reserved bits zero`;
   return { holds: all.length > 0 && wrong.length === 0, seen };
 }
-
-export const threeHostsUnicast: Lab = {
-  name: NAME,
-  summary: 'three hosts, one VNI, flood lists instead of underlay multicast',
-  topology,
-  config,
-  check,
-};

@@ -15,28 +15,19 @@ import type { Sniffer } from '../capture/sniffer.js';
 import type { Seen } from '../checks/findings.js';
 import type { Inspection } from '../checks/inspection.js';
 import { neverMeet } from '../checks/isolation.js';
-import {
-  countShouts,
-  freshTag,
-  GUEST_MTU,
-  heardOnce,
-  mtuIsRight,
-  reach,
-  SHOUTS,
-  type ShoutKind,
-  shoutsIn,
-  transfer,
-} from '../checks/probes.js';
+import { countShouts, freshTag, heardOnce, SHOUTS, type ShoutKind, shoutsIn } from '../checks/probes.js';
+import { type FileChecks, readyLab } from '../file/ready.js';
 import type { Lab } from '../lab.js';
 import { underlayOf } from '../setup/topology.js';
-import { CABLE_VNI, type CrossedGuest, crossed } from './crossed.js';
+import { CABLE_VNI, type CrossedGuest, crossedGuests } from './crossed.js';
 import { otherOf } from './yaml-fragments.js';
 
 const NAME = 'vlan-tenants';
 const VLANS = [10, 20] as const;
-const TAG_BYTES = 4;
 
-const { topology, guests, config } = crossed({ lab: NAME, prefix: 'ovt-vten', vlans: VLANS });
+export const vlanTenants: Lab = readyLab(NAME, check);
+const { topology } = vlanTenants;
+const guests = crossedGuests(topology);
 
 const vlanOf = new Map(guests.map((guest) => [guest.mac, VLANS[guest.subnet]]));
 const tenants = ([0, 1] as const).map((subnet) => ({
@@ -55,22 +46,12 @@ interface Wires {
   readonly guest: ReadonlyMap<CrossedGuest, Sniffer>;
 }
 
-async function check(inspection: Inspection): Promise<void> {
+async function check(inspection: Inspection, words: FileChecks): Promise<void> {
   const wires: Wires = {
     trunk: inspection.sniffUnderlay(underlayOf(topology.hosts[0])),
     guest: new Map(guests.map((guest) => [guest, inspection.sniffGuest(guest)])),
   };
-  await inspection.prove(
-    'the guests have the right MTU without configuration, with room for the tag on the trunk',
-    () => mtuIsRight(inspection, guests, GUEST_MTU - TAG_BYTES),
-  );
-  for (const { name, members } of tenants) {
-    for (const from of members) {
-      const to = otherOf(members, from);
-      const claim = `tenant ${name} reaches across the trunk, ${from.name} -> ${to.name}`;
-      await inspection.prove(claim, () => reach(inspection, from, to));
-    }
-  }
+  await words.look();
   for (const kind of ['broadcast', 'multicast'] as const) {
     for (const tenant of tenants) {
       for (const from of tenant.members) {
@@ -85,9 +66,7 @@ async function check(inspection: Inspection): Promise<void> {
   await inspection.prove("no frame of the other tenant passed a guest's NIC", async () => nothingForeign(wires));
   await inspection.prove("the trunk carries every frame with its tenant's tag", async () => trunkIsRight(wires.trunk));
   for (const wire of [wires.trunk, ...wires.guest.values()]) wire.stop();
-  for (const { name, members } of tenants) {
-    await inspection.prove(`10 MB over TCP for tenant ${name}`, () => transfer(inspection, ...members));
-  }
+  await words.move();
 }
 
 /** Whether a datagram of the trunk carries its guest's frame with the tag of its VLAN. */
@@ -149,11 +128,3 @@ function trunkIsRight(trunk: Sniffer): Seen {
     seen: `${trunk.tunnel.length} datagrams in VNI ${CABLE_VNI}: ${tally}${wrong.length > 0 ? `; ${bad}` : ''}`,
   };
 }
-
-export const vlanTenants: Lab = {
-  name: NAME,
-  summary: 'two tenants on two bridges, a VLAN each and a trunk between them: broadcasts are separated too',
-  topology,
-  config,
-  check,
-};

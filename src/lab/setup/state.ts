@@ -3,10 +3,21 @@
  * folders of its virtual machines, and state.json, which lists everything that `up` created. `down` removes exactly that, even after
  * a crash. It never touches namespaces or processes itself.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '../../port/folder.js';
 import { LabError } from '../testbed/errors.js';
+
+const LAB_NAME = /^[a-z][a-z0-9-]{0,31}$/;
 
 /** One switch that `up` started. */
 export interface SwitchRecord {
@@ -36,6 +47,10 @@ export interface LabState {
   namespaces: string[];
   switches: SwitchRecord[];
   machines: MachineRecord[];
+  /** The process of the links with weather, and the file that it was started with. */
+  weather?: { readonly pid: number; readonly plan: string };
+  /** When `up` began, in milliseconds since 1970; absent in the state of an earlier version. */
+  readonly since?: number;
 }
 
 export interface SwitchFiles {
@@ -47,6 +62,22 @@ export interface SwitchFiles {
 /** The folder of one lab. */
 export function labFolder(root: string, lab: string): string {
   return join(root, lab);
+}
+
+/** The copy of the file of a lab that is up: it is read when only the name is given. */
+export function fileCopy(root: string, lab: string): string {
+  return join(labFolder(root, lab), 'lab.yaml');
+}
+
+/** Names of the labs that are up, or that a crash has left. */
+export function labsThatAreUp(root: string): string[] {
+  try {
+    return readdirSync(root)
+      .filter((name) => LAB_NAME.test(name))
+      .sort();
+  } catch {
+    return []; // there is no such folder
+  }
 }
 
 /** Paths of the files of a host's switch. */
@@ -87,7 +118,7 @@ export function claimState(root: string, lab: string): LabState {
       `lab ${lab} is up already (${folder}); take it down first: overtap lab down ${lab}`,
     );
   }
-  const state: LabState = { lab, namespaces: [], switches: [], machines: [] };
+  const state: LabState = { lab, namespaces: [], switches: [], machines: [], since: Date.now() };
   saveState(root, state);
   return state;
 }
@@ -149,9 +180,10 @@ function stateOfBareFolder(folder: string, lab: string): LabState | null {
 
 function isLabState(value: unknown): value is LabState {
   if (typeof value !== 'object' || value === null) return false;
-  const { lab, namespaces, switches, machines } = value as Partial<LabState>;
+  const { lab, namespaces, switches, machines, weather } = value as Partial<LabState>;
   return (
     typeof lab === 'string' &&
+    (weather === undefined || (isPid(weather.pid) && typeof weather.plan === 'string')) &&
     Array.isArray(namespaces) &&
     namespaces.every((name) => typeof name === 'string') &&
     Array.isArray(switches) &&

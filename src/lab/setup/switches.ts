@@ -66,6 +66,18 @@ export async function bridgeMtu(state: LabState, host: string, environment: LabE
   return bridge.mtu;
 }
 
+/** The MTU of the bridge of the port that connects to a stream. */
+export async function portMtu(
+  state: LabState,
+  host: string,
+  stream: string,
+  environment: LabEnvironment,
+): Promise<number | undefined> {
+  const links = await environment.connect(recordOf(state, host).socket).get('/v1/links');
+  const port = links.find((link) => 'connect' in link && link.connect === stream);
+  return links.find(({ ifname }) => ifname === port?.master)?.mtu;
+}
+
 /** Ends the switch of a host. @param by the first signal @returns how it ended */
 export function endSwitch(
   state: LabState,

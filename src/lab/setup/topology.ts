@@ -31,8 +31,10 @@ export interface Station {
   readonly name: string;
   readonly netns: string;
   readonly ifname: string;
-  /** IPv4 address in the overlay, without prefix length; all subnets of the labs are /24. */
+  /** IPv4 address in the overlay, without prefix length. */
   readonly address: string;
+  /** Its prefix length; absent: 24. */
+  readonly prefix?: number;
   /** Additional IPv6 address in the overlay, in a /64. */
   readonly address6?: string;
   /** Name of the host whose switch has its port. */
@@ -94,16 +96,40 @@ export function namespacesOf(topology: Topology): string[] {
 
 /** The subnet of a station's overlay address. */
 export function subnetOf(station: Station): string {
-  return station.address.replace(/\.\d+$/, '.0/24');
+  const { prefix = 24 } = station;
+  return `${textOf(bitsOf(station.address) & maskOf(prefix))}/${prefix}`;
 }
+
+/** The broadcast address of its subnet. */
+export function broadcastOf({ address, prefix = 24 }: Station): string {
+  return textOf(bitsOf(address) | ~maskOf(prefix));
+}
+
+const maskOf = (prefix: number): number => (prefix === 0 ? 0 : -1 << (32 - prefix));
+const bitsOf = (address: string): number => address.split('.').reduce((bits, part) => (bits << 8) | Number(part), 0);
+const textOf = (bits: number): string => [24, 16, 8, 0].map((shift) => (bits >>> shift) & 255).join('.');
 
 export function underlayOf(host: Host): End {
   return { netns: host.netns, ifname: UNDERLAY_NIC };
 }
 
-/** The configuration of the switch that joins the hosts. It creates their underlay NICs with addresses. */
-export function segmentConfig(segment: Segment, hosts: readonly Host[], files: SwitchFiles): string {
-  const port = ({ name, netns, address }: Host): string => `
+/**
+ * The configuration of the switch that joins the hosts. It creates their underlay NICs with addresses.
+ * @param streams sockets of the hosts whose cables have weather
+ */
+export function segmentConfig(
+  segment: Segment,
+  hosts: readonly Host[],
+  files: SwitchFiles,
+  streams: ReadonlyMap<string, string> = new Map(),
+): string {
+  const port = ({ name, netns, address }: Host): string =>
+    streams.has(name)
+      ? `
+      ${name}:                             # its cable has weather
+        type: qemu
+        connect: ${streams.get(name)}`
+      : `
       ${name}:
         type: tap
         netns: ${netns}
@@ -118,23 +144,36 @@ bridges:
 `;
 }
 
-/** Joins the hosts' namespaces by a veth pair or a router; with a segment its switch does that. */
-export async function buildUnderlay(topology: Topology, signal?: AbortSignal): Promise<void> {
-  if (topology.segment) return;
-  if (topology.router) await joinByRouter(topology.hosts, topology.router, signal);
-  else await joinByPair(topology.hosts);
+/**
+ * Joins the hosts' namespaces by a veth pair or a router; with a segment its switch does that.
+ * @param stormy hosts whose cables have weather: their NICs are there already
+ */
+export async function buildUnderlay(
+  topology: Topology,
+  stormy: ReadonlySet<string>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { segment, router, hosts } = topology;
+  if (segment) await addressStormy(hosts, stormy);
+  else if (router) await joinByRouter(hosts, router, stormy, signal);
+  else if (hosts.length > 1) await joinByPair(hosts, stormy);
 }
 
-async function joinByPair(hosts: readonly Host[]): Promise<void> {
+async function addressStormy(hosts: readonly Host[], stormy: ReadonlySet<string>): Promise<void> {
+  for (const host of hosts) if (stormy.has(host.name)) await addAddress(underlayOf(host), `${host.address}/24`);
+}
+
+async function joinByPair(hosts: readonly Host[], stormy: ReadonlySet<string>): Promise<void> {
   const [first, second] = hosts;
   if (!first || !second || hosts.length !== 2) throw new RangeError('a single veth pair joins exactly two hosts');
-  await addVeth(underlayOf(first), underlayOf(second));
+  if (!stormy.has(first.name)) await addVeth(underlayOf(first), underlayOf(second));
   for (const host of hosts) await addAddress(underlayOf(host), `${host.address}/24`);
 }
 
 async function joinByRouter(
   hosts: readonly Host[],
   router: { readonly netns: string; readonly address: string },
+  stormy: ReadonlySet<string>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   await enableForwarding(router.netns);
@@ -142,7 +181,7 @@ async function joinByRouter(
     refuseIfInterrupted(signal);
     const near = underlayOf(host);
     const far = { netns: router.netns, ifname: `to-${host.name}` };
-    await addVeth(near, far);
+    if (!stormy.has(host.name)) await addVeth(near, far);
     await addAddress(near, `${host.address}/32`);
     await addAddress(far, `${router.address}/32`);
     await addRoute(far, `${host.address}/32`);

@@ -65,6 +65,10 @@ export async function addAddress(end: End, address: string): Promise<void> {
   await must(['ip', '-n', end.netns, 'address', 'add', address, 'dev', end.ifname, ...flags]);
 }
 
+export async function setMtu(end: End, mtu: number): Promise<void> {
+  await must(['ip', '-n', end.netns, 'link', 'set', end.ifname, 'mtu', String(mtu)]);
+}
+
 /**
  * Sets a route. No error if it exists: a killed check may have left it.
  * @param via the next hop; without it, the destination is on the link

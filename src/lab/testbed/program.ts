@@ -8,7 +8,7 @@ import { until, within } from './wait.js';
 
 const RUN_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 10_000;
-const LINE_LIMIT_MS = 10_000;
+const LINE_LIMIT_MS = 30_000;
 /** Milliseconds from the first signal to SIGKILL. */
 const GRACE_MS = 3000;
 /** Number of output lines that an error quotes. */

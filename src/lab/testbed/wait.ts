@@ -10,7 +10,8 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const LIMIT_MS = 10_000;
+/** Far longer than anything takes: on a busy machine a program may wait long for a core. */
+const LIMIT_MS = 30_000;
 const EVERY_MS = 20;
 
 /** @throws Interrupted once the signal is aborted */

@@ -14,6 +14,8 @@ export interface VirtualNic {
   mac: string;
   /** Its MTU, of which virtio-net tells the guest; without it the guest has 1500. */
   mtu?: number;
+  /** QEMU's name of the device; default virtio-net-pci. */
+  model?: string;
 }
 
 export interface VirtualMachineOptions {
@@ -63,9 +65,9 @@ export function qemuCommand({
     ...['-kernel', image.kernel, '-initrd', image.initrd, '-append', append],
     ...['-chardev', `file,id=s0,path=${logPath(folder)}`, '-serial', 'chardev:s0'],
     ...['-chardev', `socket,id=s1,path=${consolePath(folder)},server=on,wait=off`, '-serial', 'chardev:s1'],
-    ...nics.flatMap(({ netdev, mac, mtu }, i) => {
+    ...nics.flatMap(({ netdev, mac, mtu, model = 'virtio-net-pci' }, i) => {
       const [kind, ...options] = netdev.split(',');
-      const device = `virtio-net-pci,romfile=,netdev=n${i},mac=${mac}${mtu === undefined ? '' : `,host_mtu=${mtu}`}`;
+      const device = `${model},romfile=,netdev=n${i},mac=${mac}${mtu === undefined ? '' : `,host_mtu=${mtu}`}`;
       return ['-netdev', [kind, `id=n${i}`, ...options].join(','), '-device', device];
     }),
     ...words,

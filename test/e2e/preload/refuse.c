@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <linux/if.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -121,6 +122,7 @@ static const struct {
     {SOL_UDP, UDP_GRO, "UDP_GRO", ENOPROTOOPT},
     {SOL_UDP, UDP_NO_CHECK6_RX, "UDP_NO_CHECK6_RX", ENOPROTOOPT},
     {SOL_UDP, UDP_NO_CHECK6_TX, "SO_NO_CHECK", ENOPROTOOPT},
+    {SOL_PACKET, PACKET_RX_RING, "PACKET_RX_RING", ENOPROTOOPT},
     {SOL_SOCKET, SO_NO_CHECK, "SO_NO_CHECK", ENOPROTOOPT},
     {SOL_SOCKET, SO_RCVBUFFORCE, "SO_RCVBUFFORCE", EPERM},
     {SOL_SOCKET, SO_SNDBUFFORCE, "SO_RCVBUFFORCE", EPERM},
@@ -160,13 +162,19 @@ int getsockopt(int fd, int level, int option, void *value, socklen_t *length) {
   return next(fd, level, option, value, length);
 }
 
-/* As on a kernel before Linux 6.6, which has no links to what an interface receives. */
+/* TCX: as on a kernel before Linux 6.6, which has no links to what an interface receives. */
 long syscall(long number, ...) {
   va_list rest;
   long at[6];
   va_start(rest, number);
   for (int i = 0; i < 6; i++) at[i] = va_arg(rest, long);
   va_end(rest);
+  if (number == SYS_io_uring_setup && refuses("IO_URING", EPERM)) return -1;
+  /* As a filter that is installed while the switch runs. */
+  static unsigned batches;
+  if (number == SYS_io_uring_enter && __atomic_add_fetch(&batches, 1, __ATOMIC_RELAXED) > 20 &&
+      refuses("IO_URING_LATER", EPERM))
+    return -1;
   if (number == SYS_bpf && at[0] == BPF_LINK_CREATE && refuses("TCX", EINVAL)) return -1;
   long (*next)(long, ...) = dlsym(RTLD_NEXT, "syscall");
   return next(number, at[0], at[1], at[2], at[3], at[4], at[5]);

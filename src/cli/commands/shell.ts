@@ -1,0 +1,2 @@
+/** `overtap shell`: `exec.ts` with a shell. */
+export { runShell as run } from './exec.js';
