@@ -1,6 +1,6 @@
 /**
  * The house rule: imports run one way,
- *   cli -> {lab, doctor} -> client -> api, cli -> control -> {api, config, dataplane} -> {fdb, neigh, encap, port} -> wire,
+ *   cli -> exercise -> {lab, control}, cli -> {lab, doctor} -> client -> api, cli -> control -> {api, config, dataplane} -> {fdb, neigh, encap, port} -> wire,
  *   config -> api -> config/options -> values -> wire,
  *   and {fdb, neigh, encap, dataplane} -> shared-memory, port -> native; text is for all that speak to people.
  * A room may import from the rooms it is allowed below, and from itself.
@@ -15,35 +15,72 @@ const allowed = {
   neigh: ['shared-memory', 'wire'],
   port: ['wire', 'native', 'text'],
   values: ['wire'],
+  frames: ['values', 'wire'],
   config: ['values', 'api', 'wire', 'text'],
   dataplane: ['fdb', 'neigh', 'encap', 'port', 'shared-memory', 'wire'],
-  control: ['api', 'config', 'values', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire', 'text'],
+  control: ['api', 'config', 'frames', 'values', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire', 'text'],
   // The rows of the options are the vocabulary of both the file and the requests.
   api: ['values', 'config/options', 'wire', 'text'],
   client: ['api'],
+  netlink: ['wire'],
+  exec: ['api', 'client', 'netlink', 'values', 'wire', 'text'],
+  replay: ['api', 'config', 'control', 'frames', 'sight', 'wire'],
   lab: ['api', 'client', 'config', 'values', 'port', 'wire', 'text'],
-  doctor: ['api', 'client', 'config', 'values', 'port', 'wire', 'text'],
+  exercise: ['api', 'config', 'control', 'frames', 'lab', 'values', 'port', 'wire', 'text'],
+  // Of exec: where the native programs are.
+  doctor: ['api', 'client', 'config', 'exec', 'values', 'port', 'wire', 'text'],
+  page: ['api', 'client', 'sight', 'text', 'wire'],
   bench: ['api', 'client', 'dataplane', 'encap', 'fdb', 'lab', 'native', 'port', 'wire'],
-  cli: ['api', 'client', 'control', 'config', 'values', 'lab', 'doctor', 'text'],
+  sight: ['api', 'client', 'values', 'wire', 'text'],
+  cli: [
+    'api',
+    'client',
+    'control',
+    'config',
+    'frames',
+    'values',
+    'lab',
+    'exercise',
+    'doctor',
+    'exec',
+    'sight',
+    'page',
+    'replay',
+    'text',
+    'wire',
+  ],
 };
 
 /** The rooms of src/control, from the ground up, and the rooms of control that each may import from. */
 const controlRooms = {
   model: [],
   log: [],
-  engines: [],
+  shadow: [],
+  engines: ['shadow'],
   devices: ['model'],
   events: ['model'],
   ports: ['devices', 'model'],
   plan: ['ports', 'model'],
   reconcile: ['plan', 'ports', 'devices', 'model'],
+  loops: ['ports', 'model'],
+  'spanning-tree': ['loops', 'ports', 'model'],
   tables: ['reconcile', 'model'],
-  views: ['reconcile', 'ports', 'model'],
+  views: ['spanning-tree', 'reconcile', 'ports', 'model'],
+  trace: ['shadow', 'views', 'model'],
+  memory: [
+    ...['loops', 'spanning-tree', 'shadow', 'trace', 'reconcile', 'requests', 'tables', 'views', 'events'],
+    ...['devices', 'model'],
+  ],
   watch: ['reconcile', 'views', 'ports', 'events', 'model'],
-  requests: ['plan', 'reconcile', 'tables', 'engines', 'events', 'model'],
+  observe: ['model'],
+  export: ['model'],
+  requests: ['plan', 'reconcile', 'tables', 'engines', 'events', 'observe', 'model'],
   handover: ['reconcile', 'ports', 'tables', 'devices', 'engines', 'events', 'model'],
   http: [],
-  daemon: ['http', 'handover', 'log', 'plan', 'ports', 'model'],
+  containers: ['http'],
+  docker: ['containers'],
+  cni: ['containers'],
+  daemon: ['containers', 'docker', 'cni', 'http', 'handover', 'log', 'plan', 'ports', 'model'],
 };
 
 /** Files of src/control that stand beside its rooms: contracts and the guard, which every room may use. */
@@ -92,14 +129,21 @@ const inConfig = Object.entries(configRooms).map(([room, others]) => ({
 
 /** The rooms of src/lab, from the ground up. Its top files (index, lifecycle, lab) put them together. */
 const labRooms = {
+  values: [],
   testbed: [],
+  weather: ['values', 'testbed'],
   capture: ['testbed'],
   agents: ['testbed'],
   vm: ['testbed'],
-  setup: ['vm', 'testbed'],
-  checks: ['setup', 'agents', 'capture', 'vm', 'testbed'],
-  scenarios: ['checks', 'setup', 'agents', 'capture', 'testbed'],
+  setup: ['weather', 'vm', 'testbed'],
+  checks: ['values', 'setup', 'agents', 'capture', 'vm', 'testbed'],
+  file: ['checks', 'weather', 'values', 'setup'],
+  view: ['file', 'weather', 'setup', 'vm'],
+  scenarios: ['file', 'checks', 'setup', 'agents', 'capture', 'testbed'],
 };
+
+/** Rooms that know the contract of a lab. */
+const WITH_LABS = ['file', 'view', 'scenarios'];
 
 const inLab = Object.entries(labRooms).map(([room, others]) => ({
   name: `lab-${room}-imports`,
@@ -108,7 +152,26 @@ const inLab = Object.entries(labRooms).map(([room, others]) => ({
   from: { path: `^src/lab/${room}/` },
   to: {
     path: '^src/lab/',
-    pathNot: [`^src/lab/(${[room, ...others].join('|')})/`].concat(room === 'scenarios' ? ['^src/lab/lab\\.ts$'] : []),
+    pathNot: [`^src/lab/(${[room, ...others].join('|')})/`].concat(
+      WITH_LABS.includes(room) ? ['^src/lab/lab\\.ts$'] : [],
+    ),
+  },
+}));
+
+/** The rooms of src/page: the model is pure and shared by server and browser, which never meet otherwise. */
+const pageRooms = { model: [], server: ['model', 'api', 'client', 'sight', 'text', 'wire'], browser: ['model'] };
+
+const inPage = Object.entries(pageRooms).map(([room, others]) => ({
+  name: `page-${room}-imports`,
+  severity: 'error',
+  comment: `src/page/${room} may import only from: ${[...others, 'itself'].join(', ')}`,
+  from: { path: `^src/page/${room}/` },
+  to: {
+    pathNot: [
+      `^src/page/(${[room, ...others].join('|')})/`,
+      ...others.filter((other) => !(other in pageRooms)).map((other) => `^src/${other}/`),
+      ...(room === 'server' ? ['^[^/.]+$', '^node:'] : []),
+    ],
   },
 }));
 
@@ -118,6 +181,7 @@ module.exports = {
     ...inControl,
     ...inConfig,
     ...inLab,
+    ...inPage,
     {
       name: 'engine-knows-the-contract-only',
       severity: 'error',
@@ -157,7 +221,7 @@ module.exports = {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, path: '^src/', pathNot: '((agent|engine-worker|learning-tester)|\\.d)\\.ts$' },
+      from: { orphan: true, path: '^src/', pathNot: '((agent|engine-worker|stage-runner|learning-tester)|\\.d)\\.ts$' },
       to: {},
     },
   ],

@@ -3,10 +3,14 @@ import { defineConfig } from 'vitest/config';
 import { LONG } from './test/long.js';
 
 const E2E = 'test/e2e/**/*.test.ts';
-/** These measure what the machine can do, or have names of their own on it: at most one more runs beside them. */
-const ALONE = ['bench-path', 'live-macs', 'live-storm', 'soak'].map((name) => `test/e2e/${name}.test.ts`);
+/** These measure what the machine can do, have names of their own on it, or bounds of time: at most one more runs beside them. */
+const ALONE = ['bench-path', 'live-macs', 'live-storm', 'live-traffic', 'page', 'soak'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
 /** These boot virtual machines. */
-const LONG_ONLY = ['kernel-vm', 'vm'].map((name) => `test/e2e/${name}.test.ts`);
+const LONG_ONLY = ['geneve-vm', 'kernel-vm', 'machine-nics', 'service-tags-vm', 'vm'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
 /** For a property over many random cases, and for many rounds in the long run, on a machine that others may be using. */
 const MINUTE = 60_000;
 const slow = (minutes: number): number => (LONG ? 60 : minutes) * MINUTE;
@@ -19,7 +23,7 @@ function wanted(patterns: string[]): string[] {
   return paths.filter((name) => LONG_ONLY.includes(name) || readFileSync(name, 'utf8').includes("/long.js'"));
 }
 
-/** One after the other: unit tests and end-to-end tests three at a time, since they wait a good deal, those that measure two at a time. */
+/** One after the other: unit tests three at a time, end-to-end tests four at a time, since they wait a good deal, those that measure two at a time. */
 export default defineConfig({
   test: {
     projects: [
@@ -45,7 +49,9 @@ export default defineConfig({
           globalSetup: 'test/e2e/compile-tools.ts',
           testTimeout: slow(2),
           hookTimeout: MINUTE,
-          maxWorkers: 3,
+          maxWorkers: 4,
+          // Tests of one file, such as labs, beside those of others.
+          maxConcurrency: 2,
           sequence: { groupOrder: 2 },
         },
       },

@@ -2,7 +2,7 @@
  * Joins the compiled modules and their libraries into a few files under dist/bundle, which bin/overtap runs. Otherwise Node
  * reads and links several hundred modules, two thirds of the run time of a command. The addons stay outside.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -14,17 +14,13 @@ const ENTRIES = {
   main: 'cli/main.js',
   'engine-worker': 'control/engines/engine-worker.js',
   agent: 'lab/agents/agent.js',
+  'weather-agent': 'lab/weather/weather-agent.js',
+  'stage-runner': 'exercise/write/stage-runner.js',
   bench: 'bench/path/run.js',
-  'learning-tester': 'bench/path/learning-tester.js',
+  'learning-tester': 'bench/path/learning/learning-tester.js',
 };
 /** Files that refer to another entry by a path relative to themselves. */
-const NAMES_AN_ENTRY = new Set(['engine-thread.js']);
-
-/**
- * Parts of Fastify that a switch never loads: those for JSON schemas, without compilers of one's own
- * (src/control/http/server.ts), and for requests of tests (`inject`).
- */
-const UNUSED = ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'light-my-request'];
+const NAMES_AN_ENTRY = new Set(['engine-thread.js', 'stage-process.js']);
 
 /**
  * V8 keeps the text of a file as long as the program runs, and with two bytes for each character if a single one is beyond
@@ -63,7 +59,7 @@ const eagerHttp = {
 const build = await rolldown({
   input: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, resolve(DIST, path)])),
   platform: 'node',
-  external: ['raw-socket', ...UNUSED],
+  external: ['raw-socket'],
   plugins: [ownAddress, eagerHttp],
   logLevel: 'warn',
 });
@@ -77,6 +73,19 @@ const { output } = await build.write({
 });
 await build.close();
 writeFileSync(resolve(BUNDLE, 'LICENSES.txt'), licences(output.flatMap(({ moduleIds = [] }) => moduleIds)));
+
+await bundlePage();
+
+/** The program of `overtap page` in the browser, and its markup and style, from their sources: they are no part of dist otherwise. */
+async function bundlePage() {
+  const sources = fileURLToPath(new URL('../src/page/browser/', import.meta.url));
+  const folder = resolve(BUNDLE, 'page');
+  mkdirSync(folder, { recursive: true });
+  const page = await rolldown({ input: resolve(sources, 'main.ts'), platform: 'browser', logLevel: 'warn' });
+  await page.write({ file: resolve(folder, 'page.js'), format: 'iife', minify: true });
+  await page.close();
+  for (const name of ['page.html', 'page.css']) copyFileSync(resolve(sources, name), resolve(folder, name));
+}
 
 /** The licences of the packages in the bundle, as their terms want it. */
 function licences(modules) {

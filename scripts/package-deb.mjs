@@ -8,6 +8,7 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -40,7 +41,12 @@ const epoch =
   execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: ROOT, encoding: 'utf8' }).trim();
 
 const text = (path) => readFileSync(join(ROOT, path), 'utf8');
-const addonOf = (arch) => `prebuilds/linux-${ARCHITECTURES[arch]}/overtap.glibc.node`;
+const prebuilt = (arch, name) => `prebuilds/linux-${ARCHITECTURES[arch]}/${name}`;
+const addonOf = (arch) => prebuilt(arch, 'overtap.glibc.node');
+const libraryOf = (arch) => prebuilt(arch, 'overtap-exec.glibc.so');
+const pluginOf = (arch) => prebuilt(arch, 'overtap-cni');
+/** Where Debian's podman and containerd look for CNI plugins. */
+const CNI = 'usr/lib/cni';
 
 /** Copies a file of the project to a path in the package. */
 function put(stage, from, to, mode = 0o644) {
@@ -54,20 +60,34 @@ function write(stage, to, content, mode = 0o644) {
   writeFileSync(join(stage, to), content, { mode });
 }
 
+function link(stage, target, to) {
+  mkdirSync(dirname(join(stage, to)), { recursive: true });
+  symlinkSync(target, join(stage, to));
+}
+
 /** Debian asks for compressed man pages and changelogs, without a time in them. */
 const zip = (content) => gzipSync(content, { level: 9 });
 
 function putProgram(stage, arch) {
   put(stage, 'bin/overtap', `${LIB}/bin/overtap`, 0o755);
   put(stage, addonOf(arch), `${LIB}/${addonOf(arch)}`);
+  put(stage, libraryOf(arch), `${LIB}/${libraryOf(arch)}`);
+  put(stage, pluginOf(arch), `${LIB}/${pluginOf(arch)}`, 0o755);
+  link(stage, `../overtap/${pluginOf(arch)}`, `${CNI}/overtap-cni`);
   // Of package.json, the program reads the version; "type" has Node read it as modules.
   const { name, type } = manifest;
   write(stage, `${LIB}/package.json`, `${JSON.stringify({ name, version: manifest.version, type }, null, 2)}\n`);
   for (const file of readdirSync(join(ROOT, 'dist/bundle'))) {
     if (file.endsWith('.js')) put(stage, `dist/bundle/${file}`, `${LIB}/dist/bundle/${file}`);
   }
-  mkdirSync(join(stage, 'usr/bin'), { recursive: true });
-  symlinkSync('../lib/overtap/bin/overtap', join(stage, 'usr/bin/overtap'));
+  for (const file of readdirSync(join(ROOT, 'labs'))) put(stage, `labs/${file}`, `${LIB}/labs/${file}`);
+  for (const file of readdirSync(join(ROOT, 'dist/bundle/page'))) {
+    put(stage, `dist/bundle/page/${file}`, `${LIB}/dist/bundle/page/${file}`);
+  }
+  for (const file of readdirSync(join(ROOT, 'exercises'), { recursive: true, encoding: 'utf8' })) {
+    if (/\.[a-z]+$/.test(file)) put(stage, `exercises/${file}`, `${LIB}/exercises/${file}`);
+  }
+  link(stage, '../lib/overtap/bin/overtap', 'usr/bin/overtap');
 }
 
 function putSystemFiles(stage) {
@@ -89,22 +109,24 @@ function debianChangelog() {
   return `overtap (${version}) unstable; urgency=medium\n\n  * See changelog.gz.\n\n -- ${MAINTAINER}  ${date}\n`;
 }
 
-function copyright() {
+function copyright(arch) {
   return [
     'overtap\n',
     text('LICENSE'),
     `\nThe program contains these packages of npm, each with its licence:\n`,
     text('dist/bundle/LICENSES.txt'),
+    `\novertap-cni contains parts of musl:\n`,
+    text(prebuilt(arch, 'overtap-cni.copyright')),
   ].join('\n');
 }
 
-function putDocuments(stage) {
-  write(stage, `${DOC}/copyright`, copyright());
+function putDocuments(stage, arch) {
+  write(stage, `${DOC}/copyright`, copyright(arch));
   write(stage, `${DOC}/changelog.gz`, zip(text('CHANGELOG.md')));
   write(stage, `${DOC}/changelog.Debian.gz`, zip(debianChangelog()));
   put(stage, 'README.md', `${DOC}/README.md`);
   for (const file of readdirSync(join(ROOT, 'docs'))) put(stage, `docs/${file}`, `${DOC}/docs/${file}`);
-  for (const file of ['namespaces.conf', 'netdev.conf', 'tunnel-gso.conf']) {
+  for (const file of ['containers.conf', 'namespaces.conf', 'netdev.conf', 'tunnel-gso.conf']) {
     put(stage, `packaging/systemd/${file}`, `${DOC}/examples/${file}`);
   }
   put(stage, 'packaging/prometheus/overtap.rules.yml', `${DOC}/examples/overtap.rules.yml`);
@@ -113,9 +135,10 @@ function putDocuments(stage) {
   write(stage, 'usr/share/lintian/overrides/overtap', overrides);
 }
 
-/** The newest symbols of glibc that the addon uses: `2.34` of `memcpy@GLIBC_2.34`. */
-function glibcOf(addon) {
-  const names = readFileSync(addon, 'latin1').match(/GLIBC_2\.\d+/g) ?? [];
+/** The newest symbols of glibc that the addon and the library use: `2.34` of `memcpy@GLIBC_2.34`. */
+function glibcOf(arch) {
+  const files = [addonOf(arch), libraryOf(arch)].map((path) => readFileSync(join(ROOT, path), 'latin1'));
+  const names = files.join('').match(/GLIBC_2\.\d+/g) ?? [];
   return `2.${Math.max(...names.map((name) => Number(name.split('.')[1])))}`;
 }
 
@@ -134,7 +157,7 @@ Version: ${version}
 Architecture: ${arch}
 Maintainer: ${MAINTAINER}
 Installed-Size: ${Math.ceil(bytes / 1024)}
-Depends: nodejs (>= ${manifest.engines.node.replace('>=', '')}), libc6 (>= ${glibcOf(join(ROOT, addonOf(arch)))})
+Depends: nodejs (>= ${manifest.engines.node.replace('>=', '')}), libc6 (>= ${glibcOf(arch)})
 Recommends: iproute2, procps
 Section: net
 Priority: optional
@@ -152,7 +175,8 @@ function putControl(stage, arch) {
   for (const script of ['postinst', 'prerm', 'postrm']) {
     put(stage, `packaging/debian/${script}`, `DEBIAN/${script}`, 0o755);
   }
-  const files = filesOf(stage).filter((file) => !file.startsWith('DEBIAN/') && file !== 'usr/bin/overtap');
+  const isLink = (file) => lstatSync(join(stage, file)).isSymbolicLink();
+  const files = filesOf(stage).filter((file) => !file.startsWith('DEBIAN/') && !isLink(file));
   const sums = execFileSync('md5sum', files.sort(), { cwd: stage, encoding: 'utf8' });
   write(stage, 'DEBIAN/md5sums', sums);
 }
@@ -173,9 +197,12 @@ function build(arch) {
 }
 
 const wanted = options.arch === undefined ? Object.keys(ARCHITECTURES) : [options.arch];
-const there = wanted.filter((arch) => arch in ARCHITECTURES && existsSync(join(ROOT, addonOf(arch))));
+const isComplete = (arch) => [addonOf, libraryOf, pluginOf].every((path) => existsSync(join(ROOT, path(arch))));
+const there = wanted.filter((arch) => arch in ARCHITECTURES && isComplete(arch));
 if (there.length === 0 || !existsSync(join(ROOT, 'dist/bundle/main.js'))) {
-  console.error('package:deb: neither bundle nor addon for this architecture: "npm run package:deb" builds both');
+  console.error(
+    'package:deb: no bundle, or no addon with its programs for this architecture: "npm run package:deb" builds both',
+  );
   process.exit(1);
 }
 for (const arch of there) build(arch);

@@ -3,7 +3,9 @@
  *
  * - `npm i -g overtap-VERSION.tgz`, which must compile nothing and take less than 10 s, then a lab; the lab by `npx` too;
  * - the .deb: unit and user, a lab, the upgrade to the next revision, removal and purge, after which nothing is left;
- * - the .deb where systemd runs (booted by systemd-nspawn, if that may): a switch goes on across the upgrade and ends with the package.
+ * - of both, the native programs beside the addon: `overtap exec` and the CNI plugin, with a running switch;
+ * - the .deb where systemd runs (booted by systemd-nspawn, if that may): a switch goes on across the upgrade and ends with the package;
+ *   with the drop-in containers.conf, the plugin gives a namespace its NIC.
  *
  * Root, debootstrap and a mirror of Debian are needed; the base is made once, in the folder for temporary files. All of it happens in
  * mount, process and network namespaces of its own, over a file system in memory, so nothing is left on this machine. Node is this
@@ -156,6 +158,53 @@ function claim(text, holds) {
 const has = (path) => existsSync(join(HOST, path));
 const missing = (program) => spawnSync('chroot', [HOST, 'sh', '-c', `command -v ${program}`]).status !== 0;
 
+/** A switch whose bridge the kernel does not know, and that serves the CNI plugin. */
+const CNI_CONFIG = `control: /run/cni1.sock
+cni: { bridge: br1, socket: /run/cni1.plugin }
+bridges: { br1: { ports: { tap2: { type: tap } } } }
+`;
+/** Where the documentation has the plugin put for runtimes. */
+const PLUGINS = '/opt/cni/bin';
+
+/** Calls the plugin as a runtime does, with its command, the socket of the switch, and the namespace. */
+const CALL = `#!/bin/sh
+export CNI_COMMAND="$1" CNI_CONTAINERID=c1 CNI_NETNS="\${3:-/run/netns/c1}" CNI_IFNAME=eth0 CNI_PATH=${PLUGINS}
+printf '{"cniVersion":"1.1.0","name":"blue","type":"overtap-cni","socket":"%s"}' "$2" | ${PLUGINS}/overtap-cni
+`;
+
+/** `command` in the background, until a switch says that it is ready. @returns its process */
+function start(command, output) {
+  const pid = on('sh', '-c', `${command} >${output} 2>&1 & echo $!`).trim();
+  on('sh', '-c', `for i in $(seq 100); do grep -q ready ${output} && exit; sleep 0.1; done; cat ${output}; exit 1`);
+  return pid;
+}
+
+/** @param plugin the line by which the documentation puts the plugin into PLUGINS */
+function proveNativePrograms(plugin) {
+  claim('doctor finds the CNI plugin', /^ok +CNI plugin: \/usr\/.*\/overtap-cni$/m.test(doctor()));
+  on('sh', '-ec', `mkdir -p ${PLUGINS}; ${plugin}`);
+  writeFileSync(join(HOST, 'root/cni1.yaml'), CNI_CONFIG);
+  writeFileSync(join(HOST, 'root/call'), CALL, { mode: 0o755 });
+  const pid = start('overtap run -c /root/cni1.yaml', '/root/started-cni');
+  const show = ['ip', '-o', 'link', 'show'];
+  claim('the kernel has no br1', !on(...show).includes(' br1:'));
+  const { output } = step('overtap exec', 'overtap', '-s', '/run/cni1.sock', 'exec', '--', ...show);
+  claim('overtap exec: "ip link show" has br1, and lo', output.includes(' br1:') && output.includes(' lo:'));
+  const call = (command) => on('/root/call', command, '/run/cni1.plugin');
+  claim('overtap-cni VERSION', JSON.parse(call('VERSION')).supportedVersions.includes('1.1.0'));
+  on('ip', 'netns', 'add', 'c1');
+  claim('overtap-cni ADD', JSON.parse(call('ADD')).interfaces[0].sandbox === '/run/netns/c1');
+  on('ip', '-n', 'c1', 'link', 'show', 'eth0');
+  call('DEL');
+  claim('overtap-cni DEL', !on('ip', '-n', 'c1', '-o', 'link', 'show').includes('eth0'));
+  on('ip', 'netns', 'del', 'c1');
+  on('kill', pid);
+  on('rm', '-r', PLUGINS);
+}
+
+/** Its findings, whatever its status. */
+const doctor = () => on('sh', '-c', 'overtap doctor --host || true');
+
 function installTarball() {
   const { seconds } = step('npm install -g', 'npm', 'install', '-g', '--no-audit', '--no-fund', `/root/${tarball}`);
   claim(`took less than ${INSTALL_LIMIT_S} s`, seconds < INSTALL_LIMIT_S);
@@ -163,6 +212,8 @@ function installTarball() {
   claim('compiled nothing', folder !== undefined && !has(`${folder}/build`));
   claim('installed no other package', !has(`${folder}/node_modules`));
   step('the lab, with all its properties', 'overtap', ...LAB);
+  const carried = '"$(npm root -g)"/overtap/prebuilds/linux-$(node -p process.arch)/overtap-cni';
+  proveNativePrograms(`cp ${carried} ${PLUGINS}/`);
   step('npm uninstall -g', 'npm', 'uninstall', '-g', 'overtap');
   const npx = ['node', '/usr/lib/node_modules/npm/bin/npx-cli.js', '--yes', `--package=/root/${tarball}`];
   step('npx, without an installation', ...npx, '--', 'overtap', ...LAB);
@@ -170,8 +221,6 @@ function installTarball() {
 
 const STARTED = '/root/started';
 
-/** A switch that runs across the upgrade, as one that systemd started would. */
-const KEEP = `overtap run -c /etc/overtap/host1.yaml >${STARTED} 2>&1 & echo $!`;
 const CONFIG = 'control: /run/host1.sock\nbridges: { br1: { ports: { tap1: { type: tap } } } }\n';
 
 function installDeb() {
@@ -183,11 +232,12 @@ function installDeb() {
   for (const page of ['man1/overtap.1.gz', 'man5/overtap.yaml.5.gz']) on('gzip', '-t', `/usr/share/man/${page}`);
   on('bash', '-n', '/usr/share/bash-completion/completions/overtap');
   step('the lab, with all its properties', 'overtap', ...LAB);
+  proveNativePrograms(`ln -s /usr/lib/cni/overtap-cni ${PLUGINS}/`);
 }
 
 function upgradeAndRemove() {
-  const pid = on('sh', '-c', KEEP).trim();
-  on('sh', '-c', `for i in $(seq 100); do grep -q ready ${STARTED} && exit; sleep 0.1; done; exit 1`);
+  // As one that systemd started would, it runs across the upgrade.
+  const pid = start('overtap run -c /etc/overtap/host1.yaml', STARTED);
   step(deb(2), 'dpkg', '-i', `/root/${deb(2)}`);
   claim('the upgrade kept the configuration', has('etc/overtap/host1.yaml'));
   claim('the switch went on across it', existsSync(`/proc/${pid}`));
@@ -225,7 +275,21 @@ dpkg -i /root/${deb(2)} >/root/upgrade
 echo "- $(grep '^overtap: ' /root/upgrade)"
 echo "- upgrade: same process $([ "$(show MainPID)" = "$pid" ] && echo yes), NeedDaemonReload=$(show NeedDaemonReload)"
 systemctl restart overtap@host1; echo "- restart: $? $(systemctl is-active overtap@host1)"
-dpkg --remove overtap; echo "- removed: $(systemctl is-active overtap@host1)"
+links() { grep -o ' br1:'; }
+echo "- exec: ip shows$(overtap -s /run/overtap/host1.sock exec -- ip -o link show | links), the kernel's$(ip -o link show | links)"
+mkdir -p ${PLUGINS} /etc/systemd/system/overtap@cni1.service.d; ln -s /usr/lib/cni/overtap-cni ${PLUGINS}/
+cp /usr/share/doc/overtap/examples/containers.conf /etc/systemd/system/overtap@cni1.service.d/
+printf '%s' '${CNI_CONFIG.replaceAll('/run/', '/run/overtap/')}' >/etc/overtap/cni1.yaml
+systemctl daemon-reload; systemctl start overtap@cni1
+ip netns add c1
+# As Docker has it: mounted after the start of the switch, in a folder of root.
+mkdir -m 700 /run/private; touch /run/private/c1; mount --bind /run/netns/c1 /run/private/c1
+/root/call ADD /run/overtap/cni1.plugin /run/private/c1; echo "- CNI: ADD $?, $(ip -n c1 -o link show | grep -o 'eth0: <[^>]*>')"
+systemctl restart overtap@cni1; echo "- CNI: after a restart$(ip -n c1 -o link show | grep -o ' eth0')"
+/root/call DEL /run/overtap/cni1.plugin /run/private/c1; echo "- CNI: DEL $?, left:$(ip -n c1 -o link show | grep -o ' eth0')"
+umount /run/private/c1; ip netns del c1; systemctl stop overtap@cni1; journalctl -u overtap@cni1 --no-pager
+rm -r /etc/systemd/system/overtap@cni1.service.d /etc/overtap/cni1.yaml ${PLUGINS}
+dpkg --remove overtap; journalctl -u overtap@host1 --no-pager | tail -5; echo "- removed: $(systemctl is-active overtap@host1)"
 rm /etc/overtap/host1.yaml; dpkg --purge overtap
 echo "- left:$(find /etc /usr /var/lib/dpkg /lib/ -xdev -name '*overtap*')"
 `;
@@ -235,6 +299,10 @@ const FOUND = [
   `overtap: running switches go on with version ${version}-1; each takes the new one with: systemctl restart overtap@NAME`,
   'upgrade: same process yes, NeedDaemonReload=no',
   'restart: 0 active',
+  "exec: ip shows br1:, the kernel's",
+  'CNI: ADD 0, eth0: <BROADCAST,MULTICAST,UP,LOWER_UP>',
+  'CNI: after a restart eth0',
+  'CNI: DEL 0, left:',
   'removed: inactive',
   'left:',
 ];
@@ -244,6 +312,7 @@ function booted() {
   mountBase();
   packNode();
   writeFileSync(join(HOST, 'root/examine'), EXAMINE, { mode: 0o755 });
+  writeFileSync(join(HOST, 'root/call'), CALL, { mode: 0o755 });
   const unit =
     '[Unit]\nRequires=sysinit.target\nAfter=sysinit.target\nSuccessAction=poweroff-force\nFailureAction=poweroff-force\n' +
     '[Service]\nType=oneshot\nExecStart=/root/examine\nTimeoutStartSec=80\n';

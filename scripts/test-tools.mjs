@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 
 const TOOLS = [
   { command: 'ip', package: 'iproute2' },
+  { command: 'brctl', package: 'bridge-utils' },
   { command: 'ping', package: 'iputils-ping' },
   { command: 'tcpdump', package: 'tcpdump' },
   { command: 'setpriv', package: 'util-linux' },
@@ -23,13 +24,22 @@ const TOOLS = [
   { command: 'mandoc', package: 'mandoc' },
   { command: 'zsh', package: 'zsh' },
   { command: 'fish', package: 'fish' },
+  // Containers on two hosts.
+  { command: 'dockerd', package: 'docker.io' },
+  { file: '/bin/busybox', package: 'busybox-static' },
+  { file: '/usr/lib/cni/host-local', package: 'containernetworking-plugins' },
   { file: '/usr/include/pcap/pcap.h', package: 'libpcap-dev' },
   // Virtual machines: their kernel is downloaded by the tests, from Debian too.
   ...(process.env.OVERTAP_LONG === '1'
     ? [
         { command: 'qemu-system-x86_64', package: 'qemu-system-x86' },
-        { file: '/bin/busybox', package: 'busybox-static' },
+        { command: 'podman', package: 'podman' },
+        { command: 'crun', package: 'crun' },
         { command: 'modprobe', package: 'kmod' },
+        { command: 'tshark', package: 'tshark' },
+        { command: 'nfcapd', package: 'nfdump' },
+        // The live page, in a real browser.
+        { command: 'chromium-headless-shell', package: 'chromium-headless-shell' },
       ]
     : []),
 ];
