@@ -18,7 +18,9 @@ const allowed = {
   frames: ['values', 'wire'],
   config: ['values', 'api', 'wire', 'text'],
   dataplane: ['fdb', 'neigh', 'encap', 'port', 'shared-memory', 'wire'],
-  control: ['api', 'config', 'frames', 'values', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire', 'text'],
+  // The BGP speaker: a thread of its own, which knows no table of the switch.
+  evpn: ['port', 'values', 'wire', 'text'],
+  control: ['api', 'config', 'evpn', 'frames', 'values', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire', 'text'],
   // The rows of the options are the vocabulary of both the file and the requests.
   api: ['values', 'config/options', 'wire', 'text'],
   client: ['api'],
@@ -74,6 +76,10 @@ const controlRooms = {
   watch: ['reconcile', 'views', 'ports', 'events', 'model'],
   observe: ['model'],
   export: ['model'],
+  // Remotes, MACs and bindings that other hosts tell of.
+  peers: ['reconcile', 'tables', 'events', 'model'],
+  evpn: ['peers', 'reconcile', 'tables', 'events', 'model'],
+  liveness: ['peers', 'reconcile', 'views', 'model'],
   requests: ['plan', 'reconcile', 'tables', 'engines', 'events', 'observe', 'model'],
   handover: ['reconcile', 'ports', 'tables', 'devices', 'engines', 'events', 'model'],
   http: [],
