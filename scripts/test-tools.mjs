@@ -24,6 +24,10 @@ const TOOLS = [
   { command: 'mandoc', package: 'mandoc' },
   { command: 'zsh', package: 'zsh' },
   { command: 'fish', package: 'fish' },
+  // Neighbours of the BGP speaker, and a store of peers.
+  { file: '/usr/lib/frr/bgpd', package: 'frr' },
+  { command: 'gobgpd', package: 'gobgpd' },
+  { command: 'etcd', package: 'etcd-server' },
   // Containers on two hosts.
   { command: 'dockerd', package: 'docker.io' },
   { file: '/bin/busybox', package: 'busybox-static' },
