@@ -227,7 +227,11 @@ module.exports = {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, path: '^src/', pathNot: '((agent|contract|speaker-worker|engine-worker|stage-runner|learning-tester)|\\.d)\\.ts$' },
+      from: {
+        orphan: true,
+        path: '^src/',
+        pathNot: '((agent|contract|speaker-worker|engine-worker|stage-runner|learning-tester)|\\.d)\\.ts$',
+      },
       to: {},
     },
   ],
