@@ -91,6 +91,8 @@
         "src/native/exec/exchange.c",
         "src/native/exec/ask.c",
         "src/native/exec/sockets.c",
+        "src/native/exec/listeners.c",
+        "src/native/exec/descriptors.c",
         "src/native/exec/names.c",
         "src/native/exec/files.c",
         "src/native/exec/interpose.c"

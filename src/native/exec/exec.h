@@ -6,7 +6,8 @@
  * rights, in its namespace), or answers itself. An answer takes the place of a datagram that the kernel sends: the
  * acknowledgement of an empty message (`carrier`), so that waiting, poll(2) and MSG_PEEK are the kernel's own.
  *
- * It is a second library, not part of the addon. Its one global is the table of sockets (sockets.c), behind a lock.
+ * It is a second library, not part of the addon. Its globals are the tables of sockets (sockets.c) and of threads
+ * (listeners.c), each behind a lock; neither lock is taken while the other one is held.
  */
 #ifndef OVERTAP_EXEC_H
 #define OVERTAP_EXEC_H
@@ -65,6 +66,7 @@ int ox_socket(int domain, int type, int protocol);
 ssize_t ox_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t ox_recvmsg(int fd, struct msghdr *message, int flags);
 int ox_close(int fd);
+int ox_fcntl(int fd, int command, void *argument);
 /* A function of the next library; ends the process where there is none, as the linker would. */
 void *ox_real(const char *name);
 
@@ -106,7 +108,25 @@ bool ox_caller_of(int fd, struct ox_caller *caller);
 bool ox_queue(int fd, struct ox_bytes datagrams);
 /* Receives what is queued, in place of its carrier. Returns false when the next datagram is the kernel's. */
 bool ox_receive(int fd, struct msghdr *message, int flags, ssize_t *result);
-/* The socket has joined the groups; a thread brings events from now on. */
+/* False in a child that has this memory and descriptors of its own, as after vfork(2). */
+bool ox_is_owner(void);
+/* The kernel's name of a NETLINK_ROUTE socket, whatever its descriptors; 0: it is none. */
+uint64_t ox_cookie_of(int fd);
+/* Whether the program has a descriptor of the socket. */
+bool ox_is_open(uint64_t cookie);
+/* Datagrams may come to the socket that nothing was asked for. */
+bool ox_set_listening(int fd);
+
+/* ---- listeners.c: events ---- */
+
+/* The socket has joined the group; a thread brings events from now on. */
 void ox_listen(int fd, uint32_t group);
+void ox_listen_no_more(int fd, uint32_t group);
+/* The program has closed something: threads whose socket it no longer has end. */
+void ox_end_unused(void);
+/* Whether the library has opened the descriptor for itself. The program does not know it. */
+bool ox_is_own(int fd);
+/* The lowest of these from `from` on; UINT_MAX: none. */
+unsigned ox_next_own(unsigned from);
 
 #endif

@@ -1,13 +1,21 @@
-/* The functions of libc that a program calls in place of libc's own. */
+/* Sending and receiving, as a program calls them in place of libc's own functions. */
 #include "exec.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PUBLIC __attribute__((visibility("default")))
+
+/* glibc and musl differ in the type of the flags. */
+#ifdef __GLIBC__
+#define OX_MMSG_FLAGS int
+#else
+#define OX_MMSG_FLAGS unsigned
+#endif
 
 /* FAILED: begun, and not finished. The switch may have done what was asked, so the kernel must not do it too. */
 enum verdict { PASSED, ANSWERED, FAILED };
@@ -123,61 +131,80 @@ PUBLIC ssize_t __recvfrom_chk(int fd, void *bytes, size_t length, size_t room, i
   return recvfrom(fd, bytes, length, flags, from, fromLength);
 }
 
-PUBLIC int socket(int domain, int type, int protocol) {
-  int fd = ox_socket(domain, type, protocol);
-  if (domain == AF_NETLINK && protocol == NETLINK_ROUTE) ox_note_socket(fd);
-  return fd;
+/* ---- The same by other names ---- */
+
+PUBLIC ssize_t read(int fd, void *bytes, size_t length) {
+  if (ox_is_route(fd)) return recv(fd, bytes, length, 0);
+  static ssize_t (*real)(int, void *, size_t);
+  if (real == NULL) real = ox_real("read");
+  return real(fd, bytes, length);
 }
 
-PUBLIC int close(int fd) {
-  if (ox_is_route(fd)) ox_forget_socket(fd);
-  return ox_close(fd);
+PUBLIC ssize_t __read_chk(int fd, void *bytes, size_t length, size_t room) {
+  if (length > room) abort();
+  return read(fd, bytes, length);
 }
 
-PUBLIC int dup(int fd) {
-  static int (*real)(int);
-  if (real == NULL) real = ox_real("dup");
-  int copy = real(fd);
-  ox_same_socket(fd, copy);
-  return copy;
+PUBLIC ssize_t write(int fd, const void *bytes, size_t length) {
+  if (ox_is_route(fd)) return send(fd, bytes, length, 0);
+  static ssize_t (*real)(int, const void *, size_t);
+  if (real == NULL) real = ox_real("write");
+  return real(fd, bytes, length);
 }
 
-PUBLIC int dup2(int fd, int to) {
-  static int (*real)(int, int);
-  if (real == NULL) real = ox_real("dup2");
-  int copy = real(fd, to);
-  ox_same_socket(fd, copy);
-  return copy;
+PUBLIC ssize_t readv(int fd, const struct iovec *parts, int count) {
+  struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+  if (ox_is_route(fd) && count >= 0) return recvmsg(fd, &message, 0);
+  static ssize_t (*real)(int, const struct iovec *, int);
+  if (real == NULL) real = ox_real("readv");
+  return real(fd, parts, count);
 }
 
-PUBLIC int dup3(int fd, int to, int flags) {
-  static int (*real)(int, int, int);
-  if (real == NULL) real = ox_real("dup3");
-  int copy = real(fd, to, flags);
-  ox_same_socket(fd, copy);
-  return copy;
+PUBLIC ssize_t writev(int fd, const struct iovec *parts, int count) {
+  const struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+  if (ox_is_route(fd) && count >= 0) return sendmsg(fd, &message, 0);
+  static ssize_t (*real)(int, const struct iovec *, int);
+  if (real == NULL) real = ox_real("writev");
+  return real(fd, parts, count);
 }
 
-/* Groups that a socket joins: events of the switch come too. */
-PUBLIC int bind(int fd, const struct sockaddr *address, socklen_t length) {
-  static int (*real)(int, const struct sockaddr *, socklen_t);
-  if (real == NULL) real = ox_real("bind");
-  int result = real(fd, address, length);
-  struct sockaddr_nl own;
-  if (result != 0 || !ox_is_route(fd) || address == NULL || length < sizeof own) return result;
-  memcpy(&own, address, sizeof own);
-  for (uint32_t group = 1; group <= 32; group++)
-    if (own.nl_groups & (1u << (group - 1))) ox_listen(fd, group);
-  return result;
+PUBLIC int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, OX_MMSG_FLAGS flags) {
+  static int (*real)(int, struct mmsghdr *, unsigned, OX_MMSG_FLAGS);
+  if (real == NULL) real = ox_real("sendmmsg");
+  if (!ox_is_route(fd)) return real(fd, messages, count, flags);
+  unsigned done = 0;
+  for (; done < count; done++) {
+    ssize_t sent = sendmsg(fd, &messages[done].msg_hdr, (int)flags);
+    if (sent < 0) break;
+    messages[done].msg_len = (unsigned)sent;
+  }
+  return done == 0 && count > 0 ? -1 : (int)done;
 }
 
-PUBLIC int setsockopt(int fd, int level, int name, const void *value, socklen_t length) {
-  static int (*real)(int, int, int, const void *, socklen_t);
-  if (real == NULL) real = ox_real("setsockopt");
-  int result = real(fd, level, name, value, length);
-  uint32_t group;
-  if (result != 0 || level != SOL_NETLINK || name != NETLINK_ADD_MEMBERSHIP || length < sizeof group) return result;
-  memcpy(&group, value, sizeof group);
-  ox_listen(fd, group);
-  return result;
+static int64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* As recvmmsg(2): the time is looked at after each datagram, and the first error after one is told by the next call. */
+static int receive_many(int fd, struct mmsghdr *messages, unsigned count, int flags, const struct timespec *timeout) {
+  int64_t end = timeout == NULL ? INT64_MAX : now_ns() + (int64_t)timeout->tv_sec * 1000000000 + timeout->tv_nsec;
+  int each = flags & ~MSG_WAITFORONE;
+  unsigned done = 0;
+  while (done < count) {
+    ssize_t got = recvmsg(fd, &messages[done].msg_hdr, each);
+    if (got < 0) break;
+    messages[done++].msg_len = (unsigned)got;
+    if (flags & MSG_WAITFORONE) each |= MSG_DONTWAIT;
+    if (now_ns() >= end) break;
+  }
+  return done == 0 && count > 0 ? -1 : (int)done;
+}
+
+PUBLIC int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, OX_MMSG_FLAGS flags, struct timespec *timeout) {
+  if (ox_is_route(fd)) return receive_many(fd, messages, count, (int)flags, timeout);
+  static int (*real)(int, struct mmsghdr *, unsigned, OX_MMSG_FLAGS, struct timespec *);
+  if (real == NULL) real = ox_real("recvmmsg");
+  return real(fd, messages, count, flags, timeout);
 }

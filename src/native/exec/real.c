@@ -36,3 +36,9 @@ int ox_close(int fd) {
   if (real == NULL) real = ox_real("close");
   return real(fd);
 }
+
+int ox_fcntl(int fd, int command, void *argument) {
+  static int (*real)(int, int, ...);
+  if (real == NULL) real = ox_real("fcntl");
+  return real(fd, command, argument);
+}

@@ -27,8 +27,6 @@ struct socket_state {
   uint32_t count;
   uint32_t seq; /* of the carrier under way; 0: none */
   bool overran; /* the kernel has dropped messages, perhaps the carrier */
-  uint32_t groups[64];
-  uint32_t groupCount;
   bool listens;
 };
 
@@ -38,14 +36,23 @@ static uint64_t uses;
 static uint32_t carriers = 0x6f760000;
 /* Descriptors that may be netlink sockets: all others cost a look at one bit. */
 static uint8_t marked[MAX_FD / 8];
+/* The process that these descriptors are of. A child of vfork(2) has descriptors of its own and this memory. */
+static pid_t owner;
 
 static void take_lock(void) { pthread_mutex_lock(&lock); }
 static void give_lock(void) { pthread_mutex_unlock(&lock); }
+static void begin_child(void) {
+  owner = getpid();
+  give_lock();
+}
 /* Another thread that has the lock while this one forks would not be there to give it back in the child. */
-__attribute__((constructor)) static void keep_over_fork(void) { pthread_atfork(take_lock, give_lock, give_lock); }
+__attribute__((constructor)) static void keep_over_fork(void) {
+  owner = getpid();
+  pthread_atfork(take_lock, give_lock, begin_child);
+}
 
 /* 0: no NETLINK_ROUTE socket. A number may be another socket's by now, as after close_range(2). */
-static uint64_t cookie_of(int fd) {
+uint64_t ox_cookie_of(int fd) {
   uint64_t cookie = 0;
   socklen_t length = sizeof cookie;
   int domain = 0, protocol = 0;
@@ -70,7 +77,7 @@ static void clear(struct socket_state *state) {
 
 /* With the lock held. The state of the socket, made where it has none. */
 static struct socket_state *state_of(int fd) {
-  uint64_t cookie = cookie_of(fd);
+  uint64_t cookie = ox_cookie_of(fd);
   if (cookie == 0) return NULL;
   struct socket_state *oldest = &states[0];
   for (size_t i = 0; i < OX_MAX_SOCKETS; i++) {
@@ -110,7 +117,28 @@ void ox_same_socket(int fd, int copy) {
   if (copy >= 0 && copy != fd) mark(copy, ox_is_route(fd));
 }
 
-void ox_forget_socket(int fd) { mark(fd, false); }
+bool ox_is_owner(void) { return getpid() == owner; }
+
+void ox_forget_socket(int fd) {
+  if (ox_is_owner()) mark(fd, false);
+}
+
+bool ox_is_open(uint64_t cookie) {
+  for (int at = 0; at < MAX_FD / 8; at++) {
+    uint8_t bits = __atomic_load_n(&marked[at], __ATOMIC_RELAXED);
+    for (int bit = 0; bits >> bit != 0; bit++)
+      if ((bits >> bit & 1) != 0 && ox_cookie_of(8 * at + bit) == cookie) return true;
+  }
+  return false;
+}
+
+bool ox_set_listening(int fd) {
+  pthread_mutex_lock(&lock);
+  struct socket_state *state = state_of(fd);
+  if (state != NULL) state->listens = true;
+  pthread_mutex_unlock(&lock);
+  return state != NULL;
+}
 
 static uint32_t option(int fd, int name) {
   int value = 0;
@@ -276,70 +304,4 @@ bool ox_receive(int fd, struct msghdr *message, int flags, ssize_t *result) {
   }
   pthread_mutex_unlock(&lock);
   return isOurs;
-}
-
-/* ---- Events ---- */
-
-struct listener {
-  struct ox_caller caller;
-  int connection;
-  int fd; /* a copy of the program's */
-};
-
-/* Answers what overtap exec asks of the kernel about an event. */
-static bool answer_question(const struct listener *listener, struct ox_bytes question) {
-  struct ox_bytes answer;
-  uint32_t fault = (uint32_t)ox_ask_kernel(&listener->caller, question, &answer);
-  bool isSaid = ox_say(listener->connection, OX_REPLY, &fault, sizeof fault, answer.at, answer.length);
-  free(answer.at);
-  free(question.at);
-  return isSaid;
-}
-
-static void *bring_events(void *given) {
-  struct listener listener = *(struct listener *)given;
-  free(given);
-  struct ox_bytes bytes;
-  for (uint32_t word; (word = ox_hear(listener.connection, &bytes)) != 0;) {
-    if (word == OX_ANSWER) ox_queue(listener.fd, bytes);
-    else if (word != OX_ASK) free(bytes.at);
-    else if (!answer_question(&listener, bytes)) break;
-  }
-  ox_close(listener.connection);
-  ox_close(listener.fd);
-  return NULL;
-}
-
-static void start_listener(int fd, const struct ox_caller *caller, const uint32_t *groups, size_t count) {
-  struct listener *listener = malloc(sizeof *listener);
-  if (listener == NULL) return;
-  *listener = (struct listener){.caller = *caller, .connection = ox_connect(), .fd = dup(fd)};
-  const struct timeval none = {0};
-  pthread_t thread;
-  if (listener->connection >= 0) setsockopt(listener->connection, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
-  if (listener->connection < 0 || listener->fd < 0 ||
-      !ox_say(listener->connection, OX_LISTEN, caller, sizeof *caller, groups, count * sizeof *groups) ||
-      pthread_create(&thread, NULL, bring_events, listener) != 0) {
-    if (listener->connection >= 0) ox_close(listener->connection);
-    if (listener->fd >= 0) ox_close(listener->fd);
-    free(listener);
-    return;
-  }
-  pthread_detach(thread);
-}
-
-void ox_listen(int fd, uint32_t group) {
-  struct ox_caller caller;
-  bool isKnown = group == OX_GROUP_LINK || group == OX_GROUP_NEIGH || group == OX_GROUP_MDB;
-  if (!isKnown || !ox_is_route(fd) || !ox_caller_of(fd, &caller)) return;
-  pthread_mutex_lock(&lock);
-  struct socket_state *state = state_of(fd);
-  bool isNew = state != NULL && state->groupCount < sizeof state->groups / sizeof *state->groups;
-  for (size_t i = 0; isNew && i < state->groupCount; i++) isNew = state->groups[i] != group;
-  if (isNew) {
-    state->groups[state->groupCount++] = group;
-    state->listens = true;
-  }
-  pthread_mutex_unlock(&lock);
-  if (isNew) start_listener(fd, &caller, &group, 1);
 }
