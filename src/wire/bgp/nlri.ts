@@ -19,7 +19,7 @@ import {
   type OtherRoute,
   type PrefixRoute,
 } from './route.js';
-import { isUnicastAddress, readAddress, readEsi, readMac, readPrefix } from './texts.js';
+import { isMappedAt, isUnicastAddress, readAddress, readEsi, readMac, readPrefix } from './texts.js';
 
 /** Routes of one MP_REACH_NLRI or MP_UNREACH_NLRI. */
 export interface NlriList {
@@ -133,6 +133,8 @@ function readPrefixRoute(view: DataView, at: number, end: number, rds: LastRd): 
   const length = end - at === 34 ? 4 : 16;
   const bits = view.getUint8(at + 22);
   if (bits > length * 8) return null;
+  // IPv4 in IPv6 is neither family's prefix or gateway.
+  if (length === 16 && (isMappedAt(view, at + 23) || isMappedAt(view, at + 39))) return null;
   return {
     type: 5,
     rd: rdAt(view, at, rds),

@@ -4,7 +4,7 @@
  * The texts are those of `formatAddress` and `formatMac`; writers take every text that `parseAddress` and `parseMac` take.
  */
 import { parseMac } from '../ethernet.js';
-import { addressBytes, formatAddress, parseAddress } from '../ip-address.js';
+import { addressBytes, formatAddress, isMapped, parseAddress } from '../ip-address.js';
 import { type Esi, NO_ESI } from './route.js';
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
@@ -20,6 +20,11 @@ export function formatIpv4(word: number): string {
 export function readAddress(view: DataView, at: number, length: 4 | 16): string {
   if (length === 4) return formatIpv4(view.getUint32(at));
   return formatAddress(view.getInt32(at), view.getInt32(at + 4), view.getInt32(at + 8), view.getInt32(at + 12));
+}
+
+/** Whether the 16 bytes at `at` are an IPv4 address in IPv6. */
+export function isMappedAt(view: DataView, at: number): boolean {
+  return isMapped(view.getInt32(at), view.getInt32(at + 4), view.getInt32(at + 8));
 }
 
 /** Writes 4 or 16 bytes. @returns how many; @throws RangeError for a text that is no address */
