@@ -20,7 +20,9 @@ const allowed = {
   dataplane: ['fdb', 'neigh', 'encap', 'port', 'shared-memory', 'wire'],
   // The BGP speaker: a thread of its own, which knows no table of the switch.
   evpn: ['port', 'values', 'wire', 'text'],
-  control: ['api', 'config', 'evpn', 'frames', 'values', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire', 'text'],
+  // BFD: the sessions, and the thread that keeps them.
+  liveness: ['port', 'shared-memory', 'wire'],
+  control: ['api', 'config', 'evpn', 'liveness', 'frames', 'values', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire', 'text'],
   // The rows of the options are the vocabulary of both the file and the requests.
   api: ['values', 'config/options', 'wire', 'text'],
   client: ['api'],

@@ -440,6 +440,34 @@ interface NativeBinding {
   detachSocket(nic: NicHandle, index: number): void;
   detachSender(nic: NicHandle, index: number): void;
   setRemote(nic: NicHandle, index: number, a0: number, a1: number, a2: number, a3: number, port: number): void;
+  /** Received datagrams of the socket come with their TTL from now on. */
+  tellTtl(fd: number, family: 4 | 6): void;
+  /**
+   * Reads waiting datagrams, each into an equal part of `bytes`. `facts`: for each, eight words: source address (as in RX_ADDRESS),
+   * source port, TTL (-1: not known), length, 0. Never waits.
+   * @returns how many
+   */
+  readDatagrams(fd: number, bytes: Uint8Array, facts: Uint8Array): number;
+  /** Sends one datagram to an address (words as in RX_ADDRESS). Never waits. @returns an errno; 0: sent */
+  sendDatagram(
+    fd: number,
+    bytes: Uint8Array,
+    length: number,
+    a0: number,
+    a1: number,
+    a2: number,
+    a3: number,
+    port: number,
+  ): number;
+  /**
+   * Waits until one of the descriptors is readable or in error.
+   * @param fds words of descriptors, at most 256
+   * @param ready gets a byte for each: 1 when it is
+   * @returns how many are
+   */
+  awaitAny(fds: Uint8Array, ready: Uint8Array, microseconds: number): number;
+  /** Takes what `ring` has left in an eventfd. */
+  hearRing(fd: number): void;
   /** An eventfd for `attachEvent`; any thread signals it by its number. */
   createEventFd(): number;
   ring(fd: number): void;
@@ -539,6 +567,11 @@ export const {
   detachSocket,
   detachSender,
   setRemote,
+  tellTtl,
+  readDatagrams,
+  sendDatagram,
+  awaitAny,
+  hearRing,
   createEventFd,
   ring,
 }: NativeBinding = load();

@@ -446,4 +446,18 @@ int ot_icmp_send(int fd, const uint8_t *packet, size_t length, const char *addre
 /* Returns the length of one packet, over IPv4 with its IP header; 0: none is waiting. */
 int ot_icmp_read(int fd, uint8_t *buffer, size_t length, char source[OT_ADDRESS], struct ot_fault *fault);
 
+/* ---- liveness.c ---- */
+
+/* Words about one datagram: its source address, as PacketIo has it, source port, TTL (-1: not known), length, 0. */
+#define OT_DATAGRAM_WORDS 8
+
+/* Received datagrams come with their TTL from now on. */
+int ot_tell_ttl(int fd, int family, struct ot_fault *fault);
+/* Reads at most `count` datagrams that wait, each into an equal part of `bytes`, cut to it. Returns how many. */
+int ot_read_datagrams(int fd, uint8_t *bytes, size_t size, int32_t *facts, size_t count);
+/* Sends to an address, as PacketIo has it. Never waits. Returns an errno; 0: sent. */
+int ot_send_datagram(int fd, const uint8_t *bytes, size_t length, const uint32_t words[4], int port);
+/* Waits until a descriptor is readable or in error. Returns how many are; `ready` has a byte for each. */
+int ot_await_any(const int32_t *fds, size_t count, uint8_t *ready, int64_t microseconds);
+
 #endif

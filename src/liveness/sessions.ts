@@ -1,0 +1,197 @@
+/**
+ * All BFD sessions of a switch: which one a packet is for (RFC 5880 section 6.3), and which are due. No I/O: packets are given in
+ * and handed out, and the clock is the caller's.
+ */
+import {
+  ADMIN_DOWN,
+  BFD_TTL,
+  type BfdFault,
+  type BfdPacket,
+  type BfdState,
+  decodeBfd,
+  DIAG_ADMIN_DOWN,
+  DIAG_PLANE_RESET,
+  DOWN,
+  emptyPacket,
+  UP,
+} from '../wire/bfd.js';
+import type { BfdMode, KeptSession, SessionSpec, Verdict } from './contract.js';
+import { beginSession, close, dueAt, expire, isSendDue, receive, retime, type Session, send } from './session.js';
+import type { Discard, Status, Traffic } from './status.js';
+
+/** One session, its remote, and what has happened. */
+export interface Entry extends Traffic {
+  spec: SessionSpec;
+  key: string;
+  session: Session;
+  verdict: Verdict;
+}
+
+export interface SessionParts {
+  /** Uniform in 0 to 1. */
+  random(): number;
+  /** A random number of 32 bits. */
+  discriminator(): number;
+  /** Sends a packet of this session; losses are nobody's concern. */
+  transmit(entry: Entry, packet: BfdPacket): void;
+  changed(entry: Entry): void;
+  modeOf(path: number): BfdMode | undefined;
+  status: Status;
+}
+
+export class Sessions {
+  private readonly byKey = new Map<string, Entry>();
+  /** By this side's discriminator. */
+  private readonly byDiscriminator = new Map<number, Entry>();
+  private readonly packet = emptyPacket();
+
+  constructor(private readonly parts: SessionParts) {}
+
+  /** Makes exactly these the sessions. Those that end tell their remotes (section 6.8.16). */
+  set(specs: readonly SessionSpec[], now: number): void {
+    const staying = new Map(specs.map((spec) => [keyOf(spec.path, spec.address, 0), spec]));
+    for (const entry of [...this.byKey.values()]) {
+      const spec = staying.get(entry.key);
+      if (spec?.slot !== entry.spec.slot) this.end(entry, now, DIAG_ADMIN_DOWN, ADMIN_DOWN);
+    }
+    for (const [key, spec] of staying) {
+      const entry = this.byKey.get(key);
+      if (entry === undefined) this.begin(key, spec, now);
+      else this.update(entry, spec, now);
+    }
+  }
+
+  private begin(key: string, spec: SessionSpec, now: number): void {
+    let my = spec.kept?.my ?? 0;
+    while (my === 0 || this.byDiscriminator.has(my)) my = this.parts.discriminator() >>> 0;
+    const session = beginSession(my, timingOf(spec), now, this.parts.random());
+    if (spec.kept !== undefined) restore(session, spec.kept, now);
+    const entry = { spec, key, session, verdict: verdictOf(session), ups: 0, sent: 0, received: 0 };
+    this.byKey.set(key, entry);
+    this.byDiscriminator.set(my, entry);
+    this.parts.status.write(spec.slot, session, entry);
+    if (entry.verdict !== 'down') this.parts.changed(entry);
+  }
+
+  private update(entry: Entry, spec: SessionSpec, now: number): void {
+    const { interval, multiplier } = entry.spec;
+    entry.spec = spec;
+    if (interval !== spec.interval || multiplier !== spec.multiplier) retime(entry.session, timingOf(spec), now);
+  }
+
+  /** Says once more why the session ends, and forgets it. */
+  private end(entry: Entry, now: number, diag: number, state: BfdState): void {
+    close(entry.session, diag, state);
+    this.transmit(entry, now);
+    this.byKey.delete(entry.key);
+    this.byDiscriminator.delete(entry.session.my);
+    this.parts.status.clear(entry.spec.slot);
+  }
+
+  /** The switch stops: its remotes need not wait for their detection times. */
+  farewell(now: number): void {
+    for (const entry of [...this.byKey.values()]) this.end(entry, now, DIAG_PLANE_RESET, DOWN);
+  }
+
+  /**
+   * Takes in a UDP payload of `length` bytes at `off`.
+   * @param words four of the source address, from `at` on
+   * @param ttl of the packet; -1: not known
+   */
+  receive(
+    path: number,
+    words: Int32Array,
+    at: number,
+    ttl: number,
+    view: DataView,
+    off: number,
+    length: number,
+    now: number,
+  ): void {
+    const entry = this.accept(path, words, at, ttl, decodeBfd(view, off, length, this.packet));
+    if (typeof entry === 'string') {
+      this.parts.status.discard(entry);
+      return;
+    }
+    entry.received++;
+    receive(entry.session, this.packet, now);
+    this.follow(entry);
+  }
+
+  /** The session of the packet that was decoded last, or why it is discarded. */
+  private accept(path: number, words: Int32Array, at: number, ttl: number, fault: BfdFault | null): Entry | Discard {
+    // RFC 5881 section 5: who is not on the link cannot forge 255. Inside VXLAN the engine has looked.
+    if (this.parts.modeOf(path) === 'single-hop' && ttl !== BFD_TTL) return 'ttl';
+    return fault ?? this.find(path, words, at);
+  }
+
+  private find(path: number, words: Int32Array, at: number): Entry | Discard {
+    const { your } = this.packet;
+    const key = keyOf(path, words, at);
+    if (your === 0) return this.byKey.get(key) ?? 'unknown_remote';
+    const entry = this.byDiscriminator.get(your);
+    if (entry === undefined) return 'unknown_session';
+    // A discriminator is no secret of one remote's: another one may not speak for it.
+    return entry.key === key ? entry : 'unknown_remote';
+  }
+
+  /** Sends what is due, and finds out who is dead. @returns when to look again */
+  tick(now: number): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const entry of this.byKey.values()) {
+      const { session } = entry;
+      if (dueAt(session) <= now) {
+        if (expire(session, now)) this.follow(entry);
+        if (isSendDue(session, now)) this.transmit(entry, now);
+      }
+      next = Math.min(next, dueAt(session));
+    }
+    return next;
+  }
+
+  private transmit(entry: Entry, now: number): void {
+    send(entry.session, this.packet, now, this.parts.random());
+    entry.sent++;
+    this.parts.transmit(entry, this.packet);
+    this.parts.status.write(entry.spec.slot, entry.session, entry);
+  }
+
+  private follow(entry: Entry): void {
+    const verdict = verdictOf(entry.session);
+    const isChanged = verdict !== entry.verdict;
+    entry.verdict = verdict;
+    if (isChanged && verdict === 'up') entry.ups++;
+    this.parts.status.write(entry.spec.slot, entry.session, entry);
+    if (isChanged) this.parts.changed(entry);
+  }
+}
+
+function verdictOf({ state, remoteState }: Session): Verdict {
+  if (state === UP) return 'up';
+  return remoteState === ADMIN_DOWN ? 'admin' : 'down';
+}
+
+function timingOf({ interval, multiplier }: SessionSpec): { interval: number; multiplier: number } {
+  return { interval, multiplier };
+}
+
+/** A remote has one session on a path. */
+function keyOf(path: number, words: ArrayLike<number>, at: number): string {
+  return `${path} ${words[at] | 0} ${words[at + 1] | 0} ${words[at + 2] | 0} ${words[at + 3] | 0}`;
+}
+
+/** Goes on as the process before would have: the remote has a whole detection time to be heard. */
+function restore(session: Session, kept: KeptSession, now: number): void {
+  const { interval } = session.timing;
+  session.state = kept.state as BfdState;
+  session.diag = kept.diag;
+  session.your = kept.your;
+  session.remoteState = kept.remoteState as BfdState;
+  session.remoteMult = kept.remoteMult;
+  session.remoteDesiredTx = kept.remoteDesiredTx;
+  session.remoteMinRx = kept.remoteMinRx;
+  session.isHeard = kept.your !== 0;
+  session.heardAt = now;
+  session.sendAt = now;
+  if (session.state === UP) Object.assign(session, { desiredTx: interval, requiredRx: interval, inForceTx: interval });
+}
