@@ -22,7 +22,21 @@ const allowed = {
   evpn: ['port', 'values', 'wire', 'text'],
   // BFD: the sessions, and the thread that keeps them.
   liveness: ['port', 'shared-memory', 'wire'],
-  control: ['api', 'config', 'evpn', 'liveness', 'frames', 'values', 'dataplane', 'fdb', 'neigh', 'encap', 'port', 'wire', 'text'],
+  control: [
+    'api',
+    'config',
+    'evpn',
+    'liveness',
+    'frames',
+    'values',
+    'dataplane',
+    'fdb',
+    'neigh',
+    'encap',
+    'port',
+    'wire',
+    'text',
+  ],
   // The rows of the options are the vocabulary of both the file and the requests.
   api: ['values', 'config/options', 'wire', 'text'],
   client: ['api'],
