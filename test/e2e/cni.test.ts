@@ -2,7 +2,7 @@
  * The CNI plugin, called as a container runtime does, with the plugin host-local for addresses; and by podman, in the long form.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -177,6 +177,31 @@ test('an IPAM plugin that prints before it reads, or without end, holds nobody u
   });
   await call('DEL', netns, padded('early'), { CNI_PATH: bin });
   expect((await call('ADD', netns, padded('endless'), { CNI_PATH: bin })).answer).toMatchObject({ code: 11 });
+  await expectNothingLeft();
+});
+
+test('an IPAM plugin that says nothing, or does not end, is killed with what it has started', async () => {
+  const netns = await world.netns('silent');
+  const bin = world.path('silent-bin');
+  mkdirSync(bin);
+  const pids = world.path('pids');
+  const plugin = (name: string, lines: string): void =>
+    writeFileSync(join(bin, name), `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
+  plugin('silent', `sleep 1000 & echo $! $$ > ${pids}; wait`);
+  plugin('lasting', `trap '' TERM; exec >&-; sleep 1000 & echo $! $$ > ${pids}; wait; sleep 1000`);
+  for (const type of ['silent', 'lasting']) {
+    const { status, answer, ms } = await call('ADD', netns, config({ ipam: { type }, ipamTimeout: 1 }), {
+      CNI_PATH: `${bin}:/bin`,
+      PATH: '/usr/bin:/bin',
+    });
+    expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining(`${type} has not ended ADD within 1 s`) });
+    expect(status).toBe(1);
+    expect(ms).toBeLessThan(20_000);
+    const left = readFileSync(pids, 'utf8').trim().split(' ');
+    await until('all of it has ended', () => left.every((pid) => !existsSync(`/proc/${pid}`)) || undefined);
+  }
+  expect((await call('ADD', netns, config({ ipamTimeout: 0 }))).answer).toMatchObject({ code: 7 });
+  expect(await world.nics(netns)).toEqual([]);
   await expectNothingLeft();
 });
 

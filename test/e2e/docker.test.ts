@@ -3,6 +3,7 @@
  * of switch, daemon and container, and nothing left over.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createClient } from '../../src/client/client.js';
 import { becomesTrue, until } from '../../src/lab/testbed/wait.js';
 import { LONG, long } from '../long.js';
 import { DockerHost, dockerLack, IMAGE, makeImage } from './docker-host.js';
@@ -151,6 +152,20 @@ describe.skipIf(lack !== null)(`docker${lack === null ? '' : `, left out: ${lack
     switches[0] = await hosts[0].startSwitch(bridges[0] ?? '');
     await expectPing(hosts[0], 'one', '10.7.0.12');
     await expectPing(hosts[1], 'two', '10.7.0.11');
+  });
+
+  test('an upgraded switch goes on with its containers, and with Docker', async () => {
+    const [host] = hosts;
+    const [running] = switches;
+    expect(await command('-s', running.control, 'upgrade')).toMatchObject({ status: 0 });
+    await expectPing(host, 'one', '10.7.0.12');
+    await host.start('later', 'net');
+    await expectPing(host, 'later', '10.7.0.12');
+    await host.docker('rm', '-f', 'later');
+    expect(Object.keys(host.records().endpoints)).toHaveLength(1);
+    await host.kill((await createClient(running.control).get('/v1/info')).pid);
+    switches[0] = await host.startSwitch(bridges[0] ?? '');
+    await expectPing(host, 'one', '10.7.0.12');
   });
 
   test('a container is removed while no switch runs: the next one removes its NIC', async () => {

@@ -15,7 +15,7 @@ export const dockerOptions = {
   state: option({
     value: value.absolutePath,
     default: '/var/lib/overtap',
-    doc: 'Folder in which networks and endpoints are kept, so that containers stay connected across a restart of the switch: one file, named like the socket.',
+    doc: 'Folder in which networks and endpoints are kept, so that containers stay connected across a restart of the switch: one file for each path of a socket.',
   }),
 };
 

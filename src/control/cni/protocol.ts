@@ -54,6 +54,8 @@ const CONFIG = z.looseObject({
   port: z.string().max(64).optional(),
   mtu: z.int().min(68).max(65_535).optional(),
   ipam: z.looseObject({ type: name.max(LONGEST_TYPE).optional() }).optional(),
+  /** Seconds that the IPAM plugin has; overtap-cni sees to it. */
+  ipamTimeout: z.int().min(1).max(600).optional(),
   prevResult: z.looseObject({}).optional(),
   runtimeConfig: z.looseObject({ mac: z.string().max(32).optional() }).optional(),
   'cni.dev/valid-attachments': z.array(attachment).max(100_000).optional(),

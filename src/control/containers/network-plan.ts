@@ -68,16 +68,28 @@ function planVlan(
 ): Membership {
   const { name } = bridge;
   const { vni, remotes } = options;
+  if (options.vlan !== undefined) refuseShared(options.vlan, others);
   if (vni === undefined) return { bridge: name, vlan: options.vlan ?? freeVlan(bridge, others) };
   if (others.some((other) => other.vni === vni)) throw new ProtocolError(`option vni: another network has VNI ${vni}`);
   const port = tunnelFor(name, tunnels, options);
   const known = port.vlans.find((row) => row.vni === vni);
-  if (known !== undefined) return ofFile(name, known.vid, vni, options, remotes);
+  if (known !== undefined) {
+    refuseShared(known.vid, others);
+    return ofFile(name, known.vid, vni, options, remotes);
+  }
   const vlan = options.vlan ?? freeVlan(bridge, others);
   const holder = port.vlans.find((row) => row.vid === vlan);
   if (holder !== undefined)
     throw new ProtocolError(`option vlan: VLAN ${vlan} is on port ${port.name} already; choose another one`);
   return { bridge: name, vlan, vni, port: port.name };
+}
+
+/** Containers of two networks in one VLAN would reach each other. */
+function refuseShared(vlan: number, others: readonly Network[]): void {
+  if (others.some((other) => other.vlan === vlan))
+    throw new ProtocolError(
+      `option vlan: another network of containers has VLAN ${vlan}; choose another one, or leave the option out`,
+    );
 }
 
 /** The configuration has the VNI already: it stays as it is. */

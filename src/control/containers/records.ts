@@ -58,13 +58,22 @@ export class Records {
   private readonly endpoints = new Map<string, Endpoint>();
   private isEnded = false;
 
-  private constructor(private readonly path: string) {}
+  /** @param option of the configuration that names the folder, such as `cni.state` */
+  private constructor(
+    private readonly path: string,
+    private readonly option: string,
+  ) {}
 
-  /** Reads the file, or begins with an empty one; makes its folder. @throws RecordsError */
-  static async open(path: string): Promise<Records> {
-    const records = new Records(path);
+  /**
+   * Reads the file, or begins with an empty one; makes its folder.
+   * @param former path of the file in earlier versions: a file there is moved to `path`, unless that has one
+   * @throws RecordsError
+   */
+  static async open(path: string, option: string, former?: string): Promise<Records> {
+    const records = new Records(path, option);
     try {
       makeFolder(dirname(path), 0o700);
+      if (former !== undefined) await moveThere(former, path);
       await rm(records.temporary, { force: true });
       await records.load();
     } catch (error) {
@@ -161,7 +170,15 @@ export class Records {
   private unusable(error: unknown): RecordsError {
     const [reason] = (error as Error).message.split('\n');
     return new RecordsError(
-      `docker.state: ${this.path} cannot be used: ${reason}; remove it if no container of this driver runs, or choose another folder`,
+      `${this.option}: ${this.path} cannot be used: ${reason}; remove it if no container of this driver runs, or choose another folder`,
     );
   }
+}
+
+/** The file is one switch's: who comes second finds nothing to move. */
+async function moveThere(former: string, path: string): Promise<void> {
+  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
+  await rename(former, path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
 }

@@ -1,6 +1,7 @@
 /**
  * A driver with its socket and its records, started and ended with the switch.
  */
+import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { Attachments } from './attachments.js';
 import type { DriverLog, SwitchAccess } from './contract.js';
@@ -40,7 +41,8 @@ export interface ServiceParts {
  */
 export async function startService(parts: ServiceParts, succeeds: boolean): Promise<Service> {
   const { name, socket, state, access, log, report } = parts;
-  const records = await Records.open(join(state, `${name}-${basename(socket, '.sock')}.json`));
+  const { present, former } = filesOf(name, socket);
+  const records = await Records.open(join(state, present), `${name}.state`, join(state, former));
   const attachments = new Attachments(parts.prefix, access, records, log, parts.prunes);
   const recovery = new Recovery(attachments);
   const server = new PluginServer(parts.plugin(attachments), {
@@ -59,4 +61,17 @@ export async function startService(parts: ServiceParts, succeeds: boolean): Prom
       server.close();
     },
   };
+}
+
+/** Hexadecimal digits of the hash. */
+const DIGITS = 12;
+
+/**
+ * Names of the file of records: by the whole path of the socket, since two switches may have sockets of one name in different folders.
+ * Formerly it was the socket's name only.
+ */
+export function filesOf(driver: string, socket: string): { present: string; former: string } {
+  const base = `${driver}-${basename(socket, '.sock')}`;
+  const hash = createHash('sha256').update(socket).digest('hex').slice(0, DIGITS);
+  return { present: `${base}-${hash}.json`, former: `${base}.json` };
 }

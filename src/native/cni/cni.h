@@ -24,15 +24,19 @@ bool text_quote(struct text *text, const char *bytes, size_t length);
 /* Reads to the end. -1: errno, EMSGSIZE for more than MOST_TEXT. */
 int text_read(struct text *text, int fd);
 
-/* The value of a string member at the top of a JSON object, unescaped ones only. False: none, or too long. */
+/* The value of a member at the top of a JSON object that is a string without escapes or a number without sign. False:
+ * none, or too long. */
 bool json_member(const char *json, const char *key, char *value, size_t room);
 
 /* Sends a request and takes the body of the answer. -1: errno. */
 int switch_ask(const char *path, const struct text *request, struct text *answer);
 
-/* Runs a plugin of CNI_PATH with the environment of this one. @param command of CNI_COMMAND @returns its exit status,
- * -1: errno */
-int ipam_run(const char *type, const char *command, const struct text *config, struct text *output);
+/* Exit status for a plugin that was killed because it did not end, as of timeout(1). */
+#define IPAM_OVERDUE 124
+
+/* Runs a plugin of CNI_PATH with the environment of this one. @param command of CNI_COMMAND @param seconds that it has
+ * @returns its exit status, -1: errno */
+int ipam_run(const char *type, const char *command, const struct text *config, int seconds, struct text *output);
 
 /* Adds a route in the network namespace of CNI_NETNS. @param words DST/LENGTH and maybe a gateway. -1: errno */
 int route_add(const char *netns, const char *ifname, const char *words);

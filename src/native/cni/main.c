@@ -12,6 +12,9 @@
 #define DEFAULT_SOCKET "/run/overtap/cni.sock"
 #define VERSIONS "[\"0.3.0\",\"0.3.1\",\"0.4.0\",\"1.0.0\",\"1.1.0\"]"
 /* Codes of the specification. */
+/* Seconds that the IPAM plugin has for a call. The switch refuses others than 1 to 600. */
+#define IPAM_SECONDS 60
+#define MOST_IPAM_SECONDS 600
 #define CODE_IO 5
 #define CODE_AGAIN 11
 #define CODE_UNAVAILABLE 50
@@ -20,6 +23,7 @@ struct call {
   struct text config;
   char version[17];
   char socket[108];
+  int ipamSeconds;
 };
 
 static const char *variable(const char *name) {
@@ -78,7 +82,7 @@ static void take_back(const struct call *call, const char *type) {
   struct text said = {0};
   struct text answer = {0};
   ask(call, "DEL", NULL, 0, &answer);
-  if (*type != '\0') ipam_run(type, "DEL", &call->config, &said);
+  if (*type != '\0') ipam_run(type, "DEL", &call->config, call->ipamSeconds, &said);
   free(said.bytes);
   free(answer.bytes);
 }
@@ -110,7 +114,7 @@ static int carry_out(const struct call *call, struct text *answer, char type[64]
     }
     if (strncmp(line, "undo ", 5) == 0) {
       struct text said = {0};
-      ipam_run(line + 5, "DEL", &call->config, &said);
+      ipam_run(line + 5, "DEL", &call->config, call->ipamSeconds, &said);
       free(said.bytes);
       fputs(rest, stdout);
       return 1;
@@ -131,7 +135,7 @@ static int run(const struct call *call) {
   if (ask(call, command, NULL, 0, &answer) < 0) return fail(call, unreachable, call->socket, errno);
   int status = carry_out(call, &answer, type);
   if (status >= 0) return status;
-  int ended = ipam_run(type, command, &call->config, &output);
+  int ended = ipam_run(type, command, &call->config, call->ipamSeconds, &output);
   if (ended < 0) return fail(call, CODE_IO, "the IPAM plugin cannot be run", errno);
   answer.length = 0;
   if (ask(call, command, &output, ended, &answer) < 0) {
@@ -143,12 +147,19 @@ static int run(const struct call *call) {
   return status >= 0 ? status : fail(call, CODE_IO, "the switch asks for the IPAM plugin twice", EPROTO);
 }
 
+static int seconds_of(const char *config) {
+  char digits[4];
+  int seconds = json_member(config, "ipamTimeout", digits, sizeof digits) ? atoi(digits) : IPAM_SECONDS;
+  return seconds < 1 || seconds > MOST_IPAM_SECONDS ? IPAM_SECONDS : seconds;
+}
+
 int main(void) {
   struct call call = {.version = "1.1.0", .socket = DEFAULT_SOCKET};
   signal(SIGPIPE, SIG_IGN);
   if (text_read(&call.config, STDIN_FILENO) < 0) return fail(&call, CODE_IO, "the configuration cannot be read", errno);
   json_member(call.config.bytes, "cniVersion", call.version, sizeof call.version);
   json_member(call.config.bytes, "socket", call.socket, sizeof call.socket);
+  call.ipamSeconds = seconds_of(call.config.bytes);
   if (is_command("VERSION")) {
     struct text version = {0};
     if (!text_quote(&version, call.version, strlen(call.version))) return 1;

@@ -60,13 +60,15 @@ static const char *string_end(const char *at) {
 
 static const char *past_space(const char *at) { return at + strspn(at, " \t\r\n"); }
 
-/* Copies a string value. False: it is another value, or longer, or has escapes. */
-static bool string_value(const char *at, char *value, size_t room) {
-  const char *end = *at == '"' ? string_end(at + 1) : NULL;
-  if (end == NULL) return false;
-  size_t length = (size_t)(end - at - 1);
-  if (length >= room || memchr(at + 1, '\\', length) != NULL) return false;
-  memcpy(value, at + 1, length);
+/* Copies a string, or the digits of a number. False: it is another value, or longer, or has escapes. */
+static bool copy_value(const char *at, char *value, size_t room) {
+  bool is_string = *at == '"';
+  const char *begin = is_string ? at + 1 : at;
+  const char *end = is_string ? string_end(begin) : at + strspn(at, "0123456789");
+  if (end == NULL || (!is_string && end == begin)) return false;
+  size_t length = (size_t)(end - begin);
+  if (length >= room || memchr(begin, '\\', length) != NULL) return false;
+  memcpy(value, begin, length);
   value[length] = '\0';
   return true;
 }
@@ -82,7 +84,7 @@ bool json_member(const char *json, const char *key, char *value, size_t room) {
     const char *next = past_space(end + 1);
     bool is_key =
         depth == 1 && *next == ':' && strlen(key) == (size_t)(end - at - 1) && memcmp(at + 1, key, strlen(key)) == 0;
-    if (is_key) return string_value(past_space(next + 1), value, room);
+    if (is_key) return copy_value(past_space(next + 1), value, room);
     at = end;
   }
   return false;

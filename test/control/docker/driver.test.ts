@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -22,6 +23,7 @@ import { checkDocument } from '../../../src/config/load.js';
 import { ChangeRefused } from '../../../src/control/controls.js';
 import { DockerDriver } from '../../../src/control/docker/driver.js';
 import { Attachments } from '../../../src/control/containers/attachments.js';
+import { filesOf } from '../../../src/control/containers/service.js';
 import { Records, RecordsError } from '../../../src/control/containers/records.js';
 
 const NETWORK = '1'.repeat(64);
@@ -85,7 +87,7 @@ const path = (): string => join(folder, 'docker.json');
 
 async function begin(document: Document): Promise<void> {
   links = new Links(document);
-  records = await Records.open(path());
+  records = await Records.open(path(), 'docker.state');
   attachments = new Attachments('dk', links, records, { info: () => undefined, warn: () => undefined }, false);
   driver = new DockerDriver('br1', attachments);
 }
@@ -117,6 +119,13 @@ describe('networks', () => {
     expect(records.network(NETWORK)).toMatchObject({ vlan: 30, vni: 300 });
     await ask('DeleteNetwork', { NetworkID: NETWORK });
     expect(links.document).toEqual(FILE);
+  });
+
+  test.each([{}, { vni: '300' }, { vni: '100' }])('two networks never share a VLAN: %j', async (options) => {
+    await createNetwork({ vlan: '30' });
+    const asked = { vlan: '30', ...options };
+    await expect(createNetwork(asked, OTHER)).rejects.toThrow('another network of containers has VLAN 30');
+    expect(records.network(OTHER)).toBeUndefined();
   });
 
   test.each([
@@ -223,7 +232,7 @@ describe('failures', () => {
     await createEndpoint();
     await joinIt();
     writeFileSync(`${path()}.new`, '{"version":1,"netw');
-    const again = await Records.open(path());
+    const again = await Records.open(path(), 'docker.state');
     expect(again.allNetworks()).toEqual(records.allNetworks());
     expect(again.allEndpoints()).toEqual(records.allEndpoints());
     expect(existsSync(`${path()}.new`)).toBe(false);
@@ -233,7 +242,9 @@ describe('failures', () => {
     'a file that is no such one is refused, with a remedy: %s',
     async (text) => {
       writeFileSync(path(), text);
-      await expect(Records.open(path())).rejects.toThrow(/docker\.state: .* cannot be used: .*remove it if/);
+      await expect(Records.open(path(), 'docker.state')).rejects.toThrow(
+        /docker\.state: .* cannot be used: .*remove it if/,
+      );
     },
   );
 
@@ -246,11 +257,27 @@ describe('failures', () => {
     expect(lstatSync(path()).isFile()).toBe(true);
     rmSync(path());
     execFileSync('mkfifo', [path()]);
-    await expect(Records.open(path())).rejects.toThrow('it is no file');
+    await expect(Records.open(path(), 'docker.state')).rejects.toThrow('it is no file');
     rmSync(path());
     writeFileSync(path(), '');
     truncateSync(path(), 8 * 1024 ** 3);
-    await expect(Records.open(path())).rejects.toThrow('it has more than');
+    await expect(Records.open(path(), 'docker.state')).rejects.toThrow('it has more than');
+  });
+
+  test('records of an earlier version are moved, once, and never over others', async () => {
+    const { present, former } = filesOf('docker', '/run/a/cni.sock');
+    expect(former).toBe('docker-cni.json');
+    expect(filesOf('docker', '/run/b/cni.sock')).toMatchObject({ former });
+    expect(filesOf('docker', '/run/b/cni.sock').present).not.toBe(present);
+    const open = (name: string): Promise<Records> =>
+      Records.open(join(folder, name), 'docker.state', join(folder, former));
+    await createNetwork();
+    renameSync(path(), join(folder, former));
+    expect((await open(present)).allNetworks()).toHaveLength(1);
+    expect(existsSync(join(folder, former))).toBe(false);
+    expect((await open(filesOf('docker', '/run/b/cni.sock').present)).allNetworks()).toEqual([]);
+    writeFileSync(join(folder, former), 'not read');
+    expect((await open(present)).allNetworks()).toHaveLength(1);
   });
 
   test('another process has the records: nothing is written over them', async () => {
