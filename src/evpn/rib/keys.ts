@@ -23,11 +23,6 @@ export function isSameRoute(one: EvpnRoute, other: EvpnRoute): boolean {
   return one.type === other.type;
 }
 
-/** Order of routes that are equal in all else, so that the choice does not depend on who came first. */
-export function compareRoutes(one: EvpnRoute, other: EvpnRoute): number {
-  return compareTexts(one.rd, other.rd) || compareTexts(keyOf(one), keyOf(other));
-}
-
 export function compareTexts(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }

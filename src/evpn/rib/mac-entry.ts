@@ -12,7 +12,7 @@ import type { Nlri, Place } from './path.js';
 import type { PrefixEntry } from './prefix-entry.js';
 
 /** Routes of one MAC in one VNI, of all VTEPs and addresses. Further ones are not imported: each change looks at all of them. */
-export const MAX_CANDIDATES = 4096;
+export const MAX_CANDIDATES = 1024;
 
 export interface MacSurroundings {
   readonly vni: number;

@@ -4,7 +4,7 @@
  * A default gateway, then a sticky MAC, then the higher sequence number, then the lower VTEP address; what is long-lived stale comes last.
  */
 import { NO_ESI } from '../../wire/bgp/route.js';
-import { compareRoutes, compareTexts } from './keys.js';
+import { compareTexts } from './keys.js';
 import { stalenessOf } from './best.js';
 import type { Nlri } from './path.js';
 
@@ -30,8 +30,13 @@ export function compareClaims(one: Nlri, other: Nlri): number {
     Number(b.isSticky) - Number(a.isSticky) ||
     b.sequence - a.sequence ||
     compareTexts(a.vtepOrder, b.vtepOrder) ||
-    compareRoutes(one.chosen.route, other.chosen.route)
+    compareNlris(one, other)
   );
+}
+
+/** Order of routes that are equal in all else, so that the choice does not depend on which came first. */
+export function compareNlris(one: Nlri, other: Nlri): number {
+  return compareTexts(one.rd, other.rd) || compareTexts(one.key, other.key);
 }
 
 /** The best of some routes, or null. */

@@ -4,7 +4,7 @@
  */
 import type { RemotePrefix } from '../contract.js';
 import { narrow, narrowBy, stalenessOf } from './best.js';
-import { compareRoutes, compareTexts } from './keys.js';
+import { compareTexts, keyOf } from './keys.js';
 import type { Nlri, Path, Place } from './path.js';
 
 /** Routes of one prefix; further ones are not imported. */
@@ -85,6 +85,8 @@ function equalWays(paths: readonly Path[]): Path[] {
   const latest = narrowBy(fresh, ({ attributes }) => -attributes.sequence);
   return [...narrow(latest)].sort(
     (one, other) =>
-      compareTexts(one.attributes.vtepOrder, other.attributes.vtepOrder) || compareRoutes(one.route, other.route),
+      compareTexts(one.attributes.vtepOrder, other.attributes.vtepOrder) ||
+      compareTexts(one.route.rd, other.route.rd) ||
+      compareTexts(keyOf(one.route), keyOf(other.route)),
   );
 }

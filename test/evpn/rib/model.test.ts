@@ -9,7 +9,7 @@ import { Reference, textOf } from './reference.js';
 import { Heard, keyOf, Tables } from './tables.js';
 import { ASN, attributes, config, floodRoute, l2, l3, mac, macRoute, neighbor, prefixRoute } from './values.js';
 
-const RUNS = long(20_000, 400);
+const RUNS = long(20_000, 250);
 const R1 = '10.0.0.1';
 const R2 = '10.0.0.2';
 const NEIGHBORS = [neighbor(R1), neighbor(R2, { asn: 64999 })];
