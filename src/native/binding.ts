@@ -378,6 +378,12 @@ interface NativeBinding {
   }): number;
   /** Connects such a socket to another remote. */
   reconnectDatagrams(fd: number, options: { family: 4 | 6; remote: string; remotePort: number }): void;
+  /** A TCP socket for Node to connect, or to listen on; bound, unless neither `local` nor `port` is given. */
+  openTcp(options: { family: 4 | 6; local?: string; port?: number }): number;
+  /** Sends with TTL 255, and drops what comes from farther away than `hops`, 1-255 (RFC 5082). 0: drops nothing. */
+  guardTcp(fd: number, options: { family: 4 | 6; hops: number }): void;
+  /** The key for segments from and to `remote` (RFC 2385), at most 80 bytes; empty: none any more. ENOPROTOOPT: not in this kernel. */
+  signTcp(fd: number, options: { family: 4 | 6; remote: string }, key: Uint8Array): void;
   /** Whether a process has the unix socket of that path open, of whatever type. */
   socketAnswers(path: string): boolean;
   /** Moves the calling thread into a namespace permanently. */
@@ -540,6 +546,9 @@ export const {
   connectDatagrams,
   reconnectDatagrams,
   socketAnswers,
+  openTcp,
+  guardTcp,
+  signTcp,
   enterNamespace,
   exitAtOnce,
   keepCapabilities,

@@ -222,6 +222,16 @@ int ot_datagrams_reconnect(int fd, int family, const char *remote, int remote_po
  */
 int ot_socket_answers(const char *path, struct ot_fault *fault);
 
+/* ---- tcp.c: sockets that Node connects, or listens on ---- */
+
+/* A socket, bound unless `local` is empty and `port` 0. Returns its descriptor, or -1. */
+int ot_tcp_open(int family, const char *local, int port, struct ot_fault *fault);
+/* Sends with TTL 255; what comes from farther away than so many hops is dropped (RFC 5082). 0: whatever comes is taken.
+ */
+int ot_tcp_guard(int fd, int family, int hops, struct ot_fault *fault);
+/* The key for segments from and to a neighbour (RFC 2385), at most 80 bytes; none: it has no key any more. */
+int ot_tcp_sign(int fd, int family, const char *remote, const char *key, size_t length, struct ot_fault *fault);
+
 /* ---- tap-change.c: `fd` is one of the TAP's, `netns` where it was opened (empty: the thread's own) ---- */
 
 /* A further queue. Returns its descriptor, or -1. */

@@ -15,6 +15,7 @@ NAPI_MODULE_INIT() {
   ot_export_frame_sockets(env, exports);
   ot_export_icmp(env, exports);
   ot_export_liveness(env, exports);
+  ot_export_tcp(env, exports);
   ot_export_nic(env, exports);
   return exports;
 }

@@ -48,6 +48,7 @@ void ot_export_packets(napi_env env, napi_value exports);
 void ot_export_frame_sockets(napi_env env, napi_value exports);
 void ot_export_icmp(napi_env env, napi_value exports);
 void ot_export_liveness(napi_env env, napi_value exports);
+void ot_export_tcp(napi_env env, napi_value exports);
 void ot_export_nic(napi_env env, napi_value exports);
 
 #endif

@@ -26,6 +26,12 @@
 #ifndef IPV6_UNICAST_IF
 #define IPV6_UNICAST_IF 76
 #endif
+#ifndef IPV6_MINHOPCOUNT
+#define IPV6_MINHOPCOUNT 73
+#endif
+#ifndef IP_MINTTL
+#define IP_MINTTL 21
+#endif
 #ifndef IP_MTU
 #define IP_MTU 14
 #endif
