@@ -14,6 +14,7 @@ const ENTRIES = {
   main: 'cli/main.js',
   'engine-worker': 'control/engines/engine-worker.js',
   'liveness-worker': 'control/liveness/liveness-worker.js',
+  'speaker-worker': 'evpn/speaker-worker.js',
   agent: 'lab/agents/agent.js',
   'weather-agent': 'lab/weather/weather-agent.js',
   'stage-runner': 'exercise/write/stage-runner.js',
@@ -21,7 +22,7 @@ const ENTRIES = {
   'learning-tester': 'bench/path/learning/learning-tester.js',
 };
 /** Files that refer to another entry by a path relative to themselves. */
-const NAMES_AN_ENTRY = new Set(['engine-thread.js', 'liveness-thread.js', 'stage-process.js']);
+const NAMES_AN_ENTRY = new Set(['engine-thread.js', 'liveness-thread.js', 'speaker-thread.js', 'stage-process.js']);
 
 /**
  * V8 keeps the text of a file as long as the program runs, and with two bytes for each character if a single one is beyond

@@ -29,12 +29,18 @@ export class End implements Wire {
   other: End | null = null;
   /** It has closed, or was told that the connection is gone. */
   isOver = false;
+  /** Messages are read. */
+  isListening = false;
 
   constructor(readonly side: Side) {}
 
   send(message: Sent): void {
     if (this.isOver) throw new Error('a message on a closed wire');
     this.sent.push(message);
+  }
+
+  listen(): void {
+    this.isListening = true;
   }
 
   close(): void {
@@ -153,7 +159,7 @@ export class Net {
   /** The next message to `end`, or the news that the other side has closed. */
   deliver(end: End): void {
     const { other, side } = end;
-    if (other === null || end.isOver) return;
+    if (other === null || end.isOver || !end.isListening) return;
     const message = other.sent.shift();
     if (message !== undefined) received(side.session, end, asReceived(message), side.world);
     else if (other.isOver) this.lose(end);
@@ -191,7 +197,9 @@ export class Net {
 
   deliverAll(): void {
     for (let busy = true; busy; ) {
-      const waiting = this.connected.filter(({ other }) => other?.isOver === true || (other?.sent.length ?? 0) > 0);
+      const waiting = this.connected.filter(
+        ({ other, isListening }) => isListening && (other?.isOver === true || (other?.sent.length ?? 0) > 0),
+      );
       for (const end of waiting) this.deliver(end);
       busy = waiting.length > 0;
     }

@@ -83,6 +83,7 @@ function sendOpen<U>(session: Session, link: Link, world: World<U>): void {
   link.holdUntil = world.now() + OPEN_WAIT_MS;
   session.retryAt = NEVER;
   say(session, link, { type: 'open', open: ownOpen(session, world.now()) });
+  link.wire.listen();
 }
 
 /**
@@ -101,6 +102,7 @@ export function accepted<U>(session: Session, wire: Wire, world: World<U>): bool
   else {
     link.phase = 'opensent';
     link.holdUntil = world.now() + OPEN_WAIT_MS;
+    wire.listen();
   }
   settle(session, world);
   return true;
@@ -151,6 +153,12 @@ function takeInSession<U>(
     world.update(session, message.update);
     if (message.isEndOfRib) sweep(session, world);
   } else if (message.type === 'refresh') refreshed(session, link, message.kind, world);
+}
+
+/** A connection is not read for now: its hold time does not run. */
+export function stillHeard<U>(session: Session, wire: Wire, world: World<U>): void {
+  const link = linkOf(session, wire);
+  if (link?.phase === 'established') hold(link, world);
 }
 
 /** Unexpected message (RFC 6608). @param subcode 1: in opensent, 2: in openconfirm, 3: in established */

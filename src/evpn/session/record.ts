@@ -25,6 +25,8 @@ export const NEVER = Number.POSITIVE_INFINITY;
 /** A TCP connection, as the machine knows it. None of these throws. */
 export interface Wire {
   send(message: Sent): void;
+  /** Messages may come from now on. */
+  listen(): void;
   /** Sends what is waiting, and then closes. */
   close(): void;
 }
