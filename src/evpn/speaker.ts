@@ -71,27 +71,37 @@ export class Speaker {
     const { rib } = this.host;
     switch (message.do) {
       case 'configure':
-        return this.configure(message.config);
+        this.configure(message.config);
+        break;
       case 'announce':
       case 'withdraw':
         this.announcedAt = this.host.now();
         rib[message.do](message.macs ?? [], message.prefixes ?? []);
-        return this.routesChanged();
+        this.routesChanged();
+        break;
       case 'clear-duplicates':
         rib.clearDuplicates(message.vni, message.mac);
-        return this.routesChanged();
+        this.routesChanged();
+        break;
       case 'refresh':
-        for (const neighbor of this.neighbors.values()) {
-          if (message.neighbor === undefined || message.neighbor === neighbor.address) neighbor.refresh();
-        }
-        return;
+        this.refresh(message.neighbor);
+        break;
       case 'ask':
-        return this.answer(message.id, message.question);
+        this.answer(message.id, message.question);
+        break;
       case 'taken':
         this.underWay = Math.max(0, this.underWay - 1);
-        return this.flushSoon();
+        this.flushSoon();
+        break;
       default:
-        return this.stop(message.restarts);
+        this.stop(message.restarts);
+    }
+  }
+
+  /** @param address absent: all neighbours */
+  private refresh(address: string | undefined): void {
+    for (const neighbor of this.neighbors.values()) {
+      if (address === undefined || address === neighbor.address) neighbor.refresh();
     }
   }
 

@@ -157,7 +157,7 @@ export class Neighbor {
         around.touched();
       },
       again: (session) => this.again(session),
-      renewed: () => undefined,
+      renewed: () => rib.renewed(this.address),
       swept: () => {
         rib.endOfRib(this.address);
         around.touched();

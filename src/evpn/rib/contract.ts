@@ -82,6 +82,8 @@ export interface Rib {
   up(neighbor: string, routerId: string): void;
   /** The session ended. `stale`: its routes stay (RFC 4724), but those that were stale already. */
   lost(neighbor: string, keep: 'none' | 'stale'): void;
+  /** The neighbour sends all its routes anew (RFC 7313): until `endOfRib` those that it does not repeat are stale. */
+  renewed(neighbor: string): void;
   /** Routes that are still stale go. */
   endOfRib(neighbor: string): void;
   /** The time of stale routes is over; `long-lived`: they stay as the last choice (RFC 9494), but those with NO_LLGR. */

@@ -93,6 +93,15 @@ class EvpnRib implements Rib {
       return;
     }
     this.#end(neighbor);
+    this.#makeStale(neighbor);
+  }
+
+  renewed(address: string): void {
+    const neighbor = this.#neighbors.find(address);
+    if (neighbor !== undefined) this.#makeStale(neighbor);
+  }
+
+  #makeStale(neighbor: Neighbor): void {
     this.#paths.sweep(neighbor, (path) => {
       // Of the restart before this one (RFC 4724 section 4.2).
       if (path.stale === 1) return 'gone';
