@@ -97,7 +97,7 @@ const controlRooms = {
   evpn: ['peers', 'reconcile', 'tables', 'events', 'model'],
   liveness: ['peers', 'reconcile', 'views', 'model'],
   requests: ['plan', 'reconcile', 'tables', 'engines', 'events', 'observe', 'model'],
-  handover: ['reconcile', 'ports', 'tables', 'devices', 'engines', 'events', 'model'],
+  handover: ['peers', 'reconcile', 'ports', 'tables', 'devices', 'engines', 'events', 'model'],
   http: [],
   containers: ['http'],
   docker: ['containers'],

@@ -146,6 +146,7 @@ export const FDB_ROW = z
     state: z.enum(FDB_STATES),
     flags: said(z.array(z.string()), "iproute2's words: `self`, `sticky`, `extern_learn` and the like."),
     proto: said(z.string(), 'The routing protocol that put it in.').exactOptional(),
+    source: said(z.string(), 'The source of peers that put it in: `evpn`, a file, a DNS name, `etcd`.').exactOptional(),
     activity_notify: said(z.literal(true), 'Events tell whether it is in use.').exactOptional(),
     inactive: said(z.literal(true), 'With `activity_notify`: no frame came for the ageing time.').exactOptional(),
     updated: said(count, 'Seconds since the last refresh; absent for permanent entries.').exactOptional(),

@@ -33,8 +33,8 @@ export const NEIGH_ROW = z
     state: z.enum(NEIGH_STATES),
     router: z.boolean().exactOptional(),
     origin: said(
-      z.enum(['manual', 'local', 'tunnel']),
-      'Configured by hand, learned on a local port, or learned through a tunnel.',
+      z.enum(['manual', 'local', 'tunnel', 'extern_learn']),
+      'Configured by hand, learned on a local port, learned through a tunnel, or put in by a source of peers.',
     ).exactOptional(),
     updated: said(count, 'Seconds since it was last seen, or added.').exactOptional(),
   })

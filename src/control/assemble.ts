@@ -4,6 +4,7 @@
 import type { Document } from '../config/edit/tree.js';
 import type { Operation } from '../dataplane/operations/operations.js';
 import type { FdbMatch } from '../fdb/table.js';
+import { NEIGH_CAPACITY } from '../neigh/table.js';
 import { parseAddress } from '../wire/ip-address.js';
 import type { Devices } from './devices/devices.js';
 import { HOST_FACTS } from './devices/host-facts.js';
@@ -22,8 +23,10 @@ import { Transition } from './model/transition.js';
 import { Observation } from './observe/observation.js';
 import { isUp } from './ports/registry.js';
 import { bridgeOperation } from './reconcile/bridge-operation.js';
+import { PeerControl } from './peers/peer-control.js';
 import type { Reconciler } from './reconcile/reconcile.js';
 import { LiveControl } from './requests/live-control.js';
+import { isOwnAddress } from './requests/own-addresses.js';
 import { TreeControl } from './spanning-tree/tree-control.js';
 import type { SwitchEvents } from './switch-events.js';
 import { MulticastControl } from './tables/multicast-control.js';
@@ -49,6 +52,7 @@ export interface Parts extends Core {
   exporter: Exporter;
   multicast: MulticastControl;
   neigh: NeighTable;
+  peers: PeerControl;
   ports: PortWatch;
   mtus: MtuWatch;
   vteps: VtepWatch;
@@ -95,6 +99,7 @@ export function assemble(
   };
   const { feed } = site;
   const neigh = new NeighTable({ model, neigh: engines.neigh, tick: () => engines.counters.tick });
+  const peers = createPeers(site);
   const multicast = createMulticast(site);
   const mtus = createMtuWatch(site);
   const observation = new Observation(model, engines);
@@ -120,6 +125,7 @@ export function assemble(
       udpPortOf: (remote) => engines.remotes.udpPort(remote),
     },
     neigh,
+    peers,
     multicast,
     trees,
     feed,
@@ -147,6 +153,7 @@ export function assemble(
     exporter,
     multicast,
     neigh,
+    peers,
     ports,
     mtus,
     vteps,
@@ -171,6 +178,17 @@ function createFeed(
     moved: () => engines.fdb.counters().moved,
     met,
     restless: ({ event: _, ...moves }) => macNotices.offer((heldBack) => events.macMoves(moves, heldBack)),
+  });
+}
+
+function createPeers({ model, reconciler, engines, controls }: Site): PeerControl {
+  return new PeerControl({
+    model,
+    entries: reconciler.entries,
+    bindings: engines.neigh.slots / 2 - NEIGH_CAPACITY,
+    isOwn: (port, remote) => isOwnAddress(model.config, HOST_FACTS, port, remote),
+    finish: (change) => reconciler.finishEntries(change),
+    own: (operations) => controls().own(operations),
   });
 }
 

@@ -20,6 +20,7 @@ import { Giver, type GiverParts, type Given } from './handover/giver.js';
 import type { Taken, Taker } from './handover/taker.js';
 import { kindOf } from './ports/registry.js';
 import { Reconciler } from './reconcile/reconcile.js';
+import type { SavedPeers } from './peers/saved.js';
 import type { Inheritance, LiveControl } from './requests/live-control.js';
 import type { SwitchEvents } from './switch-events.js';
 import { traceFrame } from './trace/trace.js';
@@ -41,6 +42,8 @@ export interface HandOverAttempt {
 /** What the process before has left. */
 export interface SwitchInheritance extends Inheritance {
   mode: Usable;
+  /** Rows of its sources of peers. */
+  peers: SavedPeers;
 }
 
 /** The engines are created before the parts that get their reports. */
@@ -85,6 +88,7 @@ export class Switch {
       const parts = assemble(document, { reconciler, engines, devices }, events, lose, held);
       late.parts = parts;
       await parts.controls.start(config, inheritance);
+      await parts.peers.restore(inheritance?.peers ?? []);
       devices.startEnded();
       return new Switch(parts, mode);
     } catch (error) {
@@ -146,13 +150,13 @@ export class Switch {
    * @param given called at that moment, with its PID
    */
   handOver(socket: Socket, fd: number, logLevel: string, given: (pid: number) => void): HandOverAttempt {
-    const { controls, devices, engines, loops, multicast, punts, trees } = this.parts;
+    const { controls, devices, engines, loops, multicast, peers, punts, trees } = this.parts;
     const { model, mode } = this;
     const still: GiverParts['still'] = (work) => controls.still(work);
     const giver = new Giver(
       socket,
       fd,
-      { model, devices, engines, loops, trees, multicast, punts, mode, still },
+      { model, devices, engines, loops, trees, multicast, peers, punts, mode, still },
       logLevel,
     );
     const outcome = giver.give((pid) => {
@@ -185,8 +189,20 @@ export class Switch {
 }
 
 /** Stops the timers. */
-function rest({ feed, observation, exporter, multicast, ports, mtus, vteps, strangers, loops, trees }: Parts): void {
-  for (const clock of [feed, observation, exporter, multicast, ports, mtus, vteps, strangers, loops, trees])
+function rest({
+  feed,
+  observation,
+  exporter,
+  multicast,
+  peers,
+  ports,
+  mtus,
+  vteps,
+  strangers,
+  loops,
+  trees,
+}: Parts): void {
+  for (const clock of [feed, observation, exporter, multicast, peers, ports, mtus, vteps, strangers, loops, trees])
     clock.stop();
 }
 

@@ -23,6 +23,7 @@ import {
   COUNTER_EVICTED,
   COUNTER_REFUSED,
   FLAG_ADDED,
+  FLAG_EXTERN_LEARN,
   FLAG_INACTIVE,
   FLAGS_ALL,
   FLAGS_SET,
@@ -38,6 +39,11 @@ import { FdbStore } from './store.js';
 /** An inactive entry becomes active with the next frame, also within this tick. */
 function stampFor(flags: number, now: number): number {
   return (flags & FLAG_INACTIVE) === 0 ? now : (now - 1) & 0x7fffffff;
+}
+
+/** Set by control, and not by a control program. FLAG_ADDED alone may be one that learning has taken over. */
+function isConfigured(flags: number): boolean {
+  return (flags & FLAG_EXTERN_LEARN) === 0 && (flags & FLAGS_SET & ~FLAG_ADDED) !== 0;
 }
 
 export class FdbChanges extends FdbStore {
@@ -123,6 +129,44 @@ export class FdbChanges extends FdbStore {
     }
     unlock(this.header, HEAD_LOCK);
     return row >= 0;
+  }
+
+  /**
+   * Adds an entry of a control program, or changes one that was learned, that such a program put in before, or that learning has taken
+   * over from it. One that is configured, or an address of the switch itself, stays as it is.
+   * @param flags with FLAG_EXTERN_LEARN
+   * @returns false when the table is full and has no learned entry
+   * @throws RangeError when a value is out of range
+   */
+  setExternal(
+    high: number,
+    low: number,
+    fid: number,
+    destination: number,
+    owner: number,
+    flags: number,
+    now: number,
+  ): boolean {
+    this.check(high, fid, owner);
+    lock(this.header, HEAD_LOCK);
+    this.header[HEAD_TICK] = now;
+    const found = this.find(high, low, fid);
+    const stays = found >= 0 && isConfigured(this.flagsOf(found));
+    const row = found >= 0 ? found : this.makeRoom(high, low, fid, owner, now);
+    if (row < 0) this.counters[COUNTER_REFUSED]++;
+    else if (!stays) this.put(row, found >= 0, high, low, fid, destination, owner, flags, now, now);
+    unlock(this.header, HEAD_LOCK);
+    return row >= 0;
+  }
+
+  /** Removes an entry of a control program, if it still leads there. @returns false otherwise */
+  removeExternal(high: number, low: number, fid: number, destination: number): boolean {
+    lock(this.header, HEAD_LOCK);
+    const row = this.find(high, low, fid);
+    const isIts = row >= 0 && (this.flagsOf(row) & FLAG_EXTERN_LEARN) !== 0 && this.destinationOf(row) === destination;
+    if (isIts) this.drop(row, EVENT_DELETED, CAUSE_REMOVED, this.header[HEAD_TICK]);
+    unlock(this.header, HEAD_LOCK);
+    return isIts;
   }
 
   /** @returns false when there was no such entry */

@@ -13,8 +13,10 @@ import {
   COUNTER_ROWS,
   HEAD_LOCK,
   HEAD_SAMPLE,
+  NEIGH_EXTERN,
   NEIGH_MANUAL,
   NEIGH_ROUTER,
+  NEIGH_SET,
   NEIGH_TUNNEL,
   ROUTERS,
   ROW_CHANGES,
@@ -68,10 +70,47 @@ export class NeighChanges extends NeighStore {
   }
 
   /**
+   * Adds a binding of a control program, or changes one that is not manual. A full table evicts a learned one.
+   * @param address four words, IPv4 mapped
+   * @returns false when the table has no learned binding to evict
+   * @throws RangeError when a value is out of range
+   */
+  setExternal(
+    fid: number,
+    address: ArrayLike<number>,
+    high: number,
+    low: number,
+    router: boolean,
+    port: number,
+    now: number,
+  ): boolean {
+    this.check(fid, high, port);
+    const [a0, a1, a2, a3] = [address[0] | 0, address[1] | 0, address[2] | 0, address[3] | 0];
+    lock(this.header, HEAD_LOCK);
+    const found = this.find(fid, a0, a1, a2, a3);
+    const stays = found >= 0 && (this.flagsOf(found) & NEIGH_MANUAL) !== 0;
+    const row = found >= 0 ? found : this.makeRow(fid, a0, a1, a2, a3, now);
+    const flags = NEIGH_EXTERN | NEIGH_TUNNEL | (router ? NEIGH_ROUTER : 0);
+    if (row >= 0 && !stays) this.bind(row, high, low, flags, port, now, found >= 0);
+    unlock(this.header, HEAD_LOCK);
+    return row >= 0;
+  }
+
+  /** Removes a binding of a control program; one that a message has changed since stays. @returns false without one */
+  removeExternal(fid: number, address: ArrayLike<number>): boolean {
+    lock(this.header, HEAD_LOCK);
+    const row = this.find(fid, address[0] | 0, address[1] | 0, address[2] | 0, address[3] | 0);
+    const isIts = row >= 0 && (this.flagsOf(row) & NEIGH_EXTERN) !== 0;
+    if (isIts) this.drop(row);
+    unlock(this.header, HEAD_LOCK);
+    return isIts;
+  }
+
+  /**
    * Puts a learned binding in as another table had it. A dispute is not continued: it begins anew with the next claims.
    * @param flags NEIGH_ROUTER and NEIGH_TUNNEL
    * @param stamp the tick of its last message
-   * @returns false when there is no room, or a configured binding of the address
+   * @returns false when there is no room, or a binding of the address that is no control program's
    * @throws RangeError when a value is out of range
    */
   restore(
@@ -86,9 +125,12 @@ export class NeighChanges extends NeighStore {
     this.check(fid, high, port);
     const [a0, a1, a2, a3] = [address[0] | 0, address[1] | 0, address[2] | 0, address[3] | 0];
     lock(this.header, HEAD_LOCK);
-    const isNew = this.find(fid, a0, a1, a2, a3) < 0 && this.counters[COUNTER_ROWS] < this.capacity;
-    const row = isNew ? this.makeRow(fid, a0, a1, a2, a3, stamp) : -1;
-    if (row >= 0) this.bind(row, high, low, flags & (NEIGH_ROUTER | NEIGH_TUNNEL), port, stamp, false);
+    const found = this.find(fid, a0, a1, a2, a3);
+    const isNew = found < 0 && this.counters[COUNTER_ROWS] < this.capacity;
+    // The former process had heard otherwise from the guest itself.
+    const gives = found >= 0 && (this.flagsOf(found) & NEIGH_EXTERN) !== 0;
+    const row = isNew ? this.makeRow(fid, a0, a1, a2, a3, stamp) : gives ? found : -1;
+    if (row >= 0) this.bind(row, high, low, flags & (NEIGH_ROUTER | NEIGH_TUNNEL), port, stamp, gives);
     unlock(this.header, HEAD_LOCK);
     return row >= 0;
   }
@@ -213,7 +255,7 @@ export class NeighChanges extends NeighStore {
     let met = 0;
     for (let looked = 0; looked < this.slots && met < SAMPLE; looked++) {
       if (victim >= 0 && looked >= SAMPLE_ROWS) break;
-      if (this.isBinding(row) && (this.flagsOf(row) & NEIGH_MANUAL) === 0) {
+      if (this.isBinding(row) && (this.flagsOf(row) & NEIGH_SET) === 0) {
         met++;
         const of = learnedOfPort[rows[(row << ROW_SHIFT) + ROW_PORT]];
         const age = ageOf(now, rows[(row << ROW_SHIFT) + ROW_STAMP]);

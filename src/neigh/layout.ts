@@ -53,6 +53,10 @@ export const NEIGH_ROUTER = 2;
 export const NEIGH_TUNNEL = 4;
 /** Several MACs claim the address; the binding is unchanged until the dispute ends. */
 export const NEIGH_DISPUTED = 8;
+/** Put in by a control program: never aged or evicted, and changed by messages of local ports only. */
+export const NEIGH_EXTERN = 16;
+/** A binding without any of these is a learned one. */
+export const NEIGH_SET = NEIGH_MANUAL | NEIGH_EXTERN;
 
 /** Indices into the counters. */
 export const COUNTER_ENTRIES = 0;
@@ -82,6 +86,8 @@ const MAGIC = 0x4e454902;
 const NOT_A_TABLE = 'This memory is not a neighbour table: pass what createNeighbours(...).memory holds';
 
 export const NEIGH_CAPACITY = 16_384;
+/** More rows, for bindings that sources of peers put in. */
+export const PEER_BINDINGS = 49_152;
 export const NEIGH_CAPACITY_MAX = 1_048_576;
 /** Default ageing time of learned bindings in ticks: 300 s. */
 export const NEIGH_AGEING = 3000;

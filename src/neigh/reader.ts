@@ -43,7 +43,7 @@ export interface NeighRow {
   address: [number, number, number, number];
   high: number;
   low: number;
-  /** NEIGH_MANUAL, NEIGH_ROUTER, NEIGH_TUNNEL, NEIGH_DISPUTED. */
+  /** NEIGH_MANUAL and the like. */
   flags: number;
   /** The port of the last message, or of a manual binding. */
   port: number;

@@ -18,7 +18,7 @@ import {
   HEAD_CAPACITY,
   HEAD_SEED,
   HEAD_SLOTS,
-  NEIGH_MANUAL,
+  NEIGH_SET,
   type NeighViews,
   ROUTERS,
   ROW_ADDRESS,
@@ -163,7 +163,7 @@ export class NeighStore {
     const port = this.rows[(row << ROW_SHIFT) + ROW_PORT];
     this.counters[COUNTER_ENTRIES] += by;
     this.views.ofPort[port] += by;
-    if ((this.flagsOf(row) & NEIGH_MANUAL) === 0) this.views.learnedOfPort[port] += by;
+    if ((this.flagsOf(row) & NEIGH_SET) === 0) this.views.learnedOfPort[port] += by;
   }
 
   protected release(row: number): void {

@@ -7,7 +7,7 @@
  * | a known binding                | 1 if the tick has changed, else none |
  * | a new or different binding     | the row and counts, under the lock   |
  *
- * **Conflicting claims.** The last claim determines the MAC, except for manual bindings. An address whose MAC has changed
+ * **Conflicting claims.** The last claim determines the MAC, except for manual bindings; a control program's gives way to claims of local ports. An address whose MAC has changed
  * DISPUTE_CHANGES times within DISPUTE_TICKS is disputed: this is reported once, and the binding stays unchanged until no other
  * MAC has claimed it for DISPUTE_TICKS. So guests do not see an alternating MAC.
  *
@@ -37,8 +37,10 @@ import {
   HEAD_CURSOR,
   HEAD_LOCK,
   NEIGH_DISPUTED,
+  NEIGH_EXTERN,
   NEIGH_MANUAL,
   NEIGH_ROUTER,
+  NEIGH_SET,
   NEIGH_TUNNEL,
   type NeighOptions,
   ROUTERS,
@@ -151,7 +153,7 @@ export class Neighbours extends NeighChanges {
     if (row >= 0) {
       const base = row << ROW_SHIFT;
       const word = this.rows[base + ROW_MAC_HIGH];
-      if (((word >>> 16) & NEIGH_MANUAL) !== 0) return HEARD_KEPT;
+      if (isKept(word >>> 16, traits)) return HEARD_KEPT;
       const same = (word & 0xffff) === high && this.rows[base + ROW_MAC_LOW] === low;
       if (same && this.rows[base + ROW_PORT] === port && flagsAfter(word >>> 16, traits, true) === word >>> 16) {
         // If another thread has reused the row, only its new binding gets a later tick.
@@ -186,7 +188,7 @@ export class Neighbours extends NeighChanges {
       return HEARD_NEW;
     }
     const flags = this.flagsOf(row);
-    if ((flags & NEIGH_MANUAL) !== 0) return HEARD_KEPT;
+    if (isKept(flags, traits)) return HEARD_KEPT;
     const base = row << ROW_SHIFT;
     const same = (this.rows[base + ROW_MAC_HIGH] & 0xffff) === high && this.rows[base + ROW_MAC_LOW] === low;
     if (!same) {
@@ -261,7 +263,7 @@ export class Neighbours extends NeighChanges {
 
   private isExpired(row: number, now: number): boolean {
     const limit = this.header[HEAD_AGEING];
-    if (limit === 0 || (this.flagsOf(row) & NEIGH_MANUAL) !== 0) return false;
+    if (limit === 0 || (this.flagsOf(row) & NEIGH_SET) !== 0) return false;
     return ageOf(now, this.rows[(row << ROW_SHIFT) + ROW_STAMP]) >= limit;
   }
 
@@ -283,6 +285,11 @@ export class Neighbours extends NeighChanges {
     unlock(this.header, HEAD_LOCK);
     return expired ? 1 : 0;
   }
+}
+
+/** Messages do not change a manual binding, and those of the tunnel none of a control program, which knows better. */
+function isKept(flags: number, traits: number): boolean {
+  return (flags & NEIGH_MANUAL) !== 0 || ((flags & NEIGH_EXTERN) !== 0 && (traits & HEARD_BY_TUNNEL) !== 0);
 }
 
 /** Flags of a learned binding after a message. @param same the message is from the binding's MAC */

@@ -17,7 +17,7 @@ import { StormControl } from '../../dataplane/state/storm.js';
 import { createRemotes, type RemoteTable } from '../../encap/remotes.js';
 import { FdbEvents } from '../../fdb/events.js';
 import { createFdb, Fdb, type FdbOptions, FdbReader } from '../../fdb/table.js';
-import { createNeighbours, Neighbours, NeighReader } from '../../neigh/table.js';
+import { createNeighbours, NEIGH_CAPACITY, Neighbours, NeighReader, PEER_BINDINGS } from '../../neigh/table.js';
 import type { OwnFrame } from '../../dataplane/send.js';
 import type { Injection } from '../../port/packet-io.js';
 import { Shadow } from '../shadow/shadow.js';
@@ -79,7 +79,11 @@ export class Engines {
     this.drops = new DropReader(drops);
     const storm = new StormControl().memory;
     const police = new Policers().memory;
-    const neigh = createNeighbours({ ports: MAX_PORTS, seed: fdbOptions.seed }).memory;
+    const neigh = createNeighbours({
+      capacity: NEIGH_CAPACITY + PEER_BINDINGS,
+      ports: MAX_PORTS,
+      seed: fdbOptions.seed,
+    }).memory;
     this.neigh = new NeighReader(neigh);
     const budgets = counters.map(() => new FloodBudget().memory);
     this.legacy = {

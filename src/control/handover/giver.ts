@@ -46,6 +46,7 @@ export interface GiverParts {
   multicast: MulticastControl;
   loops: { loops(): State['loops'] };
   trees: { saved(): State['trees'] };
+  peers: { saved(): Plan['peers'] };
   punts: PuntFeed;
   mode: { offloads: OffloadConfig; workers: number };
   /** Runs work with no change beside it. @param work gets a reader of the configuration as it is then */
@@ -121,7 +122,8 @@ export class Giver {
     const given = bequests(model, devices);
     const ports = portsOf(given);
     const { name } = model.config;
-    const plan: Plan = { protocol: PROTOCOL, name, ...held(), mode, logLevel: this.logLevel, ports };
+    const peers = this.parts.peers.saved();
+    const plan: Plan = { protocol: PROTOCOL, name, ...held(), peers, mode, logLevel: this.logLevel, ports };
     await this.channel.send(encodeJson('plan', plan), PREPARE_MS);
     await this.sendDescriptors(given.flatMap(([, bequest]) => ('fds' in bequest ? bequest.fds : [])));
   }

@@ -6,6 +6,8 @@ import type { BridgeConfig, NicAddress, NicConfig, PortConfig, SwitchConfig, Vxl
 import { ABSENT_HOST_PORT } from '../../dataplane/state/destination.js';
 import type { Bequest } from './bequest.js';
 import type { EntryTable } from './entries.js';
+import type { PeerFloodRow } from './peer-rows.js';
+import type { Transition } from './transition.js';
 
 /** An open TAP of a port; it is followed wherever its NIC goes. */
 export interface OpenTap {
@@ -242,6 +244,24 @@ export interface SwitchModel {
   entries: EntryTable;
   /** Indexes of ports whose device is missing; `fault` gives the reason. */
   lost: Set<number>;
+  /** Rows of sources of peers; absent: there are no sources. */
+  peers?: PeerRows;
+}
+
+/** What sources of peers have put into the tables, as the rest of the control thread sees it. */
+export interface PeerRows {
+  /** MACs of sources, also those that wait for their port. */
+  readonly macs: number;
+  /** Rows of a port's flood lists that are in force. @param vid of this VLAN only */
+  floodsOf(port: VxlanPort, vid?: number): Iterable<PeerFloodRow>;
+  /** The source of the row of a MAC. */
+  sourceOf(bridge: string, vid: number, mac: string): string | undefined;
+  /** A configured entry has left this place: what a source says holds again. */
+  freed(bridge: string, vid: number, mac: string): void;
+  /** Before remotes are settled: references of what has changed. */
+  settle(change: Transition): void;
+  /** After remotes were settled. @param moved addresses that lead to other remotes now */
+  tell(moved: ReadonlyMap<VxlanPort, ReadonlySet<string>>, change: Transition): void;
 }
 
 /** The owner of the entries under a link name. */

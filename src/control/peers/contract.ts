@@ -55,7 +55,18 @@ export interface PeerOwner {
   clear(): Promise<void>;
 }
 
+/**
+ * An owner whose source may break off and start anew, as after a crash, or in the next process: its rows stay meanwhile, as a router's do in
+ * a graceful restart.
+ */
+export interface LastingOwner extends PeerOwner {
+  /** The source starts anew: what it does not name again until it is `settled`, or for so long, goes then. */
+  renew(seconds: number): void;
+  /** The source has named all that it has. */
+  settled(): Promise<void>;
+}
+
 export interface PeerTables {
   /** @param name for listings and `trace`: `evpn`, `dns vtep.example.net`, `file /etc/overtap/peers.yaml`, `etcd` */
-  owner(name: string): PeerOwner;
+  owner(name: string): LastingOwner;
 }

@@ -9,6 +9,7 @@ import { FLAG_PINNED, FLAG_STATIC } from '../../fdb/table.js';
 import { ZERO_MAC } from '../../values/address.js';
 import { isMulticastHigh } from '../../wire/ethernet.js';
 import { type Entry, isFloodRow, isForMany } from '../model/entries.js';
+import { DeviceError } from '../model/device-error.js';
 import { type Holder, holderOf, isTunnel, type Port, type SwitchModel, type VxlanPort } from '../model/model.js';
 import { flagsOf } from '../model/fdb-flags.js';
 import { macOf } from '../model/naming.js';
@@ -29,6 +30,8 @@ export class PortEntries {
   private readonly pinNumbers = new Numbers('multicast entries with remotes', 0, MAX_PINS);
   /** Ports whose flood lists must be sent again. */
   private readonly stale = new Set<VxlanPort>();
+  /** VLANs whose lists must be sent again, of ports of which no others must. */
+  private readonly staleVids = new Map<VxlanPort, Set<number>>();
   /** Multicast MACs whose lists must be sent again, by `mac vlan`. */
   private readonly stalePins = new Map<VxlanPort, Set<string>>();
   /** The port with a unicast MAC, by `bridge vlan mac`: a MAC has one location in a VLAN. */
@@ -53,11 +56,26 @@ export class PortEntries {
 
   /** @throws DeviceError when there is no room for the new entries; nothing has changed then */
   checkRoom(added: readonly Entry[], peers: number, nexthops = this.model.config.nexthops ?? []): void {
+    this.checkTable(added.length);
     const members = this.nexthops.needRoom(added, nexthops);
     this.vteps.checkRoom(added, peers + members, (name) => {
       const port = this.model.ports.get(name);
       return isTunnel(port) ? port : undefined;
     });
+  }
+
+  /** Configured entries displace learned ones, but not those of sources of peers. */
+  private checkTable(added: number): void {
+    const { peers, config, entries } = this.model;
+    if (peers === undefined || peers.macs === 0 || entries.size + added + peers.macs <= config.fdb_size) return;
+    throw new DeviceError(
+      `the FDB holds ${config.fdb_size} entries, and ${peers.macs} of them are of sources of peers; set a larger fdb_size and start again`,
+    );
+  }
+
+  /** Whether a configured entry has the MAC in this VLAN of a bridge. */
+  isPlaced(bridge: string, vlan: number, mac: string): boolean {
+    return this.places.has(`${bridge} ${vlan} ${mac}`);
   }
 
   /**
@@ -114,7 +132,7 @@ export class PortEntries {
   stray(entry: Entry, now: Entry | null): void {
     const port = holderOf(this.model, entry.port);
     if (port === undefined || !this.model.entries.delete(entry)) return;
-    this.places.delete(placeKey(port, entry));
+    this.leavePlace(port, entry);
     if (now?.dst === undefined && isTunnel(port)) this.unname(port, entry);
     if (now === null) return;
     this.model.entries.set(now);
@@ -128,9 +146,14 @@ export class PortEntries {
       const port = holderOf(this.model, key.port);
       if (entry === undefined || port === undefined) continue;
       this.model.entries.delete(entry);
-      if (!isForMany(entry.mac)) this.places.delete(placeKey(port, entry));
+      if (!isForMany(entry.mac)) this.leavePlace(port, entry);
       this.drop(port, entry, change, false);
     }
+  }
+
+  private leavePlace(port: Holder, entry: Entry): void {
+    this.places.delete(placeKey(port, entry));
+    this.model.peers?.freed(port.bridge?.name ?? '', entry.vlan, entry.mac);
   }
 
   /** Forgets all entries of a port that is deleted or changes its bridge; the caller flushes its rows. */
@@ -190,9 +213,16 @@ export class PortEntries {
     this.stale.add(port);
   }
 
+  /** The flood list of a VLAN must be sent; null: those of all. */
+  touchVlan(port: VxlanPort, vid: number | null): void {
+    if (vid === null) this.touch(port);
+    else this.staleVids.set(port, (this.staleVids.get(port) ?? new Set<number>()).add(vid));
+  }
+
   /** A port was deleted; its remaining remotes are removed. */
   end(port: VxlanPort, change: Transition): void {
     this.stale.delete(port);
+    this.staleVids.delete(port);
     this.stalePins.delete(port);
     this.untold.delete(port);
     for (const key of [...port.pins.keys()]) this.endPin(port, key, change);
@@ -203,6 +233,7 @@ export class PortEntries {
 
   /** Removes remotes without references, and sends the changed rows and lists. */
   finish(change: Transition): void {
+    this.model.peers?.settle(change);
     this.nexthops.settle(change);
     const moved = this.vteps.settle(change);
     for (const [port, addresses] of moved) {
@@ -217,10 +248,13 @@ export class PortEntries {
     for (const [port, entries] of this.untold) for (const entry of entries) this.tellRow(port, entry, change);
     this.untold.clear();
     this.ageless.clear();
+    this.model.peers?.tell(moved, change);
     this.nexthops.tell(moved, change);
     this.tunnelGroups.tell(moved, change);
     for (const port of this.stale) this.tellFlood(port, change);
+    for (const [port, vids] of this.staleVids) if (!this.stale.has(port)) this.tellFlood(port, change, vids);
     this.stale.clear();
+    this.staleVids.clear();
     for (const [port, keys] of this.stalePins) for (const key of keys) this.tellPin(port, key, change);
     this.stalePins.clear();
   }
@@ -295,27 +329,51 @@ export class PortEntries {
   /**
    * Sends the port's list for all VLANs, then those of VNIs with additional remotes, or with a group in place of the port's
    * (vxlan_vni_update_group).
+   * @param vids only the lists of these VLANs
    */
-  private tellFlood(port: VxlanPort, change: Transition): void {
-    const common: number[] = [];
-    const own = new Map<number, number[]>();
-    for (const entry of this.model.entries.ofPort(port.name)) {
-      if (!isFloodRow(entry)) continue;
-      const remote = remoteOf(port, entry);
-      const vid = port.vnis.find(({ vni }) => vni === entry.vni)?.vid;
-      if (entry.vni === null || entry.vni === undefined || vid === null) common.push(remote);
-      else if (vid !== undefined) own.set(vid, [...(own.get(vid) ?? []), remote]);
-    }
-    change.entries.push({ op: 'flood', port: port.index, vid: null, remotes: [...new Set(common)] });
+  private tellFlood(port: VxlanPort, change: Transition, vids?: ReadonlySet<number>): void {
+    const { common, own } = this.floodsOf(port, vids);
+    if (vids === undefined)
+      change.entries.push({ op: 'flood', port: port.index, vid: null, remotes: [...new Set(common)] });
     const { group, vlans } = port.config;
     const groupRow = remoteOf(port, { mac: ZERO_MAC, ...(group === undefined ? {} : { dst: group }) });
     const replaced = new Set(
       vlans.flatMap((vlan) => (vlan.group === undefined || vlan.group === group ? [] : [vlan.vid])),
     );
-    for (const [vid, more] of own) {
-      const shared = replaced.has(vid) ? common.filter((remote) => remote !== groupRow) : common;
+    for (const vid of vids ?? own.keys()) {
+      // A VLAN that is no longer mapped has lost its list with its VNI.
+      if (!port.vnis.some((mapped) => mapped.vid === vid)) continue;
+      const more = own.get(vid) ?? [];
+      const shared = replaced.has(vid) && more.length > 0 ? common.filter((remote) => remote !== groupRow) : common;
       change.entries.push({ op: 'flood', port: port.index, vid, remotes: [...new Set([...shared, ...more])] });
     }
+  }
+
+  /** The remotes in the lists of all VLANs of a port, and those in addition by VLAN. */
+  private floodsOf(port: VxlanPort, vids?: ReadonlySet<number>): { common: number[]; own: Map<number, number[]> } {
+    const common: number[] = [];
+    const own = new Map<number, number[]>();
+    const add = (vid: number, remote: number): void => {
+      const list = own.get(vid);
+      if (list === undefined) own.set(vid, [remote]);
+      else list.push(remote);
+    };
+    for (const entry of this.model.entries.ofPort(port.name)) {
+      if (!isFloodRow(entry)) continue;
+      const remote = remoteOf(port, entry);
+      const vid = port.vnis.find(({ vni }) => vni === entry.vni)?.vid;
+      if (entry.vni === null || entry.vni === undefined || vid === null) common.push(remote);
+      else if (vid !== undefined) add(vid, remote);
+    }
+    const { peers } = this.model;
+    if (peers === undefined) return { common, own };
+    for (const only of vids ?? [undefined]) {
+      for (const row of peers.floodsOf(port, only)) {
+        if (row.vid === null) common.push(remoteOf(port, row));
+        else add(row.vid, remoteOf(port, row));
+      }
+    }
+    return { common, own };
   }
 }
 

@@ -48,6 +48,12 @@ export class Vteps {
     this.vnis.need(withVni.size);
   }
 
+  /** Whether an entry there would need no further index. */
+  isNamed(port: VxlanPort, destination: Destination): boolean {
+    const { dst } = destination;
+    return dst === undefined || port.vteps.get(dst)?.said.has(keyOf(port, destination)) === true;
+  }
+
   /** Adds a reference to an address, whatever its UDP port. @returns the index of its home */
   hold(port: VxlanPort, address: string): number {
     const vtep = port.vteps.get(address) ?? this.begin(port, address);

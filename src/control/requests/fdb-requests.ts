@@ -5,9 +5,10 @@
 import type { FdbRequest } from '../../api/api.js';
 import { checkEntry } from '../../config/edit/check-entry.js';
 import { vnisOfEntry } from '../../config/entries/rules.js';
-import { fidOf } from '../../dataplane/state/fid.js';
-import type { FdbMatch } from '../../fdb/table.js';
+import { fidOf, fidParts } from '../../dataplane/state/fid.js';
+import { type FdbMatch, type FdbRow, FLAG_EXTERN_LEARN } from '../../fdb/table.js';
 import { command } from '../../text/shell.js';
+import { formatMac } from '../../wire/ethernet.js';
 import { ChangeRefused, notFound } from '../controls.js';
 import { type Entry, isFloodRow, isForMany } from '../model/entries.js';
 import { type Holder, hasOwnMac, holderOf, isTunnel } from '../model/model.js';
@@ -186,12 +187,19 @@ export function flushEntries(tables: FdbTables, request: Flush, change: Transiti
   let count = configured.length;
   if (matches.length > 0) {
     tables.fdb.forEach((row) => {
-      if (matches.some((match) => fits(match, row))) count++;
+      if (matches.some((match) => fits(match, row)) && !isConfigured(tables, row)) count++;
     });
   }
   tables.entries.remove(configured, change);
   change.flushes.push(...matches);
   return count;
+}
+
+/** Whether an entry with a word of a source of peers is one of the file or a command, and counted as such. */
+function isConfigured({ model, entries }: FdbTables, { fid, high, low, flags }: FdbRow): boolean {
+  const place = (flags & FLAG_EXTERN_LEARN) === 0 ? null : fidParts(fid);
+  const bridge = place === null ? undefined : model.bridgeAt[place.bridge];
+  return place !== null && bridge !== undefined && entries.isPlaced(bridge.name, place.vid, formatMac(high, low));
 }
 
 function fits(match: FdbMatch, row: { owner: number; fid: number; destination: number; flags: number }): boolean {

@@ -5,10 +5,10 @@
  * flood lists, guests are unreachable.
  */
 
-import type { FdbRequest } from '../../api/api.js';
+import type { FdbRequest, FdbState } from '../../api/api.js';
 import { destinationOf, destinationRemote } from '../../dataplane/state/destination.js';
 import { fidOf } from '../../dataplane/state/fid.js';
-import { type FdbMatch, type FdbReader, FLAGS_SET } from '../../fdb/table.js';
+import { type FdbMatch, type FdbReader, FLAG_EXTERN_LEARN, FLAG_STATIC, FLAGS_SET } from '../../fdb/table.js';
 import { notFound } from '../controls.js';
 import { type Entry, isFloodRow } from '../model/entries.js';
 import { type Holder, holderOf, isTunnel, type SwitchModel, type VxlanPort } from '../model/model.js';
@@ -38,24 +38,39 @@ function meansLearned(request: Flush): boolean {
   );
 }
 
-/** Flush operations for learned entries, one for each FID; none if the request excludes them. */
+/** Flush operations for entries that are not configured, one for each FID; none if the request excludes them. */
 export function flushMatches(tables: FdbTables, request: Flush): FdbMatch[] {
-  const { state, nhid } = request;
-  if (state !== undefined && state !== 'all' && !state.includes('dynamic')) return [];
-  if (nhid !== undefined || FLAGS.some((flag) => request[flag] === true)) return [];
+  const kinds = kindsOf(request);
+  if (kinds.length === 0) return [];
   const ports = portsOf(tables, request).filter((port) => port.kind !== 'bridge' && leavesBy(port, request));
   return ports.flatMap((port) => {
     const fids = fidsOf(port, request);
     if (port.bridge === null || fids === null) return [];
     const destinations = destinationsOf(tables, port, request);
-    return (fids.length === 0 ? [undefined] : fids).map((fid) => ({
-      owner: port.index,
-      flagsMask: FLAGS_SET,
-      flagsValue: 0,
-      ...(fid === undefined ? {} : { fid }),
-      ...(destinations === undefined ? {} : { destinations }),
-    }));
+    return (fids.length === 0 ? [undefined] : fids).flatMap((fid) =>
+      kinds.map((flags) => ({
+        owner: port.index,
+        ...flags,
+        ...(fid === undefined ? {} : { fid }),
+        ...(destinations === undefined ? {} : { destinations }),
+      })),
+    );
   });
+}
+
+/** What is asked for of entries that no file or command has put in: learned ones, or with the word for it those of sources of peers. */
+function kindsOf(request: Flush): Pick<FdbMatch, 'flagsMask' | 'flagsValue'>[] {
+  const { state, nhid } = request;
+  const isOf = (one: FdbState): boolean => state === undefined || state === 'all' || state.includes(one);
+  const asked = FLAGS.filter((flag) => request[flag] === true);
+  if (nhid !== undefined) return [];
+  if (asked.length === 0) return isOf('dynamic') ? [{ flagsMask: FLAGS_SET, flagsValue: 0 }] : [];
+  if (asked.some((flag) => flag !== 'extern_learn')) return [];
+  const flagsMask = FLAG_EXTERN_LEARN | FLAG_STATIC;
+  return [
+    ...(isOf('dynamic') ? [{ flagsMask, flagsValue: FLAG_EXTERN_LEARN }] : []),
+    ...(isOf('static') && request.sticky !== false ? [{ flagsMask, flagsValue: flagsMask }] : []),
+  ];
 }
 
 /** Destinations of learned entries that the request selects; undefined: all. */

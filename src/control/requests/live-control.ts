@@ -45,6 +45,7 @@ import { deltaOfEdit, deltaToFile, type EntryDelta } from '../plan/delta.js';
 import { type How, type Reconciler, reasonOf } from '../reconcile/reconcile.js';
 import type { MulticastControl } from '../tables/multicast-control.js';
 import type { NeighTable } from '../tables/neigh-table.js';
+import { formatAddress } from '../../wire/ip-address.js';
 import { explain } from './explain.js';
 import { addEntry, deleteEntry, flushEntries } from './fdb-requests.js';
 import type { FdbTables } from './fdb-selection.js';
@@ -57,6 +58,8 @@ export interface LiveParts {
   engines: Pick<Engines, 'apply' | 'fdb' | 'remotes'>;
   tables: FdbTables;
   neigh: Pick<NeighTable, 'change' | 'follow' | 'manual'>;
+  /** Rows of sources of peers; absent: there are none. */
+  peers?: { follow(): void; bindingFreed(bridge: string, vid: number, ip: string): void };
   multicast: Pick<MulticastControl, 'change' | 'follow' | 'forgetRemotes' | 'permanent'>;
   /** Spanning trees follow a change before the engines know of it. */
   trees: { follow(): void };
@@ -178,7 +181,10 @@ export class LiveControl implements Controls {
   neigh(request: NeighRequest): Promise<void> {
     return this.exclusively(async () => {
       const change = new Transition();
-      change.entries.push(...this.parts.neigh.change(request));
+      const operations = this.parts.neigh.change(request);
+      for (const operation of operations) if (operation.op === 'neigh-del') this.freeBinding(operation);
+      this.parts.reconciler.finishEntries(change);
+      change.entries.unshift(...operations);
       await this.carryOut(change);
     });
   }
@@ -324,6 +330,13 @@ export class LiveControl implements Controls {
     return this.parts.host ?? NO_FACTS;
   }
 
+  /** What a source of peers says of the address holds again. */
+  private freeBinding({ bridge, vid, address }: { bridge: number; vid: number; address: number[] }): void {
+    const name = this.parts.reconciler.model.bridgeAt[bridge]?.name;
+    const [a0, a1, a2, a3] = address;
+    if (name !== undefined) this.parts.peers?.bindingFreed(name, vid, formatAddress(a0, a1, a2, a3));
+  }
+
   // ---- One change ----
 
   /** Replaces the configured bindings and groups. @throws ChangeRefused */
@@ -410,6 +423,7 @@ export class LiveControl implements Controls {
     const prepared = reconciler.prepare(config, delta, how);
     const change = reconciler.commit(prepared);
     trees.follow();
+    this.parts.peers?.follow();
     const operations = multicast.follow();
     // Removed groups may have held the last references to a VTEP.
     reconciler.finishEntries(change);

@@ -5,6 +5,7 @@
 import {
   createNeighbours,
   NEIGH_DISPUTED,
+  NEIGH_EXTERN,
   NEIGH_MANUAL,
   NEIGH_ROUTER,
   Neighbours,
@@ -88,6 +89,7 @@ export class ShadowNeigh extends Neighbours {
     const { changes, since } = this.live.claims(fid, address);
     const isRouter = (flags & NEIGH_ROUTER) !== 0;
     if ((flags & NEIGH_MANUAL) !== 0) this.set(fid, address, high, low, isRouter, port, stamp);
+    else if ((flags & NEIGH_EXTERN) !== 0) this.setExternal(fid, address, high, low, isRouter, port, stamp);
     else this.restore(fid, address, high, low, flags, port, stamp);
     const row = this.find(fid, ...address);
     if (row < 0) return;

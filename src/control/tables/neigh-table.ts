@@ -11,6 +11,7 @@ import { fidOf, fidParts } from '../../dataplane/state/fid.js';
 import {
   ageOf,
   type NeighRow as Heard,
+  NEIGH_EXTERN,
   NEIGH_MANUAL,
   NEIGH_ROUTER,
   NEIGH_TUNNEL,
@@ -81,6 +82,7 @@ export class NeighTable {
     if (port === undefined || place === null) return null; // deleted meanwhile
     const updated = Math.floor((ageOf(now, stamp) * TICK_MS) / 1000);
     const isManual = (flags & NEIGH_MANUAL) !== 0;
+    const isExtern = (flags & NEIGH_EXTERN) !== 0;
     const vni = isTunnel(port) ? vniOf(port, place.vid) : undefined;
     return {
       dst: formatAddress(...address),
@@ -88,9 +90,10 @@ export class NeighTable {
       ...(place.vid === 0 ? {} : { vlan: place.vid }),
       ...(vni === undefined ? {} : { vni }),
       ifname: port.name,
-      state: isManual ? 'permanent' : updated <= FRESH_S ? 'reachable' : 'stale',
+      // As the kernel shows what a routing daemon has put in: no message confirms it.
+      state: isManual ? 'permanent' : isExtern ? 'noarp' : updated <= FRESH_S ? 'reachable' : 'stale',
       ...((flags & NEIGH_ROUTER) !== 0 ? { router: true } : {}),
-      origin: isManual ? 'manual' : (flags & NEIGH_TUNNEL) !== 0 ? 'tunnel' : 'local',
+      origin: isManual ? 'manual' : isExtern ? 'extern_learn' : (flags & NEIGH_TUNNEL) !== 0 ? 'tunnel' : 'local',
       updated,
     };
   }

@@ -5,7 +5,7 @@ import { destinationPort, destinationRemote, isGroup } from '../../dataplane/sta
 import { fidParts } from '../../dataplane/state/fid.js';
 import type { RemoteTable } from '../../encap/remotes.js';
 import { ageOf, type FdbRow } from '../../fdb/table.js';
-import { NEIGH_MANUAL, NEIGH_ROUTER, type NeighRow } from '../../neigh/table.js';
+import { NEIGH_EXTERN, NEIGH_MANUAL, NEIGH_ROUTER, type NeighRow } from '../../neigh/table.js';
 import { formatMac } from '../../wire/ethernet.js';
 import { formatAddress } from '../../wire/ip-address.js';
 import { isTunnel, type Port, type SwitchModel } from '../model/model.js';
@@ -63,19 +63,21 @@ export class Site {
     const vlan = row?.vlan === undefined ? '' : ` vlan ${row.vlan}`;
     const place = row === null ? '' : ` dev ${row.ifname}`;
     const remote = row?.dst === undefined ? (row?.nhid === undefined ? '' : ` nhid ${row.nhid}`) : ` dst ${row.dst}`;
-    return `fdb ${formatMac(entry.high, entry.low)}${place}${vlan}${remote} ${row?.state ?? ''}`.trimEnd();
+    const source = row?.source === undefined ? '' : ` extern_learn by ${row.source}`;
+    return `fdb ${formatMac(entry.high, entry.low)}${place}${vlan}${remote} ${row?.state ?? ''}${source}`.trimEnd();
   }
 
   neigh({ fid, address, high, low, flags, port, stamp }: NeighRow): Entry {
     const vid = fidParts(fid)?.vid ?? 0;
     const isManual = (flags & NEIGH_MANUAL) !== 0;
+    const isExtern = (flags & NEIGH_EXTERN) !== 0;
     return {
       table: 'neigh',
       dst: formatAddress(...address),
       lladdr: formatMac(high, low),
       ifname: this.name(port),
       ...(vid === 0 ? {} : { vlan: vid }),
-      state: isManual ? 'permanent' : 'learned',
+      state: isManual ? 'permanent' : isExtern ? 'extern_learn' : 'learned',
       ...((flags & NEIGH_ROUTER) !== 0 ? { router: true } : {}),
       ...(isManual ? {} : { updated: Math.floor((ageOf(this.tick, stamp) * TICK_MS) / 1000) }),
     };

@@ -19,7 +19,14 @@ import type { CounterReader, Traffic } from '../../dataplane/state/counters.js';
 import { ABSENT_HOST_PORT, destinationPort, destinationRemote, isGroup } from '../../dataplane/state/destination.js';
 import { fidParts } from '../../dataplane/state/fid.js';
 import type { RemoteTable } from '../../encap/remotes.js';
-import { ageOf, FLAG_STICKY, FLAGS_SET, type FdbRow as FdbEntry, type FdbReader } from '../../fdb/table.js';
+import {
+  ageOf,
+  FLAG_EXTERN_LEARN,
+  FLAG_STICKY,
+  FLAGS_SET,
+  type FdbRow as FdbEntry,
+  type FdbReader,
+} from '../../fdb/table.js';
 import { formatMac } from '../../wire/ethernet.js';
 import { fitsFilter } from '../listings.js';
 import { type Entry, isForMany } from '../model/entries.js';
@@ -31,6 +38,7 @@ import {
   type SwitchModel,
   type VxlanPort,
 } from '../model/model.js';
+import type { PeerFloodRow } from '../model/peer-rows.js';
 import { activityOf, flagWords, stateOf } from '../model/fdb-flags.js';
 import { nhidOf, remoteAddress, vniOf } from '../model/naming.js';
 import { isUp, kindOf } from '../ports/registry.js';
@@ -163,6 +171,10 @@ export function* viewFdb(sources: Sources, filter: FdbFilter = {}): Generator<Fd
       const row = isForMany(entry.mac) ? destinationRow(port, port.bridge.name, entry) : undefined;
       if (row !== undefined && fitsFilter(row, filter)) yield row;
     }
+    for (const flood of model.peers?.floodsOf(port) ?? []) {
+      const row = peerFloodRow(port, port.bridge.name, flood);
+      if (fitsFilter(row, filter)) yield row;
+    }
   }
   const now = counters.tick;
   for (let from = 0; from < fdb.slots; from += FDB_PIECE) {
@@ -197,6 +209,31 @@ function destinationRow(port: VxlanPort, master: string, entry: Entry): FdbRow {
   };
 }
 
+/** A remote that a source of peers has put into a flood list. */
+function peerFloodRow(
+  port: VxlanPort,
+  master: string,
+  { mac, vni, dst, udpPort, sentVni, source }: PeerFloodRow,
+): FdbRow {
+  return {
+    mac,
+    ifname: port.name,
+    master,
+    ...vniPart(vni, sentVni),
+    dst,
+    ...(udpPort === undefined ? {} : { port: udpPort }),
+    state: 'permanent',
+    flags: ['self', 'extern_learn'],
+    ...sourcePart(source),
+    moves: 0,
+  };
+}
+
+/** Who has put a row in; EVPN routes come by BGP, as with `ip route`. */
+function sourcePart(source: string): Pick<FdbRow, 'proto' | 'source'> {
+  return { ...(source === 'evpn' ? { proto: 'bgp' } : {}), source };
+}
+
 /** The row of an entry; null for a pinned multicast MAC, which is shown from the model. */
 export function entryRow(
   { model, remotes }: Pick<Sources, 'model' | 'remotes'>,
@@ -213,6 +250,8 @@ export function entryRow(
   const mac = formatMac(entry.high, entry.low);
   const remote = destinationRemote(entry.destination);
   const proto = (entry.flags & FLAGS_SET) === 0 ? undefined : protoOf(model, mac, port?.name ?? bridge.name, place.vid);
+  const isExtern = (entry.flags & FLAG_EXTERN_LEARN) !== 0;
+  const source = isExtern ? model.peers?.sourceOf(bridge.name, place.vid, mac) : undefined;
   return {
     mac,
     ifname: port?.name ?? bridge.name,
@@ -223,6 +262,7 @@ export function entryRow(
     // An entry of a group is sticky in any case.
     flags: flagWords(isGroup(remote) ? entry.flags & ~FLAG_STICKY : entry.flags),
     ...(proto === undefined ? {} : { proto }),
+    ...(source === undefined ? {} : sourcePart(source)),
     ...activityOf(entry.flags),
     ...(state === 'permanent' ? {} : { updated: Math.floor((ageOf(now, entry.stamp) * TICK_MS) / 1000) }),
     moves: entry.moves,

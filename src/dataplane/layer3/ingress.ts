@@ -10,7 +10,7 @@ import {
   BINDING_PORT,
   BINDING_STAMP,
   BINDING_WORDS,
-  NEIGH_MANUAL,
+  NEIGH_SET,
 } from '../../neigh/table.js';
 import {
   ETHERNET_HEADER,
@@ -161,6 +161,6 @@ export function needsProof(sw: Context, vid: number): boolean {
 
 /** A binding that was put in by hand, or that the switch itself answers from: no question would reach its owner. */
 function isTrusted({ forwarding }: Context, vid: number): boolean {
-  if ((found[BINDING_FLAGS] & NEIGH_MANUAL) !== 0) return true;
+  if ((found[BINDING_FLAGS] & NEIGH_SET) !== 0) return true;
   return (forwarding.flagsIn(found[BINDING_PORT], vid) & (NEIGH_SUPPRESS | PROXY)) !== 0;
 }

@@ -22,14 +22,7 @@
  * in use is defended. `proxy` answers a probe like any other request.
  */
 import { NOT_FOUND } from '../../fdb/table.js';
-import {
-  BINDING_FLAGS,
-  BINDING_HIGH,
-  BINDING_LOW,
-  BINDING_PORT,
-  BINDING_WORDS,
-  NEIGH_MANUAL,
-} from '../../neigh/table.js';
+import { BINDING_FLAGS, BINDING_HIGH, BINDING_LOW, BINDING_PORT, BINDING_WORDS, NEIGH_SET } from '../../neigh/table.js';
 import { destinationHigh, isMulticastHigh, sourceHigh, sourceLow } from '../../wire/ethernet.js';
 import { OUTCOME_ANSWER, OUTCOME_FLOOD_REQUEST } from '../state/batch.js';
 import type { Context } from '../state/context.js';
@@ -178,7 +171,7 @@ function isFromOwner({ batch, view }: Context, frame: number): boolean {
 function portOfOwner({ forwarding }: Context, place: number): number {
   if (place !== NOT_FOUND) return destinationPort(place);
   const port = owner[BINDING_PORT];
-  const isTrusted = (owner[BINDING_FLAGS] & NEIGH_MANUAL) !== 0 || (forwarding.portFlags[port] & PROXY) !== 0;
+  const isTrusted = (owner[BINDING_FLAGS] & NEIGH_SET) !== 0 || (forwarding.portFlags[port] & PROXY) !== 0;
   return isTrusted ? port : -1;
 }
 

@@ -12,16 +12,26 @@ interface Address {
 
 export function setNeighbour(
   { engine, neigh, tick }: Context,
-  o: Address & { high: number; low: number; router: boolean; port: number },
+  o: Address & { high: number; low: number; router: boolean; port: number; external?: true },
 ): void {
   if (engine !== 0) return;
+  if (o.external === true) {
+    // Without room it is counted as refused: no source of peers can end the switch.
+    neigh.setExternal(fidOf(o.bridge, o.vid), o.address, o.high, o.low, o.router, o.port, tick);
+    return;
+  }
   if (!neigh.set(fidOf(o.bridge, o.vid), o.address, o.high, o.low, o.router, o.port, tick)) {
     throw new RangeError('the neighbour table is full');
   }
 }
 
-export function removeNeighbour({ engine, neigh }: Context, { bridge, vid, address }: Address): void {
-  if (engine === 0) neigh.remove(fidOf(bridge, vid), address);
+export function removeNeighbour(
+  { engine, neigh }: Context,
+  { bridge, vid, address, external }: Address & { external?: true },
+): void {
+  if (engine !== 0) return;
+  if (external === true) neigh.removeExternal(fidOf(bridge, vid), address);
+  else neigh.remove(fidOf(bridge, vid), address);
 }
 
 export interface NeighFlush {

@@ -225,6 +225,10 @@ export type Operation =
       refreshes?: boolean;
     }
   | { op: 'fdb-del'; high: number; low: number; fid: number }
+  /** An entry of a source of peers: of a full table it is refused, and configured ones are left alone. */
+  | { op: 'peer'; high: number; low: number; fid: number; destination: number; owner: number; flags: number }
+  /** Removes it if it still leads there. */
+  | { op: 'peer-del'; high: number; low: number; fid: number; destination: number }
   /** Removes matching entries among `rowCount` rows from `fromRow` on, so that a large table can be flushed in pieces. */
   | { op: 'flush'; match: FdbMatch; fromRow: number; rowCount: number }
 
@@ -239,8 +243,10 @@ export type Operation =
       low: number;
       router: boolean;
       port: number;
+      /** Of a source of peers: not permanent, and gives way to permanent ones. */
+      external?: true;
     }
-  | { op: 'neigh-del'; bridge: number; vid: number; address: number[] }
+  | { op: 'neigh-del'; bridge: number; vid: number; address: number[]; external?: true }
   /** Removes matching bindings, permanent ones too unless `learnedOnly`. Deleting a port removes its bindings. */
   | ({ op: 'neigh-flush' } & neigh.NeighFlush)
 
@@ -315,6 +321,8 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   'pin-del': vlans.removePin,
   fdb: vlans.setEntry,
   'fdb-del': vlans.removeEntry,
+  peer: vlans.setPeerEntry,
+  'peer-del': vlans.removePeerEntry,
   flush: (sw, o) => {
     if (sw.engine === 0) sw.fdb.flush(o.match, o.fromRow, o.rowCount);
   },

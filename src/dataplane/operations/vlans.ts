@@ -252,3 +252,18 @@ export function setEntry(
 export function removeEntry({ engine, fdb }: Context, { high, low, fid }: Key & { fid: number }): void {
   if (engine === 0) fdb.remove(high, low, fid);
 }
+
+/** Without room it is counted as refused: no source of peers can end the switch. */
+export function setPeerEntry(
+  { engine, fdb, tick }: Context,
+  o: Key & { fid: number; destination: number; owner: number; flags: number },
+): void {
+  if (engine === 0) fdb.setExternal(o.high, o.low, o.fid, o.destination, o.owner, o.flags, tick);
+}
+
+export function removePeerEntry(
+  { engine, fdb }: Context,
+  { high, low, fid, destination }: Key & { fid: number; destination: number },
+): void {
+  if (engine === 0) fdb.removeExternal(high, low, fid, destination);
+}

@@ -17,7 +17,8 @@ import { EventFeed } from '../../../src/control/events/event-feed.js';
 import type { SwitchModel } from '../../../src/control/model/model.js';
 import { Transition } from '../../../src/control/model/transition.js';
 import { Reconciler } from '../../../src/control/reconcile/reconcile.js';
-import { LiveControl } from '../../../src/control/requests/live-control.js';
+import { LiveControl, type LiveParts } from '../../../src/control/requests/live-control.js';
+import type { PeerParts } from '../../../src/control/peers/peer-control.js';
 import { MulticastControl } from '../../../src/control/tables/multicast-control.js';
 import { NeighTable } from '../../../src/control/tables/neigh-table.js';
 import { type Sources, viewFdb, viewLinks, viewStats } from '../../../src/control/views/views.js';
@@ -58,6 +59,8 @@ export interface LiveOptions {
   absent?: ReadonlySet<string>;
   /** Clock of the multicast database, in milliseconds; absent: that of the process. */
   groupClock?: () => number;
+  /** Makes the part that has the rows of sources of peers; absent: there is none. */
+  peers?: (parts: Omit<PeerParts, 'bindings' | 'isOwn'>) => NonNullable<LiveParts['peers']>;
 }
 
 /** The engines of a switch, carried by the thread that asks. */
@@ -150,7 +153,7 @@ export class LiveSwitch {
   private readonly multicast: MulticastControl;
   private readonly sources: Sources;
 
-  private constructor(document: Document, { workers = 1, fdbCapacity = FDB_SIZE, groupClock }: LiveOptions) {
+  private constructor(document: Document, { workers = 1, fdbCapacity = FDB_SIZE, groupClock, peers }: LiveOptions) {
     const { config } = checkDocument(document, { hostname: () => 'live' });
     this.workers = workers;
     this.devices = new FakeDevices(workers);
@@ -191,6 +194,16 @@ export class LiveSwitch {
         udpPortOf: (remote) => remotes.udpPort(remote),
       },
       neigh: this.neigh,
+      ...(peers === undefined
+        ? {}
+        : {
+            peers: peers({
+              model,
+              entries: this.reconciler.entries,
+              finish: (change) => this.reconciler.finishEntries(change),
+              own: (operations) => this.controls.own(operations),
+            }),
+          }),
       multicast: this.multicast,
       trees: { follow: () => undefined },
       feed: this.feed,
