@@ -3,7 +3,7 @@
  *
  * The set of options comes from the table of words, the values from the resolved configuration.
  */
-import { hasOwnNic } from './options/kinds.js';
+import { hasOwnNic, PORT_KINDS } from './options/kinds.js';
 import { NIC_KEYS, OPTION_ROWS } from './options/table.js';
 import type { BridgeConfig, NicAddress, PortConfig, RawOptions } from './types.js';
 
@@ -13,7 +13,8 @@ type Link = BridgeConfig | PortConfig;
 export function effectiveOptions(link: Link, bridge: BridgeConfig | null): RawOptions {
   const type = 'type' in link ? link.type : 'bridge';
   const hasNic = ('type' in link && hasOwnNic(link)) || ('host_port' in link && link.host_port);
-  const isOfNic = (key: string): boolean => NIC_KEYS.some((one) => one === key);
+  const own = 'type' in link ? PORT_KINDS[link.type].options : {};
+  const isOfNic = (key: string): boolean => NIC_KEYS.some((one) => one === key) && !(key in own);
   const keys = [...new Set(OPTION_ROWS[type].map(({ key }) => key))].filter((key) => hasNic || !isOfNic(key));
   const all = keys.map((key): [string, unknown] => [key, inForce(link, key, bridge)]);
   return Object.fromEntries(all.filter(([, value]) => value !== undefined));

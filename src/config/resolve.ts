@@ -139,6 +139,7 @@ function resolvePort(port: DecodedPort, bridge: DecodedBridge | undefined, host:
 function resolveLocal(port: DecodedLocal, bridge: DecodedBridge | undefined): LocalConfig {
   const own = settingsOf<Rows>(PORT_KINDS[port.type].options, port.given);
   const nic = hasOwnNic(port) ? { ifname: port.given.ifname ?? port.name, ...nicSettings(port) } : {};
+  if ('addresses' in own) own.addresses = port.addressList.map(({ value }) => value);
   return { type: port.type, ...commonOf(port, bridge), ...own, ...nic } as LocalConfig;
 }
 

@@ -148,8 +148,13 @@ export interface VlanMembership {
 }
 
 /** The configuration of a local port of one kind; with a NIC, `ifname` is always set. */
-export type LocalConfigOf<T extends LocalType> = CommonPortConfig & { type: T } & Settings<KindOf<T>['options']> &
+export type LocalConfigOf<T extends LocalType> = CommonPortConfig & { type: T } & OwnSettings<
+    Settings<KindOf<T>['options']>
+  > &
   (T extends NicType ? NicSettings & { ifname: string } : unknown);
+
+/** Addresses are decoded one by one. */
+type OwnSettings<S> = S extends { addresses: unknown } ? Omit<S, 'addresses'> & { addresses: NicAddress[] } : S;
 
 export type LocalType = Exclude<PortType, TunnelType>;
 

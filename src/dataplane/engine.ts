@@ -10,7 +10,8 @@
  *                 the copies of a flood, `neigh/answer.ts` sends answers, `egress/too-big.ts` ICMP errors.
  *   5. Transmit.  The PacketIo executes the commands; `egress/transmit.ts` counts what became of each.
  *
- * At the end of a turn, steps 2 to 5 are taken again for what the engine itself has to say for layer-3 ports (`layer3/speak.ts`).
+ * Frames for a gateway leave the bridge with step 4, are routed, and come back as frames of gateways (`routing/`): a batch of its own, with
+ * steps 2 to 5. At the end of a turn there is one more for what the engine itself has to say for layer-3 ports (`layer3/speak.ts`).
  *
  * The engine also runs the slow clock: ageing in small steps, and reports to its owner.
  *
@@ -46,8 +47,11 @@ import { takeInGroBatch } from './ingress/gro-batch.js';
 import { ingressLocal } from './ingress/local.js';
 import { continuesRun } from './ingress/run.js';
 import { ingressTunnel } from './ingress/tunnel.js';
+import { freeLeft } from './layer3/hold.js';
 import { hasToSpeak, settle, speak } from './layer3/speak.js';
 import { actOnUnicastRequest } from './neigh/answer.js';
+import { deliver } from './routing/deliver.js';
+import { routeWaiting } from './routing/route.js';
 import {
   ALONE,
   type Batch,
@@ -61,7 +65,7 @@ import {
 import type { Context } from './state/context.js';
 import { destinationPort, destinationRemote } from './state/destination.js';
 import { dropIn } from './state/drop.js';
-import { MIRROR, PORT_TUNNEL, UP } from './state/forwarding.js';
+import { MIRROR, PORT_GATEWAY, PORT_TUNNEL, UP } from './state/forwarding.js';
 import { observeDecided } from './state/observe.js';
 
 export const TICK_MS = 100;
@@ -112,7 +116,9 @@ export class Engine {
     if (status[STATUS_NOW] !== this.clock) this.advance(status[STATUS_NOW]);
     const speaks = hasToSpeak(sw);
     if (count > 0 || speaks) sw.floodBudget.beginTurn(status[STATUS_NOW]);
+    sw.gateways.errors = 0;
     if (count > 0) processBatch(sw, count);
+    if (sw.gateways.count > 0) routeAll(sw);
     // An answer in this batch lets packets go on.
     if (speaks || sw.layer3.isDue) sayForHosts(sw);
     if (sw.punts.rang) {
@@ -201,7 +207,18 @@ export function processBatch(sw: Context, count: number): void {
 function sayForHosts(sw: Context): void {
   const frames = speak(sw);
   if (frames > 0) processBatch(sw, frames);
+  const isReleased = sw.layer3.released > 0;
   settle(sw);
+  if (sw.gateways.count > 0) routeAll(sw);
+  if (isReleased) freeLeft(sw);
+}
+
+/** What gateways have taken goes on as batches of their own, until none has anything left. */
+export function routeAll(sw: Context): void {
+  for (let round = 0; sw.gateways.count > 0; round++) {
+    const frames = routeWaiting(sw, round);
+    if (frames > 0) processBatch(sw, frames);
+  }
 }
 
 /** Takes in a frame, and those behind it in its GRO batch that are like it. @returns the next frame */
@@ -239,11 +256,16 @@ function act(sw: Context, frame: number, count: number): number {
   }
   const port = destinationPort(outcome);
   const remote = destinationRemote(outcome);
-  if (remote === 0 && sw.forwarding.portKind[port] === PORT_TUNNEL) {
+  const kind = sw.forwarding.portKind[port];
+  if (remote === 0 && kind === PORT_TUNNEL) {
     floodTo(sw, frame, port);
     return frame + 1;
   }
   const end = runEnd(batch, frame, count);
+  if (kind === PORT_GATEWAY) {
+    deliver(sw, frame, end, port);
+    return end;
+  }
   emitRun(sw, frame, end, port, remote);
   return end;
 }

@@ -16,7 +16,7 @@ import {
   RX_TOS,
   RX_VNET,
 } from '../port/packet-io.js';
-import { processBatch } from './engine.js';
+import { processBatch, routeAll } from './engine.js';
 import type { Context } from './state/context.js';
 
 /** @throws RangeError when it does not fit into the arena */
@@ -37,4 +37,5 @@ export function injectFrame(sw: Context, { kind, index, bytes, vnet, gso, csum, 
   rx[RX_TOS] = tos ?? 0;
   for (let word = 0; word < 4; word++) rx[RX_ADDRESS + word] = address?.[word] ?? 0;
   processBatch(sw, 1);
+  routeAll(sw);
 }

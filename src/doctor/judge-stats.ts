@@ -52,8 +52,20 @@ const REASONS: Readonly<Record<string, readonly [meaning: string, remedy: string
   ],
   frame_too_long: ['longer than any frame', 'see what sends to the socket of the port: that is no Ethernet'],
   no_route: [
-    'of a TUN to destinations outside of the prefixes of its addresses',
-    'give the port a router of its subnet: overtap link set PORT type tun gateway ADDRESS (gateway6 for IPv6)',
+    'of a TUN or at a gateway, to destinations that no prefix has',
+    'give a TUN a router of its subnet: overtap link set PORT type tun gateway ADDRESS (gateway6 for IPv6); give a gateway a route: link set GW type gateway routes default=ADDRESS',
+  ],
+  ttl_exceeded: [
+    'whose TTL was used up at a gateway of the switch',
+    'that is traceroute, or a loop of routers: see the routes with overtap route show',
+  ],
+  not_served: [
+    'for a gateway of the switch, which answers echo only',
+    'see who sends them with overtap drops --reason not_served: a service is sought at the address of the gateway',
+  ],
+  ip_martian: [
+    'from or to addresses that no host has, at a gateway of the switch',
+    'see who sends them with overtap drops --reason ip_martian',
   ],
   inner_vlan_tagged: [
     'with a second tag, towards the tunnel or from it',

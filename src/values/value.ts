@@ -16,6 +16,7 @@ import {
   readVtepIp,
 } from './address.js';
 import { readCvlanMaps } from './cvlan-map.js';
+import { readRoutes } from './route-text.js';
 import { readFrameAddress } from './frame-address.js';
 import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from './id-range.js';
 import { readReservedBits } from './reserved-bits.js';
@@ -142,6 +143,12 @@ export const value = {
       error: expected("maps such as ['10-19:100']"),
     })
     .transform((input, context): string[] => accepted(readCvlanMaps(input), input, context)),
+  /** Static routes, in canonical text. */
+  routes: z
+    .array(z.string({ error: expected("a route such as 'default via 10.0.10.254'") }), {
+      error: expected('routes such as [default via 10.0.10.254]'),
+    })
+    .transform((input, context): string[] => accepted(readRoutes(input), input, context)),
   groupForwardMask: whole('a mask', 0, 65_535),
   framesPerSecond: whole('0 for no limit or frames a second', 0, COUNT_MAX),
   bits: whole('0 for no limit or bits', 0, 1_000_000_000_000),

@@ -31,8 +31,10 @@ export const ICMP_UNREACHABLE = 3;
 /** A code of ICMP_UNREACHABLE. */
 export const ICMP_FRAGMENTATION_NEEDED = 4;
 export const ICMP_ECHO_REQUEST = 8;
+export const ICMP_TIME_EXCEEDED = 11;
 export const ICMPV6_UNREACHABLE = 1;
 export const ICMPV6_PACKET_TOO_BIG = 2;
+export const ICMPV6_TIME_EXCEEDED = 3;
 export const ICMPV6_ECHO_REQUEST = 128;
 export const ICMPV6_ECHO_REPLY = 129;
 

@@ -195,6 +195,16 @@ const READINGS: [OptionScope, string, Options][] = [
     'local /run/a remote /run/b socket_group 0 socket_mode 0666',
     { local: '/run/a', remote: '/run/b', socket_group: '0', socket_mode: '0666' },
   ],
+  [
+    'gateway',
+    'addresses 10.0.10.1/24,fd00::1/64 address 02:00:5e:00:00:07 vrf red routes default=10.0.10.254',
+    {
+      addresses: ['10.0.10.1/24', 'fd00::1/64'],
+      mac: '02:00:5e:00:00:07',
+      vrf: 'red',
+      routes: ['default=10.0.10.254'],
+    },
+  ],
   ['vxlan', 'default local default learning', { local: null, learning: null }],
 ];
 

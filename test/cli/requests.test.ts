@@ -126,7 +126,7 @@ describe('link', () => {
     ['link add a type tap flod off', '"link add": there is no "flod" after "type tap"; did you mean "flood"?'],
     [
       'link set a addresses 192.0.2.1/24',
-      '"link set": "addresses" is an option of a type; give it after "type bridge" or "type tap" or "type vxlan" or "type geneve" or "type tun"',
+      '"link set": "addresses" is an option of a type; give it after "type bridge" or "type tap" or "type vxlan" or "type geneve" or "type tun" or "type gateway"',
     ],
     ['link set a mut 1400', '"link set": there is no "mut"; did you mean "mtu"?'],
     ['link set a type bridge ageing_time', '"link set": "ageing_time" needs a value: ageing_time SECONDS'],

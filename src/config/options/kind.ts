@@ -39,6 +39,8 @@ export interface Kind<
   readonly tunnels: T;
   /** Its device has IP packets only. */
   readonly layer3?: true;
+  /** It has no device at all: the options that every port of a bridge has are refused. */
+  readonly bare?: true;
   /**
    * Checks a port against the others of the switch.
    * @param portOf the port of a name; null: its options are invalid

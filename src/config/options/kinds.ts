@@ -3,6 +3,7 @@
  * schemas, words of `link`, help and the reference are derived.
  */
 import { GENEVE } from './geneve.js';
+import { GATEWAY } from './gateway.js';
 import type { Kind } from './kind.js';
 import { NETDEV } from './netdev.js';
 import { PATCH } from './patch.js';
@@ -12,7 +13,17 @@ import { TUN } from './tun.js';
 import { UDP } from './udp.js';
 import { VXLAN } from './vxlan.js';
 
-const KINDS = { tap: TAP, vxlan: VXLAN, geneve: GENEVE, patch: PATCH, qemu: QEMU, udp: UDP, netdev: NETDEV, tun: TUN };
+const KINDS = {
+  tap: TAP,
+  vxlan: VXLAN,
+  geneve: GENEVE,
+  patch: PATCH,
+  qemu: QEMU,
+  udp: UDP,
+  netdev: NETDEV,
+  tun: TUN,
+  gateway: GATEWAY,
+};
 
 type Kinds = typeof KINDS;
 

@@ -35,12 +35,14 @@ export const BRIDGE = object(
   shapeOf({ ...bridgeOptions, ...bridgeLists, ...nicOptions, ...bridgePorts }),
 );
 
-const anyPort = { ...portLists, ...deviceOptions, ...portOptions };
+const bareOptions = { ...portLists, ...deviceOptions };
+const anyPort = { ...bareOptions, ...portOptions };
 
 /** The rows of a kind of port, in the order of the JSON Schema. */
 export function portRows(type: PortType): Rows {
-  const { options, lists, nic } = PORT_KINDS[type];
-  return { ...options, ...lists, ...anyPort, ...(nic === 'none' || nic === 'attached' ? {} : nicOptions) };
+  const { options, lists, nic, bare } = PORT_KINDS[type];
+  const any = bare === true ? bareOptions : anyPort;
+  return { ...options, ...lists, ...any, ...(nic === 'none' || nic === 'attached' ? {} : nicOptions) };
 }
 
 function portSchema(type: PortType): z.ZodObject {

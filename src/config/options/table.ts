@@ -54,9 +54,9 @@ const VLAN_TUNNEL = wordsOf({ vlan_tunnel: vxlanOptions.vlan_tunnel }).slice(0, 
 const LEARNING = rowOf('learning', flag());
 
 function portRows(type: PortType): OptionRow[] {
-  const { options, nic, tunnels } = PORT_KINDS[type];
+  const { options, nic, tunnels, bare } = PORT_KINDS[type];
   const device = nic === 'none' || nic === 'attached' ? wordsOf(deviceOptions) : [...NIC, ...GENERIC];
-  return [...wordsOf(options), ...(tunnels ? [LEARNING] : []), ...SLAVE, ...device];
+  return [...wordsOf(options), ...(tunnels ? [LEARNING] : []), ...(bare === true ? [] : SLAVE), ...device];
 }
 
 const PORT_ROWS = Object.fromEntries(PORT_TYPES.map((type) => [type, portRows(type)])) as Record<PortType, OptionRow[]>;

@@ -23,6 +23,7 @@ import { type FaultList, formatPath, type Path } from '../read/faults.js';
 import type { HostFacts } from '../read/host-facts.js';
 import { checkBackups } from './backups.js';
 import { checkFdb, checkFdbSize } from './fdb.js';
+import { checkGateways } from './gateways.js';
 import { checkGuards, lookForContradictions } from './guards.js';
 import { lookAtHost } from './host.js';
 import { checkUnderlays } from './netdev.js';
@@ -73,6 +74,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
   for (const port of config.portList) checkPort(port, undefined, faults);
   checkKinds(config, faults);
   checkGuards(config, faults);
+  checkGateways(config, faults);
   // Entries are checked against the expanded memberships.
   if (!fits) return;
   checkNexthops(config, faults);

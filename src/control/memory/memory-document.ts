@@ -36,6 +36,7 @@ export function inMemory(document: Document): { document: Document; patches: Pat
 function portOf(name: string, body: Mapping, patches: Map<string, string>): Mapping {
   const type = body.type as PortType;
   if (type === 'patch') patches.set(name, String(body.peer));
+  if (type === 'gateway') return body;
   if (type === 'tap' || type === 'tun' || PORT_KINDS[type].tunnels) return without(body, OF_HOST);
   return { ...without(body, [...OF_HOST, ...Object.keys(PORT_KINDS[type].options)]), type: 'tap' };
 }

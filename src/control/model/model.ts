@@ -2,7 +2,15 @@
  * The control thread's model of the switch: names, options and engine indexes. Plain data; `reconcile/` changes it with the
  * configuration, `views/` displays it. Opens no device.
  */
-import type { BridgeConfig, NicAddress, NicConfig, PortConfig, SwitchConfig, VxlanConfig } from '../../config/types.js';
+import type {
+  BridgeConfig,
+  LocalConfigOf,
+  NicAddress,
+  NicConfig,
+  PortConfig,
+  SwitchConfig,
+  VxlanConfig,
+} from '../../config/types.js';
 import { ABSENT_HOST_PORT } from '../../dataplane/state/destination.js';
 import type { Bequest } from './bequest.js';
 import type { EntryTable } from './entries.js';
@@ -108,6 +116,17 @@ export interface TapPort extends OwnMacPort {
   role: PortRole;
 }
 
+/** A gateway: no device, and a MAC of its own. */
+export interface GatewayPort extends OwnMacPort {
+  kind: 'gateway';
+  config: LocalConfigOf<'gateway'>;
+  mtu: number;
+}
+
+export function isGateway(port: Holder | undefined): port is GatewayPort {
+  return port?.kind === 'gateway';
+}
+
 export type PortRole = 'guest' | 'bridge' | 'tunnel';
 
 export interface VxlanPort extends PortBase {
@@ -141,12 +160,15 @@ export function isHostPort(port: Holder | undefined): port is TapPort {
 }
 
 /**
- * A port whose MAC is known without being learned: a host port, a TUN, whose MAC is the switch's, or an attached interface that is the
+ * A port whose MAC is known without being learned: a host port, a TUN or a gateway, whose MAC is the switch's, or an attached interface that is the
  * host's too.
  */
 export function hasOwnMac(port: Holder | undefined): port is OwnMacPort {
   return (
-    port?.kind === 'tun' || isHostPort(port) || (port?.kind === 'netdev' && 'ownMac' in port && port.ownMac !== '')
+    port?.kind === 'tun' ||
+    isGateway(port) ||
+    isHostPort(port) ||
+    (port?.kind === 'netdev' && 'ownMac' in port && port.ownMac !== '')
   );
 }
 

@@ -6,10 +6,13 @@ import * as flag from '../../dataplane/state/forwarding.js';
 
 /** The flags common to all kinds of ports. */
 export function portFlags(bridge: BridgeConfig | null, port: PortConfig): number {
+  const isUp = port.up && bridge?.up !== false;
+  // What is flooded is not for a gateway, and its MAC is known.
+  if (port.type === 'gateway') return isUp ? flag.UP : 0;
   // Ageing time 0 disables learning, as in Linux br_fdb_update.
   const learning = port.learning && bridge !== null && bridge.ageing_time > 0;
   return (
-    (port.up && bridge?.up !== false ? (port.mirror === 'off' ? flag.UP : flag.MIRROR) : 0) |
+    (isUp ? (port.mirror === 'off' ? flag.UP : flag.MIRROR) : 0) |
     (learning ? flag.LEARNING : 0) |
     // The MAC behind a TUN is known: nothing unknown is for it.
     (port.flood && port.type !== 'tun' ? flag.FLOOD : 0) |

@@ -6,6 +6,7 @@ import type { Operation } from '../../dataplane/operations/operations.js';
 import { MIRROR, UP } from '../../dataplane/state/forwarding.js';
 import type { DesiredPort } from '../model/desired.js';
 import type { Port } from '../model/model.js';
+import { GATEWAY } from './gateway.js';
 import { NETDEV } from './netdev.js';
 import { PATCH } from './patch.js';
 import { portFlags } from './port-flags.js';
@@ -25,6 +26,7 @@ const KINDS: Readonly<Record<PortConfig['type'], PortKind>> = {
   udp: UDP,
   netdev: NETDEV,
   tun: TUN,
+  gateway: GATEWAY,
 };
 
 /** The kind of a configured port. */

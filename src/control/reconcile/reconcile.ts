@@ -29,6 +29,7 @@ import { Memberships } from './memberships.js';
 import { PortEntries } from './port-entries.js';
 import { PortLife } from './port-life.js';
 import { PortSettings } from './port-settings.js';
+import { RouteSet } from './routes.js';
 import { Told } from './told.js';
 import { VniNumbers } from './vni-numbers.js';
 
@@ -63,6 +64,7 @@ export class Reconciler {
   private readonly backups: Backups;
   private readonly ports: PortLife;
   private readonly told = new Told();
+  readonly routes: RouteSet;
 
   /** @param empty the configuration without links from which the switch starts */
   constructor(
@@ -78,6 +80,7 @@ export class Reconciler {
       entries: new EntryTable(),
       lost: new Set(),
     };
+    this.routes = new RouteSet(this.model, this.told);
     const vnis = new VniNumbers();
     this.entries = new PortEntries(this.model, vnis);
     this.memberships = new Memberships(this.entries, vnis);
@@ -229,6 +232,7 @@ export class Reconciler {
     this.settings.setMtus(change);
     this.settings.setSocketOwners(change);
     this.settings.setMirrors(change);
+    this.routes.settle(change);
     return change;
   }
 

@@ -38,7 +38,8 @@ export interface Member {
 export function takesPart(port: Port): boolean {
   const { bridge, config } = port;
   if (bridge === null || !bridge.config.stp_state || bridge.config.xconnect) return false;
-  if (!config.stp || config.mirror !== 'off' || isHostPort(port) || port.kind === 'tun') return false;
+  if (!config.stp || config.mirror !== 'off' || isHostPort(port) || port.kind === 'tun' || port.kind === 'gateway')
+    return false;
   return !(isTunnel(port) && port.config.vlan_tunnel);
 }
 

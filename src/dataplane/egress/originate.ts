@@ -9,13 +9,14 @@
 import { ORIGINATED_FRAMES } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { UP } from '../state/forwarding.js';
+import { GATEWAY_ROOM } from '../state/gateways.js';
 import { LAYER3_ROOM } from '../state/layer3.js';
 import { emit } from './egress.js';
 
 /** Most bytes of such a frame: an ICMPv6 error fills the least MTU of IPv6 (RFC 4443 section 2.4). */
 export const ORIGINATED_BYTES = 1536;
-/** Bytes at the end of the arena's header part: for all of them, and behind them for frames of layer-3 ports. */
-export const ORIGINATED_ROOM = ORIGINATED_FRAMES * ORIGINATED_BYTES + LAYER3_ROOM;
+/** Bytes at the end of the arena's header part: for all of them, and behind them for frames of gateways and layer-3 ports. */
+export const ORIGINATED_ROOM = ORIGINATED_FRAMES * ORIGINATED_BYTES + GATEWAY_ROOM + LAYER3_ROOM;
 
 /** No row is left in this batch. */
 export const NO_ROOM = -1;

@@ -7,6 +7,7 @@
 import {
   destinationHigh,
   destinationLow,
+  ETHERNET_HEADER,
   isMulticastHigh,
   sourceHigh,
   sourceLow,
@@ -15,7 +16,9 @@ import {
 import { mayTellTooBig, writeTooBig } from '../../wire/icmp-error.js';
 import { L3_OFFSET, parseInner } from '../../wire/inner.js';
 import { VLAN_TAG } from '../../wire/vlan.js';
+import { ERROR_TOO_BIG, tellError } from '../routing/error.js';
 import type { Context } from '../state/context.js';
+import { PORT_GATEWAY } from '../state/forwarding.js';
 import { beginOriginated, NO_ROOM, sendBack } from './originate.js';
 
 /** Bytes of both MACs. */
@@ -36,6 +39,11 @@ function answerFrame(sw: Context, frame: number, mtu: number): void {
   const { batch, view } = sw;
   const offset = batch.offset[frame];
   if (frame >= batch.size || isMulticastHigh(destinationHigh(view, offset))) return;
+  if (sw.forwarding.portKind[batch.port[frame]] === PORT_GATEWAY) {
+    // The gateway is the router on the path, and the sender is on another link.
+    tellError(sw, batch.port[frame], offset + ETHERNET_HEADER, offset + batch.length[frame], ERROR_TOO_BIG, mtu);
+    return;
+  }
   parseInner(view, offset, batch.length[frame], layout);
   if (!mayTellTooBig(view, layout, mtu)) return;
   if (!sw.tooBig.takeAnswer(batch.port[frame], sw.tick)) return;

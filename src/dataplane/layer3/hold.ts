@@ -13,38 +13,66 @@ import {
   RX_STRIDE,
   RX_VNET,
 } from '../../port/packet-io.js';
+import { writeMac } from '../../wire/ethernet.js';
 import { OUTCOME_HELD } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { dropKept } from '../state/drop.js';
 import { REASON } from '../state/drop-reasons.js';
+import { PORT_GATEWAY } from '../state/forwarding.js';
 import { ASK_HELD, HELD_BYTES, HELD_OF_HOP, HELD_OF_PORT, HELD_PACKETS } from '../state/layer3.js';
 import { NO_ASK } from './ask.js';
 
 /** A slot that a packet has left for the present batch. */
 const LEAVING = -2;
 const FREE = -1;
+/** Bytes of both MACs. */
+const MACS = 12;
 
 /** Keeps the packet until its question is answered. @returns false: it goes no further now */
 export function hold(sw: Context, frame: number, ask: number): false {
-  const { batch, layer3 } = sw;
-  const slot = ask === NO_ASK ? -1 : freeSlot(sw, ask, batch.port[frame]);
+  const { batch } = sw;
+  const { csum, gso, length, offset, port, vnet } = batch;
   // One that has waited does so once.
-  if (slot < 0 || batch.length[frame] > HELD_BYTES || isReleased(sw, frame))
-    return batch.drop(frame, REASON.neigh_failed);
-  const from = batch.offset[frame];
-  sw.bytes.copyWithin(layer3.heldAt(slot), from, from + batch.length[frame]);
-  // Again a packet without an Ethernet header.
-  sw.bytes.fill(0, layer3.heldAt(slot), layer3.heldAt(slot) + 12);
-  layer3.heldFor[slot] = ask;
-  layer3.heldOrder[slot] = layer3.order++;
-  layer3.heldPort[slot] = batch.port[frame];
-  layer3.heldLength[slot] = batch.length[frame];
-  layer3.heldVnet[slot] = batch.vnet[frame];
-  layer3.heldGso[slot] = batch.gso[frame];
-  layer3.heldCsum[slot] = batch.csum[frame];
-  layer3.asks[layer3.askAt(ask) + ASK_HELD]++;
+  const isKept =
+    ask !== NO_ASK &&
+    !isReleased(sw, frame) &&
+    keepPacket(sw, ask, port[frame], offset[frame], length[frame], vnet[frame], gso[frame], csum[frame]);
+  if (!isKept) return batch.drop(frame, REASON.neigh_failed);
   batch.outcome[frame] = OUTCOME_HELD;
   return false;
+}
+
+/**
+ * Keeps a copy of a packet until its question is answered.
+ * @param offset of its Ethernet header, which is written when it goes on @param length with that header
+ * @returns false when there is no room for it
+ */
+export function keepPacket(
+  sw: Context,
+  ask: number,
+  port: number,
+  offset: number,
+  length: number,
+  vnet: number,
+  gso: number,
+  csum: number,
+): boolean {
+  const { layer3 } = sw;
+  const slot = length > HELD_BYTES ? -1 : freeSlot(sw, ask, port);
+  if (slot < 0) return false;
+  const at = layer3.heldAt(slot);
+  sw.bytes.copyWithin(at, offset, offset + length);
+  // Again a packet without an Ethernet header.
+  sw.bytes.fill(0, at, at + MACS);
+  layer3.heldFor[slot] = ask;
+  layer3.heldOrder[slot] = layer3.order++;
+  layer3.heldPort[slot] = port;
+  layer3.heldLength[slot] = length;
+  layer3.heldVnet[slot] = vnet;
+  layer3.heldGso[slot] = gso;
+  layer3.heldCsum[slot] = csum;
+  layer3.asks[layer3.askAt(ask) + ASK_HELD]++;
+  return true;
 }
 
 function isReleased({ layer3 }: Context, frame: number): boolean {
@@ -64,7 +92,7 @@ function freeSlot({ layer3 }: Context, ask: number, port: number): number {
 }
 
 /** The packet that has waited longest for the answer; -1: none waits. */
-function firstOf({ layer3 }: Context, ask: number): number {
+export function firstOf({ layer3 }: Context, ask: number): number {
   let first = -1;
   for (let slot = 0; slot < HELD_PACKETS; slot++) {
     if (layer3.heldFor[slot] !== ask) continue;
@@ -73,9 +101,12 @@ function firstOf({ layer3 }: Context, ask: number): number {
   return first;
 }
 
-/** Has the packets of a question come again, in their order, as descriptors from `row` on. @returns the row behind the last */
-export function release(sw: Context, ask: number, row: number): number {
-  const { layer3, rx } = sw;
+/**
+ * Has the packets of a question come again, in their order, as descriptors from `row` on. Those of a gateway are frames then: they were
+ * routed before they waited. @param high, low the MAC that was asked for @returns the row behind the last
+ */
+export function release(sw: Context, ask: number, row: number, high: number, low: number): number {
+  const { forwarding, layer3, rx, view } = sw;
   let next = row;
   for (let slot = firstOf(sw, ask); slot >= 0; slot = firstOf(sw, ask)) {
     const at = next++ * RX_STRIDE;
@@ -88,6 +119,10 @@ export function release(sw: Context, ask: number, row: number): number {
     rx[at + RX_GSO] = layer3.heldGso[slot];
     rx[at + RX_CSUM] = layer3.heldCsum[slot];
     layer3.heldFor[slot] = LEAVING;
+    const host = layer3.of[layer3.heldPort[slot]];
+    if (host === undefined || forwarding.portKind[layer3.heldPort[slot]] !== PORT_GATEWAY) continue;
+    writeMac(view, layer3.heldAt(slot), high, low);
+    writeMac(view, layer3.heldAt(slot) + 6, host.macHigh, host.macLow);
   }
   return next;
 }

@@ -50,6 +50,24 @@ function toGateway(host: Layer3Port, isV4: boolean, source: Int32Array): number 
   return HOP_NONE;
 }
 
+/**
+ * Puts the address of the port that may ask a neighbour for its MAC into `to`: one in its subnet, or for a link-local neighbour any
+ * of IPv6. @returns false when it has none
+ */
+export function senderFor(
+  { own, prefixes }: Pick<Layer3Port, 'own' | 'prefixes'>,
+  neighbour: Int32Array,
+  to: Int32Array,
+): boolean {
+  let found = ownFor({ own, prefixes }, neighbour);
+  for (let index = 0; found < 0 && isLinkLocal6(neighbour) && index < prefixes.length; index++) {
+    if (own[index * 4 + 2] !== IPV4_MAPPED || (own[index * 4] | own[index * 4 + 1]) !== 0) found = index;
+  }
+  if (found < 0) return false;
+  for (let word = 0; word < 4; word++) to[word] = own[found * 4 + word];
+  return true;
+}
+
 /** A neighbour by its link-local address is asked from the packet's own one, or from any address of the port. */
 function asLinkLocal({ own }: Layer3Port, source: Int32Array): number {
   let found = isLinkLocal6(source);
@@ -66,7 +84,7 @@ function copyOwn({ own }: Layer3Port, index: number): void {
 }
 
 /** The address of the port whose prefix has the destination, the longest first; -1: none. */
-function ownFor({ own, prefixes }: Layer3Port, destination: Int32Array): number {
+function ownFor({ own, prefixes }: Pick<Layer3Port, 'own' | 'prefixes'>, destination: Int32Array): number {
   let found = -1;
   for (let index = 0; index < prefixes.length; index++) {
     if (found >= 0 && prefixes[found] >= prefixes[index]) continue;

@@ -5,6 +5,7 @@
 import { BINDING_PORT, BINDING_WORDS } from '../../neigh/table.js';
 import type { Context } from '../state/context.js';
 import { LAYER3, UP } from '../state/forwarding.js';
+import type { Layer3Port } from '../state/layer3.js';
 import { isLinkLocal6 } from './next-hop.js';
 
 /** Scratch of this file. */
@@ -29,6 +30,11 @@ export function ownerOf(sw: Context, bridge: number, vid: number, fid: number, w
   const port = configuredOwner(sw, bridge, vid, words, at);
   if (port >= 0 || !isLinkLocal6(words, at) || !sw.neigh.read(fid, words, at, heard)) return port;
   return (sw.forwarding.portFlags[heard[BINDING_PORT]] & LAYER3) === 0 ? -1 : heard[BINDING_PORT];
+}
+
+/** Whether it is an address of the port by its configuration. */
+export function isOwnAddress({ own }: Layer3Port, words: Int32Array): boolean {
+  return indexOf(own, words, 0) >= 0;
 }
 
 /** Place of the address at `words[at]` in a list of addresses; -1: it is not there. */

@@ -5,7 +5,7 @@
  *
  * Once per tick, and at once after a question or a message of a neighbour.
  */
-import { ageOf } from '../../neigh/table.js';
+import { ageOf, BINDING_HIGH, BINDING_LOW } from '../../neigh/table.js';
 import { KIND_FRAME, RX_INDEX, RX_KIND, RX_LENGTH, RX_OFFSET, RX_STRIDE } from '../../port/packet-io.js';
 import { ARP_LENGTH, writeArpRequest } from '../../wire/arp.js';
 import { ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV6, writeMac } from '../../wire/ethernet.js';
@@ -13,6 +13,7 @@ import { IPV4_MAPPED } from '../../wire/ip-address.js';
 import {
   ADVERTISEMENT_PACKET,
   ND_OVERRIDE,
+  ND_ROUTER,
   SOLICITATION_PACKET,
   writeAdvertisement,
   writeSolicitation,
@@ -20,7 +21,7 @@ import {
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
 import { fidOf } from '../state/fid.js';
-import { UP } from '../state/forwarding.js';
+import { PORT_GATEWAY, UP } from '../state/forwarding.js';
 import {
   ASK_HIGH,
   ASK_HOP,
@@ -36,7 +37,8 @@ import {
   SPOKEN_FRAMES,
 } from '../state/layer3.js';
 import { endAsk, NEVER } from './ask.js';
-import { freeLeft, giveUp, release } from './hold.js';
+import { ERROR_HOST, tellError } from '../routing/error.js';
+import { firstOf, giveUp, release } from './hold.js';
 import { found, isUsable, needsProof } from './ingress.js';
 
 /** Ticks between two attempts of a question, and attempts (Linux: retrans_time_ms, mcast_solicit). */
@@ -78,18 +80,20 @@ export function speak(sw: Context): number {
       layer3.isDue = true;
       break;
     }
-    row = release(sw, answered[index], row);
-    endAsk(sw, answered[index]);
+    const ask = answered[index];
+    // Taken back in the meantime: it is asked again in the next turn.
+    if (!isAnswered(sw, layer3.askAt(ask))) continue;
+    row = release(sw, ask, row, found[BINDING_HIGH], found[BINDING_LOW]);
+    endAsk(sw, ask);
   }
   layer3.released = row - layer3.spoken;
   return row;
 }
 
-/** The batch is through. */
-export function settle(sw: Context): void {
-  if (sw.layer3.released > 0) freeLeft(sw);
-  sw.layer3.spoken = 0;
-  sw.layer3.released = 0;
+/** The batch is through: later ones of this turn are none of what the engine says. */
+export function settle({ layer3 }: Context): void {
+  layer3.spoken = 0;
+  layer3.released = 0;
 }
 
 // ---- Questions ----
@@ -137,6 +141,12 @@ function pursue(sw: Context, ask: number, at: number): void {
 }
 
 function end(sw: Context, ask: number, reason: number): void {
+  const { forwarding, layer3 } = sw;
+  const slot = reason === REASON.neigh_failed ? firstOf(sw, ask) : -1;
+  if (slot >= 0 && forwarding.portKind[layer3.heldPort[slot]] === PORT_GATEWAY) {
+    const l3 = layer3.heldAt(slot) + ETHERNET_HEADER;
+    tellError(sw, layer3.heldPort[slot], l3, l3 + layer3.heldLength[slot] - ETHERNET_HEADER, ERROR_HOST);
+  }
   giveUp(sw, ask, reason);
   endAsk(sw, ask);
 }
@@ -214,7 +224,8 @@ function writeAnnouncement(sw: Context, port: number, { macHigh, macLow, own }: 
   }
   for (let word = 0; word < 4; word++) address[word] = own[at + word];
   writeMac(view, frame, ALL_NODES_HIGH, ALL_NODES_LOW);
-  writeAdvertisement(view, l3, ND_OVERRIDE, address, 0, ALL_NODES, 0, macHigh, macLow);
+  const flags = sw.forwarding.portKind[port] === PORT_GATEWAY ? ND_OVERRIDE | ND_ROUTER : ND_OVERRIDE;
+  writeAdvertisement(view, l3, flags, address, 0, ALL_NODES, 0, macHigh, macLow);
 }
 
 // ---- Frames ----

@@ -3,9 +3,10 @@
  * short-circuit. It decides; answers are sent by `answer.ts`.
  */
 import { NOT_FOUND } from '../../fdb/table.js';
-import { answerForHost, isForeignClaim } from '../layer3/answer.js';
+import { answerForHost, CLAIM_FAIR, CLAIM_REFUSED, foreignClaim } from '../layer3/answer.js';
 import { ALONE } from '../state/batch.js';
 import type { Context } from '../state/context.js';
+import { REASON } from '../state/drop-reasons.js';
 import { SHORT_CIRCUITS, SNOOPS_NEIGHBOURS } from '../state/forwarding.js';
 import { NEIGHBOUR_NONE, NEIGHBOUR_REQUEST } from '../state/neigh-message.js';
 import { looksLikeNeighbour, readNeighbour } from './parse.js';
@@ -26,7 +27,9 @@ export function neighStage(sw: Context, frame: number, fid: number, destination:
   const kind = readNeighbour(sw, frame);
   if (kind === NEIGHBOUR_NONE) return false;
   const hasHosts = sw.layer3.ports.length > 0;
-  if (!hasHosts || !isForeignClaim(sw, frame)) snoopNeighbour(sw, frame, fid);
+  const claim = hasHosts ? foreignClaim(sw, frame) : CLAIM_FAIR;
+  if (claim === CLAIM_REFUSED) return !batch.drop(frame, REASON.arp_guard);
+  if (claim === CLAIM_FAIR) snoopNeighbour(sw, frame, fid);
   // A question of a layer-3 port may be answered now.
   if (sw.layer3.askCount > 0) sw.layer3.isDue = true;
   if (kind !== NEIGHBOUR_REQUEST) return destination === NOT_FOUND && decideAnnouncement(sw, frame);

@@ -12,6 +12,7 @@ import type { Context } from '../state/context.js';
 import type { PoliceLimits } from '../state/policers.js';
 import type { Membership } from '../state/forwarding.js';
 import type { GuardSettings } from '../state/port-guard.js';
+import type { Way } from '../state/routes.js';
 import * as neigh from './neigh.js';
 import * as ports from './ports.js';
 import * as vlans from './vlans.js';
@@ -64,6 +65,15 @@ export type Operation =
       /** Its device has IP packets; the flag LAYER3 goes with it, and the operation `layer3` follows. */
       layer3?: boolean;
     }
+  /** A gateway, with the flag LAYER3; the operation `gateway` follows. */
+  | { op: 'gateway-port'; port: number; bridge: number; flags: number; mtu: number }
+  /** MAC, addresses and VRF of a gateway. */
+  | ({ op: 'gateway' } & ports.GatewaySettings)
+  /** The MAC that guests of a bridge may not send from: that of its gateways; zeros: any. */
+  | { op: 'bridge-mac'; bridge: number; mac: { high: number; low: number } }
+  /** A route of a VRF, replacing an equal one. The prefix has four words, IPv4 mapped, and its length counts 128 bits. */
+  | { op: 'route'; vrf: number; words: readonly number[]; prefix: number; kind: number; ways: readonly Way[] }
+  | { op: 'route-del'; vrf: number; words: readonly number[]; prefix: number }
   /** MAC, addresses and gateways of the host of a layer-3 port, which the engines speak for. */
   | ({ op: 'layer3' } & ports.Layer3Settings)
   | {
@@ -273,6 +283,11 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   'bridge-del': (sw, o) => ports.removeBridge(sw, o.bridge),
   'local-port': ports.addLocalPort,
   layer3: ports.setLayer3,
+  'gateway-port': ports.addGatewayPort,
+  gateway: ports.setGateway,
+  'bridge-mac': ({ forwarding }, o) => forwarding.setBridgeMac(o.bridge, o.mac.high, o.mac.low),
+  route: ({ gateways }, o) => gateways.routes.set(o.vrf, o.words, o.prefix, o.kind, o.ways),
+  'route-del': ({ gateways }, o) => void gateways.routes.remove(o.vrf, o.words, o.prefix),
   'tunnel-port': ports.addTunnelPort,
   port: ports.changePort,
   tunnel: ports.changeTunnel,

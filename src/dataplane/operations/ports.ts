@@ -19,6 +19,7 @@ import {
   NO_FLAG,
   POLICED_IN,
   POLICED_OUT,
+  PORT_GATEWAY,
   PORT_LOCAL,
   PORT_TUNNEL,
 } from '../state/forwarding.js';
@@ -75,6 +76,7 @@ export function removeBridge(sw: Context, bridge: number): void {
   forwarding.bridgeGroupFwdMask[bridge] = 0;
   forwarding.bridgeSnooping[bridge] = 0;
   forwarding.bridgeLocalVlan0[bridge] = 0;
+  forwarding.setBridgeMac(bridge, 0, 0);
   forwarding.bridgeGuard0[bridge] = forwarding.bridgeGuard1[bridge] = forwarding.bridgeStp[bridge] = 0;
   forwarding.groups.dropBridge(bridge);
   if (sw.engine !== 0) return;
@@ -127,13 +129,33 @@ export interface Layer3Settings {
   gateways: readonly (readonly number[])[];
 }
 
-export function setLayer3(sw: Context, { port, mac, addresses, gateways }: Layer3Settings): void {
-  sw.forwarding.needPort(port, PORT_LOCAL);
+export function setLayer3(sw: Context, o: Layer3Settings): void {
+  sw.forwarding.needPort(o.port, PORT_LOCAL);
+  setHost(sw, o);
+}
+
+function setHost(sw: Context, { port, mac, addresses, gateways }: Layer3Settings): void {
   const own = Int32Array.from(addresses.flatMap(({ words }) => words));
   const prefixes = Int32Array.from(addresses, ({ prefix }) => prefix);
   // What the host had announced before may not hold any more.
   flushNeighbours(sw, { port, learnedOnly: true });
   sw.layer3.set(port, new Layer3Port(mac.high, mac.low, own, prefixes, Int32Array.from(gateways.flat())));
+}
+
+export function addGatewayPort(sw: Context, o: PortSettings & { mtu: number }): void {
+  beginPort(sw, o, PORT_GATEWAY);
+  sw.forwarding.portMtu[o.port] = o.mtu;
+}
+
+export interface GatewaySettings extends Omit<Layer3Settings, 'gateways'> {
+  /** Number of its VRF. */
+  vrf: number;
+}
+
+export function setGateway(sw: Context, o: GatewaySettings): void {
+  sw.forwarding.needPort(o.port, PORT_GATEWAY);
+  sw.gateways.vrf[o.port] = o.vrf;
+  setHost(sw, { ...o, gateways: [] });
 }
 
 interface TunnelSettings {
@@ -257,7 +279,7 @@ function clearPort(sw: Context, port: number): void {
   if (forwarding.portKind[port] === PORT_TUNNEL) {
     clearVnis(sw, port);
     clearLearnedRemotes(sw, port);
-  } else {
+  } else if (forwarding.portKind[port] === PORT_LOCAL) {
     io.detachTap(port);
   }
   forwarding.clearPort(port);

@@ -14,6 +14,7 @@ import { DropRing } from './drop-ring.js';
 import { FloodBudget } from './flood-budget.js';
 import { Flooding } from './flooding.js';
 import { Forwarding } from './forwarding.js';
+import { Gateways } from './gateways.js';
 import { Layer3 } from './layer3.js';
 import { MissLimiter } from './miss-limiter.js';
 import { Mirrors } from './mirrors.js';
@@ -40,6 +41,7 @@ export class Context {
   readonly tooBig = new TooBigList();
   /** The layer-3 ports. */
   readonly layer3: Layer3;
+  readonly gateways: Gateways;
   /** The frame being flooded; `bridge/flood.ts` owns it. */
   readonly flooding = new Flooding();
   /** By engine-numbered remote: the version of its row whose address this engine's PacketIo has; -1: none (`egress/install-remote.ts`). */
@@ -91,6 +93,7 @@ export class Context {
     this.bytes = new Uint8Array(io.arena);
     this.layer3 = new Layer3(io);
     this.batch = new Batch(io.rx.length / RX_STRIDE);
+    this.gateways = new Gateways(this.batch.size, io);
     this.mirrors = new Mirrors(this.batch.port.length);
   }
 }

@@ -48,6 +48,10 @@ export const DROP_REASONS = [
   'loop_blocked',
   'stp_blocked',
   'policed',
+  'ttl_exceeded',
+  'ip_invalid',
+  'ip_martian',
+  'not_served',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];

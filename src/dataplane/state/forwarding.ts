@@ -20,6 +20,8 @@ export const MAX_SOCKETS = 128;
 // 0: no port.
 export const PORT_LOCAL = 1;
 export const PORT_TUNNEL = 2;
+/** No device: what is sent to it is routed (`routing/`). */
+export const PORT_GATEWAY = 3;
 
 // Port flags.
 export const UP = 1 << 0;
@@ -128,7 +130,7 @@ export class Forwarding {
   readonly clampsBridge = new Uint8Array(MAX_BRIDGES);
   /** Whether any bridge does. */
   clamps = false;
-  /** The port's own MAC, zero if it has none (`source_is_own`). */
+  /** The port's own MAC, of a local port that of the gateways of its bridge; zero if it has none (`source_is_own`). */
   readonly portMacHigh = new Int32Array(MAX_PORTS);
   readonly portMacLow = new Int32Array(MAX_PORTS);
   /** One more than the port that gets a port's unicast frames while that is down; 0: none. */
@@ -157,6 +159,9 @@ export class Forwarding {
   /** Random number of the bridge in its loop probes; both 0: no loop guard. */
   readonly bridgeGuard0 = new Int32Array(MAX_BRIDGES);
   readonly bridgeGuard1 = new Int32Array(MAX_BRIDGES);
+  /** The MAC of the gateways of the bridge: no guest sends from it. Zeros: there are none. Changed by `setBridgeMac` only. */
+  private readonly bridgeMacHigh = new Int32Array(MAX_BRIDGES);
+  private readonly bridgeMacLow = new Int32Array(MAX_BRIDGES);
   /** 1: BPDUs are for the bridge itself. */
   readonly bridgeStp = new Uint8Array(MAX_BRIDGES);
   /** 1: groups restrict where multicast goes. */
@@ -245,7 +250,12 @@ export class Forwarding {
     const asks = NEIGH_SUPPRESS | NEIGH_VLAN_SUPPRESS | PROXY | L3MISS | LAYER3;
     const snoops = (all & asks) !== 0 ? SNOOPS_NEIGHBOURS : 0;
     const flags = snoops | ((all & RSC) !== 0 ? SHORT_CIRCUITS : 0);
-    for (const port of ports) portFlags[port] = (portFlags[port] & ~OF_BRIDGE) | flags;
+    for (const port of ports) {
+      portFlags[port] = (portFlags[port] & ~OF_BRIDGE) | flags;
+      if (this.portKind[port] !== PORT_LOCAL) continue;
+      this.portMacHigh[port] = this.bridgeMacHigh[bridge];
+      this.portMacLow[port] = this.bridgeMacLow[bridge];
+    }
     this.clampsBridge[bridge] = bridge !== NO_BRIDGE && ports.some((port) => this.portMss[port] !== 0) ? 1 : 0;
     this.clamps = this.clampsBridge.includes(1);
   }
@@ -261,6 +271,13 @@ export class Forwarding {
     this.needPort(port);
     this.portBackup[port] = backup === null ? 0 : backup + 1;
     this.portBackupRemote[port] = remote;
+  }
+
+  /** Sets the MAC that no guest of a bridge may send from. Control path. */
+  setBridgeMac(bridge: number, high: number, low: number): void {
+    this.bridgeMacHigh[bridge] = high;
+    this.bridgeMacLow[bridge] = low;
+    this.flagBridge(bridge);
   }
 
   /** Sets a port's tunnel. Control path. */

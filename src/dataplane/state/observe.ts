@@ -89,6 +89,11 @@ export function observeSent(sw: Context, observer: Observer, count: number): voi
   }
 }
 
+/** A row that a gateway has taken. @param tag TX_TAG */
+export function observeDelivered(observer: Observer, row: number, port: number, tag: number): void {
+  if (observer.follows(row)) observer.copy(RECORD_SENT, row, port, 0, tag, NOBODY);
+}
+
 /** A frame of the switch's own: its record stands right before that of its one copy. */
 function observeOriginated({ batch, view }: Context, observer: Observer, row: number): void {
   const port = batch.port[row];

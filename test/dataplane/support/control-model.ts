@@ -7,17 +7,19 @@
 
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
 import { destinationOf } from '../../../src/dataplane/state/destination.js';
-import { MSS_AUTO } from '../../../src/dataplane/state/forwarding.js';
+import { LAYER3, MSS_AUTO, UP } from '../../../src/dataplane/state/forwarding.js';
 import { NO_POLICE } from '../../../src/dataplane/state/policers.js';
 import { fidOf } from '../../../src/dataplane/state/fid.js';
-import { FLAG_PINNED, FLAG_STATIC } from '../../../src/fdb/table.js';
+import { FLAG_PERMANENT, FLAG_PINNED, FLAG_STATIC } from '../../../src/fdb/table.js';
 import { parseAddress } from '../../../src/wire/ip-address.js';
+import { connectedRoutes, wordsOf } from '../../../src/control/model/routes.js';
 import { Pool } from './numbers.js';
 import { rangeOf } from '../../../src/control/ports/port-guards.js';
 import {
   type BridgeSpec,
   type EntrySpec,
   flagsOf,
+  type GatewaySpec,
   type HostSpec,
   mac,
   remoteKey,
@@ -146,10 +148,11 @@ export class Topology {
       pins: new Map(),
     };
     this.ports.set(name, port);
-    const operations = spec.type === 'tap' ? [this.tap(port, spec)] : this.vxlan(port, spec);
+    const operations = this.device(port, spec);
     if (spec.type === 'tap' && spec.host !== undefined) operations.push(this.host(name, spec.host));
     operations.push(...this.vlans(name, spec.vlans ?? []));
     if (spec.type === 'vxlan') operations.push(...this.tunnels(port, spec));
+    if (spec.type === 'tap' && spec.gateway !== undefined) operations.push(...this.gateway(port, spec, spec.gateway));
     if (spec.storm !== undefined) operations.push(this.storm(port));
     if (spec.mss !== undefined) operations.push(this.mss(port));
     if (spec.guard !== undefined) operations.push(this.guard(port));
@@ -180,6 +183,45 @@ export class Topology {
       mtu: spec.mtu ?? 1450,
       ...(spec.host === undefined ? {} : { layer3: true }),
     };
+  }
+
+  private device(port: PortState, spec: TapSpec | VxlanSpec): Operation[] {
+    if (spec.type === 'vxlan') return this.vxlan(port, spec);
+    if (spec.gateway === undefined) return [this.tap(port, spec)];
+    const bridge = this.bridgeNumber(port.bridge);
+    const operations: Operation[] = [
+      { op: 'gateway-port', port: port.number, bridge, flags: UP | LAYER3, mtu: spec.mtu ?? 1450 },
+    ];
+    const { addresses, mac: text } = spec.gateway;
+    return addresses.length === 0 ? operations : [...operations, { op: 'bridge-mac', bridge, mac: mac(text) }];
+  }
+
+  /** MAC and addresses of a gateway, its entries, and the routes that it makes. */
+  private gateway(port: PortState, { vlans }: TapSpec, spec: GatewaySpec): Operation[] {
+    const { number } = port;
+    const bridge = this.bridgeNumber(port.bridge);
+    const vrf = spec.vrf ?? 0;
+    const addresses = spec.addresses.map((text) => {
+      const [address = '', length = ''] = text.split('/');
+      return { address, prefix: Number(length), family: address.includes(':') ? (6 as const) : (4 as const) };
+    });
+    const own = addresses.map(({ address, prefix }) => ({
+      words: wordsOf(address),
+      prefix: prefix + (address.includes(':') ? 0 : 96),
+    }));
+    const vids = vlans === undefined ? [0] : vlans.map((vlan) => Number(vlan.split(' ')[0]));
+    return [
+      { op: 'gateway', port: number, vrf, mac: mac(spec.mac), addresses: own },
+      ...connectedRoutes({ port: number, vrf, addresses }).map((route) => ({ op: 'route' as const, ...route })),
+      ...vids.map((vid) => ({
+        op: 'fdb' as const,
+        ...mac(spec.mac),
+        fid: fidOf(bridge, vid),
+        destination: number,
+        owner: number,
+        flags: FLAG_PERMANENT,
+      })),
+    ];
   }
 
   private vxlan(port: PortState, spec: VxlanSpec): Operation[] {

@@ -403,7 +403,11 @@ export class TestSwitch {
       const traffic = counters.port(port);
       transmitted += traffic.tx_packets;
       const expected = this.expected.get(name) ?? nothing();
-      if (!isSame(traffic, expected)) expect({ port: name, ...traffic }).toEqual({ port: name, ...expected });
+      // What a gateway takes and gives nobody outside sees; the sums below do.
+      const { spec } = this.topology.port(name);
+      const isInside = spec.type === 'tap' && spec.gateway !== undefined;
+      if (!isInside && !isSame(traffic, expected))
+        expect({ port: name, ...traffic }).toEqual({ port: name, ...expected });
       received += traffic.rx_packets;
       accounted += traffic.tx_packets;
     }

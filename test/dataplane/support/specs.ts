@@ -55,11 +55,21 @@ export interface HostSpec {
   gateways?: readonly string[];
 }
 
+/** What makes a port a gateway. */
+export interface GatewaySpec {
+  mac: string;
+  /** ADDRESS/PREFIX. */
+  addresses: readonly string[];
+  vrf?: number;
+}
+
 export interface TapSpec extends PortSpec {
   type: 'tap';
   mtu?: number;
   /** A TUN: a layer-3 port. */
   host?: HostSpec;
+  /** No TAP, but a gateway; its VLAN is its PVID. */
+  gateway?: GatewaySpec;
 }
 
 export interface VxlanSpec extends PortSpec {
