@@ -48,7 +48,7 @@ const allowed = {
   // Of exec: where the native programs are.
   doctor: ['api', 'client', 'config', 'exec', 'values', 'port', 'wire', 'text'],
   page: ['api', 'client', 'sight', 'text', 'wire'],
-  bench: ['api', 'client', 'dataplane', 'encap', 'fdb', 'lab', 'native', 'port', 'wire'],
+  bench: ['api', 'client', 'dataplane', 'encap', 'evpn', 'fdb', 'lab', 'native', 'port', 'wire'],
   sight: ['api', 'client', 'values', 'wire', 'text'],
   cli: [
     'api',
