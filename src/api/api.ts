@@ -14,7 +14,7 @@ import type { VlansRequest } from './vlans.js';
 
 export type { EventEntry, EventKind, SwitchEvent } from './events.js';
 export type { FdbDelete, FdbFilter, FdbFlush, FdbPut, FdbRequest, FdbRow, FdbState, FlushAnswer } from './fdb.js';
-export type { LinkOptions, LinkRequest, LinkRow } from './links.js';
+export type { LinkOptions, LinkRequest, LinkRow, PeerSourceRow } from './links.js';
 export type { MdbAnswer, MdbRequest, MdbRouterRow, MdbRow } from './mdb.js';
 export type { NeighRequest, NeighRow, NeighState } from './neigh.js';
 export type { NexthopRequest, NexthopRow } from './nexthop.js';

@@ -99,6 +99,15 @@ export const SWITCH_EVENT = z
       dst: z.string().exactOptional(),
     }),
     z
+      .object({
+        event: z.literal('peers'),
+        ifname: z.string(),
+        source: z.string(),
+        change: z.enum(['failed', 'recovered']),
+        reason: z.string().exactOptional(),
+      })
+      .meta({ description: 'A source of peers of a port fails, or works again. Reported at a limited rate.' }),
+    z
       .object({ event: z.literal('lost'), count: said(count, 'Number of lost events.') })
       .meta({ description: 'The reader was too slow, or changes came too fast.' }),
   ])

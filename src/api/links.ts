@@ -37,6 +37,21 @@ export const LINKS_QUERY = z.strictObject({
   ).exactOptional(),
 });
 
+const PEER_SOURCE = z.object({
+  source: said(z.string(), 'Such as `dns vtep.example.net`, `file /etc/overtap/peers.yaml`, `etcd /overtap/fabric1`.'),
+  state: said(
+    z.enum(['starting', 'ok', 'failed', 'lapsed']),
+    '`failed`: it does not speak, or nonsense, and what it said before stays. `lapsed`: that was taken back after `peers_grace`.',
+  ),
+  remotes: z.int(),
+  macs: z.int(),
+  bindings: z.int(),
+  spoke: said(z.iso.datetime(), 'When it last said something that was understood.').exactOptional(),
+  fault: z.string().exactOptional(),
+});
+
+export type PeerSourceRow = z.output<typeof PEER_SOURCE>;
+
 /** One link, in the shape of `ip -j link`; further keys are the configured options of the link. */
 export const LINK_ROW = z
   .looseObject({
@@ -83,6 +98,10 @@ export const LINK_ROW = z
     root_id: said(z.string(), 'The root of its tree.').exactOptional(),
     root_port: said(z.string(), 'The port that leads to the root; `none` at the root.').exactOptional(),
     root_path_cost: said(z.int(), 'Sum of the path costs to the root.').exactOptional(),
+    peer_sources: said(
+      z.array(PEER_SOURCE),
+      'Of a tunnel port, with `details`: where its peers come from, beside the configuration.',
+    ).exactOptional(),
     fault: said(z.string(), 'Why a port is DOWN though it is set up: its device, address or routes.').exactOptional(),
   })
   .meta({ id: 'LinkRow', description: "A link. The further keys are the link's options as configured." });

@@ -25,6 +25,8 @@ function inForce(link: Link, key: string, bridge: BridgeConfig | null): unknown 
   switch (key) {
     case 'addresses':
       return (value as NicAddress[]).map(({ address, prefix }) => `${address}/${prefix}`);
+    case 'remotes':
+      return [...(value as string[]), ...(('names' in link && link.names) || [])];
     case 'ageing':
       return value ?? bridge?.ageing_time;
     default:

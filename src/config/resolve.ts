@@ -16,7 +16,7 @@ import { nexthopMemberOptions, nexthopOptions } from './options/nexthop.js';
 import { nicOptions } from './options/nic.js';
 import { type Rows, settingsOf } from './options/option.js';
 import { deviceOptions, policeOptions, portOptions, stormLimitOptions } from './options/port.js';
-import { offloadOptions, switchOptions } from './options/switch.js';
+import { etcdOptions, offloadOptions, switchOptions } from './options/switch.js';
 import { KEYS_WITHOUT_WORDS } from './options/table.js';
 import { vxlanOptions } from './options/vxlan.js';
 import type {
@@ -64,6 +64,7 @@ export function resolveSwitch(config: DecodedSwitch, facts: ResolveFacts): Switc
     ...settingsOf(switchOptions, config.given),
     name: config.given.name ?? facts.hostname(),
     offloads: resolveOffloads(config),
+    etcd: settingsOf(etcdOptions, config.etcd),
     ...driversOf(config),
     ...tablesOf(config),
     ...nexthopsOf(config),
@@ -157,7 +158,9 @@ function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined, hos
     family: familyOfPort(port),
     ...optional('group', group === undefined ? undefined : canonicalIp(group)?.text),
     remotes: others(distinct(port.remoteList)),
+    ...optional('names', port.nameList.length === 0 ? undefined : distinct(port.nameList)),
     peers: others(distinct(port.peerList)),
+    peers_etcd: distinct(port.endpointList),
     ...optional('ownRemotes', own.size === 0 ? undefined : [...own]),
     accept_vteps: accept_vteps ?? (groupsOf(port).length === 0 ? 'known' : 'any'),
   };

@@ -14,7 +14,7 @@ import type { nexthopMemberOptions, nexthopOptions } from './options/nexthop.js'
 import type { nicOptions } from './options/nic.js';
 import type { Settings } from './options/option.js';
 import type { deviceOptions, portOptions, stormLimitOptions } from './options/port.js';
-import type { offloadOptions, switchOptions } from './options/switch.js';
+import type { etcdOptions, offloadOptions, switchOptions } from './options/switch.js';
 import type { vxlanOptions } from './options/vxlan.js';
 
 export type { NicAddress } from '../values/address.js';
@@ -82,6 +82,9 @@ export interface GroupConfig {
 
 /** Kernel features that the switch may use where available. */
 export type OffloadConfig = Settings<typeof offloadOptions>;
+
+/** How the switch speaks to etcd. */
+export type EtcdConfig = Settings<typeof etcdOptions>;
 
 export interface NicSettings extends Settings<typeof nicOptions> {
   addresses: NicAddress[];
@@ -176,8 +179,12 @@ export interface VxlanConfig extends CommonPortConfig, NicSettings, Settings<typ
   family: 4 | 6;
   /** Without duplicates, and without this host's own addresses. */
   remotes: string[];
-  /** Likewise. */
+  /** The DNS names among the remotes of the file, without duplicates; absent: none. */
+  names?: string[];
+  /** As `remotes`. */
   peers: string[];
+  /** URLs, without duplicates. */
+  peers_etcd: string[];
   /** Addresses of this host that were left out of the lists; absent: none. */
   ownRemotes?: string[];
 }

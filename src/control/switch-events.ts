@@ -33,5 +33,7 @@ export interface SwitchEvents {
   loop(loop: Loop, isThere: boolean): void;
   /** A port has another state in a spanning tree, or a BPDU has closed it. */
   tree(notice: TreeNotice): void;
+  /** A source of peers of a port fails, with the reason, or works again: null. @param heldBack as above */
+  peerSource(port: string, source: string, reason: string | null, heldBack: number): void;
   failed(error: Error): void;
 }

@@ -1,4 +1,5 @@
 /** Options of a vxlan device (IFLA_VXLAN_*, linux/if_link.h). */
+import { isIP } from 'node:net';
 import { ipBytes, ipText } from './addresses.js';
 import {
   type Attribute,
@@ -138,7 +139,8 @@ function readEnds(given: AttributeMap, options: Record<string, unknown>): void {
 /** The attributes of a vxlan port's listing. @param link index of its `dev`; 0: none */
 export function writeVxlan(row: Options, link: number): Attribute[] {
   const remotes = Array.isArray(row.remotes) ? row.remotes : [];
-  const far = row.group ?? remotes[0];
+  // The kernel has no names.
+  const far = row.group ?? remotes.find((remote) => isIP(String(remote)) !== 0);
   const id = typeof row.id === 'number' ? row.id : 0;
   const [low, high] = Array.isArray(row.srcport) ? row.srcport.map(Number) : [0, 0];
   const range = Buffer.alloc(4);

@@ -17,8 +17,10 @@ import {
 } from './address.js';
 import { readCvlanMaps } from './cvlan-map.js';
 import { readRoutes } from './route-text.js';
+import { readVtepOrName } from './dns-name.js';
 import { readFrameAddress } from './frame-address.js';
 import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from './id-range.js';
+import { readEtcdEndpoint, readEtcdPrefix, readFilePath, readNameServer } from './peer-source.js';
 import { readReservedBits } from './reserved-bits.js';
 import { quote, show } from './show.js';
 
@@ -180,6 +182,16 @@ export const value = {
   addressOrPrefix: text('an IPv4 or IPv6 address or a prefix', readAddressOrPrefix),
   /** As `ip`; a link-local address may have a zone. */
   vtepIp: text('an IPv4 or IPv6 address', readVtepIp),
+  /** As `vtepIp`, or a DNS name. */
+  vtepOrName: text('an IPv4 or IPv6 address or a DNS name', readVtepOrName),
+  filePath: text('the absolute path of a file', readFilePath),
+  nameServers: z.array(text('the address of a name server', readNameServer), {
+    error: expected('a list of addresses such as [192.0.2.53]'),
+  }),
+  etcdEndpoint: text('the URL of an etcd', readEtcdEndpoint),
+  etcdPrefix: text('a prefix of keys', readEtcdPrefix),
+  etcdUser: text('the name of a user', readSwitchName),
+  leaseSeconds: whole('whole seconds', 2, 3600),
   /** Any text: a separate rule checks that the port exists. */
   linkText: text('the name of a port', (input) => input),
   collectors: z.array(text('an address and a UDP port such as 192.0.2.9:6343', readCollector), {

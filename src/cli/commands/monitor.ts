@@ -19,6 +19,7 @@ const GROUPS: Readonly<Record<string, readonly Kind[]>> = {
   miss: ['l2miss', 'l3miss'],
   neigh: ['neigh_conflict'],
   vtep: ['vtep_unknown'],
+  peers: ['peers'],
 };
 const KINDS: readonly Kind[] = [...Object.values(GROUPS).flat(), 'lost'];
 export const WORDS: readonly string[] = [...new Set([...Object.keys(GROUPS), ...KINDS, 'all'])];

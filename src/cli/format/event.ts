@@ -45,6 +45,10 @@ export function formatEvent(event: SwitchEvent): string {
       const words = ['dev', dev, 'port', port, 'grp', grp, ...optional('dst', dst), ...optional('vid', vid)];
       return line('MDB', [...words, change]);
     }
+    case 'peers': {
+      const { ifname, source, change, reason } = event;
+      return line('PEERS', ['dev', ifname, source, change, ...optional('reason:', reason)]);
+    }
     case 'lost':
       return line('LOST', [event.count, event.count === 1 ? 'event' : 'events', 'lost']);
     default:

@@ -1,7 +1,7 @@
 /**
  * Links, two lines each, as in `ip link show`: first the state, then the options, in the words of `link set`. Pure.
  */
-import type { LinkRow } from '../../api/api.js';
+import type { LinkRow, PeerSourceRow } from '../../api/api.js';
 import type { LinkType } from '../../config/options/kinds.js';
 import { OPTION_ROWS } from '../../config/options/table.js';
 import { formatOptions } from '../../config/options/words.js';
@@ -23,7 +23,21 @@ function formatLink(row: LinkRow): string {
     // A configured MAC is also the NIC's `address`.
     if (!FIRST_LINE.has(option) && option !== 'mac') second.push(...optionWords(row.type, option, value));
   }
-  return `${first.join(' ')}\n    ${second.join(' ')}\n`;
+  const more = (row.peer_sources ?? []).map((source) => `    ${sourceWords(source).join(' ')}\n`);
+  return `${first.join(' ')}\n    ${second.join(' ')}\n${more.join('')}`;
+}
+
+/** A source of peers. */
+function sourceWords({ source, state, remotes, macs, bindings, spoke, fault }: PeerSourceRow): string[] {
+  const counts = Object.entries({ remotes, macs, bindings }).flatMap(([word, count]) =>
+    word === 'remotes' || count > 0 ? [word, String(count)] : [],
+  );
+  const words = ['peers', source, 'state', state, ...counts];
+  return [
+    ...words,
+    ...(spoke === undefined ? [] : ['spoke', spoke]),
+    ...(fault === undefined ? [] : ['fault:', fault]),
+  ];
 }
 
 /** The words of an option; none for tables (VLANs, entries), which have their own listings. */

@@ -4,6 +4,7 @@
  */
 
 import { canonicalIp, Refusal, splitZone, ZERO_MAC } from '../../values/address.js';
+import { isDnsName } from '../../values/dns-name.js';
 import { rangeLength, readRange, VLAN_ID } from '../../values/id-range.js';
 import { type ConfiguredEntry, expandBridgeEntry, expandEntry } from '../entries/expand.js';
 import { attributeKeys, factsText, PLAIN } from '../entries/attributes.js';
@@ -127,7 +128,8 @@ function rewritten(body: Mapping, port: PortConfig, bridge: BridgeConfig, rows: 
       if (vni !== undefined && group !== undefined) rows.say([flood(group, vid, vni)]);
     // Own addresses of this host stay in the list, though no flood list contains them.
     const isOwn = (remote: string): boolean => port.ownRemotes?.includes(remote) === true;
-    out = withList(out, 'remotes', (remote) => isOwn(remote) || rows.say([flood(remote)]));
+    // Names have no rows here: their addresses come and go.
+    out = withList(out, 'remotes', (remote) => isOwn(remote) || isDnsName(remote) || rows.say([flood(remote)]));
     const ownOf = (item: Mapping, remote: string): boolean => {
       if (isOwn(remote)) return true;
       const vids = vidsIn(item);

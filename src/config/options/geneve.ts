@@ -9,6 +9,9 @@ const {
   dev,
   remotes,
   peers,
+  peers_file,
+  peers_etcd,
+  peers_prefix,
   dstport,
   srcport,
   ttl,
@@ -34,6 +37,9 @@ export const geneveOptions = {
   },
   remotes,
   peers,
+  peers_file,
+  peers_etcd,
+  peers_prefix,
   dstport: {
     ...dstport,
     // RFC 8926 section 3.3.

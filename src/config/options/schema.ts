@@ -15,7 +15,7 @@ import { nexthopOptions } from './nexthop.js';
 import { nicOptions } from './nic.js';
 import { type Rows, type Shape, shapeOf } from './option.js';
 import { deviceOptions, policeOptions, portLists, portOptions, stormLimitOptions } from './port.js';
-import { offloadOptions, switchLists, switchOptions } from './switch.js';
+import { etcdOptions, offloadOptions, switchLists, switchOptions } from './switch.js';
 import { vlanOptions } from './vlan.js';
 
 function object<T extends z.ZodRawShape>(what: string, shape: T) {
@@ -25,6 +25,8 @@ function object<T extends z.ZodRawShape>(what: string, shape: T) {
 export const SWITCH = object('a mapping with the key "bridges"', shapeOf({ ...switchOptions, ...switchLists }));
 
 export const OFFLOADS = object('a mapping of offloads', shapeOf(offloadOptions));
+
+export const ETCD = object('a mapping of options of etcd', shapeOf(etcdOptions));
 
 export const DOCKER = object('a mapping of options of the network driver', shapeOf(dockerOptions));
 

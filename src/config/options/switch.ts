@@ -42,6 +42,31 @@ export const offloadOptions = {
   }),
 };
 
+export const etcdOptions = {
+  user: option({
+    value: value.etcdUser,
+    otherwise: 'none',
+    doc: 'User, where etcd asks for one; with `password_file`.',
+  }),
+  password_file: option({
+    value: value.filePath,
+    otherwise: 'none',
+    doc: 'File with the password of `user`, in its first line. It is read whenever the switch logs in.',
+  }),
+  ca: option({
+    value: value.filePath,
+    otherwise: 'those of Node.js',
+    doc: 'Certificates of authorities, as PEM, that the certificate of an `https` endpoint is checked against.',
+  }),
+  cert: option({ value: value.filePath, otherwise: 'none', doc: "The switch's own certificate, as PEM; with `key`." }),
+  key: option({ value: value.filePath, otherwise: 'none', doc: 'The key of `cert`, as PEM.' }),
+  ttl: option({
+    value: value.leaseSeconds,
+    default: 15,
+    doc: 'Seconds after which the others forget a host that does not speak any more: the time of its lease.',
+  }),
+};
+
 export const switchOptions = {
   name: option({
     value: value.switchName,
@@ -143,6 +168,25 @@ export const switchOptions = {
     value: value.flowCache,
     default: 8192,
     doc: 'Most flows at a time; with more, the oldest one is exported.',
+  }),
+  dns_servers: option({
+    value: value.nameServers,
+    default: [],
+    otherwise: 'those of `/etc/resolv.conf`',
+    items: value.nameServers.element,
+    doc: 'Name servers that are asked for names in `remotes`, the first one first: an address, with a port or without.',
+  }),
+  etcd: option({
+    value: mapping('options of etcd such as { user: overtap }'),
+    default: defaultsOf(etcdOptions),
+    fields: etcdOptions,
+    otherwise: 'neither user nor certificates',
+    doc: 'How the switch speaks to the etcd of `peers_etcd`.',
+  }),
+  peers_grace: option({
+    value: value.timeout,
+    default: 600,
+    doc: 'Seconds that remotes stay after their etcd could not be reached any more, or after their name ceased to exist.',
   }),
   docker: option({
     value: mapping('options of the network driver such as { bridge: br1 }'),

@@ -6,6 +6,8 @@ import { choiceOption, option } from './option.js';
 import { remoteList } from './vlan.js';
 import { flag, hex, list, number, numberOr, onOff, pair, text } from './word.js';
 
+const etcdList = value.list('URLs such as ["http://192.0.2.5:2379"]');
+
 export const vxlanOptions = {
   id: option({
     value: value.vni,
@@ -44,9 +46,9 @@ export const vxlanOptions = {
   remotes: option({
     value: remoteList,
     default: [],
-    items: value.vtepIp,
+    items: value.vtepOrName,
     word: list('A[,A]', 'remote'),
-    doc: "Flood list of every VNI of the port. This host's own addresses are left out, so that one list serves all hosts.",
+    doc: "Flood list of every VNI of the port. This host's own addresses are left out, so that one list serves all hosts. A DNS name stands for all of its addresses, and is looked up again when its TTL is over ([peers.md](peers.md#names)).",
   }),
   peers: option({
     value: remoteList,
@@ -54,6 +56,26 @@ export const vxlanOptions = {
     items: value.vtepIp,
     word: list('A[,A]'),
     doc: 'VTEPs whose datagrams are accepted, and that get no flooded frames.',
+  }),
+  peers_file: option({
+    value: value.filePath,
+    otherwise: 'none',
+    word: text('PATH'),
+    doc: 'A file of remotes, MACs and bindings that is watched: what stands in it is in force at once, without `apply` ([peers.md](peers.md#a-file)).',
+  }),
+  peers_etcd: option({
+    value: etcdList,
+    default: [],
+    otherwise: 'none',
+    items: value.etcdEndpoint,
+    word: list('URL[,URL]'),
+    doc: 'Members of an etcd cluster by which hosts find each other: this one tells its `local` and its VNIs there, and floods to those that have a VNI in common ([peers.md](peers.md#etcd)). Needs `local`.',
+  }),
+  peers_prefix: option({
+    value: value.etcdPrefix,
+    default: '/overtap',
+    word: text('PREFIX'),
+    doc: 'What the keys of these hosts begin with, in etcd: a name for the fabric.',
   }),
   dstport: option({
     value: value.udpPort,

@@ -7,12 +7,14 @@
 import type { z } from 'zod';
 import { nearest } from '../../values/did-you-mean.js';
 import { quote } from '../../values/show.js';
+import { isDnsName } from '../../values/dns-name.js';
 import { value } from '../../values/value.js';
 import { isTunnelType, PORT_TYPES, type PortType, type TunnelType } from '../options/kinds.js';
 import {
   BRIDGE,
   CNI,
   DOCKER,
+  ETCD,
   FDB_ENTRY,
   MDB_ENTRY,
   NEIGH_ENTRY,
@@ -56,8 +58,10 @@ export function decodeSwitch(raw: unknown, faults: FaultList): DecodedSwitch | u
   const offloads = decodeObject(OFFLOADS, decoded.given.offloads ?? {}, ['offloads'], faults)?.given ?? {};
   const docker = decoded.given.docker && decodeObject(DOCKER, decoded.given.docker, ['docker'], faults)?.given;
   const cni = decoded.given.cni && decodeObject(CNI, decoded.given.cni, ['cni'], faults)?.given;
+  const etcd = decodeObject(ETCD, decoded.given.etcd ?? {}, ['etcd'], faults)?.given ?? {};
   const nexthopList = decodeObjects(NEXTHOP, decoded, 'nexthops', decoded.given.nexthops, faults);
-  return { ...decoded, bridgeList, portList: decodePorts(decoded, [], faults), offloads, docker, cni, nexthopList };
+  const portList = decodePorts(decoded, [], faults);
+  return { ...decoded, bridgeList, portList, offloads, etcd, docker, cni, nexthopList };
 }
 
 function decodeBridge(name: string, raw: unknown, path: Path, faults: FaultList): DecodedBridge | undefined {
@@ -126,12 +130,15 @@ function decodeTunnel(
 ): DecodedVxlan | undefined {
   const decoded: Decoded<typeof PORTS.vxlan> | undefined = decodeObject(PORTS[type], raw, path, faults, type);
   if (decoded === undefined) return undefined;
+  const remotes = decodeList(value.vtepOrName, decoded, 'remotes', decoded.given.remotes, faults);
   const port: DecodedVxlan = {
     ...decoded,
     type,
     name,
     ...decodeLists(decoded, faults),
-    remoteList: decodeList(value.vtepIp, decoded, 'remotes', decoded.given.remotes, faults),
+    remoteList: remotes.filter((item) => !isDnsName(item.value)),
+    nameList: remotes.filter((item) => isDnsName(item.value)),
+    endpointList: decodeList(value.etcdEndpoint, decoded, 'peers_etcd', decoded.given.peers_etcd, faults),
     peerList: decodeList(value.vtepIp, decoded, 'peers', decoded.given.peers, faults),
     bindingList: decodeObjects(NEIGH_ENTRY, decoded, 'neigh', decoded.given.neigh, faults),
     groupList: decodeObjects(TUNNEL_MDB_ENTRY, decoded, 'mdb', decoded.given.mdb, faults),

@@ -13,6 +13,7 @@ import type {
   NEXTHOP,
   CNI,
   DOCKER,
+  ETCD,
   OFFLOADS,
   POLICE,
   PORTS,
@@ -45,6 +46,7 @@ export interface DecodedSwitch extends Decoded<typeof SWITCH> {
   /** Ports without a bridge. */
   portList: DecodedPort[];
   offloads: Partial<z.output<typeof OFFLOADS>>;
+  etcd: Partial<z.output<typeof ETCD>>;
   /** Undefined when not given. */
   docker: Partial<z.output<typeof DOCKER>> | undefined;
   cni: Partial<z.output<typeof CNI>> | undefined;
@@ -98,6 +100,10 @@ export type DecodedLocal = { [T in Exclude<PortType, TunnelType>]: DecodedOf<T> 
 export interface DecodedVxlan extends Decoded<(typeof PORTS)['vxlan']>, DecodedLists {
   type: TunnelType;
   remoteList: Item<string>[];
+  /** The DNS names among `remotes`. */
+  nameList: Item<string>[];
+  /** Of `peers_etcd`. */
+  endpointList: Item<string>[];
   peerList: Item<string>[];
   bindingList: Item<z.output<typeof NEIGH_ENTRY>>[];
   groupList: Item<z.output<typeof TUNNEL_MDB_ENTRY>>[];

@@ -38,12 +38,22 @@ interface Place {
   inside: Map<string | number, Place>;
 }
 
+export interface DocumentOptions {
+  /** The keys that every such file has, for the message about an empty one. */
+  first?: string;
+  /** False: aliases are faults. */
+  aliases?: boolean;
+}
+
 /**
  * Parses YAML 1.2 text.
- * @param first the keys that every such file has, for the message about an empty one
  * @throws ConfigError with all syntax faults, or for an empty file
  */
-export function readDocument(source: string, fileName: string, first = '"bridges:"'): ConfigDocument {
+export function readDocument(
+  source: string,
+  fileName: string,
+  { first = '"bridges:"', aliases = true }: DocumentOptions = {},
+): ConfigDocument {
   const text = source.replace(/^\uFEFF/, '');
   if (text.length > MAX_TEXT) {
     throw wholeFileError(fileName, `the file is longer than ${MAX_TEXT} characters; is it the right one?`);
@@ -67,7 +77,7 @@ export function readDocument(source: string, fileName: string, first = '"bridges
   if (faults.length > 0 || document === undefined) return fail();
   if (document.contents === null) throw wholeFileError(fileName, `the file is empty; give at least ${first}`);
 
-  const reader = new ValueReader(document, add);
+  const reader = new ValueReader(document, add, aliases);
   const root: Place = { value: startOf(document.contents) ?? 0, key: 0, inside: new Map() };
   const value = reader.read(document.contents, [], root);
   if (faults.length > 0) return fail();
@@ -146,6 +156,7 @@ class ValueReader {
   constructor(
     document: Document,
     private readonly add: AddFault,
+    private readonly aliases: boolean,
   ) {
     const anchors = new Map<string, Node>();
     visit(document, {
@@ -223,6 +234,10 @@ class ValueReader {
 
   private readAlias(node: Node & { source: string }, path: Path, place: Place): unknown {
     const target = this.targets.get(node);
+    if (!this.aliases) {
+      this.add(place.value, path, 'this file may have no aliases; write the value out');
+      return null;
+    }
     if (target === undefined) {
       this.add(place.value, path, `no anchor &${node.source} stands before this alias; add it or write the value out`);
       return null;

@@ -28,6 +28,7 @@ import { checkGuards, lookForContradictions } from './guards.js';
 import { lookAtHost } from './host.js';
 import { checkUnderlays } from './netdev.js';
 import { checkNexthops } from './nexthops.js';
+import { checkEtcd } from './peers.js';
 import { checkPortSecurity } from './port-security.js';
 import { lookForOwnTunnel } from './own-tunnel.js';
 import { readTables } from './tables.js';
@@ -71,6 +72,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
   }
   checkMirrors(config.bridgeList, faults);
   checkDrivers(config, faults);
+  checkEtcd(config, faults);
   for (const port of config.portList) checkPort(port, undefined, faults);
   checkKinds(config, faults);
   checkGuards(config, faults);

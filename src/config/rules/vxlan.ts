@@ -12,6 +12,7 @@ import type { TunnelType } from '../options/kinds.js';
 import { vxlanOptions } from '../options/vxlan.js';
 import type { DecodedVxlan, Item } from '../read/decoded.js';
 import type { FaultList } from '../read/faults.js';
+import { checkSources } from './peers.js';
 
 const TUNNEL_OPTIONS: Readonly<Record<TunnelType, { dstport: { default: number } }>> = {
   vxlan: vxlanOptions,
@@ -26,6 +27,7 @@ export function checkVxlan(port: DecodedVxlan, faults: FaultList): void {
   checkUnderlay(port, faults);
   checkFlowLabel(port, faults);
   checkPolicy(port, faults);
+  checkSources(port, faults);
 }
 
 /** The UDP port that a tunnel port receives on. */

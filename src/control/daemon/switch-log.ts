@@ -46,6 +46,10 @@ export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
       else if (state === 'learning') log.debug(facts, 'port in the spanning tree');
       else log.info(facts, 'port in the spanning tree');
     },
+    peerSource: (port, source, reason, heldBack) =>
+      reason === null
+        ? log.info({ port, source, heldBack }, 'source of peers works again')
+        : log.warn({ port, source, reason, heldBack }, 'source of peers fails: what it has said stays'),
     ownTunnel: ({ port, bridge, remote }) =>
       log.warn(
         { port, bridge, remote },

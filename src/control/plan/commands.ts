@@ -40,12 +40,14 @@ interface Link {
   speaks: boolean;
   /** Its memberships. */
   members: string;
+  /** The DNS names among its remotes. */
+  names: string;
   /** All that the document contains about a port, including VLANs and entries. */
   whole: string;
 }
 
 const BY_VLAN = 'neigh_vlan_suppress';
-/** For an existing port, changed by entry commands instead. */
+/** For an existing port, changed by entry commands instead, unless its names change: they have no entries. */
 const BY_ENTRIES = ['remotes'];
 
 /** Budget, in links, for validating intermediate configurations (about 0.3 s). */
@@ -182,7 +184,7 @@ function changeLink(before: Link, after: Link, simulation: Simulation): void {
   // Suppression by VLAN is implied while any VLAN sets it; a change of this is printed explicitly.
   const settles = !before.isSaid && before.members !== after.members && (before.speaks || after.speaks);
   if (!moves && !settles && before.facts === after.facts) return;
-  const apart = after.master === null ? [] : BY_ENTRIES;
+  const apart = after.master === null || before.names !== after.names ? [] : BY_ENTRIES;
   const options = difference(moves ? simulation.optionsAfterMove(after) : before.options, after.options, apart);
   if (settles) options[BY_VLAN] = after.options[BY_VLAN] ?? false;
   if (!moves && Object.keys(options).length === 0) return;
@@ -213,14 +215,25 @@ function linksOf({ document, config }: Stated): Link[] {
     const isSaid = optionsOf(raw)[BY_VLAN] !== undefined;
     const speaks = port.neigh_vlan_suppress || port.vlans.some(({ neigh_suppress }) => neigh_suppress);
     const members = JSON.stringify(port.vlans);
-    links.push({ type: port.type, name: port.name, master, options, identity, facts, whole, isSaid, speaks, members });
+    const names = JSON.stringify('names' in port ? port.names : []);
+    const suppression = { isSaid, speaks, members };
+    links.push({ type: port.type, name: port.name, master, options, identity, facts, whole, names, ...suppression });
   };
   for (const bridge of config.bridges) {
     const { ports, options: _, vlans: _vlans, fdb: _fdb, vlan_global: _globals, ...rest } = bridge;
     const raw = bridges[bridge.name] ?? {};
     const facts = JSON.stringify(rest);
     const place = { name: bridge.name, master: null, identity: 'bridge', whole: '' };
-    links.push({ type: 'bridge', ...place, options: optionsOf(raw), facts, isSaid: true, speaks: false, members: '' });
+    links.push({
+      type: 'bridge',
+      ...place,
+      options: optionsOf(raw),
+      facts,
+      isSaid: true,
+      speaks: false,
+      members: '',
+      names: '',
+    });
   }
   for (const bridge of config.bridges) {
     const bodies = (bridges[bridge.name]?.ports ?? {}) as Record<string, unknown>;

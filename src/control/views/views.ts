@@ -10,6 +10,7 @@ import type {
   LinkRow,
   LoopFacts,
   MacMoves,
+  PeerSourceRow,
   StatsAnswer,
   TrafficCounters,
 } from '../../api/api.js';
@@ -70,13 +71,15 @@ export interface Sources {
   multicast?: { entriesOf(port: number, vid?: number): number };
   /** Spanning trees. */
   trees?: TreesOfSwitch;
+  /** Sources of peers of a port. */
+  peerSources?: (port: string) => PeerSourceRow[];
   /** MACs that moved too often. */
   macMoves?: () => MacMoves[];
 }
 
 // ---- links ----
 
-type LinkSources = Pick<Sources, 'model' | 'fdb' | 'loops' | 'multicast' | 'trees'>;
+type LinkSources = Pick<Sources, 'model' | 'fdb' | 'loops' | 'multicast' | 'trees' | 'peerSources'>;
 
 /** @param details all options in force including defaults; otherwise the configured ones */
 export function viewLinks(sources: LinkSources, details = false): LinkRow[] {
@@ -89,6 +92,7 @@ export function viewLinks(sources: LinkSources, details = false): LinkRow[] {
     ...groups(port),
     ...treePart(trees, port, details),
     ...loopPart(loops.get(port.name)),
+    ...(details ? sourcePart(sources.peerSources?.(port.name)) : {}),
   });
   const shown = (port: Port): boolean => !isHostOfBridge(port);
   const free = [...model.ports.values()].filter((port) => port.bridge === null);
@@ -102,6 +106,10 @@ export function viewLinks(sources: LinkSources, details = false): LinkRow[] {
     ]),
     ...free.map(row),
   ];
+}
+
+function sourcePart(rows: PeerSourceRow[] = []): Pick<LinkRow, 'peer_sources'> {
+  return rows.length === 0 ? {} : { peer_sources: rows };
 }
 
 function treePart(trees: TreesOfSwitch | undefined, port: Port, details: boolean): Record<string, unknown> {

@@ -51,7 +51,7 @@ export function parseLabFile(text: string, fileName: string): LabFile {
 export function decodeLabFile(text: string, fileName: string): LabFile {
   if (text.length > MAX_TEXT)
     throw wholeFileError(fileName, `the file is longer than ${MAX_TEXT} characters; is it a lab?`);
-  const { value, locator } = readDocument(text, fileName, '"lab:" and "hosts:"');
+  const { value, locator } = readDocument(text, fileName, { first: '"lab:" and "hosts:"' });
   const faults = new FaultList(locator);
   const decoder = new Decoder(faults);
   const lab = decode(value, text, decoder, locator);

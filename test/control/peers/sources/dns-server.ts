@@ -1,0 +1,113 @@
+/** A name server whose answers a test says. */
+import { createSocket, type Socket } from 'node:dgram';
+import { createServer, type Server } from 'node:net';
+
+export type Zone = Record<string, DnsRecords | number | undefined>;
+
+/** Records of one question, as `TYPE NAME`; a number is a response code. */
+export interface DnsRecords {
+  ttl: number;
+  /** Of A and AAAA: bytes. */
+  addresses?: number[][];
+  services?: { port: number; target: string }[];
+  cname?: string;
+  truncated?: boolean;
+}
+
+const TYPES: Record<number, string> = { 1: 'A', 28: 'AAAA', 33: 'SRV' };
+
+export class DnsServer {
+  /** Not to answer at all. */
+  silent = false;
+  asked: string[] = [];
+  zone: Zone = {};
+
+  private constructor(
+    private readonly udp: Socket,
+    private readonly tcp: Server,
+    readonly port: number,
+  ) {
+    udp.on('message', (bytes, from) => {
+      if (this.silent) return;
+      udp.send(this.answer(bytes, false), from.port, from.address);
+    });
+    tcp.on('connection', (socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', (bytes) => {
+        const answer = this.answer(bytes.subarray(2), true);
+        socket.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer]));
+      });
+    });
+  }
+
+  static async start(address = '127.0.0.1', port = 0): Promise<DnsServer> {
+    const tcp = createServer();
+    await new Promise<void>((resolve) => tcp.listen(port, address, resolve));
+    const bound = (tcp.address() as { port: number }).port;
+    const udp = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    await new Promise<void>((resolve) => udp.bind(bound, address, resolve));
+    return new DnsServer(udp, tcp, bound);
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  close(): void {
+    this.udp.close();
+    this.tcp.close();
+  }
+
+  private answer(query: Buffer, isStream: boolean): Buffer {
+    let at = 12;
+    const labels: string[] = [];
+    for (let length = query[at] ?? 0; length > 0; length = query[at] ?? 0) {
+      labels.push(query.toString('latin1', at + 1, at + 1 + length));
+      at += 1 + length;
+    }
+    const question = `${TYPES[query.readUInt16BE(at + 1)]} ${labels.join('.')}`;
+    this.asked.push(question);
+    const found = this.zone[question] ?? 3;
+    const records = typeof found === 'number' ? { ttl: 0 } : found;
+    const isCut = records.truncated === true && !isStream;
+    const answers = isCut ? [] : recordsOf(records, question);
+    const head = Buffer.alloc(12);
+    query.copy(head, 0, 0, 2);
+    head.writeUInt16BE(0x8180 | (isCut ? 0x0200 : 0) | (typeof found === 'number' ? found : 0), 2);
+    head.writeUInt16BE(1, 4);
+    head.writeUInt16BE(answers.length, 6);
+    return Buffer.concat([head, query.subarray(12, at + 5), ...answers]);
+  }
+}
+
+function nameBytes(name: string): Buffer {
+  return Buffer.concat([
+    ...(name === '' ? [] : name.split('.')).map((label) =>
+      Buffer.concat([Buffer.from([label.length]), Buffer.from(label)]),
+    ),
+    Buffer.from([0]),
+  ]);
+}
+
+function record(name: Buffer, type: number, ttl: number, data: Buffer): Buffer {
+  const head = Buffer.alloc(10);
+  head.writeUInt16BE(type, 0);
+  head.writeUInt16BE(1, 2);
+  head.writeUInt32BE(ttl, 4);
+  head.writeUInt16BE(data.length, 8);
+  return Buffer.concat([name, head, data]);
+}
+
+function recordsOf({ ttl, addresses = [], services = [], cname }: DnsRecords, question: string): Buffer[] {
+  const pointer = Buffer.from([0xc0, 12]);
+  const alias = cname === undefined ? [] : [record(pointer, 5, ttl, nameBytes(cname))];
+  const owner = cname === undefined ? pointer : nameBytes(cname);
+  const type = question.startsWith('AAAA') ? 28 : 1;
+  return [
+    ...alias,
+    ...addresses.map((bytes) => record(owner, type, ttl, Buffer.from(bytes))),
+    ...services.map(({ port, target }) =>
+      record(owner, 33, ttl, Buffer.concat([Buffer.from([0, 1, 0, 1, port >> 8, port & 255]), nameBytes(target)])),
+    ),
+  ];
+}
