@@ -24,6 +24,7 @@ import { Observation } from './observe/observation.js';
 import { isUp } from './ports/registry.js';
 import { bridgeOperation } from './reconcile/bridge-operation.js';
 import { PeerControl } from './peers/peer-control.js';
+import { PeerSources } from './peers/sources/sources.js';
 import type { Reconciler } from './reconcile/reconcile.js';
 import { LiveControl } from './requests/live-control.js';
 import { isOwnAddress } from './requests/own-addresses.js';
@@ -53,6 +54,7 @@ export interface Parts extends Core {
   multicast: MulticastControl;
   neigh: NeighTable;
   peers: PeerControl;
+  sources: PeerSources;
   ports: PortWatch;
   mtus: MtuWatch;
   vteps: VtepWatch;
@@ -100,6 +102,7 @@ export function assemble(
   const { feed } = site;
   const neigh = new NeighTable({ model, neigh: engines.neigh, tick: () => engines.counters.tick });
   const peers = createPeers(site);
+  const sources = createSources(site, peers);
   const multicast = createMulticast(site);
   const mtus = createMtuWatch(site);
   const observation = new Observation(model, engines);
@@ -154,6 +157,7 @@ export function assemble(
     multicast,
     neigh,
     peers,
+    sources,
     ports,
     mtus,
     vteps,
@@ -189,6 +193,19 @@ function createPeers({ model, reconciler, engines, controls }: Site): PeerContro
     isOwn: (port, remote) => isOwnAddress(model.config, HOST_FACTS, port, remote),
     finish: (change) => reconciler.finishEntries(change),
     own: (operations) => controls().own(operations),
+  });
+}
+
+function createSources({ model, events, feed }: Site, tables: PeerControl): PeerSources {
+  return new PeerSources({
+    tables,
+    config: () => model.config,
+    host: HOST_FACTS,
+    say: (port, source, reason, heldBack) => {
+      events.peerSource(port, source, reason, heldBack);
+      const change = reason === null ? 'recovered' : 'failed';
+      feed.tell({ event: 'peers', ifname: port, source, change, ...(reason === null ? {} : { reason }) });
+    },
   });
 }
 

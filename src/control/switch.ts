@@ -89,6 +89,7 @@ export class Switch {
       late.parts = parts;
       await parts.controls.start(config, inheritance);
       await parts.peers.restore(inheritance?.peers ?? []);
+      if (!held) parts.sources.start();
       devices.startEnded();
       return new Switch(parts, mode);
     } catch (error) {
@@ -111,9 +112,20 @@ export class Switch {
   views(info: InfoAnswer): Views {
     const { engines, loops, multicast, neigh, trees } = this.parts;
     const { counters, remotes, fdb } = engines;
+    const peerSources = (port: string) => this.parts.sources.rowsOf(port);
     const { feed } = this.parts;
     const macMoves = () => feed.macMoves;
-    const sources: Sources = { model: this.model, counters, remotes, fdb, loops, trees, multicast, macMoves };
+    const sources: Sources = {
+      model: this.model,
+      counters,
+      remotes,
+      fdb,
+      loops,
+      trees,
+      multicast,
+      macMoves,
+      peerSources,
+    };
     return {
       info,
       links: (details) => viewLinks(sources, details),
@@ -168,10 +180,12 @@ export class Switch {
   }
 
   /** Goes on from the state of the process before. @param begin called as soon as the devices are this process's own */
-  takeOver(taker: Taker, version: string, begin: () => void): Promise<Taken> {
-    const { controls, engines, loops, multicast, trees } = this.parts;
+  async takeOver(taker: Taker, version: string, begin: () => void): Promise<Taken> {
+    const { controls, engines, loops, multicast, sources, trees } = this.parts;
     const parts = { model: this.model, engines, loops, multicast, trees };
-    return controls.still(() => taker.complete(parts, version, begin));
+    const taken = await controls.still(() => taker.complete(parts, version, begin));
+    sources.start();
+    return taken;
   }
 
   /** Ends the engines of a switch that was given to another process; the devices are left as they are. */
@@ -183,7 +197,7 @@ export class Switch {
   /** Stops forwarding and closes all devices; TAPs that are not persistent are deleted. */
   async stop(): Promise<void> {
     rest(this.parts);
-    await this.parts.engines.stop();
+    await Promise.all([this.parts.engines.stop(), this.parts.sources.leave()]);
     this.parts.devices.close();
   }
 }
@@ -195,6 +209,7 @@ function rest({
   exporter,
   multicast,
   peers,
+  sources,
   ports,
   mtus,
   vteps,
@@ -202,7 +217,20 @@ function rest({
   loops,
   trees,
 }: Parts): void {
-  for (const clock of [feed, observation, exporter, multicast, peers, ports, mtus, vteps, strangers, loops, trees])
+  for (const clock of [
+    sources,
+    feed,
+    observation,
+    exporter,
+    multicast,
+    peers,
+    ports,
+    mtus,
+    vteps,
+    strangers,
+    loops,
+    trees,
+  ])
     clock.stop();
 }
 

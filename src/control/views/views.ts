@@ -92,7 +92,7 @@ export function viewLinks(sources: LinkSources, details = false): LinkRow[] {
     ...groups(port),
     ...treePart(trees, port, details),
     ...loopPart(loops.get(port.name)),
-    ...(details ? sourcePart(sources.peerSources?.(port.name)) : {}),
+    ...(details ? peerSourcesPart(sources.peerSources?.(port.name)) : {}),
   });
   const shown = (port: Port): boolean => !isHostOfBridge(port);
   const free = [...model.ports.values()].filter((port) => port.bridge === null);
@@ -108,7 +108,7 @@ export function viewLinks(sources: LinkSources, details = false): LinkRow[] {
   ];
 }
 
-function sourcePart(rows: PeerSourceRow[] = []): Pick<LinkRow, 'peer_sources'> {
+function peerSourcesPart(rows: PeerSourceRow[] = []): Pick<LinkRow, 'peer_sources'> {
   return rows.length === 0 ? {} : { peer_sources: rows };
 }
 

@@ -28,13 +28,17 @@ export class Health {
     else if (fault === null && (isBack || was !== null)) this.report(null);
   }
 
-  /** It does not speak, or nonsense. */
-  failed(reason: string): void {
+  /**
+   * It does not speak, or nonsense.
+   * @param isNews also report another reason than before: what an attempt after the first one meets is seldom news
+   */
+  failed(reason: string, isNews = false): void {
     const text = reason.slice(0, REASON_MAX);
-    const isNew = this.state === 'starting' || this.state === 'ok' || this.fault !== text;
+    const isFirst = this.state === 'starting' || this.state === 'ok';
+    const isOther = this.fault !== text;
     if (this.state !== 'lapsed') this.state = 'failed';
     this.fault = text;
-    if (isNew) this.report(text);
+    if (isFirst || (isNews && isOther)) this.report(text);
   }
 
   /** Its rows were taken back. */

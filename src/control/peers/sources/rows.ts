@@ -3,7 +3,7 @@
  * counts.
  */
 import { forget, guarded } from '../../guard.js';
-import type { PeerBinding, PeerChange, PeerFlood, PeerMac, PeerOwner, RowDelta } from '../contract.js';
+import type { LastingOwner, PeerBinding, PeerChange, PeerFlood, PeerMac, RowDelta } from '../contract.js';
 
 /** Rows of each kind that one source may have. */
 export const MAX_ROWS = 131_072;
@@ -15,9 +15,6 @@ export interface PeerRows {
   macs: readonly PeerMac[];
   bindings: readonly PeerBinding[];
 }
-
-/** An owner whose rows may be those of the process before, or of a source that this one replaces: what it does not name again goes. */
-export type RowOwner = PeerOwner & { renew?(seconds: number): void; settled?(): Promise<void> };
 
 export const NO_ROWS: PeerRows = { floods: [], macs: [], bindings: [] };
 
@@ -42,10 +39,10 @@ export class SourceRows {
 
   /** @param graceMs how long rows wait that were there before, until the source has spoken */
   constructor(
-    private readonly owner: RowOwner,
+    private readonly owner: LastingOwner,
     graceMs: number,
   ) {
-    owner.renew?.(Math.ceil(graceMs / 1000));
+    owner.renew(Math.ceil(graceMs / 1000));
   }
 
   /** Different remotes, MACs and bindings. */
@@ -110,7 +107,7 @@ export class SourceRows {
     if (Object.keys(change).length > 0) await this.put(change);
     if (this.isSettled) return;
     this.isSettled = true;
-    await this.owner.settled?.();
+    await this.owner.settled();
   }
 
   private async put(change: PeerChange): Promise<void> {

@@ -60,6 +60,6 @@ export interface PeerSource {
   stop(): void;
   /** Takes its rows back, after `stop`. */
   clear(): Promise<void>;
-  /** Tells others that this host is gone, after `stop`. Takes a second at most, and never rejects. */
+  /** Tells others that this host is gone, after `stop`. Takes half a second at most, and never rejects. */
   leave?(): Promise<void>;
 }

@@ -4,6 +4,7 @@
  */
 import type { PeerSourceRow } from '../../../api/api.js';
 import { isTunnelPort } from '../../../config/options/kinds.js';
+import { type HostFacts, isOfHost } from '../../../config/read/host-facts.js';
 import type { PortConfig, SwitchConfig, VxlanConfig } from '../../../config/types.js';
 import { every, forget, guarded } from '../../guard.js';
 import type { PeerTables } from '../contract.js';
@@ -22,10 +23,13 @@ export interface SourcesSite {
   tables: PeerTables;
   /** The configuration in force. */
   config(): SwitchConfig;
+  host: Pick<HostFacts, 'addresses'>;
   /** As of SourceSite. */
-  isOwn(address: string, dev: string | undefined): boolean;
   say(port: string, source: string, reason: string | null, heldBack: number): void;
 }
+
+/** Milliseconds that the addresses of the host are remembered. */
+const OWN_MS = 1000;
 
 interface Running {
   source: PeerSource;
@@ -49,11 +53,14 @@ export class PeerSources {
   private readonly timer: NodeJS.Timeout;
   private readonly site: SourceSite;
   private seen: SwitchConfig | null = null;
+  private own: { at: number; addresses: ReadonlySet<string> } = { at: Number.NEGATIVE_INFINITY, addresses: new Set() };
   private isStarted = false;
 
   constructor(private readonly parts: SourcesSite) {
     this.site = {
-      ...parts,
+      tables: parts.tables,
+      say: parts.say,
+      isOwn: (address, dev) => isOfHost(address, dev, this.ownAddresses()),
       dns: new DnsClient(() => parts.config().dns_servers),
       switchName: () => parts.config().name,
       etcd: () => parts.config().etcd,
@@ -84,6 +91,13 @@ export class PeerSources {
   /** The switch ends, and no other process goes on with it: others need not wait to notice. Never rejects. After `stop`. */
   async leave(): Promise<void> {
     await Promise.all([...this.running.values()].map(({ source }) => source.leave?.()));
+  }
+
+  /** The kernel lists all addresses of the host for it, so not for each of a thousand remotes. */
+  private ownAddresses(): ReadonlySet<string> {
+    const now = performance.now();
+    if (now - this.own.at > OWN_MS) this.own = { at: now, addresses: this.parts.host.addresses() ?? new Set() };
+    return this.own.addresses;
   }
 
   private look(): void {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readServer } from '../../../../src/control/peers/sources/dns/client.js';
 import { NameSource } from '../../../../src/control/peers/sources/dns/name-source.js';
 import type { SourcePort, SourceSite } from '../../../../src/control/peers/sources/source.js';
-import { DnsServer } from './dns-server.js';
+import { DnsServer } from '../../../e2e/tools/dns-server.js';
 import { type FakeSite, fakeSite, PORT, until } from './fake-tables.js';
 
 const NAME = 'vtep.example.net';

@@ -52,7 +52,7 @@ neigh:
     ['remotes: [192.0.2.2', 'mend the YAML here'],
     ['', 'the file is empty; give at least "remotes: []"'],
     [`${'['.repeat(60)}`, 'nested more than 32 levels deep'],
-    [`remotes: [${'192.0.2.2, '.repeat(100_000)}]`, 'YAML of more than 1048576 characters is not read'],
+    [`remotes: [${'192.0.2.2, '.repeat(100_000)}]`, 'YAML of more than 262144 characters is not read'],
   ])('is refused with line and column: %#', (text, fault) => {
     expect(() => read(text)).toThrow(fault);
   });

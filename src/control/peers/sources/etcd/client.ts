@@ -2,8 +2,8 @@
  * Speaks to one member of an etcd cluster by its JSON gateway (etcd 3.4, `/v3/...`), over HTTP/1.1. An answer is bounded in time and in bytes;
  * what it means is not judged here.
  */
-import http from 'node:http';
-import https from 'node:https';
+import { Agent, type AgentOptions, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import type { AgentOptions as TlsOptions } from 'node:https';
 import { readText } from '../../../../config/read/file.js';
 import type { EtcdConfig } from '../../../../config/types.js';
 import { guarded } from '../../../guard.js';
@@ -24,20 +24,24 @@ export class EtcdFailure extends Error {}
 export type OnMessage = (message: unknown) => boolean;
 
 export class EtcdClient {
-  private readonly agent: http.Agent;
-  private readonly transport: typeof http | typeof https;
   private token: string | null = null;
 
-  /** @throws EtcdFailure when a certificate cannot be read */
-  constructor(
+  private constructor(
     private readonly endpoint: string,
     private readonly config: EtcdConfig,
     private readonly signal: AbortSignal,
-  ) {
-    const isSecure = endpoint.startsWith('https:');
-    this.transport = isSecure ? https : http;
-    const options = { keepAlive: true, keepAliveMsecs: ALIVE_MS, maxSockets: 4 };
-    this.agent = isSecure ? new https.Agent({ ...options, ...tlsOf(config) }) : new http.Agent(options);
+    private readonly agent: Agent,
+    private readonly request: typeof httpRequest,
+  ) {}
+
+  /** Nothing is sent yet. @throws EtcdFailure when a certificate cannot be read */
+  static async open(endpoint: string, config: EtcdConfig, signal: AbortSignal): Promise<EtcdClient> {
+    const options: AgentOptions = { keepAlive: true, keepAliveMsecs: ALIVE_MS, maxSockets: 4 };
+    if (!endpoint.startsWith('https:'))
+      return new EtcdClient(endpoint, config, signal, new Agent(options), httpRequest);
+    // Loaded only where it is needed: it costs each process some megabytes.
+    const { Agent: TlsAgent, request } = await import('node:https');
+    return new EtcdClient(endpoint, config, signal, new TlsAgent({ ...options, ...tlsOf(config) }), request);
   }
 
   close(): void {
@@ -124,8 +128,8 @@ export class EtcdClient {
     path: string,
     body: object,
     fail: (message: string) => void,
-    onAnswer: (answer: http.IncomingMessage) => void,
-  ): http.ClientRequest {
+    onAnswer: (answer: IncomingMessage) => void,
+  ): ClientRequest {
     const text = JSON.stringify(body);
     const headers = {
       'content-type': 'application/json',
@@ -133,7 +137,7 @@ export class EtcdClient {
       ...(this.token === null ? {} : { authorization: this.token }),
     };
     const options = { method: 'POST', headers, agent: this.agent, signal: this.signal, maxHeaderSize: 16_384 };
-    const request = this.transport.request(`${this.endpoint}${path}`, options, guarded('etcd', onAnswer));
+    const request = this.request(`${this.endpoint}${path}`, options, guarded('etcd', onAnswer));
     const failed = guarded('etcd', (error: Error) => fail(`cannot be reached: ${error.message}`));
     request.on('error', failed);
     request.on('response', (answer) => answer.on('error', failed));
@@ -143,7 +147,7 @@ export class EtcdClient {
 }
 
 function settle(
-  { statusCode }: http.IncomingMessage,
+  { statusCode }: IncomingMessage,
   body: Buffer,
   resolve: (answer: unknown) => void,
   fail: (message: string) => void,
@@ -200,7 +204,7 @@ class Lines {
   }
 }
 
-function tlsOf({ ca, cert, key }: EtcdConfig): https.AgentOptions {
+function tlsOf({ ca, cert, key }: EtcdConfig): TlsOptions {
   return {
     ...(ca === undefined ? {} : { ca: readSecret(ca) }),
     ...(cert === undefined ? {} : { cert: readSecret(cert) }),

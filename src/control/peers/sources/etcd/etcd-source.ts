@@ -19,7 +19,7 @@ const MAX_RETRY_MS = 10_000;
 /** Milliseconds in which changes are put together: hosts often come in numbers. */
 const GATHER_MS = 20;
 /** Milliseconds for a last word to etcd. */
-const GOODBYE_MS = 1000;
+const GOODBYE_MS = 500;
 
 export class EtcdSource implements PeerSource {
   readonly name: string;
@@ -82,7 +82,7 @@ export class EtcdSource implements PeerSource {
     if (lease === null || endpoint === null) return;
     this.lease = null;
     try {
-      const client = new EtcdClient(endpoint, this.site.etcd(), AbortSignal.timeout(GOODBYE_MS));
+      const client = await EtcdClient.open(endpoint, this.site.etcd(), AbortSignal.timeout(GOODBYE_MS));
       await client.logIn();
       await revokeLease(client, lease);
       client.close();

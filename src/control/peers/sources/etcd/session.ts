@@ -54,7 +54,7 @@ export class EtcdSession {
   /** Until something fails. @throws EtcdFailure */
   async run(): Promise<void> {
     try {
-      this.client = new EtcdClient(this.endpoint, this.parts.config, this.signal);
+      this.client = await EtcdClient.open(this.endpoint, this.parts.config, this.signal);
       await this.client.logIn();
       const lease = await this.ensureLease(this.client);
       await this.write(this.client, lease);
@@ -131,6 +131,8 @@ export class EtcdSession {
     for (let isFirst = true; ; isFirst = false) {
       const snapshot = await list(client, this.parts.folder);
       this.parts.snapshot(snapshot, isFirst);
+      const own = snapshot.pairs.find(({ key }) => key === keyOf(this.parts.prefix, this.port));
+      if (!snapshot.isCut || own !== undefined) this.takeOwn(own === undefined ? 'DELETE' : 'PUT', own?.value ?? '');
       await this.watchFrom(client, snapshot.revision + 1n);
     }
   }

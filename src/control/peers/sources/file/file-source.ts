@@ -51,7 +51,7 @@ export class FileSource implements PeerSource {
     try {
       text = readText(this.path, { regularFile: true });
     } catch (error) {
-      this.health.failed(reasonOf(error));
+      this.health.failed(reasonOf(error), true);
       return;
     }
     if (text === this.good && this.health.fault === null) this.health.spoke();
@@ -65,7 +65,7 @@ export class FileSource implements PeerSource {
       this.health.spoke();
       forget('peers file', this.rows.become(rows));
     } catch (error) {
-      this.health.failed(reasonOf(error));
+      this.health.failed(reasonOf(error), true);
     }
   }
 }

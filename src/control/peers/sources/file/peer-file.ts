@@ -14,8 +14,11 @@ import { MAX_ROWS, type PeerRows } from '../rows.js';
 import type { SourcePort } from '../source.js';
 import { readRemote, type UsableSite } from '../usable.js';
 
-/** Characters. YAML of this length takes about a second to read, during which requests wait, but no frame. */
-export const MAX_YAML = 1024 * 1024;
+/**
+ * Characters: about 4,000 entries. YAML of this length takes a second or two to read, during which requests wait, but no frame. JSON takes a
+ * tenth of that.
+ */
+export const MAX_YAML = 256 * 1024;
 
 const FILE = z.strictObject(
   {

@@ -21,13 +21,19 @@ export class DnsServer {
   silent = false;
   asked: string[] = [];
   zone: Zone = {};
+  /** Called before each answer. */
+  ask: () => void = () => undefined;
 
-  private constructor(
-    private readonly udp: Socket,
-    private readonly tcp: Server,
-    readonly port: number,
-  ) {
+  private readonly udp: Socket;
+  private readonly tcp: Server;
+  readonly port: number;
+
+  private constructor(udp: Socket, tcp: Server, port: number) {
+    this.udp = udp;
+    this.tcp = tcp;
+    this.port = port;
     udp.on('message', (bytes, from) => {
+      this.ask();
       if (this.silent) return;
       udp.send(this.answer(bytes, false), from.port, from.address);
     });
