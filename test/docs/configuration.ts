@@ -11,7 +11,7 @@ import { nicOptions } from '../../src/config/options/nic.js';
 import type { Row, Rows } from '../../src/config/options/option.js';
 import { deviceOptions, portLists, portOptions, stormLimitOptions } from '../../src/config/options/port.js';
 import { portRows } from '../../src/config/options/schema.js';
-import { offloadOptions, switchLists, switchOptions } from '../../src/config/options/switch.js';
+import { etcdOptions, offloadOptions, switchLists, switchOptions } from '../../src/config/options/switch.js';
 import { vlanGlobalOptions } from '../../src/config/options/mcast.js';
 import { vlanOptions } from '../../src/config/options/vlan.js';
 import type { Word } from '../../src/config/options/word.js';
@@ -41,6 +41,13 @@ bridges:
     example: `
 offloads: { tunnel_gso: false }`,
     rows: offloadOptions,
+  },
+  {
+    title: 'etcd',
+    text: 'How the switch speaks to the etcd of `peers_etcd` ([peers.md](peers.md#etcd)). A change begins all of these sources anew; what they have said stays meanwhile.',
+    example: `
+etcd: { user: overtap, password_file: /etc/overtap/etcd.password, ttl: 30 }`,
+    rows: etcdOptions,
   },
   {
     title: 'docker',
