@@ -47,7 +47,7 @@ export class Attributes {
     this.isLongLivedStale = value.communities?.includes(LLGR_STALE) ?? false;
     this.mayLiveLong = !(value.communities?.includes(NO_LLGR) ?? false);
     this.fault = faultOf(value);
-    this.vtepOrder = this.fault === 'next_hop' ? '' : orderOf(value.nextHop);
+    this.vtepOrder = this.fault === null ? orderOf(value.nextHop) : '';
     this.originatorOrder = value.originatorId === undefined ? null : orderOf(value.originatorId);
     this.sequence = value.extended.mobility?.sequence ?? 0;
     this.isSticky = value.extended.mobility?.sticky ?? false;

@@ -77,6 +77,8 @@ describe('import by route target', () => {
 
   it.each([
     ['encapsulation', macRoute(FAR, 100, M), attributes(FAR, 100, { encapsulation: 7 })],
+    ['encapsulation', macRoute(FAR, 100, M), attributes('', 100, { encapsulation: 7 })],
+    ['next_hop', macRoute(FAR, 100, M), attributes('', 100)],
     ['next_hop', macRoute(FAR, 100, M), attributes('224.0.0.1', 100)],
     ['next_hop', macRoute(FAR, 100, M), attributes('127.0.0.1', 100)],
     ['next_hop', macRoute(FAR, 100, M), attributes('255.255.255.255', 100)],
