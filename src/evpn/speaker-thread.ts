@@ -34,7 +34,6 @@ export class SpeakerThread {
   private startedAt = 0;
   private pause = LEAST_PAUSE_MS;
   private timer: NodeJS.Timeout | undefined;
-  private stopping: (() => void) | null = null;
   private hasFailed = false;
 
   constructor(
@@ -57,7 +56,7 @@ export class SpeakerThread {
   }
 
   /**
-   * Ends the thread; it can be started again. Resolves when it has ended, at the latest after three seconds.
+   * Ends the thread; a new one can be started at once. Resolves when it has ended, at the latest after three seconds.
    * @param restarts the neighbours keep our routes for now (RFC 4724)
    */
   async stop(restarts: boolean): Promise<void> {
@@ -65,10 +64,13 @@ export class SpeakerThread {
     this.timer = undefined;
     const { worker } = this;
     if (worker === null) return;
+    // What becomes of it now is no failure.
+    this.worker = null;
     const ended = new Promise<void>((resolve) => {
-      this.stopping = resolve;
+      worker.once('exit', () => resolve());
     });
-    this.post({ do: 'stop', restarts });
+    const farewell: ToSpeaker = { do: 'stop', restarts };
+    worker.postMessage(farewell);
     const patience = setTimeout(
       this.guarded('speaker end', () => worker.terminate()),
       STOP_MS,
@@ -104,12 +106,6 @@ export class SpeakerThread {
   private exited(worker: Worker, failure: Error | null): void {
     if (this.worker !== worker) return;
     this.worker = null;
-    const { stopping } = this;
-    this.stopping = null;
-    if (stopping !== null) {
-      stopping();
-      return;
-    }
     if (performance.now() - this.startedAt >= STEADY_MS) this.pause = LEAST_PAUSE_MS;
     const { pause } = this;
     this.pause = Math.min(pause * 2, MOST_PAUSE_MS);

@@ -8,6 +8,7 @@ import type {
   SpeakerConfig,
   VniConfig,
 } from '../../src/evpn/contract.js';
+import type { Rib } from '../../src/evpn/rib/contract.js';
 import { createRib } from '../../src/evpn/rib/rib.js';
 import { Speaker } from '../../src/evpn/speaker.js';
 
@@ -60,12 +61,12 @@ export class TestSpeaker {
   private untaken = 0;
   private questions = 0;
 
-  constructor(config: Partial<SpeakerConfig> = {}) {
+  constructor(config: Partial<SpeakerConfig> = {}, rib: Rib = createRib()) {
     this.speaker = new Speaker({
       tell: (message) => this.hear(message),
       now: () => performance.now(),
       random: Math.random,
-      rib: createRib(),
+      rib,
     });
     this.configure(config);
   }
