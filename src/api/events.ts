@@ -97,6 +97,8 @@ export const SWITCH_EVENT = z
       grp: z.string(),
       vid: z.int().exactOptional(),
       dst: z.string().exactOptional(),
+      src: said(z.string(), 'Of an entry of a tunnel for one source.').exactOptional(),
+      src_vni: said(z.int(), 'Of an entry of a tunnel with several VNIs.').exactOptional(),
     }),
     z
       .object({

@@ -93,7 +93,7 @@ export const LINK_ROW = z
     closed_by: said(z.literal('bpdu_guard'), 'Why such a port is disabled though it is up.').exactOptional(),
     bridge_id: said(
       z.string(),
-      'Of a bridge with `stp_state`: priority and MAC, as `8000.02:00:00:00:00:01`. With `details=1` there are `topology_change`, `topology_changes`, `since_topology_change` (seconds) and the times of the root too.',
+      'Of a bridge with `stp_state`: priority and MAC, as `8000.02:00:00:00:00:01`. With `details=1` there are `topology_change`, `since_topology_change` (seconds) and the times of the root too.',
     ).exactOptional(),
     root_id: said(z.string(), 'The root of its tree.').exactOptional(),
     root_port: said(z.string(), 'The port that leads to the root; `none` at the root.').exactOptional(),
@@ -102,6 +102,7 @@ export const LINK_ROW = z
       z.array(PEER_SOURCE),
       'Of a tunnel port, with `details`: where its peers come from, beside the configuration.',
     ).exactOptional(),
+    topology_changes: said(z.int(), 'How often the topology has changed since the tree began.').exactOptional(),
     fault: said(z.string(), 'Why a port is DOWN though it is set up: its device, address or routes.').exactOptional(),
   })
   .meta({ id: 'LinkRow', description: "A link. The further keys are the link's options as configured." });

@@ -75,7 +75,9 @@ async function groupMessage(view: View, event: Extract<SwitchEvent, { event: 'md
     row.port === event.port &&
     row.grp === event.grp &&
     row.vid === event.vid &&
-    row.dst === event.dst;
+    row.dst === event.dst &&
+    (event.src === undefined || row.src === event.src) &&
+    (event.src_vni === undefined || row.src_vni === event.src_vni);
   const there = event.change === 'added' ? (await view.client.get('/v1/mdb')).mdb.find(isSame) : undefined;
   const facts = { mdb: [there ?? gone], router: [] };
   const [payload] = groupsOf(dev, facts, await placesOf(view));

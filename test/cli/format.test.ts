@@ -340,6 +340,13 @@ describe('event lines', () => {
       { event: 'mdb', change: 'deleted', dev: 'br0', port: 'vxlan0', grp: '239.1.1.1', vid: 2, dst: '192.0.2.2' },
       '[MDB] dev br0 port vxlan0 grp 239.1.1.1 dst 192.0.2.2 vid 2 deleted',
     ],
+    [
+      {
+        ...{ event: 'mdb', change: 'added', dev: 'vxlan0', port: 'vxlan0', grp: '239.1.1.1' },
+        ...{ src: '198.18.0.1', dst: '192.0.2.2', src_vni: 10 },
+      },
+      '[MDB] dev vxlan0 port vxlan0 grp 239.1.1.1 src 198.18.0.1 dst 192.0.2.2 src_vni 10 added',
+    ],
     [{ event: 'lost', count: 1 }, '[LOST] 1 event lost'],
     [{ event: 'lost', count: 12 }, '[LOST] 12 events lost'],
   ];

@@ -205,6 +205,80 @@ describe('router_bridge.sh', () => {
   });
 });
 
+describe('router_bridge_vlan.sh', () => {
+  it('ping_ipv4, ping_ipv6, vlan', async () => {
+    const mac = '02:00:00:00:00:99';
+    const ports = { swp1: { type: 'tap' } };
+    const br1 = { vlan_filtering: true, vlan_default_pvid: 0, host_port: true, mac, ports };
+    host = await Console.start({ bridges: { br1 } });
+    await host.run('vlan add dev br1 vid 555 self pvid untagged\nvlan add dev swp1 vid 555');
+    for (const version of [4, 6] as const) {
+      const there = sent('swp1', datagram(version, mac, undefined, 555)).join() === 'br1';
+      const back = packet({ version, protocol: 'udp', source: mac, destination: H1 });
+      log(`router_bridge_vlan.sh ping_ipv${version}`, there && sent('br1', back).join() === 'swp1');
+    }
+    await host.run('vlan add dev br1 vid 333 self\nvlan del dev br1 vid 333 self');
+    log('router_bridge_vlan.sh vlan', true);
+  });
+});
+
+/** An interface of the host in a VLAN of the bridge: a TAP port, as `ip link add ... type vlan` makes it under `overtap exec`. */
+const upper = (vid: number): object => ({ type: 'tap', vlans: [{ vid, pvid: true, untagged: true }] });
+
+describe('bridges with VLAN interfaces as routers', () => {
+  const ROUTER = '02:00:00:00:00:99';
+
+  /** Logs whether frames pass between a VLAN of a port and the interface of the host. */
+  function ping(script: string, after: string, port: string, vid: number, to: string): void {
+    for (const version of [4, 6] as const) {
+      const back = packet({ version, protocol: 'udp', source: ROUTER, destination: H1 });
+      // The router has spoken before, as it answers ARP.
+      sent(to, frame({ source: ROUTER, destination: BROADCAST }));
+      const there = sent(port, datagram(version, ROUTER, undefined, vid)).join() === to;
+      log(`${script} ${after}ping_ipv${version}`, there && sent(to, back).join() === port);
+    }
+  }
+
+  it('router_bridge_vlan_upper.sh', async () => {
+    const ports = { swp1: { type: 'tap' }, swp2: { type: 'tap' }, 'br1.555': upper(555), 'br1.777': upper(777) };
+    host = await Console.start({ bridges: { br1: { vlan_filtering: true, host_port: true, ports } } });
+    const both = (after: string): void => {
+      ping('router_bridge_vlan_upper.sh', after, 'swp1', 555, 'br1.555');
+      ping('router_bridge_vlan_upper.sh', after, 'swp2', 777, 'br1.777');
+    };
+    const vlans = 'vlan add dev swp1 vid 555\nvlan add dev swp2 vid 777';
+    await host.run(`vlan add dev br1 vid 555 self\nvlan add dev br1 vid 777 self\n${vlans}`);
+    both('');
+    await host.run('link set swp2 nomaster\nlink set swp1 nomaster');
+    await host.run(`link set swp1 master br1\nlink set swp2 master br1\n${vlans}`);
+    both('respin_config, ');
+  });
+
+  it('router_bridge_pvid_vlan_upper.sh', async () => {
+    const ports = { swp1: { type: 'tap' } };
+    const br1 = { vlan_filtering: true, vlan_default_pvid: 0, host_port: true, mac: ROUTER, ports };
+    host = await Console.start({ bridges: { br1 } });
+    await host.run('vlan add dev br1 vid 10 pvid untagged self\nvlan add dev swp1 vid 10');
+    ping('router_bridge_pvid_vlan_upper.sh', '', 'swp1', 10, 'br1');
+    await host.run('link add br1.10 type tap master br1\nvlan add dev br1.10 vid 10 pvid untagged\nlink del br1.10');
+    ping('router_bridge_pvid_vlan_upper.sh', 'shuffle_pvid, ', 'swp1', 10, 'br1');
+  });
+
+  it('router_bridge_vlan_upper_pvid.sh', async () => {
+    const ports = { swp1: { type: 'tap' }, 'br1.10': upper(10) };
+    host = await Console.start({
+      bridges: { br1: { vlan_filtering: true, vlan_default_pvid: 0, host_port: true, ports } },
+    });
+    await host.run('vlan add dev br1 vid 10 self\nvlan add dev swp1 vid 10');
+    const ofAll = (after: string): void => ping('router_bridge_vlan_upper_pvid.sh', after, 'swp1', 10, 'br1.10');
+    ofAll('');
+    await host.run('vlan add dev br1 vid 10 pvid self\nvlan add dev br1 vid 10 self');
+    ofAll('pvid_set_unset, ');
+    await host.run('vlan add dev br1 vid 10 pvid self\nvlan add dev br1 vid 20 pvid self');
+    ofAll('pvid_set_move, ');
+  });
+});
+
 describe('fdb_notify.sh', () => {
   const MAC = '00:11:22:33:44:55';
 

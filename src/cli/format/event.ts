@@ -41,9 +41,10 @@ export function formatEvent(event: SwitchEvent): string {
       return line('STP', change === 'state' ? words : [...words, change]);
     }
     case 'mdb': {
-      const { dev, port, grp, vid, dst, change } = event;
-      const words = ['dev', dev, 'port', port, 'grp', grp, ...optional('dst', dst), ...optional('vid', vid)];
-      return line('MDB', [...words, change]);
+      const { dev, port, grp, src, vid, dst, src_vni: vni, change } = event;
+      const of = ['dev', dev, 'port', port, 'grp', grp, ...optional('src', src)];
+      const where = [...optional('dst', dst), ...optional('vid', vid), ...optional('src_vni', vni)];
+      return line('MDB', [...of, ...where, change]);
     }
     case 'peers': {
       const { ifname, source, change, reason } = event;

@@ -33,6 +33,7 @@ export function* metricsOf(views: Views): Generator<string> {
 export function* metricParts(sources: MetricSources): Generator<string> {
   yield* processMetrics(sources);
   yield* linkMetrics(sources);
+  yield* treeMetrics(sources);
   yield* trafficMetrics('overtap_remote', 'remote', 'remote VTEP', sources.stats.remotes);
   yield* trafficMetrics('overtap_vni', 'vni', 'VNI', sources.stats.vnis);
   yield* fdbMetrics(sources.stats);
@@ -59,6 +60,21 @@ function* linkMetrics({ stats, links }: MetricSources): Generator<string> {
     'Frames dropped at the link, received or to be sent, by reason.',
     linkDrops(stats.links),
   );
+}
+
+/** As in the kernel (BR_STATE_DISABLED and so on, linux/if_bridge.h). */
+const TREE_STATES = { disabled: 0, listening: 1, learning: 2, forwarding: 3, blocking: 4 } as const;
+
+function* treeMetrics({ links }: MetricSources): Generator<string> {
+  const states = links.flatMap(({ ifname, master, state }): Sample[] =>
+    state === undefined ? [] : [[{ link: ifname, master }, TREE_STATES[state]]],
+  );
+  const changes = links.flatMap(({ ifname, topology_changes: count }): Sample[] =>
+    count === undefined ? [] : [[{ link: ifname }, count]],
+  );
+  const help = 'State of a port in the spanning tree: 0 disabled, 1 listening, 2 learning, 3 forwarding, 4 blocking.';
+  yield* family('overtap_stp_port_state', 'gauge', help, states);
+  yield* family('overtap_stp_topology_changes_total', 'counter', 'Topology changes, by bridge.', changes);
 }
 
 function* linkDrops(links: Readonly<Record<string, LinkCounters>>): Generator<Sample> {

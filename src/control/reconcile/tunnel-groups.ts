@@ -43,10 +43,21 @@ export interface TunnelGroup {
   pairs: Map<string, TunnelMembers>;
 }
 
+/** A remote has come to an entry, in place of the one with its address where there was one, or has gone. */
+export interface TunnelChange {
+  change: 'added' | 'deleted';
+  port: VxlanPort;
+  vni: number;
+  grp: string;
+  src: string | undefined;
+  dst: string;
+}
+
 export class TunnelGroups {
   private readonly ports = new Map<VxlanPort, Map<string, TunnelGroup>>();
   private readonly stale = new Map<VxlanPort, Set<string>>();
   private members = 0;
+  private changes: TunnelChange[] = [];
 
   constructor(private readonly vteps: Vteps) {}
 
@@ -83,6 +94,7 @@ export class TunnelGroups {
     else this.members++;
     members.set(member.dst, member);
     this.touch(port, key);
+    this.changes.push({ change: 'added', port, vni, grp, src, dst: member.dst });
   }
 
   /** Takes a remote out of an entry; a missing one is no error. */
@@ -98,16 +110,26 @@ export class TunnelGroups {
     const key = keyOf(vni, grp);
     this.touch(port, key);
     if (group.any.size + group.pairs.size === 0) this.ports.get(port)?.delete(key);
+    this.changes.push({ change: 'deleted', port, vni, grp, src, dst });
   }
 
   /** The port is deleted, and its VTEPs with it. */
   end(port: VxlanPort): void {
-    for (const { any, pairs } of this.ports.get(port)?.values() ?? []) {
-      this.members -= any.size;
-      for (const members of pairs.values()) this.members -= members.size;
+    for (const { vni, grp, any, pairs } of this.ports.get(port)?.values() ?? []) {
+      for (const [src, members] of [[undefined, any], ...pairs] as [string | undefined, TunnelMembers][]) {
+        this.members -= members.size;
+        for (const dst of members.keys()) this.changes.push({ change: 'deleted', port, vni, grp, src, dst });
+      }
     }
     this.ports.delete(port);
     this.stale.delete(port);
+  }
+
+  /** What has changed since the last call. */
+  takeChanges(): TunnelChange[] {
+    const { changes } = this;
+    if (changes.length > 0) this.changes = [];
+    return changes;
   }
 
   /** Addresses of the remotes of a port's entries. */

@@ -64,13 +64,13 @@ export function bridgeRow(tree: SwitchTree, details: boolean): Record<string, un
     root_id: identifier(rootPriority.root),
     root_port: root?.port.name ?? 'none',
     root_path_cost: rootPriority.cost,
+    topology_changes: tree.changes,
   };
   if (!details) return facts;
   const { sinceChange } = tree;
   return {
     ...facts,
     topology_change: ports.some(({ tcWhile }) => tcWhile !== 0),
-    topology_changes: tree.changes,
     ...(sinceChange === null ? {} : { since_topology_change: sinceChange }),
     root_hello_time: rootTimes.helloTime / 10,
     root_max_age: rootTimes.maxAge / 10,

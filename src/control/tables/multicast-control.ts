@@ -227,7 +227,7 @@ export class MulticastControl {
 
   private take(): Operation[] {
     const { operations, events } = this.mdb.take();
-    for (const event of events) this.parts.tell(event);
+    for (const event of [...events, ...this.tunnels.takeEvents()]) this.parts.tell(event);
     return operations;
   }
 }

@@ -5,7 +5,7 @@
  * The sources of a group's entry are pairs of source and group with the same remote: where the filter is `exclude` their frames do not
  * go there, where it is `include` only theirs do.
  */
-import type { MdbRequest, MdbRow } from '../../api/api.js';
+import type { MdbRequest, MdbRow, SwitchEvent } from '../../api/api.js';
 import { checkDestination } from '../../config/edit/check-entry.js';
 import { isAllGroups, tunnelGroupFault } from '../../config/rules/tunnel-group.js';
 import type { GroupConfig } from '../../config/types.js';
@@ -15,6 +15,7 @@ import { ChangeRefused } from '../controls.js';
 import type { SwitchModel, VxlanPort } from '../model/model.js';
 import {
   MAX_TUNNEL_MEMBERS,
+  type TunnelChange,
   type TunnelGroup,
   type TunnelGroups,
   type TunnelMember,
@@ -44,6 +45,11 @@ export class TunnelMdb {
     if (request.op === 'flush') this.flush(port, request);
     else if (request.op === 'del') this.del(port, request);
     else this.put(port, request);
+  }
+
+  /** What has been added and removed since the last call. */
+  takeEvents(): SwitchEvent[] {
+    return this.groups.takeChanges().map(eventOf);
   }
 
   // ---- One entry ----
@@ -180,6 +186,11 @@ export class TunnelMdb {
       }
     return homes;
   }
+}
+
+function eventOf({ change, port: { name, config }, vni, grp, src, dst }: TunnelChange): SwitchEvent {
+  const of = { ...(src === undefined ? {} : { src }), ...(config.id === undefined ? { src_vni: vni } : {}) };
+  return { event: 'mdb', change, dev: name, port: name, grp, dst, ...of };
 }
 
 function vniOf({ config }: VxlanPort, { src_vni }: Put | Del): number {

@@ -56,6 +56,17 @@ describe('metrics', () => {
     expect(text).toContain('\novertap_tunnel_gso_superframes_total 18\n');
   });
 
+  it('show the spanning tree as the kernel numbers states', () => {
+    const [bridge, port] = sources.links;
+    const links = [
+      { ...bridge, topology_changes: 4 },
+      { ...port, state: 'blocking', role: 'alternate' },
+    ] as MetricSources['links'];
+    const text = textOf({ links });
+    expect(text).toContain('\novertap_stp_port_state{link="tap1",master="br0"} 4\n');
+    expect(text).toContain('\novertap_stp_topology_changes_total{link="br0"} 4\n');
+  });
+
   it('stand in families, each once, with help and type before its samples', () => {
     const lines = textOf().trimEnd().split('\n');
     const seen = new Set<string>();
