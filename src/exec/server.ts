@@ -14,6 +14,8 @@ import type { Switches } from './switches.js';
 
 /** Conversations at once. */
 const MAX_CONVERSATIONS = 256;
+/** Milliseconds for the first word: the library says it as soon as it is connected. Who is silent would hold a place for ever. */
+const FIRST_WORD_MS = 10_000;
 
 export interface ExecServer {
   /** Of the socket. */
@@ -23,13 +25,17 @@ export interface ExecServer {
   close(): void;
 }
 
-/** Opens it in a folder of its own that only this user can enter. @param report what must not happen */
-export async function serve(switches: Switches, report: (error: unknown) => void): Promise<ExecServer> {
+/** Opens it in a folder of its own that only this user can enter. @param report what must not happen @param firstWordMs for tests */
+export async function serve(
+  switches: Switches,
+  report: (error: unknown) => void,
+  firstWordMs = FIRST_WORD_MS,
+): Promise<ExecServer> {
   await removeLeft();
   const { folder, socket: path } = makeFolder();
   const sysfs = new SysfsTrees(folder);
   const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
-    converse({ switches, report }, sysfs, socket).catch((error) => {
+    converse({ switches, report }, sysfs, socket, firstWordMs).catch((error) => {
       socket.destroy();
       report(error);
     });
@@ -50,10 +56,11 @@ export async function serve(switches: Switches, report: (error: unknown) => void
 }
 
 /** One thing that one program says. */
-async function converse(dispatched: Dispatched, sysfs: SysfsTrees, socket: Socket): Promise<void> {
+async function converse(dispatched: Dispatched, sysfs: SysfsTrees, socket: Socket, firstWordMs: number): Promise<void> {
   const conversation = new Conversation(socket);
   try {
-    const frame = await conversation.next();
+    const late = setTimeout(() => socket.destroy(), firstWordMs).unref();
+    const frame = await conversation.next().finally(() => clearTimeout(late));
     const caller = frame === null ? null : readCaller(frame.payload);
     if (frame === null || caller === null) return;
     const rest = frame.payload.subarray(CALLER_BYTES);

@@ -73,7 +73,7 @@ function take(bridge: TreeBridge, port: TreePort, msg: Bpdu): true {
   // A role that is not known is that of a Configuration BPDU (9.2.9).
   const isDesignated = msg.role === 'designated' || msg.role === 'unknown';
   if (!isDesignated) {
-    if (order < 0) return true;
+    if (order < 0) return withdraw(port);
     recordAgreement(bridge, port, msg);
     setTcFlags(port, msg);
   } else if (order === 0 && sameTimes(msg.times, port.portTimes)) {
@@ -88,6 +88,16 @@ function take(bridge: TreeBridge, port: TreePort, msg: Bpdu): true {
     port.disputed = true;
     port.agreed = false;
   }
+  return true;
+}
+
+/**
+ * The other end has heard of a better root than this port announces, so it has not agreed to that. 802.1D-2004 passes over such a BPDU
+ * (OtherInfo): then an agreement that came just before, with news that has changed since, would count for the better root too, and the
+ * port would stay open while the root port moves. Such is the case where old news of a lost root goes round (count to infinity).
+ */
+function withdraw(port: TreePort): true {
+  port.agreed = false;
   return true;
 }
 

@@ -5,6 +5,7 @@ import { ownVector, type TreeBridge, type TreePort } from './state.js';
 import { addressOf, compareVectors, sameTimes, type Vector } from './vector.js';
 
 const SECOND = 1000;
+const MOST_COST = 0xffff_ffff;
 
 /** Selects roles, where a port asks for it. @returns whether one did */
 export function stepSelection(bridge: TreeBridge): boolean {
@@ -29,7 +30,8 @@ function selectRoot(bridge: TreeBridge): void {
   for (const port of bridge.ports) {
     if (port.infoIs !== 'received' || port.rootBlock) continue;
     if (addressOf(port.portPriority.bridge) === addressOf(bridge.id)) continue;
-    const path = { ...port.portPriority, cost: port.portPriority.cost + port.cost };
+    // A field of 32 bits: a sum beyond it would be sent as a small one.
+    const path = { ...port.portPriority, cost: Math.min(MOST_COST, port.portPriority.cost + port.cost) };
     const order = compareVectors(path, vector);
     if (order < 0 || (order === 0 && best !== null && port.id < best.id)) [best, vector] = [port, path];
   }

@@ -4,7 +4,7 @@
  *
  * Sources: IEEE 802.1D-2004 clause 17 (RSTP), with a Force Protocol Version for bridges that are to speak STP only.
  */
-import type { Bpdu } from '../../wire/bpdu.js';
+import type { Bpdu, BpduTimes } from '../../wire/bpdu.js';
 import { stepInformation } from './information.js';
 import { isOwn, stepDetection, stepMigration, stepTransmit } from './protocol.js';
 import { stepRole, stepState } from './roles.js';
@@ -66,9 +66,25 @@ export function receive(bridge: TreeBridge, port: TreePort, bpdu: Bpdu, effects:
   else port.rcvdStp = true;
   port.operEdge = false;
   port.edgeDelayWhile = edgeDelay(port);
-  port.msg = bpdu;
+  port.msg = bpdu.kind === 'tcn' ? bpdu : { ...bpdu, times: bounded(bpdu.times) };
   stepInformation(bridge, port);
   return true;
+}
+
+const within = (least: number, most: number, value: number): number => Math.max(least, Math.min(most, value));
+
+/**
+ * The times of a root, within those that bridges may be set to (802.1D-2004 table 17-1 and 802.1D-1998 table 8-3; the kernel's least
+ * forward delay). A neighbour that says others is wrong or hostile: information would live for three times its hello time, up to 54
+ * hours, and without a forward delay nothing would be learned for as long as its topology changes.
+ */
+function bounded({ messageAge, maxAge, helloTime, forwardDelay }: BpduTimes): BpduTimes {
+  return {
+    messageAge,
+    maxAge: within(6 * SECOND, 40 * SECOND, maxAge),
+    helloTime: within(SECOND, 10 * SECOND, helloTime),
+    forwardDelay: within(2 * SECOND, 30 * SECOND, forwardDelay),
+  };
 }
 
 /** Validation of 802.1D-2004 9.3.4. */
