@@ -7,6 +7,7 @@ import {
   CAPTURE_HELP,
   DOCTOR_HELP,
   DROPS_HELP,
+  EVPN_HELP,
   FDB_HELP,
   LOG_HELP,
   MDB_HELP,
@@ -240,6 +241,14 @@ Examples:
     words: true,
     help: NEXTHOP_HELP,
     load: () => import('./commands/nexthop.js'),
+  },
+  {
+    name: 'evpn',
+    summary: 'show BGP neighbours, EVPN routes and VNIs',
+    usage: '[show | routes | neighbors | vni | clear | refresh] ...',
+    words: true,
+    help: EVPN_HELP,
+    load: () => import('./commands/evpn.js'),
   },
   {
     name: 'monitor',

@@ -203,6 +203,34 @@ Examples:
   overtap nexthop add id 10 group 1,2/2 fdb
   overtap fdb add 02:00:00:00:09:01 dev vxlan0 src_vni 2 nhid 10`;
 
+export const EVPN_HELP = `
+  evpn show
+  evpn routes       [type macip | multicast | prefix] [vni VNI] [rd RD] [mac MAC] [neighbor ADDRESS | self]
+  evpn neighbors    [ADDRESS]
+  evpn vni          [VNI]
+  evpn clear        duplicates [vni VNI] [mac MAC]
+  evpn clear        neighbor { ADDRESS | all }
+  evpn refresh      [ADDRESS | all]
+
+The BGP speaker of a switch with "evpn" in its configuration: see docs/evpn.md.
+
+show        AS, sessions, routes, VNIs and MACs in numbers
+routes      every path that is known: those of neighbours, and our own (neighbor self). * a VNI of ours imports it, > it
+            is the best one, S its neighbour restarts, i it comes from our own AS. type also takes 2, 3 and 5. vni is a
+            VNI of ours: what it imports, and what it announces. --json: one list of rows, as in docs/http-api.md
+neighbors   the state of each session, messages and routes; with ADDRESS also why the last session ended
+vni         VNIs that take part, with their route targets and MACs; with VNI also the other VTEPs, and the MACs that are
+            left where they are, since they moved too often
+clear       duplicates: such MACs may move again. neighbor: the session ends (administrative reset), and begins anew
+refresh     asks neighbours for all their routes again (ROUTE-REFRESH); the session stays
+
+Examples:
+  overtap evpn neighbors
+  overtap evpn routes type macip vni 100
+  overtap evpn routes mac 02:00:00:00:02:01 --json
+  overtap evpn clear duplicates vni 100
+  overtap evpn clear neighbor 192.0.2.9`;
+
 export const MONITOR_HELP = `
 Prints one line per event, until Ctrl-C; the exit status is then 0, and 3 when the switch ends. Words select events:
   fdb     learned, moved, aged, added, changed, deleted, mac_moves (a MAC that moves too often)

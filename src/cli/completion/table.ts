@@ -9,6 +9,7 @@ import { OPTION_ROWS, type OptionRow, type OptionScope } from '../../config/opti
 import { allWordsOf } from '../../config/options/words.js';
 import { type CommandFacts, GLOBAL_OPTIONS, HELP_OPTION, type OptionSpec, VERSION_OPTION } from '../command-facts.js';
 import { FAMILY as CONFIG } from '../commands/config.js';
+import { FAMILY as EVPN } from '../commands/evpn.js';
 import { FAMILY as FDB } from '../commands/fdb.js';
 import { EXERCISE_FAMILY as EXERCISE, EXERCISE_VERBS } from '../commands/exercise.js';
 import { FAMILY as LAB, LAB_VERBS } from '../commands/lab.js';
@@ -20,6 +21,7 @@ import { FAMILY as NEIGH } from '../commands/neigh.js';
 import { GRAMMAR as STATS } from '../commands/stats.js';
 import { FAMILY as VLAN } from '../commands/vlan.js';
 import { FAMILY as VNI } from '../commands/vni.js';
+import { EVPN_GRAMMARS } from '../requests/evpn.js';
 import { FDB_GRAMMARS, FDB_STATES } from '../requests/fdb.js';
 import { MDB_GRAMMARS } from '../requests/mdb.js';
 import { NEXTHOP_GRAMMARS } from '../requests/nexthop.js';
@@ -76,7 +78,7 @@ interface Building {
 }
 
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'];
-const FAMILIES: readonly Subcommands[] = [LINK, FDB, VLAN, VNI, NEIGH, MDB, NEXTHOP, CONFIG, LAB, EXERCISE];
+const FAMILIES: readonly Subcommands[] = [LINK, FDB, VLAN, VNI, NEIGH, MDB, NEXTHOP, EVPN, CONFIG, LAB, EXERCISE];
 const GRAMMARS: readonly Grammars[] = [
   FDB_GRAMMARS,
   VLAN_GRAMMARS,
@@ -84,6 +86,7 @@ const GRAMMARS: readonly Grammars[] = [
   NEIGH_GRAMMARS,
   MDB_GRAMMARS,
   NEXTHOP_GRAMMARS,
+  EVPN_GRAMMARS,
 ];
 /** Words of `link add` and `link set` beside the options. */
 const LINK_RULES: readonly WordRule[] = [
@@ -116,6 +119,7 @@ export function completionTable(
   addGrammar(table, STATS);
   addGrammar(table, LINK_SHOW);
   addLinkChanges(table);
+  table.words.set('evpn clear', plain(['duplicates', 'neighbor']));
   table.words.set('monitor', plain(EVENT_WORDS));
   table.rests.set('log-level', { words: LEVELS });
   table.rests.set('help', { words: commands.map(({ name }) => name) });
