@@ -4,6 +4,7 @@
  *
  * Keys are in snake_case; only the ends of ranges are as iproute2 writes them (`vlanEnd`, `tunidEnd`, and so `vidEnd`).
  */
+import type { EvpnRequest } from './evpn.js';
 import type { FdbRequest } from './fdb.js';
 import type { LinkRequest } from './links.js';
 import type { MdbRequest } from './mdb.js';
@@ -13,6 +14,7 @@ import type { ApplyRequest } from './switch.js';
 import type { VlansRequest } from './vlans.js';
 
 export type { EventEntry, EventKind, SwitchEvent } from './events.js';
+export type { EvpnAnswer, EvpnNeighborRow, EvpnRequest, EvpnRouteRow, EvpnRoutesAnswer, EvpnVniRow } from './evpn.js';
 export type { FdbDelete, FdbFilter, FdbFlush, FdbPut, FdbRequest, FdbRow, FdbState, FlushAnswer } from './fdb.js';
 export type { LinkOptions, LinkRequest, LinkRow, PeerSourceRow } from './links.js';
 export type { MdbAnswer, MdbRequest, MdbRouterRow, MdbRow } from './mdb.js';
@@ -44,22 +46,22 @@ export type {
 } from './switch.js';
 export type { TraceAnswer, TraceCopy, TraceRequest, TraceStep, Verdict } from './trace.js';
 export type {
+  GlobalRange,
+  GlobalRow,
   TunnelRange,
   TunnelRow,
   VlanFlag,
-  GlobalRange,
-  GlobalRow,
   VlanGlobalRequest,
   VlanRange,
   VlanRequest,
   VlanRow,
+  VlanSetRequest,
+  VlansAnswer,
+  VlansRequest,
   VniAddRequest,
   VniDelRequest,
   VniRange,
   VniRow,
-  VlanSetRequest,
-  VlansAnswer,
-  VlansRequest,
 } from './vlans.js';
 
 /** A requested change, with its kind. */
@@ -70,4 +72,5 @@ export type ChangeRequest =
   | { kind: 'neigh'; request: NeighRequest }
   | { kind: 'mdb'; request: MdbRequest }
   | { kind: 'nexthop'; request: NexthopRequest }
+  | { kind: 'evpn'; request: EvpnRequest }
   | { kind: 'apply'; request: ApplyRequest };

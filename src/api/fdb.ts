@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { PROTOCOLS } from '../config/options/nexthop.js';
 import { expected, value } from '../values/value.js';
-import { anyIp, count, linkName, said } from './fields.js';
+import { anyIp, count, digits, linkName, said } from './fields.js';
 
 export const FDB_STATES = ['dynamic', 'static', 'permanent'] as const;
 
@@ -102,13 +102,6 @@ export type FdbFlush = z.output<typeof flush>;
 
 export const FLUSH_ANSWER = z.object({ removed: count }).meta({ id: 'FlushAnswer' });
 export type FlushAnswer = z.output<typeof FLUSH_ANSWER>;
-
-/** A number in a query string. */
-function digits(schema: z.ZodInt) {
-  return z
-    .preprocess((input) => (/^[0-9]{1,9}$/.test(String(input)) ? Number(input) : input), schema)
-    .meta({ type: 'integer' });
-}
 
 /** A comma-separated list of words in a query string. */
 export function words<const T extends readonly [string, ...string[]]>(known: T) {

@@ -3,7 +3,7 @@
  * RFC 5952. Semantic checks against the running switch happen in the control thread.
  */
 import { z } from 'zod';
-import { canonicalIp, isMulticastIp, isMulticastMac, readMac, Refusal, splitZone } from '../values/address.js';
+import { canonicalIp, isMulticastIp, isMulticastMac, Refusal, readMac, splitZone } from '../values/address.js';
 import { quote } from '../values/show.js';
 import { expected, value } from '../values/value.js';
 import { isLinkLocal } from '../wire/ip-address.js';
@@ -50,4 +50,11 @@ export const text = z.string();
 /** Attaches a description to a field, for the OpenAPI document and docs/http-api.md. */
 export function said<T extends z.ZodType>(schema: T, description: string): T {
   return schema.meta({ description });
+}
+
+/** A number in a query string. */
+export function digits(schema: z.ZodInt) {
+  return z
+    .preprocess((input) => (/^[0-9]{1,9}$/.test(String(input)) ? Number(input) : input), schema)
+    .meta({ type: 'integer' });
 }

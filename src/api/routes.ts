@@ -4,6 +4,14 @@
  */
 import { z } from 'zod';
 import { EVENTS_QUERY } from './events.js';
+import {
+  EVPN_ANSWER,
+  EVPN_NEIGHBOR_ROW,
+  EVPN_REQUEST,
+  EVPN_ROUTES_ANSWER,
+  EVPN_ROUTES_QUERY,
+  EVPN_VNI_ROW,
+} from './evpn.js';
 import { FDB_QUERY, FDB_REQUEST, FDB_ROW, FLUSH_ANSWER, type FlushAnswer } from './fdb.js';
 import { LINK_REQUEST, LINK_ROW, LINKS_QUERY } from './links.js';
 import { MDB_ANSWER, MDB_REQUEST } from './mdb.js';
@@ -47,6 +55,22 @@ export const READ_ROUTES = {
     query: NO_QUERY,
     answer: z.array(NEXTHOP_ROW),
   },
+  '/v1/evpn': { summary: 'The BGP speaker, in numbers. 404: there is none.', query: NO_QUERY, answer: EVPN_ANSWER },
+  '/v1/evpn/neighbors': {
+    summary: 'BGP sessions.',
+    query: NO_QUERY,
+    answer: z.array(EVPN_NEIGHBOR_ROW),
+  },
+  '/v1/evpn/routes': {
+    summary: 'EVPN routes that fit all keys of the query, in pages of at most 1024.',
+    query: EVPN_ROUTES_QUERY,
+    answer: EVPN_ROUTES_ANSWER,
+  },
+  '/v1/evpn/vnis': {
+    summary: 'VNIs that take part in EVPN.',
+    query: NO_QUERY,
+    answer: z.array(EVPN_VNI_ROW),
+  },
   '/v1/stats': { summary: 'Counters, and drops by reason.', query: NO_QUERY, answer: STATS_ANSWER },
   '/v1/drops': {
     summary: 'The last dropped frames of each reason, with their beginning; the earliest first.',
@@ -73,6 +97,11 @@ export const WRITE_ROUTES = {
   '/v1/nexthops': {
     summary: 'Adds, replaces, deletes or flushes nexthops; entries go with their group.',
     request: NEXTHOP_REQUEST,
+    answer: null,
+  },
+  '/v1/evpn': {
+    summary: 'Has the BGP speaker do something at once: forget duplicates, end a session, ask for all routes again.',
+    request: EVPN_REQUEST,
     answer: null,
   },
   '/v1/apply': {

@@ -16,6 +16,25 @@ import type {
   TraceRequest,
   VlansAnswer,
 } from '../api/api.js';
+import type { FromSpeaker, Question, ToSpeaker } from '../evpn/contract.js';
+
+/** What the BGP speaker answers; of its lists the one that was asked for. */
+export type EvpnAnswer = Pick<Extract<FromSpeaker, { tell: 'answer' }>, 'neighbors' | 'routes' | 'vnis' | 'next'>;
+
+/** What the speaker can be told to do at once; none of it changes the configuration. */
+export type EvpnOrder = Extract<ToSpeaker, { do: 'clear-duplicates' | 'refresh' | 'reset' }>;
+
+/** The BGP speaker, as the control socket sees it. */
+export interface EvpnViews {
+  readonly asn: number;
+  readonly routerId: string;
+  /** Port for neighbours that connect to us; 0: none do. */
+  readonly listen: number;
+  /** @throws ChangeRefused `unavailable` when the speaker has ended, does not answer in time, or is asked too much at once */
+  ask(question: Question): Promise<EvpnAnswer>;
+  /** @throws ChangeRefused `unavailable` when the speaker has ended */
+  order(order: EvpnOrder): void;
+}
 
 /** The listings of a switch, each a snapshot of the moment of the call. None may block for longer than a few milliseconds. */
 export interface Views {
@@ -33,6 +52,8 @@ export interface Views {
   neigh(): Iterable<NeighRow | undefined>;
   mdb(): MdbAnswer;
   nexthops(): NexthopRow[];
+  /** Null: the configuration has no BGP speaker. */
+  evpn(): EvpnViews | null;
   stats(): StatsAnswer;
   /** @param reason the one that is wanted @returns null for a name that is no reason */
   drops(reason?: string): DroppedFrame[] | null;

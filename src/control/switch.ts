@@ -14,10 +14,10 @@ import { Inherited } from './devices/inherited.js';
 import { machineId, stableMac } from './devices/stable-mac.js';
 import type { EngineThreadEvents } from './engines/engine-thread.js';
 import { Engines } from './engines/engines.js';
+import { type Given, Giver, type GiverParts } from './handover/giver.js';
+import type { Taken, Taker } from './handover/taker.js';
 import type { Views } from './listings.js';
 import type { Port, SwitchModel } from './model/model.js';
-import { Giver, type GiverParts, type Given } from './handover/giver.js';
-import type { Taken, Taker } from './handover/taker.js';
 import { kindOf } from './ports/registry.js';
 import { Reconciler } from './reconcile/reconcile.js';
 import type { SavedPeers } from './peers/saved.js';
@@ -26,10 +26,10 @@ import type { SwitchEvents } from './switch-events.js';
 import { traceFrame } from './trace/trace.js';
 import { TraceGate } from './trace/trace-gate.js';
 import { type Usable, usable } from './usable.js';
-import { viewNexthops } from './views/nexthops.js';
 import { viewDrops } from './views/drops.js';
-import { viewVlans } from './views/vlans.js';
+import { viewNexthops } from './views/nexthops.js';
 import { type Sources, viewFdb, viewLinks, viewStats } from './views/views.js';
+import { viewVlans } from './views/vlans.js';
 
 export type { SwitchEvents } from './switch-events.js';
 
@@ -134,6 +134,7 @@ export class Switch {
       neigh: () => neigh.list(),
       mdb: () => multicast.list(),
       nexthops: () => viewNexthops(this.model.config.nexthops ?? []),
+      evpn: () => null,
       stats: () => viewStats(sources),
       drops: (reason) => viewDrops(this.model, engines.drops, reason),
       config: () => this.controls.stated(),

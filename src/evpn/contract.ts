@@ -180,6 +180,8 @@ export type ToSpeaker =
   /** Forgets that MACs are duplicates. */
   | { do: 'clear-duplicates'; vni?: number; mac?: string }
   | { do: 'refresh'; neighbor?: string }
+  /** Ends sessions by an administrative reset (RFC 4486: 6/4), and begins them anew. Absent: all of them. */
+  | { do: 'reset'; neighbor?: string }
   | { do: 'ask'; id: number; question: Question }
   /** The taken batch of `routes` is in the tables: the next may come (at most two are under way). */
   | { do: 'taken' }

@@ -6,7 +6,7 @@
  * and TCP slows the neighbours down. What changes several times meanwhile is told once.
  */
 import type { Socket } from 'node:net';
-import { CEASE_CHANGED, CEASE_DECONFIGURED, CEASE_SHUTDOWN } from '../wire/bgp/notification.js';
+import { CEASE_CHANGED, CEASE_DECONFIGURED, CEASE_RESET, CEASE_SHUTDOWN } from '../wire/bgp/notification.js';
 import type { FromSpeaker, NeighborConfig, Question, SpeakerConfig, ToSpeaker } from './contract.js';
 import { createGuard, type Guard } from './guard.js';
 import { needsReset } from './peering/config-change.js';
@@ -84,7 +84,10 @@ export class Speaker {
         this.routesChanged();
         break;
       case 'refresh':
-        this.refresh(message.neighbor);
+        for (const neighbor of this.chosen(message.neighbor)) neighbor.refresh();
+        break;
+      case 'reset':
+        for (const neighbor of this.chosen(message.neighbor)) neighbor.reset(CEASE_RESET, 'it was reset by a command');
         break;
       case 'ask':
         this.answer(message.id, message.question);
@@ -99,10 +102,8 @@ export class Speaker {
   }
 
   /** @param address absent: all neighbours */
-  private refresh(address: string | undefined): void {
-    for (const neighbor of this.neighbors.values()) {
-      if (address === undefined || address === neighbor.address) neighbor.refresh();
-    }
+  private chosen(address: string | undefined): Neighbor[] {
+    return [...this.neighbors.values()].filter((neighbor) => address === undefined || address === neighbor.address);
   }
 
   private configure(config: SpeakerConfig): void {

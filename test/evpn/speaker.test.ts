@@ -200,4 +200,16 @@ describe('bounds', () => {
     expect(a.macs.size).toBe(2);
     expect([a.state(), b.state()]).toEqual(['established', 'established']);
   });
+
+  test('a reset by command ends the session with its reason, and begins it anew', async () => {
+    const [a, b] = pair();
+    b.announce([mac(1)]);
+    await established(a, b);
+    a.speaker.hear({ do: 'reset', neighbor: '192.0.2.99' });
+    expect(a.state()).toBe('established');
+    a.speaker.hear({ do: 'reset', neighbor: '127.0.0.2' });
+    await until('ended', () => b.neighbors()[0]?.lastEnd === 'it sent: cease: administrative reset');
+    await established(a, b);
+    await until('routes', () => a.macs.size === 1);
+  });
 });

@@ -11,6 +11,7 @@ import type { Controls } from '../controls.js';
 import type { Views } from '../listings.js';
 import type { CaptureHub } from './capture-stream.js';
 import type { EventHub } from './event-stream.js';
+import { askNeighbors, askRoutes, askSummary, askVnis, orderEvpn } from './evpn.js';
 import { HttpRefusal } from './http-refusal.js';
 import { METRICS_TYPE, metricsOf } from './metrics.js';
 import { readKinds, readQuery, readRequest } from './read-request.js';
@@ -42,6 +43,7 @@ const CHANGES = {
   '/v1/neigh': 'neigh',
   '/v1/mdb': 'mdb',
   '/v1/nexthops': 'nexthop',
+  '/v1/evpn': 'evpn',
   '/v1/apply': 'apply',
 } as const satisfies Partial<Record<keyof WriteRoutes, ChangeRequest['kind']>>;
 
@@ -83,6 +85,15 @@ function addListings(app: Router, { views, log }: Served): void {
   listing('/v1/vlans', () => views.vlans());
   listing('/v1/mdb', () => views.mdb());
   listing('/v1/nexthops', () => views.nexthops());
+  listing('/v1/evpn', () => askSummary(views.evpn()));
+  listing('/v1/evpn/neighbors', () => askNeighbors(views.evpn()));
+  listing('/v1/evpn/vnis', () => askVnis(views.evpn()));
+  app.add(
+    'GET',
+    '/v1/evpn/routes',
+    (request): Promise<ReadRoutes['/v1/evpn/routes']> =>
+      askRoutes(views.evpn(), readQuery(READ_ROUTES['/v1/evpn/routes'].query, request.query)),
+  );
   listing('/v1/stats', () => views.stats());
   listing('/v1/config', () => views.config());
   app.add('GET', '/v1/drops', (request): ReadRoutes['/v1/drops'] => {
@@ -145,6 +156,7 @@ function addChanges(app: Router, { controls, views, journal, log, upgrade }: Ser
   change('/v1/neigh', (request) => controls.neigh(request).then(nothing));
   change('/v1/mdb', (request) => controls.mdb(request).then(nothing));
   change('/v1/nexthops', (request) => controls.nexthop(request).then(nothing));
+  change('/v1/evpn', (request) => orderEvpn(views.evpn(), request).then(nothing));
   change('/v1/apply', (request) => controls.apply(request));
   app.add('POST', '/v1/upgrade', (request) => {
     readRequest('/v1/upgrade', request.body);

@@ -1,7 +1,14 @@
 /**
  * Formats a request of the control socket as the equivalent command, for the log. Pure.
  */
-import type { ChangeRequest, FdbRequest, LinkRequest, NeighRequest, NexthopRequest } from '../../api/api.js';
+import type {
+  ChangeRequest,
+  EvpnRequest,
+  FdbRequest,
+  LinkRequest,
+  NeighRequest,
+  NexthopRequest,
+} from '../../api/api.js';
 import type { LinkType } from '../../config/options/kinds.js';
 import { commandText, formatLinkAdd, formatLinkSet } from '../../config/options/words.js';
 import { nexthopWords } from './commands-nexthops.js';
@@ -56,6 +63,8 @@ function textOf(change: ChangeRequest, typeOf: (link: string) => LinkType | unde
       return commandText(mdbWords(change.request));
     case 'nexthop':
       return commandText(nexthopWordsOf(change.request));
+    case 'evpn':
+      return commandText(evpnWords(change.request));
   }
 }
 
@@ -81,6 +90,12 @@ function fdbWords({ op, ...rest }: FdbRequest): string[] {
 function neighWords({ op, dst, ...rest }: NeighRequest): string[] {
   const { state, router, ...place } = rest as { state?: string; router?: boolean };
   return ['neigh', op, dst, ...pairs({ ...place, nud: state }), ...(router === true ? ['router'] : [])];
+}
+
+function evpnWords(request: EvpnRequest): string[] {
+  if (request.op === 'clear_duplicates') return ['evpn', 'clear', 'duplicates', ...pairs(request)];
+  const { op, neighbor = 'all' } = request;
+  return ['evpn', ...(op === 'refresh' ? [op] : ['clear', 'neighbor']), neighbor];
 }
 
 function nexthopWordsOf(request: NexthopRequest): string[] {

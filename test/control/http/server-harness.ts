@@ -25,7 +25,7 @@ import {
   type ObserveRequest,
 } from '../../../src/control/controls.js';
 import { type ControlServer, type ServeOptions, serve } from '../../../src/control/http/server.js';
-import { fitsFilter, type Views } from '../../../src/control/listings.js';
+import { type EvpnViews, fitsFilter, type Views } from '../../../src/control/listings.js';
 
 /** Notes requests as `[what, request]`, answers as told and passes events on. */
 export class FakeControls implements Controls {
@@ -123,6 +123,9 @@ export class FakeViews implements Views {
   neigh = () => [{ dst: '198.18.0.2', lladdr: '02:00:00:00:00:02', ifname: 'vxlan0', state: 'permanent' } as const];
   mdb = () => ({ mdb: [], router: [] });
   nexthops = () => [{ id: 1, gateway: '192.0.2.2', scope: 'link' as const, flags: [], fdb: null }];
+  /** The speaker that is asked. */
+  speaker: EvpnViews | null = null;
+  evpn = () => this.speaker;
   stats = () => STATS;
   drops = (reason?: string) =>
     reason === 'nothing' ? null : DROPS.filter((row) => (reason ?? row.reason) === row.reason);
