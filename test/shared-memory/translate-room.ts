@@ -25,7 +25,9 @@ export function translateRoom(
 function translate(from: string, to: string): void {
   mkdirSync(to);
   const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
-  for (const file of readdirSync(from)) {
+  // The rooms inside a room (wire/bgp) are none that the tables import.
+  for (const entry of readdirSync(from, { withFileTypes: true }).filter((one) => one.isFile())) {
+    const file = entry.name;
     const { outputText } = ts.transpileModule(readFileSync(join(from, file), 'utf8'), { compilerOptions });
     writeFileSync(join(to, file.replace(/\.ts$/, '.js')), outputText);
   }
