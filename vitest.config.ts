@@ -34,6 +34,7 @@ export default defineConfig({
           exclude: ['test/e2e/**'],
           setupFiles: ['test/setup.ts'],
           testTimeout: slow(1),
+          hookTimeout: MINUTE,
           maxWorkers: 3,
           // The modules are loaded once for each worker, not for each file: that is a third of the processor time.
           isolate: false,
