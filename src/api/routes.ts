@@ -17,6 +17,7 @@ import { LINK_REQUEST, LINK_ROW, LINKS_QUERY } from './links.js';
 import { MDB_ANSWER, MDB_REQUEST } from './mdb.js';
 import { NEIGH_REQUEST, NEIGH_ROW } from './neigh.js';
 import { NEXTHOP_REQUEST, NEXTHOP_ROW } from './nexthop.js';
+import { ROUTE_ROW } from './route.js';
 import { CAPTURE_QUERY, DROPPED_FRAME, DROPS_QUERY } from './sight.js';
 import { STATS_ANSWER } from './stats.js';
 import {
@@ -71,6 +72,7 @@ export const READ_ROUTES = {
     query: NO_QUERY,
     answer: z.array(EVPN_VNI_ROW),
   },
+  '/v1/routes': { summary: 'Routes of gateways.', query: NO_QUERY, answer: z.array(ROUTE_ROW) },
   '/v1/stats': { summary: 'Counters, and drops by reason.', query: NO_QUERY, answer: STATS_ANSWER },
   '/v1/drops': {
     summary: 'The last dropped frames of each reason, with their beginning; the earliest first.',

@@ -14,6 +14,7 @@ import {
   MONITOR_HELP,
   NEIGH_HELP,
   NEXTHOP_HELP,
+  ROUTE_HELP,
   TOP_HELP,
   VLAN_HELP,
   VNI_HELP,
@@ -249,6 +250,14 @@ Examples:
     words: true,
     help: EVPN_HELP,
     load: () => import('./commands/evpn.js'),
+  },
+  {
+    name: 'route',
+    summary: 'show the routes of gateways',
+    usage: '[show] [vrf NAME] [table all]',
+    words: true,
+    help: ROUTE_HELP,
+    load: () => import('./commands/route.js'),
   },
   {
     name: 'monitor',

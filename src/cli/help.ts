@@ -231,6 +231,19 @@ Examples:
   overtap evpn clear duplicates vni 100
   overtap evpn clear neighbor 192.0.2.9`;
 
+export const ROUTE_HELP = `
+  route show         [vrf NAME] [table all]
+
+The routes of gateways, in the words of "ip route". proto is kernel for connected subnets, static for those of the
+configuration, and otherwise the source that put them in. Without "table all" the addresses of the gateways and the
+broadcast addresses of their subnets are left out. Static routes are an option of their gateway:
+"link set gw10 type gateway routes default=10.0.10.254".
+
+Examples:
+  overtap route show
+  overtap route show vrf red
+  overtap --json route show table all`;
+
 export const MONITOR_HELP = `
 Prints one line per event, until Ctrl-C; the exit status is then 0, and 3 when the switch ends. Words select events:
   fdb     learned, moved, aged, added, changed, deleted, mac_moves (a MAC that moves too often)

@@ -25,6 +25,7 @@ import { isUp } from './ports/registry.js';
 import { bridgeOperation } from './reconcile/bridge-operation.js';
 import { PeerControl } from './peers/peer-control.js';
 import { PeerSources } from './peers/sources/sources.js';
+import { RouteControl } from './peers/route-control.js';
 import type { Reconciler } from './reconcile/reconcile.js';
 import { LiveControl } from './requests/live-control.js';
 import { isOwnAddress } from './requests/own-addresses.js';
@@ -55,6 +56,8 @@ export interface Parts extends Core {
   neigh: NeighTable;
   peers: PeerControl;
   sources: PeerSources;
+  /** Routes of sources. */
+  routes: RouteControl;
   ports: PortWatch;
   mtus: MtuWatch;
   vteps: VtepWatch;
@@ -103,6 +106,7 @@ export function assemble(
   const neigh = new NeighTable({ model, neigh: engines.neigh, tick: () => engines.counters.tick });
   const peers = createPeers(site);
   const sources = createSources(site, peers);
+  const routes = createRoutes(site, peers);
   const multicast = createMulticast(site);
   const mtus = createMtuWatch(site);
   const observation = new Observation(model, engines);
@@ -158,6 +162,7 @@ export function assemble(
     neigh,
     peers,
     sources,
+    routes,
     ports,
     mtus,
     vteps,
@@ -206,6 +211,15 @@ function createSources({ model, events, feed }: Site, tables: PeerControl): Peer
       const change = reason === null ? 'recovered' : 'failed';
       feed.tell({ event: 'peers', ifname: port, source, change, ...(reason === null ? {} : { reason }) });
     },
+  });
+}
+
+function createRoutes({ model, reconciler, controls }: Site, peers: PeerControl): RouteControl {
+  return new RouteControl({
+    model,
+    routes: reconciler.routes,
+    peers,
+    own: (operations) => controls().own(operations),
   });
 }
 

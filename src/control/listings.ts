@@ -16,6 +16,7 @@ import type {
   TraceRequest,
   VlansAnswer,
 } from '../api/api.js';
+import type { RouteRow } from '../api/route.js';
 import type { FromSpeaker, Question, ToSpeaker } from '../evpn/contract.js';
 
 /** What the BGP speaker answers; of its lists the one that was asked for. */
@@ -54,6 +55,7 @@ export interface Views {
   nexthops(): NexthopRow[];
   /** Null: the configuration has no BGP speaker. */
   evpn(): EvpnViews | null;
+  routes(): RouteRow[];
   stats(): StatsAnswer;
   /** @param reason the one that is wanted @returns null for a name that is no reason */
   drops(reason?: string): DroppedFrame[] | null;

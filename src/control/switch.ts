@@ -110,7 +110,7 @@ export class Switch {
 
   /** The listings for the control socket. @param info identity of the switch */
   views(info: InfoAnswer): Views {
-    const { engines, loops, multicast, neigh, trees } = this.parts;
+    const { engines, loops, multicast, neigh, routes, trees } = this.parts;
     const { counters, remotes, fdb } = engines;
     const peerSources = (port: string) => this.parts.sources.rowsOf(port);
     const { feed } = this.parts;
@@ -135,6 +135,7 @@ export class Switch {
       mdb: () => multicast.list(),
       nexthops: () => viewNexthops(this.model.config.nexthops ?? []),
       evpn: () => null,
+      routes: () => routes.list(),
       stats: () => viewStats(sources),
       drops: (reason) => viewDrops(this.model, engines.drops, reason),
       config: () => this.controls.stated(),

@@ -53,6 +53,7 @@ const READ = {
     router: [],
   },
   '/v1/nexthops': [],
+  '/v1/routes': [],
   '/v1/neigh': [],
   '/v1/stats': { links: {} },
 };

@@ -18,6 +18,7 @@ import { FAMILY as MDB } from '../commands/mdb.js';
 import { FAMILY as NEXTHOP } from '../commands/nexthop.js';
 import { WORDS as EVENT_WORDS } from '../commands/monitor.js';
 import { FAMILY as NEIGH } from '../commands/neigh.js';
+import { FAMILY as ROUTE, ROUTE_GRAMMARS } from '../commands/route.js';
 import { GRAMMAR as STATS } from '../commands/stats.js';
 import { FAMILY as VLAN } from '../commands/vlan.js';
 import { FAMILY as VNI } from '../commands/vni.js';
@@ -78,7 +79,20 @@ interface Building {
 }
 
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'];
-const FAMILIES: readonly Subcommands[] = [LINK, FDB, VLAN, VNI, NEIGH, MDB, NEXTHOP, EVPN, CONFIG, LAB, EXERCISE];
+const FAMILIES: readonly Subcommands[] = [
+  LINK,
+  FDB,
+  VLAN,
+  VNI,
+  NEIGH,
+  MDB,
+  NEXTHOP,
+  ROUTE,
+  EVPN,
+  CONFIG,
+  LAB,
+  EXERCISE,
+];
 const GRAMMARS: readonly Grammars[] = [
   FDB_GRAMMARS,
   VLAN_GRAMMARS,
@@ -87,6 +101,7 @@ const GRAMMARS: readonly Grammars[] = [
   MDB_GRAMMARS,
   NEXTHOP_GRAMMARS,
   EVPN_GRAMMARS,
+  ROUTE_GRAMMARS,
 ];
 /** Words of `link add` and `link set` beside the options. */
 const LINK_RULES: readonly WordRule[] = [

@@ -64,8 +64,9 @@ function checkVlans({ given, rejected }: KindPort, report: KindReport): void {
   const [first] = vlans as { pvid?: unknown; untagged?: unknown; vid?: unknown }[];
   const isOne =
     vlans.length === 1 && first?.pvid === true && first.untagged === true && !String(first.vid).includes('-');
+  // `vlan add` and `vlan del` come one after the other.
   if (!isOne)
-    report.fault(
+    report.missing(
       'vlans',
       'a gateway is in one VLAN; give it as [{ vid: 10, pvid: true, untagged: true }], and a gateway for each other VLAN',
     );

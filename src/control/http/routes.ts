@@ -94,6 +94,7 @@ function addListings(app: Router, { views, log }: Served): void {
     (request): Promise<ReadRoutes['/v1/evpn/routes']> =>
       askRoutes(views.evpn(), readQuery(READ_ROUTES['/v1/evpn/routes'].query, request.query)),
   );
+  listing('/v1/routes', () => views.routes());
   listing('/v1/stats', () => views.stats());
   listing('/v1/config', () => views.config());
   app.add('GET', '/v1/drops', (request): ReadRoutes['/v1/drops'] => {

@@ -23,17 +23,41 @@ export class RouteSet {
   private readonly numbers = new Numbers('VRFs', 1, MAX_VRFS);
   /** What engines have, as text by key. */
   private readonly sent = new Map<string, { text: string; route: EngineRoute }>();
-  /** Routes of sources, by key; none of them replaces one of the configuration. */
+  /** Keys of the routes of the configuration: no source replaces one. */
+  private configured: ReadonlySet<string> = new Set();
   private extern: () => Iterable<EngineRoute> = () => [];
+  private settled: () => void = () => undefined;
 
   constructor(
     private readonly model: SwitchModel,
     private readonly told: Told,
   ) {}
 
-  /** Routes beside those of the configuration, asked for at each change. */
-  setExtern(extern: () => Iterable<EngineRoute>): void {
+  /** @param extern routes of sources, asked for at each change @param settled called after each change */
+  setExtern(extern: () => Iterable<EngineRoute>, settled: () => void): void {
     this.extern = extern;
+    this.settled = settled;
+  }
+
+  /** Whether one more route fits. */
+  get hasRoom(): boolean {
+    return this.sent.size < MAX_ROUTES;
+  }
+
+  /**
+   * Changes one route of a source; one of the configuration stays.
+   * @param route undefined: it is gone
+   */
+  setOne(at: Pick<EngineRoute, 'vrf' | 'words' | 'prefix'>, route: EngineRoute | undefined, change: Transition): void {
+    const key = keyOf(at);
+    if (this.configured.has(key)) return;
+    if (route !== undefined) this.put(key, route, change);
+    else if (this.sent.has(key)) this.take(key, change);
+  }
+
+  /** Whether the configuration has the route. */
+  isConfigured(route: Pick<EngineRoute, 'vrf' | 'words' | 'prefix'>): boolean {
+    return this.configured.has(keyOf(route));
   }
 
   /** The number of a VRF that a gateway has; undefined: none does. */
@@ -59,6 +83,7 @@ export class RouteSet {
     this.tellMacs(change);
     for (const gateway of gateways) this.told.tell(gateway, this.gatewayOperation(gateway), change.structure);
     this.tellRoutes(this.wanted(gateways), change);
+    this.settled();
   }
 
   private nameVrfs(gateways: readonly GatewayPort[], change: Transition): void {
@@ -110,6 +135,7 @@ export class RouteSet {
         put(route);
     }
     for (const route of this.statics(gateways)) put(route);
+    this.configured = new Set(wanted.keys());
     for (const route of this.extern()) put(route);
     return wanted;
   }
@@ -132,17 +158,20 @@ export class RouteSet {
   }
 
   private tellRoutes(wanted: ReadonlyMap<string, EngineRoute>, change: Transition): void {
-    for (const [key, { route }] of [...this.sent]) {
-      if (wanted.has(key)) continue;
-      this.sent.delete(key);
-      const { vrf, words, prefix } = route;
-      change.structure.push({ op: 'route-del', vrf, words, prefix });
-    }
-    for (const [key, route] of wanted) {
-      const text = JSON.stringify(route);
-      if (this.sent.get(key)?.text === text) continue;
-      this.sent.set(key, { text, route });
-      change.structure.push({ op: 'route', ...route });
-    }
+    for (const key of [...this.sent.keys()]) if (!wanted.has(key)) this.take(key, change);
+    for (const [key, route] of wanted) this.put(key, route, change);
+  }
+
+  private put(key: string, route: EngineRoute, change: Transition): void {
+    const text = JSON.stringify(route);
+    if (this.sent.get(key)?.text === text) return;
+    this.sent.set(key, { text, route });
+    change.structure.push({ op: 'route', ...route });
+  }
+
+  private take(key: string, change: Transition): void {
+    const { vrf, words, prefix } = (this.sent.get(key) as { route: EngineRoute }).route;
+    this.sent.delete(key);
+    change.structure.push({ op: 'route-del', vrf, words, prefix });
   }
 }

@@ -122,6 +122,7 @@ export class FakeViews implements Views {
   vlans = () => ({ vlans: [{ ifname: 'tap1', vlans: [{ vlan: 2, flags: [] }] }], tunnels: [] });
   neigh = () => [{ dst: '198.18.0.2', lladdr: '02:00:00:00:00:02', ifname: 'vxlan0', state: 'permanent' } as const];
   mdb = () => ({ mdb: [], router: [] });
+  routes = () => [];
   nexthops = () => [{ id: 1, gateway: '192.0.2.2', scope: 'link' as const, flags: [], fdb: null }];
   /** The speaker that is asked. */
   speaker: EvpnViews | null = null;

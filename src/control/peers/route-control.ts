@@ -1,0 +1,255 @@
+/**
+ * Routes of sources (`route-contract.ts`), and their way into the routing tables. A route is in force while its VRF has a gateway in the VLAN
+ * of the layer-3 VNI; the MACs of the other routers are rows of the same source among the peers, so that the FDB leads to them.
+ */
+import { readHostIp, readNicMac, Refusal } from '../../values/address.js';
+import { readPrefix } from '../../values/route-text.js';
+import { MAX_NEXTHOPS, ROUTE_UNICAST, type Way } from '../../dataplane/state/routes.js';
+import { forget, soon } from '../guard.js';
+import { type GatewayPort, isGateway, isTunnel, type SwitchModel } from '../model/model.js';
+import { macOf } from '../model/naming.js';
+import { type EngineRoute, prefixOf } from '../model/routes.js';
+import { Transition } from '../model/transition.js';
+import type { RouteSet } from '../reconcile/routes.js';
+import type { PeerMac, PeerOutcome, PeerTables, RowDelta } from './contract.js';
+import type { LocalVrf, PeerRoute, RouteNexthop, RouteOwner, RouteTables } from './route-contract.js';
+import { localVrfs } from './local-vrfs.js';
+import { prefixTextOf, viewRoutes } from './view-routes.js';
+import type { RouteRow } from '../../api/route.js';
+
+const MOST_VNI = 0xff_ffff;
+
+export interface RouteParts {
+  model: SwitchModel;
+  routes: RouteSet;
+  /** For the MACs of other routers. */
+  peers: PeerTables;
+  /** Carries out operations between two requests. */
+  own(operations: () => Transition): Promise<void>;
+}
+
+/** By VRF and prefix. */
+type Rows = Map<string, PeerRoute>;
+
+interface Source {
+  name: string;
+  rows: Rows;
+  /** MACs of other routers among the peers, by text. */
+  macs: Map<string, PeerMac>;
+  owner: RouteOwner;
+}
+
+export class RouteControl implements RouteTables {
+  private readonly owners = new Map<string, Source>();
+  private readonly listeners = new Set<() => void>();
+  private told = '[]';
+  /** A look at what `locals` returns is due. */
+  private looks = false;
+
+  constructor(private readonly parts: RouteParts) {
+    parts.routes.setExtern(
+      () => this.inForce(),
+      () => this.lookSoon(),
+    );
+  }
+
+  owner(name: string): RouteOwner {
+    const known = this.owners.get(name);
+    if (known !== undefined) return known.owner;
+    const rows: Rows = new Map();
+    const owner: RouteOwner = {
+      change: (change) => this.change(source, change),
+      clear: async () => void (await this.change(source, { add: [], remove: [...rows.values()] })),
+    };
+    const source: Source = { name, rows, macs: new Map(), owner };
+    this.owners.set(name, source);
+    return owner;
+  }
+
+  locals(): readonly LocalVrf[] {
+    return localVrfs(this.parts.model);
+  }
+
+  onLocals(changed: () => void): () => void {
+    this.listeners.add(changed);
+    return () => this.listeners.delete(changed);
+  }
+
+  /** All routes in force, of the configuration too. */
+  list(): RouteRow[] {
+    const { model, routes } = this.parts;
+    return viewRoutes({
+      model,
+      routes: routes.list(),
+      vrfOf: (number) => routes.nameOf(number),
+      sourceOf: (route) => (routes.isConfigured(route) ? undefined : this.sourceOf(route)),
+    });
+  }
+
+  /** The source of a route that is in force and not of the configuration. */
+  private sourceOf({ vrf, words, prefix }: EngineRoute): string | undefined {
+    const name = this.parts.routes.nameOf(vrf);
+    const key = rowKey({ prefix: prefixTextOf(words, prefix), ...(name === undefined ? {} : { vrf: name }) });
+    return [...this.owners.values()].find(({ rows }) => rows.has(key))?.name;
+  }
+
+  // ---- Changes by sources
+
+  private async change(source: Source, { add, remove }: RowDelta<PeerRoute>): Promise<PeerOutcome> {
+    const { rows } = source;
+    const reasons: string[] = [];
+    const touched = new Map<string, PeerRoute>();
+    for (const row of remove) {
+      const key = rowKey(row);
+      const known = rows.get(key);
+      if (known === undefined) continue;
+      rows.delete(key);
+      touched.set(key, known);
+    }
+    for (const row of add) {
+      const read = readRow(row);
+      if (typeof read === 'string') reasons.push(read);
+      else if (!this.parts.routes.hasRoom && !rows.has(rowKey(read))) reasons.push('the routing table is full');
+      else {
+        rows.set(rowKey(read), read);
+        touched.set(rowKey(read), read);
+      }
+    }
+    // The MAC first, and last: no frame is flooded for want of it.
+    const outcome = await this.addMacs(source);
+    await this.parts.own(() => this.transitionOf(touched.values()));
+    await this.removeMacs(source);
+    const refused = reasons.length + outcome.refused;
+    const reason = reasons[0] ?? outcome.reason;
+    return { refused, ...(reason === undefined ? {} : { reason }) };
+  }
+
+  private async addMacs({ name, rows, macs }: Source): Promise<PeerOutcome> {
+    const wanted = macsOf(rows.values(), this.parts.model);
+    const add = [...wanted].filter(([text]) => !macs.has(text));
+    for (const [text, row] of add) macs.set(text, row);
+    if (add.length === 0) return { refused: 0 };
+    return this.parts.peers.owner(`${name} routes`).change({ macs: { add: add.map(([, row]) => row), remove: [] } });
+  }
+
+  private async removeMacs({ name, rows, macs }: Source): Promise<void> {
+    const wanted = macsOf(rows.values(), this.parts.model);
+    const gone = [...macs].filter(([text]) => !wanted.has(text));
+    for (const [text] of gone) macs.delete(text);
+    const remove = gone.map(([, row]) => row);
+    if (remove.length > 0) await this.parts.peers.owner(`${name} routes`).change({ macs: { add: [], remove } });
+  }
+
+  private transitionOf(touched: Iterable<PeerRoute>): Transition {
+    const { routes } = this.parts;
+    const change = new Transition();
+    for (const row of touched) {
+      const vrf = routes.numberOf(row.vrf);
+      if (vrf !== undefined) routes.setOne({ vrf, ...placeOf(row) }, this.routeOf(rowKey(row)), change);
+    }
+    return change;
+  }
+
+  private *inForce(): Iterable<EngineRoute> {
+    const keys = new Set([...this.owners.values()].flatMap(({ rows }) => [...rows.keys()]));
+    for (const key of keys) {
+      const route = this.routeOf(key);
+      if (route !== undefined) yield route;
+    }
+  }
+
+  /** The first source that has a way decides. */
+  private routeOf(key: string): EngineRoute | undefined {
+    for (const { rows } of this.owners.values()) {
+      const row = rows.get(key);
+      const vrf = row === undefined ? undefined : this.parts.routes.numberOf(row.vrf);
+      if (row === undefined || vrf === undefined) continue;
+      const ways = row.nexthops.flatMap((nexthop) => this.wayOf(row, nexthop)).slice(0, MAX_NEXTHOPS);
+      if (ways.length > 0) return { vrf, ...placeOf(row), kind: ROUTE_UNICAST, ways };
+    }
+    return undefined;
+  }
+
+  private wayOf({ vrf }: PeerRoute, { l3vni, routerMac }: RouteNexthop): Way[] {
+    const door = doorOf(this.parts.model, l3vni, vrf);
+    return door === undefined ? [] : [{ port: door.gateway.index, mac: macOf(routerMac) }];
+  }
+
+  // ---- Changes of the model
+
+  private lookSoon(): void {
+    if (this.looks) return;
+    this.looks = true;
+    soon('routes of gateways', () => this.look());
+  }
+
+  private look(): void {
+    this.looks = false;
+    const text = JSON.stringify(this.locals());
+    if (text === this.told) return;
+    this.told = text;
+    for (const source of this.owners.values()) {
+      forget('MACs of routers', this.addMacs(source));
+      forget('MACs of routers', this.removeMacs(source));
+    }
+    for (const listener of this.listeners) listener();
+  }
+}
+
+/** The gateway of a VRF in the VLAN of a layer-3 VNI, and the vxlan port that has the VNI. */
+function doorOf(model: SwitchModel, l3vni: number, vrf?: string): { gateway: GatewayPort; vxlan: string } | undefined {
+  for (const port of model.ports.values()) {
+    if (!isTunnel(port)) continue;
+    const vni = port.vnis.find((one) => one.vni === l3vni);
+    if (vni === undefined) continue;
+    for (const gateway of port.bridge?.ports ?? []) {
+      if (!isGateway(gateway) || gateway.config.vrf !== vrf) continue;
+      if (vni.vid === null || vni.vid === gateway.pvid) return { gateway, vxlan: port.name };
+    }
+  }
+  return undefined;
+}
+
+/** The MACs of the routers of these routes, by text. */
+function macsOf(rows: Iterable<PeerRoute>, model: SwitchModel): Map<string, PeerMac> {
+  const macs = new Map<string, PeerMac>();
+  for (const { vrf, nexthops } of rows) {
+    for (const { remote, dstport, l3vni, routerMac } of nexthops) {
+      const port = doorOf(model, l3vni, vrf)?.vxlan;
+      if (port === undefined) continue;
+      const at = { port, vni: l3vni, remote, ...(dstport === undefined ? {} : { dstport }) };
+      const row = { ...at, mac: routerMac, sticky: true };
+      macs.set(JSON.stringify(row), row);
+    }
+  }
+  return macs;
+}
+
+function rowKey({ vrf, prefix }: Pick<PeerRoute, 'vrf' | 'prefix'>): string {
+  return `${vrf ?? ''} ${prefix}`;
+}
+
+function placeOf({ prefix: text }: PeerRoute): { words: number[]; prefix: number } {
+  const [address = '', length] = text.split('/');
+  return prefixOf(address, Number(length));
+}
+
+/** Checks a row: it comes from another host. @returns it in its one form, or the reason of a refusal */
+function readRow({ vrf, prefix: text, nexthops }: PeerRoute): PeerRoute | string {
+  const prefix = readPrefix(text);
+  if (prefix instanceof Refusal) return prefix.message;
+  const read: RouteNexthop[] = [];
+  for (const { remote, dstport, l3vni, routerMac } of nexthops) {
+    const [ip, mac] = [readHostIp(remote), readNicMac(routerMac)];
+    if (ip instanceof Refusal) return ip.message;
+    if (mac instanceof Refusal) return mac.message;
+    if (!Number.isInteger(l3vni) || l3vni < 1 || l3vni > MOST_VNI) return `${l3vni} is no VNI`;
+    read.push({ remote: ip, l3vni, routerMac: mac, ...(dstport === undefined ? {} : { dstport }) });
+  }
+  if (read.length === 0) return `the route to ${text} has no nexthop`;
+  return {
+    ...(vrf === undefined ? {} : { vrf }),
+    prefix: `${prefix.address}/${prefix.length}`,
+    nexthops: read,
+  };
+}

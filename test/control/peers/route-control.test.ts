@@ -1,0 +1,150 @@
+/** Routes of sources and of the configuration, as engines are told of them. */
+import { describe, expect, it } from 'vitest';
+import { RouteControl } from '../../../src/control/peers/route-control.js';
+import type { PeerChange, PeerTables } from '../../../src/control/peers/contract.js';
+import { RouteSet } from '../../../src/control/reconcile/routes.js';
+import { Told } from '../../../src/control/reconcile/told.js';
+import { Transition } from '../../../src/control/model/transition.js';
+import type { SwitchModel } from '../../../src/control/model/model.js';
+import type { Operation } from '../../../src/dataplane/operations/operations.js';
+
+const MAC = '02:00:00:00:99:01';
+
+function gatewayPort(index: number, vid: number, config: { addresses: string[]; vrf?: string; routes?: string[] }) {
+  const addresses = config.addresses.map((text) => {
+    const [address = '', prefix = ''] = text.split('/');
+    return { address, prefix: Number(prefix), family: address.includes(':') ? 6 : 4 };
+  });
+  return {
+    kind: 'gateway',
+    name: `gw${vid}`,
+    index,
+    pvid: vid,
+    ownMac: addresses.length === 0 ? '02:00:00:00:88:01' : '02:00:5e:00:00:01',
+    config: { type: 'gateway', routes: [], ...config, addresses },
+    bridge: undefined as unknown,
+  };
+}
+
+function site() {
+  const vxlan = {
+    kind: 'vxlan',
+    name: 'vxlan0',
+    index: 9,
+    vnis: [{ vni: 5000, vid: 4000 }],
+    bridge: undefined as unknown,
+  };
+  const ports = [
+    gatewayPort(1, 10, { addresses: ['10.0.10.1/24'], vrf: 'red', routes: ['192.0.2.0/24=10.0.10.9'] }),
+    gatewayPort(2, 4000, { addresses: [], vrf: 'red' }),
+    vxlan,
+  ];
+  const bridge = { index: 1, name: 'br0', ports };
+  for (const port of ports) port.bridge = bridge;
+  const model = {
+    ports: new Map(ports.map((port) => [port.name, port])),
+    portAt: Object.assign([], Object.fromEntries(ports.map((port) => [port.index, port]))),
+    bridges: new Map([['br0', bridge]]),
+  } as unknown as SwitchModel;
+  const routes = new RouteSet(model, new Told());
+  const told: Operation[] = [];
+  const own = async (operations: () => Transition): Promise<void> => void told.push(...operations().structure);
+  const macs: PeerChange[] = [];
+  const peers = {
+    owner: () => ({
+      change: async (change: PeerChange) => {
+        macs.push(change);
+        return { refused: 0 };
+      },
+      clear: async () => undefined,
+    }),
+  } as unknown as PeerTables;
+  const control = new RouteControl({ model, routes, peers, own });
+  const settle = (): void => {
+    const change = new Transition();
+    routes.settle(change);
+    told.push(...change.structure);
+  };
+  settle();
+  return { control, told, macs, model, settle };
+}
+
+const row = (prefix: string, more: object = {}) => ({
+  vrf: 'red',
+  prefix,
+  nexthops: [{ remote: '192.0.2.77', l3vni: 5000, routerMac: MAC }],
+  ...more,
+});
+
+describe('routes of a source', () => {
+  it('lead to the router of another host by the gateway of the layer-3 VNI', async () => {
+    const { control, told, macs } = site();
+    const owner = control.owner('evpn');
+    expect(await owner.change({ add: [row('10.9.0.0/16')], remove: [] })).toEqual({ refused: 0 });
+    expect(told.at(-1)).toEqual({
+      op: 'route',
+      vrf: 1,
+      words: [0, 0, 0xffff, 0x0a090000],
+      prefix: 112,
+      kind: 2,
+      ways: [{ port: 2, mac: { high: 0x0200, low: 0x00009901 } }],
+    });
+    expect(macs).toEqual([
+      { macs: { add: [{ port: 'vxlan0', vni: 5000, remote: '192.0.2.77', mac: MAC, sticky: true }], remove: [] } },
+    ]);
+    expect(control.list().find(({ dst }) => dst === '10.9.0.0/16')).toEqual({
+      dst: '10.9.0.0/16',
+      vrf: 'red',
+      protocol: 'evpn',
+      nexthops: [{ lladdr: MAC, dev: 'gw4000' }],
+    });
+    await owner.clear();
+    expect(told.at(-1)).toMatchObject({ op: 'route-del', prefix: 112 });
+    expect(macs.at(-1)?.macs?.remove).toHaveLength(1);
+  });
+
+  it('replace none of the configuration, and wait for their gateway', async () => {
+    const { control, told, model, settle } = site();
+    const owner = control.owner('evpn');
+    const before = told.length;
+    await owner.change({
+      add: [row('192.0.2.0/24'), row('10.0.10.0/24'), row('10.9.0.0/16', { vrf: 'blue' })],
+      remove: [],
+    });
+    expect(told.length).toBe(before);
+    const door = model.ports.get('gw4000') as unknown as { config: { vrf: string } };
+    door.config.vrf = 'blue';
+    settle();
+    expect(told.filter(({ op }) => op === 'route').at(-1)).toMatchObject({ vrf: 2, prefix: 112, ways: [{ port: 2 }] });
+  });
+
+  it('that cannot be are refused, and the others are in', async () => {
+    const { control } = site();
+    const change = control.owner('evpn').change({
+      add: [
+        row('10.9.0.1/16'),
+        row('10.9.0.0/33'),
+        row('10.8.0.0/16', { nexthops: [] }),
+        row('10.8.0.0/16', { nexthops: [{ remote: '224.0.0.1', l3vni: 5000, routerMac: MAC }] }),
+        row('10.8.0.0/16', { nexthops: [{ remote: '192.0.2.77', l3vni: 0, routerMac: MAC }] }),
+        row('10.7.0.0/16'),
+      ],
+      remove: [],
+    });
+    expect(await change).toMatchObject({ refused: 5 });
+    expect(control.list().map(({ dst }) => dst)).toContain('10.7.0.0/16');
+  });
+
+  it('are offered what the switch has itself', () => {
+    expect(site().control.locals()).toEqual([
+      {
+        vrf: 'red',
+        door: { port: 'vxlan0', l3vni: 5000, routerMac: '02:00:00:00:88:01' },
+        prefixes: [
+          { prefix: '192.0.2.0/24', kind: 'static' },
+          { prefix: '10.0.10.0/24', kind: 'connected' },
+        ],
+      },
+    ]);
+  });
+});
