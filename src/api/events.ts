@@ -89,6 +89,19 @@ export const SWITCH_EVENT = z
         description:
           'A port has another state in the spanning tree of its bridge, a BPDU has closed it (`bpdu_guard`), or it tells of a change of the topology.',
       }),
+    z
+      .object({
+        event: z.literal('evpn'),
+        change: z.enum(['neighbor_up', 'neighbor_down', 'routes_near_limit', 'routes_refused', 'duplicate_mac']),
+        neighbor: z.string().exactOptional(),
+        reason: said(z.string(), 'Why the session has ended.').exactOptional(),
+        routes: count.exactOptional(),
+        limit: count.exactOptional(),
+        vni: z.int().exactOptional(),
+        mac: z.string().exactOptional(),
+        vteps: said(z.array(z.string()), 'Both VTEPs that claim the MAC.').exactOptional(),
+      })
+      .meta({ description: 'A BGP session, a limit of routes, or a MAC that moves between VTEPs too often.' }),
     z.object({
       event: z.literal('mdb'),
       change: z.enum(['added', 'deleted']),

@@ -251,6 +251,7 @@ Prints one line per event, until Ctrl-C; the exit status is then 0, and 3 when t
   loop    loops that loop guard has found, and those that are gone
   stp     states of ports in spanning trees, and changes of their topology
   mdb     multicast groups joined and left
+  evpn    BGP sessions up and down, limits of routes, duplicate MACs with both VTEPs
   miss    l2miss (no entry for a MAC), l3miss (no binding for an address)
   neigh   neigh_conflict (several MACs claim an address)
   vtep    vtep_unknown (datagrams dropped because their sender is no remote; limited per address)

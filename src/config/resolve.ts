@@ -12,6 +12,7 @@ import { cniOptions, dockerOptions } from './options/containers.js';
 import { fdbOptions } from './options/entries.js';
 import { hasOwnNic, isTunnelPort, PORT_KINDS } from './options/kinds.js';
 import { snoopingOptions } from './options/mcast.js';
+import { evpnDuplicateOptions, evpnNeighborOptions, evpnOptions, evpnVniOptions } from './options/evpn.js';
 import { nexthopMemberOptions, nexthopOptions } from './options/nexthop.js';
 import { nicOptions } from './options/nic.js';
 import { type Rows, settingsOf } from './options/option.js';
@@ -33,6 +34,7 @@ import type { HostFacts } from './read/host-facts.js';
 import { membershipsOf, suppressesByVlan } from './read/memberships.js';
 import { isOwnRemote } from './rules/host.js';
 import { readTables } from './rules/tables.js';
+import { routerIdOf } from './rules/evpn.js';
 import { familyOfPort, groupsOf, remoteLists } from './rules/vxlan.js';
 import type {
   BridgeConfig,
@@ -60,12 +62,14 @@ export interface ResolveFacts extends HostFacts {
 export function resolveSwitch(config: DecodedSwitch, facts: ResolveFacts): SwitchConfig {
   const addresses = facts.addresses();
   const host: HostFacts = { hasDevice: (name) => facts.hasDevice(name), addresses: () => addresses };
+  const { evpn: _, ...own } = settingsOf(switchOptions, config.given);
   return {
-    ...settingsOf(switchOptions, config.given),
+    ...own,
     name: config.given.name ?? facts.hostname(),
     offloads: resolveOffloads(config),
     etcd: settingsOf(etcdOptions, config.etcd),
     ...driversOf(config),
+    ...evpnOf(config),
     ...tablesOf(config),
     ...nexthopsOf(config),
     bridges: config.bridgeList.map((bridge) => resolveBridge(bridge, host)),
@@ -99,6 +103,25 @@ function driversOf({ docker, cni }: DecodedSwitch): Pick<SwitchConfig, 'docker' 
       ? {}
       : { docker: settingsOf(dockerOptions, { ...docker, bridge: docker.bridge }) }),
     ...(cni?.bridge === undefined ? {} : { cni: settingsOf(cniOptions, { ...cni, bridge: cni.bridge }) }),
+  };
+}
+
+function evpnOf(config: DecodedSwitch): Pick<SwitchConfig, 'evpn'> {
+  const { evpn } = config;
+  const router_id = evpn && routerIdOf(config);
+  if (evpn === undefined || evpn.given.asn === undefined || router_id === undefined) return {};
+  const { asn } = evpn.given;
+  return {
+    evpn: {
+      ...settingsOf(evpnOptions, { ...evpn.given, asn }),
+      router_id,
+      duplicates: settingsOf(evpnDuplicateOptions, evpn.duplicates),
+      neighbors: evpn.neighborList.map(({ value }) => ({
+        ...settingsOf(evpnNeighborOptions, value),
+        asn: value.asn ?? asn,
+      })),
+      vnis: evpn.vniList.map(({ value }) => settingsOf(evpnVniOptions, value)),
+    },
   };
 }
 
@@ -157,6 +180,7 @@ function resolveVxlan(port: DecodedVxlan, bridge: DecodedBridge | undefined, hos
     vlans: vlans.map((vlan) => ({ ...vlan, remotes: others(vlan.remotes) })),
     family: familyOfPort(port),
     ...optional('group', group === undefined ? undefined : canonicalIp(group)?.text),
+    learning: port.given.learning ?? port.given.evpn !== true,
     remotes: others(distinct(port.remoteList)),
     ...optional('names', port.nameList.length === 0 ? undefined : distinct(port.nameList)),
     peers: others(distinct(port.peerList)),

@@ -8,6 +8,7 @@
 import type { NicAddress } from '../values/address.js';
 import type { bridgeOptions } from './options/bridge.js';
 import type { fdbOptions } from './options/entries.js';
+import type { evpnNeighborOptions, evpnOptions, evpnVniOptions } from './options/evpn.js';
 import type { KindOf, NicType, PortType, TunnelType } from './options/kinds.js';
 import type { snoopingOptions } from './options/mcast.js';
 import type { nexthopMemberOptions, nexthopOptions } from './options/nexthop.js';
@@ -22,15 +23,27 @@ export type { NicAddress } from '../values/address.js';
 /** Configured options as the file gives them, without defaults; for listings only. */
 export type RawOptions = Record<string, unknown>;
 
-export interface SwitchConfig extends Settings<typeof switchOptions> {
+export interface SwitchConfig extends Omit<Settings<typeof switchOptions>, 'evpn'> {
   name: string;
   bridges: BridgeConfig[];
   /** VTEPs and groups of them, in the order of the file; ids are unique. Absent: none. */
   nexthops?: NexthopConfig[];
+  /** Absent: no speaker. */
+  evpn?: EvpnConfig;
   /** Bindings and multicast groups; absent: none. */
   tables?: TableConfig;
   /** Ports without a bridge: their devices are open, and their frames are dropped as `port_down`. */
   ports: PortConfig[];
+}
+
+export interface EvpnConfig extends Omit<Settings<typeof evpnOptions>, 'neighbors' | 'vnis' | 'router_id'> {
+  router_id: string;
+  neighbors: EvpnNeighborConfig[];
+  vnis: Settings<typeof evpnVniOptions>[];
+}
+
+export interface EvpnNeighborConfig extends Settings<typeof evpnNeighborOptions> {
+  asn: number;
 }
 
 /** A VTEP (`via`), or a group of such nexthops (`group`). */

@@ -14,6 +14,7 @@ import { EventFeed } from './events/event-feed.js';
 import { NoticeLimit } from './events/notice-limit.js';
 import { OwnTunnelNotices } from './events/own-tunnel-notices.js';
 import { PuntFeed } from './events/punt-feed.js';
+import { EvpnControl } from './evpn/evpn-control.js';
 import { Exporter } from './export/exporter.js';
 import { forget } from './guard.js';
 import { LoopControl } from './loops/loop-control.js';
@@ -42,6 +43,10 @@ import { VtepWatch } from './watch/vtep-watch.js';
 const MAC_LINES = 4;
 const MAC_LINE_MS = 15_000;
 
+/** The same of lines about EVPN. */
+const EVPN_LINES = 32;
+const EVPN_LINE_MS = 2000;
+
 export interface Core {
   reconciler: Reconciler;
   engines: Engines;
@@ -58,6 +63,7 @@ export interface Parts extends Core {
   sources: PeerSources;
   /** Routes of sources. */
   routes: RouteControl;
+  evpn: EvpnControl;
   ports: PortWatch;
   mtus: MtuWatch;
   vteps: VtepWatch;
@@ -107,6 +113,7 @@ export function assemble(
   const peers = createPeers(site);
   const sources = createSources(site, peers);
   const routes = createRoutes(site, peers);
+  const evpn = createEvpn(site, peers, isHeld);
   const multicast = createMulticast(site);
   const mtus = createMtuWatch(site);
   const observation = new Observation(model, engines);
@@ -133,6 +140,7 @@ export function assemble(
     },
     neigh,
     peers,
+    evpn,
     multicast,
     trees,
     feed,
@@ -163,6 +171,7 @@ export function assemble(
     peers,
     sources,
     routes,
+    evpn,
     ports,
     mtus,
     vteps,
@@ -220,6 +229,24 @@ function createRoutes({ model, reconciler, controls }: Site, peers: PeerControl)
     routes: reconciler.routes,
     peers,
     own: (operations) => controls().own(operations),
+  });
+}
+
+function createEvpn({ model, engines, events, feed }: Site, peers: PeerControl, isHeld: boolean): EvpnControl {
+  const notices = new NoticeLimit(EVPN_LINES, EVPN_LINE_MS, () => performance.now());
+  const faults = new NoticeLimit(EVPN_LINES, EVPN_LINE_MS, () => performance.now());
+  return new EvpnControl({
+    model,
+    fdb: engines.fdb,
+    neigh: engines.neigh,
+    owner: peers.owner('evpn'),
+    events: () => engines.readEvents(),
+    tell: (event) => {
+      feed.tell(event);
+      notices.offer((heldBack) => events.evpn(event, heldBack));
+    },
+    fault: (text) => faults.offer((heldBack) => events.evpnFault(text, heldBack)),
+    isHeld,
   });
 }
 

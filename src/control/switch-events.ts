@@ -4,6 +4,7 @@
 import type { MacMoves, UnknownVtep } from '../api/api.js';
 import type { OffloadConfig } from '../config/types.js';
 import type { Refusal } from '../port/refusals.js';
+import type { EvpnEvent } from './evpn/evpn-control.js';
 import type { Loop } from './loops/loop-guard.js';
 import type { TreeNotice } from './spanning-tree/tree-control.js';
 import type { OwnTunnelNotice } from './events/own-tunnel-notices.js';
@@ -35,5 +36,9 @@ export interface SwitchEvents {
   tree(notice: TreeNotice): void;
   /** A source of peers of a port fails, with the reason, or works again: null. @param heldBack as above */
   peerSource(port: string, source: string, reason: string | null, heldBack: number): void;
+  /** A BGP session has come up or ended, a neighbour has too many routes, or a MAC is a duplicate. @param heldBack as above */
+  evpn(event: EvpnEvent, heldBack: number): void;
+  /** The speaker, a password or rows of routes. */
+  evpnFault(text: string, heldBack: number): void;
   failed(error: Error): void;
 }

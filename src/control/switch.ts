@@ -10,6 +10,7 @@ import type { SwitchConfig } from '../config/types.js';
 import { selfTest } from '../port/self-test.js';
 import { assemble, type Parts } from './assemble.js';
 import { Devices } from './devices/devices.js';
+import { forget } from './guard.js';
 import { Inherited } from './devices/inherited.js';
 import { machineId, stableMac } from './devices/stable-mac.js';
 import type { EngineThreadEvents } from './engines/engine-thread.js';
@@ -93,7 +94,10 @@ export class Switch {
       devices.startEnded();
       return new Switch(parts, mode);
     } catch (error) {
-      if (late.parts !== undefined) rest(late.parts);
+      if (late.parts !== undefined) {
+        rest(late.parts);
+        await late.parts.evpn.stop();
+      }
       await engines.stop();
       devices.close();
       throw error;
@@ -175,6 +179,7 @@ export class Switch {
     );
     const outcome = giver.give((pid) => {
       controls.end(`the switch was given to process ${pid}; ask again`);
+      forget('evpn', this.parts.evpn.stop(true));
       rest(this.parts);
       given(pid);
     });
@@ -183,22 +188,25 @@ export class Switch {
 
   /** Goes on from the state of the process before. @param begin called as soon as the devices are this process's own */
   async takeOver(taker: Taker, version: string, begin: () => void): Promise<Taken> {
-    const { controls, engines, loops, multicast, sources, trees } = this.parts;
+    const { controls, engines, evpn, loops, multicast, sources, trees } = this.parts;
     const parts = { model: this.model, engines, loops, multicast, trees };
     const taken = await controls.still(() => taker.complete(parts, version, begin));
     sources.start();
+    evpn.begin();
     return taken;
   }
 
   /** Ends the engines of a switch that was given to another process; the devices are left as they are. */
   async leave(): Promise<void> {
     rest(this.parts);
+    await this.parts.evpn.stop(true);
     await this.parts.engines.stop();
   }
 
   /** Stops forwarding and closes all devices; TAPs that are not persistent are deleted. */
   async stop(): Promise<void> {
     rest(this.parts);
+    await this.parts.evpn.stop();
     await Promise.all([this.parts.engines.stop(), this.parts.sources.leave()]);
     this.parts.devices.close();
   }

@@ -15,6 +15,7 @@ import {
   readNicMac,
   readVtepIp,
 } from './address.js';
+import { readRd, readRouterId, readRouteTarget } from './bgp.js';
 import { readCvlanMaps } from './cvlan-map.js';
 import { readRoutes } from './route-text.js';
 import { readVtepOrName } from './dns-name.js';
@@ -223,6 +224,27 @@ export const value = {
   ),
   group: textOrNumber('the name or number of a group', readGroup),
   socketMode: textOrNumber("'0600', '0660' or '0666'", readSocketMode),
+  /** RFC 6793: four bytes; 0 and the last one are reserved. */
+  asn: whole('an AS number', 1, 4_294_967_294),
+  rd: text('a route distinguisher', readRd),
+  routeTargets: z
+    .array(text('a route target', readRouteTarget), {
+      error: expected("a list of route targets such as ['65001:100']"),
+    })
+    .max(64, { error: expected('at most 64 route targets') }),
+  routerId: text('an identifier such as 192.0.2.1', readRouterId),
+  tcpPortOrNone: whole('a TCP port, or 0', 0, 65_535),
+  hops: whole('hops', 1, 254),
+  /** RFC 4271 section 4.2: 0, or at least 3. */
+  holdTime: z.union([z.literal(0), whole('whole seconds', 3, 65_535)], {
+    error: expected('0, or whole seconds from 3 to 65535'),
+  }),
+  /** RFC 4724 section 3: 12 bits. */
+  restartTime: whole('whole seconds', 0, 4095),
+  /** RFC 9494 section 3.1: 24 bits. */
+  staleTime: whole('whole seconds', 0, 16_777_215),
+  routeCount: whole('a number of routes', 1, 10_000_000),
+  moveCount: whole('a number of moves', 2, 1000),
   listenAddress: text('an address and a TCP port, such as 127.0.0.1:9477', readListenAddress),
   choice,
   list,

@@ -179,6 +179,7 @@ const READINGS: [OptionScope, string, Options][] = [
   ['vxlan', 'inner_vlan keep', { inner_vlan: 'keep' }],
   ['vxlan', 'host_port on addr 10.0.0.1/24', { host_port: true, addresses: ['10.0.0.1/24'] }],
   ['vxlan', 'fragment on', { fragment: true }],
+  ['vxlan', 'evpn on', { evpn: true }],
   ['vxlan', 'flood off up', { flood: false, up: true }],
   ['patch', 'peer p2 learning off down', { peer: 'p2', learning: false, up: false }],
   ['qemu', 'connect /run/vm1.net mtu 9000 locked on', { connect: '/run/vm1.net', mtu: 9000, locked: true }],

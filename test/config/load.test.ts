@@ -204,6 +204,7 @@ describe('the example of the contract', () => {
       host_port: false,
       accept_vteps: 'known',
       reserved_bits: 'ignore',
+      evpn: false,
       fragment: false,
       inner_vlan: 'drop',
       addresses: [],

@@ -5,6 +5,12 @@
 import { z } from 'zod';
 import { bridgeLists, bridgeOptions, bridgePorts } from '../../src/config/options/bridge.js';
 import { cniOptions, dockerOptions } from '../../src/config/options/containers.js';
+import {
+  evpnDuplicateOptions,
+  evpnNeighborOptions,
+  evpnOptions,
+  evpnVniOptions,
+} from '../../src/config/options/evpn.js';
 import { fdbOptions, mdbOptions, neighOptions } from '../../src/config/options/entries.js';
 import { PORT_KINDS, PORT_TYPES, type PortType } from '../../src/config/options/kinds.js';
 import { nicOptions } from '../../src/config/options/nic.js';
@@ -62,6 +68,42 @@ docker: { bridge: br1 }`,
     example: `
 cni: { bridge: br1 }`,
     rows: cniOptions,
+  },
+  {
+    title: 'evpn',
+    text: 'The BGP speaker for EVPN ([evpn.md](evpn.md)). A changed neighbour ends its own session only.',
+    example: `
+evpn:
+  asn: 65000
+  neighbors: [{ address: 192.0.2.254 }]`,
+    rows: evpnOptions,
+  },
+  {
+    title: 'evpn.neighbors',
+    text: 'Items of `neighbors` of `evpn`.',
+    example: `
+evpn:
+  asn: 65000
+  neighbors: [{ address: 192.0.2.254, password_file: /etc/overtap/bgp.password }]`,
+    rows: evpnNeighborOptions,
+  },
+  {
+    title: 'evpn.vnis',
+    text: 'Items of `vnis` of `evpn`.',
+    example: `
+evpn:
+  asn: 65000
+  vnis: [{ vni: 10010, import: ["65000:10010", "65001:10010"] }]`,
+    rows: evpnVniOptions,
+  },
+  {
+    title: 'evpn.duplicates',
+    text: 'The limits of `duplicates` of `evpn`.',
+    example: `
+evpn:
+  asn: 65000
+  duplicates: { moves: 5, seconds: 180, hold: 600 }`,
+    rows: evpnDuplicateOptions,
   },
   {
     title: 'A bridge',

@@ -16,6 +16,7 @@ const GROUPS: Readonly<Record<string, readonly Kind[]>> = {
   loop: ['loop'],
   stp: ['stp'],
   mdb: ['mdb'],
+  evpn: ['evpn'],
   miss: ['l2miss', 'l3miss'],
   neigh: ['neigh_conflict'],
   vtep: ['vtep_unknown'],

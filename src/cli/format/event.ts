@@ -40,6 +40,20 @@ export function formatEvent(event: SwitchEvent): string {
       const words = [ifname, ...optional('state', state), ...optional('role', role), 'master', master];
       return line('STP', change === 'state' ? words : [...words, change]);
     }
+    case 'evpn': {
+      const { change, neighbor, reason, routes, limit, vni, mac, vteps } = event;
+      const of = [...optional('neighbor', neighbor), ...optional('vni', vni), ...optional('mac', mac)];
+      const between = vteps === undefined ? [] : ['between', ...vteps];
+      const why = reason === undefined ? [] : [`(${reason})`];
+      return line('EVPN', [
+        ...of,
+        ...optional('routes', routes),
+        ...optional('limit', limit),
+        change,
+        ...between,
+        ...why,
+      ]);
+    }
     case 'mdb': {
       const { dev, port, grp, src, vid, dst, src_vni: vni, change } = event;
       const of = ['dev', dev, 'port', port, 'grp', grp, ...optional('src', src)];

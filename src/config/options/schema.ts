@@ -9,6 +9,7 @@ import { expected, mapping, value } from '../../values/value.js';
 import { bridgeLists, bridgeOptions, bridgePorts } from './bridge.js';
 import { fdbOptions, mdbOptions, neighOptions, tunnelMdbOptions } from './entries.js';
 import { cniOptions, dockerOptions } from './containers.js';
+import { evpnDuplicateOptions, evpnNeighborOptions, evpnOptions, evpnVniOptions } from './evpn.js';
 import { type KindOf, PORT_KINDS, PORT_TYPES, type PortType } from './kinds.js';
 import { vlanGlobalOptions } from './mcast.js';
 import { nexthopOptions } from './nexthop.js';
@@ -31,6 +32,14 @@ export const ETCD = object('a mapping of options of etcd', shapeOf(etcdOptions))
 export const DOCKER = object('a mapping of options of the network driver', shapeOf(dockerOptions));
 
 export const CNI = object('a mapping of options of the CNI plugin', shapeOf(cniOptions));
+
+export const EVPN = object('a mapping of options of EVPN', shapeOf(evpnOptions));
+
+export const EVPN_NEIGHBOR = object('a neighbour such as { address: 192.0.2.254 }', shapeOf(evpnNeighborOptions));
+
+export const EVPN_VNI = object('a VNI such as { vni: 10010, rd: "65001:100" }', shapeOf(evpnVniOptions));
+
+export const EVPN_DUPLICATES = object('a mapping of limits', shapeOf(evpnDuplicateOptions));
 
 export const BRIDGE = object(
   'a mapping of bridge options',

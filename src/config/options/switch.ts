@@ -1,6 +1,7 @@
 /** The keys at the top of the file. */
 import { mapping, value } from '../../values/value.js';
 import { cniOptions, dockerOptions } from './containers.js';
+import { evpnOptions } from './evpn.js';
 import { nexthopOptions } from './nexthop.js';
 import { defaultsOf, option, required } from './option.js';
 
@@ -201,6 +202,12 @@ export const switchOptions = {
     otherwise: 'no plugin',
     change: 'restart',
     doc: 'The switch for the CNI plugin `overtap-cni`, as podman and Kubernetes use it ([containers.md](containers.md#cni)).',
+  }),
+  evpn: option({
+    value: mapping('options of EVPN such as { asn: 65000, neighbors: [] }'),
+    fields: evpnOptions,
+    otherwise: 'no speaker',
+    doc: 'The BGP speaker of the switch, which tells other hosts the MACs of vxlan ports with `evpn`, and hears theirs ([evpn.md](evpn.md)).',
   }),
   fdb_size: option({
     value: value.fdbSize,

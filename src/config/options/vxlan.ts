@@ -138,6 +138,12 @@ export const vxlanOptions = {
     word: number(),
     doc: 'Most MACs that are learned from the tunnel; 0: no limit beyond that of the FDB.',
   }),
+  evpn: option({
+    value: value.flag,
+    default: false,
+    word: onOff(),
+    doc: 'The VNIs of the port take part in EVPN: other hosts make its flood lists and its entries, and hear its MACs ([evpn.md](evpn.md)). Needs `local`, and turns `learning` off unless the file turns it on.',
+  }),
   proxy: option({
     value: value.flag,
     default: false,

@@ -15,6 +15,10 @@ import {
   CNI,
   DOCKER,
   ETCD,
+  EVPN,
+  EVPN_DUPLICATES,
+  EVPN_NEIGHBOR,
+  EVPN_VNI,
   FDB_ENTRY,
   MDB_ENTRY,
   NEIGH_ENTRY,
@@ -34,6 +38,7 @@ import type {
   Decoded,
   DecodedBridge,
   DecodedEntry,
+  DecodedEvpn,
   DecodedLists,
   DecodedLocal,
   DecodedPort,
@@ -61,7 +66,20 @@ export function decodeSwitch(raw: unknown, faults: FaultList): DecodedSwitch | u
   const etcd = decodeObject(ETCD, decoded.given.etcd ?? {}, ['etcd'], faults)?.given ?? {};
   const nexthopList = decodeObjects(NEXTHOP, decoded, 'nexthops', decoded.given.nexthops, faults);
   const portList = decodePorts(decoded, [], faults);
-  return { ...decoded, bridgeList, portList, offloads, etcd, docker, cni, nexthopList };
+  const evpn = decoded.given.evpn && decodeEvpn(decoded.given.evpn, faults);
+  return { ...decoded, bridgeList, portList, offloads, etcd, docker, cni, nexthopList, evpn };
+}
+
+function decodeEvpn(raw: unknown, faults: FaultList): DecodedEvpn | undefined {
+  const decoded = decodeObject(EVPN, raw, ['evpn'], faults);
+  if (decoded === undefined) return undefined;
+  const { neighbors, vnis, duplicates } = decoded.given;
+  return {
+    ...decoded,
+    neighborList: decodeObjects(EVPN_NEIGHBOR, decoded, 'neighbors', neighbors, faults),
+    vniList: decodeObjects(EVPN_VNI, decoded, 'vnis', vnis, faults),
+    duplicates: decodeObject(EVPN_DUPLICATES, duplicates ?? {}, ['evpn', 'duplicates'], faults)?.given ?? {},
+  };
 }
 
 function decodeBridge(name: string, raw: unknown, path: Path, faults: FaultList): DecodedBridge | undefined {

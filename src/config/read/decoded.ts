@@ -14,6 +14,10 @@ import type {
   CNI,
   DOCKER,
   ETCD,
+  EVPN,
+  EVPN_DUPLICATES,
+  EVPN_NEIGHBOR,
+  EVPN_VNI,
   OFFLOADS,
   POLICE,
   PORTS,
@@ -51,6 +55,13 @@ export interface DecodedSwitch extends Decoded<typeof SWITCH> {
   docker: Partial<z.output<typeof DOCKER>> | undefined;
   cni: Partial<z.output<typeof CNI>> | undefined;
   nexthopList: Item<z.output<typeof NEXTHOP>>[];
+  evpn: DecodedEvpn | undefined;
+}
+
+export interface DecodedEvpn extends Decoded<typeof EVPN> {
+  neighborList: Item<z.output<typeof EVPN_NEIGHBOR>>[];
+  vniList: Item<z.output<typeof EVPN_VNI>>[];
+  duplicates: Partial<z.output<typeof EVPN_DUPLICATES>>;
 }
 
 export interface DecodedBridge extends Decoded<typeof BRIDGE> {

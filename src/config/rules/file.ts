@@ -22,6 +22,7 @@ import {
 import { type FaultList, formatPath, type Path } from '../read/faults.js';
 import type { HostFacts } from '../read/host-facts.js';
 import { checkBackups } from './backups.js';
+import { checkEvpn } from './evpn.js';
 import { checkFdb, checkFdbSize } from './fdb.js';
 import { checkGateways } from './gateways.js';
 import { checkGuards, lookForContradictions } from './guards.js';
@@ -73,6 +74,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
   checkMirrors(config.bridgeList, faults);
   checkDrivers(config, faults);
   checkEtcd(config, faults);
+  checkEvpn(config, faults);
   for (const port of config.portList) checkPort(port, undefined, faults);
   checkKinds(config, faults);
   checkGuards(config, faults);

@@ -50,6 +50,17 @@ export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
       reason === null
         ? log.info({ port, source, heldBack }, 'source of peers works again')
         : log.warn({ port, source, reason, heldBack }, 'source of peers fails: what it has said stays'),
+    evpn: ({ event: _, change, ...facts }, heldBack) => {
+      const line = { ...facts, heldBack };
+      if (change === 'neighbor_up') log.info(line, 'BGP session up');
+      else if (change === 'neighbor_down') log.warn(line, 'BGP session down');
+      else if (change === 'duplicate_mac')
+        log.warn(line, 'a MAC moves between VTEPs: two guests with one MAC, or a loop; it is left alone');
+      else if (change === 'routes_refused')
+        log.warn(line, 'routes of the neighbour are refused: max_routes is reached');
+      else log.warn(line, 'the neighbour has three quarters of max_routes');
+    },
+    evpnFault: (text, heldBack) => log.warn({ heldBack }, `evpn: ${text}`),
     ownTunnel: ({ port, bridge, remote }) =>
       log.warn(
         { port, bridge, remote },

@@ -58,6 +58,8 @@ export class Engines {
   readonly drops: DropReader;
   /** What the engines write, for what another switch has left, and for the next one; to write it they must stand still. */
   readonly legacy: Legacy;
+  /** One more reader of the FDB's changes, from now on. */
+  readonly readEvents: () => FdbEvents;
   /** Says what the engines would do with a frame. */
   readonly shadow: Shadow;
   private readonly threads: EngineThread[];
@@ -71,6 +73,7 @@ export class Engines {
     const remotes = this.remotes.memory;
     this.fdb = new FdbReader(fdb);
     this.events = FdbEvents.attach(fdb);
+    this.readEvents = () => FdbEvents.attach(fdb);
     const counters = Array.from({ length: workers }, () => new Counters().memory);
     this.counters = new CounterReader(counters);
     const punts = counters.map(() => new PuntRing().memory);

@@ -60,6 +60,8 @@ export interface LiveParts {
   neigh: Pick<NeighTable, 'change' | 'follow' | 'manual'>;
   /** Rows of sources of peers; absent: there are none. */
   peers?: { follow(): void; bindingFreed(bridge: string, vid: number, ip: string): void };
+  /** Follows the configuration; absent: there is none. */
+  evpn?: { follow(): void };
   multicast: Pick<MulticastControl, 'change' | 'follow' | 'forgetRemotes' | 'permanent'>;
   /** Spanning trees follow a change before the engines know of it. */
   trees: { follow(): void };
@@ -429,6 +431,7 @@ export class LiveControl implements Controls {
     reconciler.finishEntries(change);
     change.entries.push(...operations, ...neigh.follow());
     await this.carryOut(change);
+    this.parts.evpn?.follow();
     return prepared.opened.absent;
   }
 

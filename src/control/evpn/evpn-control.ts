@@ -1,0 +1,320 @@
+/**
+ * EVPN, the control thread's side: starts the speaker's thread while the configuration has one, tells it the MACs of this switch, and puts what it
+ * tells into the tables.
+ */
+import { readFileSync } from 'node:fs';
+import type { FromSpeaker, LocalMac, Question, SpeakerConfig } from '../../evpn/contract.js';
+import { SpeakerThread } from '../../evpn/speaker-thread.js';
+import type { FdbEvents } from '../../fdb/table.js';
+import type { NeighReader } from '../../neigh/table.js';
+import type { SwitchEvent } from '../../api/api.js';
+import { caught, every, forget, guarded } from '../guard.js';
+import type { LastingOwner } from '../peers/contract.js';
+import { type Difference, OwnMacs, type OwnMacParts } from './own-macs.js';
+import { RemoteRows } from './remote-rows.js';
+import { evpnPorts, speakerConfigOf } from './speaker-config.js';
+
+/** Between two looks at the changes of the FDB: a guest that moves is heard of within that. */
+const POLL_MS = 50;
+/** Between two looks at the bindings. */
+const BINDINGS_MS = 500;
+/** Most MACs that are looked at in one poll; the rest waits for the next. */
+const MOST_LOOKED = 8192;
+/** Seconds for which the rows of a speaker that has failed stay. */
+const RESTART_S = 120;
+const ASK_MS = 5000;
+/** MACs of one message: BATCH of the contract, which is types only here. */
+const BATCH = 1024;
+
+export type EvpnEvent = Extract<SwitchEvent, { event: 'evpn' }>;
+type Told<T extends FromSpeaker['tell']> = Extract<FromSpeaker, { tell: T }>;
+
+export interface EvpnParts extends Omit<OwnMacParts, 'neigh'> {
+  neigh: Pick<NeighReader, 'forEach' | 'slots' | 'counters'>;
+  owner: LastingOwner;
+  /** A reader of the FDB's changes of its own. */
+  events(): FdbEvents;
+  /** For `monitor` and the log. */
+  tell(event: EvpnEvent): void;
+  fault(text: string): void;
+  /** The process before forwards still. */
+  isHeld: boolean;
+}
+
+export class EvpnControl {
+  private readonly own: OwnMacs;
+  private readonly rows: RemoteRows;
+  private readonly thread: SpeakerThread;
+  private readonly timers: NodeJS.Timeout[] = [];
+  private readonly waiting = new Map<number, (answer: Told<'answer'>) => void>();
+  private readonly dirty = new Map<string, readonly [number, number, number]>();
+  /** By address: what was told of the session last. At most as many as are configured at a time. */
+  private readonly neighbors = new Map<string, { change: EvpnEvent['change']; reason: string | undefined }>();
+  private events: FdbEvents | null = null;
+  private readonly ports = new Map<number, string>();
+  private config: SpeakerConfig | null = null;
+  private nextId = 1;
+  private needsAll = false;
+  private isWalking = false;
+  private lookedAt = '';
+  private isHeld: boolean;
+  /** Routes are put in one batch after the other. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly parts: EvpnParts) {
+    this.isHeld = parts.isHeld;
+    this.own = new OwnMacs(parts);
+    this.rows = new RemoteRows((vni) => this.ports.get(vni));
+    this.thread = new SpeakerThread(
+      {
+        told: (message) => this.hear(message),
+        started: (isAgain) => this.started(isAgain),
+        failed: (error, pause) => {
+          this.void();
+          parts.fault(`the BGP speaker has failed and starts again in ${Math.ceil(pause / 1000)} s: ${error.message}`);
+        },
+      },
+      guarded,
+    );
+  }
+
+  /** The process before has ended. */
+  begin(): void {
+    this.isHeld = false;
+    this.follow();
+  }
+
+  /** The configuration or the ports have changed. */
+  follow(): void {
+    if (this.isHeld) return;
+    const { evpn } = this.parts.model.config;
+    if (evpn === undefined) {
+      if (this.config !== null) this.end();
+      return;
+    }
+    // Those that have gone are kept: the speaker takes back what it told of them.
+    for (const { name, vnis } of evpnPorts(this.parts.model)) for (const { vni } of vnis) this.ports.set(vni, name);
+    const next = speakerConfigOf(evpn, this.parts.model, (path) => this.passwordIn(path));
+    const isSame = JSON.stringify(next) === JSON.stringify(this.config);
+    this.config = next;
+    for (const address of this.neighbors.keys())
+      if (!next.neighbors.some((neighbor) => neighbor.address === address)) this.neighbors.delete(address);
+    if (this.own.follow()) this.needsAll = true;
+    if (!this.thread.isRunning) this.start();
+    else if (!isSame) this.thread.post({ do: 'configure', config: next });
+  }
+
+  /** Without its password a session does not come up, and the log says why. */
+  private passwordIn(path: string): string | undefined {
+    try {
+      return readFileSync(path, 'utf8').split('\n', 1)[0]?.slice(0, 80);
+    } catch (error) {
+      this.parts.fault(`password_file: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  private start(): void {
+    this.events ??= this.parts.events();
+    if (this.timers.length === 0)
+      this.timers.push(
+        every('evpn', POLL_MS, () => this.poll()),
+        every('evpn bindings', BINDINGS_MS, () => this.lookAtBindings()),
+      );
+    this.thread.start();
+  }
+
+  private started(isAgain: boolean): void {
+    if (this.config === null) return;
+    if (isAgain) this.void();
+    this.thread.post({ do: 'configure', config: this.config });
+    this.own.forget();
+    this.needsAll = true;
+    this.lookedAt = '';
+  }
+
+  /** What the speaker told is void; the rows stay for the time of a restart. */
+  private void(): void {
+    this.rows.forget();
+    this.parts.owner.renew(RESTART_S);
+    for (const answer of this.waiting.values()) answer({ tell: 'answer', id: 0 });
+    this.waiting.clear();
+  }
+
+  private end(): void {
+    this.config = null;
+    this.rest();
+    this.own.forget();
+    this.rows.forget();
+    forget('evpn', Promise.all([this.thread.stop(false), this.last.then(() => this.parts.owner.clear())]));
+  }
+
+  private rest(): void {
+    for (const timer of this.timers.splice(0)) clearInterval(timer);
+    this.dirty.clear();
+  }
+
+  /** Ends the timers and the thread. @param restarts the neighbours keep our routes: another process goes on */
+  stop(restarts = false): Promise<void> {
+    this.rest();
+    this.isHeld = true;
+    return this.thread.stop(restarts);
+  }
+
+  // ---- Own MACs
+
+  private poll(): void {
+    if (this.events === null) return;
+    const lost = this.events.read(({ high, low, fid }) => this.dirty.set(`${fid} ${high} ${low}`, [high, low, fid]));
+    if (lost > 0) this.needsAll = true;
+    if (this.needsAll) {
+      this.walk();
+      return;
+    }
+    const into: Difference = { announce: [], withdraw: [] };
+    let left = MOST_LOOKED;
+    for (const [key, [high, low, fid]] of this.dirty) {
+      if (left-- === 0) break;
+      this.dirty.delete(key);
+      this.own.look(high, low, fid, into);
+    }
+    this.say(into);
+  }
+
+  /** Looks at the whole table; what changes meanwhile is looked at after it. */
+  private walk(): void {
+    if (this.isWalking) return;
+    this.isWalking = true;
+    this.needsAll = false;
+    this.step(this.own.all(), () => {
+      this.isWalking = false;
+    });
+  }
+
+  private lookAtBindings(): void {
+    if (this.isWalking) return;
+    const now = `${JSON.stringify(this.parts.neigh.counters())} ${this.own.size}`;
+    if (now === this.lookedAt) return;
+    this.lookedAt = now;
+    this.isWalking = true;
+    this.step(this.own.bindings(), () => {
+      this.isWalking = false;
+    });
+  }
+
+  /** One piece at a time, so that the thread is never held up. */
+  private step(pieces: Generator<Difference>, ended: () => void): void {
+    const next = guarded('evpn walk', () => {
+      const { done, value } = pieces.next();
+      if (done === true) return ended();
+      this.say(value);
+      setImmediate(next);
+    });
+    next();
+  }
+
+  private say({ announce, withdraw }: Difference): void {
+    for (const macs of batches(withdraw)) this.thread.post({ do: 'withdraw', macs });
+    for (const macs of batches(announce)) this.thread.post({ do: 'announce', macs });
+  }
+
+  // ---- From the speaker
+
+  private hear(message: FromSpeaker): void {
+    switch (message.tell) {
+      case 'routes':
+        this.last = this.last.then(() => this.take(message)).catch((error: unknown) => caught('evpn routes', error));
+        break;
+      case 'answer':
+        this.waiting.get(message.id)?.(message);
+        this.waiting.delete(message.id);
+        break;
+      case 'neighbor':
+        this.tellNeighbor(message);
+        break;
+      case 'limit':
+        this.parts.tell({
+          event: 'evpn',
+          change: message.isRefused ? 'routes_refused' : 'routes_near_limit',
+          neighbor: message.address,
+          routes: message.routes,
+          limit: message.most,
+        });
+        break;
+      case 'duplicate':
+        this.tellDuplicate(message);
+        break;
+      case 'fault':
+        this.parts.fault(message.text);
+        break;
+      case 'stopped':
+        break;
+    }
+  }
+
+  /** Sessions that come up and end; of attempts that fail, each new reason once. */
+  private tellNeighbor({ address, state, reason }: Told<'neighbor'>): void {
+    const change = state === 'established' ? 'neighbor_up' : 'neighbor_down';
+    const last = this.neighbors.get(address);
+    const isNew = change === 'neighbor_up' || last?.change === 'neighbor_up' || last?.reason !== reason;
+    if (!isNew || (change === 'neighbor_down' && reason === undefined && last?.change !== 'neighbor_up')) return;
+    this.neighbors.set(address, { change, reason });
+    this.parts.tell({ event: 'evpn', change, neighbor: address, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  private tellDuplicate({ vni, mac, between }: Told<'duplicate'>): void {
+    const vteps = between.map((vtep) => vtep ?? this.config?.vnis.find((one) => one.vni === vni)?.local ?? 'this host');
+    this.parts.tell({ event: 'evpn', change: 'duplicate_mac', vni, mac, vteps });
+  }
+
+  private async take(routes: Told<'routes'>): Promise<void> {
+    try {
+      if (this.config === null) return;
+      const { refused, reason } = await this.parts.owner.change(this.rows.changeOf(routes));
+      if (refused > 0) this.parts.fault(`${refused} rows of routes were refused: ${reason}`);
+    } finally {
+      this.thread.post({ do: 'taken' });
+    }
+  }
+
+  // ---- Questions
+
+  /** Null: there is no speaker, or it does not answer in time. */
+  ask(question: Question): Promise<Told<'answer'> | null> {
+    if (!this.thread.isRunning) return Promise.resolve(null);
+    const id = this.nextId++;
+    return new Promise((resolve) => {
+      const patience = setTimeout(() => {
+        this.waiting.delete(id);
+        resolve(null);
+      }, ASK_MS);
+      this.waiting.set(id, (answer) => {
+        clearTimeout(patience);
+        resolve(answer.id === id ? answer : null);
+      });
+      this.thread.post({ do: 'ask', id, question });
+    });
+  }
+
+  /** @param neighbor absent: all */
+  refresh(neighbor?: string): void {
+    this.thread.post({ do: 'refresh', ...(neighbor === undefined ? {} : { neighbor }) });
+  }
+
+  clearDuplicates(vni?: number, mac?: string): void {
+    this.thread.post({
+      do: 'clear-duplicates',
+      ...(vni === undefined ? {} : { vni }),
+      ...(mac === undefined ? {} : { mac }),
+    });
+  }
+
+  /** Whether there is a speaker. */
+  get isRunning(): boolean {
+    return this.thread.isRunning;
+  }
+}
+
+function* batches(macs: readonly LocalMac[]): Generator<readonly LocalMac[]> {
+  for (let at = 0; at < macs.length; at += BATCH) yield macs.slice(at, at + BATCH);
+}
