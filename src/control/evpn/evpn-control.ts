@@ -3,16 +3,18 @@
  * tells into the tables.
  */
 import { readFileSync } from 'node:fs';
-import type { FromSpeaker, LocalMac, Question, SpeakerConfig } from '../../evpn/contract.js';
+import type { FromSpeaker, LocalMac, SpeakerConfig } from '../../evpn/contract.js';
 import { SpeakerThread } from '../../evpn/speaker-thread.js';
 import type { FdbEvents } from '../../fdb/table.js';
 import type { NeighReader } from '../../neigh/table.js';
 import type { SwitchEvent } from '../../api/api.js';
 import { caught, every, forget, guarded } from '../guard.js';
+import type { EvpnViews } from '../listings.js';
 import type { LastingOwner } from '../peers/contract.js';
 import { type Difference, OwnMacs, type OwnMacParts } from './own-macs.js';
 import { RemoteRows } from './remote-rows.js';
 import { evpnPorts, speakerConfigOf } from './speaker-config.js';
+import { SpeakerViews } from './speaker-views.js';
 
 /** Between two looks at the changes of the FDB: a guest that moves is heard of within that. */
 const POLL_MS = 50;
@@ -22,7 +24,6 @@ const BINDINGS_MS = 500;
 const MOST_LOOKED = 8192;
 /** Seconds for which the rows of a speaker that has failed stay. */
 const RESTART_S = 120;
-const ASK_MS = 5000;
 /** MACs of one message: BATCH of the contract, which is types only here. */
 const BATCH = 1024;
 
@@ -46,14 +47,13 @@ export class EvpnControl {
   private readonly rows: RemoteRows;
   private readonly thread: SpeakerThread;
   private readonly timers: NodeJS.Timeout[] = [];
-  private readonly waiting = new Map<number, (answer: Told<'answer'>) => void>();
+  private readonly asked: SpeakerViews;
   private readonly dirty = new Map<string, readonly [number, number, number]>();
   /** By address: what was told of the session last. At most as many as are configured at a time. */
   private readonly neighbors = new Map<string, { change: EvpnEvent['change']; reason: string | undefined }>();
   private events: FdbEvents | null = null;
   private readonly ports = new Map<number, string>();
   private config: SpeakerConfig | null = null;
-  private nextId = 1;
   private needsAll = false;
   private isWalking = false;
   private lookedAt = '';
@@ -76,6 +76,7 @@ export class EvpnControl {
       },
       guarded,
     );
+    this.asked = new SpeakerViews(this.thread);
   }
 
   /** The process before has ended. */
@@ -137,8 +138,7 @@ export class EvpnControl {
   private void(): void {
     this.rows.forget();
     this.parts.owner.renew(RESTART_S);
-    for (const answer of this.waiting.values()) answer({ tell: 'answer', id: 0 });
-    this.waiting.clear();
+    this.asked.fail();
   }
 
   private end(): void {
@@ -146,6 +146,7 @@ export class EvpnControl {
     this.rest();
     this.own.forget();
     this.rows.forget();
+    this.asked.fail();
     forget('evpn', Promise.all([this.thread.stop(false), this.last.then(() => this.parts.owner.clear())]));
   }
 
@@ -226,8 +227,7 @@ export class EvpnControl {
         this.last = this.last.then(() => this.take(message)).catch((error: unknown) => caught('evpn routes', error));
         break;
       case 'answer':
-        this.waiting.get(message.id)?.(message);
-        this.waiting.delete(message.id);
+        this.asked.hear(message);
         break;
       case 'neighbor':
         this.tellNeighbor(message);
@@ -277,41 +277,11 @@ export class EvpnControl {
     }
   }
 
-  // ---- Questions
+  // ---- Questions and orders
 
-  /** Null: there is no speaker, or it does not answer in time. */
-  ask(question: Question): Promise<Told<'answer'> | null> {
-    if (!this.thread.isRunning) return Promise.resolve(null);
-    const id = this.nextId++;
-    return new Promise((resolve) => {
-      const patience = setTimeout(() => {
-        this.waiting.delete(id);
-        resolve(null);
-      }, ASK_MS);
-      this.waiting.set(id, (answer) => {
-        clearTimeout(patience);
-        resolve(answer.id === id ? answer : null);
-      });
-      this.thread.post({ do: 'ask', id, question });
-    });
-  }
-
-  /** @param neighbor absent: all */
-  refresh(neighbor?: string): void {
-    this.thread.post({ do: 'refresh', ...(neighbor === undefined ? {} : { neighbor }) });
-  }
-
-  clearDuplicates(vni?: number, mac?: string): void {
-    this.thread.post({
-      do: 'clear-duplicates',
-      ...(vni === undefined ? {} : { vni }),
-      ...(mac === undefined ? {} : { mac }),
-    });
-  }
-
-  /** Whether there is a speaker. */
-  get isRunning(): boolean {
-    return this.thread.isRunning;
+  /** Null: the configuration has no speaker. */
+  views(): EvpnViews | null {
+    return this.config === null ? null : this.asked.of(this.config);
   }
 }
 
