@@ -194,7 +194,7 @@ export class EvpnControl {
 
   private lookAtBindings(): void {
     if (this.isWalking) return;
-    const now = `${JSON.stringify(this.parts.neigh.counters())} ${this.own.size}`;
+    const now = `${JSON.stringify(this.parts.neigh.counters())} ${this.own.generation}`;
     if (now === this.lookedAt) return;
     this.lookedAt = now;
     this.isWalking = true;

@@ -41,6 +41,7 @@ export class OwnMacs {
   private vnis = new Map<number, number>();
   /** By `FID MAC`. */
   private readonly told = new Map<string, Told>();
+  private changes = 0;
 
   constructor(private readonly parts: OwnMacParts) {}
 
@@ -60,6 +61,7 @@ export class OwnMacs {
 
   /** Nothing was told, or all of it is void. */
   forget(): void {
+    this.changes++;
     this.told.clear();
   }
 
@@ -83,13 +85,17 @@ export class OwnMacs {
     if (mac === null) {
       if (before === undefined) return;
       this.told.delete(key);
+      this.changes++;
       into.withdraw.push(...before.bindings.values(), before.mac);
       return;
     }
     if (before !== undefined && before.mac.vni === mac.vni && before.mac.sticky === mac.sticky) return;
+    const bindings = new Map<string, LocalMac>();
     if (before !== undefined && before.mac.vni !== mac.vni) into.withdraw.push(...before.bindings.values(), before.mac);
-    this.told.set(key, { mac, bindings: new Map() });
-    into.announce.push(mac);
+    else for (const [ip, binding] of before?.bindings ?? []) bindings.set(ip, { ...binding, sticky: mac.sticky });
+    this.told.set(key, { mac, bindings });
+    this.changes++;
+    into.announce.push(mac, ...bindings.values());
   }
 
   /** Null: it is not at a local port, or may not send yet. */
@@ -165,9 +171,9 @@ export class OwnMacs {
     yield into;
   }
 
-  /** MACs that are told. */
-  get size(): number {
-    return this.told.size;
+  /** Another number after each change of the MACs that are told: then bindings may be missing. */
+  get generation(): number {
+    return this.changes;
   }
 }
 

@@ -97,3 +97,22 @@ it('tells addresses that local guests claim, with their MAC, and no others', () 
   fdb.remove(0x0200, 7, FID);
   expect(sum([looked(own, 7)]).withdraw).toEqual([`${MAC} 10.0.0.1`, MAC]);
 });
+
+it('takes an address back whose MAC has become sticky meanwhile, and asks for a look after each change of a MAC', () => {
+  const { fdb, neigh, own } = setup();
+  neigh.hear(FID, ADDRESS, 0, 0x0200, 7, TAP, 0, 1, before);
+  fdb.learn(0x0200, 7, FID, TAP, TAP, 1);
+  const generations = [own.generation];
+  looked(own, 7);
+  generations.push(own.generation);
+  [...own.bindings()];
+  fdb.set(0x0200, 7, FID, TAP, TAP, FLAG_STATIC, 1);
+  expect(sum([looked(own, 7)]).announce).toEqual([`${MAC} sticky`, `${MAC} 10.0.0.1 sticky`]);
+  generations.push(own.generation);
+  neigh.remove(FID, ADDRESS);
+  expect(sum(own.bindings()).withdraw).toEqual([`${MAC} 10.0.0.1 sticky`]);
+  fdb.remove(0x0200, 7, FID);
+  looked(own, 7);
+  generations.push(own.generation);
+  expect(new Set(generations).size).toBe(4);
+});
