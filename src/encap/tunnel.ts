@@ -12,6 +12,8 @@ const NO_REMOTES = new Int32Array(0);
 
 /** The outer TOS is a copy of the inner one (`tos inherit`). */
 export const TOS_INHERIT = -1;
+/** Bits of a frame's `tos` that are the label of its datagrams on a port with `flowlabel inherit`: that of TX_TOS, and the sign. */
+export const LABEL_BITS = ~0xff;
 
 export class Tunnel {
   /** 0: the VLAN has no VNI on this port. */
@@ -30,6 +32,8 @@ export class Tunnel {
   senders: Int32Array;
   /** Outer TOS, or TOS_INHERIT. Changed by `setSenders` only. */
   tos: number;
+  /** LABEL_BITS: datagrams have the label of the inner packet (`flowlabel inherit`); 0: that of their sender. */
+  labels = 0;
   /** The bits of the VXLAN header that drop a datagram, on a port with DROP_RESERVED_BITS. */
   reservedHigh = RESERVED_HIGH;
   reservedLow = RESERVED_LOW;

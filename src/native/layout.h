@@ -37,6 +37,8 @@
 #define TX_REMOTE 10
 #define TX_TOS 11
 #define TX_FRAGMENT_SHIFT 8
+#define TX_LABEL_SHIFT 8
+#define TX_LABELLED (-2147483648)
 #define TX_STATUS 12
 #define TX_COOKIE 13
 #define TX_COOKIE2 14

@@ -40,6 +40,7 @@ const ATTR = {
   COLLECT_METADATA: 25,
   TTL_INHERIT: 28,
   VNIFILTER: 30,
+  LABEL_POLICY: 32,
 } as const;
 
 /** What iproute2 says without a port: the kernel's own default, not that of RFC 7348. */
@@ -48,12 +49,14 @@ export const KERNEL_PORT = 8472;
 const TOS_INHERIT = 1;
 
 const off = (attr: number, word: string): Row => fixed(attr, word, bytesOf(1, 0));
-const off4 = (attr: number, word: string): Row => fixed(attr, word, bytesOf(4, 0));
+
+/** VXLAN_LABEL_INHERIT: LABEL_POLICY of a port whose datagrams have the inner label; 0: that of LABEL. */
+const LABEL_INHERIT = 1;
 
 /** 20 bits in a word in network order. */
 const label: Codec = {
   read: (value) => sized(value, 4).readUInt32BE(0),
-  write: (value) => bytesOf(4, Number(value ?? 0)).reverse(),
+  write: (value) => bytesOf(4, typeof value === 'number' ? value : 0).reverse(),
 };
 
 const TABLE: readonly Row[] = [
@@ -74,7 +77,6 @@ const TABLE: readonly Row[] = [
   key(29, 'df', choice({ unset: 0, set: 1, inherit: 2 }), 'unset'),
   // A datagram to an address of this host goes through the host's network stack.
   off(31, 'localbypass'),
-  off4(32, 'flowlabel inherit'),
 ];
 
 /** A vxlan device in a request. */
@@ -99,6 +101,7 @@ export function readVxlan(given: AttributeMap): VxlanRequest {
   }
   const options = readOptions(TABLE, given, 'a vxlan device', own);
   if (given.has(ATTR.GBP)) options.gbp = true;
+  readLabelPolicy(given, options);
   const id = given.u32(ATTR.ID);
   const external = given.u8(ATTR.COLLECT_METADATA) === 1;
   if (id !== undefined && !(external && id === 0)) options.id = id;
@@ -118,6 +121,12 @@ export function readVxlan(given: AttributeMap): VxlanRequest {
     external,
     vnifilter: given.u8(ATTR.VNIFILTER) === 1,
   };
+}
+
+function readLabelPolicy(given: AttributeMap, options: Record<string, unknown>): void {
+  const policy = given.u32(ATTR.LABEL_POLICY) ?? 0;
+  if (policy > LABEL_INHERIT) throw new NetlinkFault(`${policy} is no policy of flow labels; give a label, or inherit`);
+  if (policy === LABEL_INHERIT) options.flowlabel = 'inherit';
 }
 
 function readEnds(given: AttributeMap, options: Record<string, unknown>): void {
@@ -159,6 +168,7 @@ export function writeVxlan(row: Options, link: number): Attribute[] {
     bytesAttribute(ATTR.COLLECT_METADATA, bytesOf(1, external ? 1 : 0)),
     be16Attribute(ATTR.PORT, Number(row.dstport ?? 4789)),
     bytesAttribute(ATTR.PORT_RANGE, range),
+    u32Attribute(ATTR.LABEL_POLICY, row.flowlabel === 'inherit' ? LABEL_INHERIT : 0),
     ...writeOptions(TABLE, row),
   ];
 }

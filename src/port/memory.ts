@@ -45,6 +45,8 @@ import {
   TX_COOKIE,
   TX_CSUM,
   TX_FRAGMENT_SHIFT,
+  TX_LABEL_SHIFT,
+  TX_LABELLED,
   TX_GSO,
   TX_HEADER,
   TX_HEADER_LENGTH,
@@ -84,6 +86,8 @@ export interface Departure {
   tos: number;
   /** Most bytes of a frame: it is sent as fragments; 0: whole. */
   most: number;
+  /** Flow label of its own; absent: that of the sender. */
+  label?: number;
   vnet: number;
   gso: number;
   csum: number;
@@ -247,7 +251,7 @@ export class MemoryPacketIo implements PacketIo {
       bytes: concatBytes(header, withTag(frame, tag)),
       remote: tx[at + TX_REMOTE],
       tos: tx[at + TX_TOS] & 0xff,
-      most: tx[at + TX_TOS] >>> TX_FRAGMENT_SHIFT,
+      ...sizeOrLabel(tx[at + TX_TOS]),
       gso: tx[at + TX_GSO],
       csum: tx[at + TX_CSUM],
     };
@@ -306,4 +310,10 @@ function withTag(frame: Uint8Array, tag: number): Uint8Array {
     operation === TAG_REPLACE ? frame.subarray(12) : (tag & TAG_SERVICE) !== 0 ? [0x88, 0xa8] : [0x81, 0x00];
   const bytes = Uint8Array.of(high, low, (tag >> 8) & 0xff, tag & 0xff);
   return concatBytes(addresses, bytes, frame.slice(operation === TAG_PUSH ? 12 : 16));
+}
+
+/** What TX_TOS has above the type of service. */
+function sizeOrLabel(tos: number): { most: number; label?: number } {
+  if ((tos & TX_LABELLED) === 0) return { most: tos >>> TX_FRAGMENT_SHIFT };
+  return { most: 0, label: (tos & ~TX_LABELLED) >>> TX_LABEL_SHIFT };
 }

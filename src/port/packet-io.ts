@@ -74,10 +74,13 @@ export const TX_HEADER_LENGTH = 9;
 export const TX_REMOTE = 10;
 /**
  * Outer type-of-service byte (KIND_UDP), and above it (TX_FRAGMENT_SHIFT), if not 0, the most bytes of an Ethernet frame after the tag
- * operation: a longer one, which has an IPv4 packet without DF, is sent as fragments.
+ * operation: a longer one, which has an IPv4 packet without DF, is sent as fragments. With TX_LABELLED the number above it is the flow
+ * label (TX_LABEL_SHIFT) of a datagram over IPv6, in place of that of the sender, and the frame is sent whole.
  */
 export const TX_TOS = 11;
 export const TX_FRAGMENT_SHIFT = 8;
+export const TX_LABEL_SHIFT = 8;
+export const TX_LABELLED = -2147483648;
 /** Written by the PacketIo: 0, or the errno of the failure; OFFLOAD_MISFIT is one of them. */
 export const TX_STATUS = 12;
 /** For the caller's own use; ignored by the PacketIo. */
@@ -193,7 +196,7 @@ export interface PacketIo {
   attachSocket(index: number, fd: number): void;
   /**
    * A sending socket: TX_INDEX of KIND_UDP commands.
-   * @param flowLabel of its datagrams over IPv6, 0-0xfffff (RFC 6437), of a socket opened with `flowLabel`; default 0: none
+   * @param flowLabel of its datagrams over IPv6, 0-0xfffff (RFC 6437), of a socket opened with `labels`; default 0: none
    */
   attachSender(index: number, fd: number, flowLabel?: number): void;
   detachTap(index: number): void;

@@ -75,8 +75,8 @@ export interface SendingOptions extends UnderlayPlace {
   /** Sets the DF bit. This host never fragments. Default false. */
   df?: boolean;
   checksum?: boolean;
-  /** Flow label of datagrams over IPv6, 0-0xfffff: the socket allows it, `attachSender` says which. Default 0: none. */
-  flowLabel?: number;
+  /** Datagrams over IPv6 have a flow label: `attachSender` or the command says which. Default false. */
+  labels?: boolean;
   sendBuffer?: number;
 }
 
@@ -216,7 +216,7 @@ export function adoptSocket(fd: number, port: number): Sender {
 
 /** The options of a sending socket for the addon. */
 function sendingOf(options: SendingOptions): Omit<native.UdpSenderOptions, 'port'> {
-  const { multicast, ttl = 0, df = false, checksum = true, flowLabel = 0, sendBuffer = SEND_BUFFER } = options;
+  const { multicast, ttl = 0, df = false, checksum = true, labels = false, sendBuffer = SEND_BUFFER } = options;
   const groups =
     multicast === undefined
       ? {}
@@ -227,7 +227,7 @@ function sendingOf(options: SendingOptions): Omit<native.UdpSenderOptions, 'port
     ttl,
     df: df ? 'set' : 'unset',
     checksum,
-    labels: flowLabel !== 0,
+    labels,
     sendBuffer,
   };
 }

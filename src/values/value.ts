@@ -101,6 +101,7 @@ export function mapping(what: string) {
 
 const udpPort = whole('a UDP port', 1, 65_535);
 const tosNumber = whole('a type-of-service byte', 0, 255);
+const labelNumber = whole('a flow label', 0, 0xfffff);
 const mssNumber = whole('a maximum segment size', 88, 65_495);
 const mtuNumber = whole('an MTU', 68, 65_535);
 
@@ -120,7 +121,9 @@ export const value = {
   ttl: whole('a TTL', 0, 255),
   policyId: whole('a policy ID', 0, 0xffff),
   /** RFC 6437: 20 bits. */
-  flowLabel: whole('a flow label', 0, 0xfffff),
+  flowLabel: z.union([z.literal('inherit'), labelNumber], {
+    error: expected("a flow label from 0 to 1048575 or 'inherit'"),
+  }),
   udpPort,
   portRange: z.tuple([udpPort, udpPort], { error: expected('two UDP ports such as [32768, 61000]') }),
   pvid: whole('0 for none or a VLAN ID', 0, 4094),

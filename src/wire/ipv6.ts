@@ -57,6 +57,12 @@ export function ipv6FlowLabel(view: DataView, off: number): number {
   return view.getUint32(off) & 0xfffff;
 }
 
+/** Traffic class in bits 0-7, flow label in bits 8-27. */
+export function ipv6ClassAndLabel(view: DataView, off: number): number {
+  const word = view.getUint32(off);
+  return ((word >>> 20) & 0xff) | ((word & 0xfffff) << 8);
+}
+
 /** In bytes, extension headers included. */
 export function ipv6PayloadLength(view: DataView, off: number): number {
   return view.getUint16(off + 4);

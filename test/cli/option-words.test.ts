@@ -152,6 +152,7 @@ const READINGS: [OptionScope, string, Options][] = [
   ['vxlan', 'tos 0x10', { tos: 16 }],
   ['vxlan', 'tos inherit', { tos: 'inherit' }],
   ['vxlan', 'flowlabel 0x12345', { flowlabel: 0x12345 }],
+  ['vxlan', 'flowlabel inherit', { flowlabel: 'inherit' }],
   ['vxlan', 'df unset', { df: 'unset' }],
   ['vxlan', 'df set', { df: 'set' }],
   ['vxlan', 'df inherit', { df: 'inherit' }],

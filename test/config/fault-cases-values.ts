@@ -157,6 +157,13 @@ export const numbers: Case[] = [
   ['TOS', inVxlan('id: 1', 'tos: copy'), '7:14', `${V}.tos`, /from 0 to 255 or 'inherit', found "copy"/],
   ['flow label', inVxlan('id: 1', 'flowlabel: 1048576'), '7:20', `${V}.flowlabel`, /label from 0 to 1048575/],
   ['flow label over IPv4', inVxlan('id: 1', 'flowlabel: 1'), '7:20', `${V}.flowlabel`, /IPv4 has no flow label/],
+  [
+    'no flow label to inherit',
+    inVxlan('id: 1', 'flowlabel: inherit'),
+    '7:20',
+    `${V}.flowlabel`,
+    /IPv4 has no flow label/,
+  ],
   ['policy ID', inVxlan('id: 1', 'gbp_id: 65536'), '7:17', `${V}.gbp_id`, /policy ID from 0 to 65535/],
   ['policy ID without gbp', inVxlan('id: 1', 'gbp_id: 1'), '7:17', `${V}.gbp_id`, /give "gbp: true" too/],
   ['dstport', inVxlan('id: 1', 'dstport: 0'), '7:18', `${V}.dstport`, /UDP port from 1 to 65535, found 0/],

@@ -56,11 +56,13 @@ interface Inner {
   version?: Family;
   tos?: number;
   df?: boolean;
+  /** Of IPv6. */
+  label?: number;
   port?: number;
 }
 
 /** A frame of 58 bytes, by hand: UDP from one guest to another who is not known, so that it is flooded. */
-function frame({ version = 4, tos = 0, df = false, port = 1000 }: Inner): string {
+function frame({ version = 4, tos = 0, df = false, label = 0, port = 1000 }: Inner): string {
   const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
   const link = `${MAC.other}${MAC.guest}`.replaceAll(':', '');
   const addresses4 = 'c6120001c6120002';
@@ -72,7 +74,7 @@ function frame({ version = 4, tos = 0, df = false, port = 1000 }: Inner): string
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   if (version === 4) return `${link}0800${head(~sum & 0xffff)}${hex(port, 4)}138800180000${'aa'.repeat(16)}`;
   const addresses6 = `20010db8${'0'.repeat(23)}120010db8${'0'.repeat(23)}2`;
-  return `${link}86dd6${hex(tos, 2)}00000000${'4'}3b40${addresses6}${hex(port, 4)}1388`;
+  return `${link}86dd6${hex(tos, 2)}${hex(label, 5)}00043b40${addresses6}${hex(port, 4)}1388`;
 }
 
 /** What became of each of these frames on the wire, in order. */
@@ -151,6 +153,28 @@ describe.each(FAMILIES)('over IPv%i', (family) => {
       await labelled(1040, 0);
     },
   );
+
+  test.runIf(family === 6)('flowlabel inherit: that of each inner IPv6 packet, and none of IPv4', async () => {
+    await build(family);
+    const own = await startSwitch('flowlabel: inherit');
+    const sniffer = await wire();
+    const labels = [0xabcde, 0xabcde, 0xfffff, 0, 1];
+    const all = async (wanted: readonly number[], port: number, tos = 0): Promise<void> => {
+      const six = labels.map((label, i) => frame({ version: 6, tos: 0x28, label, port: port + i }));
+      const outer = await outerOf(sniffer, ...six, frame({ port }));
+      expect(outer).toEqual(wanted.map((label, i) => expected(family, { tos: i < labels.length ? tos : 0, label })));
+    };
+    await all([...labels, 0], 1000);
+    // All by one socket: a label is that of its message, not of the remote.
+    await give(own, 'link set vxlan0 type vxlan tos inherit srcport 4789 4789');
+    await all([...labels, 0], 1010, 0x28);
+    await give(own, 'link set vxlan0 type vxlan flowlabel 0x12345');
+    await all(new Array<number>(6).fill(0x12345), 1020, 0x28);
+    await give(own, 'link set vxlan0 type vxlan flowlabel inherit srcport 32768 61000');
+    await all([...labels, 0], 1030, 0x28);
+    await give(own, 'link set vxlan0 type vxlan flowlabel 0');
+    await all(new Array<number>(6).fill(0), 1040, 0x28);
+  });
 
   // Of inner IPv6 once, over either: the type of service is read apart from the outer family.
   test.each(cases(family === 4 ? FAMILIES : ([6, 4] as const), 1 + (family === 4 ? 1 : 0)))(

@@ -118,6 +118,8 @@ export interface SiteOptions extends Partial<SenderOptions> {
   listener?: NativePacketIo;
   mtu?: number;
   second?: boolean;
+  /** Of the sender, with `labels`. */
+  flowLabel?: number;
   /** Default: FAR. */
   remote?: string;
   io?: NativePacketIoOptions;
@@ -125,7 +127,7 @@ export interface SiteOptions extends Partial<SenderOptions> {
 
 /** A PacketIo with one sender, at index 0, and the remote 0. */
 export function makeSite(options: SiteOptions = {}): Site {
-  const { wire: given, listener, mtu, second, remote, io: nicOptions = {}, ...senderOptions } = options;
+  const { wire: given, listener, mtu, second, remote, io: nicOptions = {}, flowLabel = 0, ...senderOptions } = options;
   const wire = given ?? makeWire({ mtu, second });
   const family = senderOptions.family ?? (senderOptions.local?.includes(':') ? 6 : 4);
   const place = senderOptions.family === undefined ? { local: NEAR[family] } : {};
@@ -137,7 +139,7 @@ export function makeSite(options: SiteOptions = {}): Site {
     inside(wire.near, () => makePacketIo({ txCommands: 512, tunnelGso, ...nicOptions })),
   );
   for (const one of [io, plain]) {
-    inside(wire.near, () => one.attachSender(0, sender.fd, senderOptions.flowLabel));
+    inside(wire.near, () => one.attachSender(0, sender.fd, flowLabel));
     setRemote(one, 0, remote ?? FAR[family]);
     put(one, 0, VXLAN);
   }

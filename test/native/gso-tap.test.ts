@@ -289,11 +289,18 @@ describeTunnels('the outer headers', () => {
   });
 
   test.each([0, 0xa5f01])('have the flow label of the socket, over IPv6: %i', (flowLabel) => {
-    const site = makeSite({ local: NEAR[6], flowLabel });
+    const site = makeSite({ local: NEAR[6], flowLabel, labels: flowLabel !== 0 });
     for (const headers of bothWays(site, 0xb9)) {
       expect(headers.map(({ ip: header }) => header.readUInt32BE(0))).toEqual(
         new Array(7).fill(0x6b900000 + flowLabel),
       );
+    }
+  });
+
+  test.each([0, 0xfffff])('have the flow label of the command, over IPv6: %i', (label) => {
+    const site = makeSite({ local: NEAR[6], flowLabel: 0x12345, labels: true });
+    for (const headers of bothWays(site, L.TX_LABELLED | (label << L.TX_LABEL_SHIFT) | 0xb9)) {
+      expect(headers.map(({ ip: header }) => header.readUInt32BE(0))).toEqual(new Array(7).fill(0x6b900000 + label));
     }
   });
 });

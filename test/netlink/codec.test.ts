@@ -171,7 +171,10 @@ describe('options', () => {
     expect(readVxlan(map('0800 0200 ef010101')).options).toEqual({ group: '239.1.1.1' });
     // flowlabel 0x12345, flowlabel inherit, nolocalbypass, localbypass
     expect(readVxlan(map('0800 1a00 00012345')).options).toEqual({ flowlabel: 0x12345 });
-    expect(() => readVxlan(map('0800 2000 01000000'))).toThrow('flowlabel inherit');
+    expect(readVxlan(map('0800 2000 00000000 0800 1a00 00012345')).options).toEqual({ flowlabel: 0x12345 });
+    expect(readVxlan(map('0800 2000 01000000')).options).toEqual({ flowlabel: 'inherit' });
+    expect(() => readVxlan(map('0800 2000 02000000'))).toThrow('2 is no policy of flow labels');
+    expect(() => readVxlan(map('0500 2000 01 000000'))).toThrow(NetlinkFault);
     expect(readVxlan(map('0500 1f00 00 000000')).options).toEqual({});
     expect(() => readVxlan(map('0500 1f00 01 000000'))).toThrow('localbypass');
     expect(readVxlan(map('0400 1700')).options).toEqual({ gbp: true });
@@ -184,6 +187,9 @@ describe('options', () => {
     const options = { id: 7, group: '239.1.1.1', local: '192.0.2.1', srcport: [1000, 2000], ...more };
     const { options: read } = readVxlan(new AttributeMap(writeAttributes(writeVxlan(options, 0))));
     expect(read).toMatchObject({ ...options, dstport: 4789, learning: true });
+    const inherits = { id: 7, flowlabel: 'inherit' };
+    const again = readVxlan(new AttributeMap(writeAttributes(writeVxlan(inherits, 0))));
+    expect(again.options).toMatchObject(inherits);
   });
 });
 

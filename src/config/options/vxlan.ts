@@ -107,8 +107,8 @@ export const vxlanOptions = {
   flowlabel: option({
     value: value.flowLabel,
     default: 0,
-    word: hex('LABEL'),
-    doc: 'Flow label of the outer IPv6 header, 0-0xfffff; 0: none. Needs an IPv6 underlay.',
+    word: hex('LABEL', { inherit: 'inherit' }),
+    doc: 'Flow label of the outer IPv6 header, 0-0xfffff; 0: none. `inherit`: that of the inner IPv6 packet, none for other packets. Needs an IPv6 underlay.',
   }),
   df: choiceOption(['unset', 'set', 'inherit'], {
     default: 'unset',

@@ -51,7 +51,10 @@ export const flag = (word?: string): Word => ({ word, kind: { form: 'flag' }, va
 
 export const number = (value = 'N'): Word => ({ kind: { form: 'number' }, value });
 
-export const hex = (value: string): Word => ({ kind: { form: 'number', hex: true }, value });
+export const hex = (value: string, names?: Readonly<Record<string, number | string>>): Word => ({
+  kind: { form: 'number', hex: true, ...(names === undefined ? {} : { names }) },
+  value: [value, ...Object.keys(names ?? {})].join('|'),
+});
 
 /** A number, or one of `names` for fixed values. */
 export const numberOr = (names: Readonly<Record<string, number | string>>): Word => ({

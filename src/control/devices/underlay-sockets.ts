@@ -380,7 +380,7 @@ function sendingOf(port: VxlanConfig, df: boolean): SendingOptions {
     family,
     df,
     checksum: udpcsum,
-    ...(flowlabel === 0 ? {} : { flowLabel: flowlabel }),
+    ...(flowlabel === 0 ? {} : { labels: true }),
     ...(local === undefined ? {} : { local }),
     ...(dev === undefined || (sendsToGroups && !isOnLink({ local, group })) ? {} : { dev }),
     ttl,

@@ -259,7 +259,7 @@ function attachSenders(
   devices: DeviceSource,
   change: Transition,
 ): void {
-  const label = flowlabel === 0 ? {} : { flowLabel: flowlabel };
+  const label = flowlabel === 0 || flowlabel === 'inherit' ? {} : { flowLabel: flowlabel };
   for (const sender of senders) {
     const fds = devices.senderFds(sender);
     change.structure.push({ op: 'sender', sender, fds, udpPort: devices.senderPort(sender), ...label });
@@ -315,14 +315,16 @@ function letGo(released: Released, sockets: readonly number[], change: Transitio
   change.afterwards.push(() => released.close());
 }
 
-function tunnelOptions({ tos, ageing, maxaddress, reserved_bits, gbp }: VxlanConfig): {
+function tunnelOptions({ tos, flowlabel, ageing, maxaddress, reserved_bits, gbp }: VxlanConfig): {
   tos: number;
+  inheritsLabel?: boolean;
   reserved?: { high: number; low: number };
   ageingTicks: number;
   maxLearned: number;
 } {
   return {
     tos: tos === 'inherit' ? TOS_INHERIT : tos,
+    ...(flowlabel === 'inherit' ? { inheritsLabel: true } : {}),
     ...(reserved_bits === 'ignore' ? {} : { reserved: droppingBits(reserved_bits, gbp) }),
     ageingTicks: ageing === undefined ? 0 : ageing === 0 ? AGEING_NEVER : ageing * TICKS_PER_SECOND,
     maxLearned: maxaddress,

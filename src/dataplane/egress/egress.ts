@@ -23,6 +23,7 @@ import {
   TX_OFFSET,
   TX_REMOTE,
   TX_TAG,
+  TX_LABELLED,
   TX_TOS,
   TX_VNET,
   VNET_GSO_ECN,
@@ -33,7 +34,7 @@ import {
 import { ETHERNET_HEADER, ETHERTYPE_QINQ } from '../../wire/ethernet.js';
 import { L3_KIND, L3_OFFSET, L4_PROTOCOL, parseInner } from '../../wire/inner.js';
 import { ipv4DontFragment, ipv4Tos, PROTOCOL_UDP } from '../../wire/ipv4.js';
-import { ipv6TrafficClass } from '../../wire/ipv6.js';
+import { ipv6ClassAndLabel } from '../../wire/ipv6.js';
 import { TCP_HEADER, tcpHeaderLength } from '../../wire/tcp.js';
 import { UDP_HEADER } from '../../wire/udp.js';
 import { hasTag, VLAN_TAG } from '../../wire/vlan.js';
@@ -261,7 +262,9 @@ function sendToRemote(sw: Context, frame: number, port: number, remote: number, 
   tx[at + TX_HEADER] = hasOwnVni(sw, remote) ? sw.sentHeader[remote] : tunnel.headerOfVlan[vid];
   tx[at + TX_HEADER_LENGTH] = VXLAN_HEADER;
   tx[at + TX_REMOTE] = remote;
-  tx[at + TX_TOS] = outerTos(tunnel.tos, batch.tos[frame]) | (most << TX_FRAGMENT_SHIFT);
+  const tos = batch.tos[frame];
+  // Only packets of IPv4 are fragmented, and those have no label.
+  tx[at + TX_TOS] = outerTos(tunnel.tos, tos) | (tos & tunnel.labels) | (most << TX_FRAGMENT_SHIFT);
   tx[at + TX_COOKIE] = port;
   tx[at + TX_COOKIE2] = counters;
   tx[at + TX_COOKIE3] = frame;
@@ -325,14 +328,14 @@ function linkHeader({ batch, view }: Context, frame: number): number {
 
 /**
  * Computes what every tunnel copy of the frame needs: the flow hash that chooses the sending socket, also by DF (IPv6 always
- * has it); the inner TOS; and whether the frame belongs to one of the switch's own tunnels.
+ * has it); the inner TOS and flow label; and whether the frame belongs to one of the switch's own tunnels.
  */
 function computeFlow({ batch, forwarding, remotes, view }: Context, frame: number): void {
   const offset = batch.offset[frame];
   parseInner(view, offset, batch.length[frame], layout);
   const kind = layout[L3_KIND];
   const l3 = layout[L3_OFFSET];
-  batch.tos[frame] = kind === 4 ? ipv4Tos(view, l3) : kind === 6 ? ipv6TrafficClass(view, l3) : 0;
+  batch.tos[frame] = kind === 4 ? ipv4Tos(view, l3) : kind === 6 ? TX_LABELLED | ipv6ClassAndLabel(view, l3) : 0;
   const dontFragment = kind === 6 || (kind === 4 && ipv4DontFragment(view, l3));
   batch.flow[frame] = senderChoice(flowHash(view, offset, layout), dontFragment);
   const isOwn = layout[L4_PROTOCOL] === PROTOCOL_UDP && isOwnTunnel(forwarding, remotes, view, layout);

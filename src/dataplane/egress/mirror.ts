@@ -106,7 +106,7 @@ function emitToRemote(sw: Context, row: number, port: number, remote: number, fr
   tx[at + TX_HEADER] = isOwn ? sw.sentHeader[remote] : tunnel.headerOfVlan[vid];
   tx[at + TX_HEADER_LENGTH] = VXLAN_HEADER;
   tx[at + TX_REMOTE] = remote;
-  tx[at + TX_TOS] = outerTos(tunnel.tos, batch.tos[row]);
+  tx[at + TX_TOS] = outerTos(tunnel.tos, batch.tos[row]) | (batch.tos[row] & tunnel.labels);
   tx[at + TX_COOKIE2] = packCounters(isOwn ? sw.sentCounter[remote] : tunnel.counterOfVlan[vid], 0);
 }
 

@@ -93,6 +93,8 @@ export type Operation =
       /** Policy ID in the headers of VXLAN; absent or 0: none. */
       policy?: number;
       tos: number;
+      /** Datagrams over IPv6 have the flow label of the inner packet, on senders opened with labels; absent: that of the sender. */
+      inheritsLabel?: boolean;
       /** Bits that drop a datagram, of both words of the VXLAN header; absent: all 39 reserved ones. */
       reserved?: { high: number; low: number };
       /** In ticks; 0: the bridge's. */
@@ -117,6 +119,7 @@ export type Operation =
       senders: number[];
       dfSenders: number[];
       tos: number;
+      inheritsLabel?: boolean;
       reserved?: { high: number; low: number };
       ageingTicks: number;
       maxLearned: number;

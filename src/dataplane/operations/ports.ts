@@ -4,7 +4,7 @@
  *
  * VLANs and VNIs are in `operations/vlans.ts`; here they are only cleared with their port.
  */
-import { Tunnel } from '../../encap/tunnel.js';
+import { LABEL_BITS, Tunnel } from '../../encap/tunnel.js';
 import { AGEING_DEFAULT } from '../../fdb/table.js';
 import { STATUS_NOW } from '../../port/packet-io.js';
 import { forget as forgetHost } from '../layer3/speak.js';
@@ -163,6 +163,7 @@ interface TunnelSettings {
   senders: readonly number[];
   dfSenders: readonly number[];
   tos: number;
+  inheritsLabel?: boolean;
   /** Both words of the VXLAN header; absent: all 39 reserved bits. */
   reserved?: { high: number; low: number };
   ageingTicks: number;
@@ -189,6 +190,7 @@ export function addTunnelPort(
   forwarding.socketFlag[o.socket] = o.geneve === true ? NO_FLAG : VNI_FLAG_BYTE;
   forwarding.setTunnel(o.port, new Tunnel(o.socket, o.senders, o.udpPort, o.tos, o.dfSenders, local, o.geneve));
   forwarding.tunnels[o.port].policy = o.policy ?? 0;
+  setLabels(sw, o);
   setReserved(sw, o);
   forwarding.portMacHigh[o.port] = o.mac?.high ?? 0;
   forwarding.portMacLow[o.port] = o.mac?.low ?? 0;
@@ -233,8 +235,13 @@ function removeEntries({ engine, fdb }: Context, port: number): void {
 export function changeTunnel(sw: Context, o: TunnelSettings): void {
   sw.forwarding.needPort(o.port, PORT_TUNNEL);
   sw.forwarding.tunnels[o.port].setSenders(o.senders, o.tos, o.dfSenders);
+  setLabels(sw, o);
   setReserved(sw, o);
   limitLearning(sw, o);
+}
+
+function setLabels({ forwarding }: Context, { port, inheritsLabel }: TunnelSettings): void {
+  forwarding.tunnels[port].labels = inheritsLabel === true ? LABEL_BITS : 0;
 }
 
 function setReserved({ forwarding }: Context, { port, reserved }: TunnelSettings): void {

@@ -183,6 +183,11 @@ static inline uint64_t ot_nanoseconds(void) {
 
 static inline int32_t *ot_command(const struct ot_nic *nic, int32_t at) { return nic->tx + (size_t)at * TX_STRIDE; }
 
+/* The flow label of a command's datagram, in network byte order: its own, or that of its sender. */
+static inline uint32_t ot_flow_label(const struct ot_port *sender, int32_t tos) {
+  return tos & TX_LABELLED ? htonl((uint32_t)tos >> TX_LABEL_SHIFT & 0xfffff) : sender->flow_label;
+}
+
 static inline bool ot_inside(const struct ot_nic *nic, int32_t offset, int32_t length) {
   return offset >= 0 && length >= 0 && (size_t)offset + (size_t)length <= nic->arena_bytes;
 }

@@ -179,7 +179,7 @@ static void write_ipv4(struct ot_nic *nic, const struct ot_port *sender, const s
 
 static void write_ipv6(const struct ot_port *sender, const struct ot_remote *remote, const int32_t *tx, uint32_t total,
                        uint8_t *ip) {
-  uint32_t first = htonl(6u << 28 | ((uint32_t)tx[TX_TOS] & 0xff) << 20) | sender->flow_label;
+  uint32_t first = htonl(6u << 28 | ((uint32_t)tx[TX_TOS] & 0xff) << 20) | ot_flow_label(sender, tx[TX_TOS]);
   memcpy(ip, &first, 4);
   ot_put_word(ip + 4, total - 40);
   ip[6] = OT_UDP_PROTOCOL;

@@ -38,6 +38,7 @@ struct ot_outbox {
   uint32_t count, vectors_used, datagrams_used, scratch_used;
   struct train trains[OT_SEND_MESSAGES];
   struct mmsghdr messages[OT_SEND_MESSAGES];
+  struct sockaddr_in6 labelled[OT_SEND_MESSAGES]; /* addresses of messages with a flow label of their own */
   struct iovec vectors[VECTORS];
   int32_t owners[DATAGRAMS]; /* the command of each datagram */
   _Alignas(struct cmsghdr) uint8_t control[OT_SEND_MESSAGES][64];
@@ -57,14 +58,27 @@ static void add_control(struct msghdr *message, int level, int type, const void 
   message->msg_controllen += CMSG_SPACE(size);
 }
 
-static void fill_message(struct ot_nic *nic, const struct train *train, uint8_t *control, struct msghdr *message) {
-  struct ot_remote *remote = &nic->remotes[train->remote];
-  bool v6 = train->sender->family == AF_INET6;
+/* The label is a part of the address. Messages to one remote are sent together, so each label needs an address. */
+static struct sockaddr_in6 *address_of(struct ot_nic *nic, uint32_t i) {
+  const struct train *train = &nic->outbox->trains[i];
+  struct sockaddr_in6 *shared = &nic->remotes[train->remote].v6, *own = &nic->outbox->labelled[i];
+  if (train->tos & TX_LABELLED) {
+    *own = *shared;
+    own->sin6_flowinfo = ot_flow_label(train->sender, train->tos);
+    return own;
+  }
   /* A constant of the port that the remote belongs to. Sockets without IPV6_FLOWINFO_SEND do not read it. */
-  remote->v6.sin6_flowinfo = train->sender->flow_label;
-  *message = (struct msghdr){.msg_name = v6 ? (void *)&remote->v6 : (void *)&remote->v4,
-                             .msg_namelen = v6 ? sizeof remote->v6 : sizeof remote->v4,
-                             .msg_control = control};
+  shared->sin6_flowinfo = train->sender->flow_label;
+  return shared;
+}
+
+static void fill_message(struct ot_nic *nic, uint32_t i, struct msghdr *message) {
+  const struct train *train = &nic->outbox->trains[i];
+  bool v6 = train->sender->family == AF_INET6;
+  struct sockaddr_in *v4 = &nic->remotes[train->remote].v4;
+  *message = (struct msghdr){.msg_name = v6 ? (void *)address_of(nic, i) : (void *)v4,
+                             .msg_namelen = v6 ? sizeof(struct sockaddr_in6) : sizeof *v4,
+                             .msg_control = nic->outbox->control[i]};
   int32_t tos = train->tos & 0xff;
   if (tos) add_control(message, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos);
   if (!message->msg_controllen) message->msg_control = NULL;
@@ -74,7 +88,7 @@ static void finish_message(struct ot_nic *nic, uint32_t i) {
   struct ot_outbox *box = nic->outbox;
   struct train *train = &box->trains[i];
   struct msghdr *message = &box->messages[i].msg_hdr;
-  fill_message(nic, train, box->control[i], message);
+  fill_message(nic, i, message);
   uint32_t end = i + 1 < box->count ? box->trains[i + 1].vector : box->vectors_used;
   message->msg_iov = box->vectors + train->vector;
   message->msg_iovlen = end - train->vector;
@@ -98,7 +112,7 @@ static uint32_t take_apart(struct ot_nic *nic, uint32_t i, struct mmsghdr *singl
   const struct train *train = &box->trains[i];
   struct iovec *vector = box->vectors + train->vector;
   struct msghdr message;
-  fill_message(nic, train, box->control[i], &message);
+  fill_message(nic, i, &message);
   uint32_t left = train->bytes;
   for (uint32_t k = 0; k < train->datagrams; k++) {
     uint32_t size = left < train->segment ? left : train->segment, got = 0;
@@ -315,7 +329,7 @@ static int append_fragments(struct ot_nic *nic, const struct ot_port *sender, in
 
 void ot_send_queue(struct ot_nic *nic, struct ot_port *sender) {
   for (int32_t at = sender->first; at >= 0; at = nic->links[at]) {
-    uint32_t most = (uint32_t)ot_command(nic, at)[TX_TOS] >> TX_FRAGMENT_SHIFT;
+    uint32_t tos = (uint32_t)ot_command(nic, at)[TX_TOS], most = tos & TX_LABELLED ? 0 : tos >> TX_FRAGMENT_SHIFT;
     int number = most ? append_fragments(nic, sender, at, most) : 0;
     if (number) ot_command_failed(nic, at, number);
     if (most) continue;
