@@ -27,6 +27,7 @@ const allowed = {
     'config',
     'evpn',
     'liveness',
+    'shared-memory',
     'frames',
     'values',
     'dataplane',

@@ -123,6 +123,18 @@ export const SWITCH_EVENT = z
       })
       .meta({ description: 'A source of peers of a port fails, or works again. Reported at a limited rate.' }),
     z
+      .object({
+        event: z.literal('remote'),
+        ifname: z.string(),
+        address: z.string(),
+        state: z.enum(['unknown', 'up', 'down']),
+        diag: z.int(),
+      })
+      .meta({
+        description:
+          'The BFD session with a remote has come up or gone down; `unknown`: the remote has closed it on purpose. `diag` is the diagnostic of RFC 5880.',
+      }),
+    z
       .object({ event: z.literal('lost'), count: said(count, 'Number of lost events.') })
       .meta({ description: 'The reader was too slow, or changes came too fast.' }),
   ])

@@ -80,6 +80,31 @@ export const LINK_ROW = z
       'Of a netdev port: frames that the kernel had no room for, since the engines did not read them in time.',
     ).exactOptional(),
     mcast_n_groups: said(z.int(), 'Entries of the port in the multicast database, with `details`.').exactOptional(),
+    bfd_remotes: said(
+      z.array(
+        z.object({
+          address: z.string(),
+          state: said(
+            z.enum(['unknown', 'up', 'down']),
+            '`down`: it was up, and is dead. `unknown`: it has not been up, or has closed the session on purpose.',
+          ),
+          session: z.enum(['admin_down', 'down', 'init', 'up']).exactOptional(),
+          remote_session: z.enum(['admin_down', 'down', 'init', 'up']).exactOptional(),
+          diag: said(z.int(), 'Why the session is not up, as of RFC 5880 section 4.1.').exactOptional(),
+          discriminator: z.int().exactOptional(),
+          remote_discriminator: z.int().exactOptional(),
+          interval: said(z.int(), 'Milliseconds between two sent packets.').exactOptional(),
+          detection_time: said(
+            z.int(),
+            'Milliseconds without a packet after which the remote is dead; 0: nothing was heard.',
+          ).exactOptional(),
+          ups: z.int().exactOptional(),
+          rx_packets: z.int().exactOptional(),
+          tx_packets: z.int().exactOptional(),
+        }),
+      ),
+      'Of a port with `bfd`: its remotes, and their sessions.',
+    ).exactOptional(),
     loop_with: said(z.string(), 'Of a port that loop guard blocks: the other port of the loop.').exactOptional(),
     loop_vlan: said(z.int(), 'The VLAN of that loop.').exactOptional(),
     state: said(

@@ -100,6 +100,7 @@ export const STATS_ANSWER = z
     links: z.record(z.string(), LINK_COUNTERS),
     drops: said(DROPS, 'Summed over the links, as are `remotes` and `vnis`.'),
     remotes: byKey,
+    bfd_discarded: said(z.record(z.string(), count), 'BFD packets that were discarded, by reason.').exactOptional(),
     vnis: byVni,
     replicated: said(count, 'Copies that flooding made beyond the first of each frame.'),
     tunnel_gso: said(count, 'TCP superframes that left unsegmented, for the NIC to segment.').exactOptional(),

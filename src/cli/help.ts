@@ -256,6 +256,7 @@ Prints one line per event, until Ctrl-C; the exit status is then 0, and 3 when t
   neigh   neigh_conflict (several MACs claim an address)
   vtep    vtep_unknown (datagrams dropped because their sender is no remote; limited per address)
   peers   sources of peers that fail, and that work again (a file, names, etcd)
+  remote  remotes that BFD finds dead, and those that are alive again
   all     all of these, the default
 A kind, such as "learned", is also a word. The number of lost events is always printed.
 With --json: one JSON object per line.

@@ -17,6 +17,7 @@ import { PuntFeed } from './events/punt-feed.js';
 import { EvpnControl } from './evpn/evpn-control.js';
 import { Exporter } from './export/exporter.js';
 import { forget } from './guard.js';
+import { LivenessControl } from './liveness/liveness-control.js';
 import { LoopControl } from './loops/loop-control.js';
 import { PortClosing } from './loops/port-closing.js';
 import { isTunnel, type OwnMacPort, type Port, type SwitchModel } from './model/model.js';
@@ -42,6 +43,9 @@ import { VtepWatch } from './watch/vtep-watch.js';
 /** Rate limit of log lines about MACs that move too often: burst, and interval in milliseconds. */
 const MAC_LINES = 4;
 const MAC_LINE_MS = 15_000;
+/** Likewise of log lines about remotes that die and come back. */
+const REMOTE_LINES = 20;
+const REMOTE_LINE_MS = 1000;
 
 /** The same of lines about EVPN. */
 const EVPN_LINES = 32;
@@ -71,6 +75,7 @@ export interface Parts extends Core {
   punts: PuntFeed;
   loops: LoopControl;
   trees: TreeControl;
+  liveness: LivenessControl;
   controls: LiveControl;
 }
 
@@ -160,6 +165,7 @@ export function assemble(
   const vteps = createVtepWatch(site, multicast);
   const strangers = createStrangerWatch(site);
   const loops = createLoopControl(site, closing);
+  const liveness = createLiveness(site, isHeld);
   const punts = createPuntFeed(site, multicast, loops, trees);
   return {
     ...core,
@@ -179,6 +185,7 @@ export function assemble(
     punts,
     loops,
     trees,
+    liveness,
     controls,
   };
 }
@@ -302,6 +309,25 @@ function createLoopControl({ model, engines, events, feed, controls }: Site, clo
       ),
     tell: (event) => feed.tell(event),
     say: (loop, isThere) => events.loop(loop, isThere),
+  });
+}
+
+function createLiveness(
+  { model, engines, events, feed, reconciler, controls }: Site,
+  isHeld: boolean,
+): LivenessControl {
+  const host = machineId();
+  const lines = new NoticeLimit(REMOTE_LINES, REMOTE_LINE_MS, () => performance.now());
+  return new LivenessControl({
+    model,
+    isHeld,
+    ...engines.liveness,
+    macOf: (local) => stableMac(host, model.config.name, model.config.control, local),
+    carryOut: (change) => forget('liveness', controls().own(change)),
+    setDead: (port, dead, change) => reconciler.setDead(port, dead, change),
+    tell: (event) => feed.tell(event),
+    say: (change) => lines.offer((heldBack) => events.remote(change, heldBack)),
+    fault: (reason) => events.livenessFault(reason),
   });
 }
 

@@ -5,6 +5,7 @@ import type { MacMoves, UnknownVtep } from '../api/api.js';
 import type { OffloadConfig } from '../config/types.js';
 import type { Refusal } from '../port/refusals.js';
 import type { EvpnEvent } from './evpn/evpn-control.js';
+import type { RemoteChange } from './liveness/contract.js';
 import type { Loop } from './loops/loop-guard.js';
 import type { TreeNotice } from './spanning-tree/tree-control.js';
 import type { OwnTunnelNotice } from './events/own-tunnel-notices.js';
@@ -40,5 +41,9 @@ export interface SwitchEvents {
   evpn(event: EvpnEvent, heldBack: number): void;
   /** The speaker, a password or rows of routes. */
   evpnFault(text: string, heldBack: number): void;
+  /** A remote was found dead, or is alive again. @param heldBack as above */
+  remote(change: RemoteChange, heldBack: number): void;
+  /** BFD sessions cannot be had, with the reason; null: they can again. */
+  livenessFault(reason: string | null): void;
   failed(error: Error): void;
 }

@@ -19,6 +19,7 @@ import { type Given, Giver, type GiverParts } from './handover/giver.js';
 import type { Taken, Taker } from './handover/taker.js';
 import type { Views } from './listings.js';
 import type { Port, SwitchModel } from './model/model.js';
+import { forget } from './guard.js';
 import { kindOf } from './ports/registry.js';
 import { Reconciler } from './reconcile/reconcile.js';
 import type { SavedPeers } from './peers/saved.js';
@@ -91,12 +92,14 @@ export class Switch {
       await parts.controls.start(config, inheritance);
       await parts.peers.restore(inheritance?.peers ?? []);
       if (!held) parts.sources.start();
+      if (held) parts.liveness.prepare();
       devices.startEnded();
       return new Switch(parts, mode);
     } catch (error) {
       if (late.parts !== undefined) {
         rest(late.parts);
         await late.parts.evpn.stop();
+        await late.parts.liveness.end(false);
       }
       await engines.stop();
       devices.close();
@@ -114,7 +117,7 @@ export class Switch {
 
   /** The listings for the control socket. @param info identity of the switch */
   views(info: InfoAnswer): Views {
-    const { engines, loops, multicast, neigh, routes, trees } = this.parts;
+    const { engines, liveness, loops, multicast, neigh, routes, trees } = this.parts;
     const { counters, remotes, fdb } = engines;
     const peerSources = (port: string) => this.parts.sources.rowsOf(port);
     const { feed } = this.parts;
@@ -127,6 +130,7 @@ export class Switch {
       loops,
       trees,
       multicast,
+      liveness,
       macMoves,
       peerSources,
     };
@@ -168,19 +172,21 @@ export class Switch {
    * @param given called at that moment, with its PID
    */
   handOver(socket: Socket, fd: number, logLevel: string, given: (pid: number) => void): HandOverAttempt {
-    const { controls, devices, engines, loops, multicast, peers, punts, trees } = this.parts;
+    const { controls, devices, engines, liveness, loops, multicast, peers, punts, trees } = this.parts;
     const { model, mode } = this;
     const still: GiverParts['still'] = (work) => controls.still(work);
     const giver = new Giver(
       socket,
       fd,
-      { model, devices, engines, loops, trees, multicast, peers, punts, mode, still },
+      { model, devices, engines, liveness, loops, trees, multicast, peers, punts, mode, still },
       logLevel,
     );
     const outcome = giver.give((pid) => {
       controls.end(`the switch was given to process ${pid}; ask again`);
       forget('evpn', this.parts.evpn.stop(true));
       rest(this.parts);
+      // The other process needs the sockets, and knows the sessions.
+      forget('liveness', this.parts.liveness.end(false));
       given(pid);
     });
     return { outcome, cancel: (reason) => giver.cancel(reason) };
@@ -188,9 +194,14 @@ export class Switch {
 
   /** Goes on from the state of the process before. @param begin called as soon as the devices are this process's own */
   async takeOver(taker: Taker, version: string, begin: () => void): Promise<Taken> {
-    const { controls, engines, evpn, loops, multicast, sources, trees } = this.parts;
-    const parts = { model: this.model, engines, loops, multicast, trees };
-    const taken = await controls.still(() => taker.complete(parts, version, begin));
+    const { controls, engines, evpn, liveness, loops, multicast, sources, trees } = this.parts;
+    const parts = { model: this.model, engines, liveness, loops, multicast, trees };
+    // As soon as it forwards: the former process lets its sessions go at the same moment.
+    const forwards = (): void => {
+      liveness.begin();
+      begin();
+    };
+    const taken = await controls.still(() => taker.complete(parts, version, forwards)).finally(() => liveness.begin());
     sources.start();
     evpn.begin();
     return taken;
@@ -200,6 +211,7 @@ export class Switch {
   async leave(): Promise<void> {
     rest(this.parts);
     await this.parts.evpn.stop(true);
+    await this.parts.liveness.end(false);
     await this.parts.engines.stop();
   }
 
@@ -207,6 +219,7 @@ export class Switch {
   async stop(): Promise<void> {
     rest(this.parts);
     await this.parts.evpn.stop();
+    await this.parts.liveness.end(true);
     await Promise.all([this.parts.engines.stop(), this.parts.sources.leave()]);
     this.parts.devices.close();
   }
@@ -214,6 +227,7 @@ export class Switch {
 
 /** Stops the timers. */
 function rest({
+  liveness,
   feed,
   observation,
   exporter,
@@ -240,6 +254,7 @@ function rest({
     strangers,
     loops,
     trees,
+    liveness,
   ])
     clock.stop();
 }

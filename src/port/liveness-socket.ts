@@ -87,11 +87,6 @@ export function hearRing(fd: number): void {
   native.hearRing(fd);
 }
 
-/** Rings the eventfd of another thread. */
-export function ringAt(fd: number): void {
-  native.ring(fd);
-}
-
 /** Sends one datagram; what becomes of it is not known. */
 export function sendTo(fd: number, bytes: Uint8Array, address: ArrayLike<number>, port: number): void {
   native.sendDatagram(fd, bytes, bytes.length, address[0], address[1], address[2], address[3], port);

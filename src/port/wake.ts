@@ -14,3 +14,8 @@ export function createWake(): Wake {
   const fd = createEventFd();
   return { fd, ring: () => ring(fd), close: () => closeFd(fd) };
 }
+
+/** Rings by the descriptor of another thread's wake. */
+export function ringAt(fd: number): void {
+  ring(fd);
+}

@@ -128,6 +128,9 @@ export const value = {
   portRange: z.tuple([udpPort, udpPort], { error: expected('two UDP ports such as [32768, 61000]') }),
   pvid: whole('0 for none or a VLAN ID', 0, 4094),
   vni: whole('a VNI', 1, VNI.max),
+  /** Milliseconds between two packets of a liveness session, and how many lost ones end it. */
+  bfdInterval: whole('whole milliseconds', 10, 60_000),
+  bfdMultiplier: whole('a number of packets', 1, 255),
   vid: whole('a VLAN ID', 1, VLAN_ID.max),
   vids: range(VLAN_ID),
   vnis: range(VNI),

@@ -20,6 +20,8 @@ const MINUTES = 15;
  */
 const NEVER_MET: readonly DropReason[] = [
   ...(['frame_too_long', 'turn_exceeded', 'own_tunnel'] as const),
+  // No port has BFD inside VXLAN.
+  'management_vni',
   ...(['not_layer3', 'no_route', 'neigh_failed', 'mirror_port', 'stp_blocked'] as const),
 ];
 const REASONS = DROP_REASONS.filter((reason) => !NEVER_MET.includes(reason));

@@ -64,6 +64,10 @@ export function formatEvent(event: SwitchEvent): string {
       const { ifname, source, change, reason } = event;
       return line('PEERS', ['dev', ifname, source, change, ...optional('reason:', reason)]);
     }
+    case 'remote': {
+      const { address, ifname, state, diag } = event;
+      return line('REMOTE', [address, 'dev', ifname, 'state', state, 'diag', diag]);
+    }
     case 'lost':
       return line('LOST', [event.count, event.count === 1 ? 'event' : 'events', 'lost']);
     default:

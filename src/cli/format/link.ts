@@ -24,7 +24,7 @@ function formatLink(row: LinkRow): string {
     if (!FIRST_LINE.has(option) && option !== 'mac') second.push(...optionWords(row.type, option, value));
   }
   const more = (row.peer_sources ?? []).map((source) => `    ${sourceWords(source).join(' ')}\n`);
-  return `${first.join(' ')}\n    ${second.join(' ')}\n${more.join('')}`;
+  return `${first.join(' ')}\n    ${second.join(' ')}\n${more.join('')}${(row.bfd_remotes ?? []).map(remoteLine).join('')}`;
 }
 
 /** A source of peers. */
@@ -38,6 +38,16 @@ function sourceWords({ source, state, remotes, macs, bindings, spoke, fault }: P
     ...(spoke === undefined ? [] : ['spoke', spoke]),
     ...(fault === undefined ? [] : ['fault:', fault]),
   ];
+}
+
+/** A remote with its session. */
+function remoteLine(remote: NonNullable<LinkRow['bfd_remotes']>[number]): string {
+  const { address, state, session, remote_session: theirs, diag, interval, detection_time: detection, ups } = remote;
+  const words = ['remote', address, 'state', state];
+  if (session !== undefined) words.push('bfd', session, 'peer', theirs ?? 'down', 'diag', String(diag ?? 0));
+  if (interval !== undefined) words.push('interval', `${interval}ms`, 'detection', `${detection ?? 0}ms`);
+  if (ups !== undefined) words.push('ups', String(ups));
+  return `    ${words.join(' ')}\n`;
 }
 
 /** The words of an option; none for tables (VLANs, entries), which have their own listings. */

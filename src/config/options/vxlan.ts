@@ -173,6 +173,34 @@ export const vxlanOptions = {
     otherwise: '`known`; `any` with a `group` of the port or of a VNI',
     doc: '`known`: datagrams from an address that is neither a remote, nor a peer, nor the `dst` of an entry are dropped as `vtep_unknown`. `any`: they are accepted and learned from.',
   }),
+  bfd: choiceOption(['off', 'single-hop', 'multi-hop', 'vxlan'], {
+    default: 'off',
+    doc: 'Sessions of BFD with every known remote of the port, and what follows when one is dead (docs/liveness.md). `single-hop`: RFC 5881, for remotes on the link. `multi-hop`: RFC 5883. `vxlan`: inside VXLAN, RFC 8971, which needs `local`.',
+  }),
+  bfd_interval: option({
+    value: value.bfdInterval,
+    default: 300,
+    word: number('MILLISECONDS'),
+    doc: 'Milliseconds between two packets of such a session, sent and wanted. The longer one of both sides holds.',
+  }),
+  bfd_multiplier: option({
+    value: value.bfdMultiplier,
+    default: 3,
+    word: number(),
+    doc: 'A remote finds this switch dead after so many intervals without a packet, and this switch a remote after as many as that one says.',
+  }),
+  bfd_vni: option({
+    value: value.vni,
+    default: 1,
+    word: number('VNI'),
+    doc: 'The management VNI, with `bfd: vxlan`: no port may carry it.',
+  }),
+  bfd_backup: option({
+    value: value.vtepIp,
+    otherwise: 'the rest of the flood list',
+    word: text('A'),
+    doc: 'The remote that gets what is for a dead one, one of `remotes` or `peers`. Members of a nexthop group take over for each other without it.',
+  }),
   reserved_bits: option({
     value: value.reservedBits,
     default: 'ignore',

@@ -27,6 +27,7 @@ import { checkFdb, checkFdbSize } from './fdb.js';
 import { checkGateways } from './gateways.js';
 import { checkGuards, lookForContradictions } from './guards.js';
 import { lookAtHost } from './host.js';
+import { checkLiveness } from './liveness.js';
 import { checkUnderlays } from './netdev.js';
 import { checkNexthops } from './nexthops.js';
 import { checkEtcd } from './peers.js';
@@ -57,10 +58,9 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
   checkSharedVnis(config, faults);
   checkEncapsulations(config, faults);
   checkUnderlays(config, faults);
-  checkSharedSending(
-    allPorts(config).filter((port) => isTunnelPort(port)),
-    faults,
-  );
+  const tunnels = allPorts(config).filter((port) => isTunnelPort(port));
+  checkSharedSending(tunnels, faults);
+  checkLiveness(tunnels, faults);
   const fits = checkMemberships(config, faults);
   for (const bridge of config.bridgeList) {
     checkHostNic(bridge, faults);

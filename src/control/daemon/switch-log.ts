@@ -61,6 +61,14 @@ export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
       else log.warn(line, 'the neighbour has three quarters of max_routes');
     },
     evpnFault: (text, heldBack) => log.warn({ heldBack }, `evpn: ${text}`),
+    remote: ({ port, address, state, diag }, heldBack) => {
+      const facts = { port, remote: address, diag, heldBack };
+      if (state === 'up') log.info(facts, 'remote up');
+      else if (state === 'down') log.warn(facts, 'remote dead: what is for it goes elsewhere');
+      else log.info(facts, 'remote has closed its BFD session');
+    },
+    livenessFault: (reason) =>
+      reason === null ? log.info('all BFD sessions can be had') : log.warn({ reason }, 'BFD sessions are missing'),
     ownTunnel: ({ port, bridge, remote }) =>
       log.warn(
         { port, bridge, remote },

@@ -25,6 +25,9 @@ export interface EngineData {
   budget: SharedArrayBuffer;
   /** Whether loop guard or the spanning tree keeps ports closed; written by the control thread. */
   states: SharedArrayBuffer;
+  /** The ring of this engine for the liveness thread, and the eventfd that wakes that. */
+  liveness: SharedArrayBuffer;
+  livenessFd: number;
   offloads: OffloadConfig;
   /** Microseconds. */
   busyPoll: number | 'auto';

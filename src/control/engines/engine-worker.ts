@@ -24,7 +24,9 @@ import { Fdb } from '../../fdb/table.js';
 import { Neighbours } from '../../neigh/table.js';
 import { createNativePacketIo, type NativePacketIo } from '../../port/native-packet-io.js';
 import type { Injection } from '../../port/packet-io.js';
+import { ringAt } from '../../port/wake.js';
 import { collectGarbage } from '../../port/process.js';
+import { DatagramRing } from '../../shared-memory/datagram-ring.js';
 import { VXLAN_HEADER } from '../../wire/vxlan.js';
 import type { EngineData, FromEngine, ToEngine } from './engine-protocol.js';
 
@@ -95,7 +97,7 @@ function createIo({ offloads, busyPoll, eventFd }: EngineData): NativePacketIo {
 
 /** The engine's state: tables that all engines share, and counters and rings of its own. */
 function createContext(io: NativePacketIo, data: EngineData): Context {
-  return new Context(
+  const context = new Context(
     io,
     Fdb.attach(data.fdb),
     new RemoteTable(data.remotes),
@@ -110,6 +112,9 @@ function createContext(io: NativePacketIo, data: EngineData): Context {
     new PortStates(data.states),
     new Policers(data.police),
   );
+  context.liveness = new DatagramRing(data.liveness);
+  context.wakeLiveness = () => ringAt(data.livenessFd);
+  return context;
 }
 
 function observe(context: Context, { memory, settings }: Extract<ToEngine, { type: 'observe' }>): void {

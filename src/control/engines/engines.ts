@@ -20,6 +20,8 @@ import { createFdb, Fdb, type FdbOptions, FdbReader } from '../../fdb/table.js';
 import { createNeighbours, NEIGH_CAPACITY, Neighbours, NeighReader, PEER_BINDINGS } from '../../neigh/table.js';
 import type { OwnFrame } from '../../dataplane/send.js';
 import type { Injection } from '../../port/packet-io.js';
+import { createWake, type Wake } from '../../port/wake.js';
+import { DatagramRing } from '../../shared-memory/datagram-ring.js';
 import { Shadow } from '../shadow/shadow.js';
 import { EngineThread, type EngineThreadEvents } from './engine-thread.js';
 
@@ -60,6 +62,8 @@ export class Engines {
   readonly legacy: Legacy;
   /** One more reader of the FDB's changes, from now on. */
   readonly readEvents: () => FdbEvents;
+  /** What the liveness thread reads: a ring of each engine, and the descriptor that wakes it. */
+  readonly liveness: { rings: readonly SharedArrayBuffer[]; wake: Wake };
   /** Says what the engines would do with a frame. */
   readonly shadow: Shadow;
   private readonly threads: EngineThread[];
@@ -97,7 +101,20 @@ export class Engines {
       budgets: budgets.map((memory) => new FloodBudget(memory)),
     };
     this.shadow = new Shadow({ fdb, neigh, remotes, storm, police, budget: budgets[0], states: this.states.memory });
-    const shared = { fdb, remotes, storm, police, neigh, states: this.states.memory, offloads, busyPoll, held };
+    this.liveness = { rings: counters.map(() => new DatagramRing().memory), wake: createWake() };
+    const livenessFd = this.liveness.wake.fd;
+    const shared = {
+      fdb,
+      remotes,
+      livenessFd,
+      storm,
+      police,
+      neigh,
+      states: this.states.memory,
+      offloads,
+      busyPoll,
+      held,
+    };
     this.threads = counters.map(
       (own, engine) =>
         new EngineThread(
@@ -106,6 +123,7 @@ export class Engines {
             ...{ counters: own, punts: punts[engine], drops: drops[engine] },
             engine,
             budget: budgets[engine],
+            liveness: this.liveness.rings[engine],
           },
           { ...events, portLost: (port, errno) => this.losePort(port, errno, events) },
         ),
@@ -175,5 +193,6 @@ export class Engines {
 
   async stop(): Promise<void> {
     await Promise.all(this.threads.map((thread) => thread.stop()));
+    this.liveness.wake.close();
   }
 }

@@ -14,6 +14,7 @@ import { PROTOCOL } from './frames.js';
 const INDEX = z.int().min(0).max(1_048_576);
 const COUNT = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 const WORD = z.int().min(-2_147_483_648).max(4_294_967_295);
+const UNSIGNED = z.int().min(0).max(0xffff_ffff);
 const ADDRESS = z.tuple([WORD, WORD, WORD, WORD]);
 
 const ENTRY = z.strictObject({
@@ -181,6 +182,21 @@ export const STATE = z.object({
             kept: z.record(z.string(), z.unknown()),
           }),
         ),
+      }),
+    )
+    .default([]),
+  /** BFD sessions. Versions that had none do not say them. */
+  remotes: z
+    .array(
+      z.object({
+        key: z.string(),
+        state: z.enum(['unknown', 'up', 'down']),
+        session: z.object({
+          ...{ my: UNSIGNED, your: UNSIGNED, remoteDesiredTx: UNSIGNED, remoteMinRx: UNSIGNED },
+          ...{ state: z.literal([0, 1, 2, 3]), remoteState: z.literal([0, 1, 2, 3]) },
+          diag: z.int().min(0).max(31),
+          remoteMult: z.int().min(1).max(255),
+        }),
       }),
     )
     .default([]),

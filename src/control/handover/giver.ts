@@ -47,6 +47,7 @@ export interface GiverParts {
   loops: { loops(): State['loops'] };
   trees: { saved(): State['trees'] };
   peers: { saved(): Plan['peers'] };
+  liveness: { saved(): State['remotes'] };
   punts: PuntFeed;
   mode: { offloads: OffloadConfig; workers: number };
   /** Runs work with no change beside it. @param work gets a reader of the configuration as it is then */
@@ -198,7 +199,7 @@ export class Giver {
 
   /** @param ms time for the other process to read it */
   private async sendState({ entries, gone }: FdbDifference, ms: number, heldAt = 0): Promise<void> {
-    const { engines, loops, multicast, trees } = this.parts;
+    const { engines, liveness, loops, multicast, trees } = this.parts;
     const meaning = names(this.captured, this.tick);
     const state: State = {
       counts: counts(this.captured, meaning),
@@ -206,6 +207,7 @@ export class Giver {
       groups: multicast.heard() as State['groups'],
       loops: loops.loops(),
       trees: trees.saved(),
+      remotes: liveness.saved(),
       heldAt,
     };
     const frames = [

@@ -55,6 +55,7 @@ export interface TakerParts {
   multicast: Pick<MulticastControl, 'restore'>;
   loops: { restore(loops: State['loops']): void };
   trees: { restore(trees: State['trees']): void; begin(): void };
+  liveness: { restore(remotes: State['remotes']): void };
 }
 
 interface Part {
@@ -151,6 +152,7 @@ export class Taker {
       await this.restoreGroups(last.state, last.by, parts);
       parts.loops.restore(last.state.loops);
       parts.trees.restore(last.state.trees);
+      parts.liveness.restore(last.state.remotes);
       return { entries: entries + last.entries, heldAt: last.state.heldAt };
     } catch (error) {
       if (!(error instanceof PeerGone) || !hasEnded(this.former)) throw error;

@@ -53,6 +53,7 @@ function* linkMetrics({ stats, links }: MetricSources): Generator<string> {
     return [{ link: ifname, type, master }, operstate === 'UP' ? 1 : 0];
   });
   yield* family('overtap_link_up', 'gauge', 'Whether the link is up: 1 or 0.', up);
+  yield* remoteMetrics(links, stats);
   yield* trafficMetrics('overtap_link', 'link', 'link', stats.links);
   yield* family(
     'overtap_link_drops_total',
@@ -75,6 +76,23 @@ function* treeMetrics({ links }: MetricSources): Generator<string> {
   const help = 'State of a port in the spanning tree: 0 disabled, 1 listening, 2 learning, 3 forwarding, 4 blocking.';
   yield* family('overtap_stp_port_state', 'gauge', help, states);
   yield* family('overtap_stp_topology_changes_total', 'counter', 'Topology changes, by bridge.', changes);
+}
+
+/** Of ports with BFD. A remote whose state is unknown is used, and so is 1. */
+function* remoteMetrics(links: readonly LinkRow[], { bfd_discarded: discarded }: StatsAnswer): Generator<string> {
+  const alive = links.flatMap(({ ifname, bfd_remotes: remotes = [] }) =>
+    remotes.map(({ address, state }): Sample => [{ link: ifname, remote: address }, state === 'down' ? 0 : 1]),
+  );
+  if (alive.length > 0)
+    yield* family(
+      'overtap_remote_alive',
+      'gauge',
+      'Whether BFD finds the remote alive, or cannot say: 1; dead: 0.',
+      alive,
+    );
+  if (discarded === undefined) return;
+  const reasons = Object.entries(discarded).map(([reason, count]): Sample => [{ reason }, count]);
+  yield* family('overtap_bfd_discarded_total', 'counter', 'BFD packets that were discarded, by reason.', reasons);
 }
 
 function* linkDrops(links: Readonly<Record<string, LinkCounters>>): Generator<Sample> {

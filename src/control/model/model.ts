@@ -145,6 +145,8 @@ export interface VxlanPort extends PortBase {
   nexthops: Map<number, NexthopUse>;
   /** Indexes of the remote lists of pinned multicast MACs, by `mac vlan`. */
   pins: Map<string, number>;
+  /** Addresses of VTEPs that liveness has found dead: what is for them goes elsewhere. Absent: none. */
+  dead?: ReadonlySet<string>;
 }
 
 export type Port = LocalPort | VxlanPort;

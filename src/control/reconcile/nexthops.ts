@@ -9,7 +9,7 @@ import type { NexthopUse, VxlanPort } from '../model/model.js';
 import { Numbers } from '../model/numbers.js';
 import type { Transition } from '../model/transition.js';
 import { bucketsOf } from './buckets.js';
-import { remoteOf, type Vteps } from './vteps.js';
+import { isDead, remoteOf, type Vteps } from './vteps.js';
 
 /** Most groups, each counted once for each port that names it: 4 KiB each in every engine. */
 export const MAX_GROUPS = 4096;
@@ -84,7 +84,9 @@ export class Nexthops {
     }
     for (const [port, uses] of this.touched) {
       for (const use of uses) {
-        const members = use.members.map(({ id, address, weight }) => ({
+        // Members take over for each other; only when all are dead, the backup of the port does.
+        const living = use.members.filter(({ address }) => !isDead(port, address));
+        const members = (living.length > 0 ? living : use.members).map(({ id, address, weight }) => ({
           id,
           weight,
           remote: remoteOf(port, { ...MEMBER, dst: address }),

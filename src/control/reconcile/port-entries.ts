@@ -5,7 +5,7 @@
 import type { NexthopConfig } from '../../config/types.js';
 import { destinationOf } from '../../dataplane/state/destination.js';
 import { fidOf } from '../../dataplane/state/fid.js';
-import { FLAG_PINNED, FLAG_STATIC } from '../../fdb/table.js';
+import { FLAG_PINNED, FLAG_STATIC, FLAGS_SET } from '../../fdb/table.js';
 import { ZERO_MAC } from '../../values/address.js';
 import { isMulticastHigh } from '../../wire/ethernet.js';
 import { type Entry, isFloodRow, isForMany } from '../model/entries.js';
@@ -18,7 +18,7 @@ import type { Transition } from '../model/transition.js';
 import { Nexthops } from './nexthops.js';
 import type { VniNumbers } from './vni-numbers.js';
 import { TunnelGroups } from './tunnel-groups.js';
-import { remoteOf, Vteps } from './vteps.js';
+import { remoteOf, remotesOf, Vteps } from './vteps.js';
 
 /** Most lists of pinned MACs in a switch. */
 const MAX_PINS = 65_536;
@@ -32,6 +32,8 @@ export class PortEntries {
   private readonly stale = new Set<VxlanPort>();
   /** VLANs whose lists must be sent again, of ports of which no others must. */
   private readonly staleVids = new Map<VxlanPort, Set<number>>();
+  /** Addresses of dead VTEPs, and of those that were dead. */
+  private readonly diverted = new Map<VxlanPort, ReadonlySet<string>>();
   /** Multicast MACs whose lists must be sent again, by `mac vlan`. */
   private readonly stalePins = new Map<VxlanPort, Set<string>>();
   /** The port with a unicast MAC, by `bridge vlan mac`: a MAC has one location in a VLAN. */
@@ -208,6 +210,21 @@ export class PortEntries {
     for (const address of before) if (!after.includes(address)) this.vteps.release(port, address);
   }
 
+  /**
+   * Exactly these VTEPs of the port are dead: what is for them goes elsewhere, and what was learned behind them is forgotten. Rows
+   * and lists are sent by `finish`.
+   */
+  setDead(port: VxlanPort, dead: ReadonlySet<string>, change: Transition): void {
+    const before = port.dead ?? new Set<string>();
+    port.dead = dead;
+    const affected = new Set([...before, ...dead]);
+    if (affected.size === 0) return;
+    this.diverted.set(port, affected);
+    const died = [...remotesOf(port)].filter(([, address]) => dead.has(address) && !before.has(address));
+    const destinations = new Set(died.map(([remote]) => destinationOf(port.index, remote)));
+    if (destinations.size > 0) change.flushes.push({ destinations, flagsMask: FLAGS_SET });
+  }
+
   /** A VNI was added: its flood list must be sent. */
   touch(port: VxlanPort): void {
     this.stale.add(port);
@@ -223,6 +240,7 @@ export class PortEntries {
   end(port: VxlanPort, change: Transition): void {
     this.stale.delete(port);
     this.staleVids.delete(port);
+    this.diverted.delete(port);
     this.stalePins.delete(port);
     this.untold.delete(port);
     for (const key of [...port.pins.keys()]) this.endPin(port, key, change);
@@ -236,6 +254,8 @@ export class PortEntries {
     this.model.peers?.settle(change);
     this.nexthops.settle(change);
     const moved = this.vteps.settle(change);
+    for (const [port, addresses] of this.diverted) moved.set(port, new Set([...addresses, ...(moved.get(port) ?? [])]));
+    this.diverted.clear();
     for (const [port, addresses] of moved) {
       for (const entry of this.having(port, ({ dst }) => dst !== undefined && addresses.has(dst)))
         this.touchEntry(port, entry);
@@ -313,7 +333,7 @@ export class PortEntries {
     }
     const list = port.pins.get(key) ?? this.pinNumbers.take();
     port.pins.set(key, list);
-    const remotes = [...new Set(same.map((entry) => remoteOf(port, entry)))];
+    const remotes = [...new Set(same.map((entry) => remoteOf(port, entry)))].filter((remote) => remote !== 0);
     const place = { port: port.index, vid: vlan, ...macOf(mac) };
     change.entries.push({ op: 'pin', ...place, list, remotes, flags: FLAG_STATIC | FLAG_PINNED });
   }
@@ -361,6 +381,7 @@ export class PortEntries {
     for (const entry of this.model.entries.ofPort(port.name)) {
       if (!isFloodRow(entry)) continue;
       const remote = remoteOf(port, entry);
+      if (remote === 0) continue;
       const vid = port.vnis.find(({ vni }) => vni === entry.vni)?.vid;
       if (entry.vni === null || entry.vni === undefined || vid === null) common.push(remote);
       else if (vid !== undefined) add(vid, remote);
@@ -369,8 +390,10 @@ export class PortEntries {
     if (peers === undefined) return { common, own };
     for (const only of vids ?? [undefined]) {
       for (const row of peers.floodsOf(port, only)) {
-        if (row.vid === null) common.push(remoteOf(port, row));
-        else add(row.vid, remoteOf(port, row));
+        const remote = remoteOf(port, row);
+        if (remote === 0) continue;
+        if (row.vid === null) common.push(remote);
+        else add(row.vid, remote);
       }
     }
     return { common, own };

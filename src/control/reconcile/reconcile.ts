@@ -16,7 +16,7 @@ import type { Legacy } from '../model/bequest.js';
 import { type DesiredPort, desiredPorts } from '../model/desired.js';
 import { DeviceError } from '../model/device-error.js';
 import { type Entry, EntryTable } from '../model/entries.js';
-import type { OwnMacPort, Port, SwitchModel } from '../model/model.js';
+import type { OwnMacPort, Port, SwitchModel, VxlanPort } from '../model/model.js';
 import { Numbers } from '../model/numbers.js';
 import { Transition } from '../model/transition.js';
 import type { EntryDelta } from '../plan/delta.js';
@@ -247,6 +247,13 @@ export class Reconciler {
   finishEntries(change: Transition): void {
     this.entries.finish(change);
     if (change.changesRemotes) this.setMtus(change);
+  }
+
+  /** Exactly these VTEPs of a port are dead. */
+  setDead(port: VxlanPort, dead: ReadonlySet<string>, change: Transition): void {
+    if (this.model.ports.get(port.name) !== port) return;
+    this.entries.setDead(port, dead, change);
+    this.entries.finish(change);
   }
 
   /** Sets the MTU of ports and NICs by the present path MTUs. */

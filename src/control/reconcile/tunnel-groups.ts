@@ -165,16 +165,20 @@ export class TunnelGroups {
     return {
       op: 'tunnel-group',
       ...{ port: port.index, vni: Number(vni), address: wordsOf(grp) },
-      remotes: any?.map((member) => remoteOf(port, destinationOf(Number(vni), member))) ?? null,
+      remotes: any?.map((member) => remoteOf(port, destinationOf(Number(vni), member))).filter(isThere) ?? null,
       sources: [...(group?.pairs ?? [])].map(([src, members]) => ({
         address: wordsOf(src),
         destinations: [...members.values()]
           .filter(({ isBlocked }) => !isBlocked)
-          .map((member) => remoteOf(port, destinationOf(Number(vni), member))),
+          .map((member) => remoteOf(port, destinationOf(Number(vni), member)))
+          .filter(isThere),
       })),
     };
   }
 }
+
+/** A dead remote leads nowhere. */
+const isThere = (remote: number): boolean => remote !== 0;
 
 function keyOf(vni: number, grp: string): string {
   return `${vni} ${grp}`;

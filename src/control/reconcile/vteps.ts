@@ -198,14 +198,25 @@ function keyOf(port: VxlanPort, { udpPort, sentVni }: Destination): string {
   return `${udpPort ?? port.config.dstport} ${sentVni ?? ''}`;
 }
 
-/** Index of the remote that an entry sends to; 0: none. Valid after settling. */
+/** Index of the remote that an entry sends to; 0: none, as for a dead one without a backup. Valid after settling. */
 export function remoteOf(port: VxlanPort, destination: Destination): number {
-  const { dst, udpPort, sentVni, nhid } = destination;
+  const { dst: named, udpPort, sentVni, nhid } = destination;
   if (nhid !== undefined) return groupRemote(port, nhid);
+  const dst = isDead(port, named) ? livingBackup(port) : named;
   const vtep = dst === undefined ? undefined : port.vteps.get(dst);
   if (vtep === undefined) return 0;
   if (sentVni === undefined && (udpPort ?? port.config.dstport) === vtep.udpPort) return vtep.home;
   return vtep.others.get(keyOf(port, destination))?.remote ?? 0;
+}
+
+export function isDead({ dead }: Pick<VxlanPort, 'dead'>, address: string | undefined): boolean {
+  return dead !== undefined && address !== undefined && dead.has(address);
+}
+
+/** What takes the place of a dead VTEP. */
+function livingBackup(port: VxlanPort): string | undefined {
+  const { bfd_backup: backup } = port.config;
+  return isDead(port, backup) ? undefined : backup;
 }
 
 /** The remote of a nexthop group in FDB destinations; 0: the port does not have it. */

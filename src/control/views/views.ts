@@ -46,6 +46,7 @@ import { isUp, kindOf } from '../ports/registry.js';
 import { remotesOf } from '../reconcile/vteps.js';
 import { bridgeRow, portRow } from '../spanning-tree/facts.js';
 import type { TreeControl } from '../spanning-tree/tree-control.js';
+import { type RemoteSource, remotesPart } from './remotes.js';
 import { unknownVteps } from './unknown-vteps.js';
 
 /** A loop by names; `since` is in milliseconds since 1970. */
@@ -73,13 +74,15 @@ export interface Sources {
   trees?: TreesOfSwitch;
   /** Sources of peers of a port. */
   peerSources?: (port: string) => PeerSourceRow[];
+  /** Sessions with remotes. */
+  liveness?: RemoteSource;
   /** MACs that moved too often. */
   macMoves?: () => MacMoves[];
 }
 
 // ---- links ----
 
-type LinkSources = Pick<Sources, 'model' | 'fdb' | 'loops' | 'multicast' | 'trees' | 'peerSources'>;
+type LinkSources = Pick<Sources, 'model' | 'fdb' | 'loops' | 'multicast' | 'trees' | 'liveness' | 'peerSources'>;
 
 /** @param details all options in force including defaults; otherwise the configured ones */
 export function viewLinks(sources: LinkSources, details = false): LinkRow[] {
@@ -91,6 +94,7 @@ export function viewLinks(sources: LinkSources, details = false): LinkRow[] {
     ...portLink(port, model, details),
     ...groups(port),
     ...treePart(trees, port, details),
+    ...remotesPart(port, sources.liveness),
     ...loopPart(loops.get(port.name)),
     ...(details ? peerSourcesPart(sources.peerSources?.(port.name)) : {}),
   });
@@ -316,6 +320,7 @@ export function viewStats(sources: Sources): StatsAnswer {
     unknown_vteps: unknownVteps(sources),
     mac_moves: sources.macMoves?.() ?? [],
     loops: foundLoops(sources),
+    ...(sources.liveness === undefined ? {} : { bfd_discarded: sources.liveness.discards() }),
   };
   for (const port of model.ports.values()) {
     const link = linkCounters(sources, port);

@@ -13,6 +13,7 @@ import { ANY_VTEP, DROP_RESERVED_BITS, UP, VLAN_TUNNEL } from '../state/forwardi
 import { refuseClosedTunnel } from './closed.js';
 import { decapsulate } from './decap.js';
 import { isGeneve, takeGeneveHeader } from './geneve.js';
+import { takeManagement } from './management.js';
 import { acceptSource } from './source.js';
 import { classifyVlan, enterVlan } from './vlan.js';
 
@@ -30,7 +31,7 @@ export function ingressTunnel(sw: Context, frame: number, at: number): boolean {
     if (!takeGeneveHeader(sw, frame, at)) return false;
   }
   const found = forwarding.vnis.find(forwarding.socketOf[socket], vni(view, datagram));
-  if (found === VNI_UNKNOWN) return batch.drop(frame, REASON.vni_unknown);
+  if (found === VNI_UNKNOWN) return takeManagement(sw, frame, at);
 
   const port = vniPort(found);
   const vid = vniVid(found);

@@ -159,6 +159,8 @@ export type Operation =
   | { op: 'socket'; socket: number; fds: number[]; owner: number; as?: number }
   /** The port that counts datagrams of the socket that belong to no port. */
   | { op: 'socket-owner'; socket: number; owner: number }
+  /** BFD packets of the management VNI of the socket go to the liveness thread, as of this path; -1: none. */
+  | { op: 'management'; socket: number; vni: number; path: number }
   | { op: 'socket-del'; socket: number }
   /**
    * `fds`: the sending socket of each engine; often the same. `udpPort`: the outer source port. `flowLabel`: of IPv6; absent: none.
@@ -319,6 +321,10 @@ const CARRY_OUT: { [Op in Operation['op']]: (sw: Context, o: Of<Op>) => void } =
   socket: ports.addSocket,
   'socket-owner': (sw, o) => {
     sw.forwarding.socketOwner[o.socket] = o.owner;
+  },
+  management: ({ forwarding }, o) => {
+    forwarding.managementVni[o.socket] = o.vni;
+    forwarding.managementPath[o.socket] = o.path;
   },
   'socket-del': (sw, o) => ports.removeSocket(sw, o.socket),
   sender: ports.addSender,

@@ -354,6 +354,7 @@ export function addSocket(
 export function removeSocket(sw: Context, socket: number): void {
   sw.forwarding.socketOwner[socket] = RETIRED;
   sw.forwarding.socketFlag[socket] = VNI_FLAG_BYTE;
+  sw.forwarding.managementVni[socket] = -1;
   sw.io.detachSocket(socket);
 }
 

@@ -7,6 +7,7 @@ import { MAX_REMOTES, type RemoteTable, STATIC_REMOTES } from '../../encap/remot
 import type { Fdb } from '../../fdb/table.js';
 import { createNeighbours } from '../../neigh/table.js';
 import { type PacketIo, RX_STRIDE } from '../../port/packet-io.js';
+import type { DatagramRing } from '../../shared-memory/datagram-ring.js';
 import { Batch } from './batch.js';
 import { ControlLimiter } from './control-limiter.js';
 import type { Counters } from './counters.js';
@@ -62,6 +63,10 @@ export class Context {
   observer: Observer | null = null;
   /** Records samples of frames for exporters; null: nobody wants any. */
   sampler: Observer | null = null;
+  /** Datagrams for the liveness thread; null: there is none. */
+  liveness: DatagramRing | null = null;
+  /** Wakes the liveness thread: its ring was empty. */
+  wakeLiveness: () => void = () => undefined;
   /** Sink of `warmFdb`, so that its reads are not optimised away. */
   warmed = 0;
 

@@ -52,6 +52,7 @@ export const DROP_REASONS = [
   'ip_invalid',
   'ip_martian',
   'not_served',
+  'management_vni',
 ] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];

@@ -178,6 +178,9 @@ export class Forwarding {
   readonly socketOf = Int32Array.from({ length: MAX_SOCKETS }, (_, socket) => socket);
   /** By socket, the bit that a VXLAN datagram has in its first byte; NO_FLAG for Geneve. One check serves both. */
   readonly socketFlag = new Uint8Array(MAX_SOCKETS).fill(VNI_FLAG_BYTE);
+  /** By socket: the management VNI, whose datagrams are for the liveness thread, or -1; and the path of its sessions. */
+  readonly managementVni = new Int32Array(MAX_SOCKETS).fill(-1);
+  readonly managementPath = new Int32Array(MAX_SOCKETS);
   readonly vnis = new VniTable();
   /** Number of mappings that use a VNI counter. */
   readonly vniUsers = new Int32Array(MAX_VNIS);

@@ -19,6 +19,8 @@ it('rejects what it is asked for, whether it dies before or after, and tells of 
       states: memory,
       police: memory,
       neigh: memory,
+      liveness: memory,
+      livenessFd: -1,
       offloads: {
         vnet_header: true,
         tso: true,
