@@ -19,7 +19,6 @@ import { type Given, Giver, type GiverParts } from './handover/giver.js';
 import type { Taken, Taker } from './handover/taker.js';
 import type { Views } from './listings.js';
 import type { Port, SwitchModel } from './model/model.js';
-import { forget } from './guard.js';
 import { kindOf } from './ports/registry.js';
 import { Reconciler } from './reconcile/reconcile.js';
 import type { SavedPeers } from './peers/saved.js';
