@@ -26,7 +26,7 @@ export const APPLY_ANSWER = z
     commands: said(z.array(z.string()), 'What was done, or would be, as commands of this program.'),
     warnings: said(
       z.array(z.string()),
-      'Ports whose devices are not there yet, and why; absent: none.',
+      'Ports whose devices are not there yet, and why; what was changed without a command for it; absent: none.',
     ).exactOptional(),
   })
   .meta({ id: 'ApplyAnswer' });

@@ -219,11 +219,14 @@ export class LiveControl implements Controls {
         this.host,
       );
       const commands = [...ofLinks, ...this.tables.commandsTo(tables, next)];
-      if (dryRun === true) return { commands };
+      const notes = withoutCommand(model.config, next);
+      if (dryRun === true) return { commands, ...warningsOf(notes) };
       const absent = await this.become(document, next, deltaToFile(model.entries, next), { waits: true });
       await this.setTables(tables);
-      const waiting = [...absent].map(([name, reason]) => `${name} waits: ${reason}`);
-      return { commands, ...(waiting.length === 0 ? {} : { warnings: waiting }) };
+      return {
+        commands,
+        ...warningsOf([...notes, ...[...absent].map(([name, reason]) => `${name} waits: ${reason}`)]),
+      };
     });
   }
 
@@ -487,3 +490,11 @@ export class LiveControl implements Controls {
     return turn;
   }
 }
+
+/** Settings that differ and that no command changes. */
+function withoutCommand(before: SwitchConfig, after: SwitchConfig): string[] {
+  const isSame = JSON.stringify(before.evpn) === JSON.stringify(after.evpn);
+  return isSame ? [] : ['evpn: the BGP speaker follows the file; no command does that'];
+}
+
+const warningsOf = (warnings: string[]): Pick<ApplyAnswer, 'warnings'> => (warnings.length === 0 ? {} : { warnings });
