@@ -17,6 +17,7 @@ import { judgeNetdev } from './judge-netdev.js';
 import { judgeLink, judgeNic, judgeUnderlay, type UnderlayFacts } from './judge-ports.js';
 import { judgeRemote } from './judge-remotes.js';
 import { judgeStats } from './judge-stats.js';
+import { judgeLiveness } from './judge-liveness.js';
 import { judgeTrees } from './judge-trees.js';
 import { judgeWarnings } from './judge-warnings.js';
 import { MOST_REMOTES, type Plan, planOf, type VxlanPlan } from './plan.js';
@@ -42,7 +43,14 @@ export async function examineSwitch(client: SwitchClient): Promise<Diagnosis> {
   ];
   const body = await examinePlan(plan, host, { running: true, here: namespaces.state !== 'other' });
   const trees = judgeTrees(links);
-  return diagnosis([...head, ...trees, ...judgeStats(stats), ...judgeWarnings(warnings), ...body]);
+  return diagnosis([
+    ...head,
+    ...trees,
+    ...judgeLiveness(links),
+    ...judgeStats(stats),
+    ...judgeWarnings(warnings),
+    ...body,
+  ]);
 }
 
 /** Examines a file before a switch runs it. */

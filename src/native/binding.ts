@@ -448,6 +448,10 @@ interface NativeBinding {
   setRemote(nic: NicHandle, index: number, a0: number, a1: number, a2: number, a3: number, port: number): void;
   /** Received datagrams of the socket come with their TTL from now on. */
   tellTtl(fd: number, family: 4 | 6): void;
+  /** The socket drops datagrams whose TTL is not 255, before they are queued, from now on. */
+  onlyOneHop(fd: number): void;
+  /** Datagrams that the socket has dropped, modulo 2^32; 0: the kernel does not say. */
+  droppedAt(fd: number): number;
   /**
    * Reads waiting datagrams, each into an equal part of `bytes`. `facts`: for each, eight words: source address (as in RX_ADDRESS),
    * source port, TTL (-1: not known), length, 0. Never waits.
@@ -577,6 +581,8 @@ export const {
   detachSender,
   setRemote,
   tellTtl,
+  onlyOneHop,
+  droppedAt,
   readDatagrams,
   sendDatagram,
   awaitAny,

@@ -463,6 +463,10 @@ int ot_icmp_read(int fd, uint8_t *buffer, size_t length, char source[OT_ADDRESS]
 
 /* Received datagrams come with their TTL from now on. */
 int ot_tell_ttl(int fd, int family, struct ot_fault *fault);
+/* Datagrams whose TTL is not 255 are dropped before they are queued from now on. */
+int ot_only_one_hop(int fd, struct ot_fault *fault);
+/* Datagrams that the socket has dropped: by its filter, and for want of room. 0: the kernel does not say. */
+uint32_t ot_dropped_at(int fd);
 /* Reads at most `count` datagrams that wait, each into an equal part of `bytes`, cut to it. Returns how many. */
 int ot_read_datagrams(int fd, uint8_t *bytes, size_t size, int32_t *facts, size_t count);
 /* Sends to an address, as PacketIo has it. Never waits. Returns an errno; 0: sent. */

@@ -17,16 +17,28 @@ const MOST = 64;
 const STRIDE = 128;
 const WORDS = 8;
 
+/** `isOneHop`: what has passed a router is dropped before the queue, so that a flood from afar finds no room in it. */
+export interface LivenessPlace extends UnderlayPlace {
+  port: number;
+  isOneHop: boolean;
+}
+
 /** @throws UnderlayError; code EADDRINUSE when another program has the port, such as another BFD daemon */
-export function openLivenessReceiver(place: UnderlayPlace & { port: number }): Receiver {
+export function openLivenessReceiver(place: LivenessPlace): Receiver {
   const receiver = openReceiver({ ...place, receiveBuffer: RECEIVE_BUFFER });
   try {
     native.tellTtl(receiver.fd, place.local?.includes(':') === true || place.family === 6 ? 6 : 4);
+    if (place.isOneHop) native.onlyOneHop(receiver.fd);
     return receiver;
   } catch (error) {
     receiver.close();
     throw error;
   }
+}
+
+/** Datagrams that a receiver has dropped: those that have passed a router, and those without room in the queue. */
+export function droppedAt({ fd }: Receiver): number {
+  return native.droppedAt(fd);
 }
 
 /** @param seed any integer: selects the first port that is tried @throws UnderlayError */

@@ -189,6 +189,38 @@ test('behind a router a single-hop session is refused by its TTL', async () => {
   for (const { state } of await remotesOf(switches[0])) expect(state).toBe('unknown');
 }, 60_000);
 
+test('a flood from behind a router, which has no room in the queue, kills no session', async () => {
+  const [one, two] = await twoHosts(world);
+  const start = (host: Host, peer: Host, name: string): Promise<RunningSwitch> =>
+    world.startSwitch(host.netns, name, plainBridge(vxlan(host.address, [peer.address], `bfd: single-hop, ${FAST}`)));
+  const [first, second] = await Promise.all([start(one, two, 'host1'), start(two, one, 'host2')]);
+  await Promise.all([become(first, two.address, 'up'), become(second, one.address, 'up')]);
+  const before = (await remotesOf(first))[0].rx_packets ?? 0;
+  // A packet of 24 bytes with the TTL of any program: 64.
+  const flood = world.file(
+    'flood.mjs',
+    `import { createSocket } from 'node:dgram';
+const socket = createSocket('udp4');
+const end = Date.now() + 2000;
+const packet = Buffer.alloc(24, 0x20);
+const more = () => {
+  if (Date.now() > end) process.exit(0);
+  for (let i = 0; i < 200; i++) socket.send(packet, 3784, '${one.address}');
+  setImmediate(more);
+};
+more();
+`,
+  );
+  const ended = await world.spawn(two.netns, [process.execPath, flood]).ended;
+  expect(ended).toBeDefined();
+  const { bfd_discarded: discarded } = await createClient(first.control).get('/v1/stats');
+  console.log(`flood: ${discarded?.ttl} packets were dropped before the queue`);
+  expect(discarded?.ttl).toBeGreaterThan(1000);
+  const [remote] = await remotesOf(first);
+  expect(remote).toMatchObject({ state: 'up', ups: 1 });
+  expect(remote.rx_packets).toBeGreaterThan(before + 5);
+}, 60_000);
+
 test('a control thread that is busy for a second, and an upgrade, kill no session', async () => {
   const [one, two] = await twoHosts(world);
   // SIGPWR keeps the main thread of the switch busy.

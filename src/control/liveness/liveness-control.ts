@@ -134,7 +134,8 @@ export class LivenessControl implements Liveness, RemoteSource {
 
   /** Packets that were discarded, by reason. */
   discards(): Record<string, number> {
-    return this.status.discards();
+    const discards = this.status.discards();
+    return { ...discards, ttl: discards.ttl + this.paths.dropped };
   }
 
   // ---- Following the model ----

@@ -1,13 +1,15 @@
 /** The sockets of liveness sessions. Owns the descriptors; one that cannot be opened is tried again by the next change. */
 import { randomInt } from 'node:crypto';
 import { MAX_PATHS, type PathSpec } from '../../liveness/contract.js';
-import { openLivenessReceiver, openLivenessSender } from '../../port/liveness-socket.js';
+import { droppedAt, openLivenessReceiver, openLivenessSender } from '../../port/liveness-socket.js';
 import { BFD_MULTIHOP_PORT, BFD_PORT } from '../../wire/bfd.js';
 import { Numbers } from '../model/numbers.js';
 import type { WantedPath } from './wanted.js';
 
 interface OpenPath {
   spec: PathSpec;
+  /** Packets that the kernel has dropped. */
+  dropped(): number;
   close(): void;
 }
 
@@ -16,6 +18,9 @@ export class Paths {
   private readonly numbers = new Numbers('places of BFD sessions', 0, MAX_PATHS);
   /** Why a path could not be opened, by key. */
   readonly faults = new Map<string, string>();
+
+  /** Packets that the kernel has dropped, of paths that are closed. */
+  private droppedBefore = 0;
 
   /** @param macOf the source MAC of packets inside VXLAN from this address */
   constructor(private readonly macOf: (local: string) => string) {}
@@ -27,7 +32,8 @@ export class Paths {
     for (const key of this.faults.keys()) if (!wanted.has(key)) this.faults.delete(key);
     for (const [key, path] of wanted) if (!this.open.has(key)) this.begin(key, path);
     return () => {
-      for (const [, { spec, close }] of gone) {
+      for (const [, { spec, dropped, close }] of gone) {
+        this.droppedBefore += dropped();
         close();
         this.numbers.give(spec.path);
       }
@@ -40,6 +46,11 @@ export class Paths {
 
   numberOf(key: string): number | undefined {
     return this.open.get(key)?.spec.path;
+  }
+
+  /** Packets of single-hop sessions that the kernel has dropped: their TTL was not 255, or the queue was full. */
+  get dropped(): number {
+    return [...this.open.values()].reduce((sum, { dropped }) => sum + dropped(), this.droppedBefore);
   }
 
   /** Closes all; nobody uses them any more. */
@@ -69,16 +80,17 @@ export class Paths {
     if (mode === 'vxlan') {
       const source = local ?? '';
       const envelope = { vni, source, sourceMac: this.macOf(source) };
-      return { spec: { ...common, port: dstport, envelope }, close: () => sender.close() };
+      return { spec: { ...common, port: dstport, envelope }, dropped: () => 0, close: () => sender.close() };
     }
     const port = mode === 'single-hop' ? BFD_PORT : BFD_MULTIHOP_PORT;
     try {
-      const receiver = openLivenessReceiver({ ...place, port });
+      const receiver = openLivenessReceiver({ ...place, port, isOneHop: mode === 'single-hop' });
       const close = (): void => {
         receiver.close();
         sender.close();
       };
-      return { spec: { ...common, port, receiver: receiver.fd }, close };
+      const dropped = (): number => (mode === 'single-hop' ? droppedAt(receiver) : 0);
+      return { spec: { ...common, port, receiver: receiver.fd }, dropped, close };
     } catch (error) {
       sender.close();
       throw error;

@@ -19,6 +19,23 @@ static napi_value tell_ttl(napi_env env, napi_callback_info info) {
   return result < 0 ? ot_throw(env, &fault) : NULL;
 }
 
+/* Datagrams that have passed a router are dropped from now on. */
+static napi_value only_one_hop(napi_env env, napi_callback_info info) {
+  napi_value fd_value;
+  int64_t fd;
+  struct ot_fault fault;
+  if (!ot_arguments(env, info, 1, &fd_value) || !ot_to_int(env, fd_value, "fd", 0, INT32_MAX, &fd)) return NULL;
+  return ot_only_one_hop((int)fd, &fault) < 0 ? ot_throw(env, &fault) : NULL;
+}
+
+/* Returns how many datagrams the socket has dropped. */
+static napi_value dropped_at(napi_env env, napi_callback_info info) {
+  napi_value fd_value;
+  int64_t fd;
+  if (!ot_arguments(env, info, 1, &fd_value) || !ot_to_int(env, fd_value, "fd", 0, INT32_MAX, &fd)) return NULL;
+  return ot_int(env, ot_dropped_at((int)fd));
+}
+
 /* Arguments (descriptor, bytes, facts). Returns how many datagrams were read. */
 static napi_value read_datagrams(napi_env env, napi_callback_info info) {
   napi_value values[3];
@@ -83,6 +100,8 @@ static napi_value hear_ring(napi_env env, napi_callback_info info) {
 
 void ot_export_liveness(napi_env env, napi_value exports) {
   ot_export(env, exports, "tellTtl", tell_ttl);
+  ot_export(env, exports, "onlyOneHop", only_one_hop);
+  ot_export(env, exports, "droppedAt", dropped_at);
   ot_export(env, exports, "readDatagrams", read_datagrams);
   ot_export(env, exports, "sendDatagram", send_datagram);
   ot_export(env, exports, "awaitAny", await_any);

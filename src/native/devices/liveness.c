@@ -6,6 +6,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -34,6 +36,35 @@ int ot_tell_ttl(int fd, int family, struct ot_fault *fault) {
   if (setsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_RECVHOPLIMIT : IP_RECVTTL, &on, sizeof on) == 0)
     return 0;
   return ot_fail(fault, errno, "setsockopt", "asking for the TTL of received datagrams");
+}
+
+/*
+ * By a filter, since IP_MINTTL is for TCP only (tcp_v4_rcv). The TTL is byte 8 of an IPv4 header, the hop limit byte 7
+ * of an IPv6 header.
+ */
+int ot_only_one_hop(int fd, struct ot_fault *fault) {
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)SKF_NET_OFF),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x60, 0, 2),
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_NET_OFF + 7)),
+      BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_NET_OFF + 8)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 255, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  };
+  struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
+  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0) return 0;
+  return ot_fail(fault, errno, "setsockopt", "refusing datagrams that have passed a router");
+}
+
+/* SO_MEMINFO is of Linux 4.12. */
+uint32_t ot_dropped_at(int fd) {
+  uint32_t info[SK_MEMINFO_VARS] = {0};
+  socklen_t size = sizeof info;
+  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) < 0) return 0;
+  return info[SK_MEMINFO_DROPS];
 }
 
 /* -1: the kernel did not tell. */

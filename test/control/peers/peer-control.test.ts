@@ -1,6 +1,8 @@
 /** Rows of sources of peers, through live control over engines in one process. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { FdbRow } from '../../../src/api/api.js';
+import type { VxlanPort } from '../../../src/control/model/model.js';
+import { Transition } from '../../../src/control/model/transition.js';
 import { PeerControl } from '../../../src/control/peers/peer-control.js';
 import type { PeerMac } from '../../../src/control/peers/contract.js';
 import { LiveSwitch } from '../live/live-switch.js';
@@ -63,6 +65,14 @@ const mac = (n: number, more: Partial<PeerMac> = {}): PeerMac => ({
 const add = (...rows: PeerMac[]) => ({ macs: { add: rows, remove: [] } });
 const remove = (...rows: PeerMac[]) => ({ macs: { add: [], remove: rows } });
 
+function setDead(live: LiveSwitch, ...dead: string[]): Promise<void> {
+  return live.controls.own(() => {
+    const change = new Transition();
+    live.reconciler.setDead(live.model.ports.get('vx0') as VxlanPort, new Set(dead), change);
+    return change;
+  });
+}
+
 /** The rows of a MAC, shortened. */
 function rows(live: LiveSwitch, wanted = MAC): string[] {
   return live
@@ -120,6 +130,21 @@ describe('MACs of a source', () => {
     expect(rows(live)).toEqual([`vx0 10 ${B} static `]);
     await peers.owner('evpn').clear();
     expect(rows(live)).toEqual([`vx0 10 ${B} static `]);
+  });
+
+  it('lead elsewhere while their VTEP is dead, and back', async () => {
+    const { live, peers } = await start(
+      document({ vx0: { ...VXLAN, remotes: [A, B], bfd: 'multi-hop', bfd_backup: B } }),
+    );
+    const evpn = peers.owner('evpn');
+    await evpn.change(add(mac(10)));
+    await setDead(live, A);
+    expect(rows(live)).toEqual([`vx0 10 ${B} dynamic extern_learn evpn`]);
+    // What the source says meanwhile too.
+    await evpn.change(add(mac(11)));
+    expect(rows(live, mac(11).mac)).toEqual([`vx0 10 ${B} dynamic extern_learn evpn`]);
+    await setDead(live);
+    for (const row of [mac(10), mac(11)]) expect(rows(live, row.mac)).toEqual([ROW]);
   });
 
   it('are sticky when the source says so', async () => {
