@@ -17,6 +17,7 @@ const FILES: Readonly<Record<string, () => Promise<Lab>>> = {
   'default-port-8472': async () => (await import('./scenarios/default-port-8472.js')).defaultPort8472,
   dove: async () => (await import('./scenarios/dove.js')).dove,
   'two-bridges': async () => (await import('./scenarios/two-bridges.js')).twoBridges,
+  'anycast-gateway': async () => readyLab('anycast-gateway'),
   'vlan-tenants': async () => (await import('./scenarios/vlan-tenants.js')).vlanTenants,
   routed: async () => (await import('./scenarios/routed.js')).routed,
   'full-mesh': async () => readyLab('full-mesh'),

@@ -164,6 +164,11 @@ test('a default route leads out through the host', async () => {
   await succeed(world, host, ['sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward']);
   await world.ip(host, 'route add 10.0.0.0/16 via 10.0.99.1 dev br1');
   await world.ip(outside.netns, 'route add 10.0.0.0/16 via 203.0.113.1');
+  // The kernel's part of the way first: a new veth drops what it is given until its carrier has been noticed.
+  await until('the host reaches outside', async () => {
+    const { status } = await world.exec(host, ['ping', '-n', '-c', '1', '-W', '1', '203.0.113.2']);
+    return status === 0;
+  });
   await expectReach(world, a, { address: '203.0.113.2' });
   await expectBalance(sw);
 });

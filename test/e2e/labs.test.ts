@@ -24,6 +24,7 @@ const LABS = [
   'vlan-tenants',
   'routed',
   'full-mesh',
+  'anycast-gateway',
 ] as const;
 /** With virtual machines, which boot in the long form only. */
 const WITH_MACHINES = ['vms-and-containers', 'vms-and-containers-unicast'] as const;

@@ -17,6 +17,7 @@ import { namespacesOf } from '../../src/lab/setup/topology.js';
 const oneVxlanManyVlans = readyLab('one-vxlan-many-vlans');
 const pointToPoint = readyLab('point-to-point');
 const fullMesh = readyLab('full-mesh');
+const anycastGateway = readyLab('anycast-gateway');
 
 const ALL: readonly Lab[] = [
   oneVxlanManyVlans,
@@ -26,6 +27,7 @@ const ALL: readonly Lab[] = [
   defaultPort8472,
   dove,
   twoBridges,
+  anycastGateway,
   vlanTenants,
   routed,
   fullMesh,

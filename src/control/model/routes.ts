@@ -1,6 +1,6 @@
 /** The routes that gateways and static routes of a configuration make, as engines know them. Pure. */
 import { ROUTE_LOCAL, ROUTE_NOWHERE, ROUTE_UNICAST, type Way } from '../../dataplane/state/routes.js';
-import { isLinkLocal, parseAddress } from '../../wire/ip-address.js';
+import { formatAddress, IPV4_MAPPED, isLinkLocal, parseAddress } from '../../wire/ip-address.js';
 
 /** Bits of the prefix that marks an IPv4 address among those of IPv6. */
 const MAPPED_BITS = 96;
@@ -63,4 +63,10 @@ function masked(words: readonly number[], prefix: number): number[] {
     const bits = prefix - at * 32;
     return bits >= 32 ? word : bits <= 0 ? 0 : word & (-1 << (32 - bits));
   });
+}
+
+/** ADDRESS/LENGTH. @param prefix of 128 bits */
+export function prefixTextOf(words: readonly number[], prefix: number): string {
+  const isV4 = words[0] === 0 && words[1] === 0 && words[2] === IPV4_MAPPED && prefix >= MAPPED_BITS;
+  return `${formatAddress(words[0], words[1], words[2], words[3])}/${isV4 ? prefix - MAPPED_BITS : prefix}`;
 }

@@ -8,13 +8,13 @@ import { MAX_NEXTHOPS, ROUTE_UNICAST, type Way } from '../../dataplane/state/rou
 import { forget, soon } from '../guard.js';
 import { type GatewayPort, isGateway, isTunnel, type SwitchModel } from '../model/model.js';
 import { macOf } from '../model/naming.js';
-import { type EngineRoute, prefixOf } from '../model/routes.js';
+import { type EngineRoute, prefixOf, prefixTextOf } from '../model/routes.js';
 import { Transition } from '../model/transition.js';
 import type { RouteSet } from '../reconcile/routes.js';
 import type { PeerMac, PeerOutcome, PeerTables, RowDelta } from './contract.js';
 import type { LocalVrf, PeerRoute, RouteNexthop, RouteOwner, RouteTables } from './route-contract.js';
 import { localVrfs } from './local-vrfs.js';
-import { prefixTextOf, viewRoutes } from './view-routes.js';
+import { viewRoutes } from './view-routes.js';
 import type { RouteRow } from '../../api/route.js';
 
 const MOST_VNI = 0xff_ffff;

@@ -3,11 +3,9 @@ import type { RouteRow } from '../../api/route.js';
 import { ROUTE_LOCAL, ROUTE_NOWHERE, ROUTE_UNICAST, type Way } from '../../dataplane/state/routes.js';
 import { prefixText } from '../../values/route-text.js';
 import { formatMac } from '../../wire/ethernet.js';
-import { formatAddress, IPV4_MAPPED } from '../../wire/ip-address.js';
+import { formatAddress } from '../../wire/ip-address.js';
 import type { SwitchModel } from '../model/model.js';
-import type { EngineRoute } from '../model/routes.js';
-
-const MAPPED_BITS = 96;
+import { type EngineRoute, prefixTextOf } from '../model/routes.js';
 
 export interface RouteParts {
   model: SwitchModel;
@@ -50,12 +48,6 @@ function viewWay({ portAt }: SwitchModel, { port, via, mac }: Way): RouteRow['ne
 function textOf({ words, prefix }: EngineRoute): string {
   const [address = '', length = ''] = prefixTextOf(words, prefix).split('/');
   return Number(length) === (address.includes(':') ? 128 : 32) ? address : prefixText(address, Number(length));
-}
-
-/** ADDRESS/LENGTH. @param prefix of 128 bits */
-export function prefixTextOf(words: readonly number[], prefix: number): string {
-  const isV4 = words[0] === 0 && words[1] === 0 && words[2] === IPV4_MAPPED && prefix >= MAPPED_BITS;
-  return `${addressText(words)}/${isV4 ? prefix - MAPPED_BITS : prefix}`;
 }
 
 function addressText(words: readonly number[]): string {

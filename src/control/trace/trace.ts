@@ -2,7 +2,14 @@
  * What the switch does with one frame, step by step: the shadow carries the frame through the data path, and what it met there is put
  * into words. Nothing is decided here.
  */
-import type { TraceAnswer, TraceCopy, TraceRequest, TraceStep, Verdict } from '../../api/trace.js';
+import {
+  COPIES_LISTED,
+  type TraceAnswer,
+  type TraceCopy,
+  type TraceRequest,
+  type TraceStep,
+  type Verdict,
+} from '../../api/trace.js';
 import {
   OUTCOME_ANSWER,
   OUTCOME_DROP,
@@ -14,24 +21,25 @@ import {
 import type { Context } from '../../dataplane/state/context.js';
 import type { CounterReader } from '../../dataplane/state/counters.js';
 import { destinationPort, destinationRemote } from '../../dataplane/state/destination.js';
-import { mssOf } from '../../dataplane/egress/mss.js';
 import { DROP_REASONS, type DropReason } from '../../dataplane/state/drop-reasons.js';
 import { PORT_TUNNEL } from '../../dataplane/state/forwarding.js';
 import { fidParts } from '../../dataplane/state/fid.js';
 import type { Arrival } from '../../port/memory.js';
-import { toHex, viewOf } from '../../wire/bytes.js';
-import { formatMac, macHigh, macLow } from '../../wire/ethernet.js';
+import { toHex } from '../../wire/bytes.js';
+import { formatMac } from '../../wire/ethernet.js';
 import { formatAddress } from '../../wire/ip-address.js';
 import { notFound } from '../controls.js';
 import { whyDropped } from '../../text/drop-sentences.js';
 import type { Fact } from '../shadow/facts.js';
-import type { Shadow, Shadowed } from '../shadow/shadow.js';
+import type { Routed, Shadow, Shadowed } from '../shadow/shadow.js';
 import { copiesOf } from './copies.js';
 import { factStep } from './fact-steps.js';
 import { floodSteps } from './flood-steps.js';
 import { incomingOf, type Told } from './incoming.js';
 import { guardSteps } from './guard-steps.js';
 import { type Incoming, ingressSteps } from './ingress-steps.js';
+import { mssStep, rewriteStep } from './rewrite-steps.js';
+import { rewrittenStep, routeStep, routeWords } from './route-steps.js';
 import { Site } from './site.js';
 
 export interface TraceParts extends Told {
@@ -53,37 +61,107 @@ export function traceFrame(request: TraceRequest, parts: TraceParts): Traced {
   const { arrival, incoming } = incomingOf(request, port, parts);
   const shadowed = shadow.run(arrival, counters.tick);
   const site = new Site(model, shadowed.context.remotes, counters.tick);
-  return { answer: answerOf(request, incoming, shadowed, site), arrival };
+  let part = bridged(incoming, shadowed, site);
+  const { vlan } = part;
+  for (let round = 0; ; round++) {
+    const routed = shadow.routeOn(round);
+    if (routed === null) break;
+    part = joined(part, afterGateway(incoming, routed, site));
+  }
+  return { answer: answerOf(request, incoming, { ...part, vlan }), arrival };
 }
 
-function answerOf(
-  request: TraceRequest,
-  incoming: Incoming,
-  { facts, departures, context: sw }: Shadowed,
-  site: Site,
-): TraceAnswer {
-  const { copies, frames, leftOut, steps: copySteps } = copiesOf(facts, departures, sw, site);
-  const end = endOf(facts, copies, sw);
-  const vid = sw.batch.vid[0];
-  const isIn = end.verdict === 'dropped' && sw.batch.stage[0] === DROPPED;
+/** What is told of one way through the bridge, or of the whole one. */
+interface Part {
+  vlan: number;
+  steps: TraceStep[];
+  end: { verdict: Verdict; reason?: DropReason };
+  copies: TraceCopy[];
+  frames: string[];
+  leftOut: number;
+  deciders: string[];
+}
+
+function answerOf(request: TraceRequest, { frame }: Incoming, part: Part): TraceAnswer {
+  const { copies, deciders, end, frames, leftOut, steps, vlan } = part;
   return {
     port: request.port,
-    ...(vid === 0 || isIn ? {} : { vlan: vid }),
-    steps: [
-      ...ingressSteps(incoming, facts, sw, site),
-      ...bridgeSteps(facts, sw, site),
-      ...rewriteStep(incoming, sw),
-      ...mssStep(incoming, sw),
-      ...(isFlood(sw) && end.verdict !== 'dropped' ? floodSteps(copies, sw, site) : []),
-      ...(end.verdict === 'held' ? [HELD] : []),
-      ...copySteps,
-    ],
+    ...(vlan === 0 ? {} : { vlan }),
+    steps,
     ...end,
     copies: request.frames === true ? copies : copies.map(({ frame: _, ...copy }) => copy),
-    decided_by: decidersOf(facts, copies, sw, site),
-    frame: toHex(incoming.frame),
+    decided_by: deciders,
+    frame: toHex(frame),
     ...(request.frames === true ? { frames } : {}),
     ...(leftOut === 0 ? {} : { copies_left_out: leftOut }),
+  };
+}
+
+function bridged(incoming: Incoming, { facts, departures, context: sw }: Shadowed, site: Site): Part {
+  const { copies, frames, leftOut, steps: copySteps } = copiesOf(facts, departures, sw, site);
+  const end = endOf(facts, copies, sw);
+  const isIn = end.verdict === 'dropped' && sw.batch.stage[0] === DROPPED;
+  const steps = [
+    ...ingressSteps(incoming, facts, sw, site),
+    ...bridgeSteps(facts, sw, site),
+    ...rewriteStep(incoming, sw),
+    ...mssStep(incoming, sw),
+    ...(isFlood(sw) && end.verdict !== 'dropped' ? floodSteps(copies, sw, site) : []),
+    ...(end.verdict === 'held' ? [HELD] : []),
+    ...copySteps,
+  ];
+  const deciders = decidersOf(facts, copies, sw, site);
+  return { vlan: isIn ? 0 : sw.batch.vid[0], steps, end, copies, frames, leftOut, deciders };
+}
+
+/** From the gateway that has the packet on. */
+function afterGateway(incoming: Incoming, routed: Routed, site: Site): Part {
+  const { before, context: sw, departures, facts, frame, isHeld, isOwn } = routed;
+  const refused = before.find((fact) => fact.fact === 'dropped');
+  const steps = [...routeStep(routed, site), ...before.flatMap((fact) => factStep(fact, site) ?? [])];
+  const deciders = [
+    ...routeWords(routed, site),
+    ...(refused === undefined ? [] : [`drop ${DROP_REASONS[refused.reason]}`]),
+  ];
+  const refusal =
+    refused === undefined ? null : ({ verdict: 'dropped', reason: DROP_REASONS[refused.reason] } as const);
+  if (frame < 0) {
+    const end = refusal ?? ({ verdict: isHeld ? 'held' : 'dropped' } as const);
+    return { vlan: 0, steps: isHeld ? [...steps, HELD] : steps, end, copies: [], frames: [], leftOut: 0, deciders };
+  }
+  const sent = copiesOf(facts, departures, sw, site);
+  const copies = isOwn ? sent.copies.map(asAnswer) : sent.copies;
+  const end = endOf(facts, sent.copies, sw);
+  steps.push(
+    ...rewrittenStep(routed, site),
+    ...bridgeSteps(facts, sw, site),
+    ...(isOwn ? [] : mssStep(incoming, sw)),
+    ...(isFlood(sw) && end.verdict !== 'dropped' ? floodSteps(copies, sw, site) : []),
+    ...sent.steps,
+  );
+  deciders.push(...decidersOf(facts, copies, sw, site));
+  const isAnswered = isOwn && end.verdict !== 'dropped';
+  const own = isAnswered ? ({ verdict: 'answered' } as const) : end;
+  return { ...sent, vlan: 0, steps, end: refusal ?? own, copies, deciders };
+}
+
+function asAnswer(copy: TraceCopy): TraceCopy {
+  return copy.verdict === 'sent' && copy.mirror !== true ? { ...copy, answer: true } : copy;
+}
+
+/** The later part ends it; the copies of both are told. */
+function joined(one: Part, other: Part): Part {
+  const first = one.frames.length;
+  const copies = other.copies.map((copy) => (copy.frame === undefined ? copy : { ...copy, frame: copy.frame + first }));
+  const all = [...one.copies, ...copies];
+  return {
+    vlan: one.vlan,
+    steps: [...one.steps, ...other.steps],
+    end: one.end.verdict === 'dropped' && one.end.reason !== undefined ? one.end : other.end,
+    copies: all.slice(0, COPIES_LISTED),
+    frames: [...one.frames, ...other.frames],
+    leftOut: one.leftOut + other.leftOut + Math.max(0, all.length - COPIES_LISTED),
+    deciders: [...new Set([...one.deciders, ...other.deciders])],
   };
 }
 
@@ -109,35 +187,6 @@ function dropStep(reason: number, facts: readonly Fact[], sw: Context, site: Sit
   const entry = found ?? null;
   const port = entry === null ? sw.batch.port[0] : destinationPort(entry.destination);
   return { stage: 'drop', code, text: `Dropped at ${site.name(port)}: ${whyDropped(code)}` };
-}
-
-/** MACs that the switch has written: of a short-circuited frame, and of a layer-3 port's packet. */
-function rewriteStep({ frame, outer }: Incoming, { batch, view, forwarding, layer3 }: Context): TraceStep[] {
-  const offset = batch.offset[0];
-  if (frame.length < 12 || batch.length[0] < 12) return [];
-  const now = [macText(view, offset), macText(view, offset + 6)] as const;
-  const given = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  if (now[0] === macText(given, 0) && now[1] === macText(given, 6)) return [];
-  const isPacket =
-    outer === undefined && layer3.of[batch.port[0]] !== undefined && forwarding.portKind[batch.port[0]] > 0;
-  const why = isPacket ? 'The packet gets an Ethernet header' : 'The frame goes straight to its host (rsc)';
-  const code = isPacket ? 'addressed' : 'short_circuit';
-  return [{ stage: 'neigh', code, text: `${why}: to ${now[0]}, from ${now[1]}.` }];
-}
-
-/** The MSS of a SYN segment that a port with `mss_clamp` has lowered. */
-function mssStep({ frame }: Incoming, { batch, view }: Context): TraceStep[] {
-  if (batch.stage[0] === DROPPED) return [];
-  const before = mssOf(viewOf(frame), 0, frame.length);
-  const after = mssOf(view, batch.offset[0], batch.length[0]);
-  if (before === after) return [];
-  return [
-    { stage: 'send', code: 'mss_clamp', text: `The MSS of the SYN segment is lowered from ${before} to ${after}.` },
-  ];
-}
-
-function macText(view: DataView, at: number): string {
-  return formatMac(macHigh(view, at), macLow(view, at));
 }
 
 function isFlood({ batch, forwarding }: Context): boolean {
