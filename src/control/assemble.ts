@@ -118,7 +118,7 @@ export function assemble(
   const peers = createPeers(site);
   const sources = createSources(site, peers);
   const routes = createRoutes(site, peers);
-  const evpn = createEvpn(site, peers, isHeld);
+  const evpn = createEvpn(site, peers, routes, isHeld);
   const multicast = createMulticast(site);
   const mtus = createMtuWatch(site);
   const observation = new Observation(model, engines);
@@ -239,7 +239,12 @@ function createRoutes({ model, reconciler, controls }: Site, peers: PeerControl)
   });
 }
 
-function createEvpn({ model, engines, events, feed }: Site, peers: PeerControl, isHeld: boolean): EvpnControl {
+function createEvpn(
+  { model, engines, events, feed }: Site,
+  peers: PeerControl,
+  routes: RouteControl,
+  isHeld: boolean,
+): EvpnControl {
   const notices = new NoticeLimit(EVPN_LINES, EVPN_LINE_MS, () => performance.now());
   const faults = new NoticeLimit(EVPN_LINES, EVPN_LINE_MS, () => performance.now());
   return new EvpnControl({
@@ -247,6 +252,7 @@ function createEvpn({ model, engines, events, feed }: Site, peers: PeerControl, 
     fdb: engines.fdb,
     neigh: engines.neigh,
     owner: peers.owner('evpn'),
+    routes,
     events: () => engines.readEvents(),
     tell: (event) => {
       feed.tell(event);

@@ -3,7 +3,7 @@
  * tells into the tables.
  */
 import { readFileSync } from 'node:fs';
-import type { FromSpeaker, LocalMac, SpeakerConfig } from '../../evpn/contract.js';
+import type { FromSpeaker, SpeakerConfig } from '../../evpn/contract.js';
 import { SpeakerThread } from '../../evpn/speaker-thread.js';
 import type { FdbEvents } from '../../fdb/table.js';
 import type { NeighReader } from '../../neigh/table.js';
@@ -11,7 +11,10 @@ import type { SwitchEvent } from '../../api/api.js';
 import { caught, every, forget, guarded } from '../guard.js';
 import type { EvpnViews } from '../listings.js';
 import type { LastingOwner } from '../peers/contract.js';
+import type { LocalVrf, RouteTables } from '../peers/route-contract.js';
 import { type Difference, OwnMacs, type OwnMacParts } from './own-macs.js';
+import { OwnPrefixes } from './own-prefixes.js';
+import { RemotePrefixes } from './remote-prefixes.js';
 import { RemoteRows } from './remote-rows.js';
 import { evpnPorts, speakerConfigOf } from './speaker-config.js';
 import { SpeakerViews } from './speaker-views.js';
@@ -33,6 +36,7 @@ type Told<T extends FromSpeaker['tell']> = Extract<FromSpeaker, { tell: T }>;
 export interface EvpnParts extends Omit<OwnMacParts, 'neigh'> {
   neigh: Pick<NeighReader, 'forEach' | 'slots' | 'counters'>;
   owner: LastingOwner;
+  routes: RouteTables;
   /** A reader of the FDB's changes of its own. */
   events(): FdbEvents;
   /** For `monitor` and the log. */
@@ -45,6 +49,11 @@ export interface EvpnParts extends Omit<OwnMacParts, 'neigh'> {
 export class EvpnControl {
   private readonly own: OwnMacs;
   private readonly rows: RemoteRows;
+  private readonly prefixes = new OwnPrefixes();
+  private readonly ways: RemotePrefixes;
+  /** By VNI of layer 3. */
+  private readonly vrfs = new Map<number, LocalVrf>();
+  private sweep: NodeJS.Timeout | undefined;
   private readonly thread: SpeakerThread;
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly asked: SpeakerViews;
@@ -65,6 +74,8 @@ export class EvpnControl {
     this.isHeld = parts.isHeld;
     this.own = new OwnMacs(parts);
     this.rows = new RemoteRows((vni) => this.ports.get(vni));
+    this.ways = new RemotePrefixes((vni) => this.vrfs.get(vni));
+    parts.routes.onLocals(() => this.follow());
     this.thread = new SpeakerThread(
       {
         told: (message) => this.hear(message),
@@ -95,7 +106,10 @@ export class EvpnControl {
     }
     // Those that have gone are kept: the speaker takes back what it told of them.
     for (const { name, vnis } of evpnPorts(this.parts.model)) for (const { vni } of vnis) this.ports.set(vni, name);
-    const next = speakerConfigOf(evpn, this.parts.model, (path) => this.passwordIn(path));
+    const vrfs = this.parts.routes.locals();
+    this.vrfs.clear();
+    for (const vrf of vrfs) if (vrf.door !== null) this.vrfs.set(vrf.door.l3vni, vrf);
+    const next = speakerConfigOf(evpn, this.parts.model, (path) => this.passwordIn(path), vrfs);
     const isSame = JSON.stringify(next) === JSON.stringify(this.config);
     this.config = next;
     for (const address of this.neighbors.keys())
@@ -103,6 +117,13 @@ export class EvpnControl {
     if (this.own.follow()) this.needsAll = true;
     if (!this.thread.isRunning) this.start();
     else if (!isSame) this.thread.post({ do: 'configure', config: next });
+    this.sayPrefixes();
+  }
+
+  private sayPrefixes(): void {
+    const { announce, withdraw } = this.prefixes.differenceTo(this.parts.routes.locals());
+    for (const prefixes of batches(withdraw)) this.thread.post({ do: 'withdraw', prefixes });
+    for (const prefixes of batches(announce)) this.thread.post({ do: 'announce', prefixes });
   }
 
   /** Without its password a session does not come up, and the log says why. */
@@ -130,6 +151,8 @@ export class EvpnControl {
     if (isAgain) this.void();
     this.thread.post({ do: 'configure', config: this.config });
     this.own.forget();
+    this.prefixes.forget();
+    this.sayPrefixes();
     this.needsAll = true;
     this.lookedAt = '';
   }
@@ -137,7 +160,14 @@ export class EvpnControl {
   /** What the speaker told is void; the rows stay for the time of a restart. */
   private void(): void {
     this.rows.forget();
+    this.ways.forget();
     this.parts.owner.renew(RESTART_S);
+    clearTimeout(this.sweep);
+    this.sweep = setTimeout(
+      guarded('evpn routes', () => this.parts.routes.owner('evpn').change(this.ways.dropStale())),
+      RESTART_S * 1000,
+    );
+    this.sweep.unref();
     this.asked.fail();
   }
 
@@ -146,11 +176,20 @@ export class EvpnControl {
     this.rest();
     this.own.forget();
     this.rows.forget();
+    this.prefixes.forget();
+    this.ways.forget();
+    this.ways.dropStale();
     this.asked.fail();
-    forget('evpn', Promise.all([this.thread.stop(false), this.last.then(() => this.parts.owner.clear())]));
+    forget('evpn', Promise.all([this.thread.stop(false), this.last.then(() => this.clear())]));
+  }
+
+  private async clear(): Promise<void> {
+    await this.parts.owner.clear();
+    await this.parts.routes.owner('evpn').clear();
   }
 
   private rest(): void {
+    clearTimeout(this.sweep);
     for (const timer of this.timers.splice(0)) clearInterval(timer);
     this.dirty.clear();
   }
@@ -272,9 +311,17 @@ export class EvpnControl {
       if (this.config === null) return;
       const { refused, reason } = await this.parts.owner.change(this.rows.changeOf(routes));
       if (refused > 0) this.parts.fault(`${refused} rows of routes were refused: ${reason}`);
+      if (routes.prefixes.add.length + routes.prefixes.remove.length > 0) await this.takePrefixes(routes.prefixes);
     } finally {
       this.thread.post({ do: 'taken' });
     }
+  }
+
+  private async takePrefixes(prefixes: Told<'routes'>['prefixes']): Promise<void> {
+    const { refused, ...change } = this.ways.changeOf(prefixes);
+    const outcome = await this.parts.routes.owner('evpn').change(change);
+    if (refused > 0) this.parts.fault(`${refused} ways to prefixes were refused: their VNI is not one of a VRF here`);
+    if (outcome.refused > 0) this.parts.fault(`${outcome.refused} prefixes were refused: ${outcome.reason}`);
   }
 
   // ---- Questions and orders
@@ -285,6 +332,6 @@ export class EvpnControl {
   }
 }
 
-function* batches(macs: readonly LocalMac[]): Generator<readonly LocalMac[]> {
-  for (let at = 0; at < macs.length; at += BATCH) yield macs.slice(at, at + BATCH);
+function* batches<T>(rows: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < rows.length; at += BATCH) yield rows.slice(at, at + BATCH);
 }

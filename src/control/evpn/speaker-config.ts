@@ -1,6 +1,7 @@
 /** The speaker's configuration out of that of the switch. Pure, but for the files of passwords, which the caller reads. */
 import type { EvpnConfig } from '../../config/types.js';
 import type { NeighborConfig, SpeakerConfig, VniConfig } from '../../evpn/contract.js';
+import type { LocalVrf } from '../peers/route-contract.js';
 import { isTunnel, type SwitchModel, type VxlanPort } from '../model/model.js';
 
 /** Vxlan ports that take part and have an address to tell. */
@@ -11,18 +12,19 @@ export function evpnPorts({ ports }: Pick<SwitchModel, 'ports'>): (VxlanPort & {
   );
 }
 
-/** @param passwordOf of a neighbour with a file of it */
+/** @param passwordOf of a neighbour with a file of it @param vrfs those with a door have a VNI of layer 3 */
 export function speakerConfigOf(
   evpn: EvpnConfig,
   model: Pick<SwitchModel, 'ports'>,
   passwordOf: (path: string) => string | undefined,
+  vrfs: readonly LocalVrf[] = [],
 ): SpeakerConfig {
   return {
     asn: evpn.asn,
     routerId: evpn.router_id,
     listen: evpn.listen,
     neighbors: evpn.neighbors.map((neighbor) => neighborOf(neighbor, passwordOf)),
-    vnis: vnisOf(evpn, model),
+    vnis: vnisOf(evpn, model, vrfs),
     duplicates: evpn.duplicates,
   };
 }
@@ -35,22 +37,25 @@ function neighborOf(
   return { ...neighbor, ...(password === undefined ? {} : { password }) };
 }
 
-function vnisOf(evpn: EvpnConfig, model: Pick<SwitchModel, 'ports'>): VniConfig[] {
+function vnisOf(evpn: EvpnConfig, model: Pick<SwitchModel, 'ports'>, vrfs: readonly LocalVrf[]): VniConfig[] {
+  const doors = new Map(vrfs.flatMap(({ vrf, door }) => (door === null ? [] : [[door.l3vni, { vrf, door }] as const])));
   const own = new Map(evpn.vnis.map((vni) => [vni.vni, vni]));
   const carried = evpnPorts(model).flatMap((port) => port.vnis.map(({ vni }) => ({ vni, port })));
   const numbers = rdNumbers(carried.map(({ vni }) => vni));
   return carried.map(({ vni, port }): VniConfig => {
     const given = own.get(vni);
     const automatic = [targetOf(evpn.asn, vni)];
+    const l3 = doors.get(vni);
     return {
       vni,
-      kind: 'l2',
-      owner: port.name,
+      kind: l3 === undefined ? 'l2' : 'l3',
+      owner: l3 === undefined ? port.name : (l3.vrf ?? 'default'),
       local: port.config.local,
       rd: given?.rd ?? `${evpn.router_id}:${numbers.get(vni)}`,
       imports: given?.import ?? automatic,
       exports: given?.export ?? automatic,
-      floods: true,
+      floods: l3 === undefined,
+      ...(l3 === undefined ? {} : { routerMac: l3.door.routerMac }),
     };
   });
 }
