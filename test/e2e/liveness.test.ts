@@ -41,7 +41,7 @@ function become(sw: RunningSwitch, address: string, state: Remote['state']): Pro
 }
 
 function vxlan(local: string, remotes: readonly string[], more: string): string {
-  return `      vxlan0: { type: vxlan, local: ${local}, id: ${VNI}, remotes: [${remotes.join(', ')}], ${more} }\n`;
+  return `      vxlan0: { type: vxlan, local: "${local}", id: ${VNI}, remotes: [${remotes.map((remote) => `"${remote}"`).join(', ')}], ${more} }\n`;
 }
 
 const FAST = 'bfd_interval: 100, bfd_multiplier: 3';
@@ -67,13 +67,21 @@ function watch(sw: RunningSwitch, netns: string): { program: Program; next(words
   return { program, next: (words) => program.line(words, (line) => line.includes(words)) };
 }
 
+async function withIpv6(host: Host, at: number): Promise<Host> {
+  const address = `fd00:9::${at + 1}`;
+  await world.exec(host.netns, ['sh', '-c', `echo 0 >/proc/sys/net/ipv6/conf/${host.ifname}/disable_ipv6`]);
+  await world.address(host, `${address}/64`);
+  return { ...host, address };
+}
+
 describe.skipIf(!existsSync(BFDD))('with bfdd of FRR', () => {
   test.each([
-    ['single-hop', ''],
-    ['multi-hop', ' multihop'],
-  ])('%s: up, dead when it is killed, and up again', async (mode, way) => {
+    ['single-hop', 4, ''],
+    ['single-hop', 6, ''],
+    ['multi-hop', 4, ' multihop'],
+  ])('%s over IPv%i: up, dead when it is killed, and up again', async (mode, family, way) => {
     const hosts = await twoHosts(world);
-    const [one, two] = hosts;
+    const [one, two] = family === 4 ? hosts : await Promise.all(hosts.map(withIpv6));
     const guest = await makeGuest(world, 1);
     const port = vxlan(one.address, [two.address], `bfd: ${mode}, ${FAST}`);
     const sw = await world.startSwitch(one.netns, 'host1', plainBridge(tapPort('tap1', guest), port));
@@ -87,13 +95,14 @@ describe.skipIf(!existsSync(BFDD))('with bfdd of FRR', () => {
     const killed = performance.now();
     bfdd.signal('SIGKILL');
     await become(sw, two.address, 'down');
-    console.log(`${mode}: found dead ${Math.round(performance.now() - killed)} ms after the kill`);
+    console.log(`${mode} over IPv${family}: found dead ${Math.round(performance.now() - killed)} ms after the kill`);
     expect((await remotesOf(sw))[0]).toMatchObject({ diag: 1, session: 'down' });
     await sw.logged('its death', ({ msg, remote: dead }) => msg.startsWith('remote dead') && dead === two.address);
     await startBfdd(two.netns, two.address, one.address, way);
     expect(await become(sw, two.address, 'up')).toMatchObject({ ups: 2 });
     const shown = await command('-s', sw.control, '-d', 'link', 'show', 'vxlan0');
-    expect(shown.stdout).toMatch(/ bfd \S+ bfd_interval 100 .*\n {4}remote 192\.0\.2\.2 state up bfd up peer up /);
+    expect(shown.stdout).toMatch(/ bfd \S+ bfd_interval 100 .*\n {4}remote \S+ state up bfd up peer up /);
+    expect(shown.stdout).toContain(`remote ${two.address} state up`);
   });
 });
 
