@@ -109,7 +109,7 @@ export const LINK_ROW = z
     loop_vlan: said(z.int(), 'The VLAN of that loop.').exactOptional(),
     state: said(
       z.enum(['disabled', 'blocking', 'listening', 'learning', 'forwarding']),
-      'Of a port in a spanning tree: its state, as the kernel has it.',
+      'Of a port in a spanning tree: its state, as the kernel has it. Of others: that of the option, when it is given or with `details`.',
     ).exactOptional(),
     role: said(
       z.enum(['disabled', 'root', 'designated', 'alternate', 'backup']),

@@ -19,6 +19,7 @@ import { Exporter } from './export/exporter.js';
 import { forget } from './guard.js';
 import { LivenessControl } from './liveness/liveness-control.js';
 import { LoopControl } from './loops/loop-control.js';
+import { ConfiguredStates } from './loops/configured-states.js';
 import { PortClosing } from './loops/port-closing.js';
 import { isTunnel, type OwnMacPort, type Port, type SwitchModel } from './model/model.js';
 import { Transition } from './model/transition.js';
@@ -148,6 +149,7 @@ export function assemble(
     evpn,
     multicast,
     trees,
+    states: new ConfiguredStates(model, closing),
     feed,
     observation: {
       subscribe: (request, listener) => observation.subscribe(request, listener),

@@ -11,6 +11,7 @@ import {
   PORT_STATE,
   PORT_VLAN_TUNNEL,
   readMultiOptions,
+  STATES,
 } from '../netlink/bridge-options.js';
 import { ERRNO, NetlinkFault, unsupported } from '../netlink/fault.js';
 import { readOptions } from '../netlink/option-table.js';
@@ -31,9 +32,7 @@ export async function portOptions(view: View, data: AttributeMap, row?: LinkRow)
   const backup = data.u32(PORT_BACKUP_PORT);
   if (backup !== undefined) options.backup_port = backup === 0 ? null : (await view.need(backup)).ifname;
   const state = data.u8(PORT_STATE);
-  if (state !== undefined && state !== 3) {
-    throw unsupported('overtap sets no state of a port; use "ip link set PORT down"');
-  }
+  if (state !== undefined) options.state = await stateOf(view, state, row);
   const tunnel = data.u8(PORT_VLAN_TUNNEL);
   if (tunnel !== undefined && (tunnel !== 0) !== (row?.vlan_tunnel === true)) {
     throw unsupported(
@@ -41,6 +40,17 @@ export async function portOptions(view: View, data: AttributeMap, row?: LinkRow)
     );
   }
   return options;
+}
+
+/** As br_set_port_state of the kernel. @throws NetlinkFault */
+async function stateOf(view: View, state: number, row?: LinkRow): Promise<string> {
+  const word = STATES[state];
+  if (word === undefined) throw new NetlinkFault(`${state} is no state of a port; give one from 0 to 4`);
+  const bridge = (await view.links()).find(({ ifname }) => ifname === row?.master);
+  if (bridge?.stp_state === true) {
+    throw new NetlinkFault(`the spanning tree of ${bridge.ifname} says the states of its ports`, ERRNO.EBUSY);
+  }
+  return word;
 }
 
 /**

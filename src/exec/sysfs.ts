@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { join } from 'node:path';
 import type { FdbRow, LinkRow } from '../api/api.js';
 import { macBytes } from '../netlink/addresses.js';
+import { STATES } from '../netlink/bridge-options.js';
 import { NetlinkFault } from '../netlink/fault.js';
 import { portsOf } from './bridge-codes.js';
 import type { View } from './view.js';
@@ -47,11 +48,9 @@ export class SysfsTrees {
   }
 }
 
-const STATES = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'];
-
 function stateOf({ state, operstate }: LinkRow): number {
   const known = STATES.indexOf(String(state));
-  return known >= 0 ? known : operstate === 'UP' ? 3 : 0;
+  return operstate !== 'UP' ? 0 : known >= 0 ? known : 3;
 }
 
 function padded(path: string): Buffer {

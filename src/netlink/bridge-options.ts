@@ -107,12 +107,12 @@ export function readMultiOptions(value: Buffer): Record<string, boolean> {
   return options;
 }
 
-/** The kernel's states; without a spanning tree disabled or forwarding, of a port without carrier or with one. */
-const STATES = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'];
+/** The kernel's states. A port without carrier is disabled. */
+export const STATES = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'];
 
 function stateOf({ operstate, state }: Options): Buffer {
   const known = STATES.indexOf(String(state));
-  return bytesOf(1, known >= 0 ? known : operstate === 'UP' ? 3 : 0);
+  return bytesOf(1, operstate !== 'UP' ? 0 : known >= 0 ? known : 3);
 }
 
 export const PORT_OPTIONS: readonly Row[] = [

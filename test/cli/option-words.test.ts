@@ -77,6 +77,8 @@ const READINGS: [OptionScope, string, Options][] = [
     { cost: 10, priority: 5, bpdu_guard: true, root_block: true },
   ],
   ['bridge_slave', 'bpdu_guard off', { bpdu_guard: false }],
+  ['bridge_slave', 'state blocking', { state: 'blocking' }],
+  ['bridge_slave', 'state 2', { state: 'learning' }],
   ['bridge_slave', 'edge on point_to_point off stp off', { edge: 'on', point_to_point: 'off', stp: false }],
   ['bridge', 'host_port on', { host_port: true }],
   ['bridge', 'addresses 192.0.2.1/24 persist off', { addresses: ['192.0.2.1/24'], persist: false }],

@@ -459,7 +459,13 @@ test('brctl', async () => {
   expect(shown).toMatch(/bridge forward delay\t +5.00\n ageing time\t\t +100.00\n/);
   expect(shown).toMatch(/\nv0 \(1\)\n port id\t\t8001\t/);
   expect(await linkOf(sw, 'br0')).toMatchObject({ forward_delay: 500, ageing_time: 100 });
+  await script(sw, netns, 'bridge link set dev v0 state 4');
+  expect(await linkOf(sw, 'v0')).toMatchObject({ state: 'blocking' });
+  await script(sw, netns, 'bridge link set dev v0 state 3');
+  expect(await linkOf(sw, 'v0')).toMatchObject({ state: 'forwarding' });
   await script(sw, netns, 'brctl stp br0 on');
+  const late = await script(sw, netns, 'bridge link set dev v0 state 4 2>&1 || true');
+  expect(late).toContain('the spanning tree of br0 says the states of its ports');
   expect(await linkOf(sw, 'br0')).toMatchObject({ stp_state: true });
   expect(shown).toMatch(/\nbr0\t+8000\.[0-9a-f]{12}\tno\t+v0\n\t+vxlan21\n/);
   expect(await linkOf(sw, 'v0')).toMatchObject({ type: 'netdev', master: 'br0' });

@@ -6,7 +6,10 @@ import { mapping, value } from '../../values/value.js';
 import { fdbOptions } from './entries.js';
 import { choiceOption, defaultsOf, option } from './option.js';
 import { vlanOptions } from './vlan.js';
-import { generic, hex, list, number, numberOr, numbers, onOff, state, textOrNone } from './word.js';
+import { generic, hex, list, number, numbered, numberOr, numbers, onOff, state, textOrNone } from './word.js';
+
+/** The kernel's states of a port, by their numbers (BR_STATE_*, linux/if_bridge.h). */
+export const PORT_STATES = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'] as const;
 
 export const stormLimitOptions = {
   broadcast: option({ value: value.framesPerSecond, default: 0, doc: 'Broadcast frames.' }),
@@ -140,6 +143,11 @@ export const portOptions = {
     default: true,
     word: onOff(),
     doc: 'The port takes part in the spanning tree of its bridge (`stp_state`). False: it is always open, sends no BPDUs and hears none. A port with `vlan_tunnel`, a host port and a tun port take no part.',
+  }),
+  state: choiceOption(PORT_STATES, {
+    default: 'forwarding',
+    word: numbered(PORT_STATES),
+    doc: 'Whether frames pass the port, on a bridge without `stp_state`: for a spanning tree or another protocol that a program of its own speaks. `learning`: sources are learned, and no frame passes (`stp_blocked`). `disabled`, `listening` and `blocking`: not even that. Unlike in Linux the state stays when the port is set down and up.',
   }),
   cost: option({
     value: value.pathCost,

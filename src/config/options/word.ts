@@ -15,8 +15,8 @@ export type OptionKind =
   | { readonly form: 'number'; readonly hex?: true; readonly names?: Readonly<Record<string, number | string>> }
   /** WORD TEXT; NONE without a value: the default. */
   | { readonly form: 'text'; readonly none?: string }
-  /** WORD ONE-OF-THESE. */
-  | { readonly form: 'choice'; readonly choices: readonly string[] }
+  /** WORD ONE-OF-THESE. `numbered`: also by its place, from 0. */
+  | { readonly form: 'choice'; readonly choices: readonly string[]; readonly numbered?: true }
   /** WORD A or WORD A,B or WORD more than once; WORD none: the empty list. */
   | { readonly form: 'list' }
   /** WORD LOW HIGH. */
@@ -76,6 +76,12 @@ export const list = (value: string, ...aliases: string[]): Word => ({ aliases, k
 
 export const choice = (choices: readonly string[]): Word => ({
   kind: { form: 'choice', choices },
+  value: choices.join('|'),
+});
+
+/** As `choice`; the place of a word, from 0, stands for it. */
+export const numbered = (choices: readonly string[]): Word => ({
+  kind: { form: 'choice', choices, numbered: true },
   value: choices.join('|'),
 });
 

@@ -234,8 +234,10 @@ function readValue(row: OptionRow, words: readonly string[], at: number): Read {
       const name = Object.hasOwn(kind.names ?? {}, text) ? kind.names?.[text] : undefined;
       return { value: name ?? right(readNumber(text), word, row.value, text), next: at + 2 };
     }
-    case 'choice':
-      return { value: right(kind.choices.includes(text) ? text : undefined, word, row.value, text), next: at + 2 };
+    case 'choice': {
+      const place = kind.numbered === true ? kind.choices[readNumber(text) ?? -1] : undefined;
+      return { value: right(kind.choices.includes(text) ? text : place, word, row.value, text), next: at + 2 };
+    }
     case 'list':
       return { value: text === 'none' ? [] : text.split(','), next: at + 2 };
     case 'pair': {

@@ -31,6 +31,7 @@ import { checkLiveness } from './liveness.js';
 import { checkUnderlays } from './netdev.js';
 import { checkNexthops } from './nexthops.js';
 import { checkEtcd } from './peers.js';
+import { checkPortStates } from './port-state.js';
 import { checkPortSecurity } from './port-security.js';
 import { lookForOwnTunnel } from './own-tunnel.js';
 import { readTables } from './tables.js';
@@ -72,6 +73,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
     checkBackups(bridge, faults);
   }
   checkMirrors(config.bridgeList, faults);
+  checkPortStates(config.bridgeList, faults);
   checkDrivers(config, faults);
   checkEtcd(config, faults);
   checkEvpn(config, faults);

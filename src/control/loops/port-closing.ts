@@ -1,12 +1,13 @@
 /**
- * Which ports are closed on account of loops, as engines read it: loop guard and the spanning tree each have a say, and loop guard's
- * comes first.
+ * Which ports are closed on account of loops, as engines read it: loop guard, the spanning tree and the option `state` each have a
+ * say, in this order. A bridge has either a tree or states that are configured.
  */
 import { LOOP_BLOCKED, OPEN, type PortState, type PortStates } from '../../dataplane/state/port-states.js';
 
 export class PortClosing {
   private readonly blocked = new Set<number>();
   private readonly tree = new Map<number, PortState>();
+  private readonly configured = new Map<number, PortState>();
 
   constructor(private readonly states: PortStates) {}
 
@@ -24,7 +25,15 @@ export class PortClosing {
     this.publish(port);
   }
 
+  /** The state of a port by its configuration. */
+  setConfigured(port: number, state: PortState): void {
+    if (state === OPEN) this.configured.delete(port);
+    else this.configured.set(port, state);
+    this.publish(port);
+  }
+
   private publish(port: number): void {
-    this.states.set(port, this.blocked.has(port) ? LOOP_BLOCKED : (this.tree.get(port) ?? OPEN));
+    const state = this.tree.get(port) ?? this.configured.get(port) ?? OPEN;
+    this.states.set(port, this.blocked.has(port) ? LOOP_BLOCKED : state);
   }
 }

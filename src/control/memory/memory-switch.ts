@@ -24,6 +24,7 @@ import { stableMac } from '../devices/stable-mac.js';
 import { EventFeed } from '../events/event-feed.js';
 import { GUARD_TICK_MS, type Loop } from '../loops/loop-guard.js';
 import { LoopControl } from '../loops/loop-control.js';
+import { ConfiguredStates } from '../loops/configured-states.js';
 import { PortClosing } from '../loops/port-closing.js';
 import { isTunnel, type Port, type SwitchModel } from '../model/model.js';
 import { Transition } from '../model/transition.js';
@@ -162,6 +163,7 @@ export class MemorySwitch {
       neigh: this.neigh,
       multicast: this.multicast,
       trees: this.trees ?? { follow: () => undefined },
+      states: new ConfiguredStates(model, closing),
       feed: this.feed,
       observation: { subscribe: () => () => undefined, drain: () => undefined, ports: () => [] },
       renumbered: () => undefined,

@@ -63,8 +63,9 @@ export interface LiveParts {
   /** Follows the configuration; absent: there is none. */
   evpn?: { follow(): void };
   multicast: Pick<MulticastControl, 'change' | 'follow' | 'forgetRemotes' | 'permanent'>;
-  /** Spanning trees follow a change before the engines know of it. */
+  /** Spanning trees and states of ports follow a change before the engines know of it. */
   trees: { follow(): void };
+  states: { follow(): void };
   feed: Pick<EventFeed, 'tell' | 'drain' | 'subscribe'>;
   observation: Pick<Observation, 'subscribe' | 'drain' | 'ports'>;
   /** Host facts for the rules; absent: none. */
@@ -424,9 +425,10 @@ export class LiveControl implements Controls {
   }
 
   private async reconcile(config: SwitchConfig, delta: EntryDelta, how: How): Promise<ReadonlyMap<string, string>> {
-    const { reconciler, neigh, multicast, trees } = this.parts;
+    const { reconciler, neigh, multicast, states, trees } = this.parts;
     const prepared = reconciler.prepare(config, delta, how);
     const change = reconciler.commit(prepared);
+    states.follow();
     trees.follow();
     this.parts.peers?.follow();
     const operations = multicast.follow();

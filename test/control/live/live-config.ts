@@ -83,6 +83,7 @@ const SLAVE_KEYS = [
   'allowed_macs',
   'trusted',
   'stp',
+  'state',
   'cost',
   'priority',
   'bpdu_guard',

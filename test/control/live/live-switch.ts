@@ -206,6 +206,7 @@ export class LiveSwitch {
           }),
       multicast: this.multicast,
       trees: { follow: () => undefined },
+      states: { follow: () => undefined },
       feed: this.feed,
       observation: { subscribe: () => () => undefined, drain: () => undefined, ports: () => [] },
       renumbered: () => undefined,
