@@ -1006,7 +1006,7 @@ function __overtap_value
     case 'link type vxlan accept_vteps'
       printf '%s\n' 'words known any'
     case 'link type vxlan bfd'
-      printf '%s\n' 'words off vxlan'
+      printf '%s\n' 'words off single-hop multi-hop vxlan'
     case 'link type vxlan bfd_interval'
       printf '%s\n' 'any'
     case 'link type vxlan bfd_multiplier'

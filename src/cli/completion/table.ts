@@ -207,7 +207,7 @@ function valueNamed(name: string, command = '', word = ''): Value {
   if (name === 'TYPE') return { words: LINK_TYPES };
   if (name === 'OPTION') return 'options';
   if (name === 'STATE') return { words: command.startsWith('fdb') ? [...FDB_STATES, 'all'] : NEIGH_STATES };
-  const choices = name.split('|').filter((choice) => /^[a-z0-9]+$/.test(choice));
+  const choices = name.split('|').filter((choice) => /^[a-z0-9]+([-_][a-z0-9]+)*$/.test(choice));
   return choices.length > 0 ? { words: choices } : 'any';
 }
 
