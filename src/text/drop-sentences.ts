@@ -10,6 +10,7 @@ export const DROP_SENTENCES: Readonly<Record<string, string>> = {
   vxlan_flag_missing: 'the I flag of the VXLAN header is not set, so its VNI is not valid.',
   vxlan_reserved_bits: 'a reserved bit of the VXLAN header is set, and the port has reserved_bits drop.',
   vni_unknown: 'no port at this address has its VNI.',
+  management_vni: 'it is of the management VNI of BFD, in which nothing is forwarded.',
   vtep_unknown: 'the sender is no remote of the port, and the port accepts known VTEPs only.',
   inner_vlan_tagged: 'it has a VLAN tag inside of a VNI, and the port has inner_vlan drop.',
   vlan_not_allowed: 'the port is no member of its VLAN.',

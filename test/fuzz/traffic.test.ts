@@ -23,6 +23,8 @@ const NEVER_MET: readonly DropReason[] = [
   // No port has BFD inside VXLAN.
   'management_vni',
   ...(['not_layer3', 'no_route', 'neigh_failed', 'mirror_port', 'stp_blocked'] as const),
+  // It has no gateway; test/dataplane/routing/hostile.test.ts has.
+  ...(['checksum_bad', 'ttl_exceeded', 'ip_invalid', 'ip_martian', 'not_served'] as const),
 ];
 const REASONS = DROP_REASONS.filter((reason) => !NEVER_MET.includes(reason));
 const READ = ['igmp', 'mld', 'pim', 'l2miss', 'l3miss', 'neigh conflict', 'mdb', 'probe', 'bpdu'];

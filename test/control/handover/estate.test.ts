@@ -26,6 +26,7 @@ const plan = {
     ['tap0', { facts: { mtu: 1450 }, fds: 1 }],
     ['tap1', { absent: 'its device is gone' }],
   ],
+  peers: [],
   logLevel: 'info',
 };
 const names = {
@@ -62,6 +63,16 @@ const state = {
       id: '8000020000000001',
       isRapid: true,
       ports: [{ port: 'tap0', number: 1, isGuarded: false, kept: { role: 'root', fdWhile: 0 } }],
+    },
+  ],
+  remotes: [
+    {
+      key: '192.0.2.1 192.0.2.2',
+      state: 'up',
+      session: {
+        ...{ my: 0x8000_0001, your: 7, remoteDesiredTx: 100_000, remoteMinRx: 50_000 },
+        ...{ state: 3, remoteState: 3, diag: 0, remoteMult: 3 },
+      },
     },
   ],
   heldAt: 12.5,
