@@ -21,10 +21,10 @@ const LABS = [
   'default-port-8472',
   'dove',
   'two-bridges',
+  'anycast-gateway',
   'vlan-tenants',
   'routed',
   'full-mesh',
-  'anycast-gateway',
 ] as const;
 /** With virtual machines, which boot in the long form only. */
 const WITH_MACHINES = ['vms-and-containers', 'vms-and-containers-unicast'] as const;
