@@ -225,37 +225,10 @@ export class Switch {
 }
 
 /** Stops the timers. */
-function rest({
-  liveness,
-  feed,
-  observation,
-  exporter,
-  multicast,
-  peers,
-  sources,
-  ports,
-  mtus,
-  vteps,
-  strangers,
-  loops,
-  trees,
-}: Parts): void {
-  for (const clock of [
-    sources,
-    feed,
-    observation,
-    exporter,
-    multicast,
-    peers,
-    ports,
-    mtus,
-    vteps,
-    strangers,
-    loops,
-    trees,
-    liveness,
-  ])
-    clock.stop();
+function rest(parts: Parts): void {
+  const { sources, feed, observation, exporter, multicast, peers, ports, mtus, vteps, strangers, loops, trees } = parts;
+  const clocks = [sources, feed, observation, exporter, multicast, peers, ports, mtus, vteps, strangers, loops, trees];
+  for (const clock of [...clocks, parts.liveness]) clock.stop();
 }
 
 function createDevices({ name, control }: SwitchConfig, mode: Usable): Devices {

@@ -21,22 +21,15 @@ import {
   sourceLow,
   writeMac,
 } from '../../wire/ethernet.js';
-import { setMapped } from '../../wire/ip-address.js';
-import {
-  IPV4_HEADER,
-  ipVersion,
-  ipv4Destination,
-  ipv4HeaderLength,
-  ipv4Source,
-  ipv4TotalLength,
-} from '../../wire/ipv4.js';
-import { IPV6_HEADER, ipv6Destination, ipv6PayloadLength, ipv6Source } from '../../wire/ipv6.js';
+import { IPV4_HEADER, ipVersion, ipv4HeaderLength, ipv4TotalLength } from '../../wire/ipv4.js';
+import { IPV6_HEADER, ipv6PayloadLength } from '../../wire/ipv6.js';
 import { looksLikeNd } from '../../wire/nd.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
 import { fidOf } from '../state/fid.js';
 import { NEIGH_SUPPRESS, PROXY } from '../state/forwarding.js';
 import type { Layer3Port } from '../state/layer3.js';
+import { readAddresses } from './addresses.js';
 import { askFor } from './ask.js';
 import { hold } from './hold.js';
 import { HOP_BROADCAST, HOP_GROUP, HOP_NONE, hop, isLinkLocal6, nextHop, sender } from './next-hop.js';
@@ -94,7 +87,7 @@ export function addressPacket(sw: Context, frame: number, port: number): boolean
   const { batch, layer3, view } = sw;
   const host = layer3.of[port] as Layer3Port;
   const offset = batch.offset[frame];
-  readAddresses(view, offset + ETHERNET_HEADER);
+  readAddresses(view, offset + ETHERNET_HEADER, source, destination);
   if (isLinkLocal6(source)) hearOwn(sw, frame, port, host);
   const kind = nextHop(host, destination, source);
   if (kind === HOP_NONE) return batch.drop(frame, REASON.no_route);
@@ -102,18 +95,6 @@ export function addressPacket(sw: Context, frame: number, port: number): boolean
   else if (kind === HOP_GROUP) writeGroup(view, offset);
   else return writeNeighbour(sw, frame, port);
   return true;
-}
-
-function readAddresses(view: DataView, l3: number): void {
-  if (ipVersion(view, l3) === 4) {
-    setMapped(destination, 0, ipv4Destination(view, l3));
-    setMapped(source, 0, ipv4Source(view, l3));
-    return;
-  }
-  for (let word = 0; word < 4; word++) {
-    destination[word] = ipv6Destination(view, l3, word);
-    source[word] = ipv6Source(view, l3, word);
-  }
 }
 
 /** The MAC of a group (RFC 1112 section 6.4, RFC 2464 section 7). */

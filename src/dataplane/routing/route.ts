@@ -22,11 +22,11 @@ import {
 } from '../../port/packet-io.js';
 import { adjust16 } from '../../wire/checksum.js';
 import { ETHERNET_HEADER, writeMac } from '../../wire/ethernet.js';
-import { setMapped } from '../../wire/ip-address.js';
-import { ipVersion, ipv4Destination, ipv4Source, ipv4TotalLength, ipv4Ttl } from '../../wire/ipv4.js';
-import { IPV6_HEADER, ipv6Destination, ipv6HopLimit, ipv6PayloadLength, ipv6Source } from '../../wire/ipv6.js';
+import { ipVersion, ipv4TotalLength, ipv4Ttl } from '../../wire/ipv4.js';
+import { IPV6_HEADER, ipv6HopLimit, ipv6PayloadLength } from '../../wire/ipv6.js';
 import { TCP_HEADER, tcpHeaderLength } from '../../wire/tcp.js';
 import { UDP_HEADER } from '../../wire/udp.js';
+import { readAddresses } from '../layer3/addresses.js';
 import { NO_ASK } from '../layer3/ask.js';
 import { keepPacket } from '../layer3/hold.js';
 import { isLinkLocal6 } from '../layer3/next-hop.js';
@@ -83,7 +83,7 @@ function routeOne(sw: Context, index: number): number {
     if (reason !== VALID) return drop(sw, index, reason);
   }
   trim(sw, index);
-  readAddresses(view, l3);
+  readAddresses(view, l3, source, destination);
   return isLinkLocal6(destination) || isLinkLocal6(source) ? onLink(sw, index) : byTable(sw, index);
 }
 
@@ -100,18 +100,6 @@ function trim({ gateways, view }: Context, index: number): void {
     gateways.end[index] = l3 + length + (isV4 ? 0 : IPV6_HEADER);
 }
 
-function readAddresses(view: DataView, l3: number): void {
-  if (ipVersion(view, l3) === 4) {
-    setMapped(destination, 0, ipv4Destination(view, l3));
-    setMapped(source, 0, ipv4Source(view, l3));
-    return;
-  }
-  for (let word = 0; word < 4; word++) {
-    destination[word] = ipv6Destination(view, l3, word);
-    source[word] = ipv6Source(view, l3, word);
-  }
-}
-
 /** Link-local addresses stay on their link (RFC 4291 section 2.5.6): there is the gateway itself, and what it says there. */
 function onLink(sw: Context, index: number): number {
   const { gateways, layer3 } = sw;
@@ -119,7 +107,7 @@ function onLink(sw: Context, index: number): number {
   if (gateways.own[index] === 0) {
     if (!isOwnAddress(layer3.of[port] as Layer3Port, destination)) return drop(sw, index, REASON.no_route);
     if (!answerLocal(sw, index)) return drop(sw, index, REASON.not_served);
-    readAddresses(sw.view, gateways.l3[index]);
+    readAddresses(sw.view, gateways.l3[index], source, destination);
   }
   lastVrf = -1;
   return goOn(sw, index, findOnLink(sw, port, destination));
@@ -132,7 +120,7 @@ function byTable(sw: Context, index: number): number {
   let kind = kindOf(sw, vrf);
   if (kind === ROUTE_LOCAL && gateways.own[index] === 0) {
     if (!answerLocal(sw, index)) return drop(sw, index, REASON.not_served);
-    readAddresses(sw.view, gateways.l3[index]);
+    readAddresses(sw.view, gateways.l3[index], source, destination);
     kind = kindOf(sw, vrf);
   }
   // What a gateway says goes to no gateway: they would answer each other.
