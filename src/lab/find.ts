@@ -4,6 +4,8 @@ import { labOf } from './file/from-file.js';
 import { loadLabFile } from './file/read.js';
 import { readyLab, readyPath } from './file/ready.js';
 import type { Lab } from './lab.js';
+import { evpnReflector } from './scenarios/evpn-reflector.js';
+import { evpnTwoHostsFrr } from './scenarios/evpn-two-hosts-frr.js';
 import { vmsAndContainers, vmsAndContainersUnicast } from './scenarios/vms-and-containers.js';
 import { fileCopy, labsThatAreUp } from './setup/state.js';
 import { LabError } from './testbed/errors.js';
@@ -22,7 +24,7 @@ const FILES: Readonly<Record<string, () => Promise<Lab>>> = {
   routed: async () => (await import('./scenarios/routed.js')).routed,
   'full-mesh': async () => readyLab('full-mesh'),
 };
-const CODE: readonly Lab[] = [vmsAndContainers, vmsAndContainersUnicast];
+const CODE: readonly Lab[] = [evpnTwoHostsFrr, evpnReflector, vmsAndContainers, vmsAndContainersUnicast];
 
 /** Name and one line of description of every ready lab. */
 export const READY_LABS: readonly { readonly name: string; readonly summary: string }[] = [

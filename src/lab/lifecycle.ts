@@ -1,5 +1,5 @@
 /**
- * Owns bringing a lab up and taking it down: namespaces, underlay, switches, routes, virtual machines. It never judges what the lab does.
+ * Owns bringing a lab up and taking it down: namespaces, underlay, daemons, switches, routes, virtual machines. It never judges what the lab does.
  */
 
 import { writeFileSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { OWN_FOLDER } from '../port/rootless.js';
 import type { Print } from './checks/findings.js';
 import { streamOf } from './file/weather-plan.js';
 import type { Lab } from './lab.js';
+import { endDaemon, needTools, startDaemon } from './setup/daemons.js';
 import type { LabEnvironment } from './setup/environment.js';
 import { endMachine, machineReady, qemuLog, startMachine } from './setup/machines.js';
 import {
@@ -22,7 +23,14 @@ import {
   switchFiles,
 } from './setup/state.js';
 import { bridgeMtu, firstStart, portMtu, untilReady } from './setup/switches.js';
-import { buildUnderlay, furnishOverlay, namespacesOf, segmentConfig } from './setup/topology.js';
+import {
+  allHosts,
+  buildUnderlay,
+  furnishOverlay,
+  furnishPlainHosts,
+  namespacesOf,
+  segmentConfig,
+} from './setup/topology.js';
 import { connectWeather, endWeather, startWeather } from './setup/weather.js';
 import { type Started, stopProcess } from './testbed/detached.js';
 import { Interrupted, LabError, reasonOf } from './testbed/errors.js';
@@ -62,6 +70,7 @@ export async function bringUp(
   if (process.geteuid?.() !== 0) {
     throw new LabError('LAB_NEEDS_ROOT', 'labs consist of network namespaces and TAPs, which need root: try sudo');
   }
+  needDaemons(lab);
   const image = await imageFor(lab, environment, print, signal);
   const state = claimState(environment.root, lab.name);
   try {
@@ -75,6 +84,14 @@ export async function bringUp(
     print(downLine(lab.name));
     throw cause;
   }
+}
+
+/** Before anything is made: what daemons need may be missing. They change users and mounts, which an ordinary user's namespaces may not. */
+function needDaemons({ name, daemons = [] }: Lab): void {
+  if (daemons.length === 0) return;
+  if (process.env[OWN_FOLDER] !== undefined)
+    throw new LabError('LAB_NEEDS_ROOT', `lab ${name} runs daemons of others, which need root here: try sudo`);
+  needTools(name, daemons);
 }
 
 /** Before anything is made: what virtual machines need may be missing. */
@@ -96,8 +113,8 @@ async function imageFor(
   }
 }
 
-function printLogs({ switches, machines }: LabState, print: Print): void {
-  const logs = [...switches.map(({ log }) => log), ...machines.map(({ folder }) => qemuLog(folder))];
+function printLogs({ switches, machines, daemons }: LabState, print: Print): void {
+  const logs = [...[...daemons, ...switches].map(({ log }) => log), ...machines.map(({ folder }) => qemuLog(folder))];
   for (const log of logs) {
     print(`the last lines of ${log}:`);
     for (const line of lastLines(log, LOG_LINES)) print(`  ${line}`);
@@ -118,13 +135,19 @@ export async function takeDown(name: string, environment: LabEnvironment, print:
 
 async function build(work: Build): Promise<void> {
   const { lab, print, signal } = work;
-  const { hosts, routes = [] } = lab.topology;
+  const { routes = [] } = lab.topology;
   await makeNamespaces(work);
   const plan = await startLinks(work);
   const stormy = new Set(plan?.cables.flatMap(({ names }) => names));
   await buildUnderlay(lab.topology, stormy, signal);
   await startSegment(work, plan);
-  print(`underlay   ${hosts.map((host) => `${host.name} ${host.address}`).join(', ')}`);
+  print(
+    `underlay   ${allHosts(lab.topology)
+      .map((host) => `${host.name} ${host.address}`)
+      .join(', ')}`,
+  );
+  await furnishPlainHosts(lab.topology, signal);
+  await startDaemons(work);
   await startSwitches(work);
   if (plan !== undefined) await connectLinks(work, plan);
   await furnishOverlay(lab.topology, signal);
@@ -196,6 +219,14 @@ function streamsOf(plan: WeatherPlan | undefined): Map<string, string> {
   );
 }
 
+async function startDaemons({ lab, environment, state, print, signal }: Build): Promise<void> {
+  for (const daemon of lab.daemons ?? []) {
+    refuseIfInterrupted(signal);
+    const { name, pid } = await startDaemon(daemon, environment, state, signal);
+    print(`daemon     ${name} answers (pid ${pid})`);
+  }
+}
+
 /** Starts the switches of all hosts, then waits until all are ready: their start-up times overlap. */
 async function startSwitches({ lab, environment, state, print, signal }: Build): Promise<void> {
   const started = new Map<string, Started>();
@@ -237,6 +268,7 @@ async function dismantle(state: LabState, environment: LabEnvironment, print: Pr
       failures.push(reasonOf(error));
     }
   };
+  await Promise.all(state.daemons.map((record) => attempt(async () => void (await endDaemon(record)))));
   await Promise.all(state.machines.map((record) => attempt(async () => void (await endMachine(record)))));
   await Promise.all(
     state.switches.map((record) =>

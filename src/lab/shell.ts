@@ -18,10 +18,11 @@ interface ShellPlace {
 }
 
 /** Guests first: a guest may be the host itself. */
-function placesOf({ stations, hosts, overlayRouters = [] }: Topology): ShellPlace[] {
+function placesOf({ stations, hosts, plainHosts = [], overlayRouters = [] }: Topology): ShellPlace[] {
   return [
     ...stations.map(({ name, netns, host }) => ({ name, netns, host })),
     ...hosts.map(({ name, netns }) => ({ name, netns, host: name })),
+    ...plainHosts.map(({ name, netns }) => ({ name, netns, host: undefined })),
     ...overlayRouters.map(({ netns }) => ({ name: netns.replace(/^.*-/, ''), netns, host: undefined })),
   ];
 }

@@ -25,6 +25,8 @@ const LABS = [
   'vlan-tenants',
   'routed',
   'full-mesh',
+  'evpn-two-hosts-frr',
+  'evpn-reflector',
 ] as const;
 /** With virtual machines, which boot in the long form only. */
 const WITH_MACHINES = ['vms-and-containers', 'vms-and-containers-unicast'] as const;
@@ -91,11 +93,23 @@ function labMachines(name: string): string[] {
   });
 }
 
+/** Pids of daemons of a lab, or of all labs. */
+function labDaemons(name = ''): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`\0-f\0${ROOT}/${name}`);
+    } catch {
+      return false; // ended meanwhile
+    }
+  });
+}
+
 /** @param name of one lab, while others may be up; without it, of all labs */
 async function expectNothingLeft(name?: string): Promise<void> {
   const mine = name === undefined ? '' : `ovt-${name}-`;
   expect((await labNamespaces()).filter((namespace) => namespace.startsWith(mine))).toEqual([]);
   expect(labSwitches(name)).toEqual([]);
+  expect(labDaemons(name)).toEqual([]);
   const kept = existsSync(ROOT) ? readdirSync(ROOT) : [];
   expect(kept.filter((folder) => name === undefined || folder === name)).toEqual([]);
 }
@@ -183,6 +197,8 @@ describe('a check that changes its lab', () => {
     'multicast-underlay',
     'three-hosts-unicast',
     'dove',
+    'evpn-two-hosts-frr',
+    'evpn-reflector',
   ] as const;
 
   afterAll(async () => {
@@ -207,6 +223,7 @@ describe('a lab that is interrupted', () => {
     ['two-bridges', 'routes are being tried', 'do not reach each other'],
     ['multicast-underlay', 'a switch has ended and is to start again', 'has left the group'],
     ['dove', 'control programs are at work', 'with a control program'],
+    ['evpn-reflector', 'the reflector has ended a session', 'ends the session of h1'],
   ] as const;
   test.concurrent.each(cases(INTERRUPTED, 2))(
     '%s: Ctrl-C during a check removes everything',

@@ -148,7 +148,7 @@ describe('a switch that a check ends', () => {
   });
 
   test('is found by the name of its host', async () => {
-    const state = { lab: 'fake', namespaces: [], switches: [], machines: [] };
+    const state = { lab: 'fake', namespaces: [], switches: [], machines: [], daemons: [] };
     expect(() => endSwitch(state, 'h9')).toThrow('no switch runs on h9');
   });
 });
@@ -254,7 +254,7 @@ describe('after a crash', () => {
     const folderOfLab = labFolder(environment.root, 'fake');
     mkdirSync(folderOfLab, { recursive: true });
     const record = { host: 'h1', netns: '', pid: process.pid, config: '/nowhere.yaml', socket: '', log: '' };
-    saveState(environment.root, { lab: 'fake', namespaces: [], switches: [record], machines: [] });
+    saveState(environment.root, { lab: 'fake', namespaces: [], switches: [record], machines: [], daemons: [] });
     expect(await takeDown('fake', environment, print)).toBe(true);
     expect(printed).toEqual([expect.stringContaining('not running')]);
   });

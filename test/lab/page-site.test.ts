@@ -18,6 +18,7 @@ const STATE: LabState = {
     log: `/x/${host}.log`,
   })),
   machines: [],
+  daemons: [],
 };
 
 const TOPOLOGY: Topology = {

@@ -5,6 +5,8 @@ import { labDown, labs, labUp } from '../../src/lab/index.js';
 import type { Lab } from '../../src/lab/lab.js';
 import { defaultPort8472 } from '../../src/lab/scenarios/default-port-8472.js';
 import { dove } from '../../src/lab/scenarios/dove.js';
+import { evpnReflector } from '../../src/lab/scenarios/evpn-reflector.js';
+import { evpnTwoHostsFrr } from '../../src/lab/scenarios/evpn-two-hosts-frr.js';
 import { multicastUnderlay } from '../../src/lab/scenarios/multicast-underlay.js';
 import { routed } from '../../src/lab/scenarios/routed.js';
 import { threeHostsUnicast } from '../../src/lab/scenarios/three-hosts-unicast.js';
@@ -31,6 +33,8 @@ const ALL: readonly Lab[] = [
   vlanTenants,
   routed,
   fullMesh,
+  evpnTwoHostsFrr,
+  evpnReflector,
   vmsAndContainers,
   vmsAndContainersUnicast,
 ];
@@ -68,7 +72,8 @@ describe.each(ALL.map((lab) => [lab.name, lab] as const))('%s', (_, lab) => {
   });
 
   test('names are short enough and unique', () => {
-    const { hosts, stations, router, segment, machines = [] } = lab.topology;
+    const { hosts: own, plainHosts = [], stations, router, segment, machines = [] } = lab.topology;
+    const hosts = [...own, ...plainHosts];
     for (const { ifname } of stations) expect(ifname.length).toBeLessThanOrEqual(15);
     for (const values of [
       hosts.map((host) => host.address),

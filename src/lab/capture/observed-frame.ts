@@ -44,6 +44,8 @@ export interface ObservedFrame {
   readonly etherType: number;
   /** Time to live of its IPv4 packet; null without one. */
   readonly ttl: number | null;
+  /** Addresses of its IPv4 packet; null without one. */
+  readonly ipv4: { readonly from: string; readonly to: string } | null;
   /** The start of its UDP payload; empty without one. */
   readonly text: string;
   /** The ARP or ND request or reply; null for other frames. */
@@ -78,8 +80,16 @@ export function readFrame(bytes: Uint8Array): ObservedFrame | null {
     vid: inside.vid,
     etherType: inside.etherType,
     ttl: hasIpv4 ? ipv4Ttl(view, inside.at) : null,
+    ipv4: hasIpv4 ? ipv4Addresses(view, inside.at) : null,
     text: Buffer.from(udpPayload(bytes)?.payload.subarray(0, TEXT_BYTES) ?? []).toString('latin1'),
     neigh: readNeigh(bytes, inside.etherType, inside.at),
+  };
+}
+
+function ipv4Addresses(view: DataView, at: number): { from: string; to: string } {
+  return {
+    from: formatAddress(0, 0, 0xffff, ipv4Source(view, at)),
+    to: formatAddress(0, 0, 0xffff, ipv4Destination(view, at)),
   };
 }
 
@@ -138,8 +148,7 @@ function udpPayload(bytes: Uint8Array): UdpPayload | null {
   const end = total === 0 ? bytes.length : Math.min(bytes.length, ip + total);
   if (udp + UDP_HEADER > end) return null;
   return {
-    from: formatAddress(0, 0, 0xffff, ipv4Source(view, ip)),
-    to: formatAddress(0, 0, 0xffff, ipv4Destination(view, ip)),
+    ...ipv4Addresses(view, ip),
     ttl: ipv4Ttl(view, ip),
     destinationPort: udpDestinationPort(view, udp),
     payload: bytes.subarray(udp + UDP_HEADER, end),

@@ -1,6 +1,6 @@
 /** Proofs about the VNIs on the wire and about entries of the FDB, for any lab. */
 import type { ObservedDatagram } from '../capture/observed-frame.js';
-import type { Host } from '../setup/topology.js';
+import type { Host, Station } from '../setup/topology.js';
 import type { Seen } from './findings.js';
 import type { SegmentArgs } from './words/rows.js';
 import type { Place } from './words/word.js';
@@ -35,6 +35,42 @@ export async function wireCarries(place: Place, at: string, segments: readonly S
   count('with an inner tag', (seen) => seen.frame.vid !== null);
   const tally = segments.map(({ vni }) => `${carried().filter((seen) => seen.vni === vni).length} in VNI ${vni}`);
   const good = `${carried().length} datagrams: ${tally.join(', ')}; all reserved bits zero, no inner tag`;
+  return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
+}
+
+export interface RoutedArgs {
+  readonly from: Station;
+  readonly to: Station;
+  readonly vni: number;
+}
+
+/** A hop takes one from the TTL; guests send with the default of Linux. */
+const TTL_ROUTED = 63;
+
+/**
+ * Proves that packets between two guests of different VLANs were routed on the host of their sender: on the wire from that host to the other,
+ * in the VNI of the receiver only, to its MAC, from a MAC that is no guest's, with one hop taken from the TTL.
+ */
+export async function wireRoutes(place: Place, at: string, { from, to, vni }: RoutedArgs): Promise<Seen> {
+  const wire = place.wire(at);
+  const between = (): ObservedDatagram[] =>
+    wire.tunnel.filter(({ frame: { ipv4 } }) => ipv4?.from === from.address && ipv4.to === to.address);
+  await wire.sees(() => between().length > 0, place.inspection.signal);
+  const [near, far] = [from, to].map(({ host }) => place.host(host).address);
+  const macs = new Set(place.guests().map(({ mac }) => mac));
+  const failures = between().length === 0 ? [`no packet from ${from.name} to ${to.name}`] : [];
+  const count = (what: string, wrong: (seen: ObservedDatagram) => boolean): void => {
+    const found = between().filter(wrong).length;
+    if (found > 0) failures.push(`${found} ${what}`);
+  };
+  count(`in another VNI than ${vni}`, (seen) => seen.vni !== vni);
+  count(`on another way than ${from.host} to ${to.host}`, (seen) => seen.from !== near || seen.to !== far);
+  count(`to another MAC than that of ${to.name}`, ({ frame }) => frame.destination !== to.mac);
+  count('from the MAC of a guest', ({ frame }) => macs.has(frame.source));
+  count('with another TTL', ({ frame }) => frame.ttl !== TTL_ROUTED);
+  count('with an inner tag', ({ frame }) => frame.vid !== null);
+  const [first] = between();
+  const good = `${between().length} packets, ${first?.from} > ${first?.to} VNI ${vni}, from MAC ${first?.frame.source}, TTL ${TTL_ROUTED}`;
   return { holds: failures.length === 0, seen: failures.length === 0 ? good : failures.join('; ') };
 }
 

@@ -6,9 +6,10 @@ import { openCapture } from '../../port/capture.js';
 import { SHOUT_GROUP, SHOUT_PORT } from '../agents/agent-protocol.js';
 import { type Agent, startAgents } from '../agents/agents.js';
 import { Sniffer } from '../capture/sniffer.js';
+import { daemonAgain, recordOf as daemonOf, endDaemon } from '../setup/daemons.js';
 import type { LabEnvironment, SwitchClient } from '../setup/environment.js';
 import { endMachine, machineAgain } from '../setup/machines.js';
-import { type LabState, recordOf } from '../setup/state.js';
+import { type LabState, labFolder, recordOf } from '../setup/state.js';
 import { endSwitch, startAgain } from '../setup/switches.js';
 import type { Machine, Station, Topology } from '../setup/topology.js';
 import { LabError, reasonOf } from '../testbed/errors.js';
@@ -179,6 +180,22 @@ export class Inspection {
   /** Starts the switch of a host again and waits until it answers. */
   startSwitch(host: string): Promise<void> {
     return startAgain(this.#options.state, host, this.#options.environment);
+  }
+
+  /** Ends a daemon. It is started again when the check ends. */
+  async endDaemon(name: string, by: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<'not running' | 'ended' | 'killed'> {
+    this.#undos.push(() => this.startDaemon(name));
+    return endDaemon(daemonOf(this.#options.state, name), by);
+  }
+
+  /** Starts a daemon again and waits until it answers. @param words further ones of its command line */
+  startDaemon(name: string, ...words: string[]): Promise<void> {
+    return daemonAgain(this.#options.state, name, this.#options.environment, words, this.signal);
+  }
+
+  /** Path of the folder of the lab. */
+  get folder(): string {
+    return labFolder(this.#options.environment.root, this.#options.state.lab);
   }
 
   /** Makes a change and undoes it when the check ends, also after a failure. */

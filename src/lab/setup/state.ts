@@ -1,6 +1,6 @@
 /**
  * Owns a lab's folder under /run/overtap-lab, or in the user's folder: configuration files, logs and sockets of its switches, the
- * folders of its virtual machines, and state.json, which lists everything that `up` created. `down` removes exactly that, even after
+ * folders of its virtual machines and daemons, and state.json, which lists everything that `up` created. `down` removes exactly that, even after
  * a crash. It never touches namespaces or processes itself.
  */
 import {
@@ -41,12 +41,27 @@ export interface MachineRecord {
   readonly command: readonly string[];
 }
 
+/** One daemon that `up` started. */
+export interface DaemonRecord {
+  readonly name: string;
+  readonly netns: string;
+  readonly pid: number;
+  /** Its configuration, a word of its command line that no other process has. */
+  readonly file: string;
+  /** What starts it, in its namespace. */
+  readonly command: readonly string[];
+  /** A command in its namespace that ends with 0 once it answers. */
+  readonly question: readonly string[];
+  readonly log: string;
+}
+
 export interface LabState {
   readonly lab: string;
   /** A namespace is listed before it is created: `down` ignores a missing one, but would leave an unlisted one behind. */
   namespaces: string[];
   switches: SwitchRecord[];
   machines: MachineRecord[];
+  daemons: DaemonRecord[];
   /** The process of the links with weather, and the file that it was started with. */
   weather?: { readonly pid: number; readonly plan: string };
   /** When `up` began, in milliseconds since 1970; absent in the state of an earlier version. */
@@ -118,7 +133,7 @@ export function claimState(root: string, lab: string): LabState {
       `lab ${lab} is up already (${folder}); take it down first: overtap lab down ${lab}`,
     );
   }
-  const state: LabState = { lab, namespaces: [], switches: [], machines: [], since: Date.now() };
+  const state: LabState = { lab, namespaces: [], switches: [], machines: [], daemons: [], since: Date.now() };
   saveState(root, state);
   return state;
 }
@@ -144,8 +159,8 @@ export function loadState(root: string, lab: string): LabState | null {
     throw error;
   }
   try {
-    // A version without virtual machines had no list of them.
-    const state: unknown = { machines: [], ...JSON.parse(text) };
+    // A version without virtual machines, or daemons, had no list of them.
+    const state: unknown = { machines: [], daemons: [], ...JSON.parse(text) };
     if (isLabState(state)) return state;
   } catch {
     // Invalid JSON gets the same message as JSON that is no state.
@@ -175,12 +190,12 @@ export function lastLines(file: string, count: number): string[] {
 
 /** A folder without state.json is left by a crash right after claiming it: nothing else exists yet. */
 function stateOfBareFolder(folder: string, lab: string): LabState | null {
-  return existsSync(folder) ? { lab, namespaces: [], switches: [], machines: [] } : null;
+  return existsSync(folder) ? { lab, namespaces: [], switches: [], machines: [], daemons: [] } : null;
 }
 
 function isLabState(value: unknown): value is LabState {
   if (typeof value !== 'object' || value === null) return false;
-  const { lab, namespaces, switches, machines, weather } = value as Partial<LabState>;
+  const { lab, namespaces, switches, machines, daemons, weather } = value as Partial<LabState>;
   return (
     typeof lab === 'string' &&
     (weather === undefined || (isPid(weather.pid) && typeof weather.plan === 'string')) &&
@@ -189,7 +204,9 @@ function isLabState(value: unknown): value is LabState {
     Array.isArray(switches) &&
     switches.every(({ pid, config }) => isPid(pid) && typeof config === 'string') &&
     Array.isArray(machines) &&
-    machines.every(({ pid, folder, command }) => isPid(pid) && typeof folder === 'string' && Array.isArray(command))
+    machines.every(({ pid, folder, command }) => isPid(pid) && typeof folder === 'string' && Array.isArray(command)) &&
+    Array.isArray(daemons) &&
+    daemons.every(({ pid, file, command }) => isPid(pid) && typeof file === 'string' && Array.isArray(command))
   );
 }
 

@@ -13,6 +13,7 @@
  */
 import { addAddress, addRoute, addVeth, type End, enableForwarding } from '../testbed/namespaces.js';
 import { refuseIfInterrupted } from '../testbed/wait.js';
+import { addKernelVtep, type KernelVtep } from './kernel-vtep.js';
 import type { SwitchFiles } from './state.js';
 
 /** The underlay NIC of every host. */
@@ -26,6 +27,13 @@ export interface Host {
   readonly address: string;
 }
 
+/** A host of the underlay without a switch: others' programs run there. */
+export interface PlainHost extends Host {
+  /** What it is, in a few words, for people. */
+  readonly what: string;
+  readonly vtep?: KernelVtep;
+}
+
 /** A namespace with an overlay address: a guest, or a host with a host port. The check runs an agent there. */
 export interface Station {
   readonly name: string;
@@ -37,7 +45,7 @@ export interface Station {
   readonly prefix?: number;
   /** Additional IPv6 address in the overlay, in a /64. */
   readonly address6?: string;
-  /** Name of the host whose switch has its port. */
+  /** Name of the host whose switch, or kernel, has its port. */
   readonly host: string;
   /** MAC of its NIC, set by the configuration of the switch. */
   readonly mac: string;
@@ -72,6 +80,8 @@ export interface Segment {
 
 export interface Topology {
   readonly hosts: readonly Host[];
+  /** Hosts without a switch. */
+  readonly plainHosts?: readonly PlainHost[];
   readonly stations: readonly Station[];
   /** Virtual machines: no namespaces, so they are no stations. */
   readonly machines?: readonly Machine[];
@@ -85,9 +95,14 @@ export interface Topology {
   readonly routes?: readonly Route[];
 }
 
+/** Hosts with and without a switch. */
+export function allHosts({ hosts, plainHosts = [] }: Topology): readonly Host[] {
+  return [...hosts, ...plainHosts];
+}
+
 /** All namespaces of a topology without duplicates, hosts first. */
 export function namespacesOf(topology: Topology): string[] {
-  const places = [...topology.hosts, ...topology.stations, ...(topology.overlayRouters ?? [])];
+  const places = [...allHosts(topology), ...topology.stations, ...(topology.overlayRouters ?? [])];
   const names = places.map((place) => place.netns);
   if (topology.router) names.push(topology.router.netns);
   if (topology.segment) names.push(topology.segment.netns);
@@ -153,10 +168,19 @@ export async function buildUnderlay(
   stormy: ReadonlySet<string>,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { segment, router, hosts } = topology;
+  const { segment, router } = topology;
+  const hosts = allHosts(topology);
   if (segment) await addressStormy(hosts, stormy);
   else if (router) await joinByRouter(hosts, router, stormy, signal);
   else if (hosts.length > 1) await joinByPair(hosts, stormy);
+}
+
+/** Makes the devices of the kernel on hosts without a switch. @throws LabError LAB_LACKS_TOOL, LAB_COMMAND_FAILED; Interrupted */
+export async function furnishPlainHosts({ plainHosts = [] }: Topology, signal?: AbortSignal): Promise<void> {
+  for (const host of plainHosts) {
+    refuseIfInterrupted(signal);
+    if (host.vtep !== undefined) await addKernelVtep(host, host.vtep);
+  }
 }
 
 async function addressStormy(hosts: readonly Host[], stormy: ReadonlySet<string>): Promise<void> {

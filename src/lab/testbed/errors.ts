@@ -12,6 +12,7 @@ export type LabErrorCode =
   | 'LAB_NAME_TAKEN'
   | 'LAB_COMMAND_FAILED'
   | 'LAB_SWITCH_FAILED'
+  | 'LAB_DAEMON_FAILED'
   | 'LAB_AGENT_FAILED'
   | 'LAB_TIMEOUT'
   | 'LAB_NOT_DOWN'

@@ -1,8 +1,10 @@
 /** A lab drawn as text: guests on the left, their hosts, and the underlay as one line on the right. */
-import type { Station, Topology } from '../setup/topology.js';
+import { allHosts, type Station, type Topology } from '../setup/topology.js';
 
 /** The lines of the drawing. */
-export function drawingOf({ hosts, stations, router, segment }: Topology): string[] {
+export function drawingOf(topology: Topology): string[] {
+  const { stations, router, segment } = topology;
+  const hosts = allHosts(topology);
   const guestsOf = (host: string): readonly Station[] => stations.filter((one) => one.host === host);
   const rows = hosts.flatMap((host, index) => {
     const guests = guestsOf(host.name);

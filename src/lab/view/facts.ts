@@ -3,7 +3,8 @@ import { readDocumentValue } from '../../config/load.js';
 import { isTunnelType } from '../../config/options/kinds.js';
 import { bridgesIn, portsIn } from '../file/switch-value.js';
 import type { Lab } from '../lab.js';
-import type { Host } from '../setup/topology.js';
+import { KERNEL_BRIDGE, KERNEL_VXLAN } from '../setup/kernel-vtep.js';
+import type { Host, PlainHost } from '../setup/topology.js';
 import { type Weather, weatherText } from '../weather/weather.js';
 
 export interface GuestFacts {
@@ -37,7 +38,7 @@ export function factsOf(lab: Lab): HostFacts[] {
     return [`from ${cable.ends[0]}:`, ...near, `from ${cable.ends[1]}:`, ...far];
   };
   const isGuest = (name: string): boolean => lab.topology.stations.some((one) => one.name === name);
-  return lab.topology.hosts.map((host) => {
+  const hosts = lab.topology.hosts.map((host): HostFacts => {
     const value = readDocumentValue(lab.config(host, NOWHERE), '');
     return {
       name: host.name,
@@ -47,6 +48,21 @@ export function factsOf(lab: Lab): HostFacts[] {
       weather: isGuest(host.name) ? undefined : weatherOfLink(host.name),
     };
   });
+  return [...hosts, ...(lab.topology.plainHosts ?? []).map((host) => plainFacts(lab, host))];
+}
+
+function plainFacts(lab: Lab, { name, address, what, vtep }: PlainHost): HostFacts {
+  const bridge = vtep && { name: KERNEL_BRIDGE, tunnels: [`${KERNEL_VXLAN}: VNI ${vtep.vni}`] };
+  const guests = lab.topology.stations.flatMap((one): GuestFacts[] =>
+    one.host === name ? [{ name: one.name, lines: [one.address], kind: 'guest', weather: undefined }] : [],
+  );
+  return {
+    name,
+    address,
+    bridges: [...(bridge ? [bridge] : []), { name: what, tunnels: [] }],
+    guests,
+    weather: undefined,
+  };
 }
 
 /** A line for each setting: `delay 20ms`. */

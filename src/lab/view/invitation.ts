@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { Lab } from '../lab.js';
 import type { LabState } from '../setup/state.js';
-import type { Station } from '../setup/topology.js';
+import type { PlainHost, Station } from '../setup/topology.js';
 import { logPath } from '../vm/virtual-machine.js';
 import { drawingOf } from './drawing.js';
 
@@ -23,7 +23,8 @@ export function invitation(lab: Lab, state: LabState): string[] {
     ...drawing,
     '',
     ...guestLines(lab.topology.stations),
-    'Each host runs one switch:',
+    ...plainLines(lab.topology.plainHosts),
+    lab.topology.plainHosts === undefined ? 'Each host runs one switch:' : 'Each other host runs one switch:',
     ...state.switches.flatMap(({ host, config, log, socket }) => [
       `  ${host}  configuration ${config}`,
       `      log ${log}`,
@@ -36,6 +37,10 @@ export function invitation(lab: Lab, state: LabState): string[] {
     `  overtap lab graph ${lab.name} > ${lab.name}.svg`,
     `  overtap lab down ${lab.name}`,
   ];
+}
+
+function plainLines(hosts: readonly PlainHost[] = []): string[] {
+  return hosts.map(({ name, what }) => `Host ${name} runs ${what}.`);
 }
 
 function guestLines(stations: readonly Station[]): string[] {

@@ -36,6 +36,7 @@ describe('a frame', () => {
       vid: null,
       etherType: 0x0800,
       ttl: 64,
+      ipv4: { from: '10.0.0.1', to: '10.0.0.2' },
       text: 'hello',
       neigh: null,
     });
@@ -52,6 +53,7 @@ describe('a frame', () => {
       vid: 10,
       etherType: 0x0800,
       ttl: 64,
+      ipv4: { from: '10.0.0.1', to: '10.0.0.2' },
       text: 'hello',
       neigh: null,
     });

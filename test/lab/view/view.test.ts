@@ -16,6 +16,7 @@ const state = ({ topology, name }: Lab, more: Partial<LabState> = {}): LabState 
   lab: name,
   namespaces: [],
   machines: [],
+  daemons: [],
   switches: topology.hosts.map(({ name: host, netns }) => ({
     host,
     netns,

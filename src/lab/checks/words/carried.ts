@@ -2,7 +2,7 @@
 import { option, required } from '../../../config/options/option.js';
 import { value } from '../../../values/value.js';
 import { labValue } from '../../values/lab-value.js';
-import { fdbHolds, wireCarries } from '../carried.js';
+import { fdbHolds, wireCarries, wireRoutes } from '../carried.js';
 import { atHost, guestList, namesOf, optionalSegments, type SegmentArgs, segmentList } from './rows.js';
 import { checkWord } from './word.js';
 
@@ -15,6 +15,22 @@ export const WIRE_CARRIES = checkWord({
   claim: ({ segments }) => `the wire carries VNI ${(segments as SegmentArgs[]).map(({ vni }) => vni).join(' and ')}`,
   wires: ({ at }) => [at],
   prove: (place, { at, segments }) => wireCarries(place, at, segments as SegmentArgs[]),
+});
+
+export const WIRE_ROUTES = checkWord({
+  word: 'wire routes',
+  rows: {
+    at: atHost,
+    from: required({ value: labValue.name, doc: 'The guest that has sent.' }),
+    to: required({ value: labValue.name, doc: 'The guest of another VLAN, at another host.' }),
+    vni: required({ value: value.vni, doc: 'That of the VLAN of `to`.' }),
+  },
+  names: { at: 'host', from: 'guest', to: 'guest' },
+  doc: 'Since the checks began the wire of the host has carried IPv4 packets of one guest for another one that were routed at the host of the sender: in this VNI and no other, to the MAC of the receiver, from the MAC of no guest, without inner tag and with a TTL of 63.',
+  example: 'wire routes: { at: h1, from: alice, to: carol, vni: 20 }',
+  claim: ({ from, to, vni }) => `routed packets from ${from} to ${to} travel in VNI ${vni}`,
+  wires: ({ at }) => [at],
+  prove: (place, { at, from, to, vni }) => wireRoutes(place, at, { from: place.guest(from), to: place.guest(to), vni }),
 });
 
 export const FDB = checkWord({

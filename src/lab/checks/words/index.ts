@@ -2,7 +2,7 @@
 import type { Sniffer } from '../../capture/sniffer.js';
 import { underlayOf } from '../../setup/topology.js';
 import type { Inspection } from '../inspection.js';
-import { FDB, WIRE_CARRIES } from './carried.js';
+import { FDB, WIRE_CARRIES, WIRE_ROUTES } from './carried.js';
 import { BROADCAST_ONCE, MULTICAST_ONCE, UNKNOWN_ONCE } from './flood.js';
 import { ISOLATED, MTU, NOT_PING, PING, TCP } from './reach.js';
 import type { CheckOf, CheckWord, Place } from './word.js';
@@ -17,6 +17,7 @@ export const CHECK_WORDS: readonly CheckWord[] = [
   UNKNOWN_ONCE,
   ISOLATED,
   WIRE_CARRIES,
+  WIRE_ROUTES,
   FDB,
 ];
 
