@@ -10,7 +10,7 @@ import type {
 } from '../../src/evpn/contract.js';
 import type { Rib } from '../../src/evpn/rib/contract.js';
 import { createRib } from '../../src/evpn/rib/rib.js';
-import { Speaker } from '../../src/evpn/speaker.js';
+import { Speaker, type SpeakerHost } from '../../src/evpn/speaker.js';
 
 const LIMIT_MS = 20_000;
 
@@ -61,12 +61,14 @@ export class TestSpeaker {
   private untaken = 0;
   private questions = 0;
 
-  constructor(config: Partial<SpeakerConfig> = {}, rib: Rib = createRib()) {
+  /** @param around other clocks, chance and connections */
+  constructor(config: Partial<SpeakerConfig> = {}, rib: Rib = createRib(), around: Partial<SpeakerHost> = {}) {
     this.speaker = new Speaker({
       tell: (message) => this.hear(message),
       now: () => performance.now(),
       random: Math.random,
       rib,
+      ...around,
     });
     this.configure(config);
   }

@@ -72,11 +72,14 @@ export function writeHeader(message: Uint8Array, type: number): void {
 /** Takes a whole message, valid during the call only. @returns false: the session has ended, the rest is not wanted */
 export type TakeMessage = (message: Uint8Array) => boolean | undefined;
 
+const NOTHING = new Uint8Array(0);
+
 /** Cuts one connection's stream into messages. */
 export class Framer {
   /** Most bytes of a message from now on: EXTENDED_LIMIT when both ends have extended messages. */
   maxLength = MESSAGE_LIMIT;
-  private held = new Uint8Array(MESSAGE_LIMIT);
+  /** Made when a message comes in parts: most come whole. */
+  private held = NOTHING;
   private heldLength = 0;
   private hasEnded = false;
 
@@ -131,7 +134,7 @@ export class Framer {
   private hold(chunk: Uint8Array, from: number, to: number): void {
     const needed = this.heldLength + (to - from);
     if (needed > this.held.length) {
-      const larger = new Uint8Array(EXTENDED_LIMIT);
+      const larger = new Uint8Array(needed > MESSAGE_LIMIT ? EXTENDED_LIMIT : MESSAGE_LIMIT);
       larger.set(this.held.subarray(0, this.heldLength));
       this.held = larger;
     }
