@@ -26,6 +26,10 @@ const set = z.strictObject({
     "Whether the VLAN suppresses: with `neigh_vlan_suppress` on that port. Where that was never given it is on from now on, and the other VLANs are as the port's `neigh_suppress` says.",
   ).exactOptional(),
   isolated: said(value.flag, 'Whether the port is isolated in the VLAN, where it is not as a whole.').exactOptional(),
+  state: said(
+    value.portState,
+    'The state of the VLAN at the port, for a spanning tree of another program.',
+  ).exactOptional(),
   mcast_router: said(value.mcastRouter, 'With `mcast_vlan_snooping` of the bridge, as the next.').exactOptional(),
   mcast_max_groups: value.count.exactOptional(),
 });
@@ -83,6 +87,7 @@ const VLAN_RANGE = z.object({
   flags: z.array(z.enum(['PVID', 'Egress Untagged'])),
   neigh_suppress: said(z.boolean(), 'Of a port with `neigh_vlan_suppress`.').exactOptional(),
   isolated: said(z.boolean(), 'Of a port that is isolated in some VLAN.').exactOptional(),
+  state: said(value.portState, 'Of a port with a VLAN that is not forwarding.').exactOptional(),
   mcast_router: said(z.int(), 'Of a bridge with `mcast_vlan_snooping`, as the next two.').exactOptional(),
   mcast_max_groups: z.int().exactOptional(),
   mcast_n_groups: said(z.int(), 'Entries of the multicast database.').exactOptional(),

@@ -82,7 +82,7 @@ export const VLAN_HELP = `
   vlan show | tunnelshow    [dev PORT] [vid VID]
   vlan add    dev PORT vid VID[-VID] [pvid] [untagged] [tunnel_info id VNI[-VNI]]
   vlan del    dev PORT vid VID[-VID] [tunnel_info id VNI[-VNI]]
-  vlan set    dev PORT vid VID[-VID] [neigh_suppress on|off] [isolated on|off] [mcast_router 0|1|2]
+  vlan set    dev PORT vid VID[-VID] [neigh_suppress on|off] [isolated on|off] [state STATE] [mcast_router 0|1|2]
               [mcast_max_groups N]
   vlan global show    [dev BR] [vid VID]
   vlan global set     dev BR vid VID[-VID] OPTION VALUE...
@@ -95,8 +95,9 @@ The grammar of "bridge vlan". PORT may be a bridge, for its host port. self and 
   del           with tunnel_info, removes only the mapping and keeps the VLAN
   set           turns ARP/ND suppression of a VLAN on or off, on a port with neigh_vlan_suppress. If that was never set,
                 it is turned on, and other VLANs keep the port's neigh_suppress; isolated: no frame of the VLAN passes
-                between the port and other isolated ports; mcast_router and mcast_max_groups are for bridges with
-                mcast_vlan_snooping
+                between the port and other isolated ports; state: disabled, listening, learning, forwarding or blocking,
+                for a spanning tree for each VLAN that another program runs; mcast_router and mcast_max_groups are for
+                bridges with mcast_vlan_snooping
   global        how VLANs of a bridge with mcast_vlan_snooping snoop: mcast_snooping, mcast_querier, mcast_igmp_version,
                 mcast_mld_version, mcast_last_member_count, mcast_last_member_interval, mcast_startup_query_count,
                 mcast_startup_query_interval, mcast_membership_interval, mcast_querier_interval, mcast_query_interval,

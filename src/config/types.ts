@@ -6,6 +6,7 @@
  */
 
 import type { NicAddress } from '../values/address.js';
+import type { PortStateName } from '../values/port-state.js';
 import type { bridgeOptions } from './options/bridge.js';
 import type { fdbOptions } from './options/entries.js';
 import type { evpnNeighborOptions, evpnOptions, evpnVniOptions } from './options/evpn.js';
@@ -151,6 +152,8 @@ export interface VlanMembership {
   neigh_suppress?: true;
   /** True: isolated in this VLAN, whatever the port is. */
   isolated?: true;
+  /** The state of the VLAN at the port; absent: forwarding. */
+  state?: Exclude<PortStateName, 'forwarding'>;
   /** With `mcast_vlan_snooping`; absent: 1. */
   mcast_router?: 0 | 1 | 2;
   /** Likewise; absent: no limit. */

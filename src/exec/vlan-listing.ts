@@ -64,6 +64,7 @@ const factsOf = (range: VlanRange): VlanFacts => ({
   pvid: range.flags.includes('PVID'),
   untagged: range.flags.includes('Egress Untagged'),
   neighSuppress: range.neigh_suppress === true,
+  state: range.state ?? 'forwarding',
   mcastRouter: range.mcast_router ?? 1,
   mcastGroups: range.mcast_n_groups,
   mcastMaxGroups: range.mcast_max_groups,

@@ -34,8 +34,9 @@ const STATS = { RX_BYTES: 1, RX_PACKETS: 2, TX_BYTES: 3, TX_PACKETS: 4 } as cons
 const GLOBAL = { ID: 1, RANGE: 2 } as const;
 /** BRIDGE_VLAN_INFO_*. */
 const INFO_FLAG = { PVID: 2, UNTAGGED: 4, ONLY_OPTIONS: 0x40 } as const;
-/** BR_STATE_FORWARDING. */
-const FORWARDING = 3;
+/** By number (BR_STATE_*). */
+const STATES = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'] as const;
+export type VlanState = (typeof STATES)[number];
 /** Entries of one request. */
 const MAX_ENTRIES = 4096;
 
@@ -70,6 +71,7 @@ export interface VlanAsked extends Range {
     readonly mcast_router?: 0 | 1 | 2;
     readonly mcast_max_groups?: number;
     readonly neigh_suppress?: boolean;
+    readonly state?: VlanState;
   };
 }
 
@@ -111,9 +113,7 @@ function readEntry(given: AttributeMap): VlanAsked {
   if (info === undefined || info.length < 4) throw new NetlinkFault('a VLAN is too short');
   const flags = info.readUInt16LE(0);
   const state = given.u8(ATTR.STATE);
-  if (state !== undefined && state !== FORWARDING) {
-    throw unsupported('overtap sets no state of a VLAN; leave "state" out, or delete the VLAN from the port');
-  }
+  if (state !== undefined && STATES[state] === undefined) throw new NetlinkFault('a state of a VLAN is from 0 to 4');
   const known: readonly number[] = Object.values(ATTR);
   const other = given.all.find(({ type }) => !known.includes(type));
   if (other !== undefined) throw unsupported(`overtap has no attribute ${other.type} of a VLAN; leave this option out`);
@@ -131,6 +131,7 @@ function readEntry(given: AttributeMap): VlanAsked {
       ...(router === undefined ? {} : { mcast_router: router }),
       ...(most === undefined ? {} : { mcast_max_groups: most }),
       ...(suppress === undefined ? {} : { neigh_suppress: suppress !== 0 }),
+      ...(state === undefined ? {} : { state: STATES[state] as VlanState }),
     },
   };
 }
@@ -157,6 +158,7 @@ export interface VlanFacts extends Range {
   readonly pvid: boolean;
   readonly untagged: boolean;
   readonly neighSuppress: boolean;
+  readonly state: VlanState;
   readonly mcastRouter: number;
   readonly mcastGroups?: number | undefined;
   readonly mcastMaxGroups?: number | undefined;
@@ -171,7 +173,7 @@ export function vlanEntry(one: VlanFacts): Attribute {
   const inner = [
     bytesAttribute(ATTR.INFO, info),
     ...(one.vidEnd === undefined ? [] : [u16Attribute(ATTR.RANGE, one.vidEnd)]),
-    u8Attribute(ATTR.STATE, FORWARDING),
+    u8Attribute(ATTR.STATE, STATES.indexOf(one.state)),
     u8Attribute(ATTR.NEIGH_SUPPRESS, one.neighSuppress ? 1 : 0),
     u8Attribute(ATTR.MCAST_ROUTER, one.mcastRouter),
     ...(one.mcastGroups === undefined ? [] : [u32Attribute(ATTR.MCAST_N_GROUPS, one.mcastGroups)]),

@@ -54,7 +54,7 @@ export const DROP_SENTENCES: Readonly<Record<string, string>> = {
   geneve_critical: 'it has a critical Geneve option (C), and the switch understands none.',
   geneve_protocol: 'its Geneve payload is no Ethernet frame.',
   loop_blocked: 'loop guard blocks the port, or the frame is a probe of loop guard that has come back.',
-  stp_blocked: 'the spanning tree, or the option state, keeps the port closed.',
+  stp_blocked: 'the spanning tree, or the option state of the port or of the VLAN there, keeps it closed.',
 };
 
 /** The sentence of a reason; for one of a newer switch, its name. */

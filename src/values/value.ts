@@ -22,6 +22,7 @@ import { readVtepOrName } from './dns-name.js';
 import { readFrameAddress } from './frame-address.js';
 import { type IdKind, type IdRange, readRange, VLAN_ID, VNI } from './id-range.js';
 import { readEtcdEndpoint, readEtcdPrefix, readFilePath, readNameServer } from './peer-source.js';
+import { PORT_STATES } from './port-state.js';
 import { readReservedBits } from './reserved-bits.js';
 import { quote, show } from './show.js';
 
@@ -161,6 +162,7 @@ export const value = {
   groupForwardMask: whole('a mask', 0, 65_535),
   framesPerSecond: whole('0 for no limit or frames a second', 0, COUNT_MAX),
   bits: whole('0 for no limit or bits', 0, 1_000_000_000_000),
+  portState: z.enum(PORT_STATES, { error: expected(`one of ${PORT_STATES.join(', ')}`) }),
   /** The kernel shows 3 while it detects a router; it is not a setting. */
   mcastRouter: z.union([z.literal(0), z.literal(1), z.literal(2)], {
     error: expected('0 (never), 1 (found out by queries) or 2 (always)'),

@@ -254,6 +254,8 @@ describe('vlan', () => {
     ['vlan set vid 2 dev v neigh_suppress off', { op: 'set', dev: 'v', vid: 2, neigh_suppress: false }],
     ['vlan set dev v vid 2-9 neigh_suppress on', { op: 'set', dev: 'v', vid: 2, vidEnd: 9, neigh_suppress: true }],
     ['vlan set dev v vid 2 isolated on', { op: 'set', dev: 'v', vid: 2, isolated: true }],
+    ['vlan set dev v vid 2 state blocking', { op: 'set', dev: 'v', vid: 2, state: 'blocking' }],
+    ['vlan set dev v vid 2-3 state 2', { op: 'set', dev: 'v', vid: 2, vidEnd: 3, state: 'learning' }],
     ['vlan set dev v vid 2 mcast_router 2', { op: 'set', dev: 'v', vid: 2, mcast_router: 2 }],
     ['vlan set dev v vid 2 mcast_max_groups 9', { op: 'set', dev: 'v', vid: 2, mcast_max_groups: 9 }],
     [
@@ -289,7 +291,11 @@ describe('vlan', () => {
     ['vlan set dev v vid 2 neigh_suppress maybe', '"neigh_suppress" takes on or off, not "maybe"'],
     [
       'vlan set dev v vid 2',
-      '"vlan set" needs what to set: vlan set dev PORT vid VID[-VID] [neigh_suppress on|off] [isolated on|off] [mcast_router 0|1|2] [mcast_max_groups N]',
+      '"vlan set" needs what to set: vlan set dev PORT vid VID[-VID] [neigh_suppress on|off] [isolated on|off] [state STATE] [mcast_router 0|1|2] [mcast_max_groups N]',
+    ],
+    [
+      'vlan set dev v vid 2 state 5',
+      '"state" takes one of disabled, listening, learning, forwarding, blocking, not "5"',
     ],
     ['vlan set dev v vid 2 isolated', '"vlan set": "isolated" needs a value: isolated on|off'],
     ['vlan set dev v vid 2 mcast_router 3', '"mcast_router" takes a number from 0 to 2, not "3"'],

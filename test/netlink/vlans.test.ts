@@ -37,8 +37,13 @@ describe('VLANs', () => {
     ]);
   });
 
+  test('the state of a VLAN', () => {
+    const { entries } = readVlanChange(bytes(`${HEAD} 1400 0180 0800 0100 4000 0a00 0500 0300 04 000000`));
+    expect(entries.map(({ vid, options }) => [vid, options])).toEqual([[10, { state: 'blocking' }]]);
+  });
+
   test.each([
-    ['a state', `${HEAD} 1400 0180 0800 0100 4000 0a00 0500 0300 00 000000`, 'sets no state'],
+    ['a state', `${HEAD} 1400 0180 0800 0100 4000 0a00 0500 0300 05 000000`, 'from 0 to 4'],
     ['an instance of MSTP', `${HEAD} 1400 0280 0600 0100 0a00 0000 0600 1200 0100 0000`, 'attribute 18'],
     ['an unknown attribute', `${HEAD} 1400 0180 0800 0100 4000 0a00 0500 6300 00 000000`, 'attribute 99'],
     ['mcast_router 3', `${HEAD} 1400 0180 0800 0100 4000 0a00 0500 0600 03 000000`, '0, 1 or 2'],
@@ -61,6 +66,7 @@ describe('VLANs', () => {
       pvid: true,
       untagged: true,
       neighSuppress: true,
+      state: 'learning',
       mcastRouter: 1,
       mcastGroups: 3,
       mcastMaxGroups: 8,
@@ -69,7 +75,7 @@ describe('VLANs', () => {
     expect(hexOf(writeVlans(5, [entry]))).toBe(
       hexOf(
         bytes(
-          `${HEAD} 6800 0180 0800 0100 0600 0a00 0500 0300 03 000000 0500 0900 01 000000 0500 0600 01 000000 0800 0700 03000000 0800 0800 08000000
+          `${HEAD} 6800 0180 0800 0100 0600 0a00 0500 0300 02 000000 0500 0900 01 000000 0500 0600 01 000000 0800 0700 03000000 0800 0800 08000000
            3400 0580 0c00 0100 0100000000000000 0c00 0200 0200000000000000 0c00 0300 0300000000000000 0c00 0400 0400000000000000`,
         ),
       ),

@@ -12,7 +12,7 @@ const nameColumn = (name: string): string => `${name.padEnd(NAME)}  `;
 
 /**
  * As `bridge vlan show`: one line per VID or range; a port without VLANs has no line.
- * @param details as `bridge -d`: adds `neigh_suppress` of each VLAN, for ports with `neigh_vlan_suppress`, `isolated` for ports that have it by VLAN, and the multicast options of
+ * @param details as `bridge -d`: adds `neigh_suppress` of each VLAN, for ports with `neigh_vlan_suppress`, `isolated` and `state` for ports that have them by VLAN, and the multicast options of
  * bridges with `mcast_vlan_snooping`
  */
 export function formatVlans(rows: readonly VlanRow[], details = false): string {
@@ -26,12 +26,14 @@ export function formatVlans(rows: readonly VlanRow[], details = false): string {
   return text;
 }
 
-function detailsOf({ neigh_suppress, isolated, mcast_router, mcast_max_groups, mcast_n_groups }: VlanRange): string[] {
+function detailsOf(vlan: VlanRange): string[] {
+  const { state, neigh_suppress, isolated, mcast_router, mcast_max_groups, mcast_n_groups } = vlan;
   const flags = Object.entries({ neigh_suppress, isolated }).flatMap(([key, value]) =>
     value === undefined ? [] : [`${key} ${value ? 'on' : 'off'}`],
   );
   const numbers = Object.entries({ mcast_router, mcast_max_groups, mcast_n_groups });
-  return [...flags, ...numbers.flatMap(([key, value]) => (value === undefined ? [] : [`${key} ${value}`]))];
+  const states = state === undefined ? [] : [`state ${state}`];
+  return [...states, ...flags, ...numbers.flatMap(([key, value]) => (value === undefined ? [] : [`${key} ${value}`]))];
 }
 
 /** As `bridge vlan global show`: for each VLAN or range its options, on lines of their own. */

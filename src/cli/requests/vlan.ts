@@ -5,6 +5,7 @@ import type { VlanGlobalRequest, VlanRequest, VlanSetRequest } from '../../api/a
 import { snoopingOptions } from '../../config/options/mcast.js';
 import type { Row } from '../../config/options/option.js';
 import { type IdRange, rangeLength } from '../../values/id-range.js';
+import { PORT_STATES, type PortStateName } from '../../values/port-state.js';
 import { UsageError } from '../errors.js';
 import { given, ids, VLAN_ID, VNI } from '../values.js';
 import { type Grammars, integer, one, parseWords, required, type WordRule } from '../words.js';
@@ -43,6 +44,7 @@ export const VLAN_GRAMMARS = {
       ...WHERE,
       { word: 'neigh_suppress', key: 'neigh_suppress', value: 'on|off' },
       { word: 'isolated', key: 'isolated', value: 'on|off' },
+      { word: 'state', key: 'state', value: PORT_STATES.join('|') },
       { word: 'mcast_router', key: 'mcast_router', value: '0|1|2' },
       { word: 'mcast_max_groups', key: 'mcast_max_groups', value: 'N' },
     ],
@@ -92,7 +94,7 @@ export function vlanChange(op: 'add' | 'del', words: readonly string[]): VlanReq
 /** @throws UsageError */
 export function vlanSetting(words: readonly string[]): VlanSetRequest {
   const example =
-    'vlan set dev PORT vid VID[-VID] [neigh_suppress on|off] [isolated on|off] [mcast_router 0|1|2] [mcast_max_groups N]';
+    'vlan set dev PORT vid VID[-VID] [neigh_suppress on|off] [isolated on|off] [state STATE] [mcast_router 0|1|2] [mcast_max_groups N]';
   const found = parseWords(VLAN_GRAMMARS.set, words);
   const dev = required(VLAN_GRAMMARS.set, found, 'dev', 'a port', example);
   const vids = ids('"vid"', required(VLAN_GRAMMARS.set, found, 'vid', 'a VLAN', example), VLAN_ID);
@@ -105,12 +107,21 @@ export function vlanSetting(words: readonly string[]): VlanSetRequest {
   const settings = {
     neigh_suppress: flag('neigh_suppress'),
     isolated: flag('isolated'),
+    state: stateOf(one(found, 'state')),
     mcast_router: integer(found, 'mcast_router', 0, 2) as 0 | 1 | 2 | undefined,
     mcast_max_groups: integer(found, 'mcast_max_groups', 0, MAX_COUNT),
   };
   if (Object.values(settings).every((value) => value === undefined))
     throw new UsageError(`"vlan set" needs what to set: ${example}`);
   return given({ op: 'set' as const, dev, ...ends('vid', 'vidEnd', vids), ...settings });
+}
+
+/** The word of iproute2, or the number of the kernel (BR_STATE_*). @throws UsageError */
+function stateOf(text: string | undefined): PortStateName | undefined {
+  if (text === undefined) return undefined;
+  const state = PORT_STATES.find((name, number) => text === name || text === String(number));
+  if (state === undefined) throw new UsageError(`"state" takes one of ${PORT_STATES.join(', ')}, not "${text}"`);
+  return state;
 }
 
 /** The words behind `vlan global set`. @throws UsageError */

@@ -15,6 +15,7 @@ export interface Membership {
   /** As written in the document; absent: not given for this VLAN. */
   neigh_suppress?: boolean;
   isolated?: boolean;
+  state?: string;
   mcast_router?: number;
   mcast_max_groups?: number;
   vni?: number;
@@ -25,7 +26,7 @@ export interface Membership {
 }
 
 /** Options of a membership that `vlan set` sets. */
-export const VLAN_SETTINGS = ['neigh_suppress', 'isolated', 'mcast_router', 'mcast_max_groups'] as const;
+export const VLAN_SETTINGS = ['neigh_suppress', 'isolated', 'state', 'mcast_router', 'mcast_max_groups'] as const;
 
 /** By VID. */
 export type Memberships = Map<number, Membership>;
@@ -66,10 +67,11 @@ export function readVlans(link: Mapping, defaultPvid: number, name: string): Mem
   return members;
 }
 
-function settingsOf({ neigh_suppress, isolated, mcast_router, mcast_max_groups }: Mapping): Partial<Membership> {
+function settingsOf({ neigh_suppress, isolated, state, mcast_router, mcast_max_groups }: Mapping): Partial<Membership> {
   return {
     ...(typeof neigh_suppress === 'boolean' ? { neigh_suppress } : {}),
     ...(typeof isolated === 'boolean' ? { isolated } : {}),
+    ...(typeof state === 'string' ? { state } : {}),
     ...(typeof mcast_router === 'number' ? { mcast_router } : {}),
     ...(typeof mcast_max_groups === 'number' ? { mcast_max_groups } : {}),
   };

@@ -2,14 +2,12 @@
  * The options of every port. Those in `portOptions` and `portLists` belong to the port of a bridge and are dropped when it
  * leaves the bridge, as the kernel does in del_nbp (net/bridge/br_if.c); `deviceOptions` stay.
  */
+import { PORT_STATES } from '../../values/port-state.js';
 import { mapping, value } from '../../values/value.js';
 import { fdbOptions } from './entries.js';
 import { choiceOption, defaultsOf, option } from './option.js';
 import { vlanOptions } from './vlan.js';
 import { generic, hex, list, number, numbered, numberOr, numbers, onOff, state, textOrNone } from './word.js';
-
-/** The kernel's states of a port, by their numbers (BR_STATE_*, linux/if_bridge.h). */
-export const PORT_STATES = ['disabled', 'listening', 'learning', 'forwarding', 'blocking'] as const;
 
 export const stormLimitOptions = {
   broadcast: option({ value: value.framesPerSecond, default: 0, doc: 'Broadcast frames.' }),

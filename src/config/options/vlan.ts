@@ -23,6 +23,11 @@ export const vlanOptions = {
     otherwise: 'the `isolated` of the port',
     doc: 'In this VLAN no frame passes between the port and other isolated ports (`isolated_port`), as in a private VLAN. Only on ports, not for a host port.',
   }),
+  state: option({
+    value: value.portState,
+    otherwise: '`forwarding`',
+    doc: 'State of the VLAN at the port, for a spanning tree for each VLAN that another program runs: as `state` of the port, which holds too. Not with `stp_state` of the bridge. Only on ports, not for a host port.',
+  }),
   mcast_router: option({
     value: value.mcastRouter,
     otherwise: '1',

@@ -64,6 +64,7 @@ function* expand(vlan: DecodedVlan, suppresses: boolean): Generator<VlanMembersh
       untagged: given.untagged ?? false,
       ...((given.neigh_suppress ?? suppresses) ? { neigh_suppress: true as const } : {}),
       ...(given.isolated === true ? { isolated: true as const } : {}),
+      ...(given.state === undefined || given.state === 'forwarding' ? {} : { state: given.state }),
       ...multicastOf(given),
       ...(mapped ? { vni: vnis.first + i } : {}),
       ...(group === undefined ? {} : { group }),

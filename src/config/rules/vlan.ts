@@ -75,7 +75,7 @@ function checkList(port: Member, faults: FaultList): void {
 }
 
 function checkHostVlan({ path, given }: DecodedVlan, faults: FaultList): void {
-  for (const key of ['neigh_suppress', 'isolated', 'mcast_router', 'mcast_max_groups'] as const) {
+  for (const key of ['neigh_suppress', 'isolated', 'state', 'mcast_router', 'mcast_max_groups'] as const) {
     if (given[key] !== undefined) faults.at([...path, key], 'is for ports, and this is a host port; remove it');
   }
 }

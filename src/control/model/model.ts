@@ -83,7 +83,16 @@ export interface PortBase {
   /** Null: no bridge. */
   bridge: BridgeModel | null;
   /** Memberships in force by VID; `counter` is the index of the counters, 0: none. */
-  vlans: Map<number, { untagged: boolean; suppresses: boolean; isolated: boolean; counter: number }>;
+  vlans: Map<
+    number,
+    {
+      untagged: boolean;
+      suppresses: boolean;
+      isolated: boolean;
+      state: 'closed' | 'learning' | undefined;
+      counter: number;
+    }
+  >;
   pvid: number;
   /** Why it carries no frames, as far as devices and routes are concerned; null: no fault. */
   fault: string | null;

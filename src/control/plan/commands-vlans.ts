@@ -8,6 +8,7 @@ import { setVlanGlobals } from '../../config/edit/vlan-globals.js';
 import { deleteVnis, setVnis } from '../../config/edit/vnis.js';
 import { commandText } from '../../config/options/words.js';
 import type { SwitchConfig, VlanMembership } from '../../config/types.js';
+import { PORT_STATES } from '../../values/port-state.js';
 import { mcastSettings, vlanGlobalChanges, vlanGlobalWords } from './commands-vlan-options.js';
 
 /** The document after a request. @throws EditRefused */
@@ -48,7 +49,8 @@ export function vlanChanges(before: SwitchConfig, after: SwitchConfig): VlansReq
     for (const run of runsOf(bare.map(({ vni: _, ...vlan }) => vlan))) come.push(vlanAdd(dev, run));
     for (const run of runsOf(added)) come.push(vlanAdd(dev, run));
     const kept = old.filter(({ vid }) => !lost.some((vlan) => vlan.vid === vid));
-    come.push(...settings(dev, kept, vlans, byVlan.has(dev)), ...mcastSettings(dev, kept, vlans));
+    come.push(...settings(dev, kept, vlans, byVlan.has(dev)), ...stateChanges(dev, kept, vlans));
+    come.push(...mcastSettings(dev, kept, vlans));
     come.push(...groupChanges(dev, kept, vlans));
   }
   return [...gone, ...come, ...vlanGlobalChanges(before, after)];
@@ -73,6 +75,22 @@ function settings(
       const plain = those.map(({ vid }) => ({ vid, pvid: false, untagged: false, remotes: [] }));
       return runsOf(plain).map((run): VlanSetRequest => ({ op: 'set', dev, ...range(run), [key]: wanted }));
     });
+  });
+}
+
+/** The VLANs whose state differs. */
+function stateChanges(
+  dev: string,
+  kept: readonly VlanMembership[],
+  after: readonly VlanMembership[],
+): VlanSetRequest[] {
+  return PORT_STATES.flatMap((state) => {
+    const those = after.filter((vlan) => {
+      const before = kept.find(({ vid }) => vid === vlan.vid)?.state ?? 'forwarding';
+      return (vlan.state ?? 'forwarding') === state && before !== state;
+    });
+    const plain = those.map(({ vid }) => ({ vid, pvid: false, untagged: false, remotes: [] }));
+    return runsOf(plain).map((run): VlanSetRequest => ({ op: 'set', dev, ...range(run), state }));
   });
 }
 

@@ -1,6 +1,7 @@
 /**
  * Updates VLANs and VNIs of ports to the desired ones; FDB entries of removed ones are flushed.
  */
+import type { VlanMembership } from '../../config/types.js';
 import { MAX_VLAN_COUNTERS } from '../../dataplane/state/counters.js';
 import { fidOf } from '../../dataplane/state/fid.js';
 import { FLAG_PERMANENT } from '../../fdb/table.js';
@@ -46,13 +47,16 @@ export class Memberships {
       change.structure.push({ op: 'neigh-flush', port: port.index, bridge, vid, learnedOnly: true });
       change.flushes.push({ owner: port.index, fid: fidOf(bridge, vid) });
     }
-    for (const { vid, untagged, neigh_suppress: suppresses = false, isolated = false } of port.config.vlans) {
+    for (const { vid, untagged, neigh_suppress: suppresses = false, isolated = false, state: said } of port.config
+      .vlans) {
       const present = port.vlans.get(vid);
+      const state = engineState(said);
       const isSame = present?.untagged === untagged && present.suppresses === suppresses;
-      if (isSame && present.isolated === isolated) continue;
+      if (isSame && present.isolated === isolated && present.state === state) continue;
       const counter = present?.counter ?? this.vlanCounters.tryTake() ?? 0;
-      port.vlans.set(vid, { untagged, suppresses, isolated, counter });
-      change.structure.push({ op: 'vlan', port: port.index, vid, untagged, suppresses, isolated, counter });
+      port.vlans.set(vid, { untagged, suppresses, isolated, state, counter });
+      const closed = state === undefined ? {} : { state };
+      change.structure.push({ op: 'vlan', port: port.index, vid, untagged, suppresses, isolated, ...closed, counter });
     }
     const pvid = port.config.vlans.find((vlan) => vlan.pvid)?.vid ?? 0;
     if (pvid !== port.pvid) change.structure.push({ op: 'pvid', port: port.index, vid: pvid });
@@ -107,4 +111,10 @@ export class Memberships {
     ];
     if (gone.length + come.length > 0) this.entries.touch(port);
   }
+}
+
+/** The state of a VLAN at a port as engines have it; undefined: its frames pass. */
+function engineState(state: VlanMembership['state']): 'closed' | 'learning' | undefined {
+  if (state === undefined) return undefined;
+  return state === 'learning' ? 'learning' : 'closed';
 }

@@ -40,6 +40,7 @@ export function viewVlans({ model, multicast }: VlanSources): VlansAnswer {
 function vlanRanges(port: Port, multicast: VlanSources['multicast']): VlanRange[] {
   const ranges: VlanRange[] = [];
   const snoops = port.bridge?.config.mcast_vlan_snooping === true;
+  const silent = new Set(snoops ? port.bridge?.config.vlan_global.flatMap(withoutSnooping) : []);
   let previous: VlanMembership | undefined;
   for (const vlan of port.config.vlans) {
     const last = ranges.at(-1);
@@ -49,13 +50,21 @@ function vlanRanges(port: Port, multicast: VlanSources['multicast']): VlanRange[
       !previous.pvid &&
       !vlan.pvid &&
       previous.untagged === vlan.untagged &&
+      previous.isolated === vlan.isolated &&
+      previous.state === vlan.state &&
       (!port.config.neigh_vlan_suppress || previous.neigh_suppress === vlan.neigh_suppress) &&
+      // As the kernel (br_vlan_opts_eq_range): VLANs that differ in whether they snoop are no range.
+      silent.has(previous.vid) === silent.has(vlan.vid) &&
       (!snoops || snoopsAlike(port, previous, vlan, multicast));
     if (last !== undefined && joins) last.vlanEnd = vlan.vid;
     else ranges.push(rowOf(port, vlan, multicast));
     previous = vlan;
   }
   return ranges;
+}
+
+function withoutSnooping({ vid, mcast_snooping }: VlanGlobalConfig): number[] {
+  return mcast_snooping ? [] : [vid];
 }
 
 function snoopsAlike(
@@ -81,6 +90,7 @@ function rowOf({ index, bridge, config }: Port, vlan: VlanMembership, multicast:
     flags,
     ...(config.neigh_vlan_suppress ? { neigh_suppress: neigh_suppress === true } : {}),
     ...(config.vlans.some((one) => one.isolated === true) ? { isolated: vlan.isolated === true } : {}),
+    ...(config.vlans.some((one) => one.state !== undefined) ? { state: vlan.state ?? 'forwarding' } : {}),
     ...(bridge?.config.mcast_vlan_snooping === true
       ? { mcast_router, mcast_max_groups, mcast_n_groups: multicast?.entriesOf(index, vid) ?? 0 }
       : {}),

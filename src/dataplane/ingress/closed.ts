@@ -9,7 +9,7 @@ import { isForSwitch } from '../bridge/for-switch.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
 import { fidOf } from '../state/fid.js';
-import { ANY_VTEP, LAYER3, LEARNING, LOCKED, MIRROR, VLAN_TUNNEL } from '../state/forwarding.js';
+import { ANY_VTEP, LAYER3, LEARNING, LOCKED, MIRROR, PORT_TUNNEL, VLAN_TUNNEL } from '../state/forwarding.js';
 import { STP_LEARNING } from '../state/port-states.js';
 import { acceptSource } from './source.js';
 import { classifyVlan } from './vlan.js';
@@ -56,5 +56,7 @@ function hear(sw: Context, frame: number, port: number): void {
   if (isMulticastHigh(high) && isForSwitch(sw, frame, high, destinationLow(view, offset))) return;
   const flags = forwarding.portFlags[port];
   if (forwarding.portState[port] !== STP_LEARNING || (flags & (LEARNING | LOCKED)) === 0) return;
+  // A VTEP that is none of the port's remotes yet is learned when the port is open.
+  if (forwarding.portKind[port] === PORT_TUNNEL && batch.remote[frame] === 0) return;
   learnSource(sw, frame, fidOf(forwarding.portBridge[port], batch.vid[frame]), flags);
 }

@@ -44,12 +44,14 @@ export function ingressTunnel(sw: Context, frame: number, at: number): boolean {
   const address = at + RX_ADDRESS;
   const known = sw.remotes.find(port, rx[address], rx[address + 1], rx[address + 2], rx[address + 3]);
   if (known === 0 && (flags & ANY_VTEP) === 0) return dropUnknownVtep(sw, frame, at);
+  batch.remote[frame] = known;
   if (!acceptInner(sw, frame, port, vid, rx[at + RX_TOS])) return false;
   // Only an accepted frame makes its VTEP a remote. Replies go to the configured port, never to the source port.
-  const remote = known === 0 ? sw.remotes.admit(port, rx, address, forwarding.tunnels[port].udpPort, sw.tick) : known;
-  if (remote === 0) return batch.drop(frame, REASON.vtep_unknown);
-  sw.remotes.hear(remote, sw.tick);
-  batch.remote[frame] = remote;
+  if (known === 0) {
+    batch.remote[frame] = sw.remotes.admit(port, rx, address, forwarding.tunnels[port].udpPort, sw.tick);
+    if (batch.remote[frame] === 0) return batch.drop(frame, REASON.vtep_unknown);
+  }
+  sw.remotes.hear(batch.remote[frame], sw.tick);
   return true;
 }
 

@@ -5,6 +5,7 @@
 import { destinationHigh, destinationLow, ETHERNET_HEADER, ETHERTYPE_QINQ, etherType } from '../../wire/ethernet.js';
 import { hasTag, tci, VLAN_TAG, vidOf } from '../../wire/vlan.js';
 import { takeBpdu } from '../bridge/for-switch.js';
+import { learnInClosed } from './learn-in-closed.js';
 import { NO_SERVICE_TAG } from '../state/batch.js';
 import type { Context } from '../state/context.js';
 import { REASON } from '../state/drop-reasons.js';
@@ -42,9 +43,16 @@ function serviceVid({ batch, forwarding, view }: Context, frame: number, port: n
 }
 
 /** Sets the frame's `vid`, if the port is a member of that VLAN. @returns false when the frame was dropped */
-export function enterVlan({ batch, forwarding }: Context, frame: number, port: number, vid: number): boolean {
-  batch.vid[frame] = vid;
-  return forwarding.isMember(port, vid) || batch.drop(frame, REASON.vlan_not_allowed);
+export function enterVlan(sw: Context, frame: number, port: number, vid: number): boolean {
+  sw.batch.vid[frame] = vid;
+  return sw.forwarding.isMember(port, vid) || refuseVlan(sw, frame, port, vid);
+}
+
+/** Drops a frame of a VLAN that the port is no member of, or whose state lets none pass: in the state `learning` its source is learned. */
+function refuseVlan(sw: Context, frame: number, port: number, vid: number): false {
+  const { batch, forwarding } = sw;
+  if (forwarding.learnsInClosed(port, vid)) learnInClosed(sw, frame, port);
+  return batch.drop(frame, forwarding.whyNoMember(port, vid));
 }
 
 /** BPDUs have no VLAN: a bridge with a spanning tree hears them where no untagged frame may enter. @returns false */

@@ -89,8 +89,12 @@ const UNTAGGED = 2;
 const SUPPRESSES = 4;
 /** As ISOLATED, in this VLAN of a port with VLAN_ISOLATED. */
 const ISOLATES = 8;
+/** The state of the VLAN at the port lets no frame pass: its membership has CLOSED in place of MEMBER, so a frame costs nothing more. */
+const CLOSED = 16;
+/** With CLOSED: sources are learned. */
+const LEARNS = 32;
 /** Above these flags is the index of the membership's counters; 0: none. */
-const COUNTER_SHIFT = 4;
+const COUNTER_SHIFT = 6;
 
 const NONE = new Int32Array(0);
 const NO_VIDS = new Int16Array(0);
@@ -104,6 +108,8 @@ export interface Membership {
   suppresses?: boolean;
   /** ISOLATED for this VLAN, on a port with VLAN_ISOLATED. */
   isolated?: boolean;
+  /** The state of the VLAN at the port lets no frame pass; `learning`: sources are learned. Absent: frames pass. */
+  state?: 'closed' | 'learning';
   /** Index of its counters (`counters.ts`); 0: none. */
   counter: number;
 }
@@ -139,7 +145,7 @@ export class Forwarding {
   readonly portBackupRemote = new Int32Array(MAX_PORTS);
   /** Service VLANs by customer VLAN, 0: the PVID; of a port without `cvlan_map` empty. Changed by `setServiceVids` only. */
   readonly serviceVids: Int16Array[] = new Array<Int16Array>(MAX_PORTS).fill(NO_VIDS);
-  /** `counter << 4 | ISOLATES | SUPPRESSES | UNTAGGED | MEMBER` by `port << 12 | vid`; only written pages take memory. */
+  /** `counter << COUNTER_SHIFT | flags` by `port << 12 | vid`; only written pages take memory. */
   private readonly vlans = new Int32Array(MAX_PORTS * VIDS);
   readonly tunnels: Tunnel[] = new Array<Tunnel>(MAX_PORTS).fill(NO_TUNNEL);
   /** Ports with a tunnel. Changed by `setTunnel` and `clearPort` only. */
@@ -302,6 +308,16 @@ export class Forwarding {
     return (this.vlans[(port << 12) | vid] & MEMBER) !== 0;
   }
 
+  /** Why a port carries no frame of a VLAN that it is no member of, by `isMember`: a drop reason. */
+  whyNoMember(port: number, vid: number): number {
+    return (this.vlans[(port << 12) | vid] & CLOSED) === 0 ? REASON.vlan_not_allowed : REASON.stp_blocked;
+  }
+
+  /** Whether a port learns from frames of a VLAN that do not pass. */
+  learnsInClosed(port: number, vid: number): boolean {
+    return (this.vlans[(port << 12) | vid] & LEARNS) !== 0;
+  }
+
   isUntagged(port: number, vid: number): boolean {
     return (this.vlans[(port << 12) | vid] & UNTAGGED) !== 0;
   }
@@ -343,8 +359,9 @@ export class Forwarding {
     this.vlans.fill(0, port << 12, (port + 1) << 12);
   }
 
-  setVlan(port: number, vid: number, { untagged, suppresses, isolated, counter }: Membership): void {
-    const flags = MEMBER | (untagged ? UNTAGGED : 0) | (suppresses ? SUPPRESSES : 0) | (isolated ? ISOLATES : 0);
+  setVlan(port: number, vid: number, { untagged, suppresses, isolated, state, counter }: Membership): void {
+    const open = state === undefined ? MEMBER : state === 'learning' ? CLOSED | LEARNS : CLOSED;
+    const flags = open | (untagged ? UNTAGGED : 0) | (suppresses ? SUPPRESSES : 0) | (isolated ? ISOLATES : 0);
     this.vlans[(port << 12) | vid] = (counter << COUNTER_SHIFT) | flags;
   }
 

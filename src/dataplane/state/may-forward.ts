@@ -25,7 +25,7 @@ export function whyNot({ batch, forwarding }: Context, frame: number, port: numb
   if ((flags & UP) === 0) return forwarding.whyClosed(port);
   // Without VLAN filtering every port carries the frame.
   if (forwarding.bridgeTpid[bridge] !== 0 && !forwarding.isMember(port, batch.vid[frame])) {
-    return REASON.vlan_not_allowed;
+    return forwarding.whyNoMember(port, batch.vid[frame]);
   }
   if ((flags & portFlags[ingress] & ISOLATED) !== 0 && areIsolated(forwarding, ingress, port, batch.vid[frame]))
     return REASON.isolated_port;

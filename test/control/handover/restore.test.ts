@@ -69,7 +69,7 @@ beforeEach(() => {
       },
     ],
   ]);
-  const vlans = new Map([[5, { untagged: false, suppresses: false, isolated: false, counter: 40 }]]);
+  const vlans = new Map([[5, { untagged: false, suppresses: false, isolated: false, state: undefined, counter: 40 }]]);
   const nexthops = new Map([[10, { nhid: 10, index: 7, users: 1, members: [] }]]);
   const vx = { kind: 'vxlan', name: 'vx', index: 6, vteps, vlans, vnis: [{ vni: 42, vid: 5, header: 0, counter: 2 }] };
   const ports = new Map<string, unknown>([

@@ -1,6 +1,7 @@
-/** The option `state` of ports, on whole switches in memory: what passes in each state, changes, and who else has a say. */
+/** The option `state` of ports, and of VLANs at them, on whole switches in memory: what passes in each state, changes, and who else has a say. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { PORT_STATES } from '../../../src/config/options/port.js';
+import { PORT_STATES } from '../../../src/values/port-state.js';
+import { viewVlans } from '../../../src/control/views/vlans.js';
 import { viewLinks } from '../../../src/control/views/views.js';
 import { A, B, BROADCAST, frame } from '../../dataplane/support/frames.js';
 import { Network } from './network.js';
@@ -94,4 +95,71 @@ it('is refused beside a spanning tree, whichever comes second', async () => {
   await set('t2', { state: 'learning' });
   expect([await copies('t1', 't2'), sw.model.bridges.get('br0')?.config.stp_state]).toEqual([0, false]);
   await expect(set('br0', { stp_state: true })).rejects.toThrow('remove state or stp_state');
+});
+
+describe('of a VLAN at a port', () => {
+  const FILTERS = { vlan_filtering: true };
+  const TRUNK = [{ vid: 1, pvid: true, untagged: true }, { vid: 10 }, { vid: 11 }, { vid: 20 }];
+  const trunk = (state: string) => TRUNK.map((one) => (one.vid === 10 ? { ...one, state } : one));
+  const vlan = (vid: number, source: string, destination = BROADCAST) => frame({ source, destination, tci: vid });
+
+  /** Copies at `to` of a broadcast in a VLAN that comes in by `at`. */
+  async function copiesIn(vid: number, at: string, to: string, source = A, from?: string): Promise<number> {
+    net.take(`s ${to}`);
+    net.put(`s ${at}`, vlan(vid, source), from);
+    await net.pass(100);
+    return net.take(`s ${to}`, (bytes) => !isProbe(bytes)).length;
+  }
+
+  /** Whether frames to `mac` in VLAN 10 leave by `t2` only. */
+  async function isLearnedIn(vid: number, mac: string): Promise<boolean> {
+    net.take('s t3');
+    net.put('s t1', vlan(vid, '02:00:00:00:00:77', mac));
+    await net.pass(100);
+    return net.take('s t3', (bytes) => !isProbe(bytes)).length === 0;
+  }
+
+  it.each(PORT_STATES)('%s: what comes in, what goes out, what is learned there, and nothing else', async (state) => {
+    const passes = state === PASSES ? 1 : 0;
+    await net.add('s', { t1: { vlans: TRUNK }, t2: { vlans: trunk(state) }, t3: { vlans: TRUNK } }, FILTERS);
+    expect([await copiesIn(10, 't2', 't1', B), await copiesIn(10, 't1', 't2')]).toEqual([passes, passes]);
+    expect(await isLearnedIn(10, B)).toBe(['learning', 'forwarding'].includes(state));
+    expect([await copiesIn(20, 't2', 't1', B), await copiesIn(20, 't1', 't2')]).toEqual([1, 1]);
+    expect([await copies('t2', 't1', B), await copiesIn(10, 't1', 't3')]).toEqual([1, 1]);
+    expect(closed('t2') > 0).toBe(passes === 0);
+  });
+
+  it.each(PORT_STATES)('%s at a tunnel port', async (state) => {
+    const passes = state === PASSES ? 1 : 0;
+    const vx = { id: undefined, vlan_tunnel: true, remotes: [OTHER], vlans: [{ vid: 10, tunnel_info: 10, state }] };
+    await net.add('s', { t1: { vlans: TRUNK }, vx }, FILTERS);
+    const [out] = [await copiesIn(10, 't1', 'vx')];
+    expect(out).toBe(passes);
+  });
+
+  it('is set and taken back by vlan set, and holds through that of the port', async () => {
+    const sw = await net.add('s', { t1: { vlans: TRUNK }, t2: { vlans: TRUNK } }, FILTERS);
+    const put = (state: (typeof PORT_STATES)[number]) =>
+      sw.controls.vlan({ op: 'set', dev: 't2', vid: 10, vidEnd: 11, state });
+    expect(await copiesIn(10, 't1', 't2')).toBe(1);
+    await put('blocking');
+    expect([await copiesIn(10, 't1', 't2'), await copiesIn(11, 't1', 't2')]).toEqual([0, 0]);
+    const rows = () => viewVlans(net.of('s').sources).vlans.find(({ ifname }) => ifname === 't2')?.vlans;
+    expect(rows()).toEqual([
+      { vlan: 1, flags: ['PVID', 'Egress Untagged'], state: 'forwarding' },
+      { vlan: 10, vlanEnd: 11, flags: [], state: 'blocking' },
+      { vlan: 20, flags: [], state: 'forwarding' },
+    ]);
+    await set('t2', { state: 'disabled' });
+    await put('forwarding');
+    expect(await copiesIn(10, 't1', 't2')).toBe(0);
+    await set('t2', { state: null });
+    expect([await copiesIn(10, 't1', 't2'), rows()?.some(({ state }) => state !== undefined)]).toEqual([1, false]);
+  });
+
+  it('is refused beside a spanning tree, and for a host port', async () => {
+    const sw = await net.add('s', { t1: {}, t2: { vlans: TRUNK } }, { ...FILTERS, stp_state: true });
+    const put = sw.controls.vlan({ op: 'set', dev: 't2', vid: 10, state: 'learning' });
+    await expect(put).rejects.toThrow('the spanning tree of br0 says the states of its ports, in all VLANs');
+  });
 });
