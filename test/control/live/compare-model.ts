@@ -34,9 +34,10 @@ function same(what: string, said: readonly string[], expected: readonly string[]
 function vlanTexts(live: LiveSwitch): string[] {
   const { vlans, tunnels } = live.vlans();
   const texts = vlans.flatMap(({ ifname, vlans: ranges }) =>
-    ranges.flatMap(({ vlan, vlanEnd = vlan, flags }) =>
-      Array.from({ length: vlanEnd - vlan + 1 }, (_, i) => [ifname, vlan + i, ...flags].join(' ')),
-    ),
+    ranges.flatMap(({ vlan, vlanEnd = vlan, flags, isolated, state = 'forwarding' }) => {
+      const words = [...flags, ...(isolated ? ['isolated'] : []), ...(state === 'forwarding' ? [] : [state])];
+      return Array.from({ length: vlanEnd - vlan + 1 }, (_, i) => [ifname, vlan + i, ...words].join(' '));
+    }),
   );
   const mapped = tunnels.flatMap(({ ifname, tunnels: ranges }) =>
     ranges.flatMap(({ vlan, vlanEnd = vlan, tunid }) =>

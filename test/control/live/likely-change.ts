@@ -2,7 +2,7 @@
  * Adapts a random change to the present state: existing links, their VLANs, possible entries. Otherwise most changes would be
  * refused. The result may still be refused.
  */
-import type { FdbRequest, LinkRequest, VlanRequest } from '../../../src/api/api.js';
+import type { FdbRequest, LinkRequest, VlanRequest, VlanSetRequest } from '../../../src/api/api.js';
 import { defaultPvid, isFiltering, membersOf, type PortState, type Raw } from './live-config.js';
 import { BRIDGES, TAPS, VXLANS } from './live-documents.js';
 import { vnisOf } from './live-entries.js';
@@ -77,12 +77,17 @@ function withoutKeys(options: Raw, keys: string[]): Raw {
   return Object.fromEntries(Object.entries(options).filter(([key]) => !keys.includes(key)));
 }
 
-function aimVlan(request: VlanRequest, aim: number, model: Model): VlanRequest {
+function aimVlan(request: VlanRequest | VlanSetRequest, aim: number, model: Model): VlanRequest | VlanSetRequest {
   const { config } = model;
   const isMember = (name: string): boolean => config.ports.get(name)?.bridge !== null;
   const ports = [...config.ports.keys()].filter(isMember);
   const dev = config.ports.has(request.dev) && isMember(request.dev) ? request.dev : pick(ports, aim, request.dev);
   const port = config.ports.get(dev);
+  if (request.op === 'set') {
+    const { vidEnd: _, ...rest } = request;
+    const own = port === undefined ? [] : vidsOf(model, port);
+    return own.length === 0 ? { ...request, dev } : { ...rest, dev, vid: own[aim % own.length] };
+  }
   const { tunid, tunidEnd, ...rest } = { ...request, dev };
   const maps = port?.options.vlan_tunnel === true;
   const mapping = maps && tunid !== undefined ? { tunid, ...(tunidEnd === undefined ? {} : { tunidEnd }) } : {};

@@ -3,7 +3,7 @@
  * purpose.
  */
 import fc from 'fast-check';
-import type { FdbRequest, LinkRequest, VlanRequest } from '../../../src/api/api.js';
+import type { FdbRequest, LinkRequest, VlanRequest, VlanSetRequest } from '../../../src/api/api.js';
 import { commandText, formatLinkAdd, formatLinkSet } from '../../../src/config/options/words.js';
 import type { Raw } from './live-config.js';
 import {
@@ -17,6 +17,7 @@ import {
   oneOf,
   REMOTES,
   rarely,
+  STATES,
   some,
   TAPS,
   UNICAST,
@@ -95,6 +96,26 @@ const vlan: fc.Arbitrary<VlanRequest> = fc
     const end = more === 0 ? {} : { vidEnd: vid + more, ...(maps ? { tunidEnd: vid + tunnel + more } : {}) };
     return without({ dev, vid, ...rest, ...(maps ? { tunid: vid + tunnel } : {}), ...end });
   });
+
+const vlanSet: fc.Arbitrary<VlanSetRequest> = fc
+  .record({
+    dev: oneOf(...TAPS, ...TAPS, ...VXLANS),
+    vid: oneOf(...VIDS),
+    more: oneOf(0, 0, 1),
+    isolated: rarely(fc.boolean(), 1),
+    state: oneOf(...STATES),
+    saysState: fc.boolean(),
+  })
+  .map(({ vid, more, isolated, state, saysState, dev }) =>
+    without({
+      op: 'set' as const,
+      dev,
+      vid,
+      ...(more === 0 ? {} : { vidEnd: vid + more }),
+      isolated,
+      ...(saysState || isolated === undefined ? { state } : {}),
+    }),
+  );
 
 const place = {
   vlan: rarely(oneOf(1, 2, 3), 2),
@@ -176,6 +197,7 @@ const right: fc.Arbitrary<Change> = fc.oneof(
   { weight: 5, arbitrary: linkSet.map((request): Change => ({ kind: 'link', request })) },
   { weight: 1, arbitrary: linkDel.map((request): Change => ({ kind: 'link', request })) },
   { weight: 4, arbitrary: vlan.map((request): Change => ({ kind: 'vlan', request })) },
+  { weight: 2, arbitrary: vlanSet.map((request): Change => ({ kind: 'vlan', request })) },
   { weight: 6, arbitrary: fdbEntry.map((request): Change => ({ kind: 'fdb', request })) },
   { weight: 2, arbitrary: fdbFlush.map((request): Change => ({ kind: 'fdb', request })) },
   { weight: 1, arbitrary: document.map((made): Change => ({ kind: 'apply', document: made })) },

@@ -3,7 +3,7 @@
  * from the rules, independent of the switch: links are Maps, memberships a Map by VID, and an edit changes a copy. `faultOf`
  * (`live-rules.ts`) judges the result.
  */
-import type { LinkRequest, VlanRequest } from '../../../src/api/api.js';
+import type { LinkRequest, VlanRequest, VlanSetRequest } from '../../../src/api/api.js';
 
 export type Raw = Record<string, unknown>;
 
@@ -12,6 +12,9 @@ export interface Member {
   untagged: boolean;
   vni?: number;
   remotes: string[];
+  isolated?: boolean;
+  /** Absent: forwarding. */
+  state?: string;
 }
 export type Members = Map<number, Member>;
 
@@ -124,7 +127,7 @@ export function readConfig(document: Raw): Config {
 function readMembers(list: unknown): Members | null {
   if (list === undefined) return null;
   const members: Members = new Map();
-  for (const { vid, pvid, untagged, tunnel_info, remotes } of list as Raw[]) {
+  for (const { vid, pvid, untagged, tunnel_info, remotes, isolated, state } of list as Raw[]) {
     const [first, last] = readRange(vid);
     const [vni] = tunnel_info === undefined ? [undefined] : readRange(tunnel_info);
     for (let i = 0; first + i <= last; i++) {
@@ -133,6 +136,8 @@ function readMembers(list: unknown): Members | null {
         untagged: untagged === true,
         ...(vni === undefined ? {} : { vni: vni + i }),
         remotes: [...new Set((remotes ?? []) as string[])],
+        ...(isolated === undefined ? {} : { isolated: isolated as boolean }),
+        ...(state === undefined ? {} : { state: state as string }),
       });
     }
   }
@@ -312,8 +317,12 @@ function dropEntriesOf(link: { fdb?: Given[] }, gone: [number, Member][]): void 
 // ---- VLANs
 
 /** @throws Refused */
-export function editVlans(before: Config, request: VlanRequest): Config {
+export function editVlans(before: Config, request: VlanRequest | VlanSetRequest): Config {
   const config = copyOf(before);
+  if (request.op === 'set') {
+    setMembers(config, request);
+    return config;
+  }
   const { dev, vid, vidEnd = vid, tunid, tunidEnd = tunid } = request;
   if (vid < 1 || vidEnd > 4094 || vid > vidEnd) throw new Refused('no such VIDs');
   const port = config.ports.get(dev);
@@ -329,6 +338,21 @@ export function editVlans(before: Config, request: VlanRequest): Config {
   if (request.op === 'add') addMembers(link.vlans, request, vid, vidEnd);
   else deleteMembers(link as { vlans: Members; fdb?: Given[] }, request, vid, vidEnd);
   return config;
+}
+
+/** Options of memberships that are there, on ports. */
+function setMembers(config: Config, { dev, vid, vidEnd = vid, isolated, state }: VlanSetRequest): void {
+  if (vid < 1 || vidEnd > 4094 || vid > vidEnd) throw new Refused('no such VIDs');
+  const port = config.ports.get(dev);
+  const bridge = config.bridges.get(port?.bridge ?? '');
+  if (port === undefined || bridge === undefined) throw new Refused('no such port, or one of no bridge');
+  port.vlans = new Map([...kernelMembers(port, bridge)].map(([key, member]) => [key, { ...member }]));
+  for (let one = vid; one <= vidEnd; one++) {
+    const member = port.vlans.get(one);
+    if (member === undefined) throw new Refused('not a member');
+    if (isolated !== undefined) member.isolated = isolated;
+    if (state !== undefined) member.state = state;
+  }
 }
 
 function addMembers(vlans: Members, request: VlanRequest, first: number, last: number): void {
@@ -366,6 +390,6 @@ function deleteMembers(
     dropMembers(link, gone);
     return;
   }
-  for (const [vid, { pvid, untagged }] of gone) link.vlans.set(vid, { pvid, untagged, remotes: [] });
+  for (const [vid, { vni: _, ...member }] of gone) link.vlans.set(vid, { ...member, remotes: [] });
   dropEntriesOf(link, gone);
 }

@@ -17,6 +17,8 @@ export const ZERO = '00:00:00:00:00:00';
 /** Of host ports, and of TAPs. */
 export const OWN = ['02:00:00:00:01:01', '02:00:00:00:01:02'];
 export const VIDS = [1, 2, 3, 4];
+/** Of a VLAN at a port: those that differ for frames. */
+export const STATES = ['blocking' as const, 'learning' as const, 'forwarding' as const];
 /** VNIs of `vlan_tunnel` ports, and of ports with one. */
 export const VNIS = [11, 12, 13, 14, 22, 23, 50, 51];
 
@@ -33,6 +35,8 @@ const SLAVE: Option[] = [
   ['locked', true],
   ['group_fwd_mask', 0x4000],
   ['up', false],
+  ['state', 'blocking'],
+  ['state', 'learning'],
   ['storm_limit', { broadcast: 1_000_000 }],
   ['mcast_router', 0],
   ['mcast_to_unicast', true],
@@ -163,7 +167,16 @@ const body = fc.record({
   vxlan: some(plain('vxlan'), 3),
   id: oneOf(0, 0, 0, 0, 11),
   vlans: rarely(
-    fc.array(fc.record({ vid: oneOf(...VIDS), pvid: fc.boolean(), untagged: fc.boolean() }), { maxLength: 3 }),
+    fc.array(
+      fc.record({
+        vid: oneOf(...VIDS),
+        pvid: fc.boolean(),
+        untagged: fc.boolean(),
+        isolated: rarely(fc.boolean(), 2),
+        state: rarely(oneOf(...STATES), 4),
+      }),
+      { maxLength: 3 },
+    ),
     1,
   ),
   mapped: fc.subarray([2, 3, 4], { minLength: 1 }),
@@ -176,7 +189,7 @@ function membersOf({ vlans }: Body): Raw[] | undefined {
   if (vlans === undefined) return undefined;
   const once = vlans.filter(({ vid }, at) => vlans.findIndex((other) => other.vid === vid) === at);
   const pvid = once.find((vlan) => vlan.pvid)?.vid;
-  return once.map((vlan) => ({ vid: vlan.vid, pvid: vlan.vid === pvid, untagged: vlan.untagged }));
+  return once.map((vlan) => without({ ...vlan, pvid: vlan.vid === pvid }));
 }
 
 function portOf(name: string, fields: Body, isFiltering: boolean, isMaster: boolean): Raw {

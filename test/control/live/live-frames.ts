@@ -24,6 +24,8 @@ interface Port {
   members: Members;
   pvid: number;
   isUp: boolean;
+  /** Option `state`, which holds in all VLANs. */
+  state: string;
   /** Link protocols that come in by it are forwarded. */
   mask: number;
   /** Options of its link, those of a bridge for none of its host port's. */
@@ -57,6 +59,17 @@ export function receiverOf(options: Record<string, unknown>): string {
   return `${options.local ?? 'any'} 4 ${options.dstport ?? 4789}`;
 }
 
+/** Whether states let frames of a VLAN through. */
+function passes(port: Port, vid: number): boolean {
+  const inVlan = port.filtering ? (port.members.get(vid)?.state ?? 'forwarding') : 'forwarding';
+  return port.state === 'forwarding' && inVlan === 'forwarding';
+}
+
+/** In all VLANs, or in this one. */
+function isIsolated(port: Port, vid: number): boolean {
+  return port.option('isolated', false) || (port.filtering && port.members.get(vid)?.isolated === true);
+}
+
 /** A configuration as frames meet it. It is made anew with each change. */
 export class Wires {
   readonly ports = new Map<string, Port>();
@@ -85,6 +98,7 @@ export class Wires {
         filtering: bridge !== null && isFiltering(config.bridges.get(bridge)),
         pvid: [...members].find(([, { pvid }]) => pvid)?.[0] ?? 0,
         isUp: bridge !== null && (state === undefined || options.up !== false),
+        state: (own.state as string | undefined) ?? 'forwarding',
         mask: (own.group_fwd_mask as number | undefined) ?? 0,
         option: (key, otherwise) => (own[key] as boolean | undefined) ?? otherwise,
         vnis: kind === 'vxlan' ? vnisOf(config, name) : new Map(),
@@ -115,10 +129,24 @@ export class Wires {
       const vid = mapped[0];
       if (frame.tags.length > 0 && !this.isKept(port)) return [];
       if (!port.members.has(vid)) return [];
-      this.meet(port, address, isKnown);
       return this.forward(port, address, vid, frame.tags, frame);
     }
     return [];
+  }
+
+  /** Whether the port or VLAN that a frame comes in by lets nothing pass. Engines are done with such frames before they decide about others. */
+  isClosed(at: { tap: string } | { receiver: string; vni: number }, frame: Frame): boolean {
+    if ('tap' in at) return this.isClosedAt(this.ports.get(at.tap), frame);
+    for (const port of this.ports.values()) {
+      if (port.receiver !== at.receiver) continue;
+      const mapped = [...port.vnis].find(([, carried]) => carried === at.vni)?.[0];
+      if (mapped !== undefined) return mapped === 'all' ? this.isClosedAt(port, frame) : !passes(port, mapped);
+    }
+    return false;
+  }
+
+  private isClosedAt(port: Port | undefined, { tags: [outer = 0] }: Frame): boolean {
+    return port !== undefined && !passes(port, !port.filtering ? 0 : outer === 0 ? port.pvid : outer);
   }
 
   private isAny(port: Port): boolean {
@@ -150,7 +178,6 @@ export class Wires {
       vid = outer === undefined || outer === 0 ? port.pvid : outer;
       if (vid === 0 || !port.members.has(vid)) return [];
     }
-    this.meet(port, address, this.isKnown(port.name, address));
     return this.forward(port, address, vid, tags, frame);
   }
 
@@ -158,6 +185,11 @@ export class Wires {
     const { destination } = frame;
     const bridge = this.bridges.get(from.bridge ?? '');
     if (bridge === undefined) return [];
+    if (!passes(from, vid)) {
+      this.learnClosed(from, bridge, address, vid, frame);
+      return [];
+    }
+    this.meet(from, address, this.isKnown(from.name, address));
     const reserved = /^01:80:c2:00:00:0([0-9a-f])$/.exec(destination);
     const mask = bridge.mask | from.mask;
     if (reserved !== null && ((mask >>> Number.parseInt(reserved[1], 16)) & 1) === 0) return [];
@@ -169,6 +201,19 @@ export class Wires {
     // Behind the port, and left open which VTEP it is.
     const places = to.kind === 'vxlan' && row.dst === '' ? this.listOf(to, vid, destination) : [row];
     return this.leave(to, places, vid, tags, frame);
+  }
+
+  /** A port or VLAN that lets nothing pass learns in one state, and no VTEP that it does not know. */
+  private learnClosed(from: Port, bridge: Bridge, address: string, vid: number, frame: Frame): void {
+    const reserved = /^01:80:c2:00:00:0([0-9a-f])$/.exec(frame.destination);
+    const isPort = from.state !== 'forwarding';
+    if (reserved !== null && !(isPort && (((bridge.mask | from.mask) >>> Number.parseInt(reserved[1], 16)) & 1) === 1))
+      return;
+    const inVlan = from.filtering ? (from.members.get(vid)?.state ?? 'forwarding') : 'forwarding';
+    // A VLAN that is closed itself learns only where the port is open.
+    const learns = isPort ? from.state === 'learning' && inVlan === 'forwarding' : inVlan === 'learning';
+    if (!learns || (address !== '' && !this.isKnown(from.name, address))) return;
+    this.admit(from, bridge, address, vid, frame);
   }
 
   /** Learns the source. @returns false when the frame is dropped for it */
@@ -249,8 +294,8 @@ export class Wires {
   private mayGo(from: Port, to: Port, vid: number): boolean {
     if ((from === to && !from.option('hairpin', false)) || !to.isUp || to.bridge !== from.bridge) return false;
     if (from.kind === 'vxlan' && to.kind === 'vxlan') return false;
-    if (from.option('isolated', false) && to.option('isolated', false)) return false;
-    return !to.filtering || to.members.has(vid);
+    if (isIsolated(from, vid) && isIsolated(to, vid)) return false;
+    return passes(to, vid) && (!to.filtering || to.members.has(vid));
   }
 
   /** One copy for each destination, each once. */

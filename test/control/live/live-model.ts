@@ -2,7 +2,7 @@
  * The model of a whole switch: simple on purpose, made of Maps and texts, written from docs/semantics.md and the kernel's
  * rules. It takes the same changes as the switch, and predicts its listings and the destinations of each frame.
  */
-import type { FdbRequest, LinkRequest, VlanRequest } from '../../../src/api/api.js';
+import type { FdbRequest, LinkRequest, VlanRequest, VlanSetRequest } from '../../../src/api/api.js';
 import {
   type Config,
   copyOf,
@@ -22,7 +22,7 @@ import { isHome, Tables } from './live-table.js';
 
 export type Change =
   | { kind: 'link'; request: LinkRequest }
-  | { kind: 'vlan'; request: VlanRequest }
+  | { kind: 'vlan'; request: VlanRequest | VlanSetRequest }
   | { kind: 'fdb'; request: FdbRequest }
   | { kind: 'apply'; document: Raw };
 
@@ -74,6 +74,10 @@ export class Model {
   wait(seconds: number): void {
     this.tables.now += seconds;
     this.tables.age(this.config);
+  }
+
+  isClosed(at: { tap: string } | { receiver: string; vni: number }, frame: Frame): boolean {
+    return this.wires.isClosed(at, frame);
   }
 
   fromTap(port: string, frame: Frame): string[] {
@@ -156,8 +160,8 @@ export class Model {
   /** Memberships as texts, one for each VID: `t1 2 PVID Egress Untagged`, `v1 2 = 12`. */
   vlans(): string[] {
     const text = (name: string, members: Members): string[] =>
-      [...members].flatMap(([vid, { pvid, untagged, vni }]) => [
-        `${name} ${vid}${pvid ? ' PVID' : ''}${untagged ? ' Egress Untagged' : ''}`,
+      [...members].flatMap(([vid, { pvid, untagged, vni, isolated, state = 'forwarding' }]) => [
+        `${name} ${vid}${pvid ? ' PVID' : ''}${untagged ? ' Egress Untagged' : ''}${isolated ? ' isolated' : ''}${state === 'forwarding' ? '' : ` ${state}`}`,
         ...(vni === undefined ? [] : [`${name} ${vid} = ${vni}`]),
       ]);
     return [...shownPorts(this.config).values()].flatMap(({ name, members }) => text(name, members)).sort();

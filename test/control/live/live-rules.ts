@@ -52,6 +52,8 @@ function* portFaults(config: Config, port: PortState): Generator<string> {
     if ([...own, ...others, ...named].includes(options.local as string)) yield 'a remote is the local address';
   }
   const members = [...(vlans ?? (new Map() as Members)).values()];
+  const closed = [options, ...members].some(({ state }) => (state ?? 'forwarding') !== 'forwarding');
+  if (closed && bridge?.options.stp_state === true) yield 'a spanning tree, and states beside it';
   if (members.filter(({ pvid }) => pvid).length > 1) yield 'two PVIDs';
   const vnis = members.flatMap(({ vni }) => (vni === undefined ? [] : [vni]));
   if (vnis.length > 0 && !tunnels) yield 'tunnel_info without vlan_tunnel';

@@ -17,6 +17,8 @@ import { EventFeed } from '../../../src/control/events/event-feed.js';
 import type { SwitchModel } from '../../../src/control/model/model.js';
 import { Transition } from '../../../src/control/model/transition.js';
 import { Reconciler } from '../../../src/control/reconcile/reconcile.js';
+import { ConfiguredStates } from '../../../src/control/loops/configured-states.js';
+import { PortClosing } from '../../../src/control/loops/port-closing.js';
 import { LiveControl, type LiveParts } from '../../../src/control/requests/live-control.js';
 import type { PeerParts } from '../../../src/control/peers/peer-control.js';
 import { MulticastControl } from '../../../src/control/tables/multicast-control.js';
@@ -29,6 +31,7 @@ import { Context } from '../../../src/dataplane/state/context.js';
 import { CounterReader, Counters, MAX_PORTS } from '../../../src/dataplane/state/counters.js';
 import { MAX_BRIDGES } from '../../../src/dataplane/state/forwarding.js';
 import { PuntReader, PuntRing } from '../../../src/dataplane/state/punt-ring.js';
+import { OPEN, PortStates } from '../../../src/dataplane/state/port-states.js';
 import { Policers } from '../../../src/dataplane/state/policers.js';
 import { StormControl } from '../../../src/dataplane/state/storm.js';
 import { createRemotes, RemoteTable } from '../../../src/encap/remotes.js';
@@ -71,6 +74,7 @@ class Engines {
   readonly counters: CounterReader;
   readonly punts: PuntReader;
   readonly neigh: NeighReader;
+  readonly states: PortStates;
   readonly each: { engine: Engine; io: DevicePacketIo; context: Context }[];
   /** Every list that was carried out. */
   readonly lists: Operation[][] = [];
@@ -81,6 +85,7 @@ class Engines {
     const police = new Policers().memory;
     const counters = Array.from({ length: workers }, () => new Counters().memory);
     const punts = counters.map(() => new PuntRing().memory);
+    this.states = new PortStates();
     this.fdb = new FdbReader(memory);
     const neighbours = createNeighbours({ ports: MAX_PORTS, seed: 1 }).memory;
     this.neigh = new NeighReader(neighbours);
@@ -101,7 +106,7 @@ class Engines {
         undefined,
         undefined,
         undefined,
-        undefined,
+        new PortStates(this.states.memory),
         new Policers(police),
       );
       const ignore = (): void => undefined;
@@ -125,6 +130,7 @@ class Engines {
     if (engines === undefined) return new Engines(devices, workers, capacity);
     for (const { io } of engines.each) io.devices = devices;
     engines.lists.length = 0;
+    for (let port = 0; port < MAX_PORTS; port++) engines.states.set(port, OPEN);
     return engines;
   }
 
@@ -206,7 +212,7 @@ export class LiveSwitch {
           }),
       multicast: this.multicast,
       trees: { follow: () => undefined },
-      states: { follow: () => undefined },
+      states: new ConfiguredStates(model, new PortClosing(this.engines.states)),
       feed: this.feed,
       observation: { subscribe: () => () => undefined, drain: () => undefined, ports: () => [] },
       renumbered: () => undefined,
