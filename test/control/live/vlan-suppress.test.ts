@@ -118,7 +118,6 @@ describe('the commands of a change', () => {
         neigh_suppress: choice,
         mcast_router: fc.constantFrom(undefined, undefined, 0, 1, 2),
         mcast_max_groups: fc.constantFrom(undefined, undefined, 0, 5),
-        state: fc.constantFrom(undefined, undefined, 'blocking', 'learning', 'forwarding'),
         tunnel_info: fc.constantFrom(undefined, 100, 200),
       }),
       { selector: ({ vid }) => vid, maxLength: 5 },
