@@ -10,6 +10,11 @@ const options = z
     description: 'Keys and values of the configuration file. A value of null takes an option back to its default.',
   });
 
+const waits = said(
+  value.flag,
+  'True: a device, address or namespace that the host lacks is waited for, as at the start. Else the change is refused.',
+).exactOptional();
+
 export const LINK_REQUEST = z.discriminatedUnion('op', [
   z.strictObject({
     op: z.literal('add'),
@@ -17,6 +22,7 @@ export const LINK_REQUEST = z.discriminatedUnion('op', [
     type: value.choice(LINK_TYPES),
     master: linkName.exactOptional(),
     options: options.exactOptional(),
+    waits,
   }),
   z.strictObject({ op: z.literal('del'), name: linkName }),
   z.strictObject({
@@ -24,6 +30,7 @@ export const LINK_REQUEST = z.discriminatedUnion('op', [
     name: linkName,
     master: said(linkName.nullable(), 'A bridge; null takes a port out of its bridge.').exactOptional(),
     options: options.exactOptional(),
+    waits,
   }),
 ]);
 

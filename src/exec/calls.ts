@@ -2,7 +2,7 @@
 import { SwitchRefused, SwitchUnreachable } from '../client/client.js';
 import { ERRNO, NetlinkFault } from '../netlink/fault.js';
 import { attach } from './attach.js';
-import { setByCode } from './bridge-codes.js';
+import { carryCode } from './bridge-codes.js';
 import type { Dispatched } from './dispatch.js';
 import type { Caller, Conversation } from './exchange.js';
 import { Kernel } from './kernel.js';
@@ -88,7 +88,8 @@ async function carry(view: View, request: number, ifreq: Buffer): Promise<CallRe
   else if (request === SIOC.BRDELIF) await attach(view, row, ifreq.readInt32LE(NAME_BYTES), false);
   else if (request === SIOC.DEVPRIVATE) {
     if (row.type !== 'bridge') return null;
-    await setByCode(view, row, ifreq.subarray(NAME_BYTES));
+    const answer = await carryCode(view, row, ifreq.subarray(NAME_BYTES));
+    if (answer !== undefined) return { errno: 0, bytes: answer };
   } else if (request === SIOC.GIFINDEX) ifreq.writeInt32LE(await view.indexOf(row), NAME_BYTES);
   else if (request === SIOC.GIFTXQLEN) ifreq.writeInt32LE(TXQLEN, NAME_BYTES);
   else if (request === SIOC.GIFFLAGS) ifreq.writeInt16LE(FLAGS.OTHERS | (row.up === false ? 0 : FLAGS.UP), NAME_BYTES);

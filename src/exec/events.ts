@@ -9,16 +9,23 @@ import { datagrams, WORD } from './exchange.js';
 import { Kernel } from './kernel.js';
 import { linkPayload } from './link-messages.js';
 import { groupsOf, placesOf } from './mdb.js';
+import { type RangeWatch, vlanWatch, vniWatch } from './range-watch.js';
 import type { Switches } from './switches.js';
 import { deviceOf, View, virtualIndex } from './view.js';
 
-/** RTNLGRP_LINK, RTNLGRP_NEIGH and RTNLGRP_MDB (linux/rtnetlink.h). */
-const GROUP = { LINK: 1, NEIGH: 3, MDB: 26 } as const;
+/** RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_MDB, RTNLGRP_BRVLAN and RTNLGRP_TUNNEL (linux/rtnetlink.h). */
+const GROUP = { LINK: 1, NEIGH: 3, MDB: 26, BRVLAN: 33, TUNNEL: 35 } as const;
 const KINDS = {
   [GROUP.LINK]: ['link'],
   [GROUP.NEIGH]: ['learned', 'moved', 'aged', 'deleted', 'added', 'changed'],
   [GROUP.MDB]: ['mdb'],
+  // A change of its VLANs is one of the link.
+  [GROUP.BRVLAN]: ['link'],
+  [GROUP.TUNNEL]: ['link'],
 } as const;
+
+type Group = keyof typeof KINDS;
+const isGroup = (group: number): group is Group => group in KINDS;
 const IFNAME = 3;
 /** Bytes of events that wait for a program, as one that is stopped; beyond that they are lost, as from the kernel. */
 const MAX_UNREAD = 1024 * 1024;
@@ -32,15 +39,22 @@ export async function bringEvents(
   gone: AbortSignal,
 ): Promise<void> {
   const group = groups.length >= 4 ? groups.readUInt32LE(0) : 0;
-  if (group !== GROUP.LINK && group !== GROUP.NEIGH && group !== GROUP.MDB) return;
+  if (!isGroup(group)) return;
   const here = await switches.of(caller.netns);
   if (here === undefined) return;
+  const view = (): View => new View(here.client, new Kernel(conversation), caller, here.links);
+  const watch = watchOf(group);
+  await watch?.begin(view());
   for await (const event of here.client.events(gone, { kinds: [...KINDS[group]] })) {
     if (conversation.unread > MAX_UNREAD) continue;
-    const message = await messageOf(new View(here.client, new Kernel(conversation), caller, here.links), event);
-    if (message !== null) conversation.say(WORD.ANSWER, datagrams([message]));
+    const messages = watch === null ? [await messageOf(view(), event)] : await watch.messagesOf(view(), event);
+    for (const message of messages) if (message !== null) conversation.say(WORD.ANSWER, datagrams([message]));
   }
 }
+
+/** What has to be compared with what was there before; null: events say all. */
+const watchOf = (group: Group): RangeWatch | null =>
+  group === GROUP.BRVLAN ? vlanWatch() : group === GROUP.TUNNEL ? vniWatch() : null;
 
 async function messageOf(view: View, event: SwitchEvent): Promise<Buffer | null> {
   if (event.event === 'link') return linkMessage(view, event);

@@ -5,6 +5,7 @@ import { acknowledgement, type Message, NLM_F } from '../netlink/message.js';
 import { type Neighbour, NTF, NUD, readNeighbour } from '../netlink/neigh.js';
 import { AF, RTM } from '../netlink/rtnetlink.js';
 import { changeBinding } from './binding-change.js';
+import { giveBridge } from './own-bridge.js';
 import { protocolName } from './protocols.js';
 import type { View } from './view.js';
 
@@ -35,10 +36,11 @@ function need(mac: string | undefined): string {
 async function keyOf(view: View, asked: Neighbour, row: LinkRow) {
   const via = asked.via === undefined ? undefined : (await view.kernel.byIndex(asked.via))?.name;
   if (asked.via !== undefined && via === undefined) throw new NetlinkFault('there is no such device', ERRNO.ENODEV);
+  const key = { mac: need(asked.mac), dev: row.ifname, ...(asked.vlan === undefined ? {} : { vlan: asked.vlan }) };
+  // A bridge of the kernel does not read the others (br_fdb_add).
+  if (!isTunnel(row)) return key;
   return {
-    mac: need(asked.mac),
-    dev: row.ifname,
-    ...(asked.vlan === undefined ? {} : { vlan: asked.vlan }),
+    ...key,
     ...(asked.vni === undefined ? {} : { vni: asked.vni }),
     ...(asked.srcVni === undefined ? {} : { src_vni: asked.srcVni }),
     ...(asked.port === undefined ? {} : { port: asked.port }),
@@ -48,12 +50,15 @@ async function keyOf(view: View, asked: Neighbour, row: LinkRow) {
   };
 }
 
-function stateOf({ state }: Neighbour): FdbState {
+/** Of an entry of a bridge that a control program has learned, the kernel ignores the state (br_fdb_external_learn_add): it may roam. */
+function stateOf({ state, flags, dst, nhid }: Neighbour): FdbState {
+  if ((flags & NTF.EXT_LEARNED) !== 0 && dst === undefined && nhid === undefined) return 'dynamic';
   if ((state & NUD.PERMANENT) !== 0) return 'permanent';
   return (state & NUD.NOARP) !== 0 ? 'static' : 'dynamic';
 }
 
 async function put(view: View, asked: Neighbour, row: LinkRow, flags: number): Promise<void> {
+  await giveBridge(view, row);
   const key = await keyOf(view, asked, row);
   const protocol = asked.protocol === undefined ? undefined : protocolName(asked.protocol);
   const request: FdbPut = {

@@ -22,10 +22,13 @@ interface Wanted {
   readonly master: number | undefined;
 }
 
-/** Older programs send the head of a link's message (rtnl_fdb_dump of the kernel accepts both). */
+/** Bytes of an attribute with 32 bits. */
+const U32_ATTRIBUTE = 8;
+
+/** Older programs, and zebra, send the head of a link's message (valid_fdb_dump_legacy of the kernel tells them by their lengths). */
 function wantedOf({ payload }: Message, strict: boolean): Wanted {
   const index = payload.length >= 8 ? payload.readInt32LE(4) : 0;
-  const isNeighbour = strict || payload.length < IFINFO_BYTES + 8;
+  const isNeighbour = strict || payload.length === NDMSG_BYTES || payload.length === NDMSG_BYTES + U32_ATTRIBUTE;
   const at = isNeighbour ? NDMSG_BYTES : IFINFO_BYTES;
   if (payload.length <= at) return { index, master: undefined };
   const given = new AttributeMap(payload.subarray(at));

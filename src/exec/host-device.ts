@@ -6,7 +6,8 @@ import type { LinkRow } from '../api/api.js';
 import { NetlinkFault } from '../netlink/fault.js';
 import { type Message, writeMessage } from '../netlink/message.js';
 import { RTM } from '../netlink/rtnetlink.js';
-import { isVirtual, type View, virtualIndex } from './view.js';
+import { giveBridge } from './own-bridge.js';
+import { isVirtual, type View } from './view.js';
 
 /** `struct ifaddrmsg`: family, prefix length, flags, scope, index. */
 const IFADDR_BYTES = 8;
@@ -33,15 +34,6 @@ export async function changeAddress(view: View, request: Message): Promise<Buffe
 }
 
 async function giveHostPort(view: View, row: LinkRow): Promise<void> {
-  const name = row.ifname;
-  if (row.type === 'bridge' || row.master !== undefined) {
-    await view.post({ op: 'set', name, options: { host_port: true } });
-    return;
-  }
-  const bridge = ownBridge(name);
-  await view.post({ op: 'add', name: bridge, type: 'bridge' });
-  await view.post({ op: 'set', name, master: bridge, options: { host_port: true } });
+  await giveBridge(view, row);
+  await view.post({ op: 'set', name: row.ifname, options: { host_port: true } });
 }
-
-/** The bridge that a tunnel device without one gets. */
-const ownBridge = (name: string): string => `hp-${virtualIndex(name).toString(16).padStart(8, '0')}`;

@@ -5,6 +5,7 @@ import { type GroupFacts, type GroupRequest, readGroup, type RouterFacts, writeG
 import { acknowledgement, dumpEnd, type Message, NLM_F } from '../netlink/message.js';
 import { RTM } from '../netlink/rtnetlink.js';
 import { answerMessage, isDump, kernelPart } from './listing.js';
+import { giveBridge } from './own-bridge.js';
 import { protocolCode, protocolName } from './protocols.js';
 import type { View } from './view.js';
 
@@ -15,6 +16,7 @@ export async function changeGroup(view: View, request: Message): Promise<Buffer[
   if (dev === undefined) return null;
   if (dev.type !== 'bridge' && dev.type !== 'vxlan')
     throw unsupported(`${dev.ifname} has no groups; give the bridge or a vxlan device as dev`);
+  if (request.type === RTM.NEWMDB) await giveBridge(view, dev);
   const isFlush = (request.flags & NLM_F.BULK) !== 0 && request.type === RTM.DELMDB;
   const change = isFlush ? await flushOf(view, asked, dev) : await requestOf(view, request, asked, dev);
   await view.client.post('/v1/mdb', change);
@@ -31,9 +33,7 @@ const tunnelOf = ({ dst, dstPort, vni, srcVni }: GroupRequest) => ({
 
 function protocolOf({ protocol }: GroupRequest): { proto?: string } {
   if (protocol === undefined) return {};
-  const proto = protocolName(protocol);
-  if (proto === undefined) throw new NetlinkFault('this protocol has no name here');
-  return { proto };
+  return { proto: protocolName(protocol) ?? String(protocol) };
 }
 
 async function requestOf(
@@ -44,9 +44,10 @@ async function requestOf(
 ): Promise<MdbRequest> {
   const via = asked.via === undefined ? undefined : (await view.kernel.byIndex(asked.via))?.name;
   if (asked.via !== undefined && via === undefined) throw new NetlinkFault('there is no such device', ERRNO.ENODEV);
+  const port = await view.need(asked.port);
   const key = {
     dev: ifname,
-    port: (await view.need(asked.port)).ifname,
+    port: port.ifname,
     grp: asked.group,
     ...(asked.vid === 0 ? {} : { vid: asked.vid }),
     ...(asked.source === undefined ? {} : { src: asked.source }),
@@ -54,6 +55,10 @@ async function requestOf(
     ...(via === undefined ? {} : { via }),
   };
   if (type === RTM.DELMDB) return { op: 'del', ...key };
+  if (asked.port === asked.bridge) refuseOfHost(asked);
+  // As the kernel (br_mdb_add), which has no timers of a port that is down; a vxlan device is its own port.
+  else if (!asked.permanent && port.type !== 'vxlan' && port.operstate !== 'UP')
+    throw new NetlinkFault('Port is in disabled state and entry is not permanent');
   return {
     op: (flags & NLM_F.REPLACE) !== 0 ? 'replace' : 'add',
     ...key,
@@ -62,6 +67,19 @@ async function requestOf(
     ...(asked.sources === undefined || asked.sources.length === 0 ? {} : { source_list: [...asked.sources] }),
     ...protocolOf(asked),
   };
+}
+
+const L2_GROUP = /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/i;
+
+/** What the kernel refuses for the bridge itself as member (br_mdb_config_init, br_mdb_add_group); the switch would take it. */
+function refuseOfHost({ group, source, mode, sources, protocol, permanent }: GroupRequest): void {
+  const isL2 = L2_GROUP.test(group);
+  if (isL2 !== permanent)
+    throw new NetlinkFault(
+      isL2 ? 'Only permanent L2 entries allowed for the bridge itself' : 'Flags are not allowed for host groups',
+    );
+  const extra = [source, mode, protocol].some((one) => one !== undefined) || (sources ?? []).length > 0;
+  if (extra) throw new NetlinkFault('Extra attributes are not allowed for host groups');
 }
 
 /** `bridge mdb flush`. */

@@ -52,6 +52,8 @@ async function addLink(view: View, parts: LinkRequestParts): Promise<Buffer[] | 
     name,
     type: kind,
     ...(typeof master === 'string' ? { master } : {}),
+    // A vxlan device of the kernel may have an address that the host has not yet, as one of IPv6 that is still looked for twice.
+    ...(kind === 'vxlan' ? { waits: true } : {}),
     options: {
       ...(await kindOptions(view, parts, kind)),
       ...nicOptions(parts, kind),

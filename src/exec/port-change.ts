@@ -1,5 +1,6 @@
 /** A change of a link's bridge and options. */
 import type { LinkOptions, LinkRow } from '../api/api.js';
+import { putTable, tableOf } from './own-bridge.js';
 import { hiddenBridgeOf, type View } from './view.js';
 
 /** @param master null: a port leaves its bridge; undefined: stays */
@@ -18,7 +19,11 @@ export async function changePort(
   const isMoved = master !== undefined && master !== (row.master ?? null);
   if (!isMoved && Object.keys(options).length === 0) return;
   const some = Object.keys(options).length === 0 ? {} : { options };
-  await view.post({ op: 'set', name, ...(isMoved ? { master } : {}), ...some });
-  const hidden = hiddenBridgeOf(row);
-  if (isMoved && hidden !== undefined) await view.post({ op: 'del', name: hidden });
+  const hidden = isMoved ? hiddenBridgeOf(row) : undefined;
+  const table = hidden === undefined ? [] : await tableOf(view, hidden);
+  const waits = row.type === 'vxlan' ? { waits: true } : {};
+  await view.post({ op: 'set', name, ...(isMoved ? { master } : {}), ...some, ...waits });
+  if (hidden === undefined) return;
+  await view.post({ op: 'del', name: hidden });
+  if (master !== null) await putTable(view, name, table);
 }

@@ -24,7 +24,9 @@ const PROTOCOLS: Readonly<Record<string, number>> = {
   eigrp: 192,
 };
 
-export const protocolCode = (name: string): number => PROTOCOLS[name] ?? 0;
+/** Of a name, or of the digits of a number without one. */
+export const protocolCode = (name: string): number =>
+  PROTOCOLS[name] ?? (/^[0-9]{1,3}$/.test(name) ? Math.min(Number(name), 255) : 0);
 
 export const protocolName = (code: number): string | undefined =>
   Object.keys(PROTOCOLS).find((name) => PROTOCOLS[name] === code);

@@ -58,7 +58,7 @@ function entriesOf(row: LinkRow, { vlans }: VlansAnswer, stats: StatsAnswer | un
   });
 }
 
-const factsOf = (range: VlanRange): VlanFacts => ({
+export const factsOf = (range: VlanRange): VlanFacts => ({
   vid: range.vlan,
   vidEnd: range.vlanEnd,
   pvid: range.flags.includes('PVID'),

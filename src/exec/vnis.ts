@@ -76,7 +76,7 @@ export async function getVnis(view: View, request: Message): Promise<Buffer[] | 
 }
 
 /** As the kernel: with counters each VNI is an entry of its own. */
-function factsOf(range: VniRange, counted: StatsAnswer['vnis'] | undefined): VniFacts[] {
+export function factsOf(range: VniRange, counted: StatsAnswer['vnis'] | undefined): VniFacts[] {
   const { vni, vniEnd = vni, group, remote } = range;
   const address = group ?? remote;
   if (counted === undefined) return [{ vni, vniEnd: range.vniEnd, address }];

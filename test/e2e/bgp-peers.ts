@@ -15,12 +15,14 @@ export class Frr {
   constructor(
     private readonly world: World,
     private readonly netns: string,
+    /** What the daemons run under, as root, since `overtap exec` answers only its own user. */
+    private readonly under: readonly string[] = [],
   ) {}
 
   /** @param config of bgpd */
   async start(config: string): Promise<void> {
     const user = (name: string) => must(['id', name, 'frr']).then(Number);
-    chownSync(this.folder, await user('-u'), await user('-g'));
+    if (this.under.length === 0) chownSync(this.folder, await user('-u'), await user('-g'));
     chmodSync(this.folder, 0o755);
     for (const [daemon, text] of [
       ['zebra', ''],
@@ -41,10 +43,14 @@ export class Frr {
       '-z',
       `${this.folder}/zserv.api`,
     ];
-    const common = ['--vty_socket', this.folder, '-u', 'frr', '-g', 'frr', '-P', '0', '-A', '127.0.0.1'];
+    const isOwnUser = this.under.length === 0;
+    const user = isOwnUser ? 'frr' : 'root';
+    const common = ['--vty_socket', this.folder, '-u', user, '-g', user, '-P', '0', '-A', '127.0.0.1'];
     const command = [`${DAEMONS}/${daemon}`, ...words, ...common].join(' ');
-    const script = `mkdir -p /run/frr && mount --bind ${this.folder} /run/frr && exec ${command}`;
-    this.programs.set(daemon, this.world.spawn(this.netns, ['unshare', '-m', 'sh', '-c', script]));
+    // Its user has to be in the group of its terminals.
+    const group = `sed '/^frrvty:/s/$/,root/; s/:,root$/:root/' /etc/group > ${this.folder}/group && mount --bind ${this.folder}/group /etc/group`;
+    const script = `mkdir -p /run/frr && mount --bind ${this.folder} /run/frr && ${isOwnUser ? '' : `${group} && `}exec ${command}`;
+    this.programs.set(daemon, this.world.spawn(this.netns, ['unshare', '-m', ...this.under, 'sh', '-c', script]));
     const end = Date.now() + 15_000;
     while ((await this.ask('show version', daemon)) === null) {
       if (Date.now() > end) throw new Error(`${daemon} does not answer`);

@@ -142,7 +142,7 @@ export class LiveControl implements Controls {
   }
 
   link(request: LinkRequest): Promise<void> {
-    return this.edit((document) => {
+    const change = (document: Document): Document => {
       switch (request.op) {
         case 'add':
           return addLink(document, request);
@@ -151,7 +151,9 @@ export class LiveControl implements Controls {
         case 'set':
           return setLink(document, request.name, request);
       }
-    });
+    };
+    // As with `ip link`, a missing namespace is refused, since it may be a typing error, unless the client says otherwise.
+    return this.edit(change, undefined, { waits: request.op !== 'del' && request.waits === true });
   }
 
   vlan(request: VlansRequest): Promise<void> {
@@ -364,12 +366,11 @@ export class LiveControl implements Controls {
   }
 
   /** @param delta entries to add and to remove; absent: those that the documents differ by */
-  private edit(change: (document: Document) => Document, delta?: EntryDelta): Promise<void> {
+  private edit(change: (document: Document) => Document, delta?: EntryDelta, how?: How): Promise<void> {
     return this.exclusively(async () => {
       this.settle();
       const { document, config } = this.check(change(this.document));
-      // As with `ip link`, a missing namespace is refused, since it may be a typing error.
-      await this.become(document, config, delta ?? deltaOfEdit(this.parts.reconciler.model.config, config));
+      await this.become(document, config, delta ?? deltaOfEdit(this.parts.reconciler.model.config, config), how);
     });
   }
 

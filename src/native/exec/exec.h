@@ -38,10 +38,12 @@
 #define OX_CALL 4u    /* struct ox_caller, u32 request, argument */
 /* Requests of OX_CALL that are no ioctl: a folder that stands for /sys/class/net. */
 #define OX_SYSFS 1u
-/* Groups that a switch has events for: RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_MDB. */
+/* Groups that a switch has events for: RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_MDB, RTNLGRP_BRVLAN, RTNLGRP_TUNNEL. */
 #define OX_GROUP_LINK 1u
 #define OX_GROUP_NEIGH 3u
 #define OX_GROUP_MDB 26u
+#define OX_GROUP_VLAN 33u
+#define OX_GROUP_TUNNEL 35u
 #define OX_PASS 16u
 #define OX_ASK 17u    /* one netlink message for the kernel */
 #define OX_ANSWER 18u /* u32 length and datagram, each */

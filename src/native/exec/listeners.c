@@ -157,7 +157,8 @@ static bool start(struct listener *listener) {
 }
 
 void ox_listen(int fd, uint32_t group) {
-  bool isTold = group == OX_GROUP_LINK || group == OX_GROUP_NEIGH || group == OX_GROUP_MDB;
+  bool isTold = group == OX_GROUP_LINK || group == OX_GROUP_NEIGH || group == OX_GROUP_MDB || group == OX_GROUP_VLAN ||
+                group == OX_GROUP_TUNNEL;
   struct listener *listener = isTold && ox_is_route(fd) ? calloc(1, sizeof *listener) : NULL;
   if (listener == NULL) return;
   int saved = errno;

@@ -54,17 +54,38 @@ static int finish(int fault) {
 /* The kernel's answer, unless it does not know the device. */
 static bool is_unknown(int result) { return result < 0 && (errno == ENODEV || errno == ENXIO); }
 
+/* Words of the older ioctl of bridges: a code and two arguments. */
+#define OLD_WORDS 3
+/* Its code for the ports of a bridge, and how many numbers of ports there are. */
+#define GET_PORT_LIST 7
+#define MAX_PORTS 256
+
+/* Gives a program the indices of a bridge's ports, by their numbers. @return 0, errno, or -1: not the switch's */
+static int list_ports(const struct ifreq *request, const unsigned long *words) {
+  int ports[MAX_PORTS];
+  int fault = ox_call(SIOCDEVPRIVATE, request, sizeof *request, ports, sizeof ports);
+  size_t wanted = words[2] < MAX_PORTS ? words[2] : MAX_PORTS;
+  struct iovec from = {.iov_base = ports, .iov_len = wanted * sizeof *ports};
+  struct iovec to = {.iov_base = (void *)words[1], .iov_len = from.iov_len};
+  if (fault == 0 && process_vm_writev(getpid(), &from, 1, &to, 1, 0) != (ssize_t)to.iov_len) return EFAULT;
+  return fault;
+}
+
 /* The older ioctl of bridges, by which brctl sets what it cannot write in /sys: a code and its arguments. Other
  * programs may give other things by it. */
 static int of_bridge(const struct ifreq *given, int result) {
   int saved = errno;
   struct ifreq request = {0};
+  unsigned long words[OLD_WORDS] = {0};
   memcpy(request.ifr_name, given->ifr_name, IFNAMSIZ);
-  struct iovec to = {.iov_base = &request.ifr_ifru, .iov_len = 2 * sizeof(unsigned long)};
+  struct iovec to = {.iov_base = words, .iov_len = sizeof words};
   struct iovec from = {.iov_base = given->ifr_data, .iov_len = to.iov_len};
-  _Static_assert(sizeof request.ifr_ifru >= 2 * sizeof(unsigned long), "code and argument have room");
+  _Static_assert(sizeof request.ifr_ifru >= sizeof words, "code and arguments have room");
   bool isRead = given->ifr_data != NULL && process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)to.iov_len;
-  int fault = isRead ? ox_call(SIOCDEVPRIVATE, &request, sizeof request, NULL, 0) : -1;
+  memcpy(&request.ifr_ifru, words, sizeof words);
+  int fault = -1;
+  if (isRead && words[0] == GET_PORT_LIST) fault = list_ports(&request, words);
+  else if (isRead) fault = ox_call(SIOCDEVPRIVATE, &request, sizeof request, NULL, 0);
   if (fault >= 0) return finish(fault);
   errno = saved;
   return result;
