@@ -3,7 +3,7 @@ import type { LinkRow, MdbAnswer, MdbRequest, MdbRow } from '../api/api.js';
 import { ERRNO, NetlinkFault, unsupported } from '../netlink/fault.js';
 import { type GroupFacts, type GroupRequest, readGroup, type RouterFacts, writeGroups } from '../netlink/mdb.js';
 import { acknowledgement, dumpEnd, type Message, NLM_F } from '../netlink/message.js';
-import { RTM } from '../netlink/rtnetlink.js';
+import { IFF, readIfinfo, RTM } from '../netlink/rtnetlink.js';
 import { answerMessage, isDump, kernelPart } from './listing.js';
 import { giveBridge } from './own-bridge.js';
 import { protocolCode, protocolName } from './protocols.js';
@@ -40,7 +40,7 @@ async function requestOf(
   view: View,
   { type, flags }: Message,
   asked: GroupRequest,
-  { ifname }: LinkRow,
+  { ifname, type: kind }: LinkRow,
 ): Promise<MdbRequest> {
   const via = asked.via === undefined ? undefined : (await view.kernel.byIndex(asked.via))?.name;
   if (asked.via !== undefined && via === undefined) throw new NetlinkFault('there is no such device', ERRNO.ENODEV);
@@ -55,9 +55,9 @@ async function requestOf(
     ...(via === undefined ? {} : { via }),
   };
   if (type === RTM.DELMDB) return { op: 'del', ...key };
-  if (asked.port === asked.bridge) refuseOfHost(asked);
+  if (kind === 'bridge' && asked.port === asked.bridge) refuseOfHost(asked);
   // As the kernel (br_mdb_add), which has no timers of a port that is down; a vxlan device is its own port.
-  else if (!asked.permanent && port.type !== 'vxlan' && port.operstate !== 'UP')
+  else if (!asked.permanent && port.type !== 'vxlan' && !(await isRunning(view, port)))
     throw new NetlinkFault('Port is in disabled state and entry is not permanent');
   return {
     op: (flags & NLM_F.REPLACE) !== 0 ? 'replace' : 'add',
@@ -67,6 +67,13 @@ async function requestOf(
     ...(asked.sources === undefined || asked.sources.length === 0 ? {} : { source_list: [...asked.sources] }),
     ...protocolOf(asked),
   };
+}
+
+/** The kernel's device tells at once whether it has a carrier. */
+async function isRunning(view: View, port: LinkRow): Promise<boolean> {
+  const device = await view.device(port);
+  if (device === undefined) return port.operstate === 'UP';
+  return (readIfinfo(device.message.payload).flags & IFF.RUNNING) !== 0;
 }
 
 const L2_GROUP = /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/i;

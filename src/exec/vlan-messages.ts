@@ -44,7 +44,8 @@ export function bridgeSpec(row: LinkRow, { vlans, tunnels }: VlansAnswer, compre
   );
   const mapped = tunnels.find(({ ifname }) => ifname === row.ifname)?.tunnels ?? [];
   for (const { vlan, vlanEnd = vlan, tunid } of mapped) {
-    out.push(...range(vlan, vlanEnd, compressed).map(({ at, end }) => tunnelInfo(vlan + at, tunid + at, end)));
+    // The kernel gives tunnels as ranges whatever is asked for (br_fill_vlan_tunnel_info).
+    out.push(...range(vlan, vlanEnd, true).map(({ at, end }) => tunnelInfo(vlan + at, tunid + at, end)));
   }
   return out;
 }

@@ -137,6 +137,7 @@ it('monitors of VLANs, VNIs and addresses', async () => {
      sleep 1
      bridge vlan add dev vx0 vid 10-12
      bridge vlan add dev vx0 vid 10-12 tunnel_info id 110-112
+     bridge vlan tunnelshow dev vx0
      bridge vlan del dev vx0 vid 11
      ip addr add 198.18.0.1/24 dev br0
      ip addr add 198.18.1.1/24 dev vx0
@@ -147,6 +148,7 @@ it('monitors of VLANs, VNIs and addresses', async () => {
      kill $A $B $C
      for one in ${file('vlans')} ${file('vnis')} ${file('addresses')}; do echo "-- $one"; cat $one; done`,
   );
+  expect(output).toMatch(/10-12\s+110-112/);
   const [, vlans = '', vnis = '', addresses = ''] = output.split(/^-- .*$/m);
   expect(vlans).toMatch(/^vx0\s+10-12$/m);
   expect(vlans).toMatch(/^Deleted vx0\s+11$/m);

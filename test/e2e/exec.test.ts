@@ -292,6 +292,7 @@ test('multicast groups, and nexthops of FDB entries', async () => {
     netns,
     `ip link add br0 up type bridge
      ip link add v0 up type veth peer name v1
+     ip link set v1 up
      ip link set v0 master br0
      bridge mdb add dev br0 port v0 grp 239.1.1.1 permanent
      bridge mdb add dev br0 port v0 grp ff05::7 temp

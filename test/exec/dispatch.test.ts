@@ -217,7 +217,7 @@ test('a bridge begins down, with a device of its own', async () => {
 
 test('state and bridge of a link', async () => {
   const { posted } = await ask(SAMPLES['ip link set vxlan0 down master br0']);
-  expect(posted).toEqual([{ path: '/v1/links', body: { op: 'set', name: 'vxlan0', options: { up: false } } }]);
+  expect(posted).toEqual([{ path: '/v1/links', body: { op: 'set', name: 'vxlan0', options: { up: false }, waits: true } }]);
 });
 
 test('a group of a bridge', async () => {
@@ -248,11 +248,11 @@ test('the older ioctl of bridges', async () => {
   const switches = { of: async () => ({ client, links: new LinkCache(client) }) };
   const forgotten = { forget: () => {} } as unknown as SysfsTrees;
   const name = Buffer.from('br0').toString('hex').padEnd(32, '0');
-  const call = (code: string, value: string, device = name) =>
+  const call = (code: string, value: string, device = name, second = '0000000000000000') =>
     answerCall(
       { switches, report: () => {} },
       CALLER,
-      bytes(`f0890000 ${device} ${code}00000000000000 ${value} 0000000000000000`),
+      bytes(`f0890000 ${device} ${code}00000000000000 ${value} ${second}`),
       { ask: fakeKernel },
       forgotten,
     );
@@ -266,7 +266,15 @@ test('the older ioctl of bridges', async () => {
   const port = Buffer.alloc(8);
   port.writeUInt32LE(virtualIndex('vxlan0'));
   expect((await call('04', port.toString('hex')))?.errno).toBe(16);
-  expect((await call('07', '0000000000000000'))?.errno).toBe(95);
+  expect((await call('06', '0000000000000000'))?.errno).toBe(95);
+  // brctl setpathcost br0 vxlan0 77: the numbers of ports, then the cost of number 1; there is no number 2.
+  const list = await call('07', '0000000000000000');
+  expect([list?.errno, list?.bytes.length]).toEqual([0, 1024]);
+  expect([0, 4, 8].map((at) => list?.bytes.readUInt32LE(at))).toEqual([0, virtualIndex('vxlan0'), 0]);
+  posted.length = 0;
+  expect((await call('11', '0100000000000000', name, '4d00000000000000'))?.errno).toBe(0);
+  expect(posted).toEqual([{ path: '/v1/links', body: { op: 'set', name: 'vxlan0', options: { cost: 77 } } }]);
+  expect((await call('11', '0200000000000000', name, '4d00000000000000'))?.errno).toBe(22);
   expect(await call('08', '9001000000000000', Buffer.from('eth0').toString('hex').padEnd(32, '0'))).toBeNull();
 });
 
