@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { conformanceText, faultsOf, readRows } from './conformance.js';
+import { readReasons, readRun, selftestsText } from './selftests.js';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const CASES = join(ROOT, 'test/conformance/cases');
@@ -39,5 +40,9 @@ it('a row without its test, reason or place is found', () => {
 });
 
 it('docs/conformance.md is made from the rows', async () => {
-  await expect(conformanceText(rows)).toMatchFileSnapshot(join(ROOT, 'docs/conformance.md'));
+  const run = readRun(readFileSync(join(ROOT, 'test/conformance/selftests/run.json'), 'utf8'));
+  const reasons = readReasons(readFileSync(join(ROOT, 'test/conformance/selftests/reasons.json'), 'utf8'));
+  await expect(conformanceText(rows, selftestsText(run, reasons))).toMatchFileSnapshot(
+    join(ROOT, 'docs/conformance.md'),
+  );
 });

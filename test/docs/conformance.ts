@@ -60,12 +60,19 @@ const count = (rows: readonly ConformanceRow[], result: ConformanceRow['result']
   rows.filter((row) => row.result === result).length;
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 
-/** @param rows in any order */
-export function conformanceText(rows: readonly ConformanceRow[]): string {
+/** @param rows in any order @param section about a run of the scripts, after the head */
+export function conformanceText(rows: readonly ConformanceRow[], section: string): string {
   const scripts = [...new Set(rows.map((row) => row.script))].sort();
   const counts = (of: readonly ConformanceRow[]): string =>
     [of.length, ...RESULTS.map((result) => count(of, result))].join(' | ');
-  const parts = [HEAD, '| script | cases | passes | differs | not applicable |', '|---|---|---|---|---|'];
+  const parts = [
+    HEAD,
+    section,
+    '## Translations',
+    '',
+    '| script | cases | passes | differs | not applicable |',
+    '|---|---|---|---|---|',
+  ];
   const of = new Map(scripts.map((script) => [script, rows.filter((row) => row.script === script)]));
   for (const [script, all] of of) parts.push(`| [${script}](#${script.replaceAll(/[^\w-]/g, '')}) | ${counts(all)} |`);
   parts.push(`| **all** | ${counts(rows)} |`, '');

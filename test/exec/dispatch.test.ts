@@ -217,7 +217,9 @@ test('a bridge begins down, with a device of its own', async () => {
 
 test('state and bridge of a link', async () => {
   const { posted } = await ask(SAMPLES['ip link set vxlan0 down master br0']);
-  expect(posted).toEqual([{ path: '/v1/links', body: { op: 'set', name: 'vxlan0', options: { up: false }, waits: true } }]);
+  expect(posted).toEqual([
+    { path: '/v1/links', body: { op: 'set', name: 'vxlan0', options: { up: false }, waits: true } },
+  ]);
 });
 
 test('a group of a bridge', async () => {
