@@ -84,11 +84,33 @@ export function formatMac(hi: number, lo: number): string {
   return (digits.match(/../g) as string[]).join(':');
 }
 
-/** Reads six pairs of hexadecimal digits joined by colons, or all by dashes (cold). @returns null for other text */
+const COLON = 0x3a;
+const DASH = 0x2d;
+const TEXT_LENGTH = 17;
+
+/**
+ * Reads six pairs of hexadecimal digits joined by colons, or all by dashes. By characters: a neighbour may send hundreds of thousands.
+ * @returns null for other text
+ */
 export function parseMac(text: string): { high: number; low: number } | null {
-  if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$|^[0-9a-f]{2}(-[0-9a-f]{2}){5}$/i.test(text)) return null;
-  const digits = text.replace(/[:-]/g, '');
-  return { high: Number.parseInt(digits.slice(0, 4), 16), low: Number.parseInt(digits.slice(4), 16) | 0 };
+  const separator = text.charCodeAt(2);
+  if (text.length !== TEXT_LENGTH || (separator !== COLON && separator !== DASH)) return null;
+  let high = 0;
+  let low = 0;
+  for (let at = 0; at < TEXT_LENGTH; at += 3) {
+    const byte = (digitOf(text.charCodeAt(at)) << 4) | digitOf(text.charCodeAt(at + 1));
+    if (byte < 0 || (at > 0 && text.charCodeAt(at - 1) !== separator)) return null;
+    if (at < 6) high = (high << 8) | byte;
+    else low = (low << 8) | byte;
+  }
+  return { high, low };
+}
+
+/** Value of a hexadecimal digit; -1: it is none. */
+function digitOf(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const letter = code | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
 /** Writes an address at `off`. */

@@ -4,7 +4,7 @@
  */
 import { familyOf, readHostIp, readNicMac } from '../../values/address.js';
 import { isTunnel, type SwitchModel } from '../model/model.js';
-import type { PeerBinding, PeerFlood, PeerMac } from './contract.js';
+import type { PeerBinding, PeerFlood } from './contract.js';
 
 const MOST_VNI = 0xff_ffff;
 
@@ -30,13 +30,6 @@ export function readFlood(row: PeerFlood, around: Surroundings): PeerFlood | str
     ...(dstport === undefined ? {} : { dstport }),
     ...(sentVni === undefined || sentVni === vni ? {} : { sentVni }),
   };
-}
-
-export function readMac(row: PeerMac, around: Surroundings): PeerMac | string {
-  const mac = readNicMac(row.mac);
-  if (typeof mac !== 'string') return mac.message;
-  const place = readFlood(row, around);
-  return typeof place === 'string' ? place : { ...place, mac, sticky: row.sticky };
 }
 
 export function readBinding(row: PeerBinding): PeerBinding | string {

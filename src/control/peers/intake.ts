@@ -1,10 +1,11 @@
 /** Takes what a source says into its claims. Sends nothing: the rows that have changed are collected. */
-import { ZERO_MAC } from '../../values/address.js';
-import { readBinding, readFlood, readMac, type Surroundings } from './checks.js';
+import { readNicMac, ZERO_MAC } from '../../values/address.js';
+import type { PeerDestination } from '../model/peer-rows.js';
+import { readBinding, readFlood, type Surroundings } from './checks.js';
 import type { Claimant } from './claims.js';
 import type { PeerBinding, PeerFlood, PeerMac } from './contract.js';
 import type { Limits } from './limits.js';
-import type { BindingRow, BindingValue, FloodRow, MacRow, Network } from './network.js';
+import type { BindingRow, BindingValue, FloodRow, MacRow, MacValue, Network } from './network.js';
 import type { Networks } from './networks.js';
 import type { Piece } from './owner.js';
 import { isSameDestination, type Teller } from './teller.js';
@@ -23,6 +24,9 @@ export class Intake {
   readonly touched = new Map<AnyRow, Network>();
   /** Why rows were refused, one for each. */
   readonly reasons: string[] = [];
+  /** The last MAC's place, as it was given and read: most MACs of a piece are behind the same remote. */
+  private given: PeerFlood | null = null;
+  private read: PeerFlood | string = '';
 
   constructor(
     private readonly parts: IntakeParts,
@@ -67,7 +71,7 @@ export class Intake {
     const read = readFlood(given, this.parts.around);
     if (typeof read === 'string') return read;
     const { limits, networks, teller } = this.parts;
-    const value = { mac: ZERO_MAC, ...destinationOfRow(read) };
+    const value = destinationOf(read);
     const network = networks.need(read.port, read.vni);
     const key = keyOfFlood(read);
     const fault = network.floods.has(key) ? null : (limits.floods() ?? teller.faultOf(network.place, value));
@@ -77,20 +81,26 @@ export class Intake {
   }
 
   private addMac(given: PeerMac): string | null {
-    const read = readMac(given, this.parts.around);
-    if (typeof read === 'string') return read;
+    const mac = readNicMac(given.mac);
+    if (typeof mac !== 'string') return mac.message;
+    const place = this.placeOf(given);
+    if (typeof place === 'string') return place;
     const { limits, networks, teller } = this.parts;
-    const value = { mac: read.mac, ...destinationOfRow(read), sticky: read.sticky };
-    const network = networks.need(read.port, read.vni);
-    const full = network.macs.has(read.mac) ? null : limits.macs();
+    const value = macValue(mac, given.sticky, place);
+    const network = networks.need(place.port, place.vni);
+    const full = network.macs.has(mac) ? null : limits.macs();
     const fault = full ?? teller.faultOf(network.place, value);
     if (fault !== null) return this.refuse(network, fault);
-    this.put(network.mac(read.mac), network).claim(
-      this.by,
-      value,
-      (one, other) => isSameDestination(one, other) && one.sticky === other.sticky,
-    );
+    this.put(network.mac(mac), network).claim(this.by, value, isSameMac);
     return null;
+  }
+
+  private placeOf(row: PeerMac): PeerFlood | string {
+    if (this.given === null || !isSameFlood(this.given, row)) {
+      this.read = readFlood(row, this.parts.around);
+      this.given = row;
+    }
+    return this.read;
   }
 
   private addBinding(given: PeerBinding): string | null {
@@ -123,12 +133,30 @@ export class Intake {
   }
 }
 
-function destinationOfRow({ remote, dstport, sentVni }: PeerFlood): {
-  dst: string;
-  udpPort?: number;
-  sentVni?: number;
-} {
+function isSameFlood(one: PeerFlood, other: PeerFlood): boolean {
+  return (
+    one.remote === other.remote &&
+    one.vni === other.vni &&
+    one.port === other.port &&
+    one.dstport === other.dstport &&
+    one.sentVni === other.sentVni
+  );
+}
+
+function isSameMac(one: MacValue, other: MacValue): boolean {
+  return isSameDestination(one, other) && one.sticky === other.sticky;
+}
+
+function macValue(mac: string, sticky: boolean, { remote, dstport, sentVni }: PeerFlood): MacValue {
+  const value: MacValue = { mac, dst: remote, sticky };
+  if (dstport !== undefined) value.udpPort = dstport;
+  if (sentVni !== undefined) value.sentVni = sentVni;
+  return value;
+}
+
+function destinationOf({ remote, dstport, sentVni }: PeerFlood): PeerDestination {
   return {
+    mac: ZERO_MAC,
     dst: remote,
     ...(dstport === undefined ? {} : { udpPort: dstport }),
     ...(sentVni === undefined ? {} : { sentVni }),
