@@ -55,6 +55,7 @@ export const EVPN_NEIGHBOR_ROW = z
     asn: z.int(),
     state: z.enum(['idle', 'connect', 'active', 'opensent', 'openconfirm', 'established']),
     since: said(count, 'Seconds since the state changed.'),
+    ups: said(count, 'Sessions with it that have come up.'),
     router_id: z.string().exactOptional(),
     received: said(count, 'Routes that it has sent us.'),
     accepted: said(count, 'Of those: routes that a VNI imports.'),

@@ -7,6 +7,7 @@
 import type { FdbRow, InfoAnswer, LinkRow, StatsAnswer } from '../api/api.js';
 import { type SwitchClient, SwitchUnreachable } from '../client/client.js';
 import { type CheckedDocument, checkDocument } from '../config/load.js';
+import type { EvpnConfig } from '../config/types.js';
 import { settingsOf } from '../config/options/option.js';
 import { offloadOptions } from '../config/options/switch.js';
 import { type Check, type Diagnosis, diagnosis, warn } from './check.js';
@@ -17,7 +18,9 @@ import { judgeNetdev } from './judge-netdev.js';
 import { judgeLink, judgeNic, judgeUnderlay, type UnderlayFacts } from './judge-ports.js';
 import { judgeRemote } from './judge-remotes.js';
 import { judgeStats } from './judge-stats.js';
+import { judgeEvpn, type EvpnFacts } from './judge-evpn.js';
 import { judgeLiveness } from './judge-liveness.js';
+import { judgePeers } from './judge-peers.js';
 import { judgeTrees } from './judge-trees.js';
 import { judgeWarnings } from './judge-warnings.js';
 import { MOST_REMOTES, type Plan, planOf, type VxlanPlan } from './plan.js';
@@ -47,6 +50,8 @@ export async function examineSwitch(client: SwitchClient): Promise<Diagnosis> {
     ...head,
     ...trees,
     ...judgeLiveness(links),
+    ...judgePeers(links, Date.now()),
+    ...(config.evpn === undefined ? [] : judgeEvpn(await askEvpn(client, config.evpn))),
     ...judgeStats(stats),
     ...judgeWarnings(warnings),
     ...body,
@@ -93,6 +98,22 @@ async function ask(client: SwitchClient): Promise<Asked> {
     }),
   ]);
   return { ...meaningOf(config, info), info, links, stats, entries };
+}
+
+/** What the BGP speaker says; null: nothing, in time. */
+async function askEvpn(client: SwitchClient, { neighbors: given }: EvpnConfig): Promise<EvpnFacts | null> {
+  try {
+    const late = new Error('the BGP speaker did not answer');
+    const [neighbors, vnis, { routes }] = await Promise.all([
+      intime(client.get('/v1/evpn/neighbors'), late),
+      intime(client.get('/v1/evpn/vnis'), late),
+      intime(client.get('/v1/evpn/routes?type=3'), late),
+    ]);
+    const mostRoutes = new Map(given.map(({ address, max_routes: most }) => [address, most]));
+    return { neighbors, vnis, floods: routes, mostRoutes };
+  } catch {
+    return null;
+  }
 }
 
 /** Resolves a switch's configuration. It is valid since the switch runs it, even if a namespace has been deleted since. */

@@ -126,6 +126,8 @@ export interface NeighborAnswer {
   state: NeighborState;
   /** Since the last change of `state`. */
   since: number;
+  /** Sessions that have come up. */
+  ups: number;
   routerId?: string;
   received: number;
   accepted: number;

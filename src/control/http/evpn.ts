@@ -15,6 +15,12 @@ import { type AsSegment, type EvpnRoute, NO_ESI, type PathAttributes } from '../
 import type { EvpnOrder, EvpnViews } from '../listings.js';
 import { HttpRefusal } from './http-refusal.js';
 
+/** What the metrics show of the speaker. */
+export interface EvpnFigures {
+  neighbors: readonly EvpnNeighborRow[];
+  vnis: readonly EvpnVniRow[];
+}
+
 /** @throws HttpRefusal 404 when there is no speaker */
 function speakerOf(evpn: EvpnViews | null): EvpnViews {
   if (evpn !== null) return evpn;
@@ -44,16 +50,27 @@ export async function askSummary(evpn: EvpnViews | null): Promise<EvpnAnswer> {
   };
 }
 
+/** For the metrics; null: the speaker does not answer. */
+export async function askForMetrics(evpn: EvpnViews | null): Promise<EvpnFigures | null | undefined> {
+  if (evpn === null) return undefined;
+  try {
+    const [neighbors, vnis] = await Promise.all([askNeighbors(evpn), askVnis(evpn)]);
+    return { neighbors, vnis };
+  } catch {
+    return null;
+  }
+}
+
 export async function askNeighbors(evpn: EvpnViews | null): Promise<EvpnNeighborRow[]> {
   const { neighbors = [] } = await speakerOf(evpn).ask({ ask: 'neighbors' });
   return neighbors.map(neighborRow);
 }
 
 function neighborRow(answer: NeighborAnswer): EvpnNeighborRow {
-  const { address, asn, state, since, routerId, received, accepted, sent, stale, messages, lastEnd, malformed } =
+  const { address, asn, state, since, ups, routerId, received, accepted, sent, stale, messages, lastEnd, malformed } =
     answer;
   return {
-    ...{ address, asn, state, since: Math.max(0, Math.floor(since / 1000)) },
+    ...{ address, asn, state, since: Math.max(0, Math.floor(since / 1000)), ups },
     ...(routerId === undefined ? {} : { router_id: routerId }),
     ...{ received, accepted, sent, stale, messages_in: messages.in, messages_out: messages.out },
     ...(lastEnd === undefined ? {} : { last_end: lastEnd }),

@@ -9,6 +9,7 @@ import { type ListenAddress, listenText } from '../../values/access.js';
 import { guarded } from '../guard.js';
 import type { Views } from '../listings.js';
 import { Door, httpServer } from './http-listener.js';
+import { askForMetrics } from './evpn.js';
 import { METRICS_TYPE, metricsOf } from './metrics.js';
 import { DEFAULT_LIMITS, type Limits } from './server-limits.js';
 import { guardSending, sendText, Turns } from './text-stream.js';
@@ -89,6 +90,11 @@ export class MetricsServer {
     this.retry = setTimeout(again, this.options.retryMs ?? RETRY_MS).unref();
   }
 
+  private async send(outgoing: ServerResponse): Promise<void> {
+    const evpn = await askForMetrics(this.views.evpn());
+    await sendText(outgoing, METRICS_TYPE, metricsOf(this.views, evpn), this.turns, this.limits);
+  }
+
   private answer(incoming: IncomingMessage, outgoing: ServerResponse): void {
     // Nothing needs a body. What comes of one is not read: the connection ends with the answer.
     const { 'content-length': length = '0', 'transfer-encoding': encoding } = incoming.headers;
@@ -98,8 +104,7 @@ export class MetricsServer {
     }
     const refusal = refusalOf(incoming);
     if (refusal === null) {
-      const parts = metricsOf(this.views);
-      sendText(outgoing, METRICS_TYPE, parts, this.turns, this.limits).catch(this.options.report);
+      this.send(outgoing).catch(this.options.report);
       return;
     }
     guardSending(outgoing, this.limits);

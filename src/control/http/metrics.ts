@@ -1,8 +1,16 @@
 /**
  * `/metrics`: the counters of a switch in the Prometheus text format 0.0.4. Formatting only.
  */
-import type { LinkCounters, LinkRow, StatsAnswer, TrafficCounters } from '../../api/api.js';
+import type {
+  EvpnNeighborRow,
+  EvpnVniRow,
+  LinkCounters,
+  LinkRow,
+  StatsAnswer,
+  TrafficCounters,
+} from '../../api/api.js';
 import type { Views } from '../listings.js';
+import type { EvpnFigures } from './evpn.js';
 
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -13,14 +21,20 @@ export interface MetricSources {
   links: readonly LinkRow[];
   uptimeSeconds: number;
   residentBytes: number;
+  /** Null: the BGP speaker does not answer; absent: there is none. */
+  evpn?: EvpnFigures | null;
+  /** Of the moment, in milliseconds since 1970: for the age of what was heard. */
+  now?: number;
 }
 
 type Labels = Readonly<Record<string, string | undefined>>;
 type Sample = readonly [labels: Labels, value: number];
 
-/** The exposition of a switch. Nothing is counted or built before the first part is read, so that readers wait for their turn. */
-export function* metricsOf(views: Views): Generator<string> {
+/** The exposition of a switch. What the BGP speaker says was asked for before. Nothing is counted or built before the first part is read, so that readers wait for their turn. */
+export function* metricsOf(views: Views, evpn: EvpnFigures | null | undefined): Generator<string> {
   yield* metricParts({
+    ...(evpn === undefined ? {} : { evpn }),
+    now: Date.now(),
     info: views.info,
     stats: views.stats(),
     links: views.links(),
@@ -36,6 +50,8 @@ export function* metricParts(sources: MetricSources): Generator<string> {
   yield* treeMetrics(sources);
   yield* trafficMetrics('overtap_remote', 'remote', 'remote VTEP', sources.stats.remotes);
   yield* trafficMetrics('overtap_vni', 'vni', 'VNI', sources.stats.vnis);
+  yield* peerMetrics(sources);
+  yield* evpnMetrics(sources.evpn);
   yield* fdbMetrics(sources.stats);
   yield* switchMetrics(sources.stats);
   yield* controlMetrics(sources.stats);
@@ -90,9 +106,91 @@ function* remoteMetrics(links: readonly LinkRow[], { bfd_discarded: discarded }:
       'Whether BFD finds the remote alive, or cannot say: 1; dead: 0.',
       alive,
     );
+  yield* probeMetrics(links);
   if (discarded === undefined) return;
   const reasons = Object.entries(discarded).map(([reason, count]): Sample => [{ reason }, count]);
   yield* family('overtap_bfd_discarded_total', 'counter', 'BFD packets that were discarded, by reason.', reasons);
+}
+
+/** Of ports with probes of the path MTU. */
+function* probeMetrics(links: readonly LinkRow[]): Generator<string> {
+  const probed = links.flatMap(({ ifname, bfd_remotes: remotes = [] }) =>
+    remotes.filter(({ path_mtu_search: search }) => search !== undefined).map((remote) => ({ ifname, remote })),
+  );
+  if (probed.length === 0) return;
+  type Count = 'path_mtu' | 'probes_sent' | 'probes_lost' | 'black_holes';
+  const of = (key: Count): Sample[] =>
+    probed.flatMap(({ ifname, remote }) => {
+      const value = remote[key];
+      return value === undefined ? [] : [[{ link: ifname, remote: remote.address }, value] as const];
+    });
+  const mtu = 'Longest outer IP packet that probes have found to reach the remote, in bytes; absent: not known.';
+  yield* family('overtap_remote_path_mtu_bytes', 'gauge', mtu, of('path_mtu'));
+  yield* family('overtap_remote_probes_sent_total', 'counter', 'Probes of the path MTU sent.', of('probes_sent'));
+  yield* family('overtap_remote_probes_lost_total', 'counter', 'Probes without an answer.', of('probes_lost'));
+  const holes = 'How often packets of a length that had passed were lost.';
+  yield* family('overtap_remote_black_holes_total', 'counter', holes, of('black_holes'));
+}
+
+/** Of ports with sources of peers. */
+function* peerMetrics({ links, now = Date.now() }: MetricSources): Generator<string> {
+  const rows = links.flatMap(({ ifname, peer_sources: sources = [] }) =>
+    sources.map((row) => ({ row, labels: { link: ifname, source: row.source } })),
+  );
+  if (rows.length === 0) return;
+  const working = rows.map(({ row, labels }): Sample => [labels, row.state === 'ok' ? 1 : 0]);
+  yield* family('overtap_peer_source_up', 'gauge', 'Whether the source of peers speaks: 1 or 0.', working);
+  const ages = rows.flatMap(({ row: { spoke }, labels }): Sample[] =>
+    spoke === undefined ? [] : [[labels, Math.max(0, now - Date.parse(spoke)) / 1000]],
+  );
+  const help = 'Seconds since the source of peers last said something that was understood.';
+  yield* family('overtap_peer_source_age_seconds', 'gauge', help, ages);
+  const counts = rows.flatMap(({ row, labels }): Sample[] =>
+    (['remotes', 'macs', 'bindings'] as const).map((kind) => [{ ...labels, kind }, row[kind]]),
+  );
+  yield* family('overtap_peer_source_rows', 'gauge', 'Rows that the source of peers has put in, by kind.', counts);
+}
+
+function* evpnMetrics(evpn: EvpnFigures | null | undefined): Generator<string> {
+  if (evpn === undefined) return;
+  yield* single('overtap_evpn_up', 'gauge', 'Whether the BGP speaker answers: 1 or 0.', evpn === null ? 0 : 1);
+  if (evpn === null) return;
+  const { neighbors, vnis } = evpn;
+  const of = (value: (row: EvpnNeighborRow) => number): Sample[] =>
+    neighbors.map((row) => [{ neighbor: row.address }, value(row)]);
+  const isUp = of(({ state }) => (state === 'established' ? 1 : 0));
+  yield* family('overtap_evpn_neighbor_up', 'gauge', 'Whether there is a session with the neighbour: 1 or 0.', isUp);
+  const since = 'Seconds since the state of the session changed.';
+  yield* family(
+    'overtap_evpn_neighbor_state_seconds',
+    'gauge',
+    since,
+    of((row) => row.since),
+  );
+  const ups = of((row) => row.ups);
+  yield* family('overtap_evpn_neighbor_established_total', 'counter', 'Sessions that have come up.', ups);
+  const received = of((row) => row.received);
+  yield* family('overtap_evpn_neighbor_routes_received', 'gauge', 'Routes that the neighbour has sent.', received);
+  const accepted = of((row) => row.accepted);
+  yield* family('overtap_evpn_neighbor_routes_accepted', 'gauge', 'Of those: routes that are kept.', accepted);
+  const refused = of((row) => Math.max(0, row.received - row.accepted));
+  yield* family('overtap_evpn_neighbor_routes_refused', 'gauge', 'Of those: routes beyond max_routes.', refused);
+  const malformed = of((row) => row.malformed);
+  yield* family('overtap_evpn_neighbor_malformed_total', 'counter', 'UPDATEs with wrong attributes.', malformed);
+  yield* vniMetrics(vnis);
+}
+
+function* vniMetrics(vnis: readonly EvpnVniRow[]): Generator<string> {
+  const of = (value: (row: EvpnVniRow) => number): Sample[] =>
+    vnis.map((row) => [{ vni: String(row.vni), owner: row.owner }, value(row)]);
+  const remotes = of((row) => row.remotes.length);
+  yield* family('overtap_evpn_vni_remotes', 'gauge', 'VTEPs that have told of the VNI.', remotes);
+  const local = of((row) => row.local_macs);
+  yield* family('overtap_evpn_vni_local_macs', 'gauge', 'MACs of the VNI that are announced.', local);
+  const remote = of((row) => row.remote_macs);
+  yield* family('overtap_evpn_vni_remote_macs', 'gauge', 'MACs of the VNI that others announce.', remote);
+  const duplicates = of((row) => row.duplicates.length);
+  yield* family('overtap_evpn_vni_duplicate_macs', 'gauge', 'MACs that move too often.', duplicates);
 }
 
 function* linkDrops(links: Readonly<Record<string, LinkCounters>>): Generator<Sample> {

@@ -11,7 +11,7 @@ import type { Controls } from '../controls.js';
 import type { Views } from '../listings.js';
 import type { CaptureHub } from './capture-stream.js';
 import type { EventHub } from './event-stream.js';
-import { askNeighbors, askRoutes, askSummary, askVnis, orderEvpn } from './evpn.js';
+import { askForMetrics, askNeighbors, askRoutes, askSummary, askVnis, orderEvpn } from './evpn.js';
 import { HttpRefusal } from './http-refusal.js';
 import { METRICS_TYPE, metricsOf } from './metrics.js';
 import { readKinds, readQuery, readRequest } from './read-request.js';
@@ -116,7 +116,10 @@ function addStreams(app: Router, served: Served): void {
     readQuery(READ_ROUTES['/v1/neigh'].query, request.query);
     return stream(outgoing, JSON_TYPE, jsonArray(views.neigh()), served);
   });
-  app.add('GET', '/metrics', (_request, outgoing) => stream(outgoing, METRICS_TYPE, metricsOf(views), served));
+  app.add('GET', '/metrics', async (_request, outgoing) => {
+    const evpn = await askForMetrics(views.evpn());
+    return stream(outgoing, METRICS_TYPE, metricsOf(views, evpn), served);
+  });
   app.add('GET', '/v1/capture', (request, outgoing) => {
     captures.open(readQuery(TEXT_ROUTES['/v1/capture'].query, request.query), outgoing);
     return STREAMED;

@@ -38,6 +38,8 @@ export class Neighbor {
   private readonly waiting = new Set<BgpWire>();
   private isPumping = false;
   private malformed = 0;
+  /** Sessions that have come up. */
+  private ups = 0;
 
   constructor(
     config: NeighborConfig,
@@ -113,6 +115,7 @@ export class Neighbor {
       asn: neighbor.asn,
       state,
       since: Math.round(this.around.now() - since),
+      ups: this.ups,
       ...(terms == null ? {} : { routerId: terms.routerId }),
       ...this.around.rib.counts(neighbor.address),
       messages: { in: messages.in, out: messages.out + sent },
@@ -139,6 +142,7 @@ export class Neighbor {
       dial: () => this.dial(),
       changed: (session, reason) => around.changed(session, reason),
       up: (session, link, terms) => {
+        this.ups++;
         rib.up(this.address, terms.routerId);
         const format = formatOf(session.neighbor.asn === session.own.asn);
         this.sending = new Sending(link.wire as BgpWire, rib.outbox(this.address), session.own, format);

@@ -8,7 +8,7 @@ import { NO_ESI, type PathAttributes } from '../../../src/wire/bgp/route.js';
 import { askJson, type Harness, harness } from './server-harness.js';
 
 const NEIGHBOR: NeighborAnswer = {
-  ...{ address: '192.0.2.2', asn: 65001, state: 'established', since: 61_999, routerId: '192.0.2.2' },
+  ...{ address: '192.0.2.2', asn: 65001, state: 'established', since: 61_999, ups: 4, routerId: '192.0.2.2' },
   ...{ received: 12, accepted: 10, sent: 3, stale: 1, messages: { in: 20, out: 8 }, malformed: 2 },
   lastEnd: 'hold timer expired',
 };
@@ -113,7 +113,8 @@ describe('the speaker', () => {
     const { value } = await get('/neighbors');
     const [first] = EVPN_NEIGHBOR_ROW.array().parse(value);
     expect(first).toEqual({
-      ...{ address: '192.0.2.2', asn: 65001, state: 'established', since: 61, router_id: '192.0.2.2', received: 12 },
+      ...{ address: '192.0.2.2', asn: 65001, state: 'established', since: 61, ups: 4, router_id: '192.0.2.2' },
+      ...{ received: 12 },
       ...{ accepted: 10, sent: 3, stale: 1, messages_in: 20, messages_out: 8, malformed: 2 },
       last_end: 'hold timer expired',
     });

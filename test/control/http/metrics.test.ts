@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EvpnNeighborRow, EvpnVniRow } from '../../../src/api/api.js';
 import { type MetricSources, metricParts } from '../../../src/control/http/metrics.js';
 import { ask, FakeViews, type Harness, harness, STATS } from './server-harness.js';
 
@@ -65,6 +66,77 @@ describe('metrics', () => {
     const text = textOf({ links });
     expect(text).toContain('\novertap_stp_port_state{link="tap1",master="br0"} 4\n');
     expect(text).toContain('\novertap_stp_topology_changes_total{link="br0"} 4\n');
+  });
+
+  it('show remotes with BFD, and what probes have found of their paths', () => {
+    const remote = { address: '192.0.2.2', state: 'up', path_mtu: 1400, path_mtu_search: 'complete' };
+    const counts = { probes_sent: 9, probes_lost: 3, black_holes: 1 };
+    const other = { address: '192.0.2.3', state: 'down' };
+    const links = [{ ...sources.links[1], ifname: 'vxlan0', bfd_remotes: [{ ...remote, ...counts }, other] }];
+    const lines = textOf({ links: links as unknown as MetricSources['links'] }).split('\n');
+    expect(lines.filter((line) => /^overtap_remote_(alive|path|probes|black)/.test(line))).toEqual([
+      'overtap_remote_alive{link="vxlan0",remote="192.0.2.2"} 1',
+      'overtap_remote_alive{link="vxlan0",remote="192.0.2.3"} 0',
+      'overtap_remote_path_mtu_bytes{link="vxlan0",remote="192.0.2.2"} 1400',
+      'overtap_remote_probes_sent_total{link="vxlan0",remote="192.0.2.2"} 9',
+      'overtap_remote_probes_lost_total{link="vxlan0",remote="192.0.2.2"} 3',
+      'overtap_remote_black_holes_total{link="vxlan0",remote="192.0.2.2"} 1',
+    ]);
+  });
+
+  it('show sources of peers: whether they speak, the age of what they said, and their rows', () => {
+    const row = { source: 'dns vtep.example.net', remotes: 3, macs: 2, bindings: 1, spoke: '2026-01-02T03:04:05.000Z' };
+    const link = { ...sources.links[1], ifname: 'vxlan0' };
+    const peers = [
+      { ...row, state: 'ok' },
+      { ...row, source: 'file /etc/peers', state: 'failed', spoke: undefined },
+    ];
+    const links = [{ ...link, peer_sources: peers }] as unknown as MetricSources['links'];
+    const lines = textOf({ links, now: Date.parse('2026-01-02T03:04:15.500Z') }).split('\n');
+    expect(lines.filter((line) => line.startsWith('overtap_peer_source'))).toEqual([
+      'overtap_peer_source_up{link="vxlan0",source="dns vtep.example.net"} 1',
+      'overtap_peer_source_up{link="vxlan0",source="file /etc/peers"} 0',
+      'overtap_peer_source_age_seconds{link="vxlan0",source="dns vtep.example.net"} 10.5',
+      ...['remotes"} 3', 'macs"} 2', 'bindings"} 1'].map(
+        (end) => `overtap_peer_source_rows{link="vxlan0",source="dns vtep.example.net",kind="${end}`,
+      ),
+      ...['remotes"} 3', 'macs"} 2', 'bindings"} 1'].map(
+        (end) => `overtap_peer_source_rows{link="vxlan0",source="file /etc/peers",kind="${end}`,
+      ),
+    ]);
+  });
+
+  it('show the BGP speaker: each neighbour and VNI, or that it does not answer', () => {
+    const neighbor: EvpnNeighborRow = {
+      ...{ address: '192.0.2.9', asn: 65001, state: 'established', since: 61, ups: 4, received: 12, accepted: 10 },
+      ...{ sent: 3, stale: 0, messages_in: 20, messages_out: 8, malformed: 2 },
+    };
+    const down: EvpnNeighborRow = { ...neighbor, address: '192.0.2.8', state: 'active', ups: 0, received: 0, accepted: 0 };
+    const vni: EvpnVniRow = {
+      ...{ vni: 100, type: 'l2', owner: 'vxlan0', local: '192.0.2.1', rd: '192.0.2.1:100', floods: true },
+      ...{ imports: [], exports: [], remotes: ['192.0.2.2'], local_macs: 4, remote_macs: 10, duplicates: ['a'] },
+    };
+    const evpn = { neighbors: [neighbor, down], vnis: [vni] };
+    const lines = textOf({ evpn }).split('\n');
+    const of = (name: string, first: number, second: number): string[] => [
+      `overtap_evpn_neighbor_${name}{neighbor="192.0.2.9"} ${first}`,
+      `overtap_evpn_neighbor_${name}{neighbor="192.0.2.8"} ${second}`,
+    ];
+    expect(lines.filter((line) => line.startsWith('overtap_evpn'))).toEqual([
+      'overtap_evpn_up 1',
+      ...of('up', 1, 0),
+      ...of('state_seconds', 61, 61),
+      ...of('established_total', 4, 0),
+      ...of('routes_received', 12, 0),
+      ...of('routes_accepted', 10, 0),
+      ...of('routes_refused', 2, 0),
+      ...of('malformed_total', 2, 2),
+      'overtap_evpn_vni_remotes{vni="100",owner="vxlan0"} 1',
+      'overtap_evpn_vni_local_macs{vni="100",owner="vxlan0"} 4',
+      'overtap_evpn_vni_remote_macs{vni="100",owner="vxlan0"} 10',
+      'overtap_evpn_vni_duplicate_macs{vni="100",owner="vxlan0"} 1',
+    ]);
+    expect(textOf({ evpn: null })).toContain('\novertap_evpn_up 0\n');
   });
 
   it('stand in families, each once, with help and type before its samples', () => {
