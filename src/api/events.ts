@@ -135,6 +135,15 @@ export const SWITCH_EVENT = z
           'The BFD session with a remote has come up or gone down; `unknown`: the remote has closed it on purpose. `diag` is the diagnostic of RFC 5880.',
       }),
     z
+      .object({
+        event: z.literal('path_mtu'),
+        ifname: z.string(),
+        address: z.string(),
+        mtu: said(count, 'Bytes of the outer IP packet; 0: not known.'),
+        search: z.enum(['disabled', 'base', 'searching', 'complete', 'error']),
+      })
+      .meta({ description: 'Probes have found another path MTU to a remote, or their search has ended (RFC 8899).' }),
+    z
       .object({ event: z.literal('lost'), count: said(count, 'Number of lost events.') })
       .meta({ description: 'The reader was too slow, or changes came too fast.' }),
   ])

@@ -108,6 +108,17 @@ export const LINK_ROW = z
           ups: z.int().exactOptional(),
           rx_packets: z.int().exactOptional(),
           tx_packets: z.int().exactOptional(),
+          path_mtu: said(
+            z.int(),
+            'Bytes of the longest outer IP packet that probes have found to pass; absent: not known.',
+          ).exactOptional(),
+          path_mtu_search: said(
+            z.enum(['disabled', 'base', 'searching', 'complete', 'error']),
+            'State of the search, as of RFC 8899 section 5.2; with `path_mtu_probes`.',
+          ).exactOptional(),
+          probes_sent: z.int().exactOptional(),
+          probes_lost: z.int().exactOptional(),
+          black_holes: said(z.int(), 'How often long packets were suddenly lost.').exactOptional(),
         }),
       ),
       'Of a port with `bfd`: its remotes, and their sessions.',

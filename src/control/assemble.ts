@@ -167,7 +167,10 @@ export function assemble(
   const vteps = createVtepWatch(site, multicast);
   const strangers = createStrangerWatch(site);
   const loops = createLoopControl(site, closing);
-  const liveness = createLiveness(site, isHeld);
+  const liveness = createLiveness(site, isHeld, (port, address) => {
+    for (const remote of site.remotesAt(port, address)) mtus.tooBig(remote);
+  });
+  core.devices.probed = (config, remote, known) => liveness.pathMtu(config, remote, known);
   const punts = createPuntFeed(site, multicast, loops, trees);
   return {
     ...core,
@@ -323,6 +326,7 @@ function createLoopControl({ model, engines, events, feed, controls }: Site, clo
 function createLiveness(
   { model, engines, events, feed, reconciler, controls }: Site,
   isHeld: boolean,
+  look: (port: number, address: string) => void,
 ): LivenessControl {
   const host = machineId();
   const lines = new NoticeLimit(REMOTE_LINES, REMOTE_LINE_MS, () => performance.now());
@@ -335,6 +339,13 @@ function createLiveness(
     setDead: (port, dead, change) => reconciler.setDead(port, dead, change),
     tell: (event) => feed.tell(event),
     say: (change) => lines.offer((heldBack) => events.remote(change, heldBack)),
+    measured: (change) => {
+      const { port: ifname, address, mtu, search } = change;
+      feed.tell({ event: 'path_mtu', ifname, address, mtu, search });
+      lines.offer((heldBack) => events.pathMtu(change, heldBack));
+      const port = model.ports.get(ifname);
+      if (port !== undefined) look(port.index, address);
+    },
     fault: (reason) => events.livenessFault(reason),
   });
 }

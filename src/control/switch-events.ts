@@ -5,7 +5,7 @@ import type { MacMoves, UnknownVtep } from '../api/api.js';
 import type { OffloadConfig } from '../config/types.js';
 import type { Refusal } from '../port/refusals.js';
 import type { EvpnEvent } from './evpn/evpn-control.js';
-import type { RemoteChange } from './liveness/contract.js';
+import type { PathMtuChange, RemoteChange } from './liveness/contract.js';
 import type { Loop } from './loops/loop-guard.js';
 import type { TreeNotice } from './spanning-tree/tree-control.js';
 import type { OwnTunnelNotice } from './events/own-tunnel-notices.js';
@@ -43,6 +43,8 @@ export interface SwitchEvents {
   evpnFault(text: string, heldBack: number): void;
   /** A remote was found dead, or is alive again. @param heldBack as above */
   remote(change: RemoteChange, heldBack: number): void;
+  /** Probes have found another path MTU. @param heldBack as above */
+  pathMtu(change: PathMtuChange, heldBack: number): void;
   /** BFD sessions cannot be had, with the reason; null: they can again. */
   livenessFault(reason: string | null): void;
   failed(error: Error): void;

@@ -23,9 +23,15 @@ export function judgeEvpn(facts: EvpnFacts | null): Check[] {
   const { neighbors, vnis, floods, mostRoutes } = facts;
   const up = neighbors.filter(({ state }) => state === 'established').length;
   return [
-    ...neighbors.filter(({ state }) => state !== 'established').slice(0, MOST).map(judgeDown),
+    ...neighbors
+      .filter(({ state }) => state !== 'established')
+      .slice(0, MOST)
+      .map(judgeDown),
     ...neighbors.flatMap((neighbor) => judgeLimit(neighbor, mostRoutes.get(neighbor.address))).slice(0, MOST),
-    ...vnis.filter(({ duplicates }) => duplicates.length > 0).slice(0, MOST).map(judgeDuplicates),
+    ...vnis
+      .filter(({ duplicates }) => duplicates.length > 0)
+      .slice(0, MOST)
+      .map(judgeDuplicates),
     ...judgeTargets(floods, vnis).slice(0, MOST),
     ok('evpn', `${up} of ${neighbors.length} BGP sessions are up`),
   ];
@@ -35,7 +41,11 @@ function judgeDown({ address, state, since, ups, last_end: reason }: EvpnNeighbo
   const cause = reason === undefined ? 'it does not answer' : reason;
   const before = ups === 0 ? 'has never come up' : `is down for ${since} s`;
   const finding = `its BGP session ${before} (${state}; ${cause}): what it has announced is not used`;
-  return fail(`evpn ${address}`, finding, 'see whether it runs, has this switch as a neighbour with its AS, and is reached over TCP');
+  return fail(
+    `evpn ${address}`,
+    finding,
+    'see whether it runs, has this switch as a neighbour with its AS, and is reached over TCP',
+  );
 }
 
 function judgeLimit({ address, received, accepted }: EvpnNeighborRow, most: number | undefined): Check[] {

@@ -2,6 +2,7 @@
  * What the liveness thread and the control thread say to each other, and what they share. Plain values, since they cross threads.
  */
 import type { BfdState } from '../wire/bfd.js';
+import type { SearchState } from './path-search.js';
 
 /** Most sessions of a switch. */
 export const MAX_SESSIONS = 1024;
@@ -33,6 +34,8 @@ export interface SessionSpec {
   /** Microseconds. */
   interval: number;
   multiplier: number;
+  /** Probes of the path MTU: the widest outer IP packet that the kernel knows to leave this host, in bytes. */
+  widest?: number;
   /** What the process before left. */
   kept?: KeptSession;
 }
@@ -47,6 +50,8 @@ export interface KeptSession {
   remoteMult: number;
   remoteDesiredTx: number;
   remoteMinRx: number;
+  /** The path MTU that probes have found, in bytes of the outer IP packet; 0: none. */
+  pathMtu: number;
 }
 
 export type ToLiveness =
@@ -57,11 +62,21 @@ export type ToLiveness =
 
 export type FromLiveness =
   | { type: 'applied'; id: number }
-  /** `admin`: the remote has closed its session on purpose. */
-  | { type: 'verdict'; slot: number; my: number; verdict: Verdict; diag: number }
+  /** Of one look at all sessions, so that many remotes that die at once are one change. */
+  | { type: 'verdicts'; verdicts: readonly SessionVerdict[] }
+  /** Probes of the path MTU have found something else. */
+  | { type: 'path-mtu'; slot: number; my: number; mtu: number; search: SearchState }
   | { type: 'stopped' };
 
+/** `admin`: the remote has closed its session on purpose. */
 export type Verdict = 'up' | 'down' | 'admin';
+
+export interface SessionVerdict {
+  slot: number;
+  my: number;
+  verdict: Verdict;
+  diag: number;
+}
 
 export interface LivenessData {
   eventFd: number;
@@ -81,4 +96,14 @@ export interface SessionStatus extends KeptSession {
   ups: number;
   sent: number;
   received: number;
+  /** Probes of the path MTU; null: none are sent. */
+  probes: ProbeStatus | null;
+}
+
+export interface ProbeStatus {
+  search: SearchState;
+  sent: number;
+  lost: number;
+  /** How often a path that was found did not pass such packets any more. */
+  blackHoles: number;
 }

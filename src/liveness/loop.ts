@@ -6,9 +6,14 @@ import { randomBytes } from 'node:crypto';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { DatagramReader, hearRing, sendTo, Waiting } from '../port/liveness-socket.js';
 import { DatagramRing } from '../shared-memory/datagram-ring.js';
-import { BFD_PACKET, type BfdPacket, encodeBfd } from '../wire/bfd.js';
-import { encodeEnvelope, type Envelope, sealEnvelope } from '../wire/bfd-vxlan.js';
-import type { FromLiveness, LivenessData, PathSpec, ToLiveness } from './contract.js';
+import { BFD_MARK, BFD_PACKET, type BfdPacket, encodeBfd } from '../wire/bfd.js';
+import { encodeEnvelope, type Envelope, envelopeBytes, sealEnvelope } from '../wire/bfd-vxlan.js';
+import { viewOf } from '../wire/bytes.js';
+import { isMapped } from '../wire/ip-address.js';
+import { IPV4_HEADER } from '../wire/ipv4.js';
+import { IPV6_HEADER } from '../wire/ipv6.js';
+import { UDP_HEADER } from '../wire/udp.js';
+import type { FromLiveness, LivenessData, PathSpec, SessionSpec, SessionVerdict, ToLiveness } from './contract.js';
 import { type Entry, Sessions } from './sessions.js';
 import { Status } from './status.js';
 
@@ -30,6 +35,8 @@ export class LivenessLoop {
   private receivers: { fd: number; path: number }[] = [];
   private readonly bytes = new Uint8Array(BFD_PACKET);
   private readonly view = new DataView(this.bytes.buffer);
+  /** Of this look at the sessions. */
+  private verdicts: SessionVerdict[] = [];
   private isRunning = true;
 
   constructor(
@@ -40,9 +47,12 @@ export class LivenessLoop {
     this.sessions = new Sessions({
       random: Math.random,
       discriminator: () => randomBytes(4).readUInt32BE(0),
-      transmit: (entry, packet) => this.transmit(entry, packet),
-      changed: ({ spec: { slot }, session: { my, diag }, verdict }) =>
-        this.tell({ type: 'verdict', slot, my, verdict, diag }),
+      transmit: (entry, packet, size) => this.transmit(entry, packet, size),
+      changed: ({ spec: { slot }, session: { my, diag }, verdict }) => {
+        this.verdicts.push({ slot, my, verdict, diag });
+      },
+      measured: ({ spec: { slot }, session: { my } }, { mtu, state: search }) =>
+        this.tell({ type: 'path-mtu', slot, my, mtu, search }),
       modeOf: (path) => this.paths.get(path)?.mode,
       status: new Status(data.status),
     });
@@ -56,6 +66,7 @@ export class LivenessLoop {
       this.read();
       const now = performance.now();
       const next = this.sessions.tick(now);
+      this.tellVerdicts();
       this.waiting.wait(Math.min(next - performance.now(), LONGEST_WAIT));
       if (!this.waiting.isReady(0)) continue;
       hearRing(this.data.eventFd);
@@ -98,13 +109,23 @@ export class LivenessLoop {
     this.tell({ type: 'applied', id });
   }
 
-  private transmit({ spec }: Entry, packet: BfdPacket): void {
+  private transmit({ spec }: Entry, packet: BfdPacket, size: number): void {
     const path = this.paths.get(spec.path);
     if (path === undefined) return;
     const { around } = path;
+    if (size !== 0 || packet.hasMark) {
+      sendTo(path.sender, longDatagram(path, spec.address, packet, size), spec.address, path.port);
+      return;
+    }
     encodeBfd(around?.view ?? this.view, around?.at ?? 0, packet);
     if (around !== undefined) sealEnvelope(around);
     sendTo(path.sender, around?.bytes ?? this.bytes, spec.address, path.port);
+  }
+
+  private tellVerdicts(): void {
+    if (this.verdicts.length === 0) return;
+    this.tell({ type: 'verdicts', verdicts: this.verdicts });
+    this.verdicts = [];
   }
 
   private tell(message: FromLiveness): void {
@@ -113,7 +134,26 @@ export class LivenessLoop {
 }
 
 function begin(path: PathSpec): Path {
-  const { envelope } = path;
-  if (envelope === undefined) return path;
-  return { ...path, around: encodeEnvelope({ ...envelope, sourcePort: 49_152 + path.path }) };
+  return path.envelope === undefined ? path : { ...path, around: envelopeOf(path, path.envelope) };
+}
+
+function envelopeOf({ path }: PathSpec, envelope: NonNullable<PathSpec['envelope']>, room?: number): Envelope {
+  return encodeEnvelope({ ...envelope, sourcePort: 49_152 + path }, room);
+}
+
+/** The UDP payload of a probe, or of an answer to one. There are few of these. @param size of the outer IP packet; 0: as short as can be */
+function longDatagram(path: PathSpec, address: SessionSpec['address'], packet: BfdPacket, size: number): Uint8Array {
+  const family = isMapped(address[0], address[1], address[2]) ? 4 : 6;
+  const headers = (family === 4 ? IPV4_HEADER : IPV6_HEADER) + UDP_HEADER;
+  const around = path.envelope === undefined ? 0 : envelopeBytes(family);
+  const room = Math.max(BFD_PACKET + (packet.hasMark ? BFD_MARK : 0), size - headers - around);
+  if (path.envelope === undefined) {
+    const bytes = new Uint8Array(room);
+    encodeBfd(viewOf(bytes), 0, packet);
+    return bytes;
+  }
+  const envelope = envelopeOf(path, path.envelope, room);
+  encodeBfd(envelope.view, envelope.at, packet);
+  sealEnvelope(envelope);
+  return envelope.bytes;
 }

@@ -50,6 +50,10 @@ export interface Session {
   isPolling: boolean;
   /** The remote has polled: the next packet has F. */
   owesFinal: boolean;
+  /** The mark of the remote's probe, which the answer repeats. */
+  owesMark: boolean;
+  owed0: number;
+  owed1: number;
   /** When the next packet is due. */
   sendAt: number;
   /** When the last packet was sent, or the session began. */
@@ -78,6 +82,9 @@ export function beginSession(my: number, timing: Timing, now: number, random: nu
     inForceRx: timing.interval,
     isPolling: false,
     owesFinal: false,
+    owesMark: false,
+    owed0: 0,
+    owed1: 0,
     sendAt: now + (random * timing.interval) / 1000,
     sentAt: now,
     heardAt: now,
@@ -119,6 +126,9 @@ export function receive(session: Session, packet: BfdPacket, now: number): boole
   session.isHeard = true;
   if (packet.poll) {
     session.owesFinal = true;
+    session.owesMark = packet.hasMark;
+    session.owed0 = packet.mark0;
+    session.owed1 = packet.mark1;
     session.sendAt = now;
   }
   if (session.state !== before) enter(session, now);
@@ -217,19 +227,30 @@ export function isSendDue({ sendAt }: Session, now: number): boolean {
  */
 export function send(session: Session, packet: BfdPacket, now: number, random: number): void {
   const { timing } = session;
-  packet.diag = session.diag;
-  packet.state = session.state;
+  describe(session, packet);
   packet.final = session.owesFinal;
   packet.poll = session.isPolling && !session.owesFinal;
+  packet.hasMark = session.owesFinal && session.owesMark;
+  packet.mark0 = session.owed0;
+  packet.mark1 = session.owed1;
+  session.owesFinal = false;
+  session.sentAt = now;
+  // 75 to 100 % of the interval; with a multiplier of 1, at most 90 %.
+  session.sendAt = now + sendInterval(session) * (0.75 + random * (timing.multiplier === 1 ? 0.15 : 0.25));
+}
+
+/** What every packet of the session says, into `packet`; it neither polls nor answers. */
+export function describe(session: Session, packet: BfdPacket): void {
+  packet.diag = session.diag;
+  packet.state = session.state;
+  packet.poll = false;
+  packet.final = false;
   packet.demand = false;
-  packet.detectMult = timing.multiplier;
+  packet.detectMult = session.timing.multiplier;
   packet.my = session.my;
   packet.your = session.your;
   packet.desiredTx = session.desiredTx;
   packet.requiredRx = session.requiredRx;
   packet.requiredEchoRx = 0;
-  session.owesFinal = false;
-  session.sentAt = now;
-  // 75 to 100 % of the interval; with a multiplier of 1, at most 90 %.
-  session.sendAt = now + sendInterval(session) * (0.75 + random * (timing.multiplier === 1 ? 0.15 : 0.25));
+  packet.hasMark = false;
 }

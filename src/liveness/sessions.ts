@@ -15,8 +15,22 @@ import {
   emptyPacket,
   UP,
 } from '../wire/bfd.js';
+import { isMapped } from '../wire/ip-address.js';
 import type { BfdMode, KeptSession, SessionSpec, Verdict } from './contract.js';
-import { beginSession, close, dueAt, expire, isSendDue, receive, retime, type Session, send } from './session.js';
+import type { Search } from './path-search.js';
+import { Prober } from './prober.js';
+import {
+  beginSession,
+  close,
+  describe,
+  dueAt,
+  expire,
+  isSendDue,
+  receive,
+  retime,
+  type Session,
+  send,
+} from './session.js';
 import type { Discard, Status, Traffic } from './status.js';
 
 /** One session, its remote, and what has happened. */
@@ -32,9 +46,11 @@ export interface SessionParts {
   random(): number;
   /** A random number of 32 bits. */
   discriminator(): number;
-  /** Sends a packet of this session; losses are nobody's concern. */
-  transmit(entry: Entry, packet: BfdPacket): void;
+  /** Sends a packet of this session; losses are nobody's concern. @param size bytes of the outer IP packet; 0: as short as can be */
+  transmit(entry: Entry, packet: BfdPacket, size: number): void;
   changed(entry: Entry): void;
+  /** Another path MTU was found, or how far its search is. */
+  measured(entry: Entry, search: Search): void;
   modeOf(path: number): BfdMode | undefined;
   status: Status;
 }
@@ -66,16 +82,31 @@ export class Sessions {
     while (my === 0 || this.byDiscriminator.has(my)) my = this.parts.discriminator() >>> 0;
     const session = beginSession(my, timingOf(spec), now, this.parts.random());
     if (spec.kept !== undefined) restore(session, spec.kept, now);
-    const entry = { spec, key, session, verdict: verdictOf(session), ups: 0, sent: 0, received: 0 };
+    const prober = this.proberOf(spec);
+    if (prober !== null && spec.kept !== undefined) prober.search.mtu = spec.kept.pathMtu;
+    const entry = { spec, key, session, prober, verdict: verdictOf(session), ups: 0, sent: 0, received: 0 };
+    prober?.follow(session.state === UP, now);
     this.byKey.set(key, entry);
     this.byDiscriminator.set(my, entry);
     this.parts.status.write(spec.slot, session, entry);
     if (entry.verdict !== 'down') this.parts.changed(entry);
   }
 
+  private proberOf({ widest, address }: SessionSpec): Prober | null {
+    if (widest === undefined) return null;
+    const family = isMapped(address[0], address[1], address[2]) ? 4 : 6;
+    return new Prober(family, widest, () => this.parts.discriminator() >>> 0);
+  }
+
   private update(entry: Entry, spec: SessionSpec, now: number): void {
     const { interval, multiplier } = entry.spec;
     entry.spec = spec;
+    if (spec.widest === undefined) entry.prober = null;
+    else if (entry.prober !== null) entry.prober.setLimit(spec.widest, now);
+    else {
+      entry.prober = this.proberOf(spec);
+      entry.prober?.follow(entry.session.state === UP, now);
+    }
     if (interval !== spec.interval || multiplier !== spec.multiplier) retime(entry.session, timingOf(spec), now);
   }
 
@@ -114,8 +145,19 @@ export class Sessions {
       return;
     }
     entry.received++;
+    this.hearAnswer(entry, now);
     receive(entry.session, this.packet, now);
-    this.follow(entry);
+    this.follow(entry, now);
+  }
+
+  /** An answer to a probe says nothing to the session's own poll. */
+  private hearAnswer(entry: Entry, now: number): void {
+    const { packet } = this;
+    const { prober, session } = entry;
+    if (prober === null || !packet.final) return;
+    const heard = prober.hear(packet, session.isPolling, now);
+    if (heard !== 'none') packet.final = false;
+    if (heard === 'changed') this.parts.measured(entry, prober.search);
   }
 
   /** The session of the packet that was decoded last, or why it is discarded. */
@@ -141,22 +183,37 @@ export class Sessions {
     for (const entry of this.byKey.values()) {
       const { session } = entry;
       if (dueAt(session) <= now) {
-        if (expire(session, now)) this.follow(entry);
+        if (expire(session, now)) this.follow(entry, now);
         if (isSendDue(session, now)) this.transmit(entry, now);
       }
-      next = Math.min(next, dueAt(session));
+      if (entry.prober !== null) this.probe(entry, entry.prober, now);
+      next = Math.min(next, dueAt(session), entry.prober?.dueAt ?? Number.POSITIVE_INFINITY);
     }
     return next;
+  }
+
+  private probe(entry: Entry, prober: Prober, now: number): void {
+    if (prober.dueAt > now) return;
+    const isChanged = prober.expire(now);
+    describe(entry.session, this.packet);
+    const size = prober.take(this.packet, entry.session.isPolling, now);
+    if (size > 0) {
+      entry.sent++;
+      this.parts.transmit(entry, this.packet, size);
+    }
+    this.parts.status.write(entry.spec.slot, entry.session, entry);
+    if (isChanged) this.parts.measured(entry, prober.search);
   }
 
   private transmit(entry: Entry, now: number): void {
     send(entry.session, this.packet, now, this.parts.random());
     entry.sent++;
-    this.parts.transmit(entry, this.packet);
+    this.parts.transmit(entry, this.packet, 0);
     this.parts.status.write(entry.spec.slot, entry.session, entry);
   }
 
-  private follow(entry: Entry): void {
+  private follow(entry: Entry, now: number): void {
+    entry.prober?.follow(entry.session.state === UP, now);
     const verdict = verdictOf(entry.session);
     const isChanged = verdict !== entry.verdict;
     entry.verdict = verdict;

@@ -1,6 +1,8 @@
 /** What the liveness thread shows of its sessions in shared memory, a row each, and how many packets it has discarded, by reason. */
 import type { BfdFault, BfdState } from '../wire/bfd.js';
-import { MAX_SESSIONS, type SessionStatus } from './contract.js';
+import { MAX_SESSIONS, type ProbeStatus, type SessionStatus } from './contract.js';
+import { SEARCH_STATES, type Search } from './path-search.js';
+import type { Prober } from './prober.js';
 import { detectionTime, type Session, sendInterval } from './session.js';
 
 const ROW = 16;
@@ -31,6 +33,7 @@ export interface Traffic {
   ups: number;
   sent: number;
   received: number;
+  prober: Prober | null;
 }
 
 export class Status {
@@ -40,7 +43,7 @@ export class Status {
     this.words = new Int32Array(memory);
   }
 
-  write(slot: number, session: Session, { ups, sent, received }: Traffic): void {
+  write(slot: number, session: Session, { ups, sent, received, prober }: Traffic): void {
     const { words } = this;
     const at = slot * ROW;
     words[at] = session.state | (session.remoteState << 8) | (session.diag << 16);
@@ -54,6 +57,28 @@ export class Status {
     words[at + 8] = ups;
     words[at + 9] = sent;
     words[at + 10] = received;
+    this.writeProbes(at + 11, prober?.search ?? null);
+  }
+
+  /** Words: the path MTU, one more than the state, probes, those lost, black holes. */
+  private writeProbes(at: number, search: Search | null): void {
+    const { words } = this;
+    if (search === null) {
+      words.fill(0, at, at + 5);
+      return;
+    }
+    words[at] = search.mtu;
+    words[at + 1] = SEARCH_STATES.indexOf(search.state) + 1;
+    words[at + 2] = search.sent;
+    words[at + 3] = search.lostInAll;
+    words[at + 4] = search.blackHoles;
+  }
+
+  private probesAt(at: number): ProbeStatus | null {
+    const { words } = this;
+    const search = SEARCH_STATES[words[at + 1] - 1];
+    if (search === undefined) return null;
+    return { search, sent: words[at + 2] >>> 0, lost: words[at + 3] >>> 0, blackHoles: words[at + 4] >>> 0 };
   }
 
   clear(slot: number): void {
@@ -80,6 +105,8 @@ export class Status {
       ups: unsigned(8),
       sent: unsigned(9),
       received: unsigned(10),
+      pathMtu: words[at + 11],
+      probes: this.probesAt(at + 11),
     };
   }
 

@@ -41,9 +41,17 @@ export function droppedAt({ fd }: Receiver): number {
   return native.droppedAt(fd);
 }
 
-/** @param seed any integer: selects the first port that is tried @throws UnderlayError */
+/** Its datagrams are never fragmented, since probes tell what passes in one piece. @param seed any integer: selects the first port that is tried @throws UnderlayError */
 export function openLivenessSender(place: UnderlayPlace, seed: number): Sender {
-  const [sender] = openSenders({ ...place, range: SOURCE_PORTS, count: 1, seed, ttl: TTL, sendBuffer: SEND_BUFFER });
+  const [sender] = openSenders({
+    ...place,
+    range: SOURCE_PORTS,
+    count: 1,
+    seed,
+    ttl: TTL,
+    df: true,
+    sendBuffer: SEND_BUFFER,
+  });
   return sender;
 }
 

@@ -16,8 +16,8 @@ import {
   ETHERTYPE_IPV6,
   ETHERNET_HEADER,
 } from './ethernet.js';
-import { encodeIpv4, ipv4Destination, ipv4Ttl, PROTOCOL_UDP } from './ipv4.js';
-import { encodeIpv6, ipv6Destination, ipv6HopLimit } from './ipv6.js';
+import { encodeIpv4, IPV4_HEADER, ipv4Destination, ipv4Ttl, PROTOCOL_UDP } from './ipv4.js';
+import { encodeIpv6, IPV6_HEADER, ipv6Destination, ipv6HopLimit } from './ipv6.js';
 import { L3_END, L3_KIND, L3_OFFSET, L4_OFFSET, L4_PROTOCOL, LAYOUT_WORDS, parseInner } from './inner.js';
 import { encodeUdp, UDP_CHECKSUM, UDP_HEADER, udpDestinationPort, udpLength } from './udp.js';
 import { encodeVxlan, VXLAN_HEADER } from './vxlan.js';
@@ -80,18 +80,27 @@ export interface Envelope {
   family: 4 | 6;
 }
 
-/** Builds what is around the packets of a session (cold). Over IPv4 there is no inner UDP checksum. @throws RangeError for a wrong address */
-export function encodeEnvelope({ vni, source, sourceMac, sourcePort }: BfdEnvelope): Envelope {
+/** Bytes of a datagram around the UDP payload inside. */
+export function envelopeBytes(family: 4 | 6): number {
+  return IP + (family === 4 ? IPV4_HEADER : IPV6_HEADER) + UDP_HEADER;
+}
+
+/**
+ * Builds what is around the packets of a session (cold). Over IPv4 there is no inner UDP checksum.
+ * @param room bytes of the payload: a packet, and what stands behind it, zeros
+ * @throws RangeError for a wrong address
+ */
+export function encodeEnvelope({ vni, source, sourceMac, sourcePort }: BfdEnvelope, room = BFD_PACKET): Envelope {
   const family = source.includes(':') ? 6 : 4;
   const path = { source, destination: family === 4 ? '127.0.0.1' : '::1', checksum: 'zero' as const };
-  const payload = encodeUdp({ sourcePort, destinationPort: BFD_PORT, payload: new Uint8Array(BFD_PACKET) }, path);
+  const payload = encodeUdp({ sourcePort, destinationPort: BFD_PORT, payload: new Uint8Array(room) }, path);
   const packet =
     family === 4
       ? encodeIpv4({ ...path, protocol: PROTOCOL_UDP, ttl: BFD_TTL, payload })
       : encodeIpv6({ ...path, nextHeader: PROTOCOL_UDP, hopLimit: BFD_TTL, payload });
   const etherType = family === 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
   const bytes = encodeVxlan(vni, encodeEthernet({ destination: MAC, source: sourceMac, etherType, payload: packet }));
-  const envelope = { bytes, view: viewOf(bytes), at: bytes.length - BFD_PACKET, family } as const;
+  const envelope = { bytes, view: viewOf(bytes), at: bytes.length - room, family } as const;
   // ::ffff:127.0.0.1 has no text of its own here: it would be the IPv4 address.
   if (family === 6)
     for (const [i, word] of LOOPBACK.entries()) envelope.view.setUint32(IP + IPV6_DESTINATION + i * 4, word);
@@ -99,11 +108,11 @@ export function encodeEnvelope({ vni, source, sourceMac, sourcePort }: BfdEnvelo
 }
 
 /** Completes a datagram whose packet was written: over IPv6 a UDP checksum is required (RFC 8200 section 8.1). */
-export function sealEnvelope({ view, at, family }: Envelope): void {
+export function sealEnvelope({ bytes, view, at, family }: Envelope): void {
   if (family === 4) return;
   const udp = at - UDP_HEADER;
   view.setUint16(udp + UDP_CHECKSUM, 0);
-  const length = UDP_HEADER + BFD_PACKET;
+  const length = bytes.length - udp;
   const sum = ~fold(sum16(view, udp, length, pseudoHeaderSum6(view, IP, PROTOCOL_UDP, length))) & 0xffff;
   view.setUint16(udp + UDP_CHECKSUM, sum === 0 ? 0xffff : sum);
 }

@@ -18,6 +18,12 @@ export const BFD_MULTIHOP_PORT = 4784;
 export const BFD_TTL = 255;
 /** Bytes of a packet without authentication. */
 export const BFD_PACKET = 24;
+/**
+ * Behind a packet, where its Length ends, a probe of the path MTU has 12 bytes that an answer of another overtap repeats: which of the
+ * probes it answers. Other implementations do not look there (section 6.8.6 asks for no more than Length bytes).
+ */
+export const BFD_MARK = 12;
+const MARK = 0x4f564d50;
 /** The least length of a packet with an authentication section. */
 const WITH_AUTHENTICATION = 26;
 
@@ -55,6 +61,10 @@ export interface BfdPacket {
   desiredTx: number;
   requiredRx: number;
   requiredEchoRx: number;
+  /** Two words of a probe, or of its answer; absent: both 0. */
+  hasMark: boolean;
+  mark0: number;
+  mark1: number;
 }
 
 /** Why a packet is not accepted; names of counters. */
@@ -80,6 +90,9 @@ export function emptyPacket(): BfdPacket {
     desiredTx: 0,
     requiredRx: 0,
     requiredEchoRx: 0,
+    hasMark: false,
+    mark0: 0,
+    mark1: 0,
   };
 }
 
@@ -110,10 +123,13 @@ export function decodeBfd(view: DataView, off: number, length: number, packet: B
   packet.desiredTx = view.getUint32(off + 12);
   packet.requiredRx = view.getUint32(off + 16);
   packet.requiredEchoRx = view.getUint32(off + 20);
+  packet.hasMark = length >= said + BFD_MARK && view.getUint32(off + said) === MARK;
+  packet.mark0 = packet.hasMark ? view.getUint32(off + said + 4) : 0;
+  packet.mark1 = packet.hasMark ? view.getUint32(off + said + 8) : 0;
   return null;
 }
 
-/** Writes BFD_PACKET bytes at `off`. */
+/** Writes BFD_PACKET bytes at `off`, and with a mark BFD_MARK more. */
 export function encodeBfd(view: DataView, off: number, packet: BfdPacket): void {
   view.setUint8(off, (VERSION << 5) | (packet.diag & 0x1f));
   const flags = (packet.poll ? POLL : 0) | (packet.final ? FINAL : 0) | (packet.demand ? DEMAND : 0);
@@ -125,4 +141,8 @@ export function encodeBfd(view: DataView, off: number, packet: BfdPacket): void 
   view.setUint32(off + 12, packet.desiredTx);
   view.setUint32(off + 16, packet.requiredRx);
   view.setUint32(off + 20, packet.requiredEchoRx);
+  if (!packet.hasMark) return;
+  view.setUint32(off + BFD_PACKET, MARK);
+  view.setUint32(off + BFD_PACKET + 4, packet.mark0);
+  view.setUint32(off + BFD_PACKET + 8, packet.mark1);
 }

@@ -152,7 +152,7 @@ describe('the words of monitor', () => {
       err: 'overtap: "monitor" does not know "lerned"; did you mean "learned"?\n',
     });
     expect((await monitor('weather').result).err).toBe(
-      'overtap: "monitor" does not know "weather"; it takes fdb, link, loop, stp, mdb, evpn, miss, neigh, vtep, peers, remote, learned, moved, aged, added, changed, deleted, mac_moves, l2miss, l3miss, neigh_conflict, vtep_unknown, lost, all\n',
+      'overtap: "monitor" does not know "weather"; it takes fdb, link, loop, stp, mdb, evpn, miss, neigh, vtep, peers, remote, learned, moved, aged, added, changed, deleted, mac_moves, l2miss, l3miss, neigh_conflict, vtep_unknown, path_mtu, lost, all\n',
     );
     expect(served.requests).toEqual([]);
   });

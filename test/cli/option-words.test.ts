@@ -177,6 +177,7 @@ const READINGS: [OptionScope, string, Options][] = [
   ['vxlan', 'bfd single-hop bfd_interval 100', { bfd: 'single-hop', bfd_interval: 100 }],
   ['vxlan', 'bfd vxlan bfd_multiplier 5 bfd_vni 7', { bfd: 'vxlan', bfd_multiplier: 5, bfd_vni: 7 }],
   ['vxlan', 'bfd_backup 192.0.2.3', { bfd_backup: '192.0.2.3' }],
+  ['vxlan', 'bfd single-hop path_mtu_probes on', { bfd: 'single-hop', path_mtu_probes: true }],
   ['vxlan', 'reserved_bits drop', { reserved_bits: 'drop' }],
   ['vxlan', 'reserved_bits 0xf7ffffff000000ff', { reserved_bits: '0xf7ffffff000000ff' }],
   ['tap', 'fd 5', { fd: '5' }],

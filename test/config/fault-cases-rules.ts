@@ -343,6 +343,13 @@ export const addresses: Case[] = [
     `${V}.local`,
     /expected an IPv4 or IPv6 address, found "192\.0\.2"/,
   ],
+  [
+    'probes without BFD',
+    inVxlan('id: 1', 'path_mtu_probes: true'),
+    '7:26',
+    `${V}.path_mtu_probes`,
+    /probes are packets of BFD sessions; give bfd too/,
+  ],
   ['local with prefix', inVxlan('id: 1', 'local: 192.0.2.1/24'), '7:16', `${V}.local`, /remove the prefix length/],
   ['zone of no link', inVxlan('id: 1', 'remotes: ["2001:db8::1%eth0"]'), '7:19', `${V}.remotes[0]`, /remove the zone/],
   [

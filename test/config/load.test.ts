@@ -208,6 +208,7 @@ describe('the example of the contract', () => {
       bfd_interval: 300,
       bfd_multiplier: 3,
       bfd_vni: 1,
+      path_mtu_probes: false,
       reserved_bits: 'ignore',
       evpn: false,
       fragment: false,

@@ -48,7 +48,9 @@ describe('the speaker', () => {
       'fail evpn 192.0.2.9: its BGP session is down for 75 s (active; hold timer expired): what it has announced is not used',
       'ok evpn: 0 of 1 BGP sessions are up',
     ]);
-    expect(judge({ neighbor: { state: 'connect', ups: 0 } })[0]).toContain('has never come up (connect; it does not answer)');
+    expect(judge({ neighbor: { state: 'connect', ups: 0 } })[0]).toContain(
+      'has never come up (connect; it does not answer)',
+    );
   });
 
   it('has a neighbour near max_routes, and one beyond', () => {

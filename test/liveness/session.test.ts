@@ -48,6 +48,7 @@ class End {
       discriminator: () => Math.floor(random() * 0xffffffff),
       transmit: (_, packet) => this.transmit(packet),
       changed: ({ verdict }) => this.verdicts.push(verdict),
+      measured: () => undefined,
       modeOf: () => 'single-hop',
       status: this.status,
     });

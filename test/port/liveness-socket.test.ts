@@ -3,7 +3,13 @@
  * leaves room for the packets of neighbours. Without the filter it does not: that is shown too.
  */
 import { afterEach, describe, expect, it } from 'vitest';
-import { DatagramReader, droppedAt, openLivenessReceiver, openLivenessSender, sendTo } from '../../src/port/liveness-socket.js';
+import {
+  DatagramReader,
+  droppedAt,
+  openLivenessReceiver,
+  openLivenessSender,
+  sendTo,
+} from '../../src/port/liveness-socket.js';
 import { openSenders } from '../../src/port/underlay.js';
 import { parseAddress } from '../../src/wire/ip-address.js';
 

@@ -20,6 +20,9 @@ const PACKET: BfdPacket = {
   desiredTx: 100_000,
   requiredRx: 200_000,
   requiredEchoRx: 0,
+  hasMark: false,
+  mark0: 0,
+  mark1: 0,
 };
 
 function read(hex: string): ReturnType<typeof decodeBfd> | BfdPacket {
@@ -82,16 +85,28 @@ describe('a Control packet', () => {
     desiredTx: fc.integer({ min: 0, max: 0xffffffff }),
     requiredRx: fc.integer({ min: 0, max: 0xffffffff }),
     requiredEchoRx: fc.integer({ min: 0, max: 0xffffffff }),
+    hasMark: fc.constant(true),
+    mark0: fc.integer({ min: 0, max: 0xffffffff }),
+    mark1: fc.integer({ min: 0, max: 0xffffffff }),
   });
 
   it('is read as it was written', () => {
     fc.assert(
       fc.property(packets, (packet) => {
-        const bytes = new Uint8Array(24);
+        const bytes = new Uint8Array(36);
         encodeBfd(viewOf(bytes), 0, packet);
         expect(read(toHex(bytes))).toEqual(packet);
+        expect(read(toHex(bytes.subarray(0, 35)))).toEqual({ ...packet, hasMark: false, mark0: 0, mark1: 0 });
       }),
     );
+  });
+
+  it('has the mark of a probe behind its length, and zeros behind that', () => {
+    const mark = '4f564d50 0a0b0c0d f1f2f3f4'.replaceAll(' ', '');
+    const marked = { ...PACKET, hasMark: true, mark0: 0x0a0b0c0d, mark1: 0xf1f2f3f4 };
+    expect(read(`${BYTES}${mark}`)).toEqual(marked);
+    expect(read(`${BYTES}${mark}${'00'.repeat(1000)}`)).toEqual(marked);
+    expect(read(`${BYTES}${'00'.repeat(1000)}`)).toEqual(PACKET);
   });
 
   it('of random bytes is read or refused, within its length', () => {

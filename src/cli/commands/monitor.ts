@@ -21,7 +21,7 @@ const GROUPS: Readonly<Record<string, readonly Kind[]>> = {
   neigh: ['neigh_conflict'],
   vtep: ['vtep_unknown'],
   peers: ['peers'],
-  remote: ['remote'],
+  remote: ['remote', 'path_mtu'],
 };
 const KINDS: readonly Kind[] = [...Object.values(GROUPS).flat(), 'lost'];
 export const WORDS: readonly string[] = [...new Set([...Object.keys(GROUPS), ...KINDS, 'all'])];

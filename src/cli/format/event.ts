@@ -68,6 +68,10 @@ export function formatEvent(event: SwitchEvent): string {
       const { address, ifname, state, diag } = event;
       return line('REMOTE', [address, 'dev', ifname, 'state', state, 'diag', diag]);
     }
+    case 'path_mtu': {
+      const { address, ifname, mtu, search } = event;
+      return line('REMOTE', [address, 'dev', ifname, 'path_mtu', mtu === 0 ? 'unknown' : mtu, 'search', search]);
+    }
     case 'lost':
       return line('LOST', [event.count, event.count === 1 ? 'event' : 'events', 'lost']);
     default:

@@ -201,6 +201,12 @@ export const vxlanOptions = {
     word: text('A'),
     doc: 'The remote that gets what is for a dead one, one of `remotes` or `peers`. Members of a nexthop group take over for each other without it.',
   }),
+  path_mtu_probes: option({
+    value: value.flag,
+    default: false,
+    word: onOff(),
+    doc: 'Probes of the path MTU to each remote by its BFD session (RFC 8899), for paths where ICMP is filtered (docs/liveness.md). Needs `bfd`.',
+  }),
   reserved_bits: option({
     value: value.reservedBits,
     default: 'ignore',

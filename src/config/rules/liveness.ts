@@ -8,6 +8,7 @@ import { dstportOf, localOf, remoteLists } from './vxlan.js';
 export function checkLiveness(ports: readonly DecodedVxlan[], faults: FaultList): void {
   for (const port of ports) {
     checkBackup(port, faults);
+    checkProbes(port, faults);
     if (port.given.bfd === 'vxlan') checkManagement(port, ports, faults);
   }
 }
@@ -19,6 +20,12 @@ function checkBackup(port: DecodedVxlan, faults: FaultList): void {
   if (bfd === 'off') faults.at(at, 'only BFD finds out that a remote is dead; give bfd too, or remove it');
   else if (!remoteLists(port).some(({ value }) => value === backup))
     faults.at(at, `${backup} is no remote of the port; add it to remotes or peers, or choose one of these`);
+}
+
+function checkProbes({ given, path }: DecodedVxlan, faults: FaultList): void {
+  const { path_mtu_probes: probes = false, bfd = 'off' } = given;
+  if (probes && bfd === 'off')
+    faults.at([...path, 'path_mtu_probes'], 'probes are packets of BFD sessions; give bfd too, or remove it');
 }
 
 /** RFC 8971 section 3: the management VNI has no tenants. Ports that share a socket share it. */

@@ -67,6 +67,12 @@ export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
       else if (state === 'down') log.warn(facts, 'remote dead: what is for it goes elsewhere');
       else log.info(facts, 'remote has closed its BFD session');
     },
+    pathMtu: ({ port, address, mtu, search }, heldBack) => {
+      const facts = { port, remote: address, path_mtu: mtu, heldBack };
+      if (search === 'error' && mtu === 0) log.warn(facts, 'the remote answers no probes of the path MTU');
+      else if (search === 'base') log.warn(facts, 'long packets to the remote are lost: its path MTU is searched anew');
+      else log.info({ ...facts, search }, 'path MTU of the remote found by probes');
+    },
     livenessFault: (reason) =>
       reason === null ? log.info('all BFD sessions can be had') : log.warn({ reason }, 'BFD sessions are missing'),
     ownTunnel: ({ port, bridge, remote }) =>

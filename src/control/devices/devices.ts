@@ -245,13 +245,22 @@ export class Devices {
   }
 
   /** Largest outer packet, in bytes, that reaches an address unfragmented; null: unreachable. */
-  pathMtu({ local, dev }: VxlanConfig, remote: string): number | null {
+  pathMtu(config: VxlanConfig, remote: string): number | null {
+    const { local, dev } = config;
     try {
-      return pathMtu({ remote, ...(local === undefined ? {} : { local }), ...(dev === undefined ? {} : { dev }) });
+      const known = pathMtu({
+        remote,
+        ...(local === undefined ? {} : { local }),
+        ...(dev === undefined ? {} : { dev }),
+      });
+      return this.probed(config, remote, known);
     } catch {
       return null;
     }
   }
+
+  /** What probes say about a path whose MTU the kernel knows; set by who sends any. */
+  probed: (config: VxlanConfig, remote: string, known: number) => number | null = (_config, _remote, known) => known;
 
   /**
    * The MTU of a vxlan port: the largest that reaches each of these addresses unfragmented by its route. Without a known route,

@@ -196,6 +196,7 @@ export const STATE = z.object({
           ...{ state: z.literal([0, 1, 2, 3]), remoteState: z.literal([0, 1, 2, 3]) },
           diag: z.int().min(0).max(31),
           remoteMult: z.int().min(1).max(255),
+          pathMtu: z.int().min(0).max(65_535).default(0),
         }),
       }),
     )

@@ -3,7 +3,15 @@
  * (`PortEntries.setDead`), until it is up again. The sessions themselves are the liveness thread's.
  */
 import type { SwitchEvent } from '../../api/api.js';
-import { MAX_SESSIONS, type FromLiveness, type SessionStatus, type Verdict } from '../../liveness/contract.js';
+import type { VxlanConfig } from '../../config/types.js';
+import {
+  MAX_SESSIONS,
+  type FromLiveness,
+  type KeptSession,
+  type SessionStatus,
+  type SessionVerdict,
+  type Verdict,
+} from '../../liveness/contract.js';
 import { createStatus, Status } from '../../liveness/status.js';
 import type { Wake } from '../../port/wake.js';
 import { parseAddress } from '../../wire/ip-address.js';
@@ -12,11 +20,11 @@ import { isTunnel, type SwitchModel, type VxlanPort } from '../model/model.js';
 import { Numbers } from '../model/numbers.js';
 import { Transition } from '../model/transition.js';
 import type { RemoteSource, RemoteView } from '../views/remotes.js';
-import type { Liveness, RemoteChange, RemoteState } from './contract.js';
+import type { Liveness, PathMtuChange, RemoteChange, RemoteState } from './contract.js';
 import { LivenessThread } from './liveness-thread.js';
 import { Management } from './management.js';
 import { Paths } from './paths.js';
-import { type Wanted, type WantedSession, wantedSessions } from './wanted.js';
+import { sessionKey, type Wanted, type WantedSession, wantedSessions } from './wanted.js';
 
 /** How often the model is looked at. After a take-over more often: the sockets are free as soon as the other process ends. */
 const LOOK_MS = 200;
@@ -27,7 +35,7 @@ const EAGER_LOOKS = 200;
 export interface KeptRemote {
   key: string;
   state: RemoteState;
-  session: Omit<SessionStatus, 'sendInterval' | 'detectionTime' | 'ups' | 'sent' | 'received'>;
+  session: KeptSession & Pick<SessionStatus, 'state' | 'remoteState'>;
 }
 
 export interface LivenessParts {
@@ -42,6 +50,8 @@ export interface LivenessParts {
   setDead(port: VxlanPort, dead: ReadonlySet<string>, change: Transition): void;
   tell(event: SwitchEvent): void;
   say(notice: RemoteChange): void;
+  /** Another path MTU holds for a remote. */
+  measured(change: PathMtuChange): void;
   /** Sessions cannot be had; null: they can again. */
   fault(reason: string | null): void;
 }
@@ -50,6 +60,10 @@ interface Session {
   wanted: WantedSession;
   slot: number;
   state: RemoteState;
+  /** The path MTU that the kernel knows; 0: not known yet. */
+  widest: number;
+  /** What was told of its path last. */
+  path: string;
 }
 
 export class LivenessControl implements Liveness, RemoteSource {
@@ -66,7 +80,6 @@ export class LivenessControl implements Liveness, RemoteSource {
   /** What the thread was told last. */
   private told = '';
   private saidFault: string | null = null;
-  private isSettling = false;
   private timers: NodeJS.Timeout[] = [];
 
   constructor(private readonly parts: LivenessParts) {
@@ -104,7 +117,8 @@ export class LivenessControl implements Liveness, RemoteSource {
     return [...this.sessions.values()].flatMap(({ wanted: { key }, slot, state }) => {
       const status = this.status.read(slot);
       if (status === null) return [];
-      const { sendInterval: _, detectionTime: __, ups: ___, sent: ____, received: _____, ...session } = status;
+      const { state: bfd, my, your, diag, remoteState, remoteMult, remoteDesiredTx, remoteMinRx, pathMtu } = status;
+      const session = { state: bfd, my, your, diag, remoteState, remoteMult, remoteDesiredTx, remoteMinRx, pathMtu };
       return [{ key, state, session }];
     });
   }
@@ -136,6 +150,19 @@ export class LivenessControl implements Liveness, RemoteSource {
   discards(): Record<string, number> {
     const discards = this.status.discards();
     return { ...discards, ttl: discards.ttl + this.paths.dropped };
+  }
+
+  /**
+   * The path MTU to a remote, with what probes have found.
+   * @param known by the kernel; null: unreachable
+   */
+  pathMtu(config: VxlanConfig, address: string, known: number | null): number | null {
+    const key = config.path_mtu_probes ? sessionKey(config, address) : null;
+    const session = key === null ? undefined : this.sessions.get(key);
+    if (session === undefined || known === null) return known;
+    session.widest = known;
+    const found = this.status.read(session.slot)?.pathMtu ?? this.kept.get(session.wanted.key)?.session.pathMtu ?? 0;
+    return found === 0 ? known : Math.min(found, known);
   }
 
   // ---- Following the model ----
@@ -191,7 +218,8 @@ export class LivenessControl implements Liveness, RemoteSource {
   private beginSession(key: string, wanted: WantedSession): void {
     const slot = this.slots.tryTake();
     if (slot === null) return;
-    const session = { wanted, slot, state: this.kept.get(key)?.state ?? 'unknown' };
+    const state = this.kept.get(key)?.state ?? 'unknown';
+    const session: Session = { wanted, slot, state, widest: 0, path: '' };
     this.sessions.set(key, session);
     this.bySlot.set(slot, session);
   }
@@ -203,14 +231,16 @@ export class LivenessControl implements Liveness, RemoteSource {
         key,
         {
           slot,
-          wanted: { address, path, interval, multiplier },
+          widest,
+          wanted: { address, path, interval, multiplier, probes },
         },
       ]) => {
         const number = this.paths.numberOf(path.key);
         const words = parseAddress(address)?.words;
         const kept = this.kept.get(key)?.session;
         if (number === undefined || words === undefined) return [];
-        return [{ slot, path: number, address: words, interval, multiplier, ...(kept === undefined ? {} : { kept }) }];
+        const more = { ...(probes && widest > 0 ? { widest } : {}), ...(kept === undefined ? {} : { kept }) };
+        return [{ slot, path: number, address: words, interval, multiplier, ...more }];
       },
     );
   }
@@ -218,7 +248,8 @@ export class LivenessControl implements Liveness, RemoteSource {
   private startThread(): LivenessThread {
     const { rings, wake } = this.parts;
     return new LivenessThread({ status: this.statusMemory, rings }, wake, {
-      verdict: (message) => this.judge(message),
+      verdicts: (verdicts) => this.judge(verdicts),
+      pathMtu: (message) => this.measured(message),
       failed: (error) => {
         caught('liveness thread', error);
         // It is started again by the next look; remotes are what they were, until their sessions say.
@@ -230,21 +261,36 @@ export class LivenessControl implements Liveness, RemoteSource {
 
   // ---- What follows from a verdict ----
 
-  private judge({ slot, verdict, diag }: Extract<FromLiveness, { type: 'verdict' }>): void {
+  private judge(verdicts: readonly SessionVerdict[]): void {
+    const changes = verdicts.flatMap((verdict) => this.changesBy(verdict));
+    if (changes.length === 0) return;
+    // First the frames: a word to the log and to subscribers may take longer than all the rest.
+    this.settleDead();
+    soon('liveness', () => {
+      for (const change of changes) this.tell(change);
+    });
+  }
+
+  private changesBy({ slot, verdict, diag }: SessionVerdict): RemoteChange[] {
     const session = this.bySlot.get(slot);
-    if (session === undefined || this.sessions.get(session.wanted.key) !== session) return;
+    if (session === undefined || this.sessions.get(session.wanted.key) !== session) return [];
     const state = stateAfter(session.state, verdict);
-    if (state === session.state) return;
+    if (state === session.state) return [];
     session.state = state;
     const { address, ports } = session.wanted;
-    for (const { name } of ports) this.tell({ port: name, address, state, diag });
-    // Many that die at once are one change.
-    if (this.isSettling) return;
-    this.isSettling = true;
-    soon('liveness', () => {
-      this.isSettling = false;
-      this.settleDead();
-    });
+    return ports.map(({ name }) => ({ port: name, address, state, diag }));
+  }
+
+  /** Told are other path MTUs, and ends of searches. */
+  private measured({ slot, mtu, search }: Extract<FromLiveness, { type: 'path-mtu' }>): void {
+    const session = this.bySlot.get(slot);
+    if (session === undefined || this.sessions.get(session.wanted.key) !== session) return;
+    const path = search === 'complete' || search === 'error' ? `${mtu} ${search}` : `${mtu}`;
+    if (session.path === path || (session.path.startsWith(`${path} `) && search !== 'error')) return;
+    session.path = path;
+    const { address, ports } = session.wanted;
+    for (const { name, config } of ports)
+      if (config.path_mtu_probes) this.parts.measured({ port: name, address, mtu, search });
   }
 
   private tell(change: RemoteChange): void {

@@ -1,13 +1,21 @@
 /** The control thread's handle of the liveness thread, which it starts when the first session is wanted. */
 import { Worker } from 'node:worker_threads';
-import type { FromLiveness, LivenessData, PathSpec, SessionSpec, ToLiveness } from '../../liveness/contract.js';
+import type {
+  FromLiveness,
+  LivenessData,
+  PathSpec,
+  SessionSpec,
+  SessionVerdict,
+  ToLiveness,
+} from '../../liveness/contract.js';
 import type { Wake } from '../../port/wake.js';
 import { forget, guarded } from '../guard.js';
 
 const STOP_MS = 500;
 
 export interface LivenessThreadEvents {
-  verdict(message: Extract<FromLiveness, { type: 'verdict' }>): void;
+  verdicts(verdicts: readonly SessionVerdict[]): void;
+  pathMtu(message: Extract<FromLiveness, { type: 'path-mtu' }>): void;
   /** The thread has ended by itself: all sessions are gone. */
   failed(error: Error): void;
 }
@@ -72,7 +80,8 @@ export class LivenessThread {
 
   private hear(message: FromLiveness): void {
     if (message.type === 'stopped') this.stopped();
-    else if (message.type === 'verdict') this.events.verdict(message);
+    else if (message.type === 'verdicts') this.events.verdicts(message.verdicts);
+    else if (message.type === 'path-mtu') this.events.pathMtu(message);
     else {
       this.waiting.get(message.id)?.();
       this.waiting.delete(message.id);

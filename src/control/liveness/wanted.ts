@@ -24,6 +24,8 @@ export interface WantedSession {
   /** Microseconds. */
   interval: number;
   multiplier: number;
+  /** Whether the path MTU is probed. */
+  probes: boolean;
   /** The ports whose remote it is. */
   ports: VxlanPort[];
 }
@@ -40,14 +42,17 @@ export function wantedSessions(model: SwitchModel): Wanted {
   for (const port of model.ports.values()) {
     if (!isTunnel(port) || port.config.bfd === 'off' || !port.config.up || model.lost.has(port.index)) continue;
     const path = pathOf(port.config, port.config.bfd);
-    const timing = { interval: port.config.bfd_interval * 1000, multiplier: port.config.bfd_multiplier };
+    const { bfd_interval: interval, bfd_multiplier: multiplier, path_mtu_probes: probes } = port.config;
+    const timing = { interval: interval * 1000, multiplier };
     for (const address of port.vteps.keys()) {
       if (isMulticastIp(address)) continue;
-      const key = `${path.key} ${address}`;
+      const key = keyOf(path, address);
       const present = sessions.get(key);
-      if (present !== undefined) join(present, port, timing);
-      else if (sessions.size >= MAX_SESSIONS) refused++;
-      else sessions.set(key, { key, path, address, ...timing, ports: [port] });
+      if (present !== undefined) {
+        join(present, port, timing);
+        present.probes ||= probes;
+      } else if (sessions.size >= MAX_SESSIONS) refused++;
+      else sessions.set(key, { key, path, address, ...timing, probes, ports: [port] });
     }
   }
   return { sessions, refused };
@@ -57,6 +62,15 @@ export function wantedSessions(model: SwitchModel): Wanted {
 function join(session: WantedSession, port: VxlanPort, timing: { interval: number; multiplier: number }): void {
   session.ports.push(port);
   if (timing.interval * timing.multiplier < session.interval * session.multiplier) Object.assign(session, timing);
+}
+
+/** The key of the session that a port has with an address; null: it has none. */
+export function sessionKey(config: VxlanConfig, address: string): string | null {
+  return config.bfd === 'off' ? null : keyOf(pathOf(config, config.bfd), address);
+}
+
+function keyOf({ key }: WantedPath, address: string): string {
+  return `${key} ${address}`;
 }
 
 function pathOf({ local, dev, family, dstport, bfd_vni: vni }: VxlanConfig, mode: BfdMode): WantedPath {

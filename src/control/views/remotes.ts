@@ -40,5 +40,17 @@ function rowOf({ address, state, status }: RemoteView): NonNullable<LinkRow['bfd
     ups: status.ups,
     rx_packets: status.received,
     tx_packets: status.sent,
+    ...probesPart(status),
+  };
+}
+
+function probesPart({ probes, pathMtu }: SessionStatus): Partial<NonNullable<LinkRow['bfd_remotes']>[number]> {
+  if (probes === null) return {};
+  return {
+    ...(pathMtu === 0 ? {} : { path_mtu: pathMtu }),
+    path_mtu_search: probes.search,
+    probes_sent: probes.sent,
+    probes_lost: probes.lost,
+    black_holes: probes.blackHoles,
   };
 }

@@ -71,7 +71,7 @@ const state = {
       state: 'up',
       session: {
         ...{ my: 0x8000_0001, your: 7, remoteDesiredTx: 100_000, remoteMinRx: 50_000 },
-        ...{ state: 3, remoteState: 3, diag: 0, remoteMult: 3 },
+        ...{ state: 3, remoteState: 3, diag: 0, remoteMult: 3, pathMtu: 1400 },
       },
     },
   ],

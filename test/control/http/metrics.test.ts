@@ -111,7 +111,14 @@ describe('metrics', () => {
       ...{ address: '192.0.2.9', asn: 65001, state: 'established', since: 61, ups: 4, received: 12, accepted: 10 },
       ...{ sent: 3, stale: 0, messages_in: 20, messages_out: 8, malformed: 2 },
     };
-    const down: EvpnNeighborRow = { ...neighbor, address: '192.0.2.8', state: 'active', ups: 0, received: 0, accepted: 0 };
+    const down: EvpnNeighborRow = {
+      ...neighbor,
+      address: '192.0.2.8',
+      state: 'active',
+      ups: 0,
+      received: 0,
+      accepted: 0,
+    };
     const vni: EvpnVniRow = {
       ...{ vni: 100, type: 'l2', owner: 'vxlan0', local: '192.0.2.1', rd: '192.0.2.1:100', floods: true },
       ...{ imports: [], exports: [], remotes: ['192.0.2.2'], local_macs: 4, remote_macs: 10, duplicates: ['a'] },
