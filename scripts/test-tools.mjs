@@ -1,6 +1,7 @@
 /**
  * First step of `npm test`: checks the tools that only tests need. As root on Debian it installs missing ones; elsewhere it
- * reports all missing ones and the install command in one error.
+ * reports all missing ones and the install command in one error. `--system` stops there; `--compiled` has only the packages of
+ * npm that are compiled, which need the former.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -112,5 +113,6 @@ function fail(message) {
 
 if (process.platform !== 'linux') fail('overtap runs on Linux only, and so do its tests');
 if (process.getuid?.() !== 0) fail('the tests open TAPs in network namespaces: run them as root');
-installTools();
-installCompiled();
+const [part] = process.argv.slice(2);
+if (part !== '--compiled') installTools();
+if (part !== '--system') installCompiled();

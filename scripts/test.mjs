@@ -41,12 +41,14 @@ function run([program, ...words], stdio) {
   });
 }
 
-/** Steps required by all others. */
+/** Steps required by all others. apt-get mostly waits, so the program is built beside it; npm changes node_modules, so it follows. */
 async function prepare() {
-  for (const command of [['node', 'scripts/test-tools.mjs'], script('build')]) {
+  const require = async (command) => {
     const { ok } = await run(command, 'inherit');
     if (!ok) finish({ passed: 0, failed: 1, skipped: 0 }, [command.join(' ')]);
-  }
+  };
+  await Promise.all([require(['node', 'scripts/test-tools.mjs', '--system']), require(script('build'))]);
+  await require(['node', 'scripts/test-tools.mjs', '--compiled']);
 }
 
 /** Run in sequence, to use at most one core beside the tests; output is shown on failure. */
