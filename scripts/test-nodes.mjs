@@ -57,17 +57,18 @@ async function step(name, { folder, bin }, command) {
     // The headers of the same version: `cap` is bound to the ABI of one. The addon is compiled on all cores.
     env: { ...process.env, PATH: `${bin}:${process.env.PATH}`, npm_config_nodedir: join(bin, '..'), JOBS: 'max' },
   });
-  if (ok) return (performance.now() - began) / 1000;
-  console.log(`${name} failed:\n${output}`);
-  return null;
+  const seconds = (performance.now() - began) / 1000;
+  console.log(ok ? `${name}: ${seconds.toFixed(1)} s` : `${name} failed:\n${output}`);
+  return ok ? seconds : null;
 }
 
-/** @returns the folder with the program `node`. @throws Error if npm does not have the version */
+/** @returns the folder with the program `node`, or null after a failure, whose output is printed */
 async function fetchNode(version, into) {
   const name = `node-linux-${process.arch}`;
-  const { ok, output } = await run(['npm', 'install', '--silent', '--no-save', '--prefix', into, `${name}@${version}`]);
-  if (!ok) throw new Error(`npm install ${name}@${version} failed:\n${output}`);
-  return join(into, 'node_modules', name, 'bin');
+  const { ok, output } = await run(['npm', 'install', '--no-save', '--prefix', into, `${name}@${version}`]);
+  if (ok) return join(into, 'node_modules', name, 'bin');
+  console.log(`npm install ${name}@${version} failed:\n${output}`);
+  return null;
 }
 
 /** npm itself is the one of this machine: the packages hold no npm. */
@@ -88,7 +89,9 @@ function runLab(exact, place) {
 async function test(version) {
   const scratch = mkdtempSync(join(tmpdir(), `overtap-node${version}-`));
   try {
-    const place = { folder: join(scratch, 'overtap'), bin: await fetchNode(version, scratch) };
+    const bin = await fetchNode(version, scratch);
+    if (bin === null) return [version, 'failed', '', ''];
+    const place = { folder: join(scratch, 'overtap'), bin };
     execFileSync('git', ['clone', '--quiet', ROOT, place.folder]);
     const exact = execFileSync(join(place.bin, 'node'), ['--version'], { encoding: 'utf8' }).trim();
     const install = await step(`${exact}: npm ci`, place, npm('ci', '--prefer-offline', '--loglevel=error'));
