@@ -84,7 +84,7 @@ describe('any text', () => {
           load(words.join(''));
         },
       ),
-      { seed: 7348, numRuns: long(800, 200) },
+      { seed: 7348, numRuns: long(800, 100) },
     );
   });
 
@@ -100,7 +100,7 @@ describe('any text', () => {
         for (const { at, cut, put } of changes) text = text.slice(0, at) + put + text.slice(at + cut);
         load(text);
       }),
-      { seed: 4789, numRuns: long(300, 75) },
+      { seed: 4789, numRuns: long(300, 40) },
     );
   });
 
@@ -111,7 +111,7 @@ describe('any text', () => {
       fc.property(fc.constantFrom(...values), fc.jsonValue({ maxDepth: 3 }), ([at, length], other) => {
         load(`${EXAMPLE.slice(0, at)}${JSON.stringify(other)}${EXAMPLE.slice(at + length)}`);
       }),
-      { seed: 8472, numRuns: long(300, 75) },
+      { seed: 8472, numRuns: long(300, 40) },
     );
   });
 
@@ -142,7 +142,7 @@ describe('any text', () => {
       fc.property(fc.dictionary(fc.constantFrom('b', 'br1'), fc.dictionary(key, tree)), (bridges) => {
         load(JSON.stringify({ bridges }, null, 1));
       }),
-      { seed: 802, numRuns: long(300, 75) },
+      { seed: 802, numRuns: long(300, 40) },
     );
   });
 });
