@@ -177,8 +177,10 @@ describe('hostile files', () => {
   it('with wide VNI ranges and many VLAN entries end soon', () => {
     const entries = Array.from({ length: 1_500 }, () => '{ vid: 1-4094, tunnel_info: 1-16777215 }').join(',');
     const text = `bridges: { b: { vlan_filtering: true, ports: { x: { type: vxlan, vlan_tunnel: true, vlans: [${entries}] } } } }`;
-    const started = performance.now();
+    // Its own time: on a busy machine it waits for a core.
+    const before = process.cpuUsage();
     expect(load(text)).toBeGreaterThan(1_500);
-    expect(performance.now() - started).toBeLessThan(5_000);
-  }, 10_000);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(5_000);
+  });
 });
