@@ -44,6 +44,8 @@ export class MdbTable {
   private readonly room = new MdbRoom(this);
   private readonly all = new Map<number, Bridge>();
   private readonly changedGroups = new Set<Group>();
+  /** Groups that engines know. */
+  private readonly toldGroups = new Set<Group>();
   private readonly changedVlans = new Set<Vlan>();
   /** VLANs whose routers and queriers engines know. */
   private readonly toldVlans = new Set<Vlan>();
@@ -303,6 +305,8 @@ export class MdbTable {
     if (!vlan.groups.delete(formatAddress(...address))) return;
     this.bridge(vlan.bridge).groups--;
     this.groups--;
+    // While engines cannot be told, a guest may join and leave as often as it likes: they hear of what they know only.
+    if (!this.toldGroups.has(group)) this.changedGroups.delete(group);
   }
 
   // ---- Routers ----
@@ -416,11 +420,18 @@ export class MdbTable {
   operations(routersOf: (vlan: Vlan) => number[]): Operation[] {
     const macOf = (place: number): number | undefined =>
       this.unicastPorts.has(destinationPort(place)) ? this.hosts.macOf(place) : undefined;
-    const groups = [...this.changedGroups].map((group) => groupOperation(group, macOf));
+    const groups = [...this.changedGroups].map((group) => this.tellGroup(group, macOf));
     const routers = [...this.changedVlans].flatMap((vlan) => this.tellRouters(vlan, routersOf));
     this.changedGroups.clear();
     this.changedVlans.clear();
     return [...groups, ...routers];
+  }
+
+  private tellGroup(group: Group, macOf: (place: number) => number | undefined): Operation {
+    const operation = groupOperation(group, macOf);
+    if (operation.op === 'group') this.toldGroups.add(group);
+    else this.toldGroups.delete(group);
+    return operation;
   }
 
   private tellRouters(vlan: Vlan, routersOf: (vlan: Vlan) => number[]): Operation[] {

@@ -316,10 +316,16 @@ export class Mdb {
 
   /** The changes since the last call: operations for every engine, and events. */
   take(): MdbChanges {
-    const { events } = this;
-    this.events = [];
+    const events = this.takeEvents();
     const operations = this.table.operations((vlan) => this.routersOf(vlan));
     return { operations: [...operations, ...this.querier.take()], events };
+  }
+
+  /** The events alone, which need not wait until engines can be told. */
+  takeEvents(): SwitchEvent[] {
+    const { events } = this;
+    this.events = [];
+    return events;
   }
 
   /** When `tick` is due next; Infinity: not until more messages arrive. */

@@ -210,8 +210,9 @@ export class MulticastControl {
     this.publish();
   }
 
-  /** Sends the MDB's changes, including those that arrive before the send. */
+  /** Sends the MDB's changes, including those that arrive before the send. Events do not wait: a long change would gather them without end. */
   publish(): void {
+    for (const event of this.mdb.takeEvents()) this.parts.tell(event);
     if (this.isWaiting) return;
     this.isWaiting = true;
     this.parts.carryOut(() => {

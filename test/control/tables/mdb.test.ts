@@ -326,6 +326,7 @@ describe('a permanent member', () => {
     mdb.forgetLearned(1);
     wait(1_000_000);
     expect(members()).toEqual([`t1 10 ${GROUP} permanent`]);
+    mdb.take();
     expect(mdb.remove(1, [10], words(GROUP), 1)).toBe(true);
     expect(mdb.remove(1, [10], words(GROUP), 1)).toBe(false);
     expect(mdb.take().operations).toMatchObject([{ op: 'group-del' }, { op: 'routers', destinations: [] }]);
