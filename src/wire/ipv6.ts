@@ -111,7 +111,7 @@ export function walkExtensions(view: DataView, off: number, end: number, out: In
       break;
     }
     if (end - position < 8) break;
-    if (next === NEXT_FRAGMENT && (view.getUint16(position + 2) & 0xfff9) !== 0) {
+    if (next === NEXT_FRAGMENT && !isAtomic(view, position)) {
       // The first fragment could be parsed, but all fragments of a datagram are treated alike.
       next = view.getUint8(position);
       fragment = true;
@@ -128,19 +128,25 @@ export function walkExtensions(view: DataView, off: number, end: number, out: In
 }
 
 /**
- * Offset of a packet's fragment header; 0 when there is none within reach. Not used for every frame.
+ * Offset of the fragment header by which a packet is a fragment; 0 when there is none within reach. Atomic ones before it are passed by,
+ * as some hosts do (RFC 6946). Not used for every frame.
  * @param off offset of the fixed header, which lies before `end` completely
  */
 export function findFragmentHeader(view: DataView, off: number, end: number): number {
   let next = view.getUint8(off + 6);
   let position = off + IPV6_HEADER;
   for (let walked = 0; walked <= EXTENSION_LIMIT && isExtension(next) && end - position >= 8; walked++) {
-    if (next === NEXT_FRAGMENT) return position;
+    if (next === NEXT_FRAGMENT && !isAtomic(view, position)) return position;
     const length = extensionLength(view, position, next);
     next = view.getUint8(position);
     position += length;
   }
   return 0;
+}
+
+/** Whether a fragment header says that its packet is whole: offset 0, none to follow. */
+function isAtomic(view: DataView, position: number): boolean {
+  return (view.getUint16(position + 2) & 0xfff9) === 0;
 }
 
 /** Whether a next header is an extension header that says where the following one is. */

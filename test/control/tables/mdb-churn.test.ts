@@ -28,7 +28,9 @@ beforeEach(() => {
 const hear = (records: ReturnType<typeof joinRecord>[]): void =>
   mdb.hear({ kind: 'report', family: 4, records }, place, now);
 const groupsOf = (): number[] =>
-  mdb.take().operations.flatMap((one) => (one.op === 'group' || one.op === 'group-del' ? [one.address[3] & 0xffff] : []));
+  mdb
+    .take()
+    .operations.flatMap((one) => (one.op === 'group' || one.op === 'group-del' ? [one.address[3] & 0xffff] : []));
 
 describe('operations that wait', () => {
   it('are none for a group that came and went', () => {

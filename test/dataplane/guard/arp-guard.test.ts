@@ -184,6 +184,7 @@ describe('a guest whose address is fe80::a', () => {
 
   it.each([
     ['the message in two fragments', na(OWN6), '3a00 0001 00000001', '2c'],
+    ['the message in two fragments behind an atomic one', na(OWN6), '2c00 0000 00000002 3a00 0001 00000001', '2c'],
     ['extension headers that never end', na(OTHER6), `${'3c00 0104 00000000'.repeat(20)} 3a00 0104 00000000`, '3c'],
     ['a header that leads beyond the packet', na(OTHER6), '3a20 0104 00000000', '00'],
     ['options inside of the first fragment', na(OWN6), '3c00 0001 00000001 3a00 0104 00000000', '2c'],

@@ -131,6 +131,17 @@ describe('a port that is not trusted', () => {
     expect(passes(ip6(RA, { chain: '3a00 0001 00000001', next: '2c' }))).toBe(false);
   });
 
+  it.each(['2c00 0000 00000002', '2c00 0000 00000002'.repeat(3), '3c00 0000 00000002 2c00 0104 00000000'])(
+    'nor in fragments behind atomic ones: %s',
+    (atomic) => {
+      const chain = `${atomic} 1100 0001 00000001`;
+      for (const [, body] of [MESSAGES6[0], MESSAGES6[3]]) expect(passes(ip6(body, { chain, next: '2c' }))).toBe(false);
+      expect(passes(ip6(udp(40_000, 53, '00'), { chain, next: '2c' }))).toBe(true);
+      expect(passes(ip6(RA, { chain: `${atomic} 3a00 0001 00000001`, next: '2c' }))).toBe(false);
+      expect(passes(ip6(udp(40_000, 53, '00'), { chain: `${atomic} 3c00 0001 00000001`, next: '2c' }))).toBe(false);
+    },
+  );
+
   it.each([
     ['options in the first fragment, before the header', '3c00 0001 00000001 1100 0104 00000000', '2c'],
     ['a first fragment without its header', '3c00 0001 00000001 1101 0104 00000000', '2c'],
