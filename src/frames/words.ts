@@ -55,7 +55,8 @@ export class Words {
   instead(known: readonly string[]): string {
     if (this.isAtEnd) return ', and the text ends';
     const meant = nearest(this.peek, known);
-    return `, and found "${this.peek}"${meant === undefined ? '' : `; did you mean "${meant}"?`}`;
+    const hint = meant === this.peek.toLowerCase() ? `; "${meant}" stands further ahead` : `; did you mean "${meant}"?`;
+    return `, and found "${this.peek}"${meant === undefined ? '' : hint}`;
   }
 
   /** @param known words that may stand here @param back so many words before the present one @throws FrameTextError */

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
 import type { SwitchConfig } from '../../src/config/types.js';
+import type { LocalVrf } from '../../src/control/peers/route-contract.js';
 import { speakerConfigOf } from '../../src/control/evpn/speaker-config.js';
 import type { SwitchModel } from '../../src/control/model/model.js';
 
@@ -53,6 +54,29 @@ it('gives the speaker distinguishers and targets, automatic ones and its own', (
     ['192.0.2.1:20', [`${low}:20`], [`${low}:20`]],
     // 65556 shares its lower bits with 20.
     ['192.0.2.1:21', [`${low}:65556`], [`${low}:65556`]],
+  ]);
+});
+
+it('gives MAC/IP routes of VNIs behind a gateway the VNI of its VRF, while that has a door', () => {
+  const { evpn } = parse('evpn: { asn: 65000 }');
+  const vnis = [{ vni: 1010 }, { vni: 1020 }, { vni: 5050 }];
+  const vxlan = { kind: 'vxlan', name: 'vx0', config: { type: 'vxlan', evpn: true, local: '192.0.2.1' }, vnis };
+  const model = { ports: new Map([['vx0', vxlan]]) } as unknown as SwitchModel;
+  const door = { port: 'vx0', l3vni: 5050, routerMac: '02:00:00:00:50:01' };
+  const made = (...vrfs: LocalVrf[]) =>
+    speakerConfigOf(evpn as NonNullable<typeof evpn>, model, () => undefined, vrfs).vnis.map(
+      ({ vni, kind, l3vni, routerMac }) => [vni, kind, l3vni, routerMac],
+    );
+  const red = { vrf: 'red', door, vnis: [1010], prefixes: [] };
+  expect(made(red, { vrf: 'blue', door: null, vnis: [1020], prefixes: [] })).toEqual([
+    [1010, 'l2', 5050, undefined],
+    [1020, 'l2', undefined, undefined],
+    [5050, 'l3', undefined, '02:00:00:00:50:01'],
+  ]);
+  expect(made({ ...red, door: null }).map(([, kind, l3vni]) => [kind, l3vni])).toEqual([
+    ['l2', undefined],
+    ['l2', undefined],
+    ['l2', undefined],
   ]);
 });
 

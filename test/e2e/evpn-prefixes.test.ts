@@ -1,15 +1,17 @@
-/** Symmetric routing between two hosts (RFC 9135, RFC 9136): each has a subnet that the other one has not, and tells its prefix by type 5. */
+/** Symmetric routing between two hosts (RFC 9135, RFC 9136): each has a subnet that the other one has not, and tells its prefix by type 5, and
+ * its guests by MAC/IP routes with two labels. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EvpnRouteRow } from '../../src/api/api.js';
 import type { RouteRow } from '../../src/api/route.js';
 import { until } from '../../src/lab/testbed/wait.js';
 import { reaches } from './evpn-support.js';
 import { World } from './host-testbed.js';
-import { RunningSwitch, switchCommand } from './switch.js';
+import { command, RunningSwitch, switchCommand } from './switch.js';
 import { transfer } from './traffic.js';
 
 const world = new World();
 const NUMBERS = [1, 2] as const;
+const TRACED = 'dst 02:00:5e:00:00:01 ip 10.0.1.9 > 10.0.2.9 udp 1 > 2';
 const local = (number: number): string => `192.0.2.${number}`;
 const address = (number: number): string => `10.0.${number}.9`;
 
@@ -30,7 +32,7 @@ bridges:
       guest: { type: tap, ifname: eth0, netns: ${guests[number]}, addresses: [${address(number)}/24], vlans: [{ vid: 10, pvid: true, untagged: true }] }
       gw10: { type: gateway, vrf: red, addresses: [10.0.${number}.1/24], vlans: [{ vid: 10, pvid: true, untagged: true }] }
 ${more}      gw50: { type: gateway, vrf: red, mac: "02:00:00:00:50:0${number}", vlans: [{ vid: 50, pvid: true, untagged: true }] }
-      vx0: { type: vxlan, local: ${local(number)}, evpn: true, vlan_tunnel: true, vlans: [{ vid: 50, tunnel_info: 5050 }] }
+      vx0: { type: vxlan, local: ${local(number)}, evpn: true, vlan_tunnel: true, vlans: [{ vid: 10, tunnel_info: 101${number} }, { vid: 50, tunnel_info: 5050 }] }
 `,
     );
 
@@ -55,6 +57,20 @@ ${more}      gw50: { type: gateway, vrf: red, mac: "02:00:00:00:50:0${number}", 
       ({ prefix, next_hop, router_mac, neighbor }) => [prefix, next_hop, router_mac, neighbor ?? 'own'].join(' '),
     );
 
+  /** Routes of switch 1 that it has heard. */
+  const learned = async (): Promise<string[]> =>
+    (await (switches[1] as RunningSwitch).json<RouteRow[]>('route show'))
+      .flatMap(({ dst, protocol }) => (protocol === 'evpn' ? [dst] : []))
+      .sort();
+
+  const hosts = async (number: number): Promise<string[]> =>
+    (await (switches[number] as RunningSwitch).json<EvpnRouteRow[]>('evpn routes type 2')).flatMap(
+      ({ ip, vni, l3vni, router_mac, neighbor, route_targets }) =>
+        ip === undefined || l3vni === undefined
+          ? []
+          : [[ip, vni, l3vni, router_mac, neighbor ?? 'own', [...route_targets].sort()].join(' ')],
+    );
+
   it('routes between them', async () => {
     await until('the prefix is told', async () => (await prefixes(1)).length === 2);
     expect((await prefixes(1)).sort()).toEqual([
@@ -66,21 +82,40 @@ ${more}      gw50: { type: gateway, vrf: red, mac: "02:00:00:00:50:0${number}", 
     expect(received).toEqual({ bytes: 2_000_000, sha256: sent.sha256 });
   });
 
+  it('has a host route to each guest of the other one, as long as that knows its address', async () => {
+    await until('the guest is told', async () => (await hosts(1)).length === 2);
+    expect((await hosts(1)).sort()).toEqual([
+      `10.0.1.9 1011 5050 02:00:00:00:50:01 own 65000:1011,65000:5050`,
+      `10.0.2.9 1012 5050 02:00:00:00:50:02 ${local(2)} 65000:1012,65000:5050`,
+    ]);
+    await until('it is a route', async () => (await learned()).includes('10.0.2.9'));
+    // 10.0.2.9/32 decides: with the prefix alone it would be named.
+    const trace = await command('-s', (switches[1] as RunningSwitch).control, 'trace', 'guest', TRACED);
+    expect(trace.stdout).toContain('route 10.0.2.9/32 dev gw50');
+    expect(await reaches(world, guests[1] as string, address(2))).toBe(true);
+    await world.ip(guests[2] as string, 'link set eth0 down');
+    await command('-s', (switches[2] as RunningSwitch).control, 'fdb', 'flush', 'dev', 'guest');
+    await until('the route is gone with the guest', async () => !(await learned()).includes('10.0.2.9'));
+    expect(await learned()).toEqual(['10.0.2.0/24']);
+    await world.ip(guests[2] as string, 'link set eth0 up');
+    await world.ip(guests[2] as string, 'route replace default via 10.0.2.1');
+    await until('they reach each other again', () => reaches(world, guests[2] as string, address(1)));
+    await until('the route is there again', async () => (await learned()).includes('10.0.2.9'));
+  });
+
   it('takes a prefix back with its gateway, and the routes with the session', async () => {
     file(
       2,
       '      gw60: { type: gateway, vrf: red, addresses: [10.0.60.1/24], vlans: [{ vid: 60, pvid: true, untagged: true }] }\n',
     );
-    const [, one, two] = switches as [unknown, RunningSwitch, RunningSwitch];
+    const two = switches[2] as RunningSwitch;
     two.program.signal('SIGHUP');
     await until('the new prefix is reached', () => reaches(world, guests[1] as string, '10.0.60.1'));
     file(2);
     two.program.signal('SIGHUP');
     await until('it is gone', async () => !(await prefixes(1)).some((row) => row.startsWith('10.0.60.0')));
     expect(await reaches(world, guests[1] as string, '10.0.60.1')).toBe(false);
-    const learned = async (): Promise<string[]> =>
-      (await one.json<RouteRow[]>('route show')).flatMap(({ dst, protocol }) => (protocol === 'evpn' ? [dst] : []));
-    expect(await learned()).toEqual(['10.0.2.0/24']);
+    expect(await learned()).toEqual(['10.0.2.0/24', '10.0.2.9']);
     await two.stop();
     await until('all are gone', async () => (await learned()).length === 0);
   });

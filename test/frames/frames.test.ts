@@ -86,6 +86,10 @@ describe('words for a frame', () => {
     ['ip 10.0.0.1 10.0.0.2', 'character 13: expected ">" and the destination address, and found "10.0.0.2"'],
     ['ip 10.0.0.1 > 10.0.0.256 udp', 'character 15: "10.0.0.256" is not an IPv4 address such as 10.0.0.1'],
     ['udp lne 5', 'character 5: nothing more is expected than len and gso, and found "lne"; did you mean "len"?'],
+    [
+      'udp dst 02:00:00:00:00:01',
+      'character 5: nothing more is expected than len and gso, and found "dst"; "dst" stands further ahead',
+    ],
     ['tcp flags SX', 'character 11: "X" is no TCP flag: S, A, P, F, R, U'],
     ['arp who-has', 'character 12: expected an IPv4 address such as 10.0.0.1 at the end'],
     ['icmp gso 500', 'character 13: gso is of tcp and udp: say "tcp len 60000 gso 1448"'],

@@ -11,7 +11,7 @@ import { type FdbReader, type FdbRow, FLAG_LOCKED, FLAG_PERMANENT, FLAG_STATIC, 
 import { NEIGH_ROUTER, NEIGH_SET, NEIGH_TUNNEL, type NeighReader } from '../../neigh/table.js';
 import { formatMac } from '../../wire/ethernet.js';
 import { formatAddress } from '../../wire/ip-address.js';
-import { isTunnel, type SwitchModel } from '../model/model.js';
+import { isGateway, isTunnel, type SwitchModel } from '../model/model.js';
 import { Network, placeOf } from '../peers/network.js';
 import { evpnPorts } from './speaker-config.js';
 
@@ -89,10 +89,18 @@ export class OwnMacs {
       into.withdraw.push(...before.bindings.values(), before.mac);
       return;
     }
-    if (before !== undefined && before.mac.vni === mac.vni && before.mac.sticky === mac.sticky) return;
+    if (
+      before !== undefined &&
+      before.mac.vni === mac.vni &&
+      before.mac.sticky === mac.sticky &&
+      before.mac.isGateway === mac.isGateway
+    )
+      return;
     const bindings = new Map<string, LocalMac>();
     if (before !== undefined && before.mac.vni !== mac.vni) into.withdraw.push(...before.bindings.values(), before.mac);
-    else for (const [ip, binding] of before?.bindings ?? []) bindings.set(ip, { ...binding, sticky: mac.sticky });
+    else
+      for (const [ip, binding] of before?.bindings ?? [])
+        bindings.set(ip, { ...binding, sticky: mac.sticky, isGateway: mac.isGateway });
     this.told.set(key, { mac, bindings });
     this.changes++;
     into.announce.push(mac, ...bindings.values());
@@ -102,8 +110,11 @@ export class OwnMacs {
   private macOf({ high, low, owner, flags }: FdbRow, vni: number): LocalMac | null {
     const port = this.parts.model.portAt[owner];
     if (port === undefined || isTunnel(port) || (flags & FLAG_LOCKED) !== 0) return null;
+    const mac = formatMac(high, low);
+    // All hosts may have the same gateway (RFC 7432 section 10.1): its MAC is no claim that another host's could dispute.
+    if (isGateway(port)) return { vni, mac, sticky: false, isGateway: true, isRouter: false };
     const sticky = (flags & (FLAG_STATIC | FLAG_PERMANENT | FLAG_STICKY)) !== 0;
-    return { vni, mac: formatMac(high, low), sticky, isGateway: false, isRouter: false };
+    return { vni, mac, sticky, isGateway: false, isRouter: false };
   }
 
   /** Looks at the whole table, with pauses; a value is a yield point. */

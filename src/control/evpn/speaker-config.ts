@@ -39,6 +39,7 @@ function neighborOf(
 
 function vnisOf(evpn: EvpnConfig, model: Pick<SwitchModel, 'ports'>, vrfs: readonly LocalVrf[]): VniConfig[] {
   const doors = new Map(vrfs.flatMap(({ vrf, door }) => (door === null ? [] : [[door.l3vni, { vrf, door }] as const])));
+  const behind = new Map(vrfs.flatMap(({ door, vnis }) => (door === null ? [] : vnis.map((vni) => [vni, door.l3vni]))));
   const own = new Map(evpn.vnis.map((vni) => [vni.vni, vni]));
   const carried = evpnPorts(model).flatMap((port) => port.vnis.map(({ vni }) => ({ vni, port })));
   const numbers = rdNumbers(carried.map(({ vni }) => vni));
@@ -55,10 +56,13 @@ function vnisOf(evpn: EvpnConfig, model: Pick<SwitchModel, 'ports'>, vrfs: reado
       imports: given?.import ?? automatic,
       exports: given?.export ?? automatic,
       floods: l3 === undefined,
-      ...(l3 === undefined ? {} : { routerMac: l3.door.routerMac }),
+      ...(l3 === undefined ? l3vniOf(behind.get(vni)) : { routerMac: l3.door.routerMac }),
     };
   });
 }
+
+/** Own MAC/IP routes of a VNI behind a gateway have the label of its VRF, too. */
+const l3vniOf = (l3vni: number | undefined): Pick<VniConfig, 'l3vni'> => (l3vni === undefined ? {} : { l3vni });
 
 /** RFC 8365 section 5.1.2.1, in the form that FRR has: the lower 16 bits of the AS, and the VNI. */
 function targetOf(asn: number, vni: number): string {

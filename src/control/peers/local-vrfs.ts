@@ -13,19 +13,26 @@ export function localVrfs(model: SwitchModel): LocalVrf[] {
   return [...byVrf].map(([vrf, gateways]) => ({
     vrf,
     door: gateways.map(doorAt).find((door) => door !== null) ?? null,
+    vnis: [...new Set(gateways.flatMap((gateway) => (gateway.config.addresses.length > 0 ? vnisOf(gateway) : [])))],
     prefixes: prefixesOf(gateways),
   }));
 }
 
 /** A gateway without addresses in the VLAN of a VNI. */
-function doorAt({ bridge, config, ownMac, pvid }: GatewayPort): LocalVrf['door'] {
-  if (config.addresses.length > 0) return null;
-  for (const port of bridge?.ports ?? []) {
-    if (!isTunnel(port)) continue;
-    const vni = port.vnis.find(({ vid }) => vid === null || vid === pvid);
-    if (vni !== undefined) return { port: port.name, l3vni: vni.vni, routerMac: ownMac };
-  }
-  return null;
+function doorAt(gateway: GatewayPort): LocalVrf['door'] {
+  if (gateway.config.addresses.length > 0) return null;
+  const [first] = segmentsOf(gateway);
+  return first === undefined ? null : { port: first.port, l3vni: first.vni, routerMac: gateway.ownMac };
+}
+
+const vnisOf = (gateway: GatewayPort): number[] => segmentsOf(gateway).map(({ vni }) => vni);
+
+/** The tunnels that carry the VLAN of a gateway, and its VNI in them. */
+function segmentsOf({ bridge, pvid }: GatewayPort): { port: string; vni: number }[] {
+  return (bridge?.ports ?? []).flatMap((port) => {
+    const vni = isTunnel(port) ? port.vnis.find(({ vid }) => vid === null || vid === pvid) : undefined;
+    return vni === undefined ? [] : [{ port: port.name, vni: vni.vni }];
+  });
 }
 
 function prefixesOf(gateways: readonly GatewayPort[]): LocalVrf['prefixes'] {

@@ -43,6 +43,8 @@ export interface LocalVrf {
   vrf: string | undefined;
   /** The layer-3 VNI and its gateway's MAC; null: no gateway of the VRF is in the VLAN of a VNI without addresses. */
   door: { port: string; l3vni: number; routerMac: string } | null;
+  /** VNIs whose VLAN has a gateway of it with addresses: hosts in them are reached through the VRF as well (RFC 9135 section 5). */
+  vnis: readonly number[];
   /** Prefixes of its gateways, and those of its static routes. */
   prefixes: readonly { prefix: string; kind: 'connected' | 'static' }[];
 }

@@ -4,10 +4,17 @@ import { type Difference, OwnMacs } from '../../../src/control/evpn/own-macs.js'
 import type { SwitchModel } from '../../../src/control/model/model.js';
 import { fidOf } from '../../../src/dataplane/state/fid.js';
 import type { LocalMac } from '../../../src/evpn/contract.js';
-import { createFdb, FLAG_EXTERN_LEARN, FLAG_LOCKED, FLAG_STATIC, FdbReader } from '../../../src/fdb/table.js';
+import {
+  createFdb,
+  FLAG_EXTERN_LEARN,
+  FLAG_LOCKED,
+  FLAG_PERMANENT,
+  FLAG_STATIC,
+  FdbReader,
+} from '../../../src/fdb/table.js';
 import { createNeighbours, HEARD_BY_TUNNEL, NeighReader } from '../../../src/neigh/table.js';
 
-const [TAP, VXLAN] = [1, 2];
+const [TAP, VXLAN, GATEWAY] = [1, 2, 3];
 const FID = fidOf(1, 10);
 const ADDRESS = [0, 0, 0xffff, 0x0a000001];
 const before = new Int32Array(8);
@@ -17,7 +24,12 @@ function setup() {
   const config = { type: 'vxlan', evpn: true, local: '192.0.2.1' };
   const vxlan = { kind: 'vxlan', name: 'vx0', index: VXLAN, bridge, pvid: 0, config, vnis: [{ vni: 10010, vid: 10 }] };
   const ports = new Map<string, unknown>([['vx0', vxlan]]);
-  const portAt = [undefined, { kind: 'tap', name: 'tap1', index: TAP, bridge }, vxlan];
+  const portAt = [
+    undefined,
+    { kind: 'tap', name: 'tap1', index: TAP, bridge },
+    vxlan,
+    { kind: 'gateway', index: GATEWAY, bridge },
+  ];
   const fdb = createFdb({ capacity: 1024 });
   const neigh = createNeighbours({ capacity: 64 });
   const own = new OwnMacs({
@@ -52,6 +64,16 @@ it('tells a MAC of a local port once, as sticky when it is static, and takes it 
   expect(sum([looked(own, 7)]).announce).toEqual([`${MAC} sticky`]);
   fdb.remove(0x0200, 7, FID);
   expect(sum([looked(own, 7), looked(own, 7)]).withdraw).toEqual([`${MAC} sticky`]);
+});
+
+it('tells the MAC of a gateway as one that all hosts may have', () => {
+  const { fdb, own } = setup();
+  fdb.set(0x0200, 9, FID, GATEWAY, GATEWAY, FLAG_PERMANENT, 1);
+  const into: Difference = { announce: [], withdraw: [] };
+  own.look(0x0200, 9, FID, into);
+  expect(into.announce).toEqual([
+    { vni: 10010, mac: '02:00:00:00:00:09', sticky: false, isGateway: true, isRouter: false },
+  ]);
 });
 
 it('never tells what is behind a tunnel, in another VLAN, or waits on a locked port', () => {

@@ -18,6 +18,7 @@ it('tells the prefixes of VRFs with a door, and what has changed', () => {
   const vrf = (...prefixes: string[]): LocalVrf => ({
     vrf: 'red',
     door,
+    vnis: [],
     prefixes: prefixes.map((prefix) => ({ prefix, kind: 'connected' })),
   });
   expect(own.differenceTo([vrf('10.1.0.0/16'), { ...vrf('10.9.0.0/16'), door: null }])).toEqual({

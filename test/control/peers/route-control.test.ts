@@ -31,7 +31,10 @@ function site() {
     kind: 'vxlan',
     name: 'vxlan0',
     index: 9,
-    vnis: [{ vni: 5000, vid: 4000 }],
+    vnis: [
+      { vni: 5000, vid: 4000 },
+      { vni: 1010, vid: 10 },
+    ],
     bridge: undefined as unknown,
   };
   const ports = [
@@ -140,6 +143,7 @@ describe('routes of a source', () => {
       {
         vrf: 'red',
         door: { port: 'vxlan0', l3vni: 5000, routerMac: '02:00:00:00:88:01' },
+        vnis: [1010],
         prefixes: [
           { prefix: '192.0.2.0/24', kind: 'static' },
           { prefix: '10.0.10.0/24', kind: 'connected' },

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { UpdateEncoder } from '../../../src/wire/bgp/update-encode.js';
+import { toHex } from '../../../src/wire/bytes.js';
 import { Heard, Tables } from './tables.js';
 import {
   ASN,
@@ -207,6 +209,23 @@ describe('prefixes (RFC 9136 section 4.4.1)', () => {
     expect(tables.drain(rib).prefixTexts()).toEqual([]);
     hear(rib, R1, route, attributes(FAR, 0, { ...both, mobility: { sequence: 2, sticky: false } }));
     expect(tables.drain(rib).prefixTexts()).toEqual([`300 10.1.0.5/32 ${FAR}`]);
+  });
+
+  it('tells a guest with both labels, both targets and the MAC of the router, byte by byte', () => {
+    const rib = ribWith({ vnis });
+    rib.announce([local(100, M, { ip: '10.1.0.5' })], []);
+    const { route, attributes: says } = new Heard(rib, R1).drain().get(`2 ${OWN_VTEP}:100 ${M} 10.1.0.5`);
+    const [message] = new UpdateEncoder({ fourOctetAs: true, isInternal: true, maxLength: 4096 }).announce(
+      [route],
+      says,
+    );
+    const text = toHex(message as Uint8Array);
+    const mac = M.replaceAll(':', '');
+    // Type 2, 40 bytes: RD of type 1, no segment, tag 0, 48 bits of MAC, 32 of address, VNI 100, VNI 300 (RFC 9135 section 8.2.1).
+    expect(text).toContain(`02280001c000020a0064${'00'.repeat(10)}0000000030${mac}200a01000500006400012c`);
+    // Targets 65000:100 and 65000:300, VXLAN, router's MAC (RFC 9135 section 8.1).
+    for (const community of ['0002fde800000064', '0002fde80000012c', '030c000000000008', '0603020000001010'])
+      expect(text).toContain(community);
   });
 
   it('announces own prefixes, and guests with both VNIs, both targets and the router MAC', () => {
