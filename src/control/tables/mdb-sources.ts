@@ -9,6 +9,7 @@ import type { MdbCounts } from './mdb-counts.js';
 import {
   type Bridge,
   type Group,
+  MAX_DESTINATIONS_OF_GROUP,
   MAX_PAIRS_OF_BRIDGE,
   MAX_SOURCES_OF_BRIDGE,
   MAX_SOURCES_OF_MEMBER,
@@ -168,6 +169,7 @@ export class MdbSources {
     if (!isEntry && !this.table.counts.hasRoom(destinationPort(member.place), group.vlan.vid)) return false;
     const counts = this.countsOf(group);
     const isNew = !group.named.has(key);
+    if (isNew && !this.hasRoomIn(group, member)) return false;
     const isFull = (): boolean =>
       counts.sources >= MAX_SOURCES_OF_BRIDGE || (isNew && counts.pairs >= MAX_PAIRS_OF_BRIDGE);
     for (let tries = 0; isFull(); tries++) {
@@ -178,6 +180,26 @@ export class MdbSources {
       if (!this.giveUp(this.table.bridgeOf(group), place)) return false;
     }
     return !isNew || this.table.hasRowFor(group);
+  }
+
+  /** Room for one more source of a group of so many members. The member that has named most gives way, if it has more. */
+  private hasRoomIn(group: Group, member: Member): boolean {
+    for (let tries = 0; (group.named.size + 1) * group.members.size > MAX_DESTINATIONS_OF_GROUP; tries++) {
+      const greediest = greediestIn(group);
+      const isMore = greediest !== undefined && greediest.sources.size > member.sources.size + 1;
+      if (tries === MOST_TRIES || !isMore) return false;
+      this.giveAll(group, greediest, endOf(greediest));
+    }
+    return true;
+  }
+
+  /** A group has one more member: those that have named most give way. */
+  makeRoomFor(group: Group): void {
+    while (group.named.size * group.members.size > MAX_DESTINATIONS_OF_GROUP) {
+      const greediest = greediestIn(group);
+      if (greediest === undefined) return;
+      this.giveAll(group, greediest, endOf(greediest));
+    }
   }
 
   /** Whether a bridge has room for so many more sources by command, each of a group of its own, once learned ones give way. */
@@ -203,8 +225,7 @@ export class MdbSources {
       const members = placesAt(group, place).flatMap((one) => group.members.get(one) ?? []);
       const member = members.find(({ sources, until }) => sources.size > 0 && until !== NEVER);
       if (member === undefined) continue;
-      const end = Math.max(member.until, ...[...member.sources.values()].map(({ until }) => until));
-      this.giveAll(group, member, end);
+      this.giveAll(group, member, endOf(member));
       return true;
     }
     return false;
@@ -279,6 +300,21 @@ export class MdbSources {
 /** Whether a place is in a pair, or a member there names its source. */
 export function hasEntry({ members, pairs }: Group, place: number, key: string): boolean {
   return members.get(place)?.sources.has(key) === true || pairs.get(key)?.members.has(place) === true;
+}
+
+/** When the last timer of a member ends. */
+function endOf({ until, sources }: Member): number {
+  return Math.max(until, ...[...sources.values()].map((source) => source.until));
+}
+
+/** The member of a group that has named most sources in reports; undefined: none has named any. */
+function greediestIn({ members }: Group): Member | undefined {
+  let greediest: Member | undefined;
+  for (const member of members.values()) {
+    if (member.until === NEVER || member.sources.size <= (greediest?.sources.size ?? 0)) continue;
+    greediest = member;
+  }
+  return greediest;
 }
 
 /** The place that has named most sources in reports, and how many. */

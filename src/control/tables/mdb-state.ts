@@ -17,6 +17,11 @@ export const MAX_SOURCES_OF_MEMBER = 32;
 /** Pairs of source and group of a bridge, and sources that its members name. */
 export const MAX_PAIRS_OF_BRIDGE = 4096;
 export const MAX_SOURCES_OF_BRIDGE = 32_768;
+/**
+ * Sources that are named in a group, times its members: so many destinations its rows in the engines have at most. A report that changes
+ * any of them has all of them built anew.
+ */
+export const MAX_DESTINATIONS_OF_GROUP = 65_536;
 /** Groups and pairs of all bridges: the engines' table has room for them, and for as many VLANs as are below. */
 export const MAX_ROWS = 65_536;
 export const MAX_VLANS = 32_768;

@@ -163,6 +163,7 @@ export class MdbTable {
       proto: PROTO_KERNEL,
     };
     group.members.set(place, member);
+    this.sources.makeRoomFor(group);
     if (!isFurther) this.bridge(index).members++;
     if (isHost(place)) this.hosts.count(group, place, 1);
     this.counts.add(destinationPort(place), vid, 1);

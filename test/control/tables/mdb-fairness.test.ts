@@ -8,12 +8,13 @@ import { defaultsOf } from '../../../src/config/options/option.js';
 import { Mdb, type MdbPlace } from '../../../src/control/tables/mdb.js';
 import { snoopSettings } from '../../../src/control/tables/mdb-settings.js';
 import {
+  MAX_DESTINATIONS_OF_GROUP,
   MAX_GROUPS_OF_BRIDGE,
   MAX_PAIRS_OF_BRIDGE,
   MAX_ROUTERS_OF_VLAN,
   MAX_ROWS,
 } from '../../../src/control/tables/mdb-state.js';
-import { ALLOW_NEW_SOURCES, type GroupAddress, joinRecord } from '../../../src/wire/group-message.js';
+import { ALLOW_NEW_SOURCES, BLOCK_OLD_SOURCES, type GroupAddress, joinRecord } from '../../../src/wire/group-message.js';
 import { IPV4_MAPPED, parseAddress } from '../../../src/wire/ip-address.js';
 
 const words = (text: string): GroupAddress => parseAddress(text)?.words as GroupAddress;
@@ -248,5 +249,49 @@ describe('hosts behind a port with mcast_to_unicast', () => {
     expect(rowsOf('t2')).toHaveLength(1);
     expect(rowsOf('t1')).toHaveLength(3 * (SOME - 1));
     expect(mdb.entriesOf(1)).toBe(3 * (SOME - 1));
+  });
+});
+
+describe('a group of many members', () => {
+  const MEMBERS = 1000;
+  const block = (place: MdbPlace, sources: GroupAddress[]): void =>
+    mdb.hear(
+      { kind: 'report', family: 4, records: [{ type: BLOCK_OLD_SOURCES, group: numbered(1), sources }] },
+      place,
+      now,
+    );
+  /** Destinations of all rows of the group, as engines get them. */
+  const destinations = (): number =>
+    mdb
+      .take()
+      .operations.flatMap((one) => (one.op === 'group' ? (one.sources ?? []) : []))
+      .reduce((sum, row) => sum + row.destinations.length, 0);
+  const named = (port: string): number =>
+    rowsOf(port).reduce((sum, row) => sum + (row.src === undefined ? (row.source_list?.length ?? 0) : 0), 0);
+
+  it('has a bounded number of destinations, however many sources they name, and who names few keeps them', () => {
+    join(at(1), numbered(1));
+    block(at(1), list(1, 3));
+    for (let remote = 1; remote < MEMBERS; remote++) join(at(VXLAN, remote), numbered(1));
+    expect(destinations()).toBe(3 * MEMBERS);
+    for (let remote = 1; remote <= 64; remote++) block(at(VXLAN, remote), list(1000 + remote * 32, 32));
+    const sum = destinations();
+    expect(sum).toBeGreaterThan(MAX_DESTINATIONS_OF_GROUP / 2);
+    expect(sum).toBeLessThanOrEqual(MAX_DESTINATIONS_OF_GROUP);
+    expect(named('t1')).toBe(3);
+  });
+
+  it('has as many when the sources are named before the members come', () => {
+    join(at(1), numbered(1));
+    block(at(1), list(1, 3));
+    for (let remote = 1; remote <= 64; remote++) {
+      join(at(VXLAN, remote), numbered(1));
+      block(at(VXLAN, remote), list(1000 + remote * 32, 32));
+    }
+    for (let remote = 65; remote < MEMBERS; remote++) join(at(VXLAN, remote), numbered(1));
+    expect(destinations()).toBeLessThanOrEqual(MAX_DESTINATIONS_OF_GROUP);
+    expect(named('t1')).toBe(3);
+    // Every member is there still.
+    expect(new Set(rowsOf('vxlan0').map(({ dst }) => dst)).size).toBe(MEMBERS - 1);
   });
 });
