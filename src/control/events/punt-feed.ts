@@ -36,17 +36,38 @@ export interface PuntFeedParts {
   ownTunnel(port: Port, remote: string): void;
 }
 
-export class PuntFeed {
-  constructor(private readonly parts: PuntFeedParts) {}
+/** Milliseconds after which requests, timers and sockets come first: a report may have 180 records, and a guest may send many. */
+const MOST_MS = 10;
 
-  /** Reads the punt rings. */
-  drain(): void {
+export class PuntFeed {
+  private isScheduled = false;
+
+  /** @param now a monotonic clock in milliseconds */
+  constructor(
+    private readonly parts: PuntFeedParts,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  /** Reads the punt rings, for a while. @param mostMs after which the rest is left for the next turn of the event loop */
+  drain(mostMs = MOST_MS): void {
     const { punts, multicast, trees } = this.parts;
+    const end = this.now() + mostMs;
     // An unreadable frame is skipped: the ring must be drained.
-    const more = punts.drain((punt) => attempt('punt', () => this.take(punt)));
-    if (more) soon('punt', () => this.drain());
+    const more = punts.drain(
+      (punt) => attempt('punt', () => this.take(punt)),
+      () => this.now() >= end,
+    );
+    if (more && !this.isScheduled) {
+      this.isScheduled = true;
+      soon('punt', () => this.goOn());
+    }
     multicast.publish();
     trees.publish();
+  }
+
+  private goOn(): void {
+    this.isScheduled = false;
+    this.drain();
   }
 
   private take(punt: Punt): void {

@@ -34,6 +34,8 @@ const END_MS = 500;
 /** Its frames are answers without contents, or reasons. */
 const MOST_BYTES = 64 * 1024;
 const RETRY_MS = 2;
+/** Time for what the engines have reported: nothing is forwarded meanwhile. */
+const READ_MS = 100;
 const MOST_VERSION = 100;
 
 /** The configuration as the live control holds it. */
@@ -183,7 +185,7 @@ export class Giver {
     try {
       await engines.hold();
       // What the engines have reported and nobody has read.
-      attempt('hand-over', () => punts.drain());
+      attempt('hand-over', () => punts.drain(READ_MS));
       await this.sendState(differenceOf(engines.fdb.words, rows, this.tick), STEP_MS, started);
       running = await this.channel.expect('running', STEP_MS);
     } catch (error) {

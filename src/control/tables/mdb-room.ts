@@ -103,8 +103,7 @@ export class MdbRoom {
 }
 
 /** The place that has joined most groups. */
-function greediestOf({ joined }: Bridge): [number, ReadonlySet<Group> | undefined] {
-  let greediest: [number, ReadonlySet<Group> | undefined] = [0, undefined];
-  for (const one of joined) if (one[1].size > (greediest[1]?.size ?? 0)) greediest = one;
-  return greediest;
+function greediestOf({ joined, ranking }: Bridge): [number, ReadonlySet<Group> | undefined] {
+  const { greediest } = ranking;
+  return greediest === null ? [0, undefined] : [greediest.place, joined.get(greediest.place)];
 }

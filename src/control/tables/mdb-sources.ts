@@ -20,6 +20,7 @@ import {
   STOPPED,
 } from './mdb-state.js';
 import { baseOf, placesAt } from './mdb-hosts.js';
+import { Ranking } from './ranking.js';
 
 /** What it needs of the table. */
 interface Table {
@@ -46,7 +47,7 @@ interface Counts {
   sources: number;
   pairs: number;
   /** The sources that members at a place have named in reports: these give way. */
-  learned: Map<number, number>;
+  learned: Ranking;
 }
 
 export class MdbSources {
@@ -175,7 +176,7 @@ export class MdbSources {
     for (let tries = 0; isFull(); tries++) {
       const [place, most] = greediestOf(counts);
       const base = baseOf(member.place);
-      const own = counts.learned.get(base) ?? 0;
+      const own = counts.learned.of(base);
       if (tries === MOST_TRIES || place === base || own + 1 >= most) return false;
       if (!this.giveUp(this.table.bridgeOf(group), place)) return false;
     }
@@ -205,7 +206,7 @@ export class MdbSources {
   /** Whether a bridge has room for so many more sources by command, each of a group of its own, once learned ones give way. */
   couldHold(bridge: number, more: number): boolean {
     const { sources, learned } = this.countsAt(bridge);
-    const lasting = sources - [...learned.values()].reduce((sum, one) => sum + one, 0);
+    const lasting = sources - learned.total;
     return more <= MAX_PAIRS_OF_BRIDGE && lasting + more <= MAX_SOURCES_OF_BRIDGE;
   }
 
@@ -258,7 +259,7 @@ export class MdbSources {
   private countsAt(bridge: number): Counts {
     const known = this.bridges.get(bridge);
     if (known !== undefined) return known;
-    const counts = { sources: 0, pairs: 0, learned: new Map<number, number>() };
+    const counts = { sources: 0, pairs: 0, learned: new Ranking() };
     this.bridges.set(bridge, counts);
     return counts;
   }
@@ -270,11 +271,7 @@ export class MdbSources {
   }
 
   private countLearned(group: Group, place: number, more: number): void {
-    const { learned } = this.countsOf(group);
-    const base = baseOf(place);
-    const now = (learned.get(base) ?? 0) + more;
-    if (now === 0) learned.delete(base);
-    else learned.set(base, now);
+    this.countsOf(group).learned.add(baseOf(place), more);
   }
 
   private name(group: Group, key: string): void {
@@ -319,7 +316,6 @@ function greediestIn({ members }: Group): Member | undefined {
 
 /** The place that has named most sources in reports, and how many. */
 function greediestOf({ learned }: Counts): readonly [number, number] {
-  let greediest: readonly [number, number] = [NO_PLACE, 0];
-  for (const one of learned) if (one[1] > greediest[1]) greediest = one;
-  return greediest;
+  const { greediest } = learned;
+  return greediest === null ? [NO_PLACE, 0] : [greediest.place, greediest.count];
 }

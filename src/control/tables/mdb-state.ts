@@ -5,6 +5,7 @@
  * section 6.2.1 and RFC 3810 section 7.2.
  */
 import type { GroupAddress } from '../../wire/group-message.js';
+import type { Ranking } from './ranking.js';
 import type { PortLimits } from './mdb-counts.js';
 
 /** Groups of a bridge, unless `mcast_hash_max` says otherwise. */
@@ -115,6 +116,8 @@ export interface Bridge {
   permanentMembers: number;
   /** Learned groups of each place, the earliest first. */
   joined: Map<number, Set<Group>>;
+  /** How many they are. */
+  ranking: Ranking;
 }
 
 export interface Vlan {

@@ -15,6 +15,7 @@ import { groupOperation, routersOperation } from './mdb-operations.js';
 import { MdbRoom } from './mdb-room.js';
 import { makeRoomForRouter } from './mdb-routers.js';
 import { MdbSources } from './mdb-sources.js';
+import { Ranking } from './ranking.js';
 import {
   type Bridge,
   type Group,
@@ -110,6 +111,7 @@ export class MdbTable {
       permanentGroups: 0,
       permanentMembers: 0,
       joined: new Map(),
+      ranking: new Ranking(),
     };
     this.all.set(index, bridge);
     return bridge;
@@ -167,7 +169,7 @@ export class MdbTable {
     if (!isFurther) this.bridge(index).members++;
     if (isHost(place)) this.hosts.count(group, place, 1);
     this.counts.add(destinationPort(place), vid, 1);
-    this.joinedBy(index, base).add(group);
+    this.joinedBy(index, base, group);
     this.changedGroups.add(group);
     this.tell(group, place, 'added');
     return member;
@@ -180,7 +182,7 @@ export class MdbTable {
     member.until = until;
     if (until === NEVER) this.leftBy(group.vlan.bridge, place, group);
     else {
-      this.joinedBy(group.vlan.bridge, baseOf(place)).add(group);
+      this.joinedBy(group.vlan.bridge, baseOf(place), group);
       if (until !== STOPPED) this.wake(until);
     }
   }
@@ -198,11 +200,12 @@ export class MdbTable {
     this.changedGroups.add(group);
   }
 
-  private joinedBy(index: number, place: number): Set<Group> {
-    const { joined } = this.bridge(index);
-    const groups = joined.get(place) ?? new Set();
-    joined.set(place, groups);
-    return groups;
+  private joinedBy(index: number, base: number, group: Group): void {
+    const { joined, ranking } = this.bridge(index);
+    const groups = joined.get(base) ?? new Set();
+    joined.set(base, groups);
+    if (!groups.has(group)) ranking.add(base, 1);
+    groups.add(group);
   }
 
   /** A learned membership is over, unless another one of the same port is there. */
@@ -210,9 +213,9 @@ export class MdbTable {
     const base = baseOf(place);
     const left = group.members.get(base);
     if (group.hosts.has(base) || (left !== undefined && left.until !== NEVER)) return;
-    const { joined } = this.bridge(index);
+    const { joined, ranking } = this.bridge(index);
     const groups = joined.get(base);
-    groups?.delete(group);
+    if (groups?.delete(group) === true) ranking.add(base, -1);
     if (groups?.size === 0) joined.delete(base);
   }
 

@@ -183,28 +183,32 @@ export function subjectOf({ bytes }: Punt): PuntSubject {
   };
 }
 
+interface Ring {
+  words: Int32Array;
+  bytes: Uint8Array;
+}
+
 /** The control thread's side of the rings of all engines. */
 export class PuntReader {
-  private readonly rings: { words: Int32Array; bytes: Uint8Array }[];
+  private readonly rings: Ring[];
 
   constructor(memories: readonly SharedArrayBuffer[]) {
     this.rings = memories.map((memory) => ({ words: new Int32Array(memory), bytes: new Uint8Array(memory) }));
   }
 
-  /** Delivers the records in the rings, at most one ringful of each. @returns true when more were written meanwhile */
-  drain(handle: (punt: Punt) => void): boolean {
-    let more = false;
-    for (const { words, bytes } of this.rings) {
-      for (let taken = 0; taken < PUNT_SLOTS; taken++) {
-        const read = words[READ];
-        if (read === Atomics.load(words, WRITTEN)) break;
-        const punt = readRecord(words, bytes, recordAt(read));
-        Atomics.store(words, READ, (read + 1) | 0);
-        handle(punt);
-      }
-      if (words[READ] !== Atomics.load(words, WRITTEN)) more = true;
+  /**
+   * Delivers the records in the rings, one of each in turn, at most one ringful of each.
+   * @param isEnough asked after each turn: the rest is left for another time
+   * @returns true when there are more
+   */
+  drain(handle: (punt: Punt) => void, isEnough: () => boolean = () => false): boolean {
+    for (let turn = 0; turn < PUNT_SLOTS; turn++) {
+      let isEmpty = true;
+      for (const ring of this.rings) if (takeRecord(ring, handle)) isEmpty = false;
+      if (isEmpty) return false;
+      if (isEnough()) break;
     }
-    return more;
+    return this.rings.some(({ words }) => words[READ] !== Atomics.load(words, WRITTEN));
   }
 
   /** Frames lost to a full ring. */
@@ -215,6 +219,16 @@ export class PuntReader {
 
 function recordAt(cursor: number): number {
   return HEAD_WORDS + (cursor & (PUNT_SLOTS - 1)) * RECORD_WORDS;
+}
+
+/** @returns false when there is none */
+function takeRecord({ words, bytes }: Ring, handle: (punt: Punt) => void): boolean {
+  const read = words[READ];
+  if (read === Atomics.load(words, WRITTEN)) return false;
+  const punt = readRecord(words, bytes, recordAt(read));
+  Atomics.store(words, READ, (read + 1) | 0);
+  handle(punt);
+  return true;
 }
 
 function readRecord(words: Int32Array, bytes: Uint8Array, record: number): Punt {

@@ -14,7 +14,12 @@ import {
   MAX_ROUTERS_OF_VLAN,
   MAX_ROWS,
 } from '../../../src/control/tables/mdb-state.js';
-import { ALLOW_NEW_SOURCES, BLOCK_OLD_SOURCES, type GroupAddress, joinRecord } from '../../../src/wire/group-message.js';
+import {
+  ALLOW_NEW_SOURCES,
+  BLOCK_OLD_SOURCES,
+  type GroupAddress,
+  joinRecord,
+} from '../../../src/wire/group-message.js';
 import { IPV4_MAPPED, parseAddress } from '../../../src/wire/ip-address.js';
 
 const words = (text: string): GroupAddress => parseAddress(text)?.words as GroupAddress;
