@@ -23,10 +23,21 @@ export class MdbElection {
       this.hearQuerier(query, vlan, settings, place, now);
       return;
     }
+    if (!this.isFromQuerier(query, vlan, place, now)) return;
     const group = this.table.find(vlan.bridge, vlan.vid, query.group);
     if (group === undefined) return;
     const end = now + query.maxDelay * this.settingsOf(vlan).lastMemberCount;
     for (const member of group.members.values()) if (member.isExclude) this.table.lower(member, end);
+  }
+
+  /**
+   * Whether a question about a group is the querier's: those of others must not end memberships, since members need not hear them (behind
+   * isolated ports, or other VTEPs). Without a querier nothing is restricted to members.
+   */
+  private isFromQuerier({ family }: GroupQuery, vlan: Vlan, { port, remote }: MdbPlace, now: number): boolean {
+    const other = vlan.queriers[family];
+    if (other === null || other.until <= now) return !this.querier.isQuerier(vlan, family, now);
+    return other.place === undefined || other.place === destinationOf(port, remote);
   }
 
   /** The querier election: the lowest address wins (RFC 3376 section 6.6.2, Linux `br_multicast_select_querier`). */
@@ -40,7 +51,8 @@ export class MdbElection {
     if (!known && family === 6 && best !== null && compare(query.source, best) === 0) return;
     const until = now + this.settingsOf(vlan).querierInterval;
     const settled = known ? before.settled : now + query.maxDelay;
-    vlan.queriers[family] = { source: query.source, until, settled };
+    const at = destinationOf(place.port, place.remote);
+    vlan.queriers[family] = { source: query.source, place: at, until, settled };
     this.table.wake(settled > now ? settled : until);
     this.settle(vlan, now);
     this.markRouter(vlan, settings, place, now);

@@ -85,6 +85,8 @@ export interface Group {
 /** A querier of others. */
 export interface Querier {
   source: GroupAddress;
+  /** Where its last general query came from; absent: not known. */
+  place?: number;
   until: number;
   /** When the answers to its first query are complete: the response time has passed. */
   settled: number;

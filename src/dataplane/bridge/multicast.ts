@@ -37,6 +37,7 @@ import { PORT_LOCAL, PORT_TUNNEL } from '../state/forwarding.js';
 import { MAC_GROUP, QUERIER4, QUERIER6 } from '../state/groups.js';
 import { mayForward } from '../state/may-forward.js';
 import { PUNT_IGMP, PUNT_MLD, PUNT_PIM } from '../state/punt-ring.js';
+import { hostsHear } from './query-hearers.js';
 import { exceedsTurn, floodList, pinOf, replicate, withhold } from './replicate.js';
 import { tunnelGroupRemotes } from './tunnel-groups.js';
 
@@ -149,8 +150,11 @@ function punt({ batch, punts, view }: Context, frame: number, kind: number): voi
  */
 function relay(sw: Context, frame: number, message: number, kind: number, querier: number): number {
   const { groups } = sw.forwarding;
+  if (message === MESSAGE_QUERY) {
+    if (hostsHear(sw.view, sw.batch.offset[frame], layout)) punt(sw, frame, kind);
+    return NO_GROUP;
+  }
   punt(sw, frame, kind);
-  if (message === MESSAGE_QUERY) return NO_GROUP;
   const routers = groups.findRouters(fidOfFrame(sw, frame));
   if (routers < 0 || (groups.queriersAt(routers) & querier) === 0) return NO_GROUP;
   return sendTo(sw, frame, NO_ROW, groups.destinationsAt(routers), true);

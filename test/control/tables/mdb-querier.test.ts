@@ -223,6 +223,15 @@ describe('questions after a leave', () => {
     expect(net.rows(GROUP)).toEqual([]);
   });
 
+  it('of others end nothing where the switch itself is the querier', () => {
+    const net = new SnoopingSwitch();
+    net.report(4, GROUP, []);
+    net.send('t3', igmpQuery(1, GROUP));
+    net.wait(5000);
+    expect(net.rows(GROUP)).toHaveLength(1);
+    expect(net.reaches(GROUP, '192.0.2.9')).toContain('t1');
+  });
+
   it('are not asked on a port with mcast_fast_leave', () => {
     const net = new SnoopingSwitch();
     net.port('t1', { fastLeave: true });

@@ -271,6 +271,32 @@ describe('a querier', () => {
   });
 });
 
+describe('a question about a group', () => {
+  it('ends memberships only where the querier asks it', () => {
+    query(at(2), { source: '198.18.0.1' });
+    for (const place of [at(1), at(3), behind(4)]) join(place);
+    const before = members();
+    // Of a guest, also in the name of the querier; of another VTEP.
+    for (const place of [at(1), at(3), behind(5)]) query(place, { group: GROUP, source: '198.18.0.1', maxDelay: 100 });
+    expect(members()).toEqual(before);
+    query(at(2), { group: GROUP, maxDelay: 1000 });
+    expect(members()).toEqual(before.map((row) => row.replace(/\d+$/, '2')));
+  });
+
+  it('follows the querier to another port, and to the next one', () => {
+    query(at(2), { source: '198.18.0.1' });
+    join(at(1));
+    query(at(3), { source: '198.18.0.1' });
+    query(at(2), { group: GROUP });
+    expect(members()[0]).toMatch(/ 260$/);
+    query(at(1), { source: '198.18.0.0' });
+    query(at(3), { group: GROUP });
+    expect(members()[0]).toMatch(/ 260$/);
+    query(at(1), { group: GROUP });
+    expect(members()[0]).toMatch(/ 2$/);
+  });
+});
+
 describe('a router', () => {
   it('is told by a PIM hello too, for 255 seconds', () => {
     mdb.hearRouter(at(2), now);

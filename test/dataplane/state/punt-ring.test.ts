@@ -14,7 +14,16 @@ import {
 } from '../../../src/dataplane/state/punt-ring.js';
 import { viewOf } from '../../../src/wire/bytes.js';
 import { bytes, frame } from '../support/frames.js';
-import { GROUP, GROUP6, igmpFrame, igmpQuery, mldFrame, pimHello, toGroup } from '../support/group-traffic.js';
+import {
+  GROUP,
+  GROUP6,
+  igmpFrame,
+  igmpQuery,
+  mldFrame,
+  mldQuery,
+  pimHello,
+  toGroup,
+} from '../support/group-traffic.js';
 import { TestSwitch } from '../support/harness.js';
 
 function drain(reader: PuntReader): Punt[] {
@@ -64,6 +73,29 @@ describe('a message is handed over and goes its way', () => {
     sw.tunnel('v0', '192.0.2.2', 100, igmpFrame(0x16, GROUP));
     const remote = sw.topology.port('v0').remotes.get('192.0.2.2 4789');
     expect(drain(reader)).toMatchObject([{ port: sw.port('v0'), remote, vid: 10 }]);
+  });
+
+  it('unless it is a query that no host hears: to another MAC, or another group, than that which it asks about', () => {
+    const { sw, reader } = snooping();
+    const to = (message: Uint8Array, mac: string): Uint8Array => {
+      const copy = message.slice();
+      copy.set(Buffer.from(mac, 'hex'));
+      return copy;
+    };
+    const asked = [igmpQuery(100), igmpQuery(100, GROUP), mldQuery(1000), mldQuery(1000, GROUP6)];
+    // An IPv4 query about one group to another one, with its MAC; the checksum of the header is not looked at.
+    const elsewhere = to(igmpQuery(100, GROUP), '01005e010102');
+    elsewhere.set([239, 1, 1, 2], 30);
+    const elsewhere6 = to(mldQuery(1000, GROUP6), '333300000124');
+    for (const query of [
+      ...asked.map((one) => to(one, '01005e7ffffa')),
+      ...asked.map((one) => to(one, '333300000002')),
+    ])
+      expect(sw.send('t1', query).to).toEqual(['t2', 'v0>192.0.2.2']);
+    for (const query of [elsewhere, elsewhere6]) expect(sw.send('t1', query).to).toEqual(['t2', 'v0>192.0.2.2']);
+    expect(drain(reader)).toEqual([]);
+    for (const query of asked) sw.send('t1', query);
+    expect(drain(reader)).toHaveLength(asked.length);
   });
 
   it('but nothing else is, and nothing at all without snooping', () => {
