@@ -1,7 +1,7 @@
 /**
- * Guests that must not be affected: flows of numbered frames between them, in a bridge of their own, and in a VLAN and a VNI of
- * their own on a bridge full of noise. Each frame must leave exactly once, at its destination, by the next turn, with unchanged
- * bytes; and no other frame may reach them.
+ * Guests that must not be affected: flows of numbered frames between them, in a bridge of their own, in a VLAN and a VNI of
+ * their own on a bridge full of noise, and by gateways of a VRF of their own, of which noise has others. Each frame must leave exactly once,
+ * at its destination, by the next turn, with unchanged bytes, but for those that a router writes; and no other frame may reach them.
  */
 import {
   KIND_FRAME,
@@ -17,20 +17,21 @@ import {
   TX_TAG,
 } from '../../src/port/packet-io.js';
 import { concatBytes } from '../../src/wire/bytes.js';
-import { ETHERTYPE_IPV4, ETHERTYPE_VLAN, encodeEthernet } from '../../src/wire/ethernet.js';
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN, encodeEthernet } from '../../src/wire/ethernet.js';
 import { parseAddress } from '../../src/wire/ip-address.js';
 import { encodeIpv4 } from '../../src/wire/ipv4.js';
+import { encodeIpv6 } from '../../src/wire/ipv6.js';
 import { encodeVlan } from '../../src/wire/vlan.js';
 import { encodeVxlan, VXLAN_HEADER } from '../../src/wire/vxlan.js';
 import { bytes, EXPERIMENTAL } from '../dataplane/support/frames.js';
 import { type FuzzPacketIo, SHOWN, type Watch } from './fuzz-packet-io.js';
 import type { FuzzedSwitch } from './fuzzed-switch.js';
-import { CALM_VID, CALM_VNI, CALM_VTEP, FAR_MAC, GUARDED } from './layout.js';
+import { CALM_VID, CALM_VNI, CALM_VTEP, FAR_MAC, GATEWAY_MAC, GUARDED } from './layout.js';
 import type { Random } from './random.js';
 
 const LONGEST_PAYLOAD = 1400;
 /** Where the number stands in the payload of a frame. */
-const NUMBER = 28;
+const NUMBER = 40;
 const FAR = 'far';
 const NOWHERE = [0, 0, 0, 0];
 
@@ -41,11 +42,15 @@ interface Flow {
   tag: number;
   /** Headers of the two kinds of frames, which take turns: IPv4, and what nothing looks into. */
   heads: Uint8Array[];
+  /** Addresses and TTL as they are after routing, by head; absent: the frame is switched. */
+  routed?: Uint8Array[];
 }
 
 const MACS: Readonly<Record<string, string>> = {
   'calm-a': '02:aa:00:00:00:0a',
   'calm-b': '02:aa:00:00:00:0b',
+  'calm-d': '02:aa:00:00:00:1d',
+  'calm-e': '02:aa:00:00:00:1e',
   'guest-c': '02:aa:00:00:00:0c',
   'guest-d': '02:aa:00:00:00:0d',
   [FAR]: FAR_MAC,
@@ -72,6 +77,39 @@ function flow(from: string, to: string, tag: number): Flow {
   };
 }
 
+/** Addresses of those that are routed to each other, by number of their subnet. */
+export const ROUTED: Readonly<Record<string, { subnet: number; mac: string }>> = {
+  'calm-d': { subnet: 4, mac: MACS['calm-d'] as string },
+  'calm-e': { subnet: 5, mac: MACS['calm-e'] as string },
+};
+
+function routedFlow(from: string, to: string): Flow {
+  const [source, destination] = [from, to].map((name) => ROUTED[name]?.subnet ?? 0);
+  const path4 = { source: `10.9.${source}.2`, destination: `10.9.${destination}.2` };
+  const path6 = { source: `fd00:${source}::2`, destination: `fd00:${destination}::2` };
+  const make = (source: string, destination: string, ttl: number): Uint8Array[] => [
+    encodeEthernet({
+      destination,
+      source,
+      etherType: ETHERTYPE_IPV6,
+      payload: encodeIpv6({ ...path6, nextHeader: 253, hopLimit: ttl, payload: bytes(LONGEST_PAYLOAD - 40) }),
+    }),
+    encodeEthernet({
+      destination,
+      source,
+      etherType: ETHERTYPE_IPV4,
+      payload: encodeIpv4({ ...path4, protocol: 253, ttl, payload: bytes(LONGEST_PAYLOAD - 20) }),
+    }),
+  ];
+  return {
+    from,
+    to,
+    tag: TAG_KEEP,
+    heads: make(MACS[from] as string, GATEWAY_MAC, 64),
+    routed: make(GATEWAY_MAC, MACS[to] as string, 63),
+  };
+}
+
 const PUSHED = TAG_PUSH | CALM_VID;
 
 const FLOWS = [
@@ -83,6 +121,8 @@ const FLOWS = [
   flow(FAR, 'guest-c', TAG_KEEP),
   flow('guest-d', FAR, TAG_POP),
   flow(FAR, 'guest-d', PUSHED),
+  routedFlow('calm-d', 'calm-e'),
+  routedFlow('calm-e', 'calm-d'),
 ];
 
 export class Bystanders implements Watch {
@@ -113,17 +153,22 @@ export class Bystanders implements Watch {
   /** Puts a frame of some flow into the batch of an engine. */
   send(random: Random, sw: FuzzedSwitch, engine: number): void {
     const number = random.below(FLOWS.length);
-    const { from, heads } = FLOWS[number];
+    const { from, heads, routed } = FLOWS[number];
     const sequence = this.sent[number]++;
     const full = heads[sequence & 1];
     const l2 = from === 'guest-d' ? 18 : 14;
-    // The length of an IPv4 packet is in its header, so that one is always whole.
-    const length = (sequence & 1) === 1 ? full.length : l2 + 46 + ((sequence * 37) % (LONGEST_PAYLOAD - 46));
-    const frame = Buffer.from(full.subarray(0, length));
-    frame.writeUInt32BE(sequence >>> 0, l2 + NUMBER);
-    frame.writeUInt32BE(random.next() >>> 0, l2 + NUMBER + 4);
-    this.underWay[number].push(frame);
-    this.put(sw, engine, from, frame, number);
+    // The length of a packet is in its header, so that one is always whole.
+    const isWhole = routed !== undefined || (sequence & 1) === 1;
+    const length = isWhole ? full.length : l2 + 50 + ((sequence * 37) % (LONGEST_PAYLOAD - 50));
+    const mark = random.next() >>> 0;
+    const numbered = (head: Uint8Array): Buffer => {
+      const frame = Buffer.from(head.subarray(0, length));
+      frame.writeUInt32BE(sequence >>> 0, l2 + NUMBER);
+      frame.writeUInt32BE(mark, l2 + NUMBER + 4);
+      return frame;
+    };
+    this.underWay[number].push(numbered(routed?.[sequence & 1] ?? full));
+    this.put(sw, engine, from, numbered(full), number);
   }
 
   private put(sw: FuzzedSwitch, engine: number, from: string, frame: Uint8Array, flow: number): void {

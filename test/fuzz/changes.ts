@@ -13,6 +13,7 @@ import {
   KEEP_INNER_VLAN,
   L2MISS,
   L3MISS,
+  LAYER3,
   NEIGH_SUPPRESS,
   PROXY,
   RSC,
@@ -23,7 +24,8 @@ import { STATIC_REMOTES } from '../../src/encap/remotes.js';
 import { parseAddress } from '../../src/wire/ip-address.js';
 import { flagsOf } from '../dataplane/support/specs.js';
 import type { FuzzedSwitch } from './fuzzed-switch.js';
-import { BRIDGES, CALM_VTEP, FURTHER_FLAGS, GUARDED, PASSING } from './layout.js';
+import { BRIDGES, CALM_VTEP, FURTHER_FLAGS, GATEWAYS, GUARDED, PASSING } from './layout.js';
+import { NOISY_ROUTES, noisyRoute } from './noisy-routes.js';
 import type { Random } from './random.js';
 import { HOSTS4, HOSTS6 } from './samples.js';
 
@@ -56,6 +58,8 @@ export class Changes {
       () => this.loss(),
       () => this.nexthops(),
       () => this.backup(),
+      () => this.gateway(),
+      () => this.faults(),
     ];
   }
 
@@ -71,7 +75,8 @@ export class Changes {
   }
 
   private noisyPort(): string {
-    const names = [...this.sw.topology.ports.keys()].filter((name) => !GUARDED.includes(name) && name !== 'loose');
+    const left = [...GUARDED, ...GATEWAYS, 'loose'];
+    const names = [...this.sw.topology.ports.keys()].filter((name) => !left.includes(name));
     return this.random.pick(names);
   }
 
@@ -188,6 +193,15 @@ export class Changes {
     const name = this.noisyPort();
     const backup = random.once(3) || name === 'tunnel' ? null : sw.topology.port(name).number;
     return [{ op: 'backup', port, backup, remote: random.once(2) ? 0 : GROUP_REMOTES + random.below(5) }];
+  }
+
+  /** A gateway of noise goes down, comes up, or has another MTU; or a route changes. */
+  private gateway(): Operation[] {
+    const { random, sw } = this;
+    if (random.once(2)) return [noisyRoute(sw.topology, random.pick(NOISY_ROUTES), random.once(3))];
+    const { bridge, number: port } = sw.topology.port(random.pick(['gw2', 'gw3']));
+    const flags = LAYER3 | (random.once(3) ? 0 : UP);
+    return [{ op: 'port', port, bridge: sw.topology.bridgeNumber(bridge), flags, mtu: random.pick([600, 1450, 1450]) }];
   }
 
   /** The device of a port goes: it stays down until it is made anew. */

@@ -8,10 +8,15 @@
 
 import { ORIGINATED_BYTES, ORIGINATED_ROOM } from '../../src/dataplane/egress/originate.js';
 import { MAX_PORTS } from '../../src/dataplane/state/counters.js';
+import { ERROR_FRAMES, ERROR_SLOT } from '../../src/dataplane/state/gateways.js';
+import { HELD_BYTES, HELD_PACKETS, HELD_SLOT, LAYER3_ROOM, SPOKEN_SLOT } from '../../src/dataplane/state/layer3.js';
 import type { RemoteTable } from '../../src/encap/remotes.js';
 import { MAX_REMOTES } from '../../src/encap/remotes.js';
 import * as L from '../../src/port/packet-io.js';
-import { ETHERTYPE_QINQ } from '../../src/wire/ethernet.js';
+import { internetChecksum } from '../../src/wire/checksum.js';
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ } from '../../src/wire/ethernet.js';
+import { ipv4TotalLength } from '../../src/wire/ipv4.js';
+import { IPV6_HEADER, ipv6PayloadLength } from '../../src/wire/ipv6.js';
 import { vidOf } from '../../src/wire/vlan.js';
 import { VXLAN_HEADER } from '../../src/wire/vxlan.js';
 import { innerLength } from '../dataplane/support/inner-length.js';
@@ -85,6 +90,10 @@ export class FuzzPacketIo implements L.PacketIo {
   private stamp = 0;
   private readonly lengths = new Int32Array(MAX_FRAMES);
   readonly flows = new Int32Array(MAX_FRAMES);
+  /** 1: the frame was for a gateway when it came. */
+  private readonly toGateway = new Uint8Array(MAX_FRAMES);
+  /** Routed frames that went out, packets that had waited among them. */
+  routed = 0;
   /** Stamp, frame and port, remote of copies; one that shares a place with another is forgotten. */
   private readonly copies = new Int32Array(COPIES * 3);
   private readonly remotes = new Int32Array(MAX_REMOTES * 5);
@@ -141,9 +150,15 @@ export class FuzzPacketIo implements L.PacketIo {
     const frame = kind === L.KIND_FRAME ? offset : offset + this.tunnelHeader(arrival);
     this.lengths[place] = offset + length - frame;
     this.flows[place] = flow;
+    this.toGateway[place] = frame + 14 <= offset + length && this.isGateway(frame) ? 1 : 0;
     this.placeAt[frame >> 2] = place;
     this.stamps[frame >> 2] = this.stamp;
     this.cursor = offset + length;
+  }
+
+  /** Whether the MAC at an offset is that of the gateways. */
+  private isGateway(at: number): boolean {
+    return this.view.getUint16(at) === 0x0200 && this.view.getInt32(at + 2) === 0x5e000001;
   }
 
   private tunnelHeader({ index, offset, length }: Arrival): number {
@@ -192,7 +207,7 @@ export class FuzzPacketIo implements L.PacketIo {
     this.judgeOffload(at);
     const flow = place === OWN ? NOISE : this.flows[place];
     if (flow !== NOISE) this.watch.seen(this, place, flow, at);
-    else if (this.watch.guards(port)) this.fail(at, "noise to a bystander's port");
+    else if (this.watch.guards(port) && !this.isAnnouncement(at)) this.fail(at, "noise to a bystander's port");
     const fault = kind === L.KIND_FRAME ? this.tapFaults[port] : this.remoteFaults[tx[at + L.TX_REMOTE]];
     if (fault !== 0) return fault;
     // The addon has its own idea of superframes; here it dislikes some of them.
@@ -207,19 +222,48 @@ export class FuzzPacketIo implements L.PacketIo {
   private judgeFrame(at: number): number {
     const offset = this.tx[at + L.TX_OFFSET];
     const length = this.tx[at + L.TX_LENGTH];
-    const room = HEADER_BYTES - ORIGINATED_ROOM;
-    if (offset >= room && offset < HEADER_BYTES) {
-      if ((offset - room) % ORIGINATED_BYTES !== 0 || length < 14 || length > ORIGINATED_BYTES)
-        this.fail(at, 'not a frame of its own');
+    if (offset >= HEADER_BYTES - ORIGINATED_ROOM && offset < HEADER_BYTES) {
+      if (!isOwnFrame(offset, length)) this.fail(at, 'not a frame of its own');
       this.own++;
       return OWN;
     }
     if (offset < HEADER_BYTES || offset + length > ARENA) this.fail(at, 'outside of the arena');
-    if (this.stamps[offset >> 2] !== this.stamp) this.fail(at, 'no frame of this batch');
-    const place = this.placeAt[offset >> 2];
-    if (length < 14 || length !== this.lengths[place])
+    // What was routed begins behind its tag, if it had one.
+    const isHere = this.stamps[offset >> 2] === this.stamp;
+    if (!isHere && this.stamps[(offset - 4) >> 2] !== this.stamp) this.fail(at, 'no frame of this batch');
+    const place = this.placeAt[(isHere ? offset : offset - 4) >> 2];
+    if (this.isRouted(place, offset)) this.judgeRouted(at, place, isHere ? 0 : 4);
+    else if (!isHere || length < 14 || length !== this.lengths[place])
       this.fail(at, `not the whole frame of ${this.lengths[place]} bytes`);
     return place;
+  }
+
+  /** A gateway tells all hosts of its link where its addresses are. */
+  private isAnnouncement(at: number): boolean {
+    const offset = this.tx[at + L.TX_OFFSET];
+    const isSpoken = offset >= HEADER_BYTES - LAYER3_ROOM + HELD_PACKETS * HELD_SLOT && offset < HEADER_BYTES;
+    return isSpoken && this.isGateway(offset + 6) && (this.view.getUint8(offset) & 1) === 1;
+  }
+
+  private isRouted(place: number, offset: number): boolean {
+    return this.toGateway[place] === 1 && this.isGateway(offset + 6) && !this.isGateway(offset);
+  }
+
+  /** It ends where its packet does, but for a superframe, and is none of what a router must not send on. */
+  private judgeRouted(at: number, place: number, tag: number): void {
+    const { tx, view } = this;
+    const l3 = tx[at + L.TX_OFFSET] + 14;
+    const length = tx[at + L.TX_LENGTH] - 14;
+    const type = view.getUint16(l3 - 2);
+    if (length + 14 + tag > this.lengths[place]) this.fail(at, 'longer than what came');
+    if (type !== ETHERTYPE_IPV4 && type !== ETHERTYPE_IPV6) this.fail(at, 'not to be routed');
+    const says = type === ETHERTYPE_IPV4 ? ipv4TotalLength(view, l3) : IPV6_HEADER + ipv6PayloadLength(view, l3);
+    const isSuper = tx[at + L.TX_VNET] >>> 8 !== 0 && says <= IPV6_HEADER;
+    if (says !== length && !isSuper) this.fail(at, `a packet of ${says} bytes`);
+    if (view.getUint8(l3 + (type === ETHERTYPE_IPV4 ? 8 : 7)) === 0) this.fail(at, 'no time to live');
+    if (type === ETHERTYPE_IPV4 && internetChecksum(view, l3, (view.getUint8(l3) & 15) * 4) !== 0)
+      this.fail(at, 'checksum of a header');
+    this.routed++;
   }
 
   /** Not the second one to the same place, and not back to where the frame came from. */
@@ -234,7 +278,8 @@ export class FuzzPacketIo implements L.PacketIo {
     copies[slot + 2] = remote;
     const from = place * L.RX_STRIDE;
     const isBack = rx[from + L.RX_KIND] === L.KIND_FRAME && rx[from + L.RX_INDEX] === port;
-    if (isBack && facts.turnsBack[port] === 0) this.fail(at, 'back to where it came from');
+    if (isBack && facts.turnsBack[port] === 0 && !this.isRouted(place, tx[at + L.TX_OFFSET]))
+      this.fail(at, 'back to where it came from');
   }
 
   private judgeTap(at: number, port: number): void {
@@ -245,8 +290,8 @@ export class FuzzPacketIo implements L.PacketIo {
     const { facts, tx, view } = this;
     if (facts.kind[port] !== VXLAN) this.fail(at, 'no vxlan port');
     if (facts.portOfSender[tx[at + L.TX_INDEX]] !== port) this.fail(at, 'no sender of this port');
-    if (place !== OWN && this.rx[place * L.RX_STRIDE + L.RX_KIND] === L.KIND_UDP)
-      this.fail(at, 'from remote to remote');
+    const isFromRemote = place !== OWN && this.rx[place * L.RX_STRIDE + L.RX_KIND] === L.KIND_UDP;
+    if (isFromRemote && !this.isRouted(place, tx[at + L.TX_OFFSET])) this.fail(at, 'from remote to remote');
     const header = tx[at + L.TX_HEADER];
     if (tx[at + L.TX_HEADER_LENGTH] !== VXLAN_HEADER || header % VXLAN_HEADER !== 0) this.fail(at, 'header');
     if (header < 0 || header + VXLAN_HEADER > HEADER_BYTES - ORIGINATED_ROOM)
@@ -332,4 +377,16 @@ export class FuzzPacketIo implements L.PacketIo {
   detachTap(): void {}
   detachSocket(): void {}
   detachSender(): void {}
+}
+
+/** One that the switch makes itself, or a packet that has waited, whole and in a slot of its own (`originate.ts`, `gateways.ts`, `layer3.ts`). */
+function isOwnFrame(offset: number, length: number): boolean {
+  if (length < 14) return false;
+  const held = HEADER_BYTES - LAYER3_ROOM;
+  const spoken = held + HELD_PACKETS * HELD_SLOT;
+  const errors = held - ERROR_FRAMES * ERROR_SLOT;
+  if (offset >= spoken) return (offset - spoken) % SPOKEN_SLOT === 2 && length <= SPOKEN_SLOT - 2;
+  if (offset >= held) return (offset - held) % HELD_SLOT === 2 && length <= HELD_BYTES;
+  if (offset >= errors) return (offset - errors) % ERROR_SLOT === 2 && length <= ERROR_SLOT - 2;
+  return (offset - (HEADER_BYTES - ORIGINATED_ROOM)) % ORIGINATED_BYTES === 0 && length <= ORIGINATED_BYTES;
 }

@@ -32,6 +32,8 @@ export interface Report {
   bystanders: number;
   sent: number;
   own: number;
+  /** Frames that gateways have sent on at once. */
+  routed: number;
   refused: number;
   audits: number;
   drops: Map<string, number>;
@@ -77,6 +79,7 @@ export function run({ seed, frames, engines }: RunOptions): Report {
     bystanders: bystanders.total,
     sent: total(sw, 'sentFrames') + sw.counters.retired.tx_packets,
     own: sw.ios.reduce((sum, { own }) => sum + own, 0),
+    routed: sw.ios.reduce((sum, { routed }) => sum + routed, 0),
     refused: sw.ios.reduce((sum, { refused }) => sum + refused, 0),
     audits: audits + 1,
     drops: sw.drops(),

@@ -17,14 +17,20 @@ import { createNeighbours, Neighbours } from '../../src/neigh/table.js';
 import { STATUS_NOW } from '../../src/port/packet-io.js';
 import { Topology } from '../dataplane/support/control-model.js';
 import { innerLength } from '../dataplane/support/inner-length.js';
-import { flagsOf } from '../dataplane/support/specs.js';
+import { flagsOf, mac as macOf } from '../dataplane/support/specs.js';
+import { wordsOf } from '../../src/control/model/routes.js';
+import { ROUTED } from './bystanders.js';
+import { NOISY_ROUTES, noisyRoute } from './noisy-routes.js';
 import { FuzzPacketIo, type Watch } from './fuzz-packet-io.js';
 import { BRIDGES, FURTHER_FLAGS } from './layout.js';
+import { HOSTS4, HOSTS6 } from './samples.js';
 import { Facts, NONE } from './switch-tables.js';
 
 /** Few, so that they are always full. */
 const FDB_CAPACITY = 1024;
 const BINDINGS = 48;
+/** Neighbours that noise is routed to from the beginning. */
+const KNOWN = [...HOSTS4.slice(0, 3), ...HOSTS6.slice(0, 3)];
 
 export class FuzzedSwitch {
   readonly topology = new Topology(4);
@@ -85,6 +91,7 @@ export class FuzzedSwitch {
     for (const engine of this.engines) engine.turn(0);
     for (const [name, spec] of Object.entries(BRIDGES)) this.apply(this.topology.addBridge(name, spec));
     for (const [name, flags] of Object.entries(FURTHER_FLAGS)) this.apply([this.withFlags(name, flags)]);
+    this.apply(this.routes());
   }
 
   private eventsOf(): ConstructorParameters<typeof Engine>[1] {
@@ -96,6 +103,24 @@ export class FuzzedSwitch {
       punted: count('punted'),
       tooBig: count('too big'),
     };
+  }
+
+  /** Neighbours of the bystanders that are routed, and routes for noise: by two routers, to nowhere, by a MAC. */
+  private routes(): Operation[] {
+    const { topology } = this;
+    const neighbours = Object.entries(ROUTED).flatMap(([name, { subnet, mac }]) => {
+      const { bridge, number: port } = topology.port(name);
+      const place = { op: 'neigh' as const, bridge: topology.bridgeNumber(bridge), vid: 0, ...macOf(mac), port };
+      return [`10.9.${subnet}.2`, `fd00:${subnet}::2`].map((text) => ({
+        ...place,
+        address: wordsOf(text),
+        router: false,
+      }));
+    });
+    const { bridge, number: port } = topology.port('trunk');
+    const known = { op: 'neigh' as const, bridge: topology.bridgeNumber(bridge), vid: 3, port, router: false };
+    const others = KNOWN.map((text, at) => ({ ...known, address: wordsOf(text), high: 0x0200, low: 0x00010000 | at }));
+    return [...neighbours, ...others, ...NOISY_ROUTES.map((route) => noisyRoute(topology, route))];
   }
 
   /** The operation that gives a port the flags of its description but for those in `changed`, which are the other way round. */
@@ -179,6 +204,8 @@ export class FuzzedSwitch {
       const { rx_dropped, tx_dropped } = counters.portDrops(number);
       received += rx_packets;
       accounted += tx_packets + rx_dropped + tx_dropped;
+      // What a gateway takes and gives nobody outside sees; the sum does.
+      if (spec.type === 'tap' && spec.gateway !== undefined) continue;
       check(`tx_packets of ${name}`, tx_packets, this.sent(number, 'sentFrames'));
       check(`tx_bytes of ${name}`, tx_bytes, this.sent(number, 'sentBytes'));
       if (spec.type === 'tap') {

@@ -2,8 +2,9 @@
  * The fuzzed switch: every kind of port with every option, so that garbage reaches each branch, and bystanders among them.
  *
  *   calm   calm-a  calm-b  calm-c                          no VLAN filtering; bystanders only
+ *   near   calm-d gw-d;  away   calm-e gw-e                bystanders of two subnets, in a VRF of their own
  *   br0    guest-c guest-d  - VLAN 77 -  tunnel            a VLAN and a VNI of the bystanders' own, ...
- *          access trunk locked stormy ...                  ... noise in VLANs 1 to 3
+ *          access trunk locked stormy ...  gw2 gw3         ... noise in VLANs 1 to 3, two of which have gateways
  *   br1    plain quiet small  single strict                no VLAN filtering; proxy, rsc and misses
  *   br3    customer carrier  nni service                 ... 802.1ad, with tags of customers in VNIs
  *   br2    left right  six gnv                               snooping, suppression, IPv6 underlay
@@ -28,6 +29,14 @@ export const SERVICE: ReadonlySet<string> = new Set(['br3']);
 export const SHORT_CUTS: ReadonlySet<string> = new Set(['br1']);
 /** Number of the bridges in their loop probes: the samples have it. */
 export const PROBE_ID = [0x0badcafe, 0x5eed] as const;
+/** The MAC of all gateways, and the addresses of those that noise reaches: the subnet of most samples is behind `gw3`. */
+export const GATEWAY_MAC = '02:00:5e:00:00:01';
+export const GATEWAY_ADDRESSES = ['198.18.1.1', '2001:db8:2::1'];
+const gateway = (vid: number, ...addresses: string[]) =>
+  ({ type: 'tap', vlans: [`${vid} pvid untagged`], gateway: { mac: GATEWAY_MAC, addresses } }) as const;
+const calmGateway = (...addresses: string[]) =>
+  ({ type: 'tap', mtu: 1500, gateway: { mac: GATEWAY_MAC, addresses, vrf: 1 } }) as const;
+
 const SNOOPING = { snooping: true, ageingSeconds: 2, guard: PROBE_ID, stp: true };
 
 export const BRIDGES: Record<string, BridgeSpec> = {
@@ -35,6 +44,8 @@ export const BRIDGES: Record<string, BridgeSpec> = {
     ageingSeconds: 10,
     ports: { 'calm-a': { type: 'tap' }, 'calm-b': { type: 'tap' }, 'calm-c': { type: 'tap' } },
   },
+  near: { ports: { 'calm-d': { type: 'tap' }, 'gw-d': calmGateway('10.9.4.1/24', 'fd00:4::1/64') } },
+  away: { ports: { 'calm-e': { type: 'tap' }, 'gw-e': calmGateway('10.9.5.1/24', 'fd00:5::1/64') } },
   br0: {
     ...SNOOPING,
     filtering: true,
@@ -56,6 +67,8 @@ export const BRIDGES: Record<string, BridgeSpec> = {
       },
       narrow: { type: 'tap', vlans: ['2 pvid untagged', '3'], mtu: 600 },
       down: { type: 'tap', vlans: ['2 pvid untagged'], off: ['up'] },
+      gw2: gateway(2, `${GATEWAY_ADDRESSES[0]}/24`, `${GATEWAY_ADDRESSES[1]}/64`, 'fe80::1/64'),
+      gw3: gateway(3, '198.18.0.14/28', '2001:db8::e/64', 'fe80::1/64'),
       tunnel: {
         type: 'vxlan',
         vlans: ['2', '3', '77'],
@@ -146,7 +159,8 @@ export const FURTHER_FLAGS: Readonly<Record<string, number>> = {
   six: NEIGH_SUPPRESS | L3MISS,
 };
 
-export const GUARDED = ['calm-a', 'calm-b', 'calm-c', 'guest-c', 'guest-d'];
+export const GUARDED = ['calm-a', 'calm-b', 'calm-c', 'calm-d', 'calm-e', 'guest-c', 'guest-d'];
+export const GATEWAYS = ['gw-d', 'gw-e', 'gw2', 'gw3'];
 
 /** Ports that come and go while it runs; they have nothing of the bystanders'. */
 export const PASSING: Readonly<Record<string, { bridge: string; spec: TapSpec | VxlanSpec }>> = {

@@ -29,6 +29,7 @@ export function mutate(random: Random, ground: Ground, at: number, length: numbe
   let now = length;
   for (let left = 1 + random.below(3); left > 0; left--) now = mutateOnce(random, ground, at, now, sample);
   if (sample.checksum !== 0 && random.once(2)) repairChecksum(ground.view, at, now);
+  if (sample.l3 !== 0 && random.once(2)) repairHeader(ground.view, at + sample.l3, at + now);
   return now;
 }
 
@@ -76,6 +77,15 @@ function fieldOf(random: Random, end: number, { l3, l4 }: Sample): number {
 
 function extreme(random: Random, length: number): number {
   return random.once(3) ? (length - random.below(60)) & 0xffff : random.pick(EXTREMES);
+}
+
+/** Makes the checksum of an IPv4 header right again, so that a router reads the rest of it. */
+function repairHeader(view: DataView, l3: number, end: number): void {
+  if (l3 + 20 > end || view.getUint8(l3) >>> 4 !== 4) return;
+  const length = (view.getUint8(l3) & 15) * 4;
+  if (length < 20 || l3 + length > end) return;
+  view.setUint16(l3 + 10, 0);
+  view.setUint16(l3 + 10, ~fold(sum16(view, l3, length, 0)) & 0xffff);
 }
 
 /** Makes the checksum of an IGMP or ICMPv6 message right again, as far as the mutations have left one to be read. */

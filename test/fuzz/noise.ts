@@ -9,7 +9,7 @@ import { parseAddress } from '../../src/wire/ip-address.js';
 import { VXLAN_HEADER } from '../../src/wire/vxlan.js';
 import { type Arrival, type FuzzPacketIo, LONGEST, NOISE } from './fuzz-packet-io.js';
 import type { FuzzedSwitch } from './fuzzed-switch.js';
-import { CALM_VNI, GUARDED, VTEPS } from './layout.js';
+import { CALM_VNI, GATEWAYS, GUARDED, VTEPS } from './layout.js';
 import { mutate } from './mutate.js';
 import type { Random } from './random.js';
 import { makeSamples, type Sample } from './samples.js';
@@ -26,7 +26,10 @@ const ODD_MACS = [
   [0x0180, 0xc200000e],
   [0x0200, 0x0000000c],
   [0x0200, 0x0000000d],
+  [0x0200, 0x5e000001],
 ] as const;
+/** GATEWAY_MAC. */
+const GATEWAY = [0x0200, 0x5e000001] as const;
 const SEGMENTATIONS = [0, 1, 4, 5, 0x81, 0x84, 3, 0xff];
 
 export class Noise {
@@ -56,7 +59,7 @@ export class Noise {
 
   /** Learns where noise may come in; after every change of the switch's ports. */
   look(sw: FuzzedSwitch): void {
-    const ports = [...sw.topology.ports.values()].filter(({ name }) => !GUARDED.includes(name));
+    const ports = [...sw.topology.ports.values()].filter(({ name }) => ![...GUARDED, ...GATEWAYS].includes(name));
     this.taps = ports.filter(({ spec }) => spec.type === 'tap').map(({ number }) => number);
     this.sockets = [...new Set(ports.map(({ socket }) => socket).filter((socket) => socket >= 0))];
     const pairs = ports.flatMap(({ socket, vnis }) => [...vnis.values()].map(({ vni }) => ({ socket, vni })));
@@ -99,12 +102,13 @@ export class Noise {
     else this.fromTunnel(sw, io, sample, true);
   }
 
-  /** Messages that the switch acts upon are a third of all, though there are more kinds of packets. */
+  /** Messages that the switch acts upon are a third of all, and packets for gateways two ninths, though there are more kinds of packets. */
   private sample(isLarge: boolean): Sample {
-    const { control, superframes, usual } = this.samples;
+    const { control, routed, superframes, usual } = this.samples;
     if (isLarge) return this.random.pick(superframes);
     if (this.storm !== undefined) return this.storm;
-    return this.random.pick(this.random.once(3) ? control : usual);
+    if (this.random.once(3)) return this.random.pick(control);
+    return this.random.pick(this.random.once(3) ? routed : usual);
   }
 
   // ---- From a TAP ----
@@ -233,6 +237,7 @@ export class Noise {
     const choice = random.below(10);
     if (choice < 4) this.hostMac(io, at);
     else if (choice === 4) this.oddMac(io, at);
+    else if (choice < 7) this.writeMac(io, at, GATEWAY);
   }
 
   private hostMac(io: FuzzPacketIo, at: number): void {
@@ -241,7 +246,10 @@ export class Noise {
   }
 
   private oddMac(io: FuzzPacketIo, at: number): void {
-    const [high, low] = this.random.pick(ODD_MACS);
+    this.writeMac(io, at, this.random.pick(ODD_MACS));
+  }
+
+  private writeMac(io: FuzzPacketIo, at: number, [high, low]: readonly [number, number]): void {
     io.view.setUint16(at, high);
     io.view.setInt32(at + 2, low);
   }

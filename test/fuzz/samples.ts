@@ -30,7 +30,8 @@ import { A, B, BROADCAST, bytes, EXPERIMENTAL, MULTICAST } from '../dataplane/su
 import { encodeBpdu } from '../../src/wire/bpdu.js';
 import { encodeProbe } from '../../src/wire/loop-probe.js';
 import { IGMP, MLD } from '../wire/group-frames.js';
-import { PROBE_ID } from './layout.js';
+import { GATEWAY_ADDRESSES, PROBE_ID } from './layout.js';
+import { routedFrames } from './routed-samples.js';
 
 export interface Sample {
   name: string;
@@ -175,6 +176,8 @@ function arps(): Named[] {
   return [
     ...HOSTS4.map((host) => arp(`arp for ${host}`, 1, '198.18.0.77', host)),
     arp('arp for nobody', 1, HOSTS4[0], '198.18.0.200'),
+    arp('arp for a gateway', 1, HOSTS4[0], GATEWAY_ADDRESSES[0]),
+    arp('arp of a gateway', 2, GATEWAY_ADDRESSES[0], HOSTS4[0]),
     arp('unicast arp', 1, HOSTS4[0], HOSTS4[2], B),
     arp('arp probe', 1, '0.0.0.0', HOSTS4[1]),
     arp('gratuitous arp', 1, HOSTS4[0], HOSTS4[0]),
@@ -199,6 +202,12 @@ function discoveries(): Named[] {
     nd('solicitation', encodeNd({ ...ask, sourceLink: A }, group)),
     nd('solicitation with options', encodeNd({ ...ask, sourceLink: A, options: concatBytes(nonce, nonce) }, group)),
     nd('solicitation without a link', encodeNd(ask, group)),
+    nd('solicitation for a gateway', encodeNd({ ...ask, target: GATEWAY_ADDRESSES[1], sourceLink: A }, group)),
+    nd(
+      'a gateway is claimed',
+      encodeNd({ ...tell, target: GATEWAY_ADDRESSES[1], flags: 0x60 }, all),
+      '33:33:00:00:00:01',
+    ),
     nd('unicast solicitation', encodeNd({ ...ask, sourceLink: A }, { ...group, destination: HOSTS6[2] }), B),
     nd('address probe', encodeNd({ ...ask, options: nonce }, { ...group, source: '::' })),
     nd('option of no length', encodeNd({ ...ask, options: Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0) }, group)),
@@ -307,6 +316,8 @@ export interface Samples {
   usual: Sample[];
   /** ARP, neighbour discovery, IGMP, MLD, PIM. */
   control: Sample[];
+  /** For the gateways. */
+  routed: Sample[];
   /** Untagged and tagged, of 3 to 65 kB. */
   superframes: Sample[];
 }
@@ -346,6 +357,7 @@ export function makeSamples(): Samples {
   const large = superframes().map((one) => sample(one[0], untagged(one)));
   return {
     usual: withTags(packets),
+    routed: withTags(routedFrames()),
     control: withTags(control),
     superframes: [...large, ...large.map((one) => sample(one.name, tagged(one.bytes, 2)))],
   };

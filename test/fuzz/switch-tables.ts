@@ -13,6 +13,8 @@ import { FILTERING, SERVICE, SHORT_CUTS } from './layout.js';
 export const NONE = 0;
 export const TAP = 1;
 export const VXLAN = 2;
+/** A port without a device: nothing is sent to it. */
+export const GATEWAY = 3;
 
 /** How a member of a VLAN sends its frames. */
 export const TAGGED = 1;
@@ -21,7 +23,7 @@ export const UNTAGGED = 2;
 const PLACES = 1 << 17;
 
 export class Facts {
-  /** NONE, TAP or VXLAN by port. */
+  /** NONE, TAP, VXLAN or GATEWAY by port. */
   readonly kind = new Uint8Array(MAX_PORTS);
   readonly bridge = new Int32Array(MAX_PORTS);
   /** 1: the bridge filters VLANs. */
@@ -51,7 +53,7 @@ export class Facts {
     this.geneve.fill(0);
     for (const { number, name, spec, bridge, socket, senders, dfSenders, vnis } of topology.ports.values()) {
       this.names[number] = name;
-      this.kind[number] = spec.type === 'tap' ? TAP : VXLAN;
+      this.kind[number] = spec.type !== 'tap' ? VXLAN : spec.gateway === undefined ? TAP : GATEWAY;
       this.bridge[number] = topology.bridgeNumber(bridge);
       this.filtering[number] = FILTERING.has(bridge) ? 1 : 0;
       this.tpid[number] = SERVICE.has(bridge) ? ETHERTYPE_QINQ : ETHERTYPE_VLAN;

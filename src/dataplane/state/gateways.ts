@@ -12,7 +12,7 @@ import { Routes } from './routes.js';
 
 /** Errors that the gateways of an engine say in one turn, and most bytes of one, with its Ethernet header (RFC 4443 section 2.4). */
 export const ERROR_FRAMES = 16;
-const ERROR_SLOT = 1536;
+export const ERROR_SLOT = 1536;
 /** Bytes of them in the arena, before those of `layer3.ts`. */
 export const GATEWAY_ROOM = ERROR_FRAMES * ERROR_SLOT;
 

@@ -15,10 +15,10 @@ export const HELD_OF_PORT = 16;
 /** Packets that wait for one neighbour (Linux of old: unres_qlen). */
 export const HELD_OF_HOP = 3;
 export const HELD_BYTES = 9216 + ETHERNET_HEADER;
-const HELD_SLOT = 9344;
+export const HELD_SLOT = 9344;
 /** Frames that the engine says in the name of hosts in one batch: an ARP request, a solicitation, an announcement. */
 export const SPOKEN_FRAMES = 64;
-const SPOKEN_SLOT = 128;
+export const SPOKEN_SLOT = 128;
 
 /** Bytes of both in the arena. */
 export const LAYER3_ROOM = HELD_PACKETS * HELD_SLOT + SPOKEN_FRAMES * SPOKEN_SLOT;
