@@ -10,6 +10,7 @@
  */
 import { processBatch, TICK_MS } from '../../dataplane/engine.js';
 import { ORIGINATED_ROOM } from '../../dataplane/egress/originate.js';
+import { chooseWay } from '../../dataplane/routing/next.js';
 import { routeWaiting } from '../../dataplane/routing/route.js';
 import { applyOperations, type Operation } from '../../dataplane/operations/operations.js';
 import { Context } from '../../dataplane/state/context.js';
@@ -65,7 +66,15 @@ export interface Routed extends Shadowed {
   /** The gateway that had the packet. */
   gateway: number;
   /** What was looked up; null: the packet is no IP packet. */
-  route: { vrf: number; destination: Words; length: number; kind: number; ways: readonly Int32Array[] } | null;
+  route: {
+    vrf: number;
+    destination: Words;
+    length: number;
+    kind: number;
+    ways: readonly Int32Array[];
+    /** Index of the way that the flow takes; -1: none is up, or there are none. */
+    chosen: number;
+  } | null;
   /** Met before the packet was a frame again. */
   before: readonly Fact[];
   /** Arena offset of the Ethernet header of that frame, as the bridge gets it; -1: there is none. */
@@ -184,6 +193,7 @@ export class Shadow {
     const list = length === NO_ROUTE ? [] : Array.from({ length: ways.length / WAY_WORDS }, (_, way) => way);
     return {
       ...{ vrf, length, kind, destination: [words[0], words[1], words[2], words[3]] },
+      chosen: length === NO_ROUTE || ways.length === 0 ? -1 : chooseWay(this.context, l3, end, ways) / WAY_WORDS,
       ways: list.map((way) => ways.slice(way * WAY_WORDS, (way + 1) * WAY_WORDS)),
     };
   }

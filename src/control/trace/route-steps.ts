@@ -29,8 +29,13 @@ export function routeStep({ route, gateway }: Routed, site: Site): TraceStep[] {
   const prefix = prefixOf(route);
   if (route.kind !== ROUTE_UNICAST) return step('blackhole', `${to} is in ${prefix}, which leads nowhere.`);
   const ways = route.ways.map((way) => wayText(way, site));
-  const among = ways.length === 1 ? ways[0] : `one of ${ways.length} ways, by the hash of its flow: ${ways.join('; ')}`;
-  return step('route', `${to} is in ${prefix}, ${among}.`);
+  if (ways.length === 1) return step('route', `${to} is in ${prefix}, ${ways[0]}.`);
+  const { chosen } = route;
+  if (chosen < 0)
+    return step('route', `${to} is in ${prefix}, by none of ${ways.length} ways: their gateways are down.`);
+  const others = ways.filter((_, index) => index !== chosen).join('; ');
+  const among = `way ${chosen + 1} of ${ways.length} by the hash of its flow; beside it are: ${others}`;
+  return step('route', `${to} is in ${prefix}, ${ways[chosen]}, ${among}.`);
 }
 
 /** `10.0.20.0/24`, of the route that was found. */

@@ -1,6 +1,7 @@
 /** The questions for the MACs of neighbours of layer-3 ports. `speak.ts` sends them. */
 import type { Context } from '../state/context.js';
 import {
+  ASK_FROM,
   ASK_HELD,
   ASK_HIGH,
   ASK_HOP,
@@ -12,16 +13,16 @@ import {
   ASK_VID,
   ASKS,
   ASKS_OF_PORT,
+  NO_ASK,
 } from '../state/layer3.js';
-
-/** No question could be added: the port has too many already. */
-export const NO_ASK = -1;
+import { ALL_PORTS, askGivesWay } from './give-way.js';
 
 /** A question that has not been sent yet. */
 export const NEVER = -1;
 
 /**
  * The question for the neighbour at `hop`, added if it is new.
+ * @param from whose packet it is for (`sourceOf`)
  * @param high, low the MAC that is asked for a proof; zeros: all are asked. A question to all replaces one to a MAC
  * @returns its number, or NO_ASK
  */
@@ -31,6 +32,7 @@ export function askFor(
   vid: number,
   hop: Int32Array,
   sender: Int32Array,
+  from: number,
   high: number,
   low: number,
 ): number {
@@ -50,12 +52,15 @@ export function askFor(
     if (isToAll && (asks[at + ASK_HIGH] | asks[at + ASK_LOW]) !== 0) begin(sw, ask, sender, 0, 0);
     return ask;
   }
-  if (free === NO_ASK || ofPort >= ASKS_OF_PORT) return NO_ASK;
+  if (free === NO_ASK || ofPort >= ASKS_OF_PORT)
+    free = askGivesWay(sw, ofPort >= ASKS_OF_PORT ? port : ALL_PORTS, from);
+  if (free === NO_ASK) return NO_ASK;
   const at = sw.layer3.askAt(free);
   asks[at + ASK_PORT] = port;
   asks[at + ASK_VID] = vid;
   for (let word = 0; word < 4; word++) asks[at + ASK_HOP + word] = hop[word];
   asks[at + ASK_HELD] = 0;
+  asks[at + ASK_FROM] = from;
   begin(sw, free, sender, high, low);
   sw.layer3.askCount++;
   return free;
@@ -70,12 +75,6 @@ function begin({ layer3 }: Context, ask: number, sender: Int32Array, high: numbe
   asks[at + ASK_LAST] = NEVER;
   asks[at + ASK_TRIES] = 0;
   layer3.isDue = true;
-}
-
-/** Ends a question. Packets that wait for it must have been taken before. */
-export function endAsk({ layer3 }: Context, ask: number): void {
-  layer3.asks[layer3.askAt(ask) + ASK_PORT] = -1;
-  layer3.askCount--;
 }
 
 function isHop(asks: Int32Array, at: number, hop: Int32Array): boolean {

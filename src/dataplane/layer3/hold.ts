@@ -16,15 +16,14 @@ import {
 import { writeMac } from '../../wire/ethernet.js';
 import { OUTCOME_HELD } from '../state/batch.js';
 import type { Context } from '../state/context.js';
-import { dropKept } from '../state/drop.js';
 import { REASON } from '../state/drop-reasons.js';
 import { PORT_GATEWAY } from '../state/forwarding.js';
-import { ASK_HELD, HELD_BYTES, HELD_OF_HOP, HELD_OF_PORT, HELD_PACKETS } from '../state/layer3.js';
-import { NO_ASK } from './ask.js';
+import { ASK_HELD, HELD_BYTES, HELD_OF_HOP, HELD_OF_PORT, HELD_PACKETS, NO_ASK } from '../state/layer3.js';
+import { FREE, firstOf } from './end.js';
+import { ALL_PORTS, heldGivesWay } from './give-way.js';
 
 /** A slot that a packet has left for the present batch. */
 const LEAVING = -2;
-const FREE = -1;
 /** Bytes of both MACs. */
 const MACS = 12;
 
@@ -36,7 +35,7 @@ export function hold(sw: Context, frame: number, ask: number): false {
   const isKept =
     ask !== NO_ASK &&
     !isReleased(sw, frame) &&
-    keepPacket(sw, ask, port[frame], offset[frame], length[frame], vnet[frame], gso[frame], csum[frame]);
+    keepPacket(sw, ask, port[frame], port[frame], offset[frame], length[frame], vnet[frame], gso[frame], csum[frame]);
   if (!isKept) return batch.drop(frame, REASON.neigh_failed);
   batch.outcome[frame] = OUTCOME_HELD;
   return false;
@@ -44,6 +43,7 @@ export function hold(sw: Context, frame: number, ask: number): false {
 
 /**
  * Keeps a copy of a packet until its question is answered.
+ * @param port that it goes on from @param from whose it is (`sourceOf`)
  * @param offset of its Ethernet header, which is written when it goes on @param length with that header
  * @returns false when there is no room for it
  */
@@ -51,6 +51,7 @@ export function keepPacket(
   sw: Context,
   ask: number,
   port: number,
+  from: number,
   offset: number,
   length: number,
   vnet: number,
@@ -58,7 +59,7 @@ export function keepPacket(
   csum: number,
 ): boolean {
   const { layer3 } = sw;
-  const slot = length > HELD_BYTES ? -1 : freeSlot(sw, ask, port);
+  const slot = length > HELD_BYTES ? -1 : freeSlot(sw, ask, port, from);
   if (slot < 0) return false;
   const at = layer3.heldAt(slot);
   sw.bytes.copyWithin(at, offset, offset + length);
@@ -67,6 +68,7 @@ export function keepPacket(
   layer3.heldFor[slot] = ask;
   layer3.heldOrder[slot] = layer3.order++;
   layer3.heldPort[slot] = port;
+  layer3.heldFrom[slot] = from;
   layer3.heldLength[slot] = length;
   layer3.heldVnet[slot] = vnet;
   layer3.heldGso[slot] = gso;
@@ -79,8 +81,9 @@ function isReleased({ layer3 }: Context, frame: number): boolean {
   return frame >= layer3.spoken && frame < layer3.spoken + layer3.released;
 }
 
-/** @returns -1: the question, the port or the engine has as many packets as it may have */
-function freeSlot({ layer3 }: Context, ask: number, port: number): number {
+/** @returns -1: the question, the port or the engine has as many packets as it may have, and nobody has to give way */
+function freeSlot(sw: Context, ask: number, port: number, from: number): number {
+  const { layer3 } = sw;
   if (layer3.asks[layer3.askAt(ask) + ASK_HELD] >= HELD_OF_HOP) return -1;
   let free = -1;
   let ofPort = 0;
@@ -88,17 +91,8 @@ function freeSlot({ layer3 }: Context, ask: number, port: number): number {
     if (layer3.heldFor[slot] === FREE) free = slot;
     else if (layer3.heldPort[slot] === port) ofPort++;
   }
-  return ofPort < HELD_OF_PORT ? free : -1;
-}
-
-/** The packet that has waited longest for the answer; -1: none waits. */
-export function firstOf({ layer3 }: Context, ask: number): number {
-  let first = -1;
-  for (let slot = 0; slot < HELD_PACKETS; slot++) {
-    if (layer3.heldFor[slot] !== ask) continue;
-    if (first < 0 || layer3.heldOrder[slot] < layer3.heldOrder[first]) first = slot;
-  }
-  return first;
+  if (ofPort >= HELD_OF_PORT) return heldGivesWay(sw, port, from);
+  return free >= 0 ? free : heldGivesWay(sw, ALL_PORTS, from);
 }
 
 /**
@@ -130,16 +124,4 @@ export function release(sw: Context, ask: number, row: number, high: number, low
 /** The batch of the released packets is through. */
 export function freeLeft({ layer3 }: Context): void {
   for (let slot = 0; slot < HELD_PACKETS; slot++) if (layer3.heldFor[slot] === LEAVING) layer3.heldFor[slot] = FREE;
-}
-
-/** Drops the packets of a question that nobody has answered. */
-export function giveUp(sw: Context, ask: number, reason: number): void {
-  const { counters, layer3 } = sw;
-  for (let slot = firstOf(sw, ask); slot >= 0; slot = firstOf(sw, ask)) {
-    layer3.heldFor[slot] = FREE;
-    // A port that is gone has no counters any more.
-    if (sw.forwarding.portKind[layer3.heldPort[slot]] === 0) continue;
-    counters.received(layer3.heldPort[slot], layer3.heldLength[slot], 1);
-    dropKept(sw, layer3.heldPort[slot], reason, layer3.heldAt(slot), layer3.heldLength[slot]);
-  }
 }

@@ -122,11 +122,11 @@ function writeNeighbour(sw: Context, frame: number, port: number): boolean {
   }
   const isKnown = sw.neigh.read(fidOf(bridge, vid), hop, 0, found);
   if (isKnown && isUsable(sw, vid)) {
-    if (needsProof(sw, vid)) askFor(sw, port, vid, hop, sender, found[BINDING_HIGH], found[BINDING_LOW]);
+    if (needsProof(sw, vid)) askFor(sw, port, vid, hop, sender, port, found[BINDING_HIGH], found[BINDING_LOW]);
     writeMac(view, offset, found[BINDING_HIGH], found[BINDING_LOW]);
     return true;
   }
-  const ask = askFor(sw, port, vid, hop, sender, 0, 0);
+  const ask = askFor(sw, port, vid, hop, sender, port, 0, 0);
   return hold(sw, frame, ask);
 }
 

@@ -36,9 +36,10 @@ import {
   type Layer3Port,
   SPOKEN_FRAMES,
 } from '../state/layer3.js';
-import { endAsk, NEVER } from './ask.js';
+import { NEVER } from './ask.js';
+import { endAsk, firstOf, giveUp } from './end.js';
 import { ERROR_HOST, tellError } from '../routing/error.js';
-import { firstOf, giveUp, release } from './hold.js';
+import { release } from './hold.js';
 import { found, isUsable, needsProof } from './ingress.js';
 
 /** Ticks between two attempts of a question, and attempts (Linux: retrans_time_ms, mcast_solicit). */
@@ -145,7 +146,8 @@ function end(sw: Context, ask: number, reason: number): void {
   const slot = reason === REASON.neigh_failed ? firstOf(sw, ask) : -1;
   if (slot >= 0 && forwarding.portKind[layer3.heldPort[slot]] === PORT_GATEWAY) {
     const l3 = layer3.heldAt(slot) + ETHERNET_HEADER;
-    tellError(sw, layer3.heldPort[slot], l3, l3 + layer3.heldLength[slot] - ETHERNET_HEADER, ERROR_HOST);
+    const packetEnd = l3 + layer3.heldLength[slot] - ETHERNET_HEADER;
+    tellError(sw, layer3.heldPort[slot], layer3.heldFrom[slot], l3, packetEnd, ERROR_HOST);
   }
   giveUp(sw, ask, reason);
   endAsk(sw, ask);

@@ -17,6 +17,7 @@ import type { Context } from '../state/context.js';
 import { dropOut } from '../state/drop.js';
 import { REASON } from '../state/drop-reasons.js';
 import { PORT_TUNNEL, UP } from '../state/forwarding.js';
+import { sourceOf } from '../state/layer3.js';
 import { mayForward } from '../state/may-forward.js';
 import { observeDelivered } from '../state/observe.js';
 
@@ -53,6 +54,7 @@ function keep({ batch, forwarding, gateways }: Context, frame: number, port: num
   const index = gateways.add(port, l3, end);
   if (index < 0) return false;
   gateways.vnet[index] = batch.vnet[frame];
+  gateways.from[index] = sourceOf(batch.port[frame], batch.remote[frame]);
   // Lengths and places in the words of an offload count from the Ethernet header.
   const gso = batch.gso[frame];
   gateways.gso[index] = gso >>> 16 < tag ? gso : gso - (tag << 16);

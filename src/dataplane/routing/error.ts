@@ -1,6 +1,6 @@
 /**
  * ICMP errors of gateways (RFC 1812 section 4.3, RFC 4443): to the sender of a packet that cannot go on, from the gateway that the answer
- * leaves by, so that it is an address of the sender's own subnet where it has one here. Bounded in number by tick and gateway, and by turn.
+ * leaves by, so that it is an address of the sender's own subnet where it has one here. Bounded in number by tick and source, and by turn.
  */
 import { ETHERNET_HEADER, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../../wire/ethernet.js';
 import { ICMP_TIME_EXCEEDED, ICMP_UNREACHABLE, ICMPV6_TIME_EXCEEDED, ICMPV6_UNREACHABLE } from '../../wire/icmp.js';
@@ -34,30 +34,40 @@ const TYPES = [
 /** Scratch of this file: headers, sender of the packet, address of the gateway. */
 const layout = new Int32Array(8);
 const to = new Int32Array(4);
-const from = new Int32Array(4);
+const own = new Int32Array(4);
 
 /**
  * Adds the error about the packet at `l3` to those that are routed after this batch, if it may be said.
- * @param port the gateway that has the packet @param mtu of ERROR_TOO_BIG
+ * @param port the gateway that has the packet @param from whose it is (`sourceOf`) @param mtu of ERROR_TOO_BIG
  */
-export function tellError(sw: Context, port: number, l3: number, end: number, about: number, mtu = 0): void {
+export function tellError(
+  sw: Context,
+  port: number,
+  from: number,
+  l3: number,
+  end: number,
+  about: number,
+  mtu = 0,
+): void {
   const { gateways, view } = sw;
   parseInner(view, l3 - ETHERNET_HEADER, end - l3 + ETHERNET_HEADER, layout);
   const isV4 = layout[L3_KIND] === 4;
   if (about === ERROR_TOO_BIG ? !mayTellTooBig(view, layout, mtu) : !mayTell(view, layout)) return;
   const speaker = findSpeaker(sw, port, l3, isV4);
-  if (speaker < 0 || !gateways.limiter.admits(speaker, sw.tick)) return;
+  if (speaker < 0 || !gateways.limiter.admits(from, sw.tick)) return;
   const at = gateways.takeError();
   if (at < 0) return;
   const types = TYPES[about];
   const word = about !== ERROR_TOO_BIG ? 0 : isV4 ? Math.min(mtu, 0xffff) : mtu;
-  const length = writeError(view, at, layout, types[isV4 ? 0 : 2], types[isV4 ? 1 : 3], word, from, 0);
+  const length = writeError(view, at, layout, types[isV4 ? 0 : 2], types[isV4 ? 1 : 3], word, own, 0);
   view.setUint16(at - 2, isV4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
   const index = gateways.add(speaker, at, at + length);
-  if (index >= 0) gateways.own[index] = 1;
+  if (index < 0) return;
+  gateways.own[index] = 1;
+  gateways.from[index] = from;
 }
 
-/** The gateway that says it, with its address in `from`: the one that the way back leaves by. -1: there is none */
+/** The gateway that says it, with its address in `own`: the one that the way back leaves by. -1: there is none */
 function findSpeaker(sw: Context, port: number, l3: number, isV4: boolean): number {
   const { gateways, layer3, view } = sw;
   if (isV4) setMapped(to, 0, ipv4Source(view, l3));
@@ -73,15 +83,15 @@ function findSpeaker(sw: Context, port: number, l3: number, isV4: boolean): numb
   return isAddressOf(layer3.of[port], to) ? speaker : -1;
 }
 
-/** Puts an address of the gateway into `from`, best one in the subnet of `to`. @returns false when it has none of that family */
+/** Puts an address of the gateway into `own`, best one in the subnet of `to`. @returns false when it has none of that family */
 function isAddressOf(host: Layer3Port | undefined, towards: Int32Array): boolean {
   if (host === undefined) return false;
-  if (senderFor(host, towards, from)) return true;
+  if (senderFor(host, towards, own)) return true;
   const isV4 = isMapped(towards[0], towards[1], towards[2]);
   for (let at = 0; at < host.own.length; at += 4) {
     if (isMapped(host.own[at], host.own[at + 1], host.own[at + 2]) !== isV4) continue;
-    for (let word = 0; word < 4; word++) from[word] = host.own[at + word];
-    if (isV4 || !isLinkLocal6(from)) return true;
+    for (let word = 0; word < 4; word++) own[word] = host.own[at + word];
+    if (isV4 || !isLinkLocal6(own)) return true;
   }
   return false;
 }

@@ -37,12 +37,12 @@ export function answerLocal(sw: Context, index: number): boolean {
   const isV4 = layout[L3_KIND] === 4;
   if (l4 === 0) return false;
   if (protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP) {
-    tellError(sw, gateways.port[index], l3, end, ERROR_PORT);
+    tellError(sw, gateways.port[index], gateways.from[index], l3, end, ERROR_PORT);
     return false;
   }
   if (protocol !== (isV4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6) || layout[L3_END] - l4 < ICMP_ECHO_HEADER) return false;
   const request = isV4 ? ICMP_ECHO_REQUEST : ICMPV6_ECHO_REQUEST;
-  if (icmpType(view, l4) !== request || !gateways.limiter.admits(gateways.port[index], sw.tick)) return false;
+  if (icmpType(view, l4) !== request || !gateways.limiter.admits(gateways.from[index], sw.tick)) return false;
   const before = view.getUint16(l4);
   const after = ((isV4 ? ICMP_ECHO_REPLY : ICMPV6_ECHO_REPLY) << 8) | (before & 0xff);
   view.setUint16(l4, after);

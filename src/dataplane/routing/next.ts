@@ -14,7 +14,7 @@ import type { Context } from '../state/context.js';
 import { fidOf } from '../state/fid.js';
 import { UP } from '../state/forwarding.js';
 import type { Layer3Port } from '../state/layer3.js';
-import { WAY_HOP, WAY_KIND, WAY_LINK, WAY_MAC, WAY_PORT, WAY_WORDS } from '../state/routes.js';
+import { WAY_HOP, WAY_KEY, WAY_KIND, WAY_LINK, WAY_MAC, WAY_PORT, WAY_WORDS } from '../state/routes.js';
 
 /** No way of the route is up. */
 export const NEXT_NONE = 0;
@@ -43,9 +43,9 @@ const layout = new Int32Array(8);
 
 /**
  * The next hop of a packet by the route that was looked up last.
- * @param destination four words @returns NEXT_*
+ * @param from whose it is (`sourceOf`) @param destination four words @returns NEXT_*
  */
-export function findNext(sw: Context, l3: number, end: number, destination: Int32Array): number {
+export function findNext(sw: Context, from: number, l3: number, end: number, destination: Int32Array): number {
   const { ways } = sw.gateways.routes;
   const at = chooseWay(sw, l3, end, ways);
   if (at < 0) return NEXT_NONE;
@@ -57,37 +57,50 @@ export function findNext(sw: Context, l3: number, end: number, destination: Int3
   }
   const isOnLink = ways[at + WAY_KIND] === WAY_LINK;
   for (let word = 0; word < 4; word++) hop[word] = isOnLink ? destination[word] : ways[at + WAY_HOP + word];
-  return findNeighbour(sw);
+  return findNeighbour(sw, from);
 }
 
 /** The next hop of a packet to a neighbour of a gateway by its link-local address. @returns NEXT_* */
-export function findOnLink(sw: Context, port: number, destination: Int32Array): number {
+export function findOnLink(sw: Context, port: number, from: number, destination: Int32Array): number {
   way.port = port;
   way.isOnly = true;
   for (let word = 0; word < 4; word++) hop[word] = destination[word];
-  return findNeighbour(sw);
+  return findNeighbour(sw, from);
 }
 
-/** The place in `ways` of the one that carries the flow; of those that are down another one does. -1: none is up */
-function chooseWay(sw: Context, l3: number, end: number, ways: Int32Array): number {
-  const count = ways.length / WAY_WORDS;
-  way.isOnly = count === 1;
-  let first = 0;
-  if (count > 1) {
-    parseInner(sw.view, l3 - ETHERNET_HEADER, end - l3 + ETHERNET_HEADER, layout);
-    const hash = Math.imul(flowHash(sw.view, l3 - ETHERNET_HEADER, layout), 0x9e3779b1) >>> 16;
-    first = (hash * count) >>> 16;
+/**
+ * The place in `ways` of the one that carries the flow, of those that are up: the one whose hash with the flow is the highest (rendezvous
+ * hashing; RFC 2991, RFC 2992). So a way that goes moves its own flows only, to all others alike. -1: none is up
+ */
+export function chooseWay(sw: Context, l3: number, end: number, ways: Int32Array): number {
+  way.isOnly = ways.length === WAY_WORDS;
+  if (way.isOnly) return isUp(sw, ways[WAY_PORT]) ? 0 : -1;
+  parseInner(sw.view, l3 - ETHERNET_HEADER, end - l3 + ETHERNET_HEADER, layout);
+  const flow = flowHash(sw.view, l3 - ETHERNET_HEADER, layout);
+  let chosen = -1;
+  let highest = -1;
+  for (let at = 0; at < ways.length; at += WAY_WORDS) {
+    const score = mixed(flow ^ ways[at + WAY_KEY]);
+    if (score <= highest || !isUp(sw, ways[at + WAY_PORT])) continue;
+    highest = score;
+    chosen = at;
   }
-  for (let tried = 0; tried < count; tried++) {
-    const index = first + tried < count ? first + tried : first + tried - count;
-    const port = ways[index * WAY_WORDS + WAY_PORT];
-    if ((sw.forwarding.portFlags[port] & UP) !== 0 && sw.layer3.of[port] !== undefined) return index * WAY_WORDS;
-  }
-  return -1;
+  return chosen;
+}
+
+function isUp({ forwarding, layer3 }: Context, gateway: number): boolean {
+  return (forwarding.portFlags[gateway] & UP) !== 0 && layer3.of[gateway] !== undefined;
+}
+
+/** The last step of MurmurHash3, from 0 on. */
+function mixed(word: number): number {
+  let hash = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }
 
 /** The MAC of `hop` on the link of the gateway `way.port`. */
-function findNeighbour(sw: Context): number {
+function findNeighbour(sw: Context, from: number): number {
   const { forwarding, layer3 } = sw;
   const { port } = way;
   const bridge = forwarding.portBridge[port];
@@ -96,7 +109,7 @@ function findNeighbour(sw: Context): number {
   if (isKnown && isUsable(sw, vid)) {
     way.high = found[BINDING_HIGH];
     way.low = found[BINDING_LOW];
-    if (needsProof(sw, vid) && canAsk(sw, port)) askFor(sw, port, vid, hop, sender, way.high, way.low);
+    if (needsProof(sw, vid) && canAsk(sw, port)) askFor(sw, port, vid, hop, sender, from, way.high, way.low);
     return NEXT_KNOWN;
   }
   // Another layer-3 port of the VLAN: nobody else would answer for it.
@@ -108,7 +121,7 @@ function findNeighbour(sw: Context): number {
     return NEXT_KNOWN;
   }
   if (!canAsk(sw, port)) return NEXT_NONE;
-  way.ask = askFor(sw, port, vid, hop, sender, 0, 0);
+  way.ask = askFor(sw, port, vid, hop, sender, from, 0, 0);
   return NEXT_ASKED;
 }
 

@@ -27,7 +27,6 @@ import { IPV6_HEADER, ipv6HopLimit, ipv6PayloadLength } from '../../wire/ipv6.js
 import { TCP_HEADER, tcpHeaderLength } from '../../wire/tcp.js';
 import { UDP_HEADER } from '../../wire/udp.js';
 import { readAddresses } from '../layer3/addresses.js';
-import { NO_ASK } from '../layer3/ask.js';
 import { keepPacket } from '../layer3/hold.js';
 import { isLinkLocal6 } from '../layer3/next-hop.js';
 import { isOwnAddress } from '../layer3/own.js';
@@ -36,7 +35,7 @@ import { dropKept } from '../state/drop.js';
 import { REASON } from '../state/drop-reasons.js';
 import { UP } from '../state/forwarding.js';
 import { ROUNDS } from '../state/gateways.js';
-import type { Layer3Port } from '../state/layer3.js';
+import { type Layer3Port, NO_ASK } from '../state/layer3.js';
 import { NO_ROUTE, ROUTE_LOCAL, ROUTE_UNICAST } from '../state/routes.js';
 import { VALID, whyInvalid } from './check.js';
 import { ERROR_NO_ROUTE, ERROR_TOO_BIG, ERROR_TTL, tellError } from './error.js';
@@ -110,7 +109,7 @@ function onLink(sw: Context, index: number): number {
     readAddresses(sw.view, gateways.l3[index], source, destination);
   }
   lastVrf = -1;
-  return goOn(sw, index, findOnLink(sw, port, destination));
+  return goOn(sw, index, findOnLink(sw, port, gateways.from[index], destination));
 }
 
 function byTable(sw: Context, index: number): number {
@@ -128,7 +127,7 @@ function byTable(sw: Context, index: number): number {
     if (kind === NO_ROUTE) tellOf(sw, index, ERROR_NO_ROUTE);
     return drop(sw, index, REASON.no_route);
   }
-  const next = findNext(sw, gateways.l3[index], gateways.end[index], destination);
+  const next = findNext(sw, gateways.from[index], gateways.l3[index], gateways.end[index], destination);
   lastVrf = next === NEXT_KNOWN && way.isOnly ? vrf : -1;
   for (let word = 0; word < 4; word++) last[word] = destination[word];
   return goOn(sw, index, next);
@@ -143,7 +142,7 @@ function kindOf({ gateways }: Context, vrf: number): number {
 function tellOf(sw: Context, index: number, about: number, mtu = 0): void {
   const { gateways } = sw;
   if (gateways.own[index] !== 0) return;
-  tellError(sw, gateways.port[index], gateways.l3[index], gateways.end[index], about, mtu);
+  tellError(sw, gateways.port[index], gateways.from[index], gateways.l3[index], gateways.end[index], about, mtu);
 }
 
 function isLast(): boolean {
@@ -224,7 +223,17 @@ function wait(sw: Context, index: number): number {
   const { ask, port } = way;
   if (
     ask !== NO_ASK &&
-    keepPacket(sw, ask, port, offset, length, gateways.vnet[index], gateways.gso[index], gateways.csum[index])
+    keepPacket(
+      sw,
+      ask,
+      port,
+      gateways.from[index],
+      offset,
+      length,
+      gateways.vnet[index],
+      gateways.gso[index],
+      gateways.csum[index],
+    )
   )
     return DONE;
   return drop(sw, index, REASON.neigh_failed);

@@ -8,8 +8,14 @@ import { MAX_PORTS } from './counters.js';
 const MOST = 8;
 
 export class ControlLimiter {
-  private readonly metIn = new Int32Array(MAX_PORTS).fill(-1);
-  private readonly met = new Uint8Array(MAX_PORTS);
+  private readonly metIn: Int32Array;
+  private readonly met: Uint8Array;
+
+  /** @param sources numbers from 0 on that it is asked about */
+  constructor(sources = MAX_PORTS) {
+    this.metIn = new Int32Array(sources).fill(-1);
+    this.met = new Uint8Array(sources);
+  }
 
   /** Whether one more frame of the port may go to the control thread. */
   admits(port: number, tick: number): boolean {

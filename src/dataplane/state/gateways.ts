@@ -7,7 +7,7 @@
 import type { PacketIo } from '../../port/packet-io.js';
 import { ControlLimiter } from './control-limiter.js';
 import { MAX_PORTS } from './counters.js';
-import { LAYER3_ROOM } from './layer3.js';
+import { LAYER3_ROOM, SOURCES } from './layer3.js';
 import { Routes } from './routes.js';
 
 /** Errors that the gateways of an engine say in one turn, and most bytes of one, with its Ethernet header (RFC 4443 section 2.4). */
@@ -23,13 +23,15 @@ export class Gateways {
   /** By port, the number of its VRF. */
   readonly vrf = new Int32Array(MAX_PORTS);
   readonly routes = new Routes(Math.trunc(Math.random() * 0x7fffffff));
-  /** Errors and answers of a gateway in a tick. */
-  readonly limiter = new ControlLimiter();
+  /** Errors and answers to a source in a tick. */
+  readonly limiter = new ControlLimiter(SOURCES);
 
   // Packets of this batch. Offsets are those of the IP header.
   count = 0;
   readonly port: Int32Array;
   readonly l3: Int32Array;
+  /** Whose it is: `sourceOf`. */
+  readonly from: Int32Array;
   readonly end: Int32Array;
   readonly vnet: Int32Array;
   readonly gso: Int32Array;
@@ -50,6 +52,7 @@ export class Gateways {
     const column = (): Int32Array => new Int32Array(room);
     this.port = column();
     this.l3 = column();
+    this.from = column();
     this.end = column();
     this.vnet = column();
     this.gso = column();
@@ -73,6 +76,7 @@ export class Gateways {
     this.gsoHeader[index] = 0;
     this.wayMtu[index] = 0;
     this.own[index] = 0;
+    this.from[index] = port;
     return index;
   }
 

@@ -23,6 +23,18 @@ export const SPOKEN_SLOT = 128;
 /** Bytes of both in the arena. */
 export const LAYER3_ROOM = HELD_PACKETS * HELD_SLOT + SPOKEN_FRAMES * SPOKEN_SLOT;
 
+/** Sources of packets: local ports by number, and classes of remotes, since a tunnel has many guests behind it. */
+const REMOTE_CLASSES = 256;
+export const SOURCES = MAX_PORTS + REMOTE_CLASSES;
+
+/** The source of a frame. @param remote that it came from; 0: none */
+export function sourceOf(port: number, remote: number): number {
+  return remote === 0 ? port : MAX_PORTS + (remote & (REMOTE_CLASSES - 1));
+}
+
+/** No question could be added: the port has too many already. */
+export const NO_ASK = -1;
+
 /** Questions at a time, of all layer-3 ports and of one. */
 export const ASKS = 256;
 export const ASKS_OF_PORT = 64;
@@ -42,6 +54,8 @@ export const ASK_HIGH = 12;
 export const ASK_LOW = 13;
 /** Packets that wait for the answer. */
 export const ASK_HELD = 14;
+/** Whose packet made the question: `sourceOf`. */
+export const ASK_FROM = 15;
 const ASK_WORDS = 16;
 
 /** A layer-3 port. Plain data, made by the control path. */
@@ -80,6 +94,8 @@ export class Layer3 {
   readonly heldFor = new Int32Array(HELD_PACKETS).fill(-1);
   readonly heldOrder = new Int32Array(HELD_PACKETS);
   readonly heldPort = new Int32Array(HELD_PACKETS);
+  /** Whose packet it is: `sourceOf`. */
+  readonly heldFrom = new Int32Array(HELD_PACKETS);
   readonly heldLength = new Int32Array(HELD_PACKETS);
   readonly heldVnet = new Int32Array(HELD_PACKETS);
   readonly heldGso = new Int32Array(HELD_PACKETS);

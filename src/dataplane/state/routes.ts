@@ -30,7 +30,9 @@ export const WAY_PORT = 0;
 export const WAY_KIND = 1;
 /** The address of the next router, four words; of WAY_MAC its MAC: high, low. */
 export const WAY_HOP = 2;
-export const WAY_WORDS = 6;
+/** What tells it from the others of a route, for `chooseWay`. */
+export const WAY_KEY = 6;
+export const WAY_WORDS = 7;
 
 /** The destination itself is on the link. */
 export const WAY_LINK = 0;
@@ -59,6 +61,8 @@ const LEAST_ROWS = 256;
 const LENGTHS = 129;
 const FIRST_OF_IPV4 = 96;
 const NONE = new Uint8Array(0);
+/** Of the keys of ways: the same in all engines, and in the next process. */
+const WAY_SEED = 1;
 
 export const NO_ROUTE = -1;
 
@@ -236,6 +240,8 @@ function waysOf(ways: readonly Way[]): Int32Array {
     words[at + WAY_PORT] = port;
     words[at + WAY_KIND] = mac !== undefined ? WAY_MAC : via !== undefined ? WAY_VIA : WAY_LINK;
     words.set(mac !== undefined ? [mac.high, mac.low] : (via ?? []), at + WAY_HOP);
+    const [one, two, three, four] = words.subarray(at + WAY_HOP, at + WAY_KEY);
+    words[at + WAY_KEY] = hashAddress(port, one, two, three, four, WAY_SEED);
   });
   return words;
 }

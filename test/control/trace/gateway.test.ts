@@ -19,7 +19,7 @@ const ROUTED: Document = {
         gw10: { type: 'gateway', addresses: ['10.0.10.1/24', 'fd00:10::1/64'], vlans: access(10) },
         gw20: {
           ...{ type: 'gateway', addresses: ['10.0.20.1/24', 'fd00:20::1/64'], vlans: access(20) },
-          routes: ['10.8.0.0/16 via 10.0.20.254'],
+          routes: ['10.8.0.0/16 via 10.0.20.254', '10.9.0.0/16 via 10.0.20.7', '10.9.0.0/16 via 10.0.20.8'],
         },
         vxlan0: {
           ...{ type: 'vxlan', local: '192.0.2.1', remotes: ['192.0.2.2'], vlan_tunnel: true },
@@ -88,6 +88,31 @@ describe('a trace through a gateway', () => {
     expect(answer).toMatchObject({ verdict: 'held', copies: [] });
     // The same again: nothing waits in the shadow.
     expect(one.trace({ port: 'tap1', description: packet('10.8.0.1 udp 1 > 2') })).toEqual(answer);
+  });
+
+  it('names the way that a flow takes, of several, and the packet takes it', async () => {
+    const one = await start();
+    const routers = { '10.0.20.7': '02:00:00:00:20:07', '10.0.20.8': '02:00:00:00:20:08' };
+    for (const [address, mac] of Object.entries(routers))
+      await take(one, 'tap2', `src ${mac} arp who-has 10.0.20.1 tell ${address}`);
+    const taken = new Set<string>();
+    for (let port = 1; port <= 32; port++) {
+      const description = packet(`10.9.0.1 udp ${port} > 2`);
+      const [text = ''] = texts(one.trace({ port: 'tap1', description })).filter((line) =>
+        line.startsWith('route/route'),
+      );
+      const [, chosen = '', number, other] =
+        /^route\/route: gw10 routes: 10\.9\.0\.1 is in 10\.9\.0\.0\/16, by gw20 to the router ([\d.]+), way ([12]) of 2 by the hash of its flow; beside it are: by gw20 to the router ([\d.]+)\.$/.exec(
+          text,
+        ) ?? [];
+      expect([chosen, number, other], text).toEqual(
+        chosen === '10.0.20.7' ? [chosen, '1', '10.0.20.8'] : ['10.0.20.8', '2', '10.0.20.7'],
+      );
+      const [left = ''] = await take(one, 'tap1', description);
+      expect(left.slice(0, 17)).toBe(`tap2 ${routers[chosen as keyof typeof routers].replaceAll(':', '')}`);
+      taken.add(chosen);
+    }
+    expect(taken.size).toBe(2);
   });
 
   it('says that there is no route, and that the gateway tells the sender', async () => {

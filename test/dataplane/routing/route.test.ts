@@ -3,6 +3,7 @@
  * RFC 4443.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { LAYER3 } from '../../../src/dataplane/state/forwarding.js';
 import { ROUTE_UNICAST } from '../../../src/dataplane/state/routes.js';
 import { prefixOf, wordsOf } from '../../../src/control/model/routes.js';
 import { fromHex, toHex, viewOf } from '../../../src/wire/bytes.js';
@@ -416,6 +417,66 @@ describe('routes', () => {
     expect(ways.filter((one) => one === macs(B, '')).length).toBeGreaterThan(16);
     expect(ways.filter((one) => one === macs(C, '')).length).toBeGreaterThan(16);
     expect(Array.from({ length: 64 }, (_, at) => way(1000 + at))).toEqual(ways);
+  });
+
+  it('move the flows of a way that goes, and no others, to all that are left', () => {
+    const FLOWS = 512;
+    const routers = ['10.0.20.7', '10.0.20.8', '10.0.20.9', '10.0.20.10'];
+    const macOf = (address: string): string => `02:00:00:00:20:${address.split('.')[3]?.padStart(2, '0')}`;
+    for (const address of routers) sw.send('t20', gratuitous(macOf(address), address));
+    const set = (list: readonly string[]): void =>
+      sw.apply([
+        route(
+          '192.0.2.0/24',
+          list.map((via) => ({ port: 'gw20', via })),
+        ),
+      ]);
+    // Many in a turn, told apart by their source ports.
+    const ways = (): string[] => {
+      const macs = new Map<number, string>();
+      for (let first = 0; first < FLOWS; first += 64) {
+        for (let at = first; at < first + 64; at++)
+          sw.inject('t10', v4({ destinationAddress: '192.0.2.1', sourcePort: 1000 + at }));
+        for (const { frame: f } of sw.turn().out) macs.set(viewOf(f).getUint16(34), toHex(f.slice(0, 6)));
+      }
+      return Array.from({ length: FLOWS }, (_, at) => macs.get(1000 + at) ?? 'lost');
+    };
+    const share = (list: readonly string[], address: string): number =>
+      list.filter((one) => one === macs(macOf(address), '')).length;
+    set(routers);
+    const before = ways();
+    for (const address of routers)
+      expect(Math.abs(share(before, address) - FLOWS / 4), address).toBeLessThan(FLOWS / 16);
+    set(routers.filter((address) => address !== '10.0.20.8'));
+    const after = ways();
+    const gone = macs(macOf('10.0.20.8'), '');
+    const moved = after.filter((_, at) => before[at] === gone);
+    expect(after.filter((_, at) => before[at] !== gone)).toEqual(before.filter((one) => one !== gone));
+    for (const address of ['10.0.20.7', '10.0.20.9', '10.0.20.10'])
+      expect(Math.abs(share(moved, address) - moved.length / 3), address).toBeLessThan(FLOWS / 20);
+    // Back again, and in another order: as before.
+    set([...routers].reverse());
+    expect(ways()).toEqual(before);
+  });
+
+  it('pass a way over whose gateway is down', () => {
+    sw.send('t20', gratuitous(C, '10.0.20.9'));
+    sw.send('t10', gratuitous(A, '10.0.10.9'));
+    sw.apply([
+      route('192.0.2.0/24', [
+        { port: 'gw20', via: '10.0.20.9' },
+        { port: 'gw10', via: '10.0.10.9' },
+      ]),
+    ]);
+    const ways = (): string[] =>
+      Array.from(
+        { length: 64 },
+        (_, at) => sw.send('t10', v4({ destinationAddress: '192.0.2.1', sourcePort: 1000 + at })).to[0],
+      );
+    expect(new Set(ways())).toEqual(new Set(['t10', 't20']));
+    const { number } = sw.topology.port('gw20');
+    sw.apply([{ op: 'port', port: number, bridge: sw.topology.bridgeNumber('br0'), flags: LAYER3, mtu: 1450 }]);
+    expect(new Set(ways())).toEqual(new Set(['t10']));
   });
 
   it('are those of the VRF', () => {
