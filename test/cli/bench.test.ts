@@ -12,6 +12,7 @@ describe('bench', () => {
         ['--quick', '--only', 'tcp,udp'],
         '--only takes tcp, frames, flows, latency, load, ndr, learning, joined by commas, not "udp"',
       ],
+      [['--routed', '--local'], '--routed is a run of its own: leave --local and --peer out'],
       [['--local', '--columns', 'A'], '--local has no columns: leave --columns out'],
       [['--underlay', 'ipx'], '--underlay takes ipv4 or ipv6, not "ipx"'],
       [['--local', '--underlay', 'ipv6'], '--local has no underlay: leave --underlay out'],

@@ -306,6 +306,20 @@ describe('the whole-path benchmark', () => {
     },
   );
 
+  it.each(cases(['routed', 'routed-kernel'], 1))(
+    'measures %s: guests in two subnets, on one switch and on two',
+    { timeout: RUN_LIMIT_MS },
+    async (variant) => {
+      const { result, table } = await quick(variant, '--routed', '--only', 'frames', '--variants', variant);
+      expect(result.failures).toEqual([]);
+      expect([...new Set(result.samples.map((sample) => sample.column))]).toEqual(['L', 'A']);
+      expectPositive(result.samples, variant, ['frames64', ...(variant === 'routed' ? ['memory'] : [])]);
+      expect(table).toMatch(/^frames of 64 B, k\/s +\d+$/m);
+      // In column A they have crossed the tunnel, which `prove` has checked.
+      expect(result.paths?.map(({ measures }) => measures)).toContain('frames64');
+    },
+  );
+
   const signals = [
     ['SIGINT', 130],
     ['SIGTERM', 143],

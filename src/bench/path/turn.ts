@@ -56,15 +56,16 @@ export async function takeTurn(turn: Omit<Turn, 'round'>, options: TurnOptions, 
 
 /** The measures of the whole path. */
 async function takePath(turn: Omit<Turn, 'round'>, options: TurnOptions, signal: AbortSignal): Promise<Taken> {
-  const { switches, path = ANY_PATH } = VARIANTS[turn.variant];
+  const { isRouted, switches, path = ANY_PATH } = VARIANTS[turn.variant];
   const { column } = turn;
-  const site = new Site(column, options.underlay, signal);
+  const site = new Site(column, options.underlay, signal, isRouted);
   const taken: Taken = { values: {}, paths: [], failures: [] };
   try {
     await site.build();
     const running: RunningSwitch[] = [];
     for (const [index, host] of site.hosts.entries()) running.push(await switches[index](site, host));
     await site.checkGuests();
+    await site.routeGuests();
     const server = await startTcpServer(site);
     await warmUp(site);
     for (const work of worksOf(turn, options, site, server, taken.values))

@@ -18,6 +18,8 @@ export type VariantName =
   | 'workers'
   | 'trains'
   | 'replicating'
+  | 'routed'
+  | 'routed-kernel'
   | 'large';
 
 /** An address and a TCP port. */

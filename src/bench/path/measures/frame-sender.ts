@@ -6,7 +6,7 @@ import { NETNS_DIR } from '../../../lab/testbed/namespaces.js';
 import type { Program } from '../../../lab/testbed/program.js';
 import { compiledProgram } from '../programs/compile.js';
 import { NIC, type Site } from '../site/site.js';
-import { announcement, BEHIND, sendOnce } from './trafgen.js';
+import { announcement, sendOnce } from './trafgen.js';
 
 /** What is sent. */
 export interface Traffic {
@@ -37,16 +37,16 @@ let trial = 0;
 /** Starts a sender. @returns its program, whose output `outcomeOf` reads */
 export async function startTraffic(site: Site, traffic: Traffic): Promise<Program> {
   const [from, to] = site.guests;
-  await sendOnce(site, to, announcement(BEHIND, from));
+  await sendOnce(site, to, announcement(site));
   trial = (trial + 1) & 0xffff;
   const words = {
     from: `${NETNS_DIR}/${from.netns}`,
     to: `${NETNS_DIR}/${to.netns}`,
     ifname: NIC,
     smac: from.mac,
-    dmac: BEHIND,
+    dmac: site.behind.hop,
     sip: from.address,
-    dip: to.address,
+    dip: site.behind.address,
     sizes: traffic.sizes.join(','),
     flows: traffic.flows,
     rate: traffic.rate,

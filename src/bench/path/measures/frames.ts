@@ -10,7 +10,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Measured } from '../proof/prove.js';
 import { NIC, type Site } from '../site/site.js';
-import { announcement, BEHIND, datagram, ETHERNET_BYTES, sendOnce, startSenders } from './trafgen.js';
+import { announcement, datagram, ETHERNET_BYTES, sendOnce, startSenders } from './trafgen.js';
 
 /** Bytes that counters may add per frame: kernel drivers differ in the headers that they count. */
 const SLACK = 24;
@@ -27,8 +27,9 @@ interface FramesMeasure {
 /** @returns thousands of frames per second */
 export async function measureFrames(site: Site, { seconds, size, senders, counter }: FramesMeasure): Promise<Measured> {
   const [from, to] = site.guests;
-  await sendOnce(site, to, announcement(BEHIND, from));
-  const programs = await startSenders(site, from, datagram(from, to, BEHIND, size), senders);
+  const { behind } = site;
+  await sendOnce(site, to, announcement(site));
+  const programs = await startSenders(site, from, datagram(from, behind, behind.hop, size), senders);
   try {
     await delay(Math.min(500, seconds * 250), null, { signal: site.signal });
     const { rate, frames } = await countWhile(seconds, counter.pid, size, site.signal);

@@ -9,29 +9,32 @@ import { must, type Program } from '../../../lab/testbed/program.js';
 import { waitUntil } from '../../../lab/testbed/wait.js';
 import { type Guest, NIC, type Site } from '../site/site.js';
 
-/** The MAC behind guest 2 that frames are for: guest 2's own IP stack drops them at once. */
-export const BEHIND = '02:00:00:00:b0:12';
-
 /** Bytes of the Ethernet header, which some devices leave out of their counters. */
 export const ETHERNET_BYTES = 14;
 
 /** Length of the headers before the payload. */
 const HEADERS = 14 + 20 + 8;
 
-/** A UDP datagram from one guest to a MAC behind another. @param size of the frame in bytes, without FCS */
-export function datagram(from: Guest, to: Guest, mac: string, size: number): string {
+/** A UDP datagram from a guest to an address. @param mac of the frame's destination @param size of the frame in bytes, without FCS */
+export function datagram(from: Guest, to: Pick<Guest, 'address'>, mac: string, size: number): string {
   return `{
   eth(da=${mac}, sa=${from.mac}),
-  ipv4(sa=${from.address}, da=${to.address}),
+  ipv4(ttl=64, sa=${from.address}, da=${to.address}),
   udp(sp=9000, dp=9),
   fill(0x55, ${size - HEADERS}),
 }
 `;
 }
 
-/** A frame from which switches learn a MAC; its EtherType is for local experiments (IEEE Std 802). */
-export function announcement(mac: string, to: Guest): string {
-  return `{ eth(da=${to.mac}, sa=${mac}, type=0x88b5), fill(0x00, 50) }\n`;
+/**
+ * A frame from which switches learn the MAC behind guest 2: its EtherType is for local experiments (IEEE Std 802). Routers also learn its address,
+ * from an ARP announcement (RFC 5227 section 2.3).
+ */
+export function announcement({ behind, guests, isRouted }: Site): string {
+  const { address, mac } = behind;
+  if (!isRouted) return `{ eth(da=${guests[0].mac}, sa=${mac}, type=0x88b5), fill(0x00, 50) }\n`;
+  const words = `op=request, smac=${mac}, sip=${address}, tip=${address}`;
+  return `{ eth(da=ff:ff:ff:ff:ff:ff, sa=${mac}), arp(${words}), fill(0x00, 18) }\n`;
 }
 
 /** Sends one frame from a guest. */

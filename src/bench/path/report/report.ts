@@ -26,6 +26,8 @@ const NAMES: Readonly<Record<string, string>> = {
   netdev: 'overtap, netdev',
   ovs: 'OVS userspace',
   'ovs-tso': 'OVS, userspace TSO',
+  'routed-kernel': 'kernel, routed',
+  routed: 'overtap, routed',
 };
 const RATIOS: readonly [name: string, to: string][] = [
   ['overtap', 'kernel'],
@@ -36,6 +38,9 @@ const RATIOS: readonly [name: string, to: string][] = [
   ['netdev', 'kernel'],
   ['netdev', 'overtap'],
   ['netdev', 'ovs'],
+  ['routed', 'routed-kernel'],
+  ['routed', 'overtap'],
+  ['routed-kernel', 'kernel'],
 ];
 
 /** A table's cells, as text. */
@@ -165,11 +170,11 @@ function learningTable(figures: Record<string, Figures>): Table {
 
 /** The figures of a row, by the columns of the table. Floor and OVS have no figure beside a mixed path. */
 function figuresOf({ variant }: Row, figures: Figures): Figures {
-  const { kernel, floor, netdev, ovs, 'ovs-tso': ovsTso } = figures;
+  const { kernel, floor, netdev, ovs, routed, 'ovs-tso': ovsTso, 'routed-kernel': routedKernel } = figures;
   const all: Record<string, Figure | undefined> = {
     kernel,
     overtap: figures[variant],
-    ...(variant === 'overtap' ? { netdev } : {}),
+    ...(variant === 'overtap' ? { netdev, routed, 'routed-kernel': routedKernel } : {}),
     ...(variant === 'mixed' ? {} : { floor, ovs, 'ovs-tso': ovsTso }),
   };
   return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, Figure] => entry[1] !== undefined));

@@ -5,7 +5,7 @@
  *     g1 eth0 --- switch of h1 --- eth0 ======= eth0 --- switch of h2 --- eth0 g2
  *     10.77.0.1                192.0.2.1         192.0.2.2                10.77.0.2
  *
- * In column L one host has both guests, and no underlay.
+ * In column L one host has both guests, and no underlay. In the scene "routed" guest 2 is 10.77.2.2, guest 1 10.77.1.1, and each has a router.
  */
 import { addAddress, addVeth, type End } from '../../../lab/testbed/namespaces.js';
 import { must } from '../../../lab/testbed/program.js';
@@ -14,6 +14,10 @@ import { Ground } from './ground.js';
 
 /** VNI of all variants. */
 export const VNI = 42;
+/** MAC of the router in each subnet. */
+export const ROUTER_MAC = '02:00:5e:00:00:01';
+/** The MAC behind guest 2 that frames are for: guest 2's own IP stack drops them at once. */
+const BEHIND = '02:00:00:00:b0:12';
 const UNDERLAY_MTU = 1500;
 /** Outer headers: IP, UDP, VXLAN, inner Ethernet. */
 const OVERHEAD = { ipv4: 20 + 8 + 8 + 14, ipv6: 40 + 8 + 8 + 14 } as const;
@@ -56,16 +60,23 @@ export class Site extends Ground {
   readonly guests: readonly [Guest, Guest];
   /** The guests' MTU: what the underlay carries, less the encapsulation. */
   readonly guestMtu: number;
+  /** The host behind guest 2 that counted frames are for: its MAC and address, and the MAC that guest 1 sends them to. */
+  readonly behind: { readonly mac: string; readonly address: string; readonly hop: string };
+  readonly isRouted: boolean;
   readonly #column: Column;
   readonly #underlay: Underlay;
 
-  /** @param signal when aborted, every wait of this site ends */
-  constructor(column: Column, underlay: Underlay, signal: AbortSignal) {
+  /** @param signal when aborted, every wait of this site ends @param isRouted whether the guests are in two subnets */
+  constructor(column: Column, underlay: Underlay, signal: AbortSignal, isRouted = false) {
     super(signal);
+    this.isRouted = isRouted;
     this.#column = column;
     this.#underlay = underlay;
     this.guestMtu = UNDERLAY_MTU - OVERHEAD[underlay];
     this.guests = [this.#guest(1), this.#guest(2)];
+    this.behind = isRouted
+      ? { mac: BEHIND, address: '10.77.2.99', hop: ROUTER_MAC }
+      : { mac: BEHIND, address: this.guests[1].address, hop: BEHIND };
     const host = (n: number) => ({ name: `h${n}`, netns: this.nameOf(`h${n}`) });
     const network = underlay === 'ipv6' ? '2001:db8::' : '192.0.2.';
     const uplink = (n: number): Uplink => ({ address: `${network}${n}`, remote: `${network}${3 - n}` });
@@ -76,7 +87,11 @@ export class Site extends Ground {
   }
 
   #guest(n: number): Guest {
-    return { netns: this.nameOf(`g${n}`), address: `10.77.0.${n}`, mac: `02:00:00:00:b0:0${n}` };
+    return {
+      netns: this.nameOf(`g${n}`),
+      address: `10.77.${this.isRouted ? n : 0}.${n}`,
+      mac: `02:00:00:00:b0:0${n}`,
+    };
   }
 
   /** Creates the namespaces and the underlay. */
@@ -121,6 +136,18 @@ export class Site extends Ground {
     await must(['ip', '-n', host.netns, 'link', 'set', ifname, 'netns', netns, 'name', NIC]);
     await must(['ip', '-n', netns, 'link', 'set', NIC, 'address', mac, 'mtu', `${this.guestMtu}`, 'up']);
     await addAddress({ netns, ifname: NIC }, `${address}/24`);
+  }
+
+  /** The router's address in the subnet of guest `number`. */
+  routerOf(number: number): string {
+    return `10.77.${number}.254`;
+  }
+
+  /** Gives each guest its way to the other one's subnet, where that is another one. */
+  async routeGuests(): Promise<void> {
+    if (!this.isRouted) return;
+    for (const [index, { netns }] of this.guests.entries())
+      await must(['ip', '-n', netns, 'route', 'add', 'default', 'via', this.routerOf(index + 1)]);
   }
 
   /** Checks the MTU of the guests: variants with different MTUs cannot be compared. @throws when one is wrong */

@@ -46,6 +46,8 @@ export interface Variant {
   readonly switches: readonly Attach[];
   readonly columns: readonly Column[];
   readonly measures: Measures;
+  /** The guests are in two subnets, between which the switches route. */
+  readonly isRouted?: boolean;
   /** The way that its traffic is to take in column A. Absent: any way over the underlay and the switches' tunnels. */
   readonly path?: Expectation;
 }

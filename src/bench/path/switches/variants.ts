@@ -9,6 +9,7 @@ import { attachKernel } from './kernel.js';
 import { attachNetdev, attachOvertap } from './overtap.js';
 import { attachOvs, attachOvsTso } from './ovs.js';
 import { attachReplicating } from './replication.js';
+import { attachRoutedKernel, attachRoutedOvertap } from './routed.js';
 import type { Attach, Measures, Variant } from './variant.js';
 
 const ALL: Measures = { tcp: [1, 4, 16], frames: true, flows: true, latency: true, load: true, ndr: true };
@@ -76,6 +77,20 @@ export const VARIANTS: Readonly<Record<VariantName, Variant>> = {
     switches: [attachReplicating, attachOvertap],
     columns: ['A'],
     measures: { tcp: [1] },
+  },
+  routed: {
+    switches: [attachRoutedOvertap, attachRoutedOvertap],
+    columns: ['A', 'L'],
+    measures: LOCAL,
+    path: BY_TUNNEL_GSO,
+    isRouted: true,
+  },
+  'routed-kernel': {
+    switches: [attachRoutedKernel, attachRoutedKernel],
+    columns: ['A', 'L'],
+    measures: LOCAL,
+    path: BY_SUPERFRAMES,
+    isRouted: true,
   },
   /** overtap with the largest FDB. Learning only: on the path it does not differ from overtap. */
   large: {
