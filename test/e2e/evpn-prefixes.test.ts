@@ -8,6 +8,7 @@ import { reaches } from './evpn-support.js';
 import { World } from './host-testbed.js';
 import { command, RunningSwitch, switchCommand } from './switch.js';
 import { transfer } from './traffic.js';
+import { pingOnWire } from './wire-support.js';
 
 const world = new World();
 const NUMBERS = [1, 2] as const;
@@ -17,6 +18,7 @@ const address = (number: number): string => `10.0.${number}.9`;
 
 describe('two hosts with a subnet each', () => {
   const guests: string[] = [];
+  let hosts: string[] = [];
   const switches: RunningSwitch[] = [];
 
   const file = (number: number, more = ''): string =>
@@ -37,7 +39,7 @@ ${more}      gw50: { type: gateway, vrf: red, mac: "02:00:00:00:50:0${number}", 
     );
 
   beforeAll(async () => {
-    const hosts = await Promise.all(['', 'h1', 'h2'].map((label) => (label === '' ? '' : world.netns(label))));
+    hosts = await Promise.all(['', 'h1', 'h2'].map((label) => (label === '' ? '' : world.netns(label))));
     await world.veth({ netns: hosts[1] as string, ifname: 'u0' }, { netns: hosts[2] as string, ifname: 'u0' });
     for (const number of NUMBERS) {
       const netns = hosts[number] as string;
@@ -101,6 +103,18 @@ ${more}      gw50: { type: gateway, vrf: red, mac: "02:00:00:00:50:0${number}", 
     await world.ip(guests[2] as string, 'route replace default via 10.0.2.1');
     await until('they reach each other again', () => reaches(world, guests[2] as string, address(1)));
     await until('the route is there again', async () => (await learned()).includes('10.0.2.9'));
+  });
+
+  it('crosses the wire in the layer-3 VNI, from router to router, with one hop less to live', async () => {
+    const rows = await pingOnWire(world, { netns: hosts[1] as string, ifname: 'u0' }, guests[1] as string, address(2));
+    const [one, two] = ['02:00:00:00:50:01', '02:00:00:00:50:02'];
+    // vni, outer source, inner MACs, addresses, TTL of the inner header.
+    expect(rows).toContain(`5050 ${local(1)} ${one} > ${two} ${address(1)} > ${address(2)} 63`);
+    expect(rows).toContain(`5050 ${local(2)} ${two} > ${one} ${address(2)} > ${address(1)} 63`);
+    expect(rows.filter((row) => !row.startsWith('5050 '))).toEqual([]);
+    // Each of the two routers has counted a hop.
+    const { stdout } = await world.exec(guests[1] as string, ['ping', '-n', '-c', '1', '-W', '10', address(2)]);
+    expect(stdout).toContain('ttl=62');
   });
 
   it('takes a prefix back with its gateway, and the routes with the session', async () => {

@@ -9,6 +9,7 @@ import { expectReach, give, startWith } from './live-support.js';
 import { type RunningSwitch, settledStats } from './switch.js';
 import { access, filteringBridge, type Guest, type Host, tapPort, tunnelPort, twoHosts } from './topologies.js';
 import { expectBalance, expectTransfer, MB, succeed } from './two-hosts.js';
+import { pingOnWire } from './wire-support.js';
 
 let world: World;
 
@@ -122,6 +123,16 @@ describe('two hosts with the same gateways', () => {
       expect(stats.links.gw20.tx_packets).toBeGreaterThan(0);
     }
     await expectBalance(...switches);
+  });
+
+  test('packets cross the wire in the VNI of their destination, with one hop less to live, both ways', async () => {
+    const [a1, , , b2] = guests;
+    await expectReach(world, a1, b2);
+    const rows = await pingOnWire(world, hosts[0], a1.netns, b2.address);
+    const gateway = '02:00:5e:00:00:01';
+    expect(rows).toContain(`1020 ${hosts[0].address} ${gateway} > ${b2.mac} ${a1.address} > ${b2.address} 63`);
+    expect(rows).toContain(`1010 ${hosts[1].address} ${gateway} > ${a1.mac} ${b2.address} > ${a1.address} 63`);
+    expect(rows).toHaveLength(2);
   });
 
   test('a guest that moves to the other host keeps its gateway', async () => {
