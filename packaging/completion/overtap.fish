@@ -170,7 +170,7 @@ function __overtap_options
     case 'page'
       printf '%s\n' '--listen	address of this machine (127.0.0.1 and a free port)'
     case 'bench'
-      printf '%s\n' '--rounds	rounds of measurements (5)' '--seconds	duration of each measurement (3)' '--senders	programs that send frames (one per core)' '--only	of tcp,frames,flows,latency,load,ndr,learning; all but ndr' '--columns	columns, of A,B' '--variants	variants, of kernel,floor,overtap,ovs,ovs-tso,mixed,workers,trains,replicating,large' '--underlay	ipv4 or ipv6 (ipv4)' '--local	two guests on one switch; without --columns' '--goals	also compare with the goals of this project' '--peer	measure between two machines: where the far end listens' '--token	the token that the far end printed' '--listen	for "bench far-end": where to listen' '--compare	compare a result of --json, OLD, with the one in the next word' '--quick	one round of one second, as a test'
+      printf '%s\n' '--rounds	rounds of measurements (5)' '--seconds	duration of each measurement (3)' '--senders	programs that send frames (one per core)' '--only	of tcp,frames,flows,latency,load,ndr,learning; all but ndr' '--columns	columns, of A,B' '--variants	variants, of kernel,floor,overtap,ovs,ovs-tso,mixed,workers,trains,replicating,large' '--underlay	ipv4 or ipv6 (ipv4)' '--local	two guests on one switch; without --columns' '--routed	two guests in two subnets, on one switch and on two' '--goals	also compare with the goals of this project' '--peer	measure between two machines: where the far end listens' '--token	the token that the far end printed' '--listen	for "bench far-end": where to listen' '--compare	compare a result of --json, OLD, with the one in the next word' '--quick	one round of one second, as a test'
   end
 end
 

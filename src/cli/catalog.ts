@@ -495,6 +495,7 @@ Examples:
       },
       { flags: '--underlay <FAMILY>', text: 'ipv4 or ipv6 (ipv4)' },
       { flags: '--local', text: 'two guests on one switch; without --columns' },
+      { flags: '--routed', text: 'two guests in two subnets, on one switch and on two' },
       { flags: '--goals', text: 'also compare with the goals of this project' },
       { flags: '--peer <ADDR:PORT>', text: 'measure between two machines: where the far end listens' },
       { flags: '--token <TOKEN>', text: 'the token that the far end printed' },
@@ -530,6 +531,9 @@ Learning is measured as in RFC 2889: the capacity of a bridge with three ports, 
 --local measures local ports: TCP, frames of 64 bytes and round trips between two guests on one switch, of the variants
 kernel (veth ends on a bridge), overtap (TAPs), netdev (overtap with the veth ends attached) and ovs (veth ends).
 
+--routed puts the guests into two subnets, on one switch (column L) and on two (A): of the variants routed (overtap's
+gateways), routed-kernel (two bridges, ip_forward), and kernel and overtap with the guests in one subnet.
+
 Two machines: "overtap bench far-end --listen ADDR:PORT" on one of them prints the command for the other one. Both get
 a guest, and a switch in the machine's own network (floor, overtap). Whoever knows the token can start and stop these
 there, and nothing else.
@@ -546,6 +550,7 @@ Examples:
   overtap bench --quick
   overtap bench --only frames --columns A --rounds 3
   overtap bench --local --variants overtap,netdev
+  overtap bench --routed --columns L
   overtap bench --compare before.json after.json`,
     load: () => import('./commands/bench.js'),
   },

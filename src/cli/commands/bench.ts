@@ -24,7 +24,7 @@ const PASSED_ON = [
   'token',
   'listen',
 ];
-const FLAGS = ['local', 'goals', 'quick'];
+const FLAGS = ['local', 'routed', 'goals', 'quick'];
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export async function run({ context, words, options }: Invocation): Promise<number> {
