@@ -65,7 +65,7 @@ ${more}      gw50: { type: gateway, vrf: red, mac: "02:00:00:00:50:0${number}", 
       .flatMap(({ dst, protocol }) => (protocol === 'evpn' ? [dst] : []))
       .sort();
 
-  const hosts = async (number: number): Promise<string[]> =>
+  const guestRoutes = async (number: number): Promise<string[]> =>
     (await (switches[number] as RunningSwitch).json<EvpnRouteRow[]>('evpn routes type 2')).flatMap(
       ({ ip, vni, l3vni, router_mac, neighbor, route_targets }) =>
         ip === undefined || l3vni === undefined
@@ -85,8 +85,8 @@ ${more}      gw50: { type: gateway, vrf: red, mac: "02:00:00:00:50:0${number}", 
   });
 
   it('has a host route to each guest of the other one, as long as that knows its address', async () => {
-    await until('the guest is told', async () => (await hosts(1)).length === 2);
-    expect((await hosts(1)).sort()).toEqual([
+    await until('the guest is told', async () => (await guestRoutes(1)).length === 2);
+    expect((await guestRoutes(1)).sort()).toEqual([
       `10.0.1.9 1011 5050 02:00:00:00:50:01 own 65000:1011,65000:5050`,
       `10.0.2.9 1012 5050 02:00:00:00:50:02 ${local(2)} 65000:1012,65000:5050`,
     ]);
