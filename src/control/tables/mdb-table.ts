@@ -420,15 +420,29 @@ export class MdbTable {
     this.changedGroups.add(group);
   }
 
-  /** Operations for all changes since the last call. @param routersOf places of a VLAN's routers */
-  operations(routersOf: (vlan: Vlan) => number[]): Operation[] {
+  /**
+   * Operations for the changes since the last call.
+   * @param routersOf places of a VLAN's routers @param most destinations, of groups and sources, after which the others wait for the next call
+   */
+  operations(routersOf: (vlan: Vlan) => number[], most: number): Operation[] {
     const macOf = (place: number): number | undefined =>
       this.unicastPorts.has(destinationPort(place)) ? this.hosts.macOf(place) : undefined;
-    const groups = [...this.changedGroups].map((group) => this.tellGroup(group, macOf));
+    const groups: Operation[] = [];
+    let left = most;
+    for (const group of this.changedGroups) {
+      if (left <= 0) break;
+      left -= 1 + group.members.size * (1 + group.named.size);
+      this.changedGroups.delete(group);
+      groups.push(this.tellGroup(group, macOf));
+    }
     const routers = [...this.changedVlans].flatMap((vlan) => this.tellRouters(vlan, routersOf));
-    this.changedGroups.clear();
     this.changedVlans.clear();
     return [...groups, ...routers];
+  }
+
+  /** Whether groups wait for the next call of `operations`. */
+  get isBehind(): boolean {
+    return this.changedGroups.size > 0;
   }
 
   private tellGroup(group: Group, macOf: (place: number) => number | undefined): Operation {

@@ -314,10 +314,10 @@ export class Mdb {
 
   // ---- Output ----
 
-  /** The changes since the last call: operations for every engine, and events. */
-  take(): MdbChanges {
+  /** The changes since the last call: operations for every engine, and events. @param most destinations, after which groups wait for the next call */
+  take(most = Number.POSITIVE_INFINITY): MdbChanges {
     const events = this.takeEvents();
-    const operations = this.table.operations((vlan) => this.routersOf(vlan));
+    const operations = this.table.operations((vlan) => this.routersOf(vlan), most);
     return { operations: [...operations, ...this.querier.take()], events };
   }
 
@@ -326,6 +326,11 @@ export class Mdb {
     const { events } = this;
     this.events = [];
     return events;
+  }
+
+  /** Whether groups wait for the next call of `take`. */
+  get isBehind(): boolean {
+    return this.table.isBehind;
   }
 
   /** When `tick` is due next; Infinity: not until more messages arrive. */

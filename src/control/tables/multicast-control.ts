@@ -19,6 +19,8 @@ import { querierIdentity, snoopSettings } from './mdb-settings.js';
 import { TunnelMdb } from './tunnel-mdb.js';
 
 const TICK_MS = 250;
+/** Destinations that are sent in one go: a guest may change many groups, each of many members, by one report. */
+const MOST_DESTINATIONS = 131_072;
 
 export interface MulticastParts {
   model: SwitchModel;
@@ -217,7 +219,10 @@ export class MulticastControl {
     this.isWaiting = true;
     this.parts.carryOut(() => {
       this.isWaiting = false;
-      return this.take();
+      const operations = this.take(MOST_DESTINATIONS);
+      // Requests come in between.
+      if (this.mdb.isBehind) this.publish();
+      return operations;
     });
   }
 
@@ -226,8 +231,8 @@ export class MulticastControl {
     return remote === 0 || this.parts.remotes.isFindable(port.index, remote);
   }
 
-  private take(): Operation[] {
-    const { operations, events } = this.mdb.take();
+  private take(most?: number): Operation[] {
+    const { operations, events } = this.mdb.take(most);
     for (const event of [...events, ...this.tunnels.takeEvents()]) this.parts.tell(event);
     return operations;
   }

@@ -62,6 +62,35 @@ describe('operations that wait', () => {
   });
 });
 
+describe('groups of many members', () => {
+  const GROUPS = 20;
+  const MEMBERS = 50;
+
+  it('are told in pieces, each of them once, as they are then', () => {
+    for (let i = 1; i <= GROUPS; i++) {
+      for (let remote = 1; remote <= MEMBERS; remote++)
+        mdb.hear({ kind: 'report', family: 4, records: [joinRecord(numbered(i))] }, { ...place, port: 2, remote }, now);
+    }
+    const told: number[] = [];
+    let pieces = 0;
+    for (; pieces === 0 || mdb.isBehind; pieces++) {
+      const { operations } = mdb.take(3 * MEMBERS);
+      expect(operations.length).toBe(pieces < 6 ? 3 : 2);
+      for (const one of operations) if (one.op === 'group') told.push(one.destinations.length);
+      // The last one has one member more when its turn comes.
+      if (pieces === 0) hear([joinRecord(numbered(GROUPS))]);
+    }
+    expect([pieces, told]).toEqual([7, [...Array.from({ length: GROUPS - 1 }, () => MEMBERS), MEMBERS + 1]]);
+    expect(mdb.take().operations).toEqual([]);
+  });
+
+  it('are all told where nobody may know a place any more', () => {
+    for (let i = 1; i <= GROUPS; i++) hear([joinRecord(numbered(i))]);
+    expect(mdb.take(1).operations).toHaveLength(1);
+    expect([mdb.isBehind, mdb.take().operations.length, mdb.isBehind]).toEqual([true, GROUPS - 1, false]);
+  });
+});
+
 describe('events', () => {
   it('are taken without the operations, which wait', () => {
     hear([joinRecord(numbered(1)), leaveRecord(numbered(1)), joinRecord(numbered(2))]);
