@@ -22,6 +22,7 @@ import type { Port, SwitchModel } from './model/model.js';
 import { kindOf } from './ports/registry.js';
 import { Reconciler } from './reconcile/reconcile.js';
 import type { SavedPeers } from './peers/saved.js';
+import type { SavedRoutes } from './peers/saved-routes.js';
 import type { Inheritance, LiveControl } from './requests/live-control.js';
 import type { SwitchEvents } from './switch-events.js';
 import { traceFrame } from './trace/trace.js';
@@ -45,6 +46,7 @@ export interface SwitchInheritance extends Inheritance {
   mode: Usable;
   /** Rows of its sources of peers. */
   peers: SavedPeers;
+  routes: SavedRoutes;
 }
 
 /** The engines are created before the parts that get their reports. */
@@ -90,6 +92,7 @@ export class Switch {
       late.parts = parts;
       await parts.controls.start(config, inheritance);
       await parts.peers.restore(inheritance?.peers ?? []);
+      await parts.routes.restore(inheritance?.routes ?? []);
       if (!held) parts.sources.start();
       if (held) parts.liveness.prepare();
       devices.startEnded();
@@ -171,13 +174,13 @@ export class Switch {
    * @param given called at that moment, with its PID
    */
   handOver(socket: Socket, fd: number, logLevel: string, given: (pid: number) => void): HandOverAttempt {
-    const { controls, devices, engines, liveness, loops, multicast, peers, punts, trees } = this.parts;
+    const { controls, devices, engines, liveness, loops, multicast, peers, punts, routes, trees } = this.parts;
     const { model, mode } = this;
     const still: GiverParts['still'] = (work) => controls.still(work);
     const giver = new Giver(
       socket,
       fd,
-      { model, devices, engines, liveness, loops, trees, multicast, peers, punts, mode, still },
+      { model, devices, engines, liveness, loops, trees, multicast, peers, routes, punts, mode, still },
       logLevel,
     );
     const outcome = giver.give((pid) => {
@@ -226,8 +229,36 @@ export class Switch {
 
 /** Stops the timers. */
 function rest(parts: Parts): void {
-  const { sources, feed, observation, exporter, multicast, peers, ports, mtus, vteps, strangers, loops, trees } = parts;
-  const clocks = [sources, feed, observation, exporter, multicast, peers, ports, mtus, vteps, strangers, loops, trees];
+  const {
+    sources,
+    feed,
+    observation,
+    exporter,
+    multicast,
+    peers,
+    routes,
+    ports,
+    mtus,
+    vteps,
+    strangers,
+    loops,
+    trees,
+  } = parts;
+  const clocks = [
+    sources,
+    feed,
+    observation,
+    exporter,
+    multicast,
+    peers,
+    routes,
+    ports,
+    mtus,
+    vteps,
+    strangers,
+    loops,
+    trees,
+  ];
   for (const clock of [...clocks, parts.liveness]) clock.stop();
 }
 

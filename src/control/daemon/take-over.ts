@@ -22,11 +22,11 @@ export interface Estate extends CheckedDocument {
 export async function takeEstate(control: string): Promise<Estate> {
   const taker = Taker.ask(control);
   const { plan, legacy } = taker;
-  const { name, document: given, entries, tables, peers, mode } = plan;
+  const { name, document: given, entries, tables, peers, routes, mode } = plan;
   try {
     // The rules hold; whether namespaces are there, the former process has found out.
     const { document, config, warnings } = checkDocument(given, { hostname: () => name, netnsExists: () => true });
-    const inheritance = { mode, entries: entries as Entry[], peers, legacy };
+    const inheritance = { mode, entries: entries as Entry[], peers, routes, legacy };
     return {
       document: document as Document,
       config: { ...config, name, control, tables },

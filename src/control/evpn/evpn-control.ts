@@ -4,13 +4,13 @@
  */
 import { readFileSync } from 'node:fs';
 import type { FromSpeaker, SpeakerConfig } from '../../evpn/contract.js';
-import { SpeakerThread } from '../../evpn/speaker-thread.js';
+import { type SpeakerEvents, SpeakerThread } from '../../evpn/speaker-thread.js';
 import type { FdbEvents } from '../../fdb/table.js';
 import type { NeighReader } from '../../neigh/table.js';
 import type { SwitchEvent } from '../../api/api.js';
 import { caught, every, forget, guarded } from '../guard.js';
 import type { EvpnViews } from '../listings.js';
-import type { LastingOwner } from '../peers/contract.js';
+import type { LastingOwner, PeerChange } from '../peers/contract.js';
 import type { LocalVrf, RouteTables } from '../peers/route-contract.js';
 import { type Difference, OwnMacs, type OwnMacParts } from './own-macs.js';
 import { OwnPrefixes } from './own-prefixes.js';
@@ -44,7 +44,11 @@ export interface EvpnParts extends Omit<OwnMacParts, 'neigh'> {
   fault(text: string): void;
   /** The process before forwards still. */
   isHeld: boolean;
+  /** Absent: a thread. */
+  speaker?(events: SpeakerEvents): Speaker;
 }
+
+type Speaker = Pick<SpeakerThread, 'isRunning' | 'start' | 'post' | 'stop'>;
 
 export class EvpnControl {
   private readonly own: OwnMacs;
@@ -53,8 +57,7 @@ export class EvpnControl {
   private readonly ways: RemotePrefixes;
   /** By VNI of layer 3. */
   private readonly vrfs = new Map<number, LocalVrf>();
-  private sweep: NodeJS.Timeout | undefined;
-  private readonly thread: SpeakerThread;
+  private readonly thread: Speaker;
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly asked: SpeakerViews;
   private readonly dirty = new Map<string, readonly [number, number, number]>();
@@ -76,17 +79,15 @@ export class EvpnControl {
     this.rows = new RemoteRows((vni) => this.ports.get(vni));
     this.ways = new RemotePrefixes((vni) => this.vrfs.get(vni));
     parts.routes.onLocals(() => this.follow());
-    this.thread = new SpeakerThread(
-      {
-        told: (message) => this.hear(message),
-        started: (isAgain) => this.started(isAgain),
-        failed: (error, pause) => {
-          this.void();
-          parts.fault(`the BGP speaker has failed and starts again in ${Math.ceil(pause / 1000)} s: ${error.message}`);
-        },
+    const events: SpeakerEvents = {
+      told: (message) => this.hear(message),
+      started: (isAgain) => this.started(isAgain),
+      failed: (error, pause) => {
+        this.void();
+        parts.fault(`the BGP speaker has failed and starts again in ${Math.ceil(pause / 1000)} s: ${error.message}`);
       },
-      guarded,
-    );
+    };
+    this.thread = parts.speaker?.(events) ?? new SpeakerThread(events, guarded);
     this.asked = new SpeakerViews(this.thread);
   }
 
@@ -109,6 +110,7 @@ export class EvpnControl {
     const vrfs = this.parts.routes.locals();
     this.vrfs.clear();
     for (const vrf of vrfs) if (vrf.door !== null) this.vrfs.set(vrf.door.l3vni, vrf);
+    this.moveRows();
     const next = speakerConfigOf(evpn, this.parts.model, (path) => this.passwordIn(path), vrfs);
     const isSame = JSON.stringify(next) === JSON.stringify(this.config);
     this.config = next;
@@ -162,12 +164,7 @@ export class EvpnControl {
     this.rows.forget();
     this.ways.forget();
     this.parts.owner.renew(RESTART_S);
-    clearTimeout(this.sweep);
-    this.sweep = setTimeout(
-      guarded('evpn routes', () => this.parts.routes.owner('evpn').change(this.ways.dropStale())),
-      RESTART_S * 1000,
-    );
-    this.sweep.unref();
+    this.parts.routes.owner('evpn').renew(RESTART_S);
     this.asked.fail();
   }
 
@@ -178,7 +175,6 @@ export class EvpnControl {
     this.rows.forget();
     this.prefixes.forget();
     this.ways.forget();
-    this.ways.dropStale();
     this.asked.fail();
     forget('evpn', Promise.all([this.thread.stop(false), this.last.then(() => this.clear())]));
   }
@@ -189,7 +185,6 @@ export class EvpnControl {
   }
 
   private rest(): void {
-    clearTimeout(this.sweep);
     for (const timer of this.timers.splice(0)) clearInterval(timer);
     this.dirty.clear();
   }
@@ -263,7 +258,7 @@ export class EvpnControl {
   private hear(message: FromSpeaker): void {
     switch (message.tell) {
       case 'routes':
-        this.last = this.last.then(() => this.take(message)).catch((error: unknown) => caught('evpn routes', error));
+        this.inTurn('evpn routes', () => this.take(message));
         break;
       case 'answer':
         this.asked.hear(message);
@@ -306,11 +301,28 @@ export class EvpnControl {
     this.parts.tell({ event: 'evpn', change: 'duplicate_mac', vni, mac, vteps });
   }
 
+  /** Rows of VNIs that another port, or another VRF, has now go there. */
+  private moveRows(): void {
+    this.inTurn('evpn move', async () => {
+      for (const change of this.rows.moves()) await this.put(change);
+      const routes = this.ways.moves();
+      if (routes.add.length > 0) await this.parts.routes.owner('evpn').change(routes);
+    });
+  }
+
+  private inTurn(place: string, work: () => Promise<void>): void {
+    this.last = this.last.then(work).catch((error: unknown) => caught(place, error));
+  }
+
+  private async put(change: PeerChange): Promise<void> {
+    const { refused, reason } = await this.parts.owner.change(change);
+    if (refused > 0) this.parts.fault(`${refused} rows of routes were refused: ${reason}`);
+  }
+
   private async take(routes: Told<'routes'>): Promise<void> {
     try {
       if (this.config === null) return;
-      const { refused, reason } = await this.parts.owner.change(this.rows.changeOf(routes));
-      if (refused > 0) this.parts.fault(`${refused} rows of routes were refused: ${reason}`);
+      await this.put(this.rows.changeOf(routes));
       if (routes.prefixes.add.length + routes.prefixes.remove.length > 0) await this.takePrefixes(routes.prefixes);
     } finally {
       this.thread.post({ do: 'taken' });

@@ -4,31 +4,24 @@ import type { RowDelta } from '../peers/contract.js';
 import type { LocalVrf, PeerRoute } from '../peers/route-contract.js';
 
 interface Prefix {
+  vni: number;
   route: Pick<PeerRoute, 'vrf' | 'prefix'>;
   /** By VTEP. */
   ways: Map<string, RemotePrefix>;
 }
 
+type Rows = { add: PeerRoute[]; remove: PeerRoute[] };
+
 export class RemotePrefixes {
   /** By `VNI prefix`. */
   private prefixes = new Map<string, Prefix>();
-  /** Of a speaker that has failed: in the tables until they are told again, or dropped. */
-  private stale = new Map<string, Prefix>();
 
   /** @param vrfOf the VRF of a VNI of layer 3; undefined: there is none */
   constructor(private readonly vrfOf: (vni: number) => Pick<LocalVrf, 'vrf'> | undefined) {}
 
-  /** What was told is void; the routes stay for now. */
+  /** What was told is void. */
   forget(): void {
-    for (const [key, prefix] of this.prefixes) this.stale.set(key, prefix);
     this.prefixes = new Map();
-  }
-
-  /** The routes that were not told again. */
-  dropStale(): RowDelta<PeerRoute> {
-    const remove = [...this.stale.values()].map(({ route }) => ({ ...route, nexthops: [] }));
-    this.stale = new Map();
-    return { add: [], remove };
   }
 
   /** @returns the change, and how many ways were not taken, since their VNI on the wire is not ours */
@@ -46,22 +39,33 @@ export class RemotePrefixes {
         continue;
       }
       const key = keyOf(way);
-      const prefix = this.prefixes.get(key) ?? { route: routeOf(vrf, way), ways: new Map<string, RemotePrefix>() };
+      const prefix = this.prefixes.get(key) ?? { vni: way.vni, route: routeOf(vrf, way.prefix), ways: new Map() };
       this.prefixes.set(key, prefix);
-      this.stale.delete(key);
       prefix.ways.set(way.remote, way);
       touched.set(key, prefix);
     }
     return { ...this.rowsOf(touched), refused };
   }
 
-  private rowsOf(touched: ReadonlyMap<string, Prefix>): RowDelta<PeerRoute> {
-    const rows: { add: PeerRoute[]; remove: PeerRoute[] } = { add: [], remove: [] };
-    for (const [key, { route, ways }] of touched) {
-      const nexthops = [...ways.values()].map(({ remote, vni, routerMac }) => ({ remote, l3vni: vni, routerMac }));
-      if (nexthops.length > 0) rows.add.push({ ...route, nexthops });
+  /** The change that routes of VNIs need whose VRF is another one than when they were told. */
+  moves(): RowDelta<PeerRoute> {
+    const moved: Rows = { add: [], remove: [] };
+    for (const prefix of this.prefixes.values()) {
+      const vrf = this.vrfOf(prefix.vni);
+      if (vrf === undefined || vrf.vrf === prefix.route.vrf) continue;
+      moved.remove.push({ ...prefix.route, nexthops: [] });
+      prefix.route = routeOf(vrf, prefix.route.prefix);
+      moved.add.push(rowOf(prefix));
+    }
+    return moved;
+  }
+
+  private rowsOf(touched: ReadonlyMap<string, Prefix>): Rows {
+    const rows: Rows = { add: [], remove: [] };
+    for (const [key, prefix] of touched) {
+      if (prefix.ways.size > 0) rows.add.push(rowOf(prefix));
       else {
-        rows.remove.push({ ...route, nexthops });
+        rows.remove.push(rowOf(prefix));
         this.prefixes.delete(key);
       }
     }
@@ -71,6 +75,11 @@ export class RemotePrefixes {
 
 const keyOf = ({ vni, prefix }: RemotePrefix): string => `${vni} ${prefix}`;
 
-function routeOf({ vrf }: Pick<LocalVrf, 'vrf'>, { prefix }: RemotePrefix): Prefix['route'] {
+function rowOf({ route, ways }: Prefix): PeerRoute {
+  const nexthops = [...ways.values()].map(({ remote, vni, routerMac }) => ({ remote, l3vni: vni, routerMac }));
+  return { ...route, nexthops };
+}
+
+function routeOf({ vrf }: Pick<LocalVrf, 'vrf'>, prefix: string): Prefix['route'] {
   return { prefix, ...(vrf === undefined ? {} : { vrf }) };
 }

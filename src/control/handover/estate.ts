@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { PROTOCOLS } from '../../config/options/nexthop.js';
 import type { TableConfig } from '../../config/types.js';
 import { SAVED_PEERS } from '../peers/saved.js';
+import { SAVED_ROUTES } from '../peers/saved-routes.js';
 import { PROTOCOL } from './frames.js';
 
 const INDEX = z.int().min(0).max(1_048_576);
@@ -57,8 +58,9 @@ export const PLAN = z.object({
   tables: z.custom<TableConfig>(
     (value) => typeof value === 'object' && value !== null && 'neigh' in value && 'mdb' in value,
   ),
-  /** Rows of sources of peers. Versions that had none do not say them. */
+  /** Rows and routes of sources of peers. Versions that had none do not say them. */
   peers: SAVED_PEERS.default([]),
+  routes: SAVED_ROUTES.default([]),
   /** What is in use, out of what is configured: descriptors are as they were opened. */
   mode: z.object({ offloads: OFFLOADS, workers: z.int().min(1).max(64) }),
   /** By name: the device's facts and its number of descriptors, which come in this order; or why there is none. */

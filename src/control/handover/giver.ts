@@ -49,6 +49,7 @@ export interface GiverParts {
   loops: { loops(): State['loops'] };
   trees: { saved(): State['trees'] };
   peers: { saved(): Plan['peers'] };
+  routes: { saved(): Plan['routes'] };
   liveness: { saved(): State['remotes'] };
   punts: PuntFeed;
   mode: { offloads: OffloadConfig; workers: number };
@@ -125,8 +126,8 @@ export class Giver {
     const given = bequests(model, devices);
     const ports = portsOf(given);
     const { name } = model.config;
-    const peers = this.parts.peers.saved();
-    const plan: Plan = { protocol: PROTOCOL, name, ...held(), peers, mode, logLevel: this.logLevel, ports };
+    const [peers, routes] = [this.parts.peers.saved(), this.parts.routes.saved()];
+    const plan: Plan = { protocol: PROTOCOL, name, ...held(), peers, routes, mode, logLevel: this.logLevel, ports };
     await this.channel.send(encodeJson('plan', plan), PREPARE_MS);
     await this.sendDescriptors(given.flatMap(([, bequest]) => ('fds' in bequest ? bequest.fds : [])));
   }

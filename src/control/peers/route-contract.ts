@@ -35,6 +35,10 @@ export interface RouteOwner {
   change(change: RowDelta<PeerRoute>): Promise<PeerOutcome>;
   /** Takes everything back. */
   clear(): Promise<void>;
+  /** The source starts anew, as after a crash: what it does not name again until it is `settled`, or for so long, goes then. */
+  renew(seconds: number): void;
+  /** The source has named all that it has. */
+  settled(): Promise<void>;
 }
 
 /** A VRF as a source of routes sees it: what it may advertise. */

@@ -5,7 +5,7 @@
 import { readHostIp, readNicMac, Refusal } from '../../values/address.js';
 import { readPrefix } from '../../values/route-text.js';
 import { MAX_NEXTHOPS, ROUTE_UNICAST, type Way } from '../../dataplane/state/routes.js';
-import { forget, soon } from '../guard.js';
+import { forget, guarded, soon } from '../guard.js';
 import { type GatewayPort, isGateway, isTunnel, type SwitchModel } from '../model/model.js';
 import { macOf } from '../model/naming.js';
 import { type EngineRoute, prefixOf, prefixTextOf } from '../model/routes.js';
@@ -14,10 +14,13 @@ import type { RouteSet } from '../reconcile/routes.js';
 import type { PeerMac, PeerOutcome, PeerTables, RowDelta } from './contract.js';
 import type { LocalVrf, PeerRoute, RouteNexthop, RouteOwner, RouteTables } from './route-contract.js';
 import { localVrfs } from './local-vrfs.js';
+import { type SavedRoutes, savedRoutes } from './saved-routes.js';
 import { viewRoutes } from './view-routes.js';
 import type { RouteRow } from '../../api/route.js';
 
 const MOST_VNI = 0xff_ffff;
+/** Seconds for which routes of the process before wait for their source. */
+const GRACE_S = 120;
 
 export interface RouteParts {
   model: SwitchModel;
@@ -34,6 +37,9 @@ type Rows = Map<string, PeerRoute>;
 interface Source {
   name: string;
   rows: Rows;
+  /** Rows of an earlier beginning of the source, which it has not named again. */
+  stale: Set<string>;
+  expiry: NodeJS.Timeout | undefined;
   /** MACs of other routers among the peers, by text. */
   macs: Map<string, PeerMac>;
   owner: RouteOwner;
@@ -59,9 +65,14 @@ export class RouteControl implements RouteTables {
     const rows: Rows = new Map();
     const owner: RouteOwner = {
       change: (change) => this.change(source, change),
-      clear: async () => void (await this.change(source, { add: [], remove: [...rows.values()] })),
+      clear: async () => {
+        clearTimeout(source.expiry);
+        await this.change(source, { add: [], remove: [...rows.values()] });
+      },
+      renew: (seconds) => this.renew(source, seconds),
+      settled: () => this.settled(source),
     };
-    const source: Source = { name, rows, macs: new Map(), owner };
+    const source: Source = { name, rows, stale: new Set(), expiry: undefined, macs: new Map(), owner };
     this.owners.set(name, source);
     return owner;
   }
@@ -93,15 +104,53 @@ export class RouteControl implements RouteTables {
     return [...this.owners.values()].find(({ rows }) => rows.has(key))?.name;
   }
 
+  /** Ends the timers. */
+  stop(): void {
+    for (const { expiry } of this.owners.values()) clearTimeout(expiry);
+  }
+
+  // ---- From one process, or one beginning of a source, to the next
+
+  /** Routes of all sources. */
+  saved(): SavedRoutes {
+    return savedRoutes(this.owners.values());
+  }
+
+  /** Routes of the process before hold until their sources have spoken, or for a while. */
+  async restore(saved: SavedRoutes): Promise<void> {
+    for (const { source, routes } of saved) {
+      const owner = this.owner(source);
+      await owner.change({ add: routes, remove: [] });
+      owner.renew(GRACE_S);
+    }
+  }
+
+  private renew(source: Source, seconds: number): void {
+    for (const key of source.rows.keys()) source.stale.add(key);
+    clearTimeout(source.expiry);
+    source.expiry = setTimeout(
+      guarded('routes of sources', () => this.settled(source)),
+      seconds * 1000,
+    );
+    source.expiry.unref();
+  }
+
+  private async settled(source: Source): Promise<void> {
+    clearTimeout(source.expiry);
+    const remove = [...source.stale].flatMap((key) => source.rows.get(key) ?? []);
+    await this.change(source, { add: [], remove });
+  }
+
   // ---- Changes by sources
 
   private async change(source: Source, { add, remove }: RowDelta<PeerRoute>): Promise<PeerOutcome> {
-    const { rows } = source;
+    const { rows, stale } = source;
     const reasons: string[] = [];
     const touched = new Map<string, PeerRoute>();
     for (const row of remove) {
       const key = rowKey(row);
       const known = rows.get(key);
+      stale.delete(key);
       if (known === undefined) continue;
       rows.delete(key);
       touched.set(key, known);
@@ -112,6 +161,7 @@ export class RouteControl implements RouteTables {
       else if (!this.parts.routes.hasRoom && !rows.has(rowKey(read))) reasons.push('the routing table is full');
       else {
         rows.set(rowKey(read), read);
+        stale.delete(rowKey(read));
         touched.set(rowKey(read), read);
       }
     }

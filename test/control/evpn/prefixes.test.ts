@@ -47,11 +47,24 @@ it('makes one route of all ways to a prefix, and refuses those of other VNIs', (
   expect(ways.changeOf({ add: [], remove: [way(red.prefix, 3)] }).remove).toEqual([{ ...red, nexthops: [] }]);
 });
 
-it('keeps routes of a speaker that has failed until they are told again, or dropped', () => {
-  const ways = new RemotePrefixes(() => ({ vrf: undefined }));
-  ways.changeOf({ add: [way('10.1.0.0/16', 2), way('10.2.0.0/16', 2)], remove: [] });
-  ways.forget();
-  ways.changeOf({ add: [way('10.1.0.0/16', 3)], remove: [] });
-  expect(ways.dropStale()).toEqual({ add: [], remove: [{ prefix: '10.2.0.0/16', nexthops: [] }] });
-  expect(ways.dropStale().remove).toEqual([]);
+it('puts routes into another VRF with their VNI', () => {
+  let vrf = 'red';
+  const ways = new RemotePrefixes(() => ({ vrf }));
+  ways.changeOf({ add: [way('10.1.0.0/16', 2), way('10.1.0.0/16', 3), way('10.2.0.0/16', 2)], remove: [] });
+  expect(ways.moves()).toEqual({ add: [], remove: [] });
+  vrf = 'blue';
+  expect(ways.moves()).toEqual({
+    remove: [
+      { vrf: 'red', prefix: '10.1.0.0/16', nexthops: [] },
+      { vrf: 'red', prefix: '10.2.0.0/16', nexthops: [] },
+    ],
+    add: [
+      { vrf: 'blue', prefix: '10.1.0.0/16', nexthops: [hop(2), hop(3)] },
+      { vrf: 'blue', prefix: '10.2.0.0/16', nexthops: [hop(2)] },
+    ],
+  });
+  expect(ways.moves()).toEqual({ add: [], remove: [] });
+  expect(ways.changeOf({ add: [], remove: [way('10.2.0.0/16', 2)] }).remove).toEqual([
+    { vrf: 'blue', prefix: '10.2.0.0/16', nexthops: [] },
+  ]);
 });

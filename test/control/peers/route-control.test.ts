@@ -1,6 +1,7 @@
 /** Routes of sources and of the configuration, as engines are told of them. */
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { RouteControl } from '../../../src/control/peers/route-control.js';
+import { SAVED_ROUTES } from '../../../src/control/peers/saved-routes.js';
 import type { PeerChange, PeerTables } from '../../../src/control/peers/contract.js';
 import { RouteSet } from '../../../src/control/reconcile/routes.js';
 import { Told } from '../../../src/control/reconcile/told.js';
@@ -79,6 +80,8 @@ const row = (prefix: string, more: object = {}) => ({
   ...more,
 });
 
+afterEach(() => void vi.useRealTimers());
+
 describe('routes of a source', () => {
   it('lead to the router of another host by the gateway of the layer-3 VNI', async () => {
     const { control, told, macs } = site();
@@ -136,6 +139,42 @@ describe('routes of a source', () => {
     });
     expect(await change).toMatchObject({ refused: 5 });
     expect(control.list().map(({ dst }) => dst)).toContain('10.7.0.0/16');
+  });
+
+  it('stay while their source starts anew, and go when it has not named them in time', async () => {
+    vi.useFakeTimers();
+    const { control } = site();
+    const owner = control.owner('evpn');
+    const learned = (): string[] => control.list().flatMap(({ dst, protocol }) => (protocol === 'evpn' ? [dst] : []));
+    await owner.change({ add: [row('10.7.0.0/16'), row('10.8.0.0/16'), row('10.9.0.0/16')], remove: [] });
+    owner.renew(120);
+    await owner.change({ add: [row('10.8.0.0/16')], remove: [row('10.9.0.0/16')] });
+    await vi.advanceTimersByTimeAsync(119_000);
+    expect(learned()).toEqual(['10.7.0.0/16', '10.8.0.0/16']);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(learned()).toEqual(['10.8.0.0/16']);
+    owner.renew(120);
+    await owner.settled();
+    expect(learned()).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('are there in the next process, until their source has spoken', async () => {
+    vi.useFakeTimers();
+    const before = site().control;
+    await before.owner('evpn').change({ add: [row('10.7.0.0/16'), row('10.8.0.0/16')], remove: [] });
+    before.owner('nobody');
+    const saved = SAVED_ROUTES.parse(JSON.parse(JSON.stringify(before.saved())));
+    expect(saved).toEqual([{ source: 'evpn', routes: [row('10.7.0.0/16'), row('10.8.0.0/16')] }]);
+    const { control, macs } = site();
+    const learned = (): string[] => control.list().flatMap(({ dst, protocol }) => (protocol === 'evpn' ? [dst] : []));
+    await control.restore(saved);
+    expect(learned()).toEqual(['10.7.0.0/16', '10.8.0.0/16']);
+    expect(macs[0]?.macs?.add).toMatchObject([{ mac: MAC, remote: '192.0.2.77' }]);
+    await control.owner('evpn').change({ add: [row('10.7.0.0/16')], remove: [] });
+    await vi.advanceTimersByTimeAsync(121_000);
+    expect(learned()).toEqual(['10.7.0.0/16']);
+    control.stop();
   });
 
   it('are offered what the switch has itself', () => {
