@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EvpnRouteRow } from '../../src/api/api.js';
 import type { RouteRow } from '../../src/api/route.js';
+import { createClient } from '../../src/client/client.js';
 import { until } from '../../src/lab/testbed/wait.js';
 import { reaches } from './evpn-support.js';
 import { World } from './host-testbed.js';
@@ -115,6 +116,21 @@ ${more}      gw50: { type: gateway, vrf: red, mac: "02:00:00:00:50:0${number}", 
     // Each of the two routers has counted a hop.
     const { stdout } = await world.exec(guests[1] as string, ['ping', '-n', '-c', '1', '-W', '10', address(2)]);
     expect(stdout).toContain('ttl=62');
+  });
+
+  it('keeps the prefixes of others through an upgrade, and loses no frame', async () => {
+    const one = switches[1] as RunningSwitch;
+    const count = 200;
+    const words = ['ping', '-n', '-q', '-c', String(count), '-i', '0.02', '-W', '5', address(2)];
+    const stream = world.exec(guests[1] as string, words);
+    const client = createClient(one.control, { deadlineMs: 60_000 });
+    const former = (await client.get('/v1/info')).pid;
+    expect((await client.post('/v1/upgrade', {})).pid).not.toBe(former);
+    // Its speaker has just begun.
+    expect(await learned()).toEqual(['10.0.2.0/24', '10.0.2.9']);
+    await until('the prefix is told again', async () => (await prefixes(1)).length === 2);
+    expect(Number(/(\d+) received/.exec((await stream).stdout)?.[1])).toBe(count);
+    expect(await learned()).toEqual(['10.0.2.0/24', '10.0.2.9']);
   });
 
   it('takes a prefix back with its gateway, and the routes with the session', async () => {

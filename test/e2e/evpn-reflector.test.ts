@@ -7,12 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EvpnNeighborRow } from '../../src/api/api.js';
 import { until } from '../../src/lab/testbed/wait.js';
 import { GoBgp } from './bgp-peers.js';
-import { allReach, entriesOf, FLOODS, type Guest, guest, startEdge } from './evpn-support.js';
+import { allReach, type Edge, edgeFile, entriesOf, FLOODS, type Guest, guest, startEdge } from './evpn-support.js';
 import { World } from './host-testbed.js';
 import type { RunningSwitch } from './switch.js';
 
 const NUMBERS = [1, 2, 3];
 const REFLECTOR = '192.0.2.254';
+const EVPN = `listen: 0, neighbors: [{ address: ${REFLECTOR}, connect_retry: 1 }]`;
 const local = (number: number): string => `192.0.2.${number}`;
 
 const neighborOf = (number: number): string => `
@@ -49,6 +50,7 @@ const world = new World();
 
 describe.skipIf(!existsSync('/usr/bin/gobgpd'))('three hosts and a reflector', () => {
   const guests: Guest[] = [];
+  const edges: Edge[] = [];
   const switches: RunningSwitch[] = [];
   let reflector: GoBgp;
 
@@ -66,14 +68,8 @@ describe.skipIf(!existsSync('/usr/bin/gobgpd'))('three hosts and a reflector', (
       await world.address({ netns, ifname: 'u0' }, `${local(number)}/24`);
       const own = await guest(world, `g${number}`, number);
       guests[number - 1] = own;
-      const evpn = `listen: 0, neighbors: [{ address: ${REFLECTOR}, connect_retry: 1 }]`;
-      switches[number - 1] = await startEdge(world, {
-        name: `s${number}`,
-        netns,
-        local: local(number),
-        guests: [own],
-        evpn,
-      });
+      edges[number - 1] = { name: `s${number}`, netns, local: local(number), guests: [own], evpn: EVPN };
+      switches[number - 1] = await startEdge(world, edges[number - 1] as Edge);
     });
     await Promise.all(started);
   }, 60_000);
@@ -121,6 +117,28 @@ describe.skipIf(!existsSync('/usr/bin/gobgpd'))('three hosts and a reflector', (
     console.log(`restart within ${ms} ms; of ${count} echoes each way: ${received.join(', ')}`);
     expect(received).toEqual([count, count, count]);
     for (const sw of switches) expect((await entriesOf(sw, FLOODS)).length).toBe(2);
+  });
+
+  it('follows a VNI to another vxlan port: nothing stays at the former one', async () => {
+    const [one] = switches as [RunningSwitch];
+    const rows = async (): Promise<string[]> =>
+      (await one.fdb()).filter(({ proto }) => proto === 'bgp').map(({ ifname, mac, dst }) => `${ifname} ${mac} ${dst}`);
+    const wanted = (port: string): string[] =>
+      [2, 3].flatMap((number) => [
+        `${port} ${FLOODS} ${local(number)}`,
+        `${port} ${(guests[number - 1] as Guest).mac} ${local(number)}`,
+      ]);
+    expect((await rows()).sort()).toEqual(wanted('vx0').sort());
+    for (const vxlan of ['vx1', 'vx0']) {
+      edgeFile(world, { ...(edges[0] as Edge), vxlan });
+      one.program.signal('SIGHUP');
+      await until(
+        `its rows are at ${vxlan}`,
+        async () => (await rows()).length === 4 && (await rows())[0]?.startsWith(vxlan),
+      );
+      expect((await rows()).sort()).toEqual(wanted(vxlan).sort());
+      await allReach(world, guests);
+    }
   });
 
   it('goes on with the other hosts when one leaves', async () => {

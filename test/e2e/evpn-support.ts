@@ -39,10 +39,12 @@ export interface Edge {
   guests: readonly Guest[];
   /** Keys of `evpn` but for `asn`, in YAML. */
   evpn: string;
+  /** Name of the vxlan port. */
+  vxlan?: string;
 }
 
 /** Writes its file. @returns the path */
-export function edgeFile(world: World, { name, local, guests, evpn }: Edge): string {
+export function edgeFile(world: World, { name, local, guests, evpn, vxlan: port = 'vx0' }: Edge): string {
   const vxlan = `type: vxlan, local: ${local}, evpn: true, vlan_tunnel: true, neigh_suppress: true`;
   return world.file(
     `${name}.yaml`,
@@ -54,7 +56,7 @@ bridges:
     vlan_filtering: true
     ports:
 ${guests.map(tapOf).join('\n')}
-      vx0: { ${vxlan}, vlans: [{ vid: 10, tunnel_info: ${VNI} }] }
+      ${port}: { ${vxlan}, vlans: [{ vid: 10, tunnel_info: ${VNI} }] }
 `,
   );
 }

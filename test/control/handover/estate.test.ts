@@ -27,6 +27,7 @@ const plan = {
     ['tap1', { absent: 'its device is gone' }],
   ],
   peers: [],
+  routes: [],
   logLevel: 'info',
 };
 const names = {
