@@ -33,6 +33,8 @@ export interface SpeakerHost {
   readonly rib: Rib;
   /** Absent: as `dialNeighbor`. */
   dial?(neighbor: NeighborConfig): Socket;
+  /** Milliseconds between two looks at all timers; absent: TICK_MS. */
+  readonly tickMs?: number;
 }
 
 export class Speaker {
@@ -122,7 +124,7 @@ export class Speaker {
     for (const neighbor of config.neighbors) this.place(neighbor, own, isOther);
     this.timer ??= setInterval(
       this.guard('speaker tick', () => this.tick()),
-      TICK_MS,
+      this.host.tickMs ?? TICK_MS,
     );
     this.routesChanged();
   }

@@ -7,6 +7,9 @@ import { Speaker } from '../../evpn/speaker.js';
 import { configOf, type Fabric, REFLECTOR, vnisOf } from './fabric.js';
 import { HostTables } from './tables.js';
 
+/** Timers of all hosts are looked at this often a second, however many there are: ten times a second each would be most of the work. */
+const TICKS_A_SECOND = 1000;
+const LEAST_TICK_MS = 100;
 /** Own MACs in one message of the control thread. */
 const BATCH_MACS = 1024;
 
@@ -30,6 +33,7 @@ export class Host {
       now: () => performance.now(),
       random: Math.random,
       rib: this.#rib,
+      tickMs: Math.max(LEAST_TICK_MS, (fabric.hosts * 1000) / TICKS_A_SECOND),
       dial: () => connect(port, '127.0.0.1'),
     });
     this.#speaker.hear({ do: 'configure', config: configOf(this.vnis, index) });

@@ -1,6 +1,7 @@
 /**
  * EVPN at scale: `npm run bench:scale`. Whole fabrics as far as they fit into one process, and one host in fabrics up to 10,000 hosts.
- * `--quick`: small ones that only show that it works; `--whole`, `--edge`: only the former, the latter; `--json`: the figures.
+ * `--quick`: small ones that only show that it works; `--whole`, `--edge`: only the former, the latter; `--hosts=N`: only the whole fabric of N
+ * hosts; `--json`: the figures.
  */
 import { type EdgeResult, measureEdge } from './edge.js';
 import type { Fabric } from './fabric.js';
@@ -20,7 +21,8 @@ const EVERYWHERE: Fabric[] = [50, 200, 1000].map((hosts) => ({ hosts, vnis: 100,
 
 const QUICK: Fabric = { hosts: 4, vnis: 10, macs: 200, spread: 3 };
 
-const isWhole = process.argv.includes('--whole');
+const only = process.argv.find((word) => word.startsWith('--hosts='))?.slice('--hosts='.length);
+const isWhole = only !== undefined || process.argv.includes('--whole');
 const isEdge = process.argv.includes('--edge');
 const isQuick = process.argv.includes('--quick');
 const isJson = process.argv.includes('--json');
@@ -30,7 +32,8 @@ async function run(): Promise<void> {
     told(measureEdge(fabric), edgeText),
   );
   const wholes: WholeResult[] = [];
-  for (const fabric of isEdge ? [] : isQuick ? [QUICK] : WHOLE)
+  const fabrics = WHOLE.filter(({ hosts }) => only === undefined || hosts === Number(only));
+  for (const fabric of isEdge ? [] : isQuick ? [QUICK] : fabrics)
     wholes.push(told(await measureWhole(fabric), wholeText));
   if (isJson) console.log(JSON.stringify({ edges, wholes }));
 }

@@ -1,7 +1,7 @@
 /** A whole fabric in one process: all hosts are real, so it is small. Cold start, moves, and the reflector's restart. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalMac } from '../../evpn/contract.js';
-import { type Fabric, localMac, type Place, placeOf, vtepOf } from './fabric.js';
+import { type Fabric, hostsOf, localMac, placeOf, vtepOf } from './fabric.js';
 import { Host } from './host.js';
 import { heapUsed, processorTime } from './measure.js';
 import { Reflector } from './reflector.js';
@@ -76,7 +76,7 @@ function announce({ fabric, hosts }: Run, moves: number, step: number): void {
 
 async function restart({ hosts, reflector }: Run, isHard: boolean): Promise<void> {
   reflector.restart(isHard);
-  await until('sessions to end', () => hosts.every(({ isUp }) => !isUp));
+  await until('sessions to end', 0, () => hosts.every(({ isUp }) => !isUp));
 }
 
 async function phase(name: string, run: Run, moves: number, begin: () => void | Promise<void>): Promise<Phase> {
@@ -86,10 +86,8 @@ async function phase(name: string, run: Run, moves: number, begin: () => void | 
   const changes = total(hosts);
   const { messages } = reflector;
   await begin();
-  const places = Array.from({ length: run.fabric.macs }, (_, mac) => {
-    return placeOf(run.fabric, mac, mac % MOVING === 0 ? moves : 0);
-  });
-  await until(name, () => hosts.every((host) => isRight(run.fabric, host, places)));
+  const wanted = entriesOf(run, moves);
+  await until(name, hosts.length, () => hosts.every((host, at) => isRight(run.fabric, host, wanted[at] as Entry[])));
   const seconds = processorTime() - start;
   return {
     name,
@@ -101,25 +99,37 @@ async function phase(name: string, run: Run, moves: number, begin: () => void | 
   };
 }
 
-/** A host has each MAC of its VNIs that is elsewhere, where it is, and each other host of a VNI in its flood list; nothing is stale. */
-function isRight(fabric: Fabric, { isUp, counts, tables, vnis, index }: Host, places: readonly Place[]): boolean {
-  const others = Math.min(fabric.spread, fabric.hosts) - 1;
-  if (!isUp || counts.stale !== 0 || tables.floodRows !== others * vnis.length) return false;
-  const own = new Set(vnis);
-  let entries = 0;
-  for (const [mac, { vni, host }] of places.entries()) {
-    if (!own.has(vni) || host === index) continue;
-    entries++;
-    if (tables.vtepOf(mac, vni) !== vtepOf(host)) return false;
-  }
-  return tables.entries === entries;
+/** What the FDB of a host is to have. */
+interface Entry {
+  mac: number;
+  vni: number;
+  vtep: string;
 }
 
-async function until(what: string, isSo: () => boolean): Promise<void> {
+/** Each MAC of its VNIs that is elsewhere, for each host. */
+function entriesOf({ fabric, hosts }: Run, moves: number): Entry[][] {
+  const all = hosts.map((): Entry[] => []);
+  for (let mac = 0; mac < fabric.macs; mac++) {
+    const { vni, host } = placeOf(fabric, mac, mac % MOVING === 0 ? moves : 0);
+    for (const other of hostsOf(fabric, vni)) if (other !== host) all[other]?.push({ mac, vni, vtep: vtepOf(host) });
+  }
+  return all;
+}
+
+/** A host has each of these entries and no others, and each other host of a VNI in its flood list; nothing is stale. */
+function isRight(fabric: Fabric, { isUp, counts, tables, vnis }: Host, wanted: readonly Entry[]): boolean {
+  const others = Math.min(fabric.spread, fabric.hosts) - 1;
+  if (!isUp || counts.stale !== 0 || tables.floodRows !== others * vnis.length) return false;
+  if (tables.entries !== wanted.length) return false;
+  return wanted.every(({ mac, vni, vtep }) => tables.vtepOf(mac, vni) === vtep);
+}
+
+/** @param hosts the more there are, the longer a look takes, and the less often there is one */
+async function until(what: string, hosts: number, isSo: () => boolean): Promise<void> {
   const end = performance.now() + LIMIT_MS;
   while (!isSo()) {
     if (performance.now() > end) throw new Error(`${what}: not right after ${LIMIT_MS / 1000} s`);
-    await sleep(POLL_MS);
+    await sleep(Math.max(POLL_MS, hosts / 2));
   }
 }
 
