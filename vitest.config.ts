@@ -4,7 +4,7 @@ import { LONG } from './test/long.js';
 
 const E2E = 'test/e2e/**/*.test.ts';
 /** These measure what the machine can do, have names of their own on it, or bounds of time: at most one more runs beside them. */
-const ALONE = ['bench-path', 'live-macs', 'live-storm', 'live-traffic', 'page', 'soak'].map(
+const ALONE = ['bench-path', 'evpn-scale', 'live-macs', 'live-storm', 'live-traffic', 'page', 'soak'].map(
   (name) => `test/e2e/${name}.test.ts`,
 );
 /** These boot virtual machines. */
