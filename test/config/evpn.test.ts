@@ -47,7 +47,7 @@ it('gives the speaker distinguishers and targets, automatic ones and its own', (
   const vnis = [{ vni: 10010 }, { vni: 20 }, { vni: 65556 }];
   const vxlan = { kind: 'vxlan', name: 'vx0', config: { type: 'vxlan', evpn: true, local: '192.0.2.1' }, vnis };
   const model = { ports: new Map([['vx0', vxlan]]) } as unknown as SwitchModel;
-  const made = speakerConfigOf(evpn as NonNullable<typeof evpn>, model, () => undefined);
+  const made = speakerConfigOf(evpn as NonNullable<typeof evpn>, model, () => '');
   const low = 4_200_000_001 & 0xffff;
   expect(made.vnis.map(({ rd, imports, exports }) => [rd, imports, exports])).toEqual([
     ['65001:1', ['65001:1', '65002:1'], [`${low}:10010`]],
@@ -64,7 +64,7 @@ it('gives MAC/IP routes of VNIs behind a gateway the VNI of its VRF, while that 
   const model = { ports: new Map([['vx0', vxlan]]) } as unknown as SwitchModel;
   const door = { port: 'vx0', l3vni: 5050, routerMac: '02:00:00:00:50:01' };
   const made = (...vrfs: LocalVrf[]) =>
-    speakerConfigOf(evpn as NonNullable<typeof evpn>, model, () => undefined, vrfs).vnis.map(
+    speakerConfigOf(evpn as NonNullable<typeof evpn>, model, () => '', vrfs).vnis.map(
       ({ vni, kind, l3vni, routerMac }) => [vni, kind, l3vni, routerMac],
     );
   const red = { vrf: 'red', door, vnis: [1010], prefixes: [] };

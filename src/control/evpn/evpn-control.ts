@@ -2,7 +2,6 @@
  * EVPN, the control thread's side: starts the speaker's thread while the configuration has one, tells it the MACs of this switch, and puts what it
  * tells into the tables.
  */
-import { readFileSync } from 'node:fs';
 import type { FromSpeaker, SpeakerConfig } from '../../evpn/contract.js';
 import { type SpeakerEvents, SpeakerThread } from '../../evpn/speaker-thread.js';
 import type { FdbEvents } from '../../fdb/table.js';
@@ -14,6 +13,7 @@ import type { LastingOwner, PeerChange } from '../peers/contract.js';
 import type { LocalVrf, RouteTables } from '../peers/route-contract.js';
 import { type Difference, OwnMacs, type OwnMacParts } from './own-macs.js';
 import { OwnPrefixes } from './own-prefixes.js';
+import { Passwords } from './passwords.js';
 import { RemotePrefixes } from './remote-prefixes.js';
 import { RemoteRows } from './remote-rows.js';
 import { evpnPorts, speakerConfigOf } from './speaker-config.js';
@@ -60,6 +60,7 @@ export class EvpnControl {
   private readonly thread: Speaker;
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly asked: SpeakerViews;
+  private readonly passwords: Passwords;
   private readonly dirty = new Map<string, readonly [number, number, number]>();
   /** By address: what was told of the session last. At most as many as are configured at a time. */
   private readonly neighbors = new Map<string, { change: EvpnEvent['change']; reason: string | undefined }>();
@@ -89,6 +90,7 @@ export class EvpnControl {
     };
     this.thread = parts.speaker?.(events) ?? new SpeakerThread(events, guarded);
     this.asked = new SpeakerViews(this.thread);
+    this.passwords = new Passwords(parts.fault);
   }
 
   /** The process before has ended. */
@@ -111,7 +113,8 @@ export class EvpnControl {
     this.vrfs.clear();
     for (const vrf of vrfs) if (vrf.door !== null) this.vrfs.set(vrf.door.l3vni, vrf);
     this.moveRows();
-    const next = speakerConfigOf(evpn, this.parts.model, (path) => this.passwordIn(path), vrfs);
+    this.passwords.keep(new Set(evpn.neighbors.flatMap(({ password_file: path }) => path ?? [])));
+    const next = speakerConfigOf(evpn, this.parts.model, (path) => this.passwords.of(path), vrfs);
     const isSame = JSON.stringify(next) === JSON.stringify(this.config);
     this.config = next;
     for (const address of this.neighbors.keys())
@@ -126,16 +129,6 @@ export class EvpnControl {
     const { announce, withdraw } = this.prefixes.differenceTo(this.parts.routes.locals());
     for (const prefixes of batches(withdraw)) this.thread.post({ do: 'withdraw', prefixes });
     for (const prefixes of batches(announce)) this.thread.post({ do: 'announce', prefixes });
-  }
-
-  /** Without its password a session does not come up, and the log says why. */
-  private passwordIn(path: string): string | undefined {
-    try {
-      return readFileSync(path, 'utf8').split('\n', 1)[0]?.slice(0, 80);
-    } catch (error) {
-      this.parts.fault(`password_file: ${(error as Error).message}`);
-      return undefined;
-    }
   }
 
   private start(): void {

@@ -16,7 +16,7 @@ export function evpnPorts({ ports }: Pick<SwitchModel, 'ports'>): (VxlanPort & {
 export function speakerConfigOf(
   evpn: EvpnConfig,
   model: Pick<SwitchModel, 'ports'>,
-  passwordOf: (path: string) => string | undefined,
+  passwordOf: (path: string) => string,
   vrfs: readonly LocalVrf[] = [],
 ): SpeakerConfig {
   return {
@@ -31,7 +31,7 @@ export function speakerConfigOf(
 
 function neighborOf(
   { password_file, ...neighbor }: EvpnConfig['neighbors'][number],
-  passwordOf: (path: string) => string | undefined,
+  passwordOf: (path: string) => string,
 ): NeighborConfig {
   const password = password_file === undefined ? undefined : passwordOf(password_file);
   return { ...neighbor, ...(password === undefined ? {} : { password }) };

@@ -28,6 +28,8 @@ export class Listener {
   private neighbors = new Map<string, NeighborConfig>();
   private readonly servers = new Map<4 | 6, { server: Server; fd: number }>();
   private readonly admissions = new Map<string, Admission>();
+  /** Whose key could not be set: nobody is let in for them without it. */
+  private readonly unsigned = new Set<string>();
 
   constructor(
     private readonly events: ListenerEvents,
@@ -81,6 +83,7 @@ export class Listener {
         }),
       );
       server.listen({ fd });
+      for (const { address } of mine) this.unsigned.delete(address);
       this.servers.set(family, { server, fd });
     } catch (error) {
       this.events.failed(error instanceof Error ? error.message : String(error));
@@ -90,10 +93,14 @@ export class Listener {
   private updateKeys(fd: number, family: 4 | 6, before: ReadonlyMap<string, NeighborConfig>): void {
     for (const address of new Set([...before.keys(), ...this.neighbors.keys()])) {
       const password = this.neighbors.get(address)?.password;
-      if (familyOf(address) !== family || before.get(address)?.password === password) continue;
+      if (familyOf(address) !== family) continue;
+      if (before.get(address)?.password === password && !this.unsigned.has(address)) continue;
       try {
         sign(fd, address, password);
+        this.unsigned.delete(address);
       } catch (error) {
+        if (password !== undefined) this.unsigned.add(address);
+        else this.unsigned.delete(address);
         this.events.failed(error instanceof Error ? error.message : String(error));
       }
     }
@@ -102,7 +109,7 @@ export class Listener {
   private admit(socket: Socket): void {
     socket.on('error', () => undefined);
     const neighbor = this.neighbors.get(canonicalAddress(socket.remoteAddress ?? ''));
-    if (neighbor === undefined || !this.isInTime(neighbor.address) || !isForUs(neighbor, socket)) {
+    if (neighbor === undefined || !this.isInTime(neighbor.address) || !this.isFit(neighbor, socket)) {
       socket.destroy();
       return;
     }
@@ -115,6 +122,11 @@ export class Listener {
     this.events.accepted(neighbor, socket);
   }
 
+  private isFit({ address, local }: NeighborConfig, socket: Socket): boolean {
+    if (this.unsigned.has(address)) return false;
+    return local === undefined || canonicalAddress(socket.localAddress ?? '') === local;
+  }
+
   private isInTime(address: string): boolean {
     const second = Math.floor(this.now() / 1000);
     const admission = this.admissions.get(address);
@@ -122,10 +134,6 @@ export class Listener {
     this.admissions.set(address, { second, count: 1 });
     return true;
   }
-}
-
-function isForUs({ local }: NeighborConfig, socket: Socket): boolean {
-  return local === undefined || canonicalAddress(socket.localAddress ?? '') === local;
 }
 
 /** Node tells the descriptor of a socket by its handle only. */
