@@ -5,14 +5,23 @@ import { endOfRange } from './record.js';
 
 /** Hosts of one fabric; a range with more is cut off. */
 export const MAX_MEMBERS = 4096;
+/** Characters of a key: a prefix, an address, and the name of a port are far less. Keys are kept, so longer ones are told apart by this part. */
+export const MAX_KEY = 1024;
 
 const number = z.union([z.string().regex(/^-?[0-9]{1,20}$/), z.int()]).transform(String);
 const base64 = z.string().transform((text) => Buffer.from(text, 'base64').toString('utf8'));
 const header = z.looseObject({ revision: number.optional(), cluster_id: number.optional() });
-const pair = z.looseObject({ key: base64, value: base64.default(''), lease: number.default('0') });
+const key = base64.transform((text) => text.slice(0, MAX_KEY));
+const pair = z.looseObject({ key, value: base64.default(''), lease: number.default('0') });
+
+/** A list that is refused for its length before its elements are read: a server that heeds no limit may send a million of them. */
+function bounded<S extends z.ZodType>(element: S) {
+  const isShort = (list: unknown): boolean => !Array.isArray(list) || list.length <= MAX_MEMBERS;
+  return z.unknown().refine(isShort, { abort: true }).pipe(z.array(element)).default([]);
+}
 
 const GRANTED = z.looseObject({ ID: number, TTL: number });
-const RANGE = z.looseObject({ header, kvs: z.array(pair).default([]), more: z.boolean().default(false) });
+const RANGE = z.looseObject({ header, kvs: bounded(pair), more: z.boolean().default(false) });
 const KEPT = z.looseObject({ result: z.looseObject({ TTL: number.default('0') }) });
 const WATCHED = z.looseObject({
   result: z.looseObject({
@@ -21,7 +30,7 @@ const WATCHED = z.looseObject({
     canceled: z.boolean().default(false),
     compact_revision: number.default('0'),
     cancel_reason: z.string().default(''),
-    events: z.array(z.looseObject({ type: z.string().default('PUT'), kv: pair })).default([]),
+    events: bounded(z.looseObject({ type: z.string().default('PUT'), kv: pair })),
   }),
 });
 

@@ -2,12 +2,18 @@
 import type { PeerFlood } from '../../contract.js';
 import { MAX_ROWS } from '../rows.js';
 import type { SourcePort } from '../source.js';
-import { floodRows, type UsableSite } from '../usable.js';
+import { floodRows, type Remote, type UsableSite } from '../usable.js';
 import { type KeyValue, MAX_MEMBERS } from './api.js';
-import { commonVnis, decodeRecord, keyOf, type Member } from './record.js';
+import { commonVnis, decodeRecord, keyOf } from './record.js';
+
+/** Characters of the values of all records: 4,096 of the usual size are a tenth of that. */
+const MAX_TEXT = 8 * 1024 * 1024;
+/** VNIs in common with all hosts: more make no row. */
+const MAX_COMMON = MAX_ROWS;
 
 interface Held {
-  member: Member;
+  /** Without its VNIs: those in common are enough. */
+  remote: Remote;
   /** As etcd has it, to read it again for a port with other options. */
   value: string;
   /** VNIs in common. */
@@ -19,6 +25,9 @@ interface Held {
 export class Members {
   private readonly byKey = new Map<string, Held>();
   private readonly faults = new Map<string, string>();
+  /** Of all that are held: characters of values, and VNIs. */
+  private text = 0;
+  private common = 0;
 
   constructor(
     private readonly prefix: string,
@@ -37,25 +46,50 @@ export class Members {
   /** The port has other options. */
   follow(port: SourcePort): void {
     this.port = port;
-    for (const [key, { value }] of this.byKey) this.put(key, value);
+    for (const [key, { value, until }] of [...this.byKey]) {
+      this.put(key, value);
+      const held = this.byKey.get(key);
+      if (held !== undefined) held.until = until;
+    }
   }
 
   /** A record is there. */
   put(key: string, value: string): void {
-    const held = this.byKey.get(key);
-    this.faults.delete(key);
+    this.delete(key);
     if (key === keyOf(this.prefix, this.port)) return;
     const member = decodeRecord(value, this.port, this.site);
-    if (member === null || member === 'own') this.byKey.delete(key);
-    else if ('fault' in member) this.refuse(key, member.fault);
-    else if (held === undefined && this.byKey.size >= MAX_MEMBERS) this.refuse(key, 'is one host too many');
-    else this.byKey.set(key, { member, value, vnis: commonVnis(this.port, member), until: null });
+    if (member === null || member === 'own') return;
+    if ('fault' in member) this.refuse(key, member.fault);
+    else if (this.byKey.size >= MAX_MEMBERS) this.refuse(key, 'is one host too many');
+    else {
+      const { address, dstport } = member;
+      const vnis = commonVnis(this.port, member);
+      if (this.text + value.length > MAX_TEXT || this.common + vnis.length > MAX_COMMON)
+        this.refuse(key, 'is too much: the records of the other hosts have filled what there is room for');
+      else
+        this.hold(key, {
+          remote: { address, ...(dstport === undefined ? {} : { dstport }) },
+          value,
+          vnis,
+          until: null,
+        });
+    }
+  }
+
+  private hold(key: string, held: Held): void {
+    this.byKey.set(key, held);
+    this.text += held.value.length;
+    this.common += held.vnis.length;
   }
 
   /** A record is gone. */
   delete(key: string): void {
-    this.byKey.delete(key);
     this.faults.delete(key);
+    const held = this.byKey.get(key);
+    if (held === undefined) return;
+    this.byKey.delete(key);
+    this.text -= held.value.length;
+    this.common -= held.vnis.length;
   }
 
   /**
@@ -67,7 +101,7 @@ export class Members {
     for (const key of this.faults.keys()) if (!there.has(key)) this.faults.delete(key);
     for (const [key, held] of this.byKey) {
       if (there.has(key)) continue;
-      if (until === null) this.byKey.delete(key);
+      if (until === null) this.delete(key);
       else held.until = until;
     }
     for (const { key, value } of pairs) this.put(key, value);
@@ -78,7 +112,7 @@ export class Members {
     let next: number | null = null;
     for (const [key, { until }] of this.byKey) {
       if (until === null) continue;
-      if (until <= now) this.byKey.delete(key);
+      if (until <= now) this.delete(key);
       else next = Math.min(next ?? until, until);
     }
     return next;
@@ -87,19 +121,20 @@ export class Members {
   clear(): void {
     this.byKey.clear();
     this.faults.clear();
+    this.text = 0;
+    this.common = 0;
   }
 
   rows(): PeerFlood[] {
     const rows: PeerFlood[] = [];
-    for (const { member, vnis } of this.byKey.values()) {
-      for (const row of floodRows(this.port, vnis, [member])) rows.push(row);
+    for (const { remote, vnis } of this.byKey.values()) {
+      for (const row of floodRows(this.port, vnis, [remote])) rows.push(row);
       if (rows.length > MAX_ROWS) return rows.slice(0, MAX_ROWS);
     }
     return rows;
   }
 
   private refuse(key: string, fault: string): void {
-    this.byKey.delete(key);
     if (this.faults.size < MAX_MEMBERS) this.faults.set(key, fault);
   }
 }
