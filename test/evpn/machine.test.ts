@@ -189,6 +189,37 @@ describe('times', () => {
     expect(types()).toEqual(['open', 'keepalive']);
   });
 
+  test.each([
+    [9, 480],
+    [300, 600],
+  ])('with a hold time of %d s a neighbour that sends and never reads is given up after %d s', (holdTime, seconds) => {
+    begin({ hold_time: holdTime });
+    establish(open((o) => Object.assign(o, { holdTime })));
+    const alive = (seconds: number): void => {
+      for (let passed = 0; passed < seconds; passed++) {
+        hear({ type: 'keepalive' });
+        wait(1, 1);
+      }
+    };
+    wire.stalledAt = 1000;
+    alive(seconds - 5);
+    // It takes a part, however small.
+    wire.stalledAt = 1001;
+    alive(seconds - 5);
+    expect(side.session.state).toBe('established');
+    // All of it, for a moment.
+    wire.stalledAt = null;
+    alive(1);
+    wire.stalledAt = 1001;
+    alive(seconds - 5);
+    expect(side.session.state).toBe('established');
+    alive(10);
+    expect(ceased()).toBe('8/0');
+    expect(wire.isOver).toBe(true);
+    expect(side.session.lastEnd).toBe(`it has taken nothing of what was sent for ${seconds} s (send hold time)`);
+    expect(side.isUp).toBe(false);
+  });
+
   test('an attempt to connect is given up after the retry time, and begins anew', () => {
     wait(4);
     expect(side.ends).toHaveLength(2);

@@ -29,6 +29,8 @@ export class End implements Wire {
   other: End | null = null;
   /** It has closed, or was told that the connection is gone. */
   isOver = false;
+  /** Set by a test whose other side does not read. */
+  stalledAt: number | null = null;
   /** Messages are read. */
   isListening = false;
 

@@ -20,6 +20,8 @@ import type { Wire } from '../session/record.js';
 /** What a wire needs of a connection. */
 export interface Bytes {
   readonly hasRoom: boolean;
+  /** As of `Wire`. */
+  readonly stalledAt: number | null;
   send(bytes: Uint8Array): void;
   more(): void;
   close(): void;
@@ -66,6 +68,10 @@ export class BgpWire implements Wire {
 
   get hasRoom(): boolean {
     return !this.isClosed && this.bytes?.hasRoom === true;
+  }
+
+  get stalledAt(): number | null {
+    return this.bytes?.stalledAt ?? null;
   }
 
   /** Bytes that have come. All whole messages in them are carried out. */

@@ -11,6 +11,7 @@ import {
   CEASE,
   CEASE_COLLISION,
   ERROR_HOLD_TIMER,
+  ERROR_SEND_HOLD_TIMER,
   ERROR_STATE,
   notification,
   notificationWords,
@@ -33,7 +34,7 @@ import {
 import { refreshed, tickRefresh } from './refresh.js';
 import { returnOf, sweep, tickStale } from './stale.js';
 import { settle } from './state.js';
-import { hold, keepAlive, retry } from './timers.js';
+import { hold, isStalled, keepAlive, retry, sendHoldOf } from './timers.js';
 
 /** Begins the session (ManualStart). */
 export function start<U>(session: Session, world: World<U>): void {
@@ -220,6 +221,7 @@ export function tick<U>(session: Session, world: World<U>): void {
   tickRefresh(session, world);
   for (const link of [...session.links]) {
     if (now >= link.holdUntil) expire(session, link, world);
+    else if (isStalled(link, now)) expireSending(session, link, world);
     else if (now >= link.keepaliveAt) {
       say(session, link, { type: 'keepalive' });
       keepAlive(link, world);
@@ -233,6 +235,13 @@ function expire<U>(session: Session, link: Link, world: World<U>): void {
   const seconds = link.phase === 'opensent' ? OPEN_WAIT_MS / 1000 : (link.terms?.holdTime ?? 0);
   const sent = notification(ERROR_HOLD_TIMER, 0);
   endLink(session, link, world, { kind: 'sent', notification: sent }, `nothing was heard for ${seconds} s (hold time)`);
+}
+
+/** A neighbour that goes on sending, but never reads: what it has of us is old, and what is for it would wait for ever (RFC 9687). */
+function expireSending<U>(session: Session, link: Link, world: World<U>): void {
+  const sent = notification(ERROR_SEND_HOLD_TIMER, 0);
+  const reason = `it has taken nothing of what was sent for ${sendHoldOf(link) / 1000} s (send hold time)`;
+  endLink(session, link, world, { kind: 'sent', notification: sent }, reason);
 }
 
 function retryDial<U>(session: Session, world: World<U>): void {

@@ -20,10 +20,17 @@ export const SWEEP_MS = 360_000;
 export const YOUNG_MS = 10_000;
 /** Least time between two refreshes of one direction. */
 export const REFRESH_MS = 1000;
+/**
+ * Least time for which a neighbour may take nothing of what is sent (SendHoldTimer, RFC 9687 section 3.2): one that sends and never reads
+ * is not up. Twice the hold time, if that is more.
+ */
+export const SEND_HOLD_MS = 480_000;
 export const NEVER = Number.POSITIVE_INFINITY;
 
 /** A TCP connection, as the machine knows it. None of these throws. */
 export interface Wire {
+  /** Bytes that the kernel has taken, while others wait for room there; null: none wait. */
+  readonly stalledAt: number | null;
   send(message: Sent): void;
   /** Messages may come from now on. */
   listen(): void;
@@ -44,6 +51,9 @@ export interface Link {
   hasSentOpen: boolean;
   holdUntil: number;
   keepaliveAt: number;
+  /** What `stalledAt` of the wire was last, and since when. */
+  stalledAt: number | null;
+  stalledSince: number;
 }
 
 /** What both sides of a link have agreed on. */
@@ -151,6 +161,8 @@ export function createLink(wire: Wire, isOurs: boolean, phase: Phase): Link {
     hasSentOpen: false,
     holdUntil: NEVER,
     keepaliveAt: NEVER,
+    stalledAt: null,
+    stalledSince: 0,
   };
 }
 

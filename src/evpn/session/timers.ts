@@ -1,7 +1,7 @@
 /**
  * Times of a session: jitter, back-off, hold and keepalive timers (RFC 4271 sections 4.4, 8.1.1 and 10).
  */
-import { LEAST_IDLE_MS, type Link, MOST_IDLE_MS, NEVER, type Session, STEADY_MS } from './record.js';
+import { LEAST_IDLE_MS, type Link, MOST_IDLE_MS, NEVER, SEND_HOLD_MS, type Session, STEADY_MS } from './record.js';
 
 interface Clock {
   now(): number;
@@ -23,6 +23,21 @@ export function hold(link: Link, clock: Clock): void {
 export function keepAlive(link: Link, clock: Clock): void {
   const seconds = link.terms?.holdTime ?? 0;
   link.keepaliveAt = seconds === 0 ? NEVER : clock.now() + jittered((seconds * 1000) / 3, clock);
+}
+
+/** Milliseconds for which the neighbour may take nothing of what is sent. */
+export function sendHoldOf(link: Link): number {
+  return Math.max(SEND_HOLD_MS, 2000 * (link.terms?.holdTime ?? 0));
+}
+
+/** Whether the neighbour has taken nothing for that long. To be asked at each tick. */
+export function isStalled(link: Link, now: number): boolean {
+  const { stalledAt } = link.wire;
+  if (stalledAt !== link.stalledAt) {
+    link.stalledAt = stalledAt;
+    link.stalledSince = now;
+  }
+  return stalledAt !== null && now - link.stalledSince >= sendHoldOf(link);
 }
 
 /** Begins the wait between two attempts to connect. */

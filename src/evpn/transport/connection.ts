@@ -38,6 +38,7 @@ export function explain(error: unknown): string {
 
 export class Connection {
   private isOver = false;
+  private sent = 0;
   private farewell: NodeJS.Timeout | undefined;
 
   /** @param socket connected, or about to be */
@@ -78,8 +79,16 @@ export class Connection {
     return !this.isOver && this.socket.writableLength < ROOM;
   }
 
+  /** Bytes that the kernel has taken, while others wait for room there; null: none wait. */
+  get stalledAt(): number | null {
+    const { writableLength } = this.socket;
+    return this.isOver || writableLength === 0 ? null : this.sent - writableLength;
+  }
+
   send(bytes: Uint8Array): void {
-    if (!this.isOver) this.socket.write(bytes);
+    if (this.isOver) return;
+    this.sent += bytes.length;
+    this.socket.write(bytes);
   }
 
   /** The next bytes may come. */

@@ -24,6 +24,8 @@ export const ERROR_HOLD_TIMER = 4;
 export const ERROR_STATE = 5;
 export const CEASE = 6;
 export const ERROR_REFRESH = 7;
+/** RFC 9687. */
+export const ERROR_SEND_HOLD_TIMER = 8;
 
 export const HEADER_NOT_SYNCHRONIZED = 1;
 export const HEADER_BAD_LENGTH = 2;
@@ -75,6 +77,7 @@ const CODES: readonly string[] = [
   'finite state machine error',
   'cease',
   'ROUTE-REFRESH error',
+  'send hold timer expired',
 ];
 
 const SUBCODES: Readonly<Record<number, readonly string[]>> = {
