@@ -57,7 +57,7 @@ export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
       else if (change === 'duplicate_mac')
         log.warn(line, 'a MAC moves between VTEPs: two guests with one MAC, or a loop; it is left alone');
       else if (change === 'routes_refused')
-        log.warn(line, 'routes of the neighbour are refused: max_routes is reached');
+        log.warn(line, 'routes of the neighbour are refused: max_routes, or the room for their attributes, is reached');
       else log.warn(line, 'the neighbour has three quarters of max_routes');
     },
     evpnFault: (text, heldBack) => log.warn({ heldBack }, `evpn: ${text}`),

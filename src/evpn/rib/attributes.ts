@@ -12,11 +12,21 @@ export const VXLAN = 8;
 /** Local preference of a route that has none (RFC 4271 leaves it to the implementation). */
 const LOCAL_PREF = 100;
 
+/** Who is charged for the memory of attributes: the neighbour that named them first. */
+export interface Payer {
+  attributeBytes: number;
+}
+
+/** Bytes of memory, estimated: of the objects, and for each character of the key, which is kept as well as what it says. */
+const BYTES_EACH = 1024;
+const BYTES_A_CHARACTER = 4;
+
 /** Why no VNI may import a route, whatever its targets are. */
 export type AttributeFault = 'encapsulation' | 'next_hop';
 
 export class Attributes {
   refs = 0;
+  payer: Payer | null = null;
   /** AS path length: a set counts one, confederation segments none (RFC 4271 section 9.1.2.2, RFC 5065 section 5.3). */
   readonly pathLength: number;
   /** The neighbouring AS: MEDs of different ones are not compared. 0: none. */
@@ -53,6 +63,11 @@ export class Attributes {
     this.isSticky = value.extended.mobility?.sticky ?? false;
   }
 
+  /** Bytes of memory, estimated. */
+  get size(): number {
+    return BYTES_EACH + BYTES_A_CHARACTER * this.key.length;
+  }
+
   get vtep(): string {
     return this.value.nextHop;
   }
@@ -81,13 +96,19 @@ export class AttributeStore {
     return found;
   }
 
-  hold(attributes: Attributes): Attributes {
-    if (attributes.refs++ === 0) this.#kept.set(attributes.key, attributes);
+  /** @param payer null: they are our own */
+  hold(attributes: Attributes, payer: Payer | null = null): Attributes {
+    if (attributes.refs++ > 0) return attributes;
+    this.#kept.set(attributes.key, attributes);
+    attributes.payer = payer;
+    if (payer !== null) payer.attributeBytes += attributes.size;
     return attributes;
   }
 
   release(attributes: Attributes): void {
     if (--attributes.refs > 0) return;
+    if (attributes.payer !== null) attributes.payer.attributeBytes -= attributes.size;
+    attributes.payer = null;
     this.#kept.delete(attributes.key);
     if (this.#last === attributes) this.#last = null;
   }

@@ -1,18 +1,26 @@
 /** What the RIB knows of one neighbour: its place in masks, its routes as a number, and the limit of them. */
 import type { NeighborConfig } from '../contract.js';
-import { orderOf } from './attributes.js';
+import { type Attributes, orderOf, type Payer } from './attributes.js';
 import type { EventMessage } from './contract.js';
 
 /** Part of `max_routes` at which a warning is told; below the lower one, the next warning is a new one. */
 const WARN = 0.75;
 const CALM = 0.7;
 
-export class Neighbor {
+/**
+ * Bytes for the attributes that all neighbours have named: half of the speaker's heap. Each has an equal part, so none of them takes the room of
+ * another, whatever AS paths and communities it makes up for each of its routes.
+ */
+const ATTRIBUTE_BYTES = 1024 ** 3;
+
+export class Neighbor implements Payer {
   /** Routes in its Adj-RIB-In. */
   routes = 0;
   stale = 0;
   /** Routes that had no room, since the session began or a refresh was asked for. */
   refused = 0;
+  attributeBytes = 0;
+  mostAttributeBytes = ATTRIBUTE_BYTES;
   isUp = false;
   /** Order of its router identifier; empty: it was never up. */
   routerOrder = '';
@@ -33,13 +41,28 @@ export class Neighbor {
     return this.config.address;
   }
 
+  /** @param neighbors that share the room for attributes */
+  share(neighbors: number): void {
+    this.mostAttributeBytes = ATTRIBUTE_BYTES / neighbors;
+  }
+
+  /** Whether these attributes may be kept. Those that are kept already cost nothing. */
+  hasRoomFor({ refs, size }: Attributes): boolean {
+    return refs > 0 || this.attributeBytes + size <= this.mostAttributeBytes;
+  }
+
+  /** A route has no room. Tells so, once. */
+  refuse(tell: (event: EventMessage) => void): void {
+    this.refused++;
+    if (this.#told !== 'refused') tell(this.#limit(true));
+    this.#told = 'refused';
+  }
+
   /** Whether one more route may come. Tells, once each, that there are many and that there are too many. */
   hasRoom(tell: (event: EventMessage) => void): boolean {
     const most = this.config.max_routes;
     if (this.routes >= most) {
-      this.refused++;
-      if (this.#told !== 'refused') tell(this.#limit(true));
-      this.#told = 'refused';
+      this.refuse(tell);
       return false;
     }
     if (this.#told === 'nothing' && this.routes + 1 >= most * WARN) {
@@ -52,14 +75,18 @@ export class Neighbor {
   /** One route less. */
   lose(): void {
     this.routes--;
-    if (this.routes < this.config.max_routes * CALM) this.#told = 'nothing';
+    if (this.#isCalm) this.#told = 'nothing';
   }
 
   /** True once, when refused routes would have room. */
   wantsRefresh(): boolean {
-    if (!this.isUp || this.refused === 0 || this.routes >= this.config.max_routes * CALM) return false;
+    if (!this.isUp || this.refused === 0 || !this.#isCalm) return false;
     this.refused = 0;
     return true;
+  }
+
+  get #isCalm(): boolean {
+    return this.routes < this.config.max_routes * CALM && this.attributeBytes <= this.mostAttributeBytes * CALM;
   }
 
   #limit(isRefused: boolean): EventMessage {

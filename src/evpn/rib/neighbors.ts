@@ -31,6 +31,7 @@ export class Neighbors {
         this.#byAddress.set(config.address, new Neighbor(config, this.#freeBit(gone), isInternal));
       else Object.assign(known, { config, isInternal });
     }
+    for (const neighbor of this) neighbor.share(neighbors.length);
     return gone;
   }
 

@@ -85,7 +85,7 @@ export class PathTable {
     const path: Path = {
       neighbor,
       route: shared(nlri, route),
-      attributes: this.attributes.hold(attributes),
+      attributes: this.attributes.hold(attributes, neighbor),
       stale: 0,
     };
     // Of the exact size: most NLRIs have one path or two.
@@ -96,7 +96,7 @@ export class PathTable {
 
   #replace(path: Path, attributes: Attributes): void {
     const before = path.attributes;
-    path.attributes = this.attributes.hold(attributes);
+    path.attributes = this.attributes.hold(attributes, path.neighbor);
     this.attributes.release(before);
   }
 

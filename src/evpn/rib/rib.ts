@@ -66,11 +66,13 @@ class EvpnRib implements Rib {
     const loop = loopOf(attributes, this.#asn, this.#routerId);
     const kept = this.#attributes.find(attributes);
     const hasRoom = (): boolean => neighbor.hasRoom(this.#tell);
+    const fits = neighbor.hasRoomFor(kept);
     let accepted = 0;
     for (const route of announced) {
-      if (loop === null && this.#paths.announce(neighbor, route, kept, hasRoom)) accepted++;
+      if (loop === null && fits && this.#paths.announce(neighbor, route, kept, hasRoom)) accepted++;
       // It takes the place of what this neighbour announced before.
-      if (loop !== null) this.#paths.withdraw(neighbor, route);
+      if (loop !== null || !fits) this.#paths.withdraw(neighbor, route);
+      if (loop === null && !fits) neighbor.refuse(this.#tell);
       if (loop !== null) this.#imports.refuse(loop);
     }
     return { accepted, refused: announced.length - accepted };
