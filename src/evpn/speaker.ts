@@ -162,6 +162,8 @@ export class Speaker {
       this.listenAt = now + LISTEN_MS;
       this.listener.retry();
     }
+    // Not with each batch: a neighbour makes as many as it likes, and nothing slows it down for them.
+    for (const event of this.host.rib.events()) this.host.tell(event);
     const needy = this.host.rib.refreshNeeded();
     if (needy !== null) this.neighbors.get(needy)?.refresh();
     this.flush();
@@ -186,7 +188,6 @@ export class Speaker {
   /** Tells the control thread what has changed. */
   private flush(): void {
     const { rib, tell } = this.host;
-    for (const event of rib.events()) tell(event);
     while (this.underWay < MOST_BATCHES) {
       const batch = rib.deltas();
       if (batch === null) break;
