@@ -12,6 +12,8 @@ const LOOK_MS = 2000;
 const SETTLE_MS = 50;
 /** Milliseconds: a file that was written shorter ago may be written to again within the same tick of its clock. */
 const FRESH_MS = 100;
+/** A file whose reading takes long is read again after so many times that long: who writes it all the time does not hold up the thread. */
+const REST = 10;
 
 export class WatchedFile {
   private watcher: FSWatcher | null = null;
@@ -21,6 +23,8 @@ export class WatchedFile {
   private seen: string | null = null;
   private timer: NodeJS.Timeout | null = null;
   private readonly clock: NodeJS.Timeout;
+  /** Not looked at until then, in the clock of `performance.now`. */
+  private restsUntil = 0;
 
   /** @param changed reads the file; also called for one that is missing, once, and at the start */
   constructor(
@@ -50,10 +54,17 @@ export class WatchedFile {
 
   private look(): void {
     this.watchFolder();
+    const now = performance.now();
+    if (now < this.restsUntil) {
+      this.soon(this.restsUntil - now);
+      return;
+    }
     const { text, age } = signatureOf(this.path);
     if (text === this.seen) return;
     this.seen = text;
     this.changed();
+    const done = performance.now();
+    this.restsUntil = done + REST * (done - now);
     if (age >= FRESH_MS) return;
     this.seen = null;
     this.soon(FRESH_MS);
