@@ -4,9 +4,16 @@ import { LONG } from './test/long.js';
 
 const E2E = 'test/e2e/**/*.test.ts';
 /** These measure what the machine can do, have names of their own on it, or bounds of time: at most one more runs beside them. */
-const ALONE = ['bench-path', 'evpn-scale', 'live-macs', 'live-storm', 'live-traffic', 'page', 'soak'].map(
-  (name) => `test/e2e/${name}.test.ts`,
-);
+const ALONE = [
+  'bench-path',
+  'evpn-scale',
+  'live-macs',
+  'live-storm',
+  'live-traffic',
+  'liveness-time',
+  'page',
+  'soak',
+].map((name) => `test/e2e/${name}.test.ts`);
 /** These boot virtual machines. */
 const LONG_ONLY = ['evpn-vrf-vm', 'exec-vm', 'geneve-vm', 'kernel-vm', 'machine-nics', 'service-tags-vm', 'vm'].map(
   (name) => `test/e2e/${name}.test.ts`,

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { SessionSpec, Verdict } from '../../src/liveness/contract.js';
 import { Sessions } from '../../src/liveness/sessions.js';
 import { createStatus, Status } from '../../src/liveness/status.js';
-import { BFD_PACKET, type BfdPacket, decodeBfd, emptyPacket, encodeBfd } from '../../src/wire/bfd.js';
+import { BFD_MARK, BFD_PACKET, type BfdPacket, decodeBfd, emptyPacket, encodeBfd, UP } from '../../src/wire/bfd.js';
 
 const PATH = 0;
 const A = [0, 0, 0xffff, 0xc0000201] as const;
@@ -34,6 +34,9 @@ class End {
   readonly verdicts: Verdict[] = [];
   readonly sentAt: number[] = [];
   readonly sent: BfdPacket[] = [];
+  /** Path MTUs that were told, and probes sent. */
+  readonly mtus: number[] = [];
+  readonly probes: BfdPacket[] = [];
   readonly sessions: Sessions;
   isDead = false;
 
@@ -46,9 +49,9 @@ class End {
     this.sessions = new Sessions({
       random,
       discriminator: () => Math.floor(random() * 0xffffffff),
-      transmit: (_, packet) => this.transmit(packet),
+      transmit: (_, packet, size) => this.transmit(packet, size),
       changed: ({ verdict }) => this.verdicts.push(verdict),
-      measured: () => undefined,
+      measured: (_, { mtu }) => this.mtus.push(mtu),
       modeOf: () => 'single-hop',
       status: this.status,
     });
@@ -59,9 +62,15 @@ class End {
     this.sessions.set([spec], this.world.now);
   }
 
-  private transmit(packet: BfdPacket): void {
-    const bytes = new Uint8Array(BFD_PACKET);
+  private transmit(packet: BfdPacket, size: number): void {
+    const bytes = new Uint8Array(packet.hasMark ? BFD_PACKET + BFD_MARK : BFD_PACKET);
     encodeBfd(new DataView(bytes.buffer), 0, packet);
+    if (size > 0) {
+      this.probes.push({ ...packet });
+      // Headers of IPv4 and UDP, and zeros.
+      if (size <= this.world.width) this.world.carry(this, bytes);
+      return;
+    }
     this.sent.push({ ...packet });
     this.sentAt.push(this.world.now);
     this.world.carry(this, bytes);
@@ -81,6 +90,10 @@ class World {
   now = 1000;
   /** Share of packets lost, in each direction. */
   loss = [0, 0];
+  /** Longest packet that passes. */
+  width = 1500;
+  /** Whether answers leave marks out, as those of other implementations do. */
+  isPlain = false;
   private flying: Flying[] = [];
   readonly random: () => number;
   readonly a: End;
@@ -94,7 +107,8 @@ class World {
 
   carry(from: End, bytes: Uint8Array): void {
     const [to, loss] = from === this.a ? [this.b, this.loss[0]] : [this.a, this.loss[1]];
-    if (this.random() >= loss) this.flying.push({ at: this.now + DELAY, to, bytes, ttl: 255 });
+    const carried = this.isPlain && bytes.length > BFD_PACKET ? bytes.subarray(0, BFD_PACKET) : bytes;
+    if (this.random() >= loss) this.flying.push({ at: this.now + DELAY, to, bytes: carried.slice(), ttl: 255 });
   }
 
   /** Runs for this many milliseconds, or until the condition holds. @returns the time that has passed */
@@ -362,5 +376,98 @@ describe('whatever is lost and said', () => {
         expect(decodeBfd(new DataView(copy.buffer), 0, 24, emptyPacket())).toBeDefined();
       }),
     );
+  });
+});
+
+describe('probes of the path MTU', () => {
+  const probing = (width: number, isPlain = false): World => {
+    const world = upWorld();
+    Object.assign(world, { width, isPlain });
+    world.a.set({ widest: 1500 });
+    return world;
+  };
+  const found = (world: World): number | undefined => world.a.status.read(0)?.pathMtu;
+
+  it.each([
+    ['with marks', false],
+    ['without', true],
+  ])('are answered by the other end, %s, and touch no session', (_, isPlain) => {
+    const world = probing(1400, isPlain);
+    world.run(40_000);
+    expect(found(world)).toBe(1400);
+    expect(world.a.status.read(0)?.probes).toMatchObject({ search: 'complete', blackHoles: 0 });
+    expect(world.a.mtus[world.a.mtus.length - 1]).toBe(1400);
+    expect(world.b.status.read(0)?.probes).toBeNull();
+    for (const { verdicts, status } of [world.a, world.b]) {
+      expect(verdicts).toEqual(['up']);
+      expect(status.read(0)?.detectionTime).toBe(300);
+    }
+    for (const packet of world.a.probes) expect(packet).toMatchObject({ poll: true, final: false, hasMark: true });
+    expect(new Set(world.a.probes.map(({ mark0, mark1 }) => `${mark0} ${mark1}`)).size).toBe(world.a.probes.length);
+  });
+
+  it('are repeated by the answer, byte for byte, and by nothing else', () => {
+    const world = probing(1500);
+    world.run(1000);
+    const marks = world.b.sent.filter(({ hasMark }) => hasMark);
+    expect(marks.map(({ final, mark0, mark1 }) => [final, mark0, mark1])).toEqual(
+      world.a.probes.map(({ mark0, mark1 }) => [true, mark0, mark1]),
+    );
+    expect(marks.length).toBe(2);
+  });
+
+  it('are not answered by one who guesses, nor once more by an old answer', () => {
+    const world = probing(1500);
+    world.run(1000);
+    expect(found(world)).toBe(1500);
+    // From now on nothing long passes; somebody on the link repeats what he has heard, and makes marks up.
+    world.width = 0;
+    const { my = 0, your = 0 } = world.a.status.read(0) ?? {};
+    const old = world.b.sent.filter(({ hasMark }) => hasMark)[0];
+    for (let i = 0; i < 100; i++) {
+      world.run(100);
+      for (const change of [{ ...old }, { hasMark: true, mark0: i, mark1: i }, { hasMark: false }]) {
+        const bytes = new Uint8Array(BFD_PACKET + BFD_MARK);
+        const forged: BfdPacket = {
+          ...emptyPacket(),
+          ...change,
+          my: your,
+          your: my,
+          state: UP,
+          final: true,
+          poll: false,
+        };
+        encodeBfd(new DataView(bytes.buffer), 0, { ...forged, detectMult: 3, desiredTx: 100_000, requiredRx: 100_000 });
+        world.a.hear(bytes);
+      }
+    }
+    expect(world.a.status.read(0)?.probes).toMatchObject({ blackHoles: 1 });
+    expect(found(world)).not.toBe(1500);
+  });
+
+  it('stop with the session, and what was found holds until it is up again', () => {
+    const world = probing(1400);
+    world.run(40_000);
+    world.b.isDead = true;
+    world.run(1000);
+    const { length } = world.a.probes;
+    world.run(20_000);
+    expect(world.a.probes).toHaveLength(length);
+    expect(found(world)).toBe(1400);
+    expect(world.a.status.read(0)?.probes?.search).toBe('disabled');
+  });
+
+  it('end when they are not wanted any more, and go on from what another process has found', () => {
+    const world = probing(1400);
+    world.run(40_000);
+    world.a.set();
+    const { length } = world.a.probes;
+    world.run(10_000);
+    expect(world.a.probes).toHaveLength(length);
+    const kept = world.a.status.read(0);
+    expect(kept).toMatchObject({ pathMtu: 0, probes: null });
+    const next = new World();
+    next.a.set({ widest: 1500, kept: { ...(kept as NonNullable<typeof kept>), pathMtu: 1400 } });
+    expect(found(next)).toBe(1400);
   });
 });
