@@ -227,39 +227,27 @@ export class Switch {
   }
 }
 
+/** Parts with timers. */
+const CLOCKS = [
+  'sources',
+  'feed',
+  'observation',
+  'exporter',
+  'multicast',
+  'peers',
+  'routes',
+  'ports',
+  'mtus',
+  'vteps',
+  'strangers',
+  'loops',
+  'trees',
+  'liveness',
+] as const;
+
 /** Stops the timers. */
 function rest(parts: Parts): void {
-  const {
-    sources,
-    feed,
-    observation,
-    exporter,
-    multicast,
-    peers,
-    routes,
-    ports,
-    mtus,
-    vteps,
-    strangers,
-    loops,
-    trees,
-  } = parts;
-  const clocks = [
-    sources,
-    feed,
-    observation,
-    exporter,
-    multicast,
-    peers,
-    routes,
-    ports,
-    mtus,
-    vteps,
-    strangers,
-    loops,
-    trees,
-  ];
-  for (const clock of [...clocks, parts.liveness]) clock.stop();
+  for (const clock of CLOCKS) parts[clock].stop();
 }
 
 function createDevices({ name, control }: SwitchConfig, mode: Usable): Devices {

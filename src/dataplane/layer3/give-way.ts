@@ -21,18 +21,16 @@ const counts = new Uint16Array(SOURCES);
 export function askGivesWay(sw: Context, port: number, from: number): number {
   const { layer3 } = sw;
   const { asks } = layer3;
-  const isIn = (at: number): boolean =>
-    asks[at + ASK_PORT] >= 0 && (port === ALL_PORTS || asks[at + ASK_PORT] === port);
   let most = NONE;
   for (let ask = 0; ask < ASKS; ask++) {
     const at = layer3.askAt(ask);
-    if (isIn(at)) most = count(asks[at + ASK_FROM], most);
+    if (isOf(asks[at + ASK_PORT], port)) most = count(asks[at + ASK_FROM], most);
   }
   let ends = NONE;
   const gives = mustGive(most, from);
   for (let ask = 0; ask < ASKS; ask++) {
     const at = layer3.askAt(ask);
-    if (!isIn(at)) continue;
+    if (!isOf(asks[at + ASK_PORT], port)) continue;
     counts[asks[at + ASK_FROM]] = 0;
     // One for which nothing waits first.
     if (gives && asks[at + ASK_FROM] === most && (ends < 0 || asks[at + ASK_HELD] === 0)) ends = ask;
@@ -46,19 +44,25 @@ export function askGivesWay(sw: Context, port: number, from: number): number {
 /** The same for a packet that waits. @returns its slot, which is free now, or -1 */
 export function heldGivesWay(sw: Context, port: number, from: number): number {
   const { heldFor, heldFrom, heldOrder, heldPort } = sw.layer3;
-  const isIn = (slot: number): boolean => heldFor[slot] >= 0 && (port === ALL_PORTS || heldPort[slot] === port);
   let most = NONE;
-  for (let slot = 0; slot < HELD_PACKETS; slot++) if (isIn(slot)) most = count(heldFrom[slot], most);
+  for (let slot = 0; slot < HELD_PACKETS; slot++) {
+    if (heldFor[slot] >= 0 && isOf(heldPort[slot], port)) most = count(heldFrom[slot], most);
+  }
   let newest = NONE;
   const gives = mustGive(most, from);
   for (let slot = 0; slot < HELD_PACKETS; slot++) {
-    if (!isIn(slot)) continue;
+    if (heldFor[slot] < 0 || !isOf(heldPort[slot], port)) continue;
     counts[heldFrom[slot]] = 0;
     if (!gives || heldFrom[slot] !== most) continue;
     if (newest < 0 || ((heldOrder[slot] - heldOrder[newest]) | 0) > 0) newest = slot;
   }
   if (newest >= 0) dropHeld(sw, newest, REASON.neigh_failed);
   return newest;
+}
+
+/** Whether a place of port `of` counts for `port`. A free place of a question has no port: below 0. */
+function isOf(of: number, port: number): boolean {
+  return of >= 0 && (port === ALL_PORTS || of === port);
 }
 
 /** Counts one of a source. @returns the source that has most */
