@@ -4,16 +4,18 @@
  */
 import { readHostIp, readNicMac, Refusal } from '../../values/address.js';
 import { readPrefix } from '../../values/route-text.js';
-import { MAX_NEXTHOPS, ROUTE_UNICAST, type Way } from '../../dataplane/state/routes.js';
+import { MAX_NEXTHOPS, MAX_ROUTES, ROUTE_UNICAST, type Way } from '../../dataplane/state/routes.js';
 import { forget, guarded, soon } from '../guard.js';
-import { type GatewayPort, isGateway, isTunnel, type SwitchModel } from '../model/model.js';
+import type { SwitchModel } from '../model/model.js';
 import { macOf } from '../model/naming.js';
 import { type EngineRoute, prefixOf, prefixTextOf } from '../model/routes.js';
 import { Transition } from '../model/transition.js';
 import type { RouteSet } from '../reconcile/routes.js';
-import type { PeerMac, PeerOutcome, PeerTables, RowDelta } from './contract.js';
+import type { PeerOutcome, PeerTables, RowDelta } from './contract.js';
 import type { LocalVrf, PeerRoute, RouteNexthop, RouteOwner, RouteTables } from './route-contract.js';
+import { doorOf } from './layer3-door.js';
 import { localVrfs } from './local-vrfs.js';
+import { RouterMacs } from './router-macs.js';
 import { type SavedRoutes, savedRoutes } from './saved-routes.js';
 import { viewRoutes } from './view-routes.js';
 import type { RouteRow } from '../../api/route.js';
@@ -40,8 +42,7 @@ interface Source {
   /** Rows of an earlier beginning of the source, which it has not named again. */
   stale: Set<string>;
   expiry: NodeJS.Timeout | undefined;
-  /** MACs of other routers among the peers, by text. */
-  macs: Map<string, PeerMac>;
+  macs: RouterMacs;
   owner: RouteOwner;
 }
 
@@ -72,7 +73,8 @@ export class RouteControl implements RouteTables {
       renew: (seconds) => this.renew(source, seconds),
       settled: () => this.settled(source),
     };
-    const source: Source = { name, rows, stale: new Set(), expiry: undefined, macs: new Map(), owner };
+    const macs = new RouterMacs(this.parts.model, this.parts.peers.owner(`${name} routes`));
+    const source: Source = { name, rows, stale: new Set(), expiry: undefined, macs, owner };
     this.owners.set(name, source);
     return owner;
   }
@@ -144,50 +146,47 @@ export class RouteControl implements RouteTables {
   // ---- Changes by sources
 
   private async change(source: Source, { add, remove }: RowDelta<PeerRoute>): Promise<PeerOutcome> {
-    const { rows, stale } = source;
+    const { rows, stale, macs } = source;
     const reasons: string[] = [];
     const touched = new Map<string, PeerRoute>();
+    // Rows without a gateway take no room in the table, so those that are kept have a bound of their own.
+    let room = Math.min(this.parts.routes.room, MAX_ROUTES - rows.size);
     for (const row of remove) {
       const key = rowKey(row);
       const known = rows.get(key);
       stale.delete(key);
       if (known === undefined) continue;
       rows.delete(key);
+      room += 1;
+      macs.release(known);
       touched.set(key, known);
     }
     for (const row of add) {
       const read = readRow(row);
-      if (typeof read === 'string') reasons.push(read);
-      else if (!this.parts.routes.hasRoom && !rows.has(rowKey(read))) reasons.push('the routing table is full');
-      else {
-        rows.set(rowKey(read), read);
-        stale.delete(rowKey(read));
-        touched.set(rowKey(read), read);
+      if (typeof read === 'string') {
+        reasons.push(read);
+        continue;
       }
+      const key = rowKey(read);
+      const known = rows.get(key);
+      if (known === undefined && room <= 0) {
+        reasons.push('the routing table is full');
+        continue;
+      }
+      if (known === undefined) room -= 1;
+      rows.set(key, read);
+      macs.take(read);
+      if (known !== undefined) macs.release(known);
+      stale.delete(key);
+      touched.set(key, read);
     }
     // The MAC first, and last: no frame is flooded for want of it.
-    const outcome = await this.addMacs(source);
+    const outcome = await macs.add();
     await this.parts.own(() => this.transitionOf(touched.values()));
-    await this.removeMacs(source);
+    await macs.remove();
     const refused = reasons.length + outcome.refused;
     const reason = reasons[0] ?? outcome.reason;
     return { refused, ...(reason === undefined ? {} : { reason }) };
-  }
-
-  private async addMacs({ name, rows, macs }: Source): Promise<PeerOutcome> {
-    const wanted = macsOf(rows.values(), this.parts.model);
-    const add = [...wanted].filter(([text]) => !macs.has(text));
-    for (const [text, row] of add) macs.set(text, row);
-    if (add.length === 0) return { refused: 0 };
-    return this.parts.peers.owner(`${name} routes`).change({ macs: { add: add.map(([, row]) => row), remove: [] } });
-  }
-
-  private async removeMacs({ name, rows, macs }: Source): Promise<void> {
-    const wanted = macsOf(rows.values(), this.parts.model);
-    const gone = [...macs].filter(([text]) => !wanted.has(text));
-    for (const [text] of gone) macs.delete(text);
-    const remove = gone.map(([, row]) => row);
-    if (remove.length > 0) await this.parts.peers.owner(`${name} routes`).change({ macs: { add: [], remove } });
   }
 
   private transitionOf(touched: Iterable<PeerRoute>): Transition {
@@ -239,40 +238,12 @@ export class RouteControl implements RouteTables {
     if (text === this.told) return;
     this.told = text;
     for (const source of this.owners.values()) {
-      forget('MACs of routers', this.addMacs(source));
-      forget('MACs of routers', this.removeMacs(source));
+      source.macs.lookAgain();
+      forget('MACs of routers', source.macs.add());
+      forget('MACs of routers', source.macs.remove());
     }
     for (const listener of this.listeners) listener();
   }
-}
-
-/** The gateway of a VRF in the VLAN of a layer-3 VNI, and the vxlan port that has the VNI. */
-function doorOf(model: SwitchModel, l3vni: number, vrf?: string): { gateway: GatewayPort; vxlan: string } | undefined {
-  for (const port of model.ports.values()) {
-    if (!isTunnel(port)) continue;
-    const vni = port.vnis.find((one) => one.vni === l3vni);
-    if (vni === undefined) continue;
-    for (const gateway of port.bridge?.ports ?? []) {
-      if (!isGateway(gateway) || gateway.config.vrf !== vrf) continue;
-      if (vni.vid === null || vni.vid === gateway.pvid) return { gateway, vxlan: port.name };
-    }
-  }
-  return undefined;
-}
-
-/** The MACs of the routers of these routes, by text. */
-function macsOf(rows: Iterable<PeerRoute>, model: SwitchModel): Map<string, PeerMac> {
-  const macs = new Map<string, PeerMac>();
-  for (const { vrf, nexthops } of rows) {
-    for (const { remote, dstport, l3vni, routerMac } of nexthops) {
-      const port = doorOf(model, l3vni, vrf)?.vxlan;
-      if (port === undefined) continue;
-      const at = { port, vni: l3vni, remote, ...(dstport === undefined ? {} : { dstport }) };
-      const row = { ...at, mac: routerMac, sticky: true };
-      macs.set(JSON.stringify(row), row);
-    }
-  }
-  return macs;
 }
 
 function rowKey({ vrf, prefix }: Pick<PeerRoute, 'vrf' | 'prefix'>): string {

@@ -39,9 +39,9 @@ export class RouteSet {
     this.settled = settled;
   }
 
-  /** Whether one more route fits. */
-  get hasRoom(): boolean {
-    return this.sent.size < MAX_ROUTES;
+  /** How many routes fit beside those that are in force. */
+  get room(): number {
+    return MAX_ROUTES - this.sent.size;
   }
 
   /**
@@ -51,8 +51,10 @@ export class RouteSet {
   setOne(at: Pick<EngineRoute, 'vrf' | 'words' | 'prefix'>, route: EngineRoute | undefined, change: Transition): void {
     const key = keyOf(at);
     if (this.configured.has(key)) return;
-    if (route !== undefined) this.put(key, route, change);
-    else if (this.sent.has(key)) this.take(key, change);
+    if (route !== undefined) {
+      // Without room it waits for the next look at all routes (`settle`).
+      if (this.room > 0 || this.sent.has(key)) this.put(key, route, change);
+    } else if (this.sent.has(key)) this.take(key, change);
   }
 
   /** Whether the configuration has the route. */

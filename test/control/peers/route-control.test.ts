@@ -1,4 +1,5 @@
 /** Routes of sources and of the configuration, as engines are told of them. */
+import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { RouteControl } from '../../../src/control/peers/route-control.js';
 import { SAVED_ROUTES } from '../../../src/control/peers/saved-routes.js';
@@ -6,6 +7,7 @@ import type { PeerChange, PeerTables } from '../../../src/control/peers/contract
 import { RouteSet } from '../../../src/control/reconcile/routes.js';
 import { Told } from '../../../src/control/reconcile/told.js';
 import { Transition } from '../../../src/control/model/transition.js';
+import { MAX_ROUTES } from '../../../src/dataplane/state/routes.js';
 import type { SwitchModel } from '../../../src/control/model/model.js';
 import type { Operation } from '../../../src/dataplane/operations/operations.js';
 
@@ -175,6 +177,107 @@ describe('routes of a source', () => {
     await vi.advanceTimersByTimeAsync(121_000);
     expect(learned()).toEqual(['10.7.0.0/16']);
     control.stop();
+  });
+
+  it('that share a router share its MAC, which goes with the last of them', async () => {
+    const { control, macs } = site();
+    const owner = control.owner('evpn');
+    await owner.change({ add: [row('10.7.0.0/16'), row('10.8.0.0/16')], remove: [] });
+    await owner.change({ add: [], remove: [row('10.7.0.0/16')] });
+    expect(macs).toHaveLength(1);
+    const other = [{ remote: '192.0.2.78', l3vni: 5000, routerMac: '02:00:00:00:99:02' }];
+    await owner.change({ add: [row('10.8.0.0/16', { nexthops: other })], remove: [] });
+    expect(macs.slice(1)).toMatchObject([
+      { macs: { add: [{ remote: '192.0.2.78' }], remove: [] } },
+      { macs: { add: [], remove: [{ remote: '192.0.2.77' }] } },
+    ]);
+  });
+
+  it('keep the MACs of their routers in step with routes and gateways, whatever the order', async () => {
+    const hops = [77, 78, 79].map((host) => ({
+      remote: `192.0.2.${host}`,
+      l3vni: host === 79 ? 1010 : 5000,
+      routerMac: `02:00:00:00:99:${host}`,
+    }));
+    const step = fc.oneof(
+      fc.record({
+        add: fc.array(
+          fc.record({
+            net: fc.integer({ min: 1, max: 4 }),
+            vrf: fc.constantFrom('red', 'blue'),
+            nexthops: fc.subarray(hops, { minLength: 1 }),
+          }),
+        ),
+        remove: fc.array(fc.record({ net: fc.integer({ min: 1, max: 4 }), vrf: fc.constantFrom('red', 'blue') })),
+      }),
+      fc.constantFrom('red', 'blue'),
+    );
+    const run = async (steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[]): Promise<void> => {
+      const { control, macs, model, settle } = site();
+      const door = model.ports.get('gw4000') as unknown as { config: { vrf: string } };
+      const owner = control.owner('evpn');
+      const rows = new Map<string, ReturnType<typeof row>>();
+      for (const one of steps) {
+        if (typeof one === 'string') {
+          door.config.vrf = one;
+          settle();
+          await new Promise(setImmediate);
+        } else {
+          const add = one.add.map(({ net, ...more }) => row(`10.${net}.0.0/16`, more));
+          const remove = one.remove.map(({ net, vrf }) => row(`10.${net}.0.0/16`, { vrf }));
+          await owner.change({ add, remove });
+          for (const { vrf, prefix } of remove) rows.delete(vrf + prefix);
+          for (const each of add) rows.set(each.vrf + each.prefix, each);
+        }
+        const there = new Set<string>();
+        for (const { macs: delta } of macs) {
+          for (const { vni, remote } of delta?.add ?? []) there.add(`${vni} ${remote}`);
+          for (const { vni, remote } of delta?.remove ?? []) there.delete(`${vni} ${remote}`);
+        }
+        const doors = (l3vni: number): string => (l3vni === 5000 ? door.config.vrf : 'red');
+        const wanted = [...rows.values()].flatMap(({ vrf, nexthops }) =>
+          nexthops.flatMap(({ l3vni, remote }) => (doors(l3vni) === vrf ? [`${l3vni} ${remote}`] : [])),
+        );
+        expect([...there].sort()).toEqual([...new Set(wanted)].sort());
+      }
+    };
+    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 12 }), run), { numRuns: 300 });
+  });
+
+  it('cost a change what it touches, however many there are', async () => {
+    const { control, model } = site();
+    const owner = control.owner('evpn');
+    const values = vi.spyOn(model.ports, 'values');
+    const looks = async (change: () => Promise<unknown>): Promise<number> => {
+      values.mockClear();
+      await change();
+      return values.mock.calls.length;
+    };
+    const first = await looks(() => owner.change({ add: [row('10.7.0.0/16')], remove: [] }));
+    const many = Array.from({ length: 5000 }, (_, index) => row(`10.9.${index >> 8}.${index & 255}/32`));
+    await owner.change({ add: many, remove: [] });
+    expect(await looks(() => owner.change({ add: [row('10.8.0.0/16')], remove: [] }))).toBeLessThanOrEqual(first);
+  });
+
+  it('that find the table full are refused, with and without a gateway', async () => {
+    const { control } = site();
+    const table = (vrf: string, count: number): ReturnType<typeof row>[] =>
+      Array.from({ length: count }, (_, index) => {
+        const at = 0x20_0000 + index;
+        return row(`10.${at >> 16}.${(at >> 8) & 255}.${at & 255}/32`, { vrf });
+      });
+    const owner = control.owner('evpn');
+    // The site has four: a prefix, its gateway and broadcast address, and a static one.
+    expect(await owner.change({ add: table('red', MAX_ROUTES), remove: [] })).toEqual({
+      refused: 4,
+      reason: 'the routing table is full',
+    });
+    expect(control.list()).toHaveLength(MAX_ROUTES);
+    const waiting = control.owner('other');
+    expect(await waiting.change({ add: table('blue', 9), remove: [] })).toMatchObject({ refused: 9 });
+    await owner.clear();
+    expect(await waiting.change({ add: table('blue', MAX_ROUTES + 5), remove: [] })).toMatchObject({ refused: 9 });
+    expect(await waiting.change({ add: table('blue', MAX_ROUTES + 5), remove: [] })).toMatchObject({ refused: 5 });
   });
 
   it('are offered what the switch has itself', () => {
