@@ -106,6 +106,14 @@ export const LINK_ROW = z
             'Milliseconds without a packet after which the remote is dead; 0: nothing was heard.',
           ).exactOptional(),
           ups: z.int().exactOptional(),
+          flaps: said(
+            z.int(),
+            'How often its session has lately gone down; one is forgotten in each minute without another.',
+          ).exactOptional(),
+          damped: said(
+            z.int(),
+            'Since the session alternates between up and down: milliseconds for which it has to stay up before the remote is used again.',
+          ).exactOptional(),
           rx_packets: z.int().exactOptional(),
           tx_packets: z.int().exactOptional(),
           path_mtu: said(

@@ -36,10 +36,18 @@ function judgePort(ifname: string, remotes: readonly Remote[]): Check[] {
   ];
 }
 
-function judgeDead(ifname: string, { address, diag = 0 }: Remote): Check {
+function judgeDead(ifname: string, { address, diag = 0, flaps = 0, damped }: Remote): Check {
+  if (damped !== undefined) return judgeDamped(ifname, address, flaps, damped);
   const cause = CAUSES[diag] ?? `diagnostic ${diag}`;
   const finding = `is dead by BFD (${cause}): what is for it goes elsewhere`;
   return fail(`${ifname} ${address}`, finding, 'see whether that host and its switch run, and the way to it');
+}
+
+function judgeDamped(ifname: string, address: string, flaps: number, damped: number): Check {
+  const finding = `its BFD session alternates between up and down (${flaps} times lately): it is used again when it has been up for ${damped / 1000} s`;
+  const help =
+    'see whether packets are lost on the way, or that host is overloaded; longer bfd_interval or a larger bfd_multiplier bear more';
+  return fail(`${ifname} ${address}`, finding, help);
 }
 
 function judgeSilent(ifname: string, { address }: Remote): Check {

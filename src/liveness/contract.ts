@@ -52,6 +52,10 @@ export interface KeptSession {
   remoteMinRx: number;
   /** The path MTU that probes have found, in bytes of the outer IP packet; 0: none. */
   pathMtu: number;
+  /** Deaths that are not forgotten; absent: the process before does not count them. */
+  flaps?: number;
+  /** Milliseconds for which the session has to stay up before its remote is used again; 0: it is not held back. */
+  damped?: number;
 }
 
 export type ToLiveness =
@@ -98,6 +102,8 @@ export interface SessionStatus extends KeptSession {
   received: number;
   /** Probes of the path MTU; null: none are sent. */
   probes: ProbeStatus | null;
+  flaps: number;
+  damped: number;
 }
 
 export interface ProbeStatus {

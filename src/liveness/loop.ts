@@ -48,7 +48,7 @@ export class LivenessLoop {
       random: Math.random,
       discriminator: () => randomBytes(4).readUInt32BE(0),
       transmit: (entry, packet, size) => this.transmit(entry, packet, size),
-      changed: ({ spec: { slot }, session: { my, diag }, verdict }) => {
+      changed: ({ spec: { slot }, session: { my, diag }, damping: { told: verdict } }) => {
         this.verdicts.push({ slot, my, verdict, diag });
       },
       measured: ({ spec: { slot }, session: { my } }, { mtu, state: search }) =>

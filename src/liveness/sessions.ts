@@ -17,6 +17,7 @@ import {
 } from '../wire/bfd.js';
 import { isMapped } from '../wire/ip-address.js';
 import type { BfdMode, KeptSession, SessionSpec, Verdict } from './contract.js';
+import { beginDamping, type Damping, judge, release, releaseDue } from './damping.js';
 import type { Search } from './path-search.js';
 import { Prober } from './prober.js';
 import {
@@ -38,7 +39,7 @@ export interface Entry extends Traffic {
   spec: SessionSpec;
   key: string;
   session: Session;
-  verdict: Verdict;
+  damping: Damping;
 }
 
 export interface SessionParts {
@@ -84,12 +85,13 @@ export class Sessions {
     if (spec.kept !== undefined) restore(session, spec.kept, now);
     const prober = this.proberOf(spec);
     if (prober !== null && spec.kept !== undefined) prober.search.mtu = spec.kept.pathMtu;
-    const entry = { spec, key, session, prober, verdict: verdictOf(session), ups: 0, sent: 0, received: 0 };
+    const damping = beginDamping(verdictOf(session), now, spec.kept);
+    const entry = { spec, key, session, prober, damping, ups: 0, sent: 0, received: 0 };
     prober?.follow(session.state === UP, now);
     this.byKey.set(key, entry);
     this.byDiscriminator.set(my, entry);
     this.parts.status.write(spec.slot, session, entry);
-    if (entry.verdict !== 'down') this.parts.changed(entry);
+    if (damping.told !== 'down') this.parts.changed(entry);
   }
 
   private proberOf({ widest, address }: SessionSpec): Prober | null {
@@ -181,13 +183,14 @@ export class Sessions {
   tick(now: number): number {
     let next = Number.POSITIVE_INFINITY;
     for (const entry of this.byKey.values()) {
-      const { session } = entry;
+      const { session, damping } = entry;
       if (dueAt(session) <= now) {
         if (expire(session, now)) this.follow(entry, now);
         if (isSendDue(session, now)) this.transmit(entry, now);
       }
+      if (releaseDue(damping) <= now && release(damping, now)) this.tell(entry);
       if (entry.prober !== null) this.probe(entry, entry.prober, now);
-      next = Math.min(next, dueAt(session), entry.prober?.dueAt ?? Number.POSITIVE_INFINITY);
+      next = Math.min(next, dueAt(session), releaseDue(damping), entry.prober?.dueAt ?? Number.POSITIVE_INFINITY);
     }
     return next;
   }
@@ -215,11 +218,14 @@ export class Sessions {
   private follow(entry: Entry, now: number): void {
     entry.prober?.follow(entry.session.state === UP, now);
     const verdict = verdictOf(entry.session);
-    const isChanged = verdict !== entry.verdict;
-    entry.verdict = verdict;
-    if (isChanged && verdict === 'up') entry.ups++;
+    if (verdict === 'up' && entry.damping.raw !== 'up') entry.ups++;
+    if (judge(entry.damping, verdict, now)) this.tell(entry);
+    else this.parts.status.write(entry.spec.slot, entry.session, entry);
+  }
+
+  private tell(entry: Entry): void {
     this.parts.status.write(entry.spec.slot, entry.session, entry);
-    if (isChanged) this.parts.changed(entry);
+    this.parts.changed(entry);
   }
 }
 

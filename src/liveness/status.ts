@@ -2,10 +2,11 @@
 import type { BfdFault, BfdState } from '../wire/bfd.js';
 import { MAX_SESSIONS, type ProbeStatus, type SessionStatus } from './contract.js';
 import { SEARCH_STATES, type Search } from './path-search.js';
+import type { Damping } from './damping.js';
 import type { Prober } from './prober.js';
 import { detectionTime, type Session, sendInterval } from './session.js';
 
-const ROW = 16;
+const ROW = 18;
 
 /** Reasons in the order of their words. */
 export const DISCARDS = [
@@ -34,6 +35,7 @@ export interface Traffic {
   sent: number;
   received: number;
   prober: Prober | null;
+  damping: Damping;
 }
 
 export class Status {
@@ -43,7 +45,7 @@ export class Status {
     this.words = new Int32Array(memory);
   }
 
-  write(slot: number, session: Session, { ups, sent, received, prober }: Traffic): void {
+  write(slot: number, session: Session, { ups, sent, received, prober, damping }: Traffic): void {
     const { words } = this;
     const at = slot * ROW;
     words[at] = session.state | (session.remoteState << 8) | (session.diag << 16);
@@ -58,6 +60,8 @@ export class Status {
     words[at + 9] = sent;
     words[at + 10] = received;
     this.writeProbes(at + 11, prober?.search ?? null);
+    words[at + 16] = damping.flaps;
+    words[at + 17] = damping.hold;
   }
 
   /** Words: the path MTU, one more than the state, probes, those lost, black holes. */
@@ -107,6 +111,8 @@ export class Status {
       received: unsigned(10),
       pathMtu: words[at + 11],
       probes: this.probesAt(at + 11),
+      flaps: words[at + 16],
+      damped: words[at + 17],
     };
   }
 

@@ -24,6 +24,14 @@ it('names a dead remote with the cause, and one whose session has never come up'
   ]);
 });
 
+it('names a remote that alternates, and for how long it has to stay up', () => {
+  const [check] = judge({ address: '192.0.2.2', state: 'down', session: 'up', diag: 0, flaps: 5, damped: 4000 });
+  expect(check).toMatchObject({ level: 'fail', subject: 'vx0 192.0.2.2' });
+  expect(check?.finding).toContain(
+    'alternates between up and down (5 times lately): it is used again when it has been up for 4 s',
+  );
+});
+
 it('leaves alone a remote that has closed its session on purpose', () => {
   expect(
     judge({ address: '192.0.2.2', state: 'unknown', session: 'down', remote_session: 'admin_down' }),

@@ -50,7 +50,7 @@ class End {
       random,
       discriminator: () => Math.floor(random() * 0xffffffff),
       transmit: (_, packet, size) => this.transmit(packet, size),
-      changed: ({ verdict }) => this.verdicts.push(verdict),
+      changed: ({ damping: { told } }) => this.verdicts.push(told),
       measured: (_, { mtu }) => this.mtus.push(mtu),
       modeOf: () => 'single-hop',
       status: this.status,
@@ -207,6 +207,27 @@ describe('two ends', () => {
     world.run(10_000, world.bothUp);
     expect(world.bothUp()).toBe(true);
     expect(world.a.verdicts).toEqual(['up', 'down', 'up']);
+  });
+
+  it('and one of them alternates for long: what is told has a bound, and it is used again when it rests', () => {
+    const world = upWorld();
+    for (let i = 0; i < 1000; i++) {
+      world.b.isDead = true;
+      world.run(2000, () => world.a.state === 'Down');
+      world.b.isDead = false;
+      world.run(3000, () => world.a.state === 'Up');
+    }
+    world.run(50, () => world.a.state === 'Up');
+    const { ups, flaps, damped } = world.a.status.read(0) ?? expect.fail('no session');
+    console.log(`${Math.round(world.now / 1000)} s: up ${ups} times, told ${world.a.verdicts.length} times`);
+    expect(ups).toBeGreaterThan(400);
+    // A death of an Up session takes up to three slow intervals here, which the first holds do not outlast.
+    expect(world.a.verdicts.length).toBeLessThanOrEqual(11);
+    expect([flaps, damped]).toEqual([9, 60_000]);
+    expect(world.a.verdicts.at(-1)).toBe('down');
+    world.run(61_000);
+    expect(world.a.verdicts.at(-1)).toBe('up');
+    expect(world.a.status.read(0)).toMatchObject({ damped: 0, ups });
   });
 
   it('both go Down when one direction is lost (diagnostic 3 on the other side)', () => {
@@ -377,6 +398,23 @@ describe('whatever is lost and said', () => {
       }),
     );
   });
+});
+
+it('a remote that says Down and Up by turns, as fast as it can, is told of a few times', () => {
+  const world = upWorld();
+  world.b.isDead = true;
+  const before = world.a.status.read(0) ?? expect.fail('no session');
+  const packet = { ...emptyPacket(), my: before.your, your: before.my, detectMult: 3 };
+  for (let i = 0; i < 10_000; i++) {
+    const bytes = new Uint8Array(BFD_PACKET);
+    // Down, Init and Up: with Down in between each is a death or a resurrection.
+    encodeBfd(new DataView(bytes.buffer), 0, { ...packet, state: ((i % 3) + 1) as BfdPacket['state'] });
+    world.a.hear(bytes);
+    world.run(1);
+  }
+  expect(world.a.status.read(0)?.ups).toBeGreaterThan(3000);
+  expect(world.a.verdicts.length).toBeLessThanOrEqual(7);
+  expect(world.a.verdicts.at(-1)).toBe('down');
 });
 
 describe('probes of the path MTU', () => {

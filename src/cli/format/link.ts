@@ -47,6 +47,7 @@ function remoteLine(remote: NonNullable<LinkRow['bfd_remotes']>[number]): string
   if (session !== undefined) words.push('bfd', session, 'peer', theirs ?? 'down', 'diag', String(diag ?? 0));
   if (interval !== undefined) words.push('interval', `${interval}ms`, 'detection', `${detection ?? 0}ms`);
   if (ups !== undefined) words.push('ups', String(ups));
+  if (remote.damped !== undefined) words.push('damped', `${remote.damped}ms`);
   const { path_mtu: mtu, path_mtu_search: search } = remote;
   if (search !== undefined) words.push('path_mtu', mtu === undefined ? 'unknown' : String(mtu), 'search', search);
   return `    ${words.join(' ')}\n`;

@@ -106,10 +106,23 @@ function* remoteMetrics(links: readonly LinkRow[], { bfd_discarded: discarded }:
       'Whether BFD finds the remote alive, or cannot say: 1; dead: 0.',
       alive,
     );
+  yield* dampingMetrics(links);
   yield* probeMetrics(links);
   if (discarded === undefined) return;
   const reasons = Object.entries(discarded).map(([reason, count]): Sample => [{ reason }, count]);
   yield* family('overtap_bfd_discarded_total', 'counter', 'BFD packets that were discarded, by reason.', reasons);
+}
+
+function* dampingMetrics(links: readonly LinkRow[]): Generator<string> {
+  const damped = links.flatMap(({ ifname, bfd_remotes: remotes = [] }) =>
+    remotes.flatMap(({ address, flaps, damped = 0 }): Sample[] =>
+      flaps === undefined ? [] : [[{ link: ifname, remote: address }, damped / 1000]],
+    ),
+  );
+  if (damped.length === 0) return;
+  const help =
+    'How long a session that alternates has to stay up before its remote is used again; 0: it is not held back.';
+  yield* family('overtap_remote_damped_seconds', 'gauge', help, damped);
 }
 
 /** Of ports with probes of the path MTU. */
@@ -174,7 +187,12 @@ function* evpnMetrics(evpn: EvpnFigures | null | undefined): Generator<string> {
   const accepted = of((row) => row.accepted);
   yield* family('overtap_evpn_neighbor_routes_accepted', 'gauge', 'Of those: routes that are kept.', accepted);
   const refused = of((row) => Math.max(0, row.received - row.accepted));
-  yield* family('overtap_evpn_neighbor_routes_refused', 'gauge', 'Of those: routes beyond max_routes.', refused);
+  yield* family(
+    'overtap_evpn_neighbor_routes_refused',
+    'gauge',
+    'Of those: routes beyond max_routes, or without memory for their attributes.',
+    refused,
+  );
   const malformed = of((row) => row.malformed);
   yield* family('overtap_evpn_neighbor_malformed_total', 'counter', 'UPDATEs with wrong attributes.', malformed);
   yield* vniMetrics(vnis);

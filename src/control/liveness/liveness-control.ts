@@ -117,9 +117,10 @@ export class LivenessControl implements Liveness, RemoteSource {
     return [...this.sessions.values()].flatMap(({ wanted: { key }, slot, state }) => {
       const status = this.status.read(slot);
       if (status === null) return [];
-      const { state: bfd, my, your, diag, remoteState, remoteMult, remoteDesiredTx, remoteMinRx, pathMtu } = status;
-      const session = { state: bfd, my, your, diag, remoteState, remoteMult, remoteDesiredTx, remoteMinRx, pathMtu };
-      return [{ key, state, session }];
+      const { state: bfd, my, your, diag, remoteState, remoteMult, remoteDesiredTx, remoteMinRx } = status;
+      const { pathMtu, flaps, damped } = status;
+      const theirs = { remoteState, remoteMult, remoteDesiredTx, remoteMinRx };
+      return [{ key, state, session: { state: bfd, my, your, diag, ...theirs, pathMtu, flaps, damped } }];
     });
   }
 

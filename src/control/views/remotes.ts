@@ -40,6 +40,8 @@ function rowOf({ address, state, status }: RemoteView): NonNullable<LinkRow['bfd
     ups: status.ups,
     rx_packets: status.received,
     tx_packets: status.sent,
+    flaps: status.flaps,
+    ...(status.damped === 0 ? {} : { damped: status.damped }),
     ...probesPart(status),
   };
 }

@@ -71,12 +71,13 @@ describe('metrics', () => {
   it('show remotes with BFD, and what probes have found of their paths', () => {
     const remote = { address: '192.0.2.2', state: 'up', path_mtu: 1400, path_mtu_search: 'complete' };
     const counts = { probes_sent: 9, probes_lost: 3, black_holes: 1 };
-    const other = { address: '192.0.2.3', state: 'down' };
+    const other = { address: '192.0.2.3', state: 'down', flaps: 5, damped: 4000 };
     const links = [{ ...sources.links[1], ifname: 'vxlan0', bfd_remotes: [{ ...remote, ...counts }, other] }];
     const lines = textOf({ links: links as unknown as MetricSources['links'] }).split('\n');
-    expect(lines.filter((line) => /^overtap_remote_(alive|path|probes|black)/.test(line))).toEqual([
+    expect(lines.filter((line) => /^overtap_remote_(alive|damped|path|probes|black)/.test(line))).toEqual([
       'overtap_remote_alive{link="vxlan0",remote="192.0.2.2"} 1',
       'overtap_remote_alive{link="vxlan0",remote="192.0.2.3"} 0',
+      'overtap_remote_damped_seconds{link="vxlan0",remote="192.0.2.3"} 4',
       'overtap_remote_path_mtu_bytes{link="vxlan0",remote="192.0.2.2"} 1400',
       'overtap_remote_probes_sent_total{link="vxlan0",remote="192.0.2.2"} 9',
       'overtap_remote_probes_lost_total{link="vxlan0",remote="192.0.2.2"} 3',
