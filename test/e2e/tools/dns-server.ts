@@ -1,6 +1,6 @@
 /** A name server whose answers a test says. */
 import { createSocket, type Socket } from 'node:dgram';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket as Stream } from 'node:net';
 
 export type Zone = Record<string, DnsRecords | number | undefined>;
 
@@ -19,6 +19,10 @@ const TYPES: Record<number, string> = { 1: 'A', 28: 'AAAA', 33: 'SRV' };
 export class DnsServer {
   /** Not to answer at all. */
   silent = false;
+  /** Datagrams that are no answer, sent before each answer by UDP. */
+  unsound: readonly Uint8Array[] = [];
+  /** Whether answers by TCP come in pieces of this many bytes; 0: whole. */
+  pieces = 0;
   asked: string[] = [];
   zone: Zone = {};
   /** Called before each answer. */
@@ -35,13 +39,15 @@ export class DnsServer {
     udp.on('message', (bytes, from) => {
       this.ask();
       if (this.silent) return;
+      for (const other of this.unsound) udp.send(other, from.port, from.address);
       udp.send(this.answer(bytes, false), from.port, from.address);
     });
     tcp.on('connection', (socket) => {
       socket.on('error', () => undefined);
       socket.on('data', (bytes) => {
         const answer = this.answer(bytes.subarray(2), true);
-        socket.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer]));
+        const message = Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer]);
+        void this.write(socket, message);
       });
     });
   }
@@ -53,6 +59,13 @@ export class DnsServer {
     const udp = createSocket(address.includes(':') ? 'udp6' : 'udp4');
     await new Promise<void>((resolve) => udp.bind(bound, address, resolve));
     return new DnsServer(udp, tcp, bound);
+  }
+
+  private async write(socket: Stream, message: Buffer): Promise<void> {
+    if (this.pieces === 0) socket.write(message);
+    else
+      for (let at = 0; at < message.length; at += this.pieces)
+        await new Promise((resolve) => socket.write(message.subarray(at, at + this.pieces), resolve));
   }
 
   get address(): string {

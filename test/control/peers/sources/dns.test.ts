@@ -122,6 +122,46 @@ describe('a name among the remotes', () => {
   });
 });
 
+describe('a server that sends what is no answer', () => {
+  const junk = (count: number, bytes: number): Uint8Array[] =>
+    Array.from({ length: count }, () => new Uint8Array(bytes).fill(0x5a));
+
+  it('is heard behind fifteen late or forged datagrams, and not behind sixteen', async () => {
+    server.zone = { [`A ${NAME}`]: { ttl: 60, addresses: [[192, 0, 2, 2]] } };
+    server.unsound = junk(16, 40);
+    const source = start();
+    await until('failed', () => source.status().state === 'failed');
+    expect(source.status().fault).toBe(`${server.address} has sent 16 datagrams, none of which is the answer`);
+    expect(site.tables.floods).toEqual([]);
+    server.unsound = junk(15, 40);
+    await floods('100 192.0.2.2');
+  });
+
+  it('has 64 KiB for it', async () => {
+    server.zone = { [`A ${NAME}`]: { ttl: 60, addresses: [[192, 0, 2, 2]] } };
+    server.unsound = junk(2, 40_000);
+    const source = start();
+    await until('failed', () => source.status().state === 'failed');
+    expect(source.status().fault).toBe(`${server.address} has sent 2 datagrams, none of which is the answer`);
+  });
+
+  it('may answer byte by byte by TCP', async () => {
+    server.zone = {
+      [`A ${NAME}`]: {
+        ttl: 60,
+        truncated: true,
+        addresses: [
+          [192, 0, 2, 2],
+          [192, 0, 2, 3],
+        ],
+      },
+    };
+    server.pieces = 1;
+    start();
+    await floods('100 192.0.2.2', '100 192.0.2.3');
+  });
+});
+
 describe('a service among the remotes', () => {
   const SERVICE = '_vxlan._udp.example.net';
 

@@ -26,6 +26,12 @@ const MAX_AT_ONCE = 16;
 /** Questions that wait: far more than all names of a switch ask at once. */
 const MAX_WAITING = 4096;
 const DNS_PORT = 53;
+/**
+ * Answers to one question that are none, and the bytes of them, which are read before the server is given up: late ones of a question before,
+ * and guesses of a forger. More would only be work that somebody else gives to this switch.
+ */
+const MAX_UNSOUND = 16;
+const MAX_UNSOUND_BYTES = 65_536;
 
 export interface NameServer {
   address: string;
@@ -140,13 +146,18 @@ function byDatagram(server: NameServer, query: DnsQuery, signal: AbortSignal): P
   return limited(signal, (done, fail) => {
     const socket = createSocket(server.address.includes(':') ? 'udp6' : 'udp4');
     let isOpen = true;
+    let unsound = 0;
+    let unsoundBytes = 0;
     const failed = guarded('dns', (error: Error) => fail(new Error(`cannot be asked: ${error.message}`)));
     socket.on('error', failed);
     socket.on(
       'message',
       guarded('dns', (bytes: Buffer) => {
         const answer = decodeAnswer(bytes, query);
-        if (answer !== undefined) done(answer);
+        if (answer !== undefined) return done(answer);
+        unsoundBytes += bytes.length;
+        if (++unsound >= MAX_UNSOUND || unsoundBytes >= MAX_UNSOUND_BYTES)
+          fail(new Error(`has sent ${unsound} datagrams, none of which is the answer`));
       }),
     );
     socket.on(
@@ -172,7 +183,7 @@ function byDatagram(server: NameServer, query: DnsQuery, signal: AbortSignal): P
 function byStream(server: NameServer, query: DnsQuery, signal: AbortSignal): Promise<DnsAnswer> {
   return limited(signal, (done, fail) => {
     const socket = connect(server.port, server.address);
-    let got: Buffer = Buffer.alloc(0);
+    const message = new StreamedMessage();
     socket.on(
       'error',
       guarded('dns', (error: Error) => fail(new Error(`cannot be asked by TCP: ${error.message}`))),
@@ -191,13 +202,33 @@ function byStream(server: NameServer, query: DnsQuery, signal: AbortSignal): Pro
     socket.on(
       'data',
       guarded('dns', (piece: Buffer) => {
-        got = Buffer.concat([got, piece]);
-        if (got.length < 2 || got.length < 2 + got.readUInt16BE(0)) return;
-        const answer = decodeAnswer(got.subarray(2, 2 + got.readUInt16BE(0)), query);
+        const bytes = message.add(piece);
+        if (bytes === null) return;
+        const answer = decodeAnswer(bytes, query);
         if (answer === undefined || answer.isTruncated) fail(new Error('has sent an unsound answer'));
         else done(answer);
       }),
     );
     return () => socket.destroy();
   });
+}
+
+/** One message with its length before it, whose pieces are copied once: a server may send them byte by byte. */
+class StreamedMessage {
+  private readonly head = new Uint8Array(2);
+  private headBytes = 0;
+  private bytes: Uint8Array | null = null;
+  private length = 0;
+
+  /** @returns the message when it is whole; null: not yet. What comes after it is left. */
+  add(piece: Uint8Array): Uint8Array | null {
+    let at = 0;
+    while (this.headBytes < 2 && at < piece.length) this.head[this.headBytes++] = piece[at++] as number;
+    if (this.headBytes < 2) return null;
+    this.bytes ??= new Uint8Array(((this.head[0] as number) << 8) | (this.head[1] as number));
+    const part = piece.subarray(at, at + this.bytes.length - this.length);
+    this.bytes.set(part, this.length);
+    this.length += part.length;
+    return this.length === this.bytes.length ? this.bytes : null;
+  }
 }
