@@ -94,7 +94,10 @@ export const SWITCH_EVENT = z
         event: z.literal('evpn'),
         change: z.enum(['neighbor_up', 'neighbor_down', 'routes_near_limit', 'routes_refused', 'duplicate_mac']),
         neighbor: z.string().exactOptional(),
-        reason: said(z.string(), 'Why the session has ended.').exactOptional(),
+        reason: said(
+          z.string(),
+          'Why the session has ended; of refused routes, `attributes`: not `max_routes` is reached, but the memory for their attributes.',
+        ).exactOptional(),
         routes: count.exactOptional(),
         limit: count.exactOptional(),
         vni: z.int().exactOptional(),

@@ -58,7 +58,11 @@ export const EVPN_NEIGHBOR_ROW = z
     ups: said(count, 'Sessions with it that have come up.'),
     router_id: z.string().exactOptional(),
     received: said(count, 'Routes that it has sent us.'),
-    accepted: said(count, 'Of those: routes that a VNI imports.'),
+    accepted: said(count, 'Of those: routes that are kept.'),
+    crowded: said(
+      count,
+      'Routes that are refused, since attributes that no two routes share have taken the part of the memory that the neighbour has. Others are beyond `max_routes`.',
+    ).exactOptional(),
     sent: said(count, 'Routes that we have sent it.'),
     stale: said(count, 'Routes that are kept while it restarts.'),
     messages_in: count,

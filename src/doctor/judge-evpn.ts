@@ -48,7 +48,10 @@ function judgeDown({ address, state, since, ups, last_end: reason }: EvpnNeighbo
   );
 }
 
-function judgeLimit({ address, received, accepted }: EvpnNeighborRow, most: number | undefined): Check[] {
+function judgeLimit(neighbor: EvpnNeighborRow, most: number | undefined): Check[] {
+  const { address, accepted, crowded = 0 } = neighbor;
+  const received = neighbor.received - crowded;
+  if (crowded > 0) return [judgeCrowded(neighbor, crowded), ...judgeLimit({ ...neighbor, received, crowded: 0 }, most)];
   const remedy = `raise max_routes of ${address}, or let it send fewer`;
   if (received > accepted) {
     const finding = `${received - accepted} of its ${received} routes are refused: max_routes is reached`;
@@ -56,6 +59,14 @@ function judgeLimit({ address, received, accepted }: EvpnNeighborRow, most: numb
   }
   if (most === undefined || accepted < most * NEAR) return [];
   return [warn(`evpn ${address}`, `its ${accepted} routes are near max_routes, ${most}`, remedy)];
+}
+
+/** `max_routes` is not what keeps these out, and raising it would not help. */
+function judgeCrowded({ address, received }: EvpnNeighborRow, crowded: number): Check {
+  const finding = `${crowded} of its ${received} routes are refused: their attributes have taken its part of the memory, since no two routes share them`;
+  const remedy =
+    'look at what it puts on each route (evpn routes neighbor): AS paths, communities; a reflector can strip them';
+  return fail(`evpn ${address}`, finding, remedy);
 }
 
 function judgeDuplicates({ vni, duplicates }: EvpnVniRow): Check {

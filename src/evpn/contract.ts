@@ -131,6 +131,8 @@ export interface NeighborAnswer {
   routerId?: string;
   received: number;
   accepted: number;
+  /** Refused, since attributes that no two routes share have taken the neighbour's part of the memory. */
+  crowded: number;
   sent: number;
   stale: number;
   messages: { in: number; out: number };
@@ -194,7 +196,14 @@ export type ToSpeaker =
 export type FromSpeaker =
   | { tell: 'routes'; macs: Delta<RemoteMac>; floods: Delta<RemoteFlood>; prefixes: Delta<RemotePrefix> }
   | { tell: 'neighbor'; address: string; state: NeighborState; reason?: string }
-  | { tell: 'limit'; address: string; routes: number; most: number; isRefused: boolean }
+  | {
+      tell: 'limit';
+      address: string;
+      routes: number;
+      most: number;
+      isRefused: boolean;
+      cause: 'max_routes' | 'attributes';
+    }
   /** A MAC moves between VTEPs (or this switch, `null`) too often: both are named. */
   | { tell: 'duplicate'; vni: number; mac: string; between: readonly [string | null, string | null]; until?: number }
   | {

@@ -60,7 +60,7 @@ class Speaker implements EvpnViews {
 
   async ask(question: Question): Promise<EvpnAnswer> {
     this.asked.push(question);
-    const counts = { received: 2499, accepted: 2499, sent: 1, stale: 0, malformed: 3 };
+    const counts = { received: 2499, accepted: 2499, crowded: 0, sent: 1, stale: 0, malformed: 3 };
     const messages = { in: 30, out: 20 };
     const known = { asn: 65001, ups: 2, ...counts, messages, since: 93_784_000, lastEnd: 'hold\u001b[31m timer' };
     if (question.ask === 'neighbors') return { neighbors: [{ address: '192.0.2.2', state: 'established', ...known }] };

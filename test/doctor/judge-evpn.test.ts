@@ -63,6 +63,18 @@ describe('the speaker', () => {
     );
   });
 
+  it('has a neighbour whose attributes have taken its memory, which is not max_routes', () => {
+    const crowded = { received: 110, accepted: 100, crowded: 10 };
+    const finding =
+      'fail evpn 192.0.2.9: 10 of its 110 routes are refused: their attributes have taken its part of the memory, since no two routes share them';
+    expect(judge({ neighbor: crowded }).slice(0, -1)).toEqual([finding]);
+    const both = { received: 1017, accepted: 1000, crowded: 10 };
+    expect(judge({ neighbor: both }).slice(0, -1)).toEqual([
+      finding.replace('110', '1017'),
+      'fail evpn 192.0.2.9: 7 of its 1007 routes are refused: max_routes is reached',
+    ]);
+  });
+
   it('has MACs that are frozen', () => {
     expect(judge({ vni: { duplicates: ['02:00:00:00:00:09'] } })[0]).toBe(
       'warn evpn VNI 100: MACs moved between VTEPs too often, and are left where they are: 02:00:00:00:00:09',

@@ -34,6 +34,9 @@ export function formatNeighbor(row: EvpnNeighborRow): string {
     ...(row.router_id === undefined ? [] : [`  router ID ${row.router_id}`]),
     `  messages: ${row.messages_in} received, ${row.messages_out} sent`,
     `  routes: ${row.received} received, ${row.accepted} accepted, ${row.stale} stale, ${row.sent} sent`,
+    ...(row.crowded === undefined || row.crowded === 0
+      ? []
+      : [`  refused for want of memory for their attributes: ${row.crowded}`]),
     `  updates with wrong attributes: ${row.malformed}`,
     ...(row.last_end === undefined ? [] : [`  last session ended: ${printable(row.last_end)}`]),
     '',

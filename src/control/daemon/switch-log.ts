@@ -56,9 +56,10 @@ export function eventLines(log: Logger): Omit<SwitchEvents, 'failed'> {
       else if (change === 'neighbor_down') log.warn(line, 'BGP session down');
       else if (change === 'duplicate_mac')
         log.warn(line, 'a MAC moves between VTEPs: two guests with one MAC, or a loop; it is left alone');
-      else if (change === 'routes_refused')
-        log.warn(line, 'routes of the neighbour are refused: max_routes, or the room for their attributes, is reached');
-      else log.warn(line, 'the neighbour has three quarters of max_routes');
+      else if (change !== 'routes_refused') log.warn(line, 'the neighbour has three quarters of max_routes');
+      else if (facts.reason === 'attributes')
+        log.warn(line, 'routes of the neighbour are refused: their attributes have taken its part of the memory');
+      else log.warn(line, 'routes of the neighbour are refused: max_routes is reached');
     },
     evpnFault: (text, heldBack) => log.warn({ heldBack }, `evpn: ${text}`),
     remote: ({ port, address, state, diag }, heldBack) => {

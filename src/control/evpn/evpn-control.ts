@@ -266,6 +266,7 @@ export class EvpnControl {
           neighbor: message.address,
           routes: message.routes,
           limit: message.most,
+          ...(message.cause === 'attributes' ? { reason: 'attributes' } : {}),
         });
         break;
       case 'duplicate':

@@ -67,14 +67,15 @@ export async function askNeighbors(evpn: EvpnViews | null): Promise<EvpnNeighbor
 }
 
 function neighborRow(answer: NeighborAnswer): EvpnNeighborRow {
-  const { address, asn, state, since, ups, routerId, received, accepted, sent, stale, messages, lastEnd, malformed } =
-    answer;
+  const { address, asn, state, since, ups, routerId, received, accepted, sent, stale, messages } = answer;
+  const { lastEnd, malformed, crowded } = answer;
   return {
     ...{ address, asn, state, since: Math.max(0, Math.floor(since / 1000)), ups },
     ...(routerId === undefined ? {} : { router_id: routerId }),
     ...{ received, accepted, sent, stale, messages_in: messages.in, messages_out: messages.out },
     ...(lastEnd === undefined ? {} : { last_end: lastEnd }),
     malformed,
+    crowded,
   };
 }
 

@@ -65,6 +65,8 @@ export interface NeighborCounts {
   received: number;
   /** In its Adj-RIB-In. */
   accepted: number;
+  /** Refused, since its attributes have taken their part of the memory. */
+  crowded: number;
   /** Own routes that it has. */
   sent: number;
   stale: number;

@@ -13,12 +13,16 @@ const CALM = 0.7;
  */
 const ATTRIBUTE_BYTES = 1024 ** 3;
 
+type Cause = Extract<EventMessage, { tell: 'limit' }>['cause'];
+
 export class Neighbor implements Payer {
   /** Routes in its Adj-RIB-In. */
   routes = 0;
   stale = 0;
   /** Routes that had no room, since the session began or a refresh was asked for. */
   refused = 0;
+  /** Of those: routes whose attributes had none, whatever `max_routes` is. */
+  crowded = 0;
   attributeBytes = 0;
   mostAttributeBytes = ATTRIBUTE_BYTES;
   isUp = false;
@@ -52,22 +56,29 @@ export class Neighbor implements Payer {
   }
 
   /** A route has no room. Tells so, once. */
-  refuse(tell: (event: EventMessage) => void): void {
+  refuse(cause: Cause, tell: (event: EventMessage) => void): void {
     this.refused++;
-    if (this.#told !== 'refused') tell(this.#limit(true));
+    if (cause === 'attributes') this.crowded++;
+    if (this.#told !== 'refused') tell(this.#limit({ isRefused: true, cause }));
     this.#told = 'refused';
+  }
+
+  /** Nothing was refused: the session begins, has ended, or its routes come anew. */
+  forgive(): void {
+    this.refused = 0;
+    this.crowded = 0;
   }
 
   /** Whether one more route may come. Tells, once each, that there are many and that there are too many. */
   hasRoom(tell: (event: EventMessage) => void): boolean {
     const most = this.config.max_routes;
     if (this.routes >= most) {
-      this.refuse(tell);
+      this.refuse('max_routes', tell);
       return false;
     }
     if (this.#told === 'nothing' && this.routes + 1 >= most * WARN) {
       this.#told = 'warned';
-      tell(this.#limit(false));
+      tell(this.#limit({ isRefused: false, cause: 'max_routes' }));
     }
     return true;
   }
@@ -81,7 +92,7 @@ export class Neighbor implements Payer {
   /** True once, when refused routes would have room. */
   wantsRefresh(): boolean {
     if (!this.isUp || this.refused === 0 || !this.#isCalm) return false;
-    this.refused = 0;
+    this.forgive();
     return true;
   }
 
@@ -89,7 +100,7 @@ export class Neighbor implements Payer {
     return this.routes < this.config.max_routes * CALM && this.attributeBytes <= this.mostAttributeBytes * CALM;
   }
 
-  #limit(isRefused: boolean): EventMessage {
-    return { tell: 'limit', address: this.address, routes: this.routes + 1, most: this.config.max_routes, isRefused };
+  #limit(why: { isRefused: boolean; cause: Cause }): EventMessage {
+    return { tell: 'limit', address: this.address, routes: this.routes + 1, most: this.config.max_routes, ...why };
   }
 }

@@ -72,7 +72,7 @@ class EvpnRib implements Rib {
       if (loop === null && fits && this.#paths.announce(neighbor, route, kept, hasRoom)) accepted++;
       // It takes the place of what this neighbour announced before.
       if (loop !== null || !fits) this.#paths.withdraw(neighbor, route);
-      if (loop === null && !fits) neighbor.refuse(this.#tell);
+      if (loop === null && !fits) neighbor.refuse('attributes', this.#tell);
       if (loop !== null) this.#imports.refuse(loop);
     }
     return { accepted, refused: announced.length - accepted };
@@ -82,7 +82,7 @@ class EvpnRib implements Rib {
     const neighbor = this.#neighbors.find(address);
     if (neighbor === undefined) return;
     neighbor.isUp = true;
-    neighbor.refused = 0;
+    neighbor.forgive();
     neighbor.routerOrder = orderOf(routerId);
     this.#own.open(neighbor);
   }
@@ -160,9 +160,10 @@ class EvpnRib implements Rib {
 
   counts(address: string): NeighborCounts {
     const neighbor = this.#neighbors.find(address);
-    if (neighbor === undefined) return { received: 0, accepted: 0, sent: 0, stale: 0 };
-    const { routes, refused, stale } = neighbor;
-    return { received: routes + refused, accepted: routes, sent: this.#own.outbox(neighbor)?.sent ?? 0, stale };
+    if (neighbor === undefined) return { received: 0, accepted: 0, crowded: 0, sent: 0, stale: 0 };
+    const { routes, refused, crowded, stale } = neighbor;
+    const sent = this.#own.outbox(neighbor)?.sent ?? 0;
+    return { received: routes + refused, accepted: routes, crowded, sent, stale };
   }
 
   refreshNeeded(): string | null {
@@ -248,7 +249,7 @@ class EvpnRib implements Rib {
 
   #end(neighbor: Neighbor): void {
     neighbor.isUp = false;
-    neighbor.refused = 0;
+    neighbor.forgive();
     this.#own.close(neighbor);
   }
 

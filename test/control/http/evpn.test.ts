@@ -9,7 +9,7 @@ import { askJson, type Harness, harness } from './server-harness.js';
 
 const NEIGHBOR: NeighborAnswer = {
   ...{ address: '192.0.2.2', asn: 65001, state: 'established', since: 61_999, ups: 4, routerId: '192.0.2.2' },
-  ...{ received: 12, accepted: 10, sent: 3, stale: 1, messages: { in: 20, out: 8 }, malformed: 2 },
+  ...{ received: 12, accepted: 10, crowded: 2, sent: 3, stale: 1, messages: { in: 20, out: 8 }, malformed: 2 },
   lastEnd: 'hold timer expired',
 };
 const VNI: VniAnswer = {
@@ -115,7 +115,7 @@ describe('the speaker', () => {
     expect(first).toEqual({
       ...{ address: '192.0.2.2', asn: 65001, state: 'established', since: 61, ups: 4, router_id: '192.0.2.2' },
       ...{ received: 12 },
-      ...{ accepted: 10, sent: 3, stale: 1, messages_in: 20, messages_out: 8, malformed: 2 },
+      ...{ accepted: 10, crowded: 2, sent: 3, stale: 1, messages_in: 20, messages_out: 8, malformed: 2 },
       last_end: 'hold timer expired',
     });
   });

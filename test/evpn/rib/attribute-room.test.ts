@@ -35,8 +35,9 @@ it('has an equal part of the room, and what is refused comes again when there is
   let accepted = 0;
   for (let i = 0; i < total; i++) accepted += announce(R1, i);
   expect(accepted).toBe(FIT);
-  expect(rib.counts(R1)).toMatchObject({ received: total, accepted: FIT });
-  const refused: EventMessage[] = [{ tell: 'limit', address: R1, routes: FIT + 1, most: 1_000_000, isRefused: true }];
+  expect(rib.counts(R1)).toMatchObject({ received: total, accepted: FIT, crowded: 100 });
+  const limit = { tell: 'limit', address: R1, routes: FIT + 1, most: 1_000_000 } as const;
+  const refused: EventMessage[] = [{ ...limit, isRefused: true, cause: 'attributes' }];
   expect(rib.events()).toEqual(refused);
   // There are few routes, but a refresh would bring the same again.
   expect(rib.refreshNeeded()).toBeNull();
@@ -46,6 +47,7 @@ it('has an equal part of the room, and what is refused comes again when there is
   expect(announce(R1, 6001, long(5000))).toBe(1);
   for (let i = 0; i < FIT * 0.31; i++) withdraw(R1, i);
   expect(rib.refreshNeeded()).toBe(R1);
+  expect(rib.counts(R1)).toMatchObject({ crowded: 0 });
   expect(rib.refreshNeeded()).toBeNull();
   expect(announce(R1, total)).toBe(1);
 });

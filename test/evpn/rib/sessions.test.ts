@@ -172,8 +172,8 @@ describe('limits', () => {
     const all = { announced: routes, attributes: value, withdrawn: [] };
     expect(rib.receive(R1, all)).toEqual({ accepted: 8, refused: 2 });
     expect(rib.events()).toEqual([
-      { tell: 'limit', address: R1, routes: 6, most: 8, isRefused: false },
-      { tell: 'limit', address: R1, routes: 9, most: 8, isRefused: true },
+      { tell: 'limit', address: R1, routes: 6, most: 8, isRefused: false, cause: 'max_routes' },
+      { tell: 'limit', address: R1, routes: 9, most: 8, isRefused: true, cause: 'max_routes' },
     ]);
     expect(rib.counts(R1)).toMatchObject({ received: 10, accepted: 8 });
     // Routes that are kept may change.
