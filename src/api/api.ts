@@ -48,6 +48,8 @@ export type { TraceAnswer, TraceCopy, TraceRequest, TraceStep, Verdict } from '.
 export type {
   GlobalRange,
   GlobalRow,
+  MstRequest,
+  MstRow,
   TunnelRange,
   TunnelRow,
   VlanFlag,

@@ -1,7 +1,7 @@
 /** `/v1/vlans`: memberships of ports in VLANs, their VNIs, and changes of both. */
 import { z } from 'zod';
 import { value } from '../values/value.js';
-import { snoopingOptions } from '../config/options/mcast.js';
+import { bridgeVlanOptions } from '../config/options/mcast.js';
 import { shapeOf } from '../config/options/option.js';
 import { lastVid, linkName, said } from './fields.js';
 
@@ -34,21 +34,24 @@ const set = z.strictObject({
   mcast_max_groups: value.count.exactOptional(),
 });
 
-const SNOOPING = shapeOf(snoopingOptions);
+const OF_VLAN = shapeOf(bridgeVlanOptions);
 
 const global = z.strictObject({
   op: z.literal('global'),
   dev: said(linkName, 'A bridge.'),
   ...range,
-  options: said(z.strictObject(SNOOPING), 'Options of the VLAN itself, for `mcast_vlan_snooping`; others stay.'),
+  options: said(
+    z.strictObject(OF_VLAN),
+    'Options of the VLAN itself, for `mcast_vlan_snooping` and `mst_enabled`; others stay.',
+  ),
 });
 
 export type VlanGlobalRequest = z.output<typeof global>;
 
 /** Every option of a VLAN, as a number. */
-function mcastNumbers(): Record<keyof typeof snoopingOptions, z.ZodInt> {
-  const numbers = Object.keys(snoopingOptions).map((key) => [key, z.int()]);
-  return Object.fromEntries(numbers) as Record<keyof typeof snoopingOptions, z.ZodInt>;
+function optionNumbers(): Record<keyof typeof bridgeVlanOptions, z.ZodInt> {
+  const numbers = Object.keys(bridgeVlanOptions).map((key) => [key, z.int()]);
+  return Object.fromEntries(numbers) as Record<keyof typeof bridgeVlanOptions, z.ZodInt>;
 }
 const vnis = { vni: value.vni, vniEnd: said(value.vni, 'Last VNI of a range, inclusive.').exactOptional() };
 
@@ -69,15 +72,23 @@ const delVni = z.strictObject({
   ...vnis,
 });
 
-export const VLANS_REQUEST = z.discriminatedUnion('op', [change, set, global, addVni, delVni]);
+const mst = z.strictObject({
+  op: z.literal('mst'),
+  dev: said(linkName, 'A port of a bridge with `mst_enabled`.'),
+  msti: said(value.instance, 'The instance; 0: that of the port, so this sets its `state`.'),
+  state: value.portState,
+});
+
+export const VLANS_REQUEST = z.discriminatedUnion('op', [change, set, global, mst, addVni, delVni]);
 
 /**
- * `add` and `del` of memberships, `set` for options of present ones, `global` for those of VLANs of a bridge, `vni_add` and `vni_del`
- * for the VNIs that VLANs are mapped to.
+ * `add` and `del` of memberships, `set` for options of present ones, `global` for those of VLANs of a bridge, `mst` for the state of a
+ * port in an instance of the spanning tree, `vni_add` and `vni_del` for the VNIs that VLANs are mapped to.
  */
 export type VlansRequest = z.output<typeof VLANS_REQUEST>;
 export type VlanRequest = z.output<typeof change>;
 export type VlanSetRequest = z.output<typeof set>;
+export type MstRequest = z.output<typeof mst>;
 export type VniAddRequest = z.output<typeof addVni>;
 export type VniDelRequest = z.output<typeof delVni>;
 
@@ -87,7 +98,10 @@ const VLAN_RANGE = z.object({
   flags: z.array(z.enum(['PVID', 'Egress Untagged'])),
   neigh_suppress: said(z.boolean(), 'Of a port with `neigh_vlan_suppress`.').exactOptional(),
   isolated: said(z.boolean(), 'Of a port that is isolated in some VLAN.').exactOptional(),
-  state: said(value.portState, 'Of a port with a VLAN that is not forwarding.').exactOptional(),
+  state: said(
+    value.portState,
+    'Of a port with a VLAN that is not forwarding, and of one on a bridge with `mst_enabled`.',
+  ).exactOptional(),
   mcast_router: said(z.int(), 'Of a bridge with `mcast_vlan_snooping`, as the next two.').exactOptional(),
   mcast_max_groups: z.int().exactOptional(),
   mcast_n_groups: said(z.int(), 'Entries of the multicast database.').exactOptional(),
@@ -100,12 +114,17 @@ const TUNNEL_RANGE = z.object({
   tunidEnd: z.int().exactOptional(),
 });
 
-const GLOBAL_RANGE = z.object({ vlan: z.int(), vlanEnd: z.int().exactOptional(), ...mcastNumbers() });
+const GLOBAL_RANGE = z.object({ vlan: z.int(), vlanEnd: z.int().exactOptional(), ...optionNumbers() });
 
 const GLOBAL_ROW = z.object({ ifname: z.string(), vlans: z.array(GLOBAL_RANGE) });
 
 const VLAN_ROW = z.object({ ifname: z.string(), vlans: z.array(VLAN_RANGE) });
 const TUNNEL_ROW = z.object({ ifname: z.string(), tunnels: z.array(TUNNEL_RANGE) });
+
+const MST_ROW = z.object({
+  ifname: z.string(),
+  mst: z.array(z.object({ msti: z.int(), state: value.portState })),
+});
 
 const VNI_RANGE = z.object({
   vni: z.int(),
@@ -123,6 +142,10 @@ export const VLANS_ANSWER = z
       z.array(GLOBAL_ROW),
       'Options of VLANs, of bridges with `vlan_filtering`; flags are 0 or 1, as `bridge -j vlan global show` prints them.',
     ).exactOptional(),
+    mst: said(
+      z.array(MST_ROW),
+      'The states of ports in the instances of their VLANs, on bridges with `mst_enabled`, as `bridge -j mst show` prints them.',
+    ).exactOptional(),
     vnis: said(z.array(VNI_ROW), 'The VNIs of vxlan and geneve ports.').exactOptional(),
   })
   .meta({ id: 'VlansAnswer' });
@@ -132,6 +155,7 @@ export type GlobalRange = z.output<typeof GLOBAL_RANGE>;
 export type VlanRange = z.output<typeof VLAN_RANGE>;
 export type VlanFlag = VlanRange['flags'][number];
 export type TunnelRange = z.output<typeof TUNNEL_RANGE>;
+export type MstRow = z.output<typeof MST_ROW>;
 export type VlanRow = z.output<typeof VLAN_ROW>;
 export type VniRange = z.output<typeof VNI_RANGE>;
 export type VniRow = z.output<typeof VNI_ROW>;

@@ -12,6 +12,7 @@ import {
   LOG_HELP,
   MDB_HELP,
   MONITOR_HELP,
+  MST_HELP,
   NEIGH_HELP,
   NEXTHOP_HELP,
   ROUTE_HELP,
@@ -206,10 +207,18 @@ Examples:
   {
     name: 'vlan',
     summary: 'show and change VLAN membership and the VLAN to VNI table',
-    usage: '[show | tunnelshow | add | del | set] ...',
+    usage: '[show | tunnelshow | add | del | set | global] ...',
     words: true,
     help: VLAN_HELP,
     load: () => import('./commands/vlan.js'),
+  },
+  {
+    name: 'mst',
+    summary: 'show and change the states of ports in instances of a spanning tree',
+    usage: '[show | set] ...',
+    words: true,
+    help: MST_HELP,
+    load: () => import('./commands/mst.js'),
   },
   {
     name: 'vni',

@@ -96,12 +96,14 @@ The grammar of "bridge vlan". PORT may be a bridge, for its host port. self and 
   set           turns ARP/ND suppression of a VLAN on or off, on a port with neigh_vlan_suppress. If that was never set,
                 it is turned on, and other VLANs keep the port's neigh_suppress; isolated: no frame of the VLAN passes
                 between the port and other isolated ports; state: disabled, listening, learning, forwarding or blocking,
-                for a spanning tree for each VLAN that another program runs; mcast_router and mcast_max_groups are for
+                for a spanning tree for each VLAN that another program runs (for groups of VLANs: "overtap mst");
+                mcast_router and mcast_max_groups are for
                 bridges with mcast_vlan_snooping
   global        how VLANs of a bridge with mcast_vlan_snooping snoop: mcast_snooping, mcast_querier, mcast_igmp_version,
                 mcast_mld_version, mcast_last_member_count, mcast_last_member_interval, mcast_startup_query_count,
                 mcast_startup_query_interval, mcast_membership_interval, mcast_querier_interval, mcast_query_interval,
-                mcast_query_response_interval, as for "link set BR type bridge"; the defaults are the same
+                mcast_query_response_interval, as for "link set BR type bridge"; the defaults are the same. msti: the
+                instance of the spanning tree that the VLAN belongs to, on a bridge with mst_enabled ("overtap mst")
 
 Per-VLAN counters: "overtap stats LINK".
 
@@ -112,6 +114,27 @@ Examples:
   overtap vlan set dev vxlan0 vid 10 neigh_suppress off
   overtap vlan global set dev br1 vid 10-19 mcast_querier 1
   overtap vlan del dev tap1_0 vid 2`;
+
+export const MST_HELP = `
+  mst show    [dev PORT]
+  mst set     dev PORT msti MSTI state STATE
+
+The grammar of "bridge mst", for a program of its own that speaks MSTP, on a bridge with mst_enabled. Each VLAN belongs
+to an instance ("vlan global set dev BR vid VID msti MSTI", 0 at first), and the state of a port in that instance is
+the state of the VLAN at the port. STATE is disabled, listening, learning, forwarding or blocking.
+
+  show          the state of each port in the instances of its VLANs
+  set           sets it. Until then a port is disabled in every instance but 0: no frame of its VLANs passes. Instance 0
+                is the common tree: its state is that of the port ("link set PORT type bridge_slave state STATE"), or
+                with stp_state of the bridge that of the switch's own tree
+
+"vlan show -d" has the state of each VLAN, "vlan global show" its instance.
+
+Examples:
+  overtap link set br1 type bridge vlan_filtering 1 mst_enabled 1
+  overtap vlan global set dev br1 vid 10-19 msti 1
+  overtap mst set dev tap1 msti 1 state forwarding
+  overtap mst show`;
 
 export const VNI_HELP = `
   vni show    [dev PORT] [vni VNI]

@@ -11,7 +11,7 @@ import { bridgeOptions } from './options/bridge.js';
 import { cniOptions, dockerOptions } from './options/containers.js';
 import { fdbOptions } from './options/entries.js';
 import { hasOwnNic, isTunnelPort, PORT_KINDS } from './options/kinds.js';
-import { snoopingOptions } from './options/mcast.js';
+import { bridgeVlanOptions } from './options/mcast.js';
 import { evpnDuplicateOptions, evpnNeighborOptions, evpnOptions, evpnVniOptions } from './options/evpn.js';
 import { nexthopMemberOptions, nexthopOptions } from './options/nexthop.js';
 import { nicOptions } from './options/nic.js';
@@ -32,6 +32,7 @@ import type {
 import { FaultList, NOWHERE } from './read/faults.js';
 import type { HostFacts } from './read/host-facts.js';
 import { membershipsOf, suppressesByVlan } from './read/memberships.js';
+import { inInstances, instanceStates } from './read/instances.js';
 import { isOwnRemote } from './rules/host.js';
 import { readTables } from './rules/tables.js';
 import { routerIdOf } from './rules/evpn.js';
@@ -149,7 +150,7 @@ function resolveBridge(bridge: DecodedBridge, host: HostFacts): BridgeConfig {
 
 function vlanGlobals(bridge: DecodedBridge): VlanGlobalConfig[] {
   const all = bridge.globalList.flatMap(({ value: { vid, ...given } }) => {
-    const settings = settingsOf(snoopingOptions, given);
+    const settings = settingsOf(bridgeVlanOptions, given);
     return Array.from({ length: vid.last - vid.first + 1 }, (_, at) => ({ vid: vid.first + at, ...settings }));
   });
   return all.sort((one, other) => one.vid - other.vid);
@@ -195,7 +196,7 @@ function commonOf(port: DecodedPort, bridge: DecodedBridge | undefined): CommonP
   const byVlan = suppressesByVlan(port);
   // Where neigh_suppress is set for some VLANs, the others use the port's value, unless the port sets neigh_vlan_suppress.
   const otherwise = byVlan && given.neigh_vlan_suppress === undefined && given.neigh_suppress === true;
-  const vlans = membershipsOf(port, bridge, otherwise);
+  const vlans = inInstances(membershipsOf(port, bridge, otherwise), port, bridge);
   return {
     ...settingsOf(deviceOptions, given),
     ...settingsOf(portOptions, given),
@@ -207,6 +208,7 @@ function commonOf(port: DecodedPort, bridge: DecodedBridge | undefined): CommonP
     police_out: settingsOf(policeOptions, port.policed.police_out),
     arp_guard: distinct(port.claimList),
     allowed_macs: distinct(port.macList),
+    mst: instanceStates(port),
     fdb: port.entryList.map((entry) => resolveEntry(entry, port, vlans)),
     options: optionsOf(port),
   };

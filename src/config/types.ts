@@ -11,7 +11,7 @@ import type { bridgeOptions } from './options/bridge.js';
 import type { fdbOptions } from './options/entries.js';
 import type { evpnNeighborOptions, evpnOptions, evpnVniOptions } from './options/evpn.js';
 import type { KindOf, NicType, PortType, TunnelType } from './options/kinds.js';
-import type { snoopingOptions } from './options/mcast.js';
+import type { bridgeVlanOptions } from './options/mcast.js';
 import type { nexthopMemberOptions, nexthopOptions } from './options/nexthop.js';
 import type { nicOptions } from './options/nic.js';
 import type { Settings } from './options/option.js';
@@ -112,13 +112,13 @@ export interface BridgeConfig extends Settings<typeof bridgeOptions>, NicSetting
   /** MACs of the host itself in this bridge: frames to them go to the host port, and are dropped without one. */
   fdb: FdbEntryConfig[];
   ports: PortConfig[];
-  /** Options of VLANs, ascending and unique; for `mcast_vlan_snooping`. Others have the defaults. */
+  /** Options of VLANs, ascending and unique; for `mcast_vlan_snooping` and `mst_enabled`. Others have the defaults. */
   vlan_global: VlanGlobalConfig[];
   options: RawOptions;
 }
 
-/** How one VLAN of a bridge snoops. */
-export interface VlanGlobalConfig extends Settings<typeof snoopingOptions> {
+/** How one VLAN of a bridge snoops, and the instance of the spanning tree that it belongs to. */
+export interface VlanGlobalConfig extends Settings<typeof bridgeVlanOptions> {
   vid: number;
 }
 
@@ -134,6 +134,8 @@ export interface CommonPortConfig
    */
   vlans: VlanMembership[];
   fdb: FdbEntryConfig[];
+  /** States in instances from 1 on, ascending and unique, without `disabled`, which all others have. */
+  mst: InstanceState[];
   /** Addresses and prefixes, canonical, without duplicates; empty: any. */
   arp_guard: string[];
   /** Likewise. */
@@ -144,6 +146,11 @@ export interface CommonPortConfig
 /** Limits of flooded frames per second and port, by kind of traffic; 0: no limit. */
 export type StormLimit = Settings<typeof stormLimitOptions>;
 
+export interface InstanceState {
+  msti: number;
+  state: Exclude<PortStateName, 'disabled'>;
+}
+
 export interface VlanMembership {
   vid: number;
   pvid: boolean;
@@ -152,7 +159,9 @@ export interface VlanMembership {
   neigh_suppress?: true;
   /** True: isolated in this VLAN, whatever the port is. */
   isolated?: true;
-  /** The state of the VLAN at the port; absent: forwarding. */
+  /** The instance of the spanning tree that says the state; 0: it is that of the port. Absent: a bridge without `mst_enabled`. */
+  msti?: number;
+  /** The state of the VLAN at the port; absent: forwarding, or with `msti` 0 that of the port. */
   state?: Exclude<PortStateName, 'forwarding'>;
   /** With `mcast_vlan_snooping`; absent: 1. */
   mcast_router?: 0 | 1 | 2;

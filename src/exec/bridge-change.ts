@@ -1,5 +1,5 @@
-/** RTM_SETLINK and RTM_DELLINK of family AF_BRIDGE: `bridge link set`, `bridge vlan add` and `bridge vlan del`. */
-import type { LinkRow, VlanRequest } from '../api/api.js';
+/** RTM_SETLINK and RTM_DELLINK of family AF_BRIDGE: `bridge link set`, `bridge mst set`, `bridge vlan add` and `bridge vlan del`. */
+import type { LinkRow, MstRequest, VlanRequest } from '../api/api.js';
 import { AttributeMap } from '../netlink/attributes.js';
 import { NetlinkFault, unsupported } from '../netlink/fault.js';
 import { acknowledgement, type Message } from '../netlink/message.js';
@@ -7,7 +7,8 @@ import { IFINFO_BYTES, IFLA, readIfinfo, RTM } from '../netlink/rtnetlink.js';
 import { portOptions } from './link-options.js';
 import { changePort } from './port-change.js';
 import type { View } from './view.js';
-import { BRIDGE_SPEC, TUNNEL, VLAN_FLAG } from './vlan-messages.js';
+import { PORT_STATES } from '../values/port-state.js';
+import { BRIDGE_SPEC, MST, MST_ENTRY, TUNNEL, VLAN_FLAG } from './vlan-messages.js';
 
 /** Of BRIDGE_SPEC.FLAGS. */
 const SELF = 2;
@@ -27,7 +28,8 @@ export async function changeBridge(view: View, request: Message): Promise<Buffer
   if (options !== undefined) await changeOptions(view, row, options, flags);
   if (spec?.has(BRIDGE_SPEC.MODE) === true) throw unsupported('overtap has no hwmode; leave it out');
   const op = request.type === RTM.DELLINK ? 'del' : 'add';
-  for (const change of readVlans(spec, op, row)) await view.client.post('/v1/vlans', change);
+  for (const change of [...readVlans(spec, op, row), ...readInstances(spec, row)])
+    await view.client.post('/v1/vlans', change);
   return [acknowledgement(request, view.caller.portid)];
 }
 
@@ -60,6 +62,18 @@ export function readVlans(spec: AttributeMap | undefined, op: 'add' | 'del', { i
   }
   if (begin !== undefined || tunnelBegin !== undefined) throw new NetlinkFault('a range of VLANs has no end');
   return changes;
+}
+
+/** States of the port in instances of the spanning tree: `bridge mst set`. */
+export function readInstances(spec: AttributeMap | undefined, { ifname }: LinkRow): MstRequest[] {
+  const entries = spec?.nested(BRIDGE_SPEC.MST)?.all ?? [];
+  return entries.slice(0, MAX_ITEMS).flatMap(({ type, value }): MstRequest[] => {
+    if (type !== MST_ENTRY) return [];
+    const given = new AttributeMap(value);
+    const [msti, state] = [given.u16(MST.MSTI), PORT_STATES[given.u8(MST.STATE) ?? -1]];
+    if (msti === undefined || state === undefined) throw new NetlinkFault('give an instance and a state from 0 to 4');
+    return [{ op: 'mst', dev: ifname, msti, state }];
+  });
 }
 
 function membership(

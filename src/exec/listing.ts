@@ -1,12 +1,12 @@
 /** RTM_GETLINK: one link, or the kernel's links and the switch's. */
-import type { LinkRow } from '../api/api.js';
-import { AttributeMap, writeAttributes } from '../netlink/attributes.js';
+import type { LinkRow, VlansAnswer } from '../api/api.js';
+import { type Attribute, AttributeMap, writeAttributes } from '../netlink/attributes.js';
 import { dumpEnd, type Message, NLM_F, writeMessage } from '../netlink/message.js';
 import { AF, IFINFO_BYTES, IFLA, readIfinfo, RTM } from '../netlink/rtnetlink.js';
 import { linkOf } from './kernel.js';
 import { bridgePayload, devicePayload, linkPayload } from './link-messages.js';
 import { deviceOf, type View } from './view.js';
-import { bridgeSpec, EXT_MASK, isInAfBridge } from './vlan-messages.js';
+import { bridgeSpec, EXT_MASK, instanceSpec, isInAfBridge } from './vlan-messages.js';
 
 /** A message of an answer to `request`. */
 export function answerMessage(view: View, request: Message, type: number, payload: Buffer, flags = 0): Buffer {
@@ -76,11 +76,19 @@ async function dumpBridges(view: View, request: Message, given: AttributeMap): P
   await view.kernel.links();
   const out = messages.map(({ type, payload }) => answerMessage(view, request, type, payload, NLM_F.MULTI));
   const withVlans = (mask & (EXT_MASK.VLANS | EXT_MASK.VLANS_COMPRESSED)) !== 0;
-  const vlans = withVlans ? await view.client.get('/v1/vlans') : undefined;
+  const asked = withVlans || (mask & EXT_MASK.MST) !== 0;
+  const vlans = asked ? await view.client.get('/v1/vlans') : undefined;
   for (const row of await view.links()) {
     if (!isInAfBridge(row, withVlans)) continue;
-    const spec = vlans === undefined ? undefined : bridgeSpec(row, vlans, (mask & EXT_MASK.VLANS_COMPRESSED) !== 0);
+    const spec = vlans === undefined ? undefined : specOf(row, vlans, mask);
     out.push(answerMessage(view, request, RTM.NEWLINK, await bridgePayload(view, row, spec), NLM_F.MULTI));
   }
   return [...out, dumpEnd(request, view.caller.portid)];
+}
+
+/** The attributes of IFLA_AF_SPEC that a mask (RTEXT_FILTER_*) asks for. */
+function specOf(row: LinkRow, vlans: VlansAnswer, mask: number): Attribute[] {
+  const isCompressed = (mask & EXT_MASK.VLANS_COMPRESSED) !== 0;
+  const ofVlans = isCompressed || (mask & EXT_MASK.VLANS) !== 0 ? bridgeSpec(row, vlans, isCompressed) : [];
+  return (mask & EXT_MASK.MST) === 0 ? ofVlans : [...ofVlans, ...instanceSpec(row, vlans)];
 }

@@ -1,16 +1,28 @@
 /** VLANs and tunnels of ports, as attributes of messages of family AF_BRIDGE (linux/if_bridge.h). */
 import type { LinkRow, VlansAnswer } from '../api/api.js';
-import { type Attribute, bytesAttribute, nestAttribute, u16Attribute, u32Attribute } from '../netlink/attributes.js';
+import {
+  type Attribute,
+  bytesAttribute,
+  nestAttribute,
+  u16Attribute,
+  u32Attribute,
+  u8Attribute,
+} from '../netlink/attributes.js';
+import { PORT_STATES } from '../values/port-state.js';
 
-/** RTEXT_FILTER_*: VLANs, the same with ranges, no counters. */
-export const EXT_MASK = { VLANS: 2, VLANS_COMPRESSED: 4, SKIP_STATS: 8 } as const;
+/** RTEXT_FILTER_*: VLANs, the same with ranges, no counters, states in instances of the spanning tree. */
+export const EXT_MASK = { VLANS: 2, VLANS_COMPRESSED: 4, SKIP_STATS: 8, MST: 0x80 } as const;
 
 /** Within IFLA_AF_SPEC. */
-export const BRIDGE_SPEC = { FLAGS: 0, MODE: 1, VLAN_INFO: 2, TUNNEL_INFO: 3 } as const;
+export const BRIDGE_SPEC = { FLAGS: 0, MODE: 1, VLAN_INFO: 2, TUNNEL_INFO: 3, MST: 6 } as const;
 
 export const VLAN_FLAG = { MASTER: 1, PVID: 2, UNTAGGED: 4, RANGE_BEGIN: 8, RANGE_END: 16, BRENTRY: 32 } as const;
 
 export const TUNNEL = { ID: 1, VID: 2, FLAGS: 3 } as const;
+
+/** Within BRIDGE_SPEC.MST, and in an entry. */
+export const MST_ENTRY = 1;
+export const MST = { MSTI: 1, STATE: 2 } as const;
 
 export function isInAfBridge(row: LinkRow, withBridges: boolean): boolean {
   return row.type === 'bridge' ? withBridges : row.master !== undefined;
@@ -48,6 +60,16 @@ export function bridgeSpec(row: LinkRow, { vlans, tunnels }: VlansAnswer, compre
     out.push(...range(vlan, vlanEnd, true).map(({ at, end }) => tunnelInfo(vlan + at, tunid + at, end)));
   }
   return out;
+}
+
+/** The states of a port in instances of the spanning tree, as attributes of IFLA_AF_SPEC; of another link none. */
+export function instanceSpec(row: LinkRow, { mst = [] }: VlansAnswer): Attribute[] {
+  const states = mst.find(({ ifname }) => ifname === row.ifname)?.mst ?? [];
+  if (states.length === 0) return [];
+  const entries = states.map(({ msti, state }) =>
+    nestAttribute(MST_ENTRY, [u16Attribute(MST.MSTI, msti), u8Attribute(MST.STATE, PORT_STATES.indexOf(state))]),
+  );
+  return [nestAttribute(BRIDGE_SPEC.MST, entries)];
 }
 
 /** Each number of a range, or its ends, with the flags that say so. */

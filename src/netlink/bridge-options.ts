@@ -32,7 +32,7 @@ const MULTI_KEYS = [
   'mdb_offload_fail_notification',
   'fdb_local_vlan_0',
 ] as const;
-const MULTI_KNOWN: readonly string[] = ['mcast_vlan_snooping', 'fdb_local_vlan_0'];
+const MULTI_KNOWN: readonly string[] = ['mcast_vlan_snooping', 'mst_enabled', 'fdb_local_vlan_0'];
 
 /** `struct br_boolopt_multi`: values, and which of them are meant. */
 function multiBytes(row: Options): Buffer {

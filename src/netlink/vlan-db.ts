@@ -54,6 +54,7 @@ const GLOBAL_TABLE: readonly Row[] = [
   key(13, 'mcast_query_response_interval', number(8), 1000),
   key(14, 'mcast_startup_query_interval', number(8), 3125),
   key(15, 'mcast_querier', flag, false),
+  key(18, 'msti', number(2), 0),
 ];
 
 interface Range {

@@ -34,6 +34,8 @@ const SOCKET_PATH_MAX = 107;
 const COUNT_MAX = 2_147_483_647;
 /** Seconds: the longest ageing time of IEEE 802.1Q and of the kernel's bridge (BR_MAX_AGEING_TIME). */
 const AGEING_MAX = 1_000_000;
+/** VLAN_N_VID - 1. */
+const INSTANCE_MAX = 4095;
 /** Groups of a bridge: the engines' table has room for those of some bridges. */
 const GROUPS_MAX = 32_768;
 /** Descriptors: the first behind the standard streams, and the most that Linux allows (fs.nr_open). */
@@ -134,6 +136,9 @@ export const value = {
   bfdMultiplier: whole('a number of packets', 1, 255),
   vid: whole('a VLAN ID', 1, VLAN_ID.max),
   vids: range(VLAN_ID),
+  // As the kernel (BRIDGE_VLANDB_GOPTS_MSTI).
+  instance: whole('an instance', 0, INSTANCE_MAX),
+  ownInstance: whole('an instance', 1, INSTANCE_MAX),
   vnis: range(VNI),
   seconds: whole('whole seconds', 0, AGEING_MAX),
   count: whole('a number', 0, COUNT_MAX),

@@ -75,6 +75,13 @@ describe('a change', () => {
     ['vlan add vid 2 dev tap1 pvid', '/v1/vlans', { op: 'add', dev: 'tap1', vid: 2, pvid: true }],
     ['vlan del vid 2-9 dev tap1', '/v1/vlans', { op: 'del', dev: 'tap1', vid: 2, vidEnd: 9 }],
     [
+      'vlan global set dev br1 vid 2-9 msti 3',
+      '/v1/vlans',
+      { op: 'global', dev: 'br1', vid: 2, vidEnd: 9, options: { msti: 3 } },
+    ],
+    ['mst set dev tap1 msti 3 state blocking', '/v1/vlans', { op: 'mst', dev: 'tap1', msti: 3, state: 'blocking' }],
+    ['mst set dev tap1 msti 0 state 3', '/v1/vlans', { op: 'mst', dev: 'tap1', msti: 0, state: 'forwarding' }],
+    [
       'neigh add 198.18.0.3 lladdr 02:00:00:00:00:03 dev vxlan0 vlan 10',
       '/v1/neigh',
       { op: 'add', dst: '198.18.0.3', lladdr: '02:00:00:00:00:03', dev: 'vxlan0', vlan: 10 },
@@ -99,6 +106,9 @@ describe('a change', () => {
       'fdb add x dev tap1',
       'vlan add dev tap1',
       'neigh del x',
+      'mst set dev tap1 state blocking',
+      'mst set dev tap1 msti 4096 state blocking',
+      'mst set dev tap1 msti 1 state shut',
       'mdb add',
     ]) {
       const { status, out, err } = await ask(line);

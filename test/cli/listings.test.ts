@@ -63,6 +63,17 @@ const VLANS: VlansAnswer = {
   ],
 };
 
+const MST = [
+  {
+    ifname: 'tap1_0',
+    mst: [
+      { msti: 0, state: 'forwarding' as const },
+      { msti: 12, state: 'blocking' as const },
+    ],
+  },
+  { ifname: 'vxlan0', mst: [{ msti: 0, state: 'learning' as const }] },
+];
+
 const idle = { rx_packets: 0, rx_bytes: 0, tx_packets: 0, tx_bytes: 0, rx_dropped: 0, tx_dropped: 0, drops: {} };
 const STATS: StatsAnswer = {
   links: { tap1_0: { ...idle, rx_packets: 1, rx_bytes: 60 }, vxlan0: { ...idle, tx_packets: 1, tx_bytes: 60 } },
@@ -78,7 +89,13 @@ const folder = scratch();
 let served: FakeSwitch;
 
 beforeAll(async () => {
-  const table = { '/v1/links': LINKS, '/v1/fdb': FDB, '/v1/vlans': VLANS, '/v1/stats': STATS, '/v1/config': CONFIG };
+  const table = {
+    '/v1/links': LINKS,
+    '/v1/fdb': FDB,
+    '/v1/vlans': { ...VLANS, mst: MST },
+    '/v1/stats': STATS,
+    '/v1/config': CONFIG,
+  };
   served = await fakeSwitch(folder.file('switch.sock'), routes(table));
 });
 afterAll(async () => {
@@ -174,6 +191,16 @@ describe('vlan show and tunnelshow', () => {
   });
 
   it('passes JSON on, and narrows it', async () => {
+    expect((await ask('mst')).out).toBe(
+      [
+        'port              msti     state',
+        'tap1_0            0        forwarding',
+        '                  12       blocking',
+        'vxlan0            0        learning',
+        '',
+      ].join('\n'),
+    );
+    expect(await json('mst', 'show', 'dev', 'vxlan0')).toEqual([MST[1]]);
     expect(await json('vlan', 'show')).toEqual(VLANS.vlans);
     expect(await json('vlan', 'tunnelshow')).toEqual(VLANS.tunnels);
     expect(await json('vlan', 'show', 'dev', 'tap1_0')).toEqual([VLANS.vlans[0]]);

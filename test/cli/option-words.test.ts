@@ -61,6 +61,7 @@ const READINGS: [OptionScope, string, Options][] = [
   ['bridge', 'mcast_querier_interval 25500', { mcast_querier_interval: 25_500 }],
   ['bridge', 'mcast_startup_query_interval 3125', { mcast_startup_query_interval: 3125 }],
   ['bridge', 'mcast_startup_query_count 4', { mcast_startup_query_count: 4 }],
+  ['bridge', 'mst_enabled 1', { mst_enabled: true }],
   ['bridge', 'mcast_vlan_snooping 1 mcast_hash_max 512', { mcast_vlan_snooping: true, mcast_hash_max: 512 }],
   ['bridge', 'mac_move_limit 5', { mac_move_limit: 5 }],
   ['bridge', 'loop_guard off', { loop_guard: false }],

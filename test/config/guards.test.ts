@@ -90,6 +90,15 @@ describe('a contradiction', () => {
     expect(warned({}, guards)).toEqual([]);
   });
 
+  it('is an instance of the spanning tree in which no port has a state', () => {
+    const vlan_global = [{ vid: 2, msti: 1 }, { vid: '5-9', msti: 1 }, { vid: 3, msti: 2 }, { vid: 4 }];
+    const bridge = { vlan_filtering: true, mst_enabled: true, vlan_global };
+    expect(warned({ t: { mst: [{ msti: 2, state: 'forwarding' }] } }, bridge)).toEqual([
+      'vlan_global[0].msti: instance 1 is disabled at every port of br0, so no frame of its VLANs passes; give ports a state there (mst)',
+    ]);
+    expect(warned({ t: {} }, { ...bridge, mst_enabled: false })).toEqual([]);
+  });
+
   it('is one address of two ports of a domain', () => {
     const ports = { t: { arp_guard: ['10.0.0.5', '10.1.0.0/16'] }, u: { arp_guard: ['10.1.0.0/16', '10.0.0.5'] } };
     expect(warned(ports)).toEqual([

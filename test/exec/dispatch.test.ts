@@ -22,6 +22,15 @@ const READ = {
     vlans: [{ ifname: 'vxlan0', vlans: [{ vlan: 2, vlanEnd: 9, flags: ['PVID'] }] }],
     tunnels: [],
     vnis: [{ ifname: 'vxlan0', vnis: [{ vni: 110, vniEnd: 112, remote: '192.0.2.7' }] }],
+    mst: [
+      {
+        ifname: 'vxlan0',
+        mst: [
+          { msti: 0, state: 'forwarding' },
+          { msti: 1, state: 'blocking' },
+        ],
+      },
+    ],
     globals: [{ ifname: 'br0', vlans: [{ vlan: 2, mcast_snooping: 1, mcast_querier: 0, mcast_query_interval: 6000 }] }],
   },
   '/v1/fdb': [
@@ -156,6 +165,12 @@ const SAMPLES = {
     5,
     `07000000 ${index('vxlan0')} 1400 0180 0800 0100 4000 0200 0500 0600 02 000000`,
   ),
+  'bridge mst set dev vxlan0 msti 1 state 4': request(
+    RTM.SETLINK,
+    5,
+    `07000000 ${index('vxlan0')} 00000000 00000000 1c00 1a00 1800 0600 1400 0100 0600 0100 0100 0000 0500 0200 04 000000`,
+  ),
+  'bridge mst show': request(RTM.GETLINK, 0x305, '07000000 00000000 00000000 00000000 0800 1d00 80000000'),
   'bridge vlan global set': request(
     RTM.NEWVLAN,
     5,
@@ -220,6 +235,26 @@ test('state and bridge of a link', async () => {
   expect(posted).toEqual([
     { path: '/v1/links', body: { op: 'set', name: 'vxlan0', options: { up: false }, waits: true } },
   ]);
+});
+
+test('a state in an instance of the spanning tree', async () => {
+  const { posted } = await ask(SAMPLES['bridge mst set dev vxlan0 msti 1 state 4']);
+  expect(posted).toEqual([{ path: '/v1/vlans', body: { op: 'mst', dev: 'vxlan0', msti: 1, state: 'blocking' } }]);
+});
+
+test('states in instances of the spanning tree', async () => {
+  const { answer } = await ask(SAMPLES['bridge mst show']);
+  const found = (answer ?? []).flatMap((one) => readMessages(one)).map(({ payload }) => payload.toString('hex'));
+  // IFLA_BRIDGE_MST with an entry for each of the two instances.
+  const nest =
+    '2c000600' +
+    '14000100' +
+    '0600010000000000' +
+    '0500020003000000' +
+    '14000100' +
+    '0600010001000000' +
+    '0500020004000000';
+  expect(found.filter((hex) => hex.includes(nest))).toHaveLength(1);
 });
 
 test('a group of a bridge', async () => {

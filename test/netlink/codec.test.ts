@@ -134,7 +134,9 @@ describe('options', () => {
     expect(readMultiOptions(bytes('1000000010000000'))).toEqual({ fdb_local_vlan_0: true });
     const shown = new AttributeMap(writeAttributes(writeOptions(BRIDGE_OPTIONS, { fdb_local_vlan_0: true })));
     expect(hexOf(shown.bytes(46) as Buffer)).toBe('100000001f000000');
-    expect(() => readMultiOptions(bytes('0400000004000000'))).toThrow('mst_enabled');
+    // ip link set br0 type bridge mst_enabled 1
+    expect(readMultiOptions(bytes('0400000004000000'))).toEqual({ mst_enabled: true });
+    expect(() => readMultiOptions(bytes('0100000001000000'))).toThrow('no_linklocal_learn');
     expect(() => readMultiOptions(bytes('04'))).toThrow(NetlinkFault);
   });
 

@@ -37,6 +37,12 @@ describe('VLANs', () => {
     ]);
   });
 
+  test('the instance of a VLAN', () => {
+    // bridge vlan global set dev br0 vid 10-12 msti 258
+    const hex = `${HEAD} 1c00 0280 0600 0100 0a00 0000 0600 0200 0c00 0000 0600 1200 0201 0000`;
+    expect(readVlanChange(bytes(hex)).globals).toEqual([{ vid: 10, vidEnd: 12, options: { msti: 258 } }]);
+  });
+
   test('the state of a VLAN', () => {
     const { entries } = readVlanChange(bytes(`${HEAD} 1400 0180 0800 0100 4000 0a00 0500 0300 04 000000`));
     expect(entries.map(({ vid, options }) => [vid, options])).toEqual([[10, { state: 'blocking' }]]);
@@ -44,7 +50,6 @@ describe('VLANs', () => {
 
   test.each([
     ['a state', `${HEAD} 1400 0180 0800 0100 4000 0a00 0500 0300 05 000000`, 'from 0 to 4'],
-    ['an instance of MSTP', `${HEAD} 1400 0280 0600 0100 0a00 0000 0600 1200 0100 0000`, 'attribute 18'],
     ['an unknown attribute', `${HEAD} 1400 0180 0800 0100 4000 0a00 0500 6300 00 000000`, 'attribute 99'],
     ['mcast_router 3', `${HEAD} 1400 0180 0800 0100 4000 0a00 0500 0600 03 000000`, '0, 1 or 2'],
     ['no VLAN', HEAD, 'names no VLAN'],
@@ -86,7 +91,7 @@ describe('VLANs', () => {
     const options = { mcast_snooping: false, mcast_querier: true, mcast_mld_version: 2, mcast_query_interval: 6000 };
     const [read] = readVlanChange(writeVlans(5, [globalEntry({ vid: 7, vidEnd: 9 }, options)])).globals;
     expect(read).toMatchObject({ vid: 7, vidEnd: 9, options });
-    expect(Object.keys(read?.options ?? {})).toHaveLength(12);
+    expect(Object.keys(read?.options ?? {})).toHaveLength(13);
   });
 });
 

@@ -20,6 +20,7 @@ import { WORDS as EVENT_WORDS } from '../commands/monitor.js';
 import { FAMILY as NEIGH } from '../commands/neigh.js';
 import { FAMILY as ROUTE, ROUTE_GRAMMARS } from '../commands/route.js';
 import { GRAMMAR as STATS } from '../commands/stats.js';
+import { FAMILY as MST } from '../commands/mst.js';
 import { FAMILY as VLAN } from '../commands/vlan.js';
 import { FAMILY as VNI } from '../commands/vni.js';
 import { EVPN_GRAMMARS } from '../requests/evpn.js';
@@ -27,6 +28,7 @@ import { FDB_GRAMMARS, FDB_STATES } from '../requests/fdb.js';
 import { MDB_GRAMMARS } from '../requests/mdb.js';
 import { NEXTHOP_GRAMMARS } from '../requests/nexthop.js';
 import { NEIGH_GRAMMARS, NEIGH_STATES } from '../requests/neigh.js';
+import { MST_GRAMMARS } from '../requests/mst.js';
 import { VLAN_GRAMMARS } from '../requests/vlan.js';
 import { VNI_GRAMMARS } from '../requests/vni.js';
 import type { Grammar, Grammars, Subcommands, WordRule } from '../words.js';
@@ -83,6 +85,7 @@ const FAMILIES: readonly Subcommands[] = [
   LINK,
   FDB,
   VLAN,
+  MST,
   VNI,
   NEIGH,
   MDB,
@@ -96,6 +99,7 @@ const FAMILIES: readonly Subcommands[] = [
 const GRAMMARS: readonly Grammars[] = [
   FDB_GRAMMARS,
   VLAN_GRAMMARS,
+  MST_GRAMMARS,
   VNI_GRAMMARS,
   NEIGH_GRAMMARS,
   MDB_GRAMMARS,

@@ -2,7 +2,7 @@
  * The words of `bridge vlan add`, `del` and `set` as requests. Pure.
  */
 import type { VlanGlobalRequest, VlanRequest, VlanSetRequest } from '../../api/api.js';
-import { snoopingOptions } from '../../config/options/mcast.js';
+import { bridgeVlanOptions } from '../../config/options/mcast.js';
 import type { Row } from '../../config/options/option.js';
 import { type IdRange, rangeLength } from '../../values/id-range.js';
 import { PORT_STATES, type PortStateName } from '../../values/port-state.js';
@@ -30,7 +30,7 @@ const RULES: readonly WordRule[] = [
   { word: 'id', key: 'tunid', value: 'VNI' },
 ];
 
-const GLOBAL_OPTIONS = Object.entries<Row>(snoopingOptions);
+const GLOBAL_OPTIONS = Object.entries<Row>(bridgeVlanOptions);
 
 /** The words of each subcommand. */
 export const VLAN_GRAMMARS = {
@@ -104,10 +104,11 @@ export function vlanSetting(words: readonly string[]): VlanSetRequest {
       throw new UsageError(`"${word}" takes on or off, not "${text}"`);
     return text === undefined ? undefined : text === 'on';
   };
+  const state = one(found, 'state');
   const settings = {
     neigh_suppress: flag('neigh_suppress'),
     isolated: flag('isolated'),
-    state: stateOf(one(found, 'state')),
+    state: state === undefined ? undefined : portState(state),
     mcast_router: integer(found, 'mcast_router', 0, 2) as 0 | 1 | 2 | undefined,
     mcast_max_groups: integer(found, 'mcast_max_groups', 0, MAX_COUNT),
   };
@@ -117,8 +118,7 @@ export function vlanSetting(words: readonly string[]): VlanSetRequest {
 }
 
 /** The word of iproute2, or the number of the kernel (BR_STATE_*). @throws UsageError */
-function stateOf(text: string | undefined): PortStateName | undefined {
-  if (text === undefined) return undefined;
+export function portState(text: string): PortStateName {
   const state = PORT_STATES.find((name, number) => text === name || text === String(number));
   if (state === undefined) throw new UsageError(`"state" takes one of ${PORT_STATES.join(', ')}, not "${text}"`);
   return state;

@@ -81,7 +81,7 @@ export function setLink(doc: Document, name: string, { master, options = {} }: L
   const link = getLink(moved, name);
   let body = merged(link.body, own);
   if (Object.hasOwn(own, 'host_port') && body.host_port !== true) body = withoutHostPort(body, link, own);
-  if (link.kind === 'bridge') body = withDefaultPvid(link.body, withoutVlanSnooping(body, own));
+  if (link.kind === 'bridge') body = withDefaultPvid(link.body, withoutInstances(withoutVlanSnooping(body, own)));
   return withBody(moved, link, body);
 }
 
@@ -103,7 +103,7 @@ function moveTo(doc: Document, link: FoundLink, master: string | null): Document
 function outOfBridge(body: Mapping): Mapping {
   const isTunnel = isTunnelType(body.type);
   const gone = Object.keys(portOptions).filter((key) => !(isTunnel && key === 'learning'));
-  const rest = withoutKey(body, 'vlans', ...gone);
+  const rest = withoutKey(body, 'vlans', 'mst', ...gone);
   if (!Object.hasOwn(rest, 'fdb')) return rest;
   const entries = Array.isArray(rest.fdb) ? rest.fdb : [];
   const kept = isTunnel ? entries.filter((entry) => isFloodRow(asMapping(entry), rest)) : [];
@@ -119,6 +119,19 @@ function isFloodRow(entry: Mapping, port: Mapping): boolean {
 function withoutVlanSnooping(body: Mapping, own: LinkOptions): Mapping {
   const ends = Object.hasOwn(own, 'vlan_filtering') && body.vlan_filtering !== true;
   return ends && !Object.hasOwn(own, 'mcast_vlan_snooping') ? withoutKey(body, 'mcast_vlan_snooping') : body;
+}
+
+/** The states of ports in instances of the spanning tree go with the instances. */
+function withoutInstances(body: Mapping): Mapping {
+  if (body.mst_enabled === true || !isMapping(body.ports)) return body;
+  const ports = Object.entries(body.ports);
+  if (!ports.some(([, port]) => isMapping(port) && Object.hasOwn(port, 'mst'))) return body;
+  const rest = ports.map(([name, port]) => [name, isMapping(port) ? withoutKey(port, 'mst') : port]);
+  return withKey(body, 'ports', Object.fromEntries(rest));
+}
+
+function isMapping(value: unknown): value is Mapping {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Host-port settings are dropped with the host port, unless the same request sets them: the rules then refuse that. */

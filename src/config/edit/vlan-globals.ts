@@ -5,7 +5,7 @@
 import type { VlanGlobalRequest } from '../../api/api.js';
 import { formatRange, readRange, VLAN_ID } from '../../values/id-range.js';
 import { Refusal } from '../../values/address.js';
-import { snoopingOptions } from '../options/mcast.js';
+import { bridgeVlanOptions } from '../options/mcast.js';
 import { asMapping, type Document, EditRefused, getLink, type Mapping, withBody, withKey, withoutKey } from './tree.js';
 
 /** Sets options of VLANs; others stay. The VLANs need no port yet. @throws EditRefused */
@@ -16,7 +16,7 @@ export function setVlanGlobals(doc: Document, request: Omit<VlanGlobalRequest, '
     throw new EditRefused(`${dev} is a port, and these are options of a bridge's VLANs; give the bridge`);
   if (vidEnd < vid) throw new EditRefused(`the range ${vid}-${vidEnd} is reversed; give ${vidEnd}-${vid}`);
   if (Object.keys(options).length === 0)
-    throw new EditRefused(`nothing is to be set; give one of ${Object.keys(snoopingOptions).join(', ')}`);
+    throw new EditRefused(`nothing is to be set; give one of ${Object.keys(bridgeVlanOptions).join(', ')}`);
   const vlans = readGlobals(link.body);
   for (let one = vid; one <= vidEnd; one++) {
     const wanted = withoutDefaults({ ...vlans.get(one), ...options });
@@ -41,7 +41,7 @@ function readGlobals(bridge: Mapping): Map<number, Mapping> {
 }
 
 function withoutDefaults(options: Mapping): Mapping {
-  const defaults: Readonly<Record<string, { default: unknown }>> = snoopingOptions;
+  const defaults: Readonly<Record<string, { default: unknown }>> = bridgeVlanOptions;
   return Object.fromEntries(Object.entries(options).filter(([key, value]) => value !== defaults[key]?.default));
 }
 

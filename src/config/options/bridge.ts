@@ -112,6 +112,12 @@ export const bridgeOptions = {
     default: 'rstp',
     doc: 'The protocol of the spanning tree: RSTP of 802.1D-2004, which speaks STP to neighbours that know nothing else, or STP of 802.1D-1998 only.',
   }),
+  mst_enabled: option({
+    value: value.flag,
+    default: false,
+    word: bit(),
+    doc: 'Spanning trees of groups of VLANs (MSTP), which a program of its own speaks: each VLAN belongs to an instance (`msti` in `vlan_global`), and the states of a port are those of instances (`mst`); that of the port, or of the tree of `stp_state`, is the state of instance 0. Takes effect with `vlan_filtering`.',
+  }),
   priority: option({
     value: value.bridgePriority,
     default: 32_768,
@@ -156,7 +162,7 @@ export const bridgeLists = {
     value: value.list('options of VLANs such as { vid: 2, mcast_querier: true }'),
     items: vlanGlobalOptions,
     otherwise: 'none',
-    doc: 'Options of VLANs, on a bridge with `mcast_vlan_snooping`; set with `vlan global set`.',
+    doc: 'Options of VLANs, for `mcast_vlan_snooping` and `mst_enabled`; set with `vlan global set`.',
   }),
   fdb: { ...entryList, doc: "MACs that are the host's own; set with `fdb add MAC dev BRIDGE`." },
 };

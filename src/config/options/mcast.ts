@@ -81,7 +81,18 @@ export const snoopingOptions = {
   }),
 };
 
+/** The options of a VLAN of a bridge. */
+export const bridgeVlanOptions = {
+  ...snoopingOptions,
+  msti: option({
+    value: value.instance,
+    default: 0,
+    word: number('MSTI'),
+    doc: 'The instance of the spanning tree that the VLAN belongs to, on a bridge with `mst_enabled`: the state of the instance at a port (`mst`) is that of the VLAN. 0: the common tree, whose state is that of the port.',
+  }),
+};
+
 export const vlanGlobalOptions = {
   vid: required({ value: value.vids, doc: 'The VLAN, or a range of them.' }),
-  ...snoopingOptions,
+  ...bridgeVlanOptions,
 };

@@ -5,7 +5,7 @@
 import { PORT_STATES } from '../../values/port-state.js';
 import { mapping, value } from '../../values/value.js';
 import { fdbOptions } from './entries.js';
-import { choiceOption, defaultsOf, option } from './option.js';
+import { choiceOption, defaultsOf, option, required } from './option.js';
 import { vlanOptions } from './vlan.js';
 import { generic, hex, list, number, numbered, numberOr, numbers, onOff, state, textOrNone } from './word.js';
 
@@ -282,4 +282,18 @@ export const entryList = option({
   doc: 'Configured FDB entries; set with `fdb add` and `fdb del`.',
 });
 
+export const instanceOptions = {
+  msti: required({ value: value.ownInstance, doc: 'The instance.' }),
+  state: required({ value: value.portState, doc: 'State of its VLANs at the port, as `state` of the port.' }),
+};
+
+export const instanceList = option({
+  value: value.list('states of instances such as [{ msti: 1, state: forwarding }]'),
+  items: instanceOptions,
+  otherwise: '`disabled` in every instance, as in Linux',
+  doc: 'The states of the port in instances of the spanning tree, on a bridge with `mst_enabled`, with which they go; set with `mst set`. That of instance 0 is `state`.',
+});
+
 export const portLists = { vlans: vlanList, fdb: entryList };
+/** Of ports that have a state, likewise. */
+export const stateLists = { mst: instanceList };

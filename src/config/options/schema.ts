@@ -15,7 +15,15 @@ import { vlanGlobalOptions } from './mcast.js';
 import { nexthopOptions } from './nexthop.js';
 import { nicOptions } from './nic.js';
 import { type Rows, type Shape, shapeOf } from './option.js';
-import { deviceOptions, policeOptions, portLists, portOptions, stormLimitOptions } from './port.js';
+import {
+  deviceOptions,
+  instanceOptions,
+  policeOptions,
+  portLists,
+  portOptions,
+  stateLists,
+  stormLimitOptions,
+} from './port.js';
 import { etcdOptions, offloadOptions, switchLists, switchOptions } from './switch.js';
 import { vlanOptions } from './vlan.js';
 
@@ -47,7 +55,7 @@ export const BRIDGE = object(
 );
 
 const bareOptions = { ...portLists, ...deviceOptions };
-const anyPort = { ...bareOptions, ...portOptions };
+const anyPort = { ...bareOptions, ...portOptions, ...stateLists };
 
 /** The rows of a kind of port, in the order of the JSON Schema. */
 export function portRows(type: PortType): Rows {
@@ -75,6 +83,11 @@ export const VLAN = object('a VLAN membership such as { vid: 2 }', shapeOf(vlanO
 export const VLAN_GLOBAL = object(
   'options of a VLAN such as { vid: 2, mcast_querier: true }',
   shapeOf(vlanGlobalOptions),
+);
+
+export const INSTANCE = object(
+  'a state of an instance such as { msti: 1, state: forwarding }',
+  shapeOf(instanceOptions),
 );
 
 export const POLICE = object('a mapping of limits', shapeOf(policeOptions));

@@ -8,7 +8,7 @@ import { bridgeLists, bridgeOptions, bridgePorts } from './bridge.js';
 import { type LinkType, PORT_KINDS, PORT_TYPES, type PortType } from './kinds.js';
 import { nicOptions } from './nic.js';
 import type { Rows } from './option.js';
-import { deviceOptions, portLists, portOptions } from './port.js';
+import { deviceOptions, portLists, portOptions, stateLists } from './port.js';
 import { tapOptions } from './tap.js';
 import { vxlanOptions } from './vxlan.js';
 import { flag, type OptionKind, type Word } from './word.js';
@@ -69,10 +69,10 @@ export const OPTION_ROWS: Readonly<Record<OptionScope, readonly OptionRow[]>> = 
   ...PORT_ROWS,
 };
 
-/** Keys of links and ports with commands and listings of their own: `vlan`, `fdb`, `neigh`, `mdb`, `link add`. */
+/** Keys of links and ports with commands and listings of their own: `vlan`, `mst`, `fdb`, `neigh`, `mdb`, `link add`. */
 export const KEYS_WITHOUT_WORDS: readonly string[] = [
   'type',
-  ...Object.keys({ ...bridgeLists, ...bridgePorts, ...portLists }),
+  ...Object.keys({ ...bridgeLists, ...bridgePorts, ...portLists, ...stateLists }),
   ...PORT_TYPES.flatMap((type) => Object.keys(PORT_KINDS[type].lists)),
 ];
 

@@ -26,7 +26,7 @@ export const vlanOptions = {
   state: option({
     value: value.portState,
     otherwise: '`forwarding`',
-    doc: 'State of the VLAN at the port, for a spanning tree for each VLAN that another program runs: as `state` of the port, which holds too. Not with `stp_state` of the bridge. Only on ports, not for a host port.',
+    doc: 'State of the VLAN at the port, for a spanning tree for each VLAN that another program runs: as `state` of the port, which holds too. Not with `stp_state` or `mst_enabled` of the bridge. Only on ports, not for a host port.',
   }),
   mcast_router: option({
     value: value.mcastRouter,

@@ -20,6 +20,7 @@ import {
   EVPN_NEIGHBOR,
   EVPN_VNI,
   FDB_ENTRY,
+  INSTANCE,
   MDB_ENTRY,
   NEIGH_ENTRY,
   TUNNEL_MDB_ENTRY,
@@ -173,12 +174,18 @@ function decodeLists(port: Decoded<(typeof PORTS)[PortType]>, faults: FaultList)
   return {
     vlanList: vlans === undefined ? undefined : decodeVlans(port, vlans, faults),
     entryList: decodeEntries(port, faults),
+    instanceList: decodeObjects(INSTANCE, port, 'mst', instancesOf(port.given), faults),
     stormLimits: storm?.given ?? {},
     policed: { police_in: policed('police_in', police_in), police_out: policed('police_out', police_out) },
     addressList: decodeList(value.nicAddress, port, 'addresses', addressesOf(port.given), faults),
     claimList: decodeList(value.addressOrPrefix, port, 'arp_guard', arp_guard, faults),
     macList: decodeList(value.nicMac, port, 'allowed_macs', allowed_macs, faults),
   };
+}
+
+/** None for a kind without a state. */
+function instancesOf(given: object): readonly unknown[] | undefined {
+  return 'mst' in given ? (given.mst as unknown[] | undefined) : undefined;
 }
 
 /** None for a kind without a NIC. */

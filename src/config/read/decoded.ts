@@ -7,6 +7,7 @@ import type { PortType, TunnelType } from '../options/kinds.js';
 import type {
   BRIDGE,
   FDB_ENTRY,
+  INSTANCE,
   MDB_ENTRY,
   NEIGH_ENTRY,
   TUNNEL_MDB_ENTRY,
@@ -91,6 +92,8 @@ export interface DecodedLists {
   /** Undefined when not given. */
   vlanList: DecodedVlan[] | undefined;
   entryList: DecodedEntry[];
+  /** Of `mst`. */
+  instanceList: Item<z.output<typeof INSTANCE>>[];
   stormLimits: Partial<z.output<typeof STORM_LIMIT>>;
   /** Of `police_in` and `police_out`. */
   policed: Record<'police_in' | 'police_out', Partial<z.output<typeof POLICE>>>;

@@ -73,7 +73,7 @@ export function checkRules(config: DecodedSwitch, machine: Machine, faults: Faul
     checkBackups(bridge, faults);
   }
   checkMirrors(config.bridgeList, faults);
-  checkPortStates(config.bridgeList, faults);
+  checkPortStates(config, faults);
   checkDrivers(config, faults);
   checkEtcd(config, faults);
   checkEvpn(config, faults);

@@ -37,6 +37,7 @@ export function lookForContradictions(config: DecodedSwitch, faults: FaultList):
   for (const port of allPorts(config)) lookAtPort(port, faults);
   for (const bridge of config.bridgeList) {
     lookForServers(bridge, faults);
+    lookForClosedInstances(bridge, faults);
     if (bridge.given.vlan_filtering !== true) lookForSharedClaims(bridge, faults);
   }
 }
@@ -87,6 +88,19 @@ function lookForServers({ given, path, portList, name }: DecodedBridge, faults: 
       [...path, key],
       `no port of ${name} is trusted, so no ${words[key]} is heard; set trusted: true on its port`,
     );
+  }
+}
+
+/** A port is disabled in an instance until somebody says otherwise: without a state at any port, none of its VLANs passes a frame. */
+function lookForClosedInstances({ given, globalList, name, portList }: DecodedBridge, faults: FaultList): void {
+  if (given.mst_enabled !== true || given.vlan_filtering !== true || portList.length === 0) return;
+  const said = new Set(portList.flatMap((port) => port.instanceList.map(({ value }) => value.msti)));
+  for (const { path, value } of globalList) {
+    const { msti = 0 } = value;
+    if (msti === 0 || said.has(msti)) continue;
+    said.add(msti);
+    const message = `instance ${msti} is disabled at every port of ${name}, so no frame of its VLANs passes; give ports a state there (mst)`;
+    warn(faults, [...path, 'msti'], message);
   }
 }
 

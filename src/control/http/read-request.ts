@@ -37,6 +37,7 @@ export function readKinds(query: unknown): ReadonlySet<EventKind> | null {
 
 /** Two ranges map one to one; the message names the missing or wrong end. */
 function checkRanges(request: WriteRoutes['/v1/vlans']['request']): void {
+  if (request.op === 'mst') return;
   if (request.op === 'vni_add' || request.op === 'vni_del') {
     const { vni, vniEnd = vni } = request;
     if (vniEnd < vni) throw invalid(`vniEnd: ${vniEnd} is before vni ${vni}; give the last VNI of the range`);

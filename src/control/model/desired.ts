@@ -52,6 +52,7 @@ function desiredHost(
     mirror_vlans: [],
     arp_guard: [],
     allowed_macs: [],
+    mst: [],
     trusted: true,
     up: link.up,
     name: role === 'bridge' ? name : hostPortName(name),

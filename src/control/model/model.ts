@@ -12,6 +12,7 @@ import type {
   VxlanConfig,
 } from '../../config/types.js';
 import { ABSENT_HOST_PORT } from '../../dataplane/state/destination.js';
+import type { VlanState } from '../../dataplane/state/forwarding.js';
 import type { Bequest } from './bequest.js';
 import type { EntryTable } from './entries.js';
 import type { PeerFloodRow } from './peer-rows.js';
@@ -89,7 +90,7 @@ export interface PortBase {
       untagged: boolean;
       suppresses: boolean;
       isolated: boolean;
-      state: 'closed' | 'learning' | undefined;
+      state: VlanState | undefined;
       counter: number;
     }
   >;

@@ -2,13 +2,13 @@
  * Differences of the options of VLANs as requests and as words: those of memberships that are about multicast, and those of the VLANs
  * of a bridge. Pure.
  */
-import type { VlanGlobalRequest, VlanSetRequest } from '../../api/api.js';
-import { snoopingOptions } from '../../config/options/mcast.js';
+import type { MstRequest, VlanGlobalRequest, VlanSetRequest } from '../../api/api.js';
+import { bridgeVlanOptions } from '../../config/options/mcast.js';
 import { defaultsOf } from '../../config/options/option.js';
-import type { SwitchConfig, VlanGlobalConfig, VlanMembership } from '../../config/types.js';
+import type { InstanceState, PortConfig, SwitchConfig, VlanGlobalConfig, VlanMembership } from '../../config/types.js';
 
-const DEFAULTS: Readonly<Record<string, unknown>> = defaultsOf(snoopingOptions);
-const OPTIONS = Object.keys(snoopingOptions) as (keyof typeof snoopingOptions)[];
+const DEFAULTS: Readonly<Record<string, unknown>> = defaultsOf(bridgeVlanOptions);
+const OPTIONS = Object.keys(bridgeVlanOptions) as (keyof typeof bridgeVlanOptions)[];
 
 /** @param kept memberships that are not added anew */
 export function mcastSettings(
@@ -53,6 +53,27 @@ export function vlanGlobalChanges(before: SwitchConfig, after: SwitchConfig): Vl
       options,
     }));
   });
+}
+
+/** The states of ports in instances. */
+export function instanceChanges(before: SwitchConfig, after: SwitchConfig): MstRequest[] {
+  const portsOf = ({ bridges, ports }: SwitchConfig): PortConfig[] => [
+    ...bridges.flatMap((one) => one.ports),
+    ...ports,
+  ];
+  const had = new Map(portsOf(before).map(({ name, mst }) => [name, statesOf(mst)]));
+  return portsOf(after).flatMap(({ name: dev, mst }) => {
+    const [old, wanted] = [had.get(dev) ?? new Map(), statesOf(mst)];
+    const instances = [...new Set([...old.keys(), ...wanted.keys()])].sort((one, other) => one - other);
+    return instances.flatMap((msti): MstRequest[] => {
+      const state = wanted.get(msti) ?? 'disabled';
+      return (old.get(msti) ?? 'disabled') === state ? [] : [{ op: 'mst', dev, msti, state }];
+    });
+  });
+}
+
+function statesOf(list: readonly InstanceState[]): Map<number, InstanceState['state']> {
+  return new Map(list.map(({ msti, state }) => [msti, state]));
 }
 
 function byVid(list: readonly VlanGlobalConfig[]): Map<number, Readonly<Record<string, unknown>>> {

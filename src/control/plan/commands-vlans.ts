@@ -3,13 +3,14 @@
  */
 import type { VlanRequest, VlanSetRequest, VlansRequest, VniAddRequest, VniDelRequest } from '../../api/api.js';
 import type { Document } from '../../config/edit/tree.js';
+import { setInstance } from '../../config/edit/instances.js';
 import { addVlans, deleteVlans, setVlans } from '../../config/edit/vlans.js';
 import { setVlanGlobals } from '../../config/edit/vlan-globals.js';
 import { deleteVnis, setVnis } from '../../config/edit/vnis.js';
 import { commandText } from '../../config/options/words.js';
 import type { SwitchConfig, VlanMembership } from '../../config/types.js';
 import { PORT_STATES } from '../../values/port-state.js';
-import { mcastSettings, vlanGlobalChanges, vlanGlobalWords } from './commands-vlan-options.js';
+import { instanceChanges, mcastSettings, vlanGlobalChanges, vlanGlobalWords } from './commands-vlan-options.js';
 
 /** The document after a request. @throws EditRefused */
 export function editVlans(document: Document, request: VlansRequest): Document {
@@ -22,6 +23,8 @@ export function editVlans(document: Document, request: VlansRequest): Document {
       return setVlans(document, request);
     case 'global':
       return setVlanGlobals(document, request);
+    case 'mst':
+      return setInstance(document, request);
     case 'vni_add':
       return setVnis(document, request);
     case 'vni_del':
@@ -53,7 +56,7 @@ export function vlanChanges(before: SwitchConfig, after: SwitchConfig): VlansReq
     come.push(...mcastSettings(dev, kept, vlans));
     come.push(...groupChanges(dev, kept, vlans));
   }
-  return [...gone, ...come, ...vlanGlobalChanges(before, after)];
+  return [...gone, ...come, ...vlanGlobalChanges(before, after), ...instanceChanges(before, after)];
 }
 
 /** The VLANs whose suppression or isolation differs. @param byVlan suppression is set by VLAN: a new VLAN always gets it explicitly */
@@ -78,7 +81,7 @@ function settings(
   });
 }
 
-/** The VLANs whose state differs. */
+/** The VLANs whose state differs, and is no matter of an instance. */
 function stateChanges(
   dev: string,
   kept: readonly VlanMembership[],
@@ -86,6 +89,7 @@ function stateChanges(
 ): VlanSetRequest[] {
   return PORT_STATES.flatMap((state) => {
     const those = after.filter((vlan) => {
+      if (vlan.msti !== undefined) return false;
       const before = kept.find(({ vid }) => vid === vlan.vid)?.state ?? 'forwarding';
       return (vlan.state ?? 'forwarding') === state && before !== state;
     });
@@ -135,6 +139,10 @@ export function vlanText(request: VlansRequest): string {
   if (request.op === 'global') {
     const { dev, vid, vidEnd, options } = request;
     return commandText(['vlan', 'global', 'set', 'dev', dev, 'vid', text(vid, vidEnd), ...vlanGlobalWords(options)]);
+  }
+  if (request.op === 'mst') {
+    const { dev, msti, state } = request;
+    return commandText(['mst', 'set', 'dev', dev, 'msti', String(msti), 'state', state]);
   }
   if (request.op === 'vni_add' || request.op === 'vni_del') return vniText(request, text);
   const { op, dev, vid, vidEnd, tunid, tunidEnd, ...flags } = request;

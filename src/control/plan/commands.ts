@@ -205,7 +205,7 @@ function linksOf({ document, config }: Stated): Link[] {
   const bridges = (document.bridges ?? {}) as Record<string, Options | null>;
   const links: Link[] = [];
   const addPort = (raw: unknown, port: PortConfig, master: string | null): void => {
-    const { options: _, vlans: _vlans, fdb: _fdb, ...rest } = port;
+    const { options: _, vlans: _vlans, fdb: _fdb, mst: _mst, ...rest } = port;
     // Without a bridge there are no entries, so the flood list is changed as an option.
     const facts = JSON.stringify('remotes' in rest && master !== null ? { ...rest, remotes: [] } : rest);
     const identity = identityOf({ role: 'guest', config: port });

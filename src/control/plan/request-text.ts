@@ -28,7 +28,8 @@ const MOST = 500;
 
 /** The kind of command, such as "fdb add". */
 export function requestVerb({ kind, request }: ChangeRequest): string {
-  return kind === 'apply' ? 'apply' : `${kind} ${request.op}`;
+  if (kind === 'apply') return 'apply';
+  return kind === 'vlan' && request.op === 'mst' ? 'mst set' : `${kind} ${request.op}`;
 }
 
 /**

@@ -25,6 +25,7 @@ export function portFlags(bridge: BridgeConfig | null, port: PortConfig): number
     (holdsGratuitous(port) ? flag.HOLDS_GRATUITOUS : 0) |
     (port.mab ? flag.MAB : 0) |
     (port.hairpin ? flag.HAIRPIN : 0) |
+    (bridge?.mst_enabled && bridge.vlan_filtering ? flag.BY_INSTANCE : 0) |
     (bridge?.xconnect ? flag.XCONNECT : 0)
   );
 }

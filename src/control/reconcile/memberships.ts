@@ -4,6 +4,7 @@
 import type { VlanMembership } from '../../config/types.js';
 import { MAX_VLAN_COUNTERS } from '../../dataplane/state/counters.js';
 import { fidOf } from '../../dataplane/state/fid.js';
+import type { VlanState } from '../../dataplane/state/forwarding.js';
 import { FLAG_PERMANENT } from '../../fdb/table.js';
 import { vnisOf } from '../model/desired.js';
 import { hasOwnMac, isTunnel, type OwnMacPort, type Port, type VxlanPort } from '../model/model.js';
@@ -47,10 +48,10 @@ export class Memberships {
       change.structure.push({ op: 'neigh-flush', port: port.index, bridge, vid, learnedOnly: true });
       change.flushes.push({ owner: port.index, fid: fidOf(bridge, vid) });
     }
-    for (const { vid, untagged, neigh_suppress: suppresses = false, isolated = false, state: said } of port.config
-      .vlans) {
+    for (const vlan of port.config.vlans) {
+      const { vid, untagged, neigh_suppress: suppresses = false, isolated = false } = vlan;
       const present = port.vlans.get(vid);
-      const state = engineState(said);
+      const state = engineState(vlan);
       const isSame = present?.untagged === untagged && present.suppresses === suppresses;
       if (isSame && present.isolated === isolated && present.state === state) continue;
       const counter = present?.counter ?? this.vlanCounters.tryTake() ?? 0;
@@ -114,7 +115,8 @@ export class Memberships {
 }
 
 /** The state of a VLAN at a port as engines have it; undefined: its frames pass. */
-function engineState(state: VlanMembership['state']): 'closed' | 'learning' | undefined {
+function engineState({ state, msti }: VlanMembership): VlanState | undefined {
+  if (msti === 0) return 'port';
   if (state === undefined) return undefined;
   return state === 'learning' ? 'learning' : 'closed';
 }

@@ -13,6 +13,9 @@ export interface PortTreeFacts {
   role: Role;
 }
 
+/** The state of a port in its tree. */
+export const stateOfTree = ({ at }: Member): PortTreeState => stateOf(at);
+
 export function portFacts({ at }: Member): PortTreeFacts {
   return { state: stateOf(at), role: at.role };
 }

@@ -1,28 +1,34 @@
 /**
  * Listings of VLANs: memberships of ports, their VNIs, and the options of VLANs of bridges. Consecutive VLANs that are alike are one row.
  */
-import type { GlobalRange, TunnelRange, VlanRange, VlansAnswer } from '../../api/api.js';
-import { snoopingOptions } from '../../config/options/mcast.js';
+import type { GlobalRange, MstRow, TunnelRange, VlanRange, VlansAnswer } from '../../api/api.js';
+import { bridgeVlanOptions } from '../../config/options/mcast.js';
 import { defaultsOf } from '../../config/options/option.js';
 import type { VlanGlobalConfig, VlanMembership } from '../../config/types.js';
 import { VLAN_ID } from '../../values/id-range.js';
+import type { PortStateName } from '../../values/port-state.js';
 import { type BridgeModel, isTunnel, type Port, type SwitchModel } from '../model/model.js';
+import { stateOfTree } from '../spanning-tree/facts.js';
+import type { TreeControl } from '../spanning-tree/tree-control.js';
 import { vniRanges } from './vnis.js';
 
 export interface VlanSources {
   model: SwitchModel;
   /** Entries of a port in the multicast database, or of it in a VLAN. */
   multicast?: { entriesOf(port: number, vid?: number): number };
+  /** Spanning trees. */
+  trees?: Pick<TreeControl, 'memberOf'>;
 }
 
-const OPTIONS = Object.keys(snoopingOptions) as (keyof typeof snoopingOptions)[];
-const DEFAULT_NUMBERS = numbersOf({ vid: 0, ...defaultsOf(snoopingOptions) });
+const OPTIONS = Object.keys(bridgeVlanOptions) as (keyof typeof bridgeVlanOptions)[];
+const DEFAULT_NUMBERS = numbersOf({ vid: 0, ...defaultsOf(bridgeVlanOptions) });
 
-export function viewVlans({ model, multicast }: VlanSources): VlansAnswer {
+export function viewVlans(sources: VlanSources): VlansAnswer {
+  const { model } = sources;
   const ports = [...model.ports.values()];
   const vlans = ports
     .filter((port) => port.config.vlans.length > 0)
-    .map((port) => ({ ifname: port.name, vlans: vlanRanges(port, multicast) }));
+    .map((port) => ({ ifname: port.name, vlans: vlanRanges(port, sources) }));
   const tunnels = ports.flatMap((port) =>
     isTunnel(port) && port.config.vlan_tunnel ? [{ ifname: port.name, tunnels: tunnelRanges(port.config.vlans) }] : [],
   );
@@ -33,11 +39,13 @@ export function viewVlans({ model, multicast }: VlanSources): VlansAnswer {
     .filter(isTunnel)
     .map(({ name, config }) => ({ ifname: name, vnis: vniRanges(config) }))
     .filter((row) => row.vnis.length > 0);
-  return { vlans, tunnels, globals, vnis };
+  const mst = ports.map((port) => instancesOf(port, sources)).filter((row) => row.mst.length > 0);
+  return { vlans, tunnels, globals, mst, vnis };
 }
 
 /** The PVID has a row of its own, as in `bridge vlan show`. There may be millions of memberships: few make a row. */
-function vlanRanges(port: Port, multicast: VlanSources['multicast']): VlanRange[] {
+function vlanRanges(port: Port, sources: VlanSources): VlanRange[] {
+  const { multicast } = sources;
   const ranges: VlanRange[] = [];
   const snoops = port.bridge?.config.mcast_vlan_snooping === true;
   const silent = new Set(snoops ? port.bridge?.config.vlan_global.flatMap(withoutSnooping) : []);
@@ -51,13 +59,13 @@ function vlanRanges(port: Port, multicast: VlanSources['multicast']): VlanRange[
       !vlan.pvid &&
       previous.untagged === vlan.untagged &&
       previous.isolated === vlan.isolated &&
-      previous.state === vlan.state &&
+      stateOf(port, previous, sources) === stateOf(port, vlan, sources) &&
       (!port.config.neigh_vlan_suppress || previous.neigh_suppress === vlan.neigh_suppress) &&
       // As the kernel (br_vlan_opts_eq_range): VLANs that differ in whether they snoop are no range.
       silent.has(previous.vid) === silent.has(vlan.vid) &&
       (!snoops || snoopsAlike(port, previous, vlan, multicast));
     if (last !== undefined && joins) last.vlanEnd = vlan.vid;
-    else ranges.push(rowOf(port, vlan, multicast));
+    else ranges.push(rowOf(port, vlan, sources));
     previous = vlan;
   }
   return ranges;
@@ -80,7 +88,8 @@ function snoopsAlike(
   );
 }
 
-function rowOf({ index, bridge, config }: Port, vlan: VlanMembership, multicast: VlanSources['multicast']): VlanRange {
+function rowOf(port: Port, vlan: VlanMembership, sources: VlanSources): VlanRange {
+  const { index, bridge, config } = port;
   const { vid, pvid, untagged, neigh_suppress, mcast_router = 1, mcast_max_groups = 0 } = vlan;
   const flags: VlanRange['flags'] = [];
   if (pvid) flags.push('PVID');
@@ -90,11 +99,29 @@ function rowOf({ index, bridge, config }: Port, vlan: VlanMembership, multicast:
     flags,
     ...(config.neigh_vlan_suppress ? { neigh_suppress: neigh_suppress === true } : {}),
     ...(config.vlans.some((one) => one.isolated === true) ? { isolated: vlan.isolated === true } : {}),
-    ...(config.vlans.some((one) => one.state !== undefined) ? { state: vlan.state ?? 'forwarding' } : {}),
+    ...(config.vlans.some((one) => one.state !== undefined || one.msti !== undefined)
+      ? { state: stateOf(port, vlan, sources) }
+      : {}),
     ...(bridge?.config.mcast_vlan_snooping === true
-      ? { mcast_router, mcast_max_groups, mcast_n_groups: multicast?.entriesOf(index, vid) ?? 0 }
+      ? { mcast_router, mcast_max_groups, mcast_n_groups: sources.multicast?.entriesOf(index, vid) ?? 0 }
       : {}),
   };
+}
+
+/** The state of a VLAN: in instance 0 it is that of the port, which a tree may say. */
+function stateOf(port: Port, { msti, state }: VlanMembership, { trees }: VlanSources): PortStateName {
+  if (msti !== 0) return state ?? 'forwarding';
+  const member = trees?.memberOf(port);
+  return member === undefined ? port.config.state : stateOfTree(member);
+}
+
+/** As the kernel (br_mst_fill_info), the instances that a VLAN of the port belongs to. */
+function instancesOf(port: Port, sources: VlanSources): MstRow {
+  const states = new Map<number, PortStateName>();
+  for (const vlan of port.config.vlans)
+    if (vlan.msti !== undefined && !states.has(vlan.msti)) states.set(vlan.msti, stateOf(port, vlan, sources));
+  const mst = [...states].map(([msti, state]) => ({ msti, state })).sort((one, other) => one.msti - other.msti);
+  return { ifname: port.name, mst };
 }
 
 /** Of the VLANs that a port is in, or that have options. There may be thousands, on many ports. */

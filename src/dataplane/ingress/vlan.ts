@@ -51,14 +51,17 @@ export function enterVlan(sw: Context, frame: number, port: number, vid: number)
 /** Drops a frame of a VLAN that the port is no member of, or whose state lets none pass: in the state `learning` its source is learned. */
 function refuseVlan(sw: Context, frame: number, port: number, vid: number): false {
   const { batch, forwarding } = sw;
+  if (heardAsBpdu(sw, frame)) return false;
   if (forwarding.learnsInClosed(port, vid)) learnInClosed(sw, frame, port);
   return batch.drop(frame, forwarding.whyNoMember(port, vid));
 }
 
-/** BPDUs have no VLAN: a bridge with a spanning tree hears them where no untagged frame may enter. @returns false */
 function refuseWithoutPvid(sw: Context, frame: number): false {
+  return heardAsBpdu(sw, frame) ? false : sw.batch.drop(frame, REASON.no_pvid);
+}
+
+/** BPDUs have no VLAN: a bridge with a spanning tree hears them where no untagged frame may enter, or pass. @returns whether it is one */
+function heardAsBpdu(sw: Context, frame: number): boolean {
   const { batch, view } = sw;
-  if (takeBpdu(sw, frame, destinationHigh(view, batch.offset[frame]), destinationLow(view, batch.offset[frame])))
-    return false;
-  return batch.drop(frame, REASON.no_pvid);
+  return takeBpdu(sw, frame, destinationHigh(view, batch.offset[frame]), destinationLow(view, batch.offset[frame]));
 }

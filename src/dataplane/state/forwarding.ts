@@ -9,7 +9,7 @@ import { MAX_PORTS, MAX_VNIS, RETIRED } from './counters.js';
 import { REASON } from './drop-reasons.js';
 import { Groups } from './groups.js';
 import { type GuardSettings, PortGuard } from './port-guard.js';
-import { LOOP_BLOCKED, OPEN, type PortStates } from './port-states.js';
+import { LOOP_BLOCKED, OPEN, type PortStates, STP_DISCARDING, STP_LEARNING } from './port-states.js';
 import { UdpEndpoints } from './udp-endpoints.js';
 
 /** Index 0 is "no bridge": a port without a bridge is not UP. */
@@ -69,6 +69,8 @@ export const HAIRPIN = 1 << 25;
 export const MAB = 1 << 26;
 /** ISOLATED is set by VLAN: that of the membership applies. */
 export const VLAN_ISOLATED = 1 << 27;
+/** The bridge has instances of the spanning tree: a state closes the memberships that follow the port, and not the port. */
+export const BY_INSTANCE = 1 << 31;
 /** No announcement of a neighbour leaves by the port. Only with NEIGH_SUPPRESS, or in the VLANs that have it. */
 export const HOLDS_GRATUITOUS = 1 << 30;
 
@@ -93,13 +95,18 @@ const ISOLATES = 8;
 const CLOSED = 16;
 /** With CLOSED: sources are learned. */
 const LEARNS = 32;
+/** MEMBER, CLOSED and LEARNS are those of the state of the port. */
+const FOLLOWS_PORT = 64;
 /** Above these flags is the index of the membership's counters; 0: none. */
-const COUNTER_SHIFT = 6;
+const COUNTER_SHIFT = 7;
 
 const NONE = new Int32Array(0);
 const NO_VIDS = new Int16Array(0);
 /** Placeholder for a port without a tunnel. Never changed. */
 const NO_TUNNEL = new Tunnel(0, [0], 0, 0);
+
+/** `closed`: no frame passes; `learning`: nor there, but sources are learned; `port`: as that of the port, with BY_INSTANCE. */
+export type VlanState = 'closed' | 'learning' | 'port';
 
 /** What a port is in a VLAN. */
 export interface Membership {
@@ -108,8 +115,8 @@ export interface Membership {
   suppresses?: boolean;
   /** ISOLATED for this VLAN, on a port with VLAN_ISOLATED. */
   isolated?: boolean;
-  /** The state of the VLAN at the port lets no frame pass; `learning`: sources are learned. Absent: frames pass. */
-  state?: 'closed' | 'learning';
+  /** The state of the VLAN at the port. Absent: frames pass. */
+  state?: VlanState;
   /** Index of its counters (`counters.ts`); 0: none. */
   counter: number;
 }
@@ -219,8 +226,8 @@ export class Forwarding {
   /** Sets a port's flags as control requests, as far as its state permits. Control path. */
   setFlags(port: number, wanted: number): void {
     const isDead = this.portGone[port] !== 0 || this.portBridge[port] === NO_BRIDGE;
-    const without = isDead ? UP | MIRROR : this.portState[port] === OPEN ? 0 : UP;
     this.wantedFlags[port] = wanted;
+    const without = isDead ? UP | MIRROR : this.isClosed(port) ? UP : 0;
     this.portFlags[port] = wanted & ~without;
     this.flagBridge(this.portBridge[port]);
   }
@@ -240,9 +247,31 @@ export class Forwarding {
       if (state === this.portState[port]) continue;
       this.portState[port] = state;
       if (this.portKind[port] === 0) continue;
-      if (state === OPEN && !this.isDown(port)) this.portFlags[port] |= UP;
+      if (!this.isClosed(port) && !this.isDown(port)) this.portFlags[port] |= UP;
       else this.portFlags[port] &= ~UP;
+      if ((this.wantedFlags[port] & BY_INSTANCE) !== 0) this.followPort(port);
     }
+  }
+
+  /** Whether the state of a port closes it as a whole. */
+  private isClosed(port: number): boolean {
+    const state = this.portState[port];
+    return state === LOOP_BLOCKED || (state !== OPEN && (this.wantedFlags[port] & BY_INSTANCE) === 0);
+  }
+
+  /** The memberships that have the state of the port get it. */
+  private followPort(port: number): void {
+    const { vlans } = this;
+    const passes = this.passesAt(port);
+    for (let at = port << 12; at < (port + 1) << 12; at++)
+      if ((vlans[at] & FOLLOWS_PORT) !== 0) vlans[at] = (vlans[at] & ~(MEMBER | CLOSED | LEARNS)) | passes;
+  }
+
+  /** What a membership with FOLLOWS_PORT lets pass. A port that loop guard blocks is closed as a whole. */
+  private passesAt(port: number): number {
+    const state = this.portState[port];
+    if (state === STP_LEARNING) return CLOSED | LEARNS;
+    return state === STP_DISCARDING ? CLOSED : MEMBER;
   }
 
   /** The drop reason of frames from and to a port that is not UP. */
@@ -360,7 +389,8 @@ export class Forwarding {
   }
 
   setVlan(port: number, vid: number, { untagged, suppresses, isolated, state, counter }: Membership): void {
-    const open = state === undefined ? MEMBER : state === 'learning' ? CLOSED | LEARNS : CLOSED;
+    const passes = state === undefined ? MEMBER : state === 'learning' ? CLOSED | LEARNS : CLOSED;
+    const open = state === 'port' ? FOLLOWS_PORT | this.passesAt(port) : passes;
     const flags = open | (untagged ? UNTAGGED : 0) | (suppresses ? SUPPRESSES : 0) | (isolated ? ISOLATES : 0);
     this.vlans[(port << 12) | vid] = (counter << COUNTER_SHIFT) | flags;
   }

@@ -1,20 +1,23 @@
 /**
  * ARP and ND suppression by VLAN (`neigh_vlan_suppress`, `vlan set`; Linux `br_is_neigh_suppress_enabled`): effects of files
- * and commands, and equivalence of printed commands and files, with the multicast options of VLANs beside it.
+ * and commands, and equivalence of printed commands and files, with the multicast options of VLANs and instances of the
+ * spanning tree beside it.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { VlansRequest } from '../../../src/api/api.js';
 import { linkSet } from '../../../src/cli/requests/link.js';
+import { mstSetting } from '../../../src/cli/requests/mst.js';
 import { vlanChange, vlanGlobal, vlanSetting } from '../../../src/cli/requests/vlan.js';
 import { setLink } from '../../../src/config/edit/links.js';
 import type { Document } from '../../../src/config/edit/tree.js';
 import { ConfigError, checkDocument } from '../../../src/config/load.js';
-import { snoopingOptions } from '../../../src/config/options/mcast.js';
+import { bridgeVlanOptions } from '../../../src/config/options/mcast.js';
 import { defaultsOf } from '../../../src/config/options/option.js';
 import { EntryTable } from '../../../src/control/model/entries.js';
 import { commandsBetween } from '../../../src/control/plan/commands.js';
 import { editVlans } from '../../../src/control/plan/commands-vlans.js';
+import { PORT_STATES } from '../../../src/values/port-state.js';
 import { long } from '../../long.js';
 
 type Given = Record<string, unknown>;
@@ -129,25 +132,33 @@ describe('the commands of a change', () => {
         mcast_querier: choice,
         mcast_igmp_version: fc.constantFrom(undefined, 2, 3),
         mcast_query_interval: fc.constantFrom(undefined, 100, 12_500),
+        msti: fc.constantFrom(undefined, 0, 1, 2),
       }),
       { selector: ({ vid }) => vid, maxLength: 3 },
     ),
+    mst_enabled: choice,
+    state: fc.constantFrom(undefined, ...PORT_STATES),
+    mst: fc.uniqueArray(fc.record({ msti: fc.integer({ min: 1, max: 3 }), state: fc.constantFrom(...PORT_STATES) }), {
+      selector: ({ msti }) => msti,
+      maxLength: 3,
+    }),
   });
   type Fields = typeof port extends fc.Arbitrary<infer T> ? T : never;
 
-  function documentOf({ vlans, globals, ...options }: Fields): Document {
+  function documentOf({ vlans, globals, mst_enabled, mst, ...options }: Fields): Document {
     const defined = (given: Given): Given =>
       Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
     const items = vlans.map(({ tunnel_info: vni, ...vlan }) =>
       defined({ ...vlan, ...(vni === undefined ? {} : { tunnel_info: vni + vlan.vid }) }),
     );
-    const document = withPort(defined(options), items, 'vxlan') as { bridges: { br0: object } };
-    const br0 = { ...document.bridges.br0, vlan_global: globals.map(defined) };
+    const states = mst_enabled === true && mst.length > 0 ? { mst } : {};
+    const document = withPort({ ...defined(options), ...states }, items, 'vxlan') as { bridges: { br0: object } };
+    const br0 = { ...document.bridges.br0, ...defined({ mst_enabled }), vlan_global: globals.map(defined) };
     return { ...document, bridges: { br0 } } as Document;
   }
 
   /** A VLAN without options of its own needs no item. */
-  const DEFAULTS: Given = defaultsOf(snoopingOptions);
+  const DEFAULTS: Given = defaultsOf(bridgeVlanOptions);
   const isDefault = ({ vid: _, ...given }: Given): boolean =>
     Object.entries(given).every(([key, value]) => DEFAULTS[key] === value);
 
@@ -158,6 +169,7 @@ describe('the commands of a change', () => {
       if (request.op !== 'set') throw new Error(command);
       return setLink(document, request.name, request);
     }
+    if (object === 'mst') return editVlans(document, mstSetting(words));
     if (object !== 'vlan') throw new Error(command);
     if (verb === 'global') return editVlans(document, vlanGlobal(words));
     const request: VlansRequest = verb === 'set' ? vlanSetting(words) : vlanChange(verb as 'add' | 'del', words);
