@@ -126,7 +126,22 @@ export async function numbered(
     sender.line('the datagrams are sent', () => true, TRANSFER_LIMIT_MS),
     receiver.line('the datagrams come', (line) => line.includes('received'), TRANSFER_LIMIT_MS),
   ]);
-  return { sent: JSON.parse(sent) as Numbered['sent'], received: JSON.parse(received) as Numbered['received'] };
+  const numbers = {
+    sent: JSON.parse(sent) as Numbered['sent'],
+    received: JSON.parse(received) as Numbered['received'],
+  };
+  if (numbers.received.received < numbers.sent.sent) console.log(await losses(world, from, to));
+  return numbers;
+}
+
+/** What two hosts have lost themselves, so that a failure tells whether it was a switch. */
+async function losses(world: World, ...hosts: string[]): Promise<string> {
+  const told = hosts.map(async (netns) => {
+    const links = await world.exec(netns, ['ip', '-s', 'link']);
+    const udp = await world.exec(netns, ['grep', 'Udp:', '/proc/net/snmp']);
+    return `${netns}:\n${links.stdout}${udp.stdout}`;
+  });
+  return `datagrams were lost\n${(await Promise.all(told)).join('')}`;
 }
 
 /** Keeps sending UDP datagrams to an address until the program is stopped. */
