@@ -130,6 +130,8 @@ test('a device that is gone from where it was moved to is made anew where the fi
   await until('it is made anew', async () => (await world.nics(guest.netns)).length === 1);
   await expectRow(sw, { operstate: 'UP', nic_netns: undefined });
   await expectReach(world, other, guest);
+  // The log has a way of its own: a line may come after the answer that tells the same.
+  await sw.logged('that it is up again', ({ port, msg }) => port === 't1' && msg === 'port up again');
   expect(ups(sw).length).toBe(2);
 });
 
