@@ -410,14 +410,13 @@ describe('a new process that fails', () => {
     const sw = await start();
     const pid = await pidOf(sw);
     const datagrams = await Bystanders.begin(world, guests[0], guests[1], RATE);
+    const refusals = (): number => sw.log().filter(({ msg }) => msg.startsWith('the switch was not taken over')).length;
     for (const end of cases(['die', 'close'], 1)) {
       for (const steps of [0, 1, 2, 3, 4]) {
+        const before = refusals();
         const program = await half(sw, steps, end);
         await program.ended;
-        await until(
-          'the switch says so',
-          () => sw.log().filter(({ msg }) => msg.startsWith('the switch was not taken over')).length > 0,
-        );
+        await until(`the switch says so after step ${steps}`, () => refusals() === before + 1);
         await until('the next one is not refused', async () => (await pidOf(sw)) === pid);
       }
     }
@@ -441,10 +440,10 @@ describe('a new process that fails', () => {
     const old = await half(sw, 0, 'close', 'take-over:0');
     expect(old.output).toContain('the versions differ too much');
     for (const end of ['junk', 'huge']) {
+      const told = (): number => sw.log().filter(({ pid: of, reason }) => of !== pid && reason !== undefined).length;
+      const before = told();
       const program = await half(sw, 1, end);
-      await until('the switch says so', () =>
-        sw.log().some(({ pid: of, reason }) => of !== pid && reason !== undefined),
-      );
+      await until(`the switch says so of ${end}`, () => told() > before);
       program.signal('SIGKILL');
       await program.ended;
     }
