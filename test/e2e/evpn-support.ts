@@ -41,11 +41,13 @@ export interface Edge {
   evpn: string;
   /** Name of the vxlan port. */
   vxlan?: string;
+  /** Further keys of that port, in YAML. */
+  more?: string;
 }
 
 /** Writes its file. @returns the path */
-export function edgeFile(world: World, { name, local, guests, evpn, vxlan: port = 'vx0' }: Edge): string {
-  const vxlan = `type: vxlan, local: ${local}, evpn: true, vlan_tunnel: true, neigh_suppress: true`;
+export function edgeFile(world: World, { name, local, guests, evpn, vxlan: port = 'vx0', more }: Edge): string {
+  const vxlan = `type: vxlan, local: ${local}, evpn: true, vlan_tunnel: true, neigh_suppress: true${more === undefined ? '' : `, ${more}`}`;
   return world.file(
     `${name}.yaml`,
     `name: ${name}
