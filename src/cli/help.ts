@@ -164,12 +164,14 @@ export const NEIGH_HELP = `
   neigh del     ADDRESS dev PORT [vlan VID] [vni VNI]
 
 The grammar of "ip neigh", with vlan or vni (synonym: src_vni) for the VLAN of the binding. STATE is permanent,
-reachable, stale or noarp. add refuses an existing binding, replace changes it.
+reachable, stale or noarp. add refuses an existing binding, replace changes it. PORT is a vxlan port, for suppression, or
+a gateway, which then has no need to ask for that neighbour.
 
 Examples:
   overtap neigh show dev vxlan0
   overtap neigh add 198.18.0.3 lladdr 02:00:00:00:00:03 dev vxlan0 vlan 10
   overtap neigh add 2001:db8::1 lladdr 02:00:00:00:00:01 dev vxlan0 vlan 10 router
+  overtap neigh add 10.0.10.5 lladdr 02:00:00:00:00:05 dev gw10
   overtap neigh del 198.18.0.3 dev vxlan0 vlan 10`;
 
 export const MDB_HELP = `

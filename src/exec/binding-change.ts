@@ -1,4 +1,4 @@
-/** `ip neigh` on a vxlan port: a binding that suppression and `proxy` answer from; where the port has a device, the host's too. */
+/** `ip neigh` on a vxlan port: a binding that suppression and `proxy` answer from; where the port has a device, the host's too. On a gateway: its neighbour. */
 import type { LinkRow, NeighRequest } from '../api/api.js';
 import { NetlinkFault, unsupported } from '../netlink/fault.js';
 import { acknowledgement, type Message, NLM_F, writeMessage } from '../netlink/message.js';
@@ -14,9 +14,9 @@ export async function changeBinding(
   row: LinkRow,
 ): Promise<Buffer[] | null> {
   const device = await view.device(row);
-  if (row.type !== 'vxlan') {
+  if (row.type !== 'vxlan' && row.type !== 'gateway') {
     if (device !== undefined) return null;
-    throw unsupported(`${row.ifname} has no neighbours: bindings are of vxlan ports`);
+    throw unsupported(`${row.ifname} has no neighbours: bindings are of vxlan ports and gateways`);
   }
   if (device !== undefined) {
     const { errno, last } = await view.kernel.request(request.type, request.flags, request.payload);

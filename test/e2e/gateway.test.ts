@@ -3,10 +3,12 @@
  * that moves, and out through the host.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createClient } from '../../src/client/client.js';
 import { until } from '../../src/lab/testbed/wait.js';
 import { World } from './host-testbed.js';
 import { expectReach, give, startWith } from './live-support.js';
-import { type RunningSwitch, settledStats } from './switch.js';
+import { sniff } from './sniffer.js';
+import { OVERTAP, type RunningSwitch, settledStats } from './switch.js';
 import { access, filteringBridge, type Guest, type Host, tapPort, tunnelPort, twoHosts } from './topologies.js';
 import { expectBalance, expectTransfer, MB, succeed } from './two-hosts.js';
 import { pingOnWire } from './wire-support.js';
@@ -153,6 +155,37 @@ describe('two hosts with the same gateways', () => {
     await expectReach(world, a1, guests[1]);
     expect(await lladdr()).toContain('02:00:5e:00:00:01');
   });
+});
+
+test('a static neighbour is reached without a question, is put in by `ip neigh` too, and outlives an upgrade', async () => {
+  const [a, b] = [await guest(10, 5), await guest(20, 5)];
+  const host = await world.netns('h1');
+  const sw = await startWith(world, host, 'h1', bridgeWith([a, b]));
+  for (const one of [a, b]) await route(one);
+  // It neither answers nor asks.
+  await world.ip(b.netns, 'link set eth0 arp off');
+  await world.ip(b.netns, 'neigh replace 10.0.20.1 lladdr 02:00:5e:00:00:01 dev eth0 nud permanent');
+  const ping = async (): Promise<boolean> =>
+    (await world.exec(a.netns, ['ping', '-n', '-c', '1', '-W', '1', b.address])).status === 0;
+  const ip = [process.execPath, OVERTAP, 'exec', '-s', sw.control, '--', 'ip', 'neigh'];
+  const words = [b.address, 'lladdr', b.mac, 'dev', 'gw20', 'nud', 'permanent'];
+  expect(await ping()).toBe(false);
+  await succeed(world, host, [...ip, 'add', ...words]);
+  const again = await world.exec(host, [...ip, 'add', ...words]);
+  expect(again.stderr).toContain(`${b.address} has a binding already`);
+  const shown = async (): Promise<string> => give(sw, 'neigh show dev gw20');
+  expect(await shown()).toMatch(new RegExp(`^${b.address} dev gw20 .*lladdr ${b.mac} .*PERMANENT`, 'm'));
+  const asked = await sniff(world, { netns: b.netns, ifname: 'eth0' }, `arp[24:4] = ${0x0a001405}`);
+  expect(await ping()).toBe(true);
+  await createClient(sw.control, { deadlineMs: 60_000 }).post('/v1/upgrade', {});
+  expect(await shown()).toContain(b.mac);
+  expect(await ping()).toBe(true);
+  await asked.rests(0);
+  expect(asked.packets).toEqual([]);
+  await succeed(world, host, [...ip, 'del', b.address, 'dev', 'gw20']);
+  expect(await shown()).not.toContain(b.mac);
+  expect(await ping()).toBe(false);
+  await asked.rests(1);
 });
 
 test('a default route leads out through the host', async () => {

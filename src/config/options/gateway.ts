@@ -1,5 +1,6 @@
 /** Gateways: routed interfaces of the switch in a VLAN. */
 import { value } from '../../values/value.js';
+import { neighOptions } from './entries.js';
 import { type KindPort, type KindReport, kind } from './kind.js';
 import { option } from './option.js';
 import { list, text } from './word.js';
@@ -36,9 +37,18 @@ export const gatewayOptions = {
   }),
 };
 
+export const gatewayLists = {
+  neigh: option({
+    value: value.list('neighbours such as { dst: 10.0.10.5, lladdr: "02:00:00:00:00:01" }'),
+    items: neighOptions,
+    otherwise: 'none',
+    doc: 'Static neighbours: the MACs of addresses in the VLAN of the gateway, which it does not ask for; set with `neigh add` and `neigh del`.',
+  }),
+};
+
 export const GATEWAY = kind({
   options: gatewayOptions,
-  lists: {},
+  lists: gatewayLists,
   nic: 'none',
   tunnels: false,
   layer3: true,

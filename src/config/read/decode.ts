@@ -159,7 +159,6 @@ function decodeTunnel(
     nameList: remotes.filter((item) => isDnsName(item.value)),
     endpointList: decodeList(value.etcdEndpoint, decoded, 'peers_etcd', decoded.given.peers_etcd, faults),
     peerList: decodeList(value.vtepIp, decoded, 'peers', decoded.given.peers, faults),
-    bindingList: decodeObjects(NEIGH_ENTRY, decoded, 'neigh', decoded.given.neigh, faults),
     groupList: decodeObjects(TUNNEL_MDB_ENTRY, decoded, 'mdb', decoded.given.mdb, faults),
   };
   takeZones(port, faults);
@@ -174,23 +173,19 @@ function decodeLists(port: Decoded<(typeof PORTS)[PortType]>, faults: FaultList)
   return {
     vlanList: vlans === undefined ? undefined : decodeVlans(port, vlans, faults),
     entryList: decodeEntries(port, faults),
-    instanceList: decodeObjects(INSTANCE, port, 'mst', instancesOf(port.given), faults),
+    instanceList: decodeObjects(INSTANCE, port, 'mst', listOf(port.given, 'mst'), faults),
     stormLimits: storm?.given ?? {},
     policed: { police_in: policed('police_in', police_in), police_out: policed('police_out', police_out) },
-    addressList: decodeList(value.nicAddress, port, 'addresses', addressesOf(port.given), faults),
+    addressList: decodeList(value.nicAddress, port, 'addresses', listOf(port.given, 'addresses'), faults),
     claimList: decodeList(value.addressOrPrefix, port, 'arp_guard', arp_guard, faults),
     macList: decodeList(value.nicMac, port, 'allowed_macs', allowed_macs, faults),
+    bindingList: decodeObjects(NEIGH_ENTRY, port, 'neigh', listOf(port.given, 'neigh'), faults),
   };
 }
 
-/** None for a kind without a state. */
-function instancesOf(given: object): readonly unknown[] | undefined {
-  return 'mst' in given ? (given.mst as unknown[] | undefined) : undefined;
-}
-
-/** None for a kind without a NIC. */
-function addressesOf(given: object): readonly unknown[] | undefined {
-  return 'addresses' in given ? (given.addresses as unknown[] | undefined) : undefined;
+/** None for a kind of port without the key. */
+function listOf(given: object, key: 'addresses' | 'mst' | 'neigh'): readonly unknown[] | undefined {
+  return (given as Partial<Record<typeof key, unknown[]>>)[key];
 }
 
 function decodeVlans(port: Parent, items: readonly unknown[], faults: FaultList): DecodedVlan[] {

@@ -101,6 +101,8 @@ export interface DecodedLists {
   /** Of `arp_guard` and `allowed_macs`. */
   claimList: Item<string>[];
   macList: Item<string>[];
+  /** Of `neigh`, on kinds that have it. */
+  bindingList: Item<z.output<typeof NEIGH_ENTRY>>[];
 }
 
 /** A port of one kind. */
@@ -119,7 +121,6 @@ export interface DecodedVxlan extends Decoded<(typeof PORTS)['vxlan']>, DecodedL
   /** Of `peers_etcd`. */
   endpointList: Item<string>[];
   peerList: Item<string>[];
-  bindingList: Item<z.output<typeof NEIGH_ENTRY>>[];
   groupList: Item<z.output<typeof TUNNEL_MDB_ENTRY>>[];
 }
 

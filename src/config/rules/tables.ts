@@ -1,5 +1,5 @@
 /**
- * Configured bindings and multicast groups: `neigh` of a vxlan port and `mdb` of a bridge. Keys are named as the words of
+ * Configured bindings and multicast groups: `neigh` of a vxlan port or a gateway, and `mdb` of a bridge. Keys are named as the words of
  * `neigh add` and `mdb add`.
  *
  * Parses and checks both.
@@ -8,7 +8,7 @@
 import { quote } from '../../values/show.js';
 import { value } from '../../values/value.js';
 import { isTunnelPort } from '../options/kinds.js';
-import type { DecodedBridge, DecodedSwitch, DecodedVxlan, Item } from '../read/decoded.js';
+import type { DecodedBridge, DecodedPort, DecodedSwitch, DecodedVxlan, Item } from '../read/decoded.js';
 import type { FaultList } from '../read/faults.js';
 import { membershipsOf } from '../read/memberships.js';
 import type { GroupConfig, NeighConfig, TableConfig, VlanMembership } from '../types.js';
@@ -29,9 +29,10 @@ export function readTables(config: DecodedSwitch, faults: FaultList): TableConfi
   const neigh: NeighConfig[] = [];
   const mdb: GroupConfig[] = [];
   for (const bridge of config.bridgeList) {
+    const bound = new Map<string, string>();
     for (const port of bridge.portList) {
+      neigh.push(...readBindings(port, bridge, bound, faults));
       if (!isTunnelPort(port)) continue;
-      neigh.push(...readBindings(port, bridge, faults));
       mdb.push(...readTunnelGroups(port, faults));
     }
     mdb.push(...readGroups(bridge, faults));
@@ -55,35 +56,44 @@ export function readTables(config: DecodedSwitch, faults: FaultList): TableConfi
 
 // ---- neigh ----
 
-function readBindings(port: DecodedVxlan, bridge: DecodedBridge, faults: FaultList): NeighConfig[] {
+/** @param bound the port of each binding of the bridge so far, by VLAN and address: the table of the bridge has one row for it */
+function readBindings(
+  port: DecodedPort,
+  bridge: DecodedBridge,
+  bound: Map<string, string>,
+  faults: FaultList,
+): NeighConfig[] {
   const members = membershipsOf(port, bridge);
-  const seen = new Set<string>();
   return port.bindingList.flatMap(({ path, value: { vlan, vni, dst, lladdr, router } }) => {
     const vid = vidOf(port, bridge, members, { vlan, vni });
-    const fault =
-      typeof vid === 'string' ? vid : seen.has(`${vid} ${dst}`) ? `${dst} has a binding already; remove one` : null;
+    const other = bound.get(`${vid} ${dst}`);
+    const where = other === port.name ? '' : ` at ${other}`;
+    const taken = other === undefined ? null : `${dst} has a binding already${where}; remove one`;
+    const fault = typeof vid === 'string' ? vid : taken;
     if (fault !== null || typeof vid === 'string') {
       faults.at(path, fault ?? '');
       return [];
     }
-    seen.add(`${vid} ${dst}`);
+    bound.set(`${vid} ${dst}`, port.name);
     return [{ dev: port.name, vid, dst, lladdr, router: router === true }];
   });
 }
 
 /** The VLAN of a binding, 0 on a bridge without VLAN filtering; or the reason why there is none. Same rules as `neigh add`. */
 function vidOf(
-  port: DecodedVxlan,
+  port: DecodedPort,
   bridge: DecodedBridge,
   members: readonly VlanMembership[],
   { vlan, vni }: { vlan: number | undefined; vni: number | undefined },
 ): number | string {
-  if (port.given.vlan_tunnel === true) {
+  if (isTunnelPort(port) && port.given.vlan_tunnel === true) {
     if (vlan === undefined && vni === undefined) return 'say with vlan or vni which network the binding is in';
     const member = members.find((one) => (vlan ?? one.vid) === one.vid && (vni ?? one.vni) === one.vni);
     return member?.vni === undefined ? 'no VLAN of the port is mapped so; mend vlan or vni' : member.vid;
   }
-  if (vni !== undefined && vni !== port.given.id) return `the port carries VNI ${port.given.id} only; remove vni`;
+  if (vni !== undefined && !isTunnelPort(port)) return 'a gateway is in a VLAN and no VNI; remove vni';
+  if (isTunnelPort(port) && vni !== undefined && vni !== port.given.id)
+    return `the port carries VNI ${port.given.id} only; remove vni`;
   if (bridge.given.vlan_filtering !== true)
     return vlan === undefined ? 0 : `bridge ${bridge.name} does not look at VLANs; remove vlan`;
   const member = members.find(({ vid, pvid }) => (vlan === undefined ? pvid : vid === vlan));

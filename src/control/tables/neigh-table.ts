@@ -1,6 +1,6 @@
 /**
- * Bindings of addresses to MACs for ARP and ND suppression: holds and validates the configured ones, and lists those that the
- * engines have snooped. Engines send the answers.
+ * Bindings of addresses to MACs, for ARP and ND suppression and for gateways: holds and validates the configured ones, and lists those
+ * that the engines have snooped. Engines send the answers, and gateways find their next hops.
  */
 import type { NeighRequest, NeighRow } from '../../api/api.js';
 import { MAX_BINDINGS } from '../../config/rules/tables.js';
@@ -14,6 +14,7 @@ import {
   NEIGH_EXTERN,
   NEIGH_MANUAL,
   NEIGH_ROUTER,
+  NEIGH_SET,
   NEIGH_TUNNEL,
   type NeighReader,
 } from '../../neigh/table.js';
@@ -21,7 +22,7 @@ import { command } from '../../text/shell.js';
 import { formatMac, parseMac } from '../../wire/ethernet.js';
 import { formatAddress, parseAddress } from '../../wire/ip-address.js';
 import { ChangeRefused, notFound } from '../controls.js';
-import { isTunnel, type Port, type SwitchModel, type VxlanPort } from '../model/model.js';
+import { type GatewayPort, isGateway, isTunnel, type Port, type SwitchModel, type VxlanPort } from '../model/model.js';
 import { macOf, vniOf } from '../model/naming.js';
 
 /** Seconds after which a snooped binding is shown as stale. */
@@ -30,6 +31,9 @@ const FRESH_S = 30;
 const PIECE = 2048;
 
 type Addition = Extract<NeighRequest, { op: 'add' | 'replace' }>;
+
+/** A port that has bindings: what is behind a tunnel, and neighbours of a gateway. */
+type BoundPort = VxlanPort | GatewayPort;
 
 /** A configured binding. */
 interface Binding {
@@ -113,6 +117,12 @@ export class NeighTable {
     if (request.op === 'del') return this.remove(key, port, dst, place.vid);
     if (request.op === 'add' && before !== undefined)
       throw new ChangeRefused(`${dst} has a binding already; use replace, or del first`, 'exists');
+    const other = before === undefined ? this.elsewhere(port, place.vid, dst) : undefined;
+    if (other !== undefined)
+      throw new ChangeRefused(
+        `${dst} has a binding at port ${other.name} already, and the bridge has one table; del that one first`,
+        'exists',
+      );
     if (before === undefined && this.bindings.size >= MAX_BINDINGS)
       throw new ChangeRefused(
         `a switch holds at most ${MAX_BINDINGS} bindings that are put in by hand; delete some first`,
@@ -122,13 +132,23 @@ export class NeighTable {
     return this.follow();
   }
 
-  /** Removes a configured or snooped binding. */
-  private remove(key: string, port: VxlanPort, dst: string, vid: number): Operation[] {
+  /** The configured binding of the address at another port of the bridge. */
+  private elsewhere(port: BoundPort, vid: number, dst: string): Binding | undefined {
+    for (const name of this.parts.model.ports.keys()) {
+      const found = name === port.name ? undefined : this.bindings.get(`${name} ${vid} ${dst}`);
+      if (found !== undefined && this.parts.model.ports.get(name)?.bridge === port.bridge) return found;
+    }
+    return undefined;
+  }
+
+  /** Removes a configured or snooped binding. Whatever a gateway has learned in its VLAN is its neighbour, wherever that is. */
+  private remove(key: string, port: BoundPort, dst: string, vid: number): Operation[] {
     const bridge = port.bridge?.index ?? 0;
     const address = wordsOf(dst);
     const isKnown = this.bindings.delete(key);
     const heard = this.parts.neigh.find(fidOf(bridge, vid), address);
-    if (!isKnown && (heard === null || heard.port !== port.index))
+    const isIts = heard !== null && (heard.port === port.index || (isGateway(port) && (heard.flags & NEIGH_SET) === 0));
+    if (!isKnown && !isIts)
       throw new ChangeRefused(
         `port ${port.name} has no binding of ${dst}${vid === 0 ? '' : ` in VLAN ${vid}`}; "${command`neigh show dev ${port.name}`}" lists those it has`,
         'not_found',
@@ -141,7 +161,7 @@ export class NeighTable {
     const operations: Operation[] = [];
     for (const [key, binding] of this.bindings) {
       const port = this.parts.model.ports.get(binding.name);
-      const isThere = isTunnel(port) && port.bridge !== null && (binding.vid === 0 || port.vlans.has(binding.vid));
+      const isThere = isBound(port) && port.bridge !== null && (binding.vid === 0 || port.vlans.has(binding.vid));
       const wanted = isThere ? operationOf(binding, port) : null;
       if (JSON.stringify(wanted) === JSON.stringify(binding.told)) continue;
       if (binding.told?.op === 'neigh') {
@@ -155,21 +175,29 @@ export class NeighTable {
     return operations;
   }
 
-  private portOf(name: string): VxlanPort {
+  private portOf(name: string): BoundPort {
     const port: Port | undefined = this.parts.model.ports.get(name);
-    if (isTunnel(port)) return port;
+    if (isBound(port)) return port;
     if (port === undefined && !this.parts.model.bridges.has(name)) throw notFound('port', name);
-    throw new ChangeRefused(`${name} is no vxlan port; give the vxlan port that leads to the address`);
+    throw new ChangeRefused(
+      `${name} is no vxlan port and no gateway; give the vxlan port that leads to the address, or the gateway whose neighbour it is`,
+    );
   }
 }
 
+function isBound(port: Port | undefined): port is BoundPort {
+  return isTunnel(port) || isGateway(port);
+}
+
 /** VLAN and VNI imply each other on a vlan_tunnel port; on a single-VNI port the default VLAN is the PVID. */
-function placeOf(port: VxlanPort, { vlan, vni }: NeighRequest): { vid: number } {
-  const { bridge, config } = port;
+function placeOf(port: BoundPort, { vlan, vni }: NeighRequest): { vid: number } {
+  const { bridge } = port;
   if (bridge === null) throw new ChangeRefused(`port ${port.name} belongs to no bridge; give it one with "link set"`);
-  if (!config.vlan_tunnel) {
-    if (vni !== undefined && vni !== config.id)
-      throw new ChangeRefused(`port ${port.name} carries VNI ${config.id} only; leave vni out`);
+  if (isGateway(port) || !port.config.vlan_tunnel) {
+    if (isGateway(port) && vni !== undefined)
+      throw new ChangeRefused(`${port.name} is a gateway, in a VLAN and no VNI; leave vni out`);
+    if (isTunnel(port) && vni !== undefined && vni !== port.config.id)
+      throw new ChangeRefused(`port ${port.name} carries VNI ${port.config.id} only; leave vni out`);
     if (!bridge.config.vlan_filtering) {
       if (vlan === undefined) return { vid: 0 };
       throw new ChangeRefused(`bridge ${bridge.name} does not look at VLANs; leave vlan out`);
@@ -194,7 +222,7 @@ function placeOf(port: VxlanPort, { vlan, vni }: NeighRequest): { vid: number } 
   return { vid: mapped.vid };
 }
 
-function notMember(port: VxlanPort, vlan: number | undefined): ChangeRefused {
+function notMember(port: BoundPort, vlan: number | undefined): ChangeRefused {
   return new ChangeRefused(
     vlan === undefined
       ? `port ${port.name} has no PVID; say with vlan which VLAN the binding is in`
@@ -202,7 +230,7 @@ function notMember(port: VxlanPort, vlan: number | undefined): ChangeRefused {
   );
 }
 
-function bindingOf(request: Addition, port: VxlanPort, dst: string, vid: number): Binding {
+function bindingOf(request: Addition, port: BoundPort, dst: string, vid: number): Binding {
   const mac = parseMac(request.lladdr);
   if (mac === null || (mac.high & 0x0100) !== 0 || (mac.high === 0 && mac.low === 0))
     throw new ChangeRefused(`"${request.lladdr}" is no unicast MAC address; give one such as 02:00:00:00:00:01`);
@@ -210,7 +238,7 @@ function bindingOf(request: Addition, port: VxlanPort, dst: string, vid: number)
   return { name: port.name, vid, dst, lladdr, router, told: null };
 }
 
-function operationOf({ vid, dst, lladdr, router }: Binding, port: VxlanPort): Extract<Operation, { op: 'neigh' }> {
+function operationOf({ vid, dst, lladdr, router }: Binding, port: BoundPort): Extract<Operation, { op: 'neigh' }> {
   return {
     op: 'neigh',
     bridge: port.bridge?.index ?? 0,

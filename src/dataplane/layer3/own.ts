@@ -2,7 +2,7 @@
  * Which addresses are those of a layer-3 port: its configured ones, and the link-local IPv6 address that its host sends from,
  * which the neighbour table remembers.
  */
-import { BINDING_PORT, BINDING_WORDS } from '../../neigh/table.js';
+import { BINDING_FLAGS, BINDING_PORT, BINDING_WORDS, NEIGH_SET } from '../../neigh/table.js';
 import type { Context } from '../state/context.js';
 import { LAYER3, UP } from '../state/forwarding.js';
 import type { Layer3Port } from '../state/layer3.js';
@@ -29,6 +29,8 @@ export function configuredOwner(sw: Context, bridge: number, vid: number, words:
 export function ownerOf(sw: Context, bridge: number, vid: number, fid: number, words: Int32Array, at: number): number {
   const port = configuredOwner(sw, bridge, vid, words, at);
   if (port >= 0 || !isLinkLocal6(words, at) || !sw.neigh.read(fid, words, at, heard)) return port;
+  // One that was put in is a neighbour of the port, and not its own address.
+  if ((heard[BINDING_FLAGS] & NEIGH_SET) !== 0) return -1;
   return (sw.forwarding.portFlags[heard[BINDING_PORT]] & LAYER3) === 0 ? -1 : heard[BINDING_PORT];
 }
 

@@ -152,11 +152,77 @@ describe('a file is refused', () => {
   it('for bindings of a TAP, and of a port that belongs to no bridge', () => {
     const ports = { t1: { type: 'tap', neigh: [BINDING] }, v1: { type: 'vxlan', id: 12 } };
     expect(faultsOf({ bridges: { br1: { ports } } })).toEqual([
-      expect.stringMatching(/t1\.neigh: is an option of vxlan ports/),
+      expect.stringMatching(/t1\.neigh: is an option of .*vxlan ports/),
     ]);
     const free = { v1: { type: 'vxlan', id: 12, neigh: [{ dst: '198.18.0.1', lladdr: MAC }] } };
     expect(faultsOf({ bridges: {}, ports: free })).toEqual([
       expect.stringMatching(/v1\.neigh: bindings are a bridge's/),
     ]);
+  });
+});
+
+describe('static neighbours of a gateway', () => {
+  const GATEWAY = { type: 'gateway', addresses: ['198.18.0.254/24'], vlans: [{ vid: 2, pvid: true, untagged: true }] };
+  const STATIC = { dst: '198.18.0.7', lladdr: MAC, vlan: 2 };
+  const routed = (neigh: Raw[] = [], ofTunnel: Raw[] = []): Raw => {
+    const { bridges, ...rest } = file(ofTunnel.length === 0 ? {} : { neigh: ofTunnel }) as {
+      bridges: { br1: { ports: Raw } };
+    };
+    const gw = { ...GATEWAY, ...(neigh.length === 0 ? {} : { neigh }) };
+    return { ...rest, bridges: { br1: { ...bridges.br1, ports: { ...bridges.br1.ports, gw } } } };
+  };
+  const stated = async (live: LiveSwitch): Promise<unknown> => {
+    const { bridges } = (await live.controls.stated()) as { bridges: { br1: { ports: { gw: Raw } } } };
+    return bridges.br1.ports.gw.neigh;
+  };
+  const add = (live: LiveSwitch, words: string, op: 'add' | 'replace' = 'add'): Promise<void> =>
+    live.controls.neigh(neighChange(op, words.split(' ')));
+
+  it('are put in, shown, printed, replaced and deleted, by file and by command', async () => {
+    const live = await start(routed());
+    await add(live, `198.18.0.7 lladdr ${MAC} dev gw`);
+    expect([...live.neigh.list()].filter((row) => row !== undefined)[0]).toMatchObject({
+      ifname: 'gw',
+      vlan: 2,
+      state: 'permanent',
+      origin: 'manual',
+    });
+    expect(await stated(live)).toEqual([STATIC]);
+    expect(await commands(live, routed([STATIC]))).toEqual([]);
+    await expect(add(live, `198.18.0.7 lladdr ${OTHER} dev gw`)).rejects.toThrow('has a binding already; use replace');
+    await add(live, `198.18.0.7 lladdr ${OTHER} dev gw`, 'replace');
+    expect(bindings(live)).toEqual([`198.18.0.7 ${OTHER} 2`]);
+    expect(await commands(live, routed())).toEqual(['neigh del 198.18.0.7 dev gw vlan 2']);
+    await live.controls.neigh(neighDel('198.18.0.7 dev gw'.split(' ')));
+    expect(bindings(live)).toEqual([]);
+    expect(await commands(live, routed([STATIC]), false)).toEqual([
+      `neigh replace 198.18.0.7 lladdr ${MAC} dev gw vlan 2`,
+    ]);
+    expect(await stated(live)).toEqual([STATIC]);
+  });
+
+  it('go with the gateway', async () => {
+    const live = await start(routed([STATIC]));
+    expect(bindings(live)).toHaveLength(1);
+    await live.controls.link({ op: 'del', name: 'gw' });
+    expect(bindings(live)).toEqual([]);
+  });
+
+  it('share the table of the bridge with what is behind its tunnel: one binding of an address in a VLAN', async () => {
+    const live = await start(routed([], [BINDING]));
+    await expect(add(live, `198.18.0.1 lladdr ${OTHER} dev gw`)).rejects.toThrow('has a binding at port v1 already');
+    await expect(add(live, `198.18.0.1 lladdr ${OTHER} dev gw`, 'replace')).rejects.toThrow('at port v1 already');
+    await expect(live.controls.neigh(neighDel('198.18.0.1 dev gw'.split(' ')))).rejects.toThrow('has no binding of');
+    expect(bindings(live)).toEqual([`198.18.0.1 ${MAC} 2`]);
+    expect(() => checkDocument(routed([{ ...STATIC, dst: BINDING.dst }], [BINDING]))).toThrow('binding already at v1');
+  });
+
+  it('are refused for a TAP, another VLAN and a VNI', async () => {
+    const live = await start(routed());
+    await expect(add(live, `198.18.0.7 lladdr ${MAC} dev t1`)).rejects.toThrow('no vxlan port and no gateway');
+    await expect(add(live, `198.18.0.7 lladdr ${MAC} dev gw vlan 3`)).rejects.toThrow('does not carry VLAN 3');
+    await expect(add(live, `198.18.0.7 lladdr ${MAC} dev gw vni 12`)).rejects.toThrow('in a VLAN and no VNI');
+    expect(() => checkDocument(routed([{ ...STATIC, vni: 12 }]))).toThrow('no VNI; remove vni');
+    expect(bindings(live)).toEqual([]);
   });
 });

@@ -75,6 +75,27 @@ describe('a trace through a gateway', () => {
     expect(answer.frames?.[0]).toMatch(new RegExp(`^${`${B}${GW}`.replaceAll(':', '')}`));
   });
 
+  it('knows a static neighbour of a gateway, and asks for it no more', async () => {
+    const one = await start();
+    const asked = await take(one, 'tap1', packet('10.0.20.9 udp 1 > 2'));
+    expect(asked.map((line) => line.slice(0, 17))).toContain('tap2 ffffffffffff');
+    await one.controls.neigh({ op: 'add', dst: '10.0.20.9', lladdr: '02:00:00:00:20:09', dev: 'gw20' });
+    const answer = one.trace({ port: 'tap1', description: packet('10.0.20.9 udp 1 > 2') });
+    expect(texts(answer)).toContain('neigh/known: 10.0.20.9 is known to be at 02:00:00:00:20:09.');
+    const left = await take(one, 'tap1', packet('10.0.20.9 udp 1 > 2'));
+    expect(left.map((line) => line.slice(0, 29))).toContain('tap2 02000000200902005e000001');
+    expect(left.map((line) => line.slice(0, 17))).not.toContain('tap2 ffffffffffff');
+  });
+
+  it('does not answer for a static neighbour by its link-local address', async () => {
+    const one = await start();
+    const dst = 'fe80::99';
+    await one.controls.neigh({ op: 'add', dst, lladdr: '02:00:00:00:20:09', dev: 'gw20' });
+    const ask = `src ${B} nd who-has ${dst} tell fe80::5`;
+    const left = await take(one, 'tap2', ask);
+    expect(left.filter((line) => line.startsWith(`tap2 ${B.replaceAll(':', '')}`))).toEqual([]);
+  });
+
   it('says that a packet waits for the MAC of the next router', async () => {
     const one = await start();
     const answer = one.trace({ port: 'tap1', description: packet('10.8.0.1 udp 1 > 2') });
