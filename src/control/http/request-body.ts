@@ -3,6 +3,7 @@
  * The server limits the time (`requestTimeout`). Content is not interpreted.
  */
 import type { IncomingMessage } from 'node:http';
+import { Gathered } from '../gathered.js';
 import { HttpRefusal } from './http-refusal.js';
 import type { Budget, Limits } from './server-limits.js';
 
@@ -45,7 +46,7 @@ function readBytes(incoming: IncomingMessage, limits: Limits, budget: Budget): P
  * read the answer, and would only see EPIPE if the connection were closed.
  */
 class BodyCollector {
-  private chunks: Buffer[] = [];
+  private readonly body = new Gathered();
   private received = 0;
   /** Bytes taken from the budget. */
   private held = 0;
@@ -70,7 +71,7 @@ class BodyCollector {
       this.refuse(new HttpRefusal(503, 'overloaded', 'too many requests are being received; try again in a moment'));
     } else {
       this.held += chunk.length;
-      this.chunks.push(chunk);
+      this.body.add(chunk);
     }
   }
 
@@ -92,13 +93,13 @@ class BodyCollector {
 
   private settle(refusal: HttpRefusal | null): void {
     clearTimeout(this.timer);
-    const body = refusal ?? Buffer.concat(this.chunks);
+    const body = refusal ?? this.body.take();
     this.release();
     this.settled(body);
   }
 
   private release(): void {
-    this.chunks = [];
+    this.body.take();
     this.budget.give(this.held);
     this.held = 0;
   }

@@ -9,6 +9,9 @@ import { descriptorOf } from './descriptors.js';
 import { errorAnswer } from './http-refusal.js';
 import { requester } from './requester.js';
 
+/** Milliseconds for which a process that was refused may keep its connection. */
+const PARTING_MS = 2000;
+
 export interface TunnelRequest {
   /** The target of the request. */
   target: string;
@@ -42,4 +45,9 @@ function answer(socket: Socket, code: string, message: string): void {
     `HTTP/1.1 422 Unprocessable Content\r\ncontent-type: application/json; charset=utf-8\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
+  // The HTTP server, which has limits of time, does not know the connection any more; half closed it would be one of those that may be.
+  socket.resume();
+  const parting = setTimeout(() => socket.destroy(), PARTING_MS);
+  parting.unref();
+  socket.once('close', () => clearTimeout(parting));
 }

@@ -6,7 +6,9 @@ import { Agent, type AgentOptions, type ClientRequest, type IncomingMessage, req
 import type { AgentOptions as TlsOptions } from 'node:https';
 import { readText } from '../../../../config/read/file.js';
 import type { EtcdConfig } from '../../../../config/types.js';
+import { Gathered } from '../../../gathered.js';
 import { guarded } from '../../../guard.js';
+import { Lines } from './lines.js';
 
 /** Milliseconds for an answer. */
 const ANSWER_MS = 5000;
@@ -59,26 +61,24 @@ export class EtcdClient {
   }
 
   /** One question and its answer, also where the gateway streams one message. @throws EtcdFailure */
-  call(path: string, body: object): Promise<unknown> {
+  call(path: string, question: object): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const pieces: Buffer[] = [];
-      let size = 0;
+      const body = new Gathered();
       const fail = (message: string): void => {
         request.destroy();
         reject(new EtcdFailure(message));
       };
-      const request = this.post(path, body, fail, (answer) => {
+      const request = this.post(path, question, fail, (answer) => {
         answer.on(
           'data',
           guarded('etcd', (piece: Buffer) => {
-            size += piece.length;
-            if (size > MAX_ANSWER) fail(`answers with more than ${MAX_ANSWER} bytes`);
-            else pieces.push(piece);
+            if (body.length + piece.length > MAX_ANSWER) fail(`answers with more than ${MAX_ANSWER} bytes`);
+            else body.add(piece);
           }),
         );
         answer.on(
           'end',
-          guarded('etcd', () => settle(answer, Buffer.concat(pieces), resolve, fail)),
+          guarded('etcd', () => settle(answer, body.take(), resolve, fail)),
         );
       });
       const late = setTimeout(() => fail(`does not answer within ${ANSWER_MS / 1000} s`), ANSWER_MS);
@@ -104,7 +104,7 @@ export class EtcdClient {
           resolve();
           return;
         }
-        if (lines.isTooLong) fail(`sends a message of more than ${MAX_LINE} bytes`);
+        if (lines.waiting > MAX_LINE) fail(`sends a message of more than ${MAX_LINE} bytes`);
       };
       const request = this.post(path, body, fail, (answer) => {
         if (answer.statusCode !== 200) {
@@ -177,30 +177,6 @@ function parsed(text: string): unknown {
     return JSON.parse(text) as unknown;
   } catch {
     return undefined;
-  }
-}
-
-/** Cuts a stream into lines. */
-class Lines {
-  private pieces: Buffer[] = [];
-  private size = 0;
-
-  get isTooLong(): boolean {
-    return this.size > MAX_LINE;
-  }
-
-  *take(piece: Buffer): Generator<string> {
-    let rest = piece;
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      const line = Buffer.concat([...this.pieces, rest.subarray(0, end)]).toString('utf8');
-      this.pieces = [];
-      this.size = 0;
-      rest = rest.subarray(end + 1);
-      if (line.trim() !== '') yield line;
-    }
-    if (rest.length === 0) return;
-    this.pieces.push(rest);
-    this.size += rest.length;
   }
 }
 
