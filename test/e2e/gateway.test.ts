@@ -213,6 +213,13 @@ test('a default route leads out through the host', async () => {
     const { status } = await world.exec(host, ['ping', '-n', '-c', '1', '-W', '1', '203.0.113.2']);
     return status === 0;
   });
-  await expectReach(world, a, { address: '203.0.113.2' });
+  try {
+    await expectReach(world, a, { address: '203.0.113.2' });
+  } catch (error) {
+    // Which of the four questions for a MAC was not answered in time: of the guest, the gateway, the host, or the gateway again.
+    console.log((await settledStats(sw)).drops, await give(sw, 'neigh show'));
+    for (const netns of [a.netns, host, outside.netns]) console.log(netns, await world.ip(netns, 'neigh show'));
+    throw error;
+  }
   await expectBalance(sw);
 });

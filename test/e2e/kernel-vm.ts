@@ -32,11 +32,17 @@ export class KernelVm implements Commands {
   /** Of its underlay. */
   readonly address = MACHINE;
 
-  /** Boots it, with the underlay's NIC in `host`. @param qemuSocket where the QEMU of eth1 listens @param netdev the host's end of eth2 */
-  static async boot(world: World, host: Host, qemuSocket: string, netdev: string): Promise<KernelVm> {
+  /** Boots it, with the underlay's NIC in `host`. @param qemuSocket where the QEMU of eth1 listens @param netdev the host's end of eth2 @param more programs of this host */
+  static async boot(
+    world: World,
+    host: Host,
+    qemuSocket: string,
+    netdev: string,
+    more: readonly string[] = [],
+  ): Promise<KernelVm> {
     compileCounted();
     const tools = ['ip', 'bridge', 'tc'].map((name) => `/usr/sbin/${name}`);
-    const image = await guestImage({ modules: MODULES, programs: [...tools, COUNTED] });
+    const image = await guestImage({ modules: MODULES, programs: [...tools, COUNTED, ...more] });
     const folder = world.path('kernel-vm');
     mkdirSync(folder);
     const tap = (ifname: string): string => `tap,ifname=${ifname},script=no,downscript=no,vhost=off`;
