@@ -1,6 +1,6 @@
 /** Cases of a script's output. Pure. */
 
-const CASE = /^(?:TEST: )?(\S.*?)\s*\[\s*(OK|FAIL|SKIP|XFAIL)\s*\]\s*$/;
+const CASE = /^\s*(?:TEST: )?(\S.*?)\s*\[\s*(OK|FAIL|SKIP|XFAIL)\s*\]\s*$/;
 const RESULTS = { ' OK': 'passes', OK: 'passes', XFAIL: 'passes', FAIL: 'differs', SKIP: 'cannot run' };
 /** Of a case's name and reason: what differs from run to run. */
 const clean = (text) => text.trim().replace(/\s+/g, ' ');

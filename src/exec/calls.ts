@@ -4,6 +4,7 @@ import { ERRNO, NetlinkFault } from '../netlink/fault.js';
 import { attach } from './attach.js';
 import { carryCode } from './bridge-codes.js';
 import type { Dispatched } from './dispatch.js';
+import { bridgeWithoutSwitch } from './no-switch.js';
 import type { Caller, Conversation } from './exchange.js';
 import { Kernel } from './kernel.js';
 import type { SysfsTrees } from './sysfs.js';
@@ -47,10 +48,14 @@ export async function answerCall(
   if (bytes.length < 4 + IFREQ_BYTES) return null;
   const ifreq = Buffer.from(bytes.subarray(4, 4 + IFREQ_BYTES));
   try {
-    const here = await switches.of(caller.netns);
-    if (here === undefined) return null;
-    const view = new View(here.client, new Kernel(conversation), caller, here.links);
     const request = bytes.readUInt32LE(0);
+    const isNew = request === SIOC.BRADDBR;
+    const here = (await switches.of(caller.netns)) ?? (isNew ? await switches.of(caller.netns, true) : undefined);
+    if (here === undefined) {
+      if (isNew) throw bridgeWithoutSwitch();
+      return null;
+    }
+    const view = new View(here.client, new Kernel(conversation), caller, here.links);
     if (request === SYSFS) return { errno: 0, bytes: await sysfs.of(view) };
     const result = await carry(view, request, ifreq);
     sysfs.forget(caller.netns);

@@ -13,7 +13,7 @@ import { getLink } from './listing.js';
 import { deleteLink, newLink } from './new-link.js';
 import { changeGroup, getGroups } from './mdb.js';
 import { changeNexthop, getNexthops } from './nexthops.js';
-import { newWithoutSwitch } from './no-switch.js';
+import { needsSwitch, newWithoutSwitch } from './no-switch.js';
 import type { Switches } from './switches.js';
 import { getStats } from './stats-listing.js';
 import { View } from './view.js';
@@ -100,7 +100,7 @@ async function answerOne(
   const handler = HANDLERS[request.type];
   if (handler === undefined) return null;
   try {
-    const here = await switches.of(caller.netns);
+    const here = (await switches.of(caller.netns)) ?? (needsSwitch(request) ? await switches.of(caller.netns, true) : undefined);
     if (here === undefined) return newWithoutSwitch(request);
     return await handler(new View(here.client, kernel, caller, here.links), request);
   } catch (error) {

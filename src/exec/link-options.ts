@@ -15,7 +15,7 @@ import {
 } from '../netlink/bridge-options.js';
 import { ERRNO, NetlinkFault, unsupported } from '../netlink/fault.js';
 import { readOptions } from '../netlink/option-table.js';
-import { KERNEL_PORT, readVxlan } from '../netlink/vxlan-options.js';
+import { KERNEL_PORT, readVxlan, saysMode } from '../netlink/vxlan-options.js';
 import type { View } from './view.js';
 
 /** @throws NetlinkFault for what a switch has not */
@@ -58,9 +58,11 @@ async function stateOf(view: View, state: number, row?: LinkRow): Promise<string
  * @throws NetlinkFault for what a switch has not
  */
 export async function vxlanOptions(view: View, data: AttributeMap, row?: LinkRow): Promise<LinkOptions> {
+  if (row !== undefined && saysMode(data))
+    throw unsupported(`"external" and "vnifilter" are said when a device is added; delete ${row.ifname} and add it anew`);
   const { options, link, external, vnifilter } = readVxlan(data);
   // A port with vlan_tunnel takes datagrams of the VNIs of its VLANs only: it filters always.
-  if (vnifilter && !external && row?.vlan_tunnel !== true)
+  if (vnifilter && !external)
     throw new NetlinkFault('vnifilter is of vxlan devices with "external"');
   if (link !== undefined) {
     const device = await view.kernel.byIndex(link);

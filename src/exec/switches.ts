@@ -23,7 +23,7 @@ export interface Here {
 interface Known extends Here {
   readonly socket: string;
   /** Of its socket's file: another file is another switch, or the same one anew. */
-  readonly inode: number;
+  readonly file: string;
   readonly pid: number;
 }
 
@@ -51,15 +51,16 @@ export class Switches {
 
   /**
    * The client of the namespace's switch; undefined: there is none.
+   * @param isNew it may have been started a moment ago: what was absent is looked for again
    * @throws NetlinkFault when there are several, and none of them is preferred
    */
-  async of(netns: number): Promise<Here | undefined> {
+  async of(netns: number, isNew = false): Promise<Here | undefined> {
     // An unknown namespace is not that of every switch whose namespace is not known either.
     if (netns === 0) return undefined;
     const here = this.there(netns);
     if (here !== undefined) return here;
     const told = this.absent.get(netns);
-    if (told !== undefined && performance.now() - told < ABSENCE_MS) return undefined;
+    if (!isNew && told !== undefined && performance.now() - told < ABSENCE_MS) return undefined;
     await this.look();
     const found = this.there(netns);
     if (found === undefined) this.absent.set(netns, performance.now());
@@ -83,8 +84,9 @@ export class Switches {
     return first;
   }
 
-  private isAlive({ socket, inode }: Known): boolean {
-    if (inodeOf(socket) === inode) return true;
+  /** A file system gives a new file the inode of one that has gone, and a switch may be started at the socket of a killed one. */
+  private isAlive({ socket, file, pid }: Known): boolean {
+    if (fileOf(socket) === file && netnsOf(pid) !== 0) return true;
     this.known.delete(socket);
     return false;
   }
@@ -97,23 +99,25 @@ export class Switches {
   }
 
   private async meet(socket: string): Promise<void> {
-    const inode = inodeOf(socket);
-    if (inode === 0) return;
+    const file = fileOf(socket);
+    if (file === undefined) return;
     try {
       const { pid } = await createClient(socket, { deadlineMs: PATIENCE_MS }).get('/v1/info');
       const client = createClient(socket, { keepAlive: true });
-      this.known.set(socket, { socket, inode, pid, client, links: new LinkCache(client) });
+      this.known.set(socket, { socket, file, pid, client, links: new LinkCache(client) });
     } catch {
       // Nobody is there, or no switch: it is looked at again next time.
     }
   }
 }
 
-function inodeOf(path: string): number {
+/** Tells one file of a name from the next. */
+function fileOf(path: string): string | undefined {
   try {
-    return statSync(path).ino;
+    const { ino, ctimeMs } = statSync(path);
+    return `${ino} ${ctimeMs}`;
   } catch {
-    return 0;
+    return undefined;
   }
 }
 

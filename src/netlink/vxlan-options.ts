@@ -90,6 +90,9 @@ export interface VxlanRequest {
   readonly vnifilter: boolean;
 }
 
+/** What a device is for good, as in the kernel (vxlan_nl2conf): a request that says it changes nothing, and is refused. */
+export const saysMode = (given: AttributeMap): boolean => given.has(ATTR.COLLECT_METADATA) || given.has(ATTR.VNIFILTER);
+
 /** @throws NetlinkFault for values that a switch has not */
 export function readVxlan(given: AttributeMap): VxlanRequest {
   const own = Object.values(ATTR);

@@ -124,6 +124,8 @@ test('what is refused has a text and the status of the kernel', async () => {
     ['ip link show nosuch', 1, 'does not exist'],
     ['bridge fdb add 02:00:00:00:00:01 dev br0 master vlan 7', 255, 'VLAN'],
     ['ip link set br0 name br1', 2, ''],
+    ['ip link add vx9 type vxlan external; ip link set vx9 type vxlan external vnifilter', 2, 'delete vx9 and add it anew'],
+    ['ip link set vx9 type vxlan novnifilter', 2, 'delete vx9 and add it anew'],
   ];
   for (const [line, status, text] of rows) {
     const ended = await exec(netns, '-s', sw.control, 'sh', '-c', line);
@@ -213,6 +215,9 @@ test('a namespace without a switch keeps its kernel, and gets no bridge by mista
   const ended = await exec(a, '-s', sw.control, 'ip', '-n', empty, 'link', 'add', 'br0', 'type', 'bridge');
   expect(ended.status).toBe(2);
   expect(ended.stderr).toContain('no switch runs in this network namespace');
+  const old = await exec(a, '-s', sw.control, 'ip', 'netns', 'exec', empty, 'brctl', 'addbr', 'br0');
+  expect(old).toMatchObject({ status: 1, stderr: expect.stringContaining('not supported') });
+  expect(await world.nics(empty)).not.toContain('br0');
   expect(await world.nics(empty)).toEqual(expect.arrayContaining(['x0', 'x1']));
 });
 

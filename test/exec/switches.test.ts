@@ -20,11 +20,11 @@ afterEach(() => {
 });
 
 /** Says that it is a process; what else a switch says is not asked. */
-async function fakeSwitch(name: string, pid: number): Promise<string> {
+async function fakeSwitch(name: string, pid: number | (() => number)): Promise<string> {
   const path = join(folder, name);
   const server: Server = createHttp((_request, response) => {
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ pid }));
+    response.end(JSON.stringify({ pid: typeof pid === 'number' ? pid : pid() }));
   });
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(path, resolve));
@@ -39,8 +39,27 @@ test('in a folder where anybody may make files, only the named socket is asked',
   expect(await new Switches([named], []).all()).toEqual([named]);
 });
 
+/** No PID is as large. */
+const gone = 4_194_305;
+
+test('another process at the same socket is another switch', async () => {
+  let pid = gone;
+  const socket = await fakeSwitch('one.sock', () => pid);
+  const switches = new Switches([socket], []);
+  expect(await switches.all()).toEqual([socket]);
+  pid = process.pid;
+  expect(await switches.of(netnsOf('self'))).toBeDefined();
+});
+
+test('a switch that has just started is found by who needs one', async () => {
+  const socket = join(folder, 'one.sock');
+  const switches = new Switches([socket], []);
+  expect(await switches.of(netnsOf('self'))).toBeUndefined();
+  await fakeSwitch('one.sock', process.pid);
+  expect(await switches.of(netnsOf('self'), true)).toBeDefined();
+});
+
 test('a namespace that is not known is none', async () => {
-  const gone = 4_194_305; // no PID is as large
   const socket = await fakeSwitch('one.sock', gone);
   expect(netnsOf(gone)).toBe(0);
   const switches = new Switches([socket], []);

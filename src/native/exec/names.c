@@ -91,6 +91,20 @@ static int of_bridge(const struct ifreq *given, int result) {
   return result;
 }
 
+/* Codes of SIOCSIFBR, which brctl tries when the newer ioctl is refused: what the switch refuses is not the kernel's. */
+#define OLD_ADD_BRIDGE 2
+#define OLD_DEL_BRIDGE 3
+
+/* @return the newer ioctl, its name in `given`; 0: it is none */
+static unsigned renewed(unsigned code, const void *argument, struct ifreq *given) {
+  if (code != SIOCSIFBR || argument == NULL) return 0;
+  const unsigned long *words = argument;
+  if (words[0] != OLD_ADD_BRIDGE && words[0] != OLD_DEL_BRIDGE) return 0;
+  if (words[1] == 0) return 0;
+  strncpy(given->ifr_name, (const char *)words[1], IFNAMSIZ - 1);
+  return words[0] == OLD_ADD_BRIDGE ? SIOCBRADDBR : SIOCBRDELBR;
+}
+
 #ifdef __GLIBC__
 PUBLIC int ioctl(int fd, unsigned long request, ...) {
   static int (*real)(int, unsigned long, ...);
@@ -104,6 +118,12 @@ PUBLIC int ioctl(int fd, int request, ...) {
   va_end(list);
   if (real == NULL) real = ox_real("ioctl");
   unsigned code = (unsigned)request;
+  struct ifreq named = {0};
+  unsigned newer = renewed(code, argument, &named);
+  if (newer != 0) {
+    int fault = ox_call(newer, &named, sizeof named, NULL, 0);
+    return fault < 0 ? real(fd, request, argument) : finish(fault);
+  }
   if (code == SIOCBRADDBR || code == SIOCBRDELBR || code == SIOCBRADDIF || code == SIOCBRDELIF) {
     struct ifreq given = {0};
     if (argument == NULL) return real(fd, request, argument);
